@@ -1,0 +1,191 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+)
+
+// FormatVersion is the version of the vocabulary and of the files that this
+// program writes. A reader refuses a newer one.
+const FormatVersion = 1
+
+// Data names the examples of a run so exactly that an analysis can tell whether
+// it has the same ones.
+type Data struct {
+	Spec          string `json:"spec"`           // how the data set is opened, for example "digits" or "mnist:/path"
+	Hash          string `json:"hash"`           // "sha256:..." over shapes, labels and pixels of both parts
+	TrainExamples int    `json:"train_examples"` // size of the training set
+	TestExamples  int    `json:"test_examples"`  // size of the held-out set, may be 0
+	Height        int    `json:"height"`
+	Width         int    `json:"width"`
+	Channels      int    `json:"channels"`
+	Classes       int    `json:"classes"`
+	Split         string `json:"split"`   // which examples train and which are held out, in words
+	Scaling       string `json:"scaling"` // what turns a stored pixel into an input, for example "pixel/255"
+}
+
+// Optimizer names the update rule and every hyperparameter of it, defaults
+// included. Names are snake_case; learning_rate is always among them.
+type Optimizer struct {
+	Name            string             `json:"name"`
+	Hyperparameters map[string]float64 `json:"hyperparameters"`
+}
+
+// Columns says which vectors the run records.
+type Columns struct {
+	Theta bool `json:"theta"`
+	Grad  bool `json:"grad"`
+	State bool `json:"state"`
+}
+
+// Header is everything about a run that is known before its first step. It is
+// enough to rebuild the model and the order of the data. It contains no time
+// and no host: two runs of one command have the same header.
+type Header struct {
+	Format    int       `json:"format"`            // FormatVersion of the writer
+	Software  string    `json:"software"`          // program and version that wrote the run
+	Kernel    string    `json:"kernel"`            // instruction set of the numeric kernels, for example "avx2"; bits are reproducible on the same one
+	DType     string    `json:"dtype"`             // element type of the vectors: "float32"
+	Model     string    `json:"model"`             // for example "mlp:128"
+	Data      Data      `json:"data"`              //
+	Optimizer Optimizer `json:"optimizer"`         //
+	Batch     int       `json:"batch"`             // examples per mini-batch; the last batch of an epoch may be smaller
+	Epochs    int       `json:"epochs"`            // passes over the data that were asked for
+	Steps     int64     `json:"steps"`             // updates that were asked for; a run that diverged or was stopped has fewer
+	Seed      uint64    `json:"seed"`              // of the initialization and of the batch order
+	Schedule  Schedule  `json:"schedule"`          // which rows are kept
+	Columns   Columns   `json:"columns"`           // which vectors they have
+	Layout    Layout    `json:"layout"`            // of theta and grad
+	State     Layout    `json:"state_layout"`      // of state; empty for models without running statistics
+	Comment   string    `json:"comment,omitempty"` // free text
+}
+
+// Clone returns a deep copy.
+func (h *Header) Clone() *Header {
+	c := *h
+	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
+	c.Schedule = h.Schedule.clone()
+	c.Layout, c.State = cloneLayout(h.Layout), cloneLayout(h.State)
+	return &c
+}
+
+func cloneLayout(l Layout) Layout {
+	c := slices.Clone(l)
+	for i := range c {
+		c[i].Shape = slices.Clone(c[i].Shape)
+	}
+	return c
+}
+
+// Validate checks everything that can be checked without the data. The error
+// names the field, its value and what is allowed.
+func (h *Header) Validate() error {
+	switch {
+	case h.Format < 1 || h.Format > FormatVersion:
+		return fmt.Errorf("record: header: format is %d; this program reads 1 to %d", h.Format, FormatVersion)
+	case h.DType != "float32":
+		return fmt.Errorf("record: header: dtype is %q; allowed is \"float32\"", h.DType)
+	case h.Batch < 0 || h.Epochs < 0 || h.Steps < 0:
+		return fmt.Errorf("record: header: batch %d, epochs %d, steps %d: none may be negative", h.Batch, h.Epochs, h.Steps)
+	case h.Data.TrainExamples < 0 || h.Data.TestExamples < 0:
+		return fmt.Errorf("record: header: %d training and %d held-out examples: none may be negative", h.Data.TrainExamples, h.Data.TestExamples)
+	}
+	for name, v := range h.Optimizer.Hyperparameters {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("record: header: hyperparameter %s is %v; it must be finite", name, v)
+		}
+	}
+	if len(h.Layout) == 0 {
+		return fmt.Errorf("record: header: the layout names no tensor; a run has at least one parameter")
+	}
+	if err := h.Layout.Validate(); err != nil {
+		return err
+	}
+	if err := h.State.Validate(); err != nil {
+		return fmt.Errorf("%w (state)", err)
+	}
+	if h.Columns.State && len(h.State) == 0 {
+		return fmt.Errorf("record: header: state is to be recorded, but the state layout names no tensor")
+	}
+	return nil
+}
+
+// CheckStep checks a row against the header and the row before it (nil for the
+// first): lengths of the vectors and the order of the steps.
+func (h *Header) CheckStep(s, previous *Step) error {
+	for _, v := range []struct {
+		name     string
+		values   []float32
+		recorded bool
+		length   int
+	}{
+		{"theta", s.Theta, h.Columns.Theta, h.Layout.Len()},
+		{"grad", s.Grad, h.Columns.Grad, h.Layout.Len()},
+		{"state", s.State, h.Columns.State, h.State.Len()},
+	} {
+		switch {
+		case v.values == nil:
+		case !v.recorded:
+			return fmt.Errorf("record: step %d brings %s, which the header says is not recorded", s.Step, v.name)
+		case len(v.values) != v.length:
+			return fmt.Errorf("record: step %d: %s has %d elements, the layout has %d", s.Step, v.name, len(v.values), v.length)
+		}
+	}
+	if s.Step < 0 || s.Substep < 0 {
+		return fmt.Errorf("record: step %d, substep %d: neither may be negative", s.Step, s.Substep)
+	}
+	if previous != nil && (s.Step < previous.Step || s.Step == previous.Step && s.Substep <= previous.Substep) {
+		return fmt.Errorf("record: step %d, substep %d comes after step %d, substep %d; steps must go forward", s.Step, s.Substep, previous.Step, previous.Substep)
+	}
+	return nil
+}
+
+// Hyperparameter returns a hyperparameter of the optimizer.
+func (h *Header) Hyperparameter(name string) (float64, bool) {
+	v, ok := h.Optimizer.Hyperparameters[name]
+	return v, ok
+}
+
+// Encode returns the header as indented JSON that ends in a newline. The same
+// header always gives the same bytes.
+func (h *Header) Encode() ([]byte, error) {
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(h); err != nil {
+		return nil, fmt.Errorf("record: header: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// DecodeHeader parses what Encode wrote and validates it. The format version is
+// looked at first, so that a header from a newer program is named as such and
+// not as a field that is unknown here.
+func DecodeHeader(b []byte) (*Header, error) {
+	var version struct{ Format int }
+	if err := json.Unmarshal(b, &version); err != nil {
+		return nil, fmt.Errorf("record: header: %w", err)
+	}
+	if version.Format > FormatVersion {
+		return nil, fmt.Errorf("record: header: format is %d, written by a newer program; this one reads 1 to %d", version.Format, FormatVersion)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	h := new(Header)
+	if err := d.Decode(h); err != nil {
+		return nil, fmt.Errorf("record: header: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}

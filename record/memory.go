@@ -1,0 +1,70 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrClosed is returned by a sink that was closed.
+var ErrClosed = errors.New("record: the sink is closed")
+
+// Memory keeps a run in memory: a Sink to write it and a Trajectory to read it.
+// It holds 4P bytes per recorded vector, so it suits tests and small runs.
+// It is not safe to append while reading.
+type Memory struct {
+	header Header
+	rows   []Step
+	closed bool
+}
+
+var (
+	_ Sink       = (*Memory)(nil)
+	_ Trajectory = (*Memory)(nil)
+)
+
+// NewMemory returns an empty run. The header is copied; it must be valid.
+func NewMemory(h *Header) (*Memory, error) {
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	return &Memory{header: *h.Clone()}, nil
+}
+
+// Append keeps a copy of the row.
+func (m *Memory) Append(s *Step) error {
+	if m.closed {
+		return ErrClosed
+	}
+	var previous *Step
+	if n := len(m.rows); n > 0 {
+		previous = &m.rows[n-1]
+	}
+	if err := m.header.CheckStep(s, previous); err != nil {
+		return err
+	}
+	row := *s
+	row.Theta, row.Grad, row.State = slices.Clone(s.Theta), slices.Clone(s.Grad), slices.Clone(s.State)
+	m.rows = append(m.rows, row)
+	return nil
+}
+
+// Close ends the writing; the rows stay readable.
+func (m *Memory) Close() error {
+	m.closed = true
+	return nil
+}
+
+// Header returns the run's header, which the caller must not change.
+func (m *Memory) Header() *Header { return &m.header }
+
+// Len returns the number of rows.
+func (m *Memory) Len() int { return len(m.rows) }
+
+// At returns row i.
+func (m *Memory) At(i int) (Step, error) {
+	if i < 0 || i >= len(m.rows) {
+		return Step{}, fmt.Errorf("record: row %d is outside the recording of %d rows", i, len(m.rows))
+	}
+	return m.rows[i], nil
+}
