@@ -40,8 +40,8 @@ type Optimizer interface {
 	Step(ctx context.Context, theta, grad []float32, learningRate float64, probe Probe) error
 }
 
-// Probe gives an optimizer further evaluations within one step. Every call
-// counts as one gradient evaluation of the run's account, a Loss as half of one.
+// Probe gives an optimizer further evaluations within one step. Every Loss and
+// every Next counts as one more evaluation in the run's account.
 type Probe interface {
 	// Loss returns the loss of the current mini-batch at another theta.
 	Loss(theta []float32) (float64, error)
