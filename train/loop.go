@@ -1,0 +1,330 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"sgdwalk/record"
+)
+
+// Source hands out mini-batches. Batch b, from 0, of an epoch, from 1, depends
+// on nothing but the two numbers, so that a run can be replayed and resumed. The
+// slices are valid until the next call.
+type Source interface {
+	PerEpoch() int
+	Batch(epoch, b int) (inputs []float32, labels []int32, err error)
+}
+
+// Evaluator measures a loss over a fixed set of examples at any theta, without
+// disturbing the model in training.
+type Evaluator interface {
+	Evaluate(ctx context.Context, theta []float32) (Measure, error)
+}
+
+// Loop is one training run. Model, Optimizer, Source, LearningRate and Epochs
+// are needed; everything else may be left at its zero value.
+type Loop struct {
+	Model        Model
+	Optimizer    Optimizer
+	Source       Source
+	LearningRate func(step int64) float64 // learning rate of update k, from 0
+	Epochs       int                      // passes over the data
+	MaxSteps     int64                    // stop after so many updates; 0 means no such limit
+
+	Sink     record.Sink     // takes the rows; nil records nothing. Not closed by the loop
+	Schedule record.Schedule // which rows are kept
+	Columns  record.Columns  // which vectors they have
+
+	// Full and Test, where given, are evaluated at the first step of every epoch
+	// and at the last iterate, and recorded there.
+	Full, Test Evaluator
+
+	// Hook, where given, sees every step before its update, kept or not. The Step
+	// and its slices are the loop's and valid during the call only.
+	Hook func(*record.Step) error
+}
+
+// Status says how a run ended.
+type Status string
+
+// The ways in which a run ends.
+const (
+	Finished Status = "finished" // all epochs, or MaxSteps updates, were done
+	Diverged Status = "diverged" // the loss or theta stopped being finite; the step is recorded
+	Stopped  Status = "stopped"  // the context was cancelled; the last row is the step it stopped at
+)
+
+// Result is how a run ended.
+type Result struct {
+	Status      Status   `json:"status"`
+	Steps       int64    `json:"steps"`       // updates that were done
+	Rows        int64    `json:"rows"`        // rows that were recorded
+	Evaluations int64    `json:"evaluations"` // gradient and loss evaluations of mini-batches
+	BatchLoss   float64  `json:"-"`           // of the last batch
+	FullLoss    Optional `json:"full_loss"`   // at the last iterate, where measured
+	TestLoss    Optional `json:"test_loss"`
+	TestAcc     Optional `json:"test_accuracy"`
+	Message     string   `json:"message"` // in words, for a reader
+}
+
+// Optional is record.Optional, a number that may be absent.
+type Optional = record.Optional
+
+// Run trains. A run that diverges or is stopped is a result, not an error; an
+// error means that the run could not go on (the model, the sink or the hook
+// failed) and comes with the result so far.
+func (l *Loop) Run(ctx context.Context) (Result, error) {
+	if err := l.validate(); err != nil {
+		return Result{}, err
+	}
+	r := &run{
+		Loop:   l,
+		grad:   make([]float32, l.Model.Layout().Len()),
+		state:  make([]float32, l.Model.StateLayout().Len()),
+		cursor: cursor{perEpoch: l.Source.PerEpoch(), epoch: 1},
+	}
+	err := r.run(ctx)
+	return r.result, err
+}
+
+func (l *Loop) validate() error {
+	switch {
+	case l.Model == nil || l.Optimizer == nil || l.Source == nil || l.LearningRate == nil:
+		return fmt.Errorf("train: a loop needs a model, an optimizer, a source of batches and a learning rate")
+	case l.Epochs < 1:
+		return fmt.Errorf("train: epochs is %d; it must be at least 1", l.Epochs)
+	case l.MaxSteps < 0:
+		return fmt.Errorf("train: the largest number of steps is %d; it must not be negative", l.MaxSteps)
+	case l.Source.PerEpoch() < 1:
+		return fmt.Errorf("train: the source has %d batches per epoch; it must have at least 1", l.Source.PerEpoch())
+	}
+	return nil
+}
+
+// cursor is the position in the data: the next batch to be drawn.
+type cursor struct{ perEpoch, epoch, batch int }
+
+func (c *cursor) advance() {
+	if c.batch++; c.batch == c.perEpoch {
+		c.epoch, c.batch = c.epoch+1, 0
+	}
+}
+
+// run is the state of one Run.
+type run struct {
+	*Loop
+	cursor      cursor
+	result      Result
+	grad, state []float32
+	inputs      []float32 // current mini-batch
+	labels      []int32
+	probed      []float32 // scratch for losses at other points, made at first use
+	row         record.Step
+}
+
+func (r *run) run(ctx context.Context) error {
+	for r.cursor.epoch <= r.Epochs && (r.MaxSteps == 0 || r.result.Steps < r.MaxSteps) {
+		done, err := r.step(ctx)
+		if err != nil || done {
+			return err
+		}
+	}
+	return r.finish(ctx)
+}
+
+// step does one step: batch, gradient, row, update. It reports whether the run
+// has ended.
+func (r *run) step(ctx context.Context) (done bool, err error) {
+	k := r.result.Steps
+	firstOfEpoch, epoch := r.cursor.batch == 0, r.cursor.epoch
+	evaluations := r.result.Evaluations
+	// The statistics of a normalization layer move in the forward pass, so row k
+	// takes them before it.
+	copy(r.state, r.Model.State())
+	m, err := r.draw(r.Model.Theta(), r.grad)
+	if err != nil {
+		return false, fmt.Errorf("train: step %d: %w", k, err)
+	}
+	rate := r.LearningRate(k)
+	r.row = record.Step{
+		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: evaluations, WallTime: time.Now(),
+		BatchLoss: record.Some(m.Loss), BatchAccuracy: record.Some(m.Accuracy), LearningRate: record.Some(rate),
+	}
+	r.result.BatchLoss = m.Loss
+	if firstOfEpoch {
+		if err := r.evaluate(ctx, &r.row); err != nil {
+			return false, fmt.Errorf("train: step %d: %w", k, err)
+		}
+	}
+	diverged := !finite(m.Loss)
+	stopped := ctx.Err() != nil
+	// The row at which a run ends is kept whatever the schedule says.
+	if err := r.append(diverged || stopped || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
+		return false, err
+	}
+	switch {
+	case diverged:
+		r.end(Diverged, fmt.Sprintf("diverged: the batch loss is %v at step %d, epoch %d; the step is recorded", m.Loss, k, epoch))
+		return true, nil
+	case stopped:
+		r.end(Stopped, fmt.Sprintf("stopped at step %d, epoch %d, before its update", k, epoch))
+		return true, nil
+	}
+	if err := r.Optimizer.Step(ctx, r.Model.Theta(), r.grad, rate, (*probe)(r)); err != nil {
+		return false, fmt.Errorf("train: step %d: %w", k, err)
+	}
+	r.result.Steps++
+	return false, nil
+}
+
+// draw takes the next batch and fills grad with its gradient at theta, which is
+// either the model's own or another point for which the model's is lent.
+func (r *run) draw(theta, grad []float32) (Measure, error) {
+	inputs, labels, err := r.Source.Batch(r.cursor.epoch, r.cursor.batch)
+	if err != nil {
+		return Measure{}, err
+	}
+	r.inputs, r.labels = inputs, labels
+	r.cursor.advance()
+	return r.gradient(theta, grad)
+}
+
+// gradient evaluates the current mini-batch at theta.
+func (r *run) gradient(theta, grad []float32) (Measure, error) {
+	r.result.Evaluations++
+	own := r.Model.Theta()
+	if &own[0] == &theta[0] {
+		return r.Model.Gradient(r.inputs, r.labels, grad)
+	}
+	kept := slices.Clone(own)
+	defer copy(own, kept)
+	copy(own, theta)
+	return r.Model.Gradient(r.inputs, r.labels, grad)
+}
+
+// evaluate fills in the losses over whole sets.
+func (r *run) evaluate(ctx context.Context, s *record.Step) error {
+	if r.Full != nil {
+		m, err := r.Full.Evaluate(ctx, r.Model.Theta())
+		if err != nil {
+			return ignoreCancel(ctx, err)
+		}
+		s.FullLoss = record.Some(m.Loss)
+		r.result.FullLoss = s.FullLoss
+	}
+	if r.Test != nil {
+		m, err := r.Test.Evaluate(ctx, r.Model.Theta())
+		if err != nil {
+			return ignoreCancel(ctx, err)
+		}
+		s.TestLoss = record.Some(m.Loss)
+		r.result.TestLoss, r.result.TestAcc = s.TestLoss, record.Some(m.Accuracy)
+	}
+	return nil
+}
+
+// ignoreCancel lets a cancelled evaluation leave its column absent: the step
+// itself is still recorded and the loop stops at it.
+func ignoreCancel(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// append hands the current row to the hook and, if it is kept, to the sink.
+func (r *run) append(keep bool, grad []float32) error {
+	r.row.Theta, r.row.Grad, r.row.State = r.Model.Theta(), grad, r.state
+	if r.Hook != nil {
+		if err := r.Hook(&r.row); err != nil {
+			return fmt.Errorf("train: step %d: %w", r.row.Step, err)
+		}
+	}
+	if r.Sink == nil || !keep {
+		return nil
+	}
+	kept := r.row
+	if !r.Columns.Theta {
+		kept.Theta = nil
+	}
+	if !r.Columns.Grad {
+		kept.Grad = nil
+	}
+	if !r.Columns.State {
+		kept.State = nil
+	}
+	if err := r.Sink.Append(&kept); err != nil {
+		return fmt.Errorf("train: step %d could not be recorded: %w", r.row.Step, err)
+	}
+	r.result.Rows++
+	return nil
+}
+
+// finish records the iterate after the last update.
+func (r *run) finish(ctx context.Context) error {
+	copy(r.state, r.Model.State())
+	r.row = record.Step{
+		Step: r.result.Steps, Epoch: r.row.Epoch, Evaluations: r.result.Evaluations, WallTime: time.Now(),
+	}
+	if err := r.evaluate(ctx, &r.row); err != nil {
+		return fmt.Errorf("train: last iterate: %w", err)
+	}
+	if err := r.append(true, nil); err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(r.Model.Theta(), func(v float32) bool { return !finite(float64(v)) }); i >= 0 {
+		r.end(Diverged, fmt.Sprintf("diverged: parameter %d is %v after the last update, step %d; the iterate is recorded", i, r.Model.Theta()[i], r.result.Steps))
+		return nil
+	}
+	r.end(Finished, fmt.Sprintf("finished %d epochs in %d steps", r.Epochs, r.result.Steps))
+	return nil
+}
+
+func (r *run) end(s Status, message string) { r.result.Status, r.result.Message = s, message }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// probe is the run as the optimizer sees it.
+type probe run
+
+var _ Probe = (*probe)(nil)
+
+// Loss evaluates the current mini-batch at another theta.
+func (p *probe) Loss(theta []float32) (float64, error) {
+	r := (*run)(p)
+	if r.probed == nil {
+		r.probed = make([]float32, len(r.grad))
+	}
+	m, err := r.gradient(theta, r.probed)
+	return m.Loss, err
+}
+
+// Next draws a fresh mini-batch.
+func (p *probe) Next(theta, grad []float32) (float64, error) {
+	m, err := (*run)(p).draw(theta, grad)
+	return m.Loss, err
+}
+
+// Inner records an inner iterate where the outer step is kept.
+func (p *probe) Inner(theta []float32, loss float64) error {
+	r := (*run)(p)
+	if r.Sink == nil || !r.Schedule.Keep(r.row.Step, r.row.Epoch) {
+		return nil
+	}
+	s := record.Step{
+		Step: r.row.Step, Substep: r.row.Substep + 1, Epoch: r.row.Epoch, Evaluations: r.result.Evaluations,
+		WallTime: time.Now(), BatchLoss: record.Some(loss),
+	}
+	r.row.Substep = s.Substep
+	if r.Columns.Theta {
+		s.Theta = theta
+	}
+	if err := r.Sink.Append(&s); err != nil {
+		return fmt.Errorf("substep %d could not be recorded: %w", s.Substep, err)
+	}
+	r.result.Rows++
+	return nil
+}

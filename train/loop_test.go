@@ -1,0 +1,236 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// bowl is the model 1/2 mean (theta - x)^2 per coordinate: its gradient at
+// theta is theta - mean(x), so every walk has a closed form. Its state counts
+// the gradients, as running statistics move in the forward pass.
+type bowl struct {
+	theta, state []float32
+	failAt       int
+}
+
+func (b *bowl) Layout() record.Layout {
+	return record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{1, len(b.theta)}})
+}
+
+func (b *bowl) StateLayout() record.Layout {
+	return record.Pack(record.Tensor{Name: "seen", Kind: record.RunningMean, Shape: []int{1}})
+}
+func (b *bowl) Theta() []float32 { return b.theta }
+func (b *bowl) State() []float32 { return b.state }
+
+func (b *bowl) Gradient(inputs []float32, labels []int32, grad []float32) (train.Measure, error) {
+	if b.state[0]++; b.failAt > 0 && int(b.state[0]) == b.failAt {
+		return train.Measure{}, errors.New("out of order")
+	}
+	n, loss := len(labels), 0.0
+	clear(grad)
+	for i := range n {
+		for j, t := range b.theta {
+			d := t - inputs[i*len(b.theta)+j]
+			grad[j] += d / float32(n)
+			loss += float64(d*d) / 2 / float64(n)
+		}
+	}
+	return train.Measure{Loss: loss, Examples: n}, nil
+}
+
+// points is a source of batches over fixed one-dimensional points, in order.
+type points struct {
+	x     []float32
+	batch int
+}
+
+func (p points) PerEpoch() int { return (len(p.x) + p.batch - 1) / p.batch }
+
+func (p points) Batch(_, b int) ([]float32, []int32, error) {
+	x := p.x[b*p.batch : min((b+1)*p.batch, len(p.x))]
+	return x, make([]int32, len(x)), nil
+}
+
+// descent is plain gradient descent; with inner iterates if asked for.
+type descent struct{ inner int }
+
+func (d descent) Step(_ context.Context, theta, grad []float32, rate float64, p train.Probe) error {
+	for range d.inner {
+		g := make([]float32, len(theta))
+		at := []float32{theta[0] + 1}
+		loss, err := p.Next(at, g)
+		if err != nil {
+			return err
+		}
+		if err := p.Inner(at, loss); err != nil {
+			return err
+		}
+	}
+	for i := range theta {
+		theta[i] -= float32(rate) * grad[i]
+	}
+	return nil
+}
+
+func header() *record.Header {
+	b := &bowl{theta: make([]float32, 1)}
+	return &record.Header{
+		Format: record.FormatVersion, DType: "float32", Layout: b.Layout(), State: b.StateLayout(),
+		Columns: record.Columns{Theta: true, Grad: true, State: true},
+	}
+}
+
+func start(t *testing.T) (*train.Loop, *record.Memory, *bowl) {
+	t.Helper()
+	m, err := record.NewMemory(header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bowl{theta: []float32{8}, state: []float32{0}}
+	return &train.Loop{
+		Model: b, Optimizer: descent{}, Source: points{x: []float32{0, 0, 4}, batch: 2},
+		LearningRate: func(int64) float64 { return 0.5 }, Epochs: 2, Sink: m, Columns: header().Columns,
+	}, m, b
+}
+
+func TestRowsOfARun(t *testing.T) {
+	l, m, b := start(t)
+	r, err := l.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != train.Finished || r.Steps != 4 || m.Len() != 5 || r.Rows != 5 {
+		t.Fatalf("got %+v with %d rows; want 4 updates and 5 rows", r, m.Len())
+	}
+	// theta <- theta - (theta - mean)/2, with batch means 0, 4, 0, 4.
+	theta, means := float32(8), []float32{0, 4, 0, 4}
+	for k, mean := range means {
+		s, _ := m.At(k)
+		if s.Theta[0] != theta || s.Grad[0] != theta-mean {
+			t.Errorf("row %d has theta %v and grad %v; want %v and %v: a row is taken before its update", k, s.Theta[0], s.Grad[0], theta, theta-mean)
+		}
+		if s.State[0] != float32(k) {
+			t.Errorf("row %d has state %v; want %v: state is taken before the forward pass", k, s.State[0], k)
+		}
+		if want := []int32{1, 1, 2, 2}[k]; s.Epoch != want {
+			t.Errorf("row %d is of epoch %d; want %d", k, s.Epoch, want)
+		}
+		if want := []int32{2, 1, 2, 1}[k]; s.Examples != want {
+			t.Errorf("row %d has a batch of %d; want %d: the last batch is ragged", k, s.Examples, want)
+		}
+		if s.LearningRate != record.Some(0.5) || s.Last() {
+			t.Errorf("row %d: learning rate %v, last %v", k, s.LearningRate, s.Last())
+		}
+		theta -= (theta - mean) / 2
+	}
+	s, _ := m.At(4)
+	if s.Theta[0] != theta || s.Theta[0] != b.theta[0] || s.Grad != nil || s.BatchLoss.Valid || s.LearningRate.Valid || !s.Last() || s.Step != 4 {
+		t.Errorf("the last row is %+v; want theta_T = %v and no batch", s, theta)
+	}
+}
+
+func TestDivergenceIsRecorded(t *testing.T) {
+	l, m, _ := start(t)
+	l.LearningRate = func(int64) float64 { return 1e30 }
+	l.Schedule, _ = record.ParseSchedule("every:1000")
+	r, err := l.Run(context.Background())
+	if err != nil || r.Status != train.Diverged || !strings.Contains(r.Message, "diverged") {
+		t.Fatalf("got %+v, %v; want a diverged run", r, err)
+	}
+	s, _ := m.At(m.Len() - 1)
+	if s.Step != r.Steps || !math.IsInf(s.BatchLoss.Value, 1) && !math.IsNaN(s.BatchLoss.Value) {
+		t.Errorf("the last row is step %d with loss %v; want the diverging step %d", s.Step, s.BatchLoss, r.Steps)
+	}
+}
+
+func TestStopsAtAStepBoundary(t *testing.T) {
+	l, m, b := start(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	l.Hook = func(s *record.Step) error {
+		if s.Step == 1 {
+			cancel()
+		}
+		return nil
+	}
+	r, err := l.Run(ctx)
+	if err != nil || r.Status != train.Stopped {
+		t.Fatalf("got %+v, %v; want a stopped run", r, err)
+	}
+	// The cancellation is seen at the next step at the latest, and nothing of
+	// theta is lost: the last row is where the model stands.
+	s, _ := m.At(m.Len() - 1)
+	if s.Theta[0] != b.theta[0] || s.Step != r.Steps {
+		t.Errorf("last row has theta %v of step %d; the model stands at %v of step %d", s.Theta[0], s.Step, b.theta[0], r.Steps)
+	}
+}
+
+func TestScheduleKeepsFirstAndLast(t *testing.T) {
+	l, m, _ := start(t)
+	l.Schedule, _ = record.ParseSchedule("steps:2")
+	if _, err := l.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var steps []int64
+	for i := range m.Len() {
+		s, _ := m.At(i)
+		steps = append(steps, s.Step)
+	}
+	if len(steps) != 3 || steps[0] != 0 || steps[1] != 2 || steps[2] != 4 {
+		t.Errorf("kept steps %v; want 0, 2 and the last, 4", steps)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	l, m, b := start(t)
+	l.Optimizer, l.MaxSteps = descent{inner: 1}, 1
+	r, err := l.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Evaluations != 2 {
+		t.Errorf("%d evaluations; want the step's own and the fresh batch's", r.Evaluations)
+	}
+	s, _ := m.At(1)
+	if s.Step != 0 || s.Substep != 1 || s.Theta[0] != 9 || s.BatchLoss.Value != 12.5 {
+		t.Errorf("the inner row is %+v; want theta 9 with loss (9-4)^2/2 on the second batch", s)
+	}
+	if b.theta[0] != 4 {
+		t.Errorf("theta is %v; want 8 - 8/2: lending the model to the probe must not move it", b.theta[0])
+	}
+}
+
+func TestFailuresNameTheStep(t *testing.T) {
+	l, m, b := start(t)
+	b.failAt = 3
+	r, err := l.Run(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "step 2") || r.Steps != 2 || m.Len() != 2 {
+		t.Errorf("got %+v, %v with %d rows; want an error at step 2 after two rows", r, err, m.Len())
+	}
+	l, _, _ = start(t)
+	l.Epochs = 0
+	if _, err := l.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "epochs is 0") {
+		t.Errorf("got %v; want epochs refused", err)
+	}
+}
+
+func TestAccumulateIsTheMean(t *testing.T) {
+	x := []float32{1, 2, 3, 4, 10, 20, 30}
+	whole, parts := &bowl{theta: []float32{2}, state: []float32{0}}, &bowl{theta: []float32{2}, state: []float32{0}}
+	want, got := make([]float32, 1), make([]float32, 1)
+	mw, _ := whole.Gradient(x, make([]int32, 7), want)
+	mp, err := (&train.Accumulate{Model: parts, Micro: 3}).Gradient(x, make([]int32, 7), got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Both are sums of seven float32 terms: they agree to a few roundings.
+	if math.Abs(float64(got[0]-want[0])) > 1e-6*math.Abs(float64(want[0])) || math.Abs(mp.Loss-mw.Loss) > 1e-12*mw.Loss {
+		t.Errorf("micro-batches of 3 give %v, %v; all seven at once %v, %v", got[0], mp.Loss, want[0], mw.Loss)
+	}
+}
