@@ -1,0 +1,78 @@
+package nn
+
+import (
+	"fmt"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+var _ train.Model = (*Model)(nil)
+
+// Model is a network with its own theta that computes mini-batch gradients. It
+// is not safe for concurrent use; different models are independent.
+type Model struct {
+	plan  *plan
+	theta []float32
+	state []float32
+	graph *graph[float32]
+}
+
+// New makes the model that spec names for examples of the given shape, with
+// theta initialized after He et al. (2015) from the seed. The error of a wrong
+// spec says which specs there are.
+func New(spec string, in Input, opts Options) (*Model, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	p, err := parse(spec, in)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{plan: p, theta: make([]float32, p.params.Len()), state: make([]float32, p.state.Len())}
+	p.initialize(m.theta, opts.Seed)
+	if m.graph, err = compile(p, m.theta, opts.Batch, workers(opts.Workers), true); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Layout describes theta and gradients.
+func (m *Model) Layout() record.Layout { return m.plan.params }
+
+// StateLayout describes the running statistics; it is empty for models without.
+func (m *Model) StateLayout() record.Layout { return m.plan.state }
+
+// Theta returns the parameter vector itself: changing it in place changes the
+// model.
+func (m *Model) Theta() []float32 { return m.theta }
+
+// State returns the vector of running statistics itself.
+func (m *Model) State() []float32 { return m.state }
+
+// Gradient fills grad with the gradient of the mean loss over the examples at
+// theta and returns that loss. inputs are len(labels) examples, values row by
+// row and channels last; there may be 1 to Options.Batch of them.
+func (m *Model) Gradient(inputs []float32, labels []int32, grad []float32) (train.Measure, error) {
+	if len(labels) < 1 || len(labels) > m.graph.batch.Size {
+		return train.Measure{}, fmt.Errorf("nn: batch has %d examples; allowed are 1 to %d", len(labels), m.graph.batch.Size)
+	}
+	if err := m.plan.in.checkExamples(inputs, labels); err != nil {
+		return train.Measure{}, err
+	}
+	if len(grad) != len(m.theta) {
+		return train.Measure{}, fmt.Errorf("nn: gradient has room for %d elements; the model has %d", len(grad), len(m.theta))
+	}
+	copy(m.graph.inbuf, inputs)
+	if err := m.graph.run(labels); err != nil {
+		return train.Measure{}, err
+	}
+	m.graph.gradients(func(offset int, g []float32) { copy(grad[offset:], g) })
+	return m.graph.measure(), nil
+}
+
+// measure returns what the last run measured.
+func (g *graph[T]) measure() train.Measure {
+	rows := g.batch.Rows
+	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Hits) / float64(rows), Examples: rows}
+}

@@ -1,0 +1,168 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Sizes of the pieces that workers take. They decide nothing but the balance:
+// every element is computed whole within one piece.
+const (
+	rowBlock  = 32 // rows of a batch
+	unitBlock = 16 // units of a layer, for the gradient of the weights
+)
+
+// LinearOptions modifies Linear. The zero value is a plain affine layer.
+type LinearOptions struct {
+	ReLU  bool // rectify the result
+	Input bool // x is data: no gradient with respect to it is computed
+}
+
+// Linear appends y = x w^T + bias, rectified if asked: x is (Size, in), w is
+// (out, in), bias is (out), y is (Size, out).
+func Linear[T Float](b *Batch, x, w, bias *G.Node, opts LinearOptions) (*G.Node, error) {
+	xs, ws, bs := x.Shape(), w.Shape(), bias.Shape()
+	if xs.Dims() != 2 || ws.Dims() != 2 || bs.Dims() != 1 || xs[0] != b.Size || xs[1] != ws[1] || ws[0] != bs[0] {
+		return nil, fmt.Errorf("op: linear: shapes %v, %v, %v do not fit; wanted (%d, in), (out, in), (out)", xs, ws, bs, b.Size)
+	}
+	o := &linear[T]{opts: opts, in: ws[1], out: ws[0]}
+	o.y, o.yData = newTensor[T](b.Size, o.out)
+	o.base = newBase(b, "linear", o.y.Shape(), x, w, bias)
+	return G.ApplyOp(o, x, w, bias)
+}
+
+type linear[T Float] struct {
+	base
+	opts    LinearOptions
+	in, out int
+	y       *tensor.Dense
+	yData   []T
+}
+
+func (o *linear[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer o.guard(&err)
+	rows := o.batch.Rows
+	x := dense(rows, o.in, elements[T](inputs[0]))
+	w := dense(o.out, o.in, elements[T](inputs[1]))
+	bias := elements[T](inputs[2])
+	y := dense(rows, o.out, o.yData)
+	o.batch.blocks(rows, rowBlock, func(low, high int) {
+		multiply(false, true, x.band(low, high), w, y.band(low, high))
+		for r := low; r < high; r++ {
+			addBias(o.yData[r*o.out:(r+1)*o.out], bias, o.opts.ReLU)
+		}
+	})
+	return o.y, nil
+}
+
+// addBias adds the bias to a row and rectifies it. NaN stays NaN.
+func addBias[T Float](row, bias []T, relu bool) {
+	for i, b := range bias {
+		v := row[i] + b
+		if relu && v < 0 {
+			v = 0
+		}
+		row[i] = v
+	}
+}
+
+func (o *linear[T]) DiffWRT(int) []bool { return []bool{!o.opts.Input, true, true} }
+
+func (o *linear[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
+	x, w := inputs[0], inputs[1]
+	c := &linearBackward[T]{opts: o.opts, in: o.in, out: o.out}
+	c.dw, c.dwData = newTensor[T](o.out, o.in)
+	c.db, c.dbData = newTensor[T](o.out)
+	if o.opts.ReLU {
+		c.masked = make([]T, o.batch.Size*o.out)
+	}
+	result := c.dw
+	if !o.opts.Input {
+		c.dx, c.dxData = newTensor[T](o.batch.Size, o.in)
+		result = c.dx
+	}
+	c.base = newBase(o.batch, "linearBackward", result.Shape(), x, w, output, grad)
+	core, err := G.ApplyOp(c, x, w, output, grad)
+	if err != nil {
+		return nil, err
+	}
+	db, err := newFetch(o.batch, "linearBias", core, c.db)
+	if err != nil {
+		return nil, err
+	}
+	if o.opts.Input {
+		return G.Nodes{nil, core, db}, nil
+	}
+	dw, err := newFetch(o.batch, "linearWeight", core, c.dw)
+	if err != nil {
+		return nil, err
+	}
+	return G.Nodes{core, dw, db}, nil
+}
+
+// linearBackward computes, with g = dy where y > 0 (or dy without ReLU),
+// dx = g w, dw = g^T x and db = sum of the rows of g. Its result is dx, or dw
+// when x is data.
+type linearBackward[T Float] struct {
+	base
+	opts                   LinearOptions
+	in, out                int
+	dx, dw, db             *tensor.Dense
+	dxData, dwData, dbData []T
+	masked                 []T
+}
+
+func (o *linearBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer o.guard(&err)
+	rows := o.batch.Rows
+	x := dense(rows, o.in, elements[T](inputs[0]))
+	w := dense(o.out, o.in, elements[T](inputs[1]))
+	y, dy := elements[T](inputs[2]), elements[T](inputs[3])
+	g := dense(rows, o.out, dy)
+	if o.opts.ReLU {
+		g.data = o.masked
+	}
+	o.batch.blocks(rows, rowBlock, func(low, high int) {
+		if o.opts.ReLU {
+			maskReLU(o.masked[low*o.out:high*o.out], dy[low*o.out:], y[low*o.out:])
+		}
+		if o.dx != nil {
+			multiply(false, false, g.band(low, high), w, dense(rows, o.in, o.dxData).band(low, high))
+		}
+	})
+	// Splitting by units instead of by rows needs no partial sums: the gradient of
+	// a weight is summed over the batch by one goroutine, row after row.
+	o.batch.blocks(o.out, unitBlock, func(low, high int) {
+		part := g.columns(low, high)
+		multiply(true, false, part, x, dense(o.out, o.in, o.dwData).band(low, high))
+		sumRows(o.dbData[low:high], part)
+	})
+	if o.dx != nil {
+		return o.dx, nil
+	}
+	return o.dw, nil
+}
+
+// maskReLU sets dst to dy where y is positive or NaN, else to 0.
+func maskReLU[T Float](dst, dy, y []T) {
+	dy, y = dy[:len(dst)], y[:len(dst)]
+	for i := range dst {
+		v := dy[i]
+		if y[i] <= 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+// sumRows sets dst to the sum of the rows of m.
+func sumRows[T Float](dst []T, m matrix[T]) {
+	clear(dst)
+	for r := range m.rows {
+		for i, v := range m.data[r*m.stride : r*m.stride+len(dst)] {
+			dst[i] += v
+		}
+	}
+}

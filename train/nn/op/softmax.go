@@ -1,0 +1,154 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// CrossEntropy is the end of a graph: the mean over the batch of
+// -log softmax(logits)[label]. After a run it has what the run measured.
+type CrossEntropy[T Float] struct {
+	base
+	RowLoss []float64 // loss of each of the batch's rows, in their order
+	Hits    int       // rows whose largest logit is that of their label; of equal ones the first counts
+
+	Loss float64 // mean of RowLoss, summed in order
+
+	classes int
+	hit     []bool
+	value   G.Value
+	dlogits *tensor.Dense
+	dData   []T
+}
+
+// SoftmaxCrossEntropy appends the mean cross-entropy of the logits, (Size,
+// classes), against the batch's labels. It returns the op, to read the
+// measurements from, and the node of the loss, a scalar.
+//
+// The row's own maximum is subtracted and the exponentials are summed in
+// float64, so no finite row overflows or underflows. A row with a NaN or with an
+// infinite maximum has the loss NaN; it is never a hit.
+func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *G.Node, error) {
+	s := logits.Shape()
+	if s.Dims() != 2 || s[0] != b.Size {
+		return nil, nil, fmt.Errorf("op: cross-entropy: logits have shape %v; wanted (%d, classes)", s, b.Size)
+	}
+	o := &CrossEntropy[T]{classes: s[1], RowLoss: make([]float64, b.Size), hit: make([]bool, b.Size)}
+	o.dlogits, o.dData = newTensor[T](s[0], s[1])
+	o.base = newBase(b, "crossEntropy", tensor.ScalarShape(), logits)
+	n, err := G.ApplyOp(o, logits)
+	return o, n, err
+}
+
+// Do computes the loss and, because the softmax is at hand, the gradient with
+// respect to the logits too.
+func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer o.guard(&err)
+	if err := o.batch.check(); err != nil {
+		return nil, err
+	}
+	rows, labels := o.batch.Rows, o.batch.Labels
+	if len(labels) != rows {
+		return nil, fmt.Errorf("op: cross-entropy: %d labels for %d rows", len(labels), rows)
+	}
+	for i, l := range labels {
+		if l < 0 || int(l) >= o.classes {
+			return nil, fmt.Errorf("op: cross-entropy: label of row %d is %d; allowed are 0 to %d", i, l, o.classes-1)
+		}
+	}
+	logits, scale := elements[T](inputs[0]), 1/float64(rows)
+	o.batch.blocks(rows, 4*rowBlock, func(low, high int) {
+		for r := low; r < high; r++ {
+			at := r * o.classes
+			o.RowLoss[r], o.hit[r] = crossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes], int(labels[r]), scale)
+		}
+	})
+	sum := 0.0
+	o.Hits = 0
+	for r := range rows {
+		sum += o.RowLoss[r]
+		if o.hit[r] {
+			o.Hits++
+		}
+	}
+	o.Loss = sum / float64(rows)
+	switch v := any(T(o.Loss)).(type) {
+	case float32:
+		o.value = G.NewF32(v)
+	case float64:
+		o.value = G.NewF64(v)
+	}
+	return o.value, nil
+}
+
+// crossEntropyRow returns the loss of one row and whether it is a hit, and sets
+// d to scale*(softmax - onehot).
+func crossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64, hit bool) {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	top := float64(x[best])
+	own, rest := 0.0, 0.0
+	for i, v := range x {
+		e := math.Exp(float64(v) - top)
+		d[i] = T(e)
+		if i == label {
+			own = e
+		} else {
+			rest += e
+		}
+	}
+	sum := own + rest
+	factor := scale / sum
+	for i := range d {
+		d[i] = T(float64(d[i]) * factor)
+	}
+	// Not d[label]-scale: near certainty the difference of the two would keep
+	// none of the digits of 1-softmax, which is the share of the others.
+	d[label] = T(-rest * factor)
+	switch {
+	case sum != sum:
+		return sum, false
+	case best == label:
+		// log(sum) with sum = 1+rest; Log1p keeps the digits of a small loss.
+		return math.Log1p(rest), true
+	default:
+		return math.Log(sum) - (float64(x[label]) - top), false
+	}
+}
+
+// DiffWRT says that the loss depends on the logits.
+func (o *CrossEntropy[T]) DiffWRT(int) []bool { return []bool{true} }
+
+// SymDiff appends the op that hands out the gradient which Do computed.
+func (o *CrossEntropy[T]) SymDiff(_ G.Nodes, output, grad *G.Node) (G.Nodes, error) {
+	c := &crossEntropyBackward[T]{forward: o}
+	c.base = newBase(o.batch, "crossEntropyBackward", o.dlogits.Shape(), output, grad)
+	n, err := G.ApplyOp(c, output, grad)
+	return G.Nodes{n}, err
+}
+
+// crossEntropyBackward scales the gradient by that of the loss, which is 1 when
+// the loss is what is differentiated. It has the loss as an input only so that
+// it runs after it.
+type crossEntropyBackward[T Float] struct {
+	base
+	forward *CrossEntropy[T]
+}
+
+func (o *crossEntropyBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer o.guard(&err)
+	if by := scalar[T](inputs[1]); by != 1 {
+		d := o.forward.dData[:o.batch.Rows*o.forward.classes]
+		for i := range d {
+			d[i] *= by
+		}
+	}
+	return o.forward.dlogits, nil
+}

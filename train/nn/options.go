@@ -1,0 +1,37 @@
+package nn
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// Options of New.
+type Options struct {
+	Batch   int    // largest batch, at least 1
+	Workers int    // goroutines to compute with; 0 means one for each usable core. Results do not depend on it
+	Seed    uint64 // of the initialization
+}
+
+// Validate checks the ranges.
+func (o Options) Validate() error {
+	if o.Batch < 1 || o.Batch > maxExtent {
+		return fmt.Errorf("nn: options: batch is %d; allowed are 1 to %d", o.Batch, maxExtent)
+	}
+	return checkWorkers(o.Workers)
+}
+
+const maxWorkers = 1 << 10
+
+func checkWorkers(n int) error {
+	if n < 0 || n > maxWorkers {
+		return fmt.Errorf("nn: options: workers is %d; allowed are 0 (all cores) to %d", n, maxWorkers)
+	}
+	return nil
+}
+
+func workers(n int) int {
+	if n == 0 {
+		return min(runtime.GOMAXPROCS(0), maxWorkers)
+	}
+	return n
+}

@@ -1,0 +1,29 @@
+package nn
+
+import (
+	"fmt"
+	"strings"
+)
+
+// grammar is what a spec may say, for error messages.
+const grammar = "models are mlp:W1,W2,... (hidden widths; mlp: has none)"
+
+// parse turns a spec and an input shape into a plan.
+func parse(spec string, in Input) (*plan, error) {
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	name, args, _ := strings.Cut(spec, ":")
+	p := newPlan(spec, in)
+	var err error
+	switch {
+	case name == "mlp" && strings.Contains(spec, ":"):
+		err = mlp(p, args)
+	default:
+		err = fmt.Errorf("unknown")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("nn: model %q: %w; %s", spec, err, grammar)
+	}
+	return p.finish()
+}
