@@ -1,0 +1,73 @@
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Augmentation changes training examples at random, as is usual for small
+// images (He et al. 2016, section 4.2): pad every side with zeros, cut out a
+// window of the original size anywhere in it, and mirror half of the images left
+// to right. The zero value changes nothing. It never applies to a set that a
+// loss is evaluated on.
+type Augmentation struct {
+	Crop int  // pixels of padding on every side before a window is cut out; 4 is usual, 0 is none
+	Flip bool // mirror left to right with probability 1/2
+}
+
+// maxCrop bounds the padding: more only produces empty images.
+const maxCrop = 64
+
+// Validate names the field, its value and what is allowed.
+func (a Augmentation) Validate() error {
+	if a.Crop < 0 || a.Crop > maxCrop {
+		return &OptionError{"crop", fmt.Sprint(a.Crop), fmt.Sprintf("0 to %d pixels", maxCrop)}
+	}
+	return nil
+}
+
+// Gather is like the function of that name, with every example augmented. The
+// draw depends on the seed, the epoch, from 1, and the index of the example
+// alone, not on its place in a batch; so a run can be continued or replayed from
+// any step. It allocates nothing.
+func (a Augmentation) Gather(set Set, seed uint64, epoch int, indices []int, inputs []float32, labels []int32) {
+	if a == (Augmentation{}) {
+		Gather(set, indices, inputs, labels)
+		return
+	}
+	size := set.Size()
+	inputs, labels = inputs[:len(indices)*size], labels[:len(indices)]
+	var g rand.PCG
+	for k, i := range indices {
+		reseed(&g, seed, purposeAugment, mix(uint64(epoch))+uint64(i))
+		var dy, dx int
+		if a.Crop > 0 {
+			dy = int(below(&g, uint64(2*a.Crop+1))) - a.Crop
+			dx = int(below(&g, uint64(2*a.Crop+1))) - a.Crop
+		}
+		flip := a.Flip && g.Uint64()>>63 == 1
+		window(inputs[k*size:(k+1)*size], set.Example(i), set, dy, dx, flip)
+		labels[k] = set.Labels[i]
+	}
+}
+
+// window writes to dst the window of src whose top left corner is at row dy and
+// column dx, mirrored where flip says so. What lies outside of src is zero.
+func window(dst, src []float32, shape Set, dy, dx int, flip bool) {
+	h, w, c := shape.Height, shape.Width, shape.Channels
+	for y := range h {
+		for x := range w {
+			sx := x
+			if flip {
+				sx = w - 1 - x
+			}
+			out := dst[(y*w+x)*c : (y*w+x+1)*c]
+			sy, sx := y+dy, sx+dx
+			if sy < 0 || sy >= h || sx < 0 || sx >= w {
+				clear(out)
+				continue
+			}
+			copy(out, src[(sy*w+sx)*c:(sy*w+sx+1)*c])
+		}
+	}
+}

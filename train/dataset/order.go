@@ -1,0 +1,68 @@
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Order is the order in which the examples of a training set form mini-batches:
+// a seeded permutation of all examples in every epoch, cut into batches. It is a
+// pure function of seed, number of examples, batch size, epoch and batch, so a
+// run can be continued or replayed from any step.
+//
+// An Order keeps the permutation of the epoch that was asked for last; it is not
+// safe for use by several goroutines at once.
+type Order struct {
+	seed        uint64
+	examples    int
+	batch       int
+	epoch       int // of permutation; 0 before the first call
+	permutation []int
+	generator   rand.PCG
+}
+
+// NewOrder returns the order for a training set of that many examples. batch may
+// be from 1 to examples; with batch == examples every epoch is one full batch.
+func NewOrder(seed uint64, examples, batch int) (*Order, error) {
+	if examples < 1 {
+		return nil, fmt.Errorf("dataset: %w", &OptionError{"number of examples", fmt.Sprint(examples), "at least 1"})
+	}
+	if batch < 1 || batch > examples {
+		return nil, fmt.Errorf("dataset: %w", &OptionError{"batch", fmt.Sprint(batch), fmt.Sprintf("1 to %d, the number of training examples", examples)})
+	}
+	return &Order{seed: seed, examples: examples, batch: batch, permutation: make([]int, examples)}, nil
+}
+
+// Batches returns the number of batches of one epoch; the last one has fewer
+// examples where the batch size does not divide the number of examples.
+func (o *Order) Batches() int { return (o.examples + o.batch - 1) / o.batch }
+
+// Batch returns the indices of the examples of batch b, from 0, of an epoch,
+// from 1. The slice belongs to the order and is valid until Batch is called for
+// another epoch. It panics when epoch or b is out of range, which is a bug of
+// the caller.
+func (o *Order) Batch(epoch, b int) []int {
+	if epoch < 1 || b < 0 || b >= o.Batches() {
+		panic(fmt.Sprintf("dataset: batch %d of epoch %d: batches are 0 to %d, epochs start at 1", b, epoch, o.Batches()-1))
+	}
+	if epoch != o.epoch {
+		o.shuffle(epoch)
+	}
+	from, to := b*o.batch, min((b+1)*o.batch, o.examples)
+	return o.permutation[from:to:to]
+}
+
+// shuffle draws the permutation of an epoch (Durstenfeld 1964). It starts from
+// the identity each time, so that no epoch depends on the ones before it.
+func (o *Order) shuffle(epoch int) {
+	p := o.permutation
+	for i := range p {
+		p[i] = i
+	}
+	reseed(&o.generator, o.seed, purposeOrder, uint64(epoch))
+	for i := len(p) - 1; i > 0; i-- {
+		j := int(below(&o.generator, uint64(i+1)))
+		p[i], p[j] = p[j], p[i]
+	}
+	o.epoch = epoch
+}
