@@ -1,0 +1,194 @@
+package nn
+
+import (
+	"context"
+	"errors"
+	"hash/crc64"
+	"math"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// checksum of the bits of a slice.
+func checksum(v []float32) uint64 {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
+	return crc64.Checksum(b, crc64.MakeTable(crc64.ECMA))
+}
+
+func newEvaluator(t testing.TB, spec string, in Input, x []float32, y []int32, opts EvalOptions) *Evaluator {
+	t.Helper()
+	e, err := NewEvaluator(spec, in, x, y, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestEvaluatorAgainstModel compares the evaluator, at chunks that divide the
+// data and at chunks that do not, with a model that takes all examples as one
+// batch, and checks that evaluating changes nothing.
+func TestEvaluatorAgainstModel(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range models {
+		t.Run(c.spec, func(t *testing.T) {
+			const n = 23
+			x, y := data(c.in, n, 4)
+			m, err := New(c.spec, c.in, Options{Batch: n, Seed: 5})
+			if err != nil {
+				t.Fatal(err)
+			}
+			theta, want, grad := m.Theta(), make([]float32, len(m.Theta())), make([]float32, len(m.Theta()))
+			measure, err := m.Gradient(x, y, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sumX, sumTheta := checksum(x), checksum(theta)
+			for _, chunk := range []int{0, n, 8, 5, 1} {
+				e := newEvaluator(t, c.spec, c.in, x, y, EvalOptions{Chunk: chunk, Workers: 2})
+				got, err := e.Evaluate(ctx, theta)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if math.Abs(got.Loss-measure.Loss) > 1e-6*measure.Loss || got.Accuracy != measure.Accuracy || got.Examples != n {
+					t.Errorf("chunk %d: %+v, the model says %+v", chunk, got, measure)
+				}
+				loss, err := e.Gradient(ctx, theta, grad)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if loss != got.Loss {
+					t.Errorf("chunk %d: loss %v with gradient, %v without", chunk, loss, got.Loss)
+				}
+				if d := relative(grad, want); d > 1e-6 {
+					t.Errorf("chunk %d: gradients differ by %.2g", chunk, d)
+				}
+				again, err := e.Loss(ctx, theta)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if again != got.Loss {
+					t.Errorf("chunk %d: loss %v, evaluated again %v", chunk, got.Loss, again)
+				}
+				for _, workers := range []int{1, 5} {
+					o := newEvaluator(t, c.spec, c.in, x, y, EvalOptions{Chunk: chunk, Workers: workers})
+					if l, err := o.Loss(ctx, theta); err != nil || l != got.Loss {
+						t.Errorf("chunk %d: loss %v with 2 workers, %v with %d (%v)", chunk, got.Loss, l, workers, err)
+					}
+				}
+			}
+			if checksum(x) != sumX || checksum(theta) != sumTheta {
+				t.Error("evaluating changed the inputs or theta")
+			}
+		})
+	}
+}
+
+// TestEvaluatorGradient compares the full-data gradient with differences of the
+// loss along its own direction. The loss is float32 up to the logits, so a
+// single coordinate would drown in rounding; along the gradient the difference
+// is large: relative error about 1e-7 / (h |g|^2 / loss) plus h^2 terms.
+func TestEvaluatorGradient(t *testing.T) {
+	ctx := context.Background()
+	x, y := data(small, 50, 4)
+	m, err := New("mlp:8", small, Options{Batch: 1, Seed: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEvaluator(t, "mlp:8", small, x, y, EvalOptions{Chunk: 16})
+	theta, grad := m.Theta(), make([]float32, len(m.Theta()))
+	if _, err := e.Gradient(ctx, theta, grad); err != nil {
+		t.Fatal(err)
+	}
+	const h = 1e-2
+	at, norm2 := [2]float64{}, 0.0
+	for _, g := range grad {
+		norm2 += float64(g) * float64(g)
+	}
+	for i, sign := range []float64{1, -1} {
+		moved := make([]float32, len(theta))
+		for j := range moved {
+			moved[j] = theta[j] + float32(sign*h*float64(grad[j]))
+		}
+		if at[i], err = e.Loss(ctx, moved); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := (at[0] - at[1]) / (2 * h); math.Abs(got/norm2-1) > 1e-3 {
+		t.Errorf("slope along the gradient %v, want %v", got, norm2)
+	}
+}
+
+func TestEvaluatorNotFinite(t *testing.T) {
+	ctx := context.Background()
+	x, y := data(small, 9, 4)
+	e := newEvaluator(t, "mlp:8", small, x, y, EvalOptions{Chunk: 4})
+	theta := make([]float32, e.Layout().Len())
+	for i, want := range map[float32]func(float64) bool{
+		float32(math.NaN()):  math.IsNaN,
+		float32(math.Inf(1)): func(l float64) bool { return math.IsNaN(l) || math.IsInf(l, 1) },
+	} {
+		theta[len(theta)-1] = i
+		l, err := e.Loss(ctx, theta)
+		if err != nil || !want(l) {
+			t.Errorf("theta with %v: loss %v, error %v", i, l, err)
+		}
+	}
+	theta[len(theta)-1] = 0
+	if l, err := e.Loss(ctx, theta); err != nil || math.Abs(l-math.Log(5)) > 1e-7 {
+		t.Errorf("theta 0: loss %v, error %v; want ln 5", l, err)
+	}
+}
+
+// afterCalls is a context that is cancelled from the n-th look on.
+type afterCalls struct {
+	context.Context
+	n int
+}
+
+func (c *afterCalls) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestEvaluatorStops(t *testing.T) {
+	x, y := data(small, 9, 4)
+	e := newEvaluator(t, "mlp:8", small, x, y, EvalOptions{Chunk: 3})
+	theta := make([]float32, e.Layout().Len())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := e.Loss(ctx, theta); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+	_, err := e.Gradient(&afterCalls{context.Background(), 2}, theta, make([]float32, len(theta)))
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "6 of 9") {
+		t.Errorf("error %v, want one after 6 of 9 examples", err)
+	}
+}
+
+func TestEvaluatorErrors(t *testing.T) {
+	x, y := data(small, 3, 4)
+	for _, c := range []struct {
+		spec string
+		x    []float32
+		y    []int32
+		opts EvalOptions
+		want string
+	}{
+		{"mlp:x", x, y, EvalOptions{}, "mlp:x"},
+		{"mlp:3", nil, nil, EvalOptions{}, "no examples"},
+		{"mlp:3", x[:5], y, EvalOptions{}, "5 input values for 3 labels"},
+		{"mlp:3", x, y, EvalOptions{Chunk: -1}, "chunk is -1"},
+		{"mlp:3", x, y, EvalOptions{Workers: -2}, "workers is -2"},
+	} {
+		if _, err := NewEvaluator(c.spec, small, c.x, c.y, c.opts); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+	e := newEvaluator(t, "mlp:3", small, x, y, EvalOptions{})
+	if _, err := e.Loss(context.Background(), make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "theta has 3 elements; the model has 59") {
+		t.Errorf("error %v", err)
+	}
+}
