@@ -1,0 +1,39 @@
+// Package path computes the geometry of a recorded walk, step by step, without
+// evaluating any loss: cosines between consecutive gradients and between
+// consecutive updates, step lengths, displacement from the start, path length.
+//
+//  1. [Compute] reads the rows of a record.Trajectory once, in order. It holds
+//     on to the vectors of three consecutive iterates and of the first one, so a
+//     run larger than memory is no obstacle.
+//  2. Every sum over parameters is made in float64, tensor by tensor in the
+//     order of the layout; the whole vector's sums are the sums of these.
+//  3. The [Result] is a table with one row per iterate, on request a second one
+//     with a row per iterate and tensor, a summary, and warnings.
+//
+// Row k of the table belongs to iterate k. Update k is theta_{k+1}-theta_k, so
+// the last row has none. The gradient is the raw mini-batch gradient at theta_k;
+// gradient and update are different directions under momentum, Adam or weight
+// decay, and the columns say which of the two they are about.
+//
+// A value that is not to be had is absent, never 0 and never NaN: the gradient
+// columns of a run without gradients, the cosine with a zero vector, everything
+// that needs two consecutive iterates where one of them was not recorded. A NaN
+// in the table was computed from a NaN or an infinity in the recording.
+//
+// Definitions: Xing, Arpit, Tsirigotis and Bengio, "A Walk with SGD",
+// arXiv:1802.08770, whose released code adds 1e-6 to the denominator of the
+// cosine and gives the first step a cosine of 1 with itself; neither is done
+// here.
+package path
+
+// Method says in one sentence how the numbers came about.
+const Method = "Norms, cosines and distances of recorded iterates, updates and raw mini-batch gradients, summed in float64."
+
+// Citation is the BibTeX entry of the definitions.
+const Citation = `@article{xing2018walk,
+  title   = {A Walk with {SGD}},
+  author  = {Xing, Chen and Arpit, Devansh and Tsirigotis, Christos and Bengio, Yoshua},
+  journal = {arXiv preprint arXiv:1802.08770},
+  year    = {2018}
+}
+`
