@@ -292,6 +292,9 @@ type probe run
 
 var _ Probe = (*probe)(nil)
 
+// BatchLoss is the loss of the row.
+func (p *probe) BatchLoss() float64 { return (*run)(p).row.BatchLoss.Value }
+
 // Loss evaluates the current mini-batch at another theta.
 func (p *probe) Loss(theta []float32) (float64, error) {
 	r := (*run)(p)

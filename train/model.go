@@ -43,6 +43,9 @@ type Optimizer interface {
 // Probe gives an optimizer further evaluations within one step. Every Loss and
 // every Next counts as one more evaluation in the run's account.
 type Probe interface {
+	// BatchLoss returns the loss of the step's mini-batch at its theta, as the
+	// row has it. It costs no evaluation, and Next does not change it.
+	BatchLoss() float64
 	// Loss returns the loss of the current mini-batch at another theta.
 	Loss(theta []float32) (float64, error)
 	// Next draws a fresh mini-batch and fills grad with its gradient at theta.

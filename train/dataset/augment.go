@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"sgdwalk/train/internal/random"
 )
 
 // Augmentation changes training examples at random, as is usual for small
@@ -39,7 +41,7 @@ func (a Augmentation) Gather(set Set, seed uint64, epoch int, indices []int, inp
 	inputs, labels = inputs[:len(indices)*size], labels[:len(indices)]
 	var g rand.PCG
 	for k, i := range indices {
-		reseed(&g, seed, purposeAugment, mix(uint64(epoch))+uint64(i))
+		random.Seed(&g, seed, purposeAugment, random.Mix(uint64(epoch))+uint64(i))
 		var dy, dx int
 		if a.Crop > 0 {
 			dy = int(below(&g, uint64(2*a.Crop+1))) - a.Crop

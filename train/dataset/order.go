@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"sgdwalk/train/internal/random"
 )
 
 // Order is the order in which the examples of a training set form mini-batches:
@@ -59,7 +61,7 @@ func (o *Order) shuffle(epoch int) {
 	for i := range p {
 		p[i] = i
 	}
-	reseed(&o.generator, o.seed, purposeOrder, uint64(epoch))
+	random.Seed(&o.generator, o.seed, purposeOrder, uint64(epoch))
 	for i := len(p) - 1; i > 0; i-- {
 		j := int(below(&o.generator, uint64(i+1)))
 		p[i], p[j] = p[j], p[i]

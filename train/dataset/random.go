@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+
+	"sgdwalk/train/internal/random"
 )
 
 // What random numbers are drawn for. The purpose is mixed into the generator so
@@ -20,21 +22,8 @@ const (
 // functions of math/rand/v2 is not promised to outlive a Go release.
 func generator(seed, purpose, index uint64) *rand.PCG {
 	g := new(rand.PCG)
-	reseed(g, seed, purpose, index)
+	random.Seed(g, seed, purpose, index)
 	return g
-}
-
-func reseed(g *rand.PCG, seed, purpose, index uint64) {
-	g.Seed(mix(seed^mix(purpose)), mix(index+purpose))
-}
-
-// mix is the finalizer of SplitMix64 (Steele, Lea, Flood 2014): neighbouring
-// seeds and epochs, which users choose, become unrelated states.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // below returns a number in [0, n), every one equally likely, by Lemire's method
