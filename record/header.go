@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -13,6 +14,9 @@ import (
 // FormatVersion is the version of the vocabulary and of the files that this
 // program writes. A reader refuses a newer one.
 const FormatVersion = 1
+
+// ErrNewerFormat is wrapped by the error for a header that a newer program wrote.
+var ErrNewerFormat = errors.New("written by a newer program")
 
 // Data names the examples of a run so exactly that an analysis can tell whether
 // it has the same ones.
@@ -176,7 +180,7 @@ func DecodeHeader(b []byte) (*Header, error) {
 		return nil, fmt.Errorf("record: header: %w", err)
 	}
 	if version.Format > FormatVersion {
-		return nil, fmt.Errorf("record: header: format is %d, written by a newer program; this one reads 1 to %d", version.Format, FormatVersion)
+		return nil, fmt.Errorf("record: header: format is %d, %w; this one reads 1 to %d", version.Format, ErrNewerFormat, FormatVersion)
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

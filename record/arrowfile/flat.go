@@ -1,0 +1,130 @@
+package arrowfile
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	flatbuffers "github.com/google/flatbuffers/go"
+)
+
+// Numbers of the Arrow format's flatbuffers that are read here: slots of the
+// tables' fields (4 + 2*index) and codes of unions and enumerations.
+const (
+	slotMessageVersion, slotMessageType, slotMessageHeader, slotMessageBody = 4, 6, 8, 10
+	slotBatchLength, slotBatchNodes, slotBatchBuffers, slotBatchCompression = 4, 6, 8, 10
+	slotSchemaEndian, slotSchemaFields, slotSchemaMetadata                  = 4, 6, 8
+	slotFieldName, slotFieldNullable, slotFieldTypeCode, slotFieldType      = 4, 6, 8, 10
+	slotFieldDictionary, slotFieldChildren                                  = 12, 14
+	slotKey, slotValue                                                      = 4, 6
+	slotIntBits, slotIntSigned                                              = 4, 6
+	slotFloatPrecision                                                      = 4
+	slotListSize                                                            = 4
+	slotFooterVersion, slotFooterDictionaries, slotFooterBatches            = 4, 8, 10
+
+	headerSchema, headerRecordBatch           = 1, 3
+	metadataV5                                = 4
+	typeInt, typeFloat, typeList              = 2, 3, 16
+	precisionSingle, precisionDouble          = 1, 2
+	nodeBytes, bufferBytes, blockBytes        = 16, 16, 24
+	continuation                       uint32 = 0xFFFFFFFF
+)
+
+// flat is a table of a flatbuffer that is not to be trusted. Reading beyond its
+// bytes is a slice error of the runtime's, which flatGuard turns into an error;
+// every count is compared with what is expected before it is used.
+type flat struct{ flatbuffers.Table }
+
+var errBeyond = errors.New("an offset points outside the metadata")
+
+// flatGuard runs f and reports an access outside the flatbuffer as an error.
+func flatGuard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errBeyond
+		}
+	}()
+	return f()
+}
+
+func flatRoot(b []byte) flat {
+	if len(b) > math.MaxInt32 {
+		panic(errBeyond)
+	}
+	return flat{flatbuffers.Table{Bytes: b, Pos: flatbuffers.GetUOffsetT(b)}}
+}
+
+// at returns the position of a field's value, or 0 when it has its default.
+func (t *flat) at(slot int) flatbuffers.UOffsetT {
+	o := flatbuffers.UOffsetT(t.Offset(flatbuffers.VOffsetT(slot)))
+	if o == 0 {
+		return 0
+	}
+	return o + t.Pos
+}
+
+func (t *flat) has(slot int) bool { return t.at(slot) != 0 }
+
+func (t *flat) u8(slot int) uint8 {
+	if p := t.at(slot); p != 0 {
+		return t.GetUint8(p)
+	}
+	return 0
+}
+
+func (t *flat) i16(slot int) int16 {
+	if p := t.at(slot); p != 0 {
+		return t.GetInt16(p)
+	}
+	return 0
+}
+
+func (t *flat) i32(slot int) int32 {
+	if p := t.at(slot); p != 0 {
+		return t.GetInt32(p)
+	}
+	return 0
+}
+
+func (t *flat) i64(slot int) int64 {
+	if p := t.at(slot); p != 0 {
+		return t.GetInt64(p)
+	}
+	return 0
+}
+
+func (t *flat) text(slot int) string {
+	if p := t.at(slot); p != 0 {
+		return string(t.ByteVector(p))
+	}
+	return ""
+}
+
+// table returns the table that a field points to.
+func (t *flat) table(slot int) (flat, error) {
+	p := t.at(slot)
+	if p == 0 {
+		return flat{}, fmt.Errorf("a table of the metadata is missing")
+	}
+	return flat{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(p)}}, nil
+}
+
+// vector returns the position and the length of a vector of elements of size
+// bytes, all of which lie within the flatbuffer.
+func (t *flat) vector(slot, size int) (start flatbuffers.UOffsetT, n int) {
+	p := t.at(slot)
+	if p == 0 {
+		return 0, 0
+	}
+	p = t.Indirect(p)
+	n = int(t.GetUOffsetT(p))
+	if int64(p)+4+int64(n)*int64(size) > int64(len(t.Bytes)) {
+		panic(errBeyond)
+	}
+	return p + 4, n
+}
+
+// element returns table i of a vector of tables that starts at start.
+func (t *flat) element(start flatbuffers.UOffsetT, i int) flat {
+	return flat{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(start + 4*flatbuffers.UOffsetT(i))}}
+}

@@ -1,0 +1,237 @@
+package arrowfile
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+
+	flatbuffers "github.com/google/flatbuffers/go"
+)
+
+// maxMetadata bounds the metadata of one message. A row's has about 1.5 kB.
+const maxMetadata = 64 << 10
+
+// errShort means that the file ends before the message does.
+var errShort = errors.New("the file ends within a message")
+
+// envelope is a message's place in a file: its flatbuffer begins 8 bytes after
+// its start, its body where the flatbuffer ends.
+type envelope struct {
+	meta []byte
+	body int64 // offset of the body in the file
+}
+
+// readEnvelope reads a message's prefix and flatbuffer. errShort is returned
+// when the bytes that are there could be the beginning of a message.
+func readEnvelope(src source, off int64) (envelope, error) {
+	rest := src.size() - off
+	prefix, err := src.bytes(off, min(8, rest))
+	if err != nil {
+		return envelope{}, err
+	}
+	if len(prefix) < 8 {
+		return envelope{}, errShort
+	}
+	if binary.LittleEndian.Uint32(prefix) != continuation {
+		return envelope{}, errors.New("no message begins here")
+	}
+	n := int64(binary.LittleEndian.Uint32(prefix[4:]))
+	if n == 0 || n%8 != 0 || n > maxMetadata {
+		return envelope{}, fmt.Errorf("a message's metadata cannot have %d bytes", n)
+	}
+	if n > rest-8 {
+		return envelope{}, errShort
+	}
+	meta, err := src.bytes(off+8, n)
+	return envelope{meta, off + 8 + n}, err
+}
+
+// message checks the outer table of a message and returns its header table.
+func message(meta []byte, kind uint8, bodyLength *int64) (flat, error) {
+	root := flatRoot(meta)
+	if v := root.i16(slotMessageVersion); v != metadataV5 {
+		return flat{}, fmt.Errorf("metadata version code is %d; it must be %d", v, metadataV5)
+	}
+	if k := root.u8(slotMessageType); k != kind {
+		return flat{}, fmt.Errorf("message type is %d; it must be %d", k, kind)
+	}
+	*bodyLength = root.i64(slotMessageBody)
+	return root.table(slotMessageHeader)
+}
+
+// parseBatch reads the metadata of a row and compares all of it with what the
+// header implies. The only thing it learns is which values are absent.
+func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
+	err = flatGuard(func() error {
+		var length int64
+		batch, err := message(meta, headerRecordBatch, &length)
+		if err != nil {
+			return err
+		}
+		if n := batch.i64(slotBatchLength); n != 1 {
+			return fmt.Errorf("a record batch has %d rows; it must have 1", n)
+		}
+		if batch.has(slotBatchCompression) {
+			return errors.New("a record batch is compressed, which runs never are")
+		}
+		if nulls, err = parseNodes(&batch, c); err != nil {
+			return err
+		}
+		want := c.body(nulls)
+		if length != want.size {
+			return fmt.Errorf("a record batch has a body of %d bytes; the header implies %d", length, want.size)
+		}
+		start, n := batch.vector(slotBatchBuffers, bufferBytes)
+		if n != len(want.buffers) {
+			return fmt.Errorf("a record batch has %d buffers; the header implies %d", n, len(want.buffers))
+		}
+		for i, b := range want.buffers {
+			p := start + flatbuffers.UOffsetT(bufferBytes*i)
+			if off, n := batch.GetInt64(p), batch.GetInt64(p+8); off != b.offset || n != b.length {
+				return fmt.Errorf("buffer %d has %d bytes from byte %d of the body; the header implies %d from %d", i, n, off, b.length, b.offset)
+			}
+		}
+		return nil
+	})
+	return nulls, err
+}
+
+func parseNodes(batch *flat, c *columns) (nulls nullSet, err error) {
+	start, n := batch.vector(slotBatchNodes, nodeBytes)
+	if want := len(c.body(0).nodes); n != want {
+		return 0, fmt.Errorf("a record batch has %d arrays; the header implies %d", n, want)
+	}
+	i := 0
+	next := func() node {
+		p := start + flatbuffers.UOffsetT(nodeBytes*i)
+		i++
+		return node{batch.GetInt64(p), batch.GetInt64(p + 8)}
+	}
+	for _, col := range c.list {
+		got := next()
+		switch {
+		case got == node{1, 0}:
+		case got == node{1, 1} && col.null >= 0:
+			nulls |= 1 << col.null
+		default:
+			return 0, fmt.Errorf("column %s has %d values, %d of them absent", col.name, got.length, got.nulls)
+		}
+		if col.kind == kindVector {
+			if got := next(); got != (node{int64(col.length), 0}) {
+				return 0, fmt.Errorf("column %s has %d elements, %d of them absent; the header implies %d", col.name, got.length, got.nulls, col.length)
+			}
+		}
+	}
+	return nulls, nil
+}
+
+// segmentInfo is what a segment's schema says about it.
+type segmentInfo struct {
+	format   int
+	run      string
+	segment  int
+	firstRow int64
+}
+
+// parseSchema reads a segment's schema message and compares its columns with
+// what the header implies.
+func parseSchema(meta []byte, c *columns) (info segmentInfo, err error) {
+	err = flatGuard(func() error {
+		var length int64
+		schema, err := message(meta, headerSchema, &length)
+		if err != nil {
+			return err
+		}
+		if length != 0 {
+			return fmt.Errorf("the schema has a body of %d bytes", length)
+		}
+		if info, err = parseMetadata(&schema); err != nil {
+			return err
+		}
+		if schema.i16(slotSchemaEndian) != 0 {
+			return errors.New("the segment is big-endian")
+		}
+		start, n := schema.vector(slotSchemaFields, 4)
+		if n != len(c.list) {
+			return fmt.Errorf("the schema has %d columns; the header implies %d", n, len(c.list))
+		}
+		for i, col := range c.list {
+			field := schema.element(start, i)
+			if err := checkField(&field, col); err != nil {
+				return fmt.Errorf("column %d: %w; the header implies %s", i, err, col.name)
+			}
+		}
+		return nil
+	})
+	return info, err
+}
+
+// parseMetadata reads the key-value pairs of a schema. Keys that are not known
+// here are ignored.
+func parseMetadata(schema *flat) (info segmentInfo, err error) {
+	start, n := schema.vector(slotSchemaMetadata, 4)
+	values := make(map[string]string, 4)
+	for i := range n {
+		pair := schema.element(start, i)
+		switch key := pair.text(slotKey); key {
+		case keyFormat, keyHeader, keySegment, keyFirstRow:
+			values[key] = pair.text(slotValue)
+		}
+	}
+	number := func(key string) int64 {
+		v, numberErr := strconv.ParseInt(values[key], 10, 64)
+		if err == nil && (numberErr != nil || v < 0) {
+			err = fmt.Errorf("schema metadata %s is %q; it must be a whole number", key, values[key])
+		}
+		return v
+	}
+	info = segmentInfo{
+		format: int(number(keyFormat)), run: values[keyHeader],
+		segment: int(number(keySegment)), firstRow: number(keyFirstRow),
+	}
+	return info, err
+}
+
+func checkField(f *flat, want column) error {
+	if name := f.text(slotFieldName); name != want.name {
+		return fmt.Errorf("it is named %q", name)
+	}
+	if nullable := f.u8(slotFieldNullable); (nullable != 0) != (want.null >= 0) {
+		return fmt.Errorf("nullable is %d", nullable)
+	}
+	if f.has(slotFieldDictionary) {
+		return errors.New("it has a dictionary")
+	}
+	start, children := f.vector(slotFieldChildren, 4)
+	if (want.kind == kindVector) != (children == 1) || children > 1 {
+		return fmt.Errorf("it has %d children", children)
+	}
+	t, err := f.table(slotFieldType)
+	if err != nil {
+		return err
+	}
+	code := f.u8(slotFieldTypeCode)
+	ok := false
+	switch want.kind {
+	case kindInt32, kindInt64, kindUint32:
+		signed := want.kind != kindUint32
+		ok = code == typeInt && int64(t.i32(slotIntBits)) == 8*want.kind.width() && (t.u8(slotIntSigned) != 0) == signed
+	case kindFloat64:
+		ok = code == typeFloat && t.i16(slotFloatPrecision) == precisionDouble
+	case kindVector:
+		if code != typeList || int(t.i32(slotListSize)) != want.length {
+			break
+		}
+		item := f.element(start, 0)
+		it, err := item.table(slotFieldType)
+		if err != nil {
+			return err
+		}
+		ok = item.u8(slotFieldTypeCode) == typeFloat && it.i16(slotFloatPrecision) == precisionSingle
+	}
+	if !ok {
+		return fmt.Errorf("it has another type (code %d)", code)
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package arrowfile
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/gofrs/flock"
+
+	"sgdwalk/record"
+)
+
+// Names in a run's directory.
+const (
+	headerName   = "header.json"
+	lockName     = "lock"
+	analysisName = "analysis"
+)
+
+func segmentName(n int) string { return fmt.Sprintf("steps-%06d.arrow", n) }
+
+// segmentNumbers lists the segments in a directory in order.
+func segmentNumbers(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []int
+	for _, e := range entries {
+		var n int
+		if _, err := fmt.Sscanf(e.Name(), "steps-%d.arrow", &n); err == nil && n >= 0 && e.Name() == segmentName(n) {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// countSegments returns how many segments a run has; one that is missing is an error.
+func countSegments(dir string) (int, error) {
+	numbers, err := segmentNumbers(dir)
+	if err != nil {
+		return 0, fmt.Errorf("arrowfile: %w", err)
+	}
+	for i, n := range numbers {
+		if n != i {
+			return 0, fmt.Errorf("arrowfile: %s: %w: %s, though there is %s", dir, ErrMissingSegment, segmentName(i), segmentName(n))
+		}
+	}
+	if len(numbers) == 0 {
+		return 0, fmt.Errorf("arrowfile: %s: %w: %s", dir, ErrMissingSegment, segmentName(0))
+	}
+	return len(numbers), nil
+}
+
+// readHeader reads a run's header and identity.
+func readHeader(dir string) (*record.Header, identity, error) {
+	b, err := os.ReadFile(filepath.Join(dir, headerName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(dir); err != nil {
+			return nil, identity{}, fmt.Errorf("arrowfile: %s: %w: no such directory", dir, ErrNotRun)
+		}
+		return nil, identity{}, fmt.Errorf("arrowfile: %s: %w: it has no %s", dir, ErrNotRun, headerName)
+	case err != nil:
+		return nil, identity{}, fmt.Errorf("arrowfile: %s: %w: %w", dir, ErrNotRun, err)
+	}
+	h, err := record.DecodeHeader(b)
+	if err != nil {
+		return nil, identity{}, fmt.Errorf("arrowfile: %s: %w", filepath.Join(dir, headerName), err)
+	}
+	return h, sha256.Sum256(b), nil
+}
+
+// prepareDir makes dir ready for a new run and locks it. What it made is undone
+// by undo, which also unlocks.
+func prepareDir(dir string, overwrite bool) (lock *flock.Flock, undo func(), err error) {
+	made := false
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, nil, fmt.Errorf("arrowfile: %w", err)
+		}
+		made = true
+	case err != nil:
+		return nil, nil, fmt.Errorf("arrowfile: %w", err)
+	case len(entries) == 0: // a directory that was made for the run
+	case !overwrite:
+		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless overwriting is asked for", dir, ErrExists)
+	default:
+		if _, _, err := readHeader(dir); err != nil {
+			return nil, nil, fmt.Errorf("arrowfile: %s %w and is not overwritten, because only a recorded run is: %w", dir, ErrExists, err)
+		}
+	}
+	path := filepath.Join(dir, lockName)
+	lock = flock.New(path, flock.SetPermissions(0o644))
+	ok, err := lock.TryLock()
+	if err == nil && !ok {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("arrowfile: %s: %w", dir, err)
+	}
+	undo = func() {
+		if len(entries) == 0 {
+			os.Remove(path)
+		}
+		lock.Close()
+		if made {
+			os.Remove(dir)
+		}
+	}
+	if err := removeRun(dir); err != nil {
+		undo()
+		return nil, nil, fmt.Errorf("arrowfile: %w", err)
+	}
+	return lock, undo, nil
+}
+
+// removeRun removes what a run consists of and nothing else. The lock stays: it
+// is held. The header goes first, so that what an interruption leaves behind is
+// not taken for a run.
+func removeRun(dir string) error {
+	if err := os.Remove(filepath.Join(dir, headerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	segments, err := segmentNumbers(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range segments {
+		if err := os.Remove(filepath.Join(dir, segmentName(n))); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(filepath.Join(dir, analysisName))
+}
+
+// writeHeader writes header.json, all of it or nothing, and returns the run's
+// identity.
+func writeHeader(dir string, h *record.Header) (identity, error) {
+	b, err := h.Encode()
+	if err != nil {
+		return identity{}, err
+	}
+	return sha256.Sum256(b), writeWhole(filepath.Join(dir, headerName), func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// writeWhole writes a file under a temporary name, makes it durable and then
+// gives it its name: there is never a half-written file of that name.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return fmt.Errorf("arrowfile: %s: %w", path, err)
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory durable, where the system can do that.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	return nil
+}

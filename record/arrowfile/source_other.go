@@ -1,0 +1,5 @@
+//go:build !unix
+
+package arrowfile
+
+func openSource(path string) (source, error) { return openReadSource(path) }

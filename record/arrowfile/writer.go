@@ -1,0 +1,241 @@
+package arrowfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/gofrs/flock"
+
+	"sgdwalk/record"
+)
+
+// Options of Create. The zero value never overwrites and starts a new segment
+// after each GiB.
+type Options struct {
+	Overwrite    bool  // replace the run that is in the directory, with its analyses
+	SegmentBytes int64 // a segment ends before it would grow beyond this, but not before its first row; 0 means DefaultSegmentBytes
+}
+
+// DefaultSegmentBytes is the size of a segment when the options say nothing.
+const DefaultSegmentBytes = 1 << 30
+
+// Validate names the option, its value and what is allowed.
+func (o Options) Validate() error {
+	if o.SegmentBytes < 0 {
+		return fmt.Errorf("arrowfile: options: SegmentBytes is %d; it must be positive, or 0 for %d", o.SegmentBytes, int64(DefaultSegmentBytes))
+	}
+	return nil
+}
+
+// Writer writes a run. It is used from one goroutine; Rows and Bytes may be
+// asked from any.
+type Writer struct {
+	dir          string
+	header       *record.Header
+	encoder      *encoder
+	segmentBytes int64
+	lock         *flock.Flock
+
+	file     *segmentFile
+	path     string // of the open segment
+	segment  int
+	rows     int64 // of the run
+	segRows  int64 // of the open segment
+	good     int64 // size of the open segment up to its last acknowledged row
+	rowBytes int64 // size of the last row
+	previous record.Step
+	err      error // why no more rows are taken
+	closed   bool
+
+	rowCount, byteCount atomic.Int64
+}
+
+var _ record.Sink = (*Writer)(nil)
+
+// Create starts a run in dir, which must be new, empty or, with
+// Options.Overwrite, a recorded run: its header, segments, lock and analyses are
+// then removed and nothing else. Errors are ErrExists, ErrLocked or those of the
+// header and the file system; after an error nothing half-written is left.
+func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
+	if !littleEndian {
+		return nil, errBigEndian
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if err := h.Validate(); err != nil {
+		return nil, err
+	}
+	if h.Format != record.FormatVersion {
+		return nil, fmt.Errorf("arrowfile: header: format is %d; this program writes %d", h.Format, record.FormatVersion)
+	}
+	if opts.SegmentBytes == 0 {
+		opts.SegmentBytes = DefaultSegmentBytes
+	}
+	lock, undo, err := prepareDir(dir, opts.Overwrite)
+	if err != nil {
+		return nil, err
+	}
+	w = &Writer{dir: dir, header: h.Clone(), segmentBytes: opts.SegmentBytes, lock: lock}
+	defer func() {
+		if err != nil {
+			w.abandon()
+			undo()
+			w = nil
+		}
+	}()
+	run, err := writeHeader(dir, h)
+	if err != nil {
+		return w, err
+	}
+	w.encoder = newEncoder(w.header, run)
+	return w, w.openSegment()
+}
+
+// abandon removes what Create has made so far.
+func (w *Writer) abandon() {
+	if w.file != nil {
+		w.file.file.Close()
+		os.Remove(w.path)
+	}
+	os.Remove(filepath.Join(w.dir, headerName))
+}
+
+func (w *Writer) openSegment() error {
+	w.path = filepath.Join(w.dir, segmentName(w.segment))
+	file, err := newSegmentFile(w.path)
+	if err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	w.file, w.segRows, w.good = file, 0, 0
+	if err := w.encoder.begin(file, w.segment, w.rows); err != nil {
+		return encodingError(w.path, w.rows, err)
+	}
+	return syncDir(w.dir)
+}
+
+// closeSegment writes the footer and makes the segment durable. A footer that
+// finds no room is cut off again: without one the rows are still readable.
+func (w *Writer) closeSegment() error {
+	before := w.file.size
+	err := w.encoder.finish()
+	if err == nil {
+		err = w.file.flush()
+	}
+	if err == nil {
+		err = w.file.file.Sync()
+	}
+	if err == nil {
+		w.byteCount.Add(w.file.size - before)
+	} else if cutErr := w.file.file.Truncate(w.good); cutErr != nil {
+		err = errors.Join(err, cutErr)
+	}
+	if closeErr := w.file.file.Close(); err == nil {
+		err = closeErr
+	}
+	w.file = nil
+	if err != nil {
+		return fmt.Errorf("arrowfile: %s: footer: %w", w.path, err)
+	}
+	return nil
+}
+
+// Append writes a row. When it returns nil the row is with the operating system.
+// A row that does not fit the header or goes backwards is refused and changes
+// nothing; after an error of writing, every further call returns that error.
+func (w *Writer) Append(s *record.Step) error {
+	if w.closed {
+		return record.ErrClosed
+	}
+	if w.err != nil {
+		return w.err
+	}
+	previous := &w.previous
+	if w.rows == 0 {
+		previous = nil
+	}
+	if err := w.header.CheckStep(s, previous); err != nil {
+		return err
+	}
+	row, err := scalarsOf(s, w.encoder.columns)
+	if err != nil {
+		return err
+	}
+	row.crc = row.checksum(w.encoder.columns, w.rows, &w.encoder.run)
+	if err := w.writeRow(&row, s); err != nil {
+		w.fail(err)
+		return w.err
+	}
+	w.previous = record.Step{Step: s.Step, Substep: s.Substep}
+	w.rows++
+	w.segRows++
+	w.rowCount.Store(w.rows)
+	return nil
+}
+
+func (w *Writer) writeRow(row *scalars, s *record.Step) error {
+	if w.segRows > 0 && w.good+w.rowBytes > w.segmentBytes {
+		if err := w.closeSegment(); err != nil {
+			return err
+		}
+		w.segment++
+		if err := w.openSegment(); err != nil {
+			return err
+		}
+	}
+	err := w.encoder.write(row, vectorsOf(s))
+	if err == nil {
+		err = w.file.flush()
+	}
+	if err != nil {
+		return encodingError(w.path, w.rows, err)
+	}
+	w.byteCount.Add(w.file.size - w.good)
+	w.rowBytes = w.file.size - w.good
+	w.good = w.file.size
+	return nil
+}
+
+// fail remembers the error and cuts the segment after the last acknowledged row,
+// so that a full disk leaves a run without a torn end. No footer follows: the
+// encoder may count a row that is not there.
+func (w *Writer) fail(err error) {
+	w.err = fmt.Errorf("%w (the recording ends after row %d)", err, w.rows-1)
+	if w.file == nil {
+		return
+	}
+	if cutErr := w.file.file.Truncate(w.good); cutErr != nil {
+		w.err = errors.Join(w.err, cutErr)
+	}
+	if closeErr := w.file.file.Close(); closeErr != nil {
+		w.err = errors.Join(w.err, closeErr)
+	}
+	w.file = nil
+}
+
+// Close ends the last segment, makes it durable and unlocks the run. A second
+// call does nothing. Without Close the run is unfinished but every row of it is
+// readable.
+func (w *Writer) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	var err error
+	if w.file != nil {
+		err = w.closeSegment()
+	}
+	if lockErr := w.lock.Close(); err == nil && lockErr != nil {
+		err = fmt.Errorf("arrowfile: %w", lockErr)
+	}
+	return err
+}
+
+// Rows returns the number of acknowledged rows.
+func (w *Writer) Rows() int64 { return w.rowCount.Load() }
+
+// Bytes returns the size of all segments so far.
+func (w *Writer) Bytes() int64 { return w.byteCount.Load() }
