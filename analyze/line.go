@@ -34,7 +34,7 @@ func (l *Line) Point(a float64, dst []float32) {
 	}
 	u := l.U[:len(dst)]
 	for i, o := range l.Origin {
-		dst[i] = float32(float64(o) + a*float64(u[i]))
+		dst[i] = float32(float64(o) + float64(a*float64(u[i])))
 	}
 }
 

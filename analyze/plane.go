@@ -76,13 +76,16 @@ func (p *Plane) Cosine() float64 { return p.uv / math.Sqrt(p.uu) / math.Sqrt(p.v
 // Point sets dst, of length P, to Origin + a U + b V. Every element is computed
 // from the origin in float64 and rounded once, so a point does not depend on
 // the points that were visited before it. It panics when dst has another length.
+//
+// The conversions in the sums keep a compiler from fusing multiplication and
+// addition, so that every processor evaluates the loss at the same points.
 func (p *Plane) Point(a, b float64, dst []float32) {
 	if len(dst) != len(p.Origin) {
 		panic(fmt.Sprintf("analyze: plane: Point got %d elements for %d parameters", len(dst), len(p.Origin)))
 	}
 	u, v := p.U[:len(dst)], p.V[:len(dst)]
 	for i, o := range p.Origin {
-		dst[i] = float32(float64(o) + a*float64(u[i]) + b*float64(v[i]))
+		dst[i] = float32(float64(o) + float64(a*float64(u[i])) + float64(b*float64(v[i])))
 	}
 }
 

@@ -1,0 +1,278 @@
+package pca
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// decomposition is what the second pass makes of the leading eigenpairs.
+type decomposition struct {
+	reference  []float32   // the center, length P
+	components [][]float32 // orthonormal, length P, zero where a coordinate takes no part
+	scores     [][]float64 // per component, per row
+	residual   []float64   // per row: distance from the plane of the first two components, over all coordinates
+	distance   []float64   // per row: distance from the center, over all coordinates
+	variance   float64     // sum of squared distances over the coordinates that take part
+	excluded   float64     // the same over those that do not
+}
+
+// secondPass makes the components V_k = X^T u_k / |X^T u_k|, and from them the
+// scores X V and the residuals. mean says that the rows are centred at their
+// mean and not at the reference.
+//
+// Scores could be had without the data, as sqrt(lambda_k) u_k. But eigenvalues
+// that are 1e-8 of the largest one are as wrong as the Gram matrix is; products
+// with the components themselves are not.
+func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*decomposition, error) {
+	n, p, k := len(s.rows), len(s.reference), len(u)
+	d := &decomposition{
+		reference: make([]float32, p), components: make([][]float32, k), scores: make([][]float64, k),
+		residual: make([]float64, n), distance: make([]float64, n),
+	}
+	for c := range k {
+		d.components[c], d.scores[c] = make([]float32, p), make([]float64, n)
+	}
+	w := &worker{s: s, u: u, mean: mean, d: d, inside: make([]float64, n), products: make([]float64, k*k)}
+	w.rest = [][]float64{make([]float64, n), make([]float64, n)}
+	s.progress.Begin("components", p)
+	for _, b := range s.blocks {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("pca: %w", err)
+		}
+		if err := w.block(b); err != nil {
+			return nil, err
+		}
+		s.progress.Add(b.len())
+	}
+	w.finishResiduals()
+	if err := d.orthonormalize(w.products); err != nil {
+		return nil, err
+	}
+	for i := range n {
+		d.variance += w.inside[i]
+		d.excluded += d.distance[i] - w.inside[i]
+		d.residual[i], d.distance[i] = math.Sqrt(d.residual[i]), math.Sqrt(d.distance[i])
+	}
+	d.excluded = max(d.excluded, 0)
+	return d, nil
+}
+
+// worker has the buffers and running sums of the second pass.
+type worker struct {
+	s    *source
+	u    [][]float64
+	mean bool
+	d    *decomposition
+
+	x        []float32   // the rows' block, less the reference
+	m        []float64   // mean of x over the rows, or zero
+	v        [][]float64 // components of the block, not yet of unit length
+	inside   []float64   // per row, squared distance over the coordinates that take part
+	rest     [][]float64 // per component of the plane and row, inner product of what is left of the row with the component
+	products []float64   // k x k, inner products of the components
+}
+
+// block adds one block of columns to everything. The parallel parts write each
+// to their own columns, rows or products, and every one of them is one sum in
+// the order of rows or columns.
+func (w *worker) block(b block) error {
+	s, n := w.s, b.len()
+	if len(w.x) < len(s.rows)*n {
+		w.x, w.m = make([]float32, len(s.rows)*n), make([]float64, n)
+		w.v = make([][]float64, len(w.u))
+		for c := range w.v {
+			w.v[c] = make([]float64, n)
+		}
+	}
+	if bad := pack(w.x, s.rows, s.reference, b, s.workers); bad >= 0 {
+		return s.notFinite(bad)
+	}
+	const columns = 256
+	each(s.workers, (n+columns-1)/columns, func(c int) {
+		w.columns(b, span{c * columns, min((c+1)*columns, n)})
+	})
+	each(s.workers, len(s.rows), func(i int) { w.row(b, i) })
+	k := len(w.u)
+	each(s.workers, k*k, func(c int) {
+		var sum float64
+		for j, v := range w.v[c/k][:n] {
+			sum += v * w.v[c%k][j]
+		}
+		w.products[c] += sum
+	})
+	return nil
+}
+
+// columns makes the mean and the components of some columns of the block.
+func (w *worker) columns(b block, c span) {
+	n := b.len()
+	m := w.m[c.first:c.end]
+	clear(m)
+	if w.mean {
+		for i := range w.s.rows {
+			for j, v := range w.x[i*n+c.first : i*n+c.end] {
+				m[j] += float64(v)
+			}
+		}
+		for j := range m {
+			m[j] /= float64(len(w.s.rows))
+		}
+	}
+	for j := range m {
+		at := b.first + c.first + j
+		w.d.reference[at] = float32(float64(w.s.reference[at]) + m[j])
+	}
+	for k, u := range w.u {
+		v := w.v[k]
+		clear(v[c.first:c.end])
+		for _, in := range b.in {
+			first, end := max(in.first, c.first), min(in.end, c.end)
+			if first >= end {
+				continue
+			}
+			part := v[first:end]
+			for i := range w.s.rows {
+				for j, x := range w.x[i*n+first : i*n+end] {
+					part[j] += u[i] * float64(x)
+				}
+			}
+		}
+		for j, x := range v[c.first:c.end] {
+			w.d.components[k][b.first+c.first+j] = float32(x)
+		}
+	}
+}
+
+// row adds the block's share of one row's scores, residual and distances. For
+// the residual it takes u u^T X away for the first two components, which leaves
+// next to nothing of a row near their plane; see finishResiduals.
+func (w *worker) row(b block, i int) {
+	n, d := b.len(), w.d
+	x, m := w.x[i*n:(i+1)*n], w.m[:n]
+	for k, v := range w.v {
+		var sum float64
+		for _, in := range b.in {
+			for j := in.first; j < in.end; j++ {
+				sum += (float64(x[j]) - m[j]) * v[j]
+			}
+		}
+		d.scores[k][i] += sum
+	}
+	v0, u0 := w.v[0][:n], w.u[0][i]
+	v1, u1 := v0, 0.0
+	if len(w.v) > 1 {
+		v1, u1 = w.v[1][:n], w.u[1][i]
+	}
+	var total, inside, residual, r0, r1 float64
+	for j, v := range x {
+		c := float64(v) - m[j]
+		r := c - u0*v0[j] - u1*v1[j]
+		total += c * c
+		residual += r * r
+		r0 += r * v0[j]
+		r1 += r * v1[j]
+	}
+	for _, in := range b.in {
+		for j := in.first; j < in.end; j++ {
+			c := float64(x[j]) - m[j]
+			inside += c * c
+		}
+	}
+	d.distance[i] += total
+	d.residual[i] += residual
+	w.rest[0][i] += r0
+	w.rest[1][i] += r1
+	w.inside[i] += inside
+}
+
+// finishResiduals turns the squares of what was left of the rows into squared
+// distances from the plane of the first two components. What was left still has
+// a part along the plane, as large as the error of the eigenvectors, and that
+// part is taken away here. Doing it in these two steps keeps the digits of a
+// distance that is small against the row; one step from norms would not.
+func (w *worker) finishResiduals() {
+	k := len(w.u)
+	a, b, c := w.products[0], 0.0, 0.0 // Gram matrix of the two components
+	if k > 1 {
+		b, c = w.products[1], w.products[k+1]
+	}
+	for i := range w.d.residual {
+		r0, r1 := w.rest[0][i], w.rest[1][i]
+		along := r0 * r0 / a
+		if k > 1 {
+			across := r1 - b/a*r0
+			along += across * across / (c - b/a*b)
+		}
+		w.d.residual[i] = max(w.d.residual[i]-along, 0)
+	}
+}
+
+// orthonormalize makes the components orthonormal and changes the scores with
+// them. They are so already but for their lengths and the error of the Gram
+// matrix: V becomes V R^-1 with the Cholesky factor R of V^T V.
+func (d *decomposition) orthonormalize(products []float64) error {
+	k := len(d.components)
+	var chol mat.Cholesky
+	if !chol.Factorize(mat.NewSymDense(k, products)) {
+		return fmt.Errorf("%w: the components are not independent", errEigen)
+	}
+	var r mat.TriDense
+	chol.UTo(&r)
+	apply := func(column []float64) { // column R^-1, by forward substitution
+		for c := range k {
+			for e := range c {
+				column[c] -= column[e] * r.At(e, c)
+			}
+			column[c] /= r.At(c, c)
+		}
+	}
+	column := make([]float64, k)
+	for j := range d.components[0] {
+		for c := range k {
+			column[c] = float64(d.components[c][j])
+		}
+		apply(column)
+		for c := range k {
+			d.components[c][j] = float32(column[c])
+		}
+	}
+	for i := range d.scores[0] {
+		for c := range k {
+			column[c] = d.scores[c][i]
+		}
+		apply(column)
+		for c := range k {
+			d.scores[c][i] = column[c]
+		}
+	}
+	return nil
+}
+
+// orient fixes the sign of each component: positive is the direction from the
+// first row to the row that is farthest from it along the component. A rule on
+// the largest score alone would be decided by rounding, because a random walk
+// reaches both ends of an axis alike.
+func (d *decomposition) orient() {
+	for c, score := range d.scores {
+		farthest := 0.0
+		for _, v := range score {
+			if math.Abs(v-score[0]) > math.Abs(farthest) {
+				farthest = v - score[0]
+			}
+		}
+		if farthest >= 0 {
+			continue
+		}
+		for i := range score {
+			score[i] = -score[i]
+		}
+		for j, v := range d.components[c] {
+			if v != 0 { // no negative zeros where a coordinate takes no part
+				d.components[c][j] = -v
+			}
+		}
+	}
+}

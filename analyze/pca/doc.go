@@ -1,0 +1,25 @@
+// Package pca finds the principal directions of a recorded walk: the few
+// directions in the space of theta along which the iterates differ most. It
+// says with every share of variance what a random walk would show, because a
+// random walk shows a lot (Antognini and Sohl-Dickstein, "PCA of high
+// dimensional random walks with comparison to neural network training",
+// NeurIPS 2018).
+//
+//  1. [Fit] chooses the rows and the coordinates. As in Li et al. ("Visualizing
+//     the loss landscape of neural nets", NeurIPS 2018) only filters and weights
+//     take part unless told otherwise; [Summary] says what was left out.
+//  2. One pass over blocks of columns accumulates the Gram matrix of the rows,
+//     after a reference iterate was subtracted. Its size is rows x rows, whatever
+//     the number of parameters, and one block is all that is copied at a time.
+//  3. The matrix is centred and its leading eigenpairs are found: by a full
+//     decomposition for few rows, by block Krylov iteration for many. The other
+//     eigenvalues are not needed: their sum comes from the trace, their spread
+//     from the Frobenius norm.
+//  4. A second pass makes the components, the scores and the distance of every
+//     iterate from the plane of the first two components.
+//  5. Beside them stand the nulls: the exact shares of a random walk with as many
+//     rows at the same steps, and the correlation of each score with the cosine
+//     that a random walk gives.
+//
+// The result is the same to the last bit for any number of workers.
+package pca

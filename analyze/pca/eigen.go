@@ -1,0 +1,160 @@
+package pca
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+const (
+	// denseRows is the size up to which the full decomposition is used. It grows
+	// with the third power; 512 rows take about a second.
+	denseRows = 512
+	// krylovTolerance is the residual at which an eigenpair is taken as found, in
+	// units of the largest eigenvalue.
+	krylovTolerance = 1e-12
+)
+
+var errEigen = errors.New("pca: the eigenvalues of the gram matrix could not be computed")
+
+// operator multiplies a symmetric positive semidefinite matrix by a vector:
+// dst = A v.
+type operator func(dst, v []float64)
+
+// dense returns the operator of a full matrix. Each element of the product is
+// one sum in one order.
+func dense(g []float64, n, workers int) operator {
+	return func(dst, v []float64) {
+		const rows = 64
+		each(workers, (n+rows-1)/rows, func(c int) {
+			for i := c * rows; i < min((c+1)*rows, n); i++ {
+				dst[i] = blas64.Dot(blas64.Vector{N: n, Data: g[i*n : (i+1)*n], Inc: 1}, blas64.Vector{N: n, Data: v, Inc: 1})
+			}
+		})
+	}
+}
+
+// pair is an eigenvalue and its eigenvector of unit length.
+type pair struct {
+	value  float64
+	vector []float64
+}
+
+// leadingDense returns all eigenpairs of an n x n matrix, largest first.
+func leadingDense(g []float64, n int) ([]pair, error) {
+	var e mat.EigenSym
+	if !e.Factorize(mat.NewSymDense(n, g), true) {
+		return nil, fmt.Errorf("%w: the decomposition of %d rows did not converge", errEigen, n)
+	}
+	values := e.Values(nil)
+	var vectors mat.Dense
+	e.VectorsTo(&vectors)
+	pairs := make([]pair, n)
+	for k := range n {
+		pairs[k] = pair{values[n-1-k], mat.Col(nil, n-1-k, &vectors)}
+	}
+	return pairs, nil
+}
+
+// leadingKrylov returns the k leading eigenpairs of an n x n operator, largest
+// first: block Krylov iteration with full reorthogonalization and a
+// Rayleigh-Ritz step. Blocks, where a single starting vector would do for
+// generic data, so that an eigenvalue that occurs several times is found as
+// often. The starting block is fixed.
+func leadingKrylov(a operator, n, k int, tolerance float64) ([]pair, error) {
+	rng := rand.New(rand.NewPCG(0x9e3779b97f4a7c15, uint64(n)))
+	width := min(k+2, n)
+	var basis, image [][]float64 // orthonormal vectors and their products
+	check, next := 4*width, 0
+	for {
+		var v []float64
+		if len(basis) >= width && next < len(basis) {
+			v = slices.Clone(image[next])
+			next++
+		} else {
+			// The starting block, or a new start once the space reached is
+			// invariant: what lies outside may matter as much.
+			v = gaussian(rng, n)
+		}
+		if len(basis) < n && orthonormalize(v, basis) {
+			w := make([]float64, n)
+			a(w, v)
+			basis, image = append(basis, v), append(image, w)
+		}
+		if len(basis) < min(check, n) {
+			continue
+		}
+		pairs, residual, err := ritz(basis, image, k)
+		if err != nil {
+			return nil, err
+		}
+		if len(basis) == n || residual <= tolerance*pairs[0].value {
+			return pairs, nil
+		}
+		check = len(basis) + len(basis)/2
+	}
+}
+
+func gaussian(rng *rand.Rand, n int) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = rng.NormFloat64()
+	}
+	return v
+}
+
+// orthonormalize makes v orthogonal to the basis and of unit length. It reports
+// false when nothing but rounding is left of it.
+func orthonormalize(v []float64, basis [][]float64) bool {
+	before := floats.Norm(v, 2)
+	if before == 0 {
+		return false
+	}
+	for range 2 { // twice is enough (Parlett, The Symmetric Eigenvalue Problem, 6.9)
+		for _, q := range basis {
+			floats.AddScaled(v, -floats.Dot(q, v), q)
+		}
+	}
+	after := floats.Norm(v, 2)
+	if after <= 1e-12*before {
+		return false
+	}
+	floats.Scale(1/after, v)
+	return true
+}
+
+// ritz returns the k best approximations in the span of the basis and the
+// largest of their residuals.
+func ritz(basis, image [][]float64, k int) ([]pair, float64, error) {
+	m, n := len(basis), len(basis[0])
+	h := mat.NewSymDense(m, nil)
+	for i := range m {
+		for j := i; j < m; j++ {
+			h.SetSym(i, j, (floats.Dot(basis[i], image[j])+floats.Dot(basis[j], image[i]))/2)
+		}
+	}
+	inner, err := leadingDense(h.RawSymmetric().Data, m)
+	if err != nil {
+		return nil, 0, err
+	}
+	k = min(k, m)
+	pairs := make([]pair, k)
+	worst := 0.0
+	for c := range pairs {
+		v, w := make([]float64, n), make([]float64, n)
+		for i, coefficient := range inner[c].vector {
+			floats.AddScaled(v, coefficient, basis[i])
+			floats.AddScaled(w, coefficient, image[i])
+		}
+		pairs[c] = pair{inner[c].value, v}
+		floats.AddScaled(w, -inner[c].value, v)
+		worst = math.Max(worst, floats.Norm(w, 2))
+	}
+	return pairs, worst, nil
+}

@@ -1,0 +1,108 @@
+package pca
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sgdwalk/record"
+)
+
+// rankTolerance is the share of the summed squares around the reference below
+// which an eigenvalue cannot be told from the rounding of the Gram matrix.
+const rankTolerance = 1e-7
+
+// Fit finds the principal directions of the run's iterates.
+//
+// With n rows, P parameters and K components it reads the run twice and costs
+// n*n*P/2 + 2*n*K*P multiplications; its memory is n*n float64, K*P float32 and
+// blocks of at most 48 MiB (64 KiB for every row beyond 768). It holds no copy
+// of the iterates. ctx is looked at between blocks.
+//
+// The error names the row and the element when an iterate is not finite, and
+// says so when all rows are the same. The trajectory must stay open until Fit
+// returns; the result shares nothing with it.
+func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	o := opts.withDefaults()
+	s, err := open(t, &o)
+	if err != nil {
+		return nil, err
+	}
+	n := len(s.rows)
+	g, err := gramMatrix(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	around, _ := traceAndSquare(g, n)
+	if around == 0 {
+		return nil, fmt.Errorf("pca: all %d rows are the same in %d coordinates of %q; there is no direction of variation", n, s.taking(), s.in)
+	}
+	if o.Center == Mean {
+		center(g, n)
+	}
+	pairs, err := leading(g, n, min(o.Components, n-1), o.Workers)
+	if err != nil {
+		return nil, err
+	}
+	u := significant(pairs, o.Components, rankTolerance*around)
+	if len(u) == 0 {
+		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; there is no direction of variation", n)
+	}
+	d, err := secondPass(ctx, s, u, o.Center == Mean)
+	if err != nil {
+		return nil, err
+	}
+	d.orient()
+	r := &Result{
+		Rows: s.index, Steps: s.steps, Epochs: s.epochs,
+		Reference: d.reference, Components: d.components, Scores: d.scores, Residuals: d.residual, Distances: d.distance,
+	}
+	trace, square := traceAndSquare(g, n)
+	r.Participation = trace * trace / square
+	r.TotalVariance = d.variance / float64(n-1)
+	for _, score := range d.scores {
+		var sum float64
+		for _, v := range score {
+			sum += v * v
+		}
+		r.ExplainedVariance = append(r.ExplainedVariance, sum/float64(n-1))
+		r.ExplainedVarianceRatio = append(r.ExplainedVarianceRatio, sum/d.variance)
+	}
+	if r.nulls, err = nulls(ctx, s, &o, g, r); err != nil {
+		return nil, err
+	}
+	r.summarize(s, &o, d)
+	return r, nil
+}
+
+// leading returns at least the k leading eigenpairs of g, largest first.
+func leading(g []float64, n, k, workers int) ([]pair, error) {
+	if n <= denseRows {
+		return leadingDense(g, n)
+	}
+	return leadingKrylov(dense(g, n, workers), n, k, krylovTolerance)
+}
+
+// significant returns the eigenvectors of at most k eigenvalues above the floor.
+func significant(pairs []pair, k int, floor float64) [][]float64 {
+	var u [][]float64
+	for _, p := range pairs {
+		if len(u) == k || p.value <= floor || math.IsNaN(p.value) {
+			break
+		}
+		u = append(u, p.vector)
+	}
+	return u
+}
+
+// taking returns the number of coordinates that take part.
+func (s *source) taking() int {
+	n := 0
+	for _, t := range s.taken {
+		n += t.end - t.first
+	}
+	return n
+}

@@ -1,0 +1,146 @@
+package pca
+
+import (
+	"context"
+	"fmt"
+
+	blas "gonum.org/v1/gonum/blas/gonum"
+)
+
+const (
+	// sumColumns is the number of columns whose products are summed in float32
+	// before they are added in float64. Float32 all the way makes small
+	// eigenvalues noise and some of them negative; with sums this short the error
+	// of an entry is about 1e-8 of the rows' norms.
+	sumColumns = 1024
+	// tileRows bounds the pieces of the Gram matrix that are one unit of parallel
+	// work: two tiles of rows of sumColumns columns fit a second-level cache.
+	tileRows = 32
+	// maxBlockFloats bounds a block of all rows: 48 MiB.
+	maxBlockFloats = 12 << 20
+	// maxBlockColumns keeps a row's piece of a block at a contiguous 64 KiB.
+	maxBlockColumns = 16384
+)
+
+// blockWidth returns the number of columns of a block for that many rows. It
+// depends on nothing else, so that the order of every sum is fixed.
+func blockWidth(rows int) int {
+	return max(sumColumns, min(maxBlockColumns, maxBlockFloats/rows/sumColumns*sumColumns))
+}
+
+// pack copies one block of every row, less the reference, into x, row after row,
+// each of the block's length. The subtraction comes before any product: iterates
+// are close to each other and far from zero, and the difference of two close
+// float32 is exact. It returns the index of the first row with a NaN or an
+// infinity in the block, or -1.
+func pack(x []float32, rows [][]float32, reference []float32, b block, workers int) (bad int) {
+	n := b.len()
+	flags := make([]bool, len(rows))
+	each(workers, len(rows), func(i int) {
+		dst, src, ref := x[i*n:(i+1)*n], rows[i][b.first:b.end], reference[b.first:b.end]
+		var zero float32 // stays 0 unless something is not finite
+		for j, v := range src {
+			d := v - ref[j]
+			dst[j] = d
+			zero += d - d
+		}
+		flags[i] = zero != 0 || zero != zero
+	})
+	for i, f := range flags {
+		if f {
+			return i
+		}
+	}
+	return -1
+}
+
+// gramMatrix returns the Gram matrix of the rows less the reference, over the
+// coordinates that take part: n x n, row-major, symmetric.
+func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
+	n := len(s.rows)
+	g := make([]float64, n*n)
+	x := make([]float32, n*min(s.width, len(s.reference)))
+	s.progress.Begin("gram matrix", len(s.reference))
+	for _, b := range s.blocks {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("pca: %w", err)
+		}
+		if bad := pack(x, s.rows, s.reference, b, s.workers); bad >= 0 {
+			return nil, s.notFinite(bad)
+		}
+		for _, in := range b.in {
+			for first := in.first; first < in.end; first += sumColumns {
+				addProducts(g, x, n, b.len(), span{first, min(first+sumColumns, in.end)}, s.workers)
+			}
+		}
+		s.progress.Add(b.len())
+	}
+	for i := range n {
+		for j := range i {
+			g[j*n+i] = g[i*n+j]
+		}
+	}
+	for i := range n {
+		if v := g[i*n+i]; v-v != 0 {
+			return nil, fmt.Errorf("pca: row %d (step %d) is so far from the others that its distance is no float32; leave it out with a choice of rows", s.index[i], s.steps[i])
+		}
+	}
+	return g, nil
+}
+
+// addProducts adds the products of the rows over the given columns to the lower
+// triangle of g. Every entry is computed by one call in one order.
+func addProducts(g []float64, x []float32, n, stride int, columns span, workers int) {
+	tiles := (n + tileRows - 1) / tileRows
+	length := columns.end - columns.first
+	each(workers, tiles*(tiles+1)/2, func(t int) {
+		ti := 0
+		for (ti+1)*(ti+2)/2 <= t {
+			ti++
+		}
+		tj := t - ti*(ti+1)/2
+		for i := ti * tileRows; i < min((ti+1)*tileRows, n); i++ {
+			a := x[i*stride+columns.first:][:length]
+			for j := tj * tileRows; j < min((tj+1)*tileRows, i+1); j++ {
+				b := x[j*stride+columns.first:][:length]
+				g[i*n+j] += float64(blas.Implementation{}.Sdot(length, a, 1, b, 1))
+			}
+		}
+	})
+}
+
+// center moves the origin of the Gram matrix to the mean of the rows: double
+// centring, J G J. The reference rows' own centres need no arithmetic, since
+// the reference that was subtracted is that row.
+func center(g []float64, n int) {
+	mean := make([]float64, n)
+	var all float64
+	for i := range n {
+		var sum float64
+		for _, v := range g[i*n : (i+1)*n] {
+			sum += v
+		}
+		mean[i] = sum / float64(n)
+		all += mean[i]
+	}
+	all /= float64(n)
+	for i := range n {
+		row := g[i*n : (i+1)*n]
+		for j := range row {
+			row[j] = row[j] - (mean[i] + mean[j]) + all
+		}
+	}
+}
+
+// traceAndSquare returns the sum of the eigenvalues and of their squares.
+func traceAndSquare(g []float64, n int) (trace, square float64) {
+	for i := range n {
+		trace += g[i*n+i]
+		var s float64
+		for _, v := range g[i*n : (i+1)*n] {
+			s += v * v
+		}
+		square += s
+	}
+	return trace, square
+}

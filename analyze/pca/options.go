@@ -1,0 +1,126 @@
+package pca
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// Center says what is subtracted from the iterates before the directions are
+// found, and with it what a variance is a variance around.
+type Center string
+
+// The centers. Shares around a single iterate are larger than shares around the
+// mean, for a random walk and for training alike: the nulls account for it.
+const (
+	Mean  Center = "mean"  // the mean of the chosen rows; the usual PCA, and the default
+	Final Center = "final" // the last chosen row
+	Init  Center = "init"  // the first chosen row
+)
+
+// Kinds says which coordinates take part: [Weights], [All], or a list of tensor
+// kinds with commas between them, for example "filter,weight,norm_scale".
+type Kinds string
+
+// The usual choices.
+const (
+	Weights Kinds = "weights" // filters and weights; biases and normalization parameters are left out, as in Li et al.
+	All     Kinds = "all"     // every coordinate of theta
+)
+
+// MaxRows is the largest number of rows of one fit. Their Gram matrix takes
+// 8 bytes x rows x rows, 512 MiB at this number.
+const MaxRows = 8192
+
+// DefaultSurrogates is the number of surrogate walks of the zero Options.
+const DefaultSurrogates = 20
+
+// Options of Fit. The zero value is the documented default.
+type Options struct {
+	// Components is the number of principal directions, at least 1; 0 means 2.
+	// When the rows span fewer, the result has fewer and a warning says so.
+	Components int
+	// Center is what is subtracted; "" means Mean.
+	Center Center
+	// Kinds chooses the coordinates by the kind of their tensor; "" means Weights.
+	Kinds Kinds
+	// Tensors chooses the coordinates by the name of their tensor instead; empty
+	// means by Kinds.
+	Tensors []string
+	// Rows chooses the rows by the step and the epoch that they have; the zero
+	// value means all. "0-49" is the 50 rows of these steps.
+	Rows analyze.Segments
+	// Substeps takes the inner iterates of optimizers with inner loops too. By
+	// default only the iterates between updates are taken.
+	Substeps bool
+	// Surrogates is the number of surrogate walks of each type; 0 means
+	// DefaultSurrogates, a negative number none.
+	Surrogates int
+	// Seed chooses the surrogate walks.
+	Seed uint64
+	// Workers bounds the goroutines; 0 means GOMAXPROCS. It changes no bit.
+	Workers int
+	// Progress is told of the columns done; nil means nobody is.
+	Progress analyze.Progress
+}
+
+// Validate names the first field whose value is not allowed.
+func (o *Options) Validate() error {
+	switch {
+	case o.Components < 0:
+		return fmt.Errorf("pca: components is %d; it must be at least 1, or 0 for 2", o.Components)
+	case o.Center != "" && o.Center != Mean && o.Center != Final && o.Center != Init:
+		return fmt.Errorf("pca: center is %q; allowed are %q, %q and %q", o.Center, Mean, Final, Init)
+	case o.Workers < 0:
+		return fmt.Errorf("pca: workers is %d; it must be at least 1, or 0 for all processors", o.Workers)
+	case o.Kinds != "" && len(o.Tensors) > 0:
+		return fmt.Errorf("pca: kinds is %q and tensors is %q; only one of them can choose the coordinates", o.Kinds, o.Tensors)
+	}
+	_, err := o.Kinds.list()
+	return err
+}
+
+// withDefaults returns the options with every default filled in.
+func (o Options) withDefaults() Options {
+	if o.Components == 0 {
+		o.Components = 2
+	}
+	if o.Center == "" {
+		o.Center = Mean
+	}
+	if o.Kinds == "" && len(o.Tensors) == 0 {
+		o.Kinds = Weights
+	}
+	if o.Surrogates == 0 {
+		o.Surrogates = DefaultSurrogates
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Progress == nil {
+		o.Progress = analyze.NoProgress{}
+	}
+	return o
+}
+
+// list returns the tensor kinds that are meant.
+func (k Kinds) list() ([]record.Kind, error) {
+	switch k {
+	case "", Weights:
+		return []record.Kind{record.Filter, record.Weight}, nil
+	case All:
+		return record.Kinds(), nil
+	}
+	var l []record.Kind
+	for name := range strings.SplitSeq(string(k), ",") {
+		if !slices.Contains(record.Kinds(), record.Kind(name)) {
+			return nil, fmt.Errorf("pca: kinds has %q; allowed are %q, %q, or some of %q", name, Weights, All, record.Kinds())
+		}
+		l = append(l, record.Kind(name))
+	}
+	return l, nil
+}

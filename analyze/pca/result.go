@@ -1,0 +1,147 @@
+package pca
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// Result is what Fit found. n is the number of rows, K that of components. All
+// slices are the caller's.
+type Result struct {
+	Rows   []int   // per row, its index in the trajectory
+	Steps  []int64 // per row, its step
+	Epochs []int32 // per row, its epoch
+
+	Reference  []float32   // the center that scores are measured from, length P
+	Components [][]float32 // K orthonormal vectors of length P; 0 in coordinates that take no part
+	Scores     [][]float64 // Scores[k][i] = <theta_i - Reference, Components[k]>
+	Residuals  []float64   // distance of theta_i from the plane of the first two components, over all coordinates
+	Distances  []float64   // distance of theta_i from Reference, over all coordinates
+
+	ExplainedVariance      []float64 // per component, sum of squared scores / (n-1)
+	ExplainedVarianceRatio []float64 // share of TotalVariance
+	TotalVariance          float64   // sum of squared distances from the center over the coordinates that take part / (n-1)
+	Participation          float64   // (sum of eigenvalues)^2 / sum of their squares: how many directions share the variance
+
+	Table    record.Table      // row, step, epoch, pc1, pc2, ..., residual, distance
+	Summary  Summary           //
+	Warnings []analyze.Warning // what to know before believing the shares
+
+	nulls nullResults
+}
+
+// Plane returns the plane of two components, counted from 1, through the given
+// origin; nil means Reference. The usual plane is Plane(1, 2, nil); the one of
+// Li et al. (2018) goes through the last iterate.
+func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, error) {
+	for _, c := range []int{first, second} {
+		if c < 1 || c > len(r.Components) {
+			return analyze.Plane{}, fmt.Errorf("pca: plane: component %d; the result has components 1 to %d", c, len(r.Components))
+		}
+	}
+	if origin == nil {
+		origin = r.Reference
+	}
+	return analyze.NewPlane(origin, r.Components[first-1], r.Components[second-1])
+}
+
+// Summary is the result in numbers, as it is written to summary.json. Shares are
+// of the variance over the coordinates that take part, in [0, 1].
+type Summary struct {
+	Rows               int      `json:"rows"`
+	FirstStep          int64    `json:"first_step"`
+	LastStep           int64    `json:"last_step"`
+	Center             Center   `json:"center"`
+	Kinds              Kinds    `json:"kinds,omitempty"`
+	Tensors            []string `json:"tensors"`          // that take part
+	TensorsLeftOut     []string `json:"tensors_left_out"` // that do not
+	Parameters         int      `json:"parameters"`       // P
+	ParametersIncluded int      `json:"parameters_included"`
+	// LeftOutVarianceRatio is the squared distance from the center in the
+	// coordinates left out, over that in all of them.
+	LeftOutVarianceRatio float64 `json:"left_out_variance_ratio"`
+
+	TotalVariance          float64   `json:"total_variance"`
+	ExplainedVariance      []float64 `json:"explained_variance"`
+	ExplainedVarianceRatio []float64 `json:"explained_variance_ratio"`
+	ParticipationRatio     float64   `json:"participation_ratio"`
+
+	// RandomWalk is the exact null for as many rows at the same steps.
+	RandomWalk Null `json:"random_walk"`
+	// LissajousCorrelation is, per component, |corr| of the scores with those of a
+	// random walk; 1 for a random walk.
+	LissajousCorrelation []record.Optional `json:"lissajous_correlation"`
+
+	// Surrogates are nulls made of the run's own updates; absent when there are
+	// none or only two rows.
+	Surrogates *Surrogates `json:"surrogates,omitempty"`
+
+	MedianResidual float64 `json:"median_residual"` // of the rows from the plane of the first two components
+	MaxResidual    float64 `json:"max_residual"`
+	// MedianResidualRatio is the median over the rows of residual/distance: 0 in
+	// the plane, 1 where the plane says nothing about the row.
+	MedianResidualRatio float64 `json:"median_residual_ratio"`
+}
+
+// Null is what a process without structure shows.
+type Null struct {
+	ExplainedVarianceRatio []float64 `json:"explained_variance_ratio"`
+	ParticipationRatio     float64   `json:"participation_ratio"`
+}
+
+func (r *Result) summarize(s *source, o *Options, d *decomposition) {
+	n := len(r.Rows)
+	r.Summary = Summary{
+		Rows: n, FirstStep: r.Steps[0], LastStep: r.Steps[n-1],
+		Center: o.Center, Kinds: o.Kinds, Tensors: s.in, TensorsLeftOut: slices.Concat([]string{}, s.out),
+		Parameters: len(s.reference), ParametersIncluded: s.taking(),
+		LeftOutVarianceRatio: d.excluded / (d.excluded + d.variance),
+		TotalVariance:        r.TotalVariance, ExplainedVariance: r.ExplainedVariance,
+		ExplainedVarianceRatio: r.ExplainedVarianceRatio, ParticipationRatio: r.Participation,
+		RandomWalk:     Null{r.nulls.walk.ratios, r.nulls.walk.participation},
+		Surrogates:     r.nulls.surrogates,
+		MedianResidual: median(r.Residuals), MaxResidual: slices.Max(r.Residuals),
+	}
+	for _, c := range r.nulls.lissajous {
+		r.Summary.LissajousCorrelation = append(r.Summary.LissajousCorrelation, record.Optional{Value: c, Valid: c == c})
+	}
+	var ratios []float64
+	for i, distance := range r.Distances {
+		if distance > 0 {
+			ratios = append(ratios, r.Residuals[i]/distance)
+		}
+	}
+	r.Summary.MedianResidualRatio = median(ratios)
+	r.Table = r.table()
+	r.warn(o)
+}
+
+func (r *Result) table() record.Table {
+	rows, epochs := make([]int64, len(r.Rows)), make([]int64, len(r.Rows))
+	for i := range rows {
+		rows[i], epochs[i] = int64(r.Rows[i]), int64(r.Epochs[i])
+	}
+	t := record.Table{Columns: []record.Column{
+		{Name: "row", Ints: rows}, {Name: "step", Ints: r.Steps}, {Name: "epoch", Ints: epochs},
+	}}
+	for k, score := range r.Scores {
+		t.Columns = append(t.Columns, record.Column{Name: "pc" + strconv.Itoa(k+1), Floats: score})
+	}
+	t.Columns = append(t.Columns,
+		record.Column{Name: "residual", Floats: r.Residuals}, record.Column{Name: "distance", Floats: r.Distances})
+	return t
+}
+
+// median returns the middle value, or the mean of the two; 0 for none.
+func median(x []float64) float64 {
+	if len(x) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(x))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
