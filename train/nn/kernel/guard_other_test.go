@@ -1,0 +1,6 @@
+//go:build !linux
+
+package kernel
+
+// guarded returns n elements; only Linux has the guard pages.
+func guarded[T Float](_ interface{ Cleanup(func()) }, n int, _ bool) []T { return make([]T, n) }

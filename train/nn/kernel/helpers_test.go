@@ -1,0 +1,98 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"pgregory.net/rapid"
+)
+
+// onEach runs a test with every instruction set of this processor.
+func onEach(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	for i := range best() + 1 {
+		t.Run(instructionNames[i], func(t *testing.T) {
+			use(t, i)
+			f(t)
+		})
+	}
+}
+
+// use switches the instruction set until the end of the test.
+func use(t testing.TB, i instructions) {
+	old := active
+	active = i
+	t.Cleanup(func() { active = old })
+}
+
+// with runs f with another instruction set.
+func with(i instructions, f func()) {
+	old := active
+	active = i
+	defer func() { active = old }()
+	f()
+}
+
+// generator is a seeded source of test numbers.
+func generator(t *rapid.T) *rand.Rand {
+	return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+}
+
+// fill sets s to normal numbers and returns it.
+func fill[T Float](r *rand.Rand, s []T) []T {
+	for i := range s {
+		s[i] = T(r.NormFloat64())
+	}
+	return s
+}
+
+// place is where a guarded slice lies against its unmapped neighbours.
+func place(t *rapid.T) bool { return rapid.Bool().Draw(t, "atEnd") }
+
+// bitsOf returns the bits of a value, all NaNs alike.
+func bitsOf[T Float](v T) uint64 {
+	if v != v {
+		return 1
+	}
+	if unsafe.Sizeof(v) == 4 {
+		return uint64(math.Float32bits(float32(v)))
+	}
+	return math.Float64bits(float64(v))
+}
+
+// sameBits fails when two slices differ in a bit.
+func sameBits[T Float](t interface{ Fatalf(string, ...any) }, what string, got, want []T) {
+	for i := range want {
+		if bitsOf(got[i]) != bitsOf(want[i]) {
+			t.Fatalf("%s: element %d is %v, want exactly %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// unit is the largest relative rounding error of one operation.
+func unit[T Float]() float64 {
+	var v T
+	if unsafe.Sizeof(v) == 4 {
+		return 0x1p-24
+	}
+	return 0x1p-53
+}
+
+// closeTo fails when got is further from want than bound, which the caller
+// derives from the number of roundings. NaN and infinities must agree.
+func closeTo(t interface{ Fatalf(string, ...any) }, what string, i int, got, want, bound float64) {
+	switch {
+	case math.IsNaN(want):
+		if !math.IsNaN(got) {
+			t.Fatalf("%s: element %d is %v, want NaN", what, i, got)
+		}
+	case math.IsInf(want, 0):
+		if got != want {
+			t.Fatalf("%s: element %d is %v, want %v", what, i, got, want)
+		}
+	case !(math.Abs(got-want) <= bound):
+		t.Fatalf("%s: element %d is %v, want %v within %g", what, i, got, want, bound)
+	}
+}

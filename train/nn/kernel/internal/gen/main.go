@@ -1,0 +1,48 @@
+// Command gen writes the assembly of package kernel and the Go declarations
+// that call it. It is run by go generate in the kernel's folder; a test fails
+// when the committed files are not what it writes.
+//
+//  1. tile.go emits the one multiply-add kernel behind matrix products and
+//     convolutions, in the register shapes that each instruction set can hold.
+//  2. stream.go emits the elementwise kernels from short descriptions of what
+//     happens to one vector.
+//  3. small.go emits the transposition of 8x8 blocks and the pause of a spin loop.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+func main() {
+	dir := "."
+	if len(os.Args) > 1 {
+		dir = os.Args[1]
+	}
+	files := generate()
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "gen:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+// generate returns the text of every generated file by its name.
+func generate() map[string][]byte {
+	files := map[string][]byte{}
+	decl := &declarations{}
+	for _, isa := range []isa{avx2, avx512} {
+		files["tile_"+isa.name+"_amd64.s"] = tileFile(isa, decl)
+	}
+	files["small_amd64.s"] = smallFile(decl)
+	files["asm_amd64.go"] = decl.file()
+	return files
+}

@@ -1,0 +1,56 @@
+package main
+
+// smallFile has the kernels that are of one kind only.
+func smallFile(d *declarations) []byte {
+	a := newAssembly()
+	transpose(a)
+	d.add("transpose8")
+	a.WriteString("\n// func pause()\nTEXT ·pause(SB), NOSPLIT, $0-0\n")
+	for range 8 {
+		a.op("PAUSE")
+	}
+	a.op("RET")
+	return a.Bytes()
+}
+
+// transpose writes the kernel that turns 8 rows of 8*blocks floats into
+// 8*blocks rows of 8. The strides are in bytes.
+func transpose(a *assembly) {
+	a.text("transpose8", 0, "Blocks of 8 by 8, one after the other along the rows of src.")
+	a.op("MOVQ transposeArgs_src(DI), SI")
+	a.op("MOVQ transposeArgs_dst(DI), DX")
+	a.op("MOVQ transposeArgs_srcRow(DI), R8")
+	a.op("MOVQ transposeArgs_dstRow(DI), R12")
+	a.op("MOVQ transposeArgs_blocks(DI), CX")
+	a.op("LEAQ (R8)(R8*2), R9")
+	a.op("LEAQ (R8)(R8*4), R10")
+	a.op("LEAQ (R9)(R8*4), R11")
+	a.label("block")
+	for i := range 8 {
+		a.op("VMOVUPS %s, Y%d", pixelAddress(i), i)
+	}
+	// Pairs of rows, then fours, then the two halves of the registers.
+	for i := 0; i < 8; i += 2 {
+		a.op("VUNPCKLPS Y%d, Y%d, Y%d", i+1, i, 8+i)
+		a.op("VUNPCKHPS Y%d, Y%d, Y%d", i+1, i, 9+i)
+	}
+	for _, half := range []int{0, 4} {
+		for j := range 2 {
+			low, high := 8+half+j, 10+half+j
+			a.op("VUNPCKLPD Y%d, Y%d, Y%d", high, low, half+2*j)
+			a.op("VUNPCKHPD Y%d, Y%d, Y%d", high, low, half+2*j+1)
+		}
+	}
+	for i := range 4 {
+		a.op("VPERM2F128 $0x20, Y%d, Y%d, Y%d", 4+i, i, 8+i)
+		a.op("VPERM2F128 $0x31, Y%d, Y%d, Y%d", 4+i, i, 12+i)
+	}
+	for i := range 8 {
+		a.op("VMOVUPS Y%d, (DX)", 8+i)
+		a.op("ADDQ R12, DX")
+	}
+	a.op("ADDQ $%d, SI", 32)
+	a.op("DECQ CX")
+	a.op("JNZ block")
+	a.end()
+}

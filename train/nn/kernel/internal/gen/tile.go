@@ -1,0 +1,206 @@
+package main
+
+import "fmt"
+
+// shape is a register shape of the tile kernel: up to most pixels by vectors
+// registers of outputs.
+type shape struct {
+	isa     isa
+	vectors int
+	most    int
+}
+
+// shapes of an instruction set. About eight chains of multiply-adds hide the
+// latency of two units; beyond sixteen nothing is gained. All smaller pixel
+// counts are there because a row of pixels is split into tiles of nearly equal
+// size, not into full tiles and a slow rest.
+func shapes(s isa) []shape {
+	if s.lanes == 16 {
+		return []shape{{s, 1, 16}, {s, 2, 8}}
+	}
+	return []shape{{s, 1, 14}, {s, 2, 6}}
+}
+
+func (s shape) name() string { return fmt.Sprintf("tile%dx%d", s.isa.lanes*32, s.vectors) }
+
+// accumulator of pixel p and vector v.
+func (s shape) accumulator(p, v int) string { return s.isa.register(p*s.vectors + v) }
+
+// Registers beside the accumulators: the vectors of b, and room for broadcasts.
+func (s shape) vector(v int) string { return s.isa.register(s.last() - v) }
+func (s shape) spare(i int) string  { return s.isa.register(s.last() - s.vectors - i) }
+func (s shape) last() int           { return s.isa.lanes*2 - 1 }
+
+// columns is the address of vector v of a row of outputs that starts at base.
+func (s shape) columns(base string, v int) string {
+	return fmt.Sprintf("%d(%s)", v*s.isa.lanes*4, base)
+}
+
+// pixelAddress is where the input of pixel p is, given S, 3S, 5S and 7S in R8 to
+// R11, the first pixel at SI and pixel 8 at BX.
+func pixelAddress(p int) string {
+	base := "SI"
+	if p >= 8 {
+		base, p = "BX", p-8
+	}
+	return []string{
+		"(" + base + ")", "(" + base + ")(R8*1)", "(" + base + ")(R8*2)", "(" + base + ")(R9*1)",
+		"(" + base + ")(R8*4)", "(" + base + ")(R10*1)", "(" + base + ")(R9*2)", "(" + base + ")(R11*1)",
+	}[p]
+}
+
+func tileFile(s isa, d *declarations) []byte {
+	a := newAssembly()
+	for _, shape := range shapes(s) {
+		for p := 1; p <= shape.most; p++ {
+			shape.emit(a, p)
+			d.add(fmt.Sprintf("%sp%d", shape.name(), p))
+		}
+		shape.declare(d)
+	}
+	return a.Bytes()
+}
+
+// declare writes the Go function that picks the kernel for a pixel count. A
+// switch, not a table of functions: a call through a variable would make the
+// arguments escape to the heap.
+func (s shape) declare(d *declarations) {
+	fmt.Fprintf(&d.dispatch, "\n// %s runs the kernel for tiles of the given pixels, 1 to %d.\n", s.name(), s.most)
+	fmt.Fprintf(&d.dispatch, "func %s(pixels int, args *tileArgs) {\n\tswitch pixels {\n", s.name())
+	for p := 1; p <= s.most; p++ {
+		fmt.Fprintf(&d.dispatch, "\tcase %d:\n\t\t%sp%d(args)\n", p, s.name(), p)
+	}
+	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no tile of this size\")\n\t}\n}\n")
+}
+
+// emit writes the kernel of p pixels. The frame holds what changes from tile to
+// tile: 0(SP) tiles left, 8(SP) and 16(SP) addresses of the tile in a and c.
+func (s shape) emit(a *assembly, p int) {
+	a.text(fmt.Sprintf("%sp%d", s.name(), p), 24,
+		fmt.Sprintf("Tiles of %d pixels by %d outputs.", p, s.vectors*s.isa.lanes))
+	for _, load := range [][2]string{
+		{"aPixel", "R8"}, {"bPanel", "R12"}, {"aInner", "R13"}, {"bInner", "R14"},
+	} {
+		a.op("MOVQ tileArgs_%s(DI), %s", load[0], load[1])
+	}
+	a.op("LEAQ (R8)(R8*2), R9")
+	a.op("LEAQ (R8)(R8*4), R10")
+	a.op("LEAQ (R9)(R8*4), R11")
+	for i, field := range []string{"tiles", "a", "c"} {
+		a.op("MOVQ tileArgs_%s(DI), AX", field)
+		a.op("MOVQ AX, %d(SP)", 8*i)
+	}
+	a.label("tile")
+	s.begin(a, p)
+	a.label("outer")
+	a.op("MOVQ tileArgs_n(DI), CX")
+	a.label("inner")
+	s.step(a, p)
+	a.op("DECQ CX")
+	a.op("JNZ inner")
+	a.op("ADDQ tileArgs_aSkip(DI), SI")
+	if p > 8 {
+		a.op("ADDQ tileArgs_aSkip(DI), BX")
+	}
+	a.op("ADDQ tileArgs_bSkip(DI), DX")
+	a.op("DECQ AX")
+	a.op("JNZ outer")
+	a.label("finish")
+	s.finish(a, p)
+	a.op("IMUL3Q $%d, R8, AX", p)
+	a.op("ADDQ AX, 8(SP)")
+	a.op("IMUL3Q $%d, BX, AX", p)
+	a.op("ADDQ AX, 16(SP)")
+	a.op("DECQ 0(SP)")
+	a.op("JNZ tile")
+	a.end()
+}
+
+// begin sets every accumulator to the bias.
+func (s shape) begin(a *assembly, p int) {
+	a.op("MOVQ tileArgs_bias(DI), AX")
+	for v := range s.vectors {
+		a.op("VMOVUPS %s, %s", s.columns("AX", v), s.accumulator(0, v))
+	}
+	for q := 1; q < p; q++ {
+		for v := range s.vectors {
+			a.op("VMOVAPS %s, %s", s.accumulator(0, v), s.accumulator(q, v))
+		}
+	}
+	a.op("MOVQ 8(SP), SI")
+	if p > 8 {
+		a.op("LEAQ (SI)(R8*8), BX")
+	}
+	a.op("MOVQ tileArgs_b(DI), DX")
+	a.op("MOVQ tileArgs_k(DI), AX")
+	a.op("TESTQ AX, AX")
+	a.op("JZ finish")
+}
+
+// step adds the products of one value of a per pixel and one row of b.
+func (s shape) step(a *assembly, p int) {
+	a.op("VMOVUPS (DX), %s", s.vector(0))
+	if s.vectors == 2 {
+		// The second register of a row of b: the next panel of 16 with AVX-512, the
+		// second half of the same panel with AVX2.
+		second := "(DX)(R12*1)"
+		if s.isa.lanes == 8 {
+			second = "32(DX)"
+		}
+		a.op("VMOVUPS %s, %s", second, s.vector(1))
+	}
+	for q := range p {
+		switch {
+		case s.isa.lanes == 16 && s.vectors == 1:
+			a.op("VFMADD231PS.BCST %s, %s, %s", pixelAddress(q), s.vector(0), s.accumulator(q, 0))
+		default:
+			// With AVX2 and all registers in use there is one spare register only.
+			t := s.spare(0)
+			if p*s.vectors+s.vectors+2 <= s.last()+1 {
+				t = s.spare(q % 2)
+			}
+			a.op("VBROADCASTSS %s, %s", pixelAddress(q), t)
+			for v := range s.vectors {
+				a.op("VFMADD231PS %s, %s, %s", s.vector(v), t, s.accumulator(q, v))
+			}
+		}
+	}
+	a.op("ADDQ R13, SI")
+	if p > 8 {
+		a.op("ADDQ R13, BX")
+	}
+	a.op("ADDQ R14, DX")
+}
+
+// finish adds the residual, bounds from below and stores. The operand order of
+// VMAXPS keeps NaN: it returns its last source when one is NaN.
+func (s shape) finish(a *assembly, p int) {
+	a.op("MOVQ tileArgs_cPixel(DI), BX")
+	a.op("MOVQ 16(SP), SI")
+	a.op("MOVQ tileArgs_res(DI), CX")
+	a.op("TESTQ CX, CX")
+	a.op("JZ bound")
+	// res has the layout of c, so the tile is as far from res as from c.
+	a.op("ADDQ SI, CX")
+	a.op("SUBQ tileArgs_c(DI), CX")
+	for q := range p {
+		for v := range s.vectors {
+			a.op("VADDPS %s, %s, %s", s.columns("CX", v), s.accumulator(q, v), s.accumulator(q, v))
+		}
+		if q < p-1 {
+			a.op("ADDQ BX, CX")
+		}
+	}
+	a.label("bound")
+	low := s.vector(0)
+	a.op("VBROADCASTSS tileArgs_low(DI), %s", low)
+	for q := range p {
+		for v := range s.vectors {
+			a.op("VMAXPS %s, %s, %s", s.accumulator(q, v), low, s.accumulator(q, v))
+			a.op("VMOVUPS %s, %s", s.accumulator(q, v), s.columns("SI", v))
+		}
+		if q < p-1 {
+			a.op("ADDQ BX, SI")
+		}
+	}
+}

@@ -1,0 +1,22 @@
+//go:build !noasm
+
+package peak
+
+func avx2(n int)
+
+func avx512(n int)
+
+// Run executes n rounds of twelve independent multiply-adds with the named
+// instruction set and returns the floating-point operations done, 0 for an
+// instruction set without such a loop. The processor must have it.
+func Run(name string, n int) int {
+	switch name {
+	case "avx512":
+		avx512(n)
+		return n * 12 * 16 * 2
+	case "avx2":
+		avx2(n)
+		return n * 12 * 8 * 2
+	}
+	return 0
+}

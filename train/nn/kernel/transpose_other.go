@@ -1,0 +1,6 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// transposeFast does nothing without assembly.
+func transposeFast[T Float]([]T, []T, int, int, int) int { return 0 }
