@@ -1,0 +1,98 @@
+package optim
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// Adam scales every coordinate by its own gradients (Kingma and Ba 2015,
+// algorithm 1); m, v and t start at zero:
+//
+//	t <- t + 1
+//	m <- b1 m + (1-b1) g
+//	v <- b2 v + (1-b2) g^2
+//	theta <- theta - eta (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps)
+//
+// Weight decay is added to the gradient, as PyTorch's Adam does, and so scaled
+// like it; [AdamW] keeps the two apart.
+type Adam struct {
+	prepare      preparation
+	beta1, beta2 float64
+	epsilon      float64
+	mean, square []float32 // m and v
+	steps        []uint64  // t, one element
+}
+
+var (
+	_ train.Optimizer = (*Adam)(nil)
+	_ Stateful        = (*Adam)(nil)
+)
+
+func adamRule() rule {
+	return rule{
+		name: "adam", doc: "adaptive moments (Kingma and Ba 2015), weight decay in the gradient",
+		hyper: adamHyper(0, coupled),
+		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
+			return newAdam("adam", v, layout)
+		},
+	}
+}
+
+func adamHyper(decay float64, doc string) []Hyperparameter {
+	return slices.Concat([]Hyperparameter{
+		learningRate(0.001, "size of a step in every coordinate, about"),
+		{Name: "beta1", Default: 0.9, Doc: "decay of the mean of the gradient", Max: 1, ExcludeMax: true},
+		{Name: "beta2", Default: 0.999, Doc: "decay of the mean of its square", Max: 1, ExcludeMax: true},
+		{Name: "epsilon", Default: 1e-8, Doc: "added to the root of the mean square", Max: math.Inf(1), ExcludeMin: true},
+	}, weightDecay(decay, doc), []Hyperparameter{clipNorm()})
+}
+
+func newAdam(name string, v values, layout record.Layout) *Adam {
+	n := layout.Len()
+	return &Adam{
+		prepare: newPreparation(name, v, layout),
+		beta1:   v["beta1"], beta2: v["beta2"], epsilon: v["epsilon"],
+		mean: make([]float32, n), square: make([]float32, n), steps: make([]uint64, 1),
+	}
+}
+
+// Step moves theta.
+func (o *Adam) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
+	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+		return err
+	}
+	o.move(theta, grad, learningRate)
+	return nil
+}
+
+// move is the rule, without weight decay.
+func (o *Adam) move(theta, grad []float32, rate float64) {
+	o.steps[0]++
+	t := float64(o.steps[0])
+	// The corrections are applied to the two scalars rather than to the vectors:
+	// sqrt(v/c) = sqrt(v)/sqrt(c).
+	size := float32(rate / (1 - math.Pow(o.beta1, t)))
+	root := float32(1 / math.Sqrt(1-math.Pow(o.beta2, t)))
+	epsilon := float32(o.epsilon)
+	b1, b2 := float32(o.beta1), float32(o.beta2)
+	c1, c2 := float32(1-o.beta1), float32(1-o.beta2)
+	grad, mean, square := grad[:len(theta)], o.mean[:len(theta)], o.square[:len(theta)]
+	for i, g := range grad {
+		m := float32(b1*mean[i]) + float32(c1*g)
+		v := float32(b2*square[i]) + float32(c2*float32(g*g))
+		mean[i], square[i] = m, v
+		theta[i] -= float32(size*m) / (float32(root*float32(math.Sqrt(float64(v)))) + epsilon)
+	}
+}
+
+// State returns the moments and the number of steps.
+func (o *Adam) State() []Piece {
+	return []Piece{{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps}}
+}
+
+// SetState restores them.
+func (o *Adam) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }

@@ -1,0 +1,49 @@
+package optim
+
+import (
+	"context"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// AdamW is [Adam] with weight decay apart from the gradient (Loshchilov and
+// Hutter 2019, algorithm 2, as PyTorch has it): before the step,
+//
+//	theta <- theta - eta w theta
+//
+// where w is the weight decay.
+type AdamW struct{ Adam }
+
+var (
+	_ train.Optimizer = (*AdamW)(nil)
+	_ Stateful        = (*AdamW)(nil)
+)
+
+func adamWRule() rule {
+	return rule{
+		name: "adamw", doc: "adaptive moments with decoupled weight decay (Loshchilov and Hutter 2019)",
+		hyper: adamHyper(0.01, "theta shrinks by this share of the learning rate each step"),
+		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
+			return &AdamW{*newAdam("adamw", v, layout)}
+		},
+	}
+}
+
+// Step moves theta.
+func (o *AdamW) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
+	if err := o.prepare.check(theta, grad, learningRate); err != nil {
+		return err
+	}
+	o.prepare.clipped(grad)
+	if o.prepare.decay != 0 {
+		keep := float32(1 - learningRate*o.prepare.decay)
+		for _, s := range o.prepare.spans {
+			for i := s.from; i < s.to; i++ {
+				theta[i] *= keep
+			}
+		}
+	}
+	o.move(theta, grad, learningRate)
+	return nil
+}

@@ -1,0 +1,156 @@
+package optim
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+	"sgdwalk/train/internal/random"
+)
+
+const (
+	entropyName = "entropy-sgd"
+
+	purposeLangevin = 0x6c616e676576696e // "langevin"
+)
+
+// EntropySGD descends the local entropy instead of the loss (Chaudhari et al.
+// 2017, and the released code): an inner loop of stochastic gradient Langevin
+// dynamics explores the surroundings of theta on fresh mini-batches, and theta
+// moves towards the average of what it visits. Step t, from 0, with
+// gamma_t = gamma (1 + scoping)^t, starts from x' = mu = theta and a zero inner
+// momentum buffer and does inner_steps times
+//
+//	g   = gradient of a fresh mini-batch at x', plus weight decay, with Nesterov momentum
+//	x' <- x' - eta' (g - gamma_t (theta - x') + noise/sqrt(eta'/2) N(0, 1))
+//	mu <- averaging mu + (1 - averaging) x'
+//
+// then takes theta - mu, plus weight decay, with Nesterov momentum as the
+// gradient of an ordinary step. gamma is not a factor of the outer gradient: it
+// is part of the learning rate, whose default is 1.
+//
+// The average keeps the share averaging, 0.75, of its old value, as the code
+// does; the paper's formula has the two weights the other way round. The scoping
+// exponent counts the steps, as in the authors' Lua code; their Python code
+// never counts. The gradient that comes with a step is not used, as in the code,
+// unless inner_steps is 0, when the rule is SGD with Nesterov momentum. Inner
+// iterates are recorded before their update, each with the loss of the fresh
+// mini-batch at it, so the first one of a step is theta itself.
+//
+// The noise of step t depends on the seed and t alone.
+type EntropySGD struct {
+	prepare    preparation
+	momentum   float64
+	innerSteps int
+	innerRate  float64
+	gamma      float64
+	scoping    float64
+	noise      float64
+	averaging  float64
+	seed       uint64
+	pcg        rand.PCG
+	normal     *rand.Rand // draws from pcg
+	steps      []uint64   // t, one element
+	buffer     []float32  // outer momentum
+	point      []float32  // x'
+	average    []float32  // mu
+	inner      []float32  // inner momentum
+	fresh      []float32  // gradient at x'
+}
+
+var (
+	_ train.Optimizer = (*EntropySGD)(nil)
+	_ Stateful        = (*EntropySGD)(nil)
+)
+
+func entropyRule() rule {
+	return rule{
+		name: entropyName, doc: "descent on local entropy with an inner Langevin loop (Chaudhari et al. 2017)",
+		hyper: slices.Concat([]Hyperparameter{
+			learningRate(1, "factor of theta minus the inner average"),
+			momentumFactor(0.9, "Nesterov momentum of the outer step and of the inner loop"),
+			{Name: "inner_steps", Default: 20, Doc: "Langevin steps, a mini-batch each, per step; 0 is Nesterov momentum", Max: 10000, Whole: true},
+			{Name: "inner_learning_rate", Default: 0.1, Doc: "learning rate of the inner loop", Max: math.Inf(1), ExcludeMin: true},
+			{Name: "gamma", Default: 1e-4, Doc: "strength of the pull towards theta, in the first step", Max: math.Inf(1)},
+			{Name: "scoping", Default: 1e-3, Doc: "growth of gamma per step", Max: math.Inf(1)},
+			{Name: "noise", Default: 1e-4, Doc: "size of the Langevin noise", Max: math.Inf(1)},
+			{Name: "averaging", Default: 0.75, Doc: "share of the inner average that is kept each inner step", Max: 1, ExcludeMax: true},
+		}, weightDecay(0, coupled+", in the inner loop and in the outer step")),
+		build: func(v values, layout record.Layout, seed uint64) train.Optimizer {
+			n := layout.Len()
+			vector := func() []float32 { return make([]float32, n) }
+			o := &EntropySGD{
+				prepare:  newPreparation(entropyName, v, layout),
+				momentum: v["momentum"], innerSteps: int(v["inner_steps"]), innerRate: v["inner_learning_rate"],
+				gamma: v["gamma"], scoping: v["scoping"], noise: v["noise"], averaging: v["averaging"],
+				seed: seed, steps: make([]uint64, 1), buffer: vector(),
+				point: vector(), average: vector(), inner: vector(), fresh: vector(),
+			}
+			o.normal = rand.New(&o.pcg)
+			return o
+		},
+	}
+}
+
+// Step moves theta. An error leaves theta and the state as they were.
+func (o *EntropySGD) Step(_ context.Context, theta, grad []float32, learningRate float64, probe train.Probe) error {
+	if err := o.prepare.check(theta, grad, learningRate); err != nil {
+		return err
+	}
+	if o.innerSteps > 0 {
+		if err := o.explore(theta, probe); err != nil {
+			return err
+		}
+		for i, v := range theta {
+			grad[i] = v - o.average[i]
+		}
+	}
+	o.prepare.regularized(theta, grad)
+	lookAhead(o.buffer, grad, o.momentum)
+	descend(theta, grad, learningRate)
+	o.steps[0]++
+	return nil
+}
+
+// explore runs the inner loop, which leaves its average.
+func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
+	copy(o.point, theta)
+	copy(o.average, theta)
+	clear(o.inner)
+	random.Seed(&o.pcg, o.seed, purposeLangevin, o.steps[0])
+	gamma := float32(o.gamma * math.Pow(1+o.scoping, float64(o.steps[0])))
+	spread := float32(o.noise / math.Sqrt(0.5*o.innerRate))
+	eta, keep, add := float32(o.innerRate), float32(o.averaging), float32(1-o.averaging)
+	for l := range o.innerSteps {
+		loss, err := probe.Next(o.point, o.fresh)
+		if err == nil {
+			err = probe.Inner(o.point, loss)
+		}
+		if err != nil {
+			return fmt.Errorf("optim: %s: inner step %d: %w", entropyName, l+1, err)
+		}
+		o.prepare.regularized(o.point, o.fresh)
+		lookAhead(o.inner, o.fresh, o.momentum)
+		for i, g := range o.fresh {
+			x := o.point[i]
+			d := g - float32(gamma*(theta[i]-x)) + float32(spread*float32(o.normal.NormFloat64()))
+			x -= float32(eta * d)
+			o.point[i] = x
+			o.average[i] = float32(keep*o.average[i]) + float32(add*x)
+		}
+	}
+	return nil
+}
+
+// State returns the number of steps and the outer momentum. The inner loop
+// starts anew at every step, and its noise needs nothing but the count.
+func (o *EntropySGD) State() []Piece {
+	return []Piece{{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer}}
+}
+
+// SetState restores them.
+func (o *EntropySGD) SetState(s []Piece) error { return restore(entropyName, o.State(), s) }

@@ -1,0 +1,74 @@
+package optim
+
+import (
+	"context"
+	"slices"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// Momentum is the heavy ball (Polyak 1964) in the form of PyTorch, without
+// dampening; the buffer v starts at zero:
+//
+//	v <- m v + g
+//	theta <- theta - eta v
+//
+// In the long run it moves as far as SGD with eta/(1-m), which is why its
+// default learning rate is a tenth of that.
+type Momentum struct {
+	prepare  preparation
+	momentum float64
+	buffer   []float32
+}
+
+var (
+	_ train.Optimizer = (*Momentum)(nil)
+	_ Stateful        = (*Momentum)(nil)
+)
+
+func momentumRule() rule {
+	return rule{
+		name: "momentum", doc: "heavy-ball momentum (Polyak 1964)",
+		hyper: momentumHyper(),
+		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
+			return newMomentum("momentum", v, layout)
+		},
+	}
+}
+
+func momentumHyper() []Hyperparameter {
+	return slices.Concat([]Hyperparameter{
+		learningRate(0.01, "factor of the momentum buffer"),
+		momentumFactor(0.9, "share of the buffer that is kept each step"),
+	}, weightDecay(0, coupled), []Hyperparameter{clipNorm()})
+}
+
+func newMomentum(name string, v values, layout record.Layout) *Momentum {
+	return &Momentum{newPreparation(name, v, layout), v["momentum"], make([]float32, layout.Len())}
+}
+
+// Step moves theta.
+func (o *Momentum) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
+	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+		return err
+	}
+	accumulate(o.buffer, grad, o.momentum)
+	descend(theta, o.buffer, learningRate)
+	return nil
+}
+
+// State returns the momentum buffer.
+func (o *Momentum) State() []Piece { return []Piece{{Name: "momentum", Float32: o.buffer}} }
+
+// SetState restores it.
+func (o *Momentum) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+
+// accumulate sets buffer to factor times buffer plus direction.
+func accumulate(buffer, direction []float32, factor float64) {
+	m := float32(factor)
+	direction = direction[:len(buffer)]
+	for i, b := range buffer {
+		buffer[i] = float32(m*b) + direction[i]
+	}
+}

@@ -1,0 +1,106 @@
+package optim
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// rule is an optimizer that can be asked for by name.
+type rule struct {
+	name  string
+	doc   string // one line
+	hyper []Hyperparameter
+	build func(v values, layout record.Layout, seed uint64) train.Optimizer
+}
+
+// rules lists all of them, in the order in which help shows them.
+func rules() []rule {
+	return []rule{
+		sgdRule(), momentumRule(), nesterovRule(), adamRule(), adamWRule(),
+		rmspropRule(), gdRule(), palRule(), entropyRule(),
+	}
+}
+
+// Names returns the names of all optimizers, in the order in which help shows
+// them. The slice is the caller's.
+func Names() []string {
+	var names []string
+	for _, r := range rules() {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Description says what an optimizer is and what can be set.
+type Description struct {
+	Name            string
+	Doc             string           // one line
+	Hyperparameters []Hyperparameter // learning_rate first
+}
+
+// Describe returns the description of the optimizer of that name.
+func Describe(name string) (Description, error) {
+	r, err := find(name)
+	if err != nil {
+		return Description{}, fmt.Errorf("optim: %w", err)
+	}
+	return Description{r.name, r.doc, slices.Clone(r.hyper)}, nil
+}
+
+func find(name string) (rule, error) {
+	for _, r := range rules() {
+		if r.name == name {
+			return r, nil
+		}
+	}
+	return rule{}, &OptionError{"optimizer", strconv.Quote(name), strings.Join(Names(), ", ")}
+}
+
+// New builds the optimizer of that name for parameters of that layout, and
+// returns with it the record of every hyperparameter in effect: those given, and
+// the defaults of the others. Building it again from the record gives the same
+// optimizer. seed is that of the run; only an optimizer that draws random
+// numbers uses it.
+//
+// An unknown name, a hyperparameter that the optimizer does not have and a value
+// out of range are an *OptionError that says what is allowed.
+func New(name string, given map[string]float64, layout record.Layout, seed uint64) (train.Optimizer, record.Optimizer, error) {
+	r, err := find(name)
+	if err != nil {
+		return nil, record.Optimizer{}, fmt.Errorf("optim: %w", err)
+	}
+	if err := layout.Validate(); err != nil {
+		return nil, record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
+	}
+	v, err := resolve(r.hyper, given)
+	if err != nil {
+		return nil, record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
+	}
+	return r.build(v, layout, seed), record.Optimizer{Name: name, Hyperparameters: v}, nil
+}
+
+// BatchesPerStep returns how many mini-batches of the data one step of the
+// optimizer takes: 1, or more for one with an inner loop. A pass over the data
+// has so many times fewer steps.
+func BatchesPerStep(o record.Optimizer) int {
+	if o.Name == entropyName {
+		return 1 + int(o.Hyperparameters["inner_steps"])
+	}
+	return 1
+}
+
+// MicroBatch returns, for an optimizer whose every step uses the gradient over
+// the whole training set, how many examples of it are to be evaluated at once,
+// and 0 for every other optimizer. The training loop then takes the training set
+// as its one batch and wraps the model in a train.Accumulate of that size.
+func MicroBatch(o record.Optimizer) int {
+	if o.Name == gdName {
+		return int(o.Hyperparameters["micro_batch"])
+	}
+	return 0
+}

@@ -1,0 +1,102 @@
+package optim
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// RMSProp divides every coordinate by the root of the mean square of its
+// gradients (Tieleman and Hinton 2012, lecture 6.5; centered: Graves 2013,
+// equations 38 to 45), in the form of PyTorch; all buffers start at zero:
+//
+//	s <- a s + (1-a) g^2
+//	c <- a c + (1-a) g                      only when centered
+//	d  = g / (sqrt(s - c^2) + eps)          c is zero when not centered
+//	b <- m b + d
+//	theta <- theta - eta b
+type RMSProp struct {
+	prepare  preparation
+	alpha    float64
+	epsilon  float64
+	momentum float64
+	square   []float32 // s
+	mean     []float32 // c; nil when not centered
+	buffer   []float32 // b; nil without momentum
+}
+
+var (
+	_ train.Optimizer = (*RMSProp)(nil)
+	_ Stateful        = (*RMSProp)(nil)
+)
+
+func rmspropRule() rule {
+	return rule{
+		name: "rmsprop", doc: "gradient over its root mean square (Tieleman and Hinton 2012)",
+		hyper: slices.Concat([]Hyperparameter{
+			learningRate(0.01, "size of a step in every coordinate, about"),
+			{Name: "alpha", Default: 0.99, Doc: "decay of the mean of the squared gradient", Max: 1, ExcludeMax: true},
+			{Name: "epsilon", Default: 1e-8, Doc: "added to the root of the mean square", Max: math.Inf(1), ExcludeMin: true},
+			momentumFactor(0, "share of the last direction that is kept"),
+			{Name: "centered", Doc: "1 takes the variance instead of the mean square", Max: 1, Whole: true},
+		}, weightDecay(0, coupled), []Hyperparameter{clipNorm()}),
+		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
+			n := layout.Len()
+			o := &RMSProp{
+				prepare: newPreparation("rmsprop", v, layout),
+				alpha:   v["alpha"], epsilon: v["epsilon"], momentum: v["momentum"],
+				square: make([]float32, n),
+			}
+			if v["centered"] == 1 {
+				o.mean = make([]float32, n)
+			}
+			if o.momentum > 0 {
+				o.buffer = make([]float32, n)
+			}
+			return o
+		},
+	}
+}
+
+// Step moves theta.
+func (o *RMSProp) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
+	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+		return err
+	}
+	a, c, epsilon := float32(o.alpha), float32(1-o.alpha), float32(o.epsilon)
+	square := o.square[:len(grad)]
+	for i, g := range grad {
+		s := float32(a*square[i]) + float32(c*float32(g*g))
+		square[i] = s
+		if o.mean != nil {
+			m := float32(a*o.mean[i]) + float32(c*g)
+			o.mean[i] = m
+			s = max(0, s-float32(m*m)) // a variance that rounding makes negative is zero
+		}
+		grad[i] = g / (float32(math.Sqrt(float64(s))) + epsilon)
+	}
+	if o.buffer != nil {
+		accumulate(o.buffer, grad, o.momentum)
+		grad = o.buffer
+	}
+	descend(theta, grad, learningRate)
+	return nil
+}
+
+// State returns the buffers that are in use.
+func (o *RMSProp) State() []Piece {
+	s := []Piece{{Name: "square", Float32: o.square}}
+	if o.mean != nil {
+		s = append(s, Piece{Name: "mean", Float32: o.mean})
+	}
+	if o.buffer != nil {
+		s = append(s, Piece{Name: "momentum", Float32: o.buffer})
+	}
+	return s
+}
+
+// SetState restores them.
+func (o *RMSProp) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
