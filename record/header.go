@@ -133,7 +133,7 @@ func (h *Header) CheckStep(s, previous *Step) error {
 		{"state", s.State, h.Columns.State, h.State.Len()},
 	} {
 		switch {
-		case v.values == nil:
+		case v.values == nil, len(v.values) == 0 && v.length == 0: // a model without state may bring an empty one
 		case !v.recorded:
 			return fmt.Errorf("record: step %d brings %s, which the header says is not recorded", s.Step, v.name)
 		case len(v.values) != v.length:

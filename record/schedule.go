@@ -141,6 +141,9 @@ func (s Schedule) String() string {
 	return strings.Join(parts, "+")
 }
 
+// Equal reports whether both schedules have the same text form.
+func (s Schedule) Equal(o Schedule) bool { return s.String() == o.String() }
+
 // MarshalText returns the text form.
 func (s Schedule) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 

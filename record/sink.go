@@ -5,9 +5,11 @@ package record
 //
 // Append copies or writes what it needs before it returns: the Step and its
 // slices stay the caller's. Once it returned nil, the row is acknowledged: the
-// death of the process does not lose it. After an error the sink takes no more
-// rows; Close still releases it. Vectors must have the lengths of the header's
-// layouts or be nil, and steps must not go backwards.
+// death of the process does not lose it. Vectors must have the lengths of the
+// header's layouts or be nil, and steps must not go backwards: a row that breaks
+// this is refused and leaves the sink as it was. After an error of writing the
+// sink takes no more rows. Close releases it in every case and may be called
+// twice; Append then returns ErrClosed.
 type Sink interface {
 	Append(*Step) error
 	Close() error
