@@ -1,0 +1,195 @@
+package figure
+
+import (
+	"image/color"
+	"math"
+	"slices"
+)
+
+// labelPlacer finds a place for the value of each contour: on a straight piece of
+// the line, inside the frame, off the path, away from other labels.
+type labelPlacer struct {
+	frame  rect
+	size   float64
+	avoid  []point // places that labels keep clear of
+	placed []placedLabel
+}
+
+type placedLabel struct {
+	label label
+	at    point
+	width float64
+}
+
+func newLabelPlacer(f panel, size float64, avoid []point) *labelPlacer {
+	return &labelPlacer{frame: f.frame.grow(-2), size: size, avoid: avoid}
+}
+
+// Labels per level: on the longest lines that have room for one.
+const labelsPerLevel = 2
+
+// place puts the text on the lines of one level where it fits and returns the
+// lines with a gap under each label.
+func (l *labelPlacer) place(text string, lines []line, c color.NRGBA) []line {
+	order := make([]int, len(lines))
+	lengths := make([][]float64, len(lines))
+	for i := range lines {
+		order[i] = i
+		lengths[i] = arcLengths(lines[i])
+	}
+	total := func(i int) float64 { return lengths[i][len(lengths[i])-1] }
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case total(a) > total(b):
+			return -1
+		case total(a) < total(b):
+			return 1
+		}
+		return 0
+	})
+	word := label{text: text, size: l.size, color: c}
+	gap := word.width() + l.size*0.5
+	var out []line
+	labels := 0
+	for _, i := range order {
+		s, at, angle, ok := 0.0, point{}, 0.0, false
+		if labels < labelsPerLevel && total(i) > 2.2*gap {
+			s, at, angle, ok = l.best(lines[i], lengths[i], gap)
+		}
+		if !ok {
+			out = append(out, lines[i])
+			continue
+		}
+		labels++
+		word.angle = angle
+		l.placed = append(l.placed, placedLabel{word, at, gap})
+		out = append(out, cut(lines[i], lengths[i], s-gap/2, s+gap/2)...)
+	}
+	return out
+}
+
+// best tries places along the line and returns the arc length, the middle and the
+// upright angle of the best one.
+func (l *labelPlacer) best(c line, arc []float64, gap float64) (s float64, at point, angle float64, ok bool) {
+	total := arc[len(arc)-1]
+	from, to := gap/2, total-gap/2
+	if c.closed {
+		from, to = 0, total
+	}
+	bestScore := math.Inf(-1)
+	for v := from; v <= to; v += 3 {
+		a, b := along(c, arc, v-gap/2), along(c, arc, v+gap/2)
+		middle := a.lerp(b, 0.5)
+		chord := b.sub(a)
+		straight := chord.norm() / gap
+		sag := along(c, arc, v).sub(middle).norm()
+		if straight < 0.93 || sag > l.size*0.3 {
+			continue
+		}
+		turn := math.Atan2(chord.Y, chord.X)
+		if turn > math.Pi/2 {
+			turn -= math.Pi
+		} else if turn <= -math.Pi/2 {
+			turn += math.Pi
+		}
+		clear, room := l.clearance(middle, turn, gap)
+		if !clear {
+			continue
+		}
+		score := 8*straight - 0.6*math.Abs(turn) + math.Min(room, 4*l.size)/l.size - sag/l.size
+		if score > bestScore {
+			bestScore, s, at, angle, ok = score, v, middle, turn, true
+		}
+	}
+	return s, at, angle, ok
+}
+
+// clearance tells whether a label fits there, and its distance from what it must
+// keep clear of.
+func (l *labelPlacer) clearance(at point, angle, width float64) (bool, float64) {
+	half := point{width / 2, l.size * 0.5}
+	for _, c := range [4]point{{half.X, half.Y}, {-half.X, half.Y}, {half.X, -half.Y}, {-half.X, -half.Y}} {
+		if !l.frame.contains(at.add(c.rotate(angle))) {
+			return false, 0
+		}
+	}
+	room := math.Inf(1)
+	for _, q := range l.avoid {
+		d := q.sub(at).rotate(-angle)
+		gap := math.Hypot(math.Max(0, math.Abs(d.X)-half.X), math.Max(0, math.Abs(d.Y)-half.Y))
+		room = math.Min(room, gap)
+	}
+	if room < 3 {
+		return false, 0
+	}
+	for _, o := range l.placed {
+		d := o.at.sub(at).norm()
+		if d < (width+o.width)/2+2 && d < width*0.5+o.width*0.5 {
+			return false, 0
+		}
+		room = math.Min(room, d-(width+o.width)/2+l.size)
+	}
+	return true, room
+}
+
+// arcLengths returns the length of the line up to each point, and for a closed
+// line back to the first.
+func arcLengths(c line) []float64 {
+	out := make([]float64, 1, len(c.pts)+1)
+	for i := 1; i < len(c.pts); i++ {
+		out = append(out, out[i-1]+c.pts[i].sub(c.pts[i-1]).norm())
+	}
+	if c.closed {
+		out = append(out, out[len(out)-1]+c.pts[0].sub(c.pts[len(c.pts)-1]).norm())
+	}
+	return out
+}
+
+// along returns the place at arc length s, which goes round a closed line.
+func along(c line, arc []float64, s float64) point {
+	total := arc[len(arc)-1]
+	if c.closed {
+		s = math.Mod(s, total)
+		if s < 0 {
+			s += total
+		}
+	}
+	s = math.Max(0, math.Min(total, s))
+	i, _ := slices.BinarySearch(arc, s)
+	i = max(1, min(i, len(arc)-1))
+	a, b := c.pts[i-1], c.pts[i%len(c.pts)]
+	if arc[i] == arc[i-1] {
+		return a
+	}
+	return a.lerp(b, (s-arc[i-1])/(arc[i]-arc[i-1]))
+}
+
+// cut returns the line without the piece between arc lengths s0 and s1.
+func cut(c line, arc []float64, s0, s1 float64) []line {
+	total := arc[len(arc)-1]
+	piece := func(from, to float64) line {
+		pts := []point{along(c, arc, from)}
+		// A closed line is walked up to twice, for the piece may run over its start.
+		for turn := 0.0; turn < 2; turn++ {
+			for i, a := range arc {
+				if v := a + turn*total; v > from && v < to && (i < len(c.pts) || c.closed) {
+					pts = append(pts, c.pts[i%len(c.pts)])
+				}
+			}
+			if !c.closed {
+				break
+			}
+		}
+		return line{pts: append(pts, along(c, arc, to))}
+	}
+	if c.closed {
+		if s1 < 0 {
+			s0, s1 = s0+total, s1+total
+		}
+		for s1 >= total {
+			s0, s1 = s0-total, s1-total
+		}
+		return []line{piece(s1, s0+total)}
+	}
+	return []line{piece(0, s0), piece(s1, total)}
+}

@@ -1,0 +1,231 @@
+package figure
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"sgdwalk/record"
+)
+
+// Landscape is a loss over a plane as filled contours, with the path of a run
+// projected onto it.
+//
+// Contours are marching squares on the grid as given: along a grid edge the loss
+// is taken to be linear, nothing is smoothed. Grid points that are not Valid, NaN
+// or -Inf leave grey hatched cells; +Inf leaves cells in the colour of the top,
+// hatched. Both are counted under the figure.
+type Landscape struct {
+	X, Y  []float64   // coordinates of the grid, strictly increasing, at least 2
+	Z     [][]float64 // Z[j][i] is the loss at (X[i], Y[j]): len(Y) rows of len(X)
+	Valid [][]bool    // false where Z was not evaluated; nil if all were
+
+	Path []PathPoint // in order of steps; may be empty or leave the grid
+
+	Title  string
+	XLabel string // with what the caller knows of the direction: "PC 1 (62 % of variance; random walk 61 %)"
+	YLabel string
+	ZLabel string // "" is "full training loss"
+
+	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive and spans a factor of 20
+	Levels      []float64 // strictly increasing; nil chooses about 11 with [Levels]
+	EqualAspect bool      // one unit is as long on both axes
+	Notes       []string  // printed under the figure
+	Style       Style
+}
+
+// PathPoint is an iterate on the plane.
+type PathPoint struct {
+	A, B     float64 // coordinates on the plane, in the units of X and Y
+	Residual float64 // distance from the plane; 0 or NaN draws the path at full strength
+	Step     int
+	Epoch    int // the first point of an epoch is marked
+}
+
+var _ Figure = (*Landscape)(nil)
+
+func (l *Landscape) style() (Style, float64) {
+	if l.Style.Width != 0 && l.Style.Width < 5 {
+		return l.Style, 0.92
+	}
+	return l.Style, 0.74
+}
+
+func (l *Landscape) title() string { return orDefault(l.Title, "Loss landscape") }
+
+// Validate implements Figure.
+func (l *Landscape) Validate() error {
+	for _, a := range []struct {
+		name string
+		v    []float64
+	}{{"X", l.X}, {"Y", l.Y}} {
+		if len(a.v) < 2 {
+			return fmt.Errorf("%w: Landscape.%s has %d values; a grid has at least 2", ErrInput, a.name, len(a.v))
+		}
+		for i, v := range a.v {
+			if math.IsNaN(v) || math.IsInf(v, 0) || i > 0 && v <= a.v[i-1] {
+				return fmt.Errorf("%w: Landscape.%s[%d] is %v; coordinates must be finite and increase", ErrInput, a.name, i, v)
+			}
+		}
+	}
+	if len(l.Z) != len(l.Y) {
+		return fmt.Errorf("%w: Landscape.Z has %d rows; Y has %d values", ErrInput, len(l.Z), len(l.Y))
+	}
+	if l.Valid != nil && len(l.Valid) != len(l.Y) {
+		return fmt.Errorf("%w: Landscape.Valid has %d rows; Y has %d values", ErrInput, len(l.Valid), len(l.Y))
+	}
+	for j := range l.Z {
+		if len(l.Z[j]) != len(l.X) {
+			return fmt.Errorf("%w: Landscape.Z[%d] has %d values; X has %d", ErrInput, j, len(l.Z[j]), len(l.X))
+		}
+		if l.Valid != nil && len(l.Valid[j]) != len(l.X) {
+			return fmt.Errorf("%w: Landscape.Valid[%d] has %d values; X has %d", ErrInput, j, len(l.Valid[j]), len(l.X))
+		}
+	}
+	for i, v := range l.Levels {
+		if math.IsNaN(v) || math.IsInf(v, 0) || i > 0 && v <= l.Levels[i-1] {
+			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels must be finite and increase", ErrInput, i, v)
+		}
+		if l.Scale == Log && v <= 0 {
+			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels of a logarithmic scale must be positive", ErrInput, i, v)
+		}
+	}
+	return l.Scale.validate("Landscape.Scale")
+}
+
+// Table implements Figure: the grid, row by row, and then the path. The columns
+// of the other kind are absent.
+func (l *Landscape) Table() record.Table {
+	n := len(l.X)*len(l.Y) + len(l.Path)
+	kind := make([]string, n)
+	a, b, loss, residual := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	step, epoch := make([]int64, n), make([]int64, n)
+	evaluated, onPath := make([]bool, n), make([]bool, n)
+	r := 0
+	for j, y := range l.Y {
+		for i, x := range l.X {
+			kind[r], a[r], b[r], loss[r] = "grid", x, y, l.Z[j][i]
+			evaluated[r] = l.Valid == nil || l.Valid[j][i]
+			r++
+		}
+	}
+	for _, q := range l.Path {
+		kind[r], a[r], b[r], residual[r] = "path", q.A, q.B, q.Residual
+		step[r], epoch[r], onPath[r] = int64(q.Step), int64(q.Epoch), true
+		r++
+	}
+	return record.Table{Columns: []record.Column{
+		{Name: "kind", Strings: kind},
+		{Name: "a", Floats: a},
+		{Name: "b", Floats: b},
+		{Name: "full_loss", Floats: loss, Valid: evaluated},
+		{Name: "step", Ints: step, Valid: onPath},
+		{Name: "epoch", Ints: epoch, Valid: onPath},
+		{Name: "residual", Floats: residual, Valid: onPath},
+	}}
+}
+
+// Alt implements Figure.
+func (l *Landscape) Alt() string {
+	s := l.surface()
+	text := fmt.Sprintf("Contours of the %s on a grid of %d by %d points over %s and %s, from %s to %s",
+		orDefault(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
+		orDefault(l.XLabel, "the first direction"), orDefault(l.YLabel, "the second"), short(s.min), short(s.max))
+	if len(l.Path) > 1 {
+		text += fmt.Sprintf("; the path runs from (%s, %s) at step %d to (%s, %s) at step %d",
+			short(l.Path[0].A), short(l.Path[0].B), l.Path[0].Step,
+			short(l.Path[len(l.Path)-1].A), short(l.Path[len(l.Path)-1].B), l.Path[len(l.Path)-1].Step)
+	}
+	return text + "."
+}
+
+// surface is the loss made ready for drawing.
+type surface struct {
+	field
+	infinite []bool // +Inf, per sample
+	min, max float64
+	log      bool
+	levels   []float64
+	// lo and hi are the ends of the colour bar: min and max, unless a few values
+	// are so far off that the rest would have one colour.
+	lo, hi            float64
+	missing, infCount int
+	below, above      int // finite values outside [lo, hi]
+}
+
+func (l *Landscape) surface() surface {
+	n := len(l.X) * len(l.Y)
+	s := surface{field: field{x: l.X, y: l.Y, z: make([]float64, n), ok: make([]bool, n)}, infinite: make([]bool, n)}
+	s.min, s.max = math.NaN(), math.NaN()
+	var finite []float64
+	for j := range l.Y {
+		for i, v := range l.Z[j] {
+			k := j*len(l.X) + i
+			s.z[k] = v
+			switch {
+			case l.Valid != nil && !l.Valid[j][i] || math.IsNaN(v) || math.IsInf(v, -1):
+				s.missing++
+			case math.IsInf(v, 1):
+				s.infinite[k] = true
+				s.infCount++
+			default:
+				s.ok[k] = true
+				finite = append(finite, v)
+			}
+		}
+	}
+	if len(finite) == 0 {
+		return s
+	}
+	slices.Sort(finite)
+	s.min, s.max = finite[0], finite[len(finite)-1]
+	s.log = s.min > 0 && (l.Scale == Log || l.Scale == Auto && s.max/s.min >= 20)
+	s.lo, s.hi = displayRange(finite, s.log)
+	s.levels = l.Levels
+	if s.levels == nil {
+		s.levels = Levels(s.lo, s.hi, s.log, 0)
+	} else {
+		s.lo, s.hi = math.Min(s.lo, s.levels[0]), math.Max(s.hi, s.levels[len(s.levels)-1])
+	}
+	for _, v := range finite {
+		if v < s.lo {
+			s.below++
+		}
+		if v > s.hi {
+			s.above++
+		}
+	}
+	return s
+}
+
+// displayRange cuts values off that would leave one colour to all others: on a
+// logarithmic scale what is more than six decades under or four above the median
+// (when there are more than eight in all), on a linear one what is more than
+// twenty times the inner 80 % beyond them. sorted is not empty.
+func displayRange(sorted []float64, log bool) (lo, hi float64) {
+	q := func(p float64) float64 { return sorted[int(p*float64(len(sorted)-1)+0.5)] }
+	lo, hi = sorted[0], sorted[len(sorted)-1]
+	if log {
+		if hi/lo > 1e8 {
+			lo, hi = math.Max(lo, q(0.5)/1e6), math.Min(hi, q(0.5)*1e4)
+		}
+		return lo, hi
+	}
+	if inner := q(0.9) - q(0.1); inner > 0 {
+		if lo < q(0.1)-20*inner {
+			lo = q(0.1) - inner
+		}
+		if hi > q(0.9)+20*inner {
+			hi = q(0.9) + inner
+		}
+	}
+	return lo, hi
+}
+
+// along maps a value to [0, 1] along the colour bar.
+func (s *surface) along(v float64) float64 {
+	if s.log {
+		return math.Log(v/s.lo) / math.Log(s.hi/s.lo)
+	}
+	return (v - s.lo) / (s.hi - s.lo)
+}

@@ -1,0 +1,151 @@
+package figure
+
+import (
+	"bytes"
+	"compress/zlib"
+	"fmt"
+	"image/color"
+	"strings"
+	"unicode/utf16"
+)
+
+// document writes a PDF 1.4 file of one page. It is written here because the
+// canvas of gonum/plot cannot set Greek letters, stamps the time into the file
+// and joins lines with spikes. Letters are outlines, so no font can be missing.
+type document struct {
+	content bytes.Buffer
+	w, h    float64
+	title   string
+	alphas  []uint8 // the graphics state /A0, /A1, ... sets that opacity
+	state   string  // colour and pen in force
+}
+
+var _ device = (*document)(nil)
+
+func newDocument(w, h float64, background color.NRGBA, title string) *document {
+	d := &document{w: w, h: h, title: title}
+	d.content.WriteString("1 j 0 J\n")
+	var page path
+	page.box(rect{0, 0, w, h})
+	d.fill(page, background)
+	return d
+}
+
+func (d *document) data(p path) {
+	xy := func(q point) string { return num(q.X) + " " + num(q.Y) + " " }
+	var at point
+	for _, o := range p {
+		switch o.kind {
+		case opMove:
+			d.content.WriteString(xy(o.P) + "m\n")
+		case opLine:
+			d.content.WriteString(xy(o.P) + "l\n")
+		case opQuad: // PDF has cubic curves only
+			d.content.WriteString(xy(at.lerp(o.C, 2.0/3)) + xy(o.P.lerp(o.C, 2.0/3)) + xy(o.P) + "c\n")
+		case opCubic:
+			d.content.WriteString(xy(o.B) + xy(o.C) + xy(o.P) + "c\n")
+		case opClose:
+			d.content.WriteString("h\n")
+		}
+		at = o.P
+	}
+}
+
+func (d *document) set(state string) {
+	if state != d.state {
+		d.content.WriteString(state)
+		d.state = state
+	}
+}
+
+// alpha returns the name of the graphics state with c's opacity.
+func (d *document) alpha(c color.NRGBA) int {
+	for i, a := range d.alphas {
+		if a == c.A {
+			return i
+		}
+	}
+	d.alphas = append(d.alphas, c.A)
+	return len(d.alphas) - 1
+}
+
+func rgb(c color.NRGBA) string {
+	return fmt.Sprintf("%.4g %.4g %.4g", float64(c.R)/255, float64(c.G)/255, float64(c.B)/255)
+}
+
+func (d *document) fill(p path, c color.NRGBA) {
+	if len(p) == 0 {
+		return
+	}
+	d.set(fmt.Sprintf("/A%d gs %s rg\n", d.alpha(c), rgb(c)))
+	d.data(p)
+	d.content.WriteString("f\n")
+}
+
+func (d *document) stroke(p path, s pen) {
+	if len(p) == 0 {
+		return
+	}
+	dash := make([]string, len(s.dash))
+	for i, v := range s.dash {
+		dash[i] = num(v)
+	}
+	d.set(fmt.Sprintf("/A%d gs %s RG %s w [%s] 0 d\n", d.alpha(s.color), rgb(s.color), num(s.width), strings.Join(dash, " ")))
+	d.data(p)
+	d.content.WriteString("S\n")
+}
+
+func (d *document) text(t run) {
+	p := t.outline()
+	if t.halo > 0 {
+		d.stroke(p, pen{width: 2 * t.halo, color: t.haloColor})
+	}
+	d.fill(p, t.color)
+}
+
+func (d *document) bytes() ([]byte, error) {
+	var stream bytes.Buffer
+	z := zlib.NewWriter(&stream)
+	if _, err := z.Write(d.content.Bytes()); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	var states strings.Builder
+	for i, a := range d.alphas {
+		fmt.Fprintf(&states, "/A%d << /ca %.4g /CA %.4g >> ", i, float64(a)/255, float64(a)/255)
+	}
+	objects := []string{
+		"<< /Type /Catalog /Pages 2 0 R >>",
+		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+		fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %s %s] /Resources << /ExtGState << %s>> >> /Contents 4 0 R "+
+			"/Group << /S /Transparency /CS /DeviceRGB >> >>", num(d.w), num(d.h), states.String()),
+		fmt.Sprintf("<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream", stream.Len(), stream.Bytes()),
+		fmt.Sprintf("<< /Title %s /Producer (sgdwalk) >>", pdfText(d.title)),
+	}
+	var out bytes.Buffer
+	out.WriteString("%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+	offsets := make([]int, len(objects))
+	for i, o := range objects {
+		offsets[i] = out.Len()
+		fmt.Fprintf(&out, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	start := out.Len()
+	fmt.Fprintf(&out, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	for _, o := range offsets {
+		fmt.Fprintf(&out, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R /Info 5 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, start)
+	return out.Bytes(), nil
+}
+
+// pdfText is a string object in UTF-16, which every reader understands.
+func pdfText(s string) string {
+	var b strings.Builder
+	b.WriteString("<FEFF")
+	for _, u := range utf16.Encode([]rune(s)) {
+		fmt.Fprintf(&b, "%04X", u)
+	}
+	return b.String() + ">"
+}

@@ -1,0 +1,269 @@
+package figure
+
+import (
+	"fmt"
+	"math"
+
+	"sgdwalk/record"
+)
+
+// Walk is the figure of Xing et al. (2018), three panels over one axis of steps:
+//
+//  1. the full training loss along the segments between consecutive iterates,
+//     drawn as one line with the iterates marked, and the valley floor (the
+//     minimum of each segment) as a dashed line under it;
+//  2. the cosine of consecutive gradients, or updates, between -1 and 1;
+//  3. the distance of the iterates from theta_0.
+//
+// With n segments, segment i runs from the iterate of step Steps[i] (alpha 0) to
+// the next one (alpha 1). A step that does not follow its predecessor leaves a
+// gap. Per-step slices are indexed by iterate: they have n values, or n+1 with the
+// end of the last segment, or none, which leaves the panel out. NaN is a gap.
+type Walk struct {
+	Steps      []int       // step of the first iterate of each segment, increasing
+	Alphas     []float64   // places on a segment, increasing, in [0, 1]
+	Losses     [][]float64 // per segment, one loss per alpha
+	Floor      []float64   // per segment, the loss at the valley floor; nil leaves it out
+	FloorAlpha []float64   // per segment, where the floor is; nil draws it at the smallest loss
+	Barriers   []bool      // per segment, an interior point above both ends; nil means not known
+
+	// IterateLoss is the loss at the iterates; nil takes it from Losses where
+	// alpha is 0 or 1.
+	IterateLoss []float64
+
+	Cosine       []float64 // cosine at an iterate with the one before it
+	CosineLabel  string    // "" is "consecutive gradients", or cos(g_{t-1}, g_{t}) when alone
+	Cosine2      []float64 // a second series beside it
+	Cosine2Label string    // "" is "consecutive updates"
+	Distance     []float64 // norm of theta_k - theta_0
+
+	Title     string
+	LossLabel string // "" is "full training loss"
+	DistLabel string // "" is "distance from theta_0" in its usual signs
+	Scale     Scale  // of the loss; Auto takes a logarithm above two decades
+	First     int    // index of the first segment drawn
+	Count     int    // segments drawn; 0 draws all up to 60 and otherwise the first 50
+	Overview  bool   // draw all of a long walk: iterates and floor, not what is between
+	Notes     []string
+	Style     Style
+}
+
+// Scale is the choice of a linear or logarithmic scale.
+type Scale string
+
+// The scales. The zero value is Auto: chosen from the data.
+const (
+	Auto   Scale = ""
+	Linear Scale = "linear"
+	Log    Scale = "log"
+)
+
+func (s Scale) validate(name string) error {
+	if s != Auto && s != Linear && s != Log {
+		return fmt.Errorf("%w: %s is %q; it must be \"\", %q or %q", ErrInput, name, s, Linear, Log)
+	}
+	return nil
+}
+
+// Segments that can be read in one figure, and how many are drawn of more.
+const (
+	maxSegments    = 60
+	windowSegments = 50
+)
+
+var _ Figure = (*Walk)(nil)
+
+func (w *Walk) style() (Style, float64) {
+	ratio := 0.36
+	if w.Style.Width != 0 && w.Style.Width < 5 {
+		ratio = 0.5
+	}
+	panels := 1.0
+	if w.Cosine != nil || w.Cosine2 != nil {
+		panels += 0.55
+	}
+	if w.Distance != nil {
+		panels += 0.55
+	}
+	return w.Style, 0.14 + ratio*panels
+}
+
+func (w *Walk) title() string {
+	if w.Title == "" {
+		return "Walk"
+	}
+	return w.Title
+}
+
+// Validate implements Figure.
+func (w *Walk) Validate() error {
+	n := len(w.Steps)
+	if n == 0 {
+		return fmt.Errorf("%w: Walk.Steps is empty; it must have one step per segment", ErrInput)
+	}
+	if len(w.Losses) != n {
+		return fmt.Errorf("%w: Walk.Losses has %d segments; Steps has %d", ErrInput, len(w.Losses), n)
+	}
+	for i := 1; i < n; i++ {
+		if w.Steps[i] <= w.Steps[i-1] {
+			return fmt.Errorf("%w: Walk.Steps[%d] is %d after %d; steps must increase", ErrInput, i, w.Steps[i], w.Steps[i-1])
+		}
+	}
+	for i, a := range w.Alphas {
+		if !(a >= 0 && a <= 1) || i > 0 && a <= w.Alphas[i-1] {
+			return fmt.Errorf("%w: Walk.Alphas[%d] is %v; alphas must increase from 0 to 1", ErrInput, i, a)
+		}
+	}
+	for i, l := range w.Losses {
+		if len(l) != len(w.Alphas) {
+			return fmt.Errorf("%w: Walk.Losses[%d] has %d values; Alphas has %d", ErrInput, i, len(l), len(w.Alphas))
+		}
+	}
+	for _, f := range []struct {
+		name string
+		n    int
+		more int
+	}{
+		{"Floor", len(w.Floor), 0},
+		{"FloorAlpha", len(w.FloorAlpha), 0},
+		{"Barriers", len(w.Barriers), 0},
+		{"IterateLoss", len(w.IterateLoss), 1},
+		{"Cosine", len(w.Cosine), 1},
+		{"Cosine2", len(w.Cosine2), 1},
+		{"Distance", len(w.Distance), 1},
+	} {
+		if f.n != 0 && f.n != n && f.n != n+f.more {
+			return fmt.Errorf("%w: Walk.%s has %d values; %d segments want 0 or %d (per-step slices may have one more)", ErrInput, f.name, f.n, n, n)
+		}
+	}
+	if w.First < 0 || w.First >= n {
+		return fmt.Errorf("%w: Walk.First is %d; it must be between 0 and %d", ErrInput, w.First, n-1)
+	}
+	if w.Count < 0 {
+		return fmt.Errorf("%w: Walk.Count is %d; it must not be negative", ErrInput, w.Count)
+	}
+	return w.Scale.validate("Walk.Scale")
+}
+
+// window returns the segments drawn, from first up to last (exclusive).
+func (w *Walk) window() (first, last int) {
+	n := len(w.Steps)
+	switch {
+	case w.Overview:
+		return 0, n
+	case w.Count > 0:
+		return w.First, min(n, w.First+w.Count)
+	case n-w.First > maxSegments:
+		return w.First, w.First + windowSegments
+	default:
+		return w.First, n
+	}
+}
+
+func at(values []float64, i int) float64 {
+	if i < 0 || i >= len(values) {
+		return math.NaN()
+	}
+	return values[i]
+}
+
+// iterateLoss returns the loss at the start of segment i (i may be one past the
+// last: the end of the walk).
+func (w *Walk) iterateLoss(i int) float64 {
+	if v := at(w.IterateLoss, i); !math.IsNaN(v) {
+		return v
+	}
+	k := len(w.Alphas) - 1
+	if i < len(w.Losses) && k >= 0 && w.Alphas[0] == 0 {
+		return w.Losses[i][0]
+	}
+	if i > 0 && k >= 0 && w.Alphas[k] == 1 && (i == len(w.Steps) || w.Steps[i] == w.Steps[i-1]+1) {
+		return w.Losses[i-1][k]
+	}
+	return math.NaN()
+}
+
+// floorAt returns step and loss of the valley floor of segment i.
+func (w *Walk) floorAt(i int) (step, loss float64) {
+	loss = at(w.Floor, i)
+	alpha := at(w.FloorAlpha, i)
+	if math.IsNaN(alpha) {
+		best := math.Inf(1)
+		for k, v := range w.Losses[i] {
+			if v < best {
+				best, alpha = v, w.Alphas[k]
+			}
+		}
+	}
+	return float64(w.Steps[i]) + alpha, loss
+}
+
+// Table implements Figure: one row per point of the line, then the quantities of
+// its segment and of the iterate it starts from in the row of its first alpha.
+func (w *Walk) Table() record.Table {
+	first, last := w.window()
+	var steps []int64
+	var alphas, losses, floors, floorAlphas, cos, cos2, dist []float64
+	var barriers, head, iterate []bool
+	row := func(i int, alpha, loss float64, isHead, hasSegment bool) {
+		step := 0
+		if hasSegment {
+			step = w.Steps[i]
+		} else {
+			step = w.Steps[i-1] + 1
+		}
+		steps = append(steps, int64(step))
+		alphas, losses = append(alphas, alpha), append(losses, loss)
+		floors, floorAlphas = append(floors, at(w.Floor, i)), append(floorAlphas, at(w.FloorAlpha, i))
+		cos, cos2, dist = append(cos, at(w.Cosine, i)), append(cos2, at(w.Cosine2, i)), append(dist, at(w.Distance, i))
+		barriers = append(barriers, i < len(w.Barriers) && w.Barriers[i])
+		head = append(head, isHead && hasSegment)
+		iterate = append(iterate, isHead)
+	}
+	for i := first; i < last; i++ {
+		for k, a := range w.Alphas {
+			row(i, a, w.Losses[i][k], k == 0, true)
+			if w.Overview {
+				break
+			}
+		}
+	}
+	row(last, 0, w.iterateLoss(last), true, false)
+	perStep := func(name string, source, v []float64) record.Column {
+		valid := make([]bool, len(iterate))
+		for r := range valid {
+			valid[r] = iterate[r] && len(source) > 0
+		}
+		return record.Column{Name: name, Floats: v, Valid: valid}
+	}
+	segment := func(c record.Column, known bool) record.Column {
+		c.Valid = make([]bool, len(head))
+		for r := range head {
+			c.Valid[r] = head[r] && known
+		}
+		return c
+	}
+	return record.Table{Columns: []record.Column{
+		{Name: "step", Ints: steps},
+		{Name: "alpha", Floats: alphas},
+		{Name: "full_loss", Floats: losses},
+		segment(record.Column{Name: "floor_loss", Floats: floors}, w.Floor != nil),
+		segment(record.Column{Name: "floor_alpha", Floats: floorAlphas}, w.FloorAlpha != nil),
+		segment(record.Column{Name: "barrier", Bools: barriers}, w.Barriers != nil),
+		perStep("cosine", w.Cosine, cos), perStep("cosine_2", w.Cosine2, cos2), perStep("displacement", w.Distance, dist),
+	}}
+}
+
+// Alt implements Figure.
+func (w *Walk) Alt() string {
+	first, last := w.window()
+	s := fmt.Sprintf("Full training loss along %d segments from step %d to %d, with the valley floor below it",
+		last-first, w.Steps[first], w.Steps[last-1]+1)
+	if w.Cosine != nil || w.Cosine2 != nil {
+		s += "; cosine of consecutive directions"
+	}
+	if w.Distance != nil {
+		s += "; distance from the first iterate"
+	}
+	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", short(w.iterateLoss(first)), short(w.iterateLoss(last)))
+}

@@ -1,0 +1,258 @@
+package figure
+
+import (
+	"fmt"
+	"math"
+)
+
+// series of the window, on the axis of steps.
+type walkSeries struct {
+	x, loss            []float64 // the line, NaN between pieces
+	iterX, iter        []float64
+	floorX, floor      []float64
+	barrierX, barrierY []float64
+	cos, cos2, dist    []float64 // at iterX
+}
+
+func (w *Walk) series() walkSeries {
+	first, last := w.window()
+	nan := math.NaN()
+	var s walkSeries
+	iterate := func(i int, step float64) {
+		s.iterX = append(s.iterX, step)
+		s.iter = append(s.iter, w.iterateLoss(i))
+		s.cos, s.cos2, s.dist = append(s.cos, at(w.Cosine, i)), append(s.cos2, at(w.Cosine2, i)), append(s.dist, at(w.Distance, i))
+	}
+	for i := first; i < last; i++ {
+		step := float64(w.Steps[i])
+		if i > first && w.Steps[i] != w.Steps[i-1]+1 {
+			s.x, s.loss = append(s.x, nan), append(s.loss, nan)
+			s.floorX, s.floor = append(s.floorX, nan), append(s.floor, nan)
+			s.iterX, s.iter = append(s.iterX, nan), append(s.iter, nan)
+			s.cos, s.cos2, s.dist = append(s.cos, nan), append(s.cos2, nan), append(s.dist, nan)
+		}
+		iterate(i, step)
+		top := math.Inf(-1)
+		for k, a := range w.Alphas {
+			s.x, s.loss = append(s.x, step+a), append(s.loss, w.Losses[i][k])
+			if v := w.Losses[i][k]; a > 0 && a < 1 && v > top {
+				top = v
+			}
+		}
+		fx, fl := w.floorAt(i)
+		s.floorX, s.floor = append(s.floorX, fx), append(s.floor, fl)
+		if i < len(w.Barriers) && w.Barriers[i] {
+			s.barrierX, s.barrierY = append(s.barrierX, step+0.5), append(s.barrierY, top)
+		}
+	}
+	iterate(last, float64(w.Steps[last-1]+1))
+	return s
+}
+
+func (w *Walk) xLabel() string {
+	first, last := w.window()
+	n, total := last-first, len(w.Steps)
+	switch {
+	case n == total:
+		return "step"
+	case first == 0:
+		return fmt.Sprintf("step (first %d of %d segments)", n, total)
+	default:
+		return fmt.Sprintf("step (segments %d to %d of %d)", first+1, last, total)
+	}
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// walkPanel is one of the stacked panels and its share of the height.
+type walkPanel struct {
+	y      axis
+	weight float64
+	draw   func(f panel)
+}
+
+// panels returns the panels that there is data for, from the top.
+func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
+	log := w.Scale == Log || w.Scale == Auto && wantsLog(100, s.loss, s.floor, s.iter)
+	lossY := spread(log, s.loss, s.floor, s.iter)
+	lossY.label = orDefault(w.LossLabel, "full training loss")
+	panels := []walkPanel{{lossY, 1, func(f panel) { w.drawLoss(p, f, s) }}}
+	if w.Cosine != nil || w.Cosine2 != nil {
+		y := axis{lo: -1.08, hi: 1.08, label: "cosine"}
+		if w.Cosine2 == nil {
+			y.label = orDefault(w.CosineLabel, "cos(g_{t\u22121}, g_{t})")
+		} else if w.Cosine == nil {
+			y.label = orDefault(w.Cosine2Label, "cosine of updates")
+		}
+		panels = append(panels, walkPanel{y, 0.55, func(f panel) { w.drawCosine(p, f, s) }})
+	}
+	if w.Distance != nil {
+		y := spread(false, s.dist)
+		y.label = orDefault(w.DistLabel, "\u2016\u03b8_{t} \u2212 \u03b8_{0}\u2016")
+		panels = append(panels, walkPanel{y, 0.55, func(f panel) { w.drawDistance(p, f, s) }})
+	}
+	return panels
+}
+
+func (w *Walk) draw(p *page) {
+	s := w.series()
+	x := axis{lo: s.iterX[0], hi: s.iterX[len(s.iterX)-1], whole: true, label: w.xLabel()}
+	pad := 0.012 * (x.hi - x.lo)
+	x.lo, x.hi = x.lo-pad, x.hi+pad
+	panels := w.panels(p, s)
+	m := p.font * 0.7
+	box := rect{m, m, p.w - m, p.h - m}
+	box = p.footnotes(w.notes(s), box)
+	box = p.heading(w.Title, box)
+	total, left := 0.0, 0.0
+	for _, q := range panels {
+		total += q.weight
+	}
+	for _, q := range panels {
+		left = math.Max(left, p.yMargin(q.y, box.h()*q.weight/total))
+	}
+	frames := rect{box.X0 + left + p.font*1.5, box.Y0 + p.xMargin(x.label, box.w()), box.X1 - p.font*0.5, box.Y1}
+	entries := w.entries(p, s)
+	frames.Y1 = p.legend(entries, rect{frames.X0, frames.Y0, box.X1, frames.Y1}, true).Y1
+	gap := p.font * 0.9
+	height := frames.h() - gap*float64(len(panels)-1)
+	between := 0.0 // room for the second legend
+	if second := w.cosineEntries(p); len(second) > 0 {
+		between = frames.h() - p.legend(second, frames, false).h() - p.font*0.3
+		height -= between
+	}
+	y := frames.Y1
+	for i, q := range panels {
+		if i == 1 && between > 0 {
+			p.legend(w.cosineEntries(p), rect{frames.X0, frames.Y0, frames.X1, y + p.font*0.3}, true)
+			y -= between
+		}
+		f := panel{rect{frames.X0, y - height*q.weight/total, frames.X1, y}, x, q.y}
+		y = f.frame.Y0 - gap
+		p.gridlines(f)
+		q.draw(f)
+		p.axes(f, box.X0+p.font*1.0, i == len(panels)-1)
+	}
+}
+
+func (w *Walk) notes(s walkSeries) []string {
+	var out []string
+	first, last := w.window()
+	missing, infinite := 0, 0
+	for i := first; i < last; i++ {
+		for _, v := range w.Losses[i] {
+			if math.IsNaN(v) {
+				missing++
+			} else if math.IsInf(v, 0) {
+				infinite++
+			}
+		}
+	}
+	if missing+infinite > 0 {
+		out = append(out, fmt.Sprintf("%d of %d losses are not drawn: %d are NaN, %d are infinite.", missing+infinite, (last-first)*len(w.Alphas), missing, infinite))
+	}
+	return append(out, w.Notes...)
+}
+
+func (w *Walk) linePen(p *page) pen { return pen{width: 1, color: p.theme.series[0]} }
+func (w *Walk) floorPen(p *page) pen {
+	return pen{width: 1, color: p.theme.series[1], dash: []float64{3.2, 1.8}}
+}
+
+func (w *Walk) entries(p *page, s walkSeries) []entry {
+	line := p.theme.series[0]
+	var out []entry
+	if w.Overview {
+		out = append(out, lineEntry("loss at the iterates", w.linePen(p)))
+	} else {
+		out = append(out, lineEntry("loss between iterates", w.linePen(p)), markEntry("iterate", func(p *page, at point) {
+			var c path
+			c.circle(at, w.dotRadius(p))
+			p.fill(c, line)
+		}))
+	}
+	if w.Floor != nil {
+		out = append(out, lineEntry("valley floor", w.floorPen(p)))
+	}
+	if len(s.barrierX) > 0 {
+		out = append(out, markEntry(fmt.Sprintf("barrier (%d)", len(s.barrierX)), func(p *page, at point) {
+			p.barrierMark(at.sub(point{0, p.font * 0.55}))
+		}))
+	}
+	return out
+}
+
+// cosineEntries names the series of the cosine panel when there are two.
+func (w *Walk) cosineEntries(p *page) []entry {
+	if w.Cosine == nil || w.Cosine2 == nil {
+		return nil
+	}
+	return []entry{
+		lineEntry(orDefault(w.CosineLabel, "consecutive gradients"), pen{width: 0.9, color: p.theme.series[0]}),
+		lineEntry(orDefault(w.Cosine2Label, "consecutive updates"), pen{width: 0.9, color: p.theme.series[3], dash: []float64{2, 1.2}}),
+	}
+}
+
+func (w *Walk) dotRadius(p *page) float64 { return p.font * 0.17 }
+
+// barrierMark draws a small triangle that points down at the place.
+func (p *page) barrierMark(at point) {
+	r := p.font * 0.3
+	var m path
+	tip := at.add(point{0, r * 0.9})
+	m.polygon(tip, tip.add(point{r, r * 1.6}), tip.add(point{-r, r * 1.6}))
+	p.fill(m, p.theme.ink)
+}
+
+func (w *Walk) drawLoss(p *page, f panel, s walkSeries) {
+	if w.Overview {
+		p.curve(f, s.iterX, s.iter, w.linePen(p))
+	} else {
+		p.curve(f, s.x, s.loss, w.linePen(p))
+	}
+	if w.Floor != nil {
+		p.curve(f, s.floorX, s.floor, w.floorPen(p))
+	}
+	if !w.Overview {
+		p.dots(f, s.iterX, s.iter, w.dotRadius(p), p.theme.series[0])
+	}
+	for i := range s.barrierX {
+		q := f.at(s.barrierX[i], s.barrierY[i])
+		// Near the top edge the mark moves down rather than out of the frame.
+		q.Y = math.Min(q.Y, f.frame.Y1-p.font)
+		if f.frame.contains(q) {
+			p.barrierMark(q)
+		}
+	}
+}
+
+func (w *Walk) drawCosine(p *page, f panel, s walkSeries) {
+	var zero path
+	zero.segment(f.at(f.x.lo, 0), f.at(f.x.hi, 0))
+	p.stroke(zero, pen{width: 0.7, color: p.theme.muted})
+	if w.Cosine2 != nil {
+		c, dash := p.theme.series[3], []float64{2, 1.2}
+		if w.Cosine == nil {
+			dash = nil
+		}
+		p.curve(f, s.iterX, s.cos2, pen{width: 0.9, color: c, dash: dash})
+	}
+	if w.Cosine != nil {
+		p.curve(f, s.iterX, s.cos, pen{width: 0.9, color: p.theme.series[0]})
+		if !w.Overview {
+			p.dots(f, s.iterX, s.cos, w.dotRadius(p)*0.85, p.theme.series[0])
+		}
+	}
+}
+
+func (w *Walk) drawDistance(p *page, f panel, s walkSeries) {
+	p.curve(f, s.iterX, s.dist, pen{width: 1, color: p.theme.series[0]})
+	if !w.Overview {
+		p.dots(f, s.iterX, s.dist, w.dotRadius(p)*0.85, p.theme.series[0])
+	}
+}
