@@ -1,0 +1,184 @@
+package walk
+
+import (
+	"math"
+
+	"sgdwalk/record"
+)
+
+// stencil gives the derivative at one of the samples as a weighted sum of the
+// (up to) five samples nearest to it: exact for polynomials of degree 4, and
+// local, so that what the curve does far beyond the step has no say.
+type stencil struct {
+	center, first int
+	weights       []float64
+}
+
+func newStencil(alphas []float64, center int) stencil {
+	n := min(5, len(alphas))
+	first := min(max(center-n/2, 0), len(alphas)-n)
+	// Slide to the window whose farthest point is nearest: alphas need not be
+	// evenly spaced, because 0 and 1 may have been put between them.
+	best := math.Inf(1)
+	for f := max(center-n+1, 0); f <= min(center, len(alphas)-n); f++ {
+		if reach := max(alphas[center]-alphas[f], alphas[f+n-1]-alphas[center]); reach < best {
+			best, first = reach, f
+		}
+	}
+	return stencil{center: center, first: first, weights: derivativeWeights(alphas[first:first+n], center-first)}
+}
+
+// derivativeWeights returns the weights of the first derivative at x[c] of the
+// polynomial through all x: the derivatives of the Lagrange polynomials.
+func derivativeWeights(x []float64, c int) []float64 {
+	w := make([]float64, len(x))
+	for i := range x {
+		if i == c {
+			for j := range x {
+				if j != c {
+					w[c] += 1 / (x[c] - x[j])
+				}
+			}
+			continue
+		}
+		p := 1 / (x[i] - x[c])
+		for j := range x {
+			if j != i && j != c {
+				p *= (x[c] - x[j]) / (x[i] - x[j])
+			}
+		}
+		w[i] = p
+	}
+	return w
+}
+
+// apply returns the derivative. The weights add up to zero, so the sample at the
+// center is subtracted first: what is summed is of the size of the differences.
+func (s stencil) apply(losses []float64) float64 {
+	sum, f := 0.0, losses[s.center]
+	for i, w := range s.weights {
+		sum += w * (losses[s.first+i] - f)
+	}
+	return sum
+}
+
+// fits are least-squares polynomials of degree 1 to 4 over all samples, every
+// sample with the same weight, from an orthonormal basis on the grid.
+type fits struct {
+	alphas []float64
+	basis  [][]float64 // basis[d] has degree d, d = 0..min(4, n-1)
+}
+
+func newFits(alphas []float64) *fits {
+	f := &fits{alphas: alphas}
+	first, last := alphas[0], alphas[len(alphas)-1]
+	t := make([]float64, len(alphas)) // alphas mapped to [-1, 1]
+	for i, a := range alphas {
+		t[i] = (2*a - first - last) / (last - first)
+	}
+	for d := 0; d <= 4 && d < len(alphas); d++ {
+		q := make([]float64, len(alphas))
+		for i := range q {
+			q[i] = 1
+			if d > 0 {
+				q[i] = t[i] * f.basis[d-1][i]
+			}
+		}
+		for range 2 { // the second time removes what rounding left of the first
+			for _, b := range f.basis {
+				subtract(q, b, inner(q, b))
+			}
+		}
+		norm := math.Sqrt(inner(q, q))
+		for i := range q {
+			q[i] /= norm
+		}
+		f.basis = append(f.basis, q)
+	}
+	return f
+}
+
+// errors returns the mean absolute residual of the fits of degree 1 to 4 and the
+// R^2 of degree 2. A polynomial through all samples says nothing: with n samples
+// degrees above n-2 are absent. R^2 is absent for a constant curve.
+func (f *fits) errors(losses []float64) (mae [4]record.Optional, r2 record.Optional) {
+	n := len(losses)
+	residual := make([]float64, n)
+	for i, v := range losses {
+		residual[i] = v - losses[0] // a constant changes no residual, but its digits would
+	}
+	var total float64
+	for d, b := range f.basis {
+		subtract(residual, b, inner(residual, b))
+		if d == 0 {
+			total = inner(residual, residual)
+			continue
+		}
+		if d > n-2 {
+			break
+		}
+		sum := 0.0
+		for _, v := range residual {
+			sum += math.Abs(v)
+		}
+		mae[d-1] = record.Some(sum / float64(n))
+		if d == 2 && total > 0 {
+			r2 = record.Some(1 - inner(residual, residual)/total)
+		}
+	}
+	return mae, r2
+}
+
+// parabola returns the minimum of the fitted parabola, which may lie outside the
+// samples, as a fraction of the step, and Cockpit's normalized step length
+// 1/s*-1: -1 at the start of a step that does nothing, 0 on the floor, 1 on the
+// opposite wall at equal height (Schneider, Dangel and Hennig 2021). A parabola
+// that opens downwards has no minimum, and Cockpit calls it -1. Both are absent for fewer than three samples and for a
+// curve that is flat up to rounding.
+func (f *fits) parabola(losses []float64) (position, cockpit record.Optional) {
+	n := len(losses)
+	if n < 3 {
+		return position, cockpit
+	}
+	low, high := losses[0], losses[0]
+	fitted := make([]float64, n)
+	shifted := make([]float64, n)
+	for i, v := range losses {
+		low, high = min(low, v), max(high, v)
+		shifted[i] = v - losses[0]
+	}
+	rounding := 0x1p-50 * max(math.Abs(low), math.Abs(high))
+	if high-low <= rounding {
+		return position, cockpit
+	}
+	for _, b := range f.basis[:3] {
+		subtract(fitted, b, -inner(shifted, b))
+	}
+	x := []float64{f.alphas[0], f.alphas[n/2], f.alphas[n-1]}
+	y := []float64{fitted[0], fitted[n/2], fitted[n-1]}
+	v, ok := vertex(x, y, x[1], y[1])
+	width := x[2] - x[0]
+	if !ok || v.curvature*width*width/8 <= rounding { // the parabola's sag over the range
+		return position, record.Some(-1)
+	}
+	position = record.Some(v.position)
+	if v.position != 0 { // a step that starts on the floor is infinitely too long
+		cockpit = record.Some(1/v.position - 1)
+	}
+	return position, cockpit
+}
+
+func inner(x, y []float64) float64 {
+	s := 0.0
+	for i := range x {
+		s += x[i] * y[i]
+	}
+	return s
+}
+
+// subtract takes scale*y from x.
+func subtract(x, y []float64, scale float64) {
+	for i := range x {
+		x[i] -= scale * y[i]
+	}
+}

@@ -1,0 +1,53 @@
+package walk
+
+// between sets dst to a + alpha (b - a), element by element: computed from the
+// ends in float64 and rounded once. Alpha 0 and 1 give a and b to the bit, even
+// where they are not finite. The conversions keep a compiler from fusing the
+// product and the sum, so the bits are the same on every processor. The slices
+// have one length.
+func between(dst, a, b []float32, alpha float64) {
+	switch alpha {
+	case 0:
+		copy(dst, a)
+		return
+	case 1:
+		copy(dst, b)
+		return
+	}
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = float32(float64(a[i]) + float64(alpha*(float64(b[i])-float64(a[i]))))
+	}
+}
+
+// along sets dst to a + scale*g in the same way; scale 0 gives a to the bit.
+func along(dst, a, g []float32, scale float64) {
+	if scale == 0 {
+		copy(dst, a)
+		return
+	}
+	a, g = a[:len(dst)], g[:len(dst)]
+	for i := range dst {
+		dst[i] = float32(float64(a[i]) + float64(scale*float64(g[i])))
+	}
+}
+
+// distance2 returns the squared length of b-a.
+func distance2(a, b []float32) float64 {
+	s := 0.0
+	b = b[:len(a)]
+	for i := range a {
+		d := float64(b[i]) - float64(a[i])
+		s += float64(d * d)
+	}
+	return s
+}
+
+// norm2 returns the squared length of g.
+func norm2(g []float32) float64 {
+	s := 0.0
+	for _, v := range g {
+		s += float64(float64(v) * float64(v))
+	}
+	return s
+}

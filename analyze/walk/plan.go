@@ -1,0 +1,103 @@
+package walk
+
+import (
+	"fmt"
+
+	"sgdwalk/record"
+)
+
+// segment is one piece to evaluate: the row of iterate k, and with direction
+// Update the row of iterate k+1.
+type segment struct {
+	row, next int
+	record.Step
+}
+
+// plan is the segments of a walk in the order of the recording, and how many
+// chosen rows could not be the start of one.
+type plan struct {
+	segments []segment
+	// unfollowed counts chosen iterates, the last of the recording excepted, whose
+	// next step is not recorded.
+	unfollowed int
+}
+
+// newPlan reads the scalars of every row. It keeps no vector.
+func newPlan(t record.Trajectory, o *Options) (*plan, error) {
+	var rows []segment
+	for i := range t.Len() {
+		s, err := t.At(i)
+		if err != nil {
+			return nil, fmt.Errorf("walk: row %d: %w", i, err)
+		}
+		if s.Substep > 0 {
+			continue
+		}
+		if err := needs(t.Header(), o.Direction, i, &s); err != nil {
+			return nil, err
+		}
+		gradient := s.Grad != nil
+		s.Theta, s.Grad, s.State = nil, nil, nil
+		if o.Direction == Gradient && !gradient {
+			continue // the last row has no batch
+		}
+		rows = append(rows, segment{row: i, Step: s})
+	}
+	p := &plan{}
+	var starts []record.Step
+	for i := range rows {
+		s := rows[i]
+		if o.Direction == Update {
+			if i == len(rows)-1 {
+				break
+			}
+			s.next = rows[i+1].row
+			if rows[i+1].Step.Step != s.Step.Step+1 {
+				if o.Segments.Contains(s.Step.Step, s.Epoch) {
+					p.unfollowed++
+				}
+				continue
+			}
+		}
+		starts = append(starts, s.Step)
+		if o.Segments.Contains(s.Step.Step, s.Epoch) {
+			p.segments = append(p.segments, s)
+		}
+	}
+	return p, p.check(o, rows, starts)
+}
+
+// needs refuses a recording without the vectors that the direction takes.
+func needs(h *record.Header, d Direction, row int, s *record.Step) error {
+	switch {
+	case s.Theta == nil:
+		return fmt.Errorf("walk: row %d has no theta; a walk needs the iterates, so record them", row)
+	case len(s.Theta) != h.Layout.Len():
+		return fmt.Errorf("walk: row %d: theta has %d elements, the layout has %d", row, len(s.Theta), h.Layout.Len())
+	case d == Update || !s.BatchLoss.Valid:
+		return nil
+	case s.Grad == nil:
+		return fmt.Errorf("walk: row %d has no gradient; direction %q needs it, so record gradients or use %q", row, Gradient, Update)
+	case len(s.Grad) != len(s.Theta):
+		return fmt.Errorf("walk: row %d: the gradient has %d elements, the layout has %d", row, len(s.Grad), h.Layout.Len())
+	case !s.LearningRate.Valid:
+		return fmt.Errorf("walk: row %d has no learning rate; direction %q needs it", row, Gradient)
+	}
+	return nil
+}
+
+// check refuses a selection that is outside the recording.
+func (p *plan) check(o *Options, rows []segment, starts []record.Step) error {
+	if len(starts) == 0 && o.Direction == Gradient {
+		return fmt.Errorf("walk: the recording has no gradient; direction %q needs one", Gradient)
+	}
+	if len(starts) == 0 {
+		return fmt.Errorf("walk: none of the %d recorded iterates is followed by that of the next step; a walk needs consecutive steps", len(rows))
+	}
+	first, last := rows[0].Step.Step, rows[len(rows)-1].Step.Step
+	if rule, ok := o.Segments.Unmatched(starts); ok {
+		return fmt.Errorf("walk: segments %q: the recording has no such segment; its %d segments are between steps %d and %d, epochs %d to %d",
+			rule, len(starts), first, last, rows[0].Epoch, rows[len(rows)-1].Epoch)
+	}
+	return nil
+}

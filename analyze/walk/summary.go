@@ -1,0 +1,162 @@
+package walk
+
+import (
+	"fmt"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// Summary has the numbers of a whole walk; the columns it describes are those of
+// Result.Segments. A ratio is over the segments where the answer exists; a value
+// that cannot be had is null.
+type Summary struct {
+	Segments         int       `json:"segments"`
+	FirstStep        int64     `json:"first_step"` // of the first segment
+	LastStep         int64     `json:"last_step"`  // of the last segment
+	Direction        Direction `json:"direction"`
+	AlphaMin         float64   `json:"alpha_min"`
+	AlphaMax         float64   `json:"alpha_max"`
+	Alphas           int       `json:"alphas"`      // samples on a segment
+	Evaluations      int       `json:"evaluations"` // points of the loss in the tables, shared iterates counted once
+	BarrierTolerance float64   `json:"barrier_tolerance"`
+
+	FloorInteriorRatio record.Optional `json:"floor_interior_ratio"` // share of segments with 0 < s* < 1
+	FloorAtEdgeRatio   record.Optional `json:"floor_at_edge_ratio"`  // share of segments with the floor at the first or last alpha
+	RisesRatio         record.Optional `json:"rises_ratio"`          // share of segments that end higher than they start
+	// FloorPositionWeighted is sum of -phi'(0) over sum of curvature: the mean of
+	// s*, each segment weighted with its curvature. It is 1/2 for every stationary
+	// walk on a quadratic. Absent unless the curvatures add up to more than 0.
+	FloorPositionWeighted record.Optional      `json:"floor_position_weighted"`
+	FloorPosition         analyze.Distribution `json:"floor_position"`
+	FloorLoss             analyze.Distribution `json:"floor_loss"`
+	HeightStart           analyze.Distribution `json:"height_start"`
+	HeightEnd             analyze.Distribution `json:"height_end"`
+	HeightMean            analyze.Distribution `json:"height_mean"`
+
+	Barriers int `json:"barriers"` // segments with a sample above both ends
+	// BarriersBelowFloat32 counts those of them that are lower than 2^-23 of the
+	// loss at the higher end: rounding theta and the forward pass to float32 makes
+	// ripples of that size.
+	BarriersBelowFloat32 int                  `json:"barriers_below_float32"`
+	BarrierHeight        analyze.Distribution `json:"barrier_height"` // over the segments with a barrier
+
+	StepLength       analyze.Distribution    `json:"step_length"`
+	Curvature        analyze.Distribution    `json:"curvature"`
+	Sharpness        analyze.Distribution    `json:"sharpness"`
+	EtaSharpness     analyze.Distribution    `json:"eta_sharpness"`
+	ParabolaPosition analyze.Distribution    `json:"parabola_position"`
+	CockpitAlpha     analyze.Distribution    `json:"cockpit_alpha"`
+	MAE              [4]analyze.Distribution `json:"mae_degree_1_to_4"`
+	R2               analyze.Distribution    `json:"r2_degree_2"`
+
+	NonfiniteSegments int `json:"nonfinite_segments"` // segments with a sample that is NaN or infinite
+	NonfiniteLosses   int `json:"nonfinite_losses"`   // samples in the table of losses that are NaN or infinite
+	UnfollowedRows    int `json:"unfollowed_rows"`    // chosen iterates whose next step is not recorded
+
+	// How far the losses at the iterates are from the full losses that the run
+	// recorded while training; null when it recorded none.
+	RecordedLosses          int             `json:"recorded_losses"`
+	RecordedLossMaxAbsolute record.Optional `json:"recorded_loss_max_difference"`
+}
+
+func summarize(r *Result, p *plan, w *walker) Summary {
+	t, alphas := &r.Segments, w.grid.alphas
+	s := Summary{
+		Segments:         len(p.segments),
+		FirstStep:        p.segments[0].Step.Step,
+		LastStep:         p.segments[len(p.segments)-1].Step.Step,
+		Direction:        w.opts.Direction,
+		AlphaMin:         alphas[0],
+		AlphaMax:         alphas[len(alphas)-1],
+		Alphas:           len(alphas),
+		Evaluations:      p.evaluations(len(alphas), w.opts.Direction),
+		BarrierTolerance: w.opts.BarrierTolerance,
+		UnfollowedRows:   p.unfollowed,
+		RecordedLosses:   w.compared,
+	}
+	if w.compared > 0 {
+		s.RecordedLossMaxAbsolute = record.Some(w.maxDifference)
+	}
+	describe(&s, t)
+	for _, v := range r.Losses.Column("loss").Floats {
+		if v-v != 0 {
+			s.NonfiniteLosses++
+		}
+	}
+	return s
+}
+
+// describe fills in what the table of segments says.
+func describe(s *Summary, t *record.Table) {
+	s.FloorInteriorRatio = analyze.Share(t.Column("floor_interior"))
+	s.FloorAtEdgeRatio = analyze.Share(t.Column("floor_at_edge"))
+	s.RisesRatio = analyze.Share(t.Column("rises"))
+	for _, c := range []struct {
+		to   *analyze.Distribution
+		name string
+	}{
+		{&s.FloorPosition, "floor_position"},
+		{&s.FloorLoss, "floor_loss"},
+		{&s.HeightStart, "height_start"},
+		{&s.HeightEnd, "height_end"},
+		{&s.HeightMean, "height_mean"},
+		{&s.BarrierHeight, "barrier_height"},
+		{&s.StepLength, "step_length"},
+		{&s.Curvature, "curvature"},
+		{&s.Sharpness, "sharpness"},
+		{&s.EtaSharpness, "eta_sharpness"},
+		{&s.ParabolaPosition, "parabola_position"},
+		{&s.CockpitAlpha, "cockpit_alpha"},
+		{&s.MAE[0], "mae_degree_1"},
+		{&s.MAE[1], "mae_degree_2"},
+		{&s.MAE[2], "mae_degree_3"},
+		{&s.MAE[3], "mae_degree_4"},
+		{&s.R2, "r2_degree_2"},
+	} {
+		*c.to = analyze.Describe(t.Column(c.name))
+	}
+	slope, curvature := t.Column("slope_start"), t.Column("curvature")
+	start, end, barrier := t.Column("loss_start"), t.Column("loss_end"), t.Column("barrier_height")
+	var slopes, curvatures float64
+	for i := range t.Len() {
+		if slope.Valid == nil || slope.Valid[i] {
+			slopes += slope.Floats[i]
+			curvatures += curvature.Floats[i]
+		}
+		if barrier.Valid == nil || barrier.Valid[i] {
+			s.Barriers++
+			if barrier.Floats[i] < 0x1p-23*max(start.Floats[i], end.Floats[i]) {
+				s.BarriersBelowFloat32++
+			}
+		}
+		if t.Column("nonfinite").Ints[i] > 0 {
+			s.NonfiniteSegments++
+		}
+	}
+	if curvatures > 0 {
+		s.FloorPositionWeighted = record.Some(-slopes / curvatures)
+	}
+}
+
+func warnings(s *Summary, h *record.Header, o *Options) []analyze.Warning {
+	var w []analyze.Warning
+	add := func(when bool, code, format string, args ...any) {
+		if when {
+			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
+		}
+	}
+	add(s.NonfiniteSegments > 0, "nonfinite_losses", "%d of %d segments have NaN or infinite losses (%d samples): the samples are kept, and the segments have no floor, height or barrier", s.NonfiniteSegments, s.Segments, s.NonfiniteLosses)
+	if e := s.FloorAtEdgeRatio; e.Valid && e.Value > 0 {
+		add(true, "floor_at_edge", "%.3g %% of the floors lie at the first or last alpha: the minimum may be beyond %v to %v, and s* is cut off there; more alphas (for example -0.5:2:26) show it", 100*e.Value, s.AlphaMin, s.AlphaMax)
+	}
+	add(s.BarriersBelowFloat32 > 0, "barriers_below_float32", "%d of %d barriers are lower than 2^-23 of the loss, which float32 rounding alone can make", s.BarriersBelowFloat32, s.Barriers)
+	add(s.UnfollowedRows > 0, "steps_missing", "%d chosen iterates are not followed by that of the next step and start no segment", s.UnfollowedRows)
+	add(s.Alphas < 5, "few_alphas", "%d samples on a segment: slopes and curvature come from a polynomial of degree %d", s.Alphas, s.Alphas-1)
+	add(o.Direction == Gradient, "along_gradient", "the segments follow -eta g_k, not the update: their ends are not the iterates")
+	add(len(h.State) > 0, "normalization_state", "the model has running statistics; they are no parameters and are not interpolated: the policy of the loss decides what they are between iterates")
+	if d := s.RecordedLossMaxAbsolute; d.Valid && d.Value > 0 {
+		add(true, "recorded_loss_differs", "the losses at the iterates differ by up to %.3g from the %d that the run recorded: other data, another processor or another policy", d.Value, s.RecordedLosses)
+	}
+	return w
+}
