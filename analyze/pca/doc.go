@@ -23,3 +23,25 @@
 //
 // The result is the same to the last bit for any number of workers.
 package pca
+
+// Method says in one sentence how the numbers came about.
+const Method = "Principal component analysis of the recorded iterates through their Gram matrix, accumulated in float64 over blocks of columns; beside it the exact shares of a random walk and surrogate walks of the run's own updates."
+
+// Citation has the BibTeX entries of the definitions: the analysis of paths, and
+// the random walk that it is to be compared with.
+const Citation = `@inproceedings{li2018visualizing,
+  title     = {Visualizing the Loss Landscape of Neural Nets},
+  author    = {Li, Hao and Xu, Zheng and Taylor, Gavin and Studer, Christoph and Goldstein, Tom},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {31},
+  year      = {2018},
+  note      = {arXiv:1712.09913}
+}
+@inproceedings{antognini2018pca,
+  title     = {{PCA} of High Dimensional Random Walks with Comparison to Neural Network Training},
+  author    = {Antognini, Joseph and Sohl-Dickstein, Jascha},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {31},
+  year      = {2018}
+}
+`

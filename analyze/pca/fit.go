@@ -26,7 +26,7 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	o := opts.withDefaults()
+	o := opts.Effective()
 	s, err := open(t, &o)
 	if err != nil {
 		return nil, err

@@ -43,29 +43,29 @@ const DefaultSurrogates = 20
 type Options struct {
 	// Components is the number of principal directions, at least 1; 0 means 2.
 	// When the rows span fewer, the result has fewer and a warning says so.
-	Components int
+	Components int `json:"components"`
 	// Center is what is subtracted; "" means Mean.
-	Center Center
+	Center Center `json:"center"`
 	// Kinds chooses the coordinates by the kind of their tensor; "" means Weights.
-	Kinds Kinds
+	Kinds Kinds `json:"kinds,omitempty"`
 	// Tensors chooses the coordinates by the name of their tensor instead; empty
 	// means by Kinds.
-	Tensors []string
+	Tensors []string `json:"tensors,omitempty"`
 	// Rows chooses the rows by the step and the epoch that they have; the zero
 	// value means all. "0-49" is the 50 rows of these steps.
-	Rows analyze.Segments
+	Rows analyze.Segments `json:"rows"`
 	// Substeps takes the inner iterates of optimizers with inner loops too. By
 	// default only the iterates between updates are taken.
-	Substeps bool
+	Substeps bool `json:"substeps"`
 	// Surrogates is the number of surrogate walks of each type; 0 means
 	// DefaultSurrogates, a negative number none.
-	Surrogates int
+	Surrogates int `json:"surrogates"`
 	// Seed chooses the surrogate walks.
-	Seed uint64
+	Seed uint64 `json:"seed"`
 	// Workers bounds the goroutines; 0 means GOMAXPROCS. It changes no bit.
-	Workers int
+	Workers int `json:"-"`
 	// Progress is told of the columns done; nil means nobody is.
-	Progress analyze.Progress
+	Progress analyze.Progress `json:"-"`
 }
 
 // Validate names the first field whose value is not allowed.
@@ -84,8 +84,9 @@ func (o *Options) Validate() error {
 	return err
 }
 
-// withDefaults returns the options with every default filled in.
-func (o Options) withDefaults() Options {
+// Effective returns the options with the defaults filled in, as they belong in a
+// result's provenance.
+func (o Options) Effective() Options {
 	if o.Components == 0 {
 		o.Components = 2
 	}

@@ -77,7 +77,7 @@ func TestSurrogatesOfADriftingWalk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := Options{Center: c, Surrogates: 30}.withDefaults()
+		o := Options{Center: c, Surrogates: 30}.Effective()
 		s, err := surrogates(context.Background(), &o, g, n, share)
 		if err != nil {
 			t.Fatal(err)

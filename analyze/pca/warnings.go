@@ -24,21 +24,21 @@ func (r *Result) warn(o *Options) {
 	}
 	k := len(r.Components)
 	if k < o.Components {
-		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only.", o.Components, len(r.Rows), k)
+		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only", o.Components, len(r.Rows), k)
 	}
 	if k >= 2 && len(r.nulls.walk.ratios) >= 2 {
 		two := r.ExplainedVarianceRatio[0] + r.ExplainedVarianceRatio[1]
 		null := r.nulls.walk.ratios[0] + r.nulls.walk.ratios[1]
 		if two <= null+nullMargin {
-			add("no_more_than_random_walk", "Two directions explain %.1f %% of the variance; a random walk of %d rows explains %.1f %%: the share is no evidence of a low-dimensional path.",
+			add("no_more_than_random_walk", "two directions explain %.1f %% of the variance; a random walk of %d rows explains %.1f %%: the share is no evidence of a low-dimensional path",
 				100*two, len(r.Rows), 100*null)
 		}
 		if c := r.nulls.lissajous; len(r.Rows) > 4 && c[0] >= lissajousLimit && c[1] >= lissajousLimit {
-			add("lissajous", "The first two scores correlate %.3f and %.3f with those of a random walk: the curve in their plane is the Lissajous curve that any random walk draws.", c[0], c[1])
+			add("lissajous", "the first two scores correlate %.3f and %.3f with those of a random walk: the curve in their plane is the Lissajous curve that any random walk draws", c[0], c[1])
 		}
 	}
 	if s := r.Summary; s.LeftOutVarianceRatio > leftOutLimit {
-		add("left_out_variance", "%.1f %% of the squared distance from the center is in coordinates that were left out (%d of %d parameters).",
+		add("left_out_variance", "%.1f %% of the squared distance from the center is in coordinates that were left out (%d of %d parameters)",
 			100*s.LeftOutVarianceRatio, s.Parameters-s.ParametersIncluded, s.Parameters)
 	}
 }

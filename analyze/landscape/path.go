@@ -1,0 +1,195 @@
+package landscape
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/column"
+	"sgdwalk/record"
+)
+
+// projected is the path on the plane.
+type projected struct {
+	run      record.Trajectory
+	rows     []int // row of the run
+	steps    []int64
+	epochs   []int64
+	a, b     []float64
+	residual []float64
+	compared []int // indices of the iterates to compare, in order
+
+	planeLoss, trueLoss []record.Optional
+}
+
+// project takes the chosen iterates of the path to the plane.
+func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, error) {
+	l := &projected{run: o.Path}
+	if o.Path == nil {
+		return l, nil
+	}
+	h := o.Path.Header()
+	switch {
+	case !h.Columns.Theta:
+		return nil, fmt.Errorf("landscape: the run does not record theta; a path needs its iterates")
+	case h.Layout.Len() != p.Len():
+		return nil, fmt.Errorf("landscape: the run has %d parameters, the plane has %d; they must be of one model", h.Layout.Len(), p.Len())
+	}
+	o.Progress.Begin("projection", o.Path.Len())
+	var seen []record.Step
+	for i := range o.Path.Len() {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("landscape: stopped at row %d: %w", i, err)
+		}
+		s, err := o.Path.At(i)
+		if err != nil {
+			return nil, fmt.Errorf("landscape: row %d: %w", i, err)
+		}
+		o.Progress.Add(1)
+		if s.Substep != 0 {
+			continue
+		}
+		seen = append(seen, record.Step{Step: s.Step, Epoch: s.Epoch})
+		if !o.Rows.Contains(s.Step, s.Epoch) || s.Theta == nil {
+			continue
+		}
+		a, b, residual := p.Project(s.Theta)
+		l.rows = append(l.rows, i)
+		l.steps, l.epochs = append(l.steps, s.Step), append(l.epochs, int64(s.Epoch))
+		l.a, l.b, l.residual = append(l.a, a), append(l.b, b), append(l.residual, residual)
+	}
+	if rule, ok := o.Rows.Unmatched(seen); ok {
+		return nil, fmt.Errorf("landscape: rows has %q, which is no step of the recording of %d rows", rule, o.Path.Len())
+	}
+	if len(l.rows) == 0 {
+		return nil, fmt.Errorf("landscape: none of the recording's %d rows is chosen and has theta; a path needs one", o.Path.Len())
+	}
+	l.compared = spread(len(l.rows), o.Compared)
+	l.planeLoss, l.trueLoss = make([]record.Optional, len(l.rows)), make([]record.Optional, len(l.rows))
+	return l, nil
+}
+
+// spread returns at most k of the numbers 0 to n-1, evenly spaced, the first and
+// the last among them as far as k allows.
+func spread(n, k int) []int {
+	k = min(n, k)
+	switch {
+	case k <= 0:
+		return nil
+	case k == 1:
+		return []int{n - 1}
+	}
+	l := make([]int, k)
+	for i := range l {
+		l[i] = (i*(n-1) + (k-1)/2) / (k - 1) // rounded to nearest
+	}
+	return l
+}
+
+// around returns the ranges of the grid, those without bounds put around the
+// path.
+func (l *projected) around(o *Options) (x, y analyze.Range, err error) {
+	x, y = o.X, o.Y
+	if !automatic(x) && !automatic(y) {
+		return x, y, nil
+	}
+	aMin, aMax := extent(l.a)
+	bMin, bMax := extent(l.b)
+	if math.IsInf(aMin, 1) || math.IsInf(bMin, 1) {
+		return x, y, fmt.Errorf("landscape: none of the path's %d iterates is finite; the ranges must be given", len(l.rows))
+	}
+	// A path that does not move along an axis gets the width of the other one, and
+	// a single point a square of side 2.
+	fallback := max(aMax-aMin, bMax-bMin)
+	if fallback == 0 {
+		fallback = 2
+	}
+	x, y = widen(x, aMin, aMax, fallback, o.Margin), widen(y, bMin, bMax, fallback, o.Margin)
+	for _, r := range []analyze.Range{x, y} {
+		if err := r.Validate(); err != nil {
+			return x, y, fmt.Errorf("landscape: around the path: %s", strings.TrimPrefix(err.Error(), "analyze: "))
+		}
+	}
+	return x, y, nil
+}
+
+func widen(r analyze.Range, low, high, fallback, margin float64) analyze.Range {
+	if !automatic(r) {
+		return r
+	}
+	width := high - low
+	if width == 0 {
+		return analyze.Range{Min: low - fallback/2, Max: high + fallback/2, N: r.N}
+	}
+	return analyze.Range{Min: low - margin*width, Max: high + margin*width, N: r.N}
+}
+
+// extent returns the smallest and the largest finite value; +Inf and -Inf when
+// there is none.
+func extent(values []float64) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		if v-v == 0 {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	return low, high
+}
+
+// path evaluates the loss at the compared iterates and at their projections.
+func (w *worker) path(ctx context.Context, l *projected) error {
+	for _, i := range l.compared {
+		a, b := l.a[i], l.b[i]
+		if a-a != 0 || b-b != 0 {
+			// An iterate that is not finite has no projection; its loss is not asked
+			// for either.
+			w.o.Progress.Add(2)
+			continue
+		}
+		v, err := w.unit(ctx, fmt.Sprintf("projection %d", l.rows[i]), a, b, func() { w.plane.Point(a, b, w.theta) })
+		if err != nil {
+			return err
+		}
+		l.planeLoss[i] = record.Some(v)
+		s, err := l.run.At(l.rows[i])
+		if err != nil {
+			return fmt.Errorf("landscape: row %d: %w", l.rows[i], err)
+		}
+		// A copy: the views belong to the trajectory, and it may be a mapped file.
+		v, err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() { copy(w.theta, s.Theta) })
+		if err != nil {
+			return err
+		}
+		l.trueLoss[i] = record.Some(v)
+	}
+	return nil
+}
+
+func (l *projected) table() record.Table {
+	rows := make([]int64, len(l.rows))
+	for i, r := range l.rows {
+		rows[i] = int64(r)
+	}
+	t := record.Table{Columns: []record.Column{
+		column.Ints("row", rows), column.Ints("step", l.steps), column.Ints("epoch", l.epochs),
+	}}
+	for _, c := range []struct {
+		name   string
+		values []float64
+	}{{"a", l.a}, {"b", l.b}, {"residual", l.residual}} {
+		t.Columns = append(t.Columns, record.Column{Name: c.name, Floats: append([]float64{}, c.values...)})
+	}
+	for _, c := range []struct {
+		name   string
+		values []record.Optional
+	}{{"plane_loss", l.planeLoss}, {"true_loss", l.trueLoss}} {
+		var f column.Floats
+		for _, v := range c.values {
+			f.Add(v)
+		}
+		t.Columns = append(t.Columns, f.Column(c.name))
+	}
+	return t
+}

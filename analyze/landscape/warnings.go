@@ -1,0 +1,45 @@
+package landscape
+
+import (
+	"fmt"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+const (
+	// planeErrorLimit is the share of the path's loss range by which the plane may
+	// miss the true loss before a reader is told not to read losses of the path
+	// off the contours.
+	planeErrorLimit = 0.05
+	// residualLimit is the distance from the plane, in diameters of the path on
+	// it, from which on the path is not in the picture.
+	residualLimit = 0.25
+)
+
+func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
+	var w []analyze.Warning
+	add := func(when bool, code, format string, args ...any) {
+		if when {
+			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
+		}
+	}
+	add(s.Evaluated < s.Cells, "unfinished", "%d of %d cells are evaluated; running again goes on from there", s.Evaluated, s.Cells)
+	if e := s.PlaneErrorRatio; e.Valid && e.Value > planeErrorLimit {
+		add(true, "plane_disagrees", "at %d compared iterates the loss on the plane differs from the true loss by %.3g in the median, %.3g %% of the range of the loss along the path (%.3g): contours under the path are not its loss",
+			s.Compared, s.PlaneError.Value, 100*e.Value, s.PathLossRange.Value)
+	}
+	if e := s.ResidualRatio; e.Valid && e.Value > residualLimit {
+		add(true, "path_off_plane", "half of the iterates lie more than %.3g off the plane, %.3g %% of the diameter of the path on it", s.Residual.Median.Value, 100*e.Value)
+	}
+	add(s.Loss.Nonfinite > 0, "nonfinite_losses", "%d of %d evaluated cells have a NaN or infinite loss; they are kept", s.Loss.Nonfinite, s.Evaluated)
+	if n := s.Compared - s.PlaneMinusTrue.Count; n > 0 {
+		add(true, "nonfinite_path_losses", "%d of %d compared iterates have a NaN or infinite loss, there or at their projection", n, s.Compared)
+	}
+	add(s.PathNonfinite > 0, "nonfinite_iterates", "%d of the path's %d iterates are not finite and have no projection", s.PathNonfinite, s.PathRows)
+	add(s.PathOutside > 0, "path_outside", "%d of the path's %d iterates lie outside the grid", s.PathOutside, s.PathRows)
+	add(path != nil && len(path.Header().State) > 0, "normalization_state", "the model has running statistics; they are no parameters and no part of the plane: the policy of the loss decides what they are at its points")
+	flat := s.Evaluated > 1 && s.Loss.Count == s.Evaluated && s.Loss.Min == s.Loss.Max
+	add(flat, "flat", "all %d evaluated cells have the same loss", s.Evaluated)
+	return w
+}
