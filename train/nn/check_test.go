@@ -13,7 +13,8 @@ import (
 type fixture[T op.Float] struct {
 	g      *graph[T]
 	theta  []T
-	inputs []T
+	state  []T
+	inputs []float32
 	labels []int32
 }
 
@@ -31,17 +32,23 @@ func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, s
 	for i := range theta32 {
 		theta32[i] += float32(0.1 * r.NormFloat64())
 	}
-	f := &fixture[T]{theta: make([]T, len(theta32)), inputs: make([]T, size*in.Len()), labels: make([]int32, size)}
+	f := &fixture[T]{theta: make([]T, len(theta32)), inputs: make([]float32, size*in.Len()), labels: make([]int32, size)}
 	for i, v := range theta32 {
 		f.theta[i] = T(v)
 	}
 	for i := range f.inputs {
-		f.inputs[i] = T(float32(r.NormFloat64()))
+		f.inputs[i] = float32(r.NormFloat64())
 	}
 	for i := range f.labels {
 		f.labels[i] = int32(r.IntN(in.Classes))
 	}
-	if f.g, err = compile(p, f.theta, size, workers, true); err != nil {
+	state32 := make([]float32, p.state.Len())
+	p.initialState(state32)
+	f.state = make([]T, len(state32))
+	for i, v := range state32 {
+		f.state[i] = T(v + float32(0.1*r.Float64()))
+	}
+	if f.g, err = compile(p, f.theta, f.state, size, workers, true); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -50,7 +57,7 @@ func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, s
 // gradient runs the first rows and returns loss and gradient.
 func (f *fixture[T]) gradient(t testing.TB, rows int) (float64, []T) {
 	t.Helper()
-	copy(f.g.inbuf, f.inputs[:rows*f.g.plan.in.Len()])
+	f.g.fill(f.inputs[:rows*f.g.plan.in.Len()])
 	if err := f.g.run(f.labels[:rows]); err != nil {
 		t.Fatal(err)
 	}

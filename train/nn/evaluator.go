@@ -6,12 +6,22 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/train"
+	"sgdwalk/train/nn/op"
 )
 
-// EvalOptions of NewEvaluator. The zero value uses all cores.
+// EvalOptions of NewEvaluator. The zero value uses all cores and running
+// statistics that are those of a new model.
 type EvalOptions struct {
 	Workers int // goroutines to compute with; 0 means one for each usable core. Results do not depend on it
-	Chunk   int // examples that are in memory as activations at a time; 0 means 1000, or fewer when that is all of them
+
+	// Chunk is the most examples that are computed at a time; 0 means what fits
+	// about 64 MB, at most 1000, or 100 under the policies that normalize by chunk.
+	// All chunks have nearly the same size. Only those policies' results depend on
+	// it, apart from rounding in gradients.
+	Chunk int
+
+	Policy Policy    // statistics of normalization layers; empty means Running
+	State  []float32 // running statistics, borrowed and read at every evaluation; nil means mean 0, variance 1
 }
 
 // Validate checks the ranges.
@@ -19,26 +29,31 @@ func (o EvalOptions) Validate() error {
 	if o.Chunk < 0 || o.Chunk > maxExtent {
 		return fmt.Errorf("nn: options: chunk is %d; allowed are 0 (default) to %d", o.Chunk, maxExtent)
 	}
+	if _, err := o.Policy.orDefault(); err != nil {
+		return err
+	}
 	return checkWorkers(o.Workers)
 }
-
-const defaultChunk = 1000
 
 // Evaluator computes the loss and the gradient of a model over a whole data set
 // at any theta: the mean over all examples in their order, summed in float64.
 // Evaluating twice gives the same bits. It has a theta of its own and shares
-// nothing with a Model in training. It is not safe for concurrent use.
+// nothing with a Model in training but the State that it was given to read. It
+// is not safe for concurrent use.
 type Evaluator struct {
 	plan    *plan
 	inputs  []float32
 	labels  []int32
-	chunk   int
+	chunks  int // number of them
+	size    int // of the largest
 	workers int
+	policy  Policy
+	given   []float32 // EvalOptions.State
 
-	theta   []float32
-	forward *graph[float32]
-	full    *graph[float32] // with gradient; made when first asked for
-	sum     []float64
+	theta, state []float32
+	forward      *graph[float32]
+	full         *graph[float32] // with gradient; made when first asked for
+	sum          []float64       // of gradients
 }
 
 // NewEvaluator makes an evaluator of the model that spec names over the given
@@ -58,20 +73,47 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	if err := in.checkExamples(inputs, labels); err != nil {
 		return nil, err
 	}
-	e := &Evaluator{plan: p, inputs: inputs, labels: labels, workers: workers(opts.Workers)}
-	if e.chunk = opts.Chunk; e.chunk == 0 {
-		e.chunk = defaultChunk
+	if opts.State != nil && len(opts.State) != p.state.Len() {
+		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
 	}
-	e.chunk = min(e.chunk, len(labels))
-	e.theta = make([]float32, p.params.Len())
-	if e.forward, err = compile(p, e.theta, e.chunk, e.workers, false); err != nil {
+	e := &Evaluator{plan: p, inputs: inputs, labels: labels, workers: workers(opts.Workers), given: opts.State}
+	e.policy, _ = opts.Policy.orDefault()
+	e.split(opts.Chunk)
+	e.theta, e.state = make([]float32, p.params.Len()), make([]float32, p.state.Len())
+	if e.forward, err = compile(p, e.theta, e.state, e.size, e.workers, false); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
+// split decides the number of chunks.
+func (e *Evaluator) split(most int) {
+	n := len(e.labels)
+	switch {
+	case most > 0:
+	case e.policy != Running && len(e.plan.state) > 0:
+		most = 100
+	default:
+		most = min(1000, max(1, (64<<20)/e.plan.activations()))
+	}
+	e.chunks = (n + most - 1) / most
+	e.size = (n + e.chunks - 1) / e.chunks
+}
+
+// activations is about how many bytes one example needs in a forward graph.
+func (p *plan) activations() int {
+	n := p.in.Len()
+	for _, l := range p.layers {
+		n += l.shape().len()
+	}
+	return 4 * n
+}
+
 // Layout describes theta and gradients.
 func (e *Evaluator) Layout() record.Layout { return e.plan.params }
+
+// StateLayout describes the running statistics.
+func (e *Evaluator) StateLayout() record.Layout { return e.plan.state }
 
 // Loss returns the mean loss over all examples at theta.
 func (e *Evaluator) Loss(ctx context.Context, theta []float32) (float64, error) {
@@ -82,24 +124,40 @@ func (e *Evaluator) Loss(ctx context.Context, theta []float32) (float64, error) 
 // Evaluate returns the mean loss and the accuracy over all examples at theta.
 // The context is looked at between chunks.
 func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measure, error) {
-	return e.pass(ctx, e.forward, theta, func(int) {})
+	if err := e.prepare(theta); err != nil {
+		return train.Measure{}, err
+	}
+	if e.policy == Recompute && len(e.plan.state) > 0 {
+		if err := e.recompute(ctx); err != nil {
+			return train.Measure{}, err
+		}
+	}
+	return e.pass(ctx, e.forward, e.policy != Batch, func(int) {})
 }
 
 // Gradient fills grad with the gradient of the mean loss over all examples at
-// theta and returns that loss. Chunks are added in float64.
+// theta and returns that loss. Chunks are added in float64. Under the policy
+// Running the statistics are constants; Recompute has no gradient and gives an
+// error, unless the model has no statistics.
 func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
+	if e.policy == Recompute && len(e.plan.state) > 0 {
+		return 0, fmt.Errorf("nn: evaluator: normalization policy is %q, which has no gradient; allowed are %q and %q", e.policy, Running, Batch)
+	}
 	if len(grad) != len(e.theta) {
 		return 0, fmt.Errorf("nn: evaluator: gradient has room for %d elements; the model has %d", len(grad), len(e.theta))
 	}
+	if err := e.prepare(theta); err != nil {
+		return 0, err
+	}
 	if e.full == nil {
-		full, err := compile(e.plan, e.theta, e.chunk, e.workers, true)
+		full, err := compile(e.plan, e.theta, e.state, e.size, e.workers, true)
 		if err != nil {
 			return 0, err
 		}
 		e.full, e.sum = full, make([]float64, len(e.theta))
 	}
 	clear(e.sum)
-	m, err := e.pass(ctx, e.full, theta, func(rows int) {
+	m, err := e.pass(ctx, e.full, e.policy != Batch, func(rows int) {
 		share := float64(rows) / float64(len(e.labels))
 		e.full.gradients(func(offset int, g []float32) {
 			sum := e.sum[offset : offset+len(g)]
@@ -117,20 +175,30 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 	return m.Loss, nil
 }
 
-// pass runs g over all chunks and calls done with the number of rows of each.
-func (e *Evaluator) pass(ctx context.Context, g *graph[float32], theta []float32, done func(rows int)) (train.Measure, error) {
+// prepare takes over theta and the running statistics.
+func (e *Evaluator) prepare(theta []float32) error {
 	if len(theta) != len(e.theta) {
-		return train.Measure{}, fmt.Errorf("nn: evaluator: theta has %d elements; the model has %d", len(theta), len(e.theta))
+		return fmt.Errorf("nn: evaluator: theta has %d elements; the model has %d", len(theta), len(e.theta))
 	}
 	copy(e.theta, theta)
+	if e.given == nil {
+		e.plan.initialState(e.state)
+	}
+	copy(e.state, e.given)
+	return nil
+}
+
+// pass runs g over all chunks and calls done with the number of rows of each.
+func (e *Evaluator) pass(ctx context.Context, g *graph[float32], frozen bool, done func(rows int)) (train.Measure, error) {
+	g.batch.Frozen = frozen
 	n, size := len(e.labels), e.plan.in.Len()
 	sum, hits := 0.0, 0
-	for low := 0; low < n; low += e.chunk {
+	for i := range e.chunks {
+		low, high := i*n/e.chunks, (i+1)*n/e.chunks
 		if err := ctx.Err(); err != nil {
-			return train.Measure{}, fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, context.Cause(ctx))
+			return train.Measure{}, fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
 		}
-		high := min(low+e.chunk, n)
-		copy(g.inbuf, e.inputs[low*size:high*size])
+		g.fill(e.inputs[low*size : high*size])
 		if err := g.run(e.labels[low:high]); err != nil {
 			return train.Measure{}, err
 		}
@@ -143,4 +211,37 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], theta []float32
 		done(high - low)
 	}
 	return train.Measure{Loss: sum / float64(n), Accuracy: float64(hits) / float64(n), Examples: n}, nil
+}
+
+// recompute sets the running statistics to the averages over the chunks.
+func (e *Evaluator) recompute(ctx context.Context) error {
+	type average struct{ mean, variance []float64 }
+	total := make([]average, len(e.forward.norms))
+	for i, n := range e.forward.norms {
+		total[i] = average{make([]float64, len(n.Mean)), make([]float64, len(n.Mean))}
+	}
+	_, err := e.pass(ctx, e.forward, false, func(rows int) {
+		share := float64(rows) / float64(len(e.labels))
+		for i, n := range e.forward.norms {
+			for c := range n.Mean {
+				total[i].mean[c] += share * n.Mean[c]
+				total[i].variance[c] += share * unbiased(n, c)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i, n := range e.forward.norms {
+		for c := range n.Mean {
+			n.RunningMean[c], n.RunningVariance[c] = float32(total[i].mean[c]), float32(total[i].variance[c])
+		}
+	}
+	return nil
+}
+
+// unbiased is the variance of channel c of the last batch, corrected for the
+// number of values; a single value has the variance 0.
+func unbiased[T op.Float](n *op.Norm[T], c int) float64 {
+	return n.Variance[c] * float64(n.Count) / float64(max(n.Count-1, 1))
 }

@@ -8,6 +8,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sgdwalk/train"
 	"sgdwalk/train/nn/op"
 )
 
@@ -17,7 +18,9 @@ import (
 type graph[T op.Float] struct {
 	plan  *plan
 	batch *op.Batch
-	inbuf []T // room for the input of a whole batch
+	image op.Image // of the input
+	inbuf []T      // room for the input of a whole batch
+	norms []*op.Norm[T]
 	loss  *op.CrossEntropy[T]
 	grads G.Nodes // of each tensor of the layout; nil for a forward graph
 	vm    interface {
@@ -30,9 +33,9 @@ type graph[T op.Float] struct {
 // numbers are shared by all graphs and not protected. Running is independent.
 var building sync.Mutex
 
-// compile builds the graph over theta for batches of at most size rows. Without
-// gradient only the loss is computed.
-func compile[T op.Float](p *plan, theta []T, size, workers int, gradient bool) (_ *graph[T], err error) {
+// compile builds the graph over theta and state for batches of at most size
+// rows. Without gradient only the loss is computed.
+func compile[T op.Float](p *plan, theta, state []T, size, workers int, gradient bool) (_ *graph[T], err error) {
 	building.Lock()
 	defer building.Unlock()
 	defer func() { // Gorgonia reports some construction errors by panicking
@@ -41,31 +44,54 @@ func compile[T op.Float](p *plan, theta []T, size, workers int, gradient bool) (
 		}
 	}()
 	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers}}
-	eg := G.NewGraph()
-	params := make(G.Nodes, len(p.params))
-	for i, t := range p.params {
-		end := t.Offset + t.Len()
-		params[i] = node(eg, t.Name, t.Shape, theta[t.Offset:end:end])
-	}
-	values := make(G.Nodes, len(p.layers)+1)
-	g.inbuf = make([]T, size*p.in.Len())
-	values[0] = node(eg, "input", []int{size, p.in.Len()}, g.inbuf)
+	b := newBuilder(g, theta, state)
 	for _, l := range p.layers {
-		if values[l.result()], err = addLayer[T](g.batch, l, values, params); err != nil {
+		if b.values[l.shape().index], err = b.layer(l); err != nil {
 			return nil, fmt.Errorf("nn: model %q: %w", p.spec, err)
 		}
 	}
 	var cost *G.Node
-	if g.loss, cost, err = op.SoftmaxCrossEntropy[T](g.batch, values[len(values)-1]); err != nil {
+	if g.loss, cost, err = op.SoftmaxCrossEntropy[T](g.batch, b.values[len(b.values)-1]); err != nil {
 		return nil, fmt.Errorf("nn: model %q: %w", p.spec, err)
 	}
 	if gradient {
-		if g.grads, err = G.Grad(cost, params...); err != nil {
+		if g.grads, err = G.Grad(cost, b.params...); err != nil {
 			return nil, fmt.Errorf("nn: model %q: differentiating: %w", p.spec, err)
 		}
 	}
-	g.vm = G.NewTapeMachine(eg)
+	g.vm = G.NewTapeMachine(b.g)
 	return g, nil
+}
+
+// builder is what is needed only while a graph is built.
+type builder[T op.Float] struct {
+	*graph[T]
+	g      *G.ExprGraph
+	state  []T
+	params G.Nodes
+	values G.Nodes    // of each value of the plan
+	images []op.Image // geometry of each value; of vectors unused
+	skips  []*op.Skip // of each value, where it has two uses
+}
+
+func newBuilder[T op.Float](g *graph[T], theta, state []T) *builder[T] {
+	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
+	b := &builder[T]{
+		graph: g, g: G.NewGraph(), state: state,
+		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n),
+	}
+	for i, t := range p.params {
+		end := t.Offset + t.Len()
+		b.params[i] = node(b.g, t.Name, t.Shape, theta[t.Offset:end:end])
+	}
+	shape := []int{size, p.in.Len()}
+	g.image = op.NewInput(p.in.Height, p.in.Width, p.in.Channels, p.halo[0])
+	if p.images() {
+		shape = g.image.Shape(size)
+	}
+	g.inbuf = make([]T, size*g.image.Len())
+	b.images[0], b.values[0] = g.image, node(b.g, "input", shape, g.inbuf)
+	return b
 }
 
 // node makes a graph input over data that stays where it is.
@@ -74,18 +100,67 @@ func node[T op.Float](g *G.ExprGraph, name string, shape []int, data []T) *G.Nod
 	return G.NewTensor(g, v.Dtype(), len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
 }
 
-// addLayer appends the op of a layer.
-func addLayer[T op.Float](b *op.Batch, l layer, values, params G.Nodes) (*G.Node, error) {
+// activation sets the geometry of a value that is an image and returns it.
+func (b *builder[T]) activation(v value) op.Image {
+	b.images[v.index] = op.NewImage(v.height, v.width, v.channels, b.plan.halo[v.index])
+	return b.images[v.index]
+}
+
+// layer appends the op of a layer.
+func (b *builder[T]) layer(l layer) (*G.Node, error) {
 	switch l := l.(type) {
 	case linearLayer:
-		return op.Linear[T](b, values[l.in.index], params[l.weight], params[l.bias],
+		return op.Linear[T](b.batch, b.values[l.in.index], b.params[l.weight], b.params[l.bias],
 			op.LinearOptions{ReLU: l.relu, Input: l.in.index == 0})
+	case convLayer:
+		return b.conv(l)
+	case normLayer:
+		return b.norm(l)
+	case poolLayer:
+		return op.MaxPool[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index])
+	case averageLayer:
+		return op.GlobalAverage[T](b.batch, b.images[l.in.index], b.values[l.in.index])
+	case flattenLayer:
+		return op.Flatten[T](b.batch, b.images[l.in.index], b.values[l.in.index])
 	default:
 		return nil, fmt.Errorf("no op for layer %T", l)
 	}
 }
 
-// run evaluates the graph on the first len(labels) rows of inbuf.
+func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
+	opts := op.ConvOptions{Stride: l.stride, Pad: l.pad, ReLU: l.relu, Input: l.in.index == 0}
+	if l.skip {
+		b.skips[l.in.index] = new(op.Skip)
+		opts.Skip = b.skips[l.in.index]
+	}
+	var bias *G.Node
+	if l.bias {
+		bias = b.params[l.offset]
+	}
+	return op.Conv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], bias, opts)
+}
+
+func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
+	opts := op.NormOptions{ReLU: l.relu}
+	if l.residual != nil {
+		i := l.residual.index
+		opts.Residual, opts.ResidualImage, opts.Skip = b.values[i], b.images[i], b.skips[i]
+	}
+	o, n, err := op.NewNorm(b.batch, b.activation(l.out), b.values[l.in.index], b.params[l.scale], b.params[l.shift],
+		b.statistic(l.mean), b.statistic(l.variance), opts)
+	b.norms = append(b.norms, o)
+	return n, err
+}
+
+func (b *builder[T]) statistic(i int) []T {
+	t := b.plan.state[i]
+	return b.state[t.Offset : t.Offset+t.Len()]
+}
+
+// fill copies examples to the input.
+func (g *graph[T]) fill(inputs []float32) { op.Fill(g.image, g.inbuf, inputs) }
+
+// run evaluates the graph on the first len(labels) rows of the input.
 func (g *graph[T]) run(labels []int32) error {
 	g.batch.Rows, g.batch.Labels = len(labels), labels
 	defer func() { g.batch.Labels = nil }()
@@ -103,6 +178,26 @@ func (g *graph[T]) gradients(f func(offset int, grad []T)) {
 	for i, n := range g.grads {
 		f(g.plan.params[i].Offset, n.Value().Data().([]T))
 	}
+}
+
+// momentum is the weight of a new batch in the running statistics.
+const momentum = 0.1
+
+// track moves the running statistics towards those of the last batch, as is
+// usual with the variance corrected for the number of values.
+func (g *graph[T]) track() {
+	for _, n := range g.norms {
+		for c := range n.Mean {
+			n.RunningMean[c] = T((1-momentum)*float64(n.RunningMean[c]) + momentum*n.Mean[c])
+			n.RunningVariance[c] = T((1-momentum)*float64(n.RunningVariance[c]) + momentum*unbiased(n, c))
+		}
+	}
+}
+
+// measure returns what the last run measured.
+func (g *graph[T]) measure() train.Measure {
+	rows := g.batch.Rows
+	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Hits) / float64(rows), Examples: rows}
 }
 
 // clean shortens the error of a run to its first line: what follows in an error

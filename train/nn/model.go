@@ -31,7 +31,8 @@ func New(spec string, in Input, opts Options) (*Model, error) {
 	}
 	m := &Model{plan: p, theta: make([]float32, p.params.Len()), state: make([]float32, p.state.Len())}
 	p.initialize(m.theta, opts.Seed)
-	if m.graph, err = compile(p, m.theta, opts.Batch, workers(opts.Workers), true); err != nil {
+	p.initialState(m.state)
+	if m.graph, err = compile(p, m.theta, m.state, opts.Batch, workers(opts.Workers), true); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -63,16 +64,11 @@ func (m *Model) Gradient(inputs []float32, labels []int32, grad []float32) (trai
 	if len(grad) != len(m.theta) {
 		return train.Measure{}, fmt.Errorf("nn: gradient has room for %d elements; the model has %d", len(grad), len(m.theta))
 	}
-	copy(m.graph.inbuf, inputs)
+	m.graph.fill(inputs)
 	if err := m.graph.run(labels); err != nil {
 		return train.Measure{}, err
 	}
+	m.graph.track()
 	m.graph.gradients(func(offset int, g []float32) { copy(grad[offset:], g) })
 	return m.graph.measure(), nil
-}
-
-// measure returns what the last run measured.
-func (g *graph[T]) measure() train.Measure {
-	rows := g.batch.Rows
-	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Hits) / float64(rows), Examples: rows}
 }

@@ -18,11 +18,12 @@ type plan struct {
 	params record.Layout
 	fanIn  []int // of each tensor of params; 0 for those that start constant
 	state  record.Layout
+	halo   []int // of each value that is an image: zero pixels that its users read
 	err    error // the first misfit
 }
 
-// value is the result of a layer, or the input: an index into the plan's values
-// and its shape.
+// value is the result of a layer, or the input: its number and its shape.
+// Values are numbered like layers, from 1; the input is 0.
 type value struct {
 	index                   int
 	height, width, channels int
@@ -30,28 +31,61 @@ type value struct {
 
 func (v value) len() int { return v.height * v.width * v.channels }
 
-// layer is one op of the network. Parameters are indices into the layout.
-type layer interface{ result() int }
+func (v value) String() string { return fmt.Sprintf("%dx%dx%d", v.height, v.width, v.channels) }
 
-type linearLayer struct {
-	in, out      value
-	weight, bias int
-	relu         bool
+// layer is one op of the network. Parameters and statistics are indices into the
+// layouts, -1 where there is none.
+type layer interface{ shape() value }
+
+type (
+	linearLayer struct {
+		in, out      value
+		weight, bias int
+		relu         bool
+	}
+	convLayer struct {
+		convStyle
+		in, out        value
+		weight, offset int // offset: the bias tensor
+	}
+	normLayer struct {
+		in, out        value
+		scale, shift   int
+		mean, variance int
+		relu           bool
+		residual       *value
+	}
+	poolLayer    struct{ in, out value } // maximum over 2x2
+	averageLayer struct{ in, out value } // mean over all pixels
+	flattenLayer struct{ in, out value }
+)
+
+func (l linearLayer) shape() value  { return l.out }
+func (l convLayer) shape() value    { return l.out }
+func (l normLayer) shape() value    { return l.out }
+func (l poolLayer) shape() value    { return l.out }
+func (l averageLayer) shape() value { return l.out }
+func (l flattenLayer) shape() value { return l.out }
+
+func newPlan(spec string, in Input) *plan {
+	return &plan{spec: spec, in: in, halo: []int{0}}
 }
 
-func (l linearLayer) result() int { return l.out.index }
-
-func newPlan(spec string, in Input) *plan { return &plan{spec: spec, in: in} }
-
-// input is the network's input, value 0.
+// input is the network's input.
 func (p *plan) input() value {
 	return value{0, p.in.Height, p.in.Width, p.in.Channels}
 }
 
-// output makes the value of the next layer. Values are numbered like layers, the
-// input being 0.
+// output makes the value of the next layer.
 func (p *plan) output(height, width, channels int) value {
+	p.halo = append(p.halo, 0)
 	return value{len(p.layers) + 1, height, width, channels}
+}
+
+// images reports whether the network works on images, not on flat vectors.
+func (p *plan) images() bool {
+	_, conv := p.layers[0].(convLayer)
+	return conv
 }
 
 // tensor adds a parameter tensor and returns its index.
@@ -59,6 +93,12 @@ func (p *plan) tensor(name string, kind record.Kind, fanIn int, shape ...int) in
 	p.params = append(p.params, record.Tensor{Name: name, Kind: kind, Shape: shape})
 	p.fanIn = append(p.fanIn, fanIn)
 	return len(p.params) - 1
+}
+
+// statistic adds a tensor of running statistics and returns its index.
+func (p *plan) statistic(name string, kind record.Kind, n int) int {
+	p.state = append(p.state, record.Tensor{Name: name, Kind: kind, Shape: []int{n}})
+	return len(p.state) - 1
 }
 
 // linear adds a fully connected layer.
@@ -71,10 +111,83 @@ func (p *plan) linear(name string, in value, units int, relu bool) value {
 	return l.out
 }
 
+// convStyle is the geometry of a convolution and what surrounds it.
+type convStyle struct {
+	size, stride, pad int
+	bias, relu        bool
+	skip              bool // the input is used a second time, as the residual of the norm after next
+}
+
+// conv adds a convolution.
+func (p *plan) conv(name string, in value, channels int, s convStyle) value {
+	extent := func(n int) int { return (n+2*s.pad-s.size)/s.stride + 1 }
+	if in.height+2*s.pad < s.size || in.width+2*s.pad < s.size {
+		p.misfit("%s cannot put a %dx%d window on %v with %d pixels of padding", name, s.size, s.size, in, s.pad)
+	}
+	l := convLayer{in: in, out: p.output(extent(in.height), extent(in.width), channels), convStyle: s, offset: -1}
+	l.weight = p.tensor(name+".weight", record.Filter, in.channels*s.size*s.size, channels, in.channels, s.size, s.size)
+	if s.bias {
+		l.offset = p.tensor(name+".bias", record.Bias, 0, channels)
+	}
+	p.halo[in.index] = max(p.halo[in.index], s.pad)
+	p.layers = append(p.layers, l)
+	return l.out
+}
+
+// norm adds a batch normalization and a ReLU, with a residual added between them
+// unless it is nil.
+func (p *plan) norm(name string, in value, residual *value) value {
+	n := in.channels
+	l := normLayer{in: in, out: p.output(in.height, in.width, n), relu: true, residual: residual}
+	l.scale = p.tensor(name+".scale", record.NormScale, 0, n)
+	l.shift = p.tensor(name+".shift", record.NormShift, 0, n)
+	l.mean = p.statistic(name+".running_mean", record.RunningMean, n)
+	l.variance = p.statistic(name+".running_variance", record.RunningVariance, n)
+	p.layers = append(p.layers, l)
+	return l.out
+}
+
+// pool adds a maximum over windows of 2x2 pixels.
+func (p *plan) pool(in value) value {
+	if in.height < 2 || in.width < 2 {
+		p.misfit("a 2x2 maximum cannot be taken of %v", in)
+	}
+	l := poolLayer{in: in, out: p.output(in.height/2, in.width/2, in.channels)}
+	p.layers = append(p.layers, l)
+	return l.out
+}
+
+// average adds the mean over all pixels.
+func (p *plan) average(in value) value {
+	l := averageLayer{in: in, out: p.output(1, 1, in.channels)}
+	p.layers = append(p.layers, l)
+	return l.out
+}
+
+// flatten adds the step from images to vectors.
+func (p *plan) flatten(in value) value {
+	l := flattenLayer{in: in, out: p.output(1, 1, in.len())}
+	p.layers = append(p.layers, l)
+	return l.out
+}
+
+// misfit keeps the first reason why the input does not fit the model.
+func (p *plan) misfit(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf("nn: model %q on %dx%dx%d inputs: %w", p.spec, p.in.Height, p.in.Width, p.in.Channels, fmt.Errorf(format, args...))
+	}
+}
+
 // finish packs the layouts and checks them.
 func (p *plan) finish() (*plan, error) {
 	if p.err != nil {
 		return nil, p.err
+	}
+	for _, l := range p.layers {
+		if n, ok := l.(normLayer); ok { // its op works on one geometry
+			halo := max(p.halo[n.in.index], p.halo[n.out.index])
+			p.halo[n.in.index], p.halo[n.out.index] = halo, halo
+		}
 	}
 	p.params = record.Pack(p.params...)
 	p.state = record.Pack(p.state...)
@@ -106,6 +219,19 @@ func (p *plan) initialize(theta []float32, seed uint64) {
 			}
 		default:
 			clear(v)
+		}
+	}
+}
+
+// initialState fills the running statistics: mean 0 and variance 1.
+func (p *plan) initialState(state []float32) {
+	for _, t := range p.state {
+		v := t.View(state)
+		for i := range v {
+			v[i] = 0
+			if t.Kind == record.RunningVariance {
+				v[i] = 1
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ type Batch struct {
 	Size    int     // most rows of a batch; the first extent of every activation
 	Rows    int     // rows of the current batch, from 1 to Size
 	Labels  []int32 // class of each row, of length Rows; borrowed for the run
+	Frozen  bool    // normalize with the running statistics instead of the batch's
 	Workers int     // goroutines to compute with, at least 1; results do not depend on it
 
 	ops uint64

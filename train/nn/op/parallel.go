@@ -50,3 +50,19 @@ func (b *Batch) each(n int, f func(i int)) {
 func (b *Batch) blocks(n, size int, f func(low, high int)) {
 	b.each((n+size-1)/size, func(i int) { f(i*size, min((i+1)*size, n)) })
 }
+
+// chunks is the number of pieces of a batch over which sums are split. It is
+// fixed, so that the sums are the same for any number of workers, and small,
+// because every piece has a partial sum of its own.
+const chunks = 8
+
+// chunks calls f for fixed pieces of the batch's rows, numbered from 0.
+func (b *Batch) chunks(f func(chunk, low, high int)) {
+	size := b.chunkSize()
+	b.each(b.used(), func(i int) { f(i, i*size, min((i+1)*size, b.Rows)) })
+}
+
+func (b *Batch) chunkSize() int { return (b.Rows + chunks - 1) / chunks }
+
+// used is the number of pieces of this batch: fewer than chunks when it is small.
+func (b *Batch) used() int { return (b.Rows + b.chunkSize() - 1) / b.chunkSize() }
