@@ -1,0 +1,145 @@
+package optim
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgdwalk/train"
+)
+
+// noisy is a deterministic stand-in for training: gradients that depend on
+// theta and on how many were drawn.
+type noisy struct {
+	drawn int
+	fakeProbe
+}
+
+func newNoisy(drawn int) *noisy {
+	p := &noisy{drawn: drawn}
+	p.loss = func(theta []float32) (float64, error) { return bowl.loss(theta), nil }
+	p.next = func(theta, grad []float32) (float64, error) { p.fill(theta, grad); return bowl.loss(theta), nil }
+	p.inner = func([]float32, float64) error { return nil }
+	return p
+}
+
+func (p *noisy) fill(theta, grad []float32) {
+	for i, v := range theta {
+		grad[i] = float32(bowl.h[i]*(float64(v)-bowl.c[i]) + math.Sin(float64(3*p.drawn+i)))
+	}
+	p.drawn++
+}
+
+// run does so many steps.
+func (p *noisy) run(t testing.TB, o train.Optimizer, theta []float32, steps int) {
+	grad := make([]float32, len(theta))
+	for range steps {
+		p.fill(theta, grad)
+		p.batchLoss = bowl.loss(theta)
+		step(t, o, theta, grad, 0.01, p)
+	}
+}
+
+// variants are all optimizers, with every buffer that they can have.
+func variants() map[string]hyper {
+	v := map[string]hyper{"rmsprop": {"momentum": 0.5, "centered": 1}}
+	for _, name := range Names() {
+		if v[name] == nil {
+			v[name] = hyper{}
+		}
+	}
+	return v
+}
+
+func clonePieces(s []Piece) []Piece {
+	s = slices.Clone(s)
+	for i := range s {
+		s[i].Float32, s[i].Float64, s[i].Uint64 = slices.Clone(s[i].Float32), slices.Clone(s[i].Float64), slices.Clone(s[i].Uint64)
+	}
+	return s
+}
+
+// TestStateContinues stops after every number of steps and goes on in another
+// optimizer that has only the state: the same bits.
+func TestStateContinues(t *testing.T) {
+	for name, given := range variants() {
+		for stop := range 6 {
+			whole := newNoisy(0)
+			a, theta := build(t, name, given, flat(4)), []float32{1, 2, 3, 4}
+			whole.run(t, a, theta, stop)
+			b, other := build(t, name, given, flat(4)), slices.Clone(theta)
+			if s, ok := a.(Stateful); ok {
+				pieces := clonePieces(s.State())
+				slices.Reverse(pieces) // any order
+				if err := b.(Stateful).SetState(pieces); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c, without := build(t, name, given, flat(4)), slices.Clone(theta)
+			continued, fresh := newNoisy(whole.drawn), newNoisy(whole.drawn)
+			whole.run(t, a, theta, 5)
+			continued.run(t, b, other, 5)
+			fresh.run(t, c, without, 5)
+			if !slices.Equal(theta, other) {
+				t.Errorf("%s, stopped after %d: %v, without a stop %v", name, stop, other, theta)
+			}
+			if _, ok := a.(Stateful); ok && stop > 0 && slices.Equal(theta, without) {
+				t.Errorf("%s: a fresh optimizer goes on just the same: the state decides nothing", name)
+			}
+		}
+	}
+}
+
+func TestOnlySGDAndGDHaveNoState(t *testing.T) {
+	for name := range variants() {
+		_, stateful := build(t, name, nil, flat(4)).(Stateful)
+		if stateful != (name != "sgd" && name != "gd") {
+			t.Errorf("%s: stateful is %v", name, stateful)
+		}
+	}
+}
+
+func TestSetStateErrors(t *testing.T) {
+	good := build(t, "adam", nil, flat(4)).(Stateful).State()
+	for want, pieces := range map[string][]Piece{
+		`the state has 0 pieces named "mean"; it must have 1`: nil,
+		`the state has 0 pieces named "steps"`:                good[:2],
+		`the state has 2 pieces named "square"`:               append(clonePieces(good), good[1]),
+		`the state has a piece "momentum", which this`:        append(clonePieces(good), Piece{Name: "momentum"}),
+		`piece "mean" of the state has 3 float32, 0 float64 and 0 uint64 elements; it must have 4, 0 and 0`: {
+			{Name: "mean", Float32: make([]float32, 3)}, good[1], good[2],
+		},
+		`piece "steps" of the state has 1 float32, 0 float64 and 0 uint64 elements; it must have 0, 0 and 1`: {
+			good[0], good[1], {Name: "steps", Float32: make([]float32, 1)},
+		},
+	} {
+		o := build(t, "adam", nil, flat(4))
+		newNoisy(0).run(t, o, make([]float32, 4), 3)
+		before := clonePieces(o.(Stateful).State())
+		err := o.(Stateful).SetState(pieces)
+		if err == nil || !strings.HasPrefix(err.Error(), "optim: adam: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		after := o.(Stateful).State()
+		for i := range before {
+			if !slices.Equal(before[i].Float32, after[i].Float32) || !slices.Equal(before[i].Uint64, after[i].Uint64) {
+				t.Errorf("%q: a refused state changes piece %s", want, before[i].Name)
+			}
+		}
+	}
+}
+
+func TestStepAllocatesNothing(t *testing.T) {
+	for name, given := range variants() {
+		o, p := build(t, name, given, flat(4)), newNoisy(0)
+		theta, grad := make([]float32, 4), make([]float32, 4)
+		n := testing.AllocsPerRun(50, func() {
+			p.fill(theta, grad)
+			step(t, o, theta, grad, 0.01, p)
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations a step", name, n)
+		}
+	}
+}
