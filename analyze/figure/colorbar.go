@@ -22,8 +22,8 @@ const (
 
 func newColorBar(p *page, s *surface, text string) colorBar {
 	b := colorBar{text: text}
-	for _, v := range s.levels {
-		b.labels = append(b.labels, tick{v, plain(v)})
+	for i, t := range levelLabels(s.levels, s.log) {
+		b.labels = append(b.labels, tick{s.levels[i], t})
 	}
 	if len(s.levels) == 0 && !math.IsNaN(s.min) {
 		b.labels = []tick{{s.min, short(s.min)}}
@@ -89,7 +89,7 @@ func (b colorBar) draw(p *page, s *surface, colors []color.NRGBA, box rect) {
 	p.stroke(marks, pen{width: 0.5, color: p.theme.ink})
 	text := p.label(b.text, 1, p.theme.ink)
 	text.angle = math.Pi / 2
-	text.draw(p, point{box.X1 - p.font*descent, (box.Y0 + box.Y1) / 2}, 0.5, 0.5-0.5)
+	text.draw(p, point{box.X1 - p.font*descent, (box.Y0 + box.Y1) / 2}, 0.5, 0)
 }
 
 // arrows fills the points above and below the bar and returns the outline of all.

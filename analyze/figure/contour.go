@@ -133,11 +133,11 @@ type line struct {
 }
 
 // contours returns the lines on which the function has the value level, the
-// higher side on the left, open ones first, each group in grid order.
-func (f *field) contours(level float64) []line {
-	all := f.links(level)
-	cuts := all[:0]
-	for _, l := range all {
+// higher side on the left, open ones first, each group in grid order. links are
+// those of that level.
+func (f *field) contours(links []link, level float64) []line {
+	var cuts []link
+	for _, l := range links {
 		if l.cut {
 			cuts = append(cuts, l)
 		}
@@ -147,7 +147,7 @@ func (f *field) contours(level float64) []line {
 
 // region returns the border of the part of the data with z >= level as closed
 // lines: outer borders counterclockwise, holes clockwise.
-func (f *field) region(level float64) []line { return f.chain(f.links(level), level) }
+func (f *field) region(links []link, level float64) []line { return f.chain(links, level) }
 
 // chain puts links together to lines. It looks links up in maps but walks over
 // them in their own order, so the result has one order.

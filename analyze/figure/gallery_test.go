@@ -169,7 +169,7 @@ func gallery() map[string]figure.Figure {
 	out["landscape-gaps"] = gaps
 
 	noisy := exampleLandscape()
-	noisy.Path = descend(3000, 250, 0.15, 2, 4)
+	noisy.Path = descend(3000, 250, 0.1, 1.2, 4)
 	noisy.EqualAspect = true
 	out["landscape-noisy"] = noisy
 
@@ -191,6 +191,39 @@ func gallery() map[string]figure.Figure {
 	over := exampleWalk(449, 0.12)
 	over.Overview = true
 	out["walk-overview"] = over
+
+	steps, loss, mean, low, top := []float64{}, []float64{}, []float64{}, []float64{}, []float64{}
+	rng := rand.New(rand.NewPCG(3, 3))
+	for k := range 400 {
+		m := 2.3*math.Exp(-float64(k)/60) + 0.01
+		v := m * math.Exp(0.35*rng.NormFloat64())
+		steps, loss, mean = append(steps, float64(k)), append(loss, v), append(mean, m)
+		low, top = append(low, m*0.6), append(top, m*1.7)
+	}
+	out["curves-band"] = &figure.Curves{
+		Title: "Batch loss per step", XLabel: "step", YLabel: "loss", XWhole: true,
+		Series: []figure.Series{
+			{Name: "batch loss", X: steps, Y: loss},
+			{Name: "full training loss", X: steps, Y: mean, Low: low, Top: top},
+		},
+	}
+	lengths := figure.Curves{XLabel: "step", YLabel: "step length", XWhole: true, Style: figure.Style{Width: figure.SingleColumn}}
+	for i := range 4 {
+		y := make([]float64, len(steps))
+		for k := range y {
+			y[k] = 0.004 * (1 + float64(i)*0.5 + math.Sin(steps[k]/float64(20+i*9)))
+		}
+		lengths.Series = append(lengths.Series, figure.Series{Name: []string{"SGD", "momentum 0.9", "Adam", "Entropy-SGD"}[i], X: steps, Y: y})
+	}
+	out["curves-four"] = &lengths
+	var ratios, null, nullLow, nullTop []float64
+	for k := 1; k <= 30; k++ {
+		ratios = append(ratios, 0.7/math.Pow(float64(k), 2.6))
+		null = append(null, 6/(math.Pi*math.Pi*float64(k*k)))
+		nullLow, nullTop = append(nullLow, null[k-1]*0.8), append(nullTop, null[k-1]*1.2)
+	}
+	out["spectrum"] = &figure.Spectrum{Title: "Principal directions of 300 iterates", Ratios: ratios, Null: null, Low: nullLow, Top: nullTop}
+	out["spectrum-linear"] = &figure.Spectrum{Ratios: ratios[:6], Null: null[:6], Scale: figure.Linear, Style: figure.Style{Width: figure.SingleColumn}}
 	return out
 }
 

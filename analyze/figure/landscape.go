@@ -11,8 +11,10 @@ import (
 // Landscape is a loss over a plane as filled contours, with the path of a run
 // projected onto it.
 //
-// Contours are marching squares on the grid as given: along a grid edge the loss
-// is taken to be linear, nothing is smoothed. Grid points that are not Valid, NaN
+// Contours are marching squares. Between grid points the loss is interpolated by
+// parabolas that are exact for a quadratic and do not overshoot at a cliff; with
+// Unrefined it is linear along the grid edges. Either way it has its own value at
+// every grid point; nothing is smoothed. Grid points that are not Valid, NaN
 // or -Inf leave grey hatched cells; +Inf leaves cells in the colour of the top,
 // hatched. Both are counted under the figure.
 type Landscape struct {
@@ -30,6 +32,7 @@ type Landscape struct {
 	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive and spans a factor of 20
 	Levels      []float64 // strictly increasing; nil chooses about 11 with [Levels]
 	EqualAspect bool      // one unit is as long on both axes
+	Unrefined   bool      // contours of the bare grid
 	Notes       []string  // printed under the figure
 	Style       Style
 }

@@ -36,19 +36,35 @@ func (l *Landscape) draw(p *page) {
 	p.legend(entries, rect{f.frame.X0, box.Y0, box.X1, f.frame.Y1 + box.Y1 - frame.Y1}, true)
 
 	colors := s.bandColors()
-	l.drawCells(p, f, &s, colors)
-	l.drawContours(p, f, &s, colors)
+	fine := s.refine(l.refinement(f))
+	links := make([][]link, len(s.levels))
+	for k, level := range s.levels {
+		links[k] = fine.links(level)
+	}
+	l.drawCells(p, f, &s, &fine, links, colors)
+	l.drawContours(p, f, &s, &fine, links, colors)
 	l.drawPath(p, f)
-	p.axes(f, frame.X0-p.yMargin(f.y, frame.h())-p.font*0.35, true)
+	p.axes(f, f.frame.X0-p.yMargin(f.y, frame.h())-p.font*0.35, true)
 	bar.draw(p, &s, colors, rect{f.frame.X1, f.frame.Y0, f.frame.X1 + bar.width, f.frame.Y1})
 }
 
-// equalAspect shrinks the frame so that a unit is as long on x as on y; the top
-// left corner stays.
+// refinement is how many times the grid is refined for drawing, so that no piece
+// of a contour is longer than about two points.
+func (l *Landscape) refinement(f panel) int {
+	if l.Unrefined {
+		return 1
+	}
+	cell := math.Max(f.frame.w()/float64(len(l.X)-1), f.frame.h()/float64(len(l.Y)-1))
+	return max(1, min(12, int(math.Ceil(cell/2.2))))
+}
+
+// equalAspect shrinks the frame so that a unit is as long on x as on y. What is
+// left over is shared by both sides, or is below.
 func equalAspect(r rect, f panel) rect {
 	sx, sy := r.w()/(f.x.hi-f.x.lo), r.h()/(f.y.hi-f.y.lo)
 	if sx > sy {
-		r.X1 = r.X0 + sy*(f.x.hi-f.x.lo)
+		spare := r.w() - sy*(f.x.hi-f.x.lo)
+		r.X0, r.X1 = r.X0+spare/2, r.X1-spare/2
 	} else {
 		r.Y0 = r.Y1 - sx*(f.y.hi-f.y.lo)
 	}
@@ -106,7 +122,7 @@ func (s *surface) bandColors() []color.NRGBA {
 
 // drawCells paints the bands, each over the ones below it, so that no hairline
 // shows between two of them, and then the cells without a value.
-func (l *Landscape) drawCells(p *page, f panel, s *surface, colors []color.NRGBA) {
+func (l *Landscape) drawCells(p *page, f panel, s *surface, fine *field, links [][]link, colors []color.NRGBA) {
 	nx := len(l.X)
 	var missing, infinite []rect
 	for j := range len(l.Y) - 1 {
@@ -127,9 +143,10 @@ func (l *Landscape) drawCells(p *page, f panel, s *surface, colors []color.NRGBA
 			}
 		}
 	}
-	p.fill(regionPath(f, s.region(math.Inf(-1))), colors[0])
+	all := math.Inf(-1)
+	p.fill(regionPath(f, fine.region(fine.links(all), all)), colors[0])
 	for k, level := range s.levels {
-		p.fill(regionPath(f, s.region(level)), colors[k+1])
+		p.fill(regionPath(f, fine.region(links[k], level)), colors[k+1])
 	}
 	p.hatchMissing(missing)
 	p.hatchInfinite(infinite, colors[len(colors)-1])
@@ -167,12 +184,13 @@ func onColor(c color.NRGBA) (stroke, letters color.NRGBA) {
 	return withAlpha(gray(255), 0.65), gray(255)
 }
 
-func (l *Landscape) drawContours(p *page, f panel, s *surface, colors []color.NRGBA) {
+func (l *Landscape) drawContours(p *page, f panel, s *surface, fine *field, links [][]link, colors []color.NRGBA) {
 	placer := newLabelPlacer(f, p.font*0.8, l.pathOnPage(f))
+	labels := levelLabels(s.levels, s.log)
 	for k, level := range s.levels {
 		stroke, letters := onColor(mix(colors[k], colors[k+1], 0.5))
 		var lines []line
-		for _, c := range s.contours(level) {
+		for _, c := range fine.contours(links[k], level) {
 			pts := make([]point, len(c.pts))
 			for i, q := range c.pts {
 				pts[i] = f.at(q.X, q.Y)
@@ -180,7 +198,7 @@ func (l *Landscape) drawContours(p *page, f panel, s *surface, colors []color.NR
 			lines = append(lines, line{pts, c.closed})
 		}
 		var strokes path
-		for _, piece := range placer.place(plain(level), lines, letters) {
+		for _, piece := range placer.place(labels[k], lines, letters) {
 			strokes.chain(piece.pts, piece.closed)
 		}
 		p.stroke(strokes, pen{width: 0.55, color: stroke})

@@ -1,6 +1,9 @@
 package figure
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // Levels chooses round contour levels strictly between lo and hi: about n of
 // them (n <= 0 is 11), from a ladder of 1, 2, 2.5 and 5 times powers of ten when
@@ -65,6 +68,28 @@ func Levels(lo, hi float64, log bool, n int) []float64 {
 	}
 	for every := 2; every <= 100; every++ {
 		try([]float64{1}, every)
+	}
+	return out
+}
+
+// levelLabels writes levels as on an axis: on a linear scale with as many decimals
+// as the finest needs, on a logarithmic one each as short as it can be.
+func levelLabels(levels []float64, log bool) []string {
+	out := make([]string, len(levels))
+	decimals := 0
+	top := 0.0
+	for i, v := range levels {
+		out[i] = plain(v)
+		top = math.Max(top, math.Abs(v))
+		if v != 0 {
+			decimals = max(decimals, decimalsOf(math.Abs(v)))
+		}
+	}
+	if log || top >= 1e5 || decimals > 5 {
+		return out
+	}
+	for i, v := range levels {
+		out[i] = minus(strconv.FormatFloat(v, 'f', decimals, 64))
 	}
 	return out
 }

@@ -23,6 +23,16 @@ func (a axis) pos(v float64) float64 {
 	return (v - a.lo) / (a.hi - a.lo)
 }
 
+// headroom returns the axis with a share of its length added at the upper end.
+func (a axis) headroom(share float64) axis {
+	if a.log {
+		a.hi *= math.Pow(a.hi/a.lo, share)
+	} else {
+		a.hi += share * (a.hi - a.lo)
+	}
+	return a
+}
+
 // ticks returns the marks for a length in points and the label with the power of
 // ten that the marks leave out.
 func (a axis) ticks(room float64, perTick float64) (major, minor []tick, label string) {

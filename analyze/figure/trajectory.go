@@ -88,8 +88,9 @@ func (l *Landscape) drawPath(p *page, f panel) {
 	for _, piece := range clipPolyline(decimate(pts, 0.3), f.frame) {
 		halo.polyline(piece)
 	}
-	p.stroke(halo, pen{width: haloWidth, color: withAlpha(pathHalo, 0.9)})
-	l.drawShaded(p, f, pts)
+	thin := thinning(halo, f.frame)
+	p.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
+	l.drawShaded(p, f, pts, pathWidth*thin)
 	arrows := l.drawArrows(p, f, pts)
 	l.drawEpochs(p, f, pts, arrows)
 	if q := pts[0]; f.frame.contains(q) && len(pts) > 1 {
@@ -100,8 +101,21 @@ func (l *Landscape) drawPath(p *page, f panel) {
 	}
 }
 
+// thinning is the factor by which a path that fills much of the frame is drawn
+// thinner, so that it stays a line.
+func thinning(drawn path, frame rect) float64 {
+	length := 0.0
+	for i := 1; i < len(drawn); i++ {
+		if drawn[i].kind == opLine {
+			length += drawn[i].P.sub(drawn[i-1].P).norm()
+		}
+	}
+	room := 0.03 * frame.w() * frame.h()
+	return math.Max(0.4, math.Min(1, math.Sqrt(room/math.Max(length, 1))))
+}
+
 // drawShaded strokes runs of segments of one shade.
-func (l *Landscape) drawShaded(p *page, f panel, pts []point) {
+func (l *Landscape) drawShaded(p *page, f panel, pts []point, width float64) {
 	top := l.maxResidual()
 	shade := func(i int) int {
 		r := l.Path[i].Residual
@@ -120,7 +134,7 @@ func (l *Landscape) drawShaded(p *page, f panel, pts []point) {
 		for _, piece := range clipPolyline(decimate(pts[from:to+1], 0.3), f.frame) {
 			run.polyline(piece)
 		}
-		p.stroke(run, pen{width: pathWidth, color: l.shade(k)})
+		p.stroke(run, pen{width: width, color: l.shade(k)})
 		from = to
 	}
 }

@@ -80,6 +80,9 @@ type walkPanel struct {
 func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
 	log := w.Scale == Log || w.Scale == Auto && wantsLog(100, s.loss, s.floor, s.iter)
 	lossY := spread(log, s.loss, s.floor, s.iter)
+	if w.Overview && len(s.barrierX) > 0 {
+		lossY = lossY.headroom(0.07)
+	}
 	lossY.label = orDefault(w.LossLabel, "full training loss")
 	panels := []walkPanel{{lossY, 1, func(f panel) { w.drawLoss(p, f, s) }}}
 	if w.Cosine != nil || w.Cosine2 != nil {
@@ -223,8 +226,12 @@ func (w *Walk) drawLoss(p *page, f panel, s walkSeries) {
 	}
 	for i := range s.barrierX {
 		q := f.at(s.barrierX[i], s.barrierY[i])
-		// Near the top edge the mark moves down rather than out of the frame.
+		// Near the top edge the mark moves down rather than out of the frame; over
+		// a long walk all are there, where they hide nothing.
 		q.Y = math.Min(q.Y, f.frame.Y1-p.font)
+		if w.Overview {
+			q.Y = f.frame.Y1 - p.font
+		}
 		if f.frame.contains(q) {
 			p.barrierMark(q)
 		}

@@ -1,0 +1,219 @@
+package figure
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"sgdwalk/record"
+)
+
+// Curves is a plot of one or more series over one axis, each with a band if it has
+// one: loss per step, step length, a line through the landscape with the spread
+// over its repeats.
+type Curves struct {
+	Series []Series
+	Title  string
+	XLabel string
+	YLabel string
+	XWhole bool  // ticks on x are whole numbers: steps, epochs
+	XScale Scale // "" is Linear
+	YScale Scale // Auto takes a logarithm when all is positive and spans two decades
+	Notes  []string
+	Style  Style
+}
+
+// Series is one line of a [Curves]. X must not decrease; NaN in Y is a gap.
+type Series struct {
+	Name     string // in the legend; a single series needs none
+	X, Y     []float64
+	Low, Top []float64 // the band, both of the length of X, or nil
+	Points   bool      // mark every value
+}
+
+var _ Figure = (*Curves)(nil)
+
+func (c *Curves) style() (Style, float64) {
+	if c.Style.Width != 0 && c.Style.Width < 5 {
+		return c.Style, 0.72
+	}
+	return c.Style, 0.45
+}
+
+func (c *Curves) title() string { return orDefault(c.Title, "Curves") }
+
+// Validate implements Figure.
+func (c *Curves) Validate() error {
+	if len(c.Series) == 0 {
+		return fmt.Errorf("%w: Curves.Series is empty; it must have at least one", ErrInput)
+	}
+	for i, s := range c.Series {
+		for _, v := range []struct {
+			name string
+			v    []float64
+			must bool
+		}{{"Y", s.Y, true}, {"Low", s.Low, s.Top != nil}, {"Top", s.Top, s.Low != nil}} {
+			if len(v.v) != len(s.X) && (v.must || v.v != nil) {
+				return fmt.Errorf("%w: Curves.Series[%d].%s has %d values; X has %d", ErrInput, i, v.name, len(v.v), len(s.X))
+			}
+		}
+		for k, x := range s.X {
+			if math.IsNaN(x) || math.IsInf(x, 0) || k > 0 && x < s.X[k-1] {
+				return fmt.Errorf("%w: Curves.Series[%d].X[%d] is %v; X must be finite and not decrease", ErrInput, i, k, x)
+			}
+			if c.XScale == Log && x <= 0 {
+				return fmt.Errorf("%w: Curves.Series[%d].X[%d] is %v; it must be positive on a logarithmic axis", ErrInput, i, k, x)
+			}
+		}
+	}
+	if err := c.XScale.validate("Curves.XScale"); err != nil {
+		return err
+	}
+	return c.YScale.validate("Curves.YScale")
+}
+
+// Table implements Figure: one row per value, series after series.
+func (c *Curves) Table() record.Table {
+	var name []string
+	var x, y, low, top []float64
+	var banded []bool
+	for _, s := range c.Series {
+		for i := range s.X {
+			name = append(name, s.Name)
+			x, y = append(x, s.X[i]), append(y, s.Y[i])
+			low, top = append(low, at(s.Low, i)), append(top, at(s.Top, i))
+			banded = append(banded, s.Low != nil)
+		}
+	}
+	return record.Table{Columns: []record.Column{
+		{Name: "series", Strings: nonNil(name)},
+		{Name: "x", Floats: nonNil(x)},
+		{Name: "y", Floats: nonNil(y)},
+		{Name: "low", Floats: nonNil(low), Valid: nonNil(banded)},
+		{Name: "top", Floats: nonNil(top), Valid: nonNil(banded)},
+	}}
+}
+
+// nonNil keeps an empty column a column of its type.
+func nonNil[T any](v []T) []T {
+	if v == nil {
+		return []T{}
+	}
+	return v
+}
+
+// Alt implements Figure.
+func (c *Curves) Alt() string {
+	text := fmt.Sprintf("%s over %s", orDefault(c.YLabel, "Values"), orDefault(c.XLabel, "x"))
+	for i, s := range c.Series {
+		if n := len(s.X); n > 0 {
+			text += fmt.Sprintf("; %s from %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(s.Y[0]), short(s.Y[n-1]))
+		}
+	}
+	return text + "."
+}
+
+// dashes tell series apart without colour.
+var dashes = [][]float64{nil, {4, 2}, {1.2, 1.4}, {5, 1.6, 1.2, 1.6}, {2.4, 1.4}}
+
+func (p *page) seriesPen(i int) pen {
+	return pen{width: 1.05, color: p.theme.series[i%len(p.theme.series)], dash: dashes[i%len(dashes)]}
+}
+
+func (c *Curves) draw(p *page) {
+	var xs, ys [][]float64
+	for _, s := range c.Series {
+		xs = append(xs, s.X)
+		ys = append(ys, s.Y, s.Low, s.Top)
+	}
+	f := panel{x: spread(c.XScale == Log, xs...), y: spread(c.YScale == Log || c.YScale == Auto && wantsLog(100, ys...), ys...)}
+	f.x.whole, f.x.label, f.y.label = c.XWhole, c.XLabel, c.YLabel
+	m := p.font * 0.7
+	box := p.footnotes(c.notes(f.y.log), rect{m, m, p.w - m, p.h - m})
+	box = p.heading(c.Title, box)
+	var entries []entry
+	if len(c.Series) > 1 || c.Series[0].Name != "" {
+		for i, s := range c.Series {
+			entries = append(entries, lineEntry(orDefault(s.Name, fmt.Sprintf("series %d", i+1)), p.seriesPen(i)))
+		}
+	}
+	labelX := p.singleFrame(&f, box, entries)
+	p.gridlines(f)
+	for i, s := range c.Series {
+		p.band(f, s, withAlpha(p.theme.series[i%len(p.theme.series)], 0.2))
+	}
+	for i, s := range c.Series {
+		p.curve(f, s.X, s.Y, p.seriesPen(i))
+		if s.Points {
+			p.dots(f, s.X, s.Y, p.font*0.17, p.theme.series[i%len(p.theme.series)])
+		}
+	}
+	p.axes(f, labelX, true)
+}
+
+func (c *Curves) notes(log bool) []string {
+	infinite, negative := 0, 0
+	for _, s := range c.Series {
+		for _, v := range s.Y {
+			if math.IsInf(v, 0) {
+				infinite++
+			} else if log && v <= 0 {
+				negative++
+			}
+		}
+	}
+	var out []string
+	if infinite > 0 {
+		out = append(out, fmt.Sprintf("%d infinite values are not drawn.", infinite))
+	}
+	if negative > 0 {
+		out = append(out, fmt.Sprintf("%d values that are not positive are not drawn on the logarithmic axis.", negative))
+	}
+	return append(out, c.Notes...)
+}
+
+// singleFrame draws the legend, gives the panel the rest of the box as its frame
+// and returns where the y label goes.
+func (p *page) singleFrame(f *panel, box rect, entries []entry) (labelX float64) {
+	frame := rect{box.X0, box.Y0, box.X1 - p.font*0.8, box.Y1 - p.font*0.4}
+	frame.Y0 = box.Y0 + p.xMargin(f.x.label, frame.w()*0.85)
+	frame.X0 = box.X0 + p.font*1.5 + p.yMargin(f.y, frame.h())
+	if len(entries) > 0 {
+		frame.Y1 = p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, true).Y1
+	}
+	f.frame = frame
+	return box.X0 + p.font
+}
+
+// band fills the area between the two limits of a series, piece by piece where
+// both are known; beyond the frame it is cut.
+func (p *page) band(f panel, s Series, c color.NRGBA) {
+	var area path
+	var low, top []point
+	flush := func() {
+		if len(low) > 1 {
+			for i := len(low) - 1; i >= 0; i-- {
+				top = append(top, low[i])
+			}
+			area.polygon(top...)
+		}
+		low, top = nil, nil
+	}
+	cut := func(q point) point {
+		q.Y = math.Max(f.frame.Y0, math.Min(f.frame.Y1, q.Y))
+		return q
+	}
+	for i := range s.Low {
+		a, b := s.Low[i], s.Top[i]
+		if f.y.log && a <= 0 {
+			a = f.y.lo // the band runs out of the bottom
+		}
+		if math.IsNaN(a) || math.IsNaN(b) || f.y.log && b <= 0 {
+			flush()
+			continue
+		}
+		low, top = append(low, cut(f.at(s.X[i], a))), append(top, cut(f.at(s.X[i], b)))
+	}
+	flush()
+	p.fill(area, c)
+}
