@@ -1,0 +1,251 @@
+package result
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// ErrBusy is wrapped by the error of a journal that another process has open.
+var ErrBusy = errors.New("another process is at work on this result")
+
+// Journal is an analyze.Store in a file: finished units of one analysis with one
+// set of options. Its file is named for a hash of everything the numbers depend
+// on, so work with other options is never resumed from it.
+//
+// A unit is one line: a checksum, the values as the hexadecimal bits of float64
+// (NaN and infinities included), the unit's name. The line is handed to the
+// operating system before Save returns, so the death of the process loses
+// nothing that was saved; a line that a crash of the machine tore is not used,
+// and its unit is computed again.
+//
+// Lookup and Save may be called from several goroutines.
+type Journal struct {
+	path string
+	lock *flock.Flock
+
+	mu      sync.Mutex
+	file    *os.File
+	seed    uint32 // of the checksums: lines of another plan do not fit
+	units   map[string][]float64
+	damaged int
+}
+
+var _ analyze.Store = (*Journal)(nil)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Journal opens the journal of the analysis: empty, or with the units that an
+// interrupted one left. The key is made of the analysis' name, the header, the
+// options (as JSON) and whatever else the numbers depend on, such as the hash of
+// other data or the policy for normalization statistics. Finish removes the
+// journal; Close keeps it. The error wraps ErrBusy when another process has it.
+func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...string) (*Journal, error) {
+	sum, err := HeaderSHA256(h)
+	if err != nil {
+		return nil, err
+	}
+	key, err := json.Marshal(struct {
+		Version  int
+		Analysis string
+		Header   string
+		Options  any
+		Also     []string
+	}{1, analysis, sum, options, also})
+	if err != nil {
+		return nil, fmt.Errorf("result: journal: options of %s: %w", analysis, err)
+	}
+	j, err := openJournal(d.path, sha256.Sum256(key))
+	if err != nil {
+		return nil, err
+	}
+	d.journal = j
+	return j, nil
+}
+
+func openJournal(dir string, key [sha256.Size]byte) (j *Journal, err error) {
+	path := filepath.Join(dir, "journal-"+hex.EncodeToString(key[:6]))
+	j = &Journal{path: path, units: make(map[string][]float64), seed: crc32.Checksum(key[:], castagnoli)}
+	if j.lock, err = lockFile(path + ".lock"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			j.Close()
+			err = fmt.Errorf("result: journal: %w", err)
+		}
+	}()
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	whole := j.load(b)
+	if j.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
+		return nil, err
+	}
+	// A torn last line goes, so that the next one starts at the start of a line.
+	if whole < len(b) {
+		err = j.file.Truncate(int64(whole))
+	}
+	return j, err
+}
+
+// lockFile takes the lock or says who is in the way. A lock file that its owner
+// removed between our opening and our locking it protects nothing: try again.
+func lockFile(path string) (*flock.Flock, error) {
+	for range 10 {
+		l := flock.New(path, flock.SetPermissions(0o666))
+		ok, err := l.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("result: journal: %w", err)
+		}
+		if !ok {
+			l.Close()
+			return nil, fmt.Errorf("result: journal %s: %w", strings.TrimSuffix(path, ".lock"), ErrBusy)
+		}
+		mine, err1 := l.Stat()
+		there, err2 := os.Stat(path)
+		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+			return l, nil
+		}
+		l.Close()
+	}
+	return nil, fmt.Errorf("result: journal %s: %w", strings.TrimSuffix(path, ".lock"), ErrBusy)
+}
+
+// load takes the units of all sound lines and returns where the last complete
+// line ends. A line that does not fit its checksum is counted and left out.
+func (j *Journal) load(b []byte) (whole int) {
+	for {
+		n := bytes.IndexByte(b[whole:], '\n')
+		if n < 0 {
+			return whole
+		}
+		if unit, values, ok := j.parse(string(b[whole : whole+n])); ok {
+			j.units[unit] = values
+		} else {
+			j.damaged++
+		}
+		whole += n + 1
+	}
+}
+
+func (j *Journal) checksum(rest string) string {
+	return fmt.Sprintf("%08x", crc32.Update(j.seed, castagnoli, []byte(rest)))
+}
+
+func (j *Journal) parse(line string) (unit string, values []float64, ok bool) {
+	sum, rest, ok1 := strings.Cut(line, " ")
+	bits, unit, ok2 := strings.Cut(rest, " ")
+	if !ok1 || !ok2 || sum != j.checksum(rest) {
+		return "", nil, false
+	}
+	values = []float64{}
+	for word := range strings.SplitSeq(strings.TrimPrefix(bits, "-"), ",") {
+		if word == "" {
+			continue
+		}
+		v, err := strconv.ParseUint(word, 16, 64)
+		if err != nil {
+			return "", nil, false
+		}
+		values = append(values, math.Float64frombits(v))
+	}
+	return unit, values, true
+}
+
+// Lookup returns the values of a finished unit. The slice is the journal's: read
+// it, do not change it.
+func (j *Journal) Lookup(unit string) ([]float64, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	v, ok := j.units[unit]
+	return v, ok
+}
+
+// Save keeps a finished unit. Its name must not be empty or contain a line break.
+func (j *Journal) Save(unit string, values []float64) error {
+	if unit == "" || strings.ContainsAny(unit, "\r\n") {
+		return fmt.Errorf("result: journal: %q is no name for a unit; allowed is one line of text", unit)
+	}
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = strconv.FormatUint(math.Float64bits(v), 16)
+	}
+	bits := strings.Join(words, ",")
+	if bits == "" {
+		bits = "-"
+	}
+	rest := bits + " " + unit
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil {
+		return fmt.Errorf("result: journal: %s is saved after the journal was closed", unit)
+	}
+	if _, err := j.file.WriteString(j.checksum(rest) + " " + rest + "\n"); err != nil {
+		return fmt.Errorf("result: journal: %w", err)
+	}
+	j.units[unit] = append([]float64{}, values...)
+	return nil
+}
+
+// Len returns the number of finished units.
+func (j *Journal) Len() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.units)
+}
+
+// Damaged returns how many lines of the file did not fit their checksums and
+// were left out when it was opened; a torn last line is not among them.
+func (j *Journal) Damaged() int { return j.damaged }
+
+// Close keeps the file for the next time, if it has a unit, and gives up the lock.
+// A second Close or Remove does nothing.
+func (j *Journal) Close() error { return j.close(false) }
+
+// Remove closes the journal and removes its file: the work is done.
+func (j *Journal) Remove() error { return j.close(true) }
+
+func (j *Journal) close(remove bool) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var errs []error
+	if j.file != nil {
+		errs = append(errs, j.file.Close())
+		j.file = nil
+	}
+	if j.lock == nil {
+		return nil
+	}
+	// Both go while the lock is held; see lockFile for who may be waiting. Where an
+	// open file cannot be removed, an empty lock file stays, which does no harm.
+	if remove || len(j.units) == 0 {
+		if err := os.Remove(j.path); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	os.Remove(j.path + ".lock")
+	errs = append(errs, j.lock.Close())
+	j.lock = nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("result: journal: %w", err)
+	}
+	return nil
+}
