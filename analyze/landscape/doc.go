@@ -1,7 +1,7 @@
 // Package landscape evaluates the loss on a plane in the space of theta, and
 // says how far the picture can be trusted for the path drawn on it.
 //
-//  1. A plane comes from package pca, from directions, or from any two vectors
+//  1. A plane comes from package pca, from [Directions], or from any two vectors
 //     (analyze.NewPlane).
 //  2. [Compute] projects the iterates of a run onto the plane and, unless told a
 //     range, puts the grid around them with a margin.

@@ -413,3 +413,18 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("a broken loss: %v", err)
 	}
 }
+
+// A peer's scheduler recomputes losses of zero and below for ever. And an
+// unchanged grid read from the store asks for no loss at all.
+func TestFinishedCellsAreNotEvaluatedAgain(t *testing.T) {
+	p := plane(t, []float32{0, 0}, []float32{1, 0}, []float32{0, 1})
+	store := &memory{units: map[string][]float64{}}
+	values := []float64{0, -1, math.NaN(), math.Inf(-1)}
+	calls := 0
+	o := landscape.Options{X: analyze.Range{Min: 0, Max: 1, N: 2}, Y: analyze.Range{Min: 0, Max: 1, N: 2}, Store: store}
+	loss := func(context.Context, []float32) (float64, error) { calls++; return values[(calls-1)%4], nil }
+	first := written(t, compute(t, p, loss, o))
+	if second := written(t, compute(t, p, loss, o)); calls != 4 || second != first {
+		t.Errorf("%d evaluations of 4 cells, or another result:\n%s\n%s", calls, first, second)
+	}
+}

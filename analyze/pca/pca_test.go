@@ -498,3 +498,32 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("an ended context gave %v", err)
 	}
 }
+
+// Peers leave the last iterate out, or put the running statistics of
+// normalization layers in. Here the rows are theta_0 to theta_T, and state is no
+// part of theta.
+func TestAllIteratesAndNoState(t *testing.T) {
+	m, err := record.NewMemory(&record.Header{
+		Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true, State: true},
+		Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{1, 2}}),
+		State:  record.Pack(record.Tensor{Name: "mean", Kind: record.RunningMean, Shape: []int{1}}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const updates = 5
+	for k := range updates + 1 {
+		s := record.Step{Step: int64(k), Epoch: 1, Theta: []float32{float32(k), float32(k % 2)}, State: []float32{float32(1000 * k * k)}}
+		if k < updates {
+			s.BatchLoss = record.Some(1)
+		}
+		if err := m.Append(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := fit(t, m, pca.Options{Kinds: pca.All, Surrogates: -1})
+	if len(r.Rows) != updates+1 || r.Steps[0] != 0 || r.Steps[updates] != updates || len(r.Reference) != 2 {
+		t.Errorf("rows %v, steps %v, %d parameters", r.Rows, r.Steps, len(r.Reference))
+	}
+	near(t, "variance", r.TotalVariance, (17.5+1.5)/updates, 1e-9)
+}

@@ -1,0 +1,192 @@
+package landscape
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// Normalization says what the length of a random direction is compared with.
+// Without any, a surface says more about the scale of the weights than about the
+// loss: a network with ReLU computes the same function when one layer is scaled
+// up and the next one down, but looks flatter.
+type Normalization string
+
+// The normalizations of Li et al. (2018), section 4. In their notation
+// d_ij <- d_ij |theta_ij| / (|d_ij| + 1e-10), where ij is filter j of layer i.
+const (
+	FilterNormalization Normalization = "filter" // every filter gets the norm of its weights; the default
+	LayerNormalization  Normalization = "layer"  // every tensor gets the norm of its weights
+	NoNormalization     Normalization = "none"   // as drawn
+)
+
+// OneDimensional says what happens to tensors that have no filters: biases and
+// the scales and shifts of normalization layers.
+type OneDimensional string
+
+// The rules.
+const (
+	Zero OneDimensional = "zero" // they do not move: Li et al.'s ignore=biasbn, and the default
+	Copy OneDimensional = "copy" // the direction is the parameters themselves, as in Li et al.'s code without ignore
+)
+
+// filterEpsilon keeps a filter whose direction is zero at zero.
+const filterEpsilon = 1e-10
+
+// DirectionOptions of Directions. The zero value is the filter normalization of
+// Li et al. with seed 0.
+type DirectionOptions struct {
+	Normalization  Normalization  `json:"normalization"`   // "" means FilterNormalization
+	OneDimensional OneDimensional `json:"one_dimensional"` // "" means Zero
+	// Orthogonal makes the second direction orthogonal to the first one within
+	// every filter, which keeps the norms of the filters. Filters of one element
+	// stay as drawn. Li et al. do not do it: two Gaussian directions of many
+	// parameters are nearly orthogonal, and coordinates are right anyway.
+	Orthogonal bool   `json:"orthogonal"`
+	Seed       uint64 `json:"seed"`
+}
+
+// Validate names the first field whose value is not allowed.
+func (o *DirectionOptions) Validate() error {
+	switch o.Normalization {
+	case "", FilterNormalization, LayerNormalization, NoNormalization:
+	default:
+		return fmt.Errorf("landscape: normalization is %q; allowed are %q, %q and %q", o.Normalization, FilterNormalization, LayerNormalization, NoNormalization)
+	}
+	switch o.OneDimensional {
+	case "", Zero, Copy:
+	default:
+		return fmt.Errorf("landscape: one-dimensional is %q; allowed are %q and %q", o.OneDimensional, Zero, Copy)
+	}
+	return nil
+}
+
+// Effective returns the options with the defaults filled in.
+func (o DirectionOptions) Effective() DirectionOptions {
+	if o.Normalization == "" {
+		o.Normalization = FilterNormalization
+	}
+	if o.OneDimensional == "" {
+		o.OneDimensional = Zero
+	}
+	return o
+}
+
+// Directions draws two independent Gaussian directions of length P at theta, and
+// normalizes them. Filters are the pieces of the first axis of a tensor: the
+// kernels of one output channel, the weights into one unit. The same seed and
+// layout give the same directions before normalization, whatever theta is.
+func Directions(theta []float32, layout record.Layout, opts DirectionOptions) (u, v []float32, err error) {
+	if err := opts.Validate(); err != nil {
+		return nil, nil, err
+	}
+	if err := layout.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("landscape: %w", err)
+	}
+	if layout.Len() != len(theta) || len(theta) == 0 {
+		return nil, nil, fmt.Errorf("landscape: theta has %d parameters, the layout has %d; they must be equal and not 0", len(theta), layout.Len())
+	}
+	o := opts.Effective()
+	rng := rand.New(rand.NewPCG(o.Seed, 0x6c616e6473636170))
+	first, second := draw(rng, len(theta)), draw(rng, len(theta))
+	for _, t := range layout {
+		filters(t, func(from, end int) {
+			if o.Orthogonal && end-from > 1 {
+				deflate(second[from:end], first[from:end])
+			}
+		})
+	}
+	return normalize(first, theta, layout, &o), normalize(second, theta, layout, &o), nil
+}
+
+// RandomPlane returns the plane through theta along two random directions.
+func RandomPlane(theta []float32, layout record.Layout, opts DirectionOptions) (analyze.Plane, error) {
+	u, v, err := Directions(theta, layout, opts)
+	if err != nil {
+		return analyze.Plane{}, err
+	}
+	return analyze.NewPlane(theta, u, v)
+}
+
+func draw(rng *rand.Rand, n int) []float64 {
+	d := make([]float64, n)
+	for i := range d {
+		d[i] = rng.NormFloat64()
+	}
+	return d
+}
+
+// hasFilters tells by kind, and only where the kind does not tell, by shape.
+func hasFilters(t record.Tensor) bool {
+	switch t.Kind {
+	case record.Filter, record.Weight:
+		return true
+	case record.Other:
+		return len(t.Shape) > 1
+	}
+	return false
+}
+
+// filters calls f with the range of every filter of the tensor.
+func filters(t record.Tensor, f func(from, end int)) {
+	if !hasFilters(t) {
+		return
+	}
+	n, count := t.Len(), 1
+	if len(t.Shape) > 0 {
+		count = t.Shape[0]
+	}
+	for i := range count {
+		f(t.Offset+i*(n/count), t.Offset+(i+1)*(n/count))
+	}
+}
+
+// deflate takes the part along u away from v.
+func deflate(v, u []float64) {
+	var uu, uv float64
+	for i := range u {
+		uu += u[i] * u[i]
+		uv += u[i] * v[i]
+	}
+	if uu == 0 {
+		return
+	}
+	for i := range v {
+		v[i] -= uv / uu * u[i]
+	}
+}
+
+// normalize returns d in the lengths of theta, rounded once.
+func normalize(d []float64, theta []float32, layout record.Layout, o *DirectionOptions) []float32 {
+	out := make([]float32, len(d))
+	scale := func(from, end int) {
+		factor := 1.0
+		if o.Normalization != NoNormalization {
+			var dd, ww float64
+			for i := from; i < end; i++ {
+				dd += d[i] * d[i]
+				ww += float64(theta[i]) * float64(theta[i])
+			}
+			factor = math.Sqrt(ww) / (math.Sqrt(dd) + filterEpsilon)
+		}
+		for i := from; i < end; i++ {
+			out[i] = float32(d[i] * factor)
+		}
+	}
+	for _, t := range layout {
+		switch {
+		case !hasFilters(t):
+			if o.OneDimensional == Copy {
+				copy(t.View(out), t.View(theta))
+			}
+		case o.Normalization == FilterNormalization:
+			filters(t, scale)
+		default:
+			scale(t.Offset, t.Offset+t.Len())
+		}
+	}
+	return out
+}
