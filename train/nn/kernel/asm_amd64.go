@@ -65,6 +65,51 @@ func tile256x2p5(args *tileArgs)
 func tile256x2p6(args *tileArgs)
 
 //go:noescape
+func stream256Stats(args *streamArgs)
+
+//go:noescape
+func stream256Norm(args *streamArgs)
+
+//go:noescape
+func stream256NormAdd(args *streamArgs)
+
+//go:noescape
+func stream256NormSums(args *streamArgs)
+
+//go:noescape
+func stream256NormSumsReLU(args *streamArgs)
+
+//go:noescape
+func stream256NormSumsKeep(args *streamArgs)
+
+//go:noescape
+func stream256NormInput(args *streamArgs)
+
+//go:noescape
+func stream256NormInputReLU(args *streamArgs)
+
+//go:noescape
+func stream256ReLU(args *streamArgs)
+
+//go:noescape
+func stream256ReLUSum(args *streamArgs)
+
+//go:noescape
+func stream256ScaleAdd(args *streamArgs)
+
+//go:noescape
+func stream256Dot(args *streamArgs)
+
+//go:noescape
+func stream256Pool(args *streamArgs)
+
+//go:noescape
+func stream256PoolInput(args *streamArgs)
+
+//go:noescape
+func stream256PoolInputReLU(args *streamArgs)
+
+//go:noescape
 func tile512x1p1(args *tileArgs)
 
 //go:noescape
@@ -135,6 +180,51 @@ func tile512x2p7(args *tileArgs)
 
 //go:noescape
 func tile512x2p8(args *tileArgs)
+
+//go:noescape
+func stream512Stats(args *streamArgs)
+
+//go:noescape
+func stream512Norm(args *streamArgs)
+
+//go:noescape
+func stream512NormAdd(args *streamArgs)
+
+//go:noescape
+func stream512NormSums(args *streamArgs)
+
+//go:noescape
+func stream512NormSumsReLU(args *streamArgs)
+
+//go:noescape
+func stream512NormSumsKeep(args *streamArgs)
+
+//go:noescape
+func stream512NormInput(args *streamArgs)
+
+//go:noescape
+func stream512NormInputReLU(args *streamArgs)
+
+//go:noescape
+func stream512ReLU(args *streamArgs)
+
+//go:noescape
+func stream512ReLUSum(args *streamArgs)
+
+//go:noescape
+func stream512ScaleAdd(args *streamArgs)
+
+//go:noescape
+func stream512Dot(args *streamArgs)
+
+//go:noescape
+func stream512Pool(args *streamArgs)
+
+//go:noescape
+func stream512PoolInput(args *streamArgs)
+
+//go:noescape
+func stream512PoolInputReLU(args *streamArgs)
 
 //go:noescape
 func transpose8(args *transposeArgs)
@@ -259,5 +349,73 @@ func tile512x2(pixels int, args *tileArgs) {
 		tile512x2p8(args)
 	default:
 		panic("kernel: no tile of this size")
+	}
+}
+
+// streamCall runs the kernel of op, 16 channels at a time if wide, else 8.
+func streamCall(op streamOp, wide bool, args *streamArgs) {
+	switch {
+	case op == opStats && wide:
+		stream512Stats(args)
+	case op == opStats:
+		stream256Stats(args)
+	case op == opNorm && wide:
+		stream512Norm(args)
+	case op == opNorm:
+		stream256Norm(args)
+	case op == opNormAdd && wide:
+		stream512NormAdd(args)
+	case op == opNormAdd:
+		stream256NormAdd(args)
+	case op == opNormSums && wide:
+		stream512NormSums(args)
+	case op == opNormSums:
+		stream256NormSums(args)
+	case op == opNormSumsReLU && wide:
+		stream512NormSumsReLU(args)
+	case op == opNormSumsReLU:
+		stream256NormSumsReLU(args)
+	case op == opNormSumsKeep && wide:
+		stream512NormSumsKeep(args)
+	case op == opNormSumsKeep:
+		stream256NormSumsKeep(args)
+	case op == opNormInput && wide:
+		stream512NormInput(args)
+	case op == opNormInput:
+		stream256NormInput(args)
+	case op == opNormInputReLU && wide:
+		stream512NormInputReLU(args)
+	case op == opNormInputReLU:
+		stream256NormInputReLU(args)
+	case op == opReLU && wide:
+		stream512ReLU(args)
+	case op == opReLU:
+		stream256ReLU(args)
+	case op == opReLUSum && wide:
+		stream512ReLUSum(args)
+	case op == opReLUSum:
+		stream256ReLUSum(args)
+	case op == opScaleAdd && wide:
+		stream512ScaleAdd(args)
+	case op == opScaleAdd:
+		stream256ScaleAdd(args)
+	case op == opDot && wide:
+		stream512Dot(args)
+	case op == opDot:
+		stream256Dot(args)
+	case op == opPool && wide:
+		stream512Pool(args)
+	case op == opPool:
+		stream256Pool(args)
+	case op == opPoolInput && wide:
+		stream512PoolInput(args)
+	case op == opPoolInput:
+		stream256PoolInput(args)
+	case op == opPoolInputReLU && wide:
+		stream512PoolInputReLU(args)
+	case op == opPoolInputReLU:
+		stream256PoolInputReLU(args)
+	default:
+		panic("kernel: no such elementwise kernel")
 	}
 }

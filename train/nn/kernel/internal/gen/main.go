@@ -41,7 +41,9 @@ func generate() map[string][]byte {
 	decl := &declarations{}
 	for _, isa := range []isa{avx2, avx512} {
 		files["tile_"+isa.name+"_amd64.s"] = tileFile(isa, decl)
+		files["stream_"+isa.name+"_amd64.s"] = streamFile(isa, decl)
 	}
+	declareStreams(decl)
 	files["small_amd64.s"] = smallFile(decl)
 	files["asm_amd64.go"] = decl.file()
 	return files

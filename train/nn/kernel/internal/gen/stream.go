@@ -1,0 +1,327 @@
+package main
+
+import "fmt"
+
+// stream describes an elementwise kernel over rows of pixels whose channels are
+// contiguous. A group of channels, one register, is done for a whole row of
+// pixels before the next one, so that what belongs to a channel stays in
+// registers.
+type stream struct {
+	name    string
+	comment string
+	tensors []int // pixels that each tensor advances per pixel: 1, or 2 for the inputs of a 2x2 pool
+	params  int   // vectors of one value per channel, read
+	sums    int   // vectors of one value per channel, added to
+	scalars int   // values for all channels
+	zero    bool  // the body wants a register of zeros
+	body    func(b *body)
+}
+
+// streams lists the kernels; opName in the package's stream.go has the same order.
+var streams = []stream{
+	{
+		name: "Stats", comment: "d = x-pivot; sum += d; sum1 += d*d", tensors: []int{1}, params: 1, sums: 2,
+		body: func(b *body) {
+			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			b.op("VSUBPS %s, %s, %s", b.param(0), b.temp(0), b.temp(0))
+			b.op("VADDPS %s, %s, %s", b.temp(0), b.sum(0), b.sum(0))
+			b.op("VFMADD231PS %s, %s, %s", b.temp(0), b.temp(0), b.sum(1))
+		},
+	},
+	{
+		name: "Norm", comment: "y = max(low, (x-mean)*scale+shift)", tensors: []int{1, 1}, params: 3, scalars: 1,
+		body: func(b *body) { b.normalize(1) },
+	},
+	{
+		name: "NormAdd", comment: "y = max(low, (x-mean)*scale+shift+r)", tensors: []int{1, 1, 1}, params: 3, scalars: 1,
+		body: func(b *body) { b.normalize(2) },
+	},
+	{
+		name: "NormSums", comment: "sum += dy; sum1 += dy*(x-mean)", tensors: []int{1, 1}, params: 1, sums: 2,
+		body: func(b *body) {
+			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			b.normSums(1)
+		},
+	},
+	{
+		name: "NormSumsReLU", comment: "g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean)", tensors: []int{1, 1, 1}, params: 1, sums: 2, zero: true,
+		body: func(b *body) {
+			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.normSums(2)
+		},
+	},
+	{
+		name: "NormSumsKeep", comment: "g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean); store g", tensors: []int{1, 1, 1, 1}, params: 1, sums: 2, zero: true,
+		body: func(b *body) {
+			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.op("VMOVUPS %s, %s", b.temp(0), b.at(3))
+			b.normSums(2)
+		},
+	},
+	{
+		name: "NormInput", comment: "dx = dy*p0 + ((x-mean)*p1 + p2)", tensors: []int{1, 1, 1}, params: 4,
+		body: func(b *body) {
+			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			b.normInput(1, 2)
+		},
+	},
+	{
+		name: "NormInputReLU", comment: "g = dy where y is not <= 0; dx = g*p0 + ((x-mean)*p1 + p2)", tensors: []int{1, 1, 1, 1}, params: 4, zero: true,
+		body: func(b *body) {
+			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.normInput(2, 3)
+		},
+	},
+	{
+		name: "ReLU", comment: "g = dy where y is not <= 0", tensors: []int{1, 1, 1}, zero: true,
+		body: func(b *body) {
+			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+		},
+	},
+	{
+		name: "ReLUSum", comment: "g = dy where y is not <= 0; sum += g", tensors: []int{1, 1, 1}, sums: 1, zero: true,
+		body: func(b *body) {
+			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+			b.op("VADDPS %s, %s, %s", b.temp(0), b.sum(0), b.sum(0))
+		},
+	},
+	{
+		name: "ScaleAdd", comment: "z = x*alpha + y*beta", tensors: []int{1, 1, 1}, scalars: 2,
+		body: func(b *body) {
+			b.op("VMULPS %s, %s, %s", b.at(1), b.scalar(1), b.temp(0))
+			b.op("VFMADD231PS %s, %s, %s", b.at(0), b.scalar(0), b.temp(0))
+			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+		},
+	},
+	{
+		name: "Dot", comment: "sum += x*y", tensors: []int{1, 1}, sums: 1,
+		body: func(b *body) {
+			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			b.op("VFMADD231PS %s, %s, %s", b.at(1), b.temp(0), b.sum(0))
+		},
+	},
+	{
+		name: "Pool", comment: "y = the largest of four, NaN if one is NaN", tensors: []int{2, 2, 1},
+		body: func(b *body) {
+			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			for _, x := range []string{b.next(0), b.at(1), b.next(1)} {
+				// VMAXPS returns its last source when one is NaN: take both orders.
+				b.op("VMOVUPS %s, %s", x, b.temp(1))
+				b.op("VMAXPS %s, %s, %s", b.temp(1), b.temp(0), b.temp(2))
+				b.op("VMAXPS %s, %s, %s", b.temp(0), b.temp(1), b.temp(0))
+				b.op("%s %s, %s, %s", b.logic("VPOR"), b.temp(2), b.temp(0), b.temp(0))
+			}
+			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+		},
+	},
+	{
+		name: "PoolInput", comment: "dx = dy at the first of four that equals y, else 0", tensors: []int{2, 2, 1, 1, 2, 2},
+		body: func(b *body) {
+			b.op("VMOVUPS %s, %s", b.at(3), b.temp(0))
+			b.poolInput()
+		},
+	},
+	{
+		name: "PoolInputReLU", comment: "the same with dy only where y is not <= 0", tensors: []int{2, 2, 1, 1, 2, 2}, zero: true,
+		body: func(b *body) {
+			b.masked(3, 2, b.temp(0), b.temp(1))
+			b.poolInput()
+		},
+	},
+}
+
+// body writes the work on one register.
+type body struct {
+	*assembly
+	isa isa
+	s   stream
+}
+
+var pointers = []string{"SI", "DX", "BX", "R8", "R9", "R11"}
+
+// Registers: scalars, zeros, params, sums, then free ones.
+func (b *body) scalar(i int) string { return b.isa.register(i) }
+func (b *body) zero() string        { return b.isa.register(b.s.scalars) }
+func (b *body) param(i int) string  { return b.isa.register(b.s.scalars + 1 + i) }
+func (b *body) sum(i int) string    { return b.isa.register(b.s.scalars + 1 + b.s.params + i) }
+func (b *body) temp(i int) string {
+	return b.isa.register(b.s.scalars + 1 + b.s.params + b.s.sums + i)
+}
+
+// at is the current pixel of tensor t, next the pixel after it.
+func (b *body) at(t int) string   { return "(" + pointers[t] + ")" }
+func (b *body) next(t int) string { return "(" + pointers[t] + ")(R10*1)" }
+
+// logic is the name of a bitwise instruction: AVX-512F has those of integers only.
+func (b *body) logic(name string) string {
+	if b.isa.lanes == 16 {
+		return name + "D"
+	}
+	return name
+}
+
+// masked loads tensor dy into g where tensor y is not <= 0, else zeros: a NaN in
+// y lets dy pass. Predicate 0x16 is "not less or equal, true for NaN".
+func (b *body) masked(dy, y int, g, t string) {
+	b.op("VMOVUPS %s, %s", b.at(y), t)
+	if b.isa.lanes == 16 {
+		b.op("VCMPPS $0x16, %s, %s, K1", b.zero(), t)
+		b.op("VMOVUPS.Z %s, K1, %s", b.at(dy), g)
+		return
+	}
+	b.op("VCMPPS $0x16, %s, %s, %s", b.zero(), t, t)
+	b.op("VANDPS %s, %s, %s", b.at(dy), t, g)
+}
+
+// normalize writes tensor y; tensor 1 is added if it is not y itself.
+func (b *body) normalize(y int) {
+	b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+	b.op("VSUBPS %s, %s, %s", b.param(0), b.temp(0), b.temp(0))
+	b.op("VFMADD213PS %s, %s, %s", b.param(2), b.param(1), b.temp(0))
+	if y == 2 {
+		b.op("VADDPS %s, %s, %s", b.at(1), b.temp(0), b.temp(0))
+	}
+	b.op("VMAXPS %s, %s, %s", b.temp(0), b.scalar(0), b.temp(0)) // NaN stays
+	b.op("VMOVUPS %s, %s", b.temp(0), b.at(y))
+}
+
+// normSums adds the gradient in temp(0) and its product with the centred x.
+func (b *body) normSums(x int) {
+	b.op("VMOVUPS %s, %s", b.at(x), b.temp(1))
+	b.op("VSUBPS %s, %s, %s", b.param(0), b.temp(1), b.temp(1))
+	b.op("VADDPS %s, %s, %s", b.temp(0), b.sum(0), b.sum(0))
+	b.op("VFMADD231PS %s, %s, %s", b.temp(0), b.temp(1), b.sum(1))
+}
+
+// normInput writes dx from the gradient in temp(0); param 3 is the mean.
+func (b *body) normInput(x, dx int) {
+	b.op("VMOVUPS %s, %s", b.at(x), b.temp(1))
+	b.op("VSUBPS %s, %s, %s", b.param(3), b.temp(1), b.temp(1))
+	b.op("VFMADD213PS %s, %s, %s", b.param(2), b.param(1), b.temp(1))
+	b.op("VFMADD231PS %s, %s, %s", b.param(0), b.temp(0), b.temp(1))
+	b.op("VMOVUPS %s, %s", b.temp(1), b.at(dx))
+}
+
+// poolInput spreads the gradient in temp(0): what is given away is removed from
+// it. Predicate 0x08 is "equal, true for NaN", so that the gradient of a window
+// with NaN goes somewhere too.
+func (b *body) poolInput() {
+	b.op("VMOVUPS %s, %s", b.at(2), b.temp(1))
+	if b.isa.lanes == 16 {
+		b.op("KXNORW K2, K2, K2") // lanes not yet given away
+	} else {
+		b.op("VPCMPEQD %s, %s, %s", b.temp(3), b.temp(3), b.temp(3))
+	}
+	for i, x := range []string{b.at(0), b.next(0), b.at(1), b.next(1)} {
+		dx := []string{b.at(4), b.next(4), b.at(5), b.next(5)}[i]
+		b.op("VMOVUPS %s, %s", x, b.temp(2))
+		if b.isa.lanes == 16 {
+			b.op("VCMPPS $0x08, %s, %s, K2, K1", b.temp(1), b.temp(2))
+			b.op("KANDNW K2, K1, K2")
+			b.op("VMOVAPS.Z %s, K1, %s", b.temp(0), b.temp(2))
+		} else {
+			b.op("VCMPPS $0x08, %s, %s, %s", b.temp(1), b.temp(2), b.temp(2))
+			b.op("VANDPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(2))
+			b.op("VANDNPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(3))
+			b.op("VANDPS %s, %s, %s", b.temp(0), b.temp(2), b.temp(2))
+		}
+		b.op("VMOVUPS %s, %s", b.temp(2), dx)
+	}
+}
+
+func streamFile(s isa, d *declarations) []byte {
+	a := newAssembly()
+	for _, k := range streams {
+		b := &body{assembly: a, isa: s, s: k}
+		b.emit()
+		d.add(b.function())
+	}
+	return a.Bytes()
+}
+
+func (b *body) function() string { return fmt.Sprintf("stream%d%s", b.isa.lanes*32, b.s.name) }
+
+// emit writes the loops around the body. The frame holds the addresses of the
+// current row of each tensor and, at 48(SP), the rows left.
+func (b *body) emit() {
+	b.text(b.function(), 56, b.s.comment)
+	twice := false
+	for i, step := range b.s.tensors {
+		b.op("MOVQ (streamArgs_t+%d)(DI), AX", 8*i)
+		b.op("MOVQ AX, %d(SP)", 8*i)
+		twice = twice || step == 2
+	}
+	b.op("MOVQ streamArgs_rows(DI), AX")
+	b.op("MOVQ AX, 48(SP)")
+	b.op("MOVQ streamArgs_pixel(DI), R10")
+	if twice {
+		b.op("LEAQ (R10)(R10*1), R12")
+	}
+	for i := range b.s.scalars {
+		b.op("VBROADCASTSS (streamArgs_scalar+%d)(DI), %s", 4*i, b.scalar(i))
+	}
+	if b.s.zero {
+		b.op("%s %s, %s, %s", b.logic("VPXOR"), b.zero(), b.zero(), b.zero())
+	}
+	b.label("row")
+	b.op("XORQ R13, R13")
+	b.label("group")
+	b.group()
+	b.op("ADDQ $%d, R13", b.isa.lanes*4)
+	b.op("CMPQ R13, streamArgs_channels(DI)")
+	b.op("JLT group")
+	for i := range b.s.tensors {
+		b.op("MOVQ (streamArgs_row+%d)(DI), AX", 8*i)
+		b.op("ADDQ AX, %d(SP)", 8*i)
+	}
+	b.op("DECQ 48(SP)")
+	b.op("JNZ row")
+	b.end()
+}
+
+// group works on one register of channels of a row of pixels.
+func (b *body) group() {
+	for i := range b.s.tensors {
+		b.op("MOVQ %d(SP), %s", 8*i, pointers[i])
+		b.op("ADDQ R13, %s", pointers[i])
+	}
+	for i := range b.s.params {
+		b.op("MOVQ (streamArgs_param+%d)(DI), AX", 8*i)
+		b.op("VMOVUPS (AX)(R13*1), %s", b.param(i))
+	}
+	for i := range b.s.sums {
+		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
+		b.op("VMOVUPS (AX)(R13*1), %s", b.sum(i))
+	}
+	b.op("MOVQ streamArgs_pixels(DI), CX")
+	b.label("pixel")
+	b.s.body(b)
+	for i, step := range b.s.tensors {
+		b.op("ADDQ %s, %s", map[int]string{1: "R10", 2: "R12"}[step], pointers[i])
+	}
+	b.op("DECQ CX")
+	b.op("JNZ pixel")
+	for i := range b.s.sums {
+		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
+		b.op("VMOVUPS %s, (AX)(R13*1)", b.sum(i))
+	}
+}
+
+// declareStreams writes the Go function that picks a kernel.
+func declareStreams(d *declarations) {
+	d.dispatch.WriteString("\n// streamCall runs the kernel of op, 16 channels at a time if wide, else 8.\n")
+	d.dispatch.WriteString("func streamCall(op streamOp, wide bool, args *streamArgs) {\n\tswitch {\n")
+	for _, k := range streams {
+		for _, s := range []isa{avx512, avx2} {
+			condition := ""
+			if s.lanes == 16 {
+				condition = " && wide"
+			}
+			b := &body{isa: s, s: k}
+			fmt.Fprintf(&d.dispatch, "\tcase op == op%s%s:\n\t\t%s(args)\n", k.name, condition, b.function())
+		}
+	}
+	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no such elementwise kernel\")\n\t}\n}\n")
+}

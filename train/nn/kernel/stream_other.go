@@ -1,0 +1,6 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// runFast is never called without assembly.
+func (s *stream[T]) runFast() { panic("kernel: no assembly in this build") }
