@@ -1,6 +1,7 @@
 package arrowfile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -37,7 +38,7 @@ type encoder struct {
 	schema  *arrow.Schema
 	scratch []byte // 8 bytes a column
 	vectors [vectors]*memory.Buffer
-	absent  [vectors][]byte // zeros that stand for an absent vector
+	absent  [vectors][]float32 // zeros that stand for an absent vector
 	records map[nullSet]arrow.Record
 	file    *ipc.FileWriter
 }
@@ -70,14 +71,30 @@ func (c column) arrowType() arrow.DataType {
 	}
 }
 
-// begin starts a segment. The bytes before the first row are written with it.
-func (e *encoder) begin(w io.WriteSeeker, segment int, firstRow int64) error {
+// segmentSchema is the schema of a segment, metadata included.
+func (e *encoder) segmentSchema(segment int, firstRow int64) *arrow.Schema {
 	metadata := arrow.NewMetadata(
 		[]string{keyFormat, keyHeader, keySegment, keyFirstRow},
 		[]string{strconv.Itoa(record.FormatVersion), hex.EncodeToString(e.run[:]), strconv.Itoa(segment), strconv.FormatInt(firstRow, 10)})
-	file, err := ipc.NewFileWriter(w, ipc.WithSchema(arrow.NewSchema(e.fields, &metadata)))
+	return arrow.NewSchema(e.fields, &metadata)
+}
+
+// begin starts a segment. What comes before the first row is written with it.
+func (e *encoder) begin(w io.WriteSeeker, segment int, firstRow int64) error {
+	file, err := ipc.NewFileWriter(w, ipc.WithSchema(e.segmentSchema(segment, firstRow)))
 	e.file = file
 	return err
+}
+
+// prefix returns what comes before the first row of a segment: in the stream
+// format the schema is the same message, between nothing and an end mark.
+func (e *encoder) prefix(segment int, firstRow int64) []byte {
+	b := bytes.NewBufferString(fileStart)
+	stream := ipc.NewWriter(b, ipc.WithSchema(e.segmentSchema(segment, firstRow)))
+	if err := stream.Close(); err != nil { // a bytes.Buffer takes everything
+		return nil
+	}
+	return b.Bytes()[:b.Len()-8]
 }
 
 // finish writes the footer.
@@ -91,12 +108,7 @@ func (e *encoder) write(s *scalars, values [vectors][]float32) error {
 			continue
 		}
 		if s.nulls.has(optionals + v) {
-			// The format wants room for an absent list too. Untouched memory reads as
-			// zero and costs nothing until then.
-			if e.absent[v] == nil {
-				e.absent[v] = make([]byte, 4*e.columns.length[v])
-			}
-			buffer.Reset(e.absent[v])
+			buffer.Reset(bytesOf(e.zero(v))) // the format wants room for an absent list too
 		} else {
 			buffer.Reset(bytesOf(values[v]))
 		}
@@ -106,6 +118,30 @@ func (e *encoder) write(s *scalars, values [vectors][]float32) error {
 		buffer.Reset(nil)
 	}
 	return err
+}
+
+// zero returns a vector of zeros. It is made when it is first asked for, and its
+// memory is untouched until somebody reads it.
+func (e *encoder) zero(v int) []float32 {
+	if e.absent[v] == nil && e.columns.exists[v] {
+		e.absent[v] = make([]float32, e.columns.length[v])
+	}
+	return e.absent[v]
+}
+
+func (e *encoder) zeros() [vectors][]float32 {
+	return [vectors][]float32{e.zero(theta), e.zero(grad), e.zero(state)}
+}
+
+// rowBytes returns the size of a row in a segment. It interrupts a segment that
+// was begun.
+func (e *encoder) rowBytes(nulls nullSet) int64 {
+	var n counter
+	other := *e
+	if other.begin(&n, 0, 0) != nil || other.write(&scalars{nulls: nulls}, e.zeros()) != nil {
+		return 0
+	}
+	return n.n - int64(len(e.prefix(0, 0)))
 }
 
 // fill puts the scalars into the scratch area, one column in 8 bytes.

@@ -32,13 +32,16 @@ type CorruptError struct {
 	Batch  int    // record batch in the segment, from 0; -1 when the damage is in no batch
 	Row    int64  // row of the run, from 0; -1 when the damage is in no row
 	Offset int64  // byte in the file where the damaged part begins
-	Reason string // what is wrong
+	Err    error  // what is wrong
 }
 
 // Error names the file, the row and the reason in one line.
 func (e *CorruptError) Error() string {
 	if e.Batch < 0 {
-		return fmt.Sprintf("arrowfile: %s: byte %d: %s", e.Path, e.Offset, e.Reason)
+		return fmt.Sprintf("arrowfile: %s: byte %d: %v", e.Path, e.Offset, e.Err)
 	}
-	return fmt.Sprintf("arrowfile: %s: batch %d (row %d) at byte %d: %s", e.Path, e.Batch, e.Row, e.Offset, e.Reason)
+	return fmt.Sprintf("arrowfile: %s: batch %d (row %d) at byte %d: %v", e.Path, e.Batch, e.Row, e.Offset, e.Err)
 }
+
+// Unwrap returns what is wrong.
+func (e *CorruptError) Unwrap() error { return e.Err }

@@ -45,13 +45,9 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{dir: dir, header: h, run: &runInfo{columns: columnsOf(h), id: id}}
+	r := &Reader{dir: dir, header: h, run: &runInfo{header: h, columns: columnsOf(h), id: id}}
 	for i := range n {
 		s, err := openSegmentGuarded(dir, i, r.rows, i == n-1, r.run, source)
-		if err == nil && s.first < r.rows {
-			err = s.corrupt(-1, schemaAt, "the segment says that it begins with row %d, which an earlier segment has", s.first)
-			s.src.close()
-		}
 		if err != nil {
 			r.Close()
 			return nil, err
@@ -163,7 +159,7 @@ func (r *Reader) read(i int, want ...bool) (out record.Step, err error) {
 	j := i - int(s.first)
 	fault := guardFaults(func() { out, err = s.step(j, want) })
 	if fault != nil {
-		return record.Step{}, s.corrupt(j, 0, "%v", fault)
+		return record.Step{}, s.corrupt(j, 0, "%w", fault)
 	}
 	if err != nil {
 		return record.Step{}, err

@@ -124,6 +124,18 @@ func prepareDir(dir string, overwrite bool) (lock *flock.Flock, undo func(), err
 	return lock, undo, nil
 }
 
+// isLive reports whether a writer has the run in dir open. Nothing is created.
+func isLive(dir string) bool {
+	path := filepath.Join(dir, lockName)
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock()
+	lock.Close()
+	return err == nil && !free
+}
+
 // removeRun removes what a run consists of and nothing else. The lock stays: it
 // is held. The header goes first, so that what an interruption leaves behind is
 // not taken for a run.

@@ -19,11 +19,13 @@ type segment struct {
 	path    string
 	src     source
 	run     *runInfo
+	number  int
 	first   int64   // number of its first row
 	start   int64   // where the first row begins
 	offsets []int64 // where row j begins; the last entry is where the last row ends
 	closed  bool    // it has a footer that holds together
 	tail    int64   // bytes after the last row that are no footer
+	damage  error   // what is wrong with the schema
 
 	// verified has 4 bits a row, for the parts whose checksum was found right:
 	// the scalars, and the three vectors. Reading a part for the first time pays
@@ -33,6 +35,7 @@ type segment struct {
 
 // runInfo is what the segments of a run have in common.
 type runInfo struct {
+	header  *record.Header
 	columns *columns
 	id      identity
 	shapes  shapeCache
@@ -40,8 +43,9 @@ type runInfo struct {
 
 func (s *segment) rows() int { return max(0, len(s.offsets)-1) }
 
-func (s *segment) corrupt(row int, off int64, format string, args ...any) *CorruptError {
-	e := &CorruptError{Path: s.path, Batch: row, Row: -1, Offset: off, Reason: fmt.Sprintf(format, args...)}
+// corrupt makes the error for damage at off, in a row unless that is negative.
+func (s *segment) corrupt(row int, off int64, format string, args ...any) error {
+	e := &CorruptError{Path: s.path, Batch: row, Row: -1, Offset: off, Err: fmt.Errorf(format, args...)}
 	if row >= 0 {
 		e.Row = s.first + int64(row)
 	}
@@ -50,8 +54,12 @@ func (s *segment) corrupt(row int, off int64, format string, args ...any) *Corru
 
 // openSegment opens segment number n, whose first row should be row first. The
 // last segment of a run may be incomplete: it is, or was, being written.
+//
+// A damaged schema costs nothing but the independence of other programs from
+// the header: what it says is known from there, and the rows prove by their
+// checksums that they belong here. It is kept in damage, for Check.
 func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (_ *segment, err error) {
-	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, first: first}
+	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, first: first}
 	if s.src, err = open(s.path); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
@@ -60,54 +68,77 @@ func openSegment(dir string, n int, first int64, last bool, run *runInfo, open f
 			s.src.close()
 		}
 	}()
-	info, err := s.readStart()
-	if errors.Is(err, errShort) && last {
+	startErr := s.readStart()
+	if errors.Is(startErr, errShort) && last && s.src.size() <= run.startOf(n, first) {
 		s.tail = s.src.size()
 		return s, nil
 	}
-	if err != nil {
-		return nil, s.corrupt(-1, schemaAt, "%v", err)
+	if startErr == nil {
+		s.index()
+		if s.first == first && s.start == run.startOf(n, first) {
+			return s, nil
+		}
+		// An earlier segment lost rows, or another program wrote this one, or the
+		// schema is damaged where it can be read all the same. The first row decides.
+		if s.first >= first && s.holdsRow(0, s.first) {
+			return s, nil
+		}
+		startErr = s.corrupt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d; row %d at byte %d follows from what is before it", s.first, s.start, first, run.startOf(n, first))
 	}
-	switch {
-	case info.format > record.FormatVersion:
-		return nil, fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format, ErrNewerFormat, record.FormatVersion)
-	case info.run != hex.EncodeToString(run.id[:]):
-		return nil, fmt.Errorf("arrowfile: %s: %w: the segment names header %.12s, %s is %x", s.path, ErrWrongRun, info.run, headerName, run.id[:6])
-	case info.segment != n:
-		return nil, fmt.Errorf("arrowfile: %s: %w: it is segment %d of its run", s.path, ErrWrongRun, info.segment)
+	s.start, s.first, s.damage = run.startOf(n, first), first, startErr
+	s.index()
+	if !s.holdsRow(0, first) {
+		return nil, startErr
 	}
-	s.first = info.firstRow
-	offsets, footerErr := readFooter(s.src, s.start, run.columns)
-	if s.closed = footerErr == nil; s.closed {
+	return s, nil
+}
+
+// index finds the rows from start on.
+func (s *segment) index() {
+	offsets, err := readFooter(s.src, s.start, s.run.columns)
+	if s.closed = err == nil; s.closed {
 		s.offsets = offsets
 	} else {
 		s.walk()
 	}
 	s.verified = make([]atomic.Uint64, (4*s.rows()+63)/64)
-	if info.firstRow != first && !s.holdsRow(0, info.firstRow) {
-		return nil, s.corrupt(-1, schemaAt, "the segment says that it begins with row %d; the segments before it end with row %d", info.firstRow, first-1)
-	}
-	return s, nil
 }
 
 // readStart reads what comes before the first row.
-func (s *segment) readStart() (info segmentInfo, err error) {
+func (s *segment) readStart() error {
 	begin, err := s.src.bytes(0, min(schemaAt, s.src.size()))
 	if err != nil {
-		return info, err
+		return s.corrupt(-1, 0, "%w", err)
 	}
 	if fileStart[:len(begin)] != string(begin) {
-		return info, fmt.Errorf("it does not begin like an Arrow file")
+		return s.corrupt(-1, 0, "it does not begin like an Arrow file")
 	}
 	if int64(len(begin)) < schemaAt {
-		return info, errShort
+		return s.corrupt(-1, 0, "%w", errShort)
 	}
 	e, err := readEnvelope(s.src, schemaAt)
 	if err != nil {
-		return info, err
+		return s.corrupt(-1, schemaAt, "%w", err)
 	}
 	s.start = e.body
-	return parseSchema(e.meta, s.run.columns)
+	info, err := parseSchema(e.meta, s.run.columns)
+	switch {
+	case err != nil:
+		return s.corrupt(-1, schemaAt, "%w", err)
+	case info.format > record.FormatVersion:
+		return fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format, ErrNewerFormat, record.FormatVersion)
+	case info.run != hex.EncodeToString(s.run.id[:]):
+		return fmt.Errorf("arrowfile: %s: %w: the segment names header %.12s, %s is %x", s.path, ErrWrongRun, info.run, headerName, s.run.id[:6])
+	case info.segment != s.number:
+		return fmt.Errorf("arrowfile: %s: %w: it is segment %d of its run", s.path, ErrWrongRun, info.segment)
+	}
+	s.first = info.firstRow
+	return nil
+}
+
+// startOf returns where the first row of a segment begins.
+func (r *runInfo) startOf(n int, first int64) int64 {
+	return int64(len(newEncoder(r.header, r.id).prefix(n, first)))
 }
 
 // rowView is a row whose metadata is what the header implies. Its values are not
@@ -143,7 +174,7 @@ func (s *segment) row(j int) (rowView, error) {
 	}
 	v, err := s.view(s.offsets[j])
 	if err != nil {
-		return v, s.corrupt(j, s.offsets[j], "%v", err)
+		return v, s.corrupt(j, s.offsets[j], "%w", err)
 	}
 	if v.end != s.offsets[j+1] {
 		return v, s.corrupt(j, s.offsets[j], "the row ends at byte %d and not where the next one begins, at %d", v.end, s.offsets[j+1])
@@ -201,7 +232,7 @@ func (s *segment) setVerified(j, part int) {
 func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	out, err := s.scalars(v)
 	if err != nil {
-		return out, s.corrupt(j, v.at, "%v", err)
+		return out, s.corrupt(j, v.at, "%w", err)
 	}
 	if s.isVerified(j, partScalars) {
 		return out, nil
@@ -215,7 +246,7 @@ func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	for _, e := range v.body.bitmaps {
 		b, err := s.src.bytes(v.at+e.offset, e.length)
 		if err != nil {
-			return out, s.corrupt(j, v.at, "%v", err)
+			return out, s.corrupt(j, v.at, "%w", err)
 		}
 		if len(bytes.TrimLeft(b, "\x00")) > 0 {
 			return out, s.corrupt(j, v.at+e.offset, "a value that is absent is marked as present")
@@ -235,7 +266,7 @@ func (s *segment) vector(j int, v rowView, sc *scalars, which int) ([]float32, e
 	e := v.body.data[c.vectorAt[which]]
 	b, err := s.src.bytes(v.at+e.offset, e.length)
 	if err != nil {
-		return nil, s.corrupt(j, v.at+e.offset, "%s: %v", vectorNames[which], err)
+		return nil, s.corrupt(j, v.at+e.offset, "%s: %w", vectorNames[which], err)
 	}
 	if !s.isVerified(j, 1+which) {
 		if crc32.Checksum(b, castagnoli) != sc.vectorCRC[which] {

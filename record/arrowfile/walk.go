@@ -13,6 +13,7 @@ import (
 func (s *segment) walk() {
 	off := s.start
 	size := s.src.size()
+	s.offsets = nil
 	for off < size {
 		v, err := s.view(off)
 		if err == nil {

@@ -1,0 +1,256 @@
+package arrowfile
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+)
+
+// Summary is what Check found.
+type Summary struct {
+	Rows     int64 // rows that are intact in every bit
+	Damaged  int64 // rows that are not, or that are missing before rows that are there
+	Segments int
+	Bytes    int64 // of all segments
+	Torn     int64 // bytes after the last row that belong to none
+	Closed   bool  // the last segment was ended in order; false for a run that is being written
+	Live     bool  // a writer has the run open; what it is writing is then not reported as torn
+	Finished bool  // the last row follows the last update of the run
+	Problems int   // problems that were reported
+}
+
+// Check reads every byte of the run in dir and reports every problem that it
+// finds, in the order of the files. Every row is encoded again and compared with
+// what the file has, so that a flipped bit is found wherever it is: in a value,
+// in the padding, in the schema or in the footer.
+//
+// A segment without a footer is no problem by itself: a run that is being written
+// has one. The error of Check says only that checking was not possible: the
+// directory is no run, or its header cannot be read.
+func Check(dir string, report func(error)) (Summary, error) {
+	return check(dir, report, openSource)
+}
+
+func check(dir string, report func(error), open func(string) (source, error)) (Summary, error) {
+	if !littleEndian {
+		return Summary{}, errBigEndian
+	}
+	h, id, err := readHeader(dir)
+	if err != nil {
+		return Summary{}, err
+	}
+	numbers, err := segmentNumbers(dir)
+	if err != nil {
+		return Summary{}, fmt.Errorf("arrowfile: %w", err)
+	}
+	c := &checker{dir: dir, run: &runInfo{header: h, columns: columnsOf(h), id: id}, report: report, open: open}
+	c.encoder = newEncoder(h, id)
+	c.summary.Live = isLive(dir)
+	last := -1
+	if len(numbers) > 0 {
+		last = numbers[len(numbers)-1]
+	} else {
+		c.problem(fmt.Errorf("arrowfile: %s: %w: %s", dir, ErrMissingSegment, segmentName(0)))
+	}
+	next := 0
+	for _, n := range numbers {
+		for ; next < n; next++ {
+			c.problem(fmt.Errorf("arrowfile: %s: %w: %s", dir, ErrMissingSegment, segmentName(next)))
+		}
+		c.segment(n, n == last)
+		next = n + 1
+	}
+	return c.summary, nil
+}
+
+// checker carries what Check knows from segment to segment.
+type checker struct {
+	dir     string
+	run     *runInfo
+	encoder *encoder
+	report  func(error)
+	open    func(string) (source, error)
+	next    int64 // number of the next row
+	summary Summary
+}
+
+func (c *checker) problem(err error) {
+	c.summary.Problems++
+	c.report(err)
+}
+
+func (c *checker) segment(n int, last bool) {
+	s, err := openSegmentGuarded(c.dir, n, c.next, last, c.run, c.open)
+	if err != nil {
+		c.problem(err)
+		return
+	}
+	defer s.src.close()
+	c.summary.Segments++
+	c.summary.Bytes += s.src.size()
+	if missing := s.first - c.next; missing > 0 {
+		c.summary.Damaged += missing
+		c.problem(s.corrupt(-1, schemaAt, "the segment begins with row %d, but the %d rows before it are missing", s.first, missing))
+	}
+	if err := guardFaults(func() { c.rows(s, last) }); err != nil {
+		c.problem(s.corrupt(-1, 0, "%w", err))
+	}
+	c.next = s.first + int64(s.rows())
+	if last {
+		c.summary.Torn, c.summary.Closed = s.tail, s.closed
+	}
+}
+
+// rows checks everything in a segment.
+func (c *checker) rows(s *segment, last bool) {
+	if s.damage != nil {
+		c.problem(s.damage)
+	}
+	to := &comparer{src: s.src, lead: int64(len(c.encoder.prefix(s.number, s.first))), schema: -1, different: -1, blindFrom: math.MaxInt64}
+	if err := c.encoder.begin(to, s.number, s.first); err != nil {
+		c.problem(s.corrupt(-1, 0, "%w", err))
+		return
+	}
+	whole := true // every row has its place in the footer that is being made
+	for j := range s.rows() {
+		to.pos, to.different = s.offsets[j], -1
+		finished, err := c.row(s, j, to)
+		if err != nil {
+			c.summary.Damaged++
+			c.problem(err)
+			whole = whole && to.pos == s.offsets[j+1] || c.standIn(s, j, to) && whole
+		} else {
+			c.summary.Rows++
+		}
+		c.summary.Finished = err == nil && finished
+	}
+	c.frame(s, to, last, whole)
+}
+
+// row checks row j and reports whether it is a final one.
+func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error) {
+	v, err := s.row(j)
+	if err != nil {
+		return false, err
+	}
+	sc, err := s.verifiedScalars(j, v)
+	if err != nil {
+		return false, err
+	}
+	var values [vectors][]float32
+	for which := range values {
+		if values[which], err = s.vector(j, v, &sc, which); err != nil {
+			return false, err
+		}
+	}
+	if err := c.encoder.write(&sc, values); err != nil {
+		return false, s.corrupt(j, s.offsets[j], "%w", err)
+	}
+	switch {
+	case to.different >= 0:
+		return false, s.corrupt(j, to.different, "a byte outside the values is not what is written there")
+	case to.pos != s.offsets[j+1]:
+		return false, s.corrupt(j, s.offsets[j], "the row ends at byte %d; it must end at %d", s.offsets[j+1], to.pos)
+	}
+	step := sc.toStep()
+	return step.Last(), nil
+}
+
+// standIn has the encoder take note of a row that could not be read, without
+// comparing it, so that the footer can be compared in the end. The size of a row
+// tells how many of its values are absent, which is all that matters.
+func (c *checker) standIn(s *segment, j int, to *comparer) bool {
+	size := s.offsets[j+1] - s.offsets[j]
+	absent := size - c.encoder.rowBytes(0)
+	if absent < 0 || absent%nullBitmapBytes != 0 {
+		return false
+	}
+	nulls := nullSet(0)
+	for range absent / nullBitmapBytes {
+		rest := c.run.columns.nullable() &^ nulls
+		if rest == 0 {
+			return false
+		}
+		nulls |= rest & -rest
+	}
+	to.blindFrom = s.offsets[j]
+	err := c.encoder.write(&scalars{nulls: nulls}, c.encoder.zeros())
+	to.blindFrom = math.MaxInt64
+	return err == nil
+}
+
+// frame checks what is around the rows: the schema, the footer, a torn end.
+func (c *checker) frame(s *segment, to *comparer, last, whole bool) {
+	if s.start > 0 {
+		end := s.offsets[s.rows()]
+		to.pos, to.different = end, -1
+		if !s.closed || !whole {
+			to.blindFrom = end
+		}
+		if err := c.encoder.finish(); err != nil {
+			c.problem(s.corrupt(-1, end, "%w", err))
+		}
+	}
+	if to.schema >= 0 && s.damage == nil {
+		c.problem(s.corrupt(-1, to.schema, "the schema is not what the header implies"))
+	}
+	switch {
+	case s.closed && (to.different >= 0 || !whole):
+		c.problem(s.corrupt(-1, max(to.different, s.offsets[s.rows()]), "the footer is not what the rows imply"))
+	case s.tail > 0 && last && !c.summary.Live:
+		c.problem(s.corrupt(-1, s.src.size()-s.tail, "%d bytes after the last row are no row: it or the footer was torn", s.tail))
+	case !s.closed && !last:
+		c.problem(s.corrupt(-1, s.src.size()-s.tail, "the footer is missing or damaged"))
+	}
+}
+
+// comparer is what the encoder writes into during a check: it compares with the
+// bytes that a segment has.
+type comparer struct {
+	src       source
+	lead      int64 // length of what comes before the rows; the encoder writes it with the first one
+	led       int64 // how much of that was written
+	pos       int64 // where the next bytes after it belong
+	blindFrom int64 // what belongs from here on is only counted
+	schema    int64 // first different byte before the rows, or -1
+	different int64 // first different byte after that, or -1; reset for each row
+}
+
+// Write compares p with the bytes at the place where it belongs.
+func (c *comparer) Write(p []byte) (int, error) {
+	pos, first := &c.pos, &c.different
+	if c.led < c.lead {
+		pos, first = &c.led, &c.schema
+	}
+	at := *pos
+	*pos += int64(len(p))
+	if at >= c.blindFrom || *first >= 0 {
+		return len(p), nil
+	}
+	have, err := c.src.bytes(at, min(int64(len(p)), max(0, c.src.size()-at)))
+	if err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(have, p) {
+		*first = at + int64(commonPrefix(have, p))
+	}
+	return len(p), nil
+}
+
+func commonPrefix(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// Seek tells the position.
+func (c *comparer) Seek(offset int64, whence int) (int64, error) {
+	if c.led < c.lead {
+		return tell(c.led, offset, whence)
+	}
+	return tell(c.pos, offset, whence)
+}
