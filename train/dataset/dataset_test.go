@@ -94,6 +94,47 @@ func TestHoldoutAndCanonicalSpec(t *testing.T) {
 	}
 }
 
+func TestSpread(t *testing.T) {
+	whole := mustOpen(t, "digits", Options{})
+	labels := slices.Concat(whole.Train.Labels, whole.Test.Labels)
+	d := mustOpen(t, "digits?spread=1", Options{})
+	if d.Train.Len() != 1438 || d.Test.Len() != 359 || d.Spec != "digits?spread=1" || d.Hash == whole.Hash ||
+		d.Split != "359 of the 1797 examples of the digits, evenly spread, are held out, the other 1438 train" {
+		t.Errorf("%+v", d.Header())
+	}
+	// Merged back in the order of the part, both are all of it.
+	var train, test int
+	for i := range 1797 {
+		at := whole.Train
+		k := i
+		if i >= 1438 {
+			at, k = whole.Test, i-1438
+		}
+		switch want := at.Example(k); {
+		case test < 359 && slices.Equal(d.Test.Example(test), want) && d.Test.Labels[test] == labels[i]:
+			if gap := i - 5*test; gap < 4 || gap > 6 {
+				t.Fatalf("held-out example %d is number %d: not evenly spread", test, i)
+			}
+			test++
+		case train < 1438 && slices.Equal(d.Train.Example(train), want) && d.Train.Labels[train] == labels[i]:
+			train++
+		default:
+			t.Fatalf("example %d is nowhere", i)
+		}
+	}
+	if train != 1438 || test != 359 {
+		t.Errorf("%d train and %d are held out", train, test)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 200).Draw(t, "n")
+		held := rapid.IntRange(0, n-1).Draw(t, "held")
+		train, test := spread(ramp(n, 1, 1, 1), held)
+		if train.Len() != n-held || test.Len() != held {
+			t.Fatalf("%d and %d of %d, want %d held out", train.Len(), test.Len(), n, held)
+		}
+	})
+}
+
 func TestSpirals(t *testing.T) {
 	d := mustOpen(t, "spirals?examples=4000&noise=0.001", Options{Seed: 3})
 	if d.Spec != "spirals?examples=4000&noise=0.001&seed=3" {
@@ -154,8 +195,8 @@ func TestOptionErrors(t *testing.T) {
 		{"digits?holdout=abc", Options{}, `holdout is "abc"`},
 		{"digits?holdout=0.5&holdout=0.5", Options{}, "holdout is given twice"},
 		{"digits?holdout=0.5", Options{Holdout: 0.5}, "holdout is given twice"},
-		{"digits?shuffle=1", Options{}, `option of the data set is "shuffle"; allowed is holdout, pad, crop, flip, examples, noise, seed`},
-		{"digits?seed=1", Options{}, `option of the data set digits is "seed"; allowed is holdout, pad, crop, flip`},
+		{"digits?shuffle=1", Options{}, `option of the data set is "shuffle"; allowed is holdout, spread, pad, crop, flip, examples, noise, seed`},
+		{"digits?seed=1", Options{}, `option of the data set digits is "seed"; allowed is holdout, spread, pad, crop, flip`},
 		{"digits?pad=-1", Options{}, "pad is -1; allowed is 0 to 64 pixels"},
 		{"digits?crop=65", Options{}, "crop is 65; allowed is 0 to 64 pixels"},
 		{"digits?flip=yes", Options{}, `flip is "yes"; allowed is 0 or 1`},

@@ -88,7 +88,7 @@ func TestMNISTSpellings(t *testing.T) {
 			if d.Hash != hash {
 				t.Errorf("%q%q: the spelling changes the hash", between, end)
 			}
-			if _, err := Open("fashion:"+dir, Options{Holdout: 0.5}); err == nil || !strings.Contains(err.Error(), "holdout is 0.5; allowed is nothing here") {
+			if _, err := Open("fashion:"+dir, Options{Holdout: 0.5}); err == nil || !strings.Contains(err.Error(), "holdout or spread is given; allowed is neither here") {
 				t.Errorf("holdout on two parts: %v", err)
 			}
 		}

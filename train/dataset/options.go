@@ -25,6 +25,7 @@ func (e *OptionError) Error() string {
 // "spirals?examples=500&seed=7". One that is given in both places is an error.
 type Options struct {
 	Holdout  float64      // spec "holdout"; share of the examples held out, where only one part was published or is present: the last floor(n*Holdout); in (0, 1); default 1/5
+	Spread   bool         // spec "spread"; those examples are spread evenly over the part instead of being its last ones; default false
 	Pad      int          // spec "pad"; zero pixels added to every side of every image, 0 to 64; default 0
 	Augment  Augmentation // spec "crop" and "flip"; of training batches; default none
 	Examples int          // spec "examples"; spirals: number of examples, 10 to 10,000,000; default 2,000
@@ -84,25 +85,10 @@ type option struct {
 func options() []option {
 	return []option{
 		floatOption("holdout", defaultHoldout, func(o *Options) *float64 { return &o.Holdout }),
+		boolOption("spread", func(o *Options) *bool { return &o.Spread }),
 		intOption("pad", 0, func(o *Options) *int { return &o.Pad }),
 		intOption("crop", 0, func(o *Options) *int { return &o.Augment.Crop }),
-		{
-			name:  "flip",
-			given: func(o *Options) bool { return o.Augment.Flip },
-			parse: func(o *Options, s string) (err error) {
-				if s != "0" && s != "1" {
-					return &OptionError{"flip", strconv.Quote(s), "0 or 1"}
-				}
-				o.Augment.Flip = s == "1"
-				return nil
-			},
-			format: func(o *Options) string {
-				if o.Augment.Flip {
-					return "1"
-				}
-				return ""
-			},
-		},
+		boolOption("flip", func(o *Options) *bool { return &o.Augment.Flip }),
 		intOption("examples", defaultExamples, func(o *Options) *int { return &o.Examples }),
 		floatOption("noise", defaultNoise, func(o *Options) *float64 { return &o.Noise }),
 		{
@@ -120,6 +106,26 @@ func options() []option {
 				}
 				return strconv.FormatUint(o.Seed, 10)
 			},
+		},
+	}
+}
+
+func boolOption(name string, field func(*Options) *bool) option {
+	return option{
+		name:  name,
+		given: func(o *Options) bool { return *field(o) },
+		parse: func(o *Options, s string) error {
+			if s != "0" && s != "1" {
+				return &OptionError{name, strconv.Quote(s), "0 or 1"}
+			}
+			*field(o) = s == "1"
+			return nil
+		},
+		format: func(o *Options) string {
+			if *field(o) {
+				return "1"
+			}
+			return ""
 		},
 	}
 }
