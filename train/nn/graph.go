@@ -164,7 +164,7 @@ func (g *graph[T]) fill(inputs []float32) { op.Fill(g.image, g.inbuf, inputs) }
 func (g *graph[T]) run(labels []int32) error {
 	g.batch.Rows, g.batch.Labels = len(labels), labels
 	defer func() { g.batch.Labels = nil }()
-	err := g.vm.RunAll()
+	err := g.batch.Run(g.vm.RunAll)
 	g.vm.Reset() // without it the next RunAll would do nothing
 	if err != nil {
 		return fmt.Errorf("nn: model %q: %w", g.plan.spec, clean(err))

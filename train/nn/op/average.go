@@ -28,7 +28,7 @@ func (o *average[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	x, m := elements[T](inputs[0]), o.in
 	share := 1 / T(m.Height*m.Width)
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		y := o.yData[i*m.Channels : (i+1)*m.Channels]
 		clear(y)
 		for h := range m.Height {
@@ -69,7 +69,7 @@ func (o *averageBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	dy, m := elements[T](inputs[0]), o.in
 	share := 1 / T(m.Height*m.Width)
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		for h := range m.Height {
 			at := i*m.Len() + m.At(h, 0)
 			for range m.Width {

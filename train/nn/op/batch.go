@@ -1,6 +1,10 @@
 package op
 
-import "fmt"
+import (
+	"fmt"
+
+	"sgdwalk/train/nn/kernel"
+)
 
 // Float is the element type of a graph: float32 for training, float64 for the
 // gradient checks.
@@ -17,7 +21,19 @@ type Batch struct {
 	Frozen  bool    // normalize with the running statistics instead of the batch's
 	Workers int     // goroutines to compute with, at least 1; results do not depend on it
 
-	ops uint64
+	ops     uint64
+	pool    *pool // during Run
+	scratch any   // []kernel.Scratch of the graph's element type, one for each worker
+}
+
+// scratches returns the scratch space of each worker, which the ops share.
+func scratches[T Float](b *Batch) []kernel.Scratch[T] {
+	s, ok := b.scratch.([]kernel.Scratch[T])
+	if !ok || len(s) < b.Workers {
+		s = make([]kernel.Scratch[T], b.Workers)
+		b.scratch = s
+	}
+	return s
 }
 
 // next numbers the ops of a graph. Gorgonia merges nodes whose ops have the same

@@ -73,7 +73,7 @@ func (o *conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		copy(o.bias, elements[T](inputs[2]))
 	}
 	in, out := o.g.in.Len(), o.g.out.Len()
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		convolve(o.g, x[i*in:(i+1)*in], o.packed, o.bias, o.yData[i*out:(i+1)*out], o.opts.ReLU)
 	})
 	return o.y, nil
@@ -148,7 +148,7 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		add = elements[T](inputs[3])
 	}
 	in, out := g.in.Len(), g.out.Len()
-	o.batch.chunks(func(chunk, low, high int) {
+	o.batch.chunks(func(_, chunk, low, high int) {
 		sum := o.partial[chunk]
 		clear(sum)
 		for i := low; i < high; i++ {
@@ -183,7 +183,7 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 func (o *convBackward[T]) reduce() {
 	g := o.forward.g
 	total := o.partial[0]
-	o.batch.blocks(len(total), 1<<12, func(low, high int) {
+	o.batch.blocks(len(total), 1<<12, func(_, low, high int) {
 		for _, p := range o.partial[1:o.batch.used()] {
 			for i := low; i < high; i++ {
 				total[i] += p[i]

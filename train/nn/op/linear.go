@@ -5,13 +5,15 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"sgdwalk/train/nn/kernel"
 )
 
 // Sizes of the pieces that workers take. They decide nothing but the balance:
 // every element is computed whole within one piece.
 const (
 	rowBlock  = 32 // rows of a batch
-	unitBlock = 16 // units of a layer, for the gradient of the weights
+	unitBlock = 16 // units of a layer, a panel of packed weights
 )
 
 // LinearOptions modifies Linear. The zero value is a plain affine layer.
@@ -27,7 +29,7 @@ func Linear[T Float](b *Batch, x, w, bias *G.Node, opts LinearOptions) (*G.Node,
 	if xs.Dims() != 2 || ws.Dims() != 2 || bs.Dims() != 1 || xs[0] != b.Size || xs[1] != ws[1] || ws[0] != bs[0] {
 		return nil, fmt.Errorf("op: linear: shapes %v, %v, %v do not fit; wanted (%d, in), (out, in), (out)", xs, ws, bs, b.Size)
 	}
-	o := &linear[T]{opts: opts, in: ws[1], out: ws[0]}
+	o := &linear[T]{opts: opts, in: ws[1], out: ws[0], packed: make([]T, kernel.PackedLen(ws[0], ws[1]))}
 	o.y, o.yData = newTensor[T](b.Size, o.out)
 	o.base = newBase(b, "linear", o.y.Shape(), x, w, bias)
 	return G.ApplyOp(o, x, w, bias)
@@ -37,6 +39,7 @@ type linear[T Float] struct {
 	base
 	opts    LinearOptions
 	in, out int
+	packed  []T // weights in the kernel's order
 	y       *tensor.Dense
 	yData   []T
 }
@@ -44,28 +47,18 @@ type linear[T Float] struct {
 func (o *linear[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
-	x := dense(rows, o.in, elements[T](inputs[0]))
-	w := dense(o.out, o.in, elements[T](inputs[1]))
-	bias := elements[T](inputs[2])
-	y := dense(rows, o.out, o.yData)
-	o.batch.blocks(rows, rowBlock, func(low, high int) {
-		multiply(false, true, x.band(low, high), w, y.band(low, high))
-		for r := low; r < high; r++ {
-			addBias(o.yData[r*o.out:(r+1)*o.out], bias, o.opts.ReLU)
-		}
+	x := kernel.Dense(elements[T](inputs[0]), rows, o.in)
+	w := kernel.Dense(elements[T](inputs[1]), o.out, o.in)
+	y := kernel.Dense(o.yData, rows, o.out)
+	o.batch.blocks(o.out, unitBlock, func(_, low, high int) {
+		kernel.Pack(o.packed[low*o.in:kernel.PackedLen(high, o.in)], w.Band(low, high))
+	})
+	e := kernel.Epilogue[T]{Bias: elements[T](inputs[2]), ReLU: o.opts.ReLU}
+	scratch := scratches[T](o.batch)
+	o.batch.blocks(rows, rowBlock, func(worker, low, high int) {
+		kernel.MulPacked(y.Band(low, high), x.Band(low, high), o.packed, e, &scratch[worker])
 	})
 	return o.y, nil
-}
-
-// addBias adds the bias to a row and rectifies it. NaN stays NaN.
-func addBias[T Float](row, bias []T, relu bool) {
-	for i, b := range bias {
-		v := row[i] + b
-		if relu && v < 0 {
-			v = 0
-		}
-		row[i] = v
-	}
 }
 
 func (o *linear[T]) DiffWRT(int) []bool { return []bool{!o.opts.Input, true, true} }
@@ -117,27 +110,32 @@ type linearBackward[T Float] struct {
 func (o *linearBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
-	x := dense(rows, o.in, elements[T](inputs[0]))
-	w := dense(o.out, o.in, elements[T](inputs[1]))
+	x := kernel.Dense(elements[T](inputs[0]), rows, o.in)
+	w := kernel.Dense(elements[T](inputs[1]), o.out, o.in)
 	y, dy := elements[T](inputs[2]), elements[T](inputs[3])
-	g := dense(rows, o.out, dy)
+	g := kernel.Dense(dy, rows, o.out)
 	if o.opts.ReLU {
-		g.data = o.masked
+		g.Data = o.masked
 	}
-	o.batch.blocks(rows, rowBlock, func(low, high int) {
-		if o.opts.ReLU {
-			maskReLU(o.masked[low*o.out:high*o.out], dy[low*o.out:], y[low*o.out:])
-		}
-		if o.dx != nil {
-			multiply(false, false, g.band(low, high), w, dense(rows, o.in, o.dxData).band(low, high))
-		}
-	})
+	scratch := scratches[T](o.batch)
+	if o.opts.ReLU || o.dx != nil {
+		dx := kernel.Dense(o.dxData, rows, o.in)
+		o.batch.blocks(rows, rowBlock, func(worker, low, high int) {
+			if o.opts.ReLU {
+				maskReLU(o.masked[low*o.out:high*o.out], dy[low*o.out:], y[low*o.out:])
+			}
+			if o.dx != nil {
+				kernel.MulNN(dx.Band(low, high), g.Band(low, high), w, kernel.Epilogue[T]{}, &scratch[worker])
+			}
+		})
+	}
 	// Splitting by units instead of by rows needs no partial sums: the gradient of
 	// a weight is summed over the batch by one goroutine, row after row.
-	o.batch.blocks(o.out, unitBlock, func(low, high int) {
-		part := g.columns(low, high)
-		multiply(true, false, part, x, dense(o.out, o.in, o.dwData).band(low, high))
-		sumRows(o.dbData[low:high], part)
+	dw := kernel.Dense(o.dwData, o.out, o.in)
+	o.batch.blocks(o.out, unitBlock, func(worker, low, high int) {
+		part := g.Columns(low, high)
+		kernel.MulTN(dw.Band(low, high), part, x, kernel.Epilogue[T]{}, &scratch[worker])
+		kernel.ColumnSums(o.dbData[low:high], part, &scratch[worker])
 	})
 	if o.dx != nil {
 		return o.dx, nil
@@ -154,15 +152,5 @@ func maskReLU[T Float](dst, dy, y []T) {
 			v = 0
 		}
 		dst[i] = v
-	}
-}
-
-// sumRows sets dst to the sum of the rows of m.
-func sumRows[T Float](dst []T, m matrix[T]) {
-	clear(dst)
-	for r := range m.rows {
-		for i, v := range m.data[r*m.stride : r*m.stride+len(dst)] {
-			dst[i] += v
-		}
 	}
 }

@@ -36,7 +36,7 @@ func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	x := elements[T](inputs[0])
 	in, out, picks := o.in.Len(), o.out.Len(), len(o.which)/o.batch.Size
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		o.pool(x[i*in:(i+1)*in], o.yData[i*out:(i+1)*out], o.which[i*picks:(i+1)*picks])
 	})
 	return o.y, nil
@@ -90,7 +90,7 @@ func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	f, dy := o.forward, elements[T](inputs[1])
 	in, out, picks := f.in.Len(), f.out.Len(), len(f.which)/o.batch.Size
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		which, dx, dy := f.which[i*picks:(i+1)*picks], o.dxData[i*in:(i+1)*in], dy[i*out:(i+1)*out]
 		for h := range f.out.Height {
 			for w := range f.out.Width {

@@ -122,7 +122,7 @@ func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		residual = elements[T](inputs[3])
 	}
 	size := o.image.Len()
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		o.apply(z[i*size:(i+1)*size], o.yData[i*size:(i+1)*size])
 		if residual != nil {
 			n := o.opts.ResidualImage.Len()
@@ -156,7 +156,7 @@ func (o *Norm[T]) measure(z []T) {
 // moment averages f over all pixels of the batch.
 func (o *Norm[T]) moment(z []T, dst []float64, f func(dst []float64, pixel []T)) {
 	m := o.image
-	o.batch.chunks(func(chunk, low, high int) {
+	o.batch.chunks(func(_, chunk, low, high int) {
 		sum := o.partial[chunk][:m.Channels]
 		clear(sum)
 		for i := low; i < high; i++ {
@@ -256,7 +256,7 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	z, y, dy := elements[T](inputs[0]), elements[T](inputs[1]), elements[T](inputs[2])
 	m := f.image
 	size := m.Len()
-	o.batch.chunks(func(chunk, low, high int) {
+	o.batch.chunks(func(_, chunk, low, high int) {
 		sum := f.partial[chunk]
 		clear(sum)
 		for i := low; i < high; i++ {
@@ -290,7 +290,7 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			total[2][c] = T(-s*g/count - slope*f.center[c])
 		}
 	}
-	o.batch.each(o.batch.Rows, func(i int) {
+	o.batch.each(o.batch.Rows, func(_, i int) {
 		o.combine(z[i*size:(i+1)*size], o.dzData[i*size:(i+1)*size], total)
 	})
 	return o.dz, nil
