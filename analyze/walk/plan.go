@@ -22,25 +22,35 @@ type plan struct {
 	unfollowed int
 }
 
+// scalars is what a trajectory may offer besides: a row without its vectors,
+// which are then not read from the disk.
+type scalars interface {
+	Scalars(i int) (record.Step, error)
+}
+
 // newPlan reads the scalars of every row. It keeps no vector.
 func newPlan(t record.Trajectory, o *Options) (*plan, error) {
+	at := t.At
+	if s, ok := t.(scalars); ok {
+		at = s.Scalars
+	}
+	h := t.Header()
+	switch {
+	case t.Len() > 0 && !h.Columns.Theta:
+		return nil, fmt.Errorf("walk: the run recorded no theta; a walk needs the iterates")
+	case t.Len() > 0 && o.Direction == Gradient && !h.Columns.Grad:
+		return nil, fmt.Errorf("walk: the run recorded no gradients; direction %q needs them, %q does not", Gradient, Update)
+	}
 	var rows []segment
 	for i := range t.Len() {
-		s, err := t.At(i)
+		s, err := at(i)
 		if err != nil {
 			return nil, fmt.Errorf("walk: row %d: %w", i, err)
 		}
-		if s.Substep > 0 {
-			continue
+		if s.Substep > 0 || o.Direction == Gradient && !s.BatchLoss.Valid {
+			continue // an inner iterate; or the last row, which has no batch
 		}
-		if err := needs(t.Header(), o.Direction, i, &s); err != nil {
-			return nil, err
-		}
-		gradient := s.Grad != nil
 		s.Theta, s.Grad, s.State = nil, nil, nil
-		if o.Direction == Gradient && !gradient {
-			continue // the last row has no batch
-		}
 		rows = append(rows, segment{row: i, Step: s})
 	}
 	p := &plan{}
@@ -67,29 +77,10 @@ func newPlan(t record.Trajectory, o *Options) (*plan, error) {
 	return p, p.check(o, rows, starts)
 }
 
-// needs refuses a recording without the vectors that the direction takes.
-func needs(h *record.Header, d Direction, row int, s *record.Step) error {
-	switch {
-	case s.Theta == nil:
-		return fmt.Errorf("walk: row %d has no theta; a walk needs the iterates, so record them", row)
-	case len(s.Theta) != h.Layout.Len():
-		return fmt.Errorf("walk: row %d: theta has %d elements, the layout has %d", row, len(s.Theta), h.Layout.Len())
-	case d == Update || !s.BatchLoss.Valid:
-		return nil
-	case s.Grad == nil:
-		return fmt.Errorf("walk: row %d has no gradient; direction %q needs it, so record gradients or use %q", row, Gradient, Update)
-	case len(s.Grad) != len(s.Theta):
-		return fmt.Errorf("walk: row %d: the gradient has %d elements, the layout has %d", row, len(s.Grad), h.Layout.Len())
-	case !s.LearningRate.Valid:
-		return fmt.Errorf("walk: row %d has no learning rate; direction %q needs it", row, Gradient)
-	}
-	return nil
-}
-
 // check refuses a selection that is outside the recording.
 func (p *plan) check(o *Options, rows []segment, starts []record.Step) error {
 	if len(starts) == 0 && o.Direction == Gradient {
-		return fmt.Errorf("walk: the recording has no gradient; direction %q needs one", Gradient)
+		return fmt.Errorf("walk: no recorded row has a batch; direction %q needs one", Gradient)
 	}
 	if len(starts) == 0 {
 		return fmt.Errorf("walk: none of the %d recorded iterates is followed by that of the next step; a walk needs consecutive steps", len(rows))

@@ -396,6 +396,36 @@ func TestAlongTheGradient(t *testing.T) {
 	}
 }
 
+// Choosing segments reads no vectors where the trajectory can leave them out, and
+// evaluating reads only the rows that are walked.
+func TestOnlyWalkedRowsAreRead(t *testing.T) {
+	m := &partial{Trajectory: positions(t, 5, -3, 2, -1, 0.5, 4)}
+	o := walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments("1-2"))}
+	got := run(t, m, &counter{f: square}, o)
+	if diff := cmp.Diff([]int{1, 2, 2, 3}, m.whole); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(run(t, m.Trajectory, &counter{f: square}, o), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type partial struct {
+	record.Trajectory
+	whole []int
+}
+
+func (p *partial) At(i int) (record.Step, error) {
+	p.whole = append(p.whole, i)
+	return p.Trajectory.At(i)
+}
+
+func (p *partial) Scalars(i int) (record.Step, error) {
+	s, err := p.Trajectory.At(i)
+	s.Theta, s.Grad, s.State = nil, nil, nil
+	return s, err
+}
+
 // Segments never reach across inner iterates wrongly nor across missing steps.
 func TestOnlyConsecutiveIteratesMakeSegments(t *testing.T) {
 	at := func(step int64, sub int32, x float32) record.Step {
@@ -489,6 +519,12 @@ func TestErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	h := header(1)
+	h.Columns.Grad = false
+	noGrad := must[*record.Memory](t)(record.NewMemory(h))
+	if err := noGrad.Append(&record.Step{Theta: []float32{1}}); err != nil {
+		t.Fatal(err)
+	}
 	segments := must[analyze.Segments](t)(analyze.ParseSegments("0-1+7-9"))
 	failing := analyze.LossFunc(func(_ context.Context, theta []float32) (float64, error) {
 		if theta[0] == 2 {
@@ -507,8 +543,9 @@ func TestErrors(t *testing.T) {
 		{"direction", m, nil, walk.Options{Direction: "up"}, `walk: direction is "up"; allowed are "update" and "gradient"`},
 		{"tolerance", m, nil, walk.Options{BarrierTolerance: math.NaN()}, "walk: barrier tolerance is NaN; it must be finite and at least 0"},
 		{"outside", m, nil, walk.Options{Segments: segments}, `walk: segments "7-9": the recording has no such segment; its 2 segments are between steps 0 and 2, epochs 1 to 1`},
-		{"no theta", scalars, nil, walk.Options{}, "walk: row 0 has no theta; a walk needs the iterates, so record them"},
-		{"no gradient", m, nil, walk.Options{Direction: walk.Gradient}, `walk: row 0 has no gradient; direction "gradient" needs it, so record gradients or use "update"`},
+		{"no theta", scalars, nil, walk.Options{}, "walk: the run recorded no theta; a walk needs the iterates"},
+		{"no gradients", noGrad, nil, walk.Options{Direction: walk.Gradient}, `walk: the run recorded no gradients; direction "gradient" needs them, "update" does not`},
+		{"no gradient", m, nil, walk.Options{Direction: walk.Gradient}, "walk: row 0: gradient has 0 elements; the layout has 1"},
 		{"one iterate", positions(t, 1), nil, walk.Options{}, "walk: none of the 1 recorded iterates is followed by that of the next step; a walk needs consecutive steps"},
 		{"loss", m, failing, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 2}}, "walk: iterate 1: the data are gone"},
 		{"loss inside", positions(t, 3, 1), failing, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 3}}, "walk: segment 0 at alpha 0.5: the data are gone"},

@@ -1,0 +1,185 @@
+package walk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// walker evaluates segments one after the other.
+type walker struct {
+	run     record.Trajectory
+	loss    analyze.Loss
+	opts    *Options
+	grid    *grid
+	scratch []float32 // the point under evaluation
+
+	// known has the losses of the iterates of the last segment, by step.
+	known     map[int64]float64
+	evaluated int
+
+	// How far the evaluated losses are from the ones the run recorded.
+	compared      int
+	maxDifference float64
+}
+
+// evaluate returns the losses at all alphas of the segment and the length of d.
+func (w *walker) evaluate(ctx context.Context, s *segment) (losses []float64, length float64, err error) {
+	from, err := w.read(s.row)
+	if err != nil {
+		return nil, 0, err
+	}
+	var to record.Step
+	var unit string
+	var fill func(alpha float64)
+	if w.opts.Direction == Update {
+		if to, err = w.read(s.next); err != nil {
+			return nil, 0, err
+		}
+		unit = "segment " + strconv.FormatInt(s.Step.Step, 10)
+		length = math.Sqrt(distance2(from.Theta, to.Theta))
+		fill = func(alpha float64) { between(w.scratch, from.Theta, to.Theta, alpha) }
+	} else {
+		eta := from.LearningRate.Value
+		unit = "gradient " + strconv.FormatInt(s.Step.Step, 10)
+		length = math.Abs(eta) * math.Sqrt(norm2(from.Grad))
+		fill = func(alpha float64) { along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
+	}
+
+	losses = make([]float64, len(w.grid.alphas))
+	if losses[w.grid.zero], err = w.iterate(ctx, &from, func() { fill(0) }); err != nil {
+		return nil, 0, err
+	}
+	if err := w.inside(ctx, s, unit, fill, losses); err != nil {
+		return nil, 0, err
+	}
+	if w.opts.Direction == Update {
+		if losses[w.grid.one], err = w.iterate(ctx, &to, func() { fill(1) }); err != nil {
+			return nil, 0, err
+		}
+		// Only the end can be shared with what comes; the map stays small.
+		clear(w.known)
+		w.known[to.Step] = losses[w.grid.one]
+	}
+	return losses, length, nil
+}
+
+// iterate returns the loss at an iterate, which fill puts into the scratch, and
+// compares it with the one that the run recorded.
+func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (float64, error) {
+	if v, ok := w.known[s.Step]; ok {
+		return v, nil
+	}
+	unit := "iterate " + strconv.FormatInt(s.Step, 10)
+	v, ok := w.opts.Store.Lookup(unit)
+	if ok && len(v) == 1 {
+		w.opts.Progress.Add(1)
+	} else {
+		fill()
+		loss, err := w.point(ctx, unit)
+		if err != nil {
+			return 0, err
+		}
+		v = []float64{loss}
+		if err := w.opts.Store.Save(unit, v); err != nil {
+			return 0, fmt.Errorf("walk: %s: %w", unit, err)
+		}
+	}
+	if s.FullLoss.Valid {
+		w.compared++
+		w.maxDifference = max(w.maxDifference, difference(v[0], s.FullLoss.Value))
+	}
+	return v[0], nil
+}
+
+// difference is 0 for equal losses, two NaNs included, and infinite when only one
+// of them is a number.
+func difference(a, b float64) float64 {
+	switch d := math.Abs(a - b); {
+	case a == b || a != a && b != b:
+		return 0
+	case d != d:
+		return math.Inf(1)
+	default:
+		return d
+	}
+}
+
+// inside fills in the losses that belong to this segment alone: all but the
+// iterates'. They are one unit of the store.
+func (w *walker) inside(ctx context.Context, s *segment, unit string, fill func(float64), losses []float64) error {
+	var own []int
+	for i := range losses {
+		if i != w.grid.zero && (i != w.grid.one || w.opts.Direction == Gradient) {
+			own = append(own, i)
+		}
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	if v, ok := w.opts.Store.Lookup(unit); ok && len(v) == len(own) {
+		for j, i := range own {
+			losses[i] = v[j]
+		}
+		w.opts.Progress.Add(len(own))
+		return nil
+	}
+	values := make([]float64, len(own))
+	for j, i := range own {
+		fill(w.grid.alphas[i])
+		v, err := w.point(ctx, fmt.Sprintf("%s at alpha %v", unit, w.grid.alphas[i]))
+		if err != nil {
+			return err
+		}
+		losses[i], values[j] = v, v
+	}
+	if err := w.opts.Store.Save(unit, values); err != nil {
+		return fmt.Errorf("walk: %s: %w", unit, err)
+	}
+	return nil
+}
+
+// point evaluates the scratch; where says in an error what it is.
+func (w *walker) point(ctx context.Context, where string) (float64, error) {
+	err := ctx.Err()
+	if err == nil {
+		var v float64
+		if v, err = w.loss.Loss(ctx, w.scratch); err == nil {
+			w.evaluated++
+			w.opts.Progress.Add(1)
+			return v, nil
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return 0, fmt.Errorf("walk: stopped at %s: %w", where, err)
+	}
+	return 0, fmt.Errorf("walk: %s: %w", where, err)
+}
+
+// read returns a row with the vectors that the direction takes of it.
+func (w *walker) read(row int) (record.Step, error) {
+	s, err := w.run.At(row)
+	if err != nil {
+		return s, fmt.Errorf("walk: row %d: %w", row, err)
+	}
+	vectors := []struct {
+		name   string
+		values []float32
+	}{{"theta", s.Theta}, {"gradient", s.Grad}}
+	if w.opts.Direction == Update {
+		vectors = vectors[:1]
+	} else if !s.LearningRate.Valid {
+		return s, fmt.Errorf("walk: row %d has no learning rate; direction %q needs it", row, Gradient)
+	}
+	for _, v := range vectors {
+		if len(v.values) != len(w.scratch) {
+			return s, fmt.Errorf("walk: row %d: %s has %d elements; the layout has %d", row, v.name, len(v.values), len(w.scratch))
+		}
+	}
+	return s, nil
+}
