@@ -18,7 +18,11 @@ const (
 	denseRows = 512
 	// krylovTolerance is the residual at which an eigenpair is taken as found, in
 	// units of the largest eigenvalue.
-	krylovTolerance = 1e-12
+	krylovTolerance = 1e-11
+	// maxBasis is where the iteration gives up. A walk needs 20 to 60 vectors; a
+	// stationary cloud, whose leading eigenvalues are next to equal, would need
+	// nearly all, for directions that mean nothing.
+	maxBasis = 512
 )
 
 var errEigen = errors.New("pca: the eigenvalues of the gram matrix could not be computed")
@@ -63,11 +67,13 @@ func leadingDense(g []float64, n int) ([]pair, error) {
 }
 
 // leadingKrylov returns the k leading eigenpairs of an n x n operator, largest
-// first: block Krylov iteration with full reorthogonalization and a
-// Rayleigh-Ritz step. Blocks, where a single starting vector would do for
-// generic data, so that an eigenvalue that occurs several times is found as
-// often. The starting block is fixed.
-func leadingKrylov(a operator, n, k int, tolerance float64) ([]pair, error) {
+// first, and the largest of their residuals in units of the largest eigenvalue:
+// block Krylov iteration with full reorthogonalization and a Rayleigh-Ritz step.
+// Blocks, where a single starting vector would do for generic data, so that an
+// eigenvalue that occurs several times is found as often. The starting block is
+// fixed. The iteration ends at the tolerance, or with a basis of maxBasis.
+func leadingKrylov(a operator, n, k int, tolerance float64) ([]pair, float64, error) {
+	size := min(n, max(maxBasis, 4*k))
 	rng := rand.New(rand.NewPCG(0x9e3779b97f4a7c15, uint64(n)))
 	width := min(k+2, n)
 	var basis, image [][]float64 // orthonormal vectors and their products
@@ -82,20 +88,20 @@ func leadingKrylov(a operator, n, k int, tolerance float64) ([]pair, error) {
 			// invariant: what lies outside may matter as much.
 			v = gaussian(rng, n)
 		}
-		if len(basis) < n && orthonormalize(v, basis) {
+		if orthonormalize(v, basis) {
 			w := make([]float64, n)
 			a(w, v)
 			basis, image = append(basis, v), append(image, w)
 		}
-		if len(basis) < min(check, n) {
+		if len(basis) < min(check, size) {
 			continue
 		}
 		pairs, residual, err := ritz(basis, image, k)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		if len(basis) == n || residual <= tolerance*pairs[0].value {
-			return pairs, nil
+		if residual /= math.Max(pairs[0].value, math.SmallestNonzeroFloat64); len(basis) == size || residual <= tolerance {
+			return pairs, residual, nil
 		}
 		check = len(basis) + len(basis)/2
 	}

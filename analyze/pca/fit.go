@@ -43,7 +43,7 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 	if o.Center == Mean {
 		center(g, n)
 	}
-	pairs, err := leading(g, n, min(o.Components, n-1), o.Workers)
+	pairs, residual, err := leading(g, n, min(o.Components, n-1), o.Workers)
 	if err != nil {
 		return nil, err
 	}
@@ -71,17 +71,20 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 		r.ExplainedVariance = append(r.ExplainedVariance, sum/float64(n-1))
 		r.ExplainedVarianceRatio = append(r.ExplainedVarianceRatio, sum/d.variance)
 	}
-	if r.nulls, err = nulls(ctx, s, &o, g, r); err != nil {
+	if r.nulls, err = nulls(ctx, s, &o, g, r, opts.Surrogates != 0); err != nil {
 		return nil, err
 	}
+	r.unresolved = residual
 	r.summarize(s, &o, d)
 	return r, nil
 }
 
-// leading returns at least the k leading eigenpairs of g, largest first.
-func leading(g []float64, n, k, workers int) ([]pair, error) {
+// leading returns at least the k leading eigenpairs of g, largest first, and
+// what is left open of them, in units of the largest eigenvalue.
+func leading(g []float64, n, k, workers int) ([]pair, float64, error) {
 	if n <= denseRows {
-		return leadingDense(g, n)
+		pairs, err := leadingDense(g, n)
+		return pairs, 0, err
 	}
 	return leadingKrylov(dense(g, n, workers), n, k, krylovTolerance)
 }

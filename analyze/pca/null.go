@@ -2,6 +2,7 @@ package pca
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -80,37 +81,35 @@ func closedForm(n int, c Center, k int) null {
 	return l
 }
 
-// computed finds the eigenpairs of min(times_i, times_j), centred or not.
+// computed finds the eigenpairs of min(times_i, times_j), the covariance of a
+// walk with independent steps, given the sum of the squared step lengths up to
+// each row.
 func computed(times []float64, c Center, k int) (null, error) {
-	n := len(times)
-	g := walkGram(times)
-	if c == Mean {
-		center(g, n)
+	order := make([]int, len(times)) // by time: the rows come in it or in reverse
+	for i := range order {
+		order[i] = i
 	}
-	pairs, err := leading(g, n, k, 1)
-	if err != nil {
-		return null{}, err
+	if len(times) > 1 && times[0] > times[len(times)-1] {
+		slices.Reverse(order)
 	}
-	trace, square := traceAndSquare(g, n)
-	l := null{participation: trace * trace / square}
-	for _, p := range pairs[:min(k, len(pairs))] {
-		l.ratios = append(l.ratios, p.value/trace)
-		l.curves = append(l.curves, p.vector)
+	p := process{
+		n:          len(times),
+		covariance: func(i, j int) float64 { return min(times[i], times[j]) },
+		// (A v)_i rises from one row to the next by the time between them, times the
+		// sum of all v from there on.
+		times: func(dst, v []float64) {
+			var rest, sum, last float64
+			for _, i := range order {
+				rest += v[i]
+			}
+			for _, i := range order {
+				sum += (times[i] - last) * rest
+				dst[i], last = sum, times[i]
+				rest -= v[i]
+			}
+		},
 	}
-	return l, nil
-}
-
-// walkGram is the expected Gram matrix of a walk with independent steps, given
-// the sum of the squared step lengths up to each row.
-func walkGram(times []float64) []float64 {
-	n := len(times)
-	g := make([]float64, n*n)
-	for i := range n {
-		for j := range n {
-			g[i*n+j] = min(times[i], times[j])
-		}
-	}
-	return g
+	return p.null(c, k, krylovTolerance)
 }
 
 // correlations returns |corr| of each score with the null's curve of the same

@@ -6,12 +6,14 @@ import "context"
 type nullResults struct {
 	walk       null
 	lissajous  []float64
-	surrogates *Surrogates // nil when there are none
+	ou         *OrnsteinUhlenbeck // nil when there is none
+	surrogates *Surrogates        // nil when there are none
 }
 
 // nulls computes everything that the shares are to be compared with. g is the
-// centred Gram matrix; it is not changed.
-func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result) (nullResults, error) {
+// centred Gram matrix; it is not changed. asked says that the number of surrogates
+// is no default.
+func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, asked bool) (nullResults, error) {
 	var l nullResults
 	times := s.steps
 	if o.Substeps {
@@ -26,6 +28,11 @@ func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result) (
 		return l, err
 	}
 	l.lissajous = l.walk.correlations(r.Scores)
-	l.surrogates, err = surrogates(ctx, o, g, len(s.rows), r.ExplainedVarianceRatio)
+	if equallySpaced(times) {
+		if l.ou, err = ornsteinUhlenbeck(g, len(times), o.Center, len(r.Components)); err != nil {
+			return l, err
+		}
+	}
+	l.surrogates, err = surrogates(ctx, o, g, len(s.rows), r.ExplainedVarianceRatio, asked)
 	return l, err
 }

@@ -58,7 +58,7 @@ type Options struct {
 	// default only the iterates between updates are taken.
 	Substeps bool `json:"substeps"`
 	// Surrogates is the number of surrogate walks of each type; 0 means
-	// DefaultSurrogates, a negative number none.
+	// DefaultSurrogates up to 2048 rows and none above, a negative number none.
 	Surrogates int `json:"surrogates"`
 	// Seed chooses the surrogate walks.
 	Seed uint64 `json:"seed"`

@@ -31,7 +31,8 @@ type Result struct {
 	Summary  Summary           //
 	Warnings []analyze.Warning // what to know before believing the shares
 
-	nulls nullResults
+	nulls      nullResults
+	unresolved float64 // residual of the eigenpairs, in units of the largest eigenvalue
 }
 
 // Plane returns the plane of two components, counted from 1, through the given
@@ -76,6 +77,9 @@ type Summary struct {
 	// random walk; 1 for a random walk.
 	LissajousCorrelation []record.Optional `json:"lissajous_correlation"`
 
+	// OrnsteinUhlenbeck is the null of a walk that is pulled back to a point; absent
+	// for fewer than 8 rows and for rows that are not equally spaced.
+	OrnsteinUhlenbeck *OrnsteinUhlenbeck `json:"ornstein_uhlenbeck,omitempty"`
 	// Surrogates are nulls made of the run's own updates; absent when there are
 	// none or only two rows.
 	Surrogates *Surrogates `json:"surrogates,omitempty"`
@@ -102,8 +106,8 @@ func (r *Result) summarize(s *source, o *Options, d *decomposition) {
 		LeftOutVarianceRatio: d.excluded / (d.excluded + d.variance),
 		TotalVariance:        r.TotalVariance, ExplainedVariance: r.ExplainedVariance,
 		ExplainedVarianceRatio: r.ExplainedVarianceRatio, ParticipationRatio: r.Participation,
-		RandomWalk:     Null{r.nulls.walk.ratios, r.nulls.walk.participation},
-		Surrogates:     r.nulls.surrogates,
+		RandomWalk: Null{r.nulls.walk.ratios, r.nulls.walk.participation},
+		Surrogates: r.nulls.surrogates, OrnsteinUhlenbeck: r.nulls.ou,
 		MedianResidual: median(r.Residuals), MaxResidual: slices.Max(r.Residuals),
 	}
 	for _, c := range r.nulls.lissajous {

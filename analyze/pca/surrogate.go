@@ -14,6 +14,10 @@ import (
 // as found. The error of an eigenvalue goes with the square of it.
 const surrogateTolerance = 1e-5
 
+// maxSurrogateRows is the number of rows above which surrogates must be asked
+// for: every one of them takes another matrix of rows x rows.
+const maxSurrogateRows = 2048
+
 // Band is how a share is distributed over surrogate walks.
 type Band struct {
 	Mean float64 `json:"mean"`
@@ -39,9 +43,10 @@ type Surrogates struct {
 // surrogates makes the walks in Gram space: the Gram matrix of the updates
 // follows from that of the iterates, flips and permutations act on its rows and
 // columns, and summing up gives the Gram matrix of the surrogate's iterates. The
-// data are not read again. g is not changed.
-func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []float64) (*Surrogates, error) {
-	if o.Surrogates < 0 || n < 3 {
+// data are not read again. g is not changed. asked says that the number of walks
+// is no default.
+func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []float64, asked bool) (*Surrogates, error) {
+	if o.Surrogates < 0 || n < 3 || n > maxSurrogateRows && !asked {
 		return nil, nil
 	}
 	steps := updateGram(g, n)
@@ -136,7 +141,7 @@ func sharesOf(g []float64, n, k int, c Center) ([]float64, error) {
 		}
 	}
 	trace, _ := traceAndSquare(g, n)
-	pairs, err := leadingKrylov(dense(g, n, 1), n, k, surrogateTolerance)
+	pairs, _, err := leadingKrylov(dense(g, n, 1), n, k, surrogateTolerance)
 	if err != nil {
 		return nil, err
 	}

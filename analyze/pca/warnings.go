@@ -16,6 +16,9 @@ const (
 	// leftOutLimit is the share of variance in coordinates left out from which on
 	// a reader must know.
 	leftOutLimit = 0.1
+	// unresolvedLimit is the residual of an eigenpair from which on it is not called
+	// one.
+	unresolvedLimit = 1e-6
 )
 
 func (r *Result) warn(o *Options) {
@@ -36,6 +39,9 @@ func (r *Result) warn(o *Options) {
 		if c := r.nulls.lissajous; len(r.Rows) > 4 && c[0] >= lissajousLimit && c[1] >= lissajousLimit {
 			add("lissajous", "the first two scores correlate %.3f and %.3f with those of a random walk: the curve in their plane is the Lissajous curve that any random walk draws", c[0], c[1])
 		}
+	}
+	if r.unresolved > unresolvedLimit {
+		add("components_unresolved", "the leading eigenvalues are so close together that the components are not determined (residual %.2g of the largest): the variance has no preferred directions", r.unresolved)
 	}
 	if s := r.Summary; s.LeftOutVarianceRatio > leftOutLimit {
 		add("left_out_variance", "%.1f %% of the squared distance from the center is in coordinates that were left out (%d of %d parameters)",
