@@ -1,6 +1,89 @@
 package kernel
 
-// Stats placeholder.
-type Stats[T Float] struct{}
+// Stats collects two sums per channel over the pixels of images: of values
+// around a pivot, First = sum of (x-pivot) and Second = sum of (x-pivot)^2, for
+// batch normalization; or, in its backward pass, First = sum of dy and
+// Second = sum of dy (x-pivot) with the mean as pivot.
+//
+// A pivot near the mean keeps the variance exact in float32: without one its
+// relative error grows with (mean/deviation)^2. The sums of one image are of
+// type T, pixel after pixel, row after row; those of all images are float64.
+type Stats[T Float] struct {
+	Pivot         []T
+	First, Second []float64
+	part          []T // the two sums of the current image, one after the other
+}
 
-func (s *Stats[T]) add([]T, int, int, int, int) {}
+// NewStats returns empty sums with pivot 0 for the given channels.
+func NewStats[T Float](channels int) *Stats[T] {
+	sums := make([]float64, 2*channels)
+	return &Stats[T]{
+		Pivot: make([]T, channels), First: sums[:channels:channels], Second: sums[channels:],
+		part: make([]T, 2*channels),
+	}
+}
+
+// Reset sets the sums, not the pivot, to zero.
+func (s *Stats[T]) Reset() {
+	clear(s.First)
+	clear(s.Second)
+}
+
+// Add adds the sums of other, collected around the same pivot. Chunks of a batch
+// added in their order give the same bits for any number of goroutines.
+func (s *Stats[T]) Add(other *Stats[T]) {
+	for c := range s.First {
+		s.First[c] += other.First[c]
+		s.Second[c] += other.Second[c]
+	}
+}
+
+// Moments sets mean and variance (the biased one, divided by n) per channel from
+// sums over n values.
+func (s *Stats[T]) Moments(n int, mean, variance []float64) {
+	for c := range s.First {
+		d := s.First[c] / float64(n)
+		mean[c] = float64(s.Pivot[c]) + d
+		variance[c] = s.Second[c]/float64(n) - d*d
+		if variance[c] < 0 { // by rounding only; NaN stays
+			variance[c] = 0
+		}
+	}
+}
+
+// channels is the number of channels.
+func (s *Stats[T]) channels() int { return len(s.Pivot) }
+
+// row adds the values of a row of pixels, channels from to from+width, of which
+// the first pixel is at c.
+func (s *Stats[T]) row(c []T, pixels, pixel, from, width int) {
+	n := s.channels()
+	k := stream[T]{
+		op: opStats, t: [6][]T{c[from:]}, param: [4][]T{s.Pivot[from:]},
+		sum:  [2][]T{s.part[from:n], s.part[n+from:]},
+		rows: 1, pixels: pixels, pixel: pixel, channel: width,
+	}
+	k.run()
+}
+
+// endImage moves the sums of an image to the sums of all.
+func (s *Stats[T]) endImage() {
+	n := s.channels()
+	for c := range n {
+		s.First[c] += float64(s.part[c])
+		s.Second[c] += float64(s.part[n+c])
+	}
+	clear(s.part)
+}
+
+// AddImages adds the pixels of images.
+func (s *Stats[T]) AddImages(x Images[T]) {
+	for i := range x.Count() {
+		k := stream[T]{
+			op: opStats, t: [6][]T{x.interior(i)}, param: [4][]T{s.Pivot},
+			sum: [2][]T{s.part[:s.channels()], s.part[s.channels():]},
+		}
+		k.over(x.Image, x)
+		s.endImage()
+	}
+}

@@ -189,3 +189,13 @@ func passed[T Float](dy, y T) T {
 	}
 	return dy
 }
+
+// over runs the kernel on one image of a shape whose tensors have the row
+// strides of the given images.
+func (s *stream[T]) over(shape Image, tensors ...Images[T]) {
+	for i, m := range tensors {
+		s.row[i] = m.Row()
+	}
+	s.rows, s.pixels, s.pixel, s.channel = shape.Height, shape.Width, shape.Channels, shape.Channels
+	s.run()
+}

@@ -64,7 +64,7 @@ func (s *sweep[T]) run() {
 			}
 		}
 		if s.stats != nil {
-			s.stats.add(s.c[y*s.cRow:], s.pixels, s.cPixel, 0, s.width)
+			s.stats.row(s.c[y*s.cRow:], s.pixels, s.cPixel, 0, s.width)
 		}
 	}
 }

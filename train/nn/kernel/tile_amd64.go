@@ -58,7 +58,7 @@ func (s *sweep[T]) runFast() {
 		for y := range s.rows {
 			s.pixelRow(&args, y, j, lanes, vectors, most, limit)
 			if s.stats != nil {
-				s.stats.add(s.c[y*s.cRow:], s.pixels, s.cPixel, j, columns)
+				s.stats.row(s.c[y*s.cRow:], s.pixels, s.cPixel, j, columns)
 			}
 		}
 		j += columns

@@ -1,0 +1,78 @@
+package kernel
+
+// InputHalo is the halo that the gradient dY needs in ConvInput.
+func (v Conv) InputHalo() int {
+	halo := 0
+	for r := range v.Stride {
+		for _, size := range [2][2]int{{v.In.Height, v.Out.Height}, {v.In.Width, v.Out.Width}} {
+			p := v.phase(r, size[0])
+			if p.count > 0 && p.taps > 0 {
+				halo = max(halo, -p.from, p.from+p.count-1+p.taps-size[1])
+			}
+		}
+	}
+	return halo
+}
+
+// phase is one residue class of input positions along an axis: position+Pad is r
+// modulo Stride for all of them, so that they see the same taps r, r+Stride, ...
+// of the kernel, at successive outputs.
+type phase struct {
+	first int // the first such position
+	count int // how many there are
+	taps  int // how many taps they see
+	from  int // the output seen by the last tap at the first position
+}
+
+func (v Conv) phase(r, size int) phase {
+	p := phase{
+		first: ((r-v.Pad)%v.Stride + v.Stride) % v.Stride,
+		taps:  max(0, (v.Kernel-r+v.Stride-1)/v.Stride),
+	}
+	p.count = max(0, (size-p.first+v.Stride-1)/v.Stride)
+	p.from = (p.first+v.Pad-r)/v.Stride - (p.taps - 1)
+	return p
+}
+
+// ConvInput computes dx, the gradient with respect to the input, from dy with
+// weights packed by [PackConvInput]. It is a forward convolution of dy with the
+// kernel flipped and transposed, one for each of the Stride*Stride classes of
+// input pixels that see the same taps. dy needs a halo of InputHalo at least and
+// otherwise the shape v.Out, dx the shape v.In with any halo; v.In.Channels must
+// be a multiple of 8. Residual has the layout of dx; Stats is not allowed with a
+// Stride above 1.
+func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T]) {
+	v.fits("ConvInput", sameShape(dx.Image, v.In) && sameShape(dy.Image, v.Out) && dx.Count() == dy.Count() &&
+		dy.Halo >= v.InputHalo() && v.In.Channels%half == 0 && (e.Stats == nil || v.Stride == 1))
+	narrow := v.In.Width/v.Stride < half && dx.Count() > v.In.Width/v.Stride
+	for ry := range v.Stride {
+		py := v.phase(ry, v.In.Height)
+		for rx := range v.Stride {
+			px := v.phase(rx, v.In.Width)
+			taps := px.taps * v.Out.Channels
+			s := sweep[T]{
+				b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
+				outer: py.taps, aOuter: dy.Row(), bOuter: taps * panel,
+				inner: taps, aInner: 1, bInner: panel,
+				width: v.In.Channels, bPanel: py.taps * taps * panel,
+			}
+			f := field[T]{
+				from: dy, to: dx, res: e.Residual, stats: e.Stats,
+				fromY: py.from, fromX: px.from, fromStep: 1,
+				toY: py.first, toX: px.first, toStep: v.Stride,
+				height: py.count, width: px.count,
+			}
+			if py.taps*px.taps == 0 {
+				f.fromY, f.fromX = 0, 0 // nothing is read
+			}
+			f.sweep(s, narrow)
+			packed = packed[panels(v.In.Channels)*s.bPanel:]
+		}
+	}
+}
+
+// sameShape says whether two shapes differ in their halo at most.
+func sameShape(a, b Image) bool {
+	a.Halo = b.Halo
+	return a == b
+}

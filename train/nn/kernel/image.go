@@ -1,0 +1,79 @@
+package kernel
+
+import "fmt"
+
+// Image is the shape of a picture, or of a map of features, as the kernels want
+// it: channels last, with a border of Halo pixels on every side that hold zeros
+// and stand for the padding of a convolution. Element (y, x, c), with y and x
+// from -Halo on, is at
+//
+//	((y+Halo)*(Width+2*Halo) + x+Halo)*Channels + c
+//
+// Kernels write the interior only: a buffer that was zero at the start keeps its
+// halo. Channels is a multiple of 16, or of 8, but for the input of a network;
+// channels beyond the real ones hold zeros.
+type Image struct {
+	Height, Width, Channels int
+	Halo                    int
+}
+
+// Row is the number of elements from one row to the next.
+func (m Image) Row() int { return (m.Width + 2*m.Halo) * m.Channels }
+
+// Len is the number of elements of one image.
+func (m Image) Len() int { return (m.Height + 2*m.Halo) * m.Row() }
+
+// At is the index of channel 0 of pixel (y, x).
+func (m Image) At(y, x int) int { return (y+m.Halo)*m.Row() + (x+m.Halo)*m.Channels }
+
+// Validate returns an error for sizes below 1 or a negative halo.
+func (m Image) Validate() error {
+	if m.Height < 1 || m.Width < 1 || m.Channels < 1 || m.Halo < 0 {
+		return fmt.Errorf("kernel: image of %dx%d pixels, %d channels, halo %d: sizes must be at least 1 and the halo at least 0",
+			m.Height, m.Width, m.Channels, m.Halo)
+	}
+	return nil
+}
+
+// PadChannels is the number of channels to store for n real ones: the next
+// multiple of 16, or 8 for up to 8.
+func PadChannels(n int) int {
+	if n <= half {
+		return half
+	}
+	return (n + panel - 1) / panel * panel
+}
+
+// Images is a number of images of one shape, one after the other in Data, which
+// it borrows.
+type Images[T Float] struct {
+	Image
+	Data []T
+}
+
+// NewImages allocates n images of zeros.
+func NewImages[T Float](shape Image, n int) Images[T] {
+	return Images[T]{Image: shape, Data: make([]T, n*shape.Len())}
+}
+
+// Count is the number of images.
+func (m Images[T]) Count() int { return len(m.Data) / m.Len() }
+
+// Slice returns images low to high, high excluded.
+func (m Images[T]) Slice(low, high int) Images[T] {
+	return Images[T]{Image: m.Image, Data: m.Data[low*m.Len() : high*m.Len()]}
+}
+
+// interior returns image i from its first pixel inside the halo on.
+func (m Images[T]) interior(i int) []T { return m.Data[i*m.Len()+m.At(0, 0) : (i+1)*m.Len()] }
+
+// sameInterior panics unless the images have the same number and the same pixels
+// and channels, whatever their halos: a mistake of the caller.
+func sameInterior[T Float](name string, first Images[T], others ...Images[T]) {
+	for _, m := range others {
+		if m.Count() != first.Count() || m.Height != first.Height || m.Width != first.Width || m.Channels != first.Channels {
+			panic(fmt.Sprintf("kernel: %s: %d images %+v do not fit %d images %+v",
+				name, m.Count(), m.Image, first.Count(), first.Image))
+		}
+	}
+}
