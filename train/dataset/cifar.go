@@ -31,17 +31,23 @@ func loadCIFAR(directory string) (source, error) {
 	}
 	src := source{scaling: "pixel/255"}
 	var missing string
+	var files [][]byte
 	for i := 1; i <= 5; i++ {
 		path := filepath.Join(directory, fmt.Sprintf("data_batch_%d.bin", i))
-		switch err := readCIFAR(path, &src.train); {
+		switch raw, err := readCIFAR(path); {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = path
 		case err != nil:
 			return source{}, err
+		default:
+			files = append(files, raw)
 		}
 	}
-	testPath := filepath.Join(directory, "test_batch.bin")
-	if err := readCIFAR(testPath, &src.test); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	src.train = cifarSet(files...)
+	switch raw, err := readCIFAR(filepath.Join(directory, "test_batch.bin")); {
+	case err == nil:
+		src.test = cifarSet(raw)
+	case !errors.Is(err, fs.ErrNotExist):
 		return source{}, err
 	}
 	switch train, test := src.train.Len() > 0, src.test.Len() > 0; {
@@ -57,36 +63,51 @@ func loadCIFAR(directory string) (source, error) {
 	return src, nil
 }
 
-// readCIFAR appends the records of a file to s, channels last.
-func readCIFAR(path string, s *Set) error {
+// readCIFAR returns the records of a file, with their labels checked.
+func readCIFAR(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	// Reading stops after the largest file that is allowed, whatever its length.
 	raw, err := io.ReadAll(io.LimitReader(f, cifarPerFile*cifarRecord+1))
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return nil, err
+	case len(raw) > cifarPerFile*cifarRecord:
+		return nil, fmt.Errorf("%s has more than %d bytes, %d records of %d, which no file of CIFAR-10 has", path, cifarPerFile*cifarRecord, cifarPerFile, cifarRecord)
+	case len(raw) == 0 || len(raw)%cifarRecord != 0:
+		return nil, fmt.Errorf("%s has %d bytes; allowed are whole records of %d bytes, %d in a published file", path, len(raw), cifarRecord, cifarPerFile*cifarRecord)
 	}
-	if len(raw) > cifarPerFile*cifarRecord {
-		return fmt.Errorf("%s has more than %d bytes, %d records of %d, which no file of CIFAR-10 has", path, cifarPerFile*cifarRecord, cifarPerFile, cifarRecord)
-	}
-	if len(raw) == 0 || len(raw)%cifarRecord != 0 {
-		return fmt.Errorf("%s has %d bytes; allowed are whole records of %d bytes, %d in a published file", path, len(raw), cifarRecord, cifarPerFile*cifarRecord)
-	}
-	s.Height, s.Width, s.Channels, s.Classes = cifarSide, cifarSide, cifarChannels, cifarClasses
-	for i := 0; len(raw) > 0; i, raw = i+1, raw[cifarRecord:] {
-		if raw[0] >= cifarClasses {
-			return fmt.Errorf("%s: label %d is %d; labels are 0 to %d", path, i, raw[0], cifarClasses-1)
+	for i := 0; i < len(raw); i += cifarRecord {
+		if raw[i] >= cifarClasses {
+			return nil, fmt.Errorf("%s: label %d is %d; labels are 0 to %d", path, i/cifarRecord, raw[i], cifarClasses-1)
 		}
-		s.Labels = append(s.Labels, int32(raw[0]))
-		planes := raw[1:cifarRecord]
-		for p := range cifarPlane {
-			for c := range cifarChannels {
-				s.Inputs = append(s.Inputs, float32(planes[c*cifarPlane+p])/255)
+	}
+	return raw, nil
+}
+
+// cifarSet puts the records of all files together, channels last.
+func cifarSet(files ...[]byte) Set {
+	n := 0
+	for _, raw := range files {
+		n += len(raw) / cifarRecord
+	}
+	s := Set{
+		Height: cifarSide, Width: cifarSide, Channels: cifarChannels, Classes: cifarClasses,
+		Inputs: make([]float32, 0, n*cifarChannels*cifarPlane), Labels: make([]int32, 0, n),
+	}
+	for _, raw := range files {
+		for ; len(raw) > 0; raw = raw[cifarRecord:] {
+			s.Labels = append(s.Labels, int32(raw[0]))
+			planes := raw[1:cifarRecord]
+			for p := range cifarPlane {
+				for c := range cifarChannels {
+					s.Inputs = append(s.Inputs, float32(planes[c*cifarPlane+p])/255)
+				}
 			}
 		}
 	}
-	return nil
+	return s
 }

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // idx builds an IDX file of unsigned bytes.
@@ -168,6 +170,40 @@ func TestIDXCutAnywhere(t *testing.T) {
 	if _, _, err := readIDX(path, 1); err == nil || !strings.Contains(err.Error(), "checksum") {
 		t.Errorf("wrong checksum: %v", err)
 	}
+}
+
+// TestIDXTakesNoMemoryForAnAnnouncement opens a file of 18 bytes that announces
+// a gigabyte.
+func TestIDXTakesNoMemoryForAnAnnouncement(t *testing.T) {
+	file := idx(0x0803, []byte{1, 2}, 1<<10, 1<<10, 1<<10)
+	for end, b := range map[string][]byte{"": file, ".gz": compress(t, file)} {
+		path := filepath.Join(t.TempDir(), "x"+end)
+		write(t, path, b)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := readIDX(path, 3)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 {
+			t.Errorf("%q: %v; %d bytes allocated", end, err, used)
+		}
+	}
+}
+
+// TestIDXArbitraryBytes: whatever is in a file, it is an error or exactly what
+// its header says.
+func TestIDXArbitraryBytes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	rapid.Check(t, func(t *rapid.T) {
+		b := append([]byte{0, 0, byte(rapid.IntRange(7, 9).Draw(t, "type")), byte(rapid.IntRange(0, 3).Draw(t, "dimensions"))},
+			rapid.SliceOfN(rapid.ByteRange(0, 3), 0, 40).Draw(t, "rest")...)
+		if err := os.WriteFile(path, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		extents, values, err := readIDX(path, 2)
+		if err == nil && (len(extents) != 2 || len(values) != extents[0]*extents[1] || len(b) != 12+len(values)) {
+			t.Fatalf("%v, %d values from %d bytes", extents, len(values), len(b))
+		}
+	})
 }
 
 func TestMissingDirectories(t *testing.T) {
