@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/result"
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/nn"
+	"sgdwalk/train/replay"
+)
+
+// runFlags are what every analysis of one run takes.
+type runFlags struct {
+	Run_ string `arg:"" name:"run" help:"Directory of the run."`
+	Out  string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."`
+}
+
+// lossFlags are what an analysis takes that evaluates the loss.
+type lossFlags struct {
+	Data           string `placeholder:"DATA" help:"Where the data are now, if not where the run was recorded: a data set as in train --data."`
+	AllowOtherData bool   `help:"Evaluate on data that are not the recorded ones; the result is marked."`
+}
+
+// analysis is one analysis at work: its run, its options and its output.
+type analysis struct {
+	*env
+	name  string
+	dir   string
+	run   string
+	trace *arrowfile.Reader
+	out   *result.Dir
+	warn  []analyze.Warning
+
+	dataHash, kernel string // of what the loss was evaluated with, if one was
+}
+
+// open opens the run for the named analysis. close must be called.
+func (f *runFlags) open(e *env, name string) (*analysis, error) {
+	trace, err := arrowfile.Open(f.Run_)
+	if err != nil {
+		return nil, err
+	}
+	dir := f.Out
+	if dir == "" {
+		dir = filepath.Join(f.Run_, "analysis", name)
+	}
+	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace}, nil
+}
+
+func (a *analysis) close() { a.trace.Close() }
+
+// loss rebuilds the full training loss from the run's header.
+func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
+	x, err := replay.FromHeader(a.trace.Header(), replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData})
+	if errors.Is(err, replay.ErrOtherData) {
+		return nil, fmt.Errorf("%w; --allow-other-data evaluates on them all the same", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if x.Data().Hash != a.trace.Header().Data.Hash {
+		a.warn = append(a.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss was evaluated on %s (%s), not on the data of the run (%s)", x.Header().Data.Spec, x.Data().Hash, a.trace.Header().Data.Hash)})
+	}
+	a.dataHash, a.kernel = x.Data().Hash, x.Header().Kernel
+	return x.TrainLoss()
+}
+
+// begin makes the output directory.
+func (a *analysis) begin() (err error) {
+	a.out, err = result.Create(a.dir)
+	if err == nil {
+		a.out.SaveArrow = arrowfile.SaveTable
+	}
+	return err
+}
+
+// journal opens the record of finished units, so that interrupted work goes on
+// where it stopped.
+func (a *analysis) journal(options any) (*result.Journal, error) {
+	j, err := a.out.Journal(a.name, a.trace.Header(), options, a.dataHash, a.kernel)
+	if err == nil && j.Len() > 0 {
+		a.say("%s: going on with the %d units that an interrupted call left", a.name, j.Len())
+	}
+	return j, err
+}
+
+// interrupted says what an interruption leaves.
+func (a *analysis) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("%w; what was evaluated is kept, and the same call goes on from there", err)
+}
+
+// figure saves a figure in all formats, with its data.
+func (a *analysis) figure(name string, f figure.Figure) error {
+	paths, err := figure.Save(f, filepath.Join(a.dir, name))
+	if err != nil {
+		return err
+	}
+	return a.out.Keep(paths...)
+}
+
+// finish writes summary.json: the result is complete.
+func (a *analysis) finish(summary, options any, c citation) error {
+	p, err := result.NewProvenance(a.run, a.trace.Header())
+	if err != nil {
+		return err
+	}
+	p.Software, p.Options, p.Method, p.Citation = software, options, c.method, c.bibtex
+	p.DataHash, p.Kernel = a.dataHash, a.kernel
+	return a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
+}
+
+// title names the run on a figure.
+func (a *analysis) title() string {
+	h := a.trace.Header()
+	data, _, _ := strings.Cut(h.Data.Spec, ":")
+	t := fmt.Sprintf("%s on %s, %s", h.Model, data, h.Optimizer.Name)
+	if rate, ok := h.Hyperparameter("learning_rate"); ok {
+		t += fmt.Sprintf(" \u03b7 = %g", rate)
+	}
+	if h.Batch > 0 {
+		t += fmt.Sprintf(", batch %d", h.Batch)
+	}
+	return t
+}
+
+// printed is what an analysis prints with --json.
+type printed struct {
+	Analysis string            `json:"analysis"`
+	Run      string            `json:"run"`
+	Out      string            `json:"out"`
+	Summary  any               `json:"summary"`
+	Warnings []analyze.Warning `json:"warnings"`
+}
+
+// show prints the result: the sentences for a reader, or one JSON object.
+func (a *analysis) show(summary any, sentences []string) error {
+	if a.silent {
+		return nil
+	}
+	if a.json {
+		return a.printJSON(printed{a.name, a.run, a.dir, summary, append([]analyze.Warning{}, a.warn...)})
+	}
+	for _, s := range sentences {
+		a.printf("%s\n", s)
+	}
+	for _, w := range a.warn {
+		a.printf("note: %s\n", w.Text)
+	}
+	a.printf("figures and data are in %s\n", a.dir)
+	return nil
+}
+
+// column returns the values of a column with NaN where they are absent, and nil
+// when no value is there: what a figure draws.
+func column(t *record.Table, name string) []float64 {
+	c := t.Column(name)
+	if c == nil || c.Valid != nil && !slices.Contains(c.Valid, true) {
+		return nil
+	}
+	v := slices.Clone(c.Floats)
+	for i := range v {
+		if c.Valid != nil && !c.Valid[i] {
+			v[i] = nan
+		}
+	}
+	return v
+}
+
+// percent writes a share for a reader.
+func percent(share float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
+}

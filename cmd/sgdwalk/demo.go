@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/landscape"
+	"sgdwalk/analyze/path"
+	"sgdwalk/analyze/pca"
+	"sgdwalk/analyze/walk"
+)
+
+// demoCmd does the whole job on the embedded digits.
+type demoCmd struct {
+	Out   string `default:"sgdwalk-demo" placeholder:"DIR" help:"Where everything goes; must not exist (default ${default})."`
+	Force bool   `help:"Replace an earlier demo."`
+}
+
+func (demoCmd) Help() string {
+	return `Trains a small network on 1,438 handwritten digits with every step recorded, verifies the
+recording, takes the walk, finds its principal directions, draws the landscape around it and
+says in words what was seen. Needs no network and writes nowhere else.
+
+Examples:
+  sgdwalk demo
+  sgdwalk demo --out DIR --json`
+}
+
+// demoConfig is the run of the demo. The learning rate is high enough for the
+// walk to bounce between the walls of its valley and low enough to learn.
+var demoConfig = trainConfig{
+	Data: "digits", Model: "mlp:32", Optimizer: "sgd", LR: demoRate, Batch: 50, Epochs: 8, Seed: 1, Record: "every:1", Grad: true,
+}
+
+var demoRate = 0.5
+
+// demoResult is everything that the demo saw.
+type demoResult struct {
+	Out       string            `json:"out"`
+	Train     trainSummary      `json:"train"`
+	Verified  verifyResult      `json:"verified"`
+	Path      path.Summary      `json:"path"`
+	Walk      walk.Summary      `json:"walk"`
+	PCA       pca.Summary       `json:"pca"`
+	Landscape landscape.Summary `json:"landscape"`
+	Warnings  []analyze.Warning `json:"warnings"`
+	Summary   []string          `json:"summary"`
+}
+
+// Run does the whole job.
+func (c *demoCmd) Run(ctx context.Context, e *env) error {
+	start := time.Now()
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	r, err := c.fly(ctx, e)
+	if err != nil {
+		return err
+	}
+	text := "# What was seen\n\n" + strings.Join(r.Summary, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(c.Out, "summary.md"), []byte(text), 0o666); err != nil {
+		return err
+	}
+	e.say("done in %.1f s", time.Since(start).Seconds())
+	if e.json {
+		return e.printJSON(r)
+	}
+	e.printf("%s", text)
+	return nil
+}
+
+// prepare makes the output directory. Only what a demo wrote is ever replaced.
+func (c *demoCmd) prepare() error {
+	entries, err := os.ReadDir(c.Out)
+	switch {
+	case os.IsNotExist(err):
+		return os.MkdirAll(c.Out, 0o777)
+	case err != nil:
+		return usagef("--out %s: %w", c.Out, err)
+	case len(entries) == 0:
+		return nil
+	case !c.Force:
+		return usagef("--out %s exists already; name a new directory, or give --force to replace an earlier demo", c.Out)
+	}
+	for _, f := range entries {
+		if f.Name() != "run" && f.Name() != "summary.md" {
+			return usagef("--out %s holds %s, which no demo wrote; it is not touched", c.Out, f.Name())
+		}
+	}
+	return nil
+}
+
+// fly trains, verifies and analyzes.
+func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
+	quiet := *e
+	quiet.silent = true
+	run := filepath.Join(c.Out, "run")
+	r := &demoResult{Out: c.Out}
+	var err error
+	if r.Train, err = demoConfig.train(ctx, &quiet, run, c.Force); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("demo: interrupted; what was recorded is in %s", run)
+	}
+	if r.Verified, err = verify(run, func(string) {}); err != nil {
+		return nil, err
+	}
+	if n := len(r.Verified.Problems); n > 0 {
+		return nil, fmt.Errorf("demo: the recording has %d problems, the first: %s: %w", n, r.Verified.Problems[0], errDamaged)
+	}
+	target := runFlags{Run_: run}
+	directions := pcaFlags{Kinds: "weights", Center: "mean", Rows: "all"}
+	p, err := (&pathCmd{runFlags: target}).compute(ctx, &quiet)
+	if err != nil {
+		return nil, err
+	}
+	w, err := (&walkCmd{runFlags: target, Segments: "all", Alphas: "0:1:11", Direction: "update"}).compute(ctx, &quiet)
+	if err != nil {
+		return nil, err
+	}
+	f, err := (&pcaCmd{runFlags: target, pcaFlags: directions, Components: 10}).compute(ctx, &quiet)
+	if err != nil {
+		return nil, err
+	}
+	l, err := (&landscapeCmd{runFlags: target, pcaFlags: directions, Grid: "51x51", Margin: landscape.DefaultMargin, Scale: "auto"}).compute(ctx, &quiet)
+	if err != nil {
+		return nil, err
+	}
+	r.Path, r.Walk, r.PCA, r.Landscape = p.Summary, w.Summary, f.Summary, l.Summary
+	for _, part := range [][]analyze.Warning{p.Warnings, w.Warnings, f.Warnings, l.Warnings} {
+		r.Warnings = append(r.Warnings, part...)
+	}
+	r.Summary = c.words(r, run)
+	return r, nil
+}
+
+// words says what was seen, one paragraph a question.
+func (c *demoCmd) words(r *demoResult, run string) []string {
+	w, p, l := &r.Walk, &r.Path, &landscapeSummary{r.Landscape, r.PCA}
+	t := &r.Train
+	out := []string{
+		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, demoConfig.LR, demoConfig.Batch, t.Result.Steps),
+		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", optionalText(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
+		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, bytesText(r.Verified.Bytes)),
+		"",
+		"## The walk",
+		"",
+	}
+	for _, s := range walkSentences(w) {
+		out = append(out, "- "+s)
+	}
+	for _, s := range pathSentences(p) {
+		out = append(out, "- "+s)
+	}
+	out = append(out,
+		"",
+		"A stationary walk on a noisy quadratic bounces as well: about half of its steps raise the loss and its mean floor position is 0.5. Bouncing alone is no evidence of structure.",
+		"", "## The directions", "",
+	)
+	for _, s := range pcaSentences(&r.PCA) {
+		out = append(out, "- "+s)
+	}
+	out = append(out, "", "## The plane", "")
+	for _, s := range landscapeSentences(l) {
+		out = append(out, "- "+s)
+	}
+	if len(r.Warnings) > 0 {
+		out = append(out, "", "## Before you believe it", "")
+		for _, s := range r.Warnings {
+			out = append(out, "- "+s.Text)
+		}
+	}
+	a := filepath.Join(run, "analysis")
+	return append(out,
+		"", "## Look at", "",
+		"- the walk: "+filepath.Join(a, "walk", "walk.png"),
+		"- the landscape: "+filepath.Join(a, "landscape", "landscape.png"),
+		"- the principal directions: "+filepath.Join(a, "pca", "pca.png"),
+		"- the geometry of the path: "+filepath.Join(a, "path", "path.png"),
+		"",
+		"Every figure is there as SVG, PDF and PNG with its data as CSV, and every number in summary.json.",
+	)
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"text/tabwriter"
+
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+)
+
+// errDamaged is wrapped by the errors that mean exit status 3.
+var errDamaged = errors.New("the recording is damaged")
+
+// infoCmd says what is in a run.
+type infoCmd struct {
+	Run_ string `arg:"" name:"run" help:"Directory of the run."`
+}
+
+func (infoCmd) Help() string {
+	return `Examples:
+  sgdwalk info RUN
+  sgdwalk info --json RUN`
+}
+
+// runInfo is what info prints.
+type runInfo struct {
+	Run       string          `json:"run"`
+	Header    *record.Header  `json:"header"`
+	Rows      int             `json:"rows"`
+	FirstStep int64           `json:"first_step"`
+	LastStep  int64           `json:"last_step"`
+	Status    string          `json:"status"`     // finished, diverged or unfinished
+	TornBytes int64           `json:"torn_bytes"` // of a row that was cut off while it was written
+	Segments  int             `json:"segments"`
+	Bytes     int64           `json:"bytes"`
+	FirstLoss record.Optional `json:"first_batch_loss"`
+	LastLoss  record.Optional `json:"last_batch_loss"`
+	FullLoss  record.Optional `json:"last_full_loss"`
+	TestLoss  record.Optional `json:"last_test_loss"`
+}
+
+// Run reads the scalars of every row.
+func (c *infoCmd) Run(e *env) error {
+	r, err := arrowfile.Open(c.Run_)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	info, err := inspect(c.Run_, r)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.printJSON(info)
+	}
+	return info.print(e)
+}
+
+func inspect(dir string, r *arrowfile.Reader) (*runInfo, error) {
+	info := &runInfo{Run: dir, Header: r.Header(), Rows: r.Len(), Status: "unfinished", TornBytes: r.Torn(), Segments: r.Segments(), Bytes: r.Bytes()}
+	for i := range r.Len() {
+		s, err := r.Scalars(i)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			info.FirstStep, info.FirstLoss = s.Step, s.BatchLoss
+		}
+		info.LastStep = s.Step
+		for _, p := range []struct{ kept, seen *record.Optional }{{&info.LastLoss, &s.BatchLoss}, {&info.FullLoss, &s.FullLoss}, {&info.TestLoss, &s.TestLoss}} {
+			if p.seen.Valid {
+				*p.kept = *p.seen
+			}
+		}
+		if l := s.BatchLoss; l.Valid && (math.IsNaN(l.Value) || math.IsInf(l.Value, 0)) {
+			info.Status = "diverged"
+		}
+	}
+	if info.Status != "diverged" && r.Finished() {
+		info.Status = "finished"
+	}
+	return info, nil
+}
+
+func (i *runInfo) print(e *env) error {
+	h := i.Header
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+	}
+	line("run", "%s (%s, %d rows, steps %d to %d)", i.Run, i.Status, i.Rows, i.FirstStep, i.LastStep)
+	line("model", "%s: %d parameters in %d tensors", h.Model, h.Layout.Len(), len(h.Layout))
+	line("data", "%s: %d training, %d held-out examples of %dx%dx%d, %d classes", h.Data.Spec, h.Data.TrainExamples, h.Data.TestExamples, h.Data.Height, h.Data.Width, h.Data.Channels, h.Data.Classes)
+	line("", "%s; %s; %s", h.Data.Split, h.Data.Scaling, h.Data.Hash)
+	names := make([]string, 0, len(h.Optimizer.Hyperparameters))
+	for name := range h.Optimizer.Hyperparameters {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	text := h.Optimizer.Name
+	for _, name := range names {
+		text += fmt.Sprintf(" %s=%g", name, h.Optimizer.Hyperparameters[name])
+	}
+	line("optimizer", "%s, batch %d, %d epochs, seed %d", text, h.Batch, h.Epochs, h.Seed)
+	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta), yes(h.Columns.Grad), yes(h.Columns.State))
+	line("on disk", "%s in %d segments, format %d, written by %s with %s kernels", bytesText(i.Bytes), i.Segments, h.Format, h.Software, h.Kernel)
+	line("batch loss", "%s at first, %s at last", optionalText(i.FirstLoss), optionalText(i.LastLoss))
+	if i.FullLoss.Valid {
+		line("full loss", "%s, held out %s at last", optionalText(i.FullLoss), optionalText(i.TestLoss))
+	}
+	if i.TornBytes > 0 {
+		line("torn", "%d bytes after the last row are no row: its writer died, or is at work on it", i.TornBytes)
+	}
+	return w.Flush()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func optionalText(o record.Optional) string {
+	if !o.Valid {
+		return "not measured"
+	}
+	return fmt.Sprintf("%.4g", o.Value)
+}
+
+// verifyCmd reads every byte of a run.
+type verifyCmd struct {
+	Run_ string `arg:"" name:"run" help:"Directory of the run."`
+}
+
+func (verifyCmd) Help() string {
+	return `Every problem is printed on a line of its own. The exit status is 3 when there is one.
+
+Examples:
+  sgdwalk verify RUN`
+}
+
+// verifyResult is what verify prints.
+type verifyResult struct {
+	Run      string   `json:"run"`
+	Rows     int64    `json:"rows"`
+	Bytes    int64    `json:"bytes"`
+	Problems []string `json:"problems"`
+}
+
+// Run checks the run and prints every problem.
+func (c *verifyCmd) Run(e *env) error {
+	v, err := verify(c.Run_, func(problem string) {
+		if !e.json {
+			e.printf("%s\n", problem)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if e.json {
+		if err := e.printJSON(v); err != nil {
+			return err
+		}
+	}
+	if n := len(v.Problems); n > 0 {
+		return fmt.Errorf("%s has %d problems: %w", c.Run_, n, errDamaged)
+	}
+	if !e.json {
+		e.printf("%s is sound: %d rows, %s, every byte checked\n", c.Run_, v.Rows, bytesText(v.Bytes))
+	}
+	return nil
+}
+
+func verify(dir string, report func(string)) (verifyResult, error) {
+	v := verifyResult{Run: dir, Problems: []string{}}
+	s, err := arrowfile.Check(dir, func(problem error) {
+		v.Problems = append(v.Problems, oneLine(problem))
+		report(oneLine(problem))
+	})
+	v.Rows, v.Bytes = int64(s.Rows), s.Bytes
+	return v, err
+}

@@ -1,0 +1,152 @@
+// Sgdwalk records every step of a training run and analyzes the walk afterwards.
+//
+// Usage:
+//
+//	sgdwalk demo [--out DIR]
+//	sgdwalk train --out RUN --data D --model M [flags]
+//	sgdwalk info|verify RUN
+//	sgdwalk path|walk|pca|landscape RUN [flags]
+//
+// Results go to standard output, progress and messages to standard error. The
+// exit status is 0 when all went well, 1 for a failure, 2 for a mistake in the
+// call and 3 for a damaged recording. Every verb takes --json (one object on
+// standard output) and --help, with examples.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"sgdwalk/record/arrowfile"
+)
+
+// version is the program's version; it is written into headers and results.
+const version = "0.1.0"
+
+const software = "sgdwalk " + version
+
+// Exit statuses.
+const (
+	exitOK = iota
+	exitFailure
+	exitUsage
+	exitDamaged
+)
+
+// cli is the command line: one field per verb, in the order of --help.
+type cli struct {
+	Demo      demoCmd      `cmd:"" help:"The whole job on the embedded digits: train, record, verify, analyze, draw."`
+	Train     trainCmd     `cmd:"" help:"Train a network and record every step."`
+	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
+	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
+	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
+	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
+	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`
+	Landscape landscapeCmd `cmd:"" help:"The loss on the plane of the first two principal directions, with the path on it."`
+
+	JSON    bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
+	Quiet   bool             `short:"q" help:"No progress on standard error."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// env is what every verb gets: where to print, and how to show progress.
+type env struct {
+	stdout, stderr io.Writer
+	json           bool
+	silent         bool // results are printed by the verb that called
+	progress       *meter
+}
+
+// say prints a message for the user on standard error.
+func (e *env) say(format string, args ...any) {
+	fmt.Fprintf(e.stderr, format+"\n", args...)
+}
+
+// usageError is a mistake in the call.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	// The first interrupt ends the work at the next step or unit; a second one
+	// kills the program as usual.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var c cli
+	exited := -1
+	parser, err := kong.New(
+		&c,
+		kong.Name("sgdwalk"),
+		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code; panic(exit{}) }),
+		kong.Vars{"version": software},
+		kong.Configuration(loadConfig),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "sgdwalk:", err)
+		return exitFailure
+	}
+	defer func() {
+		// kong leaves by Exit after --help and --version.
+		if p := recover(); p != nil {
+			if _, ok := p.(exit); !ok {
+				panic(p)
+			}
+			status = exited
+		}
+	}()
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
+		return exitUsage
+	}
+	e := &env{stdout: stdout, stderr: stderr, json: c.JSON, progress: newMeter(stderr, c.Quiet)}
+	k.BindTo(ctx, (*context.Context)(nil))
+	err = k.Run(e)
+	e.progress.end()
+	return report(stderr, err)
+}
+
+type exit struct{}
+
+// report prints the error, if any, and says with which status to leave.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
+	var usage usageError
+	var corrupt *arrowfile.CorruptError
+	switch {
+	case errors.As(err, &corrupt) || errors.Is(err, errDamaged):
+		return exitDamaged
+	case errors.As(err, &usage):
+		return exitUsage
+	default:
+		return exitFailure
+	}
+}
+
+// oneLine keeps an error on one line, as other programs expect to read it.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/path"
+	"sgdwalk/analyze/walk"
+)
+
+// walkCmd evaluates the loss along segments.
+type walkCmd struct {
+	runFlags
+	lossFlags
+	Segments  string `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
+	Alphas    string `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
+	Direction string `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
+}
+
+func (walkCmd) Help() string {
+	return `Evaluates the loss over the full training set between consecutive iterates, as Xing et al.
+(2018) do, with the end points included and nothing drawn at random. An interrupted walk goes
+on where it stopped when it is called again.
+
+Examples:
+  sgdwalk walk RUN
+  sgdwalk walk --segments 0-49+epoch:10 RUN
+  sgdwalk walk --segments first:20 --alphas=-0.5:2:26 RUN`
+}
+
+func (c *walkCmd) options(e *env) (o walk.Options, err error) {
+	if o.Segments, err = analyze.ParseSegments(c.Segments); err != nil {
+		return o, usageError{err}
+	}
+	if o.Alphas, err = analyze.ParseRange(c.Alphas); err != nil {
+		return o, usageError{err}
+	}
+	o.Direction, o.Progress = walk.Direction(c.Direction), e.progress
+	if err := o.Validate(); err != nil {
+		return o, usageError{err}
+	}
+	return o, nil
+}
+
+// Run computes, writes and prints.
+func (c *walkCmd) Run(ctx context.Context, e *env) error {
+	_, err := c.compute(ctx, e)
+	return err
+}
+
+func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
+	opts, err := c.options(e)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.open(e, "walk")
+	if err != nil {
+		return nil, err
+	}
+	defer a.close()
+	loss, err := a.loss(c.lossFlags)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.begin(); err != nil {
+		return nil, err
+	}
+	journal, err := a.journal(opts.Effective())
+	if err != nil {
+		return nil, err
+	}
+	defer journal.Close()
+	opts.Store = journal
+	r, err := walk.Run(ctx, a.trace, loss, opts)
+	if err != nil {
+		return nil, a.interrupted(ctx, err)
+	}
+	// The cosines and distances beside the walk are of the same iterates.
+	p, err := path.Compute(ctx, a.trace, path.Options{Progress: e.progress})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.out.Table("segments", &r.Segments); err != nil {
+		return nil, err
+	}
+	if err := a.out.Table("losses", &r.Losses); err != nil {
+		return nil, err
+	}
+	if err := a.out.Table("epochs", &r.Epochs); err != nil {
+		return nil, err
+	}
+	if err := a.figure("walk", walkFigure(a.title(), r, p)); err != nil {
+		return nil, err
+	}
+	a.warn = append(a.warn, r.Warnings...)
+	if err := a.finish(r.Summary, opts.Effective(), citeWalk); err != nil {
+		return nil, err
+	}
+	return r, a.show(r.Summary, walkSentences(&r.Summary))
+}
+
+// walkFigure puts the walk and the geometry of the same iterates into the three
+// panels.
+func walkFigure(title string, r *walk.Result, p *path.Result) *figure.Walk {
+	t := &r.Segments
+	f := &figure.Walk{Title: title, CosineLabel: "cosine of gradients", Cosine2Label: "cosine of updates"}
+	rows, steps := t.Column("row").Ints, t.Column("step").Ints
+	atRow := make(map[int64]int, p.Table.Len())
+	for i, row := range p.Table.Column("row").Ints {
+		atRow[row] = i
+	}
+	alphas := r.Losses.Column("alpha").Floats
+	n := r.Summary.Alphas
+	f.Alphas = alphas[:n]
+	losses := r.Losses.Column("loss").Floats
+	cosine, cosine2, distance := column(&p.Table, "grad_cos"), column(&p.Table, "update_cos"), column(&p.Table, "displacement")
+	at := func(v []float64, i int) float64 {
+		if v == nil || i >= len(v) {
+			return nan
+		}
+		return v[i]
+	}
+	add := func(i int) {
+		f.Cosine, f.Cosine2, f.Distance = append(f.Cosine, at(cosine, i)), append(f.Cosine2, at(cosine2, i)), append(f.Distance, at(distance, i))
+	}
+	for i, row := range rows {
+		f.Steps = append(f.Steps, int(steps[i]))
+		f.Losses = append(f.Losses, losses[i*n:(i+1)*n])
+		add(atRow[row])
+	}
+	if last := atRow[rows[len(rows)-1]] + 1; last < p.Table.Len() {
+		add(last)
+	}
+	f.Floor, f.FloorAlpha = column(t, "floor_loss"), column(t, "floor_position")
+	f.Barriers = t.Column("barrier").Bools
+	if cosine == nil {
+		f.Cosine, f.CosineLabel = f.Cosine2, "cosine of updates"
+	}
+	// Under plain SGD both cosines are the same line.
+	if cosine == nil || cosine2 == nil || same(f.Cosine, f.Cosine2) {
+		f.Cosine2 = nil
+	}
+	return f
+}
+
+// same reports whether two series agree, where both have values, to what the
+// rounding of the updates to float32 leaves.
+func same(a, b []float64) bool {
+	both := 0
+	for i := range min(len(a), len(b)) {
+		switch d := math.Abs(a[i] - b[i]); {
+		case d > 1e-3:
+			return false
+		case d <= 1e-3:
+			both++
+		}
+	}
+	return both > 0
+}
+
+func walkSentences(s *walk.Summary) []string {
+	out := []string{fmt.Sprintf("%d segments, steps %d to %d, %d evaluations of the full training loss", s.Segments, s.FirstStep, s.LastStep, s.Evaluations)}
+	if s.FloorInteriorRatio.Valid && s.FloorPosition.Mean.Valid {
+		out = append(out,
+			fmt.Sprintf("%s of the steps have their valley floor strictly inside the step; mean floor position s* = %.3f of the step", percent(s.FloorInteriorRatio.Value), s.FloorPosition.Mean.Value),
+			fmt.Sprintf("the loss rises over %s of the steps; the iterates ride at a mean height of %.3g above the floor", percent(s.RisesRatio.Value), s.HeightMean.Mean.Value),
+			fmt.Sprintf("barriers (an interior point above both ends): %d of %d segments", s.Barriers, s.Segments),
+		)
+	}
+	return out
+}

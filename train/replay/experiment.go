@@ -1,0 +1,168 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+	"sgdwalk/train/dataset"
+	"sgdwalk/train/nn"
+	"sgdwalk/train/nn/kernel"
+	"sgdwalk/train/optim"
+)
+
+// Config is what a user asks for. Zero values are the defaults that the fields
+// name; Data, Model and Optimizer have none.
+type Config struct {
+	Data            string             // for example "digits" or "mnist:DIR"
+	Model           string             // for example "mlp:128"
+	Optimizer       string             // for example "sgd"
+	Hyperparameters map[string]float64 // those given; the optimizer's defaults fill in the others
+	Batch           int                // examples per mini-batch, default 100
+	Epochs          int                // default 1
+	Seed            uint64             // of initialization and batch order; 0 is a seed like any other
+	Schedule        record.Schedule    // default every step
+	Grad            bool               // record gradients too
+	Workers         int                // goroutines of the kernels, default all cores; no result depends on it
+	Software        string             // goes into the header, for example "sgdwalk 0.1.0"
+}
+
+// ErrOtherData is wrapped by the error of FromHeader when the data set that was
+// found is not the recorded one.
+var ErrOtherData = errors.New("these are not the data that the run was recorded on")
+
+// Experiment is a run that can be trained or evaluated.
+type Experiment struct {
+	header    *record.Header
+	data      *dataset.Data
+	model     *nn.Model
+	optimizer train.Optimizer
+	workers   int
+}
+
+// New prepares the run that c describes. Every error names the setting, its
+// value and what is allowed.
+func New(c Config) (*Experiment, error) {
+	if c.Batch == 0 {
+		c.Batch = 100
+	}
+	if c.Epochs == 0 {
+		c.Epochs = 1
+	}
+	data, err := dataset.Open(c.Data, dataset.Options{})
+	if err != nil {
+		return nil, err
+	}
+	switch n := data.Train.Len(); {
+	case c.Batch < 1 || c.Batch > n:
+		return nil, fmt.Errorf("replay: batch is %d; it must be from 1 to the %d training examples of %s", c.Batch, n, c.Data)
+	case c.Epochs < 1:
+		return nil, fmt.Errorf("replay: epochs is %d; it must be at least 1", c.Epochs)
+	}
+	perEpoch := (data.Train.Len() + c.Batch - 1) / c.Batch
+	h := &record.Header{
+		Format: record.FormatVersion, Software: c.Software, Kernel: kernel.Name(), DType: "float32",
+		Model: c.Model, Data: data.Header(), Optimizer: record.Optimizer{Name: c.Optimizer, Hyperparameters: c.Hyperparameters},
+		Batch: c.Batch, Epochs: c.Epochs, Steps: int64(c.Epochs) * int64(perEpoch), Seed: c.Seed,
+		Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
+	}
+	e := &Experiment{header: h, data: data, workers: c.Workers}
+	if err := e.build(); err != nil {
+		return nil, err
+	}
+	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
+	h.Columns.State = h.State.Len() > 0
+	return e, h.Validate()
+}
+
+// Options of FromHeader.
+type Options struct {
+	Data           string // where the data are now, if not where the header says; a spec such as "mnist:DIR"
+	AllowOtherData bool   // go on when the data are not the recorded ones
+	Workers        int    // as in Config
+}
+
+// FromHeader rebuilds the run of a recording.
+func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
+	spec := h.Data.Spec
+	if opts.Data != "" {
+		spec = opts.Data
+	}
+	if spec == "" || h.Model == "" {
+		return nil, fmt.Errorf("replay: the header names data %q and model %q: not enough to rebuild the loss", spec, h.Model)
+	}
+	data, err := dataset.Open(spec, dataset.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("%w (the run was recorded on %q; --data says where the data are now)", err, h.Data.Spec)
+	}
+	if data.Hash != h.Data.Hash && !opts.AllowOtherData {
+		return nil, fmt.Errorf("replay: %s has hash %s, the run was recorded on %s: %w", spec, data.Hash, h.Data.Hash, ErrOtherData)
+	}
+	e := &Experiment{header: h.Clone(), data: data, workers: opts.Workers}
+	if err := e.build(); err != nil {
+		return nil, err
+	}
+	if !e.model.Layout().Equal(h.Layout) {
+		return nil, fmt.Errorf("replay: model %s has %d parameters in %d tensors here; the recording's layout has %d in %d", h.Model, e.model.Layout().Len(), len(e.model.Layout()), h.Layout.Len(), len(h.Layout))
+	}
+	return e, nil
+}
+
+// build makes model and optimizer of the header.
+func (e *Experiment) build() error {
+	h := e.header
+	var err error
+	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: h.Batch, Workers: e.workers, Seed: h.Seed})
+	if err != nil {
+		return err
+	}
+	e.optimizer, h.Optimizer, err = optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, e.model.Layout(), h.Seed)
+	return err
+}
+
+func (e *Experiment) input() nn.Input {
+	t := e.data.Train
+	return nn.Input{Height: t.Height, Width: t.Width, Channels: t.Channels, Classes: t.Classes}
+}
+
+// Header returns the run's header, which the caller must not change.
+func (e *Experiment) Header() *record.Header { return e.header }
+
+// Data returns the data set.
+func (e *Experiment) Data() *dataset.Data { return e.data }
+
+// Model returns the model in training.
+func (e *Experiment) Model() *nn.Model { return e.model }
+
+// Loop returns the training loop, which writes to the sink (nil records
+// nothing). It may be run once.
+func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
+	h := e.header
+	source, err := newSource(e.data.Train, h.Seed, h.Batch)
+	if err != nil {
+		return nil, err
+	}
+	rate := h.Optimizer.Hyperparameters["learning_rate"]
+	return &train.Loop{
+		Model: e.model, Optimizer: e.optimizer, Source: source,
+		LearningRate: func(int64) float64 { return rate },
+		Epochs:       h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
+	}, nil
+}
+
+// TrainLoss evaluates any theta over the whole training set.
+func (e *Experiment) TrainLoss() (*nn.Evaluator, error) { return e.evaluator(e.data.Train) }
+
+// TestLoss evaluates any theta over the held-out set. Without held-out examples
+// it returns nil.
+func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
+	if e.data.Test.Len() == 0 {
+		return nil, nil
+	}
+	return e.evaluator(e.data.Test)
+}
+
+func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
+	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, nn.EvalOptions{Workers: e.workers})
+}

@@ -1,0 +1,212 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+	"sgdwalk/train"
+	"sgdwalk/train/nn"
+	"sgdwalk/train/replay"
+)
+
+// What replay rebuilds is what the analyses ask for. They meet here by structure
+// alone; neither package imports the other outside of tests.
+var (
+	_ analyze.Loss     = (*nn.Evaluator)(nil)
+	_ analyze.Gradient = (*nn.Evaluator)(nil)
+)
+
+func config() replay.Config {
+	return replay.Config{
+		Data: "digits", Model: "mlp:8", Optimizer: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.2},
+		Batch: 100, Epochs: 1, Seed: 7, Grad: true, Software: "test",
+	}
+}
+
+func fly(t *testing.T, c replay.Config) (*record.Memory, train.Result) {
+	t.Helper()
+	x, err := replay.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := record.NewMemory(x.Header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	loop, err := x.Loop(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := loop.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, r
+}
+
+func equalRows(t *testing.T, a, b *record.Memory) {
+	t.Helper()
+	if a.Len() != b.Len() {
+		t.Fatalf("%d rows against %d", a.Len(), b.Len())
+	}
+	for i := range a.Len() {
+		x, _ := a.At(i)
+		y, _ := b.At(i)
+		if !slices.Equal(x.Theta, y.Theta) || !slices.Equal(x.Grad, y.Grad) || x.BatchLoss != y.BatchLoss {
+			t.Fatalf("row %d differs", i)
+		}
+	}
+}
+
+func TestHeaderRebuildsTheRun(t *testing.T) {
+	m, r := fly(t, config())
+	// 1,438 training examples in batches of 100: 14 whole ones and one of 38.
+	if r.Steps != 15 || m.Len() != 16 {
+		t.Fatalf("%d steps, %d rows; want 15 and 16", r.Steps, m.Len())
+	}
+	if s, _ := m.At(14); s.Examples != 38 {
+		t.Errorf("the last batch has %d examples; want 38", s.Examples)
+	}
+	b, err := m.Header().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := record.DecodeHeader(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := replay.FromHeader(h, replay.Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := record.NewMemory(h)
+	loop, err := x.Loop(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loop.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	equalRows(t, m, again)
+}
+
+func TestSeedDecides(t *testing.T) {
+	a, _ := fly(t, config())
+	c := config()
+	c.Seed = 8
+	b, _ := fly(t, c)
+	x, _ := a.At(0)
+	y, _ := b.At(0)
+	if slices.Equal(x.Theta, y.Theta) {
+		t.Error("two seeds start at one theta")
+	}
+}
+
+// TestGradientIsRaw holds what plain SGD must satisfy row by row:
+// theta_{k+1} = theta_k - eta g_k, rounded once per operation.
+func TestGradientIsRaw(t *testing.T) {
+	m, _ := fly(t, config())
+	for k := range m.Len() - 1 {
+		s, _ := m.At(k)
+		next, _ := m.At(k + 1)
+		for i := range s.Theta {
+			if want := s.Theta[i] - float32(float32(0.2)*s.Grad[i]); next.Theta[i] != want {
+				t.Fatalf("row %d, parameter %d: %v; want %v", k+1, i, next.Theta[i], want)
+			}
+		}
+	}
+}
+
+// TestBatchLossIsOfTheBatch recomputes recorded losses in float64 from nothing
+// but the header's description: order, scaling and layout.
+func TestFullLossIsTheWeightedMeanOfBatches(t *testing.T) {
+	c := config()
+	c.Hyperparameters = map[string]float64{"learning_rate": 1e-12} // stands still: all batches are at one theta
+	m, _ := fly(t, c)
+	x, err := replay.FromHeader(m.Header(), replay.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := x.TrainLoss()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := m.At(0)
+	got, err := full.Loss(context.Background(), first.Theta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, n float64
+	for i := range m.Len() - 1 {
+		s, _ := m.At(i)
+		want += s.BatchLoss.Value * float64(s.Examples)
+		n += float64(s.Examples)
+	}
+	want /= n
+	// The same float32 forward pass in other batches: rounding of single rows.
+	if math.Abs(got-want) > 1e-6*want {
+		t.Errorf("full loss %v; the batches of one epoch give %v", got, want)
+	}
+}
+
+func TestEvaluatingChangesNothing(t *testing.T) {
+	m, _ := fly(t, config())
+	x, _ := replay.FromHeader(m.Header(), replay.Options{})
+	full, _ := x.TrainLoss()
+	s, _ := m.At(3)
+	before := slices.Clone(s.Theta)
+	a, _ := full.Loss(context.Background(), s.Theta)
+	b, _ := full.Loss(context.Background(), s.Theta)
+	if a != b || !slices.Equal(before, s.Theta) {
+		t.Errorf("two evaluations give %v and %v; theta untouched: %v", a, b, slices.Equal(before, s.Theta))
+	}
+}
+
+func TestOtherDataIsRefused(t *testing.T) {
+	m, _ := fly(t, config())
+	h := m.Header().Clone()
+	h.Data.Hash = "sha256:0000"
+	if _, err := replay.FromHeader(h, replay.Options{}); !errors.Is(err, replay.ErrOtherData) || !strings.Contains(err.Error(), "sha256:0000") {
+		t.Errorf("got %v; want the other data named and refused", err)
+	}
+	if _, err := replay.FromHeader(h, replay.Options{AllowOtherData: true}); err != nil {
+		t.Errorf("allowed other data are refused: %v", err)
+	}
+	h = m.Header().Clone()
+	h.Layout[0].Name = "renamed"
+	if _, err := replay.FromHeader(h, replay.Options{}); err == nil || !strings.Contains(err.Error(), "layout") {
+		t.Errorf("got %v; want another layout refused", err)
+	}
+	h.Model = ""
+	if _, err := replay.FromHeader(h, replay.Options{}); err == nil || !strings.Contains(err.Error(), "not enough") {
+		t.Errorf("got %v; want a header without a model refused", err)
+	}
+}
+
+func TestBadConfigs(t *testing.T) {
+	for _, c := range []struct {
+		change func(*replay.Config)
+		want   string
+	}{
+		{func(c *replay.Config) { c.Data = "digit" }, "digit"},
+		{func(c *replay.Config) { c.Model = "mpl:8" }, "mpl"},
+		{func(c *replay.Config) { c.Optimizer = "sdg" }, "sdg"},
+		{func(c *replay.Config) { c.Batch = 1439 }, "1439"},
+		{func(c *replay.Config) { c.Batch = -1 }, "-1"},
+		{func(c *replay.Config) { c.Epochs = -1 }, "-1"},
+		{func(c *replay.Config) { c.Hyperparameters = map[string]float64{"learning_rate": math.NaN()} }, "NaN"},
+		{func(c *replay.Config) { c.Hyperparameters = map[string]float64{"momentum": 0.9} }, "momentum"},
+	} {
+		cfg := config()
+		c.change(&cfg)
+		if _, err := replay.New(cfg); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v; want one line that names %s", err, c.want)
+		}
+	}
+}

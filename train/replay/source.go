@@ -1,0 +1,35 @@
+package replay
+
+import (
+	"sgdwalk/train"
+	"sgdwalk/train/dataset"
+)
+
+// source hands the batches of a dataset.Order to the training loop.
+type source struct {
+	set    dataset.Set
+	order  *dataset.Order
+	inputs []float32
+	labels []int32
+}
+
+var _ train.Source = (*source)(nil)
+
+func newSource(set dataset.Set, seed uint64, batch int) (*source, error) {
+	order, err := dataset.NewOrder(seed, set.Len(), batch)
+	if err != nil {
+		return nil, err
+	}
+	return &source{set: set, order: order, inputs: make([]float32, batch*set.Size()), labels: make([]int32, batch)}, nil
+}
+
+// PerEpoch returns the number of batches of an epoch.
+func (s *source) PerEpoch() int { return s.order.Batches() }
+
+// Batch returns batch b, from 0, of an epoch, from 1.
+func (s *source) Batch(epoch, b int) ([]float32, []int32, error) {
+	indices := s.order.Batch(epoch, b)
+	inputs, labels := s.inputs[:len(indices)*s.set.Size()], s.labels[:len(indices)]
+	dataset.Gather(s.set, indices, inputs, labels)
+	return inputs, labels, nil
+}
