@@ -105,7 +105,12 @@ func toOklab(c color.NRGBA) oklab {
 		}
 		return math.Pow((x+0.055)/1.055, 2.4)
 	}
-	r, g, b := lin(c.R), lin(c.G), lin(c.B)
+	return fromLinear([3]float64{lin(c.R), lin(c.G), lin(c.B)})
+}
+
+// fromLinear takes linear red, green and blue.
+func fromLinear(c [3]float64) oklab {
+	r, g, b := c[0], c[1], c[2]
 	l := math.Cbrt(0.4122214708*r + 0.5363325363*g + 0.0514459929*b)
 	m := math.Cbrt(0.2119034982*r + 0.6806995451*g + 0.1073969566*b)
 	s := math.Cbrt(0.0883024619*r + 0.2817188376*g + 0.6299787005*b)

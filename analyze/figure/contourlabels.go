@@ -13,6 +13,16 @@ type labelPlacer struct {
 	size   float64
 	avoid  []point // places that labels keep clear of
 	placed []placedLabel
+	// samples are places on all contours, of which a label may cover none but
+	// those of the piece that it replaces: a stroke beside a number reads as a
+	// minus sign.
+	samples []contourSample
+}
+
+type contourSample struct {
+	at   point
+	line *point  // the first point of its line
+	arc  float64 // along that line
 }
 
 type placedLabel struct {
@@ -21,8 +31,17 @@ type placedLabel struct {
 	width float64
 }
 
-func newLabelPlacer(f panel, size float64, avoid []point) *labelPlacer {
-	return &labelPlacer{frame: f.frame.grow(-2), size: size, avoid: avoid}
+func newLabelPlacer(f panel, size float64, avoid []point, contours [][]line) *labelPlacer {
+	l := &labelPlacer{frame: f.frame.grow(-2), size: size, avoid: avoid}
+	for _, level := range contours {
+		for _, c := range level {
+			arc := arcLengths(c)
+			for s := 0.0; s < arc[len(arc)-1]; s += 1.5 {
+				l.samples = append(l.samples, contourSample{along(c, arc, s), &c.pts[0], s})
+			}
+		}
+	}
+	return l
 }
 
 // Labels per level: on the longest lines that have room for one.
@@ -53,7 +72,7 @@ func (l *labelPlacer) place(text string, lines []line, c color.NRGBA) []line {
 	labels := 0
 	for _, i := range order {
 		s, at, angle, ok := 0.0, point{}, 0.0, false
-		if labels < labelsPerLevel && total(i) > 2.2*gap {
+		if labels < labelsPerLevel && total(i) > room(lines[i])*gap {
 			s, at, angle, ok = l.best(lines[i], lengths[i], gap)
 		}
 		if !ok {
@@ -66,6 +85,15 @@ func (l *labelPlacer) place(text string, lines []line, c color.NRGBA) []line {
 		out = append(out, cut(lines[i], lengths[i], s-gap/2, s+gap/2)...)
 	}
 	return out
+}
+
+// room is how many times its label a line must be long. A ring that is half label
+// is no ring.
+func room(c line) float64 {
+	if c.closed {
+		return 4
+	}
+	return 2.2
 }
 
 // best tries places along the line and returns the arc length, the middle and the
@@ -92,16 +120,40 @@ func (l *labelPlacer) best(c line, arc []float64, gap float64) (s float64, at po
 		} else if turn <= -math.Pi/2 {
 			turn += math.Pi
 		}
-		clear, room := l.clearance(middle, turn, gap)
+		clear, free := l.clearance(middle, turn, gap)
 		if !clear {
 			continue
 		}
-		score := 8*straight - 0.6*math.Abs(turn) + math.Min(room, 4*l.size)/l.size - sag/l.size
-		if score > bestScore {
+		score := 8*straight - 0.6*math.Abs(turn) + math.Min(free, 4*l.size)/l.size - sag/l.size
+		if score > bestScore && !l.crossed(c, total, v, middle, turn, gap) {
 			bestScore, s, at, angle, ok = score, v, middle, turn, true
 		}
 	}
 	return s, at, angle, ok
+}
+
+// crossed tells whether a label at arc length s would cover another contour, or
+// another part of its own.
+func (l *labelPlacer) crossed(c line, total, s float64, at point, angle, width float64) bool {
+	sin, cos := math.Sincos(-angle)
+	for _, q := range l.samples {
+		d := q.at.sub(at)
+		if math.Abs(d.X) > width || math.Abs(d.Y) > width {
+			continue
+		}
+		x, y := d.X*cos-d.Y*sin, d.X*sin+d.Y*cos
+		if math.Abs(x) > width/2+1 || math.Abs(y) > l.size*0.45 {
+			continue
+		}
+		apart := math.Abs(q.arc - s)
+		if c.closed {
+			apart = math.Min(apart, total-apart)
+		}
+		if q.line != &c.pts[0] || apart > width*0.8 {
+			return true
+		}
+	}
+	return false
 }
 
 // clearance tells whether a label fits there, and its distance from what it must
@@ -124,7 +176,7 @@ func (l *labelPlacer) clearance(at point, angle, width float64) (bool, float64) 
 	}
 	for _, o := range l.placed {
 		d := o.at.sub(at).norm()
-		if d < (width+o.width)/2+2 && d < width*0.5+o.width*0.5 {
+		if d < (width+o.width)/2+2 {
 			return false, 0
 		}
 		room = math.Min(room, d-(width+o.width)/2+l.size)

@@ -126,7 +126,7 @@ func (c *Curves) draw(p *page) {
 		xs = append(xs, s.X)
 		ys = append(ys, s.Y, s.Low, s.Top)
 	}
-	f := panel{x: spread(c.XScale == Log, xs...), y: spread(c.YScale == Log || c.YScale == Auto && wantsLog(100, ys...), ys...)}
+	f := panel{x: spreadBy(0.015, c.XScale == Log, xs...), y: spread(c.YScale == Log || c.YScale == Auto && wantsLog(100, ys...), ys...)}
 	f.x.whole, f.x.label, f.y.label = c.XWhole, c.XLabel, c.YLabel
 	m := p.font * 0.7
 	box := p.footnotes(c.notes(f.y.log), rect{m, m, p.w - m, p.h - m})

@@ -185,20 +185,21 @@ func onColor(c color.NRGBA) (stroke, letters color.NRGBA) {
 }
 
 func (l *Landscape) drawContours(p *page, f panel, s *surface, fine *field, links [][]link, colors []color.NRGBA) {
-	placer := newLabelPlacer(f, p.font*0.8, l.pathOnPage(f))
-	labels := levelLabels(s.levels, s.log)
+	contours := make([][]line, len(s.levels))
 	for k, level := range s.levels {
-		stroke, letters := onColor(mix(colors[k], colors[k+1], 0.5))
-		var lines []line
 		for _, c := range fine.contours(links[k], level) {
-			pts := make([]point, len(c.pts))
 			for i, q := range c.pts {
-				pts[i] = f.at(q.X, q.Y)
+				c.pts[i] = f.at(q.X, q.Y)
 			}
-			lines = append(lines, line{pts, c.closed})
+			contours[k] = append(contours[k], c)
 		}
+	}
+	placer := newLabelPlacer(f, p.font*0.8, l.pathOnPage(f), contours)
+	labels := levelLabels(s.levels, s.log)
+	for k := range s.levels {
+		stroke, letters := onColor(mix(colors[k], colors[k+1], 0.5))
 		var strokes path
-		for _, piece := range placer.place(labels[k], lines, letters) {
+		for _, piece := range placer.place(labels[k], contours[k], letters) {
 			strokes.chain(piece.pts, piece.closed)
 		}
 		p.stroke(strokes, pen{width: 0.55, color: stroke})

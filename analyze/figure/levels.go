@@ -85,7 +85,18 @@ func levelLabels(levels []float64, log bool) []string {
 			decimals = max(decimals, decimalsOf(math.Abs(v)))
 		}
 	}
-	if log || top >= 1e5 || decimals > 5 {
+	if log {
+		ticks := make([]tick, len(levels))
+		for i, v := range levels {
+			ticks[i] = tick{v, out[i]}
+		}
+		powersOfTen(ticks)
+		for i := range ticks {
+			out[i] = ticks[i].label
+		}
+		return out
+	}
+	if top >= 1e5 || decimals > 5 {
 		return out
 	}
 	for i, v := range levels {

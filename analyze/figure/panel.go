@@ -36,6 +36,9 @@ func (a axis) headroom(share float64) axis {
 // ticks returns the marks for a length in points and the label with the power of
 // ten that the marks leave out.
 func (a axis) ticks(room float64, perTick float64) (major, minor []tick, label string) {
+	if a.whole {
+		perTick *= 0.7 // short labels
+	}
 	n := max(2, int(room/perTick))
 	if a.log {
 		major, minor = logTicks(a.lo, a.hi, n)
@@ -52,7 +55,9 @@ func (a axis) ticks(room float64, perTick float64) (major, minor []tick, label s
 // spread returns an axis that holds every finite value with a small margin. With
 // log, values that are not positive are left out. A single value, or none, gives
 // an axis around it.
-func spread(log bool, series ...[]float64) axis {
+func spread(log bool, series ...[]float64) axis { return spreadBy(0.05, log, series...) }
+
+func spreadBy(margin float64, log bool, series ...[]float64) axis {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, s := range series {
 		for _, v := range s {
@@ -71,7 +76,7 @@ func spread(log bool, series ...[]float64) axis {
 	case log && lo == hi:
 		a.lo, a.hi = lo/2, hi*2
 	case log:
-		f := math.Pow(hi/lo, 0.05)
+		f := math.Pow(hi/lo, margin)
 		a.lo, a.hi = math.Max(lo/f, math.SmallestNonzeroFloat64), math.Min(hi*f, math.MaxFloat64)
 	case lo == hi:
 		d := math.Max(math.Abs(lo)*0.1, 1e-12)
@@ -80,7 +85,7 @@ func spread(log bool, series ...[]float64) axis {
 		}
 		a.lo, a.hi = lo-d, hi+d
 	default:
-		d := 0.05 * (hi/2 - lo/2) * 2
+		d := margin * (hi/2 - lo/2) * 2
 		a.lo, a.hi = lo-d, hi+d
 	}
 	return a

@@ -113,16 +113,35 @@ func logTicks(lo, hi float64, n int) (major, minor []tick) {
 			}
 		}
 	}
+	powersOfTen(major)
 	return major, minor
+}
+
+// powersOfTen writes all labels as powers of ten when one of them has to be.
+func powersOfTen(ticks []tick) {
+	decades, needed := true, false
+	exponents := make([]string, len(ticks))
+	for i, t := range ticks {
+		e := math.Log10(t.value)
+		decades = decades && math.Abs(e-math.Round(e)) < 1e-9
+		needed = needed || strings.Contains(t.label, "^")
+		exponents[i] = minus(strconv.Itoa(int(math.Round(e))))
+	}
+	if !decades || !needed {
+		return
+	}
+	for i, e := range exponents {
+		ticks[i].label = "10^{" + e + "}"
+	}
 }
 
 func mod(a, b int) int { return ((a % b) + b) % b }
 
-// plain writes a round number as people do: 0.05, 300, and 10^{-4} or
+// plain writes a round number as people do: 0.05, 300, and 10^{-5} or
 // 2*10^{5} beyond.
 func plain(v float64) string {
 	a := math.Abs(v)
-	if a == 0 || a >= 0.999e-3 && a < 9.999e4 {
+	if a == 0 || a >= 0.999e-4 && a < 9.999e4 {
 		return minus(strconv.FormatFloat(v, 'g', 6, 64))
 	}
 	s := strconv.FormatFloat(v, 'e', 5, 64)

@@ -111,7 +111,7 @@ func thinning(drawn path, frame rect) float64 {
 		}
 	}
 	room := 0.03 * frame.w() * frame.h()
-	return math.Max(0.4, math.Min(1, math.Sqrt(room/math.Max(length, 1))))
+	return math.Max(0.5, math.Min(1, math.Sqrt(room/math.Max(length, 1))))
 }
 
 // drawShaded strokes runs of segments of one shade.
@@ -198,33 +198,43 @@ func (l *Landscape) drawEpochs(p *page, f panel, pts []point, arrows []point) {
 	}
 	taken := append([]point(nil), arrows...)
 	taken = append(taken, l.ends(f)...)
+	var marked []int
 	for _, i := range starts {
-		if l.Path[i].Epoch%stride != 0 || !f.frame.contains(pts[i]) {
-			continue
+		if l.Path[i].Epoch%stride == 0 && f.frame.contains(pts[i]) {
+			p.epochMark(pts[i])
+			taken = append(taken, pts[i])
+			marked = append(marked, i)
 		}
-		p.epochMark(pts[i])
-		free := true
-		for _, q := range taken {
-			free = free && q.sub(pts[i]).norm() > 12
-		}
-		if !free {
-			continue
-		}
-		taken = append(taken, pts[i])
-		a, b := pts[max(0, i-3)], pts[min(len(pts)-1, i+3)]
-		side := point{-(b.Y - a.Y), b.X - a.X}
-		if n := side.norm(); n > 0 {
-			side = side.scale(1 / n)
-		} else {
-			side = point{0, 1}
-		}
-		word := label{text: fmt.Sprint(l.Path[i].Epoch), size: p.font * 0.78, color: pathInk, halo: 1.1, hc: pathHalo}
-		at := pts[i].add(side.scale(2.5 + word.size*0.7))
-		if !f.frame.grow(-word.size * 0.6).contains(at) {
-			at = pts[i].sub(side.scale(2.5 + word.size*0.7))
-		}
-		word.draw(p, at, 0.5, 0.5)
 	}
+	for _, i := range marked {
+		taken = l.numberEpoch(p, f, pts, i, taken)
+	}
+}
+
+// numberEpoch writes the number of the epoch that begins at iterate i beside its
+// mark, on the first of four sides where it covers none of the taken places, and
+// returns these with its own.
+func (l *Landscape) numberEpoch(p *page, f panel, pts []point, i int, taken []point) []point {
+	word := label{text: fmt.Sprint(l.Path[i].Epoch), size: p.font * 0.78, color: pathInk, halo: 1.1, hc: pathHalo}
+	a, b := pts[max(0, i-3)], pts[min(len(pts)-1, i+3)]
+	side := point{-(b.Y - a.Y), b.X - a.X}
+	if n := side.norm(); n > 0 {
+		side = side.scale(1 / n)
+	} else {
+		side = point{0, 1}
+	}
+	for _, turn := range []float64{0, math.Pi, math.Pi / 2, -math.Pi / 2} {
+		at := pts[i].add(side.rotate(turn).scale(2.5 + word.size*0.7))
+		free := f.frame.grow(-word.size * 0.6).contains(at)
+		for _, q := range taken {
+			free = free && (q == pts[i] || q.sub(at).norm() > word.width()/2+word.size*0.5+1.5)
+		}
+		if free {
+			word.draw(p, at, 0.5, 0.5)
+			return append(taken, at)
+		}
+	}
+	return taken
 }
 
 // epochStarts returns the indices where a new epoch begins, without the start of
@@ -277,6 +287,9 @@ func (l *Landscape) pathEntries(p *page) []entry {
 	}
 	if top := l.maxResidual(); top > 0 {
 		out = append(out, entry{"off the plane, 0 to " + short(top), 3, func(p *page, left point, width float64) {
+			var under path
+			under.segment(left, left.add(point{width, 0}))
+			p.stroke(under, pen{width: haloWidth, color: pathHalo})
 			for k := range pathShades {
 				var s path
 				a, b := left.add(point{width * float64(k) / pathShades, 0}), left.add(point{width * float64(k+1) / pathShades, 0})

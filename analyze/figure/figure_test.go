@@ -1,0 +1,292 @@
+package figure_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sgdwalk/analyze/figure"
+)
+
+func render(t *testing.T, fig figure.Figure, format figure.Format) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := figure.Render(&b, fig, format); err != nil {
+		t.Fatalf("%s: %v", format, err)
+	}
+	return b.Bytes()
+}
+
+// wellFormed checks that a file is what its format says.
+func wellFormed(t *testing.T, data []byte, format figure.Format) {
+	t.Helper()
+	switch format {
+	case figure.SVG:
+		d := xml.NewDecoder(bytes.NewReader(data))
+		for {
+			_, err := d.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, bad := range []string{"NaN", "Inf\"", "Inf ", "e+"} {
+			// A coordinate without a value would hide the mark; +Inf is a legend.
+			if i := bytes.Index(data, []byte(bad)); i >= 0 && !bytes.Contains(data[max(0, i-200):i], []byte("<desc>")) {
+				t.Errorf("SVG has %q in it: ...%s", bad, data[max(0, i-60):min(len(data), i+20)])
+			}
+		}
+	case figure.PNG:
+		if _, err := png.Decode(bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+	case figure.PDF:
+		if !bytes.HasPrefix(data, []byte("%PDF-1.4")) || !bytes.HasSuffix(data, []byte("%%EOF\n")) {
+			t.Error("not a PDF from beginning to end")
+		}
+		if bytes.Contains(data, []byte("Date")) {
+			t.Error("the PDF has a date in it, so that it differs from run to run")
+		}
+	}
+}
+
+// TestStableBytes draws every figure of the gallery twice, each from its own data.
+func TestStableBytes(t *testing.T) {
+	first, second := gallery(), gallery()
+	for _, name := range []string{"landscape-gaps", "walk-single", "curves-band", "spectrum"} {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []figure.Format{figure.SVG, figure.PDF, figure.PNG} {
+				a, b := render(t, first[name], format), render(t, second[name], format)
+				if !bytes.Equal(a, b) {
+					t.Errorf("two %s files of one figure differ", format)
+				}
+				wellFormed(t, a, format)
+			}
+		})
+	}
+}
+
+func TestPNGSize(t *testing.T) {
+	fig := exampleLandscape()
+	fig.Style = figure.Style{Width: 3, Height: 2, DPI: 100}
+	data := render(t, fig, figure.PNG)
+	config, err := png.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Width != 300 || config.Height != 200 {
+		t.Errorf("3 x 2 inches at 100 dpi are %d x %d pixels, want 300 x 200", config.Width, config.Height)
+	}
+	// 100 dots per inch are 3937 per metre.
+	if i := bytes.Index(data, []byte("pHYs")); i < 0 || !bytes.Equal(data[i+4:i+13], []byte{0, 0, 15, 97, 0, 0, 15, 97, 1}) {
+		t.Error("the PNG does not say that it has 3937 pixels a metre")
+	}
+}
+
+// TestDegenerate draws what is hardly a figure: it must be a picture, not a panic.
+func TestDegenerate(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	x, y := grid(0, 1, 4), grid(0, 2, 3)
+	constant := func(v float64) [][]float64 { return sample(x, y, func(_, _ float64) float64 { return v }) }
+	plane := sample(x, y, func(a, b float64) float64 { return a + 10*b })
+	never := [][]bool{make([]bool, 4), make([]bool, 4), make([]bool, 4)}
+	outside := []figure.PathPoint{{A: -5, B: -5}, {A: 5, B: 5, Step: 1}, {A: nan, B: 1, Step: 2}, {A: 9, B: inf, Step: 3, Epoch: 1}}
+	spike := sample(x, y, func(a, b float64) float64 { return 1 + a })
+	spike[1][1] = 1e300
+	figures := map[string]figure.Figure{
+		"equal":             &figure.Landscape{X: x, Y: y, Z: constant(2.3)},
+		"zero":              &figure.Landscape{X: x, Y: y, Z: constant(0)},
+		"all NaN":           &figure.Landscape{X: x, Y: y, Z: constant(nan)},
+		"all +Inf":          &figure.Landscape{X: x, Y: y, Z: constant(inf)},
+		"all -Inf":          &figure.Landscape{X: x, Y: y, Z: constant(-inf)},
+		"none valid":        &figure.Landscape{X: x, Y: y, Z: plane, Valid: never},
+		"negative, log":     &figure.Landscape{X: x, Y: y, Z: constant(-1), Scale: figure.Log},
+		"spike":             &figure.Landscape{X: x, Y: y, Z: spike},
+		"huge":              &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })},
+		"tiny":              &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a + b) * 1e-300 })},
+		"levels outside":    &figure.Landscape{X: x, Y: y, Z: plane, Levels: []float64{-100, 500}},
+		"two by two":        &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}, EqualAspect: true},
+		"path of one point": &figure.Landscape{X: x, Y: y, Z: plane, Path: outside[:1]},
+		"path outside":      &figure.Landscape{X: x, Y: y, Z: plane, Path: outside},
+		"standing path":     &figure.Landscape{X: x, Y: y, Z: plane, Path: make([]figure.PathPoint, 50)},
+		"bare grid":         &figure.Landscape{X: x, Y: y, Z: plane, Unrefined: true},
+		"walk of one":       &figure.Walk{Steps: []int{0}, Alphas: []float64{0, 1}, Losses: [][]float64{{1, 0.5}}},
+		"walk of NaN":       &figure.Walk{Steps: []int{3}, Alphas: []float64{0, 1}, Losses: [][]float64{{nan, inf}}, Floor: []float64{nan}, Cosine: []float64{nan}, Distance: []float64{nan}, Barriers: []bool{true}},
+		"walk without alphas": &figure.Walk{
+			Steps: []int{3, 9}, Losses: [][]float64{{}, {}}, IterateLoss: []float64{1, 2, 3}, Barriers: []bool{true, true}, Floor: []float64{0, 0}, Overview: true,
+		},
+		"empty curve": &figure.Curves{Series: []figure.Series{{}}},
+		"one value":   &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
+		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
+			X: []float64{1, 2, 3}, Y: []float64{nan, -1, inf}, Low: []float64{nan, 0, -inf}, Top: []float64{nan, 1, inf},
+		}}, YScale: figure.Log, XScale: figure.Log},
+		"spectrum of one": &figure.Spectrum{Ratios: []float64{1}},
+		"spectrum of NaN": &figure.Spectrum{Ratios: []float64{nan, 0, -1e-17}, Null: []float64{0.5}, Scale: figure.Log},
+	}
+	for name, fig := range figures {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []figure.Format{figure.SVG, figure.PDF} {
+				wellFormed(t, render(t, fig, format), format)
+			}
+			table := fig.Table()
+			if err := table.Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestWrongInput checks that every refusal is one line which names the field.
+func TestWrongInput(t *testing.T) {
+	land := func(change func(*figure.Landscape)) figure.Figure {
+		l := exampleLandscape()
+		change(l)
+		return l
+	}
+	walk := func(change func(*figure.Walk)) figure.Figure {
+		w := exampleWalk(5, 0.1)
+		change(w)
+		return w
+	}
+	for _, c := range []struct {
+		want string
+		fig  figure.Figure
+	}{
+		{"Style.Width is 1;", land(func(l *figure.Landscape) { l.Style.Width = 1 })},
+		{"Style.Width is NaN;", land(func(l *figure.Landscape) { l.Style.Width = math.NaN() })},
+		{"Style.Height is -3;", land(func(l *figure.Landscape) { l.Style.Height = -3 })},
+		{"Style.DPI is 5000;", land(func(l *figure.Landscape) { l.Style.DPI = 5000 })},
+		{"million pixels", land(func(l *figure.Landscape) { l.Style = figure.Style{Width: 20, Height: 30, DPI: 1200} })},
+		{"Style.Theme is \"sepia\";", land(func(l *figure.Landscape) { l.Style.Theme = "sepia" })},
+		{"Landscape.X has 1 values;", land(func(l *figure.Landscape) { l.X = l.X[:1] })},
+		{"Landscape.X[3] is", land(func(l *figure.Landscape) { l.X[3] = l.X[2] })},
+		{"Landscape.Y[0] is NaN;", land(func(l *figure.Landscape) { l.Y[0] = math.NaN() })},
+		{"Landscape.Z has 44 rows; Y has 45", land(func(l *figure.Landscape) { l.Z = l.Z[1:] })},
+		{"Landscape.Z[2] has 3 values; X has 51", land(func(l *figure.Landscape) { l.Z[2] = l.Z[2][:3] })},
+		{"Landscape.Levels[1] is 1;", land(func(l *figure.Landscape) { l.Levels = []float64{2, 1} })},
+		{"Landscape.Levels[0] is -1;", land(func(l *figure.Landscape) { l.Levels, l.Scale = []float64{-1, 1}, figure.Log })},
+		{"Landscape.Scale is \"sqrt\";", land(func(l *figure.Landscape) { l.Scale = "sqrt" })},
+		{"Walk.Steps is empty;", walk(func(w *figure.Walk) { w.Steps = nil })},
+		{"Walk.Steps[2] is 1 after 1;", walk(func(w *figure.Walk) { w.Steps[2] = 1 })},
+		{"Walk.Alphas[10] is 1.5;", walk(func(w *figure.Walk) { w.Alphas[10] = 1.5 })},
+		{"Walk.Losses[4] has 10 values; Alphas has 11", walk(func(w *figure.Walk) { w.Losses[4] = w.Losses[4][:10] })},
+		{"Walk.Cosine has 3 values;", walk(func(w *figure.Walk) { w.Cosine = w.Cosine[:3] })},
+		{"Walk.First is 5;", walk(func(w *figure.Walk) { w.First = 5 })},
+		{"Curves.Series is empty;", &figure.Curves{}},
+		{"Curves.Series[0].Top has 0 values; X has 1", &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{1}, Low: []float64{1}}}}},
+		{"Spectrum.Ratios is empty;", &figure.Spectrum{}},
+	} {
+		err := figure.Render(io.Discard, c.fig, figure.PNG)
+		if !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %q; want one line with %q", err, c.want)
+		}
+	}
+	if err := figure.Render(io.Discard, exampleWalk(3, 0.1), "gif"); !errors.Is(err, figure.ErrInput) {
+		t.Errorf("format gif: %v", err)
+	}
+}
+
+// TestSave checks what appears, and that a failure leaves nothing behind.
+func TestSave(t *testing.T) {
+	dir := t.TempDir()
+	paths, err := figure.Save(exampleWalk(6, 0.1), filepath.Join(dir, "walk"), figure.SVG, figure.PDF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func() (out []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			out = append(out, e.Name())
+		}
+		return out
+	}
+	if got := strings.Join(names(), " "); got != "walk.csv walk.pdf walk.svg" {
+		t.Errorf("the directory has %q", got)
+	}
+	if len(paths) != 3 || filepath.Base(paths[2]) != "walk.csv" {
+		t.Errorf("paths %q", paths)
+	}
+	if _, err := figure.Save(&figure.Curves{}, filepath.Join(dir, "none")); err == nil || len(names()) != 3 {
+		t.Errorf("error %v and files %q after a figure that cannot be drawn", err, names())
+	}
+	if _, err := figure.Save(exampleWalk(6, 0.1), filepath.Join(dir, "absent", "walk"), figure.SVG); err == nil {
+		t.Error("no error for a directory that does not exist")
+	}
+}
+
+// TestLandscapeTable checks that the CSV has the grid untransposed.
+func TestLandscapeTable(t *testing.T) {
+	x, y := grid(0, 3, 4), grid(10, 30, 3)
+	l := &figure.Landscape{
+		X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return a + b }),
+		Path: []figure.PathPoint{{A: 1, B: 11, Step: 7, Epoch: 2, Residual: 0.5}},
+	}
+	table := l.Table()
+	if table.Len() != 13 {
+		t.Fatalf("%d rows, want 12 of the grid and 1 of the path", table.Len())
+	}
+	a, b, loss := table.Column("a").Floats, table.Column("b").Floats, table.Column("full_loss")
+	for r := range 12 {
+		if loss.Floats[r] != a[r]+b[r] {
+			t.Errorf("row %d: loss %v at (%v, %v)", r, loss.Floats[r], a[r], b[r])
+		}
+	}
+	if step := table.Column("step"); step.Text(12) != "7" || step.Text(0) != "" || loss.Text(12) != "" {
+		t.Error("the columns of the grid and of the path are not apart")
+	}
+}
+
+// TestWalkWindow checks which segments are drawn and what the axis says of it.
+func TestWalkWindow(t *testing.T) {
+	for _, c := range []struct {
+		n, first, count int
+		overview        bool
+		rows            int
+		label           string
+	}{
+		{n: 60, rows: 60*11 + 1, label: ">step<"},
+		{n: 61, rows: 50*11 + 1, label: "step (first 50 of 61 segments)"},
+		{n: 200, first: 20, count: 30, rows: 30*11 + 1, label: "step (segments 21 to 50 of 200)"},
+		{n: 200, overview: true, rows: 201, label: ">step<"},
+		{n: 30, first: 25, count: 30, rows: 5*11 + 1, label: "step (segments 26 to 30 of 30)"},
+	} {
+		w := exampleWalk(c.n, 0.1)
+		w.First, w.Count, w.Overview = c.first, c.count, c.overview
+		table := w.Table()
+		if table.Len() != c.rows {
+			t.Errorf("%+v: %d rows", c, table.Len())
+		}
+		if svg := render(t, w, figure.SVG); !bytes.Contains(svg, []byte(c.label)) {
+			t.Errorf("%+v: the axis does not say %q", c, c.label)
+		}
+	}
+}
+
+// TestNotes checks that what is not drawn is said.
+func TestNotes(t *testing.T) {
+	svg := string(render(t, gallery()["landscape-gaps"], figure.SVG))
+	for _, want := range []string{"grid points have no value.", "grid points are infinite.", "of 301 iterates are outside the grid.", ">+Inf<", ">no value<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("the figure does not say %q", want)
+		}
+	}
+	x, y := grid(0, 1, 20), grid(0, 1, 20)
+	z := sample(x, y, func(a, b float64) float64 { return 0.1 + a + b })
+	z[19][19] = 1e30
+	svg = string(render(t, &figure.Landscape{X: x, Y: y, Z: z}, figure.SVG))
+	if !strings.Contains(svg, "share the top colour; the largest is 10^") && !strings.Contains(svg, "1 of 400 grid points above") {
+		t.Error("a clipped value is not told of")
+	}
+}

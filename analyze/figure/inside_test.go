@@ -1,0 +1,392 @@
+package figure
+
+import (
+	"image/color"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+)
+
+func axisGrid(lo, hi float64, n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = lo + (hi-lo)*float64(i)/float64(n-1)
+	}
+	return out
+}
+
+func fieldOf(x, y []float64, f func(a, b float64) float64) *field {
+	out := &field{x: x, y: y, z: make([]float64, len(x)*len(y)), ok: make([]bool, len(x)*len(y))}
+	for j, b := range y {
+		for i, a := range x {
+			v := f(a, b)
+			out.z[j*len(x)+i], out.ok[j*len(x)+i] = v, !math.IsNaN(v)
+		}
+	}
+	return out
+}
+
+func contoursOf(f *field, level float64) []line { return f.contours(f.links(level), level) }
+
+// area is the signed area of the region z >= level.
+func area(lines []line) float64 {
+	sum := 0.0
+	for _, c := range lines {
+		for i, p := range c.pts {
+			q := c.pts[(i+1)%len(c.pts)]
+			sum += (p.X*q.Y - q.X*p.Y) / 2
+		}
+	}
+	return sum
+}
+
+// TestContourOfPlane: on a plane, marching squares is exact, on any grid. The
+// grid is not square and the function not symmetric, so a transposed one fails.
+func TestContourOfPlane(t *testing.T) {
+	f := fieldOf(axisGrid(-1, 2, 7), axisGrid(0, 1, 12), func(a, b float64) float64 { return 2*a + 5*b + 1 })
+	lines := contoursOf(f, 3.3)
+	if len(lines) != 1 || lines[0].closed {
+		t.Fatalf("%d contours, want one open line", len(lines))
+	}
+	for _, p := range lines[0].pts {
+		if v := 2*p.X + 5*p.Y + 1; math.Abs(v-3.3) > 1e-12 {
+			t.Errorf("the plane is %v at %v on its contour of 3.3", v, p)
+		}
+	}
+	// From b = 0, a = 1.15 to b = 1, a = -1.35 (outside): it leaves at a = -1.
+	ends := []point{lines[0].pts[0], lines[0].pts[len(lines[0].pts)-1]}
+	want := []point{{-1, 0.86}, {1.15, 0}}
+	if ends[0].X > ends[1].X {
+		ends[0], ends[1] = ends[1], ends[0]
+	}
+	if d := cmp.Diff(want, ends, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+		t.Errorf("ends of the contour (-want +got):\n%s", d)
+	}
+	// The higher side is on the left: walking to smaller a, that is ... the
+	// normal (2, 5) turned left of the direction has a positive product.
+	p, q := lines[0].pts[0], lines[0].pts[1]
+	if left := (point{-(q.Y - p.Y), q.X - p.X}); left.X*2+left.Y*5 <= 0 {
+		t.Error("the higher side is not on the left")
+	}
+}
+
+// TestContourOfCone: the contour of a cone at radius r is closed and within the
+// interpolation error h^2/(8r) of the circle.
+func TestContourOfCone(t *testing.T) {
+	const h = 4.0 / 40
+	f := fieldOf(axisGrid(-2, 2, 41), axisGrid(-2, 2, 41), func(a, b float64) float64 { return math.Hypot(a, b) })
+	for _, r := range []float64{0.5, 1, 1.7} {
+		lines := contoursOf(f, r)
+		if len(lines) != 1 || !lines[0].closed {
+			t.Fatalf("radius %v: %d lines", r, len(lines))
+		}
+		for _, p := range lines[0].pts {
+			if e := math.Abs(math.Hypot(p.X, p.Y) - r); e > 1.2*h*h/(8*r) {
+				t.Errorf("radius %v: %v is off by %v", r, p, e)
+			}
+		}
+		inside := 16 - math.Pi*r*r
+		if a := area(f.region(f.links(r), r)); math.Abs(a-inside) > 0.01 {
+			t.Errorf("radius %v: area outside the circle is %v, want %v", r, a, inside)
+		}
+	}
+}
+
+// TestRefinedBowl: refinement is exact for a quadratic, so an ill-conditioned
+// bowl on a coarse grid has its exact ellipses up to the fine grid's chords.
+func TestRefinedBowl(t *testing.T) {
+	bowl := func(a, b float64) float64 { return 0.1 + a*a + 25*b*b + 3*a*b }
+	f := fieldOf([]float64{-2, -1.2, -0.5, 0.1, 0.9, 2}, axisGrid(-1, 1, 9), bowl)
+	fine := f.refine(8)
+	for j, b := range fine.y {
+		for i, a := range fine.x {
+			if v := fine.z[j*len(fine.x)+i]; math.Abs(v-bowl(a, b)) > 1e-12*bowl(a, b)+1e-13 {
+				t.Fatalf("refined to %v at (%v, %v), the bowl has %v", v, a, b, bowl(a, b))
+			}
+		}
+	}
+	for _, level := range []float64{0.3, 1, 3} {
+		for _, c := range contoursOf(&fine, level) {
+			for _, p := range c.pts {
+				if v := bowl(p.X, p.Y); math.Abs(v-level) > 0.03*level+0.01 {
+					t.Errorf("the bowl is %v at %v on its contour of %v", v, p, level)
+				}
+			}
+		}
+	}
+}
+
+// TestRefinedCliff: beside a cliff nothing is invented.
+func TestRefinedCliff(t *testing.T) {
+	f := fieldOf([]float64{0, 1, 2, 3, 4, 5, 6}, []float64{0, 1}, func(a, _ float64) float64 {
+		if a >= 4 {
+			return 1e6
+		}
+		return 1
+	})
+	fine := f.refine(5)
+	for i, v := range fine.z {
+		if v < 1 || v > 1e6 {
+			t.Errorf("sample %d is %v between 1 and 1e6", i, v)
+		}
+	}
+}
+
+// TestRefineKeeps: samples keep their values, gaps stay gaps, positive stays
+// positive.
+func TestRefineKeeps(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nx, ny, r := rapid.IntRange(2, 7).Draw(t, "nx"), rapid.IntRange(2, 7).Draw(t, "ny"), rapid.IntRange(1, 4).Draw(t, "r")
+		value := rapid.OneOf(rapid.Float64Range(1e-3, 10), rapid.Just(math.NaN()))
+		f := fieldOf(axisGrid(0, 1, nx), axisGrid(0, 1, ny), func(_, _ float64) float64 { return value.Draw(t, "z") })
+		fine := f.refine(r)
+		mx := len(fine.x)
+		for j := range ny {
+			for i := range nx {
+				k := j*r*mx + i*r
+				if f.ok[j*nx+i] != fine.ok[k] || f.ok[j*nx+i] && f.z[j*nx+i] != fine.z[k] {
+					t.Fatalf("sample (%d, %d) was %v and is %v", i, j, f.z[j*nx+i], fine.z[k])
+				}
+			}
+		}
+		for j := range (ny - 1) * r {
+			for i := range (nx - 1) * r {
+				if f.cellOK(i/r, j/r) != fine.cellOK(i, j) {
+					t.Fatalf("cell (%d, %d) of the fine grid has changed", i, j)
+				}
+			}
+		}
+		for k, v := range fine.z {
+			if fine.ok[k] && !(v > 0) {
+				t.Fatalf("%v is not positive", v)
+			}
+		}
+	})
+}
+
+// TestRegions: regions are closed, and what is above one level and below it make
+// up all cells that have values.
+func TestRegions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nx, ny := rapid.IntRange(2, 8).Draw(t, "nx"), rapid.IntRange(2, 8).Draw(t, "ny")
+		value := rapid.OneOf(rapid.Float64Range(-1, 1), rapid.Just(math.NaN()), rapid.SampledFrom([]float64{-1, 0, 1}))
+		f := fieldOf(axisGrid(0, float64(nx-1), nx), axisGrid(0, float64(ny-1), ny), func(_, _ float64) float64 { return value.Draw(t, "z") })
+		cells := 0
+		for j := range ny - 1 {
+			for i := range nx - 1 {
+				if f.cellOK(i, j) {
+					cells++
+				}
+			}
+		}
+		last := float64(cells)
+		for _, level := range []float64{-2, -0.5, 0, 0.3, 1, 2} {
+			links := f.links(level)
+			region := f.region(links, level)
+			for _, c := range region {
+				if !c.closed {
+					t.Fatalf("level %v: a border of %d points is open", level, len(c.pts))
+				}
+			}
+			a := area(region)
+			if level == -2 && math.Abs(a-float64(cells)) > 1e-9 {
+				t.Fatalf("all of %d cells have the area %v", cells, a)
+			}
+			if a > last+1e-9 || a < -1e-9 {
+				t.Fatalf("level %v: area %v after %v", level, a, last)
+			}
+			last = a
+			for _, c := range f.contours(links, level) {
+				for _, p := range c.pts {
+					if p.X < 0 || p.X > float64(nx-1) || p.Y < 0 || p.Y > float64(ny-1) {
+						t.Fatalf("%v is off the grid", p)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestLevels(t *testing.T) {
+	for _, c := range []struct {
+		lo, hi float64
+		log    bool
+		want   []float64
+	}{
+		{0, 10, false, []float64{1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{1.59, 2.61, false, []float64{1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6}},
+		{-3, 3, false, []float64{-2, -1, 0, 1, 2}},
+		{1e-3, 10, true, []float64{0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5}},
+		{0.09, 2.4, true, []float64{0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2}},
+		{1e-12, 1, true, []float64{1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1}},
+		{2, 2.5, true, []float64{2.05, 2.1, 2.15, 2.2, 2.25, 2.3, 2.35, 2.4, 2.45}},
+		{1, 1, false, nil},
+		{0, 1, true, nil},
+		{math.NaN(), 1, false, nil},
+		{1, math.Inf(1), false, nil},
+	} {
+		got := Levels(c.lo, c.hi, c.log, 0)
+		if d := cmp.Diff(c.want, got, cmpopts.EquateApprox(1e-12, 0)); d != "" {
+			t.Errorf("levels from %v to %v, log %v (-want +got):\n%s", c.lo, c.hi, c.log, d)
+		}
+	}
+}
+
+func TestLevelsProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		log := rapid.Bool().Draw(t, "log")
+		lo := rapid.Float64Range(1e-9, 1e3).Draw(t, "lo")
+		hi := lo * rapid.Float64Range(1.001, 1e9).Draw(t, "ratio")
+		got := Levels(lo, hi, log, 0)
+		if len(got) < 4 || len(got) > 22 {
+			t.Fatalf("%d levels from %v to %v: %v", len(got), lo, hi, got)
+		}
+		for i, v := range got {
+			if !(v > lo && v < hi) || i > 0 && v <= got[i-1] {
+				t.Fatalf("level %v of %v is outside or not after the one before", v, got)
+			}
+		}
+	})
+}
+
+func TestTickLabels(t *testing.T) {
+	labels := func(ticks []tick) (out []string) {
+		for _, v := range ticks {
+			out = append(out, v.label)
+		}
+		return out
+	}
+	for _, c := range []struct {
+		lo, hi float64
+		n      int
+		whole  bool
+		want   []string
+		exp    int
+	}{
+		{-1.08, 1.08, 5, false, []string{"\u22121.0", "\u22120.5", "0.0", "0.5", "1.0"}, 0},
+		{0, 50, 6, true, []string{"0", "10", "20", "30", "40", "50"}, 0},
+		{0, 3, 9, true, []string{"0", "1", "2", "3"}, 0},
+		{0, 3e-4, 4, false, []string{"0", "1", "2", "3"}, -4},
+		{2e6, 2.2e6, 4, false, []string{"2.00", "2.05", "2.10", "2.15", "2.20"}, 6},
+	} {
+		got, exp := linearTicks(c.lo, c.hi, c.n, c.whole)
+		if d := cmp.Diff(c.want, labels(got)); d != "" || exp != c.exp {
+			t.Errorf("ticks from %v to %v: exponent %d, want %d (-want +got):\n%s", c.lo, c.hi, exp, c.exp, d)
+		}
+	}
+	major, _ := logTicks(0.02, 30, 12)
+	if d := cmp.Diff([]string{"0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10", "20"}, labels(major)); d != "" {
+		t.Errorf("logarithmic ticks (-want +got):\n%s", d)
+	}
+	major, _ = logTicks(1e-9, 1, 5)
+	if d := cmp.Diff([]string{"10^{\u22128}", "10^{\u22126}", "10^{\u22124}", "10^{\u22122}", "10^{0}"}, labels(major)); d != "" {
+		t.Errorf("logarithmic ticks (-want +got):\n%s", d)
+	}
+}
+
+// TestColormap: lightness rises from end to end and in equal steps of perceived
+// distance, in full colour and for a reader without red-green vision (the full
+// protanopia and deuteranopia matrices of Machado, Oliveira and Fernandes, 2009).
+func TestColormap(t *testing.T) {
+	blind := map[string][9]float64{
+		"normal":      {1, 0, 0, 0, 1, 0, 0, 0, 1},
+		"protanope":   {0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998},
+		"deuteranope": {0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881},
+	}
+	m := sequential()
+	for name, k := range blind {
+		see := func(c color.NRGBA) oklab {
+			in := toOklab(c).linear()
+			var out [3]float64
+			for i := range out {
+				out[i] = math.Max(0, math.Min(1, k[3*i]*in[0]+k[3*i+1]*in[1]+k[3*i+2]*in[2]))
+			}
+			return fromLinear(out)
+		}
+		for i := 8; i < len(m); i += 8 {
+			a, b := see(m[i-8]), see(m[i])
+			if !(b.L > a.L+0.005) {
+				t.Errorf("%s: lightness goes from %.3f to %.3f at %d", name, a.L, b.L, i)
+			}
+		}
+	}
+	lo, hi := math.Inf(1), 0.0
+	for i := 16; i < len(m); i += 16 {
+		d := toOklab(m[i]).distance(toOklab(m[i-16]))
+		lo, hi = math.Min(lo, d), math.Max(hi, d)
+	}
+	if hi > 1.25*lo { // rounding to 8 bits and cutting corners of the curve
+		t.Errorf("equal steps of the argument are perceived as %.4f to %.4f", lo, hi)
+	}
+}
+
+func TestWrapAndMarkup(t *testing.T) {
+	if d := cmp.Diff([]span{{"a_b \u03b8", 0}, {"t+1", -1}, {" 10", 0}, {"\u22123", 1}}, parseMarkup("a_b \u03b8_{t+1} 10^{\u22123}"), cmp.AllowUnexported(span{})); d != "" {
+		t.Errorf("markup (-want +got):\n%s", d)
+	}
+	for _, s := range []string{"", "x^", "x_{", "^{}", "a_b^c"} {
+		text := ""
+		for _, p := range parseMarkup(s) {
+			text += p.text
+		}
+		if want := map[string]string{"": "", "x^": "x^", "x_{": "x_{", "^{}": "", "a_b^c": "a_b^c"}[s]; text != want {
+			t.Errorf("markup %q reads %q", s, text)
+		}
+	}
+	lines := wrap("PC 2 (17.9 % of variance; random walk 15.2 %)", 8, 130)
+	if len(lines) != 2 || lines[1][0] == '%' {
+		t.Errorf("wrapped to %q", lines)
+	}
+}
+
+func TestDisplayRange(t *testing.T) {
+	outlier := make([]float64, 100)
+	for i := range outlier {
+		outlier[i] = 1 + float64(i)/100
+	}
+	outlier[99] = 1e12
+	if lo, hi := displayRange(outlier, true); lo != 1 || math.Abs(hi-1.5e4) > 100 {
+		t.Errorf("logarithmic range %v to %v", lo, hi)
+	}
+	if lo, hi := displayRange(outlier, false); lo != 1 || hi > 5 {
+		t.Errorf("linear range %v to %v", lo, hi)
+	}
+	if lo, hi := displayRange([]float64{1e-3, 1, 10}, true); lo != 1e-3 || hi != 10 {
+		t.Errorf("four decades are cut to %v to %v", lo, hi)
+	}
+}
+
+// TestClipPolyline cuts a line that leaves and comes back, with a gap in it.
+func TestClipPolyline(t *testing.T) {
+	got := clipPolyline([]point{{-1, 0.5}, {0.5, 0.5}, {0.5, 2}, {0.8, 0.5}, {math.NaN(), 0}, {0.1, 0.1}, {0.2, 0.1}}, rect{0, 0, 1, 1})
+	want := [][]point{{{0, 0.5}, {0.5, 0.5}, {0.5, 1}}, {{0.7, 1}, {0.8, 0.5}}, {{0.1, 0.1}, {0.2, 0.1}}}
+	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// TestCut takes a piece out of a ring and of an open line; what is left has the
+// length that is left.
+func TestCut(t *testing.T) {
+	ring := line{closed: true, pts: []point{{0, 0}, {4, 0}, {4, 4}, {0, 4}}}
+	open := line{pts: []point{{0, 0}, {4, 0}, {4, 4}}}
+	length := func(lines []line) float64 {
+		sum := 0.0
+		for _, c := range lines {
+			arc := arcLengths(c)
+			sum += arc[len(arc)-1]
+		}
+		return sum
+	}
+	for _, s := range [][2]float64{{3, 5}, {-1, 1}, {15, 17}, {0, 2}, {14, 16}} {
+		if got := length(cut(ring, arcLengths(ring), s[0], s[1])); math.Abs(got-14) > 1e-12 {
+			t.Errorf("ring without %v has length %v, want 14", s, got)
+		}
+	}
+	if got := length(cut(open, arcLengths(open), 3, 5)); math.Abs(got-6) > 1e-12 {
+		t.Errorf("line without 2 of 8 has length %v", got)
+	}
+}
