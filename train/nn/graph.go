@@ -137,7 +137,8 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 	if l.bias {
 		bias = b.params[l.offset]
 	}
-	return op.Conv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], bias, opts)
+	_, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], bias, opts)
+	return n, err
 }
 
 func (b *builder[T]) norm(l normLayer) (*G.Node, error) {

@@ -130,6 +130,9 @@ func (p *plan) conv(name string, in value, channels int, s convStyle) value {
 		l.offset = p.tensor(name+".bias", record.Bias, 0, channels)
 	}
 	p.halo[in.index] = max(p.halo[in.index], s.pad)
+	if !s.relu { // a gradient has the geometry of its value, and is convolved in turn
+		p.halo[l.out.index] = s.size - 1 - s.pad
+	}
 	p.layers = append(p.layers, l)
 	return l.out
 }

@@ -8,11 +8,11 @@ import (
 // GlobalAverage appends the mean over all pixels of each channel: images become
 // a matrix (Size, channels).
 func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
-	if err := in.of(x, b.Size); err != nil {
+	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
 	o := &average[T]{in: in}
-	o.y, o.yData = newTensor[T](b.Size, in.Channels)
+	o.y, o.yData = newTensor[T](b.Size, in.Real)
 	o.base = newBase(b, "average", o.y.Shape(), x)
 	return G.ApplyOp(o, x)
 }
@@ -29,7 +29,7 @@ func (o *average[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	x, m := elements[T](inputs[0]), o.in
 	share := 1 / T(m.Height*m.Width)
 	o.batch.each(o.batch.Rows, func(_, i int) {
-		y := o.yData[i*m.Channels : (i+1)*m.Channels]
+		y := o.yData[i*m.Real : (i+1)*m.Real]
 		clear(y)
 		for h := range m.Height {
 			at := i*m.Len() + m.At(h, 0)
@@ -37,7 +37,7 @@ func (o *average[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 				for c := range y {
 					y[c] += x[at+c]
 				}
-				at += m.Lanes
+				at += m.Channels
 			}
 		}
 		for c := range y {
@@ -73,10 +73,10 @@ func (o *averageBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		for h := range m.Height {
 			at := i*m.Len() + m.At(h, 0)
 			for range m.Width {
-				for c, v := range dy[i*m.Channels : (i+1)*m.Channels] {
+				for c, v := range dy[i*m.Real : (i+1)*m.Real] {
 					o.dxData[at+c] = v * share
 				}
-				at += m.Lanes
+				at += m.Channels
 			}
 		}
 	})

@@ -9,11 +9,11 @@ import (
 // with the values of an image channel by channel: the usual order of the weights
 // of the layer that follows, whatever the order in memory here.
 func Flatten[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
-	if err := in.of(x, b.Size); err != nil {
+	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
 	o := &flatten[T]{in: in}
-	o.y, o.yData = newTensor[T](b.Size, in.Channels*in.Height*in.Width)
+	o.y, o.yData = newTensor[T](b.Size, in.Real*in.Height*in.Width)
 	o.base = newBase(b, "flatten", o.y.Shape(), x)
 	return G.ApplyOp(o, x)
 }
@@ -31,8 +31,8 @@ func (m Image) pairs(i int, f func(flat, image int)) {
 	plane := m.Height * m.Width
 	for h := range m.Height {
 		for w := range m.Width {
-			at, flat := i*m.Len()+m.At(h, w), i*m.Channels*plane+h*m.Width+w
-			for c := range m.Channels {
+			at, flat := i*m.Len()+m.At(h, w), i*m.Real*plane+h*m.Width+w
+			for c := range m.Real {
 				f(flat+c*plane, at+c)
 			}
 		}

@@ -12,13 +12,13 @@ import (
 // so that it reaches the loss; of equal values the first, row by row, counts and
 // takes the gradient.
 func MaxPool[T Float](b *Batch, in, out Image, x *G.Node) (*G.Node, error) {
-	if err := in.of(x, b.Size); err != nil {
+	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
-	if in.Height/2 != out.Height || in.Width/2 != out.Width || in.Channels != out.Channels || in.Lanes != out.Lanes {
-		return nil, fmt.Errorf("op: max pool: %dx%dx%d does not go to %dx%dx%d", in.Height, in.Width, in.Channels, out.Height, out.Width, out.Channels)
+	if in.Height/2 != out.Height || in.Width/2 != out.Width || in.Real != out.Real || in.Channels != out.Channels {
+		return nil, fmt.Errorf("op: max pool: %v does not go to %v", in, out)
 	}
-	o := &maxPool[T]{in: in, out: out, which: make([]uint8, b.Size*out.Height*out.Width*out.Lanes)}
+	o := &maxPool[T]{in: in, out: out, which: make([]uint8, b.Size*out.Height*out.Width*out.Channels)}
 	o.y, o.yData = newTensor[T](out.Shape(b.Size)...)
 	o.base = newBase(b, "maxPool", o.y.Shape(), x)
 	return G.ApplyOp(o, x)
@@ -45,7 +45,7 @@ func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 // corners returns the offsets of the pixels of a window.
 func (o *maxPool[T]) corners(h, w int) [4]int {
 	at := o.in.At(2*h, 2*w)
-	return [4]int{at, at + o.in.Lanes, at + o.in.Row(), at + o.in.Row() + o.in.Lanes}
+	return [4]int{at, at + o.in.Channels, at + o.in.Row(), at + o.in.Row() + o.in.Channels}
 }
 
 func (o *maxPool[T]) pool(x, y []T, which []uint8) {
@@ -53,7 +53,7 @@ func (o *maxPool[T]) pool(x, y []T, which []uint8) {
 		for w := range o.out.Width {
 			corner := o.corners(h, w)
 			at := o.out.At(h, w)
-			for c := range o.out.Lanes {
+			for c := range o.out.Channels {
 				best, k := x[corner[0]+c], uint8(0)
 				for j := 1; j < 4; j++ {
 					if v := x[corner[j]+c]; v > best || v != v && best == best {
@@ -62,7 +62,7 @@ func (o *maxPool[T]) pool(x, y []T, which []uint8) {
 				}
 				y[at+c], which[c] = best, k
 			}
-			which = which[o.out.Lanes:]
+			which = which[o.out.Channels:]
 		}
 	}
 }
@@ -96,13 +96,13 @@ func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			for w := range f.out.Width {
 				corner := f.corners(h, w)
 				at := f.out.At(h, w)
-				for c := range f.out.Lanes {
+				for c := range f.out.Channels {
 					for _, k := range corner {
 						dx[k+c] = 0
 					}
 					dx[corner[which[c]]+c] = dy[at+c]
 				}
-				which = which[f.out.Lanes:]
+				which = which[f.out.Channels:]
 			}
 		}
 	})

@@ -49,10 +49,10 @@ type Norm[T Float] struct {
 // image. gamma and beta are (channels); mean and variance, borrowed, are the
 // running statistics.
 func NewNorm[T Float](b *Batch, image Image, z, gamma, beta *G.Node, mean, variance []T, opts NormOptions) (*Norm[T], *G.Node, error) {
-	if err := image.of(z, b.Size); err != nil {
+	if err := image.check(z, b.Size); err != nil {
 		return nil, nil, err
 	}
-	n := image.Channels
+	n := image.Real
 	for _, p := range []int{gamma.Shape().TotalSize(), beta.Shape().TotalSize(), len(mean), len(variance)} {
 		if p != n {
 			return nil, nil, fmt.Errorf("op: normalization: parameters and statistics of %d channels for %d", p, n)
@@ -61,11 +61,11 @@ func NewNorm[T Float](b *Batch, image Image, z, gamma, beta *G.Node, mean, varia
 	o := &Norm[T]{
 		opts: opts, image: image,
 		Mean: make([]float64, n), Variance: make([]float64, n), RunningMean: mean, RunningVariance: variance,
-		scale: make([]T, image.Lanes), shift: make([]T, image.Lanes), center: make([]float64, n), inv: make([]float64, n),
+		scale: make([]T, image.Channels), shift: make([]T, image.Channels), center: make([]float64, n), inv: make([]float64, n),
 		partial: make([][]float64, chunks),
 	}
 	for i := range o.partial {
-		o.partial[i] = make([]float64, 2*image.Lanes)
+		o.partial[i] = make([]float64, 2*image.Channels)
 	}
 	o.y, o.yData = newTensor[T](image.Shape(b.Size)...)
 	inputs := G.Nodes{z, gamma, beta}
@@ -73,7 +73,7 @@ func NewNorm[T Float](b *Batch, image Image, z, gamma, beta *G.Node, mean, varia
 		if err := o.checkResidual(); err != nil {
 			return nil, nil, err
 		}
-		if err := opts.ResidualImage.of(opts.Residual, b.Size); err != nil {
+		if err := opts.ResidualImage.check(opts.Residual, b.Size); err != nil {
 			return nil, nil, err
 		}
 		inputs = append(inputs, opts.Residual)
@@ -93,8 +93,8 @@ func (o *Norm[T]) checkResidual() error {
 	if o.opts.Skip == nil {
 		return fmt.Errorf("op: normalization: a residual needs a Skip")
 	}
-	if (r.Height-1)/s+1 != m.Height || (r.Width-1)/s+1 != m.Width || r.Channels > m.Channels {
-		return fmt.Errorf("op: normalization: residual %dx%dx%d does not go to %dx%dx%d", r.Height, r.Width, r.Channels, m.Height, m.Width, m.Channels)
+	if (r.Height-1)/s+1 != m.Height || (r.Width-1)/s+1 != m.Width || r.Real > m.Real {
+		return fmt.Errorf("op: normalization: residual %v does not go to %v", r, m)
 	}
 	return nil
 }
@@ -156,20 +156,20 @@ func (o *Norm[T]) measure(z []T) {
 // moment averages f over all pixels of the batch.
 func (o *Norm[T]) moment(z []T, dst []float64, f func(dst []float64, pixel []T)) {
 	m := o.image
-	o.batch.chunks(func(_, chunk, low, high int) {
-		sum := o.partial[chunk][:m.Channels]
+	used := o.batch.chunks(chunks, func(_, chunk, low, high int) {
+		sum := o.partial[chunk][:m.Real]
 		clear(sum)
 		for i := low; i < high; i++ {
 			for h := range m.Height {
 				at := i*m.Len() + m.At(h, 0)
 				for w := range m.Width {
-					f(sum, z[at+w*m.Lanes:at+(w+1)*m.Lanes])
+					f(sum, z[at+w*m.Channels:at+(w+1)*m.Channels])
 				}
 			}
 		}
 	})
 	clear(dst)
-	for _, p := range o.partial[:o.batch.used()] {
+	for _, p := range o.partial[:used] {
 		for c := range dst {
 			dst[c] += p[c]
 		}
@@ -184,10 +184,10 @@ func (o *Norm[T]) apply(z, y []T) {
 	for h := range m.Height {
 		at := m.At(h, 0)
 		for range m.Width {
-			for c, v := range z[at : at+m.Lanes] {
+			for c, v := range z[at : at+m.Channels] {
 				y[at+c] = v*o.scale[c] + o.shift[c]
 			}
-			at += m.Lanes
+			at += m.Channels
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (o *Norm[T]) addResidual(r, y []T) {
 		for w := range m.Width {
 			at := m.At(h, w)
 			src := from.At(h*s, w*s)
-			for c, v := range r[src : src+from.Channels] {
+			for c, v := range r[src : src+from.Real] {
 				y[at+c] += v
 			}
 		}
@@ -213,8 +213,8 @@ func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error)
 	c := &normBackward[T]{forward: o}
 	size := o.batch.Size
 	c.dz, c.dzData = newTensor[T](o.image.Shape(size)...)
-	c.dgamma, c.dgammaData = newTensor[T](o.image.Channels)
-	c.dbeta, c.dbetaData = newTensor[T](o.image.Channels)
+	c.dgamma, c.dgammaData = newTensor[T](o.image.Real)
+	c.dbeta, c.dbetaData = newTensor[T](o.image.Real)
 	c.base = newBase(o.batch, "normBackward", c.dz.Shape(), inputs[0], output, grad)
 	core, err := G.ApplyOp(c, inputs[0], output, grad)
 	if err != nil {
@@ -256,7 +256,7 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	z, y, dy := elements[T](inputs[0]), elements[T](inputs[1]), elements[T](inputs[2])
 	m := f.image
 	size := m.Len()
-	o.batch.chunks(func(_, chunk, low, high int) {
+	used := o.batch.chunks(chunks, func(_, chunk, low, high int) {
 		sum := f.partial[chunk]
 		clear(sum)
 		for i := low; i < high; i++ {
@@ -272,14 +272,14 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	// dz = a g + b z + c
 	var total [3][]T
 	for i := range total {
-		total[i] = make([]T, m.Lanes)
+		total[i] = make([]T, m.Channels)
 	}
 	count := float64(o.batch.Rows * m.Height * m.Width)
-	for c := range m.Channels {
+	for c := range m.Real {
 		g, gu := 0.0, 0.0
-		for _, p := range f.partial[:o.batch.used()] {
+		for _, p := range f.partial[:used] {
 			g += p[c]
-			gu += p[m.Lanes+c]
+			gu += p[m.Channels+c]
 		}
 		o.dbetaData[c], o.dgammaData[c] = T(g), T(gu)
 		s := float64(f.scale[c])
@@ -307,16 +307,16 @@ func (o *normBackward[T]) mask(dy, y, g []T) {
 
 func (o *normBackward[T]) sums(sum []float64, z, g []T) {
 	m := o.forward.image
-	shift := sum[m.Lanes:]
+	shift := sum[m.Channels:]
 	for h := range m.Height {
 		at := m.At(h, 0)
 		for range m.Width {
-			for c := range m.Channels {
+			for c := range m.Real {
 				v := float64(g[at+c])
 				sum[c] += v
 				shift[c] += v * (float64(z[at+c]) - o.forward.center[c]) * o.forward.inv[c]
 			}
-			at += m.Lanes
+			at += m.Channels
 		}
 	}
 }
@@ -328,7 +328,7 @@ func (o *normBackward[T]) residual(g, dr []T) {
 	for h := range m.Height {
 		for w := range m.Width {
 			at := m.At(h, w)
-			copy(dr[to.At(h*s, w*s):][:to.Channels], g[at:])
+			copy(dr[to.At(h*s, w*s):][:to.Real], g[at:])
 		}
 	}
 }
@@ -338,10 +338,19 @@ func (o *normBackward[T]) combine(z, g []T, k [3][]T) {
 	for h := range m.Height {
 		at := m.At(h, 0)
 		for range m.Width {
-			for c := range m.Lanes {
+			for c := range m.Channels {
 				g[at+c] = k[0][c]*g[at+c] + k[1][c]*z[at+c] + k[2][c]
 			}
-			at += m.Lanes
+			at += m.Channels
+		}
+	}
+}
+
+// rectify sets negative values to 0 and leaves NaN alone.
+func rectify[T Float](v []T) {
+	for i, a := range v {
+		if a < 0 {
+			v[i] = 0
 		}
 	}
 }

@@ -164,18 +164,16 @@ func (b *Batch) blocks(n, size int, f func(worker, low, high int)) {
 	b.each((n+size-1)/size, func(worker, i int) { f(worker, i*size, min((i+1)*size, n)) })
 }
 
-// chunks is the number of pieces of a batch over which sums are split. It is
-// fixed, so that the sums are the same for any number of workers, and small,
+// chunks is the most pieces of a batch over which sums are split. Their number
+// is fixed, so that the sums are the same for any number of workers, and small,
 // because every piece has a partial sum of its own.
 const chunks = 8
 
-// chunks calls f for fixed pieces of the batch's rows, numbered from 0.
-func (b *Batch) chunks(f func(worker, chunk, low, high int)) {
-	size := b.chunkSize()
-	b.each(b.used(), func(worker, i int) { f(worker, i, i*size, min((i+1)*size, b.Rows)) })
+// chunks calls f for fixed pieces of the batch's rows, numbered from 0, at most
+// the given number of them, and returns how many there are.
+func (b *Batch) chunks(most int, f func(worker, chunk, low, high int)) int {
+	size := (b.Rows + most - 1) / most
+	used := (b.Rows + size - 1) / size
+	b.each(used, func(worker, i int) { f(worker, i, i*size, min((i+1)*size, b.Rows)) })
+	return used
 }
-
-func (b *Batch) chunkSize() int { return (b.Rows + chunks - 1) / chunks }
-
-// used is the number of pieces of this batch: fewer than chunks when it is small.
-func (b *Batch) used() int { return (b.Rows + b.chunkSize() - 1) / b.chunkSize() }
