@@ -192,6 +192,35 @@ func gallery() map[string]figure.Figure {
 	over.Overview = true
 	out["walk-overview"] = over
 
+	apart := exampleWalk(40, 0.12)
+	for i := range apart.Steps {
+		apart.Steps[i] = i + 6*(i/8)
+		for k := range apart.Losses[i] {
+			apart.Losses[i][k] *= math.Exp(-float64(i) / 6)
+		}
+		apart.Floor[i] *= math.Exp(-float64(i) / 6)
+	}
+	apart.Style.Theme = figure.Dark
+	out["walk-gaps-log"] = apart
+	flat := exampleLandscape()
+	for j := range flat.Z {
+		for i := range flat.Z[j] {
+			flat.Z[j][i] = 2.3
+		}
+	}
+	flat.Style.Width = figure.SingleColumn
+	out["landscape-equal"] = flat
+	spike := exampleLandscape()
+	for j := range spike.Z {
+		for i := range spike.Z[j] {
+			if r := spike.X[i] - 1.2; r > 0 {
+				spike.Z[j][i] *= math.Exp(r * r * 20)
+			}
+		}
+	}
+	spike.Style.Width = figure.SingleColumn
+	out["landscape-diverging"] = spike
+
 	steps, loss, mean, low, top := []float64{}, []float64{}, []float64{}, []float64{}, []float64{}
 	rng := rand.New(rand.NewPCG(3, 3))
 	for k := range 400 {

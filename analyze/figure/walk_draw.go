@@ -26,6 +26,11 @@ func (w *Walk) series() walkSeries {
 	for i := first; i < last; i++ {
 		step := float64(w.Steps[i])
 		if i > first && w.Steps[i] != w.Steps[i-1]+1 {
+			// The segment before the gap has an end of its own.
+			if k := len(w.Alphas) - 1; k >= 0 && w.Alphas[k] == 1 {
+				s.iterX, s.iter = append(s.iterX, float64(w.Steps[i-1]+1)), append(s.iter, w.Losses[i-1][k])
+				s.cos, s.cos2, s.dist = append(s.cos, nan), append(s.cos2, nan), append(s.dist, nan)
+			}
 			s.x, s.loss = append(s.x, nan), append(s.loss, nan)
 			s.floorX, s.floor = append(s.floorX, nan), append(s.floor, nan)
 			s.iterX, s.iter = append(s.iterX, nan), append(s.iter, nan)
