@@ -11,6 +11,8 @@
 //     segments of A alphas take S(A-1)+1 evaluations.
 //  3. Each sampled curve is measured: floor position s*, heights, barriers,
 //     slopes, curvature, polynomial fits. See [Result] for the definitions.
+//  4. The same statistics of a stationary noisy quadratic stand beside them
+//     ([Comparison], [Null]), so that mere bouncing is not taken for structure.
 //
 // Every segment is a unit of its own with a symbolic name ("segment 12",
 // "iterate 12"); its numbers depend on the recording and the options only, not on

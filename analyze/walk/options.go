@@ -39,6 +39,12 @@ type Options struct {
 	// to count as a barrier, in units of the loss; 0, the default, is right for a
 	// deterministic loss. Finite and not negative.
 	BarrierTolerance float64 `json:"barrier_tolerance"`
+	// TopEigenvalue is the largest eigenvalue of the Hessian of the loss, for the
+	// comparison with a noisy quadratic; 0, the default, takes the largest
+	// curvature along a step. Finite and not negative.
+	TopEigenvalue float64 `json:"top_eigenvalue"`
+	// Seed is that of the simulated quadratic and of the bootstrap.
+	Seed uint64 `json:"seed"`
 
 	// Progress is told of every evaluation; nil tells nobody.
 	Progress analyze.Progress `json:"-"`
@@ -59,6 +65,9 @@ func (o *Options) Validate() error {
 	}
 	if t := o.BarrierTolerance; math.IsNaN(t) || math.IsInf(t, 0) || t < 0 {
 		return fmt.Errorf("walk: barrier tolerance is %v; it must be finite and at least 0", t)
+	}
+	if l := o.TopEigenvalue; math.IsNaN(l) || math.IsInf(l, 0) || l < 0 {
+		return fmt.Errorf("walk: top eigenvalue is %v; it must be finite and at least 0", l)
 	}
 	return nil
 }

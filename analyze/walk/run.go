@@ -43,6 +43,11 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	r := &Result{Segments: b.segments(), Losses: b.losses(), Evaluated: w.evaluated}
 	r.Epochs = epochTable(&r.Segments)
 	r.Summary = summarize(r, p, w)
+	null, err := compare(&r.Segments, &opts)
+	if err != nil {
+		return nil, err
+	}
+	r.Summary.Null = *null
 	r.Warnings = warnings(&r.Summary, t.Header(), &opts)
 	return r, nil
 }

@@ -50,6 +50,9 @@ type Summary struct {
 	MAE              [4]analyze.Distribution `json:"mae_degree_1_to_4"`
 	R2               analyze.Distribution    `json:"r2_degree_2"`
 
+	// Null has the same statistics for a stationary noisy quadratic.
+	Null Comparison `json:"null"`
+
 	NonfiniteSegments int `json:"nonfinite_segments"` // segments with a sample that is NaN or infinite
 	NonfiniteLosses   int `json:"nonfinite_losses"`   // samples in the table of losses that are NaN or infinite
 	UnfollowedRows    int `json:"unfollowed_rows"`    // chosen iterates whose next step is not recorded
@@ -155,6 +158,12 @@ func warnings(s *Summary, h *record.Header, o *Options) []analyze.Warning {
 	add(s.Alphas < 5, "few_alphas", "%d samples on a segment: slopes and curvature come from a polynomial of degree %d", s.Alphas, s.Alphas-1)
 	add(o.Direction == Gradient, "along_gradient", "the segments follow -eta g_k, not the update: their ends are not the iterates")
 	add(len(h.State) > 0, "normalization_state", "the model has running statistics; they are no parameters and are not interpolated: the policy of the loss decides what they are between iterates")
+	null := &s.Null
+	add(null.Absent != "", "no_null", "there is no noisy quadratic to compare with: %s", null.Absent)
+	if null.Absent == "" && s.FloorInteriorRatio.Valid && s.RisesRatio.Valid {
+		add(true, "null", "a stationary noisy quadratic of the same curvature along the steps (eta*lambda = %.3g, %d directions) has %.3g %% interior floors and %.3g %% rising steps; this walk has %.3g %% and %.3g %%: only the difference says something about the loss",
+			null.LearningRate*null.Eigenvalue, null.Directions, 100*null.FloorInteriorRatio.Value, 100*null.RisesRatio.Value, 100*s.FloorInteriorRatio.Value, 100*s.RisesRatio.Value)
+	}
 	if d := s.RecordedLossMaxAbsolute; d.Valid && d.Value > 0 {
 		add(true, "recorded_loss_differs", "the losses at the iterates differ by up to %.3g from the %d that the run recorded: other data, another processor or another policy", d.Value, s.RecordedLosses)
 	}
