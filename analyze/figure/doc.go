@@ -12,6 +12,7 @@
 //  4. All marks are filled and stroked paths and lines of text (device); a format
 //     is one implementation of these three.
 //
-// Labels may have sub- and superscripts as _{...} and ^{...}. A grid value that is
+// Labels may have sub- and superscripts as _{...} and ^{...}; the letters are those
+// of Liberation Sans, which has Greek but no nabla. A grid value that is
 // NaN or infinite is shown as such and counted, never filled in.
 package figure
