@@ -12,12 +12,13 @@ import (
 	"strings"
 
 	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
 )
 
 // Dir is the directory of one result in the making. Its methods must be called
 // from one goroutine at a time.
 type Dir struct {
-	// SaveArrow writes a table as an Arrow file; nil writes CSV only.
+	// SaveArrow writes a table as an Arrow file; nil is record/arrowfile's.
 	SaveArrow func(path string, t *record.Table) error
 
 	path     string
@@ -56,7 +57,7 @@ func (d *Dir) Table(name string, t *record.Table) error {
 		return err
 	}
 	if d.SaveArrow == nil {
-		return nil
+		return d.Write(name+".arrow", func(w io.Writer) error { return arrowfile.WriteTable(w, t, nil) })
 	}
 	if err := d.begin(); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
 )
 
 func header() *record.Header {
@@ -100,7 +101,7 @@ func Example() {
 	var back struct{ Total float64 }
 	doc, err := result.Read(d.Path(), &back)
 	fmt.Println(doc.Analysis, back.Total, doc.Files, err)
-	// Output: lengths 3.5 [steps.csv] <nil>
+	// Output: lengths 3.5 [steps.arrow steps.csv] <nil>
 }
 
 func TestSummaryBytes(t *testing.T) {
@@ -115,7 +116,7 @@ func TestSummaryBytes(t *testing.T) {
 		b, err := os.ReadFile(filepath.Join(d.Path(), result.SummaryName))
 		ok(t, err)
 		texts = append(texts, string(b))
-		if diff := cmp.Diff([]string{"note.txt", "segments.csv", "summary.json"}, names(t, d.Path())); diff != "" {
+		if diff := cmp.Diff([]string{"note.txt", "segments.arrow", "segments.csv", "summary.json"}, names(t, d.Path())); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -135,6 +136,7 @@ func TestSummaryBytes(t *testing.T) {
   ],
   "files": [
     "note.txt",
+    "segments.arrow",
     "segments.csv",
     "walk.svg"
   ],
@@ -200,7 +202,7 @@ func TestReplace(t *testing.T) {
 		t.Error("the summary of the earlier result stands beside the table of the new one")
 	}
 	ok(t, d.Finish(document(t)))
-	if diff := cmp.Diff([]string{"both.csv", "mine.txt", "summary.json"}, names(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{"both.arrow", "both.csv", "mine.txt", "summary.json"}, names(t, dir)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -261,6 +263,20 @@ func TestArrowBesideCSV(t *testing.T) {
 	}
 	ok(t, d.Table("t", table()))
 	if diff := cmp.Diff([]string{"t.arrow", "t.csv"}, names(t, d.Path())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The Arrow file has what the CSV has: NaN is NaN, absent is null.
+func TestArrowHoldsTheTable(t *testing.T) {
+	d := create(t, filepath.Join(t.TempDir(), "x"))
+	ok(t, d.Table("t", table()))
+	got, err := arrowfile.LoadTable(filepath.Join(d.Path(), "t.arrow"))
+	ok(t, err)
+	var a, b strings.Builder
+	ok(t, table().WriteCSV(&a))
+	ok(t, got.WriteCSV(&b))
+	if diff := cmp.Diff(a.String(), b.String()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -464,7 +480,7 @@ func TestFinishRemovesTheJournal(t *testing.T) {
 	ok(t, j.Save("iterate 0", []float64{1}))
 	ok(t, d.Table("t", table()))
 	ok(t, d.Finish(document(t)))
-	if diff := cmp.Diff([]string{"summary.json", "t.csv"}, names(t, d.Path())); diff != "" {
+	if diff := cmp.Diff([]string{"summary.json", "t.arrow", "t.csv"}, names(t, d.Path())); diff != "" {
 		t.Error(diff)
 	}
 }
