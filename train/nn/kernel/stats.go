@@ -78,12 +78,6 @@ func (s *Stats[T]) endImage() {
 
 // AddImages adds the pixels of images.
 func (s *Stats[T]) AddImages(x Images[T]) {
-	for i := range x.Count() {
-		k := stream[T]{
-			op: opStats, t: [6][]T{x.interior(i)}, param: [4][]T{s.Pivot},
-			sum: [2][]T{s.part[:s.channels()], s.part[s.channels():]},
-		}
-		k.over(x.Image, x)
-		s.endImage()
-	}
+	k := stream[T]{op: opStats, param: [4][]T{s.Pivot}}
+	k.each([6]Images[T]{x}, s)
 }

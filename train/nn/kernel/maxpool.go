@@ -1,0 +1,69 @@
+package kernel
+
+import "fmt"
+
+// MaxPool sets y to the largest of each 2x2 pixels of x; NaN if one of them is
+// NaN. An odd last row or column of x is not used. y has half the height and
+// width of x, rounded down, and the same channels, a multiple of 8.
+func MaxPool[T Float](y, x Images[T]) {
+	poolFits("MaxPool", y, x)
+	s := stream[T]{op: opPool}
+	s.pool(y, [6]Images[T]{x, x, y})
+}
+
+// MaxPoolInput computes dx, the gradient with respect to x: the gradient dy of a
+// result goes to the first of its four pixels, row by row, that equals it; so it
+// does in a window with NaN, where the first pixel counts as equal. If relu, x is
+// the result of a ReLU and dx is the gradient with respect to what was rectified:
+// nothing passes where y is 0. The interior of dx is written whole, zeros included.
+func MaxPoolInput[T Float](dx, dy, y, x Images[T], relu bool) {
+	poolFits("MaxPoolInput", y, x)
+	sameInterior("MaxPoolInput", y, dy)
+	sameInterior("MaxPoolInput", x, dx)
+	s := stream[T]{op: opPoolInput}
+	if relu {
+		s.op = opPoolInputReLU
+	}
+	s.pool(y, [6]Images[T]{x, x, y, dy, dx, dx})
+	dx.clearOdd()
+}
+
+// poolFits panics when the shapes do not fit: a mistake of the caller.
+func poolFits[T Float](name string, y, x Images[T]) {
+	if y.Height != x.Height/2 || y.Width != x.Width/2 || y.Channels != x.Channels || y.Count() != x.Count() {
+		panic(fmt.Sprintf("kernel: %s: %d images %+v do not fit %d images %+v", name, y.Count(), y.Image, x.Count(), x.Image))
+	}
+}
+
+// pool runs the kernel for the pixels of y. An image given as two tensors in a
+// row is read or written in pairs of rows.
+func (s *stream[T]) pool(y Images[T], tensors [6]Images[T]) {
+	s.rows, s.pixels, s.pixel, s.channel = y.Height, y.Width, y.Channels, y.Channels
+	for n := range y.Count() {
+		for i, m := range tensors {
+			if m.Data == nil {
+				continue
+			}
+			s.t[i], s.row[i] = m.interior(n), m.Row()
+			if s.doubled(i) {
+				s.t[i], s.row[i] = s.t[i][i%2*m.Row():], 2*m.Row()
+			}
+		}
+		s.run()
+	}
+}
+
+// clearOdd sets to zero the last row and column that no window covers.
+func (m Images[T]) clearOdd() {
+	for n := range m.Count() {
+		image := m.Data[n*m.Len() : (n+1)*m.Len()]
+		if m.Height%2 == 1 {
+			clear(image[m.At(m.Height-1, 0):][:m.Width*m.Channels])
+		}
+		if m.Width%2 == 1 {
+			for y := range m.Height {
+				clear(image[m.At(y, m.Width-1):][:m.Channels])
+			}
+		}
+	}
+}
