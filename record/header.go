@@ -38,6 +38,9 @@ type Data struct {
 type Optimizer struct {
 	Name            string             `json:"name"`
 	Hyperparameters map[string]float64 `json:"hyperparameters"`
+	// RateSchedule says how the learning rate changes over the run, for example
+	// "warmup:100+cosine"; empty means that it does not.
+	RateSchedule string `json:"learning_rate_schedule,omitempty"`
 }
 
 // Columns says which vectors the run records.

@@ -295,13 +295,16 @@ var _ Probe = (*probe)(nil)
 // BatchLoss is the loss of the row.
 func (p *probe) BatchLoss() float64 { return (*run)(p).row.BatchLoss.Value }
 
-// Loss evaluates the current mini-batch at another theta.
+// Loss evaluates the current mini-batch at another theta. A look elsewhere is no
+// training step: running statistics are as they were afterwards.
 func (p *probe) Loss(theta []float32) (float64, error) {
 	r := (*run)(p)
 	if r.probed == nil {
 		r.probed = make([]float32, len(r.grad))
 	}
+	kept := slices.Clone(r.Model.State())
 	m, err := r.gradient(theta, r.probed)
+	copy(r.Model.State(), kept)
 	return m.Loss, err
 }
 

@@ -33,11 +33,12 @@ Examples:
 
 // demoConfig is the run of the demo. The learning rate is high enough for the
 // walk to bounce between the walls of its valley and low enough to learn.
-var demoConfig = trainConfig{
-	Data: "digits", Model: "mlp:32", Optimizer: "sgd", LR: demoRate, Batch: 50, Epochs: 8, Seed: 1, Record: "every:1", Grad: true,
+func demoConfig() *trainConfig {
+	rate, batch := 0.5, 50
+	return &trainConfig{
+		Data: "digits", Model: "mlp:32", Optimizer: "sgd", LR: &rate, Batch: &batch, Epochs: 8, Seed: 1, Record: "every:1", Grad: true,
+	}
 }
-
-var demoRate = 0.5
 
 // demoResult is everything that the demo saw.
 type demoResult struct {
@@ -102,7 +103,7 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	run := filepath.Join(c.Out, "run")
 	r := &demoResult{Out: c.Out}
 	var err error
-	if r.Train, err = demoConfig.train(ctx, &quiet, run, c.Force); err != nil {
+	if r.Train, err = demoConfig().train(ctx, &quiet, run, c.Force); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
@@ -142,10 +143,11 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 
 // words says what was seen, one paragraph a question.
 func (c *demoCmd) words(r *demoResult, run string) []string {
+	config := demoConfig()
 	w, p, l := &r.Walk, &r.Path, &landscapeSummary{r.Landscape, r.PCA}
 	t := &r.Train
 	out := []string{
-		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, demoConfig.LR, demoConfig.Batch, t.Result.Steps),
+		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),
 		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", optionalText(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
 		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, bytesText(r.Verified.Bytes)),
 		"",

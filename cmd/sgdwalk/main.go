@@ -25,6 +25,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/optim"
 )
 
 // version is the program's version; it is written into headers and results.
@@ -98,7 +99,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code; panic(exit{}) }),
-		kong.Vars{"version": software},
+		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.UsageOnError(),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -21,11 +22,12 @@ import (
 // and that config.toml in the run keeps.
 type trainConfig struct {
 	Data      string             `toml:"data" placeholder:"DATA" help:"digits, spirals, mnist:DIR, fashion:DIR or cifar10:DIR."`
-	Model     string             `toml:"model" default:"mlp:128" placeholder:"MODEL" help:"mlp:WIDTHS, for example mlp:128 or mlp:128,64 (default ${default})."`
-	Optimizer string             `toml:"optimizer" default:"sgd" help:"Update rule (default ${default})."`
-	LR        float64            `toml:"lr" default:"0.1" help:"Learning rate (default ${default})."`
+	Model     string             `toml:"model" default:"mlp:128" placeholder:"MODEL" help:"mlp:WIDTHS, for example mlp:128,64; lenet, vgg11, resnet:N or resnet:N:noshort (default ${default})."`
+	Optimizer string             `toml:"optimizer" default:"sgd" help:"Update rule: ${optimizers} (default ${default})."`
+	LR        *float64           `toml:"lr,omitempty" placeholder:"RATE" help:"Learning rate (default: the optimizer's own, 0.1 for sgd)."`
+	LRSched   string             `toml:"lr_schedule,omitempty" name:"lr-schedule" placeholder:"SCHEDULE" help:"How the learning rate changes: ${schedules} (default constant)."`
 	Hyper     map[string]float64 `toml:"hyper,omitempty" placeholder:"NAME=VALUE" help:"Further hyperparameter of the optimizer; may be repeated."`
-	Batch     int                `toml:"batch" default:"100" help:"Examples per mini-batch (default ${default})."`
+	Batch     *int               `toml:"batch,omitempty" placeholder:"N" help:"Examples per mini-batch (default 100; gd takes all)."`
 	Epochs    int                `toml:"epochs" default:"1" help:"Passes over the training set (default ${default})."`
 	Seed      uint64             `toml:"seed" default:"1" help:"Seed of initialization and batch order (default ${default})."`
 	Record    string             `toml:"record" default:"every:1" placeholder:"SCHEDULE" help:"Steps to keep: every:K, first:N, log:N, steps:A-B,C, epochs:A-B,C, joined by + (default ${default})."`
@@ -44,6 +46,7 @@ func (trainCmd) Help() string {
 	return `Examples:
   sgdwalk train --data digits --model mlp:32 --epochs 5 --grad --out RUN
   sgdwalk train --data mnist:DIR --model mlp:128 --batch 100 --lr 0.1 --epochs 1 --out RUN
+  sgdwalk train --data digits --optimizer momentum --lr 0.05 --hyper momentum=0.95 --out RUN
   sgdwalk train --config RUN/config.toml --seed 2 --out RUN2
 
 A run that diverges is recorded up to and including the step that diverged.
@@ -54,31 +57,35 @@ func (c *trainConfig) config() (replay.Config, error) {
 	if c.Data == "" {
 		return replay.Config{}, usagef("--data is missing; allowed are digits, spirals, mnist:DIR, fashion:DIR and cifar10:DIR")
 	}
-	if math.IsNaN(c.LR) || math.IsInf(c.LR, 0) || c.LR <= 0 {
-		return replay.Config{}, usagef("--lr is %v; it must be a finite number above 0", c.LR)
+	hyper := maps.Clone(c.Hyper)
+	if hyper == nil {
+		hyper = make(map[string]float64)
 	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"batch", c.Batch}, {"epochs", c.Epochs}} {
-		if n.value < 1 {
-			return replay.Config{}, usagef("--%s is %d; it must be at least 1", n.flag, n.value)
+	if v, ok := hyper["learning_rate"]; ok {
+		return replay.Config{}, usagef("--hyper learning_rate=%v: the learning rate is given by --lr", v)
+	}
+	if c.LR != nil {
+		if r := *c.LR; math.IsNaN(r) || math.IsInf(r, 0) || r <= 0 {
+			return replay.Config{}, usagef("--lr is %v; it must be a finite number above 0", r)
 		}
+		hyper["learning_rate"] = *c.LR
+	}
+	batch := 0
+	if c.Batch != nil {
+		if batch = *c.Batch; batch < 1 {
+			return replay.Config{}, usagef("--batch is %d; it must be at least 1", batch)
+		}
+	}
+	if c.Epochs < 1 {
+		return replay.Config{}, usagef("--epochs is %d; it must be at least 1", c.Epochs)
 	}
 	schedule, err := record.ParseSchedule(c.Record)
 	if err != nil {
 		return replay.Config{}, usageError{err}
 	}
-	hyper := map[string]float64{"learning_rate": c.LR}
-	for name, v := range c.Hyper {
-		if name == "learning_rate" {
-			return replay.Config{}, usagef("--hyper learning_rate=%v: the learning rate is given by --lr", v)
-		}
-		hyper[name] = v
-	}
 	return replay.Config{
-		Data: c.Data, Model: c.Model, Optimizer: c.Optimizer, Hyperparameters: hyper,
-		Batch: c.Batch, Epochs: c.Epochs, Seed: c.Seed, Schedule: schedule, Grad: c.Grad, Software: software,
+		Data: c.Data, Model: c.Model, Optimizer: c.Optimizer, Hyperparameters: hyper, RateSchedule: c.LRSched,
+		Batch: batch, Epochs: c.Epochs, Seed: c.Seed, Schedule: schedule, Grad: c.Grad, Software: software,
 	}, nil
 }
 
@@ -138,7 +145,8 @@ func (c *trainConfig) train(ctx context.Context, e *env, out string, force bool)
 			err = cerr
 		}
 	}()
-	text, err := toml.Marshal(c)
+	effective := c.effective(x.Header())
+	text, err := toml.Marshal(effective)
 	if err != nil {
 		return s, err
 	}
@@ -166,6 +174,16 @@ func (c *trainConfig) train(ctx context.Context, e *env, out string, force bool)
 		return s, fmt.Errorf("%w (the run in %s has %d rows)", err, out, w.Rows())
 	}
 	return s, nil
+}
+
+// effective is the configuration with every default filled in.
+func (c *trainConfig) effective(h *record.Header) *trainConfig {
+	e := *c
+	e.Hyper = maps.Clone(h.Optimizer.Hyperparameters)
+	rate := e.Hyper["learning_rate"]
+	delete(e.Hyper, "learning_rate")
+	e.LR, e.Batch, e.Record = &rate, &h.Batch, h.Schedule.String()
+	return &e
 }
 
 // addEvaluators lets the loop measure the full and held-out loss once an epoch.

@@ -70,18 +70,33 @@ func find(name string) (rule, error) {
 // An unknown name, a hyperparameter that the optimizer does not have and a value
 // out of range are an *OptionError that says what is allowed.
 func New(name string, given map[string]float64, layout record.Layout, seed uint64) (train.Optimizer, record.Optimizer, error) {
-	r, err := find(name)
+	o, err := Effective(name, given)
 	if err != nil {
-		return nil, record.Optimizer{}, fmt.Errorf("optim: %w", err)
+		return nil, record.Optimizer{}, err
 	}
 	if err := layout.Validate(); err != nil {
 		return nil, record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
 	}
+	r, err := find(name)
+	if err != nil {
+		return nil, record.Optimizer{}, fmt.Errorf("optim: %w", err)
+	}
+	return r.build(o.Hyperparameters, layout, seed), o, nil
+}
+
+// Effective returns the record of an optimizer with every hyperparameter in
+// effect, as [New] does, without building it: what must be known of an optimizer
+// before the model can be built.
+func Effective(name string, given map[string]float64) (record.Optimizer, error) {
+	r, err := find(name)
+	if err != nil {
+		return record.Optimizer{}, fmt.Errorf("optim: %w", err)
+	}
 	v, err := resolve(r.hyper, given)
 	if err != nil {
-		return nil, record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
+		return record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
 	}
-	return r.build(v, layout, seed), record.Optimizer{Name: name, Hyperparameters: v}, nil
+	return record.Optimizer{Name: name, Hyperparameters: v}, nil
 }
 
 // BatchesPerStep returns how many mini-batches of the data one step of the

@@ -19,7 +19,8 @@ type Config struct {
 	Model           string             // for example "mlp:128"
 	Optimizer       string             // for example "sgd"
 	Hyperparameters map[string]float64 // those given; the optimizer's defaults fill in the others
-	Batch           int                // examples per mini-batch, default 100
+	RateSchedule    string             // of the learning rate, for example "cosine"; default constant
+	Batch           int                // examples per mini-batch, default 100; gd takes the whole training set
 	Epochs          int                // default 1
 	Seed            uint64             // of initialization and batch order; 0 is a seed like any other
 	Schedule        record.Schedule    // default every step
@@ -38,33 +39,42 @@ type Experiment struct {
 	data      *dataset.Data
 	model     *nn.Model
 	optimizer train.Optimizer
+	micro     int // largest batch that the model takes at once
 	workers   int
 }
 
 // New prepares the run that c describes. Every error names the setting, its
 // value and what is allowed.
 func New(c Config) (*Experiment, error) {
-	if c.Batch == 0 {
-		c.Batch = 100
-	}
 	if c.Epochs == 0 {
 		c.Epochs = 1
+	}
+	if c.Epochs < 1 {
+		return nil, fmt.Errorf("replay: epochs is %d; it must be at least 1", c.Epochs)
+	}
+	optimizer, err := optim.Effective(c.Optimizer, c.Hyperparameters)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := optim.ParseSchedule(c.RateSchedule)
+	if err != nil {
+		return nil, err
+	}
+	if c.RateSchedule != "" {
+		optimizer.RateSchedule = rate.String()
 	}
 	data, err := dataset.Open(c.Data, dataset.Options{})
 	if err != nil {
 		return nil, err
 	}
-	switch n := data.Train.Len(); {
-	case c.Batch < 1 || c.Batch > n:
-		return nil, fmt.Errorf("replay: batch is %d; it must be from 1 to the %d training examples of %s", c.Batch, n, c.Data)
-	case c.Epochs < 1:
-		return nil, fmt.Errorf("replay: epochs is %d; it must be at least 1", c.Epochs)
+	batch, err := batchSize(c.Batch, optimizer, data)
+	if err != nil {
+		return nil, err
 	}
-	perEpoch := (data.Train.Len() + c.Batch - 1) / c.Batch
 	h := &record.Header{
 		Format: record.FormatVersion, Software: c.Software, Kernel: kernel.Name(), DType: "float32",
-		Model: c.Model, Data: data.Header(), Optimizer: record.Optimizer{Name: c.Optimizer, Hyperparameters: c.Hyperparameters},
-		Batch: c.Batch, Epochs: c.Epochs, Steps: int64(c.Epochs) * int64(perEpoch), Seed: c.Seed,
+		Model: c.Model, Data: data.Header(), Optimizer: optimizer,
+		Batch: batch, Epochs: c.Epochs, Steps: steps(c.Epochs, data.Train.Len(), batch, optimizer), Seed: c.Seed,
 		Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
 	}
 	e := &Experiment{header: h, data: data, workers: c.Workers}
@@ -74,6 +84,33 @@ func New(c Config) (*Experiment, error) {
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
 	return e, h.Validate()
+}
+
+// batchSize checks the batch size that was asked for, 0 if none was.
+func batchSize(asked int, o record.Optimizer, data *dataset.Data) (int, error) {
+	n := data.Train.Len()
+	switch {
+	case optim.MicroBatch(o) > 0 && asked != 0 && asked != n:
+		return 0, fmt.Errorf("replay: batch is %d; %s takes all %d training examples of %s in every step, so leave it out", asked, o.Name, n, data.Spec)
+	case optim.MicroBatch(o) > 0:
+		return n, nil
+	case asked == 0:
+		return min(DefaultBatch, n), nil
+	case asked < 1 || asked > n:
+		return 0, fmt.Errorf("replay: batch is %d; it must be from 1 to the %d training examples of %s", asked, n, data.Spec)
+	}
+	return asked, nil
+}
+
+// DefaultBatch is the number of examples of a mini-batch when nothing is said.
+const DefaultBatch = 100
+
+// steps returns how many updates fit into so many passes over the data. One that
+// begins before the end of the last pass is finished.
+func steps(epochs, examples, batch int, o record.Optimizer) int64 {
+	perEpoch := (examples + batch - 1) / batch
+	perStep := int64(optim.BatchesPerStep(o))
+	return (int64(epochs)*int64(perEpoch) + perStep - 1) / perStep
 }
 
 // Options of FromHeader.
@@ -112,12 +149,17 @@ func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 // build makes model and optimizer of the header.
 func (e *Experiment) build() error {
 	h := e.header
+	largest := h.Batch
+	if micro := optim.MicroBatch(h.Optimizer); micro > 0 {
+		largest = min(micro, h.Batch)
+	}
 	var err error
-	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: h.Batch, Workers: e.workers, Seed: h.Seed})
+	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.Seed})
 	if err != nil {
 		return err
 	}
-	e.optimizer, h.Optimizer, err = optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, e.model.Layout(), h.Seed)
+	e.micro = largest
+	e.optimizer, _, err = optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, e.model.Layout(), h.Seed)
 	return err
 }
 
@@ -139,14 +181,23 @@ func (e *Experiment) Model() *nn.Model { return e.model }
 // nothing). It may be run once.
 func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	h := e.header
-	source, err := newSource(e.data.Train, h.Seed, h.Batch)
+	source, err := newSource(e.data, h.Seed, h.Batch)
 	if err != nil {
 		return nil, err
 	}
+	schedule, err := optim.ParseSchedule(h.Optimizer.RateSchedule)
+	if err != nil {
+		return nil, err
+	}
+	var model train.Model = e.model
+	if e.micro < h.Batch {
+		model = &train.Accumulate{Model: e.model, Micro: e.micro}
+	}
 	rate := h.Optimizer.Hyperparameters["learning_rate"]
+	perEpoch := float64(source.PerEpoch()) / float64(optim.BatchesPerStep(h.Optimizer))
 	return &train.Loop{
-		Model: e.model, Optimizer: e.optimizer, Source: source,
-		LearningRate: func(int64) float64 { return rate },
+		Model: model, Optimizer: e.optimizer, Source: source,
+		LearningRate: func(k int64) float64 { return rate * schedule.Factor(k, perEpoch, h.Steps) },
 		Epochs:       h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
 	}, nil
 }

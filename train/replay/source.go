@@ -5,9 +5,11 @@ import (
 	"sgdwalk/train/dataset"
 )
 
-// source hands the batches of a dataset.Order to the training loop.
+// source hands the batches of a dataset.Order to the training loop, augmented as
+// the data set asks for.
 type source struct {
-	set    dataset.Set
+	data   *dataset.Data
+	seed   uint64
 	order  *dataset.Order
 	inputs []float32
 	labels []int32
@@ -15,12 +17,12 @@ type source struct {
 
 var _ train.Source = (*source)(nil)
 
-func newSource(set dataset.Set, seed uint64, batch int) (*source, error) {
-	order, err := dataset.NewOrder(seed, set.Len(), batch)
+func newSource(data *dataset.Data, seed uint64, batch int) (*source, error) {
+	order, err := dataset.NewOrder(seed, data.Train.Len(), batch)
 	if err != nil {
 		return nil, err
 	}
-	return &source{set: set, order: order, inputs: make([]float32, batch*set.Size()), labels: make([]int32, batch)}, nil
+	return &source{data: data, seed: seed, order: order, inputs: make([]float32, batch*data.Train.Size()), labels: make([]int32, batch)}, nil
 }
 
 // PerEpoch returns the number of batches of an epoch.
@@ -29,7 +31,7 @@ func (s *source) PerEpoch() int { return s.order.Batches() }
 // Batch returns batch b, from 0, of an epoch, from 1.
 func (s *source) Batch(epoch, b int) ([]float32, []int32, error) {
 	indices := s.order.Batch(epoch, b)
-	inputs, labels := s.inputs[:len(indices)*s.set.Size()], s.labels[:len(indices)]
-	dataset.Gather(s.set, indices, inputs, labels)
+	inputs, labels := s.inputs[:len(indices)*s.data.Train.Size()], s.labels[:len(indices)]
+	s.data.Augment.Gather(s.data.Train, s.seed, epoch, indices, inputs, labels)
 	return inputs, labels, nil
 }
