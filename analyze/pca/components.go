@@ -35,8 +35,7 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 	for c := range k {
 		d.components[c], d.scores[c] = make([]float32, p), make([]float64, n)
 	}
-	w := &worker{s: s, u: u, mean: mean, d: d, inside: make([]float64, n), products: make([]float64, k*k)}
-	w.rest = [][]float64{make([]float64, n), make([]float64, n)}
+	w := newWorker(s, u, mean, d)
 	s.progress.Begin("components", p)
 	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
@@ -48,6 +47,11 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 		s.progress.Add(b.len())
 	}
 	w.finishResiduals()
+	for c := range k {
+		for i := range n {
+			d.scores[c][i] = w.raw[i*k+c] - w.shift[c]
+		}
+	}
 	if err := d.orthonormalize(w.products); err != nil {
 		return nil, err
 	}
@@ -67,53 +71,78 @@ type worker struct {
 	mean bool
 	d    *decomposition
 
-	x        []float32   // the rows' block, less the reference
-	m        []float64   // mean of x over the rows, or zero
-	v        [][]float64 // components of the block, not yet of unit length
+	x      []float32   // the rows' block, less the reference
+	stride int         // of a row of x and of narrow
+	m      []float64   // mean of x over the rows, or zero
+	v      [][]float64 // components of the block, not yet of unit length
+	narrow []float32   // the same in float32, a row each, and rows of zeros up to a multiple of kernelB
+	raw    []float64   // per row and component, inner products of x with narrow
+	shift  []float64   // per component, inner product of the mean with it
+
 	inside   []float64   // per row, squared distance over the coordinates that take part
 	rest     [][]float64 // per component of the plane and row, inner product of what is left of the row with the component
 	products []float64   // k x k, inner products of the components
+}
+
+func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
+	n, k := len(s.rows), len(u)
+	width := roundUp(min(s.width, len(s.reference)), lanes)
+	w := &worker{
+		s: s, u: u, mean: mean, d: d,
+		x: make([]float32, roundUp(n, kernelA)*width), m: make([]float64, width), v: make([][]float64, k),
+		narrow: make([]float32, roundUp(k, kernelB)*width), raw: make([]float64, n*k), shift: make([]float64, k),
+		inside: make([]float64, n), rest: [][]float64{make([]float64, n), make([]float64, n)}, products: make([]float64, k*k),
+	}
+	for c := range w.v {
+		w.v[c] = make([]float64, width)
+	}
+	return w
 }
 
 // block adds one block of columns to everything. The parallel parts write each
 // to their own columns, rows or products, and every one of them is one sum in
 // the order of rows or columns.
 func (w *worker) block(b block) error {
-	s, n := w.s, b.len()
-	if len(w.x) < len(s.rows)*n {
-		w.x, w.m = make([]float32, len(s.rows)*n), make([]float64, n)
-		w.v = make([][]float64, len(w.u))
-		for c := range w.v {
-			w.v[c] = make([]float64, n)
-		}
-	}
-	if bad := pack(w.x, s.rows, s.reference, b, s.workers); bad >= 0 {
+	s, n, k := w.s, b.len(), len(w.u)
+	w.stride = roundUp(n, lanes)
+	if bad := pack(w.x, w.stride, s.rows, s.reference, b.first, []span{{0, n}}, s.workers); bad >= 0 {
 		return s.notFinite(bad)
 	}
+	clear(w.narrow)
 	const columns = 256
 	each(s.workers, (n+columns-1)/columns, func(c int) {
 		w.columns(b, span{c * columns, min((c+1)*columns, n)})
 	})
-	each(s.workers, len(s.rows), func(i int) { w.row(b, i) })
-	k := len(w.u)
+	const rows = 16
+	each(s.workers, (len(s.rows)+rows-1)/rows, func(c int) {
+		w.scores(span{c * rows, min((c+1)*rows, len(s.rows))})
+		for i := c * rows; i < min((c+1)*rows, len(s.rows)); i++ {
+			w.row(b, i)
+		}
+	})
 	each(s.workers, k*k, func(c int) {
 		var sum float64
-		for j, v := range w.v[c/k][:n] {
-			sum += v * w.v[c%k][j]
+		a, b := w.narrow[c/k*w.stride:][:n], w.narrow[c%k*w.stride:][:n]
+		for j, v := range a {
+			sum += float64(v) * float64(b[j])
 		}
 		w.products[c] += sum
 	})
+	for c := range k {
+		for j, v := range w.narrow[c*w.stride:][:n] {
+			w.shift[c] += w.m[j] * float64(v)
+		}
+	}
 	return nil
 }
 
 // columns makes the mean and the components of some columns of the block.
 func (w *worker) columns(b block, c span) {
-	n := b.len()
 	m := w.m[c.first:c.end]
 	clear(m)
 	if w.mean {
 		for i := range w.s.rows {
-			for j, v := range w.x[i*n+c.first : i*n+c.end] {
+			for j, v := range w.x[i*w.stride+c.first : i*w.stride+c.end] {
 				m[j] += float64(v)
 			}
 		}
@@ -134,33 +163,34 @@ func (w *worker) columns(b block, c span) {
 				continue
 			}
 			part := v[first:end]
-			for i := range w.s.rows {
-				for j, x := range w.x[i*n+first : i*n+end] {
-					part[j] += u[i] * float64(x)
+			for i, coefficient := range u {
+				for j, x := range w.x[i*w.stride+first : i*w.stride+end] {
+					part[j] += coefficient * float64(x)
 				}
 			}
 		}
 		for j, x := range v[c.first:c.end] {
-			w.d.components[k][b.first+c.first+j] = float32(x)
+			w.narrow[k*w.stride+c.first+j] = float32(x)
 		}
+		copy(w.d.components[k][b.first+c.first:], w.narrow[k*w.stride+c.first:k*w.stride+c.end])
 	}
 }
 
-// row adds the block's share of one row's scores, residual and distances. For
-// the residual it takes u u^T X away for the first two components, which leaves
-// next to nothing of a row near their plane; see finishResiduals.
+// scores adds the block's inner products of some rows with the components, as
+// they are stored. The rows are not centred yet; that is a number for each
+// component, see shift.
+func (w *worker) scores(rows span) {
+	k := len(w.u)
+	x, v := matrix{w.x, w.stride, len(w.s.rows)}, matrix{w.narrow, w.stride, k}
+	products(w.raw[rows.first*k:], k, x.from(rows.first, rows.end-rows.first, 0), v, w.stride, false, true)
+}
+
+// row adds the block's share of one row's residual and distances. For the
+// residual it takes u u^T X away for the first two components, which leaves next
+// to nothing of a row near their plane; see finishResiduals.
 func (w *worker) row(b block, i int) {
 	n, d := b.len(), w.d
-	x, m := w.x[i*n:(i+1)*n], w.m[:n]
-	for k, v := range w.v {
-		var sum float64
-		for _, in := range b.in {
-			for j := in.first; j < in.end; j++ {
-				sum += (float64(x[j]) - m[j]) * v[j]
-			}
-		}
-		d.scores[k][i] += sum
-	}
+	x, m := w.x[i*w.stride:][:n], w.m[:n]
 	v0, u0 := w.v[0][:n], w.u[0][i]
 	v1, u1 := v0, 0.0
 	if len(w.v) > 1 {

@@ -22,7 +22,7 @@ const (
 	// maxBasis is where the iteration gives up. A walk needs 20 to 60 vectors; a
 	// stationary cloud, whose leading eigenvalues are next to equal, would need
 	// nearly all, for directions that mean nothing.
-	maxBasis = 512
+	maxBasis = 384
 )
 
 var errEigen = errors.New("pca: the eigenvalues of the gram matrix could not be computed")

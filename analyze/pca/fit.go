@@ -9,8 +9,14 @@ import (
 )
 
 // rankTolerance is the share of the summed squares around the reference below
-// which an eigenvalue cannot be told from the rounding of the Gram matrix.
-const rankTolerance = 1e-7
+// which an eigenvalue cannot be told from the rounding of the Gram matrix of n
+// rows.
+func rankTolerance(n int) float64 {
+	if n <= exactRows {
+		return 1e-12
+	}
+	return 1e-7
+}
 
 // Fit finds the principal directions of the run's iterates.
 //
@@ -47,7 +53,7 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	u := significant(pairs, o.Components, rankTolerance*around)
+	u := significant(pairs, o.Components, rankTolerance(n)*around)
 	if len(u) == 0 {
 		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; there is no direction of variation", n)
 	}

@@ -3,19 +3,21 @@ package pca
 import (
 	"context"
 	"fmt"
-
-	blas "gonum.org/v1/gonum/blas/gonum"
 )
 
 const (
+	// exactRows is the number of rows up to which the products are float64: for so
+	// few rows that costs little, and small eigenvalues keep their digits.
+	exactRows = 256
 	// sumColumns is the number of columns whose products are summed in float32
 	// before they are added in float64. Float32 all the way makes small
 	// eigenvalues noise and some of them negative; with sums this short the error
 	// of an entry is about 1e-8 of the rows' norms.
 	sumColumns = 1024
 	// tileRows bounds the pieces of the Gram matrix that are one unit of parallel
-	// work: two tiles of rows of sumColumns columns fit a second-level cache.
-	tileRows = 32
+	// work: two tiles of rows of sumColumns columns fit a second-level cache. It is
+	// a multiple of kernelA and kernelB.
+	tileRows = 48
 	// maxBlockFloats bounds a block of all rows: 48 MiB.
 	maxBlockFloats = 12 << 20
 	// maxBlockColumns keeps a row's piece of a block at a contiguous 64 KiB.
@@ -28,22 +30,28 @@ func blockWidth(rows int) int {
 	return max(sumColumns, min(maxBlockColumns, maxBlockFloats/rows/sumColumns*sumColumns))
 }
 
-// pack copies one block of every row, less the reference, into x, row after row,
-// each of the block's length. The subtraction comes before any product: iterates
-// are close to each other and far from zero, and the difference of two close
-// float32 is exact. It returns the index of the first row with a NaN or an
-// infinity in the block, or -1.
-func pack(x []float32, rows [][]float32, reference []float32, b block, workers int) (bad int) {
-	n := b.len()
+// pack copies the given columns of every row, less the reference, into x, row
+// after row, each of the given stride; what is beyond the columns becomes zero.
+// The subtraction comes before any product: iterates are close to each other and
+// far from zero, and the difference of two close float32 is exact. It returns the
+// index of the first row with a NaN or an infinity in the columns, or -1.
+func pack(x []float32, stride int, rows [][]float32, reference []float32, first int, columns []span, workers int) (bad int) {
 	flags := make([]bool, len(rows))
 	each(workers, len(rows), func(i int) {
-		dst, src, ref := x[i*n:(i+1)*n], rows[i][b.first:b.end], reference[b.first:b.end]
+		dst := x[i*stride : (i+1)*stride]
 		var zero float32 // stays 0 unless something is not finite
-		for j, v := range src {
-			d := v - ref[j]
-			dst[j] = d
-			zero += d - d
+		at := 0
+		for _, c := range columns {
+			src, ref := rows[i][first+c.first:first+c.end], reference[first+c.first:first+c.end]
+			part := dst[at : at+len(src)]
+			for j, v := range src {
+				d := v - ref[j]
+				part[j] = d
+				zero += d - d
+			}
+			at += len(src)
 		}
+		clear(dst[at:])
 		flags[i] = zero != 0 || zero != zero
 	})
 	for i, f := range flags {
@@ -59,19 +67,20 @@ func pack(x []float32, rows [][]float32, reference []float32, b block, workers i
 func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
 	n := len(s.rows)
 	g := make([]float64, n*n)
-	x := make([]float32, n*min(s.width, len(s.reference)))
+	// Rows up to a full tile are there, and zero.
+	x := make([]float32, roundUp(n, kernelA*kernelB)*roundUp(min(s.width, len(s.reference)), lanes))
 	s.progress.Begin("gram matrix", len(s.reference))
 	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
-		if bad := pack(x, s.rows, s.reference, b, s.workers); bad >= 0 {
+		stride := roundUp(b.inside(), lanes)
+		if bad := pack(x, stride, s.rows, s.reference, b.first, b.in, s.workers); bad >= 0 {
 			return nil, s.notFinite(bad)
 		}
-		for _, in := range b.in {
-			for first := in.first; first < in.end; first += sumColumns {
-				addProducts(g, x, n, b.len(), span{first, min(first+sumColumns, in.end)}, s.workers)
-			}
+		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
+		for first := 0; first < stride; first += sumColumns {
+			addProducts(g, matrix{x, stride, n}, span{first, min(first+sumColumns, stride)}, s.workers)
 		}
 		s.progress.Add(b.len())
 	}
@@ -82,7 +91,7 @@ func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
 	}
 	for i := range n {
 		if v := g[i*n+i]; v-v != 0 {
-			return nil, fmt.Errorf("pca: row %d (step %d) is so far from the others that its distance is no float32; leave it out with a choice of rows", s.index[i], s.steps[i])
+			return nil, fmt.Errorf("pca: row %d (step %d) is so far from the others that its squared distance overflows; leave it out with a choice of rows", s.index[i], s.steps[i])
 		}
 	}
 	return g, nil
@@ -90,22 +99,16 @@ func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
 
 // addProducts adds the products of the rows over the given columns to the lower
 // triangle of g. Every entry is computed by one call in one order.
-func addProducts(g []float64, x []float32, n, stride int, columns span, workers int) {
+func addProducts(g []float64, x matrix, columns span, workers int) {
+	n := x.rows
 	tiles := (n + tileRows - 1) / tileRows
-	length := columns.end - columns.first
 	each(workers, tiles*(tiles+1)/2, func(t int) {
 		ti := 0
 		for (ti+1)*(ti+2)/2 <= t {
 			ti++
 		}
-		tj := t - ti*(ti+1)/2
-		for i := ti * tileRows; i < min((ti+1)*tileRows, n); i++ {
-			a := x[i*stride+columns.first:][:length]
-			for j := tj * tileRows; j < min((tj+1)*tileRows, i+1); j++ {
-				b := x[j*stride+columns.first:][:length]
-				g[i*n+j] += float64(blas.Implementation{}.Sdot(length, a, 1, b, 1))
-			}
-		}
+		i, j := ti*tileRows, (t-ti*(ti+1)/2)*tileRows
+		products(g[i*n+j:], n, x.from(i, tileRows, columns.first), x.from(j, tileRows, columns.first), columns.end-columns.first, i == j, n <= exactRows)
 	})
 }
 

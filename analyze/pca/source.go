@@ -103,5 +103,5 @@ func (s *source) notFinite(r int) error {
 			}
 		}
 	}
-	return fmt.Errorf("pca: row %d (step %d) is so far from the others that its distance is no float32; leave it out with a choice of rows", s.index[r], s.steps[r])
+	return fmt.Errorf("pca: row %d (step %d) is so far from the others that the difference overflows; leave it out with a choice of rows", s.index[r], s.steps[r])
 }

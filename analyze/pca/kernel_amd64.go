@@ -1,0 +1,35 @@
+package pca
+
+import "golang.org/x/sys/cpu"
+
+var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+
+// kernelAVX2 is kernelGo[float32] with eight running sums for each product,
+// fused multiply-adds, and strides in bytes. n is a positive multiple of lanes.
+//
+//go:noescape
+func kernelAVX2(sums *[kernelA * kernelB]float32, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+
+// kernelExactAVX2 is kernelGo[float64] with four running sums.
+//
+//go:noescape
+func kernelExactAVX2(sums *[kernelA * kernelB]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+
+func kernel(sums *[kernelA * kernelB]float32, a []float32, strideA int, b []float32, strideB, n int) {
+	if !hasAVX2 || n == 0 {
+		kernelGo(sums, a, strideA, b, strideB, n)
+		return
+	}
+	// The assembly checks no bounds: these do.
+	_, _ = a[(kernelA-1)*strideA+n-1], b[(kernelB-1)*strideB+n-1]
+	kernelAVX2(sums, &a[0], uintptr(strideA)*4, &b[0], uintptr(strideB)*4, uintptr(n))
+}
+
+func kernelExact(sums *[kernelA * kernelB]float64, a []float32, strideA int, b []float32, strideB, n int) {
+	if !hasAVX2 || n == 0 {
+		kernelGo(sums, a, strideA, b, strideB, n)
+		return
+	}
+	_, _ = a[(kernelA-1)*strideA+n-1], b[(kernelB-1)*strideB+n-1]
+	kernelExactAVX2(sums, &a[0], uintptr(strideA)*4, &b[0], uintptr(strideB)*4, uintptr(n))
+}

@@ -1,0 +1,174 @@
+#include "textflag.h"
+
+// func kernelAVX2(sums *[12]float32, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+//
+// Y0 to Y11 hold the running sums of the products of row r of a with row c of b
+// in Y(3r+c); Y12 to Y14 the rows of b, Y15 a row of a. Twelve sums hide the
+// latency of the multiply-adds, and seven loads feed twelve of them.
+TEXT ·kernelAVX2(SB), NOSPLIT, $0-48
+	MOVQ sums+0(FP), DX
+	MOVQ a+8(FP), SI
+	MOVQ strideA+16(FP), R8
+	MOVQ b+24(FP), DI
+	MOVQ strideB+32(FP), R10
+	MOVQ n+40(FP), CX
+	SHRQ $3, CX
+	LEAQ (R8)(R8*2), R9
+
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+loop:
+	VMOVUPS (DI), Y12
+	VMOVUPS (DI)(R10*1), Y13
+	VMOVUPS (DI)(R10*2), Y14
+
+	VMOVUPS     (SI), Y15
+	VFMADD231PS Y12, Y15, Y0
+	VFMADD231PS Y13, Y15, Y1
+	VFMADD231PS Y14, Y15, Y2
+
+	VMOVUPS     (SI)(R8*1), Y15
+	VFMADD231PS Y12, Y15, Y3
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y14, Y15, Y5
+
+	VMOVUPS     (SI)(R8*2), Y15
+	VFMADD231PS Y12, Y15, Y6
+	VFMADD231PS Y13, Y15, Y7
+	VFMADD231PS Y14, Y15, Y8
+
+	VMOVUPS     (SI)(R9*1), Y15
+	VFMADD231PS Y12, Y15, Y9
+	VFMADD231PS Y13, Y15, Y10
+	VFMADD231PS Y14, Y15, Y11
+
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ  loop
+
+	// Four sums at a time: pairs, pairs of pairs, then the two halves.
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVUPS      X0, (DX)
+
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y7, Y6, Y6
+	VHADDPS      Y6, Y4, Y4
+	VEXTRACTF128 $1, Y4, X5
+	VADDPS       X5, X4, X4
+	VMOVUPS      X4, 16(DX)
+
+	VHADDPS      Y9, Y8, Y8
+	VHADDPS      Y11, Y10, Y10
+	VHADDPS      Y10, Y8, Y8
+	VEXTRACTF128 $1, Y8, X9
+	VADDPS       X9, X8, X8
+	VMOVUPS      X8, 32(DX)
+
+	VZEROUPPER
+	RET
+
+// func kernelExactAVX2(sums *[12]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+//
+// As above, with every operand widened to float64 when it is loaded.
+TEXT ·kernelExactAVX2(SB), NOSPLIT, $0-48
+	MOVQ sums+0(FP), DX
+	MOVQ a+8(FP), SI
+	MOVQ strideA+16(FP), R8
+	MOVQ b+24(FP), DI
+	MOVQ strideB+32(FP), R10
+	MOVQ n+40(FP), CX
+	SHRQ $2, CX
+	LEAQ (R8)(R8*2), R9
+
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+
+exact:
+	VCVTPS2PD (DI), Y12
+	VCVTPS2PD (DI)(R10*1), Y13
+	VCVTPS2PD (DI)(R10*2), Y14
+
+	VCVTPS2PD   (SI), Y15
+	VFMADD231PD Y12, Y15, Y0
+	VFMADD231PD Y13, Y15, Y1
+	VFMADD231PD Y14, Y15, Y2
+
+	VCVTPS2PD   (SI)(R8*1), Y15
+	VFMADD231PD Y12, Y15, Y3
+	VFMADD231PD Y13, Y15, Y4
+	VFMADD231PD Y14, Y15, Y5
+
+	VCVTPS2PD   (SI)(R8*2), Y15
+	VFMADD231PD Y12, Y15, Y6
+	VFMADD231PD Y13, Y15, Y7
+	VFMADD231PD Y14, Y15, Y8
+
+	VCVTPS2PD   (SI)(R9*1), Y15
+	VFMADD231PD Y12, Y15, Y9
+	VFMADD231PD Y13, Y15, Y10
+	VFMADD231PD Y14, Y15, Y11
+
+	ADDQ $16, SI
+	ADDQ $16, DI
+	DECQ CX
+	JNZ  exact
+
+	// Two sums at a time: pairs, then the two halves.
+	VHADDPD      Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD       X1, X0, X0
+	VMOVUPD      X0, (DX)
+
+	VHADDPD      Y3, Y2, Y2
+	VEXTRACTF128 $1, Y2, X3
+	VADDPD       X3, X2, X2
+	VMOVUPD      X2, 16(DX)
+
+	VHADDPD      Y5, Y4, Y4
+	VEXTRACTF128 $1, Y4, X5
+	VADDPD       X5, X4, X4
+	VMOVUPD      X4, 32(DX)
+
+	VHADDPD      Y7, Y6, Y6
+	VEXTRACTF128 $1, Y6, X7
+	VADDPD       X7, X6, X6
+	VMOVUPD      X6, 48(DX)
+
+	VHADDPD      Y9, Y8, Y8
+	VEXTRACTF128 $1, Y8, X9
+	VADDPD       X9, X8, X8
+	VMOVUPD      X8, 64(DX)
+
+	VHADDPD      Y11, Y10, Y10
+	VEXTRACTF128 $1, Y10, X11
+	VADDPD       X11, X10, X10
+	VMOVUPD      X10, 80(DX)
+
+	VZEROUPPER
+	RET

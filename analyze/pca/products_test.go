@@ -1,0 +1,94 @@
+package pca
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// Kernel and Go twin give the inner products, for every shape, in float64 and
+// with integers to the last bit.
+func TestProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, n := range []int{8, 16, 40, 1024} {
+		for _, shape := range [][2]int{{1, 1}, {4, 3}, {5, 7}, {13, 13}, {48, 10}} {
+			na, nb := shape[0], shape[1]
+			strideA, strideB := n+8, n+24
+			whole := n < 100 // small integers: every sum is exact in float32
+			fill := func(rows, stride int) []float32 {
+				x := make([]float32, rows*stride)
+				for i := range x {
+					if x[i] = float32(rng.NormFloat64()); whole {
+						x[i] = float32(rng.IntN(9) - 4)
+					}
+				}
+				return x
+			}
+			a, b := fill(roundUp(na, kernelA), strideA), fill(roundUp(nb, kernelB), strideB)
+			for flags := range 4 {
+				triangle, exact := flags&1 == 1, flags&2 == 2
+				out := make([]float64, na*nb)
+				products(out, nb, matrix{a, strideA, na}, matrix{b, strideB, nb}, n, triangle, exact)
+				for i := range na {
+					for j := range nb {
+						var want, size float64
+						for c := range n {
+							v := float64(a[i*strideA+c]) * float64(b[j*strideB+c])
+							want += v
+							size += v * v
+						}
+						// Each of n additions rounds a partial sum, which reaches a few times
+						// sqrt(size), at random; in want as well.
+						tolerance := 4 * 0x1p-24 * math.Sqrt(float64(n)*size)
+						if exact {
+							tolerance *= 0x1p-29
+						}
+						if whole {
+							tolerance = 0
+						}
+						if triangle && j > i {
+							want, tolerance = 0, 0
+						}
+						if got := out[i*nb+j]; math.Abs(got-want) > tolerance {
+							t.Fatalf("%d columns, %v rows, triangle %v, exact %v: entry %d %d is %g, want %g", n, shape, triangle, exact, i, j, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// The assembly and its twin agree: on integers to the last bit, and where one
+// gives NaN or an infinity, so does the other.
+func TestKernelAgainstGo(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	const n = 32
+	for round := range 50 {
+		a, b := make([]float32, kernelA*n), make([]float32, kernelB*n)
+		for i := range a {
+			a[i] = float32(rng.IntN(9) - 4)
+		}
+		for i := range b {
+			b[i] = float32(rng.IntN(9) - 4)
+		}
+		if round%2 == 1 {
+			a[rng.IntN(len(a))] = float32(math.NaN())
+			b[rng.IntN(len(b))] = float32(math.Inf(1))
+		}
+		var got, want [kernelA * kernelB]float32
+		kernel(&got, a, n, b, n, n)
+		kernelGo(&want, a, n, b, n, n)
+		var gotExact, wantExact [kernelA * kernelB]float64
+		kernelExact(&gotExact, a, n, b, n, n)
+		kernelGo(&wantExact, a, n, b, n, n)
+		for i := range want {
+			if got[i] != want[i] && (got[i]-got[i] == 0 || want[i]-want[i] == 0) {
+				t.Fatalf("sum %d is %g, of the twin %g", i, got[i], want[i])
+			}
+			if gotExact[i] != wantExact[i] && (gotExact[i]-gotExact[i] == 0 || wantExact[i]-wantExact[i] == 0) {
+				t.Fatalf("exact sum %d is %g, of the twin %g", i, gotExact[i], wantExact[i])
+			}
+		}
+	}
+}
