@@ -9,7 +9,7 @@ import (
 	"sgdwalk/analyze"
 )
 
-func sample(phi func(float64) float64, r analyze.Range) (*grid, []float64) {
+func sampled(phi func(float64) float64, r analyze.Range) (*grid, []float64) {
 	alphas, zero, one := points(r)
 	g := newGrid(alphas, zero, one, 0)
 	losses := make([]float64, len(alphas))
@@ -34,7 +34,7 @@ func TestQuadraticOracle(t *testing.T) {
 				t.Skip()
 			}
 		}
-		g, losses := sample(func(a float64) float64 { return base + curvature/2*(a-star)*(a-star) }, r)
+		g, losses := sampled(func(a float64) float64 { return base + curvature/2*(a-star)*(a-star) }, r)
 		s := g.measure(losses)
 
 		slope0, slope1 := -curvature*star, curvature*(1-star)
@@ -88,7 +88,7 @@ func near(t interface{ Fatalf(string, ...any) }, name string, got, want, tol flo
 // middle, and its floor is at the ends.
 func TestDoubleWellOracle(t *testing.T) {
 	for _, n := range []int{3, 11, 26, 101} {
-		g, losses := sample(func(a float64) float64 { x := 2*a - 1; return (x*x - 1) * (x*x - 1) / 4 }, analyze.Range{Min: 0, Max: 1, N: n})
+		g, losses := sampled(func(a float64) float64 { x := 2*a - 1; return (x*x - 1) * (x*x - 1) / 4 }, analyze.Range{Min: 0, Max: 1, N: n})
 		s := g.measure(losses)
 		// With an even number of points the top is missed by half a spacing h:
 		// 1/4 (1-h^2)^2, h = 1/(n-1).
@@ -161,7 +161,7 @@ func TestBarrierReferences(t *testing.T) {
 
 // What happens beyond the step is no barrier of the step.
 func TestBarrierIsInsideTheStep(t *testing.T) {
-	g, losses := sample(func(a float64) float64 { return math.Abs(a) }, analyze.Range{Min: -2, Max: 3, N: 26})
+	g, losses := sampled(func(a float64) float64 { return math.Abs(a) }, analyze.Range{Min: -2, Max: 3, N: 26})
 	if s := g.measure(losses); s.barrier.value || s.interiorMaxima != 0 || s.chordBarrierHeight.Value > 1e-15 {
 		t.Errorf("%+v", s)
 	}
@@ -196,7 +196,7 @@ func TestNaNLossHasNoFloor(t *testing.T) {
 }
 
 func TestFlatCurve(t *testing.T) {
-	g, losses := sample(func(float64) float64 { return 0.7 }, analyze.Range{Min: 0, Max: 1, N: 11})
+	g, losses := sampled(func(float64) float64 { return 0.7 }, analyze.Range{Min: 0, Max: 1, N: 11})
 	s := g.measure(losses)
 	if s.floorPosition.Value != 0 || s.floorInterior.value || !s.floorAtEdge.value || s.rises.value || s.heightMean.Value != 0 {
 		t.Errorf("%+v", s)
@@ -207,7 +207,7 @@ func TestFlatCurve(t *testing.T) {
 }
 
 func TestStraightCurveHasNoMinimum(t *testing.T) {
-	g, losses := sample(func(a float64) float64 { return 3 - a/7 }, analyze.Range{Min: 0, Max: 1, N: 11})
+	g, losses := sampled(func(a float64) float64 { return 3 - a/7 }, analyze.Range{Min: 0, Max: 1, N: 11})
 	s := g.measure(losses)
 	if s.parabolaPosition.Valid || s.cockpitAlpha.Value != -1 || !s.floorAtEdge.value || s.floorPosition.Value != 1 {
 		t.Errorf("%+v", s)
@@ -220,7 +220,7 @@ func TestSlopesOfPolynomials(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.SliceOfN(rapid.Float64Range(-3, 3), 5, 5).Draw(t, "coefficients")
 		r := rapid.SampledFrom([]analyze.Range{{Min: 0, Max: 1, N: 5}, {Min: 0, Max: 1, N: 11}, {Min: -0.5, Max: 2, N: 26}, {Min: -0.3, Max: 1.3, N: 9}}).Draw(t, "alphas")
-		g, losses := sample(func(a float64) float64 { return c[0] + a*(c[1]+a*(c[2]+a*(c[3]+a*c[4]))) }, r)
+		g, losses := sampled(func(a float64) float64 { return c[0] + a*(c[1]+a*(c[2]+a*(c[3]+a*c[4]))) }, r)
 		s := g.measure(losses)
 		// Weights of up to 1e3 (at uneven alphas) on losses rounded to 2^-53 of 15.
 		near(t, "slope at the start", s.slopeStart.Value, c[1], 1e-10)

@@ -19,8 +19,8 @@ type walker struct {
 	grid    *grid
 	scratch []float32 // the point under evaluation
 
-	// known has the losses of the iterates of the last segment, by step.
-	known     map[int64]float64
+	// known has the samples at the iterates of the last segment, by step.
+	known     map[int64]sample
 	evaluated int
 
 	// How far the evaluated losses are from the ones the run recorded.
@@ -28,8 +28,11 @@ type walker struct {
 	maxDifference float64
 }
 
-// evaluate returns the losses at all alphas of the segment and the length of d.
-func (w *walker) evaluate(ctx context.Context, s *segment) (losses []float64, length float64, err error) {
+// sample is what was evaluated at one point: the loss, then Options.Also in order.
+type sample []float64
+
+// evaluate returns the samples at all alphas of the segment and the length of d.
+func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, length float64, err error) {
 	from, err := w.read(s.row)
 	if err != nil {
 		return nil, 0, err
@@ -51,51 +54,53 @@ func (w *walker) evaluate(ctx context.Context, s *segment) (losses []float64, le
 		fill = func(alpha float64) { along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
 	}
 
-	losses = make([]float64, len(w.grid.alphas))
-	if losses[w.grid.zero], err = w.iterate(ctx, &from, func() { fill(0) }); err != nil {
+	samples = make([]sample, len(w.grid.alphas))
+	if samples[w.grid.zero], err = w.iterate(ctx, &from, func() { fill(0) }); err != nil {
 		return nil, 0, err
 	}
-	if err := w.inside(ctx, s, unit, fill, losses); err != nil {
+	if err := w.inside(ctx, unit, fill, samples); err != nil {
 		return nil, 0, err
 	}
 	if w.opts.Direction == Update {
-		if losses[w.grid.one], err = w.iterate(ctx, &to, func() { fill(1) }); err != nil {
+		if samples[w.grid.one], err = w.iterate(ctx, &to, func() { fill(1) }); err != nil {
 			return nil, 0, err
 		}
 		// Only the end can be shared with what comes; the map stays small.
 		clear(w.known)
-		w.known[to.Step] = losses[w.grid.one]
+		w.known[to.Step] = samples[w.grid.one]
 	}
-	return losses, length, nil
+	return samples, length, nil
 }
 
-// iterate returns the loss at an iterate, which fill puts into the scratch, and
-// compares it with the one that the run recorded.
-func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (float64, error) {
+// iterate returns the sample at an iterate, which fill puts into the scratch, and
+// compares its loss with the one that the run recorded.
+func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (sample, error) {
 	if v, ok := w.known[s.Step]; ok {
 		return v, nil
 	}
 	unit := "iterate " + strconv.FormatInt(s.Step, 10)
 	v, ok := w.opts.Store.Lookup(unit)
-	if ok && len(v) == 1 {
+	if ok && len(v) == w.width() {
 		w.opts.Progress.Add(1)
 	} else {
 		fill()
-		loss, err := w.point(ctx, unit)
-		if err != nil {
-			return 0, err
+		var err error
+		if v, err = w.point(ctx, unit); err != nil {
+			return nil, err
 		}
-		v = []float64{loss}
 		if err := w.opts.Store.Save(unit, v); err != nil {
-			return 0, fmt.Errorf("walk: %s: %w", unit, err)
+			return nil, fmt.Errorf("walk: %s: %w", unit, err)
 		}
 	}
 	if s.FullLoss.Valid {
 		w.compared++
 		w.maxDifference = max(w.maxDifference, difference(v[0], s.FullLoss.Value))
 	}
-	return v[0], nil
+	return v, nil
 }
+
+// width is the length of a sample.
+func (w *walker) width() int { return 1 + len(w.opts.Also) }
 
 // difference is 0 for equal losses, two NaNs included, and infinite when only one
 // of them is a number.
@@ -110,11 +115,11 @@ func difference(a, b float64) float64 {
 	}
 }
 
-// inside fills in the losses that belong to this segment alone: all but the
+// inside fills in the samples that belong to this segment alone: all but the
 // iterates'. They are one unit of the store.
-func (w *walker) inside(ctx context.Context, s *segment, unit string, fill func(float64), losses []float64) error {
+func (w *walker) inside(ctx context.Context, unit string, fill func(float64), samples []sample) error {
 	var own []int
-	for i := range losses {
+	for i := range samples {
 		if i != w.grid.zero && (i != w.grid.one || w.opts.Direction == Gradient) {
 			own = append(own, i)
 		}
@@ -122,21 +127,22 @@ func (w *walker) inside(ctx context.Context, s *segment, unit string, fill func(
 	if len(own) == 0 {
 		return nil
 	}
-	if v, ok := w.opts.Store.Lookup(unit); ok && len(v) == len(own) {
+	n := w.width()
+	if v, ok := w.opts.Store.Lookup(unit); ok && len(v) == len(own)*n {
 		for j, i := range own {
-			losses[i] = v[j]
+			samples[i] = v[j*n : (j+1)*n]
 		}
 		w.opts.Progress.Add(len(own))
 		return nil
 	}
-	values := make([]float64, len(own))
-	for j, i := range own {
+	values := make([]float64, 0, len(own)*n)
+	for _, i := range own {
 		fill(w.grid.alphas[i])
 		v, err := w.point(ctx, fmt.Sprintf("%s at alpha %v", unit, w.grid.alphas[i]))
 		if err != nil {
 			return err
 		}
-		losses[i], values[j] = v, v
+		samples[i], values = v, append(values, v...)
 	}
 	if err := w.opts.Store.Save(unit, values); err != nil {
 		return fmt.Errorf("walk: %s: %w", unit, err)
@@ -145,20 +151,28 @@ func (w *walker) inside(ctx context.Context, s *segment, unit string, fill func(
 }
 
 // point evaluates the scratch; where says in an error what it is.
-func (w *walker) point(ctx context.Context, where string) (float64, error) {
-	err := ctx.Err()
-	if err == nil {
-		var v float64
-		if v, err = w.loss.Loss(ctx, w.scratch); err == nil {
-			w.evaluated++
-			w.opts.Progress.Add(1)
-			return v, nil
+func (w *walker) point(ctx context.Context, where string) (sample, error) {
+	v := make(sample, 0, w.width())
+	for i := range w.width() {
+		loss, name := w.loss, where
+		if i > 0 {
+			loss, name = w.opts.Also[i-1].Loss, where+": "+w.opts.Also[i-1].Name
 		}
+		x, err := 0.0, ctx.Err()
+		if err == nil {
+			x, err = loss.Loss(ctx, w.scratch)
+		}
+		switch {
+		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+			return nil, fmt.Errorf("walk: stopped at %s: %w", name, err)
+		case err != nil:
+			return nil, fmt.Errorf("walk: %s: %w", name, err)
+		}
+		v = append(v, x)
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return 0, fmt.Errorf("walk: stopped at %s: %w", where, err)
-	}
-	return 0, fmt.Errorf("walk: %s: %w", where, err)
+	w.evaluated++
+	w.opts.Progress.Add(1)
+	return v, nil
 }
 
 // read returns a row with the vectors that the direction takes of it.

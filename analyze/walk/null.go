@@ -77,7 +77,7 @@ func Null(q *Quadratic, alphas analyze.Range, steps int, rng *rand.Rand) (*NullR
 	g := newGrid(at, zero, one, 0)
 
 	x, d, last := q.start(rng), make([]float64, len(q.Eigenvalues)), make([]float64, len(q.Eigenvalues))
-	b, losses := newBuilder(at), make([]float64, len(at))
+	b, losses := newBuilder(at, nil), make([]float64, len(at))
 	var cosines column.Floats
 	for k := range steps {
 		// phi(alpha) = level + slope alpha + curvature/2 alpha^2, exactly.
@@ -100,7 +100,7 @@ func Null(q *Quadratic, alphas analyze.Range, steps int, rng *rand.Rand) (*NullR
 		}
 		d, last = last, d
 		s := segment{row: k, Step: record.Step{Step: int64(k), Epoch: 1, LearningRate: record.Some(q.LearningRate)}}
-		b.add(&s, losses, math.Sqrt(length2), g.measure(losses))
+		b.add(&s, math.Sqrt(length2), g.measure(losses))
 	}
 	r := &NullResult{Segments: b.segments()}
 	r.Summary = Summary{Segments: steps, LastStep: int64(steps - 1), Direction: Update, AlphaMin: at[0], AlphaMax: at[len(at)-1], Alphas: len(at)}

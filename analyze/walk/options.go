@@ -3,6 +3,8 @@ package walk
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -21,7 +23,16 @@ const (
 	Gradient Direction = "gradient"
 )
 
-// DefaultAlphas are the 11 points 0, 0.1, ..., 1.
+// Measure is something else to evaluate at every point: the loss or the accuracy
+// on held-out data, the loss of one batch.
+type Measure struct {
+	Name string       `json:"name"` // of the column: snake_case, not one of the table's own
+	Loss analyze.Loss `json:"-"`
+}
+
+var columnName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// defaultAlphas are the 11 points 0, 0.1, ..., 1.
 var defaultAlphas = analyze.Range{Min: 0, Max: 1, N: 11}
 
 // Options says which segments to evaluate and how. The zero value walks over
@@ -39,6 +50,9 @@ type Options struct {
 	// to count as a barrier, in units of the loss; 0, the default, is right for a
 	// deterministic loss. Finite and not negative.
 	BarrierTolerance float64 `json:"barrier_tolerance"`
+	// Also are measured at every point besides the loss, into further columns of
+	// Result.Losses. Nothing is derived from them.
+	Also []Measure `json:"also,omitempty"`
 	// TopEigenvalue is the largest eigenvalue of the Hessian of the loss, for the
 	// comparison with a noisy quadratic; 0, the default, takes the largest
 	// curvature along a step. Finite and not negative.
@@ -65,6 +79,16 @@ func (o *Options) Validate() error {
 	}
 	if t := o.BarrierTolerance; math.IsNaN(t) || math.IsInf(t, 0) || t < 0 {
 		return fmt.Errorf("walk: barrier tolerance is %v; it must be finite and at least 0", t)
+	}
+	seen := []string{"row", "step", "epoch", "alpha", "position", "loss"}
+	for _, m := range o.Also {
+		if !columnName.MatchString(m.Name) || slices.Contains(seen, m.Name) {
+			return fmt.Errorf("walk: measure %q: its name must be snake_case and none of %q", m.Name, seen)
+		}
+		if m.Loss == nil {
+			return fmt.Errorf("walk: measure %q has nothing to evaluate", m.Name)
+		}
+		seen = append(seen, m.Name)
 	}
 	if l := o.TopEigenvalue; math.IsNaN(l) || math.IsInf(l, 0) || l < 0 {
 		return fmt.Errorf("walk: top eigenvalue is %v; it must be finite and at least 0", l)

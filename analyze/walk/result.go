@@ -41,7 +41,7 @@ type Result struct {
 	//	nonfinite               samples that are NaN or infinite
 	Segments record.Table
 	// Losses has one row per segment and alpha: row, step, epoch, alpha, position
-	// (step + alpha) and loss.
+	// (step + alpha), loss, and a column for each of Options.Also.
 	Losses record.Table
 	// Epochs has the statistics of the segments of each epoch; see epochTable.
 	Epochs record.Table

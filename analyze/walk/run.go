@@ -28,17 +28,22 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		run: t, loss: loss, opts: &opts,
 		grid:    newGrid(alphas, zero, one, opts.BarrierTolerance),
 		scratch: make([]float32, t.Header().Layout.Len()),
-		known:   make(map[int64]float64),
+		known:   make(map[int64]sample),
 	}
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
-	b := newBuilder(alphas)
+	b := newBuilder(alphas, opts.Also)
+	losses := make([]float64, len(alphas))
 	for i := range p.segments {
 		s := &p.segments[i]
-		losses, length, err := w.evaluate(ctx, s)
+		samples, length, err := w.evaluate(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		b.add(s, losses, length, w.grid.measure(losses))
+		for i, v := range samples {
+			losses[i] = v[0]
+		}
+		b.add(s, length, w.grid.measure(losses))
+		b.addSamples(s, samples)
 	}
 	r := &Result{Segments: b.segments(), Losses: b.losses(), Evaluated: w.evaluated}
 	r.Epochs = epochTable(&r.Segments)

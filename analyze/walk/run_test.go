@@ -426,6 +426,34 @@ func (p *partial) Scalars(i int) (record.Step, error) {
 	return s, err
 }
 
+// Further measures see the same points and are kept and resumed with the loss.
+func TestAlsoMeasures(t *testing.T) {
+	m := positions(t, 4, -2, 1)
+	store := memoryStore{}
+	c, double := &counter{f: square}, &counter{f: func(theta []float32) float64 { return 2 * square(theta) }}
+	o := walk.Options{Store: store, Also: []walk.Measure{{Name: "double", Loss: double}}}
+	r := run(t, m, c, o)
+	if diff := cmp.Diff(c.points, double.points); diff != "" {
+		t.Errorf("the measures see different points: %s", diff)
+	}
+	for i, v := range floats(r.Losses, "loss") {
+		if got := floats(r.Losses, "double")[i]; got != 2*v {
+			t.Errorf("sample %d: %v, want %v", i, got, 2*v)
+		}
+	}
+	if r.Summary.Evaluations != 21 || r.Evaluated != 21 {
+		t.Errorf("%d points, %d evaluated", r.Summary.Evaluations, r.Evaluated)
+	}
+	again := run(t, m, c, o)
+	if diff := cmp.Diff(r.Losses, again.Losses); diff != "" || again.Evaluated != 0 {
+		t.Errorf("%d points evaluated again, %s", again.Evaluated, diff)
+	}
+	// Units of a walk without further measures do not fit.
+	if plain := run(t, m, c, walk.Options{Store: store}); plain.Evaluated != 21 {
+		t.Errorf("%d points evaluated, want 21", plain.Evaluated)
+	}
+}
+
 // Segments never reach across inner iterates wrongly nor across missing steps.
 func TestOnlyConsecutiveIteratesMakeSegments(t *testing.T) {
 	at := func(step int64, sub int32, x float32) record.Step {
@@ -541,6 +569,9 @@ func TestErrors(t *testing.T) {
 	}{
 		{"bad alphas", m, nil, walk.Options{Alphas: analyze.Range{Min: 1, Max: 0, N: 5}}, "walk: alphas: range 1:0:5: min is 1 and max is 0; min must be less than max"},
 		{"direction", m, nil, walk.Options{Direction: "up"}, `walk: direction is "up"; allowed are "update" and "gradient"`},
+		{"measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "loss", Loss: failing}}}, `walk: measure "loss": its name must be snake_case and none of ["row" "step" "epoch" "alpha" "position" "loss"]`},
+		{"no measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "test_loss"}}}, `walk: measure "test_loss" has nothing to evaluate`},
+		{"measure fails", m, &counter{f: square}, walk.Options{Also: []walk.Measure{{Name: "test_loss", Loss: failing}}, Alphas: analyze.Range{Min: 0, Max: 1, N: 2}}, "walk: iterate 1: test_loss: the data are gone"},
 		{"tolerance", m, nil, walk.Options{BarrierTolerance: math.NaN()}, "walk: barrier tolerance is NaN; it must be finite and at least 0"},
 		{"outside", m, nil, walk.Options{Segments: segments}, `walk: segments "7-9": the recording has no such segment; its 2 segments are between steps 0 and 2, epochs 1 to 1`},
 		{"no theta", scalars, nil, walk.Options{}, "walk: the run recorded no theta; a walk needs the iterates"},

@@ -10,6 +10,7 @@ import (
 // builder collects the rows of the tables.
 type builder struct {
 	alphas []float64
+	also   []Measure
 
 	row, step, epoch, maxima, nonfinite        []int64
 	learningRate, batchLoss, length            column.Floats
@@ -22,12 +23,15 @@ type builder struct {
 	parabolaPosition, cockpitAlpha, r2         column.Floats
 	mae                                        [4]column.Floats
 	sampleRow, sampleStep, sampleEpoch         []int64
-	sampleAlpha, samplePosition, sampleLoss    []float64
+	sampleAlpha, samplePosition                []float64
+	samples                                    [][]float64 // the loss, then also
 }
 
-func newBuilder(alphas []float64) *builder { return &builder{alphas: alphas} }
+func newBuilder(alphas []float64, also []Measure) *builder {
+	return &builder{alphas: alphas, also: also, samples: make([][]float64, 1+len(also))}
+}
 
-func (b *builder) add(s *segment, losses []float64, length float64, f shape) {
+func (b *builder) add(s *segment, length float64, f shape) {
 	b.row = append(b.row, int64(s.row))
 	b.step = append(b.step, s.Step.Step)
 	b.epoch = append(b.epoch, int64(s.Epoch))
@@ -62,14 +66,19 @@ func (b *builder) add(s *segment, losses []float64, length float64, f shape) {
 	}
 	b.r2.Add(f.r2)
 	b.nonfinite = append(b.nonfinite, int64(f.nonfinite))
+}
 
-	for i, v := range losses {
+// addSamples appends one row per alpha to the table of losses.
+func (b *builder) addSamples(s *segment, samples []sample) {
+	for i, v := range samples {
 		b.sampleRow = append(b.sampleRow, int64(s.row))
 		b.sampleStep = append(b.sampleStep, s.Step.Step)
 		b.sampleEpoch = append(b.sampleEpoch, int64(s.Epoch))
 		b.sampleAlpha = append(b.sampleAlpha, b.alphas[i])
 		b.samplePosition = append(b.samplePosition, float64(s.Step.Step)+b.alphas[i])
-		b.sampleLoss = append(b.sampleLoss, v)
+		for j, x := range v {
+			b.samples[j] = append(b.samples[j], x)
+		}
 	}
 }
 
@@ -112,12 +121,16 @@ func (b *builder) segments() record.Table {
 }
 
 func (b *builder) losses() record.Table {
-	return record.Table{Columns: []record.Column{
+	t := record.Table{Columns: []record.Column{
 		column.Ints("row", b.sampleRow),
 		column.Ints("step", b.sampleStep),
 		column.Ints("epoch", b.sampleEpoch),
 		{Name: "alpha", Floats: b.sampleAlpha},
 		{Name: "position", Floats: b.samplePosition},
-		{Name: "loss", Floats: b.sampleLoss},
+		{Name: "loss", Floats: b.samples[0]},
 	}}
+	for i, m := range b.also {
+		t.Columns = append(t.Columns, record.Column{Name: m.Name, Floats: b.samples[1+i]})
+	}
+	return t
 }
