@@ -69,16 +69,17 @@ type builder[T op.Float] struct {
 	g      *G.ExprGraph
 	state  []T
 	params G.Nodes
-	values G.Nodes    // of each value of the plan
-	images []op.Image // geometry of each value; of vectors unused
-	skips  []*op.Skip // of each value, where it has two uses
+	values G.Nodes       // of each value of the plan
+	images []op.Image    // geometry of each value; of vectors unused
+	skips  []*op.Skip    // of each value, where it has two uses
+	convs  []*op.Conv[T] // of each value that is the result of one
 }
 
 func newBuilder[T op.Float](g *graph[T], theta, state []T) *builder[T] {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
 		graph: g, g: G.NewGraph(), state: state,
-		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n),
+		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n),
 	}
 	for i, t := range p.params {
 		end := t.Offset + t.Len()
@@ -137,7 +138,8 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 	if l.bias {
 		bias = b.params[l.offset]
 	}
-	_, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], bias, opts)
+	o, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], bias, opts)
+	b.convs[l.out.index] = o
 	return n, err
 }
 
@@ -147,7 +149,8 @@ func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
 		i := l.residual.index
 		opts.Residual, opts.ResidualImage, opts.Skip = b.values[i], b.images[i], b.skips[i]
 	}
-	o, n, err := op.NewNorm(b.batch, b.activation(l.out), b.values[l.in.index], b.params[l.scale], b.params[l.shift],
+	b.activation(l.out)
+	o, n, err := op.NewNorm(b.convs[l.in.index], b.values[l.in.index], b.params[l.scale], b.params[l.shift],
 		b.statistic(l.mean), b.statistic(l.variance), opts)
 	b.norms = append(b.norms, o)
 	return n, err

@@ -1,18 +1,28 @@
 package op
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"sgdwalk/train/nn/kernel"
 )
 
 // GlobalAverage appends the mean over all pixels of each channel: images become
-// a matrix (Size, channels).
+// a matrix (Size, channels). The channels must not be rounded up.
 func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
+	if in.Real != in.Channels {
+		return nil, fmt.Errorf("op: average: %d channels are stored as %d; wanted a number that is not rounded up", in.Real, in.Channels)
+	}
 	o := &average[T]{in: in}
-	o.y, o.yData = newTensor[T](b.Size, in.Real)
+	for range chunks {
+		o.sums = append(o.sums, kernel.NewStats[T](in.Channels))
+	}
+	o.y, o.yData = newTensor[T](b.Size, in.Channels)
 	o.base = newBase(b, "average", o.y.Shape(), x)
 	return G.ApplyOp(o, x)
 }
@@ -20,29 +30,17 @@ func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 type average[T Float] struct {
 	base
 	in    Image
+	sums  []*kernel.Stats[T] // room for each chunk
 	y     *tensor.Dense
 	yData []T
 }
 
 func (o *average[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	x, m := elements[T](inputs[0]), o.in
-	share := 1 / T(m.Height*m.Width)
-	o.batch.each(o.batch.Rows, func(_, i int) {
-		y := o.yData[i*m.Real : (i+1)*m.Real]
-		clear(y)
-		for h := range m.Height {
-			at := i*m.Len() + m.At(h, 0)
-			for range m.Width {
-				for c := range y {
-					y[c] += x[at+c]
-				}
-				at += m.Channels
-			}
-		}
-		for c := range y {
-			y[c] *= share
-		}
+	rows := o.batch.Rows
+	x, y := images(o.in, elements[T](inputs[0]), rows), kernel.Dense(o.yData, rows, o.in.Channels)
+	o.batch.chunks(chunks, func(chunk, low, high int) {
+		kernel.MeanPool(y.Band(low, high), x.Slice(low, high), o.sums[chunk])
 	})
 	return o.y, nil
 }
@@ -67,18 +65,10 @@ type averageBackward[T Float] struct {
 
 func (o *averageBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	dy, m := elements[T](inputs[0]), o.in
-	share := 1 / T(m.Height*m.Width)
-	o.batch.each(o.batch.Rows, func(_, i int) {
-		for h := range m.Height {
-			at := i*m.Len() + m.At(h, 0)
-			for range m.Width {
-				for c, v := range dy[i*m.Real : (i+1)*m.Real] {
-					o.dxData[at+c] = v * share
-				}
-				at += m.Channels
-			}
-		}
+	rows := o.batch.Rows
+	dx, dy := images(o.in, o.dxData, rows), kernel.Dense(elements[T](inputs[0]), rows, o.in.Channels)
+	o.batch.blocks(rows, imageBlock, func(low, high int) {
+		kernel.MeanPoolInput(dx.Slice(low, high), dy.Band(low, high))
 	})
 	return o.dx, nil
 }

@@ -19,21 +19,12 @@ type Batch struct {
 	Rows    int     // rows of the current batch, from 1 to Size
 	Labels  []int32 // class of each row, of length Rows; borrowed for the run
 	Frozen  bool    // normalize with the running statistics instead of the batch's
+	Draw    uint64  // which mask Dropout draws
 	Workers int     // goroutines to compute with, at least 1; results do not depend on it
 
 	ops     uint64
-	pool    *pool // during Run
-	scratch any   // []kernel.Scratch of the graph's element type, one for each worker
-}
-
-// scratches returns the scratch space of each worker, which the ops share.
-func scratches[T Float](b *Batch) []kernel.Scratch[T] {
-	s, ok := b.scratch.([]kernel.Scratch[T])
-	if !ok || len(s) < b.Workers {
-		s = make([]kernel.Scratch[T], b.Workers)
-		b.scratch = s
-	}
-	return s
+	pool    *kernel.Workers // during Run
+	scratch any             // *scratches of the graph's element type
 }
 
 // next numbers the ops of a graph. Gorgonia merges nodes whose ops have the same

@@ -26,7 +26,7 @@ type ConvOptions struct {
 // differentiated later, adds it to its own.
 type Skip struct{ grad *G.Node }
 
-// Conv appends the convolution y = w * x + bias, rectified if asked, and returns
+// NewConv appends the convolution y = w * x + bias, rectified if asked, and returns
 // its op, which Norm takes statistics from. w is (co, ci, k, k), bias is (co) or
 // nil. x and y have the geometries in and out, whose extents must fit: out = (in
 // + 2 pad - k)/stride + 1. Without ReLU, the halo of out must be as wide as the
@@ -69,8 +69,9 @@ type Conv[T Float] struct {
 	opts    ConvOptions
 	v       kernel.Conv
 	in, out Image
-	packed  []T // weights in the kernel's order
-	bias    []T // with zeros for the channels that are not real
+	packed  []T            // weights in the kernel's order
+	bias    []T            // with zeros for the channels that are not real
+	stats   *batchStats[T] // of the result, where a normalization wants them
 	y       *tensor.Dense
 	yData   []T
 }
@@ -86,7 +87,19 @@ func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		copy(o.bias, elements[T](inputs[2]))
 		e.Bias = o.bias
 	}
-	o.batch.blocks(rows, imageBlock, func(_, low, high int) {
+	if o.stats == nil || o.batch.Frozen {
+		o.batch.blocks(rows, imageBlock, func(low, high int) {
+			kernel.ConvForward(o.v, y.Slice(low, high), x.Slice(low, high), o.packed, e)
+		})
+		return o.y, nil
+	}
+	// The first image is computed twice: its means are what the sums are taken
+	// around.
+	kernel.ConvForward(o.v, y.Slice(0, 1), x.Slice(0, 1), o.packed, e)
+	o.stats.begin(y.Slice(0, 1))
+	o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
+		e := e
+		e.Stats = o.stats.chunk(chunk)
 		kernel.ConvForward(o.v, y.Slice(low, high), x.Slice(low, high), o.packed, e)
 	})
 	return o.y, nil

@@ -16,10 +16,10 @@ type convBackward[T Float] struct {
 	dx, dw, db     *tensor.Dense
 	dxData, dwData []T
 	dbData         []T
-	packed         []T   // flipped and transposed weights
-	parts          [][]T // gradient of the weights of each chunk
-	bias           [][]T // and of the bias
-	masked         Image // geometry of the gradient behind the ReLU
+	packed         []T                // flipped and transposed weights
+	parts          [][]T              // gradient of the weights of each chunk
+	bias           []*kernel.Stats[T] // and sums of the gradient, for the bias
+	masked         Image              // geometry of the gradient behind the ReLU
 	maskedData     []T
 }
 
@@ -36,7 +36,7 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 	}
 	for range min(chunks, max(2, maxPartial/o.v.GradientLen())) {
 		c.parts = append(c.parts, make([]T, o.v.GradientLen()))
-		c.bias = append(c.bias, make([]T, o.out.Channels))
+		c.bias = append(c.bias, kernel.NewStats[T](o.out.Channels))
 	}
 	if !o.opts.Input {
 		c.dx, c.dxData = newTensor[T](o.in.Shape(size)...)
@@ -68,20 +68,20 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			add = elements[T](inputs[4])
 		}
 	}
-	used := o.batch.chunks(len(o.parts), func(_, chunk, low, high int) {
+	used := o.batch.chunks(len(o.parts), func(chunk, low, high int) {
 		clear(o.parts[chunk])
-		clear(o.bias[chunk])
+		o.bias[chunk].Reset()
 		// Image by image, or a few small ones at a time, so that the gradient is
 		// still in the cache for its second use.
 		for i := low; i < high; i += imageBlock {
 			j := min(i+imageBlock, high)
-			if f.opts.ReLU {
-				maskImages(g.Slice(i, j), dy.Slice(i, j), y.Slice(i, j))
+			switch {
+			case f.opts.ReLU:
+				kernel.MaskReLUImages(g.Slice(i, j), dy.Slice(i, j), y.Slice(i, j), o.bias[chunk])
+			case o.db != nil:
+				o.bias[chunk].AddImages(g.Slice(i, j))
 			}
 			kernel.ConvWeights(f.v, o.parts[chunk], x.Slice(i, j), g.Slice(i, j))
-			if o.db != nil {
-				sumPixels(o.bias[chunk], g.Slice(i, j))
-			}
 			if o.dx == nil {
 				continue
 			}
@@ -94,41 +94,16 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	})
 	kernel.UnpackConvGradient(f.v, o.dwData, o.parts[:used]...)
 	if o.db != nil {
-		clear(o.dbData)
-		for _, p := range o.bias[:used] {
-			for c := range o.dbData {
-				o.dbData[c] += p[c]
+		for c := range o.dbData {
+			sum := 0.0
+			for _, p := range o.bias[:used] {
+				sum += p.First[c]
 			}
+			o.dbData[c] = T(sum)
 		}
 	}
 	if o.dx != nil {
 		return o.dx, nil
 	}
 	return o.dw, nil
-}
-
-// maskImages sets g to dy where y is positive or NaN, else to 0.
-func maskImages[T Float](g, dy, y kernel.Images[T]) {
-	line := g.Width * g.Channels
-	for i := range g.Count() {
-		for h := range g.Height {
-			to, from := i*g.Len()+g.At(h, 0), i*y.Len()+y.At(h, 0)
-			kernel.MaskReLU(g.Data[to:to+line], dy.Data[from:from+line], y.Data[from:from+line])
-		}
-	}
-}
-
-// sumPixels adds all pixels to dst.
-func sumPixels[T Float](dst []T, m kernel.Images[T]) {
-	for i := range m.Count() {
-		for h := range m.Height {
-			at := i*m.Len() + m.At(h, 0)
-			for range m.Width {
-				for c, v := range m.Data[at : at+m.Channels] {
-					dst[c] += v
-				}
-				at += m.Channels
-			}
-		}
-	}
 }

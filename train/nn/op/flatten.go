@@ -42,7 +42,7 @@ func (m Image) pairs(i int, f func(flat, image int)) {
 func (o *flatten[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	x := elements[T](inputs[0])
-	o.batch.each(o.batch.Rows, func(_, i int) {
+	o.batch.each(o.batch.Rows, func(i int) {
 		o.in.pairs(i, func(flat, image int) { o.yData[flat] = x[image] })
 	})
 	return o.y, nil
@@ -68,7 +68,7 @@ type flattenBackward[T Float] struct {
 func (o *flattenBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	dy := elements[T](inputs[0])
-	o.batch.each(o.batch.Rows, func(_, i int) {
+	o.batch.each(o.batch.Rows, func(i int) {
 		o.in.pairs(i, func(flat, image int) { o.dxData[image] = dy[flat] })
 	})
 	return o.dx, nil

@@ -50,13 +50,15 @@ func (o *linear[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	x := kernel.Dense(elements[T](inputs[0]), rows, o.in)
 	w := kernel.Dense(elements[T](inputs[1]), o.out, o.in)
 	y := kernel.Dense(o.yData, rows, o.out)
-	o.batch.blocks(o.out, unitBlock, func(_, low, high int) {
+	o.batch.blocks(o.out, unitBlock, func(low, high int) {
 		kernel.Pack(o.packed[low*o.in:kernel.PackedLen(high, o.in)], w.Band(low, high))
 	})
 	e := kernel.Epilogue[T]{Bias: elements[T](inputs[2]), ReLU: o.opts.ReLU}
-	scratch := scratches[T](o.batch)
-	o.batch.blocks(rows, rowBlock, func(worker, low, high int) {
-		kernel.MulPacked(y.Band(low, high), x.Band(low, high), o.packed, e, &scratch[worker])
+	scratch := scratchOf[T](o.batch)
+	o.batch.blocks(rows, rowBlock, func(low, high int) {
+		scratch.with(func(s *kernel.Scratch[T]) {
+			kernel.MulPacked(y.Band(low, high), x.Band(low, high), o.packed, e, s)
+		})
 	})
 	return o.y, nil
 }
@@ -117,40 +119,33 @@ func (o *linearBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	if o.opts.ReLU {
 		g.Data = o.masked
 	}
-	scratch := scratches[T](o.batch)
+	scratch := scratchOf[T](o.batch)
 	if o.opts.ReLU || o.dx != nil {
 		dx := kernel.Dense(o.dxData, rows, o.in)
-		o.batch.blocks(rows, rowBlock, func(worker, low, high int) {
+		o.batch.blocks(rows, rowBlock, func(low, high int) {
 			if o.opts.ReLU {
-				maskReLU(o.masked[low*o.out:high*o.out], dy[low*o.out:], y[low*o.out:])
+				i, j := low*o.out, high*o.out
+				kernel.MaskReLU(o.masked[i:j], dy[i:j], y[i:j])
 			}
 			if o.dx != nil {
-				kernel.MulNN(dx.Band(low, high), g.Band(low, high), w, kernel.Epilogue[T]{}, &scratch[worker])
+				scratch.with(func(s *kernel.Scratch[T]) {
+					kernel.MulNN(dx.Band(low, high), g.Band(low, high), w, kernel.Epilogue[T]{}, s)
+				})
 			}
 		})
 	}
 	// Splitting by units instead of by rows needs no partial sums: the gradient of
 	// a weight is summed over the batch by one goroutine, row after row.
 	dw := kernel.Dense(o.dwData, o.out, o.in)
-	o.batch.blocks(o.out, unitBlock, func(worker, low, high int) {
-		part := g.Columns(low, high)
-		kernel.MulTN(dw.Band(low, high), part, x, kernel.Epilogue[T]{}, &scratch[worker])
-		kernel.ColumnSums(o.dbData[low:high], part, &scratch[worker])
+	o.batch.blocks(o.out, unitBlock, func(low, high int) {
+		scratch.with(func(s *kernel.Scratch[T]) {
+			part := g.Columns(low, high)
+			kernel.MulTN(dw.Band(low, high), part, x, kernel.Epilogue[T]{}, s)
+			kernel.ColumnSums(o.dbData[low:high], part, s)
+		})
 	})
 	if o.dx != nil {
 		return o.dx, nil
 	}
 	return o.dw, nil
-}
-
-// maskReLU sets dst to dy where y is positive or NaN, else to 0.
-func maskReLU[T Float](dst, dy, y []T) {
-	dy, y = dy[:len(dst)], y[:len(dst)]
-	for i := range dst {
-		v := dy[i]
-		if y[i] <= 0 {
-			v = 0
-		}
-		dst[i] = v
-	}
 }

@@ -6,6 +6,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"sgdwalk/train/nn/kernel"
 )
 
 // Epsilon is what is added to a variance before its root is taken.
@@ -36,45 +38,43 @@ type Norm[T Float] struct {
 	Count                        int       // values per channel that they come from
 	RunningMean, RunningVariance []T
 
-	opts         NormOptions
-	image        Image
-	scale, shift []T // y = scale z + shift
-	center, inv  []float64
-	partial      [][]float64
-	y            *tensor.Dense
-	yData        []T
+	opts     NormOptions
+	image    Image
+	stats    *batchStats[T] // filled by the convolution
+	inv      []float64      // 1/sqrt(variance + Epsilon) of the last run
+	gamma    []T
+	apply    kernel.Norm[T] // of the last run
+	shortcut []T            // the residual in the result's geometry, where it has another size
+	y        *tensor.Dense
+	yData    []T
 }
 
-// NewNorm appends a normalization of z, whose geometry and the result's are
-// image. gamma and beta are (channels); mean and variance, borrowed, are the
-// running statistics.
-func NewNorm[T Float](b *Batch, image Image, z, gamma, beta *G.Node, mean, variance []T, opts NormOptions) (*Norm[T], *G.Node, error) {
-	if err := image.check(z, b.Size); err != nil {
+// NewNorm appends a normalization of the result z of a convolution. gamma and
+// beta are (channels); mean and variance, borrowed, are the running statistics.
+func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T, opts NormOptions) (*Norm[T], *G.Node, error) {
+	b, image := conv.batch, conv.out
+	if err := checkNorm(image, gamma, beta, mean, variance); err != nil {
 		return nil, nil, err
 	}
-	n := image.Real
-	for _, p := range []int{gamma.Shape().TotalSize(), beta.Shape().TotalSize(), len(mean), len(variance)} {
-		if p != n {
-			return nil, nil, fmt.Errorf("op: normalization: parameters and statistics of %d channels for %d", p, n)
-		}
-	}
+	n := image.Channels
 	o := &Norm[T]{
-		opts: opts, image: image,
-		Mean: make([]float64, n), Variance: make([]float64, n), RunningMean: mean, RunningVariance: variance,
-		scale: make([]T, image.Channels), shift: make([]T, image.Channels), center: make([]float64, n), inv: make([]float64, n),
-		partial: make([][]float64, chunks),
+		Mean: make([]float64, image.Real), Variance: make([]float64, image.Real),
+		RunningMean: mean, RunningVariance: variance,
+		opts: opts, image: image, stats: newBatchStats[T](n), inv: make([]float64, image.Real),
+		apply: kernel.Norm[T]{Mean: make([]T, n), Scale: make([]T, n), Shift: make([]T, n), ReLU: opts.ReLU},
 	}
-	for i := range o.partial {
-		o.partial[i] = make([]float64, 2*image.Channels)
-	}
+	conv.stats = o.stats
 	o.y, o.yData = newTensor[T](image.Shape(b.Size)...)
 	inputs := G.Nodes{z, gamma, beta}
 	if opts.Residual != nil {
-		if err := o.checkResidual(); err != nil {
+		if opts.Skip == nil {
+			return nil, nil, fmt.Errorf("op: normalization: a residual needs a Skip")
+		}
+		if err := checkResidual(image, opts.ResidualImage, opts.Residual, b.Size); err != nil {
 			return nil, nil, err
 		}
-		if err := opts.ResidualImage.check(opts.Residual, b.Size); err != nil {
-			return nil, nil, err
+		if !o.sameSize() {
+			o.shortcut = make([]T, b.Size*image.Len())
 		}
 		inputs = append(inputs, opts.Residual)
 	}
@@ -83,18 +83,19 @@ func NewNorm[T Float](b *Batch, image Image, z, gamma, beta *G.Node, mean, varia
 	return o, node, err
 }
 
-// residualStride is the distance of the residual's pixels that are used.
-func (o *Norm[T]) residualStride() int {
-	return (o.opts.ResidualImage.Height + o.image.Height - 1) / o.image.Height
+// sameSize reports whether the residual differs from the result in its halo at
+// most.
+func (o *Norm[T]) sameSize() bool {
+	from := o.opts.ResidualImage
+	from.Halo = o.image.Halo
+	return from == o.image
 }
 
-func (o *Norm[T]) checkResidual() error {
-	r, m, s := o.opts.ResidualImage, o.image, o.residualStride()
-	if o.opts.Skip == nil {
-		return fmt.Errorf("op: normalization: a residual needs a Skip")
-	}
-	if (r.Height-1)/s+1 != m.Height || (r.Width-1)/s+1 != m.Width || r.Real > m.Real {
-		return fmt.Errorf("op: normalization: residual %v does not go to %v", r, m)
+func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) error {
+	for _, p := range []int{gamma.Shape().TotalSize(), beta.Shape().TotalSize(), len(mean), len(variance)} {
+		if p != image.Real {
+			return fmt.Errorf("op: normalization: parameters or statistics of %d channels; wanted %d", p, image.Real)
+		}
 	}
 	return nil
 }
@@ -102,106 +103,46 @@ func (o *Norm[T]) checkResidual() error {
 // Do normalizes the batch.
 func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	z, gamma, beta := elements[T](inputs[0]), elements[T](inputs[1]), elements[T](inputs[2])
-	if o.batch.Frozen {
-		for c := range o.center {
-			o.center[c], o.inv[c] = float64(o.RunningMean[c]), 1/math.Sqrt(float64(o.RunningVariance[c])+Epsilon)
-		}
-	} else {
-		o.measure(z)
-		for c := range o.center {
-			o.center[c], o.inv[c] = o.Mean[c], 1/math.Sqrt(o.Variance[c]+Epsilon)
-		}
-	}
-	for c := range o.center {
-		s := float64(gamma[c]) * o.inv[c]
-		o.scale[c], o.shift[c] = T(s), T(float64(beta[c])-o.center[c]*s)
-	}
-	var residual []T
+	rows := o.batch.Rows
+	o.prepare(elements[T](inputs[1]), elements[T](inputs[2]))
+	z, y := images(o.image, elements[T](inputs[0]), rows), images(o.image, o.yData, rows)
+	var from kernel.Images[T]
 	if o.opts.Residual != nil {
-		residual = elements[T](inputs[3])
+		from = images(o.opts.ResidualImage, elements[T](inputs[3]), rows)
 	}
-	size := o.image.Len()
-	o.batch.each(o.batch.Rows, func(_, i int) {
-		o.apply(z[i*size:(i+1)*size], o.yData[i*size:(i+1)*size])
-		if residual != nil {
-			n := o.opts.ResidualImage.Len()
-			o.addResidual(residual[i*n:(i+1)*n], o.yData[i*size:(i+1)*size])
+	o.batch.blocks(rows, imageBlock, func(low, high int) {
+		var residual kernel.Images[T]
+		switch {
+		case o.shortcut != nil:
+			residual = images(o.image, o.shortcut, rows).Slice(low, high)
+			takeShortcut(residual, from.Slice(low, high), o.opts.ResidualImage.Real)
+		case o.opts.Residual != nil:
+			residual = from.Slice(low, high)
 		}
-		if o.opts.ReLU {
-			rectify(o.yData[i*size : (i+1)*size])
-		}
+		kernel.NormForward(y.Slice(low, high), z.Slice(low, high), residual, o.apply)
 	})
 	return o.y, nil
 }
 
-// measure computes mean and variance of the batch. The second pass is over the
-// deviations: the mean of squares minus the square of the mean would lose the
-// digits of a variance that is small beside the mean.
-func (o *Norm[T]) measure(z []T) {
-	o.Count = o.batch.Rows * o.image.Height * o.image.Width
-	o.moment(z, o.Mean, func(dst []float64, pixel []T) {
-		for c := range dst {
-			dst[c] += float64(pixel[c])
-		}
-	})
-	o.moment(z, o.Variance, func(dst []float64, pixel []T) {
-		for c := range dst {
-			d := float64(pixel[c]) - o.Mean[c]
-			dst[c] += d * d
-		}
-	})
-}
-
-// moment averages f over all pixels of the batch.
-func (o *Norm[T]) moment(z []T, dst []float64, f func(dst []float64, pixel []T)) {
-	m := o.image
-	used := o.batch.chunks(chunks, func(_, chunk, low, high int) {
-		sum := o.partial[chunk][:m.Real]
-		clear(sum)
-		for i := low; i < high; i++ {
-			for h := range m.Height {
-				at := i*m.Len() + m.At(h, 0)
-				for w := range m.Width {
-					f(sum, z[at+w*m.Channels:at+(w+1)*m.Channels])
-				}
-			}
-		}
-	})
-	clear(dst)
-	for _, p := range o.partial[:used] {
-		for c := range dst {
-			dst[c] += p[c]
-		}
+// prepare sets the coefficients of this run.
+func (o *Norm[T]) prepare(gamma, beta []T) {
+	o.gamma = gamma
+	if !o.batch.Frozen {
+		o.Count = o.batch.Rows * o.image.Height * o.image.Width
+		sum := o.stats.sum()
+		n := len(sum.First)
+		mean, variance := make([]float64, n), make([]float64, n)
+		sum.Moments(o.Count, mean, variance)
+		copy(o.Mean, mean)
+		copy(o.Variance, variance)
 	}
-	for c := range dst {
-		dst[c] /= float64(o.Count)
-	}
-}
-
-func (o *Norm[T]) apply(z, y []T) {
-	m := o.image
-	for h := range m.Height {
-		at := m.At(h, 0)
-		for range m.Width {
-			for c, v := range z[at : at+m.Channels] {
-				y[at+c] = v*o.scale[c] + o.shift[c]
-			}
-			at += m.Channels
+	for c := range o.inv {
+		mean, variance := float64(o.RunningMean[c]), float64(o.RunningVariance[c])
+		if !o.batch.Frozen {
+			mean, variance = o.Mean[c], o.Variance[c]
 		}
-	}
-}
-
-func (o *Norm[T]) addResidual(r, y []T) {
-	m, from, s := o.image, o.opts.ResidualImage, o.residualStride()
-	for h := range m.Height {
-		for w := range m.Width {
-			at := m.At(h, w)
-			src := from.At(h*s, w*s)
-			for c, v := range r[src : src+from.Real] {
-				y[at+c] += v
-			}
-		}
+		o.inv[c] = 1 / math.Sqrt(variance+Epsilon)
+		o.apply.Mean[c], o.apply.Scale[c], o.apply.Shift[c] = T(mean), T(float64(gamma[c])*o.inv[c]), beta[c]
 	}
 }
 
@@ -210,11 +151,7 @@ func (o *Norm[T]) DiffWRT(inputs int) []bool { return []bool{true, true, true, f
 
 // SymDiff appends the backward ops.
 func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
-	c := &normBackward[T]{forward: o}
-	size := o.batch.Size
-	c.dz, c.dzData = newTensor[T](o.image.Shape(size)...)
-	c.dgamma, c.dgammaData = newTensor[T](o.image.Real)
-	c.dbeta, c.dbetaData = newTensor[T](o.image.Real)
+	c := newNormBackward(o)
 	c.base = newBase(o.batch, "normBackward", c.dz.Shape(), inputs[0], output, grad)
 	core, err := G.ApplyOp(c, inputs[0], output, grad)
 	if err != nil {
@@ -230,127 +167,10 @@ func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error)
 	}
 	grads := G.Nodes{core, dgamma, dbeta}
 	if o.opts.Residual != nil {
-		c.dr, c.drData = newTensor[T](o.opts.ResidualImage.Shape(size)...)
 		if o.opts.Skip.grad, err = newFetch(o.batch, "normResidual", core, c.dr); err != nil {
 			return nil, err
 		}
 		grads = append(grads, nil)
 	}
 	return grads, nil
-}
-
-// normBackward computes, with g = dy where y > 0 (or dy without ReLU) and u the
-// normalized z: dbeta = sum g, dgamma = sum g u, and dz = scale (g - dbeta/N - u
-// dgamma/N), or scale g when frozen. The gradient of the residual is g.
-type normBackward[T Float] struct {
-	base
-	forward                       *Norm[T]
-	dz, dgamma, dbeta, dr         *tensor.Dense
-	dzData, dgammaData, dbetaData []T
-	drData                        []T
-}
-
-func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
-	f := o.forward
-	z, y, dy := elements[T](inputs[0]), elements[T](inputs[1]), elements[T](inputs[2])
-	m := f.image
-	size := m.Len()
-	used := o.batch.chunks(chunks, func(_, chunk, low, high int) {
-		sum := f.partial[chunk]
-		clear(sum)
-		for i := low; i < high; i++ {
-			at := i * size
-			o.mask(dy[at:at+size], y[at:at+size], o.dzData[at:at+size])
-			o.sums(sum, z[at:at+size], o.dzData[at:at+size])
-			if o.dr != nil {
-				n := f.opts.ResidualImage.Len()
-				o.residual(o.dzData[at:at+size], o.drData[i*n:(i+1)*n])
-			}
-		}
-	})
-	// dz = a g + b z + c
-	var total [3][]T
-	for i := range total {
-		total[i] = make([]T, m.Channels)
-	}
-	count := float64(o.batch.Rows * m.Height * m.Width)
-	for c := range m.Real {
-		g, gu := 0.0, 0.0
-		for _, p := range f.partial[:used] {
-			g += p[c]
-			gu += p[m.Channels+c]
-		}
-		o.dbetaData[c], o.dgammaData[c] = T(g), T(gu)
-		s := float64(f.scale[c])
-		total[0][c] = f.scale[c]
-		if !o.batch.Frozen {
-			slope := -s * f.inv[c] * gu / count
-			total[1][c] = T(slope)
-			total[2][c] = T(-s*g/count - slope*f.center[c])
-		}
-	}
-	o.batch.each(o.batch.Rows, func(_, i int) {
-		o.combine(z[i*size:(i+1)*size], o.dzData[i*size:(i+1)*size], total)
-	})
-	return o.dz, nil
-}
-
-// mask writes g.
-func (o *normBackward[T]) mask(dy, y, g []T) {
-	if !o.forward.opts.ReLU {
-		copy(g, dy)
-		return
-	}
-	maskReLU(g, dy, y)
-}
-
-func (o *normBackward[T]) sums(sum []float64, z, g []T) {
-	m := o.forward.image
-	shift := sum[m.Channels:]
-	for h := range m.Height {
-		at := m.At(h, 0)
-		for range m.Width {
-			for c := range m.Real {
-				v := float64(g[at+c])
-				sum[c] += v
-				shift[c] += v * (float64(z[at+c]) - o.forward.center[c]) * o.forward.inv[c]
-			}
-			at += m.Channels
-		}
-	}
-}
-
-// residual hands g on to the pixels and channels that it came from; the others
-// are zero and stay so.
-func (o *normBackward[T]) residual(g, dr []T) {
-	m, to, s := o.forward.image, o.forward.opts.ResidualImage, o.forward.residualStride()
-	for h := range m.Height {
-		for w := range m.Width {
-			at := m.At(h, w)
-			copy(dr[to.At(h*s, w*s):][:to.Real], g[at:])
-		}
-	}
-}
-
-func (o *normBackward[T]) combine(z, g []T, k [3][]T) {
-	m := o.forward.image
-	for h := range m.Height {
-		at := m.At(h, 0)
-		for range m.Width {
-			for c := range m.Channels {
-				g[at+c] = k[0][c]*g[at+c] + k[1][c]*z[at+c] + k[2][c]
-			}
-			at += m.Channels
-		}
-	}
-}
-
-// rectify sets negative values to 0 and leaves NaN alone.
-func rectify[T Float](v []T) {
-	for i, a := range v {
-		if a < 0 {
-			v[i] = 0
-		}
-	}
 }

@@ -60,7 +60,7 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		}
 	}
 	logits, scale := elements[T](inputs[0]), 1/float64(rows)
-	o.batch.blocks(rows, 4*rowBlock, func(_, low, high int) {
+	o.batch.blocks(rows, 4*rowBlock, func(low, high int) {
 		for r := low; r < high; r++ {
 			at := r * o.classes
 			o.RowLoss[r], o.hit[r] = crossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes], int(labels[r]), scale)

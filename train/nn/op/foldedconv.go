@@ -1,0 +1,112 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"sgdwalk/train/nn/kernel"
+)
+
+// FoldedOptions describes a convolution and the normalization after it.
+type FoldedOptions struct {
+	Stride, Pad int
+	Norm        NormOptions
+}
+
+// FoldedConv appends a convolution without or with bias, the normalization of
+// its result with fixed statistics, a residual and a ReLU as one op: the
+// normalization is a scale and a shift of each channel, and goes into the
+// weights and the bias. That saves two passes over memory. It has no gradient.
+//
+// bias may be nil. mean and variance are borrowed and read in every run. A
+// residual of the result's own size must have its geometry, halo included.
+func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Node, mean, variance []T, opts FoldedOptions) (*G.Node, error) {
+	c, _, err := NewConv[T](b, in, out, x, w, bias, ConvOptions{Stride: opts.Stride, Pad: opts.Pad, Input: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNorm(out, gamma, beta, mean, variance); err != nil {
+		return nil, err
+	}
+	o := &foldedConv[T]{
+		conv: c, opts: opts.Norm, mean: mean, variance: variance, hasBias: bias != nil,
+		folded: make([]T, c.v.WeightLen()), image: out,
+	}
+	inputs := G.Nodes{x, w, gamma, beta}
+	if bias != nil {
+		inputs = append(inputs, bias)
+	}
+	if r := opts.Norm.Residual; r != nil {
+		if err := checkResidual(out, opts.Norm.ResidualImage, r, b.Size); err != nil {
+			return nil, err
+		}
+		switch from := opts.Norm.ResidualImage; {
+		case from == out:
+		case from.Height == out.Height && from.Real == out.Real:
+			return nil, fmt.Errorf("op: folded convolution: residual %v has halo %d, the result %d; they must be equal", from, from.Halo, out.Halo)
+		default:
+			o.shortcut = make([]T, b.Size*out.Len())
+		}
+		inputs = append(inputs, r)
+	}
+	o.base = newBase(b, "foldedConv", c.y.Shape(), inputs...)
+	return G.ApplyOp(o, inputs...)
+}
+
+type foldedConv[T Float] struct {
+	base
+	conv           *Conv[T] // its buffers and geometry; it is not run
+	opts           NormOptions
+	image          Image
+	hasBias        bool
+	mean, variance []T
+	folded         []T // weights times scale
+	shortcut       []T // the residual in the result's geometry, where it has another
+}
+
+func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer o.guard(&err)
+	c, rows := o.conv, o.batch.Rows
+	o.fold(inputs)
+	x, y := images(c.in, elements[T](inputs[0]), rows), images(c.out, c.yData, rows)
+	var residual []T
+	if o.opts.Residual != nil {
+		residual = elements[T](inputs[len(inputs)-1])
+	}
+	o.batch.blocks(rows, imageBlock, func(low, high int) {
+		e := kernel.ConvEpilogue[T]{Bias: c.bias, ReLU: o.opts.ReLU}
+		n := y.Len()
+		switch {
+		case o.shortcut != nil:
+			from := images(o.opts.ResidualImage, residual, rows)
+			e.Residual = o.shortcut[low*n : high*n]
+			to := kernel.Images[T]{Image: c.out.Image, Data: e.Residual}
+			takeShortcut(to, from.Slice(low, high), o.opts.ResidualImage.Real)
+		case residual != nil:
+			e.Residual = residual[low*n : high*n]
+		}
+		kernel.ConvForward(c.v, y.Slice(low, high), x.Slice(low, high), c.packed, e)
+	})
+	return c.y, nil
+}
+
+// fold packs the scaled weights and sets the bias.
+func (o *foldedConv[T]) fold(inputs []G.Value) {
+	c := o.conv
+	w, gamma, beta := elements[T](inputs[1]), elements[T](inputs[2]), elements[T](inputs[3])
+	filter := len(w) / c.out.Real
+	for co := range c.out.Real {
+		scale := float64(gamma[co]) / math.Sqrt(float64(o.variance[co])+Epsilon)
+		from := 0.0
+		if o.hasBias {
+			from = float64(elements[T](inputs[4])[co])
+		}
+		c.bias[co] = T(float64(beta[co]) + (from-float64(o.mean[co]))*scale)
+		for i := co * filter; i < (co+1)*filter; i++ {
+			o.folded[i] = T(float64(w[i]) * scale)
+		}
+	}
+	kernel.PackConv(c.v, c.packed, o.folded)
+}

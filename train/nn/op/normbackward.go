@@ -1,0 +1,97 @@
+package op
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sgdwalk/train/nn/kernel"
+)
+
+// normBackward computes, with g = dy where y > 0 (or dy without ReLU) and u the
+// normalized z: dbeta = sum g, dgamma = sum g u, and dz = scale (g - dbeta/N - u
+// dgamma/N), or scale g when frozen. The gradient of the residual is g.
+type normBackward[T Float] struct {
+	base
+	forward               *Norm[T]
+	dz, dgamma, dbeta, dr *tensor.Dense
+	dzData                []T
+	dgammaData, dbetaData []T
+	drData                []T
+	stats                 *batchStats[T] // sums of g and of g (z-mean)
+	coefficients          kernel.NormGradient[T]
+}
+
+func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
+	size, n := o.batch.Size, o.image.Channels
+	c := &normBackward[T]{forward: o, stats: newBatchStats[T](n)}
+	c.dz, c.dzData = newTensor[T](o.image.Shape(size)...)
+	c.dgamma, c.dgammaData = newTensor[T](o.image.Real)
+	c.dbeta, c.dbetaData = newTensor[T](o.image.Real)
+	if o.opts.Residual != nil {
+		c.dr, c.drData = newTensor[T](o.opts.ResidualImage.Shape(size)...)
+	}
+	c.coefficients = kernel.NormGradient[T]{
+		Mean: o.apply.Mean, Gradient: make([]T, n), Centred: make([]T, n), Constant: make([]T, n),
+	}
+	return c
+}
+
+func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer o.guard(&err)
+	f, rows := o.forward, o.batch.Rows
+	view := func(v G.Value) kernel.Images[T] { return images(f.image, elements[T](v), rows) }
+	z, y, dy, dz := view(inputs[0]), view(inputs[1]), view(inputs[2]), images(f.image, o.dzData, rows)
+	// Where g is wanted by itself it is kept, and read instead of dy and y later.
+	var keep kernel.Images[T]
+	var dr kernel.Images[T]
+	if o.dr != nil {
+		dr = images(f.opts.ResidualImage, o.drData, rows)
+		if keep = dr; f.shortcut != nil {
+			keep = dz
+		}
+	}
+	if !f.opts.ReLU {
+		y.Data = nil
+	}
+	copy(o.stats.total.Pivot, f.apply.Mean)
+	o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
+		part := func(m kernel.Images[T]) kernel.Images[T] {
+			if m.Data == nil {
+				return m
+			}
+			return m.Slice(low, high)
+		}
+		kernel.NormSums(o.stats.chunk(chunk), part(dy), part(y), part(z), part(keep))
+		if o.dr != nil && f.shortcut != nil {
+			giveShortcut(part(dr), part(keep), f.opts.ResidualImage.Real)
+		}
+	})
+	o.reduce()
+	if keep.Data != nil {
+		dy, y.Data = keep, nil
+	}
+	o.batch.blocks(rows, imageBlock, func(low, high int) {
+		behind := y
+		if behind.Data != nil {
+			behind = behind.Slice(low, high)
+		}
+		kernel.NormInput(dz.Slice(low, high), dy.Slice(low, high), behind, z.Slice(low, high), o.coefficients)
+	})
+	return o.dz, nil
+}
+
+// reduce sets the gradients of gamma and beta and the coefficients of dz.
+func (o *normBackward[T]) reduce() {
+	f, sum := o.forward, o.stats.sum()
+	count := float64(o.batch.Rows * f.image.Height * f.image.Width)
+	for c, inv := range f.inv {
+		o.dbetaData[c], o.dgammaData[c] = T(sum.First[c]), T(sum.Second[c]*inv)
+		scale := float64(f.gamma[c]) * inv
+		o.coefficients.Gradient[c] = T(scale)
+		o.coefficients.Centred[c], o.coefficients.Constant[c] = 0, 0
+		if !o.batch.Frozen {
+			o.coefficients.Centred[c] = T(-scale * inv * inv * sum.Second[c] / count)
+			o.coefficients.Constant[c] = T(-scale * sum.First[c] / count)
+		}
+	}
+}
