@@ -43,22 +43,16 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 	if err != nil {
 		return Summary{}, fmt.Errorf("arrowfile: %w", err)
 	}
-	c := &checker{dir: dir, run: &runInfo{header: h, columns: columnsOf(h), id: id}, report: report, open: open}
+	c := &checker{dir: dir, run: &runInfo{header: h, columns: columnsOf(h), id: id}, report: report}
 	c.encoder = newEncoder(h, id)
 	c.summary.Live = isLive(dir)
-	last := -1
-	if len(numbers) > 0 {
-		last = numbers[len(numbers)-1]
-	} else {
-		c.problem(fmt.Errorf("arrowfile: %s: %w: %s", dir, ErrMissingSegment, segmentName(0)))
-	}
-	next := 0
-	for _, n := range numbers {
-		for ; next < n; next++ {
-			c.problem(fmt.Errorf("arrowfile: %s: %w: %s", dir, ErrMissingSegment, segmentName(next)))
-		}
-		c.segment(n, n == last)
-		next = n + 1
+	c.missing(numbers)
+	segments := c.run.openSegments(dir, numbers, open, func(err error) bool {
+		c.problem(err)
+		return true
+	})
+	for _, s := range segments {
+		c.segment(s, s.number == numbers[len(numbers)-1])
 	}
 	return c.summary, nil
 }
@@ -69,7 +63,6 @@ type checker struct {
 	run     *runInfo
 	encoder *encoder
 	report  func(error)
-	open    func(string) (source, error)
 	next    int64 // number of the next row
 	summary Summary
 }
@@ -79,12 +72,22 @@ func (c *checker) problem(err error) {
 	c.report(err)
 }
 
-func (c *checker) segment(n int, last bool) {
-	s, err := openSegmentGuarded(c.dir, n, c.next, last, c.run, c.open)
-	if err != nil {
-		c.problem(err)
-		return
+// missing reports the segments that are not there.
+func (c *checker) missing(numbers []int) {
+	next := 0
+	for _, n := range numbers {
+		for ; next < n; next++ {
+			c.problem(fmt.Errorf("arrowfile: %s: %w: %s", c.dir, ErrMissingSegment, segmentName(next)))
+		}
+		next = n + 1
 	}
+	if len(numbers) == 0 {
+		c.problem(fmt.Errorf("arrowfile: %s: %w: %s", c.dir, ErrMissingSegment, segmentName(0)))
+	}
+}
+
+// segment checks a segment and closes it.
+func (c *checker) segment(s *segment, last bool) {
 	defer s.src.close()
 	c.summary.Segments++
 	c.summary.Bytes += s.src.size()

@@ -172,11 +172,11 @@ func (f *damagedRun) verdict(t *testing.T, where string) (intact int) {
 }
 
 // TestEveryByte flips one bit of the bytes of a run. It costs one row at most,
-// wherever it is. The usual test takes every fifth byte.
+// wherever it is. The usual test takes every eleventh byte.
 func TestEveryByte(t *testing.T) {
 	f := newDamagedRun(t)
 	rng := rand.New(rand.NewPCG(3, 4))
-	stride := 5
+	stride := 11
 	if os.Getenv("SGDWALK_FLIPS") != "" {
 		stride = 1
 	}

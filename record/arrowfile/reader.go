@@ -46,24 +46,18 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{dir: dir, header: h, run: &runInfo{header: h, columns: columnsOf(h), id: id}}
-	for i := range n {
-		s, err := openSegmentGuarded(dir, i, r.rows, i == n-1, r.run, source)
-		if err != nil {
-			r.Close()
-			return nil, err
-		}
-		r.segments = append(r.segments, s)
-		r.rows = s.first + int64(s.rows())
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
 	}
+	r.segments = r.run.openSegments(dir, numbers, source, func(e error) bool { err = e; return false })
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	last := r.segments[n-1]
+	r.rows = last.first + int64(last.rows())
 	return r, nil
-}
-
-func openSegmentGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (s *segment, err error) {
-	guardErr := guardFaults(func() { s, err = openSegment(dir, n, first, last, run, open) })
-	if guardErr != nil {
-		return nil, fmt.Errorf("arrowfile: %s: %w", segmentName(n), guardErr)
-	}
-	return s, err
 }
 
 var errFault = errors.New("the file cannot be read: it became shorter, or the disk failed")

@@ -116,13 +116,15 @@ func (s *scalars) toStep() record.Step {
 	return out
 }
 
-// wallTime is the number of nanoseconds since 1970, or 0 for a row without one.
+// wallTime is the number of nanoseconds since the beginning of 1970, or 0 for a
+// row without one.
 func wallTime(t time.Time) (int64, error) {
 	if t.IsZero() {
 		return 0, nil
 	}
-	if y := t.UTC().Year(); y < 1678 || y > 2261 {
-		return 0, fmt.Errorf("arrowfile: wall time %v is outside the years 1678 to 2261", t)
+	ns := t.UnixNano()
+	if !time.Unix(0, ns).Equal(t) {
+		return 0, fmt.Errorf("arrowfile: wall time %v is outside the years 1677 to 2262", t)
 	}
-	return t.UnixNano(), nil
+	return ns, nil
 }

@@ -3,15 +3,10 @@ package arrowfile
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
-	"path/filepath"
 	"sync/atomic"
-
-	"sgdwalk/record"
 )
 
 // segment is one file of a run, opened for reading.
@@ -33,14 +28,6 @@ type segment struct {
 	verified []atomic.Uint64
 }
 
-// runInfo is what the segments of a run have in common.
-type runInfo struct {
-	header  *record.Header
-	columns *columns
-	id      identity
-	shapes  shapeCache
-}
-
 func (s *segment) rows() int { return max(0, len(s.offsets)-1) }
 
 // corrupt makes the error for damage at off, in a row unless that is negative.
@@ -50,95 +37,6 @@ func (s *segment) corrupt(row int, off int64, format string, args ...any) error 
 		e.Row = s.first + int64(row)
 	}
 	return e
-}
-
-// openSegment opens segment number n, whose first row should be row first. The
-// last segment of a run may be incomplete: it is, or was, being written.
-//
-// A damaged schema costs nothing but the independence of other programs from
-// the header: what it says is known from there, and the rows prove by their
-// checksums that they belong here. It is kept in damage, for Check.
-func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (_ *segment, err error) {
-	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, first: first}
-	if s.src, err = open(s.path); err != nil {
-		return nil, fmt.Errorf("arrowfile: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			s.src.close()
-		}
-	}()
-	startErr := s.readStart()
-	if errors.Is(startErr, errShort) && last && s.src.size() <= run.startOf(n, first) {
-		s.tail = s.src.size()
-		return s, nil
-	}
-	if startErr == nil {
-		s.index()
-		if s.first == first && s.start == run.startOf(n, first) {
-			return s, nil
-		}
-		// An earlier segment lost rows, or another program wrote this one, or the
-		// schema is damaged where it can be read all the same. The first row decides.
-		if s.first >= first && s.holdsRow(0, s.first) {
-			return s, nil
-		}
-		startErr = s.corrupt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d; row %d at byte %d follows from what is before it", s.first, s.start, first, run.startOf(n, first))
-	}
-	s.start, s.first, s.damage = run.startOf(n, first), first, startErr
-	s.index()
-	if !s.holdsRow(0, first) {
-		return nil, startErr
-	}
-	return s, nil
-}
-
-// index finds the rows from start on.
-func (s *segment) index() {
-	offsets, err := readFooter(s.src, s.start, s.run.columns)
-	if s.closed = err == nil; s.closed {
-		s.offsets = offsets
-	} else {
-		s.walk()
-	}
-	s.verified = make([]atomic.Uint64, (4*s.rows()+63)/64)
-}
-
-// readStart reads what comes before the first row.
-func (s *segment) readStart() error {
-	begin, err := s.src.bytes(0, min(schemaAt, s.src.size()))
-	if err != nil {
-		return s.corrupt(-1, 0, "%w", err)
-	}
-	if fileStart[:len(begin)] != string(begin) {
-		return s.corrupt(-1, 0, "it does not begin like an Arrow file")
-	}
-	if int64(len(begin)) < schemaAt {
-		return s.corrupt(-1, 0, "%w", errShort)
-	}
-	e, err := readEnvelope(s.src, schemaAt)
-	if err != nil {
-		return s.corrupt(-1, schemaAt, "%w", err)
-	}
-	s.start = e.body
-	info, err := parseSchema(e.meta, s.run.columns)
-	switch {
-	case err != nil:
-		return s.corrupt(-1, schemaAt, "%w", err)
-	case info.format > record.FormatVersion:
-		return fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format, ErrNewerFormat, record.FormatVersion)
-	case info.run != hex.EncodeToString(s.run.id[:]):
-		return fmt.Errorf("arrowfile: %s: %w: the segment names header %.12s, %s is %x", s.path, ErrWrongRun, info.run, headerName, s.run.id[:6])
-	case info.segment != s.number:
-		return fmt.Errorf("arrowfile: %s: %w: it is segment %d of its run", s.path, ErrWrongRun, info.segment)
-	}
-	s.first = info.firstRow
-	return nil
-}
-
-// startOf returns where the first row of a segment begins.
-func (r *runInfo) startOf(n int, first int64) int64 {
-	return int64(len(newEncoder(r.header, r.id).prefix(n, first)))
 }
 
 // rowView is a row whose metadata is what the header implies. Its values are not

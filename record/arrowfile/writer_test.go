@@ -1,28 +1,208 @@
 package arrowfile
 
 import (
+	"bytes"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sgdwalk/record"
+	"sgdwalk/record/recordtest"
 )
 
+// drawRows draws a run with any values and any of its numbers and vectors absent.
+func drawRows(t *rapid.T) (*record.Header, []record.Step) {
+	h := recordtest.Header(rapid.IntRange(2, 40).Draw(t, "parameters"))
+	h.Columns = record.Columns{Theta: rapid.Bool().Draw(t, "theta"), Grad: rapid.Bool().Draw(t, "grad"), State: rapid.Bool().Draw(t, "state")}
+	optional := func() record.Optional {
+		if rapid.Bool().Draw(t, "absent") {
+			return record.Optional{}
+		}
+		return record.Some(math.Float64frombits(rapid.Uint64().Draw(t, "number")))
+	}
+	vector := func(recorded bool, n int) []float32 {
+		if !recorded || rapid.IntRange(0, 4).Draw(t, "vector absent") == 0 {
+			return nil
+		}
+		bits := rapid.SliceOfN(rapid.Uint32(), n, n).Draw(t, "vector")
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = math.Float32frombits(bits[i])
+		}
+		return v
+	}
+	rows := make([]record.Step, rapid.IntRange(0, 8).Draw(t, "rows"))
+	step := int64(0)
+	for k := range rows {
+		step += rapid.Int64Range(1, 1<<40).Draw(t, "step")
+		ns := rapid.Int64().Filter(func(ns int64) bool { return ns != 0 }).Draw(t, "wall time") // 0 stands for none
+		rows[k] = record.Step{
+			Step: step, Substep: rapid.Int32Range(0, math.MaxInt32).Draw(t, "substep"),
+			Epoch: rapid.Int32().Draw(t, "epoch"), Examples: rapid.Int32().Draw(t, "examples"), Evaluations: rapid.Int64().Draw(t, "evaluations"),
+			WallTime:  time.Unix(0, ns),
+			BatchLoss: optional(), BatchAccuracy: optional(), LearningRate: optional(), FullLoss: optional(), TestLoss: optional(),
+			Theta: vector(h.Columns.Theta, h.Layout.Len()), Grad: vector(h.Columns.Grad, h.Layout.Len()), State: vector(h.Columns.State, h.State.Len()),
+		}
+	}
+	return h, rows
+}
+
 func TestRoundTrip(t *testing.T) {
-	h := testHeader(5)
-	rows := testRows(h, 7)
-	for name, opts := range map[string]Options{"one segment": {}, "many segments": {SegmentBytes: 8000}, "one row a segment": {SegmentBytes: 1}} {
-		t.Run(name, func(t *testing.T) {
-			r := mustOpen(t, writeRun(t, h, rows, opts))
-			if r.Len() != len(rows) || !r.Finished() || !r.Closed() || r.Torn() != 0 {
-				t.Fatalf("%d rows, finished %v, closed %v, torn %d; want %d, true, true, 0", r.Len(), r.Finished(), r.Closed(), r.Torn(), len(rows))
+	rapid.Check(t, func(rt *rapid.T) {
+		h, rows := drawRows(rt)
+		dir := writeRun(t, h, rows, Options{SegmentBytes: rapid.Int64Range(0, 12000).Draw(rt, "segment")})
+		r := mustOpen(t, dir)
+		if r.Len() != len(rows) || !r.Closed() || r.Torn() != 0 {
+			rt.Fatalf("%d rows, closed %v, torn %d; want %d, true, 0", r.Len(), r.Closed(), r.Torn(), len(rows))
+		}
+		for i := range rows {
+			got, err := r.At(i)
+			if err != nil {
+				rt.Fatal(err)
 			}
-			t.Log(r.Segments(), r.Bytes())
-			for i, want := range rows {
-				got, err := r.At(i)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !sameStep(got, want) {
-					t.Errorf("row %d: got %+v, want %+v", i, got, want)
+			if d := recordtest.Diff(&got, &rows[i]); d != "" {
+				rt.Errorf("row %d: %s", i, d)
+			}
+		}
+		if s, err := Check(dir, func(err error) { rt.Error(err) }); err != nil || s.Rows != int64(len(rows)) {
+			rt.Errorf("check: %+v, %v", s, err)
+		}
+		r.Close()
+	})
+}
+
+func TestCounters(t *testing.T) {
+	h := recordtest.Header(50000) // vectors large enough to be passed through
+	rows := recordtest.Rows(h, 6, 1)
+	dir := filepath.Join(t.TempDir(), "run")
+	w, err := Create(dir, h, Options{SegmentBytes: 900_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	onDisk := func() (n int64) {
+		numbers, err := segmentNumbers(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range numbers {
+			info, err := os.Stat(filepath.Join(dir, segmentName(k)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += info.Size()
+		}
+		return n
+	}
+	for i := range rows {
+		if err := w.Append(&rows[i]); err != nil {
+			t.Fatal(err)
+		}
+		if w.Rows() != int64(i+1) || w.Bytes() != onDisk() {
+			t.Errorf("after row %d: %d rows, %d bytes; on disk are %d", i, w.Rows(), w.Bytes(), onDisk())
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w.Bytes() != onDisk() {
+		t.Errorf("closed: %d bytes, on disk are %d", w.Bytes(), onDisk())
+	}
+	if r := mustOpen(t, dir); r.Segments() < 3 || r.Bytes() != onDisk() {
+		t.Errorf("%d segments, %d bytes; want several, %d", r.Segments(), r.Bytes(), onDisk())
+	}
+}
+
+// TestSegmentBytes: no segment grows beyond what is allowed, except by its one row.
+func TestSegmentBytes(t *testing.T) {
+	h := recordtest.Header(100)
+	const limit = 20_000
+	dir := writeRun(t, h, recordtest.Rows(h, 30, 1), Options{SegmentBytes: limit})
+	numbers, err := segmentNumbers(dir)
+	if err != nil || len(numbers) < 3 {
+		t.Fatalf("%d segments, %v", len(numbers), err)
+	}
+	for _, n := range numbers {
+		b := mustRead(t, filepath.Join(dir, segmentName(n)))
+		footer := 3000 // not counted
+		if len(b) > limit+footer {
+			t.Errorf("segment %d has %d bytes", n, len(b))
+		}
+	}
+}
+
+func TestIdenticalRuns(t *testing.T) {
+	h := recordtest.Header(30)
+	rows := recordtest.Rows(h, 9, 1)
+	later := slices.Clone(rows)
+	for i := range later {
+		later[i].WallTime = later[i].WallTime.Add(time.Duration(i+1) * time.Hour)
+	}
+	opts := Options{SegmentBytes: 8000}
+	one, same, other := writeRun(t, h, rows, opts), writeRun(t, h, rows, opts), writeRun(t, h, later, opts)
+	names := []string{headerName}
+	for n := range mustOpen(t, one).Segments() {
+		names = append(names, segmentName(n))
+	}
+	r := mustOpen(t, one)
+	for i, name := range names {
+		a, b, c := mustRead(t, filepath.Join(one, name)), mustRead(t, filepath.Join(same, name)), mustRead(t, filepath.Join(other, name))
+		if !bytes.Equal(a, b) {
+			t.Errorf("%s differs between two runs of the same rows", name)
+		}
+		if i == 0 {
+			continue
+		}
+		// With other wall times, only the two wall_ columns differ.
+		s := r.segments[i-1]
+		for j := range s.rows() {
+			v, err := s.row(j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, col := range s.run.columns.list {
+				if strings.HasPrefix(col.name, "wall_") {
+					e := v.body.data[k]
+					clear(a[v.at+e.offset : v.at+e.offset+e.length])
+					clear(c[v.at+e.offset : v.at+e.offset+e.length])
 				}
 			}
-		})
+		}
+		if !bytes.Equal(a, c) {
+			t.Errorf("%s differs outside the wall_ columns", name)
+		}
+	}
+}
+
+func TestWallTimeOutOfRange(t *testing.T) {
+	h := recordtest.Header(2)
+	w, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Append(&record.Step{WallTime: time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC)}); err == nil {
+		t.Error("a wall time that 64 bits of nanoseconds cannot hold was taken")
+	}
+	if err := w.Append(&record.Step{}); err != nil {
+		t.Errorf("after a refused row: %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	_, err := Create(dir, recordtest.Header(2), Options{SegmentBytes: -1})
+	if err == nil || !strings.Contains(err.Error(), "SegmentBytes is -1") {
+		t.Errorf("error %v; want one that names SegmentBytes and -1", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a refused Create left %s", dir)
 	}
 }

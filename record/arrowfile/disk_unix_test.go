@@ -1,0 +1,115 @@
+//go:build unix
+
+package arrowfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sgdwalk/record/recordtest"
+)
+
+const smallDiskParameters = 20000 // vectors that are passed through, of 80 kB
+
+// childFillsDisk writes into a file system whose files cannot grow beyond a
+// limit, given as "limit:dir", and reports how far it came.
+func childFillsDisk(arg string) error {
+	limit, dir, _ := strings.Cut(arg, ":")
+	n, err := strconv.ParseUint(limit, 10, 64)
+	if err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	h := recordtest.Header(smallDiskParameters)
+	rows := recordtest.Rows(h, 4, 1)
+	w, err := Create(dir, h, Options{})
+	if err != nil {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: n, Max: n}); err != nil {
+		return err
+	}
+	taken := 0
+	var failed error
+	for i := range rows {
+		err := w.Append(&rows[i])
+		switch {
+		case failed != nil && (err == nil || err.Error() != failed.Error()):
+			return fmt.Errorf("after %w came %w", failed, err)
+		case err != nil:
+			failed = err
+		default:
+			taken++
+		}
+	}
+	closeErr := w.Close()
+	fmt.Printf("%d %v %v\n", taken, failed != nil, closeErr != nil)
+	if failed != nil && !errors.Is(failed, syscall.EFBIG) {
+		return failed
+	}
+	if w.Rows() != int64(taken) {
+		return fmt.Errorf("%d rows are counted, %d were taken", w.Rows(), taken)
+	}
+	return nil
+}
+
+// TestFullDisk limits the size of the file at many places: the rows that were
+// taken are there, nothing is torn, and the error is clear.
+func TestFullDisk(t *testing.T) {
+	h := recordtest.Header(smallDiskParameters)
+	rows := recordtest.Rows(h, 4, 1)
+	whole := writeRun(t, h, rows, Options{})
+	s := mustOpen(t, whole).segments[0]
+	limits := []int64{0, 1, 100, s.start, s.src.size() - 1, s.src.size() - 11}
+	for _, off := range s.offsets {
+		limits = append(limits, off-1, off, off+1, off+500, off+1000, off+90_000)
+	}
+	if testing.Short() {
+		limits = limits[:6]
+	}
+	for _, limit := range limits {
+		if limit >= s.src.size() {
+			continue
+		}
+		dir := filepath.Join(t.TempDir(), "run")
+		cmd := childCommand("small disk", fmt.Sprintf("%d:%s", limit, dir))
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("limit %d: %v: %s", limit, err, out)
+		}
+		var taken int
+		var failed, closeFailed bool
+		if _, err := fmt.Sscan(string(out), &taken, &failed, &closeFailed); err != nil {
+			t.Fatalf("limit %d: %v: %q", limit, err, out)
+		}
+		want := 0
+		for want < len(rows) && s.offsets[want+1] <= limit {
+			want++
+		}
+		r := mustOpen(t, dir)
+		if taken != want || r.Len() != want || r.Torn() != 0 || failed != (want < len(rows)) || closeFailed == failed {
+			t.Errorf("limit %d: %d rows taken, failed %v, close failed %v, %d readable, %d bytes torn; want %d rows", limit, taken, failed, closeFailed, r.Len(), r.Torn(), want)
+		}
+		for i := range r.Len() {
+			got, err := r.At(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := recordtest.Diff(&got, &rows[i]); d != "" {
+				t.Errorf("limit %d, row %d: %s", limit, i, d)
+			}
+		}
+		if info, err := os.Stat(filepath.Join(dir, segmentName(0))); err != nil || info.Size() > limit {
+			t.Errorf("limit %d: %v, %v", limit, info, err)
+		}
+	}
+}
