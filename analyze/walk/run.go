@@ -46,7 +46,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		b.addSamples(s, samples)
 	}
 	r := &Result{Segments: b.segments(), Losses: b.losses(), Evaluated: w.evaluated}
-	r.Epochs = epochTable(&r.Segments)
+	r.Epochs = epochTable(&r.Segments, opts.Seed)
 	r.Summary = summarize(r, p, w)
 	null, err := compare(&r.Segments, &opts)
 	if err != nil {

@@ -537,6 +537,32 @@ step_length 4.5 2
 	}
 }
 
+// Enough segments have intervals, and those of one epoch do not depend on what
+// else was walked.
+func TestEpochIntervals(t *testing.T) {
+	var rows []record.Step
+	for k := range 41 {
+		x := float32(4)
+		for i := range k {
+			x *= -0.75 - 0.2*float32(i%3)/2
+		}
+		rows = append(rows, record.Step{Step: int64(k), Epoch: int32(1 + k/20), Theta: []float32{x}})
+	}
+	m := memory(t, rows...)
+	both := run(t, m, &counter{f: square}, walk.Options{})
+	second := run(t, m, &counter{f: square}, walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments("epoch:2"))})
+	for i := range both.Epochs.Columns {
+		c := &both.Epochs.Columns[i]
+		if got, want := second.Epochs.Column(c.Name).Text(0), c.Text(1); got != want {
+			t.Errorf("%s is %s alone and %s beside another epoch", c.Name, got, want)
+		}
+	}
+	low, mean, high := floats(both.Epochs, "floor_position_low")[0], floats(both.Epochs, "floor_position")[0], floats(both.Epochs, "floor_position_high")[0]
+	if !(0.5 < low && low < mean && mean < high && high < 0.6) {
+		t.Errorf("mean s* %v in %v to %v", mean, low, high)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	m := positions(t, 3, 2, 1)
 	noTheta := header(1)
