@@ -183,7 +183,10 @@ func TestPathOnAndOffThePlane(t *testing.T) {
 		t.Errorf("a path 4 off the plane is warned of by %q", c)
 	}
 	near(t, "median residual", r.Summary.Residual.Median.Value, 4, 1e-6)
-	near(t, "plane error", r.Summary.PlaneError.Value, 8, 1e-5) // 4*4/2
+	near(t, "plane error", r.Summary.PlaneError.Value, 8, 1e-5)    // 4*4/2
+	if e := r.Summary.PlaneErrorRelative.Value; e < 0.3 || e > 1 { // 8 of 8 and the bowl's own
+		t.Errorf("relative plane error %g", e)
+	}
 	near(t, "mean of plane less true loss", r.Summary.PlaneMinusTrue.Mean.Value, -8, 1e-5)
 	near(t, "loss at the last iterate", r.Summary.LastTrueLoss.Value-r.Summary.LastPlaneLoss.Value, 8, 1e-5)
 }

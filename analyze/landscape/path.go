@@ -8,6 +8,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
+	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -43,7 +44,7 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("landscape: stopped at row %d: %w", i, err)
 		}
-		s, err := o.Path.At(i)
+		s, err := lean.Scalars(o.Path, i)
 		if err != nil {
 			return nil, fmt.Errorf("landscape: row %d: %w", i, err)
 		}
@@ -52,10 +53,17 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 			continue
 		}
 		seen = append(seen, record.Step{Step: s.Step, Epoch: s.Epoch})
-		if !o.Rows.Contains(s.Step, s.Epoch) || s.Theta == nil {
+		if !o.Rows.Contains(s.Step, s.Epoch) {
 			continue
 		}
-		a, b, residual := p.Project(s.Theta)
+		theta, err := lean.Theta(o.Path, i)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("landscape: row %d: %w", i, err)
+		case theta == nil:
+			continue
+		}
+		a, b, residual := p.Project(theta)
 		l.rows = append(l.rows, i)
 		l.steps, l.epochs = append(l.steps, s.Step), append(l.epochs, int64(s.Epoch))
 		l.a, l.b, l.residual = append(l.a, a), append(l.b, b), append(l.residual, residual)
@@ -153,12 +161,12 @@ func (w *worker) path(ctx context.Context, l *projected) error {
 			return err
 		}
 		l.planeLoss[i] = record.Some(v)
-		s, err := l.run.At(l.rows[i])
+		theta, err := lean.Theta(l.run, l.rows[i])
 		if err != nil {
 			return fmt.Errorf("landscape: row %d: %w", l.rows[i], err)
 		}
 		// A copy: the views belong to the trajectory, and it may be a mapped file.
-		v, err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() { copy(w.theta, s.Theta) })
+		v, err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() { copy(w.theta, theta) })
 		if err != nil {
 			return err
 		}

@@ -37,12 +37,15 @@ type Summary struct {
 	// PlaneMinusTrue is over the compared iterates: loss at the projection less
 	// loss at the iterate.
 	PlaneMinusTrue analyze.Distribution `json:"plane_minus_true"`
-	// PlaneError is the median of |plane_loss - true_loss|, and PlaneErrorRatio
-	// that over PathLossRange.
-	PlaneError      record.Optional `json:"plane_error"`
-	PlaneErrorRatio record.Optional `json:"plane_error_ratio"`
-	LastPlaneLoss   record.Optional `json:"last_plane_loss"` // of the last iterate, if it was compared
-	LastTrueLoss    record.Optional `json:"last_true_loss"`
+	// PlaneError is the median of |plane_loss - true_loss|, PlaneErrorRatio that
+	// over PathLossRange, and PlaneErrorRelative the median of
+	// |plane_loss - true_loss| / |true_loss|. Late in training the first ratio can
+	// be small and the second one large: the path's range is that of its start.
+	PlaneError         record.Optional `json:"plane_error"`
+	PlaneErrorRatio    record.Optional `json:"plane_error_ratio"`
+	PlaneErrorRelative record.Optional `json:"plane_error_relative"`
+	LastPlaneLoss      record.Optional `json:"last_plane_loss"` // of the last iterate, if it was compared
+	LastTrueLoss       record.Optional `json:"last_true_loss"`
 }
 
 func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
@@ -105,7 +108,7 @@ func (s *Summary) diameter(l *projected) float64 {
 
 // compare fills in what the two losses of the compared iterates say.
 func (s *Summary) compare(l *projected) {
-	var difference, size []float64
+	var difference, size, relative []float64
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, i := range l.compared {
 		plane, truth := l.planeLoss[i], l.trueLoss[i]
@@ -115,6 +118,9 @@ func (s *Summary) compare(l *projected) {
 		s.Compared++
 		d := plane.Value - truth.Value
 		difference, size = append(difference, d), append(size, math.Abs(d))
+		if truth.Value != 0 {
+			relative = append(relative, math.Abs(d/truth.Value))
+		}
 		if truth.Value-truth.Value == 0 {
 			low, high = min(low, truth.Value), max(high, truth.Value)
 		}
@@ -124,6 +130,7 @@ func (s *Summary) compare(l *projected) {
 	}
 	s.PlaneMinusTrue = analyze.Describe(&record.Column{Floats: difference})
 	s.PlaneError = analyze.Describe(&record.Column{Floats: size}).Median
+	s.PlaneErrorRelative = analyze.Describe(&record.Column{Floats: relative}).Median
 	if high >= low {
 		s.PathLossRange = record.Some(high - low)
 	}

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	// planeErrorLimit is the share of the path's loss range by which the plane may
-	// miss the true loss before a reader is told not to read losses of the path
-	// off the contours.
-	planeErrorLimit = 0.05
+	// planeErrorLimit is the relative error of the loss on the plane from which on
+	// a reader is told not to read losses of the path off the contours.
+	planeErrorLimit = 0.1
 	// residualLimit is the distance from the plane, in diameters of the path on
 	// it, from which on the path is not in the picture.
 	residualLimit = 0.25
@@ -25,9 +24,12 @@ func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
 		}
 	}
 	add(s.Evaluated < s.Cells, "unfinished", "%d of %d cells are evaluated; running again goes on from there", s.Evaluated, s.Cells)
-	if e := s.PlaneErrorRatio; e.Valid && e.Value > planeErrorLimit {
-		add(true, "plane_disagrees", "at %d compared iterates the loss on the plane differs from the true loss by %.3g in the median, %.3g %% of the range of the loss along the path (%.3g): contours under the path are not its loss",
-			s.Compared, s.PlaneError.Value, 100*e.Value, s.PathLossRange.Value)
+	if e := s.PlaneErrorRelative; e.Valid && e.Value > planeErrorLimit {
+		text := fmt.Sprintf("contours under the path are not its loss: at %d compared iterates the loss on the plane differs from the true one by %.3g %% in the median (%.3g)", s.Compared, 100*e.Value, s.PlaneError.Value)
+		if plane, truth := s.LastPlaneLoss, s.LastTrueLoss; plane.Valid && truth.Valid {
+			text += fmt.Sprintf(", at the last one the plane has %.4g and the iterate %.4g", plane.Value, truth.Value)
+		}
+		w = append(w, analyze.Warning{Code: "plane_disagrees", Text: text})
 	}
 	if e := s.ResidualRatio; e.Valid && e.Value > residualLimit {
 		add(true, "path_off_plane", "half of the iterates lie more than %.3g off the plane, %.3g %% of the diameter of the path on it", s.Residual.Median.Value, 100*e.Value)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -60,7 +61,7 @@ func (s *source) chooseRows(t record.Trajectory, o *Options) error {
 	p := s.layout.Len()
 	var seen []record.Step
 	for i := range t.Len() {
-		step, err := t.At(i)
+		step, err := lean.Scalars(t, i)
 		if err != nil {
 			return fmt.Errorf("pca: row %d: %w", i, err)
 		}
@@ -68,13 +69,19 @@ func (s *source) chooseRows(t record.Trajectory, o *Options) error {
 			continue
 		}
 		seen = append(seen, record.Step{Step: step.Step, Epoch: step.Epoch})
-		if !o.Rows.Contains(step.Step, step.Epoch) || step.Theta == nil {
+		if !o.Rows.Contains(step.Step, step.Epoch) {
 			continue
 		}
-		if len(step.Theta) != p {
-			return fmt.Errorf("pca: row %d (step %d): theta has %d elements, the layout has %d", i, step.Step, len(step.Theta), p)
+		theta, err := lean.Theta(t, i)
+		switch {
+		case err != nil:
+			return fmt.Errorf("pca: row %d: %w", i, err)
+		case theta == nil:
+			continue
+		case len(theta) != p:
+			return fmt.Errorf("pca: row %d (step %d): theta has %d elements, the layout has %d", i, step.Step, len(theta), p)
 		}
-		s.rows = append(s.rows, step.Theta)
+		s.rows = append(s.rows, theta)
 		s.index = append(s.index, i)
 		s.steps = append(s.steps, step.Step)
 		s.epochs = append(s.epochs, step.Epoch)
