@@ -4,7 +4,7 @@ import "fmt"
 
 // MeanPool sets row i of y, of shape (images, channels), to the means of the
 // channels of image i: global average pooling. stats is room for the sums, which
-// are of type T, pixel after pixel, row after row; its pivot must be zero and its
+// are of type T; its pivot must be zero and its
 // own sums stay as they are.
 func MeanPool[T Float](y Matrix[T], x Images[T], stats *Stats[T]) {
 	meanPoolFits("MeanPool", y, x)

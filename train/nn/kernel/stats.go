@@ -7,7 +7,7 @@ package kernel
 //
 // A pivot near the mean keeps the variance exact in float32: without one its
 // relative error grows with (mean/deviation)^2. The sums of one image are of
-// type T, pixel after pixel, row after row; those of all images are float64.
+// type T, in an order that depends on its shape; those of all images are float64.
 type Stats[T Float] struct {
 	Pivot         []T
 	First, Second []float64
@@ -54,14 +54,14 @@ func (s *Stats[T]) Moments(n int, mean, variance []float64) {
 // channels is the number of channels.
 func (s *Stats[T]) channels() int { return len(s.Pivot) }
 
-// row adds the values of a row of pixels, channels from to from+width, of which
-// the first pixel is at c.
-func (s *Stats[T]) row(c []T, pixels, pixel, from, width int) {
+// rows adds rows of pixels, channels from to from+width, of which the first
+// pixel is at c.
+func (s *Stats[T]) rows(c []T, rows, row, pixels, pixel, from, width int) {
 	n := s.channels()
 	k := stream[T]{
-		op: opStats, t: [6][]T{c[from:]}, param: [4][]T{s.Pivot[from:]},
+		op: opStats, t: [6][]T{c[from:]}, row: [6]int{row}, param: [4][]T{s.Pivot[from:]},
 		sum:  [2][]T{s.part[from:n], s.part[n+from:]},
-		rows: 1, pixels: pixels, pixel: pixel, channel: width,
+		rows: rows, pixels: pixels, pixel: pixel, channel: width,
 	}
 	k.run()
 }

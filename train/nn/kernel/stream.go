@@ -24,8 +24,8 @@ const (
 // stream is an elementwise kernel over rows of pixels whose channels are
 // contiguous. The tensors have the same pixels and channels, each its own
 // distance between rows; the inputs of a 2x2 pool (doubled) have two pixels and,
-// as two tensors, two rows for each. Sums of a channel are added pixel after
-// pixel, row after row, with every instruction set.
+// as two tensors, two rows for each. In assembly the sums of a channel are those
+// of the even and those of the odd pixels of a row, added at the end of the row.
 type stream[T Float] struct {
 	op      streamOp
 	t       [6][]T // from their first element on

@@ -14,6 +14,7 @@ TEXT ·stream256Stats(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -26,16 +27,34 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (SI), Y4
-	VSUBPS Y1, Y4, Y4
-	VADDPS Y4, Y2, Y2
-	VFMADD231PS Y4, Y4, Y3
-	ADDQ R10, SI
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (SI), Y6
+	VSUBPS Y1, Y6, Y6
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y6, Y3
+	VMOVUPS (SI)(R10*1), Y6
+	VSUBPS Y1, Y6, Y6
+	VADDPS Y6, Y4, Y4
+	VFMADD231PS Y6, Y6, Y5
+	ADDQ R12, SI
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Y6
+	VSUBPS Y1, Y6, Y6
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y6, Y3
+done:
+	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Y2, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Y3, (AX)(R13*1)
 	ADDQ $32, R13
@@ -59,6 +78,7 @@ TEXT ·stream256Norm(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
 row:
 	XORQ R13, R13
@@ -74,16 +94,32 @@ group:
 	MOVQ (streamArgs_param+16)(DI), AX
 	VMOVUPS (AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (SI), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
 	VMAXPS Y5, Y0, Y5
 	VMOVUPS Y5, (DX)
-	ADDQ R10, SI
-	ADDQ R10, DX
+	VMOVUPS (SI)(R10*1), Y5
+	VSUBPS Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS Y5, Y0, Y5
+	VMOVUPS Y5, (DX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Y5
+	VSUBPS Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VMAXPS Y5, Y0, Y5
+	VMOVUPS Y5, (DX)
+done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -109,6 +145,7 @@ TEXT ·stream256NormAdd(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
 row:
 	XORQ R13, R13
@@ -126,18 +163,36 @@ group:
 	MOVQ (streamArgs_param+16)(DI), AX
 	VMOVUPS (AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (SI), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
 	VADDPS (DX), Y5, Y5
 	VMAXPS Y5, Y0, Y5
 	VMOVUPS Y5, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMOVUPS (SI)(R10*1), Y5
+	VSUBPS Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VADDPS (DX)(R10*1), Y5, Y5
+	VMAXPS Y5, Y0, Y5
+	VMOVUPS Y5, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Y5
+	VSUBPS Y2, Y5, Y5
+	VFMADD213PS Y4, Y3, Y5
+	VADDPS (DX), Y5, Y5
+	VMAXPS Y5, Y0, Y5
+	VMOVUPS Y5, (BX)
+done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -163,6 +218,7 @@ TEXT ·stream256NormSums(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -177,18 +233,38 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (SI), Y4
-	VMOVUPS (DX), Y5
-	VSUBPS Y1, Y5, Y5
-	VADDPS Y4, Y2, Y2
-	VFMADD231PS Y4, Y5, Y3
-	ADDQ R10, SI
-	ADDQ R10, DX
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (SI), Y6
+	VMOVUPS (DX), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y7, Y3
+	VMOVUPS (SI)(R10*1), Y6
+	VMOVUPS (DX)(R10*1), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y4, Y4
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ R12, SI
+	ADDQ R12, DX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Y6
+	VMOVUPS (DX), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y7, Y3
+done:
+	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Y2, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Y3, (AX)(R13*1)
 	ADDQ $32, R13
@@ -216,6 +292,7 @@ TEXT ·stream256NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXOR Y0, Y0, Y0
 row:
 	XORQ R13, R13
@@ -233,21 +310,45 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (DX), Y5
-	VCMPPS $0x16, Y0, Y5, Y5
-	VANDPS (SI), Y5, Y4
-	VMOVUPS (BX), Y5
-	VSUBPS Y1, Y5, Y5
-	VADDPS Y4, Y2, Y2
-	VFMADD231PS Y4, Y5, Y3
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (DX), Y7
+	VCMPPS $0x16, Y0, Y7, Y7
+	VANDPS (SI), Y7, Y6
+	VMOVUPS (BX), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y7, Y3
+	VMOVUPS (DX)(R10*1), Y7
+	VCMPPS $0x16, Y0, Y7, Y7
+	VANDPS (SI)(R10*1), Y7, Y6
+	VMOVUPS (BX)(R10*1), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y4, Y4
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Y7
+	VCMPPS $0x16, Y0, Y7, Y7
+	VANDPS (SI), Y7, Y6
+	VMOVUPS (BX), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y7, Y3
+done:
+	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Y2, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Y3, (AX)(R13*1)
 	ADDQ $32, R13
@@ -279,6 +380,7 @@ TEXT ·stream256NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXOR Y0, Y0, Y0
 row:
 	XORQ R13, R13
@@ -298,23 +400,49 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (DX), Y5
-	VCMPPS $0x16, Y0, Y5, Y5
-	VANDPS (SI), Y5, Y4
-	VMOVUPS Y4, (R8)
-	VMOVUPS (BX), Y5
-	VSUBPS Y1, Y5, Y5
-	VADDPS Y4, Y2, Y2
-	VFMADD231PS Y4, Y5, Y3
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
-	ADDQ R10, R8
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (DX), Y7
+	VCMPPS $0x16, Y0, Y7, Y7
+	VANDPS (SI), Y7, Y6
+	VMOVUPS Y6, (R8)
+	VMOVUPS (BX), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y7, Y3
+	VMOVUPS (DX)(R10*1), Y7
+	VCMPPS $0x16, Y0, Y7, Y7
+	VANDPS (SI)(R10*1), Y7, Y6
+	VMOVUPS Y6, (R8)(R10*1)
+	VMOVUPS (BX)(R10*1), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y4, Y4
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	ADDQ R12, R8
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Y7
+	VCMPPS $0x16, Y0, Y7, Y7
+	VANDPS (SI), Y7, Y6
+	VMOVUPS Y6, (R8)
+	VMOVUPS (BX), Y7
+	VSUBPS Y1, Y7, Y7
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y6, Y7, Y3
+done:
+	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Y2, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Y3, (AX)(R13*1)
 	ADDQ $32, R13
@@ -346,6 +474,7 @@ TEXT ·stream256NormInput(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -364,18 +493,36 @@ group:
 	MOVQ (streamArgs_param+24)(DI), AX
 	VMOVUPS (AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (SI), Y5
 	VMOVUPS (DX), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
 	VMOVUPS Y6, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMOVUPS (SI)(R10*1), Y5
+	VMOVUPS (DX)(R10*1), Y6
+	VSUBPS Y4, Y6, Y6
+	VFMADD213PS Y3, Y2, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VMOVUPS Y6, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Y5
+	VMOVUPS (DX), Y6
+	VSUBPS Y4, Y6, Y6
+	VFMADD213PS Y3, Y2, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VMOVUPS Y6, (BX)
+done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -405,6 +552,7 @@ TEXT ·stream256NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXOR Y0, Y0, Y0
 row:
 	XORQ R13, R13
@@ -426,7 +574,9 @@ group:
 	MOVQ (streamArgs_param+24)(DI), AX
 	VMOVUPS (AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (DX), Y6
 	VCMPPS $0x16, Y0, Y6, Y6
 	VANDPS (SI), Y6, Y5
@@ -435,12 +585,32 @@ pixel:
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
 	VMOVUPS Y6, (R8)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
-	ADDQ R10, R8
+	VMOVUPS (DX)(R10*1), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS (SI)(R10*1), Y6, Y5
+	VMOVUPS (BX)(R10*1), Y6
+	VSUBPS Y4, Y6, Y6
+	VFMADD213PS Y3, Y2, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VMOVUPS Y6, (R8)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	ADDQ R12, R8
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS (SI), Y6, Y5
+	VMOVUPS (BX), Y6
+	VSUBPS Y4, Y6, Y6
+	VFMADD213PS Y3, Y2, Y6
+	VFMADD231PS Y1, Y5, Y6
+	VMOVUPS Y6, (R8)
+done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -470,6 +640,7 @@ TEXT ·stream256ReLU(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXOR Y0, Y0, Y0
 row:
 	XORQ R13, R13
@@ -481,16 +652,30 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (DX), Y2
 	VCMPPS $0x16, Y0, Y2, Y2
 	VANDPS (SI), Y2, Y1
 	VMOVUPS Y1, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMOVUPS (DX)(R10*1), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS (SI)(R10*1), Y2, Y1
+	VMOVUPS Y1, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS (SI), Y2, Y1
+	VMOVUPS Y1, (BX)
+done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -518,6 +703,7 @@ TEXT ·stream256ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXOR Y0, Y0, Y0
 row:
 	XORQ R13, R13
@@ -531,17 +717,35 @@ group:
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS (AX)(R13*1), Y1
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (DX), Y3
-	VCMPPS $0x16, Y0, Y3, Y3
-	VANDPS (SI), Y3, Y2
-	VMOVUPS Y2, (BX)
-	VADDPS Y2, Y1, Y1
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VPXOR Y2, Y2, Y2
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (DX), Y4
+	VCMPPS $0x16, Y0, Y4, Y4
+	VANDPS (SI), Y4, Y3
+	VMOVUPS Y3, (BX)
+	VADDPS Y3, Y1, Y1
+	VMOVUPS (DX)(R10*1), Y4
+	VCMPPS $0x16, Y0, Y4, Y4
+	VANDPS (SI)(R10*1), Y4, Y3
+	VMOVUPS Y3, (BX)(R10*1)
+	VADDPS Y3, Y2, Y2
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Y4
+	VCMPPS $0x16, Y0, Y4, Y4
+	VANDPS (SI), Y4, Y3
+	VMOVUPS Y3, (BX)
+	VADDPS Y3, Y1, Y1
+done:
+	VADDPS Y2, Y1, Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Y1, (AX)(R13*1)
 	ADDQ $32, R13
@@ -571,6 +775,7 @@ TEXT ·stream256ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
 	VBROADCASTSS (streamArgs_scalar+4)(DI), Y1
 row:
@@ -583,15 +788,27 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMULPS (DX), Y1, Y3
 	VFMADD231PS (SI), Y0, Y3
 	VMOVUPS Y3, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMULPS (DX)(R10*1), Y1, Y3
+	VFMADD231PS (SI)(R10*1), Y0, Y3
+	VMOVUPS Y3, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMULPS (DX), Y1, Y3
+	VFMADD231PS (SI), Y0, Y3
+	VMOVUPS Y3, (BX)
+done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -617,6 +834,7 @@ TEXT ·stream256Dot(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -627,13 +845,25 @@ group:
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS (AX)(R13*1), Y1
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (SI), Y2
-	VFMADD231PS (DX), Y2, Y1
-	ADDQ R10, SI
-	ADDQ R10, DX
+	VPXOR Y2, Y2, Y2
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (SI), Y3
+	VFMADD231PS (DX), Y3, Y1
+	VMOVUPS (SI)(R10*1), Y3
+	VFMADD231PS (DX)(R10*1), Y3, Y2
+	ADDQ R12, SI
+	ADDQ R12, DX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Y3
+	VFMADD231PS (DX), Y3, Y1
+done:
+	VADDPS Y2, Y1, Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Y1, (AX)(R13*1)
 	ADDQ $32, R13

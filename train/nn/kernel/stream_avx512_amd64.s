@@ -14,6 +14,7 @@ TEXT ·stream512Stats(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -26,16 +27,34 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (SI), Z4
-	VSUBPS Z1, Z4, Z4
-	VADDPS Z4, Z2, Z2
-	VFMADD231PS Z4, Z4, Z3
-	ADDQ R10, SI
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (SI), Z6
+	VSUBPS Z1, Z6, Z6
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z6, Z3
+	VMOVUPS (SI)(R10*1), Z6
+	VSUBPS Z1, Z6, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+	ADDQ R12, SI
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Z6
+	VSUBPS Z1, Z6, Z6
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z6, Z3
+done:
+	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Z2, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Z3, (AX)(R13*1)
 	ADDQ $64, R13
@@ -59,6 +78,7 @@ TEXT ·stream512Norm(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VBROADCASTSS (streamArgs_scalar+0)(DI), Z0
 row:
 	XORQ R13, R13
@@ -74,16 +94,32 @@ group:
 	MOVQ (streamArgs_param+16)(DI), AX
 	VMOVUPS (AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (SI), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
 	VMAXPS Z5, Z0, Z5
 	VMOVUPS Z5, (DX)
-	ADDQ R10, SI
-	ADDQ R10, DX
+	VMOVUPS (SI)(R10*1), Z5
+	VSUBPS Z2, Z5, Z5
+	VFMADD213PS Z4, Z3, Z5
+	VMAXPS Z5, Z0, Z5
+	VMOVUPS Z5, (DX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Z5
+	VSUBPS Z2, Z5, Z5
+	VFMADD213PS Z4, Z3, Z5
+	VMAXPS Z5, Z0, Z5
+	VMOVUPS Z5, (DX)
+done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -109,6 +145,7 @@ TEXT ·stream512NormAdd(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VBROADCASTSS (streamArgs_scalar+0)(DI), Z0
 row:
 	XORQ R13, R13
@@ -126,18 +163,36 @@ group:
 	MOVQ (streamArgs_param+16)(DI), AX
 	VMOVUPS (AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (SI), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
 	VADDPS (DX), Z5, Z5
 	VMAXPS Z5, Z0, Z5
 	VMOVUPS Z5, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMOVUPS (SI)(R10*1), Z5
+	VSUBPS Z2, Z5, Z5
+	VFMADD213PS Z4, Z3, Z5
+	VADDPS (DX)(R10*1), Z5, Z5
+	VMAXPS Z5, Z0, Z5
+	VMOVUPS Z5, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Z5
+	VSUBPS Z2, Z5, Z5
+	VFMADD213PS Z4, Z3, Z5
+	VADDPS (DX), Z5, Z5
+	VMAXPS Z5, Z0, Z5
+	VMOVUPS Z5, (BX)
+done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -163,6 +218,7 @@ TEXT ·stream512NormSums(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -177,18 +233,38 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (SI), Z4
-	VMOVUPS (DX), Z5
-	VSUBPS Z1, Z5, Z5
-	VADDPS Z4, Z2, Z2
-	VFMADD231PS Z4, Z5, Z3
-	ADDQ R10, SI
-	ADDQ R10, DX
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (SI), Z6
+	VMOVUPS (DX), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z7, Z3
+	VMOVUPS (SI)(R10*1), Z6
+	VMOVUPS (DX)(R10*1), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ R12, SI
+	ADDQ R12, DX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Z6
+	VMOVUPS (DX), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z7, Z3
+done:
+	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Z2, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Z3, (AX)(R13*1)
 	ADDQ $64, R13
@@ -216,6 +292,7 @@ TEXT ·stream512NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXORD Z0, Z0, Z0
 row:
 	XORQ R13, R13
@@ -233,21 +310,45 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (DX), Z5
-	VCMPPS $0x16, Z0, Z5, K1
-	VMOVUPS.Z (SI), K1, Z4
-	VMOVUPS (BX), Z5
-	VSUBPS Z1, Z5, Z5
-	VADDPS Z4, Z2, Z2
-	VFMADD231PS Z4, Z5, Z3
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (DX), Z7
+	VCMPPS $0x16, Z0, Z7, K1
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS (BX), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z7, Z3
+	VMOVUPS (DX)(R10*1), Z7
+	VCMPPS $0x16, Z0, Z7, K1
+	VMOVUPS.Z (SI)(R10*1), K1, Z6
+	VMOVUPS (BX)(R10*1), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Z7
+	VCMPPS $0x16, Z0, Z7, K1
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS (BX), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z7, Z3
+done:
+	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Z2, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Z3, (AX)(R13*1)
 	ADDQ $64, R13
@@ -279,6 +380,7 @@ TEXT ·stream512NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXORD Z0, Z0, Z0
 row:
 	XORQ R13, R13
@@ -298,23 +400,49 @@ group:
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS (AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (DX), Z5
-	VCMPPS $0x16, Z0, Z5, K1
-	VMOVUPS.Z (SI), K1, Z4
-	VMOVUPS Z4, (R8)
-	VMOVUPS (BX), Z5
-	VSUBPS Z1, Z5, Z5
-	VADDPS Z4, Z2, Z2
-	VFMADD231PS Z4, Z5, Z3
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
-	ADDQ R10, R8
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (DX), Z7
+	VCMPPS $0x16, Z0, Z7, K1
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS Z6, (R8)
+	VMOVUPS (BX), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z7, Z3
+	VMOVUPS (DX)(R10*1), Z7
+	VCMPPS $0x16, Z0, Z7, K1
+	VMOVUPS.Z (SI)(R10*1), K1, Z6
+	VMOVUPS Z6, (R8)(R10*1)
+	VMOVUPS (BX)(R10*1), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	ADDQ R12, R8
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Z7
+	VCMPPS $0x16, Z0, Z7, K1
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS Z6, (R8)
+	VMOVUPS (BX), Z7
+	VSUBPS Z1, Z7, Z7
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z6, Z7, Z3
+done:
+	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Z2, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS Z3, (AX)(R13*1)
 	ADDQ $64, R13
@@ -346,6 +474,7 @@ TEXT ·stream512NormInput(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -364,18 +493,36 @@ group:
 	MOVQ (streamArgs_param+24)(DI), AX
 	VMOVUPS (AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (SI), Z5
 	VMOVUPS (DX), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
 	VMOVUPS Z6, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMOVUPS (SI)(R10*1), Z5
+	VMOVUPS (DX)(R10*1), Z6
+	VSUBPS Z4, Z6, Z6
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD231PS Z1, Z5, Z6
+	VMOVUPS Z6, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Z5
+	VMOVUPS (DX), Z6
+	VSUBPS Z4, Z6, Z6
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD231PS Z1, Z5, Z6
+	VMOVUPS Z6, (BX)
+done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -405,6 +552,7 @@ TEXT ·stream512NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXORD Z0, Z0, Z0
 row:
 	XORQ R13, R13
@@ -426,7 +574,9 @@ group:
 	MOVQ (streamArgs_param+24)(DI), AX
 	VMOVUPS (AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (DX), Z6
 	VCMPPS $0x16, Z0, Z6, K1
 	VMOVUPS.Z (SI), K1, Z5
@@ -435,12 +585,32 @@ pixel:
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
 	VMOVUPS Z6, (R8)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
-	ADDQ R10, R8
+	VMOVUPS (DX)(R10*1), Z6
+	VCMPPS $0x16, Z0, Z6, K1
+	VMOVUPS.Z (SI)(R10*1), K1, Z5
+	VMOVUPS (BX)(R10*1), Z6
+	VSUBPS Z4, Z6, Z6
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD231PS Z1, Z5, Z6
+	VMOVUPS Z6, (R8)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	ADDQ R12, R8
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Z6
+	VCMPPS $0x16, Z0, Z6, K1
+	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS (BX), Z6
+	VSUBPS Z4, Z6, Z6
+	VFMADD213PS Z3, Z2, Z6
+	VFMADD231PS Z1, Z5, Z6
+	VMOVUPS Z6, (R8)
+done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -470,6 +640,7 @@ TEXT ·stream512ReLU(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXORD Z0, Z0, Z0
 row:
 	XORQ R13, R13
@@ -481,16 +652,30 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMOVUPS (DX), Z2
 	VCMPPS $0x16, Z0, Z2, K1
 	VMOVUPS.Z (SI), K1, Z1
 	VMOVUPS Z1, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMOVUPS (DX)(R10*1), Z2
+	VCMPPS $0x16, Z0, Z2, K1
+	VMOVUPS.Z (SI)(R10*1), K1, Z1
+	VMOVUPS Z1, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Z2
+	VCMPPS $0x16, Z0, Z2, K1
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS Z1, (BX)
+done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -518,6 +703,7 @@ TEXT ·stream512ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VPXORD Z0, Z0, Z0
 row:
 	XORQ R13, R13
@@ -531,17 +717,35 @@ group:
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS (AX)(R13*1), Z1
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (DX), Z3
-	VCMPPS $0x16, Z0, Z3, K1
-	VMOVUPS.Z (SI), K1, Z2
-	VMOVUPS Z2, (BX)
-	VADDPS Z2, Z1, Z1
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VPXORD Z2, Z2, Z2
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (DX), Z4
+	VCMPPS $0x16, Z0, Z4, K1
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS Z3, (BX)
+	VADDPS Z3, Z1, Z1
+	VMOVUPS (DX)(R10*1), Z4
+	VCMPPS $0x16, Z0, Z4, K1
+	VMOVUPS.Z (SI)(R10*1), K1, Z3
+	VMOVUPS Z3, (BX)(R10*1)
+	VADDPS Z3, Z2, Z2
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (DX), Z4
+	VCMPPS $0x16, Z0, Z4, K1
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS Z3, (BX)
+	VADDPS Z3, Z1, Z1
+done:
+	VADDPS Z2, Z1, Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Z1, (AX)(R13*1)
 	ADDQ $64, R13
@@ -571,6 +775,7 @@ TEXT ·stream512ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 	VBROADCASTSS (streamArgs_scalar+0)(DI), Z0
 	VBROADCASTSS (streamArgs_scalar+4)(DI), Z1
 row:
@@ -583,15 +788,27 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
+	SHRQ $1, CX
+	JZ last
+pair:
 	VMULPS (DX), Z1, Z3
 	VFMADD231PS (SI), Z0, Z3
 	VMOVUPS Z3, (BX)
-	ADDQ R10, SI
-	ADDQ R10, DX
-	ADDQ R10, BX
+	VMULPS (DX)(R10*1), Z1, Z3
+	VFMADD231PS (SI)(R10*1), Z0, Z3
+	VMOVUPS Z3, (BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMULPS (DX), Z1, Z3
+	VFMADD231PS (SI), Z0, Z3
+	VMOVUPS Z3, (BX)
+done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -617,6 +834,7 @@ TEXT ·stream512Dot(SB), NOSPLIT, $56-8
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
 row:
 	XORQ R13, R13
 group:
@@ -627,13 +845,25 @@ group:
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS (AX)(R13*1), Z1
 	MOVQ streamArgs_pixels(DI), CX
-pixel:
-	VMOVUPS (SI), Z2
-	VFMADD231PS (DX), Z2, Z1
-	ADDQ R10, SI
-	ADDQ R10, DX
+	VPXORD Z2, Z2, Z2
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS (SI), Z3
+	VFMADD231PS (DX), Z3, Z1
+	VMOVUPS (SI)(R10*1), Z3
+	VFMADD231PS (DX)(R10*1), Z3, Z2
+	ADDQ R12, SI
+	ADDQ R12, DX
 	DECQ CX
-	JNZ pixel
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS (SI), Z3
+	VFMADD231PS (DX), Z3, Z1
+done:
+	VADDPS Z2, Z1, Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
 	VMOVUPS Z1, (AX)(R13*1)
 	ADDQ $64, R13

@@ -33,7 +33,7 @@ type sweep[T Float] struct {
 	outer, aOuter, bOuter  int
 	inner, aInner, bInner  int
 	width, bPanel          int       // a multiple of 16, or of 8: then the last panel is half
-	stats                  *Stats[T] // if set, rows of c are added to it while they are hot
+	stats                  *Stats[T] // if set, c is added to it while it is hot
 }
 
 // lowest returns the lower bound that rectifies or does nothing.
@@ -63,9 +63,9 @@ func (s *sweep[T]) run() {
 				s.eight(y*s.aRow+p*s.aPixel, s.bColumn(j), y*s.cRow+p*s.cPixel+j, j)
 			}
 		}
-		if s.stats != nil {
-			s.stats.row(s.c[y*s.cRow:], s.pixels, s.cPixel, 0, s.width)
-		}
+	}
+	if s.stats != nil {
+		s.stats.rows(s.c, s.rows, s.cRow, s.pixels, s.cPixel, 0, s.width)
 	}
 }
 

@@ -10,7 +10,8 @@ import "unsafe"
 // assembly takes the offsets of the fields from go_asm.h.
 type tileArgs struct {
 	a, b, c, bias, res             unsafe.Pointer // res may be nil
-	tiles, n, k                    int
+	rows, tiles, n, k              int
+	aRow, cRow                     int
 	aPixel, aInner, bInner, bPanel int
 	aSkip, bSkip                   int // from behind an inner loop to the next one
 	cPixel                         int
@@ -25,70 +26,97 @@ var zeros [2 * panel]float32
 // garbage collector waits for it.
 const tileWork = 1 << 20
 
+// statsBlock is how many results are computed before their statistics are
+// taken, while they are in the first-level cache.
+const statsBlock = 4096
+
+// tileForm is a register shape of the tile kernel.
+type tileForm struct{ vectors, lanes, most int }
+
+// form returns the shape for the given number of columns left.
+func form(columns int) tileForm {
+	switch {
+	case columns < panel:
+		return tileForm{1, 8, 14}
+	case active != useAVX512:
+		return tileForm{2, 8, 6}
+	case columns < 2*panel:
+		return tileForm{1, 16, 16}
+	default:
+		return tileForm{2, 16, 8}
+	}
+}
+
+// call runs the kernel for tiles of the given pixels.
+func (f tileForm) call(tile int, args *tileArgs) {
+	switch {
+	case f.lanes == 16 && f.vectors == 2:
+		tile512x2(tile, args)
+	case f.lanes == 16:
+		tile512x1(tile, args)
+	case f.vectors == 2:
+		tile256x2(tile, args)
+	default:
+		tile256x1(tile, args)
+	}
+}
+
 // runFast is run in assembly. T is float32 here.
 func (s *sweep[T]) runFast() {
 	const size = 4
 	args := tileArgs{
 		n: s.inner, k: s.outer,
+		aRow: s.aRow * size, cRow: s.cRow * size,
 		aPixel: s.aPixel * size, aInner: s.aInner * size, bInner: s.bInner * size, bPanel: s.bPanel * size,
 		aSkip: (s.aOuter - s.inner*s.aInner) * size, bSkip: (s.bOuter - s.inner*s.bInner) * size,
 		cPixel: s.cPixel * size,
 		low:    float32(s.low),
+		bias:   unsafe.Pointer(&zeros),
 	}
 	for j := 0; j < s.width; {
-		// Two panels at once where the registers reach that far.
-		vectors, lanes, most := 2, 8, 6
-		switch left := s.width - j; {
-		case left < panel:
-			vectors, most = 1, 14
-		case active == useAVX512 && left >= 2*panel:
-			lanes, most = 16, 8
-		case active == useAVX512:
-			vectors, lanes, most = 1, 16, 16
-		}
-		columns := vectors * lanes
+		f := form(s.width - j)
+		columns := f.vectors * f.lanes
 		if s.outer > 0 {
 			args.b = unsafe.Pointer(&s.b[s.bColumn(j)])
 		}
-		args.bias = unsafe.Pointer(&zeros)
 		if s.bias != nil {
 			args.bias = unsafe.Pointer(&s.bias[j])
 		}
-		limit := max(1, tileWork/max(1, s.inner*s.outer*columns))
-		for y := range s.rows {
-			s.pixelRow(&args, y, j, lanes, vectors, most, limit)
+		rows := s.rows
+		if s.stats != nil {
+			rows = max(1, statsBlock/(s.pixels*columns))
+		}
+		for y := 0; y < s.rows; y += rows {
+			n := min(rows, s.rows-y)
+			s.columns(args, f, y, n, j)
 			if s.stats != nil {
-				s.stats.row(s.c[y*s.cRow:], s.pixels, s.cPixel, j, columns)
+				s.stats.rows(s.c[y*s.cRow:], n, s.cRow, s.pixels, s.cPixel, j, columns)
 			}
 		}
 		j += columns
 	}
 }
 
-// pixelRow computes the given columns of one row of pixels, at most limit
-// pixels (but at least one tile) in a call.
-func (s *sweep[T]) pixelRow(args *tileArgs, y, j, lanes, vectors, most, limit int) {
+// columns computes the columns of one register shape, from j on, of n rows from y
+// on. It has its own copy of args: what is stored through a pointer escapes.
+func (s *sweep[T]) columns(args tileArgs, f tileForm, y, n, j int) {
+	limit := max(1, tileWork/max(1, s.inner*s.outer*f.vectors*f.lanes)) // pixels in a call
 	for p := 0; p < s.pixels; {
-		tile, tiles := split(s.pixels-p, most)
+		tile, tiles := split(s.pixels-p, f.most)
 		tiles = min(tiles, max(1, limit/tile))
+		rows := max(1, limit/(tile*tiles))
 		args.tiles = tiles
-		if s.outer > 0 {
-			args.a = unsafe.Pointer(&s.a[y*s.aRow+p*s.aPixel])
-		}
-		c := y*s.cRow + p*s.cPixel + j
-		args.c = unsafe.Pointer(&s.c[c])
-		if s.res != nil {
-			args.res = unsafe.Pointer(&s.res[c])
-		}
-		switch {
-		case lanes == 16 && vectors == 2:
-			tile512x2(tile, args)
-		case lanes == 16:
-			tile512x1(tile, args)
-		case vectors == 2:
-			tile256x2(tile, args)
-		default:
-			tile256x1(tile, args)
+		for r := y; r < y+n; r += rows {
+			args.rows = min(rows, y+n-r)
+			if s.outer > 0 {
+				args.a = unsafe.Pointer(&s.a[r*s.aRow+p*s.aPixel])
+			}
+			c := r*s.cRow + p*s.cPixel + j
+			args.c = unsafe.Pointer(&s.c[c])
+			if s.res != nil {
+				args.res = unsafe.Pointer(&s.res[c])
+			}
+			f.call(tile, &args)
 		}
 		p += tile * tiles
 	}

@@ -7,7 +7,7 @@
 
 // Tiles of 1 pixels by 8 outputs.
 // func tile256x1p1(args *tileArgs)
-TEXT ·tile256x1p1(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p1(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -16,12 +16,23 @@ TEXT ·tile256x1p1(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -63,12 +74,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 2 pixels by 8 outputs.
 // func tile256x1p2(args *tileArgs)
-TEXT ·tile256x1p2(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p2(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -77,12 +90,23 @@ TEXT ·tile256x1p2(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -132,12 +156,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 3 pixels by 8 outputs.
 // func tile256x1p3(args *tileArgs)
-TEXT ·tile256x1p3(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p3(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -146,12 +172,23 @@ TEXT ·tile256x1p3(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -209,12 +246,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 4 pixels by 8 outputs.
 // func tile256x1p4(args *tileArgs)
-TEXT ·tile256x1p4(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p4(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -223,12 +262,23 @@ TEXT ·tile256x1p4(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -294,12 +344,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 5 pixels by 8 outputs.
 // func tile256x1p5(args *tileArgs)
-TEXT ·tile256x1p5(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p5(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -308,12 +360,23 @@ TEXT ·tile256x1p5(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -387,12 +450,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 6 pixels by 8 outputs.
 // func tile256x1p6(args *tileArgs)
-TEXT ·tile256x1p6(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p6(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -401,12 +466,23 @@ TEXT ·tile256x1p6(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -488,12 +564,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 7 pixels by 8 outputs.
 // func tile256x1p7(args *tileArgs)
-TEXT ·tile256x1p7(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p7(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -502,12 +580,23 @@ TEXT ·tile256x1p7(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -597,12 +686,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 8 pixels by 8 outputs.
 // func tile256x1p8(args *tileArgs)
-TEXT ·tile256x1p8(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p8(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -611,12 +702,23 @@ TEXT ·tile256x1p8(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -714,12 +816,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 9 pixels by 8 outputs.
 // func tile256x1p9(args *tileArgs)
-TEXT ·tile256x1p9(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p9(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -728,12 +832,23 @@ TEXT ·tile256x1p9(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -842,12 +957,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 10 pixels by 8 outputs.
 // func tile256x1p10(args *tileArgs)
-TEXT ·tile256x1p10(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p10(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -856,12 +973,23 @@ TEXT ·tile256x1p10(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -978,12 +1106,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 11 pixels by 8 outputs.
 // func tile256x1p11(args *tileArgs)
-TEXT ·tile256x1p11(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p11(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -992,12 +1122,23 @@ TEXT ·tile256x1p11(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1122,12 +1263,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 12 pixels by 8 outputs.
 // func tile256x1p12(args *tileArgs)
-TEXT ·tile256x1p12(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p12(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1136,12 +1279,23 @@ TEXT ·tile256x1p12(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1274,12 +1428,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 13 pixels by 8 outputs.
 // func tile256x1p13(args *tileArgs)
-TEXT ·tile256x1p13(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p13(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1288,12 +1444,23 @@ TEXT ·tile256x1p13(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1434,12 +1601,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 14 pixels by 8 outputs.
 // func tile256x1p14(args *tileArgs)
-TEXT ·tile256x1p14(SB), NOSPLIT, $24-8
+TEXT ·tile256x1p14(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1448,12 +1617,23 @@ TEXT ·tile256x1p14(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1602,12 +1782,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 1 pixels by 16 outputs.
 // func tile256x2p1(args *tileArgs)
-TEXT ·tile256x2p1(SB), NOSPLIT, $24-8
+TEXT ·tile256x2p1(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1616,12 +1798,23 @@ TEXT ·tile256x2p1(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1669,12 +1862,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 2 pixels by 16 outputs.
 // func tile256x2p2(args *tileArgs)
-TEXT ·tile256x2p2(SB), NOSPLIT, $24-8
+TEXT ·tile256x2p2(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1683,12 +1878,23 @@ TEXT ·tile256x2p2(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1749,12 +1955,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 3 pixels by 16 outputs.
 // func tile256x2p3(args *tileArgs)
-TEXT ·tile256x2p3(SB), NOSPLIT, $24-8
+TEXT ·tile256x2p3(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1763,12 +1971,23 @@ TEXT ·tile256x2p3(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1842,12 +2061,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 4 pixels by 16 outputs.
 // func tile256x2p4(args *tileArgs)
-TEXT ·tile256x2p4(SB), NOSPLIT, $24-8
+TEXT ·tile256x2p4(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1856,12 +2077,23 @@ TEXT ·tile256x2p4(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -1948,12 +2180,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 5 pixels by 16 outputs.
 // func tile256x2p5(args *tileArgs)
-TEXT ·tile256x2p5(SB), NOSPLIT, $24-8
+TEXT ·tile256x2p5(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1962,12 +2196,23 @@ TEXT ·tile256x2p5(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -2067,12 +2312,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 6 pixels by 16 outputs.
 // func tile256x2p6(args *tileArgs)
-TEXT ·tile256x2p6(SB), NOSPLIT, $24-8
+TEXT ·tile256x2p6(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2081,12 +2328,23 @@ TEXT ·tile256x2p6(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
@@ -2199,5 +2457,7 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET

@@ -7,7 +7,7 @@
 
 // Tiles of 1 pixels by 16 outputs.
 // func tile512x1p1(args *tileArgs)
-TEXT ·tile512x1p1(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p1(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -16,12 +16,23 @@ TEXT ·tile512x1p1(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -62,12 +73,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 2 pixels by 16 outputs.
 // func tile512x1p2(args *tileArgs)
-TEXT ·tile512x1p2(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p2(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -76,12 +89,23 @@ TEXT ·tile512x1p2(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -129,12 +153,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 3 pixels by 16 outputs.
 // func tile512x1p3(args *tileArgs)
-TEXT ·tile512x1p3(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p3(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -143,12 +169,23 @@ TEXT ·tile512x1p3(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -203,12 +240,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 4 pixels by 16 outputs.
 // func tile512x1p4(args *tileArgs)
-TEXT ·tile512x1p4(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p4(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -217,12 +256,23 @@ TEXT ·tile512x1p4(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -284,12 +334,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 5 pixels by 16 outputs.
 // func tile512x1p5(args *tileArgs)
-TEXT ·tile512x1p5(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p5(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -298,12 +350,23 @@ TEXT ·tile512x1p5(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -372,12 +435,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 6 pixels by 16 outputs.
 // func tile512x1p6(args *tileArgs)
-TEXT ·tile512x1p6(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p6(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -386,12 +451,23 @@ TEXT ·tile512x1p6(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -467,12 +543,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 7 pixels by 16 outputs.
 // func tile512x1p7(args *tileArgs)
-TEXT ·tile512x1p7(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p7(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -481,12 +559,23 @@ TEXT ·tile512x1p7(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -569,12 +658,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 8 pixels by 16 outputs.
 // func tile512x1p8(args *tileArgs)
-TEXT ·tile512x1p8(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p8(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -583,12 +674,23 @@ TEXT ·tile512x1p8(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -678,12 +780,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 9 pixels by 16 outputs.
 // func tile512x1p9(args *tileArgs)
-TEXT ·tile512x1p9(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p9(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -692,12 +796,23 @@ TEXT ·tile512x1p9(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -797,12 +912,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 10 pixels by 16 outputs.
 // func tile512x1p10(args *tileArgs)
-TEXT ·tile512x1p10(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p10(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -811,12 +928,23 @@ TEXT ·tile512x1p10(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -923,12 +1051,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 11 pixels by 16 outputs.
 // func tile512x1p11(args *tileArgs)
-TEXT ·tile512x1p11(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p11(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -937,12 +1067,23 @@ TEXT ·tile512x1p11(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1056,12 +1197,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 12 pixels by 16 outputs.
 // func tile512x1p12(args *tileArgs)
-TEXT ·tile512x1p12(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p12(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1070,12 +1213,23 @@ TEXT ·tile512x1p12(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1196,12 +1350,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 13 pixels by 16 outputs.
 // func tile512x1p13(args *tileArgs)
-TEXT ·tile512x1p13(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p13(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1210,12 +1366,23 @@ TEXT ·tile512x1p13(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1343,12 +1510,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 14 pixels by 16 outputs.
 // func tile512x1p14(args *tileArgs)
-TEXT ·tile512x1p14(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p14(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1357,12 +1526,23 @@ TEXT ·tile512x1p14(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1497,12 +1677,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 15 pixels by 16 outputs.
 // func tile512x1p15(args *tileArgs)
-TEXT ·tile512x1p15(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p15(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1511,12 +1693,23 @@ TEXT ·tile512x1p15(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1658,12 +1851,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 16 pixels by 16 outputs.
 // func tile512x1p16(args *tileArgs)
-TEXT ·tile512x1p16(SB), NOSPLIT, $24-8
+TEXT ·tile512x1p16(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1672,12 +1867,23 @@ TEXT ·tile512x1p16(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1826,12 +2032,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 1 pixels by 32 outputs.
 // func tile512x2p1(args *tileArgs)
-TEXT ·tile512x2p1(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p1(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1840,12 +2048,23 @@ TEXT ·tile512x2p1(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1893,12 +2112,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 2 pixels by 32 outputs.
 // func tile512x2p2(args *tileArgs)
-TEXT ·tile512x2p2(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p2(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1907,12 +2128,23 @@ TEXT ·tile512x2p2(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -1973,12 +2205,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 3 pixels by 32 outputs.
 // func tile512x2p3(args *tileArgs)
-TEXT ·tile512x2p3(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p3(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1987,12 +2221,23 @@ TEXT ·tile512x2p3(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -2066,12 +2311,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 4 pixels by 32 outputs.
 // func tile512x2p4(args *tileArgs)
-TEXT ·tile512x2p4(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p4(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2080,12 +2327,23 @@ TEXT ·tile512x2p4(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -2172,12 +2430,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 5 pixels by 32 outputs.
 // func tile512x2p5(args *tileArgs)
-TEXT ·tile512x2p5(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p5(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2186,12 +2446,23 @@ TEXT ·tile512x2p5(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -2291,12 +2562,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 6 pixels by 32 outputs.
 // func tile512x2p6(args *tileArgs)
-TEXT ·tile512x2p6(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p6(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2305,12 +2578,23 @@ TEXT ·tile512x2p6(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -2423,12 +2707,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 7 pixels by 32 outputs.
 // func tile512x2p7(args *tileArgs)
-TEXT ·tile512x2p7(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p7(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2437,12 +2723,23 @@ TEXT ·tile512x2p7(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -2568,12 +2865,14 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET
 
 // Tiles of 8 pixels by 32 outputs.
 // func tile512x2p8(args *tileArgs)
-TEXT ·tile512x2p8(SB), NOSPLIT, $24-8
+TEXT ·tile512x2p8(SB), NOSPLIT, $48-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2582,12 +2881,23 @@ TEXT ·tile512x2p8(SB), NOSPLIT, $24-8
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ tileArgs_rows(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ tileArgs_a(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ tileArgs_c(DI), AX
+	MOVQ AX, 40(SP)
+row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
-	MOVQ tileArgs_a(DI), AX
+	MOVQ 32(SP), AX
 	MOVQ AX, 8(SP)
-	MOVQ tileArgs_c(DI), AX
+	ADDQ tileArgs_aRow(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ 40(SP), AX
 	MOVQ AX, 16(SP)
+	ADDQ tileArgs_cRow(DI), AX
+	MOVQ AX, 40(SP)
 tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
@@ -2726,5 +3036,7 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	DECQ 24(SP)
+	JNZ row
 	VZEROUPPER
 	RET

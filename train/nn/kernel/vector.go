@@ -51,12 +51,12 @@ func MaskReLU[T Float](dst, dy, y []T) {
 	s.flat(len(dst))
 }
 
-// dotBlock is how many products are added in 16 sums of type T before these are
+// dotBlock is how many products are added in interleaved sums of type T before these are
 // added to the result in float64.
 const dotBlock = 4096
 
 // Dot returns the inner product of x and y, of one length: in blocks of 4096
-// elements 16 interleaved sums of type T, added in float64. The order depends
+// elements interleaved sums of type T, added in float64. The order depends
 // on the length alone.
 func Dot[T Float](x, y []T) float64 {
 	sameLength("Dot", len(x), len(x), len(y))

@@ -137,22 +137,39 @@ type body struct {
 	*assembly
 	isa isa
 	s   stream
+	odd bool // the second pixel of a pair
 }
 
 var pointers = []string{"SI", "DX", "BX", "R8", "R9", "R11"}
 
-// Registers: scalars, zeros, params, sums, then free ones.
+// Registers: scalars, zeros, params, sums of even and of odd pixels, free ones.
 func (b *body) scalar(i int) string { return b.isa.register(i) }
 func (b *body) zero() string        { return b.isa.register(b.s.scalars) }
 func (b *body) param(i int) string  { return b.isa.register(b.s.scalars + 1 + i) }
-func (b *body) sum(i int) string    { return b.isa.register(b.s.scalars + 1 + b.s.params + i) }
+func (b *body) sumOf(i int, odd bool) string {
+	i += b.s.scalars + 1 + b.s.params
+	if odd {
+		i += b.s.sums
+	}
+	return b.isa.register(i)
+}
+func (b *body) sum(i int) string { return b.sumOf(i, b.odd) }
 func (b *body) temp(i int) string {
-	return b.isa.register(b.s.scalars + 1 + b.s.params + b.s.sums + i)
+	return b.isa.register(b.s.scalars + 1 + b.s.params + 2*b.s.sums + i)
 }
 
 // at is the current pixel of tensor t, next the pixel after it.
-func (b *body) at(t int) string   { return "(" + pointers[t] + ")" }
+func (b *body) at(t int) string {
+	if b.odd {
+		return b.next(t)
+	}
+	return "(" + pointers[t] + ")"
+}
 func (b *body) next(t int) string { return "(" + pointers[t] + ")(R10*1)" }
+
+// pairs says whether pixels are done two at a time, so that two chains of sums
+// hide the latency of one; the inputs of a pool advance by pairs anyway.
+func (b *body) pairs() bool { return b.s.tensors[0] == 1 }
 
 // logic is the name of a bitwise instruction: AVX-512F has those of integers only.
 func (b *body) logic(name string) string {
@@ -247,18 +264,14 @@ func (b *body) function() string { return fmt.Sprintf("stream%d%s", b.isa.lanes*
 // current row of each tensor and, at 48(SP), the rows left.
 func (b *body) emit() {
 	b.text(b.function(), 56, b.s.comment)
-	twice := false
-	for i, step := range b.s.tensors {
+	for i := range b.s.tensors {
 		b.op("MOVQ (streamArgs_t+%d)(DI), AX", 8*i)
 		b.op("MOVQ AX, %d(SP)", 8*i)
-		twice = twice || step == 2
 	}
 	b.op("MOVQ streamArgs_rows(DI), AX")
 	b.op("MOVQ AX, 48(SP)")
 	b.op("MOVQ streamArgs_pixel(DI), R10")
-	if twice {
-		b.op("LEAQ (R10)(R10*1), R12")
-	}
+	b.op("LEAQ (R10)(R10*1), R12")
 	for i := range b.s.scalars {
 		b.op("VBROADCASTSS (streamArgs_scalar+%d)(DI), %s", 4*i, b.scalar(i))
 	}
@@ -296,17 +309,49 @@ func (b *body) group() {
 		b.op("VMOVUPS (AX)(R13*1), %s", b.sum(i))
 	}
 	b.op("MOVQ streamArgs_pixels(DI), CX")
-	b.label("pixel")
-	b.s.body(b)
-	for i, step := range b.s.tensors {
-		b.op("ADDQ %s, %s", map[int]string{1: "R10", 2: "R12"}[step], pointers[i])
+	if b.pairs() {
+		b.pairLoop()
+	} else {
+		b.label("pixel")
+		b.s.body(b)
+		b.advance(map[int]string{1: "R10", 2: "R12"})
+		b.op("JNZ pixel")
 	}
-	b.op("DECQ CX")
-	b.op("JNZ pixel")
 	for i := range b.s.sums {
+		b.op("VADDPS %s, %s, %s", b.sumOf(i, true), b.sumOf(i, false), b.sum(i))
 		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
 		b.op("VMOVUPS %s, (AX)(R13*1)", b.sum(i))
 	}
+}
+
+// pairLoop does the pixels in pairs and the last of an odd number alone.
+func (b *body) pairLoop() {
+	for i := range b.s.sums {
+		zero := b.sumOf(i, true)
+		b.op("%s %s, %s, %s", b.logic("VPXOR"), zero, zero, zero)
+	}
+	b.op("SHRQ $1, CX")
+	b.op("JZ last")
+	b.label("pair")
+	b.s.body(b)
+	b.odd = true
+	b.s.body(b)
+	b.odd = false
+	b.advance(map[int]string{1: "R12"})
+	b.op("JNZ pair")
+	b.label("last")
+	b.op("TESTQ $1, streamArgs_pixels(DI)")
+	b.op("JZ done")
+	b.s.body(b)
+	b.label("done")
+}
+
+// advance moves the pointers by the distance for their step and counts.
+func (b *body) advance(distance map[int]string) {
+	for i, step := range b.s.tensors {
+		b.op("ADDQ %s, %s", distance[step], pointers[i])
+	}
+	b.op("DECQ CX")
 }
 
 // declareStreams writes the Go function that picks a kernel.

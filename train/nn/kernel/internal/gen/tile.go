@@ -73,10 +73,11 @@ func (s shape) declare(d *declarations) {
 	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no tile of this size\")\n\t}\n}\n")
 }
 
-// emit writes the kernel of p pixels. The frame holds what changes from tile to
-// tile: 0(SP) tiles left, 8(SP) and 16(SP) addresses of the tile in a and c.
+// emit writes the kernel of p pixels: rows of tiles. The frame holds what changes
+// from tile to tile: 0(SP) tiles left, 8(SP) and 16(SP) addresses of the tile in
+// a and c; and from row to row: 24(SP) rows left, 32(SP) and 40(SP) addresses.
 func (s shape) emit(a *assembly, p int) {
-	a.text(fmt.Sprintf("%sp%d", s.name(), p), 24,
+	a.text(fmt.Sprintf("%sp%d", s.name(), p), 48,
 		fmt.Sprintf("Tiles of %d pixels by %d outputs.", p, s.vectors*s.isa.lanes))
 	for _, load := range [][2]string{
 		{"aPixel", "R8"}, {"bPanel", "R12"}, {"aInner", "R13"}, {"bInner", "R14"},
@@ -86,9 +87,18 @@ func (s shape) emit(a *assembly, p int) {
 	a.op("LEAQ (R8)(R8*2), R9")
 	a.op("LEAQ (R8)(R8*4), R10")
 	a.op("LEAQ (R9)(R8*4), R11")
-	for i, field := range []string{"tiles", "a", "c"} {
+	for i, field := range []string{"rows", "a", "c"} {
 		a.op("MOVQ tileArgs_%s(DI), AX", field)
-		a.op("MOVQ AX, %d(SP)", 8*i)
+		a.op("MOVQ AX, %d(SP)", 24+8*i)
+	}
+	a.label("row")
+	a.op("MOVQ tileArgs_tiles(DI), AX")
+	a.op("MOVQ AX, 0(SP)")
+	for i, field := range []string{"aRow", "cRow"} {
+		a.op("MOVQ %d(SP), AX", 32+8*i)
+		a.op("MOVQ AX, %d(SP)", 8+8*i)
+		a.op("ADDQ tileArgs_%s(DI), AX", field)
+		a.op("MOVQ AX, %d(SP)", 32+8*i)
 	}
 	a.label("tile")
 	s.begin(a, p)
@@ -113,6 +123,8 @@ func (s shape) emit(a *assembly, p int) {
 	a.op("ADDQ AX, 16(SP)")
 	a.op("DECQ 0(SP)")
 	a.op("JNZ tile")
+	a.op("DECQ 24(SP)")
+	a.op("JNZ row")
 	a.end()
 }
 
