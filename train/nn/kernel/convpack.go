@@ -20,12 +20,21 @@ func (v Conv) PackedInputLen() int {
 func PackConv[T Float](v Conv, dst, w []T) {
 	clear(dst[:v.PackedLen()])
 	area := v.Kernel * v.Kernel
-	for co := range v.Outputs {
-		to := dst[co/panel*panel*area*v.In.Channels+co%panel:]
-		for ci := range v.Inputs {
-			taps := w[(co*v.Inputs+ci)*area:][:area]
-			for tap, value := range taps {
-				to[(tap*v.In.Channels+ci)*panel] = value
+	size := area * v.In.Channels * panel
+	for from := 0; from < v.Outputs; from += panel {
+		to := dst[from/panel*size:][:size]
+		// Sixteen input channels at a time, so that the weights read for one tap
+		// are still cached for the next; what is written is contiguous.
+		for low := 0; low < v.Inputs; low += panel {
+			for tap := range area {
+				for ci := low; ci < min(low+panel, v.Inputs); ci++ {
+					row := to[(tap*v.In.Channels+ci)*panel:][:min(panel, v.Outputs-from)]
+					at := (from*v.Inputs+ci)*area + tap
+					for co := range row {
+						row[co] = w[at]
+						at += v.Inputs * area
+					}
+				}
 			}
 		}
 	}
@@ -43,14 +52,16 @@ func PackConvInput[T Float](v Conv, dst, w []T) {
 		for rx := range v.Stride {
 			nx := v.phase(rx, v.In.Width).taps
 			size := ny * nx * v.Out.Channels * panel
-			for ty := range ny {
-				for tx := range nx {
-					kh, kw := ry+(ny-1-ty)*v.Stride, rx+(nx-1-tx)*v.Stride
-					tap := (ty*nx + tx) * v.Out.Channels * panel
+			for tap := range ny * nx {
+				kh, kw := ry+(ny-1-tap/nx)*v.Stride, rx+(nx-1-tap%nx)*v.Stride
+				for low := 0; low < v.Inputs; low += panel {
+					n := min(panel, v.Inputs-low)
+					to := dst[low/panel*size+tap*v.Out.Channels*panel:]
 					for co := range v.Outputs {
-						from := w[co*v.Inputs*area+kh*v.Kernel+kw:]
-						for ci := range v.Inputs {
-							dst[ci/panel*size+tap+co*panel+ci%panel] = from[ci*area]
+						from := (co*v.Inputs+low)*area + kh*v.Kernel + kw
+						for i := range to[co*panel:][:n] {
+							to[co*panel+i] = w[from]
+							from += area
 						}
 					}
 				}
@@ -62,19 +73,22 @@ func PackConvInput[T Float](v Conv, dst, w []T) {
 
 // UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter
 // vector, to the sum of the parts that ConvWeights has filled, added in their
-// order.
+// order. The sum is left in the first part.
 func UnpackConvGradient[T Float](v Conv, grad []T, parts ...[]T) {
+	sum := parts[0][:v.GradientLen()]
+	for _, part := range parts[1:] {
+		Axpy(sum, 1, part[:len(sum)])
+	}
 	area := v.Kernel * v.Kernel
-	for tap := range area {
-		for ci := range v.Inputs {
-			at := (tap*v.In.Channels + ci) * v.Out.Channels
-			to := grad[ci*area+tap:]
-			for co := range v.Outputs {
-				var sum T
-				for _, part := range parts {
-					sum += part[at+co]
+	for low := 0; low < v.Inputs; low += panel {
+		for co := range v.Outputs {
+			for ci := low; ci < min(low+panel, v.Inputs); ci++ {
+				at := ci*v.Out.Channels + co
+				to := grad[(co*v.Inputs+ci)*area:][:area]
+				for tap := range to {
+					to[tap] = sum[at]
+					at += v.In.Channels * v.Out.Channels
 				}
-				to[co*v.Inputs*area] = sum
 			}
 		}
 	}
