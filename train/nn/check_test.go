@@ -48,7 +48,7 @@ func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, s
 	for i, v := range state32 {
 		f.state[i] = T(v + float32(0.1*r.Float64()))
 	}
-	if f.g, err = compile(p, f.theta, f.state, size, workers, true); err != nil {
+	if f.g, err = compile(p, f.theta, f.state, size, workers, forGradient); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -52,6 +52,7 @@ type Evaluator struct {
 
 	theta, state []float32
 	forward      *graph[float32]
+	moments      *graph[float32] // measures statistics, under the policy Recompute
 	full         *graph[float32] // with gradient; made when first asked for
 	sum          []float64       // of gradients
 }
@@ -80,10 +81,17 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	e.policy, _ = opts.Policy.orDefault()
 	e.split(opts.Chunk)
 	e.theta, e.state = make([]float32, p.params.Len()), make([]float32, p.state.Len())
-	if e.forward, err = compile(p, e.theta, e.state, e.size, e.workers, false); err != nil {
+	use := forFrozen
+	if e.policy == Batch {
+		use = forLoss
+	}
+	if e.forward, err = compile(p, e.theta, e.state, e.size, e.workers, use); err != nil {
 		return nil, err
 	}
-	return e, nil
+	if e.policy == Recompute && len(p.state) > 0 {
+		e.moments, err = compile(p, e.theta, e.state, e.size, e.workers, forLoss)
+	}
+	return e, err
 }
 
 // split decides the number of chunks.
@@ -127,12 +135,12 @@ func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measur
 	if err := e.prepare(theta); err != nil {
 		return train.Measure{}, err
 	}
-	if e.policy == Recompute && len(e.plan.state) > 0 {
+	if e.moments != nil {
 		if err := e.recompute(ctx); err != nil {
 			return train.Measure{}, err
 		}
 	}
-	return e.pass(ctx, e.forward, e.policy != Batch, func(int) {})
+	return e.pass(ctx, e.forward, func(int) {})
 }
 
 // Gradient fills grad with the gradient of the mean loss over all examples at
@@ -140,7 +148,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measur
 // Running the statistics are constants; Recompute has no gradient and gives an
 // error, unless the model has no statistics.
 func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
-	if e.policy == Recompute && len(e.plan.state) > 0 {
+	if e.moments != nil {
 		return 0, fmt.Errorf("nn: evaluator: normalization policy is %q, which has no gradient; allowed are %q and %q", e.policy, Running, Batch)
 	}
 	if len(grad) != len(e.theta) {
@@ -150,14 +158,15 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 		return 0, err
 	}
 	if e.full == nil {
-		full, err := compile(e.plan, e.theta, e.state, e.size, e.workers, true)
+		full, err := compile(e.plan, e.theta, e.state, e.size, e.workers, forGradient)
 		if err != nil {
 			return 0, err
 		}
+		full.batch.Frozen = e.policy != Batch
 		e.full, e.sum = full, make([]float64, len(e.theta))
 	}
 	clear(e.sum)
-	m, err := e.pass(ctx, e.full, e.policy != Batch, func(rows int) {
+	m, err := e.pass(ctx, e.full, func(rows int) {
 		share := float64(rows) / float64(len(e.labels))
 		e.full.gradients(func(offset int, g []float32) {
 			sum := e.sum[offset : offset+len(g)]
@@ -189,8 +198,7 @@ func (e *Evaluator) prepare(theta []float32) error {
 }
 
 // pass runs g over all chunks and calls done with the number of rows of each.
-func (e *Evaluator) pass(ctx context.Context, g *graph[float32], frozen bool, done func(rows int)) (train.Measure, error) {
-	g.batch.Frozen = frozen
+func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows int)) (train.Measure, error) {
 	n, size := len(e.labels), e.plan.in.Len()
 	sum, hits := 0.0, 0
 	for i := range e.chunks {
@@ -215,29 +223,24 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], frozen bool, do
 
 // recompute sets the running statistics to the averages over the chunks.
 func (e *Evaluator) recompute(ctx context.Context) error {
-	type average struct{ mean, variance []float64 }
-	total := make([]average, len(e.forward.norms))
-	for i, n := range e.forward.norms {
-		total[i] = average{make([]float64, len(n.Mean)), make([]float64, len(n.Mean))}
-	}
-	_, err := e.pass(ctx, e.forward, false, func(rows int) {
-		share := float64(rows) / float64(len(e.labels))
-		for i, n := range e.forward.norms {
+	total := make([]float64, len(e.state))
+	// Statistics lie in the state in the order of the normalizations, the mean
+	// before the variance.
+	_, err := e.pass(ctx, e.moments, func(rows int) {
+		share, at := float64(rows)/float64(len(e.labels)), 0
+		for _, n := range e.moments.norms {
+			mean, variance := total[at:at+len(n.Mean)], total[at+len(n.Mean):]
 			for c := range n.Mean {
-				total[i].mean[c] += share * n.Mean[c]
-				total[i].variance[c] += share * unbiased(n, c)
+				mean[c] += share * n.Mean[c]
+				variance[c] += share * unbiased(n, c)
 			}
+			at += 2 * len(n.Mean)
 		}
 	})
-	if err != nil {
-		return err
+	for i, v := range total {
+		e.state[i] = float32(v)
 	}
-	for i, n := range e.forward.norms {
-		for c := range n.Mean {
-			n.RunningMean[c], n.RunningVariance[c] = float32(total[i].mean[c]), float32(total[i].variance[c])
-		}
-	}
-	return nil
+	return err
 }
 
 // unbiased is the variance of channel c of the last batch, corrected for the

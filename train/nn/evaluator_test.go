@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"sgdwalk/record"
 )
 
 // checksum of the bits of a slice.
@@ -196,5 +198,106 @@ func TestEvaluatorErrors(t *testing.T) {
 	e := newEvaluator(t, "mlp:3", small, x, y, EvalOptions{})
 	if _, err := e.Loss(context.Background(), make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "theta has 3 elements; the model has 59") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// residual is a small network with every kind of layer that has statistics.
+var residual = Input{Height: 6, Width: 5, Channels: 3, Classes: 4}
+
+// TestPolicies checks the normalization policies against the model: running
+// statistics that have converged to those of one batch give that batch's loss,
+// and so does recomputing them over that batch.
+func TestPolicies(t *testing.T) {
+	ctx := context.Background()
+	for _, spec := range []string{"resnet:8", "resnet:8:noshort"} {
+		const n = 12
+		x, y := data(residual, n, 4)
+		m, err := New(spec, residual, Options{Batch: n, Seed: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		grad := make([]float32, len(m.Theta()))
+		var want float64
+		for range 400 { // 0.9^400 of the initial statistics is left
+			got, err := m.Gradient(x, y, grad)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = got.Loss
+		}
+		// The running variance is corrected by count/(count-1), and the last stage has
+		// only 12*2*2 values; the batch's is not.
+		for _, s := range m.StateLayout() {
+			if s.Kind == record.RunningVariance {
+				count := float64(n * positions(t, s.Name))
+				for i := range s.View(m.State()) {
+					s.View(m.State())[i] *= float32((count - 1) / count)
+				}
+			}
+		}
+		kept := checksum(m.State())
+		running := newEvaluator(t, spec, residual, x, y, EvalOptions{State: m.State(), Chunk: 5})
+		got, err := running.Loss(ctx, m.Theta())
+		if err != nil || math.Abs(got-want) > 1e-4*want {
+			t.Errorf("%s: running: loss %v, error %v; want %v", spec, got, err, want)
+		}
+		batch := newEvaluator(t, spec, residual, x, y, EvalOptions{Policy: Batch, Chunk: n})
+		if got, err = batch.Loss(ctx, m.Theta()); err != nil || math.Abs(got-want) > 1e-6*want {
+			t.Errorf("%s: batch: loss %v, error %v; want %v", spec, got, err, want)
+		}
+		whole := newEvaluator(t, spec, residual, x, y, EvalOptions{Policy: Recompute, Chunk: n})
+		first, err := whole.Loss(ctx, m.Theta())
+		if err != nil || math.Abs(first-want) > 0.05*want { // the correction of the variance stays
+			t.Errorf("%s: recompute: loss %v, error %v; want about %v", spec, first, err, want)
+		}
+		if again, _ := whole.Loss(ctx, m.Theta()); again != first {
+			t.Errorf("%s: recompute: loss %v, then %v", spec, first, again)
+		}
+		if checksum(m.State()) != kept {
+			t.Errorf("%s: evaluating changed the running statistics", spec)
+		}
+		if _, err := whole.Gradient(ctx, m.Theta(), grad); err == nil || !strings.Contains(err.Error(), `"recompute", which has no gradient`) {
+			t.Errorf("%s: recompute: error %v", spec, err)
+		}
+	}
+}
+
+// positions is the number of pixels that a channel of a normalization has.
+func positions(t *testing.T, name string) int {
+	switch {
+	case strings.HasPrefix(name, "norm1."), strings.HasPrefix(name, "stage1."):
+		return 6 * 5
+	case strings.HasPrefix(name, "stage2."):
+		return 3 * 3
+	case strings.HasPrefix(name, "stage3."):
+		return 2 * 2
+	}
+	t.Fatalf("statistics named %q", name)
+	return 0
+}
+
+// TestRunningGradient compares the gradient with fixed statistics, in float64,
+// with central differences of the folded forward graph: two graphs that share no
+// op but the last ones.
+func TestRunningGradient(t *testing.T) {
+	for _, spec := range []string{"resnet:8", "resnet:8:noshort"} {
+		f := build[float64](t, spec, residual, 5, 2, 3)
+		f.g.batch.Frozen = true
+		loss, grad := f.gradient(t, 5)
+		folded, err := compile(f.g.plan, f.theta, f.state, 5, 2, forFrozen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func() float64 {
+			folded.fill(f.inputs)
+			if err := folded.run(f.labels); err != nil {
+				t.Fatal(err)
+			}
+			return folded.loss.Loss
+		}
+		if got := at(); math.Abs(got-loss) > 1e-12*loss {
+			t.Errorf("%s: loss %v folded, %v not", spec, got, loss)
+		}
+		checkDifferences(t, f, grad, at)
 	}
 }

@@ -35,33 +35,39 @@ func TestFiniteDifferences(t *testing.T) {
 		t.Run(m.spec, func(t *testing.T) {
 			f := build[float64](t, m.spec, m.in, m.rows, 2, 3)
 			_, grad := f.gradient(t, m.rows)
-			norm := 0.0
-			for _, g := range grad {
-				norm += g * g
-			}
-			norm = math.Sqrt(norm)
-			// A few coordinates of every tensor: a wrong gradient is wrong nearly
-			// everywhere in its tensor, and every evaluation costs a pass.
-			r := rand.New(rand.NewPCG(1, 2))
-			var picked []int
-			for _, p := range f.g.plan.params {
-				for _, i := range r.Perm(p.Len())[:min(p.Len(), 4)] {
-					picked = append(picked, p.Offset+i)
-				}
-			}
-			const h = 1e-6
-			for _, i := range picked {
-				at := f.theta[i]
-				f.theta[i] = at + h
-				up, _ := f.gradient(t, m.rows)
-				f.theta[i] = at - h
-				down, _ := f.gradient(t, m.rows)
-				f.theta[i] = at
-				if want := (up - down) / (2 * h); math.Abs(want-grad[i]) > 1e-6*norm {
-					t.Errorf("coordinate %d: gradient %g, finite difference %g", i, grad[i], want)
-				}
-			}
+			checkDifferences(t, f, grad, func() float64 {
+				loss, _ := f.gradient(t, m.rows)
+				return loss
+			})
 		})
+	}
+}
+
+// checkDifferences compares a few coordinates of every tensor of a gradient with
+// central differences of the loss: a wrong gradient is wrong nearly everywhere
+// in its tensor, and every evaluation costs a pass.
+func checkDifferences(t *testing.T, f *fixture[float64], grad []float64, loss func() float64) {
+	t.Helper()
+	norm := 0.0
+	for _, g := range grad {
+		norm += g * g
+	}
+	norm = math.Sqrt(norm)
+	r := rand.New(rand.NewPCG(1, 2))
+	const h = 1e-6
+	for _, p := range f.g.plan.params {
+		for _, i := range r.Perm(p.Len())[:min(p.Len(), 4)] {
+			i += p.Offset
+			at := f.theta[i]
+			f.theta[i] = at + h
+			up := loss()
+			f.theta[i] = at - h
+			down := loss()
+			f.theta[i] = at
+			if want := (up - down) / (2 * h); math.Abs(want-grad[i]) > 1e-6*norm {
+				t.Errorf("%s, coordinate %d: gradient %g, finite difference %g", p.Name, i-p.Offset, grad[i], want)
+			}
+		}
 	}
 }
 
@@ -113,7 +119,7 @@ func TestRagged(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g, err := compile(p, f.theta, f.state, rows, 1, true)
+				g, err := compile(p, f.theta, f.state, rows, 1, forGradient)
 				if err != nil {
 					t.Fatal(err)
 				}

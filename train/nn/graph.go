@@ -33,9 +33,18 @@ type graph[T op.Float] struct {
 // numbers are shared by all graphs and not protected. Running is independent.
 var building sync.Mutex
 
+// purpose is what a graph is compiled for.
+type purpose int
+
+const (
+	forGradient purpose = iota // loss and gradient
+	forLoss                    // the loss
+	forFrozen                  // the loss with running statistics, which go into the weights before them
+)
+
 // compile builds the graph over theta and state for batches of at most size
-// rows. Without gradient only the loss is computed.
-func compile[T op.Float](p *plan, theta, state []T, size, workers int, gradient bool) (_ *graph[T], err error) {
+// rows.
+func compile[T op.Float](p *plan, theta, state []T, size, workers int, use purpose) (_ *graph[T], err error) {
 	building.Lock()
 	defer building.Unlock()
 	defer func() { // Gorgonia reports some construction errors by panicking
@@ -45,6 +54,8 @@ func compile[T op.Float](p *plan, theta, state []T, size, workers int, gradient 
 	}()
 	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers}}
 	b := newBuilder(g, theta, state)
+	b.fold = use == forFrozen
+	g.batch.Frozen = b.fold
 	for _, l := range p.layers {
 		if b.values[l.shape().index], err = b.layer(l); err != nil {
 			return nil, fmt.Errorf("nn: model %q: %w", p.spec, err)
@@ -54,7 +65,7 @@ func compile[T op.Float](p *plan, theta, state []T, size, workers int, gradient 
 	if g.loss, cost, err = op.SoftmaxCrossEntropy[T](g.batch, b.values[len(b.values)-1]); err != nil {
 		return nil, fmt.Errorf("nn: model %q: %w", p.spec, err)
 	}
-	if gradient {
+	if use == forGradient {
 		if g.grads, err = G.Grad(cost, b.params...); err != nil {
 			return nil, fmt.Errorf("nn: model %q: differentiating: %w", p.spec, err)
 		}
@@ -67,6 +78,7 @@ func compile[T op.Float](p *plan, theta, state []T, size, workers int, gradient 
 type builder[T op.Float] struct {
 	*graph[T]
 	g      *G.ExprGraph
+	fold   bool // normalizations go into the convolutions before them
 	state  []T
 	params G.Nodes
 	values G.Nodes       // of each value of the plan
@@ -114,8 +126,14 @@ func (b *builder[T]) layer(l layer) (*G.Node, error) {
 		return op.Linear[T](b.batch, b.values[l.in.index], b.params[l.weight], b.params[l.bias],
 			op.LinearOptions{ReLU: l.relu, Input: l.in.index == 0})
 	case convLayer:
+		if b.fold && b.plan.normalized(l) != nil {
+			return nil, nil // made together with its normalization
+		}
 		return b.conv(l)
 	case normLayer:
+		if b.fold {
+			return b.folded(b.plan.layers[l.in.index-1].(convLayer), l)
+		}
 		return b.norm(l)
 	case poolLayer:
 		return op.MaxPool[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index])
@@ -134,11 +152,7 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 		b.skips[l.in.index] = new(op.Skip)
 		opts.Skip = b.skips[l.in.index]
 	}
-	var bias *G.Node
-	if l.bias {
-		bias = b.params[l.offset]
-	}
-	o, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], bias, opts)
+	o, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], b.bias(l), opts)
 	b.convs[l.out.index] = o
 	return n, err
 }
@@ -154,6 +168,24 @@ func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
 		b.statistic(l.mean), b.statistic(l.variance), opts)
 	b.norms = append(b.norms, o)
 	return n, err
+}
+
+// folded makes a convolution and its normalization one op.
+func (b *builder[T]) folded(c convLayer, l normLayer) (*G.Node, error) {
+	opts := op.FoldedOptions{Stride: c.stride, Pad: c.pad, Norm: op.NormOptions{ReLU: l.relu}}
+	if l.residual != nil {
+		opts.Norm.Residual, opts.Norm.ResidualImage = b.values[l.residual.index], b.images[l.residual.index]
+	}
+	return op.FoldedConv(b.batch, b.images[c.in.index], b.activation(l.out), b.values[c.in.index], b.params[c.weight], b.bias(c),
+		b.params[l.scale], b.params[l.shift], b.statistic(l.mean), b.statistic(l.variance), opts)
+}
+
+// bias returns the bias of a convolution, or nil.
+func (b *builder[T]) bias(l convLayer) *G.Node {
+	if !l.bias {
+		return nil
+	}
+	return b.params[l.offset]
 }
 
 func (b *builder[T]) statistic(i int) []T {

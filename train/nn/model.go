@@ -32,7 +32,7 @@ func New(spec string, in Input, opts Options) (*Model, error) {
 	m := &Model{plan: p, theta: make([]float32, p.params.Len()), state: make([]float32, p.state.Len())}
 	p.initialize(m.theta, opts.Seed)
 	p.initialState(m.state)
-	if m.graph, err = compile(p, m.theta, m.state, opts.Batch, workers(opts.Workers), true); err != nil {
+	if m.graph, err = compile(p, m.theta, m.state, opts.Batch, workers(opts.Workers), forGradient); err != nil {
 		return nil, err
 	}
 	return m, nil

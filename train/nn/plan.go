@@ -150,6 +150,16 @@ func (p *plan) norm(name string, in value, residual *value) value {
 	return l.out
 }
 
+// normalized returns the normalization of a convolution's result, or nil.
+func (p *plan) normalized(l convLayer) *normLayer {
+	if l.out.index < len(p.layers) {
+		if n, ok := p.layers[l.out.index].(normLayer); ok {
+			return &n
+		}
+	}
+	return nil
+}
+
 // pool adds a maximum over windows of 2x2 pixels.
 func (p *plan) pool(in value) value {
 	if in.height < 2 || in.width < 2 {
@@ -189,6 +199,9 @@ func (p *plan) finish() (*plan, error) {
 	for _, l := range p.layers {
 		if n, ok := l.(normLayer); ok { // its op works on one geometry
 			halo := max(p.halo[n.in.index], p.halo[n.out.index])
+			if n.residual != nil {
+				halo = max(halo, p.halo[n.residual.index])
+			}
 			p.halo[n.in.index], p.halo[n.out.index] = halo, halo
 		}
 	}

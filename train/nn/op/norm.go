@@ -38,15 +38,16 @@ type Norm[T Float] struct {
 	Count                        int       // values per channel that they come from
 	RunningMean, RunningVariance []T
 
-	opts     NormOptions
-	image    Image
-	stats    *batchStats[T] // filled by the convolution
-	inv      []float64      // 1/sqrt(variance + Epsilon) of the last run
-	gamma    []T
-	apply    kernel.Norm[T] // of the last run
-	shortcut []T            // the residual in the result's geometry, where it has another size
-	y        *tensor.Dense
-	yData    []T
+	opts           NormOptions
+	image          Image
+	mean, variance []float64      // of all stored channels
+	stats          *batchStats[T] // filled by the convolution
+	inv            []float64      // 1/sqrt(variance + Epsilon) of the last run
+	gamma          []T
+	apply          kernel.Norm[T] // of the last run
+	shortcut       []T            // the residual in the result's geometry, where it has another size
+	y              *tensor.Dense
+	yData          []T
 }
 
 // NewNorm appends a normalization of the result z of a convolution. gamma and
@@ -58,11 +59,12 @@ func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T,
 	}
 	n := image.Channels
 	o := &Norm[T]{
-		Mean: make([]float64, image.Real), Variance: make([]float64, image.Real),
+		mean: make([]float64, n), variance: make([]float64, n),
 		RunningMean: mean, RunningVariance: variance,
 		opts: opts, image: image, stats: newBatchStats[T](n), inv: make([]float64, image.Real),
 		apply: kernel.Norm[T]{Mean: make([]T, n), Scale: make([]T, n), Shift: make([]T, n), ReLU: opts.ReLU},
 	}
+	o.Mean, o.Variance = o.mean[:image.Real], o.variance[:image.Real]
 	conv.stats = o.stats
 	o.y, o.yData = newTensor[T](image.Shape(b.Size)...)
 	inputs := G.Nodes{z, gamma, beta}
@@ -129,12 +131,7 @@ func (o *Norm[T]) prepare(gamma, beta []T) {
 	o.gamma = gamma
 	if !o.batch.Frozen {
 		o.Count = o.batch.Rows * o.image.Height * o.image.Width
-		sum := o.stats.sum()
-		n := len(sum.First)
-		mean, variance := make([]float64, n), make([]float64, n)
-		sum.Moments(o.Count, mean, variance)
-		copy(o.Mean, mean)
-		copy(o.Variance, variance)
+		o.stats.sum().Moments(o.Count, o.mean, o.variance)
 	}
 	for c := range o.inv {
 		mean, variance := float64(o.RunningMean[c]), float64(o.RunningVariance[c])
