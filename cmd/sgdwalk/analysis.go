@@ -76,9 +76,6 @@ func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
 // begin makes the output directory.
 func (a *analysis) begin() (err error) {
 	a.out, err = result.Create(a.dir)
-	if err == nil {
-		a.out.SaveArrow = arrowfile.SaveTable
-	}
 	return err
 }
 
@@ -110,12 +107,12 @@ func (a *analysis) figure(name string, f figure.Figure) error {
 }
 
 // finish writes summary.json: the result is complete.
-func (a *analysis) finish(summary, options any, c citation) error {
+func (a *analysis) finish(summary, options any, method, citation string) error {
 	p, err := result.NewProvenance(a.run, a.trace.Header())
 	if err != nil {
 		return err
 	}
-	p.Software, p.Options, p.Method, p.Citation = software, options, c.method, c.bibtex
+	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
 	p.DataHash, p.Kernel = a.dataHash, a.kernel
 	return a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
 }

@@ -162,7 +162,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 	}
 	out = append(out,
 		"",
-		"A stationary walk on a noisy quadratic bounces as well: about half of its steps raise the loss and its mean floor position is 0.5. Bouncing alone is no evidence of structure.",
+		"Bouncing alone is no evidence of structure: compare with the quadratic.",
 		"", "## The directions", "",
 	)
 	for _, s := range pcaSentences(&r.PCA) {
@@ -184,7 +184,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 		"- the walk: "+filepath.Join(a, "walk", "walk.png"),
 		"- the landscape: "+filepath.Join(a, "landscape", "landscape.png"),
 		"- the principal directions: "+filepath.Join(a, "pca", "pca.png"),
-		"- the geometry of the path: "+filepath.Join(a, "path", "path.png"),
+		"- the geometry of the path: "+filepath.Join(a, "path", "{loss,cosine,step_length,distance}.png"),
 		"",
 		"Every figure is there as SVG, PDF and PNG with its data as CSV, and every number in summary.json.",
 	)

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
 
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/pca"
+	"sgdwalk/analyze/walk"
 )
 
 // named is a figure with its file name.
@@ -68,6 +73,36 @@ func floats(v []int64) []float64 {
 		out[i] = float64(n)
 	}
 	return out
+}
+
+// profileFigure draws the loss along the step, relative to where it starts, over
+// all segments: the median and the middle half.
+func profileFigure(title string, r *walk.Result) *figure.Curves {
+	n := r.Summary.Alphas
+	alphas, losses := r.Losses.Column("alpha").Floats[:n], r.Losses.Column("loss").Floats
+	zero := slices.Index(alphas, 0)
+	s := figure.Series{Name: "median, with the middle half of the segments", X: alphas, Points: true}
+	for i := range alphas {
+		var change []float64
+		for k := 0; k < len(losses); k += n {
+			if d := losses[k+i] - losses[k+zero]; d-d == 0 {
+				change = append(change, d)
+			}
+		}
+		slices.Sort(change)
+		q := func(p float64) float64 {
+			if len(change) == 0 {
+				return nan
+			}
+			return stat.Quantile(p, stat.LinInterp, change, nil)
+		}
+		s.Y, s.Low, s.Top = append(s.Y, q(0.5)), append(s.Low, q(0.25)), append(s.Top, q(0.75))
+	}
+	return &figure.Curves{
+		Title: title, XLabel: "position on the step, \u03b1", YLabel: "full training loss, change from \u03b1 = 0",
+		YScale: figure.Linear, Series: []figure.Series{s},
+		Notes: []string{fmt.Sprintf("%d segments, steps %d to %d.", r.Summary.Segments, r.Summary.FirstStep, r.Summary.LastStep)},
+	}
 }
 
 // spectrumFigure draws the shares of variance beside those of a random walk.

@@ -140,7 +140,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	}
 	a.warn = append(append(a.warn, directions.Warnings...), r.Warnings...)
 	summary := landscapeSummary{r.Summary, directions.Summary}
-	if err := a.finish(summary, recipe, citeLandscape); err != nil {
+	if err := a.finish(summary, recipe, landscape.Method, landscape.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(summary, landscapeSentences(&summary))

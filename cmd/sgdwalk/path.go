@@ -58,7 +58,7 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, opts, citePath); err != nil {
+	if err := a.finish(r.Summary, opts, path.Method, path.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(r.Summary, pathSentences(&r.Summary))

@@ -85,7 +85,7 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, opts, citePCA); err != nil {
+	if err := a.finish(r.Summary, opts, pca.Method, pca.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(r.Summary, pcaSentences(&r.Summary))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/figure"
@@ -95,8 +96,11 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err := a.figure("walk", walkFigure(a.title(), r, p)); err != nil {
 		return nil, err
 	}
+	if err := a.figure("profile", profileFigure(a.title(), r)); err != nil {
+		return nil, err
+	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, opts.Effective(), citeWalk); err != nil {
+	if err := a.finish(r.Summary, opts.Effective(), walk.Method, walk.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(r.Summary, walkSentences(&r.Summary))
@@ -112,10 +116,13 @@ func walkFigure(title string, r *walk.Result, p *path.Result) *figure.Walk {
 	for i, row := range p.Table.Column("row").Ints {
 		atRow[row] = i
 	}
-	alphas := r.Losses.Column("alpha").Floats
 	n := r.Summary.Alphas
-	f.Alphas = alphas[:n]
+	alphas := r.Losses.Column("alpha").Floats[:n]
 	losses := r.Losses.Column("loss").Floats
+	// The panels show the way from iterate to iterate; samples beyond it have a
+	// figure of their own.
+	zero, one := slices.Index(alphas, 0), slices.Index(alphas, 1)
+	f.Alphas = alphas[zero : one+1]
 	cosine, cosine2, distance := column(&p.Table, "grad_cos"), column(&p.Table, "update_cos"), column(&p.Table, "displacement")
 	at := func(v []float64, i int) float64 {
 		if v == nil || i >= len(v) {
@@ -128,13 +135,18 @@ func walkFigure(title string, r *walk.Result, p *path.Result) *figure.Walk {
 	}
 	for i, row := range rows {
 		f.Steps = append(f.Steps, int(steps[i]))
-		f.Losses = append(f.Losses, losses[i*n:(i+1)*n])
+		f.Losses = append(f.Losses, losses[i*n+zero:i*n+one+1])
 		add(atRow[row])
 	}
 	if last := atRow[rows[len(rows)-1]] + 1; last < p.Table.Len() {
 		add(last)
 	}
 	f.Floor, f.FloorAlpha = column(t, "floor_loss"), column(t, "floor_position")
+	for i, s := range f.FloorAlpha {
+		if s < 0 || s > 1 {
+			f.Floor[i], f.FloorAlpha[i] = nan, nan
+		}
+	}
 	f.Barriers = t.Column("barrier").Bools
 	if cosine == nil {
 		f.Cosine, f.CosineLabel = f.Cosine2, "cosine of updates"
@@ -169,6 +181,11 @@ func walkSentences(s *walk.Summary) []string {
 			fmt.Sprintf("the loss rises over %s of the steps; the iterates ride at a mean height of %.3g above the floor", percent(s.RisesRatio.Value), s.HeightMean.Mean.Value),
 			fmt.Sprintf("barriers (an interior point above both ends): %d of %d segments", s.Barriers, s.Segments),
 		)
+	}
+	if n := &s.Null; n.Absent == "" && n.FloorPosition.Mean.Valid {
+		out = append(out, fmt.Sprintf("a stationary walk on a quadratic with this curvature and noise, which has no structure: %s interior floors, s* = %.3f, %s of the steps rise, height %.3g, no barriers", percent(n.FloorInteriorRatio.Value), n.FloorPosition.Mean.Value, percent(n.RisesRatio.Value), n.HeightMean.Mean.Value))
+	} else if n.Absent != "" {
+		out = append(out, "no quadratic null to compare with: "+n.Absent)
 	}
 	return out
 }
