@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -66,15 +67,15 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 
 // worker has the buffers and running sums of the second pass.
 type worker struct {
-	s    *source
-	u    [][]float64
-	mean bool
-	d    *decomposition
+	s        *source
+	u        [][]float64
+	combiner *combiner // of the components, and of the mean where that is the center
+	d        *decomposition
 
 	x      []float32   // the rows' block, less the reference
 	stride int         // of a row of x and of narrow
+	v      [][]float64 // components of the block, not yet of unit length; then m
 	m      []float64   // mean of x over the rows, or zero
-	v      [][]float64 // components of the block, not yet of unit length
 	narrow []float32   // the same in float32, a row each, and rows of zeros up to a multiple of kernelB
 	raw    []float64   // per row and component, inner products of x with narrow
 	shift  []float64   // per component, inner product of the mean with it
@@ -86,16 +87,26 @@ type worker struct {
 
 func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 	n, k := len(s.rows), len(u)
-	width := roundUp(min(s.width, len(s.reference)), lanes)
+	stride := paddedStride(min(s.width, len(s.reference)))
 	w := &worker{
-		s: s, u: u, mean: mean, d: d,
-		x: make([]float32, roundUp(n, kernelA)*width), m: make([]float64, width), v: make([][]float64, k),
-		narrow: make([]float32, roundUp(k, kernelB)*width), raw: make([]float64, n*k), shift: make([]float64, k),
+		s: s, u: u, d: d,
+		x: make([]float32, roundUp(n, kernelA)*stride), v: make([][]float64, k+1),
+		narrow: make([]float32, roundUp(k, kernelB)*stride), raw: make([]float64, n*k), shift: make([]float64, k),
 		inside: make([]float64, n), rest: [][]float64{make([]float64, n), make([]float64, n)}, products: make([]float64, k*k),
 	}
 	for c := range w.v {
-		w.v[c] = make([]float64, width)
+		w.v[c] = make([]float64, stride)
 	}
+	w.m = w.v[k]
+	coefficients := slices.Clone(u)
+	if mean {
+		equal := make([]float64, n)
+		for i := range equal {
+			equal[i] = 1 / float64(n)
+		}
+		coefficients = append(coefficients, equal)
+	}
+	w.combiner = newCombiner(coefficients)
 	return w
 }
 
@@ -104,7 +115,7 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 // the order of rows or columns.
 func (w *worker) block(b block) error {
 	s, n, k := w.s, b.len(), len(w.u)
-	w.stride = roundUp(n, lanes)
+	w.stride = paddedStride(n)
 	if bad := pack(w.x, w.stride, s.rows, s.reference, b.first, []span{{0, n}}, s.workers); bad >= 0 {
 		return s.notFinite(bad)
 	}
@@ -115,7 +126,7 @@ func (w *worker) block(b block) error {
 	})
 	const rows = 16
 	each(s.workers, (len(s.rows)+rows-1)/rows, func(c int) {
-		w.scores(span{c * rows, min((c+1)*rows, len(s.rows))})
+		w.scores(span{c * rows, min((c+1)*rows, len(s.rows))}, roundUp(n, lanes))
 		for i := c * rows; i < min((c+1)*rows, len(s.rows)); i++ {
 			w.row(b, i)
 		}
@@ -136,53 +147,40 @@ func (w *worker) block(b block) error {
 	return nil
 }
 
-// columns makes the mean and the components of some columns of the block.
+// columns makes the mean and the components of some columns of the block. They
+// begin at a multiple of lanes.
 func (w *worker) columns(b block, c span) {
-	m := w.m[c.first:c.end]
-	clear(m)
-	if w.mean {
-		for i := range w.s.rows {
-			for j, v := range w.x[i*w.stride+c.first : i*w.stride+c.end] {
-				m[j] += float64(v)
-			}
-		}
-		for j := range m {
-			m[j] /= float64(len(w.s.rows))
-		}
+	w.combiner.to(w.v, matrix{w.x, w.stride, len(w.s.rows)}, c.first, c.end)
+	for j := c.first; j < c.end; j++ {
+		at := b.first + j
+		w.d.reference[at] = float32(float64(w.s.reference[at]) + w.m[j])
 	}
-	for j := range m {
-		at := b.first + c.first + j
-		w.d.reference[at] = float32(float64(w.s.reference[at]) + m[j])
-	}
-	for k, u := range w.u {
-		v := w.v[k]
-		clear(v[c.first:c.end])
+	for k := range w.u {
+		v, narrow := w.v[k], w.narrow[k*w.stride:][:b.len()]
+		next := c.first // everything before it is done
 		for _, in := range b.in {
-			first, end := max(in.first, c.first), min(in.end, c.end)
+			first, end := max(in.first, next), min(in.end, c.end)
 			if first >= end {
 				continue
 			}
-			part := v[first:end]
-			for i, coefficient := range u {
-				for j, x := range w.x[i*w.stride+first : i*w.stride+end] {
-					part[j] += coefficient * float64(x)
-				}
+			clear(v[next:first]) // takes no part
+			for j := first; j < end; j++ {
+				narrow[j] = float32(v[j])
 			}
+			next = end
 		}
-		for j, x := range v[c.first:c.end] {
-			w.narrow[k*w.stride+c.first+j] = float32(x)
-		}
-		copy(w.d.components[k][b.first+c.first:], w.narrow[k*w.stride+c.first:k*w.stride+c.end])
+		clear(v[next:c.end])
+		copy(w.d.components[k][b.first+c.first:], narrow[c.first:c.end])
 	}
 }
 
 // scores adds the block's inner products of some rows with the components, as
 // they are stored. The rows are not centred yet; that is a number for each
 // component, see shift.
-func (w *worker) scores(rows span) {
+func (w *worker) scores(rows span, columns int) {
 	k := len(w.u)
 	x, v := matrix{w.x, w.stride, len(w.s.rows)}, matrix{w.narrow, w.stride, k}
-	products(w.raw[rows.first*k:], k, x.from(rows.first, rows.end-rows.first, 0), v, w.stride, false, true)
+	products(w.raw[rows.first*k:], k, x.from(rows.first, rows.end-rows.first, 0), v, columns, false, true)
 }
 
 // row adds the block's share of one row's residual and distances. For the
@@ -193,7 +191,7 @@ func (w *worker) row(b block, i int) {
 	x, m := w.x[i*w.stride:][:n], w.m[:n]
 	v0, u0 := w.v[0][:n], w.u[0][i]
 	v1, u1 := v0, 0.0
-	if len(w.v) > 1 {
+	if len(w.u) > 1 {
 		v1, u1 = w.v[1][:n], w.u[1][i]
 	}
 	var total, inside, residual, r0, r1 float64

@@ -68,19 +68,20 @@ func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
 	n := len(s.rows)
 	g := make([]float64, n*n)
 	// Rows up to a full tile are there, and zero.
-	x := make([]float32, roundUp(n, kernelA*kernelB)*roundUp(min(s.width, len(s.reference)), lanes))
+	x := make([]float32, roundUp(n, kernelA*kernelB)*paddedStride(min(s.width, len(s.reference))))
 	s.progress.Begin("gram matrix", len(s.reference))
 	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
-		stride := roundUp(b.inside(), lanes)
+		columns := roundUp(b.inside(), lanes)
+		stride := paddedStride(columns)
 		if bad := pack(x, stride, s.rows, s.reference, b.first, b.in, s.workers); bad >= 0 {
 			return nil, s.notFinite(bad)
 		}
 		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
-		for first := 0; first < stride; first += sumColumns {
-			addProducts(g, matrix{x, stride, n}, span{first, min(first+sumColumns, stride)}, s.workers)
+		for first := 0; first < columns; first += sumColumns {
+			addProducts(g, matrix{x, stride, n}, span{first, min(first+sumColumns, columns)}, s.workers)
 		}
 		s.progress.Add(b.len())
 	}

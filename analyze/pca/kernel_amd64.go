@@ -15,6 +15,21 @@ func kernelAVX2(sums *[kernelA * kernelB]float32, a *float32, strideA uintptr, b
 //go:noescape
 func kernelExactAVX2(sums *[kernelA * kernelB]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
 
+// combineAVX2 is combineGo with fused multiply-adds and the stride in bytes. rows
+// is at least 1.
+//
+//go:noescape
+func combineAVX2(sums *[combineSums * combineColumns]float64, x *float32, stride uintptr, coefficients *float64, rows uintptr)
+
+func combine(sums *[combineSums * combineColumns]float64, x []float32, stride int, coefficients []float64, rows int) {
+	if !hasAVX2 || rows == 0 {
+		combineGo(sums, x, stride, coefficients, rows)
+		return
+	}
+	_, _ = x[(rows-1)*stride+combineColumns-1], coefficients[rows*combineSums-1]
+	combineAVX2(sums, &x[0], uintptr(stride)*4, &coefficients[0], uintptr(rows))
+}
+
 func kernel(sums *[kernelA * kernelB]float32, a []float32, strideA int, b []float32, strideB, n int) {
 	if !hasAVX2 || n == 0 {
 		kernelGo(sums, a, strideA, b, strideB, n)

@@ -2,6 +2,10 @@
 
 package pca
 
+func combine(sums *[combineSums * combineColumns]float64, x []float32, stride int, coefficients []float64, rows int) {
+	combineGo(sums, x, stride, coefficients, rows)
+}
+
 func kernel(sums *[kernelA * kernelB]float32, a []float32, strideA int, b []float32, strideB, n int) {
 	kernelGo(sums, a, strideA, b, strideB, n)
 }

@@ -90,10 +90,10 @@ func near(t interface {
 
 // Antognini and Sohl-Dickstein (2018): the shares of a random walk. In P
 // dimensions the inner product of two steps has relative standard deviation
-// 1/sqrt(P), so eigenvalues deviate by about sqrt(2/P): 1.4 % at P = 10,000.
+// 1/sqrt(P), so eigenvalues deviate by about sqrt(2/P): 1 % at P = 20,000.
 // Three of these are allowed.
 func TestRandomWalkShares(t *testing.T) {
-	const p = 10000
+	const p = 20000
 	rows := randomWalk(rand.New(rand.NewPCG(1, 1)), 400, p)
 	m := recording(t, rows)
 	tolerance := 3 * math.Sqrt(2./p)
@@ -527,4 +527,66 @@ func TestAllIteratesAndNoState(t *testing.T) {
 		t.Errorf("rows %v, steps %v, %d parameters", r.Rows, r.Steps, len(r.Reference))
 	}
 	near(t, "variance", r.TotalVariance, (17.5+1.5)/updates, 1e-9)
+}
+
+// Tensors that take part and tensors that do not, across the borders of blocks
+// and of pieces of blocks: the same as a run that has the former only, and the
+// distances are over both.
+func TestManyTensors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 31))
+	var tensors []record.Tensor
+	var taken []bool // per coordinate
+	for i, n := range []int{7, 300, 13, 16000, 90, 255, 1, 256, 20000, 5, 11} {
+		kind := record.Bias
+		if i%2 == 1 {
+			kind = record.Weight
+		}
+		tensors = append(tensors, record.Tensor{Name: fmt.Sprint("t", i), Kind: kind, Shape: []int{1, n}})
+		for range n {
+			taken = append(taken, i%2 == 1)
+		}
+	}
+	const n = 12
+	rows, short := randomWalk(rng, n, len(taken)), make([][]float32, n)
+	var mean []float64
+	for j, in := range taken {
+		m := 0.0
+		for i := range rows {
+			m += float64(rows[i][j]) / n
+			if in {
+				short[i] = append(short[i], rows[i][j])
+			}
+		}
+		mean = append(mean, m)
+	}
+	o := pca.Options{Components: 7, Surrogates: -1} // more than one call of a kernel makes
+	r, s := fit(t, recording(t, rows, tensors...), o), fit(t, recording(t, short), o)
+	near(t, "total variance", r.TotalVariance, s.TotalVariance, 1e-9*s.TotalVariance)
+	for k := range r.Components {
+		near(t, "variance", r.ExplainedVariance[k], s.ExplainedVariance[k], 1e-9*s.TotalVariance)
+		at := 0
+		for j, in := range taken {
+			want := float32(0)
+			if in {
+				want = s.Components[k][at]
+				at++
+			}
+			if got := r.Components[k][j]; math.Abs(float64(got-want)) > 1e-7 {
+				t.Fatalf("component %d, coordinate %d is %g, want %g", k+1, j, got, want)
+			}
+		}
+	}
+	for i := range rows {
+		var distance, off float64
+		for j, in := range taken {
+			d := float64(rows[i][j]) - mean[j]
+			distance += d * d
+			if near(t, "reference", float64(r.Reference[j]), mean[j], 1e-6*(1+math.Abs(mean[j]))); !in {
+				off += d * d
+			}
+		}
+		near(t, "distance", r.Distances[i], math.Sqrt(distance), 1e-6*math.Sqrt(distance))
+		want := math.Sqrt(s.Residuals[i]*s.Residuals[i] + off)
+		near(t, "residual", r.Residuals[i], want, 1e-6*want)
+	}
 }

@@ -82,3 +82,8 @@ func kernelGo[T float32 | float64](sums *[kernelA * kernelB]T, a []float32, stri
 
 // roundUp returns the smallest multiple of m that is at least n.
 func roundUp(n, m int) int { return (n + m - 1) / m * m }
+
+// paddedStride returns the distance of two rows of n columns: a multiple of lanes,
+// and one cache line more. Rows that are a power of two apart would all fall into
+// the same few sets of a cache.
+func paddedStride(n int) int { return roundUp(n, lanes) + 16 }

@@ -92,3 +92,45 @@ func TestKernelAgainstGo(t *testing.T) {
 		}
 	}
 }
+
+// Combinations of rows are the sums that they say, for more and fewer of them
+// than one call makes; integers are exact.
+func TestCombiner(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for _, shape := range [][3]int{{1, 1, 8}, {7, 2, 16}, {30, 6, 8}, {50, 11, 40}} {
+		rows, count, n := shape[0], shape[1], shape[2]
+		x := matrix{make([]float32, rows*(n+16)), n + 16, rows}
+		for i := range x.data {
+			x.data[i] = float32(rng.IntN(100) - 50)
+		}
+		u, dst := make([][]float64, count), make([][]float64, count)
+		for k := range u {
+			dst[k] = make([]float64, n)
+			for range rows {
+				u[k] = append(u[k], float64(rng.IntN(100)-50))
+			}
+		}
+		newCombiner(u).to(dst, x, 8, n)
+		for k := range u {
+			for j := range n {
+				var want float64
+				for i := range rows {
+					want += u[k][i] * float64(x.data[i*x.stride+j])
+				}
+				if j < 8 {
+					want = 0 // not asked for
+				}
+				if dst[k][j] != want {
+					t.Fatalf("%v: combination %d, column %d is %g, want %g", shape, k, j, dst[k][j], want)
+				}
+			}
+		}
+		var got, want [combineSums * combineColumns]float64
+		pack := newCombiner(u).packs[0]
+		combine(&got, x.data, x.stride, pack, rows)
+		combineGo(&want, x.data, x.stride, pack, rows)
+		if got != want {
+			t.Fatalf("%v: the kernel gives %v, its twin %v", shape, got, want)
+		}
+	}
+}
