@@ -36,7 +36,8 @@ func ConvWeights[T Float](v Conv, dw []T, x, dy Images[T]) {
 	}
 	s.inner, s.aInner, s.bInner = v.Out.Width, aPixel, dy.Channels
 	s.aOuter, s.bOuter = aRow, dy.Row()
-	rows := max(1, convBlock/4/(aRow+dy.Row()))
+	// Fewer than 128 pixels a sum would let the stores at its end take too long.
+	rows := max(convBlock/4/(aRow+dy.Row()), 128/v.Out.Width, 1)
 	for n := range x.Count() {
 		for y := 0; y < v.Out.Height; y += rows {
 			s.outer = min(rows, v.Out.Height-y)
