@@ -14,8 +14,8 @@ import (
 
 const (
 	// denseRows is the size up to which the full decomposition is used. It grows
-	// with the third power; 512 rows take about a second.
-	denseRows = 512
+	// with the third power: 128 rows take some ten milliseconds, 512 a second.
+	denseRows = 128
 	// krylovTolerance is the residual at which an eigenpair is taken as found, in
 	// units of the largest eigenvalue.
 	krylovTolerance = 1e-11

@@ -16,6 +16,9 @@ const (
 	// leftOutLimit is the share of variance in coordinates left out from which on
 	// a reader must know.
 	leftOutLimit = 0.1
+	// surrogateLevel is the p-value above which the run's share is called that of a
+	// surrogate. 20 walks can give less: 1/21.
+	surrogateLevel = 0.05
 	// unresolvedLimit is the residual of an eigenpair from which on it is not called
 	// one.
 	unresolvedLimit = 1e-6
@@ -39,6 +42,10 @@ func (r *Result) warn(o *Options) {
 		if c := r.nulls.lissajous; len(r.Rows) > 4 && c[0] >= lissajousLimit && c[1] >= lissajousLimit {
 			add("lissajous", "the first two scores correlate %.3f and %.3f with those of a random walk: the curve in their plane is the Lissajous curve that any random walk draws", c[0], c[1])
 		}
+	}
+	if s := r.nulls.surrogates; s != nil && s.SignFlips[0].AtLeast > surrogateLevel {
+		add("no_more_than_sign_flips", "the first direction explains %.1f %% of the variance; walks of the run's own updates with random signs explain %.1f %% to %.1f %% (5 and 95 %% quantiles of %d): the walk goes nowhere in particular",
+			100*r.ExplainedVarianceRatio[0], 100*s.SignFlips[0].Low, 100*s.SignFlips[0].High, s.Walks)
 	}
 	if r.unresolved > unresolvedLimit {
 		add("components_unresolved", "the leading eigenvalues are so close together that the components are not determined (residual %.2g of the largest): the variance has no preferred directions", r.unresolved)
