@@ -45,6 +45,18 @@ type Loop struct {
 	// Hook, where given, sees every step before its update, kept or not. The Step
 	// and its slices are the loop's and valid during the call only.
 	Hook func(*record.Step) error
+
+	// Resume, where given, is where the run goes on; the model, optimizer and
+	// source must be those of the run that made the checkpoint. Recorded is then the
+	// place of the last row that the sink already has: rows up to it are computed
+	// again, as the checkpoint is older, and not appended.
+	Resume   *Checkpoint
+	Recorded Position
+
+	// Checkpoint, where given, is called at the first step of every epoch but the
+	// first, and when the run is stopped. The checkpoint's vectors are the run's
+	// and valid during the call only.
+	Checkpoint func(*Checkpoint) error
 }
 
 // Status says how a run ended.
@@ -86,6 +98,11 @@ func (l *Loop) Run(ctx context.Context) (Result, error) {
 		state:  make([]float32, l.Model.StateLayout().Len()),
 		cursor: cursor{perEpoch: l.Source.PerEpoch(), epoch: 1},
 	}
+	if l.Resume != nil {
+		if err := r.restore(l.Resume); err != nil {
+			return Result{}, err
+		}
+	}
 	err := r.run(ctx)
 	return r.result, err
 }
@@ -117,6 +134,7 @@ func (c *cursor) advance() {
 type run struct {
 	*Loop
 	cursor      cursor
+	begun       int // last epoch whose first step was taken
 	result      Result
 	grad, state []float32
 	inputs      []float32 // current mini-batch
@@ -138,12 +156,18 @@ func (r *run) run(ctx context.Context) error {
 // step does one step: batch, gradient, row, update. It reports whether the run
 // has ended.
 func (r *run) step(ctx context.Context) (done bool, err error) {
-	k := r.result.Steps
-	firstOfEpoch, epoch := r.cursor.batch == 0, r.cursor.epoch
-	evaluations := r.result.Evaluations
-	// The statistics of a normalization layer move in the forward pass, so row k
-	// takes them before it.
+	k, epoch := r.result.Steps, r.cursor.epoch
+	// What a checkpoint before this step says. The statistics of a normalization
+	// layer move in the forward pass, so row k takes them before it.
+	at, begun, evaluations := r.cursor, r.begun, r.result.Evaluations
 	copy(r.state, r.Model.State())
+	firstOfEpoch := epoch != begun
+	r.begun = epoch
+	if firstOfEpoch && k > 0 && r.Checkpoint != nil {
+		if err := r.Checkpoint(r.checkpoint(at, begun, evaluations, r.state)); err != nil {
+			return false, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
+		}
+	}
 	m, err := r.draw(r.Model.Theta(), r.grad)
 	if err != nil {
 		return false, fmt.Errorf("train: step %d: %w", k, err)
@@ -161,8 +185,10 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	}
 	diverged := !finite(m.Loss)
 	stopped := ctx.Err() != nil
-	// The row at which a run ends is kept whatever the schedule says.
-	if err := r.append(diverged || stopped || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
+	// The row at which a run ends is kept whatever the schedule says; one that a
+	// checkpoint lets go on does not end here.
+	ends := diverged || stopped && r.Checkpoint == nil
+	if err := r.append(ends || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
 		return false, err
 	}
 	switch {
@@ -171,6 +197,11 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 		return true, nil
 	case stopped:
 		r.end(Stopped, fmt.Sprintf("stopped at step %d, epoch %d, before its update", k, epoch))
+		if r.Checkpoint != nil {
+			if err := r.Checkpoint(r.checkpoint(at, begun, evaluations, r.state)); err != nil {
+				return true, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
+			}
+		}
 		return true, nil
 	}
 	if err := r.Optimizer.Step(ctx, r.Model.Theta(), r.grad, rate, (*probe)(r)); err != nil {
@@ -243,7 +274,7 @@ func (r *run) append(keep bool, grad []float32) error {
 			return fmt.Errorf("train: step %d: %w", r.row.Step, err)
 		}
 	}
-	if r.Sink == nil || !keep {
+	if r.Sink == nil || !keep || r.recorded(&r.row) {
 		return nil
 	}
 	kept := r.row
@@ -261,6 +292,11 @@ func (r *run) append(keep bool, grad []float32) error {
 	}
 	r.result.Rows++
 	return nil
+}
+
+// recorded reports whether the sink has the row from before the run was resumed.
+func (r *run) recorded(s *record.Step) bool {
+	return r.Resume != nil && !r.Recorded.before(Position{s.Step, s.Substep})
 }
 
 // finish records the iterate after the last update.
@@ -327,6 +363,9 @@ func (p *probe) Inner(theta []float32, loss float64) error {
 	r.row.Substep = s.Substep
 	if r.Columns.Theta {
 		s.Theta = theta
+	}
+	if r.recorded(&s) {
+		return nil
 	}
 	if err := r.Sink.Append(&s); err != nil {
 		return fmt.Errorf("substep %d could not be recorded: %w", s.Substep, err)

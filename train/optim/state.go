@@ -1,26 +1,17 @@
 package optim
 
-import "fmt"
+import (
+	"fmt"
 
-// Piece is a named piece of an optimizer's state. One of the vectors is set.
-type Piece struct {
-	Name    string
-	Float32 []float32
-	Float64 []float64
-	Uint64  []uint64
-}
+	"sgdwalk/train"
+)
 
-// Stateful is an optimizer with a memory. One that is built from the same record
-// and seed and gets the state of another goes on exactly as that one would.
-//
-// State returns the pieces in a fixed order. Their vectors are the optimizer's
-// own memory: they are valid, and must not be changed, until the next call of
-// Step or SetState. SetState copies the values of such pieces, in any order; an
-// error leaves the optimizer as it was.
-type Stateful interface {
-	State() []Piece
-	SetState([]Piece) error
-}
+// Piece and Stateful are the training loop's: a checkpoint keeps the one, an
+// optimizer with a memory is the other.
+type (
+	Piece    = train.Piece
+	Stateful = train.Stateful
+)
 
 // restore copies the pieces given into the optimizer's own.
 func restore(name string, own, given []Piece) error {
