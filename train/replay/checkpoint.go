@@ -1,0 +1,105 @@
+package replay
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sgdwalk/record"
+	"sgdwalk/train"
+)
+
+// CheckpointName is the file in a run's directory from which the run goes on.
+const CheckpointName = "checkpoint"
+
+// ErrNoCheckpoint is wrapped by the error of LoadCheckpoint when the run has
+// none: it was never stopped, or died in its first epoch.
+var ErrNoCheckpoint = errors.New("the run has no checkpoint")
+
+// checkpointMagic begins the file: name, version and the order of what follows,
+// SHA-256 of the body, SHA-256 of the run's header, body.
+const checkpointMagic = "sgdwalk checkpoint 1\n"
+
+// SaveCheckpoint writes the checkpoint of the run with that header into its
+// directory: under a temporary name, synced and renamed, so that there is always
+// a whole one.
+func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
+	owner, err := headerSum(h)
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := gob.NewEncoder(&body).Encode(c); err != nil {
+		return fmt.Errorf("replay: checkpoint: %w", err)
+	}
+	sum := sha256.Sum256(body.Bytes())
+	f, err := os.CreateTemp(dir, "."+CheckpointName+".*")
+	if err != nil {
+		return fmt.Errorf("replay: checkpoint: %w", err)
+	}
+	for _, part := range [][]byte{[]byte(checkpointMagic), sum[:], owner[:], body.Bytes()} {
+		if err == nil {
+			_, err = f.Write(part)
+		}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, CheckpointName))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("replay: checkpoint: %w", err)
+	}
+	return nil
+}
+
+// LoadCheckpoint reads the checkpoint of the run with that header. One that is
+// damaged or another run's is refused.
+func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
+	path := filepath.Join(dir, CheckpointName)
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("replay: %s: %w", dir, ErrNoCheckpoint)
+	case err != nil:
+		return nil, fmt.Errorf("replay: checkpoint: %w", err)
+	}
+	owner, err := headerSum(h)
+	if err != nil {
+		return nil, err
+	}
+	b, ok := bytes.CutPrefix(b, []byte(checkpointMagic))
+	if !ok || len(b) < 2*sha256.Size {
+		return nil, fmt.Errorf("replay: %s is no checkpoint, or is cut off", path)
+	}
+	sum, of, body := b[:sha256.Size], b[sha256.Size:2*sha256.Size], b[2*sha256.Size:]
+	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
+		return nil, fmt.Errorf("replay: %s is damaged: its checksum is %x, its content has %x", path, sum[:8], got[:8])
+	}
+	if !bytes.Equal(of, owner[:]) {
+		return nil, fmt.Errorf("replay: %s is of another run: its header has hash %x, this run's %x", path, of[:8], owner[:8])
+	}
+	c := new(train.Checkpoint)
+	if err := gob.NewDecoder(bytes.NewReader(body)).Decode(c); err != nil {
+		return nil, fmt.Errorf("replay: %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func headerSum(h *record.Header) ([sha256.Size]byte, error) {
+	b, err := h.Encode()
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return sha256.Sum256(b), nil
+}
