@@ -65,49 +65,94 @@ func tile256x2p5(args *tileArgs)
 func tile256x2p6(args *tileArgs)
 
 //go:noescape
-func stream256Stats(args *streamArgs)
+func stream256x1Stats(args *streamArgs)
 
 //go:noescape
-func stream256Norm(args *streamArgs)
+func stream256x2Stats(args *streamArgs)
 
 //go:noescape
-func stream256NormAdd(args *streamArgs)
+func stream256x1Norm(args *streamArgs)
 
 //go:noescape
-func stream256NormSums(args *streamArgs)
+func stream256x2Norm(args *streamArgs)
 
 //go:noescape
-func stream256NormSumsReLU(args *streamArgs)
+func stream256x1NormAdd(args *streamArgs)
 
 //go:noescape
-func stream256NormSumsKeep(args *streamArgs)
+func stream256x2NormAdd(args *streamArgs)
 
 //go:noescape
-func stream256NormInput(args *streamArgs)
+func stream256x1NormSums(args *streamArgs)
 
 //go:noescape
-func stream256NormInputReLU(args *streamArgs)
+func stream256x2NormSums(args *streamArgs)
 
 //go:noescape
-func stream256ReLU(args *streamArgs)
+func stream256x1NormSumsReLU(args *streamArgs)
 
 //go:noescape
-func stream256ReLUSum(args *streamArgs)
+func stream256x2NormSumsReLU(args *streamArgs)
 
 //go:noescape
-func stream256ScaleAdd(args *streamArgs)
+func stream256x1NormSumsKeep(args *streamArgs)
 
 //go:noescape
-func stream256Dot(args *streamArgs)
+func stream256x2NormSumsKeep(args *streamArgs)
 
 //go:noescape
-func stream256Pool(args *streamArgs)
+func stream256x1NormInput(args *streamArgs)
 
 //go:noescape
-func stream256PoolInput(args *streamArgs)
+func stream256x2NormInput(args *streamArgs)
 
 //go:noescape
-func stream256PoolInputReLU(args *streamArgs)
+func stream256x1NormInputReLU(args *streamArgs)
+
+//go:noescape
+func stream256x2NormInputReLU(args *streamArgs)
+
+//go:noescape
+func stream256x1ReLU(args *streamArgs)
+
+//go:noescape
+func stream256x2ReLU(args *streamArgs)
+
+//go:noescape
+func stream256x1ReLUSum(args *streamArgs)
+
+//go:noescape
+func stream256x2ReLUSum(args *streamArgs)
+
+//go:noescape
+func stream256x1ScaleAdd(args *streamArgs)
+
+//go:noescape
+func stream256x2ScaleAdd(args *streamArgs)
+
+//go:noescape
+func stream256x1Dot(args *streamArgs)
+
+//go:noescape
+func stream256x2Dot(args *streamArgs)
+
+//go:noescape
+func stream256x1Pool(args *streamArgs)
+
+//go:noescape
+func stream256x2Pool(args *streamArgs)
+
+//go:noescape
+func stream256x1PoolInput(args *streamArgs)
+
+//go:noescape
+func stream256x2PoolInput(args *streamArgs)
+
+//go:noescape
+func stream256x1PoolInputReLU(args *streamArgs)
+
+//go:noescape
+func stream256x2PoolInputReLU(args *streamArgs)
 
 //go:noescape
 func tile512x1p1(args *tileArgs)
@@ -182,49 +227,49 @@ func tile512x2p7(args *tileArgs)
 func tile512x2p8(args *tileArgs)
 
 //go:noescape
-func stream512Stats(args *streamArgs)
+func stream512x1Stats(args *streamArgs)
 
 //go:noescape
-func stream512Norm(args *streamArgs)
+func stream512x1Norm(args *streamArgs)
 
 //go:noescape
-func stream512NormAdd(args *streamArgs)
+func stream512x1NormAdd(args *streamArgs)
 
 //go:noescape
-func stream512NormSums(args *streamArgs)
+func stream512x1NormSums(args *streamArgs)
 
 //go:noescape
-func stream512NormSumsReLU(args *streamArgs)
+func stream512x1NormSumsReLU(args *streamArgs)
 
 //go:noescape
-func stream512NormSumsKeep(args *streamArgs)
+func stream512x1NormSumsKeep(args *streamArgs)
 
 //go:noescape
-func stream512NormInput(args *streamArgs)
+func stream512x1NormInput(args *streamArgs)
 
 //go:noescape
-func stream512NormInputReLU(args *streamArgs)
+func stream512x1NormInputReLU(args *streamArgs)
 
 //go:noescape
-func stream512ReLU(args *streamArgs)
+func stream512x1ReLU(args *streamArgs)
 
 //go:noescape
-func stream512ReLUSum(args *streamArgs)
+func stream512x1ReLUSum(args *streamArgs)
 
 //go:noescape
-func stream512ScaleAdd(args *streamArgs)
+func stream512x1ScaleAdd(args *streamArgs)
 
 //go:noescape
-func stream512Dot(args *streamArgs)
+func stream512x1Dot(args *streamArgs)
 
 //go:noescape
-func stream512Pool(args *streamArgs)
+func stream512x1Pool(args *streamArgs)
 
 //go:noescape
-func stream512PoolInput(args *streamArgs)
+func stream512x1PoolInput(args *streamArgs)
 
 //go:noescape
-func stream512PoolInputReLU(args *streamArgs)
+func stream512x1PoolInputReLU(args *streamArgs)
 
 //go:noescape
 func transpose8(args *transposeArgs)
@@ -355,66 +400,96 @@ func tile512x2(pixels int, args *tileArgs) {
 // streamCall runs the kernel of op, 16 channels at a time if wide, else 8.
 func streamCall(op streamOp, wide bool, args *streamArgs) {
 	switch {
-	case op == opStats && wide:
-		stream512Stats(args)
+	case op == opStats && !wide:
+		stream256x1Stats(args)
+	case op == opStats && active == useAVX512:
+		stream512x1Stats(args)
 	case op == opStats:
-		stream256Stats(args)
-	case op == opNorm && wide:
-		stream512Norm(args)
+		stream256x2Stats(args)
+	case op == opNorm && !wide:
+		stream256x1Norm(args)
+	case op == opNorm && active == useAVX512:
+		stream512x1Norm(args)
 	case op == opNorm:
-		stream256Norm(args)
-	case op == opNormAdd && wide:
-		stream512NormAdd(args)
+		stream256x2Norm(args)
+	case op == opNormAdd && !wide:
+		stream256x1NormAdd(args)
+	case op == opNormAdd && active == useAVX512:
+		stream512x1NormAdd(args)
 	case op == opNormAdd:
-		stream256NormAdd(args)
-	case op == opNormSums && wide:
-		stream512NormSums(args)
+		stream256x2NormAdd(args)
+	case op == opNormSums && !wide:
+		stream256x1NormSums(args)
+	case op == opNormSums && active == useAVX512:
+		stream512x1NormSums(args)
 	case op == opNormSums:
-		stream256NormSums(args)
-	case op == opNormSumsReLU && wide:
-		stream512NormSumsReLU(args)
+		stream256x2NormSums(args)
+	case op == opNormSumsReLU && !wide:
+		stream256x1NormSumsReLU(args)
+	case op == opNormSumsReLU && active == useAVX512:
+		stream512x1NormSumsReLU(args)
 	case op == opNormSumsReLU:
-		stream256NormSumsReLU(args)
-	case op == opNormSumsKeep && wide:
-		stream512NormSumsKeep(args)
+		stream256x2NormSumsReLU(args)
+	case op == opNormSumsKeep && !wide:
+		stream256x1NormSumsKeep(args)
+	case op == opNormSumsKeep && active == useAVX512:
+		stream512x1NormSumsKeep(args)
 	case op == opNormSumsKeep:
-		stream256NormSumsKeep(args)
-	case op == opNormInput && wide:
-		stream512NormInput(args)
+		stream256x2NormSumsKeep(args)
+	case op == opNormInput && !wide:
+		stream256x1NormInput(args)
+	case op == opNormInput && active == useAVX512:
+		stream512x1NormInput(args)
 	case op == opNormInput:
-		stream256NormInput(args)
-	case op == opNormInputReLU && wide:
-		stream512NormInputReLU(args)
+		stream256x2NormInput(args)
+	case op == opNormInputReLU && !wide:
+		stream256x1NormInputReLU(args)
+	case op == opNormInputReLU && active == useAVX512:
+		stream512x1NormInputReLU(args)
 	case op == opNormInputReLU:
-		stream256NormInputReLU(args)
-	case op == opReLU && wide:
-		stream512ReLU(args)
+		stream256x2NormInputReLU(args)
+	case op == opReLU && !wide:
+		stream256x1ReLU(args)
+	case op == opReLU && active == useAVX512:
+		stream512x1ReLU(args)
 	case op == opReLU:
-		stream256ReLU(args)
-	case op == opReLUSum && wide:
-		stream512ReLUSum(args)
+		stream256x2ReLU(args)
+	case op == opReLUSum && !wide:
+		stream256x1ReLUSum(args)
+	case op == opReLUSum && active == useAVX512:
+		stream512x1ReLUSum(args)
 	case op == opReLUSum:
-		stream256ReLUSum(args)
-	case op == opScaleAdd && wide:
-		stream512ScaleAdd(args)
+		stream256x2ReLUSum(args)
+	case op == opScaleAdd && !wide:
+		stream256x1ScaleAdd(args)
+	case op == opScaleAdd && active == useAVX512:
+		stream512x1ScaleAdd(args)
 	case op == opScaleAdd:
-		stream256ScaleAdd(args)
-	case op == opDot && wide:
-		stream512Dot(args)
+		stream256x2ScaleAdd(args)
+	case op == opDot && !wide:
+		stream256x1Dot(args)
+	case op == opDot && active == useAVX512:
+		stream512x1Dot(args)
 	case op == opDot:
-		stream256Dot(args)
-	case op == opPool && wide:
-		stream512Pool(args)
+		stream256x2Dot(args)
+	case op == opPool && !wide:
+		stream256x1Pool(args)
+	case op == opPool && active == useAVX512:
+		stream512x1Pool(args)
 	case op == opPool:
-		stream256Pool(args)
-	case op == opPoolInput && wide:
-		stream512PoolInput(args)
+		stream256x2Pool(args)
+	case op == opPoolInput && !wide:
+		stream256x1PoolInput(args)
+	case op == opPoolInput && active == useAVX512:
+		stream512x1PoolInput(args)
 	case op == opPoolInput:
-		stream256PoolInput(args)
-	case op == opPoolInputReLU && wide:
-		stream512PoolInputReLU(args)
+		stream256x2PoolInput(args)
+	case op == opPoolInputReLU && !wide:
+		stream256x1PoolInputReLU(args)
+	case op == opPoolInputReLU && active == useAVX512:
+		stream512x1PoolInputReLU(args)
 	case op == opPoolInputReLU:
-		stream256PoolInputReLU(args)
+		stream256x2PoolInputReLU(args)
 	default:
 		panic("kernel: no such elementwise kernel")
 	}

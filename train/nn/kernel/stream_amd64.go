@@ -32,10 +32,7 @@ func (s *stream[T]) runFast() {
 	rows := max(1, streamWork/(s.pixels*s.channel))
 	for y := 0; y < s.rows; y += rows {
 		args.rows = min(rows, s.rows-y)
-		wide := 0
-		if active == useAVX512 {
-			wide = s.channel / panel * panel
-		}
+		wide := s.channel / panel * panel
 		s.call(args, y, 0, wide, true)
 		s.call(args, y, wide, s.channel, false)
 	}

@@ -6,8 +6,8 @@
 #include "textflag.h"
 
 // d = x-pivot; sum += d; sum1 += d*d
-// func stream256Stats(args *streamArgs)
-TEXT ·stream256Stats(SB), NOSPLIT, $56-8
+// func stream256x1Stats(args *streamArgs)
+TEXT ·stream256x1Stats(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -21,22 +21,22 @@ group:
 	MOVQ 0(SP), SI
 	ADDQ R13, SI
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Y6
+	VMOVUPS 0(SI), Y6
 	VSUBPS Y1, Y6, Y6
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y6, Y3
-	VMOVUPS (SI)(R10*1), Y6
+	VMOVUPS 0(SI)(R10*1), Y6
 	VSUBPS Y1, Y6, Y6
 	VADDPS Y6, Y4, Y4
 	VFMADD231PS Y6, Y6, Y5
@@ -46,17 +46,17 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Y6
+	VMOVUPS 0(SI), Y6
 	VSUBPS Y1, Y6, Y6
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y6, Y3
 done:
-	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Y2, (AX)(R13*1)
-	VADDPS Y5, Y3, Y3
+	VADDPS Y4, Y2, Y2
+	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Y3, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -67,9 +67,92 @@ done:
 	VZEROUPPER
 	RET
 
+// d = x-pivot; sum += d; sum1 += d*d
+// func stream256x2Stats(args *streamArgs)
+TEXT ·stream256x2Stats(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y2
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y8
+	MOVQ streamArgs_pixels(DI), CX
+	VPXOR Y5, Y5, Y5
+	VPXOR Y9, Y9, Y9
+	VPXOR Y6, Y6, Y6
+	VPXOR Y10, Y10, Y10
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(SI), Y11
+	VSUBPS Y1, Y11, Y11
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y11, Y4
+	VMOVUPS 32(SI), Y11
+	VSUBPS Y2, Y11, Y11
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y11, Y8
+	VMOVUPS 0(SI)(R10*1), Y11
+	VSUBPS Y1, Y11, Y11
+	VADDPS Y11, Y5, Y5
+	VFMADD231PS Y11, Y11, Y6
+	VMOVUPS 32(SI)(R10*1), Y11
+	VSUBPS Y2, Y11, Y11
+	VADDPS Y11, Y9, Y9
+	VFMADD231PS Y11, Y11, Y10
+	ADDQ R12, SI
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(SI), Y11
+	VSUBPS Y1, Y11, Y11
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y11, Y4
+	VMOVUPS 32(SI), Y11
+	VSUBPS Y2, Y11, Y11
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y11, Y8
+done:
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
+	VADDPS Y9, Y7, Y7
+	VMOVUPS Y7, 32(AX)(R13*1)
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VADDPS Y6, Y4, Y4
+	VMOVUPS Y4, 0(AX)(R13*1)
+	VADDPS Y10, Y8, Y8
+	VMOVUPS Y8, 32(AX)(R13*1)
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // y = max(low, (x-mean)*scale+shift)
-// func stream256Norm(args *streamArgs)
-TEXT ·stream256Norm(SB), NOSPLIT, $56-8
+// func stream256x1Norm(args *streamArgs)
+TEXT ·stream256x1Norm(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -88,25 +171,25 @@ group:
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Y4
+	VMOVUPS 0(AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Y5
+	VMOVUPS 0(SI), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
 	VMAXPS Y5, Y0, Y5
-	VMOVUPS Y5, (DX)
-	VMOVUPS (SI)(R10*1), Y5
+	VMOVUPS Y5, 0(DX)
+	VMOVUPS 0(SI)(R10*1), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
 	VMAXPS Y5, Y0, Y5
-	VMOVUPS Y5, (DX)(R10*1)
+	VMOVUPS Y5, 0(DX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	DECQ CX
@@ -114,11 +197,11 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Y5
+	VMOVUPS 0(SI), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
 	VMAXPS Y5, Y0, Y5
-	VMOVUPS Y5, (DX)
+	VMOVUPS Y5, 0(DX)
 done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -132,9 +215,92 @@ done:
 	VZEROUPPER
 	RET
 
+// y = max(low, (x-mean)*scale+shift)
+// func stream256x2Norm(args *streamArgs)
+TEXT ·stream256x2Norm(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y2
+	VMOVUPS 32(AX)(R13*1), Y5
+	MOVQ (streamArgs_param+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y6
+	MOVQ (streamArgs_param+16)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ streamArgs_pixels(DI), CX
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(SI), Y8
+	VSUBPS Y2, Y8, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 0(DX)
+	VMOVUPS 32(SI), Y8
+	VSUBPS Y5, Y8, Y8
+	VFMADD213PS Y7, Y6, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 32(DX)
+	VMOVUPS 0(SI)(R10*1), Y8
+	VSUBPS Y2, Y8, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 0(DX)(R10*1)
+	VMOVUPS 32(SI)(R10*1), Y8
+	VSUBPS Y5, Y8, Y8
+	VFMADD213PS Y7, Y6, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 32(DX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(SI), Y8
+	VSUBPS Y2, Y8, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 0(DX)
+	VMOVUPS 32(SI), Y8
+	VSUBPS Y5, Y8, Y8
+	VFMADD213PS Y7, Y6, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 32(DX)
+done:
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // y = max(low, (x-mean)*scale+shift+r)
-// func stream256NormAdd(args *streamArgs)
-TEXT ·stream256NormAdd(SB), NOSPLIT, $56-8
+// func stream256x1NormAdd(args *streamArgs)
+TEXT ·stream256x1NormAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -157,27 +323,27 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Y4
+	VMOVUPS 0(AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Y5
+	VMOVUPS 0(SI), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
-	VADDPS (DX), Y5, Y5
+	VADDPS 0(DX), Y5, Y5
 	VMAXPS Y5, Y0, Y5
-	VMOVUPS Y5, (BX)
-	VMOVUPS (SI)(R10*1), Y5
+	VMOVUPS Y5, 0(BX)
+	VMOVUPS 0(SI)(R10*1), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
-	VADDPS (DX)(R10*1), Y5, Y5
+	VADDPS 0(DX)(R10*1), Y5, Y5
 	VMAXPS Y5, Y0, Y5
-	VMOVUPS Y5, (BX)(R10*1)
+	VMOVUPS Y5, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -186,12 +352,12 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Y5
+	VMOVUPS 0(SI), Y5
 	VSUBPS Y2, Y5, Y5
 	VFMADD213PS Y4, Y3, Y5
-	VADDPS (DX), Y5, Y5
+	VADDPS 0(DX), Y5, Y5
 	VMAXPS Y5, Y0, Y5
-	VMOVUPS Y5, (BX)
+	VMOVUPS Y5, 0(BX)
 done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -207,9 +373,105 @@ done:
 	VZEROUPPER
 	RET
 
+// y = max(low, (x-mean)*scale+shift+r)
+// func stream256x2NormAdd(args *streamArgs)
+TEXT ·stream256x2NormAdd(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y2
+	VMOVUPS 32(AX)(R13*1), Y5
+	MOVQ (streamArgs_param+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y6
+	MOVQ (streamArgs_param+16)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ streamArgs_pixels(DI), CX
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(SI), Y8
+	VSUBPS Y2, Y8, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VADDPS 0(DX), Y8, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 0(BX)
+	VMOVUPS 32(SI), Y8
+	VSUBPS Y5, Y8, Y8
+	VFMADD213PS Y7, Y6, Y8
+	VADDPS 32(DX), Y8, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 32(BX)
+	VMOVUPS 0(SI)(R10*1), Y8
+	VSUBPS Y2, Y8, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VADDPS 0(DX)(R10*1), Y8, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 0(BX)(R10*1)
+	VMOVUPS 32(SI)(R10*1), Y8
+	VSUBPS Y5, Y8, Y8
+	VFMADD213PS Y7, Y6, Y8
+	VADDPS 32(DX)(R10*1), Y8, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 32(BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(SI), Y8
+	VSUBPS Y2, Y8, Y8
+	VFMADD213PS Y4, Y3, Y8
+	VADDPS 0(DX), Y8, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 0(BX)
+	VMOVUPS 32(SI), Y8
+	VSUBPS Y5, Y8, Y8
+	VFMADD213PS Y7, Y6, Y8
+	VADDPS 32(DX), Y8, Y8
+	VMAXPS Y8, Y0, Y8
+	VMOVUPS Y8, 32(BX)
+done:
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // sum += dy; sum1 += dy*(x-mean)
-// func stream256NormSums(args *streamArgs)
-TEXT ·stream256NormSums(SB), NOSPLIT, $56-8
+// func stream256x1NormSums(args *streamArgs)
+TEXT ·stream256x1NormSums(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -227,24 +489,24 @@ group:
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Y6
-	VMOVUPS (DX), Y7
+	VMOVUPS 0(SI), Y6
+	VMOVUPS 0(DX), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
-	VMOVUPS (SI)(R10*1), Y6
-	VMOVUPS (DX)(R10*1), Y7
+	VMOVUPS 0(SI)(R10*1), Y6
+	VMOVUPS 0(DX)(R10*1), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y4, Y4
 	VFMADD231PS Y6, Y7, Y5
@@ -255,18 +517,18 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Y6
-	VMOVUPS (DX), Y7
+	VMOVUPS 0(SI), Y6
+	VMOVUPS 0(DX), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
 done:
-	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Y2, (AX)(R13*1)
-	VADDPS Y5, Y3, Y3
+	VADDPS Y4, Y2, Y2
+	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Y3, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -279,9 +541,105 @@ done:
 	VZEROUPPER
 	RET
 
+// sum += dy; sum1 += dy*(x-mean)
+// func stream256x2NormSums(args *streamArgs)
+TEXT ·stream256x2NormSums(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y2
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y8
+	MOVQ streamArgs_pixels(DI), CX
+	VPXOR Y5, Y5, Y5
+	VPXOR Y9, Y9, Y9
+	VPXOR Y6, Y6, Y6
+	VPXOR Y10, Y10, Y10
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(SI), Y11
+	VMOVUPS 0(DX), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS 32(SI), Y11
+	VMOVUPS 32(DX), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y12, Y8
+	VMOVUPS 0(SI)(R10*1), Y11
+	VMOVUPS 0(DX)(R10*1), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y5, Y5
+	VFMADD231PS Y11, Y12, Y6
+	VMOVUPS 32(SI)(R10*1), Y11
+	VMOVUPS 32(DX)(R10*1), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y9, Y9
+	VFMADD231PS Y11, Y12, Y10
+	ADDQ R12, SI
+	ADDQ R12, DX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(SI), Y11
+	VMOVUPS 0(DX), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS 32(SI), Y11
+	VMOVUPS 32(DX), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y12, Y8
+done:
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
+	VADDPS Y9, Y7, Y7
+	VMOVUPS Y7, 32(AX)(R13*1)
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VADDPS Y6, Y4, Y4
+	VMOVUPS Y4, 0(AX)(R13*1)
+	VADDPS Y10, Y8, Y8
+	VMOVUPS Y8, 32(AX)(R13*1)
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean)
-// func stream256NormSumsReLU(args *streamArgs)
-TEXT ·stream256NormSumsReLU(SB), NOSPLIT, $56-8
+// func stream256x1NormSumsReLU(args *streamArgs)
+TEXT ·stream256x1NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -304,28 +662,28 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Y7
+	VMOVUPS 0(DX), Y7
 	VCMPPS $0x16, Y0, Y7, Y7
-	VANDPS (SI), Y7, Y6
-	VMOVUPS (BX), Y7
+	VANDPS 0(SI), Y7, Y6
+	VMOVUPS 0(BX), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
-	VMOVUPS (DX)(R10*1), Y7
+	VMOVUPS 0(DX)(R10*1), Y7
 	VCMPPS $0x16, Y0, Y7, Y7
-	VANDPS (SI)(R10*1), Y7, Y6
-	VMOVUPS (BX)(R10*1), Y7
+	VANDPS 0(SI)(R10*1), Y7, Y6
+	VMOVUPS 0(BX)(R10*1), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y4, Y4
 	VFMADD231PS Y6, Y7, Y5
@@ -337,20 +695,20 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Y7
+	VMOVUPS 0(DX), Y7
 	VCMPPS $0x16, Y0, Y7, Y7
-	VANDPS (SI), Y7, Y6
-	VMOVUPS (BX), Y7
+	VANDPS 0(SI), Y7, Y6
+	VMOVUPS 0(BX), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
 done:
-	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Y2, (AX)(R13*1)
-	VADDPS Y5, Y3, Y3
+	VADDPS Y4, Y2, Y2
+	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Y3, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -365,9 +723,125 @@ done:
 	VZEROUPPER
 	RET
 
+// g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean)
+// func stream256x2NormSumsReLU(args *streamArgs)
+TEXT ·stream256x2NormSumsReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y2
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y8
+	MOVQ streamArgs_pixels(DI), CX
+	VPXOR Y5, Y5, Y5
+	VPXOR Y9, Y9, Y9
+	VPXOR Y6, Y6, Y6
+	VPXOR Y10, Y10, Y10
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 0(SI), Y12, Y11
+	VMOVUPS 0(BX), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS 32(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 32(SI), Y12, Y11
+	VMOVUPS 32(BX), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y12, Y8
+	VMOVUPS 0(DX)(R10*1), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 0(SI)(R10*1), Y12, Y11
+	VMOVUPS 0(BX)(R10*1), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y5, Y5
+	VFMADD231PS Y11, Y12, Y6
+	VMOVUPS 32(DX)(R10*1), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 32(SI)(R10*1), Y12, Y11
+	VMOVUPS 32(BX)(R10*1), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y9, Y9
+	VFMADD231PS Y11, Y12, Y10
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 0(SI), Y12, Y11
+	VMOVUPS 0(BX), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS 32(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 32(SI), Y12, Y11
+	VMOVUPS 32(BX), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y12, Y8
+done:
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
+	VADDPS Y9, Y7, Y7
+	VMOVUPS Y7, 32(AX)(R13*1)
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VADDPS Y6, Y4, Y4
+	VMOVUPS Y4, 0(AX)(R13*1)
+	VADDPS Y10, Y8, Y8
+	VMOVUPS Y8, 32(AX)(R13*1)
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean); store g
-// func stream256NormSumsKeep(args *streamArgs)
-TEXT ·stream256NormSumsKeep(SB), NOSPLIT, $56-8
+// func stream256x1NormSumsKeep(args *streamArgs)
+TEXT ·stream256x1NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -394,30 +868,30 @@ group:
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Y7
+	VMOVUPS 0(DX), Y7
 	VCMPPS $0x16, Y0, Y7, Y7
-	VANDPS (SI), Y7, Y6
-	VMOVUPS Y6, (R8)
-	VMOVUPS (BX), Y7
+	VANDPS 0(SI), Y7, Y6
+	VMOVUPS Y6, 0(R8)
+	VMOVUPS 0(BX), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
-	VMOVUPS (DX)(R10*1), Y7
+	VMOVUPS 0(DX)(R10*1), Y7
 	VCMPPS $0x16, Y0, Y7, Y7
-	VANDPS (SI)(R10*1), Y7, Y6
-	VMOVUPS Y6, (R8)(R10*1)
-	VMOVUPS (BX)(R10*1), Y7
+	VANDPS 0(SI)(R10*1), Y7, Y6
+	VMOVUPS Y6, 0(R8)(R10*1)
+	VMOVUPS 0(BX)(R10*1), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y4, Y4
 	VFMADD231PS Y6, Y7, Y5
@@ -430,22 +904,151 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Y7
+	VMOVUPS 0(DX), Y7
 	VCMPPS $0x16, Y0, Y7, Y7
-	VANDPS (SI), Y7, Y6
-	VMOVUPS Y6, (R8)
-	VMOVUPS (BX), Y7
+	VANDPS 0(SI), Y7, Y6
+	VMOVUPS Y6, 0(R8)
+	VMOVUPS 0(BX), Y7
 	VSUBPS Y1, Y7, Y7
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
 done:
-	VADDPS Y4, Y2, Y2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Y2, (AX)(R13*1)
-	VADDPS Y5, Y3, Y3
+	VADDPS Y4, Y2, Y2
+	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Y3, (AX)(R13*1)
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
 	ADDQ $32, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean); store g
+// func stream256x2NormSumsKeep(args *streamArgs)
+TEXT ·stream256x2NormSumsKeep(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y2
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y8
+	MOVQ streamArgs_pixels(DI), CX
+	VPXOR Y5, Y5, Y5
+	VPXOR Y9, Y9, Y9
+	VPXOR Y6, Y6, Y6
+	VPXOR Y10, Y10, Y10
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 0(SI), Y12, Y11
+	VMOVUPS Y11, 0(R8)
+	VMOVUPS 0(BX), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS 32(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 32(SI), Y12, Y11
+	VMOVUPS Y11, 32(R8)
+	VMOVUPS 32(BX), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y12, Y8
+	VMOVUPS 0(DX)(R10*1), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 0(SI)(R10*1), Y12, Y11
+	VMOVUPS Y11, 0(R8)(R10*1)
+	VMOVUPS 0(BX)(R10*1), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y5, Y5
+	VFMADD231PS Y11, Y12, Y6
+	VMOVUPS 32(DX)(R10*1), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 32(SI)(R10*1), Y12, Y11
+	VMOVUPS Y11, 32(R8)(R10*1)
+	VMOVUPS 32(BX)(R10*1), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y9, Y9
+	VFMADD231PS Y11, Y12, Y10
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	ADDQ R12, R8
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 0(SI), Y12, Y11
+	VMOVUPS Y11, 0(R8)
+	VMOVUPS 0(BX), Y12
+	VSUBPS Y1, Y12, Y12
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS 32(DX), Y12
+	VCMPPS $0x16, Y0, Y12, Y12
+	VANDPS 32(SI), Y12, Y11
+	VMOVUPS Y11, 32(R8)
+	VMOVUPS 32(BX), Y12
+	VSUBPS Y2, Y12, Y12
+	VADDPS Y11, Y7, Y7
+	VFMADD231PS Y11, Y12, Y8
+done:
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VADDPS Y5, Y3, Y3
+	VMOVUPS Y3, 0(AX)(R13*1)
+	VADDPS Y9, Y7, Y7
+	VMOVUPS Y7, 32(AX)(R13*1)
+	MOVQ (streamArgs_sum+8)(DI), AX
+	VADDPS Y6, Y4, Y4
+	VMOVUPS Y4, 0(AX)(R13*1)
+	VADDPS Y10, Y8, Y8
+	VMOVUPS Y8, 32(AX)(R13*1)
+	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
 	MOVQ (streamArgs_row+0)(DI), AX
@@ -462,8 +1065,8 @@ done:
 	RET
 
 // dx = dy*p0 + ((x-mean)*p1 + p2)
-// func stream256NormInput(args *streamArgs)
-TEXT ·stream256NormInput(SB), NOSPLIT, $56-8
+// func stream256x1NormInput(args *streamArgs)
+TEXT ·stream256x1NormInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -485,29 +1088,29 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ (streamArgs_param+24)(DI), AX
-	VMOVUPS (AX)(R13*1), Y4
+	VMOVUPS 0(AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Y5
-	VMOVUPS (DX), Y6
+	VMOVUPS 0(SI), Y5
+	VMOVUPS 0(DX), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
-	VMOVUPS Y6, (BX)
-	VMOVUPS (SI)(R10*1), Y5
-	VMOVUPS (DX)(R10*1), Y6
+	VMOVUPS Y6, 0(BX)
+	VMOVUPS 0(SI)(R10*1), Y5
+	VMOVUPS 0(DX)(R10*1), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
-	VMOVUPS Y6, (BX)(R10*1)
+	VMOVUPS Y6, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -516,12 +1119,12 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Y5
-	VMOVUPS (DX), Y6
+	VMOVUPS 0(SI), Y5
+	VMOVUPS 0(DX), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
-	VMOVUPS Y6, (BX)
+	VMOVUPS Y6, 0(BX)
 done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -537,9 +1140,107 @@ done:
 	VZEROUPPER
 	RET
 
+// dx = dy*p0 + ((x-mean)*p1 + p2)
+// func stream256x2NormInput(args *streamArgs)
+TEXT ·stream256x2NormInput(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y5
+	MOVQ (streamArgs_param+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y2
+	VMOVUPS 32(AX)(R13*1), Y6
+	MOVQ (streamArgs_param+16)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ (streamArgs_param+24)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y8
+	MOVQ streamArgs_pixels(DI), CX
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(SI), Y9
+	VMOVUPS 0(DX), Y10
+	VSUBPS Y4, Y10, Y10
+	VFMADD213PS Y3, Y2, Y10
+	VFMADD231PS Y1, Y9, Y10
+	VMOVUPS Y10, 0(BX)
+	VMOVUPS 32(SI), Y9
+	VMOVUPS 32(DX), Y10
+	VSUBPS Y8, Y10, Y10
+	VFMADD213PS Y7, Y6, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS Y10, 32(BX)
+	VMOVUPS 0(SI)(R10*1), Y9
+	VMOVUPS 0(DX)(R10*1), Y10
+	VSUBPS Y4, Y10, Y10
+	VFMADD213PS Y3, Y2, Y10
+	VFMADD231PS Y1, Y9, Y10
+	VMOVUPS Y10, 0(BX)(R10*1)
+	VMOVUPS 32(SI)(R10*1), Y9
+	VMOVUPS 32(DX)(R10*1), Y10
+	VSUBPS Y8, Y10, Y10
+	VFMADD213PS Y7, Y6, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS Y10, 32(BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(SI), Y9
+	VMOVUPS 0(DX), Y10
+	VSUBPS Y4, Y10, Y10
+	VFMADD213PS Y3, Y2, Y10
+	VFMADD231PS Y1, Y9, Y10
+	VMOVUPS Y10, 0(BX)
+	VMOVUPS 32(SI), Y9
+	VMOVUPS 32(DX), Y10
+	VSUBPS Y8, Y10, Y10
+	VFMADD213PS Y7, Y6, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS Y10, 32(BX)
+done:
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // g = dy where y is not <= 0; dx = g*p0 + ((x-mean)*p1 + p2)
-// func stream256NormInputReLU(args *streamArgs)
-TEXT ·stream256NormInputReLU(SB), NOSPLIT, $56-8
+// func stream256x1NormInputReLU(args *streamArgs)
+TEXT ·stream256x1NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -566,33 +1267,33 @@ group:
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Y2
+	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS 0(AX)(R13*1), Y3
 	MOVQ (streamArgs_param+24)(DI), AX
-	VMOVUPS (AX)(R13*1), Y4
+	VMOVUPS 0(AX)(R13*1), Y4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Y6
+	VMOVUPS 0(DX), Y6
 	VCMPPS $0x16, Y0, Y6, Y6
-	VANDPS (SI), Y6, Y5
-	VMOVUPS (BX), Y6
+	VANDPS 0(SI), Y6, Y5
+	VMOVUPS 0(BX), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
-	VMOVUPS Y6, (R8)
-	VMOVUPS (DX)(R10*1), Y6
+	VMOVUPS Y6, 0(R8)
+	VMOVUPS 0(DX)(R10*1), Y6
 	VCMPPS $0x16, Y0, Y6, Y6
-	VANDPS (SI)(R10*1), Y6, Y5
-	VMOVUPS (BX)(R10*1), Y6
+	VANDPS 0(SI)(R10*1), Y6, Y5
+	VMOVUPS 0(BX)(R10*1), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
-	VMOVUPS Y6, (R8)(R10*1)
+	VMOVUPS Y6, 0(R8)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -602,14 +1303,14 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Y6
+	VMOVUPS 0(DX), Y6
 	VCMPPS $0x16, Y0, Y6, Y6
-	VANDPS (SI), Y6, Y5
-	VMOVUPS (BX), Y6
+	VANDPS 0(SI), Y6, Y5
+	VMOVUPS 0(BX), Y6
 	VSUBPS Y4, Y6, Y6
 	VFMADD213PS Y3, Y2, Y6
 	VFMADD231PS Y1, Y5, Y6
-	VMOVUPS Y6, (R8)
+	VMOVUPS Y6, 0(R8)
 done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -627,9 +1328,127 @@ done:
 	VZEROUPPER
 	RET
 
+// g = dy where y is not <= 0; dx = g*p0 + ((x-mean)*p1 + p2)
+// func stream256x2NormInputReLU(args *streamArgs)
+TEXT ·stream256x2NormInputReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ (streamArgs_param+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y5
+	MOVQ (streamArgs_param+8)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y2
+	VMOVUPS 32(AX)(R13*1), Y6
+	MOVQ (streamArgs_param+16)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y3
+	VMOVUPS 32(AX)(R13*1), Y7
+	MOVQ (streamArgs_param+24)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y4
+	VMOVUPS 32(AX)(R13*1), Y8
+	MOVQ streamArgs_pixels(DI), CX
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(DX), Y10
+	VCMPPS $0x16, Y0, Y10, Y10
+	VANDPS 0(SI), Y10, Y9
+	VMOVUPS 0(BX), Y10
+	VSUBPS Y4, Y10, Y10
+	VFMADD213PS Y3, Y2, Y10
+	VFMADD231PS Y1, Y9, Y10
+	VMOVUPS Y10, 0(R8)
+	VMOVUPS 32(DX), Y10
+	VCMPPS $0x16, Y0, Y10, Y10
+	VANDPS 32(SI), Y10, Y9
+	VMOVUPS 32(BX), Y10
+	VSUBPS Y8, Y10, Y10
+	VFMADD213PS Y7, Y6, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS Y10, 32(R8)
+	VMOVUPS 0(DX)(R10*1), Y10
+	VCMPPS $0x16, Y0, Y10, Y10
+	VANDPS 0(SI)(R10*1), Y10, Y9
+	VMOVUPS 0(BX)(R10*1), Y10
+	VSUBPS Y4, Y10, Y10
+	VFMADD213PS Y3, Y2, Y10
+	VFMADD231PS Y1, Y9, Y10
+	VMOVUPS Y10, 0(R8)(R10*1)
+	VMOVUPS 32(DX)(R10*1), Y10
+	VCMPPS $0x16, Y0, Y10, Y10
+	VANDPS 32(SI)(R10*1), Y10, Y9
+	VMOVUPS 32(BX)(R10*1), Y10
+	VSUBPS Y8, Y10, Y10
+	VFMADD213PS Y7, Y6, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS Y10, 32(R8)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	ADDQ R12, R8
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(DX), Y10
+	VCMPPS $0x16, Y0, Y10, Y10
+	VANDPS 0(SI), Y10, Y9
+	VMOVUPS 0(BX), Y10
+	VSUBPS Y4, Y10, Y10
+	VFMADD213PS Y3, Y2, Y10
+	VFMADD231PS Y1, Y9, Y10
+	VMOVUPS Y10, 0(R8)
+	VMOVUPS 32(DX), Y10
+	VCMPPS $0x16, Y0, Y10, Y10
+	VANDPS 32(SI), Y10, Y9
+	VMOVUPS 32(BX), Y10
+	VSUBPS Y8, Y10, Y10
+	VFMADD213PS Y7, Y6, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS Y10, 32(R8)
+done:
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // g = dy where y is not <= 0
-// func stream256ReLU(args *streamArgs)
-TEXT ·stream256ReLU(SB), NOSPLIT, $56-8
+// func stream256x1ReLU(args *streamArgs)
+TEXT ·stream256x1ReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -655,14 +1474,14 @@ group:
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Y2
+	VMOVUPS 0(DX), Y2
 	VCMPPS $0x16, Y0, Y2, Y2
-	VANDPS (SI), Y2, Y1
-	VMOVUPS Y1, (BX)
-	VMOVUPS (DX)(R10*1), Y2
+	VANDPS 0(SI), Y2, Y1
+	VMOVUPS Y1, 0(BX)
+	VMOVUPS 0(DX)(R10*1), Y2
 	VCMPPS $0x16, Y0, Y2, Y2
-	VANDPS (SI)(R10*1), Y2, Y1
-	VMOVUPS Y1, (BX)(R10*1)
+	VANDPS 0(SI)(R10*1), Y2, Y1
+	VMOVUPS Y1, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -671,11 +1490,158 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Y2
+	VMOVUPS 0(DX), Y2
 	VCMPPS $0x16, Y0, Y2, Y2
-	VANDPS (SI), Y2, Y1
-	VMOVUPS Y1, (BX)
+	VANDPS 0(SI), Y2, Y1
+	VMOVUPS Y1, 0(BX)
 done:
+	ADDQ $32, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// g = dy where y is not <= 0
+// func stream256x2ReLU(args *streamArgs)
+TEXT ·stream256x2ReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ streamArgs_pixels(DI), CX
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(DX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 0(SI), Y2, Y1
+	VMOVUPS Y1, 0(BX)
+	VMOVUPS 32(DX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 32(SI), Y2, Y1
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS 0(DX)(R10*1), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 0(SI)(R10*1), Y2, Y1
+	VMOVUPS Y1, 0(BX)(R10*1)
+	VMOVUPS 32(DX)(R10*1), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 32(SI)(R10*1), Y2, Y1
+	VMOVUPS Y1, 32(BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(DX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 0(SI), Y2, Y1
+	VMOVUPS Y1, 0(BX)
+	VMOVUPS 32(DX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 32(SI), Y2, Y1
+	VMOVUPS Y1, 32(BX)
+done:
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// g = dy where y is not <= 0; sum += g
+// func stream256x1ReLUSum(args *streamArgs)
+TEXT ·stream256x1ReLUSum(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	MOVQ streamArgs_pixels(DI), CX
+	VPXOR Y2, Y2, Y2
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(DX), Y4
+	VCMPPS $0x16, Y0, Y4, Y4
+	VANDPS 0(SI), Y4, Y3
+	VMOVUPS Y3, 0(BX)
+	VADDPS Y3, Y1, Y1
+	VMOVUPS 0(DX)(R10*1), Y4
+	VCMPPS $0x16, Y0, Y4, Y4
+	VANDPS 0(SI)(R10*1), Y4, Y3
+	VMOVUPS Y3, 0(BX)(R10*1)
+	VADDPS Y3, Y2, Y2
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(DX), Y4
+	VCMPPS $0x16, Y0, Y4, Y4
+	VANDPS 0(SI), Y4, Y3
+	VMOVUPS Y3, 0(BX)
+	VADDPS Y3, Y1, Y1
+done:
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VADDPS Y2, Y1, Y1
+	VMOVUPS Y1, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -691,8 +1657,8 @@ done:
 	RET
 
 // g = dy where y is not <= 0; sum += g
-// func stream256ReLUSum(args *streamArgs)
-TEXT ·stream256ReLUSum(SB), NOSPLIT, $56-8
+// func stream256x2ReLUSum(args *streamArgs)
+TEXT ·stream256x2ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -715,22 +1681,34 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y2, Y2, Y2
+	VPXOR Y4, Y4, Y4
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Y4
-	VCMPPS $0x16, Y0, Y4, Y4
-	VANDPS (SI), Y4, Y3
-	VMOVUPS Y3, (BX)
-	VADDPS Y3, Y1, Y1
-	VMOVUPS (DX)(R10*1), Y4
-	VCMPPS $0x16, Y0, Y4, Y4
-	VANDPS (SI)(R10*1), Y4, Y3
-	VMOVUPS Y3, (BX)(R10*1)
-	VADDPS Y3, Y2, Y2
+	VMOVUPS 0(DX), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS 0(SI), Y6, Y5
+	VMOVUPS Y5, 0(BX)
+	VADDPS Y5, Y1, Y1
+	VMOVUPS 32(DX), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS 32(SI), Y6, Y5
+	VMOVUPS Y5, 32(BX)
+	VADDPS Y5, Y3, Y3
+	VMOVUPS 0(DX)(R10*1), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS 0(SI)(R10*1), Y6, Y5
+	VMOVUPS Y5, 0(BX)(R10*1)
+	VADDPS Y5, Y2, Y2
+	VMOVUPS 32(DX)(R10*1), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS 32(SI)(R10*1), Y6, Y5
+	VMOVUPS Y5, 32(BX)(R10*1)
+	VADDPS Y5, Y4, Y4
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -739,16 +1717,23 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Y4
-	VCMPPS $0x16, Y0, Y4, Y4
-	VANDPS (SI), Y4, Y3
-	VMOVUPS Y3, (BX)
-	VADDPS Y3, Y1, Y1
+	VMOVUPS 0(DX), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS 0(SI), Y6, Y5
+	VMOVUPS Y5, 0(BX)
+	VADDPS Y5, Y1, Y1
+	VMOVUPS 32(DX), Y6
+	VCMPPS $0x16, Y0, Y6, Y6
+	VANDPS 32(SI), Y6, Y5
+	VMOVUPS Y5, 32(BX)
+	VADDPS Y5, Y3, Y3
 done:
-	VADDPS Y2, Y1, Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Y1, (AX)(R13*1)
-	ADDQ $32, R13
+	VADDPS Y2, Y1, Y1
+	VMOVUPS Y1, 0(AX)(R13*1)
+	VADDPS Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)(R13*1)
+	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
 	MOVQ (streamArgs_row+0)(DI), AX
@@ -763,8 +1748,8 @@ done:
 	RET
 
 // z = x*alpha + y*beta
-// func stream256ScaleAdd(args *streamArgs)
-TEXT ·stream256ScaleAdd(SB), NOSPLIT, $56-8
+// func stream256x1ScaleAdd(args *streamArgs)
+TEXT ·stream256x1ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -791,12 +1776,12 @@ group:
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMULPS (DX), Y1, Y3
-	VFMADD231PS (SI), Y0, Y3
-	VMOVUPS Y3, (BX)
-	VMULPS (DX)(R10*1), Y1, Y3
-	VFMADD231PS (SI)(R10*1), Y0, Y3
-	VMOVUPS Y3, (BX)(R10*1)
+	VMULPS 0(DX), Y1, Y3
+	VFMADD231PS 0(SI), Y0, Y3
+	VMOVUPS Y3, 0(BX)
+	VMULPS 0(DX)(R10*1), Y1, Y3
+	VFMADD231PS 0(SI)(R10*1), Y0, Y3
+	VMOVUPS Y3, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -805,9 +1790,9 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMULPS (DX), Y1, Y3
-	VFMADD231PS (SI), Y0, Y3
-	VMOVUPS Y3, (BX)
+	VMULPS 0(DX), Y1, Y3
+	VFMADD231PS 0(SI), Y0, Y3
+	VMOVUPS Y3, 0(BX)
 done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -823,9 +1808,79 @@ done:
 	VZEROUPPER
 	RET
 
+// z = x*alpha + y*beta
+// func stream256x2ScaleAdd(args *streamArgs)
+TEXT ·stream256x2ScaleAdd(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS (streamArgs_scalar+4)(DI), Y1
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ streamArgs_pixels(DI), CX
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMULPS 0(DX), Y1, Y3
+	VFMADD231PS 0(SI), Y0, Y3
+	VMOVUPS Y3, 0(BX)
+	VMULPS 32(DX), Y1, Y3
+	VFMADD231PS 32(SI), Y0, Y3
+	VMOVUPS Y3, 32(BX)
+	VMULPS 0(DX)(R10*1), Y1, Y3
+	VFMADD231PS 0(SI)(R10*1), Y0, Y3
+	VMOVUPS Y3, 0(BX)(R10*1)
+	VMULPS 32(DX)(R10*1), Y1, Y3
+	VFMADD231PS 32(SI)(R10*1), Y0, Y3
+	VMOVUPS Y3, 32(BX)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMULPS 0(DX), Y1, Y3
+	VFMADD231PS 0(SI), Y0, Y3
+	VMOVUPS Y3, 0(BX)
+	VMULPS 32(DX), Y1, Y3
+	VFMADD231PS 32(SI), Y0, Y3
+	VMOVUPS Y3, 32(BX)
+done:
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // sum += x*y
-// func stream256Dot(args *streamArgs)
-TEXT ·stream256Dot(SB), NOSPLIT, $56-8
+// func stream256x1Dot(args *streamArgs)
+TEXT ·stream256x1Dot(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -843,16 +1898,16 @@ group:
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Y1
+	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y2, Y2, Y2
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Y3
-	VFMADD231PS (DX), Y3, Y1
-	VMOVUPS (SI)(R10*1), Y3
-	VFMADD231PS (DX)(R10*1), Y3, Y2
+	VMOVUPS 0(SI), Y3
+	VFMADD231PS 0(DX), Y3, Y1
+	VMOVUPS 0(SI)(R10*1), Y3
+	VFMADD231PS 0(DX)(R10*1), Y3, Y2
 	ADDQ R12, SI
 	ADDQ R12, DX
 	DECQ CX
@@ -860,12 +1915,12 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Y3
-	VFMADD231PS (DX), Y3, Y1
+	VMOVUPS 0(SI), Y3
+	VFMADD231PS 0(DX), Y3, Y1
 done:
-	VADDPS Y2, Y1, Y1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Y1, (AX)(R13*1)
+	VADDPS Y2, Y1, Y1
+	VMOVUPS Y1, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -878,9 +1933,74 @@ done:
 	VZEROUPPER
 	RET
 
+// sum += x*y
+// func stream256x2Dot(args *streamArgs)
+TEXT ·stream256x2Dot(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VMOVUPS 0(AX)(R13*1), Y1
+	VMOVUPS 32(AX)(R13*1), Y3
+	MOVQ streamArgs_pixels(DI), CX
+	VPXOR Y2, Y2, Y2
+	VPXOR Y4, Y4, Y4
+	SHRQ $1, CX
+	JZ last
+pair:
+	VMOVUPS 0(SI), Y5
+	VFMADD231PS 0(DX), Y5, Y1
+	VMOVUPS 32(SI), Y5
+	VFMADD231PS 32(DX), Y5, Y3
+	VMOVUPS 0(SI)(R10*1), Y5
+	VFMADD231PS 0(DX)(R10*1), Y5, Y2
+	VMOVUPS 32(SI)(R10*1), Y5
+	VFMADD231PS 32(DX)(R10*1), Y5, Y4
+	ADDQ R12, SI
+	ADDQ R12, DX
+	DECQ CX
+	JNZ pair
+last:
+	TESTQ $1, streamArgs_pixels(DI)
+	JZ done
+	VMOVUPS 0(SI), Y5
+	VFMADD231PS 0(DX), Y5, Y1
+	VMOVUPS 32(SI), Y5
+	VFMADD231PS 32(DX), Y5, Y3
+done:
+	MOVQ (streamArgs_sum+0)(DI), AX
+	VADDPS Y2, Y1, Y1
+	VMOVUPS Y1, 0(AX)(R13*1)
+	VADDPS Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)(R13*1)
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // y = the largest of four, NaN if one is NaN
-// func stream256Pool(args *streamArgs)
-TEXT ·stream256Pool(SB), NOSPLIT, $56-8
+// func stream256x1Pool(args *streamArgs)
+TEXT ·stream256x1Pool(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -903,20 +2023,20 @@ group:
 	ADDQ R13, BX
 	MOVQ streamArgs_pixels(DI), CX
 pixel:
-	VMOVUPS (SI), Y1
-	VMOVUPS (SI)(R10*1), Y2
+	VMOVUPS 0(SI), Y1
+	VMOVUPS 0(SI)(R10*1), Y2
 	VMAXPS Y2, Y1, Y3
 	VMAXPS Y1, Y2, Y1
 	VPOR Y3, Y1, Y1
-	VMOVUPS (DX), Y2
+	VMOVUPS 0(DX), Y2
 	VMAXPS Y2, Y1, Y3
 	VMAXPS Y1, Y2, Y1
 	VPOR Y3, Y1, Y1
-	VMOVUPS (DX)(R10*1), Y2
+	VMOVUPS 0(DX)(R10*1), Y2
 	VMAXPS Y2, Y1, Y3
 	VMAXPS Y1, Y2, Y1
 	VPOR Y3, Y1, Y1
-	VMOVUPS Y1, (BX)
+	VMOVUPS Y1, 0(BX)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R10, BX
@@ -936,9 +2056,81 @@ pixel:
 	VZEROUPPER
 	RET
 
+// y = the largest of four, NaN if one is NaN
+// func stream256x2Pool(args *streamArgs)
+TEXT ·stream256x2Pool(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(SI), Y1
+	VMOVUPS 0(SI)(R10*1), Y2
+	VMAXPS Y2, Y1, Y3
+	VMAXPS Y1, Y2, Y1
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX), Y2
+	VMAXPS Y2, Y1, Y3
+	VMAXPS Y1, Y2, Y1
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX)(R10*1), Y2
+	VMAXPS Y2, Y1, Y3
+	VMAXPS Y1, Y2, Y1
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 0(BX)
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 32(SI)(R10*1), Y2
+	VMAXPS Y2, Y1, Y3
+	VMAXPS Y1, Y2, Y1
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(DX), Y2
+	VMAXPS Y2, Y1, Y3
+	VMAXPS Y1, Y2, Y1
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(DX)(R10*1), Y2
+	VMAXPS Y2, Y1, Y3
+	VMAXPS Y1, Y2, Y1
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 32(BX)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	DECQ CX
+	JNZ pixel
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
 // dx = dy at the first of four that equals y, else 0
-// func stream256PoolInput(args *streamArgs)
-TEXT ·stream256PoolInput(SB), NOSPLIT, $56-8
+// func stream256x1PoolInput(args *streamArgs)
+TEXT ·stream256x1PoolInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -973,33 +2165,247 @@ group:
 	ADDQ R13, R11
 	MOVQ streamArgs_pixels(DI), CX
 pixel:
-	VMOVUPS (R8), Y1
-	VMOVUPS (BX), Y2
+	VMOVUPS 0(R8), Y1
+	VMOVUPS 0(BX), Y2
 	VPCMPEQD Y4, Y4, Y4
-	VMOVUPS (SI), Y3
+	VMOVUPS 0(SI), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R9)
-	VMOVUPS (SI)(R10*1), Y3
+	VMOVUPS Y3, 0(R9)
+	VMOVUPS 0(SI)(R10*1), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R9)(R10*1)
-	VMOVUPS (DX), Y3
+	VMOVUPS Y3, 0(R9)(R10*1)
+	VMOVUPS 0(DX), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R11)
-	VMOVUPS (DX)(R10*1), Y3
+	VMOVUPS Y3, 0(R11)
+	VMOVUPS 0(DX)(R10*1), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R11)(R10*1)
+	VMOVUPS Y3, 0(R11)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $32, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// dx = dy at the first of four that equals y, else 0
+// func stream256x2PoolInput(args *streamArgs)
+TEXT ·stream256x2PoolInput(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(R8), Y1
+	VMOVUPS 0(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VMOVUPS 0(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R9)
+	VMOVUPS 0(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R9)(R10*1)
+	VMOVUPS 0(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R11)
+	VMOVUPS 0(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R11)(R10*1)
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 32(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VMOVUPS 32(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R9)
+	VMOVUPS 32(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R10*1)
+	VMOVUPS 32(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R11)
+	VMOVUPS 32(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R10*1)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// the same with dy only where y is not <= 0
+// func stream256x1PoolInputReLU(args *streamArgs)
+TEXT ·stream256x1PoolInputReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 0(R8), Y2, Y1
+	VMOVUPS 0(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VMOVUPS 0(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R9)
+	VMOVUPS 0(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R9)(R10*1)
+	VMOVUPS 0(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R11)
+	VMOVUPS 0(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 0(R11)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R10, BX
@@ -1029,8 +2435,8 @@ pixel:
 	RET
 
 // the same with dy only where y is not <= 0
-// func stream256PoolInputReLU(args *streamArgs)
-TEXT ·stream256PoolInputReLU(SB), NOSPLIT, $56-8
+// func stream256x2PoolInputReLU(args *streamArgs)
+TEXT ·stream256x2PoolInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -1066,35 +2472,64 @@ group:
 	ADDQ R13, R11
 	MOVQ streamArgs_pixels(DI), CX
 pixel:
-	VMOVUPS (BX), Y2
+	VMOVUPS 0(BX), Y2
 	VCMPPS $0x16, Y0, Y2, Y2
-	VANDPS (R8), Y2, Y1
-	VMOVUPS (BX), Y2
+	VANDPS 0(R8), Y2, Y1
+	VMOVUPS 0(BX), Y2
 	VPCMPEQD Y4, Y4, Y4
-	VMOVUPS (SI), Y3
+	VMOVUPS 0(SI), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R9)
-	VMOVUPS (SI)(R10*1), Y3
+	VMOVUPS Y3, 0(R9)
+	VMOVUPS 0(SI)(R10*1), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R9)(R10*1)
-	VMOVUPS (DX), Y3
+	VMOVUPS Y3, 0(R9)(R10*1)
+	VMOVUPS 0(DX), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R11)
-	VMOVUPS (DX)(R10*1), Y3
+	VMOVUPS Y3, 0(R11)
+	VMOVUPS 0(DX)(R10*1), Y3
 	VCMPPS $0x08, Y2, Y3, Y3
 	VANDPS Y4, Y3, Y3
 	VANDNPS Y4, Y3, Y4
 	VANDPS Y1, Y3, Y3
-	VMOVUPS Y3, (R11)(R10*1)
+	VMOVUPS Y3, 0(R11)(R10*1)
+	VMOVUPS 32(BX), Y2
+	VCMPPS $0x16, Y0, Y2, Y2
+	VANDPS 32(R8), Y2, Y1
+	VMOVUPS 32(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VMOVUPS 32(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R9)
+	VMOVUPS 32(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R10*1)
+	VMOVUPS 32(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R11)
+	VMOVUPS 32(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS Y1, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R10, BX
@@ -1103,7 +2538,7 @@ pixel:
 	ADDQ R12, R11
 	DECQ CX
 	JNZ pixel
-	ADDQ $32, R13
+	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
 	MOVQ (streamArgs_row+0)(DI), AX

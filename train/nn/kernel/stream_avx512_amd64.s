@@ -6,8 +6,8 @@
 #include "textflag.h"
 
 // d = x-pivot; sum += d; sum1 += d*d
-// func stream512Stats(args *streamArgs)
-TEXT ·stream512Stats(SB), NOSPLIT, $56-8
+// func stream512x1Stats(args *streamArgs)
+TEXT ·stream512x1Stats(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -21,22 +21,22 @@ group:
 	MOVQ 0(SP), SI
 	ADDQ R13, SI
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Z6
+	VMOVUPS 0(SI), Z6
 	VSUBPS Z1, Z6, Z6
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z6, Z3
-	VMOVUPS (SI)(R10*1), Z6
+	VMOVUPS 0(SI)(R10*1), Z6
 	VSUBPS Z1, Z6, Z6
 	VADDPS Z6, Z4, Z4
 	VFMADD231PS Z6, Z6, Z5
@@ -46,17 +46,17 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Z6
+	VMOVUPS 0(SI), Z6
 	VSUBPS Z1, Z6, Z6
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z6, Z3
 done:
-	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Z2, (AX)(R13*1)
-	VADDPS Z5, Z3, Z3
+	VADDPS Z4, Z2, Z2
+	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Z3, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
+	VMOVUPS Z3, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -68,8 +68,8 @@ done:
 	RET
 
 // y = max(low, (x-mean)*scale+shift)
-// func stream512Norm(args *streamArgs)
-TEXT ·stream512Norm(SB), NOSPLIT, $56-8
+// func stream512x1Norm(args *streamArgs)
+TEXT ·stream512x1Norm(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -88,25 +88,25 @@ group:
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Z4
+	VMOVUPS 0(AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Z5
+	VMOVUPS 0(SI), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
 	VMAXPS Z5, Z0, Z5
-	VMOVUPS Z5, (DX)
-	VMOVUPS (SI)(R10*1), Z5
+	VMOVUPS Z5, 0(DX)
+	VMOVUPS 0(SI)(R10*1), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
 	VMAXPS Z5, Z0, Z5
-	VMOVUPS Z5, (DX)(R10*1)
+	VMOVUPS Z5, 0(DX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	DECQ CX
@@ -114,11 +114,11 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Z5
+	VMOVUPS 0(SI), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
 	VMAXPS Z5, Z0, Z5
-	VMOVUPS Z5, (DX)
+	VMOVUPS Z5, 0(DX)
 done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -133,8 +133,8 @@ done:
 	RET
 
 // y = max(low, (x-mean)*scale+shift+r)
-// func stream512NormAdd(args *streamArgs)
-TEXT ·stream512NormAdd(SB), NOSPLIT, $56-8
+// func stream512x1NormAdd(args *streamArgs)
+TEXT ·stream512x1NormAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -157,27 +157,27 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Z4
+	VMOVUPS 0(AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Z5
+	VMOVUPS 0(SI), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
-	VADDPS (DX), Z5, Z5
+	VADDPS 0(DX), Z5, Z5
 	VMAXPS Z5, Z0, Z5
-	VMOVUPS Z5, (BX)
-	VMOVUPS (SI)(R10*1), Z5
+	VMOVUPS Z5, 0(BX)
+	VMOVUPS 0(SI)(R10*1), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
-	VADDPS (DX)(R10*1), Z5, Z5
+	VADDPS 0(DX)(R10*1), Z5, Z5
 	VMAXPS Z5, Z0, Z5
-	VMOVUPS Z5, (BX)(R10*1)
+	VMOVUPS Z5, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -186,12 +186,12 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Z5
+	VMOVUPS 0(SI), Z5
 	VSUBPS Z2, Z5, Z5
 	VFMADD213PS Z4, Z3, Z5
-	VADDPS (DX), Z5, Z5
+	VADDPS 0(DX), Z5, Z5
 	VMAXPS Z5, Z0, Z5
-	VMOVUPS Z5, (BX)
+	VMOVUPS Z5, 0(BX)
 done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -208,8 +208,8 @@ done:
 	RET
 
 // sum += dy; sum1 += dy*(x-mean)
-// func stream512NormSums(args *streamArgs)
-TEXT ·stream512NormSums(SB), NOSPLIT, $56-8
+// func stream512x1NormSums(args *streamArgs)
+TEXT ·stream512x1NormSums(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -227,24 +227,24 @@ group:
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Z6
-	VMOVUPS (DX), Z7
+	VMOVUPS 0(SI), Z6
+	VMOVUPS 0(DX), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
-	VMOVUPS (SI)(R10*1), Z6
-	VMOVUPS (DX)(R10*1), Z7
+	VMOVUPS 0(SI)(R10*1), Z6
+	VMOVUPS 0(DX)(R10*1), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z4, Z4
 	VFMADD231PS Z6, Z7, Z5
@@ -255,18 +255,18 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Z6
-	VMOVUPS (DX), Z7
+	VMOVUPS 0(SI), Z6
+	VMOVUPS 0(DX), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
 done:
-	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Z2, (AX)(R13*1)
-	VADDPS Z5, Z3, Z3
+	VADDPS Z4, Z2, Z2
+	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Z3, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
+	VMOVUPS Z3, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -280,8 +280,8 @@ done:
 	RET
 
 // g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean)
-// func stream512NormSumsReLU(args *streamArgs)
-TEXT ·stream512NormSumsReLU(SB), NOSPLIT, $56-8
+// func stream512x1NormSumsReLU(args *streamArgs)
+TEXT ·stream512x1NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -304,28 +304,28 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Z7
+	VMOVUPS 0(DX), Z7
 	VCMPPS $0x16, Z0, Z7, K1
-	VMOVUPS.Z (SI), K1, Z6
-	VMOVUPS (BX), Z7
+	VMOVUPS.Z 0(SI), K1, Z6
+	VMOVUPS 0(BX), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
-	VMOVUPS (DX)(R10*1), Z7
+	VMOVUPS 0(DX)(R10*1), Z7
 	VCMPPS $0x16, Z0, Z7, K1
-	VMOVUPS.Z (SI)(R10*1), K1, Z6
-	VMOVUPS (BX)(R10*1), Z7
+	VMOVUPS.Z 0(SI)(R10*1), K1, Z6
+	VMOVUPS 0(BX)(R10*1), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z4, Z4
 	VFMADD231PS Z6, Z7, Z5
@@ -337,20 +337,20 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Z7
+	VMOVUPS 0(DX), Z7
 	VCMPPS $0x16, Z0, Z7, K1
-	VMOVUPS.Z (SI), K1, Z6
-	VMOVUPS (BX), Z7
+	VMOVUPS.Z 0(SI), K1, Z6
+	VMOVUPS 0(BX), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
 done:
-	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Z2, (AX)(R13*1)
-	VADDPS Z5, Z3, Z3
+	VADDPS Z4, Z2, Z2
+	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Z3, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
+	VMOVUPS Z3, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -366,8 +366,8 @@ done:
 	RET
 
 // g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean); store g
-// func stream512NormSumsKeep(args *streamArgs)
-TEXT ·stream512NormSumsKeep(SB), NOSPLIT, $56-8
+// func stream512x1NormSumsKeep(args *streamArgs)
+TEXT ·stream512x1NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -394,30 +394,30 @@ group:
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Z7
+	VMOVUPS 0(DX), Z7
 	VCMPPS $0x16, Z0, Z7, K1
-	VMOVUPS.Z (SI), K1, Z6
-	VMOVUPS Z6, (R8)
-	VMOVUPS (BX), Z7
+	VMOVUPS.Z 0(SI), K1, Z6
+	VMOVUPS Z6, 0(R8)
+	VMOVUPS 0(BX), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
-	VMOVUPS (DX)(R10*1), Z7
+	VMOVUPS 0(DX)(R10*1), Z7
 	VCMPPS $0x16, Z0, Z7, K1
-	VMOVUPS.Z (SI)(R10*1), K1, Z6
-	VMOVUPS Z6, (R8)(R10*1)
-	VMOVUPS (BX)(R10*1), Z7
+	VMOVUPS.Z 0(SI)(R10*1), K1, Z6
+	VMOVUPS Z6, 0(R8)(R10*1)
+	VMOVUPS 0(BX)(R10*1), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z4, Z4
 	VFMADD231PS Z6, Z7, Z5
@@ -430,21 +430,21 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Z7
+	VMOVUPS 0(DX), Z7
 	VCMPPS $0x16, Z0, Z7, K1
-	VMOVUPS.Z (SI), K1, Z6
-	VMOVUPS Z6, (R8)
-	VMOVUPS (BX), Z7
+	VMOVUPS.Z 0(SI), K1, Z6
+	VMOVUPS Z6, 0(R8)
+	VMOVUPS 0(BX), Z7
 	VSUBPS Z1, Z7, Z7
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
 done:
-	VADDPS Z4, Z2, Z2
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Z2, (AX)(R13*1)
-	VADDPS Z5, Z3, Z3
+	VADDPS Z4, Z2, Z2
+	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
-	VMOVUPS Z3, (AX)(R13*1)
+	VADDPS Z5, Z3, Z3
+	VMOVUPS Z3, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -462,8 +462,8 @@ done:
 	RET
 
 // dx = dy*p0 + ((x-mean)*p1 + p2)
-// func stream512NormInput(args *streamArgs)
-TEXT ·stream512NormInput(SB), NOSPLIT, $56-8
+// func stream512x1NormInput(args *streamArgs)
+TEXT ·stream512x1NormInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -485,29 +485,29 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ (streamArgs_param+24)(DI), AX
-	VMOVUPS (AX)(R13*1), Z4
+	VMOVUPS 0(AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Z5
-	VMOVUPS (DX), Z6
+	VMOVUPS 0(SI), Z5
+	VMOVUPS 0(DX), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
-	VMOVUPS Z6, (BX)
-	VMOVUPS (SI)(R10*1), Z5
-	VMOVUPS (DX)(R10*1), Z6
+	VMOVUPS Z6, 0(BX)
+	VMOVUPS 0(SI)(R10*1), Z5
+	VMOVUPS 0(DX)(R10*1), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
-	VMOVUPS Z6, (BX)(R10*1)
+	VMOVUPS Z6, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -516,12 +516,12 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Z5
-	VMOVUPS (DX), Z6
+	VMOVUPS 0(SI), Z5
+	VMOVUPS 0(DX), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
-	VMOVUPS Z6, (BX)
+	VMOVUPS Z6, 0(BX)
 done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -538,8 +538,8 @@ done:
 	RET
 
 // g = dy where y is not <= 0; dx = g*p0 + ((x-mean)*p1 + p2)
-// func stream512NormInputReLU(args *streamArgs)
-TEXT ·stream512NormInputReLU(SB), NOSPLIT, $56-8
+// func stream512x1NormInputReLU(args *streamArgs)
+TEXT ·stream512x1NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -566,33 +566,33 @@ group:
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
 	MOVQ (streamArgs_param+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_param+8)(DI), AX
-	VMOVUPS (AX)(R13*1), Z2
+	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_param+16)(DI), AX
-	VMOVUPS (AX)(R13*1), Z3
+	VMOVUPS 0(AX)(R13*1), Z3
 	MOVQ (streamArgs_param+24)(DI), AX
-	VMOVUPS (AX)(R13*1), Z4
+	VMOVUPS 0(AX)(R13*1), Z4
 	MOVQ streamArgs_pixels(DI), CX
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Z6
+	VMOVUPS 0(DX), Z6
 	VCMPPS $0x16, Z0, Z6, K1
-	VMOVUPS.Z (SI), K1, Z5
-	VMOVUPS (BX), Z6
+	VMOVUPS.Z 0(SI), K1, Z5
+	VMOVUPS 0(BX), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
-	VMOVUPS Z6, (R8)
-	VMOVUPS (DX)(R10*1), Z6
+	VMOVUPS Z6, 0(R8)
+	VMOVUPS 0(DX)(R10*1), Z6
 	VCMPPS $0x16, Z0, Z6, K1
-	VMOVUPS.Z (SI)(R10*1), K1, Z5
-	VMOVUPS (BX)(R10*1), Z6
+	VMOVUPS.Z 0(SI)(R10*1), K1, Z5
+	VMOVUPS 0(BX)(R10*1), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
-	VMOVUPS Z6, (R8)(R10*1)
+	VMOVUPS Z6, 0(R8)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -602,14 +602,14 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Z6
+	VMOVUPS 0(DX), Z6
 	VCMPPS $0x16, Z0, Z6, K1
-	VMOVUPS.Z (SI), K1, Z5
-	VMOVUPS (BX), Z6
+	VMOVUPS.Z 0(SI), K1, Z5
+	VMOVUPS 0(BX), Z6
 	VSUBPS Z4, Z6, Z6
 	VFMADD213PS Z3, Z2, Z6
 	VFMADD231PS Z1, Z5, Z6
-	VMOVUPS Z6, (R8)
+	VMOVUPS Z6, 0(R8)
 done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -628,8 +628,8 @@ done:
 	RET
 
 // g = dy where y is not <= 0
-// func stream512ReLU(args *streamArgs)
-TEXT ·stream512ReLU(SB), NOSPLIT, $56-8
+// func stream512x1ReLU(args *streamArgs)
+TEXT ·stream512x1ReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -655,14 +655,14 @@ group:
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Z2
+	VMOVUPS 0(DX), Z2
 	VCMPPS $0x16, Z0, Z2, K1
-	VMOVUPS.Z (SI), K1, Z1
-	VMOVUPS Z1, (BX)
-	VMOVUPS (DX)(R10*1), Z2
+	VMOVUPS.Z 0(SI), K1, Z1
+	VMOVUPS Z1, 0(BX)
+	VMOVUPS 0(DX)(R10*1), Z2
 	VCMPPS $0x16, Z0, Z2, K1
-	VMOVUPS.Z (SI)(R10*1), K1, Z1
-	VMOVUPS Z1, (BX)(R10*1)
+	VMOVUPS.Z 0(SI)(R10*1), K1, Z1
+	VMOVUPS Z1, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -671,10 +671,10 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Z2
+	VMOVUPS 0(DX), Z2
 	VCMPPS $0x16, Z0, Z2, K1
-	VMOVUPS.Z (SI), K1, Z1
-	VMOVUPS Z1, (BX)
+	VMOVUPS.Z 0(SI), K1, Z1
+	VMOVUPS Z1, 0(BX)
 done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -691,8 +691,8 @@ done:
 	RET
 
 // g = dy where y is not <= 0; sum += g
-// func stream512ReLUSum(args *streamArgs)
-TEXT ·stream512ReLUSum(SB), NOSPLIT, $56-8
+// func stream512x1ReLUSum(args *streamArgs)
+TEXT ·stream512x1ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -715,21 +715,21 @@ group:
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z2, Z2, Z2
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (DX), Z4
+	VMOVUPS 0(DX), Z4
 	VCMPPS $0x16, Z0, Z4, K1
-	VMOVUPS.Z (SI), K1, Z3
-	VMOVUPS Z3, (BX)
+	VMOVUPS.Z 0(SI), K1, Z3
+	VMOVUPS Z3, 0(BX)
 	VADDPS Z3, Z1, Z1
-	VMOVUPS (DX)(R10*1), Z4
+	VMOVUPS 0(DX)(R10*1), Z4
 	VCMPPS $0x16, Z0, Z4, K1
-	VMOVUPS.Z (SI)(R10*1), K1, Z3
-	VMOVUPS Z3, (BX)(R10*1)
+	VMOVUPS.Z 0(SI)(R10*1), K1, Z3
+	VMOVUPS Z3, 0(BX)(R10*1)
 	VADDPS Z3, Z2, Z2
 	ADDQ R12, SI
 	ADDQ R12, DX
@@ -739,15 +739,15 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (DX), Z4
+	VMOVUPS 0(DX), Z4
 	VCMPPS $0x16, Z0, Z4, K1
-	VMOVUPS.Z (SI), K1, Z3
-	VMOVUPS Z3, (BX)
+	VMOVUPS.Z 0(SI), K1, Z3
+	VMOVUPS Z3, 0(BX)
 	VADDPS Z3, Z1, Z1
 done:
-	VADDPS Z2, Z1, Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Z1, (AX)(R13*1)
+	VADDPS Z2, Z1, Z1
+	VMOVUPS Z1, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -763,8 +763,8 @@ done:
 	RET
 
 // z = x*alpha + y*beta
-// func stream512ScaleAdd(args *streamArgs)
-TEXT ·stream512ScaleAdd(SB), NOSPLIT, $56-8
+// func stream512x1ScaleAdd(args *streamArgs)
+TEXT ·stream512x1ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -791,12 +791,12 @@ group:
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMULPS (DX), Z1, Z3
-	VFMADD231PS (SI), Z0, Z3
-	VMOVUPS Z3, (BX)
-	VMULPS (DX)(R10*1), Z1, Z3
-	VFMADD231PS (SI)(R10*1), Z0, Z3
-	VMOVUPS Z3, (BX)(R10*1)
+	VMULPS 0(DX), Z1, Z3
+	VFMADD231PS 0(SI), Z0, Z3
+	VMOVUPS Z3, 0(BX)
+	VMULPS 0(DX)(R10*1), Z1, Z3
+	VFMADD231PS 0(SI)(R10*1), Z0, Z3
+	VMOVUPS Z3, 0(BX)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R12, BX
@@ -805,9 +805,9 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMULPS (DX), Z1, Z3
-	VFMADD231PS (SI), Z0, Z3
-	VMOVUPS Z3, (BX)
+	VMULPS 0(DX), Z1, Z3
+	VFMADD231PS 0(SI), Z0, Z3
+	VMOVUPS Z3, 0(BX)
 done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
@@ -824,8 +824,8 @@ done:
 	RET
 
 // sum += x*y
-// func stream512Dot(args *streamArgs)
-TEXT ·stream512Dot(SB), NOSPLIT, $56-8
+// func stream512x1Dot(args *streamArgs)
+TEXT ·stream512x1Dot(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -843,16 +843,16 @@ group:
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS (AX)(R13*1), Z1
+	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z2, Z2, Z2
 	SHRQ $1, CX
 	JZ last
 pair:
-	VMOVUPS (SI), Z3
-	VFMADD231PS (DX), Z3, Z1
-	VMOVUPS (SI)(R10*1), Z3
-	VFMADD231PS (DX)(R10*1), Z3, Z2
+	VMOVUPS 0(SI), Z3
+	VFMADD231PS 0(DX), Z3, Z1
+	VMOVUPS 0(SI)(R10*1), Z3
+	VFMADD231PS 0(DX)(R10*1), Z3, Z2
 	ADDQ R12, SI
 	ADDQ R12, DX
 	DECQ CX
@@ -860,12 +860,12 @@ pair:
 last:
 	TESTQ $1, streamArgs_pixels(DI)
 	JZ done
-	VMOVUPS (SI), Z3
-	VFMADD231PS (DX), Z3, Z1
+	VMOVUPS 0(SI), Z3
+	VFMADD231PS 0(DX), Z3, Z1
 done:
-	VADDPS Z2, Z1, Z1
 	MOVQ (streamArgs_sum+0)(DI), AX
-	VMOVUPS Z1, (AX)(R13*1)
+	VADDPS Z2, Z1, Z1
+	VMOVUPS Z1, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
@@ -879,8 +879,8 @@ done:
 	RET
 
 // y = the largest of four, NaN if one is NaN
-// func stream512Pool(args *streamArgs)
-TEXT ·stream512Pool(SB), NOSPLIT, $56-8
+// func stream512x1Pool(args *streamArgs)
+TEXT ·stream512x1Pool(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -903,20 +903,20 @@ group:
 	ADDQ R13, BX
 	MOVQ streamArgs_pixels(DI), CX
 pixel:
-	VMOVUPS (SI), Z1
-	VMOVUPS (SI)(R10*1), Z2
+	VMOVUPS 0(SI), Z1
+	VMOVUPS 0(SI)(R10*1), Z2
 	VMAXPS Z2, Z1, Z3
 	VMAXPS Z1, Z2, Z1
 	VPORD Z3, Z1, Z1
-	VMOVUPS (DX), Z2
+	VMOVUPS 0(DX), Z2
 	VMAXPS Z2, Z1, Z3
 	VMAXPS Z1, Z2, Z1
 	VPORD Z3, Z1, Z1
-	VMOVUPS (DX)(R10*1), Z2
+	VMOVUPS 0(DX)(R10*1), Z2
 	VMAXPS Z2, Z1, Z3
 	VMAXPS Z1, Z2, Z1
 	VPORD Z3, Z1, Z1
-	VMOVUPS Z1, (BX)
+	VMOVUPS Z1, 0(BX)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R10, BX
@@ -937,8 +937,8 @@ pixel:
 	RET
 
 // dx = dy at the first of four that equals y, else 0
-// func stream512PoolInput(args *streamArgs)
-TEXT ·stream512PoolInput(SB), NOSPLIT, $56-8
+// func stream512x1PoolInput(args *streamArgs)
+TEXT ·stream512x1PoolInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -973,29 +973,29 @@ group:
 	ADDQ R13, R11
 	MOVQ streamArgs_pixels(DI), CX
 pixel:
-	VMOVUPS (R8), Z1
-	VMOVUPS (BX), Z2
+	VMOVUPS 0(R8), Z1
+	VMOVUPS 0(BX), Z2
 	KXNORW K2, K2, K2
-	VMOVUPS (SI), Z3
+	VMOVUPS 0(SI), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R9)
-	VMOVUPS (SI)(R10*1), Z3
+	VMOVUPS Z3, 0(R9)
+	VMOVUPS 0(SI)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R9)(R10*1)
-	VMOVUPS (DX), Z3
+	VMOVUPS Z3, 0(R9)(R10*1)
+	VMOVUPS 0(DX), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R11)
-	VMOVUPS (DX)(R10*1), Z3
+	VMOVUPS Z3, 0(R11)
+	VMOVUPS 0(DX)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R11)(R10*1)
+	VMOVUPS Z3, 0(R11)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R10, BX
@@ -1025,8 +1025,8 @@ pixel:
 	RET
 
 // the same with dy only where y is not <= 0
-// func stream512PoolInputReLU(args *streamArgs)
-TEXT ·stream512PoolInputReLU(SB), NOSPLIT, $56-8
+// func stream512x1PoolInputReLU(args *streamArgs)
+TEXT ·stream512x1PoolInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ (streamArgs_t+0)(DI), AX
 	MOVQ AX, 0(SP)
@@ -1062,31 +1062,31 @@ group:
 	ADDQ R13, R11
 	MOVQ streamArgs_pixels(DI), CX
 pixel:
-	VMOVUPS (BX), Z2
+	VMOVUPS 0(BX), Z2
 	VCMPPS $0x16, Z0, Z2, K1
-	VMOVUPS.Z (R8), K1, Z1
-	VMOVUPS (BX), Z2
+	VMOVUPS.Z 0(R8), K1, Z1
+	VMOVUPS 0(BX), Z2
 	KXNORW K2, K2, K2
-	VMOVUPS (SI), Z3
+	VMOVUPS 0(SI), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R9)
-	VMOVUPS (SI)(R10*1), Z3
+	VMOVUPS Z3, 0(R9)
+	VMOVUPS 0(SI)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R9)(R10*1)
-	VMOVUPS (DX), Z3
+	VMOVUPS Z3, 0(R9)(R10*1)
+	VMOVUPS 0(DX), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R11)
-	VMOVUPS (DX)(R10*1), Z3
+	VMOVUPS Z3, 0(R11)
+	VMOVUPS 0(DX)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
 	VMOVAPS.Z Z1, K1, Z3
-	VMOVUPS Z3, (R11)(R10*1)
+	VMOVUPS Z3, 0(R11)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
 	ADDQ R10, BX

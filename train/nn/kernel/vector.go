@@ -3,7 +3,7 @@ package kernel
 // flat runs an elementwise kernel on vectors of n elements. Every element is
 // computed alike, also the last few, so that splitting a vector changes no bit.
 func (s *stream[T]) flat(n int) {
-	const lane, block = half, 2048 // a block is as much as one call may visit
+	const lane, block = panel, 1024 // a block is as much as one call may visit
 	t := s.t
 	s.rows, s.pixel, s.channel = 1, lane, lane
 	whole := n / lane * lane

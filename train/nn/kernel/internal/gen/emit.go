@@ -29,6 +29,9 @@ func (s isa) register(i int) string {
 	if s.lanes == 16 {
 		return fmt.Sprintf("Z%d", i)
 	}
+	if i >= 16 {
+		panic("AVX2 has 16 registers") // the assembler would take it for AVX-512VL
+	}
 	return fmt.Sprintf("Y%d", i)
 }
 

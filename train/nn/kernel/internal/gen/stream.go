@@ -135,9 +135,24 @@ var streams = []stream{
 // body writes the work on one register.
 type body struct {
 	*assembly
-	isa isa
-	s   stream
-	odd bool // the second pixel of a pair
+	isa     isa
+	s       stream
+	vectors int  // registers side by side: 2 with AVX2 for 16 channels, so that a cache line is visited once
+	vector  int  // which of them
+	odd     bool // the second pixel of a pair
+}
+
+// bodies are the kernels of s for 8 and 16 channels at a time.
+func bodies(s stream) (eight, sixteen, sixteen512 *body) {
+	return &body{isa: avx2, s: s, vectors: 1}, &body{isa: avx2, s: s, vectors: 2}, &body{isa: avx512, s: s, vectors: 1}
+}
+
+// each calls f for the registers side by side.
+func (b *body) each(f func()) {
+	for b.vector = range b.vectors {
+		f()
+	}
+	b.vector = 0
 }
 
 var pointers = []string{"SI", "DX", "BX", "R8", "R9", "R11"}
@@ -145,9 +160,12 @@ var pointers = []string{"SI", "DX", "BX", "R8", "R9", "R11"}
 // Registers: scalars, zeros, params, sums of even and of odd pixels, free ones.
 func (b *body) scalar(i int) string { return b.isa.register(i) }
 func (b *body) zero() string        { return b.isa.register(b.s.scalars) }
-func (b *body) param(i int) string  { return b.isa.register(b.s.scalars + 1 + i) }
+func (b *body) param(i int) string {
+	return b.isa.register(b.s.scalars + 1 + b.vector*b.s.params + i)
+}
+
 func (b *body) sumOf(i int, odd bool) string {
-	i += b.s.scalars + 1 + b.s.params
+	i += b.s.scalars + 1 + b.vectors*b.s.params + 2*b.vector*b.s.sums
 	if odd {
 		i += b.s.sums
 	}
@@ -155,7 +173,7 @@ func (b *body) sumOf(i int, odd bool) string {
 }
 func (b *body) sum(i int) string { return b.sumOf(i, b.odd) }
 func (b *body) temp(i int) string {
-	return b.isa.register(b.s.scalars + 1 + b.s.params + 2*b.s.sums + i)
+	return b.isa.register(b.s.scalars + 1 + b.vectors*(b.s.params+2*b.s.sums) + i)
 }
 
 // at is the current pixel of tensor t, next the pixel after it.
@@ -163,9 +181,12 @@ func (b *body) at(t int) string {
 	if b.odd {
 		return b.next(t)
 	}
-	return "(" + pointers[t] + ")"
+	return fmt.Sprintf("%d(%s)", 32*b.vector, pointers[t])
 }
-func (b *body) next(t int) string { return "(" + pointers[t] + ")(R10*1)" }
+func (b *body) next(t int) string { return fmt.Sprintf("%d(%s)(R10*1)", 32*b.vector, pointers[t]) }
+
+// channel is the address of the current channels in the vector at AX.
+func (b *body) channel() string { return fmt.Sprintf("%d(AX)(R13*1)", 32*b.vector) }
 
 // pairs says whether pixels are done two at a time, so that two chains of sums
 // hide the latency of one; the inputs of a pool advance by pairs anyway.
@@ -251,14 +272,21 @@ func (b *body) poolInput() {
 func streamFile(s isa, d *declarations) []byte {
 	a := newAssembly()
 	for _, k := range streams {
-		b := &body{assembly: a, isa: s, s: k}
-		b.emit()
-		d.add(b.function())
+		eight, sixteen, sixteen512 := bodies(k)
+		for _, b := range []*body{eight, sixteen, sixteen512} {
+			if b.isa == s {
+				b.assembly = a
+				b.emit()
+				d.add(b.function())
+			}
+		}
 	}
 	return a.Bytes()
 }
 
-func (b *body) function() string { return fmt.Sprintf("stream%d%s", b.isa.lanes*32, b.s.name) }
+func (b *body) function() string {
+	return fmt.Sprintf("stream%dx%d%s", b.isa.lanes*32, b.vectors, b.s.name)
+}
 
 // emit writes the loops around the body. The frame holds the addresses of the
 // current row of each tensor and, at 48(SP), the rows left.
@@ -282,7 +310,7 @@ func (b *body) emit() {
 	b.op("XORQ R13, R13")
 	b.label("group")
 	b.group()
-	b.op("ADDQ $%d, R13", b.isa.lanes*4)
+	b.op("ADDQ $%d, R13", b.vectors*b.isa.lanes*4)
 	b.op("CMPQ R13, streamArgs_channels(DI)")
 	b.op("JLT group")
 	for i := range b.s.tensors {
@@ -302,47 +330,51 @@ func (b *body) group() {
 	}
 	for i := range b.s.params {
 		b.op("MOVQ (streamArgs_param+%d)(DI), AX", 8*i)
-		b.op("VMOVUPS (AX)(R13*1), %s", b.param(i))
+		b.each(func() { b.op("VMOVUPS %s, %s", b.channel(), b.param(i)) })
 	}
 	for i := range b.s.sums {
 		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
-		b.op("VMOVUPS (AX)(R13*1), %s", b.sum(i))
+		b.each(func() { b.op("VMOVUPS %s, %s", b.channel(), b.sum(i)) })
 	}
 	b.op("MOVQ streamArgs_pixels(DI), CX")
 	if b.pairs() {
 		b.pairLoop()
 	} else {
 		b.label("pixel")
-		b.s.body(b)
+		b.each(func() { b.s.body(b) })
 		b.advance(map[int]string{1: "R10", 2: "R12"})
 		b.op("JNZ pixel")
 	}
 	for i := range b.s.sums {
-		b.op("VADDPS %s, %s, %s", b.sumOf(i, true), b.sumOf(i, false), b.sum(i))
 		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
-		b.op("VMOVUPS %s, (AX)(R13*1)", b.sum(i))
+		b.each(func() {
+			b.op("VADDPS %s, %s, %s", b.sumOf(i, true), b.sumOf(i, false), b.sum(i))
+			b.op("VMOVUPS %s, %s", b.sum(i), b.channel())
+		})
 	}
 }
 
 // pairLoop does the pixels in pairs and the last of an odd number alone.
 func (b *body) pairLoop() {
 	for i := range b.s.sums {
-		zero := b.sumOf(i, true)
-		b.op("%s %s, %s, %s", b.logic("VPXOR"), zero, zero, zero)
+		b.each(func() {
+			zero := b.sumOf(i, true)
+			b.op("%s %s, %s, %s", b.logic("VPXOR"), zero, zero, zero)
+		})
 	}
 	b.op("SHRQ $1, CX")
 	b.op("JZ last")
 	b.label("pair")
-	b.s.body(b)
+	b.each(func() { b.s.body(b) })
 	b.odd = true
-	b.s.body(b)
+	b.each(func() { b.s.body(b) })
 	b.odd = false
 	b.advance(map[int]string{1: "R12"})
 	b.op("JNZ pair")
 	b.label("last")
 	b.op("TESTQ $1, streamArgs_pixels(DI)")
 	b.op("JZ done")
-	b.s.body(b)
+	b.each(func() { b.s.body(b) })
 	b.label("done")
 }
 
@@ -359,13 +391,12 @@ func declareStreams(d *declarations) {
 	d.dispatch.WriteString("\n// streamCall runs the kernel of op, 16 channels at a time if wide, else 8.\n")
 	d.dispatch.WriteString("func streamCall(op streamOp, wide bool, args *streamArgs) {\n\tswitch {\n")
 	for _, k := range streams {
-		for _, s := range []isa{avx512, avx2} {
-			condition := ""
-			if s.lanes == 16 {
-				condition = " && wide"
-			}
-			b := &body{isa: s, s: k}
-			fmt.Fprintf(&d.dispatch, "\tcase op == op%s%s:\n\t\t%s(args)\n", k.name, condition, b.function())
+		eight, sixteen, sixteen512 := bodies(k)
+		for _, c := range []struct {
+			condition string
+			b         *body
+		}{{" && !wide", eight}, {" && active == useAVX512", sixteen512}, {"", sixteen}} {
+			fmt.Fprintf(&d.dispatch, "\tcase op == op%s%s:\n\t\t%s(args)\n", k.name, c.condition, c.b.function())
 		}
 	}
 	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no such elementwise kernel\")\n\t}\n}\n")
