@@ -42,6 +42,24 @@ func NewPlane(origin, u, v []float32) (Plane, error) {
 	return p, nil
 }
 
+// PlaneThrough returns the plane through three points, with the coordinates
+// (0,0), (1,0) and (0,1): a, b and c. Three end points of runs give the canvas on
+// which their basins can be compared. The error says which point is of another
+// length or not finite, or that the three are on a line.
+func PlaneThrough(a, b, c []float32) (Plane, error) {
+	directions := [2][]float32{}
+	for i, q := range [][]float32{b, c} {
+		if len(q) != len(a) {
+			return Plane{}, fmt.Errorf("analyze: plane: point %d has %d elements, the first one has %d; they must be equal", i+2, len(q), len(a))
+		}
+		directions[i] = make([]float32, len(a))
+		for j := range a {
+			directions[i][j] = q[j] - a[j]
+		}
+	}
+	return NewPlane(a, directions[0], directions[1])
+}
+
 // checkDirection refuses what cannot be the origin and a direction of a line or
 // plane.
 func checkDirection(name string, origin, d []float32) error {

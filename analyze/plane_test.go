@@ -150,3 +150,36 @@ func TestLine(t *testing.T) {
 		t.Fatal("a zero direction was accepted")
 	}
 }
+
+// The three points are where their coordinates say, up to the rounding of the
+// differences, and points on a line make no plane.
+func TestPlaneThrough(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	points := [3][]float32{gaussian(rng, 40, 1), gaussian(rng, 40, 10), gaussian(rng, 40, 0.1)}
+	p, err := PlaneThrough(points[0], points[1], points[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]float32, 40)
+	for i, at := range [][2]float64{{0, 0}, {1, 0}, {0, 1}} {
+		p.Point(at[0], at[1], got)
+		for j, v := range got {
+			if math.Abs(float64(v-points[i][j])) > 4e-6 { // 2^-24 of the largest coordinate, 30
+				t.Fatalf("point %d, element %d is %v, want %v", i+1, j, v, points[i][j])
+			}
+		}
+	}
+	middle := make([]float32, 40)
+	for j := range middle {
+		middle[j] = (points[0][j] + points[1][j]) / 2
+	}
+	if _, err := PlaneThrough(points[0], points[1], middle); err == nil || !strings.Contains(err.Error(), "parallel") {
+		t.Errorf("three points on a line: %v", err)
+	}
+	if _, err := PlaneThrough(points[0], points[1], middle[1:]); err == nil || !strings.Contains(err.Error(), "point 3 has 39 elements") {
+		t.Errorf("points of different lengths: %v", err)
+	}
+	if _, err := PlaneThrough(points[0], points[0], middle); err == nil || !strings.Contains(err.Error(), "first direction is zero") {
+		t.Errorf("a point twice: %v", err)
+	}
+}
