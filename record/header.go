@@ -70,6 +70,7 @@ type Header struct {
 	Layout    Layout    `json:"layout"`            // of theta and grad
 	State     Layout    `json:"state_layout"`      // of state; empty for models without running statistics
 	Comment   string    `json:"comment,omitempty"` // free text
+	Sketch    *Sketch   `json:"sketch,omitempty"`  // how the rows were reduced; nil when they were not
 }
 
 // Clone returns a deep copy.
@@ -78,6 +79,7 @@ func (h *Header) Clone() *Header {
 	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
 	c.Schedule = h.Schedule.clone()
 	c.Layout, c.State = cloneLayout(h.Layout), cloneLayout(h.State)
+	c.Sketch = h.Sketch.clone()
 	return &c
 }
 
@@ -119,7 +121,7 @@ func (h *Header) Validate() error {
 	if h.Columns.State && len(h.State) == 0 {
 		return fmt.Errorf("record: header: state is to be recorded, but the state layout names no tensor")
 	}
-	return nil
+	return h.Sketch.validate()
 }
 
 // CheckStep checks a row against the header and the row before it (nil for the
