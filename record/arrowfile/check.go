@@ -109,10 +109,13 @@ func (c *checker) rows(s *segment, last bool) {
 	if s.damage != nil {
 		c.problem(s.damage)
 	}
-	to := &comparer{src: s.src, lead: int64(len(c.encoder.prefix(s.number, s.first))), schema: -1, different: -1, blindFrom: math.MaxInt64}
+	to := &comparer{src: s.src, different: -1, blindFrom: math.MaxInt64}
 	if err := c.encoder.begin(to, s.number, s.first); err != nil {
 		c.problem(s.corrupt(-1, 0, "%w", err))
 		return
+	}
+	if s.start > 0 && to.different >= 0 && s.damage == nil { // else the file ends before its first row
+		c.problem(s.corrupt(-1, to.different, "the schema is not what the header implies"))
 	}
 	whole := true // every row has its place in the footer that is being made
 	for j := range s.rows() {
@@ -182,20 +185,16 @@ func (c *checker) standIn(s *segment, j int, to *comparer) bool {
 	return err == nil
 }
 
-// frame checks what is around the rows: the schema, the footer, a torn end.
+// frame checks what is after the rows: the footer or a torn end.
 func (c *checker) frame(s *segment, to *comparer, last, whole bool) {
-	if s.start > 0 {
-		end := s.offsets[s.rows()]
-		to.pos, to.different = end, -1
-		if !s.closed || !whole {
-			to.blindFrom = end
+	if s.closed {
+		to.pos, to.different = s.offsets[s.rows()], -1
+		if !whole {
+			to.blindFrom = to.pos
 		}
 		if err := c.encoder.finish(); err != nil {
-			c.problem(s.corrupt(-1, end, "%w", err))
+			c.problem(s.corrupt(-1, to.pos, "%w", err))
 		}
-	}
-	if to.schema >= 0 && s.damage == nil {
-		c.problem(s.corrupt(-1, to.schema, "the schema is not what the header implies"))
 	}
 	switch {
 	case s.closed && (to.different >= 0 || !whole):
@@ -211,23 +210,16 @@ func (c *checker) frame(s *segment, to *comparer, last, whole bool) {
 // bytes that a segment has.
 type comparer struct {
 	src       source
-	lead      int64 // length of what comes before the rows; the encoder writes it with the first one
-	led       int64 // how much of that was written
-	pos       int64 // where the next bytes after it belong
+	pos       int64 // where the next bytes belong
 	blindFrom int64 // what belongs from here on is only counted
-	schema    int64 // first different byte before the rows, or -1
-	different int64 // first different byte after that, or -1; reset for each row
+	different int64 // first different byte, or -1; reset for each part
 }
 
 // Write compares p with the bytes at the place where it belongs.
 func (c *comparer) Write(p []byte) (int, error) {
-	pos, first := &c.pos, &c.different
-	if c.led < c.lead {
-		pos, first = &c.led, &c.schema
-	}
-	at := *pos
-	*pos += int64(len(p))
-	if at >= c.blindFrom || *first >= 0 {
+	at := c.pos
+	c.pos += int64(len(p))
+	if at >= c.blindFrom || c.different >= 0 {
 		return len(p), nil
 	}
 	have, err := c.src.bytes(at, min(int64(len(p)), max(0, c.src.size()-at)))
@@ -235,7 +227,7 @@ func (c *comparer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if !bytes.Equal(have, p) {
-		*first = at + int64(commonPrefix(have, p))
+		c.different = at + int64(commonPrefix(have, p))
 	}
 	return len(p), nil
 }
@@ -251,9 +243,4 @@ func commonPrefix(a, b []byte) int {
 }
 
 // Seek tells the position.
-func (c *comparer) Seek(offset int64, whence int) (int64, error) {
-	if c.led < c.lead {
-		return tell(c.led, offset, whence)
-	}
-	return tell(c.pos, offset, whence)
-}
+func (c *comparer) Seek(offset int64, whence int) (int64, error) { return tell(c.pos, offset, whence) }

@@ -40,6 +40,7 @@ type encoder struct {
 	vectors [vectors]*memory.Buffer
 	absent  [vectors][]float32 // zeros that stand for an absent vector
 	records map[nullSet]arrow.Record
+	out     *rowsOnly
 	file    *ipc.FileWriter
 }
 
@@ -79,11 +80,41 @@ func (e *encoder) segmentSchema(segment int, firstRow int64) *arrow.Schema {
 	return arrow.NewSchema(e.fields, &metadata)
 }
 
-// begin starts a segment. What comes before the first row is written with it.
+// endMark ends a stream of messages. The Arrow format wants it before the footer
+// too, so that a segment can be read as a stream; the library leaves it out.
+var endMark = []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
+
+// begin starts a segment with what comes before its first row.
 func (e *encoder) begin(w io.WriteSeeker, segment int, firstRow int64) error {
-	file, err := ipc.NewFileWriter(w, ipc.WithSchema(e.segmentSchema(segment, firstRow)))
+	prefix := e.prefix(segment, firstRow)
+	if _, err := w.Write(prefix); err != nil {
+		return err
+	}
+	e.out = &rowsOnly{WriteSeeker: w, skip: len(prefix)}
+	file, err := ipc.NewFileWriter(e.out, ipc.WithSchema(e.segmentSchema(segment, firstRow)))
 	e.file = file
 	return err
+}
+
+// rowsOnly leaves out the first bytes of what is written through it: the library
+// writes the beginning of a file with its first row, but a segment has it from
+// the start.
+type rowsOnly struct {
+	io.WriteSeeker
+	skip int
+}
+
+func (r *rowsOnly) Write(p []byte) (int, error) {
+	if r.skip > 0 {
+		n := min(r.skip, len(p))
+		r.skip -= n
+		if n == len(p) {
+			return n, nil
+		}
+		m, err := r.WriteSeeker.Write(p[n:])
+		return n + m, err
+	}
+	return r.WriteSeeker.Write(p)
 }
 
 // prefix returns what comes before the first row of a segment: in the stream
@@ -94,11 +125,16 @@ func (e *encoder) prefix(segment int, firstRow int64) []byte {
 	if err := stream.Close(); err != nil { // a bytes.Buffer takes everything
 		return nil
 	}
-	return b.Bytes()[:b.Len()-8]
+	return b.Bytes()[:b.Len()-len(endMark)]
 }
 
-// finish writes the footer.
-func (e *encoder) finish() error { return e.file.Close() }
+// finish writes the end mark and the footer.
+func (e *encoder) finish() error {
+	if _, err := e.out.WriteSeeker.Write(endMark); err != nil {
+		return err
+	}
+	return e.file.Close()
+}
 
 // write writes one row. The vectors are borrowed until it returns.
 func (e *encoder) write(s *scalars, values [vectors][]float32) error {

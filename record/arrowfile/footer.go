@@ -19,8 +19,9 @@ var errNoFooter = errors.New("the segment has no footer")
 
 // readFooter returns the places of the rows, the place where the last one ends
 // among them, as a segment's footer states them. The rows must follow each other
-// without gaps from start to the footer: a list that does not hold together is
-// an error, and the caller walks the messages instead.
+// without gaps from start to the end mark before the footer, which some writers
+// leave out. A list that does not hold together is an error, and the caller walks
+// the messages instead.
 func readFooter(src source, start int64, c *columns) (offsets []int64, err error) {
 	size := src.size()
 	if size < start+int64(trailer) {
@@ -62,7 +63,7 @@ func readFooter(src source, start int64, c *columns) (offsets []int64, err error
 			offsets = append(offsets, off)
 			next += meta + body
 		}
-		if next != at {
+		if next != at && next+int64(len(endMark)) != at {
 			return fmt.Errorf("the batches that the footer lists end at byte %d, the footer begins at %d", next, at)
 		}
 		offsets = append(offsets, next)

@@ -12,8 +12,12 @@ import (
 // maxMetadata bounds the metadata of one message. A row's has about 1.5 kB.
 const maxMetadata = 64 << 10
 
-// errShort means that the file ends before the message does.
-var errShort = errors.New("the file ends within a message")
+var (
+	// errShort means that the file ends before the message does.
+	errShort = errors.New("the file ends within a message")
+	// errEnd means that there is the mark after the last message.
+	errEnd = errors.New("the messages end here")
+)
 
 // envelope is a message's place in a file: its flatbuffer begins 8 bytes after
 // its start, its body where the flatbuffer ends.
@@ -37,7 +41,10 @@ func readEnvelope(src source, off int64) (envelope, error) {
 		return envelope{}, errors.New("no message begins here")
 	}
 	n := int64(binary.LittleEndian.Uint32(prefix[4:]))
-	if n == 0 || n%8 != 0 || n > maxMetadata {
+	if n == 0 {
+		return envelope{}, errEnd
+	}
+	if n%8 != 0 || n > maxMetadata {
 		return envelope{}, fmt.Errorf("a message's metadata cannot have %d bytes", n)
 	}
 	if n > rest-8 {

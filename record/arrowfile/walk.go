@@ -50,7 +50,7 @@ func (s *segment) endOfWalk(off int64, err error) int64 {
 	rest := s.src.size() - off
 	prefix, readErr := s.src.bytes(off, min(4, rest))
 	complete := rest >= s.smallestRow()
-	if readErr == nil && len(prefix) == 4 && binary.LittleEndian.Uint32(prefix) == continuation && complete && !errors.Is(err, errShort) {
+	if readErr == nil && len(prefix) == 4 && binary.LittleEndian.Uint32(prefix) == continuation && complete && !errors.Is(err, errShort) && !errors.Is(err, errEnd) {
 		s.offsets = append(s.offsets, off)
 		return s.src.size()
 	}

@@ -16,7 +16,7 @@ import (
 // after each GiB.
 type Options struct {
 	Overwrite    bool  // replace the run that is in the directory, with its analyses
-	SegmentBytes int64 // a segment ends before it would grow beyond this, but not before its first row; 0 means DefaultSegmentBytes
+	SegmentBytes int64 // a segment ends when another row of the size of its last would make it larger than this; 0 means DefaultSegmentBytes
 }
 
 // DefaultSegmentBytes is the size of a segment when the options say nothing.
@@ -111,9 +111,15 @@ func (w *Writer) openSegment() error {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
 	w.file, w.segRows, w.good = file, 0, 0
-	if err := w.encoder.begin(file, w.segment, w.rows); err != nil {
+	err = w.encoder.begin(file, w.segment, w.rows)
+	if err == nil {
+		err = file.flush()
+	}
+	if err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
+	w.good = file.size
+	w.byteCount.Add(file.size)
 	return syncDir(w.dir)
 }
 
