@@ -5,14 +5,7 @@ import (
 	"testing"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
-
-// tensorNode makes an input of a graph.
-func tensorNode[T Float](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {
-	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
-	return G.NewTensor(g, v.Dtype(), len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
-}
 
 // TestTwins checks that two layers with the same inputs stay two: Gorgonia
 // merges nodes that it takes for equal.

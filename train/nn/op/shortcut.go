@@ -13,8 +13,11 @@ import (
 // where it has more channels, zeros stand for the new ones. Without a change of
 // size it is the identity.
 
-// shortcutStride is the distance of the pixels that are taken.
-func shortcutStride(to, from kernel.Image) int { return (from.Height + to.Height - 1) / to.Height }
+// shortcutStride is the distance of the pixels that are taken. A single row or
+// column does not tell it; the other extent does, or it does not matter.
+func shortcutStride(to, from kernel.Image) int {
+	return max((from.Height+to.Height-1)/to.Height, (from.Width+to.Width-1)/to.Width)
+}
 
 // checkResidual reports a residual that does not go to the result's size.
 func checkResidual(to, from Image, n *G.Node, size int) error {
