@@ -22,8 +22,8 @@ func rankTolerance(n int) float64 {
 //
 // With n rows, P parameters and K components it reads the run twice and costs
 // n*n*P/2 + 2*n*K*P multiplications; its memory is n*n float64, K*P float32 and
-// blocks of at most 48 MiB (64 KiB for every row beyond 768). It holds no copy
-// of the iterates. ctx is looked at between blocks.
+// a block of at most 48 MiB, and two more n*n float64 for every surrogate at
+// work. It holds no copy of the iterates. ctx is looked at between blocks.
 //
 // The error names the row and the element when an iterate is not finite, and
 // says so when all rows are the same. The trajectory must stay open until Fit

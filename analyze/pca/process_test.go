@@ -140,7 +140,7 @@ func TestOrnsteinUhlenbeckOfACycle(t *testing.T) {
 // A stationary cloud of many rows has no leading directions: the iteration ends
 // all the same and says what it left open.
 func TestKrylovGivesUp(t *testing.T) {
-	const n = 1500
+	const n = 700
 	pairs, residual, err := leadingKrylov(relaxing(n, 0.9).times, n, 2, krylovTolerance)
 	if err != nil || len(pairs) != 2 {
 		t.Fatal(err)
