@@ -240,6 +240,13 @@ func testConvWeights[T Float](t *testing.T) {
 			ConvWeights(v, dw, c.x.Slice(part[0], part[1]), c.dy.Slice(part[0], part[1]))
 			parts = append(parts, dw)
 		}
+		// The channels in two groups.
+		group := rapid.IntRange(0, v.Out.Channels/half).Draw(t, "group") * half
+		whole, groups := make([]T, v.GradientLen()), make([]T, v.GradientLen())
+		ConvWeights(v, whole, c.x, c.dy)
+		ConvWeightsOf(v, groups, c.x, c.dy, 0, group)
+		ConvWeightsOf(v, groups, c.x, c.dy, group, v.Out.Channels)
+		sameBits(t, "ConvWeightsOf", groups, whole)
 		grad := fill(generator(t), guarded[T](t, len(c.w), place(t)))
 		UnpackConvGradient(v, grad, parts...)
 		depth := float64(c.n*v.Out.Height*v.Out.Width + 2)

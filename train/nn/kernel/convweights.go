@@ -12,24 +12,39 @@ func (v Conv) GradientLen() int { return v.Kernel * v.Kernel * v.In.Channels * v
 // images of x have the shape v.In, those of dy the shape v.Out with any halo.
 //
 // The sum over the pixels of an image is cut into bands of rows; the sums are
-// added to dw band after band, image after image. The order depends on the
-// images of the call alone: give every goroutine its own dw and fixed images,
-// and let [UnpackConvGradient] add the parts in order.
+// added to dw band after band, image after image. (Of images with fewer than 16
+// results a channel, the same row of all images makes one sum.) The order depends
+// on the images of the call alone: give every goroutine its own dw and fixed
+// images, and let [UnpackConvGradient] add the parts in order. Where a layer has
+// more weights than activations, split it with [ConvWeightsOf] instead.
 func ConvWeights[T Float](v Conv, dw []T, x, dy Images[T]) {
-	v.fits("ConvWeights", x.Image == v.In && sameShape(dy.Image, v.Out) && x.Count() == dy.Count())
+	ConvWeightsOf(v, dw, x, dy, 0, v.Out.Channels)
+}
+
+// ConvWeightsOf is ConvWeights for the stored output channels low to high, high
+// excluded, which are multiples of 8: goroutines that take different channels may
+// add to the same dw at the same time and need no parts to add up. The bits are
+// those of ConvWeights.
+func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int) {
+	v.fits("ConvWeights", x.Image == v.In && sameShape(dy.Image, v.Out) && x.Count() == dy.Count() &&
+		low >= 0 && low <= high && high <= v.Out.Channels && low%half == 0 && high%half == 0)
+	if low == high {
+		return
+	}
 	s := sweep[T]{
-		c: dw, res: dw, low: lowest[T](false),
+		c: dw[low:], res: dw[low:], low: lowest[T](false),
 		rows: v.Kernel, aRow: x.Row(), cRow: v.Kernel * v.In.Channels * v.Out.Channels,
 		pixels: v.Kernel * v.In.Channels, aPixel: 1, cPixel: v.Out.Channels,
-		width: v.Out.Channels, bPanel: panel,
+		width: high - low, bPanel: panel,
 	}
 	aRow, aPixel := v.Stride*x.Row(), v.Stride*x.Channels
 	start := x.At(-v.Pad, -v.Pad)
-	if v.narrow(x.Count()) {
+	if v.Out.Height*v.Out.Width < panel && x.Count() > 1 {
+		// So few pixels that the same one of all images makes the longer sum.
 		s.outer, s.aOuter, s.bOuter = v.Out.Width, aPixel, dy.Channels
 		s.inner, s.aInner, s.bInner = x.Count(), x.Len(), dy.Len()
 		for y := range v.Out.Height {
-			s.a, s.b = x.Data[start+y*aRow:], dy.Data[dy.At(y, 0):]
+			s.a, s.b = x.Data[start+y*aRow:], dy.Data[dy.At(y, 0)+low:]
 			s.run()
 		}
 		return
@@ -42,7 +57,7 @@ func ConvWeights[T Float](v Conv, dw []T, x, dy Images[T]) {
 		for y := 0; y < v.Out.Height; y += rows {
 			s.outer = min(rows, v.Out.Height-y)
 			s.a = x.Data[n*x.Len()+start+y*aRow:]
-			s.b = dy.Data[n*dy.Len()+dy.At(y, 0):]
+			s.b = dy.Data[n*dy.Len()+dy.At(y, 0)+low:]
 			s.run()
 		}
 	}

@@ -64,6 +64,29 @@ func (m Images[T]) Slice(low, high int) Images[T] {
 	return Images[T]{Image: m.Image, Data: m.Data[low*m.Len() : high*m.Len()]}
 }
 
+// Load sets image i to pixels, rows of pixels of the given number of channels,
+// channels last, without halo, which it copies. Further stored channels become
+// zero.
+func (m Images[T]) Load(i int, pixels []T, channels int) {
+	image := m.Data[i*m.Len() : (i+1)*m.Len()]
+	for y := range m.Height {
+		for x := range m.Width {
+			pixel := image[m.At(y, x):][:m.Channels]
+			clear(pixel[copy(pixel, pixels[(y*m.Width+x)*channels:][:channels]):])
+		}
+	}
+}
+
+// Store copies the first channels of image i to pixels; it undoes Load.
+func (m Images[T]) Store(i int, pixels []T, channels int) {
+	image := m.Data[i*m.Len() : (i+1)*m.Len()]
+	for y := range m.Height {
+		for x := range m.Width {
+			copy(pixels[(y*m.Width+x)*channels:][:channels], image[m.At(y, x):])
+		}
+	}
+}
+
 // interior returns image i from its first pixel inside the halo on.
 func (m Images[T]) interior(i int) []T { return m.Data[i*m.Len()+m.At(0, 0) : (i+1)*m.Len()] }
 

@@ -246,6 +246,40 @@ func TestElementwise(t *testing.T) {
 	}
 }
 
+func TestLoadAndStore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		shape, n := drawShape(t)
+		m := drawLike[float32](t, shape, n)
+		channels := rapid.IntRange(1, shape.Channels).Draw(t, "real channels")
+		pixels := fill(generator(t), make([]float32, shape.Height*shape.Width*channels))
+		before := append([]float32(nil), m.Data...)
+		i := rapid.IntRange(0, n-1).Draw(t, "i")
+		m.Load(i, pixels, channels)
+		m.each(func(image, y, x, c, at int) {
+			want := before[at]
+			if image == i {
+				want = 0
+				if c < channels {
+					want = pixels[(y*m.Width+x)*channels+c]
+				}
+			}
+			before[at] = want
+		})
+		sameBits(t, "Load", m.Data, before)
+		got := make([]float32, len(pixels))
+		m.Store(i, got, channels)
+		sameBits(t, "Store", got, pixels)
+	})
+}
+
+func TestPadChannels(t *testing.T) {
+	for n, want := range map[int]int{1: 8, 6: 8, 8: 8, 9: 16, 16: 16, 17: 32, 64: 64} {
+		if got := PadChannels(n); got != want {
+			t.Errorf("PadChannels(%d) = %d, want %d", n, got, want)
+		}
+	}
+}
+
 // Sums around a pivot keep the variance of values far from zero.
 func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 	onEach(t, func(t *testing.T) {

@@ -218,3 +218,35 @@ func TestProductsRefuseShapesThatDoNotFit(t *testing.T) {
 	m := func(r, c int) Matrix[float32] { return Dense(make([]float32, r*c), r, c) }
 	MulNN(m(2, 3), m(2, 4), m(5, 3), Epilogue[float32]{}, &Scratch[float32]{})
 }
+
+// Every register shape and tile size, with sums short enough to compare exactly:
+// small integers have no rounding.
+func TestEveryTile(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		scratch := new(Scratch[float32])
+		for m := 1; m <= 34; m++ {
+			for _, n := range []int{1, 16, 32, 48} {
+				for _, k := range []int{1, 2, 7} {
+					a, b := Dense(make([]float32, m*k), m, k), Dense(make([]float32, k*n), k, n)
+					for i := range a.Data {
+						a.Data[i] = float32(i*i%23 - 11)
+					}
+					for i := range b.Data {
+						b.Data[i] = float32(i*i%29 - 14)
+					}
+					c := Dense(make([]float32, m*n), m, n)
+					MulNN(c, a, b, Epilogue[float32]{}, scratch)
+					for i, got := range c.Data {
+						var want float32
+						for l := range k {
+							want += a.Data[i/n*k+l] * b.Data[l*n+i%n]
+						}
+						if got != want {
+							t.Fatalf("(%d, %d, %d): element %d is %v, want %v", m, n, k, i, got, want)
+						}
+					}
+				}
+			}
+		}
+	})
+}

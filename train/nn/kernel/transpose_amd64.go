@@ -10,6 +10,9 @@ type transposeArgs struct {
 	srcRow, dstRow, blocks int
 }
 
+// transposeWork is how many blocks one call may do, about 20 microseconds.
+const transposeWork = 512
+
 // transposeFast transposes the 8 rows at src, as many blocks of 8 columns as
 // there are in cols, and returns how many columns that were.
 func transposeFast[T Float](dst, src []T, cols, srcRow, dstRow int) int {
@@ -19,9 +22,11 @@ func transposeFast[T Float](dst, src []T, cols, srcRow, dstRow int) int {
 	}
 	_ = src[(half-1)*srcRow+blocks*half-1]
 	_ = dst[(blocks*half-1)*dstRow+half-1]
-	transpose8(&transposeArgs{
-		src: unsafe.Pointer(&src[0]), dst: unsafe.Pointer(&dst[0]),
-		srcRow: srcRow * 4, dstRow: dstRow * 4, blocks: blocks,
-	})
+	for b := 0; b < blocks; b += transposeWork {
+		transpose8(&transposeArgs{
+			src: unsafe.Pointer(&src[b*half]), dst: unsafe.Pointer(&dst[b*half*dstRow]),
+			srcRow: srcRow * 4, dstRow: dstRow * 4, blocks: min(transposeWork, blocks-b),
+		})
+	}
 	return blocks * half
 }
