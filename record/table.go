@@ -105,6 +105,14 @@ func (t *Table) WriteCSV(w io.Writer) error {
 		for i := range t.Columns {
 			line[i] = t.Columns[i].Text(r)
 		}
+		if len(line) == 1 && line[0] == "" {
+			// A line of one empty field would be a blank line, which readers skip.
+			out.Flush()
+			if _, err := io.WriteString(w, "\"\"\n"); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := out.Write(line); err != nil {
 			return err
 		}
