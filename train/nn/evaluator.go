@@ -206,8 +206,7 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 		if err := ctx.Err(); err != nil {
 			return train.Measure{}, fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
 		}
-		g.fill(e.inputs[low*size : high*size])
-		if err := g.run(e.labels[low:high]); err != nil {
+		if err := g.run(e.inputs[low*size:], e.labels[low:high]); err != nil {
 			return train.Measure{}, err
 		}
 		// One running sum over the examples, so that the result does not depend on

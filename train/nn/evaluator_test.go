@@ -289,8 +289,7 @@ func TestRunningGradient(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := func() float64 {
-			folded.fill(f.inputs)
-			if err := folded.run(f.labels); err != nil {
+			if err := folded.run(f.inputs, f.labels); err != nil {
 				t.Fatal(err)
 			}
 			return folded.loss.Loss

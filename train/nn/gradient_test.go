@@ -41,8 +41,7 @@ func TestFiniteDifferences(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkDifferences(t, f, grad, func() float64 {
-				forward.fill(f.inputs)
-				if err := forward.run(f.labels); err != nil {
+				if err := forward.run(f.inputs, f.labels); err != nil {
 					t.Fatal(err)
 				}
 				return forward.loss.Loss

@@ -18,8 +18,8 @@ import (
 type graph[T op.Float] struct {
 	plan  *plan
 	batch *op.Batch
-	image op.Image // of the input
-	inbuf []T      // room for the input of a whole batch
+	input *G.Node
+	inbuf *tensor.Dense // room for the input of a whole batch; made when first needed
 	norms []*op.Norm[T]
 	loss  *op.CrossEntropy[T]
 	grads G.Nodes // of each tensor of the layout; nil for a forward graph
@@ -53,7 +53,10 @@ func compile[T op.Float](p *plan, theta, state []T, size, workers int, use purpo
 		}
 	}()
 	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers}}
-	b := newBuilder(g, theta, state)
+	b, err := newBuilder(g, theta, state)
+	if err != nil {
+		return nil, err
+	}
 	b.fold = use == forFrozen
 	g.batch.Frozen = b.fold
 	for _, l := range p.layers {
@@ -87,7 +90,7 @@ type builder[T op.Float] struct {
 	convs  []*op.Conv[T] // of each value that is the result of one
 }
 
-func newBuilder[T op.Float](g *graph[T], theta, state []T) *builder[T] {
+func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
 		graph: g, g: G.NewGraph(), state: state,
@@ -97,14 +100,15 @@ func newBuilder[T op.Float](g *graph[T], theta, state []T) *builder[T] {
 		end := t.Offset + t.Len()
 		b.params[i] = node(b.g, t.Name, t.Shape, theta[t.Offset:end:end])
 	}
-	shape := []int{size, p.in.Len()}
-	g.image = op.NewInput(p.in.Height, p.in.Width, p.in.Channels, p.halo[0])
-	if p.images() {
-		shape = g.image.Shape(size)
+	g.input = G.NewMatrix(b.g, tensor.New(tensor.WithBacking(make([]T, 1))).Dtype(), G.WithShape(size, p.in.Len()), G.WithName("input"))
+	b.values[0] = g.input
+	if !p.images() {
+		return b, nil
 	}
-	g.inbuf = make([]T, size*g.image.Len())
-	b.images[0], b.values[0] = g.image, node(b.g, "input", shape, g.inbuf)
-	return b
+	var err error
+	b.images[0] = op.NewInput(p.in.Height, p.in.Width, p.in.Channels, p.halo[0])
+	b.values[0], err = op.Pad[T](g.batch, b.images[0], g.input)
+	return b, err
 }
 
 // node makes a graph input over data that stays where it is.
@@ -193,11 +197,12 @@ func (b *builder[T]) statistic(i int) []T {
 	return b.state[t.Offset : t.Offset+t.Len()]
 }
 
-// fill copies examples to the input.
-func (g *graph[T]) fill(inputs []float32) { op.Fill(g.image, g.inbuf, inputs) }
-
-// run evaluates the graph on the first len(labels) rows of the input.
-func (g *graph[T]) run(labels []int32) error {
+// run evaluates the graph on len(labels) examples. inputs may have more of them:
+// when they fill the largest batch they are read in place, otherwise copied.
+func (g *graph[T]) run(inputs []float32, labels []int32) error {
+	if err := g.bind(inputs, len(labels)); err != nil {
+		return fmt.Errorf("nn: model %q: %w", g.plan.spec, err)
+	}
 	g.batch.Rows, g.batch.Labels = len(labels), labels
 	defer func() { g.batch.Labels = nil }()
 	err := g.batch.Run(g.vm.RunAll)
@@ -206,6 +211,22 @@ func (g *graph[T]) run(labels []int32) error {
 		return fmt.Errorf("nn: model %q: %w", g.plan.spec, clean(err))
 	}
 	return nil
+}
+
+// bind gives the input node its value.
+func (g *graph[T]) bind(inputs []float32, rows int) error {
+	size, one := g.batch.Size, g.plan.in.Len()
+	if v, same := any(inputs).([]T); same && len(v) >= size*one {
+		return G.Let(g.input, tensor.New(tensor.WithShape(size, one), tensor.WithBacking(v[:size*one:size*one])))
+	}
+	if g.inbuf == nil {
+		g.inbuf = tensor.New(tensor.WithShape(size, one), tensor.WithBacking(make([]T, size*one)))
+	}
+	own := g.inbuf.Data().([]T)
+	for i, v := range inputs[:rows*one] {
+		own[i] = T(v)
+	}
+	return G.Let(g.input, g.inbuf)
 }
 
 // gradients calls f with the gradient of each parameter tensor of the last run,

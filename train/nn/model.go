@@ -64,8 +64,7 @@ func (m *Model) Gradient(inputs []float32, labels []int32, grad []float32) (trai
 	if len(grad) != len(m.theta) {
 		return train.Measure{}, fmt.Errorf("nn: gradient has room for %d elements; the model has %d", len(grad), len(m.theta))
 	}
-	m.graph.fill(inputs)
-	if err := m.graph.run(labels); err != nil {
+	if err := m.graph.run(inputs, labels); err != nil {
 		return train.Measure{}, err
 	}
 	m.graph.track()

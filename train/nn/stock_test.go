@@ -20,7 +20,7 @@ func TestStockOps(t *testing.T) {
 		return G.NewTensor(g, tensor.Float64, len(shape), G.WithShape(shape...), G.WithName(name),
 			G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))))
 	}
-	x := input("x", f.g.inbuf, 7, small.Len())
+	x := input("x", f.g.input.Value().Data().([]float64), 7, small.Len())
 	onehot := make([]float64, 7*small.Classes)
 	for r, l := range f.labels {
 		onehot[r*small.Classes+int(l)] = 1

@@ -47,25 +47,3 @@ func (m Image) check(n *G.Node, size int) error {
 func images[T Float](m Image, data []T, count int) kernel.Images[T] {
 	return kernel.Images[T]{Image: m.Image, Data: data[:count*m.Len()]}
 }
-
-// Fill copies dense images, channels last, to images of this geometry, whose
-// channels must not be rounded up.
-func Fill[T Float](m Image, dst []T, src []float32) {
-	line := m.Width * m.Channels
-	for n := 0; len(src) > 0; n++ {
-		for h := range m.Height {
-			convert(dst[n*m.Len()+m.At(h, 0):][:line], src)
-			src = src[line:]
-		}
-	}
-}
-
-func convert[T Float](dst []T, src []float32) {
-	if d, same := any(dst).([]float32); same {
-		copy(d, src)
-		return
-	}
-	for i := range dst {
-		dst[i] = T(src[i])
-	}
-}
