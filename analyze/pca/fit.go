@@ -29,11 +29,26 @@ func rankTolerance(n int) float64 {
 // says so when all rows are the same. The trajectory must stay open until Fit
 // returns; the result shares nothing with it.
 func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error) {
+	return FitJoint(ctx, []record.Trajectory{t}, opts)
+}
+
+// FitJoint finds directions for the rows of several runs of one model together:
+// planes of different runs' own directions cannot be compared, one basis for all
+// can. Every row weighs the same, and Options.Rows chooses in every run. The
+// center must be one that the runs share: their mean, or the iterate that all of
+// them start at.
+//
+// Runs that start at one iterate have a null too, that of as many independent
+// random walks from there; for others, and for surrogates, there is none.
+func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Result, error) {
+	if len(runs) == 0 {
+		return nil, fmt.Errorf("pca: no run is given; at least one is needed")
+	}
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	o := opts.Effective()
-	s, err := open(t, &o)
+	s, err := open(runs, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +78,7 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 	}
 	d.orient()
 	r := &Result{
-		Rows: s.index, Steps: s.steps, Epochs: s.epochs,
+		Runs: s.run, Rows: s.index, Steps: s.steps, Epochs: s.epochs,
 		Reference: d.reference, Components: d.components, Scores: d.scores, Residuals: d.residual, Distances: d.distance,
 	}
 	trace, square := traceAndSquare(g, n)

@@ -92,7 +92,7 @@ func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
 	}
 	for i := range n {
 		if v := g[i*n+i]; v-v != 0 {
-			return nil, fmt.Errorf("pca: row %d (step %d) is so far from the others that its squared distance overflows; leave it out with a choice of rows", s.index[i], s.steps[i])
+			return nil, fmt.Errorf("pca: %s is so far from the others that its squared distance overflows; leave it out with a choice of rows", s.name(i))
 		}
 	}
 	return g, nil

@@ -112,6 +112,45 @@ func computed(times []float64, c Center, k int) (null, error) {
 	return p.null(c, k, krylovTolerance)
 }
 
+// randomWalks returns the null for several independent walks with equal steps that
+// start at one point: rows of one walk covary with the time that they share, rows
+// of different walks not at all. The rows of a walk follow each other.
+func randomWalks(steps []int64, run []int, c Center, k int) (null, error) {
+	n := len(steps)
+	times := make([]float64, n)
+	first := []int{}
+	for i := range times {
+		if i == 0 || run[i] != run[i-1] {
+			first = append(first, i)
+		}
+		times[i] = float64(steps[i] - steps[first[len(first)-1]])
+	}
+	first = append(first, n)
+	p := process{
+		n: n,
+		covariance: func(i, j int) float64 {
+			if run[i] != run[j] {
+				return 0
+			}
+			return min(times[i], times[j])
+		},
+		times: func(dst, v []float64) {
+			for w := range len(first) - 1 {
+				var rest, sum, last float64
+				for _, x := range v[first[w]:first[w+1]] {
+					rest += x
+				}
+				for i := first[w]; i < first[w+1]; i++ {
+					sum += (times[i] - last) * rest
+					dst[i], last = sum, times[i]
+					rest -= v[i]
+				}
+			}
+		},
+	}
+	return p.null(c, k, krylovTolerance)
+}
+
 // correlations returns |corr| of each score with the null's curve of the same
 // component: 1 for a random walk, where the first two scores draw a Lissajous
 // curve. NaN where a score or a curve does not vary.

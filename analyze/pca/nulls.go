@@ -24,6 +24,14 @@ func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, a
 		}
 	}
 	var err error
+	if s.runs > 1 {
+		if s.sharedStart() {
+			l.walk, err = randomWalks(times, s.run, o.Center, len(r.Components))
+		}
+		// Equal walks have equal eigenvalues and no curve of their own.
+		l.lissajous = null{}.correlations(r.Scores)
+		return l, err
+	}
 	if l.walk, err = randomWalk(times, o.Center, len(r.Components)); err != nil {
 		return l, err
 	}

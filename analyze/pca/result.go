@@ -12,7 +12,8 @@ import (
 // Result is what Fit found. n is the number of rows, K that of components. All
 // slices are the caller's.
 type Result struct {
-	Rows   []int   // per row, its index in the trajectory
+	Runs   []int   // per row, the run that it is of, from 0
+	Rows   []int   // per row, its index in that run
 	Steps  []int64 // per row, its step
 	Epochs []int32 // per row, its epoch
 
@@ -27,7 +28,7 @@ type Result struct {
 	TotalVariance          float64   // sum of squared distances from the center over the coordinates that take part / (n-1)
 	Participation          float64   // (sum of eigenvalues)^2 / sum of their squares: how many directions share the variance
 
-	Table    record.Table      // row, step, epoch, pc1, pc2, ..., residual, distance
+	Table    record.Table      // run (from 1; where there are several), row, step, epoch, pc1, pc2, ..., residual, distance
 	Summary  Summary           //
 	Warnings []analyze.Warning // what to know before believing the shares
 
@@ -53,7 +54,8 @@ func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, erro
 // Summary is the result in numbers, as it is written to summary.json. Shares are
 // of the variance over the coordinates that take part, in [0, 1].
 type Summary struct {
-	Rows               int      `json:"rows"`
+	Runs               int      `json:"runs"`
+	Rows               int      `json:"rows"` // of all runs
 	FirstStep          int64    `json:"first_step"`
 	LastStep           int64    `json:"last_step"`
 	Center             Center   `json:"center"`
@@ -71,7 +73,8 @@ type Summary struct {
 	ExplainedVarianceRatio []float64 `json:"explained_variance_ratio"`
 	ParticipationRatio     float64   `json:"participation_ratio"`
 
-	// RandomWalk is the exact null for as many rows at the same steps.
+	// RandomWalk is the exact null for as many rows at the same steps; without
+	// shares where there is none, see FitJoint.
 	RandomWalk Null `json:"random_walk"`
 	// LissajousCorrelation is, per component, |corr| of the scores with those of a
 	// random walk; 1 for a random walk.
@@ -100,13 +103,13 @@ type Null struct {
 func (r *Result) summarize(s *source, o *Options, d *decomposition) {
 	n := len(r.Rows)
 	r.Summary = Summary{
-		Rows: n, FirstStep: r.Steps[0], LastStep: r.Steps[n-1],
+		Runs: s.runs, Rows: n, FirstStep: slices.Min(r.Steps), LastStep: slices.Max(r.Steps),
 		Center: o.Center, Kinds: o.Kinds, Tensors: s.in, TensorsLeftOut: slices.Concat([]string{}, s.out),
 		Parameters: len(s.reference), ParametersIncluded: s.taking(),
 		LeftOutVarianceRatio: d.excluded / (d.excluded + d.variance),
 		TotalVariance:        r.TotalVariance, ExplainedVariance: r.ExplainedVariance,
 		ExplainedVarianceRatio: r.ExplainedVarianceRatio, ParticipationRatio: r.Participation,
-		RandomWalk: Null{r.nulls.walk.ratios, r.nulls.walk.participation},
+		RandomWalk: Null{append([]float64{}, r.nulls.walk.ratios...), r.nulls.walk.participation},
 		Surrogates: r.nulls.surrogates, OrnsteinUhlenbeck: r.nulls.ou,
 		MedianResidual: median(r.Residuals), MaxResidual: slices.Max(r.Residuals),
 	}
@@ -120,18 +123,26 @@ func (r *Result) summarize(s *source, o *Options, d *decomposition) {
 		}
 	}
 	r.Summary.MedianResidualRatio = median(ratios)
-	r.Table = r.table()
+	r.Table = r.table(s.runs)
 	r.warn(o)
 }
 
-func (r *Result) table() record.Table {
+func (r *Result) table(runs int) record.Table {
 	rows, epochs := make([]int64, len(r.Rows)), make([]int64, len(r.Rows))
 	for i := range rows {
 		rows[i], epochs[i] = int64(r.Rows[i]), int64(r.Epochs[i])
 	}
-	t := record.Table{Columns: []record.Column{
+	var t record.Table
+	if runs > 1 {
+		numbers := make([]int64, len(r.Runs))
+		for i, run := range r.Runs {
+			numbers[i] = int64(run + 1)
+		}
+		t.Columns = append(t.Columns, record.Column{Name: "run", Ints: numbers})
+	}
+	t.Columns = append(t.Columns, []record.Column{
 		{Name: "row", Ints: rows}, {Name: "step", Ints: r.Steps}, {Name: "epoch", Ints: epochs},
-	}}
+	}...)
 	for k, score := range r.Scores {
 		t.Columns = append(t.Columns, record.Column{Name: "pc" + strconv.Itoa(k+1), Floats: score})
 	}

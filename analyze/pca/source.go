@@ -2,6 +2,7 @@ package pca
 
 import (
 	"fmt"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/lean"
@@ -14,7 +15,8 @@ import (
 type source struct {
 	layout    record.Layout
 	rows      [][]float32
-	index     []int // row of the trajectory
+	run       []int // which trajectory, from 0
+	index     []int // row of it
 	steps     []int64
 	epochs    []int32
 	reference []float32
@@ -24,20 +26,34 @@ type source struct {
 	blocks    []block
 	workers   int
 	progress  analyze.Progress
+	runs      int // number of trajectories
 }
 
-// open chooses rows and coordinates. o has its defaults.
-func open(t record.Trajectory, o *Options) (*source, error) {
-	h := t.Header()
-	if !h.Columns.Theta {
-		return nil, fmt.Errorf("pca: the run does not record theta; principal directions are those of its iterates")
-	}
-	s := &source{layout: h.Layout, workers: o.Workers, progress: o.Progress}
+// open chooses rows and coordinates. o has its defaults, and there is a run.
+func open(runs []record.Trajectory, o *Options) (*source, error) {
+	s := &source{layout: runs[0].Header().Layout, workers: o.Workers, progress: o.Progress, runs: len(runs)}
 	var err error
-	if s.taken, s.in, s.out, err = choose(h.Layout, o); err != nil {
+	if s.taken, s.in, s.out, err = choose(s.layout, o); err != nil {
 		return nil, err
 	}
-	if err := s.chooseRows(t, o); err != nil {
+	total := 0
+	for r, t := range runs {
+		h := t.Header()
+		switch {
+		case !h.Columns.Theta:
+			return nil, fmt.Errorf("pca: %sthe run does not record theta; principal directions are those of its iterates", s.prefix(r))
+		case !h.Layout.Equal(s.layout):
+			return nil, fmt.Errorf("pca: run %d has another layout than run 1; one basis needs one model", r+1)
+		}
+		if err := s.chooseRows(t, r, o); err != nil {
+			return nil, err
+		}
+		total += t.Len()
+	}
+	if len(s.rows) < 2 {
+		return nil, fmt.Errorf("pca: %d of the recording's %d rows are chosen and have theta; principal directions need at least 2", len(s.rows), total)
+	}
+	if err := s.checkCenter(o.Center); err != nil {
 		return nil, err
 	}
 	n := len(s.rows)
@@ -57,13 +73,49 @@ func open(t record.Trajectory, o *Options) (*source, error) {
 	return s, nil
 }
 
-func (s *source) chooseRows(t record.Trajectory, o *Options) error {
+// checkCenter refuses a center that several runs do not share.
+func (s *source) checkCenter(c Center) error {
+	switch {
+	case s.runs == 1 || c == Mean:
+		return nil
+	case c == Init && s.sharedStart():
+		return nil
+	case c == Init:
+		return fmt.Errorf("pca: center is %q, and the runs do not start at the same iterate; allowed is %q", c, Mean)
+	}
+	return fmt.Errorf("pca: center is %q; for several runs allowed are %q, and %q when they start at the same iterate", c, Mean, Init)
+}
+
+// sharedStart reports whether the first chosen rows of all runs are the same.
+func (s *source) sharedStart() bool {
+	for i := range s.rows {
+		if (i == 0 || s.run[i] != s.run[i-1]) && (s.steps[i] != s.steps[0] || !slices.Equal(s.rows[i], s.rows[0])) {
+			return false
+		}
+	}
+	return true
+}
+
+// prefix names a run where there are several.
+func (s *source) prefix(run int) string {
+	if s.runs == 1 {
+		return ""
+	}
+	return fmt.Sprintf("run %d: ", run+1)
+}
+
+// name names a chosen row.
+func (s *source) name(i int) string {
+	return fmt.Sprintf("%srow %d (step %d)", s.prefix(s.run[i]), s.index[i], s.steps[i])
+}
+
+func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 	p := s.layout.Len()
 	var seen []record.Step
 	for i := range t.Len() {
 		step, err := lean.Scalars(t, i)
 		if err != nil {
-			return fmt.Errorf("pca: row %d: %w", i, err)
+			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)
 		}
 		if step.Substep != 0 && !o.Substeps {
 			continue
@@ -75,24 +127,21 @@ func (s *source) chooseRows(t record.Trajectory, o *Options) error {
 		theta, err := lean.Theta(t, i)
 		switch {
 		case err != nil:
-			return fmt.Errorf("pca: row %d: %w", i, err)
+			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)
 		case theta == nil:
 			continue
 		case len(theta) != p:
-			return fmt.Errorf("pca: row %d (step %d): theta has %d elements, the layout has %d", i, step.Step, len(theta), p)
+			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i, step.Step, len(theta), p)
 		}
 		s.rows = append(s.rows, theta)
-		s.index = append(s.index, i)
+		s.run, s.index = append(s.run, run), append(s.index, i)
 		s.steps = append(s.steps, step.Step)
 		s.epochs = append(s.epochs, step.Epoch)
 	}
 	if rule, ok := o.Rows.Unmatched(seen); ok {
-		return fmt.Errorf("pca: rows has %q, which is no step of the recording of %d rows", rule, t.Len())
+		return fmt.Errorf("pca: %srows has %q, which is no step of the recording of %d rows", s.prefix(run), rule, t.Len())
 	}
-	switch n := len(s.rows); {
-	case n < 2:
-		return fmt.Errorf("pca: %d of the recording's %d rows are chosen and have theta; principal directions need at least 2", n, t.Len())
-	case n > MaxRows:
+	if n := len(s.rows); n > MaxRows {
 		return fmt.Errorf("pca: %d rows are chosen; at most %d can be: choose some, for example rows every:%d", n, MaxRows, (n+MaxRows-1)/MaxRows)
 	}
 	return nil
@@ -105,10 +154,10 @@ func (s *source) notFinite(r int) error {
 		for _, t := range s.layout {
 			for j, v := range t.View(row) {
 				if v-v != 0 {
-					return fmt.Errorf("pca: row %d (step %d): element %d of %s is %v; rows must be finite: leave it out with a choice of rows", s.index[i], s.steps[i], j, t.Name, v)
+					return fmt.Errorf("pca: %s: element %d of %s is %v; rows must be finite: leave it out with a choice of rows", s.name(i), j, t.Name, v)
 				}
 			}
 		}
 	}
-	return fmt.Errorf("pca: row %d (step %d) is so far from the others that the difference overflows; leave it out with a choice of rows", s.index[r], s.steps[r])
+	return fmt.Errorf("pca: %s is so far from the others that the difference overflows; leave it out with a choice of rows", s.name(r))
 }

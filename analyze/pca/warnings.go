@@ -32,14 +32,20 @@ func (r *Result) warn(o *Options) {
 	if k < o.Components {
 		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only", o.Components, len(r.Rows), k)
 	}
+	if len(r.nulls.walk.ratios) == 0 {
+		add("no_null", "the %d runs start at different iterates: their distances from each other are in the shares, and no random walk can be put beside them", r.Summary.Runs)
+	}
 	if k >= 2 && len(r.nulls.walk.ratios) >= 2 {
 		two := r.ExplainedVarianceRatio[0] + r.ExplainedVarianceRatio[1]
 		null := r.nulls.walk.ratios[0] + r.nulls.walk.ratios[1]
 		if two <= null+nullMargin {
-			add("no_more_than_random_walk", "two directions explain %.1f %% of the variance; a random walk of %d rows explains %.1f %%: the share is no evidence of a low-dimensional path",
-				100*two, len(r.Rows), 100*null)
+			walks := fmt.Sprintf("a random walk of %d rows explains", len(r.Rows))
+			if r.Summary.Runs > 1 {
+				walks = fmt.Sprintf("%d random walks from one point explain", r.Summary.Runs)
+			}
+			add("no_more_than_random_walk", "two directions explain %.1f %% of the variance; %s %.1f %%: the share is no evidence of a low-dimensional path", 100*two, walks, 100*null)
 		}
-		if c := r.nulls.lissajous; len(r.Rows) > 4 && c[0] >= lissajousLimit && c[1] >= lissajousLimit {
+		if c := r.nulls.lissajous; r.Summary.Runs == 1 && len(r.Rows) > 4 && c[0] >= lissajousLimit && c[1] >= lissajousLimit {
 			add("lissajous", "the first two scores correlate %.3f and %.3f with those of a random walk: the curve in their plane is the Lissajous curve that any random walk draws", c[0], c[1])
 		}
 	}
