@@ -198,9 +198,6 @@ const (
 	descent   = 0.21
 )
 
-// height is the room that a line takes, from the descenders to the capitals.
-func (l label) height() float64 { return l.size * (capHeight + descent) }
-
 // align says which part of the label stands at the given point: 0 is the left or
 // bottom (descent), 0.5 the middle (of the capitals, vertically), 1 the right or
 // top (capitals).

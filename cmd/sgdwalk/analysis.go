@@ -17,6 +17,10 @@ import (
 	"sgdwalk/train/replay"
 )
 
+// What train/replay rebuilds is what the analyses ask for: they meet here, by
+// structure alone.
+var _ analyze.Gradient = (*nn.Evaluator)(nil)
+
 // runFlags are what every analysis of one run takes.
 type runFlags struct {
 	Run_ string `arg:"" name:"run" help:"Directory of the run."`

@@ -102,7 +102,7 @@ type trainSummary struct {
 
 // Run trains.
 func (c *trainCmd) Run(ctx context.Context, e *env) error {
-	s, err := c.trainConfig.train(ctx, e, c.Out, c.Force)
+	s, err := c.train(ctx, e, c.Out, c.Force)
 	if err != nil {
 		return err
 	}

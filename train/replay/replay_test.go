@@ -8,18 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"sgdwalk/analyze"
 	"sgdwalk/record"
 	"sgdwalk/train"
-	"sgdwalk/train/nn"
 	"sgdwalk/train/replay"
-)
-
-// What replay rebuilds is what the analyses ask for. They meet here by structure
-// alone; neither package imports the other outside of tests.
-var (
-	_ analyze.Loss     = (*nn.Evaluator)(nil)
-	_ analyze.Gradient = (*nn.Evaluator)(nil)
 )
 
 func config() replay.Config {
