@@ -1,0 +1,100 @@
+package sketch
+
+import "math"
+
+// ToFloat16 returns the IEEE 754 binary16 number nearest to f, ties to even, as
+// its bits. Magnitudes of 65520 and more become infinite, those of at most 2^-25
+// become zero, both with f's sign. A NaN stays one, with its sign and the upper
+// ten bits of its payload.
+func ToFloat16(f float32) uint16 {
+	bits := math.Float32bits(f)
+	sign, abs := uint16(bits>>16)&0x8000, bits&0x7fffffff
+	switch {
+	case abs > 0x7f800000:
+		payload := uint16(abs>>13) & 0x3ff
+		if payload == 0 {
+			payload = 0x200 // a payload of zero would be an infinity
+		}
+		return sign | 0x7c00 | payload
+	case abs >= 0x477ff000: // 65520, half way from the largest number to the next
+		return sign | 0x7c00
+	case abs < 0x38800000: // below 2^-14, the smallest normal number
+		// Between 1/2 and 1 the numbers of float32 are 2^-24 apart, as those of
+		// binary16 are here: the addition rounds.
+		shifted := math.Float32frombits(abs) + 0.5
+		return sign | uint16(math.Float32bits(shifted)-0x3f000000)
+	default:
+		abs += 0xfff + abs>>13&1 // carries into the exponent where it must
+		return sign | uint16((abs-112<<23)>>13)
+	}
+}
+
+// FromFloat16 returns the number with these binary16 bits, exactly.
+func FromFloat16(h uint16) float32 {
+	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&0x1f), uint32(h&0x3ff)
+	switch exponent {
+	case 0:
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
+	case 0x1f:
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	default:
+		return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
+	}
+}
+
+// ToBFloat16 returns the bfloat16 number (a float32 without its lower 16 bits)
+// nearest to f, ties to even, as its bits. Magnitudes beyond the largest one,
+// about 3.39e38, become infinite. A NaN stays one, with its sign and the upper
+// seven bits of its payload.
+func ToBFloat16(f float32) uint16 {
+	bits := math.Float32bits(f)
+	if bits&0x7fffffff > 0x7f800000 {
+		h := uint16(bits >> 16)
+		if h&0x7f == 0 {
+			h |= 0x40
+		}
+		return h
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}
+
+// FromBFloat16 returns the number with these bfloat16 bits, exactly.
+func FromBFloat16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
+
+// Precision is what the elements of a vector are rounded to. They stay float32,
+// with the value that the shorter type has.
+type Precision uint8
+
+// The precisions. See ToFloat16 and ToBFloat16 for the rounding.
+const (
+	Float32  Precision = iota // not rounded
+	Float16                   // 11 significant bits, magnitudes of 6e-8 to 65504
+	BFloat16                  // 8 significant bits, the range of float32
+)
+
+var precisionNames = [...]string{"float32", "float16", "bfloat16"}
+
+// String returns the name as it stands in a Spec.
+func (p Precision) String() string {
+	if int(p) < len(precisionNames) {
+		return precisionNames[p]
+	}
+	return "unknown"
+}
+
+// RoundTo rounds src into dst, which may be src. It panics when dst is shorter.
+func (p Precision) RoundTo(dst, src []float32) {
+	dst = dst[:len(src)]
+	switch p {
+	case Float16:
+		for i, x := range src {
+			dst[i] = FromFloat16(ToFloat16(x))
+		}
+	case BFloat16:
+		for i, x := range src {
+			dst[i] = FromBFloat16(ToBFloat16(x))
+		}
+	default:
+		copy(dst, src)
+	}
+}
