@@ -23,9 +23,13 @@ type convBackward[T Float] struct {
 	maskedData     []T
 }
 
-// maxPartial is about how many values the partial sums of one layer's gradient
-// may take together; a layer with many weights is cut into fewer chunks.
-const maxPartial = 4 << 20
+// maxPartial is the most values that the partial sums of one layer's gradient
+// may have together. A layer with more weights is not cut into chunks of the
+// batch but into groups of output channels, which have nothing to add up.
+const maxPartial = 2 << 20
+
+// channelBlock is the size of these groups.
+const channelBlock = 64
 
 func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 	c := &convBackward[T]{forward: o, masked: o.out}
@@ -34,8 +38,14 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 	if len(inputs) == 3 {
 		c.db, c.dbData = newTensor[T](o.out.Real)
 	}
-	for range min(chunks, max(2, maxPartial/o.v.GradientLen())) {
+	parts := chunks
+	if chunks*o.v.GradientLen() > maxPartial {
+		parts = 1
+	}
+	for range parts {
 		c.parts = append(c.parts, make([]T, o.v.GradientLen()))
+	}
+	for range chunks {
 		c.bias = append(c.bias, kernel.NewStats[T](o.out.Channels))
 	}
 	if !o.opts.Input {
@@ -51,59 +61,88 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 	return c
 }
 
+// convPass is what a run of convBackward reads and writes: dy as it comes, g
+// behind the ReLU.
+type convPass[T Float] struct {
+	x, y, dy, g, dx kernel.Images[T]
+	add             []T // added to dx; nil for nothing
+}
+
 func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	f, rows := o.forward, o.batch.Rows
-	x, dy := images(f.in, elements[T](inputs[0]), rows), images(f.out, elements[T](inputs[3]), rows)
-	y, g := images(f.out, elements[T](inputs[2]), rows), dy
+	view := func(m Image, v G.Value) kernel.Images[T] { return images(m, elements[T](v), rows) }
+	p := convPass[T]{x: view(f.in, inputs[0]), y: view(f.out, inputs[2]), dy: view(f.out, inputs[3])}
+	p.g = p.dy
 	if f.opts.ReLU {
-		g = images(o.masked, o.maskedData, rows)
+		p.g = images(o.masked, o.maskedData, rows)
 	}
-	var dx kernel.Images[T]
-	var add []T
 	if o.dx != nil {
-		dx = images(f.in, o.dxData, rows)
+		p.dx = images(f.in, o.dxData, rows)
 		kernel.PackConvInput(f.v, o.packed, elements[T](inputs[1]))
 		if len(inputs) == 5 {
-			add = elements[T](inputs[4])
+			p.add = elements[T](inputs[4])
 		}
 	}
-	used := o.batch.chunks(len(o.parts), func(chunk, low, high int) {
-		clear(o.parts[chunk])
-		o.bias[chunk].Reset()
-		// Image by image, or a few small ones at a time, so that the gradient is
-		// still in the cache for its second use.
-		for i := low; i < high; i += imageBlock {
-			j := min(i+imageBlock, high)
-			switch {
-			case f.opts.ReLU:
-				kernel.MaskReLUImages(g.Slice(i, j), dy.Slice(i, j), y.Slice(i, j), o.bias[chunk])
-			case o.db != nil:
-				o.bias[chunk].AddImages(g.Slice(i, j))
-			}
-			kernel.ConvWeights(f.v, o.parts[chunk], x.Slice(i, j), g.Slice(i, j))
-			if o.dx == nil {
-				continue
-			}
-			e := kernel.ConvEpilogue[T]{}
-			if add != nil {
-				e.Residual = add[i*dx.Len() : j*dx.Len()]
-			}
-			kernel.ConvInput(f.v, dx.Slice(i, j), g.Slice(i, j), o.packed, e)
-		}
-	})
-	kernel.UnpackConvGradient(f.v, o.dwData, o.parts[:used]...)
-	if o.db != nil {
-		for c := range o.dbData {
-			sum := 0.0
-			for _, p := range o.bias[:used] {
-				sum += p.First[c]
-			}
-			o.dbData[c] = T(sum)
-		}
-	}
+	used := o.batch.chunks(chunks, func(chunk, low, high int) { o.chunk(&p, chunk, low, high) })
+	o.reduce(&p, used)
 	if o.dx != nil {
 		return o.dx, nil
 	}
 	return o.dw, nil
+}
+
+// byChannel says whether the gradient of the weights is split by channels.
+func (o *convBackward[T]) byChannel() bool { return len(o.parts) == 1 }
+
+// chunk does images low to high: a few at a time, so that the gradient is still
+// in the cache when it is read again.
+func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
+	v := o.forward.v
+	if !o.byChannel() {
+		clear(o.parts[chunk])
+	}
+	o.bias[chunk].Reset()
+	for i := low; i < high; i += imageBlock {
+		j := min(i+imageBlock, high)
+		g := p.g.Slice(i, j)
+		switch {
+		case o.forward.opts.ReLU:
+			kernel.MaskReLUImages(g, p.dy.Slice(i, j), p.y.Slice(i, j), o.bias[chunk])
+		case o.db != nil:
+			o.bias[chunk].AddImages(g)
+		}
+		if !o.byChannel() {
+			kernel.ConvWeights(v, o.parts[chunk], p.x.Slice(i, j), g)
+		}
+		if o.dx == nil {
+			continue
+		}
+		e := kernel.ConvEpilogue[T]{}
+		if p.add != nil {
+			e.Residual = p.add[i*p.dx.Len() : j*p.dx.Len()]
+		}
+		kernel.ConvInput(v, p.dx.Slice(i, j), g, o.packed, e)
+	}
+}
+
+// reduce finishes the gradients of weights and bias.
+func (o *convBackward[T]) reduce(p *convPass[T], used int) {
+	v, parts := o.forward.v, o.parts
+	if o.byChannel() {
+		clear(parts[0])
+		o.batch.blocks(v.Out.Channels, channelBlock, func(low, high int) {
+			kernel.ConvWeightsOf(v, parts[0], p.x, p.g, low, high)
+		})
+	} else {
+		parts = parts[:used]
+	}
+	kernel.UnpackConvGradient(v, o.dwData, parts...)
+	for c := range o.dbData {
+		sum := 0.0
+		for _, s := range o.bias[:used] {
+			sum += s.First[c]
+		}
+		o.dbData[c] = T(sum)
+	}
 }

@@ -25,25 +25,18 @@ type flatten[T Float] struct {
 	yData []T
 }
 
-// pairs calls f with the offset of every value of image i in a matrix and in a
-// tensor of images.
-func (m Image) pairs(i int, f func(flat, image int)) {
-	plane := m.Height * m.Width
-	for h := range m.Height {
-		for w := range m.Width {
-			at, flat := i*m.Len()+m.At(h, w), i*m.Real*plane+h*m.Width+w
-			for c := range m.Real {
-				f(flat+c*plane, at+c)
-			}
-		}
-	}
-}
-
 func (o *flatten[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	x := elements[T](inputs[0])
+	x, m := elements[T](inputs[0]), o.in
+	plane := m.Height * m.Width
 	o.batch.each(o.batch.Rows, func(i int) {
-		o.in.pairs(i, func(flat, image int) { o.yData[flat] = x[image] })
+		y := o.yData[i*m.Real*plane : (i+1)*m.Real*plane]
+		for p := range plane {
+			at := i*m.Len() + m.At(p/m.Width, p%m.Width)
+			for c, v := range x[at : at+m.Real] {
+				y[c*plane+p] = v
+			}
+		}
 	})
 	return o.y, nil
 }
@@ -67,9 +60,16 @@ type flattenBackward[T Float] struct {
 
 func (o *flattenBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	dy := elements[T](inputs[0])
+	dy, m := elements[T](inputs[0]), o.in
+	plane := m.Height * m.Width
 	o.batch.each(o.batch.Rows, func(i int) {
-		o.in.pairs(i, func(flat, image int) { o.dxData[image] = dy[flat] })
+		g := dy[i*m.Real*plane : (i+1)*m.Real*plane]
+		for p := range plane {
+			at := i*m.Len() + m.At(p/m.Width, p%m.Width)
+			for c := range m.Real {
+				o.dxData[at+c] = g[c*plane+p]
+			}
+		}
 	})
 	return o.dx, nil
 }
