@@ -121,22 +121,17 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	}
 	defer journal.Close()
 	opts.Path, opts.Store = a.trace, journal
-	r, err := landscape.Compute(ctx, plane, loss, opts)
-	if err != nil {
-		return nil, a.interrupted(ctx, err)
+	r, stopped := landscape.Compute(ctx, plane, loss, opts)
+	if r == nil {
+		return nil, stopped
 	}
-	if err := a.out.Table("grid", &r.Table); err != nil {
+	// Cells are evaluated coarse to fine, so what an interruption leaves is a
+	// picture already; its column valid says which cells are there.
+	if err := c.write(a, r, directions); err != nil {
 		return nil, err
 	}
-	if err := a.out.Table("path", &r.Path); err != nil {
-		return nil, err
-	}
-	components := componentTable(directions)
-	if err := a.out.Table("directions", &components); err != nil {
-		return nil, err
-	}
-	if err := a.figure("landscape", landscapeFigure(a.title(), r, &directions.Summary, c.Scale)); err != nil {
-		return nil, err
+	if stopped != nil {
+		return nil, a.interrupted(ctx, stopped)
 	}
 	a.warn = append(append(a.warn, directions.Warnings...), r.Warnings...)
 	summary := landscapeSummary{r.Summary, directions.Summary}
@@ -144,6 +139,20 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 		return nil, err
 	}
 	return r, a.show(summary, landscapeSentences(&summary))
+}
+
+// write writes the tables and the figure.
+func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.Result) error {
+	components := componentTable(directions)
+	for _, t := range []struct {
+		name  string
+		table *record.Table
+	}{{"grid", &r.Table}, {"path", &r.Path}, {"directions", &components}} {
+		if err := a.out.Table(t.name, t.table); err != nil {
+			return err
+		}
+	}
+	return a.figure("landscape", landscapeFigure(a.title(), r, &directions.Summary, c.Scale))
 }
 
 // landscapeOptions are the options as the result keeps them.
@@ -190,8 +199,8 @@ func landscapeSentences(s *landscapeSummary) []string {
 	if s.ResidualRatio.Valid {
 		out = append(out, fmt.Sprintf("the iterates are off the plane by %s of the path's extent on it (median)", percent(s.ResidualRatio.Value)))
 	}
-	if s.PlaneErrorRatio.Valid {
-		out = append(out, fmt.Sprintf("the loss on the plane differs from the loss at the iterate by %.3g (median of %d), %s of the range along the path", s.PlaneError.Value, s.Compared, percent(s.PlaneErrorRatio.Value)))
+	if s.PlaneErrorRelative.Valid {
+		out = append(out, fmt.Sprintf("the loss on the plane differs from the loss at the iterate by %s (median of %d)", percent(s.PlaneErrorRelative.Value), s.Compared))
 	}
 	return out
 }
