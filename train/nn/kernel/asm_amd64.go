@@ -399,97 +399,142 @@ func tile512x2(pixels int, args *tileArgs) {
 
 // streamCall runs the kernel of op, 16 channels at a time if wide, else 8.
 func streamCall(op streamOp, wide bool, args *streamArgs) {
-	switch {
-	case op == opStats && !wide:
-		stream256x1Stats(args)
-	case op == opStats && active == useAVX512:
-		stream512x1Stats(args)
-	case op == opStats:
-		stream256x2Stats(args)
-	case op == opNorm && !wide:
-		stream256x1Norm(args)
-	case op == opNorm && active == useAVX512:
-		stream512x1Norm(args)
-	case op == opNorm:
-		stream256x2Norm(args)
-	case op == opNormAdd && !wide:
-		stream256x1NormAdd(args)
-	case op == opNormAdd && active == useAVX512:
-		stream512x1NormAdd(args)
-	case op == opNormAdd:
-		stream256x2NormAdd(args)
-	case op == opNormSums && !wide:
-		stream256x1NormSums(args)
-	case op == opNormSums && active == useAVX512:
-		stream512x1NormSums(args)
-	case op == opNormSums:
-		stream256x2NormSums(args)
-	case op == opNormSumsReLU && !wide:
-		stream256x1NormSumsReLU(args)
-	case op == opNormSumsReLU && active == useAVX512:
-		stream512x1NormSumsReLU(args)
-	case op == opNormSumsReLU:
-		stream256x2NormSumsReLU(args)
-	case op == opNormSumsKeep && !wide:
-		stream256x1NormSumsKeep(args)
-	case op == opNormSumsKeep && active == useAVX512:
-		stream512x1NormSumsKeep(args)
-	case op == opNormSumsKeep:
-		stream256x2NormSumsKeep(args)
-	case op == opNormInput && !wide:
-		stream256x1NormInput(args)
-	case op == opNormInput && active == useAVX512:
-		stream512x1NormInput(args)
-	case op == opNormInput:
-		stream256x2NormInput(args)
-	case op == opNormInputReLU && !wide:
-		stream256x1NormInputReLU(args)
-	case op == opNormInputReLU && active == useAVX512:
-		stream512x1NormInputReLU(args)
-	case op == opNormInputReLU:
-		stream256x2NormInputReLU(args)
-	case op == opReLU && !wide:
-		stream256x1ReLU(args)
-	case op == opReLU && active == useAVX512:
-		stream512x1ReLU(args)
-	case op == opReLU:
-		stream256x2ReLU(args)
-	case op == opReLUSum && !wide:
-		stream256x1ReLUSum(args)
-	case op == opReLUSum && active == useAVX512:
-		stream512x1ReLUSum(args)
-	case op == opReLUSum:
-		stream256x2ReLUSum(args)
-	case op == opScaleAdd && !wide:
-		stream256x1ScaleAdd(args)
-	case op == opScaleAdd && active == useAVX512:
-		stream512x1ScaleAdd(args)
-	case op == opScaleAdd:
-		stream256x2ScaleAdd(args)
-	case op == opDot && !wide:
-		stream256x1Dot(args)
-	case op == opDot && active == useAVX512:
-		stream512x1Dot(args)
-	case op == opDot:
-		stream256x2Dot(args)
-	case op == opPool && !wide:
-		stream256x1Pool(args)
-	case op == opPool && active == useAVX512:
-		stream512x1Pool(args)
-	case op == opPool:
-		stream256x2Pool(args)
-	case op == opPoolInput && !wide:
-		stream256x1PoolInput(args)
-	case op == opPoolInput && active == useAVX512:
-		stream512x1PoolInput(args)
-	case op == opPoolInput:
-		stream256x2PoolInput(args)
-	case op == opPoolInputReLU && !wide:
-		stream256x1PoolInputReLU(args)
-	case op == opPoolInputReLU && active == useAVX512:
-		stream512x1PoolInputReLU(args)
-	case op == opPoolInputReLU:
-		stream256x2PoolInputReLU(args)
+	switch op {
+	case opStats:
+		switch {
+		case !wide:
+			stream256x1Stats(args)
+		case active == useAVX512:
+			stream512x1Stats(args)
+		default:
+			stream256x2Stats(args)
+		}
+	case opNorm:
+		switch {
+		case !wide:
+			stream256x1Norm(args)
+		case active == useAVX512:
+			stream512x1Norm(args)
+		default:
+			stream256x2Norm(args)
+		}
+	case opNormAdd:
+		switch {
+		case !wide:
+			stream256x1NormAdd(args)
+		case active == useAVX512:
+			stream512x1NormAdd(args)
+		default:
+			stream256x2NormAdd(args)
+		}
+	case opNormSums:
+		switch {
+		case !wide:
+			stream256x1NormSums(args)
+		case active == useAVX512:
+			stream512x1NormSums(args)
+		default:
+			stream256x2NormSums(args)
+		}
+	case opNormSumsReLU:
+		switch {
+		case !wide:
+			stream256x1NormSumsReLU(args)
+		case active == useAVX512:
+			stream512x1NormSumsReLU(args)
+		default:
+			stream256x2NormSumsReLU(args)
+		}
+	case opNormSumsKeep:
+		switch {
+		case !wide:
+			stream256x1NormSumsKeep(args)
+		case active == useAVX512:
+			stream512x1NormSumsKeep(args)
+		default:
+			stream256x2NormSumsKeep(args)
+		}
+	case opNormInput:
+		switch {
+		case !wide:
+			stream256x1NormInput(args)
+		case active == useAVX512:
+			stream512x1NormInput(args)
+		default:
+			stream256x2NormInput(args)
+		}
+	case opNormInputReLU:
+		switch {
+		case !wide:
+			stream256x1NormInputReLU(args)
+		case active == useAVX512:
+			stream512x1NormInputReLU(args)
+		default:
+			stream256x2NormInputReLU(args)
+		}
+	case opReLU:
+		switch {
+		case !wide:
+			stream256x1ReLU(args)
+		case active == useAVX512:
+			stream512x1ReLU(args)
+		default:
+			stream256x2ReLU(args)
+		}
+	case opReLUSum:
+		switch {
+		case !wide:
+			stream256x1ReLUSum(args)
+		case active == useAVX512:
+			stream512x1ReLUSum(args)
+		default:
+			stream256x2ReLUSum(args)
+		}
+	case opScaleAdd:
+		switch {
+		case !wide:
+			stream256x1ScaleAdd(args)
+		case active == useAVX512:
+			stream512x1ScaleAdd(args)
+		default:
+			stream256x2ScaleAdd(args)
+		}
+	case opDot:
+		switch {
+		case !wide:
+			stream256x1Dot(args)
+		case active == useAVX512:
+			stream512x1Dot(args)
+		default:
+			stream256x2Dot(args)
+		}
+	case opPool:
+		switch {
+		case !wide:
+			stream256x1Pool(args)
+		case active == useAVX512:
+			stream512x1Pool(args)
+		default:
+			stream256x2Pool(args)
+		}
+	case opPoolInput:
+		switch {
+		case !wide:
+			stream256x1PoolInput(args)
+		case active == useAVX512:
+			stream512x1PoolInput(args)
+		default:
+			stream256x2PoolInput(args)
+		}
+	case opPoolInputReLU:
+		switch {
+		case !wide:
+			stream256x1PoolInputReLU(args)
+		case active == useAVX512:
+			stream512x1PoolInputReLU(args)
+		default:
+			stream256x2PoolInputReLU(args)
+		}
 	default:
 		panic("kernel: no such elementwise kernel")
 	}

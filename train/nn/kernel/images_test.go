@@ -313,6 +313,39 @@ func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 	})
 }
 
+// AVX2 and AVX-512 give the same bits, and so do images in one call or in two.
+func TestElementwiseBits(t *testing.T) {
+	if best() < useAVX2 {
+		t.Skip("no AVX2 here")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		shape, n := drawShape(t)
+		x, y, dy := drawLike[float32](t, shape, n), drawLike[float32](t, shape, n), drawLike[float32](t, shape, n)
+		y.rectify(t)
+		v := vectors[float32](t, 4, shape.Channels)
+		all := func(cut int) []float32 {
+			stats, g, dx := NewStats[float32](shape.Channels), NewImages[float32](shape, n), NewImages[float32](shape, n)
+			copy(stats.Pivot, v[0])
+			for _, p := range [][2]int{{0, cut}, {cut, n}} {
+				xs, ys, dys, gs := x.Slice(p[0], p[1]), y.Slice(p[0], p[1]), dy.Slice(p[0], p[1]), g.Slice(p[0], p[1])
+				stats.AddImages(xs)
+				NormSums(stats, dys, ys, xs, gs)
+				NormInput(dx.Slice(p[0], p[1]), dys, ys, xs, NormGradient[float32]{Mean: v[0], Gradient: v[1], Centred: v[2], Constant: v[3]})
+				NormForward(gs, xs, gs, Norm[float32]{Mean: v[0], Scale: v[1], Shift: v[2], ReLU: true})
+			}
+			result := append(append([]float32(nil), g.Data...), dx.Data...)
+			for _, s := range append(stats.First, stats.Second...) {
+				result = append(result, float32(s))
+			}
+			return result
+		}
+		var want []float32
+		with(useAVX2, func() { want = all(0) })
+		cut := rapid.IntRange(0, n).Draw(t, "cut")
+		with(best(), func() { sameBits(t, Name(), all(cut), want) })
+	})
+}
+
 // ReLU keeps NaN, in every kernel that rectifies.
 func TestReLUKeepsNaN(t *testing.T) {
 	onEach(t, func(t *testing.T) {

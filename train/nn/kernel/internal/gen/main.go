@@ -4,8 +4,8 @@
 //
 //  1. tile.go emits the one multiply-add kernel behind matrix products and
 //     convolutions, in the register shapes that each instruction set can hold.
-//  2. stream.go emits the elementwise kernels from short descriptions of what
-//     happens to one vector.
+//  2. stream.go describes what each elementwise kernel does to one register, and
+//     streamloop.go emits the loops around it.
 //  3. small.go emits the transposition of 8x8 blocks and the pause of a spin loop.
 package main
 
