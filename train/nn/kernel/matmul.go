@@ -12,7 +12,7 @@ const reduction = 512
 // nothing between calls; one goroutine at a time may use it. The zero value is
 // ready.
 type Scratch[T Float] struct {
-	b    [reduction * panel]T // a panel of b, filled up with zeros
+	b    [reduction * panel]T // a panel of b; what is beside the columns does not matter
 	c    [panel * panel]T     // a panel of c
 	bias [panel]T
 	one  [1]T
@@ -138,20 +138,21 @@ func (p *product[T]) run() {
 // cut returns s without its first n elements.
 func cut[T any](s []T, n int) []T { return s[min(n, len(s)):] }
 
-// edge computes the last columns of c, fewer than a panel, in scratch.
+// edge computes the last columns of c, fewer than a panel, in scratch. The columns
+// that fill the panel up hold anything; their results are not copied.
 func (p *product[T]) edge(s sweep[T]) {
 	from, width := s.width, p.c.Cols-s.width
 	buffer := p.scratch.c[:]
-	s.b = s.b[from/panel*p.bPanel:]
+	s.b = cut(s.b, from/panel*p.bPanel)
 	if !p.padded {
 		for i := range s.inner {
 			row := p.scratch.b[i*panel : (i+1)*panel]
-			clear(row[copy(row, s.b[i*s.bInner:][:width]):])
+			copy(row, s.b[i*s.bInner:][:width])
 		}
 		s.b, s.bInner = p.scratch.b[:], panel
 	}
 	if s.bias != nil {
-		clear(p.scratch.bias[copy(p.scratch.bias[:], s.bias[from:p.c.Cols]):])
+		copy(p.scratch.bias[:], s.bias[from:p.c.Cols])
 		s.bias = p.scratch.bias[:]
 	}
 	a, res := s.a, s.res
