@@ -143,7 +143,7 @@ func BenchmarkVerify(b *testing.B) {
 		r := benchmarkRun(b, 1e5, rows)
 		b.SetBytes(4e5 * rows)
 		for b.Loop() {
-			clear(r.segments[0].verified)
+			clear(r.state.Load().segments[0].verified)
 			for i := range rows {
 				if _, err := r.Theta(i); err != nil {
 					b.Fatal(err)

@@ -47,7 +47,7 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 	c.encoder = newEncoder(h, id)
 	c.summary.Live = isLive(dir)
 	c.missing(numbers)
-	segments := c.run.openSegments(dir, numbers, open, func(err error) bool {
+	segments := c.run.openSegments(dir, numbers, nil, open, func(err error) bool {
 		c.problem(err)
 		return true
 	})
@@ -98,7 +98,7 @@ func (c *checker) segment(s *segment, last bool) {
 	if err := guardFaults(func() { c.rows(s, last) }); err != nil {
 		c.problem(s.corrupt(-1, 0, "%w", err))
 	}
-	c.next = s.first + int64(s.rows())
+	c.next = s.next()
 	if last {
 		c.summary.Torn, c.summary.Closed = s.tail, s.closed
 	}

@@ -87,9 +87,11 @@ func (m memorySource) bytes(off, n int64) ([]byte, error) {
 	}
 	return m[off : off+n : off+n], nil
 }
-func (m memorySource) size() int64  { return int64(len(m)) }
-func (m memorySource) mapped() bool { return true }
-func (m memorySource) close() error { return nil }
+func (m memorySource) size() int64         { return int64(len(m)) }
+func (m memorySource) mapped() bool        { return true }
+func (m memorySource) refresh(int64) error { return nil }
+func (m memorySource) freeze() error       { return nil }
+func (m memorySource) close() error        { return nil }
 
 // damagedRun is a run of two segments whose bits are flipped one at a time.
 type damagedRun struct {

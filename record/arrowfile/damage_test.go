@@ -21,7 +21,7 @@ func TestTruncation(t *testing.T) {
 	rows := recordtest.Rows(h, 2, 1)
 	dir := writeRun(t, h, rows, Options{})
 	whole := mustRead(t, filepath.Join(dir, segmentName(0)))
-	full := mustOpen(t, dir).segments[0]
+	full := mustOpen(t, dir).state.Load().segments[0]
 	for n := range whole {
 		at := func(string) (source, error) { return memorySource(whole[:n]), nil }
 		r, err := open(dir, at)
@@ -147,12 +147,12 @@ func TestDamage(t *testing.T) {
 			rows := recordtest.Rows(h, 5, 1)
 			dir := writeRun(t, h, rows, Options{SegmentBytes: 6800})
 			sound := mustOpen(t, dir)
-			if len(sound.segments) != 2 || sound.segments[0].rows() != 3 {
-				t.Fatalf("%d segments, %d rows in the first", len(sound.segments), sound.segments[0].rows())
+			if len(sound.state.Load().segments) != 2 || sound.state.Load().segments[0].rows() != 3 {
+				t.Fatalf("%d segments, %d rows in the first", len(sound.state.Load().segments), sound.state.Load().segments[0].rows())
 			}
 			path := filepath.Join(dir, segmentName(test.segment))
 			b := mustRead(t, path)
-			test.spoil(damage{t, sound.segments[test.segment], b})
+			test.spoil(damage{t, sound.state.Load().segments[test.segment], b})
 			must(t, os.Remove(path)) // sound keeps the old one
 			mustWrite(t, path, b)
 			verifyDamage(t, dir, rows, test.rows, test.len, test.torn)
@@ -200,7 +200,7 @@ func TestPartsOfDamagedRow(t *testing.T) {
 	dir := writeRun(t, h, rows, Options{})
 	path := filepath.Join(dir, segmentName(0))
 	b := mustRead(t, path)
-	damage{t, mustOpen(t, dir).segments[0], b}.at(1, "grad")[0] ^= 1
+	damage{t, mustOpen(t, dir).state.Load().segments[0], b}.at(1, "grad")[0] ^= 1
 	must(t, os.Remove(path))
 	mustWrite(t, path, b)
 	r := mustOpen(t, dir)
@@ -228,7 +228,7 @@ func TestMissingEnd(t *testing.T) {
 	h := recordtest.Header(8)
 	rows := recordtest.Rows(h, 5, 1)
 	dir := writeRun(t, h, rows, Options{SegmentBytes: 6800})
-	s := mustOpen(t, dir).segments[0]
+	s := mustOpen(t, dir).state.Load().segments[0]
 	path := filepath.Join(dir, segmentName(0))
 	b := mustRead(t, path)
 	must(t, os.Remove(path))

@@ -68,7 +68,7 @@ func TestFullDisk(t *testing.T) {
 	h := recordtest.Header(smallDiskParameters)
 	rows := recordtest.Rows(h, 4, 1)
 	whole := writeRun(t, h, rows, Options{})
-	s := mustOpen(t, whole).segments[0]
+	s := mustOpen(t, whole).state.Load().segments[0]
 	limits := []int64{0, 1, 100, s.start, s.src.size() - 1, s.src.size() - 11}
 	for _, off := range s.offsets {
 		limits = append(limits, off-1, off, off+1, off+500, off+1000, off+90_000)

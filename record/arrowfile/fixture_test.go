@@ -180,7 +180,7 @@ func TestFormatExample(t *testing.T) {
 
 // formatExample describes the first segment of the fixture byte by byte.
 func formatExample(t *testing.T) string {
-	s := mustOpen(t, fixture).segments[0]
+	s := mustOpen(t, fixture).state.Load().segments[0]
 	b := mustRead(t, filepath.Join(fixture, segmentName(0)))
 	var out strings.Builder
 	out.WriteString("```\n")

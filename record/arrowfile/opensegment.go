@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"sgdwalk/record"
@@ -23,13 +24,18 @@ func (r *runInfo) startOf(n int, first int64) int64 {
 	return int64(len(newEncoder(r.header, r.id).prefix(n, first)))
 }
 
-// openSegments opens the segments with these numbers, in order. It calls failed
-// for each that cannot be opened and goes on as long as that returns true.
-func (r *runInfo) openSegments(dir string, numbers []int, open func(string) (source, error), failed func(error) bool) []*segment {
-	var out []*segment
+// openSegments opens the segments with these numbers, in order, but for the
+// first of them which it is given. It calls failed for each that cannot be opened
+// and goes on as long as that returns true.
+func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open func(string) (source, error), failed func(error) bool) []*segment {
+	out := slices.Clone(have)
 	first := int64(0)
-	for i, n := range numbers {
-		if n != i && n != numbers[i-min(i, 1)]+1 {
+	if n := len(have); n > 0 {
+		first = have[n-1].next()
+	}
+	for i := len(have); i < len(numbers); i++ {
+		n := numbers[i]
+		if i == 0 && n > 0 || i > 0 && n != numbers[i-1]+1 {
 			first = unknown
 		}
 		s, err := openGuarded(dir, n, first, i == len(numbers)-1, r, open)
@@ -46,7 +52,7 @@ func (r *runInfo) openSegments(dir string, numbers []int, open func(string) (sou
 			continue
 		}
 		out = append(out, s)
-		first = s.first + int64(s.rows())
+		first = s.next()
 	}
 	return out
 }
@@ -79,46 +85,58 @@ const unknown = -1
 
 // openSegment opens segment number n, whose first row should be row first. The
 // last segment of a run may be incomplete: it is, or was, being written.
+func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment, error) {
+	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n}
+	var err error
+	if s.src, err = open(s.path); err != nil {
+		return nil, fmt.Errorf("arrowfile: %w", err)
+	}
+	err = s.load(first, last)
+	if err == nil && (s.closed || !last) {
+		err = s.src.freeze()
+	}
+	if err != nil {
+		s.src.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// load finds out where the rows of a segment are.
 //
 // A damaged schema costs nothing but the independence of other programs from
 // the header: what it says is known from there, and the rows prove by their
 // checksums that they belong here. It is kept in damage, for Check.
-func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (_ *segment, err error) {
-	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, first: max(0, first)}
-	if s.src, err = open(s.path); err != nil {
-		return nil, fmt.Errorf("arrowfile: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			s.src.close()
-		}
-	}()
+func (s *segment) load(first int64, last bool) error {
+	s.first = max(0, first)
 	startErr := s.readStart()
-	if errors.Is(startErr, errShort) && last && s.src.size() <= run.startOf(n, max(0, first)) {
-		s.tail = s.src.size()
-		return s, nil
+	if errors.Is(startErr, errShort) && last && s.src.size() <= s.run.startOf(s.number, s.first) {
+		s.start, s.tail = 0, s.src.size()
+		return nil
 	}
 	if startErr == nil {
 		s.index()
-		if (s.first == first || first == unknown) && s.start == run.startOf(n, first) {
-			return s, nil
+		if (s.first == first || first == unknown) && s.start == s.run.startOf(s.number, s.first) {
+			return nil
 		}
 		// An earlier segment lost rows, or another program wrote this one, or the
-		// schema is damaged where it can be read all the same. The first row decides.
+		// schema is damaged where it can be read all the same. The rows decide.
 		if s.holdsRow(0, s.first) {
-			return s, nil
+			return nil
 		}
-		startErr = s.corrupt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d; row %d at byte %d follows from what is before it", s.first, s.start, first, run.startOf(n, first))
+		startErr = s.corrupt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d, which does not follow from what is before it", s.first, s.start)
 	}
 	if first == unknown {
-		return nil, startErr
+		return startErr
 	}
-	s.start, s.first, s.damage = run.startOf(n, first), first, startErr
+	s.start, s.first, s.damage = s.run.startOf(s.number, first), first, startErr
 	s.index()
-	if !s.holdsRow(0, first) {
-		return nil, startErr
+	for j := range s.rows() {
+		if s.holdsRow(j, first+int64(j)) {
+			return nil
+		}
 	}
-	return s, nil
+	return startErr
 }
 
 // index finds the rows from start on.
@@ -127,10 +145,42 @@ func (s *segment) index() {
 	if s.closed = err == nil; s.closed {
 		s.offsets = offsets
 	} else {
-		s.walk()
+		s.offsets = nil
+		s.walk(s.start)
 	}
-	s.verified = make([]atomic.Uint64, (4*s.rows()+63)/64)
+	s.verified = make([]atomic.Uint64, verifiedWords(s.rows()))
 }
+
+// refreshed returns the segment as it is after the file has grown. The segment
+// itself stays as it was, for those who are reading it.
+func (s *segment) refreshed(last bool) (*segment, error) {
+	from := s.start
+	known := max(0, s.rows()-1) // the last row is looked at again: it may have been thought damaged
+	if s.rows() > 0 {
+		from = s.offsets[known]
+	}
+	if err := s.src.refresh(from); err != nil {
+		return nil, fmt.Errorf("arrowfile: %w", err)
+	}
+	n := &segment{path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start, damage: s.damage}
+	if s.start == 0 {
+		return n, n.load(s.first, last)
+	}
+	if offsets, err := readFooter(n.src, n.start, n.run.columns); err == nil && len(offsets) > known && slices.Equal(offsets[:known], s.offsets[:known]) {
+		n.offsets, n.closed = offsets, true
+	} else {
+		n.offsets = slices.Clone(s.offsets[:known])
+		n.walk(from)
+	}
+	n.verified = make([]atomic.Uint64, verifiedWords(n.rows()))
+	for i := range min(len(n.verified), verifiedWords(known)) {
+		n.verified[i].Store(s.verified[i].Load())
+	}
+	return n, nil
+}
+
+// verifiedWords is the length of segment.verified for so many rows.
+func verifiedWords(rows int) int { return (4*rows + 63) / 64 }
 
 // readStart reads what comes before the first row.
 func (s *segment) readStart() error {

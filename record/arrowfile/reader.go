@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sort"
+	"sync"
 	"sync/atomic"
 
 	"sgdwalk/record"
@@ -13,20 +15,29 @@ import (
 // Reader reads a run. Its methods may be called from several goroutines, Close
 // excepted.
 type Reader struct {
-	dir      string
-	header   *record.Header
-	run      *runInfo
+	dir    string
+	header *record.Header
+	run    *runInfo
+	source func(string) (source, error)
+	state  atomic.Pointer[snapshot]
+	mu     sync.Mutex // held by Refresh
+	closed atomic.Bool
+}
+
+// snapshot is the run as it was when it was last looked at.
+type snapshot struct {
 	segments []*segment
 	rows     int64
-	closed   atomic.Bool
 }
+
+func (s *snapshot) last() *segment { return s.segments[len(s.segments)-1] }
 
 var _ record.Trajectory = (*Reader)(nil)
 
 // Open opens the run in dir: finished, unfinished or being written. Rows that
-// are written later are not seen. A torn last row is left out, see Torn; damage
-// anywhere else is an error of the rows that it covers, and of Open only when it
-// is in the header or at the beginning of a segment. Errors are ErrNotRun,
+// are written later are seen after Refresh. A torn last row is left out, see
+// Torn; damage anywhere else is an error of the rows that it covers, and of Open
+// only when it is in the header or covers a whole segment. Errors are ErrNotRun,
 // ErrNewerFormat, ErrMissingSegment, ErrWrongRun, a *CorruptError or those of
 // the file system.
 func Open(dir string) (*Reader, error) { return open(dir, openSource) }
@@ -39,25 +50,68 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The list of segments is taken before any of them is looked at: of what it
-	// has, only the last can still be growing.
-	n, err := countSegments(dir)
-	if err != nil {
-		return nil, err
-	}
-	r := &Reader{dir: dir, header: h, run: &runInfo{header: h, columns: columnsOf(h), id: id}}
-	numbers := make([]int, n)
-	for i := range numbers {
-		numbers[i] = i
-	}
-	r.segments = r.run.openSegments(dir, numbers, source, func(e error) bool { err = e; return false })
-	if err != nil {
+	r := &Reader{dir: dir, header: h, run: &runInfo{header: h, columns: columnsOf(h), id: id}, source: source}
+	if err := r.look(nil); err != nil {
 		r.Close()
 		return nil, err
 	}
-	last := r.segments[n-1]
-	r.rows = last.first + int64(last.rows())
 	return r, nil
+}
+
+// look opens the segments that are there but for those given, of which the last
+// may have grown.
+func (r *Reader) look(have []*segment) error {
+	// The list of segments is taken before any of them is looked at: of what it
+	// has, only the last can still be growing.
+	n, err := countSegments(r.dir)
+	if err != nil {
+		return err
+	}
+	numbers := make([]int, max(n, len(have)))
+	for i := range numbers {
+		numbers[i] = i
+	}
+	if k := len(have) - 1; k >= 0 && !have[k].closed {
+		have = slices.Clone(have)
+		fault := guardFaults(func() { have[k], err = have[k].refreshed(k == len(numbers)-1) })
+		if err = errors.Join(err, fault); err != nil {
+			return err
+		}
+		if have[k].closed {
+			if err := have[k].src.freeze(); err != nil {
+				return fmt.Errorf("arrowfile: %w", err)
+			}
+		}
+	}
+	segments := r.run.openSegments(r.dir, numbers, have, r.source, func(e error) bool { err = e; return false })
+	next := &snapshot{segments: segments}
+	if len(segments) > 0 {
+		next.rows = next.last().next()
+	}
+	r.state.Store(next)
+	return err
+}
+
+// Refresh looks for rows that were written since the run was opened or last
+// refreshed and returns how many there are. Views that were handed out stay
+// valid, and rows may be read at the same time. It is an error, ErrWrongRun, when
+// another run was begun in the directory.
+func (r *Reader) Refresh() (added int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed.Load() {
+		return 0, errReaderClosed
+	}
+	_, id, err := readHeader(r.dir)
+	if err != nil {
+		return 0, err
+	}
+	if id != r.run.id {
+		return 0, fmt.Errorf("arrowfile: %s: %w: another run was begun here", r.dir, ErrWrongRun)
+	}
+	before := r.state.Load()
+	err = r.look(before.segments)
+	return int(r.state.Load().rows - before.rows), err
 }
 
 var errFault = errors.New("the file cannot be read: it became shorter, or the disk failed")
@@ -83,34 +137,38 @@ func guardFaults(f func()) (err error) {
 func (r *Reader) Header() *record.Header { return r.header }
 
 // Len returns the number of rows.
-func (r *Reader) Len() int { return int(r.rows) }
+func (r *Reader) Len() int { return int(r.state.Load().rows) }
 
 // Segments returns the number of segment files.
-func (r *Reader) Segments() int { return len(r.segments) }
+func (r *Reader) Segments() int { return len(r.state.Load().segments) }
 
-// Bytes returns the size of the segment files when they were opened.
+// Bytes returns the size of the segment files when they were last looked at.
 func (r *Reader) Bytes() int64 {
 	n := int64(0)
-	for _, s := range r.segments {
+	for _, s := range r.state.Load().segments {
 		n += s.src.size()
 	}
 	return n
 }
 
 // Closed reports whether the last segment was ended in order, with a footer.
-func (r *Reader) Closed() bool { return r.segments[len(r.segments)-1].closed }
+func (r *Reader) Closed() bool { return r.state.Load().last().closed }
 
 // Torn returns how many bytes follow the last row and belong to none: the
 // beginning of a row or of a footer whose writer died, or is at work on it.
-func (r *Reader) Torn() int64 { return r.segments[len(r.segments)-1].tail }
+func (r *Reader) Torn() int64 { return r.state.Load().last().tail }
+
+// Live reports whether a writer has the run open now.
+func (r *Reader) Live() bool { return isLive(r.dir) }
 
 // Finished reports whether the run came to its end: its last row follows the
 // last update. The reason why it cannot be told is an error of that row.
 func (r *Reader) Finished() bool {
-	if r.rows == 0 {
+	n := r.Len()
+	if n == 0 {
 		return false
 	}
-	s, err := r.Scalars(int(r.rows) - 1)
+	s, err := r.Scalars(n - 1)
 	return err == nil && s.Last()
 }
 
@@ -146,10 +204,11 @@ func (r *Reader) read(i int, want ...bool) (out record.Step, err error) {
 	if r.closed.Load() {
 		return record.Step{}, errReaderClosed
 	}
-	if i < 0 || int64(i) >= r.rows {
-		return record.Step{}, fmt.Errorf("arrowfile: row %d is outside the recording of %d rows", i, r.rows)
+	now := r.state.Load()
+	if i < 0 || int64(i) >= now.rows {
+		return record.Step{}, fmt.Errorf("arrowfile: row %d is outside the recording of %d rows", i, now.rows)
 	}
-	s := r.segments[sort.Search(len(r.segments), func(n int) bool { return r.segments[n].first > int64(i) })-1]
+	s := now.segments[sort.Search(len(now.segments), func(n int) bool { return now.segments[n].first > int64(i) })-1]
 	j := i - int(s.first)
 	fault := guardFaults(func() { out, err = s.step(j, want) })
 	if fault != nil {
@@ -188,8 +247,13 @@ func (r *Reader) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var errs []error
-	for _, s := range r.segments {
+	if r.state.Load() == nil {
+		return nil
+	}
+	for _, s := range r.state.Load().segments {
 		if err := s.src.close(); err != nil {
 			errs = append(errs, fmt.Errorf("arrowfile: %w", err))
 		}

@@ -165,7 +165,7 @@ func TestManyRows(t *testing.T) {
 	if walked.Len() != n+1 || listed.Len() != n+1 || walked.Closed() || !listed.Closed() {
 		t.Errorf("walked %d, listed %d rows", walked.Len(), listed.Len())
 	}
-	a, b := walked.segments[0].offsets, listed.segments[0].offsets
+	a, b := walked.state.Load().segments[0].offsets, listed.state.Load().segments[0].offsets
 	for i := range a {
 		if a[i] != b[i] {
 			t.Fatalf("row %d: walked to %d, listed at %d", i, a[i], b[i])

@@ -30,6 +30,9 @@ type segment struct {
 
 func (s *segment) rows() int { return max(0, len(s.offsets)-1) }
 
+// next is the number of the row after the segment's last.
+func (s *segment) next() int64 { return s.first + int64(s.rows()) }
+
 // corrupt makes the error for damage at off, in a row unless that is negative.
 func (s *segment) corrupt(row int, off int64, format string, args ...any) error {
 	e := &CorruptError{Path: s.path, Batch: row, Row: -1, Offset: off, Err: fmt.Errorf(format, args...)}

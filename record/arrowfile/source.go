@@ -3,20 +3,26 @@ package arrowfile
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 	"unsafe"
 )
 
-// source gives access to the bytes of a segment file as it was when it was
-// opened. Implementations are safe for concurrent use.
+// source gives access to the bytes of a segment file. Its methods are safe for
+// concurrent use, refresh and close excepted.
 type source interface {
 	// bytes returns n bytes from off, starting at an address that is a multiple
 	// of 8 when off is. They stay valid until close.
 	bytes(off, n int64) ([]byte, error)
-	// size is the number of bytes.
+	// size is the number of bytes that the file had when it was last looked at.
 	size() int64
 	// mapped says whether bytes returns the same memory each time, so that what
 	// was verified once need not be verified again.
 	mapped() bool
+	// refresh looks how long the file is now. Of what is new, bytes may be asked
+	// for pieces that begin at from or later.
+	refresh(from int64) error
+	// freeze says that the file does not grow any more.
+	freeze() error
 	close() error
 }
 
@@ -30,7 +36,7 @@ func checkRange(off, n, size int64) error {
 // readSource reads on demand. It serves systems without a memory map.
 type readSource struct {
 	file   *os.File
-	length int64
+	length atomic.Int64
 }
 
 func openReadSource(path string) (source, error) {
@@ -38,16 +44,16 @@ func openReadSource(path string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
+	s := &readSource{file: f}
+	if err := s.refresh(0); err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &readSource{file: f, length: info.Size()}, nil
+	return s, nil
 }
 
 func (s *readSource) bytes(off, n int64) ([]byte, error) {
-	if err := checkRange(off, n, s.length); err != nil || n == 0 {
+	if err := checkRange(off, n, s.size()); err != nil || n == 0 {
 		return nil, err
 	}
 	words := make([]uint64, (n+7)/8)
@@ -56,6 +62,15 @@ func (s *readSource) bytes(off, n int64) ([]byte, error) {
 	return b, err
 }
 
-func (s *readSource) size() int64  { return s.length }
-func (s *readSource) mapped() bool { return false }
-func (s *readSource) close() error { return s.file.Close() }
+func (s *readSource) refresh(int64) error {
+	info, err := s.file.Stat()
+	if err == nil {
+		s.length.Store(info.Size())
+	}
+	return err
+}
+
+func (s *readSource) size() int64   { return s.length.Load() }
+func (s *readSource) mapped() bool  { return false }
+func (s *readSource) freeze() error { return nil }
+func (s *readSource) close() error  { return s.file.Close() }

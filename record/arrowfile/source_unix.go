@@ -5,9 +5,30 @@ package arrowfile
 import (
 	"fmt"
 	"os"
+	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
+
+// mapSource maps a segment, a growing one in several pieces: what was handed out
+// stays where it is.
+type mapSource struct {
+	file   *os.File // nil once the file is frozen
+	length atomic.Int64
+	pieces atomic.Pointer[[]piece]
+}
+
+// piece is a mapped range of the file. It may reach beyond the file's end; there
+// it must not be touched before the file has grown.
+type piece struct {
+	offset int64
+	memory []byte
+}
+
+// aheadBytes is how much of a growing file is mapped before it is there. It
+// costs address space only and saves a map for each look at the file.
+const aheadBytes = 64 << 20
 
 // openSource maps a segment.
 func openSource(path string) (source, error) {
@@ -15,42 +36,98 @@ func openSource(path string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // the map outlives the descriptor
+	s := &mapSource{file: f}
 	info, err := f.Stat()
+	if err == nil {
+		err = s.add(0, info.Size())
+	}
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	n := info.Size()
+	s.length.Store(info.Size())
+	return s, nil
+}
+
+// add maps n bytes from off on.
+func (s *mapSource) add(off, n int64) error {
 	if n == 0 { // an empty map is not to be had
-		return &mapSource{}, nil
+		return nil
 	}
 	if int64(int(n)) != n {
-		return nil, fmt.Errorf("%d bytes are more than this processor can map", n)
+		return fmt.Errorf("%d bytes are more than this processor can map", n)
 	}
-	m, err := unix.Mmap(int(f.Fd()), 0, int(n), unix.PROT_READ, unix.MAP_SHARED)
+	m, err := unix.Mmap(int(s.file.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, os.NewSyscallError("mmap", err)
+		return os.NewSyscallError("mmap", err)
 	}
-	return &mapSource{memory: m}, nil
+	list := append(slices.Clone(s.list()), piece{off, m})
+	s.pieces.Store(&list)
+	return nil
 }
 
-type mapSource struct{ memory []byte }
+func (s *mapSource) list() []piece {
+	if p := s.pieces.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 func (s *mapSource) bytes(off, n int64) ([]byte, error) {
-	if err := checkRange(off, n, s.size()); err != nil {
+	if err := checkRange(off, n, s.size()); err != nil || n == 0 {
 		return nil, err
 	}
-	return s.memory[off : off+n : off+n], nil
+	for _, p := range slices.Backward(s.list()) {
+		if at := off - p.offset; at >= 0 && at+n <= int64(len(p.memory)) {
+			return p.memory[at : at+n : at+n], nil
+		}
+	}
+	return nil, fmt.Errorf("%d bytes from byte %d are not mapped", n, off)
 }
 
-func (s *mapSource) size() int64  { return int64(len(s.memory)) }
+func (s *mapSource) refresh(from int64) error {
+	if s.file == nil {
+		return nil
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	size, mapped := info.Size(), int64(0)
+	if list := s.list(); len(list) > 0 {
+		last := list[len(list)-1]
+		mapped = last.offset + int64(len(last.memory))
+	}
+	if size > mapped {
+		begin := from &^ int64(os.Getpagesize()-1)
+		if err := s.add(begin, max(size-begin, aheadBytes)); err != nil {
+			return err
+		}
+	}
+	s.length.Store(size)
+	return nil
+}
+
+func (s *mapSource) freeze() error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close() // the maps outlive the descriptor
+	s.file = nil
+	return err
+}
+
+func (s *mapSource) size() int64  { return s.length.Load() }
 func (s *mapSource) mapped() bool { return true }
 
 func (s *mapSource) close() error {
-	m := s.memory
-	s.memory = nil
-	if m == nil {
-		return nil
+	err := s.freeze()
+	for _, p := range s.list() {
+		if unmapErr := unix.Munmap(p.memory); unmapErr != nil && err == nil {
+			err = os.NewSyscallError("munmap", unmapErr)
+		}
 	}
-	return os.NewSyscallError("munmap", unix.Munmap(m))
+	s.pieces.Store(nil)
+	s.length.Store(0)
+	return err
 }

@@ -6,14 +6,13 @@ import (
 )
 
 // walk finds the rows of a segment that has no footer to believe, by going from
-// message to message. Where a message is damaged it looks for the next row whose
-// checksum holds and learns from its number how many rows lie between; they keep
-// their numbers, and reading them is an error. What remains at the end is a torn
-// row or footer.
-func (s *segment) walk() {
-	off := s.start
+// message to message. It begins at off, behind the rows that offsets has.
+//
+// Where a message is damaged it looks for the next row whose checksum holds and
+// learns from its number how many rows lie between; they keep their numbers, and
+// reading them is an error. What remains at the end is a torn row or footer.
+func (s *segment) walk(off int64) {
 	size := s.src.size()
-	s.offsets = nil
 	for off < size {
 		v, err := s.view(off)
 		if err == nil {

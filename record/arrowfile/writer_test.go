@@ -161,7 +161,7 @@ func TestIdenticalRuns(t *testing.T) {
 			continue
 		}
 		// With other wall times, only the two wall_ columns differ.
-		s := r.segments[i-1]
+		s := r.state.Load().segments[i-1]
 		for j := range s.rows() {
 			v, err := s.row(j)
 			if err != nil {
