@@ -1,0 +1,177 @@
+package curvature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// Compute looks at the Hessian at theta. It borrows theta, of length P >= 1, and
+// changes neither it nor anything else. The result depends on theta, the
+// gradient and the options only.
+//
+// It returns an error when the options are wrong, when theta or the gradient
+// there is not finite (the error wraps ErrNotFinite), when the gradient or the
+// store fails, and the context's error when it was cancelled.
+func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Options) (*Result, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	opts = opts.Effective()
+	if len(theta) == 0 {
+		return nil, errors.New("curvature: theta has no elements; it must have at least one")
+	}
+	for _, d := range opts.Directions {
+		if len(d.Vector) != len(theta) {
+			return nil, fmt.Errorf("curvature: direction %q has %d elements, theta has %d; they must be equal", d.Name, len(d.Vector), len(theta))
+		}
+	}
+	budget := opts.budget()
+	opts.Progress.Begin("curvature", budget)
+	c := &computation{ctx: ctx, theta: theta, g: g, opts: &opts, products: newProducts(g, theta, opts.Progress)}
+	r, err := c.run()
+	if err != nil {
+		return nil, err
+	}
+	opts.Progress.Add(budget - c.products.made - c.products.skipped)
+	return r, nil
+}
+
+// budget is the most products that a computation makes.
+func (o *Options) budget() int {
+	return len(relativeSteps) + o.MaxProducts*o.DensityRuns + max(o.TraceSamples-1, 0) + 2
+}
+
+type computation struct {
+	ctx      context.Context
+	theta    []float32
+	g        analyze.Gradient
+	opts     *Options
+	products *products
+	result   Result
+}
+
+func (c *computation) run() (*Result, error) {
+	r := &c.result
+	r.Gradient = make([]float32, len(c.theta))
+	loss, err := c.g.Gradient(c.ctx, c.theta, r.Gradient)
+	if err != nil {
+		return nil, fmt.Errorf("curvature: gradient: %w", err)
+	}
+	r.Loss = loss
+	if n := norm32(r.Gradient); n-n != 0 || norm32(c.theta)-norm32(c.theta) != 0 {
+		return nil, fmt.Errorf("curvature: at theta: %w", ErrNotFinite)
+	}
+	if err := c.chooseStep(); err != nil {
+		return nil, err
+	}
+	before := c.products.made
+	k := newKrylov(c.products, rademacher(len(c.theta), c.opts.Seed, streamTrace), c.opts.Seed)
+	s, err := k.solve(c.ctx, c.opts)
+	if err != nil {
+		return nil, err
+	}
+	r.Top, r.Bottom = s.top, s.bottom
+	r.Summary.LanczosProducts = c.products.made - before
+	r.Summary.Asymmetry, r.Summary.Complete = s.asymmetry, s.complete
+	// The start is a Rademacher vector of unit length, so its quadratic form is a
+	// sample of the trace.
+	samples, err := c.products.traceSamples(c.ctx, c.opts, float64(len(c.theta))*k.h[0][0])
+	if err != nil {
+		return nil, err
+	}
+	r.TraceSamples = samplesTable(samples)
+	r.Summary.Trace = estimate(samples)
+	nodes, weights, err := c.products.quadratures(c.ctx, c.opts, k)
+	if err != nil {
+		return nil, err
+	}
+	x, density, sigma := broaden(nodes, weights, c.opts.DensityPoints, c.opts.Broadening)
+	r.Spectrum, r.Density = densityTables(nodes, weights, x, density)
+	r.Summary.DensityBroadening, r.Summary.DensityRuns = sigma, len(nodes)
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := c.split(); err != nil {
+		return nil, err
+	}
+	r.summarize(c)
+	return r, nil
+}
+
+// chooseStep fills in the ladder and decides the step of all products. The
+// ladder's vector is the gradient: it leans towards the stiff directions, where
+// truncation does the most harm.
+func (c *computation) chooseStep() error {
+	scale := norm32(c.theta)
+	if scale == 0 {
+		scale = 1
+	}
+	v := c.result.Gradient
+	if norm32(v) == 0 {
+		v = rademacher(len(v), c.opts.Seed, streamProbe)
+	}
+	rungs, best, err := c.products.ladder(c.ctx, v, scale)
+	if err != nil {
+		return err
+	}
+	c.products.step = rungs[best].step
+	c.result.Summary.ProductError = record.Optional{Value: rungs[best].error, Valid: !math.IsInf(rungs[best].error, 0)}
+	if c.opts.Step > 0 {
+		c.products.step = c.opts.Step
+		c.result.Summary.ProductError, err = c.products.compare(c.ctx, v, c.opts.Step)
+		if err != nil {
+			return err
+		}
+	}
+	c.result.Summary.Step = c.products.step
+	c.result.Summary.StepRatio = c.products.step / scale
+	c.result.Steps = stepsTable(rungs, scale)
+	return nil
+}
+
+// compare returns how much the product with v changes when a given step is
+// doubled.
+func (p *products) compare(ctx context.Context, v []float32, step float64) (record.Optional, error) {
+	one, two := make([]float64, len(v)), make([]float64, len(v))
+	if err := p.apply(ctx, one, v, step); err != nil {
+		return record.Optional{}, err
+	}
+	if err := p.apply(ctx, two, v, 2*step); err != nil {
+		return record.Optional{}, err
+	}
+	return record.Some(difference(one, two)), nil
+}
+
+// check makes the products with the largest and the smallest eigenvector again,
+// with twice the step.
+func (c *computation) check() error {
+	r := &c.result
+	w := make([]float64, len(c.theta))
+	for _, p := range []struct {
+		pairs []Pair
+		to    *SecondStep
+	}{{r.Top, &r.Summary.TopSecondStep}, {r.Bottom, &r.Summary.BottomSecondStep}} {
+		if len(p.pairs) == 0 {
+			continue
+		}
+		u := p.pairs[0].Vector
+		err := c.products.apply(c.ctx, w, u, 2*c.products.step)
+		if errors.Is(err, ErrNotFinite) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		value := dot(u, w)
+		addScaled(w, -p.pairs[0].Value, u)
+		*p.to = SecondStep{Value: record.Some(value), Residual: record.Some(norm(w))}
+	}
+	return nil
+}
+
+func isNotFinite(err error) bool { return errors.Is(err, ErrNotFinite) }

@@ -1,0 +1,135 @@
+package curvature
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sgdwalk/analyze"
+)
+
+// products makes Hessian-vector products at one theta.
+type products struct {
+	gradient analyze.Gradient
+	theta    []float32
+	step     float64 // length of the displacement
+	progress analyze.Progress
+
+	point       []float32
+	plus, minus []float32
+	made        int
+	skipped     int // whose result the store had
+}
+
+func newProducts(g analyze.Gradient, theta []float32, progress analyze.Progress) *products {
+	n := len(theta)
+	return &products{
+		gradient: g, theta: theta, progress: progress,
+		point: make([]float32, n), plus: make([]float32, n), minus: make([]float32, n),
+	}
+}
+
+// apply sets dst to H v/|v|, with the displacement that has the given length.
+// The two points are computed from theta in float64 and rounded once; what
+// rounding displaces besides is part of the error that the ladder shows.
+func (p *products) apply(ctx context.Context, dst []float64, v []float32, step float64) error {
+	scale := step / norm32(v)
+	for _, side := range []struct {
+		sign float64
+		grad []float32
+	}{{1, p.plus}, {-1, p.minus}} {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("curvature: stopped after %d products: %w", p.made, err)
+		}
+		for i, t := range p.theta {
+			p.point[i] = float32(float64(t) + float64(side.sign*scale*float64(v[i])))
+		}
+		if _, err := p.gradient.Gradient(ctx, p.point, side.grad); err != nil {
+			return fmt.Errorf("curvature: product %d: %w", p.made+1, err)
+		}
+	}
+	sum := 0.0
+	for i := range dst {
+		dst[i] = (float64(p.plus[i]) - float64(p.minus[i])) / (2 * step)
+		sum += dst[i]
+	}
+	p.made++
+	p.progress.Add(1)
+	if sum-sum != 0 {
+		return fmt.Errorf("curvature: product %d, %v away from theta: %w", p.made, step, ErrNotFinite)
+	}
+	return nil
+}
+
+// skip counts n products whose result the store had.
+func (p *products) skip(n int) {
+	p.skipped += n
+	p.progress.Add(n)
+}
+
+// rung is one step of the ladder.
+type rung struct {
+	step  float64
+	norm  float64 // |Hv|
+	ok    bool    // the gradients were finite
+	error float64 // larger of the differences to the neighbours, over the larger norm; +Inf without a neighbour
+}
+
+// relativeSteps are the rungs, from small to large, in units of |theta|: a
+// factor of 4, because truncation then changes 16 fold and rounding 4 fold, and
+// the two are easily told apart.
+var relativeSteps = []float64{0x1p-13, 0x1p-11, 0x1p-9, 0x1p-7, 0x1p-5}
+
+// ladder makes products with one vector at several steps and returns the rungs
+// and the index of the best: the one that differs least from its neighbours. A
+// rung whose product is wrong by truncation differs from the one above by more
+// than its own error, one that is wrong by rounding from the one below. So the
+// larger of the two differences is a cautious estimate of the error.
+func (p *products) ladder(ctx context.Context, v []float32, scale float64) ([]rung, int, error) {
+	rungs := make([]rung, len(relativeSteps))
+	var before, now []float64
+	for i, r := range relativeSteps {
+		now = make([]float64, len(p.theta))
+		rungs[i].step, rungs[i].error = r*scale, math.Inf(1)
+		err := p.apply(ctx, now, v, rungs[i].step)
+		switch {
+		case isNotFinite(err):
+			before = nil
+			continue
+		case err != nil:
+			return nil, 0, err
+		}
+		rungs[i].ok, rungs[i].norm = true, norm(now)
+		if before != nil {
+			d := difference(before, now)
+			if math.IsInf(rungs[i-1].error, 1) || d > rungs[i-1].error {
+				rungs[i-1].error = d
+			}
+			rungs[i].error = d
+		}
+		before = now
+	}
+	best := -1
+	for i, r := range rungs {
+		if r.ok && (best < 0 || r.error < rungs[best].error) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return rungs, 0, fmt.Errorf("curvature: around theta: %w", ErrNotFinite)
+	}
+	return rungs, best, nil
+}
+
+// difference returns |a-b| over the larger of |a| and |b|; 0 for two zeros.
+func difference(a, b []float64) float64 {
+	s := 0.0
+	for i := range a {
+		d := a[i] - b[i]
+		s += float64(d * d)
+	}
+	if s == 0 {
+		return 0
+	}
+	return math.Sqrt(s) / max(norm(a), norm(b))
+}

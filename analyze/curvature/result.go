@@ -1,0 +1,180 @@
+package curvature
+
+import (
+	"fmt"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/column"
+	"sgdwalk/record"
+)
+
+// Result is what Compute found at one theta. All slices are the caller's.
+type Result struct {
+	Loss     float64   // at theta
+	Gradient []float32 // at theta, length P
+	Top      []Pair    // the largest eigenvalues, largest first
+	Bottom   []Pair    // the smallest, smallest first
+
+	// Eigenvalues has one row per pair: side ("top" or "bottom"), rank (from 1),
+	// eigenvalue, residual, converged.
+	Eigenvalues record.Table
+	// Steps is the ladder: step, step_ratio (over |theta|), product_norm, error (the
+	// larger of the relative differences between the product and its neighbours).
+	Steps record.Table
+	// TraceSamples has the sample and the value z'Hz of every Rademacher vector.
+	TraceSamples record.Table
+	// Spectrum has the nodes and weights of the quadrature of every density run;
+	// the weights of a run add up to 1.
+	Spectrum record.Table
+	// Density is the spectral density: eigenvalue, density. It integrates to 1.
+	Density record.Table
+	// Shares has one row per direction, "gradient" first: direction, norm,
+	// dominant_share (|P_k d|^2/|d|^2), and for directions that are walked
+	// loss_change, loss_change_dominant and loss_change_bulk: the loss at
+	// theta + d, theta + P_k d and theta + d - P_k d, minus that at theta.
+	Shares record.Table
+	// Overlaps has the cosine of every direction with every top eigenvector:
+	// direction, rank, cosine.
+	Overlaps record.Table
+
+	Summary  Summary
+	Warnings []analyze.Warning
+
+	splits []split
+}
+
+// SecondStep is a check of an eigenpair with products of twice the step.
+type SecondStep struct {
+	Value    record.Optional `json:"value"`    // <u, Hu>
+	Residual record.Optional `json:"residual"` // |Hu - lambda u| with the lambda of the first step
+}
+
+// Summary is the result in numbers; a value that cannot be had is null.
+type Summary struct {
+	Parameters int             `json:"parameters"` // P
+	Loss       record.Optional `json:"loss"`
+	ThetaNorm  float64         `json:"theta_norm"`
+	GradNorm   float64         `json:"grad_norm"`
+
+	// Step is the length of the displacement in the central differences, StepRatio
+	// its share of |theta|, ProductError the relative error of a product, estimated
+	// from neighbouring steps.
+	Step         float64         `json:"step"`
+	StepRatio    float64         `json:"step_ratio"`
+	ProductError record.Optional `json:"product_error"`
+	// Asymmetry is the largest |<v, Hw> - <w, Hv>| over pairs of vectors of the
+	// Lanczos basis, in units of the largest absolute eigenvalue: 0 for exact products.
+	Asymmetry       float64 `json:"asymmetry"`
+	Products        int     `json:"products"`         // all of them, two gradients each
+	LanczosProducts int     `json:"lanczos_products"` // those of the eigenvalues
+	Complete        bool    `json:"complete"`         // the basis spans the whole space: all eigenvalues are known
+
+	LambdaMax         record.Optional `json:"lambda_max"`
+	LambdaMaxResidual record.Optional `json:"lambda_max_residual"`
+	LambdaMin         record.Optional `json:"lambda_min"`
+	LambdaMinResidual record.Optional `json:"lambda_min_residual"`
+	Top               []float64       `json:"top"`
+	Bottom            []float64       `json:"bottom"`
+	Converged         int             `json:"converged"` // pairs whose residual is within the tolerance
+	TopSecondStep     SecondStep      `json:"lambda_max_second_step"`
+	BottomSecondStep  SecondStep      `json:"lambda_min_second_step"`
+
+	Stability Stability `json:"stability"`
+	Trace     Trace     `json:"trace"`
+
+	DensityRuns       int     `json:"density_runs"`
+	DensityBroadening float64 `json:"density_broadening"` // standard deviation of the Gaussians
+
+	// GradDominantShare is the share of the gradient's squared length in the space
+	// of the top eigenvectors; that of a random vector is k/P on the average.
+	GradDominantShare   record.Optional `json:"grad_dominant_share"`
+	RandomDominantShare float64         `json:"random_dominant_share"`
+}
+
+// Plane returns the plane of the two eigenvectors of these ranks, counted from 1
+// among the top ones and from -1 among the bottom ones, through origin.
+func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, error) {
+	var vectors [2][]float32
+	for i, rank := range []int{first, second} {
+		switch {
+		case rank > 0 && rank <= len(r.Top):
+			vectors[i] = r.Top[rank-1].Vector
+		case rank < 0 && -rank <= len(r.Bottom):
+			vectors[i] = r.Bottom[-rank-1].Vector
+		default:
+			return analyze.Plane{}, fmt.Errorf("curvature: plane: eigenvector %d; the result has 1 to %d and -1 to -%d", rank, len(r.Top), len(r.Bottom))
+		}
+	}
+	return analyze.NewPlane(origin, vectors[0], vectors[1])
+}
+
+func (r *Result) summarize(c *computation) {
+	s := &r.Summary
+	s.Parameters, s.Products = len(c.theta), c.products.made
+	s.Loss = record.Some(r.Loss)
+	s.ThetaNorm, s.GradNorm = norm32(c.theta), norm32(r.Gradient)
+	s.Top, s.Bottom = []float64{}, []float64{}
+	for _, p := range r.Top {
+		s.Top = append(s.Top, p.Value)
+	}
+	for _, p := range r.Bottom {
+		s.Bottom = append(s.Bottom, p.Value)
+	}
+	s.LambdaMax, s.LambdaMaxResidual = record.Some(r.Top[0].Value), record.Some(r.Top[0].Residual)
+	if len(r.Bottom) > 0 {
+		s.LambdaMin, s.LambdaMinResidual = record.Some(r.Bottom[0].Value), record.Some(r.Bottom[0].Residual)
+	}
+	r.Eigenvalues = r.eigenvalues()
+	for _, p := range append(append([]Pair{}, r.Top...), r.Bottom...) {
+		if p.Converged {
+			s.Converged++
+		}
+	}
+	s.Stability = stability(c.opts, s.LambdaMax)
+	s.GradDominantShare = r.splits[0].share
+	s.RandomDominantShare = float64(len(r.Top)) / float64(len(c.theta))
+	r.Warnings = r.warnings(c.opts)
+}
+
+func (r *Result) eigenvalues() record.Table {
+	var side []string
+	var ranks []int64
+	var values, residuals column.Floats
+	var converged column.Bools
+	for _, s := range []struct {
+		name  string
+		pairs []Pair
+	}{{"top", r.Top}, {"bottom", r.Bottom}} {
+		for i, p := range s.pairs {
+			side, ranks = append(side, s.name), append(ranks, int64(i+1))
+			values.Add(record.Some(p.Value))
+			residuals.Add(record.Some(p.Residual))
+			converged.Add(p.Converged, true)
+		}
+	}
+	return record.Table{Columns: []record.Column{
+		column.Strings("side", side), column.Ints("rank", ranks),
+		values.Column("eigenvalue"), residuals.Column("residual"), converged.Column("converged"),
+	}}
+}
+
+func stepsTable(rungs []rung, scale float64) record.Table {
+	var step, ratio, length, fault column.Floats
+	for _, r := range rungs {
+		step.Add(record.Some(r.step))
+		ratio.Add(record.Some(r.step / scale))
+		length.Add(record.Optional{Value: r.norm, Valid: r.ok})
+		fault.Add(record.Optional{Value: r.error, Valid: r.error-r.error == 0})
+	}
+	return record.Table{Columns: []record.Column{
+		step.Column("step"), ratio.Column("step_ratio"), length.Column("product_norm"), fault.Column("error"),
+	}}
+}
+
+func samplesTable(samples []float64) record.Table {
+	ids, values := make([]int64, len(samples)), make([]float64, len(samples))
+	for i, v := range samples {
+		ids[i], values[i] = int64(i), v
+	}
+	return record.Table{Columns: []record.Column{{Name: "sample", Ints: ids}, {Name: "value", Floats: values}}}
+}

@@ -1,0 +1,84 @@
+package curvature
+
+import (
+	"fmt"
+
+	"sgdwalk/record"
+)
+
+// Stability compares the largest eigenvalue with the edge of stability: above
+// it, gradient descent with the full gradient diverges on the quadratic
+// approximation (Cohen et al. 2021).
+type Stability struct {
+	Optimizer       string          `json:"optimizer"`        // name; empty when unknown
+	LearningRate    record.Optional `json:"learning_rate"`    // eta
+	EtaLambdaMax    record.Optional `json:"eta_lambda_max"`   // eta times the largest eigenvalue
+	Threshold       record.Optional `json:"threshold"`        // what eta lambda may be at most
+	ThresholdAbsent string          `json:"threshold_absent"` // why there is none; empty when there is one
+	AboveEdge       *bool           `json:"above_edge"`       // eta lambda_max > threshold; null without one
+	WeightDecay     float64         `json:"weight_decay"`     // adds up to as much to every eigenvalue of what is minimized; not in lambda_max
+	ClipNorm        float64         `json:"clip_norm"`        // 0 is none; a clipped step is shorter than the threshold assumes
+}
+
+// Threshold returns the largest eta*lambda for which an optimizer is stable on a
+// quadratic, or the reason why there is no such number:
+//
+//	sgd, gd    2
+//	momentum   2 + 2 beta                   (theta -= eta v, v = beta v + g)
+//	nesterov   (2 + 2 beta) / (1 + 2 beta)
+//
+// Optimizers that scale coordinates have a threshold on the eigenvalues of the
+// preconditioned Hessian, which are others.
+func Threshold(o record.Optimizer) (threshold float64, absent string) {
+	beta, known := o.Hyperparameters["momentum"]
+	switch o.Name {
+	case "sgd", "gd":
+		if beta != 0 {
+			return 0, fmt.Sprintf("optimizer %s with momentum %v is none that is known here", o.Name, beta)
+		}
+		return 2, ""
+	case "momentum", "nesterov":
+		if !known || beta < 0 || beta >= 1 {
+			return 0, fmt.Sprintf("optimizer %s does not say its momentum in [0, 1)", o.Name)
+		}
+		if o.Name == "momentum" {
+			return 2 + 2*beta, ""
+		}
+		return (2 + 2*beta) / (1 + 2*beta), ""
+	case "adam", "adamw", "rmsprop":
+		return 0, "optimizer " + o.Name + " scales every coordinate: the edge is one of the preconditioned Hessian, not of this one"
+	case "pal":
+		return 0, "optimizer pal chooses its step from the loss along it: there is no learning rate to hold against the curvature"
+	case "":
+		return 0, "the optimizer is not known"
+	default:
+		return 0, "no threshold is known for optimizer " + o.Name
+	}
+}
+
+// stability evaluates the edge for one largest eigenvalue.
+func stability(o *Options, largest record.Optional) Stability {
+	s := Stability{
+		Optimizer:   o.Optimizer.Name,
+		WeightDecay: o.Optimizer.Hyperparameters["weight_decay"], ClipNorm: o.Optimizer.Hyperparameters["clip_norm"],
+	}
+	if o.Optimizer.Name == "adamw" {
+		s.WeightDecay = 0 // decoupled: no part of what is minimized
+	}
+	threshold, absent := Threshold(o.Optimizer)
+	s.ThresholdAbsent = absent
+	if absent == "" {
+		s.Threshold = record.Some(threshold)
+	}
+	if o.LearningRate > 0 {
+		s.LearningRate = record.Some(o.LearningRate)
+		if largest.Valid {
+			s.EtaLambdaMax = record.Some(o.LearningRate * largest.Value)
+		}
+	}
+	if s.EtaLambdaMax.Valid && s.Threshold.Valid {
+		above := s.EtaLambdaMax.Value > threshold
+		s.AboveEdge = &above
+	}
+	return s
+}

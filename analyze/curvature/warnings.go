@@ -1,0 +1,48 @@
+package curvature
+
+import (
+	"fmt"
+	"math"
+
+	"sgdwalk/analyze"
+)
+
+const (
+	// productLimit is the relative error of a product, and the asymmetry, from
+	// which on a reader must know.
+	productLimit = 0.01
+	// traceLimit is the share of the trace that its standard error may be.
+	traceLimit = 0.2
+)
+
+func (r *Result) warnings(o *Options) []analyze.Warning {
+	var w []analyze.Warning
+	add := func(when bool, code, format string, args ...any) {
+		if when {
+			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
+		}
+	}
+	s := &r.Summary
+	n := len(r.Top) + len(r.Bottom)
+	add(s.Converged < n, "eigenpairs_unconverged", "%d of %d eigenpairs have a residual above %v of the largest eigenvalue after %d products; the column converged says which, and the dominant space is not certain", n-s.Converged, n, o.Tolerance, s.LanczosProducts)
+	wanted := min(o.Top, s.Parameters)
+	add(len(r.Top) < wanted, "eigenpairs_missing", "%d top eigenpairs were asked for; %d products give %d", wanted, s.LanczosProducts, len(r.Top))
+	add(!s.ProductError.Valid, "product_unchecked", "the error of the Hessian-vector products could not be estimated: the gradient is not finite around theta")
+	add(s.ProductError.Valid && s.ProductError.Value > productLimit, "product_error", "the Hessian-vector product along the gradient changes by %.2g of its length when the step changes: the loss is not smooth at this scale, or float32 rounding is in the way", s.ProductError.Value)
+	add(s.Asymmetry > productLimit, "asymmetric_products", "<v, Hw> and <w, Hv> differ by up to %.2g of the largest eigenvalue: smaller eigenvalues are not resolved", s.Asymmetry)
+	if c := s.TopSecondStep.Value; c.Valid {
+		d := math.Abs(c.Value-s.LambdaMax.Value) / math.Max(math.Abs(s.LambdaMax.Value), math.SmallestNonzeroFloat64)
+		add(d > productLimit, "step_dependent", "the largest eigenvalue is %.6g with the step and %.6g with twice the step: the curvature changes within the step", s.LambdaMax.Value, c.Value)
+	}
+	if t := s.Trace; t.StandardError.Valid {
+		add(t.StandardError.Value > traceLimit*math.Abs(t.Mean.Value), "trace_uncertain", "the trace is %.4g with a standard error of %.4g from %d samples", t.Mean.Value, t.StandardError.Value, t.Samples)
+	}
+	e := &s.Stability
+	add(e.Optimizer != "" && e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
+	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
+	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a clipped step is shorter than the edge of stability assumes", e.ClipNorm)
+	if g := s.GradDominantShare; g.Valid && g.Value > 0.5 {
+		add(true, "dominant_not_progress", "%.3g of the squared gradient lies in %d directions; noise in a narrow valley does that too, and it does not say that the loss falls along them (Song et al. 2025)", g.Value, len(r.Top))
+	}
+	return w
+}
