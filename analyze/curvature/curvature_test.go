@@ -409,7 +409,7 @@ type wall struct{ quadratic }
 
 func (w wall) Gradient(ctx context.Context, x, grad []float32) (float64, error) {
 	loss, err := w.quadratic.Gradient(ctx, x, grad)
-	if x[0] > 1 {
+	if x[2] > 1 {
 		grad[2] = float32(math.NaN())
 	}
 	return loss, err
@@ -417,11 +417,11 @@ func (w wall) Gradient(ctx context.Context, x, grad []float32) (float64, error) 
 
 func TestGradientThatIsNotFinite(t *testing.T) {
 	w := wall{quadratic{diagonal: []float64{1, 2, 3}}}
-	if _, err := curvature.Compute(context.Background(), []float32{2, 0, 0}, w, curvature.Options{}); !errors.Is(err, curvature.ErrNotFinite) {
+	if _, err := curvature.Compute(context.Background(), []float32{0, 0, 2}, w, curvature.Options{}); !errors.Is(err, curvature.ErrNotFinite) {
 		t.Errorf("beyond the wall: %v", err)
 	}
 	// Near the wall only short steps stay on this side.
-	r := compute(t, []float32{0.996, 1, 1}, w, curvature.Options{Top: 1})
+	r := compute(t, []float32{1, 1, 0.96}, w, curvature.Options{Top: 1})
 	if !near(r.Summary.LambdaMax.Value, 3, 1e-3) {
 		t.Errorf("near the wall lambda_max is %v", r.Summary.LambdaMax)
 	}
