@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
 )
 
 // benchConvs are the convolutions of ResNet-20, LeNet-5 and the deep end of VGG.
@@ -43,7 +46,7 @@ func BenchmarkConv(b *testing.B) {
 		PackConv(v, packed, w)
 		ConvForward(v, y, x, packed, ConvEpilogue[float32]{})
 		operations := 2 * float64(c.images*out*out*c.out) * float64(c.in*c.kernel*c.kernel)
-		run := func(name string, f func()) {
+		run := func(name string, operations float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", name, c.name), func(b *testing.B) {
 				benchEach(b, func(b *testing.B) {
 					for b.Loop() {
@@ -53,20 +56,26 @@ func BenchmarkConv(b *testing.B) {
 				})
 			})
 		}
-		run("forward", func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{}) })
-		run("stats", func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{Stats: stats}) })
+		run("forward", operations, func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{}) })
+		run("stats", operations, func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{Stats: stats}) })
 		if c.stored%half == 0 {
-			PackConvInput(v, packedInput, w)
-			run("input", func() { ConvInput(v, x, y, packedInput, ConvEpilogue[float32]{}) })
+			run("packinput", 0, func() { PackConvInput(v, packedInput, w) })
+			run("input", operations, func() { ConvInput(v, x, y, packedInput, ConvEpilogue[float32]{}) })
 		}
-		run("weights", func() { ConvWeights(v, dw, x, y) })
-		run("pack", func() { PackConv(v, packed, w) })
-		run("packinput", func() {
-			if c.stored%half == 0 {
-				PackConvInput(v, packedInput, w)
+		// gonum multiplies matrices of the same size; making the column matrix is not counted.
+		pixels, taps := out*out, c.in*c.kernel*c.kernel
+		columns, result := fill(r, make([]float32, pixels*taps)), make([]float32, pixels*c.out)
+		b.Run("gonum/"+c.name, func(b *testing.B) {
+			for b.Loop() {
+				for range c.images {
+					gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, pixels, c.out, taps, 1, columns, taps, w, taps, 0, result, c.out)
+				}
 			}
+			b.ReportMetric(operations*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
+		run("weights", operations, func() { ConvWeights(v, dw, x, y) })
+		run("pack", 0, func() { PackConv(v, packed, w) })
 		grad := make([]float32, v.WeightLen())
-		run("unpack8", func() { UnpackConvGradient(v, grad, dw, dw, dw, dw, dw, dw, dw, dw) })
+		run("unpack8", 0, func() { UnpackConvGradient(v, grad, dw, dw, dw, dw, dw, dw, dw, dw) })
 	}
 }

@@ -25,8 +25,12 @@ func benchEach(b *testing.B, f func(b *testing.B)) {
 	}
 }
 
-// reportFlops reports the speed of operations per iteration, and its share.
+// reportFlops reports the speed of operations per iteration, if there are any,
+// and its share.
 func reportFlops(b *testing.B, operations float64) {
+	if operations == 0 {
+		return
+	}
 	speed := operations * float64(b.N) / b.Elapsed().Seconds() / 1e9
 	b.ReportMetric(speed, "GFLOP/s")
 	best := 0.0
@@ -61,7 +65,7 @@ func BenchmarkProducts(b *testing.B) {
 		dx, dw, bias := matrix(m, k), matrix(n, k), fill(r, make([]float32, n))
 		packed, scratch := make([]float32, PackedLen(n, k)), &Scratch[float32]{}
 		operations := 2 * float64(m) * float64(n) * float64(k)
-		run := func(name string, f func()) {
+		run := func(name string, operations float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%dx%dx%d", name, m, n, k), func(b *testing.B) {
 				benchEach(b, func(b *testing.B) {
 					for b.Loop() {
@@ -71,10 +75,10 @@ func BenchmarkProducts(b *testing.B) {
 				})
 			})
 		}
-		run("pack", func() { Pack(packed, w) })
-		run("forward", func() { MulPacked(y, x, packed, Epilogue[float32]{Bias: bias, ReLU: true}, scratch) })
-		run("input", func() { MulNN(dx, y, w, Epilogue[float32]{}, scratch) })
-		run("weights", func() { MulTN(dw, y, x, Epilogue[float32]{}, scratch) })
+		run("pack", 0, func() { Pack(packed, w) })
+		run("forward", operations, func() { MulPacked(y, x, packed, Epilogue[float32]{Bias: bias, ReLU: true}, scratch) })
+		run("input", operations, func() { MulNN(dx, y, w, Epilogue[float32]{}, scratch) })
+		run("weights", operations, func() { MulTN(dw, y, x, Epilogue[float32]{}, scratch) })
 		b.Run(fmt.Sprintf("gonum/%dx%dx%d", m, n, k), func(b *testing.B) {
 			for b.Loop() {
 				gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, m, n, k, 1, x.Data, k, w.Data, k, 0, y.Data, n)
