@@ -194,6 +194,24 @@ func TestPackLayout(t *testing.T) {
 	})
 }
 
+// Rows longer than one call of the transposition takes.
+func TestPackLongRows(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		const out, in = 16, 9001
+		w := Dense(make([]float32, out*in), out, in)
+		for i := range w.Data {
+			w.Data[i] = float32(i)
+		}
+		dst := make([]float32, PackedLen(out, in))
+		Pack(dst, w)
+		for i, got := range dst {
+			if want := float32(i%panel*in + i/panel); got != want {
+				t.Fatalf("element %d is %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
 func TestProductsAllocateNothing(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		scratch := &Scratch[float32]{}
