@@ -8,7 +8,8 @@
 //     them ([Pack], [PackConv], [PackConvInput]), from the flat parameter vector,
 //     where a unit's or a filter's weights stay contiguous.
 //  3. Forward: [MulPacked], [ConvForward], [NormForward], [MaxPool], [MeanPool].
-//  4. Backward: [MulNN], [MulTN], [ColumnSums]; [ConvInput], [ConvWeights] and
+//  4. Backward: [MulNN], [MulTN], [ColumnSums]; [ConvInput], [ConvWeights] (or, for
+//     layers with many weights, [ConvWeightsOf]) and
 //     [UnpackConvGradient]; [NormSums] and [NormInput]; [MaskReLUImages],
 //     [MaxPoolInput], [MeanPoolInput].
 //  5. [Workers] spreads fixed pieces of a batch over goroutines; nothing else here
