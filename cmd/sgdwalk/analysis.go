@@ -14,6 +14,7 @@ import (
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train/nn"
+	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
 )
 
@@ -31,6 +32,7 @@ type runFlags struct {
 type lossFlags struct {
 	Data           string `placeholder:"DATA" help:"Where the data are now, if not where the run was recorded: a data set as in train --data."`
 	AllowOtherData bool   `help:"Evaluate on data that are not the recorded ones; the result is marked."`
+	Norm           string `default:"batch" enum:"batch,running,recompute" help:"Statistics of normalization layers: batch (as in training), running (those of the last iterate) or recompute (default ${default})."`
 }
 
 // analysis is one analysis at work: its run, its options and its output.
@@ -43,7 +45,7 @@ type analysis struct {
 	out   *result.Dir
 	warn  []analyze.Warning
 
-	dataHash, kernel string // of what the loss was evaluated with, if one was
+	dataHash, kernel, policy string // of what the loss was evaluated with, if one was
 }
 
 // open opens the run for the named analysis. close must be called.
@@ -63,7 +65,15 @@ func (a *analysis) close() { a.trace.Close() }
 
 // loss rebuilds the full training loss from the run's header.
 func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
-	x, err := replay.FromHeader(a.trace.Header(), replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData})
+	o := replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData, Policy: nn.Policy(f.Norm)}
+	if o.Policy == nn.Running && a.trace.Header().Columns.State {
+		last, err := a.trace.At(a.trace.Len() - 1)
+		if err != nil {
+			return nil, err
+		}
+		o.State = last.State
+	}
+	x, err := replay.FromHeader(a.trace.Header(), o)
 	if errors.Is(err, replay.ErrOtherData) {
 		return nil, fmt.Errorf("%w; --allow-other-data evaluates on them all the same", err)
 	}
@@ -73,7 +83,7 @@ func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
 	if x.Data().Hash != a.trace.Header().Data.Hash {
 		a.warn = append(a.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss was evaluated on %s (%s), not on the data of the run (%s)", x.Header().Data.Spec, x.Data().Hash, a.trace.Header().Data.Hash)})
 	}
-	a.dataHash, a.kernel = x.Data().Hash, x.Header().Kernel
+	a.dataHash, a.kernel, a.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
 	return x.TrainLoss()
 }
 
@@ -86,7 +96,7 @@ func (a *analysis) begin() (err error) {
 // journal opens the record of finished units, so that interrupted work goes on
 // where it stopped.
 func (a *analysis) journal(options any) (*result.Journal, error) {
-	j, err := a.out.Journal(a.name, a.trace.Header(), options, a.dataHash, a.kernel)
+	j, err := a.out.Journal(a.name, a.trace.Header(), options, a.dataHash, a.kernel, a.policy)
 	if err == nil && j.Len() > 0 {
 		a.say("%s: going on with the %d units that an interrupted call left", a.name, j.Len())
 	}
@@ -117,7 +127,7 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 		return err
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
-	p.DataHash, p.Kernel = a.dataHash, a.kernel
+	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
 	return a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
 }
 

@@ -121,7 +121,7 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := (&walkCmd{runFlags: target, Segments: "all", Alphas: "0:1:11", Direction: "update"}).compute(ctx, &quiet)
+	w, err := (&walkCmd{runFlags: target, lossFlags: lossFlags{Norm: "batch"}, Segments: "all", Alphas: "0:1:11", Direction: "update"}).compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := (&landscapeCmd{runFlags: target, pcaFlags: directions, Grid: "51x51", Margin: landscape.DefaultMargin, Scale: "auto"}).compute(ctx, &quiet)
+	l, err := (&landscapeCmd{runFlags: target, lossFlags: lossFlags{Norm: "batch"}, pcaFlags: directions, Grid: "51x51", Margin: landscape.DefaultMargin, Scale: "auto"}).compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}

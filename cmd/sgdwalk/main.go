@@ -25,6 +25,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
 )
 
@@ -121,6 +122,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	if err != nil {
 		fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
 		return exitUsage
+	}
+	if err := kernel.Check(); err != nil {
+		return report(stderr, usageError{err})
 	}
 	e := &env{stdout: stdout, stderr: stderr, json: c.JSON, progress: newMeter(stderr, c.Quiet)}
 	k.BindTo(ctx, (*context.Context)(nil))

@@ -40,6 +40,8 @@ type Experiment struct {
 	model     *nn.Model
 	optimizer train.Optimizer
 	micro     int // largest batch that the model takes at once
+	policy    nn.Policy
+	state     []float32 // for the policy running
 	workers   int
 }
 
@@ -83,6 +85,8 @@ func New(c Config) (*Experiment, error) {
 	}
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
+	// While training, losses are those of the network as it would be used.
+	e.policy, e.state = nn.Running, e.model.State()
 	return e, h.Validate()
 }
 
@@ -118,6 +122,13 @@ type Options struct {
 	Data           string // where the data are now, if not where the header says; a spec such as "mnist:DIR"
 	AllowOtherData bool   // go on when the data are not the recorded ones
 	Workers        int    // as in Config
+
+	// Policy says which statistics normalization layers have when a loss is
+	// evaluated. The default is batch, the function that training descends, in
+	// batches of the training's size; running needs State, the statistics of an
+	// iterate. Models without such layers do not ask.
+	Policy nn.Policy
+	State  []float32
 }
 
 // FromHeader rebuilds the run of a recording.
@@ -136,9 +147,15 @@ func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if data.Hash != h.Data.Hash && !opts.AllowOtherData {
 		return nil, fmt.Errorf("replay: %s has hash %s, the run was recorded on %s: %w", spec, data.Hash, h.Data.Hash, ErrOtherData)
 	}
-	e := &Experiment{header: h.Clone(), data: data, workers: opts.Workers}
+	e := &Experiment{header: h.Clone(), data: data, workers: opts.Workers, policy: opts.Policy, state: opts.State}
+	if e.policy == "" {
+		e.policy = nn.Batch
+	}
 	if err := e.build(); err != nil {
 		return nil, err
+	}
+	if n := e.model.StateLayout().Len(); e.policy == nn.Running && len(e.state) != n {
+		return nil, fmt.Errorf("replay: policy running needs the running statistics of an iterate: %d numbers, there are %d", n, len(e.state))
 	}
 	if !e.model.Layout().Equal(h.Layout) {
 		return nil, fmt.Errorf("replay: model %s has %d parameters in %d tensors here; the recording's layout has %d in %d", h.Model, e.model.Layout().Len(), len(e.model.Layout()), h.Layout.Len(), len(h.Layout))
@@ -202,6 +219,15 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	}, nil
 }
 
+// Policy returns which statistics normalization layers have when a loss is
+// evaluated, and nothing for a model without such layers.
+func (e *Experiment) Policy() nn.Policy {
+	if e.model.StateLayout().Len() == 0 {
+		return ""
+	}
+	return e.policy
+}
+
 // TrainLoss evaluates any theta over the whole training set.
 func (e *Experiment) TrainLoss() (*nn.Evaluator, error) { return e.evaluator(e.data.Train) }
 
@@ -215,5 +241,12 @@ func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
 }
 
 func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
-	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, nn.EvalOptions{Workers: e.workers})
+	o := nn.EvalOptions{Workers: e.workers}
+	if p := e.Policy(); p != "" {
+		o.Policy, o.State = p, e.state
+		if p != nn.Running {
+			o.Chunk = e.micro // the statistics are those of batches as in training
+		}
+	}
+	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, o)
 }
