@@ -2,6 +2,7 @@ package op
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -164,3 +165,28 @@ func TestImageErrors(t *testing.T) {
 
 func first(_ *G.Node, err error) error                    { return err }
 func second(_ *Conv[float64], _ *G.Node, err error) error { return err }
+
+// TestManyWeights checks the gradient of weights that are too many for partial
+// sums, with respect to the weights.
+func TestManyWeights(t *testing.T) {
+	const size, channels = 3, 192
+	b := &Batch{Size: size, Rows: size, Labels: []int32{3, 1, 2}, Workers: 2}
+	m := NewImage(2, 2, channels, 1)
+	x := scatter(m, size, normal(size*4*channels, 1))
+	w := normal(channels*channels*9, 2)
+	for i := range w {
+		w[i] *= 0.02
+	}
+	k := newCheck(t, b, []int{channels, channels, 3, 3}, w, func(g *G.ExprGraph, w *G.Node) (*G.Node, error) {
+		c, y, err := NewConv[float64](b, m, m, tensorNode(g, "images", x, m.Shape(size)...), w, nil, ConvOptions{Pad: 1, Input: true})
+		if err != nil {
+			return nil, err
+		}
+		if chunks*c.v.GradientLen() <= maxPartial {
+			t.Fatalf("%d weights are not many", c.v.GradientLen())
+		}
+		return GlobalAverage[float64](b, m, y)
+	})
+	places := rand.New(rand.NewPCG(1, 1)).Perm(len(w))[:20]
+	k.differences(t, places)
+}
