@@ -6,17 +6,26 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 
 	"sgdwalk/record"
 )
 
-// Options of Create. The zero value never overwrites and starts a new segment
-// after each GiB.
+// Options of Create. The zero value never overwrites, starts a new segment after
+// each GiB and leaves it to the system when a segment that is not ended reaches
+// the disk.
 type Options struct {
 	Overwrite    bool  // replace the run that is in the directory, with its analyses
 	SegmentBytes int64 // a segment ends when another row of the size of its last would make it larger than this; 0 means DefaultSegmentBytes
+
+	// A power cut loses at most what was appended since the last sync: the death
+	// of the process loses nothing. Append syncs when one of these is reached;
+	// 0 means never. Through an Async sink, training does not wait for it.
+	SyncRows     int64         // rows since the last sync
+	SyncBytes    int64         // bytes since the last sync
+	SyncInterval time.Duration // time since the last sync, looked at when a row is appended
 }
 
 // DefaultSegmentBytes is the size of a segment when the options say nothing.
@@ -27,17 +36,20 @@ func (o Options) Validate() error {
 	if o.SegmentBytes < 0 {
 		return fmt.Errorf("arrowfile: options: SegmentBytes is %d; it must be positive, or 0 for %d", o.SegmentBytes, int64(DefaultSegmentBytes))
 	}
+	if o.SyncRows < 0 || o.SyncBytes < 0 || o.SyncInterval < 0 {
+		return fmt.Errorf("arrowfile: options: SyncRows is %d, SyncBytes %d, SyncInterval %v; each must be positive, or 0 for never", o.SyncRows, o.SyncBytes, o.SyncInterval)
+	}
 	return nil
 }
 
 // Writer writes a run. It is used from one goroutine; Rows and Bytes may be
 // asked from any.
 type Writer struct {
-	dir          string
-	header       *record.Header
-	encoder      *encoder
-	segmentBytes int64
-	lock         *flock.Flock
+	dir     string
+	header  *record.Header
+	encoder *encoder
+	opts    Options
+	lock    *flock.Flock
 
 	file     *segmentFile
 	path     string // of the open segment
@@ -48,9 +60,12 @@ type Writer struct {
 	rowBytes int64 // size of the last row
 	previous record.Step
 	err      error // why no more rows are taken
-	closed   bool
 
-	rowCount, byteCount atomic.Int64
+	unsyncedRows, unsyncedBytes int64
+	synced                      time.Time
+
+	closed                         bool
+	rowCount, byteCount, syncCount atomic.Int64
 }
 
 var _ record.Sink = (*Writer)(nil)
@@ -79,7 +94,7 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w = &Writer{dir: dir, header: h.Clone(), segmentBytes: opts.SegmentBytes, lock: lock}
+	w = &Writer{dir: dir, header: h.Clone(), opts: opts, lock: lock, synced: time.Now()}
 	defer func() {
 		if err != nil {
 			w.abandon()
@@ -132,7 +147,7 @@ func (w *Writer) closeSegment() error {
 		err = w.file.flush()
 	}
 	if err == nil {
-		err = w.file.file.Sync()
+		err = w.sync()
 	}
 	if err == nil {
 		w.byteCount.Add(w.file.size - before)
@@ -183,7 +198,7 @@ func (w *Writer) Append(s *record.Step) error {
 }
 
 func (w *Writer) writeRow(row *scalars, s *record.Step) error {
-	if w.segRows > 0 && w.good+w.rowBytes > w.segmentBytes {
+	if w.segRows > 0 && w.good+w.rowBytes > w.opts.SegmentBytes {
 		if err := w.closeSegment(); err != nil {
 			return err
 		}
@@ -202,6 +217,29 @@ func (w *Writer) writeRow(row *scalars, s *record.Step) error {
 	w.byteCount.Add(w.file.size - w.good)
 	w.rowBytes = w.file.size - w.good
 	w.good = w.file.size
+	w.unsyncedRows++
+	w.unsyncedBytes += w.rowBytes
+	if w.syncDue() {
+		if err := w.sync(); err != nil {
+			return encodingError(w.path, w.rows, err)
+		}
+	}
+	return nil
+}
+
+func (w *Writer) syncDue() bool {
+	reached := func(value, limit int64) bool { return limit > 0 && value >= limit }
+	return reached(w.unsyncedRows, w.opts.SyncRows) || reached(w.unsyncedBytes, w.opts.SyncBytes) ||
+		w.opts.SyncInterval > 0 && time.Since(w.synced) >= w.opts.SyncInterval
+}
+
+// sync makes the open segment durable as far as it is written.
+func (w *Writer) sync() error {
+	if err := w.file.file.Sync(); err != nil {
+		return err
+	}
+	w.unsyncedRows, w.unsyncedBytes, w.synced = 0, 0, time.Now()
+	w.syncCount.Add(1)
 	return nil
 }
 
@@ -245,3 +283,6 @@ func (w *Writer) Rows() int64 { return w.rowCount.Load() }
 
 // Bytes returns the size of all segments so far.
 func (w *Writer) Bytes() int64 { return w.byteCount.Load() }
+
+// Syncs returns how often the writer has made a segment durable.
+func (w *Writer) Syncs() int64 { return w.syncCount.Load() }

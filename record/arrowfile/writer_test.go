@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -204,5 +205,35 @@ func TestOptions(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a refused Create left %s", dir)
+	}
+}
+
+// TestAppendAllocations: a row costs the allocations of Arrow's metadata, whatever
+// its length.
+func TestAppendAllocations(t *testing.T) {
+	perRow := func(p int) (bytes, count float64) {
+		h := recordtest.Header(p)
+		s := recordtest.Rows(h, 1, 1)[0]
+		w, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{})
+		must(t, err)
+		defer w.Close()
+		appendOne := func() {
+			s.Step++
+			must(t, w.Append(&s))
+		}
+		appendOne() // the records are made
+		const rows = 50
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range rows {
+			appendOne()
+		}
+		runtime.ReadMemStats(&after)
+		return float64(after.TotalAlloc-before.TotalAlloc) / rows, float64(after.Mallocs-before.Mallocs) / rows
+	}
+	small, count := perRow(2)
+	large, countLarge := perRow(100_000)
+	if large > small+2000 || large > 20_000 || countLarge > count+5 || countLarge > 150 {
+		t.Errorf("a row of 2 parameters allocates %.0f bytes in %.0f pieces, one of 100,000 %.0f in %.0f", small, count, large, countLarge)
 	}
 }

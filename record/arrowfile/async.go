@@ -1,0 +1,281 @@
+package arrowfile
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sgdwalk/record"
+)
+
+// ErrorPolicy says what an Async sink does after an error of writing.
+type ErrorPolicy int
+
+// What to do after an error of writing.
+const (
+	// FailOnError: the next Append returns the error, so that training stops.
+	FailOnError ErrorPolicy = iota
+	// ContinueOnError: rows are dropped and counted, training goes on, and Close
+	// returns the error.
+	ContinueOnError
+)
+
+// AsyncOptions of NewAsync. The zero value lets two rows wait and fails on error.
+type AsyncOptions struct {
+	Queue   int         // rows that may wait to be written; 0 means DefaultQueue
+	OnError ErrorPolicy // what to do after an error of writing
+}
+
+// DefaultQueue rows wait while another is written: enough to ride out a slow
+// write, and three rows of memory.
+const DefaultQueue = 2
+
+// Validate names the option, its value and what is allowed.
+func (o AsyncOptions) Validate() error {
+	if o.Queue < 0 || o.Queue > 1<<16 {
+		return fmt.Errorf("arrowfile: async: Queue is %d; it must be 1 to %d, or 0 for %d", o.Queue, 1<<16, DefaultQueue)
+	}
+	if o.OnError != FailOnError && o.OnError != ContinueOnError {
+		return fmt.Errorf("arrowfile: async: OnError is %d; it must be FailOnError or ContinueOnError", o.OnError)
+	}
+	return nil
+}
+
+// Async takes the writing out of the training step: Append copies the row into a
+// recycled buffer, and a goroutine of its own writes it to another sink. When all
+// buffers are full, Append waits: rows are never dropped to save time.
+//
+// Its Append does not acknowledge a row in the sense of record.Sink: when the
+// process dies, the rows that wait are lost, Queue+1 of them at most. Flush
+// waits until there are none.
+type Async struct {
+	sink    record.Sink
+	header  *record.Header
+	policy  ErrorPolicy
+	free    chan *buffer // to be filled; it has room for all buffers, so that giving one back never blocks
+	full    chan *buffer // to be written, in order; room for all of them likewise. nil asks to answer on flushed
+	flushed chan struct{}
+	done    chan struct{}
+
+	made     int // buffers so far; they are made when they are first needed
+	previous record.Step
+	appended bool
+	closed   bool
+
+	mu             sync.Mutex
+	failure        error
+	started, ended time.Time
+
+	rows, dropped, blocked, copying, writing, waiting, mostWaiting atomic.Int64
+}
+
+// buffer is a row and the memory for its vectors, which it keeps when a row
+// comes without one.
+type buffer struct {
+	step   record.Step
+	memory [vectors][]float32
+}
+
+// fill copies a row.
+func (b *buffer) fill(s *record.Step) {
+	b.step = *s
+	for i, to := range []*[]float32{&b.step.Theta, &b.step.Grad, &b.step.State} {
+		if *to != nil {
+			b.memory[i] = append(b.memory[i][:0], *to...)
+			*to = b.memory[i]
+		}
+	}
+}
+
+var _ record.Sink = (*Async)(nil)
+
+// NewAsync starts the writing goroutine; Close ends it. The header is the sink's.
+// From here on the sink belongs to the Async, which closes it.
+func NewAsync(sink record.Sink, h *record.Header, opts AsyncOptions) (*Async, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.Queue == 0 {
+		opts.Queue = DefaultQueue
+	}
+	a := &Async{
+		sink: sink, header: h.Clone(), policy: opts.OnError,
+		free:    make(chan *buffer, opts.Queue+1),
+		full:    make(chan *buffer, opts.Queue+1),
+		flushed: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	go a.write()
+	return a, nil
+}
+
+// write is the goroutine.
+func (a *Async) write() {
+	defer close(a.done)
+	for b := range a.full {
+		if b == nil {
+			a.flushed <- struct{}{}
+			continue
+		}
+		if a.err() != nil {
+			a.dropped.Add(1)
+		} else {
+			start := time.Now()
+			err := a.sink.Append(&b.step)
+			a.writing.Add(int64(time.Since(start)))
+			if err != nil {
+				a.fail(err)
+				a.dropped.Add(1)
+			} else {
+				a.rows.Add(1)
+			}
+		}
+		a.waiting.Add(-1)
+		a.free <- b
+	}
+}
+
+func (a *Async) fail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failure == nil {
+		a.failure = err
+	}
+}
+
+func (a *Async) err() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failure
+}
+
+// Append copies a row and leaves the writing to the goroutine. A row that does
+// not fit the header or goes backwards is refused at once. An error of writing
+// comes with a later call, or with Close; see ErrorPolicy.
+func (a *Async) Append(s *record.Step) error {
+	if a.closed {
+		return record.ErrClosed
+	}
+	var previous *record.Step
+	if a.appended {
+		previous = &a.previous
+	}
+	if err := a.header.CheckStep(s, previous); err != nil {
+		return err
+	}
+	if _, err := wallTime(s.WallTime); err != nil {
+		return err
+	}
+	if err := a.err(); err != nil {
+		if a.policy == FailOnError {
+			return err
+		}
+		a.dropped.Add(1)
+		return nil
+	}
+	if !a.appended {
+		a.mu.Lock()
+		a.started = time.Now()
+		a.mu.Unlock()
+	}
+	b := a.buffer()
+	start := time.Now()
+	b.fill(s)
+	a.copying.Add(int64(time.Since(start)))
+	a.previous, a.appended = record.Step{Step: s.Step, Substep: s.Substep}, true
+	if n := a.waiting.Add(1); n > a.mostWaiting.Load() {
+		a.mostWaiting.Store(n)
+	}
+	a.full <- b
+	return nil
+}
+
+// buffer returns a free buffer and waits for one when there is none.
+func (a *Async) buffer() *buffer {
+	select {
+	case b := <-a.free:
+		return b
+	default:
+	}
+	if a.made < cap(a.free) {
+		a.made++
+		return new(buffer)
+	}
+	start := time.Now()
+	b := <-a.free
+	a.blocked.Add(int64(time.Since(start)))
+	return b
+}
+
+// Flush waits until every row that was appended is written and returns the error
+// of writing, if there was one.
+func (a *Async) Flush() error {
+	if a.closed {
+		return record.ErrClosed
+	}
+	a.full <- nil
+	<-a.flushed
+	return a.err()
+}
+
+// Close writes what waits, ends the goroutine and closes the sink. It returns
+// the first error of writing, whatever the policy. A second call does nothing.
+func (a *Async) Close() error {
+	if a.closed {
+		return nil
+	}
+	a.closed = true
+	close(a.full)
+	<-a.done
+	err := a.sink.Close()
+	a.mu.Lock()
+	a.ended = time.Now()
+	a.mu.Unlock()
+	return errors.Join(a.err(), err)
+}
+
+// AsyncStats says what recording has cost and whether it is complete.
+type AsyncStats struct {
+	Rows        int64         // written
+	Dropped     int64         // not written because of an error
+	Bytes       int64         // written, if the sink counts them
+	Waiting     int64         // rows that wait or are being written
+	MostWaiting int64         // the most that there were
+	Copying     time.Duration // time that Append took for copying
+	Blocked     time.Duration // time that Append waited for a buffer
+	Writing     time.Duration // time that the goroutine wrote
+	Elapsed     time.Duration // since the first Append, until the end of Close
+	Err         error         // the first error of writing
+}
+
+// Share is the share of the elapsed time that recording took from training.
+func (s AsyncStats) Share() float64 {
+	if s.Elapsed <= 0 {
+		return 0
+	}
+	return float64(s.Copying+s.Blocked) / float64(s.Elapsed)
+}
+
+// Stats may be called from any goroutine, also after Close.
+func (a *Async) Stats() AsyncStats {
+	s := AsyncStats{
+		Rows: a.rows.Load(), Dropped: a.dropped.Load(), Waiting: a.waiting.Load(), MostWaiting: a.mostWaiting.Load(),
+		Copying: time.Duration(a.copying.Load()), Blocked: time.Duration(a.blocked.Load()), Writing: time.Duration(a.writing.Load()),
+	}
+	a.mu.Lock()
+	s.Err = a.failure
+	switch {
+	case a.started.IsZero():
+	case a.ended.IsZero():
+		s.Elapsed = time.Since(a.started)
+	default:
+		s.Elapsed = a.ended.Sub(a.started)
+	}
+	a.mu.Unlock()
+	if w, ok := a.sink.(interface{ Bytes() int64 }); ok {
+		s.Bytes = w.Bytes()
+	}
+	return s
+}

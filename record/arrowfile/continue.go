@@ -1,0 +1,145 @@
+package arrowfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"sgdwalk/record"
+)
+
+// Continue opens the run in dir, whose writer was closed or died, to append
+// further rows; the first must come after the last that is there. A torn end is
+// left behind: a last segment without a footer is written anew with its whole
+// rows, under a temporary name, and takes the place of the old one. The rows to
+// come begin a segment of their own.
+//
+// Options.Overwrite has no meaning here. Errors are those of Open, ErrLocked, and
+// a *CorruptError when a row of that segment is damaged: Repair first.
+func Continue(dir string, opts Options) (w *Writer, err error) {
+	if !littleEndian {
+		return nil, errBigEndian
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.SegmentBytes == 0 {
+		opts.SegmentBytes = DefaultSegmentBytes
+	}
+	h, id, err := readHeader(dir)
+	if err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o644))
+	ok, err := lock.TryLock()
+	if err == nil && !ok {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("arrowfile: %s: %w", dir, err)
+	}
+	defer func() {
+		if err != nil {
+			lock.Close()
+			w = nil
+		}
+	}()
+	r, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	w = &Writer{dir: dir, header: h, opts: opts, lock: lock, synced: time.Now()}
+	w.encoder = newEncoder(h, id)
+	if err := w.takeOver(r); err != nil {
+		return nil, err
+	}
+	return w, w.openSegment()
+}
+
+// takeOver ends the last segment, if it has no footer, and puts the writer behind
+// it.
+func (w *Writer) takeOver(r *Reader) error {
+	last := r.state.Load().last()
+	w.rows = int64(r.Len())
+	w.rowCount.Store(w.rows)
+	if w.rows > 0 {
+		s, err := r.Scalars(int(w.rows) - 1)
+		if err != nil {
+			return err
+		}
+		w.previous = record.Step{Step: s.Step, Substep: s.Substep}
+	}
+	w.segment = r.Segments()
+	path := filepath.Join(w.dir, segmentName(w.segment-1))
+	switch {
+	case last.closed:
+	case last.rows() == 0:
+		// Nothing but its beginning: it is begun again.
+		w.segment--
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("arrowfile: %w", err)
+		}
+	default:
+		if err := w.rewrite(path, r, w.rows-int64(last.rows())); err != nil {
+			return err
+		}
+	}
+	size, err := segmentBytes(w.dir)
+	w.byteCount.Store(size)
+	return err
+}
+
+// rewrite writes the last segment anew, from its first row on, and ends it.
+func (w *Writer) rewrite(path string, r *Reader, first int64) error {
+	return writeWhole(path, func(out io.Writer) error {
+		f, ok := out.(*os.File)
+		if !ok {
+			return errors.New("not a file")
+		}
+		s := &segmentFile{file: f, buffer: make([]byte, 0, gatherBytes)}
+		if err := w.encoder.begin(s, w.segment-1, first); err != nil {
+			return err
+		}
+		for i := first; i < w.rows; i++ {
+			step, err := r.At(int(i))
+			if err != nil {
+				return err
+			}
+			row, err := scalarsOf(&step, w.encoder.columns)
+			if err != nil {
+				return err
+			}
+			row.crc = row.checksum(w.encoder.columns, i, &w.encoder.run)
+			if err := w.encoder.write(&row, vectorsOf(&step)); err != nil {
+				return err
+			}
+		}
+		if err := w.encoder.finish(); err != nil {
+			return err
+		}
+		return s.flush()
+	})
+}
+
+// segmentBytes adds up the sizes of a run's segments.
+func segmentBytes(dir string) (int64, error) {
+	numbers, err := segmentNumbers(dir)
+	if err != nil {
+		return 0, fmt.Errorf("arrowfile: %w", err)
+	}
+	total := int64(0)
+	for _, n := range numbers {
+		info, err := os.Stat(filepath.Join(dir, segmentName(n)))
+		if err != nil {
+			return 0, fmt.Errorf("arrowfile: %w", err)
+		}
+		total += info.Size()
+	}
+	return total, nil
+}

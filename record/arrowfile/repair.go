@@ -1,0 +1,121 @@
+package arrowfile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sgdwalk/record"
+)
+
+// Repaired says what Repair kept and what was lost.
+type Repaired struct {
+	Rows     int64 // rows that were kept: all that are intact
+	Lost     int64 // rows that are damaged or missing
+	Torn     int64 // bytes at the end that were no row
+	Finished bool  // the last row that was kept follows the last update of the run
+}
+
+// Repair writes a new run in out with every intact row of the run in dir, ended
+// in order. A row of which any value is damaged is left out: its step is then
+// missing, as if the schedule had not kept it. Nothing in dir is changed.
+//
+// Every problem is reported. The error says that there is no new run: dir has no
+// header that can be read, or out could not be written; what was begun there is
+// removed. Out must be new or empty; opts.Overwrite is for a run that is there.
+func Repair(dir, out string, opts Options, report func(error)) (Repaired, error) {
+	if !littleEndian {
+		return Repaired{}, errBigEndian
+	}
+	h, id, err := readHeader(dir)
+	if err != nil {
+		return Repaired{}, err
+	}
+	if same, err := sameDirectory(dir, out); err != nil || same {
+		if err == nil {
+			err = fmt.Errorf("arrowfile: repair: %s is the damaged run itself; the new one needs another directory", out)
+		}
+		return Repaired{}, err
+	}
+	if isLive(dir) {
+		return Repaired{}, fmt.Errorf("arrowfile: %s: %w; it is repaired when that has ended", dir, ErrLocked)
+	}
+	numbers, err := segmentNumbers(dir)
+	if err != nil {
+		return Repaired{}, fmt.Errorf("arrowfile: %w", err)
+	}
+	run := &runInfo{header: h, columns: columnsOf(h), id: id}
+	segments := run.openSegments(dir, numbers, nil, openSource, func(err error) bool {
+		report(err)
+		return true
+	})
+	defer func() {
+		for _, s := range segments {
+			s.src.close()
+		}
+	}()
+	w, err := Create(out, h, opts)
+	if err != nil {
+		return Repaired{}, err
+	}
+	result, err := copyIntact(segments, w, report)
+	if closeErr := w.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		discard(out)
+		return Repaired{}, err
+	}
+	return result, nil
+}
+
+// copyIntact appends every intact row to w.
+func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaired, err error) {
+	next := int64(0)
+	for _, s := range segments {
+		out.Lost += max(0, s.first-next)
+		for j := range s.rows() {
+			var step record.Step
+			var rowErr error
+			if fault := guardFaults(func() { step, rowErr = s.step(j, []bool{true, true, true}) }); fault != nil {
+				rowErr = s.corrupt(j, s.offsets[j], "%w", fault)
+			}
+			if rowErr != nil {
+				report(rowErr)
+				out.Lost++
+				continue
+			}
+			if err := w.Append(&step); err != nil {
+				return out, err
+			}
+			out.Finished = step.Last()
+			out.Rows++
+		}
+		next = s.next()
+		out.Torn = s.tail
+	}
+	return out, nil
+}
+
+func sameDirectory(a, b string) (bool, error) {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false, fmt.Errorf("arrowfile: %w", err)
+	}
+	y, err := os.Stat(b)
+	if os.IsNotExist(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("arrowfile: %w", err)
+	}
+	return os.SameFile(x, y), nil
+}
+
+// discard removes a run that was begun and cannot be ended, and its directory if
+// nothing else is in it.
+func discard(dir string) {
+	removeRun(dir)
+	os.Remove(filepath.Join(dir, lockName))
+	os.Remove(dir)
+}
