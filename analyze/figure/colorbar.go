@@ -20,7 +20,7 @@ const (
 	barArrow = 1.0
 )
 
-func newColorBar(p *page, s *surface, text string) colorBar {
+func newColorBar(p *page, s *relief, text string) colorBar {
 	b := colorBar{text: text}
 	for i, t := range levelLabels(s.levels, s.log) {
 		b.labels = append(b.labels, tick{s.levels[i], t})
@@ -41,7 +41,7 @@ func newColorBar(p *page, s *surface, text string) colorBar {
 }
 
 // draw fills the box, whose left side is the right side of the frame.
-func (b colorBar) draw(p *page, s *surface, colors []color.NRGBA, box rect) {
+func (b colorBar) draw(p *page, s *relief, colors []color.NRGBA, box rect) {
 	if math.IsNaN(s.min) {
 		return
 	}

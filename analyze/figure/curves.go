@@ -47,29 +47,36 @@ func (c *Curves) Validate() error {
 	if len(c.Series) == 0 {
 		return fmt.Errorf("%w: Curves.Series is empty; it must have at least one", ErrInput)
 	}
-	for i, s := range c.Series {
-		for _, v := range []struct {
-			name string
-			v    []float64
-			must bool
-		}{{"Y", s.Y, true}, {"Low", s.Low, s.Top != nil}, {"Top", s.Top, s.Low != nil}} {
-			if len(v.v) != len(s.X) && (v.must || v.v != nil) {
-				return fmt.Errorf("%w: Curves.Series[%d].%s has %d values; X has %d", ErrInput, i, v.name, len(v.v), len(s.X))
-			}
-		}
-		for k, x := range s.X {
-			if math.IsNaN(x) || math.IsInf(x, 0) || k > 0 && x < s.X[k-1] {
-				return fmt.Errorf("%w: Curves.Series[%d].X[%d] is %v; X must be finite and not decrease", ErrInput, i, k, x)
-			}
-			if c.XScale == Log && x <= 0 {
-				return fmt.Errorf("%w: Curves.Series[%d].X[%d] is %v; it must be positive on a logarithmic axis", ErrInput, i, k, x)
-			}
+	for i := range c.Series {
+		if err := c.Series[i].validate(fmt.Sprintf("Curves.Series[%d]", i), c.XScale); err != nil {
+			return err
 		}
 	}
 	if err := c.XScale.validate("Curves.XScale"); err != nil {
 		return err
 	}
 	return c.YScale.validate("Curves.YScale")
+}
+
+func (s *Series) validate(name string, xScale Scale) error {
+	for _, v := range []struct {
+		name string
+		v    []float64
+		must bool
+	}{{"Y", s.Y, true}, {"Low", s.Low, s.Top != nil}, {"Top", s.Top, s.Low != nil}} {
+		if len(v.v) != len(s.X) && (v.must || v.v != nil) {
+			return fmt.Errorf("%w: %s.%s has %d values; X has %d", ErrInput, name, v.name, len(v.v), len(s.X))
+		}
+	}
+	for k, x := range s.X {
+		if math.IsNaN(x) || math.IsInf(x, 0) || k > 0 && x < s.X[k-1] {
+			return fmt.Errorf("%w: %s.X[%d] is %v; X must be finite and not decrease", ErrInput, name, k, x)
+		}
+		if xScale == Log && x <= 0 {
+			return fmt.Errorf("%w: %s.X[%d] is %v; it must be positive on a logarithmic axis", ErrInput, name, k, x)
+		}
+	}
+	return nil
 }
 
 // Table implements Figure: one row per value, series after series.
@@ -152,8 +159,13 @@ func (c *Curves) draw(p *page) {
 }
 
 func (c *Curves) notes(log bool) []string {
+	return append(undrawn(c.Series, log), c.Notes...)
+}
+
+// undrawn says how many values have no place on the axis.
+func undrawn(series []Series, log bool) []string {
 	infinite, negative := 0, 0
-	for _, s := range c.Series {
+	for _, s := range series {
 		for _, v := range s.Y {
 			if math.IsInf(v, 0) {
 				infinite++
@@ -169,7 +181,7 @@ func (c *Curves) notes(log bool) []string {
 	if negative > 0 {
 		out = append(out, fmt.Sprintf("%d values that are not positive are not drawn on the logarithmic axis.", negative))
 	}
-	return append(out, c.Notes...)
+	return out
 }
 
 // singleFrame draws the legend, gives the panel the rest of the box as its frame

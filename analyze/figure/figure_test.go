@@ -62,7 +62,7 @@ func wellFormed(t *testing.T, data []byte, format figure.Format) {
 // TestStableBytes draws every figure of the gallery twice, each from its own data.
 func TestStableBytes(t *testing.T) {
 	first, second := gallery(), gallery()
-	for _, name := range []string{"landscape-gaps", "walk-single", "curves-band", "spectrum"} {
+	for _, name := range []string{"landscape-gaps", "runs", "diverging", "panels", "walk-single", "curves-band", "spectrum"} {
 		t.Run(name, func(t *testing.T) {
 			for _, format := range []figure.Format{figure.SVG, figure.PDF, figure.PNG} {
 				a, b := render(t, first[name], format), render(t, second[name], format)
@@ -124,6 +124,16 @@ func TestDegenerate(t *testing.T) {
 		"walk without alphas": &figure.Walk{
 			Steps: []int{3, 9}, Losses: [][]float64{{}, {}}, IterateLoss: []float64{1, 2, 3}, Barriers: []bool{true, true}, Floor: []float64{0, 0}, Overview: true,
 		},
+		"diverging, no sign": &figure.Landscape{X: x, Y: y, Z: plane, Map: figure.Diverging},
+		"diverging, zero":    &figure.Landscape{X: x, Y: y, Z: constant(0), Map: figure.Diverging},
+		"diverging, NaN":     &figure.Landscape{X: x, Y: y, Z: constant(nan), Map: figure.Diverging},
+		"reversed, equal":    &figure.Landscape{X: x, Y: y, Z: constant(99), Map: figure.Reversed},
+		"runs":               &figure.Landscape{X: x, Y: y, Z: plane, Paths: []figure.LabelledPath{{Name: "a"}, {Name: "b", Points: outside}, {Name: "c", Points: outside[:1]}}},
+		"panels without values": &figure.Panels{Panels: []figure.Panel{
+			{},
+			{Series: []figure.Series{{}}, References: []figure.Reference{{Value: 3, Name: "three"}}},
+			{Series: []figure.Series{{X: []float64{1, 2}, Y: []float64{nan, -1}, Points: true}}, YScale: figure.Log, YRange: [2]float64{1, 2}, Height: 0.1},
+		}},
 		"empty curve": &figure.Curves{Series: []figure.Series{{}}},
 		"one value":   &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
 		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
@@ -175,6 +185,19 @@ func TestWrongInput(t *testing.T) {
 		{"Landscape.Levels[1] is 1;", land(func(l *figure.Landscape) { l.Levels = []float64{2, 1} })},
 		{"Landscape.Levels[0] is -1;", land(func(l *figure.Landscape) { l.Levels, l.Scale = []float64{-1, 1}, figure.Log })},
 		{"Landscape.Scale is \"sqrt\";", land(func(l *figure.Landscape) { l.Scale = "sqrt" })},
+		{"Landscape.Map is \"rainbow\";", land(func(l *figure.Landscape) { l.Map = "rainbow" })},
+		{"Landscape.Scale is \"log\" with Map \"diverging\";", land(func(l *figure.Landscape) { l.Map, l.Scale = figure.Diverging, figure.Log })},
+		{"Landscape.Path and Paths have 301 and 1;", land(func(l *figure.Landscape) { l.Paths = []figure.LabelledPath{{Name: "a"}} })},
+		{"Landscape.Paths[0].Name is empty;", land(func(l *figure.Landscape) { l.Path, l.Paths = nil, []figure.LabelledPath{{}} })},
+		{"Landscape.Paths[1].Name is \"a\" as of Paths[0];", land(func(l *figure.Landscape) {
+			l.Path, l.Paths = nil, []figure.LabelledPath{{Name: "a"}, {Name: "a"}}
+		})},
+		{"Panels.Panels is empty;", &figure.Panels{}},
+		{"Panels.Panels[1].Series[0].Y has 0 values; X has 1", &figure.Panels{Panels: []figure.Panel{{}, {Series: []figure.Series{{X: []float64{1}}}}}}},
+		{"Panels.Panels[0].Series[1].Name is \"\" again;", &figure.Panels{Panels: []figure.Panel{{Series: []figure.Series{{}, {}}}}}},
+		{"Panels.Panels[0].YRange is [2 1];", &figure.Panels{Panels: []figure.Panel{{YRange: [2]float64{2, 1}}}}},
+		{"Panels.Panels[0].Height is -1;", &figure.Panels{Panels: []figure.Panel{{Height: -1}}}},
+		{"Panels.Panels[0].References[0].Value is NaN;", &figure.Panels{Panels: []figure.Panel{{References: []figure.Reference{{Value: math.NaN()}}}}}},
 		{"Walk.Steps is empty;", walk(func(w *figure.Walk) { w.Steps = nil })},
 		{"Walk.Steps[2] is 1 after 1;", walk(func(w *figure.Walk) { w.Steps[2] = 1 })},
 		{"Walk.Alphas[10] is 1.5;", walk(func(w *figure.Walk) { w.Alphas[10] = 1.5 })},

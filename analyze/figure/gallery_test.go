@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sgdwalk/analyze/figure"
@@ -178,6 +179,17 @@ func gallery() map[string]figure.Figure {
 		return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
 	}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2", Style: figure.Style{Width: figure.SingleColumn}}
 
+	out["runs"] = exampleRuns()
+	runs := exampleRuns()
+	runs.Style.Width = figure.SingleColumn
+	out["runs-single"] = runs
+	out["accuracy"] = exampleAccuracy()
+	out["diverging"] = exampleCurvature()
+	out["panels"] = examplePanels()
+	panels := examplePanels()
+	panels.Style = figure.Style{Width: figure.SingleColumn, Theme: figure.Dark}
+	out["panels-dark"] = panels
+
 	walk := exampleWalk(50, 0.12)
 	out["walk-double"] = walk
 	ws := exampleWalk(50, 0.12)
@@ -256,14 +268,19 @@ func gallery() map[string]figure.Figure {
 	return out
 }
 
-// TestGallery writes all figures to the directory in SGDWALK_FIGURES, to be looked
-// at, and does nothing without it.
+// TestGallery writes all figures (or those whose names begin with
+// SGDWALK_FIGURES_ONLY) to the directory in SGDWALK_FIGURES, to be looked at, and
+// does nothing without it.
 func TestGallery(t *testing.T) {
 	dir := os.Getenv("SGDWALK_FIGURES")
 	if dir == "" {
 		t.Skip("SGDWALK_FIGURES names no directory to draw into")
 	}
+	only := os.Getenv("SGDWALK_FIGURES_ONLY")
 	for name, fig := range gallery() {
+		if only != "" && !strings.HasPrefix(name, only) {
+			continue
+		}
 		if _, err := figure.Save(fig, filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}

@@ -23,9 +23,9 @@ func (p point) rotate(rad float64) point {
 // rect is an upright rectangle on the page.
 type rect struct{ X0, Y0, X1, Y1 float64 }
 
-func (r rect) w() float64          { return r.X1 - r.X0 }
-func (r rect) h() float64          { return r.Y1 - r.Y0 }
-func (r rect) grow(d float64) rect { return rect{r.X0 - d, r.Y0 - d, r.X1 + d, r.Y1 + d} }
+func (r rect) w() float64            { return r.X1 - r.X0 }
+func (r rect) h() float64            { return r.Y1 - r.Y0 }
+func (r rect) grow(d float64) rect   { return rect{r.X0 - d, r.Y0 - d, r.X1 + d, r.Y1 + d} }
 func (r rect) contains(p point) bool { return p.X >= r.X0 && p.X <= r.X1 && p.Y >= r.Y0 && p.Y <= r.Y1 }
 
 func (r rect) corners() [4]point {

@@ -390,3 +390,57 @@ func TestCut(t *testing.T) {
 		t.Errorf("line without 2 of 8 has length %v", got)
 	}
 }
+
+// TestDivergingColors: both halves get darker alike from a pale middle, and a
+// reader without red-green vision tells them apart.
+func TestDivergingColors(t *testing.T) {
+	blind := map[string][9]float64{
+		"protanope":   {0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998},
+		"deuteranope": {0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881},
+	}
+	m := divergingColors()
+	middle := len(m) / 2
+	if c := m[middle]; c.R != c.G || c.G != c.B {
+		t.Errorf("the middle is %v, not grey", c)
+	}
+	for i := 1; i <= middle; i++ {
+		below, above := toOklab(m[middle-i]), toOklab(m[middle+i])
+		if math.Abs(below.L-above.L) > 0.01 {
+			t.Errorf("%d from the middle: lightness %.3f below and %.3f above", i, below.L, above.L)
+		}
+		if i%16 == 0 {
+			if before := toOklab(m[middle+i-16]); !(above.L < before.L-0.01) {
+				t.Errorf("lightness goes from %.3f to %.3f away from the middle", before.L, above.L)
+			}
+			for name, k := range blind {
+				see := func(c oklab) oklab {
+					in, out := c.linear(), [3]float64{}
+					for r := range out {
+						out[r] = math.Max(0, math.Min(1, k[3*r]*in[0]+k[3*r+1]*in[1]+k[3*r+2]*in[2]))
+					}
+					return fromLinear(out)
+				}
+				if d := see(below).distance(see(above)); i >= 32 && d < 0.05 {
+					t.Errorf("%s: the sides are %.3f apart at %d from the middle", name, d, i)
+				}
+			}
+		}
+	}
+}
+
+// TestZeroBand: the band that has zero in it has the colour of zero, and levels on
+// either side of it colours of either side.
+func TestZeroBand(t *testing.T) {
+	s := relief{kind: Diverging, lo: -1, hi: 8, levels: []float64{-0.5, 0.5, 2, 4}}
+	colors, m := s.bandColors(), divergingColors()
+	if colors[1] != m[len(m)/2] {
+		t.Errorf("the band around zero is %v", colors[1])
+	}
+	if colors[0].B <= colors[0].R || colors[4].R <= colors[4].B {
+		t.Errorf("below zero %v, far above %v", colors[0], colors[4])
+	}
+	// -0.75 is an eighth as far as 6, so it is hardly coloured.
+	if L := toOklab(colors[0]).L; L < 0.88 {
+		t.Errorf("-0.75 of 6 has lightness %.2f", L)
+	}
+}

@@ -8,8 +8,9 @@ import (
 	"sgdwalk/record"
 )
 
-// Landscape is a loss over a plane as filled contours, with the path of a run
-// projected onto it.
+// Landscape is a loss over a plane as filled contours, with the path of a run, or
+// of several, projected onto it. With Map it shows what is no loss: an accuracy,
+// an eigenvalue of either sign.
 //
 // Contours are marching squares. Between grid points the loss is interpolated by
 // parabolas that are exact for a quadratic and do not overshoot at a cliff; with
@@ -22,27 +23,22 @@ type Landscape struct {
 	Z     [][]float64 // Z[j][i] is the loss at (X[i], Y[j]): len(Y) rows of len(X)
 	Valid [][]bool    // false where Z was not evaluated; nil if all were
 
-	Path []PathPoint // in order of steps; may be empty or leave the grid
+	Path  []PathPoint    // in order of steps; may be empty or leave the grid
+	Paths []LabelledPath // several runs instead of Path, drawn in this order
 
 	Title  string
 	XLabel string // with what the caller knows of the direction: "PC 1 (62 % of variance; random walk 61 %)"
 	YLabel string
 	ZLabel string // "" is "full training loss"
+	ZName  string // of the column in the table; "" is "full_loss"
 
-	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive and spans a factor of 20
+	Map         Map       // what the colours mean; "" is Sequential
+	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive, spans a factor of 20 and Map is Sequential
 	Levels      []float64 // strictly increasing; nil chooses about 11 with [Levels]
 	EqualAspect bool      // one unit is as long on both axes
 	Unrefined   bool      // contours of the bare grid
 	Notes       []string  // printed under the figure
 	Style       Style
-}
-
-// PathPoint is an iterate on the plane.
-type PathPoint struct {
-	A, B     float64 // coordinates on the plane, in the units of X and Y
-	Residual float64 // distance from the plane; 0 or NaN draws the path at full strength
-	Step     int
-	Epoch    int // the first point of an epoch is marked
 }
 
 var _ Figure = (*Landscape)(nil)
@@ -93,14 +89,28 @@ func (l *Landscape) Validate() error {
 			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels of a logarithmic scale must be positive", ErrInput, i, v)
 		}
 	}
+	if err := l.Map.validate("Landscape.Map"); err != nil {
+		return err
+	}
+	if l.Map == Diverging && l.Scale == Log {
+		return fmt.Errorf("%w: Landscape.Scale is %q with Map %q; values of both signs have no logarithm", ErrInput, Log, Diverging)
+	}
+	if err := l.validatePaths(); err != nil {
+		return err
+	}
 	return l.Scale.validate("Landscape.Scale")
 }
 
-// Table implements Figure: the grid, row by row, and then the path. The columns
-// of the other kind are absent.
+// Table implements Figure: the grid, row by row, and then the paths, one after
+// the other. The columns of the other kind are absent; a path has a value only
+// where its Loss is known.
 func (l *Landscape) Table() record.Table {
-	n := len(l.X)*len(l.Y) + len(l.Path)
-	kind := make([]string, n)
+	trails := l.trails()
+	n := len(l.X) * len(l.Y)
+	for _, t := range trails {
+		n += len(t.points)
+	}
+	kind, run := make([]string, n), make([]string, n)
 	a, b, loss, residual := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
 	step, epoch := make([]int64, n), make([]int64, n)
 	evaluated, onPath := make([]bool, n), make([]bool, n)
@@ -112,16 +122,20 @@ func (l *Landscape) Table() record.Table {
 			r++
 		}
 	}
-	for _, q := range l.Path {
-		kind[r], a[r], b[r], residual[r] = "path", q.A, q.B, q.Residual
-		step[r], epoch[r], onPath[r] = int64(q.Step), int64(q.Epoch), true
-		r++
+	for _, t := range trails {
+		for _, q := range t.points {
+			kind[r], run[r], a[r], b[r], residual[r] = "path", t.name, q.A, q.B, q.Residual
+			step[r], epoch[r], onPath[r] = int64(q.Step), int64(q.Epoch), true
+			loss[r], evaluated[r] = q.Loss, q.hasLoss()
+			r++
+		}
 	}
 	return record.Table{Columns: []record.Column{
 		{Name: "kind", Strings: kind},
+		{Name: "run", Strings: run, Valid: onPath},
 		{Name: "a", Floats: a},
 		{Name: "b", Floats: b},
-		{Name: "full_loss", Floats: loss, Valid: evaluated},
+		{Name: orDefault(l.ZName, "full_loss"), Floats: loss, Valid: evaluated},
 		{Name: "step", Ints: step, Valid: onPath},
 		{Name: "epoch", Ints: epoch, Valid: onPath},
 		{Name: "residual", Floats: residual, Valid: onPath},
@@ -130,21 +144,28 @@ func (l *Landscape) Table() record.Table {
 
 // Alt implements Figure.
 func (l *Landscape) Alt() string {
-	s := l.surface()
+	s := l.relief()
 	text := fmt.Sprintf("Contours of the %s on a grid of %d by %d points over %s and %s, from %s to %s",
 		orDefault(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
 		orDefault(l.XLabel, "the first direction"), orDefault(l.YLabel, "the second"), short(s.min), short(s.max))
-	if len(l.Path) > 1 {
-		text += fmt.Sprintf("; the path runs from (%s, %s) at step %d to (%s, %s) at step %d",
-			short(l.Path[0].A), short(l.Path[0].B), l.Path[0].Step,
-			short(l.Path[len(l.Path)-1].A), short(l.Path[len(l.Path)-1].B), l.Path[len(l.Path)-1].Step)
+	for _, t := range l.trails() {
+		if n := len(t.points); n > 1 {
+			who := "the path"
+			if !t.alone {
+				who = t.name
+			}
+			first, last := t.points[0], t.points[n-1]
+			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", who,
+				short(first.A), short(first.B), first.Step, short(last.A), short(last.B), last.Step)
+		}
 	}
 	return text + "."
 }
 
-// surface is the loss made ready for drawing.
-type surface struct {
+// relief is the loss made ready for drawing.
+type relief struct {
 	field
+	kind     Map
 	infinite []bool // +Inf, per sample
 	min, max float64
 	log      bool
@@ -156,9 +177,9 @@ type surface struct {
 	below, above      int // finite values outside [lo, hi]
 }
 
-func (l *Landscape) surface() surface {
+func (l *Landscape) relief() relief {
 	n := len(l.X) * len(l.Y)
-	s := surface{field: field{x: l.X, y: l.Y, z: make([]float64, n), ok: make([]bool, n)}, infinite: make([]bool, n)}
+	s := relief{field: field{x: l.X, y: l.Y, z: make([]float64, n), ok: make([]bool, n)}, infinite: make([]bool, n), kind: l.Map}
 	s.min, s.max = math.NaN(), math.NaN()
 	var finite []float64
 	for j := range l.Y {
@@ -182,7 +203,7 @@ func (l *Landscape) surface() surface {
 	}
 	slices.Sort(finite)
 	s.min, s.max = finite[0], finite[len(finite)-1]
-	s.log = s.min > 0 && (l.Scale == Log || l.Scale == Auto && s.max/s.min >= 20)
+	s.log = s.min > 0 && (l.Scale == Log || l.Scale == Auto && (l.Map == "" || l.Map == Sequential) && s.max/s.min >= 20)
 	s.lo, s.hi = displayRange(finite, s.log)
 	s.levels = l.Levels
 	if s.levels == nil {
@@ -226,7 +247,7 @@ func displayRange(sorted []float64, log bool) (lo, hi float64) {
 }
 
 // along maps a value to [0, 1] along the colour bar.
-func (s *surface) along(v float64) float64 {
+func (s *relief) along(v float64) float64 {
 	if s.log {
 		return math.Log(v/s.lo) / math.Log(s.hi/s.lo)
 	}

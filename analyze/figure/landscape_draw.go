@@ -7,45 +7,74 @@ import (
 )
 
 func (l *Landscape) draw(p *page) {
-	s := l.surface()
+	s := l.relief()
+	at := l.lay(p, &s, l.entries(p, &s), 0)
+	l.drawMap(p, &s, at)
+	l.drawPaths(p, at.f, l.trails())
+	l.drawFrame(p, &s, at)
+}
+
+// mapPlace is where the parts of a landscape go.
+type mapPlace struct {
+	f      panel
+	labelX float64 // of the y label
+	bar    colorBar
+	barBox rect
+	status point // left end of the middle of a line of text over the frame
+}
+
+// lay finds the place of everything, draws title, notes and legend, and keeps a
+// line of the given height free over the frame.
+func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) mapPlace {
 	m := p.font * 0.7
-	box := p.footnotes(l.notes(&s), rect{m, m, p.w - m, p.h - m})
+	box := p.footnotes(l.notes(s), rect{m, m, p.w - m, p.h - m})
 	box = p.heading(l.Title, box)
 
 	f := panel{
 		x: axis{lo: l.X[0], hi: l.X[len(l.X)-1], label: orDefault(l.XLabel, "first direction")},
 		y: axis{lo: l.Y[0], hi: l.Y[len(l.Y)-1], label: orDefault(l.YLabel, "second direction")},
 	}
-	bar := newColorBar(p, &s, orDefault(l.ZLabel, "full training loss"))
+	bar := newColorBar(p, s, orDefault(l.ZLabel, "full training loss"))
 	frame := rect{box.X0, box.Y0, box.X1 - bar.width, box.Y1}
-	entries := l.entries(p, &s)
-	frame.Y1 = p.legend(entries, rect{box.X0, box.Y0, box.X1, box.Y1}, false).Y1 - p.font*0.1
 	// The labels may wrap, which depends on the frame, which depends on the
-	// labels: twice is enough, for the frame only shrinks.
-	var yLines int
-	for range 2 {
+	// labels and on the rows of the legend: three rounds are enough, for the frame
+	// only shrinks.
+	for range 3 {
+		frame.Y1 = p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1 - status}, false).Y1 - p.font*0.1
 		_, _, yLabel := f.y.ticks(frame.h(), p.font*yTickRoom)
-		yLines = len(p.labelLines(yLabel, frame.h()*1.08))
+		yLines := len(p.labelLines(yLabel, frame.h()*1.08))
 		frame.X0 = box.X0 + p.font*(0.15+1.15*float64(yLines)) + p.yMargin(f.y, frame.h())
 		frame.Y0 = box.Y0 + p.xMargin(f.x.label, frame.w())
 	}
-	if l.EqualAspect {
-		frame = equalAspect(frame, f)
-	}
 	f.frame = frame
-	p.legend(entries, rect{f.frame.X0, box.Y0, box.X1, f.frame.Y1 + box.Y1 - frame.Y1}, true)
+	if l.EqualAspect {
+		f.frame = equalAspect(frame, f)
+	}
+	drop := box.Y1 - (frame.Y1 - f.frame.Y1)
+	p.legend(entries, rect{frame.X0, box.Y0, box.X1, drop - status}, true)
+	return mapPlace{
+		f: f, labelX: f.frame.X0 - p.yMargin(f.y, frame.h()) - p.font*0.35,
+		bar: bar, barBox: rect{f.frame.X1, f.frame.Y0, f.frame.X1 + bar.width, f.frame.Y1},
+		status: point{frame.X0, drop - status/2},
+	}
+}
 
+// drawMap paints the bands and the contours.
+func (l *Landscape) drawMap(p *page, s *relief, at mapPlace) {
 	colors := s.bandColors()
-	fine := s.refine(l.refinement(f))
+	fine := s.refine(l.refinement(at.f))
 	links := make([][]link, len(s.levels))
 	for k, level := range s.levels {
 		links[k] = fine.links(level)
 	}
-	l.drawCells(p, f, &s, &fine, links, colors)
-	l.drawContours(p, f, &s, &fine, links, colors)
-	l.drawPath(p, f)
-	p.axes(f, f.frame.X0-p.yMargin(f.y, frame.h())-p.font*0.35, true)
-	bar.draw(p, &s, colors, rect{f.frame.X1, f.frame.Y0, f.frame.X1 + bar.width, f.frame.Y1})
+	l.drawCells(p, at.f, s, &fine, links, colors)
+	l.drawContours(p, at.f, s, &fine, links, colors)
+}
+
+// drawFrame draws what stands over the map and around it.
+func (l *Landscape) drawFrame(p *page, s *relief, at mapPlace) {
+	p.axes(at.f, at.labelX, true)
+	at.bar.draw(p, s, s.bandColors(), at.barBox)
 }
 
 // refinement is how many times the grid is refined for drawing, so that no piece
@@ -71,7 +100,7 @@ func equalAspect(r rect, f panel) rect {
 	return r
 }
 
-func (l *Landscape) notes(s *surface) []string {
+func (l *Landscape) notes(s *relief) []string {
 	var out []string
 	total := len(l.X) * len(l.Y)
 	points := func(n int) string { return fmt.Sprintf("%d of %d grid points", n, total) }
@@ -92,37 +121,24 @@ func (l *Landscape) notes(s *surface) []string {
 	if s.min == s.max {
 		out = append(out, fmt.Sprintf("Every value is %s.", short(s.min)))
 	}
-	outside := 0
-	for _, q := range l.Path {
-		if !(q.A >= l.X[0] && q.A <= l.X[len(l.X)-1] && q.B >= l.Y[0] && q.B <= l.Y[len(l.Y)-1]) {
-			outside++
+	outside, iterates := 0, 0
+	for _, t := range l.trails() {
+		iterates += len(t.points)
+		for _, q := range t.points {
+			if !(q.A >= l.X[0] && q.A <= l.X[len(l.X)-1] && q.B >= l.Y[0] && q.B <= l.Y[len(l.Y)-1]) {
+				outside++
+			}
 		}
 	}
 	if outside > 0 {
-		out = append(out, fmt.Sprintf("%d of %d iterates are outside the grid.", outside, len(l.Path)))
+		out = append(out, fmt.Sprintf("%d of %d iterates are outside the grid.", outside, iterates))
 	}
 	return append(out, l.Notes...)
 }
 
-// bandColors returns one colour per band: below the first level, between two
-// levels, above the last.
-func (s *surface) bandColors() []color.NRGBA {
-	m := sequential()
-	n := len(s.levels) + 1
-	out := make([]color.NRGBA, n)
-	for i := range out {
-		t := 0.5
-		if n > 1 {
-			t = float64(i) / float64(n-1)
-		}
-		out[i] = m.at(t)
-	}
-	return out
-}
-
 // drawCells paints the bands, each over the ones below it, so that no hairline
 // shows between two of them, and then the cells without a value.
-func (l *Landscape) drawCells(p *page, f panel, s *surface, fine *field, links [][]link, colors []color.NRGBA) {
+func (l *Landscape) drawCells(p *page, f panel, s *relief, fine *field, links [][]link, colors []color.NRGBA) {
 	nx := len(l.X)
 	var missing, infinite []rect
 	for j := range len(l.Y) - 1 {
@@ -184,7 +200,7 @@ func onColor(c color.NRGBA) (stroke, letters color.NRGBA) {
 	return withAlpha(gray(255), 0.65), gray(255)
 }
 
-func (l *Landscape) drawContours(p *page, f panel, s *surface, fine *field, links [][]link, colors []color.NRGBA) {
+func (l *Landscape) drawContours(p *page, f panel, s *relief, fine *field, links [][]link, colors []color.NRGBA) {
 	contours := make([][]line, len(s.levels))
 	for k, level := range s.levels {
 		for _, c := range fine.contours(links[k], level) {
@@ -194,7 +210,7 @@ func (l *Landscape) drawContours(p *page, f panel, s *surface, fine *field, link
 			contours[k] = append(contours[k], c)
 		}
 	}
-	placer := newLabelPlacer(f, p.font*0.8, l.pathOnPage(f), contours)
+	placer := newLabelPlacer(f, p.font*0.8, l.pathsOnPage(f), contours)
 	labels := levelLabels(s.levels, s.log)
 	for k := range s.levels {
 		stroke, letters := onColor(mix(colors[k], colors[k+1], 0.5))
@@ -202,15 +218,18 @@ func (l *Landscape) drawContours(p *page, f panel, s *surface, fine *field, link
 		for _, piece := range placer.place(labels[k], contours[k], letters) {
 			strokes.chain(piece.pts, piece.closed)
 		}
-		p.stroke(strokes, pen{width: 0.55, color: stroke})
+		p.stroke(strokes, s.contourPen(s.levels[k], stroke))
 	}
 	for _, t := range placer.placed {
 		t.label.draw(p, t.at, 0.5, 0.5)
 	}
 }
 
-func (l *Landscape) entries(p *page, s *surface) []entry {
+func (l *Landscape) entries(p *page, s *relief) []entry {
 	out := l.pathEntries(p)
+	if s.kind == Diverging && len(s.levels) > 0 && s.levels[0] < 0 {
+		out = append(out, lineEntry("contour below zero", s.contourPen(-1, p.theme.ink)))
+	}
 	if s.missing > 0 {
 		out = append(out, boxEntry("no value", func(p *page, r rect) { p.hatchMissing([]rect{r}) }))
 	}

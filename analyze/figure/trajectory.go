@@ -21,84 +21,98 @@ var (
 	pathHalo = gray(255)
 )
 
-// pathOnPage returns the iterates in the frame, at most a point apart along the
-// lines between them: what labels keep clear of.
-func (l *Landscape) pathOnPage(f panel) []point {
+// pathsOnPage returns the iterates in the frame, at most two points apart along
+// the lines between them: what labels keep clear of.
+func (l *Landscape) pathsOnPage(f panel) []point {
 	var out []point
-	pts := l.pathPoints(f)
-	for _, piece := range clipPolyline(decimate(pts, 1), f.frame) {
-		for i, q := range piece {
-			if i > 0 {
-				n := int(q.sub(piece[i-1]).norm() / 2)
-				for k := 1; k < n; k++ {
-					out = append(out, piece[i-1].lerp(q, float64(k)/float64(n)))
+	for _, t := range l.trails() {
+		pts := t.onPage(f)
+		for _, piece := range clipPolyline(decimate(pts, 1), f.frame) {
+			for i, q := range piece {
+				if i > 0 {
+					n := int(q.sub(piece[i-1]).norm() / 2)
+					for k := 1; k < n; k++ {
+						out = append(out, piece[i-1].lerp(q, float64(k)/float64(n)))
+					}
 				}
+				out = append(out, q)
 			}
-			out = append(out, q)
 		}
-	}
-	// The marks at the ends are larger than the line.
-	for _, e := range l.ends(f) {
-		for k := range 8 {
-			out = append(out, e.add(point{5, 0}.rotate(float64(k)*math.Pi/4)))
+		// The marks at the ends are larger than the line.
+		for _, e := range endsOf(pts) {
+			for k := range 8 {
+				out = append(out, e.add(point{5, 0}.rotate(float64(k)*math.Pi/4)))
+			}
 		}
 	}
 	return out
 }
 
-func (l *Landscape) pathPoints(f panel) []point {
-	out := make([]point, len(l.Path))
-	for i, q := range l.Path {
-		out[i] = f.at(q.A, q.B)
-	}
-	return out
-}
-
-func (l *Landscape) ends(f panel) []point {
-	if len(l.Path) == 0 {
+func endsOf(pts []point) []point {
+	if len(pts) == 0 {
 		return nil
 	}
-	a, b := l.Path[0], l.Path[len(l.Path)-1]
-	return []point{f.at(a.A, a.B), f.at(b.A, b.B)}
+	return []point{pts[0], pts[len(pts)-1]}
 }
 
-// maxResidual returns the largest distance from the plane, 0 if none is known.
-func (l *Landscape) maxResidual() float64 {
-	m := 0.0
-	for _, q := range l.Path {
-		if q.Residual > m && !math.IsInf(q.Residual, 1) {
-			m = q.Residual
+// drawPaths draws every path, and over all of them their ends.
+func (l *Landscape) drawPaths(p *page, f panel, trails []trail) {
+	top := maxResidual(l.trails()) // of the whole, when only a part is drawn
+	for i := range trails {
+		if len(trails[i].points) > 0 {
+			p.drawTrail(f, &trails[i], top)
 		}
 	}
-	return m
-}
-
-func (l *Landscape) shade(k int) color.NRGBA {
-	return mix(pathInk, pathPale, float64(k)/(pathShades-1))
-}
-
-// drawPath draws the halo, the line in shades of the distance from the plane, the
-// arrows, the epochs and the ends.
-func (l *Landscape) drawPath(p *page, f panel) {
-	if len(l.Path) == 0 {
-		return
+	p.drawStarts(f, trails)
+	for i := range trails {
+		pts := trails[i].onPage(f)
+		if n := len(pts); n > 0 && f.frame.contains(pts[n-1]) {
+			p.endMark(pts[n-1], &trails[i])
+		}
 	}
-	pts := l.pathPoints(f)
+}
+
+// drawTrail draws the halo, the line in shades of the distance from the plane, the
+// arrows and the epochs.
+func (p *page) drawTrail(f panel, t *trail, top float64) {
+	pts := t.onPage(f)
 	var halo path
 	for _, piece := range clipPolyline(decimate(pts, 0.3), f.frame) {
 		halo.polyline(piece)
 	}
 	thin := thinning(halo, f.frame)
 	p.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
-	l.drawShaded(p, f, pts, pathWidth*thin)
-	arrows := l.drawArrows(p, f, pts)
-	l.drawEpochs(p, f, pts, arrows)
-	if q := pts[0]; f.frame.contains(q) && len(pts) > 1 {
-		p.startMark(q)
+	p.drawShaded(f, t, pts, pathWidth*thin, top)
+	arrows := p.drawArrows(f, t, pts)
+	p.drawEpochs(f, t, pts, arrows)
+}
+
+// drawStarts marks the first iterates: once where all begin at one place, as runs
+// of one initialization do.
+func (p *page) drawStarts(f panel, trails []trail) {
+	var starts []point
+	var inks []color.NRGBA
+	for i := range trails {
+		if pts := trails[i].onPage(f); len(pts) > 1 && f.frame.contains(pts[0]) {
+			starts, inks = append(starts, pts[0]), append(inks, trails[i].ink)
+		}
 	}
-	if q := pts[len(pts)-1]; f.frame.contains(q) {
-		p.endMark(q)
+	if together(starts) && len(starts) > 0 {
+		p.startMark(starts[0], pathInk)
+		return
 	}
+	for i, q := range starts {
+		p.startMark(q, inks[i])
+	}
+}
+
+func together(pts []point) bool {
+	for _, q := range pts {
+		if q.sub(pts[0]).norm() > 2 {
+			return false
+		}
+	}
+	return true
 }
 
 // thinning is the factor by which a path that fills much of the frame is drawn
@@ -115,33 +129,25 @@ func thinning(drawn path, frame rect) float64 {
 }
 
 // drawShaded strokes runs of segments of one shade.
-func (l *Landscape) drawShaded(p *page, f panel, pts []point, width float64) {
-	top := l.maxResidual()
-	shade := func(i int) int {
-		r := l.Path[i].Residual
-		if top == 0 || math.IsNaN(r) {
-			return 0
-		}
-		return min(pathShades-1, int(math.Min(r/top, 1)*pathShades))
-	}
+func (p *page) drawShaded(f panel, t *trail, pts []point, width, top float64) {
 	for from := 0; from < len(pts)-1; {
-		k := shade(from + 1)
+		k := t.shadeOf(from+1, top)
 		to := from + 1
-		for to < len(pts)-1 && shade(to+1) == k {
+		for to < len(pts)-1 && t.shadeOf(to+1, top) == k {
 			to++
 		}
 		var run path
 		for _, piece := range clipPolyline(decimate(pts[from:to+1], 0.3), f.frame) {
 			run.polyline(piece)
 		}
-		p.stroke(run, pen{width: width, color: l.shade(k)})
+		p.stroke(run, pen{width: width, color: t.shade(k), dash: t.dash})
 		from = to
 	}
 }
 
 // drawArrows puts a few small heads along the path, where it has a direction, and
 // returns their places.
-func (l *Landscape) drawArrows(p *page, f panel, pts []point) []point {
+func (p *page) drawArrows(f panel, t *trail, pts []point) []point {
 	c := line{pts: decimate(pts, 0.3)}
 	if len(c.pts) < 2 {
 		return nil
@@ -153,7 +159,7 @@ func (l *Landscape) drawArrows(p *page, f panel, pts []point) []point {
 	}
 	n := int(math.Max(1, math.Min(6, total/75)))
 	var placed []point
-	ends := l.ends(f)
+	ends := endsOf(pts)
 	for k := range n {
 		for _, shift := range []float64{0, 0.12, -0.12, 0.25, -0.25} {
 			s := total * (float64(k) + 0.5 + shift) / float64(n)
@@ -167,7 +173,7 @@ func (l *Landscape) drawArrows(p *page, f panel, pts []point) []point {
 				ok = ok && q.sub(at).norm() > 11
 			}
 			if ok {
-				p.arrowHead(at, b.sub(a))
+				p.arrowHead(at, b.sub(a), t.ink)
 				placed = append(placed, at)
 				break
 			}
@@ -176,46 +182,41 @@ func (l *Landscape) drawArrows(p *page, f panel, pts []point) []point {
 	return placed
 }
 
-func (p *page) arrowHead(at, direction point) {
+func (p *page) arrowHead(at, direction point, ink color.NRGBA) {
 	u := direction.scale(1 / direction.norm())
 	v := point{-u.Y, u.X}
 	var head path
 	head.polygon(at.add(u.scale(3.6)), at.add(v.scale(2.3)).sub(u.scale(2.4)), at.sub(u.scale(1.3)), at.sub(v.scale(2.3)).sub(u.scale(2.4)))
 	p.stroke(head, pen{width: 1.3, color: pathHalo})
-	p.fill(head, pathInk)
+	p.fill(head, ink)
 }
 
 // drawEpochs marks the first iterate of each epoch, or of every 2nd, 5th, ... when
-// there are many, and numbers those that have room.
-func (l *Landscape) drawEpochs(p *page, f panel, pts []point, arrows []point) {
-	starts := l.epochStarts()
-	stride := 1
-	for _, s := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
-		stride = s
-		if len(starts) <= 10*s {
-			break
-		}
-	}
+// there are many. A path that is alone has the numbers of those that have room.
+func (p *page) drawEpochs(f panel, t *trail, pts []point, arrows []point) {
 	taken := append([]point(nil), arrows...)
-	taken = append(taken, l.ends(f)...)
+	taken = append(taken, endsOf(pts)...)
 	var marked []int
-	for _, i := range starts {
-		if l.Path[i].Epoch%stride == 0 && f.frame.contains(pts[i]) {
-			p.epochMark(pts[i])
+	for _, i := range t.epochStarts() {
+		if f.frame.contains(pts[i]) {
+			p.epochMark(pts[i], t)
 			taken = append(taken, pts[i])
 			marked = append(marked, i)
 		}
 	}
+	if !t.alone {
+		return
+	}
 	for _, i := range marked {
-		taken = l.numberEpoch(p, f, pts, i, taken)
+		taken = p.numberEpoch(f, t, pts, i, taken)
 	}
 }
 
 // numberEpoch writes the number of the epoch that begins at iterate i beside its
 // mark, on the first of four sides where it covers none of the taken places, and
 // returns these with its own.
-func (l *Landscape) numberEpoch(p *page, f panel, pts []point, i int, taken []point) []point {
-	word := label{text: fmt.Sprint(l.Path[i].Epoch), size: p.font * 0.78, color: pathInk, halo: 1.1, hc: pathHalo}
+func (p *page) numberEpoch(f panel, t *trail, pts []point, i int, taken []point) []point {
+	word := label{text: fmt.Sprint(t.points[i].Epoch), size: p.font * 0.78, color: pathInk, halo: 1.1, hc: pathHalo}
 	a, b := pts[max(0, i-3)], pts[min(len(pts)-1, i+3)]
 	side := point{-(b.Y - a.Y), b.X - a.X}
 	if n := side.norm(); n > 0 {
@@ -237,66 +238,102 @@ func (l *Landscape) numberEpoch(p *page, f panel, pts []point, i int, taken []po
 	return taken
 }
 
-// epochStarts returns the indices where a new epoch begins, without the start of
-// the path.
-func (l *Landscape) epochStarts() []int {
-	var out []int
-	for i := 1; i < len(l.Path)-1; i++ {
-		if l.Path[i].Epoch != l.Path[i-1].Epoch {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func (p *page) startMark(at point) {
+func (p *page) startMark(at point, ink color.NRGBA) {
 	var c path
 	c.circle(at, 3.1)
 	p.stroke(c, pen{width: 2.6, color: pathHalo})
 	p.fill(c, gray(255))
-	p.stroke(c, pen{width: 1.2, color: pathInk})
+	p.stroke(c, pen{width: 1.2, color: ink})
 }
 
-func (p *page) endMark(at point) {
+// endMark is a red star, or the shape and colour of one of several runs.
+func (p *page) endMark(at point, t *trail) {
 	var c path
-	c.star(at, 5.2)
+	if t.alone {
+		t.mark(&c, at, 5.2)
+		p.stroke(c, pen{width: 2.8, color: pathHalo})
+		p.fill(c, color.NRGBA{225, 60, 20, 255})
+		p.stroke(c, pen{width: 0.7, color: pathInk})
+		return
+	}
+	t.mark(&c, at, 4.1)
 	p.stroke(c, pen{width: 2.8, color: pathHalo})
-	p.fill(c, color.NRGBA{225, 60, 20, 255})
+	p.fill(c, t.ink)
 	p.stroke(c, pen{width: 0.7, color: pathInk})
 }
 
-func (p *page) epochMark(at point) {
+func (p *page) epochMark(at point, t *trail) {
 	var c path
-	c.circle(at, 1.6)
+	if t.alone {
+		c.circle(at, 1.6)
+	} else {
+		t.mark(&c, at, 1.9)
+	}
 	p.fill(c, gray(255))
-	p.stroke(c, pen{width: 0.8, color: pathInk})
+	p.stroke(c, pen{width: 0.8, color: t.ink})
 }
 
 func (l *Landscape) pathEntries(p *page) []entry {
-	if len(l.Path) == 0 {
+	trails := l.trails()
+	if len(trails) == 0 {
 		return nil
 	}
-	first, last := l.Path[0], l.Path[len(l.Path)-1]
 	var out []entry
-	if len(l.Path) > 1 {
-		out = append(out, markEntry(fmt.Sprintf("start (step %d)", first.Step), func(p *page, at point) { p.startMark(at) }))
-	}
-	out = append(out, markEntry(fmt.Sprintf("end (step %d)", last.Step), func(p *page, at point) { p.endMark(at) }))
-	if len(l.epochStarts()) > 0 {
-		out = append(out, markEntry("epoch", func(p *page, at point) { p.epochMark(at) }))
-	}
-	if top := l.maxResidual(); top > 0 {
-		out = append(out, entry{"off the plane, 0 to " + short(top), 3, func(p *page, left point, width float64) {
-			var under path
-			under.segment(left, left.add(point{width, 0}))
-			p.stroke(under, pen{width: haloWidth, color: pathHalo})
-			for k := range pathShades {
-				var s path
-				a, b := left.add(point{width * float64(k) / pathShades, 0}), left.add(point{width * float64(k+1) / pathShades, 0})
-				s.segment(a, b)
-				p.stroke(s, pen{width: pathWidth * 1.3, color: l.shade(k)})
+	epochs := -1
+	for i := range trails {
+		t := &trails[i]
+		if len(t.points) == 0 {
+			continue
+		}
+		if len(t.epochStarts()) > 0 && epochs < 0 {
+			epochs = i
+		}
+		if t.alone {
+			if len(t.points) > 1 {
+				out = append(out, markEntry(fmt.Sprintf("start (step %d)", t.points[0].Step), func(p *page, at point) { p.startMark(at, t.ink) }))
 			}
-		}})
+			out = append(out, markEntry(fmt.Sprintf("end (step %d)", t.points[len(t.points)-1].Step), func(p *page, at point) { p.endMark(at, t) }))
+		} else {
+			out = append(out, t.entry())
+		}
+	}
+	if !trails[0].alone && len(out) > 0 {
+		out = append(out, markEntry("start", func(p *page, at point) { p.startMark(at, pathInk) }))
+	}
+	if epochs >= 0 {
+		out = append(out, markEntry("epoch", func(p *page, at point) { p.epochMark(at, &trails[epochs]) }))
+	}
+	if top := maxResidual(trails); top > 0 {
+		out = append(out, shadeEntry(&trails[0], top))
 	}
 	return out
+}
+
+// entry names one of several runs and how far it is from the plane.
+func (t *trail) entry() entry {
+	text := t.name
+	if r := t.maxResidual(); r > 0 {
+		text += " (off \u2264 " + short(r) + ")"
+	}
+	return entry{text, 3.6, func(p *page, left point, width float64) {
+		var c path
+		c.segment(left, left.add(point{width, 0}))
+		p.stroke(c, pen{width: haloWidth, color: pathHalo})
+		p.stroke(c, pen{width: pathWidth * 1.1, color: t.ink, dash: t.dash})
+		p.endMark(left.add(point{width / 2, 0}), t)
+	}}
+}
+
+func shadeEntry(t *trail, top float64) entry {
+	return entry{"off the plane, 0 to " + short(top), 3, func(p *page, left point, width float64) {
+		var under path
+		under.segment(left, left.add(point{width, 0}))
+		p.stroke(under, pen{width: haloWidth, color: pathHalo})
+		for k := range pathShades {
+			var s path
+			a, b := left.add(point{width * float64(k) / pathShades, 0}), left.add(point{width * float64(k+1) / pathShades, 0})
+			s.segment(a, b)
+			p.stroke(s, pen{width: pathWidth * 1.3, color: t.shade(k)})
+		}
+	}}
 }

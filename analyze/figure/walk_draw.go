@@ -114,9 +114,13 @@ func (w *Walk) draw(p *page) {
 	x.lo, x.hi = x.lo-pad, x.hi+pad
 	panels := w.panels(p, s)
 	m := p.font * 0.7
-	box := rect{m, m, p.w - m, p.h - m}
-	box = p.footnotes(w.notes(s), box)
-	box = p.heading(w.Title, box)
+	box := p.footnotes(w.notes(s), rect{m, m, p.w - m, p.h - m})
+	p.stack(panels, x, p.heading(w.Title, box), w.entries(p, s), w.cosineEntries(p))
+}
+
+// stack draws panels under each other over one axis, their legend over the first
+// and a second one, if any, between the first and the others.
+func (p *page) stack(panels []walkPanel, x axis, box rect, entries, second []entry) {
 	total, left := 0.0, 0.0
 	for _, q := range panels {
 		total += q.weight
@@ -125,19 +129,18 @@ func (w *Walk) draw(p *page) {
 		left = math.Max(left, p.yMargin(q.y, box.h()*q.weight/total))
 	}
 	frames := rect{box.X0 + left + p.font*1.5, box.Y0 + p.xMargin(x.label, box.w()), box.X1 - p.font*0.5, box.Y1}
-	entries := w.entries(p, s)
 	frames.Y1 = p.legend(entries, rect{frames.X0, frames.Y0, box.X1, frames.Y1}, true).Y1
 	gap := p.font * 0.9
 	height := frames.h() - gap*float64(len(panels)-1)
 	between := 0.0 // room for the second legend
-	if second := w.cosineEntries(p); len(second) > 0 {
+	if len(second) > 0 {
 		between = frames.h() - p.legend(second, frames, false).h() - p.font*0.3
 		height -= between
 	}
 	y := frames.Y1
 	for i, q := range panels {
 		if i == 1 && between > 0 {
-			p.legend(w.cosineEntries(p), rect{frames.X0, frames.Y0, frames.X1, y + p.font*0.3}, true)
+			p.legend(second, rect{frames.X0, frames.Y0, frames.X1, y + p.font*0.3}, true)
 			y -= between
 		}
 		f := panel{rect{frames.X0, y - height*q.weight/total, frames.X1, y}, x, q.y}

@@ -1,0 +1,282 @@
+package figure
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"sgdwalk/record"
+)
+
+// Panels is several line plots under each other over one axis, with one legend:
+// the per-step quantities of several runs. Series of the same name look the same
+// in all panels; a panel need not have all of them.
+type Panels struct {
+	Panels []Panel // from the top
+	Title  string
+	XLabel string
+	XWhole bool  // ticks on x are whole numbers: steps, epochs
+	XScale Scale // "" is Linear
+	Notes  []string
+	Style  Style
+}
+
+// Panel is one of several plots over one axis.
+type Panel struct {
+	Series []Series // may be empty: the panel is then said to have no values
+	YLabel string
+	YScale Scale      // Auto takes a logarithm when all is positive and spans two decades
+	YRange [2]float64 // lower and upper end; both zero follow from the data
+	Height float64    // of the frame, relative to the others; 0 is 1
+	// References are thresholds to compare with: zero of a cosine, 2/eta of a
+	// sharpness. They are in the range of the axis.
+	References []Reference
+}
+
+// Reference is a horizontal line across a panel; the name, if any, stands on it.
+type Reference struct {
+	Value float64
+	Name  string
+}
+
+var _ Figure = (*Panels)(nil)
+
+func (c *Panels) style() (Style, float64) {
+	each := 0.21
+	if c.Style.Width != 0 && c.Style.Width < 5 {
+		each = 0.36
+	}
+	sum := 0.0
+	for _, q := range c.Panels {
+		sum += q.height()
+	}
+	// A figure longer than a page is of no use; many panels get flat.
+	return c.Style, math.Min(0.16+each*sum, 2.2)
+}
+
+func (q *Panel) height() float64 {
+	if q.Height == 0 {
+		return 1
+	}
+	return q.Height
+}
+
+func (c *Panels) title() string { return orDefault(c.Title, "Curves") }
+
+// Validate implements Figure.
+func (c *Panels) Validate() error {
+	if len(c.Panels) == 0 {
+		return fmt.Errorf("%w: Panels.Panels is empty; it must have at least one", ErrInput)
+	}
+	if err := c.XScale.validate("Panels.XScale"); err != nil {
+		return err
+	}
+	for i := range c.Panels {
+		q := &c.Panels[i]
+		name := fmt.Sprintf("Panels.Panels[%d]", i)
+		seen := make(map[string]bool)
+		for k := range q.Series {
+			if err := q.Series[k].validate(fmt.Sprintf("%s.Series[%d]", name, k), c.XScale); err != nil {
+				return err
+			}
+			if n := q.Series[k].Name; seen[n] {
+				return fmt.Errorf("%w: %s.Series[%d].Name is %q again; names in a panel must differ", ErrInput, name, k, n)
+			}
+			seen[q.Series[k].Name] = true
+		}
+		if err := q.validate(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Panel) validate(name string) error {
+	if err := q.YScale.validate(name + ".YScale"); err != nil {
+		return err
+	}
+	if !(q.Height >= 0 && q.Height <= 100) {
+		return fmt.Errorf("%w: %s.Height is %v; it must be between 0 and 100", ErrInput, name, q.Height)
+	}
+	lo, hi := q.YRange[0], q.YRange[1]
+	if q.YRange != [2]float64{} && (!(lo < hi) || math.IsInf(hi-lo, 0)) {
+		return fmt.Errorf("%w: %s.YRange is %v; it must be finite and increase, or be zero", ErrInput, name, q.YRange)
+	}
+	if q.YScale == Log && q.YRange != [2]float64{} && lo <= 0 {
+		return fmt.Errorf("%w: %s.YRange is %v; it must be positive on a logarithmic axis", ErrInput, name, q.YRange)
+	}
+	for k, r := range q.References {
+		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) || q.YScale == Log && r.Value <= 0 {
+			return fmt.Errorf("%w: %s.References[%d].Value is %v; it must be finite, and positive on a logarithmic axis", ErrInput, name, k, r.Value)
+		}
+	}
+	return nil
+}
+
+// names returns the names of all series in the order in which they first appear:
+// the number of a name is that of its pen.
+func (c *Panels) names() []string {
+	var out []string
+	for _, q := range c.Panels {
+		for _, s := range q.Series {
+			if !slices.Contains(out, s.Name) {
+				out = append(out, s.Name)
+			}
+		}
+	}
+	return out
+}
+
+// Table implements Figure: one row per value, panel after panel.
+func (c *Panels) Table() record.Table {
+	var where, name []string
+	var x, y, low, top []float64
+	var banded []bool
+	for i, q := range c.Panels {
+		for _, s := range q.Series {
+			for k := range s.X {
+				where, name = append(where, orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1))), append(name, s.Name)
+				x, y = append(x, s.X[k]), append(y, s.Y[k])
+				low, top = append(low, at(s.Low, k)), append(top, at(s.Top, k))
+				banded = append(banded, s.Low != nil)
+			}
+		}
+	}
+	return record.Table{Columns: []record.Column{
+		{Name: "panel", Strings: nonNil(where)},
+		{Name: "series", Strings: nonNil(name)},
+		{Name: "x", Floats: nonNil(x)},
+		{Name: "y", Floats: nonNil(y)},
+		{Name: "low", Floats: nonNil(low), Valid: nonNil(banded)},
+		{Name: "top", Floats: nonNil(top), Valid: nonNil(banded)},
+	}}
+}
+
+// Alt implements Figure.
+func (c *Panels) Alt() string {
+	text := fmt.Sprintf("%d panels over %s", len(c.Panels), orDefault(c.XLabel, "x"))
+	for i, q := range c.Panels {
+		text += "; " + orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1))
+		for k, s := range q.Series {
+			sep := ","
+			if k == 0 {
+				sep = ":"
+			}
+			if n := len(s.X); n > 0 {
+				text += fmt.Sprintf("%s %s from %s to %s", sep, orDefault(s.Name, "the series"), short(s.Y[0]), short(s.Y[n-1]))
+			}
+		}
+	}
+	return text + "."
+}
+
+// yAxis returns the axis of a panel.
+func (q *Panel) yAxis() axis {
+	var ys, marks [][]float64
+	for _, s := range q.Series {
+		ys = append(ys, s.Y, s.Low, s.Top)
+	}
+	for _, r := range q.References {
+		marks = append(marks, []float64{r.Value})
+	}
+	log := q.YScale == Log || q.YScale == Auto && wantsLog(100, append(ys, marks...)...)
+	out := spread(log, append(ys, marks...)...)
+	if q.YRange != [2]float64{} {
+		out = axis{lo: q.YRange[0], hi: q.YRange[1], log: log && q.YRange[0] > 0}
+	}
+	out.label = q.YLabel
+	return out
+}
+
+func (c *Panels) draw(p *page) {
+	var xs [][]float64
+	for _, q := range c.Panels {
+		for _, s := range q.Series {
+			xs = append(xs, s.X)
+		}
+	}
+	x := spreadBy(0.015, c.XScale == Log, xs...)
+	x.whole, x.label = c.XWhole, c.XLabel
+	names := c.names()
+	panels := make([]walkPanel, len(c.Panels))
+	var notes []string
+	for i := range c.Panels {
+		q := &c.Panels[i]
+		y := q.yAxis()
+		panels[i] = walkPanel{y, q.height(), func(f panel) { q.draw(p, f, names) }}
+		for _, n := range undrawn(q.Series, y.log) {
+			notes = append(notes, fmt.Sprintf("%s: %s", orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1)), n))
+		}
+	}
+	var entries []entry
+	if len(names) > 1 || len(names) == 1 && names[0] != "" {
+		for i, n := range names {
+			entries = append(entries, lineEntry(orDefault(n, "unnamed"), p.seriesPen(i)))
+		}
+	}
+	m := p.font * 0.7
+	box := p.footnotes(append(notes, c.Notes...), rect{m, m, p.w - m, p.h - m})
+	p.stack(panels, x, p.heading(c.Title, box), entries, nil)
+}
+
+func (q *Panel) draw(p *page, f panel, names []string) {
+	var lines path
+	for _, r := range q.References {
+		if at := f.at(f.x.lo, r.Value); f.frame.contains(at) {
+			lines.segment(at, point{f.frame.X1, at.Y})
+		}
+	}
+	values := 0
+	for _, s := range q.Series {
+		p.band(f, s, withAlpha(p.theme.series[slices.Index(names, s.Name)%len(p.theme.series)], 0.2))
+		values += len(s.X)
+	}
+	p.stroke(lines, pen{width: 0.7, color: p.theme.muted})
+	for _, s := range q.Series {
+		style := p.seriesPen(slices.Index(names, s.Name))
+		p.curve(f, s.X, s.Y, style)
+		if s.Points {
+			p.dots(f, s.X, s.Y, p.font*0.17, style.color)
+		}
+	}
+	for _, r := range q.References {
+		if r.Name != "" {
+			q.nameReference(p, f, r)
+		}
+	}
+	if values == 0 {
+		p.label("no values", 1, p.theme.muted).draw(p, point{(f.frame.X0 + f.frame.X1) / 2, (f.frame.Y0 + f.frame.Y1) / 2}, 0.5, 0.5)
+	}
+}
+
+// nameReference writes the name of a reference on it, at the end and on the side
+// where it covers the fewest values.
+func (q *Panel) nameReference(p *page, f panel, r Reference) {
+	y := f.at(f.x.lo, r.Value).Y
+	word := p.label(r.Name, tickScale, p.theme.ink)
+	word.halo, word.hc = 1.2, p.theme.background
+	w, h := word.width()+p.font*0.8, p.font*1.2
+	best, where := -1, rect{}
+	for _, x := range []float64{f.frame.X1 - w, f.frame.X0} {
+		for _, base := range []float64{y, y - h} {
+			box := rect{x, base, x + w, base + h}
+			if base < f.frame.Y0 || base+h > f.frame.Y1 {
+				continue
+			}
+			covered := 0
+			for _, s := range q.Series {
+				for k := range s.X {
+					if box.contains(f.at(s.X[k], s.Y[k])) {
+						covered++
+					}
+				}
+			}
+			if best < 0 || covered < best {
+				best, where = covered, box
+			}
+		}
+	}
+	if best >= 0 {
+		word.draw(p, point{(where.X0 + where.X1) / 2, (where.Y0 + where.Y1) / 2}, 0.5, 0.5)
+	}
+}

@@ -1,0 +1,183 @@
+package figure
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+)
+
+// PathPoint is an iterate on the plane.
+type PathPoint struct {
+	A, B     float64 // coordinates on the plane, in the units of X and Y
+	Residual float64 // distance from the plane; 0 or NaN draws the path at full strength
+	Step     int
+	Epoch    int // the first point of an epoch is marked
+	// Loss is the loss at the iterate itself, not at its projection onto the plane
+	// (what Z has, if Z is no loss). 0 and NaN mean that it is not known.
+	Loss float64
+}
+
+func (q PathPoint) hasLoss() bool { return q.Loss != 0 && !math.IsNaN(q.Loss) }
+
+// LabelledPath is the path of one of several runs on one plane.
+type LabelledPath struct {
+	Name   string // in the legend; unique and not empty
+	Points []PathPoint
+}
+
+func (l *Landscape) validatePaths() error {
+	if len(l.Path) > 0 && len(l.Paths) > 0 {
+		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty", ErrInput, len(l.Path), len(l.Paths))
+	}
+	seen := make(map[string]int)
+	for i, q := range l.Paths {
+		if q.Name == "" {
+			return fmt.Errorf("%w: Landscape.Paths[%d].Name is empty; the legend needs one", ErrInput, i)
+		}
+		if k, ok := seen[q.Name]; ok {
+			return fmt.Errorf("%w: Landscape.Paths[%d].Name is %q as of Paths[%d]; names must differ", ErrInput, i, q.Name, k)
+		}
+		seen[q.Name] = i
+	}
+	return nil
+}
+
+// trail is a path and how it is drawn. Several are told apart by colour, dashes
+// and the shape of their marks, each of which is enough alone.
+type trail struct {
+	name      string
+	points    []PathPoint
+	ink, pale color.NRGBA // on the plane, and farthest from it
+	dash      []float64
+	mark      func(c *path, at point, r float64)
+	alone     bool
+}
+
+// trailInks are told apart on every colour of the maps by their white halo, and
+// from each other by their lightness as well as by their hue.
+var trailInks = []color.NRGBA{
+	{15, 15, 15, 255},
+	{220, 50, 10, 255},
+	{0, 75, 200, 255},
+	{245, 150, 0, 255},
+	{140, 20, 120, 255},
+	{90, 45, 0, 255},
+	{235, 90, 170, 255},
+	{115, 115, 115, 255},
+}
+
+var trailDashes = [][]float64{nil, {5, 1.8}, {1.6, 1.5}, {6, 1.6, 1.4, 1.6}, {3, 1.5}}
+
+var trailMarks = []func(c *path, at point, r float64){
+	(*path).square, (*path).triangle, (*path).circle, (*path).diamond,
+	(*path).downTriangle, (*path).plus, (*path).pentagon, (*path).star,
+}
+
+// trails returns what is to be drawn: the one path or the several.
+func (l *Landscape) trails() []trail {
+	if len(l.Path) > 0 {
+		return []trail{{points: l.Path, ink: pathInk, pale: pathPale, alone: true, mark: (*path).star}}
+	}
+	var out []trail
+	for i, q := range l.Paths {
+		ink := trailInks[i%len(trailInks)]
+		out = append(out, trail{
+			name: q.Name, points: q.Points, ink: ink, pale: mix(ink, gray(240), 0.62),
+			dash: trailDashes[i%len(trailDashes)], mark: trailMarks[i%len(trailMarks)],
+		})
+	}
+	return out
+}
+
+// onPage returns the places of the iterates.
+func (t *trail) onPage(f panel) []point {
+	out := make([]point, len(t.points))
+	for i, q := range t.points {
+		out[i] = f.at(q.A, q.B)
+	}
+	return out
+}
+
+// maxResidual returns the largest distance from the plane, 0 if none is known.
+func (t *trail) maxResidual() float64 {
+	m := 0.0
+	for _, q := range t.points {
+		if q.Residual > m && !math.IsInf(q.Residual, 1) {
+			m = q.Residual
+		}
+	}
+	return m
+}
+
+// maxResidual is that of all trails: one scale of shades for all.
+func maxResidual(trails []trail) float64 {
+	m := 0.0
+	for i := range trails {
+		m = math.Max(m, trails[i].maxResidual())
+	}
+	return m
+}
+
+func (t *trail) shade(k int) color.NRGBA {
+	return mix(t.ink, t.pale, float64(k)/(pathShades-1))
+}
+
+// shadeOf returns the shade of the line to iterate i, when the farthest of all is
+// off by top.
+func (t *trail) shadeOf(i int, top float64) int {
+	r := t.points[i].Residual
+	if top == 0 || math.IsNaN(r) {
+		return 0
+	}
+	return max(0, min(pathShades-1, int(math.Min(r/top, 1)*pathShades)))
+}
+
+// epochStarts returns the indices where a new epoch begins, without the ends of
+// the path; of many only every 2nd, 5th, ... epoch.
+func (t *trail) epochStarts() []int {
+	var starts []int
+	for i := 1; i < len(t.points)-1; i++ {
+		if t.points[i].Epoch != t.points[i-1].Epoch {
+			starts = append(starts, i)
+		}
+	}
+	for _, stride := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
+		if len(starts) > 10*stride && stride < 1000 {
+			continue
+		}
+		var out []int
+		for _, i := range starts {
+			if t.points[i].Epoch%stride == 0 {
+				out = append(out, i)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+func (c *path) regular(at point, r float64, n int, turn float64) {
+	pts := make([]point, n)
+	for i := range pts {
+		pts[i] = at.add(point{0, r}.rotate(turn + 2*math.Pi*float64(i)/float64(n)))
+	}
+	c.polygon(pts...)
+}
+
+func (c *path) square(at point, r float64)       { c.regular(at, r*1.12, 4, math.Pi/4) }
+func (c *path) diamond(at point, r float64)      { c.regular(at, r*1.2, 4, 0) }
+func (c *path) triangle(at point, r float64)     { c.regular(at, r*1.2, 3, 0) }
+func (c *path) downTriangle(at point, r float64) { c.regular(at, r*1.2, 3, math.Pi) }
+func (c *path) pentagon(at point, r float64)     { c.regular(at, r*1.08, 5, 0) }
+
+// plus appends a cross with upright arms.
+func (c *path) plus(at point, r float64) {
+	w := 0.36 * r
+	var pts []point
+	for k := range 4 {
+		for _, q := range [3]point{{w, w}, {w, r * 1.1}, {-w, r * 1.1}} {
+			pts = append(pts, at.add(q.rotate(float64(k)*math.Pi/2)))
+		}
+	}
+	c.polygon(pts...)
+}
