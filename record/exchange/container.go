@@ -1,0 +1,185 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// array is one named array in a file. Its shape times its element's width are
+// bytes that the file was found to hold, if it is not compressed, and at most
+// maxInflation times the file's size if it is.
+type array struct {
+	name    string
+	element element
+	shape   []int
+	fortran bool // the first index varies fastest
+	open    func() (io.ReadCloser, error)
+}
+
+// length is the number of elements.
+func (a *array) length() int {
+	n := 1
+	for _, d := range a.shape {
+		n *= d
+	}
+	return n
+}
+
+// payloadBytes returns the bytes of an array of that shape, or false when they
+// are too many to count.
+func payloadBytes(shape []int, width int) (int64, bool) {
+	n := int64(width)
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > math.MaxInt64/int64(d) {
+			return 0, false
+		}
+		n *= int64(d)
+	}
+	return n, true
+}
+
+// container is an open file of arrays.
+type container struct {
+	path     string
+	file     *os.File
+	arrays   []array // in the order in which the file has them
+	metadata map[string]string
+}
+
+// extensions of the files that are read, and what reads them.
+var extensions = map[string]func(*container, int64) error{
+	".safetensors": readSafetensors,
+	".npz":         readNPZ,
+	".npy":         readNPY,
+}
+
+func extensionList() string { return ".npy, .npz and .safetensors" }
+
+// openContainer reads the directory of a file: names, types and shapes, no
+// values. No length in the file is believed before it was compared with what
+// the file holds.
+func openContainer(path string) (*container, error) {
+	read, ok := extensions[strings.ToLower(filepath.Ext(path))]
+	if !ok {
+		return nil, fmt.Errorf("exchange: %s: its name ends in %q; what is read ends in %s", path, filepath.Ext(path), extensionList())
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	c := &container{path: path, file: f}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = errors.New("it is no regular file")
+	default:
+		if err = read(c, info.Size()); err == nil {
+			err = c.checkNames()
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, c.errorf("%w", err)
+	}
+	return c, nil
+}
+
+func (c *container) errorf(format string, args ...any) error {
+	return fmt.Errorf("exchange: %s: "+format, append([]any{c.path}, args...)...)
+}
+
+func (c *container) Close() error { return c.file.Close() }
+
+func (c *container) checkNames() error {
+	seen := make(map[string]bool, len(c.arrays))
+	for _, a := range c.arrays {
+		switch {
+		case a.name == "" || !utf8.ValidString(a.name):
+			return fmt.Errorf("an array is named %q; names must be UTF-8 and not empty", a.name)
+		case seen[a.name]:
+			return fmt.Errorf("two arrays are named %q", a.name)
+		}
+		seen[a.name] = true
+	}
+	return nil
+}
+
+// lookup returns the array of that name, or nil.
+func (c *container) lookup(name string) *array {
+	i := slices.IndexFunc(c.arrays, func(a array) bool { return a.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.arrays[i]
+}
+
+// floats reads an array into dst, row-major, whatever the order in the file.
+func (c *container) floats(a *array, dst []float32) error {
+	target := dst
+	if a.fortran && len(a.shape) > 1 {
+		target = make([]float32, len(dst))
+	}
+	if err := c.read(a, func(r io.Reader) error { return a.element.readFloats(r, target) }); err != nil {
+		return err
+	}
+	if a.fortran && len(a.shape) > 1 {
+		rowMajor(dst, target, a.shape)
+	}
+	return nil
+}
+
+// read opens an array, has it used and reads it to its end, which is where the
+// checksum of a zip archive is compared.
+func (c *container) read(a *array, use func(io.Reader) error) error {
+	r, err := a.open()
+	if err != nil {
+		return c.errorf("array %q: %w", a.name, err)
+	}
+	defer r.Close()
+	if err = use(r); err == nil {
+		err = atEnd(r)
+	}
+	if err != nil {
+		return c.errorf("array %q: %w", a.name, err)
+	}
+	return nil
+}
+
+// atEnd reports an error when r has more, or when what was read was damaged.
+func atEnd(r io.Reader) error {
+	n, err := io.ReadFull(r, make([]byte, 1))
+	switch {
+	case n > 0:
+		return errors.New("it has more bytes than its shape says")
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return err
+}
+
+// rowMajor copies src, whose first index varies fastest, into dst, whose last does.
+func rowMajor(dst, src []float32, shape []int) {
+	index := make([]int, len(shape))
+	for i := range dst {
+		at, stride := 0, 1
+		for d, n := range shape {
+			at += index[d] * stride
+			stride *= n
+		}
+		dst[i] = src[at]
+		for d := len(shape) - 1; d >= 0; d-- {
+			if index[d]++; index[d] < shape[d] {
+				break
+			}
+			index[d] = 0
+		}
+	}
+}

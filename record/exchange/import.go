@@ -1,0 +1,116 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+
+	"sgdwalk/record"
+)
+
+// Numbering says where the step of a checkpoint comes from.
+type Numbering string
+
+// The numberings.
+const (
+	// ByAnything takes the first of the following that goes forward from file to
+	// file: the metadata of the files, their names, their places.
+	ByAnything Numbering = ""
+	ByMetadata Numbering = "metadata" // key "step" of a safetensors file
+	ByName     Numbering = "name"     // the last number in the file's name
+	ByPlace    Numbering = "place"    // 0, 1, 2, ...
+)
+
+// ImportOptions says how files become a run. The zero value guesses.
+type ImportOptions struct {
+	Kinds   []KindRule // the first that matches a tensor decides its kind; others are guessed
+	Exclude []string   // tensors to leave out, by patterns of their names (record.MatchName)
+	Steps   Numbering  // of checkpoints
+	Model   string     // of the header, unless the files say; "" means "imported"
+	Comment string     // of the header
+}
+
+// Validate names the option, its value and what is allowed.
+func (o ImportOptions) Validate() error {
+	for _, r := range o.Kinds {
+		if err := r.validate(); err != nil {
+			return err
+		}
+	}
+	for _, p := range o.Exclude {
+		if p == "" {
+			return fmt.Errorf("exchange: exclude has an empty pattern")
+		}
+	}
+	switch o.Steps {
+	case ByAnything, ByMetadata, ByName, ByPlace:
+		return nil
+	}
+	return fmt.Errorf("exchange: steps is %q; allowed are metadata, name and place, or nothing for the first of them that fits", o.Steps)
+}
+
+// Import is a set of files that was found to make a run. Their values are read
+// when they are copied.
+type Import struct {
+	// Warnings are what a user should know: conversions, tensors that were left
+	// out, where the steps come from. One sentence each, in a fixed order.
+	Warnings []string
+
+	header *record.Header
+	rows   int
+	copyTo func(context.Context, func(*record.Step) error) error
+}
+
+// Header returns the header of the run; the caller owns it.
+func (m *Import) Header() *record.Header { return m.header.Clone() }
+
+// Len returns the number of rows.
+func (m *Import) Len() int { return m.rows }
+
+// CopyTo appends all rows to the sink, which it does not close, one row in
+// memory at a time.
+func (m *Import) CopyTo(ctx context.Context, to record.Sink) error {
+	return m.copyTo(ctx, to.Append)
+}
+
+func (m *Import) warn(format string, args ...any) {
+	m.Warnings = append(m.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Open examines files, in the order of Files, and says what run they make:
+//
+//   - One .npz that WriteNPZ wrote, or that has a two-dimensional array theta and
+//     otherwise only arrays that WriteNPZ writes, or one two-dimensional .npy:
+//     a whole run, one row of theta for each row.
+//   - Anything else: each file is a checkpoint and becomes one row. Tensors are
+//     the floating-point arrays, by their names; the layout has the order of the
+//     first file. Files of one another must have the same tensors: one that is
+//     missing, extra or of another shape is a *MismatchError.
+//
+// Running statistics become state. float16, bfloat16 and float64 are converted
+// to float32, with a warning; arrays of other types are left out, with a
+// warning. Files that WriteSafetensors wrote keep their header. The directories
+// of all files are read and checked here, so that most of what can be wrong is
+// known before anything is written.
+//
+// Memory is bounded by what the files hold: one row, and for a whole run the
+// scalars of all rows.
+func Open(paths []string, o ImportOptions) (*Import, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	files, err := Files(paths...)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 1 {
+		c, err := openContainer(files[0])
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		if isRun(c) {
+			return openRun(c, o)
+		}
+	}
+	return openCheckpoints(files, o)
+}
