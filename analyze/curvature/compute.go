@@ -43,7 +43,7 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 
 // budget is the most products that a computation makes.
 func (o *Options) budget() int {
-	return len(relativeSteps) + o.MaxProducts*o.DensityRuns + max(o.TraceSamples-1, 0) + 2
+	return powerSteps + len(relativeSteps) + o.MaxProducts*o.DensityRuns + max(o.TraceSamples-1, 0) + 4
 }
 
 type computation struct {
@@ -103,17 +103,49 @@ func (c *computation) run() (*Result, error) {
 	return r, nil
 }
 
-// chooseStep fills in the ladder and decides the step of all products. The
-// ladder's vector is the gradient: it leans towards the stiff directions, where
-// truncation does the most harm.
+// powerSteps is the number of power iterations that make the ladder's vector, and
+// powerRatio their step in units of |theta|.
+const (
+	powerSteps = 3
+	powerRatio = 0x1p-9
+)
+
+// probe returns the vector that the ladder is made with: the gradient after a few
+// power iterations. Truncation does the most harm in the stiffest directions, and
+// what it does is a bias; the gradient itself may have little of them. A gradient
+// of zero, or a product that is zero or not finite, ends the iteration.
+func (c *computation) probe(scale float64) ([]float32, error) {
+	v := c.result.Gradient
+	if norm32(v) == 0 {
+		v = rademacher(len(v), c.opts.Seed, streamProbe)
+	}
+	w := make([]float64, len(v))
+	for range powerSteps {
+		err := c.products.apply(c.ctx, w, v, powerRatio*scale)
+		if isNotFinite(err) {
+			return v, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		length := norm(w)
+		if length == 0 {
+			return v, nil
+		}
+		v = rounded(w, 1/length)
+	}
+	return v, nil
+}
+
+// chooseStep fills in the ladder and decides the step of all products.
 func (c *computation) chooseStep() error {
 	scale := norm32(c.theta)
 	if scale == 0 {
 		scale = 1
 	}
-	v := c.result.Gradient
-	if norm32(v) == 0 {
-		v = rademacher(len(v), c.opts.Seed, streamProbe)
+	v, err := c.probe(scale)
+	if err != nil {
+		return err
 	}
 	rungs, best, err := c.products.ladder(c.ctx, v, scale)
 	if err != nil {

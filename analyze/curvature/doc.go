@@ -6,8 +6,9 @@
 //
 //  1. [Compute] evaluates the gradient at theta and chooses the step of the
 //     central differences Hv = (g(theta + eps v) - g(theta - eps v)) / (2 eps),
-//     |v| = 1, from a ladder of steps relative to |theta| ([Result.Steps]):
-//     truncation makes large steps wrong, float32 rounding small ones.
+//     |v| = 1, from a ladder of steps relative to |theta|, tried on a stiff
+//     direction ([Result.Steps]): truncation makes large steps wrong, float32
+//     rounding small ones.
 //  2. Lanczos with full reorthogonalization, from a random start, gives the top
 //     and the bottom eigenpairs with residuals made of the products themselves,
 //     and one sample of the spectral density (stochastic Lanczos quadrature).
@@ -21,6 +22,12 @@
 //
 // The Hessian is that of the loss that is passed in: of its data, without weight
 // decay. "Top" means largest, "bottom" means smallest, with the sign.
+//
+// Of a loss with kinks (ReLU, max pooling) the products see what the gradient does
+// over the step, kinks included; the second derivative that automatic
+// differentiation gives almost everywhere leaves them out. With few examples the
+// kinks make the products noisy. [Summary].ProductError and Asymmetry say by how
+// much; residuals include it, and a warning tells.
 //
 // A product costs two gradients over the full data. The vectors of the Lanczos
 // basis are held in memory, 4P bytes for every product.

@@ -11,8 +11,9 @@ import (
 // Pair is an eigenvalue with its eigenvector.
 type Pair struct {
 	Value     float64
-	Residual  float64   // |Hu - Value u| for the products that were made; an eigenvalue is at least so near
-	Converged bool      // the residual is within the tolerance
+	Residual  float64   // |Hu - Value u| for the products that were made, their errors included
+	Estimate  float64   // the same for exact products (Lanczos' estimate): what more of them could still change
+	Converged bool      // the estimate is within the tolerance
 	Vector    []float32 // u, of unit length up to float32 rounding, length P; the caller's
 }
 
@@ -126,16 +127,31 @@ func (k *krylov) symmetric(m int) (t *mat.SymDense, asymmetry float64) {
 	return t, asymmetry
 }
 
+// tridiagonal returns what the matrix would be for exact products.
+func (k *krylov) tridiagonal(m int) *mat.SymDense {
+	t := mat.NewSymDense(m, nil)
+	for j := range m {
+		t.SetSym(j, j, k.h[j][j])
+		if j+1 < m {
+			t.SetSym(j, j+1, k.next[j])
+		}
+	}
+	return t
+}
+
 // ritz is an approximate eigenpair in the coordinates of the basis.
 type ritz struct {
-	value, residual float64
-	vector          []float64
+	value, residual, estimate float64
+	vector                    []float64
 }
 
 var errEigen = errors.New("curvature: the eigenvalues of the Lanczos matrix could not be computed")
 
 // pairs returns all Ritz pairs, largest first. A residual is |HQy - value Qy|,
-// from the products as they were made: errors of the products are in it.
+// from the products as they were made: errors of the products are in it, and keep
+// it from falling below a floor however many products are made. Whether the
+// iteration has converged is therefore asked of the tridiagonal matrix alone,
+// which takes them for exact.
 func (k *krylov) pairs() ([]ritz, float64, error) {
 	m := len(k.h)
 	t, asymmetry := k.symmetric(m)
@@ -143,10 +159,14 @@ func (k *krylov) pairs() ([]ritz, float64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	_, tridiagonal, err := eigen(k.tridiagonal(m))
+	if err != nil {
+		return nil, 0, err
+	}
 	pairs := make([]ritz, m)
 	for r := range pairs {
 		y := mat.Col(nil, m-1-r, vectors)
-		pairs[r] = ritz{values[m-1-r], 0, y}
+		pairs[r] = ritz{values[m-1-r], 0, math.Abs(k.next[m-1] * tridiagonal.At(m-1, m-1-r)), y}
 		inside := make([]float64, m)
 		outside := k.next[m-1] * y[m-1]
 		for j := range m {
@@ -182,8 +202,7 @@ func (k *krylov) quadrature() (nodes, weights []float64, err error) {
 	if k.first > 0 {
 		m = min(m, k.first)
 	}
-	t, _ := k.symmetric(m)
-	values, vectors, err := eigen(t)
+	values, vectors, err := eigen(k.tridiagonal(m))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -231,7 +250,7 @@ func (k *krylov) solve(ctx context.Context, o *Options) (*spectrum, error) {
 		limit := o.Tolerance * s.largest
 		done := m >= min(n, top+bottom)
 		for i, p := range pairs {
-			if (i < top || i >= m-bottom) && p.residual > limit {
+			if (i < top || i >= m-bottom) && p.estimate > limit {
 				done = false
 			}
 		}
@@ -243,7 +262,8 @@ func (k *krylov) solve(ctx context.Context, o *Options) (*spectrum, error) {
 			s.asymmetry = asymmetry / s.largest
 		}
 		pair := func(i int) Pair {
-			return Pair{pairs[i].value, pairs[i].residual, pairs[i].residual <= limit, k.vector(pairs[i].vector)}
+			p := pairs[i]
+			return Pair{p.value, p.residual, p.estimate, p.estimate <= limit, k.vector(p.vector)}
 		}
 		for i := range min(top, m) {
 			s.top = append(s.top, pair(i))

@@ -42,9 +42,9 @@ type Options struct {
 	// Bottom is the number of smallest eigenvalues; 0 means 1, a negative number
 	// none.
 	Bottom int `json:"bottom"`
-	// Tolerance is the residual |Hu - lambda u| in units of the largest absolute
-	// eigenvalue at which an eigenpair counts as converged; 0 means 1e-3. The
-	// eigenvalue is then at least that exact, and as a rule much more.
+	// Tolerance is the residual |Hu - lambda u| that exact products would have, in
+	// units of the largest absolute eigenvalue, at which an eigenpair counts as
+	// converged; 0 means 1e-3. What errors of the products add is in Pair.Residual.
 	Tolerance float64 `json:"tolerance"`
 	// MaxProducts bounds the Hessian-vector products of the Lanczos iteration, 1 to
 	// 1000; 0 means 100.

@@ -75,10 +75,9 @@ type rung struct {
 	error float64 // larger of the differences to the neighbours, over the larger norm; +Inf without a neighbour
 }
 
-// relativeSteps are the rungs, from small to large, in units of |theta|: a
-// factor of 4, because truncation then changes 16 fold and rounding 4 fold, and
-// the two are easily told apart.
-var relativeSteps = []float64{0x1p-13, 0x1p-11, 0x1p-9, 0x1p-7, 0x1p-5}
+// relativeSteps are the rungs, from small to large, in units of |theta|: 2^-13 to
+// 2^-4 by factors of 2.
+var relativeSteps = []float64{0x1p-13, 0x1p-12, 0x1p-11, 0x1p-10, 0x1p-9, 0x1p-8, 0x1p-7, 0x1p-6, 0x1p-5, 0x1p-4}
 
 // ladder makes products with one vector at several steps and returns the rungs
 // and the index of the best: the one that differs least from its neighbours. A

@@ -27,11 +27,11 @@ type Run struct {
 	//	loss_change_dominant, loss_change_bulk  the same for the two parts of the update alone
 	//	overlap                                 tr(P P')/k with the top space at the chosen row before; k/P for random spaces
 	//	product_error, asymmetry                how exact the products are, as in Summary
-	//	converged                               pairs whose residual is within the tolerance
+	//	converged                               pairs that more products would not change beyond the tolerance
 	//	lanczos_products, products              cost
 	Table record.Table
-	// Eigenvalues has row, step, side, rank, eigenvalue, residual and converged of
-	// every pair.
+	// Eigenvalues has row, step, side, rank, eigenvalue, residual, lanczos_residual
+	// and converged of every pair.
 	Eigenvalues record.Table
 	Summary     RunSummary
 	Warnings    []analyze.Warning
@@ -155,7 +155,7 @@ func (v values) pack() []float64 {
 	}
 	x = append(x, float64(len(v.top)), float64(len(v.bottom)))
 	for _, p := range slices.Concat(v.top, v.bottom) {
-		x = append(x, p.Value, p.Residual, truth(p.Converged))
+		x = append(x, p.Value, p.Residual, p.Estimate, truth(p.Converged))
 	}
 	return x
 }
@@ -163,7 +163,7 @@ func (v values) pack() []float64 {
 // unpack reads what pack wrote; ok is false for anything else.
 func unpack(x []float64) (v values, ok bool) {
 	n := 2 * len(names)
-	if len(x) < n+2 || len(x) != n+2+3*int(x[n]+x[n+1]) {
+	if len(x) < n+2 || len(x) != n+2+4*int(x[n]+x[n+1]) {
 		return values{}, false
 	}
 	v = v.filled()
@@ -171,8 +171,8 @@ func unpack(x []float64) (v values, ok bool) {
 		v.numbers[i] = record.Optional{Value: x[2*i+1], Valid: x[2*i] == 1}
 	}
 	top := int(x[n])
-	for i, p := 0, x[n+2:]; len(p) > 0; i, p = i+1, p[3:] {
-		pair := Pair{Value: p[0], Residual: p[1], Converged: p[2] == 1}
+	for i, p := 0, x[n+2:]; len(p) > 0; i, p = i+1, p[4:] {
+		pair := Pair{Value: p[0], Residual: p[1], Estimate: p[2], Converged: p[3] == 1}
 		if i < top {
 			v.top = append(v.top, pair)
 		} else {
@@ -226,7 +226,7 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 func (r *Run) tables(places []place, threshold record.Optional) {
 	var row, step, epoch, pairRow, pairStep, rank []int64
 	var side []string
-	var rate, edge, value, residual column.Floats
+	var rate, edge, value, residual, estimate column.Floats
 	var above, converged column.Bools
 	columns := make([]column.Floats, len(names))
 	for i, v := range r.rows {
@@ -248,6 +248,7 @@ func (r *Run) tables(places []place, threshold record.Optional) {
 			side, rank = append(side, name), append(rank, int64(n))
 			value.Add(record.Some(q.Value))
 			residual.Add(record.Some(q.Residual))
+			estimate.Add(record.Some(q.Estimate))
 			converged.Add(q.Converged, true)
 		}
 	}
@@ -262,7 +263,7 @@ func (r *Run) tables(places []place, threshold record.Optional) {
 	}
 	r.Eigenvalues = record.Table{Columns: []record.Column{
 		column.Ints("row", pairRow), column.Ints("step", pairStep), column.Strings("side", side), column.Ints("rank", rank),
-		value.Column("eigenvalue"), residual.Column("residual"), converged.Column("converged"),
+		value.Column("eigenvalue"), residual.Column("residual"), estimate.Column("lanczos_residual"), converged.Column("converged"),
 	}}
 }
 
@@ -276,8 +277,8 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 	s := &r.Summary
 	e := &s.Stability
 	add(s.NonfiniteRows > 0, "nonfinite_gradients", "at %d of %d rows the gradient is not finite: they have no curvature", s.NonfiniteRows, s.Rows)
-	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has a residual above %v of the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
-	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error", "the Hessian-vector product along the gradient changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
+	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has not converged to %v of the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
+	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
 	add(e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
 	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
 	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a clipped step is shorter than the edge of stability assumes", e.ClipNorm)

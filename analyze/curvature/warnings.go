@@ -24,11 +24,11 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 	}
 	s := &r.Summary
 	n := len(r.Top) + len(r.Bottom)
-	add(s.Converged < n, "eigenpairs_unconverged", "%d of %d eigenpairs have a residual above %v of the largest eigenvalue after %d products; the column converged says which, and the dominant space is not certain", n-s.Converged, n, o.Tolerance, s.LanczosProducts)
+	add(s.Converged < n, "eigenpairs_unconverged", "%d of %d eigenpairs have not converged to %v of the largest eigenvalue after %d products; the column converged says which, and the dominant space is not certain", n-s.Converged, n, o.Tolerance, s.LanczosProducts)
 	wanted := min(o.Top, s.Parameters)
 	add(len(r.Top) < wanted, "eigenpairs_missing", "%d top eigenpairs were asked for; %d products give %d", wanted, s.LanczosProducts, len(r.Top))
 	add(!s.ProductError.Valid, "product_unchecked", "the error of the Hessian-vector products could not be estimated: the gradient is not finite around theta")
-	add(s.ProductError.Valid && s.ProductError.Value > productLimit, "product_error", "the Hessian-vector product along the gradient changes by %.2g of its length when the step changes: the loss is not smooth at this scale, or float32 rounding is in the way", s.ProductError.Value)
+	add(s.ProductError.Valid && s.ProductError.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by %.2g of its length when the step changes: the loss has kinks (ReLU, max pooling) or bends at this scale, or float32 rounding is in the way; eigenvalues are those of the loss averaged over the step", s.ProductError.Value)
 	add(s.Asymmetry > productLimit, "asymmetric_products", "<v, Hw> and <w, Hv> differ by up to %.2g of the largest eigenvalue: smaller eigenvalues are not resolved", s.Asymmetry)
 	if c := s.TopSecondStep.Value; c.Valid {
 		d := math.Abs(c.Value-s.LambdaMax.Value) / math.Max(math.Abs(s.LambdaMax.Value), math.SmallestNonzeroFloat64)
