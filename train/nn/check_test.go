@@ -11,11 +11,12 @@ import (
 // fixture is a model compiled for one element type with random parameters and a
 // random batch, the same numbers for both element types.
 type fixture[T op.Float] struct {
-	g      *graph[T]
-	theta  []T
-	state  []T
-	inputs []float32
-	labels []int32
+	g       *graph[T]
+	workers *op.Workers
+	theta   []T
+	state   []T
+	inputs  []float32
+	labels  []int32
 }
 
 // build compiles spec and fills it. Biases are random too, so that no gradient
@@ -48,7 +49,9 @@ func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, s
 	for i, v := range state32 {
 		f.state[i] = T(v + float32(0.1*r.Float64()))
 	}
-	if f.g, err = compile(p, f.theta, f.state, size, workers, forGradient); err != nil {
+	f.workers = op.NewWorkers(workers)
+	t.Cleanup(f.workers.Close)
+	if f.g, err = compile(p, f.theta, f.state, size, f.workers, forGradient); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -46,7 +46,7 @@ type Evaluator struct {
 	labels  []int32
 	chunks  int // number of them
 	size    int // of the largest
-	workers int
+	workers *op.Workers
 	policy  Policy
 	given   []float32 // EvalOptions.State
 
@@ -77,7 +77,8 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	if opts.State != nil && len(opts.State) != p.state.Len() {
 		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
 	}
-	e := &Evaluator{plan: p, inputs: inputs, labels: labels, workers: workers(opts.Workers), given: opts.State}
+	e := &Evaluator{plan: p, inputs: inputs, labels: labels, given: opts.State}
+	e.workers = newWorkers(e, opts.Workers)
 	e.policy, _ = opts.Policy.orDefault()
 	e.split(opts.Chunk)
 	e.theta, e.state = make([]float32, p.params.Len()), make([]float32, p.state.Len())
@@ -116,6 +117,10 @@ func (p *plan) activations() int {
 	}
 	return 4 * n
 }
+
+// Close ends the goroutines that compute. An evaluator that is used again starts
+// new ones, and one that is forgotten without Close loses them with its memory.
+func (e *Evaluator) Close() { e.workers.Close() }
 
 // Layout describes theta and gradients.
 func (e *Evaluator) Layout() record.Layout { return e.plan.params }

@@ -284,7 +284,7 @@ func TestRunningGradient(t *testing.T) {
 		f := build[float64](t, spec, residual, 5, 2, 3)
 		f.g.batch.Frozen = true
 		loss, grad := f.gradient(t, 5)
-		folded, err := compile(f.g.plan, f.theta, f.state, 5, 2, forFrozen)
+		folded, err := compile(f.g.plan, f.theta, f.state, 5, f.workers, forFrozen)
 		if err != nil {
 			t.Fatal(err)
 		}

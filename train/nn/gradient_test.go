@@ -36,7 +36,7 @@ func TestFiniteDifferences(t *testing.T) {
 		t.Run(m.spec, func(t *testing.T) {
 			f := build[float64](t, m.spec, m.in, m.rows, 2, 3)
 			_, grad := f.gradient(t, m.rows)
-			forward, err := compile(f.g.plan, f.theta, f.state, m.rows, 2, forLoss)
+			forward, err := compile(f.g.plan, f.theta, f.state, m.rows, f.workers, forLoss)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,6 +49,13 @@ func TestFiniteDifferences(t *testing.T) {
 		})
 	}
 }
+
+// coordinates is how many elements of every tensor are checked, underRace whether
+// the race detector is at work.
+var (
+	coordinates = 3
+	underRace   = false
+)
 
 // checkDifferences compares a few coordinates of every tensor of a gradient with
 // central differences of the loss: a wrong gradient is wrong nearly everywhere
@@ -63,7 +70,7 @@ func checkDifferences(t *testing.T, f *fixture[float64], grad []float64, loss fu
 	r := rand.New(rand.NewPCG(1, 2))
 	const h = 1e-6
 	for _, p := range f.g.plan.params {
-		for _, i := range r.Perm(p.Len())[:min(p.Len(), 3)] {
+		for _, i := range r.Perm(p.Len())[:min(p.Len(), coordinates)] {
 			i += p.Offset
 			at := f.theta[i]
 			f.theta[i] = at + h
@@ -126,7 +133,7 @@ func TestRagged(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g, err := compile(p, f.theta, f.state, rows, 1, forGradient)
+				g, err := compile(p, f.theta, f.state, rows, f.workers, forGradient)
 				if err != nil {
 					t.Fatal(err)
 				}

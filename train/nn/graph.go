@@ -44,7 +44,7 @@ const (
 
 // compile builds the graph over theta and state for batches of at most size
 // rows.
-func compile[T op.Float](p *plan, theta, state []T, size, workers int, use purpose) (_ *graph[T], err error) {
+func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Workers, use purpose) (_ *graph[T], err error) {
 	building.Lock()
 	defer building.Unlock()
 	defer func() { // Gorgonia reports some construction errors by panicking
@@ -205,7 +205,7 @@ func (g *graph[T]) run(inputs []float32, labels []int32) error {
 	}
 	g.batch.Rows, g.batch.Labels = len(labels), labels
 	defer func() { g.batch.Labels = nil }()
-	err := g.batch.Run(g.vm.RunAll)
+	err := g.batch.Workers.Run(g.vm.RunAll)
 	g.vm.Reset() // without it the next RunAll would do nothing
 	if err != nil {
 		return fmt.Errorf("nn: model %q: %w", g.plan.spec, clean(err))

@@ -5,6 +5,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/train"
+	"sgdwalk/train/nn/op"
 )
 
 var _ train.Model = (*Model)(nil)
@@ -12,10 +13,11 @@ var _ train.Model = (*Model)(nil)
 // Model is a network with its own theta that computes mini-batch gradients. It
 // is not safe for concurrent use; different models are independent.
 type Model struct {
-	plan  *plan
-	theta []float32
-	state []float32
-	graph *graph[float32]
+	plan    *plan
+	theta   []float32
+	state   []float32
+	workers *op.Workers
+	graph   *graph[float32]
 }
 
 // New makes the model that spec names for examples of the given shape, with
@@ -32,11 +34,16 @@ func New(spec string, in Input, opts Options) (*Model, error) {
 	m := &Model{plan: p, theta: make([]float32, p.params.Len()), state: make([]float32, p.state.Len())}
 	p.initialize(m.theta, opts.Seed)
 	p.initialState(m.state)
-	if m.graph, err = compile(p, m.theta, m.state, opts.Batch, workers(opts.Workers), forGradient); err != nil {
+	m.workers = newWorkers(m, opts.Workers)
+	if m.graph, err = compile(p, m.theta, m.state, opts.Batch, m.workers, forGradient); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
+
+// Close ends the goroutines that compute. A model that is used again starts new
+// ones, and one that is forgotten without Close loses them with its memory.
+func (m *Model) Close() { m.workers.Close() }
 
 // Layout describes theta and gradients.
 func (m *Model) Layout() record.Layout { return m.plan.params }

@@ -3,6 +3,8 @@ package nn
 import (
 	"fmt"
 	"runtime"
+
+	"sgdwalk/train/nn/op"
 )
 
 // Options of New.
@@ -29,9 +31,12 @@ func checkWorkers(n int) error {
 	return nil
 }
 
-func workers(n int) int {
+// newWorkers returns the workers of owner, which end with it if not before.
+func newWorkers[T any](owner *T, n int) *op.Workers {
 	if n == 0 {
-		return min(runtime.GOMAXPROCS(0), maxWorkers)
+		n = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}
-	return n
+	w := op.NewWorkers(n)
+	runtime.AddCleanup(owner, (*op.Workers).Close, w)
+	return w
 }

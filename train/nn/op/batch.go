@@ -1,10 +1,6 @@
 package op
 
-import (
-	"fmt"
-
-	"sgdwalk/train/nn/kernel"
-)
+import "fmt"
 
 // Float is the element type of a graph: float32 for training, float64 for the
 // gradient checks.
@@ -15,16 +11,15 @@ type Float interface{ float32 | float64 }
 // the rows after the first Rows ones. So a batch that is smaller than the others
 // is handled exactly, by the same graph.
 type Batch struct {
-	Size    int     // most rows of a batch; the first extent of every activation
-	Rows    int     // rows of the current batch, from 1 to Size
-	Labels  []int32 // class of each row, of length Rows; borrowed for the run
-	Frozen  bool    // normalize with the running statistics instead of the batch's
-	Draw    uint64  // which mask Dropout draws
-	Workers int     // goroutines to compute with, at least 1; results do not depend on it
+	Size    int      // most rows of a batch; the first extent of every activation
+	Rows    int      // rows of the current batch, from 1 to Size
+	Labels  []int32  // class of each row, of length Rows; borrowed for the run
+	Frozen  bool     // normalize with the running statistics instead of the batch's
+	Draw    uint64   // which mask Dropout draws
+	Workers *Workers // to compute with; nil for the caller's goroutine alone. Results do not depend on it
 
 	ops     uint64
-	pool    *kernel.Workers // during Run
-	scratch any             // *scratches of the graph's element type
+	scratch any // *scratches of the graph's element type
 }
 
 // next numbers the ops of a graph. Gorgonia merges nodes whose ops have the same

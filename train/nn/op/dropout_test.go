@@ -11,7 +11,8 @@ import (
 
 func dropoutCheck(t *testing.T, p float64, seed uint64, size, width, workers int) (*check, *Batch) {
 	t.Helper()
-	b := &Batch{Size: size, Rows: size, Labels: make([]int32, size), Workers: workers}
+	b := &Batch{Size: size, Rows: size, Labels: make([]int32, size), Workers: NewWorkers(workers)}
+	t.Cleanup(b.Workers.Close)
 	k := newCheck(t, b, []int{size, width}, normal(size*width, 1), func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) {
 		return Dropout[float64](b, x, p, seed)
 	})
@@ -73,7 +74,7 @@ func TestDropoutMask(t *testing.T) {
 
 // TestTwoDropouts: two ops on one input draw different masks and are not merged.
 func TestTwoDropouts(t *testing.T) {
-	b := &Batch{Size: 4, Rows: 4, Workers: 1}
+	b := &Batch{Size: 4, Rows: 4, Workers: NewWorkers(1)}
 	g := G.NewGraph()
 	x := tensorNode(g, "x", normal(80, 1), 4, 20)
 	one, err := Dropout[float64](b, x, 0.5, 3)
@@ -95,7 +96,7 @@ func TestTwoDropouts(t *testing.T) {
 }
 
 func TestDropoutErrors(t *testing.T) {
-	b := &Batch{Size: 4, Workers: 1}
+	b := &Batch{Size: 4, Workers: NewWorkers(1)}
 	x := tensorNode(G.NewGraph(), "x", normal(8, 1), 4, 2)
 	for _, p := range []float64{-0.1, 1, math.NaN()} {
 		if _, err := Dropout[float64](b, x, p, 1); err == nil || !strings.Contains(err.Error(), "allowed are 0 to below 1") {

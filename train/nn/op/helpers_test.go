@@ -60,7 +60,7 @@ func newCheck(t *testing.T, b *Batch, shape []int, x []float64, build func(g *G.
 
 func (c *check) run(t *testing.T) float64 {
 	t.Helper()
-	err := c.batch.Run(c.vm.RunAll)
+	err := c.batch.Workers.Run(c.vm.RunAll)
 	c.vm.Reset()
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,8 @@ func TestImageOps(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := &Batch{Size: size, Rows: size, Labels: []int32{0, 1}, Workers: 2}
+			b := &Batch{Size: size, Rows: size, Labels: []int32{0, 1}, Workers: NewWorkers(2)}
+			t.Cleanup(b.Workers.Close)
 			places := interior(c.in, size)
 			x := scatter(c.in, size, normal(len(places), 1))
 			k := newCheck(t, b, c.in.Shape(size), x, func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) { return c.build(b, c.in, x) })
@@ -63,7 +64,7 @@ func TestImageOps(t *testing.T) {
 
 func TestFlattenOrder(t *testing.T) {
 	in := NewImage(2, 2, 3, 1)
-	b := &Batch{Size: 1, Rows: 1, Labels: []int32{0}, Workers: 1}
+	b := &Batch{Size: 1, Rows: 1, Labels: []int32{0}, Workers: NewWorkers(1)}
 	// Channel c of pixel (h, w) is 100c + 10h + w.
 	var v []float64
 	for _, pixel := range []float64{0, 1, 10, 11} {
@@ -80,7 +81,7 @@ func TestFlattenOrder(t *testing.T) {
 func TestMaxPoolNaNAndTies(t *testing.T) {
 	in, out := NewImage(2, 4, 1, 0), NewImage(1, 2, 1, 0)
 	nan := math.NaN()
-	b := &Batch{Size: 1, Rows: 1, Labels: []int32{1}, Workers: 1}
+	b := &Batch{Size: 1, Rows: 1, Labels: []int32{1}, Workers: NewWorkers(1)}
 	// Two windows, left (1, 2 / 2, 0) and right.
 	x := scatter(in, 1, []float64{1, 2, 3, 4, 2, 0, 5, 6})
 	k := newCheck(t, b, in.Shape(1), x, func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) {
@@ -139,7 +140,7 @@ func TestShortcutTranspose(t *testing.T) {
 }
 
 func TestImageErrors(t *testing.T) {
-	b := &Batch{Size: 1, Workers: 1}
+	b := &Batch{Size: 1, Workers: NewWorkers(1)}
 	in := NewImage(5, 4, 3, 1)
 	x := tensorNode(G.NewGraph(), "x", make([]float64, in.Len()), in.Shape(1)...)
 	w := tensorNode(x.Graph(), "w", make([]float64, 4*3*9), 4, 3, 3, 3)
@@ -170,7 +171,8 @@ func second(_ *Conv[float64], _ *G.Node, err error) error { return err }
 // sums, with respect to the weights.
 func TestManyWeights(t *testing.T) {
 	const size, channels = 3, 192
-	b := &Batch{Size: size, Rows: size, Labels: []int32{3, 1, 2}, Workers: 2}
+	b := &Batch{Size: size, Rows: size, Labels: []int32{3, 1, 2}, Workers: NewWorkers(2)}
+	t.Cleanup(b.Workers.Close)
 	m := NewImage(2, 2, channels, 1)
 	x := scatter(m, size, normal(size*4*channels, 1))
 	w := normal(channels*channels*9, 2)

@@ -10,7 +10,7 @@ import (
 // TestTwins checks that two layers with the same inputs stay two: Gorgonia
 // merges nodes that it takes for equal.
 func TestTwins(t *testing.T) {
-	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: 1}
+	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: NewWorkers(1)}
 	x := tensorNode(g, "x", []float64{1, 2}, 1, 2)
 	w := tensorNode(g, "w", []float64{1, -1}, 1, 2)
 	bias := tensorNode(g, "b", []float64{0}, 1)
@@ -35,7 +35,7 @@ func TestTwins(t *testing.T) {
 // TestPanicBecomesError gives an op a value of another element type: the type
 // assertion fails in the machine's own goroutine.
 func TestPanicBecomesError(t *testing.T) {
-	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: 2}
+	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: NewWorkers(2)}
 	x := tensorNode(g, "x", []float32{1, 2}, 1, 2)
 	w := tensorNode(g, "w", []float32{1, -1}, 1, 2)
 	bias := tensorNode(g, "b", []float32{0}, 1)
@@ -50,7 +50,7 @@ func TestPanicBecomesError(t *testing.T) {
 }
 
 func TestLinearShapes(t *testing.T) {
-	g, b := G.NewGraph(), &Batch{Size: 1, Workers: 1}
+	g, b := G.NewGraph(), &Batch{Size: 1, Workers: NewWorkers(1)}
 	x := tensorNode(g, "x", []float32{1, 2}, 1, 2)
 	w := tensorNode(g, "w", []float32{1, -1, 3}, 1, 3)
 	bias := tensorNode(g, "b", []float32{0}, 1)

@@ -22,7 +22,8 @@ func TestNormFarFromZero(t *testing.T) {
 	for _, a := range x {
 		variance += (float64(a) - mean) * (float64(a) - mean) / float64(len(v))
 	}
-	b := &Batch{Size: size, Rows: size, Workers: 2}
+	b := &Batch{Size: size, Rows: size, Workers: NewWorkers(2)}
+	t.Cleanup(b.Workers.Close)
 	g := G.NewGraph()
 	w := tensorNode(g, "w", []float32{1}, 1, 1, 1, 1)
 	conv, z, err := NewConv[float32](b, in, out, tensorNode(g, "x", x, in.Shape(size)...), w, nil, ConvOptions{Input: true})
@@ -36,7 +37,7 @@ func TestNormFarFromZero(t *testing.T) {
 	}
 	vm := G.NewTapeMachine(g)
 	defer vm.Close()
-	if err := b.Run(vm.RunAll); err != nil {
+	if err := b.Workers.Run(vm.RunAll); err != nil {
 		t.Fatal(err)
 	}
 	// The sums of one image are of 20 float32 terms near the pivot.
@@ -55,7 +56,7 @@ func TestNormFarFromZero(t *testing.T) {
 
 // TestNormNeedsSkip: without a Skip the gradient of the residual would be lost.
 func TestNormNeedsSkip(t *testing.T) {
-	b := &Batch{Size: 1, Workers: 1}
+	b := &Batch{Size: 1, Workers: NewWorkers(1)}
 	m := NewImage(2, 2, 1, 1)
 	g := G.NewGraph()
 	x := tensorNode(g, "x", make([]float64, m.Len()), m.Shape(1)...)

@@ -6,32 +6,50 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// Run calls f with the batch's workers at hand: they take part in the ops
-// between its beginning and its end, and have ended when Run returns. Outside of
-// Run the ops work too, on the caller's goroutine alone.
-func (b *Batch) Run(f func() error) error {
-	if b.Workers <= 1 {
-		return f()
+// Workers are the goroutines that compute the ops of one graph, or of several
+// that are not run at the same time. They are started when they are first
+// needed and sleep between runs: a step of a small network is shorter than it
+// takes to start them.
+type Workers struct {
+	count   int
+	pool    *kernel.Workers // from the first run to Close
+	running *kernel.Workers // the same, during a run
+}
+
+// NewWorkers returns n workers, the caller's goroutine being one of them; n is at
+// least 1.
+func NewWorkers(n int) *Workers { return &Workers{count: n} }
+
+// Run calls f with the workers at hand. Outside of Run the ops work too, on the
+// caller's goroutine alone.
+func (w *Workers) Run(f func() error) error {
+	if w.count > 1 && w.pool == nil {
+		w.pool = kernel.NewWorkers(w.count)
 	}
-	b.pool = kernel.NewWorkers(b.Workers)
-	defer func() {
-		b.pool.Close()
-		b.pool = nil
-	}()
+	w.running = w.pool
+	defer func() { w.running = nil }()
 	return f()
+}
+
+// Close ends the goroutines. A later Run starts new ones.
+func (w *Workers) Close() {
+	if w.pool != nil {
+		w.pool.Close()
+		w.pool = nil
+	}
 }
 
 // each calls f(0) to f(n-1), each once, in no particular order, and returns when
 // all have returned. f(i) must write nothing that another f(j) reads or writes.
 // A panic in f is raised again here, in the caller's goroutine.
 func (b *Batch) each(n int, f func(i int)) {
-	if b.pool == nil {
+	if b.Workers == nil || b.Workers.running == nil {
 		for i := range n {
 			f(i)
 		}
 		return
 	}
-	b.pool.Each(n, f)
+	b.Workers.running.Each(n, f)
 }
 
 // blocks calls f for the pieces [low, high) of [0, n) with the given size; the

@@ -11,9 +11,10 @@ import (
 func TestBlocksCoverOnce(t *testing.T) {
 	for _, workers := range []int{1, 2, 5, 40} {
 		for _, n := range []int{0, 1, 7, 8, 9, 100} {
-			b := &Batch{Workers: workers}
+			b := &Batch{Workers: NewWorkers(workers)}
+			defer b.Workers.Close()
 			count := make([]atomic.Int32, n)
-			err := b.Run(func() error {
+			err := b.Workers.Run(func() error {
 				b.blocks(n, 8, func(low, high int) {
 					if low%8 != 0 || high-low > 8 || high <= low {
 						t.Errorf("piece %d to %d", low, high)
@@ -36,10 +37,14 @@ func TestBlocksCoverOnce(t *testing.T) {
 	}
 }
 
-func TestRunEndsItsWorkers(t *testing.T) {
+func TestCloseEndsTheWorkers(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	b := &Batch{Workers: 4}
-	if err := b.Run(func() error { return errors.New("stop") }); err == nil || b.pool != nil {
-		t.Errorf("error %v, pool %v", err, b.pool)
+	b := &Batch{Workers: NewWorkers(4)}
+	for range 2 { // Close is not final
+		if err := b.Workers.Run(func() error { return errors.New("stop") }); err == nil || b.Workers.running != nil {
+			t.Errorf("error %v, running %v", err, b.Workers.running)
+		}
+		b.Workers.Close()
+		b.Workers.Close()
 	}
 }
