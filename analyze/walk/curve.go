@@ -1,8 +1,7 @@
 package walk
 
 import (
-	"math"
-
+	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
 
@@ -12,17 +11,17 @@ type grid struct {
 	alphas      []float64
 	zero, one   int
 	tolerance   float64
-	slopeAtZero stencil
-	slopeAtOne  stencil
-	fits        *fits
+	slopeAtZero curve.Stencil
+	slopeAtOne  curve.Stencil
+	fits        *curve.Fits
 }
 
 func newGrid(alphas []float64, zero, one int, tolerance float64) *grid {
 	return &grid{
 		alphas: alphas, zero: zero, one: one, tolerance: tolerance,
-		slopeAtZero: newStencil(alphas, zero),
-		slopeAtOne:  newStencil(alphas, one),
-		fits:        newFits(alphas),
+		slopeAtZero: curve.NewStencil(alphas, zero),
+		slopeAtOne:  curve.NewStencil(alphas, one),
+		fits:        curve.NewFits(alphas),
 	}
 }
 
@@ -70,7 +69,7 @@ func (g *grid) measure(losses []float64) shape {
 	if s.nonfinite > 0 {
 		return s
 	}
-	position, floor, atEdge := findFloor(g.alphas, losses)
+	position, floor, atEdge := curve.Floor(g.alphas, losses)
 	s.floorPosition, s.floorLoss = record.Some(position), record.Some(floor)
 	s.floorAtEdge = optionalBool{atEdge, true}
 	s.floorInterior = optionalBool{!atEdge && position > 0 && position < 1, true}
@@ -79,60 +78,13 @@ func (g *grid) measure(losses []float64) shape {
 
 	g.barriers(losses, &s)
 
-	slope0, slope1 := g.slopeAtZero.apply(losses), g.slopeAtOne.apply(losses)
+	slope0, slope1 := g.slopeAtZero.Apply(losses), g.slopeAtOne.Apply(losses)
 	s.slopeStart, s.slopeEnd = record.Some(slope0), record.Some(slope1)
 	s.curvature = record.Some(slope1 - slope0)
 
-	s.mae, s.r2 = g.fits.errors(losses)
-	s.parabolaPosition, s.cockpitAlpha = g.fits.parabola(losses)
+	s.mae, s.r2 = g.fits.Errors(losses)
+	s.parabolaPosition, s.cockpitAlpha = g.fits.Parabola(losses)
 	return s
-}
-
-// findFloor returns the position and the loss of the valley floor: the lowest
-// sample (the first of equals), refined by the parabola through it and its two
-// neighbours. When the lowest sample is the first or the last, the parabola
-// through the three outermost samples decides: its minimum counts if it is
-// between the two outermost, so that a floor shortly before the end is found;
-// otherwise the floor is the end of the range and atEdge is true. All losses are
-// finite and there are at least two.
-func findFloor(alphas, losses []float64) (position, loss float64, atEdge bool) {
-	lowest := 0
-	for i, v := range losses {
-		if v < losses[lowest] {
-			lowest = i
-		}
-	}
-	last := len(alphas) - 1
-	edge := lowest == 0 || lowest == last
-	position, loss = alphas[lowest], losses[lowest]
-	if last < 2 {
-		return position, loss, edge
-	}
-	middle := min(max(lowest, 1), last-1)
-	v, ok := vertex(alphas[middle-1:middle+2], losses[middle-1:middle+2], alphas[lowest], losses[lowest])
-	if !ok || v.position <= alphas[max(lowest-1, 0)] || v.position >= alphas[min(lowest+1, last)] {
-		return position, loss, edge
-	}
-	return v.position, v.value, false
-}
-
-type extremum struct{ position, value, curvature float64 }
-
-// vertex returns the minimum of the parabola through three points, written
-// around the point (x, f), which is one of them: that keeps the digits of a
-// shallow valley. ok is false when the parabola has no minimum or rounding cannot
-// tell.
-func vertex(xs, fs []float64, x, f float64) (extremum, bool) {
-	d01 := (fs[1] - fs[0]) / (xs[1] - xs[0])
-	d12 := (fs[2] - fs[1]) / (xs[2] - xs[1])
-	c := (d12 - d01) / (xs[2] - xs[0])
-	if !(c > 0) || math.IsInf(c, 0) {
-		return extremum{curvature: c}, false
-	}
-	// The slope at x, from the slope between the first two points.
-	slope := d01 + c*((x-xs[0])+(x-xs[1]))
-	e := extremum{position: x - slope/(2*c), value: f - slope*slope/(4*c), curvature: 2 * c}
-	return e, e.position-e.position == 0 && e.value-e.value == 0
 }
 
 // barriers looks at the samples strictly between the ends of the step.
@@ -153,22 +105,5 @@ func (g *grid) barriers(losses []float64, s *shape) {
 		s.barrierHeight = record.Some(losses[highest] - reference)
 		s.barrierAlpha = record.Some(g.alphas[highest])
 	}
-	s.interiorMaxima = maxima(losses[g.zero : g.one+1])
-}
-
-// maxima counts the local maxima strictly inside; a plateau is one.
-func maxima(f []float64) int {
-	n, rising := 0, false
-	for i := 1; i < len(f); i++ {
-		switch {
-		case f[i] > f[i-1]:
-			rising = true
-		case f[i] < f[i-1]:
-			if rising {
-				n++
-			}
-			rising = false
-		}
-	}
-	return n
+	s.interiorMaxima = curve.Maxima(losses[g.zero : g.one+1])
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
 
@@ -45,13 +46,13 @@ func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, le
 			return nil, 0, err
 		}
 		unit = "segment " + strconv.FormatInt(s.Step.Step, 10)
-		length = math.Sqrt(distance2(from.Theta, to.Theta))
-		fill = func(alpha float64) { between(w.scratch, from.Theta, to.Theta, alpha) }
+		length = math.Sqrt(curve.Distance2(from.Theta, to.Theta))
+		fill = func(alpha float64) { curve.Between(w.scratch, from.Theta, to.Theta, alpha) }
 	} else {
 		eta := from.LearningRate.Value
 		unit = "gradient " + strconv.FormatInt(s.Step.Step, 10)
-		length = math.Abs(eta) * math.Sqrt(norm2(from.Grad))
-		fill = func(alpha float64) { along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
+		length = math.Abs(eta) * math.Sqrt(curve.Norm2(from.Grad))
+		fill = func(alpha float64) { curve.Along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
 	}
 
 	samples = make([]sample, len(w.grid.alphas))

@@ -1,4 +1,4 @@
-package walk
+package curve
 
 import (
 	"math"
@@ -6,15 +6,17 @@ import (
 	"sgdwalk/record"
 )
 
-// stencil gives the derivative at one of the samples as a weighted sum of the
+// Stencil gives the derivative at one of the samples as a weighted sum of the
 // (up to) five samples nearest to it: exact for polynomials of degree 4, and
 // local, so that what the curve does far beyond the step has no say.
-type stencil struct {
+type Stencil struct {
 	center, first int
 	weights       []float64
 }
 
-func newStencil(alphas []float64, center int) stencil {
+// NewStencil returns the stencil for the sample of index center. There are at
+// least two alphas, in ascending order.
+func NewStencil(alphas []float64, center int) Stencil {
 	n := min(5, len(alphas))
 	first := min(max(center-n/2, 0), len(alphas)-n)
 	// Slide to the window whose farthest point is nearest: alphas need not be
@@ -25,7 +27,7 @@ func newStencil(alphas []float64, center int) stencil {
 			best, first = reach, f
 		}
 	}
-	return stencil{center: center, first: first, weights: derivativeWeights(alphas[first:first+n], center-first)}
+	return Stencil{center: center, first: first, weights: derivativeWeights(alphas[first:first+n], center-first)}
 }
 
 // derivativeWeights returns the weights of the first derivative at x[c] of the
@@ -52,9 +54,9 @@ func derivativeWeights(x []float64, c int) []float64 {
 	return w
 }
 
-// apply returns the derivative. The weights add up to zero, so the sample at the
+// Apply returns the derivative. The weights add up to zero, so the sample at the
 // center is subtracted first: what is summed is of the size of the differences.
-func (s stencil) apply(losses []float64) float64 {
+func (s Stencil) Apply(losses []float64) float64 {
 	sum, f := 0.0, losses[s.center]
 	for i, w := range s.weights {
 		sum += w * (losses[s.first+i] - f)
@@ -62,15 +64,16 @@ func (s stencil) apply(losses []float64) float64 {
 	return sum
 }
 
-// fits are least-squares polynomials of degree 1 to 4 over all samples, every
+// Fits are least-squares polynomials of degree 1 to 4 over all samples, every
 // sample with the same weight, from an orthonormal basis on the grid.
-type fits struct {
+type Fits struct {
 	alphas []float64
 	basis  [][]float64 // basis[d] has degree d, d = 0..min(4, n-1)
 }
 
-func newFits(alphas []float64) *fits {
-	f := &fits{alphas: alphas}
+// NewFits makes the basis. The alphas, at least two in ascending order, are kept.
+func NewFits(alphas []float64) *Fits {
+	f := &Fits{alphas: alphas}
 	first, last := alphas[0], alphas[len(alphas)-1]
 	t := make([]float64, len(alphas)) // alphas mapped to [-1, 1]
 	for i, a := range alphas {
@@ -98,10 +101,10 @@ func newFits(alphas []float64) *fits {
 	return f
 }
 
-// errors returns the mean absolute residual of the fits of degree 1 to 4 and the
+// Errors returns the mean absolute residual of the fits of degree 1 to 4 and the
 // R^2 of degree 2. A polynomial through all samples says nothing: with n samples
 // degrees above n-2 are absent. R^2 is absent for a constant curve.
-func (f *fits) errors(losses []float64) (mae [4]record.Optional, r2 record.Optional) {
+func (f *Fits) Errors(losses []float64) (mae [4]record.Optional, r2 record.Optional) {
 	n := len(losses)
 	residual := make([]float64, n)
 	for i, v := range losses {
@@ -129,13 +132,13 @@ func (f *fits) errors(losses []float64) (mae [4]record.Optional, r2 record.Optio
 	return mae, r2
 }
 
-// parabola returns the minimum of the fitted parabola, which may lie outside the
+// Parabola returns the minimum of the fitted parabola, which may lie outside the
 // samples, as a fraction of the step, and Cockpit's normalized step length
 // 1/s*-1: -1 at the start of a step that does nothing, 0 on the floor, 1 on the
 // opposite wall at equal height (Schneider, Dangel and Hennig 2021). A parabola
-// that opens downwards has no minimum, and Cockpit calls it -1. Both are absent for fewer than three samples and for a
-// curve that is flat up to rounding.
-func (f *fits) parabola(losses []float64) (position, cockpit record.Optional) {
+// that opens downwards has no minimum, and Cockpit calls it -1. Both are absent
+// for fewer than three samples and for a curve that is flat up to rounding.
+func (f *Fits) Parabola(losses []float64) (position, cockpit record.Optional) {
 	n := len(losses)
 	if n < 3 {
 		return position, cockpit

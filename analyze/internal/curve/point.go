@@ -1,11 +1,11 @@
-package walk
+package curve
 
-// between sets dst to a + alpha (b - a), element by element: computed from the
+// Between sets dst to a + alpha (b - a), element by element: computed from the
 // ends in float64 and rounded once. Alpha 0 and 1 give a and b to the bit, even
 // where they are not finite. The conversions keep a compiler from fusing the
 // product and the sum, so the bits are the same on every processor. The slices
 // have one length.
-func between(dst, a, b []float32, alpha float64) {
+func Between(dst, a, b []float32, alpha float64) {
 	switch alpha {
 	case 0:
 		copy(dst, a)
@@ -20,8 +20,8 @@ func between(dst, a, b []float32, alpha float64) {
 	}
 }
 
-// along sets dst to a + scale*g in the same way; scale 0 gives a to the bit.
-func along(dst, a, g []float32, scale float64) {
+// Along sets dst to a + scale*g in the same way; scale 0 gives a to the bit.
+func Along(dst, a, g []float32, scale float64) {
 	if scale == 0 {
 		copy(dst, a)
 		return
@@ -32,8 +32,8 @@ func along(dst, a, g []float32, scale float64) {
 	}
 }
 
-// distance2 returns the squared length of b-a.
-func distance2(a, b []float32) float64 {
+// Distance2 returns the squared length of b-a.
+func Distance2(a, b []float32) float64 {
 	s := 0.0
 	b = b[:len(a)]
 	for i := range a {
@@ -43,8 +43,8 @@ func distance2(a, b []float32) float64 {
 	return s
 }
 
-// norm2 returns the squared length of g.
-func norm2(g []float32) float64 {
+// Norm2 returns the squared length of g.
+func Norm2(g []float32) float64 {
 	s := 0.0
 	for _, v := range g {
 		s += float64(float64(v) * float64(v))
