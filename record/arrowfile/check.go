@@ -43,7 +43,7 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 	if err != nil {
 		return Summary{}, fmt.Errorf("arrowfile: %w", err)
 	}
-	c := &checker{dir: dir, run: &runInfo{header: h, columns: columnsOf(h), id: id}, report: report}
+	c := &checker{dir: dir, run: newRunInfo(h, id), report: report}
 	c.encoder = newEncoder(h, id)
 	c.summary.Live = isLive(dir)
 	c.missing(numbers)

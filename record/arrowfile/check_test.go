@@ -74,6 +74,9 @@ func flips(t *testing.T, usual int) int {
 		}
 		return n
 	}
+	if raceEnabled {
+		return usual / 20
+	}
 	return usual
 }
 
@@ -179,8 +182,11 @@ func TestEveryByte(t *testing.T) {
 	f := newDamagedRun(t)
 	rng := rand.New(rand.NewPCG(3, 4))
 	stride := 11
-	if os.Getenv("SGDWALK_FLIPS") != "" {
+	switch {
+	case os.Getenv("SGDWALK_FLIPS") != "":
 		stride = 1
+	case raceEnabled:
+		stride = 101
 	}
 	for at := 0; at < f.total; at += stride {
 		f.flip(at, rng.UintN(8), func(where string) {

@@ -63,7 +63,8 @@ func childIsSecond(dir string) error {
 
 func childCommand(role string, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), childVariable+"="+role)
+	// Under the race detector a process sleeps for a second before it ends.
+	cmd.Env = append(os.Environ(), childVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"sgdwalk/record"
@@ -17,11 +18,19 @@ type runInfo struct {
 	columns *columns
 	id      identity
 	shapes  shapeCache
+	encoder func() *encoder // made when a schema is first compared
+}
+
+func newRunInfo(h *record.Header, id identity) *runInfo {
+	return &runInfo{
+		header: h, columns: columnsOf(h), id: id,
+		encoder: sync.OnceValue(func() *encoder { return newEncoder(h, id) }),
+	}
 }
 
 // startOf returns where the first row of a segment begins.
 func (r *runInfo) startOf(n int, first int64) int64 {
-	return int64(len(newEncoder(r.header, r.id).prefix(n, first)))
+	return int64(len(r.encoder().prefix(n, first)))
 }
 
 // openSegments opens the segments with these numbers, in order, but for the

@@ -50,7 +50,7 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{dir: dir, header: h, run: &runInfo{header: h, columns: columnsOf(h), id: id}, source: source}
+	r := &Reader{dir: dir, header: h, run: newRunInfo(h, id), source: source}
 	if err := r.look(nil); err != nil {
 		r.Close()
 		return nil, err

@@ -44,7 +44,7 @@ func Repair(dir, out string, opts Options, report func(error)) (Repaired, error)
 	if err != nil {
 		return Repaired{}, fmt.Errorf("arrowfile: %w", err)
 	}
-	run := &runInfo{header: h, columns: columnsOf(h), id: id}
+	run := newRunInfo(h, id)
 	segments := run.openSegments(dir, numbers, nil, openSource, func(err error) bool {
 		report(err)
 		return true

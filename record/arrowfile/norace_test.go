@@ -1,0 +1,5 @@
+//go:build !race
+
+package arrowfile
+
+const raceEnabled = false
