@@ -211,6 +211,7 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 		if err := ctx.Err(); err != nil {
 			return train.Measure{}, fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
 		}
+		g.batch.Same = i > 0
 		if err := g.run(e.inputs[low*size:], e.labels[low:high]); err != nil {
 			return train.Measure{}, err
 		}

@@ -15,6 +15,7 @@ type Batch struct {
 	Rows    int      // rows of the current batch, from 1 to Size
 	Labels  []int32  // class of each row, of length Rows; borrowed for the run
 	Frozen  bool     // normalize with the running statistics instead of the batch's
+	Same    bool     // parameters and running statistics are those of the run before: what was made of them is still good
 	Draw    uint64   // which mask Dropout draws
 	Workers *Workers // to compute with; nil for the caller's goroutine alone. Results do not depend on it
 

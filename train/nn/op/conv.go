@@ -81,7 +81,9 @@ func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
 	x, y := images(o.in, elements[T](inputs[0]), rows), images(o.out, o.yData, rows)
-	kernel.PackConv(o.v, o.packed, elements[T](inputs[1]))
+	if !o.batch.Same {
+		kernel.PackConv(o.v, o.packed, elements[T](inputs[1]))
+	}
 	e := kernel.ConvEpilogue[T]{ReLU: o.opts.ReLU}
 	if len(inputs) == 3 {
 		copy(o.bias, elements[T](inputs[2]))

@@ -79,7 +79,9 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	}
 	if o.dx != nil {
 		p.dx = images(f.in, o.dxData, rows)
-		kernel.PackConvInput(f.v, o.packed, elements[T](inputs[1]))
+		if !o.batch.Same {
+			kernel.PackConvInput(f.v, o.packed, elements[T](inputs[1]))
+		}
 		if len(inputs) == 5 {
 			p.add = elements[T](inputs[4])
 		}

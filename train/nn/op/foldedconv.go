@@ -69,7 +69,9 @@ type foldedConv[T Float] struct {
 func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	c, rows := o.conv, o.batch.Rows
-	o.fold(inputs)
+	if !o.batch.Same {
+		o.fold(inputs)
+	}
 	x, y := images(c.in, elements[T](inputs[0]), rows), images(c.out, c.yData, rows)
 	var residual []T
 	if o.opts.Residual != nil {

@@ -50,9 +50,11 @@ func (o *linear[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	x := kernel.Dense(elements[T](inputs[0]), rows, o.in)
 	w := kernel.Dense(elements[T](inputs[1]), o.out, o.in)
 	y := kernel.Dense(o.yData, rows, o.out)
-	o.batch.blocks(o.out, unitBlock, func(low, high int) {
-		kernel.Pack(o.packed[low*o.in:kernel.PackedLen(high, o.in)], w.Band(low, high))
-	})
+	if !o.batch.Same {
+		o.batch.blocks(o.out, unitBlock, func(low, high int) {
+			kernel.Pack(o.packed[low*o.in:kernel.PackedLen(high, o.in)], w.Band(low, high))
+		})
+	}
 	e := kernel.Epilogue[T]{Bias: elements[T](inputs[2]), ReLU: o.opts.ReLU}
 	scratch := scratchOf[T](o.batch)
 	o.batch.blocks(rows, rowBlock, func(low, high int) {
