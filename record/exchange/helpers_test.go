@@ -112,16 +112,20 @@ func zeros(name string, shape ...uint64) tensor {
 	return f32(name, make([]float32, n), shape...)
 }
 
+// view makes a tensor what the safetensors module writes.
+type view struct{ tensor }
+
+func (v view) DType() safetensors.DType { return v.dtype }
+func (v view) Shape() []uint64          { return append([]uint64{}, v.shape...) }
+func (v view) Data() []byte             { return v.data }
+func (v view) DataLen() uint64          { return uint64(len(v.data)) }
+
 // safetensorsOf writes a file with the module of that name.
 func safetensorsOf(t testing.TB, metadata map[string]string, tensors ...tensor) []byte {
 	t.Helper()
-	views := map[string]safetensors.TensorView{}
+	views := map[string]view{}
 	for _, x := range tensors {
-		v, err := safetensors.NewTensorView(x.dtype, x.shape, x.data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		views[x.name] = v
+		views[x.name] = view{x}
 	}
 	b, err := safetensors.Serialize(views, metadata)
 	if err != nil {
@@ -138,6 +142,13 @@ type entry struct {
 
 func npy(descr string, data []byte, shape ...int) []byte {
 	return append(npyHeader(descr, shape...), data...)
+}
+
+// npyText is a .npy file with any text for a header.
+func npyText(text string, data []byte) []byte {
+	b := append([]byte(npyMagic), 2, 0)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
+	return append(append(b, text...), data...)
 }
 
 func fortran(npy []byte) []byte {

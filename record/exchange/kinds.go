@@ -45,7 +45,8 @@ func (r KindRule) validate() error {
 //   - Tensors called kernel have their units on the last axis (TensorFlow, Flax)
 //     and are Other.
 func guessKind(name string, shape []int, beside func(name string) bool) record.Kind {
-	parts := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '.' || r == '/' || r == ':' })
+	name = strings.TrimSuffix(name, ":0") // TensorFlow's first output
+	parts := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '.' || r == '/' })
 	if len(parts) == 0 {
 		return record.Other
 	}
@@ -58,7 +59,7 @@ func guessKind(name string, shape []int, beside func(name string) bool) record.K
 	}
 	isNorm := last == "gamma" || last == "beta" || slices.ContainsFunc(parts[:len(parts)-1], isNormName)
 	if i := len(name) - len(last); i > 0 {
-		isNorm = isNorm || beside(name[:i]+"running_mean") || beside(name[:i]+"moving_mean")
+		isNorm = isNorm || beside(name[:i]+"running_mean") || beside(name[:i]+"moving_mean") || beside(name[:i]+"moving_mean:0")
 	}
 	switch {
 	case len(shape) == 1 && isNorm && slices.Contains([]string{"weight", "gamma", "scale"}, last):
