@@ -39,9 +39,9 @@ func Example() {
 	}
 	// Output:
 	// note: the steps, 0 to 20, are taken from the files' metadata
-	// 0 [0 0 1]
-	// 10 [0.5 -1 1]
-	// 20 [1 -2 1]
+	// 0 [0 1 1]
+	// 10 [0.5 0.5 1]
+	// 20 [1 0 1]
 }
 
 // checkpoints writes every tenth row of a run as a safetensors file.
@@ -58,7 +58,7 @@ func checkpoints(dir string) {
 	}
 	for k := range 21 {
 		x := float32(k) / 20
-		if err := run.Append(&record.Step{Step: int64(k), Theta: []float32{x, -2 * x, 1}}); err != nil {
+		if err := run.Append(&record.Step{Step: int64(k), Theta: []float32{x, 1 - x, 1}}); err != nil {
 			panic(err)
 		}
 	}

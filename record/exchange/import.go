@@ -7,19 +7,6 @@ import (
 	"sgdwalk/record"
 )
 
-// Numbering says where the step of a checkpoint comes from.
-type Numbering string
-
-// The numberings.
-const (
-	// ByAnything takes the first of the following that goes forward from file to
-	// file: the metadata of the files, their names, their places.
-	ByAnything Numbering = ""
-	ByMetadata Numbering = "metadata" // key "step" of a safetensors file
-	ByName     Numbering = "name"     // the last number in the file's name
-	ByPlace    Numbering = "place"    // 0, 1, 2, ...
-)
-
 // ImportOptions says how files become a run. The zero value guesses.
 type ImportOptions struct {
 	Kinds   []KindRule // the first that matches a tensor decides its kind; others are guessed

@@ -3,10 +3,12 @@ package exchange
 import (
 	"archive/zip"
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -37,9 +39,15 @@ func readSafetensors(c *container, size int64) error {
 		return fmt.Errorf("the safetensors header is wrong: %w", err)
 	}
 	c.metadata = metadata.Metadata()
-	type place struct{ from, to uint64 }
-	places := map[string]place{}
-	for name, info := range metadata.Tensors() {
+	return c.safetensorsArrays(metadata.Tensors(), int64(n)+8, size)
+}
+
+// safetensorsArrays turns the tensors of a header into arrays, in the order of
+// their places. These must follow each other without gaps from the first byte
+// after the header to the end of the file.
+func (c *container) safetensorsArrays(tensors map[string]*safetensors.TensorInfo, payload, size int64) error {
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		info := tensors[name]
 		a := array{name: name, element: safetensorsElements[info.DType.String()], shape: make([]int, len(info.Shape))}
 		for i, d := range info.Shape {
 			if d > math.MaxInt64 {
@@ -47,47 +55,33 @@ func readSafetensors(c *container, size int64) error {
 			}
 			a.shape[i] = int(d)
 		}
-		p := place{info.DataOffsets[0], info.DataOffsets[1]}
+		from, to := info.DataOffsets[0], info.DataOffsets[1]
 		want, ok := payloadBytes(a.shape, a.element.width)
-		if !ok || p.to < p.from || p.to-p.from != uint64(want) {
-			return fmt.Errorf("tensor %q of shape %v and type %s has bytes %d to %d", name, a.shape, a.element.name, p.from, p.to)
+		if !ok || to < from || to-from != uint64(want) {
+			return fmt.Errorf("tensor %q of shape %v and type %s has bytes %d to %d", name, a.shape, a.element.name, from, to)
 		}
-		payload := int64(n) + 8
 		a.open = func() (io.ReadCloser, error) {
-			return io.NopCloser(io.NewSectionReader(c.file, payload+int64(p.from), want)), nil
+			return io.NopCloser(io.NewSectionReader(c.file, payload+int64(from), want)), nil
 		}
-		places[name] = p
 		c.arrays = append(c.arrays, a)
 	}
-	// In the order of their places; empty ones share theirs.
-	slices.SortFunc(c.arrays, func(a, b array) int {
-		p, q := places[a.name], places[b.name]
-		switch {
-		case p.from != q.from:
-			return compare(p.from, q.from)
-		case p.to != q.to:
-			return compare(p.to, q.to)
-		}
-		return strings.Compare(a.name, b.name)
+	place := func(a array) [2]uint64 { return tensors[a.name].DataOffsets }
+	slices.SortStableFunc(c.arrays, func(a, b array) int { // empty ones, which share a place, stay in the order of names
+		p, q := place(a), place(b)
+		return cmp.Or(cmp.Compare(p[0], q[0]), cmp.Compare(p[1], q[1]))
 	})
 	next := uint64(0)
 	for _, a := range c.arrays {
-		if p := places[a.name]; p.from != next {
-			return fmt.Errorf("tensor %q begins at byte %d of the values, but the tensors before it end at %d", a.name, p.from, next)
+		p := place(a)
+		if p[0] != next {
+			return fmt.Errorf("tensor %q begins at byte %d of the values, but the tensors before it end at %d", a.name, p[0], next)
 		}
-		next = places[a.name].to
+		next = p[1]
 	}
-	if have := uint64(size) - 8 - n; next != have {
+	if have := uint64(size - payload); next != have {
 		return fmt.Errorf("the tensors have %d bytes, and the file has %d for them", next, have)
 	}
 	return nil
-}
-
-func compare(a, b uint64) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // readNPY reads the header of a .npy file, which becomes one array named theta.
