@@ -24,7 +24,7 @@ func loadConfig(r io.Reader) (kong.Resolver, error) {
 		return nil, err
 	}
 	strict := toml.NewDecoder(strings.NewReader(string(text))).DisallowUnknownFields()
-	if err := strict.Decode(new(trainConfig)); err != nil {
+	if err := strict.Decode(new(storedConfig)); err != nil {
 		var unknown *toml.StrictMissingError
 		var wrong *toml.DecodeError
 		switch {

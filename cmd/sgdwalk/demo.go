@@ -103,7 +103,7 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	run := filepath.Join(c.Out, "run")
 	r := &demoResult{Out: c.Out}
 	var err error
-	if r.Train, err = demoConfig().train(ctx, &quiet, run, c.Force); err != nil {
+	if r.Train, err = demoConfig().start(ctx, &quiet, recordFlags{}, run, c.Force); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {

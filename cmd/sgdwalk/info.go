@@ -106,6 +106,9 @@ func (i *runInfo) print(e *env) error {
 	}
 	line("optimizer", "%s, batch %d, %d epochs, seed %d", text, h.Batch, h.Epochs, h.Seed)
 	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta), yes(h.Columns.Grad), yes(h.Columns.State))
+	if h.Sketch != nil {
+		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)
+	}
 	line("on disk", "%s in %d segments, format %d, written by %s with %s kernels", bytesText(i.Bytes), i.Segments, h.Format, h.Software, h.Kernel)
 	line("batch loss", "%s at first, %s at last", optionalText(i.FirstLoss), optionalText(i.LastLoss))
 	if i.FullLoss.Valid {

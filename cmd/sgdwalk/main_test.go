@@ -4,11 +4,16 @@ import (
 	"bufio"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recordtest"
 )
 
 func TestMain(m *testing.M) {
@@ -20,13 +25,14 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "MNIST="+mnist())
-			return nil
+			program, err := exec.LookPath("sgdwalk") // the test binary under this name
+			e.Vars = append(e.Vars, "MNIST="+mnist(), "SGDWALK="+program)
+			return err
 		},
 		Condition: func(cond string) (bool, error) {
 			return cond == "mnist" && mnist() != "", nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip, "stopping": stopping, "samerows": samerows},
 	})
 }
 
@@ -59,6 +65,59 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	b[len(b)/2] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o666))
+}
+
+// stopping trains into a directory and sends the program a signal in the middle.
+func stopping(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[1])
+	cmd := exec.Command(ts.Getenv("SGDWALK"), append([]string{"train", "--out", dir}, args[2:]...)...)
+	ts.Check(cmd.Start())
+	deadline := time.Now().Add(time.Minute)
+	for {
+		if r, err := arrowfile.Open(dir); err == nil {
+			n := r.Len()
+			r.Close()
+			if n > 300 {
+				break
+			}
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the run has not begun after a minute")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	signal := os.Signal(os.Interrupt)
+	if args[0] == "KILL" {
+		signal = os.Kill
+	}
+	ts.Check(cmd.Process.Signal(signal))
+	if err := cmd.Wait(); args[0] == "KILL" && err == nil {
+		ts.Fatalf("the run had ended before it was killed")
+	}
+}
+
+// samerows compares two runs bit for bit, the time of day aside.
+func samerows(ts *testscript.TestScript, _ bool, args []string) {
+	var runs [2]*arrowfile.Reader
+	for i, dir := range args {
+		r, err := arrowfile.Open(ts.MkAbs(dir))
+		ts.Check(err)
+		defer r.Close()
+		runs[i] = r
+	}
+	if runs[0].Len() != runs[1].Len() {
+		ts.Fatalf("%d rows against %d", runs[0].Len(), runs[1].Len())
+	}
+	for i := range runs[0].Len() {
+		a, err := runs[0].At(i)
+		ts.Check(err)
+		b, err := runs[1].At(i)
+		ts.Check(err)
+		a.WallTime = b.WallTime
+		if d := recordtest.Diff(&b, &a); d != "" {
+			ts.Fatalf("row %d: %s", i, d)
+		}
+	}
 }
 
 // TestReadmeTour runs every command of the README's console blocks, in their

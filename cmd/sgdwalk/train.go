@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
-	"time"
+	"reflect"
+	"strings"
 
 	"github.com/alecthomas/kong"
-	"github.com/pelletier/go-toml/v2"
 
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 	"sgdwalk/train"
 	"sgdwalk/train/replay"
 )
@@ -37,7 +33,9 @@ type trainConfig struct {
 // trainCmd trains and records one run.
 type trainCmd struct {
 	trainConfig
-	Out    string          `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
+	recordFlags
+	Out    string          `placeholder:"RUN" help:"Directory of the run; must not exist."`
+	Resume string          `placeholder:"RUN" help:"Go on with a run that was stopped or killed, bit for bit."`
 	Config kong.ConfigFlag `placeholder:"FILE.toml" help:"Settings from a file; flags win over it."`
 	Force  bool            `help:"Replace the run that is there."`
 }
@@ -48,9 +46,10 @@ func (trainCmd) Help() string {
   sgdwalk train --data mnist:DIR --model mlp:128 --batch 100 --lr 0.1 --epochs 1 --out RUN
   sgdwalk train --data digits --optimizer momentum --lr 0.05 --hyper momentum=0.95 --out RUN
   sgdwalk train --config RUN/config.toml --seed 2 --out RUN2
+  sgdwalk train --resume RUN
 
 A run that diverges is recorded up to and including the step that diverged.
-Ctrl-C ends the run at the next step.`
+Ctrl-C ends the run at the next step, and --resume goes on from there.`
 }
 
 func (c *trainConfig) config() (replay.Config, error) {
@@ -89,91 +88,67 @@ func (c *trainConfig) config() (replay.Config, error) {
 	}, nil
 }
 
-// trainSummary is what train prints and keeps in RUN/train.json.
-type trainSummary struct {
-	Run        string          `json:"run"`
-	Model      string          `json:"model"`
-	Parameters int             `json:"parameters"`
-	Result     train.Result    `json:"result"`
-	BatchLoss  record.Optional `json:"last_batch_loss"`
-	Bytes      int64           `json:"bytes"`
-	Seconds    float64         `json:"-"`
-}
-
 // Run trains.
-func (c *trainCmd) Run(ctx context.Context, e *env) error {
-	s, err := c.train(ctx, e, c.Out, c.Force)
+func (c *trainCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
+	var s trainSummary
+	var err error
+	switch {
+	case c.Resume == "" && c.Out == "":
+		return usagef("--out is missing: the directory of the run, which must not exist (or --resume RUN)")
+	case c.Resume == "":
+		s, err = c.start(ctx, e, c.recordFlags, c.Out, c.Force)
+	case c.Out != "" || c.Force:
+		return usagef("--resume %s goes on in that directory: leave out --out and --force", c.Resume)
+	default:
+		s, err = c.resume(ctx, e, givenFlags(k))
+	}
 	if err != nil {
 		return err
 	}
 	if e.json {
 		return e.printJSON(s)
 	}
-	e.printf("%s\n", s.Result.Message)
-	e.printf("%d rows, %s in %s\n", s.Result.Rows, bytesText(s.Bytes), s.Run)
-	if s.Result.FullLoss.Valid {
-		e.printf("training loss %.4g", s.Result.FullLoss.Value)
-		if s.Result.TestLoss.Valid {
-			e.printf(", held-out loss %.4g, held-out accuracy %.2f %%", s.Result.TestLoss.Value, 100*s.Result.TestAcc.Value)
-		}
-		e.printf("\n")
-	}
+	s.print(e)
 	return nil
 }
 
-// train trains one run into the directory out.
-func (c *trainConfig) train(ctx context.Context, e *env, out string, force bool) (s trainSummary, err error) {
-	cfg, err := c.config()
-	if err != nil {
-		return s, err
-	}
-	// The directory is looked at before the data are read, and made only when
-	// everything else is known to be right.
-	if _, err := os.Lstat(out); err == nil && !force {
-		return s, usagef("--out %s exists already; name a new directory, or give --force to replace a run", out)
-	}
-	x, err := replay.New(cfg)
-	if err != nil {
-		return s, usageError{err}
-	}
-	w, err := arrowfile.Create(out, x.Header(), arrowfile.Options{Overwrite: force})
-	if err != nil {
-		return s, err
-	}
-	defer func() {
-		if cerr := w.Close(); err == nil {
-			err = cerr
+// givenFlags returns the names of the flags on the command line.
+func givenFlags(k *kong.Context) map[string]bool {
+	given := make(map[string]bool)
+	for _, p := range k.Path {
+		if p.Flag != nil {
+			given[p.Flag.Name] = true
 		}
-	}()
-	effective := c.effective(x.Header())
-	text, err := toml.Marshal(effective)
-	if err != nil {
-		return s, err
 	}
-	if err := os.WriteFile(filepath.Join(out, "config.toml"), text, 0o666); err != nil {
-		return s, err
+	return given
+}
+
+// differs compares the settings that were given on the command line with those of
+// the run; the error names the first that is another, and both values.
+func (c *trainConfig) differs(stored *trainConfig, given map[string]bool) error {
+	a, b := reflect.ValueOf(*c), reflect.ValueOf(*stored)
+	for i := range a.NumField() {
+		key, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("toml"), ",")
+		if !given[strings.ReplaceAll(key, "_", "-")] {
+			continue
+		}
+		x, y := a.Field(i), b.Field(i)
+		if x.Kind() == reflect.Pointer && !x.IsNil() && !y.IsNil() {
+			x, y = x.Elem(), y.Elem()
+		}
+		if x.Kind() == reflect.Map { // some of the hyperparameters
+			for _, k := range x.MapKeys() {
+				if v := y.MapIndex(k); !v.IsValid() || v.Float() != x.MapIndex(k).Float() {
+					return usagef("--%s %v=%v: the run was begun with %v; a run that goes on keeps its settings", key, k, x.MapIndex(k), y)
+				}
+			}
+			continue
+		}
+		if !reflect.DeepEqual(x.Interface(), y.Interface()) {
+			return usagef("--%s is %v; the run was begun with %v, and one that goes on keeps its settings", strings.ReplaceAll(key, "_", "-"), x, y)
+		}
 	}
-	loop, err := x.Loop(w)
-	if err != nil {
-		return s, err
-	}
-	if err := addEvaluators(loop, x); err != nil {
-		return s, err
-	}
-	h := x.Header()
-	e.say("%s on %s: %d parameters, %d training and %d held-out examples (%s)", h.Model, h.Data.Spec, h.Layout.Len(), h.Data.TrainExamples, h.Data.TestExamples, h.Data.Split)
-	e.progress.Begin("train", int(h.Steps))
-	loop.Hook = func(*record.Step) error { e.progress.Add(1); return nil }
-	start := time.Now()
-	s = trainSummary{Run: out, Model: h.Model, Parameters: h.Layout.Len()}
-	s.Result, err = loop.Run(ctx)
-	e.progress.end()
-	s.Bytes, s.Seconds = w.Bytes(), time.Since(start).Seconds()
-	s.BatchLoss = record.Some(s.Result.BatchLoss)
-	if err != nil {
-		return s, fmt.Errorf("%w (the run in %s has %d rows)", err, out, w.Rows())
-	}
-	return s, nil
+	return nil
 }
 
 // effective is the configuration with every default filled in.

@@ -57,3 +57,13 @@ func (s *sink) Close() error {
 	s.closed = true
 	return s.inner.Close()
 }
+
+// Header returns the header that Sink gives to its inner sink, without opening
+// one: what the reduced rows will be.
+func Header(h *record.Header, spec Spec) (*record.Header, error) {
+	r, err := newReducer(h, spec)
+	if err != nil {
+		return nil, err
+	}
+	return r.after, nil
+}

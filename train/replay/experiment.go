@@ -3,6 +3,8 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"sgdwalk/record"
 	"sgdwalk/train"
@@ -85,8 +87,7 @@ func New(c Config) (*Experiment, error) {
 	}
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
-	// While training, losses are those of the network as it would be used.
-	e.policy, e.state = nn.Running, e.model.State()
+	e.Train()
 	return e, h.Validate()
 }
 
@@ -133,6 +134,9 @@ type Options struct {
 
 // FromHeader rebuilds the run of a recording.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
+	if h.Sketch != nil {
+		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; path and pca work on them", h.Sketch.Spec)
+	}
 	spec := h.Data.Spec
 	if opts.Data != "" {
 		spec = opts.Data
@@ -217,6 +221,48 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 		LearningRate: func(k int64) float64 { return rate * schedule.Factor(k, perEpoch, h.Steps) },
 		Epochs:       h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
 	}, nil
+}
+
+// Train prepares the experiment for a loop: losses are then those of the network
+// as it would be used, with the running statistics of the model in training. New
+// has done so; what FromHeader returns is prepared for analyses.
+func (e *Experiment) Train() { e.policy, e.state = nn.Running, e.model.State() }
+
+// Start returns the checkpoint before the first step of a run that was not begun.
+func (e *Experiment) Start() *train.Checkpoint {
+	c := &train.Checkpoint{Epoch: 1, Theta: e.model.Theta(), State: e.model.State()}
+	if o, ok := e.optimizer.(train.Stateful); ok {
+		c.Optimizer = o.State()
+	}
+	return c.Clone()
+}
+
+// TimeStep measures one gradient of a mini-batch; the model is left as it was.
+func (e *Experiment) TimeStep() (time.Duration, error) {
+	source, err := newSource(e.data, e.header.Seed, e.header.Batch)
+	if err != nil {
+		return 0, err
+	}
+	inputs, labels, err := source.Batch(1, 0)
+	if err != nil {
+		return 0, err
+	}
+	n := min(e.micro, len(labels))
+	inputs, labels = inputs[:n*e.data.Train.Size()], labels[:n]
+	state := slices.Clone(e.model.State())
+	defer copy(e.model.State(), state)
+	grad := make([]float32, len(e.model.Theta()))
+	var best time.Duration
+	for i := range 3 { // the first one warms up
+		start := time.Now()
+		if _, err := e.model.Gradient(inputs, labels, grad); err != nil {
+			return 0, err
+		}
+		if d := time.Since(start); i == 1 || d < best {
+			best = d
+		}
+	}
+	return best * time.Duration((e.header.Batch+n-1)/n), nil
 }
 
 // Policy returns which statistics normalization layers have when a loss is

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// freeBytes does not know.
+func freeBytes(string) (int64, bool) { return 0, false }
