@@ -1,0 +1,260 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sgdwalk/record"
+)
+
+// answer is what a colleague asks first, with what the results say to it.
+type answer struct {
+	Question string
+	Text     []string
+}
+
+// first returns the first result of an analysis: the one in the directory of the
+// same name, if there is one.
+func (r *Run) first(analysis string) *Result {
+	var found *Result
+	for i := range r.Results {
+		x := &r.Results[i]
+		if x.Document.Analysis == analysis && (found == nil || x.Name == analysis) {
+			found = x
+		}
+	}
+	return found
+}
+
+// make names the command that makes a missing result.
+func (r *Run) command(analysis string) string { return "sgdwalk " + analysis + " " + quoted(r.Name) }
+
+// quoted makes one word for a shell of a name.
+func quoted(name string) string {
+	plain := strings.IndexFunc(name, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-/+=@%", c))
+	}) < 0
+	if plain && name != "" && name[0] != '-' {
+		return name
+	}
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// answers are the first five questions.
+func (r *Run) answers() []answer {
+	return []answer{
+		{"What was trained, and did it learn?", r.learned()},
+		{"What does the walk look like?", r.looks()},
+		{"Is that more than noise alone would do?", r.beyondNoise()},
+		{"Can the picture of the landscape be trusted?", r.trusted()},
+		{"Can I make it again?", r.again()},
+	}
+}
+
+// dataName is the name of the data without the place where they were.
+func dataName(h *record.Header) string {
+	name, _, _ := strings.Cut(h.Data.Spec, ":")
+	return name
+}
+
+// subject says in a few words what the run is.
+func subject(h *record.Header) string {
+	s := fmt.Sprintf("%s on %s, %s", h.Model, dataName(h), h.Optimizer.Name)
+	if rate, ok := h.Hyperparameter("learning_rate"); ok {
+		s += fmt.Sprintf(" \u03b7 = %g", rate)
+	}
+	if h.Batch > 0 {
+		s += fmt.Sprintf(", batch %d", h.Batch)
+	}
+	return s
+}
+
+func (r *Run) learned() []string {
+	h := r.Header
+	s := fmt.Sprintf("%s with %s parameters learned %s (%s examples", h.Model, short(float64(h.Layout.Len())), dataName(h), short(float64(h.Data.TrainExamples)))
+	if h.Data.TestExamples > 0 {
+		s += fmt.Sprintf(", %s held out", short(float64(h.Data.TestExamples)))
+	}
+	s += fmt.Sprintf(") with %s", h.Optimizer.Name)
+	if rate, ok := h.Hyperparameter("learning_rate"); ok {
+		s += fmt.Sprintf(", learning rate %g", rate)
+	}
+	if h.Optimizer.RateSchedule != "" {
+		s += " (" + h.Optimizer.RateSchedule + ")"
+	}
+	if h.Batch > 0 {
+		s += fmt.Sprintf(", mini-batches of %d", h.Batch)
+	}
+	out := []string{s + fmt.Sprintf(", for %s steps (%d epochs), seed %d.", short(float64(h.Steps)), h.Epochs, h.Seed)}
+	p := r.first("path")
+	if p == nil {
+		return append(out, "How the loss went is not known here; "+r.command("path")+" reads it from the recording.")
+	}
+	t := p.tables["path"]
+	for _, c := range []struct{ name, column string }{{"Training loss", "full_loss"}, {"Held-out loss", "test_loss"}, {"Mini-batch loss", "batch_loss"}} {
+		v := t.column(c.column)
+		first, last, ok := ends(v)
+		if !ok || c.column == "batch_loss" && len(out) > 1 {
+			continue
+		}
+		line := fmt.Sprintf("%s went from %s to %s", c.name, short(first), short(last))
+		if i := lowest(v); v[i] < last && c.column == "test_loss" {
+			line += fmt.Sprintf(", lowest %s at step %s", short(v[i]), short(at(t.column("step"), i)))
+		}
+		out = append(out, line+".")
+	}
+	f := facts{value: p.summary}
+	if n, ok := f.num("nonfinite_losses"); ok && n > 0 {
+		out = append(out, fmt.Sprintf("%s mini-batch losses are NaN or infinite: the run diverged.", short(n)))
+	}
+	return out
+}
+
+func (r *Run) looks() []string {
+	var out []string
+	if w := r.first("walk"); w != nil {
+		f := facts{value: w.summary}
+		n, _ := f.num("segments")
+		if x, ok := f.num("floor_interior_ratio"); ok {
+			p, okp := f.num("floor_position", "mean")
+			up, _ := f.num("rises_ratio")
+			out = append(out, fmt.Sprintf("%s of %s steps pass over the lowest point on their way (on average at %s of the step), and %s end higher than they began.", percent(x), short(n), optional(short, p, okp), percent(up)))
+		}
+		if b, ok := f.num("barriers"); ok {
+			if b == 0 {
+				out = append(out, "No step crosses a barrier, a point higher than both of its ends.")
+			} else {
+				out = append(out, fmt.Sprintf("%s of %s steps cross a barrier, a point higher than both of their ends.", short(b), short(n)))
+			}
+		}
+	} else {
+		out = append(out, "The loss between iterates was not evaluated; "+r.command("walk")+" does it.")
+	}
+	if p := r.first("path"); p != nil {
+		f := facts{value: p.summary}
+		for _, c := range []struct{ name, key string }{{"gradients", "grad_cos"}, {"updates", "update_cos"}} {
+			m, ok := f.num(c.key, "mean")
+			below, _ := f.num(c.key + "_negative_ratio")
+			if !ok {
+				continue
+			}
+			how := "point the same way more often than not"
+			if m < 0 {
+				how = "turn back on one another"
+			}
+			out = append(out, fmt.Sprintf("Consecutive %s %s: mean cosine %s, %s below 0.", c.name, how, short(m), percent(below)))
+			break
+		}
+		if l, ok := f.num("path_length"); ok {
+			if d, ok := f.num("displacement"); ok {
+				out = append(out, fmt.Sprintf("The path is %s long and ends %s from its start.", short(l), short(d)))
+			}
+		}
+	}
+	return out
+}
+
+func (r *Run) beyondNoise() []string {
+	var out []string
+	if w := r.first("walk"); w != nil {
+		f := facts{value: w.summary}
+		x, ok1 := f.num("floor_interior_ratio")
+		y, ok2 := f.num("null", "floor_interior_ratio")
+		up, ok3 := f.num("rises_ratio")
+		nullUp, ok4 := f.num("null", "rises_ratio")
+		if ok1 && ok2 && ok3 && ok4 {
+			out = append(out, fmt.Sprintf("A quadratic bowl with the same curvature and noise, and no structure, has its floor inside %s of the steps (here %s) and rises over %s of them (here %s). Only the differences are about this loss.", percent(y), percent(x), percent(nullUp), percent(up)))
+		} else if why := f.str("null", "absent"); why != "" {
+			out = append(out, "The walk has no noisy quadratic to compare with: "+why+".")
+		}
+	}
+	p := r.first("pca")
+	if p == nil {
+		return append(out, "The principal directions were not found; "+r.command("pca")+" finds them and puts a random walk beside them.")
+	}
+	f := facts{value: p.summary}
+	v, w := f.nums("explained_variance_ratio"), f.nums("random_walk", "explained_variance_ratio")
+	if len(v) > 0 && len(w) > 0 {
+		s := fmt.Sprintf("The first direction holds %s of the variance; a random walk as long shows %s", percent(v[0]), percent(w[0]))
+		if flips := f.get("surrogates", "sign_flips"); len(flips.items) > 0 {
+			low, ok1 := flips.items[0].get("low").float()
+			high, ok2 := flips.items[0].get("high").float()
+			if ok1 && ok2 {
+				s += fmt.Sprintf(", the run's own updates with random signs %s to %s", percent(low), percent(high))
+			}
+		}
+		out = append(out, s+".")
+	}
+	return out
+}
+
+func (r *Run) trusted() []string {
+	l := r.first("landscape")
+	if l == nil {
+		return []string{"There is none yet; " + r.command("landscape") + " draws it."}
+	}
+	f := facts{value: l.summary}
+	var out []string
+	relative, ok := f.num("plane_error_relative")
+	switch {
+	case !ok:
+		out = append(out, "Not known: the loss on the plane was not compared with that of the iterates.")
+	case slices.ContainsFunc(l.Document.Warnings, func(w warning) bool { return w.Code == "plane_disagrees" }):
+		out = append(out, fmt.Sprintf("For its shape, not for the loss under the path: at the iterates the plane is %s off (median).", percent(relative)))
+	default:
+		out = append(out, fmt.Sprintf("Yes, near the path: at the iterates the plane is %s off (median).", percent(relative)))
+	}
+	if x, ok := f.num("residual_ratio"); ok {
+		out = append(out, fmt.Sprintf("The iterates lie off the plane by %s of the path's extent on it (median).", percent(x)))
+	}
+	truth, ok1 := f.num("last_true_loss")
+	plane, ok2 := f.num("last_plane_loss")
+	if ok1 && ok2 {
+		out = append(out, fmt.Sprintf("The last iterate has the loss %s; the plane shows %s under it.", short(truth), short(plane)))
+	}
+	if v := f.nums("directions", "explained_variance_ratio"); len(v) > 1 {
+		out = append(out, fmt.Sprintf("The plane holds %s of the variance of the iterates.", percent(v[0]+v[1])))
+	}
+	return out
+}
+
+func (r *Run) again() []string {
+	h := r.Header
+	var what []string
+	for _, c := range []struct {
+		name string
+		kept bool
+	}{{"parameters", h.Columns.Theta}, {"gradients", h.Columns.Grad}, {"running statistics", h.Columns.State}} {
+		if c.kept {
+			what = append(what, c.name)
+		}
+	}
+	if len(what) == 0 {
+		what = []string{"losses only"}
+	}
+	out := []string{fmt.Sprintf("The recording keeps %s (schedule %s). Its header names the model, the data with their hash, every hyperparameter and the seed; bits repeat on processors with the same kernels (%s).", strings.Join(what, " and "), h.Schedule, h.Kernel)}
+	if h.Sketch != nil {
+		out = append(out, "Its rows are reduced: they are a sketch of the parameters, not the parameters.")
+	}
+	if p := r.first("path"); p != nil {
+		f := facts{value: p.summary}
+		rows, ok := f.num("rows")
+		from, _ := f.num("first_step")
+		to, _ := f.num("last_step")
+		missing, _ := f.num("missing_steps")
+		if ok {
+			s := fmt.Sprintf("%s iterates are there, steps %s to %s", short(rows), short(from), short(to))
+			if missing > 0 {
+				s += fmt.Sprintf(", %s steps between them are not", short(missing))
+			} else {
+				s += ", none missing between them"
+			}
+			out = append(out, s+".")
+		}
+	}
+	return append(out, "sgdwalk verify "+quoted(r.Name)+" checks every byte of it. Options and hashes of every result are at the end.")
+}

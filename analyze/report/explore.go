@@ -1,0 +1,265 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Limits of what is put into the page for the view step by step.
+const (
+	maxSteps  = 4000  // places of the slider
+	maxPoints = 30000 // of the walk
+)
+
+// numbers are written with six digits; what is absent or not finite is null.
+type numbers []float64
+
+// MarshalJSON implements json.Marshaler.
+func (n numbers) MarshalJSON() ([]byte, error) {
+	b := []byte{'['}
+	for i, x := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if x-x != 0 {
+			b = append(b, "null"...)
+			continue
+		}
+		if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+			b = strconv.AppendInt(b, int64(x), 10)
+			continue
+		}
+		b = strconv.AppendFloat(b, x, 'g', 6, 64)
+	}
+	return append(b, ']'), nil
+}
+
+// exploration is the data of the view step by step. Steps are those of the
+// slider; every panel has its own, so one may have fewer.
+type exploration struct {
+	Steps     numbers    `json:"steps"`
+	Loss      *lossPanel `json:"loss,omitempty"`
+	Walk      *walkPanel `json:"walk,omitempty"`
+	Landscape *mapPanel  `json:"landscape,omitempty"`
+}
+
+type lossPanel struct {
+	Step  numbers `json:"step"`
+	Batch numbers `json:"batch"`
+	Full  numbers `json:"full"`
+	Test  numbers `json:"test"`
+}
+
+// walkPanel has the loss along segments. X is the step with its fraction.
+type walkPanel struct {
+	X      numbers `json:"x"`
+	Loss   numbers `json:"loss"`
+	FloorX numbers `json:"floor_x"`
+	Floor  numbers `json:"floor"`
+	Step   numbers `json:"step"` // iterates: the start of each segment
+	Start  numbers `json:"start"`
+}
+
+type mapPanel struct {
+	A     numbers   `json:"a"`
+	B     numbers   `json:"b"`
+	Z     []numbers `json:"z"` // Z[j][i] is the loss at (A[i], B[j])
+	Log   bool      `json:"log"`
+	XName string    `json:"x_name"`
+	YName string    `json:"y_name"`
+
+	Step     numbers `json:"step"` // iterates of the path
+	PathA    numbers `json:"path_a"`
+	PathB    numbers `json:"path_b"`
+	Under    numbers `json:"under"` // loss on the plane under the iterate
+	True     numbers `json:"true"`  // loss of the iterate, where it was compared
+	Residual numbers `json:"residual"`
+}
+
+// explore collects the data of a run, nil when no panel has any. The notes say
+// what was left out.
+func (r *Run) explore() (*exploration, []string) {
+	x := &exploration{}
+	var notes []string
+	note := func(s string) {
+		if s != "" {
+			notes = append(notes, s)
+		}
+	}
+	if p := r.first("path"); p != nil {
+		x.Loss = lossData(p.tables["path"])
+	}
+	if w := r.first("walk"); w != nil {
+		var s string
+		x.Walk, s = walkData(w)
+		note(s)
+	}
+	if l := r.first("landscape"); l != nil {
+		x.Landscape = mapData(l)
+	}
+	switch {
+	case x.Loss != nil:
+		x.Steps = x.Loss.Step
+	case x.Landscape != nil && len(x.Landscape.Step) > 0:
+		x.Steps = x.Landscape.Step
+	case x.Walk != nil:
+		x.Steps = x.Walk.Step
+	}
+	if len(x.Steps) < 2 || x.Walk == nil && x.Landscape == nil {
+		return nil, nil
+	}
+	if n := len(x.Steps); n > maxSteps {
+		note(fmt.Sprintf("The slider has every %dth of %s recorded iterates.", stride(n), short(float64(n))))
+		x.Steps = thin(x.Steps)
+	}
+	return x, notes
+}
+
+func stride(n int) int { return (n + maxSteps - 1) / maxSteps }
+
+// thin keeps every stride-th value and the last one.
+func thin(v numbers) numbers {
+	k := stride(len(v))
+	if k <= 1 {
+		return v
+	}
+	var out numbers
+	for i := 0; i < len(v); i += k {
+		out = append(out, v[i])
+	}
+	if (len(v)-1)%k != 0 {
+		out = append(out, v[len(v)-1])
+	}
+	return out
+}
+
+func lossData(t *series) *lossPanel {
+	step := t.column("step")
+	if len(step) == 0 {
+		return nil
+	}
+	return &lossPanel{Step: step, Batch: t.column("batch_loss"), Full: t.column("full_loss"), Test: t.column("test_loss")}
+}
+
+// walkData takes the part of every segment between its ends; of a long walk the
+// first segments.
+func walkData(r *Result) (*walkPanel, string) {
+	losses, segments := r.tables["losses"], r.tables["segments"]
+	alpha, loss, step := losses.column("alpha"), losses.column("loss"), losses.column("step")
+	if len(alpha) == 0 || len(loss) == 0 || len(step) == 0 {
+		return nil, ""
+	}
+	w, note := &walkPanel{}, ""
+	for i, a := range alpha {
+		if a < 0 || a > 1 {
+			continue
+		}
+		if a == 0 && len(w.X) > maxPoints {
+			note = fmt.Sprintf("The walk is shown up to step %s.", short(step[i]))
+			break
+		}
+		if n := len(w.X); a == 0 && n > 0 && step[i] > w.X[n-1] {
+			w.X, w.Loss = append(w.X, nan), append(w.Loss, nan) // steps that were not walked are a gap
+		}
+		if a == 0 {
+			w.Step, w.Start = append(w.Step, step[i]), append(w.Start, loss[i])
+		}
+		w.X, w.Loss = append(w.X, step[i]+a), append(w.Loss, loss[i])
+	}
+	position, floor := segments.column("floor_position"), segments.column("floor_loss")
+	for i, s := range segments.column("step") {
+		if p := at(position, i); i < len(w.Step) && p >= 0 && p <= 1 {
+			w.FloorX, w.Floor = append(w.FloorX, s+p), append(w.Floor, at(floor, i))
+		}
+	}
+	return w, note
+}
+
+// mapData makes rows of the grid. A grid whose rows do not fit is left out.
+func mapData(r *Result) *mapPanel {
+	grid, path := r.tables["grid"], r.tables["path"]
+	ci, cj, a, b, loss := grid.column("i"), grid.column("j"), grid.column("a"), grid.column("b"), grid.column("loss")
+	if len(ci) == 0 || len(cj) != len(ci) || len(a) != len(ci) || len(b) != len(ci) || len(loss) != len(ci) {
+		return nil
+	}
+	nx, ny := 0, 0
+	for k := range ci {
+		if !(ci[k] >= 0 && ci[k] < float64(len(ci)) && cj[k] >= 0 && cj[k] < float64(len(ci))) {
+			return nil
+		}
+		nx, ny = max(nx, int(ci[k])+1), max(ny, int(cj[k])+1)
+	}
+	if nx < 2 || ny < 2 || nx*ny != len(ci) {
+		return nil
+	}
+	m := &mapPanel{A: make(numbers, nx), B: make(numbers, ny)}
+	low, high := math.Inf(1), math.Inf(-1)
+	for range ny {
+		m.Z = append(m.Z, make(numbers, nx))
+	}
+	for k := range ci {
+		i, j := int(ci[k]), int(cj[k])
+		m.A[i], m.B[j], m.Z[j][i] = a[k], b[k], loss[k]
+		if loss[k]-loss[k] == 0 {
+			low, high = min(low, loss[k]), max(high, loss[k])
+		}
+	}
+	m.Log = low > 0 && high/low >= 20 && high-high == 0
+	f := facts{value: r.summary}
+	shares := f.nums("directions", "explained_variance_ratio")
+	name := func(i int) string {
+		if s := at(shares, i); s == s {
+			return fmt.Sprintf("PC%d (%s of variance)", i+1, percent(s))
+		}
+		return fmt.Sprintf("direction %d", i+1)
+	}
+	m.XName, m.YName = name(0), name(1)
+	m.Step, m.PathA, m.PathB = path.column("step"), path.column("a"), path.column("b")
+	m.True, m.Residual = path.column("true_loss"), path.column("residual")
+	plane := path.column("plane_loss")
+	for k := range m.Step {
+		z := at(plane, k)
+		if z != z {
+			z = m.under(at(m.PathA, k), at(m.PathB, k))
+		}
+		m.Under = append(m.Under, z)
+	}
+	return m
+}
+
+// under interpolates the loss on the plane between the four grid points around a
+// place, NaN beyond the grid.
+func (m *mapPanel) under(a, b float64) float64 {
+	i, s := between(m.A, a)
+	j, t := between(m.B, b)
+	if i < 0 || j < 0 {
+		return nan
+	}
+	return (1-t)*((1-s)*m.Z[j][i]+s*m.Z[j][i+1]) + t*((1-s)*m.Z[j+1][i]+s*m.Z[j+1][i+1])
+}
+
+// between returns the interval of increasing values that x lies in and how far
+// along it.
+func between(v numbers, x float64) (int, float64) {
+	for i := 0; i+1 < len(v); i++ {
+		if x >= v[i] && x <= v[i+1] && v[i] < v[i+1] {
+			return i, (x - v[i]) / (v[i+1] - v[i])
+		}
+	}
+	return -1, 0
+}
+
+// block returns the data as a script element that nothing runs. What could end
+// the element is escaped by the encoder.
+func (x *exploration) block(id string) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	if err := e.Encode(x); err != nil {
+		return "", err
+	}
+	return `<script type="application/json" id="` + id + `">` + strings.TrimSpace(b.String()) + "</script>", nil
+}

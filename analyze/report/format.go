@@ -1,0 +1,73 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// dash stands where there is no number.
+const dash = "\u2013"
+
+// short writes a number with four digits.
+func short(x float64) string {
+	switch {
+	case math.IsNaN(x):
+		return "NaN"
+	case math.IsInf(x, 1):
+		return "+Inf"
+	case math.IsInf(x, -1):
+		return "-Inf"
+	case x == math.Trunc(x) && math.Abs(x) < 1e15:
+		return grouped(int64(x))
+	}
+	return strconv.FormatFloat(x, 'g', 4, 64)
+}
+
+// grouped writes a whole number with commas between thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	head := len(s)
+	first := 1
+	if n < 0 {
+		first = 2
+	}
+	for head -= 3; head >= first; head -= 3 {
+		s = s[:head] + "," + s[head:]
+	}
+	return s
+}
+
+// percent writes a share.
+func percent(share float64) string {
+	if math.IsNaN(share) || math.IsInf(share, 0) {
+		return short(share)
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
+}
+
+// optional writes a number that may be absent.
+func optional(write func(float64) string, x float64, ok bool) string {
+	if !ok {
+		return dash
+	}
+	return write(x)
+}
+
+// words turns a snake_case name into words.
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// sentence makes the first letter of a text a capital and ends it with a stop.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	if c := s[0]; c >= 'a' && c <= 'z' {
+		s = string(c-'a'+'A') + s[1:]
+	}
+	if !strings.ContainsAny(s[len(s)-1:], ".!?:") {
+		s += "."
+	}
+	return s
+}

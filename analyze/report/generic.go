@@ -1,0 +1,137 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+var nan = math.NaN()
+
+// What is shown of long lists; the rest is in summary.json.
+const (
+	maxListed = 12
+	maxRows   = 50
+)
+
+// generic shows any summary as tables: one of the plain values, one of the
+// described columns (mean, sd, median, ...), one for each list of objects, and so
+// on for the objects inside.
+func generic(caption string, v value) []table {
+	plain := table{Caption: caption, Head: []string{"quantity", "value"}}
+	spread := table{Caption: caption + ": spread", Head: append([]string{"quantity"}, spreadHead...)}
+	var inner []table
+	for i, k := range v.keys {
+		item := v.items[i]
+		name := words(k)
+		switch {
+		case isDistribution(item):
+			f := facts{value: item}
+			spread.spread(&f, name)
+		case item.kind == object:
+			inner = append(inner, generic(caption+", "+name, item)...)
+		case item.kind == array && slices.ContainsFunc(item.items, func(x value) bool { return x.kind == object }):
+			inner = append(inner, listTable(caption+", "+name, item))
+		default:
+			plain.add(name, cell(item))
+		}
+	}
+	var out []table
+	for _, t := range append([]table{plain, spread}, inner...) {
+		if len(t.Rows) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func isDistribution(v value) bool {
+	for _, k := range []string{"count", "mean", "sd", "median", "min", "max"} {
+		if v.kind != object || !slices.Contains(v.keys, k) {
+			return false
+		}
+	}
+	return true
+}
+
+// cell writes a value in one cell.
+func cell(v value) string {
+	switch v.kind {
+	case absent:
+		return dash
+	case number:
+		if !strings.ContainsAny(v.text, ".eE") && len(v.text) > 15 {
+			return v.text // a seed, say: every digit counts
+		}
+		x, ok := v.float()
+		return optional(short, x, ok)
+	case truth:
+		return map[string]string{"true": "yes", "false": "no"}[v.text]
+	case array:
+		var parts []string
+		for i, item := range v.items {
+			if i == maxListed {
+				parts = append(parts, "\u2026 ("+short(float64(len(v.items)))+" in all)")
+				break
+			}
+			parts = append(parts, cell(item))
+		}
+		if len(parts) == 0 {
+			return "none"
+		}
+		return strings.Join(parts, ", ")
+	case object:
+		var parts []string
+		for i, k := range v.keys {
+			parts = append(parts, words(k)+" "+cell(v.items[i]))
+		}
+		return strings.Join(parts, ", ")
+	default:
+		return v.text
+	}
+}
+
+// listTable shows a list of objects, one row each, numbered, with a column for
+// every key.
+func listTable(caption string, v value) table {
+	t := table{Caption: caption, Head: []string{"no."}}
+	var keys []string
+	for _, item := range v.items {
+		for _, k := range item.keys {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+			}
+		}
+	}
+	for _, k := range keys {
+		t.Head = append(t.Head, words(k))
+	}
+	for i, item := range v.items {
+		if i == maxRows {
+			t.Note = "The first " + short(maxRows) + " of " + short(float64(len(v.items))) + "; the rest is in summary.json."
+			break
+		}
+		row := []string{short(float64(i + 1))}
+		for _, k := range keys {
+			row = append(row, cell(item.get(k)))
+		}
+		t.add(row...)
+	}
+	return t
+}
+
+// leaves lists the plain values of a value with their full names, for options.
+func leaves(prefix string, v value) [][2]string {
+	if v.kind != object {
+		return [][2]string{{prefix, cell(v)}}
+	}
+	var out [][2]string
+	for i, k := range v.keys {
+		name := k
+		if prefix != "" {
+			name = prefix + "." + k
+		}
+		out = append(out, leaves(name, v.items[i])...)
+	}
+	return out
+}

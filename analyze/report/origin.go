@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"sgdwalk/analyze/result"
+)
+
+// headerTables show what the header says: enough to make the run again. Of the
+// place of the data only the kind of data is shown: a report is mailed.
+func headerTables(r *Run) []table {
+	h := r.Header
+	t := table{Caption: "The run", Head: []string{"what", "value"}}
+	add := func(name, value string) {
+		if value != "" {
+			t.add(name, value)
+		}
+	}
+	add("model", h.Model)
+	add("parameters", short(float64(h.Layout.Len())))
+	add("data", dataName(h))
+	add("hash of the data", h.Data.Hash)
+	add("training examples", short(float64(h.Data.TrainExamples)))
+	add("held-out examples", short(float64(h.Data.TestExamples)))
+	add("which are which", h.Data.Split)
+	add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width, h.Data.Channels, h.Data.Classes))
+	add("scaling", h.Data.Scaling)
+	add("optimizer", h.Optimizer.Name)
+	for _, name := range slices.Sorted(maps.Keys(h.Optimizer.Hyperparameters)) {
+		add(words(name), strconv.FormatFloat(h.Optimizer.Hyperparameters[name], 'g', -1, 64))
+	}
+	add("learning rate schedule", h.Optimizer.RateSchedule)
+	add("mini-batch", short(float64(h.Batch)))
+	add("epochs", short(float64(h.Epochs)))
+	add("steps asked for", short(float64(h.Steps)))
+	add("seed", strconv.FormatUint(h.Seed, 10))
+	add("recorded rows", h.Schedule.String())
+	add("kernels", h.Kernel)
+	add("element type", h.DType)
+	add("recorded by", h.Software)
+	if sum, err := result.HeaderSHA256(h); err == nil {
+		add("sha256 of the header", sum)
+	}
+	add("comment", h.Comment)
+	l := table{Caption: "Parameter tensors", Head: []string{"tensor", "kind", "shape", "elements"}}
+	for _, x := range h.Layout {
+		shape, n := "", 1
+		for i, d := range x.Shape {
+			if i > 0 {
+				shape += " x "
+			}
+			shape += strconv.Itoa(d)
+			n *= d
+		}
+		l.add(x.Name, string(x.Kind), shape, short(float64(n)))
+	}
+	return []table{t, l}
+}
+
+// origin says where the numbers of a result come from.
+func origin(x *Result) originView {
+	p := &x.Document.Provenance
+	o := originView{Title: head(titleOf(x)), Options: leaves("", fromAny(p.Options))}
+	for _, row := range [][2]string{
+		{"method", p.Method},
+		{"software", p.Software},
+		{"run", p.Run},
+		{"sha256 of the run's header", p.HeaderSHA256},
+		{"hash of the data that the loss was evaluated on", p.DataHash},
+		{"kernels that evaluated it", p.Kernel},
+		{"statistics of normalization layers", p.Policy},
+	} {
+		if row[1] != "" {
+			o.Rows = append(o.Rows, row)
+		}
+	}
+	return o
+}
+
+func titleOf(x *Result) string {
+	f := facts{value: x.summary}
+	return describe(x, &f).Title
+}
+
+// mismatches are warnings about a result that is not one of this recording, or
+// whose loss is that of other data.
+func mismatches(r *Run, x *Result, sum string) []warning {
+	var out []warning
+	p := &x.Document.Provenance
+	if p.HeaderSHA256 != "" && p.HeaderSHA256 != sum {
+		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("these numbers were made from another recording: its header has the hash %.12s, that of this run %.12s", p.HeaderSHA256, sum)})
+	}
+	if p.DataHash != "" && p.DataHash != r.Header.Data.Hash && !slices.ContainsFunc(x.Document.Warnings, func(w warning) bool { return w.Code == "other_data" }) {
+		out = append(out, warning{Code: "other_data", Text: "the loss was evaluated on other data than those of the run"})
+	}
+	return out
+}
+
+// overview puts the runs side by side.
+func overview(runs []Run) *table {
+	t := &table{
+		Caption: "The runs side by side",
+		Head:    []string{"run", "what", "steps", "training loss at the end", "held-out loss at the end", "floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2"},
+		Note:    "Runs differ in more than one thing unless the column \u201cwhat\u201d says otherwise; one seed each is one draw of the noise.",
+	}
+	for i := range runs {
+		r := &runs[i]
+		row := []string{r.Name, subject(r.Header), short(float64(r.Header.Steps)), dash, dash, dash, dash, dash}
+		if p := r.first("path"); p != nil {
+			f := facts{value: p.summary}
+			for k, name := range []string{"full_loss", "test_loss"} {
+				_, last, ok := ends(p.tables["path"].column(name))
+				row[3+k] = optional(short, last, ok)
+			}
+			x, ok := f.num("grad_cos", "mean")
+			row[6] = optional(short, x, ok)
+		}
+		if w := r.first("walk"); w != nil {
+			f := facts{value: w.summary}
+			x, ok := f.num("floor_interior_ratio")
+			row[5] = optional(percent, x, ok)
+		}
+		if p := r.first("pca"); p != nil {
+			f := facts{value: p.summary}
+			v := f.nums("explained_variance_ratio")
+			row[7] = optional(percent, at(v, 0)+at(v, 1), len(v) > 1)
+		}
+		t.add(row...)
+	}
+	return t
+}

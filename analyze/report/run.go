@@ -1,0 +1,231 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sgdwalk/analyze/result"
+	"sgdwalk/record"
+)
+
+// Run is a run with what is known about it. It is a copy: nothing on disk is
+// looked at again.
+type Run struct {
+	Name    string         // of its directory
+	Header  *record.Header //
+	Results []Result       // finished ones, in the order of the page
+}
+
+// Result is a finished result of one analysis.
+type Result struct {
+	Name     string           // of its directory under RUN/analysis: "walk", or what --out said
+	Document *result.Document // with Summary as a json.RawMessage
+	Figures  []Figure         // in the order of the page
+
+	summary value
+	tables  map[string]*series
+}
+
+// Figure is one figure of a result.
+type Figure struct {
+	Name string // of its file, without the extension
+	SVG  []byte // as it was drawn; nil for a figure that has none
+	PNG  []byte // of a figure without SVG
+	GIF  []byte // of an animation
+}
+
+// known are the analyses that have a section of their own, in the order of the
+// page; others follow by name.
+var known = []string{"path", "walk", "pca", "landscape", "line", "curvature", "compare"}
+
+// Limits of what is read, so that a forged file does not take all memory.
+const (
+	maxSummary = 64 << 20
+	maxFigure  = 64 << 20
+)
+
+// Open reads the header of a run and its finished results. A run without any
+// result is in order. A directory of a result without summary.json is unfinished
+// and left out; a summary.json, table or figure that cannot be read is an error
+// that names the file.
+func Open(dir string) (Run, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return Run{}, fmt.Errorf("report: %w", err)
+	}
+	path := filepath.Join(dir, "header.json")
+	b, err := readFile(path, maxSummary)
+	if err != nil {
+		return Run{}, fmt.Errorf("report: %s is no run: %w", dir, err)
+	}
+	r := Run{Name: filepath.Base(abs)}
+	if r.Header, err = record.DecodeHeader(b); err != nil {
+		return Run{}, fmt.Errorf("report: %s: %w", path, err)
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "analysis"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Run{}, fmt.Errorf("report: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		one, err := OpenResult(filepath.Join(dir, "analysis", e.Name()))
+		if errors.Is(err, fs.ErrNotExist) && !finished(filepath.Join(dir, "analysis", e.Name())) {
+			continue
+		}
+		if err != nil {
+			return Run{}, err
+		}
+		r.Results = append(r.Results, one)
+	}
+	sortResults(r.Results)
+	return r, nil
+}
+
+// sortResults puts results in the order of the page.
+func sortResults(results []Result) {
+	slices.SortStableFunc(results, func(a, b Result) int {
+		if d := a.rank() - b.rank(); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+func finished(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, result.SummaryName))
+	return err == nil
+}
+
+func (r *Result) rank() int {
+	if i := slices.Index(known, r.Document.Analysis); i >= 0 {
+		return i
+	}
+	return len(known)
+}
+
+// OpenResult reads one finished result wherever it is, such as a comparison of
+// several runs. The error of a directory without summary.json wraps
+// fs.ErrNotExist.
+func OpenResult(dir string) (Result, error) {
+	path := filepath.Join(dir, result.SummaryName)
+	if info, err := os.Stat(path); err == nil && info.Size() > maxSummary {
+		return Result{}, fmt.Errorf("report: %s has %d bytes; at most %d are read", path, info.Size(), maxSummary)
+	}
+	doc, err := result.Read(dir, nil)
+	if err != nil {
+		return Result{}, fmt.Errorf("report: %w", err)
+	}
+	raw, _ := doc.Summary.(json.RawMessage)
+	r := Result{Name: filepath.Base(dir), Document: doc, tables: make(map[string]*series)}
+	if r.summary, err = parse(raw); err != nil || r.summary.kind != object {
+		return Result{}, fmt.Errorf("report: %s: it has no object summary", path)
+	}
+	if doc.Analysis == "" {
+		return Result{}, fmt.Errorf("report: %s: it names no analysis", path)
+	}
+	if err := r.check(); err != nil {
+		return Result{}, fmt.Errorf("report: %s: %w", path, err)
+	}
+	if err := r.readFigures(dir); err != nil {
+		return Result{}, err
+	}
+	return r, r.readTables(dir)
+}
+
+// check builds the section once, so that a summary of the wrong types is refused
+// where its file can still be named.
+func (r *Result) check() error {
+	f := facts{value: r.summary}
+	describe(r, &f)
+	return f.err
+}
+
+// readFigures reads the figures that the summary lists: SVG first; PNG and GIF
+// only where there is no SVG of that name.
+func (r *Result) readFigures(dir string) error {
+	at := make(map[string]int)
+	for _, ext := range []string{".svg", ".gif", ".png"} {
+		for _, file := range r.Document.Files {
+			name, ok := strings.CutSuffix(file, ext)
+			if !ok || file != filepath.Base(file) {
+				continue
+			}
+			if _, drawn := at[name]; drawn && ext == ".png" {
+				continue
+			}
+			path := filepath.Join(dir, file)
+			b, err := readFile(path, maxFigure)
+			if err != nil {
+				return fmt.Errorf("report: figure %s: %w", path, err)
+			}
+			f := Figure{Name: name}
+			switch ext {
+			case ".svg":
+				f.SVG = b
+				if _, err := inline(b, "check", "", ""); err != nil {
+					return fmt.Errorf("report: figure %s: %w", path, err)
+				}
+			case ".gif":
+				f.GIF = b
+			case ".png":
+				f.PNG = b
+			}
+			at[name] = len(r.Figures)
+			r.Figures = append(r.Figures, f)
+		}
+	}
+	first := map[string]string{"walk": "walk", "pca": "pca", "landscape": "landscape", "path": "loss"}[r.Document.Analysis]
+	slices.SortStableFunc(r.Figures, func(a, b Figure) int {
+		switch {
+		case a.Name == b.Name:
+			return 0
+		case a.Name == first:
+			return -1
+		case b.Name == first:
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return nil
+}
+
+// used are the tables that the page takes numbers from, by analysis.
+var used = map[string]map[string][]string{
+	"path":      {"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos"}},
+	"walk":      {"losses": {"step", "alpha", "position", "loss"}, "segments": {"step", "floor_position", "floor_loss"}},
+	"landscape": {"grid": {"i", "j", "a", "b", "loss"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
+}
+
+func (r *Result) readTables(dir string) error {
+	for name, columns := range used[r.Document.Analysis] {
+		file := name + ".csv"
+		if !slices.Contains(r.Document.Files, file) {
+			continue
+		}
+		t, err := readSeries(filepath.Join(dir, file), columns)
+		if err != nil {
+			return err
+		}
+		r.tables[name] = t
+	}
+	return nil
+}
+
+func readFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, fmt.Errorf("%s has %d bytes; it must be a file of at most %d", path, info.Size(), most)
+	}
+	return os.ReadFile(path)
+}

@@ -1,0 +1,94 @@
+package report
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+)
+
+// series are columns of numbers out of a CSV file; NaN where there is none.
+type series struct {
+	rows    int
+	columns map[string][]float64
+}
+
+// column returns the values of a column, nil when the file has no such column.
+func (s *series) column(name string) []float64 {
+	if s == nil {
+		return nil
+	}
+	return s.columns[name]
+}
+
+// readSeries reads the wanted columns, row by row; the other ones may hold
+// anything.
+func readSeries(path string, want []string) (*series, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("report: table: %w", err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.ReuseRecord = true
+	s := &series{columns: make(map[string][]float64)}
+	var at []int
+	var names []string
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return s, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("report: table %s: %w", path, err)
+		}
+		if names == nil {
+			names = []string{}
+			for i, name := range record {
+				if slices.Contains(want, name) && !slices.Contains(names, name) {
+					at, names = append(at, i), append(names, name)
+				}
+			}
+			continue
+		}
+		s.rows++
+		for k, i := range at {
+			x := math.NaN()
+			if record[i] != "" {
+				if x, err = strconv.ParseFloat(record[i], 64); err != nil {
+					return nil, fmt.Errorf("report: table %s: row %d: %s is %q; it must be a number", path, s.rows, names[k], record[i])
+				}
+			}
+			s.columns[names[k]] = append(s.columns[names[k]], x)
+		}
+	}
+}
+
+// ends returns the first and the last finite value of a column.
+func ends(v []float64) (first, last float64, ok bool) {
+	for _, x := range v {
+		if x-x != 0 {
+			continue
+		}
+		if !ok {
+			first, ok = x, true
+		}
+		last = x
+	}
+	return first, last, ok
+}
+
+// lowest returns the place of the lowest finite value, -1 when there is none.
+func lowest(v []float64) int {
+	best := -1
+	for i, x := range v {
+		if x-x == 0 && (best < 0 || x < v[best]) {
+			best = i
+		}
+	}
+	return best
+}

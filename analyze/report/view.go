@@ -1,0 +1,287 @@
+package report
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/result"
+)
+
+type warning = analyze.Warning
+
+// view is the page, ready for the template.
+type view struct {
+	Title, Lead string
+	Style       template.HTML
+	Scripts     template.HTML
+	Policy      string
+	Plotly      string // which one, "" for none
+	Remote      bool   // it is loaded by the browser
+	Software    string
+	Runs        []runView
+	Overview    *table // of several runs
+	References  []entryView
+	Level       int // of the headings of sections
+}
+
+type entryView struct{ Line, Text string }
+
+type runView struct {
+	ID, Name, Subject string
+	Comment           string
+	Answers           []answer
+	Warnings          []noted
+	Sections          []sectionView
+	Explore           *exploreView
+	Header            []table
+	HeaderID          string
+	Origins           []originView
+}
+
+// noted is a warning with the section that it belongs to.
+type noted struct {
+	Section, ID, Text string
+}
+
+type sectionView struct {
+	ID    string
+	Level int // of the heading
+	section
+	Missing  string // the command that makes it
+	Warnings []warning
+	Figures  []figureView
+	All      []table
+	Data     string // files with the numbers
+}
+
+// Short is the title for a list of contents.
+func (s sectionView) Short() string { return head(s.Title) }
+
+type figureView struct {
+	ID     string
+	Markup template.HTML
+	Image  template.URL // of a figure that is no SVG
+	Alt    string
+	Title  string
+	File   string
+}
+
+type exploreView struct {
+	ID        string
+	Last      int
+	Notes     []string
+	Data      template.HTML
+	Landscape bool
+	Walk      bool
+	Loss      bool
+}
+
+type originView struct {
+	Title   string
+	Rows    [][2]string
+	Options [][2]string
+}
+
+// namer hands out ids, each once.
+type namer map[string]bool
+
+func (n namer) name(parts ...string) string {
+	var words []string
+	for _, p := range parts {
+		w := strings.Map(func(c rune) rune {
+			switch {
+			case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+				return c
+			case c >= 'A' && c <= 'Z':
+				return c + 'a' - 'A'
+			}
+			return '-'
+		}, p)
+		if w = strings.Trim(w, "-"); w != "" {
+			words = append(words, w)
+		}
+	}
+	id := strings.Join(words, "-")
+	for k := 2; n[id]; k++ {
+		id = fmt.Sprintf("%s-%d", strings.Join(words, "-"), k)
+	}
+	n[id] = true
+	return id
+}
+
+func newView(runs []Run, opts *Options) (*view, error) {
+	v := &view{Title: opts.Title, Style: template.HTML("<style>" + pageStyle + "</style>"), Software: opts.Software, Level: 2}
+	if len(runs) > 1 {
+		v.Level = 3
+		v.Overview = overview(runs)
+	}
+	ids := namer{"top": true, "main": true, "contents": true, "references": true, "overview": true, "theme": true}
+	var citations []string
+	live := false
+	for i := range runs {
+		if runs[i].Header == nil {
+			return nil, fmt.Errorf("report: run %d (%s) has no header", i+1, runs[i].Name)
+		}
+		run := runs[i]
+		run.Results = slices.Clone(run.Results)
+		sortResults(run.Results)
+		r, err := newRunView(&run, i+1, v.Level, ids, opts)
+		if err != nil {
+			return nil, err
+		}
+		live = live || r.Explore != nil
+		v.Runs = append(v.Runs, *r)
+		for _, x := range runs[i].Results {
+			citations = append(citations, x.Document.Provenance.Citation)
+		}
+	}
+	for _, e := range bibliography(citations) {
+		v.References = append(v.References, entryView{e.line(), e.text})
+	}
+	v.Lead = subject(runs[0].Header)
+	if len(runs) > 1 {
+		v.Lead = fmt.Sprintf("%d runs, side by side and one by one", len(runs))
+	}
+	if v.Title == "" {
+		v.Title = "A walk with " + strings.ToUpper(runs[0].Header.Optimizer.Name)
+		if len(runs) > 1 {
+			v.Title = fmt.Sprintf("%d walks", len(runs))
+		}
+	}
+	if live {
+		v.Plotly, v.Remote = opts.origin(), opts.Plotly == nil
+	}
+	v.Scripts, v.Policy = scripts(opts, live)
+	return v, nil
+}
+
+func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, error) {
+	run := fmt.Sprintf("r%d", number)
+	v := &runView{ID: ids.name(run), Name: r.Name, Subject: subject(r.Header), Comment: r.Header.Comment, Answers: r.answers(), Header: headerTables(r)}
+	sum, err := result.HeaderSHA256(r.Header)
+	if err != nil {
+		return nil, fmt.Errorf("report: run %s: %w", r.Name, err)
+	}
+	for i := range r.Results {
+		x := &r.Results[i]
+		s, err := newSectionView(x, run, ids)
+		if err != nil {
+			return nil, fmt.Errorf("report: run %s: %s: %w", r.Name, x.Name, err)
+		}
+		s.Warnings = append(s.Warnings, mismatches(r, x, sum)...)
+		v.Sections = append(v.Sections, *s)
+		for _, w := range s.Warnings {
+			v.Warnings = append(v.Warnings, noted{head(s.Title), s.ID, sentence(w.Text)})
+		}
+		v.Origins = append(v.Origins, origin(x))
+	}
+	v.Sections = withMissing(r, v.Sections, run, ids)
+	for i := range v.Sections {
+		v.Sections[i].Level = level
+	}
+	v.HeaderID = ids.name(run, "origin")
+	if !opts.interactive() {
+		return v, nil
+	}
+	if x, notes := r.explore(); x != nil {
+		e := &exploreView{ID: ids.name(run, "steps"), Last: len(x.Steps) - 1, Notes: notes, Landscape: x.Landscape != nil, Walk: x.Walk != nil, Loss: x.Loss != nil}
+		data, err := x.block(e.ID + "-data")
+		if err != nil {
+			return nil, fmt.Errorf("report: run %s: %w", r.Name, err)
+		}
+		e.Data = template.HTML(data)
+		v.Explore = e
+	}
+	return v, nil
+}
+
+// head is the part of a title before the colon.
+func head(title string) string {
+	head, _, _ := strings.Cut(title, ":")
+	return head
+}
+
+// withMissing puts a section that names the command where one of the four usual
+// results is not there.
+func withMissing(r *Run, have []sectionView, run string, ids namer) []sectionView {
+	var out []sectionView
+	at := 0
+	for _, name := range known {
+		from := at
+		for at < len(have) && r.Results[at].Document.Analysis == name {
+			at++
+		}
+		out = append(out, have[from:at]...)
+		if at > from {
+			continue
+		}
+		switch name {
+		case "path", "walk", "pca", "landscape":
+			out = append(out, sectionView{ID: ids.name(run, name), section: section{Title: titles[name]}, Missing: r.command(name)})
+		}
+	}
+	return append(out, have[at:]...)
+}
+
+func newSectionView(x *Result, run string, ids namer) (*sectionView, error) {
+	f := facts{value: x.summary}
+	s := &sectionView{ID: ids.name(run, x.Name), section: describe(x, &f), Warnings: append([]warning{}, x.Document.Warnings...)}
+	if f.err != nil {
+		return nil, f.err
+	}
+	for _, g := range x.Figures {
+		v := figureView{ID: ids.name(run, x.Name, g.Name, "figure"), Title: sentence(words(g.Name)), File: g.Name}
+		alt := captions[x.Document.Analysis+"/"+g.Name]
+		if alt == "" {
+			alt = fmt.Sprintf("Figure %s of the analysis %s.", g.Name, x.Name)
+		}
+		v.Alt = alt
+		if c := captions[x.Document.Analysis+"/"+g.Name]; c != "" {
+			v.Title = c
+		}
+		switch {
+		case g.SVG != nil:
+			d, err := inline(g.SVG, v.ID, words(g.Name), alt)
+			if err != nil {
+				return nil, fmt.Errorf("figure %s: %w", g.Name, err)
+			}
+			v.Markup, v.Alt = template.HTML(d.markup), d.desc
+		case g.GIF != nil:
+			v.Image = template.URL("data:image/gif;base64," + base64.StdEncoding.EncodeToString(g.GIF))
+		case g.PNG != nil:
+			v.Image = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(g.PNG))
+		}
+		s.Figures = append(s.Figures, v)
+	}
+	// A section of tables made of the summary has all of it already.
+	if _, own := used[x.Document.Analysis]; own || x.Document.Analysis == "pca" {
+		s.All = generic("All numbers", x.summary)
+	}
+	var data []string
+	for _, name := range x.Document.Files {
+		if strings.HasSuffix(name, ".csv") {
+			data = append(data, name)
+		}
+	}
+	if len(data) > 0 {
+		s.Data = strings.Join(data, ", ") + " in analysis/" + x.Name
+	}
+	return s, nil
+}
+
+// captions say what the usual figures show.
+var captions = map[string]string{
+	"path/loss":             "Loss over the steps.",
+	"path/cosine":           "Cosine of each gradient, or update, with the one before.",
+	"path/step_length":      "Length of each update and of its mini-batch gradient.",
+	"path/distance":         "How far the iterates are from the first one, and how long the path is so far.",
+	"walk/walk":             "The full training loss along the segments between consecutive iterates, with the valley floor below.",
+	"walk/profile":          "The loss along a step, relative to its start: the median over all segments and the middle half of them.",
+	"pca/pca":               "Share of the variance of each principal direction, beside that of a random walk.",
+	"pca/scores_over_steps": "Coordinates along the leading directions, over the steps.",
+	"landscape/landscape":   "The loss on the plane of the two leading directions, with the path of the iterates projected onto it.",
+}

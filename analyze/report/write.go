@@ -1,0 +1,93 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed page.html
+var pageText string
+
+//go:embed page.css
+var pageStyle string
+
+//go:embed page.js
+var pageScript string
+
+// page is the template. Headings have a level that depends on where they stand,
+// which html/template has no word for.
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"heading": func(level int, id, text string) template.HTML {
+		attribute := ""
+		if id != "" {
+			attribute = ` id="` + template.HTMLEscapeString(id) + `"`
+		}
+		return template.HTML(fmt.Sprintf("<h%d%s>%s</h%d>", level, attribute, template.HTMLEscapeString(text), level))
+	},
+	"sum":     func(a, b int) int { return a + b },
+	"numeric": numeric,
+}).Parse(pageText))
+
+// numeric reports whether a cell is set flush right.
+func numeric(cell string) bool {
+	return cell == dash || strings.ContainsAny(cell[:min(1, len(cell))], "0123456789-+") || cell == "NaN"
+}
+
+// Write writes the page of the runs, at least one, in their order. Options are
+// checked and everything is made before the first byte is written.
+func Write(w io.Writer, runs []Run, opts Options) error {
+	if err := opts.Validate(); err != nil {
+		return err
+	}
+	if len(runs) == 0 {
+		return errors.New("report: there is no run to report on; at least one is needed")
+	}
+	v, err := newView(runs, &opts)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, v); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := b.WriteTo(w); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// scripts puts the scripts of the page together with the policy that allows
+// these and nothing else.
+func scripts(opts *Options, interactive bool) (markup template.HTML, policy string) {
+	var b strings.Builder
+	allowed := []string{hash(pageScript)}
+	switch {
+	case interactive && opts.Plotly != nil:
+		// What would end the element, or hide its end, can stand in a literal only,
+		// where a backslash changes nothing.
+		text := strings.NewReplacer("</script", `<\/script`, "</SCRIPT", `<\/SCRIPT`, "<!--", `<\!--`).Replace(string(opts.Plotly))
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+		b.WriteString("<script>" + text + "</script>\n")
+		allowed = append(allowed, hash(text))
+	case interactive:
+		fmt.Fprintf(&b, "<script src=\"%s\" integrity=\"%s\" crossorigin=\"anonymous\" referrerpolicy=\"no-referrer\"></script>\n",
+			template.HTMLEscapeString(opts.PlotlyRelease.URL), template.HTMLEscapeString(opts.PlotlyRelease.Integrity))
+		allowed = append(allowed, opts.PlotlyRelease.URL)
+	}
+	b.WriteString("<script>" + pageScript + "</script>")
+	policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; script-src " + strings.Join(allowed, " ")
+	return template.HTML(b.String()), policy
+}
+
+// hash names a script in a policy.
+func hash(script string) string {
+	sum := sha256.Sum256([]byte(script))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
