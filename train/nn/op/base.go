@@ -81,7 +81,27 @@ func newTensor[T Float](shape ...int) (*tensor.Dense, []T) {
 }
 
 // elements returns the elements of a tensor value, which the value keeps owning.
-func elements[T Float](v G.Value) []T { return v.Data().([]T) }
+// It does not use Data, which allocates, a few hundred times a step. It panics
+// when the value is not a dense tensor of that element type.
+func elements[T Float](v G.Value) []T {
+	d := v.(*tensor.Dense)
+	var result []T
+	switch to := any(&result).(type) {
+	case *[]float32:
+		mustBe(d, tensor.Float32) // the accessors do not look
+		*to = d.Float32s()
+	case *[]float64:
+		mustBe(d, tensor.Float64)
+		*to = d.Float64s()
+	}
+	return result
+}
+
+func mustBe(d *tensor.Dense, want tensor.Dtype) {
+	if d.Dtype() != want {
+		panic(fmt.Sprintf("tensor of %v, wanted %v", d.Dtype(), want))
+	}
+}
 
 // scalar returns the number of a scalar value.
 func scalar[T Float](v G.Value) T {
