@@ -82,7 +82,10 @@ func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
 	}
 	s.rows, s.copyTo = len(files), s.copyRows
 	s.header.Steps = max(s.header.Steps, s.steps[len(files)-1])
-	return s.Import, s.header.Validate()
+	if err := s.header.Validate(); err != nil {
+		return nil, err
+	}
+	return s.Import, nil
 }
 
 func (s *checkpoints) open(i int) (*container, error) {

@@ -127,7 +127,9 @@ func (c *container) floats(a *array, dst []float32) error {
 	if a.fortran && len(a.shape) > 1 {
 		target = make([]float32, len(dst))
 	}
-	if err := c.read(a, func(r io.Reader) error { return a.element.readFloats(r, target) }); err != nil {
+	if err := c.read(a, func(r io.Reader) error {
+		return a.element.readFloats(r, target, make([]byte, min(chunkBytes, 8*len(target))))
+	}); err != nil {
 		return err
 	}
 	if a.fortran && len(a.shape) > 1 {

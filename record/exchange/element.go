@@ -131,24 +131,28 @@ func (e element) int64At(b []byte) int64 {
 	return int64(v)
 }
 
-// readFloats reads len(dst) elements from r and converts them.
-func (e element) readFloats(r io.Reader, dst []float32) error {
-	return e.each(r, len(dst), func(i int, b []byte) { dst[i] = e.float32At(b) })
-}
+// chunkBytes is how much of an array is read at a time; a multiple of every width.
+const chunkBytes = 1 << 16
 
-// each reads n elements and hands out the bytes of each, which it reuses.
-func (e element) each(r io.Reader, n int, use func(i int, b []byte)) error {
-	const most = 1 << 16
-	buf := make([]byte, min(n*e.width, most/e.width*e.width))
-	for i := 0; i < n; {
-		part := buf[:min(len(buf), (n-i)*e.width)]
+// readFloats reads len(dst) elements from r and converts them. buf, of any
+// length of at least 8 bytes, is scratch.
+func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
+	buf = buf[:len(buf)/e.width*e.width]
+	plain := e.class == floating && e.width == 4 && !e.big
+	for len(dst) > 0 {
+		part := buf[:min(len(buf), len(dst)*e.width)]
 		if _, err := io.ReadFull(r, part); err != nil {
 			return unexpected(err)
 		}
-		for ; len(part) > 0; part = part[e.width:] {
-			use(i, part[:e.width])
-			i++
+		n := len(part) / e.width
+		for i := range dst[:n] {
+			if plain { // nearly always
+				dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
+			} else {
+				dst[i] = e.float32At(part[i*e.width:])
+			}
 		}
+		dst = dst[n:]
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type column struct {
 	file   io.ReadCloser
 	reader io.Reader
 	valid  *column   // which rows have a value; nil when all have
-	raw    []byte    // of one element
+	raw    []byte    // of one element; of a vector: scratch
 	values []float32 // of a row of a vector
 	set    func(i int, s *record.Step) error
 }
@@ -59,6 +59,7 @@ func newRowReader(c *container, vectors bool) (*rowReader, error) {
 		}
 		if k != nil {
 			k.values = make([]float32, k.array.shape[1])
+			k.raw = make([]byte, chunkBytes)
 			k.set = func(_ int, s *record.Step) error {
 				*vectorOf(s, v) = k.values
 				return nil
@@ -99,7 +100,7 @@ func (r *rowReader) next(i int, s *record.Step) error {
 	for _, k := range r.columns {
 		var err error
 		if k.values != nil {
-			err = k.array.element.readFloats(k.reader, k.values)
+			err = k.array.element.readFloats(k.reader, k.values, k.raw)
 		} else if _, err = io.ReadFull(k.reader, k.raw); err != nil {
 			err = unexpected(err)
 		}
