@@ -48,7 +48,8 @@ func payloadBytes(shape []int, width int) (int64, bool) {
 // container is an open file of arrays.
 type container struct {
 	path     string
-	file     *os.File
+	file     io.ReaderAt
+	closer   io.Closer
 	arrays   []array // in the order in which the file has them
 	metadata map[string]string
 }
@@ -62,31 +63,43 @@ var extensions = map[string]func(*container, int64) error{
 
 func extensionList() string { return ".npy, .npz and .safetensors" }
 
-// openContainer reads the directory of a file: names, types and shapes, no
-// values. No length in the file is believed before it was compared with what
-// the file holds.
+// openContainer opens a file and reads its directory.
 func openContainer(path string) (*container, error) {
-	read, ok := extensions[strings.ToLower(filepath.Ext(path))]
-	if !ok {
-		return nil, fmt.Errorf("exchange: %s: its name ends in %q; what is read ends in %s", path, filepath.Ext(path), extensionList())
-	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	c := &container{path: path, file: f}
 	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
+	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is no regular file")
-	default:
-		if err = read(c, info.Size()); err == nil {
-			err = c.checkNames()
-		}
 	}
 	if err != nil {
 		f.Close()
+		return nil, fmt.Errorf("exchange: %s: %w", path, err)
+	}
+	c, err := newContainer(path, f, info.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	c.closer = f
+	return c, nil
+}
+
+// newContainer reads the directory of a file: names, types and shapes, no
+// values. No length in the file is believed before it was compared with what
+// the file holds. The path's ending says what the file is.
+func newContainer(path string, file io.ReaderAt, size int64) (*container, error) {
+	c := &container{path: path, file: file}
+	read, ok := extensions[strings.ToLower(filepath.Ext(path))]
+	if !ok {
+		return nil, c.errorf("its name ends in %q; what is read ends in %s", filepath.Ext(path), extensionList())
+	}
+	err := read(c, size)
+	if err == nil {
+		err = c.checkNames()
+	}
+	if err != nil {
 		return nil, c.errorf("%w", err)
 	}
 	return c, nil
@@ -96,7 +109,7 @@ func (c *container) errorf(format string, args ...any) error {
 	return fmt.Errorf("exchange: %s: "+format, append([]any{c.path}, args...)...)
 }
 
-func (c *container) Close() error { return c.file.Close() }
+func (c *container) Close() error { return c.closer.Close() }
 
 func (c *container) checkNames() error {
 	seen := make(map[string]bool, len(c.arrays))
