@@ -4,7 +4,9 @@
 //
 //	sgdwalk demo [--out DIR]
 //	sgdwalk train --out RUN --data D --model M [flags]
-//	sgdwalk info|verify RUN
+//	sgdwalk info|verify|repair RUN
+//	sgdwalk export RUN --npz|--safetensors|--csv FILE
+//	sgdwalk import FILES --out RUN
 //	sgdwalk path|walk|pca|landscape RUN [flags]
 //
 // Results go to standard output, progress and messages to standard error. The
@@ -48,6 +50,9 @@ type cli struct {
 	Train     trainCmd     `cmd:"" help:"Train a network and record every step."`
 	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
 	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
+	Repair    repairCmd    `cmd:"" help:"Copy every intact row of a damaged run into a new one."`
+	Export    exportCmd    `cmd:"" help:"Write a run as npz, safetensors or CSV."`
+	Import    importCmd    `cmd:"" help:"Make a run of checkpoints or arrays from elsewhere."`
 	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
 	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
 	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`
@@ -100,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code; panic(exit{}) }),
-		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms},
+		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames()},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.UsageOnError(),

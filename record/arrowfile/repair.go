@@ -1,6 +1,7 @@
 package arrowfile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,8 +64,7 @@ func Repair(dir, out string, opts Options, report func(error)) (Repaired, error)
 		err = closeErr
 	}
 	if err != nil {
-		discard(out)
-		return Repaired{}, err
+		return Repaired{}, errors.Join(err, Discard(out))
 	}
 	return result, nil
 }
@@ -112,10 +112,15 @@ func sameDirectory(a, b string) (bool, error) {
 	return os.SameFile(x, y), nil
 }
 
-// discard removes a run that was begun and cannot be ended, and its directory if
-// nothing else is in it.
-func discard(dir string) {
-	removeRun(dir)
-	os.Remove(filepath.Join(dir, lockName))
-	os.Remove(dir)
+// Discard removes a run that was begun and cannot be ended: its header, segments,
+// lock and analyses, and its directory if nothing else is in it.
+func Discard(dir string) error {
+	if err := removeRun(dir); err != nil {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("arrowfile: %w", err)
+	}
+	os.Remove(dir) // stays when something else is in it
+	return nil
 }

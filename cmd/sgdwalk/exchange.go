@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/exchange"
+	"sgdwalk/train/replay"
+)
+
+// exportCmd writes a run for other programs.
+type exportCmd struct {
+	Run_        string `arg:"" name:"run" help:"Directory of the run."`
+	NPZ         string `name:"npz" placeholder:"FILE" help:"All rows as numpy arrays: theta (rows, P), grad, state, step, epoch, batch_loss, ..."`
+	Safetensors string `placeholder:"FILE" help:"One iterate as named tensors."`
+	CSV         string `name:"csv" placeholder:"FILE" help:"The numbers of all rows, without the vectors."`
+	Row         int    `default:"-1" help:"Iterate for --safetensors; negative numbers count from the end (default ${default})."`
+	Force       bool   `help:"Replace files that are there."`
+}
+
+func (exportCmd) Help() string {
+	return `FILE may be - for standard output.
+
+Examples:
+  sgdwalk export RUN --npz run.npz
+  sgdwalk export RUN --safetensors last.safetensors
+  sgdwalk export RUN --csv -`
+}
+
+// exported is one file that export wrote.
+type exported struct {
+	Format string `json:"format"`
+	File   string `json:"file"`
+}
+
+// Run writes every file that was asked for.
+func (c *exportCmd) Run(e *env) error {
+	trace, err := arrowfile.Open(c.Run_)
+	if err != nil {
+		return err
+	}
+	defer trace.Close()
+	formats := []struct {
+		name, file string
+		write      func(io.Writer) error
+	}{
+		{"npz", c.NPZ, func(w io.Writer) error { return exchange.WriteNPZ(w, trace, exchange.NPZOptions{}) }},
+		{"safetensors", c.Safetensors, func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, c.Row) }},
+		{"csv", c.CSV, func(w io.Writer) error { return exchange.WriteCSV(w, trace) }},
+	}
+	var done []exported
+	for _, f := range formats {
+		switch {
+		case f.file == "":
+			continue
+		case f.file == "-":
+			if err := f.write(e.stdout); err != nil {
+				return err
+			}
+			continue
+		case !c.Force:
+			if _, err := os.Lstat(f.file); err == nil {
+				return usagef("--%s %s exists already; name a new file, or give --force", f.name, f.file)
+			}
+		}
+		if err := writeWhole(f.file, f.write); err != nil {
+			return err
+		}
+		done = append(done, exported{f.name, f.file})
+	}
+	if len(done) == 0 && c.NPZ+c.Safetensors+c.CSV == "" {
+		return usagef("nothing to export: give --npz FILE, --safetensors FILE or --csv FILE")
+	}
+	if e.json {
+		return e.printJSON(struct {
+			Run   string     `json:"run"`
+			Files []exported `json:"files"`
+		}{c.Run_, done})
+	}
+	for _, f := range done {
+		e.printf("%s: %s\n", f.Format, f.File)
+	}
+	return nil
+}
+
+// writeWhole writes a file under a temporary name and renames it when it is
+// whole.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}()
+	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// importCmd makes a run of files from other programs.
+type importCmd struct {
+	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz) in natural order of their names; a folder means the files in it."`
+	Out     string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
+	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
+	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
+	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name or place (default: the first that fits)."`
+	Model   string   `help:"Name of the model for the header."`
+	Force   bool     `help:"Replace the run that is there."`
+}
+
+func (importCmd) Help() string {
+	return `path, pca and compare work on an imported run; what evaluates a loss needs to know the model.
+
+Examples:
+  sgdwalk import checkpoints/ --out RUN
+  sgdwalk import ckpt-*.safetensors --kinds '*.gamma=norm_scale' --out RUN
+  sgdwalk import run.npz --out RUN`
+}
+
+// Run imports.
+func (c *importCmd) Run(ctx context.Context, e *env) error {
+	o := exchange.ImportOptions{Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Model: c.Model}
+	for _, text := range c.Kinds {
+		rule, err := exchange.ParseKindRule(text)
+		if err != nil {
+			return usageError{err}
+		}
+		o.Kinds = append(o.Kinds, rule)
+	}
+	m, err := exchange.Open(c.Files, o)
+	if err != nil {
+		return err
+	}
+	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(m.CopyTo(ctx, w), w.Close()); err != nil {
+		// What was begun is of no use to anybody; nothing else is in it.
+		return errors.Join(err, arrowfile.Discard(c.Out))
+	}
+	h := m.Header()
+	if e.json {
+		return e.printJSON(struct {
+			Run        string   `json:"run"`
+			Rows       int      `json:"rows"`
+			Parameters int      `json:"parameters"`
+			Warnings   []string `json:"warnings"`
+		}{c.Out, m.Len(), h.Layout.Len(), append([]string{}, m.Warnings...)})
+	}
+	e.printf("%d rows of %d parameters in %d tensors: %s\n", m.Len(), h.Layout.Len(), len(h.Layout), c.Out)
+	for _, warning := range m.Warnings {
+		e.printf("note: %s\n", warning)
+	}
+	return nil
+}
+
+// repairCmd keeps what is intact of a damaged run.
+type repairCmd struct {
+	Run_  string `arg:"" name:"run" help:"Directory of the run."`
+	Out   string `placeholder:"RUN" help:"Directory of the repaired run (default RUN-repaired); must not exist."`
+	Force bool   `help:"Replace the run that is there."`
+}
+
+func (repairCmd) Help() string {
+	return `Every intact row is copied into a new run; the damaged one is not changed. Every problem is
+printed on a line of its own. The exit status is 0 when the repaired run is written.
+
+Examples:
+  sgdwalk repair RUN
+  sgdwalk repair RUN --out SOUND`
+}
+
+// Run repairs.
+func (c *repairCmd) Run(e *env) error {
+	out := c.Out
+	if out == "" {
+		out = strings.TrimRight(filepath.Clean(c.Run_), string(filepath.Separator)) + "-repaired"
+	}
+	problems := []string{}
+	r, err := arrowfile.Repair(c.Run_, out, arrowfile.Options{Overwrite: c.Force}, func(err error) {
+		problems = append(problems, oneLine(err))
+		if !e.json {
+			e.printf("%s\n", oneLine(err))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{configName, replay.CheckpointName} {
+		if err := copyIfThere(filepath.Join(c.Run_, name), filepath.Join(out, name)); err != nil {
+			return err
+		}
+	}
+	if e.json {
+		return e.printJSON(struct {
+			Run      string   `json:"run"`
+			Out      string   `json:"out"`
+			Rows     int64    `json:"rows"`
+			Lost     int64    `json:"lost"`
+			Torn     int64    `json:"torn_bytes"`
+			Finished bool     `json:"finished"`
+			Problems []string `json:"problems"`
+		}{c.Run_, out, r.Rows, r.Lost, r.Torn, r.Finished, problems})
+	}
+	e.printf("%d rows kept in %s, %d lost, %d torn bytes left behind\n", r.Rows, out, r.Lost, r.Torn)
+	return nil
+}
+
+// copyIfThere copies a small file that may be missing.
+func copyIfThere(from, to string) error {
+	b, err := os.ReadFile(from)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o666)
+}
+
+// kindNames lists the kinds for --help.
+func kindNames() string {
+	var names []string
+	for _, k := range record.Kinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
+}

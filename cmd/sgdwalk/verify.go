@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/replay"
+)
+
+// verifyCmd reads every byte of a run.
+type verifyCmd struct {
+	Run_   string `arg:"" name:"run" help:"Directory of the run."`
+	Replay bool   `help:"Train again from the header and compare every recorded bit."`
+	Data   string `placeholder:"DATA" help:"For --replay: where the data are now, if not where the run was recorded."`
+}
+
+func (verifyCmd) Help() string {
+	return `Every problem is printed on a line of its own. The exit status is 3 when there is one.
+
+Examples:
+  sgdwalk verify RUN
+  sgdwalk verify --replay RUN`
+}
+
+// verifyResult is what verify prints.
+type verifyResult struct {
+	Run      string   `json:"run"`
+	Rows     int64    `json:"rows"`
+	Bytes    int64    `json:"bytes"`
+	Replayed int64    `json:"replayed"` // rows that training again gave bit for bit
+	Problems []string `json:"problems"`
+}
+
+// Run checks the run and prints every problem.
+func (c *verifyCmd) Run(ctx context.Context, e *env) error {
+	report := func(problem string) {
+		if !e.json {
+			e.printf("%s\n", problem)
+		}
+	}
+	v, err := verify(c.Run_, report)
+	if err != nil {
+		return err
+	}
+	if c.Replay && len(v.Problems) == 0 {
+		if err := c.replay(ctx, e, &v, report); err != nil {
+			return err
+		}
+	}
+	if e.json {
+		if err := e.printJSON(v); err != nil {
+			return err
+		}
+	}
+	if n := len(v.Problems); n > 0 {
+		return fmt.Errorf("%s has %d problems: %w", c.Run_, n, errDamaged)
+	}
+	if !e.json {
+		e.printf("%s is sound: %d rows, %s, every byte checked\n", c.Run_, v.Rows, bytesText(v.Bytes))
+		if c.Replay {
+			e.printf("training again from the header gave all %d rows bit for bit\n", v.Replayed)
+		}
+	}
+	return nil
+}
+
+func verify(dir string, report func(string)) (verifyResult, error) {
+	v := verifyResult{Run: dir, Problems: []string{}}
+	s, err := arrowfile.Check(dir, func(problem error) {
+		v.Problems = append(v.Problems, oneLine(problem))
+		report(oneLine(problem))
+	})
+	v.Rows, v.Bytes = int64(s.Rows), s.Bytes
+	return v, err
+}
+
+// replay trains again and compares the rows as they come.
+func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report func(string)) error {
+	trace, err := arrowfile.Open(c.Run_)
+	if err != nil {
+		return err
+	}
+	defer trace.Close()
+	x, err := replay.FromHeader(trace.Header(), replay.Options{Data: c.Data})
+	if err != nil {
+		return err
+	}
+	x.Train()
+	again := &comparison{trace: trace}
+	loop, err := x.Loop(again)
+	if err != nil {
+		return err
+	}
+	if err := addEvaluators(loop, x); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	again.enough = stop // an unfinished run is replayed as far as it goes
+	e.progress.Begin("replay", trace.Len())
+	loop.Hook = func(*record.Step) error { e.progress.Add(1); return nil }
+	_, err = loop.Run(ctx)
+	if again.problem != "" {
+		v.Problems = append(v.Problems, again.problem)
+		report(again.problem)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.Replayed = int64(again.next)
+	if again.next < trace.Len() && ctx.Err() == nil {
+		problem := fmt.Sprintf("training again ends after %d rows; the recording has %d", again.next, trace.Len())
+		v.Problems = append(v.Problems, problem)
+		report(problem)
+	}
+	return nil
+}
+
+// comparison is a sink that compares what it is given with a recording.
+type comparison struct {
+	trace   *arrowfile.Reader
+	next    int
+	enough  func()
+	problem string
+}
+
+// Append compares the next row, the time of day aside.
+func (c *comparison) Append(s *record.Step) error {
+	if c.next >= c.trace.Len() {
+		c.enough()
+		return nil
+	}
+	want, err := c.trace.At(c.next)
+	if err != nil {
+		return err
+	}
+	got := *s
+	got.WallTime = want.WallTime
+	if d := record.Diff(&got, &want); d != "" {
+		c.problem = fmt.Sprintf("row %d (step %d) is not what training again gives: %s", c.next, want.Step, d)
+		return fmt.Errorf("%s", c.problem)
+	}
+	if c.next++; c.next == c.trace.Len() {
+		c.enough()
+	}
+	return nil
+}
+
+// Close does nothing.
+func (c *comparison) Close() error { return nil }
