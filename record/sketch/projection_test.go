@@ -265,3 +265,20 @@ func TestProjectionRefused(t *testing.T) {
 		t.Errorf("bound that always holds: %v, want NaN", got)
 	}
 }
+
+func BenchmarkProjection(b *testing.B) {
+	for _, length := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("P=%d", length), func(b *testing.B) {
+			p := mustProjection(b, length, 256, 1)
+			v := make([]float32, length)
+			for i := range v {
+				v[i] = float32(i)
+			}
+			out := make([]float32, p.Dim())
+			b.SetBytes(int64(4 * length))
+			for b.Loop() {
+				p.To(out, v, 1)
+			}
+		})
+	}
+}

@@ -143,6 +143,21 @@ func TestSinkRows(t *testing.T) {
 						t.Errorf("row %d: %s", i, d)
 					}
 				}
+				parts, err := late.Scalars(i)
+				if err != nil || parts.Theta != nil || parts.Grad != nil || parts.State != nil {
+					t.Fatalf("row %d without vectors: %+v, %v", i, parts, err)
+				}
+				for _, v := range []struct {
+					to   *[]float32
+					read func(int) ([]float32, error)
+				}{{&parts.Theta, late.Theta}, {&parts.Grad, late.Grad}, {&parts.State, late.State}} {
+					if *v.to, err = v.read(i); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if d := recordtest.Diff(&parts, &want); d != "" {
+					t.Errorf("row %d in parts: %s", i, d)
+				}
 			}
 		})
 	}
