@@ -1,0 +1,62 @@
+package arrowfile
+
+import (
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"sgdwalk/record/recordtest"
+)
+
+// FuzzSegment reads any bytes in the place of the fixture's first segment.
+// Nothing may panic, take memory beyond what the file's size explains, or hand
+// out a value that was not recorded.
+func FuzzSegment(f *testing.F) {
+	first := mustRead(f, filepath.Join(fixture, segmentName(0)))
+	second := mustRead(f, filepath.Join(fixture, segmentName(1)))
+	_, rows := fixtureRun()
+	f.Add(first)
+	f.Add(first[:len(first)-20])
+	f.Add(first[:4000])
+	f.Add(first[:100])
+	f.Add([]byte{})
+	f.Add(second)
+	for _, at := range []int{12, 1548, 2888, 4284, 5875} {
+		b := append([]byte(nil), first...)
+		b[at] ^= 0x40
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		source := func(path string) (source, error) {
+			if filepath.Base(path) == segmentName(0) {
+				return memorySource(b), nil
+			}
+			return memorySource(second), nil
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r, err := open(fixture, source)
+		if err == nil {
+			for i := range min(r.Len(), 1000) {
+				got, err := r.At(i)
+				if err != nil {
+					continue
+				}
+				if i >= len(rows) {
+					t.Fatalf("row %d was read; %d were recorded", i, len(rows))
+				}
+				if d := recordtest.Diff(&got, &rows[i]); d != "" {
+					t.Fatalf("row %d: %s", i, d)
+				}
+			}
+			r.Close()
+		}
+		if _, err := check(fixture, func(error) {}, source); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 4<<20+20*uint64(len(b)) {
+			t.Errorf("%d bytes of a file cost %d bytes of memory", len(b), taken)
+		}
+	})
+}
