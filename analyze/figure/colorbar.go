@@ -37,6 +37,9 @@ func newColorBar(p *page, s *relief, text string) colorBar {
 		return b
 	}
 	b.width = p.font*(barGap+barWidth+0.55+0.5+1.1) + w
+	if text == "" {
+		b.width -= p.font * 1.4
+	}
 	return b
 }
 

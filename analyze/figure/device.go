@@ -3,10 +3,13 @@ package figure
 import "image/color"
 
 // device is what a format has to offer: filled and stroked paths and text. All
-// else is made of these three. Joins are round; ends are cut at the last point.
+// else is made of these. Joins are round; ends are cut at the last point.
 type device interface {
 	fill(p path, c color.NRGBA)
 	stroke(p path, s pen)
+	// tile fills a path and strokes it in the same colour, so that no hairline
+	// shows between it and its neighbours.
+	tile(p path, c color.NRGBA)
 	text(t run)
 	// bytes ends the drawing and returns the file.
 	bytes() ([]byte, error)
@@ -19,6 +22,9 @@ type pen struct {
 	color color.NRGBA
 	dash  []float64 // points on, points off, ...; nil is solid
 }
+
+// tileEdge is the width of the stroke around a tile, in points.
+const tileEdge = 0.35
 
 // run is a piece of text of one size and weight on one baseline.
 type run struct {

@@ -62,7 +62,7 @@ func wellFormed(t *testing.T, data []byte, format figure.Format) {
 // TestStableBytes draws every figure of the gallery twice, each from its own data.
 func TestStableBytes(t *testing.T) {
 	first, second := gallery(), gallery()
-	for _, name := range []string{"landscape-gaps", "runs", "diverging", "panels", "walk-single", "curves-band", "spectrum"} {
+	for _, name := range []string{"landscape-gaps", "runs", "diverging", "panels", "surface-coarse", "walk-single", "curves-band", "spectrum"} {
 		t.Run(name, func(t *testing.T) {
 			for _, format := range []figure.Format{figure.SVG, figure.PDF, figure.PNG} {
 				a, b := render(t, first[name], format), render(t, second[name], format)
@@ -134,8 +134,16 @@ func TestDegenerate(t *testing.T) {
 			{Series: []figure.Series{{}}, References: []figure.Reference{{Value: 3, Name: "three"}}},
 			{Series: []figure.Series{{X: []float64{1, 2}, Y: []float64{nan, -1}, Points: true}}, YScale: figure.Log, YRange: [2]float64{1, 2}, Height: 0.1},
 		}},
-		"empty curve": &figure.Curves{Series: []figure.Series{{}}},
-		"one value":   &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
+		"surface, equal":         &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(2.3), Path: outside}},
+		"surface, NaN":           &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}, AtLoss: true},
+		"surface, +Inf":          &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(inf)}},
+		"surface, huge":          &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })}},
+		"surface, spike":         &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
+		"surface, two by two":    &figure.Surface{Landscape: &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}, Unrefined: true}, Azimuth: 90, Elevation: 85},
+		"surface, seen end-on":   &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360, Elevation: 5, Height: 3},
+		"surface, infinite loss": &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane, Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}}}, AtLoss: true},
+		"empty curve":            &figure.Curves{Series: []figure.Series{{}}},
+		"one value":              &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
 		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
 			X: []float64{1, 2, 3}, Y: []float64{nan, -1, inf}, Low: []float64{nan, 0, -inf}, Top: []float64{nan, 1, inf},
 		}}, YScale: figure.Log, XScale: figure.Log},
@@ -198,6 +206,11 @@ func TestWrongInput(t *testing.T) {
 		{"Panels.Panels[0].YRange is [2 1];", &figure.Panels{Panels: []figure.Panel{{YRange: [2]float64{2, 1}}}}},
 		{"Panels.Panels[0].Height is -1;", &figure.Panels{Panels: []figure.Panel{{Height: -1}}}},
 		{"Panels.Panels[0].References[0].Value is NaN;", &figure.Panels{Panels: []figure.Panel{{References: []figure.Reference{{Value: math.NaN()}}}}}},
+		{"Surface.Landscape is nil;", &figure.Surface{}},
+		{"Surface.Azimuth is 400;", &figure.Surface{Landscape: exampleLandscape(), Azimuth: 400}},
+		{"Surface.Elevation is 90;", &figure.Surface{Landscape: exampleLandscape(), Elevation: 90}},
+		{"Surface.Height is NaN;", &figure.Surface{Landscape: exampleLandscape(), Height: math.NaN()}},
+		{"Landscape.X has 0 values;", &figure.Surface{Landscape: &figure.Landscape{}}},
 		{"Walk.Steps is empty;", walk(func(w *figure.Walk) { w.Steps = nil })},
 		{"Walk.Steps[2] is 1 after 1;", walk(func(w *figure.Walk) { w.Steps[2] = 1 })},
 		{"Walk.Alphas[10] is 1.5;", walk(func(w *figure.Walk) { w.Alphas[10] = 1.5 })},

@@ -83,3 +83,38 @@ func examplePanels() *figure.Panels {
 	}
 	return out
 }
+
+// exampleSurfaces are landscapes of the gallery in space.
+func exampleSurfaces() map[string]*figure.Surface {
+	single, dark, holes, above := exampleRuns(), exampleLandscape(), exampleLandscape(), exampleLandscape()
+	single.Style.Width = figure.SingleColumn
+	dark.Style.Theme = figure.Dark
+	for j := range holes.Z {
+		for i := range holes.Z[j] {
+			if holes.X[i]-holes.Y[j] > 3 || i == 12 && j == 14 {
+				holes.Z[j][i] = math.NaN()
+			}
+			if holes.X[i]+holes.Y[j] > 5.2 {
+				holes.Z[j][i] = math.Inf(1)
+			}
+		}
+	}
+	holes.Style.Width = 5
+	above.Path = descend(60, 12, 0.2, 0.3, 9)
+	for i := range above.Path {
+		above.Path[i].Loss = valley(above.Path[i].A, above.Path[i].B) * (1 + above.Path[i].Residual)
+	}
+	x, y := grid(-1, 1, 15), grid(-1, 1, 11)
+	coarse := &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 {
+		return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
+	}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2", Style: figure.Style{Width: figure.SingleColumn}}
+	return map[string]*figure.Surface{
+		"double": {Landscape: exampleLandscape()},
+		"single": {Landscape: single},
+		"dark":   {Landscape: dark, Azimuth: 130, Elevation: 30},
+		"holes":  {Landscape: holes, Azimuth: -120, Elevation: 50},
+		"above":  {Landscape: above, AtLoss: true, Elevation: 25},
+		"coarse": {Landscape: coarse, Height: 0.4},
+		"signed": {Landscape: exampleCurvature(), Azimuth: -30},
+	}
+}

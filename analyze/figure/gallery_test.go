@@ -190,6 +190,10 @@ func gallery() map[string]figure.Figure {
 	panels.Style = figure.Style{Width: figure.SingleColumn, Theme: figure.Dark}
 	out["panels-dark"] = panels
 
+	for name, s := range exampleSurfaces() {
+		out["surface-"+name] = s
+	}
+
 	walk := exampleWalk(50, 0.12)
 	out["walk-double"] = walk
 	ws := exampleWalk(50, 0.12)

@@ -20,7 +20,7 @@ func (a axis) pos(v float64) float64 {
 	if a.log {
 		return math.Log(v/a.lo) / math.Log(a.hi/a.lo)
 	}
-	return (v - a.lo) / (a.hi - a.lo)
+	return (v/2 - a.lo/2) / (a.hi/2 - a.lo/2) // halves, for the difference may overflow
 }
 
 // headroom returns the axis with a share of its length added at the upper end.
@@ -86,7 +86,7 @@ func spreadBy(margin float64, log bool, series ...[]float64) axis {
 		a.lo, a.hi = lo-d, hi+d
 	default:
 		d := margin * (hi/2 - lo/2) * 2
-		a.lo, a.hi = lo-d, hi+d
+		a.lo, a.hi = math.Max(lo-d, -math.MaxFloat64), math.Min(hi+d, math.MaxFloat64)
 	}
 	return a
 }

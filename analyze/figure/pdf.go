@@ -95,6 +95,15 @@ func (d *document) stroke(p path, s pen) {
 	d.content.WriteString("S\n")
 }
 
+func (d *document) tile(p path, c color.NRGBA) {
+	if len(p) == 0 {
+		return
+	}
+	d.set(fmt.Sprintf("/A%d gs %s rg %s RG %s w [] 0 d\n", d.alpha(c), rgb(c), rgb(c), num(tileEdge)))
+	d.data(p)
+	d.content.WriteString("B\n")
+}
+
 func (d *document) text(t run) {
 	p := t.outline()
 	if t.halo > 0 {

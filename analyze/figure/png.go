@@ -70,6 +70,11 @@ func (r *raster) stroke(p path, s pen) {
 	r.canvas.Stroke(vgPath(p))
 }
 
+func (r *raster) tile(p path, c color.NRGBA) {
+	r.fill(p, c)
+	r.stroke(p, pen{width: tileEdge, color: c})
+}
+
 func (r *raster) text(t run) {
 	p := t.outline()
 	if t.halo > 0 {

@@ -99,6 +99,13 @@ func (v *vector) stroke(p path, s pen) {
 	fmt.Fprintf(&v.buf, ` d="%s"/>`+"\n", v.data(p))
 }
 
+func (v *vector) tile(p path, c color.NRGBA) {
+	if len(p) == 0 {
+		return
+	}
+	fmt.Fprintf(&v.buf, `<path fill="%s" stroke="%s" stroke-width="%s" d="%s"/>`+"\n", hex(c), hex(c), num(tileEdge), v.data(p))
+}
+
 func (v *vector) text(t run) {
 	if t.text == "" {
 		return

@@ -82,7 +82,7 @@ func (l *Landscape) trails() []trail {
 	for i, q := range l.Paths {
 		ink := trailInks[i%len(trailInks)]
 		out = append(out, trail{
-			name: q.Name, points: q.Points, ink: ink, pale: mix(ink, gray(240), 0.62),
+			name: q.Name, points: q.Points, ink: ink, pale: mix(ink, gray(235), 0.45),
 			dash: trailDashes[i%len(trailDashes)], mark: trailMarks[i%len(trailMarks)],
 		})
 	}

@@ -1,0 +1,263 @@
+package figure
+
+import (
+	"image/color"
+	"math"
+)
+
+// place is a point of a path in the box.
+type place struct {
+	solid
+	hidden  bool // behind the surface
+	gap     bool // not joined to the one before
+	iterate int  // index of the iterate at it, or of the one that follows
+	vertex  bool // an iterate is here
+}
+
+// route is a path on a surface.
+type route struct {
+	trail  trail
+	places []place
+}
+
+// end returns the place of the last iterate, or nil if it has none.
+func (r *route) end() *place {
+	n := len(r.places)
+	if n == 0 || !r.places[n-1].vertex || r.places[n-1].iterate != len(r.trail.points)-1 {
+		return nil
+	}
+	return &r.places[n-1]
+}
+
+// route lays a path on the surface, about two points to a cell, or along straight
+// lines between the losses of the iterates. It has gaps outside the grid and over
+// holes.
+func (s *scene) route(t trail, atLoss bool) route {
+	out := route{trail: t}
+	gap := true
+	add := func(x, y float64, k int, vertex bool, w float64, ok bool) {
+		if !ok {
+			gap = true
+			return
+		}
+		q := solid{s.view.x.pos(x), s.view.y.pos(y), w}
+		out.places = append(out.places, place{q, !s.visible(q), gap, k, vertex})
+		gap = false
+	}
+	height := func(k int, x, y float64) (float64, bool) {
+		if !atLoss {
+			return s.heights.at(x, y)
+		}
+		q := t.points[k]
+		_, inside := s.heights.at(x, y)
+		w := s.view.z.pos(q.Loss)
+		return w, inside && q.hasLoss() && !math.IsNaN(w) && !math.IsInf(w, 0)
+	}
+	h := s.heights
+	grid := rect{h.x[0], h.y[0], h.x[len(h.x)-1], h.y[len(h.y)-1]}
+	cell := point{grid.w() / float64(len(h.x)-1), grid.h() / float64(len(h.y)-1)}
+	for k, q := range t.points {
+		if k > 0 {
+			p := t.points[k-1]
+			a, b, ok := clipSegment(point{p.A, p.B}, point{q.A, q.B}, grid)
+			if math.IsNaN(p.A + p.B + q.A + q.B) {
+				ok = false
+			}
+			if !ok {
+				gap = true
+			} else {
+				n := 1 + int(2*math.Max(math.Abs(b.X-a.X)/cell.X, math.Abs(b.Y-a.Y)/cell.Y))
+				w0, ok0 := height(k-1, p.A, p.B)
+				w1, ok1 := height(k, q.A, q.B)
+				from := 1 // an iterate inside is there already
+				if a != (point{p.A, p.B}) {
+					from = 0
+				}
+				to := n
+				if b != (point{q.A, q.B}) {
+					to = n + 1
+				}
+				for i := from; i < to; i++ {
+					c := a.lerp(b, float64(i)/float64(n))
+					w, ok := w0+(w1-w0)*float64(i)/float64(n), ok0 && ok1
+					if !atLoss {
+						w, ok = s.heights.at(c.X, c.Y)
+					}
+					add(c.X, c.Y, k, false, w, ok)
+				}
+			}
+		}
+		w, ok := height(k, q.A, q.B)
+		add(q.A, q.B, k, true, w, ok)
+	}
+	return out
+}
+
+// slack is by how much the surface must stand over the line of sight to hide a
+// place, in parts of the height of the box: a place on the surface is not hidden
+// by its own cell.
+const slack = 0.004
+
+// visible tells whether nothing of the surface is between a place and the viewer.
+// It walks towards the viewer over the base, from edge to edge of the triangles,
+// for between two edges both the surface and the line of sight are straight.
+func (s *scene) visible(q solid) bool {
+	v, h := s.view, s.heights
+	i, _, ok := interval(h.u, q.u)
+	j, _, ok2 := interval(h.v, q.v)
+	if !ok || !ok2 {
+		return true
+	}
+	// One unit towards the viewer over the base is that much along the axes.
+	du, dv := v.cosA/v.bu, v.sinA/v.bv
+	rise := v.sinE / v.cosE / v.bw
+	for t, first := 0.0, true; i >= 0 && j >= 0 && i < len(h.u)-1 && j < len(h.v)-1; first = false {
+		tu, tv := ahead(h.u, i, q.u, du), ahead(h.v, j, q.v, dv)
+		next := math.Max(t, math.Min(tu, tv))
+		if math.IsInf(next, 1) {
+			return true
+		}
+		if h.cellOK(i, j) {
+			fu := func(t float64) float64 { return (q.u + t*du - h.u[i]) / (h.u[i+1] - h.u[i]) }
+			fv := func(t float64) float64 { return (q.v + t*dv - h.v[j]) / (h.v[j+1] - h.v[j]) }
+			hides := func(t float64) bool { return h.inCell(i, j, fu(t), fv(t)) > q.w+rise*t+slack }
+			a, b := fu(t)-fv(t), fu(next)-fv(next)
+			if first && hides(t) || hides(next) || a*b < 0 && hides(t+(next-t)*a/(a-b)) {
+				return false
+			}
+		}
+		if q.w+rise*next > 1 {
+			return true
+		}
+		t = next
+		if tu <= tv {
+			i += sign(du)
+		}
+		if tv <= tu {
+			j += sign(dv)
+		}
+	}
+	return true
+}
+
+// ahead returns after which way at the given speed the end of interval i of x is
+// reached.
+func ahead(x []float64, i int, from, speed float64) float64 {
+	switch {
+	case speed > 0:
+		return (x[i+1] - from) / speed
+	case speed < 0:
+		return (x[i] - from) / speed
+	}
+	return math.Inf(1)
+}
+
+func sign(v float64) int {
+	if v < 0 {
+		return -1
+	}
+	return 1
+}
+
+func hiddenPen(ink color.NRGBA) pen {
+	return pen{width: 0.6, color: withAlpha(ink, 0.55), dash: []float64{0.8, 1.6}}
+}
+
+func stemPen(ink color.NRGBA) pen { return pen{width: 0.6, color: withAlpha(ink, 0.8)} }
+
+// drawRoutes draws what is hidden of every path, then what is seen with its halo,
+// then the marks of the epochs that are seen, and the ends.
+func (s *scene) drawRoutes(routes []route) {
+	trails := make([]trail, len(routes))
+	for i := range routes {
+		trails[i] = routes[i].trail
+	}
+	top := maxResidual(trails)
+	for i := range routes {
+		s.drawRoute(&routes[i], top)
+	}
+	var starts []point
+	var inks []color.NRGBA
+	for i := range routes {
+		r := &routes[i]
+		if len(r.places) > 0 && r.places[0].vertex && r.places[0].iterate == 0 && len(r.trail.points) > 1 {
+			starts, inks = append(starts, s.view.project(r.places[0].solid)), append(inks, r.trail.ink)
+		}
+	}
+	for k, q := range starts {
+		if together(starts) {
+			s.startMark(q, pathInk)
+			break
+		}
+		s.startMark(q, inks[k])
+	}
+	for i := range routes {
+		if e := routes[i].end(); e != nil {
+			s.endMark(s.view.project(e.solid), &routes[i].trail)
+		}
+	}
+}
+
+func (s *scene) drawRoute(r *route, top float64) {
+	var hidden, halo path
+	shades := make([]path, pathShades)
+	var last point
+	for k, q := range r.places {
+		at := s.view.project(q.solid)
+		if k > 0 && !q.gap {
+			switch {
+			case q.hidden || r.places[k-1].hidden:
+				extend(&hidden, last, at)
+			default:
+				extend(&halo, last, at)
+				extend(&shades[r.trail.shadeOf(q.iterate, top)], last, at)
+			}
+		}
+		last = at
+	}
+	thin := thinning(halo, s.view.outline())
+	s.stroke(hidden, hiddenPen(r.trail.ink))
+	s.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
+	for k := range shades {
+		s.stroke(shades[k], pen{width: pathWidth * thin, color: r.trail.shade(k), dash: r.trail.dash})
+	}
+	s.drawStems(r)
+	starts := make(map[int]bool)
+	for _, i := range r.trail.epochStarts() {
+		starts[i] = true
+	}
+	for _, q := range r.places {
+		if q.vertex && !q.hidden && starts[q.iterate] {
+			s.epochMark(s.view.project(q.solid), &r.trail)
+		}
+	}
+}
+
+// extend continues the path from a to b, without a new subpath where it ends at a.
+func extend(p *path, a, b point) {
+	if n := len(*p); n == 0 || (*p)[n-1].P != a {
+		p.move(a)
+	}
+	p.line(b)
+}
+
+// drawStems joins the ends and the epochs of a path that leaves the surface with
+// the surface.
+func (s *scene) drawStems(r *route) {
+	marked := map[int]bool{0: true, len(r.trail.points) - 1: true}
+	for _, i := range r.trail.epochStarts() {
+		marked[i] = true
+	}
+	var stems path
+	for _, q := range r.places {
+		if !q.vertex || !marked[q.iterate] {
+			continue
+		}
+		v := s.view
+		w, ok := s.heights.at(v.x.lo+q.u*(v.x.hi-v.x.lo), v.y.lo+q.v*(v.y.hi-v.y.lo))
+		if ok && math.Abs(w-q.w) > 1e-6 {
+			stems.segment(v.project(q.solid), v.project(solid{q.u, q.v, w}))
+		}
+	}
+	s.stroke(stems, stemPen(r.trail.ink))
+}
