@@ -7,7 +7,7 @@
 //	sgdwalk info|verify|repair RUN
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
 //	sgdwalk import FILES --out RUN
-//	sgdwalk path|walk|pca|landscape RUN [flags]
+//	sgdwalk path|walk|pca|landscape|curvature RUN [flags]
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit status is 0 when all went well, 1 for a failure, 2 for a mistake in the
@@ -56,6 +56,7 @@ type cli struct {
 	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
 	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
 	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`
+	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
 	Landscape landscapeCmd `cmd:"" help:"The loss on the plane of the first two principal directions, with the path on it."`
 
 	JSON    bool             `name:"json" help:"Print one JSON object on standard output instead of text."`

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/curvature"
+	"sgdwalk/analyze/figure"
+	"sgdwalk/record"
+)
+
+// curvatureCmd looks at the Hessian, at one iterate or along the run.
+type curvatureCmd struct {
+	runFlags
+	lossFlags
+	Step     int64  `default:"-1" help:"Iterate to look at; -1 is the last (default ${default})."`
+	Along    string `placeholder:"ROWS" help:"Look at these iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
+	Top      int    `default:"10" help:"Largest eigenvalues, and the dimension of the dominant space (default ${default})."`
+	Products int    `default:"100" help:"Most Hessian-vector products of the Lanczos iteration (default ${default})."`
+	Seed     uint64 `default:"0" help:"Seed of the random vectors (default ${default})."`
+}
+
+func (curvatureCmd) Help() string {
+	return `The Hessian is that of the loss over the whole training set, without weight decay. Products
+are central differences of exact gradients; how exact they are is said with the result. A
+product costs two gradients over the data.
+
+Examples:
+  sgdwalk curvature RUN
+  sgdwalk curvature --along every:20 --top 5 RUN`
+}
+
+// Run computes, writes and prints.
+func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
+	o := curvature.Options{Top: c.Top, MaxProducts: c.Products, Seed: c.Seed, Progress: e.progress}
+	if err := o.Validate(); err != nil {
+		return usageError{err}
+	}
+	a, err := c.open(e, "curvature")
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	loss, err := a.loss(c.lossFlags)
+	if err != nil {
+		return err
+	}
+	if err := a.begin(); err != nil {
+		return err
+	}
+	if c.Along != "" {
+		return c.along(ctx, a, loss, o)
+	}
+	s, err := a.iterate(c.Step)
+	if err != nil {
+		return err
+	}
+	o.Optimizer, o.LearningRate = a.trace.Header().Optimizer, s.LearningRate.Value
+	journal, err := a.journal(struct {
+		Step    int64             `json:"step"`
+		Options curvature.Options `json:"options"`
+	}{s.Step, o.Effective()})
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	o.Store = journal
+	r, err := curvature.Compute(ctx, s.Theta, loss, o)
+	if err != nil {
+		return a.interrupted(ctx, err)
+	}
+	for _, t := range []struct {
+		name  string
+		table *record.Table
+	}{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}} {
+		if err := a.out.Table(t.name, t.table); err != nil {
+			return err
+		}
+	}
+	density := &figure.Curves{
+		Title: fmt.Sprintf("%s, step %d", a.title(), s.Step), XLabel: "eigenvalue of the Hessian", YLabel: "spectral density", YScale: figure.Log,
+		Series: []figure.Series{{X: column(&r.Density, "eigenvalue"), Y: above(column(&r.Density, "density"), 1e-8)}},
+	}
+	if err := a.figure("curvature", density); err != nil {
+		return err
+	}
+	a.warn = append(a.warn, r.Warnings...)
+	if err := a.finish(r.Summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
+		return err
+	}
+	return a.show(r.Summary, curvatureSentences(s.Step, &r.Summary))
+}
+
+// iterate returns the row of a step; -1 is the last iterate.
+func (a *analysis) iterate(step int64) (record.Step, error) {
+	for i := a.trace.Len() - 1; i >= 0; i-- {
+		s, err := a.trace.Scalars(i)
+		if err != nil {
+			return s, err
+		}
+		if s.Substep != 0 || step >= 0 && s.Step != step {
+			continue
+		}
+		if s, err = a.trace.At(i); err != nil {
+			return s, err
+		}
+		if s.Theta == nil {
+			return s, fmt.Errorf("%s: the iterate of step %d was not recorded", a.run, s.Step)
+		}
+		return s, nil
+	}
+	return record.Step{}, fmt.Errorf("%s: step %d is not in the recording", a.run, step)
+}
+
+// above cuts a positive series off at a floor that a logarithmic axis can show.
+func above(v []float64, floor float64) []float64 {
+	for i := range v {
+		v[i] = max(v[i], floor)
+	}
+	return v
+}
+
+func curvatureSentences(step int64, s *curvature.Summary) []string {
+	out := []string{fmt.Sprintf("step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the eigenpairs converged)", step, optionalText(s.LambdaMax), optionalText(s.LambdaMin), optionalText(s.Trace.Mean), s.Products, s.Converged)}
+	if t := s.Stability; t.EtaLambdaMax.Valid && t.Threshold.Valid {
+		out = append(out, fmt.Sprintf("eta lambda_max %.3g; the edge of stability of %s is at %.3g", t.EtaLambdaMax.Value, t.Optimizer, t.Threshold.Value))
+	}
+	if s.GradDominantShare.Valid {
+		out = append(out, fmt.Sprintf("%s of the gradient's squared length is in the space of the top %d eigenvectors; of a random vector's %s", percent(s.GradDominantShare.Value), len(s.Top), percent(s.RandomDominantShare)))
+	}
+	return out
+}
+
+// along looks at several iterates.
+func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Gradient, each curvature.Options) error {
+	rows, err := analyze.ParseSegments(c.Along)
+	if err != nil {
+		return usageError{err}
+	}
+	o := curvature.AlongOptions{Rows: rows, Each: each}
+	journal, err := a.journal(o)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	o.Each.Store = journal
+	r, err := curvature.Along(ctx, a.trace, loss, o)
+	if err != nil {
+		return a.interrupted(ctx, err)
+	}
+	if err := a.out.Table("along", &r.Table); err != nil {
+		return err
+	}
+	if err := a.out.Table("eigenvalues", &r.Eigenvalues); err != nil {
+		return err
+	}
+	steps := floats(r.Table.Column("step").Ints)
+	for _, f := range []struct {
+		name, label string
+		series      []figure.Series
+	}{
+		{"curvature", "\u03b7 \u03bb_{max}", []figure.Series{
+			{Name: "\u03b7 \u03bb_{max}", X: steps, Y: column(&r.Table, "eta_lambda_max"), Points: true},
+			{Name: "edge of stability", X: steps, Y: column(&r.Table, "threshold")},
+		}},
+		{"dominant", "share in the dominant space", []figure.Series{
+			{Name: "full gradient", X: steps, Y: column(&r.Table, "grad_dominant_share"), Points: true},
+			{Name: "mini-batch gradient", X: steps, Y: column(&r.Table, "batch_grad_dominant_share"), Points: true},
+			{Name: "update", X: steps, Y: column(&r.Table, "update_dominant_share"), Points: true},
+		}},
+	} {
+		kept := f.series[:0]
+		for _, s := range f.series {
+			if s.Y != nil {
+				kept = append(kept, s)
+			}
+		}
+		if len(kept) == 0 {
+			continue
+		}
+		if err := a.figure(f.name, &figure.Curves{Title: a.title(), XLabel: "step", XWhole: true, YLabel: f.label, YScale: figure.Linear, Series: kept}); err != nil {
+			return err
+		}
+	}
+	a.warn = append(a.warn, r.Warnings...)
+	if err := a.finish(r.Summary, o, curvature.Method, curvature.Citation); err != nil {
+		return err
+	}
+	s := &r.Summary
+	out := []string{fmt.Sprintf("%d iterates, steps %d to %d: mean lambda_max %s, mean eta lambda_max %s", s.Rows, s.FirstStep, s.LastStep, optionalText(s.LambdaMax.Mean), optionalText(s.EtaLambdaMax.Mean))}
+	if s.UpdateDominantShare.Mean.Valid {
+		out = append(out, fmt.Sprintf("%s of the updates' squared length is in the space of the top %d eigenvectors (mean); of a random vector's %s", percent(s.UpdateDominantShare.Mean.Value), s.Top, percent(s.RandomDominantShare)))
+	}
+	return a.show(s, out)
+}
