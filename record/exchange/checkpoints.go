@@ -72,7 +72,7 @@ func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
 		}
 	}
 	for _, t := range s.conversions {
-		s.warn("%s", conversion(fmt.Sprintf("%d tensors in %d files", s.converted[t], len(files)), t))
+		s.warn("%s", conversion(t, fmt.Sprintf("tensors of all files: %d", s.converted[t])))
 	}
 	if err := s.number(&n); err != nil {
 		return nil, err
@@ -137,12 +137,12 @@ func (s *checkpoints) notice(c *container) {
 	}
 }
 
-// conversion says in words what became of values of a type.
-func conversion(what, from string) string {
+// conversion says in words what becomes of values of a type.
+func conversion(from, of string) string {
 	if from == "float64" {
-		return what + " of float64 are rounded to float32"
+		return fmt.Sprintf("float64 is rounded to float32 (%s)", of)
 	}
-	return fmt.Sprintf("%s of %s are widened to float32, exactly", what, from)
+	return fmt.Sprintf("%s is widened to float32, exactly (%s)", from, of)
 }
 
 // makeHeader decides the layout by the first file.

@@ -79,8 +79,9 @@ func (m *Import) warn(format string, args ...any) {
 // of all files are read and checked here, so that most of what can be wrong is
 // known before anything is written.
 //
-// Memory is bounded by what the files hold: one row, and for a whole run the
-// scalars of all rows.
+// Memory: one row, and the directory of one file. A row has no more bytes than
+// its file; in a compressed archive no more than 1032 times as many, which is
+// what deflate can reach and is checked before anything is allocated.
 func Open(paths []string, o ImportOptions) (*Import, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func (a *archive) checkShapes(c *container) error {
 				return c.errorf("array %q has shape %v; a row must have 1 to %d elements", b.name, b.shape, math.MaxInt32)
 			}
 			if b.element.name != "float32" {
-				a.warn("%s", conversion(b.name, b.element.name))
+				a.warn("%s", conversion(b.element.name, b.name))
 			}
 		}
 	}
