@@ -1,6 +1,9 @@
 package curve
 
-import "math"
+import (
+	"math"
+	"sort"
+)
 
 // Floor returns the position and the loss of the valley floor: the lowest
 // sample (the first of equals), refined by the parabola through it and its two
@@ -64,4 +67,19 @@ func Maxima(f []float64) int {
 		}
 	}
 	return n
+}
+
+// Linear returns the value at x of the broken line through the samples; ok is
+// false when x is outside them. The alphas are in ascending order.
+func Linear(alphas, values []float64, x float64) (v float64, ok bool) {
+	last := len(alphas) - 1
+	if !(x >= alphas[0] && x <= alphas[last]) {
+		return 0, false
+	}
+	i := min(sort.SearchFloat64s(alphas, x), last)
+	if alphas[i] == x {
+		return values[i], true
+	}
+	s := (x - alphas[i-1]) / (alphas[i] - alphas[i-1])
+	return values[i-1] + s*(values[i]-values[i-1]), true
 }

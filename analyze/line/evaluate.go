@@ -1,0 +1,77 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sgdwalk/analyze"
+)
+
+// evaluator measures points: the loss, then what is measured also.
+type evaluator struct {
+	loss     analyze.Loss
+	also     []Measure
+	progress analyze.Progress
+	store    analyze.Store
+	point    []float32
+	made     int
+}
+
+// at returns the measurements at the point that fill puts into the scratch. The
+// unit is looked up first: a point whose loss is zero, negative or NaN is as
+// finished as any other.
+func (e *evaluator) at(ctx context.Context, unit string, fill func(dst []float32)) ([]float64, error) {
+	n := 1 + len(e.also)
+	if v, ok := e.store.Lookup(unit); ok && len(v) == n {
+		e.progress.Add(1)
+		return v, nil
+	}
+	v := make([]float64, 0, n)
+	for i := range n {
+		loss, name := e.loss, unit
+		if i > 0 {
+			loss, name = e.also[i-1].Loss, unit+": "+e.also[i-1].Name
+		}
+		// Filled anew for every measure: none can spoil the point for the next.
+		fill(e.point)
+		x, err := 0.0, ctx.Err()
+		if err == nil {
+			x, err = loss.Loss(ctx, e.point)
+		}
+		switch {
+		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+			return nil, fmt.Errorf("line: stopped at %s: %w", name, err)
+		case err != nil:
+			return nil, fmt.Errorf("line: %s: %w", name, err)
+		}
+		v = append(v, x)
+	}
+	e.made++
+	e.progress.Add(1)
+	if err := e.store.Save(unit, v); err != nil {
+		return nil, fmt.Errorf("line: %s: %w", unit, err)
+	}
+	return v, nil
+}
+
+// checkEnds refuses two points that have no line between them.
+func checkEnds(a, b []float32) error {
+	switch {
+	case len(a) == 0:
+		return errors.New("line: the first point has no elements; it must have one for every parameter")
+	case len(a) != len(b):
+		return fmt.Errorf("line: the points have %d and %d elements; they must be equal", len(a), len(b))
+	}
+	for i := range a {
+		if a[i]-a[i] != 0 || b[i]-b[i] != 0 {
+			return fmt.Errorf("line: element %d of the points is %v and %v; both must be finite", i, a[i], b[i])
+		}
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return nil
+		}
+	}
+	return errors.New("line: the two points are the same; there is no line between them")
+}
