@@ -73,6 +73,15 @@ type Header struct {
 	Sketch    *Sketch   `json:"sketch,omitempty"`  // how the rows were reduced; nil when they were not
 }
 
+// NewHeader returns the header of a run whose parameters have this layout, with
+// what every run needs filled in: the format, the element type, and theta as the
+// one vector that is recorded. It is valid when the layout is; the caller adds
+// what it knows (Model, Optimizer, Steps, ...) and sets Columns.Grad when its rows
+// bring gradients. The layout is copied.
+func NewHeader(layout Layout) *Header {
+	return &Header{Format: FormatVersion, DType: "float32", Columns: Columns{Theta: true}, Layout: cloneLayout(layout)}
+}
+
 // Clone returns a deep copy.
 func (h *Header) Clone() *Header {
 	c := *h

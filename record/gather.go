@@ -1,0 +1,34 @@
+package record
+
+import "fmt"
+
+// Gather copies the tensors of a program that keeps each in memory of its own
+// into the flat vector dst: parts[i], row-major, is tensor i of the layout. dst is
+// the caller's and its length must be l.Len(), so that one vector serves every
+// step. Parts may be views of anything but dst; they are only read.
+//
+// The error names the tensor, the number of elements it came with and the number
+// that its shape has; dst is then as it was. A tensor whose offset is not where
+// the one before it ends is an error too (see Validate).
+func (l Layout) Gather(dst []float32, parts ...[]float32) error {
+	if len(parts) != len(l) {
+		return fmt.Errorf("record: gather: %d parts for the %d tensors of the layout (%s)", len(parts), len(l), l.names())
+	}
+	next := 0
+	for i, t := range l {
+		switch {
+		case t.Offset != next:
+			return fmt.Errorf("record: gather: tensor %q starts at offset %d, but the tensors before it end at %d", t.Name, t.Offset, next)
+		case len(parts[i]) != t.Len():
+			return fmt.Errorf("record: gather: tensor %q came with %d elements; its shape %v has %d", t.Name, len(parts[i]), t.Shape, t.Len())
+		}
+		next += t.Len()
+	}
+	if len(dst) != next {
+		return fmt.Errorf("record: gather: the flat vector has %d elements; the layout has %d", len(dst), next)
+	}
+	for i, t := range l {
+		copy(t.View(dst), parts[i])
+	}
+	return nil
+}
