@@ -88,13 +88,14 @@ type builder[T op.Float] struct {
 	images []op.Image    // geometry of each value; of vectors unused
 	skips  []*op.Skip    // of each value, where it has two uses
 	convs  []*op.Conv[T] // of each value that is the result of one
+	waits  []*op.Norm[T] // of each value that is the result of a normalization, until it is read
 }
 
 func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
 		graph: g, g: G.NewGraph(), state: state,
-		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n),
+		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n), waits: make([]*op.Norm[T], n),
 	}
 	for i, t := range p.params {
 		end := t.Offset + t.Len()
@@ -157,8 +158,15 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 		opts.Skip = b.skips[l.in.index]
 	}
 	o, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], b.bias(l), opts)
+	if err != nil {
+		return nil, err
+	}
 	b.convs[l.out.index] = o
-	return n, err
+	// A residual is read after the block's first convolution, which comes first.
+	if norm := b.waits[l.in.index]; norm != nil && b.plan.layers[l.in.index] == layer(l) {
+		norm.DeferTo(o)
+	}
+	return n, nil
 }
 
 func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
@@ -170,7 +178,7 @@ func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
 	b.activation(l.out)
 	o, n, err := op.NewNorm(b.convs[l.in.index], b.values[l.in.index], b.params[l.scale], b.params[l.shift],
 		b.statistic(l.mean), b.statistic(l.variance), opts)
-	b.norms = append(b.norms, o)
+	b.norms, b.waits[l.out.index] = append(b.norms, o), o
 	return n, err
 }
 

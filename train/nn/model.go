@@ -60,7 +60,11 @@ func (m *Model) State() []float32 { return m.state }
 
 // Gradient fills grad with the gradient of the mean loss over the examples at
 // theta and returns that loss. inputs are len(labels) examples, values row by
-// row and channels last; there may be 1 to Options.Batch of them.
+// row and channels last; there may be 1 to Options.Batch of them. They are
+// read during the call only.
+//
+// Normalization layers use the statistics of these examples and move State by a
+// tenth towards them. Whoever evaluates without training puts State back.
 func (m *Model) Gradient(inputs []float32, labels []int32, grad []float32) (train.Measure, error) {
 	if len(labels) < 1 || len(labels) > m.graph.batch.Size {
 		return train.Measure{}, fmt.Errorf("nn: batch has %d examples; allowed are 1 to %d", len(labels), m.graph.batch.Size)

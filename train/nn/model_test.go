@@ -203,3 +203,29 @@ func TestStepAllocations(t *testing.T) {
 		})
 	}
 }
+
+// TestManySteps checks that 10,000 steps need no more memory than the first.
+func TestManySteps(t *testing.T) {
+	m, err := New("mlp:4", small, Options{Batch: 2, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := data(small, 2, 1)
+	grad := make([]float32, len(m.Theta()))
+	live := func(steps int) int64 {
+		for range steps {
+			if _, err := m.Gradient(x, y, grad); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var s runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	first := live(100)
+	if more := live(10000) - first; more > 64<<10 {
+		t.Errorf("%d bytes more in use after 10,000 steps", more)
+	}
+	runtime.KeepAlive(m)
+}

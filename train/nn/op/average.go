@@ -67,7 +67,7 @@ func (o *averageBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
 	dx, dy := images(o.in, o.dxData, rows), kernel.Dense(elements[T](inputs[0]), rows, o.in.Channels)
-	o.batch.blocks(rows, imageBlock, func(low, high int) {
+	o.batch.blocks(rows, o.in.block(), func(low, high int) {
 		kernel.MeanPoolInput(dx.Slice(low, high), dy.Band(low, high))
 	})
 	return o.dx, nil

@@ -66,14 +66,16 @@ func NewConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts ConvOpti
 // Conv is a convolution; see NewConv.
 type Conv[T Float] struct {
 	base
-	opts    ConvOptions
-	v       kernel.Conv
-	in, out Image
-	packed  []T            // weights in the kernel's order
-	bias    []T            // with zeros for the channels that are not real
-	stats   *batchStats[T] // of the result, where a normalization wants them
-	y       *tensor.Dense
-	yData   []T
+	opts     ConvOptions
+	v        kernel.Conv
+	in, out  Image
+	packed   []T                 // weights in the kernel's order
+	bias     []T                 // with zeros for the channels that are not real
+	stats    *batchStats[T]      // of the result, where a normalization wants them
+	before   func(low, high int) // makes these images of x; nil when they are made
+	gradient func(low, high int) // makes the gradient of these images of y; nil when it is made
+	y        *tensor.Dense
+	yData    []T
 }
 
 // Do convolves the batch.
@@ -90,26 +92,30 @@ func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		e.Bias = o.bias
 	}
 	if o.stats == nil || o.batch.Frozen {
-		o.batch.blocks(rows, imageBlock, func(low, high int) {
-			kernel.ConvForward(o.v, y.Slice(low, high), x.Slice(low, high), o.packed, e)
-		})
+		o.batch.blocks(rows, o.in.block(), func(low, high int) { o.forward(y, x, e, low, high) })
 		return o.y, nil
 	}
 	// The first image is computed twice: its means are what the sums are taken
 	// around.
-	kernel.ConvForward(o.v, y.Slice(0, 1), x.Slice(0, 1), o.packed, e)
+	o.forward(y, x, e, 0, 1)
 	o.stats.begin(y.Slice(0, 1))
 	o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
 		e := e
 		e.Stats = o.stats.chunk(chunk)
-		kernel.ConvForward(o.v, y.Slice(low, high), x.Slice(low, high), o.packed, e)
+		for step := o.in.block(); low < high; low += step {
+			o.forward(y, x, e, low, min(low+step, high))
+		}
 	})
 	return o.y, nil
 }
 
-// imageBlock is how many images a worker takes at a time where images do not
-// depend on each other.
-const imageBlock = 8
+// forward does images low to high.
+func (o *Conv[T]) forward(y, x kernel.Images[T], e kernel.ConvEpilogue[T], low, high int) {
+	if o.before != nil {
+		o.before(low, high)
+	}
+	kernel.ConvForward(o.v, y.Slice(low, high), x.Slice(low, high), o.packed, e)
+}
 
 // DiffWRT says which inputs get a gradient.
 func (o *Conv[T]) DiffWRT(inputs int) []bool {

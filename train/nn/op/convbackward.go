@@ -105,8 +105,12 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 		clear(o.parts[chunk])
 	}
 	o.bias[chunk].Reset()
-	for i := low; i < high; i += imageBlock {
-		j := min(i+imageBlock, high)
+	step := o.forward.out.block()
+	for i := low; i < high; i += step {
+		j := min(i+step, high)
+		if o.forward.gradient != nil {
+			o.forward.gradient(i, j)
+		}
 		g := p.g.Slice(i, j)
 		switch {
 		case o.forward.opts.ReLU:

@@ -77,7 +77,7 @@ func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	if o.opts.Residual != nil {
 		residual = elements[T](inputs[len(inputs)-1])
 	}
-	o.batch.blocks(rows, imageBlock, func(low, high int) {
+	o.batch.blocks(rows, o.image.block(), func(low, high int) {
 		e := kernel.ConvEpilogue[T]{Bias: c.bias, ReLU: o.opts.ReLU}
 		n := y.Len()
 		switch {

@@ -33,6 +33,13 @@ func (m Image) Shape(size int) []int {
 	return []int{size, m.Height + 2*m.Halo, m.Width + 2*m.Halo, m.Channels}
 }
 
+// block is how many images an op takes at a time: so many that a few tensors of
+// them fit the second-level cache, and that images of few pixels come in numbers.
+// It decides nothing but speed and the order of sums.
+func (m Image) block() int { return min(16, max(1, blockValues/m.Len())) }
+
+const blockValues = 1 << 16
+
 func (m Image) String() string { return fmt.Sprintf("%dx%dx%d", m.Height, m.Width, m.Real) }
 
 // check reports a node whose tensor does not have this geometry.

@@ -37,7 +37,7 @@ func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
 	x, y := images(o.in, elements[T](inputs[0]), rows), images(o.out, o.yData, rows)
-	o.batch.blocks(rows, imageBlock, func(low, high int) {
+	o.batch.blocks(rows, o.in.block(), func(low, high int) {
 		kernel.MaxPool(y.Slice(low, high), x.Slice(low, high))
 	})
 	return o.y, nil
@@ -66,7 +66,7 @@ func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	rows := o.batch.Rows
 	x, dx := images(o.in, elements[T](inputs[0]), rows), images(o.in, o.dxData, rows)
 	y, dy := images(o.out, elements[T](inputs[1]), rows), images(o.out, elements[T](inputs[2]), rows)
-	o.batch.blocks(rows, imageBlock, func(i, j int) {
+	o.batch.blocks(rows, o.in.block(), func(i, j int) {
 		kernel.MaxPoolInput(dx.Slice(i, j), dy.Slice(i, j), y.Slice(i, j), x.Slice(i, j), false)
 	})
 	return o.dx, nil

@@ -48,6 +48,10 @@ type Norm[T Float] struct {
 	shortcut       []T            // the residual in the result's geometry, where it has another size
 	y              *tensor.Dense
 	yData          []T
+
+	conv                *Conv[T] // whose result is normalized
+	deferred            bool     // to a convolution
+	z, result, residual kernel.Images[T]
 }
 
 // NewNorm appends a normalization of the result z of a convolution. gamma and
@@ -59,7 +63,7 @@ func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T,
 	}
 	n := image.Channels
 	o := &Norm[T]{
-		mean: make([]float64, n), variance: make([]float64, n),
+		conv: conv, mean: make([]float64, n), variance: make([]float64, n),
 		RunningMean: mean, RunningVariance: variance,
 		opts: opts, image: image, stats: newBatchStats[T](n), inv: make([]float64, image.Real),
 		apply: kernel.Norm[T]{Mean: make([]T, n), Scale: make([]T, n), Shift: make([]T, n), ReLU: opts.ReLU},
@@ -102,28 +106,40 @@ func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) er
 	return nil
 }
 
+// DeferTo leaves the last part of every run to the convolution that reads the
+// result first: it normalizes a few images, which are then still in the cache
+// when it convolves them. No other op may read the result before.
+func (o *Norm[T]) DeferTo(next *Conv[T]) {
+	o.deferred = true
+	next.before = o.normalize
+}
+
 // Do normalizes the batch.
 func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
 	o.prepare(elements[T](inputs[1]), elements[T](inputs[2]))
-	z, y := images(o.image, elements[T](inputs[0]), rows), images(o.image, o.yData, rows)
-	var from kernel.Images[T]
+	o.z, o.result = images(o.image, elements[T](inputs[0]), rows), images(o.image, o.yData, rows)
 	if o.opts.Residual != nil {
-		from = images(o.opts.ResidualImage, elements[T](inputs[3]), rows)
+		o.residual = images(o.opts.ResidualImage, elements[T](inputs[3]), rows)
 	}
-	o.batch.blocks(rows, imageBlock, func(low, high int) {
-		var residual kernel.Images[T]
-		switch {
-		case o.shortcut != nil:
-			residual = images(o.image, o.shortcut, rows).Slice(low, high)
-			takeShortcut(residual, from.Slice(low, high), o.opts.ResidualImage.Real)
-		case o.opts.Residual != nil:
-			residual = from.Slice(low, high)
-		}
-		kernel.NormForward(y.Slice(low, high), z.Slice(low, high), residual, o.apply)
-	})
+	if !o.deferred {
+		o.batch.blocks(rows, o.image.block(), o.normalize)
+	}
 	return o.y, nil
+}
+
+// normalize does images low to high.
+func (o *Norm[T]) normalize(low, high int) {
+	var residual kernel.Images[T]
+	switch {
+	case o.shortcut != nil:
+		residual = kernel.Images[T]{Image: o.image.Image, Data: o.shortcut}.Slice(low, high)
+		takeShortcut(residual, o.residual.Slice(low, high), o.opts.ResidualImage.Real)
+	case o.opts.Residual != nil:
+		residual = o.residual.Slice(low, high)
+	}
+	kernel.NormForward(o.result.Slice(low, high), o.z.Slice(low, high), residual, o.apply)
 }
 
 // prepare sets the coefficients of this run.
@@ -149,6 +165,7 @@ func (o *Norm[T]) DiffWRT(inputs int) []bool { return []bool{true, true, true, f
 // SymDiff appends the backward ops.
 func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := newNormBackward(o)
+	o.conv.gradient = c.input
 	c.base = newBase(o.batch, "normBackward", c.dz.Shape(), inputs[0], output, grad)
 	core, err := G.ApplyOp(c, inputs[0], output, grad)
 	if err != nil {

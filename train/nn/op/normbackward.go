@@ -9,7 +9,8 @@ import (
 
 // normBackward computes, with g = dy where y > 0 (or dy without ReLU) and u the
 // normalized z: dbeta = sum g, dgamma = sum g u, and dz = scale (g - dbeta/N - u
-// dgamma/N), or scale g when frozen. The gradient of the residual is g.
+// dgamma/N), or scale g when frozen. The gradient of the residual is g. The last
+// part, dz, is left to the convolution's backward op, which reads it at once.
 type normBackward[T Float] struct {
 	base
 	forward               *Norm[T]
@@ -19,6 +20,7 @@ type normBackward[T Float] struct {
 	drData                []T
 	stats                 *batchStats[T] // sums of g and of g (z-mean)
 	coefficients          kernel.NormGradient[T]
+	run                   struct{ z, y, dy, dz kernel.Images[T] } // y is nil where dy is g
 }
 
 func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
@@ -70,14 +72,17 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	if keep.Data != nil {
 		dy, y.Data = keep, nil
 	}
-	o.batch.blocks(rows, imageBlock, func(low, high int) {
-		behind := y
-		if behind.Data != nil {
-			behind = behind.Slice(low, high)
-		}
-		kernel.NormInput(dz.Slice(low, high), dy.Slice(low, high), behind, z.Slice(low, high), o.coefficients)
-	})
+	o.run.z, o.run.y, o.run.dy, o.run.dz = z, y, dy, dz
 	return o.dz, nil
+}
+
+// input computes dz for images low to high.
+func (o *normBackward[T]) input(low, high int) {
+	y := o.run.y
+	if y.Data != nil {
+		y = y.Slice(low, high)
+	}
+	kernel.NormInput(o.run.dz.Slice(low, high), o.run.dy.Slice(low, high), y, o.run.z.Slice(low, high), o.coefficients)
 }
 
 // reduce sets the gradients of gamma and beta and the coefficients of dz.

@@ -31,7 +31,7 @@ func (o *pad[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	x, m := elements[T](inputs[0]), o.out
 	line := m.Width * m.Channels
-	o.batch.blocks(o.batch.Rows, imageBlock, func(low, high int) {
+	o.batch.blocks(o.batch.Rows, o.out.block(), func(low, high int) {
 		for i := low; i < high; i++ {
 			for h := range m.Height {
 				copy(o.yData[i*m.Len()+m.At(h, 0):][:line], x[(i*m.Height+h)*line:])
