@@ -28,7 +28,7 @@
     var ink = color("--ink"), grid = color("--grid"), axis = { gridcolor: grid, zerolinecolor: grid, linecolor: ink, color: ink };
     var layout = {
       paper_bgcolor: color("--paper"), plot_bgcolor: color("--paper"), font: { color: ink, size: 12 },
-      margin: { l: 55, r: 12, t: 8, b: 42 }, legend: { orientation: "h", y: 1.14 }, hovermode: "closest"
+      margin: { l: 55, r: 12, t: 30, b: 42 }, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, hovermode: "closest"
     };
     for (var k in extra) {
       layout[k] = /axis$/.test(k) ? Object.assign({}, axis, extra[k]) : extra[k];
@@ -43,7 +43,9 @@
   function explore(root) {
     var data = JSON.parse(document.getElementById(root.id + "-data").textContent);
     var slider = root.querySelector("input"), out = root.querySelector("output"), readout = root.querySelector(".readout");
-    var config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["sendDataToCloud", "lasso2d", "select2d"] };
+    // Of the buttons one is of use: the one that turns the surface back.
+    var config = { displaylogo: false, responsive: true, displayModeBar: false };
+    var turning = { displaylogo: false, responsive: true, displayModeBar: true, modeBarButtons: [["resetCameraDefault3d"]] };
     var movers = [];
 
     // place(steps) finds the last of increasing steps that is not after step.
@@ -52,13 +54,14 @@
       while (a < b) { var m = (a + b) >> 1; if (steps[m] <= step) a = m + 1; else b = m; }
       return a - 1;
     }
+    function short(name) { return name.replace(/ \(.*/, ""); }
     function text(x) { return x == null ? "–" : String(+(+x).toPrecision(4)); }
 
     // panel draws one figure and returns a function that moves its marker.
     function panel(name, traces, layout, move) {
       var div = root.querySelector('[data-panel="' + name + '"]');
       if (!div) return;
-      function draw() { return Plotly.react(div, traces(), look(layout()), config); }
+      function draw() { return Plotly.react(div, traces(), look(layout()), name === "surface" ? turning : config); }
       draw();
       repaint.push(function () { draw(); go(true); });
       movers.push(function (step) { move(div, step); });
@@ -87,14 +90,15 @@
       var at = function (step) { return place(L.step, step); };
       panel("surface", function () {
         return [
-          { type: "surface", x: L.a, y: L.b, z: L.z, surfacecolor: tones, cmin: tone(low), cmax: tone(high), colorscale: "Viridis", colorbar: bar(), opacity: 0.92,
+          { type: "surface", x: L.a, y: L.b, z: L.z, surfacecolor: tones, cmin: tone(low), cmax: tone(high), colorscale: "Viridis", showscale: false,
             hovertemplate: "%{x:.3g}, %{y:.3g}<br>loss %{z:.4g}<extra></extra>", contours: { x: { highlight: false }, y: { highlight: false } } },
           { type: "scatter3d", mode: "lines", x: L.path_a, y: L.path_b, z: L.under, line: { color: "#111", width: 5 }, text: path, hovertemplate: "%{text}<extra></extra>", showlegend: false },
           { type: "scatter3d", mode: "markers", x: [null], y: [null], z: [null], marker: { size: 7, color: "#ff4a1c", line: { color: "#fff", width: 2 } }, hoverinfo: "skip", showlegend: false }
         ];
       }, function () {
-        return { margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: 1, scene: { uirevision: 1, aspectmode: "cube", camera: { eye: { x: -1.35, y: -1.5, z: 1.1 } },
-          xaxis: { title: { text: L.x_name } }, yaxis: { title: { text: L.y_name } }, zaxis: { title: { text: "loss" }, type: L.log ? "log" : "linear" } } };
+        return { margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: 1, scene: { uirevision: 1, aspectratio: { x: 1.15, y: 1.15, z: 0.75 }, camera: { eye: { x: -1.3, y: -1.6, z: 1.05 }, center: { x: 0, y: 0, z: -0.1 } },
+          xaxis: { title: { text: short(L.x_name) }, nticks: 6 }, yaxis: { title: { text: short(L.y_name) }, nticks: 6 },
+          zaxis: { title: { text: "loss" }, type: L.log ? "log" : "linear", tickvals: L.log ? bar().tickvals.map(function (v) { return Math.pow(10, v); }) : undefined, ticktext: L.log ? bar().ticktext : undefined } } };
       }, function (div, step) {
         var i = at(step);
         Plotly.restyle(div, { x: [[L.path_a[i]]], y: [[L.path_b[i]]], z: [[L.under[i]]] }, [2]);

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,13 +33,22 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return template.HTML(fmt.Sprintf("<h%d%s>%s</h%d>", level, attribute, template.HTMLEscapeString(text), level))
 	},
-	"sum":     func(a, b int) int { return a + b },
-	"numeric": numeric,
+	"sum":   func(a, b int) int { return a + b },
+	"class": cellClass,
 }).Parse(pageText))
 
-// numeric reports whether a cell is set flush right.
-func numeric(cell string) bool {
-	return cell == dash || strings.ContainsAny(cell[:min(1, len(cell))], "0123456789-+") || cell == "NaN"
+var numberText = regexp.MustCompile(`^[-+]?(\d[\d.,]*(e[-+]?\d+)?|Inf)( %)?( to [-+]?\d[\d.,]* %)?$`)
+
+// cellClass is the class of a cell: a number is not broken, a long word anywhere.
+func cellClass(cell string) string {
+	switch {
+	case cell == dash || cell == "NaN" || numberText.MatchString(cell):
+		return "n"
+	case slices.ContainsFunc(strings.Fields(cell), func(w string) bool { return len(w) > 30 }):
+		return "long"
+	default:
+		return "t"
+	}
 }
 
 // Write writes the page of the runs, at least one, in their order. Options are
