@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Condition: func(cond string) (bool, error) {
 			return cond == "mnist" && mnist() != "", nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip, "stopping": stopping, "samerows": samerows},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip, "stopping": stopping, "samerows": samerows, "flies": flies},
 	})
 }
 
@@ -93,6 +93,32 @@ func stopping(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(cmd.Process.Signal(signal))
 	if err := cmd.Wait(); args[0] == "KILL" && err == nil {
 		ts.Fatalf("the run had ended before it was killed")
+	}
+}
+
+// flies trains a model with an optimizer for a few steps and takes the walk.
+func flies(ts *testscript.TestScript, _ bool, args []string) {
+	model, optimizer, data := args[0], args[1], args[2]
+	dir := ts.MkAbs(strings.NewReplacer(":", "-", ",", "-").Replace(model + "-" + optimizer))
+	train := []string{"train", "--data", data, "--model", model, "--optimizer", optimizer, "--grad", "--out", dir}
+	if strings.HasPrefix(model, "mlp") {
+		train = append(train, "--epochs", "3")
+	}
+	if optimizer != "gd" { // which takes all
+		train = append(train, "--batch", "40")
+	}
+	if optimizer == "entropy-sgd" {
+		train = append(train, "--hyper", "inner_steps=2")
+	}
+	for _, command := range [][]string{
+		train,
+		{"verify", "--replay", dir},
+		{"path", dir},
+		{"walk", "--segments", "0-1", dir},
+		{"pca", dir},
+		{"landscape", "--grid", "3x3", dir},
+	} {
+		ts.Check(ts.Exec("sgdwalk", command...))
 	}
 }
 
