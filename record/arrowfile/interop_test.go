@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -67,38 +68,94 @@ func (f *foreignRow) toStep(t *testing.T) record.Step {
 	}
 }
 
-// TestInterop has other implementations of Arrow read a run, where they are
-// installed: node with the packages apache-arrow and nodejs-polars on its path
-// (NODE_PATH). They must get what was recorded, bit for bit; polars hands NaN to
-// JavaScript without its bits.
-func TestInterop(t *testing.T) {
+// interopRuns are the runs that other implementations read: the fixture, with
+// its absent values and NaN, and one of random rows in several segments.
+func interopRuns(t *testing.T, read func(h *record.Header, rows []record.Step, opts Options)) {
+	t.Helper()
+	h, rows := fixtureRun()
+	read(h, rows, fixtureOptions)
+	random := recordtest.Header(1000)
+	read(random, recordtest.Rows(random, 12, 3), Options{SegmentBytes: 50_000})
+}
+
+// nodeVariable names the folder of node packages in which the test looks, before
+// those of NODE_PATH.
+const nodeVariable = "SGDWALK_NODE_MODULES"
+
+// nodeWith returns a command maker for node scripts that need a package; the
+// test is skipped where node or the package is absent.
+func nodeWith(t *testing.T, module string) func(args ...string) *exec.Cmd {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("node is not installed")
 	}
+	search := filepath.SplitList(os.Getenv("NODE_PATH"))
+	if dir := os.Getenv(nodeVariable); dir != "" {
+		search = append([]string{dir}, search...)
+	}
+	command := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(node, args...)
+		cmd.Env = append(os.Environ(), "NODE_PATH="+strings.Join(search, string(filepath.ListSeparator)))
+		return cmd
+	}
+	if err := command("-e", "require("+strconv.Quote(module)+")").Run(); err != nil {
+		t.Skipf("the node package %s is not installed (looked for in %s and NODE_PATH)", module, nodeVariable)
+	}
+	return command
+}
+
+// TestInterop has other implementations of Arrow read a run, where they are
+// installed: the node packages apache-arrow and nodejs-polars. They must get what
+// was recorded, bit for bit; polars hands NaN to JavaScript without its bits.
+func TestInterop(t *testing.T) {
 	for library, module := range map[string]string{"arrow": "apache-arrow", "polars": "nodejs-polars"} {
 		t.Run(library, func(t *testing.T) {
-			if err := exec.Command(node, "-e", "require("+strconv.Quote(module)+")").Run(); err != nil {
-				t.Skipf("the node package %s is not installed (looked for in NODE_PATH)", module)
-			}
-			random := recordtest.Header(1000)
-			h, rows := fixtureRun()
-			foreignReads(t, node, library, writeRun(t, h, rows, fixtureOptions), rows)
-			rows = recordtest.Rows(random, 12, 3)
-			foreignReads(t, node, library, writeRun(t, random, rows, Options{SegmentBytes: 50_000}), rows)
+			node := nodeWith(t, module)
+			interopRuns(t, func(h *record.Header, rows []record.Step, opts Options) {
+				dir := writeRun(t, h, rows, opts)
+				numbers, err := segmentNumbers(dir)
+				must(t, err)
+				var segments []string
+				for _, n := range numbers {
+					segments = append(segments, filepath.Join(dir, segmentName(n)))
+				}
+				foreignReads(t, node, library, segments, rows)
+			})
 		})
 	}
 }
 
-func foreignReads(t *testing.T, node, library, dir string, rows []record.Step) {
+// TestInteropStream: apache-arrow reads the segment at which a writer is still at
+// work as a stream from byte 8. Of one that ends in a torn row it gets the whole
+// rows.
+func TestInteropStream(t *testing.T) {
+	node := nodeWith(t, "apache-arrow")
+	interopRuns(t, func(h *record.Header, rows []record.Step, _ Options) {
+		dir := filepath.Join(t.TempDir(), "run")
+		w, err := Create(dir, h, Options{})
+		must(t, err)
+		defer w.Close()
+		appendRows(t, w, rows)
+		open := filepath.Join(dir, segmentName(0))
+		foreignReads(t, node, "stream", []string{open}, rows)
+
+		segment := mustOpen(t, dir).state.Load().segments[0]
+		begin, end := segment.offsets[len(rows)-1], segment.offsets[len(rows)]
+		torn := filepath.Join(t.TempDir(), "torn")
+		for _, cut := range []int64{begin + 1, begin + 8, begin + 500, (begin + end) / 2, end - 1} {
+			mustWrite(t, torn, mustRead(t, open)[:cut])
+			foreignReads(t, node, "stream", []string{torn}, rows[:len(rows)-1])
+		}
+	})
+}
+
+// foreignReads compares what a library reads from segments with what was
+// recorded in them.
+func foreignReads(t *testing.T, node func(...string) *exec.Cmd, library string, segments []string, rows []record.Step) {
 	t.Helper()
-	numbers, err := segmentNumbers(dir)
-	must(t, err)
-	args := []string{filepath.Join("testdata", "interop", "read.cjs"), library}
-	for _, n := range numbers {
-		args = append(args, filepath.Join(dir, segmentName(n)))
-	}
-	out, err := exec.Command(node, args...).Output()
+	script := filepath.Join("testdata", "interop", "read.cjs")
+	out, err := node(append([]string{script, library}, segments...)...).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {

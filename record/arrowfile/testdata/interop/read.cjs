@@ -1,6 +1,8 @@
 // Prints the rows of segments as another implementation of Arrow reads them: one
 // JSON object a line, numbers as the hexadecimal digits of their bits.
-// usage: node read.cjs arrow|polars SEGMENT...
+// usage: node read.cjs arrow|stream|polars SEGMENT...
+// stream takes a segment without a footer: from byte 8 it is a stream, whose end
+// may be torn.
 const fs = require("fs");
 const [library, ...segments] = process.argv.slice(2);
 
@@ -21,7 +23,19 @@ function print(columns, get) {
 
 function withArrow(path) {
   const { tableFromIPC } = require("apache-arrow");
-  const table = tableFromIPC(fs.readFileSync(path));
+  printTable(tableFromIPC(fs.readFileSync(path)));
+}
+
+function asStream(path) {
+  const { RecordBatchReader, Table } = require("apache-arrow");
+  try {
+    for (const batch of RecordBatchReader.from(fs.readFileSync(path).subarray(8))) printTable(new Table([batch]));
+  } catch (err) {
+    console.error(`the end is torn: ${err.message}`);
+  }
+}
+
+function printTable(table) {
   const columns = table.schema.fields.map((f) => f.name);
   for (let i = 0; i < table.numRows; i++) {
     print(columns, (name) => {
@@ -47,4 +61,5 @@ function withPolars(path) {
   }
 }
 
-for (const path of segments) (library === "polars" ? withPolars : withArrow)(path);
+const read = { arrow: withArrow, stream: asStream, polars: withPolars }[library];
+for (const path of segments) read(path);
