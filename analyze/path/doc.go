@@ -9,6 +9,10 @@
 //     order of the layout; the whole vector's sums are the sums of these.
 //  3. The [Result] is a table with one row per iterate, on request a second one
 //     with a row per iterate and tensor, a summary, and warnings.
+//  4. [Diffusion] measures the squared displacement from several waiting times and
+//     fits its exponents, beside those of steps in independent directions.
+//  5. [Noise] estimates the gradient noise scale from consecutive batches and, given
+//     a gradient to evaluate, from two batch sizes at one point.
 //
 // Row k of the table belongs to iterate k. Update k is theta_{k+1}-theta_k, so
 // the last row has none. The gradient is the raw mini-batch gradient at theta_k;
@@ -35,5 +39,35 @@ const Citation = `@article{xing2018walk,
   author  = {Xing, Chen and Arpit, Devansh and Tsirigotis, Christos and Bengio, Yoshua},
   journal = {arXiv preprint arXiv:1802.08770},
   year    = {2018}
+}
+`
+
+// DiffusionMethod says in one sentence how the numbers of Diffusion came about.
+const DiffusionMethod = "Squared distances between recorded iterates, summed in float64; exponents by least squares over logarithms."
+
+// DiffusionCitation is the BibTeX entry of ultra-slow diffusion.
+const DiffusionCitation = `@inproceedings{hoffer2017train,
+  title     = {Train Longer, Generalize Better: Closing the Generalization Gap in Large Batch Training of Neural Networks},
+  author    = {Hoffer, Elad and Hubara, Itay and Soudry, Daniel},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year      = {2017}
+}
+`
+
+// NoiseMethod says in one sentence how the numbers of Noise came about.
+const NoiseMethod = "Inner products of consecutive mini-batch gradients, and distances from full-data gradients, averaged before dividing."
+
+// NoiseCitation is the BibTeX entries of the noise scale and the temperature.
+const NoiseCitation = `@article{mccandlish2018empirical,
+  title   = {An Empirical Model of Large-Batch Training},
+  author  = {McCandlish, Sam and Kaplan, Jared and Amodei, Dario and {OpenAI Dota Team}},
+  journal = {arXiv preprint arXiv:1812.06162},
+  year    = {2018}
+}
+@inproceedings{smith2018bayesian,
+  title     = {A {B}ayesian Perspective on Generalization and Stochastic Gradient Descent},
+  author    = {Smith, Samuel L. and Le, Quoc V.},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2018}
 }
 `
