@@ -118,3 +118,14 @@ func exampleSurfaces() map[string]*figure.Surface {
 		"signed": {Landscape: exampleCurvature(), Azimuth: -30},
 	}
 }
+
+// exampleAnimations are walks over landscapes of the gallery.
+func exampleAnimations() map[string]*figure.Animation {
+	dark := exampleLandscape()
+	dark.Style = figure.Style{Width: figure.SingleColumn, Theme: figure.Dark, DPI: 130}
+	return map[string]*figure.Animation{
+		"animation":      {Landscape: exampleLandscape()},
+		"animation-runs": {Landscape: exampleRuns(), Frames: 60},
+		"animation-dark": {Landscape: dark, Frames: 40},
+	}
+}

@@ -289,4 +289,12 @@ func TestGallery(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for name, a := range exampleAnimations() {
+		if only != "" && !strings.HasPrefix(name, only) {
+			continue
+		}
+		if err := a.SaveGIF(filepath.Join(dir, name+".gif")); err != nil {
+			t.Error(err)
+		}
+	}
 }

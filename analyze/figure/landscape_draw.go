@@ -225,8 +225,10 @@ func (l *Landscape) drawContours(p *page, f panel, s *relief, fine *field, links
 	}
 }
 
-func (l *Landscape) entries(p *page, s *relief) []entry {
-	out := l.pathEntries(p)
+func (l *Landscape) entries(p *page, s *relief) []entry { return l.entriesFor(p, s, false) }
+
+func (l *Landscape) entriesFor(p *page, s *relief, moving bool) []entry {
+	out := l.pathEntries(moving)
 	if s.kind == Diverging && len(s.levels) > 0 && s.levels[0] < 0 {
 		out = append(out, lineEntry("contour below zero", s.contourPen(-1, p.theme.ink)))
 	}

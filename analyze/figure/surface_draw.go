@@ -91,7 +91,7 @@ func (s *Surface) notes(r *relief, routes []route, thinned int) []string {
 
 // entries is the legend of the landscape; holes need none.
 func (s *Surface) entries(p *page, r *relief, routes []route) []entry {
-	out := s.Landscape.pathEntries(p)
+	out := s.Landscape.pathEntries(false)
 	hidden := false
 	for i := range routes {
 		for _, q := range routes[i].places {

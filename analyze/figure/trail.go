@@ -51,6 +51,9 @@ type trail struct {
 	dash      []float64
 	mark      func(c *path, at point, r float64)
 	alone     bool
+	// whole is all of the path when points is its beginning, in an animation.
+	// What would jump from frame to frame follows from the whole, or is left out.
+	whole []PathPoint
 }
 
 // trailInks are told apart on every colour of the maps by their white halo, and
@@ -135,25 +138,29 @@ func (t *trail) shadeOf(i int, top float64) int {
 // epochStarts returns the indices where a new epoch begins, without the ends of
 // the path; of many only every 2nd, 5th, ... epoch.
 func (t *trail) epochStarts() []int {
+	points := t.points
+	if t.whole != nil {
+		points = t.whole
+	}
 	var starts []int
-	for i := 1; i < len(t.points)-1; i++ {
-		if t.points[i].Epoch != t.points[i-1].Epoch {
+	for i := 1; i < len(points)-1; i++ {
+		if points[i].Epoch != points[i-1].Epoch {
 			starts = append(starts, i)
 		}
 	}
-	for _, stride := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
-		if len(starts) > 10*stride && stride < 1000 {
-			continue
+	stride := 1
+	for _, stride = range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
+		if len(starts) <= 10*stride {
+			break
 		}
-		var out []int
-		for _, i := range starts {
-			if t.points[i].Epoch%stride == 0 {
-				out = append(out, i)
-			}
-		}
-		return out
 	}
-	return nil
+	var out []int
+	for _, i := range starts {
+		if points[i].Epoch%stride == 0 && i < len(t.points) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func (c *path) regular(at point, r float64, n int, turn float64) {

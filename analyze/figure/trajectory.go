@@ -19,6 +19,7 @@ var (
 	pathInk  = gray(15)
 	pathPale = gray(150)
 	pathHalo = gray(255)
+	endRed   = color.NRGBA{225, 60, 20, 255}
 )
 
 // pathsOnPage returns the iterates in the frame, at most two points apart along
@@ -81,9 +82,20 @@ func (p *page) drawTrail(f panel, t *trail, top float64) {
 		halo.polyline(piece)
 	}
 	thin := thinning(halo, f.frame)
+	if t.whole != nil {
+		all := trail{points: t.whole}
+		var whole path
+		for _, piece := range clipPolyline(decimate(all.onPage(f), 0.3), f.frame) {
+			whole.polyline(piece)
+		}
+		thin = thinning(whole, f.frame)
+	}
 	p.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
 	p.drawShaded(f, t, pts, pathWidth*thin, top)
-	arrows := p.drawArrows(f, t, pts)
+	var arrows []point
+	if t.whole == nil {
+		arrows = p.drawArrows(f, t, pts)
+	}
 	p.drawEpochs(f, t, pts, arrows)
 }
 
@@ -93,7 +105,7 @@ func (p *page) drawStarts(f panel, trails []trail) {
 	var starts []point
 	var inks []color.NRGBA
 	for i := range trails {
-		if pts := trails[i].onPage(f); len(pts) > 1 && f.frame.contains(pts[0]) {
+		if pts := trails[i].onPage(f); (len(pts) > 1 || trails[i].whole != nil && len(pts) > 0) && f.frame.contains(pts[0]) {
 			starts, inks = append(starts, pts[0]), append(inks, trails[i].ink)
 		}
 	}
@@ -204,7 +216,7 @@ func (p *page) drawEpochs(f panel, t *trail, pts []point, arrows []point) {
 			marked = append(marked, i)
 		}
 	}
-	if !t.alone {
+	if !t.alone || t.whole != nil {
 		return
 	}
 	for _, i := range marked {
@@ -252,7 +264,7 @@ func (p *page) endMark(at point, t *trail) {
 	if t.alone {
 		t.mark(&c, at, 5.2)
 		p.stroke(c, pen{width: 2.8, color: pathHalo})
-		p.fill(c, color.NRGBA{225, 60, 20, 255})
+		p.fill(c, endRed)
 		p.stroke(c, pen{width: 0.7, color: pathInk})
 		return
 	}
@@ -273,7 +285,9 @@ func (p *page) epochMark(at point, t *trail) {
 	p.stroke(c, pen{width: 0.8, color: t.ink})
 }
 
-func (l *Landscape) pathEntries(p *page) []entry {
+// pathEntries is the legend of the paths; in an animation the mark at the end is
+// that of the iterate of the frame.
+func (l *Landscape) pathEntries(moving bool) []entry {
 	trails := l.trails()
 	if len(trails) == 0 {
 		return nil
@@ -292,7 +306,11 @@ func (l *Landscape) pathEntries(p *page) []entry {
 			if len(t.points) > 1 {
 				out = append(out, markEntry(fmt.Sprintf("start (step %d)", t.points[0].Step), func(p *page, at point) { p.startMark(at, t.ink) }))
 			}
-			out = append(out, markEntry(fmt.Sprintf("end (step %d)", t.points[len(t.points)-1].Step), func(p *page, at point) { p.endMark(at, t) }))
+			end := fmt.Sprintf("end (step %d)", t.points[len(t.points)-1].Step)
+			if moving {
+				end = "iterate"
+			}
+			out = append(out, markEntry(end, func(p *page, at point) { p.endMark(at, t) }))
 		} else {
 			out = append(out, t.entry())
 		}

@@ -1,0 +1,302 @@
+package figure
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Animation is the walk over a [Landscape] as an animated GIF: the path grows, a
+// mark stands on the last iterate, and step and loss are printed over the frame.
+// The loss is that of the iterate where it is known (PathPoint.Loss), otherwise
+// that of the plane at its projection, and is then named so. Several paths walk
+// together, by their steps.
+//
+// Between frames nothing is interpolated: each shows iterates that were recorded.
+// The last frame shows the whole path. The animation repeats for ever. The same
+// animation gives the same bytes.
+type Animation struct {
+	// Landscape has the data, the paths, whose steps must not decrease, and the
+	// style. Style.DPI 0 is 100; a frame may have 4 million pixels.
+	Landscape *Landscape
+
+	Frames   int           // at most, 2 to 1000; 0 is 120. Fewer where there are fewer steps
+	Duration time.Duration // of the walk, 100 ms to 10 min; 0 is 8 s. A frame lasts 20 ms at least
+	Hold     time.Duration // of the last frame, up to 1 min; 0 is 2 s
+}
+
+func (a *Animation) withDefaults() Animation {
+	out := *a
+	if out.Frames == 0 {
+		out.Frames = 120
+	}
+	if out.Duration == 0 {
+		out.Duration = 8 * time.Second
+	}
+	if out.Hold == 0 {
+		out.Hold = 2 * time.Second
+	}
+	return out
+}
+
+// Validate names the first field that cannot be drawn, its value and what is
+// allowed. WriteGIF calls it.
+func (a *Animation) Validate() error {
+	if a.Landscape == nil {
+		return fmt.Errorf("%w: Animation.Landscape is nil; it must have the data", ErrInput)
+	}
+	d := a.withDefaults()
+	if d.Frames < 2 || d.Frames > 1000 {
+		return fmt.Errorf("%w: Animation.Frames is %d; it must be between 2 and 1000", ErrInput, a.Frames)
+	}
+	if d.Duration < 100*time.Millisecond || d.Duration > 10*time.Minute {
+		return fmt.Errorf("%w: Animation.Duration is %v; it must be between 100ms and 10m", ErrInput, a.Duration)
+	}
+	if d.Hold < 0 || d.Hold > time.Minute {
+		return fmt.Errorf("%w: Animation.Hold is %v; it must be between 0 and 1m", ErrInput, a.Hold)
+	}
+	if err := a.Landscape.Style.Validate(); err != nil {
+		return err
+	}
+	if s := a.frameStyle(); s.Width*s.Height*float64(s.DPI)*float64(s.DPI) > 4e6 {
+		return fmt.Errorf("%w: a frame of %g x %g inches at %d dpi has more than 4 million pixels; choose a smaller Style.DPI",
+			ErrInput, s.Width, s.Height, s.DPI)
+	}
+	if err := a.Landscape.Validate(); err != nil {
+		return err
+	}
+	points := 0
+	for _, t := range a.Landscape.trails() {
+		points += len(t.points)
+		for i := 1; i < len(t.points); i++ {
+			if t.points[i].Step < t.points[i-1].Step {
+				return fmt.Errorf("%w: Animation: iterate %d of the path is of step %d after %d; steps must not decrease",
+					ErrInput, i, t.points[i].Step, t.points[i-1].Step)
+			}
+		}
+	}
+	if points == 0 {
+		return fmt.Errorf("%w: Animation.Landscape has no path; there is nothing that moves", ErrInput)
+	}
+	return nil
+}
+
+// Alt says what is to be seen, for readers who do not see it.
+func (a *Animation) Alt() string {
+	steps := a.steps()
+	return fmt.Sprintf("Animation of the walk from step %d to %d in %d frames. %s", steps[0], steps[len(steps)-1], len(steps), a.Landscape.Alt())
+}
+
+func (a *Animation) frameStyle() Style {
+	s, ratio := a.Landscape.style()
+	if s.DPI == 0 {
+		s.DPI = 100
+	}
+	return s.withDefaults(ratio)
+}
+
+// steps returns the step that each frame shows: all, or evenly spaced ones with
+// the first and the last.
+func (a *Animation) steps() []int {
+	var all []int
+	for _, t := range a.Landscape.trails() {
+		for _, q := range t.points {
+			all = append(all, q.Step)
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	n := a.withDefaults().Frames
+	if len(all) <= n {
+		return all
+	}
+	out := make([]int, n)
+	for i := range out {
+		out[i] = all[int(math.Round(float64(i)*float64(len(all)-1)/float64(n-1)))]
+	}
+	return out
+}
+
+// SaveGIF writes the animation to a file, which appears whole or not at all.
+func (a *Animation) SaveGIF(path string) error {
+	var buf bytes.Buffer
+	if err := a.WriteGIF(&buf); err != nil {
+		return err
+	}
+	return writeFile(path, buf.Bytes())
+}
+
+// WriteGIF draws the frames and writes them as one GIF file.
+func (a *Animation) WriteGIF(w io.Writer) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	if _, err := faces(); err != nil {
+		return err
+	}
+	d := a.withDefaults()
+	film := newFilm(&d)
+	steps := a.steps()
+	// The palette is that of the first, the last and a few frames between.
+	var colors palette
+	for k := range 5 {
+		colors.count(film.frame(steps[(len(steps)-1)*k/4]))
+	}
+	keep := []color.NRGBA{film.page.theme.background, film.page.theme.ink, pathHalo, endRed}
+	for _, t := range film.trails {
+		if len(keep) < 20 {
+			keep = append(keep, t.ink)
+		}
+	}
+	colors.choose(keep...)
+	delay := max(2, int(math.Round(d.Duration.Seconds()*100/float64(len(steps)))))
+	out := newGIF(colors, film.canvas.Bounds())
+	for i, step := range steps {
+		if i == len(steps)-1 {
+			delay = max(delay, int(d.Hold.Seconds()*100+0.5))
+		}
+		out.add(film.frame(step), delay)
+	}
+	return out.encode(w)
+}
+
+// film draws frames: what does not move once, and the paths over a copy of it.
+type film struct {
+	landscape *Landscape
+	page      *page
+	device    *raster
+	canvas    *image.RGBA // of the device
+	still     []uint8     // its pixels without paths
+	relief    relief
+	at        mapPlace
+	trails    []trail
+	columns   []float64 // where the parts of the line of text begin
+	known     bool      // every loss that is shown is that of an iterate
+	narrow    bool      // no room for the losses of all paths
+}
+
+func newFilm(a *Animation) *film {
+	l := a.Landscape
+	s := a.frameStyle()
+	colors := themes(s.Theme)
+	device := newRaster(s.Width*72, s.Height*72, s.DPI, colors.background)
+	f := &film{
+		landscape: l, device: device, relief: l.relief(), trails: l.trails(),
+		page: &page{device: device, w: s.Width * 72, h: s.Height * 72, font: s.FontSize, theme: colors},
+	}
+	f.canvas, _ = device.canvas.Image().(*image.RGBA) // what NewWith makes
+	if f.canvas == nil {
+		f.canvas = image.NewRGBA(device.canvas.Image().Bounds())
+	}
+	f.known = true
+	for i := range f.trails {
+		f.trails[i].whole = f.trails[i].points
+		for _, q := range f.trails[i].points {
+			f.known = f.known && q.hasLoss()
+		}
+	}
+	f.at = l.lay(f.page, &f.relief, l.entriesFor(f.page, &f.relief, true), s.FontSize*1.5)
+	l.drawMap(f.page, &f.relief, f.at)
+	l.drawFrame(f.page, &f.relief, f.at)
+	f.columns = f.layStatus(a.steps())
+	draw.Draw(f.canvas, f.canvas.Bounds(), device.canvas.Image(), image.Point{}, draw.Src)
+	f.still = slices.Clone(f.canvas.Pix)
+	return f
+}
+
+// frame draws the walk up to a step. The image is valid until the next call.
+func (f *film) frame(step int) *image.RGBA {
+	still := image.RGBA{Pix: f.still, Stride: f.canvas.Stride, Rect: f.canvas.Rect}
+	draw.Draw(f.device.canvas.Image(), still.Rect, &still, image.Point{}, draw.Src)
+	trails := slices.Clone(f.trails)
+	for i := range trails {
+		t := &trails[i]
+		n, _ := slices.BinarySearchFunc(t.whole, step+1, func(q PathPoint, s int) int { return q.Step - s })
+		t.points = t.whole[:n]
+	}
+	f.landscape.drawPaths(f.page, f.at.f, trails)
+	var border path // the halo of a path reaches over the frame
+	border.box(f.at.f.frame)
+	f.page.stroke(border, pen{width: 0.7, color: f.page.theme.ink})
+	x := f.at.status.X
+	for i, text := range f.status(step, trails) {
+		f.page.label(text, 1, f.page.theme.ink).draw(f.page, point{x + f.columns[i], f.at.status.Y}, 0, 0.5)
+	}
+	draw.Draw(f.canvas, f.canvas.Bounds(), f.device.canvas.Image(), image.Point{}, draw.Src)
+	return f.canvas
+}
+
+// status is the line of text over the frame, in parts that stand in columns.
+func (f *film) status(step int, trails []trail) []string {
+	out := []string{fmt.Sprintf("step %d", step)}
+	if f.narrow {
+		return out
+	}
+	for i := range trails {
+		t := &trails[i]
+		if len(t.points) == 0 {
+			out = append(out, "")
+			continue
+		}
+		q := t.points[len(t.points)-1]
+		v, name := q.Loss, orDefault(f.landscape.ZLabel, "loss")
+		if !f.known {
+			v, name = f.relief.value(q.A, q.B), name+" on the plane"
+		}
+		if !t.alone {
+			name = t.name
+		}
+		text := short(v)
+		if math.IsNaN(v) {
+			text = "\u2013" // outside the grid, or over a hole
+		}
+		out = append(out, name+" "+text)
+	}
+	if !f.known && len(trails) > 0 && !trails[0].alone {
+		out[0] += ", on the plane:"
+	}
+	return out
+}
+
+// layStatus returns where the columns of the text begin: wide enough for every
+// frame, so that the text stands still. Where they have no room, the losses of several
+// paths are left out.
+func (f *film) layStatus(steps []int) []float64 {
+	width := make([]float64, 1+len(f.trails))
+	for _, step := range steps {
+		trails := slices.Clone(f.trails)
+		for i := range trails {
+			n, _ := slices.BinarySearchFunc(trails[i].whole, step+1, func(q PathPoint, s int) int { return q.Step - s })
+			trails[i].points = trails[i].whole[:n]
+		}
+		for i, text := range f.status(step, trails) {
+			width[i] = math.Max(width[i], f.page.label(strings.TrimSpace(text), 1, f.page.theme.ink).width())
+		}
+	}
+	out := make([]float64, len(width))
+	for i := 1; i < len(out); i++ {
+		out[i] = out[i-1] + width[i-1] + f.page.font*1.2
+	}
+	n := len(out) - 1
+	f.narrow = len(f.trails) > 1 && f.at.status.X+out[n]+width[n] > f.page.w
+	return out
+}
+
+// value returns the value of the plane, bilinear between the samples, and NaN
+// where there is none.
+func (s *relief) value(x, y float64) float64 {
+	i, u, ok := interval(s.x, x)
+	j, v, ok2 := interval(s.y, y)
+	if !ok || !ok2 || !s.cellOK(i, j) {
+		return math.NaN()
+	}
+	k, nx := j*len(s.x)+i, len(s.x)
+	return (1-v)*((1-u)*s.z[k]+u*s.z[k+1]) + v*((1-u)*s.z[k+nx]+u*s.z[k+nx+1])
+}
