@@ -65,15 +65,7 @@ func (a *analysis) close() { a.trace.Close() }
 
 // loss rebuilds the full training loss from the run's header.
 func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
-	o := replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData, Policy: nn.Policy(f.Norm)}
-	if o.Policy == nn.Running && a.trace.Header().Columns.State {
-		last, err := a.trace.At(a.trace.Len() - 1)
-		if err != nil {
-			return nil, err
-		}
-		o.State = last.State
-	}
-	x, err := replay.FromHeader(a.trace.Header(), o)
+	x, err := replay.FromHeader(a.trace.Header(), a.replayOptions(f))
 	if errors.Is(err, replay.ErrOtherData) {
 		return nil, fmt.Errorf("%w; --allow-other-data evaluates on them all the same", err)
 	}
@@ -85,6 +77,19 @@ func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
 	}
 	a.dataHash, a.kernel, a.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
 	return x.TrainLoss()
+}
+
+// replayOptions are where the data are and what normalization layers do. The
+// policy running takes the statistics of the last row that has them; replay
+// refuses it when none has.
+func (a *analysis) replayOptions(f lossFlags) replay.Options {
+	o := replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData, Policy: nn.Policy(f.Norm)}
+	if o.Policy == nn.Running && a.trace.Len() > 0 {
+		if last, err := a.trace.At(a.trace.Len() - 1); err == nil {
+			o.State = last.State
+		}
+	}
+	return o
 }
 
 // begin makes the output directory.

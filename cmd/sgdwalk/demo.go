@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type demoCmd struct {
 func (demoCmd) Help() string {
 	return `Trains a small network on 1,438 handwritten digits with every step recorded, verifies the
 recording, takes the walk, finds its principal directions, draws the landscape around it and
-says in words what was seen. Needs no network and writes nowhere else.
+says in words what was seen, with a page to open in a browser. Needs no network and writes nowhere else.
 
 Examples:
   sgdwalk demo
@@ -67,6 +68,12 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if err := os.WriteFile(filepath.Join(c.Out, "summary.md"), []byte(text), 0o666); err != nil {
 		return err
 	}
+	page := &reportCmd{Runs: []string{filepath.Join(c.Out, "run")}, Out: filepath.Join(c.Out, "report.html"), Force: true}
+	quiet := *e
+	quiet.silent, quiet.json = true, false
+	if err := page.Run(&quiet); err != nil {
+		return err
+	}
 	e.say("done in %.1f s", time.Since(start).Seconds())
 	if e.json {
 		return e.printJSON(r)
@@ -89,7 +96,7 @@ func (c *demoCmd) prepare() error {
 		return usagef("--out %s exists already; name a new directory, or give --force to replace an earlier demo", c.Out)
 	}
 	for _, f := range entries {
-		if f.Name() != "run" && f.Name() != "summary.md" {
+		if !slices.Contains([]string{"run", "summary.md", "report.html"}, f.Name()) {
 			return usagef("--out %s holds %s, which no demo wrote; it is not touched", c.Out, f.Name())
 		}
 	}
@@ -181,6 +188,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 	a := filepath.Join(run, "analysis")
 	return append(out,
 		"", "## Look at", "",
+		"- all of it on one page: "+filepath.Join(c.Out, "report.html"),
 		"- the walk: "+filepath.Join(a, "walk", "walk.png"),
 		"- the landscape: "+filepath.Join(a, "landscape", "landscape.png"),
 		"- the principal directions: "+filepath.Join(a, "pca", "pca.png"),

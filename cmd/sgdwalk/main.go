@@ -7,7 +7,8 @@
 //	sgdwalk info|verify|repair RUN
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
 //	sgdwalk import FILES --out RUN
-//	sgdwalk path|walk|pca|landscape|curvature RUN [flags]
+//	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
+//	sgdwalk report RUN ... --out FILE.html
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit status is 0 when all went well, 1 for a failure, 2 for a mistake in the
@@ -56,8 +57,11 @@ type cli struct {
 	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
 	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
 	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`
+	Line      lineCmd      `cmd:"" help:"The loss on the straight line, or a trained curve, between two iterates."`
 	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
 	Landscape landscapeCmd `cmd:"" help:"The loss on the plane of the first two principal directions, with the path on it."`
+
+	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
 
 	JSON    bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
 	Quiet   bool             `short:"q" help:"No progress on standard error."`
@@ -130,19 +134,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		return exitUsage
 	}
 	if err := kernel.Check(); err != nil {
-		return report(stderr, usageError{err})
+		return leave(stderr, usageError{err})
 	}
 	e := &env{stdout: stdout, stderr: stderr, json: c.JSON, progress: newMeter(stderr, c.Quiet)}
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(e)
 	e.progress.end()
-	return report(stderr, err)
+	return leave(stderr, err)
 }
 
 type exit struct{}
 
-// report prints the error, if any, and says with which status to leave.
-func report(stderr io.Writer, err error) int {
+// leave prints the error, if any, and says with which status to leave.
+func leave(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -18,6 +18,7 @@ type walkCmd struct {
 	lossFlags
 	Segments  string `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
 	Alphas    string `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
+	Also      string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, with commas between them."`
 	Direction string `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
 }
 
@@ -64,6 +65,9 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	defer a.close()
 	loss, err := a.loss(c.lossFlags)
 	if err != nil {
+		return nil, err
+	}
+	if opts.Also, err = a.measures(c.lossFlags, c.Also); err != nil {
 		return nil, err
 	}
 	if err := a.begin(); err != nil {

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/line"
+	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
+	"sgdwalk/train/nn"
+	"sgdwalk/train/replay"
+)
+
+// lineCmd evaluates the loss between two points.
+type lineCmd struct {
+	runFlags
+	lossFlags
+	From         int64  `default:"0" help:"Step of the first point (default ${default}, the start)."`
+	To           int64  `default:"-1" help:"Step of the second point; -1 is the last iterate (default ${default})."`
+	ToRun        string `placeholder:"RUN2" help:"Take the second point from another run of the same layout."`
+	Alphas       string `placeholder:"MIN:MAX:N" help:"Points on the line, 0 at the first and 1 at the second (default -0.5:1.5:81)."`
+	Connectivity bool   `help:"30 points from 0 to 1, as for linear mode connectivity."`
+	Curve        string `default:"none" enum:"none,bezier,polychain" help:"Also train a curve between the points: bezier or polychain."`
+	CurveSteps   int    `default:"200" help:"Gradient steps of the curve's bend (default ${default})."`
+	Also         string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, with commas between them."`
+}
+
+func (lineCmd) Help() string {
+	return `The loss on the straight line between two iterates (Goodfellow et al. 2015), and how far the
+path of the run is from that line.
+
+Examples:
+  sgdwalk line RUN
+  sgdwalk line --from 100 --also test_loss,accuracy RUN
+  sgdwalk line --from=-1 --to-run RUN2 --connectivity --curve bezier RUN`
+}
+
+// measures makes the further measures that were asked for.
+func (a *analysis) measures(f lossFlags, text string) ([]walk.Measure, error) {
+	if text == "" {
+		return nil, nil
+	}
+	x, err := replay.FromHeader(a.trace.Header(), a.replayOptions(f))
+	if err != nil {
+		return nil, err
+	}
+	var out []walk.Measure
+	for name := range strings.SplitSeq(text, ",") {
+		open, accuracy := x.TrainLoss, false
+		switch name {
+		case "test_loss":
+			open = x.TestLoss
+		case "accuracy":
+			accuracy = true
+		case "test_accuracy":
+			open, accuracy = x.TestLoss, true
+		default:
+			return nil, usagef("--also has %q; allowed are test_loss, accuracy and test_accuracy", name)
+		}
+		e, err := open()
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			return nil, usagef("--also %s: the data have no held-out examples", name)
+		}
+		out = append(out, walk.Measure{Name: name, Loss: measure(e, accuracy)})
+	}
+	return out, nil
+}
+
+func measure(e *nn.Evaluator, accuracy bool) analyze.Loss {
+	if !accuracy {
+		return e
+	}
+	return analyze.LossFunc(func(ctx context.Context, theta []float32) (float64, error) {
+		m, err := e.Evaluate(ctx, theta)
+		return m.Accuracy, err
+	})
+}
+
+// Run computes, writes and prints.
+func (c *lineCmd) Run(ctx context.Context, e *env) error {
+	o := line.Options{Progress: e.progress}
+	if c.Connectivity {
+		o.Mode = line.Connectivity
+	}
+	if c.Alphas != "" {
+		r, err := analyze.ParseRange(c.Alphas)
+		if err != nil {
+			return usageError{err}
+		}
+		o.Alphas = r
+	}
+	a, err := c.open(e, "line")
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	from, to, err := c.points(a)
+	if err != nil {
+		return err
+	}
+	loss, err := a.loss(c.lossFlags)
+	if err != nil {
+		return err
+	}
+	if o.Also, err = a.measures(c.lossFlags, c.Also); err != nil {
+		return err
+	}
+	if err := a.begin(); err != nil {
+		return err
+	}
+	recipe := lineRecipe{From: from.Step, To: to.Step, ToRun: c.ToRun, Options: o.Effective()}
+	journal, err := a.journal(recipe)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	o.Store = journal
+	r, err := line.Between(ctx, from.Theta, to.Theta, loss, o)
+	if err != nil {
+		return a.interrupted(ctx, err)
+	}
+	if err := a.out.Table("losses", &r.Losses); err != nil {
+		return err
+	}
+	if err := a.figure("line", lineFigure(a.title(), &r.Losses, from.Step, to.Step)); err != nil {
+		return err
+	}
+	summary := lineSummary{Line: r.Summary}
+	out := lineSentences(&r.Summary, from.Step, to.Step)
+	a.warn = append(a.warn, r.Warnings...)
+	if c.ToRun == "" {
+		between, err := analyze.ParseSegments(fmt.Sprintf("%d-%d", min(from.Step, to.Step), max(from.Step, to.Step)))
+		if err != nil {
+			return err
+		}
+		p, err := line.Progress(ctx, a.trace, from.Theta, to.Theta, line.ProgressOptions{Rows: between, Progress: e.progress})
+		if err != nil {
+			return err
+		}
+		if err := a.out.Table("progress", &p.Table); err != nil {
+			return err
+		}
+		summary.Path = &p.Summary
+		a.warn = append(a.warn, p.Warnings...)
+		if m := p.Summary.MaxResidualRatio; m.Valid {
+			out = append(out, fmt.Sprintf("the path leaves the line by up to %s of its length, at step %d", percent(m.Value), p.Summary.MaxResidualStep))
+		}
+	}
+	if c.Curve != "none" {
+		k, err := line.Connect(ctx, from.Theta, to.Theta, loss, line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: e.progress})
+		if err != nil {
+			return a.interrupted(ctx, err)
+		}
+		if err := a.out.Table("curve", &k.Losses); err != nil {
+			return err
+		}
+		if err := a.figure("curve", curveFigure(a.title(), &k.Losses)); err != nil {
+			return err
+		}
+		summary.Curve = &k.Summary
+		a.warn = append(a.warn, k.Warnings...)
+		out = append(out, fmt.Sprintf("the trained %s curve has a barrier of %s; the straight line %s", c.Curve, optionalText(k.Summary.Curve.BarrierEnds), optionalText(k.Summary.Straight.BarrierEnds)))
+	}
+	if err := a.finish(summary, recipe, line.Method, line.Citation); err != nil {
+		return err
+	}
+	return a.show(summary, out)
+}
+
+// lineRecipe is what a result keeps of how it was asked for.
+type lineRecipe struct {
+	From    int64        `json:"from_step"`
+	To      int64        `json:"to_step"`
+	ToRun   string       `json:"to_run"`
+	Options line.Options `json:"options"`
+}
+
+// lineSummary is what line prints and keeps.
+type lineSummary struct {
+	Line  line.Summary         `json:"line"`
+	Path  *line.PathSummary    `json:"path,omitempty"`
+	Curve *line.ConnectSummary `json:"curve,omitempty"`
+}
+
+// points returns the two ends.
+func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
+	if from, err = a.iterate(c.From); err != nil {
+		return from, to, err
+	}
+	if c.ToRun == "" {
+		to, err = a.iterate(c.To)
+		return from, to, err
+	}
+	other, err := (&runFlags{Run_: c.ToRun}).open(a.env, "line")
+	if err != nil {
+		return from, to, err
+	}
+	defer other.close()
+	if !other.trace.Header().Layout.Equal(a.trace.Header().Layout) {
+		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): there is no line between them", a.run, c.ToRun, a.trace.Header().Model, other.trace.Header().Model)
+	}
+	if to, err = other.iterate(c.To); err != nil {
+		return from, to, err
+	}
+	to.Theta = append([]float32(nil), to.Theta...) // outlives the other run
+	return from, to, nil
+}
+
+func lineFigure(title string, t *record.Table, from, to int64) *figure.Curves {
+	f := &figure.Curves{Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to), YLabel: "loss"}
+	x := column(t, "alpha")
+	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: column(t, "loss")})
+	if t.Column("test_loss") != nil {
+		f.Series = append(f.Series, figure.Series{Name: "held-out loss", X: x, Y: column(t, "test_loss")})
+	}
+	return f
+}
+
+func curveFigure(title string, t *record.Table) *figure.Curves {
+	f := &figure.Curves{Title: title, XLabel: "position between the ends, t", YLabel: "full training loss"}
+	names, x, y := t.Column("curve").Strings, t.Column("t").Floats, column(t, "loss")
+	for i := 0; i < len(names); {
+		s := figure.Series{Name: names[i]}
+		for ; i < len(names) && names[i] == s.Name; i++ {
+			s.X, s.Y = append(s.X, x[i]), append(s.Y, y[i])
+		}
+		f.Series = append(f.Series, s)
+	}
+	return f
+}
+
+func lineSentences(s *line.Summary, from, to int64) []string {
+	out := []string{fmt.Sprintf("step %d to step %d, distance %.4g: loss %s at the one end, %s at the other", from, to, s.Distance, optionalText(s.LossStart), optionalText(s.LossEnd))}
+	if s.Monotone != nil && s.LargestRise.Valid {
+		if *s.Monotone {
+			out = append(out, "the loss falls all the way")
+		} else {
+			out = append(out, fmt.Sprintf("the loss rises by up to %.4g on the way (barrier over the higher end: %s)", s.LargestRise.Value, optionalText(s.BarrierOverEnds)))
+		}
+	}
+	return out
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"sgdwalk/analyze/report"
+)
+
+// reportCmd writes one HTML file.
+type reportCmd struct {
+	Runs     []string `arg:"" name:"run" help:"Directories of the runs."`
+	Out      string   `required:"" placeholder:"FILE.html" help:"The page."`
+	Title    string   `help:"Heading (default: what was trained)."`
+	Plotly   string   `placeholder:"FILE" help:"Put this copy of plotly.min.js into the page: its figures become interactive, and it needs no network."`
+	Interact bool     `name:"plotly-cdn" help:"Let the reader's browser load the pinned release of Plotly.js, checked by its hash."`
+	Force    bool     `help:"Replace the file that is there."`
+}
+
+func (reportCmd) Help() string {
+	return `One file that can be mailed: a summary in words, every figure, the key numbers, warnings and
+provenance of all finished analyses. What was not computed is named with the command for it.
+
+Examples:
+  sgdwalk report RUN --out report.html
+  sgdwalk report RUN --out report.html --plotly plotly.min.js`
+}
+
+// Run writes the page.
+func (c *reportCmd) Run(e *env) error {
+	if _, err := os.Lstat(c.Out); err == nil && !c.Force {
+		return usagef("--out %s exists already; name a new file, or give --force", c.Out)
+	}
+	o := report.Options{Title: c.Title, Software: software}
+	if c.Interact {
+		o.PlotlyRelease = report.DefaultPlotly
+	}
+	if c.Plotly != "" {
+		script, err := os.ReadFile(c.Plotly)
+		if err != nil {
+			return usagef("--plotly: %w", err)
+		}
+		o.Plotly = script
+	}
+	if err := o.Validate(); err != nil {
+		return usageError{err}
+	}
+	var runs []report.Run
+	for _, dir := range c.Runs {
+		r, err := report.Open(dir)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, r)
+	}
+	if err := writeWhole(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {
+		return err
+	}
+	if e.silent {
+		return nil
+	}
+	if e.json {
+		return e.printJSON(struct {
+			Runs []string `json:"runs"`
+			File string   `json:"file"`
+		}{c.Runs, c.Out})
+	}
+	e.printf("%s: %s\n", strings.Join(c.Runs, ", "), c.Out)
+	return nil
+}
