@@ -8,7 +8,7 @@
 //  1. The caller fills one of these structs with numbers and labels.
 //  2. [Save] checks it, draws it as SVG, PNG and PDF, and puts the numbers beside
 //     it as CSV. [Render] writes one format to a writer. An [Animation] of a
-//     landscape is saved as GIF.
+//     landscape is saved as GIF, and [Landscape.SaveVTK] writes it for ParaView.
 //  3. Drawing lays the page out in points: title, notes and legend take what they
 //     need, the frames get the rest, so that nothing covers anything.
 //  4. All marks are filled and stroked paths and lines of text (device); a format
