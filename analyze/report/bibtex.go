@@ -63,7 +63,7 @@ func bibliography(citations []string) []entry {
 	return out
 }
 
-var field = regexp.MustCompile(`(?i)(\w+)\s*=\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|"([^"]*)")`)
+var field = regexp.MustCompile(`(?i)(\w+)\s*=\s*(?:\{((?:[^{}\\]|\\.|\{[^{}]*\})*)\}|"([^"]*)")`)
 
 // line writes an entry for a reader: authors, title, where and when.
 func (e entry) line() string {
@@ -71,7 +71,7 @@ func (e entry) line() string {
 	for _, m := range field.FindAllStringSubmatch(e.text, -1) {
 		name := strings.ToLower(m[1])
 		if _, there := f[name]; !there {
-			f[name] = strings.Join(strings.Fields(strings.NewReplacer("{", "", "}", "", `\&`, "&", "--", "\u2013").Replace(m[2]+m[3])), " ")
+			f[name] = strings.Join(strings.Fields(strings.NewReplacer(`\{`, "{", `\}`, "}", "{", "", "}", "", `\&`, "&", "--", "\u2013").Replace(m[2]+m[3])), " ")
 		}
 	}
 	var parts []string

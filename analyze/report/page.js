@@ -88,20 +88,28 @@
         return "step " + s + "<br>loss on the plane " + text(L.under[i]) + "<br>true loss " + text(L.true[i]) + "<br>off the plane " + text(L.residual[i]);
       });
       var at = function (step) { return place(L.step, step); };
+      // Above the surface by a hair, so that it is not half buried in it.
+      var lifted = L.under.map(function (v) { return v === null ? null : L.log ? v * Math.pow(high / low, 0.012) : v + 0.012 * (high - low); });
+      // From the lowest corner one looks into the valley and not at its back.
+      var corners = [[1, 1], [-1, 1], [-1, -1], [1, -1]].map(function (c) {
+        var row = L.z[c[1] > 0 ? L.z.length - 1 : 0], v = row[c[0] > 0 ? row.length - 1 : 0];
+        return { c: c, v: v === null ? Infinity : v };
+      }).sort(function (p, q) { return p.v - q.v; });
+      var corner = corners[0].c, far = root.clientWidth < 450 ? 1.3 : 1.12;
       panel("surface", function () {
         return [
           { type: "surface", x: L.a, y: L.b, z: L.z, surfacecolor: tones, cmin: tone(low), cmax: tone(high), colorscale: "Viridis", showscale: false,
             hovertemplate: "%{x:.3g}, %{y:.3g}<br>loss %{z:.4g}<extra></extra>", contours: { x: { highlight: false }, y: { highlight: false } } },
-          { type: "scatter3d", mode: "lines", x: L.path_a, y: L.path_b, z: L.under, line: { color: "#111", width: 5 }, text: path, hovertemplate: "%{text}<extra></extra>", showlegend: false },
+          { type: "scatter3d", mode: "lines", x: L.path_a, y: L.path_b, z: lifted, line: { color: "#111", width: 5 }, text: path, hovertemplate: "%{text}<extra></extra>", showlegend: false },
           { type: "scatter3d", mode: "markers", x: [null], y: [null], z: [null], marker: { size: 7, color: "#ff4a1c", line: { color: "#fff", width: 2 } }, hoverinfo: "skip", showlegend: false }
         ];
       }, function () {
-        return { margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: 1, scene: { uirevision: 1, aspectratio: { x: 1.15, y: 1.15, z: 0.75 }, camera: { eye: { x: -1.3, y: -1.6, z: 1.05 }, center: { x: 0, y: 0, z: -0.1 } },
+        return { margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: 1, scene: { uirevision: 1, aspectratio: { x: 1.15, y: 1.15, z: 0.75 }, camera: { eye: { x: 0.9 * far * corner[0], y: 1.6 * far * corner[1], z: 1.25 * far }, center: { x: 0, y: 0, z: -0.1 } },
           xaxis: { title: { text: short(L.x_name) }, nticks: 6 }, yaxis: { title: { text: short(L.y_name) }, nticks: 6 },
           zaxis: { title: { text: "loss" }, type: L.log ? "log" : "linear", tickvals: L.log ? bar().tickvals.map(function (v) { return Math.pow(10, v); }) : undefined, ticktext: L.log ? bar().ticktext : undefined } } };
       }, function (div, step) {
         var i = at(step);
-        Plotly.restyle(div, { x: [[L.path_a[i]]], y: [[L.path_b[i]]], z: [[L.under[i]]] }, [2]);
+        Plotly.restyle(div, { x: [[L.path_a[i]]], y: [[L.path_b[i]]], z: [[lifted[i]]] }, [2]);
       });
       panel("map", function () {
         return [

@@ -215,7 +215,7 @@ func pcaSection(f *facts) section {
 		t.add(fmt.Sprintf("PC%d", i+1), percent(share), pick(walk, i, percent), span(flips, i), span(permutations, i), pick(correlation, i, short))
 	}
 	if n, ok := f.num("surrogates", "walks"); ok {
-		t.Note = fmt.Sprintf("Random signs and random order: the middle of %s walks made of the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a random walk shows.", short(n))
+		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks made of the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a random walk shows.", short(n))
 	}
 	whole := table{Caption: "The directions as a whole", Head: []string{"quantity", "value"}}
 	if c := f.str("center"); c != "" {

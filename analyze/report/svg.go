@@ -154,9 +154,14 @@ func (in *inliner) root(t xml.StartElement) {
 	box := get("viewBox")
 	if box == "" {
 		size := func(s string) string { return strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyz%") }
-		box = "0 0 " + size(get("width")) + " " + size(get("height"))
+		if w, h := size(get("width")), size(get("height")); w != "" && h != "" {
+			box = "0 0 " + w + " " + h
+		}
 	}
-	fmt.Fprintf(&in.out, ` viewBox="%s" role="img" aria-labelledby="%s-title %s-desc">%s`, html.EscapeString(box), in.prefix, in.prefix, labelHere)
+	if box != "" {
+		fmt.Fprintf(&in.out, ` viewBox="%s"`, html.EscapeString(box))
+	}
+	fmt.Fprintf(&in.out, ` role="img" aria-labelledby="%s-title %s-desc">%s`, in.prefix, in.prefix, labelHere)
 }
 
 func (in *inliner) attribute(a xml.Attr) {
@@ -175,20 +180,33 @@ func (in *inliner) attribute(a xml.Attr) {
 	}
 	switch {
 	case name == "id":
-		v = in.prefix + "-" + v
+		v = in.name(v)
 	case name == "href":
 		if inner, ok := strings.CutPrefix(v, "#"); ok {
-			v = "#" + in.prefix + "-" + inner
+			v = "#" + in.name(inner)
 		} else if !embedded.MatchString(v) {
 			return
 		}
 	case strings.Contains(v, "("):
-		v = reference.ReplaceAllString(v, "url(#"+strings.ReplaceAll(in.prefix, "$", "")+"-$1)")
-		if rest := strings.ReplaceAll(v, "url(#"+in.prefix+"-", ""); strings.Contains(strings.ToLower(rest), "url(") || strings.Contains(v, `\`) {
+		// What is left of it after the references must not refer to anything.
+		if rest := strings.ToLower(reference.ReplaceAllString(v, "")); strings.Contains(rest, "url") || strings.Contains(rest, `\`) {
 			return
 		}
+		v = reference.ReplaceAllStringFunc(v, func(r string) string {
+			return "url(#" + in.name(reference.FindStringSubmatch(r)[1]) + ")"
+		})
 	}
 	in.out.WriteString(" " + name + `="` + html.EscapeString(v) + `"`)
+}
+
+// name is an id of the figure as it is in the page.
+func (in *inliner) name(id string) string {
+	return in.prefix + "-" + strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-' {
+			return c
+		}
+		return '-'
+	}, id)
 }
 
 func (in *inliner) end(name string) {

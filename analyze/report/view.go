@@ -173,10 +173,12 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 			return nil, fmt.Errorf("report: run %s: %s: %w", r.Name, x.Name, err)
 		}
 		s.Warnings = append(s.Warnings, mismatches(r, x, sum)...)
-		v.Sections = append(v.Sections, *s)
-		for _, w := range s.Warnings {
-			v.Warnings = append(v.Warnings, noted{head(s.Title), s.ID, sentence(w.Text)})
+		for k := range s.Warnings {
+			w := &s.Warnings[k]
+			w.Text = sentence(w.Text)
+			v.Warnings = append(v.Warnings, noted{head(s.Title), s.ID, w.Text})
 		}
+		v.Sections = append(v.Sections, *s)
 		v.Origins = append(v.Origins, origin(x))
 	}
 	v.Sections = withMissing(r, v.Sections, run, ids)
