@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record"
@@ -58,7 +59,8 @@ type computation struct {
 func (c *computation) run() (*Result, error) {
 	r := &c.result
 	r.Gradient = make([]float32, len(c.theta))
-	loss, err := c.g.Gradient(c.ctx, c.theta, r.Gradient)
+	// A copy: theta may be a view of a file that nobody must write to.
+	loss, err := c.g.Gradient(c.ctx, slices.Clone(c.theta), r.Gradient)
 	if err != nil {
 		return nil, fmt.Errorf("curvature: gradient: %w", err)
 	}

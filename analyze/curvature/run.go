@@ -282,7 +282,7 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 	add(e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
 	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
 	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a clipped step is shorter than the edge of stability assumes", e.ClipNorm)
-	add(e.Threshold.Valid && h.Batch > 0 && h.Batch < h.Data.TrainExamples, "minibatch_edge", "the edge of stability is that of the full gradient; with batches of %d of %d examples, noise keeps lambda_max below it", h.Batch, h.Data.TrainExamples)
+	add(e.Threshold.Valid && h.Batch > 0 && h.Batch < h.Data.TrainExamples, "minibatch_edge", "the edge of stability is that of the full gradient; with batches of %d of %d examples, noise may keep lambda_max below it", h.Batch, h.Data.TrainExamples)
 	add(len(h.State) > 0, "normalization_state", "the model has running statistics, which are no parameters: the policy of the loss decides what they are")
 	add(s.GradDominantShare.Mean.Valid && s.GradDominantShare.Mean.Value > 0.5, "dominant_not_progress", "%.3g of the squared gradient lies in %d directions on the average; noise in a narrow valley does that too: loss_change_bulk says what the rest of the update achieves (Song et al. 2025)", s.GradDominantShare.Mean.Value, s.Top)
 	if d := s.RecordedLossMaxAbsolute; d.Valid && d.Value > 0 {
