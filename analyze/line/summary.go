@@ -191,7 +191,7 @@ func (r *Result) warn(o *Options) {
 	}
 	s := &r.Summary
 	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d of %d losses are NaN or infinite: they are kept, and what would need them is absent", s.NonfiniteLosses, s.Points)
-	add(s.FloorAtEdge, "floor_at_edge", "the lowest point is at the edge of the range, alpha %.4g: the minimum of the line may be farther out", s.FloorPosition.Value)
+	add(s.FloorAtEdge && o.Mode != Connectivity, "floor_at_edge", "the lowest point is at the edge of the range, alpha %.4g: the minimum of the line may be farther out", s.FloorPosition.Value)
 	add(s.Inside < 10, "few_alphas", "%d points from end to end: a barrier between them is easily missed", s.Inside)
 	if d := s.MonotonicityDelta; d.Valid && s.Monotone != nil && !*s.Monotone {
 		limit := 0x1p-23 * max(math.Abs(s.LossStart.Value), math.Abs(s.LossEnd.Value))
