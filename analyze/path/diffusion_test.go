@@ -2,6 +2,7 @@ package path_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -165,5 +166,27 @@ func TestBadDiffusionOptionsAreNamed(t *testing.T) {
 	one := memory(t, header(1), record.Step{Theta: []float32{1}})
 	if _, err := path.Diffusion(context.Background(), one, path.DiffusionOptions{}); err == nil || !strings.Contains(err.Error(), "at least two") {
 		t.Errorf("one iterate: %v", err)
+	}
+}
+
+// Trap: the path without its last iterate. The longest lag reaches it from every
+// waiting time, whatever the spacing of the lags; and summaries can be written
+// with NaN in them.
+func TestLagsReachTheLastIterate(t *testing.T) {
+	m := process(t, 1, 37, func(k int, theta []float64) {
+		if theta[0]++; k == 20 {
+			theta[0] = math.NaN()
+		}
+	})
+	r := diffusion(t, m, path.DiffusionOptions{Waits: []int64{0, 3, 36}, LagsPerDecade: 1})
+	reached := map[int64]int64{}
+	for i, wait := range r.Table.Column("wait").Ints {
+		reached[wait] = wait + r.Table.Column("lag").Ints[i]
+	}
+	if d := cmp.Diff(map[int64]int64{0: 37, 3: 37, 36: 37}, reached); d != "" {
+		t.Error(d)
+	}
+	if _, err := json.Marshal(r.Summary); err != nil {
+		t.Error(err)
 	}
 }
