@@ -5,8 +5,8 @@
 //  1. A command or a program opens a run as a record.Trajectory.
 //  2. It brings a [Loss]: train/replay rebuilds one from the run's header, and
 //     any function of theta will do.
-//  3. One of the packages path, walk, pca, landscape turns both into a result: a
-//     record.Table and a Summary with numbers and warnings.
+//  3. One of the packages path, walk, pca, landscape, line, curvature turns both
+//     into a result: a record.Table and a Summary with numbers and warnings.
 //  4. Package result writes it, package figure draws it.
 //
 // The packages here never import package train; the interfaces are met

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -79,21 +80,24 @@ func (k *krylov) extend() bool {
 		k.first = m
 	}
 	k.next[m-1] = 0
-	v := rademacher(n, k.seed, streamRestart+uint64(m))
-	for i := range k.w {
-		k.w[i] = float64(v[i])
-	}
-	for range 2 {
-		for _, q := range k.basis {
-			addScaled(k.w, -dot(q, k.w), q)
+	rng := rand.New(rand.NewPCG(k.seed, streamRestart+uint64(m)))
+	for range 3 {
+		for i := range k.w {
+			k.w[i] = rng.NormFloat64()
+		}
+		before := norm(k.w)
+		for range 2 {
+			for _, q := range k.basis {
+				addScaled(k.w, -dot(q, k.w), q)
+			}
+		}
+		// Less is rounding, the basis being float32.
+		if left := norm(k.w); left > 1e-5*before {
+			k.basis = append(k.basis, rounded(k.w, 1/left))
+			return true
 		}
 	}
-	left := norm(k.w)
-	if left < 1e-6 {
-		return false
-	}
-	k.basis = append(k.basis, rounded(k.w, 1/left))
-	return true
+	return false
 }
 
 // scale is the largest norm of a product so far.

@@ -4,8 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
@@ -37,6 +42,27 @@ func TestLargestIsNotLargestInMagnitude(t *testing.T) {
 	if !near(r.Summary.LambdaMin.Value, 1, 1e-2) {
 		t.Errorf("the smallest eigenvalue of a positive matrix is %v; want 1", r.Summary.LambdaMin)
 	}
+}
+
+// Any symmetric matrix of a few rows, multiple and zero eigenvalues included, comes
+// out completely, at any theta.
+func TestSmallMatricesComeOutCompletely(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lambda := rapid.SliceOfN(rapid.SampledFrom([]float64{-5, -1, 0, 0.5, 2, 2.25, 9}), 1, 9).Draw(t, "eigenvalues")
+		n := len(lambda)
+		q := quadratic{full: rotated(lambda, rapid.Uint64Range(1, 1000).Draw(t, "rotation"))}
+		o := curvature.Options{Top: n, Bottom: n, TraceSamples: 2, DensityPoints: 101, Seed: rapid.Uint64().Draw(t, "seed")}
+		r := compute(t, gaussian(n, rapid.Uint64Range(1, 1000).Draw(t, "theta")), q, o)
+		want := slices.Sorted(slices.Values(lambda))
+		scale := math.Max(math.Abs(want[0]), math.Abs(want[n-1]))
+		if d := cmp.Diff(want, r.Summary.Bottom, cmpopts.EquateApprox(0, 1e-3*scale+1e-12)); d != "" {
+			t.Fatal(d)
+		}
+		slices.Reverse(want)
+		if d := cmp.Diff(want, r.Summary.Top, cmpopts.EquateApprox(0, 1e-3*scale+1e-12)); d != "" {
+			t.Fatal(d)
+		}
+	})
 }
 
 // Trap: products scaled by the number of batches, or by the length of the vector.
