@@ -54,23 +54,27 @@ type Columns struct {
 // enough to rebuild the model and the order of the data. It contains no time
 // and no host: two runs of one command have the same header.
 type Header struct {
-	Format    int       `json:"format"`            // FormatVersion of the writer
-	Software  string    `json:"software"`          // program and version that wrote the run
-	Kernel    string    `json:"kernel"`            // instruction set of the numeric kernels, for example "avx2"; bits are reproducible on the same one
-	DType     string    `json:"dtype"`             // element type of the vectors: "float32"
-	Model     string    `json:"model"`             // for example "mlp:128"
-	Data      Data      `json:"data"`              //
-	Optimizer Optimizer `json:"optimizer"`         //
-	Batch     int       `json:"batch"`             // examples per mini-batch; the last batch of an epoch may be smaller
-	Epochs    int       `json:"epochs"`            // passes over the data that were asked for
-	Steps     int64     `json:"steps"`             // updates that were asked for; a run that diverged or was stopped has fewer
-	Seed      uint64    `json:"seed"`              // of the initialization and of the batch order
-	Schedule  Schedule  `json:"schedule"`          // which rows are kept
-	Columns   Columns   `json:"columns"`           // which vectors they have
-	Layout    Layout    `json:"layout"`            // of theta and grad
-	State     Layout    `json:"state_layout"`      // of state; empty for models without running statistics
-	Comment   string    `json:"comment,omitempty"` // free text
-	Sketch    *Sketch   `json:"sketch,omitempty"`  // how the rows were reduced; nil when they were not
+	Format    int       `json:"format"`    // FormatVersion of the writer
+	Software  string    `json:"software"`  // program and version that wrote the run
+	Kernel    string    `json:"kernel"`    // instruction set of the numeric kernels, for example "avx2"; bits are reproducible on the same one
+	DType     string    `json:"dtype"`     // element type of the vectors: "float32"
+	Model     string    `json:"model"`     // for example "mlp:128"
+	Data      Data      `json:"data"`      //
+	Optimizer Optimizer `json:"optimizer"` //
+	Batch     int       `json:"batch"`     // examples per mini-batch; the last batch of an epoch may be smaller
+	Epochs    int       `json:"epochs"`    // passes over the data that were asked for
+	Steps     int64     `json:"steps"`     // updates that were asked for; a run that diverged or was stopped has fewer
+	Seed      uint64    `json:"seed"`      // of the initialization and of the batch order
+	Schedule  Schedule  `json:"schedule"`  // which rows are kept
+	Columns   Columns   `json:"columns"`   // which vectors they have
+	// GradSchedule and StateSchedule say which of the kept rows have these vectors;
+	// the zero value is all of them.
+	GradSchedule  Schedule `json:"grad_schedule,omitzero"`
+	StateSchedule Schedule `json:"state_schedule,omitzero"`
+	Layout        Layout   `json:"layout"`            // of theta and grad
+	State         Layout   `json:"state_layout"`      // of state; empty for models without running statistics
+	Comment       string   `json:"comment,omitempty"` // free text
+	Sketch        *Sketch  `json:"sketch,omitempty"`  // how the rows were reduced; nil when they were not
 }
 
 // NewHeader returns the header of a run whose parameters have this layout, with
@@ -86,7 +90,7 @@ func NewHeader(layout Layout) *Header {
 func (h *Header) Clone() *Header {
 	c := *h
 	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
-	c.Schedule = h.Schedule.clone()
+	c.Schedule, c.GradSchedule, c.StateSchedule = h.Schedule.clone(), h.GradSchedule.clone(), h.StateSchedule.clone()
 	c.Layout, c.State = cloneLayout(h.Layout), cloneLayout(h.State)
 	c.Sketch = h.Sketch.clone()
 	return &c

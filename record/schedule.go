@@ -153,4 +153,7 @@ func (s *Schedule) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// IsZero reports whether nothing was said: every step.
+func (s Schedule) IsZero() bool { return len(s.rules) == 0 }
+
 func (s Schedule) clone() Schedule { return Schedule{rules: slices.Clone(s.rules)} }

@@ -38,6 +38,10 @@ type Loop struct {
 	Schedule record.Schedule // which rows are kept
 	Columns  record.Columns  // which vectors they have
 
+	// GradSchedule and StateSchedule say which of the kept rows have these vectors;
+	// the last row has the state whatever they say.
+	GradSchedule, StateSchedule record.Schedule
+
 	// Full and Test, where given, are evaluated at the first step of every epoch
 	// and at the last iterate, and recorded there.
 	Full, Test Evaluator
@@ -281,10 +285,10 @@ func (r *run) append(keep bool, grad []float32) error {
 	if !r.Columns.Theta {
 		kept.Theta = nil
 	}
-	if !r.Columns.Grad {
+	if !r.Columns.Grad || !r.GradSchedule.Keep(kept.Step, kept.Epoch) {
 		kept.Grad = nil
 	}
-	if !r.Columns.State {
+	if !r.Columns.State || !kept.Last() && !r.StateSchedule.Keep(kept.Step, kept.Epoch) {
 		kept.State = nil
 	}
 	if err := r.Sink.Append(&kept); err != nil {

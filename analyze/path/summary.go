@@ -153,6 +153,11 @@ func warnings(s *Summary, c *counts) []analyze.Warning {
 	add(c.withTheta == 0, "theta_not_recorded", "the run recorded no iterates: updates, displacement and path length are absent")
 	add(c.withTheta > 0 && c.withTheta < s.Rows, "theta_incomplete", "%d of %d rows have no theta: what needs it is absent there", s.Rows-c.withTheta, s.Rows)
 	add(c.withGrad == 0, "grad_not_recorded", "the run recorded no gradients: grad_norm, grad_cos and grad_update_cos are absent")
+	batches := s.Rows
+	if c.last.Last() {
+		batches--
+	}
+	add(c.withGrad > 0 && c.withGrad < batches, "grad_incomplete", "%d of %d rows have no gradient: what needs it is absent there", batches-c.withGrad, batches)
 	add(s.FirstStep != 0, "start_missing", "the first recorded iterate is that of step %d: displacement is measured from there", s.FirstStep)
 	add(s.MissingSteps > 0, "steps_missing", "%d of the steps %d to %d are not recorded: cosines and step lengths exist only between consecutive iterates, and path_length adds up %d of %d updates", s.MissingSteps, s.FirstStep, s.LastStep, s.Updates, s.LastStep-s.FirstStep)
 	add(s.InnerRows > 0, "inner_rows", "%d rows are inner iterates and are left out", s.InnerRows)

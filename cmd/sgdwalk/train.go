@@ -28,6 +28,8 @@ type trainConfig struct {
 	Seed      uint64             `toml:"seed" default:"1" help:"Seed of initialization and batch order (default ${default})."`
 	Record    string             `toml:"record" default:"every:1" placeholder:"SCHEDULE" help:"Steps to keep: every:K, first:N, log:N, steps:A-B,C, epochs:A-B,C, joined by + (default ${default})."`
 	Grad      bool               `toml:"grad" help:"Record the mini-batch gradients too."`
+	RecGrad   string             `toml:"record_grad,omitempty" name:"record-grad" placeholder:"SCHEDULE" help:"Record gradients at these of the kept steps only (implies --grad)."`
+	RecState  string             `toml:"record_state,omitempty" name:"record-state" placeholder:"SCHEDULE" help:"Record running statistics at these of the kept steps only."`
 }
 
 // trainCmd trains and records one run.
@@ -82,9 +84,18 @@ func (c *trainConfig) config() (replay.Config, error) {
 	if err != nil {
 		return replay.Config{}, usageError{err}
 	}
+	grad, err := record.ParseSchedule(c.RecGrad)
+	if err != nil {
+		return replay.Config{}, usagef("--record-grad: %w", err)
+	}
+	state, err := record.ParseSchedule(c.RecState)
+	if err != nil {
+		return replay.Config{}, usagef("--record-state: %w", err)
+	}
 	return replay.Config{
 		Data: c.Data, Model: c.Model, Optimizer: c.Optimizer, Hyperparameters: hyper, RateSchedule: c.LRSched,
-		Batch: batch, Epochs: c.Epochs, Seed: c.Seed, Schedule: schedule, Grad: c.Grad, Software: software,
+		Batch: batch, Epochs: c.Epochs, Seed: c.Seed, Schedule: schedule, Grad: c.Grad || c.RecGrad != "", Software: software,
+		GradSchedule: grad, StateSchedule: state,
 	}, nil
 }
 

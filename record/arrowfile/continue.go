@@ -102,7 +102,7 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 		if !ok {
 			return errors.New("not a file")
 		}
-		s := &segmentFile{file: f, buffer: make([]byte, 0, gatherBytes)}
+		s := &segmentFile{file: f, buffer: make([]byte, 0, gatherBytes), isAbsent: w.encoder.isAbsent}
 		if err := w.encoder.begin(s, w.segment-1, first); err != nil {
 			return err
 		}

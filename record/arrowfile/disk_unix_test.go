@@ -113,3 +113,44 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsentVectorsTakeNoRoom holds what FORMAT.md says: the room of an absent
+// vector is a hole, where the file system keeps holes.
+func TestAbsentVectorsTakeNoRoom(t *testing.T) {
+	h := recordtest.Header(1 << 18)
+	rows := recordtest.Rows(h, 20, 1)
+	for i := range rows {
+		if i%10 != 0 {
+			rows[i].Grad = nil
+		}
+	}
+	dir := writeRun(t, h, rows, Options{})
+	info, err := os.Stat(filepath.Join(dir, segmentName(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	onDisk := info.Sys().(*syscall.Stat_t).Blocks * 512
+	vectors := int64(0) // bytes of the vectors that are there
+	for i := range rows {
+		vectors += 4 * int64(len(rows[i].Theta)+len(rows[i].Grad)+len(rows[i].State))
+	}
+	if info.Size() < vectors+18<<20 {
+		t.Errorf("the file has %d bytes: no room for absent gradients", info.Size())
+	}
+	if onDisk > vectors+vectors/10 {
+		t.Errorf("%d bytes on disk for %d of vectors: absent gradients take room", onDisk, vectors)
+	}
+	r := mustOpen(t, dir)
+	for i := range rows {
+		got, err := r.At(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := recordtest.Diff(&got, &rows[i]); d != "" {
+			t.Errorf("row %d: %s", i, d)
+		}
+	}
+	if _, err := Check(dir, func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -165,6 +165,16 @@ func (e *encoder) zero(v int) []float32 {
 	return e.absent[v]
 }
 
+// isAbsent reports whether p is the beginning of one of the zero vectors.
+func (e *encoder) isAbsent(p []byte) bool {
+	for _, v := range e.absent {
+		if b := bytesOf(v); len(b) > 0 && len(p) > 0 && &b[0] == &p[0] {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *encoder) zeros() [vectors][]float32 {
 	return [vectors][]float32{e.zero(theta), e.zero(grad), e.zero(state)}
 }

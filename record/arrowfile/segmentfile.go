@@ -13,6 +13,11 @@ type segmentFile struct {
 	file   *os.File
 	buffer []byte
 	size   int64 // bytes written, the gathered ones included
+
+	// isAbsent tells the zeros that stand for a vector which a row does not have.
+	// They are skipped: where the file system keeps holes, an absent vector takes no
+	// room on the disk. Other columns always follow it.
+	isAbsent func(p []byte) bool
 }
 
 const (
@@ -37,6 +42,13 @@ func (s *segmentFile) Write(p []byte) (int, error) {
 	}
 	if len(p) < directBytes {
 		s.buffer = append(s.buffer, p...)
+		s.size += int64(len(p))
+		return len(p), nil
+	}
+	if s.isAbsent != nil && s.isAbsent(p) {
+		if _, err := s.file.Seek(int64(len(p)), io.SeekCurrent); err != nil {
+			return 0, err
+		}
 		s.size += int64(len(p))
 		return len(p), nil
 	}

@@ -125,6 +125,7 @@ func (w *Writer) openSegment() error {
 	if err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
+	file.isAbsent = w.encoder.isAbsent
 	w.file, w.segRows, w.good = file, 0, 0
 	err = w.encoder.begin(file, w.segment, w.rows)
 	if err == nil {

@@ -27,6 +27,8 @@ type Config struct {
 	Seed            uint64             // of initialization and batch order; 0 is a seed like any other
 	Schedule        record.Schedule    // default every step
 	Grad            bool               // record gradients too
+	GradSchedule    record.Schedule    // which of the kept rows have gradients; default all
+	StateSchedule   record.Schedule    // which of them have running statistics; default all
 	Workers         int                // goroutines of the kernels, default all cores; no result depends on it
 	Software        string             // goes into the header, for example "sgdwalk 0.1.0"
 }
@@ -80,6 +82,7 @@ func New(c Config) (*Experiment, error) {
 		Model: c.Model, Data: data.Header(), Optimizer: optimizer,
 		Batch: batch, Epochs: c.Epochs, Steps: steps(c.Epochs, data.Train.Len(), batch, optimizer), Seed: c.Seed,
 		Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
+		GradSchedule: c.GradSchedule, StateSchedule: c.StateSchedule,
 	}
 	e := &Experiment{header: h, data: data, workers: c.Workers}
 	if err := e.build(); err != nil {
@@ -220,6 +223,7 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 		Model: model, Optimizer: e.optimizer, Source: source,
 		LearningRate: func(k int64) float64 { return rate * schedule.Factor(k, perEpoch, h.Steps) },
 		Epochs:       h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
+		GradSchedule: h.GradSchedule, StateSchedule: h.StateSchedule,
 	}, nil
 }
 
