@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,15 +28,14 @@ func (r *Run) first(analysis string) *Result {
 	return found
 }
 
-// make names the command that makes a missing result.
+// command names the command that makes a missing result.
 func (r *Run) command(analysis string) string { return "sgdwalk " + analysis + " " + quoted(r.Name) }
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/+=@%][A-Za-z0-9._/+=@%-]*$`)
 
 // quoted makes one word for a shell of a name.
 func quoted(name string) string {
-	plain := strings.IndexFunc(name, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-/+=@%", c))
-	}) < 0
-	if plain && name != "" && name[0] != '-' {
+	if plainWord.MatchString(name) {
 		return name
 	}
 	if strings.HasPrefix(name, "-") {

@@ -28,12 +28,12 @@ func entries(bibtex string) []entry {
 			return out
 		}
 		for i := open; i < len(bibtex) && end < 0; i++ {
-			switch {
-			case bibtex[i] == '\\':
+			switch bibtex[i] {
+			case '\\':
 				i++
-			case bibtex[i] == '{':
+			case '{':
 				depth++
-			case bibtex[i] == '}':
+			case '}':
 				if depth--; depth == 0 {
 					end = i + 1
 				}

@@ -18,6 +18,6 @@
 // analysis that this package does not know is shown as tables all the same.
 //
 // A content security policy in the page forbids every request and every script
-// but its own. The same run gives the same bytes; there is no time, no host and
-// no path in them.
+// but its own. The same run gives the same bytes; this package adds no time, no
+// host and no path to them, but what a comment or a warning says stays as it is.
 package report

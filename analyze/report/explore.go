@@ -12,6 +12,7 @@ import (
 // Limits of what is put into the page for the view step by step.
 const (
 	maxSteps  = 4000  // places of the slider
+	maxDrawn  = 20000 // about how many iterates of a long run are drawn
 	maxPoints = 30000 // of the walk
 )
 
@@ -142,7 +143,43 @@ func lossData(t *series) *lossPanel {
 	if len(step) == 0 {
 		return nil
 	}
-	return &lossPanel{Step: step, Batch: t.column("batch_loss"), Full: t.column("full_loss"), Test: t.column("test_loss")}
+	full, test := t.column("full_loss"), t.column("test_loss")
+	keep := sparse(len(step), full, test)
+	return &lossPanel{Step: keep(step), Batch: keep(t.column("batch_loss")), Full: keep(full), Test: keep(test)}
+}
+
+// sparse returns what thins the columns of a long run alike: every k-th row, the
+// last one, and the rows where one of the rare columns has a value, up to as many
+// as are drawn anyway.
+func sparse(n int, rare ...[]float64) func([]float64) numbers {
+	k := (n + maxDrawn - 1) / maxDrawn
+	if k <= 1 {
+		return func(v []float64) numbers { return v }
+	}
+	var rows []int
+	extra := 0
+	for i := range n {
+		has := false
+		for _, v := range rare {
+			has = has || at(v, i) == at(v, i)
+		}
+		if i%k == 0 || i == n-1 {
+			rows = append(rows, i)
+		} else if has && extra < maxDrawn {
+			rows = append(rows, i)
+			extra++
+		}
+	}
+	return func(v []float64) numbers {
+		if len(v) != n {
+			return nil
+		}
+		out := make(numbers, len(rows))
+		for i, r := range rows {
+			out[i] = v[r]
+		}
+		return out
+	}
 }
 
 // walkData takes the part of every segment between its ends; of a long walk the
@@ -218,9 +255,10 @@ func mapData(r *Result) *mapPanel {
 		return fmt.Sprintf("direction %d", i+1)
 	}
 	m.XName, m.YName = name(0), name(1)
-	m.Step, m.PathA, m.PathB = path.column("step"), path.column("a"), path.column("b")
-	m.True, m.Residual = path.column("true_loss"), path.column("residual")
-	plane := path.column("plane_loss")
+	keep := sparse(len(path.column("step")), path.column("true_loss"))
+	m.Step, m.PathA, m.PathB = keep(path.column("step")), keep(path.column("a")), keep(path.column("b"))
+	m.True, m.Residual = keep(path.column("true_loss")), keep(path.column("residual"))
+	plane := keep(path.column("plane_loss"))
 	for k := range m.Step {
 		z := at(plane, k)
 		if z != z {

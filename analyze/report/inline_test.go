@@ -147,6 +147,33 @@ func TestThin(t *testing.T) {
 	}
 }
 
+// Of a long run every k-th row is drawn, and no measured full loss is lost.
+func TestSparse(t *testing.T) {
+	n := 5*maxDrawn + 3
+	step, full := make([]float64, n), make([]float64, n)
+	for i := range step {
+		step[i], full[i] = float64(i), nan
+	}
+	full[1], full[77777] = 3, 4
+	keep := sparse(n, full, nil)
+	s, f := keep(step), keep(full)
+	if len(s) > maxDrawn+3 || len(f) != len(s) || s[len(s)-1] != float64(n-1) {
+		t.Errorf("%d and %d rows up to %v", len(s), len(f), s[len(s)-1])
+	}
+	var found []float64
+	for i, x := range f {
+		if x == x {
+			found = append(found, s[i], x)
+		}
+	}
+	if diff := cmp.Diff([]float64{1, 3, 77777, 4}, found); diff != "" {
+		t.Error(diff)
+	}
+	if keep([]float64{1}) != nil {
+		t.Error("a column of another length is drawn")
+	}
+}
+
 // The marker lies on the surface: a bilinear function is met exactly.
 func TestUnder(t *testing.T) {
 	f := func(a, b float64) float64 { return 1 + 2*a - 3*b + a*b }

@@ -26,6 +26,9 @@ type Options struct {
 	// PlotlyRelease is loaded by the reader's browser instead; the zero value is
 	// none. At most one of Plotly and PlotlyRelease may be given.
 	PlotlyRelease Release
+	// Shared are results over several runs, such as a comparison, which stand in
+	// front of the runs in the given order; OpenResult reads one.
+	Shared []Result
 	// Software is the program that writes the report, with its version; "" leaves
 	// it out.
 	Software string

@@ -91,10 +91,10 @@ func mismatches(r *Run, x *Result, sum string) []warning {
 	var out []warning
 	p := &x.Document.Provenance
 	if p.HeaderSHA256 != "" && p.HeaderSHA256 != sum {
-		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("these numbers were made from another recording: its header has the hash %.12s, that of this run %.12s", p.HeaderSHA256, sum)})
+		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("These numbers were made from another recording: its header has the hash %.12s, that of this run %.12s.", p.HeaderSHA256, sum)})
 	}
 	if p.DataHash != "" && p.DataHash != r.Header.Data.Hash && !slices.ContainsFunc(x.Document.Warnings, func(w warning) bool { return w.Code == "other_data" }) {
-		out = append(out, warning{Code: "other_data", Text: "the loss was evaluated on other data than those of the run"})
+		out = append(out, warning{Code: "other_data", Text: "The loss was evaluated on other data than those of the run."})
 	}
 	return out
 }
@@ -102,31 +102,31 @@ func mismatches(r *Run, x *Result, sum string) []warning {
 // overview puts the runs side by side.
 func overview(runs []Run) *table {
 	t := &table{
-		Caption: "The runs side by side",
-		Head:    []string{"run", "what", "steps", "training loss at the end", "held-out loss at the end", "floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2"},
-		Note:    "Runs differ in more than one thing unless the column \u201cwhat\u201d says otherwise; one seed each is one draw of the noise.",
+		Caption: "What each run came to",
+		Head:    []string{"run", "what", "seed", "steps", "training loss at the end", "held-out loss at the end", "floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2"},
+		Note:    "One run is one draw of the noise: compare over several seeds before you conclude that one setting is better than another.",
 	}
 	for i := range runs {
 		r := &runs[i]
-		row := []string{r.Name, subject(r.Header), short(float64(r.Header.Steps)), dash, dash, dash, dash, dash}
+		row := []string{r.Name, subject(r.Header), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), dash, dash, dash, dash, dash}
 		if p := r.first("path"); p != nil {
 			f := facts{value: p.summary}
 			for k, name := range []string{"full_loss", "test_loss"} {
 				_, last, ok := ends(p.tables["path"].column(name))
-				row[3+k] = optional(short, last, ok)
+				row[4+k] = optional(short, last, ok)
 			}
 			x, ok := f.num("grad_cos", "mean")
-			row[6] = optional(short, x, ok)
+			row[7] = optional(short, x, ok)
 		}
 		if w := r.first("walk"); w != nil {
 			f := facts{value: w.summary}
 			x, ok := f.num("floor_interior_ratio")
-			row[5] = optional(percent, x, ok)
+			row[6] = optional(percent, x, ok)
 		}
 		if p := r.first("pca"); p != nil {
 			f := facts{value: p.summary}
 			v := f.nums("explained_variance_ratio")
-			row[7] = optional(percent, at(v, 0)+at(v, 1), len(v) > 1)
+			row[8] = optional(percent, at(v, 0)+at(v, 1), len(v) > 1)
 		}
 		t.add(row...)
 	}

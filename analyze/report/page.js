@@ -48,6 +48,13 @@
     var turning = { displaylogo: false, responsive: true, displayModeBar: true, modeBarButtons: [["resetCameraDefault3d"]] };
     var movers = [];
 
+    // extent is the least and the greatest; long lists are too much for Math.min.
+    function extent(list) {
+      var low = Infinity, high = -Infinity;
+      list.forEach(function (v) { if (v < low) low = v; if (v > high) high = v; });
+      return [low, high];
+    }
+
     // place(steps) finds the last of increasing steps that is not after step.
     function place(steps, step) {
       var a = 0, b = steps.length;
@@ -69,8 +76,8 @@
 
     var L = data.landscape, W = data.walk, C = data.loss;
     if (L) {
-      var values = [].concat.apply([], L.z).filter(function (v) { return v !== null; });
-      var low = Math.min.apply(null, values), high = Math.max.apply(null, values);
+      var values = L.z.reduce(function (a, b) { return a.concat(b); }, []).filter(function (v) { return v !== null; });
+      var ends = extent(values), low = ends[0], high = ends[1];
       var tone = function (v) { return v === null ? null : L.log ? Math.log10(v) : v; };
       var tones = L.z.map(function (row) { return row.map(tone); });
       var bar = function () {
@@ -134,8 +141,9 @@
       return list.every(function (v) { return !v || v.every(function (x) { return x === null || x > 0; }); });
     }
     function spans(list) {
-      var all = [].concat.apply([], list).filter(function (x) { return x !== null; });
-      return positive(list) && all.length && Math.max.apply(null, all) / Math.min.apply(null, all) >= 100;
+      var all = list.reduce(function (a, b) { return a.concat(b); }, []).filter(function (x) { return x !== null; });
+      var ends = extent(all);
+      return positive(list) && ends[1] / ends[0] >= 100;
     }
 
     if (C) {
@@ -159,7 +167,7 @@
     }
 
     if (W) {
-      var around = 12;
+      var around = 12, places = W.x.map(function (v, j) { return v === null ? W.x[j - 1] : v; });
       panel("walk", function () {
         return [
           { type: "scatter", mode: "lines", name: "along the step", x: W.x, y: W.loss, line: { color: color("--s0"), width: 1.4 }, hovertemplate: "step %{x:.1f}<br>loss %{y:.5g}<extra></extra>" },
@@ -172,7 +180,7 @@
       }, function (div, step) {
         var i = place(W.step, step), here = i >= 0 && W.step[i] === step;
         var from = Math.max(W.step[0] - 0.5, step - around), to = from + 2 * around, low = Infinity, high = -Infinity;
-        for (var k = Math.max(0, place(W.x.map(function (v, j) { return v === null ? W.x[j - 1] : v; }), from)); k < W.x.length && (W.x[k] === null || W.x[k] <= to); k++) {
+        for (var k = Math.max(0, place(places, from)); k < W.x.length && (W.x[k] === null || W.x[k] <= to); k++) {
           if (W.loss[k] !== null) { low = Math.min(low, W.loss[k]); high = Math.max(high, W.loss[k]); }
         }
         var layout = { shapes: upright(step), "xaxis.range": [from, to] };

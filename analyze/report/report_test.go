@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -249,7 +250,8 @@ func TestReferencesOnce(t *testing.T) {
 func TestDeterministic(t *testing.T) {
 	run := fullRun(t, "c")
 	for _, o := range []report.Options{{}, {Plotly: fakePlotly}, {PlotlyRelease: report.DefaultPlotly}} {
-		if write(t, o, open(t, run)) != write(t, o, open(t, run)) {
+		first, second := write(t, o, open(t, run)), write(t, o, open(t, run))
+		if first != second {
 			t.Error("two pages of one run differ")
 		}
 	}
@@ -431,6 +433,42 @@ func TestGeneric(t *testing.T) {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+}
+
+// A figure without SVG is a picture with a text; one that has both is there once.
+// A result over several runs stands in front of them.
+func TestSharedAndImages(t *testing.T) {
+	h := header("")
+	run := emptyRun(t, "run", h)
+	d, err := result.Create(filepath.Join(t.TempDir(), "both"))
+	ok(t, err)
+	for _, name := range []string{"turn.gif", "surface.png", "plain.png", "plain.svg"} {
+		ok(t, d.Write(name, func(w io.Writer) error { _, err := io.WriteString(w, `<svg viewBox="0 0 1 1"/>`); return err }))
+	}
+	ok(t, d.Finish(&result.Document{
+		Analysis: "compare", Summary: struct {
+			Runs int `json:"runs"`
+		}{2},
+		Warnings: []analyze.Warning{{Code: "w", Text: "one basis"}}, Provenance: result.Provenance{Method: "Side by side.", Citation: "@misc{shared}"},
+	}))
+	shared, err := report.OpenResult(d.Path())
+	ok(t, err)
+	one := open(t, run)
+	html := write(t, report.Options{Shared: []report.Result{shared}}, one, one)
+	for _, want := range []string{
+		`<h2 id="all-both-h">Comparison of runs (both)</h2>`, `<li>One basis.</li>`, "Side by side.", "<li>shared.</li>", `<a href="#all-both">`,
+		`<img src="data:image/gif;base64,`, `alt="Figure surface of the analysis both."`,
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Count(html, "<img ") != 2 || strings.Count(html, "<svg ") != 1 {
+		t.Errorf("%d images and %d drawings; want 2 and 1", strings.Count(html, "<img "), strings.Count(html, "<svg "))
+	}
+	if _, err := report.OpenResult(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory without a result: %v", err)
 	}
 }
 

@@ -24,6 +24,8 @@ type view struct {
 	Software    string
 	Runs        []runView
 	Overview    *table // of several runs
+	Shared      []sectionView
+	Origins     []originView // of the shared results
 	References  []entryView
 	Level       int // of the headings of sections
 }
@@ -139,6 +141,17 @@ func newView(runs []Run, opts *Options) (*view, error) {
 			citations = append(citations, x.Document.Provenance.Citation)
 		}
 	}
+	for i := range opts.Shared {
+		x := &opts.Shared[i]
+		s, err := newSectionView(x, "all", ids, "")
+		if err != nil {
+			return nil, fmt.Errorf("report: %s: %w", x.Name, err)
+		}
+		s.Level = 2
+		v.Shared = append(v.Shared, *s)
+		v.Origins = append(v.Origins, origin(x))
+		citations = append(citations, x.Document.Provenance.Citation)
+	}
 	for _, e := range bibliography(citations) {
 		v.References = append(v.References, entryView{e.line(), e.text})
 	}
@@ -168,14 +181,12 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	}
 	for i := range r.Results {
 		x := &r.Results[i]
-		s, err := newSectionView(x, run, ids)
+		s, err := newSectionView(x, run, ids, "analysis/")
 		if err != nil {
 			return nil, fmt.Errorf("report: run %s: %s: %w", r.Name, x.Name, err)
 		}
 		s.Warnings = append(s.Warnings, mismatches(r, x, sum)...)
-		for k := range s.Warnings {
-			w := &s.Warnings[k]
-			w.Text = sentence(w.Text)
+		for _, w := range s.Warnings {
 			v.Warnings = append(v.Warnings, noted{head(s.Title), s.ID, w.Text})
 		}
 		v.Sections = append(v.Sections, *s)
@@ -229,11 +240,16 @@ func withMissing(r *Run, have []sectionView, run string, ids namer) []sectionVie
 	return append(out, have[at:]...)
 }
 
-func newSectionView(x *Result, run string, ids namer) (*sectionView, error) {
+// newSectionView makes the section of a result whose directory stands in the
+// given one.
+func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, error) {
 	f := facts{value: x.summary}
 	s := &sectionView{ID: ids.name(run, x.Name), section: describe(x, &f), Warnings: append([]warning{}, x.Document.Warnings...)}
 	if f.err != nil {
 		return nil, f.err
+	}
+	for k := range s.Warnings {
+		s.Warnings[k].Text = sentence(s.Warnings[k].Text)
 	}
 	for _, g := range x.Figures {
 		v := figureView{ID: ids.name(run, x.Name, g.Name, "figure"), Title: sentence(words(g.Name)), File: g.Name}
@@ -270,7 +286,7 @@ func newSectionView(x *Result, run string, ids namer) (*sectionView, error) {
 		}
 	}
 	if len(data) > 0 {
-		s.Data = strings.Join(data, ", ") + " in analysis/" + x.Name
+		s.Data = strings.Join(data, ", ") + " in " + in + x.Name
 	}
 	return s, nil
 }
