@@ -36,11 +36,19 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 	}
 	bar := newColorBar(p, s, orDefault(l.ZLabel, "full training loss"))
 	frame := rect{box.X0, box.Y0, box.X1 - bar.width, box.Y1}
+	// A legend stands over the frame, and begins further left where that saves a row.
+	left := func() float64 {
+		over := p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, false)
+		if wide := p.legend(entries, box, false); wide.Y1 > over.Y1+1 {
+			return box.X0
+		}
+		return frame.X0
+	}
 	// The labels may wrap, which depends on the frame, which depends on the
 	// labels and on the rows of the legend: three rounds are enough, for the frame
 	// only shrinks.
 	for range 3 {
-		frame.Y1 = p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1 - status}, false).Y1 - p.font*0.1
+		frame.Y1 = p.legend(entries, rect{left(), box.Y0, box.X1, box.Y1 - status}, false).Y1 - p.font*0.1
 		_, _, yLabel := f.y.ticks(frame.h(), p.font*yTickRoom)
 		yLines := len(p.labelLines(yLabel, frame.h()*1.08))
 		frame.X0 = box.X0 + p.font*(0.15+1.15*float64(yLines)) + p.yMargin(f.y, frame.h())
@@ -51,11 +59,11 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 		f.frame = equalAspect(frame, f)
 	}
 	drop := box.Y1 - (frame.Y1 - f.frame.Y1)
-	p.legend(entries, rect{frame.X0, box.Y0, box.X1, drop - status}, true)
+	p.legend(entries, rect{left(), box.Y0, box.X1, drop - status}, true)
 	return mapPlace{
 		f: f, labelX: f.frame.X0 - p.yMargin(f.y, frame.h()) - p.font*0.35,
 		bar: bar, barBox: rect{f.frame.X1, f.frame.Y0, f.frame.X1 + bar.width, f.frame.Y1},
-		status: point{frame.X0, drop - status/2},
+		status: point{left(), drop - status/2},
 	}
 }
 
@@ -229,9 +237,7 @@ func (l *Landscape) entries(p *page, s *relief) []entry { return l.entriesFor(p,
 
 func (l *Landscape) entriesFor(p *page, s *relief, moving bool) []entry {
 	out := l.pathEntries(moving)
-	if s.kind == Diverging && len(s.levels) > 0 && s.levels[0] < 0 {
-		out = append(out, lineEntry("contour below zero", s.contourPen(-1, p.theme.ink)))
-	}
+	out = append(out, s.signEntry(p)...)
 	if s.missing > 0 {
 		out = append(out, boxEntry("no value", func(p *page, r rect) { p.hatchMissing([]rect{r}) }))
 	}

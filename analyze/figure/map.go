@@ -117,3 +117,11 @@ func (s *relief) contourPen(level float64, stroke color.NRGBA) pen {
 	}
 	return out
 }
+
+// signEntry explains the dashed contours, where there are any.
+func (s *relief) signEntry(p *page) []entry {
+	if s.kind != Diverging || len(s.levels) == 0 || s.levels[0] >= 0 {
+		return nil
+	}
+	return []entry{lineEntry("contour below zero", s.contourPen(-1, p.theme.ink))}
+}

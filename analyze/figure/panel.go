@@ -18,7 +18,7 @@ type axis struct {
 // pos maps a value to [0, 1] along the axis; values outside go beyond.
 func (a axis) pos(v float64) float64 {
 	if a.log {
-		return math.Log(v/a.lo) / math.Log(a.hi/a.lo)
+		return (math.Log(v) - math.Log(a.lo)) / (math.Log(a.hi) - math.Log(a.lo)) // the ratio may overflow
 	}
 	return (v/2 - a.lo/2) / (a.hi/2 - a.lo/2) // halves, for the difference may overflow
 }
@@ -26,7 +26,7 @@ func (a axis) pos(v float64) float64 {
 // headroom returns the axis with a share of its length added at the upper end.
 func (a axis) headroom(share float64) axis {
 	if a.log {
-		a.hi *= math.Pow(a.hi/a.lo, share)
+		a.hi = math.Min(a.hi*math.Exp(share*(math.Log(a.hi)-math.Log(a.lo))), math.MaxFloat64)
 	} else {
 		a.hi += share * (a.hi - a.lo)
 	}
@@ -76,7 +76,7 @@ func spreadBy(margin float64, log bool, series ...[]float64) axis {
 	case log && lo == hi:
 		a.lo, a.hi = lo/2, hi*2
 	case log:
-		f := math.Pow(hi/lo, margin)
+		f := math.Exp(margin * (math.Log(hi) - math.Log(lo)))
 		a.lo, a.hi = math.Max(lo/f, math.SmallestNonzeroFloat64), math.Min(hi*f, math.MaxFloat64)
 	case lo == hi:
 		d := math.Max(math.Abs(lo)*0.1, 1e-12)

@@ -60,7 +60,7 @@ func (s *scene) route(t trail, atLoss bool) route {
 		if k > 0 {
 			p := t.points[k-1]
 			a, b, ok := clipSegment(point{p.A, p.B}, point{q.A, q.B}, grid)
-			if math.IsNaN(p.A + p.B + q.A + q.B) {
+			if !finite(p.A) || !finite(p.B) || !finite(q.A) || !finite(q.B) {
 				ok = false
 			}
 			if !ok {

@@ -29,14 +29,17 @@ func (s *Surface) draw(p *page) {
 	box = p.heading(l.Title, box)
 	bar := newColorBar(p, &r, "")
 	box = p.legend(s.entries(p, &r, routes), box, true)
-	v.fit(p, rect{box.X0, box.Y0, box.X1 - bar.width, box.Y1 - p.font*0.2})
+	room := rect{box.X0, box.Y0, box.X1 - bar.width, box.Y1 - p.font*0.2}
+	v.fit(p, room)
+	around := v.scaffold(p)
+	spare := room.X1 - around.bounds(&v).X1 // as much is on the left; the bar stands beside the box
 	scene.drawWalls()
 	scene.drawCells()
 	scene.drawContours(&r)
 	scene.drawRoutes(routes)
 	scene.drawScaffold()
 	inset := box.h() * 0.12
-	bar.draw(p, &r, scene.colors, rect{box.X1 - bar.width, box.Y0 + inset, box.X1, box.Y1 - inset})
+	bar.draw(p, &r, scene.colors, rect{room.X1 - spare, box.Y0 + inset, box.X1 - spare, box.Y1 - inset})
 }
 
 // view returns the projection with its axes, not yet fitted to the page.
@@ -92,6 +95,7 @@ func (s *Surface) notes(r *relief, routes []route, thinned int) []string {
 // entries is the legend of the landscape; holes need none.
 func (s *Surface) entries(p *page, r *relief, routes []route) []entry {
 	out := s.Landscape.pathEntries(false)
+	out = append(out, r.signEntry(p)...)
 	hidden := false
 	for i := range routes {
 		for _, q := range routes[i].places {
@@ -114,64 +118,6 @@ type scene struct {
 	heights *heights
 	levels  []float64 // as heights
 	colors  []color.NRGBA
-}
-
-// drawWalls draws the floor and the two far walls with the lines of the ticks.
-func (s *scene) drawWalls() {
-	v, p := s.view, s.page
-	nu, nv := v.near()
-	fu, fv := 1-nu, 1-nv
-	quad := func(a, b, c, d solid) (out path) {
-		out.polygon(v.project(a), v.project(b), v.project(c), v.project(d))
-		return out
-	}
-	floor := quad(solid{0, 0, 0}, solid{1, 0, 0}, solid{1, 1, 0}, solid{0, 1, 0})
-	p.fill(floor, mix(p.theme.background, p.theme.ink, 0.075))
-	p.fill(quad(solid{fu, 0, 0}, solid{fu, 1, 0}, solid{fu, 1, 1}, solid{fu, 0, 1}), mix(p.theme.background, p.theme.ink, 0.05))
-	p.fill(quad(solid{0, fv, 0}, solid{1, fv, 0}, solid{1, fv, 1}, solid{0, fv, 1}), mix(p.theme.background, p.theme.ink, 0.03))
-	var lines path
-	chain := func(q ...solid) {
-		pts := make([]point, len(q))
-		for i := range q {
-			pts[i] = v.project(q[i])
-		}
-		lines.polyline(pts)
-	}
-	edges := v.edges()
-	for i, e := range edges {
-		length := v.project(e.to).sub(v.project(e.from)).norm()
-		if length < 1 {
-			continue
-		}
-		along := v.project(e.to).sub(v.project(e.from)).scale(1 / length)
-		major, _, _ := e.axis.ticks(length, s.edgeRoom(along))
-		for _, t := range major {
-			k := e.axis.pos(t.value)
-			switch i {
-			case 0:
-				chain(solid{k, nv, 0}, solid{k, fv, 0}, solid{k, fv, 1})
-			case 1:
-				chain(solid{nu, k, 0}, solid{fu, k, 0}, solid{fu, k, 1})
-			default:
-				chain(solid{nu, fv, k}, solid{fu, fv, k}, solid{fu, nv, k})
-			}
-		}
-	}
-	p.stroke(lines, pen{width: 0.4, color: mix(p.theme.background, p.theme.ink, 0.2)})
-	var border path
-	for _, e := range edges {
-		border.segment(v.project(e.from), v.project(e.to))
-	}
-	p.stroke(border, pen{width: 0.7, color: p.theme.ink})
-}
-
-func (s *scene) drawScaffold() {
-	around := s.view.scaffold(s.page)
-	s.stroke(around.minors, pen{width: 0.4, color: s.theme.ink})
-	s.stroke(around.marks, pen{width: 0.6, color: s.theme.ink})
-	for _, w := range around.words {
-		w.draw(s.page, w.at, 0.5, 0.5)
-	}
 }
 
 // drawCells paints the cells from far to near.
@@ -298,35 +244,4 @@ func between(poly []solid, bottom, top float64) []solid {
 		poly = clip(poly, top, -1)
 	}
 	return poly
-}
-
-// shading returns how light falls on a cell: a change of lightness, and grey for
-// a cell that is seen from below.
-func (s *scene) shading(c [4]solid) func(color.NRGBA) color.NRGBA {
-	v := s.view
-	du, dv := (c[1].u-c[0].u)*v.bu, (c[3].v-c[0].v)*v.bv
-	gx := (c[1].w + c[2].w - c[0].w - c[3].w) / 2 * v.bw / du
-	gy := (c[3].w + c[2].w - c[0].w - c[1].w) / 2 * v.bw / dv
-	n := math.Sqrt(gx*gx + gy*gy + 1)
-	seen := (-gx*v.cosA*v.cosE - gy*v.sinA*v.cosE + v.sinE) / n
-	// The light is 55 degrees to the left of the viewer and 50 above the ground.
-	sin, cos := math.Sincos(math.Atan2(v.sinA, v.cosA) - 55*math.Pi/180)
-	up, flat := math.Sin(50*math.Pi/180), math.Cos(50*math.Pi/180)
-	light := (-gx*cos*flat - gy*sin*flat + up) / n
-	below := seen < 0
-	if below {
-		light = -light
-	}
-	factor := 0.75 + 0.26*math.Max(light, -0.3)
-	return func(in color.NRGBA) color.NRGBA {
-		lab := toOklab(in)
-		if below {
-			lab.a, lab.b = lab.a*0.45, lab.b*0.45
-		}
-		lab.L = math.Min(lab.L*factor, 0.985)
-		for !lab.shown() && math.Hypot(lab.a, lab.b) > 1e-4 {
-			lab.a, lab.b = lab.a*0.97, lab.b*0.97
-		}
-		return lab.nrgba()
-	}
 }

@@ -99,7 +99,7 @@ func logTicks(lo, hi float64, n int) (major, minor []tick) {
 	for k := a; k <= b; k++ {
 		for m := 1.0; m < 10; m++ {
 			v := m * math.Pow(10, float64(k))
-			if v < lo*(1-1e-9) || v > hi*(1+1e-9) {
+			if v < lo*(1-1e-9) || v > hi*(1+1e-9) || v == 0 || math.IsInf(v, 0) {
 				continue
 			}
 			labelled := false

@@ -92,11 +92,15 @@ func (l *Landscape) trails() []trail {
 	return out
 }
 
-// onPage returns the places of the iterates.
+// onPage returns the places of the iterates. One without a finite place is a gap,
+// NaN.
 func (t *trail) onPage(f panel) []point {
 	out := make([]point, len(t.points))
 	for i, q := range t.points {
 		out[i] = f.at(q.A, q.B)
+		if !finite(out[i].X) || !finite(out[i].Y) {
+			out[i] = point{math.NaN(), math.NaN()}
+		}
 	}
 	return out
 }

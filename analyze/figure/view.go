@@ -161,7 +161,7 @@ func (p *page) edgeRoom(along point) float64 {
 // the last numbers of two axes can.
 func (s *scaffold) taken(r rect) bool {
 	for _, w := range s.words {
-		b := w.bounds().grow(1.5)
+		b := w.bounds().grow(3.5) // closer, two numbers read as one
 		if r.X0 < b.X1 && b.X0 < r.X1 && r.Y0 < b.Y1 && b.Y0 < r.Y1 {
 			return true
 		}
