@@ -11,6 +11,7 @@ import (
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
 )
 
 // named is a figure with its file name.
@@ -65,6 +66,37 @@ func present(x, y []float64, sparse bool) (px, py []float64) {
 		}
 	}
 	return px, py
+}
+
+// diffusionFigure draws the mean squared displacement over the lag, one line a
+// waiting time; nil when there is nothing to draw on logarithmic axes.
+func diffusionFigure(title string, t *record.Table) *figure.Curves {
+	f := &figure.Curves{Title: title, XLabel: "lag in steps", YLabel: "squared displacement", XScale: figure.Log, YScale: figure.Log}
+	wait, lag := t.Column("wait").Ints, t.Column("lag").Ints
+	displacement, steps2 := column(t, "displacement2"), column(t, "steps2")
+	independent := figure.Series{Name: "independent steps from 0"}
+	for i := 0; i < len(wait); {
+		s := figure.Series{Name: fmt.Sprintf("from step %d", wait[i])}
+		first := wait[i]
+		for ; i < len(wait) && wait[i] == first; i++ {
+			if displacement[i] > 0 {
+				s.X, s.Y = append(s.X, float64(lag[i])), append(s.Y, displacement[i])
+			}
+			if first == wait[0] && steps2 != nil && steps2[i] > 0 {
+				independent.X, independent.Y = append(independent.X, float64(lag[i])), append(independent.Y, steps2[i])
+			}
+		}
+		if len(s.X) > 1 {
+			f.Series = append(f.Series, s)
+		}
+	}
+	if len(f.Series) == 0 {
+		return nil
+	}
+	if len(independent.X) > 1 {
+		f.Series = append(f.Series, independent)
+	}
+	return f
 }
 
 func floats(v []int64) []float64 {

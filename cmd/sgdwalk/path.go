@@ -52,16 +52,74 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 			return nil, err
 		}
 	}
+	summary := pathSummary{Summary: r.Summary}
+	if err := more(ctx, a, &summary); err != nil {
+		return nil, err
+	}
 	for _, f := range pathFigures(a.title(), r) {
 		if err := a.figure(f.name, f.figure); err != nil {
 			return nil, err
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, opts, path.Method, path.Citation); err != nil {
+	if err := a.finish(summary, opts, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
 		return nil, err
 	}
-	return r, a.show(r.Summary, pathSentences(&r.Summary))
+	return r, a.show(summary, append(pathSentences(&r.Summary), summary.sentences()...))
+}
+
+// pathSummary is the geometry of the path with how far it diffuses and how noisy
+// its gradients are, where the recording tells.
+type pathSummary struct {
+	path.Summary
+	Diffusion *path.DiffusionSummary `json:"diffusion,omitempty"`
+	Noise     *path.NoiseSummary     `json:"noise,omitempty"`
+}
+
+// more adds diffusion and noise. What a recording is too short or too thin for is
+// left out; a recording that cannot be read has failed before.
+func more(ctx context.Context, a *analysis, s *pathSummary) error {
+	h := a.trace.Header()
+	if h.Columns.Theta && s.Updates > 1 && s.NonfiniteIterates == 0 {
+		d, err := path.Diffusion(ctx, a.trace, path.DiffusionOptions{Progress: a.progress})
+		if err != nil {
+			return err
+		}
+		s.Diffusion = &d.Summary
+		a.warn = append(a.warn, d.Warnings...)
+		if err := a.out.Table("diffusion", &d.Table); err != nil {
+			return err
+		}
+		if err := a.out.Table("diffusion_fits", &d.Fits); err != nil {
+			return err
+		}
+		if f := diffusionFigure(a.title(), &d.Table); f != nil {
+			if err := a.figure("diffusion_figure", f); err != nil {
+				return err
+			}
+		}
+	}
+	if h.Columns.Grad && h.GradSchedule.IsZero() && s.GradCos.Count > 1 && s.NonfiniteGrads == 0 && h.Sketch == nil {
+		n, err := path.Noise(ctx, a.trace, path.NoiseOptions{Progress: a.progress})
+		if err != nil {
+			return err
+		}
+		s.Noise = &n.Summary
+		a.warn = append(a.warn, n.Warnings...)
+		return a.out.Table("noise", &n.Table)
+	}
+	return nil
+}
+
+func (s *pathSummary) sentences() []string {
+	var out []string
+	if d := s.Diffusion; d != nil && d.Persistence.Valid {
+		out = append(out, fmt.Sprintf("from the first iterate to the last the walk came %.3g times as far as independent steps of the same lengths would", math.Sqrt(d.Persistence.Value)))
+	}
+	if n := s.Noise; n != nil && n.NoiseScale.Valid {
+		out = append(out, fmt.Sprintf("gradient noise scale: %.3g examples", n.NoiseScale.Value))
+	}
+	return out
 }
 
 func pathSentences(s *path.Summary) []string {

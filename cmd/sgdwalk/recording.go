@@ -136,6 +136,7 @@ type recording struct {
 	writer *arrowfile.Writer
 	queue  *arrowfile.Async
 	header *record.Header // as it is on disk
+	policy arrowfile.ErrorPolicy
 }
 
 // record opens the run for writing. open makes the writer, for a new run or one
@@ -146,16 +147,15 @@ func (f *recordFlags) record(h *record.Header, open func(*record.Header) (*arrow
 		return nil, usageError{err}
 	}
 	r := new(recording)
-	policy := arrowfile.FailOnError
 	if f.OnRecordError == "continue" {
-		policy = arrowfile.ContinueOnError
+		r.policy = arrowfile.ContinueOnError
 	}
 	r.Sink, r.header, err = sketch.Sink(func(h *record.Header) (record.Sink, error) {
 		var err error
 		if r.writer, err = open(h); err != nil {
 			return nil, err
 		}
-		if r.queue, err = arrowfile.NewAsync(r.writer, h, arrowfile.AsyncOptions{OnError: policy}); err != nil {
+		if r.queue, err = arrowfile.NewAsync(r.writer, h, arrowfile.AsyncOptions{OnError: r.policy}); err != nil {
 			return nil, errors.Join(err, r.writer.Close())
 		}
 		return r.queue, nil

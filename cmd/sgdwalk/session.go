@@ -235,7 +235,8 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 	if err != nil {
 		return s, fmt.Errorf("%w (the run in %s has %d rows)", err, dir, r.writer.Rows())
 	}
-	if closeErr != nil && s.Complete {
+	// What waited when training ended can still fail to be written.
+	if closeErr != nil && (s.Complete || r.policy == arrowfile.FailOnError) {
 		return s, closeErr
 	}
 	return s, s.save(dir)
