@@ -327,6 +327,14 @@ func TestNotes(t *testing.T) {
 			t.Errorf("the figure does not say %q", want)
 		}
 	}
+	if svg := string(render(t, gallery()["surface-holes"], figure.SVG)); !strings.Contains(svg, "grid points have no value.") || !strings.Contains(svg, "grid points are infinite.") {
+		t.Error("the surface does not say that it has holes")
+	}
+	wide := grid(0, 1, 260)
+	large := &figure.Surface{Landscape: &figure.Landscape{X: wide, Y: grid(0, 1, 130), Z: sample(wide, grid(0, 1, 130), math.Hypot)}}
+	if svg := string(render(t, large, figure.SVG)); !strings.Contains(svg, "Of 260 by 130 grid points one row and one column in 2 is drawn.") {
+		t.Error("the surface does not say that it is thinned")
+	}
 	x, y := grid(0, 1, 20), grid(0, 1, 20)
 	z := sample(x, y, func(a, b float64) float64 { return 0.1 + a + b })
 	z[19][19] = 1e30

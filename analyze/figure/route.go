@@ -200,26 +200,31 @@ func (s *scene) drawRoutes(routes []route) {
 
 func (s *scene) drawRoute(r *route, top float64) {
 	var hidden, halo path
-	shades := make([]path, pathShades)
+	var pieces []path // of one shade each, in the order of the walk
+	var shades []int
 	var last point
 	for k, q := range r.places {
 		at := s.view.project(q.solid)
-		if k > 0 && !q.gap {
-			switch {
-			case q.hidden || r.places[k-1].hidden:
-				extend(&hidden, last, at)
-			default:
-				extend(&halo, last, at)
-				extend(&shades[r.trail.shadeOf(q.iterate, top)], last, at)
+		switch {
+		case k == 0 || q.gap:
+		case q.hidden || r.places[k-1].hidden:
+			extend(&hidden, last, at)
+		default:
+			extend(&halo, last, at)
+			shade, n := r.trail.shadeOf(q.iterate, top), len(pieces)
+			if n == 0 || shades[n-1] != shade {
+				pieces, shades = append(pieces, nil), append(shades, shade)
+				n++
 			}
+			extend(&pieces[n-1], last, at)
 		}
 		last = at
 	}
 	thin := thinning(halo, s.view.outline())
 	s.stroke(hidden, hiddenPen(r.trail.ink))
 	s.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
-	for k := range shades {
-		s.stroke(shades[k], pen{width: pathWidth * thin, color: r.trail.shade(k), dash: r.trail.dash})
+	for k := range pieces {
+		s.stroke(pieces[k], pen{width: pathWidth * thin, color: r.trail.shade(shades[k]), dash: r.trail.dash})
 	}
 	s.drawStems(r)
 	starts := make(map[int]bool)

@@ -78,7 +78,7 @@ func (s *Surface) notes(r *relief, routes []route, thinned int) []string {
 	own.Notes = nil
 	out := own.notes(r)
 	if thinned > 1 {
-		out = append(out, fmt.Sprintf("Of %d by %d grid points every %d. row and column is drawn.", len(r.x), len(r.y), thinned))
+		out = append(out, fmt.Sprintf("Of %d by %d grid points one row and one column in %d is drawn.", len(r.x), len(r.y), thinned))
 	}
 	for i := range routes {
 		if e := routes[i].end(); e != nil && e.hidden {
