@@ -108,7 +108,7 @@
           { type: "surface", x: L.a, y: L.b, z: L.z, surfacecolor: tones, cmin: tone(low), cmax: tone(high), colorscale: "Viridis", showscale: false,
             hovertemplate: "%{x:.3g}, %{y:.3g}<br>loss %{z:.4g}<extra></extra>", contours: { x: { highlight: false }, y: { highlight: false } } },
           { type: "scatter3d", mode: "lines", x: L.path_a, y: L.path_b, z: lifted, line: { color: "#111", width: 5 }, text: path, hovertemplate: "%{text}<extra></extra>", showlegend: false },
-          { type: "scatter3d", mode: "markers", x: [null], y: [null], z: [null], marker: { size: 7, color: "#ff4a1c", line: { color: "#fff", width: 2 } }, hoverinfo: "skip", showlegend: false }
+          { type: "scatter3d", mode: "markers", x: [null], y: [null], z: [null], marker: { size: 9, color: "#ff4a1c", line: { color: "#fff", width: 2 } }, hoverinfo: "skip", showlegend: false }
         ];
       }, function () {
         return { margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: 1, scene: { uirevision: 1, aspectratio: { x: 1.15, y: 1.15, z: 0.75 }, camera: { eye: { x: 0.9 * far * corner[0], y: 1.6 * far * corner[1], z: 1.25 * far }, center: { x: 0, y: 0, z: -0.1 } },
