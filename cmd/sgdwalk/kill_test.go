@@ -101,7 +101,7 @@ func (k *kill) strike(t *testing.T) (killed bool) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	for k.target >= 0 && k.seen() < k.target {
+	for k.target >= 0 && rowsIn(k.dir) < k.target {
 		select {
 		case err := <-ended:
 			if err != nil {
@@ -112,19 +112,9 @@ func (k *kill) strike(t *testing.T) (killed bool) {
 		}
 	}
 	time.Sleep(k.delay)
-	k.acknowledged = k.seen()
+	k.acknowledged = rowsIn(k.dir)
 	cmd.Process.Kill()
 	return <-ended != nil
-}
-
-// seen returns how many rows a reader sees.
-func (k *kill) seen() int {
-	r, err := arrowfile.Open(k.dir)
-	if err != nil {
-		return 0
-	}
-	defer r.Close()
-	return r.Len()
 }
 
 // check looks at what the kill has left.
