@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -19,11 +20,14 @@ type landscapeCmd struct {
 	runFlags
 	lossFlags
 	pcaFlags
-	Grid   string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
-	X      string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path)."`
-	Y      string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: around the path)."`
-	Margin float64 `default:"0.15" help:"Margin of an automatic range, as a share of the path's extent (default ${default})."`
-	Scale  string  `default:"auto" enum:"auto,linear,log" help:"Contour levels: auto, linear or log (default ${default})."`
+	Grid    string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
+	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path)."`
+	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: around the path)."`
+	Margin  float64 `default:"0.15" help:"Margin of an automatic range, as a share of the path's extent (default ${default})."`
+	Surface bool    `help:"Also draw the landscape as a shaded surface with the path on it."`
+	GIF     bool    `name:"gif" help:"Also draw the walk as an animation."`
+	VTK     bool    `name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
+	Scale   string  `default:"auto" enum:"auto,linear,log" help:"Contour levels: auto, linear or log (default ${default})."`
 }
 
 func (landscapeCmd) Help() string {
@@ -33,7 +37,8 @@ with the result. An interrupted grid goes on where it stopped when it is called 
 
 Examples:
   sgdwalk landscape RUN
-  sgdwalk landscape --grid 25x17 --x=-1:1 --y=-0.5:0.5 RUN`
+  sgdwalk landscape --grid 25x17 --x=-1:1 --y=-0.5:0.5 RUN
+  sgdwalk landscape --surface --gif --vtk RUN`
 }
 
 func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
@@ -152,7 +157,32 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.R
 			return err
 		}
 	}
-	return a.figure("landscape", landscapeFigure(a.title(), r, &directions.Summary, c.Scale))
+	f := landscapeFigure(a.title(), r, &directions.Summary, c.Scale)
+	if err := a.figure("landscape", f); err != nil {
+		return err
+	}
+	if c.Surface {
+		if err := a.figure("surface", &figure.Surface{Landscape: f}); err != nil {
+			return err
+		}
+	}
+	if c.GIF {
+		path := filepath.Join(a.dir, "walk.gif")
+		if err := (&figure.Animation{Landscape: f}).SaveGIF(path); err != nil {
+			return err
+		}
+		if err := a.out.Keep(path); err != nil {
+			return err
+		}
+	}
+	if c.VTK {
+		paths, err := f.SaveVTK(filepath.Join(a.dir, "landscape"), figure.VTKOptions{})
+		if err != nil {
+			return err
+		}
+		return a.out.Keep(paths...)
+	}
+	return nil
 }
 
 // landscapeOptions are the options as the result keeps them.
@@ -183,9 +213,14 @@ func landscapeFigure(title string, r *landscape.Result, d *pca.Summary, scale st
 		f.Valid = append(f.Valid, r.Grid.Valid[r.Grid.Cell(0, j):r.Grid.Cell(0, j)+nx])
 	}
 	a, b, residual := column(&r.Path, "a"), column(&r.Path, "b"), column(&r.Path, "residual")
+	loss := column(&r.Path, "true_loss")
 	steps, epochs := r.Path.Column("step").Ints, r.Path.Column("epoch").Ints
 	for i := range a {
-		f.Path = append(f.Path, figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Step: int(steps[i]), Epoch: int(epochs[i])})
+		p := figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Loss: nan, Step: int(steps[i]), Epoch: int(epochs[i])}
+		if loss != nil {
+			p.Loss = loss[i]
+		}
+		f.Path = append(f.Path, p)
 	}
 	return f
 }
