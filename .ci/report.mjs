@@ -101,6 +101,8 @@ async function look(file, size, colorScheme, { release, live, serve }) {
   if (shots) await shoot(page, join(shots, `${basename(file, ".html")}-${name}-${colorScheme}${how.replaceAll(" ", "-")}`));
   await page.emulateMedia({ media: "print" });
   if (await page.locator(".live:visible, nav:visible, button:visible").count()) fail(where, "controls are printed");
+  const printed = await page.evaluate(() => [document.body, ...document.querySelectorAll("svg .ground")].map((e) => (e === document.body ? getComputedStyle(e).backgroundColor : getComputedStyle(e).fill)));
+  if (printed.some((c) => c !== "rgb(255, 255, 255)")) fail(where, `it is printed on ${[...new Set(printed)]}`);
   await context.close();
   if (failures === before) console.log(`ok   ${where}`);
 }
