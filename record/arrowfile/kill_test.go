@@ -83,7 +83,7 @@ func TestKill(t *testing.T) {
 	h := recordtest.Header(childParameters)
 	rows := recordtest.Rows(h, childRows, 1)
 	rng := rand.New(rand.NewPCG(7, 8))
-	torn := 0
+	torn, promised, found := 0, 0, 0
 	for i := range times {
 		dir := filepath.Join(t.TempDir(), "run")
 		acknowledged := killedAfter(t, dir, rng.IntN(childRows*3/4), time.Duration(rng.IntN(2000))*time.Microsecond)
@@ -94,6 +94,8 @@ func TestKill(t *testing.T) {
 		if r.Torn() > 0 {
 			torn++
 		}
+		promised += acknowledged + 1
+		found += r.Len()
 		for j := range r.Len() {
 			got, err := r.At(j)
 			if err != nil {
@@ -117,7 +119,7 @@ func TestKill(t *testing.T) {
 			w.Close()
 		}
 	}
-	t.Logf("%d kills, %d of them in the middle of a row", times, torn)
+	t.Logf("%d kills, %d of them in the middle of a row; %d rows were acknowledged, %d found and compared", times, torn, promised, found)
 }
 
 // killedAfter starts a child, kills it some time after it acknowledged the row
