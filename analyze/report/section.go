@@ -157,7 +157,7 @@ func walkSection(f *facts) section {
 		beside.Note = "There is no noisy quadratic to compare with: " + why + "."
 	} else if l, ok := f.num("null", "eigenvalue"); ok {
 		k, _ := f.num("null", "directions")
-		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, %s independent directions.", short(l), short(k))
+		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, independent directions: %s.", short(l), short(k))
 	}
 	spread := table{Caption: "Spread over the segments", Head: append([]string{"quantity"}, spreadHead...)}
 	spread.spread(f, "loss at the floor", "floor_loss")

@@ -302,4 +302,6 @@ var captions = map[string]string{
 	"pca/pca":               "Share of the variance of each principal direction, beside that of a random walk.",
 	"pca/scores_over_steps": "Coordinates along the leading directions, over the steps.",
 	"landscape/landscape":   "The loss on the plane of the two leading directions, with the path of the iterates projected onto it.",
+	"landscape/surface":     "The same plane as a shaded surface, with the path on it.",
+	"landscape/walk":        "The walk over the landscape, as an animation.",
 }
