@@ -73,7 +73,7 @@ func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
 		return nil, err
 	}
 	if x.Data().Hash != a.trace.Header().Data.Hash {
-		a.warn = append(a.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss was evaluated on %s (%s), not on the data of the run (%s)", x.Header().Data.Spec, x.Data().Hash, a.trace.Header().Data.Hash)})
+		a.warn = append(a.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss was evaluated on %s (%s), not on the data of the run (%s)", dataName(x.Header().Data.Spec), x.Data().Hash, a.trace.Header().Data.Hash)})
 	}
 	a.dataHash, a.kernel, a.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
 	return x.TrainLoss()
@@ -136,11 +136,16 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 	return a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
 }
 
+// dataName is a data set without the place where it was.
+func dataName(spec string) string {
+	name, _, _ := strings.Cut(spec, ":")
+	return name
+}
+
 // title names the run on a figure.
 func (a *analysis) title() string {
 	h := a.trace.Header()
-	data, _, _ := strings.Cut(h.Data.Spec, ":")
-	t := fmt.Sprintf("%s on %s, %s", h.Model, data, h.Optimizer.Name)
+	t := fmt.Sprintf("%s on %s, %s", h.Model, dataName(h.Data.Spec), h.Optimizer.Name)
 	if rate, ok := h.Hyperparameter("learning_rate"); ok {
 		t += fmt.Sprintf(" \u03b7 = %g", rate)
 	}

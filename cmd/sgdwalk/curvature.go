@@ -28,7 +28,9 @@ product costs two gradients over the data.
 
 Examples:
   sgdwalk curvature RUN
-  sgdwalk curvature --along every:20 --top 5 RUN`
+  sgdwalk curvature --along every:20 --top 5 RUN
+
+What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 // Run computes, writes and prints.
@@ -73,7 +75,7 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	for _, t := range []struct {
 		name  string
 		table *record.Table
-	}{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}} {
+	}{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}, {"overlaps", &r.Overlaps}} {
 		if err := a.out.Table(t.name, t.table); err != nil {
 			return err
 		}

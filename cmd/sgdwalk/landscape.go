@@ -38,7 +38,9 @@ with the result. An interrupted grid goes on where it stopped when it is called 
 Examples:
   sgdwalk landscape RUN
   sgdwalk landscape --grid 25x17 --x=-1:1 --y=-0.5:0.5 RUN
-  sgdwalk landscape --surface --gif --vtk RUN`
+  sgdwalk landscape --surface --gif --vtk RUN
+
+What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {

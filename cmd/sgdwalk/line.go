@@ -35,7 +35,9 @@ path of the run is from that line.
 Examples:
   sgdwalk line RUN
   sgdwalk line --from 100 --also test_loss,accuracy RUN
-  sgdwalk line --from=-1 --to-run RUN2 --connectivity --curve bezier RUN`
+  sgdwalk line --from=-1 --to-run RUN2 --connectivity --curve bezier RUN
+
+What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 // measures makes the further measures that were asked for.
@@ -114,7 +116,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	recipe := lineRecipe{From: from.Step, To: to.Step, ToRun: c.ToRun, Options: o.Effective()}
+	recipe := lineRecipe{From: from.Step, To: to.Step, ToRun: c.ToRun, Options: o.Effective(), Curve: c.Curve, Steps: c.CurveSteps}
 	journal, err := a.journal(recipe)
 	if err != nil {
 		return err
@@ -157,7 +159,10 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		if err != nil {
 			return a.interrupted(ctx, err)
 		}
-		if err := a.out.Table("curve", &k.Losses); err != nil {
+		if err := a.out.Table("curve_losses", &k.Losses); err != nil {
+			return err
+		}
+		if err := a.out.Table("curve_training", &k.Training); err != nil {
 			return err
 		}
 		if err := a.figure("curve", curveFigure(a.title(), &k.Losses)); err != nil {
@@ -179,6 +184,8 @@ type lineRecipe struct {
 	To      int64        `json:"to_step"`
 	ToRun   string       `json:"to_run"`
 	Options line.Options `json:"options"`
+	Curve   string       `json:"curve"` // form of the trained curve, or none
+	Steps   int          `json:"curve_steps"`
 }
 
 // lineSummary is what line prints and keeps.

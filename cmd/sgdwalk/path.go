@@ -21,7 +21,9 @@ func (pathCmd) Help() string {
 
 Examples:
   sgdwalk path RUN
-  sgdwalk path --layers --json RUN`
+  sgdwalk path --layers --json RUN
+
+What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 // Run computes, writes and prints.

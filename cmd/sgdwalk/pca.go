@@ -39,7 +39,9 @@ they stand beside those of the run.
 
 Examples:
   sgdwalk pca RUN
-  sgdwalk pca --kinds all --components 5 --json RUN`
+  sgdwalk pca --kinds all --components 5 --json RUN
+
+What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 // Run computes, writes and prints.

@@ -30,7 +30,9 @@ on where it stopped when it is called again.
 Examples:
   sgdwalk walk RUN
   sgdwalk walk --segments 0-49+epoch:10 RUN
-  sgdwalk walk --segments first:20 --alphas=-0.5:2:26 RUN`
+  sgdwalk walk --segments first:20 --alphas=-0.5:2:26 RUN
+
+What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 func (c *walkCmd) options(e *env) (o walk.Options, err error) {
