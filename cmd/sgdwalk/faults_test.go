@@ -38,17 +38,18 @@ type faultRun struct {
 	Batch, Epochs    int
 	Seed             uint64
 	Grad             bool
+	GradAt           string // schedule of the gradients
 	SegmentBytes     int64
 }
 
-// faultRuns have large rows and small ones, gradients, running statistics and
-// inner iterates, and segments that end often.
+// faultRuns have large rows and small ones, gradients in every row and in some,
+// running statistics and inner iterates, and segments that end often.
 func faultRuns() []faultRun {
 	return []faultRun{
 		{Model: "mlp:128", Optimizer: "sgd", Batch: 100, Epochs: 30, Seed: 1, Grad: true, SegmentBytes: 4e6},
 		{Model: "mlp:32", Optimizer: "adam", Batch: 100, Epochs: 40, Seed: 2, SegmentBytes: 1e6},
 		{Model: "mlp:32", Optimizer: "entropy-sgd", Batch: 50, Epochs: 20, Seed: 3, SegmentBytes: 1e6},
-		{Model: "resnet:8", Optimizer: "momentum", Batch: 100, Epochs: 2, Seed: 4, Grad: true, SegmentBytes: 4e6},
+		{Model: "resnet:8", Optimizer: "momentum", Batch: 100, Epochs: 2, Seed: 4, GradAt: "every:3", SegmentBytes: 4e6},
 	}
 }
 
@@ -60,6 +61,9 @@ func (f faultRun) args(dir string, more ...string) []string {
 	}
 	if f.Grad {
 		a = append(a, "--grad")
+	}
+	if f.GradAt != "" {
+		a = append(a, "--record-grad", f.GradAt)
 	}
 	if f.SegmentBytes > 0 {
 		a = append(a, "--segment-bytes", fmt.Sprint(f.SegmentBytes))
@@ -117,7 +121,7 @@ func trainAcknowledging() {
 }
 
 func (f faultRun) train(dir string) error {
-	c := trainConfig{Data: "digits", Model: f.Model, Optimizer: f.Optimizer, Batch: &f.Batch, Epochs: f.Epochs, Seed: f.Seed, Record: "every:1", Grad: f.Grad}
+	c := trainConfig{Data: "digits", Model: f.Model, Optimizer: f.Optimizer, Batch: &f.Batch, Epochs: f.Epochs, Seed: f.Seed, Record: "every:1", Grad: f.Grad, RecGrad: f.GradAt}
 	cfg, err := c.config()
 	if err != nil {
 		return err
