@@ -32,6 +32,18 @@ type Skip struct{ grad *G.Node }
 // + 2 pad - k)/stride + 1. Without ReLU, the halo of out must be as wide as the
 // gradient needs it, k-1-pad.
 func NewConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts ConvOptions) (*Conv[T], *G.Node, error) {
+	o, inputs, err := prepareConv[T](b, in, out, x, w, bias, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := G.ApplyOp(o, inputs...)
+	return o, n, err
+}
+
+// prepareConv checks the geometry and makes the op and its buffers, without
+// putting it into the graph: a graph runs every node that it has, and a folded
+// convolution runs in place of this one.
+func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts ConvOptions) (*Conv[T], G.Nodes, error) {
 	if err := in.check(x, b.Size); err != nil {
 		return nil, nil, err
 	}
@@ -59,8 +71,7 @@ func NewConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts ConvOpti
 		inputs = append(inputs, bias)
 	}
 	o.base = newBase(b, "conv", o.y.Shape(), inputs...)
-	n, err := G.ApplyOp(o, inputs...)
-	return o, n, err
+	return o, inputs, nil
 }
 
 // Conv is a convolution; see NewConv.
