@@ -78,9 +78,9 @@ func (f *recordFlags) budget(x *replay.Experiment, out string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	limit := int64(math.MaxInt64)
 	if f.MaxBytes != "" {
-		if limit, err = parseSize("--max-bytes", f.MaxBytes); err != nil {
+		limit, err := parseSize("--max-bytes", f.MaxBytes)
+		if err != nil {
 			return "", err
 		}
 		if err := b.Check(limit); err != nil {
