@@ -27,8 +27,7 @@ type krylov struct {
 	basis    [][]float32
 	h        [][]float64
 	next     []float64
-	rest     []float64 // what is left of the last product
-	first    int       // vectors that come from the first start; later ones from restarts
+	first    int // vectors that come from the first start; later ones from restarts
 	seed     uint64
 	w        []float64
 }

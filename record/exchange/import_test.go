@@ -259,12 +259,11 @@ func TestImportOptions(t *testing.T) {
 
 func TestImportCancelled(t *testing.T) {
 	dir := t.TempDir()
-	h := &record.Header{}
 	im, err := Open([]string{save(t, dir, "a.safetensors", safetensorsOf(t, nil, zeros("w", 2, 2)))}, ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h = im.Header()
+	h := im.Header()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := im.CopyTo(ctx, memory(t, h, nil)); !errors.Is(err, context.Canceled) {

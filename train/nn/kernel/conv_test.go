@@ -14,7 +14,6 @@ type convCase[T Float] struct {
 	n        int
 	x, y, dy Images[T]
 	w        []T
-	seed     uint64
 }
 
 // outputs are the channels that results may have.
