@@ -31,7 +31,7 @@ func TestQuadraticOracle(t *testing.T) {
 		// Too near to the ends and to 1/2, rounding decides, not the parabola.
 		for _, v := range []float64{0, 0.5, 1, r.Min, r.Max} {
 			if math.Abs(star-v) < 1e-6 {
-				t.Skip()
+				t.Skip("too near to where rounding decides")
 			}
 		}
 		g, losses := sampled(func(a float64) float64 { return base + curvature/2*(a-star)*(a-star) }, r)

@@ -45,7 +45,8 @@ type analysis struct {
 	out   *result.Dir
 	warn  []analyze.Warning
 
-	dataHash, kernel, policy string // of what the loss was evaluated with, if one was
+	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
+	dataHash, kernel, policy string             // of what the loss was evaluated with, if one was
 }
 
 // open opens the run for the named analysis. close must be called.
@@ -75,6 +76,7 @@ func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
 	if x.Data().Hash != a.trace.Header().Data.Hash {
 		a.warn = append(a.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss was evaluated on %s (%s), not on the data of the run (%s)", dataName(x.Header().Data.Spec), x.Data().Hash, a.trace.Header().Data.Hash)})
 	}
+	a.experiment = x
 	a.dataHash, a.kernel, a.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
 	return x.TrainLoss()
 }

@@ -11,7 +11,6 @@ import (
 	"sgdwalk/analyze/walk"
 	"sgdwalk/record"
 	"sgdwalk/train/nn"
-	"sgdwalk/train/replay"
 )
 
 // lineCmd evaluates the loss between two points.
@@ -40,15 +39,13 @@ Examples:
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
-// measures makes the further measures that were asked for.
-func (a *analysis) measures(f lossFlags, text string) ([]walk.Measure, error) {
+// measures makes the further measures that were asked for, on the data that the
+// loss was opened on.
+func (a *analysis) measures(text string) ([]walk.Measure, error) {
 	if text == "" {
 		return nil, nil
 	}
-	x, err := replay.FromHeader(a.trace.Header(), a.replayOptions(f))
-	if err != nil {
-		return nil, err
-	}
+	x := a.experiment
 	var out []walk.Measure
 	for name := range strings.SplitSeq(text, ",") {
 		open, accuracy := x.TrainLoss, false
@@ -110,7 +107,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if o.Also, err = a.measures(c.lossFlags, c.Also); err != nil {
+	if o.Also, err = a.measures(c.Also); err != nil {
 		return err
 	}
 	if err := a.begin(); err != nil {

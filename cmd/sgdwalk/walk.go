@@ -69,7 +69,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opts.Also, err = a.measures(c.lossFlags, c.Also); err != nil {
+	if opts.Also, err = a.measures(c.Also); err != nil {
 		return nil, err
 	}
 	if err := a.begin(); err != nil {
