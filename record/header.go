@@ -64,9 +64,12 @@ type Header struct {
 	Batch     int       `json:"batch"`     // examples per mini-batch; the last batch of an epoch may be smaller
 	Epochs    int       `json:"epochs"`    // passes over the data that were asked for
 	Steps     int64     `json:"steps"`     // updates that were asked for; a run that diverged or was stopped has fewer
-	Seed      uint64    `json:"seed"`      // of the initialization and of the batch order
+	Seed      uint64    `json:"seed"`      // of the batch order, and of the initialization unless InitSeed is given
 	Schedule  Schedule  `json:"schedule"`  // which rows are kept
 	Columns   Columns   `json:"columns"`   // which vectors they have
+	// InitSeed is the seed of the initialization where it is not Seed's to decide:
+	// runs that differ in their data order then start at the same theta.
+	InitSeed *uint64 `json:"init_seed,omitempty"`
 	// GradSchedule and StateSchedule say which of the kept rows have these vectors;
 	// the zero value is all of them.
 	GradSchedule  Schedule `json:"grad_schedule,omitzero"`
@@ -86,9 +89,21 @@ func NewHeader(layout Layout) *Header {
 	return &Header{Format: FormatVersion, DType: "float32", Columns: Columns{Theta: true}, Layout: cloneLayout(layout)}
 }
 
+// Initialization returns the seed that theta_0 was drawn from.
+func (h *Header) Initialization() uint64 {
+	if h.InitSeed != nil {
+		return *h.InitSeed
+	}
+	return h.Seed
+}
+
 // Clone returns a deep copy.
 func (h *Header) Clone() *Header {
 	c := *h
+	if h.InitSeed != nil {
+		seed := *h.InitSeed
+		c.InitSeed = &seed
+	}
 	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
 	c.Schedule, c.GradSchedule, c.StateSchedule = h.Schedule.clone(), h.GradSchedule.clone(), h.StateSchedule.clone()
 	c.Layout, c.State = cloneLayout(h.Layout), cloneLayout(h.State)

@@ -16,7 +16,7 @@ func TestHeaderRoundTrip(t *testing.T) {
 	h := recordtest.Header(9)
 	h.Comment = "a<b & \"ü\"\n"
 	h.Schedule = mustSchedule(t, "first:100+epochs:1,10-25")
-	h.Seed = math.MaxUint64
+	h.Seed, h.InitSeed = math.MaxUint64, new(uint64)
 	b, err := h.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,9 @@ func headerTables(r *Run) []table {
 	add("epochs", short(float64(h.Epochs)))
 	add("steps asked for", short(float64(h.Steps)))
 	add("seed", strconv.FormatUint(h.Seed, 10))
+	if h.InitSeed != nil {
+		add("seed of the initialization", strconv.FormatUint(*h.InitSeed, 10))
+	}
 	add("recorded rows", h.Schedule.String())
 	add("kernels", h.Kernel)
 	add("element type", h.DType)

@@ -104,7 +104,11 @@ func (i *runInfo) print(e *env) error {
 	for _, name := range names {
 		text += fmt.Sprintf(" %s=%g", name, h.Optimizer.Hyperparameters[name])
 	}
-	line("optimizer", "%s, batch %d, %d epochs, seed %d", text, h.Batch, h.Epochs, h.Seed)
+	seed := fmt.Sprint(h.Seed)
+	if h.InitSeed != nil {
+		seed += fmt.Sprintf(", initialization %d", *h.InitSeed)
+	}
+	line("optimizer", "%s, batch %d, %d epochs, seed %s", text, h.Batch, h.Epochs, seed)
 	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta), yes(h.Columns.Grad), yes(h.Columns.State))
 	if h.Sketch != nil {
 		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)

@@ -25,7 +25,8 @@ type trainConfig struct {
 	Hyper     map[string]float64 `toml:"hyper,omitempty" placeholder:"NAME=VALUE" help:"Further hyperparameter of the optimizer; may be repeated."`
 	Batch     *int               `toml:"batch,omitempty" placeholder:"N" help:"Examples per mini-batch (default 100; gd takes all)."`
 	Epochs    int                `toml:"epochs" default:"1" help:"Passes over the training set (default ${default})."`
-	Seed      uint64             `toml:"seed" default:"1" help:"Seed of initialization and batch order (default ${default})."`
+	Seed      uint64             `toml:"seed" default:"1" help:"Seed of batch order and initialization (default ${default})."`
+	InitSeed  *uint64            `toml:"init_seed,omitempty" name:"init-seed" placeholder:"N" help:"Seed of the initialization alone: runs with other seeds then start at the same point (default: --seed)."`
 	Record    string             `toml:"record" default:"every:1" placeholder:"SCHEDULE" help:"Steps to keep: every:K, first:N, log:N, steps:A-B,C, epochs:A-B,C, joined by + (default ${default})."`
 	Grad      bool               `toml:"grad" help:"Record the mini-batch gradients too."`
 	RecGrad   string             `toml:"record_grad,omitempty" name:"record-grad" placeholder:"SCHEDULE" help:"Record gradients at these of the kept steps only (implies --grad)."`
@@ -94,7 +95,7 @@ func (c *trainConfig) config() (replay.Config, error) {
 	}
 	return replay.Config{
 		Data: c.Data, Model: c.Model, Optimizer: c.Optimizer, Hyperparameters: hyper, RateSchedule: c.LRSched,
-		Batch: batch, Epochs: c.Epochs, Seed: c.Seed, Schedule: schedule, Grad: c.Grad || c.RecGrad != "", Software: software,
+		Batch: batch, Epochs: c.Epochs, Seed: c.Seed, InitSeed: c.InitSeed, Schedule: schedule, Grad: c.Grad || c.RecGrad != "", Software: software,
 		GradSchedule: grad, StateSchedule: state,
 	}, nil
 }

@@ -24,12 +24,14 @@ type Config struct {
 	RateSchedule    string             // of the learning rate, for example "cosine"; default constant
 	Batch           int                // examples per mini-batch, default 100; gd takes the whole training set
 	Epochs          int                // default 1
-	Seed            uint64             // of initialization and batch order; 0 is a seed like any other
+	Seed            uint64             // of batch order and initialization; 0 is a seed like any other
+	InitSeed        *uint64            // of the initialization alone; nil means Seed
 	Schedule        record.Schedule    // default every step
 	Grad            bool               // record gradients too
 	GradSchedule    record.Schedule    // which of the kept rows have gradients; default all
 	StateSchedule   record.Schedule    // which of them have running statistics; default all
 	Workers         int                // goroutines of the kernels, default all cores; no result depends on it
+	Opened          *dataset.Data      // the data set, if it is open already; read only, shared by any number of runs
 	Software        string             // goes into the header, for example "sgdwalk 0.1.0"
 }
 
@@ -69,7 +71,7 @@ func New(c Config) (*Experiment, error) {
 	if c.RateSchedule != "" {
 		optimizer.RateSchedule = rate.String()
 	}
-	data, err := dataset.Open(c.Data, dataset.Options{})
+	data, err := open(c.Data, c.Opened)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +83,7 @@ func New(c Config) (*Experiment, error) {
 		Format: record.FormatVersion, Software: c.Software, Kernel: kernel.Name(), DType: "float32",
 		Model: c.Model, Data: data.Header(), Optimizer: optimizer,
 		Batch: batch, Epochs: c.Epochs, Steps: steps(c.Epochs, data.Train.Len(), batch, optimizer), Seed: c.Seed,
-		Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
+		InitSeed: c.InitSeed, Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
 		GradSchedule: c.GradSchedule, StateSchedule: c.StateSchedule,
 	}
 	e := &Experiment{header: h, data: data, workers: c.Workers}
@@ -92,6 +94,14 @@ func New(c Config) (*Experiment, error) {
 	h.Columns.State = h.State.Len() > 0
 	e.Train()
 	return e, h.Validate()
+}
+
+// open returns the data set that is open already, or opens it.
+func open(spec string, opened *dataset.Data) (*dataset.Data, error) {
+	if opened != nil {
+		return opened, nil
+	}
+	return dataset.Open(spec, dataset.Options{})
 }
 
 // batchSize checks the batch size that was asked for, 0 if none was.
@@ -123,9 +133,10 @@ func steps(epochs, examples, batch int, o record.Optimizer) int64 {
 
 // Options of FromHeader.
 type Options struct {
-	Data           string // where the data are now, if not where the header says; a spec such as "mnist:DIR"
-	AllowOtherData bool   // go on when the data are not the recorded ones
-	Workers        int    // as in Config
+	Data           string        // where the data are now, if not where the header says; a spec such as "mnist:DIR"
+	AllowOtherData bool          // go on when the data are not the recorded ones
+	Workers        int           // as in Config
+	Opened         *dataset.Data // as in Config
 
 	// Policy says which statistics normalization layers have when a loss is
 	// evaluated. The default is batch, the function that training descends, in
@@ -147,7 +158,7 @@ func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if spec == "" || h.Model == "" {
 		return nil, fmt.Errorf("replay: the header names data %q and model %q: not enough to rebuild the loss", spec, h.Model)
 	}
-	data, err := dataset.Open(spec, dataset.Options{})
+	data, err := open(spec, opts.Opened)
 	if err != nil {
 		return nil, fmt.Errorf("%w (the run was recorded on %q; --data says where the data are now)", err, h.Data.Spec)
 	}
@@ -178,7 +189,7 @@ func (e *Experiment) build() error {
 		largest = min(micro, h.Batch)
 	}
 	var err error
-	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.Seed})
+	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.Initialization()})
 	if err != nil {
 		return err
 	}

@@ -201,3 +201,61 @@ func TestBadConfigs(t *testing.T) {
 		}
 	}
 }
+
+// Runs with one seed of the initialization start at one theta to the last bit,
+// whatever their data order, optimizer and batch size; without it the seed
+// decides both, as ever.
+func TestSharedInitialization(t *testing.T) {
+	start := func(c replay.Config) []float32 {
+		x, err := replay.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(x.Model().Theta())
+	}
+	plain := config()
+	want := start(plain)
+	init := plain.Seed
+	for _, change := range []func(*replay.Config){
+		func(c *replay.Config) { c.Seed = 8 },
+		func(c *replay.Config) { c.Optimizer, c.Batch = "adam", 30 },
+		func(c *replay.Config) { c.Optimizer, c.Batch = "gd", 0 },
+	} {
+		c := config()
+		c.InitSeed = &init
+		change(&c)
+		if !slices.Equal(start(c), want) {
+			t.Errorf("%+v starts elsewhere", c)
+		}
+	}
+	other := config()
+	other.Seed = 8
+	if slices.Equal(start(other), want) {
+		t.Error("another seed starts at the same theta")
+	}
+	// The data order is the seed's all the same, and the header rebuilds the run.
+	other.InitSeed = &init
+	m, _ := fly(t, other)
+	same, _ := fly(t, plain)
+	a, _ := m.At(0)
+	b, _ := same.At(0)
+	if a.BatchLoss == b.BatchLoss {
+		t.Error("two data orders have the same first batch")
+	}
+	x, err := replay.FromHeader(m.Header(), replay.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := record.NewMemory(x.Header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	loop, err := x.Loop(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loop.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	equalRows(t, m, again)
+}
