@@ -16,7 +16,7 @@ require (
 	// panic at start on every Go release they have not been told about. This
 	// version accepts Go 1.26. Do not lower it; cmd/sgdwalk has a test that holds it.
 	go4.org/unsafe/assume-no-moving-gc v0.0.0-20231121144256-b99613f794b6
-	golang.org/x/sync v0.19.0 // indirect
+	golang.org/x/sync v0.19.0
 	golang.org/x/sys v0.47.0
 	gonum.org/v1/gonum v0.17.0
 	gonum.org/v1/plot v0.17.0

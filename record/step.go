@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -25,6 +26,24 @@ func (o Optional) MarshalJSON() ([]byte, error) {
 		return strconv.AppendQuote(nil, strconv.FormatFloat(o.Value, 'g', -1, 64)), nil
 	}
 	return strconv.AppendFloat(nil, o.Value, 'g', -1, 64), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (o *Optional) UnmarshalJSON(b []byte) error {
+	text := string(b)
+	if text == "null" {
+		*o = Optional{}
+		return nil
+	}
+	if s, err := strconv.Unquote(text); err == nil {
+		text = s
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("record: %s is no number; allowed are numbers, \"NaN\", \"+Inf\", \"-Inf\" and null", b)
+	}
+	*o = Some(v)
+	return nil
 }
 
 // Step is one row of a recording. Row k is taken before update k: it has

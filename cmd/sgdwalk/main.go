@@ -4,6 +4,7 @@
 //
 //	sgdwalk demo [--out DIR]
 //	sgdwalk train --out RUN --data D --model M [flags]
+//	sgdwalk sweep FILE.toml --out DIR
 //	sgdwalk info|verify|repair RUN
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
 //	sgdwalk import FILES --out RUN
@@ -27,6 +28,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sgdwalk/analyze"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
@@ -49,6 +51,7 @@ const (
 type cli struct {
 	Demo      demoCmd      `cmd:"" help:"The whole job on the embedded digits: train, record, verify, analyze, draw."`
 	Train     trainCmd     `cmd:"" help:"Train a network and record every step."`
+	Sweep     sweepCmd     `cmd:"" help:"Train and record a grid of runs from one initialization."`
 	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
 	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
 	Repair    repairCmd    `cmd:"" help:"Copy every intact row of a damaged run into a new one."`
@@ -73,7 +76,13 @@ type env struct {
 	stdout, stderr io.Writer
 	json           bool
 	silent         bool // results are printed by the verb that called
-	progress       *meter
+	progress       view
+}
+
+// view shows progress; End takes it off the screen.
+type view interface {
+	analyze.Progress
+	End()
 }
 
 // say prints a message for the user on standard error.
@@ -139,7 +148,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	e := &env{stdout: stdout, stderr: stderr, json: c.JSON, progress: newMeter(stderr, c.Quiet)}
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(e)
-	e.progress.end()
+	e.progress.End()
 	return leave(stderr, err)
 }
 

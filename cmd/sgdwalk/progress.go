@@ -8,8 +8,6 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-
-	"sgdwalk/analyze"
 )
 
 // meter shows how far long work is, with its rate and the time that is left: a
@@ -26,7 +24,7 @@ type meter struct {
 	now         func() time.Time
 }
 
-var _ analyze.Progress = (*meter)(nil)
+var _ view = (*meter)(nil)
 
 // lineEvery is the pause between two lines where there is no terminal.
 const lineEvery = 5 * time.Second
@@ -93,8 +91,8 @@ func (m *meter) closeBar() {
 	}
 }
 
-// end takes what is shown off the screen.
-func (m *meter) end() {
+// End takes what is shown off the screen.
+func (m *meter) End() {
 	m.closeBar()
 	if m.bars != nil {
 		m.bars.Wait()

@@ -61,20 +61,7 @@ func parseSize(flag, text string) (int64, error) {
 // budget says in words what the recording will take, and refuses what does not
 // fit.
 func (f *recordFlags) budget(x *replay.Experiment, out string) (string, error) {
-	h := x.Header()
-	spec, err := sketch.ParseSpec(f.Sketch)
-	if err != nil {
-		return "", usageError{err}
-	}
-	if h, err = sketch.Header(h, spec); err != nil {
-		return "", usageError{err}
-	}
-	row, run, err := arrowfile.Overhead(h)
-	if err != nil {
-		return "", err
-	}
-	perStep := optim.BatchesPerStep(h.Optimizer)
-	b, err := record.NewBudget(h, record.BudgetOptions{RowOverhead: row, RunOverhead: run, InnerRows: perStep - 1, BatchesPerStep: perStep})
+	b, err := f.estimate(x.Header())
 	if err != nil {
 		return "", err
 	}
@@ -93,6 +80,23 @@ func (f *recordFlags) budget(x *replay.Experiment, out string) (string, error) {
 		}
 	}
 	return fmt.Sprintf("recording %s, %.3g kB a step; %s", b, b.BytesPerStep()/1e3, f.timeShare(x, b, out)), nil
+}
+
+// estimate is what the recording will take.
+func (f *recordFlags) estimate(h *record.Header) (*record.Budget, error) {
+	spec, err := sketch.ParseSpec(f.Sketch)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if h, err = sketch.Header(h, spec); err != nil {
+		return nil, usageError{err}
+	}
+	row, run, err := arrowfile.Overhead(h)
+	if err != nil {
+		return nil, err
+	}
+	perStep := optim.BatchesPerStep(h.Optimizer)
+	return record.NewBudget(h, record.BudgetOptions{RowOverhead: row, RunOverhead: run, InnerRows: perStep - 1, BatchesPerStep: perStep})
 }
 
 // timeShare measures one step and one row, and says what the writing takes of the

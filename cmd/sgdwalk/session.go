@@ -87,8 +87,10 @@ func (c *trainConfig) start(ctx context.Context, e *env, f recordFlags, out stri
 		return s, errors.Join(err, r.Close())
 	}
 	e.say("%s", cost)
-	return fly(ctx, e, x, r, out, func(*train.Loop) error { return nil })
+	return fly(ctx, e, x, r, out, fromStart)
 }
+
+func fromStart(*train.Loop) error { return nil }
 
 // storedConfig is config.toml: what was trained and how it was reduced.
 type storedConfig struct {
@@ -130,6 +132,11 @@ func (c *trainCmd) resume(ctx context.Context, e *env, given map[string]bool) (s
 		return s, usagef("--sketch is %q; the run was begun with %q, and one that goes on keeps its settings", c.Sketch, stored.Sketch)
 	}
 	c.Sketch = stored.Sketch
+	return goOn(ctx, e, &c.recordFlags, trace, dir, replay.Options{})
+}
+
+// goOn trains a run to its end that was stopped or killed.
+func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, dir string, o replay.Options) (s trainSummary, err error) {
 	h := fullHeader(trace.Header())
 	last, err := lastRow(trace)
 	if err != nil {
@@ -138,7 +145,7 @@ func (c *trainCmd) resume(ctx context.Context, e *env, given map[string]bool) (s
 	if last != nil && last.Last() {
 		return s, fmt.Errorf("%s is finished: %d updates, nothing is left to do", dir, last.Step)
 	}
-	x, err := replay.FromHeader(h, replay.Options{})
+	x, err := replay.FromHeader(h, o)
 	if err != nil {
 		return s, err
 	}
@@ -151,11 +158,11 @@ func (c *trainCmd) resume(ctx context.Context, e *env, given map[string]bool) (s
 	case err != nil:
 		return s, err
 	}
-	opts, err := c.options(false)
+	opts, err := f.options(false)
 	if err != nil {
 		return s, err
 	}
-	r, err := c.record(h, func(*record.Header) (*arrowfile.Writer, error) { return arrowfile.Continue(dir, opts) })
+	r, err := f.record(h, func(*record.Header) (*arrowfile.Writer, error) { return arrowfile.Continue(dir, opts) })
 	if err != nil {
 		return s, err
 	}
@@ -226,7 +233,7 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 	start := time.Now()
 	s = trainSummary{Run: dir, Model: h.Model, Parameters: h.Layout.Len()}
 	s.Result, err = loop.Run(ctx)
-	e.progress.end()
+	e.progress.End()
 	closed = true
 	closeErr := r.Close()
 	s.Recording, s.Bytes, s.Seconds = r.stats(), r.writer.Bytes(), time.Since(start).Seconds()

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sgdwalk/record/arrowfile"
+)
+
+// samestart checks that the first iterates of all runs of a sweep are the same to
+// the last bit, and that their last ones are not.
+func samestart(ts *testscript.TestScript, _ bool, args []string) {
+	runs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "cells", "*"))
+	ts.Check(err)
+	if len(runs) < 2 {
+		ts.Fatalf("%d runs", len(runs))
+	}
+	var first, last []float32
+	for i, dir := range runs {
+		r, err := arrowfile.Open(dir)
+		ts.Check(err)
+		defer r.Close()
+		start, err := r.At(0)
+		ts.Check(err)
+		end, err := r.At(r.Len() - 1)
+		ts.Check(err)
+		if i > 0 && !slices.Equal(start.Theta, first) {
+			ts.Fatalf("%s does not start where %s does", dir, runs[0])
+		}
+		if i > 0 && slices.Equal(end.Theta, last) {
+			ts.Fatalf("%s ends where the run before it does", dir)
+		}
+		first, last = start.Theta, end.Theta
+	}
+}
+
+// killsweep sends the program a signal in the middle of a sweep: when a cell has
+// begun its last epochs and not all have.
+func killsweep(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[2])
+	cmd := exec.Command(ts.Getenv("SGDWALK"), "sweep", ts.MkAbs(args[1]), "--out", dir)
+	ts.Check(cmd.Start())
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		begun := 0
+		runs, _ := filepath.Glob(filepath.Join(dir, "cells", "*"))
+		for _, run := range runs {
+			if r, err := arrowfile.Open(run); err == nil {
+				begun = max(begun, r.Len())
+				r.Close()
+			}
+		}
+		if begun > 500 {
+			break
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no cell has begun after a minute")
+		}
+	}
+	signal := os.Signal(os.Interrupt)
+	if args[0] == "KILL" {
+		signal = os.Kill
+	}
+	ts.Check(cmd.Process.Signal(signal))
+	if err := cmd.Wait(); err == nil {
+		ts.Fatalf("the sweep had ended before it was stopped")
+	}
+}
+
+const gridHead = "data = \"digits\"\nmodel = \"mlp:8\"\n"
+
+// Every mistake in the file is named with its line.
+func TestGridRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no TOML":           {"data = \n", "line 1"},
+		"unknown key":       {gridHead + "epoch = 3\n", `line 3: epoch is no setting of a sweep`},
+		"unknown optimizer": {gridHead + "[optimizer.sdg]\nlr = 1\n", `line 3: optimizer.sdg`},
+		"unknown hyper":     {gridHead + "[optimizer.adam]\nlr = 1\nbeta3 = 0.5\n", `line 5: optimizer.adam.beta3 is no hyperparameter of adam`},
+		"learning rate":     {gridHead + "[optimizer.sgd]\nlearning_rate = 1\n", `line 4: optimizer.sgd.learning_rate is no hyperparameter of sgd; allowed are lr`},
+		"wrong type":        {gridHead + "batch = [10, \"many\"]\n", `line 3: batch is many; it must be a whole number`},
+		"wrong bool":        {gridHead + "grad = 1\n", `line 3: grad is 1; it must be true or false`},
+		"list of one value": {gridHead + "epochs = [1, 2]\n", `line 3: epochs is a list; one value is allowed`},
+		"empty axis":        {gridHead + "seed = []\n", `line 3: seed is an empty list`},
+		"twice":             {gridHead + "seed = [1, 1]\n", `line 3: seed has 1 twice`},
+		"same number":       {gridHead + "lr = [1, 1.0]\n", `line 3: lr has 1 twice`},
+		"batch of gd":       {gridHead + "[optimizer.gd]\nbatch = 5\n", `line 4: optimizer.gd.batch does not apply`},
+		"no table":          {gridHead + "[optimizer]\nsgd = 5\n", `line 4: optimizer.sgd is 5; it must be a table`},
+		"negative seed":     {gridHead + "init_seed = -1\n", `line 3: init_seed is -1`},
+		"no data":           {"model = \"mlp:8\"\n", "data is missing"},
+		"not finite":        {gridHead + "lr = nan\n", "line 3: lr is NaN"},
+		"same directory":    {"data = \"digits\"\nmodel = [\"mlp:8,8\", \"mlp:8:8\"]\n", "two cells would be in mlp-8-8_sgd_s1"},
+	} {
+		g, err := readGrid("grid.toml", []byte(c.text))
+		if err == nil {
+			_, err = g.cells()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
+	}
+}
+
+// The grid is the product of its axes, in the order of the file, and a table wins
+// over what is at the top.
+func TestGridCells(t *testing.T) {
+	g, err := readGrid("grid.toml", []byte(gridHead+`
+batch = [10, 20]
+epochs = 3
+seed = [5, 6]
+[optimizer.sgd]
+lr = [0.1, 1]
+[optimizer.gd]
+lr = 0.5
+epochs = 30
+[optimizer.adam]
+beta1 = [0, 0.9]
+batch = 40
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := g.cells()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range cells {
+		names = append(names, c.name)
+		want := 3
+		if c.Optimizer == "gd" {
+			want = 30
+		}
+		if c.Epochs != want || c.InitSeed == nil || *c.InitSeed != 1 {
+			t.Errorf("%s: %d epochs, seed of the initialization %v", c.name, c.Epochs, c.InitSeed)
+		}
+	}
+	want := strings.Fields(`mlp-8_sgd_lr0.1_b10_s5 mlp-8_sgd_lr0.1_b10_s6 mlp-8_sgd_lr0.1_b20_s5 mlp-8_sgd_lr0.1_b20_s6
+		mlp-8_sgd_lr1_b10_s5 mlp-8_sgd_lr1_b10_s6 mlp-8_sgd_lr1_b20_s5 mlp-8_sgd_lr1_b20_s6 mlp-8_gd_lr0.5_s5 mlp-8_gd_lr0.5_s6
+		mlp-8_adam_beta10_b40_s5 mlp-8_adam_beta10_b40_s6 mlp-8_adam_beta10.9_b40_s5 mlp-8_adam_beta10.9_b40_s6`)
+	if !slices.Equal(names, want) {
+		t.Errorf("cells are\n%s\nwant\n%s", strings.Join(names, "\n"), strings.Join(want, "\n"))
+	}
+	if cells[0].Hyper == nil || *cells[4].LR != 1 || *cells[2].Batch != 20 || cells[12].Hyper["beta1"] != 0.9 {
+		t.Errorf("settings are %+v", cells)
+	}
+}
