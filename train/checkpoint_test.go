@@ -126,3 +126,56 @@ func TestForeignCheckpointsAreRefused(t *testing.T) {
 		t.Errorf("got %v; want a place outside the data refused", err)
 	}
 }
+
+// cutShort is an evaluation that the n-th of its calls interrupts.
+type cutShort struct {
+	left   int
+	cancel func()
+}
+
+func (c *cutShort) Evaluate(ctx context.Context, theta []float32) (train.Measure, error) {
+	if c.left--; c.left == 0 {
+		c.cancel()
+	}
+	return train.Measure{Loss: float64(theta[0])}, ctx.Err()
+}
+
+// A run that is stopped within the evaluation of a whole set, the last one
+// included, records that loss when it goes on.
+func TestResumeWithinAnEvaluation(t *testing.T) {
+	nothing := func() {}
+	whole, want := resumable(t)
+	whole.Full = &cutShort{cancel: nothing}
+	if _, err := whole.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for at := 1; at <= 5; at++ { // four epochs and the last iterate
+		l, m := resumable(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		l.Full = &cutShort{left: at, cancel: cancel}
+		var kept *train.Checkpoint
+		l.Checkpoint = func(c *train.Checkpoint) error { kept = c.Clone(); return nil }
+		if r, err := l.Run(ctx); err != nil || r.Status != train.Stopped || kept == nil {
+			t.Fatalf("stopped in evaluation %d: %+v, %v", at, r, err)
+		}
+		again, _ := resumable(t)
+		again.Full, again.Sink, again.Resume, again.Recorded = &cutShort{cancel: nothing}, m, kept, train.Position{Step: -1}
+		if m.Len() > 0 {
+			last, _ := m.At(m.Len() - 1)
+			again.Recorded = train.Position{Step: last.Step, Substep: last.Substep}
+		}
+		if r, err := again.Run(context.Background()); err != nil || r.Status != train.Finished {
+			t.Fatalf("stopped in evaluation %d: %+v, %v", at, r, err)
+		}
+		if m.Len() != want.Len() {
+			t.Fatalf("stopped in evaluation %d: %d rows; want %d", at, m.Len(), want.Len())
+		}
+		for i := range m.Len() {
+			s, _ := m.At(i)
+			w, _ := want.At(i)
+			if s.FullLoss != w.FullLoss || !slices.Equal(s.Theta, w.Theta) || s.Epoch != w.Epoch || s.Evaluations != w.Evaluations {
+				t.Errorf("stopped in evaluation %d: row %d is %+v; want %+v", at, i, s, w)
+			}
+		}
+	}
+}

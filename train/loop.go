@@ -70,7 +70,9 @@ type Status string
 const (
 	Finished Status = "finished" // all epochs, or MaxSteps updates, were done
 	Diverged Status = "diverged" // the loss or theta stopped being finite; the step is recorded
-	Stopped  Status = "stopped"  // the context was cancelled; the last row is the step it stopped at
+	// Stopped: the context was cancelled. The last row is the step it stopped at, or
+	// the one before where a checkpoint lets it go on and the stop cut losses short.
+	Stopped Status = "stopped"
 )
 
 // Result is how a run ended.
@@ -192,8 +194,12 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	// The row at which a run ends is kept whatever the schedule says; one that a
 	// checkpoint lets go on does not end here.
 	ends := diverged || stopped && r.Checkpoint == nil
-	if err := r.append(ends || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
-		return false, err
+	// A stop may have cut short the losses that belong in this row. A run that goes
+	// on computes the row again, whole.
+	if !stopped || ends || !firstOfEpoch {
+		if err := r.append(ends || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
+			return false, err
+		}
 	}
 	switch {
 	case diverged:
@@ -307,10 +313,17 @@ func (r *run) recorded(s *record.Step) bool {
 func (r *run) finish(ctx context.Context) error {
 	copy(r.state, r.Model.State())
 	r.row = record.Step{
-		Step: r.result.Steps, Epoch: r.row.Epoch, Evaluations: r.result.Evaluations, WallTime: time.Now(),
+		Step: r.result.Steps, Epoch: int32(r.begun), Evaluations: r.result.Evaluations, WallTime: time.Now(),
 	}
 	if err := r.evaluate(ctx, &r.row); err != nil {
 		return fmt.Errorf("train: last iterate: %w", err)
+	}
+	if ctx.Err() != nil && r.Checkpoint != nil && (r.Full != nil && !r.row.FullLoss.Valid || r.Test != nil && !r.row.TestLoss.Valid) {
+		r.end(Stopped, fmt.Sprintf("stopped after the last update, step %d, before its losses were known", r.result.Steps))
+		if err := r.Checkpoint(r.checkpoint(r.cursor, r.begun, r.result.Evaluations, r.state)); err != nil {
+			return fmt.Errorf("train: checkpoint after step %d: %w", r.result.Steps, err)
+		}
+		return nil
 	}
 	if err := r.append(true, nil); err != nil {
 		return err

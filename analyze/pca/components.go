@@ -44,8 +44,8 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 		return nil, err
 	}
 	for i := range n {
-		d.variance += w.inside[i]
-		d.excluded += d.distance[i] - w.inside[i]
+		d.variance += s.weight(i) * w.inside[i]
+		d.excluded += s.weight(i) * (d.distance[i] - w.inside[i])
 		d.residual[i], d.distance[i] = math.Sqrt(d.residual[i]), math.Sqrt(d.distance[i])
 	}
 	d.excluded = max(d.excluded, 0)
@@ -86,10 +86,21 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 	}
 	w.m = w.v[k]
 	coefficients := slices.Clone(u)
+	if s.scale != nil {
+		// With y_i = s_i (x_i - mean) the component is sum u_i y_i, in which the mean
+		// drops out, and a row's share of it is u_i / s_i.
+		w.u = make([][]float64, k)
+		for c := range u {
+			coefficients[c], w.u[c] = make([]float64, n), make([]float64, n)
+			for i, v := range u[c] {
+				coefficients[c][i], w.u[c][i] = v*s.scale[i], v/s.scale[i]
+			}
+		}
+	}
 	if mean {
 		equal := make([]float64, n)
 		for i := range equal {
-			equal[i] = 1 / float64(n)
+			equal[i] = s.weight(i) / float64(n)
 		}
 		coefficients = append(coefficients, equal)
 	}

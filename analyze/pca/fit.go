@@ -34,12 +34,13 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 
 // FitJoint finds directions for the rows of several runs of one model together:
 // planes of different runs' own directions cannot be compared, one basis for all
-// can. Every row weighs the same, and Options.Rows chooses in every run. The
-// center must be one that the runs share: their mean, or the iterate that all of
+// can. Every row weighs the same, or with Options.EqualRuns every run, and
+// Options.Rows chooses in every run. The center must be one that the runs share: their mean, or the iterate that all of
 // them start at.
 //
 // Runs that start at one iterate have a null too, that of as many independent
-// random walks from there; for others, and for surrogates, there is none.
+// random walks from there; for others, for rows of unequal weights, and for
+// surrogates, there is none.
 func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Result, error) {
 	if len(runs) == 0 {
 		return nil, fmt.Errorf("pca: no run is given; at least one is needed")
@@ -57,11 +58,15 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	if err != nil {
 		return nil, err
 	}
+	s.scaleGram(g)
 	around, _ := traceAndSquare(g, n)
 	if around == 0 {
 		return nil, fmt.Errorf("pca: all %d rows are the same in %d coordinates of %q; there is no direction of variation", n, s.taking(), s.in)
 	}
-	if o.Center == Mean {
+	switch {
+	case o.Center == Mean && s.scale != nil:
+		centerWeighted(g, n, s.scale)
+	case o.Center == Mean:
 		center(g, n)
 	}
 	pairs, residual, err := leading(g, n, min(o.Components, n-1), o.Workers)
@@ -86,8 +91,8 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	r.TotalVariance = d.variance / float64(n-1)
 	for _, score := range d.scores {
 		var sum float64
-		for _, v := range score {
-			sum += v * v
+		for i, v := range score {
+			sum += s.weight(i) * v * v
 		}
 		r.ExplainedVariance = append(r.ExplainedVariance, sum/float64(n-1))
 		r.ExplainedVarianceRatio = append(r.ExplainedVarianceRatio, sum/d.variance)
@@ -95,7 +100,7 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	if r.nulls, err = nulls(ctx, s, &o, g, r, opts.Surrogates != 0); err != nil {
 		return nil, err
 	}
-	r.unresolved = residual
+	r.unresolved, r.weighted = residual, s.scale != nil
 	r.summarize(s, &o, d)
 	return r, nil
 }

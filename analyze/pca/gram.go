@@ -113,6 +113,20 @@ func addProducts(g []float64, x matrix, columns span, workers int) {
 	})
 }
 
+// scaleGram gives the rows their weights: entry (i, j) times the square roots of
+// both.
+func (s *source) scaleGram(g []float64) {
+	if s.scale == nil {
+		return
+	}
+	n := len(s.scale)
+	for i, a := range s.scale {
+		for j, b := range s.scale {
+			g[i*n+j] *= a * b
+		}
+	}
+}
+
 // center moves the origin of the Gram matrix to the mean of the rows: double
 // centring, J G J. The reference rows' own centres need no arithmetic, since
 // the reference that was subtracted is that row.
@@ -132,6 +146,28 @@ func center(g []float64, n int) {
 		row := g[i*n : (i+1)*n]
 		for j := range row {
 			row[j] = row[j] - (mean[i] + mean[j]) + all
+		}
+	}
+}
+
+// centerWeighted does the same for rows with weights: J = 1 - s s'/n, where s has
+// their square roots, whose squares add up to n.
+func centerWeighted(g []float64, n int, scale []float64) {
+	mean := make([]float64, n)
+	var all float64
+	for i := range n {
+		var sum float64
+		for j, v := range g[i*n : (i+1)*n] {
+			sum += scale[j] * v
+		}
+		mean[i] = sum / float64(n)
+		all += scale[i] * mean[i]
+	}
+	all /= float64(n)
+	for i := range n {
+		row := g[i*n : (i+1)*n]
+		for j := range row {
+			row[j] += scale[i]*scale[j]*all - (mean[i]*scale[j] + mean[j]*scale[i])
 		}
 	}
 }

@@ -43,6 +43,64 @@ func TestJoint(t *testing.T) {
 	}
 }
 
+// Runs of equal weight are those of a fit in which the rows of the shorter one
+// stand twice.
+func TestEqualRuns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(47, 47))
+	a, b := randomWalk(rng, 20, 40), cloud(rng, 10, 40, func(int) float64 { return 1 }, 1)
+	var twice [][]float32
+	for _, row := range b {
+		twice = append(twice, row, row)
+	}
+	ra, rb := recording(t, a), recording(t, b)
+	for _, same := range []bool{false, true} {
+		if same { // a shared start allows the other center
+			b[0] = a[0]
+			twice[0], twice[1] = a[0], a[0]
+			rb = recording(t, b)
+		}
+		for _, c := range []pca.Center{pca.Mean, pca.Init} {
+			if c == pca.Init && !same {
+				continue
+			}
+			o := pca.Options{Components: 3, Center: c}
+			want, err := pca.FitJoint(context.Background(), []record.Trajectory{ra, recording(t, twice)}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.EqualRuns = true
+			r, err := pca.FitJoint(context.Background(), []record.Trajectory{ra, rb}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k := range r.Components {
+				near(t, "share", r.ExplainedVarianceRatio[k], want.ExplainedVarianceRatio[k], 1e-6)
+				for i := range 20 {
+					near(t, "score", r.Scores[k][i], want.Scores[k][i], 1e-4)
+				}
+				near(t, "score of the shorter run", r.Scores[k][29], want.Scores[k][39], 1e-4)
+			}
+			for i := range 20 {
+				near(t, "residual", r.Residuals[i], want.Residuals[i], 1e-4)
+			}
+			near(t, "residual of the shorter run", r.Residuals[29], want.Residuals[39], 1e-4)
+			near(t, "left out", r.Summary.LeftOutVarianceRatio, want.Summary.LeftOutVarianceRatio, 1e-6)
+			if !strings.Contains(warningCodes(r), "no_null") {
+				t.Errorf("warnings are %s", warningCodes(r))
+			}
+		}
+	}
+	// Runs of one length have equal weights anyway: not a bit differs.
+	plain, err := pca.FitJoint(context.Background(), []record.Trajectory{ra, recording(t, twice)}, pca.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal, err := pca.FitJoint(context.Background(), []record.Trajectory{ra, recording(t, twice)}, pca.Options{EqualRuns: true})
+	if err != nil || fmt.Sprint(plain.Scores) != fmt.Sprint(equal.Scores) {
+		t.Errorf("equal lengths: %v", err)
+	}
+}
+
 // Independent random walks from one point show the shares of their null: three
 // equal ones, each of a third of one walk's around the start.
 func TestJointNull(t *testing.T) {

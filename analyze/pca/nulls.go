@@ -25,7 +25,7 @@ func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, a
 	}
 	var err error
 	if s.runs > 1 {
-		if s.sharedStart() {
+		if s.sharedStart() && s.scale == nil {
 			l.walk, err = randomWalks(times, s.run, o.Center, len(r.Components))
 		}
 		// Equal walks have equal eigenvalues and no curve of their own.

@@ -57,6 +57,10 @@ type Options struct {
 	// Substeps takes the inner iterates of optimizers with inner loops too. By
 	// default only the iterates between updates are taken.
 	Substeps bool `json:"substeps"`
+	// EqualRuns gives every run of a joint fit the same weight, whatever its number
+	// of rows: a row of a run with n_r of all n rows of R runs weighs n/(R n_r) in
+	// the mean and in the variances. Without it every row weighs 1.
+	EqualRuns bool `json:"equal_runs,omitempty"`
 	// Surrogates is the number of surrogate walks of each type; 0 means
 	// DefaultSurrogates up to 2048 rows and none above, a negative number none.
 	Surrogates int `json:"surrogates"`

@@ -33,6 +33,7 @@ type Result struct {
 	Warnings []analyze.Warning // what to know before believing the shares
 
 	nulls      nullResults
+	weighted   bool    // rows of different runs weigh differently
 	unresolved float64 // residual of the eigenpairs, in units of the largest eigenvalue
 }
 

@@ -2,6 +2,7 @@ package pca
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"sgdwalk/analyze"
@@ -27,6 +28,8 @@ type source struct {
 	workers   int
 	progress  analyze.Progress
 	runs      int // number of trajectories
+	// scale has the square root of every row's weight; nil when all weigh 1.
+	scale []float64
 }
 
 // open chooses rows and coordinates. o has its defaults, and there is a run.
@@ -56,6 +59,9 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 	if err := s.checkCenter(o.Center); err != nil {
 		return nil, err
 	}
+	if o.EqualRuns {
+		s.weigh()
+	}
 	n := len(s.rows)
 	// A middle iterate is nearer to all others than the first or last one, and the
 	// nearer the reference, the smaller the numbers to centre afterwards. Where
@@ -71,6 +77,37 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 	s.width = blockWidth(n)
 	s.blocks = blocks(len(s.reference), s.width, s.taken)
 	return s, nil
+}
+
+// weigh gives every run the same weight, its rows sharing it; the weights of all
+// rows add up to their number.
+func (s *source) weigh() {
+	counts := make([]int, s.runs)
+	for _, r := range s.run {
+		counts[r]++
+	}
+	with, equal := 0, true // runs that have rows
+	for _, c := range counts {
+		if c > 0 {
+			with++
+			equal = equal && c == counts[s.run[0]]
+		}
+	}
+	if equal {
+		return
+	}
+	s.scale = make([]float64, len(s.rows))
+	for i, r := range s.run {
+		s.scale[i] = math.Sqrt(float64(len(s.rows)) / float64(with*counts[r]))
+	}
+}
+
+// weight returns the weight of a row.
+func (s *source) weight(i int) float64 {
+	if s.scale == nil {
+		return 1
+	}
+	return s.scale[i] * s.scale[i]
 }
 
 // checkCenter refuses a center that several runs do not share.

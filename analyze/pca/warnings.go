@@ -32,7 +32,11 @@ func (r *Result) warn(o *Options) {
 	if k < o.Components {
 		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only", o.Components, len(r.Rows), k)
 	}
-	if len(r.nulls.walk.ratios) == 0 {
+	switch {
+	case len(r.nulls.walk.ratios) > 0:
+	case r.weighted:
+		add("no_null", "the %d runs have different numbers of rows and the same weight: no random walk can be put beside the shares", r.Summary.Runs)
+	default:
 		add("no_null", "the %d runs start at different iterates: their distances from each other are in the shares, and no random walk can be put beside them", r.Summary.Runs)
 	}
 	if k >= 2 && len(r.nulls.walk.ratios) >= 2 {

@@ -56,7 +56,7 @@ func killsweep(ts *testscript.TestScript, _ bool, args []string) {
 				r.Close()
 			}
 		}
-		if begun > 500 {
+		if begun > 200 {
 			break
 		}
 		if time.Now().After(deadline) {
