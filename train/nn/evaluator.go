@@ -148,6 +148,31 @@ func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measur
 	return e.pass(ctx, e.forward, func(int) {})
 }
 
+// Predict sets classes, one for every example, to the class with the largest
+// logit at theta, -1 where a NaN leaves none, and returns what Evaluate does.
+func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int32) (train.Measure, error) {
+	if len(classes) != len(e.labels) {
+		return train.Measure{}, fmt.Errorf("nn: evaluator: there is room for %d predictions; there are %d examples", len(classes), len(e.labels))
+	}
+	if err := e.prepare(theta); err != nil {
+		return train.Measure{}, err
+	}
+	if e.moments != nil {
+		if err := e.recompute(ctx); err != nil {
+			return train.Measure{}, err
+		}
+	}
+	e.forward.loss.Best = make([]int32, e.size)
+	defer func() { e.forward.loss.Best = nil }()
+	at := 0
+	return e.pass(ctx, e.forward, func(rows int) {
+		at += copy(classes[at:], e.forward.loss.Best[:rows])
+	})
+}
+
+// Labels returns the class of every example, which the caller must not change.
+func (e *Evaluator) Labels() []int32 { return e.labels }
+
 // Gradient fills grad with the gradient of the mean loss over all examples at
 // theta and returns that loss. Chunks are added in float64. Under the policy
 // Running the statistics are constants; Recompute has no gradient and gives an

@@ -300,3 +300,54 @@ func TestRunningGradient(t *testing.T) {
 		checkDifferences(t, f, grad, at)
 	}
 }
+
+// TestPredict: as many predictions are right as the accuracy says, and labels
+// that are the predictions are all right; a NaN predicts nothing.
+func TestPredict(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range models {
+		const n = 23
+		x, y := data(c.in, n, 4)
+		m, err := New(c.spec, c.in, Options{Batch: n, Seed: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, chunk := range []int{n, 5} {
+			opts := EvalOptions{Chunk: chunk}
+			e := newEvaluator(t, c.spec, c.in, x, y, opts)
+			classes := make([]int32, n)
+			got, err := e.Predict(ctx, m.Theta(), classes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := e.Evaluate(ctx, m.Theta())
+			if err != nil || got != want {
+				t.Errorf("%s: %+v, Evaluate says %+v (%v)", c.spec, got, want, err)
+			}
+			right := 0
+			for i, class := range classes {
+				if class == e.Labels()[i] {
+					right++
+				}
+			}
+			if right != int(math.Round(want.Accuracy*n)) {
+				t.Errorf("%s: %d of %d are right, the accuracy is %v", c.spec, right, n, want.Accuracy)
+			}
+			own := newEvaluator(t, c.spec, c.in, x, classes, opts)
+			if m, err := own.Evaluate(ctx, m.Theta()); err != nil || m.Accuracy != 1 {
+				t.Errorf("%s: with its own predictions for labels: %+v, %v", c.spec, m, err)
+			}
+			m.Theta()[0] = float32(math.NaN())
+			if _, err := e.Predict(ctx, m.Theta(), classes); err != nil || classes[0] != -1 {
+				t.Errorf("%s: predictions of a NaN are %v, %v", c.spec, classes, err)
+			}
+			if _, err := e.Predict(ctx, m.Theta(), classes[:1]); err == nil {
+				t.Errorf("%s: room for one prediction is enough for %d", c.spec, n)
+			}
+			m, err = New(c.spec, c.in, Options{Batch: n, Seed: 5})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -16,6 +16,9 @@ type CrossEntropy[T Float] struct {
 	Hits    int       // rows whose largest logit is that of their label; of equal ones the first counts
 
 	Loss float64 // mean of RowLoss, summed in order
+	// Best, where it is not nil, is set to the class of each row's largest logit, the
+	// first of equal ones, and to -1 for a row whose loss would be NaN.
+	Best []int32
 
 	classes int
 	hit     []bool
@@ -66,6 +69,11 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			o.RowLoss[r], o.hit[r] = crossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes], int(labels[r]), scale)
 		}
 	})
+	if o.Best != nil {
+		for r := range rows {
+			o.Best[r] = best(logits[r*o.classes : (r+1)*o.classes])
+		}
+	}
 	sum := 0.0
 	o.Hits = 0
 	for r := range rows {
@@ -82,6 +90,24 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		o.value = G.NewF64(v)
 	}
 	return o.value, nil
+}
+
+// best returns the index of the largest logit, -1 where a NaN or an infinite
+// maximum leaves none.
+func best[T Float](x []T) int32 {
+	b := 0
+	for i, v := range x {
+		if v != v {
+			return -1
+		}
+		if v > x[b] {
+			b = i
+		}
+	}
+	if x[b]-x[b] != 0 {
+		return -1
+	}
+	return int32(b)
 }
 
 // crossEntropyRow returns the loss of one row and whether it is a hit, and sets
