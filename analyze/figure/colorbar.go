@@ -8,9 +8,9 @@ import (
 // colorBar is the scale beside a landscape: the bands in proportion to their
 // values, the levels at its side, an arrow where values go beyond.
 type colorBar struct {
-	width  float64 // of all, from the edge of the frame
-	labels []tick  // one per level that has room
-	text   string
+	width  float64  // of all, from the edge of the frame
+	labels []tick   // one per level that has room
+	text   []string // lines
 }
 
 // Sizes in parts of the base font.
@@ -21,7 +21,8 @@ const (
 )
 
 func newColorBar(p *page, s *relief, text string) colorBar {
-	b := colorBar{text: text}
+	// The bar is about in the middle of the page and may be short.
+	b := colorBar{text: p.labelLines(text, p.h*0.6)}
 	for i, t := range levelLabels(s.levels, s.log) {
 		b.labels = append(b.labels, tick{s.levels[i], t})
 	}
@@ -37,8 +38,9 @@ func newColorBar(p *page, s *relief, text string) colorBar {
 		return b
 	}
 	b.width = p.font*(barGap+barWidth+0.55+0.5+1.1) + w
+	b.width += p.font * 1.15 * float64(len(b.text)-1)
 	if text == "" {
-		b.width -= p.font * 1.4
+		b.width -= p.font * 0.25
 	}
 	return b
 }
@@ -90,9 +92,12 @@ func (b colorBar) draw(p *page, s *relief, colors []color.NRGBA, box rect) {
 		p.label(t.label, tickScale, p.theme.ink).draw(p, point{bar.X1 + p.font*0.5, at}, 0, 0.5)
 	}
 	p.stroke(marks, pen{width: 0.5, color: p.theme.ink})
-	text := p.label(b.text, 1, p.theme.ink)
-	text.angle = math.Pi / 2
-	text.draw(p, point{box.X1 - p.font*descent, (box.Y0 + box.Y1) / 2}, 0.5, 0)
+	for i, line := range b.text {
+		text := p.label(line, 1, p.theme.ink)
+		text.angle = math.Pi / 2
+		x := box.X1 - p.font*(descent+1.15*float64(len(b.text)-1-i))
+		text.draw(p, point{x, (box.Y0 + box.Y1) / 2}, 0.5, 0)
+	}
 }
 
 // arrows fills the points above and below the bar and returns the outline of all.

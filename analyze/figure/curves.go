@@ -29,6 +29,7 @@ type Series struct {
 	X, Y     []float64
 	Low, Top []float64 // the band, both of the length of X, or nil
 	Points   bool      // mark every value
+	Apart    bool      // marks only: too few values for a line between them to mean anything
 }
 
 var _ Figure = (*Curves)(nil)
@@ -113,11 +114,25 @@ func nonNil[T any](v []T) []T {
 func (c *Curves) Alt() string {
 	text := fmt.Sprintf("%s over %s", orDefault(c.YLabel, "Values"), orDefault(c.XLabel, "x"))
 	for i, s := range c.Series {
-		if n := len(s.X); n > 0 {
-			text += fmt.Sprintf("; %s from %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(s.Y[0]), short(s.Y[n-1]))
+		if from, to, ok := s.ends(); ok {
+			text += fmt.Sprintf("; %s from %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(from), short(to))
 		}
 	}
 	return text + "."
+}
+
+// ends returns the first and the last value that is known.
+func (s *Series) ends() (from, to float64, ok bool) {
+	for _, v := range s.Y {
+		if math.IsNaN(v) {
+			continue
+		}
+		if !ok {
+			from, ok = v, true
+		}
+		to = v
+	}
+	return from, to, ok
 }
 
 // dashes tell series apart without colour.
@@ -141,7 +156,7 @@ func (c *Curves) draw(p *page) {
 	var entries []entry
 	if len(c.Series) > 1 || c.Series[0].Name != "" {
 		for i, s := range c.Series {
-			entries = append(entries, lineEntry(orDefault(s.Name, fmt.Sprintf("series %d", i+1)), p.seriesPen(i)))
+			entries = append(entries, s.entry(p, orDefault(s.Name, fmt.Sprintf("series %d", i+1)), p.seriesPen(i)))
 		}
 	}
 	labelX := p.singleFrame(&f, box, entries)
@@ -150,12 +165,37 @@ func (c *Curves) draw(p *page) {
 		p.band(f, s, withAlpha(p.theme.series[i%len(p.theme.series)], 0.2))
 	}
 	for i, s := range c.Series {
-		p.curve(f, s.X, s.Y, p.seriesPen(i))
-		if s.Points {
-			p.dots(f, s.X, s.Y, p.font*0.17, p.theme.series[i%len(p.theme.series)])
-		}
+		s.draw(p, f, p.seriesPen(i))
 	}
 	p.axes(f, labelX, true)
+}
+
+// draw draws the line of a series and its marks.
+func (s *Series) draw(p *page, f panel, style pen) {
+	switch {
+	case s.Apart:
+		p.dots(f, s.X, s.Y, p.font*apartRadius, style.color)
+	case s.Points:
+		p.curve(f, s.X, s.Y, style)
+		p.dots(f, s.X, s.Y, p.font*0.17, style.color)
+	default:
+		p.curve(f, s.X, s.Y, style)
+	}
+}
+
+// apartRadius is that of marks without a line, in parts of the base font.
+const apartRadius = 0.28
+
+// entry names a series in the legend.
+func (s *Series) entry(p *page, text string, style pen) entry {
+	if !s.Apart {
+		return lineEntry(text, style)
+	}
+	return markEntry(text, func(p *page, at point) {
+		var c path
+		c.circle(at, p.font*apartRadius)
+		p.fill(c, style.color)
+	})
 }
 
 func (c *Curves) notes(log bool) []string {
@@ -187,14 +227,20 @@ func undrawn(series []Series, log bool) []string {
 // singleFrame draws the legend, gives the panel the rest of the box as its frame
 // and returns where the y label goes.
 func (p *page) singleFrame(f *panel, box rect, entries []entry) (labelX float64) {
-	frame := rect{box.X0, box.Y0, box.X1 - p.font*0.8, box.Y1 - p.font*0.4}
-	frame.Y0 = box.Y0 + p.xMargin(f.x.label, frame.w()*0.85)
-	frame.X0 = box.X0 + p.font*1.5 + p.yMargin(f.y, frame.h())
-	if len(entries) > 0 {
-		frame.Y1 = p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, true).Y1
+	frame := rect{box.X0 + p.font*4, box.Y0, box.X1 - p.font*0.8, box.Y1 - p.font*0.4}
+	// The labels wrap at the frame, the frame begins beside them, and the rows of
+	// the legend depend on where that is.
+	for range 4 {
+		if len(entries) > 0 {
+			frame.Y1 = p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, false).Y1
+		}
+		frame.Y0 = box.Y0 + p.xMargin(f.x, frame.w())
+		labelX = p.yLabelRoom(f.y, frame.h())
+		frame.X0 = box.X0 + labelX + p.font*0.5 + p.yMargin(f.y, frame.h())
 	}
+	p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, true)
 	f.frame = frame
-	return box.X0 + p.font
+	return box.X0 + labelX
 }
 
 // band fills the area between the two limits of a series, piece by piece where

@@ -14,8 +14,8 @@ import (
 var ErrInput = errors.New("figure: wrong input")
 
 // Figure is a picture and the data in it: [*Walk], [*Landscape], [*Surface],
-// [*Curves], [*Panels] or [*Spectrum]. Drawing changes nothing in it, and two drawings of the same figure
-// are the same bytes.
+// [*Curves], [*Panels] or [*Spectrum]. Drawing changes nothing in it, and two
+// drawings of the same figure are the same bytes.
 type Figure interface {
 	// Validate names the first field that cannot be drawn, its value and what is
 	// allowed. Render and Save call it.
@@ -27,6 +27,8 @@ type Figure interface {
 	Alt() string
 
 	style() (Style, float64) // with the default ratio of height to width
+	restyled(s Style) Figure // a copy, see Styled
+	rescaled(s Scale) Figure // a copy, see Scaled
 	title() string
 	draw(p *page)
 }

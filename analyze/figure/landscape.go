@@ -34,7 +34,8 @@ type Landscape struct {
 
 	Map         Map       // what the colours mean; "" is Sequential
 	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive, spans a factor of 20 and Map is Sequential
-	Levels      []float64 // strictly increasing; nil chooses about 11 with [Levels]
+	Levels      []float64 // strictly increasing; nil chooses them with [Levels]
+	LevelCount  int       // about how many are chosen, 2 to 100; 0 is 11
 	EqualAspect bool      // one unit is as long on both axes
 	Unrefined   bool      // contours of the bare grid
 	Notes       []string  // printed under the figure
@@ -88,6 +89,9 @@ func (l *Landscape) Validate() error {
 		if l.Scale == Log && v <= 0 {
 			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels of a logarithmic scale must be positive", ErrInput, i, v)
 		}
+	}
+	if l.LevelCount != 0 && (l.LevelCount < 2 || l.LevelCount > 100) {
+		return fmt.Errorf("%w: Landscape.LevelCount is %d; it must be between 2 and 100", ErrInput, l.LevelCount)
 	}
 	if err := l.Map.validate("Landscape.Map"); err != nil {
 		return err
@@ -207,7 +211,7 @@ func (l *Landscape) relief() relief {
 	s.lo, s.hi = displayRange(finite, s.log)
 	s.levels = l.Levels
 	if s.levels == nil {
-		s.levels = Levels(s.lo, s.hi, s.log, 0)
+		s.levels = Levels(s.lo, s.hi, s.log, l.LevelCount)
 	} else {
 		s.lo, s.hi = math.Min(s.lo, s.levels[0]), math.Max(s.hi, s.levels[len(s.levels)-1])
 	}

@@ -49,10 +49,8 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 	// only shrinks.
 	for range 3 {
 		frame.Y1 = p.legend(entries, rect{left(), box.Y0, box.X1, box.Y1 - status}, false).Y1 - p.font*0.1
-		_, _, yLabel := f.y.ticks(frame.h(), p.font*yTickRoom)
-		yLines := len(p.labelLines(yLabel, frame.h()*1.08))
-		frame.X0 = box.X0 + p.font*(0.15+1.15*float64(yLines)) + p.yMargin(f.y, frame.h())
-		frame.Y0 = box.Y0 + p.xMargin(f.x.label, frame.w())
+		frame.X0 = box.X0 + p.yLabelRoom(f.y, frame.h()) + p.font*0.3 + p.yMargin(f.y, frame.h())
+		frame.Y0 = box.Y0 + p.xMargin(f.x, frame.w())
 	}
 	f.frame = frame
 	if l.EqualAspect {

@@ -19,7 +19,7 @@ func lineEntry(text string, s pen) entry {
 }
 
 func markEntry(text string, mark func(p *page, at point)) entry {
-	return entry{text, 1.1, func(p *page, left point, width float64) {
+	return entry{text, 1.3, func(p *page, left point, width float64) {
 		mark(p, left.add(point{width / 2, 0}))
 	}}
 }

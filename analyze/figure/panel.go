@@ -136,6 +136,13 @@ const (
 	xTickRoom  = 4.2
 )
 
+// A line of a y label may be a little longer than its axis, and as long as a few
+// letters in any case: a short word is not torn beside a flat panel.
+const (
+	labelShare = 1.08
+	labelLeast = 6.5 // in parts of the base font
+)
+
 // yMargin is the room that a y axis of the given height takes on the left of the
 // frame for ticks and numbers, without the axis label.
 func (p *page) yMargin(a axis, height float64) float64 {
@@ -150,8 +157,21 @@ func (p *page) yMargin(a axis, height float64) float64 {
 // labelLines wraps an axis label to the length of its axis.
 func (p *page) labelLines(text string, length float64) []string { return wrap(text, p.font, length) }
 
+// yLabelLines wraps the label of a y axis of the given height.
+func (p *page) yLabelLines(label string, height float64) []string {
+	return p.labelLines(label, math.Max(height*labelShare, p.font*labelLeast))
+}
+
+// yLabelRoom is how far the base of the last line of a y label is from the edge
+// of its box, in points.
+func (p *page) yLabelRoom(a axis, height float64) float64 {
+	_, _, label := a.ticks(height, p.font*yTickRoom) // with the power of ten
+	return p.font * (1 + 1.15*float64(max(0, len(p.yLabelLines(label, height))-1)))
+}
+
 // xMargin is the room under the frame for ticks, numbers and the axis label.
-func (p *page) xMargin(label string, width float64) float64 {
+func (p *page) xMargin(a axis, width float64) float64 {
+	_, _, label := a.ticks(width, p.font*xTickRoom) // with the power of ten
 	return p.font*(tickLength+0.3+tickScale+0.35) + float64(len(p.labelLines(label, width)))*p.font*1.15
 }
 
@@ -172,7 +192,7 @@ func (p *page) axes(f panel, labelX float64, xNumbers bool) {
 		y := f.at(f.x.lo, t.value).Y
 		minors.segment(point{f.frame.X0, y}, point{f.frame.X0 - length*0.6, y})
 	}
-	lines := p.labelLines(label, f.frame.h()*1.08)
+	lines := p.yLabelLines(label, f.frame.h())
 	for i, s := range lines {
 		l := p.label(s, 1, ink)
 		l.angle = math.Pi / 2

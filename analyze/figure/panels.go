@@ -127,6 +127,18 @@ func (c *Panels) names() []string {
 	return out
 }
 
+// first returns the first series of a name.
+func (c *Panels) first(name string) *Series {
+	for _, q := range c.Panels {
+		for i := range q.Series {
+			if q.Series[i].Name == name {
+				return &q.Series[i]
+			}
+		}
+	}
+	return new(Series)
+}
+
 // Table implements Figure: one row per value, panel after panel.
 func (c *Panels) Table() record.Table {
 	var where, name []string
@@ -162,8 +174,8 @@ func (c *Panels) Alt() string {
 			if k == 0 {
 				sep = ":"
 			}
-			if n := len(s.X); n > 0 {
-				text += fmt.Sprintf("%s %s from %s to %s", sep, orDefault(s.Name, "the series"), short(s.Y[0]), short(s.Y[n-1]))
+			if from, to, ok := s.ends(); ok {
+				text += fmt.Sprintf("%s %s from %s to %s", sep, orDefault(s.Name, "the series"), short(from), short(to))
 			}
 		}
 	}
@@ -211,7 +223,7 @@ func (c *Panels) draw(p *page) {
 	var entries []entry
 	if len(names) > 1 || len(names) == 1 && names[0] != "" {
 		for i, n := range names {
-			entries = append(entries, lineEntry(orDefault(n, "unnamed"), p.seriesPen(i)))
+			entries = append(entries, c.first(n).entry(p, orDefault(n, "unnamed"), p.seriesPen(i)))
 		}
 	}
 	m := p.font * 0.7
@@ -233,11 +245,7 @@ func (q *Panel) draw(p *page, f panel, names []string) {
 	}
 	p.stroke(lines, pen{width: 0.7, color: p.theme.muted})
 	for _, s := range q.Series {
-		style := p.seriesPen(slices.Index(names, s.Name))
-		p.curve(f, s.X, s.Y, style)
-		if s.Points {
-			p.dots(f, s.X, s.Y, p.font*0.17, style.color)
-		}
+		s.draw(p, f, p.seriesPen(slices.Index(names, s.Name)))
 	}
 	for _, r := range q.References {
 		if r.Name != "" {

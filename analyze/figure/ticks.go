@@ -42,12 +42,9 @@ func multiples(lo, hi, step float64) []float64 {
 // linearTicks returns at most n+1 ticks in [lo, hi] and the power of ten that
 // their labels are to be multiplied by (0 for none).
 func linearTicks(lo, hi float64, n int, whole bool) (ticks []tick, exponent int) {
-	step := niceStep(hi-lo, n)
-	if whole {
-		step = math.Max(1, step)
-		if step == 2.5 {
-			step = 5
-		}
+	step := tickStep(lo, hi, n, whole)
+	if finer := tickStep(lo, hi, n+n/2, whole); len(multiples(lo, hi, step)) < 3 {
+		step = finer // two numbers do not show a scale
 	}
 	if top := math.Max(math.Abs(lo), math.Abs(hi)); top >= 1e5 && !whole || top < 1e-2 {
 		exponent = int(math.Floor(math.Log10(top) + 1e-9))
@@ -58,6 +55,18 @@ func linearTicks(lo, hi float64, n int, whole bool) (ticks []tick, exponent int)
 		ticks = append(ticks, tick{v, minus(strconv.FormatFloat(v/unit, 'f', decimals, 64))})
 	}
 	return ticks, exponent
+}
+
+// tickStep is the distance of about n ticks.
+func tickStep(lo, hi float64, n int, whole bool) float64 {
+	step := niceStep(hi-lo, n)
+	if !whole {
+		return step
+	}
+	if step = math.Max(1, step); step == 2.5 {
+		return 5
+	}
+	return step
 }
 
 // decimalsOf returns how many decimals a nice step needs.

@@ -121,22 +121,33 @@ func (w *Walk) draw(p *page) {
 // stack draws panels under each other over one axis, their legend over the first
 // and a second one, if any, between the first and the others.
 func (p *page) stack(panels []walkPanel, x axis, box rect, entries, second []entry) {
-	total, left := 0.0, 0.0
+	total := 0.0
 	for _, q := range panels {
 		total += q.weight
 	}
-	for _, q := range panels {
-		left = math.Max(left, p.yMargin(q.y, box.h()*q.weight/total))
-	}
-	frames := rect{box.X0 + left + p.font*1.5, box.Y0 + p.xMargin(x.label, box.w()), box.X1 - p.font*0.5, box.Y1}
-	frames.Y1 = p.legend(entries, rect{frames.X0, frames.Y0, box.X1, frames.Y1}, true).Y1
 	gap := p.font * 0.9
-	height := frames.h() - gap*float64(len(panels)-1)
-	between := 0.0 // room for the second legend
-	if len(second) > 0 {
-		between = frames.h() - p.legend(second, frames, false).h() - p.font*0.3
-		height -= between
+	// The width of the y labels depends on the heights, the heights on the legend,
+	// and its rows on the width: a few rounds settle it.
+	var frames rect
+	var labels, between float64
+	height := box.h()
+	for range 4 {
+		left := 0.0
+		labels = 0
+		for _, q := range panels {
+			h := height * q.weight / total
+			left, labels = math.Max(left, p.yMargin(q.y, h)), math.Max(labels, p.yLabelRoom(q.y, h))
+		}
+		frames = rect{box.X0 + left + labels + p.font*0.5, box.Y0, box.X1 - p.font*0.5, box.Y1}
+		frames.Y0 += p.xMargin(x, frames.w())
+		frames.Y1 = p.legend(entries, rect{frames.X0, frames.Y0, box.X1, frames.Y1}, false).Y1
+		height, between = frames.h()-gap*float64(len(panels)-1), 0
+		if len(second) > 0 {
+			between = frames.h() - p.legend(second, frames, false).h() - p.font*0.3
+			height -= between
+		}
 	}
+	p.legend(entries, rect{frames.X0, frames.Y0, box.X1, box.Y1}, true)
 	y := frames.Y1
 	for i, q := range panels {
 		if i == 1 && between > 0 {
@@ -147,7 +158,7 @@ func (p *page) stack(panels []walkPanel, x axis, box rect, entries, second []ent
 		y = f.frame.Y0 - gap
 		p.gridlines(f)
 		q.draw(f)
-		p.axes(f, box.X0+p.font*1.0, i == len(panels)-1)
+		p.axes(f, box.X0+labels, i == len(panels)-1)
 	}
 }
 

@@ -26,6 +26,7 @@ var _ analyze.Gradient = (*nn.Evaluator)(nil)
 type runFlags struct {
 	Run_ string `arg:"" name:"run" help:"Directory of the run."`
 	Out  string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."`
+	lookFlags
 }
 
 // lossFlags are what an analysis takes that evaluates the loss.
@@ -44,6 +45,7 @@ type analysis struct {
 	trace *arrowfile.Reader
 	out   *result.Dir
 	warn  []analyze.Warning
+	look  look
 
 	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
 	dataHash, kernel, policy string             // of what the loss was evaluated with, if one was
@@ -51,6 +53,10 @@ type analysis struct {
 
 // open opens the run for the named analysis. close must be called.
 func (f *runFlags) open(e *env, name string) (*analysis, error) {
+	look, err := f.look()
+	if err != nil {
+		return nil, err
+	}
 	trace, err := arrowfile.Open(f.Run_)
 	if err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 	if dir == "" {
 		dir = filepath.Join(f.Run_, "analysis", name)
 	}
-	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace}, nil
+	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace, look: look}, nil
 }
 
 func (a *analysis) close() { a.trace.Close() }
@@ -118,9 +124,10 @@ func (a *analysis) interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("%w; what was evaluated is kept, and the same call goes on from there", err)
 }
 
-// figure saves a figure in all formats, with its data.
+// figure saves a figure in the formats and the look that were asked for, with its
+// data.
 func (a *analysis) figure(name string, f figure.Figure) error {
-	paths, err := figure.Save(f, filepath.Join(a.dir, name))
+	paths, err := figure.Save(a.look.of(f), filepath.Join(a.dir, name), a.look.formats...)
 	if err != nil {
 		return err
 	}

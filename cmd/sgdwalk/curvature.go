@@ -83,6 +83,7 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	density := &figure.Curves{
 		Title: fmt.Sprintf("%s, step %d", a.title(), s.Step), XLabel: "eigenvalue of the Hessian", YLabel: "spectral density", YScale: figure.Log,
 		Series: []figure.Series{{X: column(&r.Density, "eigenvalue"), Y: above(column(&r.Density, "density"), 1e-8)}},
+		Notes:  []string{"A density below 10^{\u22128} is drawn at 10^{\u22128}."},
 	}
 	if err := a.figure("curvature", density); err != nil {
 		return err

@@ -136,7 +136,7 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := (&landscapeCmd{runFlags: target, lossFlags: lossFlags{Norm: "batch"}, pcaFlags: directions, Grid: "51x51", Margin: landscape.DefaultMargin, Scale: "auto"}).compute(ctx, &quiet)
+	l, err := (&landscapeCmd{runFlags: target, lossFlags: lossFlags{Norm: "batch"}, pcaFlags: directions, Grid: "51x51", Margin: landscape.DefaultMargin}).compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func pathFigures(title string, r *path.Result) []named {
 		for _, s := range series {
 			if s.Y != nil && (len(kept) == 0 || !same(kept[0].Y, s.Y)) {
 				s.X, s.Y = present(steps, s.Y, s.Points)
+				s.Apart = s.Points && len(s.X) < 3
 				kept = append(kept, s)
 			}
 		}

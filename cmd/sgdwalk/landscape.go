@@ -20,6 +20,7 @@ type landscapeCmd struct {
 	runFlags
 	lossFlags
 	pcaFlags
+	levelFlags
 	Grid    string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
 	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path)."`
 	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: around the path)."`
@@ -27,7 +28,6 @@ type landscapeCmd struct {
 	Surface bool    `help:"Also draw the landscape as a shaded surface with the path on it."`
 	GIF     bool    `name:"gif" help:"Also draw the walk as an animation."`
 	VTK     bool    `name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
-	Scale   string  `default:"auto" enum:"auto,linear,log" help:"Contour levels: auto, linear or log (default ${default})."`
 }
 
 func (landscapeCmd) Help() string {
@@ -39,6 +39,7 @@ Examples:
   sgdwalk landscape RUN
   sgdwalk landscape --grid 25x17 --x=-1:1 --y=-0.5:0.5 RUN
   sgdwalk landscape --surface --gif --vtk RUN
+  sgdwalk landscape --width single --dpi 600 --scale log --levels 0.05,0.1,0.2,0.5,1 RUN
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -60,6 +61,9 @@ func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
 	}
 	if !(c.Margin > 0 && c.Margin <= 10) {
 		return o, usagef("--margin is %v; it must be above 0 and at most 10", c.Margin)
+	}
+	if err := c.levelFlags.set(new(figure.Landscape), c.Scale); err != nil {
+		return o, err // before the grid is evaluated
 	}
 	o.Margin, o.Progress = c.Margin, e.progress
 	if o.Rows, err = analyze.ParseSegments(c.Rows); err != nil {
@@ -118,7 +122,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	if err != nil {
 		return nil, err
 	}
-	recipe := landscapeOptions{Plane: "pca", PCA: fit, Landscape: opts, Scale: c.Scale}
+	recipe := landscapeOptions{Plane: "pca", PCA: fit, Landscape: opts}
 	if err := a.begin(); err != nil {
 		return nil, err
 	}
@@ -159,7 +163,10 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.R
 			return err
 		}
 	}
-	f := landscapeFigure(a.title(), r, &directions.Summary, c.Scale)
+	f := landscapeFigure(a.title(), r, &directions.Summary)
+	if err := c.levelFlags.set(f, c.Scale); err != nil {
+		return err
+	}
 	if err := a.figure("landscape", f); err != nil {
 		return err
 	}
@@ -170,7 +177,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.R
 	}
 	if c.GIF {
 		path := filepath.Join(a.dir, "walk.gif")
-		if err := (&figure.Animation{Landscape: f}).SaveGIF(path); err != nil {
+		if err := (&figure.Animation{Landscape: a.look.moving(f)}).SaveGIF(path); err != nil {
 			return err
 		}
 		if err := a.out.Keep(path); err != nil {
@@ -192,7 +199,6 @@ type landscapeOptions struct {
 	Plane     string            `json:"plane"`
 	PCA       pca.Options       `json:"pca"`
 	Landscape landscape.Options `json:"landscape"`
-	Scale     string            `json:"scale"`
 }
 
 // landscapeSummary is the landscape with the directions that it lies on.
@@ -201,14 +207,11 @@ type landscapeSummary struct {
 	Directions pca.Summary `json:"directions"`
 }
 
-func landscapeFigure(title string, r *landscape.Result, d *pca.Summary, scale string) *figure.Landscape {
+func landscapeFigure(title string, r *landscape.Result, d *pca.Summary) *figure.Landscape {
 	axis := func(i int) string {
 		return fmt.Sprintf("PC%d: %s of variance (random walk %s)", i+1, percent(d.ExplainedVarianceRatio[i]), percent(at(d.RandomWalk.ExplainedVarianceRatio, i)))
 	}
 	f := &figure.Landscape{Title: title, XLabel: axis(0), YLabel: axis(1), X: r.Grid.A, Y: r.Grid.B}
-	if scale != "auto" {
-		f.Scale = figure.Scale(scale)
-	}
 	nx, ny := r.Grid.Dims()
 	for j := range ny {
 		f.Z = append(f.Z, r.Grid.Loss[r.Grid.Cell(0, j):r.Grid.Cell(0, j)+nx])

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sgdwalk/analyze/figure"
+)
+
+// lookFlags say how figures look. Every command that draws takes them; they
+// change no number. The zero value is the default.
+type lookFlags struct {
+	Theme    string  `group:"Figures" default:"light" enum:"light,dark" help:"Colours of figures: light or dark (default ${default})."`
+	Width    string  `group:"Figures" placeholder:"W" help:"Width of figures: single (3.4 inches, one of two columns), double (7 inches) or a number of inches (default double)."`
+	Height   float64 `group:"Figures" placeholder:"INCHES" help:"Height of figures (default: follows from the width)."`
+	FontSize float64 `group:"Figures" placeholder:"POINTS" help:"Size of the letters (default 8.5, or 7.5 where the figure is narrow)."`
+	DPI      int     `group:"Figures" name:"dpi" placeholder:"N" help:"Dots per inch of PNG files (default 200)."`
+	Formats  string  `group:"Figures" placeholder:"LIST" help:"Files of each figure, with commas between them (default svg,png,pdf; the data are always beside them as CSV)."`
+	Scale    string  `group:"Figures" default:"auto" enum:"auto,linear,log" help:"Scale of losses and contour levels: auto (from the data), linear or log (default ${default})."`
+}
+
+// look is what the flags say, checked.
+type look struct {
+	style   figure.Style
+	formats []figure.Format // nil is all
+	scale   figure.Scale
+}
+
+func (f *lookFlags) look() (look, error) {
+	l := look{style: figure.Style{Height: f.Height, FontSize: f.FontSize, DPI: f.DPI, Theme: figure.Theme(f.Theme)}}
+	if f.Scale != "auto" {
+		l.scale = figure.Scale(f.Scale)
+	}
+	switch f.Width {
+	case "", "double":
+		// The figure's own width is that of two columns.
+	case "single":
+		l.style.Width = figure.SingleColumn
+	default:
+		w, err := strconv.ParseFloat(f.Width, 64)
+		if err != nil || math.IsNaN(w) || w == 0 {
+			return l, usagef("--width is %q; it must be single, double or a number of inches from 2 to 20", f.Width)
+		}
+		l.style.Width = w
+	}
+	for _, flag := range []struct {
+		name      string
+		v, lo, hi float64
+	}{{"--width", l.style.Width, 2, 20}, {"--height", f.Height, 1.5, 30}, {"--font-size", f.FontSize, 4, 24}, {"--dpi", float64(f.DPI), 50, 1200}} {
+		if flag.v != 0 && !(flag.v >= flag.lo && flag.v <= flag.hi) {
+			return l, usagef("%s is %v; it must be between %v and %v", flag.name, flag.v, flag.lo, flag.hi)
+		}
+	}
+	if f.Formats == "" {
+		return l, nil
+	}
+	for name := range strings.SplitSeq(f.Formats, ",") {
+		format := figure.Format(strings.TrimSpace(name))
+		if !slices.Contains([]figure.Format{figure.SVG, figure.PNG, figure.PDF}, format) {
+			return l, usagef("--formats has %q; allowed are svg, png and pdf, with commas between them", name)
+		}
+		if !slices.Contains(l.formats, format) {
+			l.formats = append(l.formats, format)
+		}
+	}
+	return l, nil
+}
+
+// of returns the figure as the flags want it.
+func (l look) of(f figure.Figure) figure.Figure {
+	return figure.Scaled(figure.Styled(f, l.style), l.scale)
+}
+
+// moving returns the landscape for an animation, whose frames have a resolution
+// of their own.
+func (l look) moving(f *figure.Landscape) *figure.Landscape {
+	out, ok := l.of(f).(*figure.Landscape)
+	if !ok {
+		return f
+	}
+	out.Style.DPI = 0
+	return out
+}
+
+// levelFlags choose the contour levels of landscapes.
+type levelFlags struct {
+	Levels string `group:"Figures" placeholder:"N|LIST" help:"About how many contour levels, or the levels themselves with commas between them (default: about 11)."`
+}
+
+// set gives a landscape its levels.
+func (f *levelFlags) set(l *figure.Landscape, scale string) error {
+	if f.Levels == "" {
+		return nil
+	}
+	if n, err := strconv.Atoi(f.Levels); err == nil {
+		if n < 2 || n > 100 {
+			return usagef("--levels is %d; it must be between 2 and 100, or a list such as 0.1,0.3,1", n)
+		}
+		l.LevelCount = n
+		return nil
+	}
+	l.Levels = nil
+	for text := range strings.SplitSeq(f.Levels, ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		switch n := len(l.Levels); {
+		case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
+			return usagef("--levels has %q; it must be a number of levels or finite values with commas between them", text)
+		case n > 0 && v <= l.Levels[n-1]:
+			return usagef("--levels has %v after %v; levels must increase", v, l.Levels[n-1])
+		case scale == "log" && v <= 0:
+			return usagef("--levels has %v; levels of a logarithmic scale must be positive", v)
+		case n == 200:
+			return usagef("--levels has more than 200 values")
+		}
+		l.Levels = append(l.Levels, v)
+	}
+	return nil
+}
