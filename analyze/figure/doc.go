@@ -1,7 +1,8 @@
 // Package figure draws the figures of the analyses at the quality of a paper: the
 // walk of Xing et al. ([Walk]), a landscape with the paths of one or several runs
-// on it, flat ([Landscape]) or in space ([Surface]), line plots, single ([Curves])
-// or stacked ([Panels]), and explained variance beside its null ([Spectrum]). It
+// on it, flat ([Landscape]) or in space ([Surface]), the paths alone
+// ([Trajectory]), line plots, single ([Curves]) or stacked ([Panels]), and
+// explained variance beside its null ([Spectrum]). It
 // takes plain numbers, knows no analysis, and is the only package that imports
 // gonum.org/v1/plot.
 //

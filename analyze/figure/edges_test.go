@@ -93,6 +93,7 @@ func TestNothingCut(t *testing.T) {
 		}
 		figures["landscape "+name] = l
 		figures["surface "+name] = &Surface{Landscape: l}
+		figures["trajectory "+name] = &Trajectory{Path: path, Title: label, XLabel: label, YLabel: label}
 	}
 	for name, fig := range figures {
 		for _, s := range []Style{{Width: SingleColumn}, {}, {Width: 4.9}, {Width: 14, FontSize: 12}, {Width: SingleColumn, FontSize: 9}} {

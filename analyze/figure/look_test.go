@@ -124,3 +124,27 @@ func TestAltOfGaps(t *testing.T) {
 		t.Errorf("alt %q, want %q", got, want)
 	}
 }
+
+// TestTrajectory: paths without a landscape are drawn in full, one iterate too, and
+// none is refused.
+func TestTrajectory(t *testing.T) {
+	for name, path := range map[string][]figure.PathPoint{
+		"walk":                  descend(100, 20, 0.1, 0.5, 1),
+		"one iterate":           {{A: 3, B: -1}},
+		"iterates at one place": {{A: 3, B: -1}, {A: 3, B: -1, Step: 1}},
+		"huge and tiny":         {{A: -1e300, B: 1e-300}, {A: 1e300, B: 2e-300, Step: 1}},
+		"without a place":       {{A: 1, B: 1}, {A: math.NaN(), B: math.Inf(1), Step: 1}, {A: 2, B: 2, Step: 2}},
+	} {
+		f := &figure.Trajectory{Path: path}
+		if svg := svgOf(t, f); bytes.Contains(svg, []byte("NaN\"")) || bytes.Contains(svg, []byte("outside the grid")) && name == "walk" {
+			t.Errorf("%s: %.300s", name, svg)
+		}
+		table := f.Table()
+		if table.Len() != len(path) || table.Column("a").Floats[0] != path[0].A {
+			t.Errorf("%s: %d rows of %d iterates", name, table.Len(), len(path))
+		}
+	}
+	if err := new(figure.Trajectory).Validate(); err == nil {
+		t.Error("no path is accepted")
+	}
+}
