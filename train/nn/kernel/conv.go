@@ -75,9 +75,9 @@ func ConvForward[T Float](v Conv, y, x Images[T], packed []T, e ConvEpilogue[T])
 	s := sweep[T]{
 		b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
 		outer: v.Kernel, aOuter: v.In.Row(), bOuter: taps * panel,
-		inner: taps, aInner: 1, bInner: panel,
 		width: v.Out.Channels, bPanel: v.Kernel * taps * panel,
 	}
+	s.row(v.Kernel, v.Inputs, v.In.Channels)
 	f := field[T]{
 		from: x, to: y, res: e.Residual, stats: e.Stats,
 		fromY: -v.Pad, fromX: -v.Pad, fromStep: v.Stride,
@@ -105,6 +105,57 @@ type field[T Float] struct {
 	height, width          int
 }
 
+// row makes the middle and inner steps of s the taps of a kernel row, of pixels
+// with the given real and stored channels. Where some are not real they are left
+// out, at the price of a loop more.
+func (s *sweep[T]) row(taps, real, stored int) {
+	s.aInner, s.bInner = 1, panel
+	if real == stored || taps == 0 {
+		s.middle, s.inner = 1, taps*stored
+		return
+	}
+	s.middle, s.aMiddle, s.bMiddle = taps, stored, stored*panel
+	s.inner = real
+}
+
+// taps returns which outer steps of s, low to high, read pixels for row i of the
+// results and not the halo above or below them, whose products are zero.
+func (f *field[T]) taps(s *sweep[T], i int) (low, high int) {
+	y := f.fromY + i*f.fromStep
+	low = max(0, -y)
+	return low, max(low, min(s.outer, f.from.Height-y))
+}
+
+// haloShare is the least share of its products that a sweep must save to be cut
+// into bands of rows with the same taps: each band costs a call.
+const haloShare = 1. / 20
+
+// cut says whether leaving out the halo saves enough. With weights that are not
+// finite it changes the results, which are not numbers then, and is not done.
+func (f *field[T]) cut(s *sweep[T]) bool {
+	used := 0
+	for i := range f.height {
+		low, high := f.taps(s, i)
+		used += high - low
+	}
+	return float64(used) < (1-haloShare)*float64(f.height*s.outer) && finite(s.b[:panels(s.width)*s.bPanel])
+}
+
+// band returns the end of the longest band of rows from i on that have the same
+// taps, and these.
+func (f *field[T]) band(s *sweep[T], cut bool, i int) (end, low, high int) {
+	if !cut {
+		return f.height, 0, s.outer
+	}
+	low, high = f.taps(s, i)
+	for end = i + 1; end < f.height; end++ {
+		if l, h := f.taps(s, end); l != low || h != high {
+			break
+		}
+	}
+	return end, low, high
+}
+
 // sweep runs s for all images.
 func (f *field[T]) sweep(s sweep[T], narrow bool) {
 	if f.height <= 0 || f.width <= 0 {
@@ -113,30 +164,46 @@ func (f *field[T]) sweep(s sweep[T], narrow bool) {
 	a, c := f.from.At(f.fromY, f.fromX), f.to.At(f.toY, f.toX)
 	aRow, cRow := f.fromStep*f.from.Row(), f.toStep*f.to.Row()
 	aPixel, cPixel := f.fromStep*f.from.Channels, f.toStep*f.to.Channels
-	at := func(a, c int) {
-		s.a, s.c = f.from.Data[a:], f.to.Data[c:]
+	if narrow {
+		s.aRow, s.cRow = aPixel, cPixel
+		s.pixels, s.aPixel, s.cPixel = f.to.Count(), f.from.Len(), f.to.Len()
+	} else {
+		s.aRow, s.cRow = aRow, cRow
+		s.pixels, s.aPixel, s.cPixel = f.width, aPixel, cPixel
+		s.stats = f.stats
+	}
+	// run does rows low to high of image n, of which all read the taps from first
+	// on, or in the narrow form one row of all images.
+	cut := f.cut(&s)
+	run := func(n, low, high, first, last int) {
+		band := s
+		a, c := a+n*f.from.Len()+low*aRow, c+n*f.to.Len()+low*cRow
+		band.a, band.b, band.c = f.from.Data[a+first*s.aOuter:], s.b[first*s.bOuter:], f.to.Data[c:]
 		if f.res != nil {
-			s.res = f.res[c:]
+			band.res = f.res[c:]
 		}
+		band.rows, band.outer = high-low, last-first
+		if narrow {
+			band.rows = f.width
+		}
+		band.run()
 	}
 	if narrow {
-		s.rows, s.aRow, s.cRow = f.width, aPixel, cPixel
-		s.pixels, s.aPixel, s.cPixel = f.to.Count(), f.from.Len(), f.to.Len()
 		for i := range f.height {
-			at(a+i*aRow, c+i*cRow)
-			s.run()
+			_, first, last := f.band(&s, cut, i)
+			run(0, i, i+1, first, last)
 		}
 		if f.stats != nil {
 			f.stats.AddImages(f.to)
 		}
 		return
 	}
-	s.rows, s.aRow, s.cRow = f.height, aRow, cRow
-	s.pixels, s.aPixel, s.cPixel = f.width, aPixel, cPixel
-	s.stats = f.stats
 	for n := range f.to.Count() {
-		at(a+n*f.from.Len(), c+n*f.to.Len())
-		s.run()
+		for i := 0; i < f.height; {
+			end, first, last := f.band(&s, cut, i)
+			run(n, i, end, first, last)
+			i = end
+		}
 		if s.stats != nil {
 			s.stats.endImage()
 		}

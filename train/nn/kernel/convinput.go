@@ -53,9 +53,9 @@ func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T])
 			s := sweep[T]{
 				b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
 				outer: py.taps, aOuter: dy.Row(), bOuter: taps * panel,
-				inner: taps, aInner: 1, bInner: panel,
 				width: v.In.Channels, bPanel: py.taps * taps * panel,
 			}
+			s.row(px.taps, v.Outputs, v.Out.Channels)
 			f := field[T]{
 				from: dy, to: dx, res: e.Residual, stats: e.Stats,
 				fromY: py.from, fromX: px.from, fromStep: 1,

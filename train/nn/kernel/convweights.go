@@ -8,7 +8,8 @@ const convBlock = 24 << 10
 func (v Conv) GradientLen() int { return v.Kernel * v.Kernel * v.In.Channels * v.Out.Channels }
 
 // ConvWeights adds the gradient with respect to the weights to dw, whose element
-// (kh, kw, ci, co) is at ((kh*Kernel+kw)*In.Channels+ci)*Out.Channels+co. The
+// (kh, kw, ci, co) is at ((kh*Kernel+kw)*In.Channels+ci)*Out.Channels+co; elements
+// of input channels that are not real may be left alone. The
 // images of x have the shape v.In, those of dy the shape v.Out with any halo.
 //
 // The sum over the pixels of an image is cut into bands of rows; the sums are
@@ -32,10 +33,29 @@ func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int) {
 		return
 	}
 	s := sweep[T]{
-		c: dw[low:], res: dw[low:], low: lowest[T](false),
-		rows: v.Kernel, aRow: x.Row(), cRow: v.Kernel * v.In.Channels * v.Out.Channels,
-		pixels: v.Kernel * v.In.Channels, aPixel: 1, cPixel: v.Out.Channels,
-		width: high - low, bPanel: panel,
+		low:   lowest[T](false),
+		width: high - low, bPanel: panel, aPixel: 1, cPixel: v.Out.Channels,
+	}
+	// add adds the products from a and b on to the taps, a kernel row of them being
+	// contiguous in x; where some channels are not real they are left out, at the
+	// price of a call for each kernel row.
+	line := v.Kernel * v.In.Channels
+	add := func(a, b int) {
+		s.b = dy.Data[b+low:]
+		if v.Inputs == v.In.Channels {
+			s.a, s.c, s.res = x.Data[a:], dw[low:], dw[low:]
+			s.rows, s.aRow, s.cRow = v.Kernel, x.Row(), line*v.Out.Channels
+			s.pixels = line
+			s.run()
+			return
+		}
+		for kh := range v.Kernel {
+			s.a, s.c = x.Data[a+kh*x.Row():], dw[kh*line*v.Out.Channels+low:]
+			s.res = s.c
+			s.rows, s.aRow, s.cRow = v.Kernel, v.In.Channels, v.In.Channels*v.Out.Channels
+			s.pixels = v.Inputs
+			s.run()
+		}
 	}
 	aRow, aPixel := v.Stride*x.Row(), v.Stride*x.Channels
 	start := x.At(-v.Pad, -v.Pad)
@@ -44,8 +64,7 @@ func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int) {
 		s.outer, s.aOuter, s.bOuter = v.Out.Width, aPixel, dy.Channels
 		s.inner, s.aInner, s.bInner = x.Count(), x.Len(), dy.Len()
 		for y := range v.Out.Height {
-			s.a, s.b = x.Data[start+y*aRow:], dy.Data[dy.At(y, 0)+low:]
-			s.run()
+			add(start+y*aRow, dy.At(y, 0))
 		}
 		return
 	}
@@ -56,9 +75,7 @@ func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int) {
 	for n := range x.Count() {
 		for y := 0; y < v.Out.Height; y += rows {
 			s.outer = min(rows, v.Out.Height-y)
-			s.a = x.Data[n*x.Len()+start+y*aRow:]
-			s.b = dy.Data[n*dy.Len()+dy.At(y, 0)+low:]
-			s.run()
+			add(n*x.Len()+start+y*aRow, n*dy.Len()+dy.At(y, 0))
 		}
 	}
 }

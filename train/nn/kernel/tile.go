@@ -9,17 +9,19 @@ const (
 
 // sweep is the one multiply-add kernel behind matrix products and convolutions:
 //
-//	c[y, p, j] = max(low, bias[j] + sum over o, i of a[y, p, o, i] b[o, i, j] + res[y, p, j])
+//	c[y, p, j] = max(low, bias[j] + sum over o, m, i of a[y, p, o, m, i] b[o, m, i, j] + res[y, p, j])
 //
 // for rows y, pixels p and width columns j. Rows and pixels are two strides in a
-// and c, the outer and the inner reduction o and i two strides in a and b, all
-// counted in elements; columns are contiguous within panels of 16 that lie
+// and c, the outer, middle and inner reduction o, m and i three strides in a and
+// b, all counted in elements; columns are contiguous within panels of 16 that lie
 // bPanel apart in b and 16 apart in c. In a forward convolution a pixel is a
 // pixel, an outer step is a row of the filter and its inner steps are the
-// contiguous taps and channels of that row; in a gradient with respect to
-// weights a pixel is an input channel, and pixels are summed.
+// contiguous taps and channels of that row; where some channels are not real a
+// middle step is a tap and its inner steps are the real channels. In a gradient
+// with respect to weights a pixel is an input channel, and pixels are summed. A
+// middle of 0 means one middle step.
 //
-// The products of one element are added one after the other in the order of o
+// The products of one element are added one after the other in the order of o, m
 // and i, whatever the sizes and the instruction set; that is why splitting the
 // work changes no bit, nor does AVX-512 against AVX2.
 type sweep[T Float] struct {
@@ -28,12 +30,13 @@ type sweep[T Float] struct {
 	res     []T // the layout of c; may be c itself; nil for none
 	low     T   // lower bound of the results: 0 rectifies, minus infinity does nothing
 
-	rows, aRow, cRow       int
-	pixels, aPixel, cPixel int
-	outer, aOuter, bOuter  int
-	inner, aInner, bInner  int
-	width, bPanel          int       // a multiple of 16, or of 8: then the last panel is half
-	stats                  *Stats[T] // if set, c is added to it while it is hot
+	rows, aRow, cRow         int
+	pixels, aPixel, cPixel   int
+	outer, aOuter, bOuter    int
+	middle, aMiddle, bMiddle int
+	inner, aInner, bInner    int
+	width, bPanel            int       // a multiple of 16, or of 8: then the last panel is half
+	stats                    *Stats[T] // if set, c is added to it while it is hot
 }
 
 // lowest returns the lower bound that rectifies or does nothing.
@@ -49,6 +52,7 @@ func (s *sweep[T]) run() {
 	if s.rows <= 0 || s.pixels <= 0 || s.width <= 0 {
 		return
 	}
+	s.middle = max(1, s.middle)
 	if s.inner <= 0 || s.outer <= 0 {
 		s.inner, s.outer = 0, 0
 	}
@@ -85,9 +89,9 @@ func (s *sweep[T]) check() {
 		_ = s.bias[j]
 	}
 	if s.outer > 0 {
-		o, i := s.outer-1, s.inner-1
-		_ = s.a[y*s.aRow+p*s.aPixel+o*s.aOuter+i*s.aInner]
-		_ = s.b[s.bColumn(j)+o*s.bOuter+i*s.bInner]
+		o, m, i := s.outer-1, s.middle-1, s.inner-1
+		_ = s.a[y*s.aRow+p*s.aPixel+o*s.aOuter+m*s.aMiddle+i*s.aInner]
+		_ = s.b[s.bColumn(j)+o*s.bOuter+m*s.bMiddle+i*s.bInner]
 	}
 }
 
@@ -99,8 +103,10 @@ func (s *sweep[T]) eight(a, b, c, j int) {
 		v := (*[half]T)(s.bias[j:])
 		s0, s1, s2, s3, s4, s5, s6, s7 = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
 	}
-	for o := range s.outer {
-		at, bt := a+o*s.aOuter, b+o*s.bOuter
+	for o := range s.outer * s.middle {
+		m := o % s.middle
+		o /= s.middle
+		at, bt := a+o*s.aOuter+m*s.aMiddle, b+o*s.bOuter+m*s.bMiddle
 		for range s.inner {
 			x, w := s.a[at], (*[half]T)(s.b[bt:])
 			s0 += x * w[0]

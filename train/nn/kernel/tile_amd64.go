@@ -10,10 +10,11 @@ import "unsafe"
 // assembly takes the offsets of the fields from go_asm.h.
 type tileArgs struct {
 	a, b, c, bias, res             unsafe.Pointer // res may be nil
-	rows, tiles, n, k              int
+	rows, tiles, n, m, k           int
 	aRow, cRow                     int
 	aPixel, aInner, bInner, bPanel int
-	aSkip, bSkip                   int // from behind an inner loop to the next one
+	aMiddle, bMiddle               int // from behind an inner loop to the next one
+	aOuter, bOuter                 int // from behind a middle loop to the next one, after that
 	cPixel                         int
 	low                            float32
 }
@@ -65,10 +66,11 @@ func (f tileForm) call(tile int, args *tileArgs) {
 func (s *sweep[T]) runFast() {
 	const size = 4
 	args := tileArgs{
-		n: s.inner, k: s.outer,
+		n: s.inner, m: s.middle, k: s.outer,
 		aRow: s.aRow * size, cRow: s.cRow * size,
 		aPixel: s.aPixel * size, aInner: s.aInner * size, bInner: s.bInner * size, bPanel: s.bPanel * size,
-		aSkip: (s.aOuter - s.inner*s.aInner) * size, bSkip: (s.bOuter - s.inner*s.bInner) * size,
+		aMiddle: (s.aMiddle - s.inner*s.aInner) * size, bMiddle: (s.bMiddle - s.inner*s.bInner) * size,
+		aOuter: (s.aOuter - s.middle*s.aMiddle) * size, bOuter: (s.bOuter - s.middle*s.bMiddle) * size,
 		cPixel: s.cPixel * size,
 		low:    float32(s.low),
 		bias:   unsafe.Pointer(&zeros),
@@ -100,7 +102,7 @@ func (s *sweep[T]) runFast() {
 // columns computes the columns of one register shape, from j on, of n rows from y
 // on. It has its own copy of args: what is stored through a pointer escapes.
 func (s *sweep[T]) columns(args tileArgs, f tileForm, y, n, j int) {
-	limit := max(1, tileWork/max(1, s.inner*s.outer*f.vectors*f.lanes)) // pixels in a call
+	limit := max(1, tileWork/max(1, s.inner*s.middle*s.outer*f.vectors*f.lanes)) // pixels in a call
 	for p := 0; p < s.pixels; {
 		tile, tiles := split(s.pixels-p, f.most)
 		tiles = min(tiles, max(1, limit/tile))

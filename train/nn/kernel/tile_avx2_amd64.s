@@ -42,6 +42,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -51,8 +53,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -117,6 +123,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -128,8 +136,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -200,6 +212,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -213,8 +227,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -291,6 +309,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -306,8 +326,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -390,6 +414,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -407,8 +433,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -497,6 +527,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -516,8 +548,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -612,6 +648,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -633,8 +671,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -735,6 +777,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -758,8 +802,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -867,6 +915,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -893,9 +943,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1009,6 +1064,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1037,9 +1094,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1159,6 +1221,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1189,9 +1253,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1317,6 +1386,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1349,9 +1420,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1483,6 +1559,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1517,9 +1595,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1657,6 +1740,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1693,9 +1778,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1825,6 +1915,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1836,8 +1928,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1907,6 +2003,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -1921,8 +2019,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2002,6 +2104,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -2019,8 +2123,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2110,6 +2218,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -2130,8 +2240,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2231,6 +2345,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -2254,8 +2370,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2365,6 +2485,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Y15
@@ -2391,8 +2513,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:

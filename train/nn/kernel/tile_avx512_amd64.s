@@ -42,6 +42,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -50,8 +52,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -116,6 +122,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -125,8 +133,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -197,6 +209,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -207,8 +221,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -285,6 +303,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -296,8 +316,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -380,6 +404,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -392,8 +418,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -482,6 +512,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -495,8 +527,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -591,6 +627,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -605,8 +643,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -707,6 +749,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -722,8 +766,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -831,6 +879,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -848,9 +898,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -964,6 +1019,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -982,9 +1039,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1104,6 +1166,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -1123,9 +1187,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1251,6 +1320,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -1271,9 +1342,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1405,6 +1481,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -1426,9 +1504,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1566,6 +1649,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -1588,9 +1673,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1734,6 +1824,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -1757,9 +1849,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -1909,6 +2006,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -1933,9 +2032,14 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_aSkip(DI), BX
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_aMiddle(DI), BX
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_aOuter(DI), BX
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2075,6 +2179,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2086,8 +2192,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2157,6 +2267,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2171,8 +2283,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2252,6 +2368,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2269,8 +2387,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2360,6 +2482,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2380,8 +2504,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2481,6 +2609,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2504,8 +2634,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2615,6 +2749,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2641,8 +2777,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2762,6 +2902,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2791,8 +2933,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:
@@ -2922,6 +3068,8 @@ tile:
 	TESTQ AX, AX
 	JZ finish
 outer:
+	MOVQ tileArgs_m(DI), R15
+middle:
 	MOVQ tileArgs_n(DI), CX
 inner:
 	VMOVUPS (DX), Z31
@@ -2954,8 +3102,12 @@ inner:
 	ADDQ R14, DX
 	DECQ CX
 	JNZ inner
-	ADDQ tileArgs_aSkip(DI), SI
-	ADDQ tileArgs_bSkip(DI), DX
+	ADDQ tileArgs_aMiddle(DI), SI
+	ADDQ tileArgs_bMiddle(DI), DX
+	DECQ R15
+	JNZ middle
+	ADDQ tileArgs_aOuter(DI), SI
+	ADDQ tileArgs_bOuter(DI), DX
 	DECQ AX
 	JNZ outer
 finish:

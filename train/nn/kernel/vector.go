@@ -90,6 +90,29 @@ func dotPiece[T Float](x, y []T) float64 {
 	return total
 }
 
+// finite says whether w, whose length is a multiple of 16, has no infinity and no
+// NaN: then all of it times zero adds up to zero.
+func finite[T Float](w []T) bool {
+	const pixels = 64
+	var zeros [pixels * panel]T
+	var sums [panel]T
+	s := stream[T]{
+		op: opDot, t: [6][]T{w, zeros[:]}, row: [6]int{len(zeros), 0}, sum: [2][]T{sums[:]},
+		rows: len(w) / len(zeros), pixels: pixels, pixel: panel, channel: panel,
+	}
+	s.run()
+	if at := s.rows * len(zeros); at < len(w) {
+		s.t[0], s.rows, s.pixels = w[at:], 1, (len(w)-at)/panel
+		s.run()
+	}
+	for _, v := range sums {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // sameLength panics when vectors differ in length: a mistake of the caller.
 func sameLength(name string, a, b, c int) {
 	if a != b || a != c {

@@ -103,16 +103,17 @@ func (s shape) emit(a *assembly, p int) {
 	a.label("tile")
 	s.begin(a, p)
 	a.label("outer")
+	a.op("MOVQ tileArgs_m(DI), R15")
+	a.label("middle")
 	a.op("MOVQ tileArgs_n(DI), CX")
 	a.label("inner")
 	s.step(a, p)
 	a.op("DECQ CX")
 	a.op("JNZ inner")
-	a.op("ADDQ tileArgs_aSkip(DI), SI")
-	if p > 8 {
-		a.op("ADDQ tileArgs_aSkip(DI), BX")
-	}
-	a.op("ADDQ tileArgs_bSkip(DI), DX")
+	s.skip(a, p, "Middle")
+	a.op("DECQ R15")
+	a.op("JNZ middle")
+	s.skip(a, p, "Outer")
 	a.op("DECQ AX")
 	a.op("JNZ outer")
 	a.label("finish")
@@ -182,6 +183,15 @@ func (s shape) step(a *assembly, p int) {
 		a.op("ADDQ R13, BX")
 	}
 	a.op("ADDQ R14, DX")
+}
+
+// skip goes from behind a loop to the next turn of the loop around it.
+func (s shape) skip(a *assembly, p int, around string) {
+	a.op("ADDQ tileArgs_a%s(DI), SI", around)
+	if p > 8 {
+		a.op("ADDQ tileArgs_a%s(DI), BX", around)
+	}
+	a.op("ADDQ tileArgs_b%s(DI), DX", around)
 }
 
 // finish adds the residual, bounds from below and stores. The operand order of
