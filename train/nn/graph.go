@@ -29,6 +29,26 @@ type graph[T op.Float] struct {
 	}
 }
 
+// heavy is from how many weights on a layer is rather given many images at a time
+// than images that stay in the cache: its weights are read anew for each time.
+const heavy = 1 << 16
+
+// span is how many images a lazy graph takes through its layers at a time.
+func (p *plan) span() int {
+	n, most := 16, 0
+	for _, l := range p.layers {
+		v := l.shape()
+		if c, ok := l.(convLayer); ok {
+			n = min(n, op.NewImage(v.height, v.width, v.channels, p.halo[v.index]).Block())
+			most = max(most, p.params[c.weight].Len())
+		}
+	}
+	if most > heavy {
+		return 16
+	}
+	return n
+}
+
 // building serializes graph construction: Gorgonia's constant nodes and group
 // numbers are shared by all graphs and not protected. Running is independent.
 var building sync.Mutex
@@ -52,7 +72,13 @@ func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Worker
 			err = fmt.Errorf("nn: model %q: building the graph: %v", p.spec, r)
 		}
 	}()
-	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers}}
+	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers, Block: p.span()}}
+	switch {
+	case use == forFrozen || use == forLoss && len(p.state) == 0:
+		g.batch.Lazy = op.Transient
+	case len(p.state) == 0:
+		g.batch.Lazy = op.Kept
+	}
 	b, err := newBuilder(g, theta, state)
 	if err != nil {
 		return nil, err
@@ -141,7 +167,7 @@ func (b *builder[T]) layer(l layer) (*G.Node, error) {
 		}
 		return b.norm(l)
 	case poolLayer:
-		return op.MaxPool[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index])
+		return op.MaxPool(b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.convs[l.in.index])
 	case averageLayer:
 		return op.GlobalAverage[T](b.batch, b.images[l.in.index], b.values[l.in.index])
 	case flattenLayer:

@@ -19,7 +19,7 @@ func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("op: average: %d channels are stored as %d; wanted a number that is not rounded up", in.Real, in.Channels)
 	}
 	o := &average[T]{in: in}
-	for range chunks {
+	for range b.places() {
 		o.sums = append(o.sums, kernel.NewStats[T](in.Channels))
 	}
 	o.y, o.yData = newTensor[T](b.Size, in.Channels)
@@ -30,7 +30,7 @@ func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 type average[T Float] struct {
 	base
 	in    Image
-	sums  []*kernel.Stats[T] // room for each chunk
+	sums  []*kernel.Stats[T] // room for each span at a time
 	y     *tensor.Dense
 	yData []T
 }
@@ -38,9 +38,9 @@ type average[T Float] struct {
 func (o *average[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
-	x, y := images(o.in, elements[T](inputs[0]), rows), kernel.Dense(o.yData, rows, o.in.Channels)
-	o.batch.chunks(chunks, func(chunk, low, high int) {
-		kernel.MeanPool(y.Band(low, high), x.Slice(low, high), o.sums[chunk])
+	x, y := images(o.in, elements[T](inputs[0]), o.batch.held()), kernel.Dense(o.yData, rows, o.in.Channels)
+	o.batch.spans(o.in.Block(), func(s span) {
+		kernel.MeanPool(y.Band(s.low, s.high), of(x, s), o.sums[s.slot])
 	})
 	return o.y, nil
 }
@@ -67,7 +67,7 @@ func (o *averageBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows := o.batch.Rows
 	dx, dy := images(o.in, o.dxData, rows), kernel.Dense(elements[T](inputs[0]), rows, o.in.Channels)
-	o.batch.blocks(rows, o.in.block(), func(low, high int) {
+	o.batch.blocks(rows, o.in.Block(), func(low, high int) {
 		kernel.MeanPoolInput(dx.Slice(low, high), dy.Band(low, high))
 	})
 	return o.dx, nil

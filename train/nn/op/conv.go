@@ -36,6 +36,7 @@ func NewConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts ConvOpti
 	if err != nil {
 		return nil, nil, err
 	}
+	b.later(o.convolve)
 	n, err := G.ApplyOp(o, inputs...)
 	return o, n, err
 }
@@ -62,7 +63,7 @@ func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts Conv
 		return nil, nil, fmt.Errorf("op: convolution: halo of the result is %d; its gradient needs %d", out.Halo, v.InputHalo())
 	}
 	o := &Conv[T]{opts: opts, v: v, in: in, out: out, packed: make([]T, v.PackedLen()), bias: make([]T, out.Channels)}
-	o.y, o.yData = newTensor[T](out.Shape(b.Size)...)
+	o.y, o.yData = newTensor[T](out.Shape(b.room())...)
 	inputs := G.Nodes{x, w}
 	if bias != nil {
 		if bias.Dims() != 1 || bias.Shape()[0] != out.Real {
@@ -70,7 +71,7 @@ func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts Conv
 		}
 		inputs = append(inputs, bias)
 	}
-	o.base = newBase(b, "conv", o.y.Shape(), inputs...)
+	o.base = newBase(b, "conv", out.Shape(b.Size), inputs...)
 	return o, inputs, nil
 }
 
@@ -85,47 +86,64 @@ type Conv[T Float] struct {
 	stats    *batchStats[T]      // of the result, where a normalization wants them
 	before   func(low, high int) // makes these images of x; nil when they are made
 	gradient func(low, high int) // makes the gradient of these images of y; nil when it is made
+	masked   *maskedGradient[T]  // where that gradient is already behind the ReLU; else nil
 	y        *tensor.Dense
 	yData    []T
+	run      struct { // what the current run reads and writes
+		x, y     kernel.Images[T]
+		epilogue kernel.ConvEpilogue[T]
+	}
+}
+
+// maskedGradient is where an op that reads a rectified convolution leaves the
+// gradient with respect to what was rectified.
+type maskedGradient[T Float] struct {
+	image Image
+	data  []T
 }
 
 // Do convolves the batch.
 func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	rows := o.batch.Rows
-	x, y := images(o.in, elements[T](inputs[0]), rows), images(o.out, o.yData, rows)
+	held, r := o.batch.held(), &o.run
+	r.x, r.y = images(o.in, elements[T](inputs[0]), held), images(o.out, o.yData, held)
 	if !o.batch.Same {
 		kernel.PackConv(o.v, o.packed, elements[T](inputs[1]))
 	}
-	e := kernel.ConvEpilogue[T]{ReLU: o.opts.ReLU}
+	r.epilogue = kernel.ConvEpilogue[T]{ReLU: o.opts.ReLU}
 	if len(inputs) == 3 {
 		copy(o.bias, elements[T](inputs[2]))
-		e.Bias = o.bias
+		r.epilogue.Bias = o.bias
 	}
 	if o.stats == nil || o.batch.Frozen {
-		o.batch.blocks(rows, o.in.block(), func(low, high int) { o.forward(y, x, e, low, high) })
+		o.batch.compute(o.in.Block(), o.convolve)
 		return o.y, nil
+	}
+	if o.batch.Lazy != Eager {
+		return nil, fmt.Errorf("op: %s: statistics of a batch in a graph that computes some images at a time", o)
 	}
 	// The first image is computed twice: its means are what the sums are taken
 	// around.
-	o.forward(y, x, e, 0, 1)
-	o.stats.begin(y.Slice(0, 1))
+	o.convolve(span{high: 1})
+	o.stats.begin(r.y.Slice(0, 1))
 	o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
-		e := e
+		e := r.epilogue
 		e.Stats = o.stats.chunk(chunk)
-		for step := o.in.block(); low < high; low += step {
-			o.forward(y, x, e, low, min(low+step, high))
+		for step := o.in.Block(); low < high; low += step {
+			o.forward(span{low: low, high: min(low+step, high), at: low}, e)
 		}
 	})
 	return o.y, nil
 }
 
-// forward does images low to high.
-func (o *Conv[T]) forward(y, x kernel.Images[T], e kernel.ConvEpilogue[T], low, high int) {
+// convolve makes the images of s.
+func (o *Conv[T]) convolve(s span) { o.forward(s, o.run.epilogue) }
+
+func (o *Conv[T]) forward(s span, e kernel.ConvEpilogue[T]) {
 	if o.before != nil {
-		o.before(low, high)
+		o.before(s.low, s.high)
 	}
-	kernel.ConvForward(o.v, y.Slice(low, high), x.Slice(low, high), o.packed, e)
+	kernel.ConvForward(o.v, of(o.run.y, s), of(o.run.x, s), o.packed, e)
 }
 
 // DiffWRT says which inputs get a gradient.

@@ -52,7 +52,10 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 		c.dx, c.dxData = newTensor[T](o.in.Shape(size)...)
 		c.packed = make([]T, o.v.PackedInputLen())
 	}
-	if o.opts.ReLU {
+	switch {
+	case o.masked != nil:
+		c.masked, c.maskedData = o.masked.image, o.masked.data
+	case o.opts.ReLU:
 		if !o.opts.Input {
 			c.masked.Halo = max(c.masked.Halo, o.v.InputHalo())
 		}
@@ -72,7 +75,10 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	f, rows := o.forward, o.batch.Rows
 	view := func(m Image, v G.Value) kernel.Images[T] { return images(m, elements[T](v), rows) }
-	p := convPass[T]{x: view(f.in, inputs[0]), y: view(f.out, inputs[2]), dy: view(f.out, inputs[3])}
+	p := convPass[T]{x: view(f.in, inputs[0]), y: view(f.out, inputs[2])}
+	if f.masked == nil {
+		p.dy = view(f.out, inputs[3])
+	}
 	p.g = p.dy
 	if f.opts.ReLU {
 		p.g = images(o.masked, o.maskedData, rows)
@@ -105,7 +111,7 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 		clear(o.parts[chunk])
 	}
 	o.bias[chunk].Reset()
-	step := o.forward.out.block()
+	step := o.forward.out.Block()
 	for i := low; i < high; i += step {
 		j := min(i+step, high)
 		if o.forward.gradient != nil {
@@ -113,7 +119,7 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 		}
 		g := p.g.Slice(i, j)
 		switch {
-		case o.forward.opts.ReLU:
+		case o.forward.opts.ReLU && o.forward.masked == nil:
 			kernel.MaskReLUImages(g, p.dy.Slice(i, j), p.y.Slice(i, j), o.bias[chunk])
 		case o.db != nil:
 			o.bias[chunk].AddImages(g)

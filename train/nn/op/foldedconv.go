@@ -47,11 +47,12 @@ func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Nod
 		case from.Height == out.Height && from.Real == out.Real:
 			return nil, fmt.Errorf("op: folded convolution: residual %v has halo %d, the result %d; they must be equal", from, from.Halo, out.Halo)
 		default:
-			o.shortcut = make([]T, b.Size*out.Len())
+			o.shortcut = make([]T, b.room()*out.Len())
 		}
 		inputs = append(inputs, r)
 	}
-	o.base = newBase(b, "foldedConv", c.y.Shape(), inputs...)
+	o.base = newBase(b, "foldedConv", out.Shape(b.Size), inputs...)
+	b.later(o.convolve)
 	return G.ApplyOp(o, inputs...)
 }
 
@@ -62,36 +63,38 @@ type foldedConv[T Float] struct {
 	image          Image
 	hasBias        bool
 	mean, variance []T
-	folded         []T // weights times scale
-	shortcut       []T // the residual in the result's geometry, where it has another
+	folded         []T                                       // weights times scale
+	shortcut       []T                                       // the residual in the result's geometry, where it has another
+	run            struct{ x, y, residual kernel.Images[T] } // of the current run; residual in its own geometry
 }
 
 func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	c, rows := o.conv, o.batch.Rows
+	c, held := o.conv, o.batch.held()
 	if !o.batch.Same {
 		o.fold(inputs)
 	}
-	x, y := images(c.in, elements[T](inputs[0]), rows), images(c.out, c.yData, rows)
-	var residual []T
+	o.run.x, o.run.y = images(c.in, elements[T](inputs[0]), held), images(c.out, c.yData, held)
 	if o.opts.Residual != nil {
-		residual = elements[T](inputs[len(inputs)-1])
+		o.run.residual = images(o.opts.ResidualImage, elements[T](inputs[len(inputs)-1]), held)
 	}
-	o.batch.blocks(rows, o.image.block(), func(low, high int) {
-		e := kernel.ConvEpilogue[T]{Bias: c.bias, ReLU: o.opts.ReLU}
-		n := y.Len()
-		switch {
-		case o.shortcut != nil:
-			from := images(o.opts.ResidualImage, residual, rows)
-			e.Residual = o.shortcut[low*n : high*n]
-			to := kernel.Images[T]{Image: c.out.Image, Data: e.Residual}
-			takeShortcut(to, from.Slice(low, high), o.opts.ResidualImage.Real)
-		case residual != nil:
-			e.Residual = residual[low*n : high*n]
-		}
-		kernel.ConvForward(c.v, y.Slice(low, high), x.Slice(low, high), c.packed, e)
-	})
+	o.batch.compute(o.image.Block(), o.convolve)
 	return c.y, nil
+}
+
+// convolve makes the images of s.
+func (o *foldedConv[T]) convolve(s span) {
+	c := o.conv
+	e := kernel.ConvEpilogue[T]{Bias: c.bias, ReLU: o.opts.ReLU}
+	switch {
+	case o.shortcut != nil:
+		to := of(kernel.Images[T]{Image: c.out.Image, Data: o.shortcut}, s)
+		takeShortcut(to, of(o.run.residual, s), o.opts.ResidualImage.Real)
+		e.Residual = to.Data
+	case o.opts.Residual != nil:
+		e.Residual = of(o.run.residual, s).Data
+	}
+	kernel.ConvForward(c.v, of(o.run.y, s), of(o.run.x, s), c.packed, e)
 }
 
 // fold packs the scaled weights and sets the bias.

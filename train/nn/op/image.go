@@ -33,10 +33,10 @@ func (m Image) Shape(size int) []int {
 	return []int{size, m.Height + 2*m.Halo, m.Width + 2*m.Halo, m.Channels}
 }
 
-// block is how many images an op takes at a time: so many that a few tensors of
+// Block is how many images an op takes at a time: so many that a few tensors of
 // them fit the second-level cache, and that images of few pixels come in numbers.
 // It decides nothing but speed and the order of sums.
-func (m Image) block() int { return min(16, max(1, blockValues/m.Len())) }
+func (m Image) Block() int { return min(16, max(1, blockValues/m.Len())) }
 
 const blockValues = 1 << 16
 
@@ -54,3 +54,6 @@ func (m Image) check(n *G.Node, size int) error {
 func images[T Float](m Image, data []T, count int) kernel.Images[T] {
 	return kernel.Images[T]{Image: m.Image, Data: data[:count*m.Len()]}
 }
+
+// of returns the images of a span.
+func of[T Float](m kernel.Images[T], s span) kernel.Images[T] { return m.Slice(s.at, s.at+s.count()) }

@@ -27,7 +27,7 @@ func TestImageOps(t *testing.T) {
 		}},
 		"max pool": {NewImage(5, 4, 3, 1), func(b *Batch, in Image, x *G.Node) (*G.Node, error) {
 			out := NewImage(2, 2, 3, 2)
-			y, err := MaxPool[float64](b, in, out, x)
+			y, err := MaxPool[float64](b, in, out, x, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -85,7 +85,7 @@ func TestMaxPoolNaNAndTies(t *testing.T) {
 	// Two windows, left (1, 2 / 2, 0) and right.
 	x := scatter(in, 1, []float64{1, 2, 3, 4, 2, 0, 5, 6})
 	k := newCheck(t, b, in.Shape(1), x, func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) {
-		y, err := MaxPool[float64](b, in, out, x)
+		y, err := MaxPool[float64](b, in, out, x, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +154,7 @@ func TestImageErrors(t *testing.T) {
 			second(NewConv[float64](b, in, NewImage(5, 4, 5, 1), x, w, nil, ConvOptions{Pad: 1})),
 			"weights have shape (4, 3, 3, 3); wanted (5, 3, k, k)",
 		},
-		"pool":    {first(MaxPool[float64](b, in, NewImage(2, 3, 3, 0), x)), "5x4x3 does not go to 2x3x3"},
+		"pool":    {first(MaxPool[float64](b, in, NewImage(2, 3, 3, 0), x, nil)), "5x4x3 does not go to 2x3x3"},
 		"average": {first(GlobalAverage[float64](b, in, x)), "3 channels are stored as 8"},
 		"tensor":  {first(Flatten[float64](b, NewImage(5, 4, 3, 0), x)), "have shape (1, 7, 6, 8); wanted [1 5 4 8]"},
 	} {

@@ -12,43 +12,56 @@ import (
 // MaxPool appends the maximum over windows of 2x2 pixels that do not overlap. An
 // odd last row or column of pixels is left out. NaN is larger than any number,
 // so that it reaches the loss; of equal values the first, row by row, takes the
-// gradient.
-func MaxPool[T Float](b *Batch, in, out Image, x *G.Node) (*G.Node, error) {
+// gradient. from, if not nil, is the convolution that x is the result of: where it
+// rectifies, it takes the gradient of both in one pass, a few images at a time. No
+// other op may read its result then.
+func MaxPool[T Float](b *Batch, in, out Image, x *G.Node, from *Conv[T]) (*G.Node, error) {
 	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
 	if in.Height/2 != out.Height || in.Width/2 != out.Width || in.Channels != out.Channels || in.Real != out.Real {
 		return nil, fmt.Errorf("op: max pool: %v does not go to %v", in, out)
 	}
-	o := &maxPool[T]{in: in, out: out}
-	o.y, o.yData = newTensor[T](out.Shape(b.Size)...)
-	o.base = newBase(b, "maxPool", o.y.Shape(), x)
+	o := &maxPool[T]{in: in, out: out, from: from}
+	o.y, o.yData = newTensor[T](out.Shape(b.room())...)
+	o.base = newBase(b, "maxPool", out.Shape(b.Size), x)
+	b.later(o.pool)
 	return G.ApplyOp(o, x)
 }
 
 type maxPool[T Float] struct {
 	base
 	in, out Image
+	from    *Conv[T] // or nil
 	y       *tensor.Dense
 	yData   []T
+	run     struct{ x, y kernel.Images[T] } // of the current run
 }
 
 func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	rows := o.batch.Rows
-	x, y := images(o.in, elements[T](inputs[0]), rows), images(o.out, o.yData, rows)
-	o.batch.blocks(rows, o.in.block(), func(low, high int) {
-		kernel.MaxPool(y.Slice(low, high), x.Slice(low, high))
-	})
+	held := o.batch.held()
+	o.run.x, o.run.y = images(o.in, elements[T](inputs[0]), held), images(o.out, o.yData, held)
+	o.batch.compute(o.in.Block(), o.pool)
 	return o.y, nil
 }
+
+// pool makes the images of s.
+func (o *maxPool[T]) pool(s span) { kernel.MaxPool(of(o.run.y, s), of(o.run.x, s)) }
 
 func (o *maxPool[T]) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := &maxPoolBackward[T]{in: o.in, out: o.out}
-	c.dx, c.dxData = newTensor[T](o.in.Shape(o.batch.Size)...)
-	c.base = newBase(o.batch, "maxPoolBackward", c.dx.Shape(), inputs[0], output, grad)
+	if c.relu = o.from != nil && o.from.opts.ReLU; c.relu && !o.from.opts.Input {
+		c.in.Halo = max(c.in.Halo, o.from.v.InputHalo())
+	}
+	c.dx, c.dxData = newTensor[T](c.in.Shape(o.batch.Size)...)
+	if c.relu {
+		o.from.gradient, o.from.masked = c.pool, &maskedGradient[T]{c.in, c.dxData}
+	}
+	c.x = o.in
+	c.base = newBase(o.batch, "maxPoolBackward", o.in.Shape(o.batch.Size), inputs[0], output, grad)
 	n, err := G.ApplyOp(c, inputs[0], output, grad)
 	return G.Nodes{n}, err
 }
@@ -56,18 +69,27 @@ func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, err
 // maxPoolBackward hands each gradient to the pixel that was the maximum.
 type maxPoolBackward[T Float] struct {
 	base
-	in, out Image
+	in, out Image // of the gradients
+	x       Image
+	relu    bool // also the gradient of the ReLU before; left to the convolution
 	dx      *tensor.Dense
 	dxData  []T
+	run     struct{ x, y, dx, dy kernel.Images[T] } // of the current run
 }
 
 func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	rows := o.batch.Rows
-	x, dx := images(o.in, elements[T](inputs[0]), rows), images(o.in, o.dxData, rows)
-	y, dy := images(o.out, elements[T](inputs[1]), rows), images(o.out, elements[T](inputs[2]), rows)
-	o.batch.blocks(rows, o.in.block(), func(i, j int) {
-		kernel.MaxPoolInput(dx.Slice(i, j), dy.Slice(i, j), y.Slice(i, j), x.Slice(i, j), false)
-	})
+	rows, r := o.batch.Rows, &o.run
+	r.x, r.dx = images(o.x, elements[T](inputs[0]), rows), images(o.in, o.dxData, rows)
+	r.y, r.dy = images(o.out, elements[T](inputs[1]), rows), images(o.out, elements[T](inputs[2]), rows)
+	if !o.relu {
+		o.batch.blocks(rows, o.in.Block(), o.pool)
+	}
 	return o.dx, nil
+}
+
+// pool computes the gradient for images low to high.
+func (o *maxPoolBackward[T]) pool(low, high int) {
+	r := &o.run
+	kernel.MaxPoolInput(r.dx.Slice(low, high), r.dy.Slice(low, high), r.y.Slice(low, high), r.x.Slice(low, high), o.relu)
 }

@@ -124,7 +124,7 @@ func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		o.residual = images(o.opts.ResidualImage, elements[T](inputs[3]), rows)
 	}
 	if !o.deferred {
-		o.batch.blocks(rows, o.image.block(), o.normalize)
+		o.batch.blocks(rows, o.image.Block(), o.normalize)
 	}
 	return o.y, nil
 }

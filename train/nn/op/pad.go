@@ -15,8 +15,9 @@ func Pad[T Float](b *Batch, out Image, x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("op: pad: input has shape %v; wanted %v", x.Shape(), want)
 	}
 	o := &pad[T]{out: out}
-	o.y, o.yData = newTensor[T](out.Shape(b.Size)...)
-	o.base = newBase(b, "pad", o.y.Shape(), x)
+	o.y, o.yData = newTensor[T](out.Shape(b.room())...)
+	o.base = newBase(b, "pad", out.Shape(b.Size), x)
+	b.later(o.pad)
 	return G.ApplyOp(o, x)
 }
 
@@ -25,20 +26,26 @@ type pad[T Float] struct {
 	out   Image
 	y     *tensor.Dense
 	yData []T
+	x     []T // of the current run
 }
 
 func (o *pad[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
-	x, m := elements[T](inputs[0]), o.out
-	line := m.Width * m.Channels
-	o.batch.blocks(o.batch.Rows, o.out.block(), func(low, high int) {
-		for i := low; i < high; i++ {
-			for h := range m.Height {
-				copy(o.yData[i*m.Len()+m.At(h, 0):][:line], x[(i*m.Height+h)*line:])
-			}
-		}
-	})
+	o.x = elements[T](inputs[0])
+	o.batch.compute(o.out.Block(), o.pad)
 	return o.y, nil
+}
+
+// pad makes the images of s.
+func (o *pad[T]) pad(s span) {
+	m := o.out
+	line := m.Width * m.Channels
+	for i := range s.count() {
+		y := o.yData[(s.at+i)*m.Len():]
+		for h := range m.Height {
+			copy(y[m.At(h, 0):][:line], o.x[((s.low+i)*m.Height+h)*line:])
+		}
+	}
 }
 
 func (o *pad[T]) DiffWRT(int) []bool { return []bool{false} }
