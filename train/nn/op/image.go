@@ -38,7 +38,7 @@ func (m Image) Shape(size int) []int {
 // It decides nothing but speed and the order of sums.
 func (m Image) Block() int { return min(16, max(1, blockValues/m.Len())) }
 
-const blockValues = 1 << 16
+const blockValues = 1 << 15
 
 func (m Image) String() string { return fmt.Sprintf("%dx%dx%d", m.Height, m.Width, m.Real) }
 

@@ -1,0 +1,82 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// lazyNet is two convolutions with a max pool after the first and a folded
+// normalization with a shortcut around the second, which leaves the images by way
+// of an average or of a matrix. It returns the matrix.
+func lazyNet(b *Batch, x *G.Node, average bool) (*G.Node, error) {
+	g := x.Graph()
+	in, first, pooled, last := NewInput(9, 8, 3, 1), NewImage(9, 8, 16, 1), NewImage(4, 4, 16, 1), NewImage(4, 4, 16, 1)
+	x, err := Pad[float64](b, in, x)
+	if err != nil {
+		return nil, err
+	}
+	w := tensorNode(g, "w1", normal(16*3*9, 5), 16, 3, 3, 3)
+	c, y, err := NewConv[float64](b, in, first, x, w, nil, ConvOptions{Pad: 1, ReLU: true, Input: true})
+	if err != nil {
+		return nil, err
+	}
+	if y, err = MaxPool(b, first, pooled, y, c); err != nil {
+		return nil, err
+	}
+	w = tensorNode(g, "w2", normal(16*16*9, 6), 16, 16, 3, 3)
+	gamma, beta := tensorNode(g, "gamma", normal(16, 7), 16), tensorNode(g, "beta", normal(16, 8), 16)
+	variance := make([]float64, 16)
+	for i := range variance {
+		variance[i] = 1 + float64(i)
+	}
+	y, err = FoldedConv(b, pooled, last, y, w, nil, gamma, beta, normal(16, 9), variance,
+		FoldedOptions{Stride: 1, Pad: 1, Norm: NormOptions{ReLU: true, Residual: y, ResidualImage: pooled}})
+	if err != nil {
+		return nil, err
+	}
+	if average {
+		return GlobalAverage[float64](b, last, y)
+	}
+	return Flatten[float64](b, last, y)
+}
+
+// When images are computed changes no bit, nor does the number of workers or of
+// images at a time, with a ragged batch and when a graph is used again.
+func TestLazyGraphs(t *testing.T) {
+	const size = 11
+	for _, average := range []bool{false, true} {
+		run := func(b *Batch) (results [][]float64) {
+			g := G.NewGraph()
+			y, err := lazyNet(b, tensorNode(g, "x", normal(size*9*8*3, 1), size, 9*8*3), average)
+			if err != nil {
+				t.Fatal(err)
+			}
+			vm := G.NewTapeMachine(g)
+			defer b.Workers.Close()
+			for _, rows := range []int{size, 4, 10} {
+				b.Rows = rows
+				if err := b.Workers.Run(vm.RunAll); err != nil {
+					t.Fatal(err)
+				}
+				values := y.Value().Data().([]float64)
+				results = append(results, slices.Clone(values[:rows*len(values)/size]))
+				vm.Reset()
+			}
+			return results
+		}
+		want := run(&Batch{Size: size, Workers: NewWorkers(1)})
+		for _, lazy := range []Laziness{Kept, Transient} {
+			for _, workers := range []int{1, 2, 5} {
+				for _, block := range []int{1, 3, size} {
+					got := run(&Batch{Size: size, Workers: NewWorkers(workers), Lazy: lazy, Block: block})
+					if fmt.Sprint(got) != fmt.Sprint(want) {
+						t.Errorf("average %v, lazy %d, %d workers, %d images at a time: differs from an eager graph", average, lazy, workers, block)
+					}
+				}
+			}
+		}
+	}
+}
