@@ -6,7 +6,7 @@ import (
 	"io"
 	"math"
 
-	"sgdwalk/record/sketch"
+	"sgdwalk/record/half"
 )
 
 // element is the type of an array's elements.
@@ -98,13 +98,13 @@ func (e element) float64At(b []byte) float64 {
 	v := e.bits(b)
 	switch {
 	case e.class == brain:
-		return float64(sketch.FromBFloat16(uint16(v)))
+		return float64(half.FromBFloat16(uint16(v)))
 	case e.class == signed:
 		return float64(e.int64At(b))
 	case e.class != floating:
 		return float64(v)
 	case e.width == 2:
-		return float64(sketch.FromFloat16(uint16(v)))
+		return float64(half.FromFloat16(uint16(v)))
 	case e.width == 4:
 		return float64(math.Float32frombits(uint32(v)))
 	default:

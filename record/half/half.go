@@ -1,4 +1,11 @@
-package sketch
+// Package half converts float32 numbers to the two 16-bit formats in which
+// recordings may keep vectors, IEEE 754 binary16 and bfloat16, and back.
+//
+//  1. [ToFloat16] and [ToBFloat16] round to the nearest, ties to even, as
+//     processors do.
+//  2. [FromFloat16] and [FromBFloat16] are exact, so that a number which went
+//     there once comes back the same however often it goes.
+package half
 
 import "math"
 
@@ -60,41 +67,3 @@ func ToBFloat16(f float32) uint16 {
 
 // FromBFloat16 returns the number with these bfloat16 bits, exactly.
 func FromBFloat16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
-
-// Precision is what the elements of a vector are rounded to. They stay float32,
-// with the value that the shorter type has.
-type Precision uint8
-
-// The precisions. See ToFloat16 and ToBFloat16 for the rounding.
-const (
-	Float32  Precision = iota // not rounded
-	Float16                   // 11 significant bits, magnitudes of 6e-8 to 65504
-	BFloat16                  // 8 significant bits, the range of float32
-)
-
-var precisionNames = [...]string{"float32", "float16", "bfloat16"}
-
-// String returns the name as it stands in a Spec.
-func (p Precision) String() string {
-	if int(p) < len(precisionNames) {
-		return precisionNames[p]
-	}
-	return "unknown"
-}
-
-// RoundTo rounds src into dst, which may be src. It panics when dst is shorter.
-func (p Precision) RoundTo(dst, src []float32) {
-	dst = dst[:len(src)]
-	switch p {
-	case Float16:
-		for i, x := range src {
-			dst[i] = FromFloat16(ToFloat16(x))
-		}
-	case BFloat16:
-		for i, x := range src {
-			dst[i] = FromBFloat16(ToBFloat16(x))
-		}
-	default:
-		copy(dst, src)
-	}
-}
