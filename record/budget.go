@@ -55,9 +55,10 @@ func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 	for _, v := range []struct {
 		recorded bool
 		layout   Layout
-	}{{h.Columns.Theta, h.Layout}, {h.Columns.Grad, h.Layout}, {h.Columns.State, h.State}} {
+		element  int
+	}{{h.Columns.Theta, h.Layout, h.ElementBytes()}, {h.Columns.Grad, h.Layout, h.ElementBytes()}, {h.Columns.State, h.State, 4}} {
 		if v.recorded {
-			b.VectorBytes += 4 * int64(v.layout.Len())
+			b.VectorBytes += int64(v.element) * int64(v.layout.Len())
 		}
 	}
 	b.RowBytes = b.VectorBytes + o.RowOverhead

@@ -12,8 +12,12 @@ import (
 )
 
 // FormatVersion is the version of the vocabulary and of the files that this
-// program writes. A reader refuses a newer one.
-const FormatVersion = 1
+// program writes. A reader refuses a newer one and reads all that came before:
+//
+//	1  vectors are float32; every row has a substep
+//	2  vectors may be float16 or bfloat16; rows have substeps when
+//	   Columns.Substep says so; record/arrowfile needs less room
+const FormatVersion = 2
 
 // ErrNewerFormat is wrapped by the error for a header that a newer program wrote.
 var ErrNewerFormat = errors.New("written by a newer program")
@@ -43,12 +47,21 @@ type Optimizer struct {
 	RateSchedule string `json:"learning_rate_schedule,omitempty"`
 }
 
-// Columns says which vectors the run records.
+// Columns says what the rows of a run may have: which vectors, and whether there
+// are inner iterates among them.
 type Columns struct {
-	Theta bool `json:"theta"`
-	Grad  bool `json:"grad"`
-	State bool `json:"state"`
+	Theta   bool `json:"theta"`
+	Grad    bool `json:"grad"`
+	State   bool `json:"state"`
+	Substep bool `json:"substep,omitempty"` // rows with a substep other than 0; in format 1 they need no word
 }
+
+// The types of the elements of theta and grad as they are kept: DType.
+const (
+	Float32  = "float32"
+	Float16  = "float16"  // IEEE 754 binary16
+	BFloat16 = "bfloat16" // the upper half of a float32
+)
 
 // Header is everything about a run that is known before its first step. It is
 // enough to rebuild the model and the order of the data. It contains no time
@@ -57,7 +70,7 @@ type Header struct {
 	Format    int       `json:"format"`    // FormatVersion of the writer
 	Software  string    `json:"software"`  // program and version that wrote the run
 	Kernel    string    `json:"kernel"`    // instruction set of the numeric kernels, for example "avx2"; bits are reproducible on the same one
-	DType     string    `json:"dtype"`     // element type of the vectors: "float32"
+	DType     string    `json:"dtype"`     // element type in which theta and grad are kept; rows have float32 in memory, and state always
 	Model     string    `json:"model"`     // for example "mlp:128"
 	Data      Data      `json:"data"`      //
 	Optimizer Optimizer `json:"optimizer"` //
@@ -86,7 +99,7 @@ type Header struct {
 // what it knows (Model, Optimizer, Steps, ...) and sets Columns.Grad when its rows
 // bring gradients. The layout is copied.
 func NewHeader(layout Layout) *Header {
-	return &Header{Format: FormatVersion, DType: "float32", Columns: Columns{Theta: true}, Layout: cloneLayout(layout)}
+	return &Header{Format: FormatVersion, DType: Float32, Columns: Columns{Theta: true}, Layout: cloneLayout(layout)}
 }
 
 // Initialization returns the seed that theta_0 was drawn from.
@@ -125,8 +138,10 @@ func (h *Header) Validate() error {
 	switch {
 	case h.Format < 1 || h.Format > FormatVersion:
 		return fmt.Errorf("record: header: format is %d; this program reads 1 to %d", h.Format, FormatVersion)
-	case h.DType != "float32":
-		return fmt.Errorf("record: header: dtype is %q; allowed is \"float32\"", h.DType)
+	case h.DType != Float32 && (h.Format < 2 || h.DType != Float16 && h.DType != BFloat16):
+		return fmt.Errorf("record: header: dtype is %q; allowed are \"float32\" and, from format 2 on, \"float16\" and \"bfloat16\"", h.DType)
+	case h.Format < 2 && h.Columns.Substep:
+		return fmt.Errorf("record: header: columns name substep, which format %d does not", h.Format)
 	case h.Batch < 0 || h.Epochs < 0 || h.Steps < 0:
 		return fmt.Errorf("record: header: batch %d, epochs %d, steps %d: none may be negative", h.Batch, h.Epochs, h.Steps)
 	case h.Data.TrainExamples < 0 || h.Data.TestExamples < 0:
@@ -152,8 +167,19 @@ func (h *Header) Validate() error {
 	return h.Sketch.validate()
 }
 
+// HasSubsteps reports whether there may be inner iterates among the rows.
+func (h *Header) HasSubsteps() bool { return h.Format < 2 || h.Columns.Substep }
+
+// ElementBytes returns the size of an element of theta and grad as it is kept.
+func (h *Header) ElementBytes() int {
+	if h.DType == Float16 || h.DType == BFloat16 {
+		return 2
+	}
+	return 4
+}
+
 // CheckStep checks a row against the header and the row before it (nil for the
-// first): lengths of the vectors and the order of the steps.
+// first): lengths of the vectors, and the order of the steps.
 func (h *Header) CheckStep(s, previous *Step) error {
 	for _, v := range []struct {
 		name     string
@@ -175,6 +201,9 @@ func (h *Header) CheckStep(s, previous *Step) error {
 	}
 	if s.Step < 0 || s.Substep < 0 {
 		return fmt.Errorf("record: step %d, substep %d: neither may be negative", s.Step, s.Substep)
+	}
+	if s.Substep > 0 && !h.HasSubsteps() {
+		return fmt.Errorf("record: step %d has substep %d, and the header says that there are no inner iterates", s.Step, s.Substep)
 	}
 	if previous != nil && (s.Step < previous.Step || s.Step == previous.Step && s.Substep <= previous.Substep) {
 		return fmt.Errorf("record: step %d, substep %d comes after step %d, substep %d; steps must go forward", s.Step, s.Substep, previous.Step, previous.Substep)

@@ -83,7 +83,7 @@ func header() *record.Header {
 	b := &bowl{theta: make([]float32, 1)}
 	return &record.Header{
 		Format: record.FormatVersion, DType: "float32", Layout: b.Layout(), State: b.StateLayout(),
-		Columns: record.Columns{Theta: true, Grad: true, State: true},
+		Columns: record.Columns{Theta: true, Grad: true, State: true, Substep: true},
 	}
 }
 

@@ -144,7 +144,9 @@ func TestRowsAndSubsteps(t *testing.T) {
 		t.Errorf("rows outside the recording: %v", err)
 	}
 
-	inner, err := record.NewMemory(m.Header())
+	withInner := m.Header().Clone()
+	withInner.Columns.Substep = true
+	inner, err := record.NewMemory(withInner)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (i *runInfo) print(e *env) error {
 	if h.Sketch != nil {
 		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)
 	}
-	line("on disk", "%s in %d segments, format %d, written by %s with %s kernels", bytesText(i.Bytes), i.Segments, h.Format, h.Software, h.Kernel)
+	line("on disk", "%s in %d segments of %s, format %d, written by %s with %s kernels", bytesText(i.Bytes), i.Segments, h.DType, h.Format, h.Software, h.Kernel)
 	line("batch loss", "%s at first, %s at last", optionalText(i.FirstLoss), optionalText(i.LastLoss))
 	if i.FullLoss.Valid {
 		line("full loss", "%s, held out %s at last", optionalText(i.FullLoss), optionalText(i.TestLoss))

@@ -1,8 +1,12 @@
 package arrowfile
 
 import (
+	"encoding/binary"
 	"errors"
 	"unsafe"
+
+	"sgdwalk/record"
+	"sgdwalk/record/half"
 )
 
 // Views between float32 and bytes work on the memory as it is, and the format is
@@ -30,4 +34,17 @@ func floatsOf(b []byte) []float32 {
 		return []float32{}
 	}
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+// fromHalf returns the numbers of a vector that is kept in two bytes an element.
+func fromHalf(b []byte, dtype string) []float32 {
+	from := half.FromFloat16
+	if dtype == record.BFloat16 {
+		from = half.FromBFloat16
+	}
+	out := make([]float32, len(b)/2)
+	for i := range out {
+		out[i] = from(binary.LittleEndian.Uint16(b[2*i:]))
+	}
+	return out
 }

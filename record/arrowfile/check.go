@@ -143,13 +143,13 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 	if err != nil {
 		return false, err
 	}
-	var values [vectors][]float32
-	for which := range values {
-		if values[which], err = s.vector(j, v, &sc, which); err != nil {
+	var raw rawVectors
+	for which := range raw {
+		if raw[which], err = s.raw(j, v, &sc, which); err != nil {
 			return false, err
 		}
 	}
-	if err := c.encoder.write(&sc, values); err != nil {
+	if err := c.encoder.write(&sc, &raw); err != nil {
 		return false, s.corrupt(j, s.offsets[j], "%w", err)
 	}
 	switch {
@@ -168,11 +168,12 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 func (c *checker) standIn(s *segment, j int, to *comparer) bool {
 	size := s.offsets[j+1] - s.offsets[j]
 	absent := size - c.encoder.rowBytes(0)
-	if absent < 0 || absent%nullBitmapBytes != 0 {
+	bitmap := pad8(c.run.columns.bitmap)
+	if absent < 0 || absent%bitmap != 0 {
 		return false
 	}
 	nulls := nullSet(0)
-	for range absent / nullBitmapBytes {
+	for range absent / bitmap {
 		rest := c.run.columns.nullable() &^ nulls
 		if rest == 0 {
 			return false
@@ -215,21 +216,24 @@ type comparer struct {
 	different int64 // first different byte, or -1; reset for each part
 }
 
-// Write compares p with the bytes at the place where it belongs.
-func (c *comparer) Write(p []byte) (int, error) {
-	at := c.pos
-	c.pos += int64(len(p))
-	if at >= c.blindFrom || c.different >= 0 {
-		return len(p), nil
+// write compares the pieces with the bytes at the place where they belong.
+func (c *comparer) write(pieces ...piece) error {
+	for _, p := range pieces {
+		at := c.pos
+		n := int64(len(p.bytes))
+		c.pos += n
+		if at >= c.blindFrom || c.different >= 0 {
+			continue
+		}
+		have, err := c.src.bytes(at, min(n, max(0, c.src.size()-at)))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(have, p.bytes) {
+			c.different = at + int64(commonPrefix(have, p.bytes))
+		}
 	}
-	have, err := c.src.bytes(at, min(int64(len(p)), max(0, c.src.size()-at)))
-	if err != nil {
-		return 0, err
-	}
-	if !bytes.Equal(have, p) {
-		c.different = at + int64(commonPrefix(have, p))
-	}
-	return len(p), nil
+	return nil
 }
 
 func commonPrefix(a, b []byte) int {
@@ -241,6 +245,3 @@ func commonPrefix(a, b []byte) int {
 	}
 	return n
 }
-
-// Seek tells the position.
-func (c *comparer) Seek(offset int64, whence int) (int64, error) { return tell(c.pos, offset, whence) }

@@ -15,25 +15,59 @@ const (
 	kindUint32
 	kindFloat64 // nullable
 	kindVector  // FixedSizeList<float32>, nullable
+	kindHalf    // FixedSizeList<uint16>, nullable: float16 or bfloat16, as the header's dtype says
 )
 
+// width is the size of a value, of an element for vectors.
 func (k kind) width() int64 {
 	switch k {
-	case kindInt32, kindUint32:
+	case kindHalf:
+		return 2
+	case kindInt32, kindUint32, kindVector:
 		return 4
 	default:
 		return 8
 	}
 }
 
+func (k kind) isVector() bool { return k == kindVector || k == kindHalf }
+
+// field is a part of a row, wherever a format has it.
+type field uint8
+
+const (
+	fieldStep field = iota
+	fieldSubstep
+	fieldEpoch
+	fieldExamples
+	fieldEvaluations
+	fieldCRC
+	fieldWallTime
+	fieldWallCRC
+	fieldOptional                              // and the place in optionalNames
+	fieldVectorCRC = fieldOptional + optionals // and the vector
+	fieldVector    = fieldVectorCRC + vectors  // likewise
+)
+
 // column is one column of a segment.
 type column struct {
 	name   string
 	kind   kind
+	field  field
 	null   int // bit of the column in a nullSet; -1 for columns that are never null
-	vector int // which of theta, grad, state a vector column or its checksum belongs to; -1 for others
 	length int // elements of a vector column
 }
+
+// bytes is the size of a column's values in one row.
+func (c *column) bytes() int64 {
+	if c.kind.isVector() {
+		return c.kind.width() * int64(c.length)
+	}
+	return c.kind.width()
+}
+
+// vector is which of theta, grad, state the column is.
+func (c *column) vector() int { return int(c.field - fieldVector) }
 
 // The vectors of a row, in the order of their columns.
 const (
@@ -62,41 +96,74 @@ func (n nullSet) has(bit int) bool { return bit >= 0 && n>>bit&1 == 1 }
 type columns struct {
 	list   []column
 	exists [vectors]bool
-	length [vectors]int
 	// vectorAt is the place in list of the vectors that exist.
 	vectorAt [vectors]int
-	bodies   [256]atomic.Pointer[body]
+	// checks are the checksums that stand behind the columns, in no column, from
+	// format 2 on; 4 bytes each.
+	checks []field
+	// bitmap is the size of the validity bitmap of an absent value: a byte, which
+	// format 1 pads to the 64 that the Arrow format recommends.
+	bitmap int64
+	bodies [256]atomic.Pointer[body]
 }
 
 func columnsOf(h *record.Header) *columns {
-	c := &columns{
-		exists: [vectors]bool{h.Columns.Theta, h.Columns.Grad, h.Columns.State},
-		length: [vectors]int{h.Layout.Len(), h.Layout.Len(), h.State.Len()},
+	c := &columns{exists: [vectors]bool{h.Columns.Theta, h.Columns.Grad, h.Columns.State}, bitmap: 1}
+	if h.Format == 1 {
+		c.bitmap = 64
 	}
-	plain := func(name string, k kind) {
-		c.list = append(c.list, column{name: name, kind: k, null: -1, vector: -1})
+	c.add("step", kindInt64, fieldStep)
+	if h.HasSubsteps() {
+		c.add("substep", kindInt32, fieldSubstep)
 	}
-	plain("step", kindInt64)
-	plain("substep", kindInt32)
-	plain("epoch", kindInt32)
-	plain("examples", kindInt32)
-	plain("evaluations", kindInt64)
+	c.add("epoch", kindInt32, fieldEpoch)
+	c.add("examples", kindInt32, fieldExamples)
+	c.add("evaluations", kindInt64, fieldEvaluations)
 	for i, name := range optionalNames {
-		c.list = append(c.list, column{name: name, kind: kindFloat64, null: i, vector: -1})
+		c.list = append(c.list, column{name: name, kind: kindFloat64, null: i, field: fieldOptional + field(i)})
 	}
-	for v, name := range vectorNames {
-		if c.exists[v] {
-			c.vectorAt[v] = len(c.list)
-			c.list = append(c.list,
-				column{name: name, kind: kindVector, null: optionals + v, vector: v, length: c.length[v]},
-				column{name: name + "_crc32c", kind: kindUint32, null: -1, vector: v})
-		}
+	if h.Format > 1 {
+		c.add("wall_time_ns", kindInt64, fieldWallTime)
 	}
-	plain("crc32c", kindUint32)
-	plain("wall_time_ns", kindInt64)
-	plain("wall_crc32c", kindUint32)
+	c.addVectors(h)
+	if h.Format == 1 {
+		c.add("crc32c", kindUint32, fieldCRC)
+		c.add("wall_time_ns", kindInt64, fieldWallTime)
+		c.add("wall_crc32c", kindUint32, fieldWallCRC)
+	} else {
+		c.checks = append(c.checks, fieldCRC, fieldWallCRC)
+	}
 	return c
 }
+
+func (c *columns) add(name string, k kind, f field) {
+	c.list = append(c.list, column{name: name, kind: k, null: -1, field: f})
+}
+
+func (c *columns) addVectors(h *record.Header) {
+	for v, name := range vectorNames {
+		if !c.exists[v] {
+			continue
+		}
+		k, length := kindVector, h.Layout.Len()
+		switch {
+		case v == state:
+			length = h.State.Len()
+		case h.ElementBytes() == 2:
+			k = kindHalf
+		}
+		c.vectorAt[v] = len(c.list)
+		c.list = append(c.list, column{name: name, kind: k, null: optionals + v, field: fieldVector + field(v), length: length})
+		if h.Format == 1 {
+			c.add(name+"_crc32c", kindUint32, fieldVectorCRC+field(v))
+		} else {
+			c.checks = append(c.checks, fieldVectorCRC+field(v))
+		}
+	}
+}
+
+// ofVector returns the column of a vector that exists.
+func (c *columns) ofVector(v int) *column { return &c.list[c.vectorAt[v]] }
 
 // extent is a buffer's place in the body of a record batch.
 type extent struct{ offset, length int64 }
@@ -110,12 +177,9 @@ type body struct {
 	buffers []extent
 	data    []extent // of each column in columns.list, its values
 	bitmaps []extent // validity bitmaps that are there; all their bits are zero
+	checks  extent   // the checksums that are in no column
 	size    int64
 }
-
-// nullBitmapBytes is the size of the validity bitmap of a null: one byte, padded
-// to the 64 that the Arrow format recommends.
-const nullBitmapBytes = 64
 
 // body returns the layout for a nullSet. It is computed once.
 func (c *columns) body(nulls nullSet) *body {
@@ -123,31 +187,38 @@ func (c *columns) body(nulls nullSet) *body {
 		return b
 	}
 	b := new(body)
-	place := func(length int64) extent {
+	reserve := func(length int64) extent {
 		e := extent{b.size, length}
-		b.buffers = append(b.buffers, e)
-		b.size += (length + 7) &^ 7
+		b.size += pad8(length)
 		return e
 	}
-	for _, col := range c.list {
+	place := func(length int64) extent {
+		e := reserve(length)
+		b.buffers = append(b.buffers, e)
+		return e
+	}
+	for i := range c.list {
+		col := &c.list[i]
 		if nulls.has(col.null) {
 			b.nodes = append(b.nodes, node{1, 1})
-			b.bitmaps = append(b.bitmaps, place(nullBitmapBytes))
+			b.bitmaps = append(b.bitmaps, place(c.bitmap))
 		} else {
 			b.nodes = append(b.nodes, node{1, 0})
 			place(0)
 		}
-		if col.kind == kindVector {
+		if col.kind.isVector() {
 			b.nodes = append(b.nodes, node{int64(col.length), 0})
 			place(0)
-			b.data = append(b.data, place(4*int64(col.length)))
-		} else {
-			b.data = append(b.data, place(col.kind.width()))
 		}
+		b.data = append(b.data, place(col.bytes()))
 	}
+	b.checks = reserve(4 * int64(len(c.checks)))
 	c.bodies[nulls].Store(b)
 	return b
 }
+
+// pad8 is n rounded up to a multiple of 8.
+func pad8(n int64) int64 { return (n + 7) &^ 7 }
 
 // nullable returns the bits that a nullSet of these columns may have.
 func (c *columns) nullable() nullSet {

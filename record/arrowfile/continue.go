@@ -102,7 +102,7 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 		if !ok {
 			return errors.New("not a file")
 		}
-		s := &segmentFile{file: f, buffer: make([]byte, 0, gatherBytes), isAbsent: w.encoder.isAbsent}
+		s := &segmentFile{file: f}
 		if err := w.encoder.begin(s, w.segment-1, first); err != nil {
 			return err
 		}
@@ -111,19 +111,19 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 			if err != nil {
 				return err
 			}
-			row, err := scalarsOf(&step, w.encoder.columns)
+			raw := w.encoder.raw(&step)
+			row, err := w.encoder.scalarsOf(&step, i, &raw)
 			if err != nil {
 				return err
 			}
-			row.crc = row.checksum(w.encoder.columns, i, &w.encoder.run)
-			if err := w.encoder.write(&row, vectorsOf(&step)); err != nil {
+			if err := w.encoder.write(&row, &raw); err != nil {
 				return err
 			}
 		}
 		if err := w.encoder.finish(); err != nil {
 			return err
 		}
-		return s.flush()
+		return s.trim()
 	})
 }
 

@@ -69,7 +69,7 @@ type damage struct {
 	b []byte
 }
 
-// at returns the place of a column of row j.
+// at returns the place of a column or a checksum of row j.
 func (d damage) at(j int, name string) []byte {
 	v, err := d.s.row(j)
 	if err != nil {
@@ -79,6 +79,12 @@ func (d damage) at(j int, name string) []byte {
 		if c.name == name {
 			e := v.body.data[i]
 			return d.b[v.at+e.offset : v.at+e.offset+e.length]
+		}
+	}
+	for i, f := range d.s.run.columns.checks {
+		if checkName(f) == name {
+			at := v.at + v.body.checks.offset + 4*int64(i)
+			return d.b[at : at+4]
 		}
 	}
 	d.t.Fatalf("no column %s", name)
@@ -150,7 +156,7 @@ func TestDamage(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := recordtest.Header(8)
 			rows := recordtest.Rows(h, 5, 1)
-			dir := writeRun(t, h, rows, Options{SegmentBytes: 6800})
+			dir := writeRun(t, h, rows, Options{SegmentBytes: 5200})
 			sound := mustOpen(t, dir)
 			if len(sound.state.Load().segments) != 2 || sound.state.Load().segments[0].rows() != 3 {
 				t.Fatalf("%d segments, %d rows in the first", len(sound.state.Load().segments), sound.state.Load().segments[0].rows())
@@ -232,7 +238,7 @@ func TestPartsOfDamagedRow(t *testing.T) {
 func TestMissingEnd(t *testing.T) {
 	h := recordtest.Header(8)
 	rows := recordtest.Rows(h, 5, 1)
-	dir := writeRun(t, h, rows, Options{SegmentBytes: 6800})
+	dir := writeRun(t, h, rows, Options{SegmentBytes: 5200})
 	s := mustOpen(t, dir).state.Load().segments[0]
 	path := filepath.Join(dir, segmentName(0))
 	b := mustRead(t, path)

@@ -10,7 +10,7 @@
 //  2. [NewAsync] in front of the Writer takes the writing out of the training
 //     step: rows wait in recycled buffers, and a full queue blocks.
 //  3. [Open] maps the run, finished, unfinished or still being written, and
-//     hands out rows whose vectors are views of the files. It believes no length
+//     hands out rows whose vectors are views of the files, where these have float32. It believes no length
 //     that it reads and checks every value's checksum before the value is used.
 //     Refresh and Follow see what is written meanwhile.
 //  4. [Check] reads every byte and reports every problem; [Repair] copies every

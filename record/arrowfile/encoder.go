@@ -1,20 +1,13 @@
 package arrowfile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"math"
 	"strconv"
 
-	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/ipc"
-	"github.com/apache/arrow/go/v15/arrow/memory"
-
 	"sgdwalk/record"
+	"sgdwalk/record/half"
 )
 
 // Keys of a segment's schema metadata, in the order in which they are written.
@@ -23,225 +16,215 @@ const (
 	keyHeader   = "sgdwalk.header_sha256"
 	keySegment  = "sgdwalk.segment"
 	keyFirstRow = "sgdwalk.first_row"
+	keyDType    = "sgdwalk.dtype" // from format 2 on
 )
 
 // encoder turns rows into the bytes of a segment. The Writer uses it to write
 // and Check to compare, so that both agree on every byte.
 //
-// The Arrow arrays of a row are made once for each nullSet and kept; their
-// buffers are pointed at a scratch area for the scalars and at the caller's
-// memory for the vectors, so that nothing is copied or allocated here per row.
+// All rows with the same absent values have the same metadata and the same
+// layout. It is made once; a row then costs the filling in of its scalars, and its
+// vectors are passed on where they are: nothing is copied or allocated per row,
+// but for vectors of 16 bits, which are rounded into a buffer of their own.
 type encoder struct {
 	columns *columns
+	header  *record.Header
 	run     identity
-	fields  []arrow.Field
-	schema  *arrow.Schema
-	scratch []byte // 8 bytes a column
-	vectors [vectors]*memory.Buffer
-	absent  [vectors][]float32 // zeros that stand for an absent vector
-	records map[nullSet]arrow.Record
-	out     *rowsOnly
-	file    *ipc.FileWriter
+	frames  [256]*frame
+	absent  [vectors][]byte // zeros that stand for an absent vector
+	half    [vectors][]byte // vectors in two bytes an element
+	pieces  []piece
+	scratch []byte // what the checksum of the scalars is over
+
+	out    output // of the segment that was begun
+	schema []pair
+	end    int64 // of its last row
+	blocks []block
+}
+
+// output takes the pieces of a segment in their order. They are the encoder's
+// until write returns.
+type output interface {
+	write(pieces ...piece) error
+}
+
+// piece is a part of a segment. A hole is one of zeros that stand for an absent
+// vector: a file system may leave it out.
+type piece struct {
+	bytes []byte
+	hole  bool
 }
 
 func newEncoder(h *record.Header, run identity) *encoder {
-	e := &encoder{columns: columnsOf(h), run: run, records: make(map[nullSet]arrow.Record)}
-	for _, c := range e.columns.list {
-		e.fields = append(e.fields, arrow.Field{Name: c.name, Type: c.arrowType(), Nullable: c.null >= 0})
-	}
-	e.schema = arrow.NewSchema(e.fields, nil)
-	e.scratch = make([]byte, 8*len(e.fields))
-	for v := range e.vectors {
-		e.vectors[v] = memory.NewBufferBytes(nil)
-	}
-	return e
+	return &encoder{columns: columnsOf(h), header: h, run: run, scratch: make([]byte, checksumBytes)}
 }
 
-func (c column) arrowType() arrow.DataType {
-	switch c.kind {
-	case kindInt32:
-		return arrow.PrimitiveTypes.Int32
-	case kindInt64:
-		return arrow.PrimitiveTypes.Int64
-	case kindUint32:
-		return arrow.PrimitiveTypes.Uint32
-	case kindFloat64:
-		return arrow.PrimitiveTypes.Float64
-	default:
-		return arrow.FixedSizeListOf(int32(c.length), arrow.PrimitiveTypes.Float32)
+// metadata is what the schema of a segment says about it.
+func (e *encoder) metadata(segment int, firstRow int64) []pair {
+	pairs := []pair{
+		{keyFormat, strconv.Itoa(e.header.Format)},
+		{keyHeader, hex.EncodeToString(e.run[:])},
+		{keySegment, strconv.Itoa(segment)},
+		{keyFirstRow, strconv.FormatInt(firstRow, 10)},
 	}
+	if e.header.Format > 1 {
+		pairs = append(pairs, pair{keyDType, e.header.DType})
+	}
+	return pairs
 }
 
-// segmentSchema is the schema of a segment, metadata included.
-func (e *encoder) segmentSchema(segment int, firstRow int64) *arrow.Schema {
-	metadata := arrow.NewMetadata(
-		[]string{keyFormat, keyHeader, keySegment, keyFirstRow},
-		[]string{strconv.Itoa(record.FormatVersion), hex.EncodeToString(e.run[:]), strconv.Itoa(segment), strconv.FormatInt(firstRow, 10)})
-	return arrow.NewSchema(e.fields, &metadata)
+// prefix returns what comes before the first row of a segment.
+func (e *encoder) prefix(segment int, firstRow int64) []byte {
+	return append([]byte(fileStart), schemaMessage(e.columns, e.metadata(segment, firstRow))...)
+}
+
+// begin starts a segment with what comes before its first row.
+func (e *encoder) begin(out output, segment int, firstRow int64) error {
+	prefix := e.prefix(segment, firstRow)
+	e.out, e.schema, e.end, e.blocks = out, e.metadata(segment, firstRow), int64(len(prefix)), e.blocks[:0]
+	return out.write(piece{bytes: prefix})
 }
 
 // endMark ends a stream of messages. The Arrow format wants it before the footer
-// too, so that a segment can be read as a stream; the library leaves it out.
+// too, so that a segment can be read as a stream.
 var endMark = []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
-
-// begin starts a segment with what comes before its first row.
-func (e *encoder) begin(w io.WriteSeeker, segment int, firstRow int64) error {
-	prefix := e.prefix(segment, firstRow)
-	if _, err := w.Write(prefix); err != nil {
-		return err
-	}
-	e.out = &rowsOnly{WriteSeeker: w, skip: len(prefix)}
-	file, err := ipc.NewFileWriter(e.out, ipc.WithSchema(e.segmentSchema(segment, firstRow)))
-	e.file = file
-	return err
-}
-
-// rowsOnly leaves out the first bytes of what is written through it: the library
-// writes the beginning of a file with its first row, but a segment has it from
-// the start.
-type rowsOnly struct {
-	io.WriteSeeker
-	skip int
-}
-
-func (r *rowsOnly) Write(p []byte) (int, error) {
-	if r.skip > 0 {
-		n := min(r.skip, len(p))
-		r.skip -= n
-		if n == len(p) {
-			return n, nil
-		}
-		m, err := r.WriteSeeker.Write(p[n:])
-		return n + m, err
-	}
-	return r.WriteSeeker.Write(p)
-}
-
-// prefix returns what comes before the first row of a segment: in the stream
-// format the schema is the same message, between nothing and an end mark.
-func (e *encoder) prefix(segment int, firstRow int64) []byte {
-	b := bytes.NewBufferString(fileStart)
-	stream := ipc.NewWriter(b, ipc.WithSchema(e.segmentSchema(segment, firstRow)))
-	if err := stream.Close(); err != nil { // a bytes.Buffer takes everything
-		return nil
-	}
-	return b.Bytes()[:b.Len()-len(endMark)]
-}
 
 // finish writes the end mark and the footer.
 func (e *encoder) finish() error {
-	if _, err := e.out.WriteSeeker.Write(endMark); err != nil {
-		return err
-	}
-	return e.file.Close()
+	b := append([]byte(nil), endMark...)
+	b = append(b, footer(e.columns, e.schema, e.blocks)...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)-len(endMark)))
+	return e.out.write(piece{bytes: append(b, magic...)})
 }
 
-// write writes one row. The vectors are borrowed until it returns.
-func (e *encoder) write(s *scalars, values [vectors][]float32) error {
-	e.fill(s)
-	for v, buffer := range e.vectors {
-		if !e.columns.exists[v] {
-			continue
-		}
-		if s.nulls.has(optionals + v) {
-			buffer.Reset(bytesOf(e.zero(v))) // the format wants room for an absent list too
+// frame is a row without its values: everything but the vectors, in which the
+// scalars are filled in.
+type frame struct {
+	bytes   []byte
+	columns []slot
+	gaps    []gap
+	meta    int64 // size of the message before the body
+	body    int64
+}
+
+// slot is the place of a scalar in a frame.
+type slot struct {
+	field field
+	at    int
+	width int
+}
+
+// gap is where a vector belongs: before frame.bytes[at:].
+type gap struct{ at, vector int }
+
+func (e *encoder) frame(nulls nullSet) *frame {
+	if f := e.frames[nulls]; f != nil {
+		return f
+	}
+	b := e.columns.body(nulls)
+	f := &frame{bytes: batchMessage(b), body: b.size}
+	f.meta = int64(len(f.bytes))
+	left := int64(0) // bytes of vectors so far, which the frame has not
+	place := func(field field, at, width int64) {
+		f.columns = append(f.columns, slot{field, int(f.meta + at - left), int(width)})
+	}
+	for i := range e.columns.list {
+		c, at := &e.columns.list[i], b.data[i].offset
+		if c.kind.isVector() {
+			f.gaps = append(f.gaps, gap{int(f.meta + at - left), c.vector()})
+			left += c.bytes()
 		} else {
-			buffer.Reset(bytesOf(values[v]))
+			place(c.field, at, c.kind.width())
 		}
 	}
-	err := e.file.Write(e.record(s.nulls))
-	for _, buffer := range e.vectors {
-		buffer.Reset(nil)
+	for i, check := range e.columns.checks {
+		place(check, b.checks.offset+4*int64(i), 4)
 	}
-	return err
+	f.bytes = append(f.bytes, make([]byte, b.size-left)...)
+	e.frames[nulls] = f
+	return f
+}
+
+// raw returns the vectors of a step as they stand in the file: views, or, of
+// 16-bit elements, rounded to the nearest in the encoder's own memory.
+func (e *encoder) raw(s *record.Step) (raw rawVectors) {
+	for v, values := range [vectors][]float32{s.Theta, s.Grad, s.State} {
+		switch {
+		case !e.columns.exists[v] || values == nil:
+		case e.columns.ofVector(v).kind == kindHalf:
+			raw[v] = e.toHalf(v, values)
+		default:
+			raw[v] = bytesOf(values)
+		}
+	}
+	return raw
+}
+
+func (e *encoder) toHalf(v int, values []float32) []byte {
+	if e.half[v] == nil {
+		e.half[v] = make([]byte, 2*len(values))
+	}
+	out := e.half[v][:2*len(values)]
+	to := half.ToFloat16
+	if e.header.DType == record.BFloat16 {
+		to = half.ToBFloat16
+	}
+	for i, x := range values {
+		binary.LittleEndian.PutUint16(out[2*i:], to(x))
+	}
+	return out
+}
+
+// write writes one row. The vectors are borrowed until it returns; those that are
+// absent are not looked at.
+func (e *encoder) write(s *scalars, raw *rawVectors) error {
+	f := e.frame(s.nulls)
+	for _, c := range f.columns {
+		if w := s.word(c.field); c.width == 8 {
+			binary.LittleEndian.PutUint64(f.bytes[c.at:], w)
+		} else {
+			binary.LittleEndian.PutUint32(f.bytes[c.at:], uint32(w))
+		}
+	}
+	e.pieces = e.pieces[:0]
+	from := 0
+	for _, g := range f.gaps {
+		if g.at > from {
+			e.pieces = append(e.pieces, piece{bytes: f.bytes[from:g.at]})
+		}
+		from = g.at
+		if s.nulls.has(optionals + g.vector) {
+			e.pieces = append(e.pieces, piece{e.zero(g.vector), true}) // the format wants room for an absent list too
+		} else {
+			e.pieces = append(e.pieces, piece{bytes: raw[g.vector]})
+		}
+	}
+	e.pieces = append(e.pieces, piece{bytes: f.bytes[from:]})
+	if err := e.out.write(e.pieces...); err != nil {
+		return err
+	}
+	e.blocks = append(e.blocks, block{e.end, int32(f.meta), f.body})
+	e.end += f.meta + f.body
+	return nil
 }
 
 // zero returns a vector of zeros. It is made when it is first asked for, and its
 // memory is untouched until somebody reads it.
-func (e *encoder) zero(v int) []float32 {
+func (e *encoder) zero(v int) []byte {
 	if e.absent[v] == nil && e.columns.exists[v] {
-		e.absent[v] = make([]float32, e.columns.length[v])
+		e.absent[v] = make([]byte, e.columns.ofVector(v).bytes())
 	}
 	return e.absent[v]
 }
 
-// isAbsent reports whether p is the beginning of one of the zero vectors.
-func (e *encoder) isAbsent(p []byte) bool {
-	for _, v := range e.absent {
-		if b := bytesOf(v); len(b) > 0 && len(p) > 0 && &b[0] == &p[0] {
-			return true
-		}
-	}
-	return false
+func (e *encoder) zeros() *rawVectors {
+	return &rawVectors{e.zero(theta), e.zero(grad), e.zero(state)}
 }
 
-func (e *encoder) zeros() [vectors][]float32 {
-	return [vectors][]float32{e.zero(theta), e.zero(grad), e.zero(state)}
-}
-
-// rowBytes returns the size of a row in a segment. It interrupts a segment that
-// was begun.
+// rowBytes returns the size of a row in a segment.
 func (e *encoder) rowBytes(nulls nullSet) int64 {
-	var n counter
-	other := *e
-	if other.begin(&n, 0, 0) != nil || other.write(&scalars{nulls: nulls}, e.zeros()) != nil {
-		return 0
-	}
-	return n.n - int64(len(e.prefix(0, 0)))
-}
-
-// fill puts the scalars into the scratch area, one column in 8 bytes.
-func (e *encoder) fill(s *scalars) {
-	clear(e.scratch)
-	next := e.scratch
-	put := func(v uint64) {
-		binary.LittleEndian.PutUint64(next, v)
-		next = next[8:]
-	}
-	put(uint64(s.step))
-	put(uint64(uint32(s.substep)))
-	put(uint64(uint32(s.epoch)))
-	put(uint64(uint32(s.examples)))
-	put(uint64(s.evaluations))
-	for _, v := range s.optional {
-		put(math.Float64bits(v))
-	}
-	for v := range vectors {
-		if e.columns.exists[v] {
-			put(0) // the vector itself is elsewhere
-			put(uint64(s.vectorCRC[v]))
-		}
-	}
-	put(uint64(s.crc))
-	put(uint64(s.wallTime))
-	put(uint64(s.wallCRC))
-}
-
-// record returns the Arrow record for a nullSet.
-func (e *encoder) record(nulls nullSet) arrow.Record {
-	if r, ok := e.records[nulls]; ok {
-		return r
-	}
-	arrays := make([]arrow.Array, len(e.fields))
-	for i, c := range e.columns.list {
-		var validity *memory.Buffer
-		absent := 0
-		if nulls.has(c.null) {
-			validity, absent = memory.NewBufferBytes([]byte{0}), 1
-		}
-		var data *array.Data
-		if c.kind == kindVector {
-			child := array.NewData(arrow.PrimitiveTypes.Float32, c.length, []*memory.Buffer{nil, e.vectors[c.vector]}, nil, 0, 0)
-			data = array.NewData(e.fields[i].Type, 1, []*memory.Buffer{validity}, []arrow.ArrayData{child}, absent, 0)
-		} else {
-			value := memory.NewBufferBytes(e.scratch[8*i : 8*i+int(c.kind.width())])
-			data = array.NewData(e.fields[i].Type, 1, []*memory.Buffer{validity, value}, nil, absent, 0)
-		}
-		arrays[i] = array.MakeFromData(data)
-	}
-	r := array.NewRecord(e.schema, arrays, 1)
-	e.records[nulls] = r
-	return r
+	f := e.frame(nulls)
+	return f.meta + f.body
 }
 
 // encodingError says which row could not be written.

@@ -11,17 +11,22 @@ import (
 // FuzzSegment reads any bytes in the place of the fixture's first segment.
 // Nothing may panic, take memory beyond what the file's size explains, or hand
 // out a value that was not recorded.
-func FuzzSegment(f *testing.F) {
-	first := mustRead(f, filepath.Join(fixture, segmentName(0)))
-	second := mustRead(f, filepath.Join(fixture, segmentName(1)))
-	_, rows := fixtureRun()
+func FuzzSegment(f *testing.F) { fuzzSegment(f, newest) }
+
+// FuzzHalf is the same with vectors in two bytes an element.
+func FuzzHalf(f *testing.F) { fuzzSegment(f, fixtures[2]) }
+
+func fuzzSegment(f *testing.F, fixture fixture) {
+	first := mustRead(f, filepath.Join(fixture.dir, segmentName(0)))
+	second := mustRead(f, filepath.Join(fixture.dir, segmentName(1)))
+	_, rows := fixture.run()
 	f.Add(first)
 	f.Add(first[:len(first)-20])
-	f.Add(first[:4000])
+	f.Add(first[:3000])
 	f.Add(first[:100])
 	f.Add([]byte{})
 	f.Add(second)
-	for _, at := range []int{12, 1548, 2888, 4284, 5875} {
+	for _, at := range []int{12, 1548, 2700, len(first) - 1500, len(first) - 9} {
 		b := append([]byte(nil), first...)
 		b[at] ^= 0x40
 		f.Add(b)
@@ -35,7 +40,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r, err := open(fixture, source)
+		r, err := open(fixture.dir, source)
 		if err == nil {
 			for i := range min(r.Len(), 1000) {
 				got, err := r.At(i)
@@ -51,7 +56,7 @@ func FuzzSegment(f *testing.F) {
 			}
 			r.Close()
 		}
-		if _, err := check(fixture, func(error) {}, source); err != nil {
+		if _, err := check(fixture.dir, func(error) {}, source); err != nil {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)

@@ -15,12 +15,14 @@ import (
 	"pgregory.net/rapid"
 
 	"sgdwalk/record"
+	"sgdwalk/record/half"
 	"sgdwalk/record/recordtest"
 )
 
 // readBatch turns a record batch of one row into a step with nothing but the
 // Arrow library: column by name, type as FORMAT.md says.
 func readBatch(t *rapid.T, b arrow.Record) record.Step {
+	dtype, _ := b.Schema().Metadata().GetValue(keyDType)
 	if b.NumRows() != 1 {
 		t.Fatalf("%d rows in a batch", b.NumRows())
 	}
@@ -46,7 +48,7 @@ func readBatch(t *rapid.T, b arrow.Record) record.Step {
 			return nil
 		}
 		c := column(name).(*array.FixedSizeList)
-		values := c.ListValues().(*array.Float32).Float32Values()
+		values := floatsIn(c.ListValues(), dtype)
 		if c.IsNull(0) {
 			for i, v := range values {
 				if math.Float32bits(v) != 0 {
@@ -59,14 +61,32 @@ func readBatch(t *rapid.T, b arrow.Record) record.Step {
 	}
 	ns := column("wall_time_ns").(*array.Int64).Value(0)
 	sc := scalars{wallTime: ns}
+	substep := int32(0)
+	if c, ok := column("substep").(*array.Int32); ok {
+		substep = c.Value(0)
+	}
 	return record.Step{
-		Step: column("step").(*array.Int64).Value(0), Substep: column("substep").(*array.Int32).Value(0),
+		Step: column("step").(*array.Int64).Value(0), Substep: substep,
 		Epoch: column("epoch").(*array.Int32).Value(0), Examples: column("examples").(*array.Int32).Value(0),
 		Evaluations: column("evaluations").(*array.Int64).Value(0), WallTime: sc.toStep().WallTime,
 		BatchLoss: number("batch_loss"), BatchAccuracy: number("batch_accuracy"), LearningRate: number("learning_rate"),
 		FullLoss: number("full_loss"), TestLoss: number("test_loss"),
 		Theta: vector("theta"), Grad: vector("grad"), State: vector("state"),
 	}
+}
+
+// floatsIn returns the elements of a vector.
+func floatsIn(a arrow.Array, dtype string) []float32 {
+	words, ok := a.(*array.Uint16)
+	if !ok {
+		return a.(*array.Float32).Float32Values()
+	}
+	from := map[string]func(uint16) float32{record.Float16: half.FromFloat16, record.BFloat16: half.FromBFloat16}[dtype]
+	out := make([]float32, a.Len())
+	for i, w := range words.Uint16Values() {
+		out[i] = from(w)
+	}
+	return out
 }
 
 // TestIndependentReader: the Arrow library reads closed segments as files and
@@ -161,7 +181,7 @@ func TestSchemaMetadata(t *testing.T) {
 	must(t, err)
 	defer in.Close()
 	m := in.Schema().Metadata()
-	for key, want := range map[string]string{keyFormat: "1", keySegment: "3", keyFirstRow: "3", keyHeader: hexText(id[:])} {
+	for key, want := range map[string]string{keyFormat: "2", keyDType: "float32", keySegment: "3", keyFirstRow: "3", keyHeader: hexText(id[:])} {
 		if got, _ := m.GetValue(key); got != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}

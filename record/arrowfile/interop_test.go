@@ -72,8 +72,13 @@ func (f *foreignRow) toStep(t *testing.T) record.Step {
 // its absent values and NaN, and one of random rows in several segments.
 func interopRuns(t *testing.T, read func(h *record.Header, rows []record.Step, opts Options)) {
 	t.Helper()
-	h, rows := fixtureRun()
-	read(h, rows, fixtureOptions)
+	for _, f := range fixtures {
+		h, rows := f.run()
+		read(h, rows, f.options())
+	}
+	plain := recordtest.Header(9)
+	plain.Columns = record.Columns{Theta: true}
+	read(plain, recordtest.Rows(plain, 4, 4), Options{})
 	random := recordtest.Header(1000)
 	read(random, recordtest.Rows(random, 12, 3), Options{SegmentBytes: 50_000})
 }

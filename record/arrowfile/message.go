@@ -124,7 +124,7 @@ func parseNodes(batch *flat, c *columns) (nulls nullSet, err error) {
 		default:
 			return 0, fmt.Errorf("column %s has %d values, %d of them absent", col.name, got.length, got.nulls)
 		}
-		if col.kind == kindVector {
+		if col.kind.isVector() {
 			if got := next(); got != (node{int64(col.length), 0}) {
 				return 0, fmt.Errorf("column %s has %d elements, %d of them absent; the header implies %d", col.name, got.length, got.nulls, col.length)
 			}
@@ -211,7 +211,7 @@ func checkField(f *flat, want column) error {
 		return errors.New("it has a dictionary")
 	}
 	start, children := f.vector(slotFieldChildren, 4)
-	if (want.kind == kindVector) != (children == 1) || children > 1 {
+	if want.kind.isVector() != (children == 1) || children > 1 {
 		return fmt.Errorf("it has %d children", children)
 	}
 	t, err := f.table(slotFieldType)
@@ -226,7 +226,7 @@ func checkField(f *flat, want column) error {
 		ok = code == typeInt && int64(t.i32(slotIntBits)) == 8*want.kind.width() && (t.u8(slotIntSigned) != 0) == signed
 	case kindFloat64:
 		ok = code == typeFloat && t.i16(slotFloatPrecision) == precisionDouble
-	case kindVector:
+	default:
 		if code != typeList || int(t.i32(slotListSize)) != want.length {
 			break
 		}
@@ -235,7 +235,12 @@ func checkField(f *flat, want column) error {
 		if err != nil {
 			return err
 		}
-		ok = item.u8(slotFieldTypeCode) == typeFloat && it.i16(slotFloatPrecision) == precisionSingle
+		code := item.u8(slotFieldTypeCode)
+		if want.kind == kindHalf {
+			ok = code == typeInt && it.i32(slotIntBits) == 16 && it.u8(slotIntSigned) == 0
+		} else {
+			ok = code == typeFloat && it.i16(slotFloatPrecision) == precisionSingle
+		}
 	}
 	if !ok {
 		return fmt.Errorf("it has another type (code %d)", code)

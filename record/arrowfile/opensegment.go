@@ -214,6 +214,8 @@ func (s *segment) readStart() error {
 		return s.corrupt(-1, schemaAt, "%w", err)
 	case info.format > record.FormatVersion:
 		return fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format, ErrNewerFormat, record.FormatVersion)
+	case info.format != s.run.header.Format:
+		return fmt.Errorf("arrowfile: %s: %w: its format is %d, that of %s is %d", s.path, ErrWrongRun, info.format, headerName, s.run.header.Format)
 	case info.run != hex.EncodeToString(s.run.id[:]):
 		return fmt.Errorf("arrowfile: %s: %w: the segment names header %.12s, %s is %x", s.path, ErrWrongRun, info.run, headerName, s.run.id[:6])
 	case info.segment != s.number:

@@ -176,7 +176,7 @@ func (r *Reader) Finished() bool {
 }
 
 // At returns row i. Its vectors are views of the mapped files, valid until
-// Close. Each part of a row is verified when it is first read; an error is a
+// Close; those that are kept in two bytes an element are made anew. Each part of a row is verified when it is first read; an error is a
 // *CorruptError and concerns this row only.
 func (r *Reader) At(i int) (record.Step, error) {
 	return r.read(i, true, true, true)

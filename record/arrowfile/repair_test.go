@@ -49,7 +49,7 @@ func repaired(t *testing.T, dir string, rows []record.Step, survivors string, lo
 func TestRepair(t *testing.T) {
 	h := recordtest.Header(8)
 	rows := recordtest.Rows(h, 5, 1)
-	opts := Options{SegmentBytes: 6800} // three rows a segment
+	opts := Options{SegmentBytes: 5200} // three rows a segment
 	spoil := func(t *testing.T, dir string, segment int, f func(damage)) {
 		t.Helper()
 		sound := mustOpen(t, dir)
@@ -195,7 +195,7 @@ func TestOverhead(t *testing.T) {
 		vector := int64(0)
 		for v, e := range columnsOf(h).exists {
 			if e {
-				vector += (4*int64(columnsOf(h).length[v]) + 7) &^ 7
+				vector += pad8(columnsOf(h).ofVector(v).bytes())
 			}
 		}
 		for _, n := range []int{0, 1, 7} {

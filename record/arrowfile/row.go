@@ -32,9 +32,10 @@ type scalars struct {
 // order of their columns, little-endian, each nullable one preceded by a byte
 // that is 1 when it is there, vectors by their checksums, and then the row's
 // number and the run's identity. The wall time is left out, so that two runs of
-// one command differ in nothing else.
-func (s *scalars) checksum(c *columns, row int64, run *identity) uint32 {
-	buf := make([]byte, 0, 160)
+// one command differ in nothing else. The bytes are put together in scratch, when
+// that has room for them.
+func (s *scalars) checksum(c *columns, row int64, run *identity, scratch []byte) uint32 {
+	buf := scratch[:0]
 	le := binary.LittleEndian
 	buf = le.AppendUint64(buf, uint64(s.step))
 	buf = le.AppendUint32(buf, uint32(s.substep))
@@ -62,42 +63,101 @@ func (s *scalars) checksum(c *columns, row int64, run *identity) uint32 {
 	return crc32.Checksum(buf, castagnoli)
 }
 
-func wallChecksum(ns int64) uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(ns))
-	return crc32.Checksum(b[:], castagnoli)
+func wallChecksum(ns int64, scratch []byte) uint32 {
+	return crc32.Checksum(binary.LittleEndian.AppendUint64(scratch[:0], uint64(ns)), castagnoli)
 }
 
-// scalarsOf turns a step into what is written. The checksums of the vectors are
-// computed here; those of the scalars need the row number and come later.
-func scalarsOf(s *record.Step, c *columns) (scalars, error) {
+// checksumBytes is more than the scalars take that are under a checksum.
+const checksumBytes = 160
+
+// word returns a field as it stands in the file, little-endian, in the lowest
+// bytes; 0 for a vector, which stands elsewhere.
+func (s *scalars) word(f field) uint64 {
+	switch {
+	case f == fieldStep:
+		return uint64(s.step)
+	case f == fieldSubstep:
+		return uint64(uint32(s.substep))
+	case f == fieldEpoch:
+		return uint64(uint32(s.epoch))
+	case f == fieldExamples:
+		return uint64(uint32(s.examples))
+	case f == fieldEvaluations:
+		return uint64(s.evaluations)
+	case f == fieldCRC:
+		return uint64(s.crc)
+	case f == fieldWallTime:
+		return uint64(s.wallTime)
+	case f == fieldWallCRC:
+		return uint64(s.wallCRC)
+	case f >= fieldVector:
+		return 0
+	case f >= fieldVectorCRC:
+		return uint64(s.vectorCRC[f-fieldVectorCRC])
+	default:
+		return math.Float64bits(s.optional[f-fieldOptional])
+	}
+}
+
+// setWord is the reverse of word.
+func (s *scalars) setWord(f field, w uint64) {
+	switch {
+	case f == fieldStep:
+		s.step = int64(w)
+	case f == fieldSubstep:
+		s.substep = int32(w)
+	case f == fieldEpoch:
+		s.epoch = int32(w)
+	case f == fieldExamples:
+		s.examples = int32(w)
+	case f == fieldEvaluations:
+		s.evaluations = int64(w)
+	case f == fieldCRC:
+		s.crc = uint32(w)
+	case f == fieldWallTime:
+		s.wallTime = int64(w)
+	case f == fieldWallCRC:
+		s.wallCRC = uint32(w)
+	case f >= fieldVector:
+	case f >= fieldVectorCRC:
+		s.vectorCRC[f-fieldVectorCRC] = uint32(w)
+	default:
+		s.optional[f-fieldOptional] = math.Float64frombits(w)
+	}
+}
+
+// rawVectors are the vectors of a row as they stand in the file; nil for one that
+// is absent.
+type rawVectors [vectors][]byte
+
+// scalarsOf turns a step, whose vectors are given as they will stand in the file,
+// into what is written as row number row of the run.
+func (e *encoder) scalarsOf(s *record.Step, row int64, raw *rawVectors) (scalars, error) {
+	c := e.columns
 	out := scalars{
 		step: s.Step, substep: s.Substep, epoch: s.Epoch, examples: s.Examples, evaluations: s.Evaluations,
 	}
-	for i, o := range []record.Optional{s.BatchLoss, s.BatchAccuracy, s.LearningRate, s.FullLoss, s.TestLoss} {
+	for i, o := range [optionals]record.Optional{s.BatchLoss, s.BatchAccuracy, s.LearningRate, s.FullLoss, s.TestLoss} {
 		if o.Valid {
 			out.optional[i] = o.Value
 		} else {
 			out.nulls |= 1 << i
 		}
 	}
-	for v, values := range vectorsOf(s) {
+	for v, b := range raw {
 		switch {
 		case !c.exists[v]:
-		case values == nil:
+		case b == nil:
 			out.nulls |= 1 << (optionals + v)
 		default:
-			out.vectorCRC[v] = crc32.Checksum(bytesOf(values), castagnoli)
+			out.vectorCRC[v] = crc32.Checksum(b, castagnoli)
 		}
 	}
 	var err error
 	out.wallTime, err = wallTime(s.WallTime)
-	out.wallCRC = wallChecksum(out.wallTime)
+	out.wallCRC = wallChecksum(out.wallTime, e.scratch)
+	out.crc = out.checksum(c, row, &e.run, e.scratch)
 	return out, err
-}
-
-func vectorsOf(s *record.Step) [vectors][]float32 {
-	return [vectors][]float32{s.Theta, s.Grad, s.State}
 }
 
 // toStep is the reverse of scalarsOf, without vectors.

@@ -177,7 +177,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"no directory":    {func(dir string) { must(t, os.RemoveAll(dir)) }, ErrNotRun},
 		"no header":       {func(dir string) { must(t, os.Remove(filepath.Join(dir, headerName))) }, ErrNotRun},
-		"newer header":    {func(dir string) { mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 2, "new": 1}`)) }, ErrNewerFormat},
+		"newer header":    {func(dir string) { mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 3, "new": 1}`)) }, ErrNewerFormat},
 		"no segment":      {func(dir string) { removeSegments(t, dir, 0, 1, 2, 3, 4, 5) }, ErrMissingSegment},
 		"first missing":   {func(dir string) { removeSegments(t, dir, 0) }, ErrMissingSegment},
 		"middle missing":  {func(dir string) { removeSegments(t, dir, 3) }, ErrMissingSegment},

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"math"
 	"sync/atomic"
 )
 
@@ -86,33 +85,27 @@ func (s *segment) row(j int) (rowView, error) {
 // scalars reads the scalars of a view. They are not verified.
 func (s *segment) scalars(v rowView) (out scalars, err error) {
 	c := s.run.columns
-	next := 0
-	value := func() uint64 { // of the next column
-		var word [8]byte
-		b, readErr := s.src.bytes(v.at+v.body.data[next].offset, c.list[next].kind.width())
+	value := func(f field, at, width int64) {
+		b, readErr := s.src.bytes(v.at+at, width)
 		if readErr != nil {
 			err = readErr
+			return
 		}
-		copy(word[:], b)
-		next++
-		return binary.LittleEndian.Uint64(word[:])
+		if width == 8 {
+			out.setWord(f, binary.LittleEndian.Uint64(b))
+		} else {
+			out.setWord(f, uint64(binary.LittleEndian.Uint32(b)))
+		}
 	}
 	out.nulls = v.nulls
-	out.step = int64(value())
-	out.substep, out.epoch, out.examples = int32(value()), int32(value()), int32(value())
-	out.evaluations = int64(value())
-	for i := range out.optional {
-		out.optional[i] = math.Float64frombits(value())
-	}
-	for i := range vectors {
-		if c.exists[i] {
-			next++ // the vector itself
-			out.vectorCRC[i] = uint32(value())
+	for i := range c.list {
+		if col := &c.list[i]; !col.kind.isVector() {
+			value(col.field, v.body.data[i].offset, col.kind.width())
 		}
 	}
-	out.crc = uint32(value())
-	out.wallTime = int64(value())
-	out.wallCRC = uint32(value())
+	for i, f := range c.checks {
+		value(f, v.body.checks.offset+4*int64(i), 4)
+	}
 	return out, err
 }
 
@@ -138,10 +131,10 @@ func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	if s.isVerified(j, partScalars) {
 		return out, nil
 	}
-	if out.checksum(s.run.columns, s.first+int64(j), &s.run.id) != out.crc {
+	if out.checksum(s.run.columns, s.first+int64(j), &s.run.id, make([]byte, checksumBytes)) != out.crc {
 		return out, s.corrupt(j, v.at, "the scalars do not match their checksum")
 	}
-	if wallChecksum(out.wallTime) != out.wallCRC {
+	if wallChecksum(out.wallTime, make([]byte, 8)) != out.wallCRC {
 		return out, s.corrupt(j, v.at, "the wall time does not match its checksum")
 	}
 	for _, e := range v.body.bitmaps {
@@ -157,9 +150,9 @@ func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	return out, nil
 }
 
-// vector returns a view of one of the vectors of row j, or nil when the row does
-// not have it.
-func (s *segment) vector(j int, v rowView, sc *scalars, which int) ([]float32, error) {
+// raw returns a view of one of the vectors of row j as it stands in the file, or
+// nil when the row does not have it.
+func (s *segment) raw(j int, v rowView, sc *scalars, which int) ([]byte, error) {
 	c := s.run.columns
 	if !c.exists[which] || sc.nulls.has(optionals+which) {
 		return nil, nil
@@ -174,6 +167,19 @@ func (s *segment) vector(j int, v rowView, sc *scalars, which int) ([]float32, e
 			return nil, s.corrupt(j, v.at+e.offset, "%s does not match its checksum", vectorNames[which])
 		}
 		s.setVerified(j, 1+which)
+	}
+	return b, nil
+}
+
+// vector returns one of the vectors of row j, or nil when the row does not have
+// it: a view of the file where that has float32, else a vector of its own.
+func (s *segment) vector(j int, v rowView, sc *scalars, which int) ([]float32, error) {
+	b, err := s.raw(j, v, sc, which)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	if s.run.columns.ofVector(which).kind == kindHalf {
+		return fromHalf(b, s.run.header.DType), nil
 	}
 	return floatsOf(b), nil
 }
@@ -190,5 +196,5 @@ func (s *segment) holdsRow(j int, number int64) bool {
 // isRow reports whether the checksum of the view's scalars holds for that row.
 func (s *segment) isRow(v rowView, number int64) bool {
 	sc, err := s.scalars(v)
-	return err == nil && sc.checksum(s.run.columns, number, &s.run.id) == sc.crc
+	return err == nil && sc.checksum(s.run.columns, number, &s.run.id, make([]byte, checksumBytes)) == sc.crc
 }

@@ -1,28 +1,27 @@
 package arrowfile
 
-import (
-	"errors"
-	"io"
-	"os"
-)
+import "os"
 
-// segmentFile is what the encoder writes into. The many small pieces of a row
-// are gathered in a buffer and large ones passed on as they are, so that a row
-// costs a few system calls and its vectors are never copied.
+// segmentFile is the output of a Writer: a row is one system call, and its
+// vectors go from the caller's memory to the system's.
 type segmentFile struct {
-	file   *os.File
-	buffer []byte
-	size   int64 // bytes written, the gathered ones included
-
-	// isAbsent tells the zeros that stand for a vector which a row does not have.
-	// They are skipped: where the file system keeps holes, an absent vector takes no
-	// room on the disk. Other columns always follow it.
-	isAbsent func(p []byte) bool
+	file     *os.File
+	size     int64 // bytes written
+	reserved int64 // room that the file system keeps for the file; see reserve
+	noRoom   bool  // it keeps none
+	parts    [][]byte
 }
 
+// holeBytes is the size from which zeros that stand for an absent vector are left
+// out: where the file system keeps holes, they take no room on the disk. Other
+// bytes always follow them.
+const holeBytes = 16 << 10
+
+// Room is reserved in steps of a quarter of the file: less than 1 MiB is not
+// worth a system call, and no more than 64 MiB lie idle.
 const (
-	gatherBytes = 64 << 10 // size of the buffer
-	directBytes = 16 << 10 // pieces from this size on are passed through
+	leastReserve = 1 << 20
+	mostReserve  = 64 << 20
 )
 
 func newSegmentFile(path string) (*segmentFile, error) {
@@ -30,60 +29,60 @@ func newSegmentFile(path string) (*segmentFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &segmentFile{file: f, buffer: make([]byte, 0, gatherBytes)}, nil
+	return &segmentFile{file: f}, nil
 }
 
-// Write gathers or writes p.
-func (s *segmentFile) Write(p []byte) (int, error) {
-	if len(s.buffer)+len(p) > cap(s.buffer) || len(p) >= directBytes {
-		if err := s.flush(); err != nil {
-			return 0, err
+func (s *segmentFile) write(pieces ...piece) error {
+	n := int64(0)
+	for _, p := range pieces {
+		n += int64(len(p.bytes))
+	}
+	s.reserve(s.size + n)
+	for len(pieces) > 0 {
+		if p := pieces[0]; p.hole && len(p.bytes) >= holeBytes {
+			if err := s.trim(); err != nil { // what is reserved is no hole
+				return err
+			}
+			s.noRoom = true
+			s.size += int64(len(p.bytes))
+			pieces = pieces[1:]
+			continue
+		}
+		s.parts = s.parts[:0]
+		for len(pieces) > 0 && !(pieces[0].hole && len(pieces[0].bytes) >= holeBytes) {
+			s.parts = append(s.parts, pieces[0].bytes)
+			pieces = pieces[1:]
+		}
+		written, err := writeParts(s.file, s.parts, s.size)
+		s.size += written
+		if err != nil {
+			return err
 		}
 	}
-	if len(p) < directBytes {
-		s.buffer = append(s.buffer, p...)
-		s.size += int64(len(p))
-		return len(p), nil
+	return nil
+}
+
+// reserve has the file system keep room up to byte end and some more, where it
+// can: finding room for many rows at once takes it less time than for each of
+// them. What is left over is given back when the segment ends, and all of it when
+// a row leaves a hole.
+func (s *segmentFile) reserve(end int64) {
+	more := min(end/4, mostReserve)
+	if end <= s.reserved || s.noRoom || more < leastReserve {
+		return
 	}
-	if s.isAbsent != nil && s.isAbsent(p) {
-		if _, err := s.file.Seek(int64(len(p)), io.SeekCurrent); err != nil {
-			return 0, err
-		}
-		s.size += int64(len(p))
-		return len(p), nil
+	if reserveRoom(s.file, s.reserved, end+more-s.reserved) != nil {
+		s.noRoom = true
+		return
 	}
-	n, err := s.file.Write(p)
-	s.size += int64(n)
-	return n, err
+	s.reserved = end + more
 }
 
-// Seek tells the position.
-func (s *segmentFile) Seek(offset int64, whence int) (int64, error) {
-	return tell(s.size, offset, whence)
-}
-
-// tell is a Seek that only tells the position, which is all that an Arrow writer
-// asks for.
-func tell(pos, offset int64, whence int) (int64, error) {
-	if offset != 0 || whence != io.SeekCurrent {
-		return 0, errors.New("arrowfile: a segment is written in one direction")
+// trim gives back the room that was reserved and not used.
+func (s *segmentFile) trim() error {
+	if s.reserved <= s.size {
+		return nil
 	}
-	return pos, nil
-}
-
-// counter counts what is written into it.
-type counter struct{ n int64 }
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
-}
-
-func (c *counter) Seek(offset int64, whence int) (int64, error) { return tell(c.n, offset, whence) }
-
-// flush hands everything gathered to the operating system.
-func (s *segmentFile) flush() error {
-	_, err := s.file.Write(s.buffer)
-	s.buffer = s.buffer[:0]
-	return err
+	s.reserved, s.noRoom = 0, true
+	return s.file.Truncate(s.size)
 }

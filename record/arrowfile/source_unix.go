@@ -16,12 +16,12 @@ import (
 type mapSource struct {
 	file   *os.File // nil once the file is frozen
 	length atomic.Int64
-	pieces atomic.Pointer[[]piece]
+	pieces atomic.Pointer[[]region]
 }
 
-// piece is a mapped range of the file. It may reach beyond the file's end; there
+// region is a mapped range of the file. It may reach beyond the file's end; there
 // it must not be touched before the file has grown.
-type piece struct {
+type region struct {
 	offset int64
 	memory []byte
 }
@@ -61,12 +61,12 @@ func (s *mapSource) add(off, n int64) error {
 	if err != nil {
 		return os.NewSyscallError("mmap", err)
 	}
-	list := append(slices.Clone(s.list()), piece{off, m})
+	list := append(slices.Clone(s.list()), region{off, m})
 	s.pieces.Store(&list)
 	return nil
 }
 
-func (s *mapSource) list() []piece {
+func (s *mapSource) list() []region {
 	if p := s.pieces.Load(); p != nil {
 		return *p
 	}

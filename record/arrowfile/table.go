@@ -2,6 +2,7 @@ package arrowfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +69,13 @@ func (t *teller) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *teller) Seek(offset int64, whence int) (int64, error) { return tell(t.pos, offset, whence) }
+// Seek tells the position, which is all that an Arrow writer asks for.
+func (t *teller) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekCurrent {
+		return 0, errors.New("arrowfile: a table is written in one direction")
+	}
+	return t.pos, nil
+}
 
 // columnArray copies a column into an Arrow array. What stands under an absent
 // value is zero, whatever the column has there.

@@ -61,6 +61,8 @@ type Writer struct {
 	previous record.Step
 	err      error // why no more rows are taken
 
+	ending chan error // of the segment before, while it is made durable; nil when none is
+
 	unsyncedRows, unsyncedBytes int64
 	synced                      time.Time
 
@@ -83,9 +85,6 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	}
 	if err := h.Validate(); err != nil {
 		return nil, err
-	}
-	if h.Format != record.FormatVersion {
-		return nil, fmt.Errorf("arrowfile: header: format is %d; this program writes %d", h.Format, record.FormatVersion)
 	}
 	if opts.SegmentBytes == 0 {
 		opts.SegmentBytes = DefaultSegmentBytes
@@ -125,13 +124,8 @@ func (w *Writer) openSegment() error {
 	if err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
-	file.isAbsent = w.encoder.isAbsent
 	w.file, w.segRows, w.good = file, 0, 0
-	err = w.encoder.begin(file, w.segment, w.rows)
-	if err == nil {
-		err = file.flush()
-	}
-	if err != nil {
+	if err := w.encoder.begin(file, w.segment, w.rows); err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
 	w.good = file.size
@@ -139,30 +133,48 @@ func (w *Writer) openSegment() error {
 	return syncDir(w.dir)
 }
 
-// closeSegment writes the footer and makes the segment durable. A footer that
-// finds no room is cut off again: without one the rows are still readable.
+// closeSegment writes the footer. The segment is made durable by a goroutine, for
+// which settle waits: the rows of the next segment need not. A footer that finds
+// no room is cut off again: without one the rows are still readable.
 func (w *Writer) closeSegment() error {
-	before := w.file.size
+	if err := w.settle(); err != nil {
+		return err
+	}
+	f, path, before := w.file, w.path, w.file.size
+	w.file = nil
 	err := w.encoder.finish()
 	if err == nil {
-		err = w.file.flush()
+		err = f.trim()
 	}
-	if err == nil {
-		err = w.sync()
-	}
-	if err == nil {
-		w.byteCount.Add(w.file.size - before)
-	} else if cutErr := w.file.file.Truncate(w.good); cutErr != nil {
-		err = errors.Join(err, cutErr)
-	}
-	if closeErr := w.file.file.Close(); err == nil {
-		err = closeErr
-	}
-	w.file = nil
 	if err != nil {
-		return fmt.Errorf("arrowfile: %s: footer: %w", w.path, err)
+		err = errors.Join(err, f.file.Truncate(w.good), f.file.Close())
+		return fmt.Errorf("arrowfile: %s: footer: %w", path, err)
 	}
+	w.byteCount.Add(f.size - before)
+	w.unsyncedRows, w.unsyncedBytes, w.synced = 0, 0, time.Now()
+	done := make(chan error, 1) // room for the answer, so that the goroutine ends also when nobody asks
+	w.ending = done
+	go func() {
+		err := errors.Join(f.file.Sync(), f.file.Close())
+		if err != nil {
+			err = fmt.Errorf("arrowfile: %s: %w", path, err)
+		}
+		done <- err
+	}()
 	return nil
+}
+
+// settle waits until the segment that was ended last is durable.
+func (w *Writer) settle() error {
+	if w.ending == nil {
+		return nil
+	}
+	err := <-w.ending
+	w.ending = nil
+	if err == nil {
+		w.syncCount.Add(1)
+	}
+	return err
 }
 
 // Append writes a row. When it returns nil the row is with the operating system.
@@ -182,12 +194,12 @@ func (w *Writer) Append(s *record.Step) error {
 	if err := w.header.CheckStep(s, previous); err != nil {
 		return err
 	}
-	row, err := scalarsOf(s, w.encoder.columns)
+	raw := w.encoder.raw(s)
+	row, err := w.encoder.scalarsOf(s, w.rows, &raw)
 	if err != nil {
 		return err
 	}
-	row.crc = row.checksum(w.encoder.columns, w.rows, &w.encoder.run)
-	if err := w.writeRow(&row, s); err != nil {
+	if err := w.writeRow(&row, &raw); err != nil {
 		w.fail(err)
 		return w.err
 	}
@@ -198,7 +210,7 @@ func (w *Writer) Append(s *record.Step) error {
 	return nil
 }
 
-func (w *Writer) writeRow(row *scalars, s *record.Step) error {
+func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 	if w.segRows > 0 && w.good+w.rowBytes > w.opts.SegmentBytes {
 		if err := w.closeSegment(); err != nil {
 			return err
@@ -208,11 +220,7 @@ func (w *Writer) writeRow(row *scalars, s *record.Step) error {
 			return err
 		}
 	}
-	err := w.encoder.write(row, vectorsOf(s))
-	if err == nil {
-		err = w.file.flush()
-	}
-	if err != nil {
+	if err := w.encoder.write(row, raw); err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
 	w.byteCount.Add(w.file.size - w.good)
@@ -234,8 +242,11 @@ func (w *Writer) syncDue() bool {
 		w.opts.SyncInterval > 0 && time.Since(w.synced) >= w.opts.SyncInterval
 }
 
-// sync makes the open segment durable as far as it is written.
+// sync makes durable what was written so far.
 func (w *Writer) sync() error {
+	if err := w.settle(); err != nil {
+		return err
+	}
 	if err := w.file.file.Sync(); err != nil {
 		return err
 	}
@@ -272,6 +283,9 @@ func (w *Writer) Close() error {
 	var err error
 	if w.file != nil {
 		err = w.closeSegment()
+	}
+	if settleErr := w.settle(); err == nil {
+		err = settleErr
 	}
 	if lockErr := w.lock.Close(); err == nil && lockErr != nil {
 		err = fmt.Errorf("arrowfile: %w", lockErr)

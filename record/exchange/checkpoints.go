@@ -210,7 +210,9 @@ func (s *checkpoints) adopt(c *container) {
 		s.warn("the header in %s is not used: it describes other tensors than are taken", c.path)
 		return
 	}
+	s.header.Columns.Substep = h.Columns.Substep
 	h.Columns = s.header.Columns
+	h.DType = record.Float32 // the other files may not be rounded
 	if s.options.Model != "" {
 		h.Model = s.options.Model
 	}

@@ -43,7 +43,7 @@ func TestImportFolder(t *testing.T) {
 		record.Tensor{Name: "n.0.running_mean", Kind: record.RunningMean, Shape: []int{2}},
 		record.Tensor{Name: "n.0.running_var", Kind: record.RunningVariance, Shape: []int{2}})
 	want := &record.Header{
-		Format: 1, Software: software, DType: "float32", Model: "imported", Comment: "from elsewhere", Steps: 100,
+		Format: record.FormatVersion, Software: software, DType: "float32", Model: "imported", Comment: "from elsewhere", Steps: 100,
 		Columns: record.Columns{Theta: true, State: true}, Layout: layout, State: state,
 	}
 	if d := cmp.Diff(want, m.Header(), cmp.Comparer(record.Schedule.Equal)); d != "" {

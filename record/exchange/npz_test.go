@@ -53,7 +53,7 @@ func TestNPZProperty(t *testing.T) {
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		h := recordtest.Header(rapid.IntRange(2, 9).Draw(rt, "p"))
-		h.Columns = record.Columns{Theta: rapid.Bool().Draw(rt, "theta"), Grad: rapid.Bool().Draw(rt, "grad"), State: rapid.Bool().Draw(rt, "state")}
+		h.Columns = record.Columns{Theta: rapid.Bool().Draw(rt, "theta"), Grad: rapid.Bool().Draw(rt, "grad"), State: rapid.Bool().Draw(rt, "state"), Substep: true}
 		vector := func(recorded bool, n int) []float32 {
 			if !recorded || rapid.IntRange(0, 3).Draw(rt, "absent") == 0 {
 				return nil

@@ -121,7 +121,7 @@ func (a *archive) readHeader(c *container, o ImportOptions) error {
 			return c.errorf("it has no header and no theta")
 		}
 		h.Layout = record.Pack(record.Tensor{Name: "theta", Kind: record.Other, Shape: []int{a.lengths[0]}})
-		h.Columns = record.Columns{Theta: true, Grad: a.lengths[1] > 0, State: a.lengths[2] > 0}
+		h.Columns = record.Columns{Theta: true, Grad: a.lengths[1] > 0, State: a.lengths[2] > 0, Substep: c.lookup("substep") != nil}
 		if h.Columns.State {
 			h.State = record.Pack(record.Tensor{Name: "state", Kind: record.Other, Shape: []int{a.lengths[2]}})
 		}

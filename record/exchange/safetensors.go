@@ -57,7 +57,7 @@ func WriteSafetensors(w io.Writer, t record.Trajectory, row int) error {
 // is part of a run.
 func safetensorsHeader(h *record.Header, s *record.Step) ([]byte, error) {
 	h = h.Clone()
-	h.Columns = record.Columns{Theta: true, State: s.State != nil}
+	h.Columns = record.Columns{Theta: true, State: s.State != nil, Substep: h.Columns.Substep}
 	encoded, err := h.Encode()
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func newReducer(h *record.Header, spec Spec) (*reducer, error) {
 		return r, nil
 	}
 	r.after.Sketch = &record.Sketch{Spec: spec.String(), Seed: spec.Seed, Parameters: r.length, Layout: r.before.Layout}
+	if h.Format > 1 && spec.Precision != Float32 {
+		r.after.DType = spec.Precision.String()
+	}
 	if spec.Subset != nil {
 		indices, err := r.before.Layout.Select(spec.Subset...)
 		if err != nil {

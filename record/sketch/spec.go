@@ -13,7 +13,7 @@ import (
 //	subset:P,P,...    the tensors whose name matches a pattern (record.MatchName)
 //	project:K         a random projection to K dimensions, with seed 0
 //	project:K:SEED    the same with another seed
-//	float16           values rounded to 16 bits
+//	float16           values rounded to 16 bits and kept in as many
 //	bfloat16          the same with the range of float32
 //
 // Runs that are to be compared with each other need projections of the same

@@ -92,6 +92,7 @@ func New(c Config) (*Experiment, error) {
 	}
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
+	h.Columns.Substep = optim.BatchesPerStep(optimizer) > 1 // each of them makes an inner iterate
 	e.Train()
 	return e, h.Validate()
 }
