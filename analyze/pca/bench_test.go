@@ -1,36 +1,165 @@
 package pca_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 
 	"sgdwalk/analyze/pca"
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
 )
 
-// BenchmarkFit measures the leading ten components of a run in memory.
+// BenchmarkFit measures the leading ten components of a run on disk, opened,
+// verified and decomposed, and the largest resident memory meanwhile: peak-MB is
+// all of it, the mapped files included, anonymous-MB is that of the heap and
+// everything else that is no file. The file is in the page cache.
 func BenchmarkFit(b *testing.B) {
-	b.Run("T=1000/P=1e5", func(b *testing.B) { benchmarkFit(b, 1000, 100_000) })
-	b.Run("T=200/P=1e5", func(b *testing.B) { benchmarkFit(b, 200, 100_000) })
+	for _, size := range []struct{ n, p int }{{1000, 100_000}, {200, 100_000}} {
+		name := fmt.Sprintf("T=%d/P=1e%d", size.n, 5)
+		b.Run(name, func(b *testing.B) {
+			dir := filepath.Join(b.TempDir(), "run")
+			writeWalk(b, dir, size.n, size.p)
+			b.SetBytes(4 * int64(size.n) * int64(size.p))
+			m := watchMemory()
+			for b.Loop() {
+				fitFile(b, dir)
+			}
+			m.report(b)
+		})
+	}
 }
 
-func benchmarkFit(b *testing.B, n, p int) {
+// BenchmarkLargeRun is the same for 200 rows of 1e7 parameters, 8 GB, and beside
+// it one sequential read of the files. It needs SGDWALK_LARGE, a directory on a
+// disk with room; a run that is there is used again.
+func BenchmarkLargeRun(b *testing.B) {
+	large := os.Getenv("SGDWALK_LARGE")
+	if large == "" {
+		b.Skip("SGDWALK_LARGE names no directory with room for 8 GB")
+	}
+	const n, p = 200, 10_000_000
+	dir := filepath.Join(large, "T=200,P=1e7")
+	if _, err := os.Stat(filepath.Join(dir, "header.json")); err != nil {
+		writeWalk(b, dir, n, p)
+	}
+	b.Run("read", func(b *testing.B) {
+		b.SetBytes(4 * n * p)
+		for b.Loop() {
+			readFiles(b, dir)
+		}
+	})
+	b.Run("fit", func(b *testing.B) {
+		b.SetBytes(4 * n * p)
+		m := watchMemory()
+		for b.Loop() {
+			fitFile(b, dir)
+		}
+		m.report(b)
+	})
+}
+
+func fitFile(tb testing.TB, dir string) {
+	r, err := arrowfile.Open(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := pca.Fit(context.Background(), r, pca.Options{Components: 10, Surrogates: -1}); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// readFiles reads every byte once, in order.
+func readFiles(tb testing.TB, dir string) {
+	names, err := filepath.Glob(filepath.Join(dir, "steps-*.arrow"))
+	if err != nil || len(names) == 0 {
+		tb.Fatal(names, err)
+	}
+	buffer := make([]byte, 4<<20)
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for n := 1; n > 0; {
+			n, _ = f.Read(buffer)
+		}
+		f.Close()
+	}
+}
+
+// writeWalk records a random walk.
+func writeWalk(tb testing.TB, dir string, n, p int) {
+	h := &record.Header{
+		Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true},
+		Layout: record.Pack(record.Tensor{Name: "weight", Kind: record.Weight, Shape: []int{1, p}}),
+	}
+	w, err := arrowfile.Create(dir, h, arrowfile.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	rows := make([][]float32, n)
-	for i := range rows {
-		rows[i] = make([]float32, p)
-		for j := range rows[i] {
-			if i > 0 {
-				rows[i][j] = rows[i-1][j]
+	theta := make([]float32, p)
+	for k := range n {
+		if err := w.Append(&record.Step{Step: int64(k), Epoch: 1, Theta: theta}); err != nil {
+			tb.Fatal(err)
+		}
+		for j := range theta {
+			theta[j] += rng.Float32() - 0.5
+		}
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// memoryWatch looks at the process's resident memory every few milliseconds.
+type memoryWatch struct {
+	stop, stopped  chan struct{} // closed by the caller; closed when the goroutine has ended
+	all, anonymous int           // KiB, the largest seen
+}
+
+func watchMemory() *memoryWatch {
+	m := &memoryWatch{stop: make(chan struct{}), stopped: make(chan struct{})}
+	go func() {
+		defer close(m.stopped)
+		for {
+			select {
+			case <-m.stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+				m.all = max(m.all, statusKiB("VmRSS:"))
+				m.anonymous = max(m.anonymous, statusKiB("RssAnon:"))
 			}
-			rows[i][j] += rng.Float32() - 0.5
+		}
+	}()
+	return m
+}
+
+func (m *memoryWatch) report(b *testing.B) {
+	close(m.stop)
+	<-m.stopped
+	if m.all > 0 { // 0 where the system does not say
+		b.ReportMetric(float64(m.all)/1024, "peak-MB")
+		b.ReportMetric(float64(m.anonymous)/1024, "anonymous-MB")
+	}
+}
+
+// statusKiB returns a number of /proc/self/status, 0 where there is none.
+func statusKiB(key string) int {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range bytes.Lines(status) {
+		if value, ok := bytes.CutPrefix(line, []byte(key)); ok {
+			n, _ := strconv.Atoi(string(bytes.Fields(value)[0]))
+			return n
 		}
 	}
-	m := recording(b, rows)
-	b.SetBytes(4 * int64(n) * int64(p))
-	for b.Loop() {
-		if _, err := pca.Fit(context.Background(), m, pca.Options{Components: 10, Surrogates: -1}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	return 0
 }

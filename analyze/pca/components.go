@@ -117,6 +117,7 @@ func (w *worker) block(b block) error {
 	if bad := pack(w.x, w.stride, s.rows, s.reference, b.first, []span{{0, n}}, s.workers); bad >= 0 {
 		return s.notFinite(bad)
 	}
+	s.held.read(n * len(s.rows))
 	clear(w.narrow)
 	const columns = 256
 	each(s.workers, (n+columns-1)/columns, func(c int) {
@@ -178,7 +179,7 @@ func (w *worker) columns(b block, c span) {
 func (w *worker) scores(rows span, columns int) {
 	k := len(w.u)
 	x, v := matrix{w.x, w.stride, len(w.s.rows)}, matrix{w.narrow, w.stride, k}
-	products(w.raw[rows.first*k:], k, x.from(rows.first, rows.end-rows.first, 0), v, columns, false, true)
+	products(w.raw[rows.first*k:], k, x.from(rows.first, rows.end-rows.first, 0), v, columns, false)
 }
 
 // row adds the block's share of one row's residual and distances. For the
@@ -201,10 +202,14 @@ func (w *worker) row(b block, i int) {
 		r0 += r * v0[j]
 		r1 += r * v1[j]
 	}
-	for _, in := range b.in {
-		for j := in.first; j < in.end; j++ {
-			c := float64(x[j]) - m[j]
-			inside += c * c
+	if b.inside() == n {
+		inside = total // nothing is left out
+	} else {
+		for _, in := range b.in {
+			for j := in.first; j < in.end; j++ {
+				c := float64(x[j]) - m[j]
+				inside += c * c
+			}
 		}
 	}
 	d.distance[i] += total

@@ -9,10 +9,9 @@ import (
 )
 
 // rankTolerance is the share of the summed squares around the reference below
-// which an eigenvalue cannot be told from the rounding of the Gram matrix of n
-// rows.
-func rankTolerance(n int) float64 {
-	if n <= exactRows {
+// which an eigenvalue cannot be told from the rounding of the Gram matrix.
+func (s *source) rankTolerance() float64 {
+	if s.exact() {
 		return 1e-12
 	}
 	return 1e-7
@@ -22,7 +21,7 @@ func rankTolerance(n int) float64 {
 //
 // With n rows, P parameters and K components it reads the run twice and costs
 // n*n*P/2 + 2*n*K*P multiplications; its memory is n*n float64, K*P float32 and
-// a block of at most 48 MiB, and two more n*n float64 for every surrogate at
+// a block of at most 24 MiB, and two more n*n float64 for every surrogate at
 // work. It holds no copy of the iterates. ctx is looked at between blocks.
 //
 // The error names the row and the element when an iterate is not finite, and
@@ -73,7 +72,7 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	if err != nil {
 		return nil, err
 	}
-	u := significant(pairs, o.Components, rankTolerance(n)*around)
+	u := significant(pairs, o.Components, s.rankTolerance()*around)
 	if len(u) == 0 {
 		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; there is no direction of variation", n)
 	}

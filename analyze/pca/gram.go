@@ -3,23 +3,22 @@ package pca
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 const (
 	// exactRows is the number of rows up to which the products are float64: for so
 	// few rows that costs little, and small eigenvalues keep their digits.
 	exactRows = 256
-	// sumColumns is the number of columns whose products are summed in float32
-	// before they are added in float64. Float32 all the way makes small
-	// eigenvalues noise and some of them negative; with sums this short the error
-	// of an entry is about 1e-8 of the rows' norms.
-	sumColumns = 1024
-	// tileRows bounds the pieces of the Gram matrix that are one unit of parallel
-	// work: two tiles of rows of sumColumns columns fit a second-level cache. It is
-	// a multiple of kernelA and kernelB.
+	// exactProducts is the number of them up to which that holds: a second of work.
+	exactProducts = 4e10
+	// tileRows bounds the pieces of an exact Gram matrix that are one unit of
+	// parallel work. It is a multiple of kernelA and kernelB.
 	tileRows = 48
-	// maxBlockFloats bounds a block of all rows: 48 MiB.
-	maxBlockFloats = 12 << 20
+	// tileColumns is how many columns of two tiles fit a second-level cache.
+	tileColumns = 1024
+	// maxBlockFloats bounds a block of all rows: 24 MiB.
+	maxBlockFloats = 6 << 20
 	// maxBlockColumns keeps a row's piece of a block at a contiguous 64 KiB.
 	maxBlockColumns = 16384
 )
@@ -27,7 +26,7 @@ const (
 // blockWidth returns the number of columns of a block for that many rows. It
 // depends on nothing else, so that the order of every sum is fixed.
 func blockWidth(rows int) int {
-	return max(sumColumns, min(maxBlockColumns, maxBlockFloats/rows/sumColumns*sumColumns))
+	return max(tileColumns, min(maxBlockColumns, maxBlockFloats/rows/tileColumns*tileColumns))
 }
 
 // pack copies the given columns of every row, less the reference, into x, row
@@ -38,52 +37,41 @@ func blockWidth(rows int) int {
 func pack(x []float32, stride int, rows [][]float32, reference []float32, first int, columns []span, workers int) (bad int) {
 	flags := make([]bool, len(rows))
 	each(workers, len(rows), func(i int) {
-		dst := x[i*stride : (i+1)*stride]
-		var zero float32 // stays 0 unless something is not finite
-		at := 0
-		for _, c := range columns {
-			src, ref := rows[i][first+c.first:first+c.end], reference[first+c.first:first+c.end]
-			part := dst[at : at+len(src)]
-			for j, v := range src {
-				d := v - ref[j]
-				part[j] = d
-				zero += d - d
-			}
-			at += len(src)
-		}
-		clear(dst[at:])
-		flags[i] = zero != 0 || zero != zero
+		flags[i] = !packRow(x[i*stride:(i+1)*stride], rows[i], reference, first, columns)
 	})
-	for i, f := range flags {
-		if f {
-			return i
+	return slices.Index(flags, true)
+}
+
+// packRow does so for one row. It reports whether all of it is finite.
+func packRow(dst, row, reference []float32, first int, columns []span) bool {
+	var zero float32 // stays 0 unless something is not finite
+	at := 0
+	for _, c := range columns {
+		src, ref := row[first+c.first:first+c.end], reference[first+c.first:first+c.end]
+		part := dst[at : at+len(src)]
+		for j, v := range src {
+			d := v - ref[j]
+			part[j] = d
+			zero += d - d
 		}
+		at += len(src)
 	}
-	return -1
+	clear(dst[at:])
+	return zero == 0
 }
 
 // gramMatrix returns the Gram matrix of the rows less the reference, over the
 // coordinates that take part: n x n, row-major, symmetric.
-func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
+func gramMatrix(ctx context.Context, s *source) (g []float64, err error) {
 	n := len(s.rows)
-	g := make([]float64, n*n)
-	// Rows up to a full tile are there, and zero.
-	x := make([]float32, roundUp(n, kernelA*kernelB)*paddedStride(min(s.width, len(s.reference))))
 	s.progress.Begin("gram matrix", len(s.reference))
-	for _, b := range s.blocks {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("pca: %w", err)
-		}
-		columns := roundUp(b.inside(), lanes)
-		stride := paddedStride(columns)
-		if bad := pack(x, stride, s.rows, s.reference, b.first, b.in, s.workers); bad >= 0 {
-			return nil, s.notFinite(bad)
-		}
-		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
-		for first := 0; first < columns; first += sumColumns {
-			addProducts(g, matrix{x, stride, n}, span{first, min(first+sumColumns, columns)}, s.workers)
-		}
-		s.progress.Add(b.len())
+	if s.exact() {
+		g, err = exactGram(ctx, s)
+	} else {
+		g, err = panelGram(ctx, s)
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i := range n {
 		for j := range i {
@@ -98,6 +86,65 @@ func gramMatrix(ctx context.Context, s *source) ([]float64, error) {
 	return g, nil
 }
 
+// exact reports whether the products of the Gram matrix are float64.
+func (s *source) exact() bool {
+	n := len(s.rows)
+	return n <= exactRows && float64(n)*float64(n)/2*float64(len(s.reference)) <= exactProducts
+}
+
+// exactGram has float64 products; of the result the lower triangle is set.
+func exactGram(ctx context.Context, s *source) ([]float64, error) {
+	n := len(s.rows)
+	g := make([]float64, n*n)
+	// Rows up to a full tile are there, and zero.
+	x := make([]float32, roundUp(n, kernelA*kernelB)*paddedStride(min(s.width, len(s.reference))))
+	for _, b := range s.blocks {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("pca: %w", err)
+		}
+		columns := roundUp(b.inside(), lanes)
+		stride := paddedStride(columns)
+		if bad := pack(x, stride, s.rows, s.reference, b.first, b.in, s.workers); bad >= 0 {
+			return nil, s.notFinite(bad)
+		}
+		s.held.read(n * b.len())
+		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
+		for first := 0; first < columns; first += tileColumns {
+			addProducts(g, matrix{x, stride, n}, span{first, min(first+tileColumns, columns)}, s.workers)
+		}
+		s.progress.Add(b.len())
+	}
+	return g, nil
+}
+
+// panelGram has float32 products; of the result the lower triangle is set.
+func panelGram(ctx context.Context, s *source) ([]float64, error) {
+	n := len(s.rows)
+	p := newPanels(n, min(s.width, len(s.reference)))
+	g := make([]float64, p.count*panelRows*p.count*panelRows)
+	flags := make([]bool, n)
+	for _, b := range s.blocks {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("pca: %w", err)
+		}
+		p.resize(b.inside())
+		each(s.workers, p.count, func(panel int) {
+			row := make([]float32, p.chunks*sumColumns)
+			for i := panel * panelRows; i < min((panel+1)*panelRows, n); i++ {
+				flags[i] = !packRow(row, s.rows[i], s.reference, b.first, b.in)
+				p.setRow(i, row)
+			}
+		})
+		if bad := slices.Index(flags, true); bad >= 0 {
+			return nil, s.notFinite(bad)
+		}
+		s.held.read(n * b.len())
+		p.addTo(g, s.workers)
+		s.progress.Add(b.len())
+	}
+	return compact(g, p.count*panelRows, n), nil
+}
+
 // addProducts adds the products of the rows over the given columns to the lower
 // triangle of g. Every entry is computed by one call in one order.
 func addProducts(g []float64, x matrix, columns span, workers int) {
@@ -109,7 +156,7 @@ func addProducts(g []float64, x matrix, columns span, workers int) {
 			ti++
 		}
 		i, j := ti*tileRows, (t-ti*(ti+1)/2)*tileRows
-		products(g[i*n+j:], n, x.from(i, tileRows, columns.first), x.from(j, tileRows, columns.first), columns.end-columns.first, i == j, n <= exactRows)
+		products(g[i*n+j:], n, x.from(i, tileRows, columns.first), x.from(j, tileRows, columns.first), columns.end-columns.first, i == j)
 	})
 }
 

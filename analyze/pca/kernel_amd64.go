@@ -4,13 +4,14 @@ import "golang.org/x/sys/cpu"
 
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
-// kernelAVX2 is kernelGo[float32] with eight running sums for each product,
-// fused multiply-adds, and strides in bytes. n is a positive multiple of lanes.
+// panelProductsAVX2 is panelProductsGo with fused multiply-adds and the stride in
+// bytes. n is at least 1.
 //
 //go:noescape
-func kernelAVX2(sums *[kernelA * kernelB]float32, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+func panelProductsAVX2(out *float64, stride uintptr, a, b *float32, n uintptr)
 
-// kernelExactAVX2 is kernelGo[float64] with four running sums.
+// kernelExactAVX2 is kernelGo with four running sums, fused multiply-adds, and
+// strides in bytes. n is a positive multiple of lanes.
 //
 //go:noescape
 func kernelExactAVX2(sums *[kernelA * kernelB]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
@@ -30,14 +31,14 @@ func combine(sums *[combineSums * combineColumns]float64, x []float32, stride in
 	combineAVX2(sums, &x[0], uintptr(stride)*4, &coefficients[0], uintptr(rows))
 }
 
-func kernel(sums *[kernelA * kernelB]float32, a []float32, strideA int, b []float32, strideB, n int) {
+func panelProducts(out []float64, stride int, a, b []float32, n int) {
 	if !hasAVX2 || n == 0 {
-		kernelGo(sums, a, strideA, b, strideB, n)
+		panelProductsGo(out, stride, a, b, n)
 		return
 	}
 	// The assembly checks no bounds: these do.
-	_, _ = a[(kernelA-1)*strideA+n-1], b[(kernelB-1)*strideB+n-1]
-	kernelAVX2(sums, &a[0], uintptr(strideA)*4, &b[0], uintptr(strideB)*4, uintptr(n))
+	_, _, _ = out[(panelGroup-1)*stride+panelRows-1], a[(n-1)*panelRows+panelGroup-1], b[n*panelRows-1]
+	panelProductsAVX2(&out[0], uintptr(stride)*8, &a[0], &b[0], uintptr(n))
 }
 
 func kernelExact(sums *[kernelA * kernelB]float64, a []float32, strideA int, b []float32, strideB, n int) {

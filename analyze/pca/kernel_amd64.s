@@ -1,19 +1,17 @@
 #include "textflag.h"
 
-// func kernelAVX2(sums *[12]float32, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+// func panelProductsAVX2(out *float64, stride uintptr, a *float32, b *float32, n uintptr)
 //
-// Y0 to Y11 hold the running sums of the products of row r of a with row c of b
-// in Y(3r+c); Y12 to Y14 the rows of b, Y15 a row of a. Twelve sums hide the
-// latency of the multiply-adds, and seven loads feed twelve of them.
-TEXT ·kernelAVX2(SB), NOSPLIT, $0-48
-	MOVQ sums+0(FP), DX
-	MOVQ a+8(FP), SI
-	MOVQ strideA+16(FP), R8
+// Y0 to Y11 hold the running sums: those of row r of a with the rows 8v to 8v+7
+// of b in Y(3r+v); Y12 to Y14 a column of b, Y15 an element of a. Twelve sums hide
+// the latency of the multiply-adds, seven loads feed twelve of them, and there is
+// nothing to add up across lanes at the end.
+TEXT ·panelProductsAVX2(SB), NOSPLIT, $0-40
+	MOVQ out+0(FP), DX
+	MOVQ stride+8(FP), R8
+	MOVQ a+16(FP), SI
 	MOVQ b+24(FP), DI
-	MOVQ strideB+32(FP), R10
-	MOVQ n+40(FP), CX
-	SHRQ $3, CX
-	LEAQ (R8)(R8*2), R9
+	MOVQ n+32(FP), CX
 
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -30,62 +28,133 @@ TEXT ·kernelAVX2(SB), NOSPLIT, $0-48
 
 loop:
 	VMOVUPS (DI), Y12
-	VMOVUPS (DI)(R10*1), Y13
-	VMOVUPS (DI)(R10*2), Y14
+	VMOVUPS 32(DI), Y13
+	VMOVUPS 64(DI), Y14
 
-	VMOVUPS     (SI), Y15
-	VFMADD231PS Y12, Y15, Y0
-	VFMADD231PS Y13, Y15, Y1
-	VFMADD231PS Y14, Y15, Y2
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
 
-	VMOVUPS     (SI)(R8*1), Y15
-	VFMADD231PS Y12, Y15, Y3
-	VFMADD231PS Y13, Y15, Y4
-	VFMADD231PS Y14, Y15, Y5
+	VBROADCASTSS 4(SI), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
 
-	VMOVUPS     (SI)(R8*2), Y15
-	VFMADD231PS Y12, Y15, Y6
-	VFMADD231PS Y13, Y15, Y7
-	VFMADD231PS Y14, Y15, Y8
+	VBROADCASTSS 8(SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
 
-	VMOVUPS     (SI)(R9*1), Y15
-	VFMADD231PS Y12, Y15, Y9
-	VFMADD231PS Y13, Y15, Y10
-	VFMADD231PS Y14, Y15, Y11
+	VBROADCASTSS 12(SI), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
 
-	ADDQ $32, SI
-	ADDQ $32, DI
+	ADDQ $96, SI
+	ADDQ $96, DI
 	DECQ CX
 	JNZ  loop
 
-	// Four sums at a time: pairs, pairs of pairs, then the two halves.
-	VHADDPS      Y1, Y0, Y0
-	VHADDPS      Y3, Y2, Y2
-	VHADDPS      Y2, Y0, Y0
-	VEXTRACTF128 $1, Y0, X1
-	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (DX)
+	VCVTPS2PD    X0, Y12
+	VEXTRACTF128 $1, Y0, X0
+	VCVTPS2PD    X0, Y13
+	VADDPD       (DX), Y12, Y12
+	VADDPD       32(DX), Y13, Y13
+	VMOVUPD      Y12, (DX)
+	VMOVUPD      Y13, 32(DX)
+	VCVTPS2PD    X1, Y12
+	VEXTRACTF128 $1, Y1, X1
+	VCVTPS2PD    X1, Y13
+	VADDPD       64(DX), Y12, Y12
+	VADDPD       96(DX), Y13, Y13
+	VMOVUPD      Y12, 64(DX)
+	VMOVUPD      Y13, 96(DX)
+	VCVTPS2PD    X2, Y12
+	VEXTRACTF128 $1, Y2, X2
+	VCVTPS2PD    X2, Y13
+	VADDPD       128(DX), Y12, Y12
+	VADDPD       160(DX), Y13, Y13
+	VMOVUPD      Y12, 128(DX)
+	VMOVUPD      Y13, 160(DX)
+	ADDQ         R8, DX
 
-	VHADDPS      Y5, Y4, Y4
-	VHADDPS      Y7, Y6, Y6
-	VHADDPS      Y6, Y4, Y4
-	VEXTRACTF128 $1, Y4, X5
-	VADDPS       X5, X4, X4
-	VMOVUPS      X4, 16(DX)
+	VCVTPS2PD    X3, Y12
+	VEXTRACTF128 $1, Y3, X3
+	VCVTPS2PD    X3, Y13
+	VADDPD       (DX), Y12, Y12
+	VADDPD       32(DX), Y13, Y13
+	VMOVUPD      Y12, (DX)
+	VMOVUPD      Y13, 32(DX)
+	VCVTPS2PD    X4, Y12
+	VEXTRACTF128 $1, Y4, X4
+	VCVTPS2PD    X4, Y13
+	VADDPD       64(DX), Y12, Y12
+	VADDPD       96(DX), Y13, Y13
+	VMOVUPD      Y12, 64(DX)
+	VMOVUPD      Y13, 96(DX)
+	VCVTPS2PD    X5, Y12
+	VEXTRACTF128 $1, Y5, X5
+	VCVTPS2PD    X5, Y13
+	VADDPD       128(DX), Y12, Y12
+	VADDPD       160(DX), Y13, Y13
+	VMOVUPD      Y12, 128(DX)
+	VMOVUPD      Y13, 160(DX)
+	ADDQ         R8, DX
 
-	VHADDPS      Y9, Y8, Y8
-	VHADDPS      Y11, Y10, Y10
-	VHADDPS      Y10, Y8, Y8
-	VEXTRACTF128 $1, Y8, X9
-	VADDPS       X9, X8, X8
-	VMOVUPS      X8, 32(DX)
+	VCVTPS2PD    X6, Y12
+	VEXTRACTF128 $1, Y6, X6
+	VCVTPS2PD    X6, Y13
+	VADDPD       (DX), Y12, Y12
+	VADDPD       32(DX), Y13, Y13
+	VMOVUPD      Y12, (DX)
+	VMOVUPD      Y13, 32(DX)
+	VCVTPS2PD    X7, Y12
+	VEXTRACTF128 $1, Y7, X7
+	VCVTPS2PD    X7, Y13
+	VADDPD       64(DX), Y12, Y12
+	VADDPD       96(DX), Y13, Y13
+	VMOVUPD      Y12, 64(DX)
+	VMOVUPD      Y13, 96(DX)
+	VCVTPS2PD    X8, Y12
+	VEXTRACTF128 $1, Y8, X8
+	VCVTPS2PD    X8, Y13
+	VADDPD       128(DX), Y12, Y12
+	VADDPD       160(DX), Y13, Y13
+	VMOVUPD      Y12, 128(DX)
+	VMOVUPD      Y13, 160(DX)
+	ADDQ         R8, DX
+
+	VCVTPS2PD    X9, Y12
+	VEXTRACTF128 $1, Y9, X9
+	VCVTPS2PD    X9, Y13
+	VADDPD       (DX), Y12, Y12
+	VADDPD       32(DX), Y13, Y13
+	VMOVUPD      Y12, (DX)
+	VMOVUPD      Y13, 32(DX)
+	VCVTPS2PD    X10, Y12
+	VEXTRACTF128 $1, Y10, X10
+	VCVTPS2PD    X10, Y13
+	VADDPD       64(DX), Y12, Y12
+	VADDPD       96(DX), Y13, Y13
+	VMOVUPD      Y12, 64(DX)
+	VMOVUPD      Y13, 96(DX)
+	VCVTPS2PD    X11, Y12
+	VEXTRACTF128 $1, Y11, X11
+	VCVTPS2PD    X11, Y13
+	VADDPD       128(DX), Y12, Y12
+	VADDPD       160(DX), Y13, Y13
+	VMOVUPD      Y12, 128(DX)
+	VMOVUPD      Y13, 160(DX)
 
 	VZEROUPPER
 	RET
 
 // func kernelExactAVX2(sums *[12]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
 //
-// As above, with every operand widened to float64 when it is loaded.
+// Y0 to Y11 hold the running sums of the products of row r of a with row c of b
+// in Y(3r+c); Y12 to Y14 the rows of b, Y15 a row of a, widened to float64 when
+// they are loaded.
 TEXT ·kernelExactAVX2(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), DX
 	MOVQ a+8(FP), SI

@@ -39,6 +39,7 @@ func TestWithoutAssembly(t *testing.T) {
 	hasAVX2 = false
 	defer func() { hasAVX2 = true }()
 	t.Run("products", TestProducts)
+	t.Run("panels", TestPanels)
 	t.Run("combiner", TestCombiner)
 	without, err := Fit(context.Background(), m, Options{Components: 3})
 	if err != nil {

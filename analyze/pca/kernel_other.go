@@ -6,8 +6,8 @@ func combine(sums *[combineSums * combineColumns]float64, x []float32, stride in
 	combineGo(sums, x, stride, coefficients, rows)
 }
 
-func kernel(sums *[kernelA * kernelB]float32, a []float32, strideA int, b []float32, strideB, n int) {
-	kernelGo(sums, a, strideA, b, strideB, n)
+func panelProducts(out []float64, stride int, a, b []float32, n int) {
+	panelProductsGo(out, stride, a, b, n)
 }
 
 func kernelExact(sums *[kernelA * kernelB]float64, a []float32, strideA int, b []float32, strideB, n int) {

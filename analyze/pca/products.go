@@ -20,15 +20,10 @@ func (m matrix) from(r, n, c int) matrix {
 }
 
 // products adds the inner products of row i of a and row j of b over n columns,
-// a multiple of lanes, to out[i*stride+j]. With triangle only the entries with
-// j <= i are wanted. Every entry is computed in one order.
-//
-// What is added is float64 in any case. When exact is set, products and sums are
-// float64 too; otherwise they are float32, at twice the speed, and n should be
-// small.
-func products(out []float64, stride int, a, b matrix, n int, triangle, exact bool) {
-	var single [kernelA * kernelB]float32
-	var double [kernelA * kernelB]float64
+// a multiple of lanes, to out[i*stride+j], all in float64. With triangle only the
+// entries with j <= i are wanted. Every entry is computed in one order.
+func products(out []float64, stride int, a, b matrix, n int, triangle bool) {
+	var sums [kernelA * kernelB]float64
 	for i := 0; i < a.rows; i += kernelA {
 		rows := min(kernelA, a.rows-i)
 		end := b.rows
@@ -36,22 +31,14 @@ func products(out []float64, stride int, a, b matrix, n int, triangle, exact boo
 			end = min(end, i+rows)
 		}
 		for j := 0; j < end; j += kernelB {
-			x, y := a.data[i*a.stride:], b.data[j*b.stride:]
-			if exact {
-				kernelExact(&double, x, a.stride, y, b.stride, n)
-			} else {
-				kernel(&single, x, a.stride, y, b.stride, n)
-				for k, v := range single {
-					double[k] = float64(v)
-				}
-			}
+			kernelExact(&sums, a.data[i*a.stride:], a.stride, b.data[j*b.stride:], b.stride, n)
 			for r := range rows {
 				columns := min(kernelB, end-j)
 				if triangle {
 					columns = min(columns, i+r+1-j)
 				}
 				for c := range columns {
-					out[(i+r)*stride+j+c] += double[r*kernelB+c]
+					out[(i+r)*stride+j+c] += sums[r*kernelB+c]
 				}
 			}
 		}
@@ -59,24 +46,19 @@ func products(out []float64, stride int, a, b matrix, n int, triangle, exact boo
 }
 
 // kernelGo sets sums to the inner products of 4 rows of a with 3 rows of b over
-// n columns, n a multiple of lanes, in the arithmetic of T. It is what processors
-// without the assembly run, and what the assembly is tested against.
-func kernelGo[T float32 | float64](sums *[kernelA * kernelB]T, a []float32, strideA int, b []float32, strideB, n int) {
+// n columns, n a multiple of lanes. It is what processors without the assembly
+// run, and what the assembly is tested against.
+func kernelGo(sums *[kernelA * kernelB]float64, a []float32, strideA int, b []float32, strideB, n int) {
 	b0, b1, b2 := b[:n], b[strideB:][:n], b[2*strideB:][:n]
 	for r := range kernelA {
-		x := a[r*strideA:][:n]
-		// Two running sums each, as short as float32 likes them.
-		var s0, s1, s2, t0, t1, t2 T
-		for i := 0; i+1 < n; i += 2 {
-			v, w := T(x[i]), T(x[i+1])
-			s0 += v * T(b0[i])
-			s1 += v * T(b1[i])
-			s2 += v * T(b2[i])
-			t0 += w * T(b0[i+1])
-			t1 += w * T(b1[i+1])
-			t2 += w * T(b2[i+1])
+		var s0, s1, s2 float64
+		for i, v := range a[r*strideA:][:n] {
+			x := float64(v)
+			s0 += x * float64(b0[i])
+			s1 += x * float64(b1[i])
+			s2 += x * float64(b2[i])
 		}
-		sums[r*kernelB], sums[r*kernelB+1], sums[r*kernelB+2] = s0+t0, s1+t1, s2+t2
+		sums[r*kernelB], sums[r*kernelB+1], sums[r*kernelB+2] = s0, s1, s2
 	}
 }
 

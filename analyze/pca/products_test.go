@@ -14,7 +14,7 @@ func TestProducts(t *testing.T) {
 		for _, shape := range [][2]int{{1, 1}, {4, 3}, {5, 7}, {13, 13}, {48, 10}} {
 			na, nb := shape[0], shape[1]
 			strideA, strideB := n+8, n+24
-			whole := n < 100 // small integers: every sum is exact in float32
+			whole := n < 100 // small integers: every sum is exact
 			fill := func(rows, stride int) []float32 {
 				x := make([]float32, rows*stride)
 				for i := range x {
@@ -25,10 +25,9 @@ func TestProducts(t *testing.T) {
 				return x
 			}
 			a, b := fill(roundUp(na, kernelA), strideA), fill(roundUp(nb, kernelB), strideB)
-			for flags := range 4 {
-				triangle, exact := flags&1 == 1, flags&2 == 2
+			for _, triangle := range []bool{false, true} {
 				out := make([]float64, na*nb)
-				products(out, nb, matrix{a, strideA, na}, matrix{b, strideB, nb}, n, triangle, exact)
+				products(out, nb, matrix{a, strideA, na}, matrix{b, strideB, nb}, n, triangle)
 				for i := range na {
 					for j := range nb {
 						var want, size float64
@@ -39,10 +38,7 @@ func TestProducts(t *testing.T) {
 						}
 						// Each of n additions rounds a partial sum, which reaches a few times
 						// sqrt(size), at random; in want as well.
-						tolerance := 4 * 0x1p-24 * math.Sqrt(float64(n)*size)
-						if exact {
-							tolerance *= 0x1p-29
-						}
+						tolerance := 4 * 0x1p-53 * math.Sqrt(float64(n)*size)
 						if whole {
 							tolerance = 0
 						}
@@ -50,7 +46,7 @@ func TestProducts(t *testing.T) {
 							want, tolerance = 0, 0
 						}
 						if got := out[i*nb+j]; math.Abs(got-want) > tolerance {
-							t.Fatalf("%d columns, %v rows, triangle %v, exact %v: entry %d %d is %g, want %g", n, shape, triangle, exact, i, j, got, want)
+							t.Fatalf("%d columns, %v rows, triangle %v: entry %d %d is %g, want %g", n, shape, triangle, i, j, got, want)
 						}
 					}
 				}
@@ -76,18 +72,92 @@ func TestKernelAgainstGo(t *testing.T) {
 			a[rng.IntN(len(a))] = float32(math.NaN())
 			b[rng.IntN(len(b))] = float32(math.Inf(1))
 		}
-		var got, want [kernelA * kernelB]float32
-		kernel(&got, a, n, b, n, n)
+		var got, want [kernelA * kernelB]float64
+		kernelExact(&got, a, n, b, n, n)
 		kernelGo(&want, a, n, b, n, n)
-		var gotExact, wantExact [kernelA * kernelB]float64
-		kernelExact(&gotExact, a, n, b, n, n)
-		kernelGo(&wantExact, a, n, b, n, n)
 		for i := range want {
 			if got[i] != want[i] && (got[i]-got[i] == 0 || want[i]-want[i] == 0) {
 				t.Fatalf("sum %d is %g, of the twin %g", i, got[i], want[i])
 			}
-			if gotExact[i] != wantExact[i] && (gotExact[i]-gotExact[i] == 0 || wantExact[i]-wantExact[i] == 0) {
-				t.Fatalf("exact sum %d is %g, of the twin %g", i, gotExact[i], wantExact[i])
+		}
+	}
+}
+
+// The Gram matrix of panels is that of the rows, for every number of rows and
+// columns around what panels, tiles and chunks take, and for any number of
+// workers: small integers to the last bit, others to float32 sums of a chunk.
+func TestPanels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for _, shape := range [][2]int{{1, 1}, {3, 300}, {24, 256}, {25, 257}, {97, 700}, {200, 512}} {
+		n, columns := shape[0], shape[1]
+		for _, whole := range []bool{true, false} {
+			p := newPanels(n, columns+999)
+			p.resize(columns)
+			rows := make([][]float32, n)
+			for i := range rows {
+				rows[i] = make([]float32, p.chunks*sumColumns)
+				for j := range columns {
+					if rows[i][j] = float32(rng.NormFloat64()); whole {
+						rows[i][j] = float32(rng.IntN(9) - 4)
+					}
+				}
+				p.setRow(i, rows[i])
+			}
+			var first []float64
+			for workers := 1; workers <= 3; workers += 2 {
+				stride := p.count * panelRows
+				g := make([]float64, stride*stride)
+				p.addTo(g, workers)
+				if g = compact(g, stride, n); first == nil {
+					first = g
+				}
+				for i := range n {
+					for j := range i + 1 {
+						var want, size float64
+						for c := range columns {
+							v := float64(rows[i][c]) * float64(rows[j][c])
+							want += v
+							size += math.Abs(v)
+						}
+						// Each of a chunk's additions rounds a partial sum, at random.
+						tolerance := 0x1p-24 * math.Sqrt(sumColumns) * size
+						if whole {
+							tolerance = 0
+						}
+						if got := g[i*n+j]; math.Abs(got-want) > tolerance || got != first[i*n+j] {
+							t.Fatalf("%v, whole %v, %d workers: entry %d %d is %g, want %g", shape, whole, workers, i, j, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// A NaN or an infinity in a panel is seen in every product with its row, with the
+// assembly and without.
+func TestPanelProductsAgainstGo(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	const n = 40
+	for round := range 50 {
+		a, b := make([]float32, panelRows*n), make([]float32, panelRows*n)
+		for i := range a {
+			a[i], b[i] = float32(rng.IntN(9)-4), float32(rng.IntN(9)-4)
+		}
+		if round%2 == 1 {
+			a[rng.IntN(len(a))] = float32(math.NaN())
+			b[rng.IntN(len(b))] = float32(math.Inf(1))
+		}
+		const stride = panelRows + 5
+		got, want := make([]float64, panelGroup*stride), make([]float64, panelGroup*stride)
+		for i := range got {
+			got[i], want[i] = 7, 7
+		}
+		panelProducts(got, stride, a[8:], b, n)
+		panelProductsGo(want, stride, a[8:], b, n)
+		for i, w := range want {
+			if g := got[i]; g != w && (g-g == 0 || w-w == 0) {
+				t.Fatalf("sum %d is %g, of the twin %g", i, g, w)
 			}
 		}
 	}

@@ -30,11 +30,46 @@ type source struct {
 	runs      int // number of trajectories
 	// scale has the square root of every row's weight; nil when all weigh 1.
 	scale []float64
+	held      *holder
+}
+
+// holder counts what was read of mapped files since they were last released.
+type holder struct {
+	release []func()
+	bytes   int
+}
+
+// heldBytes is how much of a mapped run may be resident before it is released. A
+// page that is needed again is still in the system's page cache, where there is
+// room.
+const heldBytes = 20 << 20
+
+// newHolder finds the trajectories that can give memory back.
+func newHolder(runs []record.Trajectory) *holder {
+	h := &holder{}
+	for _, t := range runs {
+		if r, ok := t.(interface{ Release() }); ok {
+			h.release = append(h.release, r.Release)
+		}
+	}
+	return h
+}
+
+// read notes that so many floats were read. No view may be in use by another
+// goroutine that counts on its being resident; none does.
+func (h *holder) read(floats int) {
+	if h.bytes += 4 * floats; h.bytes < heldBytes {
+		return
+	}
+	h.bytes = 0
+	for _, f := range h.release {
+		f()
+	}
 }
 
 // open chooses rows and coordinates. o has its defaults, and there is a run.
 func open(runs []record.Trajectory, o *Options) (*source, error) {
-	s := &source{layout: runs[0].Header().Layout, workers: o.Workers, progress: o.Progress, runs: len(runs)}
+	s := &source{layout: runs[0].Header().Layout, workers: o.Workers, progress: o.Progress, runs: len(runs), held: newHolder(runs)}
 	var err error
 	if s.taken, s.in, s.out, err = choose(s.layout, o); err != nil {
 		return nil, err
@@ -170,6 +205,7 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 		case len(theta) != p:
 			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i, step.Step, len(theta), p)
 		}
+		s.held.read(p) // a row is verified as a whole when it is first asked for
 		s.rows = append(s.rows, theta)
 		s.run, s.index = append(s.run, run), append(s.index, i)
 		s.steps = append(s.steps, step.Step)

@@ -117,6 +117,14 @@ func (s *mapSource) freeze() error {
 	return err
 }
 
+// release drops the resident pages of the maps. They are shared and read-only, so
+// that nothing is lost; an error would mean that they stay.
+func (s *mapSource) release() {
+	for _, p := range s.list() {
+		_ = unix.Madvise(p.memory, unix.MADV_DONTNEED)
+	}
+}
+
 func (s *mapSource) size() int64  { return s.length.Load() }
 func (s *mapSource) mapped() bool { return true }
 

@@ -1,0 +1,109 @@
+package pca
+
+const (
+	// panelRows is the number of rows that are stored together, and the width of
+	// the piece of the Gram matrix that a kernel call makes.
+	panelRows = 24
+	// panelGroup is the number of rows of the other operand of a call.
+	panelGroup = 4
+	// sumColumns is the number of columns whose products are summed in float32
+	// before they are added in float64. Float32 all the way makes small
+	// eigenvalues noise and some of them negative; with sums this short the error
+	// of an entry is about 1e-8 of the rows' norms. A panel of so many columns fits
+	// a first-level cache.
+	sumColumns = 256
+	// tilePanels squared is how many pairs of panels are one unit of parallel work:
+	// two tiles of sumColumns columns fit a second-level cache.
+	tilePanels = 6
+)
+
+// panels is a block of rows in the order in which the kernel reads it: panelRows
+// rows together, sumColumns columns of them together, column after column, so
+// that every operand of a call is one contiguous stretch. Rows and columns beyond
+// those of the block are zero.
+type panels struct {
+	data   []float32
+	chunks int // of sumColumns columns
+	count  int // of panelRows rows
+}
+
+// newPanels has room for that many rows and columns.
+func newPanels(rows, columns int) *panels {
+	p := &panels{count: (rows + panelRows - 1) / panelRows}
+	p.resize(columns)
+	p.data = make([]float32, p.chunks*p.count*panelRows*sumColumns)
+	return p
+}
+
+// resize says how many columns the block has, at most those of newPanels.
+func (p *panels) resize(columns int) { p.chunks = (columns + sumColumns - 1) / sumColumns }
+
+// at returns one panel's columns of one chunk.
+func (p *panels) at(panel, chunk int) []float32 {
+	const size = panelRows * sumColumns
+	i := chunk*p.count + panel
+	return p.data[i*size:][:size]
+}
+
+// setRow stores one row of the block, whose length is a whole number of chunks.
+func (p *panels) setRow(i int, row []float32) {
+	for chunk := range p.chunks {
+		dst := p.at(i/panelRows, chunk)[i%panelRows:]
+		for j, v := range row[chunk*sumColumns:][:sumColumns] {
+			dst[j*panelRows] = v
+		}
+	}
+}
+
+// addTo adds the inner products of all rows to the lower triangle of g, whose
+// rows are count*panelRows long; of the upper one it touches what shares a panel.
+// Every entry is added to by one call at a time, in the order of the columns.
+func (p *panels) addTo(g []float64, workers int) {
+	stride := p.count * panelRows
+	tiles := (p.count + tilePanels - 1) / tilePanels
+	each(workers, tiles*(tiles+1)/2, func(t int) {
+		ti := 0
+		for (ti+1)*(ti+2)/2 <= t {
+			ti++
+		}
+		tj := t - ti*(ti+1)/2
+		for chunk := range p.chunks {
+			for i := ti * tilePanels; i < min((ti+1)*tilePanels, p.count); i++ {
+				for j := tj * tilePanels; j < min((tj+1)*tilePanels, i+1); j++ {
+					a, b := p.at(i, chunk), p.at(j, chunk)
+					for r := 0; r < panelRows; r += panelGroup {
+						panelProducts(g[(i*panelRows+r)*stride+j*panelRows:], stride, a[r:], b, sumColumns)
+					}
+				}
+			}
+		}
+	})
+}
+
+// panelProductsGo adds to out, whose rows are stride long, the inner products of
+// panelGroup rows of one panel, the first of which begins at a[0], with all rows
+// of another, over n columns, each summed in float32. It is what processors
+// without the assembly run, and what the assembly is tested against.
+func panelProductsGo(out []float64, stride int, a, b []float32, n int) {
+	for r := range panelGroup {
+		var sums [panelRows]float32
+		for c := range n {
+			v := a[c*panelRows+r]
+			for k, w := range b[c*panelRows:][:panelRows] {
+				sums[k] += v * w
+			}
+		}
+		for k, s := range sums {
+			out[r*stride+k] += float64(s)
+		}
+	}
+}
+
+// compact turns a matrix with rows of the given stride into one with rows of n, in
+// place.
+func compact(g []float64, stride, n int) []float64 {
+	for i := range n {
+		copy(g[i*n:(i+1)*n], g[i*stride:])
+	}
+	return g[: n*n : n*n]
+}
