@@ -94,6 +94,28 @@ func TestHoldoutAndCanonicalSpec(t *testing.T) {
 	}
 }
 
+// A limit takes the first examples of each part, after the split: the same ones
+// as without it.
+func TestLimit(t *testing.T) {
+	whole := mustOpen(t, "digits", Options{})
+	d := mustOpen(t, "digits?limit=400", Options{})
+	if d.Train.Len() != 400 || d.Test.Len() != 359 || d.Spec != "digits?limit=400" || d.Hash == whole.Hash {
+		t.Errorf("%d train, %d held out, spec %q", d.Train.Len(), d.Test.Len(), d.Spec)
+	}
+	if !strings.HasSuffix(d.Split, "; of each part the first 400 at most are taken") {
+		t.Errorf("split is %q", d.Split)
+	}
+	if !slices.Equal(d.Train.Inputs, whole.Train.Subset(0, 400).Inputs) || !slices.Equal(d.Test.Labels, whole.Test.Labels) {
+		t.Error("the examples are not the first ones")
+	}
+	if d := mustOpen(t, "digits?limit=5000", Options{}); d.Hash != whole.Hash || strings.Contains(d.Split, "at most") {
+		t.Error("a limit above the number of examples changes something")
+	}
+	if d := mustOpen(t, "digits?limit=40&pad=1", Options{}); d.Train.Len() != 40 || d.Train.Height != 10 || d.Test.Len() != 40 {
+		t.Errorf("with pad: %d of %d pixels", d.Train.Len(), d.Train.Height)
+	}
+}
+
 func TestSpread(t *testing.T) {
 	whole := mustOpen(t, "digits", Options{})
 	labels := slices.Concat(whole.Train.Labels, whole.Test.Labels)
@@ -195,8 +217,10 @@ func TestOptionErrors(t *testing.T) {
 		{"digits?holdout=abc", Options{}, `holdout is "abc"`},
 		{"digits?holdout=0.5&holdout=0.5", Options{}, "holdout is given twice"},
 		{"digits?holdout=0.5", Options{Holdout: 0.5}, "holdout is given twice"},
-		{"digits?shuffle=1", Options{}, `option of the data set is "shuffle"; allowed is holdout, spread, pad, crop, flip, examples, noise, seed`},
-		{"digits?seed=1", Options{}, `option of the data set digits is "seed"; allowed is holdout, spread, pad, crop, flip`},
+		{"digits?shuffle=1", Options{}, `option of the data set is "shuffle"; allowed is holdout, spread, limit, pad, crop, flip, examples, noise, seed`},
+		{"digits?seed=1", Options{}, `option of the data set digits is "seed"; allowed is holdout, spread, limit, pad, crop, flip`},
+		{"digits?limit=-3", Options{}, "limit is -3; allowed is 1 or more examples"},
+		{"spirals?limit=3", Options{}, `option of the data set spirals is "limit"`},
 		{"digits?pad=-1", Options{}, "pad is -1; allowed is 0 to 64 pixels"},
 		{"digits?crop=65", Options{}, "crop is 65; allowed is 0 to 64 pixels"},
 		{"digits?flip=yes", Options{}, `flip is "yes"; allowed is 0 or 1`},

@@ -27,7 +27,7 @@ type kind struct {
 	load      func(directory string, o Options) (source, error)
 }
 
-var imageOptions = []string{"holdout", "spread", "pad", "crop", "flip"}
+var imageOptions = []string{"holdout", "spread", "limit", "pad", "crop", "flip"}
 
 func kinds() []kind {
 	return []kind{
@@ -87,6 +87,10 @@ func open(spec string, o Options) (*Data, error) {
 	d := &Data{Augment: o.Augment, Scaling: src.scaling}
 	if d.Train, d.Test, d.Split, err = split(src, o); err != nil {
 		return nil, err
+	}
+	if o.Limit > 0 && max(d.Train.Len(), d.Test.Len()) > o.Limit {
+		d.Train, d.Test = d.Train.Subset(0, min(o.Limit, d.Train.Len())), d.Test.Subset(0, min(o.Limit, d.Test.Len()))
+		d.Split += fmt.Sprintf("; of each part the first %d at most are taken", o.Limit)
 	}
 	if o.Pad > 0 {
 		d.Train, d.Test = pad(d.Train, o.Pad), pad(d.Test, o.Pad)

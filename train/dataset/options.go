@@ -26,6 +26,7 @@ func (e *OptionError) Error() string {
 type Options struct {
 	Holdout  float64      // spec "holdout"; share of the examples held out, where only one part was published or is present: the last floor(n*Holdout); in (0, 1); default 1/5
 	Spread   bool         // spec "spread"; those examples are spread evenly over the part instead of being its last ones; default false
+	Limit    int          // spec "limit"; the most examples of each part, the first ones of it after the split; default all
 	Pad      int          // spec "pad"; zero pixels added to every side of every image, 0 to 64; default 0
 	Augment  Augmentation // spec "crop" and "flip"; of training batches; default none
 	Examples int          // spec "examples"; spirals: number of examples, 10 to 10,000,000; default 2,000
@@ -49,6 +50,8 @@ func (o Options) Validate() error {
 	switch {
 	case o.Holdout != 0 && !(o.Holdout > 0 && o.Holdout < 1):
 		return &OptionError{"holdout", fmt.Sprint(o.Holdout), "a share between 0 and 1, both excluded"}
+	case o.Limit < 0:
+		return &OptionError{"limit", fmt.Sprint(o.Limit), "1 or more examples"}
 	case o.Pad < 0 || o.Pad > maxPad:
 		return &OptionError{"pad", fmt.Sprint(o.Pad), fmt.Sprintf("0 to %d pixels", maxPad)}
 	case o.Examples != 0 && (o.Examples < minExamples || o.Examples > maxExamples):
@@ -86,6 +89,7 @@ func options() []option {
 	return []option{
 		floatOption("holdout", defaultHoldout, func(o *Options) *float64 { return &o.Holdout }),
 		boolOption("spread", func(o *Options) *bool { return &o.Spread }),
+		intOption("limit", 0, func(o *Options) *int { return &o.Limit }),
 		intOption("pad", 0, func(o *Options) *int { return &o.Pad }),
 		intOption("crop", 0, func(o *Options) *int { return &o.Augment.Crop }),
 		boolOption("flip", func(o *Options) *bool { return &o.Augment.Flip }),
