@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"sgdwalk/record"
 	"sgdwalk/train"
@@ -47,6 +48,7 @@ type Evaluator struct {
 	chunks  int // number of them
 	size    int // of the largest
 	workers *op.Workers
+	count   int // of them
 	policy  Policy
 	given   []float32 // EvalOptions.State
 
@@ -78,7 +80,10 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
 	}
 	e := &Evaluator{plan: p, inputs: inputs, labels: labels, given: opts.State}
-	e.workers = newWorkers(e, opts.Workers)
+	e.workers, e.count = newWorkers(e, opts.Workers), opts.Workers
+	if e.count == 0 {
+		e.count = min(runtime.GOMAXPROCS(0), maxWorkers)
+	}
 	e.policy, _ = opts.Policy.orDefault()
 	e.split(opts.Chunk)
 	e.theta, e.state = make([]float32, p.params.Len()), make([]float32, p.state.Len())

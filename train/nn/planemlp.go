@@ -1,0 +1,185 @@
+package nn
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sgdwalk/train/nn/kernel"
+)
+
+// planeMLP evaluates fully connected networks on a plane. The first layer is
+// linear in the coordinates: with X the data,
+//
+//	X (W0 + a U + b V)^T + bias = Z0 + a Z1 + b Z2,
+//
+// so its three products are made once. A pass over them serves several points:
+// a band of rows of the products stays in cache while every point combines them
+// and sends them through its other layers.
+type planeMLP struct {
+	e        *Evaluator
+	plane    affine
+	units    int // of the first layer
+	products [3][]float32
+	layers   []linearLayer // after the first
+	from     int           // where their parameters begin in theta
+	points_  []mlpPoint
+	scratch  []mlpScratch // of each worker
+}
+
+// mlpPoint is one point of the current pass.
+type mlpPoint struct {
+	a, b   float32
+	theta  []float32   // parameters of the layers after the first
+	packed [][]float32 // their weights in the kernel's order
+	losses []float64   // of each row
+	hits   []bool
+}
+
+// mlpScratch is one worker's room for a band of activations.
+type mlpScratch struct {
+	x, y   []float32
+	kernel kernel.Scratch[float32]
+}
+
+// bandRows is how many rows go through the layers at a time.
+const bandRows = 32
+
+func newPlaneMLP(e *Evaluator, p affine) (*planeMLP, error) {
+	first := e.plan.layers[0].(linearLayer)
+	m := &planeMLP{e: e, plane: p, units: first.out.len(), scratch: make([]mlpScratch, e.count)}
+	width := m.units
+	for _, l := range e.plan.layers[1:] {
+		m.layers = append(m.layers, l.(linearLayer))
+		width = max(width, l.shape().len())
+	}
+	w, bias := e.plan.params[first.weight], e.plan.params[first.bias]
+	m.from = bias.Offset + bias.Len()
+	for i := range m.scratch {
+		m.scratch[i].x, m.scratch[i].y = make([]float32, bandRows*width), make([]float32, bandRows*width)
+	}
+	n, in := len(e.labels), e.plan.in.Len()
+	packed := make([]float32, kernel.PackedLen(m.units, in))
+	x := kernel.Dense(e.inputs, n, in)
+	for i, theta := range [][]float32{p.origin, p.u, p.v} {
+		m.products[i] = make([]float32, n*m.units)
+		kernel.Pack(packed, kernel.Dense(w.View(theta), m.units, in))
+		z := kernel.Dense(m.products[i], n, m.units)
+		epilogue := kernel.Epilogue[float32]{Bias: bias.View(theta)}
+		err := spread(e.count, (n+bandRows-1)/bandRows, func(worker, band int) error {
+			low, high := band*bandRows, min((band+1)*bandRows, n)
+			kernel.MulPacked(z.Band(low, high), x.Band(low, high), packed, epilogue, &m.scratch[worker].kernel)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *planeMLP) points(ctx context.Context, a, b, loss, accuracy []float64) error {
+	for len(m.points_) < len(a) {
+		m.points_ = append(m.points_, m.newPoint())
+	}
+	points := m.points_[:len(a)]
+	if err := spread(m.e.count, len(points), func(_, i int) error { m.moveTo(&points[i], a[i], b[i]); return nil }); err != nil {
+		return err
+	}
+	n := len(m.e.labels)
+	err := spread(m.e.count, (n+bandRows-1)/bandRows, func(worker, band int) error {
+		low, high := band*bandRows, min((band+1)*bandRows, n)
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
+		}
+		for i := range points {
+			m.band(&points[i], &m.scratch[worker], low, high)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range points {
+		hits := 0
+		for _, h := range points[i].hits {
+			if h {
+				hits++
+			}
+		}
+		loss[i], accuracy[i] = mean(points[i].losses), float64(hits)/float64(n)
+	}
+	return nil
+}
+
+func (m *planeMLP) newPoint() mlpPoint {
+	n := len(m.e.labels)
+	p := mlpPoint{theta: make([]float32, len(m.e.theta)-m.from), losses: make([]float64, n), hits: make([]bool, n)}
+	for _, l := range m.layers {
+		p.packed = append(p.packed, make([]float32, kernel.PackedLen(l.out.len(), l.in.len())))
+	}
+	return p
+}
+
+// moveTo takes the point to other coordinates.
+func (m *planeMLP) moveTo(p *mlpPoint, a, b float64) {
+	p.a, p.b = float32(a), float32(b)
+	m.plane.point(a, b, m.from, len(m.e.theta), p.theta)
+	for i, l := range m.layers {
+		w := m.e.plan.params[l.weight]
+		kernel.Pack(p.packed[i], kernel.Dense(p.theta[w.Offset-m.from:][:w.Len()], l.out.len(), l.in.len()))
+	}
+}
+
+// band computes the losses of rows low to high at the point.
+func (m *planeMLP) band(p *mlpPoint, s *mlpScratch, low, high int) {
+	rows := high - low
+	at, end := low*m.units, high*m.units
+	x, y := s.x[:rows*m.units], s.y
+	kernel.ScaleAdd(x, p.a, m.products[1][at:end], 1, m.products[0][at:end])
+	kernel.Axpy(x, p.b, m.products[2][at:end])
+	if len(m.layers) > 0 {
+		kernel.MaskReLU(x, x, x)
+	}
+	width := m.units
+	for i, l := range m.layers {
+		bias := m.e.plan.params[l.bias]
+		e := kernel.Epilogue[float32]{Bias: p.theta[bias.Offset-m.from:][:bias.Len()], ReLU: l.relu}
+		out := l.out.len()
+		kernel.MulPacked(kernel.Dense(y[:rows*out], rows, out), kernel.Dense(x, rows, width), p.packed[i], e, &s.kernel)
+		x, y, width = y[:rows*out], x[:cap(x)], out
+	}
+	for r := range rows {
+		p.losses[low+r], p.hits[low+r] = rowLoss(x[r*width:(r+1)*width], int(m.e.labels[low+r]))
+	}
+}
+
+// rowLoss is the cross-entropy of one row and whether the largest logit is that
+// of the label: the numbers that op.CrossEntropy has, bit for bit, without the
+// gradient that it makes along the way.
+func rowLoss(x []float32, label int) (loss float64, hit bool) {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	top := float64(x[best])
+	own, rest := 0.0, 0.0
+	for i, v := range x {
+		e := math.Exp(float64(v) - top)
+		if i == label {
+			own = e
+		} else {
+			rest += e
+		}
+	}
+	switch sum := own + rest; {
+	case sum != sum:
+		return sum, false
+	case best == label:
+		return math.Log1p(rest), true
+	default:
+		return math.Log(sum) - (float64(x[label]) - top), false
+	}
+}
