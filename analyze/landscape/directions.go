@@ -80,17 +80,10 @@ func (o DirectionOptions) Effective() DirectionOptions {
 // kernels of one output channel, the weights into one unit. The same seed and
 // layout give the same directions before normalization, whatever theta is.
 func Directions(theta []float32, layout record.Layout, opts DirectionOptions) (u, v []float32, err error) {
-	if err := opts.Validate(); err != nil {
+	rng, o, err := generator(theta, layout, opts)
+	if err != nil {
 		return nil, nil, err
 	}
-	if err := layout.Validate(); err != nil {
-		return nil, nil, fmt.Errorf("landscape: %w", err)
-	}
-	if layout.Len() != len(theta) || len(theta) == 0 {
-		return nil, nil, fmt.Errorf("landscape: theta has %d parameters, the layout has %d; they must be equal and not 0", len(theta), layout.Len())
-	}
-	o := opts.Effective()
-	rng := rand.New(rand.NewPCG(o.Seed, 0x6c616e6473636170))
 	first, second := draw(rng, len(theta)), draw(rng, len(theta))
 	for _, t := range layout {
 		filters(t, func(from, end int) {
@@ -102,6 +95,38 @@ func Directions(theta []float32, layout record.Layout, opts DirectionOptions) (u
 	return normalize(first, theta, layout, &o), normalize(second, theta, layout, &o), nil
 }
 
+// RandomDirections draws n independent directions at theta as [Directions] does;
+// the first one is the first one of Directions with the same options. Orthogonal
+// is not looked at: every direction is one of its own.
+func RandomDirections(theta []float32, layout record.Layout, n int, opts DirectionOptions) ([][]float32, error) {
+	opts.Orthogonal = false
+	out := make([][]float32, 0, n)
+	rng, o, err := generator(theta, layout, opts)
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		out = append(out, normalize(draw(rng, len(theta)), theta, layout, &o))
+	}
+	return out, nil
+}
+
+// generator checks what directions are drawn for and returns their random
+// numbers.
+func generator(theta []float32, layout record.Layout, opts DirectionOptions) (*rand.Rand, DirectionOptions, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, opts, err
+	}
+	if err := layout.Validate(); err != nil {
+		return nil, opts, fmt.Errorf("landscape: %w", err)
+	}
+	if layout.Len() != len(theta) || len(theta) == 0 {
+		return nil, opts, fmt.Errorf("landscape: theta has %d parameters, the layout has %d; they must be equal and not 0", len(theta), layout.Len())
+	}
+	o := opts.Effective()
+	return rand.New(rand.NewPCG(o.Seed, 0x6c616e6473636170)), o, nil
+}
+
 // RandomPlane returns the plane through theta along two random directions.
 func RandomPlane(theta []float32, layout record.Layout, opts DirectionOptions) (analyze.Plane, error) {
 	u, v, err := Directions(theta, layout, opts)
@@ -109,6 +134,24 @@ func RandomPlane(theta []float32, layout record.Layout, opts DirectionOptions) (
 		return analyze.Plane{}, err
 	}
 	return analyze.NewPlane(theta, u, v)
+}
+
+// Normalize returns a copy of the direction d at theta in the lengths of theta,
+// as random directions have them: filter by filter, tensor by tensor or not at
+// all, and tensors without filters by the rule for them. All have length P.
+func Normalize(d, theta []float32, layout record.Layout, opts DirectionOptions) ([]float32, error) {
+	_, o, err := generator(theta, layout, opts)
+	if err != nil {
+		return nil, err
+	}
+	if len(d) != len(theta) {
+		return nil, fmt.Errorf("landscape: the direction has %d elements, theta has %d; they must be equal", len(d), len(theta))
+	}
+	wide := make([]float64, len(d))
+	for i, v := range d {
+		wide[i] = float64(v)
+	}
+	return normalize(wide, theta, layout, &o), nil
 }
 
 func draw(rng *rand.Rand, n int) []float64 {

@@ -4,20 +4,29 @@ import (
 	"math"
 
 	"sgdwalk/analyze"
+	"sgdwalk/record"
 )
+
+var nan = math.NaN()
 
 // Grid is the loss on a rectangle of a plane: nx points along a, ny along b.
 // Values are stored with a running fastest: the cell (i, j), at a = X(i) and
 // b = Y(j), is element j*nx + i. It has the methods of gonum's plotter.GridXYZ.
 type Grid struct {
-	A, B  []float64 // coordinates, of length nx and ny
-	Loss  []float64 // of length nx*ny; 0 where Valid is false
-	Valid []bool    // whether the cell was evaluated
+	A, B  []float64   // coordinates, of length nx and ny
+	Loss  []float64   // of length nx*ny; 0 where Valid is false
+	Valid []bool      // whether the cell was evaluated
+	Names []string    // of what was measured beside the loss
+	Also  [][]float64 // its values, like Loss, one slice for each name
 }
 
-func newGrid(x, y analyze.Range) *Grid {
+func newGrid(x, y analyze.Range, names []string) *Grid {
 	n := x.N * y.N
-	return &Grid{A: x.Values(), B: y.Values(), Loss: make([]float64, n), Valid: make([]bool, n)}
+	g := &Grid{A: x.Values(), B: y.Values(), Loss: make([]float64, n), Valid: make([]bool, n), Names: names}
+	for range names {
+		g.Also = append(g.Also, make([]float64, n))
+	}
+	return g
 }
 
 // Dims returns nx and ny.
@@ -35,11 +44,82 @@ func (g *Grid) Z(i, j int) float64 {
 	if c := g.Cell(i, j); g.Valid[c] {
 		return g.Loss[c]
 	}
-	return math.NaN()
+	return nan
 }
 
 // Cell returns the index of the cell (i, j) in Loss and Valid.
 func (g *Grid) Cell(i, j int) int { return j*len(g.A) + i }
+
+// Measured returns the values of a measure by its name, the loss being "loss",
+// and nil when there is none. It is the grid's own slice.
+func (g *Grid) Measured(name string) []float64 {
+	if name == "loss" {
+		return g.Loss
+	}
+	for i, n := range g.Names {
+		if n == name {
+			return g.Also[i]
+		}
+	}
+	return nil
+}
+
+// set puts the values of a cell, the loss first.
+func (g *Grid) set(i, j int, values []float64) {
+	c := g.Cell(i, j)
+	g.Loss[c], g.Valid[c] = values[0], true
+	for k := range g.Also {
+		g.Also[k][c] = values[1+k]
+	}
+}
+
+// Filled returns a copy of values, which are like Loss, with cells that were not
+// evaluated interpolated from evaluated ones around them, from coarse to fine: a
+// cell between two is their mean, one between four the mean of the means. So an
+// unfinished or refined grid is a whole picture. ok says which cells have a value
+// now, and interpolated how many of them were not evaluated.
+func (g *Grid) Filled(values []float64) (filled []float64, ok []bool, interpolated int) {
+	nx, ny := g.Dims()
+	filled, ok = append([]float64{}, values...), append([]bool{}, g.Valid...)
+	stride := 1
+	for stride < max(nx, ny) {
+		stride *= 2
+	}
+	for ; stride >= 1; stride /= 2 {
+		// First the points between two neighbours along an axis, then those in the
+		// middle of four, which need the former.
+		for pass := range 2 {
+			for j := 0; j < ny; j += stride {
+				for i := 0; i < nx; i += stride {
+					oddI, oddJ := i/stride%2 == 1, j/stride%2 == 1
+					c := g.Cell(i, j)
+					if ok[c] || !oddI && !oddJ || (oddI && oddJ) != (pass == 1) {
+						continue
+					}
+					sum, n := 0.0, 0
+					add := func(i, j int) {
+						if i < nx && j < ny && ok[g.Cell(i, j)] {
+							sum, n = sum+filled[g.Cell(i, j)], n+1
+						}
+					}
+					if oddI {
+						add(i-stride, j)
+						add(i+stride, j)
+					}
+					if oddJ {
+						add(i, j-stride)
+						add(i, j+stride)
+					}
+					if n > 0 {
+						filled[c], ok[c] = sum/float64(n), true
+						interpolated++
+					}
+				}
+			}
+		}
+	}
+	return filled, ok, interpolated
+}
 
 // coarseToFine lists the cells of a grid of nx times ny, each once, so that
 // every beginning of the list is spread over the grid: all multiples of a power
@@ -60,4 +140,26 @@ func coarseToFine(nx, ny int) [][2]int {
 		}
 	}
 	return cells
+}
+
+func (g *Grid) table() record.Table {
+	n := len(g.Loss)
+	i, j := make([]int64, n), make([]int64, n)
+	a, b := make([]float64, n), make([]float64, n)
+	for c := range n {
+		i[c], j[c] = int64(c%len(g.A)), int64(c/len(g.A))
+		a[c], b[c] = g.A[i[c]], g.B[j[c]]
+	}
+	t := record.Table{Columns: []record.Column{
+		{Name: "i", Ints: i},
+		{Name: "j", Ints: j},
+		{Name: "a", Floats: a},
+		{Name: "b", Floats: b},
+		{Name: "loss", Floats: g.Loss, Valid: g.Valid},
+	}}
+	for k, name := range g.Names {
+		t.Columns = append(t.Columns, record.Column{Name: name, Floats: g.Also[k], Valid: g.Valid})
+	}
+	t.Columns = append(t.Columns, record.Column{Name: "valid", Bools: g.Valid})
+	return t
 }

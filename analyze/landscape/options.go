@@ -2,6 +2,7 @@ package landscape
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -18,6 +19,9 @@ const (
 // MaxCells is the largest number of cells of a grid.
 const MaxCells = 1 << 24
 
+// MaxRefine is the most halvings of a grid.
+const MaxRefine = 6
+
 // Options of Compute. The zero value is a grid of 51x51 and needs a Path to put
 // it around.
 type Options struct {
@@ -30,6 +34,8 @@ type Options struct {
 	// Rows chooses the iterates of the path by step and epoch; the zero value is
 	// all. Inner iterates are left out.
 	Rows analyze.Segments `json:"rows"`
+	// Around are coordinates (a, b) that an automatic range holds besides the path.
+	Around [][2]float64 `json:"around,omitempty"`
 	// Margin widens an automatic range on each side by this share of the path's
 	// extent, 0 to 10; 0 means DefaultMargin.
 	Margin float64 `json:"margin"`
@@ -37,6 +43,24 @@ type Options struct {
 	// compared with the true loss: evenly spaced, the first and the last among
 	// them, two evaluations each. 0 means DefaultCompared, a negative number none.
 	Compared int `json:"compared"`
+	// Refine halves the distance between grid points so many times, 0 to 6, where
+	// contours are: X.N and Y.N are the points of the grid before that, and the
+	// grid of the result has 2^Refine as many intervals, of which cells away from
+	// contours are not evaluated.
+	Refine int `json:"refine"`
+	// Contours returns the levels to refine around, between the lowest and the
+	// highest finite loss of the grid before; nil takes ten, by factors or evenly
+	// spaced.
+	Contours func(low, high float64) []float64 `json:"-"`
+	// Accuracy also measures the share of examples that are classified rightly; the
+	// loss, and Test, must then be an analyze.Planar.
+	Accuracy bool `json:"accuracy"`
+	// Plain evaluates point by point even if the loss is an analyze.Planar.
+	Plain bool `json:"plain"`
+	// Test is a loss over other data, held-out ones, measured too; nil for none.
+	Test analyze.Loss `json:"-"`
+	// Measures are further ones.
+	Measures []Measure `json:"-"`
 
 	// Progress is told of every evaluation; nil tells nobody.
 	Progress analyze.Progress `json:"-"`
@@ -60,16 +84,40 @@ func (o *Options) Validate() error {
 		if n := axis.r.N; n != 0 && (n < 2 || n > analyze.MaxRangePoints) {
 			return fmt.Errorf("landscape: %s has %d points; it must have 2 to %d", axis.name, n, analyze.MaxRangePoints)
 		}
-		if o.Path == nil {
+		if o.Path == nil && len(o.Around) == 0 {
 			return fmt.Errorf("landscape: %s has no bounds and there is no path to put the grid around; one of them must be given", axis.name)
 		}
 	}
+	if o.Refine < 0 || o.Refine > MaxRefine {
+		return fmt.Errorf("landscape: refine is %d; it must be 0 to %d", o.Refine, MaxRefine)
+	}
+	if err := o.validateMeasures(); err != nil {
+		return err
+	}
 	d := o.Effective()
+	nx, ny := refined(d.X, 1<<o.Refine).N, refined(d.Y, 1<<o.Refine).N
 	switch {
-	case d.X.N > MaxCells/d.Y.N:
-		return fmt.Errorf("landscape: a grid of %dx%d has more than %d cells", d.X.N, d.Y.N, MaxCells)
+	case nx > MaxCells/ny:
+		return fmt.Errorf("landscape: a grid of %dx%d has more than %d cells", nx, ny, MaxCells)
 	case !(o.Margin >= 0 && o.Margin <= 10):
 		return fmt.Errorf("landscape: margin is %v; it must be 0 to 10", o.Margin)
+	}
+	return nil
+}
+
+// validateMeasures checks the names of further measures.
+func (o *Options) validateMeasures() error {
+	taken := []string{"i", "j", "a", "b", "loss", "valid", AccuracyName, TestLossName, TestAccuracyName}
+	for _, m := range o.Measures {
+		if len(m.Names) == 0 || m.At == nil {
+			return fmt.Errorf("landscape: a measure has the names %q and no function or no name; it must have both", m.Names)
+		}
+		for _, name := range m.Names {
+			if name == "" || slices.Contains(taken, name) {
+				return fmt.Errorf("landscape: a measure is named %q; names must differ from each other and from %s", name, strings.Join(taken, ", "))
+			}
+			taken = append(taken, name)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -103,8 +104,12 @@ func (l *projected) around(o *Options) (x, y analyze.Range, err error) {
 	if !automatic(x) && !automatic(y) {
 		return x, y, nil
 	}
-	aMin, aMax := extent(l.a)
-	bMin, bMax := extent(l.b)
+	a, b := slices.Clone(l.a), slices.Clone(l.b)
+	for _, p := range o.Around {
+		a, b = append(a, p[0]), append(b, p[1])
+	}
+	aMin, aMax := extent(a)
+	bMin, bMax := extent(b)
 	if math.IsInf(aMin, 1) || math.IsInf(bMin, 1) {
 		return x, y, fmt.Errorf("landscape: none of the path's %d iterates is finite; the ranges must be given", len(l.rows))
 	}

@@ -18,11 +18,15 @@ type Summary struct {
 	NormV      float64       `json:"norm_v"`     // length of V
 	Cosine     float64       `json:"cosine"`     // of the angle between U and V
 
+	Shared    bool                 `json:"shared"`    // whether points shared work, see analyze.Planar
+	Base      [2]int               `json:"base"`      // points along U and V before refinement
 	Cells     int                  `json:"cells"`     // nx*ny
+	Planned   int                  `json:"planned"`   // cells to be evaluated; fewer than all in a refined grid
 	Evaluated int                  `json:"evaluated"` // cells that are valid
 	Loss      analyze.Distribution `json:"loss"`      // over the cells
 	MinA      record.Optional      `json:"min_a"`     // where the lowest finite cell is
 	MinB      record.Optional      `json:"min_b"`
+	Also      []Described          `json:"also,omitempty"` // what was measured beside the loss
 
 	PathRows      int                  `json:"path_rows"`
 	PathNonfinite int                  `json:"path_nonfinite"` // iterates without a projection
@@ -48,6 +52,12 @@ type Summary struct {
 	LastTrueLoss       record.Optional `json:"last_true_loss"`
 }
 
+// Described is a further measure in numbers.
+type Described struct {
+	Name   string               `json:"name"`
+	Values analyze.Distribution `json:"values"` // over the cells
+}
+
 func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
 	nx, ny := g.Dims()
 	s := Summary{
@@ -66,6 +76,9 @@ func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
 				break
 			}
 		}
+	}
+	for k, name := range g.Names {
+		s.Also = append(s.Also, Described{name, analyze.Describe(&record.Column{Floats: g.Also[k], Valid: g.Valid})})
 	}
 	s.describePath(l)
 	s.compare(l)

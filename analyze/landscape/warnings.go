@@ -14,6 +14,9 @@ const (
 	// residualLimit is the distance from the plane, in diameters of the path on
 	// it, from which on the path is not in the picture.
 	residualLimit = 0.25
+	// eigenLimit is the residual of an eigenvalue, in units of the largest, from
+	// which on a map of them is not to be trusted in its details.
+	eigenLimit = 0.1
 )
 
 func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
@@ -23,7 +26,7 @@ func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
 			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 		}
 	}
-	add(s.Evaluated < s.Cells, "unfinished", "%d of %d cells are evaluated; running again goes on from there", s.Evaluated, s.Cells)
+	add(s.Evaluated < s.Planned, "unfinished", "%d of %d cells are evaluated; running again goes on from there", s.Evaluated, s.Planned)
 	if e := s.PlaneErrorRelative; e.Valid && e.Value > planeErrorLimit {
 		text := fmt.Sprintf("contours under the path are not its loss: at %d compared iterates the loss on the plane differs from the true one by %.3g %% in the median (%.3g)", s.Compared, 100*e.Value, s.PlaneError.Value)
 		if plane, truth := s.LastPlaneLoss, s.LastTrueLoss; plane.Valid && truth.Valid {
@@ -41,6 +44,10 @@ func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
 	add(s.PathNonfinite > 0, "nonfinite_iterates", "%d of the path's %d iterates are not finite and have no projection", s.PathNonfinite, s.PathRows)
 	add(s.PathOutside > 0, "path_outside", "%d of the path's %d iterates lie outside the grid", s.PathOutside, s.PathRows)
 	add(path != nil && len(path.Header().State) > 0, "normalization_state", "the model has running statistics; they are no parameters and no part of the plane: the policy of the loss decides what they are at its points")
+	for _, d := range s.Also {
+		add(d.Name == LambdaResidualName && d.Values.Median.Valid && d.Values.Median.Value > eigenLimit, "eigenvalues_uncertain", "the extreme eigenvalues have residuals of %.3g %% of the larger one in the median; more products may help", 100*d.Values.Median.Value)
+		add(d.Values.Nonfinite > 0, "nonfinite_measures", "%d of %d evaluated cells have a NaN or infinite %s; they are kept", d.Values.Nonfinite, s.Evaluated, d.Name)
+	}
 	flat := s.Evaluated > 1 && s.Loss.Count == s.Evaluated && s.Loss.Min == s.Loss.Max
 	add(flat, "flat", "all %d evaluated cells have the same loss", s.Evaluated)
 	return w

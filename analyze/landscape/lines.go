@@ -1,0 +1,214 @@
+package landscape
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/record"
+)
+
+// LinesMethod says in one sentence how the numbers of ComputeLines came about.
+const LinesMethod = "Loss at evenly spaced points of several lines through one point, with the mean and the extremes over the lines."
+
+// LineOptions of ComputeLines.
+type LineOptions struct {
+	X        analyze.Range `json:"x"`        // coordinates in multiples of the directions; the zero value means -1:1:51
+	Accuracy bool          `json:"accuracy"` // as in Options
+	Plain    bool          `json:"plain"`    // as in Options
+	Test     analyze.Loss  `json:"-"`        // as in Options
+	Measures []Measure     `json:"-"`        // as in Options
+
+	Progress analyze.Progress `json:"-"` // is told of every point; nil tells nobody
+	Store    analyze.Store    `json:"-"` // keeps finished points; nil keeps nothing
+}
+
+// Lines is the loss along several lines.
+type Lines struct {
+	X     []float64     // coordinates, of length n
+	Loss  [][]float64   // of each line, n values
+	Names []string      // of what was measured beside the loss
+	Also  [][][]float64 // of each name and line, n values
+
+	Table    record.Table // one row a point: line (from 1), k, a, loss, further measures
+	Band     record.Table // one row a coordinate: k, a, and of each measure NAME_mean, _sd, _min and _max over the lines
+	Summary  LinesSummary
+	Warnings []analyze.Warning
+}
+
+// LinesSummary is the result in numbers.
+type LinesSummary struct {
+	Parameters   int                  `json:"parameters"`
+	Lines        int                  `json:"lines"`
+	X            analyze.Range        `json:"x"`
+	Norms        analyze.Distribution `json:"norms"`          // lengths of the directions
+	Loss         analyze.Distribution `json:"loss"`           // over all points
+	LossAtOrigin record.Optional      `json:"loss_at_origin"` // where 0 is among the coordinates
+	// SpreadRatio is the median over the coordinates, 0 left out, of the standard
+	// deviation over the lines divided by |mean - loss at the origin|: how much of
+	// what one line shows is that line alone.
+	SpreadRatio record.Optional `json:"spread_ratio"`
+	Also        []Described     `json:"also,omitempty"`
+}
+
+// RandomLines returns n lines through theta along random directions.
+func RandomLines(theta []float32, layout record.Layout, n int, opts DirectionOptions) ([]analyze.Line, error) {
+	directions, err := RandomDirections(theta, layout, n, opts)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]analyze.Line, n)
+	for i, d := range directions {
+		if lines[i], err = analyze.NewLine(theta, d); err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
+}
+
+// ComputeLines evaluates the loss along the lines, of which there must be at
+// least one, all of one length; one line after the other, each from coarse to
+// fine. An interruption or an error of the loss gives an error; with a Store what
+// was evaluated is not evaluated again.
+func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Lines, error) {
+	if opts.X.IsZero() {
+		opts.X = analyze.Range{Min: -1, Max: 1, N: DefaultPoints}
+	}
+	if err := opts.X.Validate(); err != nil {
+		return nil, fmt.Errorf("landscape: x: %s", strings.TrimPrefix(err.Error(), "analyze: "))
+	}
+	if len(lines) == 0 || len(lines[0].Origin) == 0 {
+		return nil, errors.New("landscape: there are no lines; there must be at least one, with parameters")
+	}
+	o := Options{Accuracy: opts.Accuracy, Plain: opts.Plain, Test: opts.Test, Measures: opts.Measures, Progress: opts.Progress, Store: opts.Store}
+	if err := o.validateMeasures(); err != nil {
+		return nil, err
+	}
+	o = o.Effective()
+	r := &Lines{X: opts.X.Values()}
+	o.Progress.Begin("lines", len(lines)*opts.X.N)
+	for i := range lines {
+		if len(lines[i].Origin) != len(lines[0].Origin) {
+			return nil, fmt.Errorf("landscape: line %d has %d parameters, the first one has %d; they must be equal", i+1, len(lines[i].Origin), len(lines[0].Origin))
+		}
+		if err := r.add(ctx, &lines[i], loss, &o, opts.X); err != nil {
+			return nil, err
+		}
+	}
+	r.tables()
+	r.summarize(lines, opts.X)
+	return r, nil
+}
+
+// numbered is a store that puts the number of a line before a unit's name.
+type numbered struct {
+	analyze.Store
+	prefix string
+}
+
+func (n numbered) Lookup(unit string) ([]float64, bool) { return n.Store.Lookup(n.prefix + unit) }
+
+func (n numbered) Save(unit string, values []float64) error {
+	return n.Store.Save(n.prefix+unit, values)
+}
+
+// add evaluates a line: a grid of one row.
+func (r *Lines) add(ctx context.Context, l *analyze.Line, loss analyze.Loss, o *Options, x analyze.Range) error {
+	own := *o
+	own.Store = numbered{o.Store, fmt.Sprintf("line %d ", len(r.Loss)+1)}
+	w := &worker{plane: &analyze.Plane{Origin: l.Origin, U: l.U, V: make([]float32, len(l.U))}, loss: loss, o: &own, theta: make([]float32, len(l.Origin))}
+	if err := w.prepare(); err != nil {
+		return err
+	}
+	g := &Grid{A: r.X, B: []float64{0}, Loss: make([]float64, x.N), Valid: make([]bool, x.N), Names: w.names}
+	for range w.names {
+		g.Also = append(g.Also, make([]float64, x.N))
+	}
+	if err := w.grid(ctx, g, coarseToFine(x.N, 1)); err != nil {
+		return err
+	}
+	if r.Names == nil {
+		r.Names, r.Also = w.names, make([][][]float64, len(w.names))
+	}
+	r.Loss = append(r.Loss, g.Loss)
+	for k := range r.Also {
+		r.Also[k] = append(r.Also[k], g.Also[k])
+	}
+	return nil
+}
+
+// measured returns the names of all measures and their values, line by line.
+func (r *Lines) measured() ([]string, [][][]float64) {
+	return append([]string{"loss"}, r.Names...), append([][][]float64{r.Loss}, r.Also...)
+}
+
+func (r *Lines) tables() {
+	n := len(r.X)
+	var line, k []int64
+	var a []float64
+	for i := range r.Loss {
+		for j, x := range r.X {
+			line, k, a = append(line, int64(i+1)), append(k, int64(j)), append(a, x)
+		}
+	}
+	names, values := r.measured()
+	r.Table = record.Table{Columns: []record.Column{{Name: "line", Ints: line}, {Name: "k", Ints: k}, {Name: "a", Floats: a}}}
+	r.Band = record.Table{Columns: []record.Column{{Name: "k", Ints: k[:n:n]}, {Name: "a", Floats: r.X}}}
+	for m, name := range names {
+		r.Table.Columns = append(r.Table.Columns, record.Column{Name: name, Floats: slices.Concat(values[m]...)})
+		columns := [4]record.Column{}
+		for c, suffix := range []string{"_mean", "_sd", "_min", "_max"} {
+			columns[c] = record.Column{Name: name + suffix, Floats: make([]float64, n), Valid: make([]bool, n)}
+		}
+		for j := range r.X {
+			d := analyze.Describe(&record.Column{Floats: across(values[m], j)})
+			for c, v := range []record.Optional{d.Mean, d.SD, d.Min, d.Max} {
+				columns[c].Floats[j], columns[c].Valid[j] = v.Value, v.Valid
+			}
+		}
+		r.Band.Columns = append(r.Band.Columns, columns[:]...)
+	}
+}
+
+// across returns the values of all lines at coordinate j.
+func across(lines [][]float64, j int) []float64 {
+	v := make([]float64, len(lines))
+	for i := range lines {
+		v[i] = lines[i][j]
+	}
+	return v
+}
+
+func (r *Lines) summarize(lines []analyze.Line, x analyze.Range) {
+	norms := make([]float64, len(lines))
+	for i := range lines {
+		norms[i] = lines[i].Norm()
+	}
+	s := &r.Summary
+	*s = LinesSummary{
+		Parameters: len(lines[0].Origin), Lines: len(lines), X: x,
+		Norms: analyze.Describe(&record.Column{Floats: norms}),
+		Loss:  analyze.Describe(r.Table.Column("loss")),
+	}
+	for _, name := range r.Names {
+		s.Also = append(s.Also, Described{name, analyze.Describe(r.Table.Column(name))})
+	}
+	if k := slices.Index(r.X, 0); k >= 0 {
+		s.LossAtOrigin = record.Some(r.Loss[0][k])
+		mean, sd := r.Band.Column("loss_mean"), r.Band.Column("loss_sd")
+		var ratios []float64
+		for j := range r.X {
+			if rise := math.Abs(mean.Floats[j] - r.Loss[0][k]); j != k && mean.Valid[j] && sd.Valid[j] && rise > 0 {
+				ratios = append(ratios, sd.Floats[j]/rise)
+			}
+		}
+		s.SpreadRatio = analyze.Describe(&record.Column{Floats: ratios}).Median
+	}
+	if n := s.Loss.Nonfinite; n > 0 {
+		r.Warnings = append(r.Warnings, analyze.Warning{Code: "nonfinite_losses", Text: fmt.Sprintf("%d of %d points have a NaN or infinite loss; they are kept, and left out of means", n, len(lines)*x.N)})
+	}
+}
