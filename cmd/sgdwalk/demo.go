@@ -151,7 +151,7 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 // words says what was seen, one paragraph a question.
 func (c *demoCmd) words(r *demoResult, run string) []string {
 	config := demoConfig()
-	w, p, l := &r.Walk, &r.Path, &landscapeSummary{r.Landscape, r.PCA}
+	w, p, l := &r.Walk, &r.Path, &landscapeSummary{Summary: r.Landscape, Directions: &r.PCA}
 	t := &r.Train
 	out := []string{
 		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),

@@ -12,32 +12,43 @@ import (
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
+	"sgdwalk/train/nn"
 )
 
-// landscapeCmd evaluates the loss on the plane of the first two principal
-// directions.
+// landscapeCmd evaluates the loss on a plane, by default that of the first two
+// principal directions.
 type landscapeCmd struct {
 	runFlags
 	lossFlags
 	pcaFlags
 	levelFlags
+	planeFlags
 	Grid    string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
-	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path)."`
-	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: around the path)."`
+	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path; -1:1 for random directions)."`
+	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (likewise)."`
 	Margin  float64 `default:"0.15" help:"Margin of an automatic range, as a share of the path's extent (default ${default})."`
+	Refine  int     `default:"0" help:"Halve the distance of grid points so many times where contours are (default ${default})."`
+	Path    *bool   `negatable:"" help:"Project the path onto the plane (default: yes, unless the plane is random)."`
+	Also    string  `placeholder:"WHAT" help:"Measure at the same points: accuracy, test_loss, test_accuracy, eigenvalues (of the Hessian; slow), with commas between them."`
+	Plain   bool    `help:"Evaluate point by point, without sharing work between points."`
 	Surface bool    `help:"Also draw the landscape as a shaded surface with the path on it."`
 	GIF     bool    `name:"gif" help:"Also draw the walk as an animation."`
 	VTK     bool    `name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
+	Lines   int     `default:"0" placeholder:"K" help:"Instead of a plane: the loss along K random lines through the point, with their band."`
+	Points  int     `default:"51" help:"Points of each line (default ${default})."`
 }
 
 func (landscapeCmd) Help() string {
-	return `The plane goes through the mean of the iterates along their first two principal directions.
-Contours are the loss on the plane, not at the iterates: how far these are from it is said
-with the result. An interrupted grid goes on where it stopped when it is called again.
+	return planeHelp + `
 
-Examples:
-  sgdwalk landscape RUN
+Contours are the loss on the plane, not at the iterates: how far these are from it is said
+with the result. Cells are evaluated from coarse to fine; what an interruption leaves is a
+picture, and the same call goes on from there.
+
+More examples:
   sgdwalk landscape --grid 25x17 --x=-1:1 --y=-0.5:0.5 RUN
+  sgdwalk landscape --grid 26x26 --refine 2 --also accuracy,test_loss RUN
+  sgdwalk landscape --plane random --grid 11x11 --also eigenvalues RUN
   sgdwalk landscape --surface --gif --vtk RUN
   sgdwalk landscape --width single --dpi 600 --scale log --levels 0.05,0.1,0.2,0.5,1 RUN
 
@@ -65,11 +76,25 @@ func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
 	if err := c.levelFlags.set(new(figure.Landscape), c.Scale); err != nil {
 		return o, err // before the grid is evaluated
 	}
-	o.Margin, o.Progress = c.Margin, e.progress
+	o.Margin, o.Progress, o.Refine, o.Plain = c.Margin, e.progress, c.Refine, c.Plain
+	if c.Refine < 0 || c.Refine > landscape.MaxRefine {
+		return o, usagef("--refine is %d; it must be 0 to %d", c.Refine, landscape.MaxRefine)
+	}
+	o.Contours = c.levels
 	if o.Rows, err = analyze.ParseSegments(c.Rows); err != nil {
 		return o, usageError{err}
 	}
 	return o, nil
+}
+
+// levels are the contours that the figure will have.
+func (c *landscapeCmd) levels(low, high float64) []float64 {
+	f := new(figure.Landscape)
+	if err := c.levelFlags.set(f, c.Scale); err == nil && f.Levels != nil {
+		return f.Levels
+	}
+	log := c.Scale == "log" || c.Scale != "linear" && high > 20*low
+	return figure.Levels(low, high, log && low > 0, f.LevelCount)
 }
 
 // parseGrid reads NXxNY.
@@ -102,6 +127,12 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 		return nil, err
 	}
 	fit.Surrogates = -1 // they are the pca command's
+	if _, err := c.kind(); err != nil {
+		return nil, err
+	}
+	if c.Lines != 0 {
+		return nil, c.along(ctx, e)
+	}
 	a, err := c.open(e, "landscape")
 	if err != nil {
 		return nil, err
@@ -111,50 +142,108 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	if err != nil {
 		return nil, err
 	}
-	directions, err := pca.Fit(ctx, a.trace, fit)
+	defer loss.Close()
+	if err := c.measures(a, loss, &opts); err != nil {
+		return nil, err
+	}
+	plane, err := c.choose(ctx, a, fit, func() (analyze.Gradient, error) { return loss, nil })
 	if err != nil {
 		return nil, err
 	}
-	if n := len(directions.Components); n < 2 {
-		return nil, fmt.Errorf("landscape: the iterates span %d direction; a plane needs 2", n)
-	}
-	plane, err := directions.Plane(1, 2, nil)
-	if err != nil {
-		return nil, err
-	}
-	recipe := landscapeOptions{Plane: "pca", PCA: fit, Landscape: opts}
 	if err := a.begin(); err != nil {
 		return nil, err
+	}
+	c.place(plane, &opts)
+	recipe := landscapeOptions{Plane: plane.recipe, Landscape: opts, Also: c.Also}
+	if plane.fit != nil {
+		recipe.PCA = &fit
+	}
+	if c.withPath(plane) {
+		opts.Path = a.trace
 	}
 	journal, err := a.journal(recipe)
 	if err != nil {
 		return nil, err
 	}
 	defer journal.Close()
-	opts.Path, opts.Store = a.trace, journal
-	r, stopped := landscape.Compute(ctx, plane, loss, opts)
+	opts.Store = journal
+	r, stopped := landscape.Compute(ctx, plane.plane, loss, opts)
 	if r == nil {
 		return nil, stopped
 	}
 	// Cells are evaluated coarse to fine, so what an interruption leaves is a
 	// picture already; its column valid says which cells are there.
-	if err := c.write(a, r, directions); err != nil {
+	if err := c.write(a, r, plane); err != nil {
 		return nil, err
 	}
 	if stopped != nil {
 		return nil, a.interrupted(ctx, stopped)
 	}
-	a.warn = append(append(a.warn, directions.Warnings...), r.Warnings...)
-	summary := landscapeSummary{r.Summary, directions.Summary}
+	a.warn = append(append(a.warn, plane.warn...), r.Warnings...)
+	summary := landscapeSummary{Summary: r.Summary, Plane: &plane.recipe}
+	if plane.fit != nil {
+		summary.Directions = &plane.fit.Summary
+	}
 	if err := a.finish(summary, recipe, landscape.Method, landscape.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(summary, landscapeSentences(&summary))
 }
 
+// withPath decides whether the path is projected. Random directions know nothing
+// of it, and it has next to no extent on them.
+func (c *landscapeCmd) withPath(p *planeOf) bool {
+	if c.Path != nil {
+		return *c.Path
+	}
+	return p.recipe.Kind != "random"
+}
+
+// place fills in where the grid is, as far as the flags do not say.
+func (c *landscapeCmd) place(p *planeOf, o *landscape.Options) {
+	o.Around = p.around
+	for _, r := range []*analyze.Range{&o.X, &o.Y} {
+		if r.Min == 0 && r.Max == 0 && (p.square || !c.withPath(p) && len(p.around) == 0) {
+			r.Min, r.Max = -1, 1
+		}
+	}
+}
+
+// measures adds what --also names.
+func (c *landscapeCmd) measures(a *analysis, loss *nn.Evaluator, o *landscape.Options) error {
+	if c.Also == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(c.Also, ",") {
+		switch name {
+		case "accuracy":
+			o.Accuracy = true
+		case "test_accuracy", "test_loss":
+			test, err := a.experiment.TestLoss()
+			switch {
+			case err != nil:
+				return err
+			case test == nil:
+				return usagef("--also %s: the data have no held-out examples", name)
+			}
+			o.Test, o.Accuracy = test, o.Accuracy || name == "test_accuracy"
+		case "eigenvalues":
+			if o.Measures == nil {
+				o.Measures = []landscape.Measure{landscape.Eigenvalues(loss, 0, c.PlaneSeed)}
+			}
+		default:
+			return usagef("--also has %q; allowed are accuracy, test_loss, test_accuracy and eigenvalues", name)
+		}
+	}
+	if o.Accuracy && c.Plain {
+		return usagef("--plain is given with --also %s; accuracy is not evaluated point by point", c.Also)
+	}
+	return nil
+}
+
 // write writes the tables and the figure.
-func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.Result) error {
-	components := componentTable(directions)
+func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) error {
+	components := plane.directionTable()
 	for _, t := range []struct {
 		name  string
 		table *record.Table
@@ -163,12 +252,17 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.R
 			return err
 		}
 	}
-	f := landscapeFigure(a.title(), r, &directions.Summary)
+	f := landscapeFigure(a.title(), r, plane)
 	if err := c.levelFlags.set(f, c.Scale); err != nil {
 		return err
 	}
 	if err := a.figure("landscape", f); err != nil {
 		return err
+	}
+	for _, m := range measureFigures(a.title(), r, plane) {
+		if err := a.figure(m.ZName, m); err != nil {
+			return err
+		}
 	}
 	if c.Surface {
 		if err := a.figure("surface", &figure.Surface{Landscape: f}); err != nil {
@@ -196,45 +290,31 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, directions *pca.R
 
 // landscapeOptions are the options as the result keeps them.
 type landscapeOptions struct {
-	Plane     string            `json:"plane"`
-	PCA       pca.Options       `json:"pca"`
+	Plane     planeRecipe       `json:"plane"`
+	PCA       *pca.Options      `json:"pca,omitempty"`
 	Landscape landscape.Options `json:"landscape"`
+	Also      string            `json:"also,omitempty"`
 }
 
-// landscapeSummary is the landscape with the directions that it lies on.
+// landscapeSummary is the landscape with the plane that it lies on.
 type landscapeSummary struct {
 	landscape.Summary
-	Directions pca.Summary `json:"directions"`
-}
-
-func landscapeFigure(title string, r *landscape.Result, d *pca.Summary) *figure.Landscape {
-	axis := func(i int) string {
-		return fmt.Sprintf("PC%d: %s of variance (random walk %s)", i+1, percent(d.ExplainedVarianceRatio[i]), percent(at(d.RandomWalk.ExplainedVarianceRatio, i)))
-	}
-	f := &figure.Landscape{Title: title, XLabel: axis(0), YLabel: axis(1), X: r.Grid.A, Y: r.Grid.B}
-	nx, ny := r.Grid.Dims()
-	for j := range ny {
-		f.Z = append(f.Z, r.Grid.Loss[r.Grid.Cell(0, j):r.Grid.Cell(0, j)+nx])
-		f.Valid = append(f.Valid, r.Grid.Valid[r.Grid.Cell(0, j):r.Grid.Cell(0, j)+nx])
-	}
-	a, b, residual := column(&r.Path, "a"), column(&r.Path, "b"), column(&r.Path, "residual")
-	loss := column(&r.Path, "true_loss")
-	steps, epochs := r.Path.Column("step").Ints, r.Path.Column("epoch").Ints
-	for i := range a {
-		p := figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Loss: nan, Step: int(steps[i]), Epoch: int(epochs[i])}
-		if loss != nil {
-			p.Loss = loss[i]
-		}
-		f.Path = append(f.Path, p)
-	}
-	return f
+	Plane      *planeRecipe `json:"plane,omitempty"`
+	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
 }
 
 func landscapeSentences(s *landscapeSummary) []string {
-	d := &s.Directions
-	out := []string{
-		fmt.Sprintf("%d of %d grid points evaluated; %s", s.Evaluated, s.Cells, rangeText(s.Loss.Min, s.Loss.Max)),
-		fmt.Sprintf("the plane holds %s of the variance of the iterates (a random walk: %s)", percent(sumOf(d.ExplainedVarianceRatio, 2)), percent(sumOf(d.RandomWalk.ExplainedVarianceRatio, 2))),
+	out := []string{fmt.Sprintf("%d of %d grid points evaluated; %s", s.Evaluated, s.Cells, rangeText(s.Loss.Min, s.Loss.Max))}
+	if s.Planned < s.Cells {
+		out[0] = fmt.Sprintf("%d of %d grid points evaluated, those near contours; %s", s.Evaluated, s.Cells, rangeText(s.Loss.Min, s.Loss.Max))
+	}
+	for _, m := range s.Also {
+		out = append(out, fmt.Sprintf("%s from %s to %s", m.Name, optionalText(m.Values.Min), optionalText(m.Values.Max)))
+	}
+	if d := s.Directions; d != nil {
+		out = append(out, fmt.Sprintf("the plane holds %s of the variance of the iterates (a random walk: %s)", percent(sumOf(d.ExplainedVarianceRatio, 2)), percent(sumOf(d.RandomWalk.ExplainedVarianceRatio, 2))))
+	} else if p := s.Plane; p != nil {
+		out = append(out, fmt.Sprintf("the plane goes through %s along %s and %s (cosine %.3g)", p.Origin, p.Directions[0], p.Directions[1], s.Cosine))
 	}
 	if s.ResidualRatio.Valid {
 		out = append(out, fmt.Sprintf("the iterates are off the plane by %s of the path's extent on it (median)", percent(s.ResidualRatio.Value)))

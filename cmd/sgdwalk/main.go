@@ -62,7 +62,7 @@ type cli struct {
 	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`
 	Line      lineCmd      `cmd:"" help:"The loss on the straight line, or a trained curve, between two iterates."`
 	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
-	Landscape landscapeCmd `cmd:"" help:"The loss on the plane of the first two principal directions, with the path on it."`
+	Landscape landscapeCmd `cmd:"" help:"The loss on a plane, by default of the first two principal directions, with the path on it."`
 
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
 

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/landscape"
+	"sgdwalk/record"
+)
+
+// maxLines bounds --lines.
+const maxLines = 1000
+
+// along evaluates the loss along random lines.
+func (c *landscapeCmd) along(ctx context.Context, e *env) error {
+	kind, err := c.kind()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Lines < 1 || c.Lines > maxLines:
+		return usagef("--lines is %d; it must be 1 to %d", c.Lines, maxLines)
+	case kind != "random" && kind != "pca":
+		return usagef("--lines is %d for a plane of kind %s; the lines are random ones", c.Lines, kind)
+	case c.Orthogonal || c.Refine != 0 || c.Y != "" || c.GIF || c.VTK || c.Surface:
+		return usagef("--lines is %d, but --orthogonal, --refine, --y, --gif, --vtk and --surface are for planes", c.Lines)
+	}
+	o := landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: c.Points}, Progress: e.progress, Plain: c.Plain}
+	if c.X != "" {
+		if o.X, err = analyze.ParseRange(fmt.Sprintf("%s:%d", c.X, c.Points)); err != nil {
+			return usagef("--x: %w", err)
+		}
+	}
+	if err := o.X.Validate(); err != nil {
+		return usagef("--points is %d: %w", c.Points, err)
+	}
+	a, err := c.open(e, "lines")
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	loss, err := a.loss(c.lossFlags)
+	if err != nil {
+		return err
+	}
+	defer loss.Close()
+	var also landscape.Options
+	if err := c.measures(a, loss, &also); err != nil {
+		return err
+	}
+	o.Accuracy, o.Test, o.Measures = also.Accuracy, also.Test, also.Measures
+	p := &planeOf{recipe: planeRecipe{Kind: "random", Seed: c.PlaneSeed}}
+	theta, err := c.origin(a, p)
+	if err != nil {
+		return err
+	}
+	directions := c.directionOptions(p, "filter")
+	if p.lines, err = landscape.RandomLines(theta, a.trace.Header().Layout, c.Lines, directions); err != nil {
+		return err
+	}
+	if err := a.begin(); err != nil {
+		return err
+	}
+	recipe := linesRecipe{Plane: p.recipe, Lines: c.Lines, Options: o, Also: c.Also}
+	journal, err := a.journal(recipe)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	o.Store = journal
+	r, err := landscape.ComputeLines(ctx, p.lines, loss, o)
+	if err != nil {
+		return a.interrupted(ctx, err)
+	}
+	for _, t := range []struct {
+		name  string
+		table *record.Table
+	}{{"lines", &r.Table}, {"band", &r.Band}} {
+		if err := a.out.Table(t.name, t.table); err != nil {
+			return err
+		}
+	}
+	label := fmt.Sprintf("position along random directions through %s, %s", p.recipe.Origin, normalizedName(directions.Normalization))
+	for _, f := range linesFigures(a.title(), label, r) {
+		if err := a.figure(f.name, f.figure); err != nil {
+			return err
+		}
+	}
+	a.warn = append(a.warn, r.Warnings...)
+	summary := linesSummary{r.Summary, p.recipe}
+	if err := a.finish(summary, recipe, landscape.LinesMethod, landscape.Citation); err != nil {
+		return err
+	}
+	s := &r.Summary
+	return a.show(summary, []string{
+		fmt.Sprintf("%d lines of %d points through %s; loss %s there, %s to %s on them", s.Lines, s.X.N, p.recipe.Origin, optionalText(s.LossAtOrigin), optionalText(s.Loss.Min), optionalText(s.Loss.Max)),
+		fmt.Sprintf("the lines differ by %s of their mean rise (median over the points)", shareText(s.SpreadRatio)),
+	})
+}
+
+func shareText(v record.Optional) string {
+	if !v.Valid {
+		return "an unknown share"
+	}
+	return percent(v.Value)
+}
+
+// linesRecipe is what a result keeps of how it was asked for.
+type linesRecipe struct {
+	Plane   planeRecipe           `json:"plane"`
+	Lines   int                   `json:"lines"`
+	Options landscape.LineOptions `json:"options"`
+	Also    string                `json:"also,omitempty"`
+}
+
+// linesSummary is what --lines prints and keeps.
+type linesSummary struct {
+	landscape.LinesSummary
+	Plane planeRecipe `json:"plane"`
+}
+
+// namedFigure is a figure with the name of its files.
+type namedFigure struct {
+	name   string
+	figure figure.Figure
+}
+
+// linesFigures draw the mean over the lines with the band from the lowest to the
+// highest, one figure a measure.
+func linesFigures(title, label string, r *landscape.Lines) []namedFigure {
+	names := append([]string{"loss"}, r.Names...)
+	labels := map[string]string{"loss": "full training loss", landscape.AccuracyName: "training accuracy", landscape.TestLossName: "held-out loss", landscape.TestAccuracyName: "held-out accuracy"}
+	var out []namedFigure
+	for _, name := range names {
+		y := labels[name]
+		if y == "" {
+			y = name
+		}
+		s := figure.Series{
+			Name: fmt.Sprintf("mean of %d lines, lowest to highest", r.Summary.Lines),
+			X:    column(&r.Band, "a"), Y: column(&r.Band, name+"_mean"), Low: column(&r.Band, name+"_min"), Top: column(&r.Band, name+"_max"),
+		}
+		if s.Y == nil {
+			continue
+		}
+		out = append(out, namedFigure{name, &figure.Curves{Title: title, XLabel: label, YLabel: y, Series: []figure.Series{s}}})
+	}
+	if len(out) > 0 {
+		out[0].name = "lines"
+	}
+	return out
+}
