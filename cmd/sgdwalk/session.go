@@ -193,7 +193,7 @@ func readConfig(dir string) (*storedConfig, error) {
 func fullHeader(h *record.Header) *record.Header {
 	h = h.Clone()
 	if h.Sketch != nil {
-		h.Layout, h.Sketch = h.Sketch.Layout, nil
+		h.Layout, h.DType, h.Sketch = h.Sketch.Layout, record.Float32, nil
 	}
 	return h
 }

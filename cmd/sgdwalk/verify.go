@@ -6,6 +6,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/sketch"
 	"sgdwalk/train/replay"
 )
 
@@ -83,13 +84,17 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 		return err
 	}
 	defer trace.Close()
-	x, err := replay.FromHeader(trace.Header(), replay.Options{Data: c.Data})
+	x, err := replay.FromHeader(fullHeader(trace.Header()), replay.Options{Data: c.Data})
 	if err != nil {
 		return err
 	}
 	x.Train()
 	again := &comparison{trace: trace}
-	loop, err := x.Loop(again)
+	reduced, err := reducedAlike(again, trace.Header())
+	if err != nil {
+		return err
+	}
+	loop, err := x.Loop(reduced)
 	if err != nil {
 		return err
 	}
@@ -117,6 +122,20 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 		report(problem)
 	}
 	return nil
+}
+
+// reducedAlike is a sink before the given one that reduces rows as those of the
+// header were.
+func reducedAlike(to record.Sink, h *record.Header) (record.Sink, error) {
+	if h.Sketch == nil {
+		return to, nil
+	}
+	spec, err := sketch.ParseSpec(h.Sketch.Spec)
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := sketch.Sink(func(*record.Header) (record.Sink, error) { return to, nil }, fullHeader(h), spec)
+	return s, err
 }
 
 // comparison is a sink that compares what it is given with a recording.

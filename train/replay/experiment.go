@@ -147,9 +147,10 @@ type Options struct {
 	State  []float32
 }
 
-// FromHeader rebuilds the run of a recording.
+// FromHeader rebuilds the run of a recording, whose theta must be that of the
+// model, perhaps rounded.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
-	if h.Sketch != nil {
+	if h.Evaluable() != nil {
 		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; path and pca work on them", h.Sketch.Spec)
 	}
 	spec := h.Data.Spec
