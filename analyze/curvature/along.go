@@ -23,6 +23,9 @@ type AlongOptions struct {
 	// gradient and the update, so LearningRate and Directions must be zero. Store
 	// keeps finished rows ("row 12").
 	Each Options `json:"each"`
+	// Preconditioner gives the scales of an optimizer that has some; nil means that
+	// they are not known.
+	Preconditioner PreconditionerSource `json:"-"`
 }
 
 // Validate names the first field whose value is not allowed.
@@ -88,6 +91,7 @@ func Along(ctx context.Context, t record.Trajectory, g analyze.Gradient, opts Al
 			return nil, err
 		}
 		r.rows = append(r.rows, v)
+		r.absent = w.absent
 		opts.Each.Progress.Add(1)
 	}
 	r.finish(places, h, &opts)
@@ -135,7 +139,8 @@ type walker struct {
 	opts     *AlongOptions
 	top      [][]float32
 	before   *place
-	finite   bool // the row before has values
+	finite   bool   // the row before has values
+	absent   string // why the last computed row has no preconditioner
 }
 
 // row returns the values of one row, from the store or computed.
@@ -186,6 +191,12 @@ func (w *walker) compute(ctx context.Context, p *place) (*Result, error) {
 	}
 	if d != nil {
 		o.Directions = append(o.Directions, Direction{Name: update, Vector: d, Walk: true})
+	}
+	if w.opts.Preconditioner != nil && Scales(o.Optimizer) {
+		if o.Preconditioner, o.PreconditionerAbsent, err = w.opts.Preconditioner.Preconditioner(ctx, p.row); err != nil {
+			return nil, err
+		}
+		w.absent = o.PreconditionerAbsent
 	}
 	return Compute(ctx, s.Theta, w.gradient, o)
 }

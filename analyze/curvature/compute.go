@@ -31,6 +31,11 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 			return nil, fmt.Errorf("curvature: direction %q has %d elements, theta has %d; they must be equal", d.Name, len(d.Vector), len(theta))
 		}
 	}
+	if opts.Preconditioner != nil {
+		if err := checkPreconditioner(opts.Preconditioner, len(theta)); err != nil {
+			return nil, err
+		}
+	}
 	budget := opts.budget()
 	opts.Progress.Begin("curvature", budget)
 	c := &computation{ctx: ctx, theta: theta, g: g, opts: &opts, products: newProducts(g, theta, opts.Progress)}
@@ -44,7 +49,11 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 
 // budget is the most products that a computation makes.
 func (o *Options) budget() int {
-	return powerSteps + len(relativeSteps) + o.MaxProducts*o.DensityRuns + max(o.TraceSamples-1, 0) + 4
+	n := powerSteps + len(relativeSteps) + o.MaxProducts*o.DensityRuns + max(o.TraceSamples-1, 0) + 4
+	if o.Preconditioner != nil {
+		n += o.MaxProducts
+	}
+	return n
 }
 
 type computation struct {
@@ -99,6 +108,9 @@ func (c *computation) run() (*Result, error) {
 		return nil, err
 	}
 	if err := c.split(); err != nil {
+		return nil, err
+	}
+	if err := c.precondition(); err != nil {
 		return nil, err
 	}
 	r.summarize(c)

@@ -72,6 +72,12 @@ type Options struct {
 	Optimizer record.Optimizer `json:"optimizer"`
 	// LearningRate is the one in effect; 0 means the optimizer's learning_rate.
 	LearningRate float64 `json:"learning_rate"`
+	// Preconditioner is the diagonal D of an optimizer that divides every coordinate
+	// of its step by it (Adam, RMSProp), of length P, borrowed; a 0 leaves the
+	// coordinate out. Its edge of stability is then that of D^-1 H. nil means none.
+	Preconditioner []float32 `json:"-"`
+	// PreconditionerAbsent says why there is none.
+	PreconditionerAbsent string `json:"-"`
 	// Directions are split into dominant and bulk besides the gradient.
 	Directions []Direction `json:"-"`
 	// Seed is that of the random vectors.

@@ -13,6 +13,8 @@ type products struct {
 	gradient analyze.Gradient
 	theta    []float32
 	step     float64 // length of the displacement
+	// scaling, when given, is S of the products with S H S, a diagonal matrix.
+	scaling  []float64
 	progress analyze.Progress
 
 	point       []float32
@@ -33,7 +35,11 @@ func newProducts(g analyze.Gradient, theta []float32, progress analyze.Progress)
 // The two points are computed from theta in float64 and rounded once; what
 // rounding displaces besides is part of the error that the ladder shows.
 func (p *products) apply(ctx context.Context, dst []float64, v []float32, step float64) error {
-	scale := step / norm32(v)
+	length := norm32(v)
+	if p.scaling != nil {
+		length = math.Sqrt(p.scaled2(v))
+	}
+	scale := step / length
 	for _, side := range []struct {
 		sign float64
 		grad []float32
@@ -42,7 +48,11 @@ func (p *products) apply(ctx context.Context, dst []float64, v []float32, step f
 			return fmt.Errorf("curvature: stopped after %d products: %w", p.made, err)
 		}
 		for i, t := range p.theta {
-			p.point[i] = float32(float64(t) + float64(side.sign*scale*float64(v[i])))
+			d := float64(v[i])
+			if p.scaling != nil {
+				d *= p.scaling[i]
+			}
+			p.point[i] = float32(float64(t) + float64(side.sign*scale*d))
 		}
 		if _, err := p.gradient.Gradient(ctx, p.point, side.grad); err != nil {
 			return fmt.Errorf("curvature: product %d: %w", p.made+1, err)
@@ -51,6 +61,9 @@ func (p *products) apply(ctx context.Context, dst []float64, v []float32, step f
 	sum := 0.0
 	for i := range dst {
 		dst[i] = (float64(p.plus[i]) - float64(p.minus[i])) / (2 * step)
+		if p.scaling != nil {
+			dst[i] *= p.scaling[i] * length
+		}
 		sum += dst[i]
 	}
 	p.made++
@@ -59,6 +72,16 @@ func (p *products) apply(ctx context.Context, dst []float64, v []float32, step f
 		return fmt.Errorf("curvature: product %d, %v away from theta: %w", p.made, step, ErrNotFinite)
 	}
 	return nil
+}
+
+// scaled2 returns |S v|^2.
+func (p *products) scaled2(v []float32) float64 {
+	sum := 0.0
+	for i, x := range v {
+		d := p.scaling[i] * float64(x)
+		sum += float64(d * d)
+	}
+	return sum
 }
 
 // skip counts n products whose result the store had.

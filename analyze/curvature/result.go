@@ -41,6 +41,8 @@ type Result struct {
 	Warnings []analyze.Warning
 
 	splits []split
+	// preconditioned is without values when there is none.
+	preconditioned Preconditioned
 }
 
 // SecondStep is a check of an eigenpair with a product of twice the step. Where
@@ -132,7 +134,7 @@ func (r *Result) summarize(c *computation) {
 			s.Converged++
 		}
 	}
-	s.Stability = stability(c.opts, s.LambdaMax)
+	s.Stability = stability(c.opts, s.LambdaMax, r.preconditioned)
 	s.GradDominantShare = r.splits[0].share
 	s.RandomDominantShare = float64(len(r.Top)) / float64(len(c.theta))
 	r.Warnings = r.warnings(c.opts)

@@ -20,6 +20,7 @@ type Run struct {
 	//	lambda_min, lambda_min_residual         smallest eigenvalue
 	//	trace, trace_standard_error             Hutchinson
 	//	eta_lambda_max, threshold, above_edge   edge of stability; absent where there is none
+	//	preconditioned_lambda_max, eta_preconditioned_lambda_max   what the threshold is held against for optimizers that scale coordinates
 	//	grad_dominant_share                     of the full gradient, in the space of the top k eigenvectors
 	//	batch_grad_dominant_share               of the recorded mini-batch gradient
 	//	update_dominant_share                   of theta_{k+1}-theta_k
@@ -36,7 +37,8 @@ type Run struct {
 	Summary     RunSummary
 	Warnings    []analyze.Warning
 
-	rows []values
+	rows   []values
+	absent string // why the last row has no preconditioner
 }
 
 // RunSummary is the curvature along a run in numbers; distributions are over the
@@ -78,7 +80,7 @@ type RunSummary struct {
 // them.
 var names = []string{
 	"loss", "grad_norm", "lambda_max", "lambda_max_residual", "lambda_min", "lambda_min_residual",
-	"trace", "trace_standard_error", "eta_lambda_max",
+	"trace", "trace_standard_error", "eta_lambda_max", "preconditioned_lambda_max", "eta_preconditioned_lambda_max",
 	"grad_dominant_share", "batch_grad_dominant_share", "update_dominant_share",
 	"loss_change", "loss_change_dominant", "loss_change_bulk", "overlap",
 	"product_error", "asymmetry", "converged", "lanczos_products", "products",
@@ -119,6 +121,8 @@ func newValues(r *Result, p *place) values {
 	if p.LearningRate.Valid {
 		v.set("eta_lambda_max", record.Some(p.LearningRate.Value*s.LambdaMax.Value))
 	}
+	v.set("preconditioned_lambda_max", r.preconditioned.LambdaMax)
+	v.set("eta_preconditioned_lambda_max", s.Stability.EtaPreconditionedLambdaMax)
 	for _, d := range r.splits {
 		switch d.name {
 		case gradientName:
@@ -185,7 +189,7 @@ func unpack(x []float64) (v values, ok bool) {
 // finish makes tables, summary and warnings of the rows.
 func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	threshold, absent := Threshold(o.Each.Optimizer)
-	r.tables(places, record.Optional{Value: threshold, Valid: absent == ""})
+	r.tables(places, record.Optional{Value: threshold, Valid: absent == ""}, Scales(o.Each.Optimizer))
 	s := &r.Summary
 	p, k := h.Layout.Len(), min(o.Each.Top, h.Layout.Len())
 	*s = RunSummary{
@@ -204,7 +208,9 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	s.ProductErrorMax = analyze.Describe(r.Table.Column("product_error")).Max
 	last := o.Each
 	last.LearningRate = places[len(places)-1].LearningRate.Value
-	s.Stability = stability(&last, r.rows[len(r.rows)-1].of("lambda_max"))
+	end := r.rows[len(r.rows)-1]
+	last.PreconditionerAbsent = r.absent
+	s.Stability = stability(&last, end.of("lambda_max"), Preconditioned{LambdaMax: end.of("preconditioned_lambda_max")})
 	for i, v := range r.rows {
 		loss := v.of("loss")
 		if !loss.Valid {
@@ -223,7 +229,7 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	r.Warnings = r.warnings(h, o)
 }
 
-func (r *Run) tables(places []place, threshold record.Optional) {
+func (r *Run) tables(places []place, threshold record.Optional, scales bool) {
 	var row, step, epoch, pairRow, pairStep, rank []int64
 	var side []string
 	var rate, edge, value, residual, estimate column.Floats
@@ -233,8 +239,12 @@ func (r *Run) tables(places []place, threshold record.Optional) {
 		p := &places[i]
 		row, step, epoch = append(row, int64(p.row)), append(step, p.Step.Step), append(epoch, int64(p.Epoch))
 		rate.Add(p.LearningRate)
+		eta, threshold := v.of("eta_lambda_max"), threshold
+		if scales {
+			eta = v.of("eta_preconditioned_lambda_max")
+			threshold.Valid = threshold.Valid && v.of("preconditioned_lambda_max").Valid
+		}
 		edge.Add(threshold)
-		eta := v.of("eta_lambda_max")
 		above.Add(eta.Value > threshold.Value, eta.Valid && threshold.Valid)
 		for j, x := range v.numbers {
 			columns[j].Add(x)
@@ -257,7 +267,7 @@ func (r *Run) tables(places []place, threshold record.Optional) {
 	}}
 	for j, name := range names {
 		r.Table.Columns = append(r.Table.Columns, columns[j].Column(name))
-		if name == "eta_lambda_max" {
+		if name == "eta_preconditioned_lambda_max" {
 			r.Table.Columns = append(r.Table.Columns, edge.Column("threshold"), above.Column("above_edge"))
 		}
 	}

@@ -16,19 +16,29 @@ type Stability struct {
 	Threshold       record.Optional `json:"threshold"`        // what eta lambda may be at most
 	ThresholdAbsent string          `json:"threshold_absent"` // why there is none; empty when there is one
 	AboveEdge       *bool           `json:"above_edge"`       // eta lambda_max > threshold; null without one
-	WeightDecay     float64         `json:"weight_decay"`     // adds up to as much to every eigenvalue of what is minimized; not in lambda_max
-	ClipNorm        float64         `json:"clip_norm"`        // 0 is none; a clipped step is shorter than the threshold assumes
+
+	// Preconditioned is that of an optimizer that scales coordinates, null for
+	// others: its threshold is held against eta times this largest eigenvalue.
+	Preconditioned             *Preconditioned `json:"preconditioned"`
+	EtaPreconditionedLambdaMax record.Optional `json:"eta_preconditioned_lambda_max"`
+
+	WeightDecay float64 `json:"weight_decay"` // adds up to as much to every eigenvalue of what is minimized; not in lambda_max
+	ClipNorm    float64 `json:"clip_norm"`    // 0 is none; a clipped step is shorter than the threshold assumes
 }
 
 // Threshold returns the largest eta*lambda for which an optimizer is stable on a
 // quadratic, or the reason why there is no such number:
 //
-//	sgd, gd    2
-//	momentum   2 + 2 beta                   (theta -= eta v, v = beta v + g)
-//	nesterov   (2 + 2 beta) / (1 + 2 beta)
+//	sgd, gd      2
+//	momentum     2 + 2 beta                   (theta -= eta v, v = beta v + g)
+//	nesterov     (2 + 2 beta) / (1 + 2 beta)
+//	adam, adamw  (2 + 2 beta1) / (1 - beta1): 38 for 0.9
+//	rmsprop      2 + 2 momentum
 //
-// Optimizers that scale coordinates have a threshold on the eigenvalues of the
-// preconditioned Hessian, which are others.
+// For the last two lines lambda is an eigenvalue of the preconditioned Hessian
+// D^-1 H; see [Scales]. With D held fixed they are those of the optimizers'
+// recursions; that training ends there is recalled from Cohen et al. (2022,
+// arXiv:2207.14484), not checked here.
 func Threshold(o record.Optimizer) (threshold float64, absent string) {
 	beta, known := o.Hyperparameters["momentum"]
 	switch o.Name {
@@ -45,8 +55,17 @@ func Threshold(o record.Optimizer) (threshold float64, absent string) {
 			return 2 + 2*beta, ""
 		}
 		return (2 + 2*beta) / (1 + 2*beta), ""
-	case "adam", "adamw", "rmsprop":
-		return 0, "optimizer " + o.Name + " scales every coordinate: the edge is one of the preconditioned Hessian, not of this one"
+	case "adam", "adamw":
+		beta, known := o.Hyperparameters["beta1"]
+		if !known || beta < 0 || beta >= 1 {
+			return 0, fmt.Sprintf("optimizer %s does not say its beta1 in [0, 1)", o.Name)
+		}
+		return (2 + 2*beta) / (1 - beta), ""
+	case "rmsprop":
+		if beta < 0 || beta >= 1 {
+			return 0, fmt.Sprintf("optimizer %s has momentum %v, which is outside [0, 1)", o.Name, beta)
+		}
+		return 2 + 2*beta, ""
 	case "pal":
 		return 0, "optimizer pal chooses its step from the loss along it: there is no learning rate to hold against the curvature"
 	case "":
@@ -56,8 +75,15 @@ func Threshold(o record.Optimizer) (threshold float64, absent string) {
 	}
 }
 
+// Scales reports whether an optimizer divides every coordinate of its step by a
+// number of its own, the diagonal D. Its edge of stability is one of the
+// preconditioned Hessian.
+func Scales(o record.Optimizer) bool {
+	return o.Name == "adam" || o.Name == "adamw" || o.Name == "rmsprop"
+}
+
 // stability evaluates the edge for one largest eigenvalue.
-func stability(o *Options, largest record.Optional) Stability {
+func stability(o *Options, largest record.Optional, scaled Preconditioned) Stability {
 	s := Stability{
 		Optimizer:   o.Optimizer.Name,
 		WeightDecay: o.Optimizer.Hyperparameters["weight_decay"], ClipNorm: o.Optimizer.Hyperparameters["clip_norm"],
@@ -66,6 +92,15 @@ func stability(o *Options, largest record.Optional) Stability {
 		s.WeightDecay = 0 // decoupled: no part of what is minimized
 	}
 	threshold, absent := Threshold(o.Optimizer)
+	decides := largest
+	if absent == "" && Scales(o.Optimizer) {
+		decides = scaled.LambdaMax
+		if decides.Valid {
+			s.Preconditioned = &scaled
+		} else if absent = o.PreconditionerAbsent; absent == "" {
+			absent = "optimizer " + o.Optimizer.Name + " scales every coordinate: the edge is one of the preconditioned Hessian, and the scales are not known"
+		}
+	}
 	s.ThresholdAbsent = absent
 	if absent == "" {
 		s.Threshold = record.Some(threshold)
@@ -76,8 +111,12 @@ func stability(o *Options, largest record.Optional) Stability {
 			s.EtaLambdaMax = record.Some(o.LearningRate * largest.Value)
 		}
 	}
-	if s.EtaLambdaMax.Valid && s.Threshold.Valid {
-		above := s.EtaLambdaMax.Value > threshold
+	if s.LearningRate.Valid && decides.Valid && s.Threshold.Valid {
+		eta := s.LearningRate.Value * decides.Value
+		if s.Preconditioned != nil {
+			s.EtaPreconditionedLambdaMax = record.Some(eta)
+		}
+		above := eta > threshold
 		s.AboveEdge = &above
 	}
 	return s

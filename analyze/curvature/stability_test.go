@@ -21,7 +21,13 @@ func TestThresholds(t *testing.T) {
 			t.Errorf("%s with momentum %v: %v %q; want %v", c.name, c.beta, got, absent, c.want)
 		}
 	}
-	for _, name := range []string{"", "adam", "adamw", "rmsprop", "pal", "entropy_sgd", "momentum", "unheard of"} {
+	for name, want := range map[string]float64{"adam": 38, "adamw": 38, "rmsprop": 2} {
+		o := record.Optimizer{Name: name, Hyperparameters: map[string]float64{"beta1": 0.9}}
+		if got, absent := curvature.Threshold(o); absent != "" || !near(got, want, 1e-12) {
+			t.Errorf("%s: %v %q; want %v", name, got, absent, want)
+		}
+	}
+	for _, name := range []string{"", "adam", "adamw", "pal", "entropy_sgd", "momentum", "unheard of"} {
 		if got, absent := curvature.Threshold(record.Optimizer{Name: name}); absent == "" {
 			t.Errorf("optimizer %q has the threshold %v and should say why it has none", name, got)
 		}
@@ -33,13 +39,16 @@ func TestThresholds(t *testing.T) {
 func TestThresholdIsWhereTheRecursionDiverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		beta := rapid.Float64Range(0, 0.95).Draw(t, "beta")
-		for _, name := range []string{"momentum", "nesterov"} {
-			edge, _ := curvature.Threshold(record.Optimizer{Name: name, Hyperparameters: map[string]float64{"momentum": beta}})
+		for _, name := range []string{"momentum", "nesterov", "rmsprop", "adam"} {
+			edge, _ := curvature.Threshold(record.Optimizer{Name: name, Hyperparameters: map[string]float64{"momentum": beta, "beta1": beta}})
 			for _, factor := range []float64{0.97, 1.03} {
 				x, v := 1.0, 0.0
 				for range 4000 {
 					g := factor * edge * x // eta lambda x
 					v = beta*v + g
+					if name == "adam" { // its mean, with the scales held fixed
+						v -= beta * g
+					}
 					if name == "nesterov" {
 						x -= g + beta*v
 					} else {

@@ -40,6 +40,15 @@ func (o *DiffusionOptions) Validate() error {
 	return nil
 }
 
+// Effective returns the options with the defaults filled in, but for the waiting
+// times, which the recording decides: DiffusionSummary.Waits has them.
+func (o DiffusionOptions) Effective() DiffusionOptions {
+	if o.LagsPerDecade == 0 {
+		o.LagsPerDecade = 10
+	}
+	return o
+}
+
 // DiffusionResult is the mean squared displacement of a walk. There is one walk
 // and therefore no mean over walks: the squared displacement of a vector with many
 // coordinates is itself nearly its mean.
@@ -106,9 +115,7 @@ func Diffusion(ctx context.Context, t record.Trajectory, opts DiffusionOptions) 
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	if opts.LagsPerDecade == 0 {
-		opts.LagsPerDecade = 10
-	}
+	opts = opts.Effective()
 	d := &diffusion{run: t, opts: &opts, progress: opts.Progress}
 	if d.progress == nil {
 		d.progress = analyze.NoProgress{}

@@ -61,6 +61,15 @@ func (o *NoiseOptions) Validate() error {
 	return nil
 }
 
+// Effective returns the options with the defaults filled in, but for the number of
+// examples, which the header says.
+func (o NoiseOptions) Effective() NoiseOptions {
+	if o.Decay == 0 {
+		o.Decay = 0.99
+	}
+	return o
+}
+
 // NoiseResult is the noise of the mini-batch gradients. The tables are the
 // caller's. A ratio of two estimates is absent where the estimate of |G|^2 is not
 // above 0: it then says nothing.
@@ -130,9 +139,7 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 	if n.examples == 0 {
 		n.examples = h.Data.TrainExamples
 	}
-	if opts.Decay == 0 {
-		opts.Decay = 0.99
-	}
+	opts = opts.Effective()
 	if n.store == nil {
 		n.store = analyze.NoStore{}
 	}

@@ -30,7 +30,7 @@ type source struct {
 	runs      int // number of trajectories
 	// scale has the square root of every row's weight; nil when all weigh 1.
 	scale []float64
-	held      *holder
+	held  *holder
 }
 
 // holder counts what was read of mapped files since they were last released.

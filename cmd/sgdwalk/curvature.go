@@ -68,6 +68,15 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	}
 	defer journal.Close()
 	o.Store = journal
+	known, err := newScales(a.trace)
+	if err != nil {
+		return err
+	}
+	if known != nil {
+		if o.Preconditioner, o.PreconditionerAbsent, err = known.Preconditioner(ctx, a.rowOf(s.Step)); err != nil {
+			return err
+		}
+	}
 	r, err := curvature.Compute(ctx, s.Theta, loss, o)
 	if err != nil {
 		return a.interrupted(ctx, err)
@@ -116,6 +125,16 @@ func (a *analysis) iterate(step int64) (record.Step, error) {
 	return record.Step{}, fmt.Errorf("%s: step %d is not in the recording", a.run, step)
 }
 
+// rowOf returns the row of a step that iterate has found.
+func (a *analysis) rowOf(step int64) int {
+	for i := a.trace.Len() - 1; i > 0; i-- {
+		if s, err := a.trace.Scalars(i); err == nil && s.Substep == 0 && s.Step == step {
+			return i
+		}
+	}
+	return 0
+}
+
 // above cuts a positive series off at a floor that a logarithmic axis can show.
 func above(v []float64, floor float64) []float64 {
 	for i := range v {
@@ -126,7 +145,9 @@ func above(v []float64, floor float64) []float64 {
 
 func curvatureSentences(step int64, s *curvature.Summary) []string {
 	out := []string{fmt.Sprintf("step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the eigenpairs converged)", step, optionalText(s.LambdaMax), optionalText(s.LambdaMin), optionalText(s.Trace.Mean), s.Products, s.Converged)}
-	if t := s.Stability; t.EtaLambdaMax.Valid && t.Threshold.Valid {
+	if t := s.Stability; t.EtaPreconditionedLambdaMax.Valid && t.Threshold.Valid {
+		out = append(out, fmt.Sprintf("preconditioned by %s, eta lambda_max is %.3g; its edge of stability is at %.3g", t.Optimizer, t.EtaPreconditionedLambdaMax.Value, t.Threshold.Value))
+	} else if t.EtaLambdaMax.Valid && t.Threshold.Valid {
 		out = append(out, fmt.Sprintf("eta lambda_max %.3g; the edge of stability of %s is at %.3g", t.EtaLambdaMax.Value, t.Optimizer, t.Threshold.Value))
 	}
 	if s.GradDominantShare.Valid {
@@ -148,6 +169,13 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	}
 	defer journal.Close()
 	o.Each.Store = journal
+	known, err := newScales(a.trace)
+	if err != nil {
+		return err
+	}
+	if known != nil {
+		o.Preconditioner = known
+	}
 	r, err := curvature.Along(ctx, a.trace, loss, o)
 	if err != nil {
 		return a.interrupted(ctx, err)

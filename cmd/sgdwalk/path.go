@@ -54,8 +54,8 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 			return nil, err
 		}
 	}
-	summary := pathSummary{Summary: r.Summary}
-	if err := more(ctx, a, &summary); err != nil {
+	summary, recipe := pathSummary{Summary: r.Summary}, pathRecipe{Options: opts}
+	if err := more(ctx, a, &summary, &recipe); err != nil {
 		return nil, err
 	}
 	for _, f := range pathFigures(a.title(), r) {
@@ -64,7 +64,7 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(summary, opts, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
+	if err := a.finish(summary, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
 		return nil, err
 	}
 	return r, a.show(summary, append(pathSentences(&r.Summary), summary.sentences()...))
@@ -78,15 +78,26 @@ type pathSummary struct {
 	Noise     *path.NoiseSummary     `json:"noise,omitempty"`
 }
 
+// pathRecipe is what a result keeps of how it was asked for: the options in
+// effect, without those of a part that was left out.
+type pathRecipe struct {
+	path.Options
+	Diffusion *path.DiffusionOptions `json:"diffusion,omitempty"`
+	Noise     *path.NoiseOptions     `json:"noise,omitempty"`
+}
+
 // more adds diffusion and noise. What a recording is too short or too thin for is
 // left out; a recording that cannot be read has failed before.
-func more(ctx context.Context, a *analysis, s *pathSummary) error {
+func more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
 	h := a.trace.Header()
 	if h.Columns.Theta && s.Updates > 1 && s.NonfiniteIterates == 0 {
-		d, err := path.Diffusion(ctx, a.trace, path.DiffusionOptions{Progress: a.progress})
+		o := path.DiffusionOptions{Progress: a.progress}.Effective()
+		d, err := path.Diffusion(ctx, a.trace, o)
 		if err != nil {
 			return err
 		}
+		o.Waits = d.Summary.Waits
+		recipe.Diffusion = &o
 		s.Diffusion = &d.Summary
 		a.warn = append(a.warn, d.Warnings...)
 		if err := a.out.Table("diffusion", &d.Table); err != nil {
@@ -102,10 +113,12 @@ func more(ctx context.Context, a *analysis, s *pathSummary) error {
 		}
 	}
 	if h.Columns.Grad && h.GradSchedule.IsZero() && s.GradCos.Count > 1 && s.NonfiniteGrads == 0 && h.Sketch == nil {
-		n, err := path.Noise(ctx, a.trace, path.NoiseOptions{Progress: a.progress})
+		o := path.NoiseOptions{Examples: h.Data.TrainExamples, Progress: a.progress}.Effective()
+		n, err := path.Noise(ctx, a.trace, o)
 		if err != nil {
 			return err
 		}
+		recipe.Noise = &o
 		s.Noise = &n.Summary
 		a.warn = append(a.warn, n.Warnings...)
 		return a.out.Table("noise", &n.Table)

@@ -96,3 +96,25 @@ func (o *Adam) State() []Piece {
 
 // SetState restores them.
 func (o *Adam) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+
+// Preconditioner sets dst, of the length of theta, to what the last step divided
+// every coordinate by: theta moved by -eta m / D with
+//
+//	D = (1-b1^t) (sqrt(v / (1-b2^t)) + eps)
+//
+// and the running mean m. It is 0 for a coordinate that has had no gradient yet.
+// It reports false before the first step.
+func (o *Adam) Preconditioner(dst []float32) bool {
+	t := float64(o.steps[0])
+	if t == 0 {
+		return false
+	}
+	bias, root := 1-math.Pow(o.beta1, t), 1/math.Sqrt(1-math.Pow(o.beta2, t))
+	for i, v := range o.square[:len(dst)] {
+		dst[i] = 0
+		if v > 0 {
+			dst[i] = float32(bias * (root*math.Sqrt(float64(v)) + o.epsilon))
+		}
+	}
+	return true
+}

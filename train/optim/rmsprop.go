@@ -100,3 +100,21 @@ func (o *RMSProp) State() []Piece {
 
 // SetState restores them.
 func (o *RMSProp) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+
+// Preconditioner sets dst, of the length of theta, to what the last step divided
+// every coordinate of the gradient by. It is 0 for a coordinate that has had no
+// gradient yet. It reports false before the first step.
+func (o *RMSProp) Preconditioner(dst []float32) bool {
+	moved := false
+	for i, s := range o.square[:len(dst)] {
+		dst[i] = 0
+		if s == 0 {
+			continue
+		}
+		if o.mean != nil {
+			s = max(0, s-float32(o.mean[i]*o.mean[i]))
+		}
+		dst[i], moved = float32(math.Sqrt(float64(s)))+float32(o.epsilon), true
+	}
+	return moved
+}

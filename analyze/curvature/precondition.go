@@ -1,0 +1,85 @@
+package curvature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"sgdwalk/record"
+)
+
+// errPreconditioner is wrapped when a preconditioner cannot be one.
+var errPreconditioner = errors.New("a preconditioner must have a finite element of at least 0 for every parameter, and one above 0")
+
+// checkPreconditioner refuses a diagonal that cannot be one.
+func checkPreconditioner(d []float32, parameters int) error {
+	if len(d) != parameters {
+		return fmt.Errorf("curvature: the preconditioner has %d elements, theta has %d: %w", len(d), parameters, errPreconditioner)
+	}
+	positive := false
+	for i, v := range d {
+		if !(v >= 0) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("curvature: element %d of the preconditioner is %v: %w", i, v, errPreconditioner)
+		}
+		positive = positive || v > 0
+	}
+	if !positive {
+		return fmt.Errorf("curvature: the preconditioner is 0: %w", errPreconditioner)
+	}
+	return nil
+}
+
+// precondition finds the largest eigenvalue of D^(-1/2) H D^(-1/2), whose
+// eigenvalues are those of D^-1 H, by an iteration of its own.
+func (c *computation) precondition() error {
+	d := c.opts.Preconditioner
+	if d == nil {
+		return nil
+	}
+	p := newProducts(c.g, c.theta, c.opts.Progress)
+	p.step, p.scaling = c.products.step, make([]float64, len(d))
+	start := rademacher(len(d), c.opts.Seed, streamTrace)
+	left := 0
+	for i, v := range d {
+		if v > 0 {
+			p.scaling[i] = 1 / math.Sqrt(float64(v))
+		} else {
+			start[i] = 0 // it takes no part, and no product gives it one
+			left++
+		}
+	}
+	length := norm32(start)
+	for i := range start {
+		start[i] = float32(float64(start[i]) / length)
+	}
+	o := *c.opts
+	o.Top, o.Bottom = 1, -1
+	s, err := newKrylov(p, start, o.Seed).solve(c.ctx, &o)
+	c.products.made += p.made
+	if isNotFinite(err) {
+		return nil // the plain Hessian stands; this one has no value
+	}
+	if err != nil {
+		return err
+	}
+	r := &c.result.preconditioned
+	r.LambdaMax, r.Residual = record.Some(s.top[0].Value), record.Some(s.top[0].Residual)
+	r.Converged, r.LeftOut = s.top[0].Converged, left
+	return nil
+}
+
+// Preconditioned is the curvature that an optimizer sees which scales every
+// coordinate: that of D^-1 H with the diagonal D of Options.Preconditioner.
+type Preconditioned struct {
+	LambdaMax record.Optional `json:"lambda_max"`
+	Residual  record.Optional `json:"lambda_max_residual"`
+	Converged bool            `json:"converged"`
+	LeftOut   int             `json:"left_out"` // coordinates where D is 0: they have had no gradient
+}
+
+// PreconditionerSource gives the diagonal at a row of a recording, nil where it is
+// not to be had, with the reason in words.
+type PreconditionerSource interface {
+	Preconditioner(ctx context.Context, row int) (d []float32, absent string, err error)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"sgdwalk/analyze/curvature"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/train"
+	"sgdwalk/train/optim"
+)
+
+// scales gives what an optimizer like Adam divides every coordinate by at a row of
+// a recording: the optimizer's own code, fed with the recorded iterates and
+// gradients from the first step on.
+type scales struct {
+	trace     *arrowfile.Reader
+	optimizer train.Optimizer
+	next      int    // row to be fed next
+	absent    string // why there is none; empty when there is one
+	theta     []float32
+	grad      []float32
+}
+
+var _ curvature.PreconditionerSource = (*scales)(nil)
+
+// newScales begins before the first row. It returns nil for an optimizer that
+// scales nothing.
+func newScales(trace *arrowfile.Reader) (*scales, error) {
+	h := trace.Header()
+	if !curvature.Scales(h.Optimizer) {
+		return nil, nil
+	}
+	o, _, err := optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, h.Layout, h.Seed)
+	if err != nil {
+		return nil, err
+	}
+	n := h.Layout.Len()
+	return &scales{trace: trace, optimizer: o, theta: make([]float32, n), grad: make([]float32, n)}, nil
+}
+
+// Preconditioner returns the scales of the update at the row, or of the last one
+// for the row after it. Rows must be asked for in ascending order.
+func (s *scales) Preconditioner(ctx context.Context, row int) (d []float32, absent string, err error) {
+	for ; s.next <= row && s.absent == ""; s.next++ {
+		if err := ctx.Err(); err != nil {
+			return nil, "", err
+		}
+		r, err := s.trace.At(s.next)
+		if err != nil {
+			return nil, "", err
+		}
+		switch {
+		case r.Last():
+			continue // no update follows
+		case r.Step != int64(s.next) || r.Grad == nil || r.Theta == nil:
+			s.absent = fmt.Sprintf("the scales of %s follow from the gradients of all steps up to the iterate, and that of step %d is not recorded (train --grad records them)", s.trace.Header().Optimizer.Name, s.next)
+			continue
+		}
+		// Copies: the optimizer writes to both.
+		copy(s.theta, r.Theta)
+		copy(s.grad, r.Grad)
+		if err := s.optimizer.Step(ctx, s.theta, s.grad, r.LearningRate.Value, nil); err != nil {
+			return nil, "", err
+		}
+	}
+	if s.absent != "" {
+		return nil, s.absent, nil
+	}
+	d = make([]float32, len(s.theta))
+	if !s.optimizer.(interface{ Preconditioner([]float32) bool }).Preconditioner(d) {
+		return nil, "no gradient has scaled a coordinate yet", nil
+	}
+	return d, "", nil
+}
