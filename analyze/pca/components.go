@@ -114,10 +114,9 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 func (w *worker) block(b block) error {
 	s, n, k := w.s, b.len(), len(w.u)
 	w.stride = paddedStride(n)
-	if bad := pack(w.x, w.stride, s.rows, s.reference, b.first, []span{{0, n}}, s.workers); bad >= 0 {
+	if bad := s.pack(w.x, w.stride, b.first, []span{{0, n}}); bad >= 0 {
 		return s.notFinite(bad)
 	}
-	s.held.read(n * len(s.rows))
 	clear(w.narrow)
 	const columns = 256
 	each(s.workers, (n+columns-1)/columns, func(c int) {

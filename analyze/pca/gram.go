@@ -34,10 +34,10 @@ func blockWidth(rows int) int {
 // The subtraction comes before any product: iterates are close to each other and
 // far from zero, and the difference of two close float32 is exact. It returns the
 // index of the first row with a NaN or an infinity in the columns, or -1.
-func pack(x []float32, stride int, rows [][]float32, reference []float32, first int, columns []span, workers int) (bad int) {
-	flags := make([]bool, len(rows))
-	each(workers, len(rows), func(i int) {
-		flags[i] = !packRow(x[i*stride:(i+1)*stride], rows[i], reference, first, columns)
+func (s *source) pack(x []float32, stride, first int, columns []span) (bad int) {
+	flags := make([]bool, len(s.rows))
+	s.eachUnit(len(s.rows), 1, stride, func(i int) {
+		flags[i] = !packRow(x[i*stride:(i+1)*stride], s.rows[i], s.reference, first, columns)
 	})
 	return slices.Index(flags, true)
 }
@@ -104,10 +104,9 @@ func exactGram(ctx context.Context, s *source) ([]float64, error) {
 		}
 		columns := roundUp(b.inside(), lanes)
 		stride := paddedStride(columns)
-		if bad := pack(x, stride, s.rows, s.reference, b.first, b.in, s.workers); bad >= 0 {
+		if bad := s.pack(x, stride, b.first, b.in); bad >= 0 {
 			return nil, s.notFinite(bad)
 		}
-		s.held.read(n * b.len())
 		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
 		for first := 0; first < columns; first += tileColumns {
 			addProducts(g, matrix{x, stride, n}, span{first, min(first+tileColumns, columns)}, s.workers)
@@ -128,7 +127,7 @@ func panelGram(ctx context.Context, s *source) ([]float64, error) {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
 		p.resize(b.inside())
-		each(s.workers, p.count, func(panel int) {
+		s.eachUnit(p.count, panelRows, b.len(), func(panel int) {
 			row := make([]float32, p.chunks*sumColumns)
 			for i := panel * panelRows; i < min((panel+1)*panelRows, n); i++ {
 				flags[i] = !packRow(row, s.rows[i], s.reference, b.first, b.in)
@@ -138,7 +137,6 @@ func panelGram(ctx context.Context, s *source) ([]float64, error) {
 		if bad := slices.Index(flags, true); bad >= 0 {
 			return nil, s.notFinite(bad)
 		}
-		s.held.read(n * b.len())
 		p.addTo(g, s.workers)
 		s.progress.Add(b.len())
 	}

@@ -39,10 +39,15 @@ type holder struct {
 	bytes   int
 }
 
-// heldBytes is how much of a mapped run may be resident before it is released. A
-// page that is needed again is still in the system's page cache, where there is
-// room.
-const heldBytes = 20 << 20
+const (
+	// heldBytes is how much of a mapped run may be resident before it is released.
+	// A page that is needed again is still in the system's page cache, where there
+	// is room.
+	heldBytes = 32 << 20
+	// mappedBytes is what becomes resident at least when a piece of a row is read:
+	// systems map some pages around the one that is asked for.
+	mappedBytes = 128 << 10
+)
 
 // newHolder finds the trajectories that can give memory back.
 func newHolder(runs []record.Trajectory) *holder {
@@ -55,15 +60,32 @@ func newHolder(runs []record.Trajectory) *holder {
 	return h
 }
 
-// read notes that so many floats were read. No view may be in use by another
-// goroutine that counts on its being resident; none does.
+// read notes that a contiguous piece of so many floats was read.
 func (h *holder) read(floats int) {
-	if h.bytes += 4 * floats; h.bytes < heldBytes {
-		return
+	if h.bytes += max(4*floats, mappedBytes); h.bytes >= heldBytes {
+		h.free()
 	}
+}
+
+// free releases everything. Views stay valid.
+func (h *holder) free() {
 	h.bytes = 0
 	for _, f := range h.release {
 		f()
+	}
+}
+
+// eachUnit calls f(0) to f(n-1) as each does, where every call reads so many
+// floats of so many rows, and releases what was read now and then.
+func (s *source) eachUnit(n, rows, floats int, f func(i int)) {
+	if len(s.held.release) == 0 {
+		each(s.workers, n, f)
+		return
+	}
+	group := max(s.workers, heldBytes/(rows*max(4*floats, mappedBytes)))
+	for first := 0; first < n; first += group {
+		each(s.workers, min(group, n-first), func(i int) { f(first + i) })
+		s.held.free()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"sgdwalk/analyze"
@@ -19,6 +20,8 @@ type walker struct {
 	opts    *Options
 	grid    *grid
 	scratch []float32 // the point under evaluation
+
+	shared, own []Measure // of Options.Also: the same on all segments, and one for each
 
 	// known has the samples at the iterates of the last segment, by step.
 	known     map[int64]sample
@@ -70,6 +73,9 @@ func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, le
 		clear(w.known)
 		w.known[to.Step] = samples[w.grid.one]
 	}
+	if err := w.ofSegment(ctx, s, fill, samples); err != nil {
+		return nil, 0, err
+	}
 	return samples, length, nil
 }
 
@@ -100,8 +106,41 @@ func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (samp
 	return v, nil
 }
 
-// width is the length of a sample.
-func (w *walker) width() int { return 1 + len(w.opts.Also) }
+// ofSegment appends to every sample the measures that the segment has of its own.
+// They are one unit of the store each.
+func (w *walker) ofSegment(ctx context.Context, s *segment, fill func(float64), samples []sample) error {
+	for _, m := range w.own {
+		unit := m.Name + " " + strconv.FormatInt(s.Step.Step, 10)
+		v, ok := w.opts.Store.Lookup(unit)
+		if !ok || len(v) != len(samples) {
+			loss, err := m.At(&s.Step)
+			if err != nil {
+				return fmt.Errorf("walk: %s: %w", unit, err)
+			}
+			v = make([]float64, len(samples))
+			for i, alpha := range w.grid.alphas {
+				fill(alpha)
+				if v[i], err = loss.Loss(ctx, w.scratch); err != nil {
+					return fmt.Errorf("walk: %s at alpha %v: %w", unit, alpha, err)
+				}
+			}
+			if c, ok := loss.(interface{ Close() }); ok {
+				c.Close()
+			}
+			if err := w.opts.Store.Save(unit, v); err != nil {
+				return fmt.Errorf("walk: %s: %w", unit, err)
+			}
+		}
+		for i := range samples {
+			// A copy: what two segments share has no room for it.
+			samples[i] = append(slices.Clone(samples[i]), v[i])
+		}
+	}
+	return nil
+}
+
+// width is the length of a sample before ofSegment.
+func (w *walker) width() int { return 1 + len(w.shared) }
 
 // difference is 0 for equal losses, two NaNs included, and infinite when only one
 // of them is a number.
@@ -157,7 +196,7 @@ func (w *walker) point(ctx context.Context, where string) (sample, error) {
 	for i := range w.width() {
 		loss, name := w.loss, where
 		if i > 0 {
-			loss, name = w.opts.Also[i-1].Loss, where+": "+w.opts.Also[i-1].Name
+			loss, name = w.shared[i-1].Loss, where+": "+w.shared[i-1].Name
 		}
 		x, err := 0.0, ctx.Err()
 		if err == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/record"
 )
 
 // Direction says along what the loss is evaluated.
@@ -28,6 +29,10 @@ const (
 type Measure struct {
 	Name string       `json:"name"` // of the column: snake_case, not one of the table's own
 	Loss analyze.Loss `json:"-"`
+	// At, in place of Loss, gives what to evaluate on the segment that begins at the
+	// iterate, whose vectors are nil: the loss of its own mini-batch, for example. An
+	// iterate that two segments share is then evaluated for each of them.
+	At func(s *record.Step) (analyze.Loss, error) `json:"-"`
 }
 
 var columnName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -85,8 +90,8 @@ func (o *Options) Validate() error {
 		if !columnName.MatchString(m.Name) || slices.Contains(seen, m.Name) {
 			return fmt.Errorf("walk: measure %q: its name must be snake_case and none of %q", m.Name, seen)
 		}
-		if m.Loss == nil {
-			return fmt.Errorf("walk: measure %q has nothing to evaluate", m.Name)
+		if (m.Loss == nil) == (m.At == nil) {
+			return fmt.Errorf("walk: measure %q must have one thing to evaluate, for all segments or for each", m.Name)
 		}
 		seen = append(seen, m.Name)
 	}

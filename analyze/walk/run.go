@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record"
@@ -30,8 +31,15 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		scratch: make([]float32, t.Header().Layout.Len()),
 		known:   make(map[int64]sample),
 	}
+	for _, m := range opts.Also {
+		if m.At != nil {
+			w.own = append(w.own, m)
+		} else {
+			w.shared = append(w.shared, m)
+		}
+	}
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
-	b := newBuilder(alphas, opts.Also)
+	b := newBuilder(alphas, slices.Concat(w.shared, w.own))
 	losses := make([]float64, len(alphas))
 	for i := range p.segments {
 		s := &p.segments[i]

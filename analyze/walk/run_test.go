@@ -454,6 +454,37 @@ func TestAlsoMeasures(t *testing.T) {
 	}
 }
 
+// A measure of its own for each segment sees all points of the segment, the
+// shared iterates for both, and is kept and resumed.
+func TestMeasureOfEachSegment(t *testing.T) {
+	m := positions(t, 4, -2, 1)
+	store, made := memoryStore{}, 0
+	o := walk.Options{Store: store, Also: []walk.Measure{{Name: "own", At: func(s *record.Step) (analyze.Loss, error) {
+		made++
+		return analyze.LossFunc(func(_ context.Context, theta []float32) (float64, error) {
+			return square(theta) + 1000*float64(s.Step+1), nil
+		}), nil
+	}}, {Name: "double", Loss: &counter{f: func(theta []float32) float64 { return 2 * square(theta) }}}}}
+	c := &counter{f: square}
+	r := run(t, m, c, o)
+	steps := r.Losses.Column("step").Ints
+	for i, v := range floats(r.Losses, "loss") {
+		if got := floats(r.Losses, "own")[i]; got != v+1000*float64(steps[i]+1) {
+			t.Errorf("sample %d of step %d: %v at loss %v", i, steps[i], got, v)
+		}
+		if got := floats(r.Losses, "double")[i]; got != 2*v {
+			t.Errorf("sample %d: the shared measure is %v at loss %v", i, got, v)
+		}
+	}
+	if made != 2 || len(c.points) != 21 {
+		t.Errorf("%d measures made, %d points evaluated; want 2 and 21", made, len(c.points))
+	}
+	again := run(t, m, c, o)
+	if diff := cmp.Diff(r.Losses, again.Losses); diff != "" || made != 2 || again.Evaluated != 0 {
+		t.Errorf("%d measures made after resuming, %d points, %s", made, again.Evaluated, diff)
+	}
+}
+
 // Segments never reach across inner iterates wrongly nor across missing steps.
 func TestOnlyConsecutiveIteratesMakeSegments(t *testing.T) {
 	at := func(step int64, sub int32, x float32) record.Step {
@@ -596,7 +627,7 @@ func TestErrors(t *testing.T) {
 		{"bad alphas", m, nil, walk.Options{Alphas: analyze.Range{Min: 1, Max: 0, N: 5}}, "walk: alphas: range 1:0:5: min is 1 and max is 0; min must be less than max"},
 		{"direction", m, nil, walk.Options{Direction: "up"}, `walk: direction is "up"; allowed are "update" and "gradient"`},
 		{"measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "loss", Loss: failing}}}, `walk: measure "loss": its name must be snake_case and none of ["row" "step" "epoch" "alpha" "position" "loss"]`},
-		{"no measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "test_loss"}}}, `walk: measure "test_loss" has nothing to evaluate`},
+		{"no measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "test_loss"}}}, `walk: measure "test_loss" must have one thing to evaluate, for all segments or for each`},
 		{"measure fails", m, &counter{f: square}, walk.Options{Also: []walk.Measure{{Name: "test_loss", Loss: failing}}, Alphas: analyze.Range{Min: 0, Max: 1, N: 2}}, "walk: iterate 1: test_loss: the data are gone"},
 		{"tolerance", m, nil, walk.Options{BarrierTolerance: math.NaN()}, "walk: barrier tolerance is NaN; it must be finite and at least 0"},
 		{"outside", m, nil, walk.Options{Segments: segments}, `walk: segments "7-9": the recording has no such segment; its 2 segments are between steps 0 and 2, epochs 1 to 1`},

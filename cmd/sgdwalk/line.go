@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -10,6 +11,7 @@ import (
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/walk"
 	"sgdwalk/record"
+	"sgdwalk/train"
 	"sgdwalk/train/nn"
 )
 
@@ -40,45 +42,73 @@ What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
 // measures makes the further measures that were asked for, on the data that the
-// loss was opened on.
-func (a *analysis) measures(text string) ([]walk.Measure, error) {
+// loss was opened on; loss is that of the training set.
+func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
 	if text == "" {
 		return nil, nil
 	}
-	x := a.experiment
 	var out []walk.Measure
+	var test *both
 	for name := range strings.SplitSeq(text, ",") {
-		open, accuracy := x.TrainLoss, false
+		on, accuracy := loss, false
 		switch name {
-		case "test_loss":
-			open = x.TestLoss
+		case "test_loss", "test_accuracy":
+			if test == nil {
+				e, err := a.experiment.TestLoss()
+				if err != nil {
+					return nil, err
+				}
+				if e == nil {
+					return nil, usagef("--also %s: the data have no held-out examples", name)
+				}
+				test = &both{evaluator: e}
+			}
+			on, accuracy = test, name == "test_accuracy"
 		case "accuracy":
 			accuracy = true
-		case "test_accuracy":
-			open, accuracy = x.TestLoss, true
 		default:
-			return nil, usagef("--also has %q; allowed are test_loss, accuracy and test_accuracy", name)
+			return nil, usagef("--also has %q; allowed are test_loss, accuracy and test_accuracy, and batch_loss in a walk", name)
 		}
-		e, err := open()
-		if err != nil {
-			return nil, err
+		m := walk.Measure{Name: name, Loss: on}
+		if accuracy {
+			m.Loss = analyze.LossFunc(on.accuracy)
 		}
-		if e == nil {
-			return nil, usagef("--also %s: the data have no held-out examples", name)
-		}
-		out = append(out, walk.Measure{Name: name, Loss: measure(e, accuracy)})
+		out = append(out, m)
 	}
 	return out, nil
 }
 
-func measure(e *nn.Evaluator, accuracy bool) analyze.Loss {
-	if !accuracy {
-		return e
+// both is the loss and the accuracy over a data set from one pass: whichever is
+// asked for second at a point is there already.
+type both struct {
+	evaluator *nn.Evaluator
+	theta     []float32
+	last      train.Measure
+}
+
+var _ analyze.Loss = (*both)(nil)
+
+// Loss returns the mean loss.
+func (b *both) Loss(ctx context.Context, theta []float32) (float64, error) {
+	m, err := b.evaluate(ctx, theta)
+	return m.Loss, err
+}
+
+func (b *both) accuracy(ctx context.Context, theta []float32) (float64, error) {
+	m, err := b.evaluate(ctx, theta)
+	return m.Accuracy, err
+}
+
+func (b *both) evaluate(ctx context.Context, theta []float32) (train.Measure, error) {
+	if b.theta != nil && slices.Equal(b.theta, theta) {
+		return b.last, nil
 	}
-	return analyze.LossFunc(func(ctx context.Context, theta []float32) (float64, error) {
-		m, err := e.Evaluate(ctx, theta)
-		return m.Accuracy, err
-	})
+	m, err := b.evaluator.Evaluate(ctx, theta)
+	if err != nil {
+		return m, err
+	}
+	b.theta, b.last = append(b.theta[:0], theta...), m
+	return m, nil
 }
 
 // Run computes, writes and prints.
@@ -107,7 +137,8 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if o.Also, err = a.measures(c.Also); err != nil {
+	on := &both{evaluator: loss}
+	if o.Also, err = a.measures(c.Also, on); err != nil {
 		return err
 	}
 	if err := a.begin(); err != nil {
@@ -120,7 +151,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	}
 	defer journal.Close()
 	o.Store = journal
-	r, err := line.Between(ctx, from.Theta, to.Theta, loss, o)
+	r, err := line.Between(ctx, from.Theta, to.Theta, on, o)
 	if err != nil {
 		return a.interrupted(ctx, err)
 	}

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
 )
 
 // walkCmd evaluates the loss along segments.
@@ -18,7 +21,7 @@ type walkCmd struct {
 	lossFlags
 	Segments  string `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
 	Alphas    string `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
-	Also      string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, with commas between them."`
+	Also      string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, batch_loss (of the step's own mini-batch), with commas between them."`
 	Direction string `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
 }
 
@@ -69,8 +72,15 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opts.Also, err = a.measures(c.Also); err != nil {
+	on := &both{evaluator: loss}
+	also, batch := withoutBatchLoss(c.Also)
+	if opts.Also, err = a.measures(also, on); err != nil {
 		return nil, err
+	}
+	if batch {
+		opts.Also = append(opts.Also, walk.Measure{Name: "batch_loss", At: func(s *record.Step) (analyze.Loss, error) {
+			return a.experiment.BatchLoss(s)
+		}})
 	}
 	if err := a.begin(); err != nil {
 		return nil, err
@@ -81,7 +91,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	}
 	defer journal.Close()
 	opts.Store = journal
-	r, err := walk.Run(ctx, a.trace, loss, opts)
+	r, err := walk.Run(ctx, a.trace, on, opts)
 	if err != nil {
 		return nil, a.interrupted(ctx, err)
 	}
@@ -99,6 +109,13 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err := a.out.Table("epochs", &r.Epochs); err != nil {
 		return nil, err
 	}
+	u, err := line.Updates(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.out.Table("updates", &u.Table); err != nil {
+		return nil, err
+	}
 	if err := a.figure("walk", walkFigure(a.title(), r, p)); err != nil {
 		return nil, err
 	}
@@ -106,10 +123,25 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, opts.Effective(), walk.Method, walk.Citation); err != nil {
+	if err := a.finish(walkSummary{r.Summary, u.Summary}, opts.Effective(), walk.Method, walk.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(r.Summary, walkSentences(&r.Summary))
+}
+
+// walkSummary is the walk, and how its steps compare with exact line searches.
+type walkSummary struct {
+	walk.Summary
+	Updates line.UpdatesSummary `json:"updates"`
+}
+
+// withoutBatchLoss takes the one measure that only a walk has out of a list.
+func withoutBatchLoss(also string) (rest string, batch bool) {
+	names := strings.Split(also, ",")
+	if batch = slices.Contains(names, "batch_loss"); batch {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == "batch_loss" })
+	}
+	return strings.Join(names, ","), batch
 }
 
 // walkFigure puts the walk and the geometry of the same iterates into the three

@@ -313,3 +313,24 @@ func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 	}
 	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, o)
 }
+
+// BatchLoss evaluates any theta on the mini-batch of a recorded row, drawn and
+// augmented as it was in training, with the batch's own statistics in normalization
+// layers. Rows after the last update have no batch.
+func (e *Experiment) BatchLoss(s *record.Step) (*nn.Evaluator, error) {
+	h := e.header
+	if !s.BatchLoss.Valid || s.Substep != 0 {
+		return nil, fmt.Errorf("replay: step %d, substep %d has no mini-batch of its own", s.Step, s.Substep)
+	}
+	source, err := newSource(e.data, h.Seed, h.Batch)
+	if err != nil {
+		return nil, err
+	}
+	batch := s.Step * int64(optim.BatchesPerStep(h.Optimizer))
+	perEpoch := int64(source.PerEpoch())
+	inputs, labels, err := source.Batch(int(batch/perEpoch)+1, int(batch%perEpoch))
+	if err != nil {
+		return nil, err
+	}
+	return nn.NewEvaluator(h.Model, e.input(), inputs, labels, nn.EvalOptions{Workers: e.workers, Policy: nn.Batch, Chunk: e.micro})
+}

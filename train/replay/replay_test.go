@@ -159,6 +159,41 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 	}
 }
 
+// The loss of a recorded row's own batch is the recorded one, whatever the
+// optimizer draws besides, and across the end of an epoch.
+func TestBatchLossIsTheRecordedOne(t *testing.T) {
+	for _, name := range []string{"sgd", "entropy-sgd"} {
+		c := config()
+		c.Optimizer, c.Hyperparameters, c.Epochs = name, nil, 2
+		if name == "entropy-sgd" {
+			c.Hyperparameters = map[string]float64{"inner_steps": 3}
+		}
+		m, _ := fly(t, c)
+		x, err := replay.FromHeader(m.Header(), replay.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range m.Len() {
+			s, _ := m.At(i)
+			e, err := x.BatchLoss(&s)
+			if !s.BatchLoss.Valid || s.Substep != 0 {
+				if err == nil {
+					t.Errorf("%s: row %d has no batch of its own, and got one", name, i)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := e.Loss(context.Background(), s.Theta)
+			if err != nil || math.Abs(got-s.BatchLoss.Value) > 1e-6*s.BatchLoss.Value {
+				t.Errorf("%s: row %d: loss of its batch %v, recorded %v (%v)", name, i, got, s.BatchLoss.Value, err)
+			}
+			e.Close()
+		}
+	}
+}
+
 func TestOtherDataIsRefused(t *testing.T) {
 	m, _ := fly(t, config())
 	h := m.Header().Clone()
