@@ -22,9 +22,8 @@ import (
 //
 // A fully connected first layer is linear in the coordinates: its products with
 // the data are made once, and every point combines them. A convolution is
-// computed anew, because reading three precomputed results from memory takes
-// longer (see BenchmarkFirstConv); such networks gain from small pieces of the
-// data that go through all layers on one core.
+// computed anew (BenchmarkFirstConv has what combining it would gain); such
+// networks gain from pieces of the data that go through all layers on one core.
 func (e *Evaluator) OnPlane(origin, u, v []float32) (batch int, evaluate func(ctx context.Context, a, b, loss, accuracy []float64) error, err error) {
 	if v == nil {
 		v = make([]float32, len(u))
