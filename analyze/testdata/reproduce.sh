@@ -41,6 +41,9 @@ for net in $nets; do
   one $net-b100-lr0.1 $model 0-79 720-799 --batch 100 --lr 0.1 --epochs 10
   # Gradient descent: a step is an epoch.
   one $net-gd-lr0.1 $model 0-39 160-199 --optimizer gd --lr 0.1 --epochs 200
+  # The released code of Xing et al. sums nine micro-batches, so that its GD with
+  # --lr 0.1 takes steps of 0.9.
+  one $net-gd-lr0.9 $model 0-39 40-59 --optimizer gd --lr 0.9 --epochs 60
   one $net-b25-lr0.1 $model 0-39 2880-2919 --batch 25 --lr 0.1 --epochs 10
   one $net-b400-lr0.1 $model 0-19 180-199 --batch 400 --lr 0.1 --epochs 10
   one $net-b100-lr0.3 $model 0-39 720-759 --batch 100 --lr 0.3 --epochs 10
