@@ -1,0 +1,54 @@
+package replay
+
+import (
+	"context"
+	"errors"
+
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/train"
+)
+
+// Record trains the experiment into a new run in the directory dir: every row
+// goes through a queue to the disk, and the losses over the whole sets are measured
+// at the first step of every epoch and at the end. It may be called once. A run
+// that diverges or is stopped is a result, not an error; what was recorded stays.
+//
+// It is the shortest way from a [Config] to a recording. Who wants to look at the
+// steps, to keep checkpoints or to reduce rows takes [Experiment.Loop].
+func (e *Experiment) Record(ctx context.Context, dir string, o arrowfile.Options) (result train.Result, err error) {
+	w, err := arrowfile.Create(dir, e.header, o)
+	if err != nil {
+		return result, err
+	}
+	sink, err := arrowfile.NewAsync(w, e.header, arrowfile.AsyncOptions{})
+	if err != nil {
+		return result, errors.Join(err, w.Close())
+	}
+	defer func() { err = errors.Join(err, sink.Close()) }()
+	loop, err := e.Loop(sink)
+	if err != nil {
+		return result, err
+	}
+	if err := e.Measure(loop); err != nil {
+		return result, err
+	}
+	return loop.Run(ctx)
+}
+
+// Measure lets the loop measure the loss over the training set, and over the
+// held-out set where there is one, at the first step of every epoch and at the end.
+func (e *Experiment) Measure(loop *train.Loop) error {
+	full, err := e.TrainLoss()
+	if err != nil {
+		return err
+	}
+	loop.Full = full
+	test, err := e.TestLoss()
+	if err != nil {
+		return err
+	}
+	if test != nil { // a nil *nn.Evaluator must not become a non-nil interface
+		loop.Test = test
+	}
+	return nil
+}
