@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
@@ -193,19 +193,7 @@ func (a *analysis) show(summary any, sentences []string) error {
 
 // column returns the values of a column with NaN where they are absent, and nil
 // when no value is there: what a figure draws.
-func column(t *record.Table, name string) []float64 {
-	c := t.Column(name)
-	if c == nil || c.Valid != nil && !slices.Contains(c.Valid, true) {
-		return nil
-	}
-	v := slices.Clone(c.Floats)
-	for i := range v {
-		if c.Valid != nil && !c.Valid[i] {
-			v[i] = nan
-		}
-	}
-	return v
-}
+func column(t *record.Table, name string) []float64 { return draw.Values(t, name) }
 
 // percent writes a share for a reader.
 func percent(share float64) string {

@@ -186,7 +186,7 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	if err := a.out.Table("eigenvalues", &r.Eigenvalues); err != nil {
 		return err
 	}
-	steps := floats(r.Table.Column("step").Ints)
+	steps := column(&r.Table, "step")
 	for _, f := range []struct {
 		name, label string
 		series      []figure.Series

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/walk"
 	"sgdwalk/record"
@@ -158,7 +158,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err
 	}
-	if err := a.figure("line", lineFigure(a.title(), &r.Losses, from.Step, to.Step)); err != nil {
+	if err := a.figure("line", draw.Line(a.title(), &r.Losses, from.Step, to.Step)); err != nil {
 		return err
 	}
 	summary := lineSummary{Line: r.Summary}
@@ -193,7 +193,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		if err := a.out.Table("curve_training", &k.Training); err != nil {
 			return err
 		}
-		if err := a.figure("curve", curveFigure(a.title(), &k.Losses)); err != nil {
+		if err := a.figure("curve", draw.Curve(a.title(), &k.Losses)); err != nil {
 			return err
 		}
 		summary.Curve = &k.Summary
@@ -245,29 +245,6 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 	}
 	to.Theta = append([]float32(nil), to.Theta...) // outlives the other run
 	return from, to, nil
-}
-
-func lineFigure(title string, t *record.Table, from, to int64) *figure.Curves {
-	f := &figure.Curves{Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to), YLabel: "loss"}
-	x := column(t, "alpha")
-	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: column(t, "loss")})
-	if t.Column("test_loss") != nil {
-		f.Series = append(f.Series, figure.Series{Name: "held-out loss", X: x, Y: column(t, "test_loss")})
-	}
-	return f
-}
-
-func curveFigure(title string, t *record.Table) *figure.Curves {
-	f := &figure.Curves{Title: title, XLabel: "position between the ends, t", YLabel: "full training loss"}
-	names, x, y := t.Column("curve").Strings, t.Column("t").Floats, column(t, "loss")
-	for i := 0; i < len(names); {
-		s := figure.Series{Name: names[i]}
-		for ; i < len(names) && names[i] == s.Name; i++ {
-			s.X, s.Y = append(s.X, x[i]), append(s.Y, y[i])
-		}
-		f.Series = append(f.Series, s)
-	}
-	return f
 }
 
 func lineSentences(s *line.Summary, from, to int64) []string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/path"
 )
 
@@ -58,8 +59,8 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	if err := more(ctx, a, &summary, &recipe); err != nil {
 		return nil, err
 	}
-	for _, f := range pathFigures(a.title(), r) {
-		if err := a.figure(f.name, f.figure); err != nil {
+	for _, f := range draw.Path(a.title(), r) {
+		if err := a.figure(f.Name, f.Figure); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +107,7 @@ func more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) 
 		if err := a.out.Table("diffusion_fits", &d.Fits); err != nil {
 			return err
 		}
-		if f := diffusionFigure(a.title(), &d.Table); f != nil {
+		if f := draw.Diffusion(a.title(), &d.Table); f != nil {
 			if err := a.figure("diffusion_figure", f); err != nil {
 				return err
 			}

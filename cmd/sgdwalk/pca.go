@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/pca"
 )
 
@@ -80,10 +81,10 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 	if err := a.out.Table("components", &components); err != nil {
 		return nil, err
 	}
-	if err := a.figure("pca", spectrumFigure(a.title(), r)); err != nil {
+	if err := a.figure("pca", draw.Spectrum(a.title(), r)); err != nil {
 		return nil, err
 	}
-	if err := a.figure("scores_over_steps", scoresFigure(a.title(), r)); err != nil {
+	if err := a.figure("scores_over_steps", draw.Scores(a.title(), r)); err != nil {
 		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)

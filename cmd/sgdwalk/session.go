@@ -219,7 +219,7 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 	if err != nil {
 		return s, err
 	}
-	if err := addEvaluators(loop, x); err != nil {
+	if err := x.Measure(loop); err != nil {
 		return s, err
 	}
 	if err := prepare(loop); err != nil {

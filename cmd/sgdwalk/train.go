@@ -10,7 +10,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/record"
-	"sgdwalk/train"
 	"sgdwalk/train/replay"
 )
 
@@ -171,21 +170,4 @@ func (c *trainConfig) effective(h *record.Header) *trainConfig {
 	delete(e.Hyper, "learning_rate")
 	e.LR, e.Batch, e.Record = &rate, &h.Batch, h.Schedule.String()
 	return &e
-}
-
-// addEvaluators lets the loop measure the full and held-out loss once an epoch.
-func addEvaluators(loop *train.Loop, x *replay.Experiment) error {
-	full, err := x.TrainLoss()
-	if err != nil {
-		return err
-	}
-	loop.Full = full
-	test, err := x.TestLoss()
-	if err != nil {
-		return err
-	}
-	if test != nil { // a nil *nn.Evaluator must not become a non-nil interface
-		loop.Test = test
-	}
-	return nil
 }

@@ -98,7 +98,7 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 	if err != nil {
 		return err
 	}
-	if err := addEvaluators(loop, x); err != nil {
+	if err := x.Measure(loop); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)

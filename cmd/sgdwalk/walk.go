@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/walk"
@@ -116,10 +115,10 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err := a.out.Table("updates", &u.Table); err != nil {
 		return nil, err
 	}
-	if err := a.figure("walk", walkFigure(a.title(), r, p)); err != nil {
+	if err := a.figure("walk", draw.Walk(a.title(), r, p)); err != nil {
 		return nil, err
 	}
-	if err := a.figure("profile", profileFigure(a.title(), r)); err != nil {
+	if err := a.figure("profile", draw.Profile(a.title(), r)); err != nil {
 		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)
@@ -142,73 +141,6 @@ func withoutBatchLoss(also string) (rest string, batch bool) {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == "batch_loss" })
 	}
 	return strings.Join(names, ","), batch
-}
-
-// walkFigure puts the walk and the geometry of the same iterates into the three
-// panels.
-func walkFigure(title string, r *walk.Result, p *path.Result) *figure.Walk {
-	t := &r.Segments
-	f := &figure.Walk{Title: title, CosineLabel: "cosine of gradients", Cosine2Label: "cosine of updates"}
-	rows, steps := t.Column("row").Ints, t.Column("step").Ints
-	atRow := make(map[int64]int, p.Table.Len())
-	for i, row := range p.Table.Column("row").Ints {
-		atRow[row] = i
-	}
-	n := r.Summary.Alphas
-	alphas := r.Losses.Column("alpha").Floats[:n]
-	losses := r.Losses.Column("loss").Floats
-	// The panels show the way from iterate to iterate; samples beyond it have a
-	// figure of their own.
-	zero, one := slices.Index(alphas, 0), slices.Index(alphas, 1)
-	f.Alphas = alphas[zero : one+1]
-	cosine, cosine2, distance := column(&p.Table, "grad_cos"), column(&p.Table, "update_cos"), column(&p.Table, "displacement")
-	at := func(v []float64, i int) float64 {
-		if v == nil || i >= len(v) {
-			return nan
-		}
-		return v[i]
-	}
-	add := func(i int) {
-		f.Cosine, f.Cosine2, f.Distance = append(f.Cosine, at(cosine, i)), append(f.Cosine2, at(cosine2, i)), append(f.Distance, at(distance, i))
-	}
-	for i, row := range rows {
-		f.Steps = append(f.Steps, int(steps[i]))
-		f.Losses = append(f.Losses, losses[i*n+zero:i*n+one+1])
-		add(atRow[row])
-	}
-	if last := atRow[rows[len(rows)-1]] + 1; last < p.Table.Len() {
-		add(last)
-	}
-	f.Floor, f.FloorAlpha = column(t, "floor_loss"), column(t, "floor_position")
-	for i, s := range f.FloorAlpha {
-		if s < 0 || s > 1 {
-			f.Floor[i], f.FloorAlpha[i] = nan, nan
-		}
-	}
-	f.Barriers = t.Column("barrier").Bools
-	if cosine == nil {
-		f.Cosine, f.CosineLabel = f.Cosine2, "cosine of updates"
-	}
-	// Under plain SGD both cosines are the same line.
-	if cosine == nil || cosine2 == nil || same(f.Cosine, f.Cosine2) {
-		f.Cosine2 = nil
-	}
-	return f
-}
-
-// same reports whether two series agree, where both have values, to what the
-// rounding of the updates to float32 leaves.
-func same(a, b []float64) bool {
-	both := 0
-	for i := range min(len(a), len(b)) {
-		switch d := math.Abs(a[i] - b[i]); {
-		case d > 1e-3:
-			return false
-		case d <= 1e-3:
-			both++
-		}
-	}
-	return both > 0
 }
 
 func walkSentences(s *walk.Summary) []string {

@@ -1,0 +1,13 @@
+// Package draw makes the figures of results: what an analysis returned goes in, a
+// figure of package figure comes out, ready to be saved, styled or shown.
+//
+//  1. [Path] and [Diffusion] draw the geometry of a run (package path).
+//  2. [Walk] and [Profile] draw the loss between its iterates (package walk).
+//  3. [Spectrum] and [Scores] draw its principal directions (package pca).
+//  4. [Landscape] draws the loss around it (package landscape), [Line] and [Curve]
+//     the loss between two points (package line).
+//
+// The commands and the notebooks draw with these, so both show the same figure of
+// the same result. Anything else is drawn with package figure from the tables:
+// [Values] turns a column into what it takes.
+package draw

@@ -1,0 +1,35 @@
+package draw
+
+import (
+	"fmt"
+
+	"sgdwalk/analyze/figure"
+	"sgdwalk/record"
+)
+
+// Line draws the loss on the straight line between the iterates of two steps, with
+// the held-out loss where the table has it. t is the table Losses of line.Between.
+func Line(title string, t *record.Table, from, to int64) *figure.Curves {
+	f := &figure.Curves{Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to), YLabel: "loss"}
+	x := Values(t, "alpha")
+	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss")})
+	if t.Column("test_loss") != nil {
+		f.Series = append(f.Series, figure.Series{Name: "held-out loss", X: x, Y: Values(t, "test_loss")})
+	}
+	return f
+}
+
+// Curve draws the loss on the curves between two points, one line a curve. t is the
+// table Losses of line.Connect.
+func Curve(title string, t *record.Table) *figure.Curves {
+	f := &figure.Curves{Title: title, XLabel: "position between the ends, t", YLabel: "full training loss"}
+	names, x, y := t.Column("curve").Strings, t.Column("t").Floats, Values(t, "loss")
+	for i := 0; i < len(names); {
+		s := figure.Series{Name: names[i]}
+		for ; i < len(names) && names[i] == s.Name; i++ {
+			s.X, s.Y = append(s.X, x[i]), append(s.Y, y[i])
+		}
+		f.Series = append(f.Series, s)
+	}
+	return f
+}
