@@ -4,8 +4,9 @@
 //  1. [Path] and [Diffusion] draw the geometry of a run (package path).
 //  2. [Walk] and [Profile] draw the loss between its iterates (package walk).
 //  3. [Spectrum] and [Scores] draw its principal directions (package pca).
-//  4. [Landscape] draws the loss around it (package landscape), [Line] and [Curve]
-//     the loss between two points (package line).
+//  4. [Landscape] draws the loss around it, [Measures] what was measured with it and
+//     [Lines] random lines (package landscape); [Line] and [Curve] draw the loss
+//     between two points (package line).
 //
 // The commands and the notebooks draw with these, so both show the same figure of
 // the same result. Anything else is drawn with package figure from the tables:

@@ -13,11 +13,15 @@ import (
 // Landscape draws the loss on a plane with the path of a run, where the result has
 // one. The labels name the two directions; see [Directions].
 func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landscape {
-	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B}
-	nx, ny := r.Grid.Dims()
-	for j := range ny {
-		f.Z = append(f.Z, r.Grid.Loss[r.Grid.Cell(0, j):r.Grid.Cell(0, j)+nx])
-		f.Valid = append(f.Valid, r.Grid.Valid[r.Grid.Cell(0, j):r.Grid.Cell(0, j)+nx])
+	f := measured(title, xlabel, ylabel, r, r.Grid.Loss)
+	// A refined grid shows the contours that it was refined around.
+	if len(r.Contours) > 0 {
+		f.Levels = r.Contours
+	}
+	for _, w := range r.Warnings {
+		if w.Code == "plane_disagrees" {
+			f.Notes = append(f.Notes, fmt.Sprintf("Contours are not the loss of the path: at the iterates the plane is %s off (median).", percent(r.Summary.PlaneErrorRelative.Value)))
+		}
 	}
 	a, b, residual := Values(&r.Path, "a"), Values(&r.Path, "b"), Values(&r.Path, "residual")
 	loss := Values(&r.Path, "true_loss")
@@ -26,13 +30,67 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 	}
 	steps, epochs := r.Path.Column("step").Ints, r.Path.Column("epoch").Ints
 	for i := range a {
-		p := figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]), Epoch: int(epochs[i])}
+		q := figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]), Epoch: int(epochs[i])}
 		if loss != nil {
-			p.Loss = loss[i]
+			q.Loss = loss[i]
 		}
-		f.Path = append(f.Path, p)
+		f.Path = append(f.Path, q)
 	}
 	return f
+}
+
+// measured draws one measure on the plane. Cells that were not evaluated are
+// interpolated, and the figure says how many.
+func measured(title, xlabel, ylabel string, r *landscape.Result, values []float64) *figure.Landscape {
+	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B}
+	filled, ok, interpolated := r.Grid.Filled(values)
+	nx, ny := r.Grid.Dims()
+	for j := range ny {
+		f.Z = append(f.Z, filled[j*nx:(j+1)*nx])
+		f.Valid = append(f.Valid, ok[j*nx:(j+1)*nx])
+	}
+	switch s := &r.Summary; {
+	case interpolated == 0:
+	case s.Evaluated < s.Planned:
+		f.Notes = append(f.Notes, fmt.Sprintf("Unfinished: %d of %d grid points are evaluated, the others interpolated.", s.Evaluated, s.Planned))
+	default:
+		f.Notes = append(f.Notes, fmt.Sprintf("%d of %d grid points, away from contours, are interpolated.", interpolated, nx*ny))
+	}
+	return f
+}
+
+// Measures draws what was measured beside the loss, and the ratio of the extreme
+// eigenvalues as Li et al. map it; the field ZName has their names.
+func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Landscape {
+	labels := map[string]string{
+		landscape.AccuracyName: "training accuracy", landscape.TestLossName: "held-out loss", landscape.TestAccuracyName: "held-out accuracy",
+		landscape.LambdaMinName: "smallest eigenvalue of the Hessian", landscape.LambdaMaxName: "largest eigenvalue of the Hessian",
+	}
+	maps := map[string]figure.Map{
+		landscape.AccuracyName: figure.Reversed, landscape.TestAccuracyName: figure.Reversed,
+		landscape.LambdaMinName: figure.Diverging, landscape.LambdaMaxName: figure.Diverging,
+	}
+	var out []*figure.Landscape
+	for i, name := range r.Grid.Names {
+		label, ok := labels[name]
+		if !ok {
+			continue
+		}
+		f := measured(title, xlabel, ylabel, r, r.Grid.Also[i])
+		f.ZName, f.ZLabel, f.Map = name, label, maps[name]
+		out = append(out, f)
+	}
+	low, high := r.Grid.Measured(landscape.LambdaMinName), r.Grid.Measured(landscape.LambdaMaxName)
+	if low == nil || high == nil {
+		return out
+	}
+	ratio := make([]float64, len(low))
+	for i := range ratio {
+		ratio[i] = math.Abs(low[i] / high[i])
+	}
+	f := measured(title, xlabel, ylabel, r, ratio)
+	f.ZName, f.ZLabel, f.Scale = "lambda_ratio", "|\u03bb_{min} / \u03bb_{max}|", figure.Linear
+	return append(out, f)
 }
 
 // Directions labels the first two principal directions with their shares of the

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
@@ -252,14 +253,14 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 			return err
 		}
 	}
-	f := landscapeFigure(a.title(), r, plane)
+	f := draw.Landscape(a.title(), plane.labels[0], plane.labels[1], r)
 	if err := c.levelFlags.set(f, c.Scale); err != nil {
 		return err
 	}
 	if err := a.figure("landscape", f); err != nil {
 		return err
 	}
-	for _, m := range measureFigures(a.title(), r, plane) {
+	for _, m := range draw.Measures(a.title(), plane.labels[0], plane.labels[1], r) {
 		if err := a.figure(m.ZName, m); err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/record"
 )
@@ -83,8 +83,8 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 		}
 	}
 	label := fmt.Sprintf("position along random directions through %s, %s", p.recipe.Origin, normalizedName(directions.Normalization))
-	for _, f := range linesFigures(a.title(), label, r) {
-		if err := a.figure(f.name, f.figure); err != nil {
+	for _, f := range draw.Lines(a.title(), label, r) {
+		if err := a.figure(f.Name, f.Figure); err != nil {
 			return err
 		}
 	}
@@ -119,36 +119,4 @@ type linesRecipe struct {
 type linesSummary struct {
 	landscape.LinesSummary
 	Plane planeRecipe `json:"plane"`
-}
-
-// namedFigure is a figure with the name of its files.
-type namedFigure struct {
-	name   string
-	figure figure.Figure
-}
-
-// linesFigures draw the mean over the lines with the band from the lowest to the
-// highest, one figure a measure.
-func linesFigures(title, label string, r *landscape.Lines) []namedFigure {
-	names := append([]string{"loss"}, r.Names...)
-	labels := map[string]string{"loss": "full training loss", landscape.AccuracyName: "training accuracy", landscape.TestLossName: "held-out loss", landscape.TestAccuracyName: "held-out accuracy"}
-	var out []namedFigure
-	for _, name := range names {
-		y := labels[name]
-		if y == "" {
-			y = name
-		}
-		s := figure.Series{
-			Name: fmt.Sprintf("mean of %d lines, lowest to highest", r.Summary.Lines),
-			X:    column(&r.Band, "a"), Y: column(&r.Band, name+"_mean"), Low: column(&r.Band, name+"_min"), Top: column(&r.Band, name+"_max"),
-		}
-		if s.Y == nil {
-			continue
-		}
-		out = append(out, namedFigure{name, &figure.Curves{Title: title, XLabel: label, YLabel: y, Series: []figure.Series{s}}})
-	}
-	if len(out) > 0 {
-		out[0].name = "lines"
-	}
-	return out
 }
