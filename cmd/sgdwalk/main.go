@@ -10,6 +10,8 @@
 //	sgdwalk import FILES --out RUN
 //	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
 //	sgdwalk report RUN ... --out FILE.html
+//	sgdwalk help [VERB]
+//	sgdwalk completion bash|zsh|fish
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit status is 0 when all went well, 1 for a failure, 2 for a mistake in the
@@ -65,6 +67,9 @@ type cli struct {
 	Landscape landscapeCmd `cmd:"" help:"The loss on a plane, by default of the first two principal directions, with the path on it."`
 
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
+
+	Help       helpCmd       `cmd:"" help:"Explain the program or one verb, as --help does."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes the command line in bash, zsh or fish."`
 
 	JSON    bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
 	Quiet   bool             `short:"q" help:"No progress on standard error."`
