@@ -103,6 +103,7 @@ func TestOneImporter(t *testing.T) {
 		"gonum.org/v1/plot":         {"sgdwalk/analyze/figure"},
 		"github.com/alecthomas/":    {"sgdwalk/cmd/sgdwalk"},
 		"github.com/vbauerster/mpb": {"sgdwalk/cmd/sgdwalk"},
+		"github.com/janpfeifer/":    {"sgdwalk/notebooks/show"},
 	}
 	for _, p := range listPackages(t) {
 		for _, i := range p.Imports {
