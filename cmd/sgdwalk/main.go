@@ -9,6 +9,7 @@
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
 //	sgdwalk import FILES --out RUN
 //	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
+//	sgdwalk compare RUN|SWEEP ... --out DIR [flags]
 //	sgdwalk report RUN ... --out FILE.html
 //	sgdwalk help [VERB]
 //	sgdwalk completion bash|zsh|fish
@@ -65,6 +66,8 @@ type cli struct {
 	Line      lineCmd      `cmd:"" help:"The loss on the straight line, or a trained curve, between two iterates."`
 	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
 	Landscape landscapeCmd `cmd:"" help:"The loss on a plane, by default of the first two principal directions, with the path on it."`
+
+	Compare compareCmd `cmd:"" help:"Several runs in one plane, over one loss, paired over seeds."`
 
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
 
