@@ -74,7 +74,7 @@ func (w *joint) series(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.out.Table("series", t); err != nil {
+	if err := w.out.Table("steps", t); err != nil {
 		return nil, err
 	}
 	label := map[string]string{

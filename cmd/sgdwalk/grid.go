@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -33,7 +32,7 @@ var (
 	optimizerKeys = []string{"lr", "lr_schedule", "batch", "epochs", "record"}
 )
 
-// parseGrid reads a sweep's file. Errors name the line.
+// readGrid reads a sweep's file. Errors name the line.
 func readGrid(file string, text []byte) (*grid, error) {
 	g := &grid{file: file, top: make(map[string]any)}
 	if err := toml.Unmarshal(text, &g.top); err != nil {
@@ -167,50 +166,6 @@ func one[T comparable](t *gridTable, key string, absent T, convert func(any) (T,
 		return absent, err
 	}
 	return out[0], nil
-}
-
-func asText(v any) (string, error) {
-	s, ok := v.(string)
-	if !ok || s == "" {
-		return "", fmt.Errorf("is %v; it must be a text in quotes", v)
-	}
-	return s, nil
-}
-
-func asNumber(v any) (float64, error) {
-	switch v := v.(type) {
-	case float64:
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return v, nil
-		}
-	case int64:
-		return float64(v), nil
-	}
-	return 0, fmt.Errorf("is %v; it must be a finite number", v)
-}
-
-func asCount(v any) (int, error) {
-	n, ok := v.(int64)
-	if !ok || n < 1 || n > math.MaxInt32 {
-		return 0, fmt.Errorf("is %v; it must be a whole number of at least 1", v)
-	}
-	return int(n), nil
-}
-
-func asSeed(v any) (uint64, error) {
-	n, ok := v.(int64)
-	if !ok || n < 0 {
-		return 0, fmt.Errorf("is %v; it must be a whole number of at least 0", v)
-	}
-	return uint64(n), nil
-}
-
-func asBool(v any) (bool, error) {
-	b, ok := v.(bool)
-	if !ok {
-		return false, fmt.Errorf("is %v; it must be true or false", v)
-	}
-	return b, nil
 }
 
 // cells returns every run of the grid: data, model, optimizer in the order of the
@@ -419,46 +374,4 @@ func (g *grid) hyperparameters(d *optim.Description, t *gridTable) (out hyperGri
 		out.values = next
 	}
 	return out, nil
-}
-
-// cellName is the directory of a cell: what it is, in characters that every file
-// system takes.
-func cellName(c *cell, varying []string, withData bool) string {
-	parts := []string{c.Model, c.Optimizer}
-	if withData {
-		parts = slices.Insert(parts, 0, c.trainConfig.Data)
-	}
-	if c.LR != nil {
-		parts = append(parts, fmt.Sprintf("lr%g", *c.LR))
-	}
-	for _, name := range varying {
-		if name == "lr_schedule" {
-			parts = append(parts, c.LRSched)
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s%g", name, c.Hyper[name]))
-	}
-	if c.Batch != nil {
-		parts = append(parts, fmt.Sprintf("b%d", *c.Batch))
-	}
-	parts = append(parts, fmt.Sprintf("s%d", c.Seed))
-	name := strings.Join(parts, "_")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("._+-", r):
-			return r
-		}
-		return '-'
-	}, name)
-}
-
-func uniqueNames(cells []cell) error {
-	seen := make(map[string]bool)
-	for _, c := range cells {
-		if seen[c.name] {
-			return usagef("two cells would be in %s: they differ only in what a file name cannot hold", c.name)
-		}
-		seen[c.name] = true
-	}
-	return nil
 }
