@@ -78,8 +78,12 @@ func Agreement(ctx context.Context, runs []Run, probe Probe) (*record.Table, err
 	}
 	return &record.Table{Columns: []record.Column{
 		column.Strings("run_a", runA), column.Strings("run_b", runB), column.Strings("group_a", groupA), column.Strings("group_b", groupB),
-		column.Strings("pair", pair), {Name: "agreement", Floats: notNil(agreement)}, {Name: "independent", Floats: notNil(independent)},
-		{Name: "accuracy_a", Floats: notNil(accuracyA)}, {Name: "accuracy_b", Floats: notNil(accuracyB)}, {Name: "both_wrong_same", Floats: notNil(wrong)},
+		column.Strings("pair", pair),
+		{Name: "agreement", Floats: notNil(agreement)},
+		{Name: "independent", Floats: notNil(independent)},
+		{Name: "accuracy_a", Floats: notNil(accuracyA)},
+		{Name: "accuracy_b", Floats: notNil(accuracyB)},
+		{Name: "both_wrong_same", Floats: notNil(wrong)},
 	}}, nil
 }
 

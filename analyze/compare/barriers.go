@@ -206,7 +206,9 @@ func finite(v []float32) bool {
 func (b *barriers) table() record.Table {
 	return record.Table{Columns: []record.Column{
 		column.Strings("run_a", b.runA), column.Strings("run_b", b.runB), column.Strings("group_a", b.groupA), column.Strings("group_b", b.groupB),
-		column.Strings("seed", b.seed), {Name: "distance", Floats: notNil(b.distance)}, b.cosine.Column("cosine"),
+		column.Strings("seed", b.seed),
+		{Name: "distance", Floats: notNil(b.distance)},
+		b.cosine.Column("cosine"),
 		b.lossA.Column("loss_a"), b.lossB.Column("loss_b"), b.overEnds.Column("barrier_over_ends"), b.overChord.Column("barrier_over_chord"),
 		b.height.Column("barrier_height"), b.curve.Column("curve_barrier_over_ends"), b.curveRatio.Column("curve_length_ratio"),
 	}}

@@ -102,8 +102,12 @@ func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsRes
 		out.Errors = append(out.Errors, d)
 	}
 	out.Compared = record.Table{Columns: []record.Column{
-		column.Strings("run", c.name), column.Ints("step", c.step), {Name: "a", Floats: notNil(c.a)}, {Name: "b", Floats: notNil(c.b)},
-		{Name: "residual", Floats: notNil(c.residual)}, {Name: "plane_loss", Floats: notNil(c.onPlane)}, {Name: "true_loss", Floats: notNil(c.atIterate)},
+		column.Strings("run", c.name), column.Ints("step", c.step),
+		{Name: "a", Floats: notNil(c.a)},
+		{Name: "b", Floats: notNil(c.b)},
+		{Name: "residual", Floats: notNil(c.residual)},
+		{Name: "plane_loss", Floats: notNil(c.onPlane)},
+		{Name: "true_loss", Floats: notNil(c.atIterate)},
 	}}
 	return out, nil
 }

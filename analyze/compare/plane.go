@@ -230,7 +230,9 @@ func (w *pathTable) table() record.Table {
 	return record.Table{Columns: []record.Column{
 		column.Strings("run", w.run_), column.Strings("group", w.group), column.Strings("seed", w.seed),
 		column.Ints("row", w.row), column.Ints("step", w.step), column.Ints("epoch", w.epoch), column.Ints("evaluations", w.evals),
-		{Name: "a", Floats: w.a}, {Name: "b", Floats: w.b}, {Name: "residual", Floats: w.residual},
+		{Name: "a", Floats: w.a},
+		{Name: "b", Floats: w.b},
+		{Name: "residual", Floats: w.residual},
 		w.full.Column("full_loss"),
 	}}
 }
