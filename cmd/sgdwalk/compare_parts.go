@@ -54,7 +54,7 @@ func (w *joint) landscape(ctx context.Context) ([]string, error) {
 	w.summary.Paths = paths.Runs
 	for _, p := range paths.Runs {
 		w.summary.Shown = append(w.summary.Shown, p.Run)
-		out = append(out, fmt.Sprintf("%s is off the plane by %.3g in the median, %s of the extent of its path on it; its end by %.3g", p.Group, p.Residual.Median.Value, shareText(p.ResidualRatio), p.EndResidual))
+		out = append(out, fmt.Sprintf("%s is off the plane by %.3g in the median, %s of the extent of its path on it; its end by %.3g", p.Group, p.Residual.Median.Value, extentShare(p.ResidualRatio), p.EndResidual))
 	}
 	if err := w.out.Table("paths", &paths.Table); err != nil {
 		return nil, err
@@ -346,7 +346,7 @@ func appendValid(v []float64, c *record.Column, i int) []float64 {
 	return append(v, c.Floats[i])
 }
 
-func shareText(o record.Optional) string {
+func extentShare(o record.Optional) string {
 	if !o.Valid {
 		return "no share"
 	}
