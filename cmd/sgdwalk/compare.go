@@ -356,7 +356,7 @@ func (w *joint) openLoss(i int) error {
 	r := &w.runs[i]
 	r.Loss = l.train
 	if l.test != nil {
-		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.test}, {Name: "test_accuracy", Loss: measure(l.test, true)}}
+		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.test}, {Name: "test_accuracy", Loss: accuracyOf(l.test)}}
 	}
 	return nil
 }
@@ -374,4 +374,12 @@ func (w *joint) predictor(i int) *nn.Evaluator {
 		return l.train
 	}
 	panic("compare: " + h.Model + " has no loss") // openLoss has opened one for every run
+}
+
+// accuracyOf is the accuracy over an evaluator's examples, as a measure.
+func accuracyOf(e *nn.Evaluator) analyze.Loss {
+	return analyze.LossFunc(func(ctx context.Context, theta []float32) (float64, error) {
+		m, err := e.Evaluate(ctx, theta)
+		return m.Accuracy, err
+	})
 }
