@@ -86,7 +86,7 @@ type Conv[T Float] struct {
 	stats    *batchStats[T]      // of the result, where a normalization wants them
 	before   func(low, high int) // makes these images of x; nil when they are made
 	gradient func(low, high int) // makes the gradient of these images of y; nil when it is made
-	masked   *maskedGradient[T]  // where that gradient is already behind the ReLU; else nil
+	masked   *maskedGradient[T]  // makes it already behind the ReLU instead; nil where nobody does
 	y        *tensor.Dense
 	yData    []T
 	run      struct { // what the current run reads and writes
@@ -95,12 +95,16 @@ type Conv[T Float] struct {
 	}
 }
 
-// maskedGradient is where an op that reads a rectified convolution leaves the
-// gradient with respect to what was rectified.
+// maskedGradient is how an op that reads a rectified convolution hands over the
+// gradient with respect to what was rectified: fill writes that of images low to
+// high of the batch.
 type maskedGradient[T Float] struct {
 	image Image
-	data  []T
+	fill  func(to kernel.Images[T], low, high int)
 }
+
+// byChannel says whether the gradient of the weights is split by channels.
+func (o *Conv[T]) byChannel() bool { return chunks*o.v.GradientLen() > maxPartial }
 
 // Do convolves the batch.
 func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {

@@ -20,7 +20,7 @@ type convBackward[T Float] struct {
 	parts          [][]T              // gradient of the weights of each chunk
 	bias           []*kernel.Stats[T] // and sums of the gradient, for the bias
 	masked         Image              // geometry of the gradient behind the ReLU
-	maskedData     []T
+	maskedData     []T                // of the images at work in each chunk, or of all where it is split by channels
 }
 
 // maxPartial is the most values that the partial sums of one layer's gradient
@@ -39,7 +39,7 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 		c.db, c.dbData = newTensor[T](o.out.Real)
 	}
 	parts := chunks
-	if chunks*o.v.GradientLen() > maxPartial {
+	if o.byChannel() {
 		parts = 1
 	}
 	for range parts {
@@ -52,14 +52,18 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 		c.dx, c.dxData = newTensor[T](o.in.Shape(size)...)
 		c.packed = make([]T, o.v.PackedInputLen())
 	}
-	switch {
-	case o.masked != nil:
-		c.masked, c.maskedData = o.masked.image, o.masked.data
-	case o.opts.ReLU:
+	if o.opts.ReLU {
 		if !o.opts.Input {
 			c.masked.Halo = max(c.masked.Halo, o.v.InputHalo())
 		}
-		c.maskedData = make([]T, size*c.masked.Len())
+		if o.masked != nil {
+			c.masked = o.masked.image
+		}
+		if o.byChannel() { // it is read once more at the end
+			c.maskedData = make([]T, size*c.masked.Len())
+		} else {
+			c.maskedData = make([]T, chunks*o.out.Block()*c.masked.Len())
+		}
 	}
 	return c
 }
@@ -81,7 +85,10 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	}
 	p.g = p.dy
 	if f.opts.ReLU {
-		p.g = images(o.masked, o.maskedData, rows)
+		p.g = kernel.Images[T]{Image: o.masked.Image, Data: o.maskedData}
+		if o.byChannel() {
+			p.g = images(o.masked, o.maskedData, rows)
+		}
 	}
 	if o.dx != nil {
 		p.dx = images(f.in, o.dxData, rows)
@@ -100,8 +107,17 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.dw, nil
 }
 
-// byChannel says whether the gradient of the weights is split by channels.
-func (o *convBackward[T]) byChannel() bool { return len(o.parts) == 1 }
+func (o *convBackward[T]) byChannel() bool { return o.forward.byChannel() }
+
+// behind returns the gradient behind the ReLU of images i to j of a chunk, or the
+// room for it.
+func (o *convBackward[T]) behind(p *convPass[T], chunk, i, j int) kernel.Images[T] {
+	if !o.forward.opts.ReLU || o.byChannel() {
+		return p.g.Slice(i, j)
+	}
+	at := chunk * o.forward.out.Block()
+	return p.g.Slice(at, at+j-i)
+}
 
 // chunk does images low to high: a few at a time, so that the gradient is still
 // in the cache when it is read again.
@@ -117,9 +133,12 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 		if o.forward.gradient != nil {
 			o.forward.gradient(i, j)
 		}
-		g := p.g.Slice(i, j)
+		g, m := o.behind(p, chunk, i, j), o.forward.masked
+		if m != nil {
+			m.fill(g, i, j)
+		}
 		switch {
-		case o.forward.opts.ReLU && o.forward.masked == nil:
+		case o.forward.opts.ReLU && m == nil:
 			kernel.MaskReLUImages(g, p.dy.Slice(i, j), p.y.Slice(i, j), o.bias[chunk])
 		case o.db != nil:
 			o.bias[chunk].AddImages(g)

@@ -80,3 +80,40 @@ func TestLazyGraphs(t *testing.T) {
 		}
 	}
 }
+
+// A max pool that takes the gradient of the rectified convolution before it in one
+// pass gives the bits of two passes, whether the convolution's weights are few or
+// so many that their gradient is split by channels.
+func TestMaxPoolOfConvolution(t *testing.T) {
+	for _, channels := range []int{4, 520} {
+		in, out, pooled := NewImage(5, 4, channels, 1), NewImage(5, 4, 512, 1), NewImage(2, 2, 512, 0)
+		gradient := func(joined bool) []float64 {
+			const size = 7
+			b := &Batch{Size: size, Rows: 6, Labels: []int32{1, 2, 3, 4, 5, 6}, Workers: NewWorkers(2)}
+			defer b.Workers.Close()
+			x := scatter(in, size, normal(size*5*4*channels, 1))
+			k := newCheck(t, b, in.Shape(size), x, func(g *G.ExprGraph, x *G.Node) (*G.Node, error) {
+				w := tensorNode(g, "w", normal(512*channels, 5), 512, channels, 1, 1)
+				c, y, err := NewConv[float64](b, in, out, x, w, nil, ConvOptions{ReLU: true})
+				if err != nil {
+					return nil, err
+				}
+				if c.byChannel() != (channels == 520) {
+					t.Errorf("%d channels: split by channels is %v", channels, c.byChannel())
+				}
+				if !joined {
+					c = nil
+				}
+				if y, err = MaxPool(b, out, pooled, y, c); err != nil {
+					return nil, err
+				}
+				return Flatten[float64](b, pooled, y)
+			})
+			k.run(t)
+			return slices.Clone(k.grad.Value().Data().([]float64)[:6*in.Len()])
+		}
+		if !slices.Equal(gradient(true), gradient(false)) {
+			t.Errorf("%d channels: the gradient with respect to the input differs", channels)
+		}
+	}
+}

@@ -56,9 +56,12 @@ func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, err
 	if c.relu = o.from != nil && o.from.opts.ReLU; c.relu && !o.from.opts.Input {
 		c.in.Halo = max(c.in.Halo, o.from.v.InputHalo())
 	}
-	c.dx, c.dxData = newTensor[T](c.in.Shape(o.batch.Size)...)
 	if c.relu {
-		o.from.gradient, o.from.masked = c.pool, &maskedGradient[T]{c.in, c.dxData}
+		// What takes the place of the result in the graph is not read.
+		c.dx, _ = newTensor[T](1)
+		o.from.masked = &maskedGradient[T]{c.in, c.pool}
+	} else {
+		c.dx, c.dxData = newTensor[T](c.in.Shape(o.batch.Size)...)
 	}
 	c.x = o.in
 	c.base = newBase(o.batch, "maxPoolBackward", o.in.Shape(o.batch.Size), inputs[0], output, grad)
@@ -74,22 +77,23 @@ type maxPoolBackward[T Float] struct {
 	relu    bool // also the gradient of the ReLU before; left to the convolution
 	dx      *tensor.Dense
 	dxData  []T
-	run     struct{ x, y, dx, dy kernel.Images[T] } // of the current run
+	run     struct{ x, y, dy kernel.Images[T] } // of the current run
 }
 
 func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.guard(&err)
 	rows, r := o.batch.Rows, &o.run
-	r.x, r.dx = images(o.x, elements[T](inputs[0]), rows), images(o.in, o.dxData, rows)
+	r.x = images(o.x, elements[T](inputs[0]), rows)
 	r.y, r.dy = images(o.out, elements[T](inputs[1]), rows), images(o.out, elements[T](inputs[2]), rows)
 	if !o.relu {
-		o.batch.blocks(rows, o.in.Block(), o.pool)
+		dx := images(o.in, o.dxData, rows)
+		o.batch.blocks(rows, o.in.Block(), func(low, high int) { o.pool(dx.Slice(low, high), low, high) })
 	}
 	return o.dx, nil
 }
 
 // pool computes the gradient for images low to high.
-func (o *maxPoolBackward[T]) pool(low, high int) {
+func (o *maxPoolBackward[T]) pool(dx kernel.Images[T], low, high int) {
 	r := &o.run
-	kernel.MaxPoolInput(r.dx.Slice(low, high), r.dy.Slice(low, high), r.y.Slice(low, high), r.x.Slice(low, high), o.relu)
+	kernel.MaxPoolInput(dx, r.dy.Slice(low, high), r.y.Slice(low, high), r.x.Slice(low, high), o.relu)
 }
