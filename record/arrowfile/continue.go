@@ -111,7 +111,12 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 			if err != nil {
 				return err
 			}
-			if err := w.encoder.append(&step, i); err != nil {
+			raw := w.encoder.raw(&step)
+			row, err := w.encoder.scalarsOf(&step, i, &raw)
+			if err != nil {
+				return err
+			}
+			if err := w.encoder.write(&row, &raw); err != nil {
 				return err
 			}
 		}

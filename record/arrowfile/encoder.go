@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash/crc32"
-	"slices"
 	"strconv"
 
 	"sgdwalk/record"
@@ -181,7 +179,13 @@ func (e *encoder) toHalf(v int, values []float32) []byte {
 // absent are not looked at.
 func (e *encoder) write(s *scalars, raw *rawVectors) error {
 	f := e.frame(s.nulls)
-	f.fill(s)
+	for _, c := range f.columns {
+		if w := s.word(c.field); c.width == 8 {
+			binary.LittleEndian.PutUint64(f.bytes[c.at:], w)
+		} else {
+			binary.LittleEndian.PutUint32(f.bytes[c.at:], uint32(w))
+		}
+	}
 	e.pieces = e.pieces[:0]
 	from := 0
 	for _, g := range f.gaps {
@@ -199,88 +203,8 @@ func (e *encoder) write(s *scalars, raw *rawVectors) error {
 	if err := e.out.write(e.pieces...); err != nil {
 		return err
 	}
-	e.note(f)
-	return nil
-}
-
-// note lists the row for the footer.
-func (e *encoder) note(f *frame) {
 	e.blocks = append(e.blocks, block{e.end, int32(f.meta), f.body})
 	e.end += f.meta + f.body
-}
-
-// fill puts the scalars into the frame.
-func (f *frame) fill(s *scalars) {
-	for _, c := range f.columns {
-		if w := s.word(c.field); c.width == 8 {
-			binary.LittleEndian.PutUint64(f.bytes[c.at:], w)
-		} else {
-			binary.LittleEndian.PutUint32(f.bytes[c.at:], uint32(w))
-		}
-	}
-}
-
-// A vector of longBytes or more does not stay in a processor's cache between its
-// checksum and the copy that the system makes of it. It is written in parts, each
-// after its checksum, so that memory is read once.
-const (
-	longBytes = 512 << 10
-	partBytes = 256 << 10
-)
-
-// append writes a step as row number row. A row without long vectors is one
-// write.
-func (e *encoder) append(step *record.Step, row int64) error {
-	raw := e.raw(step)
-	s, err := e.scalarsOf(step, row, &raw)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(raw[:], isLong) {
-		return e.write(&s, &raw)
-	}
-	f := e.frame(s.nulls)
-	f.fill(&s)
-	from := 0
-	for _, g := range f.gaps {
-		if err := e.out.write(piece{bytes: f.bytes[from:g.at]}); err != nil {
-			return err
-		}
-		from = g.at
-		if s.nulls.has(optionals + g.vector) {
-			err = e.out.write(piece{e.zero(g.vector), true})
-		} else {
-			err = e.writeParts(raw[g.vector], &s.vectorCRC[g.vector])
-		}
-		if err != nil {
-			return err
-		}
-		s.crc = s.checksum(e.columns, row, &e.run, e.scratch)
-		f.fill(&s)
-	}
-	if err := e.out.write(piece{bytes: f.bytes[from:]}); err != nil {
-		return err
-	}
-	e.note(f)
-	return nil
-}
-
-func isLong(b []byte) bool { return len(b) >= longBytes }
-
-// writeParts writes a vector and computes the checksum of a long one meanwhile.
-func (e *encoder) writeParts(b []byte, crc *uint32) error {
-	if !isLong(b) {
-		return e.out.write(piece{bytes: b})
-	}
-	*crc = 0
-	for len(b) > 0 {
-		part := b[:min(partBytes, len(b))]
-		b = b[len(part):]
-		*crc = crc32.Update(*crc, castagnoli, part)
-		if err := e.out.write(piece{bytes: part}); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -131,8 +131,7 @@ func (s *scalars) setWord(f field, w uint64) {
 type rawVectors [vectors][]byte
 
 // scalarsOf turns a step, whose vectors are given as they will stand in the file,
-// into what is written as row number row of the run, but for the checksums of long
-// vectors and what depends on them.
+// into what is written as row number row of the run.
 func (e *encoder) scalarsOf(s *record.Step, row int64, raw *rawVectors) (scalars, error) {
 	c := e.columns
 	out := scalars{
@@ -150,7 +149,7 @@ func (e *encoder) scalarsOf(s *record.Step, row int64, raw *rawVectors) (scalars
 		case !c.exists[v]:
 		case b == nil:
 			out.nulls |= 1 << (optionals + v)
-		case !isLong(b): // else it is computed while it is written
+		default:
 			out.vectorCRC[v] = crc32.Checksum(b, castagnoli)
 		}
 	}

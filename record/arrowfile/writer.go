@@ -194,10 +194,12 @@ func (w *Writer) Append(s *record.Step) error {
 	if err := w.header.CheckStep(s, previous); err != nil {
 		return err
 	}
-	if _, err := wallTime(s.WallTime); err != nil {
+	raw := w.encoder.raw(s)
+	row, err := w.encoder.scalarsOf(s, w.rows, &raw)
+	if err != nil {
 		return err
 	}
-	if err := w.writeRow(s); err != nil {
+	if err := w.writeRow(&row, &raw); err != nil {
 		w.fail(err)
 		return w.err
 	}
@@ -208,7 +210,7 @@ func (w *Writer) Append(s *record.Step) error {
 	return nil
 }
 
-func (w *Writer) writeRow(s *record.Step) error {
+func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 	if w.segRows > 0 && w.good+w.rowBytes > w.opts.SegmentBytes {
 		if err := w.closeSegment(); err != nil {
 			return err
@@ -218,7 +220,7 @@ func (w *Writer) writeRow(s *record.Step) error {
 			return err
 		}
 	}
-	if err := w.encoder.append(s, w.rows); err != nil {
+	if err := w.encoder.write(row, raw); err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
 	w.byteCount.Add(w.file.size - w.good)

@@ -256,25 +256,3 @@ func TestRoom(t *testing.T) {
 		t.Errorf("the format adds %d bytes to a row and %d to a run", row, run)
 	}
 }
-
-// TestLongVectors: vectors that are written in parts come back, and Check, which
-// computes their checksums in one piece, agrees with every byte.
-func TestLongVectors(t *testing.T) {
-	for format := 1; format <= record.FormatVersion; format++ {
-		h := recordtest.Header(longBytes/4 + partBytes/8 + 1)
-		h.Format, h.Columns.Substep = format, format > 1
-		rows := recordtest.Rows(h, 2, 1)
-		dir := writeRun(t, h, rows, Options{})
-		r := mustOpen(t, dir)
-		for i := range rows {
-			got, err := r.At(i)
-			must(t, err)
-			if d := recordtest.Diff(&got, &rows[i]); d != "" {
-				t.Errorf("format %d, row %d: %s", format, i, d)
-			}
-		}
-		if _, problems := checkAll(t, dir); len(problems) > 0 || r.Len() != len(rows) {
-			t.Errorf("format %d: %d rows, %v", format, r.Len(), problems)
-		}
-	}
-}
