@@ -11,6 +11,8 @@
 //	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
 //	sgdwalk compare RUN|SWEEP ... --out DIR [flags]
 //	sgdwalk report RUN ... --out FILE.html
+//	sgdwalk watch RUN
+//	sgdwalk serve RUN ...
 //	sgdwalk help [VERB]
 //	sgdwalk completion bash|zsh|fish
 //
@@ -70,6 +72,8 @@ type cli struct {
 	Compare compareCmd `cmd:"" help:"Several runs in one plane, over one loss, paired over seeds."`
 
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
+	Watch  watchCmd  `cmd:"" help:"Show a run in the terminal while it is recorded."`
+	Serve  serveCmd  `cmd:"" help:"Show runs in a browser, on this machine alone, while they are recorded."`
 
 	Help       helpCmd       `cmd:"" help:"Explain the program or one verb, as --help does."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes the command line in bash, zsh or fish."`

@@ -232,10 +232,12 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 	loop.Hook = func(*record.Step) error { e.progress.Add(1); return nil }
 	start := time.Now()
 	s = trainSummary{Run: dir, Model: h.Model, Parameters: h.Layout.Len()}
+	silent := r.tell(dir)
 	s.Result, err = loop.Run(ctx)
 	e.progress.End()
 	closed = true
 	closeErr := r.Close()
+	silent()
 	s.Recording, s.Bytes, s.Seconds = r.stats(), r.writer.Bytes(), time.Since(start).Seconds()
 	s.BatchLoss = record.Some(s.Result.BatchLoss)
 	s.Complete = s.Recording.Dropped == 0 && s.Recording.Error == ""

@@ -1,0 +1,209 @@
+package live
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"sgdwalk/record"
+)
+
+// Line is the status on one line, for a log file.
+func (s *Status) Line() string {
+	parts := []string{fmt.Sprintf("step %d/%d", s.Step, s.Steps), "loss " + number(s.BatchLoss)}
+	add := func(name string, o record.Optional) {
+		if o.Valid {
+			parts = append(parts, name+" "+number(o))
+		}
+	}
+	add("step length", s.StepLength)
+	add("cosine", s.UpdateCos)
+	add("rate", s.LearningRate)
+	if s.StepsPerSecond.Valid {
+		parts = append(parts, number(s.StepsPerSecond)+" steps/s")
+	}
+	if s.Recorder != nil {
+		parts = append(parts, fmt.Sprintf("queue %d", s.Recorder.Queued))
+	}
+	parts = append(parts, Bytes(float64(s.Bytes)))
+	if s.State != Recording {
+		parts = append(parts, string(s.State))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Lines is the status for a terminal of the given width: what is where stays there
+// from call to call, so that the lines can be written over each other. No line is
+// wider than width, in characters.
+func (l *Log) Lines(s *Status, width int) []string {
+	width = max(width, 20)
+	const label = 13
+	graph := max(0, min(60, width-label-30))
+	out := []string{
+		fmt.Sprintf("%s: %s", s.Run, l.title()),
+		fmt.Sprintf("%s, step %d of %d%s, epoch %d of %d%s", s.State, s.Step, s.Steps, share(s.Step, s.Steps), s.Epoch, s.Epochs, s.pace()),
+		"",
+	}
+	row := func(name, text string, get func(*Point) float64, lo, hi float64) {
+		line := fmt.Sprintf("%-*s%s", label, name, text)
+		if get != nil && graph > 7 {
+			line = pad(line, label+28) + l.spark(graph, get, lo, hi)
+		}
+		out = append(out, line)
+	}
+	nan := math.NaN()
+	row("loss", number(s.BatchLoss)+" mini-batch", func(p *Point) float64 { return p.BatchLoss }, nan, nan)
+	row("", fmt.Sprintf("%s all, %s held out", number(s.FullLoss), number(s.TestLoss)), nil, 0, 0)
+	row("step length", number(s.StepLength), func(p *Point) float64 { return p.StepLength }, 0, nan)
+	row("cosine", fmt.Sprintf("%s of updates", number(s.UpdateCos)), func(p *Point) float64 { return p.UpdateCos }, -1, 1)
+	row("", fmt.Sprintf("%s of gradients", number(s.GradCos)), func(p *Point) float64 { return p.GradCos }, -1, 1)
+	row("rate", number(s.LearningRate), func(p *Point) float64 { return p.LearningRate }, 0, nan)
+	row("queue", s.queue(), nil, 0, 0)
+	row("disk", s.disk(), nil, 0, 0)
+	if s.Nonfinite {
+		out = append(out, "a loss was NaN or infinite")
+	} else {
+		out = append(out, "")
+	}
+	for i := range out {
+		out[i] = cut(out[i], width)
+	}
+	return out
+}
+
+func (l *Log) title() string { return title(l.header) }
+
+func share(step, steps int64) string {
+	if steps <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f %%)", 100*float64(step)/float64(steps))
+}
+
+func (s *Status) pace() string {
+	out := ""
+	if s.StepsPerSecond.Valid {
+		out = fmt.Sprintf(", %s steps/s", number(s.StepsPerSecond))
+	}
+	if s.SecondsLeft.Valid && s.SecondsLeft.Value < 1e8 {
+		out += fmt.Sprintf(", %v left", time.Duration(s.SecondsLeft.Value+0.5)*time.Second)
+	}
+	if s.SecondsSince.Valid && s.SecondsSince.Value > 10 {
+		out += fmt.Sprintf(", last row %v ago", time.Duration(s.SecondsSince.Value)*time.Second)
+	}
+	return out
+}
+
+func (s *Status) queue() string {
+	r := s.Recorder
+	if r == nil && s.State != Recording {
+		return "nobody writes"
+	}
+	if r == nil {
+		return "not known: the writer says nothing"
+	}
+	text := fmt.Sprintf("%d of %d rows wait, at most %d; training waited %.2g s, recording takes %.1f %%", r.Queued, r.Capacity, r.MostQueued, r.BlockedTime, 100*r.Share)
+	if r.Dropped > 0 {
+		text += fmt.Sprintf("; %d rows LOST", r.Dropped)
+	}
+	return text
+}
+
+func (s *Status) disk() string {
+	text := fmt.Sprintf("%d rows, %s", s.Rows, Bytes(float64(s.Bytes)))
+	if s.WholeBytes.Valid {
+		text += fmt.Sprintf(" of about %s", Bytes(s.WholeBytes.Value))
+	}
+	if s.FreeBytes.Valid {
+		text += fmt.Sprintf("; %s free", Bytes(s.FreeBytes.Value))
+		if s.State == Recording && s.WholeBytes.Valid && s.WholeBytes.Value-float64(s.Bytes) > s.FreeBytes.Value {
+			text += ": NOT ENOUGH"
+		}
+	}
+	return text
+}
+
+// bars are the eighths of a character cell.
+var bars = []rune("▁▂▃▄▅▆▇█")
+
+// spark draws the recent past of a quantity in so many characters: each is the
+// mean over a stretch of iterates, of which the newest is at the right. The scale
+// is from lo to hi, or from what is seen where they are NaN. A stretch without a
+// value is blank.
+func (l *Log) spark(n int, get func(*Point) float64, lo, hi float64) string {
+	l.mu.Lock()
+	recent := l.points[max(0, len(l.points)-8*n):]
+	values := make([]float64, len(recent))
+	for i := range recent {
+		values[i] = get(&recent[i])
+	}
+	l.mu.Unlock()
+	n = min(n, len(values))
+	means := make([]float64, n)
+	low, high := math.Inf(1), math.Inf(-1)
+	for k := range n {
+		sum, count := 0.0, 0
+		for _, v := range values[k*len(values)/n : (k+1)*len(values)/n] {
+			if v-v == 0 {
+				sum, count = sum+v, count+1
+			}
+		}
+		means[k] = math.NaN()
+		if count > 0 {
+			means[k] = sum / float64(count)
+			low, high = math.Min(low, means[k]), math.Max(high, means[k])
+		}
+	}
+	if !math.IsNaN(lo) {
+		low = math.Min(lo, low)
+	}
+	if !math.IsNaN(hi) {
+		high = math.Max(hi, high)
+	}
+	var out strings.Builder
+	for _, v := range means {
+		switch {
+		case math.IsNaN(v):
+			out.WriteByte(' ')
+		case high > low:
+			at := (v/2 - low/2) / (high/2 - low/2)
+			out.WriteRune(bars[min(len(bars)-1, int(at*float64(len(bars))))])
+		default:
+			out.WriteRune(bars[0])
+		}
+	}
+	return strings.TrimRight(out.String(), " ")
+}
+
+// number writes a value in four digits.
+func number(o record.Optional) string {
+	if !o.Valid {
+		return "–"
+	}
+	return fmt.Sprintf("%.4g", o.Value)
+}
+
+// Bytes writes a size in powers of 1000.
+func Bytes(v float64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	for v >= 999.5 && len(units) > 1 {
+		v, units = v/1000, units[1:]
+	}
+	if units[0] == "B" {
+		return fmt.Sprintf("%.0f B", v)
+	}
+	return fmt.Sprintf("%.3g %s", v, units[0])
+}
+
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
+}
+
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}

@@ -1,0 +1,252 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sgdwalk/analyze/figure"
+)
+
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS []byte
+	//go:embed page.js
+	pageJS []byte
+
+	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+)
+
+// Server shows runs in a browser while they are recorded. It answers GET and HEAD
+// alone, names nothing outside itself, and changes nothing.
+//
+//	/                       the page
+//	/status.json            an object with the Status of every run and its figures
+//	/N/NAME.svg             figure NAME of run N, counted from 0; ?theme=dark, ?width=3.4 and
+//	                        ?width=7 are understood
+//	/N/NAME.csv             its data
+//	/report.html            what Report writes
+type Server struct {
+	Runs []Watched
+	// Report writes the report of the runs as they are now; nil leaves it out.
+	Report func(ctx context.Context, w *bytes.Buffer) error
+	// Host is the host part of the address that is listened at. Requests that
+	// name another one are refused, so that no page from elsewhere can read this
+	// one by letting its own name point here. "" allows the names of loopback.
+	Host string
+
+	once    sync.Once
+	handler http.Handler
+}
+
+// Watched is one run on the page.
+type Watched struct {
+	Log *Log
+	// Status completes what the log knows; nil is the log's.
+	Status func() Status
+}
+
+func (w *Watched) status() Status {
+	if w.Status == nil {
+		return w.Log.Status(time.Now())
+	}
+	return w.Status()
+}
+
+// Loopback tells whether an address of a host is this machine alone.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.once.Do(func() {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /{$}", s.page)
+		mux.HandleFunc("GET /page.css", asset("text/css; charset=utf-8", pageCSS))
+		mux.HandleFunc("GET /page.js", asset("text/javascript; charset=utf-8", pageJS))
+		mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		mux.HandleFunc("GET /status.json", s.status)
+		mux.HandleFunc("GET /report.html", s.report)
+		mux.HandleFunc("GET /{run}/{file}", s.figure)
+		s.handler = mux
+	})
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if !Loopback(host) && (s.Host == "" || !strings.EqualFold(strings.Trim(host, "[]"), s.Host) && !anyAddress(s.Host)) {
+		http.Error(w, fmt.Sprintf("this server does not answer to the name %q", host), http.StatusMisdirectedRequest)
+		return
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	s.handler.ServeHTTP(w, r)
+}
+
+// anyAddress tells whether a server listens at all addresses of the machine: its
+// names are then not known.
+func anyAddress(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsUnspecified()
+}
+
+func asset(kind string, content []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.Write(content) // a reader that left is no error of ours
+	}
+}
+
+func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
+	type run struct {
+		Index       int
+		Name, Title string
+	}
+	data := struct {
+		Title  string
+		Runs   []run
+		Report bool
+	}{Report: s.Report != nil}
+	for i := range s.Runs {
+		l := s.Runs[i].Log
+		data.Runs = append(data.Runs, run{i, l.name, l.title()})
+	}
+	if data.Title = "sgdwalk"; len(data.Runs) == 1 {
+		data.Title = data.Runs[0].Name
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, data); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	w.Write(b.Bytes())
+}
+
+// figureInfo is what the page is told of a figure.
+type figureInfo struct {
+	Name    string `json:"name"`
+	Heading string `json:"heading"`
+	Alt     string `json:"alt"`
+}
+
+// runInfo is one run in status.json.
+type runInfo struct {
+	Status
+	Figures []figureInfo `json:"figures"`
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	out := struct {
+		Runs []runInfo `json:"runs"`
+	}{Runs: []runInfo{}}
+	for i := range s.Runs {
+		info := runInfo{Status: s.Runs[i].status(), Figures: []figureInfo{}}
+		for _, f := range s.Runs[i].Log.Figures() {
+			info.Figures = append(info.Figures, figureInfo{f.Name, f.Heading, f.Figure.Alt()})
+		}
+		out.Runs = append(out.Runs, info)
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(b)
+}
+
+func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
+	i, err := strconv.Atoi(r.PathValue("run"))
+	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
+	if err != nil || i < 0 || i >= len(s.Runs) || kind != "svg" && kind != "csv" {
+		http.NotFound(w, r)
+		return
+	}
+	style := figure.Style{Theme: figure.Light}
+	if r.FormValue("theme") == "dark" {
+		style.Theme = figure.Dark
+	}
+	if r.FormValue("width") == "3.4" {
+		style.Width = figure.SingleColumn
+	}
+	for _, f := range s.Runs[i].Log.Figures() {
+		if f.Name != name {
+			continue
+		}
+		var b bytes.Buffer
+		if kind == "csv" {
+			t := f.Figure.Table()
+			err = t.WriteCSV(&b)
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		} else {
+			err = figure.Render(&b, figure.Styled(f.Figure, style), figure.SVG)
+			w.Header().Set("Content-Type", "image/svg+xml")
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Write(b.Bytes())
+		return
+	}
+	http.NotFound(w, r)
+}
+
+func (s *Server) report(w http.ResponseWriter, r *http.Request) {
+	if s.Report == nil {
+		http.NotFound(w, r)
+		return
+	}
+	var b bytes.Buffer
+	if err := s.Report(r.Context(), &b); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(b.Bytes()) // it brings a policy of its own
+}
+
+// Serve answers requests at the listener until the context ends, and then closes
+// it, after a moment for those that are being answered.
+func (s *Server) Serve(ctx context.Context, at net.Listener) error {
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute}
+	done := make(chan error, 1) // one value, from the one goroutine
+	go func() { done <- server.Serve(at) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	err := server.Shutdown(end)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	<-done
+	return err
+}

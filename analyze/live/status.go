@@ -1,0 +1,166 @@
+package live
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sgdwalk/record"
+)
+
+// State says how a run stands.
+type State string
+
+// The states of a run.
+const (
+	Recording State = "recording" // a writer has it open
+	Finished  State = "finished"  // the last row follows the last update
+	Diverged  State = "diverged"  // a loss is not finite, and nobody writes
+	Stopped   State = "stopped"   // nobody writes, before the end: it was interrupted or killed
+)
+
+// Status is how a run stands now. Numbers are those of the last iterate where
+// nothing else is said; what is not known is absent.
+type Status struct {
+	Run       string `json:"run"`
+	Model     string `json:"model"`
+	Data      string `json:"data"`
+	Optimizer string `json:"optimizer"`
+	State     State  `json:"state"`
+	Step      int64  `json:"step"`  // of the last iterate
+	Steps     int64  `json:"steps"` // updates that were asked for
+	Epoch     int32  `json:"epoch"`
+	Epochs    int    `json:"epochs"`
+	Rows      int    `json:"rows"`
+
+	BatchLoss    record.Optional `json:"batch_loss"`
+	FullLoss     record.Optional `json:"full_loss"` // at FullStep
+	TestLoss     record.Optional `json:"test_loss"`
+	FullStep     int64           `json:"full_loss_step"`
+	LearningRate record.Optional `json:"learning_rate"`
+	StepLength   record.Optional `json:"step_length"`  // of the last update
+	UpdateCos    record.Optional `json:"update_cos"`   // of the last two updates
+	GradNorm     record.Optional `json:"grad_norm"`    // of the last mini-batch
+	GradCos      record.Optional `json:"grad_cos"`     // of the last two mini-batches
+	Displacement record.Optional `json:"displacement"` // from the first iterate
+	Nonfinite    bool            `json:"nonfinite"`    // a mini-batch loss was NaN or infinite
+
+	StepsPerSecond record.Optional `json:"steps_per_second"` // over the last seconds of the recording
+	SecondsLeft    record.Optional `json:"seconds_left"`     // while it is recorded
+	SecondsSince   record.Optional `json:"seconds_since"`    // the last row was taken, while it is recorded
+
+	Bytes      int64           `json:"bytes"`       // on disk
+	WholeBytes record.Optional `json:"whole_bytes"` // about what the whole run takes
+	FreeBytes  record.Optional `json:"free_bytes"`  // left on its disk
+
+	Recorder *Recorder `json:"recorder"` // nil when the writer says nothing
+}
+
+// Recorder is what the writing process says of its queue.
+type Recorder struct {
+	Queued      int64   `json:"queued"`      // rows that wait for the disk
+	MostQueued  int64   `json:"most_queued"` // at any time
+	Capacity    int64   `json:"capacity"`    // of the queue
+	Dropped     int64   `json:"dropped"`
+	BlockedTime float64 `json:"blocked_seconds"` // that training waited for the queue
+	Share       float64 `json:"time_share"`      // of its time that recording takes
+}
+
+// Status returns how the run stands at the given time.
+func (l *Log) Status(now time.Time) Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h, p := l.header, &l.last
+	s := Status{
+		Run: l.name, Model: h.Model, Data: dataName(h.Data.Spec), Optimizer: h.Optimizer.Name, State: l.state(),
+		Step: p.Step, Steps: h.Steps, Epoch: p.Epoch, Epochs: h.Epochs, Rows: l.rows, Nonfinite: l.bad, Bytes: l.bytes,
+		BatchLoss: known(p.BatchLoss), LearningRate: known(p.LearningRate), StepLength: known(l.length), UpdateCos: known(l.cos),
+		GradNorm: known(p.GradNorm), GradCos: known(p.GradCos), Displacement: known(p.Displacement),
+		FullLoss: known(l.full.FullLoss), TestLoss: known(l.test.TestLoss), FullStep: l.full.Step,
+	}
+	if n := len(l.points); l.ended && n > 1 {
+		// The last row has no batch: what it lacks is that of the step before.
+		q := l.points[n-2]
+		s.BatchLoss, s.LearningRate, s.GradNorm, s.GradCos = known(q.BatchLoss), known(q.LearningRate), known(q.GradNorm), known(q.GradCos)
+	}
+	if l.rows > 0 && s.Steps > 0 {
+		if row := float64(l.bytes) / float64(l.rows); h.Schedule.IsZero() || h.Schedule.String() == "every:1" {
+			s.WholeBytes = known(math.Max(float64(l.bytes), row*float64(s.Steps+1)))
+		} else if p.Step > 0 {
+			s.WholeBytes = known(math.Max(float64(l.bytes), float64(l.bytes)*float64(s.Steps)/float64(p.Step)))
+		}
+	}
+	rate := l.rate()
+	s.StepsPerSecond = known(rate)
+	if s.State == Recording && l.rows > 0 {
+		s.SecondsSince = known(math.Max(0, now.Sub(p.Time).Seconds()))
+		if left := float64(s.Steps - p.Step); rate > 0 && left >= 0 {
+			s.SecondsLeft = known(left / rate)
+		}
+	}
+	return s
+}
+
+func (l *Log) state() State {
+	switch {
+	case l.ended && !l.live:
+		return Finished
+	case l.live:
+		return Recording
+	case l.bad:
+		return Diverged
+	default:
+		return Stopped
+	}
+}
+
+// rate is the number of steps a second over the last ten seconds of the recording,
+// NaN when it cannot be told.
+func (l *Log) rate() float64 {
+	n := len(l.points)
+	if n < 2 {
+		return math.NaN()
+	}
+	last := l.points[n-1]
+	first := n - 2
+	for first > 0 && last.Time.Sub(l.points[first].Time) < 10*time.Second {
+		first--
+	}
+	span := last.Time.Sub(l.points[first].Time).Seconds()
+	if !(span > 0) {
+		return math.NaN()
+	}
+	return float64(last.Step-l.points[first].Step) / span
+}
+
+// known is absent for NaN. An infinite value is kept.
+func known(v float64) record.Optional {
+	if math.IsNaN(v) {
+		return record.Optional{}
+	}
+	return record.Optional{Value: v, Valid: true}
+}
+
+func dataName(spec string) string {
+	name, _, _ := strings.Cut(spec, ":")
+	return name
+}
+
+// title names the run on its figures.
+func title(h *record.Header) string {
+	t := h.Model
+	if d := dataName(h.Data.Spec); d != "" {
+		t += " on " + d
+	}
+	if h.Optimizer.Name != "" {
+		t += ", " + h.Optimizer.Name
+	}
+	if v, ok := h.Hyperparameter("learning_rate"); ok {
+		t += fmt.Sprintf(" \u03b7 = %g", v)
+	}
+	if h.Batch > 0 {
+		t += fmt.Sprintf(", batch %d", h.Batch)
+	}
+	return strings.TrimPrefix(t, " ")
+}

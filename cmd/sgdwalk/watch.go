@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sgdwalk/analyze/live"
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+)
+
+// watchCmd shows a run in the terminal while it is recorded.
+type watchCmd struct {
+	Run_  string        `arg:"" name:"run" help:"Directory of the run."`
+	Once  bool          `help:"Say how it stands now, and end."`
+	Every time.Duration `placeholder:"DURATION" help:"Time between two looks (default 500ms in a terminal, 5s elsewhere)."`
+}
+
+func (watchCmd) Help() string {
+	return `Reads what is on disk and does not disturb the training. In a terminal one block of lines is
+kept up to date, over ssh as well; elsewhere a line is printed now and then. It ends when nobody
+writes the run any more, or with Ctrl-C.
+
+Examples:
+  sgdwalk watch RUN
+  sgdwalk watch --once --json RUN
+  sgdwalk watch --every 30s RUN >> watch.log
+  sgdwalk watch --json RUN | jq .batch_loss        (one object a line)`
+}
+
+// Run follows the run.
+func (c *watchCmd) Run(ctx context.Context, e *env) error {
+	if c.Every < 0 || c.Every > 0 && c.Every < 50*time.Millisecond {
+		return usagef("--every is %v; it must be at least 50ms", c.Every)
+	}
+	r, err := arrowfile.Open(c.Run_)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w := &watcher{env: e, log: live.NewLog(runName(c.Run_), r.Header()), dir: c.Run_, every: c.Every, screen: terminalOf(e)}
+	if w.every == 0 {
+		w.every = 5 * time.Second
+		if w.screen != nil {
+			w.every = 500 * time.Millisecond
+		}
+	}
+	w.once = c.Once
+	poll := min(w.every, time.Second)
+	err = w.log.Follow(ctx, r, poll, w.look)
+	if errors.Is(err, errSeen) || ctx.Err() != nil {
+		err = nil // --once, or Ctrl-C: how it stood is shown
+	}
+	if err != nil {
+		return err
+	}
+	if s := runStatus(w.log, w.dir); w.said.IsZero() || s.Rows != w.shown.Rows || s.State != w.shown.State {
+		return w.show(&s)
+	}
+	return nil
+}
+
+// runName is a run's directory without what is above it.
+func runName(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return filepath.Base(abs)
+	}
+	return dir
+}
+
+// runStatus is what the log knows, with what the writer and the disk say.
+func runStatus(l *live.Log, dir string) live.Status {
+	s := l.Status(time.Now())
+	if free, ok := freeBytes(dir); ok {
+		s.FreeBytes = record.Some(float64(free))
+	}
+	if s.State == live.Recording {
+		s.Recorder = readCounters(dir)
+	}
+	return s
+}
+
+// errSeen ends the following after one look.
+var errSeen = errors.New("seen")
+
+type watcher struct {
+	*env
+	log    *live.Log
+	dir    string
+	every  time.Duration
+	once   bool
+	screen *os.File // nil without a terminal
+
+	said  time.Time
+	shown live.Status
+	lines int // on the screen
+}
+
+// look is called after every look at the run.
+func (w *watcher) look() error {
+	if w.once {
+		return errSeen
+	}
+	if time.Since(w.said) < w.every-10*time.Millisecond {
+		return nil
+	}
+	w.said = time.Now()
+	s := runStatus(w.log, w.dir)
+	return w.show(&s)
+}
+
+func (w *watcher) show(s *live.Status) error {
+	w.shown = *s
+	switch {
+	case w.json && w.once:
+		return w.printJSON(s)
+	case w.json:
+		b, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.stdout, "%s\n", b)
+		return err
+	case w.once:
+		_, err := fmt.Fprintln(w.stdout, strings.TrimSpace(strings.Join(w.log.Lines(s, 100), "\n")))
+		return err
+	case w.screen == nil:
+		_, err := fmt.Fprintf(w.stdout, "%s\n", s.Line())
+		return err
+	}
+	return w.paint(s)
+}
+
+// paint writes the lines over those that are there. Only sequences are used that
+// every terminal knows: up, to the left, erase to the end of the line and of the
+// screen.
+func (w *watcher) paint(s *live.Status) error {
+	width, height := terminalSize(w.screen)
+	lines := w.log.Lines(s, width-1)
+	lines = lines[:max(1, min(len(lines), height-1))]
+	var b strings.Builder
+	if w.lines > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\r", w.lines)
+	}
+	for _, line := range lines {
+		b.WriteString(line + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	w.lines = len(lines)
+	_, err := w.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// terminalOf returns standard output where it is a terminal.
+func terminalOf(e *env) *os.File {
+	f, ok := e.stdout.(*os.File)
+	if !ok || !isTerminal(f) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	if w, h := terminalSize(f); w < 20 || h < 3 {
+		return nil // /dev/null is such a device
+	}
+	return f
+}
