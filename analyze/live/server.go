@@ -114,7 +114,7 @@ func anyAddress(host string) bool {
 func asset(kind string, content []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
-		w.Write(content) // a reader that left is no error of ours
+		_, _ = w.Write(content) // a reader that left is no error of ours
 	}
 }
 
@@ -142,7 +142,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	w.Write(b.Bytes())
+	_, _ = w.Write(b.Bytes())
 }
 
 // figureInfo is what the page is told of a figure.
@@ -175,7 +175,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(b)
+	_, _ = w.Write(b)
 }
 
 func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
@@ -210,7 +210,7 @@ func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		w.Write(b.Bytes())
+		_, _ = w.Write(b.Bytes())
 		return
 	}
 	http.NotFound(w, r)
@@ -227,7 +227,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(b.Bytes()) // it brings a policy of its own
+	_, _ = w.Write(b.Bytes()) // it brings a policy of its own
 }
 
 // Serve answers requests at the listener until the context ends, and then closes
@@ -247,6 +247,8 @@ func (s *Server) Serve(ctx context.Context, at net.Listener) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	<-done
+	if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return err
 }

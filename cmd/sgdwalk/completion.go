@@ -16,7 +16,7 @@ type helpCmd struct {
 
 // Run prints the help and ends the program as --help does.
 func (c *helpCmd) Run(k *kong.Context) error {
-	if _, err := k.Kong.Parse(append(c.Verb, "--help")); err != nil {
+	if _, err := k.Parse(append(c.Verb, "--help")); err != nil {
 		return usageError{err}
 	}
 	return nil

@@ -202,7 +202,7 @@ func (g *grid) cells() ([]cell, error) {
 			for _, o := range blocks {
 				for _, c := range o.cells {
 					for _, s := range seeds {
-						c.trainConfig.Data, c.Model, c.Seed = d, m, s
+						c.Data, c.Model, c.Seed = d, m, s
 						c.Hyper = maps.Clone(c.Hyper)
 						c.Record, c.Grad, c.RecGrad, c.RecState, c.InitSeed, c.Sketch = o.record, base.Grad, base.RecGrad, base.RecState, base.InitSeed, base.Sketch
 						c.name = cellName(&c, o.varying, len(data) > 1)

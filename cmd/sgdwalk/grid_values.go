@@ -58,7 +58,7 @@ func asBool(v any) (bool, error) {
 func cellName(c *cell, varying []string, withData bool) string {
 	parts := []string{c.Model, c.Optimizer}
 	if withData {
-		parts = slices.Insert(parts, 0, c.trainConfig.Data)
+		parts = slices.Insert(parts, 0, c.Data)
 	}
 	if c.LR != nil {
 		parts = append(parts, fmt.Sprintf("lr%g", *c.LR))

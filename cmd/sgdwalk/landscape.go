@@ -74,7 +74,7 @@ func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
 	if !(c.Margin > 0 && c.Margin <= 10) {
 		return o, usagef("--margin is %v; it must be above 0 and at most 10", c.Margin)
 	}
-	if err := c.levelFlags.set(new(figure.Landscape), c.Scale); err != nil {
+	if err := c.set(new(figure.Landscape), c.Scale); err != nil {
 		return o, err // before the grid is evaluated
 	}
 	o.Margin, o.Progress, o.Refine, o.Plain = c.Margin, e.progress, c.Refine, c.Plain
@@ -91,7 +91,7 @@ func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
 // levels are the contours that the figure will have.
 func (c *landscapeCmd) levels(low, high float64) []float64 {
 	f := new(figure.Landscape)
-	if err := c.levelFlags.set(f, c.Scale); err == nil && f.Levels != nil {
+	if err := c.set(f, c.Scale); err == nil && f.Levels != nil {
 		return f.Levels
 	}
 	log := c.Scale == "log" || c.Scale != "linear" && high > 20*low
@@ -254,7 +254,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 		}
 	}
 	f := draw.Landscape(a.title(), plane.labels[0], plane.labels[1], r)
-	if err := c.levelFlags.set(f, c.Scale); err != nil {
+	if err := c.set(f, c.Scale); err != nil {
 		return err
 	}
 	if err := a.figure("landscape", f); err != nil {

@@ -20,9 +20,9 @@ type announced struct {
 
 func (a *announced) Write(p []byte) (int, error) {
 	n, err := a.Buffer.Write(p)
-	if strings.Contains(a.Buffer.String(), "}") {
+	if strings.Contains(a.String(), "}") {
 		select {
-		case a.lines <- a.Buffer.String():
+		case a.lines <- a.String():
 		default:
 		}
 	}

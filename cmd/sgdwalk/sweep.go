@@ -158,11 +158,11 @@ func (s *sweep) planCell(c cell) (*plannedCell, error) {
 	if p.config, err = c.config(); err != nil {
 		return nil, err
 	}
-	if p.config.Opened = s.data[c.trainConfig.Data]; p.config.Opened == nil {
-		if p.config.Opened, err = dataset.Open(c.trainConfig.Data, dataset.Options{}); err != nil {
+	if p.config.Opened = s.data[c.Data]; p.config.Opened == nil {
+		if p.config.Opened, err = dataset.Open(c.Data, dataset.Options{}); err != nil {
 			return nil, err
 		}
-		s.data[c.trainConfig.Data] = p.config.Opened
+		s.data[c.Data] = p.config.Opened
 	}
 	p.config.Workers = 1
 	x, err := replay.New(p.config)

@@ -60,10 +60,10 @@ func mustWrite(t testing.TB, path string, b []byte) {
 
 // checkName is the name of a checksum, which in format 1 is that of its column.
 func checkName(f field) string {
-	switch {
-	case f == fieldCRC:
+	switch f {
+	case fieldCRC:
 		return "crc32c"
-	case f == fieldWallCRC:
+	case fieldWallCRC:
 		return "wall_crc32c"
 	default:
 		return vectorNames[f-fieldVectorCRC] + "_crc32c"

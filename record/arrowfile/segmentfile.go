@@ -49,7 +49,7 @@ func (s *segmentFile) write(pieces ...piece) error {
 			continue
 		}
 		s.parts = s.parts[:0]
-		for len(pieces) > 0 && !(pieces[0].hole && len(pieces[0].bytes) >= holeBytes) {
+		for len(pieces) > 0 && (!pieces[0].hole || len(pieces[0].bytes) < holeBytes) {
 			s.parts = append(s.parts, pieces[0].bytes)
 			pieces = pieces[1:]
 		}
