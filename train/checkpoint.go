@@ -33,17 +33,30 @@ type Checkpoint struct {
 	Batch       int
 	Begun       int   // last epoch whose first step was taken
 	Evaluations int64 // made so far
+	Rows        int64 // that a recording has before step Step; one with fewer has lost some
 	Theta       []float32
 	State       []float32
 	Optimizer   []Piece // memory of the optimizer; empty for one without
 }
 
-// checkpoint describes where the run stands before the step that is about to be,
+// mark is how far a run has come before a step. Drawing the batch and recording
+// the row move it.
+type mark struct {
+	cursor      cursor
+	begun       int
+	evaluations int64
+	kept        int64
+}
+
+func (r *run) mark() mark { return mark{r.cursor, r.begun, r.result.Evaluations, r.kept} }
+
+// checkpoint describes where the run stood before the step that is about to be,
 // or was just, recorded. Its vectors are the run's own.
-func (r *run) checkpoint(at cursor, begun int, evaluations int64, state []float32) *Checkpoint {
+func (r *run) checkpoint(before mark) *Checkpoint {
 	c := &Checkpoint{
-		Step: r.result.Steps, Epoch: at.epoch, Batch: at.batch, Begun: begun, Evaluations: evaluations,
-		Theta: r.Model.Theta(), State: state,
+		Step: r.result.Steps, Epoch: before.cursor.epoch, Batch: before.cursor.batch,
+		Begun: before.begun, Evaluations: before.evaluations, Rows: before.kept,
+		Theta: r.Model.Theta(), State: r.state,
 	}
 	if o, ok := r.Optimizer.(Stateful); ok {
 		c.Optimizer = o.State()
@@ -70,7 +83,7 @@ func (r *run) restore(c *Checkpoint) error {
 	}
 	copy(r.Model.Theta(), c.Theta)
 	copy(r.Model.State(), c.State)
-	r.result.Steps, r.result.Evaluations = c.Step, c.Evaluations
+	r.result.Steps, r.result.Evaluations, r.kept = c.Step, c.Evaluations, c.Rows
 	r.cursor.epoch, r.cursor.batch, r.begun = c.Epoch, c.Batch, c.Begun
 	return nil
 }

@@ -103,8 +103,14 @@ func TestResumeFromAnOlderCheckpoint(t *testing.T) {
 	if len(kept) != 2 || kept[0].Step != 2 || kept[1].Step != 4 {
 		t.Fatalf("checkpoints %+v; want one at the first step of epochs 2 and 3", kept)
 	}
+	// One row a step, so that as many come before a checkpoint as its step says.
+	if kept[0].Rows != 2 || kept[1].Rows != 4 {
+		t.Errorf("the checkpoints are after %d and %d rows; want 2 and 4", kept[0].Rows, kept[1].Rows)
+	}
 	rows := m.Len()
 	again, _ := resumable(t)
+	var later []int64
+	again.Checkpoint = func(c *train.Checkpoint) error { later = append(later, c.Rows); return nil }
 	again.Sink, again.Resume, again.Recorded = m, kept[0], train.Position{Step: 5}
 	if _, err := again.Run(context.Background()); err != nil {
 		t.Fatal(err)
@@ -112,6 +118,10 @@ func TestResumeFromAnOlderCheckpoint(t *testing.T) {
 	// Row 5 was recorded as a last row; steps 6 to 8 are new.
 	if m.Len() != rows+3 {
 		t.Errorf("%d rows became %d; want three more", rows, m.Len())
+	}
+	// Rows that are computed again count as well: they are there.
+	if want := []int64{2, 4, 6}; !slices.Equal(later, want) {
+		t.Errorf("after resuming, checkpoints are after %d rows; want %d", later, want)
 	}
 }
 

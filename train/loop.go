@@ -140,7 +140,8 @@ func (c *cursor) advance() {
 type run struct {
 	*Loop
 	cursor      cursor
-	begun       int // last epoch whose first step was taken
+	begun       int   // last epoch whose first step was taken
+	kept        int64 // rows that the schedule has kept, from the start of the first run
 	result      Result
 	grad, state []float32
 	inputs      []float32 // current mini-batch
@@ -165,12 +166,12 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	k, epoch := r.result.Steps, r.cursor.epoch
 	// What a checkpoint before this step says. The statistics of a normalization
 	// layer move in the forward pass, so row k takes them before it.
-	at, begun, evaluations := r.cursor, r.begun, r.result.Evaluations
+	before := r.mark()
 	copy(r.state, r.Model.State())
-	firstOfEpoch := epoch != begun
+	firstOfEpoch := epoch != before.begun
 	r.begun = epoch
 	if firstOfEpoch && k > 0 && r.Checkpoint != nil {
-		if err := r.Checkpoint(r.checkpoint(at, begun, evaluations, r.state)); err != nil {
+		if err := r.Checkpoint(r.checkpoint(before)); err != nil {
 			return false, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
 		}
 	}
@@ -180,7 +181,7 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	}
 	rate := r.LearningRate(k)
 	r.row = record.Step{
-		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: evaluations, WallTime: time.Now(),
+		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: before.evaluations, WallTime: time.Now(),
 		BatchLoss: record.Some(m.Loss), BatchAccuracy: record.Some(m.Accuracy), LearningRate: record.Some(rate),
 	}
 	r.result.BatchLoss = m.Loss
@@ -208,7 +209,7 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	case stopped:
 		r.end(Stopped, fmt.Sprintf("stopped at step %d, epoch %d, before its update", k, epoch))
 		if r.Checkpoint != nil {
-			if err := r.Checkpoint(r.checkpoint(at, begun, evaluations, r.state)); err != nil {
+			if err := r.Checkpoint(r.checkpoint(before)); err != nil {
 				return true, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
 			}
 		}
@@ -284,7 +285,11 @@ func (r *run) append(keep bool, grad []float32) error {
 			return fmt.Errorf("train: step %d: %w", r.row.Step, err)
 		}
 	}
-	if r.Sink == nil || !keep || r.recorded(&r.row) {
+	if r.Sink == nil || !keep {
+		return nil
+	}
+	r.kept++
+	if r.recorded(&r.row) {
 		return nil
 	}
 	kept := r.row
@@ -320,7 +325,7 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	if ctx.Err() != nil && r.Checkpoint != nil && (r.Full != nil && !r.row.FullLoss.Valid || r.Test != nil && !r.row.TestLoss.Valid) {
 		r.end(Stopped, fmt.Sprintf("stopped after the last update, step %d, before its losses were known", r.result.Steps))
-		if err := r.Checkpoint(r.checkpoint(r.cursor, r.begun, r.result.Evaluations, r.state)); err != nil {
+		if err := r.Checkpoint(r.checkpoint(r.mark())); err != nil {
 			return fmt.Errorf("train: checkpoint after step %d: %w", r.result.Steps, err)
 		}
 		return nil
@@ -381,6 +386,7 @@ func (p *probe) Inner(theta []float32, loss float64) error {
 	if r.Columns.Theta {
 		s.Theta = theta
 	}
+	r.kept++
 	if r.recorded(&s) {
 		return nil
 	}

@@ -6,10 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/replay"
 )
 
 // killTally is what TestKilledTraining reports.
@@ -166,4 +168,64 @@ func (k *kill) check(t *testing.T, tally *killTally, resume bool) {
 		t.Errorf("%d rows of %d after --resume", n, k.reference.Len())
 	}
 	tally.resumed++
+}
+
+// TestResumeWithLostRows: a power cut can leave a checkpoint and lose rows that
+// were written before it. The run is computed again, and no row is missing.
+func TestResumeWithLostRows(t *testing.T) {
+	f := faultRun{Model: "mlp:8", Optimizer: "entropy-sgd", Batch: 100, Epochs: 3, Seed: 5}
+	written := filepath.Join(t.TempDir(), "reference")
+	wantStatus(t, exitOK, f.args(written)...)
+	reference, err := arrowfile.Open(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reference.Close()
+	checkpoint, err := os.ReadFile(filepath.Join(written, replay.CheckpointName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(written, configName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := reference.Header()
+	c, err := replay.LoadCheckpoint(written, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Rows < 5 || c.Rows >= int64(reference.Len()) {
+		t.Fatalf("the last checkpoint is after %d of %d rows", c.Rows, reference.Len())
+	}
+	for _, lost := range []int64{0, 1, 4, c.Rows} {
+		dir := filepath.Join(t.TempDir(), "run")
+		w, err := arrowfile.Create(dir, h, arrowfile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.Rows - lost {
+			s, err := reference.At(int(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Append(&s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string][]byte{replay.CheckpointName: checkpoint, configName: config} {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, stderr := wantStatus(t, exitOK, "train", "--resume", dir)
+		if again := strings.Contains(stderr, "computed again from the start"); again != (lost > 0) {
+			t.Errorf("%d rows lost: it says %q", lost, stderr)
+		}
+		if n, _ := prefix(t, dir, reference); n != reference.Len() {
+			t.Errorf("%d rows lost: %d rows of %d after --resume", lost, n, reference.Len())
+		}
+	}
 }

@@ -167,6 +167,15 @@ func (f *recordFlags) record(h *record.Header, open func(*record.Header) (*arrow
 	return r, err
 }
 
+// flush waits until no row waits to be written. Where training goes on after an
+// error of writing, that error is not one of flushing.
+func (r *recording) flush() error {
+	if err := r.queue.Flush(); err != nil && r.policy == arrowfile.FailOnError {
+		return err
+	}
+	return nil
+}
+
 // recordingStats is what the recording cost; it differs from call to call.
 type recordingStats struct {
 	Rows       int64   `json:"rows"`

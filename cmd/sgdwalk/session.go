@@ -157,6 +157,10 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 		checkpoint = x.Start()
 	case err != nil:
 		return s, err
+	case checkpoint.Rows > int64(trace.Len()):
+		// A power cut can take rows that were written before the checkpoint was.
+		e.say("%s has %d rows and a checkpoint after %d: the steps are computed again from the start, and the missing rows recorded", dir, trace.Len(), checkpoint.Rows)
+		checkpoint = x.Start()
 	}
 	opts, err := f.options(false)
 	if err != nil {
@@ -226,7 +230,13 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 		return s, err
 	}
 	h := x.Header()
-	loop.Checkpoint = func(c *train.Checkpoint) error { return replay.SaveCheckpoint(dir, h, c) }
+	loop.Checkpoint = func(c *train.Checkpoint) error {
+		// A run goes on behind its checkpoint: no row before it may still be waiting.
+		if err := r.flush(); err != nil {
+			return err
+		}
+		return replay.SaveCheckpoint(dir, h, c)
+	}
 	e.say("%s on %s: %d parameters, %d training and %d held-out examples (%s)", h.Model, h.Data.Spec, h.Layout.Len(), h.Data.TrainExamples, h.Data.TestExamples, h.Data.Split)
 	e.progress.Begin("train", int(h.Steps))
 	loop.Hook = func(*record.Step) error { e.progress.Add(1); return nil }
