@@ -9,6 +9,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/compare"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
 )
@@ -116,12 +117,7 @@ func (w *joint) plane(ctx context.Context, shown []compare.Run) (plane analyze.P
 	if len(r.Components) < 2 {
 		return plane, axes, nil, fmt.Errorf("compare: the runs span %d direction; a plane needs 2", len(r.Components))
 	}
-	for i := range axes {
-		axes[i] = fmt.Sprintf("joint PC%d: %s of the variance of all runs", i+1, percent(r.ExplainedVarianceRatio[i]))
-		if null := r.Summary.RandomWalk.ExplainedVarianceRatio; len(null) > i {
-			axes[i] += fmt.Sprintf(" (random walks %s)", percent(null[i]))
-		}
-	}
+	axes[0], axes[1] = draw.JointDirections(&r.Summary)
 	out = append(out, fmt.Sprintf("one plane for %d runs of equal weight: %s of their variance", len(shown), percent(sumOf(r.ExplainedVarianceRatio, 2))))
 	plane, err = r.Plane(1, 2, nil)
 	return plane, axes, out, err
