@@ -112,11 +112,11 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 				return err
 			}
 			raw := w.encoder.raw(&step)
-			row, err := w.encoder.scalarsOf(&step, i, &raw)
+			row, err := w.encoder.scalarsOf(&step, &raw)
 			if err != nil {
 				return err
 			}
-			if err := w.encoder.write(&row, &raw); err != nil {
+			if err := w.encoder.append(&row, &raw, i); err != nil {
 				return err
 			}
 		}

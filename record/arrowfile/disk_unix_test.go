@@ -8,28 +8,29 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
 const smallDiskParameters = 20000 // vectors that are passed through, of 80 kB
 
 // childFillsDisk writes into a file system whose files cannot grow beyond a
-// limit, given as "limit:dir", and reports how far it came.
+// limit, given as "limit:parameters:dir", and reports how far it came.
 func childFillsDisk(arg string) error {
-	limit, dir, _ := strings.Cut(arg, ":")
-	n, err := strconv.ParseUint(limit, 10, 64)
-	if err != nil {
+	var n uint64
+	var parameters int
+	var dir string
+	if _, err := fmt.Sscan(strings.Replace(arg, ":", " ", 2), &n, &parameters, &dir); err != nil {
 		return err
 	}
 	signal.Ignore(syscall.SIGXFSZ)
-	h := recordtest.Header(smallDiskParameters)
+	h := recordtest.Header(parameters)
 	rows := recordtest.Rows(h, 4, 1)
 	w, err := Create(dir, h, Options{})
 	if err != nil {
@@ -65,24 +66,44 @@ func childFillsDisk(arg string) error {
 // TestFullDisk limits the size of the file at many places: the rows that were
 // taken are there, nothing is torn, and the error is clear.
 func TestFullDisk(t *testing.T) {
-	h := recordtest.Header(smallDiskParameters)
+	t.Run("rows in one piece", func(t *testing.T) {
+		h := recordtest.Header(smallDiskParameters)
+		testFullDisk(t, h, func(s *segment) []int64 {
+			limits := []int64{0, 1, 100, s.start, s.src.size() - 1, s.src.size() - 11}
+			if testing.Short() {
+				return limits
+			}
+			for _, off := range s.offsets {
+				limits = append(limits, off-1, off, off+1, off+500, off+1000, off+90_000)
+			}
+			return limits
+		})
+	})
+	t.Run("rows in parts", func(t *testing.T) {
+		h := recordtest.Header(inPartsFrom/4 + 3)
+		testFullDisk(t, h, func(s *segment) []int64 {
+			second := (s.offsets[1]/partBytes + 1) * partBytes // where the second part of row 1 begins
+			limits := []int64{second, second + 1, s.offsets[2] - 1}
+			if testing.Short() {
+				return limits[:1]
+			}
+			return limits
+		})
+	})
+}
+
+func testFullDisk(t *testing.T, h *record.Header, limitsOf func(*segment) []int64) {
 	rows := recordtest.Rows(h, 4, 1)
 	whole := writeRun(t, h, rows, Options{})
 	s := mustOpen(t, whole).state.Load().segments[0]
-	limits := []int64{0, 1, 100, s.start, s.src.size() - 1, s.src.size() - 11}
-	for _, off := range s.offsets {
-		limits = append(limits, off-1, off, off+1, off+500, off+1000, off+90_000)
-	}
-	if testing.Short() {
-		limits = limits[:6]
-	}
+	limits := limitsOf(s)
 	full, found := 0, 0
 	for _, limit := range limits {
 		if limit >= s.src.size() {
 			continue
 		}
 		dir := filepath.Join(t.TempDir(), "run")
-		cmd := childCommand("small disk", fmt.Sprintf("%d:%s", limit, dir))
+		cmd := childCommand("small disk", fmt.Sprintf("%d:%d:%s", limit, h.Layout.Len(), dir))
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("limit %d: %v: %s", limit, err, out)

@@ -175,10 +175,8 @@ func (e *encoder) toHalf(v int, values []float32) []byte {
 	return out
 }
 
-// write writes one row. The vectors are borrowed until it returns; those that are
-// absent are not looked at.
-func (e *encoder) write(s *scalars, raw *rawVectors) error {
-	f := e.frame(s.nulls)
+// fill fills in the scalars as far as they are known.
+func (f *frame) fill(s *scalars) {
 	for _, c := range f.columns {
 		if w := s.word(c.field); c.width == 8 {
 			binary.LittleEndian.PutUint64(f.bytes[c.at:], w)
@@ -186,6 +184,86 @@ func (e *encoder) write(s *scalars, raw *rawVectors) error {
 			binary.LittleEndian.PutUint32(f.bytes[c.at:], uint32(w))
 		}
 	}
+}
+
+// append computes the checksums of row number row of the run and writes it. The
+// vectors are borrowed until it returns.
+func (e *encoder) append(s *scalars, raw *rawVectors, row int64) error {
+	longest := 0
+	for _, b := range raw {
+		longest = max(longest, len(b))
+	}
+	if longest >= inPartsFrom {
+		return e.appendInParts(s, raw, row)
+	}
+	for v, b := range raw {
+		s.vectorCRC[v] = checksum(0, b)
+	}
+	e.seal(s, row)
+	return e.write(s, raw)
+}
+
+// A vector that is larger than the caches near a core would leave them between
+// its checksum and the copy that the system makes. It is written in parts, each
+// right after its checksum: a row of 40 MB then takes a tenth less time. Half of a
+// MiB was slower and two no faster; a second goroutine for the checksums, beside
+// one write of everything, was no faster either.
+const (
+	partBytes   = 1 << 20 // file systems keep smaller pieces at a greater cost
+	inPartsFrom = 4 << 20
+)
+
+// appendInParts does what append does, from the beginning of the row to its end:
+// no checksum stands in a file before what it is of.
+func (e *encoder) appendInParts(s *scalars, raw *rawVectors, row int64) error {
+	f := e.frame(s.nulls)
+	if out, ok := e.out.(interface{ reserve(end int64) }); ok {
+		out.reserve(e.end + f.meta + f.body)
+	}
+	from, at := 0, e.end // in the frame, and in the segment
+	put := func(p piece) error {
+		if len(p.bytes) == 0 {
+			return nil
+		}
+		e.pieces = append(e.pieces[:0], p)
+		at += int64(len(p.bytes))
+		return e.out.write(e.pieces...)
+	}
+	for _, g := range f.gaps {
+		f.fill(s)
+		if err := put(piece{bytes: f.bytes[from:g.at]}); err != nil {
+			return err
+		}
+		from = g.at
+		if s.nulls.has(optionals + g.vector) {
+			if err := put(piece{e.zero(g.vector), true}); err != nil {
+				return err
+			}
+			continue
+		}
+		for rest := raw[g.vector]; len(rest) > 0; {
+			n := min(partBytes-at%partBytes, int64(len(rest)))
+			s.vectorCRC[g.vector] = checksum(s.vectorCRC[g.vector], rest[:n])
+			if err := put(piece{bytes: rest[:n]}); err != nil {
+				return err
+			}
+			rest = rest[n:]
+		}
+	}
+	e.seal(s, row)
+	f.fill(s)
+	if err := put(piece{bytes: f.bytes[from:]}); err != nil {
+		return err
+	}
+	e.wrote(f)
+	return nil
+}
+
+// write writes one row whose checksums are known. The vectors are borrowed until
+// it returns; those that are absent are not looked at.
+func (e *encoder) write(s *scalars, raw *rawVectors) error {
+	f := e.frame(s.nulls)
+	f.fill(s)
 	e.pieces = e.pieces[:0]
 	from := 0
 	for _, g := range f.gaps {
@@ -203,9 +281,14 @@ func (e *encoder) write(s *scalars, raw *rawVectors) error {
 	if err := e.out.write(e.pieces...); err != nil {
 		return err
 	}
+	e.wrote(f)
+	return nil
+}
+
+// wrote takes note of a row for the footer.
+func (e *encoder) wrote(f *frame) {
 	e.blocks = append(e.blocks, block{e.end, int32(f.meta), f.body})
 	e.end += f.meta + f.body
-	return nil
 }
 
 // zero returns a vector of zeros. It is made when it is first asked for, and its

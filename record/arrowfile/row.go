@@ -10,8 +10,6 @@ import (
 	"sgdwalk/record"
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // identity ties rows to their run: the SHA-256 of header.json's bytes.
 type identity [32]byte
 
@@ -131,9 +129,8 @@ func (s *scalars) setWord(f field, w uint64) {
 type rawVectors [vectors][]byte
 
 // scalarsOf turns a step, whose vectors are given as they will stand in the file,
-// into what is written as row number row of the run.
-func (e *encoder) scalarsOf(s *record.Step, row int64, raw *rawVectors) (scalars, error) {
-	c := e.columns
+// into what is written, without its checksums.
+func (e *encoder) scalarsOf(s *record.Step, raw *rawVectors) (scalars, error) {
 	out := scalars{
 		step: s.Step, substep: s.Substep, epoch: s.Epoch, examples: s.Examples, evaluations: s.Evaluations,
 	}
@@ -145,19 +142,20 @@ func (e *encoder) scalarsOf(s *record.Step, row int64, raw *rawVectors) (scalars
 		}
 	}
 	for v, b := range raw {
-		switch {
-		case !c.exists[v]:
-		case b == nil:
+		if e.columns.exists[v] && b == nil {
 			out.nulls |= 1 << (optionals + v)
-		default:
-			out.vectorCRC[v] = crc32.Checksum(b, castagnoli)
 		}
 	}
 	var err error
 	out.wallTime, err = wallTime(s.WallTime)
-	out.wallCRC = wallChecksum(out.wallTime, e.scratch)
-	out.crc = out.checksum(c, row, &e.run, e.scratch)
 	return out, err
+}
+
+// seal fills in the checksums of row number row of the run, those of its vectors
+// excepted, on which they depend.
+func (e *encoder) seal(s *scalars, row int64) {
+	s.wallCRC = wallChecksum(s.wallTime, e.scratch)
+	s.crc = s.checksum(e.columns, row, &e.run, e.scratch)
 }
 
 // toStep is the reverse of scalarsOf, without vectors.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"sync/atomic"
 )
 
@@ -163,7 +162,7 @@ func (s *segment) raw(j int, v rowView, sc *scalars, which int) ([]byte, error) 
 		return nil, s.corrupt(j, v.at+e.offset, "%s: %w", vectorNames[which], err)
 	}
 	if !s.isVerified(j, 1+which) {
-		if crc32.Checksum(b, castagnoli) != sc.vectorCRC[which] {
+		if checksum(0, b) != sc.vectorCRC[which] {
 			return nil, s.corrupt(j, v.at+e.offset, "%s does not match its checksum", vectorNames[which])
 		}
 		s.setVerified(j, 1+which)

@@ -2,7 +2,7 @@ package arrowfile
 
 import "os"
 
-// segmentFile is the output of a Writer: a row is one system call, and its
+// segmentFile is the output of a Writer: a call of write is one system call, and
 // vectors go from the caller's memory to the system's.
 type segmentFile struct {
 	file     *os.File

@@ -195,7 +195,7 @@ func (w *Writer) Append(s *record.Step) error {
 		return err
 	}
 	raw := w.encoder.raw(s)
-	row, err := w.encoder.scalarsOf(s, w.rows, &raw)
+	row, err := w.encoder.scalarsOf(s, &raw)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 			return err
 		}
 	}
-	if err := w.encoder.write(row, raw); err != nil {
+	if err := w.encoder.append(row, raw, w.rows); err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
 	w.byteCount.Add(w.file.size - w.good)
