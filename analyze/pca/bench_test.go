@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -36,33 +37,37 @@ func BenchmarkFit(b *testing.B) {
 	}
 }
 
-// BenchmarkLargeRun is the same for 200 rows of 1e7 parameters, 8 GB, and beside
-// it one sequential read of the files. It needs SGDWALK_LARGE, a directory on a
-// disk with room; a run that is there is used again.
+// BenchmarkLargeRun is the same for 200 rows of 1e6 and of 1e7 parameters, 0.8 and
+// 8 GB, from a disk whose cache does not have them, and beside it one sequential
+// read of the files, as cold. It needs SGDWALK_LARGE, a directory on a disk with
+// room; a run that is there is used again.
 func BenchmarkLargeRun(b *testing.B) {
 	large := os.Getenv("SGDWALK_LARGE")
 	if large == "" {
 		b.Skip("SGDWALK_LARGE names no directory with room for 8 GB")
 	}
-	const n, p = 200, 10_000_000
-	dir := filepath.Join(large, "T=200,P=1e7")
-	if _, err := os.Stat(filepath.Join(dir, "header.json")); err != nil {
-		writeWalk(b, dir, n, p)
+	const n = 200
+	for _, exponent := range []int{6, 7} {
+		p := int(math.Pow10(exponent))
+		name := fmt.Sprintf("T=%d/P=1e%d", n, exponent)
+		dir := filepath.Join(large, fmt.Sprintf("T=%d,P=1e%d", n, exponent))
+		measured := func(b *testing.B, f func(testing.TB, string)) {
+			if _, err := os.Stat(filepath.Join(dir, "header.json")); err != nil {
+				writeWalk(b, dir, n, p)
+			}
+			b.SetBytes(4 * n * int64(p))
+			m := watchMemory()
+			for b.Loop() {
+				b.StopTimer()
+				forget(b, dir)
+				b.StartTimer()
+				f(b, dir)
+			}
+			m.report(b)
+		}
+		b.Run(name+"/read", func(b *testing.B) { measured(b, readFiles) })
+		b.Run(name+"/fit", func(b *testing.B) { measured(b, fitFile) })
 	}
-	b.Run("read", func(b *testing.B) {
-		b.SetBytes(4 * n * p)
-		for b.Loop() {
-			readFiles(b, dir)
-		}
-	})
-	b.Run("fit", func(b *testing.B) {
-		b.SetBytes(4 * n * p)
-		m := watchMemory()
-		for b.Loop() {
-			fitFile(b, dir)
-		}
-		m.report(b)
-	})
 }
 
 func fitFile(tb testing.TB, dir string) {

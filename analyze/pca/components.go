@@ -25,10 +25,13 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 	}
 	w := newWorker(s, u, mean, d)
 	s.progress.Begin("components", p)
-	for _, b := range s.blocks {
+	pass := s.newReading()
+	defer pass.end()
+	for c, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
+		pass.begin(c)
 		if err := w.block(b); err != nil {
 			return nil, err
 		}
@@ -40,7 +43,7 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 			d.scores[c][i] = w.raw[i*k+c] - w.shift[c]
 		}
 	}
-	if err := d.orthonormalize(w.products); err != nil {
+	if err := d.orthonormalize(w.products, s.workers); err != nil {
 		return nil, err
 	}
 	for i := range n {
@@ -63,7 +66,7 @@ type worker struct {
 	stride int         // of a row of x and of narrow
 	v      [][]float64 // components of the block, not yet of unit length; then m
 	m      []float64   // mean of x over the rows, or zero
-	narrow []float32   // the same in float32, a row each, and rows of zeros up to a multiple of kernelB
+	narrow []float32   // the same in float32, a row each, and rows of zeros up to a multiple of kernelA and kernelB
 	raw    []float64   // per row and component, inner products of x with narrow
 	shift  []float64   // per component, inner product of the mean with it
 
@@ -78,7 +81,7 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 	w := &worker{
 		s: s, u: u, d: d,
 		x: make([]float32, roundUp(n, kernelA)*stride), v: make([][]float64, k+1),
-		narrow: make([]float32, roundUp(k, kernelB)*stride), raw: make([]float64, n*k), shift: make([]float64, k),
+		narrow: make([]float32, roundUp(k, kernelA*kernelB)*stride), raw: make([]float64, n*k), shift: make([]float64, k),
 		inside: make([]float64, n), rest: [][]float64{make([]float64, n), make([]float64, n)}, products: make([]float64, k*k),
 	}
 	for c := range w.v {
@@ -114,8 +117,8 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 func (w *worker) block(b block) error {
 	s, n, k := w.s, b.len(), len(w.u)
 	w.stride = paddedStride(n)
-	if bad := s.pack(w.x, w.stride, b.first, []span{{0, n}}); bad >= 0 {
-		return s.notFinite(bad)
+	if err := s.pack(w.x, w.stride, b, []span{{0, n}}); err != nil {
+		return err
 	}
 	clear(w.narrow)
 	const columns = 256
@@ -129,13 +132,9 @@ func (w *worker) block(b block) error {
 			w.row(b, i)
 		}
 	})
-	each(s.workers, k*k, func(c int) {
-		var sum float64
-		a, b := w.narrow[c/k*w.stride:][:n], w.narrow[c%k*w.stride:][:n]
-		for j, v := range a {
-			sum += float64(v) * float64(b[j])
-		}
-		w.products[c] += sum
+	each(s.workers, (k+kernelA-1)/kernelA, func(c int) {
+		v := matrix{w.narrow, w.stride, k}
+		products(w.products[c*kernelA*k:], k, v.from(c*kernelA, kernelA, 0), v, roundUp(n, lanes), false)
 	})
 	for c := range k {
 		for j, v := range w.narrow[c*w.stride:][:n] {
@@ -185,36 +184,29 @@ func (w *worker) scores(rows span, columns int) {
 // residual it takes u u^T X away for the first two components, which leaves next
 // to nothing of a row near their plane; see finishResiduals.
 func (w *worker) row(b block, i int) {
-	n, d := b.len(), w.d
-	x, m := w.x[i*w.stride:][:n], w.m[:n]
-	v0, u0 := w.v[0][:n], w.u[0][i]
+	d := w.d
+	n := roundUp(b.len(), lanes) // columns beyond the block are zero in all of them
+	x, v0, u0 := w.x[i*w.stride:], w.v[0], w.u[0][i]
 	v1, u1 := v0, 0.0
 	if len(w.u) > 1 {
-		v1, u1 = w.v[1][:n], w.u[1][i]
+		v1, u1 = w.v[1], w.u[1][i]
 	}
-	var total, inside, residual, r0, r1 float64
-	for j, v := range x {
-		c := float64(v) - m[j]
-		r := c - u0*v0[j] - u1*v1[j]
-		total += c * c
-		residual += r * r
-		r0 += r * v0[j]
-		r1 += r * v1[j]
-	}
-	if b.inside() == n {
-		inside = total // nothing is left out
-	} else {
+	var sums restSums
+	rest(&sums, x, w.m, v0, v1, u0, u1, n)
+	inside := sums[0]
+	if b.inside() != b.len() {
+		inside = 0
 		for _, in := range b.in {
 			for j := in.first; j < in.end; j++ {
-				c := float64(x[j]) - m[j]
+				c := float64(x[j]) - w.m[j]
 				inside += c * c
 			}
 		}
 	}
-	d.distance[i] += total
-	d.residual[i] += residual
-	w.rest[0][i] += r0
-	w.rest[1][i] += r1
+	d.distance[i] += sums[0]
+	d.residual[i] += sums[1]
+	w.rest[0][i] += sums[2]
+	w.rest[1][i] += sums[3]
 	w.inside[i] += inside
 }
 

@@ -21,32 +21,39 @@ type decomposition struct {
 // orthonormalize makes the components orthonormal and changes the scores with
 // them. They are so already but for their lengths and the error of the Gram
 // matrix: V becomes V R^-1 with the Cholesky factor R of V^T V.
-func (d *decomposition) orthonormalize(products []float64) error {
+func (d *decomposition) orthonormalize(products []float64, workers int) error {
 	k := len(d.components)
 	var chol mat.Cholesky
 	if !chol.Factorize(mat.NewSymDense(k, products)) {
 		return fmt.Errorf("%w: the components are not independent", errEigen)
 	}
-	var r mat.TriDense
-	chol.UTo(&r)
-	apply := func(column []float64) { // column R^-1, by forward substitution
+	var u mat.TriDense
+	chol.UTo(&u)
+	r := mat.DenseCopyOf(&u).RawMatrix().Data // k x k
+	apply := func(column []float64) {         // column R^-1, by forward substitution
 		for c := range k {
+			v := column[c]
 			for e := range c {
-				column[c] -= column[e] * r.At(e, c)
+				v -= column[e] * r[e*k+c]
 			}
-			column[c] /= r.At(c, c)
+			column[c] = v / r[c*k+c]
 		}
 	}
+	const columns = 4096
+	p := len(d.components[0])
+	each(workers, (p+columns-1)/columns, func(part int) {
+		column := make([]float64, k)
+		for j := part * columns; j < min((part+1)*columns, p); j++ {
+			for c := range k {
+				column[c] = float64(d.components[c][j])
+			}
+			apply(column)
+			for c := range k {
+				d.components[c][j] = float32(column[c])
+			}
+		}
+	})
 	column := make([]float64, k)
-	for j := range d.components[0] {
-		for c := range k {
-			column[c] = float64(d.components[c][j])
-		}
-		apply(column)
-		for c := range k {
-			d.components[c][j] = float32(column[c])
-		}
-	}
 	for i := range d.scores[0] {
 		for c := range k {
 			column[c] = d.scores[c][i]

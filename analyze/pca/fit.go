@@ -19,10 +19,11 @@ func (s *source) rankTolerance() float64 {
 
 // Fit finds the principal directions of the run's iterates.
 //
-// With n rows, P parameters and K components it reads the run twice and costs
-// n*n*P/2 + 2*n*K*P multiplications; its memory is n*n float64, K*P float32 and
-// a block of at most 24 MiB, and two more n*n float64 for every surrogate at
-// work. It holds no copy of the iterates. ctx is looked at between blocks.
+// With n rows, P parameters and K components it reads the run twice, verifying it
+// the first time, and costs n*n*P/2 + 2*n*K*P multiplications; its memory is n*n
+// float64, (K+2)*P float32 and a block of at most 24 MiB, and two more n*n float64
+// for every surrogate at work. It holds no copy of the iterates. ctx is looked at
+// between blocks.
 //
 // The error names the row and the element when an iterate is not finite, and
 // says so when all rows are the same. The trajectory must stay open until Fit

@@ -3,7 +3,6 @@ package pca
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 const (
@@ -27,37 +26,6 @@ const (
 // depends on nothing else, so that the order of every sum is fixed.
 func blockWidth(rows int) int {
 	return max(tileColumns, min(maxBlockColumns, maxBlockFloats/rows/tileColumns*tileColumns))
-}
-
-// pack copies the given columns of every row, less the reference, into x, row
-// after row, each of the given stride; what is beyond the columns becomes zero.
-// The subtraction comes before any product: iterates are close to each other and
-// far from zero, and the difference of two close float32 is exact. It returns the
-// index of the first row with a NaN or an infinity in the columns, or -1.
-func (s *source) pack(x []float32, stride, first int, columns []span) (bad int) {
-	flags := make([]bool, len(s.rows))
-	s.eachUnit(len(s.rows), 1, stride, func(i int) {
-		flags[i] = !packRow(x[i*stride:(i+1)*stride], s.rows[i], s.reference, first, columns)
-	})
-	return slices.Index(flags, true)
-}
-
-// packRow does so for one row. It reports whether all of it is finite.
-func packRow(dst, row, reference []float32, first int, columns []span) bool {
-	var zero float32 // stays 0 unless something is not finite
-	at := 0
-	for _, c := range columns {
-		src, ref := row[first+c.first:first+c.end], reference[first+c.first:first+c.end]
-		part := dst[at : at+len(src)]
-		for j, v := range src {
-			d := v - ref[j]
-			part[j] = d
-			zero += d - d
-		}
-		at += len(src)
-	}
-	clear(dst[at:])
-	return zero == 0
 }
 
 // gramMatrix returns the Gram matrix of the rows less the reference, over the
@@ -98,14 +66,17 @@ func exactGram(ctx context.Context, s *source) ([]float64, error) {
 	g := make([]float64, n*n)
 	// Rows up to a full tile are there, and zero.
 	x := make([]float32, roundUp(n, kernelA*kernelB)*paddedStride(min(s.width, len(s.reference))))
-	for _, b := range s.blocks {
+	pass := s.newReading()
+	defer pass.end()
+	for k, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
+		pass.begin(k)
 		columns := roundUp(b.inside(), lanes)
 		stride := paddedStride(columns)
-		if bad := s.pack(x, stride, b.first, b.in); bad >= 0 {
-			return nil, s.notFinite(bad)
+		if err := s.pack(x, stride, b, b.in); err != nil {
+			return nil, err
 		}
 		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
 		for first := 0; first < columns; first += tileColumns {
@@ -121,21 +92,24 @@ func panelGram(ctx context.Context, s *source) ([]float64, error) {
 	n := len(s.rows)
 	p := newPanels(n, min(s.width, len(s.reference)))
 	g := make([]float64, p.count*panelRows*p.count*panelRows)
-	flags := make([]bool, n)
-	for _, b := range s.blocks {
+	failed := make([]error, n)
+	pass := s.newReading()
+	defer pass.end()
+	for k, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
+		pass.begin(k)
 		p.resize(b.inside())
-		s.eachUnit(p.count, panelRows, b.len(), func(panel int) {
+		each(s.workers, p.count, func(panel int) {
 			row := make([]float32, p.chunks*sumColumns)
 			for i := panel * panelRows; i < min((panel+1)*panelRows, n); i++ {
-				flags[i] = !packRow(row, s.rows[i], s.reference, b.first, b.in)
+				failed[i] = s.packRow(row, i, b, b.in)
 				p.setRow(i, row)
 			}
 		})
-		if bad := slices.Index(flags, true); bad >= 0 {
-			return nil, s.notFinite(bad)
+		if err := s.failed(failed); err != nil {
+			return nil, err
 		}
 		p.addTo(g, s.workers)
 		s.progress.Add(b.len())

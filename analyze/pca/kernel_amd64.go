@@ -22,6 +22,20 @@ func kernelExactAVX2(sums *[kernelA * kernelB]float64, a *float32, strideA uintp
 //go:noescape
 func combineAVX2(sums *[combineSums * combineColumns]float64, x *float32, stride uintptr, coefficients *float64, rows uintptr)
 
+// restAVX2 is restGo with fused multiply-adds. n is a positive multiple of lanes.
+//
+//go:noescape
+func restAVX2(sums *restSums, x *float32, m, v0, v1 *float64, u0, u1 float64, n uintptr)
+
+func rest(sums *restSums, x []float32, m, v0, v1 []float64, u0, u1 float64, n int) {
+	if !hasAVX2 || n == 0 {
+		restGo(sums, x, m, v0, v1, u0, u1, n)
+		return
+	}
+	_, _, _, _ = x[n-1], m[n-1], v0[n-1], v1[n-1]
+	restAVX2(sums, &x[0], &m[0], &v0[0], &v1[0], u0, u1, uintptr(n))
+}
+
 func combine(sums *[combineSums * combineColumns]float64, x []float32, stride int, coefficients []float64, rows int) {
 	if !hasAVX2 || rows == 0 {
 		combineGo(sums, x, stride, coefficients, rows)

@@ -313,3 +313,78 @@ row:
 	VMOVUPD Y11, 352(DX)
 	VZEROUPPER
 	RET
+
+// func restAVX2(sums *[4]float64, x *float32, m, v0, v1 *float64, u0, u1 float64, n uintptr)
+//
+// Y0 to Y7 hold two running sums each of the squared distance, of the square of
+// the rest and of its products with v0 and v1; Y8 and Y9 the coefficients, Y10 and
+// Y11 eight columns of the row, Y12 to Y15 those of v0 and v1.
+TEXT ·restAVX2(SB), NOSPLIT, $0-64
+	MOVQ         sums+0(FP), DX
+	MOVQ         x+8(FP), SI
+	MOVQ         m+16(FP), R8
+	MOVQ         v0+24(FP), R9
+	MOVQ         v1+32(FP), R10
+	VBROADCASTSD u0+40(FP), Y8
+	VBROADCASTSD u1+48(FP), Y9
+	MOVQ         n+56(FP), CX
+	SHRQ         $3, CX
+
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+
+rest:
+	VCVTPS2PD (SI), Y10
+	VCVTPS2PD 16(SI), Y11
+	VSUBPD    (R8), Y10, Y10
+	VSUBPD    32(R8), Y11, Y11
+
+	VFMADD231PD Y10, Y10, Y0
+	VFMADD231PD Y11, Y11, Y1
+
+	VMOVUPD      (R9), Y12
+	VMOVUPD      32(R9), Y13
+	VMOVUPD      (R10), Y14
+	VMOVUPD      32(R10), Y15
+	VFNMADD231PD Y12, Y8, Y10
+	VFNMADD231PD Y13, Y8, Y11
+	VFNMADD231PD Y14, Y9, Y10
+	VFNMADD231PD Y15, Y9, Y11
+
+	VFMADD231PD Y10, Y10, Y2
+	VFMADD231PD Y11, Y11, Y3
+	VFMADD231PD Y12, Y10, Y4
+	VFMADD231PD Y13, Y11, Y5
+	VFMADD231PD Y14, Y10, Y6
+	VFMADD231PD Y15, Y11, Y7
+
+	ADDQ $32, SI
+	ADDQ $64, R8
+	ADDQ $64, R9
+	ADDQ $64, R10
+	DECQ CX
+	JNZ  rest
+
+	VADDPD Y1, Y0, Y0
+	VADDPD Y3, Y2, Y2
+	VADDPD Y5, Y4, Y4
+	VADDPD Y7, Y6, Y6
+
+	VHADDPD      Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD       X1, X0, X0
+	VMOVUPD      X0, (DX)
+
+	VHADDPD      Y6, Y4, Y4
+	VEXTRACTF128 $1, Y4, X5
+	VADDPD       X5, X4, X4
+	VMOVUPD      X4, 16(DX)
+
+	VZEROUPPER
+	RET

@@ -41,6 +41,7 @@ func TestWithoutAssembly(t *testing.T) {
 	t.Run("products", TestProducts)
 	t.Run("panels", TestPanels)
 	t.Run("combiner", TestCombiner)
+	t.Run("rest", TestRest)
 	without, err := Fit(context.Background(), m, Options{Components: 3})
 	if err != nil {
 		t.Fatal(err)

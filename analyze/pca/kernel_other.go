@@ -13,3 +13,7 @@ func panelProducts(out []float64, stride int, a, b []float32, n int) {
 func kernelExact(sums *[kernelA * kernelB]float64, a []float32, strideA int, b []float32, strideB, n int) {
 	kernelGo(sums, a, strideA, b, strideB, n)
 }
+
+func rest(sums *restSums, x []float32, m, v0, v1 []float64, u0, u1 float64, n int) {
+	restGo(sums, x, m, v0, v1, u0, u1, n)
+}

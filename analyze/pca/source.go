@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/lean"
@@ -15,9 +16,9 @@ import (
 // trajectory's; nothing here holds a copy of an iterate but the reference.
 type source struct {
 	layout    record.Layout
-	rows      [][]float32
-	run       []int // which trajectory, from 0
-	index     []int // row of it
+	rows      []record.Pieces // verified during the first pass
+	run       []int           // which trajectory, from 0
+	index     []int           // row of it
 	steps     []int64
 	epochs    []int32
 	reference []float32
@@ -27,71 +28,23 @@ type source struct {
 	blocks    []block
 	workers   int
 	progress  analyze.Progress
-	runs      int // number of trajectories
+	runs      int       // number of trajectories
+	buffers   sync.Pool // of *[]float32, each with room for a block of a row
 	// scale has the square root of every row's weight; nil when all weigh 1.
 	scale []float64
-	held  *holder
-}
-
-// holder counts what was read of mapped files since they were last released.
-type holder struct {
-	release []func()
-	bytes   int
 }
 
 const (
-	// heldBytes is how much of a mapped run may be resident before it is released.
-	// A page that is needed again is still in the system's page cache, where there
-	// is room.
+	// heldBytes is how much of a mapped run may be resident before it is released
+	// while rows are chosen. What is needed again is still in the system's cache.
 	heldBytes = 32 << 20
-	// mappedBytes is what becomes resident at least when a piece of a row is read:
-	// systems map some pages around the one that is asked for.
-	mappedBytes = 128 << 10
+	// foldedBytes is what becomes resident at most when some bytes are looked at.
+	foldedBytes = 2 << 20
 )
-
-// newHolder finds the trajectories that can give memory back.
-func newHolder(runs []record.Trajectory) *holder {
-	h := &holder{}
-	for _, t := range runs {
-		if r, ok := t.(interface{ Release() }); ok {
-			h.release = append(h.release, r.Release)
-		}
-	}
-	return h
-}
-
-// read notes that a contiguous piece of so many floats was read.
-func (h *holder) read(floats int) {
-	if h.bytes += max(4*floats, mappedBytes); h.bytes >= heldBytes {
-		h.free()
-	}
-}
-
-// free releases everything. Views stay valid.
-func (h *holder) free() {
-	h.bytes = 0
-	for _, f := range h.release {
-		f()
-	}
-}
-
-// eachUnit calls f(0) to f(n-1) as each does, where every call reads so many
-// floats of so many rows, and releases what was read now and then.
-func (s *source) eachUnit(n, rows, floats int, f func(i int)) {
-	if len(s.held.release) == 0 {
-		each(s.workers, n, f)
-		return
-	}
-	group := max(s.workers, heldBytes/(rows*max(4*floats, mappedBytes)))
-	for first := 0; first < n; first += group {
-		each(s.workers, min(group, n-first), func(i int) { f(first + i) })
-		s.held.free()
-	}
-}
 
 // open chooses rows and coordinates. o has its defaults, and there is a run.
 func open(runs []record.Trajectory, o *Options) (*source, error) {
-	s := &source{layout: runs[0].Header().Layout, workers: o.Workers, progress: o.Progress, runs: len(runs), held: newHolder(runs)}
+	s := &source{layout: runs[0].Header().Layout, workers: o.Workers, progress: o.Progress, runs: len(runs)}
 	var err error
 	if s.taken, s.in, s.out, err = choose(s.layout, o); err != nil {
 		return nil, err
@@ -130,8 +83,12 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 	case Final:
 		at = n - 1
 	}
-	s.reference = s.rows[at]
+	s.reference = s.rows[at].Values()
 	s.width = blockWidth(n)
+	s.buffers.New = func() any {
+		b := make([]float32, min(s.width, len(s.reference)))
+		return &b
+	}
 	s.blocks = blocks(len(s.reference), s.width, s.taken)
 	return s, nil
 }
@@ -172,9 +129,17 @@ func (s *source) checkCenter(c Center) error {
 	switch {
 	case s.runs == 1 || c == Mean:
 		return nil
-	case c == Init && s.sharedStart():
-		return nil
 	case c == Init:
+		for i := range s.rows {
+			if i == 0 || s.run[i] != s.run[i-1] {
+				if err := s.verify(i); err != nil {
+					return err
+				}
+			}
+		}
+		if s.sharedStart() {
+			return nil
+		}
 		return fmt.Errorf("pca: center is %q, and the runs do not start at the same iterate; allowed is %q", c, Mean)
 	}
 	return fmt.Errorf("pca: center is %q; for several runs allowed are %q, and %q when they start at the same iterate", c, Mean, Init)
@@ -183,7 +148,7 @@ func (s *source) checkCenter(c Center) error {
 // sharedStart reports whether the first chosen rows of all runs are the same.
 func (s *source) sharedStart() bool {
 	for i := range s.rows {
-		if (i == 0 || s.run[i] != s.run[i-1]) && (s.steps[i] != s.steps[0] || !slices.Equal(s.rows[i], s.rows[0])) {
+		if (i == 0 || s.run[i] != s.run[i-1]) && (s.steps[i] != s.steps[0] || !slices.Equal(s.rows[i].Values(), s.rows[0].Values())) {
 			return false
 		}
 	}
@@ -206,10 +171,20 @@ func (s *source) name(i int) string {
 func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 	p := s.layout.Len()
 	var seen []record.Step
+	release, resident := func() {}, 0
+	if r, ok := t.(interface{ Release() }); ok {
+		release = r.Release
+	}
+	defer func() { release() }()
 	for i := range t.Len() {
 		step, err := lean.Scalars(t, i)
 		if err != nil {
 			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)
+		}
+		// A look at a row's scalars makes its surroundings resident.
+		if resident += min(4*p, foldedBytes); resident > heldBytes {
+			release()
+			resident = 0
 		}
 		if step.Substep != 0 && !o.Substeps {
 			continue
@@ -218,16 +193,15 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 		if !o.Rows.Contains(step.Step, step.Epoch) {
 			continue
 		}
-		theta, err := lean.Theta(t, i)
+		theta, err := lean.ThetaPieces(t, i)
 		switch {
 		case err != nil:
 			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)
 		case theta == nil:
 			continue
-		case len(theta) != p:
-			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i, step.Step, len(theta), p)
+		case len(theta.Values()) != p:
+			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i, step.Step, len(theta.Values()), p)
 		}
-		s.held.read(p) // a row is verified as a whole when it is first asked for
 		s.rows = append(s.rows, theta)
 		s.run, s.index = append(s.run, run), append(s.index, i)
 		s.steps = append(s.steps, step.Step)
@@ -242,12 +216,29 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 	return nil
 }
 
-// notFinite says why row r less the reference is not finite: the first element
-// of any row that is NaN or infinite, or an overflow of the difference.
+// verify says whether row i is what was recorded.
+func (s *source) verify(i int) error { return s.unread(i, s.rows[i].Verify()) }
+
+// unread says which row could not be read.
+func (s *source) unread(i int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("pca: %srow %d: %w", s.prefix(s.run[i]), s.index[i], err)
+}
+
+// notFinite says why row r less the reference is not finite: some row is not what
+// was recorded, the first element of any row that is NaN or infinite, or an
+// overflow of the difference.
 func (s *source) notFinite(r int) error {
+	for i := range s.rows {
+		if err := s.verify(i); err != nil {
+			return err
+		}
+	}
 	for i, row := range s.rows {
 		for _, t := range s.layout {
-			for j, v := range t.View(row) {
+			for j, v := range t.View(row.Values()) {
 				if v-v != 0 {
 					return fmt.Errorf("pca: %s: element %d of %s is %v; rows must be finite: leave it out with a choice of rows", s.name(i), j, t.Name, v)
 				}

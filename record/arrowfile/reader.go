@@ -204,15 +204,13 @@ func (r *Reader) State(i int) ([]float32, error) {
 }
 
 func (r *Reader) read(i int, want ...bool) (out record.Step, err error) {
-	if r.closed.Load() {
-		return record.Step{}, errReaderClosed
+	s, j, err := r.locate(i)
+	if err != nil {
+		return record.Step{}, err
 	}
-	now := r.state.Load()
-	if i < 0 || int64(i) >= now.rows {
-		return record.Step{}, fmt.Errorf("arrowfile: row %d is outside the recording of %d rows", i, now.rows)
+	if !slices.Contains(want, true) {
+		s.fetchEnds(j)
 	}
-	s := now.segments[sort.Search(len(now.segments), func(n int) bool { return now.segments[n].first > int64(i) })-1]
-	j := i - int(s.first)
 	fault := guardFaults(func() { out, err = s.step(j, want) })
 	if fault != nil {
 		return record.Step{}, s.corrupt(j, 0, "%w", fault)
@@ -221,6 +219,19 @@ func (r *Reader) read(i int, want ...bool) (out record.Step, err error) {
 		return record.Step{}, err
 	}
 	return out, nil
+}
+
+// locate returns the segment of row i, and which of its rows that is.
+func (r *Reader) locate(i int) (*segment, int, error) {
+	if r.closed.Load() {
+		return nil, 0, errReaderClosed
+	}
+	now := r.state.Load()
+	if i < 0 || int64(i) >= now.rows {
+		return nil, 0, fmt.Errorf("arrowfile: row %d is outside the recording of %d rows", i, now.rows)
+	}
+	s := now.segments[sort.Search(len(now.segments), func(n int) bool { return now.segments[n].first > int64(i) })-1]
+	return s, i - int(s.first), nil
 }
 
 // step reads and verifies row j with the vectors that are wanted.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,11 @@ type mapSource struct {
 	file   *os.File // nil once the file is frozen
 	length atomic.Int64
 	pieces atomic.Pointer[[]region]
+
+	path    string
+	info    os.FileInfo // of the file that is mapped
+	reading sync.Mutex  // held to open again
+	again   *os.File    // what readAt reads from; nil before
 }
 
 // region is a mapped range of the file. It may reach beyond the file's end; there
@@ -36,7 +42,7 @@ func openSource(path string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &mapSource{file: f}
+	s := &mapSource{file: f, path: path}
 	info, err := f.Stat()
 	if err == nil {
 		err = s.add(0, info.Size())
@@ -45,6 +51,7 @@ func openSource(path string) (source, error) {
 		f.Close()
 		return nil, err
 	}
+	s.info = info
 	s.length.Store(info.Size())
 	return s, nil
 }
@@ -125,11 +132,55 @@ func (s *mapSource) release() {
 	}
 }
 
+// ahead has the system read n bytes from off on without waiting for them.
+func (s *mapSource) ahead(off, n int64) {
+	page := int64(os.Getpagesize())
+	for _, p := range s.list() {
+		if first, end := off-p.offset, off-p.offset+n; first >= 0 && end <= int64(len(p.memory)) {
+			_ = unix.Madvise(p.memory[first&^(page-1):end], unix.MADV_WILLNEED) // nothing depends on it
+			return
+		}
+	}
+}
+
+// readAt reads into b, from a descriptor of its own that is opened when it is first
+// needed: what it opens must be the file that is mapped.
+func (s *mapSource) readAt(b []byte, off int64) error {
+	s.reading.Lock()
+	f := s.again
+	if f == nil {
+		var err error
+		if f, err = os.Open(s.path); err != nil {
+			s.reading.Unlock()
+			return err
+		}
+		now, err := f.Stat()
+		if err == nil && !os.SameFile(now, s.info) {
+			err = fmt.Errorf("%s was replaced", s.path)
+		}
+		if err != nil {
+			s.reading.Unlock()
+			f.Close()
+			return err
+		}
+		s.again = f
+	}
+	s.reading.Unlock()
+	_, err := f.ReadAt(b, off)
+	return err
+}
+
 func (s *mapSource) size() int64  { return s.length.Load() }
 func (s *mapSource) mapped() bool { return true }
 
 func (s *mapSource) close() error {
 	err := s.freeze()
+	if s.again != nil {
+		if closeErr := s.again.Close(); err == nil {
+			err = closeErr
+		}
+		s.again = nil
+	}
 	for _, p := range s.list() {
 		if unmapErr := unix.Munmap(p.memory); unmapErr != nil && err == nil {
 			err = os.NewSyscallError("munmap", unmapErr)

@@ -28,3 +28,30 @@ func Theta(t record.Trajectory, i int) ([]float32, error) {
 	s, err := t.At(i)
 	return s.Theta, err
 }
+
+// ThetaPieces returns theta of row i verified as it is read, where the trajectory
+// can do that, and otherwise verified; nil when the row has none.
+func ThetaPieces(t record.Trajectory, i int) (record.Pieces, error) {
+	if l, ok := t.(interface {
+		ThetaPieces(i int) (record.Pieces, error)
+	}); ok {
+		return l.ThetaPieces(i)
+	}
+	theta, err := Theta(t, i)
+	if theta == nil || err != nil {
+		return nil, err
+	}
+	return verified(theta), nil
+}
+
+// verified is a vector that was read whole.
+type verified []float32
+
+func (v verified) Values() []float32 { return v }
+func (verified) Verify() error       { return nil }
+func (verified) Ahead(int, int)      {}
+
+func (v verified) Read(dst []float32, first int) error {
+	copy(dst, v[first:])
+	return nil
+}

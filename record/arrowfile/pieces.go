@@ -1,0 +1,153 @@
+package arrowfile
+
+import (
+	"hash/crc32"
+
+	"sgdwalk/record"
+)
+
+// pieces is theta of a row, verified as it is read.
+type pieces struct {
+	s      *segment
+	j      int
+	at     int64     // of the vector in the file
+	values []float32 // a view of it
+	want   uint32    // its checksum
+	sum    uint32    // of the elements up to done
+	done   int
+}
+
+// whole is a vector that is verified already, and its own.
+type whole []float32
+
+var _, _ record.Pieces = (*pieces)(nil), whole(nil)
+
+// pieceSource is what reading piece by piece needs of a source.
+type pieceSource interface {
+	// readAt reads the file without making it resident.
+	readAt(b []byte, off int64) error
+	// ahead has the system read n bytes from off on without waiting for them.
+	ahead(off, n int64)
+}
+
+// ThetaPieces returns theta of row i for whoever reads it piece by piece; nil when
+// the row has none. Its scalars are verified, its values are not. A vector that is
+// kept in two bytes an element, and made anew, is verified at once.
+func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
+	s, j, err := r.locate(i)
+	if err != nil {
+		return nil, err
+	}
+	_, able := s.src.(pieceSource)
+	if !able || s.run.columns.exists[0] && s.run.columns.ofVector(0).kind == kindHalf {
+		theta, err := r.Theta(i)
+		if theta == nil || err != nil {
+			return nil, err
+		}
+		return whole(theta), nil
+	}
+	var p *pieces
+	fault := guardFaults(func() { p, err = s.pieces(j) })
+	if fault != nil {
+		return nil, s.corrupt(j, 0, "%w", fault)
+	}
+	if p == nil || err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// pieces returns theta of row j; nil when it has none.
+func (s *segment) pieces(j int) (*pieces, error) {
+	v, err := s.row(j)
+	if err != nil {
+		return nil, err
+	}
+	sc, err := s.verifiedScalars(j, v)
+	if err != nil {
+		return nil, err
+	}
+	c := s.run.columns
+	if !c.exists[0] || sc.nulls.has(optionals) {
+		return nil, nil
+	}
+	e := v.body.data[c.vectorAt[0]]
+	b, err := s.src.bytes(v.at+e.offset, e.length)
+	if err != nil {
+		return nil, s.corrupt(j, v.at+e.offset, "%s: %w", vectorNames[0], err)
+	}
+	return &pieces{s: s, j: j, at: v.at + e.offset, values: floatsOf(b), want: sc.vectorCRC[0]}, nil
+}
+
+func (p *pieces) Values() []float32 { return p.values }
+
+func (p *pieces) Read(dst []float32, first int) error {
+	b := bytesOf(dst)
+	if err := p.s.src.(pieceSource).readAt(b, p.at+4*int64(first)); err != nil {
+		return p.s.corrupt(p.j, p.at, "%s: %w", vectorNames[0], err)
+	}
+	if p.s.isVerified(p.j, 1) || first != p.done {
+		return nil
+	}
+	p.sum = crc32.Update(p.sum, castagnoli, b)
+	if p.done += len(dst); p.done < len(p.values) {
+		return nil
+	}
+	if p.sum != p.want {
+		p.sum, p.done = 0, 0
+		return p.s.corrupt(p.j, p.at, "%s does not match its checksum", vectorNames[0])
+	}
+	p.s.setVerified(p.j, 1)
+	return nil
+}
+
+func (p *pieces) Verify() error {
+	if p.s.isVerified(p.j, 1) {
+		return nil
+	}
+	var sum uint32
+	if fault := guardFaults(func() { sum = crc32.Checksum(bytesOf(p.values), castagnoli) }); fault != nil {
+		return p.s.corrupt(p.j, p.at, "%w", fault)
+	}
+	if sum != p.want {
+		return p.s.corrupt(p.j, p.at, "%s does not match its checksum", vectorNames[0])
+	}
+	p.s.setVerified(p.j, 1)
+	return nil
+}
+
+func (p *pieces) Ahead(first, end int) {
+	if first < end {
+		p.s.src.(pieceSource).ahead(p.at+4*int64(first), 4*int64(end-first))
+	}
+}
+
+func (w whole) Values() []float32 { return w }
+func (whole) Verify() error       { return nil }
+func (whole) Ahead(int, int)      {}
+
+func (w whole) Read(dst []float32, first int) error {
+	copy(dst, w[first:])
+	return nil
+}
+
+const (
+	// largeRow is the size from which it matters what is read around a few bytes.
+	largeRow = 1 << 20
+	// rowEnds is more than there is before and after the vectors of a row.
+	rowEnds = 8 << 10
+)
+
+// fetchEnds has the system read what is at the ends of a large row, all of its
+// scalars, when they are looked at for the first time. To look at them without
+// would have it read megabytes around them, and wait for that.
+func (s *segment) fetchEnds(j int) {
+	src, able := s.src.(pieceSource)
+	if !able || j >= s.rows() || s.isVerified(j, partScalars) {
+		return
+	}
+	if first, end := s.offsets[j], s.offsets[j+1]; end-first >= largeRow {
+		src.ahead(first, rowEnds)
+		src.ahead(end-rowEnds, rowEnds)
+	}
+}
