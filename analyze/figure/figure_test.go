@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"image"
 	"image/png"
 	"io"
 	"math"
@@ -341,5 +342,35 @@ func TestNotes(t *testing.T) {
 	svg = string(render(t, &figure.Landscape{X: x, Y: y, Z: z}, figure.SVG))
 	if !strings.Contains(svg, "1 of 400 grid points above") {
 		t.Error("a clipped value is not told of")
+	}
+}
+
+// TestWideLandscape: at equal units on both axes a plane ten times as wide as high
+// takes little paper, and one that is high no more than any other.
+func TestWideLandscape(t *testing.T) {
+	l := exampleLandscape()
+	l.EqualAspect = true
+	size := func() image.Config {
+		t.Helper()
+		var png bytes.Buffer
+		if err := figure.Render(&png, l, figure.PNG); err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := image.DecodeConfig(&png)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	high, low := l.Y[0], l.Y[len(l.Y)-1]
+	for _, stretch := range []float64{10, 0.1} {
+		for i := range l.X {
+			l.X[i] = float64(i) / float64(len(l.X)-1) * math.Abs(low-high) * stretch
+		}
+		l.Path, l.Paths = nil, nil
+		c := size()
+		if ratio := float64(c.Height) / float64(c.Width); stretch > 1 && ratio > 0.45 || stretch < 1 && ratio != 0.74 {
+			t.Errorf("a plane %v times as wide as high is drawn %d wide and %d high", stretch, c.Width, c.Height)
+		}
 	}
 }

@@ -45,10 +45,27 @@ type Landscape struct {
 var _ Figure = (*Landscape)(nil)
 
 func (l *Landscape) style() (Style, float64) {
+	ratio := 0.74
 	if l.Style.Width != 0 && l.Style.Width < 5 {
-		return l.Style, 0.92
+		ratio = 0.92
 	}
-	return l.Style, 0.74
+	if l.EqualAspect && len(l.X) > 1 && len(l.Y) > 1 {
+		ratio = min(ratio, l.wideRatio())
+	}
+	return l.Style, ratio
+}
+
+// wideRatio is the height over the width of a figure whose frame, at equal units on
+// both axes, is as wide as it can be: the frame, and about the room that title,
+// legend, axis and notes take. Without it a wide plane stands over empty paper.
+func (l *Landscape) wideRatio() float64 {
+	frame := 0.82 * (l.Y[len(l.Y)-1] - l.Y[0]) / (l.X[len(l.X)-1] - l.X[0])
+	rows := float64((len(l.Paths) + 4) / 4)
+	ratio := frame + 0.12 + 0.025*rows + 0.025*float64(len(l.Notes))
+	if !(ratio > 0.4) { // NaN as well; Validate says what is wrong with it
+		return 0.4
+	}
+	return ratio
 }
 
 func (l *Landscape) title() string { return orDefault(l.Title, "Loss landscape") }

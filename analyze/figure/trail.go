@@ -43,7 +43,7 @@ func (l *Landscape) validatePaths() error {
 }
 
 // trail is a path and how it is drawn. Several are told apart by colour, dashes
-// and the shape of their marks, each of which is enough alone.
+// and the shape of their marks; of up to eight, colour or shape is enough alone.
 type trail struct {
 	name      string
 	points    []PathPoint
@@ -83,10 +83,12 @@ func (l *Landscape) trails() []trail {
 	}
 	var out []trail
 	for i, q := range l.Paths {
+		// From the ninth on colours and shapes come again, in other pairs.
+		mark := trailMarks[(i+3*(i/len(trailMarks)))%len(trailMarks)]
 		ink := trailInks[i%len(trailInks)]
 		out = append(out, trail{
 			name: q.Name, points: q.Points, ink: ink, pale: mix(ink, gray(235), 0.45),
-			dash: trailDashes[i%len(trailDashes)], mark: trailMarks[i%len(trailMarks)],
+			dash: trailDashes[i%len(trailDashes)], mark: mark,
 		})
 	}
 	return out
