@@ -35,7 +35,11 @@ func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
 		w = append(w, analyze.Warning{Code: "plane_disagrees", Text: text})
 	}
 	if e := s.ResidualRatio; e.Valid && e.Value > residualLimit {
-		add(true, "path_off_plane", "half of the iterates lie more than %.3g off the plane, %.3g %% of the diameter of the path on it", s.Residual.Median.Value, 100*e.Value)
+		far := fmt.Sprintf("%.3g %% of", 100*e.Value)
+		if e.Value >= 1.5 {
+			far = fmt.Sprintf("%.3g times", e.Value)
+		}
+		add(true, "path_off_plane", "half of the iterates lie more than %.3g off the plane, %s the diameter of the path on it", s.Residual.Median.Value, far)
 	}
 	add(s.Loss.Nonfinite > 0, "nonfinite_losses", "%d of %d evaluated cells have a NaN or infinite loss; they are kept", s.Loss.Nonfinite, s.Evaluated)
 	if n := s.Compared - s.PlaneMinusTrue.Count; n > 0 {

@@ -44,13 +44,15 @@ func quoted(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// answers are the first five questions.
+// answers are the questions that a colleague asks first.
 func (r *Run) answers() []answer {
 	return []answer{
-		{"What was trained, and did it learn?", r.learned()},
-		{"What does the walk look like?", r.looks()},
+		{"What was trained, and did it converge?", r.learned()},
+		{"How far did it walk, and how?", r.looks()},
 		{"Is that more than noise alone would do?", r.beyondNoise()},
 		{"Can the picture of the landscape be trusted?", r.trusted()},
+		{"Are there barriers?", r.barriers()},
+		{"How curved is it, and is it at the edge of stability?", r.curved()},
 		{"Can I make it again?", r.again()},
 	}
 }
@@ -107,6 +109,9 @@ func (r *Run) learned() []string {
 		}
 		out = append(out, line+".")
 	}
+	if s := settled(t); s != "" {
+		out = append(out, s)
+	}
 	f := facts{value: p.summary}
 	if n, ok := f.num("nonfinite_losses"); ok && n > 0 {
 		out = append(out, fmt.Sprintf("%s mini-batch losses are NaN or infinite: the run diverged.", short(n)))
@@ -116,26 +121,17 @@ func (r *Run) learned() []string {
 
 func (r *Run) looks() []string {
 	var out []string
-	if w := r.first("walk"); w != nil {
-		f := facts{value: w.summary}
-		n, _ := f.num("segments")
-		if x, ok := f.num("floor_interior_ratio"); ok {
-			p, okp := f.num("floor_position", "mean")
-			up, _ := f.num("rises_ratio")
-			out = append(out, fmt.Sprintf("%s of %s steps pass over the lowest point on their way (on average at %s of the step), and %s end higher than they began.", percent(x), short(n), optional(short, p, okp), percent(up)))
-		}
-		if b, ok := f.num("barriers"); ok {
-			if b == 0 {
-				out = append(out, "No step crosses a barrier, a point higher than both of its ends.")
-			} else {
-				out = append(out, fmt.Sprintf("%s of %s steps cross a barrier, a point higher than both of their ends.", short(b), short(n)))
-			}
-		}
-	} else {
-		out = append(out, "The loss between iterates was not evaluated; "+r.command("walk")+" does it.")
-	}
 	if p := r.first("path"); p != nil {
 		f := facts{value: p.summary}
+		if l, ok := f.num("path_length"); ok {
+			if d, ok := f.num("displacement"); ok {
+				text := fmt.Sprintf("The path is %s long and ends %s from its start", short(l), short(d))
+				if n := at(p.tables["path"].column("theta_norm"), 0); n > 0 {
+					text += fmt.Sprintf(", %s of the length of the parameters there", percent(d/n))
+				}
+				out = append(out, text+".")
+			}
+		}
 		for _, c := range []struct{ name, key string }{{"gradients", "grad_cos"}, {"updates", "update_cos"}} {
 			m, ok := f.num(c.key, "mean")
 			below, _ := f.num(c.key + "_negative_ratio")
@@ -149,11 +145,82 @@ func (r *Run) looks() []string {
 			out = append(out, fmt.Sprintf("Consecutive %s %s: mean cosine %s, %s below 0.", c.name, how, short(m), percent(below)))
 			break
 		}
-		if l, ok := f.num("path_length"); ok {
-			if d, ok := f.num("displacement"); ok {
-				out = append(out, fmt.Sprintf("The path is %s long and ends %s from its start.", short(l), short(d)))
+	}
+	w := r.first("walk")
+	if w == nil {
+		return append(out, "The loss between iterates was not evaluated; "+r.command("walk")+" does it.")
+	}
+	f := facts{value: w.summary}
+	n, _ := f.num("segments")
+	if x, ok := f.num("floor_interior_ratio"); ok {
+		p, okp := f.num("floor_position", "mean")
+		up, _ := f.num("rises_ratio")
+		out = append(out, fmt.Sprintf("Of the %s, %s pass over the lowest point on their way (on average at %s of the step), and %s end higher than they began.", r.walked(&f, n), percent(x), optional(short, p, okp), percent(up)))
+	}
+	return out
+}
+
+// walked says how many of the run's steps were walked.
+func (r *Run) walked(f *facts, n float64) string {
+	from, ok1 := f.num("first_step")
+	to, ok2 := f.num("last_step")
+	s := short(n) + " walked steps"
+	if ok1 && ok2 && n < float64(r.Header.Steps) {
+		s += fmt.Sprintf(" (%s to %s, of the run's %s)", short(from), short(to), short(float64(r.Header.Steps)))
+	}
+	return s
+}
+
+// barriers are what the walk and the lines say.
+func (r *Run) barriers() []string {
+	var out []string
+	if w := r.first("walk"); w != nil {
+		f := facts{value: w.summary}
+		n, _ := f.num("segments")
+		if b, ok := f.num("barriers"); ok {
+			if b == 0 {
+				out = append(out, fmt.Sprintf("None along the path: of the %s, none crosses a point higher than both of its ends.", r.walked(&f, n)))
+			} else {
+				out = append(out, fmt.Sprintf("Along the path, %s of the %s cross a point higher than both of their ends.", short(b), r.walked(&f, n)))
 			}
 		}
+	}
+	for i := range r.Results {
+		x := &r.Results[i]
+		if x.Document.Analysis != "line" {
+			continue
+		}
+		f := facts{value: x.summary}
+		out = append(out, f.barrierText("the straight line"+x.between(), "line"))
+		if form := f.str("curve", "form"); form != "" {
+			out = append(out, f.barrierText("the "+form+" curve trained between them", "curve", "curve"))
+		}
+	}
+	out = slices.DeleteFunc(out, func(s string) bool { return s == "" })
+	if len(out) == 0 {
+		return []string{"Not known; " + r.command("walk") + " looks between consecutive iterates, " + r.command("line") + " between any two."}
+	}
+	return out
+}
+
+// curved is what the curvature says.
+func (r *Run) curved() []string {
+	var out []string
+	for i := range r.Results {
+		if x := &r.Results[i]; x.Document.Analysis == "curvature" {
+			f := facts{value: x.summary}
+			out = append(out, f.bends()...)
+		}
+	}
+	w := r.first("walk")
+	if len(out) == 0 && w != nil {
+		f := facts{value: w.summary}
+		if x, ok := f.num("eta_sharpness", "mean"); ok {
+			out = append(out, fmt.Sprintf("Along its own steps the loss bends with \u03b7 \u00d7 sharpness = %s on average; other directions may bend more.", short(x)))
+		}
+	}
+	if r.first("curvature") == nil {
+		out = append(out, "The Hessian was not looked at; "+r.command("curvature")+" does it.")
 	}
 	return out
 }
@@ -200,7 +267,10 @@ func (r *Run) trusted() []string {
 	f := facts{value: l.summary}
 	var out []string
 	relative, ok := f.num("plane_error_relative")
-	switch {
+	out = append(out, sentence("it is "+f.planeText().Where))
+	switch rows, _ := f.num("path_rows"); {
+	case !ok && rows == 0:
+		out = append(out, "It shows the loss around one point; the path was not projected onto it.")
 	case !ok:
 		out = append(out, "Not known: the loss on the plane was not compared with that of the iterates.")
 	case slices.ContainsFunc(l.Document.Warnings, func(w warning) bool { return w.Code == "plane_disagrees" }):
@@ -216,8 +286,11 @@ func (r *Run) trusted() []string {
 	if ok1 && ok2 {
 		out = append(out, fmt.Sprintf("The last iterate has the loss %s; the plane shows %s under it.", short(truth), short(plane)))
 	}
-	if v := f.nums("directions", "explained_variance_ratio"); len(v) > 1 {
-		out = append(out, fmt.Sprintf("The plane holds %s of the variance of the iterates.", percent(v[0]+v[1])))
+	if share := f.planeShare(); share != "" {
+		out = append(out, share)
+	}
+	if n, ok := f.num("path_outside"); ok && n > 0 {
+		out = append(out, fmt.Sprintf("%s iterates lie beyond its edge.", short(n)))
 	}
 	return out
 }

@@ -247,10 +247,13 @@ func mapData(r *Result) *mapPanel {
 	}
 	m.Log = low > 0 && high/low >= 20 && high-high == 0
 	f := facts{value: r.summary}
-	shares := f.nums("directions", "explained_variance_ratio")
+	names, shares, _, principal := f.planeShares()
 	name := func(i int) string {
-		if s := at(shares, i); s == s {
-			return fmt.Sprintf("PC%d (%s of variance)", i+1, percent(s))
+		if principal {
+			return fmt.Sprintf("%s (%s of variance)", names[i], percent(shares[i]))
+		}
+		if given := f.get("plane", "directions"); i < len(given.items) {
+			return given.items[i].text
 		}
 		return fmt.Sprintf("direction %d", i+1)
 	}

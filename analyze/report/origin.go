@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -66,7 +67,7 @@ func headerTables(r *Run) []table {
 // origin says where the numbers of a result come from.
 func origin(x *Result) originView {
 	p := &x.Document.Provenance
-	o := originView{Title: head(titleOf(x)), Options: leaves("", fromAny(p.Options))}
+	o := originView{Title: head(titleOf(x)), Options: placeless(leaves("", fromAny(p.Options)))}
 	for _, row := range [][2]string{
 		{"method", p.Method},
 		{"software", p.Software},
@@ -134,4 +135,15 @@ func overview(runs []Run) *table {
 		t.add(row...)
 	}
 	return t
+}
+
+// placeless leaves of paths their last element: a report says nothing of where
+// runs and data were.
+func placeless(rows [][2]string) [][2]string {
+	for i, r := range rows {
+		if filepath.IsAbs(r[1]) {
+			rows[i][1] = filepath.Base(r[1])
+		}
+	}
+	return rows
 }

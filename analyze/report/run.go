@@ -42,7 +42,7 @@ type Figure struct {
 
 // known are the analyses that have a section of their own, in the order of the
 // page; others follow by name.
-var known = []string{"path", "walk", "pca", "landscape", "line", "curvature", "compare"}
+var known = []string{"path", "walk", "pca", "landscape", "lines", "line", "curvature", "compare"}
 
 // Limits of what is read, so that a forged file does not take all memory.
 const (
@@ -182,7 +182,7 @@ func (r *Result) readFigures(dir string) error {
 			r.Figures = append(r.Figures, f)
 		}
 	}
-	first := map[string]string{"walk": "walk", "pca": "pca", "landscape": "landscape", "path": "loss"}[r.Document.Analysis]
+	first := map[string]string{"walk": "walk", "pca": "pca", "landscape": "landscape", "path": "loss", "line": "line", "lines": "lines"}[r.Document.Analysis]
 	slices.SortStableFunc(r.Figures, func(a, b Figure) int {
 		switch {
 		case a.Name == b.Name:
@@ -199,7 +199,7 @@ func (r *Result) readFigures(dir string) error {
 
 // used are the tables that the page takes numbers from, by analysis.
 var used = map[string]map[string][]string{
-	"path":      {"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos"}},
+	"path":      {"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos", "theta_norm"}},
 	"walk":      {"losses": {"step", "alpha", "position", "loss"}, "segments": {"step", "floor_position", "floor_loss"}},
 	"landscape": {"grid": {"i", "j", "a", "b", "loss"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
 }

@@ -24,31 +24,32 @@ type section struct {
 	Tables  []table
 }
 
-// titles of the analyses with a section of their own.
+// titles of the analyses with a section of their own. What follows the colon is
+// not in the list of contents.
 var titles = map[string]string{
 	"path":      "Path: how far and which way each step went",
 	"walk":      "Walk: the loss between consecutive iterates",
 	"pca":       "Directions: where the iterates spread",
-	"landscape": "Landscape: the loss on a plane around the path",
-	"line":      "Lines: the loss between points",
+	"landscape": "Landscape: the loss on a plane",
+	"lines":     "Random lines: the loss around one point",
+	"line":      "Line: the loss between two points",
 	"curvature": "Curvature: the Hessian along the run",
 	"compare":   "Comparison of runs",
+}
+
+// sections make what is said about the analyses that are known.
+var sections = map[string]func(*facts) section{
+	"path": pathSection, "walk": walkSection, "pca": pcaSection, "landscape": landscapeSection,
+	"lines": linesSection, "line": lineSection, "curvature": curvatureSection, "compare": compareSection,
 }
 
 // describe makes the section of a result. Numbers of the wrong type are noted in
 // f.
 func describe(r *Result, f *facts) section {
 	var s section
-	switch r.Document.Analysis {
-	case "path":
-		s = pathSection(f)
-	case "walk":
-		s = walkSection(f)
-	case "pca":
-		s = pcaSection(f)
-	case "landscape":
-		s = landscapeSection(f)
-	default:
+	if known := sections[r.Document.Analysis]; known != nil {
+		s = known(f)
+	} else {
 		s = section{Tables: generic("Numbers", r.summary)}
 	}
 	s.Title = titles[r.Document.Analysis]
@@ -56,8 +57,18 @@ func describe(r *Result, f *facts) section {
 		s.Title = sentence(words(r.Document.Analysis))
 		s.Title = strings.TrimSuffix(s.Title, ".")
 	}
+	first, rest, more := strings.Cut(s.Title, ":")
+	if p := f.planeText(); r.Document.Analysis == "landscape" && p.Head != "" {
+		first += ", " + p.Head
+	}
+	if r.Document.Analysis == "line" {
+		first += r.between()
+	}
 	if r.Name != r.Document.Analysis {
-		s.Title += " (" + r.Name + ")"
+		first += " (" + r.Name + ")"
+	}
+	if s.Title = first; more {
+		s.Title += ":" + rest
 	}
 	return s
 }
@@ -248,13 +259,11 @@ func landscapeSection(f *facts) section {
 	cells, _ := f.num("cells")
 	low, okLow := f.num("loss", "min")
 	high, okHigh := f.num("loss", "max")
+	p := f.planeText()
+	s.Points = append(s.Points, sentence("it is "+p.Where))
 	s.Points = append(s.Points, fmt.Sprintf("%s of %s grid points were evaluated; the loss on the plane runs from %s to %s.", short(evaluated), short(cells), optional(short, low, okLow), optional(short, high, okHigh)))
-	if v := f.nums("directions", "explained_variance_ratio"); len(v) > 1 {
-		p := fmt.Sprintf("The plane holds %s of the variance of the iterates", percent(v[0]+v[1]))
-		if w := f.nums("directions", "random_walk", "explained_variance_ratio"); len(w) > 1 {
-			p += fmt.Sprintf("; that of a random walk holds %s", percent(w[0]+w[1]))
-		}
-		s.Points = append(s.Points, p+".")
+	if share := f.planeShare(); share != "" {
+		s.Points = append(s.Points, share)
 	}
 	if x, ok := f.num("plane_error_relative"); ok {
 		n, _ := f.num("compared")
@@ -276,11 +285,8 @@ func landscapeSection(f *facts) section {
 	g.rows(f, short, [2]string{"lowest loss on the grid", "loss.min"}, [2]string{"where, along the first direction", "min_a"}, [2]string{"and along the second", "min_b"},
 		[2]string{"length of the first direction", "norm_u"}, [2]string{"length of the second direction", "norm_v"}, [2]string{"cosine between them", "cosine"})
 	s.Tables = []table{t, g}
-	s.Reading = []string{
-		"Contours are the loss on a flat plane through parameter space. The path is the shadow of the iterates on it: they lie off the plane, and where the path is drawn paler they are further away.",
-		"The loss under a point of the path is not the loss of that iterate; the table says by how much it differs.",
-		"Two directions show two of all directions. A wide valley here says nothing about the width in the others.",
-	}
+	n, _ := f.num("path_rows")
+	s.Reading = p.reading(n > 0)
 	return s
 }
 

@@ -253,14 +253,13 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 	}
 	for _, g := range x.Figures {
 		v := figureView{ID: ids.name(run, x.Name, g.Name, "figure"), Title: sentence(words(g.Name)), File: g.Name}
-		alt := captions[x.Document.Analysis+"/"+g.Name]
-		if alt == "" {
+		alt := x.caption(g.Name)
+		if alt != "" {
+			v.Title = alt
+		} else {
 			alt = fmt.Sprintf("Figure %s of the analysis %s.", g.Name, x.Name)
 		}
 		v.Alt = alt
-		if c := captions[x.Document.Analysis+"/"+g.Name]; c != "" {
-			v.Title = c
-		}
 		switch {
 		case g.SVG != nil:
 			d, err := inline(g.SVG, v.ID, words(g.Name), alt)
@@ -276,7 +275,7 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 		s.Figures = append(s.Figures, v)
 	}
 	// A section of tables made of the summary has all of it already.
-	if _, own := used[x.Document.Analysis]; own || x.Document.Analysis == "pca" {
+	if _, own := sections[x.Document.Analysis]; own {
 		s.All = generic("All numbers", x.summary)
 	}
 	var data []string
@@ -289,19 +288,4 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 		s.Data = strings.Join(data, ", ") + " in " + in + x.Name
 	}
 	return s, nil
-}
-
-// captions say what the usual figures show.
-var captions = map[string]string{
-	"path/loss":             "Loss over the steps.",
-	"path/cosine":           "Cosine of each gradient, or update, with the one before.",
-	"path/step_length":      "Length of each update and of its mini-batch gradient.",
-	"path/distance":         "How far the iterates are from the first one, and how long the path is so far.",
-	"walk/walk":             "The full training loss along the segments between consecutive iterates, with the valley floor below.",
-	"walk/profile":          "The loss along a step, relative to its start: the median over all segments and the middle half of them.",
-	"pca/pca":               "Share of the variance of each principal direction, beside that of a random walk.",
-	"pca/scores_over_steps": "Coordinates along the leading directions, over the steps.",
-	"landscape/landscape":   "The loss on the plane of the two leading directions, with the path of the iterates projected onto it.",
-	"landscape/surface":     "The same plane as a shaded surface, with the path on it.",
-	"landscape/walk":        "The walk over the landscape, as an animation.",
 }

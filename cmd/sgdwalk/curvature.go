@@ -98,10 +98,17 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
+	summary := curvatureSummary{s.Step, r.Summary}
+	if err := a.finish(summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
 		return err
 	}
-	return a.show(r.Summary, curvatureSentences(s.Step, &r.Summary))
+	return a.show(summary, curvatureSentences(s.Step, &r.Summary))
+}
+
+// curvatureSummary is the curvature with the step of the iterate it was found at.
+type curvatureSummary struct {
+	Step int64 `json:"at_step"`
+	curvature.Summary
 }
 
 // iterate returns the row of a step; -1 is the last iterate.

@@ -304,6 +304,24 @@ type landscapeSummary struct {
 	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
 }
 
+// share is the sum over the two principal directions that the plane has, of all
+// that were found.
+func (s *landscapeSummary) share(ratios []float64) float64 {
+	sum := 0.0
+	for i := range 2 {
+		k := i + 1
+		if s.Plane != nil && i < len(s.Plane.Directions) {
+			if n, err := strconv.Atoi(strings.TrimPrefix(s.Plane.Directions[i], "pc")); err == nil {
+				k = n
+			}
+		}
+		if k <= len(ratios) {
+			sum += ratios[k-1]
+		}
+	}
+	return sum
+}
+
 func landscapeSentences(s *landscapeSummary) []string {
 	out := []string{fmt.Sprintf("%d of %d grid points evaluated; %s", s.Evaluated, s.Cells, rangeText(s.Loss.Min, s.Loss.Max))}
 	if s.Planned < s.Cells {
@@ -313,7 +331,7 @@ func landscapeSentences(s *landscapeSummary) []string {
 		out = append(out, fmt.Sprintf("%s from %s to %s", m.Name, optionalText(m.Values.Min), optionalText(m.Values.Max)))
 	}
 	if d := s.Directions; d != nil {
-		out = append(out, fmt.Sprintf("the plane holds %s of the variance of the iterates (a random walk: %s)", percent(sumOf(d.ExplainedVarianceRatio, 2)), percent(sumOf(d.RandomWalk.ExplainedVarianceRatio, 2))))
+		out = append(out, fmt.Sprintf("the plane holds %s of the variance of the iterates (a random walk: %s)", percent(s.share(d.ExplainedVarianceRatio)), percent(s.share(d.RandomWalk.ExplainedVarianceRatio))))
 	} else if p := s.Plane; p != nil {
 		out = append(out, fmt.Sprintf("the plane goes through %s along %s and %s (cosine %.3g)", p.Origin, p.Directions[0], p.Directions[1], s.Cosine))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -158,7 +159,11 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err
 	}
-	if err := a.figure("line", draw.Line(a.title(), &r.Losses, from.Step, to.Step)); err != nil {
+	f := draw.Line(a.title(), &r.Losses, from.Step, to.Step)
+	if c.ToRun != "" {
+		f.XLabel += " of " + filepath.Base(c.ToRun)
+	}
+	if err := a.figure("line", f); err != nil {
 		return err
 	}
 	summary := lineSummary{Line: r.Summary}

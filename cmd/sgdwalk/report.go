@@ -3,14 +3,16 @@ package main
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"sgdwalk/analyze/report"
+	"sgdwalk/analyze/result"
 )
 
 // reportCmd writes one HTML file.
 type reportCmd struct {
-	Runs     []string `arg:"" name:"run" help:"Directories of the runs."`
+	Runs     []string `arg:"" name:"run" help:"Directories of the runs; of comparisons of them too."`
 	Out      string   `required:"" placeholder:"FILE.html" help:"The page."`
 	Title    string   `help:"Heading (default: what was trained)."`
 	Plotly   string   `placeholder:"FILE" help:"Put this copy of plotly.min.js into the page: its figures become interactive, and it needs no network."`
@@ -21,10 +23,12 @@ type reportCmd struct {
 func (reportCmd) Help() string {
 	return `One file that can be mailed: a summary in words, every figure, the key numbers, warnings and
 provenance of all finished analyses. What was not computed is named with the command for it.
+A directory that sgdwalk compare wrote comes in front of the runs.
 
 Examples:
   sgdwalk report RUN --out report.html
-  sgdwalk report RUN --out report.html --plotly plotly.min.js`
+  sgdwalk report RUN --out report.html --plotly plotly.min.js
+  sgdwalk report RUN RUN2 COMPARISON --out report.html`
 }
 
 // Run writes the page.
@@ -48,11 +52,22 @@ func (c *reportCmd) Run(e *env) error {
 	}
 	var runs []report.Run
 	for _, dir := range c.Runs {
+		if isResult(dir) {
+			x, err := report.OpenResult(dir)
+			if err != nil {
+				return err
+			}
+			o.Shared = append(o.Shared, x)
+			continue
+		}
 		r, err := report.Open(dir)
 		if err != nil {
 			return err
 		}
 		runs = append(runs, r)
+	}
+	if len(runs) == 0 {
+		return usagef("%s: a report needs a run beside the results over several", strings.Join(c.Runs, ", "))
 	}
 	if err := writeWhole(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {
 		return err
@@ -68,4 +83,11 @@ func (c *reportCmd) Run(e *env) error {
 	}
 	e.printf("%s: %s\n", strings.Join(c.Runs, ", "), c.Out)
 	return nil
+}
+
+// isResult reports whether a directory is a result, not a run.
+func isResult(dir string) bool {
+	_, run := os.Stat(filepath.Join(dir, "header.json"))
+	_, summary := os.Stat(filepath.Join(dir, result.SummaryName))
+	return run != nil && summary == nil
 }

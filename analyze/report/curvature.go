@@ -1,0 +1,105 @@
+package report
+
+import "fmt"
+
+// edgeText says where a run stands against the edge of stability.
+func (f *facts) edgeText() string {
+	name := f.str("stability", "optimizer")
+	threshold, ok := f.num("stability", "threshold")
+	if !ok {
+		if why := f.str("stability", "threshold_absent"); why != "" {
+			return "There is no edge of stability to compare with: " + why + "."
+		}
+		return ""
+	}
+	x, ok := f.num("stability", "eta_preconditioned_lambda_max")
+	what := "\u03b7 \u03bb_max of the preconditioned Hessian"
+	if !ok {
+		if x, ok = f.num("stability", "eta_lambda_max"); !ok {
+			return ""
+		}
+		what = "\u03b7 \u03bb_max"
+	}
+	return fmt.Sprintf("%s is %s; the edge of stability of %s is at %s: the run is %s.", what, short(x), name, short(threshold), standing(x/threshold))
+}
+
+// standing says in words where a ratio to the edge of stability is.
+func standing(ratio float64) string {
+	switch {
+	case ratio > 1.2:
+		return "beyond it"
+	case ratio >= 0.8:
+		return "at it"
+	default:
+		return fmt.Sprintf("below it, at %s of it", percent(ratio))
+	}
+}
+
+// bends says how curved the loss is.
+func (f *facts) bends() []string {
+	var out []string
+	if steps, ok := f.num("rows"); ok { // along the run
+		first, _ := f.num("first_step")
+		last, _ := f.num("last_step")
+		low, okLow := f.num("lambda_max", "min")
+		high, okHigh := f.num("lambda_max", "max")
+		out = append(out, fmt.Sprintf("At %s iterates, steps %s to %s, the largest eigenvalue of the Hessian is %s to %s.", short(steps), short(first), short(last), optional(short, low, okLow), optional(short, high, okHigh)))
+		if m, ok := f.num("eta_lambda_max", "mean"); ok {
+			high, _ := f.num("eta_lambda_max", "max")
+			out = append(out, fmt.Sprintf("\u03b7 \u03bb_max is %s on average and %s at most; the edge of stability stands in the figure.", short(m), short(high)))
+		}
+		return out
+	}
+	top, ok1 := f.num("lambda_max")
+	bottom, ok2 := f.num("lambda_min")
+	where := ""
+	if step, ok := f.num("at_step"); ok {
+		where = fmt.Sprintf(" at step %s", short(step))
+	}
+	if ok1 || ok2 {
+		s := fmt.Sprintf("The eigenvalues of the Hessian%s reach from %s to %s", where, optional(short, bottom, ok2), optional(short, top, ok1))
+		if ok1 && ok2 && bottom < 0 && top > 0 {
+			s += fmt.Sprintf(": the loss bends down in some direction, %s as much as it bends up in the steepest", percent(-bottom/top))
+		}
+		out = append(out, s+".")
+	}
+	if edge := f.edgeText(); edge != "" {
+		out = append(out, edge)
+	}
+	return out
+}
+
+func curvatureSection(f *facts) section {
+	var s section
+	s.say(f.bends()...)
+	if x, ok := f.num("grad_dominant_share"); ok {
+		y, okRandom := f.num("random_dominant_share")
+		s.say(fmt.Sprintf("%s of the gradient's squared length lies in the space of the %d leading eigenvectors; of a random vector's %s does.", percent(x), len(f.nums("top")), optional(percent, y, okRandom)))
+	}
+	if x, ok := f.num("update_dominant_share", "mean"); ok {
+		s.say(fmt.Sprintf("%s of the updates' squared length lies in the space of the leading eigenvectors (mean).", percent(x)))
+	}
+	t := table{Caption: "The Hessian in numbers", Head: []string{"quantity", "value"}}
+	t.rows(f, short, [2]string{"step", "at_step"}, [2]string{"full training loss there", "loss"}, [2]string{"norm of the full gradient", "grad_norm"},
+		[2]string{"trace", "trace.mean"}, [2]string{"its standard error", "trace.standard_error"},
+		[2]string{"residual of the largest eigenvalue", "lambda_max_residual"}, [2]string{"residual of the smallest", "lambda_min_residual"},
+		[2]string{"eigenpairs that have converged", "converged"}, [2]string{"Hessian-vector products, two gradients each", "products"})
+	e := table{Caption: "Leading eigenvalues", Head: []string{"number", "eigenvalue"}}
+	for i, l := range f.nums("top") {
+		if i < maxListed {
+			e.add(short(float64(i+1)), short(l))
+		}
+	}
+	spread := table{Caption: "Spread over the iterates", Head: append([]string{"quantity"}, spreadHead...)}
+	for _, q := range [][2]string{{"largest eigenvalue", "lambda_max"}, {"smallest eigenvalue", "lambda_min"}, {"\u03b7 \u03bb_max", "eta_lambda_max"}, {"share of the full gradient in the dominant space", "grad_dominant_share"}, {"share of the update in it", "update_dominant_share"}} {
+		if f.get(q[1]).kind == object {
+			spread.spread(f, q[0], q[1])
+		}
+	}
+	s.Tables = []table{t, e, spread}
+	s.Reading = []string{
+		"Gradient descent with rate \u03b7 is stable along a direction only while \u03b7 times its eigenvalue stays below the edge of stability (2 for plain gradient descent). Mini-batches lower the place where training settles: far below it is no sign of too small a rate.",
+		"Eigenvalues are of the full training loss and of no weight decay. A few large ones above a bulk near zero are what classification with few classes shows.",
+	}
+	return s
+}
