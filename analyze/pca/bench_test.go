@@ -30,7 +30,7 @@ func BenchmarkFit(b *testing.B) {
 			b.SetBytes(4 * int64(size.n) * int64(size.p))
 			m := watchMemory()
 			for b.Loop() {
-				fitFile(b, dir)
+				fitFile(pca.Options{})(b, dir)
 			}
 			m.report(b)
 		})
@@ -66,18 +66,23 @@ func BenchmarkLargeRun(b *testing.B) {
 			m.report(b)
 		}
 		b.Run(name+"/read", func(b *testing.B) { measured(b, readFiles) })
-		b.Run(name+"/fit", func(b *testing.B) { measured(b, fitFile) })
+		b.Run(name+"/scores", func(b *testing.B) { measured(b, fitFile(pca.Options{ScoresOnly: true})) })
+		b.Run(name+"/fit", func(b *testing.B) { measured(b, fitFile(pca.Options{})) })
 	}
 }
 
-func fitFile(tb testing.TB, dir string) {
-	r, err := arrowfile.Open(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer r.Close()
-	if _, err := pca.Fit(context.Background(), r, pca.Options{Components: 10, Surrogates: -1}); err != nil {
-		tb.Fatal(err)
+// fitFile opens a run and finds ten directions.
+func fitFile(o pca.Options) func(testing.TB, string) {
+	o.Components, o.Surrogates = 10, -1
+	return func(tb testing.TB, dir string) {
+		r, err := arrowfile.Open(dir)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer r.Close()
+		if _, err := pca.Fit(context.Background(), r, o); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }
 

@@ -52,7 +52,8 @@ func choose(layout record.Layout, o *Options) (spans []span, in, out []string, e
 // it that takes part, relative to its first coordinate.
 type block struct {
 	span
-	in []span
+	in    []span
+	index int // of the block
 }
 
 func (b block) len() int { return b.end - b.first }
@@ -61,7 +62,7 @@ func (b block) len() int { return b.end - b.first }
 func blocks(p, width int, taken []span) []block {
 	var l []block
 	for first := 0; first < p; first += width {
-		b := block{span: span{first, min(first+width, p)}}
+		b := block{span: span{first, min(first+width, p)}, index: len(l)}
 		for _, s := range taken {
 			if lo, hi := max(s.first, b.first), min(s.end, b.end); lo < hi {
 				b.in = append(b.in, span{lo - first, hi - first})
@@ -79,4 +80,17 @@ func (b block) inside() int {
 		n += s.end - s.first
 	}
 	return n
+}
+
+// out returns the part of the block that takes no part.
+func (b block) out() []span {
+	var out []span
+	next := 0
+	for _, s := range append(b.in[:len(b.in):len(b.in)], span{b.len(), b.len()}) {
+		if s.first > next {
+			out = append(out, span{next, s.first})
+		}
+		next = s.end
+	}
+	return out
 }

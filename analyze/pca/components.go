@@ -14,7 +14,11 @@ import (
 // Scores could be had without the data, as sqrt(lambda_k) u_k. But eigenvalues
 // that are 1e-8 of the largest one are as wrong as the Gram matrix is; products
 // with the components themselves are not.
-func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*decomposition, error) {
+func secondPass(ctx context.Context, s *source, pairs []pair, mean bool) (*decomposition, error) {
+	u := make([][]float64, len(pairs))
+	for c, p := range pairs {
+		u[c] = p.vector
+	}
 	n, p, k := len(s.rows), len(s.reference), len(u)
 	d := &decomposition{
 		reference: make([]float32, p), components: make([][]float32, k), scores: make([][]float64, k),
@@ -25,13 +29,10 @@ func secondPass(ctx context.Context, s *source, u [][]float64, mean bool) (*deco
 	}
 	w := newWorker(s, u, mean, d)
 	s.progress.Begin("components", p)
-	pass := s.newReading()
-	defer pass.end()
-	for c, b := range s.blocks {
+	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
-		pass.begin(c)
 		if err := w.block(b); err != nil {
 			return nil, err
 		}

@@ -7,10 +7,10 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// decomposition is what the second pass makes of the leading eigenpairs.
+// decomposition is what becomes of the leading eigenpairs.
 type decomposition struct {
-	reference  []float32   // the center, length P
-	components [][]float32 // orthonormal, length P, zero where a coordinate takes no part
+	reference  []float32   // the center, length P; nil when only scores are wanted
+	components [][]float32 // orthonormal, length P, zero where a coordinate takes no part; nil when only scores are wanted
 	scores     [][]float64 // per component, per row
 	residual   []float64   // per row: distance from the plane of the first two components, over all coordinates
 	distance   []float64   // per row: distance from the center, over all coordinates
@@ -83,6 +83,9 @@ func (d *decomposition) orient() {
 		}
 		for i := range score {
 			score[i] = -score[i]
+		}
+		if d.components == nil {
+			continue
 		}
 		for j, v := range d.components[c] {
 			if v != 0 { // no negative zeros where a coordinate takes no part

@@ -22,8 +22,9 @@ func (s *source) rankTolerance() float64 {
 // With n rows, P parameters and K components it reads the run twice, verifying it
 // the first time, and costs n*n*P/2 + 2*n*K*P multiplications; its memory is n*n
 // float64, (K+2)*P float32 and a block of at most 24 MiB, and two more n*n float64
-// for every surrogate at work. It holds no copy of the iterates. ctx is looked at
-// between blocks.
+// for every surrogate at work. It holds no copy of the iterates. With
+// Options.ScoresOnly it reads the run once, without 2*n*K*P of the multiplications
+// and with nothing of length P in memory. ctx is looked at between blocks.
 //
 // The error names the row and the element when an iterate is not finite, and
 // says so when all rows are the same. The trajectory must stay open until Fit
@@ -73,11 +74,16 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	if err != nil {
 		return nil, err
 	}
-	u := significant(pairs, o.Components, s.rankTolerance()*around)
-	if len(u) == 0 {
+	pairs = significant(pairs, o.Components, s.rankTolerance()*around)
+	if len(pairs) == 0 {
 		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; there is no direction of variation", n)
 	}
-	d, err := secondPass(ctx, s, u, o.Center == Mean)
+	var d *decomposition
+	if o.ScoresOnly {
+		d, err = fromGram(ctx, s, g, pairs, o.Center == Mean)
+	} else {
+		d, err = secondPass(ctx, s, pairs, o.Center == Mean)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,16 +121,15 @@ func leading(g []float64, n, k, workers int) ([]pair, float64, error) {
 	return leadingKrylov(dense(g, n, workers), n, k, krylovTolerance)
 }
 
-// significant returns the eigenvectors of at most k eigenvalues above the floor.
-func significant(pairs []pair, k int, floor float64) [][]float64 {
-	var u [][]float64
-	for _, p := range pairs {
-		if len(u) == k || p.value <= floor || math.IsNaN(p.value) {
-			break
+// significant returns those of the first k pairs whose eigenvalue is above the
+// floor.
+func significant(pairs []pair, k int, floor float64) []pair {
+	for i, p := range pairs {
+		if i == k || p.value <= floor || math.IsNaN(p.value) {
+			return pairs[:i]
 		}
-		u = append(u, p.vector)
 	}
-	return u
+	return pairs
 }
 
 // taking returns the number of coordinates that take part.

@@ -3,6 +3,7 @@ package pca
 import (
 	"context"
 	"fmt"
+	"sync"
 )
 
 const (
@@ -66,13 +67,10 @@ func exactGram(ctx context.Context, s *source) ([]float64, error) {
 	g := make([]float64, n*n)
 	// Rows up to a full tile are there, and zero.
 	x := make([]float32, roundUp(n, kernelA*kernelB)*paddedStride(min(s.width, len(s.reference))))
-	pass := s.newReading()
-	defer pass.end()
-	for k, b := range s.blocks {
+	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
-		pass.begin(k)
 		columns := roundUp(b.inside(), lanes)
 		stride := paddedStride(columns)
 		if err := s.pack(x, stride, b, b.in); err != nil {
@@ -93,20 +91,29 @@ func panelGram(ctx context.Context, s *source) ([]float64, error) {
 	p := newPanels(n, min(s.width, len(s.reference)))
 	g := make([]float64, p.count*panelRows*p.count*panelRows)
 	failed := make([]error, n)
-	pass := s.newReading()
-	defer pass.end()
-	for k, b := range s.blocks {
+	most := groupRows * paddedStride(p.chunks*sumColumns)
+	groups := sync.Pool{New: func() any {
+		rows := make([]float32, most)
+		return &rows
+	}}
+	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
 		}
-		pass.begin(k)
 		p.resize(b.inside())
-		each(s.workers, p.count, func(panel int) {
-			row := make([]float32, p.chunks*sumColumns)
-			for i := panel * panelRows; i < min((panel+1)*panelRows, n); i++ {
-				failed[i] = s.packRow(row, i, b, b.in)
-				p.setRow(i, row)
+		stride := paddedStride(p.chunks * sumColumns)
+		each(s.workers, (n+groupRows-1)/groupRows, func(group int) {
+			rows := groups.Get().(*[]float32)
+			defer groups.Put(rows)
+			for r := range groupRows {
+				row := (*rows)[r*stride:][:p.chunks*sumColumns]
+				if i := group*groupRows + r; i < n {
+					failed[i] = s.packRow(row, i, b, b.in)
+				} else {
+					clear(row)
+				}
 			}
+			p.setRows(group*groupRows, *rows, stride)
 		})
 		if err := s.failed(failed); err != nil {
 			return nil, err

@@ -36,6 +36,35 @@ func rest(sums *restSums, x []float32, m, v0, v1 []float64, u0, u1 float64, n in
 	restAVX2(sums, &x[0], &m[0], &v0[0], &v1[0], u0, u1, uintptr(n))
 }
 
+// subtractAVX2 is subtractGo. n is a positive multiple of lanes.
+//
+//go:noescape
+func subtractAVX2(dst, a, b *float32, n uintptr) float32
+
+func subtractPart(dst, a, b []float32) float32 {
+	whole := len(a) / lanes * lanes
+	if !hasAVX2 || whole == 0 {
+		return subtractGo(dst, a, b)
+	}
+	_, _ = dst[len(a)-1], b[len(a)-1]
+	return subtractAVX2(&dst[0], &a[0], &b[0], uintptr(whole)) + subtractGo(dst[whole:], a[whole:], b[whole:])
+}
+
+// transposeAVX2 is transposeGo with the stride in bytes. n is a positive multiple
+// of lanes.
+//
+//go:noescape
+func transposeAVX2(dst, src *float32, stride, n uintptr)
+
+func transpose(dst, src []float32, stride, n int) {
+	if !hasAVX2 || n == 0 {
+		transposeGo(dst, src, stride, n)
+		return
+	}
+	_, _ = dst[(n-1)*panelRows+groupRows-1], src[(groupRows-1)*stride+n-1]
+	transposeAVX2(&dst[0], &src[0], uintptr(stride)*4, uintptr(n))
+}
+
 func combine(sums *[combineSums * combineColumns]float64, x []float32, stride int, coefficients []float64, rows int) {
 	if !hasAVX2 || rows == 0 {
 		combineGo(sums, x, stride, coefficients, rows)

@@ -388,3 +388,100 @@ rest:
 
 	VZEROUPPER
 	RET
+
+// func subtractAVX2(dst, a, b *float32, n uintptr) float32
+TEXT ·subtractAVX2(SB), NOSPLIT, $0-36
+	MOVQ   dst+0(FP), DX
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DI
+	MOVQ   n+24(FP), CX
+	SHRQ   $3, CX
+	VXORPS Y0, Y0, Y0
+
+subtract:
+	VMOVUPS (SI), Y1
+	VSUBPS  (DI), Y1, Y1
+	VMOVUPS Y1, (DX)
+	VSUBPS  Y1, Y1, Y2
+	VADDPS  Y2, Y0, Y0
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	ADDQ    $32, DX
+	DECQ    CX
+	JNZ     subtract
+
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VHADDPS      X0, X0, X0
+	VHADDPS      X0, X0, X0
+	VMOVSS       X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func transposeAVX2(dst, src *float32, stride, n uintptr)
+//
+// Eight columns of the eight rows at a time: pairs of rows, fours of rows, and the
+// halves of the eight.
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ n+24(FP), CX
+	SHRQ $3, CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (SI)(R8*4), DI
+
+transpose:
+	VMOVUPS (SI), Y0
+	VMOVUPS (SI)(R8*1), Y1
+	VMOVUPS (SI)(R8*2), Y2
+	VMOVUPS (SI)(R9*1), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS (DI)(R8*1), Y5
+	VMOVUPS (DI)(R8*2), Y6
+	VMOVUPS (DI)(R9*1), Y7
+
+	VUNPCKLPS Y1, Y0, Y8
+	VUNPCKHPS Y1, Y0, Y9
+	VUNPCKLPS Y3, Y2, Y10
+	VUNPCKHPS Y3, Y2, Y11
+	VUNPCKLPS Y5, Y4, Y12
+	VUNPCKHPS Y5, Y4, Y13
+	VUNPCKLPS Y7, Y6, Y14
+	VUNPCKHPS Y7, Y6, Y15
+
+	VUNPCKLPD Y10, Y8, Y0
+	VUNPCKHPD Y10, Y8, Y1
+	VUNPCKLPD Y11, Y9, Y2
+	VUNPCKHPD Y11, Y9, Y3
+	VUNPCKLPD Y14, Y12, Y4
+	VUNPCKHPD Y14, Y12, Y5
+	VUNPCKLPD Y15, Y13, Y6
+	VUNPCKHPD Y15, Y13, Y7
+
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x31, Y4, Y0, Y12
+	VPERM2F128 $0x31, Y5, Y1, Y13
+	VPERM2F128 $0x31, Y6, Y2, Y14
+	VPERM2F128 $0x31, Y7, Y3, Y15
+
+	VMOVUPS Y8, (DX)
+	VMOVUPS Y9, 96(DX)
+	VMOVUPS Y10, 192(DX)
+	VMOVUPS Y11, 288(DX)
+	VMOVUPS Y12, 384(DX)
+	VMOVUPS Y13, 480(DX)
+	VMOVUPS Y14, 576(DX)
+	VMOVUPS Y15, 672(DX)
+
+	ADDQ $32, SI
+	ADDQ $32, DI
+	ADDQ $768, DX
+	DECQ CX
+	JNZ  transpose
+
+	VZEROUPPER
+	RET

@@ -42,6 +42,8 @@ func TestWithoutAssembly(t *testing.T) {
 	t.Run("panels", TestPanels)
 	t.Run("combiner", TestCombiner)
 	t.Run("rest", TestRest)
+	t.Run("subtract", TestSubtract)
+	t.Run("transpose", TestTranspose)
 	without, err := Fit(context.Background(), m, Options{Components: 3})
 	if err != nil {
 		t.Fatal(err)

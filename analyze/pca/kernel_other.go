@@ -17,3 +17,7 @@ func kernelExact(sums *[kernelA * kernelB]float64, a []float32, strideA int, b [
 func rest(sums *restSums, x []float32, m, v0, v1 []float64, u0, u1 float64, n int) {
 	restGo(sums, x, m, v0, v1, u0, u1, n)
 }
+
+func subtractPart(dst, a, b []float32) float32 { return subtractGo(dst, a, b) }
+
+func transpose(dst, src []float32, stride, n int) { transposeGo(dst, src, stride, n) }

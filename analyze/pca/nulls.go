@@ -26,18 +26,18 @@ func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, a
 	var err error
 	if s.runs > 1 {
 		if s.sharedStart() && s.scale == nil {
-			l.walk, err = randomWalks(times, s.run, o.Center, len(r.Components))
+			l.walk, err = randomWalks(times, s.run, o.Center, len(r.Scores))
 		}
 		// Equal walks have equal eigenvalues and no curve of their own.
 		l.lissajous = null{}.correlations(r.Scores)
 		return l, err
 	}
-	if l.walk, err = randomWalk(times, o.Center, len(r.Components)); err != nil {
+	if l.walk, err = randomWalk(times, o.Center, len(r.Scores)); err != nil {
 		return l, err
 	}
 	l.lissajous = l.walk.correlations(r.Scores)
 	if equallySpaced(times) {
-		if l.ou, err = ornsteinUhlenbeck(g, len(times), o.Center, len(r.Components)); err != nil {
+		if l.ou, err = ornsteinUhlenbeck(g, len(times), o.Center, len(r.Scores)); err != nil {
 			return l, err
 		}
 	}

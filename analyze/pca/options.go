@@ -57,6 +57,12 @@ type Options struct {
 	// Substeps takes the inner iterates of optimizers with inner loops too. By
 	// default only the iterates between updates are taken.
 	Substeps bool `json:"substeps"`
+	// ScoresOnly takes everything from the Gram matrix and leaves the components and
+	// the reference out of the result: the run is read once, which for a run larger
+	// than memory is half of the time, and nothing as long as theta is kept. Scores of
+	// directions with little variance, and residuals of rows near the plane, then have
+	// the error of the Gram matrix, sqrt(1e-7) of the largest distance at worst.
+	ScoresOnly bool `json:"scores_only,omitempty"`
 	// EqualRuns gives every run of a joint fit the same weight, whatever its number
 	// of rows: a row of a run with n_r of all n rows of R runs weighs n/(R n_r) in
 	// the mean and in the variances. Without it every row weighs 1.

@@ -4,6 +4,8 @@ const (
 	// panelRows is the number of rows that are stored together, and the width of
 	// the piece of the Gram matrix that a kernel call makes.
 	panelRows = 24
+	// groupRows is the number of rows that are put into a panel together.
+	groupRows = 8
 	// panelGroup is the number of rows of the other operand of a call.
 	panelGroup = 4
 	// sumColumns is the number of columns whose products are summed in float32
@@ -45,12 +47,22 @@ func (p *panels) at(panel, chunk int) []float32 {
 	return p.data[i*size:][:size]
 }
 
-// setRow stores one row of the block, whose length is a whole number of chunks.
-func (p *panels) setRow(i int, row []float32) {
+// setRows stores groupRows rows of the block from row i on, a multiple of them.
+// They begin every stride elements and are a whole number of chunks long.
+func (p *panels) setRows(i int, rows []float32, stride int) {
 	for chunk := range p.chunks {
-		dst := p.at(i/panelRows, chunk)[i%panelRows:]
-		for j, v := range row[chunk*sumColumns:][:sumColumns] {
-			dst[j*panelRows] = v
+		transpose(p.at(i/panelRows, chunk)[i%panelRows:], rows[chunk*sumColumns:], stride, sumColumns)
+	}
+}
+
+// transposeGo copies n columns of groupRows rows, which begin every stride
+// elements, so that each column is contiguous and the next one is panelRows
+// further. It is what processors without the assembly run, and what the assembly
+// is tested against.
+func transposeGo(dst, src []float32, stride, n int) {
+	for r := range groupRows {
+		for j, v := range src[r*stride:][:n] {
+			dst[j*panelRows+r] = v
 		}
 	}
 }

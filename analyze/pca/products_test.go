@@ -101,7 +101,14 @@ func TestPanels(t *testing.T) {
 						rows[i][j] = float32(rng.IntN(9) - 4)
 					}
 				}
-				p.setRow(i, rows[i])
+			}
+			for i := 0; i < n; i += groupRows {
+				length := p.chunks * sumColumns
+				group := make([]float32, groupRows*(length+5))
+				for r := range min(groupRows, n-i) {
+					copy(group[r*(length+5):], rows[i+r])
+				}
+				p.setRows(i, group, length+5)
 			}
 			var first []float64
 			for workers := 1; workers <= 3; workers += 2 {

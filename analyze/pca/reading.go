@@ -3,52 +3,36 @@ package pca
 import (
 	"errors"
 	"slices"
-	"sync"
 )
 
-// aheadBytes is how much of the rows is fetched together while what was fetched
-// before is worked on. It is in the system's cache, not in the program's memory;
-// more would read longer stretches of every row, at the price of more cache.
+// aheadBytes is how much of the rows is fetched ahead of what is worked on, in
+// pieces of a row as long as that allows. It is in the system's cache, not in the
+// program's memory.
 const aheadBytes = 128 << 20
 
-// reading is one pass over the blocks. It has the disk fetch what comes next.
-type reading struct {
-	s        *source
-	window   int // blocks that are fetched together
-	fetching sync.WaitGroup
-}
+// aheadBlocks is that in blocks.
+func aheadBlocks(rows, width int) int { return max(1, aheadBytes/(4*rows*width)) }
 
-// newReading begins a pass. end must be called.
-func (s *source) newReading() *reading {
-	r := &reading{s: s, window: max(1, aheadBytes/(4*len(s.rows)*s.width))}
-	r.fetch(0)
-	return r
-}
-
-// begin says that block b is worked on now.
-func (r *reading) begin(b int) {
-	if b%r.window == 0 {
-		r.fetching.Wait()
-		r.fetch(b + r.window)
-	}
-}
-
-// fetch asks for the blocks of a window, in a goroutine: the system may take as
-// long to take in the requests as to serve them.
-func (r *reading) fetch(b int) {
-	if b >= len(r.s.blocks) {
+// fetch has the disk fetch what comes of row i after block b. Every row asks once
+// in ahead blocks for as many, each at another block, so that requests come evenly;
+// at the first block it asks for all up to the next time. Whoever reads the rows
+// asks: a goroutine of its own would wait for a processor after every request.
+func (s *source) fetch(i int, b block) {
+	phase := (b.index + i) % s.ahead
+	first, count := b.index+s.ahead, s.ahead
+	switch {
+	case b.index == 0:
+		first, count = 0, 2*s.ahead-phase
+		if phase == 0 {
+			count = 2 * s.ahead
+		}
+	case phase != 0:
 		return
 	}
-	first, end := r.s.blocks[b].first, r.s.blocks[min(b+r.window, len(r.s.blocks))-1].end
-	r.fetching.Go(func() {
-		for _, row := range r.s.rows {
-			row.Ahead(first, end)
-		}
-	})
+	if first < len(s.blocks) {
+		s.rows[i].Ahead(s.blocks[first].first, s.blocks[min(first+count, len(s.blocks))-1].end)
+	}
 }
-
-// end waits for what is being fetched.
-func (r *reading) end() { r.fetching.Wait() }
 
 // errNotFinite says that some element is NaN or infinite.
 var errNotFinite = errors.New("pca: not finite")
@@ -62,6 +46,7 @@ func (s *source) packRow(dst []float32, i int, b block, columns []span) error {
 	buffer := s.buffers.Get().(*[]float32)
 	defer s.buffers.Put(buffer)
 	row := (*buffer)[:b.len()]
+	s.fetch(i, b)
 	if err := s.rows[i].Read(row, b.first); err != nil {
 		return s.unread(i, err)
 	}
@@ -98,15 +83,23 @@ func subtract(dst, row, reference []float32, columns []span) bool {
 	var zero float32 // stays 0 unless something is not finite
 	at := 0
 	for _, c := range columns {
-		src, ref := row[c.first:c.end], reference[c.first:c.end]
-		part := dst[at : at+len(src)]
-		for j, v := range src {
-			d := v - ref[j]
-			part[j] = d
-			zero += d - d
-		}
-		at += len(src)
+		part := dst[at : at+c.end-c.first]
+		zero += subtractPart(part, row[c.first:c.end], reference[c.first:c.end])
+		at += len(part)
 	}
 	clear(dst[at:])
 	return zero == 0
+}
+
+// subtractGo sets dst to a - b, all of one length, and returns 0 when all of it is
+// finite, otherwise something else. It is what processors without the assembly
+// run.
+func subtractGo(dst, a, b []float32) (zero float32) {
+	b, dst = b[:len(a)], dst[:len(a)]
+	for j, v := range a {
+		d := v - b[j]
+		dst[j] = d
+		zero += d - d
+	}
+	return zero
 }

@@ -17,8 +17,8 @@ type Result struct {
 	Steps  []int64 // per row, its step
 	Epochs []int32 // per row, its epoch
 
-	Reference  []float32   // the center that scores are measured from, length P
-	Components [][]float32 // K orthonormal vectors of length P; 0 in coordinates that take no part
+	Reference  []float32   // the center that scores are measured from, length P; nil with ScoresOnly
+	Components [][]float32 // K orthonormal vectors of length P; 0 in coordinates that take no part; nil with ScoresOnly
 	Scores     [][]float64 // Scores[k][i] = <theta_i - Reference, Components[k]>
 	Residuals  []float64   // distance of theta_i from the plane of the first two components, over all coordinates
 	Distances  []float64   // distance of theta_i from Reference, over all coordinates
@@ -41,6 +41,9 @@ type Result struct {
 // origin; nil means Reference. The usual plane is Plane(1, 2, nil); the one of
 // Li et al. (2018) goes through the last iterate.
 func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, error) {
+	if r.Components == nil {
+		return analyze.Plane{}, fmt.Errorf("pca: plane: the result has scores only; a plane needs the components")
+	}
 	for _, c := range []int{first, second} {
 		if c < 1 || c > len(r.Components) {
 			return analyze.Plane{}, fmt.Errorf("pca: plane: component %d; the result has components 1 to %d", c, len(r.Components))
@@ -106,7 +109,7 @@ func (r *Result) summarize(s *source, o *Options, d *decomposition) {
 	r.Summary = Summary{
 		Runs: s.runs, Rows: n, FirstStep: slices.Min(r.Steps), LastStep: slices.Max(r.Steps),
 		Center: o.Center, Kinds: o.Kinds, Tensors: s.in, TensorsLeftOut: slices.Concat([]string{}, s.out),
-		Parameters: len(s.reference), ParametersIncluded: s.taking(),
+		Parameters: s.layout.Len(), ParametersIncluded: s.taking(),
 		LeftOutVarianceRatio: d.excluded / (d.excluded + d.variance),
 		TotalVariance:        r.TotalVariance, ExplainedVariance: r.ExplainedVariance,
 		ExplainedVarianceRatio: r.ExplainedVarianceRatio, ParticipationRatio: r.Participation,

@@ -26,6 +26,7 @@ type source struct {
 	in, out   []string // names of the tensors that take part, and that do not
 	width     int      // columns of a block
 	blocks    []block
+	ahead     int // blocks that are fetched ahead
 	workers   int
 	progress  analyze.Progress
 	runs      int       // number of trajectories
@@ -85,6 +86,7 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 	}
 	s.reference = s.rows[at].Values()
 	s.width = blockWidth(n)
+	s.ahead = aheadBlocks(n, s.width)
 	s.buffers.New = func() any {
 		b := make([]float32, min(s.width, len(s.reference)))
 		return &b

@@ -28,7 +28,7 @@ func (r *Result) warn(o *Options) {
 	add := func(code, format string, args ...any) {
 		r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 	}
-	k := len(r.Components)
+	k := len(r.Scores)
 	if k < o.Components {
 		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only", o.Components, len(r.Rows), k)
 	}
