@@ -131,13 +131,12 @@ func (f faultRun) train(dir string) error {
 		return err
 	}
 	flags := recordFlags{OnRecordError: "fail"}
-	r, err := flags.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) {
-		return arrowfile.Create(dir, h, arrowfile.Options{SegmentBytes: f.SegmentBytes})
-	})
-	if err != nil {
+	opts := arrowfile.Options{SegmentBytes: f.SegmentBytes}
+	if opts.Beside, err = c.beside(&flags, x.Header()); err != nil {
 		return err
 	}
-	if err := c.keep(dir, &flags, x.Header()); err != nil {
+	r, err := flags.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(dir, h, opts) })
+	if err != nil {
 		return err
 	}
 	r.Sink = &acknowledging{Sink: r.Sink, writer: r.writer}

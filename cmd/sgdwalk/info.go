@@ -1,12 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
+	"sgdwalk/analyze/live"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
@@ -40,6 +45,11 @@ type runInfo struct {
 	LastLoss  record.Optional `json:"last_batch_loss"`
 	FullLoss  record.Optional `json:"last_full_loss"`
 	TestLoss  record.Optional `json:"last_test_loss"`
+
+	// Recorder is what the last session of training says about its recording, nil
+	// for a run that training did not make, or that is at work or was killed.
+	Recorder *recordingStats `json:"recorder"`
+	Live     *live.Recorder  `json:"live"` // while a writer is at work
 }
 
 // Run reads the scalars of every row.
@@ -53,10 +63,31 @@ func (c *infoCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if info.Live = readCounters(c.Run_); info.Live == nil {
+		if info.Recorder, err = readRecorder(c.Run_); err != nil {
+			return err
+		}
+	}
 	if e.json {
 		return e.printJSON(info)
 	}
 	return info.print(e)
+}
+
+// readRecorder returns the counters of the last session, nil when there are none.
+func readRecorder(dir string) (*recordingStats, error) {
+	text, err := os.ReadFile(filepath.Join(dir, summaryName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var s trainSummary
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, summaryName), err)
+	}
+	return &s.Recording, nil
 }
 
 func inspect(dir string, r *arrowfile.Reader) (*runInfo, error) {
@@ -109,11 +140,12 @@ func (i *runInfo) print(e *env) error {
 		seed += fmt.Sprintf(", initialization %d", *h.InitSeed)
 	}
 	line("optimizer", "%s, batch %d, %d epochs, seed %s", text, h.Batch, h.Epochs, seed)
-	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta), yes(h.Columns.Grad), yes(h.Columns.State))
+	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta), yes(h.Columns.Grad, h.GradSchedule), yes(h.Columns.State, h.StateSchedule))
 	if h.Sketch != nil {
 		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)
 	}
 	line("on disk", "%s in %d segments of %s, format %d, written by %s with %s kernels", bytesText(i.Bytes), i.Segments, h.DType, h.Format, h.Software, h.Kernel)
+	i.printRecorder(line)
 	line("batch loss", "%s at first, %s at last", optionalText(i.FirstLoss), optionalText(i.LastLoss))
 	if i.FullLoss.Valid {
 		line("full loss", "%s, held out %s at last", optionalText(i.FullLoss), optionalText(i.TestLoss))
@@ -124,11 +156,33 @@ func (i *runInfo) print(e *env) error {
 	return w.Flush()
 }
 
-func yes(b bool) string {
-	if b {
+// printRecorder says what recording has cost.
+func (i *runInfo) printRecorder(line func(name, format string, args ...any)) {
+	switch s, l := i.Recorder, i.Live; {
+	case l != nil:
+		line("recorder", "at work: it took %s of the time so far (%.3g s waiting); %d rows are queued, %d at most", percent(l.Share), l.BlockedTime, l.Queued, l.MostQueued)
+		if l.Dropped > 0 {
+			line("", "INCOMPLETE: %d rows could not be written", l.Dropped)
+		}
+	case s != nil:
+		line("recorder", "%d rows in the last session; it took %s of the time (%.3g s copying, %.3g s waiting, %.3g s writing beside training; at most %d rows queued)",
+			s.Rows, percent(s.Share), s.Copying, s.Blocked, s.Writing, s.MostQueued)
+		if s.Dropped > 0 || s.Error != "" {
+			line("", "INCOMPLETE: %d rows are missing after %s", s.Dropped, s.Error)
+		}
+	}
+}
+
+// yes says whether something is recorded, and when.
+func yes(b bool, at ...record.Schedule) string {
+	switch {
+	case !b:
+		return "no"
+	case len(at) > 0 && !at[0].IsZero():
+		return "at " + at[0].String()
+	default:
 		return "yes"
 	}
-	return "no"
 }
 
 func optionalText(o record.Optional) string {

@@ -23,18 +23,26 @@ type recordFlags struct {
 	MaxBytes      string        `toml:"-" placeholder:"SIZE" help:"Refuse before the first step if the recording would take more, for example 20GB."`
 	OnRecordError string        `toml:"-" default:"fail" enum:"fail,continue" help:"After an error of writing: fail stops the run, continue trains on and marks it (default ${default})."`
 	SyncInterval  time.Duration `toml:"-" placeholder:"DURATION" help:"Make rows durable at least so often; a power cut loses no more than that (default: at the end of each segment)."`
+	SyncRows      int64         `toml:"-" placeholder:"N" help:"Make rows durable when so many are not; may be combined with the others."`
+	SyncBytes     string        `toml:"-" placeholder:"SIZE" help:"Make rows durable when so many bytes are not."`
 	SegmentBytes  string        `toml:"-" placeholder:"SIZE" help:"Size of a segment file (default 1.07GB)."`
 }
 
 func (f *recordFlags) options(overwrite bool) (o arrowfile.Options, err error) {
-	o.Overwrite, o.SyncInterval = overwrite, f.SyncInterval
-	if f.SegmentBytes != "" {
-		if o.SegmentBytes, err = parseSize("--segment-bytes", f.SegmentBytes); err != nil {
+	if f.SyncInterval < 0 || f.SyncRows < 0 {
+		return o, usagef("--sync-interval is %v and --sync-rows %d; each must be above 0, or left out for the end of each segment", f.SyncInterval, f.SyncRows)
+	}
+	o.Overwrite, o.SyncInterval, o.SyncRows = overwrite, f.SyncInterval, f.SyncRows
+	for _, size := range []struct {
+		flag, text string
+		to         *int64
+	}{{"--segment-bytes", f.SegmentBytes, &o.SegmentBytes}, {"--sync-bytes", f.SyncBytes, &o.SyncBytes}} {
+		if size.text == "" {
+			continue
+		}
+		if *size.to, err = parseSize(size.flag, size.text); err != nil {
 			return o, err
 		}
-	}
-	if err := o.Validate(); err != nil {
-		return o, usageError{err}
 	}
 	return o, nil
 }
@@ -71,15 +79,47 @@ func (f *recordFlags) budget(x *replay.Experiment, out string) (string, error) {
 			return "", err
 		}
 		if err := b.Check(limit); err != nil {
-			return "", usagef("--max-bytes %s: %w (give it with --record)", f.MaxBytes, err)
+			return "", usagef("--max-bytes %s: %s", f.MaxBytes, tooLarge(err))
 		}
 	}
 	if free, ok := freeBytes(out); ok {
 		if err := b.Check(free); err != nil {
-			return "", fmt.Errorf("not enough room on the disk of %s: %w (give it with --record)", out, err)
+			return "", fmt.Errorf("not enough room on the disk of %s: %s", out, tooLarge(err))
 		}
 	}
 	return fmt.Sprintf("recording %s, %.3g kB a step; %s", b, b.BytesPerStep()/1e3, f.timeShare(x, b, out)), nil
+}
+
+// tooLarge says what does not fit and what to give instead.
+func tooLarge(err error) string {
+	var e *record.BudgetError
+	if !errors.As(err, &e) || !e.Fits {
+		return oneLine(err)
+	}
+	return fmt.Sprintf("the recording would take %s (%d rows of %s), and %s are allowed; --record %s fits with %s",
+		bytesText(e.Budget.TotalBytes), e.Budget.Rows, bytesText(e.Budget.RowBytes), bytesText(e.MaxBytes), e.Schedule, bytesText(e.Bytes))
+}
+
+// restFits refuses to go on with a run whose rest has no room. It keeps its
+// schedule, so that there is none to suggest.
+func (f *recordFlags) restFits(h *record.Header, dir string, have int64) error {
+	b, err := f.estimate(h)
+	if err != nil {
+		return err
+	}
+	if f.MaxBytes != "" {
+		limit, err := parseSize("--max-bytes", f.MaxBytes)
+		if err != nil {
+			return err
+		}
+		if b.TotalBytes > limit {
+			return usagef("--max-bytes %s: the whole run takes %s, of which %s are recorded, and one that goes on keeps its schedule", f.MaxBytes, bytesText(b.TotalBytes), bytesText(have))
+		}
+	}
+	if free, ok := freeBytes(dir); ok && b.TotalBytes-have > free {
+		return fmt.Errorf("not enough room on the disk of %s: the rest of the run takes %s, and %s are free", dir, bytesText(b.TotalBytes-have), bytesText(free))
+	}
+	return nil
 }
 
 // estimate is what the recording will take.
@@ -119,8 +159,9 @@ func writeSpeed(dir string, rowBytes int64) (bytesPerSecond float64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(f.Name())
+	defer os.Remove(f.Name()) // where an open file keeps its name
 	defer f.Close()
+	os.Remove(f.Name()) // nothing is left when the process is killed
 	chunk := make([]byte, min(max(rowBytes, 1<<12), 1<<24))
 	start, written := time.Now(), 0
 	for written < 1<<25 && time.Since(start) < 100*time.Millisecond {

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -79,12 +79,12 @@ func (c *trainConfig) start(ctx context.Context, e *env, f recordFlags, out stri
 	if err != nil {
 		return s, err
 	}
+	if opts.Beside, err = c.beside(&f, x.Header()); err != nil {
+		return s, err
+	}
 	r, err := f.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(out, h, opts) })
 	if err != nil {
 		return s, err
-	}
-	if err := c.keep(out, &f, x.Header()); err != nil {
-		return s, errors.Join(err, r.Close())
 	}
 	e.say("%s", cost)
 	return fly(ctx, e, x, r, out, fromStart)
@@ -98,25 +98,20 @@ type storedConfig struct {
 	Sketch string `toml:"sketch,omitempty"`
 }
 
-// keep writes the effective settings into the new run, and removes what an
-// earlier run in its place has left.
-func (c *trainConfig) keep(out string, f *recordFlags, h *record.Header) error {
-	for _, name := range []string{summaryName, replay.CheckpointName} {
-		if err := os.Remove(filepath.Join(out, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
+// beside returns the files that a new run begins with, the effective settings,
+// and those of an earlier run in its place that must go.
+func (c *trainConfig) beside(f *recordFlags, h *record.Header) (map[string][]byte, error) {
 	text, err := toml.Marshal(storedConfig{*c.effective(h), f.Sketch})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(out, configName), text, 0o666)
+	return map[string][]byte{configName: text, summaryName: nil, replay.CheckpointName: nil, countersName: nil}, err
 }
 
 // resume goes on with a run that was stopped or killed.
 func (c *trainCmd) resume(ctx context.Context, e *env, given map[string]bool) (s trainSummary, err error) {
 	dir := c.Resume
 	trace, err := arrowfile.Open(dir)
+	if err != nil && isUnborn(dir) {
+		return s, fmt.Errorf("%s was killed before its first row: begin it anew with --out %s --force", dir, dir)
+	}
 	if err != nil {
 		return s, err
 	}
@@ -133,6 +128,14 @@ func (c *trainCmd) resume(ctx context.Context, e *env, given map[string]bool) (s
 	}
 	c.Sketch = stored.Sketch
 	return goOn(ctx, e, &c.recordFlags, trace, dir, replay.Options{})
+}
+
+// isUnborn reports whether dir is a run that was being begun, or replaced, when
+// its writer was killed: there are its settings and no segment.
+func isUnborn(dir string) bool {
+	segments, err := filepath.Glob(filepath.Join(dir, "steps-*.arrow"))
+	_, statErr := os.Stat(filepath.Join(dir, configName))
+	return err == nil && statErr == nil && len(segments) == 0
 }
 
 // goOn trains a run to its end that was stopped or killed.
@@ -166,9 +169,15 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 	if err != nil {
 		return s, err
 	}
+	if err := f.restFits(h, dir, trace.Bytes()); err != nil {
+		return s, err
+	}
 	r, err := f.record(h, func(*record.Header) (*arrowfile.Writer, error) { return arrowfile.Continue(dir, opts) })
 	if err != nil {
 		return s, err
+	}
+	if err := tidy(dir, trace, r); err != nil {
+		return s, errors.Join(err, r.Close())
 	}
 	e.say("%s goes on at step %d, epoch %d; %d rows are recorded", dir, checkpoint.Step, checkpoint.Epoch, trace.Len())
 	return fly(ctx, e, x, r, dir, func(l *train.Loop) error {
@@ -178,6 +187,24 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 		}
 		return nil
 	})
+}
+
+// tidy prepares a run that goes on, now that nobody else writes it: the summary of
+// the session before is true no longer.
+func tidy(dir string, trace *arrowfile.Reader, r *recording) error {
+	if n := r.writer.Rows(); n != int64(trace.Len()) {
+		return fmt.Errorf("%s had %d rows and has %d now: another process wrote it meanwhile; try again", dir, trace.Len(), n)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "."+replay.CheckpointName+".*")) // of one that was killed while it was written
+	if err != nil {
+		return err
+	}
+	for _, path := range append(left, filepath.Join(dir, summaryName)) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // readConfig reads the settings that a run was begun with.
@@ -267,5 +294,8 @@ func (s *trainSummary) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, summaryName), slices.Concat(text, []byte("\n")), 0o666)
+	return writeWhole(filepath.Join(dir, summaryName), func(w io.Writer) error {
+		_, err := w.Write(append(text, '\n'))
+		return err
+	})
 }

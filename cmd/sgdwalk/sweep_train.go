@@ -138,8 +138,8 @@ func (s *sweep) trainCell(ctx context.Context, p *plannedCell, shared *sharedVie
 // startOrGoOn trains the cell from where it is.
 func (s *sweep) startOrGoOn(ctx context.Context, e *env, p *plannedCell) (t trainSummary, err error) {
 	flags := p.flags()
-	// Without its settings a run was killed before the first row, or is none.
-	if _, err := os.Stat(filepath.Join(p.dir, configName)); err == nil {
+	// One that was killed while it began is begun anew.
+	if _, err := os.Stat(filepath.Join(p.dir, configName)); err == nil && !isUnborn(p.dir) {
 		trace, err := arrowfile.Open(p.dir)
 		if err != nil {
 			return t, err
@@ -161,12 +161,12 @@ func (s *sweep) startOrGoOn(ctx context.Context, e *env, p *plannedCell) (t trai
 		return t, err
 	}
 	defer x.Model().Close()
+	if opts.Beside, err = p.beside(flags, x.Header()); err != nil {
+		return t, err
+	}
 	r, err := flags.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(p.dir, h, opts) })
 	if err != nil {
 		return t, err
-	}
-	if err := p.keep(p.dir, flags, x.Header()); err != nil {
-		return t, errors.Join(err, r.Close())
 	}
 	return fly(ctx, e, x, r, p.dir, fromStart)
 }

@@ -17,9 +17,10 @@ import (
 // further rows; the first must come after the last that is there. A torn end is
 // left behind: a last segment without a footer is written anew with its whole
 // rows, under a temporary name, and takes the place of the old one. The rows to
-// come begin a segment of their own.
+// come begin a segment of their own. What an earlier attempt has left behind that
+// was killed is removed.
 //
-// Options.Overwrite has no meaning here. Errors are those of Open, ErrLocked, and
+// Options.Overwrite and Options.Beside have no meaning here. Errors are those of Open, ErrLocked, and
 // a *CorruptError when a row of that segment is damaged: Repair first.
 func Continue(dir string, opts Options) (w *Writer, err error) {
 	if !littleEndian {
@@ -49,6 +50,9 @@ func Continue(dir string, opts Options) (w *Writer, err error) {
 			w = nil
 		}
 	}()
+	if err := removeTemporary(dir, nil); err != nil {
+		return nil, fmt.Errorf("arrowfile: %w", err)
+	}
 	r, err := Open(dir)
 	if err != nil {
 		return nil, err
@@ -56,22 +60,23 @@ func Continue(dir string, opts Options) (w *Writer, err error) {
 	defer r.Close()
 	w = &Writer{dir: dir, header: h, opts: opts, lock: lock, synced: time.Now()}
 	w.encoder = newEncoder(h, id)
-	if err := w.takeOver(r); err != nil {
+	again, err := w.takeOver(r)
+	if err != nil {
 		return nil, err
 	}
-	return w, w.openSegment()
+	return w, w.openSegment(again)
 }
 
 // takeOver ends the last segment, if it has no footer, and puts the writer behind
-// it.
-func (w *Writer) takeOver(r *Reader) error {
+// it; or, again, before the beginning of one without rows.
+func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 	last := r.state.Load().last()
 	w.rows = int64(r.Len())
 	w.rowCount.Store(w.rows)
 	if w.rows > 0 {
 		s, err := r.Scalars(int(w.rows) - 1)
 		if err != nil {
-			return err
+			return false, err
 		}
 		w.previous = record.Step{Step: s.Step, Substep: s.Substep}
 	}
@@ -82,17 +87,18 @@ func (w *Writer) takeOver(r *Reader) error {
 	case last.rows() == 0:
 		// Nothing but its beginning: it is begun again.
 		w.segment--
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("arrowfile: %w", err)
-		}
+		again = true
 	default:
 		if err := w.rewrite(path, r, w.rows-int64(last.rows())); err != nil {
-			return err
+			return false, err
 		}
 	}
 	size, err := segmentBytes(w.dir)
+	if again {
+		size -= last.src.size()
+	}
 	w.byteCount.Store(size)
-	return err
+	return again, err
 }
 
 // rewrite writes the last segment anew, from its first row on, and ends it.

@@ -205,8 +205,8 @@ func (e *encoder) append(s *scalars, raw *rawVectors, row int64) error {
 
 // A vector that is larger than the caches near a core would leave them between
 // its checksum and the copy that the system makes. It is written in parts, each
-// right after its checksum: a row of 40 MB then takes a tenth less time. Half of a
-// MiB was slower and two no faster; a second goroutine for the checksums, beside
+// right after its checksum: a row of 40 MB then takes a tenth less time. A quarter
+// of a MiB was slower and two MiB no faster; a second goroutine for the checksums, beside
 // one write of everything, was no faster either.
 const (
 	partBytes   = 1 << 20 // file systems keep smaller pieces at a greater cost

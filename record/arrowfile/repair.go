@@ -115,7 +115,7 @@ func sameDirectory(a, b string) (bool, error) {
 // Discard removes a run that was begun and cannot be ended: its header, segments,
 // lock and analyses, and its directory if nothing else is in it.
 func Discard(dir string) error {
-	if err := removeRun(dir); err != nil {
+	if err := removeRun(dir, nil); err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
 	if err := os.Remove(filepath.Join(dir, lockName)); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -80,7 +82,7 @@ func readHeader(dir string) (*record.Header, identity, error) {
 
 // prepareDir makes dir ready for a new run and locks it. What it made is undone
 // by undo, which also unlocks.
-func prepareDir(dir string, overwrite bool) (lock *flock.Flock, undo func(), err error) {
+func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err error) {
 	made := false
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -92,7 +94,8 @@ func prepareDir(dir string, overwrite bool) (lock *flock.Flock, undo func(), err
 	case err != nil:
 		return nil, nil, fmt.Errorf("arrowfile: %w", err)
 	case len(entries) == 0: // a directory that was made for the run
-	case !overwrite:
+	case isBegun(entries, opts.Beside): // and whose writer died before there was a header
+	case !opts.Overwrite:
 		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless overwriting is asked for", dir, ErrExists)
 	default:
 		if _, _, err := readHeader(dir); err != nil {
@@ -117,7 +120,7 @@ func prepareDir(dir string, overwrite bool) (lock *flock.Flock, undo func(), err
 			os.Remove(dir)
 		}
 	}
-	if err := removeRun(dir); err != nil {
+	if err := removeRun(dir, opts.Beside); err != nil {
 		undo()
 		return nil, nil, fmt.Errorf("arrowfile: %w", err)
 	}
@@ -136,23 +139,93 @@ func isLive(dir string) bool {
 	return err == nil && !free
 }
 
-// removeRun removes what a run consists of and nothing else. The lock stays: it
-// is held. The header goes first, so that what an interruption leaves behind is
-// not taken for a run.
-func removeRun(dir string) error {
-	if err := os.Remove(filepath.Join(dir, headerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// isBegun reports whether there is nothing in a directory but what Create makes
+// before the header, its lock first: no row was ever there.
+func isBegun(entries []os.DirEntry, beside map[string][]byte) bool {
+	locked := false
+	for _, e := range entries {
+		_, isBeside := beside[e.Name()]
+		switch {
+		case e.Name() == lockName:
+			locked = true
+		case !isBeside && !isTemporary(e.Name(), beside):
+			return false
+		}
+	}
+	return locked
+}
+
+// isTemporary reports whether a file is one of writeWhole's, for the header, a
+// segment or a file beside them.
+func isTemporary(name string, beside map[string][]byte) bool {
+	name, ok := strings.CutSuffix(name, temporary)
+	if !ok {
+		return false
+	}
+	name = strings.TrimPrefix(strings.TrimSuffix(name, filepath.Ext(name)), ".")
+	var n int
+	_, err := fmt.Sscanf(name, "steps-%d.arrow", &n)
+	_, isBeside := beside[name]
+	return name == headerName || isBeside || err == nil && name == segmentName(n)
+}
+
+// removeTemporary removes what writeWhole has left of headers, segments and files
+// beside them in a process that was killed. The run must be locked.
+func removeTemporary(dir string, beside map[string][]byte) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
 		return err
 	}
+	for _, e := range entries {
+		if isTemporary(e.Name(), beside) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeRun removes what a run consists of and nothing else. The lock stays: it
+// is held. The first segment goes first and the header last, so that what an
+// interruption leaves behind is not taken for a whole run, and yet for one that
+// may be replaced.
+func removeRun(dir string, beside map[string][]byte) error {
 	segments, err := segmentNumbers(dir)
 	if err != nil {
 		return err
 	}
+	var names []string
 	for _, n := range segments {
-		if err := os.Remove(filepath.Join(dir, segmentName(n))); err != nil {
+		names = append(names, segmentName(n))
+	}
+	names = append(append(names, slices.Sorted(maps.Keys(beside))...), headerName)
+	if err := os.RemoveAll(filepath.Join(dir, analysisName)); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return os.RemoveAll(filepath.Join(dir, analysisName))
+	return removeTemporary(dir, beside)
+}
+
+// writeBeside writes the files that have content, each whole.
+func writeBeside(dir string, beside map[string][]byte) error {
+	for _, name := range slices.Sorted(maps.Keys(beside)) {
+		if beside[name] == nil {
+			continue
+		}
+		err := writeWhole(filepath.Join(dir, name), func(w io.Writer) error {
+			_, err := w.Write(beside[name])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeHeader writes header.json, all of it or nothing, and returns the run's
@@ -168,10 +241,13 @@ func writeHeader(dir string, h *record.Header) (identity, error) {
 	})
 }
 
+// temporary ends the names of files that writeWhole has not finished.
+const temporary = ".tmp"
+
 // writeWhole writes a file under a temporary name, makes it durable and then
 // gives it its name: there is never a half-written file of that name.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+temporary)
 	if err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
 	}

@@ -24,8 +24,14 @@ const (
 	mostReserve  = 64 << 20
 )
 
-func newSegmentFile(path string) (*segmentFile, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// newSegmentFile makes the file or, again, empties the one that is there. That is
+// never without a name: a run whose writer dies just then still has its segment.
+func newSegmentFile(path string, again bool) (*segmentFile, error) {
+	how := os.O_CREATE | os.O_EXCL
+	if again {
+		how = os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|how, 0o644)
 	if err != nil {
 		return nil, err
 	}

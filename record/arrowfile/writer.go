@@ -18,6 +18,12 @@ import (
 // the disk.
 type Options struct {
 	Overwrite    bool  // replace the run that is in the directory, with its analyses
+	// Beside has files that belong to the run and are no part of the recording, by
+	// their names in its directory. Create removes those of a run that it replaces
+	// and writes the ones that have content before there is a header: no run is
+	// without them, whenever the process dies.
+	Beside map[string][]byte
+
 	SegmentBytes int64 // a segment ends when another row of the size of its last would make it larger than this; 0 means DefaultSegmentBytes
 
 	// A power cut loses at most what was appended since the last sync: the death
@@ -35,6 +41,12 @@ const DefaultSegmentBytes = 1 << 30
 func (o Options) Validate() error {
 	if o.SegmentBytes < 0 {
 		return fmt.Errorf("arrowfile: options: SegmentBytes is %d; it must be positive, or 0 for %d", o.SegmentBytes, int64(DefaultSegmentBytes))
+	}
+	for name := range o.Beside {
+		_, err := fmt.Sscanf(name, "steps-%d.arrow", new(int))
+		if err == nil || name != filepath.Base(name) || name == headerName || name == lockName || name == analysisName || name == "." || name == ".." {
+			return fmt.Errorf("arrowfile: options: Beside has %q; it must be the name of a file in the run's directory and none of the recording's", name)
+		}
 	}
 	if o.SyncRows < 0 || o.SyncBytes < 0 || o.SyncInterval < 0 {
 		return fmt.Errorf("arrowfile: options: SyncRows is %d, SyncBytes %d, SyncInterval %v; each must be positive, or 0 for never", o.SyncRows, o.SyncBytes, o.SyncInterval)
@@ -89,7 +101,7 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	if opts.SegmentBytes == 0 {
 		opts.SegmentBytes = DefaultSegmentBytes
 	}
-	lock, undo, err := prepareDir(dir, opts.Overwrite)
+	lock, undo, err := prepareDir(dir, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +113,15 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 			w = nil
 		}
 	}()
+	if err := writeBeside(dir, opts.Beside); err != nil {
+		return w, err
+	}
 	run, err := writeHeader(dir, h)
 	if err != nil {
 		return w, err
 	}
 	w.encoder = newEncoder(w.header, run)
-	return w, w.openSegment()
+	return w, w.openSegment(false)
 }
 
 // abandon removes what Create has made so far.
@@ -116,11 +131,15 @@ func (w *Writer) abandon() {
 		os.Remove(w.path)
 	}
 	os.Remove(filepath.Join(w.dir, headerName))
+	for name := range w.opts.Beside {
+		os.Remove(filepath.Join(w.dir, name))
+	}
 }
 
-func (w *Writer) openSegment() error {
+// openSegment begins a segment; again, one that is there and has no rows.
+func (w *Writer) openSegment(again bool) error {
 	w.path = filepath.Join(w.dir, segmentName(w.segment))
-	file, err := newSegmentFile(w.path)
+	file, err := newSegmentFile(w.path, again)
 	if err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
@@ -216,7 +235,7 @@ func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 			return err
 		}
 		w.segment++
-		if err := w.openSegment(); err != nil {
+		if err := w.openSegment(false); err != nil {
 			return err
 		}
 	}

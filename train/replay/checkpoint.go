@@ -48,6 +48,9 @@ func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 		}
 	}
 	if err == nil {
+		err = f.Chmod(0o644) // as readable as the rest of the run
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
