@@ -69,25 +69,34 @@ func parseSize(flag, text string) (int64, error) {
 // budget says in words what the recording will take, and refuses what does not
 // fit.
 func (f *recordFlags) budget(x *replay.Experiment, out string) (string, error) {
-	b, err := f.estimate(x.Header())
+	b, err := f.room(x.Header(), out)
 	if err != nil {
 		return "", err
+	}
+	return fmt.Sprintf("recording %s, %.3g kB a step; %s", b, b.BytesPerStep()/1e3, f.timeShare(x, b, out)), nil
+}
+
+// room is what the recording will take, or an error where it does not fit.
+func (f *recordFlags) room(h *record.Header, out string) (*record.Budget, error) {
+	b, err := f.estimate(h)
+	if err != nil {
+		return nil, err
 	}
 	if f.MaxBytes != "" {
 		limit, err := parseSize("--max-bytes", f.MaxBytes)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if err := b.Check(limit); err != nil {
-			return "", usagef("--max-bytes %s: %s", f.MaxBytes, tooLarge(err))
+			return nil, usagef("--max-bytes %s: %s", f.MaxBytes, tooLarge(err))
 		}
 	}
 	if free, ok := freeBytes(out); ok {
 		if err := b.Check(free); err != nil {
-			return "", fmt.Errorf("not enough room on the disk of %s: %s", out, tooLarge(err))
+			return nil, fmt.Errorf("not enough room on the disk of %s: %s", out, tooLarge(err))
 		}
 	}
-	return fmt.Sprintf("recording %s, %.3g kB a step; %s", b, b.BytesPerStep()/1e3, f.timeShare(x, b, out)), nil
+	return b, nil
 }
 
 // tooLarge says what does not fit and what to give instead.

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/stream"
+)
+
+// streamOf trains a small run and writes it as another program would; frames says
+// where each frame ends.
+func streamOf(t *testing.T) (text []byte, frames []int, reference *arrowfile.Reader) {
+	t.Helper()
+	reference = faultRun{Model: "mlp:8", Optimizer: "sgd", Batch: 100, Epochs: 2, Seed: 1, Grad: true}.reference(t)
+	for n := 0; n <= reference.Len(); n++ { // an encoder buffers: its length is known at its end
+		var b bytes.Buffer
+		en, err := stream.NewEncoder(&b, reference.Header())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			s, err := reference.At(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := en.Append(&s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := en.Close(); err != nil {
+			t.Fatal(err)
+		}
+		text = b.Bytes()
+		frames = append(frames, len(text)-104) // without the end
+	}
+	return text, frames, reference
+}
+
+// ingest runs the program with a stream on its standard input.
+func ingest(t *testing.T, text []byte, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command("sgdwalk", append([]string{"ingest", "--quiet"}, args...)...)
+	var out, errs strings.Builder
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// end is how a stream ended, by what ingest keeps.
+func end(t *testing.T, dir string) ingested {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, ingestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s ingested
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestIngest: a run that comes through a pipe is the run, bit for bit, and the
+// analyses work on it.
+func TestIngest(t *testing.T) {
+	text, _, reference := streamOf(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	if status, _, stderr := ingest(t, text, "--out", dir); status != exitOK {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	if n, _ := prefix(t, dir, reference); n != reference.Len() {
+		t.Errorf("%d rows of %d", n, reference.Len())
+	}
+	if s := end(t, dir); s.Status != "finished" || s.Frames != int64(reference.Len()) || !s.Complete {
+		t.Errorf("%+v", s)
+	}
+	wantStatus(t, exitOK, "verify", dir)
+	wantStatus(t, exitOK, "path", dir)
+	wantStatus(t, exitOK, "pca", dir)
+}
+
+// TestIngestSchedules: the recorder's schedules, budget and refusals are those of
+// train.
+func TestIngestSchedules(t *testing.T) {
+	text, frames, reference := streamOf(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	steps := func() (out []int64) {
+		r, err := arrowfile.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for i := range r.Len() {
+			s, _ := r.At(i)
+			out = append(out, s.Step)
+		}
+		return out
+	}
+	last := int64(reference.Len() - 1)
+	for _, c := range []struct {
+		text []byte
+		want int64
+	}{{text, last}, {text[:frames[12]], 11}} {
+		ingest(t, c.text, "--out", dir, "--record", "every:10", "--force")
+		got := steps()
+		if got[0] != 0 || got[1] != 10 || got[len(got)-1] != c.want {
+			t.Errorf("steps %v; want every tenth and the last, %d", got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "--out is missing"},
+		{[]string{"--out", dir}, "exists already"},
+		{[]string{"--out", dir + "2", "--max-bytes", "10kB"}, "--max-bytes 10kB"},
+		{[]string{"--out", dir + "2", "--record", "often"}, "--record"},
+	} {
+		status, _, stderr := ingest(t, text, c.args...)
+		if status == exitOK || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: status %d, %q; want one line with %q", c.args, status, stderr, c.want)
+		}
+		if _, err := os.Stat(dir + "2"); err == nil {
+			t.Errorf("%q has left a directory", c.args)
+		}
+	}
+}
+
+// TestIngestBrokenOff: of a producer that dies every frame that came whole is
+// recorded, no part of one, and the run says so.
+func TestIngestBrokenOff(t *testing.T) {
+	text, frames, reference := streamOf(t)
+	for _, c := range []struct {
+		cut    int
+		rows   int
+		status string
+	}{
+		{frames[5], 5, "unfinished"},
+		{frames[5] + 1, 5, "torn"},
+		{frames[6] - 1, 5, "torn"},
+		{frames[0], 0, "unfinished"},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		status, _, stderr := ingest(t, text[:c.cut], "--out", dir)
+		if status != exitFailure || strings.Count(stderr, "sgdwalk: ") != 1 || !strings.Contains(stderr, "breaks off") {
+			t.Errorf("status %d: %s", status, stderr)
+		}
+		if s := end(t, dir); s.Status != c.status || s.Frames != int64(c.rows) {
+			t.Errorf("cut after %d bytes: %+v; want %d steps, %s", c.cut, s, c.rows, c.status)
+		}
+		if n, torn := prefix(t, dir, reference); n != c.rows || torn != 0 {
+			t.Errorf("cut after %d bytes: %d rows and %d torn bytes; want %d and none", c.cut, n, torn, c.rows)
+		}
+		wantStatus(t, exitOK, "verify", dir)
+	}
+}
+
+// TestIngestBadSteps: steps that go backwards end the stream; what came before is
+// recorded.
+func TestIngestBadSteps(t *testing.T) {
+	text, frames, reference := streamOf(t)
+	twice := append(bytes.Clone(text[:frames[3]]), text[frames[2]:]...)
+	dir := filepath.Join(t.TempDir(), "run")
+	status, _, stderr := ingest(t, twice, "--out", dir)
+	if status != exitFailure || !strings.Contains(stderr, "step 2") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	if n, _ := prefix(t, dir, reference); n != 3 {
+		t.Errorf("%d rows; want 3", n)
+	}
+}
+
+// TestIngestSocket: the same through a socket, which is gone afterwards.
+func TestIngestSocket(t *testing.T) {
+	text, _, reference := streamOf(t)
+	short, err := os.MkdirTemp("", "sgdwalk") // the path of a socket is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(short)
+	socket, dir := filepath.Join(short, "s"), filepath.Join(t.TempDir(), "run")
+	cmd := exec.Command("sgdwalk", "ingest", "--quiet", "--listen", socket, "--out", dir)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var c net.Conn
+	for range 500 {
+		if c, err = net.Dial("unix", socket); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := prefix(t, dir, reference); n != reference.Len() {
+		t.Errorf("%d rows of %d", n, reference.Len())
+	}
+	if _, err := os.Lstat(socket); err == nil {
+		t.Error("the socket is left behind")
+	}
+}
+
+// TestSmallestProducer runs the program of STREAM.md.
+func TestSmallestProducer(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed")
+	}
+	manual, err := os.ReadFile("../../record/stream/STREAM.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(manual)
+	text, err := exec.Command(python, "-c", string(code[1])).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if status, _, stderr := ingest(t, text, "--out", dir); status != exitOK {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	r, err := arrowfile.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	first, _ := r.At(0)
+	end, _ := r.At(20)
+	if r.Len() != 21 || first.BatchLoss != record.Some(5.5) || first.LearningRate != record.Some(0.15) || !end.Last() {
+		t.Errorf("%d rows, from %+v to %+v", r.Len(), first, end)
+	}
+}

@@ -1,0 +1,190 @@
+package stream
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"sgdwalk/record"
+)
+
+// Decoder reads a stream. It is for one goroutine.
+type Decoder struct {
+	r      *bufio.Reader
+	header *record.Header
+	frames int64
+	ended  error // what every further call of Next returns
+	memory [3][]float32
+	bytes  []byte
+}
+
+// NewDecoder reads the header line.
+func NewDecoder(r io.Reader) (*Decoder, error) {
+	d := &Decoder{r: bufio.NewReaderSize(r, 1<<16)}
+	text, err := readLine(d.r)
+	if err != nil {
+		return nil, err
+	}
+	if d.header, err = parseLine(text); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Header is the header of the run. It is the caller's.
+func (d *Decoder) Header() *record.Header { return d.header.Clone() }
+
+// Frames returns how many steps were read.
+func (d *Decoder) Frames() int64 { return d.frames }
+
+// Next reads the next step. The vectors are the decoder's and valid until the next
+// call; WallTime is zero where the producer says none. At the end it returns io.EOF; see
+// [ErrUnfinished] and [ErrTorn] for a stream that breaks off. After an error it
+// returns that error again.
+func (d *Decoder) Next(s *record.Step) error {
+	if d.ended != nil {
+		return d.ended
+	}
+	err := d.next(s)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("stream: after %d steps: %w", d.frames, err)
+	}
+	d.ended = err
+	if err == nil {
+		d.frames++
+	}
+	return err
+}
+
+func (d *Decoder) next(s *record.Step) error {
+	var head [headBytes]byte
+	n, err := io.ReadFull(d.r, head[:])
+	switch {
+	case errors.Is(err, io.EOF):
+		return ErrUnfinished
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: %d of the %d bytes of its head came", ErrTorn, n, headBytes)
+	case err != nil:
+		return err
+	}
+	magic := string(head[:4])
+	if magic != frameMagic && magic != endMagic {
+		return fmt.Errorf("a frame begins with %q; it must begin with %q, or %q at the end", magic, frameMagic, endMagic)
+	}
+	if want, got := binary.LittleEndian.Uint32(head[sumAt:]), crc32.ChecksumIEEE(head[:sumAt]); want != got {
+		return fmt.Errorf("the head of a frame has checksum %08x and contents with %08x", want, got)
+	}
+	f := parseHead(&head)
+	if magic == endMagic {
+		if f.step.Step != d.frames {
+			return fmt.Errorf("the end says that there are %d steps", f.step.Step)
+		}
+		return io.EOF
+	}
+	return d.body(&f, s)
+}
+
+// frame is the head of a frame.
+type frame struct {
+	flags uint32
+	step  record.Step
+	bytes uint64 // of the vectors
+}
+
+func parseHead(b *[headBytes]byte) frame {
+	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
+	u64 := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
+	f := frame{flags: u32(4), bytes: u64(88)}
+	number := func(at int, flag uint32) record.Optional {
+		if f.flags&flag == 0 {
+			return record.Optional{}
+		}
+		return record.Some(math.Float64frombits(u64(at)))
+	}
+	f.step = record.Step{
+		Step: int64(u64(8)), Substep: int32(u32(16)), Epoch: int32(u32(20)), Examples: int32(u32(24)), Evaluations: int64(u64(32)),
+		BatchLoss: number(40, hasBatchLoss), BatchAccuracy: number(48, hasBatchAccuracy), LearningRate: number(56, hasLearningRate),
+		FullLoss: number(64, hasFullLoss), TestLoss: number(72, hasTestLoss),
+	}
+	if ns := int64(u64(80)); ns != 0 {
+		f.step.WallTime = time.Unix(0, ns).UTC()
+	}
+	return f
+}
+
+// body reads the vectors of a frame.
+func (d *Decoder) body(f *frame, s *record.Step) error {
+	if extra := f.flags &^ uint32(allFlags); extra != 0 {
+		return fmt.Errorf("step %d: the flags %#x have bits that mean nothing", f.step.Step, f.flags)
+	}
+	p, state := d.header.Layout.Len(), d.header.State.Len()
+	parts := []struct {
+		name  string
+		flag  uint32
+		n     int
+		kept  bool
+		value *[]float32
+	}{
+		{"theta", hasTheta, p, d.header.Columns.Theta, &f.step.Theta},
+		{"grad", hasGrad, p, d.header.Columns.Grad, &f.step.Grad},
+		{"state", hasState, state, d.header.Columns.State, &f.step.State},
+	}
+	want := uint64(0)
+	for _, v := range parts {
+		if f.flags&v.flag == 0 {
+			continue
+		}
+		if !v.kept {
+			return fmt.Errorf("step %d brings %s, which the header line does not announce", f.step.Step, v.name)
+		}
+		want += 4 * uint64(v.n)
+	}
+	if f.bytes != want {
+		return fmt.Errorf("step %d says that %d bytes of vectors follow; by its flags and the layout it is %d", f.step.Step, f.bytes, want)
+	}
+	for i, v := range parts {
+		if f.flags&v.flag == 0 {
+			continue
+		}
+		if err := d.floats(i, v.n); err != nil {
+			return fmt.Errorf("step %d: %s: %w", f.step.Step, v.name, err)
+		}
+		*v.value = d.memory[i][:v.n:v.n]
+	}
+	*s = f.step
+	return nil
+}
+
+// chunk bounds how far memory runs ahead of what has come: a header that lies
+// about its sizes gets no more.
+const chunk = 1 << 20
+
+// floats reads that many float32 into the memory of vector i.
+func (d *Decoder) floats(i, total int) error {
+	if d.bytes == nil {
+		d.bytes = make([]byte, 4*min(total, chunk))
+	}
+	v := d.memory[i][:0]
+	for len(v) < total {
+		b := d.bytes[:min(cap(d.bytes), 4*(total-len(v)))]
+		if n, err := io.ReadFull(d.r, b); err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				return fmt.Errorf("%w: %d of its %d elements came", ErrTorn, len(v)+n/4, total)
+			}
+			return err
+		}
+		k := len(v)
+		v = slices.Grow(v, len(b)/4)[:k+len(b)/4]
+		for j := range v[k:] {
+			v[k+j] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*j:]))
+		}
+	}
+	d.memory[i] = v
+	return nil
+}

@@ -1,0 +1,105 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"sgdwalk/record"
+)
+
+// line is the first line of a stream. Layout alone must be there.
+type line struct {
+	Version   int              `json:"sgdwalk_stream"`
+	Software  string           `json:"software,omitempty"`
+	Kernel    string           `json:"kernel,omitempty"`
+	Model     string           `json:"model,omitempty"`
+	Data      record.Data      `json:"data,omitzero"`
+	Optimizer record.Optimizer `json:"optimizer,omitzero"`
+	Batch     int              `json:"batch,omitempty"`
+	Epochs    int              `json:"epochs,omitempty"`
+	Steps     int64            `json:"steps,omitempty"`
+	Seed      uint64           `json:"seed,omitempty"`
+	InitSeed  *uint64          `json:"init_seed,omitempty"`
+	Layout    record.Layout    `json:"layout"`
+	State     record.Layout    `json:"state_layout,omitempty"`
+	Theta     *bool            `json:"theta,omitempty"`    // false: no frame has theta
+	Grad      bool             `json:"grad,omitempty"`     // there may be gradients in the frames
+	Substeps  bool             `json:"substeps,omitempty"` // there may be inner iterates
+	Comment   string           `json:"comment,omitempty"`
+}
+
+// readLine reads up to the first newline, byte after byte of a buffered reader.
+func readLine(r interface {
+	io.ByteReader
+},
+) ([]byte, error) {
+	var b []byte
+	for {
+		c, err := r.ReadByte()
+		switch {
+		case errors.Is(err, io.EOF) && len(b) == 0:
+			return nil, fmt.Errorf("stream: nothing came: %w", ErrUnfinished)
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("stream: header line: %w, after %d bytes without a newline", ErrTorn, len(b))
+		case err != nil:
+			return nil, fmt.Errorf("stream: header line: %w", err)
+		case c == '\n':
+			return b, nil
+		case len(b) == 0 && c != '{':
+			return nil, fmt.Errorf("stream: it begins with %q; it must begin with a line of JSON, {\"sgdwalk_stream\":%d, ...}", c, Version)
+		case len(b) == maxLineBytes:
+			return nil, fmt.Errorf("stream: the header line is longer than %d bytes", maxLineBytes)
+		}
+		b = append(b, c)
+	}
+}
+
+// parseLine makes the header of the run of the first line.
+func parseLine(text []byte) (*record.Header, error) {
+	var l line
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		// A newer version may have fields that this one does not know.
+		var only struct {
+			Version int `json:"sgdwalk_stream"`
+		}
+		if json.Unmarshal(text, &only) == nil && only.Version > Version {
+			return nil, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads %d: %w", only.Version, Version, record.ErrNewerFormat)
+		}
+		return nil, fmt.Errorf("stream: header line: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("stream: header line: there is something behind the object")
+	}
+	switch {
+	case l.Version > Version:
+		return nil, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads %d: %w", l.Version, Version, record.ErrNewerFormat)
+	case l.Version < 1:
+		return nil, fmt.Errorf("stream: sgdwalk_stream is %d; it must be %d", l.Version, Version)
+	}
+	h := record.NewHeader(place(l.Layout))
+	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer, l.InitSeed
+	h.Batch, h.Epochs, h.Steps, h.Seed, h.Comment = l.Batch, l.Epochs, l.Steps, l.Seed, l.Comment
+	h.State = place(l.State)
+	h.Columns.Theta = l.Theta == nil || *l.Theta
+	h.Columns.Grad, h.Columns.State, h.Columns.Substep = l.Grad, len(l.State) > 0, l.Substeps
+	if err := h.Validate(); err != nil {
+		return nil, fmt.Errorf("stream: header line: %w", err)
+	}
+	return h, nil
+}
+
+// place fills in offsets that were left out. Those that were given are checked
+// later, as they stand.
+func place(l record.Layout) record.Layout {
+	for _, t := range l {
+		if t.Offset != 0 {
+			return l
+		}
+	}
+	return record.Pack(l...)
+}
