@@ -114,27 +114,59 @@ func NewAsync(sink record.Sink, h *record.Header, opts AsyncOptions) (*Async, er
 // write is the goroutine.
 func (a *Async) write() {
 	defer close(a.done)
-	for b := range a.full {
-		if b == nil {
-			a.flushed <- struct{}{}
-			continue
-		}
-		if a.err() != nil {
-			a.dropped.Add(1)
-		} else {
-			start := time.Now()
-			err := a.sink.Append(&b.step)
-			a.writing.Add(int64(time.Since(start)))
-			if err != nil {
-				a.fail(err)
-				a.dropped.Add(1)
-			} else {
-				a.rows.Add(1)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case b, more := <-a.full:
+			if !more {
+				return
 			}
+			if b == nil {
+				a.flushed <- struct{}{}
+				continue
+			}
+			a.writeOne(&b.step)
+			a.waiting.Add(-1)
+			a.free <- b
+		case <-timer.C:
 		}
-		a.waiting.Add(-1)
-		a.free <- b
+		if after := a.tend(); after > 0 {
+			timer.Reset(after)
+		}
 	}
+}
+
+func (a *Async) writeOne(s *record.Step) {
+	if a.err() != nil {
+		a.dropped.Add(1)
+		return
+	}
+	start := time.Now()
+	err := a.sink.Append(s)
+	a.writing.Add(int64(time.Since(start)))
+	if err != nil {
+		a.fail(err)
+		a.dropped.Add(1)
+		return
+	}
+	a.rows.Add(1)
+}
+
+// tend lets a sink do what is due without a row, and returns when it wants to be
+// asked again; 0 for never before the next row.
+func (a *Async) tend() time.Duration {
+	t, ok := a.sink.(interface {
+		Tend() (time.Duration, error)
+	})
+	if !ok || a.err() != nil {
+		return 0
+	}
+	after, err := t.Tend()
+	if err != nil {
+		a.fail(err)
+	}
+	return after
 }
 
 func (a *Async) fail(err error) {

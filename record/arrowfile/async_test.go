@@ -208,3 +208,73 @@ func TestAsyncOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestAsyncSyncsWithoutRows: the interval is kept also when no further row comes,
+// as between the epochs of a thin schedule; and then there is nothing more to do.
+func TestAsyncSyncsWithoutRows(t *testing.T) {
+	h := recordtest.Header(2)
+	rows := recordtest.Rows(h, 1, 1)
+	w, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{SyncInterval: 100 * time.Millisecond})
+	must(t, err)
+	a, err := NewAsync(w, h, AsyncOptions{})
+	must(t, err)
+	defer a.Close()
+	for i := range rows {
+		start := time.Now()
+		must(t, a.Append(&rows[i]))
+		must(t, a.Flush())
+		before := w.Syncs()
+		if before > int64(i) && time.Since(start) < 50*time.Millisecond && i == 0 {
+			t.Errorf("row %d was synced at once", i)
+		}
+		for w.Syncs() < int64(i)+1 {
+			if time.Since(start) > 20*time.Second {
+				t.Fatalf("row %d is not durable after %v", i, time.Since(start))
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(250 * time.Millisecond)
+		if n := w.Syncs(); n != int64(i)+1 {
+			t.Errorf("%d syncs for %d rows", n, i+1)
+		}
+	}
+}
+
+// TestTend: what a writer by itself is asked for.
+func TestTend(t *testing.T) {
+	h := recordtest.Header(2)
+	rows := recordtest.Rows(h, 1, 1)
+	tend := func(w *Writer) time.Duration {
+		t.Helper()
+		after, err := w.Tend()
+		must(t, err)
+		return after
+	}
+	w, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{SyncInterval: time.Hour})
+	must(t, err)
+	if after := tend(w); after != 0 {
+		t.Errorf("without rows: again after %v; want never", after)
+	}
+	must(t, w.Append(&rows[0]))
+	if after := tend(w); after <= 59*time.Minute || after > time.Hour || w.Syncs() != 0 {
+		t.Errorf("again after %v, %d syncs; want an hour and none", after, w.Syncs())
+	}
+	w.synced = w.synced.Add(-time.Hour)
+	if after := tend(w); after != 0 || w.Syncs() != 1 {
+		t.Errorf("an hour later: again after %v, %d syncs; want never and 1", after, w.Syncs())
+	}
+	must(t, w.Append(&rows[1]))
+	must(t, w.file.file.Close()) // the disk is gone
+	w.synced = w.synced.Add(-time.Hour)
+	if _, err := w.Tend(); err == nil {
+		t.Error("a sync that failed is no error")
+	}
+	if err := w.Append(&rows[1]); err == nil {
+		t.Error("a row was taken after an error of the disk")
+	}
+	must(t, w.Close())
+	r := mustOpen(t, w.dir)
+	if r.Len() != 2 {
+		t.Errorf("%d rows; want 2", r.Len())
+	}
+}

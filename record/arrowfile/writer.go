@@ -17,7 +17,7 @@ import (
 // each GiB and leaves it to the system when a segment that is not ended reaches
 // the disk.
 type Options struct {
-	Overwrite    bool  // replace the run that is in the directory, with its analyses
+	Overwrite bool // replace the run that is in the directory, with its analyses
 	// Beside has files that belong to the run and are no part of the recording, by
 	// their names in its directory. Create removes those of a run that it replaces
 	// and writes the ones that have content before there is a header: no run is
@@ -28,10 +28,11 @@ type Options struct {
 
 	// A power cut loses at most what was appended since the last sync: the death
 	// of the process loses nothing. Append syncs when one of these is reached;
-	// 0 means never. Through an Async sink, training does not wait for it.
+	// 0 means never. Through an Async sink, training does not wait for it, and the
+	// interval counts also while no row comes.
 	SyncRows     int64         // rows since the last sync
 	SyncBytes    int64         // bytes since the last sync
-	SyncInterval time.Duration // time since the last sync, looked at when a row is appended
+	SyncInterval time.Duration // time since the last sync, looked at when a row is appended and by Tend
 }
 
 // DefaultSegmentBytes is the size of a segment when the options say nothing.
@@ -272,6 +273,23 @@ func (w *Writer) sync() error {
 	w.unsyncedRows, w.unsyncedBytes, w.synced = 0, 0, time.Now()
 	w.syncCount.Add(1)
 	return nil
+}
+
+// Tend makes durable what has waited for Options.SyncInterval without a further
+// row, whose Append would do it. It returns after which time it is to be called
+// again, unless a row comes before that; 0 when there is nothing to wait for.
+func (w *Writer) Tend() (after time.Duration, err error) {
+	if w.closed || w.err != nil || w.opts.SyncInterval == 0 || w.unsyncedRows == 0 {
+		return 0, nil
+	}
+	if after = w.opts.SyncInterval - time.Since(w.synced); after > 0 {
+		return after, nil
+	}
+	if err := w.sync(); err != nil {
+		w.fail(encodingError(w.path, w.rows-1, err))
+		return 0, w.err
+	}
+	return 0, nil
 }
 
 // fail remembers the error and cuts the segment after the last acknowledged row,
