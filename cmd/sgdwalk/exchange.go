@@ -19,7 +19,7 @@ import (
 type exportCmd struct {
 	Run_        string `arg:"" name:"run" help:"Directory of the run."`
 	NPZ         string `name:"npz" placeholder:"FILE" help:"All rows as numpy arrays: theta (rows, P), grad, state, step, epoch, batch_loss, ..."`
-	Safetensors string `placeholder:"FILE" help:"One iterate as named tensors."`
+	Safetensors string `placeholder:"FILE" help:"One iterate as named tensors; DIR/ makes a folder of all."`
 	CSV         string `name:"csv" placeholder:"FILE" help:"The numbers of all rows, without the vectors."`
 	Row         int    `default:"-1" help:"Iterate for --safetensors; negative numbers count from the end (default ${default})."`
 	Force       bool   `help:"Replace files that are there."`
@@ -31,6 +31,7 @@ func (exportCmd) Help() string {
 Examples:
   sgdwalk export RUN --npz run.npz
   sgdwalk export RUN --safetensors last.safetensors
+  sgdwalk export RUN --safetensors checkpoints/ --csv log.csv
   sgdwalk export RUN --csv -`
 }
 
@@ -52,7 +53,7 @@ func (c *exportCmd) Run(e *env) error {
 		write      func(io.Writer) error
 	}{
 		{"npz", c.NPZ, func(w io.Writer) error { return exchange.WriteNPZ(w, trace, exchange.NPZOptions{}) }},
-		{"safetensors", c.Safetensors, func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, c.Row) }},
+		{"safetensors", oneFile(c.Safetensors), func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, c.Row) }},
 		{"csv", c.CSV, func(w io.Writer) error { return exchange.WriteCSV(w, trace) }},
 	}
 	var done []exported
@@ -75,6 +76,12 @@ func (c *exportCmd) Run(e *env) error {
 		}
 		done = append(done, exported{f.name, f.file})
 	}
+	if oneFile(c.Safetensors) == "" && c.Safetensors != "" {
+		if err := writeFolder(c.Safetensors, trace, c.Force); err != nil {
+			return err
+		}
+		done = append(done, exported{"safetensors", c.Safetensors})
+	}
 	if len(done) == 0 && c.NPZ+c.Safetensors+c.CSV == "" {
 		return usagef("nothing to export: give --npz FILE, --safetensors FILE or --csv FILE")
 	}
@@ -86,6 +93,50 @@ func (c *exportCmd) Run(e *env) error {
 	}
 	for _, f := range done {
 		e.printf("%s: %s\n", f.Format, f.File)
+	}
+	return nil
+}
+
+// oneFile returns the name unless it is a folder's, which ends with a separator.
+func oneFile(name string) string {
+	if strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)) {
+		return ""
+	}
+	return name
+}
+
+// writeFolder writes every iterate into a new folder, or, by force, into one that
+// is there, a checkpoint a file. The names count the steps.
+func writeFolder(dir string, trace *arrowfile.Reader, force bool) error {
+	if _, err := os.Lstat(dir); err == nil && !force {
+		return usagef("--safetensors %s exists already; name a new folder, or give --force", dir)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	written := 0
+	for i := range trace.Len() {
+		s, err := trace.Scalars(i)
+		if err != nil {
+			return err
+		}
+		if s.Substep != 0 {
+			continue
+		}
+		if theta, err := trace.Theta(i); err != nil || theta == nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		path := filepath.Join(dir, fmt.Sprintf("step-%08d.safetensors", s.Step))
+		if err := writeWhole(path, func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, i) }); err != nil {
+			return err
+		}
+		written++
+	}
+	if written == 0 {
+		return fmt.Errorf("%s has no iterate with theta", trace.Header().Model)
 	}
 	return nil
 }
@@ -117,6 +168,7 @@ type importCmd struct {
 	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
 	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
 	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name or place (default: the first that fits)."`
+	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, by a column step; the columns are those of export --csv."`
 	Model   string   `help:"Name of the model for the header."`
 	Force   bool     `help:"Replace the run that is there."`
 }
@@ -126,13 +178,14 @@ func (importCmd) Help() string {
 
 Examples:
   sgdwalk import checkpoints/ --out RUN
+  sgdwalk import checkpoints/ --scalars log.csv --out RUN
   sgdwalk import ckpt-*.safetensors --kinds '*.gamma=norm_scale' --out RUN
   sgdwalk import run.npz --out RUN`
 }
 
 // Run imports.
 func (c *importCmd) Run(ctx context.Context, e *env) error {
-	o := exchange.ImportOptions{Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Model: c.Model}
+	o := exchange.ImportOptions{Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Scalars: c.Scalars, Model: c.Model}
 	for _, text := range c.Kinds {
 		rule, err := exchange.ParseKindRule(text)
 		if err != nil {

@@ -42,6 +42,7 @@ type checkpoints struct {
 	converted   map[string]int // tensors in all files by their type, other than float32
 	conversions []string       // those types in the order in which they were met
 	left        map[string]bool
+	scalars     *scalarLog // nil where nothing is known but the tensors
 }
 
 func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
@@ -75,6 +76,9 @@ func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
 		s.warn("%s", conversion(t, fmt.Sprintf("tensors of all files: %d", s.converted[t])))
 	}
 	if err := s.number(&n); err != nil {
+		return nil, err
+	}
+	if err := s.addScalars(); err != nil {
 		return nil, err
 	}
 	if n.headers > 1 {
@@ -270,7 +274,8 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("exchange: stopped after %d of %d files: %w", i, len(s.files), err)
 		}
-		row := record.Step{Step: s.steps[i], Epoch: s.epochs[i], Theta: theta, State: state}
+		row := s.rowOf(i)
+		row.Theta, row.State = theta, state
 		if err := s.read(i, &row); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ type ImportOptions struct {
 	Kinds   []KindRule // the first that matches a tensor decides its kind; others are guessed
 	Exclude []string   // tensors to leave out, by patterns of their names (record.MatchName)
 	Steps   Numbering  // of checkpoints
+	Scalars string     // a CSV file with the losses and other numbers of checkpoints, by their steps, in the columns of WriteCSV
 	Model   string     // of the header, unless the files say; "" means "imported"
 	Comment string     // of the header
 }
@@ -75,7 +76,8 @@ func (m *Import) warn(format string, args ...any) {
 //
 // Running statistics become state. float16, bfloat16 and float64 are converted
 // to float32, with a warning; arrays of other types are left out, with a
-// warning. Files that WriteSafetensors wrote keep their header. The directories
+// warning. Files that WriteSafetensors wrote keep their header. Losses and other
+// numbers come from the file that the options name. The directories
 // of all files are read and checked here, so that most of what can be wrong is
 // known before anything is written.
 //
@@ -97,6 +99,9 @@ func Open(paths []string, o ImportOptions) (*Import, error) {
 		}
 		defer c.Close()
 		if isRun(c) {
+			if o.Scalars != "" {
+				return nil, c.errorf("it holds a whole run, which has its own scalars; those of %s are for checkpoints", o.Scalars)
+			}
 			return openRun(c, o)
 		}
 	}
