@@ -92,6 +92,11 @@ func TestNothingCut(t *testing.T) {
 			l.Z = append(l.Z, row)
 		}
 		figures["landscape "+name] = l
+		for _, high := range []float64{2, 18, 40, 500} {
+			other := *l
+			other.Y, other.EqualAspect, other.ZLabel = axisGrid(0, high, 17), true, short
+			figures[fmt.Sprintf("landscape of 100 by %v %s", high, name)] = &other
+		}
 		figures["surface "+name] = &Surface{Landscape: l}
 		figures["trajectory "+name] = &Trajectory{Path: path, Title: label, XLabel: label, YLabel: label}
 	}

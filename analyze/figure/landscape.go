@@ -36,7 +36,7 @@ type Landscape struct {
 	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive, spans a factor of 20 and Map is Sequential
 	Levels      []float64 // strictly increasing; nil chooses them with [Levels]
 	LevelCount  int       // about how many are chosen, 2 to 100; 0 is 11
-	EqualAspect bool      // one unit is as long on both axes
+	EqualAspect bool      // one unit is as long on both axes, unless the map would be too flat or too narrow to read
 	Unrefined   bool      // contours of the bare grid
 	Notes       []string  // printed under the figure
 	Style       Style
@@ -49,23 +49,51 @@ func (l *Landscape) style() (Style, float64) {
 	if l.Style.Width != 0 && l.Style.Width < 5 {
 		ratio = 0.92
 	}
-	if l.EqualAspect && len(l.X) > 1 && len(l.Y) > 1 {
+	if l.EqualAspect {
 		ratio = min(ratio, l.wideRatio())
 	}
 	return l.Style, ratio
 }
 
 // wideRatio is the height over the width of a figure whose frame, at equal units on
-// both axes, is as wide as it can be: the frame, and about the room that title,
-// legend, axis and notes take. Without it a wide plane stands over empty paper.
+// both axes, is as wide as it can be: a wide plane would stand over empty paper
+// otherwise. It is laid out once on a high sheet to see what stays empty.
 func (l *Landscape) wideRatio() float64 {
-	frame := 0.82 * (l.Y[len(l.Y)-1] - l.Y[0]) / (l.X[len(l.X)-1] - l.X[0])
-	rows := float64((len(l.Paths) + 4) / 4)
-	ratio := frame + 0.12 + 0.025*rows + 0.025*float64(len(l.Notes))
-	if !(ratio > 0.4) { // NaN as well; Validate says what is wrong with it
-		return 0.4
+	const high = 2
+	s := l.Style.withDefaults(high)
+	if _, err := faces(); err != nil || s.Validate() != nil || l.Validate() != nil {
+		return high // drawing says what is wrong
 	}
-	return ratio
+	w, h := s.Width*72, s.Width*72*high
+	p := &page{device: newVector(w, h, themes(s.Theme).background, "", ""), w: w, h: h, font: s.FontSize, theme: themes(s.Theme)}
+	z := l.relief()
+	at := l.lay(p, &z, l.entries(p, &z), 0)
+	return (h - at.spare) / w
+}
+
+// least is the height and the width, in letters, below which a map at equal units
+// is too flat or too narrow to read.
+const least = 8
+
+// tooFlat reports whether equal units on both axes were asked for and cannot be had.
+func (l *Landscape) tooFlat(p *page) bool {
+	dx, dy := l.X[len(l.X)-1]-l.X[0], l.Y[len(l.Y)-1]-l.Y[0]
+	return l.EqualAspect && 0.78*p.w*min(dy/dx, dx/dy) < least*p.font
+}
+
+// fit is the part of the room for the frame that the frame takes.
+func (l *Landscape) fit(p *page, room rect, f panel) rect {
+	if !l.EqualAspect {
+		return room
+	}
+	r := equalAspect(room, f)
+	if l.tooFlat(p) {
+		r.Y0 = max(room.Y0, min(r.Y0, r.Y1-least*p.font))
+		if wider := (least*p.font - r.w()) / 2; wider > 0 {
+			r.X0, r.X1 = max(room.X0, r.X0-wider), min(room.X1, r.X1+wider)
+		}
+	}
+	return r
 }
 
 func (l *Landscape) title() string { return orDefault(l.Title, "Loss landscape") }

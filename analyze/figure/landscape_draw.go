@@ -20,14 +20,19 @@ type mapPlace struct {
 	labelX float64 // of the y label
 	bar    colorBar
 	barBox rect
-	status point // left end of the middle of a line of text over the frame
+	spare  float64 // height that an equal aspect leaves empty
+	status point   // left end of the middle of a line of text over the frame
 }
 
 // lay finds the place of everything, draws title, notes and legend, and keeps a
 // line of the given height free over the frame.
 func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) mapPlace {
 	m := p.font * 0.7
-	box := p.footnotes(l.notes(s), rect{m, m, p.w - m, p.h - m})
+	notes := l.notes(s)
+	if l.tooFlat(p) {
+		notes = append(notes, "The axes have different scales: at equal ones the map would be too narrow to read.")
+	}
+	box := p.footnotes(notes, rect{m, m, p.w - m, p.h - m})
 	box = p.heading(l.Title, box)
 
 	f := panel{
@@ -49,18 +54,17 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 	// only shrinks.
 	for range 3 {
 		frame.Y1 = p.legend(entries, rect{left(), box.Y0, box.X1, box.Y1 - status}, false).Y1 - p.font*0.1
-		frame.X0 = box.X0 + p.yLabelRoom(f.y, frame.h()) + p.font*0.3 + p.yMargin(f.y, frame.h())
-		frame.Y0 = box.Y0 + p.xMargin(f.x, frame.w())
+		height := l.fit(p, frame, f).h()
+		frame.X0 = box.X0 + p.yLabelRoom(f.y, height) + p.font*0.3 + p.yMargin(f.y, height)
+		frame.Y0 = box.Y0 + p.xMargin(f.x, l.fit(p, frame, f).w())
 	}
-	f.frame = frame
-	if l.EqualAspect {
-		f.frame = equalAspect(frame, f)
-	}
+	f.frame = l.fit(p, frame, f)
 	drop := box.Y1 - (frame.Y1 - f.frame.Y1)
 	p.legend(entries, rect{left(), box.Y0, box.X1, drop - status}, true)
 	return mapPlace{
-		f: f, labelX: f.frame.X0 - p.yMargin(f.y, frame.h()) - p.font*0.35,
+		f: f, labelX: f.frame.X0 - p.yMargin(f.y, f.frame.h()) - p.font*0.35,
 		bar: bar, barBox: rect{f.frame.X1, f.frame.Y0, f.frame.X1 + bar.width, f.frame.Y1},
+		spare:  f.frame.Y0 - frame.Y0,
 		status: point{left(), drop - status/2},
 	}
 }
