@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"sgdwalk/analyze/landscape"
 )
 
 // Limits of what is put into the page for the view step by step.
@@ -100,7 +102,9 @@ func (r *Run) explore() (*exploration, []string) {
 		note(s)
 	}
 	if l := r.first("landscape"); l != nil {
-		x.Landscape = mapData(l)
+		var s string
+		x.Landscape, s = mapData(l)
+		note(s)
 	}
 	switch {
 	case x.Loss != nil:
@@ -217,33 +221,48 @@ func walkData(r *Result) (*walkPanel, string) {
 }
 
 // mapData makes rows of the grid. A grid whose rows do not fit is left out.
-func mapData(r *Result) *mapPanel {
+func mapData(r *Result) (*mapPanel, string) {
 	grid, path := r.tables["grid"], r.tables["path"]
 	ci, cj, a, b, loss := grid.column("i"), grid.column("j"), grid.column("a"), grid.column("b"), grid.column("loss")
 	if len(ci) == 0 || len(cj) != len(ci) || len(a) != len(ci) || len(b) != len(ci) || len(loss) != len(ci) {
-		return nil
+		return nil, ""
 	}
 	nx, ny := 0, 0
 	for k := range ci {
 		if !(ci[k] >= 0 && ci[k] < float64(len(ci)) && cj[k] >= 0 && cj[k] < float64(len(ci))) {
-			return nil
+			return nil, ""
 		}
 		nx, ny = max(nx, int(ci[k])+1), max(ny, int(cj[k])+1)
 	}
 	if nx < 2 || ny < 2 || nx*ny != len(ci) {
-		return nil
+		return nil, ""
 	}
 	m := &mapPanel{A: make(numbers, nx), B: make(numbers, ny)}
+	g := landscape.Grid{A: m.A, B: m.B, Loss: make([]float64, nx*ny), Valid: make([]bool, nx*ny)}
+	valid := grid.column("valid")
 	low, high := math.Inf(1), math.Inf(-1)
-	for range ny {
-		m.Z = append(m.Z, make(numbers, nx))
-	}
 	for k := range ci {
 		i, j := int(ci[k]), int(cj[k])
-		m.A[i], m.B[j], m.Z[j][i] = a[k], b[k], loss[k]
-		if loss[k]-loss[k] == 0 {
+		m.A[i], m.B[j] = a[k], b[k]
+		c := g.Cell(i, j)
+		g.Loss[c], g.Valid[c] = loss[k], valid == nil || valid[k] == 1
+		if g.Valid[c] && loss[k]-loss[k] == 0 {
 			low, high = min(low, loss[k]), max(high, loss[k])
 		}
+	}
+	// What a refined grid leaves out would be holes in the surface.
+	filled, ok, interpolated := g.Filled(g.Loss)
+	for c := range filled {
+		if !ok[c] {
+			filled[c] = nan
+		}
+	}
+	for j := range ny {
+		m.Z = append(m.Z, filled[j*nx:(j+1)*nx])
+	}
+	note := ""
+	if interpolated > 0 {
+		note = fmt.Sprintf("Of the surface's %s points %s, away from contours, are interpolated.", short(float64(nx*ny)), short(float64(interpolated)))
 	}
 	m.Log = low > 0 && high/low >= 20 && high-high == 0
 	f := facts{value: r.summary}
@@ -269,7 +288,7 @@ func mapData(r *Result) *mapPanel {
 		}
 		m.Under = append(m.Under, z)
 	}
-	return m
+	return m, note
 }
 
 // under interpolates the loss on the plane between the four grid points around a

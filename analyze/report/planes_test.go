@@ -1,13 +1,18 @@
 package report_test
 
 import (
+	"context"
 	"encoding/json"
+	"math"
+	"strconv"
 	"strings"
 	"testing"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/report"
+	"sgdwalk/record"
 )
 
 func drawing(names ...string) map[string]figure.Figure {
@@ -94,5 +99,51 @@ func TestBarriersAndEdge(t *testing.T) {
 		if strings.Contains(html, bad) {
 			t.Errorf("the page has %q", bad)
 		}
+	}
+}
+
+// A refined grid leaves cells out; the surface to rotate has no holes there, and a
+// loss that is not finite stays one.
+func TestRefinedSurface(t *testing.T) {
+	run, h := emptyRun(t, "run", header("")), header("")
+	m, ctx := walked(t, h), context.Background()
+	u, v := []float32{1, 0, 0, 0, 0, 0}, []float32{0, 1, 0, 0, 0, 0}
+	plane, err := analyze.NewPlane(make([]float32, 6), u, v)
+	ok(t, err)
+	loss := func(ctx context.Context, theta []float32) (float64, error) {
+		if theta[0] == 4 && theta[1] == 4 {
+			return math.NaN(), nil
+		}
+		return bowl(ctx, theta)
+	}
+	r, err := landscape.Compute(ctx, plane, analyze.LossFunc(loss), landscape.Options{
+		X: analyze.Range{Min: -4, Max: 4, N: 9}, Y: analyze.Range{Min: -4, Max: 4, N: 9}, Path: m, Refine: 2, Contours: func(_, _ float64) []float64 { return []float64{2} },
+	})
+	ok(t, err)
+	if r.Summary.Planned == r.Summary.Cells {
+		t.Fatal("the refined grid leaves nothing out")
+	}
+	keep(t, run, "landscape", "landscape", h, r.Summary, nil, r.Warnings, "", map[string]*record.Table{"grid": &r.Table, "path": &r.Path}, drawing("landscape"))
+	html := write(t, report.Options{Plotly: fakePlotly}, open(t, run))
+	if !strings.Contains(html, "points "+strconv.Itoa(r.Summary.Cells-r.Summary.Evaluated)+", away from contours, are interpolated.") && r.Summary.Cells-r.Summary.Evaluated < 1000 {
+		t.Error("the page does not say how much is interpolated")
+	}
+	block := html[strings.Index(html, `<script type="application/json"`):]
+	block = block[strings.Index(block, ">")+1 : strings.Index(block, "</script>")]
+	var data struct {
+		Landscape struct{ Z [][]*float64 }
+	}
+	ok(t, json.Unmarshal([]byte(block), &data))
+	z, holes := data.Landscape.Z, 0
+	for j := range z {
+		for i := range z[j] {
+			if z[j][i] == nil {
+				holes++
+			}
+		}
+	}
+	last := len(z) - 1
+	if len(z) != 33 || len(z[0]) != 33 || z[last][last] != nil || holes > 9 {
+		t.Errorf("%d rows, %d holes; want 33 rows, and holes only where the loss is not finite", len(z), holes)
 	}
 }

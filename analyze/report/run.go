@@ -201,7 +201,7 @@ func (r *Result) readFigures(dir string) error {
 var used = map[string]map[string][]string{
 	"path":      {"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos", "theta_norm"}},
 	"walk":      {"losses": {"step", "alpha", "position", "loss"}, "segments": {"step", "floor_position", "floor_loss"}},
-	"landscape": {"grid": {"i", "j", "a", "b", "loss"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
+	"landscape": {"grid": {"i", "j", "a", "b", "loss", "valid"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
 }
 
 func (r *Result) readTables(dir string) error {

@@ -11,7 +11,8 @@ import (
 	"strconv"
 )
 
-// series are columns of numbers out of a CSV file; NaN where there is none.
+// series are columns of numbers out of a CSV file; NaN where there is none, and 1
+// or 0 for true or false.
 type series struct {
 	rows    int
 	columns map[string][]float64
@@ -58,7 +59,13 @@ func readSeries(path string, want []string) (*series, error) {
 		s.rows++
 		for k, i := range at {
 			x := math.NaN()
-			if record[i] != "" {
+			switch record[i] {
+			case "":
+			case "true":
+				x = 1
+			case "false":
+				x = 0
+			default:
 				if x, err = strconv.ParseFloat(record[i], 64); err != nil {
 					return nil, fmt.Errorf("report: table %s: row %d: %s is %q; it must be a number", path, s.rows, names[k], record[i])
 				}
