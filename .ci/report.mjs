@@ -1,5 +1,5 @@
 // Looks at HTML reports in a headless Chromium, at phone and desk width, light
-// and dark, and fails on what a reader would stumble over: an error on the
+// and dark (a page with Plotly.js in one of the two at each width), and fails on what a reader would stumble over: an error on the
 // console, a request that leaves the machine, a page that scrolls sideways, text
 // of too little contrast, a figure without a text, a slider that moves nothing.
 //
@@ -39,7 +39,7 @@ const fail = (where, what) => {
 };
 
 const sizes = [
-  { name: "phone", viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
+  { name: "phone", viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: shots ? 2 : 1 },
   { name: "desk", viewport: { width: 1400, height: 900 } },
 ];
 
@@ -51,14 +51,16 @@ for (const file of files) {
   const html = readFileSync(file, "utf8");
   const release = html.match(/<script src="([^"]+)" integrity="[^"]+" crossorigin/)?.[1];
   const inlined = !release && /Plotly\.js [^<]*inlined/.test(html);
-  for (const size of sizes) {
-    for (const colorScheme of ["light", "dark"]) {
-      if (!release) await look(file, size, colorScheme, { live: inlined });
-      else {
-        await look(file, size, colorScheme, { release, live: false });
-        if (plotly) await look(file, size, colorScheme, { release, live: true, serve: plotly });
-      }
-    }
+  // A surface that Plotly.js draws without a graphics card takes seconds for each
+  // look; the theme button is pressed in every one, so that both themes are seen at
+  // both widths all the same.
+  for (const flip of [false, true]) {
+    const pair = async (how) => {
+      for (const [i, size] of sizes.entries()) await look(file, size, (i === 0) === flip ? "dark" : "light", how);
+    };
+    if (!release && (!inlined || !flip)) await pair({ live: inlined });
+    else if (release && !flip) await pair({ release, live: false });
+    else if (release && plotly) await pair({ release, live: true, serve: plotly });
   }
 }
 await browser.close();
@@ -75,6 +77,7 @@ async function look(file, size, colorScheme, { release, live, serve }) {
   const before = failures;
   const context = await browser.newContext({ ...window, colorScheme });
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000);
   const own = pathToFileURL(resolve(file)).href;
   await context.route("**", (route) => {
     const url = route.request().url();
@@ -223,13 +226,16 @@ async function explore(page, where) {
   }
 }
 
-// shoot keeps the page in slices of a readable height.
+// shoot keeps the page in slices of a readable height. A window of that height is
+// scrolled: a picture of the whole page would be made anew for every slice.
 async function shoot(page, base) {
-  await page.evaluate(() => scrollTo(0, 0));
-  const { width } = page.viewportSize();
-  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const before = page.viewportSize();
   const slice = 1800;
+  await page.setViewportSize({ width: before.width, height: slice });
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
   for (let y = 0, k = 1; y < height; y += slice, k++) {
-    await page.screenshot({ path: `${base}-${k}.png`, fullPage: true, clip: { x: 0, y, width, height: Math.min(slice, height - y) } });
+    await page.evaluate((y) => scrollTo(0, y), y);
+    await page.screenshot({ path: `${base}-${k}.png` });
   }
+  await page.setViewportSize(before);
 }
