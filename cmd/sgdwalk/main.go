@@ -9,6 +9,7 @@
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
 //	sgdwalk import FILES --out RUN
 //	PROGRAM | sgdwalk ingest --out RUN
+//	sgdwalk python
 //	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
 //	sgdwalk compare RUN|SWEEP ... --out DIR [flags]
 //	sgdwalk report RUN ... --out FILE.html
@@ -64,6 +65,7 @@ type cli struct {
 	Export    exportCmd    `cmd:"" help:"Write a run as npz, safetensors or CSV."`
 	Import    importCmd    `cmd:"" help:"Make a run of checkpoints or arrays from elsewhere."`
 	Ingest    ingestCmd    `cmd:"" help:"Record another program's steps, from a pipe or a socket."`
+	Python    pythonCmd    `cmd:"" help:"Print sgdwalk.py, which records from PyTorch and numpy."`
 	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
 	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
 	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`

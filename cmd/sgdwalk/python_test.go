@@ -1,0 +1,169 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgdwalk/notebooks/python"
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/exchange"
+)
+
+// pythonWith finds an interpreter that has the package, or skips.
+func pythonWith(t *testing.T, name string) string {
+	t.Helper()
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		python := filepath.Join(dir, "python3")
+		if exec.Command(python, "-c", "import "+name).Run() == nil {
+			return python
+		}
+	}
+	t.Skipf("no python3 with %s in PATH", name)
+	return ""
+}
+
+// runPython runs a program with sgdwalk.py, as `sgdwalk python` prints it, to be
+// imported.
+func runPython(t *testing.T, interpreter string, args ...string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	source, _ := wantStatus(t, exitOK, "python")
+	if source != python.Source {
+		t.Fatal("sgdwalk python prints something else")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sgdwalk.py"), []byte(source), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(interpreter, args...)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir, "PYTHONDONTWRITEBYTECODE=1")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+const examples = "../../notebooks/python/examples/"
+
+// TestPythonArrays: a numpy model is recorded by the rule of descent, bit for bit.
+func TestPythonArrays(t *testing.T) {
+	interpreter := pythonWith(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	if out, err := runPython(t, interpreter, examples+"numpy_model.py", dir); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r, err := arrowfile.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Len() != 61 || r.Header().Steps != 60 || end(t, dir).Status != "finished" {
+		t.Fatalf("%d rows of %d steps, %+v", r.Len(), r.Header().Steps, end(t, dir))
+	}
+	for k := range 60 {
+		s, next := must(r.At(k)), must(r.At(k+1))
+		for i := range s.Theta {
+			step := float32(0.2) * s.Grad[i] // rounded before it is subtracted, as numpy does
+			if next.Theta[i] != s.Theta[i]-step {
+				t.Fatalf("step %d, parameter %d: %v - 0.2 x %v is not %v", k, i, s.Theta[i], s.Grad[i], next.Theta[i])
+			}
+		}
+		if s.Epoch != int32(1+k/20) || s.Examples != 20 || !s.BatchLoss.Valid {
+			t.Errorf("row %d: %+v", k, s)
+		}
+	}
+	if last := must(r.At(60)); !last.Last() || last.Step != 60 || last.Grad != nil {
+		t.Errorf("the last row is %+v", last)
+	}
+	wantStatus(t, exitOK, "verify", dir)
+	wantStatus(t, exitOK, "path", dir)
+	wantStatus(t, exitOK, "pca", dir)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestPythonTorch: of a PyTorch network with batch normalization every parameter,
+// gradient and statistic is what PyTorch had, and kinds are the layers'.
+func TestPythonTorch(t *testing.T) {
+	interpreter := pythonWith(t, "torch")
+	dir, truth := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "truth.npz")
+	if out, err := runPython(t, interpreter, examples+"torch_cnn.py", dir, truth); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r, err := arrowfile.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var kinds []string
+	for _, l := range r.Header().Layout {
+		kinds = append(kinds, string(l.Kind))
+	}
+	if want := "filter bias norm_scale norm_shift filter bias norm_scale norm_shift weight bias"; strings.Join(kinds, " ") != want {
+		t.Errorf("kinds %v; want %s", kinds, want)
+	}
+	if o := r.Header().Optimizer; o.Name != "momentum" || o.Hyperparameters["learning_rate"] != 0.05 || o.Hyperparameters["momentum"] != 0.9 {
+		t.Errorf("optimizer %+v", o)
+	}
+	file, err := exchange.Open([]string{truth}, exchange.ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := must(record.NewMemory(file.Header()))
+	if err := file.CopyTo(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if r.Len() != 21 || want.Len() != 21 {
+		t.Fatalf("%d rows recorded, %d seen by PyTorch; want 21", r.Len(), want.Len())
+	}
+	for k := range 21 {
+		got, seen := must(r.At(k)), must(want.At(k))
+		if !slices.Equal(got.Theta, seen.Theta) || !slices.Equal(got.State, seen.State) {
+			t.Errorf("row %d: theta or state is not PyTorch's", k)
+		}
+		if k < 20 && (!slices.Equal(got.Grad, seen.Grad) || got.BatchLoss != seen.BatchLoss || got.LearningRate != record.Some(0.05)) {
+			t.Errorf("row %d: loss %v, PyTorch's %v, rate %v, or another gradient", k, got.BatchLoss, seen.BatchLoss, got.LearningRate)
+		}
+	}
+	if first := must(r.At(0)).State; first[0] != 0 || first[8] != 1 {
+		t.Errorf("the first row has the statistics %v; want those before any batch, means 0 and variances 1", first)
+	}
+	wantStatus(t, exitOK, "path", dir)
+}
+
+// TestPythonFailures: what the recorder says no to is a line in Python, and an
+// exception in training marks the run.
+func TestPythonFailures(t *testing.T) {
+	interpreter := pythonWith(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	program := func(body string) string {
+		return "import numpy as np\nfrom sgdwalk import Recorder\nw = {'w': np.zeros((2, 2), np.float32)}\n" + body
+	}
+	out, err := runPython(t, interpreter, "-c", program("with Recorder(w, out="+`"`+dir+`"`+") as r:\n  r.step(1.0)\n  r.step(0.5)\n  raise ValueError('mine')\n"))
+	if err == nil || !strings.Contains(out, "ValueError: mine") || strings.Contains(out, "RecorderError") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if s := end(t, dir); s.Status != "unfinished" || s.Frames != 2 {
+		t.Errorf("%+v", s)
+	}
+	for _, c := range []struct{ body, want string }{
+		{"with Recorder(w, out='" + dir + "') as r:\n  for k in range(1000): r.step(1.0)\n", "RecorderError: sgdwalk: --out " + dir + " exists already"},
+		{"Recorder(w, out='x', program='no-such-program')\n", "'no-such-program' is not in PATH"},
+		{"Recorder(w)\n", "out is missing"},
+		{"Recorder([1], out='x')\n", "the model is a list"},
+		{"Recorder(w, out='x', every=0)\n", "every is 0"},
+		{"Recorder(w, out='x', kinds={'v': 'bias'})\n", "kinds names ['v']"},
+		{"Recorder({'w': np.zeros(2, int)}, out='x')\n", "floating-point"},
+	} {
+		if out, err := runPython(t, interpreter, "-c", program(c.body)); err == nil || !strings.Contains(out, c.want) {
+			t.Errorf("%s: %v, %s; want %q", c.body, err, out, c.want)
+		}
+	}
+}

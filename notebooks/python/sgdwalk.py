@@ -1,0 +1,350 @@
+"""Record every step of a training run from Python, for sgdwalk to analyze.
+
+    from sgdwalk import Recorder
+
+    with Recorder(model, optimizer, out="run") as recorder:
+        for epoch in range(epochs):
+            for x, y in loader:
+                optimizer.zero_grad()
+                loss = criterion(model(x), y)
+                loss.backward()
+                recorder.step(loss, epoch=epoch + 1)   # before the update
+                optimizer.step()
+
+Then, in a shell: sgdwalk path run; sgdwalk pca run.
+
+One file, numpy only; PyTorch is used when the model is a torch.nn.Module. A model that
+is none is a dict of float32 arrays, and step() is given the gradients:
+
+    with Recorder({"w": w, "b": b}, out="run", grad=True) as recorder:
+        recorder.step(loss, grads={"w": gw, "b": gb})
+
+The steps go through a pipe to the program `sgdwalk ingest`, which writes them safely: it
+must be in PATH, or name it with program= or the environment variable SGDWALK. Every step
+is sent before step() returns; the pipe makes training wait when the disk is slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import zlib
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+__all__ = ["Recorder", "RecorderError", "kinds_of"]
+
+# Flags of a frame; sgdwalk's STREAM.md has the table.
+_THETA, _GRAD, _STATE = 1, 2, 4
+_NUMBERS = (1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12)
+_HEAD_BYTES = 104
+
+
+class RecorderError(RuntimeError):
+    """The recording could not go on; the message is the recorder program's."""
+
+
+def kinds_of(module: Any) -> dict[str, str]:
+    """The kind of every parameter of a torch module, by the layer that owns it.
+
+    Filter normalization and the parameters that a PCA takes go by kinds, so they are
+    taken from the layers and never guessed from names. Parameters of layers that are not
+    known are "weight" with two or more axes, "bias" when they are called so, else "other".
+    """
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
+    from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+    kinds: dict[str, str] = {}
+    for prefix, layer in module.named_modules():
+        for name, p in layer.named_parameters(recurse=False):
+            full = f"{prefix}.{name}" if prefix else name
+            if isinstance(layer, (_NormBase, nn.LayerNorm, nn.GroupNorm)):
+                kind = {"weight": "norm_scale", "bias": "norm_shift"}.get(name, "other")
+            elif name == "bias" or name.startswith("bias_"):
+                kind = "bias"
+            elif isinstance(layer, _ConvTransposeNd):
+                kind = "other"  # its units are on the second axis
+            elif isinstance(layer, _ConvNd):
+                kind = "filter"
+            else:
+                kind = "weight" if p.dim() >= 2 else "other"
+            kinds[full] = kind
+    return kinds
+
+
+class _TorchModel:
+    """Where theta, gradient and state of a torch module are."""
+
+    def __init__(self, module: Any):
+        import torch
+
+        self._torch = torch
+        self.name = type(module).__name__
+        self.parameters = list(module.named_parameters())  # shared ones once
+        kinds = kinds_of(module)
+        self.layout = [{"name": n, "kind": kinds[n], "shape": list(p.shape) or [1]} for n, p in self.parameters]
+        # Counters such as num_batches_tracked are no statistics.
+        self.buffers = [(n, b) for n, b in module.named_buffers() if b.is_floating_point()]
+        self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(b.shape) or [1]} for n, b in self.buffers]
+        other = sorted({str(t.dtype) for _, t in self.parameters + self.buffers} - {"torch.float32"})
+        self.comment = f"recorded as float32; in the model some are {', '.join(other)}" if other else ""
+
+    @staticmethod
+    def _state_kind(name: str) -> str:
+        return {"running_mean": "running_mean", "running_var": "running_variance"}.get(name.rsplit(".", 1)[-1], "other")
+
+    def _gather(self, into: np.ndarray, tensors: Sequence[Any]) -> None:
+        with self._torch.no_grad():
+            flat, at = self._torch.from_numpy(into), 0
+            for t in tensors:
+                n = t.numel()
+                flat[at : at + n].view(t.shape).copy_(t)
+                at += n
+
+    def theta(self, into: np.ndarray) -> None:
+        self._gather(into, [p.detach() for _, p in self.parameters])
+
+    def grad(self, into: np.ndarray, grads: Any) -> None:
+        if grads is not None:
+            raise ValueError("grads is for models that are no torch module; those of a torch module are read from it")
+        zero = self._torch.zeros_like
+        self._gather(into, [zero(p) if p.grad is None else p.grad.detach() for _, p in self.parameters])
+
+    def state(self, into: np.ndarray) -> None:
+        self._gather(into, [b for _, b in self.buffers])
+
+
+class _ArrayModel:
+    """A model that is a dict of arrays, which the caller changes in place."""
+
+    name, comment = "", ""
+    state_layout: list[dict[str, Any]] = []
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], kinds: Mapping[str, str]):
+        self.arrays = arrays
+        self.layout = []
+        for n, a in arrays.items():
+            if not isinstance(a, np.ndarray) or not np.issubdtype(a.dtype, np.floating):
+                raise TypeError(f"parameter {n!r} is {type(a).__name__}; it must be a numpy array of floating-point numbers")
+            kind = kinds.get(n) or ("weight" if a.ndim >= 2 else "bias")
+            self.layout.append({"name": n, "kind": kind, "shape": list(a.shape) or [1]})
+
+    def _gather(self, into: np.ndarray, arrays: Mapping[str, Any], what: str) -> None:
+        at = 0
+        for t in self.layout:
+            if t["name"] not in arrays:
+                raise KeyError(f"{what} has no {t['name']!r}; it has {', '.join(map(repr, arrays))}")
+            a = np.asarray(arrays[t["name"]], dtype=np.float32)
+            n = int(np.prod(t["shape"]))
+            if a.size != n:
+                raise ValueError(f"{what} {t['name']!r} has {a.size} elements; the model had {n}")
+            into[at : at + n] = a.ravel()
+            at += n
+
+    def theta(self, into: np.ndarray) -> None:
+        self._gather(into, self.arrays, "the model")
+
+    def grad(self, into: np.ndarray, grads: Any) -> None:
+        if grads is None:
+            raise ValueError("grad=True, so step() wants grads={name: array}")
+        self._gather(into, grads, "grads")
+
+    def state(self, into: np.ndarray) -> None:
+        pass
+
+
+class Recorder:
+    """Records theta before every update, with the loss and, if asked, the gradient.
+
+    Args:
+        model: a torch.nn.Module, or a dict of numpy arrays that training changes in place.
+        optimizer: a torch optimizer; its settings go into the header and its learning
+            rate into every row. Without one give learning_rate to step() if you like.
+        out: directory of the run; it must not exist.
+        every: record every so many steps; the first and the last are always there.
+        grad: record the gradients too.
+        steps, epochs, batch, seed: what was asked for, for the header; steps also lets the
+            recorder refuse before the first step when the disk is too small.
+        data: fields of the data description, such as {"spec": "...", "train_examples": N}.
+        kinds: kinds of parameters by name, where kinds_of or the number of axes is wrong.
+        args: further arguments of `sgdwalk ingest`, such as ["--sketch", "project:256"].
+        program: the sgdwalk program.
+
+    Statistics of normalization layers go to state: those before the forward pass of the
+    step, as sgdwalk wants them. Leaving the with block records the last iterate; leaving
+    it by an exception does not, and the run says that it is unfinished.
+    """
+
+    def __init__(
+        self, model: Any, optimizer: Any = None, out: str | os.PathLike[str] | None = None, *, every: int = 1, grad: bool = False,
+        steps: int = 0, epochs: int = 0, batch: int = 0, seed: int = 0, data: Mapping[str, Any] | None = None,
+        kinds: Mapping[str, str] | None = None, comment: str = "", args: Sequence[str] = (), program: str | None = None,
+    ):
+        if out is None:
+            raise ValueError("out is missing: the directory of the run, which must not exist")
+        if every < 1:
+            raise ValueError(f"every is {every}; it must be at least 1")
+        if isinstance(model, Mapping):
+            self._model: Any = _ArrayModel(model, kinds or {})
+        elif hasattr(model, "named_parameters"):
+            self._model = _TorchModel(model)
+        else:
+            raise TypeError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module or a dict of numpy arrays")
+        for t in self._model.layout:
+            t["kind"] = (kinds or {}).get(t["name"], t["kind"])
+        unknown = set(kinds or {}) - {t["name"] for t in self._model.layout}
+        if unknown:
+            raise ValueError(f"kinds names {sorted(unknown)}; the model has {[t['name'] for t in self._model.layout]}")
+        self._optimizer, self._every, self._grad = optimizer, every, grad
+        p, s = (sum(int(np.prod(t["shape"])) for t in part) for part in (self._model.layout, self._model.state_layout))
+        # One buffer for a frame: head, theta, gradient, state.
+        self._frame = np.zeros(_HEAD_BYTES + 4 * (p + (p if grad else 0) + s), dtype=np.uint8)
+        floats = self._frame[_HEAD_BYTES:].view(np.float32)
+        self._theta, self._gradient = floats[:p], floats[p : 2 * p] if grad else None
+        self._state = floats[2 * p if grad else p :]
+        self._before = np.zeros(s, dtype=np.float32)  # statistics before the next forward pass
+        self._model.state(self._before)
+        self._steps, self._epoch, self._frames, self._pipe = 0, 1, 0, None
+        line = {
+            "sgdwalk_stream": 1, "software": "sgdwalk.py 1", "model": self._model.name, "layout": self._model.layout,
+            "state_layout": self._model.state_layout, "grad": grad, "steps": steps, "epochs": epochs, "batch": batch, "seed": seed,
+            "optimizer": _describe(optimizer), "data": dict(data or {}), "comment": "; ".join(filter(None, (comment, self._model.comment))),
+        }
+        self._start([*_program(program), "ingest", "--out", os.fspath(out), *args])
+        self._write(json.dumps(line).encode() + b"\n")
+
+    def _start(self, command: list[str]) -> None:
+        # What the program says is kept in a file: nobody reads a pipe while training.
+        self._said = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, bufsize=0)
+        self._pipe = self._process.stdin
+        try:  # a row at a time instead of 64 KiB; where the system has it
+            import fcntl
+
+            fcntl.fcntl(self._pipe, getattr(fcntl, "F_SETPIPE_SZ", 1031), 1 << 20)
+        except (ImportError, OSError):
+            pass
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._end()  # without the end of the stream: the run is marked
+
+    def step(
+        self, loss: Any, *, epoch: int | None = None, accuracy: float | None = None, learning_rate: float | None = None,
+        examples: int = 0, full_loss: float | None = None, test_loss: float | None = None, grads: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record one step: after the gradient is there, before the optimizer's update.
+
+        loss is the mean loss of the batch at the parameters as they are now; epoch counts
+        from 1; accuracy is that on the batch, 0 to 1; full_loss and test_loss are over
+        whole sets, where you have measured them.
+        """
+        if self._pipe is None:
+            raise RecorderError("the recorder is closed")
+        k, self._steps = self._steps, self._steps + 1
+        self._epoch = self._epoch if epoch is None else epoch
+        if k % self._every == 0:
+            if learning_rate is None and self._optimizer is not None:
+                learning_rate = float(self._optimizer.param_groups[0]["lr"])
+            flags = _THETA
+            self._model.theta(self._theta)
+            if self._grad:
+                flags |= _GRAD
+                self._model.grad(self._gradient, grads)
+            if self._before.size:
+                flags |= _STATE
+                self._state[:] = self._before
+            numbers = (float(loss), accuracy, learning_rate, full_loss, test_loss)
+            self._send(k, flags, numbers, examples)
+        if self._before.size:
+            self._model.state(self._before)
+
+    def close(self, full_loss: float | None = None, test_loss: float | None = None) -> None:
+        """Record the last iterate, end the stream and wait for the recorder."""
+        if self._pipe is None:
+            return
+        self._model.theta(self._theta)
+        flags, n = _THETA, _HEAD_BYTES + self._theta.nbytes
+        if self._before.size:  # which follows theta directly: the last row has no gradient
+            flags |= _STATE
+            floats = self._frame[n:].view(np.float32)
+            self._model.state(self._before)
+            floats[: self._before.size] = self._before
+        self._send(self._steps, flags, (None, None, None, full_loss, test_loss), 0)
+        self._write(_head(b"SGDE", 0, self._frames))
+        self._end()
+
+    def _send(self, step: int, flags: int, numbers: Sequence[float | None], examples: int) -> None:
+        size = self._theta.nbytes + (self._theta.nbytes if flags & _GRAD else 0) + (self._before.nbytes if flags & _STATE else 0)
+        flags |= sum(flag for flag, v in zip(_NUMBERS, numbers) if v is not None)
+        head = _head(b"SGDF", flags, step, [0.0 if v is None else float(v) for v in numbers], size, self._epoch, examples)
+        self._frame[:_HEAD_BYTES] = np.frombuffer(head, dtype=np.uint8)
+        self._write(self._frame[: _HEAD_BYTES + size].data)
+        self._frames += 1
+
+    def _write(self, data: Any) -> None:
+        try:
+            view = memoryview(data)
+            while view.nbytes:
+                view = view[self._pipe.write(view) :]
+        except (BrokenPipeError, OSError) as e:
+            self._end(failed=True)
+            raise RecorderError(str(e)) from e  # _end has said more, unless the program said nothing
+
+    def _end(self, failed: bool = False) -> None:
+        pipe, self._pipe = self._pipe, None
+        if pipe is None:
+            return
+        try:
+            pipe.close()
+        except OSError:
+            pass
+        status = self._process.wait()
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace")
+        self._said.close()
+        message = next((s for s in reversed(said.splitlines()) if s.startswith("sgdwalk:")), said.strip() or f"exit status {status}")
+        if failed:
+            raise RecorderError(message)
+        if status != 0 and "breaks off" not in message:
+            raise RecorderError(message)
+
+
+def _head(magic: bytes, flags: int, step: int, numbers: Sequence[float] = (0.0,) * 5, size: int = 0, epoch: int = 0, examples: int = 0) -> bytes:
+    h = magic + struct.pack("<IqiiiIq5dqQ", flags, step, 0, epoch, examples, 0, step, *numbers, 0, size)
+    return h + struct.pack("<II", zlib.crc32(h), 0)
+
+
+def _program(program: str | None) -> list[str]:
+    name = program or os.environ.get("SGDWALK") or "sgdwalk"
+    if shutil.which(name) is None:
+        raise FileNotFoundError(f"the program {name!r} is not in PATH: give program=, or set the environment variable SGDWALK")
+    return [name]
+
+
+def _describe(optimizer: Any) -> dict[str, Any]:
+    """The optimizer in sgdwalk's words: its name and every number that it is set by."""
+    if optimizer is None:
+        return {"name": "", "hyperparameters": {}}
+    group = optimizer.param_groups[0]
+    name = type(optimizer).__name__.lower()
+    if name == "sgd":
+        name = "nesterov" if group.get("nesterov") else "momentum" if group.get("momentum") else "sgd"
+    numbers: dict[str, float] = {}
+    for key, value in group.items():
+        if key == "betas":
+            numbers["beta1"], numbers["beta2"] = map(float, value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            numbers[{"lr": "learning_rate", "eps": "epsilon"}.get(key, key)] = float(value)
+    return {"name": name, "hyperparameters": numbers}
