@@ -13,6 +13,7 @@ type Column struct {
 	Name    string // snake_case
 	Ints    []int64
 	Floats  []float64
+	Singles []float32 // where there are many, and no more digits: parameters
 	Strings []string
 	Bools   []bool
 	Valid   []bool // false where the value is absent; nil means all present
@@ -20,7 +21,7 @@ type Column struct {
 
 // Len returns the number of values.
 func (c *Column) Len() int {
-	return max(len(c.Ints), len(c.Floats), len(c.Strings), len(c.Bools))
+	return max(len(c.Ints), len(c.Floats), len(c.Singles), len(c.Strings), len(c.Bools))
 }
 
 // Text returns value i as it stands in a CSV file: the shortest text that reads
@@ -34,6 +35,8 @@ func (c *Column) Text(i int) string {
 		return strconv.FormatInt(c.Ints[i], 10)
 	case c.Floats != nil:
 		return strconv.FormatFloat(c.Floats[i], 'g', -1, 64)
+	case c.Singles != nil:
+		return strconv.FormatFloat(float64(c.Singles[i]), 'g', -1, 32)
 	case c.Bools != nil:
 		return strconv.FormatBool(c.Bools[i])
 	default:
@@ -70,7 +73,7 @@ func (t *Table) Validate() error {
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		types := 0
-		for _, set := range []bool{c.Ints != nil, c.Floats != nil, c.Strings != nil, c.Bools != nil} {
+		for _, set := range []bool{c.Ints != nil, c.Floats != nil, c.Singles != nil, c.Strings != nil, c.Bools != nil} {
 			if set {
 				types++
 			}

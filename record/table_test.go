@@ -17,12 +17,13 @@ func TestWriteCSV(t *testing.T) {
 		{Name: "loss", Floats: []float64{math.NaN(), math.Inf(-1), 0.1}, Valid: []bool{true, true, false}},
 		{Name: "note", Strings: []string{"a,b", "say \"x\"", ""}},
 		{Name: "barrier", Bools: []bool{true, false, true}},
+		{Name: "weight", Singles: []float32{0.1, -1e-20, float32(math.Inf(1))}},
 	}}
 	var b strings.Builder
 	if err := table.WriteCSV(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = "step,loss,note,barrier\n0,NaN,\"a,b\",true\n-5,-Inf,\"say \"\"x\"\"\",false\n9223372036854775807,,,true\n"
+	const want = "step,loss,note,barrier,weight\n0,NaN,\"a,b\",true,0.1\n-5,-Inf,\"say \"\"x\"\"\",false,-1e-20\n9223372036854775807,,,true,+Inf\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}

@@ -146,7 +146,7 @@ func (c *planeErrors) run(ctx context.Context, r *Run) (analyze.Distribution, er
 			rows = append(rows, i)
 		}
 	}
-	for _, k := range spread(len(rows), c.o.Compared) {
+	for _, k := range analyze.Spread(len(rows), c.o.Compared) {
 		if err := c.row(ctx, r, rows[k]); err != nil {
 			return analyze.Distribution{}, err
 		}
@@ -198,23 +198,6 @@ func unitOf(store analyze.Store, name string, compute func() ([]float64, error))
 		return nil, err
 	}
 	return v, store.Save(name, v)
-}
-
-// spread returns at most k of the numbers 0 to n-1, evenly spaced, the first and
-// the last among them as far as k allows.
-func spread(n, k int) []int {
-	k = min(n, k)
-	switch {
-	case k <= 0:
-		return nil
-	case k == 1:
-		return []int{n - 1}
-	}
-	l := make([]int, k)
-	for i := range l {
-		l[i] = (i*(n-1) + (k-1)/2) / (k - 1)
-	}
-	return l
 }
 
 func notNil(v []float64) []float64 {

@@ -273,7 +273,7 @@ func (m *measurement) curvature(ctx context.Context) error {
 	// Rows with an update behind them, from the middle to the last but one.
 	half := m.steps[(n-1)/2 : n-1]
 	text := ""
-	for _, i := range spread(len(half), m.o.CurvatureRows) {
+	for _, i := range analyze.Spread(len(half), m.o.CurvatureRows) {
 		if text != "" {
 			text += ","
 		}

@@ -14,11 +14,27 @@ func Spectrum(title string, r *pca.Result) *figure.Spectrum {
 }
 
 // Scores draws the scores of the leading directions over the steps: a random
-// walk shows cosines of one, two, ... half periods.
+// walk shows cosines of one, two, ... half periods. Of several runs it has a line
+// each.
 func Scores(title string, r *pca.Result) *figure.Curves {
 	f := &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: "score", YScale: figure.Linear}
-	for k := range min(3, len(r.Scores)) {
-		f.Series = append(f.Series, figure.Series{Name: fmt.Sprintf("PC%d", k+1), X: floats(r.Steps), Y: r.Scores[k]})
+	directions := 3
+	if r.Summary.Runs > 1 {
+		directions = 2
+	}
+	for k := range min(directions, len(r.Scores)) {
+		for from := 0; from < len(r.Runs); {
+			to := from
+			for to < len(r.Runs) && r.Runs[to] == r.Runs[from] {
+				to++
+			}
+			name := fmt.Sprintf("PC%d", k+1)
+			if r.Summary.Runs > 1 {
+				name += fmt.Sprintf(", run %d", r.Runs[from]+1)
+			}
+			f.Series = append(f.Series, figure.Series{Name: name, X: floats(r.Steps[from:to]), Y: r.Scores[k][from:to]})
+			from = to
+		}
 	}
 	return f
 }

@@ -75,26 +75,9 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 	if len(l.rows) == 0 {
 		return nil, fmt.Errorf("landscape: none of the recording's %d rows is chosen and has theta; a path needs one", o.Path.Len())
 	}
-	l.compared = spread(len(l.rows), o.Compared)
+	l.compared = analyze.Spread(len(l.rows), o.Compared)
 	l.planeLoss, l.trueLoss = make([]record.Optional, len(l.rows)), make([]record.Optional, len(l.rows))
 	return l, nil
-}
-
-// spread returns at most k of the numbers 0 to n-1, evenly spaced, the first and
-// the last among them as far as k allows.
-func spread(n, k int) []int {
-	k = min(n, k)
-	switch {
-	case k <= 0:
-		return nil
-	case k == 1:
-		return []int{n - 1}
-	}
-	l := make([]int, k)
-	for i := range l {
-		l[i] = (i*(n-1) + (k-1)/2) / (k - 1) // rounded to nearest
-	}
-	return l
 }
 
 // around returns the ranges of the grid, those without bounds put around the

@@ -2,6 +2,7 @@ package pca
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -16,6 +17,10 @@ func (s *source) rankTolerance() float64 {
 	}
 	return 1e-7
 }
+
+// ErrNoVariation is wrapped by the error of a fit whose rows do not differ in the
+// coordinates that take part.
+var ErrNoVariation = errors.New("there is no direction of variation")
 
 // Fit finds the principal directions of the run's iterates.
 //
@@ -62,7 +67,7 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	s.scaleGram(g)
 	around, _ := traceAndSquare(g, n)
 	if around == 0 {
-		return nil, fmt.Errorf("pca: all %d rows are the same in %d coordinates of %q; there is no direction of variation", n, s.taking(), s.in)
+		return nil, fmt.Errorf("pca: all %d rows are the same in %d coordinates of %q; %w", n, s.taking(), s.in, ErrNoVariation)
 	}
 	switch {
 	case o.Center == Mean && s.scale != nil:
@@ -76,7 +81,7 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	}
 	pairs = significant(pairs, o.Components, s.rankTolerance()*around)
 	if len(pairs) == 0 {
-		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; there is no direction of variation", n)
+		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; %w", n, ErrNoVariation)
 	}
 	var d *decomposition
 	if o.ScoresOnly {

@@ -56,6 +56,17 @@ func (d *Dir) Table(name string, t *record.Table) error {
 	if err := d.Write(name+".csv", t.WriteCSV); err != nil {
 		return err
 	}
+	return d.Arrow(name, t)
+}
+
+// Arrow writes NAME.arrow alone: a table so long that nobody wants it as text.
+func (d *Dir) Arrow(name string, t *record.Table) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := t.Validate(); err != nil {
+		return fmt.Errorf("result: table %s: %w", name, err)
+	}
 	if d.SaveArrow == nil {
 		return d.Write(name+".arrow", func(w io.Writer) error { return arrowfile.WriteTable(w, t, nil) })
 	}

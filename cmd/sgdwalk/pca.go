@@ -3,17 +3,22 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/pca"
+	"sgdwalk/analyze/result"
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
 )
 
 // pcaFlags choose what a PCA is of.
 type pcaFlags struct {
-	Kinds  string `default:"weights" help:"Parameters that take part: weights (filters and linear weights, as Li et al. do), all, or kinds with commas between them (default ${default})."`
-	Center string `default:"mean" help:"What is subtracted: mean, final or init (default ${default})."`
-	Rows   string `default:"all" help:"Iterates that take part: all, A-B,C (steps), epoch:A-B,C, every:K (default ${default})."`
+	Kinds   string `default:"weights" help:"Parameters that take part: weights (filters and linear weights, as Li et al. do), all, or kinds with commas between them (default ${default})."`
+	Tensors string `placeholder:"NAMES" help:"Tensors that take part instead, with commas between them; sgdwalk info names them."`
+	Center  string `default:"mean" help:"What is subtracted: mean, final or init (default ${default})."`
+	Rows    string `default:"all" help:"Iterates that take part: all, A-B,C (steps), epoch:A-B,C, every:K (default ${default})."`
 }
 
 func (f *pcaFlags) options(e *env, components int) (o pca.Options, err error) {
@@ -21,6 +26,11 @@ func (f *pcaFlags) options(e *env, components int) (o pca.Options, err error) {
 		return o, usageError{err}
 	}
 	o.Components, o.Kinds, o.Center, o.Progress = components, pca.Kinds(f.Kinds), pca.Center(f.Center), e.progress
+	if f.Tensors != "" {
+		if o.Tensors = strings.Split(f.Tensors, ","); o.Kinds == pca.Weights {
+			o.Kinds = "" // the default
+		}
+	}
 	if err := o.Validate(); err != nil {
 		return o, usageError{err}
 	}
@@ -30,19 +40,56 @@ func (f *pcaFlags) options(e *env, components int) (o pca.Options, err error) {
 // pcaCmd finds the principal directions.
 type pcaCmd struct {
 	runFlags
+	lossFlags
 	pcaFlags
-	Components int `default:"10" help:"How many principal directions (default ${default})."`
+	Components int      `default:"10" help:"How many principal directions (default ${default})."`
+	With       []string `placeholder:"RUN2" sep:"none" help:"Further runs of the same layout, for directions of all of them together; may be repeated."`
+	EqualRuns  bool     `help:"Every run weighs the same, whatever its number of iterates."`
+	Surrogates *int     `placeholder:"N" help:"Surrogate walks of each kind, made of the run's own updates; 0 for none (default 20, and none above 2048 iterates)."`
+	Seed       uint64   `default:"0" help:"Seed of the surrogate walks (default ${default})."`
+	Layers     bool     `help:"One more table: the directions of every tensor alone."`
+	Losses     int      `default:"0" placeholder:"N" help:"Evaluate the training loss at N iterates spread over the run, and at the nearest points of the plane (default ${default})."`
+	ScoresOnly bool     `help:"Leave the directions themselves out: the run is read once, and nothing as long as the parameters is kept."`
 }
 
 func (pcaCmd) Help() string {
-	return `Needs the recorded iterates only, no data. A random walk shows large shares of variance too:
-they stand beside those of the run.
+	return `Needs the recorded iterates only, no data but for --losses. A random walk shows large shares
+of variance too: they stand beside those of the run.
 
 Examples:
   sgdwalk pca RUN
   sgdwalk pca --kinds all --components 5 --json RUN
+  sgdwalk pca --layers --surrogates 200 --seed 1 --losses 20 RUN
+  sgdwalk pca --with RUN2 --with RUN3 --center init --out DIR RUN
 
 What the numbers mean, and what not: analyze/MEANING.md.`
+}
+
+// check completes the options.
+func (c *pcaCmd) check(o *pca.Options) error {
+	switch {
+	case c.Components < 1:
+		return usagef("--components is %d; it must be at least 1", c.Components)
+	case c.Surrogates != nil && *c.Surrogates < 0:
+		return usagef("--surrogates is %d; it must be at least 0", *c.Surrogates)
+	case c.Surrogates != nil && *c.Surrogates > 0 && len(c.With) > 0:
+		return usagef("--surrogates is %d, and there are none for several runs together", *c.Surrogates)
+	case c.EqualRuns && len(c.With) == 0:
+		return usagef("--equal-runs needs --with, a further run")
+	case c.Losses < 0:
+		return usagef("--losses is %d; it must be at least 0", c.Losses)
+	case c.Losses > 0 && (c.ScoresOnly || len(c.With) > 0):
+		return usagef("--losses is %d; it needs the plane of one run, without --scores-only or --with", c.Losses)
+	case c.Layers && len(c.With) > 0:
+		return usagef("--layers is of one run, without --with")
+	}
+	if c.Surrogates != nil {
+		if o.Surrogates = *c.Surrogates; o.Surrogates == 0 {
+			o.Surrogates = -1
+		}
+	}
+	o.Seed, o.EqualRuns, o.ScoresOnly = c.Seed, c.EqualRuns, c.ScoresOnly
+	return nil
 }
 
 // Run computes, writes and prints.
@@ -51,12 +98,25 @@ func (c *pcaCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
+// pcaRecipe is what a result keeps of how it was asked for.
+type pcaRecipe struct {
+	pca.Options
+	With   []pcaWith `json:"with,omitempty"`
+	Losses int       `json:"losses,omitempty"`
+}
+
+// pcaWith names a further run as provenance does: by its directory and its header.
+type pcaWith struct {
+	Run    string `json:"run"`
+	Header string `json:"header_sha256"`
+}
+
 func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
-	if c.Components < 1 {
-		return nil, usagef("--components is %d; it must be at least 1", c.Components)
-	}
 	opts, err := c.options(e, c.Components)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.check(&opts); err != nil {
 		return nil, err
 	}
 	a, err := c.open(e, "pca")
@@ -64,21 +124,28 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 		return nil, err
 	}
 	defer a.close()
-	r, err := pca.Fit(ctx, a.trace, opts)
+	recipe := pcaRecipe{Options: opts, Losses: c.Losses}
+	runs := []record.Trajectory{a.trace}
+	for _, run := range c.With {
+		other, err := arrowfile.Open(run)
+		if err != nil {
+			return nil, err
+		}
+		defer other.Close()
+		p, err := result.NewProvenance(run, other.Header())
+		if err != nil {
+			return nil, err
+		}
+		runs, recipe.With = append(runs, other), append(recipe.With, pcaWith{p.Run, p.HeaderSHA256})
+	}
+	r, err := pca.FitJoint(ctx, runs, opts)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.begin(); err != nil {
 		return nil, err
 	}
-	if err := a.out.Table("scores", &r.Table); err != nil {
-		return nil, err
-	}
-	spectrum, components := spectrumTable(r), componentTable(r)
-	if err := a.out.Table("spectrum", &spectrum); err != nil {
-		return nil, err
-	}
-	if err := a.out.Table("components", &components); err != nil {
+	if err := c.tables(ctx, a, r, &recipe); err != nil {
 		return nil, err
 	}
 	if err := a.figure("pca", draw.Spectrum(a.title(), r)); err != nil {
@@ -88,16 +155,59 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, opts, pca.Method, pca.Citation); err != nil {
+	if err := a.finish(r.Summary, recipe, pca.Method, pca.Citation); err != nil {
 		return nil, err
 	}
 	return r, a.show(r.Summary, pcaSentences(&r.Summary))
 }
 
+// textParameters is the number of parameters up to which the components are
+// written as text too; above, the file would be of gigabytes.
+const textParameters = 1_000_000
+
+func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe) error {
+	if err := a.out.Table("scores", &r.Table); err != nil {
+		return err
+	}
+	spectrum := spectrumTable(r)
+	if err := a.out.Table("spectrum", &spectrum); err != nil {
+		return err
+	}
+	if c.Layers {
+		layers, err := layerTable(ctx, a, recipe.Options)
+		if err != nil {
+			return err
+		}
+		if err := a.out.Table("layers", &layers); err != nil {
+			return err
+		}
+	}
+	if c.Losses > 0 {
+		losses, err := c.losses(ctx, a, r, recipe)
+		if err != nil {
+			return err
+		}
+		if err := a.out.Table("losses", losses); err != nil {
+			return err
+		}
+	}
+	if c.ScoresOnly {
+		return nil
+	}
+	components := componentTable(r)
+	if components.Len() > textParameters {
+		return a.out.Arrow("components", &components)
+	}
+	return a.out.Table("components", &components)
+}
+
 func pcaSentences(s *pca.Summary) []string {
 	var out []string
 	for i, share := range s.ExplainedVarianceRatio {
-		line := fmt.Sprintf("PC%d: %s of the variance; a random walk of %d rows shows %s", i+1, percent(share), s.Rows, percent(at(s.RandomWalk.ExplainedVarianceRatio, i)))
+		line := fmt.Sprintf("PC%d: %s of the variance", i+1, percent(share))
+		if len(s.RandomWalk.ExplainedVarianceRatio) > 0 {
+			line += fmt.Sprintf("; a random walk of %d rows shows %s", s.Rows, percent(at(s.RandomWalk.ExplainedVarianceRatio, i)))
+		}
 		if i < len(s.LissajousCorrelation) && s.LissajousCorrelation[i].Valid {
 			line += fmt.Sprintf("; its scores correlate %.2f with a random walk's", s.LissajousCorrelation[i].Value)
 		}

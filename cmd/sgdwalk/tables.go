@@ -36,9 +36,9 @@ func componentTable(r *pca.Result) record.Table {
 	for i := range index {
 		index[i] = int64(i)
 	}
-	t := record.Table{Columns: []record.Column{{Name: "parameter", Ints: index}, {Name: "reference", Floats: widen(r.Reference)}}}
+	t := record.Table{Columns: []record.Column{{Name: "parameter", Ints: index}, {Name: "reference", Singles: r.Reference}}}
 	for k, c := range r.Components {
-		t.Columns = append(t.Columns, record.Column{Name: "pc" + strconv.Itoa(k+1), Floats: widen(c)})
+		t.Columns = append(t.Columns, record.Column{Name: "pc" + strconv.Itoa(k+1), Singles: c})
 	}
 	return t
 }

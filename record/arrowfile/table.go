@@ -19,7 +19,7 @@ import (
 type Pair struct{ Key, Value string }
 
 // WriteTable writes a result table as an Arrow IPC file of one record batch:
-// int64, float64, utf8 and bool columns, nullable where Column.Valid is set. The
+// int64, float64, float32, utf8 and bool columns, nullable where Column.Valid is set. The
 // metadata, which may be nil, goes into the schema in the order given. The same
 // table gives the same bytes.
 func WriteTable(w io.Writer, t *record.Table, metadata []Pair) (err error) {
@@ -77,12 +77,19 @@ func (t *teller) Seek(offset int64, whence int) (int64, error) {
 	return t.pos, nil
 }
 
-// columnArray copies a column into an Arrow array. What stands under an absent
+// columnArray makes an Arrow array of a column. What stands under an absent
 // value is zero, whatever the column has there.
 func columnArray(c *record.Column) arrow.Array {
 	present := func(i int) bool { return c.Valid == nil || c.Valid[i] }
 	mem := memory.NewGoAllocator()
 	switch {
+	case c.Singles != nil && c.Valid == nil:
+		// As many as there are parameters: not copied.
+		data := array.NewData(arrow.PrimitiveTypes.Float32, len(c.Singles), []*memory.Buffer{nil, memory.NewBufferBytes(bytesOf(c.Singles))}, nil, 0, 0)
+		return array.NewFloat32Data(data)
+	case c.Singles != nil:
+		b := array.NewFloat32Builder(mem)
+		return build(b, c.Singles, present, b.Append)
 	case c.Ints != nil:
 		b := array.NewInt64Builder(mem)
 		return build(b, c.Ints, present, b.Append)
@@ -178,12 +185,14 @@ func tableColumn(field arrow.Field, a arrow.Array) (record.Column, error) {
 		c.Ints = values(a.Len(), a.IsValid, a.Value)
 	case *array.Float64:
 		c.Floats = values(a.Len(), a.IsValid, a.Value)
+	case *array.Float32:
+		c.Singles = values(a.Len(), a.IsValid, a.Value)
 	case *array.String:
 		c.Strings = values(a.Len(), a.IsValid, func(i int) string { return string([]byte(a.Value(i))) })
 	case *array.Boolean:
 		c.Bools = values(a.Len(), a.IsValid, a.Value)
 	default:
-		return c, fmt.Errorf("arrowfile: table: column %q has type %s; a table has int64, float64, utf8 and bool", field.Name, field.Type)
+		return c, fmt.Errorf("arrowfile: table: column %q has type %s; a table has int64, float64, float32, utf8 and bool", field.Name, field.Type)
 	}
 	if field.Nullable {
 		c.Valid = make([]bool, a.Len())

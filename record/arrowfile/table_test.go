@@ -25,11 +25,13 @@ func drawTable(t *rapid.T) *record.Table {
 			}
 		}
 		present := func(j int) bool { return c.Valid == nil || c.Valid[j] }
-		switch rapid.IntRange(0, 3).Draw(t, "type") {
+		switch rapid.IntRange(0, 4).Draw(t, "type") {
 		case 0:
 			c.Ints = drawColumn(n, present, func() int64 { return rapid.Int64().Draw(t, "int") })
 		case 1:
 			c.Floats = drawColumn(n, present, func() float64 { return math.Float64frombits(rapid.Uint64().Draw(t, "float")) })
+		case 3:
+			c.Singles = drawColumn(n, present, func() float32 { return math.Float32frombits(rapid.Uint32().Draw(t, "single")) })
 		case 2:
 			c.Strings = drawColumn(n, present, func() string { return rapid.String().Draw(t, "string") })
 		default:
@@ -51,7 +53,10 @@ func drawColumn[T any](n int, present func(int) bool, draw func() T) []T {
 }
 
 // bits compares floats by their bits.
-var bits = cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+var bits = cmp.Options{
+	cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
+	cmp.Comparer(func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }),
+}
 
 func TestTableRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
