@@ -11,7 +11,10 @@ import (
 
 const (
 	nullSteps = 4000 // shares are then known to about 1 %
-	nullLimit = 1.9  // largest eta*lambda that an eigenvalue read off the steps may have
+	// epochNullSteps is the same for one epoch, where the walk itself has fewer
+	// segments: shares are then known to about 2 %.
+	epochNullSteps = 1000
+	nullLimit      = 1.9 // largest eta*lambda that an eigenvalue read off the steps may have
 )
 
 // Comparison sets a walk beside a stationary noisy quadratic of the same learning
@@ -93,15 +96,22 @@ func match(segments *record.Table, eigenvalue float64) (*Quadratic, *Comparison)
 	return q, c
 }
 
-// compare walks on the matched quadratic.
-func compare(segments *record.Table, o *Options) (*Comparison, error) {
+// simulate walks the given number of steps on the quadratic that is matched to the
+// segments; without one there is no result, and the comparison says why.
+func simulate(segments *record.Table, o *Options, steps int, rng *rand.Rand) (*Comparison, *NullResult, error) {
 	q, c := match(segments, o.TopEigenvalue)
 	if q == nil {
-		return c, nil
+		return c, nil, nil
 	}
-	r, err := Null(q, o.Alphas, nullSteps, rand.New(rand.NewPCG(o.Seed, nullSteps)))
-	if err != nil {
-		return nil, err
+	r, err := Null(q, o.Alphas, steps, rng)
+	return c, r, err
+}
+
+// compare walks on the quadratic that is matched to all segments.
+func compare(segments *record.Table, o *Options) (*Comparison, error) {
+	c, r, err := simulate(segments, o, nullSteps, rand.New(rand.NewPCG(o.Seed, nullSteps)))
+	if r == nil || err != nil {
+		return c, err
 	}
 	c.SimulatedSegments = nullSteps
 	c.FloorInteriorRatio, c.FloorAtEdgeRatio, c.RisesRatio = r.Summary.FloorInteriorRatio, r.Summary.FloorAtEdgeRatio, r.Summary.RisesRatio

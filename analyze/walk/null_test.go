@@ -140,6 +140,23 @@ func TestComparisonOfAQuadraticWithItself(t *testing.T) {
 				t.Errorf("%s: %v and %v in the null", c.name, c.walk, c.null)
 			}
 		}
+		// The table of epochs has it beside the walk: one epoch here, with another
+		// thousand simulated segments.
+		epochs := &r.Epochs
+		for name, tol := range map[string]float64{"floor_interior_ratio": 0.06, "rises_ratio": 0.06, "floor_position": 0.05, "barrier_ratio": 0} {
+			own, null := epochs.Column(name).Floats[0], epochs.Column("null_" + name).Floats[0]
+			if math.Abs(own-null) > tol {
+				t.Errorf("epoch: %s is %v, %v in the null", name, own, null)
+			}
+		}
+		for _, name := range []string{"height_start", "height_end", "height_mean"} {
+			if q := epochs.Column(name).Floats[0] / epochs.Column("null_" + name).Floats[0]; math.Abs(q-1) > 0.15 {
+				t.Errorf("epoch: %s is %v of that in the null", name, q)
+			}
+		}
+		if e, d := epochs.Column("null_eigenvalue").Floats[0], epochs.Column("null_directions").Floats[0]; math.Abs(e-lambda) > 1e-3 || d != directions {
+			t.Errorf("epoch: matched eigenvalue %v, %v directions", e, d)
+		}
 		if last := r.Warnings[len(r.Warnings)-1]; last.Code != "null" || !strings.Contains(last.Text, "eta*lambda = 1.2, 3 directions") {
 			t.Errorf("%+v", r.Warnings)
 		}
@@ -162,6 +179,11 @@ func TestNoComparison(t *testing.T) {
 		r := run(t, c.m, c.loss, c.o)
 		if diff := cmp.Diff(walk.Comparison{Absent: c.want}, r.Summary.Null); diff != "" {
 			t.Error(diff)
+		}
+		for _, name := range []string{"null_floor_interior_ratio", "null_height_mean", "null_eigenvalue", "null_directions"} {
+			if v := r.Epochs.Column(name).Text(0); v != "" {
+				t.Errorf("%s is %s without a quadratic", name, v)
+			}
 		}
 	}
 }

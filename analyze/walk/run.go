@@ -54,7 +54,9 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		b.addSamples(s, samples)
 	}
 	r := &Result{Segments: b.segments(), Losses: b.losses(), Evaluated: w.evaluated}
-	r.Epochs = epochTable(&r.Segments, opts.Seed)
+	if r.Epochs, err = epochTable(&r.Segments, &opts); err != nil {
+		return nil, err
+	}
 	r.Summary = summarize(r, p, w)
 	null, err := compare(&r.Segments, &opts)
 	if err != nil {

@@ -18,10 +18,11 @@ import (
 type walkCmd struct {
 	runFlags
 	lossFlags
-	Segments  string `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
-	Alphas    string `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
-	Also      string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, batch_loss (of the step's own mini-batch), with commas between them."`
-	Direction string `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
+	Segments  string  `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
+	Alphas    string  `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
+	Also      string  `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, batch_loss (of the step's own mini-batch), with commas between them."`
+	Direction string  `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
+	LambdaMax float64 `placeholder:"L" help:"Largest eigenvalue of the Hessian, for the noisy quadratic that the walk is compared with; sgdwalk curvature measures it (default: the largest curvature along a step)."`
 }
 
 func (walkCmd) Help() string {
@@ -33,6 +34,7 @@ Examples:
   sgdwalk walk RUN
   sgdwalk walk --segments 0-49+epoch:10 RUN
   sgdwalk walk --segments first:20 --alphas=-0.5:2:26 RUN
+  sgdwalk walk --segments epoch:10 --lambda-max 8.4 RUN
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -44,7 +46,7 @@ func (c *walkCmd) options(e *env) (o walk.Options, err error) {
 	if o.Alphas, err = analyze.ParseRange(c.Alphas); err != nil {
 		return o, usageError{err}
 	}
-	o.Direction, o.Progress = walk.Direction(c.Direction), e.progress
+	o.Direction, o.TopEigenvalue, o.Progress = walk.Direction(c.Direction), c.LambdaMax, e.progress
 	if err := o.Validate(); err != nil {
 		return o, usageError{err}
 	}
