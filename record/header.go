@@ -63,6 +63,9 @@ const (
 	BFloat16 = "bfloat16" // the upper half of a float32
 )
 
+// ImportedModel is the model of a run from elsewhere whose model nobody named.
+const ImportedModel = "imported"
+
 // Header is everything about a run that is known before its first step. It is
 // enough to rebuild the model and the order of the data. It contains no time
 // and no host: two runs of one command have the same header.

@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Condition: func(cond string) (bool, error) {
 			return cond == "mnist" && mnist() != "", nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip, "stopping": stopping, "samerows": samerows, "samestart": samestart, "killsweep": killsweep, "flies": flies},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip, "stopping": stopping, "samerows": samerows, "samestart": samestart, "killsweep": killsweep, "elsewhere": elsewhere, "flies": flies},
 	})
 }
 

@@ -187,7 +187,7 @@ func (s *checkpoints) makeHeader(c *container) error {
 		Layout:  record.Pack(params...), State: record.Pack(state...),
 	}
 	if s.header.Model == "" {
-		s.header.Model = "imported"
+		s.header.Model = record.ImportedModel
 	}
 	s.adopt(c)
 	return nil

@@ -110,7 +110,7 @@ func suits(e element, isValid, isInt bool) bool {
 }
 
 func (a *archive) readHeader(c *container, o ImportOptions) error {
-	h := &record.Header{Format: record.FormatVersion, Software: software, DType: "float32", Model: "imported"}
+	h := &record.Header{Format: record.FormatVersion, Software: software, DType: "float32", Model: record.ImportedModel}
 	if stored := c.lookup(headerName); stored != nil {
 		var err error
 		if h, err = decodeHeader(c, stored); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sgdwalk/record"
@@ -147,6 +148,32 @@ type Options struct {
 	State  []float32
 }
 
+// firstDifference says where a model's layout and the recording's part.
+func firstDifference(here, there record.Layout) string {
+	for i := range min(len(here), len(there)) {
+		if a, b := here[i], there[i]; a.Name != b.Name || !slices.Equal(a.Shape, b.Shape) {
+			return fmt.Sprintf("; tensor %d is %s %v here and %s %v there", i+1, a.Name, a.Shape, b.Name, b.Shape)
+		}
+	}
+	return ""
+}
+
+// unsaid names what a header does not say that a loss needs. Runs from elsewhere
+// have no more than what was said when they were imported.
+func unsaid(h *record.Header, data string) error {
+	var missing []string
+	if h.Model == "" || h.Model == record.ImportedModel {
+		missing = append(missing, "the model (import --model names it)")
+	}
+	if data == "" {
+		missing = append(missing, "the data (--data says where they are)")
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("replay: the header does not name %s: not enough to rebuild the loss; path and pca need neither", strings.Join(missing, " and "))
+}
+
 // FromHeader rebuilds the run of a recording, whose theta must be that of the
 // model, perhaps rounded.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
@@ -157,12 +184,15 @@ func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if opts.Data != "" {
 		spec = opts.Data
 	}
-	if spec == "" || h.Model == "" {
-		return nil, fmt.Errorf("replay: the header names data %q and model %q: not enough to rebuild the loss", spec, h.Model)
+	if err := unsaid(h, spec); err != nil {
+		return nil, err
 	}
 	data, err := open(spec, opts.Opened)
 	if err != nil {
 		return nil, fmt.Errorf("%w (the run was recorded on %q; --data says where the data are now)", err, h.Data.Spec)
+	}
+	if h.Data.Hash == "" && !opts.AllowOtherData {
+		return nil, fmt.Errorf("replay: the run does not say which data it was recorded on, and %s may be others: %w", spec, ErrOtherData)
 	}
 	if data.Hash != h.Data.Hash && !opts.AllowOtherData {
 		return nil, fmt.Errorf("replay: %s has hash %s, the run was recorded on %s: %w", spec, data.Hash, h.Data.Hash, ErrOtherData)
@@ -174,11 +204,14 @@ func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if err := e.build(); err != nil {
 		return nil, err
 	}
+	if h.Batch == 0 && e.policy == nn.Batch && e.model.StateLayout().Len() > 0 {
+		return nil, fmt.Errorf("replay: the header does not say how many examples a mini-batch has, and model %s normalizes over them; policies running and recompute need no batches", h.Model)
+	}
 	if n := e.model.StateLayout().Len(); e.policy == nn.Running && len(e.state) != n {
 		return nil, fmt.Errorf("replay: policy running needs the running statistics of an iterate: %d numbers, there are %d", n, len(e.state))
 	}
 	if !e.model.Layout().Equal(h.Layout) {
-		return nil, fmt.Errorf("replay: model %s has %d parameters in %d tensors here; the recording's layout has %d in %d", h.Model, e.model.Layout().Len(), len(e.model.Layout()), h.Layout.Len(), len(h.Layout))
+		return nil, fmt.Errorf("replay: model %s has %d parameters in %d tensors here; the recording's layout has %d in %d%s", h.Model, e.model.Layout().Len(), len(e.model.Layout()), h.Layout.Len(), len(h.Layout), firstDifference(e.model.Layout(), h.Layout))
 	}
 	return e, nil
 }
@@ -190,12 +223,18 @@ func (e *Experiment) build() error {
 	if micro := optim.MicroBatch(h.Optimizer); micro > 0 {
 		largest = min(micro, h.Batch)
 	}
+	if largest == 0 { // in a run from elsewhere, which no loss but that of a normalized model asks for
+		largest = min(DefaultBatch, e.data.Train.Len())
+	}
 	var err error
 	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.Initialization()})
 	if err != nil {
 		return err
 	}
 	e.micro = largest
+	if h.Optimizer.Name == "" {
+		return nil // a run from elsewhere can be looked at, not trained on
+	}
 	e.optimizer, _, err = optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, e.model.Layout(), h.Seed)
 	return err
 }
@@ -218,6 +257,9 @@ func (e *Experiment) Model() *nn.Model { return e.model }
 // nothing). It may be run once.
 func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	h := e.header
+	if e.optimizer == nil {
+		return nil, fmt.Errorf("replay: the header does not name the optimizer: the run cannot be trained again")
+	}
 	source, err := newSource(e.data, h.Seed, h.Batch)
 	if err != nil {
 		return nil, err
