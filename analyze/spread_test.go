@@ -14,8 +14,14 @@ func TestSpread(t *testing.T) {
 		n, k int
 		want []int
 	}{
-		{0, 3, nil}, {5, 0, nil}, {5, -1, nil}, {5, 1, []int{4}}, {5, 2, []int{0, 4}},
-		{5, 3, []int{0, 2, 4}}, {6, 3, []int{0, 3, 5}}, {3, 9, []int{0, 1, 2}},
+		{0, 3, nil},
+		{5, 0, nil},
+		{5, -1, nil},
+		{5, 1, []int{4}},
+		{5, 2, []int{0, 4}},
+		{5, 3, []int{0, 2, 4}},
+		{6, 3, []int{0, 3, 5}},
+		{3, 9, []int{0, 1, 2}},
 	} {
 		if got := analyze.Spread(c.n, c.k); !slices.Equal(got, c.want) {
 			t.Errorf("%d of %d: %v; want %v", c.k, c.n, got, c.want)

@@ -171,29 +171,18 @@ func (w *pathTable) run(ctx context.Context, r *Run, p *analyze.Plane) (PathSumm
 		return s, fmt.Errorf("compare: run %s has %d parameters, the plane %d", r.Name, n, p.Len())
 	}
 	first := len(w.a)
-	for i := range r.Trajectory.Len() {
+	for it, err := range lean.Iterates(r.Trajectory) {
+		if err != nil {
+			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, it.Row, err)
+		}
 		if err := ctx.Err(); err != nil {
-			return s, fmt.Errorf("compare: stopped at row %d of run %s: %w", i, r.Name, err)
+			return s, fmt.Errorf("compare: stopped at row %d of run %s: %w", it.Row, r.Name, err)
 		}
-		row, err := lean.Scalars(r.Trajectory, i)
-		if err != nil {
-			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
-		}
-		if row.Substep != 0 {
-			continue
-		}
-		theta, err := lean.Theta(r.Trajectory, i)
-		if err != nil {
-			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
-		}
-		if theta == nil {
-			continue
-		}
-		a, b, residual := p.Project(theta)
+		a, b, residual := p.Project(it.Theta)
 		w.run_, w.group, w.seed = append(w.run_, r.Name), append(w.group, r.group()), append(w.seed, fmt.Sprint(r.Seed))
-		w.row, w.step, w.epoch, w.evals = append(w.row, int64(i)), append(w.step, row.Step), append(w.epoch, int64(row.Epoch)), append(w.evals, row.Evaluations)
+		w.row, w.step, w.epoch, w.evals = append(w.row, int64(it.Row)), append(w.step, it.Step.Step), append(w.epoch, int64(it.Epoch)), append(w.evals, it.Evaluations)
 		w.a, w.b, w.residual = append(w.a, a), append(w.b, b), append(w.residual, residual)
-		w.full.Add(row.FullLoss)
+		w.full.Add(it.FullLoss)
 	}
 	if len(w.a) == first {
 		return s, fmt.Errorf("compare: run %s has no iterate with theta", r.Name)

@@ -189,22 +189,14 @@ func Check(runs []Run) (Common, []analyze.Warning, error) {
 // theta. The vector is a copy.
 func last(r *Run) (record.Step, error) {
 	for i := r.Trajectory.Len() - 1; i >= 0; i-- {
-		s, err := lean.Scalars(r.Trajectory, i)
+		it, ok, err := lean.IterateAt(r.Trajectory, i)
 		if err != nil {
-			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
+			return record.Step{}, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
 		}
-		if s.Substep != 0 {
-			continue
+		if ok {
+			it.Theta = slices.Clone(it.Theta)
+			return it.Step, nil
 		}
-		theta, err := lean.Theta(r.Trajectory, i)
-		if err != nil {
-			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
-		}
-		if theta == nil {
-			continue
-		}
-		s.Theta, s.Grad, s.State = slices.Clone(theta), nil, nil
-		return s, nil
 	}
 	return record.Step{}, fmt.Errorf("compare: run %s has no iterate with theta", r.Name)
 }

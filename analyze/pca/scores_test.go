@@ -16,8 +16,10 @@ import (
 // weights, to the error of the Gram matrix.
 func TestScoresOnly(t *testing.T) {
 	tensors := []record.Tensor{
-		{Name: "w", Kind: record.Weight, Shape: []int{6, 10}}, {Name: "b", Kind: record.Bias, Shape: []int{7}},
-		{Name: "v", Kind: record.Weight, Shape: []int{3, 11}}, {Name: "c", Kind: record.Bias, Shape: []int{3}},
+		{Name: "w", Kind: record.Weight, Shape: []int{6, 10}},
+		{Name: "b", Kind: record.Bias, Shape: []int{7}},
+		{Name: "v", Kind: record.Weight, Shape: []int{3, 11}},
+		{Name: "c", Kind: record.Bias, Shape: []int{3}},
 	}
 	walk := func(seed uint64, n int) record.Trajectory {
 		return recording(t, randomWalk(rand.New(rand.NewPCG(seed, 4)), n, 103), tensors...)

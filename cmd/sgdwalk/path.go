@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/path"
+	"sgdwalk/record"
 )
 
 var nan = math.NaN()
@@ -14,14 +18,18 @@ var nan = math.NaN()
 // pathCmd computes the geometry of the walk.
 type pathCmd struct {
 	runFlags
-	Layers bool `help:"One more table with the same per tensor."`
+	lossFlags
+	Layers        bool `help:"One more table with the same per tensor."`
+	FullGradients int  `default:"0" placeholder:"N" help:"Evaluate the gradient over the whole training set at N iterates spread over the run: the noise scale from two batch sizes at one point (default ${default})."`
 }
 
 func (pathCmd) Help() string {
-	return `Needs the recorded iterates only, no data. Cosines of gradients need a run with --grad.
+	return `Needs the recorded iterates only, no data but for --full-gradients. Cosines of gradients and
+the noise scale need a run with --grad.
 
 Examples:
   sgdwalk path RUN
+  sgdwalk path --full-gradients 50 RUN
   sgdwalk path --layers --json RUN
 
 What the numbers mean, and what not: analyze/MEANING.md.`
@@ -34,11 +42,17 @@ func (c *pathCmd) Run(ctx context.Context, e *env) error {
 }
 
 func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
+	if c.FullGradients < 0 {
+		return nil, usagef("--full-gradients is %d; it must be at least 0", c.FullGradients)
+	}
 	a, err := c.open(e, "path")
 	if err != nil {
 		return nil, err
 	}
 	defer a.close()
+	if c.FullGradients > 0 && !noisy(a.trace.Header()) {
+		return nil, fmt.Errorf("path: --full-gradients is %d; beside them the noise scale needs the gradients of all steps, whole (train --grad records them)", c.FullGradients)
+	}
 	opts := path.Options{Layers: c.Layers, Progress: e.progress}
 	r, err := path.Compute(ctx, a.trace, opts)
 	if err != nil {
@@ -56,7 +70,7 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 		}
 	}
 	summary, recipe := pathSummary{Summary: r.Summary}, pathRecipe{Options: opts}
-	if err := more(ctx, a, &summary, &recipe); err != nil {
+	if err := c.more(ctx, a, &summary, &recipe); err != nil {
 		return nil, err
 	}
 	for _, f := range draw.Path(a.title(), r) {
@@ -89,7 +103,7 @@ type pathRecipe struct {
 
 // more adds diffusion and noise. What a recording is too short or too thin for is
 // left out; a recording that cannot be read has failed before.
-func more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
+func (c *pathCmd) more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
 	h := a.trace.Header()
 	if h.Columns.Theta && s.Updates > 1 && s.NonfiniteIterates == 0 {
 		o := path.DiffusionOptions{Progress: a.progress}.Effective()
@@ -113,18 +127,73 @@ func more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) 
 			}
 		}
 	}
-	if h.Columns.Grad && h.GradSchedule.IsZero() && s.GradCos.Count > 1 && s.NonfiniteGrads == 0 && h.Sketch == nil {
-		o := path.NoiseOptions{Examples: h.Data.TrainExamples, Progress: a.progress}.Effective()
-		n, err := path.Noise(ctx, a.trace, o)
+	if noisy(h) && s.GradCos.Count > 1 && s.NonfiniteGrads == 0 {
+		return c.noise(ctx, a, s, recipe)
+	}
+	return nil
+}
+
+// noisy reports whether a run has all gradients as they were.
+func noisy(h *record.Header) bool {
+	return h.Columns.Grad && h.GradSchedule.IsZero() && h.Sketch == nil
+}
+
+// noise adds the noise of the gradients.
+func (c *pathCmd) noise(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
+	o := path.NoiseOptions{Examples: a.trace.Header().Data.TrainExamples, Progress: a.progress}.Effective()
+	if c.FullGradients > 0 {
+		g, err := a.loss(c.lossFlags)
 		if err != nil {
 			return err
 		}
-		recipe.Noise = &o
-		s.Noise = &n.Summary
-		a.warn = append(a.warn, n.Warnings...)
-		return a.out.Table("noise", &n.Table)
+		defer g.Close()
+		o.Full, o.Examples = g, a.experiment.Data().Train.Len()
+		if o.FullRows, err = a.spreadSteps(c.FullGradients); err != nil {
+			return err
+		}
+		journal, err := a.journal(o)
+		if err != nil {
+			return err
+		}
+		defer journal.Close()
+		o.Store = journal
+	}
+	n, err := path.Noise(ctx, a.trace, o)
+	if err != nil {
+		return a.interrupted(ctx, err)
+	}
+	recipe.Noise = &o
+	s.Noise = &n.Summary
+	a.warn = append(a.warn, n.Warnings...)
+	if err := a.out.Table("noise", &n.Table); err != nil {
+		return err
+	}
+	if err := a.out.Table("noise_epochs", &n.Epochs); err != nil {
+		return err
+	}
+	if c.FullGradients > 0 {
+		return a.out.Table("noise_full", &n.Full)
 	}
 	return nil
+}
+
+// spreadSteps chooses steps with a mini-batch, spread over the run.
+func (a *analysis) spreadSteps(n int) (analyze.Segments, error) {
+	var steps []int64
+	for i := range a.trace.Len() {
+		r, err := a.trace.Scalars(i)
+		if err != nil {
+			return analyze.Segments{}, err
+		}
+		if r.Substep == 0 && !r.Last() {
+			steps = append(steps, r.Step)
+		}
+	}
+	var names []string
+	for _, i := range analyze.Spread(len(steps), n) {
+		names = append(names, strconv.FormatInt(steps[i], 10))
+	}
+	return analyze.ParseSegments(strings.Join(names, ","))
 }
 
 func (s *pathSummary) sentences() []string {
@@ -133,7 +202,10 @@ func (s *pathSummary) sentences() []string {
 		out = append(out, fmt.Sprintf("from the first iterate to the last the walk came %.3g times as far as independent steps of the same lengths would", math.Sqrt(d.Persistence.Value)))
 	}
 	if n := s.Noise; n != nil && n.NoiseScale.Valid {
-		out = append(out, fmt.Sprintf("gradient noise scale: %.3g examples", n.NoiseScale.Value))
+		out = append(out, fmt.Sprintf("gradient noise scale from consecutive batches: %.3g examples", n.NoiseScale.Value))
+	}
+	if n := s.Noise; n != nil && n.FullNoiseScale.Valid {
+		out = append(out, fmt.Sprintf("gradient noise scale from the run's batches and the whole training set, at %d iterates: %.3g examples", n.FullRows, n.FullNoiseScale.Value))
 	}
 	return out
 }

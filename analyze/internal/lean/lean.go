@@ -3,7 +3,11 @@
 // is wanted.
 package lean
 
-import "sgdwalk/record"
+import (
+	"iter"
+
+	"sgdwalk/record"
+)
 
 // Scalars returns row i without its vectors when the trajectory can do that, and
 // otherwise the whole row.
@@ -27,6 +31,44 @@ func Theta(t record.Trajectory, i int) ([]float32, error) {
 	}
 	s, err := t.At(i)
 	return s.Theta, err
+}
+
+// Iterates yields the scalars and theta of the rows in their order, with the row's
+// number, without inner iterates and rows that have no theta. The slice is the
+// trajectory's. The first row that cannot be read is yielded with its error, and is
+// the last.
+func Iterates(t record.Trajectory) iter.Seq2[Iterate, error] {
+	return func(yield func(Iterate, error) bool) {
+		for i := range t.Len() {
+			if it, ok, err := IterateAt(t, i); err != nil {
+				yield(Iterate{Row: i}, err)
+				return
+			} else if ok && !yield(it, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Iterate is a row with theta and no other vector.
+type Iterate struct {
+	Row int
+	record.Step
+}
+
+// IterateAt returns row i, and whether it is an iterate: no inner one, and with
+// theta.
+func IterateAt(t record.Trajectory, i int) (it Iterate, ok bool, err error) {
+	s, err := Scalars(t, i)
+	if err != nil || s.Substep != 0 {
+		return Iterate{Row: i}, false, err
+	}
+	theta, err := Theta(t, i)
+	if err != nil || theta == nil {
+		return Iterate{Row: i}, false, err
+	}
+	s.Theta, s.Grad, s.State = theta, nil, nil
+	return Iterate{i, s}, true, nil
 }
 
 // ThetaPieces returns theta of row i verified as it is read, where the trajectory
