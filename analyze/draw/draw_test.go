@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"slices"
@@ -177,5 +178,35 @@ func TestValues(t *testing.T) {
 	}
 	if d := Values(table, "d"); d != nil {
 		t.Errorf("d: %v, want nil", d)
+	}
+}
+
+// Few samples are marked, so that the corners between them are not taken for kinks
+// of the loss; lines without any finite loss give an empty frame that says so.
+func TestSamples(t *testing.T) {
+	for n, marked := range map[int]bool{13: true, 81: false} {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = float64(i)
+		}
+		f := Line("t", &record.Table{Columns: []record.Column{{Name: "alpha", Floats: x}, {Name: "loss", Floats: x}, {Name: "test_loss", Floats: x}}}, 0, 1)
+		for _, s := range f.Series {
+			if s.Points != marked {
+				t.Errorf("%d samples of %s: marked is %v", n, s.Name, s.Points)
+			}
+		}
+	}
+	none := make([]bool, 3)
+	band := record.Table{Columns: []record.Column{
+		{Name: "a", Floats: []float64{-1, 0, 1}}, {Name: "loss_mean", Floats: make([]float64, 3), Valid: none},
+		{Name: "loss_min", Floats: make([]float64, 3), Valid: none}, {Name: "loss_max", Floats: make([]float64, 3), Valid: none},
+	}}
+	figures := Lines("t", "position", &landscape.Lines{Band: band})
+	if len(figures) != 1 || figures[0].Name != "lines" {
+		t.Fatalf("%d figures; want one", len(figures))
+	}
+	var svg bytes.Buffer
+	if err := figure.Render(&svg, figures[0].Figure, figure.SVG); err != nil || !bytes.Contains(svg.Bytes(), []byte("No point of the lines")) {
+		t.Errorf("the figure does not say that it is empty: %v", err)
 	}
 }

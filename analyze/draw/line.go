@@ -12,9 +12,9 @@ import (
 func Line(title string, t *record.Table, from, to int64) *figure.Curves {
 	f := &figure.Curves{Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to), YLabel: "loss"}
 	x := Values(t, "alpha")
-	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss")})
+	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss"), Points: sparse(x)})
 	if t.Column("test_loss") != nil {
-		f.Series = append(f.Series, figure.Series{Name: "held-out loss", X: x, Y: Values(t, "test_loss")})
+		f.Series = append(f.Series, figure.Series{Name: "held-out loss", X: x, Y: Values(t, "test_loss"), Points: sparse(x)})
 	}
 	return f
 }
@@ -29,7 +29,12 @@ func Curve(title string, t *record.Table) *figure.Curves {
 		for ; i < len(names) && names[i] == s.Name; i++ {
 			s.X, s.Y = append(s.X, x[i]), append(s.Y, y[i])
 		}
+		s.Points = sparse(s.X)
 		f.Series = append(f.Series, s)
 	}
 	return f
 }
+
+// sparse reports whether samples are so few that the straight pieces between them
+// show: a reader takes a kink for one of the loss unless the samples are marked.
+func sparse(x []float64) bool { return len(x) <= 60 }

@@ -2,6 +2,7 @@ package draw
 
 import (
 	"fmt"
+	"math"
 
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
@@ -22,10 +23,22 @@ func Lines(title, label string, r *landscape.Lines) []Named {
 			Name: fmt.Sprintf("mean of %d lines, lowest to highest", r.Summary.Lines),
 			X:    Values(&r.Band, "a"), Y: Values(&r.Band, name+"_mean"), Low: Values(&r.Band, name+"_min"), Top: Values(&r.Band, name+"_max"),
 		}
-		if s.Y == nil {
+		f := &figure.Curves{Title: title, XLabel: label, YLabel: y}
+		switch {
+		case s.Y != nil:
+			s.Points = sparse(s.X)
+			f.Series = []figure.Series{s}
+		case name == "loss": // an empty frame says more than no figure
+			s.Y, s.Low, s.Top = make([]float64, len(s.X)), nil, nil
+			for i := range s.Y {
+				s.Y[i] = math.NaN()
+			}
+			s.Name = fmt.Sprintf("mean of %d lines", r.Summary.Lines)
+			f.Series, f.Notes = []figure.Series{s}, []string{"No point of the lines has a finite loss."}
+		default:
 			continue
 		}
-		out = append(out, Named{name, &figure.Curves{Title: title, XLabel: label, YLabel: y, Series: []figure.Series{s}}})
+		out = append(out, Named{name, f})
 	}
 	if len(out) > 0 {
 		out[0].Name = "lines"
