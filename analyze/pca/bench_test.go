@@ -71,6 +71,41 @@ func BenchmarkLargeRun(b *testing.B) {
 	}
 }
 
+// BenchmarkJoint is the joint fit of nine runs of 1,000 rows and 1e5 parameters
+// each, 3.6 GB, of equal weight. It needs SGDWALK_LARGE, as BenchmarkLargeRun does.
+func BenchmarkJoint(b *testing.B) {
+	large := os.Getenv("SGDWALK_LARGE")
+	if large == "" {
+		b.Skip("SGDWALK_LARGE names no directory with room for 3.6 GB")
+	}
+	const runs, n, p = 9, 1000, 100_000
+	var dirs []string
+	for i := range runs {
+		dir := filepath.Join(large, fmt.Sprintf("joint-%d", i))
+		if _, err := os.Stat(filepath.Join(dir, "header.json")); err != nil {
+			writeWalk(b, dir, n, p)
+		}
+		dirs = append(dirs, dir)
+	}
+	b.SetBytes(4 * runs * n * p)
+	m := watchMemory()
+	for b.Loop() {
+		var traces []record.Trajectory
+		for _, dir := range dirs {
+			r, err := arrowfile.Open(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer r.Close()
+			traces = append(traces, r)
+		}
+		if _, err := pca.FitJoint(context.Background(), traces, pca.Options{EqualRuns: true, Surrogates: -1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	m.report(b)
+}
+
 // fitFile opens a run and finds ten directions.
 func fitFile(o pca.Options) func(testing.TB, string) {
 	o.Components, o.Surrogates = 10, -1

@@ -33,8 +33,8 @@ const (
 )
 
 // MaxRows is the largest number of rows of one fit. Their Gram matrix takes
-// 8 bytes x rows x rows, 512 MiB at this number.
-const MaxRows = 8192
+// 8 bytes x rows x rows, 800 MiB at this number.
+const MaxRows = 10240
 
 // DefaultSurrogates is the number of surrogate walks of the zero Options.
 const DefaultSurrogates = 20
