@@ -37,6 +37,15 @@ func behind(parts [][]byte, n int) [][]byte {
 }
 
 // reserveRoom reserves room on the disk and leaves the size of the file as it is.
+// A file system in memory would fill it with zeros there and then, which takes
+// longer than writing.
 func reserveRoom(f *os.File, at, n int64) error {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
+		return err
+	}
+	if int64(s.Type) == unix.TMPFS_MAGIC {
+		return errors.ErrUnsupported
+	}
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, at, n)
 }
