@@ -32,6 +32,7 @@ type landscapeCmd struct {
 	Path    *bool   `negatable:"" help:"Project the path onto the plane (default: yes, unless the plane is random)."`
 	Also    string  `placeholder:"WHAT" help:"Measure at the same points: accuracy, test_loss, test_accuracy, eigenvalues (of the Hessian; slow), with commas between them."`
 	Plain   bool    `help:"Evaluate point by point, without sharing work between points."`
+	Equal   bool    `name:"equal-aspect" help:"Draw one unit as long on both axes, as far as the map stays readable."`
 	Surface bool    `help:"Also draw the landscape as a shaded surface with the path on it."`
 	GIF     bool    `name:"gif" help:"Also draw the walk as an animation."`
 	VTK     bool    `name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
@@ -257,10 +258,12 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 	if err := c.set(f, c.Scale); err != nil {
 		return err
 	}
+	f.EqualAspect = c.Equal
 	if err := a.figure("landscape", f); err != nil {
 		return err
 	}
 	for _, m := range draw.Measures(a.title(), plane.labels[0], plane.labels[1], r) {
+		m.EqualAspect = c.Equal
 		if err := a.figure(m.ZName, m); err != nil {
 			return err
 		}
