@@ -85,6 +85,7 @@ class _TorchModel:
         import torch
 
         self._torch = torch
+        self._places: dict[Any, list[Any]] = {}
         self.name = type(module).__name__
         self.parameters = list(module.named_parameters())  # shared ones once
         kinds = kinds_of(module)
@@ -101,11 +102,19 @@ class _TorchModel:
 
     def _gather(self, into: np.ndarray, tensors: Sequence[Any]) -> None:
         with self._torch.no_grad():
-            flat, at = self._torch.from_numpy(into), 0
+            for view, t in zip(self._views(into, tensors), tensors):
+                view.copy_(t)
+
+    def _views(self, into: np.ndarray, tensors: Sequence[Any]) -> list[Any]:
+        """The places of the tensors in a vector: made once, for that takes longer than the copy."""
+        key = into.__array_interface__["data"][0], into.size
+        if key not in self._places:
+            flat, at, views = self._torch.from_numpy(into), 0, []
             for t in tensors:
-                n = t.numel()
-                flat[at : at + n].view(t.shape).copy_(t)
-                at += n
+                views.append(flat[at : at + t.numel()].view(t.shape))
+                at += t.numel()
+            self._places[key] = views
+        return self._places[key]
 
     def theta(self, into: np.ndarray) -> None:
         self._gather(into, [p.detach() for _, p in self.parameters])
