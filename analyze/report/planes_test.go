@@ -32,18 +32,30 @@ func keepJSON(t *testing.T, run, name, analysis, summary string, options any, fi
 // the answers.
 func TestPlaneKinds(t *testing.T) {
 	for _, c := range []struct{ plane, title, where, share string }{
-		{`"plane": {"kind": "pca", "origin": "mean", "directions": ["pc2", "pc3"]}, "directions": {"explained_variance_ratio": [0.6, 0.25, 0.1], "random_walk": {"explained_variance_ratio": [0.5, 0.2, 0.05]}}`,
-			"Landscape, PC2 and PC3", "the plane of the principal directions PC2 and PC3 through the mean of the iterates", "The plane holds 35 % of the variance of the iterates; a random walk as long shows 25 %."},
-		{`"plane": {"kind": "random", "origin": "step 20", "directions": ["random1", "random2"], "normalization": "filter"}`,
-			"Landscape, random directions", "the plane of two random directions, filter-normalized, through step 20", "the path was not projected"},
-		{`"plane": {"kind": "hessian", "origin": "step 20", "directions": ["eigenvector 1", "eigenvector -1"], "eigenvalues": [4, -0.5]}`,
-			"Landscape, Hessian eigenvectors", "the plane of the eigenvectors 1 and -1 of the Hessian through step 20 (λ = 4 and -0.5 there)", ""},
-		{`"plane": {"kind": "through", "origin": "a step 0", "directions": ["a step 20", "b step 20"]}`,
-			"Landscape, through points", "the plane through a step 0, a step 20 and b step 20", ""},
-		{`"plane": {"kind": "through", "origin": "a step 0", "directions": ["a step 20", "random1"], "normalization": "layer"}`,
-			"Landscape, through points", "the plane through a step 0 and a step 20, with a random direction, layer-normalized, as its second", ""},
-		{`"plane": {"kind": "file", "origin": "step 20", "directions": ["u", "v"]}`,
-			"Landscape, given directions", "the plane of the given directions u and v through step 20", ""},
+		{
+			`"plane": {"kind": "pca", "origin": "mean", "directions": ["pc2", "pc3"]}, "directions": {"explained_variance_ratio": [0.6, 0.25, 0.1], "random_walk": {"explained_variance_ratio": [0.5, 0.2, 0.05]}}`,
+			"Landscape, PC2 and PC3", "the plane of the principal directions PC2 and PC3 through the mean of the iterates", "The plane holds 35 % of the variance of the iterates; a random walk as long shows 25 %.",
+		},
+		{
+			`"plane": {"kind": "random", "origin": "step 20", "directions": ["random1", "random2"], "normalization": "filter"}`,
+			"Landscape, random directions", "the plane of two random directions, filter-normalized, through step 20", "the path was not projected",
+		},
+		{
+			`"plane": {"kind": "hessian", "origin": "step 20", "directions": ["eigenvector 1", "eigenvector -1"], "eigenvalues": [4, -0.5]}`,
+			"Landscape, Hessian eigenvectors", "the plane of the eigenvectors 1 and -1 of the Hessian through step 20 (λ = 4 and -0.5 there)", "",
+		},
+		{
+			`"plane": {"kind": "through", "origin": "a step 0", "directions": ["a step 20", "b step 20"]}`,
+			"Landscape, through points", "the plane through a step 0, a step 20 and b step 20", "",
+		},
+		{
+			`"plane": {"kind": "through", "origin": "a step 0", "directions": ["a step 20", "random1"], "normalization": "layer"}`,
+			"Landscape, through points", "the plane through a step 0 and a step 20, with a random direction, layer-normalized, as its second", "",
+		},
+		{
+			`"plane": {"kind": "file", "origin": "step 20", "directions": ["u", "v"]}`,
+			"Landscape, given directions", "the plane of the given directions u and v through step 20", "",
+		},
 	} {
 		run := emptyRun(t, "run", header(""))
 		keepJSON(t, run, "landscape", "landscape", `{"cells": 9, "evaluated": 9, "path_rows": 0, `+c.plane+`}`, nil, "landscape", "accuracy")

@@ -83,8 +83,11 @@ func (e *Encoder) frame(s *record.Step) error {
 		v    record.Optional
 		flag uint32
 	}{
-		{s.BatchLoss, hasBatchLoss}, {s.BatchAccuracy, hasBatchAccuracy}, {s.LearningRate, hasLearningRate},
-		{s.FullLoss, hasFullLoss}, {s.TestLoss, hasTestLoss},
+		{s.BatchLoss, hasBatchLoss},
+		{s.BatchAccuracy, hasBatchAccuracy},
+		{s.LearningRate, hasLearningRate},
+		{s.FullLoss, hasFullLoss},
+		{s.TestLoss, hasTestLoss},
 	}
 	for _, n := range numbers {
 		if n.v.Valid {
