@@ -86,8 +86,9 @@ type Header struct {
 	// InitSeed is the seed of the initialization where it is not Seed's to decide:
 	// runs that differ in their data order then start at the same theta.
 	InitSeed *uint64 `json:"init_seed,omitempty"`
-	// GradSchedule and StateSchedule say which of the kept rows have these vectors;
+	// ThetaSchedule, GradSchedule and StateSchedule say which of the kept rows have these vectors;
 	// the zero value is all of them.
+	ThetaSchedule Schedule `json:"theta_schedule,omitzero"`
 	GradSchedule  Schedule `json:"grad_schedule,omitzero"`
 	StateSchedule Schedule `json:"state_schedule,omitzero"`
 	Layout        Layout   `json:"layout"`            // of theta and grad
@@ -121,7 +122,8 @@ func (h *Header) Clone() *Header {
 		c.InitSeed = &seed
 	}
 	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
-	c.Schedule, c.GradSchedule, c.StateSchedule = h.Schedule.clone(), h.GradSchedule.clone(), h.StateSchedule.clone()
+	c.Schedule, c.ThetaSchedule = h.Schedule.clone(), h.ThetaSchedule.clone()
+	c.GradSchedule, c.StateSchedule = h.GradSchedule.clone(), h.StateSchedule.clone()
 	c.Layout, c.State = cloneLayout(h.Layout), cloneLayout(h.State)
 	c.Sketch = h.Sketch.clone()
 	return &c

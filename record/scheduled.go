@@ -37,6 +37,9 @@ func (s *scheduled) Append(step *Step) error {
 	}
 	kept := *step
 	if !step.Last() {
+		if s.kept && !h.ThetaSchedule.Keep(kept.Step, kept.Epoch) {
+			kept.Theta = nil
+		}
 		if !h.GradSchedule.Keep(kept.Step, kept.Epoch) {
 			kept.Grad = nil
 		}

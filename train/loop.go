@@ -38,9 +38,9 @@ type Loop struct {
 	Schedule record.Schedule // which rows are kept
 	Columns  record.Columns  // which vectors they have
 
-	// GradSchedule and StateSchedule say which of the kept rows have these vectors;
+	// ThetaSchedule, GradSchedule and StateSchedule say which of the kept rows have these vectors;
 	// the last row has the state whatever they say.
-	GradSchedule, StateSchedule record.Schedule
+	ThetaSchedule, GradSchedule, StateSchedule record.Schedule
 
 	// Full and Test, where given, are evaluated at the first step of every epoch
 	// and at the last iterate, and recorded there.
@@ -141,6 +141,7 @@ type run struct {
 	*Loop
 	cursor      cursor
 	begun       int   // last epoch whose first step was taken
+	ends        bool  // the current row is where the run ends
 	kept        int64 // rows that the schedule has kept, from the start of the first run
 	result      Result
 	grad, state []float32
@@ -198,6 +199,7 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	// A stop may have cut short the losses that belong in this row. A run that goes
 	// on computes the row again, whole.
 	if !stopped || ends || !firstOfEpoch {
+		r.ends = ends
 		if err := r.append(ends || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
 			return false, err
 		}
@@ -293,7 +295,7 @@ func (r *run) append(keep bool, grad []float32) error {
 		return nil
 	}
 	kept := r.row
-	if !r.Columns.Theta {
+	if !r.Columns.Theta || !r.ends && !kept.Last() && !r.ThetaSchedule.Keep(kept.Step, kept.Epoch) {
 		kept.Theta = nil
 	}
 	if !r.Columns.Grad || !r.GradSchedule.Keep(kept.Step, kept.Epoch) {
@@ -383,7 +385,7 @@ func (p *probe) Inner(theta []float32, loss float64) error {
 		WallTime: time.Now(), BatchLoss: record.Some(loss),
 	}
 	r.row.Substep = s.Substep
-	if r.Columns.Theta {
+	if r.Columns.Theta && r.ThetaSchedule.Keep(s.Step, s.Epoch) {
 		s.Theta = theta
 	}
 	r.kept++

@@ -234,3 +234,23 @@ func TestAccumulateIsTheMean(t *testing.T) {
 		t.Errorf("micro-batches of 3 give %v, %v; all seven at once %v, %v", got[0], mp.Loss, want[0], mw.Loss)
 	}
 }
+
+// TestThetaSchedule: rows keep their losses and gradients where theta is left out;
+// the first and the last row have theta whatever the schedule says.
+func TestThetaSchedule(t *testing.T) {
+	l, m, _ := start(t)
+	l.Epochs = 4
+	l.ThetaSchedule, _ = record.ParseSchedule("every:3")
+	if _, err := l.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.Len() {
+		s, _ := m.At(i)
+		if want := i%3 == 0 || i == m.Len()-1; want != (s.Theta != nil) {
+			t.Errorf("row %d has theta %v", i, s.Theta)
+		}
+		if s.Grad == nil && i < m.Len()-1 {
+			t.Errorf("row %d has no gradient", i)
+		}
+	}
+}

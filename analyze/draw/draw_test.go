@@ -198,8 +198,10 @@ func TestSamples(t *testing.T) {
 	}
 	none := make([]bool, 3)
 	band := record.Table{Columns: []record.Column{
-		{Name: "a", Floats: []float64{-1, 0, 1}}, {Name: "loss_mean", Floats: make([]float64, 3), Valid: none},
-		{Name: "loss_min", Floats: make([]float64, 3), Valid: none}, {Name: "loss_max", Floats: make([]float64, 3), Valid: none},
+		{Name: "a", Floats: []float64{-1, 0, 1}},
+		{Name: "loss_mean", Floats: make([]float64, 3), Valid: none},
+		{Name: "loss_min", Floats: make([]float64, 3), Valid: none},
+		{Name: "loss_max", Floats: make([]float64, 3), Valid: none},
 	}}
 	figures := Lines("t", "position", &landscape.Lines{Band: band})
 	if len(figures) != 1 || figures[0].Name != "lines" {

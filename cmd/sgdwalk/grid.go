@@ -28,7 +28,7 @@ type grid struct {
 
 // Keys of a sweep's file. Those of an optimizer's table win over those at the top.
 var (
-	gridKeys      = []string{"data", "model", "optimizer", "lr", "lr_schedule", "batch", "epochs", "seed", "init_seed", "record", "grad", "record_grad", "record_state", "sketch"}
+	gridKeys      = []string{"data", "model", "optimizer", "lr", "lr_schedule", "batch", "epochs", "seed", "init_seed", "record", "grad", "record_theta", "record_grad", "record_state", "sketch"}
 	optimizerKeys = []string{"lr", "lr_schedule", "batch", "epochs", "record"}
 )
 
@@ -204,7 +204,7 @@ func (g *grid) cells() ([]cell, error) {
 					for _, s := range seeds {
 						c.Data, c.Model, c.Seed = d, m, s
 						c.Hyper = maps.Clone(c.Hyper)
-						c.Record, c.Grad, c.RecGrad, c.RecState, c.InitSeed, c.Sketch = o.record, base.Grad, base.RecGrad, base.RecState, base.InitSeed, base.Sketch
+						c.Record, c.RecTheta, c.Grad, c.RecGrad, c.RecState, c.InitSeed, c.Sketch = o.record, base.RecTheta, base.Grad, base.RecGrad, base.RecState, base.InitSeed, base.Sketch
 						c.name = cellName(&c, o.varying, len(data) > 1)
 						out = append(out, c)
 					}
@@ -229,7 +229,7 @@ func (g *grid) base(top *gridTable) (c storedConfig, err error) {
 	for _, s := range []struct {
 		key string
 		to  *string
-	}{{"record_grad", &c.RecGrad}, {"record_state", &c.RecState}, {"sketch", &c.Sketch}} {
+	}{{"record_theta", &c.RecTheta}, {"record_grad", &c.RecGrad}, {"record_state", &c.RecState}, {"sketch", &c.Sketch}} {
 		if *s.to, err = one(top, s.key, "", asText); err != nil {
 			return c, err
 		}

@@ -140,7 +140,7 @@ func (i *runInfo) print(e *env) error {
 		seed += fmt.Sprintf(", initialization %d", *h.InitSeed)
 	}
 	line("optimizer", "%s, batch %d, %d epochs, seed %s", text, h.Batch, h.Epochs, seed)
-	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta), yes(h.Columns.Grad, h.GradSchedule), yes(h.Columns.State, h.StateSchedule))
+	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta, h.ThetaSchedule), yes(h.Columns.Grad, h.GradSchedule), yes(h.Columns.State, h.StateSchedule))
 	if h.Sketch != nil {
 		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)
 	}

@@ -25,6 +25,7 @@ type ingestCmd struct {
 	Out      string `placeholder:"RUN" help:"Directory of the run; must not exist."`
 	Listen   string `placeholder:"SOCKET" help:"Wait for one producer on this Unix socket instead of reading standard input."`
 	Record   string `default:"every:1" placeholder:"SCHEDULE" help:"Steps to keep: every:K, first:N, log:N, steps:A-B,C, epochs:A-B,C, joined by + (default ${default})."`
+	RecTheta string `name:"record-theta" placeholder:"SCHEDULE" help:"Keep theta at these of the kept steps only."`
 	RecGrad  string `name:"record-grad" placeholder:"SCHEDULE" help:"Keep gradients at these of the kept steps only."`
 	RecState string `name:"record-state" placeholder:"SCHEDULE" help:"Keep state at these of the kept steps only."`
 	recordFlags
@@ -135,7 +136,7 @@ func (c *ingestCmd) schedule(h *record.Header) error {
 	for _, s := range []struct {
 		flag, text string
 		to         *record.Schedule
-	}{{"--record", c.Record, &h.Schedule}, {"--record-grad", c.RecGrad, &h.GradSchedule}, {"--record-state", c.RecState, &h.StateSchedule}} {
+	}{{"--record", c.Record, &h.Schedule}, {"--record-theta", c.RecTheta, &h.ThetaSchedule}, {"--record-grad", c.RecGrad, &h.GradSchedule}, {"--record-state", c.RecState, &h.StateSchedule}} {
 		if s.text == "" {
 			continue
 		}

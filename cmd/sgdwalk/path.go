@@ -13,8 +13,6 @@ import (
 	"sgdwalk/record"
 )
 
-var nan = math.NaN()
-
 // pathCmd computes the geometry of the walk.
 type pathCmd struct {
 	runFlags

@@ -29,6 +29,7 @@ type trainConfig struct {
 	Record    string             `toml:"record" default:"every:1" placeholder:"SCHEDULE" help:"Steps to keep: every:K, first:N, log:N, steps:A-B,C, epochs:A-B,C, joined by + (default ${default})."`
 	Grad      bool               `toml:"grad" help:"Record the mini-batch gradients too."`
 	RecGrad   string             `toml:"record_grad,omitempty" name:"record-grad" placeholder:"SCHEDULE" help:"Record gradients at these of the kept steps only (implies --grad)."`
+	RecTheta  string             `toml:"record_theta,omitempty" name:"record-theta" placeholder:"SCHEDULE" help:"Record theta at these of the kept steps only; the first and the last always have it."`
 	RecState  string             `toml:"record_state,omitempty" name:"record-state" placeholder:"SCHEDULE" help:"Record running statistics at these of the kept steps only."`
 }
 
@@ -84,6 +85,10 @@ func (c *trainConfig) config() (replay.Config, error) {
 	if err != nil {
 		return replay.Config{}, usageError{err}
 	}
+	theta, err := record.ParseSchedule(c.RecTheta)
+	if err != nil {
+		return replay.Config{}, usagef("--record-theta: %w", err)
+	}
 	grad, err := record.ParseSchedule(c.RecGrad)
 	if err != nil {
 		return replay.Config{}, usagef("--record-grad: %w", err)
@@ -95,7 +100,7 @@ func (c *trainConfig) config() (replay.Config, error) {
 	return replay.Config{
 		Data: c.Data, Model: c.Model, Optimizer: c.Optimizer, Hyperparameters: hyper, RateSchedule: c.LRSched,
 		Batch: batch, Epochs: c.Epochs, Seed: c.Seed, InitSeed: c.InitSeed, Schedule: schedule, Grad: c.Grad || c.RecGrad != "", Software: software,
-		GradSchedule: grad, StateSchedule: state,
+		ThetaSchedule: theta, GradSchedule: grad, StateSchedule: state,
 	}, nil
 }
 

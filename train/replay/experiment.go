@@ -29,6 +29,7 @@ type Config struct {
 	InitSeed        *uint64            // of the initialization alone; nil means Seed
 	Schedule        record.Schedule    // default every step
 	Grad            bool               // record gradients too
+	ThetaSchedule   record.Schedule    // which of the kept rows have theta; default all
 	GradSchedule    record.Schedule    // which of the kept rows have gradients; default all
 	StateSchedule   record.Schedule    // which of them have running statistics; default all
 	Workers         int                // goroutines of the kernels, default all cores; no result depends on it
@@ -85,7 +86,7 @@ func New(c Config) (*Experiment, error) {
 		Model: c.Model, Data: data.Header(), Optimizer: optimizer,
 		Batch: batch, Epochs: c.Epochs, Steps: steps(c.Epochs, data.Train.Len(), batch, optimizer), Seed: c.Seed,
 		InitSeed: c.InitSeed, Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
-		GradSchedule: c.GradSchedule, StateSchedule: c.StateSchedule,
+		ThetaSchedule: c.ThetaSchedule, GradSchedule: c.GradSchedule, StateSchedule: c.StateSchedule,
 	}
 	e := &Experiment{header: h, data: data, workers: c.Workers}
 	if err := e.build(); err != nil {
@@ -278,7 +279,7 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 		Model: model, Optimizer: e.optimizer, Source: source,
 		LearningRate: func(k int64) float64 { return rate * schedule.Factor(k, perEpoch, h.Steps) },
 		Epochs:       h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
-		GradSchedule: h.GradSchedule, StateSchedule: h.StateSchedule,
+		ThetaSchedule: h.ThetaSchedule, GradSchedule: h.GradSchedule, StateSchedule: h.StateSchedule,
 	}, nil
 }
 
