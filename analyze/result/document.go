@@ -37,6 +37,9 @@ type Provenance struct {
 	DataHash     string `json:"data_hash"`     // of the data that the loss was evaluated on; empty when no loss was
 	Kernel       string `json:"kernel"`        // instruction set that evaluated the loss; empty when no loss was evaluated
 	Policy       string `json:"policy"`        // where the statistics of normalization layers came from; empty when there are none
+	// Objective is the command line of the program that evaluated the loss; empty
+	// when this one did.
+	Objective string `json:"objective,omitempty"`
 }
 
 // HeaderSHA256 returns the hash of the header's canonical form in hexadecimal.

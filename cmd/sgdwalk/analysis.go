@@ -10,6 +10,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
@@ -49,6 +50,9 @@ type analysis struct {
 
 	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
 	dataHash, kernel, policy string             // of what the loss was evaluated with, if one was
+
+	objective    *objective.Objective // the other program that evaluates it, if one does
+	objectiveKey string               // which one it is, and which loss
 }
 
 // open opens the run for the named analysis. close must be called.
@@ -68,7 +72,14 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace, look: look}, nil
 }
 
-func (a *analysis) close() { a.trace.Close() }
+func (a *analysis) close() {
+	if a.objective != nil {
+		if err := a.objective.Close(); err != nil {
+			a.say("sgdwalk: note: %s", oneLine(err))
+		}
+	}
+	a.trace.Close()
+}
 
 // loss rebuilds the full training loss from the run's header.
 func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
@@ -109,7 +120,11 @@ func (a *analysis) begin() (err error) {
 // journal opens the record of finished units, so that interrupted work goes on
 // where it stopped.
 func (a *analysis) journal(options any) (*result.Journal, error) {
-	j, err := a.out.Journal(a.name, a.trace.Header(), options, a.dataHash, a.kernel, a.policy)
+	with := []string{a.dataHash, a.kernel, a.policy}
+	if a.objective != nil {
+		with = append(with, a.objectiveKey)
+	}
+	j, err := a.out.Journal(a.name, a.trace.Header(), options, with...)
 	if err == nil && j.Len() > 0 {
 		a.say("%s: going on with the %d units that an interrupted call left", a.name, j.Len())
 	}
@@ -142,6 +157,10 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
 	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
+	if a.objective != nil {
+		p.Objective = a.objective.Command()
+		a.warn = append(a.warn, a.objective.Warnings()...)
+	}
 	return a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
 }
 

@@ -14,6 +14,7 @@ import (
 type curvatureCmd struct {
 	runFlags
 	lossFlags
+	objectiveFlags
 	Step     int64  `default:"-1" help:"Iterate to look at; -1 is the last (default ${default})."`
 	Along    string `placeholder:"ROWS" help:"Look at these iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
 	Top      int    `default:"10" help:"Largest eigenvalues, and the dimension of the dominant space (default ${default})."`
@@ -29,6 +30,7 @@ product costs two gradients over the data.
 Examples:
   sgdwalk curvature RUN
   sgdwalk curvature --along every:20 --top 5 RUN
+  sgdwalk curvature --objective "python3 objective.py" RUN   a run from PyTorch
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -39,12 +41,15 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if err := o.Validate(); err != nil {
 		return usageError{err}
 	}
+	if err := c.check(c.lossFlags); err != nil {
+		return err
+	}
 	a, err := c.open(e, "curvature")
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	loss, err := a.loss(c.lossFlags)
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, nil, true)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,6 @@ import (
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
-	"sgdwalk/train/nn"
 )
 
 // landscapeCmd evaluates the loss on a plane, by default that of the first two
@@ -21,6 +21,7 @@ import (
 type landscapeCmd struct {
 	runFlags
 	lossFlags
+	objectiveFlags
 	pcaFlags
 	levelFlags
 	planeFlags
@@ -52,6 +53,7 @@ More examples:
   sgdwalk landscape --grid 26x26 --refine 2 --also accuracy,test_loss RUN
   sgdwalk landscape --plane random --grid 11x11 --also eigenvalues RUN
   sgdwalk landscape --surface --gif --vtk RUN
+  sgdwalk landscape --objective "python3 objective.py" --also accuracy RUN   from PyTorch
   sgdwalk landscape --width single --dpi 600 --scale log --levels 0.05,0.1,0.2,0.5,1 RUN
 
 What the numbers mean, and what not: analyze/MEANING.md.`
@@ -132,6 +134,9 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	if _, err := c.kind(); err != nil {
 		return nil, err
 	}
+	if err := c.check(c.lossFlags); err != nil {
+		return nil, err
+	}
 	if c.Lines != 0 {
 		return nil, c.along(ctx, e)
 	}
@@ -140,7 +145,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 		return nil, err
 	}
 	defer a.close()
-	loss, err := a.loss(c.lossFlags)
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.needsGradient())
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +197,12 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	return r, a.show(summary, landscapeSentences(&summary))
 }
 
+// needsGradient reports whether gradients are asked for.
+func (c *landscapeCmd) needsGradient() bool {
+	kind, err := c.kind()
+	return err == nil && kind == "hessian" || slices.Contains(strings.Split(c.Also, ","), "eigenvalues")
+}
+
 // withPath decides whether the path is projected. Random directions know nothing
 // of it, and it has next to no extent on them.
 func (c *landscapeCmd) withPath(p *planeOf) bool {
@@ -212,7 +223,7 @@ func (c *landscapeCmd) place(p *planeOf, o *landscape.Options) {
 }
 
 // measures adds what --also names.
-func (c *landscapeCmd) measures(a *analysis, loss *nn.Evaluator, o *landscape.Options) error {
+func (c *landscapeCmd) measures(a *analysis, loss evaluator, o *landscape.Options) error {
 	if c.Also == "" {
 		return nil
 	}
@@ -221,12 +232,9 @@ func (c *landscapeCmd) measures(a *analysis, loss *nn.Evaluator, o *landscape.Op
 		case "accuracy":
 			o.Accuracy = true
 		case "test_accuracy", "test_loss":
-			test, err := a.experiment.TestLoss()
-			switch {
-			case err != nil:
+			test, err := a.testLoss(name)
+			if err != nil {
 				return err
-			case test == nil:
-				return usagef("--also %s: the data have no held-out examples", name)
 			}
 			o.Test, o.Accuracy = test, o.Accuracy || name == "test_accuracy"
 		case "eigenvalues":

@@ -13,13 +13,13 @@ import (
 	"sgdwalk/analyze/walk"
 	"sgdwalk/record"
 	"sgdwalk/train"
-	"sgdwalk/train/nn"
 )
 
 // lineCmd evaluates the loss between two points.
 type lineCmd struct {
 	runFlags
 	lossFlags
+	objectiveFlags
 	From         int64  `default:"0" help:"Step of the first point (default ${default}, the start)."`
 	To           int64  `default:"-1" help:"Step of the second point; -1 is the last iterate (default ${default})."`
 	ToRun        string `placeholder:"RUN2" help:"Take the second point from another run of the same layout."`
@@ -38,6 +38,7 @@ Examples:
   sgdwalk line RUN
   sgdwalk line --from 100 --also test_loss,accuracy RUN
   sgdwalk line --from=-1 --to-run RUN2 --connectivity --curve bezier RUN
+  sgdwalk line --objective "python3 objective.py" RUN   a run from PyTorch
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -55,12 +56,9 @@ func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
 		switch name {
 		case "test_loss", "test_accuracy":
 			if test == nil {
-				e, err := a.experiment.TestLoss()
+				e, err := a.testLoss(name)
 				if err != nil {
 					return nil, err
-				}
-				if e == nil {
-					return nil, usagef("--also %s: the data have no held-out examples", name)
 				}
 				test = &both{evaluator: e}
 			}
@@ -82,7 +80,7 @@ func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
 // both is the loss and the accuracy over a data set from one pass: whichever is
 // asked for second at a point is there already.
 type both struct {
-	evaluator *nn.Evaluator
+	evaluator evaluator
 	theta     []float32
 	last      train.Measure
 }
@@ -115,6 +113,9 @@ func (b *both) evaluate(ctx context.Context, theta []float32) (train.Measure, er
 // Run computes, writes and prints.
 func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	o := line.Options{Progress: e.progress}
+	if err := c.check(c.lossFlags); err != nil {
+		return err
+	}
 	if c.Connectivity {
 		o.Mode = line.Connectivity
 	}
@@ -134,7 +135,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	loss, err := a.loss(c.lossFlags)
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, false), c.Curve != "none")
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 type walkCmd struct {
 	runFlags
 	lossFlags
+	objectiveFlags
 	Segments  string  `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
 	Alphas    string  `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
 	Also      string  `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, batch_loss (of the step's own mini-batch), with commas between them."`
@@ -35,6 +36,7 @@ Examples:
   sgdwalk walk --segments 0-49+epoch:10 RUN
   sgdwalk walk --segments first:20 --alphas=-0.5:2:26 RUN
   sgdwalk walk --segments epoch:10 --lambda-max 8.4 RUN
+  sgdwalk walk --objective "python3 objective.py" RUN   a run from PyTorch
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -64,17 +66,23 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.check(c.lossFlags); err != nil {
+		return nil, err
+	}
 	a, err := c.open(e, "walk")
 	if err != nil {
 		return nil, err
 	}
 	defer a.close()
-	loss, err := a.loss(c.lossFlags)
+	also, batch := withoutBatchLoss(c.Also)
+	if batch && c.Objective != "" {
+		return nil, usagef("--also batch_loss with --objective: it does not know the batches; allowed are test_loss, accuracy and test_accuracy")
+	}
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(also, false), false)
 	if err != nil {
 		return nil, err
 	}
 	on := &both{evaluator: loss}
-	also, batch := withoutBatchLoss(c.Also)
 	if opts.Also, err = a.measures(also, on); err != nil {
 		return nil, err
 	}

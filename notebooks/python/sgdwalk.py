@@ -1,4 +1,4 @@
-"""Record every step of a training run from Python, for sgdwalk to analyze.
+"""Record every step of a training run from Python, and evaluate its loss, for sgdwalk.
 
     from sgdwalk import Recorder
 
@@ -11,7 +11,12 @@
                 recorder.step(loss, epoch=epoch + 1)   # before the update
                 optimizer.step()
 
-Then, in a shell: sgdwalk path run; sgdwalk pca run.
+Then, in a shell: sgdwalk path run; sgdwalk pca run. Analyses that need the loss have a
+second script evaluate it, sgdwalk walk --objective "python3 objective.py" run:
+
+    from sgdwalk import serve
+
+    serve(lambda model: criterion(model(x), y), model)
 
 One file, numpy only; PyTorch is used when the model is a torch.nn.Module. A model that
 is none is a dict of float32 arrays, and step() is given the gradients:
@@ -31,13 +36,15 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
+import traceback
 import zlib
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["Recorder", "RecorderError", "kinds_of"]
+__all__ = ["Recorder", "RecorderError", "kinds_of", "serve"]
 
 # Flags of a frame; sgdwalk's STREAM.md has the table.
 _THETA, _GRAD, _STATE = 1, 2, 4
@@ -128,6 +135,30 @@ class _TorchModel:
     def state(self, into: np.ndarray) -> None:
         self._gather(into, [b for _, b in self.buffers])
 
+    def put(self, theta: np.ndarray, state: np.ndarray | None) -> None:
+        """Set the parameters, and the statistics if they are given."""
+        parts = [(theta, [p for _, p in self.parameters])] + ([(state, [b for _, b in self.buffers])] if state is not None else [])
+        with self._torch.no_grad():
+            for vector, tensors in parts:
+                for t, view in zip(tensors, self._views(vector, tensors)):
+                    t.copy_(view)
+
+    def evaluate(self, loss_fn: Callable[[Any], Any], module: Any, grad: np.ndarray | None) -> Any:
+        """Call loss_fn, and put the gradient into grad if that is wanted."""
+        if grad is None:
+            with self._torch.no_grad():
+                return loss_fn(module)
+        module.zero_grad(set_to_none=True)
+        with self._torch.enable_grad():
+            result = loss_fn(module)
+            loss = result["loss"] if isinstance(result, Mapping) else result
+            if isinstance(loss, self._torch.Tensor) and loss.requires_grad:
+                loss.backward()
+            elif all(p.grad is None for _, p in self.parameters):
+                raise ValueError("a gradient is wanted, but the loss has none and loss_fn called no backward()")
+        self.grad(grad, None)
+        return result
+
 
 class _ArrayModel:
     """A model that is a dict of arrays, which the caller changes in place."""
@@ -166,6 +197,20 @@ class _ArrayModel:
 
     def state(self, into: np.ndarray) -> None:
         pass
+
+    def put(self, theta: np.ndarray, state: np.ndarray | None) -> None:
+        at = 0
+        for a in self.arrays.values():
+            a[...] = theta[at : at + a.size].reshape(a.shape)
+            at += a.size
+
+    def evaluate(self, loss_fn: Callable[[Any], Any], model: Any, grad: np.ndarray | None) -> Any:
+        result = loss_fn(model)
+        if grad is not None:
+            if not isinstance(result, Mapping) or "grads" not in result:
+                raise ValueError('a gradient is wanted: loss_fn must return {"loss": loss, "grads": {name: array}}')
+            self.grad(grad, result["grads"])
+        return result
 
 
 class Recorder:
@@ -328,6 +373,85 @@ class Recorder:
             raise RecorderError(message)
         if status != 0 and "breaks off" not in message:
             raise RecorderError(message)
+
+
+def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, state: bool = True) -> None:
+    """Evaluate the loss for sgdwalk, which starts the script that calls this.
+
+        sgdwalk walk --objective "python3 objective.py" run
+
+    Args:
+        loss_fn: is called with the model, whose parameters have been set, and returns the
+            mean loss over the whole training set, or a dict with "loss" and what else is
+            to be had: "accuracy" (0 to 1), "test_loss", "test_accuracy". The same
+            parameters must give the same loss: no shuffling, no augmentation, no dropout.
+            For a torch module it is called without gradients, or with them where they
+            are wanted (curvature): then backward() is called on the loss, unless it
+            needs none because loss_fn has called backward() itself, batch by batch.
+        model: the torch.nn.Module that was recorded, with any weights, or the dict of
+            arrays, which is changed in place and whose loss_fn returns "grads" too,
+            {name: array}, if gradients are to be had.
+        training: leave a torch module in the mode it is in; otherwise it is set to eval().
+        state: False keeps the module's own statistics of normalization layers; otherwise
+            they are those of the run's last iterate.
+
+    What the script prints goes to standard error from here on: standard output is for
+    the answers. It returns when sgdwalk has no more questions.
+    """
+    if isinstance(model, Mapping):
+        adapter: Any = _ArrayModel(model, {})
+    elif hasattr(model, "named_parameters"):
+        adapter = _TorchModel(model)
+        if not training:
+            model.eval()
+    else:
+        raise TypeError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module or a dict of numpy arrays")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise SystemExit('serve is for sgdwalk, which starts this script: sgdwalk walk --objective "python3 SCRIPT" RUN')
+    # Nothing else may read the questions or write between the answers.
+    sys.stdout.flush()
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+
+    def answer(line: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(line).encode() + b"\n")
+        answers.flush()
+
+    hello = json.loads(questions.readline() or b"{}")
+    own: dict[str, Any] = {"sgdwalk_objective": 1, "layout": _shapes(adapter.layout), "gradient": True}
+    if state:
+        own["state_layout"] = _shapes(adapter.state_layout)
+    if hello.get("sgdwalk_objective") != 1:
+        own["error"] = f"sgdwalk.py knows version 1 of the protocol, not {hello.get('sgdwalk_objective')}"
+    theta, statistics, gradient = (_mapped(hello.get(name)) for name in ("theta", "state", "gradient"))
+    answer(own)
+    for line in questions:
+        question = json.loads(line)
+        try:
+            adapter.put(theta, statistics if state else None)
+            result = adapter.evaluate(loss_fn, model, gradient if "gradient" in question["want"] else None)
+            numbers = result if isinstance(result, Mapping) else {"loss": result}
+            answer({"id": question["id"], **{name: _number(numbers[name]) for name in question["want"] if name in numbers}})
+        except Exception as e:  # sgdwalk shows the line and what was printed
+            traceback.print_exc()
+            answer({"id": question["id"], "error": f"{type(e).__name__}: {e}"})
+
+
+def _shapes(layout: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"name": t["name"], "shape": t["shape"]} for t in layout]
+
+
+def _mapped(path: str | None) -> np.ndarray | None:
+    return np.memmap(path, dtype="<f4", mode="r+").view(np.ndarray) if path else None
+
+
+def _number(value: Any) -> Any:
+    """A number as JSON has it, which knows no NaN."""
+    v = float(value)
+    return v if np.isfinite(v) else "NaN" if v != v else "Infinity" if v > 0 else "-Infinity"
 
 
 def _head(magic: bytes, flags: int, step: int, numbers: Sequence[float] = (0.0,) * 5, size: int = 0, epoch: int = 0, examples: int = 0) -> bytes:

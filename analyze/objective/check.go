@@ -1,0 +1,126 @@
+package objective
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/lean"
+	"sgdwalk/record"
+)
+
+// Check evaluates theta twice in the first process and once in every other one. Two
+// different losses are an error that names both, or a warning if noise is allowed:
+// a loss in training mode, with dropout, augmentation or shuffling, or over data
+// that every process draws anew. It returns the loss. Call it first.
+func (o *Objective) Check(ctx context.Context, theta []float32) (float64, error) {
+	var first float64
+	for n := range o.o.Procs + 1 {
+		slot := max(n-1, 0)
+		v, err := o.checkIn(ctx, slot, theta)
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 {
+			first = v
+		}
+		if same(v, first) {
+			continue
+		}
+		what := "at the same point"
+		if slot > 0 {
+			what = fmt.Sprintf("at the same point, the second in process %d", slot+1)
+		}
+		if !o.o.AllowNoisy {
+			return 0, o.fail(fmt.Errorf("objective: %s is not deterministic: it gives the losses %v and %v %s (training mode, dropout, augmentation, shuffling, data without a seed?)", o.o.name(), first, v, what))
+		}
+		o.warn("objective_noisy", "the objective is not deterministic: it gave the losses %v and %v %s, so small differences of losses mean nothing", first, v, what)
+		break
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.checked, o.checkedState, o.first = slices.Clone(theta), o.o.State, first
+	return first, nil
+}
+
+// checkIn asks one process, and no other: the slots are all free, as nothing else
+// runs yet.
+func (o *Objective) checkIn(ctx context.Context, slot int, theta []float32) (float64, error) {
+	var taken []int
+	defer func() {
+		for _, i := range taken {
+			o.free <- i
+		}
+	}()
+	for {
+		i, err := o.take(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if taken = append(taken, i); i != slot {
+			continue
+		}
+		v, err := o.askIn(ctx, i, theta, o.o.State, nil)
+		if err != nil {
+			return 0, err
+		}
+		return v[0], nil
+	}
+}
+
+// disagreement is from which relative difference on a recorded loss is another one.
+const disagreement = 1e-4
+
+// comparedRows is how many recorded losses are looked at.
+const comparedRows = 3
+
+// CheckRecorded evaluates some of the iterates whose loss over the whole training
+// set was recorded, with the statistics of their own rows where they have them, and
+// warns when the losses disagree by more than 1e-4, relatively: the objective may
+// be that of other data or of another mode. It returns how many were compared.
+func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory) (int, error) {
+	var rows []int
+	for i := range run.Len() {
+		s, err := lean.Scalars(run, i)
+		if err != nil {
+			return 0, err
+		}
+		if s.FullLoss.Valid && s.Substep == 0 {
+			rows = append(rows, i)
+		}
+	}
+	compared, worst, text := 0, 0.0, ""
+	for _, k := range analyze.Spread(len(rows), comparedRows) {
+		s, err := run.At(rows[k])
+		if err != nil {
+			return compared, err
+		}
+		if s.Theta == nil {
+			continue
+		}
+		state := s.State
+		if len(state) != o.o.StateLayout.Len() {
+			state = o.o.State
+		}
+		v, err := o.ask(ctx, s.Theta, state, nil)
+		if err != nil {
+			return compared, err
+		}
+		compared++
+		d := math.Abs(v[0]-s.FullLoss.Value) / max(math.Abs(s.FullLoss.Value), 1e-12)
+		if same(v[0], s.FullLoss.Value) {
+			d = 0
+		} else if d != d {
+			d = math.Inf(1)
+		}
+		if d > worst {
+			worst, text = d, fmt.Sprintf("at step %d it gives %v and the run has %v", s.Step, v[0], s.FullLoss.Value)
+		}
+	}
+	if worst > disagreement {
+		o.warn("objective_disagrees", "the objective is not the loss that was recorded: %s, %.2g of it apart", text, worst)
+	}
+	return compared, nil
+}

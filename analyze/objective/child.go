@@ -1,0 +1,341 @@
+package objective
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxLine   = 16 << 20        // bytes of a line from a process
+	tailBytes = 8 << 10         // kept of its standard error
+	lastWords = 5               // lines of it in an error
+	dieTime   = 2 * time.Second // for a process that has closed its output, or was killed
+)
+
+// crash is a process that died: worth another try.
+type crash struct{ state *os.ProcessState }
+
+func (c *crash) Error() string { return fmt.Sprintf("died (%s)", c.state) }
+
+func crashed(err error) bool {
+	var c *crash
+	return errors.As(err, &c)
+}
+
+// child is one process.
+type child struct {
+	o       *Options
+	cmd     *exec.Cmd
+	files   *files
+	in      *os.File
+	out     *os.File
+	said    *os.File
+	lines   chan []byte // unbuffered: the next answer; closed at the end of output
+	stop    chan struct{}
+	ended   chan struct{} // closed when the process is gone
+	readers sync.WaitGroup
+	tail    tail
+	id      int64 // of the last request
+	welcome welcome
+	closed  bool
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	sync.Mutex
+	kept []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.Lock()
+	defer t.Unlock()
+	t.kept = append(t.kept, b...)
+	if n := len(t.kept) - tailBytes; n > 0 {
+		t.kept = append(t.kept[:0], t.kept[n:]...)
+	}
+	return len(b), nil
+}
+
+// last returns the last lines on one.
+func (t *tail) last() string {
+	t.Lock()
+	defer t.Unlock()
+	lines := strings.FieldsFunc(string(t.kept), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.Join(lines[max(0, len(lines)-lastWords):], " | ")
+}
+
+// startChild starts a process and agrees with it on the layout.
+func startChild(ctx context.Context, o *Options) (*child, error) {
+	f, err := newFiles(o.Dir, o.Layout.Len(), o.StateLayout.Len(), o.gradientLen())
+	if err != nil {
+		return nil, fmt.Errorf("objective: %w", err)
+	}
+	c := &child{o: o, files: f, lines: make(chan []byte), stop: make(chan struct{}), ended: make(chan struct{})}
+	if err := c.start(); err != nil {
+		f.close()
+		return nil, fmt.Errorf("objective: %s could not be started: %w", o.name(), err)
+	}
+	h := &hello{
+		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout, StateElements: o.StateLayout.Len(),
+		Theta: nameOf(f.theta), State: nameOf(f.state), Gradient: nameOf(f.grad),
+	}
+	line, err := c.exchange(ctx, h, o.StartTimeout)
+	if err == nil {
+		if jsonErr := json.Unmarshal(line, &c.welcome); jsonErr != nil {
+			err = fmt.Errorf("printed %s on standard output before its first line of JSON (print to standard error)", excerpt(line))
+		} else {
+			err = c.welcome.check(h)
+		}
+	}
+	if err != nil {
+		return nil, c.failed("at its start", err)
+	}
+	return c, nil
+}
+
+// start starts the process and the goroutines that read from it. They end with
+// it, or when kill closes their pipes.
+func (c *child) start() (err error) {
+	c.cmd = exec.Command(c.o.Command[0], c.o.Command[1:]...)
+	c.cmd.Env = c.o.Env
+	ownGroup(c.cmd)
+	var theirs [3]*os.File
+	defer func() {
+		for _, f := range theirs {
+			if f != nil {
+				_ = f.Close()
+			}
+		}
+		if err != nil {
+			for _, f := range []*os.File{c.in, c.out, c.said} {
+				if f != nil {
+					_ = f.Close()
+				}
+			}
+		}
+	}()
+	if theirs[0], c.in, err = os.Pipe(); err != nil {
+		return err
+	}
+	if c.out, theirs[1], err = os.Pipe(); err != nil {
+		return err
+	}
+	if c.said, theirs[2], err = os.Pipe(); err != nil {
+		return err
+	}
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	started := make(chan error)
+	go func() {
+		// The thread stays for as long as the process: see ownGroup.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := c.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = c.cmd.Wait() // the state is in cmd.ProcessState
+			killGroup(c.cmd) // what it has started and left
+			close(c.ended)
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	c.readers.Add(2)
+	go func() { defer c.readers.Done(); _, _ = io.Copy(&c.tail, c.said) }()
+	go func() { defer c.readers.Done(); c.read() }()
+	return nil
+}
+
+// read hands lines over, in their order.
+func (c *child) read() {
+	defer close(c.lines)
+	s := bufio.NewScanner(c.out)
+	s.Buffer(make([]byte, 4096), maxLine)
+	for s.Scan() {
+		if len(bytes.TrimSpace(s.Bytes())) == 0 {
+			continue
+		}
+		select {
+		case c.lines <- bytes.Clone(s.Bytes()):
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// exchange sends a line and waits for one.
+func (c *child) exchange(ctx context.Context, message any, limit time.Duration) ([]byte, error) {
+	text, err := json.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case line, ok := <-c.lines:
+		if ok {
+			return nil, c.unasked(line)
+		}
+		return nil, c.gone()
+	default:
+	}
+	deadline := time.Now().Add(limit)
+	// A process that reads nothing fills the pipe with a long first line.
+	_ = c.in.SetWriteDeadline(deadline) // where pipes have none, the line is short
+	stop := context.AfterFunc(ctx, func() { _ = c.in.SetWriteDeadline(time.Unix(1, 0)) })
+	_, err = c.in.Write(append(text, '\n'))
+	stop()
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fmt.Errorf("read nothing for %v, its time-out", limit)
+	case err != nil:
+		return nil, c.gone()
+	}
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case line, ok := <-c.lines:
+		if !ok {
+			return nil, c.gone()
+		}
+		return line, nil
+	case <-timer.C:
+		return nil, fmt.Errorf("did not answer within %v, its time-out", limit)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// unasked says what a line is that nobody has asked for.
+func (c *child) unasked(line []byte) error {
+	if c.id == 0 {
+		return fmt.Errorf("printed %s on standard output before it was asked anything (print to standard error)", excerpt(line))
+	}
+	if _, err := readAnswer(line, c.id+1, nil); err != nil {
+		return err
+	}
+	return fmt.Errorf("answered request %d before it was asked", c.id+1)
+}
+
+// gone is the error of a process that has closed its output.
+func (c *child) gone() error {
+	select {
+	case <-c.ended:
+		return &crash{c.cmd.ProcessState}
+	case <-time.After(dieTime):
+		return errors.New("closed its standard output and goes on")
+	}
+}
+
+// ask evaluates a point. A nil grad asks for none.
+func (c *child) ask(ctx context.Context, theta, state, grad []float32) ([]float64, error) {
+	if err := c.files.put(theta, state); err != nil {
+		return nil, fmt.Errorf("objective: %w", err)
+	}
+	names := c.o.values()
+	r := request{ID: c.id + 1, Want: names}
+	if grad != nil {
+		names = names[:1]
+		r.Want = []string{names[0], gradientName}
+	}
+	line, err := c.exchange(ctx, r, c.o.Timeout)
+	if c.id++; c.id == 1 {
+		c.files.unname() // it has them open by now
+	}
+	var v []float64
+	if err == nil {
+		v, err = readAnswer(line, c.id, names)
+	}
+	if err != nil {
+		return nil, c.failed(fmt.Sprintf("at request %d", c.id), err)
+	}
+	if grad != nil {
+		if _, err := c.files.grad.ReadAt(bytesOf(grad), 0); err != nil {
+			return nil, c.failed(fmt.Sprintf("at request %d", c.id), fmt.Errorf("has cut the gradient's file: %w", err))
+		}
+	}
+	return v, nil
+}
+
+// failed kills the process and says what it did, and the last that it said.
+func (c *child) failed(when string, err error) error {
+	c.kill()
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if text := c.tail.last(); text != "" {
+		return fmt.Errorf("objective: %s, %s, %w; it said: %s", c.o.name(), when, err, text)
+	}
+	return fmt.Errorf("objective: %s, %s, %w", c.o.name(), when, err)
+}
+
+// kill ends the process, waits for it and frees everything.
+func (c *child) kill() {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	killGroup(c.cmd)
+	select {
+	case <-c.ended:
+	case <-time.After(dieTime): // it cannot be waited for: a process in the kernel
+	}
+	// What it printed before it died is read to its end; a process outside the group
+	// that still holds the pipe is not waited for.
+	close(c.stop)
+	deadline := time.Now().Add(dieTime / 10)
+	for _, f := range []*os.File{c.said, c.out} {
+		if f.SetReadDeadline(deadline) != nil {
+			_ = f.Close()
+		}
+	}
+	c.readers.Wait()
+	for _, f := range []*os.File{c.in, c.out, c.said} {
+		_ = f.Close()
+	}
+	c.files.close()
+}
+
+// close ends the process in peace: its input ends, and it has some time to end by
+// itself. The error says how it ended otherwise; all numbers are good.
+func (c *child) close() error {
+	if c.closed {
+		return nil
+	}
+	_ = c.in.Close()
+	timer := time.NewTimer(c.o.ExitTimeout)
+	defer timer.Stop()
+	var err error
+	for lines, ended := c.lines, c.ended; err == nil && (lines != nil || ended != nil); {
+		select {
+		case line, ok := <-lines:
+			if ok {
+				err = c.unasked(line)
+			}
+			lines = nil
+		case <-ended:
+			if !c.cmd.ProcessState.Success() {
+				err = fmt.Errorf("ended with %s", c.cmd.ProcessState)
+			}
+			ended = nil
+		case <-timer.C:
+			err = fmt.Errorf("did not end within %v of the end of its input and was killed", c.o.ExitTimeout)
+		}
+	}
+	if err != nil {
+		return c.failed("when all was done", err)
+	}
+	c.kill()
+	return nil
+}

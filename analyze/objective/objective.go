@@ -1,0 +1,249 @@
+package objective
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"sgdwalk/analyze"
+)
+
+// Objective is a loss that other processes evaluate. It is safe for concurrent
+// use; as many evaluations run at a time as there are processes.
+type Objective struct {
+	o        Options
+	children []*child // by slot; only who has taken a slot from free may touch its child
+	free     chan int // slots that nobody uses; its capacity is all of them
+
+	mu       sync.Mutex
+	restarts int
+	failure  error // what every further call returns
+	warnings []analyze.Warning
+	// One point, and what it gave: a process that was started again must give it too.
+	checked      []float32
+	checkedState []float32
+	first        float64
+	// The last point and its numbers, kept when more than the loss is asked for.
+	last   []float32
+	lastIs []float64
+	batch  batch
+}
+
+var (
+	_ analyze.Gradient = (*Objective)(nil)
+	_ analyze.Planar   = (*Objective)(nil)
+)
+
+// Open starts the processes, at the same time. Close must be called.
+func Open(ctx context.Context, options Options) (*Objective, error) {
+	if err := options.Validate(); err != nil {
+		return nil, err
+	}
+	if !littleEndian {
+		return nil, errBigEndian
+	}
+	o := &Objective{o: options.effective()}
+	o.children, o.free = make([]*child, o.o.Procs), make(chan int, o.o.Procs)
+	group, starting := errgroup.WithContext(ctx)
+	for i := range o.children {
+		group.Go(func() (err error) {
+			o.children[i], err = startChild(starting, &o.o)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		for _, c := range o.children {
+			if c != nil {
+				c.kill()
+			}
+		}
+		return nil, err
+	}
+	for i := range o.children {
+		o.free <- i
+	}
+	return o, nil
+}
+
+// Procs is how many processes there are.
+func (o *Objective) Procs() int { return o.o.Procs }
+
+// Command is the command line.
+func (o *Objective) Command() string { return o.o.name() }
+
+// Warnings are what a reader of the results must know; the slice is the caller's.
+func (o *Objective) Warnings() []analyze.Warning {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.warnings)
+}
+
+func (o *Objective) warn(code, format string, args ...any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.warnings = append(o.warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
+}
+
+// take waits for a process that nobody uses.
+func (o *Objective) take(ctx context.Context) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	o.mu.Lock()
+	err := o.failure
+	o.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case i := <-o.free:
+		return i, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// ask evaluates a point in any process.
+func (o *Objective) ask(ctx context.Context, theta, state, grad []float32) ([]float64, error) {
+	i, err := o.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { o.free <- i }()
+	return o.askIn(ctx, i, theta, state, grad)
+}
+
+// askIn evaluates a point in the process of slot i, which the caller has taken,
+// and once more in a new one when it dies.
+func (o *Objective) askIn(ctx context.Context, i int, theta, state, grad []float32) ([]float64, error) {
+	for {
+		if o.children[i].closed { // killed by an interrupted evaluation
+			if err := o.restart(ctx, i, nil); err != nil {
+				return nil, err
+			}
+		}
+		v, err := o.children[i].ask(ctx, theta, state, grad)
+		if err == nil {
+			return v, nil
+		}
+		if crashed(err) {
+			err = o.restart(ctx, i, err)
+		}
+		if err != nil {
+			return nil, o.fail(err)
+		}
+	}
+}
+
+// fail remembers an error that is final: an interruption is not.
+func (o *Objective) fail(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failure == nil {
+		o.failure = err
+	}
+	return err
+}
+
+// restart starts a process anew after it died of cause. It must give the number
+// that the first one gave.
+func (o *Objective) restart(ctx context.Context, i int, cause error) error {
+	o.mu.Lock()
+	if cause != nil {
+		if o.restarts++; o.restarts > o.o.Restarts {
+			o.mu.Unlock()
+			if o.o.Restarts <= 0 {
+				return cause
+			}
+			return fmt.Errorf("%w (after %d restarts, the most that are allowed)", cause, o.o.Restarts)
+		}
+		o.warnings = slices.DeleteFunc(o.warnings, func(w analyze.Warning) bool { return w.Code == "objective_restarted" })
+		o.warnings = append(o.warnings, analyze.Warning{Code: "objective_restarted", Text: fmt.Sprintf("a process of the objective died and was started again, %d times in all; what it had not answered was evaluated again", o.restarts)})
+	}
+	checked, state, first := o.checked, o.checkedState, o.first
+	o.mu.Unlock()
+	c, err := startChild(ctx, &o.o)
+	if err != nil {
+		return err
+	}
+	o.children[i] = c
+	if checked == nil {
+		return nil
+	}
+	v, err := c.ask(ctx, checked, state, nil)
+	switch {
+	case crashed(err):
+		return o.restart(ctx, i, err)
+	case err != nil:
+		return err
+	case !same(v[0], first) && !o.o.AllowNoisy:
+		return c.failed("after it was started again", fmt.Errorf("gives the loss %v where it gave %v before", v[0], first))
+	}
+	return nil
+}
+
+// Evaluate returns the loss and the numbers of Options.Also at theta, in that
+// order.
+func (o *Objective) Evaluate(ctx context.Context, theta []float32) ([]float64, error) {
+	if len(o.o.Also) == 0 { // the point is not worth a copy
+		return o.ask(ctx, theta, o.o.State, nil)
+	}
+	o.mu.Lock()
+	if o.lastIs != nil && slices.Equal(o.last, theta) {
+		defer o.mu.Unlock()
+		return slices.Clone(o.lastIs), nil
+	}
+	o.mu.Unlock()
+	v, err := o.ask(ctx, theta, o.o.State, nil)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last, o.lastIs = append(o.last[:0], theta...), slices.Clone(v)
+	return v, nil
+}
+
+// Loss returns the loss at theta.
+func (o *Objective) Loss(ctx context.Context, theta []float32) (float64, error) {
+	v, err := o.Evaluate(ctx, theta)
+	if err != nil {
+		return 0, err
+	}
+	return v[0], nil
+}
+
+// Gradient returns the loss at theta and fills grad, of the length of theta.
+// Options.Gradient must have been set.
+func (o *Objective) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
+	switch {
+	case !o.o.Gradient:
+		return 0, errors.New("objective: it was opened without gradients")
+	case len(grad) != o.o.Layout.Len():
+		return 0, fmt.Errorf("objective: the gradient has %d elements; the layout has %d", len(grad), o.o.Layout.Len())
+	}
+	v, err := o.ask(ctx, theta, o.o.State, grad)
+	if err != nil {
+		return 0, err
+	}
+	return v[0], nil
+}
+
+// Close ends the processes. The error says what one did wrong at its end, when
+// every number had been given: results stay good.
+func (o *Objective) Close() error {
+	errs := make([]error, len(o.children))
+	var wait sync.WaitGroup
+	for i, c := range o.children {
+		wait.Go(func() { errs[i] = c.close() })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}

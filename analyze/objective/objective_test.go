@@ -1,0 +1,384 @@
+package objective_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/objective"
+	"sgdwalk/record"
+)
+
+// options are those of a child in a mode.
+func options(t testing.TB, mode string) objective.Options {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objective.Options{
+		Command: []string{self}, Env: append(os.Environ(), modeName+"="+mode), Dir: t.TempDir(),
+		Layout: layout, StartTimeout: 20 * time.Second, Timeout: 20 * time.Second, ExitTimeout: 20 * time.Second,
+	}
+}
+
+func start(t testing.TB, o objective.Options) *objective.Objective {
+	t.Helper()
+	x, err := objective.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Errorf("at the end: %v", err)
+		}
+		if left, _ := os.ReadDir(o.Dir); len(left) != 0 {
+			t.Errorf("%d files are left", len(left))
+		}
+	})
+	return x
+}
+
+func truth(theta []float32) (loss float64) {
+	for i, v := range theta {
+		loss += float64(i+1) * float64(v) * float64(v) / 2
+	}
+	return loss
+}
+
+func points(n int) [][]float32 {
+	rng := rand.New(rand.NewPCG(1, 2))
+	out := make([][]float32, n)
+	for i := range out {
+		out[i] = make([]float32, layout.Len())
+		for j := range out[i] {
+			out[i][j] = float32(rng.NormFloat64())
+		}
+	}
+	return out
+}
+
+// Losses, gradients, state and further numbers are the other process's.
+func TestObjective(t *testing.T) {
+	o := options(t, "good")
+	o.StateLayout, o.State, o.Gradient, o.Also = stateLayout, []float32{0.25, 0.5}, true, []string{"accuracy", "test_loss"}
+	x := start(t, o)
+	p := points(5)
+	if v, err := x.Check(t.Context(), p[0]); err != nil || v != truth(p[0])+0.75 {
+		t.Fatalf("%v, %v; want %v", v, err, truth(p[0])+0.75)
+	}
+	grad := make([]float32, layout.Len())
+	for _, theta := range p {
+		for range 2 {
+			all, err := x.Evaluate(t.Context(), theta)
+			want := truth(theta) + 0.75
+			if err != nil || !slices.Equal(all, []float64{want, 0.5, 2 * want}) {
+				t.Fatalf("%v, %v; want %v", all, err, want)
+			}
+		}
+		v, err := x.Gradient(t.Context(), theta, grad)
+		if err != nil || v != truth(theta)+0.75 {
+			t.Fatalf("%v, %v", v, err)
+		}
+		for i, g := range grad {
+			if g != float32(i+1)*theta[i] {
+				t.Fatalf("gradient %v at %v", grad, theta)
+			}
+		}
+	}
+	test, err := x.View("test_loss", "")
+	if v, e := test.Loss(t.Context(), p[1]); err != nil || e != nil || v != 2*(truth(p[1])+0.75) {
+		t.Errorf("test loss %v, %v, %v", v, err, e)
+	}
+	if _, err := x.View("height", ""); err == nil || !strings.Contains(err.Error(), `"height"`) {
+		t.Errorf("an unknown number: %v", err)
+	}
+}
+
+// However many processes there are, the numbers and their order are the same.
+func TestProcesses(t *testing.T) {
+	p := points(3)
+	a, b := make([]float64, 50), make([]float64, 50)
+	for i := range a {
+		a[i], b[i] = float64(i)/7, -float64(i)/11
+	}
+	var first []float64
+	plane := analyze.Plane{Origin: p[0], U: p[1], V: p[2]}
+	point := make([]float32, layout.Len())
+	for _, n := range []int{1, 2, 5} {
+		o := options(t, "good")
+		o.Procs, o.Also = n, []string{"accuracy"}
+		x := start(t, o)
+		if _, err := x.Check(t.Context(), p[0]); err != nil {
+			t.Fatal(err)
+		}
+		batch, evaluate, err := x.OnPlane(p[0], p[1], p[2])
+		if err != nil || batch < n {
+			t.Fatalf("%d at a time, %v", batch, err)
+		}
+		loss, accuracy := make([]float64, len(a)), make([]float64, len(a))
+		if err := evaluate(t.Context(), a, b, loss, accuracy); err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = loss
+			for i := range a {
+				if plane.Point(a[i], b[i], point); loss[i] != truth(point) || accuracy[i] != 0.5 {
+					t.Errorf("point %d: %v and %v; want %v", i, loss[i], accuracy[i], truth(point))
+				}
+			}
+		}
+		if !slices.Equal(loss, first) {
+			t.Errorf("%d processes give %v; one gave %v", n, loss, first)
+		}
+	}
+}
+
+// What a process does wrong is one line that says what, and what it said last.
+func TestBadChildren(t *testing.T) {
+	for _, c := range []struct {
+		mode, want string
+	}{
+		{"dies-at-start", "at its start, died (exit status 3); it said: first words | no module named torch"},
+		{"noise", `printed "Loading the data ..." on standard output before its first line of JSON`},
+		{"other-version", "speaks version 2 of the protocol; this program speaks 1"},
+		{"other-layout", "has w [3 2] as tensor 1 of its theta; the run has w [2 3] there"},
+		{"no-gradient", "offers no gradients"},
+		{"wrong-id", "answered request 6 where 1 was asked"},
+		{"no-id", "without the id of request 1"},
+		{"prints", `at request 3, printed "epoch 3: fine" on standard output, where only answers may go`},
+		{"no-loss", `which has no "loss"`},
+		{"text", `answered "\"low\"" as "loss"; it must be a number`},
+		{"null", `answered "null" as "loss"; it must be a number`},
+		{"error", "could not evaluate: ValueError: shapes; it said: Traceback"},
+		{"twice", "answered request 1 twice"},
+		{"noisy", "is not deterministic: it gives the losses"},
+		{"always-dies", "died (exit status 9); it said: out of memory (after 2 restarts, the most that are allowed)"},
+	} {
+		o := options(t, c.mode)
+		o.Gradient, o.Restarts = true, 2
+		err := func() error {
+			x, err := objective.Open(t.Context(), o)
+			if err != nil {
+				return err
+			}
+			defer x.Close()
+			for _, theta := range points(5) {
+				if _, err := x.Check(t.Context(), theta); err != nil {
+					if _, again := x.Loss(t.Context(), theta); again == nil {
+						t.Errorf("%s: goes on after %v", c.mode, err)
+					}
+					return err
+				}
+			}
+			return nil
+		}()
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "objective: ") {
+			t.Errorf("%s: %v; want %q", c.mode, err, c.want)
+		}
+		if left, _ := os.ReadDir(o.Dir); len(left) != 0 {
+			t.Errorf("%s: %d files are left", c.mode, len(left))
+		}
+	}
+}
+
+// A loss that is no number is a value.
+func TestNotFinite(t *testing.T) {
+	for mode, want := range map[string]float64{"bare-nan": math.NaN(), "infinite": math.Inf(-1)} {
+		x := start(t, options(t, mode))
+		v, err := x.Check(t.Context(), points(1)[0])
+		if err != nil || fmt.Sprint(v) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, %v", mode, v, err)
+		}
+	}
+}
+
+// Nothing is waited for longer than was said.
+func TestTimeouts(t *testing.T) {
+	for mode, want := range map[string]string{"silent": "at its start, did not answer within 300ms", "slow": "at request 1, did not answer within 300ms", "hangs-at-exit": "when all was done, did not end within 300ms"} {
+		o := options(t, mode)
+		o.ExitTimeout = 300 * time.Millisecond
+		if mode == "silent" {
+			o.StartTimeout = o.ExitTimeout
+		} else if mode == "slow" {
+			o.Timeout = o.ExitTimeout
+		}
+		began := time.Now()
+		x, err := objective.Open(t.Context(), o)
+		if err == nil {
+			_, err = x.Check(t.Context(), points(1)[0])
+			err = errors.Join(err, x.Close())
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || time.Since(began) > 10*time.Second {
+			t.Errorf("%s: %v after %v; want %q", mode, err, time.Since(began), want)
+		}
+	}
+}
+
+// What goes wrong when everything was answered is said, and takes nothing back.
+func TestBadEnds(t *testing.T) {
+	for mode, want := range map[string]string{"dies-at-end": "when all was done, ended with exit status 4; it said: cannot save", "last-words": "answered request 99"} {
+		x, err := objective.Open(t.Context(), options(t, mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.Check(t.Context(), points(1)[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.Close(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", mode, err, want)
+		}
+	}
+}
+
+// A process that died is started again, and what it did not answer is evaluated
+// again; but not when the new one gives other losses.
+func TestRestart(t *testing.T) {
+	p := points(6)
+	o := options(t, "dies-once="+filepath.Join(t.TempDir(), "died"))
+	x := start(t, o)
+	for i, theta := range p {
+		v, err := x.Loss(t.Context(), theta)
+		if i == 0 {
+			v, err = x.Check(t.Context(), theta)
+		}
+		if err != nil || v != truth(theta) {
+			t.Fatalf("point %d: %v, %v; want %v", i, v, err, truth(theta))
+		}
+	}
+	if w := x.Warnings(); len(w) != 1 || w[0].Code != "objective_restarted" || !strings.Contains(w[0].Text, "1 times") {
+		t.Errorf("warnings %v", w)
+	}
+	x, err := objective.Open(t.Context(), options(t, "dies-and-differs="+filepath.Join(t.TempDir(), "died")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if _, err := x.Check(t.Context(), p[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = x.Loss(t.Context(), p[1]); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("gives the loss %v where it gave %v before", truth(p[0])+1, truth(p[0]))) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Processes that do not agree, and noise that is allowed.
+func TestNoise(t *testing.T) {
+	o := options(t, "own-data")
+	o.Procs = 2
+	x, err := objective.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if _, err := x.Check(t.Context(), points(1)[0]); err == nil || !strings.Contains(err.Error(), "the second in process 2") {
+		t.Errorf("two processes with data of their own: %v", err)
+	}
+	o = options(t, "noisy")
+	o.AllowNoisy = true
+	y := start(t, o)
+	p := points(1)[0]
+	_, err = y.Check(t.Context(), p)
+	want := fmt.Sprintf("the losses %v and %v at the same point", truth(p)+1, truth(p)+2)
+	if w := y.Warnings(); err != nil || len(w) != 1 || w[0].Code != "objective_noisy" || !strings.Contains(w[0].Text, want) {
+		t.Errorf("%v, %v; want %q", err, w, want)
+	}
+}
+
+// An interruption ends an evaluation at once, and leaves no process: not even
+// those that the process has started.
+func TestInterrupted(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("no /proc to see processes in")
+	}
+	name := filepath.Join(t.TempDir(), "pid")
+	o := options(t, "grandchild="+name)
+	x := start(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	pid := make(chan int, 1)
+	go func() {
+		defer cancel()
+		for range 500 {
+			if text, err := os.ReadFile(name); err == nil && len(text) > 0 {
+				n, _ := strconv.Atoi(string(text))
+				pid <- n
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		pid <- 0
+	}()
+	if _, err := x.Loss(ctx, points(1)[0]); !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v", err)
+	}
+	n := <-pid
+	if n == 0 {
+		t.Fatal("there was no evaluation")
+	}
+	for range 100 {
+		// A zombie that nobody waits for is no process any more.
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("process %d, which the objective had started, goes on", n)
+}
+
+// Recorded losses are compared at their own statistics.
+func TestCheckRecorded(t *testing.T) {
+	run, err := record.NewMemory(&record.Header{Format: record.FormatVersion, DType: record.Float32, Layout: layout, State: stateLayout, Columns: record.Columns{Theta: true, State: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, theta := range points(7) {
+		s := &record.Step{Step: int64(i), Epoch: 1, Theta: theta, State: []float32{float32(i), 1}}
+		if i%2 == 0 {
+			s.FullLoss = record.Some(truth(theta) + float64(i) + 1)
+		}
+		if err := run.Append(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := options(t, "good")
+	o.StateLayout, o.State = stateLayout, []float32{0, 0}
+	x := start(t, o)
+	if n, err := x.CheckRecorded(t.Context(), run); n != 3 || err != nil || len(x.Warnings()) != 0 {
+		t.Errorf("%d compared, %v, %v", n, err, x.Warnings())
+	}
+	o.Env = append(o.Env, modeName+"=noisy")
+	y := start(t, o)
+	if n, err := y.CheckRecorded(t.Context(), run); n != 3 || err != nil || len(y.Warnings()) != 1 || y.Warnings()[0].Code != "objective_disagrees" {
+		t.Errorf("%d compared, %v, %v", n, err, y.Warnings())
+	}
+}
+
+func TestSplitCommand(t *testing.T) {
+	for text, want := range map[string]string{
+		"python3 objective.py":            "[python3|objective.py]",
+		`  a 'b c'  "d 'e" f\ g "" `:      "[a|b c|d 'e|f g|]",
+		"python3 -c 'print(\"x\\n\")' --": `[python3|-c|print("x\n")|--]`,
+	} {
+		got, err := objective.SplitCommand(text)
+		if s := "[" + strings.Join(got, "|") + "]"; err != nil || s != want {
+			t.Errorf("%q: %s, %v; want %s", text, s, err, want)
+		}
+	}
+	for _, text := range []string{"", "  ", "a 'b", `a "b`, `a \`} {
+		if _, err := objective.SplitCommand(text); err == nil {
+			t.Errorf("%q is no error", text)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package objective
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"sgdwalk/record"
+)
+
+// Options says what to start and how long to wait. Command and Layout must be
+// given; the zero value of everything else is the documented default.
+type Options struct {
+	Command []string // program and arguments; see SplitCommand
+	Env     []string // its environment; nil: that of this process
+	Procs   int      // how many are started; 1
+
+	Layout      record.Layout // of theta
+	StateLayout record.Layout // of state; nil: there is none
+	State       []float32     // for all evaluations but those of CheckRecorded; borrowed
+	Gradient    bool          // gradients will be asked for
+	Also        []string      // numbers to ask for beside the loss: "accuracy", "test_loss", ...
+
+	StartTimeout time.Duration // from the start to the first answer; 2 minutes
+	Timeout      time.Duration // of an evaluation; 10 minutes
+	ExitTimeout  time.Duration // from the end of input to the end of the process; 5 seconds
+	Restarts     int           // of processes that died, all together; 5; negative: none
+	AllowNoisy   bool          // take a loss that is not deterministic, with a warning
+
+	Dir string // where the vectors' files go; by default in memory where the system has a place for it
+}
+
+// Defaults.
+const (
+	DefaultStartTimeout = 2 * time.Minute
+	DefaultTimeout      = 10 * time.Minute
+	DefaultExitTimeout  = 5 * time.Second
+	DefaultRestarts     = 5
+)
+
+const maxProcs = 1024
+
+var valueName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Validate names the field, the value and what is allowed.
+func (o *Options) Validate() error {
+	switch {
+	case len(o.Command) == 0 || o.Command[0] == "":
+		return fmt.Errorf("objective: the command is empty")
+	case o.Procs < 0 || o.Procs > maxProcs:
+		return fmt.Errorf("objective: %d processes; there must be 1 to %d", o.Procs, maxProcs)
+	case len(o.Layout) == 0:
+		return fmt.Errorf("objective: the layout has no parameters")
+	case len(o.State) != o.StateLayout.Len():
+		return fmt.Errorf("objective: state has %d elements; its layout has %d", len(o.State), o.StateLayout.Len())
+	case o.StartTimeout < 0 || o.Timeout < 0 || o.ExitTimeout < 0:
+		return fmt.Errorf("objective: a time-out is negative (%v, %v, %v)", o.StartTimeout, o.Timeout, o.ExitTimeout)
+	}
+	for _, name := range o.Also {
+		if !valueName.MatchString(name) || name == "loss" || name == gradientName || name == "id" || name == "error" {
+			return fmt.Errorf("objective: %q is no name of a number; it must be snake_case and not loss, gradient, id or error", name)
+		}
+	}
+	return nil
+}
+
+// effective fills in the defaults.
+func (o Options) effective() Options {
+	for _, d := range []struct {
+		to *time.Duration
+		v  time.Duration
+	}{{&o.StartTimeout, DefaultStartTimeout}, {&o.Timeout, DefaultTimeout}, {&o.ExitTimeout, DefaultExitTimeout}} {
+		if *d.to == 0 {
+			*d.to = d.v
+		}
+	}
+	if o.Restarts == 0 {
+		o.Restarts = DefaultRestarts
+	}
+	o.Procs = max(o.Procs, 1)
+	if o.Env == nil {
+		o.Env = os.Environ()
+	}
+	return o
+}
+
+func (o *Options) gradientLen() int {
+	if o.Gradient {
+		return o.Layout.Len()
+	}
+	return 0
+}
+
+// values are the names of the numbers of a request, the loss first.
+func (o *Options) values() []string { return append([]string{"loss"}, o.Also...) }
+
+func (o *Options) name() string { return strings.Join(o.Command, " ") }
+
+// same reports whether two losses are the same number, or both are none.
+func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/objective"
+	"sgdwalk/train"
+)
+
+// objectiveFlags let another program evaluate the loss.
+type objectiveFlags struct {
+	Objective             string        `placeholder:"COMMAND" help:"Let this command evaluate the loss, for example \"python3 objective.py\": for runs of other programs (sgdwalk python prints serve, its other end)."`
+	ObjectiveProcs        int           `default:"1" placeholder:"N" help:"Processes of it that evaluate at the same time (default ${default})."`
+	ObjectiveTimeout      time.Duration `default:"10m" placeholder:"TIME" help:"Longest that an evaluation may take (default ${default})."`
+	ObjectiveStartTimeout time.Duration `default:"2m" placeholder:"TIME" help:"Longest that its start may take (default ${default})."`
+	ObjectiveRestarts     int           `default:"5" placeholder:"N" help:"How often a process that died is started again (default ${default})."`
+	AllowNoisyObjective   bool          `help:"Take a loss that differs at the same point; the result is marked."`
+}
+
+// check refuses flags that do not go together.
+func (f *objectiveFlags) check(l lossFlags) error {
+	if f.Objective == "" {
+		if f.AllowNoisyObjective || f.ObjectiveProcs > 1 {
+			return usagef("--allow-noisy-objective and --objective-procs are for --objective, which is not given")
+		}
+		return nil
+	}
+	switch {
+	case l.Data != "" || l.AllowOtherData:
+		return usagef("--objective is %q: the data are its own, so --data and --allow-other-data are not for it", f.Objective)
+	case l.Norm != "batch": // the default, which need not be given
+		return usagef("--norm is %q: with --objective the command decides; it gets the statistics of the last iterate", l.Norm)
+	case f.ObjectiveProcs < 1:
+		return usagef("--objective-procs is %d; it must be at least 1", f.ObjectiveProcs)
+	case f.ObjectiveTimeout <= 0 || f.ObjectiveStartTimeout <= 0:
+		return usagef("--objective-timeout is %v and --objective-start-timeout %v; both must be above 0", f.ObjectiveTimeout, f.ObjectiveStartTimeout)
+	case f.ObjectiveRestarts < 0:
+		return usagef("--objective-restarts is %d; it must be 0 or more", f.ObjectiveRestarts)
+	}
+	return nil
+}
+
+// evaluator is a loss that an analysis takes: of the run rebuilt, or of another
+// program.
+type evaluator interface {
+	analyze.Gradient
+	analyze.Planar
+	Evaluate(ctx context.Context, theta []float32) (train.Measure, error)
+	Close()
+}
+
+// external is a loss, and perhaps an accuracy, that an objective gives.
+type external struct {
+	objective.View
+	o        *objective.Objective
+	loss     int // places in what it answers
+	accuracy int // -1: none
+}
+
+var _ evaluator = (*external)(nil)
+
+func (x *external) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
+	return x.o.Gradient(ctx, theta, grad)
+}
+
+func (x *external) Evaluate(ctx context.Context, theta []float32) (m train.Measure, err error) {
+	v, err := x.o.Evaluate(ctx, theta)
+	if err != nil {
+		return m, err
+	}
+	if m.Loss = v[x.loss]; x.accuracy >= 0 {
+		m.Accuracy = v[x.accuracy]
+	}
+	return m, nil
+}
+
+// Close does nothing: the processes end with the analysis.
+func (x *external) Close() {}
+
+// wanted are the numbers that an objective is asked for beside the loss. The
+// landscape has an accuracy of every loss or of none.
+func wanted(also string, everywhere bool) []string {
+	asked := strings.Split(also, ",")
+	has := func(name string) bool { return slices.Contains(asked, name) }
+	test := has("test_loss") || has("test_accuracy")
+	accuracy := everywhere && has("test_accuracy") || has("accuracy")
+	var out []string
+	if accuracy {
+		out = append(out, "accuracy")
+	}
+	if test {
+		out = append(out, "test_loss")
+	}
+	if has("test_accuracy") || test && everywhere && accuracy {
+		out = append(out, "test_accuracy")
+	}
+	return out
+}
+
+// evaluator opens the loss that the flags name, and checks it.
+func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags, also []string, gradient bool) (evaluator, error) {
+	if f.Objective == "" {
+		return a.loss(l)
+	}
+	h := a.trace.Header()
+	if h.Sketch != nil {
+		return nil, fmt.Errorf("%s keeps a sketch of theta and not theta: no loss can be evaluated", a.run)
+	}
+	command, err := objective.SplitCommand(f.Objective)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	o := objective.Options{
+		Command: command, Procs: f.ObjectiveProcs, Layout: h.Layout, Gradient: gradient, Also: also,
+		StartTimeout: f.ObjectiveStartTimeout, Timeout: f.ObjectiveTimeout, Restarts: f.ObjectiveRestarts, AllowNoisy: f.AllowNoisyObjective,
+	}
+	if o.Restarts == 0 {
+		o.Restarts = -1
+	}
+	theta, state, err := a.lastVectors()
+	if err != nil {
+		return nil, err
+	}
+	if state != nil {
+		o.StateLayout, o.State = h.State, state
+	}
+	if a.objective, err = objective.Open(ctx, o); err != nil {
+		return nil, err
+	}
+	loss, err := a.objective.Check(ctx, theta)
+	if err != nil {
+		return nil, err
+	}
+	compared, err := a.objective.CheckRecorded(ctx, a.trace)
+	if err != nil {
+		return nil, err
+	}
+	a.say("%s: loss %.6g at the last iterate; %d recorded losses compared", a.objective.Command(), loss, compared)
+	// What an earlier call kept is for this objective, over the same data.
+	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %x", command, loss)
+	return a.external("loss", "accuracy")
+}
+
+// lastVectors returns the last iterate and the last statistics of a run.
+func (a *analysis) lastVectors() (theta, state []float32, err error) {
+	for i := a.trace.Len() - 1; i >= 0 && (theta == nil || state == nil && a.trace.Header().Columns.State); i-- {
+		s, err := a.trace.At(i)
+		if err != nil {
+			return nil, nil, err
+		}
+		if theta == nil && s.Substep == 0 {
+			theta = s.Theta
+		}
+		if state == nil && len(s.State) > 0 {
+			state = s.State
+		}
+	}
+	if theta == nil {
+		return nil, nil, fmt.Errorf("%s: no iterate was recorded", a.run)
+	}
+	return theta, state, nil
+}
+
+// external returns a number of the objective as a loss, with its accuracy if it was
+// asked for.
+func (a *analysis) external(loss, accuracy string) (*external, error) {
+	v, err := a.objective.View(loss, accuracy)
+	if err != nil {
+		v, err = a.objective.View(loss, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	x := &external{View: v, o: a.objective}
+	x.loss, x.accuracy = v.Places()
+	return x, nil
+}
+
+// testLoss opens the loss over the held-out data; name is what it was asked for as.
+func (a *analysis) testLoss(name string) (evaluator, error) {
+	if a.objective != nil {
+		return a.external("test_loss", "test_accuracy")
+	}
+	test, err := a.experiment.TestLoss()
+	switch {
+	case err != nil:
+		return nil, err
+	case test == nil:
+		return nil, usagef("--also %s: the data have no held-out examples", name)
+	}
+	return test, nil
+}

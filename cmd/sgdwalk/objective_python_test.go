@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"sgdwalk/notebooks/python"
+	"sgdwalk/record/arrowfile"
+)
+
+// trueLosses is PyTorch by itself: the loss and the accuracy of the example's
+// network at given points, without anything of sgdwalk.py.
+const trueLosses = `
+import json, sys
+import numpy as np, torch
+sys.modules["sgdwalk"] = type(sys)("sgdwalk")
+sys.modules["sgdwalk"].serve = lambda loss, model: None
+exec(open(sys.argv[1]).read())
+points, state = np.load(sys.argv[2])["points"], np.load(sys.argv[3])["state"][-1]
+buffers = [b for b in model.buffers() if b.is_floating_point()]
+for b, v in zip(buffers, np.split(state, np.cumsum([b.numel() for b in buffers])[:-1])):
+    b.copy_(torch.from_numpy(v))
+model.eval()
+out = []
+for p in points:
+    torch.nn.utils.vector_to_parameters(torch.from_numpy(p), model.parameters())
+    with torch.no_grad():
+        r = loss(model)
+    out.append([float(r["loss"]), float(r["accuracy"])])
+print(json.dumps(out))
+`
+
+// columnsOf reads columns of a CSV file.
+func columnsOf(t *testing.T, path string, names ...string) [][]float64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows := must(csv.NewReader(f).ReadAll())
+	out := make([][]float64, len(names))
+	for k, name := range names {
+		for c, head := range rows[0] {
+			if head != name {
+				continue
+			}
+			for _, row := range rows[1:] {
+				out[k] = append(out[k], must(strconv.ParseFloat(row[c], 64)))
+			}
+		}
+		if out[k] == nil {
+			t.Fatalf("%s has no %s", path, name)
+		}
+	}
+	return out
+}
+
+// TestPythonObjective: a PyTorch network with batch normalization, recorded by
+// sgdwalk.py, is walked, put on its landscape, and its Hessian looked at, by
+// PyTorch's own losses and gradients.
+func TestPythonObjective(t *testing.T) {
+	interpreter := pythonWith(t, "torch")
+	work := t.TempDir()
+	dir, truth := filepath.Join(work, "run"), filepath.Join(work, "truth.npz")
+	if out, err := runPython(t, interpreter, examples+"torch_cnn.py", dir, truth); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(work, "sgdwalk.py"), []byte(python.Source), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PYTHONPATH", work)
+	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
+	objective := []string{"--objective", "'" + interpreter + "' " + examples + "torch_objective.py"}
+	walk := append([]string{"walk", "-q", "--segments", "0-2", "--alphas", "0:1:3", "--also", "accuracy", dir}, objective...)
+	wantStatus(t, exitOK, walk...)
+	landscape := append([]string{"landscape", "-q", "--grid", "3x3", "--also", "accuracy", "--objective-procs", "2", dir}, objective...)
+	wantStatus(t, exitOK, landscape...)
+
+	// The points of both, computed again.
+	var points [][]float32
+	var got, accuracy []float64
+	rows := columnsOf(t, filepath.Join(dir, "analysis/walk/losses.csv"), "step", "alpha", "loss", "accuracy")
+	iterates := readRun(t, dir)
+	for i := range rows[0] {
+		a, b := iterates[int(rows[0][i])], iterates[int(rows[0][i])+1]
+		points = append(points, mix(a, rows[1][i], func(j int) float64 { return float64(b[j]) - float64(a[j]) }, 0, func(int) float64 { return 0 }))
+	}
+	got, accuracy = append(got, rows[2]...), append(accuracy, rows[3]...)
+	plane := columnsOf(t, filepath.Join(dir, "analysis/landscape/directions.csv"), "reference", "pc1", "pc2")
+	grid := columnsOf(t, filepath.Join(dir, "analysis/landscape/grid.csv"), "a", "b", "loss", "accuracy")
+	origin := make([]float32, len(plane[0]))
+	for j, v := range plane[0] {
+		origin[j] = float32(v)
+	}
+	for i := range grid[0] {
+		points = append(points, mix(origin, grid[0][i], func(j int) float64 { return plane[1][j] }, grid[1][i], func(j int) float64 { return plane[2][j] }))
+	}
+	got, accuracy = append(got, grid[2]...), append(accuracy, grid[3]...)
+
+	var flat []float32
+	for _, p := range points {
+		flat = append(flat, p...)
+	}
+	file := filepath.Join(work, "points.npz")
+	if err := writeNPZ(file, []npzArray{{"points", npy(flat, len(points), len(points[0]))}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runPython(t, interpreter, "-c", trueLosses, examples+"torch_objective.py", file, truth)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var want [][2]float64
+	if err := json.Unmarshal([]byte(out), &want); err != nil || len(want) != len(got) || len(got) != 3*3+3*3 {
+		t.Fatalf("%d losses, PyTorch has %d: %v", len(got), len(want), err)
+	}
+	for i, w := range want {
+		if math.Abs(got[i]-w[0]) > 1e-6*math.Abs(w[0]) || math.Abs(accuracy[i]-w[1]) > 1e-6 {
+			t.Errorf("point %d: loss %v, accuracy %v; PyTorch has %v", i, got[i], accuracy[i], w)
+		}
+	}
+
+	_, stderr := wantStatus(t, exitOK, append([]string{"curvature", "-q", "--top", "2", "--products", "12", dir}, objective...)...)
+	if !strings.Contains(stderr, "loss") {
+		t.Errorf("curvature says %q", stderr)
+	}
+	var summary struct {
+		Provenance struct{ Objective string }
+	}
+	text := must(os.ReadFile(filepath.Join(dir, "analysis/walk/summary.json")))
+	if err := json.Unmarshal(text, &summary); err != nil || !strings.HasSuffix(summary.Provenance.Objective, "torch_objective.py") {
+		t.Errorf("provenance names %q: %v", summary.Provenance.Objective, err)
+	}
+}
+
+// mix is origin + a u + b v, rounded once.
+func mix(origin []float32, a float64, u func(int) float64, b float64, v func(int) float64) []float32 {
+	out := make([]float32, len(origin))
+	for j, o := range origin {
+		out[j] = float32(float64(o) + a*u(j) + b*v(j))
+	}
+	return out
+}
+
+// readRun returns the iterates of a run.
+func readRun(t *testing.T, dir string) (out [][]float32) {
+	t.Helper()
+	r := must(arrowfile.Open(dir))
+	t.Cleanup(func() { r.Close() })
+	for i := range r.Len() {
+		out = append(out, must(r.Theta(i)))
+	}
+	return out
+}
