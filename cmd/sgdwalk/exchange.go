@@ -163,7 +163,7 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 
 // importCmd makes a run of files from other programs.
 type importCmd struct {
-	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz) in natural order of their names; a folder means the files in it."`
+	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz, .pt) in natural order of their names; a folder means the files in it."`
 	Out     string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
 	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
 	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`

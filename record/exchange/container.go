@@ -59,9 +59,11 @@ var extensions = map[string]func(*container, int64) error{
 	".safetensors": readSafetensors,
 	".npz":         readNPZ,
 	".npy":         readNPY,
+	".pt":          readPT,
+	".pth":         readPT,
 }
 
-func extensionList() string { return ".npy, .npz and .safetensors" }
+func extensionList() string { return ".npy, .npz, .pt, .pth and .safetensors" }
 
 // openContainer opens a file and reads its directory.
 func openContainer(path string) (*container, error) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Files returns the files to import in their order: those given, and of each
-// directory given the ones in it whose names end in .safetensors, .npz or .npy.
+// directory given the ones in it whose names end in .safetensors, .npz, .npy, .pt or .pth.
 // The order is the natural one of their paths: ckpt-2 comes before ckpt-10. A
 // directory without such a file, and a file that comes twice, are errors.
 func Files(paths ...string) ([]string, error) {

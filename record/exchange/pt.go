@@ -1,0 +1,264 @@
+package exchange
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/nlpodyssey/gopickle/pytorch"
+	"github.com/nlpodyssey/gopickle/types"
+
+	"sgdwalk/record/half"
+)
+
+// stateDictKeys are where a checkpoint with more than a state dict in it is wont to
+// have that.
+var stateDictKeys = []string{"state_dict", "model_state_dict", "model", "net", "network", "module"}
+
+// readPT reads a state dict that torch.save wrote, alone or in a dict under one of
+// stateDictKeys. Of a pickle only tensors, numbers, texts and containers are built;
+// nothing in it is executed. The file is in memory until the container is closed.
+func readPT(c *container, size int64) (err error) {
+	if err := wholeZip(c.file, size); err != nil {
+		return err
+	}
+	// The pickle module is written for files that are in order.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it is no state dict that can be read: %v", r)
+		}
+	}()
+	value, err := pytorch.Load(c.path)
+	if err != nil {
+		return fmt.Errorf("it is no state dict that can be read: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	items, ok := itemsOf(value)
+	if !ok {
+		return fmt.Errorf("it holds a %T; what is read is a state dict, as torch.save(model.state_dict(), FILE) writes it", value)
+	}
+	c.metadata = numbersOf(items)
+	if dict, found := stateDict(items); found {
+		items = dict
+	}
+	for _, it := range items {
+		t, ok := it.value.(*pytorch.Tensor)
+		if !ok {
+			continue
+		}
+		a, err := ptArray(it.key, t)
+		if err != nil {
+			return err
+		}
+		c.arrays = append(c.arrays, a)
+	}
+	if len(c.arrays) == 0 {
+		return fmt.Errorf("its dict has no tensor, alone or under %s; it has %s", strings.Join(stateDictKeys, ", "), keysOf(items))
+	}
+	return nil
+}
+
+// wholeZip reads every entry to its end, where its checksum is compared: the pickle
+// module does not, and a damaged pickle can keep it busy for ever. Files in the form
+// from before PyTorch 1.6, which has no checksums, are refused for that reason.
+func wholeZip(file io.ReaderAt, size int64) error {
+	z, err := zip.NewReader(file, size)
+	if err != nil {
+		return fmt.Errorf("it is no zip archive, as torch.save writes from PyTorch 1.6 on (%w): it is damaged, or to be saved again with a newer PyTorch", err)
+	}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+			err = errors.Join(err, r.Close())
+		}
+		if err != nil {
+			return fmt.Errorf("its entry %q is damaged: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// item is an entry of a dict.
+type item struct {
+	key   string
+	value any
+}
+
+// itemsOf returns the entries of a dict whose keys are texts, in their order.
+func itemsOf(value any) (out []item, ok bool) {
+	switch d := value.(type) {
+	case *types.OrderedDict:
+		for e := d.List.Front(); e != nil; e = e.Next() {
+			if entry, ok := e.Value.(*types.OrderedDictEntry); ok {
+				if key, ok := entry.Key.(string); ok {
+					out = append(out, item{key, entry.Value})
+				}
+			}
+		}
+		return out, true
+	case *types.Dict:
+		for _, entry := range *d {
+			if key, ok := entry.Key.(string); ok {
+				out = append(out, item{key, entry.Value})
+			}
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// stateDict looks for a dict of tensors within a checkpoint.
+func stateDict(items []item) ([]item, bool) {
+	for _, it := range items {
+		if _, ok := it.value.(*pytorch.Tensor); ok {
+			return nil, false // it is one itself
+		}
+	}
+	for _, key := range stateDictKeys {
+		for _, it := range items {
+			if inner, ok := itemsOf(it.value); ok && it.key == key {
+				return inner, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// numbersOf returns what a checkpoint says of its step and epoch.
+func numbersOf(items []item) map[string]string {
+	out := make(map[string]string)
+	for _, it := range items {
+		v, ok := it.value.(int)
+		if !ok {
+			continue
+		}
+		switch it.key {
+		case "step", "global_step", "iteration":
+			out[metaStep] = fmt.Sprint(v)
+		case "epoch":
+			out[metaEpoch] = fmt.Sprint(v)
+		}
+	}
+	return out
+}
+
+func keysOf(items []item) string {
+	var keys []string
+	for _, it := range items {
+		if len(keys) == 8 {
+			keys = append(keys, "...")
+			break
+		}
+		keys = append(keys, fmt.Sprintf("%q", it.key))
+	}
+	return strings.Join(keys, ", ")
+}
+
+// ptArray makes an array of a tensor: its elements in row-major order, whatever
+// its strides are.
+func ptArray(name string, t *pytorch.Tensor) (array, error) {
+	e, length, write := storageOf(t.Source)
+	a := array{name: name, element: e, shape: append([]int{}, t.Size...)}
+	n, ok := payloadBytes(a.shape, e.width)
+	if !ok || len(t.Stride) != len(t.Size) {
+		return a, fmt.Errorf("tensor %q has shape %v and strides %v", name, t.Size, t.Stride)
+	}
+	if n > 0 {
+		low, high := t.StorageOffset, t.StorageOffset
+		for i, d := range t.Size {
+			if s := t.Stride[i]; s < 0 || s > 0 && d-1 > (math.MaxInt32*64)/s {
+				return a, fmt.Errorf("tensor %q has shape %v and strides %v", name, t.Size, t.Stride)
+			}
+			high += (d - 1) * t.Stride[i]
+		}
+		if low < 0 || high >= length {
+			return a, fmt.Errorf("tensor %q of shape %v takes elements %d to %d of a storage that has %d", name, t.Size, low, high, length)
+		}
+		// An expanded tensor repeats elements: it is not larger than what it repeats
+		// for no reason.
+		if int64(a.length()) > maxInflation*int64(length) {
+			return a, fmt.Errorf("tensor %q of shape %v repeats a storage of %d elements", name, t.Size, length)
+		}
+	}
+	a.open = func() (io.ReadCloser, error) {
+		b := make([]byte, 0, n)
+		for at := range places(t) {
+			b = write(b, at)
+		}
+		return io.NopCloser(bytes.NewReader(b)), nil
+	}
+	return a, nil
+}
+
+// places yields the places of a tensor's elements in its storage, the last index
+// fastest.
+func places(t *pytorch.Tensor) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		index := make([]int, len(t.Size))
+		for _, d := range t.Size {
+			if d == 0 {
+				return
+			}
+		}
+		at := t.StorageOffset
+		for {
+			if !yield(at) {
+				return
+			}
+			i := len(index) - 1
+			for ; i >= 0; i-- {
+				index[i]++
+				at += t.Stride[i]
+				if index[i] < t.Size[i] {
+					break
+				}
+				at -= t.Size[i] * t.Stride[i]
+				index[i] = 0
+			}
+			if i < 0 {
+				return
+			}
+		}
+	}
+}
+
+var errStorage = errors.New("unknown storage")
+
+// storageOf returns the type of a storage, its length and how one of its elements
+// is written, little-endian.
+func storageOf(s any) (e element, length int, write func(b []byte, at int) []byte) {
+	le := binary.LittleEndian
+	switch s := s.(type) {
+	case *pytorch.FloatStorage:
+		return safetensorsElements["F32"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint32(b, math.Float32bits(s.Data[at])) }
+	case *pytorch.DoubleStorage:
+		return safetensorsElements["F64"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint64(b, math.Float64bits(s.Data[at])) }
+	case *pytorch.HalfStorage:
+		return safetensorsElements["F16"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint16(b, half.ToFloat16(s.Data[at])) }
+	case *pytorch.BFloat16Storage:
+		return safetensorsElements["BF16"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint16(b, half.ToBFloat16(s.Data[at])) }
+	case *pytorch.LongStorage:
+		return safetensorsElements["I64"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint64(b, uint64(s.Data[at])) }
+	case *pytorch.IntStorage:
+		return safetensorsElements["I32"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint32(b, uint32(s.Data[at])) }
+	case *pytorch.ShortStorage:
+		return safetensorsElements["I16"], len(s.Data), func(b []byte, at int) []byte { return le.AppendUint16(b, uint16(s.Data[at])) }
+	case *pytorch.CharStorage:
+		return safetensorsElements["I8"], len(s.Data), func(b []byte, at int) []byte { return append(b, byte(s.Data[at])) }
+	case *pytorch.ByteStorage:
+		return safetensorsElements["U8"], len(s.Data), func(b []byte, at int) []byte { return append(b, s.Data[at]) }
+	case *pytorch.BoolStorage:
+		return safetensorsElements["BOOL"], len(s.Data), func(b []byte, at int) []byte {
+			if s.Data[at] {
+				return append(b, 1)
+			}
+			return append(b, 0)
+		}
+	}
+	panic(fmt.Errorf("%w: %T", errStorage, s))
+}
