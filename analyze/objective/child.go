@@ -88,7 +88,7 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 	}
 	h := &hello{
 		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout, StateElements: o.StateLayout.Len(),
-		Theta: nameOf(f.theta), State: nameOf(f.state), Gradient: nameOf(f.grad),
+		Theta: f.theta.name(), State: f.state.name(), Gradient: f.grad.name(),
 	}
 	line, err := c.exchange(ctx, h, o.StartTimeout)
 	if err == nil {
@@ -241,7 +241,7 @@ func (c *child) gone() error {
 // ask evaluates a point. A nil grad asks for none.
 func (c *child) ask(ctx context.Context, theta, state, grad []float32) ([]float64, error) {
 	if err := c.files.put(theta, state); err != nil {
-		return nil, fmt.Errorf("objective: %w", err)
+		return nil, c.failed(fmt.Sprintf("before request %d", c.id+1), err)
 	}
 	names := c.o.values()
 	r := request{ID: c.id + 1, Want: names}
@@ -261,8 +261,8 @@ func (c *child) ask(ctx context.Context, theta, state, grad []float32) ([]float6
 		return nil, c.failed(fmt.Sprintf("at request %d", c.id), err)
 	}
 	if grad != nil {
-		if _, err := c.files.grad.ReadAt(bytesOf(grad), 0); err != nil {
-			return nil, c.failed(fmt.Sprintf("at request %d", c.id), fmt.Errorf("has cut the gradient's file: %w", err))
+		if err := c.files.grad.read(grad); err != nil {
+			return nil, c.failed(fmt.Sprintf("at request %d", c.id), fmt.Errorf("lost the gradient: %w", err))
 		}
 	}
 	return v, nil

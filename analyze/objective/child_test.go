@@ -74,6 +74,13 @@ func runChild(mode string) {
 		}
 		check(json.Unmarshal(line, &r))
 		n++
+		if mode == "trivial" { // for benchmarks: an answer without any work
+			first := make([]byte, 4)
+			_, err := theta.ReadAt(first, 0)
+			check(err)
+			fmt.Printf(`{"id":%d,"loss":%v}`+"\n", r.ID, math.Float32frombits(binary.LittleEndian.Uint32(first)))
+			continue
+		}
 		x := floats(theta)
 		loss := 0.0
 		for i, v := range x {
@@ -81,6 +88,9 @@ func runChild(mode string) {
 		}
 		for _, v := range floats(state) {
 			loss += float64(v)
+		}
+		if mode == "cuts" && n == 2 {
+			check(theta.Truncate(0))
 		}
 		if slices.Contains(r.Want, "gradient") {
 			g := make([]byte, 0, 4*len(x))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"unsafe"
 )
 
@@ -21,12 +22,19 @@ func bytesOf(v []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
 }
 
-// files are the vectors that a process shares with this one. They are written and
-// not mapped here: a file system that is full is an error then, not a signal.
+// vector is a vector that a process shares with this one.
+type vector struct {
+	file *os.File // nil: there is none
+	n    int      // elements
+	// mapped is its memory, where the system can do that: a copy into it takes a
+	// fifth of the time that writing the file takes.
+	mapped []byte
+}
+
+// files are the vectors that a process shares with this one.
 type files struct {
-	dir                   string
-	theta, state, grad    *os.File
-	thetaN, stateN, gradN int
+	dir                string
+	theta, state, grad vector
 }
 
 // newFiles makes them in memory where the system has a place for that and there is
@@ -39,7 +47,7 @@ func newFiles(parent string, theta, state, grad int) (*files, error) {
 	}
 	var err error
 	for _, place := range places {
-		f := &files{thetaN: theta, stateN: state, gradN: grad}
+		f := &files{theta: vector{n: theta}, state: vector{n: state}, grad: vector{n: grad}}
 		if err = f.create(place); err == nil {
 			return f, nil
 		}
@@ -52,50 +60,88 @@ func (f *files) create(place string) (err error) {
 	if f.dir, err = os.MkdirTemp(place, "sgdwalk-objective-*"); err != nil {
 		return err
 	}
-	zero := make([]byte, 1<<20)
-	for _, v := range []struct {
-		file **os.File
-		name string
-		n    int
-	}{{&f.theta, "theta.f32", f.thetaN}, {&f.state, "state.f32", f.stateN}, {&f.grad, "gradient.f32", f.gradN}} {
-		if v.n == 0 {
-			continue
-		}
-		if *v.file, err = os.OpenFile(filepath.Join(f.dir, v.name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	for name, v := range map[string]*vector{"theta.f32": &f.theta, "state.f32": &f.state, "gradient.f32": &f.grad} {
+		if err := v.create(filepath.Join(f.dir, name)); err != nil {
 			return err
-		}
-		for left := 4 * v.n; left > 0; left -= min(left, len(zero)) {
-			if _, err = (*v.file).Write(zero[:min(left, len(zero))]); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-func nameOf(f *os.File) string {
-	if f == nil {
+func (v *vector) create(path string) (err error) {
+	if v.n == 0 {
+		return nil
+	}
+	if v.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		return err
+	}
+	zero := make([]byte, 1<<20)
+	for left := 4 * v.n; left > 0; left -= min(left, len(zero)) {
+		if _, err = v.file.Write(zero[:min(left, len(zero))]); err != nil {
+			return err
+		}
+	}
+	v.mapped = mapFile(v.file, 4*v.n)
+	return nil
+}
+
+func (v *vector) name() string {
+	if v.file == nil {
 		return ""
 	}
-	return f.Name()
+	return v.file.Name()
+}
+
+// write puts the values into the file.
+func (v *vector) write(from []float32) error {
+	if v.mapped != nil {
+		return carefully(func() { copy(v.mapped, bytesOf(from)) })
+	}
+	_, err := v.file.WriteAt(bytesOf(from), 0)
+	return err
+}
+
+// read gets the values from the file.
+func (v *vector) read(to []float32) error {
+	if v.mapped != nil {
+		return carefully(func() { copy(bytesOf(to), v.mapped) })
+	}
+	_, err := v.file.ReadAt(bytesOf(to), 0)
+	return err
+}
+
+// carefully makes an error of memory that is not there any more: somebody has cut
+// the file.
+func carefully(f func()) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a file of a vector has been cut (%v)", p)
+		}
+	}()
+	f()
+	return nil
+}
+
+func (v *vector) close() {
+	if v.file != nil {
+		unmap(v.mapped)
+		_ = v.file.Close() // nothing in it is wanted any more
+	}
 }
 
 // put writes the point.
 func (f *files) put(theta, state []float32) error {
-	if len(theta) != f.thetaN {
-		return fmt.Errorf("theta has %d elements; the layout has %d", len(theta), f.thetaN)
+	if len(theta) != f.theta.n {
+		return fmt.Errorf("theta has %d elements; the layout has %d", len(theta), f.theta.n)
 	}
-	if len(state) != f.stateN {
-		return fmt.Errorf("state has %d elements; the layout has %d", len(state), f.stateN)
+	if len(state) != f.state.n {
+		return fmt.Errorf("state has %d elements; the layout has %d", len(state), f.state.n)
 	}
-	if _, err := f.theta.WriteAt(bytesOf(theta), 0); err != nil {
+	if err := f.theta.write(theta); err != nil || f.state.n == 0 {
 		return err
 	}
-	if f.stateN > 0 {
-		_, err := f.state.WriteAt(bytesOf(state), 0)
-		return err
-	}
-	return nil
+	return f.state.write(state)
 }
 
 // unname takes the names away; the files stay as long as somebody has them open.
@@ -103,10 +149,8 @@ func (f *files) put(theta, state []float32) error {
 func (f *files) unname() { os.RemoveAll(f.dir) }
 
 func (f *files) close() {
-	for _, file := range []*os.File{f.theta, f.state, f.grad} {
-		if file != nil {
-			_ = file.Close() // nothing in it is wanted any more
-		}
+	for _, v := range []*vector{&f.theta, &f.state, &f.grad} {
+		v.close()
 	}
 	if f.dir != "" {
 		os.RemoveAll(f.dir)

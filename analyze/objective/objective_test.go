@@ -163,6 +163,7 @@ func TestBadChildren(t *testing.T) {
 		{"error", "could not evaluate: ValueError: shapes; it said: Traceback"},
 		{"twice", "answered request 1 twice"},
 		{"noisy", "is not deterministic: it gives the losses"},
+		{"cuts", "before request 3, a file of a vector has been cut"},
 		{"always-dies", "died (exit status 9); it said: out of memory (after 2 restarts, the most that are allowed)"},
 	} {
 		o := options(t, c.mode)
