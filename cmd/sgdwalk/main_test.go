@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sgdwalk": main, acknowledgingName: trainAcknowledging, limitedName: runLimited})
+	testscript.Main(m, map[string]func(){"sgdwalk": main, acknowledgingName: trainAcknowledging, limitedName: runLimited, objectiveName: runObjective})
 }
 
 // TestScripts runs the commands as a user does. Each script is a session.

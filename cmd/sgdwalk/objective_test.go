@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/replay"
+)
+
+// objectiveName is the command that the test binary is as an objective.
+const objectiveName = "sgdwalk-objective"
+
+// runObjective evaluates the loss of a run, its first argument, that it rebuilds
+// itself: another program as far as anybody can see, written from OBJECTIVE.md. A
+// second argument names a file for its process id; then it never answers.
+func runObjective() {
+	r := must(arrowfile.Open(os.Args[1]))
+	x := must(replay.FromHeader(r.Header(), replay.Options{}))
+	train, test := must(x.TrainLoss()), must(x.TestLoss())
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 1<<20)
+	var hello struct {
+		Layout          json.RawMessage
+		Theta, Gradient string
+		Elements        int
+	}
+	in.Scan()
+	if err := json.Unmarshal(in.Bytes(), &hello); err != nil {
+		panic(err)
+	}
+	theta := must(os.Open(hello.Theta))
+	var gradient *os.File
+	if hello.Gradient != "" {
+		gradient = must(os.OpenFile(hello.Gradient, os.O_WRONLY, 0))
+	}
+	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"gradient":true}`+"\n", hello.Layout)
+	point, grad, raw := make([]float32, hello.Elements), make([]float32, hello.Elements), make([]byte, 4*hello.Elements)
+	ctx := context.Background()
+	for in.Scan() {
+		if len(os.Args) > 2 {
+			if err := os.WriteFile(os.Args[2], []byte(strconv.Itoa(os.Getpid())), 0o666); err != nil {
+				panic(err)
+			}
+			time.Sleep(time.Hour)
+		}
+		var q struct {
+			ID   int64
+			Want []string
+		}
+		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
+			panic(err)
+		}
+		must(theta.ReadAt(raw, 0))
+		for i := range point {
+			point[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+		answer := map[string]any{"id": q.ID}
+		if slices.Contains(q.Want, "gradient") {
+			answer["loss"] = must(train.Gradient(ctx, point, grad))
+			for i, g := range grad {
+				binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(g))
+			}
+			must(gradient.WriteAt(raw, 0))
+		} else {
+			m, h := must(train.Evaluate(ctx, point)), must(test.Evaluate(ctx, point))
+			answer["loss"], answer["accuracy"], answer["test_loss"], answer["test_accuracy"] = m.Loss, m.Accuracy, h.Loss, h.Accuracy
+		}
+		fmt.Printf("%s\n", must(json.Marshal(answer)))
+	}
+}
+
+// TestObjectiveIsTheLoss: through another program every number of walk, line,
+// landscape and curvature is what it is without one, to the last digit, with any
+// number of processes.
+func TestObjectiveIsTheLoss(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200", "--out", dir)
+	for _, c := range []struct {
+		args, native []string
+		files        []string
+	}{
+		{[]string{"walk", "--segments", "0-2", "--alphas", "0:1:3", "--also", "test_loss,accuracy,test_accuracy"}, nil, []string{"losses.csv", "segments.csv"}},
+		{[]string{"line", "--alphas", "0:1:4", "--also", "test_accuracy"}, nil, []string{"losses.csv"}},
+		{[]string{"line", "--alphas", "0:1:4", "--curve", "bezier", "--curve-steps", "2"}, nil, []string{"curve_losses.csv"}},
+		{[]string{"landscape", "--grid", "3x3"}, []string{"--plain"}, []string{"grid.csv"}},
+		{[]string{"curvature", "--top", "1", "--products", "5"}, nil, []string{"eigenvalues.csv", "spectrum.csv"}},
+	} {
+		native := filepath.Join(t.TempDir(), "native")
+		wantStatus(t, exitOK, slices.Concat(c.args, c.native, []string{"-q", "--out", native, dir})...)
+		for _, procs := range []string{"1", "3"} {
+			out := filepath.Join(t.TempDir(), "out")
+			stdout, _ := wantStatus(t, exitOK, slices.Concat(c.args, []string{"-q", "--out", out, "--objective", objectiveName + " '" + dir + "'", "--objective-procs", procs, dir})...)
+			for _, name := range c.files {
+				want, got := must(os.ReadFile(filepath.Join(native, name))), must(os.ReadFile(filepath.Join(out, name)))
+				if string(want) != string(got) {
+					t.Errorf("%v with %s processes: %s is\n%s\nwithout them it is\n%s", c.args, procs, name, got, want)
+				}
+			}
+			if strings.Contains(stdout, "objective") {
+				t.Errorf("%v: %s", c.args, stdout)
+			}
+		}
+	}
+	// What has an accuracy has it everywhere: one evaluation gives all four.
+	out := filepath.Join(t.TempDir(), "out")
+	wantStatus(t, exitOK, "landscape", "-q", "--grid", "2x2", "--also", "accuracy,test_loss", "--out", out, "--objective", objectiveName+" '"+dir+"'", dir)
+	if v := columnsOf(t, filepath.Join(out, "grid.csv"), "loss", "accuracy", "test_loss", "test_accuracy"); v[0][0] == v[2][0] || v[1][0] <= 0 || v[1][0] > 1 {
+		t.Errorf("the grid has %v", v)
+	}
+}
+
+// TestObjectiveBadCalls: a mistake is one line, and nothing is written.
+func TestObjectiveBadCalls(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "600", "--out", dir)
+	command := objectiveName + " '" + dir + "'"
+	for _, c := range []struct {
+		status int
+		args   []string
+		want   string
+	}{
+		{exitUsage, []string{"walk", "--objective", command, "--data", "digits"}, "--data"},
+		{exitUsage, []string{"line", "--objective", command, "--norm", "running"}, `--norm is "running"`},
+		{exitUsage, []string{"curvature", "--objective", command, "--objective-procs", "0"}, "--objective-procs is 0"},
+		{exitUsage, []string{"landscape", "--objective", command, "--objective-timeout", "0s"}, "--objective-timeout is 0s"},
+		{exitUsage, []string{"landscape", "--objective", command, "--objective-restarts", "-1"}, "--objective-restarts"},
+		{exitUsage, []string{"walk", "--allow-noisy-objective"}, "--objective, which is not given"},
+		{exitUsage, []string{"walk", "--objective", "a 'b"}, "does not end"},
+		{exitUsage, []string{"walk", "--objective", command, "--also", "batch_loss"}, "does not know the batches"},
+		{exitUsage, []string{"line", "--objective", command, "--also", "height"}, `--also has "height"`},
+		{exitFailure, []string{"walk", "--objective", "/no/such/program"}, "/no/such/program could not be started"},
+		{exitFailure, []string{"walk", "--objective", objectiveName + " /no/run"}, "died (exit status 2)"},
+	} {
+		_, stderr := wantStatus(t, c.status, append(c.args, "-q", dir)...)
+		lines := strings.Split(strings.TrimSpace(stderr), "\n")
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "sgdwalk: ") || !strings.Contains(last, c.want) {
+			t.Errorf("%v: %q; want %q", c.args, stderr, c.want)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "analysis")); err == nil {
+			t.Errorf("%v has written something", c.args)
+		}
+	}
+}
+
+// TestObjectiveInterrupted: Ctrl-C, and even kill -9, leave no process behind.
+func TestObjectiveInterrupted(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("no /proc to see processes in")
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "600", "--out", dir)
+	for _, signal := range []os.Signal{os.Interrupt, os.Kill} {
+		name := filepath.Join(t.TempDir(), "pid")
+		cmd := exec.Command("sgdwalk", "walk", "-q", "--objective", fmt.Sprintf("%s '%s' '%s'", objectiveName, dir, name), dir)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		pid := ""
+		for range 1000 {
+			text, _ := os.ReadFile(name)
+			if pid = string(text); pid != "" {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if pid == "" {
+			t.Fatalf("the objective was asked nothing: %s", stderr.String())
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Errorf("%v: the walk went on", signal)
+		}
+		gone := false
+		for range 200 {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			if gone = err != nil || strings.Contains(string(stat), ") Z "); gone {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !gone {
+			t.Errorf("%v: process %s, the objective, goes on", signal, pid)
+		}
+		if signal == os.Interrupt && (strings.Count(stderr.String(), "\n") != 1 || !strings.HasPrefix(stderr.String(), "sgdwalk: ")) {
+			t.Errorf("interrupted, the program says %q", stderr.String())
+		}
+	}
+}
