@@ -103,8 +103,28 @@
     next.alt = f.alt;
     next.src = `${index}/${f.name}.svg?${look}&rows=${run.rows}`;
     await next.decode();
+    if (paused) return;
     box.querySelector("img").replaceWith(next);
     drawn.set(box.id, key);
+  }
+
+  // update asks once and shows the answer. What comes after the button was pressed
+  // is not shown any more.
+  async function update() {
+    const answer = await fetch("status.json");
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const { runs } = await answer.json();
+    for (const [i, run] of runs.entries()) {
+      if (paused) return;
+      const section = document.getElementById(`run-${i}`);
+      show(section, run);
+      for (const f of run.figures) {
+        if (paused) return;
+        await draw(section, i, run, f);
+      }
+    }
+    const said = runs.some((r) => r.state === "recording") ? "Live." : "No run is being recorded now.";
+    if (!paused && link.textContent !== said) link.textContent = said;
   }
 
   async function look() {
@@ -112,18 +132,9 @@
     if (busy || paused || document.hidden) return;
     busy = true;
     try {
-      const answer = await fetch("status.json");
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      const { runs } = await answer.json();
-      for (const [i, run] of runs.entries()) {
-        const section = document.getElementById(`run-${i}`);
-        show(section, run);
-        for (const f of run.figures) await draw(section, i, run, f);
-      }
-      const said = runs.some((r) => r.state === "recording") ? "Live." : "No run is being recorded now.";
-      if (link.textContent !== said) link.textContent = said;
+      await update();
     } catch {
-      link.textContent = "The server does not answer; what is shown is what was known last. Trying again …";
+      if (!paused) link.textContent = "The server does not answer; what is shown is what was known last. Trying again …";
     }
     busy = false;
     timer = setTimeout(look, every);
