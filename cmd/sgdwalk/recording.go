@@ -155,11 +155,21 @@ func (f *recordFlags) timeShare(x *replay.Experiment, b *record.Budget, out stri
 	if err != nil {
 		return "the time share is not known: " + oneLine(err)
 	}
-	speed, err := writeSpeed(filepath.Dir(filepath.Clean(out)), b.RowBytes)
+	speed, err := writeSpeed(existing(filepath.Dir(filepath.Clean(out))), b.RowBytes)
 	if err != nil {
 		return "the time share is not known: " + oneLine(err)
 	}
 	return fmt.Sprintf("a step takes %.3g ms, writing about %s of that beside it (%.2g GB/s)", 1e3*step.Seconds(), percent(b.TimeShare(step, speed)), speed/1e9)
+}
+
+// existing is the directory itself, or the nearest one above it that is there.
+func existing(dir string) string {
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+	}
+	return dir
 }
 
 // writeSpeed writes a few rows' worth of bytes into a file that is removed again.
