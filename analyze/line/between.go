@@ -44,9 +44,15 @@ func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Option
 	length := math.Sqrt(curve.Distance2(a, b))
 	distances := make([]float64, len(alphas))
 	columns := make([][]float64, 1+len(opts.Also))
+	unit := func(alpha float64) string { return "alpha " + strconv.FormatFloat(alpha, 'g', -1, 64) }
 	for i, alpha := range alphas {
+		if i%aheadPoints == 0 {
+			if err := e.ahead(ctx, alphas[i:min(i+aheadPoints, len(alphas))], unit, func(alpha float64, dst []float32) { curve.Between(dst, a, b, alpha) }); err != nil {
+				return nil, err
+			}
+		}
 		distances[i] = alpha * length
-		v, err := e.at(ctx, "alpha "+strconv.FormatFloat(alpha, 'g', -1, 64), func(dst []float32) { curve.Between(dst, a, b, alpha) })
+		v, err := e.at(ctx, unit(alpha), func(dst []float32) { curve.Between(dst, a, b, alpha) })
 		if err != nil {
 			return nil, err
 		}

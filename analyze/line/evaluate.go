@@ -18,6 +18,32 @@ type evaluator struct {
 	made     int
 }
 
+// aheadPoints is of how many points a loss that evaluates several at the same time
+// is told. What an interruption takes away are so many.
+const aheadPoints = 16
+
+// ahead tells the loss which points come next, of those that the store does not
+// have.
+func (e *evaluator) ahead(ctx context.Context, alphas []float64, unit func(alpha float64) string, fill func(alpha float64, dst []float32)) error {
+	var missing []float64
+	for _, alpha := range alphas {
+		if _, ok := e.store.Lookup(unit(alpha)); !ok {
+			missing = append(missing, alpha)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	err := analyze.GoAhead(ctx, e.loss, len(missing), func(i int, dst []float32) { fill(missing[i], dst) })
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("line: stopped at %s: %w", unit(missing[0]), err)
+	case err != nil:
+		return fmt.Errorf("line: %s: %w", unit(missing[0]), err)
+	}
+	return nil
+}
+
 // at returns the measurements at the point that fill puts into the scratch. The
 // unit is looked up first: a point whose loss is zero, negative or NaN is as
 // finished as any other.

@@ -146,6 +146,8 @@ func misbehave(mode, argument string, n int, id int64, loss *float64) {
 		*loss += float64(n)
 	case "own-data":
 		*loss += float64(os.Getpid())
+	case "sleeps":
+		time.Sleep(100 * time.Millisecond)
 	case "slow":
 		time.Sleep(time.Hour)
 	case "grandchild":

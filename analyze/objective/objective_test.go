@@ -144,6 +144,31 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
+// Points that are asked for ahead are evaluated at the same time, once, and give
+// what they give otherwise.
+func TestAhead(t *testing.T) {
+	const each = 100 * time.Millisecond
+	p := points(9)
+	for _, n := range []int{1, 3} {
+		o := options(t, "sleeps")
+		o.Procs = n
+		x := start(t, o)
+		began := time.Now()
+		if err := x.Ahead(t.Context(), len(p), func(i int, dst []float32) { copy(dst, p[i]) }); err != nil {
+			t.Fatal(err)
+		}
+		for i, theta := range p {
+			if v, err := x.Loss(t.Context(), theta); err != nil || v != truth(theta) {
+				t.Errorf("point %d: %v, %v; want %v", i, v, err, truth(theta))
+			}
+		}
+		// Nine evaluations of 100 ms, by one and by three.
+		if took := time.Since(began); n == 1 && took < 9*each || n == 3 && (took < 3*each || took > 7*each) {
+			t.Errorf("%d processes took %v", n, took)
+		}
+	}
+}
+
 // What a process does wrong is one line that says what, and what it said last.
 func TestBadChildren(t *testing.T) {
 	for _, c := range []struct {

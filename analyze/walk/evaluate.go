@@ -175,6 +175,16 @@ func (w *walker) inside(ctx context.Context, unit string, fill func(float64), sa
 		w.opts.Progress.Add(len(own))
 		return nil
 	}
+	err := analyze.GoAhead(ctx, w.loss, len(own), func(i int, dst []float32) {
+		fill(w.grid.alphas[own[i]])
+		copy(dst, w.scratch)
+	})
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("walk: stopped at %s: %w", unit, err)
+	case err != nil:
+		return fmt.Errorf("walk: %s: %w", unit, err)
+	}
 	values := make([]float64, 0, len(own)*n)
 	for _, i := range own {
 		fill(w.grid.alphas[i])

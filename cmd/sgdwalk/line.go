@@ -93,6 +93,11 @@ func (b *both) Loss(ctx context.Context, theta []float32) (float64, error) {
 	return m.Loss, err
 }
 
+// Ahead passes on which points come next, where that helps.
+func (b *both) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
+	return analyze.GoAhead(ctx, b.evaluator, n, point)
+}
+
 func (b *both) accuracy(ctx context.Context, theta []float32) (float64, error) {
 	m, err := b.evaluate(ctx, theta)
 	return m.Accuracy, err

@@ -79,6 +79,11 @@ func (x *external) Evaluate(ctx context.Context, theta []float32) (m train.Measu
 	return m, nil
 }
 
+// Ahead evaluates the points in all processes.
+func (x *external) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
+	return x.o.Ahead(ctx, n, point)
+}
+
 // Close does nothing: the processes end with the analysis.
 func (x *external) Close() {}
 
