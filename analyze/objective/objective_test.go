@@ -7,7 +7,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -405,6 +407,31 @@ func TestSplitCommand(t *testing.T) {
 	for _, text := range []string{"", "  ", "a 'b", `a "b`, `a \`} {
 		if _, err := objective.SplitCommand(text); err == nil {
 			t.Errorf("%q is no error", text)
+		}
+	}
+}
+
+// TestSmallestProgram runs the program of OBJECTIVE.md.
+func TestSmallestProgram(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed")
+	}
+	manual, err := os.ReadFile("OBJECTIVE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(manual)
+	o := options(t, "")
+	o.Command, o.Env = []string{python, "-c", string(code[1])}, os.Environ()
+	x := start(t, o)
+	for _, theta := range points(4) {
+		want := 0.0
+		for _, v := range theta {
+			want += float64(v) * float64(v)
+		}
+		if v, err := x.Loss(t.Context(), theta); err != nil || math.Abs(v-want/2) > 1e-12 {
+			t.Errorf("%v, %v; want %v", v, err, want/2)
 		}
 	}
 }

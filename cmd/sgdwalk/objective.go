@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
+	"sgdwalk/record"
 	"sgdwalk/train"
 )
 
@@ -109,10 +112,17 @@ func wanted(also string, everywhere bool) []string {
 
 // evaluator opens the loss that the flags name, and checks it.
 func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags, also []string, gradient bool) (evaluator, error) {
-	if f.Objective == "" {
-		return a.loss(l)
-	}
 	h := a.trace.Header()
+	if f.Objective == "" {
+		e, err := a.loss(l)
+		if err != nil && a.foreign() {
+			err = fmt.Errorf("%w; --objective lets the program that made the run evaluate it", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
 	if h.Sketch != nil {
 		return nil, fmt.Errorf("%s keeps a sketch of theta and not theta: no loss can be evaluated", a.run)
 	}
@@ -149,6 +159,13 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 	// What an earlier call kept is for this objective, over the same data.
 	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %x", command, loss)
 	return a.external("loss", "accuracy")
+}
+
+// foreign reports whether another program made the run.
+func (a *analysis) foreign() bool {
+	h := a.trace.Header()
+	_, err := os.Stat(filepath.Join(a.run, ingestName))
+	return err == nil || h.Data.Spec == "" || h.Model == record.ImportedModel
 }
 
 // lastVectors returns the last iterate and the last statistics of a run.

@@ -72,12 +72,7 @@ func TestPythonObjective(t *testing.T) {
 	if out, err := runPython(t, interpreter, examples+"torch_cnn.py", dir, truth); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(work, "sgdwalk.py"), []byte(python.Source), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PYTHONPATH", work)
-	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
-	objective := []string{"--objective", "'" + interpreter + "' " + examples + "torch_objective.py"}
+	objective := servedFrom(t, interpreter, examples+"torch_objective.py")
 	walk := append([]string{"walk", "-q", "--segments", "0-2", "--alphas", "0:1:3", "--also", "accuracy", dir}, objective...)
 	wantStatus(t, exitOK, walk...)
 	landscape := append([]string{"landscape", "-q", "--grid", "3x3", "--also", "accuracy", "--objective-procs", "2", dir}, objective...)
@@ -157,4 +152,91 @@ func readRun(t *testing.T, dir string) (out [][]float32) {
 		out = append(out, must(r.Theta(i)))
 	}
 	return out
+}
+
+// servedFrom makes sgdwalk.py importable for programs that the objective starts, and
+// returns the flag for an example.
+func servedFrom(t *testing.T, interpreter, example string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "sgdwalk.py"), []byte(python.Source), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PYTHONPATH", dir)
+	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
+	return []string{"--objective", "'" + interpreter + "' " + example}
+}
+
+// TestPythonArraysObjective: a numpy model with gradients of its own. Its Hessian is
+// known: X' diag(p (1-p)) X over the examples.
+func TestPythonArraysObjective(t *testing.T) {
+	interpreter := pythonWith(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	if out, err := runPython(t, interpreter, examples+"numpy_model.py", dir); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	objective := servedFrom(t, interpreter, examples+"numpy_objective.py")
+	wantStatus(t, exitOK, append([]string{"walk", "-q", "--segments", "0-2", "--also", "accuracy", dir}, objective...)...)
+	losses := columnsOf(t, filepath.Join(dir, "analysis/walk/losses.csv"), "loss", "accuracy")
+	if math.Abs(losses[0][0]-math.Ln2) > 1e-12 || losses[0][len(losses[0])-1] >= math.Ln2 {
+		t.Errorf("losses %v; want ln 2 at zero, and less after it", losses)
+	}
+	wantStatus(t, exitOK, append([]string{"curvature", "-q", "--step", "0", "--top", "2", dir}, objective...)...)
+	out, err := runPython(t, interpreter, "-c", `
+import sys, json
+import numpy as np
+sys.modules["sgdwalk"] = type(sys)("sgdwalk")
+sys.modules["sgdwalk"].serve = lambda *_: None
+exec(open(sys.argv[1]).read())
+X = np.concatenate([x.astype(np.float64), np.ones((len(x), 1))], 1)
+print(json.dumps(list(np.linalg.eigvalsh(X.T @ X / 4 / len(x))[::-1])))
+`, examples+"numpy_objective.py")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var want []float64
+	if err := json.Unmarshal([]byte(out), &want); err != nil {
+		t.Fatal(err)
+	}
+	got := columnsOf(t, filepath.Join(dir, "analysis/curvature/eigenvalues.csv"), "eigenvalue")[0]
+	// Central differences of gradients that are rounded to float32.
+	for i, w := range want[:2] {
+		if math.Abs(got[i]-w) > 1e-3*w {
+			t.Errorf("eigenvalue %d is %v; numpy has %v", i+1, got[i], w)
+		}
+	}
+}
+
+// TestPythonServeFailures: what a Python objective does wrong is one line.
+func TestPythonServeFailures(t *testing.T) {
+	interpreter := pythonWith(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	if out, err := runPython(t, interpreter, examples+"numpy_model.py", dir); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, stderr := wantStatus(t, exitFailure, "walk", "-q", dir)
+	if !strings.Contains(stderr, "--objective") {
+		t.Errorf("without an objective: %q", stderr)
+	}
+	for _, c := range []struct{ verb, body, want string }{
+		{"walk", "serve(lambda m: 1 / 0, model)", "could not evaluate: ZeroDivisionError: division by zero; it said: "},
+		{"walk", "serve(lambda m: np.random.rand(), model)", "is not deterministic"},
+		{"walk", "serve(lambda m: 1.0, {'v': np.zeros((1, 2), np.float32)})", "has v [1 2] as tensor 1 of its theta; the run has w [1 2] there"},
+		{"walk", "serve(lambda m: {'accuracy': 1.0}, model)", `has no "loss"`},
+		{"walk", "serve(lambda m: np.zeros(3), model)", "could not evaluate: TypeError"},
+		{"walk", "serve(lambda m: 1.0, [1])", "the model is a list"},
+		{"walk", "print('hello'); serve(lambda m: 1.0, model)", `printed "hello" on standard output`},
+		{"curvature", "serve(lambda m: 1.0, model)", "a gradient is wanted: loss_fn must return"},
+	} {
+		script := filepath.Join(t.TempDir(), "objective.py")
+		text := "import numpy as np\nfrom sgdwalk import serve\nmodel = {'w': np.zeros((1, 2), np.float32), 'b': np.zeros(1, np.float32)}\n" + c.body + "\n"
+		if err := os.WriteFile(script, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, stderr := wantStatus(t, exitFailure, append([]string{c.verb, "-q", dir}, servedFrom(t, interpreter, script)...)...)
+		lines := strings.Split(strings.TrimSpace(stderr), "\n")
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "sgdwalk: ") || !strings.Contains(last, c.want) {
+			t.Errorf("%s: %q; want %q", c.body, stderr, c.want)
+		}
+	}
 }
