@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 	"unsafe"
 )
 
@@ -57,7 +58,8 @@ func newFiles(parent string, theta, state, grad int) (*files, error) {
 }
 
 func (f *files) create(place string) (err error) {
-	if f.dir, err = os.MkdirTemp(place, "sgdwalk-objective-*"); err != nil {
+	removeStale(place)
+	if f.dir, err = os.MkdirTemp(place, fmt.Sprintf("%s%d-*", prefix, os.Getpid())); err != nil {
 		return err
 	}
 	for name, v := range map[string]*vector{"theta.f32": &f.theta, "state.f32": &f.state, "gradient.f32": &f.grad} {
@@ -66,6 +68,20 @@ func (f *files) create(place string) (err error) {
 		}
 	}
 	return nil
+}
+
+// prefix begins the name of a directory; the process that made it follows.
+const prefix = "sgdwalk-objective-"
+
+// removeStale removes what a program that was killed left at its start, before the
+// first answer. A directory of the last hour may be in use from elsewhere.
+func removeStale(place string) {
+	dirs, _ := filepath.Glob(filepath.Join(place, prefix+"*")) // the pattern is sound
+	for _, dir := range dirs {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+			os.RemoveAll(dir)
+		}
+	}
 }
 
 func (v *vector) create(path string) (err error) {

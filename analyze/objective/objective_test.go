@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -252,6 +253,31 @@ func TestCheckRecorded(t *testing.T) {
 	y := start(t, o)
 	if n, err := y.CheckRecorded(t.Context(), run); n != 3 || err != nil || len(y.Warnings()) != 1 || y.Warnings()[0].Code != "objective_disagrees" {
 		t.Errorf("%d compared, %v, %v", n, err, y.Warnings())
+	}
+}
+
+// What a program left that was killed long ago is removed, and nothing else.
+func TestStale(t *testing.T) {
+	o := options(t, "good")
+	old, young := filepath.Join(o.Dir, "sgdwalk-objective-1-2"), filepath.Join(o.Dir, "sgdwalk-objective-1-3")
+	for _, dir := range []string{old, young} {
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	then := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(old, then, then); err != nil {
+		t.Fatal(err)
+	}
+	x, err := objective.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(o.Dir); len(left) != 1 || left[0].Name() != filepath.Base(young) {
+		t.Errorf("%v is left", left)
 	}
 }
 
