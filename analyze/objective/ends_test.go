@@ -19,9 +19,10 @@ func TestTimeouts(t *testing.T) {
 	for mode, want := range map[string]string{"silent": "at its start, did not answer within 300ms", "slow": "at request 1, did not answer within 300ms", "hangs-at-exit": "when all was done, did not end within 300ms"} {
 		o := options(t, mode)
 		o.ExitTimeout = 300 * time.Millisecond
-		if mode == "silent" {
+		switch mode {
+		case "silent":
 			o.StartTimeout = o.ExitTimeout
-		} else if mode == "slow" {
+		case "slow":
 			o.Timeout = o.ExitTimeout
 		}
 		began := time.Now()
