@@ -146,6 +146,7 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 		return s, err
 	}
 	if last != nil && last.Last() {
+		forgetOld(dir)
 		return s, fmt.Errorf("%s is finished: %d updates, nothing is left to do", dir, last.Step)
 	}
 	x, err := replay.FromHeader(h, o)
@@ -187,6 +188,20 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 		}
 		return nil
 	})
+}
+
+// forgetOld removes what a process has left that was killed behind the last row,
+// while it wrote its summary. One that is writing it now is not as old.
+func forgetOld(dir string) {
+	left, err := filepath.Glob(filepath.Join(dir, "."+summaryName+".*"))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		if i, err := os.Stat(path); err == nil && time.Since(i.ModTime()) > time.Minute {
+			os.Remove(path)
+		}
+	}
 }
 
 // tidy prepares a run that goes on, now that nobody else writes it: the summary of
