@@ -14,13 +14,14 @@ import (
 	"sgdwalk/analyze/path"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/exchange"
+	"sgdwalk/record/recordtest"
 	"sgdwalk/train/replay"
 )
 
 // TestPython: read_run.py sees the run that Go sees. The path with numpy needs
 // numpy, those with polars and pyarrow what they are named for.
 func TestPython(t *testing.T) {
-	python := pythonWithNumpy(t)
+	python := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
 	x, err := replay.New(replay.Config{Data: "digits", Model: "mlp:8", Optimizer: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.2}, Epochs: 2})
 	if err != nil {
@@ -89,17 +90,4 @@ func TestPython(t *testing.T) {
 			}
 		}
 	}
-}
-
-// pythonWithNumpy finds an interpreter that has numpy, or skips.
-func pythonWithNumpy(t *testing.T) string {
-	t.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		python := filepath.Join(dir, "python3")
-		if exec.Command(python, "-c", "import numpy").Run() == nil {
-			return python
-		}
-	}
-	t.Skip("no python3 with numpy in PATH")
-	return ""
 }

@@ -12,6 +12,7 @@ import (
 
 	"sgdwalk/notebooks/python"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recordtest"
 )
 
 // trueLosses is PyTorch by itself: the loss and the accuracy of the example's
@@ -66,7 +67,7 @@ func columnsOf(t *testing.T, path string, names ...string) [][]float64 {
 // sgdwalk.py, is walked, put on its landscape, and its Hessian looked at, by
 // PyTorch's own losses and gradients.
 func TestPythonObjective(t *testing.T) {
-	interpreter := pythonWith(t, "torch")
+	interpreter := recordtest.Python(t, "torch")
 	work := t.TempDir()
 	dir, truth := filepath.Join(work, "run"), filepath.Join(work, "truth.npz")
 	if out, err := runPython(t, interpreter, examples+"torch_cnn.py", dir, truth); err != nil {
@@ -170,7 +171,7 @@ func servedFrom(t *testing.T, interpreter, example string) []string {
 // TestPythonArraysObjective: a numpy model with gradients of its own. Its Hessian is
 // known: X' diag(p (1-p)) X over the examples.
 func TestPythonArraysObjective(t *testing.T) {
-	interpreter := pythonWith(t, "numpy")
+	interpreter := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
 	if out, err := runPython(t, interpreter, examples+"numpy_model.py", dir); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -209,7 +210,7 @@ print(json.dumps(list(np.linalg.eigvalsh(X.T @ X / 4 / len(x))[::-1])))
 
 // TestPythonServeFailures: what a Python objective does wrong is one line.
 func TestPythonServeFailures(t *testing.T) {
-	interpreter := pythonWith(t, "numpy")
+	interpreter := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
 	if out, err := runPython(t, interpreter, examples+"numpy_model.py", dir); err != nil {
 		t.Fatalf("%v: %s", err, out)

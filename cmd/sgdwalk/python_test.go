@@ -12,20 +12,8 @@ import (
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/exchange"
+	"sgdwalk/record/recordtest"
 )
-
-// pythonWith finds an interpreter that has the package, or skips.
-func pythonWith(t *testing.T, name string) string {
-	t.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		python := filepath.Join(dir, "python3")
-		if exec.Command(python, "-c", "import "+name).Run() == nil {
-			return python
-		}
-	}
-	t.Skipf("no python3 with %s in PATH", name)
-	return ""
-}
 
 // runPython runs a program with sgdwalk.py, as `sgdwalk python` prints it, to be
 // imported.
@@ -49,7 +37,7 @@ const examples = "../../notebooks/python/examples/"
 
 // TestPythonArrays: a numpy model is recorded by the rule of descent, bit for bit.
 func TestPythonArrays(t *testing.T) {
-	interpreter := pythonWith(t, "numpy")
+	interpreter := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
 	if out, err := runPython(t, interpreter, examples+"numpy_model.py", dir); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -92,7 +80,7 @@ func must[T any](v T, err error) T {
 // TestPythonTorch: of a PyTorch network with batch normalization every parameter,
 // gradient and statistic is what PyTorch had, and kinds are the layers'.
 func TestPythonTorch(t *testing.T) {
-	interpreter := pythonWith(t, "torch")
+	interpreter := recordtest.Python(t, "torch")
 	dir, truth := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "truth.npz")
 	if out, err := runPython(t, interpreter, examples+"torch_cnn.py", dir, truth); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -141,7 +129,7 @@ func TestPythonTorch(t *testing.T) {
 // TestPythonFailures: what the recorder says no to is a line in Python, and an
 // exception in training marks the run.
 func TestPythonFailures(t *testing.T) {
-	interpreter := pythonWith(t, "numpy")
+	interpreter := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
 	program := func(body string) string {
 		return "import numpy as np\nfrom sgdwalk import Recorder\nw = {'w': np.zeros((2, 2), np.float32)}\n" + body

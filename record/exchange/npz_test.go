@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -186,21 +185,8 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// pythonWithNumpy finds an interpreter that has numpy, or skips.
-func pythonWithNumpy(t *testing.T) string {
-	t.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		python := filepath.Join(dir, "python3")
-		if exec.Command(python, "-c", "import numpy").Run() == nil {
-			return python
-		}
-	}
-	t.Skip("no python3 with numpy in PATH")
-	return ""
-}
-
 func TestNPZNumpy(t *testing.T) {
-	python := pythonWithNumpy(t)
+	python := recordtest.Python(t, "numpy")
 	dir := t.TempDir()
 	h := recordtest.Header(7)
 	rows := recordtest.Rows(h, 5, 2)

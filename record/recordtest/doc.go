@@ -5,4 +5,5 @@
 //  2. [Sink] and [Trajectory] take a function that opens an implementation and
 //     run their tests as subtests.
 //  3. [Diff] compares two rows bit for bit.
+//  4. [Python] finds an interpreter for tests that ask other programs.
 package recordtest
