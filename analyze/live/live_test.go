@@ -68,6 +68,21 @@ func logOf(h *record.Header, steps []record.Step) *live.Log {
 	return l
 }
 
+// memoryOf is the recorded run, for the analyses of a finished one.
+func memoryOf(t *testing.T, h *record.Header, steps []record.Step) *record.Memory {
+	t.Helper()
+	m, err := record.NewMemory(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range steps {
+		if err := m.Append(&steps[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
 func figureNamed(t *testing.T, l *live.Log, name string) figure.Figure {
 	t.Helper()
 	for _, f := range l.Figures() {
@@ -82,15 +97,7 @@ func figureNamed(t *testing.T, l *live.Log, name string) figure.Figure {
 // TestLikePath: what is shown live is what the path analysis finds afterwards.
 func TestLikePath(t *testing.T) {
 	h, steps := header(40), rows(40)
-	m, err := record.NewMemory(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range steps {
-		if err := m.Append(&steps[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
+	m := memoryOf(t, h, steps)
 	want, err := path.Compute(context.Background(), m, path.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -137,15 +144,7 @@ func TestLikePath(t *testing.T) {
 // TestLikePCA: the plane of all iterates is that of their principal directions.
 func TestLikePCA(t *testing.T) {
 	h, steps := header(60), rows(60)
-	m, err := record.NewMemory(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range steps {
-		if err := m.Append(&steps[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
+	m := memoryOf(t, h, steps)
 	want, err := pca.Fit(context.Background(), m, pca.Options{Components: 2, Surrogates: -1})
 	if err != nil {
 		t.Fatal(err)
