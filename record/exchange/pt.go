@@ -227,8 +227,6 @@ func places(t *pytorch.Tensor) func(yield func(int) bool) {
 	}
 }
 
-var errStorage = errors.New("unknown storage")
-
 // storageOf returns the type of a storage, its length and how one of its elements
 // is written, little-endian.
 func storageOf(s any) (e element, length int, write func(b []byte, at int) []byte) {
@@ -260,5 +258,5 @@ func storageOf(s any) (e element, length int, write func(b []byte, at int) []byt
 			return append(b, 0)
 		}
 	}
-	panic(fmt.Errorf("%w: %T", errStorage, s))
+	panic(fmt.Sprintf("unknown storage %T", s))
 }

@@ -32,10 +32,7 @@ type line struct {
 }
 
 // readLine reads up to the first newline, byte after byte of a buffered reader.
-func readLine(r interface {
-	io.ByteReader
-},
-) ([]byte, error) {
+func readLine(r io.ByteReader) ([]byte, error) {
 	var b []byte
 	for {
 		c, err := r.ReadByte()
