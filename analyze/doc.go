@@ -55,24 +55,6 @@ func (NoProgress) Begin(string, int) {}
 // Add does nothing.
 func (NoProgress) Add(int) {}
 
-// Store keeps the results of finished units, so that interrupted work resumes
-// where it stopped. A unit has a symbolic name ("iterate 12", "cell 3 4") and a
-// few numbers that depend on nothing but the name and the analysis' options.
-// package result has the one that lives beside the analysis' files.
-type Store interface {
-	Lookup(unit string) (values []float64, ok bool)
-	Save(unit string, values []float64) error
-}
-
-// NoStore remembers nothing.
-type NoStore struct{}
-
-// Lookup finds nothing.
-func (NoStore) Lookup(string) ([]float64, bool) { return nil, false }
-
-// Save does nothing.
-func (NoStore) Save(string, []float64) error { return nil }
-
 // Warning is something that a reader of a result must know before believing it.
 type Warning struct {
 	Code string `json:"code"` // short, stable, snake_case

@@ -145,7 +145,7 @@ func (b *barriers) pair(ctx context.Context, s []Run, p [2]int) error {
 		b.warnings = append(b.warnings, analyze.Warning{Code: "nonfinite_end", Text: fmt.Sprintf("an end of %s is not finite: there is no line between them", name)})
 		return nil
 	}
-	r, err := line.Between(ctx, from, to, b.loss, line.Options{Mode: line.Connectivity, Store: prefixed{b.o.Store, "line " + name + " "}})
+	r, err := line.Between(ctx, from, to, b.loss, line.Options{Mode: line.Connectivity, Store: analyze.Prefixed(b.o.Store, "line "+name+" ")})
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", name, err)
 	}
@@ -160,7 +160,7 @@ func (b *barriers) pair(ctx context.Context, s []Run, p [2]int) error {
 		b.curveRatio.Add(record.Optional{})
 		return nil
 	}
-	k, err := line.Connect(ctx, from, to, b.loss, line.ConnectOptions{Steps: b.o.CurveSteps, Store: prefixed{b.o.Store, "curve " + name + " "}})
+	k, err := line.Connect(ctx, from, to, b.loss, line.ConnectOptions{Steps: b.o.CurveSteps, Store: analyze.Prefixed(b.o.Store, "curve "+name+" ")})
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", name, err)
 	}

@@ -198,7 +198,7 @@ func (m *measurement) walk(ctx context.Context) error {
 		return err
 	}
 	r, err := walk.Run(ctx, m.run.Trajectory, m.run.Loss, walk.Options{
-		Segments: rows, Alphas: m.o.Alphas, Store: prefixed{m.o.Store, "walk " + m.run.Name + " "}, Progress: m.o.Progress,
+		Segments: rows, Alphas: m.o.Alphas, Store: analyze.Prefixed(m.o.Store, "walk "+m.run.Name+" "), Progress: m.o.Progress,
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -286,7 +286,7 @@ func (m *measurement) curvature(ctx context.Context) error {
 	names := []string{"lambda_max", "trace", "eta_lambda_max", "update_dominant_share"}
 	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{Rows: rows, Each: curvature.Options{
 		Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, TraceSamples: 10, Progress: m.o.Progress,
-		Store: prefixed{m.o.Store, "curvature " + m.run.Name + " "},
+		Store: analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
 	}})
 	switch {
 	case ctx.Err() != nil:

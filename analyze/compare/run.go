@@ -200,12 +200,3 @@ func last(r *Run) (record.Step, error) {
 	}
 	return record.Step{}, fmt.Errorf("compare: run %s has no iterate with theta", r.Name)
 }
-
-// prefixed keeps the units of a part of the work in one store.
-type prefixed struct {
-	analyze.Store
-	prefix string
-}
-
-func (p prefixed) Lookup(unit string) ([]float64, bool) { return p.Store.Lookup(p.prefix + unit) }
-func (p prefixed) Save(unit string, v []float64) error  { return p.Store.Save(p.prefix+unit, v) }

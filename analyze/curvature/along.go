@@ -71,7 +71,9 @@ type place struct {
 //
 // It returns an error when the options or the selection are wrong, when a row
 // cannot be read, when the gradient or the store fails, and the context's error
-// when it was cancelled; finished rows are then in the store.
+// when it was cancelled; finished rows are then in the store. With an analyze.Part
+// as the store the result has the rows that are there, is nil when none is, and the
+// error says that there are others.
 func Along(ctx context.Context, t record.Trajectory, g analyze.Gradient, opts AlongOptions) (*Run, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -85,17 +87,28 @@ func Along(ctx context.Context, t record.Trajectory, g analyze.Gradient, opts Al
 	opts.Each.Progress.Begin("curvature", len(places))
 	w := &walker{run: t, gradient: g, opts: &opts}
 	r := &Run{}
+	var there []place
 	for i := range places {
-		v, err := w.row(ctx, &places[i])
+		v, here, err := w.row(ctx, &places[i])
 		if err != nil {
 			return nil, err
 		}
-		r.rows = append(r.rows, v)
+		if !here {
+			continue
+		}
+		there, r.rows = append(there, places[i]), append(r.rows, v)
 		r.absent = w.absent
 		opts.Each.Progress.Add(1)
 	}
-	r.finish(places, h, &opts)
-	return r, nil
+	var elsewhere error
+	if left := len(places) - len(there); left > 0 {
+		elsewhere = fmt.Errorf("curvature: %d of %d rows: %w", left, len(places), analyze.ErrElsewhere)
+		if len(there) == 0 {
+			return nil, elsewhere
+		}
+	}
+	r.finish(there, h, &opts)
+	return r, elsewhere
 }
 
 // choose returns the chosen rows with substep 0.
@@ -139,36 +152,41 @@ type walker struct {
 	opts     *AlongOptions
 	top      [][]float32
 	before   *place
-	finite   bool   // the row before has values
+	finite   bool   // the row before has values, as far as is known
 	absent   string // why the last computed row has no preconditioner
 }
 
-// row returns the values of one row, from the store or computed.
-func (w *walker) row(ctx context.Context, p *place) (v values, err error) {
+// row returns the values of one row, from the store or computed; here is false when
+// another worker computes it.
+func (w *walker) row(ctx context.Context, p *place) (v values, here bool, err error) {
 	unit := "row " + strconv.Itoa(p.row)
-	defer func() { w.before, w.finite = p, v.of("loss").Valid }()
+	defer func() { w.before, w.finite = p, !here || v.of("loss").Valid }()
 	if stored, ok := w.opts.Each.Store.Lookup(unit); ok {
 		if v, ok = unpack(stored); ok {
 			w.top = nil
-			return v, nil
+			return v, true, nil
 		}
+	}
+	if analyze.Elsewhere(w.opts.Each.Store, unit) {
+		w.top = nil
+		return v, false, nil
 	}
 	r, err := w.compute(ctx, p)
 	switch {
 	case isNotFinite(err):
 		v, w.top = values{}.filled(), nil
 	case err != nil:
-		return v, fmt.Errorf("curvature: row %d: %w", p.row, err)
+		return v, true, fmt.Errorf("curvature: row %d: %w", p.row, err)
 	default:
 		v = newValues(r, p)
 		if err := w.overlap(ctx, v, r); err != nil {
-			return v, err
+			return v, true, err
 		}
 	}
 	if err := w.opts.Each.Store.Save(unit, v.pack()); err != nil {
-		return v, fmt.Errorf("curvature: %s: %w", unit, err)
+		return v, true, fmt.Errorf("curvature: %s: %w", unit, err)
 	}
-	return v, nil
+	return v, true, nil
 }
 
 // compute makes the whole computation at a row.
@@ -247,10 +265,14 @@ func (w *walker) overlap(ctx context.Context, v values, r *Result) error {
 		o := w.single()
 		o.TraceSamples, o.DensityRuns = -1, 1
 		before, err := Compute(ctx, s.Theta, w.gradient, o)
-		if err != nil {
+		switch {
+		case isNotFinite(err):
+			w.finite = false // another worker's row
+		case err != nil:
 			return fmt.Errorf("curvature: row %d again: %w", w.before.row, err)
+		default:
+			w.top = before.vectors()
 		}
-		w.top = before.vectors()
 	}
 	now := r.vectors()
 	if w.before != nil && w.finite && w.top != nil {

@@ -32,7 +32,8 @@ type Result struct {
 //
 // When the work ends early, by ctx or by an error of the loss or the store, the
 // result has everything evaluated so far and the error says where it stopped:
-// both are returned. For any other error the result is nil. A loss that is NaN
+// both are returned, and so they are when the store is an analyze.Part and has
+// left cells to other workers; nothing is refined then. For any other error the result is nil. A loss that is NaN
 // or infinite is a value.
 func Compute(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Options) (*Result, error) {
 	if err := opts.Validate(); err != nil {
@@ -67,7 +68,7 @@ func Compute(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Optio
 	if err == nil {
 		err = w.grid(ctx, g, cells)
 	}
-	for ; stride > 1 && err == nil; stride /= 2 {
+	for ; stride > 1 && err == nil && w.elsewhere == 0; stride /= 2 {
 		if r.Contours == nil {
 			r.Contours = o.levels(g)
 		}
@@ -80,6 +81,9 @@ func Compute(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Optio
 	r.Summary = summarize(&p, g, path)
 	r.Summary.Shared, r.Summary.Planned, r.Summary.Base = w.shared, planned, [2]int{x.N, y.N}
 	r.Warnings = warnings(&r.Summary, o.Path)
+	if err == nil && w.elsewhere > 0 {
+		err = fmt.Errorf("landscape: %d cells and losses at iterates: %w", w.elsewhere, analyze.ErrElsewhere)
+	}
 	return r, err
 }
 
@@ -93,6 +97,8 @@ type worker struct {
 	sources []source
 	batch   int  // cells that are evaluated together
 	shared  bool // whether the loss is evaluated as an analyze.Planar
+
+	elsewhere int // units that other workers evaluate
 }
 
 // grid evaluates cells in their order, some at a time.
@@ -107,6 +113,8 @@ func (w *worker) grid(ctx context.Context, g *Grid, cells [][2]int) error {
 		if ok && len(v) == 3+len(w.names) && v[0] == at.a && v[1] == at.b {
 			g.set(at.i, at.j, v[2:])
 			w.o.Progress.Add(1)
+		} else if analyze.Elsewhere(w.o.Store, at.name()) {
+			w.elsewhere++
 		} else {
 			wait = append(wait, at)
 		}
@@ -171,23 +179,30 @@ func failure(err error, unit string) error {
 	return fmt.Errorf("landscape: %s: %w", unit, err)
 }
 
-// unit returns the loss of one point of the path, which fill puts into theta.
-func (w *worker) unit(ctx context.Context, name string, a, b float64, fill func()) (float64, error) {
+// unit returns the loss of one point of the path, which fill puts into theta;
+// absent when another worker evaluates it.
+func (w *worker) unit(ctx context.Context, name string, a, b float64, fill func() error) (loss record.Optional, err error) {
 	if v, ok := w.o.Store.Lookup(name); ok && len(v) == 3 && v[0] == a && v[1] == b {
 		w.o.Progress.Add(1)
-		return v[2], nil
+		return record.Some(v[2]), nil
+	}
+	if analyze.Elsewhere(w.o.Store, name) {
+		w.elsewhere++
+		return loss, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("landscape: stopped at %s: %w", name, err)
+		return loss, fmt.Errorf("landscape: stopped at %s: %w", name, err)
 	}
-	fill()
+	if err := fill(); err != nil {
+		return loss, err
+	}
 	v, err := w.loss.Loss(ctx, w.theta)
 	if err != nil {
-		return 0, failure(err, name)
+		return loss, failure(err, name)
 	}
 	if err := w.o.Store.Save(name, []float64{a, b, v}); err != nil {
-		return 0, fmt.Errorf("landscape: %s: %w", name, err)
+		return loss, fmt.Errorf("landscape: %s: %w", name, err)
 	}
 	w.o.Progress.Add(1)
-	return v, nil
+	return record.Some(v), nil
 }

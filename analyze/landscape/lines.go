@@ -38,6 +38,8 @@ type Lines struct {
 	Band     record.Table // one row a coordinate: k, a, and of each measure NAME_mean, _sd, _min and _max over the lines
 	Summary  LinesSummary
 	Warnings []analyze.Warning
+
+	elsewhere int // points that other workers evaluate
 }
 
 // LinesSummary is the result in numbers.
@@ -73,7 +75,8 @@ func RandomLines(theta []float32, layout record.Layout, n int, opts DirectionOpt
 // ComputeLines evaluates the loss along the lines, of which there must be at
 // least one, all of one length; one line after the other, each from coarse to
 // fine. An interruption or an error of the loss gives an error; with a Store what
-// was evaluated is not evaluated again.
+// was evaluated is not evaluated again, and with one that is an analyze.Part and
+// has points elsewhere there is no result.
 func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Lines, error) {
 	if opts.X.IsZero() {
 		opts.X = analyze.Range{Min: -1, Max: 1, N: DefaultPoints}
@@ -99,27 +102,18 @@ func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, 
 			return nil, err
 		}
 	}
+	if r.elsewhere > 0 {
+		return nil, fmt.Errorf("landscape: %d points of lines: %w", r.elsewhere, analyze.ErrElsewhere)
+	}
 	r.tables()
 	r.summarize(lines, opts.X)
 	return r, nil
 }
 
-// numbered is a store that puts the number of a line before a unit's name.
-type numbered struct {
-	analyze.Store
-	prefix string
-}
-
-func (n numbered) Lookup(unit string) ([]float64, bool) { return n.Store.Lookup(n.prefix + unit) }
-
-func (n numbered) Save(unit string, values []float64) error {
-	return n.Store.Save(n.prefix+unit, values)
-}
-
 // add evaluates a line: a grid of one row.
 func (r *Lines) add(ctx context.Context, l *analyze.Line, loss analyze.Loss, o *Options, x analyze.Range) error {
 	own := *o
-	own.Store = numbered{o.Store, fmt.Sprintf("line %d ", len(r.Loss)+1)}
+	own.Store = analyze.Prefixed(o.Store, fmt.Sprintf("line %d ", len(r.Loss)+1))
 	w := &worker{plane: &analyze.Plane{Origin: l.Origin, U: l.U, V: make([]float32, len(l.U))}, loss: loss, o: &own, theta: make([]float32, len(l.Origin))}
 	if err := w.prepare(); err != nil {
 		return err
@@ -131,6 +125,7 @@ func (r *Lines) add(ctx context.Context, l *analyze.Line, loss analyze.Loss, o *
 	if err := w.grid(ctx, g, coarseToFine(x.N, 1)); err != nil {
 		return err
 	}
+	r.elsewhere += w.elsewhere
 	if r.Names == nil {
 		r.Names, r.Also = w.names, make([][][]float64, len(w.names))
 	}

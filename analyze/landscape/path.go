@@ -144,21 +144,26 @@ func (w *worker) path(ctx context.Context, l *projected) error {
 			w.o.Progress.Add(2)
 			continue
 		}
-		v, err := w.unit(ctx, fmt.Sprintf("projection %d", l.rows[i]), a, b, func() { w.plane.Point(a, b, w.theta) })
+		var err error
+		l.planeLoss[i], err = w.unit(ctx, fmt.Sprintf("projection %d", l.rows[i]), a, b, func() error {
+			w.plane.Point(a, b, w.theta)
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		l.planeLoss[i] = record.Some(v)
-		theta, err := lean.Theta(l.run, l.rows[i])
-		if err != nil {
-			return fmt.Errorf("landscape: row %d: %w", l.rows[i], err)
-		}
-		// A copy: the views belong to the trajectory, and it may be a mapped file.
-		v, err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() { copy(w.theta, theta) })
+		l.trueLoss[i], err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() error {
+			theta, err := lean.Theta(l.run, l.rows[i])
+			if err != nil {
+				return fmt.Errorf("landscape: row %d: %w", l.rows[i], err)
+			}
+			// A copy: the views belong to the trajectory, and it may be a mapped file.
+			copy(w.theta, theta)
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		l.trueLoss[i] = record.Some(v)
 	}
 	return nil
 }

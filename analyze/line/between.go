@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -29,7 +30,8 @@ type Result struct {
 //
 // It returns an error when options or points are wrong, when the loss or the
 // store fails, and the context's error when it was cancelled; finished points are
-// then in the store. A NaN loss is no error.
+// then in the store. With an analyze.Part that leaves points to other workers there
+// is no result. A NaN loss is no error.
 func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Options) (*Result, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -59,6 +61,9 @@ func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Option
 		for j, x := range v {
 			columns[j] = append(columns[j], x)
 		}
+	}
+	if e.elsewhere > 0 {
+		return nil, fmt.Errorf("line: %d of %d points: %w", e.elsewhere, len(alphas), analyze.ErrElsewhere)
 	}
 	r := &Result{Evaluated: e.made}
 	r.Losses = record.Table{Columns: []record.Column{

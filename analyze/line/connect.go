@@ -262,6 +262,9 @@ func (r *ConnectResult) evaluate(ctx context.Context, g analyze.Gradient, o *Con
 			}
 		}
 	}
+	if e.elsewhere > 0 {
+		return fmt.Errorf("line: %d points of the curve: %w", e.elsewhere, analyze.ErrElsewhere)
+	}
 	r.Losses = record.Table{Columns: []record.Column{
 		{Name: "curve", Strings: names}, {Name: "t", Floats: ts}, {Name: "length", Floats: lengths}, {Name: "loss", Floats: columns[0]},
 	}}

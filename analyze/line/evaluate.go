@@ -16,6 +16,8 @@ type evaluator struct {
 	store    analyze.Store
 	point    []float32
 	made     int
+
+	elsewhere int // points that other workers measure
 }
 
 // aheadPoints is of how many points a loss that evaluates several at the same time
@@ -27,7 +29,7 @@ const aheadPoints = 16
 func (e *evaluator) ahead(ctx context.Context, alphas []float64, unit func(alpha float64) string, fill func(alpha float64, dst []float32)) error {
 	var missing []float64
 	for _, alpha := range alphas {
-		if _, ok := e.store.Lookup(unit(alpha)); !ok {
+		if _, ok := e.store.Lookup(unit(alpha)); !ok && !analyze.Elsewhere(e.store, unit(alpha)) {
 			missing = append(missing, alpha)
 		}
 	}
@@ -46,12 +48,16 @@ func (e *evaluator) ahead(ctx context.Context, alphas []float64, unit func(alpha
 
 // at returns the measurements at the point that fill puts into the scratch. The
 // unit is looked up first: a point whose loss is zero, negative or NaN is as
-// finished as any other.
+// finished as any other. They are nil when another worker measures it.
 func (e *evaluator) at(ctx context.Context, unit string, fill func(dst []float32)) ([]float64, error) {
 	n := 1 + len(e.also)
 	if v, ok := e.store.Lookup(unit); ok && len(v) == n {
 		e.progress.Add(1)
 		return v, nil
+	}
+	if analyze.Elsewhere(e.store, unit) {
+		e.elsewhere++
+		return nil, nil
 	}
 	v := make([]float64, 0, n)
 	for i := range n {

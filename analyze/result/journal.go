@@ -7,18 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/gofrs/flock"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/unitline"
 	"sgdwalk/record"
 )
 
@@ -29,8 +27,7 @@ var ErrBusy = errors.New("another process is at work on this result")
 // set of options. Its file is named for a hash of everything the numbers depend
 // on, so work with other options is never resumed from it.
 //
-// A unit is one line: a checksum, the values as the hexadecimal bits of float64
-// (NaN and infinities included), the unit's name. The line is handed to the
+// A unit is one line, which is handed to the
 // operating system before Save returns, so the death of the process loses
 // nothing that was saved; a line that a crash of the machine tore is not used,
 // and its unit is computed again.
@@ -48,8 +45,6 @@ type Journal struct {
 }
 
 var _ analyze.Store = (*Journal)(nil)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Journal opens the journal of the analysis: empty, or with the units that an
 // interrupted one left. The key is made of the analysis' name, the header, the
@@ -81,7 +76,7 @@ func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...st
 
 func openJournal(dir string, key [sha256.Size]byte) (j *Journal, err error) {
 	path := filepath.Join(dir, "journal-"+hex.EncodeToString(key[:6]))
-	j = &Journal{path: path, units: make(map[string][]float64), seed: crc32.Checksum(key[:], castagnoli)}
+	j = &Journal{path: path, units: make(map[string][]float64), seed: unitline.Seed(key[:])}
 	if j.lock, err = lockFile(path + ".lock"); err != nil {
 		return nil, err
 	}
@@ -137,37 +132,13 @@ func (j *Journal) load(b []byte) (whole int) {
 		if n < 0 {
 			return whole
 		}
-		if unit, values, ok := j.parse(string(b[whole : whole+n])); ok {
+		if unit, values, ok := unitline.Parse(j.seed, string(b[whole:whole+n])); ok {
 			j.units[unit] = values
 		} else {
 			j.damaged++
 		}
 		whole += n + 1
 	}
-}
-
-func (j *Journal) checksum(rest string) string {
-	return fmt.Sprintf("%08x", crc32.Update(j.seed, castagnoli, []byte(rest)))
-}
-
-func (j *Journal) parse(line string) (unit string, values []float64, ok bool) {
-	sum, rest, ok1 := strings.Cut(line, " ")
-	bits, unit, ok2 := strings.Cut(rest, " ")
-	if !ok1 || !ok2 || sum != j.checksum(rest) {
-		return "", nil, false
-	}
-	values = []float64{}
-	for word := range strings.SplitSeq(strings.TrimPrefix(bits, "-"), ",") {
-		if word == "" {
-			continue
-		}
-		v, err := strconv.ParseUint(word, 16, 64)
-		if err != nil {
-			return "", nil, false
-		}
-		values = append(values, math.Float64frombits(v))
-	}
-	return unit, values, true
 }
 
 // Lookup returns the values of a finished unit. The slice is the journal's: read
@@ -181,24 +152,16 @@ func (j *Journal) Lookup(unit string) ([]float64, bool) {
 
 // Save keeps a finished unit. Its name must not be empty or contain a line break.
 func (j *Journal) Save(unit string, values []float64) error {
-	if unit == "" || strings.ContainsAny(unit, "\r\n") {
-		return fmt.Errorf("result: journal: %q is no name for a unit; allowed is one line of text", unit)
+	line, err := unitline.Append(nil, j.seed, unit, values)
+	if err != nil {
+		return fmt.Errorf("result: journal: %w", err)
 	}
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = strconv.FormatUint(math.Float64bits(v), 16)
-	}
-	bits := strings.Join(words, ",")
-	if bits == "" {
-		bits = "-"
-	}
-	rest := bits + " " + unit
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
 		return fmt.Errorf("result: journal: %s is saved after the journal was closed", unit)
 	}
-	if _, err := j.file.WriteString(j.checksum(rest) + " " + rest + "\n"); err != nil {
+	if _, err := j.file.Write(line); err != nil {
 		return fmt.Errorf("result: journal: %w", err)
 	}
 	j.units[unit] = append([]float64{}, values...)

@@ -35,25 +35,27 @@ type walker struct {
 // sample is what was evaluated at one point: the loss, then Options.Also in order.
 type sample []float64
 
-// evaluate returns the samples at all alphas of the segment and the length of d.
+// evaluate returns the samples at all alphas of the segment and the length of d;
+// no samples when other workers evaluate some of them.
 func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, length float64, err error) {
+	unit := w.unit(s)
+	if !w.here(s, unit) {
+		return nil, 0, nil // its rows need not be read
+	}
 	from, err := w.read(s.row)
 	if err != nil {
 		return nil, 0, err
 	}
 	var to record.Step
-	var unit string
 	var fill func(alpha float64)
 	if w.opts.Direction == Update {
 		if to, err = w.read(s.next); err != nil {
 			return nil, 0, err
 		}
-		unit = "segment " + strconv.FormatInt(s.Step.Step, 10)
 		length = math.Sqrt(curve.Distance2(from.Theta, to.Theta))
 		fill = func(alpha float64) { curve.Between(w.scratch, from.Theta, to.Theta, alpha) }
 	} else {
 		eta := from.LearningRate.Value
-		unit = "gradient " + strconv.FormatInt(s.Step.Step, 10)
 		length = math.Abs(eta) * math.Sqrt(curve.Norm2(from.Grad))
 		fill = func(alpha float64) { curve.Along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
 	}
@@ -76,20 +78,66 @@ func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, le
 	if err := w.ofSegment(ctx, s, fill, samples); err != nil {
 		return nil, 0, err
 	}
+	for _, v := range samples {
+		if len(v) != w.width()+len(w.own) {
+			return nil, 0, nil
+		}
+	}
 	return samples, length, nil
 }
 
+// unit names what is evaluated inside a segment.
+func (w *walker) unit(s *segment) string {
+	if w.opts.Direction == Gradient {
+		return "gradient " + strconv.FormatInt(s.Step.Step, 10)
+	}
+	return "segment " + strconv.FormatInt(s.Step.Step, 10)
+}
+
+// iterateUnit names the evaluation at an iterate.
+func iterateUnit(step int64) string { return "iterate " + strconv.FormatInt(step, 10) }
+
+// here reports whether the segment has a unit that is not another worker's.
+func (w *walker) here(s *segment, unit string) bool {
+	if _, part := w.opts.Store.(analyze.Part); !part {
+		return true
+	}
+	units := []string{iterateUnit(s.Step.Step), unit}
+	if w.opts.Direction == Update {
+		units = append(units, iterateUnit(s.Step.Step+1))
+	}
+	for _, m := range w.own {
+		units = append(units, measureUnit(m.Name, s))
+	}
+	here := false
+	for _, u := range units {
+		if _, ok := w.opts.Store.Lookup(u); ok || !analyze.Elsewhere(w.opts.Store, u) {
+			here = true // the others are asked for all the same: a plan is made of the answers
+		}
+	}
+	return here
+}
+
+// measureUnit names the values of a measure that a segment has of its own.
+func measureUnit(name string, s *segment) string {
+	return name + " " + strconv.FormatInt(s.Step.Step, 10)
+}
+
 // iterate returns the sample at an iterate, which fill puts into the scratch, and
-// compares its loss with the one that the run recorded.
+// compares its loss with the one that the run recorded. It is nil when another
+// worker evaluates it.
 func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (sample, error) {
 	if v, ok := w.known[s.Step]; ok {
 		return v, nil
 	}
-	unit := "iterate " + strconv.FormatInt(s.Step, 10)
+	unit := iterateUnit(s.Step)
 	v, ok := w.opts.Store.Lookup(unit)
-	if ok && len(v) == w.width() {
+	switch {
+	case ok && len(v) == w.width():
 		w.opts.Progress.Add(1)
-	} else {
+	case analyze.Elsewhere(w.opts.Store, unit):
+		return nil, nil
+	default:
 		fill()
 		var err error
 		if v, err = w.point(ctx, unit); err != nil {
@@ -110,9 +158,13 @@ func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (samp
 // They are one unit of the store each.
 func (w *walker) ofSegment(ctx context.Context, s *segment, fill func(float64), samples []sample) error {
 	for _, m := range w.own {
-		unit := m.Name + " " + strconv.FormatInt(s.Step.Step, 10)
+		unit := measureUnit(m.Name, s)
 		v, ok := w.opts.Store.Lookup(unit)
-		if !ok || len(v) != len(samples) {
+		known := ok && len(v) == len(samples)
+		if !known && analyze.Elsewhere(w.opts.Store, unit) {
+			continue
+		}
+		if !known {
 			loss, err := m.At(&s.Step)
 			if err != nil {
 				return fmt.Errorf("walk: %s: %w", unit, err)
@@ -156,7 +208,8 @@ func difference(a, b float64) float64 {
 }
 
 // inside fills in the samples that belong to this segment alone: all but the
-// iterates'. They are one unit of the store.
+// iterates'. They are one unit of the store. Those that another worker evaluates
+// stay nil.
 func (w *walker) inside(ctx context.Context, unit string, fill func(float64), samples []sample) error {
 	var own []int
 	for i := range samples {
@@ -173,6 +226,9 @@ func (w *walker) inside(ctx context.Context, unit string, fill func(float64), sa
 			samples[i] = v[j*n : (j+1)*n]
 		}
 		w.opts.Progress.Add(len(own))
+		return nil
+	}
+	if analyze.Elsewhere(w.opts.Store, unit) {
 		return nil
 	}
 	err := analyze.GoAhead(ctx, w.loss, len(own), func(i int, dst []float32) {

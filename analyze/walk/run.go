@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"sgdwalk/analyze"
@@ -15,6 +16,8 @@ import (
 // It returns an error when the options or the selection are wrong, when a row
 // cannot be read, when the loss or the store fails, and the context's error when
 // it was cancelled; finished units are then in the store. A NaN loss is no error.
+// With an analyze.Part as the store the result is of the segments that are whole,
+// nil when none is, and the error says that there are others.
 func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Options) (*Result, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -41,17 +44,29 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
 	b := newBuilder(alphas, slices.Concat(w.shared, w.own))
 	losses := make([]float64, len(alphas))
+	left := 0 // segments with units of other workers
 	for i := range p.segments {
 		s := &p.segments[i]
 		samples, length, err := w.evaluate(ctx, s)
 		if err != nil {
 			return nil, err
 		}
+		if samples == nil {
+			left++
+			continue
+		}
 		for i, v := range samples {
 			losses[i] = v[0]
 		}
 		b.add(s, length, w.grid.measure(losses))
 		b.addSamples(s, samples)
+	}
+	var elsewhere error
+	if left > 0 {
+		elsewhere = fmt.Errorf("walk: %d of %d segments: %w", left, len(p.segments), analyze.ErrElsewhere)
+		if left == len(p.segments) {
+			return nil, elsewhere
+		}
 	}
 	r := &Result{Segments: b.segments(), Losses: b.losses(), Evaluated: w.evaluated}
 	if r.Epochs, err = epochTable(&r.Segments, &opts); err != nil {
@@ -64,7 +79,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	}
 	r.Summary.Null = *null
 	r.Warnings = warnings(&r.Summary, t.Header(), &opts)
-	return r, nil
+	return r, elsewhere
 }
 
 // evaluations returns how many points the plan has: iterates once, everything
