@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mat"
+
+	"sgdwalk/analyze/internal/eigen"
 )
 
 // Pair is an eigenvalue with its eigenvector.
@@ -158,11 +160,11 @@ var errEigen = errors.New("curvature: the eigenvalues of the Lanczos matrix coul
 func (k *krylov) pairs() ([]ritz, float64, error) {
 	m := len(k.h)
 	t, asymmetry := k.symmetric(m)
-	values, vectors, err := eigen(t)
+	values, vectors, err := decompose(t)
 	if err != nil {
 		return nil, 0, err
 	}
-	_, tridiagonal, err := eigen(k.tridiagonal(m))
+	_, tridiagonal, err := decompose(k.tridiagonal(m))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -186,15 +188,13 @@ func (k *krylov) pairs() ([]ritz, float64, error) {
 	return pairs, asymmetry, nil
 }
 
-// eigen returns the eigenvalues in ascending order and the eigenvectors.
-func eigen(t *mat.SymDense) ([]float64, *mat.Dense, error) {
-	var e mat.EigenSym
-	if !e.Factorize(t, true) {
+// decompose returns the eigenvalues in ascending order and the eigenvectors.
+func decompose(t *mat.SymDense) ([]float64, *mat.Dense, error) {
+	values, vectors, ok := eigen.Symmetric(t)
+	if !ok {
 		return nil, nil, errEigen
 	}
-	var vectors mat.Dense
-	e.VectorsTo(&vectors)
-	return e.Values(nil), &vectors, nil
+	return values, vectors, nil
 }
 
 // quadrature returns the nodes and weights of the spectral density as the first
@@ -205,7 +205,7 @@ func (k *krylov) quadrature() (nodes, weights []float64, err error) {
 	if k.first > 0 {
 		m = min(m, k.first)
 	}
-	values, vectors, err := eigen(k.tridiagonal(m))
+	values, vectors, err := decompose(k.tridiagonal(m))
 	if err != nil {
 		return nil, nil, err
 	}

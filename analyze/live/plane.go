@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/internal/eigen"
 	"sgdwalk/record"
 )
 
@@ -119,13 +120,10 @@ func (p *plane) fit() (path []figure.PathPoint, shares [2]float64, ok bool) {
 		}
 		trace += g.At(i, i)
 	}
-	var e mat.EigenSym
-	if !(trace > 0) || math.IsInf(trace, 0) || !e.Factorize(g, true) {
+	values, vectors, ok := eigen.Symmetric(g) // ascending
+	if !(trace > 0) || !ok {
 		return nil, shares, false
 	}
-	values := e.Values(nil) // ascending
-	var vectors mat.Dense
-	e.VectorsTo(&vectors)
 	scores := make([][2]float64, m)
 	for k := range 2 {
 		v := math.Max(0, values[m-1-k])

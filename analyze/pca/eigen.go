@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"sgdwalk/analyze/internal/eigen"
 )
 
 const (
@@ -52,16 +54,13 @@ type pair struct {
 
 // leadingDense returns all eigenpairs of an n x n matrix, largest first.
 func leadingDense(g []float64, n int) ([]pair, error) {
-	var e mat.EigenSym
-	if !e.Factorize(mat.NewSymDense(n, g), true) {
+	values, vectors, ok := eigen.Symmetric(mat.NewSymDense(n, g))
+	if !ok {
 		return nil, fmt.Errorf("%w: the decomposition of %d rows did not converge", errEigen, n)
 	}
-	values := e.Values(nil)
-	var vectors mat.Dense
-	e.VectorsTo(&vectors)
 	pairs := make([]pair, n)
 	for k := range n {
-		pairs[k] = pair{values[n-1-k], mat.Col(nil, n-1-k, &vectors)}
+		pairs[k] = pair{values[n-1-k], mat.Col(nil, n-1-k, vectors)}
 	}
 	return pairs, nil
 }
