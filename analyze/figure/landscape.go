@@ -296,9 +296,4 @@ func displayRange(sorted []float64, log bool) (lo, hi float64) {
 }
 
 // along maps a value to [0, 1] along the colour bar.
-func (s *relief) along(v float64) float64 {
-	if s.log {
-		return (math.Log(v) - math.Log(s.lo)) / (math.Log(s.hi) - math.Log(s.lo))
-	}
-	return (v/2 - s.lo/2) / (s.hi/2 - s.lo/2)
-}
+func (s *relief) along(v float64) float64 { return axis{lo: s.lo, hi: s.hi, log: s.log}.pos(v) }

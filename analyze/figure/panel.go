@@ -15,12 +15,21 @@ type axis struct {
 	label  string
 }
 
-// pos maps a value to [0, 1] along the axis; values outside go beyond.
+// pos maps a value to [0, 1] along the axis; values outside go beyond. All are in the
+// middle when there is nothing between the ends.
 func (a axis) pos(v float64) float64 {
-	if a.log {
-		return (math.Log(v) - math.Log(a.lo)) / (math.Log(a.hi) - math.Log(a.lo)) // the ratio may overflow
+	lo, hi := a.lo, a.hi
+	if a.log { // the ratio may overflow; of neighbours among large numbers the logarithms are equal
+		v, lo, hi = math.Log(v), math.Log(lo), math.Log(hi)
 	}
-	return (v/2 - a.lo/2) / (a.hi/2 - a.lo/2) // halves, for the difference may overflow
+	switch d := hi - lo; {
+	case d == 0:
+		return 0.5
+	case math.IsInf(d, 0): // halves of the smallest numbers would be equal, so only here
+		return (v/2 - lo/2) / (hi/2 - lo/2)
+	default:
+		return (v - lo) / d
+	}
 }
 
 // headroom returns the axis with a share of its length added at the upper end.
