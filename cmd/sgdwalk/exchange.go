@@ -166,6 +166,8 @@ type importCmd struct {
 	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz, .pt) in natural order of their names; a folder means the files in it."`
 	Out     string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
 	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
+	Layout  string   `placeholder:"FILE" help:"Names, kinds and shapes of the tensors, instead of guesses: JSON as in header.json."`
+	Key     string   `placeholder:"KEY" help:"Where in .pt checkpoints the state dict is (default: found; . is the dict itself)."`
 	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
 	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name or place (default: the first that fits)."`
 	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, by a column step; the columns are those of export --csv."`
@@ -174,18 +176,19 @@ type importCmd struct {
 }
 
 func (importCmd) Help() string {
-	return `path, pca and compare work on an imported run; what evaluates a loss needs to know the model.
+	return `path, pca and compare work on an imported run; what evaluates a loss takes --objective.
 
 Examples:
   sgdwalk import checkpoints/ --out RUN
   sgdwalk import checkpoints/ --scalars log.csv --out RUN
   sgdwalk import ckpt-*.safetensors --kinds '*.gamma=norm_scale' --out RUN
+  sgdwalk import checkpoints/ --layout OTHER-RUN/header.json --key ema --out RUN
   sgdwalk import run.npz --out RUN`
 }
 
 // Run imports.
 func (c *importCmd) Run(ctx context.Context, e *env) error {
-	o := exchange.ImportOptions{Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Scalars: c.Scalars, Model: c.Model}
+	o := exchange.ImportOptions{Layout: c.Layout, Key: c.Key, Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Scalars: c.Scalars, Model: c.Model}
 	for _, text := range c.Kinds {
 		rule, err := exchange.ParseKindRule(text)
 		if err != nil {

@@ -43,7 +43,7 @@ func TestTruncated(t *testing.T) {
 			dir := t.TempDir()
 			mustLoad(t, ImportOptions{}, save(t, dir, name, b))
 			for n := range b {
-				_, err := newContainer(name, bytes.NewReader(b[:n]), int64(n))
+				_, err := newContainer(name, "", bytes.NewReader(b[:n]), int64(n))
 				if n%500 == 0 { // the same through a file
 					path := save(t, dir, name, b[:n])
 					var fromFile error

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"sgdwalk/record"
@@ -13,16 +12,19 @@ import (
 const software = "sgdwalk import"
 
 // MismatchError says that a checkpoint does not have the tensors of the first
-// one.
+// one, or of the layout file.
 type MismatchError struct {
-	Path, First string // the file and the one it is compared with
+	Path, First string // the file, and the checkpoint or layout file it is compared with
 	Tensor      string
-	Have, Want  []int // shapes in Path and in First; nil where there is no such tensor
+	Have, Want  []int  // shapes in Path and in First; nil where there is no such tensor
+	Type        string // of an array in Path of this name that is no tensor; "" where there is none
 }
 
 // Error names the file, the tensor and both shapes.
 func (e *MismatchError) Error() string {
 	switch {
+	case e.Type != "":
+		return fmt.Sprintf("exchange: %s has %q with elements of type %s; in %s it is a tensor of floating-point numbers of shape %v", e.Path, e.Tensor, e.Type, e.First, e.Want)
 	case e.Have == nil:
 		return fmt.Sprintf("exchange: %s has no tensor %q, which has shape %v in %s", e.Path, e.Tensor, e.Want, e.First)
 	case e.Want == nil:
@@ -39,14 +41,27 @@ type checkpoints struct {
 	steps   []int64
 	epochs  []int32
 
+	layout      *layoutFile    // nil where the first file decides
 	converted   map[string]int // tensors in all files by their type, other than float32
 	conversions []string       // those types in the order in which they were met
 	left        map[string]bool
-	scalars     *scalarLog // nil where nothing is known but the tensors
+	noted       map[string]bool // what files said that is in the warnings
+	scalars     *scalarLog      // nil where nothing is known but the tensors
 }
 
 func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
-	s := &checkpoints{Import: new(Import), options: o, files: files, converted: map[string]int{}, left: map[string]bool{}}
+	s := &checkpoints{Import: new(Import), options: o, files: files, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}}
+	if o.Layout != "" {
+		var err error
+		if s.layout, err = readLayoutFile(o.Layout); err != nil {
+			return nil, err
+		}
+		for _, t := range slices.Concat(s.layout.theta, s.layout.state) {
+			if s.excluded(t.Name) {
+				return nil, fmt.Errorf("exchange: layout file %s names tensor %q, which exclude leaves out", o.Layout, t.Name)
+			}
+		}
+	}
 	first, err := s.open(0)
 	if err != nil {
 		return nil, err
@@ -72,9 +87,7 @@ func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
 			return nil, err
 		}
 	}
-	for _, t := range s.conversions {
-		s.warn("%s", conversion(t, fmt.Sprintf("tensors of all files: %d", s.converted[t])))
-	}
+	s.sayConversions()
 	if err := s.number(&n); err != nil {
 		return nil, err
 	}
@@ -93,137 +106,16 @@ func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
 }
 
 func (s *checkpoints) open(i int) (*container, error) {
-	c, err := openContainer(s.files[i])
+	c, err := openContainer(s.files[i], s.options.Key)
 	if err == nil && c.lookup(headerName) != nil && c.lookup(headerName).element.class == text {
+		c.Close()
 		c.Close()
 		return nil, c.errorf("it holds a whole run, which is imported alone")
 	}
+	if err == nil {
+		s.unwrap(c)
+	}
 	return c, err
-}
-
-// taken returns the arrays of a file that are tensors of the run.
-func (s *checkpoints) taken(c *container) []*array {
-	var out []*array
-	for i := range c.arrays {
-		a := &c.arrays[i]
-		if a.element.isFloat() && !slices.Contains(a.shape, 0) && !s.excluded(a) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-func (s *checkpoints) excluded(a *array) bool {
-	return slices.ContainsFunc(s.options.Exclude, func(p string) bool { return record.MatchName(p, a.name) })
-}
-
-// notice counts what is converted and warns of what is left out, once for each
-// array however many files have it.
-func (s *checkpoints) notice(c *container) {
-	for _, a := range s.taken(c) {
-		if t := a.element.name; t != "float32" {
-			if s.converted[t]++; s.converted[t] == 1 {
-				s.conversions = append(s.conversions, t)
-			}
-		}
-	}
-	for i := range c.arrays {
-		a := &c.arrays[i]
-		if s.excluded(a) || s.left[a.name] || a.element.isFloat() && !slices.Contains(a.shape, 0) {
-			continue
-		}
-		s.left[a.name] = true
-		if a.element.isFloat() {
-			s.warn("tensor %q of shape %v is left out: it has no elements", a.name, a.shape)
-		} else {
-			s.warn("array %q of type %s is left out: parameters are floating-point numbers", a.name, a.element.name)
-		}
-	}
-}
-
-// conversion says in words what becomes of values of a type.
-func conversion(from, of string) string {
-	if from == "float64" {
-		return fmt.Sprintf("float64 is rounded to float32 (%s)", of)
-	}
-	return fmt.Sprintf("%s is widened to float32, exactly (%s)", from, of)
-}
-
-// makeHeader decides the layout by the first file.
-func (s *checkpoints) makeHeader(c *container) error {
-	arrays := s.taken(c)
-	if len(arrays) == 0 {
-		return c.errorf("it has no tensor of floating-point numbers")
-	}
-	names := map[string]bool{}
-	for _, a := range arrays {
-		names[a.name] = true
-	}
-	var params, state []record.Tensor
-	total := 0
-	for _, a := range arrays {
-		if total += a.length(); total > math.MaxInt32 {
-			return c.errorf("it has more than %d elements up to tensor %q", math.MaxInt32, a.name)
-		}
-		t := record.Tensor{Name: a.name, Shape: a.shape, Kind: guessKind(a.name, a.shape, func(n string) bool { return names[n] })}
-		for _, r := range s.options.Kinds {
-			if record.MatchName(r.Pattern, a.name) {
-				t.Kind = r.Kind
-				break
-			}
-		}
-		if isState(t.Kind) {
-			state = append(state, t)
-		} else {
-			params = append(params, t)
-		}
-	}
-	if len(params) == 0 {
-		return c.errorf("it has running statistics only, and no parameters")
-	}
-	s.header = &record.Header{
-		Format: record.FormatVersion, Software: software, DType: "float32", Model: s.options.Model, Comment: s.options.Comment,
-		Columns: record.Columns{Theta: true, State: len(state) > 0},
-		Layout:  record.Pack(params...), State: record.Pack(state...),
-	}
-	if s.header.Model == "" {
-		s.header.Model = record.ImportedModel
-	}
-	s.adopt(c)
-	return nil
-}
-
-func isState(k record.Kind) bool { return k == record.RunningMean || k == record.RunningVariance }
-
-// adopt takes the header that WriteSafetensors put into the file, if it
-// describes the tensors that are there.
-func (s *checkpoints) adopt(c *container) {
-	text, ok := c.metadata[metaHeader]
-	if !ok {
-		return
-	}
-	h, err := record.DecodeHeader([]byte(text))
-	if err != nil {
-		s.warn("the header in %s is not used: %v", c.path, err)
-		return
-	}
-	same := func(a, b record.Layout) bool {
-		return slices.EqualFunc(a, b, func(x, y record.Tensor) bool { return x.Name == y.Name && slices.Equal(x.Shape, y.Shape) })
-	}
-	if len(s.options.Kinds)+len(s.options.Exclude) > 0 || !same(h.Layout, s.header.Layout) || s.header.Columns.State && !same(h.State, s.header.State) {
-		s.warn("the header in %s is not used: it describes other tensors than are taken", c.path)
-		return
-	}
-	s.header.Columns.Substep = h.Columns.Substep
-	h.Columns = s.header.Columns
-	h.DType = record.Float32 // the other files may not be rounded
-	if s.options.Model != "" {
-		h.Model = s.options.Model
-	}
-	if s.options.Comment != "" {
-		h.Comment = s.options.Comment
-	}
-	s.header = h
 }
 
 // tensors lists parameters and state in the order of the header.
@@ -234,34 +126,43 @@ func (s *checkpoints) tensors() []record.Tensor {
 	return slices.Concat(s.header.Layout, s.header.State)
 }
 
-// compare checks that a file has the tensors of the first.
+// compare checks that a file has the tensors of the layout file or of the first.
 func (s *checkpoints) compare(c *container) error {
-	known := map[string]bool{}
-	mismatch := func(tensor string, have, want []int) error {
-		return &MismatchError{Path: c.path, First: s.files[0], Tensor: tensor, Have: have, Want: want}
+	first := s.files[0]
+	if s.layout != nil {
+		first = s.layout.path
 	}
-	have := map[string]*array{}
+	known, have := map[string]bool{}, map[string]*array{}
 	taken := s.taken(c)
 	for _, a := range taken {
 		have[a.name] = a
 	}
 	for _, t := range s.tensors() {
 		known[t.Name] = true
-		want := append([]int{}, t.Shape...) // a scalar's shape is empty, not nil
+		e := &MismatchError{Path: c.path, First: first, Tensor: t.Name, Want: append([]int{}, t.Shape...)} // a scalar's shape is empty, not nil
 		a := have[t.Name]
 		switch {
 		case a == nil:
-			return mismatch(t.Name, nil, want)
-		case !slices.Equal(a.shape, t.Shape):
-			return mismatch(t.Name, append([]int{}, a.shape...), want)
+			if other := c.lookup(t.Name); other != nil && !other.element.isFloat() {
+				e.Type = other.element.name
+			}
+			return e
+		case !s.sameShape(a, t):
+			e.Have = append([]int{}, a.shape...)
+			return e
 		}
 	}
 	for _, a := range taken {
 		if !known[a.name] {
-			return mismatch(a.name, append([]int{}, a.shape...), nil)
+			return &MismatchError{Path: c.path, First: first, Tensor: a.name, Have: append([]int{}, a.shape...)}
 		}
 	}
 	return nil
+}
+
+// sameShape compares shapes. A layout file may call a scalar one element.
+func (s *checkpoints) sameShape(a *array, t record.Tensor) bool {
+	return slices.Equal(a.shape, t.Shape) || s.layout != nil && len(a.shape)+len(t.Shape) == 1 && a.length() == 1 && t.Len() == 1
 }
 
 func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {

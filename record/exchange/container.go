@@ -19,7 +19,8 @@ type array struct {
 	name    string
 	element element
 	shape   []int
-	fortran bool // the first index varies fastest
+	fortran bool   // the first index varies fastest
+	same    string // the array before it whose elements these are: a tied tensor; "" for others
 	open    func() (io.ReadCloser, error)
 }
 
@@ -48,10 +49,16 @@ func payloadBytes(shape []int, width int) (int64, bool) {
 // container is an open file of arrays.
 type container struct {
 	path     string
+	key      string // of a .pt file, where in it the state dict is; "" finds it
 	file     io.ReaderAt
 	closer   io.Closer
 	arrays   []array // in the order in which the file has them
 	metadata map[string]string
+	notes    []string // what was decided that the user should know
+}
+
+func (c *container) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
 // extensions of the files that are read, and what reads them.
@@ -65,8 +72,9 @@ var extensions = map[string]func(*container, int64) error{
 
 func extensionList() string { return ".npy, .npz, .pt, .pth and .safetensors" }
 
-// openContainer opens a file and reads its directory.
-func openContainer(path string) (*container, error) {
+// openContainer opens a file and reads its directory. The key is that of a state dict
+// in a .pt file.
+func openContainer(path, key string) (*container, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
@@ -79,7 +87,7 @@ func openContainer(path string) (*container, error) {
 		f.Close()
 		return nil, fmt.Errorf("exchange: %s: %w", path, err)
 	}
-	c, err := newContainer(path, f, info.Size())
+	c, err := newContainer(path, key, f, info.Size())
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -91,11 +99,14 @@ func openContainer(path string) (*container, error) {
 // newContainer reads the directory of a file: names, types and shapes, no
 // values. No length in the file is believed before it was compared with what
 // the file holds. The path's ending says what the file is.
-func newContainer(path string, file io.ReaderAt, size int64) (*container, error) {
-	c := &container{path: path, file: file}
+func newContainer(path, key string, file io.ReaderAt, size int64) (*container, error) {
+	c := &container{path: path, key: key, file: file}
 	read, ok := extensions[strings.ToLower(filepath.Ext(path))]
 	if !ok {
 		return nil, c.errorf("its name ends in %q; what is read ends in %s", filepath.Ext(path), extensionList())
+	}
+	if ext := strings.ToLower(filepath.Ext(path)); key != "" && ext != ".pt" && ext != ".pth" {
+		return nil, c.errorf("the state dict is wanted from its key %q; only .pt and .pth files have keys", key)
 	}
 	err := read(c, size)
 	if err == nil {

@@ -7,7 +7,7 @@
 //  2. [WriteSafetensors] writes one iterate as a checkpoint of named tensors, and
 //     [WriteCSV] the scalars of all rows.
 //  3. [Open] looks at files of another program, or ours: a folder of
-//     safetensors, npz or npy checkpoints becomes a run with a row for each, in
+//     PyTorch, safetensors, npz or npy checkpoints becomes a run with a row for each, in
 //     the natural order of their names; a whole run in an npz comes back as it
 //     was.
 //  4. [Import.CopyTo] appends the rows to any record.Sink.

@@ -10,7 +10,9 @@ import (
 // ImportOptions says how files become a run. The zero value guesses.
 type ImportOptions struct {
 	Kinds   []KindRule // the first that matches a tensor decides its kind; others are guessed
+	Layout  string     // a JSON file with the layouts of theta and state, in place of kinds; "" guesses from the first checkpoint
 	Exclude []string   // tensors to leave out, by patterns of their names (record.MatchName)
+	Key     string     // of .pt checkpoints, the key under which the state dict is; "" finds it, "." is the dict itself
 	Steps   Numbering  // of checkpoints
 	Scalars string     // a CSV file with the losses and other numbers of checkpoints, by their steps, in the columns of WriteCSV
 	Model   string     // of the header, unless the files say; "" means "imported"
@@ -23,6 +25,9 @@ func (o ImportOptions) Validate() error {
 		if err := r.validate(); err != nil {
 			return err
 		}
+	}
+	if o.Layout != "" && len(o.Kinds) > 0 {
+		return fmt.Errorf("exchange: kinds and the layout file %s both say what tensors are for; give one of them", o.Layout)
 	}
 	for _, p := range o.Exclude {
 		if p == "" {
@@ -70,10 +75,13 @@ func (m *Import) warn(format string, args ...any) {
 //     otherwise only arrays that WriteNPZ writes, or one two-dimensional .npy:
 //     a whole run, one row of theta for each row.
 //   - Anything else: each file is a checkpoint and becomes one row. Tensors are
-//     the floating-point arrays, by their names; the layout has the order of the
-//     first file. Files of one another must have the same tensors: one that is
-//     missing, extra or of another shape is a *MismatchError.
+//     the floating-point arrays, by their names; the layout is that of the layout
+//     file, or has the order of the first file. All files must have the same
+//     tensors: one that is missing, extra or of another shape is a *MismatchError.
 //
+// A tensor that shares its values with one before it (tied weights in a .pt file) is
+// left out, and prefixes that DataParallel and torch.compile put before every name
+// are taken off, both with a warning, unless the layout file has those names.
 // Running statistics become state. float16, bfloat16 and float64 are converted
 // to float32, with a warning; arrays of other types are left out, with a
 // warning. Files that WriteSafetensors wrote keep their header. Losses and other
@@ -93,7 +101,7 @@ func Open(paths []string, o ImportOptions) (*Import, error) {
 		return nil, err
 	}
 	if len(files) == 1 {
-		c, err := openContainer(files[0])
+		c, err := openContainer(files[0], o.Key)
 		if err != nil {
 			return nil, err
 		}

@@ -202,8 +202,8 @@ func TestImportMismatch(t *testing.T) {
 		"scalar":   {[]tensor{first[0], zeros("b")}, MismatchError{Tensor: "b", Have: []int{}, Want: []int{4}}, `has tensor "b" with shape [], and `},
 		"a counter instead": {
 			[]tensor{first[0], {"b", safetensors.I32, []uint64{4}, make([]byte, 16)}},
-			MismatchError{Tensor: "b", Want: []int{4}},
-			`has no tensor "b"`,
+			MismatchError{Tensor: "b", Want: []int{4}, Type: "int32"},
+			`has "b" with elements of type int32; in `,
 		},
 	} {
 		dir := t.TempDir()

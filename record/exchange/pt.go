@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/nlpodyssey/gopickle/pytorch"
@@ -20,9 +21,13 @@ import (
 // have that.
 var stateDictKeys = []string{"state_dict", "model_state_dict", "model", "net", "network", "module"}
 
-// readPT reads a state dict that torch.save wrote, alone or in a dict under one of
-// stateDictKeys. Of a pickle only tensors, numbers, texts and containers are built;
-// nothing in it is executed. The file is in memory until the container is closed.
+// topKey, as the key of a state dict, names the dict that the file holds itself.
+const topKey = "."
+
+// readPT reads a state dict that torch.save wrote, alone or in a dict under c.key or
+// one of stateDictKeys. Of a pickle only tensors, numbers, texts and containers are
+// built; nothing in it is executed. The file is in memory until the container is
+// closed.
 func readPT(c *container, size int64) (err error) {
 	if err := wholeZip(c.file, size); err != nil {
 		return err
@@ -33,18 +38,33 @@ func readPT(c *container, size int64) (err error) {
 			err = fmt.Errorf("it is no state dict that can be read: %v", r)
 		}
 	}()
-	value, err := pytorch.Load(c.path)
+	value, err := pytorch.LoadWithUnpickler(c.path, newUnpickler)
 	if err != nil {
 		return fmt.Errorf("it is no state dict that can be read: %s", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	items, ok := itemsOf(value)
 	if !ok {
-		return fmt.Errorf("it holds a %T; what is read is a state dict, as torch.save(model.state_dict(), FILE) writes it", value)
+		return fmt.Errorf("it holds %s; what is read is a state dict, as torch.save(model.state_dict(), FILE) writes it", described(value))
 	}
 	c.metadata = numbersOf(items)
-	if dict, found := stateDict(items); found {
-		items = dict
+	key, items, err := stateDict(items, c.key)
+	if err != nil {
+		return err
 	}
+	if key != topKey {
+		c.note("the tensors are those of the dict's key %q", key)
+	}
+	return c.addTensors(items)
+}
+
+// addTensors makes arrays of the tensors of a state dict. What is no tensor is left
+// out: PyTorch puts nothing else there that training changes.
+func (c *container) addTensors(items []item) error {
+	type place struct {
+		storage any
+		view    string
+	}
+	seen := map[place]string{}
 	for _, it := range items {
 		t, ok := it.value.(*pytorch.Tensor)
 		if !ok {
@@ -54,12 +74,33 @@ func readPT(c *container, size int64) (err error) {
 		if err != nil {
 			return err
 		}
+		at := place{t.Source, fmt.Sprint(t.StorageOffset, t.Size, t.Stride)}
+		if first, again := seen[at]; again {
+			a.same = first
+		} else {
+			seen[at] = it.key
+		}
 		c.arrays = append(c.arrays, a)
 	}
 	if len(c.arrays) == 0 {
-		return fmt.Errorf("its dict has no tensor, alone or under %s; it has %s", strings.Join(stateDictKeys, ", "), keysOf(items))
+		return fmt.Errorf("its dict has no tensor; it has %s", keysOf(items))
 	}
 	return nil
+}
+
+// described says what was saved instead of a dict.
+func described(value any) string {
+	switch v := value.(type) {
+	case *opaque:
+		return "an object of the class " + v.name
+	case *types.List:
+		return "a list"
+	case *types.Tuple:
+		return "a tuple"
+	case *pytorch.Tensor:
+		return "a single tensor"
+	}
+	return fmt.Sprintf("a %T", value)
 }
 
 // wholeZip reads every entry to its end, where its checksum is compared: the pickle
@@ -112,21 +153,53 @@ func itemsOf(value any) (out []item, ok bool) {
 	return nil, false
 }
 
-// stateDict looks for a dict of tensors within a checkpoint.
-func stateDict(items []item) ([]item, bool) {
+// stateDict finds the dict of tensors in a checkpoint: the one of that key if it is
+// given, else the one under a key that is known for it, else the only one there is.
+func stateDict(items []item, key string) (string, []item, error) {
+	dicts, names := map[string][]item{}, []string{} // of tensors, and their keys
 	for _, it := range items {
-		if _, ok := it.value.(*pytorch.Tensor); ok {
-			return nil, false // it is one itself
-		}
-	}
-	for _, key := range stateDictKeys {
-		for _, it := range items {
-			if inner, ok := itemsOf(it.value); ok && it.key == key {
-				return inner, true
+		if inner, ok := itemsOf(it.value); ok && hasTensor(inner) {
+			if _, again := dicts[it.key]; !again {
+				names = append(names, it.key)
 			}
+			dicts[it.key] = inner
 		}
 	}
-	return nil, false
+	if hasTensor(items) {
+		dicts[topKey] = items
+	}
+	if key != "" {
+		if found, ok := dicts[key]; ok {
+			return key, found, nil
+		}
+		return "", nil, fmt.Errorf("it has no dict of tensors under the key %q; it has %s", key, keysOf(items))
+	}
+	var known []string
+	for _, k := range stateDictKeys {
+		if _, ok := dicts[k]; ok {
+			known = append(known, k)
+		}
+	}
+	switch {
+	case len(known) == 1: // above tensors beside it, such as a loss
+		return known[0], dicts[known[0]], nil
+	case len(known) > 1:
+		names = known
+	case len(names) == 0 && dicts[topKey] != nil:
+		return topKey, items, nil
+	case len(names) == 1 && dicts[topKey] == nil:
+		return names[0], dicts[names[0]], nil
+	case len(names) == 0:
+		return "", nil, fmt.Errorf("its dict has no tensor, alone or under a key; it has %s", keysOf(items))
+	}
+	if dicts[topKey] != nil {
+		names = append(names, topKey)
+	}
+	return "", nil, fmt.Errorf("it has several dicts of tensors; the option key (--key) says which is the model's: %s", quoted(names))
+}
+
+func hasTensor(items []item) bool {
+	return slices.ContainsFunc(items, func(it item) bool { _, ok := it.value.(*pytorch.Tensor); return ok })
 }
 
 // numbersOf returns what a checkpoint says of its step and epoch.
@@ -150,13 +223,25 @@ func numbersOf(items []item) map[string]string {
 func keysOf(items []item) string {
 	var keys []string
 	for _, it := range items {
-		if len(keys) == 8 {
-			keys = append(keys, "...")
+		keys = append(keys, it.key)
+	}
+	return quoted(keys)
+}
+
+// quoted lists the first of some names.
+func quoted(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	var out []string
+	for _, name := range names {
+		if len(out) == 8 {
+			out = append(out, "...")
 			break
 		}
-		keys = append(keys, fmt.Sprintf("%q", it.key))
+		out = append(out, fmt.Sprintf("%q", name))
 	}
-	return strings.Join(keys, ", ")
+	return strings.Join(out, ", ")
 }
 
 // ptArray makes an array of a tensor: its elements in row-major order, whatever

@@ -38,8 +38,8 @@ type archive struct {
 
 func openRun(c *container, o ImportOptions) (*Import, error) {
 	a := &archive{Import: new(Import), path: c.path, lengths: make([]int, len(vectorNames))}
-	if len(o.Kinds)+len(o.Exclude) > 0 || o.Steps != ByAnything {
-		return nil, c.errorf("it holds a whole run; kinds, exclude and steps are for checkpoints")
+	if len(o.Kinds)+len(o.Exclude) > 0 || o.Layout+o.Key != "" || o.Steps != ByAnything {
+		return nil, c.errorf("it holds a whole run; kinds, layout, key, exclude and steps are for checkpoints")
 	}
 	if err := a.checkShapes(c); err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (a *archive) dryRun(c *container) error {
 }
 
 func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {
-	c, err := openContainer(a.path)
+	c, err := openContainer(a.path, "")
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type Vector struct {
 // tensor of the layout, by its name and with as many elements, is one vector; it
 // may have others beside them. Any other array is an error.
 func Vectors(path string, layout record.Layout) ([]Vector, error) {
-	c, err := openContainer(path)
+	c, err := openContainer(path, "")
 	if err != nil {
 		return nil, err
 	}

@@ -78,25 +78,14 @@ func parseLine(text []byte) (*record.Header, error) {
 	case l.Version < 1:
 		return nil, fmt.Errorf("stream: sgdwalk_stream is %d; it must be %d", l.Version, Version)
 	}
-	h := record.NewHeader(place(l.Layout))
+	h := record.NewHeader(l.Layout.Placed())
 	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer, l.InitSeed
 	h.Batch, h.Epochs, h.Steps, h.Seed, h.Comment = l.Batch, l.Epochs, l.Steps, l.Seed, l.Comment
-	h.State = place(l.State)
+	h.State = l.State.Placed()
 	h.Columns.Theta = l.Theta == nil || *l.Theta
 	h.Columns.Grad, h.Columns.State, h.Columns.Substep = l.Grad, len(l.State) > 0, l.Substeps
 	if err := h.Validate(); err != nil {
 		return nil, fmt.Errorf("stream: header line: %w", err)
 	}
 	return h, nil
-}
-
-// place fills in offsets that were left out. Those that were given are checked
-// later, as they stand.
-func place(l record.Layout) record.Layout {
-	for _, t := range l {
-		if t.Offset != 0 {
-			return l
-		}
-	}
-	return record.Pack(l...)
 }
