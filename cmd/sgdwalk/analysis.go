@@ -111,15 +111,31 @@ func (a *analysis) replayOptions(f lossFlags) replay.Options {
 	return o
 }
 
-// begin makes the output directory.
+// begin makes the output directory, of whoever writes the result.
 func (a *analysis) begin() (err error) {
+	if a.share.leavesNoResult() {
+		return nil
+	}
 	a.out, err = result.Create(a.dir)
 	return err
 }
 
+// units is where an analysis finds and keeps its finished units.
+type units interface {
+	analyze.Store
+	Close() error
+}
+
 // journal opens the record of finished units, so that interrupted work goes on
-// where it stopped.
-func (a *analysis) journal(options any) (*result.Journal, error) {
+// where it stopped, and others can do a share of it.
+func (a *analysis) journal(options any) (units, error) {
+	if a.share != nil {
+		return a.share.open(a, options)
+	}
+	return a.ownJournal(options)
+}
+
+func (a *analysis) ownJournal(options any) (*result.Journal, error) {
 	with := []string{a.dataHash, a.kernel, a.policy}
 	if a.objective != nil {
 		with = append(with, a.objectiveKey)
@@ -129,6 +145,18 @@ func (a *analysis) journal(options any) (*result.Journal, error) {
 		a.say("%s: going on with the %d units that an interrupted call left", a.name, j.Len())
 	}
 	return j, err
+}
+
+// computed takes the error of an analysis that has gone through its units. A nil
+// error means that its result is to be written.
+func (a *analysis) computed(ctx context.Context, err error, some bool) error {
+	if a.share != nil {
+		return a.share.computed(ctx, err, some)
+	}
+	if err != nil {
+		return a.interrupted(ctx, err)
+	}
+	return nil
 }
 
 // interrupted says what an interruption leaves.
@@ -156,6 +184,7 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 		return err
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
+	a.warn = append(a.warn, a.share.warnings()...)
 	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
 	if a.objective != nil {
 		p.Objective = a.objective.Command()

@@ -53,6 +53,9 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	if c.Along == "" && a.share != nil {
+		return usagef("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; --along shares iterates, and landscape --also eigenvalues the points of a plane")
+	}
 	if err := a.begin(); err != nil {
 		return err
 	}
@@ -189,8 +192,8 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 		o.Preconditioner = known
 	}
 	r, err := curvature.Along(ctx, a.trace, loss, o)
-	if err != nil {
-		return a.interrupted(ctx, err)
+	if err := a.computed(ctx, err, r != nil); err != nil {
+		return err
 	}
 	if err := a.out.Table("along", &r.Table); err != nil {
 		return err

@@ -175,6 +175,12 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	defer journal.Close()
 	opts.Store = journal
 	r, stopped := landscape.Compute(ctx, plane.plane, loss, opts)
+	if a.share != nil {
+		if err := a.share.computed(ctx, stopped, r != nil); err != nil {
+			return nil, err
+		}
+		stopped = nil // by units that a preview does not have
+	}
 	if r == nil {
 		return nil, stopped
 	}

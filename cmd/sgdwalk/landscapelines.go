@@ -71,8 +71,8 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 	defer journal.Close()
 	o.Store = journal
 	r, err := landscape.ComputeLines(ctx, p.lines, loss, o)
-	if err != nil {
-		return a.interrupted(ctx, err)
+	if err := a.computed(ctx, err, false); err != nil {
+		return err
 	}
 	for _, t := range []struct {
 		name  string

@@ -159,8 +159,8 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	defer journal.Close()
 	o.Store = journal
 	r, err := line.Between(ctx, from.Theta, to.Theta, on, o)
-	if err != nil {
-		return a.interrupted(ctx, err)
+	if err := a.computed(ctx, err, false); err != nil {
+		return err
 	}
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err

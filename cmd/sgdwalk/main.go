@@ -12,6 +12,8 @@
 //	sgdwalk python
 //	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
 //	sgdwalk compare RUN|SWEEP ... --out DIR [flags]
+//	sgdwalk plan ANALYSIS RUN --shards N --out PLAN [flags]
+//	sgdwalk work|merge|status PLAN [flags]
 //	sgdwalk report RUN ... --out FILE.html
 //	sgdwalk watch RUN
 //	sgdwalk serve RUN ...
@@ -20,7 +22,8 @@
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit status is 0 when all went well, 1 for a failure, 2 for a mistake in the
-// call and 3 for a damaged recording. Every verb takes --json (one object on
+// call, 3 for a damaged recording and 75 for a shard that was interrupted and has to
+// go on. Every verb takes --json (one object on
 // standard output) and --help, with examples.
 package main
 
@@ -52,6 +55,8 @@ const (
 	exitFailure
 	exitUsage
 	exitDamaged
+
+	exitAgain = 75 // EX_TEMPFAIL
 )
 
 // cli is the command line: one field per verb, in the order of --help.
@@ -75,6 +80,11 @@ type cli struct {
 
 	Compare compareCmd `cmd:"" help:"Several runs in one plane, over one loss, paired over seeds."`
 
+	Plan   planCmd   `cmd:"" help:"Divide an analysis among many processes or machines."`
+	Work   workCmd   `cmd:"" help:"Compute one shard of a plan."`
+	Merge  mergeCmd  `cmd:"" help:"Make the result of a plan's shards."`
+	Status statusCmd `cmd:"" help:"Say how the shards of a plan are."`
+
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
 	Watch  watchCmd  `cmd:"" help:"Show a run in the terminal while it is recorded."`
 	Serve  serveCmd  `cmd:"" help:"Show runs in a browser, on this machine alone, while they are recorded."`
@@ -93,6 +103,7 @@ type env struct {
 	json           bool
 	silent         bool // results are printed by the verb that called
 	progress       view
+	share          *share // how the units of an analysis are shared; nil when they are not
 }
 
 // view shows progress; End takes it off the screen.
@@ -129,17 +140,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	}
 	var c cli
 	exited := -1
-	parser, err := kong.New(
-		&c,
-		kong.Name("sgdwalk"),
-		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code; panic(exit{}) }),
-		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames()},
-		kong.Configuration(loadConfig),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.UsageOnError(),
-	)
+	parser, err := newParser(&c, stdout, stderr, func(code int) { exited = code; panic(exit{}) })
 	if err != nil {
 		fmt.Fprintln(stderr, "sgdwalk:", err)
 		return exitFailure
@@ -168,6 +169,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	return leave(stderr, err)
 }
 
+// newParser makes the parser of the command line. exit is called after --help and
+// --version.
+func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(
+		c,
+		kong.Name("sgdwalk"),
+		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames()},
+		kong.Configuration(loadConfig),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.UsageOnError(),
+	)
+}
+
 type exit struct{}
 
 // leave prints the error, if any, and says with which status to leave.
@@ -179,6 +196,8 @@ func leave(stderr io.Writer, err error) int {
 	var usage usageError
 	var corrupt *arrowfile.CorruptError
 	switch {
+	case errors.Is(err, errAgain):
+		return exitAgain
 	case errors.As(err, &corrupt) || errors.Is(err, errDamaged):
 		return exitDamaged
 	case errors.As(err, &usage):

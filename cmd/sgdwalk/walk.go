@@ -101,8 +101,8 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	defer journal.Close()
 	opts.Store = journal
 	r, err := walk.Run(ctx, a.trace, on, opts)
-	if err != nil {
-		return nil, a.interrupted(ctx, err)
+	if err := a.computed(ctx, err, r != nil); err != nil {
+		return nil, err
 	}
 	// The cosines and distances beside the walk are of the same iterates.
 	p, err := path.Compute(ctx, a.trace, path.Options{Progress: e.progress})

@@ -1,0 +1,133 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"sgdwalk/analyze"
+)
+
+// Merged is a store that has the units of finished shards. Those of a preview that
+// are not there yet are elsewhere; units that are in no plan, because they depend
+// on the values of others, go to the store behind it.
+type Merged struct {
+	values  [][]float64
+	have    []bool
+	place   map[string]int
+	present int
+	missing []int // shards
+	// Behind keeps units that are in no shard; nil keeps none.
+	Behind analyze.Store
+}
+
+var _ analyze.Part = (*Merged)(nil)
+
+// ErrMissing is wrapped by the error of Merge when shards are not there.
+var ErrMissing = errors.New("shards are missing")
+
+// Merge reads the shards. Without preview all must be there and sound. With it
+// those are taken that are there, and of the others what their workers have so far.
+func (p *Plan) Merge(preview bool) (*Merged, error) {
+	names, err := p.Names()
+	if err != nil {
+		return nil, err
+	}
+	m := &Merged{values: make([][]float64, len(names)), have: make([]bool, len(names)), place: make(map[string]int, len(names))}
+	for i, n := range names {
+		m.place[n] = i
+	}
+	if len(m.place) != len(names) {
+		return nil, fmt.Errorf("shard: the plan has %d units of %d names; each must be there once", len(names), len(m.place))
+	}
+	for shard := range p.Shards {
+		err := p.readShard(shard, names, m.take)
+		switch {
+		case err == nil:
+		case errors.Is(err, fs.ErrNotExist) || preview && errors.Is(err, ErrDamaged):
+			m.missing = append(m.missing, shard)
+		default:
+			return nil, err
+		}
+	}
+	if len(m.missing) > 0 && !preview {
+		return nil, fmt.Errorf("shard: %d of %d %w: %s; sgdwalk status says how they are", len(m.missing), p.Shards, ErrMissing, Ranges(m.missing))
+	}
+	for _, shard := range m.missing {
+		for _, path := range p.parts(shard, ".part") {
+			err := p.readPart(path, shard, func(unit string, values []float64) {
+				if i, ok := m.place[unit]; ok && p.ShardOf(i) == shard {
+					m.take(i, values)
+				}
+			})
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	return m, nil
+}
+
+func (m *Merged) take(unit int, values []float64) {
+	if !m.have[unit] {
+		m.present++
+	}
+	m.values[unit], m.have[unit] = values, true
+}
+
+// Units returns how many units are there, and how many the plan has.
+func (m *Merged) Units() (present, planned int) { return m.present, len(m.values) }
+
+// Missing returns the shards that are not finished.
+func (m *Merged) Missing() []int { return m.missing }
+
+// Lookup returns the values of a unit. The slice is the store's: read it, do not
+// change it.
+func (m *Merged) Lookup(unit string) ([]float64, bool) {
+	if i, ok := m.place[unit]; ok {
+		return m.values[i], m.have[i]
+	}
+	if m.Behind == nil {
+		return nil, false
+	}
+	return m.Behind.Lookup(unit)
+}
+
+// Save keeps a unit that is in no shard.
+func (m *Merged) Save(unit string, values []float64) error {
+	if _, ok := m.place[unit]; ok {
+		return fmt.Errorf("shard: %s was computed again: its values in the shard are not those that the analysis expects", unit)
+	}
+	if m.Behind == nil {
+		return nil
+	}
+	return m.Behind.Save(unit, values)
+}
+
+// Elsewhere reports whether the unit is one of the plan that is not there yet.
+func (m *Merged) Elsewhere(unit string) bool {
+	i, ok := m.place[unit]
+	return ok && !m.have[i]
+}
+
+// Ranges writes ascending numbers as Slurm does: "0-3,7,9-12".
+func Ranges(numbers []int) string {
+	var b strings.Builder
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(numbers[i]))
+		if j > i {
+			b.WriteString("-" + strconv.Itoa(numbers[j]))
+		}
+		i = j + 1
+	}
+	return b.String()
+}

@@ -1,0 +1,41 @@
+package shard
+
+import (
+	"math"
+	"time"
+)
+
+// TaskTime is how much work a task of a batch system should have at least: to
+// start one costs seconds, and sites have rules against many short ones.
+const TaskTime = 10 * time.Minute
+
+// Estimate is what a plan costs.
+type Estimate struct {
+	CoreSeconds float64 `json:"core_seconds"` // of all units
+	Setup       float64 `json:"setup_seconds"`
+	Cores       int     `json:"cores"` // that a task has
+	// Suggested is the number of shards that gives each task TaskTime of work.
+	Suggested int `json:"suggested_shards"`
+	// ShardBytes is about what all shard files take.
+	ShardBytes int64 `json:"shard_bytes"`
+}
+
+// NewEstimate makes the estimate from units that were timed on some cores, for
+// tasks of cores each. setup is the time from the start of a process to its first
+// unit.
+func NewEstimate(kinds []Kind, timedOn, cores int, setup time.Duration, bytes int64) Estimate {
+	e := Estimate{Setup: setup.Seconds(), Cores: cores, ShardBytes: bytes}
+	units := 0
+	for _, k := range kinds {
+		e.CoreSeconds += float64(k.Units) * k.Seconds * float64(timedOn)
+		units += k.Units
+	}
+	e.Suggested = max(1, min(units, MaxShards, int(e.CoreSeconds/float64(cores)/TaskTime.Seconds())))
+	return e
+}
+
+// Task is how long the longest task of n shards takes.
+func (e *Estimate) Task(n int) time.Duration {
+	s := e.Setup + e.CoreSeconds/float64(e.Cores)/float64(n)
+	return time.Duration(math.Ceil(s)) * time.Second
+}

@@ -1,0 +1,332 @@
+package shard
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"sgdwalk/analyze/internal/unitline"
+)
+
+// Format is the number of the format of plans and shard files.
+const Format = 1
+
+// MaxShards is the largest number of shards of a plan.
+const MaxShards = 100_000
+
+// Names below the directory of a plan.
+const (
+	planName   = "plan.json"
+	unitsName  = "units"  // one name a line, in the order of the analysis
+	shardsName = "shards" // finished shards, one file each
+	workName   = "work"   // what workers have so far, how they are, why they failed
+)
+
+// Identity is what the numbers of an analysis depend on. Two workers with the
+// same identity compute the same bits for a unit. Fields that do not apply are
+// empty.
+type Identity struct {
+	Software  string `json:"software"`  // name and version of the program
+	Program   string `json:"program"`   // SHA-256 of its executable file
+	Kernel    string `json:"kernel"`    // instruction set that evaluates the loss
+	Header    string `json:"header"`    // SHA-256 of the run's header
+	Recording string `json:"recording"` // fingerprint of the run's rows
+	Data      string `json:"data"`      // hash of the data that the loss is evaluated on
+	Policy    string `json:"policy"`    // where statistics of normalization layers come from
+	Objective string `json:"objective"` // program that evaluates the loss, and how
+	Options   string `json:"options"`   // SHA-256 of the analysis' options
+}
+
+// Check returns an error that names the first difference and both values.
+func (id *Identity) Check(now *Identity) error {
+	for _, f := range []struct{ what, planned, found, hint string }{
+		{"the header of the run", id.Header, now.Header, ""},
+		{"the recording", id.Recording, now.Recording, ""},
+		{"the data", id.Data, now.Data, ""},
+		{"the version of the program", id.Software, now.Software, ""},
+		{"the program", id.Program, now.Program, ""},
+		{"the instruction set of the kernels", id.Kernel, now.Kernel, "; SGDWALK_KERNEL=" + id.Kernel + " asks for the planned one"},
+		{"the statistics of normalization layers", id.Policy, now.Policy, ""},
+		{"the objective", id.Objective, now.Objective, ""},
+		{"the options of the analysis", id.Options, now.Options, ""},
+	} {
+		if f.planned != f.found {
+			return fmt.Errorf("shard: %s changed since the plan was made: %s then, %s now%s", f.what, orNone(f.planned), orNone(f.found), f.hint)
+		}
+	}
+	return nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// Plan is a division of the units of one analysis into shards. It is not changed
+// once it is made.
+type Plan struct {
+	Format   int      `json:"format"`
+	Analysis string   `json:"analysis"`
+	Command  []string `json:"command"` // arguments that every worker and the merge run the analysis with
+	// Directory is where relative paths of the command begin.
+	Directory string   `json:"directory"`
+	Identity  Identity `json:"identity"`
+	Shards    int      `json:"shards"`
+	Units     int      `json:"units"`
+	// UnitsSHA256 is the hash of the list of units.
+	UnitsSHA256 string `json:"units_sha256"`
+	// Kinds says how many units there are of each kind and how long some took.
+	Kinds []Kind `json:"kinds"`
+
+	dir  string
+	hash string // of plan.json: shard files name it
+	key  []byte
+}
+
+// ErrExists is wrapped by the error of Create when the directory has another plan.
+var ErrExists = errors.New("there is another plan")
+
+// Create makes the directory, parents included, and the plan in it. Format, Units
+// and UnitsSHA256 are filled in. A directory that has the same plan already is
+// left as it is; with another one the error wraps ErrExists, whoever came first.
+func Create(dir string, p *Plan, units []string) error {
+	switch {
+	case len(units) == 0:
+		return errors.New("shard: the analysis has no unit to share")
+	case p.Shards < 1 || p.Shards > MaxShards:
+		return fmt.Errorf("shard: the number of shards is %d; it must be 1 to %d", p.Shards, MaxShards)
+	}
+	list := []byte(strings.Join(units, "\n") + "\n")
+	sum := sha256.Sum256(list)
+	p.Format, p.Units, p.UnitsSHA256 = Format, len(units), hex.EncodeToString(sum[:])
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	text = append(text, '\n')
+	for _, sub := range []string{"", shardsName, workName} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o777); err != nil {
+			return fmt.Errorf("shard: %w", err)
+		}
+	}
+	p.setDir(dir, text)
+	if err := writeNew(p.unitsPath(), list); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("shard: %w", err)
+	}
+	err = writeNew(filepath.Join(dir, planName), text)
+	if !errors.Is(err, fs.ErrExist) {
+		if err != nil {
+			return fmt.Errorf("shard: %w", err)
+		}
+		return nil
+	}
+	there, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	// Its measured times are others each time, and no reason to refuse.
+	if there.Identity == p.Identity && there.Shards == p.Shards && there.UnitsSHA256 == p.UnitsSHA256 {
+		*p = *there
+		return nil
+	}
+	if there.Identity != p.Identity {
+		return fmt.Errorf("shard: %s: %w: %w", dir, ErrExists, there.Identity.Check(&p.Identity))
+	}
+	return fmt.Errorf("shard: %s: %w, of %d units in %d shards; this one has %d units in %d", dir, ErrExists, there.Units, there.Shards, p.Units, p.Shards)
+}
+
+// writeNew writes a file that is whole or not there; fs.ErrExist when it is there
+// already.
+func writeNew(path string, content []byte) error {
+	tmp, err := writeBeside(path, content)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp)
+	err = os.Link(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// A file system without links: the check and the rename are two steps there.
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	return os.Rename(tmp, path)
+}
+
+// writeBeside writes and syncs a file with a temporary name beside path, which is
+// this process' own.
+func writeBeside(path string, content []byte) (tmp string, err error) {
+	tmp = filepath.Join(filepath.Dir(path), ".new-"+filepath.Base(path)+"-"+owner())
+	f, err := os.Create(tmp)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(tmp)
+		return "", err
+	}
+	return tmp, nil
+}
+
+// owner names this process among those that see the directory.
+func owner() string { return host() + "-" + strconv.Itoa(os.Getpid()) }
+
+// host is the name of this machine as a part of a file's name.
+func host() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "unknown"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < '!' || r > '~' || strings.ContainsRune(`/\\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+}
+
+// replace writes a file anew; readers see the old or the new one.
+func replace(path string, content []byte) error {
+	tmp, err := writeBeside(path, content)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
+}
+
+// Open reads the plan of a directory.
+func Open(dir string) (*Plan, error) {
+	text, err := os.ReadFile(filepath.Join(dir, planName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("shard: %s has no plan: %w", dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	var version struct {
+		Format int `json:"format"`
+	}
+	p := new(Plan)
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := json.Unmarshal(text, &version); err != nil {
+		return nil, fmt.Errorf("shard: %s: %w", filepath.Join(dir, planName), err)
+	}
+	if version.Format != Format {
+		return nil, fmt.Errorf("shard: %s has a plan of format %d; this program knows %d", dir, version.Format, Format)
+	}
+	if err := d.Decode(p); err != nil {
+		return nil, fmt.Errorf("shard: %s: %w", filepath.Join(dir, planName), err)
+	}
+	if p.Shards < 1 || p.Shards > MaxShards || p.Units < 1 {
+		return nil, fmt.Errorf("shard: %s: %d shards and %d units; there must be 1 to %d and at least 1", filepath.Join(dir, planName), p.Shards, p.Units, MaxShards)
+	}
+	p.setDir(dir, text)
+	return p, nil
+}
+
+func (p *Plan) setDir(dir string, text []byte) {
+	sum := sha256.Sum256(text)
+	p.dir, p.key, p.hash = dir, sum[:], hex.EncodeToString(sum[:8])
+}
+
+// Dir returns the directory of the plan.
+func (p *Plan) Dir() string { return p.dir }
+
+// Hash returns what shard files name the plan by.
+func (p *Plan) Hash() string { return p.hash }
+
+// The list is named by its hash: a plan that loses a race leaves a list that
+// nobody reads, and does not replace the winner's.
+func (p *Plan) unitsPath() string { return filepath.Join(p.dir, unitsName+"-"+p.UnitsSHA256[:12]) }
+
+// Names reads the units in their order and checks them against the plan.
+func (p *Plan) Names() ([]string, error) {
+	b, err := os.ReadFile(p.unitsPath())
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	if got := hex.EncodeToString(sum[:]); got != p.UnitsSHA256 {
+		return nil, fmt.Errorf("shard: %s is damaged: its hash is %s, the plan says %s", p.unitsPath(), got, p.UnitsSHA256)
+	}
+	names := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+	if len(names) != p.Units {
+		return nil, fmt.Errorf("shard: %s has %d units, the plan says %d", p.unitsPath(), len(names), p.Units)
+	}
+	return names, nil
+}
+
+// ShardOf returns the shard of a unit: the units are dealt out like cards, and the
+// first card goes to the next shard in each round. So any shards are spread over
+// the analysis, and kinds of units that alternate are spread over the shards.
+func (p *Plan) ShardOf(unit int) int { return (unit + unit/p.Shards) % p.Shards }
+
+// Count returns how many units a shard has.
+func (p *Plan) Count(shard int) int {
+	rounds, rest := p.Units/p.Shards, p.Units%p.Shards
+	if (shard-rounds%p.Shards+p.Shards)%p.Shards < rest {
+		return rounds + 1
+	}
+	return rounds
+}
+
+// of lists the units of a shard by their place in the plan, in order.
+func (p *Plan) of(shard int) []int {
+	list := make([]int, 0, p.Count(shard))
+	for first := 0; first < p.Units; first += p.Shards {
+		round := first / p.Shards
+		if unit := first + (shard-round%p.Shards+p.Shards)%p.Shards; unit < p.Units {
+			list = append(list, unit)
+		}
+	}
+	return list
+}
+
+// CheckShard refuses a number that is no shard.
+func (p *Plan) CheckShard(shard int) error {
+	if shard < 0 || shard >= p.Shards {
+		return fmt.Errorf("shard: shard %d is outside the plan of %d shards; allowed are 0 to %d", shard, p.Shards, p.Shards-1)
+	}
+	return nil
+}
+
+// Bytes returns about what the shard files of the units take together.
+func (p *Plan) Bytes(units []string) int64 {
+	const perUnit = 9 + 3*17 + 1 // checksum, three values, the line break
+	total := int64(0)
+	for _, u := range units {
+		total += perUnit + int64(len(u))
+	}
+	return total
+}
+
+func (p *Plan) seed() uint32 { return unitline.Seed(p.key) }
+
+// name is how files call a shard.
+func name(shard int) string { return fmt.Sprintf("%05d", shard) }
+
+func (p *Plan) shardPath(shard int) string { return filepath.Join(p.dir, shardsName, name(shard)) }
+
+func (p *Plan) workPath(shard int, rest string) string {
+	return filepath.Join(p.dir, workName, name(shard)+"."+rest)
+}

@@ -1,0 +1,144 @@
+package shard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"strconv"
+	"strings"
+
+	"sgdwalk/analyze/internal/unitline"
+)
+
+// The file of a shard is text: a first line that names the plan and the shard, one
+// line a unit (package unitline) in the order of the plan, and a last line with
+// the number of units and a checksum of everything before it. What a worker has
+// so far is the same without the last line, in the order of computation; its last
+// line may be torn.
+
+const magic = "sgdwalk-shard"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (p *Plan) firstLine(shard int) string {
+	return fmt.Sprintf("%s %d %s %s of %d\n", magic, Format, p.hash, name(shard), p.Shards)
+}
+
+func lastLine(units int, before []byte) string {
+	return fmt.Sprintf("end %d %08x\n", units, crc32.Checksum(before, castagnoli))
+}
+
+// ErrForeign is wrapped by the error of a file that belongs to another plan or to
+// a version of the format that this program does not know.
+var ErrForeign = errors.New("it is no file of this shard of this plan")
+
+// ErrDamaged is wrapped by the error of a shard file that is cut or changed.
+var ErrDamaged = errors.New("the shard file is damaged")
+
+// checkFirst compares the first line of a file and returns what is behind it.
+func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err error) {
+	want := p.firstLine(shard)
+	if bytes.HasPrefix(b, []byte(want)) {
+		return b[len(want):], nil
+	}
+	line, _, whole := bytes.Cut(b, []byte("\n"))
+	words := strings.Fields(string(line))
+	switch {
+	case !whole || len(words) != 6 || words[0] != magic || words[4] != "of":
+		return nil, fmt.Errorf("shard: %s: %w: it has no first line", path, ErrDamaged)
+	case words[1] != strconv.Itoa(Format):
+		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program knows %d", path, ErrForeign, words[1], Format)
+	case words[2] != p.hash:
+		return nil, fmt.Errorf("shard: %s: %w: it is of plan %s, this one is %s", path, ErrForeign, words[2], p.hash)
+	default:
+		return nil, fmt.Errorf("shard: %s: %w: it says shard %s of %s, not %s of %d", path, ErrForeign, words[3], words[5], name(shard), p.Shards)
+	}
+}
+
+// readShard reads a finished shard. take is called with every unit, by its place
+// in the plan.
+func (p *Plan) readShard(shard int, names []string, take func(unit int, values []float64)) error {
+	path := p.shardPath(shard)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	rest, err := p.checkFirst(path, shard, b)
+	if err != nil {
+		return err
+	}
+	units := p.of(shard)
+	damaged := func(format string, args ...any) error {
+		return fmt.Errorf("shard: %s: %w: %w; remove it and work on shard %d again", path, ErrDamaged, fmt.Errorf(format, args...), shard)
+	}
+	before := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n') + 1
+	if string(b[before:]) != lastLine(len(units), b[:before]) {
+		if !bytes.HasPrefix(b[before:], []byte("end ")) {
+			return damaged("it is cut off after %d bytes", len(b))
+		}
+		return damaged("its last line does not fit the rest")
+	}
+	text, seed := string(rest[:len(rest)-(len(b)-before)]), p.seed()
+	for _, unit := range units {
+		line, after, _ := strings.Cut(text, "\n")
+		text = after
+		found, values, ok := unitline.Parse(seed, line)
+		if !ok || found != names[unit] {
+			return damaged("%s is not where the plan has it", names[unit])
+		}
+		take(unit, values)
+	}
+	if text != "" {
+		return damaged("it goes on behind its last unit")
+	}
+	return nil
+}
+
+// readPart reads what a worker has so far. Lines that do not fit their checksums
+// are left out: their units are computed again.
+func (p *Plan) readPart(path string, shard int, take func(unit string, values []float64)) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	if !bytes.ContainsRune(b, '\n') {
+		return nil // its worker died while it began
+	}
+	rest, err := p.checkFirst(path, shard, b)
+	if errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	seed := p.seed()
+	for len(rest) > 0 {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		if unit, values, ok := unitline.Parse(seed, string(line)); ok {
+			take(unit, values)
+		}
+		rest = after
+	}
+	return nil
+}
+
+// writeShard writes the file of a finished shard.
+func (p *Plan) writeShard(shard int, names []string, values func(unit string) []float64) error {
+	b := []byte(p.firstLine(shard))
+	units, seed := p.of(shard), p.seed()
+	var err error
+	for _, unit := range units {
+		if b, err = unitline.Append(b, seed, names[unit], values(names[unit])); err != nil {
+			return fmt.Errorf("shard: %w", err)
+		}
+	}
+	if err := replace(p.shardPath(shard), append(b, lastLine(len(units), b)...)); err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package shard
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// State is how a shard is.
+type State string
+
+// The states.
+const (
+	Done    State = "done"    // its file is there
+	Running State = "running" // a worker gave a sign of life lately
+	Failed  State = "failed"  // its last worker gave up and said why
+	Lost    State = "lost"    // its last worker gave no sign of life for long: it died
+	Waiting State = "waiting" // no worker is on it
+	Damaged State = "damaged" // its file is there, but cut; the next worker makes it anew
+)
+
+// silence is after how many beats without a sign a worker counts as dead.
+const silence = 6
+
+// ShardStatus is how one shard is.
+type ShardStatus struct {
+	Shard  int    `json:"shard"`
+	State  State  `json:"state"`
+	Units  int    `json:"units"` // that are there, as far as the worker has said
+	Of     int    `json:"of"`
+	Host   string `json:"host,omitempty"`
+	Reason string `json:"reason,omitempty"` // of a failure
+
+	rate float64 // units a second of a running worker; 0 unknown
+}
+
+// Status is how a plan is, seen from its directory alone.
+type Status struct {
+	Shards  int           `json:"shards"`
+	Done    int           `json:"done"`
+	Running int           `json:"running"`
+	Failed  int           `json:"failed"`
+	Lost    int           `json:"lost"`
+	Waiting int           `json:"waiting"`
+	Damaged int           `json:"damaged"`
+	Units   int           `json:"units"`       // of the plan
+	Present int           `json:"units_done"`  // that are there
+	Rate    float64       `json:"unit_rate"`   // units a second of all running workers; 0 while unknown
+	ETA     float64       `json:"eta_seconds"` // at that rate; 0 while unknown
+	Each    []ShardStatus `json:"each"`
+}
+
+// Status looks at every shard. Ages of files are taken against the clock of the
+// file system, so that clocks of hosts that differ do no harm; of a directory
+// that cannot be written to, against this host's. beat is the workers'
+// WorkOptions.Beat; 0 means Beat.
+func (p *Plan) Status(beat time.Duration) (*Status, error) {
+	if beat == 0 {
+		beat = Beat
+	}
+	now := p.now()
+	s := &Status{Shards: p.Shards, Units: p.Units}
+	entries, err := os.ReadDir(filepath.Join(p.dir, workName))
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	byShard := make(map[int][]os.DirEntry)
+	for _, e := range entries {
+		number, _, ok := strings.Cut(e.Name(), ".")
+		if shard, err := strconv.Atoi(number); ok && err == nil {
+			byShard[shard] = append(byShard[shard], e)
+		}
+	}
+	for shard := range p.Shards {
+		one := ShardStatus{Shard: shard, Of: p.Count(shard)}
+		one.State, err = p.finished(shard)
+		if err != nil {
+			return nil, err
+		}
+		switch one.State {
+		case Done:
+			one.Units = one.Of
+		case Waiting:
+			p.look(&one, byShard[shard], now, time.Duration(silence)*beat)
+		}
+		s.add(one)
+	}
+	if left := s.Units - s.Present; s.Rate > 0 && left > 0 {
+		s.ETA = float64(left) / s.Rate
+	}
+	return s, nil
+}
+
+func (s *Status) add(one ShardStatus) {
+	s.Each = append(s.Each, one)
+	s.Present += one.Units
+	s.Rate += one.rate
+	switch one.State {
+	case Done:
+		s.Done++
+	case Running:
+		s.Running++
+	case Failed:
+		s.Failed++
+	case Lost:
+		s.Lost++
+	case Damaged:
+		s.Damaged++
+	default:
+		s.Waiting++
+	}
+}
+
+// Unfinished lists the shards that no worker is on and that are not done.
+func (s *Status) Unfinished() []int {
+	var list []int
+	for i := range s.Each {
+		if st := s.Each[i].State; st != Done && st != Running {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// now is the time by the clock of the file system.
+func (p *Plan) now() time.Time {
+	probe := filepath.Join(p.dir, workName, ".clock-"+owner())
+	defer os.Remove(probe)
+	if err := os.WriteFile(probe, nil, 0o666); err != nil {
+		return time.Now()
+	}
+	if info, err := os.Stat(probe); err == nil {
+		return info.ModTime()
+	}
+	return time.Now()
+}
+
+// finished looks at the file of a shard: its first and its last line. Waiting is
+// that there is none.
+func (p *Plan) finished(shard int) (State, error) {
+	path := p.shardPath(shard)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Waiting, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("shard: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("shard: %w", err)
+	}
+	first := make([]byte, len(p.firstLine(shard)))
+	n, _ := io.ReadFull(f, first)
+	if _, err := p.checkFirst(path, shard, first[:n]); errors.Is(err, ErrDamaged) {
+		return Damaged, nil
+	} else if err != nil {
+		return "", err
+	}
+	const most = 64
+	last := make([]byte, min(info.Size(), most))
+	if _, err := f.ReadAt(last, info.Size()-int64(len(last))); err != nil {
+		return "", fmt.Errorf("shard: %w", err)
+	}
+	last = bytes.TrimSuffix(last, []byte("\n"))
+	if line := last[bytes.LastIndexByte(last, '\n')+1:]; !bytes.HasPrefix(line, []byte(fmt.Sprintf("end %d ", p.Count(shard)))) {
+		return Damaged, nil
+	}
+	return Done, nil
+}
+
+// look finds out how an unfinished shard is from what its workers have left: the
+// latest of them counts.
+func (p *Plan) look(s *ShardStatus, entries []os.DirEntry, now time.Time, silent time.Duration) {
+	var latest time.Time
+	for _, e := range entries {
+		sign := strings.HasSuffix(e.Name(), lifeEnding)
+		if !sign && !strings.HasSuffix(e.Name(), failedEnding) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // it has just ended
+		}
+		b, err := os.ReadFile(filepath.Join(p.dir, workName, e.Name()))
+		var l life
+		if err != nil || json.Unmarshal(b, &l) != nil {
+			continue
+		}
+		s.Units = max(s.Units, min(l.Units, s.Of))
+		if !latest.IsZero() && info.ModTime().Before(latest) {
+			continue
+		}
+		latest = info.ModTime()
+		s.Host, s.Reason, s.rate = l.Host, l.Error, 0
+		switch {
+		case !sign:
+			s.State = Failed
+		case now.Sub(info.ModTime()) > silent:
+			s.State = Lost
+		default:
+			s.State = Running
+			if l.Seconds > 0 {
+				s.rate = float64(l.Made) / l.Seconds
+			}
+		}
+	}
+}
+
+// Numbers lists the shards in one of the states.
+func (s *Status) Numbers(states ...State) []int {
+	var list []int
+	for i := range s.Each {
+		if slices.Contains(states, s.Each[i].State) {
+			list = append(list, i)
+		}
+	}
+	return list
+}

@@ -1,0 +1,325 @@
+package shard
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/unitline"
+)
+
+// WorkOptions of Work. The zero value is the documented default.
+type WorkOptions struct {
+	// Progress is told of the shard's units; nil means nobody is.
+	Progress analyze.Progress
+	// Stop is called when the unit that was at work when Interrupt came is kept, and
+	// ends the analysis; nil does nothing.
+	Stop func()
+	// Beat is the time between two signs of life; 0 means Beat.
+	Beat time.Duration
+	// Note is told of damaged files that are made anew; nil means nobody is.
+	Note func(text string)
+}
+
+// Beat is the time between two signs of life of a worker.
+const Beat = 10 * time.Second
+
+// ErrDone is wrapped by the error of Work when the shard is finished.
+var ErrDone = errors.New("the shard is done already")
+
+// Worker is the store of one worker: it has the analysis compute the units of one
+// shard, less those that workers before it have kept. A unit is handed to the
+// operating system before Save returns.
+type Worker struct {
+	plan  *Plan
+	shard int
+	names []string
+	opts  WorkOptions
+
+	mu       sync.Mutex
+	mine     map[string]bool
+	have     map[string][]float64
+	found    int // that were there at the start
+	part     *os.File
+	buffer   []byte
+	stopping bool
+
+	started time.Time
+	quit    chan struct{}
+	beating sync.WaitGroup
+}
+
+var _ analyze.Part = (*Worker)(nil)
+
+// life is the sign of life of a worker, and what a failed one leaves.
+type life struct {
+	Host    string  `json:"host"`
+	Process int     `json:"process"`
+	Units   int     `json:"units"`   // that the shard has so far
+	Made    int     `json:"made"`    // of them, by this worker
+	Seconds float64 `json:"seconds"` // it took for them
+	Error   string  `json:"error,omitempty"`
+}
+
+// Work begins or goes on with a shard. Close must be called.
+//
+// The error wraps ErrDone when there is nothing to do, and ErrForeign when files of
+// another plan are in the way. A finished file that is damaged is put aside.
+func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
+	if err := p.CheckShard(shard); err != nil {
+		return nil, err
+	}
+	names, err := p.Names()
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{plan: p, shard: shard, names: names, opts: opts, mine: make(map[string]bool), have: make(map[string][]float64), quit: make(chan struct{}), started: time.Now()}
+	if w.opts.Progress == nil {
+		w.opts.Progress = analyze.NoProgress{}
+	}
+	if w.opts.Beat == 0 {
+		w.opts.Beat = Beat
+	}
+	switch err := p.readShard(shard, names, func(int, []float64) {}); {
+	case err == nil:
+		return nil, fmt.Errorf("shard: shard %d: %w", shard, ErrDone)
+	case errors.Is(err, ErrDamaged):
+		aside := p.workPath(shard, owner()+".damaged")
+		if err := os.Rename(p.shardPath(shard), aside); err != nil {
+			return nil, fmt.Errorf("shard: %w", err)
+		}
+		if opts.Note != nil {
+			opts.Note(fmt.Sprintf("%v; it is put aside as %s and made anew", err, aside))
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	for _, unit := range p.of(shard) {
+		w.mine[names[unit]] = true
+	}
+	if err := w.takeOver(); err != nil {
+		return nil, err
+	}
+	if w.part, err = os.OpenFile(p.workPath(shard, owner()+".part"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	if err := w.begin(); err != nil {
+		w.Close()
+		return nil, err
+	}
+	w.opts.Progress.Begin(fmt.Sprintf("shard %d of %d", shard, p.Shards), len(w.mine))
+	w.opts.Progress.Add(w.found)
+	w.beating.Go(w.beat)
+	return w, nil
+}
+
+// parts lists what workers on the shard have left or are writing.
+func (p *Plan) parts(shard int, ending string) []string {
+	paths, err := filepath.Glob(globSafe(p.workPath(shard, "")) + "*" + ending)
+	if err != nil {
+		return nil
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// globSafe quotes the directory's own name.
+func globSafe(path string) string {
+	var b []byte
+	for i := range len(path) {
+		switch path[i] {
+		case '*', '?', '[', '\\':
+			if filepath.Separator == '/' {
+				b = append(b, '\\')
+			}
+		}
+		b = append(b, path[i])
+	}
+	return string(b)
+}
+
+// takeOver takes the units that workers before this one have kept.
+func (w *Worker) takeOver() error {
+	for _, path := range w.plan.parts(w.shard, ".part") {
+		err := w.plan.readPart(path, w.shard, func(unit string, values []float64) {
+			if w.mine[unit] {
+				w.have[unit] = values
+			}
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // its worker has just finished
+			return err
+		}
+	}
+	w.found = len(w.have)
+	return nil
+}
+
+// begin writes the first line, and what was found: this process has the id of one
+// before it whose file was cut by opening it, or that one's file goes soon.
+func (w *Worker) begin() error {
+	b := []byte(w.plan.firstLine(w.shard))
+	for _, unit := range w.plan.of(w.shard) {
+		if values, ok := w.have[w.names[unit]]; ok {
+			var err error
+			if b, err = unitline.Append(b, w.plan.seed(), w.names[unit], values); err != nil {
+				return fmt.Errorf("shard: %w", err)
+			}
+		}
+	}
+	if _, err := w.part.Write(b); err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	return w.sign("")
+}
+
+// Found returns how many units were there at the start.
+func (w *Worker) Found() int { return w.found }
+
+// Left returns how many units are to be computed.
+func (w *Worker) Left() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.mine) - len(w.have)
+}
+
+// Lookup returns the values of a finished unit of this shard.
+func (w *Worker) Lookup(unit string) ([]float64, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, ok := w.have[unit]
+	return v, ok
+}
+
+// Elsewhere reports whether the unit is not of this shard.
+func (w *Worker) Elsewhere(unit string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mine[unit] && w.stopping && w.opts.Stop != nil {
+		w.opts.Stop() // before it is begun
+	}
+	return !w.mine[unit]
+}
+
+// Save keeps a unit. One that is not of this shard is not kept.
+func (w *Worker) Save(unit string, values []float64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.mine[unit] {
+		return nil
+	}
+	if w.part == nil {
+		return fmt.Errorf("shard: %s is saved after the worker was closed", unit)
+	}
+	var err error
+	if w.buffer, err = unitline.Append(w.buffer[:0], w.plan.seed(), unit, values); err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	if _, err := w.part.Write(w.buffer); err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	w.have[unit] = slices.Clone(values)
+	w.opts.Progress.Add(1)
+	if w.stopping && w.opts.Stop != nil {
+		w.opts.Stop()
+	}
+	return nil
+}
+
+// Interrupt lets the unit that is at work come to its end, keeps it, and then
+// calls WorkOptions.Stop.
+func (w *Worker) Interrupt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopping = true
+}
+
+// Finish writes the file of the shard, once the analysis has gone through. What
+// workers have left on the way is removed.
+func (w *Worker) Finish() error {
+	w.mu.Lock()
+	for unit := range w.mine {
+		if _, ok := w.have[unit]; !ok {
+			w.mu.Unlock()
+			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not ask for it", unit, w.shard)
+		}
+	}
+	w.mu.Unlock()
+	if err := w.plan.writeShard(w.shard, w.names, func(unit string) []float64 { return w.have[unit] }); err != nil {
+		return err
+	}
+	w.Close()
+	for _, ending := range []string{".part", failedEnding} {
+		for _, path := range w.plan.parts(w.shard, ending) {
+			os.Remove(path)
+		}
+	}
+	return nil
+}
+
+// Endings of what a worker writes beside its units.
+const (
+	lifeEnding   = ".life"
+	failedEnding = ".failed"
+)
+
+// Fail leaves the reason for which the worker gave up, for status to show.
+func (w *Worker) Fail(reason error) error { return w.sign(reason.Error()) }
+
+// sign leaves a sign of life, or the reason of a failure.
+func (w *Worker) sign(failure string) error {
+	w.mu.Lock()
+	l := life{Host: host(), Process: os.Getpid(), Units: len(w.have), Made: len(w.have) - w.found, Seconds: time.Since(w.started).Seconds(), Error: failure}
+	w.mu.Unlock()
+	text, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	path := w.plan.workPath(w.shard, owner()+lifeEnding)
+	if failure != "" {
+		path = w.plan.workPath(w.shard, owner()+failedEnding)
+	}
+	if err := replace(path, append(text, '\n')); err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	return nil
+}
+
+func (w *Worker) beat() {
+	t := time.NewTicker(w.opts.Beat)
+	defer t.Stop()
+	for {
+		select {
+		case <-w.quit:
+			return
+		case <-t.C:
+			// A full or vanished directory is met by the next Save, which can say so.
+			_ = w.sign("")
+		}
+	}
+}
+
+// Close ends the work. What was kept stays, for the next worker on this shard.
+func (w *Worker) Close() error {
+	w.mu.Lock()
+	if w.part == nil {
+		w.mu.Unlock()
+		return nil
+	}
+	err := w.part.Close()
+	w.part = nil
+	w.mu.Unlock()
+	close(w.quit)
+	w.beating.Wait()
+	os.Remove(w.plan.workPath(w.shard, owner()+lifeEnding))
+	if err != nil {
+		return fmt.Errorf("shard: %w", err)
+	}
+	return nil
+}

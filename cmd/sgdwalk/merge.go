@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+)
+
+// mergeCmd makes the result.
+type mergeCmd struct {
+	Plan    string `arg:"" name:"plan" help:"Directory of the plan."`
+	Out     string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME; PLAN/preview for a preview)."`
+	Preview bool   `help:"Make what can be made of the units that are there."`
+}
+
+func (mergeCmd) Help() string {
+	return `Reads the files of all shards and writes what a single process would have written, to the
+last bit. What depends on the values of others, the cells of --refine for example, is
+computed here. Nothing in the plan is changed: it can be merged again.
+
+Examples:
+  sgdwalk merge PLAN
+  sgdwalk merge --preview PLAN    the picture so far, with the cells that are missing`
+}
+
+// Run merges.
+func (c *mergeCmd) Run(ctx context.Context, e *env) error {
+	out := c.Out
+	if out != "" {
+		var err error
+		if out, err = filepath.Abs(out); err != nil {
+			return err
+		}
+	}
+	p, err := openPlan(c.Plan)
+	if err != nil {
+		return err
+	}
+	m, err := p.Merge(c.Preview)
+	if err != nil {
+		return err
+	}
+	if out == "" && c.Preview {
+		out = filepath.Join(p.Dir(), "preview")
+	}
+	command := p.Command
+	if out != "" {
+		command = append([]string{command[0], "--out=" + out}, command[1:]...)
+	}
+	return e.rerun(ctx, &share{planned: &p.Identity, store: m, merged: m, preview: c.Preview}, e.progress, command...)
+}

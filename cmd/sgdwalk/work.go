@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"sgdwalk/analyze/shard"
+)
+
+// workCmd computes one shard.
+type workCmd struct {
+	Plan  string        `arg:"" name:"plan" help:"Directory of the plan."`
+	Shard int           `default:"-1" placeholder:"I" help:"Which shard, from 0; -1 takes it from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK or PMI_RANK (default ${default})."`
+	Cores int           `default:"0" placeholder:"N" help:"Cores to use; 0 takes SLURM_CPUS_PER_TASK, or all (default ${default})."`
+	Grace time.Duration `default:"30s" placeholder:"TIME" help:"How long a unit at work may take to its end when the process is told to stop (default ${default})."`
+}
+
+func (workCmd) Help() string {
+	return `Keeps every unit as it is finished: a worker that died goes on where it stopped when it is
+called again, on any machine. Two workers on one shard do no harm. An interrupt or SIGTERM
+lets the unit at work come to its end; the exit status is then 75, and the same call goes on.
+
+Examples:
+  sgdwalk work PLAN --shard 7
+  seq 0 63 | xargs -P 8 -I{} sgdwalk work PLAN --cores 1 --shard {}
+  srun --ntasks 64 sgdwalk work PLAN     (the shard is the rank)`
+}
+
+// indexVariables name the task among its siblings, in the order in which they
+// are believed. How many siblings there are is said by the plan alone: a
+// resubmission of some shards would tell another number.
+var indexVariables = []string{"SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}
+
+// index returns the shard that the flag or the environment names.
+func (c *workCmd) index() (int, error) {
+	if c.Shard != -1 {
+		return c.Shard, nil
+	}
+	for _, name := range indexVariables {
+		text, ok := os.LookupEnv(name)
+		if !ok {
+			continue
+		}
+		i, err := strconv.Atoi(text)
+		if err != nil {
+			return 0, usagef("%s is %q; it must be the number of a shard", name, text)
+		}
+		return i, nil
+	}
+	return 0, usagef("--shard is missing, and none of %v is set", indexVariables)
+}
+
+// cores returns how many processors to use; 0 is all.
+func (c *workCmd) cores() (int, error) {
+	if c.Cores < 0 {
+		return 0, usagef("--cores is %d; it must be at least 1, or 0 for all", c.Cores)
+	}
+	if text, ok := os.LookupEnv("SLURM_CPUS_PER_TASK"); ok && c.Cores == 0 {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return 0, usagef("SLURM_CPUS_PER_TASK is %q; it must be a number of at least 1", text)
+		}
+		return n, nil
+	}
+	return c.Cores, nil
+}
+
+// Run computes the shard.
+func (c *workCmd) Run(ctx context.Context, e *env) error {
+	i, err := c.index()
+	if err != nil {
+		return err
+	}
+	n, err := c.cores()
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		runtime.GOMAXPROCS(n)
+	}
+	p, err := openPlan(c.Plan)
+	if err != nil {
+		return err
+	}
+	if err := p.CheckShard(i); err != nil {
+		return usageError{err}
+	}
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	w, err := p.Work(i, shard.WorkOptions{Progress: e.progress, Stop: cancel, Note: func(text string) { e.say("sgdwalk: note: %s", text) }})
+	if errors.Is(err, shard.ErrDone) {
+		return e.showShard(p, i, 0)
+	}
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	told, heard := c.listen(ctx, w, cancel)
+	defer heard()
+	found := w.Found()
+	err = e.rerun(working, &share{store: w, planned: &p.Identity}, noView{}, p.Command...)
+	if err == nil {
+		err = w.Finish()
+	}
+	switch {
+	case err == nil:
+		return e.showShard(p, i, found)
+	case told.Err() != nil:
+		return fmt.Errorf("shard %d was %w after %d of %d units; the same call goes on from there", i, errAgain, p.Count(i)-w.Left(), p.Count(i))
+	default:
+		return errors.Join(err, w.Fail(err))
+	}
+}
+
+// listen has the worker end with the unit that it is at when the process is told
+// to stop, or in the middle of it when the time of grace is over.
+func (c *workCmd) listen(ctx context.Context, w *shard.Worker, cancel context.CancelFunc) (told context.Context, stop func()) {
+	told, stopTerm := signal.NotifyContext(ctx, syscall.SIGTERM)
+	off := context.AfterFunc(told, func() {
+		w.Interrupt()
+		time.AfterFunc(c.Grace, cancel)
+	})
+	return told, func() { off(); stopTerm() }
+}
+
+// shardDone is what work prints with --json.
+type shardDone struct {
+	Plan  string `json:"plan"`
+	Shard int    `json:"shard"`
+	Units int    `json:"units"`
+	Found int    `json:"units_found"` // that a worker before had left
+}
+
+func (e *env) showShard(p *shard.Plan, i, found int) error {
+	if e.json {
+		return e.printJSON(shardDone{p.Dir(), i, p.Count(i), found})
+	}
+	e.printf("shard %d of %d is done: %d units\n", i, p.Shards, p.Count(i))
+	return nil
+}
+
+// openPlan opens a plan, and goes to the directory that relative paths of its
+// command begin at.
+func openPlan(dir string) (*shard.Plan, error) {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := shard.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if here, err := os.Getwd(); err == nil && here != p.Directory {
+		if err := os.Chdir(p.Directory); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return p, nil
+}
