@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"sgdwalk/analyze"
@@ -197,6 +198,10 @@ func (w *walker) compute(ctx context.Context, p *place) (*Result, error) {
 	}
 	if s.Theta == nil {
 		return nil, fmt.Errorf("the row has no theta")
+	}
+	if g, ok := w.gradient.(analyze.Stateful); ok && s.State != nil {
+		g.SetState(slices.Clone(s.State))
+		defer g.SetState(nil)
 	}
 	o := w.single()
 	o.LearningRate = max(0, p.LearningRate.Value)

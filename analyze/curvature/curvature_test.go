@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -351,5 +352,47 @@ func TestPlaneOfEigenvectors(t *testing.T) {
 	}
 	if _, err := r.Plane(3, -1, theta); err == nil {
 		t.Error("eigenvector 3 of 2 has a plane")
+	}
+}
+
+// pairs is a loss whose gradients come two at a time or, but at theta, not at all.
+type pairs struct {
+	quadratic
+	theta   []float32
+	waiting chan struct{}
+}
+
+func (p *pairs) Concurrency() int { return 2 }
+
+func (p *pairs) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
+	if !slices.Equal(theta, p.theta) {
+		select {
+		case p.waiting <- struct{}{}: // the other one is there
+		case <-p.waiting:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return p.quadratic.Gradient(ctx, theta, grad)
+}
+
+// The two gradients of a product are asked for at the same time where that is of
+// use, and the numbers are the same.
+func TestBothSidesAtOnce(t *testing.T) {
+	q := quadratic{full: rotated(spread(30), 5)}
+	theta := gaussian(30, 4)
+	o := curvature.Options{Top: 3, MaxProducts: 20}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	want := compute(t, theta, q, o)
+	got, err := curvature.Compute(ctx, theta, &pairs{q, theta, make(chan struct{})}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want.Summary, got.Summary, cmpopts.EquateNaNs()); d != "" {
+		t.Errorf("at the same time (-after each other):\n%s", d)
+	}
+	if !slices.EqualFunc(want.Top, got.Top, func(a, b curvature.Pair) bool { return a.Value == b.Value && slices.Equal(a.Vector, b.Vector) }) {
+		t.Error("the eigenvectors differ")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"golang.org/x/sync/errgroup"
+
 	"sgdwalk/analyze"
 )
 
@@ -17,7 +19,7 @@ type products struct {
 	scaling  []float64
 	progress analyze.Progress
 
-	point       []float32
+	points      [2][]float32 // one is enough unless both sides are evaluated at the same time
 	plus, minus []float32
 	made        int
 	skipped     int // whose result the store had
@@ -27,7 +29,7 @@ func newProducts(g analyze.Gradient, theta []float32, progress analyze.Progress)
 	n := len(theta)
 	return &products{
 		gradient: g, theta: theta, progress: progress,
-		point: make([]float32, n), plus: make([]float32, n), minus: make([]float32, n),
+		points: [2][]float32{make([]float32, n)}, plus: make([]float32, n), minus: make([]float32, n),
 	}
 }
 
@@ -39,24 +41,8 @@ func (p *products) apply(ctx context.Context, dst []float64, v []float32, step f
 	if p.scaling != nil {
 		length = math.Sqrt(p.scaled2(v))
 	}
-	scale := step / length
-	for _, side := range []struct {
-		sign float64
-		grad []float32
-	}{{1, p.plus}, {-1, p.minus}} {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("curvature: stopped after %d products: %w", p.made, err)
-		}
-		for i, t := range p.theta {
-			d := float64(v[i])
-			if p.scaling != nil {
-				d *= p.scaling[i]
-			}
-			p.point[i] = float32(float64(t) + float64(side.sign*scale*d))
-		}
-		if _, err := p.gradient.Gradient(ctx, p.point, side.grad); err != nil {
-			return fmt.Errorf("curvature: product %d: %w", p.made+1, err)
-		}
+	if err := p.sides(ctx, v, step/length); err != nil {
+		return err
 	}
 	sum := 0.0
 	for i := range dst {
@@ -70,6 +56,44 @@ func (p *products) apply(ctx context.Context, dst []float64, v []float32, step f
 	p.progress.Add(1)
 	if sum-sum != 0 {
 		return fmt.Errorf("curvature: product %d, %v away from theta: %w", p.made, step, ErrNotFinite)
+	}
+	return nil
+}
+
+// sides evaluates the gradients at both sides of theta, at the same time where the
+// gradient is made for that.
+func (p *products) sides(ctx context.Context, v []float32, scale float64) error {
+	grads, signs := [2][]float32{p.plus, p.minus}, [2]float64{1, -1}
+	side := func(ctx context.Context, k int, point []float32) error {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("curvature: stopped after %d products: %w", p.made, err)
+		}
+		for i, t := range p.theta {
+			d := float64(v[i])
+			if p.scaling != nil {
+				d *= p.scaling[i]
+			}
+			point[i] = float32(float64(t) + float64(signs[k]*scale*d))
+		}
+		if _, err := p.gradient.Gradient(ctx, point, grads[k]); err != nil {
+			return fmt.Errorf("curvature: product %d: %w", p.made+1, err)
+		}
+		return nil
+	}
+	if c, ok := p.gradient.(analyze.Concurrent); ok && c.Concurrency() > 1 {
+		if p.points[1] == nil {
+			p.points[1] = make([]float32, len(p.theta))
+		}
+		both, ctx := errgroup.WithContext(ctx)
+		for k := range signs {
+			both.Go(func() error { return side(ctx, k, p.points[k]) })
+		}
+		return both.Wait()
+	}
+	for k := range signs {
+		if err := side(ctx, k, p.points[0]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

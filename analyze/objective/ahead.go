@@ -11,13 +11,23 @@ import (
 )
 
 // Ahead evaluates points in all processes at the same time; with one process it
-// does nothing. It is not for concurrent use with itself.
-func (o *Objective) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
+// does nothing. It is not for concurrent use with itself, nor with that of another
+// view of the objective.
+func (v View) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
+	return v.o.AheadOf(ctx, n, func(i int, dst []float32) View {
+		point(i, dst)
+		return v
+	})
+}
+
+// AheadOf is Ahead for points that are evaluated in a view each: all with the same
+// numbers, and each with its state.
+func (o *Objective) AheadOf(ctx context.Context, n int, point func(i int, dst []float32) View) error {
 	if o.o.Procs == 1 || n < 2 {
 		return nil
 	}
 	o.mu.Lock()
-	o.ahead = make(map[[sha256.Size]byte][]float64, n)
+	o.ahead = make(map[aheadKey][]float64, n)
 	o.mu.Unlock()
 	scratch := sync.Pool{New: func() any { s := make([]float32, o.o.Layout.Len()); return &s }}
 	group, ctx := errgroup.WithContext(ctx)
@@ -25,30 +35,40 @@ func (o *Objective) Ahead(ctx context.Context, n int, point func(i int, dst []fl
 	group.SetLimit(o.o.Procs + 1)
 	for i := range n {
 		theta := scratch.Get().(*[]float32)
-		point(i, *theta)
+		v := point(i, *theta)
 		group.Go(func() error {
 			defer scratch.Put(theta)
-			v, err := o.ask(ctx, *theta, o.o.State, nil)
+			numbers, err := o.ask(ctx, v.point(*theta))
 			if err != nil {
 				return fmt.Errorf("point %d of %d: %w", i+1, n, err)
 			}
-			key := sha256.Sum256(bytesOf(*theta))
+			key := v.key(*theta)
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			o.ahead[key] = v
+			o.ahead[key] = numbers
 			return nil
 		})
 	}
 	return group.Wait()
 }
 
+// aheadKey tells points apart by the SHA-256 of theta and of state, so that none
+// has to be kept.
+type aheadKey struct {
+	theta, state [sha256.Size]byte
+	asked        int
+}
+
+func (v View) key(theta []float32) aheadKey {
+	return aheadKey{sha256.Sum256(bytesOf(theta)), sha256.Sum256(bytesOf(v.state)), v.asked}
+}
+
 // evaluatedAhead returns the numbers of a point that Ahead has evaluated, or nil.
-// Points are told apart by their SHA-256, so that none has to be kept.
-func (o *Objective) evaluatedAhead(theta []float32) []float64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.ahead) == 0 {
+func (v View) evaluatedAhead(theta []float32) []float64 {
+	v.o.mu.Lock()
+	defer v.o.mu.Unlock()
+	if len(v.o.ahead) == 0 {
 		return nil
 	}
-	return slices.Clone(o.ahead[sha256.Sum256(bytesOf(theta))])
+	return slices.Clone(v.o.ahead[v.key(theta)])
 }

@@ -62,7 +62,7 @@ func (o *Objective) checkIn(ctx context.Context, slot int, theta []float32) (flo
 		if taken = append(taken, i); i != slot {
 			continue
 		}
-		v, err := o.askIn(ctx, i, theta, o.o.State, nil)
+		v, err := o.askIn(ctx, i, o.all().point(theta))
 		if err != nil {
 			return 0, err
 		}
@@ -80,7 +80,8 @@ const comparedRows = 3
 // set was recorded, with the statistics of their own rows where they have them, and
 // warns when the losses disagree by more than 1e-4, relatively: the objective may
 // be that of other data or of another mode. It returns how many were compared.
-func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory) (int, error) {
+// An iterate without statistics is evaluated with state, nil for Options.State.
+func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, state []float32) (int, error) {
 	var rows []int
 	for i := range run.Len() {
 		s, err := lean.Scalars(run, i)
@@ -100,11 +101,11 @@ func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory) (i
 		if s.Theta == nil {
 			continue
 		}
-		state := s.State
-		if len(state) != o.o.StateLayout.Len() {
-			state = o.o.State
+		own := s.State
+		if len(own) != o.o.StateLayout.Len() {
+			own = state
 		}
-		v, err := o.ask(ctx, s.Theta, state, nil)
+		v, err := o.ask(ctx, o.all().WithState(own).point(s.Theta))
 		if err != nil {
 			return compared, err
 		}

@@ -238,16 +238,15 @@ func (c *child) gone() error {
 	}
 }
 
-// ask evaluates a point. A nil grad asks for none.
-func (c *child) ask(ctx context.Context, theta, state, grad []float32) ([]float64, error) {
-	if err := c.files.put(theta, state); err != nil {
+// ask evaluates a point.
+func (c *child) ask(ctx context.Context, p point) ([]float64, error) {
+	if err := c.files.put(p.theta, p.state); err != nil {
 		return nil, c.failed(fmt.Sprintf("before request %d", c.id+1), err)
 	}
-	names := c.o.values()
+	names := c.o.values()[:p.asked]
 	r := request{ID: c.id + 1, Want: names}
-	if grad != nil {
-		names = names[:1]
-		r.Want = []string{names[0], gradientName}
+	if p.grad != nil {
+		r.Want = append(r.Want, gradientName)
 	}
 	line, err := c.exchange(ctx, r, c.o.Timeout)
 	if c.id++; c.id == 1 {
@@ -260,8 +259,8 @@ func (c *child) ask(ctx context.Context, theta, state, grad []float32) ([]float6
 	if err != nil {
 		return nil, c.failed(fmt.Sprintf("at request %d", c.id), err)
 	}
-	if grad != nil {
-		if err := c.files.grad.read(grad); err != nil {
+	if p.grad != nil {
+		if err := c.files.grad.read(p.grad); err != nil {
 			return nil, c.failed(fmt.Sprintf("at request %d", c.id), fmt.Errorf("lost the gradient: %w", err))
 		}
 	}

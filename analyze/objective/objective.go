@@ -2,7 +2,6 @@ package objective
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,16 +28,17 @@ type Objective struct {
 	checkedState []float32
 	first        float64
 	// The last point and its numbers, kept when more than the loss is asked for.
-	last   []float32
-	lastIs []float64
-	batch  batch
-	ahead  map[[sha256.Size]byte][]float64
+	last, lastState []float32
+	lastIs          []float64
+	batch           batch
+	ahead           map[aheadKey][]float64
 }
 
 var (
-	_ analyze.Gradient = (*Objective)(nil)
-	_ analyze.Planar   = (*Objective)(nil)
-	_ analyze.Ahead    = (*Objective)(nil)
+	_ analyze.Gradient   = (*Objective)(nil)
+	_ analyze.Planar     = (*Objective)(nil)
+	_ analyze.Ahead      = (*Objective)(nil)
+	_ analyze.Concurrent = (*Objective)(nil)
 )
 
 // Open starts the processes, at the same time. Close must be called.
@@ -110,26 +110,33 @@ func (o *Objective) take(ctx context.Context) (int, error) {
 	}
 }
 
+// point is what a process is asked for.
+type point struct {
+	theta, state []float32
+	grad         []float32 // to be filled; nil: none is wanted
+	asked        int       // how many of the numbers: the loss and what follows it
+}
+
 // ask evaluates a point in any process.
-func (o *Objective) ask(ctx context.Context, theta, state, grad []float32) ([]float64, error) {
+func (o *Objective) ask(ctx context.Context, p point) ([]float64, error) {
 	i, err := o.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { o.free <- i }()
-	return o.askIn(ctx, i, theta, state, grad)
+	return o.askIn(ctx, i, p)
 }
 
 // askIn evaluates a point in the process of slot i, which the caller has taken,
 // and once more in a new one when it dies.
-func (o *Objective) askIn(ctx context.Context, i int, theta, state, grad []float32) ([]float64, error) {
+func (o *Objective) askIn(ctx context.Context, i int, p point) ([]float64, error) {
 	for {
 		if o.children[i].closed { // killed by an interrupted evaluation
 			if err := o.restart(ctx, i, nil); err != nil {
 				return nil, err
 			}
 		}
-		v, err := o.children[i].ask(ctx, theta, state, grad)
+		v, err := o.children[i].ask(ctx, p)
 		if err == nil {
 			return v, nil
 		}
@@ -180,7 +187,7 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 	if checked == nil {
 		return nil
 	}
-	v, err := c.ask(ctx, checked, state, nil)
+	v, err := c.ask(ctx, point{theta: checked, state: state, asked: 1})
 	switch {
 	case crashed(err):
 		return o.restart(ctx, i, err)
@@ -195,52 +202,34 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 // Evaluate returns the loss and the numbers of Options.Also at theta, in that
 // order.
 func (o *Objective) Evaluate(ctx context.Context, theta []float32) ([]float64, error) {
-	if v := o.evaluatedAhead(theta); v != nil {
-		return v, nil
-	}
-	if len(o.o.Also) == 0 { // the point is not worth a copy
-		return o.ask(ctx, theta, o.o.State, nil)
-	}
-	o.mu.Lock()
-	if o.lastIs != nil && slices.Equal(o.last, theta) {
-		defer o.mu.Unlock()
-		return slices.Clone(o.lastIs), nil
-	}
-	o.mu.Unlock()
-	v, err := o.ask(ctx, theta, o.o.State, nil)
-	if err != nil {
-		return nil, err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.last, o.lastIs = append(o.last[:0], theta...), slices.Clone(v)
-	return v, nil
+	return o.all().Evaluate(ctx, theta)
 }
 
 // Loss returns the loss at theta.
 func (o *Objective) Loss(ctx context.Context, theta []float32) (float64, error) {
-	v, err := o.Evaluate(ctx, theta)
-	if err != nil {
-		return 0, err
-	}
-	return v[0], nil
+	return o.all().Loss(ctx, theta)
 }
 
 // Gradient returns the loss at theta and fills grad, of the length of theta.
 // Options.Gradient must have been set.
 func (o *Objective) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
-	switch {
-	case !o.o.Gradient:
-		return 0, errors.New("objective: it was opened without gradients")
-	case len(grad) != o.o.Layout.Len():
-		return 0, fmt.Errorf("objective: the gradient has %d elements; the layout has %d", len(grad), o.o.Layout.Len())
-	}
-	v, err := o.ask(ctx, theta, o.o.State, grad)
-	if err != nil {
-		return 0, err
-	}
-	return v[0], nil
+	return o.all().Gradient(ctx, theta, grad)
 }
+
+// OnPlane evaluates the loss, and the accuracy if Options.Also has it, at as many
+// points at a time as there are processes.
+func (o *Objective) OnPlane(origin, u, v []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error, error) {
+	return o.all().OnPlane(origin, u, v)
+}
+
+// Ahead evaluates points in all processes at the same time; with one process it
+// does nothing. It is not for concurrent use with itself.
+func (o *Objective) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
+	return o.all().Ahead(ctx, n, point)
+}
+
+// Concurrency is how many processes there are.
+func (o *Objective) Concurrency() int { return o.Procs() }
 
 // Close ends the processes. The error says what one did wrong at its end, when
 // every number had been given: results stay good.

@@ -168,6 +168,52 @@ func TestAhead(t *testing.T) {
 	}
 }
 
+// A view has a state of its own, and asks for no more than it needs.
+func TestViews(t *testing.T) {
+	p := points(4)
+	for _, n := range []int{1, 2} {
+		o := options(t, "good")
+		o.StateLayout, o.State, o.Also, o.Procs = stateLayout, []float32{1, 1}, []string{"accuracy"}, n
+		x := start(t, o)
+		loss := x.LossAlone()
+		states := [][]float32{{0, 1}, nil, {3, 4}, {3, 5}}
+		sums := []float64{1, 2, 7, 8}
+		if err := x.AheadOf(t.Context(), len(p), func(i int, dst []float32) objective.View {
+			copy(dst, p[i])
+			return loss.WithState(states[i])
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for i, theta := range p {
+			for k, state := range states { // one of them is there, the others are not
+				if v, err := loss.WithState(state).Loss(t.Context(), theta); err != nil || v != truth(theta)+sums[k] {
+					t.Errorf("point %d, state %v: %v, %v; want %v", i, state, v, err, truth(theta)+sums[k])
+				}
+				all, err := x.View("loss", "accuracy")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v, err := all.WithState(state).Evaluate(t.Context(), theta); err != nil || !slices.Equal(v, []float64{truth(theta) + sums[k], 0.5}) {
+					t.Errorf("point %d, state %v: %v, %v", i, state, v, err)
+				}
+			}
+		}
+		if v, err := loss.Evaluate(t.Context(), p[0]); err != nil || len(v) != 1 {
+			t.Errorf("the loss alone: %v, %v", v, err)
+		}
+		for k, state := range states {
+			_, evaluate, err := loss.WithState(state).OnPlane(p[0], p[1], p[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := make([]float64, 1)
+			if err := evaluate(t.Context(), []float64{0}, []float64{0}, at, nil); err != nil || at[0] != truth(p[0])+sums[k] {
+				t.Errorf("on the plane with state %v: %v, %v", state, at, err)
+			}
+		}
+	}
+}
+
 // What a process does wrong is one line that says what, and what it said last.
 func TestBadChildren(t *testing.T) {
 	for _, c := range []struct {
@@ -246,12 +292,12 @@ func TestCheckRecorded(t *testing.T) {
 	o := options(t, "good")
 	o.StateLayout, o.State = stateLayout, []float32{0, 0}
 	x := start(t, o)
-	if n, err := x.CheckRecorded(t.Context(), run); n != 3 || err != nil || len(x.Warnings()) != 0 {
+	if n, err := x.CheckRecorded(t.Context(), run, nil); n != 3 || err != nil || len(x.Warnings()) != 0 {
 		t.Errorf("%d compared, %v, %v", n, err, x.Warnings())
 	}
 	o.Env = append(o.Env, modeName+"=noisy")
 	y := start(t, o)
-	if n, err := y.CheckRecorded(t.Context(), run); n != 3 || err != nil || len(y.Warnings()) != 1 || y.Warnings()[0].Code != "objective_disagrees" {
+	if n, err := y.CheckRecorded(t.Context(), run, nil); n != 3 || err != nil || len(y.Warnings()) != 1 || y.Warnings()[0].Code != "objective_disagrees" {
 		t.Errorf("%d compared, %v, %v", n, err, y.Warnings())
 	}
 }

@@ -20,6 +20,7 @@ type walker struct {
 	opts    *Options
 	grid    *grid
 	scratch []float32 // the point under evaluation
+	states  *states
 
 	shared, own []Measure // of Options.Also: the same on all segments, and one for each
 
@@ -46,20 +47,27 @@ func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, le
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := w.states.segment(s.row, s.next); err != nil {
+		return nil, 0, err
+	}
 	var to record.Step
-	var fill func(alpha float64)
+	var theta func(alpha float64)
 	if w.opts.Direction == Update {
 		if to, err = w.read(s.next); err != nil {
 			return nil, 0, err
 		}
 		length = math.Sqrt(curve.Distance2(from.Theta, to.Theta))
-		fill = func(alpha float64) { curve.Between(w.scratch, from.Theta, to.Theta, alpha) }
+		theta = func(alpha float64) { curve.Between(w.scratch, from.Theta, to.Theta, alpha) }
 	} else {
 		eta := from.LearningRate.Value
 		length = math.Abs(eta) * math.Sqrt(curve.Norm2(from.Grad))
-		fill = func(alpha float64) { curve.Along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
+		theta = func(alpha float64) { curve.Along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
 	}
 
+	fill := func(alpha float64) {
+		theta(alpha)
+		w.states.at(alpha)
+	}
 	samples = make([]sample, len(w.grid.alphas))
 	if samples[w.grid.zero], err = w.iterate(ctx, &from, func() { fill(0) }); err != nil {
 		return nil, 0, err

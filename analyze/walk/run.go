@@ -41,6 +41,12 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 			w.shared = append(w.shared, m)
 		}
 	}
+	evaluated := []analyze.Loss{loss}
+	for _, m := range w.shared {
+		evaluated = append(evaluated, m.Loss)
+	}
+	w.states = newStates(t, evaluated)
+	defer w.states.end()
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
 	b := newBuilder(alphas, slices.Concat(w.shared, w.own))
 	losses := make([]float64, len(alphas))
@@ -78,7 +84,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		return nil, err
 	}
 	r.Summary.Null = *null
-	r.Warnings = warnings(&r.Summary, t.Header(), &opts)
+	r.Warnings = append(warnings(&r.Summary, &opts), w.states.warnings(t.Header())...)
 	return r, elsewhere
 }
 

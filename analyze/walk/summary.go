@@ -142,7 +142,7 @@ func describe(s *Summary, t *record.Table) {
 	}
 }
 
-func warnings(s *Summary, h *record.Header, o *Options) []analyze.Warning {
+func warnings(s *Summary, o *Options) []analyze.Warning {
 	var w []analyze.Warning
 	add := func(when bool, code, format string, args ...any) {
 		if when {
@@ -157,7 +157,6 @@ func warnings(s *Summary, h *record.Header, o *Options) []analyze.Warning {
 	add(s.UnfollowedRows > 0, "steps_missing", "%d chosen iterates are not followed by that of the next step and start no segment", s.UnfollowedRows)
 	add(s.Alphas < 5, "few_alphas", "%d samples on a segment: slopes and curvature come from a polynomial of degree %d", s.Alphas, s.Alphas-1)
 	add(o.Direction == Gradient, "along_gradient", "the segments follow -eta g_k, not the update: their ends are not the iterates")
-	add(len(h.State) > 0, "normalization_state", "the model has running statistics; they are no parameters and are not interpolated: the policy of the loss decides what they are between iterates")
 	null := &s.Null
 	add(null.Absent != "", "no_null", "there is no noisy quadratic to compare with: %s", null.Absent)
 	if null.Absent == "" && s.FloorInteriorRatio.Valid && s.RisesRatio.Valid {

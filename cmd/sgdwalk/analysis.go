@@ -73,11 +73,7 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 }
 
 func (a *analysis) close() {
-	if a.objective != nil {
-		if err := a.objective.Close(); err != nil {
-			a.say("sgdwalk: note: %s", oneLine(err))
-		}
-	}
+	a.closeObjective()
 	a.trace.Close()
 }
 

@@ -66,6 +66,9 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	if l, ok := loss.(analyze.Stateful); ok && s.State != nil {
+		l.SetState(s.State)
+	}
 	o.Optimizer, o.LearningRate = a.trace.Header().Optimizer, s.LearningRate.Value
 	journal, err := a.journal(struct {
 		Step    int64             `json:"step"`

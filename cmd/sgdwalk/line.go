@@ -70,7 +70,7 @@ func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
 		}
 		m := walk.Measure{Name: name, Loss: on}
 		if accuracy {
-			m.Loss = analyze.LossFunc(on.accuracy)
+			m.Loss = accuracyOfBoth{on}
 		}
 		out = append(out, m)
 	}
@@ -85,7 +85,7 @@ type both struct {
 	last      train.Measure
 }
 
-var _ analyze.Loss = (*both)(nil)
+var _ analyze.Stateful = (*both)(nil)
 
 // Loss returns the mean loss.
 func (b *both) Loss(ctx context.Context, theta []float32) (float64, error) {
@@ -96,6 +96,22 @@ func (b *both) Loss(ctx context.Context, theta []float32) (float64, error) {
 // Ahead passes on which points come next, where that helps.
 func (b *both) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
 	return analyze.GoAhead(ctx, b.evaluator, n, point)
+}
+
+// SetState passes on the state of what comes next, where there is one.
+func (b *both) SetState(state []float32) {
+	if s, ok := b.evaluator.(analyze.Stateful); ok {
+		s.SetState(state)
+		b.theta = b.theta[:0]
+	}
+}
+
+// accuracyOfBoth is the accuracy as what is measured.
+type accuracyOfBoth struct{ *both }
+
+// Loss returns the accuracy.
+func (a accuracyOfBoth) Loss(ctx context.Context, theta []float32) (float64, error) {
+	return a.accuracy(ctx, theta)
 }
 
 func (b *both) accuracy(ctx context.Context, theta []float32) (float64, error) {

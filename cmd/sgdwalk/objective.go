@@ -61,18 +61,24 @@ type evaluator interface {
 type external struct {
 	objective.View
 	o        *objective.Objective
-	loss     int // places in what it answers
-	accuracy int // -1: none
+	state    []float32 // its own
+	loss     int       // places in what it answers
+	accuracy int       // -1: none
 }
 
-var _ evaluator = (*external)(nil)
+var (
+	_ evaluator        = (*external)(nil)
+	_ analyze.Stateful = (*external)(nil)
+)
 
-func (x *external) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
-	return x.o.Gradient(ctx, theta, grad)
+func newExternal(o *objective.Objective, v objective.View, state []float32) *external {
+	x := &external{View: v.WithState(state), o: o, state: state}
+	x.loss, x.accuracy = v.Places()
+	return x
 }
 
 func (x *external) Evaluate(ctx context.Context, theta []float32) (m train.Measure, err error) {
-	v, err := x.o.Evaluate(ctx, theta)
+	v, err := x.View.Evaluate(ctx, theta)
 	if err != nil {
 		return m, err
 	}
@@ -82,9 +88,20 @@ func (x *external) Evaluate(ctx context.Context, theta []float32) (m train.Measu
 	return m, nil
 }
 
-// Ahead evaluates the points in all processes.
+// SetState sets the state for what follows.
+func (x *external) SetState(state []float32) {
+	if state == nil {
+		state = x.state
+	}
+	x.View = x.WithState(state)
+}
+
+// Ahead evaluates the points in all processes, each with the state that it sets.
 func (x *external) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	return x.o.Ahead(ctx, n, point)
+	return x.o.AheadOf(ctx, n, func(i int, dst []float32) objective.View {
+		point(i, dst)
+		return x.View
+	})
 }
 
 // Close does nothing: the processes end with the analysis.
@@ -115,7 +132,7 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 	h := a.trace.Header()
 	if f.Objective == "" {
 		e, err := a.loss(l)
-		if err != nil && a.foreign() {
+		if err != nil && foreign(h, a.run) {
 			err = fmt.Errorf("%w; --objective lets the program that made the run evaluate it", err)
 		}
 		if err != nil {
@@ -123,55 +140,72 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 		}
 		return e, nil
 	}
-	if h.Sketch != nil {
-		return nil, fmt.Errorf("%s keeps a sketch of theta and not theta: no loss can be evaluated", a.run)
-	}
-	command, err := objective.SplitCommand(f.Objective)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	o := objective.Options{
-		Command: command, Procs: f.ObjectiveProcs, Layout: h.Layout, Gradient: gradient, Also: also,
-		StartTimeout: f.ObjectiveStartTimeout, Timeout: f.ObjectiveTimeout, Restarts: f.ObjectiveRestarts, AllowNoisy: f.AllowNoisyObjective,
-	}
-	if o.Restarts == 0 {
-		o.Restarts = -1
-	}
-	theta, state, err := a.lastVectors()
+	theta, state, err := lastVectors(a.trace, a.run)
 	if err != nil {
 		return nil, err
 	}
+	o := objective.Options{Layout: h.Layout, Gradient: gradient, Also: also}
 	if state != nil {
 		o.StateLayout, o.State = h.State, state
 	}
-	if a.objective, err = objective.Open(ctx, o); err != nil {
+	if err := a.openObjective(ctx, f, o, theta); err != nil {
 		return nil, err
 	}
-	loss, err := a.objective.Check(ctx, theta)
+	compared, err := a.objective.CheckRecorded(ctx, a.trace, nil)
 	if err != nil {
 		return nil, err
 	}
-	compared, err := a.objective.CheckRecorded(ctx, a.trace)
-	if err != nil {
-		return nil, err
-	}
-	a.say("%s: loss %.6g at the last iterate; %d recorded losses compared", a.objective.Command(), loss, compared)
-	// What an earlier call kept is for this objective, over the same data.
-	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %x", command, loss)
+	a.say("%d recorded losses compared", compared)
 	return a.external("loss", "accuracy")
 }
 
-// foreign reports whether another program made the run.
-func (a *analysis) foreign() bool {
-	h := a.trace.Header()
-	_, err := os.Stat(filepath.Join(a.run, ingestName))
+// openObjective starts the other program and checks it at a point. The options have
+// what is asked for, the flags say of whom.
+func (a *analysis) openObjective(ctx context.Context, f objectiveFlags, o objective.Options, theta []float32) (err error) {
+	if o.Command, err = objective.SplitCommand(f.Objective); err != nil {
+		return usageError{err}
+	}
+	o.Procs, o.StartTimeout, o.Timeout, o.AllowNoisy = f.ObjectiveProcs, f.ObjectiveStartTimeout, f.ObjectiveTimeout, f.AllowNoisyObjective
+	if o.Restarts = f.ObjectiveRestarts; o.Restarts == 0 {
+		o.Restarts = -1
+	}
+	if a.objective, err = objective.Open(ctx, o); err != nil {
+		return err
+	}
+	loss, err := a.objective.Check(ctx, theta)
+	if err != nil {
+		return err
+	}
+	a.say("%s: loss %.6g at the last iterate", a.objective.Command(), loss)
+	// What an earlier call kept is for this objective, over the same data.
+	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %x", o.Command, loss)
+	return nil
+}
+
+// closeObjective ends the other program. What it does wrong now changes no number.
+func (a *analysis) closeObjective() {
+	if a.objective == nil {
+		return
+	}
+	if err := a.objective.Close(); err != nil {
+		a.say("sgdwalk: note: %s", oneLine(err))
+	}
+}
+
+// foreign reports whether another program made the run in a directory.
+func foreign(h *record.Header, dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, ingestName))
 	return err == nil || h.Data.Spec == "" || h.Model == record.ImportedModel
 }
 
-// lastVectors returns the last iterate and the last statistics of a run.
-func (a *analysis) lastVectors() (theta, state []float32, err error) {
-	for i := a.trace.Len() - 1; i >= 0 && (theta == nil || state == nil && a.trace.Header().Columns.State); i-- {
-		s, err := a.trace.At(i)
+// lastVectors returns the last iterate and the last statistics of the run in a
+// directory.
+func lastVectors(t record.Trajectory, dir string) (theta, state []float32, err error) {
+	if t.Header().Sketch != nil {
+		return nil, nil, fmt.Errorf("%s keeps a sketch of theta and not theta: no loss can be evaluated", dir)
+	}
+	for i := t.Len() - 1; i >= 0 && (theta == nil || state == nil && t.Header().Columns.State); i-- {
+		s, err := t.At(i)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -183,7 +217,7 @@ func (a *analysis) lastVectors() (theta, state []float32, err error) {
 		}
 	}
 	if theta == nil {
-		return nil, nil, fmt.Errorf("%s: no iterate was recorded", a.run)
+		return nil, nil, fmt.Errorf("%s: no iterate was recorded", dir)
 	}
 	return theta, state, nil
 }
@@ -198,9 +232,7 @@ func (a *analysis) external(loss, accuracy string) (*external, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &external{View: v, o: a.objective}
-	x.loss, x.accuracy = v.Places()
-	return x, nil
+	return newExternal(a.objective, v, nil), nil
 }
 
 // testLoss opens the loss over the held-out data; name is what it was asked for as.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,13 +24,13 @@ import numpy as np, torch
 sys.modules["sgdwalk"] = type(sys)("sgdwalk")
 sys.modules["sgdwalk"].serve = lambda loss, model: None
 exec(open(sys.argv[1]).read())
-points, state = np.load(sys.argv[2])["points"], np.load(sys.argv[3])["state"][-1]
+given = np.load(sys.argv[2])
 buffers = [b for b in model.buffers() if b.is_floating_point()]
-for b, v in zip(buffers, np.split(state, np.cumsum([b.numel() for b in buffers])[:-1])):
-    b.copy_(torch.from_numpy(v))
 model.eval()
 out = []
-for p in points:
+for p, state in zip(given["points"], given["state"]):
+    for b, v in zip(buffers, np.split(state, np.cumsum([b.numel() for b in buffers])[:-1])):
+        b.copy_(torch.from_numpy(v))
     torch.nn.utils.vector_to_parameters(torch.from_numpy(p), model.parameters())
     with torch.no_grad():
         r = loss(model)
@@ -80,13 +81,17 @@ func TestPythonObjective(t *testing.T) {
 	wantStatus(t, exitOK, landscape...)
 
 	// The points of both, computed again.
-	var points [][]float32
+	var points, states [][]float32
 	var got, accuracy []float64
 	rows := columnsOf(t, filepath.Join(dir, "analysis/walk/losses.csv"), "step", "alpha", "loss", "accuracy")
-	iterates := readRun(t, dir)
+	iterates, statistics := readRun(t, dir)
+	between := func(all [][]float32, step, alpha float64) []float32 {
+		a, b := all[int(step)], all[int(step)+1]
+		return mix(a, alpha, func(j int) float64 { return float64(b[j]) - float64(a[j]) }, 0, func(int) float64 { return 0 })
+	}
 	for i := range rows[0] {
-		a, b := iterates[int(rows[0][i])], iterates[int(rows[0][i])+1]
-		points = append(points, mix(a, rows[1][i], func(j int) float64 { return float64(b[j]) - float64(a[j]) }, 0, func(int) float64 { return 0 }))
+		points = append(points, between(iterates, rows[0][i], rows[1][i]))
+		states = append(states, between(statistics, rows[0][i], rows[1][i]))
 	}
 	got, accuracy = append(got, rows[2]...), append(accuracy, rows[3]...)
 	plane := columnsOf(t, filepath.Join(dir, "analysis/landscape/directions.csv"), "reference", "pc1", "pc2")
@@ -97,18 +102,17 @@ func TestPythonObjective(t *testing.T) {
 	}
 	for i := range grid[0] {
 		points = append(points, mix(origin, grid[0][i], func(j int) float64 { return plane[1][j] }, grid[1][i], func(j int) float64 { return plane[2][j] }))
+		states = append(states, statistics[len(statistics)-1])
 	}
 	got, accuracy = append(got, grid[2]...), append(accuracy, grid[3]...)
 
-	var flat []float32
-	for _, p := range points {
-		flat = append(flat, p...)
-	}
+	flat, flatStates := slices.Concat(points...), slices.Concat(states...)
 	file := filepath.Join(work, "points.npz")
-	if err := writeNPZ(file, []npzArray{{"points", npy(flat, len(points), len(points[0]))}}); err != nil {
+	arrays := []npzArray{{"points", npy(flat, len(points), len(points[0]))}, {"state", npy(flatStates, len(states), len(states[0]))}}
+	if err := writeNPZ(file, arrays); err != nil {
 		t.Fatal(err)
 	}
-	out, err := runPython(t, interpreter, "-c", trueLosses, examples+"torch_objective.py", file, truth)
+	out, err := runPython(t, interpreter, "-c", trueLosses, examples+"torch_objective.py", file)
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -144,15 +148,16 @@ func mix(origin []float32, a float64, u func(int) float64, b float64, v func(int
 	return out
 }
 
-// readRun returns the iterates of a run.
-func readRun(t *testing.T, dir string) (out [][]float32) {
+// readRun returns the iterates of a run, and their statistics.
+func readRun(t *testing.T, dir string) (theta, state [][]float32) {
 	t.Helper()
 	r := must(arrowfile.Open(dir))
 	t.Cleanup(func() { r.Close() })
 	for i := range r.Len() {
-		out = append(out, must(r.Theta(i)))
+		s := must(r.At(i))
+		theta, state = append(theta, s.Theta), append(state, s.State)
 	}
-	return out
+	return theta, state
 }
 
 // servedFrom makes sgdwalk.py importable for programs that the objective starts, and

@@ -1,0 +1,107 @@
+package walk_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
+)
+
+// stateful is a loss that is theta plus a hundred times the state.
+type stateful struct{ own, state []float32 }
+
+func (s *stateful) SetState(state []float32) { s.state = state }
+
+func (s *stateful) Loss(_ context.Context, theta []float32) (float64, error) {
+	state := s.own
+	if s.state != nil {
+		state = s.state
+	}
+	return float64(theta[0]) + 100*float64(state[0]), nil
+}
+
+// ahead evaluates every point when it is told of it: the state must be there then.
+type ahead struct {
+	stateful
+	told []float64
+}
+
+func (a *ahead) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
+	for i := range n {
+		theta := make([]float32, 1)
+		point(i, theta)
+		v, err := a.Loss(ctx, theta)
+		if err != nil {
+			return err
+		}
+		a.told = append(a.told, v)
+	}
+	return nil
+}
+
+// Every point has the statistics of its iterates: recorded ones at the iterates, a
+// mean of two between them, those of the nearer end beyond.
+func TestState(t *testing.T) {
+	h := header(1)
+	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{Name: "mean", Kind: record.RunningMean, Shape: []int{1}}), true, false
+	rows := []record.Step{
+		{Step: 0, Theta: []float32{0}, State: []float32{1}},
+		{Step: 1, Theta: []float32{4}, State: []float32{3}},
+		{Step: 2, Theta: []float32{2}}, // has the statistics before it
+		{Step: 3, Theta: []float32{8}, State: []float32{7}},
+	}
+	record1 := func(h *record.Header) *record.Memory {
+		m, err := record.NewMemory(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range rows {
+			if s.Epoch = 1; !h.Columns.State {
+				s.State = nil
+			}
+			if s.Step < 3 {
+				s.BatchLoss, s.LearningRate = record.Some(1), record.Some(0.5)
+			}
+			if err := m.Append(&s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return m
+	}
+	alphas := analyze.Range{Min: -0.5, Max: 1.5, N: 5}
+	theta := []float64{-2, 0, 2, 4, 6, 5, 4, 3, 2, 1, -1, 2, 5, 8, 11}
+	loss := &ahead{stateful: stateful{own: []float32{10}}}
+	r := run(t, record1(h), loss, walk.Options{Alphas: alphas, Also: []walk.Measure{{Name: "other", Loss: &stateful{own: []float32{10}}}}})
+	for column, state := range map[string][]float64{
+		"loss":  {1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 7, 7},
+		"other": {1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 7, 7},
+	} {
+		for i, v := range r.Losses.Column(column).Floats {
+			if want := theta[i] + 100*state[i]; v != want {
+				t.Errorf("%s of point %d is %v; want %v", column, i, v, want)
+			}
+		}
+	}
+	if want := []float64{98, 202, 306, 305, 303, 301, 299, 505, 711}; !slices.Equal(loss.told, want) {
+		t.Errorf("ahead it is told of %v; want %v", loss.told, want)
+	}
+	if text := fmt.Sprint(r.Warnings); !strings.Contains(text, "state_carried 1 iterates") || !strings.Contains(text, "interpolated as theta is") {
+		t.Errorf("warnings are %v", text)
+	}
+	if loss.state != nil {
+		t.Errorf("afterwards the loss still has the state %v", loss.state)
+	}
+	// Without recorded statistics it has those of its own.
+	h.Columns.State = false
+	r = run(t, record1(h), loss, walk.Options{Alphas: alphas})
+	for i, v := range r.Losses.Column("loss").Floats {
+		if want := theta[i] + 1000; v != want {
+			t.Errorf("without statistics point %d is %v; want %v", i, v, want)
+		}
+	}
+}
