@@ -45,7 +45,8 @@ type BarrierResult struct {
 // and trains a curve between the baseline's ends and the others'. Two runs that end
 // at one point have the distance 0 and no barrier, and nothing is evaluated.
 //
-// The runs must have one loss, which is passed in, and one layout.
+// The runs must have one loss, which is passed in, and one layout. Whether it is one
+// that means something for all of them is the caller's to know: see Common.Loss.
 func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts BarrierOptions) (*BarrierResult, error) {
 	s, err := sorted(runs)
 	if err != nil {
@@ -55,8 +56,8 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 	switch {
 	case err != nil:
 		return nil, err
-	case !c.Loss:
-		return nil, fmt.Errorf("compare: the runs have different models, layouts or data: there is no barrier between their ends")
+	case !c.Layout:
+		return nil, fmt.Errorf("compare: the runs have different layouts: there is no line between their ends")
 	}
 	b := &barriers{loss: loss, o: opts, common: c}
 	if b.o.Progress == nil {

@@ -19,7 +19,8 @@ type LandscapeOptions struct {
 	Margin float64 `json:"margin"` // of the paths' extent on each side, 0 to 10; 0 means 0.1
 	// Compared is the number of iterates of each run at which the loss on the plane
 	// is compared with the true one; 0 means 5, a negative number none.
-	Compared int `json:"compared"`
+	Compared int  `json:"compared"`
+	Plain    bool `json:"plain"` // evaluate point by point, see landscape.Options
 
 	Progress analyze.Progress `json:"-"`
 	Store    analyze.Store    `json:"-"`
@@ -84,7 +85,7 @@ func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsRes
 	}
 	x := around(paths.Table.Column("a").Floats, o.NX, o.Margin)
 	y := around(paths.Table.Column("b").Floats, o.NY, o.Margin)
-	r, err := landscape.Compute(ctx, p, loss, landscape.Options{X: x, Y: y, Compared: -1, Progress: o.Progress, Store: o.Store})
+	r, err := landscape.Compute(ctx, p, loss, landscape.Options{X: x, Y: y, Compared: -1, Plain: o.Plain, Progress: o.Progress, Store: o.Store})
 	if r == nil {
 		return nil, err
 	}

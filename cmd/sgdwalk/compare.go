@@ -28,22 +28,25 @@ import (
 // compareCmd holds several runs against each other.
 type compareCmd struct {
 	lossFlags
-	Paths    []string `arg:"" name:"run" help:"Directories of runs, or of sweeps."`
-	Out      string   `placeholder:"DIR" help:"Where the results go. Results of an earlier call are replaced."`
-	Baseline string   `placeholder:"GROUP" help:"Group that the others are compared with (default: sgd, or the first by name)."`
-	Plane    string   `default:"pca" enum:"pca,ends" help:"Plane: pca (joint principal directions) or ends (through the start and two ends) (default ${default})."`
-	Ends     string   `placeholder:"A,B" help:"Runs or groups whose ends span the plane of --plane ends (default: the baseline and the first other group)."`
-	Kinds    string   `default:"weights" help:"Parameters that take part in the joint PCA: weights, all, or kinds with commas between them (default ${default})."`
-	Center   string   `default:"mean" help:"Common origin of the joint PCA: mean or init (default ${default})."`
-	Rows     string   `placeholder:"ROWS" help:"Iterates that decide the plane: all, A-B,C (steps), epoch:A-B,C, every:K (default: every K-th, so that there are at most 2048)."`
-	Grid     string   `default:"41x41" placeholder:"NXxNY" help:"Points of the landscape (default ${default})."`
-	Against  string   `default:"passes" enum:"step,epoch,passes" help:"Axis of the series: step, epoch or passes (gradient evaluations over those of one pass) (default ${default})."`
-	Segments int      `default:"40" help:"Segments of each run to walk (default ${default})."`
-	Hessians int      `default:"2" help:"Iterates of each run whose Hessian is looked at (default ${default})."`
-	Products int      `default:"40" help:"Hessian-vector products for each (default ${default})."`
-	Curve    int      `default:"100" name:"curve-steps" help:"Gradient steps of the curve from the baseline's end to each other one; 0 trains none (default ${default})."`
-	Skip     []string `placeholder:"PART" help:"Leave out: landscape, statistics, barriers, agreement; with commas between them."`
-	Seed     uint64   `default:"0" help:"Seed of the bootstrap (default ${default})."`
+	objectiveFlags `json:"-"`
+	Also           string   `placeholder:"WHAT" help:"With --objective: measure at the ends accuracy, test_loss, test_accuracy, with commas between them. Without, what the data have is measured."`
+	Paths          []string `arg:"" name:"run" help:"Directories of runs, or of sweeps."`
+	Out            string   `placeholder:"DIR" help:"Where the results go. Results of an earlier call are replaced."`
+	Baseline       string   `placeholder:"GROUP" help:"Group that the others are compared with (default: sgd, or the first by name)."`
+	Plane          string   `default:"pca" enum:"pca,ends" help:"Plane: pca (joint principal directions) or ends (through the start and two ends) (default ${default})."`
+	Ends           string   `placeholder:"A,B" help:"Runs or groups whose ends span the plane of --plane ends (default: the baseline and the first other group)."`
+	Kinds          string   `default:"weights" help:"Parameters that take part in the joint PCA: weights, all, or kinds with commas between them (default ${default})."`
+	Center         string   `default:"mean" help:"Common origin of the joint PCA: mean or init (default ${default})."`
+	Rows           string   `placeholder:"ROWS" help:"Iterates that decide the plane: all, A-B,C (steps), epoch:A-B,C, every:K (default: every K-th, so that there are at most 2048)."`
+	Plain          bool     `help:"Evaluate the landscape point by point, without sharing work between points."`
+	Grid           string   `default:"41x41" placeholder:"NXxNY" help:"Points of the landscape (default ${default})."`
+	Against        string   `default:"passes" enum:"step,epoch,passes" help:"Axis of the series: step, epoch or passes (gradient evaluations over those of one pass) (default ${default})."`
+	Segments       int      `default:"40" help:"Segments of each run to walk (default ${default})."`
+	Hessians       int      `default:"2" help:"Iterates of each run whose Hessian is looked at (default ${default})."`
+	Products       int      `default:"40" help:"Hessian-vector products for each (default ${default})."`
+	Curve          int      `default:"100" name:"curve-steps" help:"Gradient steps of the curve from the baseline's end to each other one; 0 trains none (default ${default})."`
+	Skip           []string `placeholder:"PART" help:"Leave out: landscape, statistics, barriers, agreement; with commas between them."`
+	Seed           uint64   `default:"0" help:"Seed of the bootstrap (default ${default})."`
 }
 
 func (compareCmd) Help() string {
@@ -58,6 +61,7 @@ Examples:
   sgdwalk compare SWEEP --out DIR --baseline sgd
   sgdwalk compare sgd adam --out DIR --plane ends --ends sgd,adam
   sgdwalk compare SWEEP --out DIR --skip landscape,barriers --segments 100
+  sgdwalk compare sgd adam --out DIR --objective "python3 objective.py" --also test_loss   from PyTorch
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -69,6 +73,12 @@ func (c *compareCmd) validate() error {
 		if !slices.Contains(compareParts, s) {
 			return usagef("--skip has %q; allowed are %s", s, strings.Join(compareParts, ", "))
 		}
+	}
+	if err := c.check(c.lossFlags); err != nil {
+		return err
+	}
+	if err := c.checkAlso(); err != nil {
+		return err
 	}
 	switch {
 	case c.Out == "":
@@ -93,6 +103,7 @@ type joint struct {
 	c        *compareCmd
 	runs     []compare.Run // in the order given
 	traces   []*arrowfile.Reader
+	dirs     []string // where they are
 	common   compare.Common
 	groups   []string // in the order given
 	baseline string
@@ -133,7 +144,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if err := w.gather(); err != nil {
 		return err
 	}
-	if err := w.prepare(); err != nil {
+	if err := w.prepare(ctx); err != nil {
 		return err
 	}
 	if err := w.begin(); err != nil {
@@ -165,6 +176,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 }
 
 func (w *joint) close() {
+	w.closeObjective()
 	for _, t := range w.traces {
 		t.Close()
 	}
@@ -240,7 +252,7 @@ func (w *joint) open(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	w.traces = append(w.traces, t)
+	w.traces, w.dirs = append(w.traces, t), append(w.dirs, dir)
 	if t.Header().Sketch != nil {
 		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters", dir, t.Header().Sketch.Spec)
 	}
@@ -253,7 +265,7 @@ func (w *joint) open(dir, name string) error {
 }
 
 // prepare groups the runs, finds what they have in common and opens their losses.
-func (w *joint) prepare() error {
+func (w *joint) prepare(ctx context.Context) error {
 	headers := make([]*record.Header, len(w.runs))
 	for i, t := range w.traces {
 		headers[i] = t.Header()
@@ -287,6 +299,9 @@ func (w *joint) prepare() error {
 	w.summary.Baseline = w.baseline
 	byName := slices.Clone(w.traces)
 	w.trace = byName[w.byName()[0]]
+	if w.c.Objective != "" {
+		return w.openObjectives(ctx)
+	}
 	for i := range w.runs {
 		if err := w.openLoss(i); err != nil {
 			return err
@@ -335,6 +350,9 @@ func (w *joint) openLoss(i int) error {
 		x, err := replay.FromHeader(h, o)
 		if errors.Is(err, replay.ErrOtherData) {
 			return fmt.Errorf("%s: %w; --allow-other-data evaluates on them all the same", w.runs[i].Name, err)
+		}
+		if err != nil && foreign(h, w.dirs[i]) {
+			err = fmt.Errorf("%w; --objective lets the program that made the runs evaluate it", err)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.runs[i].Name, err)

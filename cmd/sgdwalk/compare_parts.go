@@ -67,7 +67,7 @@ func (w *joint) landscape(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	l, err := compare.Landscape(ctx, shown, plane, paths, shown[0].Loss, compare.LandscapeOptions{NX: nx, NY: ny, Progress: w.progress, Store: w.store})
+	l, err := compare.Landscape(ctx, shown, plane, paths, shown[0].Loss, compare.LandscapeOptions{NX: nx, NY: ny, Plain: w.c.Plain, Progress: w.progress, Store: w.store})
 	if err != nil {
 		return nil, err
 	}
@@ -298,6 +298,10 @@ func (w *joint) barriers(ctx context.Context) ([]string, error) {
 // agreement compares predictions on held-out examples.
 func (w *joint) agreement(ctx context.Context) ([]string, error) {
 	if !w.common.Data || len(w.runs) < 2 {
+		return nil, nil
+	}
+	if w.objective != nil {
+		w.warn = append(w.warn, analyze.Warning{Code: "no_agreement", Text: "an objective gives losses and no predictions: how far the ends agree on examples is not known"})
 		return nil, nil
 	}
 	probe := compare.Probe{Own: make(map[string]compare.Predictor)}

@@ -117,8 +117,73 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 	// What has an accuracy has it everywhere: one evaluation gives all four.
 	out := filepath.Join(t.TempDir(), "out")
 	wantStatus(t, exitOK, "landscape", "-q", "--grid", "2x2", "--also", "accuracy,test_loss", "--out", out, "--objective", objectiveName+" '"+dir+"'", dir)
+	if text := string(must(os.ReadFile(filepath.Join(out, "summary.json")))); !strings.Contains(text, `"shared": false`) {
+		t.Error("the summary says that points which another program evaluated shared work")
+	}
 	if v := columnsOf(t, filepath.Join(out, "grid.csv"), "loss", "accuracy", "test_loss", "test_accuracy"); v[0][0] == v[2][0] || v[1][0] <= 0 || v[1][0] > 1 {
 		t.Errorf("the grid has %v", v)
+	}
+}
+
+// TestObjectiveCompares: so has a comparison of runs, whatever they are called.
+func TestObjectiveCompares(t *testing.T) {
+	work := t.TempDir()
+	a, b := filepath.Join(work, "sgd"), filepath.Join(work, "adam")
+	for _, args := range [][]string{{"--optimizer", "sgd", "--out", a}, {"--optimizer", "adam", "--out", b}} {
+		wantStatus(t, exitOK, append([]string{"train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200"}, args...)...)
+	}
+	call := []string{"compare", "-q", "--plain", "--grid", "4x3", "--segments", "3", "--hessians", "1", "--products", "4", "--curve-steps", "2", a, b}
+	native := filepath.Join(work, "native")
+	wantStatus(t, exitOK, append(call, "--out", native)...)
+	command := objectiveName + " '" + a + "'"
+	for _, procs := range []string{"1", "2"} {
+		out := filepath.Join(work, "out"+procs)
+		wantStatus(t, exitOK, append(call, "--out", out, "--objective", command, "--objective-procs", procs, "--also", "test_loss,test_accuracy")...)
+		for _, name := range []string{"series.csv", "paths.csv", "grid.csv", "compared.csv", "runs.csv", "groups.csv", "barriers.csv"} {
+			want, got := must(os.ReadFile(filepath.Join(native, name))), must(os.ReadFile(filepath.Join(out, name)))
+			if string(want) != string(got) {
+				t.Errorf("with %s processes %s is\n%s\nwithout them it is\n%s", procs, name, got, want)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(out, "agreement.csv")); err == nil {
+			t.Error("an objective has predicted classes")
+		}
+		var result struct {
+			Warnings   []struct{ Code string }
+			Provenance struct{ Objective, Policy string }
+		}
+		if err := json.Unmarshal(must(os.ReadFile(filepath.Join(out, "summary.json"))), &result); err != nil {
+			t.Fatal(err)
+		}
+		if p := result.Provenance; p.Objective != objectiveName+" "+a || p.Policy != "objective" {
+			t.Errorf("provenance is %+v", p)
+		}
+		if !slices.ContainsFunc(result.Warnings, func(w struct{ Code string }) bool { return w.Code == "no_agreement" }) {
+			t.Errorf("warnings are %+v", result.Warnings)
+		}
+	}
+	other := filepath.Join(work, "other")
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:3", "--epochs", "1", "--batch", "600", "--out", other)
+	for _, c := range []struct {
+		status int
+		args   []string
+		want   string
+	}{
+		{exitFailure, []string{a, other, "--objective", command}, "different layouts"},
+		{exitUsage, []string{a, b, "--objective", command, "--also", "height"}, `--also has "height"`},
+		{exitUsage, []string{a, b, "--also", "test_loss"}, "it is for --objective"},
+		{exitUsage, []string{a, b, "--objective", command, "--data", "digits"}, "--data"},
+		{exitFailure, []string{a, b, "--objective", objectiveName + " '" + other + "'"}, "died"},
+	} {
+		out := filepath.Join(work, "refused")
+		_, stderr := wantStatus(t, c.status, append([]string{"compare", "-q", "--out", out}, c.args...)...)
+		lines := strings.Split(strings.TrimSpace(stderr), "\n")
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "sgdwalk: ") || !strings.Contains(last, c.want) {
+			t.Errorf("%v: %q; want %q", c.args, stderr, c.want)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%v has written something", c.args)
+		}
 	}
 }
 
