@@ -96,7 +96,7 @@ type worker struct {
 	names   []string  // of what is measured beside the loss
 	sources []source
 	batch   int  // cells that are evaluated together
-	shared  bool // whether the loss is evaluated as an analyze.Planar
+	shared  bool // whether points share work
 
 	elsewhere int // units that other workers evaluate
 }

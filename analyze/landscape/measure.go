@@ -37,7 +37,10 @@ func (w *worker) prepare() error {
 	if err := w.addLoss(w.loss, "", AccuracyName); err != nil {
 		return err
 	}
-	_, w.shared = w.planar(w.loss)
+	// A loss that evaluates several points at the same time evaluates each by itself.
+	_, concurrent := w.loss.(analyze.Concurrent)
+	_, planar := w.planar(w.loss)
+	w.shared = planar && !concurrent
 	if w.o.Test != nil {
 		if err := w.addLoss(w.o.Test, TestLossName, TestAccuracyName); err != nil {
 			return err
