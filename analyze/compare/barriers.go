@@ -19,6 +19,9 @@ type BarrierOptions struct {
 	// CurveSteps is the number of gradient steps of every trained curve; 0 means 100,
 	// a negative number trains none. Curves join the baseline's ends to the others'.
 	CurveSteps int `json:"curve_steps"`
+	// OneLoss says that the loss is that of all runs, whatever their headers say of
+	// models and data.
+	OneLoss bool `json:"one_loss"`
 
 	Progress analyze.Progress `json:"-"`
 	Store    analyze.Store    `json:"-"`
@@ -45,8 +48,7 @@ type BarrierResult struct {
 // and trains a curve between the baseline's ends and the others'. Two runs that end
 // at one point have the distance 0 and no barrier, and nothing is evaluated.
 //
-// The runs must have one loss, which is passed in, and one layout. Whether it is one
-// that means something for all of them is the caller's to know: see Common.Loss.
+// The runs must have one loss, which is passed in, and one layout.
 func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts BarrierOptions) (*BarrierResult, error) {
 	s, err := sorted(runs)
 	if err != nil {
@@ -56,8 +58,8 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 	switch {
 	case err != nil:
 		return nil, err
-	case !c.Layout:
-		return nil, fmt.Errorf("compare: the runs have different layouts: there is no line between their ends")
+	case !c.Loss && (!opts.OneLoss || !c.Layout):
+		return nil, fmt.Errorf("compare: the runs have different models, layouts or data: there is no barrier between their ends")
 	}
 	b := &barriers{loss: loss, o: opts, common: c}
 	if b.o.Progress == nil {

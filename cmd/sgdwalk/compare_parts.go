@@ -267,7 +267,7 @@ func (w *joint) barriers(ctx context.Context) ([]string, error) {
 	if steps == 0 {
 		steps = -1
 	}
-	b, err := compare.Barriers(ctx, w.runs, w.runs[0].Loss, compare.BarrierOptions{Baseline: w.baseline, CurveSteps: steps, Progress: w.progress, Store: w.store})
+	b, err := compare.Barriers(ctx, w.runs, w.runs[0].Loss, compare.BarrierOptions{Baseline: w.baseline, CurveSteps: steps, OneLoss: w.objective != nil, Progress: w.progress, Store: w.store})
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,19 @@ func TestObjectiveCompares(t *testing.T) {
 			t.Errorf("warnings are %+v", result.Warnings)
 		}
 	}
+	// Runs that call their model differently have the objective's loss all the same.
+	c := filepath.Join(work, "renamed")
+	renamed(t, b, c, "another program's name")
+	out := filepath.Join(work, "one")
+	wantStatus(t, exitOK, "compare", "-q", "--grid", "2x2", "--segments", "0", "--hessians", "0", "--curve-steps", "0", "--out", out, "--objective", command, a, c)
+	if text := string(must(os.ReadFile(filepath.Join(out, "summary.json")))); !strings.Contains(text, "objective_for_all") || strings.Contains(text, "different_models") {
+		t.Errorf("the summary of runs that name their models differently is %s", text)
+	}
+	for _, name := range []string{"grid.csv", "barriers.csv"} {
+		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
+			t.Error(err)
+		}
+	}
 	other := filepath.Join(work, "other")
 	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:3", "--epochs", "1", "--batch", "600", "--out", other)
 	for _, c := range []struct {
@@ -184,6 +197,25 @@ func TestObjectiveCompares(t *testing.T) {
 		if _, err := os.Stat(out); err == nil {
 			t.Errorf("%v has written something", c.args)
 		}
+	}
+}
+
+// renamed copies a run into another directory under another name of its model.
+func renamed(t *testing.T, from, to, model string) {
+	t.Helper()
+	r := must(arrowfile.Open(from))
+	defer r.Close()
+	h := r.Header().Clone()
+	h.Model = model
+	w := must(arrowfile.Create(to, h, arrowfile.Options{}))
+	for i := range r.Len() {
+		s := must(r.At(i))
+		if err := w.Append(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
