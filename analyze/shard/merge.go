@@ -56,7 +56,11 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 		return nil, fmt.Errorf("shard: %d of %d %w: %s; sgdwalk status says how they are", len(m.missing), p.Shards, ErrMissing, Ranges(m.missing))
 	}
 	for _, shard := range m.missing {
-		for _, path := range p.parts(shard, ".part") {
+		paths, err := p.workFiles(shard, partEnding)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
 			err := p.readPart(path, shard, func(unit string, values []float64) {
 				if i, ok := m.place[unit]; ok && p.ShardOf(i) == shard {
 					m.take(i, values)

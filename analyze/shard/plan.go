@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"sgdwalk/analyze/internal/unitline"
 )
@@ -88,9 +90,10 @@ type Plan struct {
 	// Kinds says how many units there are of each kind and how long some took.
 	Kinds []Kind `json:"kinds"`
 
-	dir  string
-	hash string // of plan.json: shard files name it
-	key  []byte
+	dir   string
+	hash  string // of plan.json: shard files name it
+	key   []byte
+	names []string // read once
 }
 
 // ErrExists is wrapped by the error of Create when the directory has another plan.
@@ -148,7 +151,7 @@ func Create(dir string, p *Plan, units []string) error {
 // writeNew writes a file that is whole or not there; fs.ErrExist when it is there
 // already.
 func writeNew(path string, content []byte) error {
-	tmp, err := writeBeside(path, content)
+	tmp, err := writeBeside(path, content, true)
 	if err != nil {
 		return err
 	}
@@ -166,14 +169,14 @@ func writeNew(path string, content []byte) error {
 
 // writeBeside writes and syncs a file with a temporary name beside path, which is
 // this process' own.
-func writeBeside(path string, content []byte) (tmp string, err error) {
-	tmp = filepath.Join(filepath.Dir(path), ".new-"+filepath.Base(path)+"-"+owner())
+func writeBeside(path string, content []byte, sync bool) (tmp string, err error) {
+	tmp = filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%s-%s-%d", filepath.Base(path), owner(), made.Add(1)))
 	f, err := os.Create(tmp)
 	if err != nil {
 		return "", err
 	}
 	_, err = f.Write(content)
-	if err == nil {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -182,6 +185,9 @@ func writeBeside(path string, content []byte) (tmp string, err error) {
 	}
 	return tmp, nil
 }
+
+// made counts the temporary files of this process.
+var made atomic.Int64
 
 // owner names this process among those that see the directory.
 func owner() string { return host() + "-" + strconv.Itoa(os.Getpid()) }
@@ -201,8 +207,8 @@ func host() string {
 }
 
 // replace writes a file anew; readers see the old or the new one.
-func replace(path string, content []byte) error {
-	tmp, err := writeBeside(path, content)
+func replace(path string, content []byte, sync bool) error {
+	tmp, err := writeBeside(path, content, sync)
 	if err != nil {
 		return err
 	}
@@ -259,8 +265,12 @@ func (p *Plan) Hash() string { return p.hash }
 // nobody reads, and does not replace the winner's.
 func (p *Plan) unitsPath() string { return filepath.Join(p.dir, unitsName+"-"+p.UnitsSHA256[:12]) }
 
-// Names reads the units in their order and checks them against the plan.
+// Names reads the units in their order and checks them against the plan. The
+// slice is the plan's.
 func (p *Plan) Names() ([]string, error) {
+	if p.names != nil {
+		return p.names, nil
+	}
 	b, err := os.ReadFile(p.unitsPath())
 	if err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
@@ -273,6 +283,7 @@ func (p *Plan) Names() ([]string, error) {
 	if len(names) != p.Units {
 		return nil, fmt.Errorf("shard: %s has %d units, the plan says %d", p.unitsPath(), len(names), p.Units)
 	}
+	p.names = names
 	return names, nil
 }
 
@@ -327,6 +338,26 @@ func name(shard int) string { return fmt.Sprintf("%05d", shard) }
 
 func (p *Plan) shardPath(shard int) string { return filepath.Join(p.dir, shardsName, name(shard)) }
 
-func (p *Plan) workPath(shard int, rest string) string {
-	return filepath.Join(p.dir, workName, name(shard)+"."+rest)
+// workPath is a file of a worker on the shard. Every shard has a directory for
+// them, so that no worker has to read a list of all.
+func (p *Plan) workPath(shard int, file string) string {
+	return filepath.Join(p.dir, workName, name(shard), file)
+}
+
+// workFiles lists what workers on the shard have left or are writing, by the
+// ending of its names.
+func (p *Plan) workFiles(shard int, endings ...string) (paths []string, err error) {
+	entries, err := os.ReadDir(p.workPath(shard, ""))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && slices.Contains(endings, filepath.Ext(e.Name())) {
+			paths = append(paths, p.workPath(shard, e.Name()))
+		}
+	}
+	return paths, nil
 }

@@ -137,7 +137,7 @@ func (p *Plan) writeShard(shard int, names []string, values func(unit string) []
 			return fmt.Errorf("shard: %w", err)
 		}
 	}
-	if err := replace(p.shardPath(shard), append(b, lastLine(len(units), b)...)); err != nil {
+	if err := replace(p.shardPath(shard), append(b, lastLine(len(units), b)...), true); err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	return nil

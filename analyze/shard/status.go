@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -69,28 +67,19 @@ func (p *Plan) Status(beat time.Duration) (*Status, error) {
 	}
 	now := p.now()
 	s := &Status{Shards: p.Shards, Units: p.Units}
-	entries, err := os.ReadDir(filepath.Join(p.dir, workName))
-	if err != nil {
-		return nil, fmt.Errorf("shard: %w", err)
-	}
-	byShard := make(map[int][]os.DirEntry)
-	for _, e := range entries {
-		number, _, ok := strings.Cut(e.Name(), ".")
-		if shard, err := strconv.Atoi(number); ok && err == nil {
-			byShard[shard] = append(byShard[shard], e)
-		}
-	}
 	for shard := range p.Shards {
 		one := ShardStatus{Shard: shard, Of: p.Count(shard)}
-		one.State, err = p.finished(shard)
-		if err != nil {
+		var err error
+		if one.State, err = p.finished(shard); err != nil {
 			return nil, err
 		}
 		switch one.State {
 		case Done:
 			one.Units = one.Of
 		case Waiting:
-			p.look(&one, byShard[shard], now, time.Duration(silence)*beat)
+			if err := p.look(&one, now, silence*beat); err != nil {
+				return nil, err
+			}
 		}
 		s.add(one)
 	}
@@ -167,13 +156,11 @@ func (p *Plan) finished(shard int) (State, error) {
 	} else if err != nil {
 		return "", err
 	}
-	const most = 64
-	last := make([]byte, min(info.Size(), most))
-	if _, err := f.ReadAt(last, info.Size()-int64(len(last))); err != nil {
+	last := make([]byte, len(lastLine(p.Count(shard), nil)))
+	if _, err := f.ReadAt(last, max(0, info.Size()-int64(len(last)))); err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("shard: %w", err)
 	}
-	last = bytes.TrimSuffix(last, []byte("\n"))
-	if line := last[bytes.LastIndexByte(last, '\n')+1:]; !bytes.HasPrefix(line, []byte(fmt.Sprintf("end %d ", p.Count(shard)))) {
+	if !bytes.HasPrefix(last, []byte(fmt.Sprintf("end %d ", p.Count(shard)))) || last[len(last)-1] != '\n' {
 		return Damaged, nil
 	}
 	return Done, nil
@@ -181,18 +168,18 @@ func (p *Plan) finished(shard int) (State, error) {
 
 // look finds out how an unfinished shard is from what its workers have left: the
 // latest of them counts.
-func (p *Plan) look(s *ShardStatus, entries []os.DirEntry, now time.Time, silent time.Duration) {
+func (p *Plan) look(s *ShardStatus, now time.Time, silent time.Duration) error {
+	paths, err := p.workFiles(s.Shard, lifeEnding, failedEnding)
+	if err != nil {
+		return err
+	}
 	var latest time.Time
-	for _, e := range entries {
-		sign := strings.HasSuffix(e.Name(), lifeEnding)
-		if !sign && !strings.HasSuffix(e.Name(), failedEnding) {
-			continue
-		}
-		info, err := e.Info()
+	for _, path := range paths {
+		info, err := os.Stat(path)
 		if err != nil {
-			continue // it has just ended
+			continue // its worker has just ended
 		}
-		b, err := os.ReadFile(filepath.Join(p.dir, workName, e.Name()))
+		b, err := os.ReadFile(path)
 		var l life
 		if err != nil || json.Unmarshal(b, &l) != nil {
 			continue
@@ -204,7 +191,7 @@ func (p *Plan) look(s *ShardStatus, entries []os.DirEntry, now time.Time, silent
 		latest = info.ModTime()
 		s.Host, s.Reason, s.rate = l.Host, l.Error, 0
 		switch {
-		case !sign:
+		case filepath.Ext(path) == failedEnding:
 			s.State = Failed
 		case now.Sub(info.ModTime()) > silent:
 			s.State = Lost
@@ -215,6 +202,7 @@ func (p *Plan) look(s *ShardStatus, entries []os.DirEntry, now time.Time, silent
 			}
 		}
 	}
+	return nil
 }
 
 // Numbers lists the shards in one of the states.

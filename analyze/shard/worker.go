@@ -26,6 +26,8 @@ type WorkOptions struct {
 	Beat time.Duration
 	// Note is told of damaged files that are made anew; nil means nobody is.
 	Note func(text string)
+
+	owner string // of the files, in tests
 }
 
 // Beat is the time between two signs of life of a worker.
@@ -40,6 +42,7 @@ var ErrDone = errors.New("the shard is done already")
 type Worker struct {
 	plan  *Plan
 	shard int
+	owner string
 	names []string
 	opts  WorkOptions
 
@@ -80,7 +83,10 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{plan: p, shard: shard, names: names, opts: opts, mine: make(map[string]bool), have: make(map[string][]float64), quit: make(chan struct{}), started: time.Now()}
+	w := &Worker{plan: p, shard: shard, names: names, opts: opts, mine: make(map[string]bool), have: make(map[string][]float64), quit: make(chan struct{}), started: time.Now(), owner: opts.owner}
+	if w.owner == "" {
+		w.owner = owner()
+	}
 	if w.opts.Progress == nil {
 		w.opts.Progress = analyze.NoProgress{}
 	}
@@ -91,7 +97,10 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	case err == nil:
 		return nil, fmt.Errorf("shard: shard %d: %w", shard, ErrDone)
 	case errors.Is(err, ErrDamaged):
-		aside := p.workPath(shard, owner()+".damaged")
+		aside := p.workPath(shard, w.owner+".damaged")
+		if err := os.MkdirAll(filepath.Dir(aside), 0o777); err != nil {
+			return nil, fmt.Errorf("shard: %w", err)
+		}
 		if err := os.Rename(p.shardPath(shard), aside); err != nil {
 			return nil, fmt.Errorf("shard: %w", err)
 		}
@@ -107,7 +116,10 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err := w.takeOver(); err != nil {
 		return nil, err
 	}
-	if w.part, err = os.OpenFile(p.workPath(shard, owner()+".part"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
+	if err := os.MkdirAll(p.workPath(shard, ""), 0o777); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	if w.part, err = os.OpenFile(p.workPath(shard, w.owner+partEnding), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	if err := w.begin(); err != nil {
@@ -120,34 +132,13 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	return w, nil
 }
 
-// parts lists what workers on the shard have left or are writing.
-func (p *Plan) parts(shard int, ending string) []string {
-	paths, err := filepath.Glob(globSafe(p.workPath(shard, "")) + "*" + ending)
-	if err != nil {
-		return nil
-	}
-	slices.Sort(paths)
-	return paths
-}
-
-// globSafe quotes the directory's own name.
-func globSafe(path string) string {
-	var b []byte
-	for i := range len(path) {
-		switch path[i] {
-		case '*', '?', '[', '\\':
-			if filepath.Separator == '/' {
-				b = append(b, '\\')
-			}
-		}
-		b = append(b, path[i])
-	}
-	return string(b)
-}
-
 // takeOver takes the units that workers before this one have kept.
 func (w *Worker) takeOver() error {
-	for _, path := range w.plan.parts(w.shard, ".part") {
+	paths, err := w.plan.workFiles(w.shard, partEnding)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
 		err := w.plan.readPart(path, w.shard, func(unit string, values []float64) {
 			if w.mine[unit] {
 				w.have[unit] = values
@@ -255,16 +246,21 @@ func (w *Worker) Finish() error {
 		return err
 	}
 	w.Close()
-	for _, ending := range []string{".part", failedEnding} {
-		for _, path := range w.plan.parts(w.shard, ending) {
-			os.Remove(path)
-		}
+	paths, err := w.plan.workFiles(w.shard, partEnding, lifeEnding, failedEnding)
+	if err != nil {
+		return err
 	}
+	for _, path := range paths {
+		os.Remove(path)
+	}
+	os.Remove(w.plan.workPath(w.shard, "")) // if nobody else is there
 	return nil
 }
 
-// Endings of what a worker writes beside its units.
+// Endings of what a worker writes: its units so far, its sign of life, why it
+// gave up.
 const (
+	partEnding   = ".part"
 	lifeEnding   = ".life"
 	failedEnding = ".failed"
 )
@@ -281,11 +277,11 @@ func (w *Worker) sign(failure string) error {
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
-	path := w.plan.workPath(w.shard, owner()+lifeEnding)
+	path := w.plan.workPath(w.shard, w.owner+lifeEnding)
 	if failure != "" {
-		path = w.plan.workPath(w.shard, owner()+failedEnding)
+		path = w.plan.workPath(w.shard, w.owner+failedEnding)
 	}
-	if err := replace(path, append(text, '\n')); err != nil {
+	if err := replace(path, append(text, '\n'), false); err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	return nil
@@ -317,7 +313,7 @@ func (w *Worker) Close() error {
 	w.mu.Unlock()
 	close(w.quit)
 	w.beating.Wait()
-	os.Remove(w.plan.workPath(w.shard, owner()+lifeEnding))
+	os.Remove(w.plan.workPath(w.shard, w.owner+lifeEnding))
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
