@@ -39,3 +39,15 @@ func (e *Estimate) Task(n int) time.Duration {
 	s := e.Setup + e.CoreSeconds/float64(e.Cores)/float64(n)
 	return time.Duration(math.Ceil(s)) * time.Second
 }
+
+// TaskTime is how long the longest task of the plan takes on so many cores; ok is
+// false when no unit was timed.
+func (p *Plan) TaskTime(cores int) (d time.Duration, ok bool) {
+	if p.TimedCores < 1 {
+		return 0, false
+	}
+	e := NewEstimate(p.Kinds, p.TimedCores, cores, time.Duration(p.SetupSeconds*float64(time.Second)), 0)
+	perUnit := e.CoreSeconds / float64(cores) / float64(p.Units)
+	s := e.Setup + perUnit*float64((p.Units+p.Shards-1)/p.Shards)
+	return time.Duration(math.Ceil(s)) * time.Second, true
+}

@@ -87,8 +87,12 @@ type Plan struct {
 	Units     int      `json:"units"`
 	// UnitsSHA256 is the hash of the list of units.
 	UnitsSHA256 string `json:"units_sha256"`
-	// Kinds says how many units there are of each kind and how long some took.
-	Kinds []Kind `json:"kinds"`
+	// Kinds says how many units there are of each kind and how long some took, on
+	// TimedCores cores; SetupSeconds is from the start of a process to its first unit.
+	// Both are 0 when nothing was timed.
+	Kinds        []Kind  `json:"kinds"`
+	TimedCores   int     `json:"timed_cores"`
+	SetupSeconds float64 `json:"setup_seconds"`
 
 	dir   string
 	hash  string // of plan.json: shard files name it

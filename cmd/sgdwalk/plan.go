@@ -163,7 +163,7 @@ func (f *planFlags) time(ctx context.Context, e *env, p *shard.Plan, units []str
 	if err := e.rerun(ctx, s, e.progress, p.Command...); err != nil {
 		return nil, err
 	}
-	p.Kinds = timer.Kinds()
+	p.Kinds, p.TimedCores, p.SetupSeconds = timer.Kinds(), runtime.GOMAXPROCS(0), setup.Seconds()
 	estimate := shard.NewEstimate(p.Kinds, runtime.GOMAXPROCS(0), f.Cores, setup, p.Bytes(units))
 	return &estimate, nil
 }
