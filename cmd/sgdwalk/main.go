@@ -14,6 +14,7 @@
 //	sgdwalk compare RUN|SWEEP ... --out DIR [flags]
 //	sgdwalk plan ANALYSIS RUN --shards N --out PLAN [flags]
 //	sgdwalk work|merge|status PLAN [flags]
+//	sgdwalk submit PLAN --slurm|--k8s [flags]
 //	sgdwalk report RUN ... --out FILE.html
 //	sgdwalk watch RUN
 //	sgdwalk serve RUN ...
@@ -84,6 +85,7 @@ type cli struct {
 	Work   workCmd   `cmd:"" help:"Compute one shard of a plan."`
 	Merge  mergeCmd  `cmd:"" help:"Make the result of a plan's shards."`
 	Status statusCmd `cmd:"" help:"Say how the shards of a plan are."`
+	Submit submitCmd `cmd:"" help:"Give the shards of a plan to Slurm or Kubernetes."`
 
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
 	Watch  watchCmd  `cmd:"" help:"Show a run in the terminal while it is recorded."`

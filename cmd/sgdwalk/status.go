@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"sgdwalk/analyze/shard"
+	"sgdwalk/analyze/shard/submit"
 )
 
 // statusCmd says how a plan is.
@@ -40,7 +42,11 @@ func (c *statusCmd) Run(ctx context.Context, e *env) error {
 		if err != nil {
 			return err
 		}
-		if err := e.showStatus(p, s); err != nil {
+		jobs, err := submit.ReadJobs(p)
+		if err != nil {
+			return err
+		}
+		if err := e.showStatus(p, s, jobs); err != nil {
 			return err
 		}
 		if !c.Watch || s.Done == s.Shards {
@@ -57,9 +63,15 @@ func (c *statusCmd) Run(ctx context.Context, e *env) error {
 // mostReasons is how many failures are told in words.
 const mostReasons = 10
 
-func (e *env) showStatus(p *shard.Plan, s *shard.Status) error {
+// statusPrinted is what status prints with --json.
+type statusPrinted struct {
+	*shard.Status
+	Jobs []submit.Job `json:"jobs"` // that were submitted to Slurm
+}
+
+func (e *env) showStatus(p *shard.Plan, s *shard.Status, jobs *submit.Jobs) error {
 	if e.json {
-		return e.printJSON(s)
+		return e.printJSON(statusPrinted{s, append([]submit.Job{}, jobs.Jobs...)})
 	}
 	e.printf("%s: %d of %d shards done, %d of %d units\n", p.Analysis, s.Done, s.Shards, s.Present, s.Units)
 	for _, state := range []shard.State{shard.Running, shard.Lost, shard.Failed, shard.Damaged, shard.Waiting} {
@@ -77,6 +89,9 @@ func (e *env) showStatus(p *shard.Plan, s *shard.Status) error {
 	}
 	if s.Rate > 0 {
 		e.printf("  %.3g units a second, %s left at that rate\n", s.Rate, time.Duration(s.ETA*float64(time.Second)).Round(time.Second))
+	}
+	if len(jobs.Jobs) > 0 {
+		e.printf("  submitted as %s; logs are in %s\n", jobs, filepath.Join(p.Dir(), "slurm", "logs"))
 	}
 	if s.Done == s.Shards {
 		e.printf("next: sgdwalk merge %s\n", p.Dir())

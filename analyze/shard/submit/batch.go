@@ -1,0 +1,351 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"sgdwalk/analyze/shard"
+)
+
+// Options of Prepare.
+type Options struct {
+	// Program is the absolute path of the program that the tasks run.
+	Program string
+	// Resume submits again what is neither done nor in the queue.
+	Resume bool
+	// DryRun does without Slurm where it is not there.
+	DryRun bool
+}
+
+// Batch is what is to be submitted of a plan.
+type Batch struct {
+	Arrays []Array
+	Done   int   // shards that are finished
+	Queued []int // shards that Slurm has already
+	Alive  []int // shards that a worker outside of Slurm's queue is on
+	Notes  []string
+
+	plan          *shard.Plan
+	slurm         Slurm
+	jobs          *Jobs
+	before        *queued
+	shards, merge string // scripts
+}
+
+// ErrSubmitted is wrapped by the error of Prepare when the plan was submitted
+// before and Resume is not set.
+var ErrSubmitted = errors.New("the plan was submitted before")
+
+// Prepare finds out what of the plan is to be submitted, and writes nothing. The
+// directory of the plan must be an absolute path.
+func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(checkPath("the plan's directory", p.Dir()), checkPath("the program's path", o.Program)); err != nil {
+		return nil, err
+	}
+	if strings.ContainsRune(p.Dir(), '\\') {
+		return nil, fmt.Errorf("submit: the plan's directory %q has a backslash, which Slurm takes out of the names of log files", p.Dir())
+	}
+	b := &Batch{plan: p, slurm: s}
+	var err error
+	if b.jobs, err = ReadJobs(p); err != nil {
+		return nil, err
+	}
+	if len(b.jobs.Jobs) > 0 && !o.Resume {
+		return nil, fmt.Errorf("submit: %s: %w, as %s; --resume submits what is missing", p.Dir(), ErrSubmitted, b.jobs)
+	}
+	values := newScriptValues(p, o.Program)
+	if b.shards, err = execute(shardsScript, values); err != nil {
+		return nil, err
+	}
+	if b.merge, err = execute(mergeScript, values); err != nil {
+		return nil, err
+	}
+	most, err := maxArraySize(ctx)
+	if err != nil {
+		if !o.DryRun {
+			return nil, err
+		}
+		most = defaultArraySize
+		b.Notes = append(b.Notes, fmt.Sprintf("Slurm cannot be asked here; up to %d tasks are put into an array", most))
+	}
+	size := arraySize(most)
+	if b.before, err = queue(ctx, p, b.names(size)); err != nil {
+		if !o.DryRun {
+			return nil, err
+		}
+		b.before = new(queued)
+	}
+	if len(b.before.shards) > 0 && !o.Resume {
+		return nil, fmt.Errorf("submit: %s: %w: %d of its shards are in Slurm's queue; --resume submits what is missing", p.Dir(), ErrSubmitted, len(b.before.shards))
+	}
+	return b, b.choose(size)
+}
+
+// names are all that the plan's jobs in the queue may have.
+func (b *Batch) names(size int) []string {
+	names := []string{mergeJobName(b.plan)}
+	for offset := 0; offset < b.plan.Shards; offset += size {
+		names = append(names, jobName(b.plan, offset))
+	}
+	for _, j := range b.jobs.Jobs { // of when Slurm's limit was another
+		names = append(names, j.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// choose finds the shards that are neither done nor at work.
+func (b *Batch) choose(size int) error {
+	st, err := b.plan.Status(0)
+	if err != nil {
+		return err
+	}
+	b.Done = st.Done
+	var missing []int
+	for i := range st.Each {
+		one := &st.Each[i]
+		_, inQueue := b.before.shards[one.Shard]
+		switch {
+		case one.State == shard.Done:
+		case inQueue:
+			b.Queued = append(b.Queued, one.Shard)
+		case one.State == shard.Running:
+			b.Alive = append(b.Alive, one.Shard)
+		default:
+			missing = append(missing, one.Shard)
+		}
+	}
+	if len(b.Alive) > 0 {
+		b.Notes = append(b.Notes, "left out, because a worker that is not in the queue gave a sign of life less than a minute ago: shards "+shard.Ranges(b.Alive))
+	}
+	b.Arrays = arrays(missing, size, b.slurm.Limit)
+	return nil
+}
+
+// Missing returns how many shards are submitted.
+func (b *Batch) Missing() int {
+	n := 0
+	for i := range b.Arrays {
+		n += len(b.Arrays[i].Shards)
+	}
+	return n
+}
+
+// Merging returns the id of a merge that is running, and nothing when there is none.
+func (b *Batch) Merging() string {
+	for _, id := range slices.Sorted(maps.Keys(b.before.merges)) {
+		if b.before.merges[id] != "PENDING" {
+			return id
+		}
+	}
+	return ""
+}
+
+// waitingMerges are those that wait for tasks before; the new one takes their place.
+func (b *Batch) waitingMerges() []string {
+	var ids []string
+	for id, state := range b.before.merges {
+		if state == "PENDING" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (b *Batch) path(name string) string { return filepath.Join(b.plan.Dir(), slurmName, name) }
+
+// logs is a pattern for names of log files in which Slurm replaces only ours.
+func (b *Batch) logs(pattern string) string {
+	return strings.ReplaceAll(b.path(logsName), "%", "%%") + "/" + pattern
+}
+
+// arrayArgs are the arguments of sbatch for an array. All are on the command line:
+// there they win over SBATCH_ variables of the environment.
+func (b *Batch) arrayArgs(a *Array, dependency string) []string {
+	args := []string{
+		"--parsable", "--job-name=" + jobName(b.plan, a.Offset), "--array=" + a.tasks(),
+		"--requeue", fmt.Sprintf("--signal=B:TERM@%d", TermSeconds), "--open-mode=append",
+		"--output=" + b.logs("%A_%a.log"),
+	}
+	args = append(args, b.slurm.resources(b.slurm.timeOf(b.plan))...)
+	if dependency != "" {
+		args = append(args, "--dependency="+dependency)
+	}
+	return append(args, b.path(shardsName), strconv.Itoa(a.Offset))
+}
+
+// mergeArgs are those for the merge. It is taken out of the queue when a shard
+// failed.
+func (b *Batch) mergeArgs(dependency string) []string {
+	limit := b.slurm.MergeTime
+	if limit == "" {
+		limit = b.slurm.timeOf(b.plan)
+	}
+	args := []string{"--parsable", "--job-name=" + mergeJobName(b.plan), "--requeue", "--open-mode=append", "--output=" + b.logs("merge-%j.log")}
+	args = append(args, b.slurm.resources(limit)...)
+	if dependency != "" {
+		args = append(args, "--dependency="+dependency, "--kill-on-invalid-dep=yes")
+	}
+	return append(args, b.path(mergeName))
+}
+
+// mergeAfter is what the merge waits for: the success of the new tasks and the end
+// of those that were in the queue before, some of whose arrays may have failed
+// tasks that are now submitted again.
+func (b *Batch) mergeAfter(ids []string) string {
+	var parts []string
+	if len(ids) > 0 {
+		parts = append(parts, "afterok:"+strings.Join(ids, ":"))
+	}
+	if old := slices.Sorted(maps.Keys(b.before.arrays)); len(old) > 0 {
+		parts = append(parts, "afterany:"+strings.Join(old, ":"))
+	}
+	return strings.Join(parts, ",")
+}
+
+func after(a *Array, ids []string) string {
+	if a.After < 0 {
+		return ""
+	}
+	return "afterany:" + ids[a.After]
+}
+
+// Submit writes the scripts and submits the jobs. It returns those that were
+// submitted, also with an error.
+func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
+	if err := os.MkdirAll(b.path(logsName), 0o777); err != nil {
+		return nil, fmt.Errorf("submit: %w", err)
+	}
+	lock := flock.New(b.path(lockName))
+	if free, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("submit: %w", err)
+	} else if !free {
+		return nil, fmt.Errorf("submit: %s is being submitted by another process", b.plan.Dir())
+	}
+	defer lock.Unlock()
+	if now, err := ReadJobs(b.plan); err != nil {
+		return nil, err
+	} else if len(now.Jobs) != len(b.jobs.Jobs) {
+		return nil, fmt.Errorf("submit: %s: %w, while this call looked at it; --resume submits what is missing", b.plan.Dir(), ErrSubmitted)
+	}
+	if err := errors.Join(writeFile(b.path(shardsName), []byte(b.shards), 0o777), writeFile(b.path(mergeName), []byte(b.merge), 0o777)); err != nil {
+		return nil, err
+	}
+	if old := b.waitingMerges(); len(old) > 0 {
+		if _, err := call(ctx, "scancel", append([]string{"--state=PENDING"}, old...)...); err != nil {
+			return nil, err
+		}
+	}
+	var ids []string
+	for i := range b.Arrays {
+		a := &b.Arrays[i]
+		id, err := b.sbatch(ctx, Job{Name: jobName(b.plan, a.Offset), Offset: a.Offset, Shards: shard.Ranges(a.Shards)}, b.arrayArgs(a, after(a, ids)))
+		if err != nil {
+			return b.jobs.Jobs[len(b.jobs.Jobs)-i:], fmt.Errorf("%w; submitted were %d of %d job arrays, and --resume submits the rest", err, i, len(b.Arrays))
+		}
+		ids = append(ids, id)
+	}
+	_, err = b.sbatch(ctx, Job{Name: mergeJobName(b.plan)}, b.mergeArgs(b.mergeAfter(ids)))
+	if err != nil {
+		return b.jobs.Jobs[len(b.jobs.Jobs)-len(ids):], fmt.Errorf("%w; the shards are submitted, and --resume submits the merge", err)
+	}
+	return b.jobs.Jobs[len(b.jobs.Jobs)-len(ids)-1:], nil
+}
+
+// sbatch submits one job. It is noted before and its number behind: a process that
+// dies between the two leaves a name that can be asked for.
+func (b *Batch) sbatch(ctx context.Context, j Job, args []string) (id string, err error) {
+	b.jobs.Jobs = append(b.jobs.Jobs, j)
+	if err := b.jobs.write(b.plan); err != nil {
+		return "", err
+	}
+	out, err := call(ctx, "sbatch", args...)
+	if err == nil {
+		// A cluster's name stands behind the number where there are several.
+		id, _, _ = strings.Cut(strings.TrimSpace(out), ";")
+		if _, bad := strconv.ParseUint(id, 10, 64); bad != nil {
+			err = fmt.Errorf("submit: sbatch printed %q; that is no number of a job", strings.TrimSpace(out))
+		}
+	}
+	if err != nil {
+		b.jobs.Jobs = b.jobs.Jobs[:len(b.jobs.Jobs)-1]
+		return "", errors.Join(err, b.jobs.write(b.plan))
+	}
+	b.jobs.Jobs[len(b.jobs.Jobs)-1].ID = id
+	return id, b.jobs.write(b.plan)
+}
+
+// String names the jobs for a reader.
+func (j *Jobs) String() string {
+	const most = 8
+	var parts []string
+	for i := range j.Jobs {
+		one := &j.Jobs[i]
+		id := one.ID
+		if id == "" {
+			id = "unknown (" + one.Name + ")"
+		}
+		if one.Merge() {
+			parts = append(parts, id+" (merge)")
+		} else {
+			parts = append(parts, fmt.Sprintf("%s (shards %s)", id, shorten(one.Shards)))
+		}
+	}
+	if more := len(parts) - most; more > 0 {
+		parts = append([]string{fmt.Sprintf("%d before", more)}, parts[more:]...)
+	}
+	return "Slurm jobs " + strings.Join(parts, ", ")
+}
+
+func shorten(list string) string {
+	const most = 40
+	if len(list) <= most {
+		return list
+	}
+	return list[:strings.LastIndexByte(list[:most], ',')+1] + "..."
+}
+
+// Script returns a shell script that does what Submit does, but for keeping the
+// numbers of the jobs: later calls find them by their names.
+func (b *Batch) Script() string {
+	var w strings.Builder
+	w.WriteString("#!/bin/bash\nset -e\n")
+	fmt.Fprintf(&w, "mkdir -p %s\n", shellQuote(b.path(logsName)))
+	for _, f := range []struct{ path, text string }{{b.path(shardsName), b.shards}, {b.path(mergeName), b.merge}} {
+		fmt.Fprintf(&w, "cat >%s <<'END_OF_SCRIPT'\n%sEND_OF_SCRIPT\n", shellQuote(f.path), f.text)
+	}
+	if old := b.waitingMerges(); len(old) > 0 {
+		fmt.Fprintf(&w, "scancel --state=PENDING %s\n", strings.Join(old, " "))
+	}
+	var ids []string
+	line := func(variable string, args []string) {
+		quoted := make([]string, len(args))
+		for i, a := range args {
+			quoted[i] = shellQuote(a)
+			if strings.HasPrefix(a, "--dependency=") {
+				quoted[i] = a // numbers and our variables
+			}
+		}
+		fmt.Fprintf(&w, "%s=$(sbatch %s)\n%s=${%s%%%%;*}\n", variable, strings.Join(quoted, " "), variable, variable)
+	}
+	for i := range b.Arrays {
+		a, variable := &b.Arrays[i], fmt.Sprintf("array%d", i)
+		line(variable, b.arrayArgs(a, after(a, ids)))
+		ids = append(ids, "$"+variable)
+	}
+	line("merge", b.mergeArgs(b.mergeAfter(ids)))
+	return w.String()
+}

@@ -1,0 +1,90 @@
+package submit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sgdwalk/analyze/shard"
+)
+
+// Names below the directory of a plan.
+const (
+	slurmName  = "slurm"
+	logsName   = "logs"
+	shardsName = "shards.sh"
+	mergeName  = "merge.sh"
+	jobsName   = "jobs.json"
+	lockName   = "lock"
+)
+
+// Job is one job that was submitted.
+type Job struct {
+	// ID is Slurm's. It is empty when it is not known whether sbatch came to its end.
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Offset int    `json:"offset"`           // of an array: the shard of its task 0
+	Shards string `json:"shards,omitempty"` // of an array, as ranges; empty for the merge
+}
+
+// Merge reports whether the job is the merge.
+func (j *Job) Merge() bool { return j.Shards == "" }
+
+// Jobs are all that were submitted for a plan, in their order.
+type Jobs struct {
+	Plan string `json:"plan"` // the plan's hash
+	Jobs []Job  `json:"jobs"`
+}
+
+// ReadJobs reads what was submitted for a plan; none is no error.
+func ReadJobs(p *shard.Plan) (*Jobs, error) {
+	path := jobsPath(p)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Jobs{Plan: p.Hash()}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("submit: %w", err)
+	}
+	j := new(Jobs)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(j); err != nil {
+		return nil, fmt.Errorf("submit: %s: %w", path, err)
+	}
+	if j.Plan != p.Hash() {
+		return nil, fmt.Errorf("submit: %s is of plan %s, this one is %s", path, j.Plan, p.Hash())
+	}
+	return j, nil
+}
+
+func (j *Jobs) write(p *shard.Plan) error {
+	b, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	return writeFile(jobsPath(p), append(b, '\n'), 0o666)
+}
+
+func jobsPath(p *shard.Plan) string { return filepath.Join(p.Dir(), slurmName, jobsName) }
+
+// writeFile writes a file that is whole or as it was before.
+func writeFile(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	return nil
+}

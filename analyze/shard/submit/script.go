@@ -1,0 +1,93 @@
+package submit
+
+import (
+	"bytes"
+	"fmt"
+	"text/template"
+
+	"sgdwalk/analyze/shard"
+)
+
+// again is the exit status of a worker that was told to stop and has to go on.
+const again = 75
+
+// mostRestarts ends a task that is put back into the queue without end, as one
+// whose units take longer than its time limit is.
+const mostRestarts = 100
+
+// scriptValues are what the scripts are made of.
+type scriptValues struct {
+	Plan, Program, Kernel string
+	Hash                  string
+	Shards                int
+	Again, MostRestarts   int
+}
+
+func newScriptValues(p *shard.Plan, program string) scriptValues {
+	return scriptValues{p.Dir(), program, p.Identity.Kernel, p.Hash(), p.Shards, again, mostRestarts}
+}
+
+var shardsScript = template.Must(template.New("shards").Funcs(template.FuncMap{"sh": shellQuote}).Parse(`#!/bin/bash
+# Written by sgdwalk submit. Computes one of the {{.Shards}} shards of plan {{.Hash}}: the
+# task's number plus the argument, which is 0 unless one array cannot hold them all.
+# Slurm has the resources from sbatch's arguments.
+{{- if .Kernel}}
+
+# The instruction set that the plan was made with: all shards have the same bits.
+export SGDWALK_KERNEL={{sh .Kernel}}
+{{- end}}
+
+shard=$((SLURM_ARRAY_TASK_ID + ${1:-0}))
+task=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}
+echo "shard $shard: task $task on ${SLURMD_NODENAME:-$(hostname)}, start $((${SLURM_RESTART_COUNT:-0} + 1)), $(date)"
+
+# Slurm signals this shell alone. The worker then finishes its unit and leaves
+# with status {{.Again}}; what it has is kept, however it ends.
+told=no
+worker=
+trap 'told=yes; if [ -n "$worker" ]; then kill -TERM "$worker" 2>/dev/null; fi' TERM
+{{sh .Program}} work {{sh .Plan}} --shard "$shard" --grace 50s --quiet &
+worker=$!
+if [ "$told" = yes ]; then kill -TERM "$worker" 2>/dev/null; fi # between the two lines
+while :; do
+  told=no
+  wait "$worker"
+  status=$?
+  [ "$told" = no ] && break # otherwise the signal ended wait, perhaps not the worker
+done
+
+if [ "$status" -eq {{.Again}} ]; then
+  # A task that was cancelled stays so, and one that Slurm is putting back into the
+  # queue is there already.
+  state=$(scontrol --oneliner show job "$task" | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p')
+  if [ "${SLURM_RESTART_COUNT:-0}" -ge {{.MostRestarts}} ]; then
+    echo "shard $shard: it was started {{.MostRestarts}} times and is not put back again; is --time long enough for a unit?" >&2
+  else
+    case $state in
+    RUNNING | TIMEOUT | PREEMPTED)
+      echo "shard $shard: back into the queue"
+      scontrol requeue "$task"
+      ;;
+    *) echo "shard $shard: stopped, ${state:-state unknown}" ;;
+    esac
+  fi
+fi
+exit "$status"
+`))
+
+var mergeScript = template.Must(template.New("merge").Funcs(template.FuncMap{"sh": shellQuote}).Parse(`#!/bin/bash
+# Written by sgdwalk submit. Writes the result of plan {{.Hash}}.
+{{- if .Kernel}}
+export SGDWALK_KERNEL={{sh .Kernel}}
+{{- end}}
+exec {{sh .Program}} merge {{sh .Plan}} --quiet
+`))
+
+// execute fills in a template.
+func execute(t *template.Template, values any) (string, error) {
+	var b bytes.Buffer
+	if err := t.Execute(&b, values); err != nil {
+		return "", fmt.Errorf("submit: %w", err)
+	}
+	return b.String(), nil
+}
