@@ -26,7 +26,7 @@ var _ analyze.Gradient = (*nn.Evaluator)(nil)
 // runFlags are what every analysis of one run takes.
 type runFlags struct {
 	Run_ string `arg:"" name:"run" help:"Directory of the run."`
-	Out  string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."`
+	Out  string `placeholder:"DIR" help:"${out}"`
 	lookFlags
 }
 

@@ -143,7 +143,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if c.Alphas != "" {
 		r, err := analyze.ParseRange(c.Alphas)
 		if err != nil {
-			return usageError{err}
+			return usagef("--alphas: %w", err)
 		}
 		o.Alphas = r
 	}

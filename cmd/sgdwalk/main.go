@@ -81,7 +81,7 @@ type cli struct {
 
 	Compare compareCmd `cmd:"" help:"Several runs in one plane, over one loss, paired over seeds."`
 
-	Plan   planCmd   `cmd:"" help:"Divide an analysis among many processes or machines."`
+	Plan   planCmd   `cmd:"" set:"out=Directory of the plan." help:"Divide an analysis among many processes or machines."`
 	Work   workCmd   `cmd:"" help:"Compute one shard of a plan."`
 	Merge  mergeCmd  `cmd:"" help:"Make the result of a plan's shards."`
 	Status statusCmd `cmd:"" help:"Say how the shards of a plan are."`
@@ -180,7 +180,7 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kon
 		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
-		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames()},
+		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(), "out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.UsageOnError(),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 )
 
@@ -38,6 +39,9 @@ func (c *mergeCmd) Run(ctx context.Context, e *env) error {
 	m, err := p.Merge(c.Preview)
 	if err != nil {
 		return err
+	}
+	if present, planned := m.Units(); present == 0 {
+		return fmt.Errorf("none of the %d units is there yet", planned)
 	}
 	if out == "" && c.Preview {
 		out = filepath.Join(p.Dir(), "preview")

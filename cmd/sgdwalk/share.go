@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -137,7 +138,7 @@ func programIdentity(options any) (id shard.Identity, err error) {
 }
 
 // programHash is the hash of the file that this process runs.
-func programHash() (string, error) {
+var programHash = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return "", err
@@ -152,7 +153,7 @@ func programHash() (string, error) {
 		return "", fmt.Errorf("the program's own file: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
+})
 
 // rerun runs an analysis from its arguments, as a part of a plan. Its progress and
 // its words are not the user's.

@@ -46,7 +46,7 @@ func (c *walkCmd) options(e *env) (o walk.Options, err error) {
 		return o, usageError{err}
 	}
 	if o.Alphas, err = analyze.ParseRange(c.Alphas); err != nil {
-		return o, usageError{err}
+		return o, usagef("--alphas: %w", err)
 	}
 	o.Direction, o.TopEigenvalue, o.Progress = walk.Direction(c.Direction), c.LambdaMax, e.progress
 	if err := o.Validate(); err != nil {
