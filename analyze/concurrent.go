@@ -14,6 +14,6 @@ type Stateful interface {
 	Loss
 	// SetState is for everything that is evaluated from now on, and in Ahead for the
 	// point that is being set. The vector must not change after the call; nil is the
-	// state that the loss has by itself.
-	SetState(state []float32)
+	// state that the loss has by itself. It reports whether the loss takes one.
+	SetState(state []float32) bool
 }

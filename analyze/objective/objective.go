@@ -75,6 +75,9 @@ func Open(ctx context.Context, options Options) (*Objective, error) {
 // Procs is how many processes there are.
 func (o *Objective) Procs() int { return o.o.Procs }
 
+// StateLen is the number of elements of state; 0 when it is given none.
+func (o *Objective) StateLen() int { return o.o.StateLayout.Len() }
+
 // Command is the command line.
 func (o *Objective) Command() string { return o.o.name() }
 

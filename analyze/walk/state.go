@@ -32,7 +32,7 @@ func newStates(run record.Trajectory, losses []analyze.Loss) *states {
 		return s
 	}
 	for _, l := range losses {
-		if l, ok := l.(analyze.Stateful); ok {
+		if l, ok := l.(analyze.Stateful); ok && l.SetState(nil) {
 			s.losses = append(s.losses, l)
 		}
 	}

@@ -15,7 +15,10 @@ import (
 // stateful is a loss that is theta plus a hundred times the state.
 type stateful struct{ own, state []float32 }
 
-func (s *stateful) SetState(state []float32) { s.state = state }
+func (s *stateful) SetState(state []float32) bool {
+	s.state = state
+	return true
+}
 
 func (s *stateful) Loss(_ context.Context, theta []float32) (float64, error) {
 	state := s.own

@@ -108,6 +108,7 @@ type joint struct {
 	groups   []string // in the order given
 	baseline string
 	losses   map[string]*lossOf
+	lossOf   []*lossOf // of every run; none with an objective
 	data     map[string]*dataset.Data
 	store    *result.Journal
 
@@ -371,8 +372,9 @@ func (w *joint) openLoss(i int) error {
 		w.losses[key] = l
 		w.dataHash, w.kernel, w.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
 	}
+	w.lossOf = append(w.lossOf, l)
 	r := &w.runs[i]
-	r.Loss = l.train
+	r.Loss = w.native(l.train)
 	if l.test != nil {
 		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.test}, {Name: "test_accuracy", Loss: accuracyOf(l.test)}}
 	}
@@ -381,17 +383,10 @@ func (w *joint) openLoss(i int) error {
 
 // predictor compares on the held-out examples, or without any on the training set.
 func (w *joint) predictor(i int) *nn.Evaluator {
-	h := w.traces[i].Header()
-	for _, l := range w.losses {
-		if analyze.Gradient(l.train) != w.runs[i].Loss {
-			continue
-		}
-		if l.test != nil {
-			return l.test
-		}
-		return l.train
+	if l := w.lossOf[i]; l.test != nil {
+		return l.test
 	}
-	panic("compare: " + h.Model + " has no loss") // openLoss has opened one for every run
+	return w.lossOf[i].train
 }
 
 // accuracyOf is the accuracy over an evaluator's examples, as a measure.

@@ -99,11 +99,10 @@ func (b *both) Ahead(ctx context.Context, n int, point func(i int, dst []float32
 }
 
 // SetState passes on the state of what comes next, where there is one.
-func (b *both) SetState(state []float32) {
-	if s, ok := b.evaluator.(analyze.Stateful); ok {
-		s.SetState(state)
-		b.theta = b.theta[:0]
-	}
+func (b *both) SetState(state []float32) bool {
+	s, ok := b.evaluator.(analyze.Stateful)
+	b.theta = b.theta[:0]
+	return ok && s.SetState(state)
 }
 
 // accuracyOfBoth is the accuracy as what is measured.

@@ -13,6 +13,7 @@ import (
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
 	"sgdwalk/train"
+	"sgdwalk/train/nn"
 )
 
 // objectiveFlags let another program evaluate the loss.
@@ -57,6 +58,24 @@ type evaluator interface {
 	Close()
 }
 
+// native returns a loss of the run rebuilt as what an analysis takes.
+func (a *analysis) native(e *nn.Evaluator) evaluator {
+	if a.policy == string(nn.Running) {
+		return atState{e}
+	}
+	return e
+}
+
+// atState is a loss with the running statistics that were recorded with an iterate.
+type atState struct{ *nn.Evaluator }
+
+var _ analyze.Stateful = atState{}
+
+func (l atState) SetState(state []float32) bool {
+	l.UseState(state)
+	return true
+}
+
 // external is a loss, and perhaps an accuracy, that an objective gives.
 type external struct {
 	objective.View
@@ -89,11 +108,15 @@ func (x *external) Evaluate(ctx context.Context, theta []float32) (m train.Measu
 }
 
 // SetState sets the state for what follows.
-func (x *external) SetState(state []float32) {
+func (x *external) SetState(state []float32) bool {
+	if x.o.StateLen() == 0 {
+		return false
+	}
 	if state == nil {
 		state = x.state
 	}
 	x.View = x.WithState(state)
+	return true
 }
 
 // Ahead evaluates the points in all processes, each with the state that it sets.
@@ -138,7 +161,7 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 		if err != nil {
 			return nil, err
 		}
-		return e, nil
+		return a.native(e), nil
 	}
 	theta, state, err := lastVectors(a.trace, a.run)
 	if err != nil {
@@ -247,5 +270,5 @@ func (a *analysis) testLoss(name string) (evaluator, error) {
 	case test == nil:
 		return nil, usagef("--also %s: the data have no held-out examples", name)
 	}
-	return test, nil
+	return a.native(test), nil
 }

@@ -50,7 +50,8 @@ type Evaluator struct {
 	workers *op.Workers
 	count   int // of them
 	policy  Policy
-	given   []float32 // EvalOptions.State
+	own     []float32 // EvalOptions.State
+	given   []float32 // that, or what UseState has set
 
 	theta, state []float32
 	forward      *graph[float32]
@@ -79,7 +80,7 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	if opts.State != nil && len(opts.State) != p.state.Len() {
 		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
 	}
-	e := &Evaluator{plan: p, inputs: inputs, labels: labels, given: opts.State}
+	e := &Evaluator{plan: p, inputs: inputs, labels: labels, own: opts.State, given: opts.State}
 	e.workers, e.count = newWorkers(e, opts.Workers), opts.Workers
 	if e.count == 0 {
 		e.count = min(runtime.GOMAXPROCS(0), maxWorkers)
@@ -175,6 +176,16 @@ func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int3
 	})
 }
 
+// UseState sets the running statistics for what is evaluated from now on, in place of
+// EvalOptions.State; nil is that again. The vector is borrowed and read at every
+// evaluation; its length is that of StateLayout. Policies that have statistics of
+// their own do not look at it.
+func (e *Evaluator) UseState(state []float32) {
+	if e.given = state; state == nil {
+		e.given = e.own
+	}
+}
+
 // Labels returns the class of every example, which the caller must not change.
 func (e *Evaluator) Labels() []int32 { return e.labels }
 
@@ -223,6 +234,9 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 func (e *Evaluator) prepare(theta []float32) error {
 	if len(theta) != len(e.theta) {
 		return fmt.Errorf("nn: evaluator: theta has %d elements; the model has %d", len(theta), len(e.theta))
+	}
+	if e.given != nil && len(e.given) != len(e.state) {
+		return fmt.Errorf("nn: evaluator: state has %d elements; the model has %d", len(e.given), len(e.state))
 	}
 	copy(e.theta, theta)
 	if e.given == nil {

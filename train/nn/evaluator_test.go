@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc64"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -240,6 +241,29 @@ func TestPolicies(t *testing.T) {
 		got, err := running.Loss(ctx, m.Theta())
 		if err != nil || math.Abs(got-want) > 1e-4*want {
 			t.Errorf("%s: running: loss %v, error %v; want %v", spec, got, err, want)
+		}
+		// Other statistics give what an evaluator of theirs gives, and nil the own again.
+		other := slices.Clone(m.State())
+		for i := range other {
+			other[i] += 0.5
+		}
+		there := newEvaluator(t, spec, residual, x, y, EvalOptions{State: other, Chunk: 5})
+		different, err := there.Loss(ctx, m.Theta())
+		if err != nil || different == got {
+			t.Errorf("%s: other statistics: loss %v, %v; with the first %v", spec, different, err, got)
+		}
+		for _, c := range []struct {
+			state []float32
+			want  float64
+		}{{other, different}, {nil, got}} {
+			running.UseState(c.state)
+			if v, err := running.Loss(ctx, m.Theta()); err != nil || v != c.want {
+				t.Errorf("%s: with UseState: loss %v, %v; want %v", spec, v, err, c.want)
+			}
+		}
+		running.UseState(other[1:])
+		if _, err := running.Loss(ctx, m.Theta()); err == nil || !strings.Contains(err.Error(), "state has") {
+			t.Errorf("%s: short statistics: %v", spec, err)
 		}
 		batch := newEvaluator(t, spec, residual, x, y, EvalOptions{Policy: Batch, Chunk: n})
 		if got, err = batch.Loss(ctx, m.Theta()); err != nil || math.Abs(got-want) > 1e-6*want {
