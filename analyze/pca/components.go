@@ -29,6 +29,7 @@ func secondPass(ctx context.Context, s *source, pairs []pair, mean bool) (*decom
 	}
 	w := newWorker(s, u, mean, d)
 	s.progress.Begin("components", p)
+	s.reach = span{0, len(s.blocks)}
 	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
@@ -118,7 +119,7 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 func (w *worker) block(b block) error {
 	s, n, k := w.s, b.len(), len(w.u)
 	w.stride = paddedStride(n)
-	if err := s.pack(w.x, w.stride, b, []span{{0, n}}); err != nil {
+	if err := s.pack(w.x, w.stride, b, []span{{0, n}}, nil); err != nil {
 		return err
 	}
 	clear(w.narrow)

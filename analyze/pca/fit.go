@@ -48,19 +48,12 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 // random walks from there; for others, for rows of unequal weights, and for
 // surrogates, there is none.
 func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Result, error) {
-	if len(runs) == 0 {
-		return nil, fmt.Errorf("pca: no run is given; at least one is needed")
-	}
-	if err := opts.Validate(); err != nil {
-		return nil, err
-	}
-	o := opts.Effective()
-	s, err := open(runs, &o)
+	s, o, err := begin(runs, opts)
 	if err != nil {
 		return nil, err
 	}
 	n := len(s.rows)
-	g, err := gramMatrix(ctx, s)
+	g, err := gramMatrix(ctx, s, o.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +101,25 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 		r.ExplainedVariance = append(r.ExplainedVariance, sum/float64(n-1))
 		r.ExplainedVarianceRatio = append(r.ExplainedVarianceRatio, sum/d.variance)
 	}
-	if r.nulls, err = nulls(ctx, s, &o, g, r, opts.Surrogates != 0); err != nil {
+	if r.nulls, err = nulls(ctx, s, o, g, r, opts.Surrogates != 0); err != nil {
 		return nil, err
 	}
 	r.unresolved, r.weighted = residual, s.scale != nil
-	r.summarize(s, &o, d)
+	r.summarize(s, o, d)
 	return r, nil
+}
+
+// begin opens the runs and fills in the options.
+func begin(runs []record.Trajectory, opts Options) (*source, *Options, error) {
+	if len(runs) == 0 {
+		return nil, nil, fmt.Errorf("pca: no run is given; at least one is needed")
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, nil, err
+	}
+	o := opts.Effective()
+	s, err := open(runs, &o)
+	return s, &o, err
 }
 
 // leading returns at least the k leading eigenpairs of g, largest first, and

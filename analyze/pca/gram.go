@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"sgdwalk/analyze"
 )
 
 const (
@@ -31,14 +33,9 @@ func blockWidth(rows int) int {
 
 // gramMatrix returns the Gram matrix of the rows less the reference, over the
 // coordinates that take part: n x n, row-major, symmetric.
-func gramMatrix(ctx context.Context, s *source) (g []float64, err error) {
+func gramMatrix(ctx context.Context, s *source, store analyze.Store) ([]float64, error) {
 	n := len(s.rows)
-	s.progress.Begin("gram matrix", len(s.reference))
-	if s.exact() {
-		g, err = exactGram(ctx, s)
-	} else {
-		g, err = panelGram(ctx, s)
-	}
+	g, err := sumSlabs(ctx, s, store)
 	if err != nil {
 		return nil, err
 	}
@@ -61,67 +58,83 @@ func (s *source) exact() bool {
 	return n <= exactRows && float64(n)*float64(n)/2*float64(len(s.reference)) <= exactProducts
 }
 
-// exactGram has float64 products; of the result the lower triangle is set.
-func exactGram(ctx context.Context, s *source) ([]float64, error) {
-	n := len(s.rows)
-	g := make([]float64, n*n)
-	// Rows up to a full tile are there, and zero.
-	x := make([]float32, roundUp(n, kernelA*kernelB)*paddedStride(min(s.width, len(s.reference))))
-	for _, b := range s.blocks {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("pca: %w", err)
-		}
-		columns := roundUp(b.inside(), lanes)
-		stride := paddedStride(columns)
-		if err := s.pack(x, stride, b, b.in); err != nil {
-			return nil, err
-		}
-		clear(x[n*stride : roundUp(n, kernelA*kernelB)*stride])
-		for first := 0; first < columns; first += tileColumns {
-			addProducts(g, matrix{x, stride, n}, span{first, min(first+tileColumns, columns)}, s.workers)
-		}
-		s.progress.Add(b.len())
-	}
-	return g, nil
+// adder adds the products of the rows over the columns of a block to a Gram matrix
+// of which the lower triangle is wanted. Its buffers are used for all blocks.
+type adder interface {
+	// stride is what the rows of the matrix are long, and how many there are.
+	stride() int
+	// add adds block b, and the rows' elements to their checksums.
+	add(g []float64, b block, sums []uint32) error
 }
 
-// panelGram has float32 products; of the result the lower triangle is set.
-func panelGram(ctx context.Context, s *source) ([]float64, error) {
-	n := len(s.rows)
-	p := newPanels(n, min(s.width, len(s.reference)))
-	g := make([]float64, p.count*panelRows*p.count*panelRows)
-	failed := make([]error, n)
+func (s *source) newAdder() adder {
+	if s.exact() {
+		n, columns := roundUp(len(s.rows), kernelA*kernelB), min(s.width, len(s.reference))
+		// Rows up to a full tile are there, and zero.
+		return &exactAdder{s, make([]float32, n*paddedStride(columns))}
+	}
+	p := newPanels(len(s.rows), min(s.width, len(s.reference)))
 	most := groupRows * paddedStride(p.chunks*sumColumns)
-	groups := sync.Pool{New: func() any {
+	return &panelAdder{s: s, panels: p, failed: make([]error, len(s.rows)), groups: sync.Pool{New: func() any {
 		rows := make([]float32, most)
 		return &rows
-	}}
-	for _, b := range s.blocks {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("pca: %w", err)
-		}
-		p.resize(b.inside())
-		stride := paddedStride(p.chunks * sumColumns)
-		each(s.workers, (n+groupRows-1)/groupRows, func(group int) {
-			rows := groups.Get().(*[]float32)
-			defer groups.Put(rows)
-			for r := range groupRows {
-				row := (*rows)[r*stride:][:p.chunks*sumColumns]
-				if i := group*groupRows + r; i < n {
-					failed[i] = s.packRow(row, i, b, b.in)
-				} else {
-					clear(row)
-				}
-			}
-			p.setRows(group*groupRows, *rows, stride)
-		})
-		if err := s.failed(failed); err != nil {
-			return nil, err
-		}
-		p.addTo(g, s.workers)
-		s.progress.Add(b.len())
+	}}}
+}
+
+// exactAdder has float64 products.
+type exactAdder struct {
+	s *source
+	x []float32 // the block
+}
+
+func (a *exactAdder) stride() int { return len(a.s.rows) }
+
+func (a *exactAdder) add(g []float64, b block, sums []uint32) error {
+	s, n := a.s, len(a.s.rows)
+	columns := roundUp(b.inside(), lanes)
+	stride := paddedStride(columns)
+	if err := s.pack(a.x, stride, b, b.in, sums); err != nil {
+		return err
 	}
-	return compact(g, p.count*panelRows, n), nil
+	clear(a.x[n*stride : roundUp(n, kernelA*kernelB)*stride])
+	for first := 0; first < columns; first += tileColumns {
+		addProducts(g, matrix{a.x, stride, n}, span{first, min(first+tileColumns, columns)}, s.workers)
+	}
+	return nil
+}
+
+// panelAdder has float32 products.
+type panelAdder struct {
+	s      *source
+	panels *panels
+	failed []error   // one a row
+	groups sync.Pool // of *[]float32, each with room for a block of groupRows rows
+}
+
+func (a *panelAdder) stride() int { return a.panels.count * panelRows }
+
+func (a *panelAdder) add(g []float64, b block, sums []uint32) error {
+	s, p, n := a.s, a.panels, len(a.s.rows)
+	p.resize(b.inside())
+	stride := paddedStride(p.chunks * sumColumns)
+	each(s.workers, (n+groupRows-1)/groupRows, func(group int) {
+		rows := a.groups.Get().(*[]float32)
+		defer a.groups.Put(rows)
+		for r := range groupRows {
+			row := (*rows)[r*stride:][:p.chunks*sumColumns]
+			if i := group*groupRows + r; i < n {
+				a.failed[i] = s.packRow(row, i, b, b.in, sums)
+			} else {
+				clear(row)
+			}
+		}
+		p.setRows(group*groupRows, *rows, stride)
+	})
+	if err := s.failed(a.failed); err != nil {
+		return err
+	}
+	p.addTo(g, s.workers)
+	return nil
 }
 
 // addProducts adds the products of the rows over the given columns to the lower

@@ -74,8 +74,13 @@ type Options struct {
 	Seed uint64 `json:"seed"`
 	// Workers bounds the goroutines; 0 means GOMAXPROCS. It changes no bit.
 	Workers int `json:"-"`
+	// Store keeps the slabs of the Gram matrix, the units of a fit that can be
+	// interrupted or shared; nil keeps none. See Gram.
+	Store analyze.Store `json:"-"`
 	// Progress is told of the columns done; nil means nobody is.
 	Progress analyze.Progress `json:"-"`
+
+	slabBlocks int // of a slab, in tests; 0 means as documented
 }
 
 // Validate names the first field whose value is not allowed.
@@ -111,6 +116,9 @@ func (o Options) Effective() Options {
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Store == nil {
+		o.Store = analyze.NoStore{}
 	}
 	if o.Progress == nil {
 		o.Progress = analyze.NoProgress{}

@@ -13,24 +13,26 @@ const aheadBytes = 128 << 20
 // aheadBlocks is that in blocks.
 func aheadBlocks(rows, width int) int { return max(1, aheadBytes/(4*rows*width)) }
 
-// fetch has the disk fetch what comes of row i after block b. Every row asks once
-// in ahead blocks for as many, each at another block, so that requests come evenly;
-// at the first block it asks for all up to the next time. Whoever reads the rows
-// asks: a goroutine of its own would wait for a processor after every request.
+// fetch has the disk fetch what comes of row i after block b, as far as the blocks
+// in reach. Every row asks once in ahead blocks for as many, each at another block,
+// so that requests come evenly; at the first block it asks for all up to the next
+// time. Whoever reads the rows asks: a goroutine of its own would wait for a
+// processor after every request.
 func (s *source) fetch(i int, b block) {
-	phase := (b.index + i) % s.ahead
+	at := b.index - s.reach.first
+	phase := (at + i) % s.ahead
 	first, count := b.index+s.ahead, s.ahead
 	switch {
-	case b.index == 0:
-		first, count = 0, 2*s.ahead-phase
+	case at == 0:
+		first, count = b.index, 2*s.ahead-phase
 		if phase == 0 {
 			count = 2 * s.ahead
 		}
 	case phase != 0:
 		return
 	}
-	if first < len(s.blocks) {
-		s.rows[i].Ahead(s.blocks[first].first, s.blocks[min(first+count, len(s.blocks))-1].end)
+	if first < s.reach.end {
+		s.rows[i].Ahead(s.blocks[first].first, s.blocks[min(first+count, s.reach.end)-1].end)
 	}
 }
 
@@ -40,14 +42,19 @@ var errNotFinite = errors.New("pca: not finite")
 // packRow copies the given columns of block b of row i, less the reference, into
 // dst; what is beyond the columns becomes zero. The subtraction comes before any
 // product: iterates are close to each other and far from zero, and the difference
-// of two close float32 is exact. All of the block is read, so that the row is
-// verified when its last block was.
-func (s *source) packRow(dst []float32, i int, b block, columns []span) error {
+// of two close float32 is exact. With sums, all of the block is read and enters
+// the row's checksum.
+func (s *source) packRow(dst []float32, i int, b block, columns []span, sums []uint32) (err error) {
 	buffer := s.buffers.Get().(*[]float32)
 	defer s.buffers.Put(buffer)
 	row := (*buffer)[:b.len()]
 	s.fetch(i, b)
-	if err := s.rows[i].Read(row, b.first); err != nil {
+	if sums != nil {
+		sums[i], err = s.rows[i].ReadSum(row, b.first, sums[i])
+	} else {
+		err = s.rows[i].Read(row, b.first)
+	}
+	if err != nil {
 		return s.unread(i, err)
 	}
 	if !subtract(dst, row, s.reference[b.first:b.end], columns) {
@@ -69,10 +76,10 @@ func (s *source) failed(rows []error) error {
 }
 
 // pack packs block b of every row into x, row after row, each of the given stride.
-func (s *source) pack(x []float32, stride int, b block, columns []span) error {
+func (s *source) pack(x []float32, stride int, b block, columns []span, sums []uint32) error {
 	rows := make([]error, len(s.rows))
 	each(s.workers, len(s.rows), func(i int) {
-		rows[i] = s.packRow(x[i*stride:(i+1)*stride], i, b, columns)
+		rows[i] = s.packRow(x[i*stride:(i+1)*stride], i, b, columns, sums)
 	})
 	return s.failed(rows)
 }

@@ -47,6 +47,7 @@ func leftOut(ctx context.Context, s *source, mean bool) ([]float64, error) {
 	}
 	stride := paddedStride(min(s.width, len(s.reference)))
 	x, m := make([]float32, n*stride), make([]float64, stride)
+	s.reach = span{0, len(s.blocks)}
 	for _, b := range s.blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
@@ -55,7 +56,7 @@ func leftOut(ctx context.Context, s *source, mean bool) ([]float64, error) {
 		if len(out) == 0 {
 			continue
 		}
-		if err := s.pack(x, stride, b, out); err != nil {
+		if err := s.pack(x, stride, b, out, nil); err != nil {
 			return nil, err
 		}
 		columns := b.len() - b.inside()

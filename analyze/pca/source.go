@@ -16,7 +16,7 @@ import (
 // trajectory's; nothing here holds a copy of an iterate but the reference.
 type source struct {
 	layout    record.Layout
-	rows      []record.Pieces // verified during the first pass
+	rows      []record.Pieces // verified by the end of the first pass
 	run       []int           // which trajectory, from 0
 	index     []int           // row of it
 	steps     []int64
@@ -26,7 +26,9 @@ type source struct {
 	in, out   []string // names of the tensors that take part, and that do not
 	width     int      // columns of a block
 	blocks    []block
-	ahead     int // blocks that are fetched ahead
+	slabs     []span // of blocks
+	reach     span   // the blocks that are read one after another
+	ahead     int    // of them, how many are fetched ahead
 	workers   int
 	progress  analyze.Progress
 	runs      int       // number of trajectories
@@ -92,6 +94,10 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 		return &b
 	}
 	s.blocks = blocks(len(s.reference), s.width, s.taken)
+	s.slabs = slabs(n, len(s.reference), s.width)
+	if o.slabBlocks > 0 {
+		s.slabs = cutSlabs(len(s.blocks), o.slabBlocks)
+	}
 	return s, nil
 }
 

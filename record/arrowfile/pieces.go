@@ -1,20 +1,19 @@
 package arrowfile
 
 import (
+	"fmt"
 	"hash/crc32"
 
 	"sgdwalk/record"
 )
 
-// pieces is theta of a row, verified as it is read.
+// pieces is theta of a row, read piece by piece.
 type pieces struct {
 	s      *segment
 	j      int
 	at     int64     // of the vector in the file
 	values []float32 // a view of it
 	want   uint32    // its checksum
-	sum    uint32    // of the elements up to done
-	done   int
 }
 
 // whole is a vector that is verified already, and its own.
@@ -82,23 +81,29 @@ func (s *segment) pieces(j int) (*pieces, error) {
 func (p *pieces) Values() []float32 { return p.values }
 
 func (p *pieces) Read(dst []float32, first int) error {
-	b := bytesOf(dst)
-	if err := p.s.src.(pieceSource).readAt(b, p.at+4*int64(first)); err != nil {
+	if err := p.s.src.(pieceSource).readAt(bytesOf(dst), p.at+4*int64(first)); err != nil {
 		return p.s.corrupt(p.j, p.at, "%s: %w", vectorNames[0], err)
 	}
-	if p.s.isVerified(p.j, 1) || first != p.done {
-		return nil
-	}
-	p.sum = crc32.Update(p.sum, castagnoli, b)
-	if p.done += len(dst); p.done < len(p.values) {
-		return nil
-	}
-	if p.sum != p.want {
-		p.sum, p.done = 0, 0
-		return p.s.corrupt(p.j, p.at, "%s does not match its checksum", vectorNames[0])
-	}
-	p.s.setVerified(p.j, 1)
 	return nil
+}
+
+func (p *pieces) ReadSum(dst []float32, first int, sum uint32) (uint32, error) {
+	if err := p.Read(dst, first); err != nil {
+		return 0, err
+	}
+	return crc32.Update(sum, castagnoli, bytesOf(dst)), nil
+}
+
+func (p *pieces) CheckSums(parts []record.PartSum) error {
+	if sum, n := joinSums(parts); sum == p.want && n == len(p.values) {
+		p.s.setVerified(p.j, 1)
+		return nil
+	}
+	// Sums of another process can be wrong where the vector is not.
+	if err := p.Verify(); err != nil {
+		return err
+	}
+	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), vectorNames[0], record.ErrOtherSums)
 }
 
 func (p *pieces) Verify() error {
@@ -130,6 +135,12 @@ func (w whole) Read(dst []float32, first int) error {
 	copy(dst, w[first:])
 	return nil
 }
+
+func (w whole) ReadSum(dst []float32, first int, _ uint32) (uint32, error) {
+	return 0, w.Read(dst, first)
+}
+
+func (whole) CheckSums([]record.PartSum) error { return nil }
 
 const (
 	// largeRow is the size from which it matters what is read around a few bytes.

@@ -2,27 +2,40 @@ package arrowfile
 
 import (
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
-// inPieces reads a vector in order, in pieces of the given size.
+// inPieces reads a vector in pieces of the given size, some of them together a
+// part with a checksum of its own, and the last part first.
 func inPieces(p record.Pieces, size int) ([]float32, error) {
 	out := make([]float32, len(p.Values()))
-	for first := 0; first < len(out); first += size {
-		end := min(first+size, len(out))
-		p.Ahead(end, min(end+size, len(out)))
-		if err := p.Read(out[first:end], first); err != nil {
-			return nil, err
+	var parts []record.PartSum
+	const together = 3
+	for first := 0; first < len(out); first += together * size {
+		parts = append(parts, record.PartSum{Len: min(together*size, len(out)-first)})
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		start := i * together * size
+		for first := start; first < start+parts[i].Len; first += size {
+			end := min(first+size, len(out))
+			p.Ahead(end, min(end+size, len(out)))
+			var err error
+			if parts[i].Sum, err = p.ReadSum(out[first:end], first, parts[i].Sum); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return out, nil
+	return out, p.CheckSums(parts)
 }
 
 // TestPieces: a vector read in pieces is the one that is read whole, whatever the
@@ -60,8 +73,7 @@ func TestPieces(t *testing.T) {
 }
 
 // TestPiecesFindDamage: a flipped bit anywhere is found when the last piece was
-// read, and by Verify; a piece out of order is read without being taken for part
-// of the checksum.
+// read, and by Verify; sums of other values are not taken for damage.
 func TestPiecesFindDamage(t *testing.T) {
 	h := recordtest.Header(100)
 	rows := recordtest.Rows(h, 3, 1)
@@ -91,10 +103,46 @@ func TestPiecesFindDamage(t *testing.T) {
 	piece := make([]float32, 10)
 	must(t, p.Read(piece, 50))
 	if !slices.Equal(piece, rows[at].Theta[50:60]) {
-		t.Error("a piece out of order differs")
+		t.Error("a piece differs")
 	}
 	if got, err := inPieces(p, 30); err != nil || !slices.Equal(got, rows[at].Theta) {
-		t.Errorf("after a piece out of order: %v", err)
+		t.Errorf("the sound file: %v", err)
+	}
+	sum, err := p.ReadSum(make([]float32, 100), 0, 0)
+	must(t, err)
+	for name, parts := range map[string][]record.PartSum{
+		"another sum": {{Sum: sum ^ 1, Len: 100}},
+		"too short":   {{Sum: sum, Len: 99}},
+		"too long":    {{Sum: sum, Len: 100}, {Sum: 0, Len: 1}},
+		"nothing":     nil,
+	} {
+		var corrupt *CorruptError
+		if err := p.CheckSums(parts); !errors.Is(err, record.ErrOtherSums) || errors.As(err, &corrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	must(t, p.CheckSums([]record.PartSum{{Sum: sum, Len: 100}, {}}))
+}
+
+// TestJoinSums: the checksums of parts make that of the whole, however it is cut.
+func TestJoinSums(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all []byte
+		var parts []record.PartSum
+		for range rapid.IntRange(0, 6).Draw(t, "parts") {
+			b := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "part")
+			b = b[:len(b)/4*4]
+			all, parts = append(all, b...), append(parts, record.PartSum{Sum: crc32.Checksum(b, castagnoli), Len: len(b) / 4})
+		}
+		if sum, n := joinSums(parts); sum != crc32.Checksum(all, castagnoli) || n != len(all)/4 {
+			t.Errorf("%08x of %d elements, want %08x of %d", sum, n, crc32.Checksum(all, castagnoli), len(all)/4)
+		}
+	})
+	// Of the length that parts have.
+	half := crc32.Checksum(make([]byte, 1<<24), castagnoli)
+	whole := crc32.Checksum(make([]byte, 1<<25), castagnoli)
+	if sum, _ := joinSums([]record.PartSum{{Sum: half, Len: 1 << 22}, {Sum: half, Len: 1 << 22}}); sum != whole {
+		t.Errorf("%08x, want %08x", sum, whole)
 	}
 }
 
