@@ -114,6 +114,25 @@ func (h *Header) Initialization() uint64 {
 	return h.Seed
 }
 
+// Title names the run in a few words, as figures do: model, data without the place
+// where they were, optimizer, learning rate and batch, whatever of them is known.
+func (h *Header) Title() string {
+	t := h.Model
+	if name, _, _ := strings.Cut(h.Data.Spec, ":"); name != "" {
+		t += " on " + name
+	}
+	if h.Optimizer.Name != "" {
+		t += ", " + h.Optimizer.Name
+	}
+	if rate, ok := h.Hyperparameter("learning_rate"); ok {
+		t += fmt.Sprintf(" \u03b7 = %g", rate)
+	}
+	if h.Batch > 0 {
+		t += fmt.Sprintf(", batch %d", h.Batch)
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(t, ","), " ")
+}
+
 // Clone returns a deep copy.
 func (h *Header) Clone() *Header {
 	c := *h

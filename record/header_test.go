@@ -144,3 +144,19 @@ func TestHyperparameter(t *testing.T) {
 		t.Error("a hyperparameter that is not there was found")
 	}
 }
+
+func TestTitle(t *testing.T) {
+	rate := map[string]float64{"learning_rate": 0.1}
+	for want, h := range map[string]record.Header{
+		"lenet on mnist, sgd \u03b7 = 0.1, batch 50": {Model: "lenet", Data: record.Data{Spec: "mnist:/data"}, Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: rate}, Batch: 50},
+		"Net, adam \u03b7 = 0.1":                     {Model: "Net", Optimizer: record.Optimizer{Name: "adam", Hyperparameters: rate}},
+		"imported":                                   {Model: "imported"},
+		"sgd":                                        {Optimizer: record.Optimizer{Name: "sgd"}},
+		"\u03b7 = 0.1":                               {Optimizer: record.Optimizer{Hyperparameters: rate}},
+		"":                                           {},
+	} {
+		if got := h.Title(); got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
+}

@@ -37,7 +37,7 @@ func (l *Log) draw() []Named {
 		}
 		if len(kept) > 0 {
 			out = append(out, Named{name, heading, &figure.Curves{
-				Title: title(l.header), XLabel: "step", XWhole: true, YLabel: ylabel, YScale: scale, Series: kept, Notes: l.notes(),
+				Title: l.header.Title(), XLabel: "step", XWhole: true, YLabel: ylabel, YScale: scale, Series: kept, Notes: l.notes(),
 			}})
 		}
 	}
@@ -62,7 +62,7 @@ func (l *Log) draw() []Named {
 			return fmt.Sprintf("PC%d: %.1f %% of variance so far", k+1, 100*shares[k])
 		}
 		out = append(out, Named{"path", "The path so far", &figure.Trajectory{
-			Path: path, Title: title(l.header), XLabel: axis(0), YLabel: axis(1),
+			Path: path, Title: l.header.Title(), XLabel: axis(0), YLabel: axis(1),
 			Notes: []string{fmt.Sprintf("Principal directions of %d iterates, up to step %d; they turn as the run goes on. A random walk shows such shares too: see pca.", len(path), path[len(path)-1].Step)},
 		}})
 	}

@@ -73,7 +73,7 @@ func (l *Log) Lines(s *Status, width int) []string {
 	return out
 }
 
-func (l *Log) title() string { return title(l.header) }
+func (l *Log) title() string { return l.header.Title() }
 
 func share(step, steps int64) string {
 	if steps <= 0 {

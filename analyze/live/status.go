@@ -1,7 +1,6 @@
 package live
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -145,22 +144,4 @@ func known(v float64) record.Optional {
 func dataName(spec string) string {
 	name, _, _ := strings.Cut(spec, ":")
 	return name
-}
-
-// title names the run on its figures.
-func title(h *record.Header) string {
-	t := h.Model
-	if d := dataName(h.Data.Spec); d != "" {
-		t += " on " + d
-	}
-	if h.Optimizer.Name != "" {
-		t += ", " + h.Optimizer.Name
-	}
-	if v, ok := h.Hyperparameter("learning_rate"); ok {
-		t += fmt.Sprintf(" \u03b7 = %g", v)
-	}
-	if h.Batch > 0 {
-		t += fmt.Sprintf(", batch %d", h.Batch)
-	}
-	return strings.TrimPrefix(t, " ")
 }

@@ -101,10 +101,12 @@ type NoiseSummary struct {
 	Pairs    int `json:"pairs"`
 	Examples int `json:"examples"` // of the training set; 0 when unknown
 	// GradDot and Trace describe the estimates of |G|^2 and tr Sigma; NoiseScale is
-	// the ratio of their means, in examples.
+	// the ratio of their means, in examples, or in batches where no row says how many
+	// examples its batch has.
 	GradDot              analyze.Distribution `json:"grad_dot"`
 	Trace                analyze.Distribution `json:"trace"`
 	NoiseScale           record.Optional      `json:"noise_scale"`
+	InBatches            bool                 `json:"noise_scale_in_batches,omitempty"`
 	GradDotInterval      analyze.Interval     `json:"grad_dot_interval"`
 	GradDotNegativeRatio record.Optional      `json:"grad_dot_negative_ratio"`
 	// From full gradients; zero and null without them.

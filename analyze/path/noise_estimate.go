@@ -15,6 +15,7 @@ import (
 type noise struct {
 	opts     *NoiseOptions
 	examples int
+	sized    bool // some row says how many examples its batch has
 	store    analyze.Store
 	grad     []float32 // scratch of the full gradient
 
@@ -34,6 +35,7 @@ func size(s *record.Step) float64 { return math.Max(1, float64(s.Examples)) }
 // pair compares two consecutive batches.
 func (n *noise) pair(row int, a, b *record.Step) {
 	a2, b2, ab := dot(a.Grad, a.Grad), dot(b.Grad, b.Grad), dot(a.Grad, b.Grad)
+	n.sized = n.sized || a.Examples > 0
 	trace := (size(a)*(a2-ab) + size(b)*(b2-ab)) / 2
 	n.row, n.step, n.epoch = append(n.row, int64(row)), append(n.step, a.Step), append(n.epoch, int64(a.Epoch))
 	n.batch = append(n.batch, int64(size(a)))
@@ -111,6 +113,7 @@ func (n *noise) result() *NoiseResult {
 		Pairs: len(n.row), Examples: n.examples, NonfinitePairs: len(n.row) - len(dots), FullRows: len(n.fullRow),
 		GradDot: analyze.Describe(r.Table.Column("grad_dot")), Trace: analyze.Describe(r.Table.Column("trace")),
 		NoiseScale:           ratio(mean(traces), mean(dots)),
+		InBatches:            !n.sized && len(n.row) > 0,
 		GradDotInterval:      analyze.MeanInterval(dots, rand.New(rand.NewPCG(n.opts.Seed, 0))),
 		GradDotNegativeRatio: negative(r.Table.Column("grad_dot")),
 	}

@@ -63,25 +63,22 @@ func dataName(h *record.Header) string {
 	return name
 }
 
-// subject says in a few words what the run is.
-func subject(h *record.Header) string {
-	s := fmt.Sprintf("%s on %s, %s", h.Model, dataName(h), h.Optimizer.Name)
-	if rate, ok := h.Hyperparameter("learning_rate"); ok {
-		s += fmt.Sprintf(" \u03b7 = %g", rate)
-	}
-	if h.Batch > 0 {
-		s += fmt.Sprintf(", batch %d", h.Batch)
-	}
-	return s
-}
-
 func (r *Run) learned() []string {
 	h := r.Header
-	s := fmt.Sprintf("%s with %s parameters learned %s (%s examples", h.Model, short(float64(h.Layout.Len())), dataName(h), short(float64(h.Data.TrainExamples)))
-	if h.Data.TestExamples > 0 {
-		s += fmt.Sprintf(", %s held out", short(float64(h.Data.TestExamples)))
+	s := fmt.Sprintf("%s with %s parameters learned", h.Model, short(float64(h.Layout.Len())))
+	if name := dataName(h); name != "" {
+		s += " " + name
 	}
-	s += fmt.Sprintf(") with %s", h.Optimizer.Name)
+	if n := h.Data.TrainExamples; n > 0 { // a run from elsewhere may not say
+		s += fmt.Sprintf(" (%s examples", short(float64(n)))
+		if h.Data.TestExamples > 0 {
+			s += fmt.Sprintf(", %s held out", short(float64(h.Data.TestExamples)))
+		}
+		s += ")"
+	}
+	if h.Optimizer.Name != "" {
+		s += " with " + h.Optimizer.Name
+	}
 	if rate, ok := h.Hyperparameter("learning_rate"); ok {
 		s += fmt.Sprintf(", learning rate %g", rate)
 	}
@@ -91,7 +88,16 @@ func (r *Run) learned() []string {
 	if h.Batch > 0 {
 		s += fmt.Sprintf(", mini-batches of %d", h.Batch)
 	}
-	out := []string{s + fmt.Sprintf(", for %s steps (%d epochs), seed %d.", short(float64(h.Steps)), h.Epochs, h.Seed)}
+	if h.Steps > 0 {
+		s += fmt.Sprintf(", for %s steps", short(float64(h.Steps)))
+	}
+	if h.Epochs > 0 {
+		s += fmt.Sprintf(" (%d epochs)", h.Epochs)
+	}
+	if h.Kernel != "" { // only this program's own training says its seed for certain
+		s += fmt.Sprintf(", seed %d", h.Seed)
+	}
+	out := []string{s + "."}
 	p := r.first("path")
 	if p == nil {
 		return append(out, "How the loss went is not known here; "+r.command("path")+" reads it from the recording.")

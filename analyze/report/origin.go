@@ -24,19 +24,26 @@ func headerTables(r *Run) []table {
 	add("parameters", short(float64(h.Layout.Len())))
 	add("data", dataName(h))
 	add("hash of the data", h.Data.Hash)
-	add("training examples", short(float64(h.Data.TrainExamples)))
-	add("held-out examples", short(float64(h.Data.TestExamples)))
+	count := func(name string, n int64) { // 0 is what a run from elsewhere does not say
+		if n > 0 {
+			add(name, short(float64(n)))
+		}
+	}
+	count("training examples", int64(h.Data.TrainExamples))
+	count("held-out examples", int64(h.Data.TestExamples))
 	add("which are which", h.Data.Split)
-	add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width, h.Data.Channels, h.Data.Classes))
+	if h.Data.Height > 0 {
+		add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width, h.Data.Channels, h.Data.Classes))
+	}
 	add("scaling", h.Data.Scaling)
 	add("optimizer", h.Optimizer.Name)
 	for _, name := range slices.Sorted(maps.Keys(h.Optimizer.Hyperparameters)) {
 		add(words(name), strconv.FormatFloat(h.Optimizer.Hyperparameters[name], 'g', -1, 64))
 	}
 	add("learning rate schedule", h.Optimizer.RateSchedule)
-	add("mini-batch", short(float64(h.Batch)))
-	add("epochs", short(float64(h.Epochs)))
-	add("steps asked for", short(float64(h.Steps)))
+	count("mini-batch", int64(h.Batch))
+	count("epochs", int64(h.Epochs))
+	count("steps asked for", int64(h.Steps))
 	add("seed", strconv.FormatUint(h.Seed, 10))
 	if h.InitSeed != nil {
 		add("seed of the initialization", strconv.FormatUint(*h.InitSeed, 10))
@@ -112,7 +119,7 @@ func overview(runs []Run) *table {
 	}
 	for i := range runs {
 		r := &runs[i]
-		row := []string{r.Name, subject(r.Header), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), dash, dash, dash, dash, dash}
+		row := []string{r.Name, r.Header.Title(), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), dash, dash, dash, dash, dash}
 		if p := r.first("path"); p != nil {
 			f := facts{value: p.summary}
 			for k, name := range []string{"full_loss", "test_loss"} {

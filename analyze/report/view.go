@@ -155,7 +155,7 @@ func newView(runs []Run, opts *Options) (*view, error) {
 	for _, e := range bibliography(citations) {
 		v.References = append(v.References, entryView{e.line(), e.text})
 	}
-	v.Lead = subject(runs[0].Header)
+	v.Lead = runs[0].Header.Title()
 	if len(runs) > 1 {
 		v.Lead = fmt.Sprintf("%d runs, side by side and one by one", len(runs))
 	}
@@ -174,7 +174,7 @@ func newView(runs []Run, opts *Options) (*view, error) {
 
 func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, error) {
 	run := fmt.Sprintf("r%d", number)
-	v := &runView{ID: ids.name(run), Name: r.Name, Subject: subject(r.Header), Comment: r.Header.Comment, Answers: r.answers(), Header: headerTables(r)}
+	v := &runView{ID: ids.name(run), Name: r.Name, Subject: r.Header.Title(), Comment: r.Header.Comment, Answers: r.answers(), Header: headerTables(r)}
 	sum, err := result.HeaderSHA256(r.Header)
 	if err != nil {
 		return nil, fmt.Errorf("report: run %s: %w", r.Name, err)

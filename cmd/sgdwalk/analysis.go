@@ -196,17 +196,7 @@ func dataName(spec string) string {
 }
 
 // title names the run on a figure.
-func (a *analysis) title() string {
-	h := a.trace.Header()
-	t := fmt.Sprintf("%s on %s, %s", h.Model, dataName(h.Data.Spec), h.Optimizer.Name)
-	if rate, ok := h.Hyperparameter("learning_rate"); ok {
-		t += fmt.Sprintf(" \u03b7 = %g", rate)
-	}
-	if h.Batch > 0 {
-		t += fmt.Sprintf(", batch %d", h.Batch)
-	}
-	return t
-}
+func (a *analysis) title() string { return a.trace.Header().Title() }
 
 // printed is what an analysis prints with --json.
 type printed struct {

@@ -16,8 +16,8 @@ func (w *joint) title() string {
 	if w.common.Model {
 		t += " of " + h.Model
 	}
-	if w.common.Data {
-		t += " on " + dataName(h.Data.Spec)
+	if name := dataName(h.Data.Spec); w.common.Data && name != "" {
+		t += " on " + name
 	}
 	return t
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"sgdwalk/analyze/live"
@@ -123,28 +125,13 @@ func (i *runInfo) print(e *env) error {
 		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
 	}
 	line("run", "%s (%s, %d rows, steps %d to %d)", i.Run, i.Status, i.Rows, i.FirstStep, i.LastStep)
-	line("model", "%s: %d parameters in %d tensors", h.Model, h.Layout.Len(), len(h.Layout))
-	line("data", "%s: %d training, %d held-out examples of %dx%dx%d, %d classes", h.Data.Spec, h.Data.TrainExamples, h.Data.TestExamples, h.Data.Height, h.Data.Width, h.Data.Channels, h.Data.Classes)
-	line("", "%s; %s; %s", h.Data.Split, h.Data.Scaling, h.Data.Hash)
-	names := make([]string, 0, len(h.Optimizer.Hyperparameters))
-	for name := range h.Optimizer.Hyperparameters {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	text := h.Optimizer.Name
-	for _, name := range names {
-		text += fmt.Sprintf(" %s=%g", name, h.Optimizer.Hyperparameters[name])
-	}
-	seed := fmt.Sprint(h.Seed)
-	if h.InitSeed != nil {
-		seed += fmt.Sprintf(", initialization %d", *h.InitSeed)
-	}
-	line("optimizer", "%s, batch %d, %d epochs, seed %s", text, h.Batch, h.Epochs, seed)
+	line("model", "%s%d parameters in %d tensors", known("", h.Model, ": "), h.Layout.Len(), len(h.Layout))
+	printOrigin(h, line)
 	line("recorded", "%s; theta %s, gradient %s, state %s", h.Schedule, yes(h.Columns.Theta, h.ThetaSchedule), yes(h.Columns.Grad, h.GradSchedule), yes(h.Columns.State, h.StateSchedule))
 	if h.Sketch != nil {
 		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)
 	}
-	line("on disk", "%s in %d segments of %s, format %d, written by %s with %s kernels", bytesText(i.Bytes), i.Segments, h.DType, h.Format, h.Software, h.Kernel)
+	line("on disk", "%s in %d segments of %s, format %d%s", bytesText(i.Bytes), i.Segments, h.DType, h.Format, known(", written by ", h.Software)+known(" with ", h.Kernel, " kernels"))
 	i.printRecorder(line)
 	line("batch loss", "%s at first, %s at last", optionalText(i.FirstLoss), optionalText(i.LastLoss))
 	if i.FullLoss.Valid {
@@ -154,6 +141,61 @@ func (i *runInfo) print(e *env) error {
 		line("torn", "%d bytes after the last row are no row: its writer died, or is at work on it", i.TornBytes)
 	}
 	return w.Flush()
+}
+
+// printOrigin says what was trained, and how: whatever of it the header says. That of
+// a run from elsewhere may say nothing.
+func printOrigin(h *record.Header, line func(name, format string, args ...any)) {
+	d := h.Data
+	if d != (record.Data{}) {
+		text := d.Spec + ":"
+		if d.TrainExamples > 0 {
+			text += fmt.Sprintf(" %d training, %d held-out examples", d.TrainExamples, d.TestExamples)
+		}
+		if d.Height > 0 {
+			text += fmt.Sprintf(" of %dx%dx%d", d.Height, d.Width, d.Channels)
+		}
+		if d.Classes > 0 {
+			text += fmt.Sprintf(", %d classes", d.Classes)
+		}
+		line("data", "%s", strings.Trim(text, ": "))
+		if about := slices.DeleteFunc([]string{d.Split, d.Scaling, d.Hash}, func(s string) bool { return s == "" }); len(about) > 0 {
+			line("", "%s", strings.Join(about, "; "))
+		}
+	}
+	text := h.Optimizer.Name
+	for _, name := range slices.Sorted(maps.Keys(h.Optimizer.Hyperparameters)) {
+		text += fmt.Sprintf(" %s=%g", name, h.Optimizer.Hyperparameters[name])
+	}
+	text += known(" ", h.Optimizer.RateSchedule)
+	for _, n := range []struct {
+		format string
+		n      int
+	}{{", batch %d", h.Batch}, {", %d epochs", h.Epochs}} {
+		if n.n > 0 {
+			text += fmt.Sprintf(n.format, n.n)
+		}
+	}
+	if h.Seed != 0 || h.InitSeed != nil || h.Kernel != "" {
+		text += fmt.Sprintf(", seed %d", h.Seed)
+	}
+	if h.InitSeed != nil {
+		text += fmt.Sprintf(", initialization %d", *h.InitSeed)
+	}
+	if text != "" {
+		line("optimizer", "%s", strings.TrimPrefix(text, ", "))
+	}
+	if h.Comment != "" {
+		line("comment", "%s", h.Comment)
+	}
+}
+
+// known joins a text with what stands around it; nothing when it is empty.
+func known(before, text string, after ...string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text + strings.Join(after, "")
 }
 
 // printRecorder says what recording has cost.

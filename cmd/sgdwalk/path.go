@@ -200,7 +200,11 @@ func (s *pathSummary) sentences() []string {
 		out = append(out, fmt.Sprintf("from the first iterate to the last the walk came %.3g times as far as independent steps of the same lengths would", math.Sqrt(d.Persistence.Value)))
 	}
 	if n := s.Noise; n != nil && n.NoiseScale.Valid {
-		out = append(out, fmt.Sprintf("gradient noise scale from consecutive batches: %.3g examples", n.NoiseScale.Value))
+		unit := "examples"
+		if n.InBatches {
+			unit = "batches, whose sizes are not recorded"
+		}
+		out = append(out, fmt.Sprintf("gradient noise scale from consecutive batches: %.3g %s", n.NoiseScale.Value, unit))
 	}
 	if n := s.Noise; n != nil && n.FullNoiseScale.Valid {
 		out = append(out, fmt.Sprintf("gradient noise scale from the run's batches and the whole training set, at %d iterates: %.3g examples", n.FullRows, n.FullNoiseScale.Value))

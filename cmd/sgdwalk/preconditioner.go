@@ -32,8 +32,8 @@ func newScales(trace *arrowfile.Reader) (*scales, error) {
 		return nil, nil
 	}
 	o, _, err := optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, h.Layout, h.Seed)
-	if err != nil {
-		return nil, err
+	if err != nil { // an optimizer of another program by that name, with settings of its own
+		return &scales{absent: fmt.Sprintf("the scales of %s cannot be computed again: %v", h.Optimizer.Name, err)}, nil
 	}
 	n := h.Layout.Len()
 	return &scales{trace: trace, optimizer: o, theta: make([]float32, n), grad: make([]float32, n)}, nil

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -142,7 +143,9 @@ func TestPythonFailures(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for _, c := range []struct{ body, want string }{
-		{"with Recorder(w, out='" + dir + "') as r:\n  for k in range(1000): r.step(1.0)\n", "RecorderError: sgdwalk: --out " + dir + " exists already"},
+		{"with Recorder(w, out='" + dir + "') as r:\n  for k in range(1000): r.step(1.0)\n", "FileExistsError: out='" + dir + "' exists already"},
+		{"with Recorder(w, out='" + dir + "', args=['--forces', '--force']) as r:\n  for k in range(1000): r.step(1.0)\n", "RecorderError: sgdwalk: unknown flag --forces"},
+		{"Recorder({}, out='x')\n", "the model has no parameters"},
 		{"Recorder(w, out='x', program='no-such-program')\n", "'no-such-program' is not in PATH"},
 		{"Recorder(w)\n", "out is missing"},
 		{"Recorder([1], out='x')\n", "the model is a list"},
@@ -153,5 +156,55 @@ func TestPythonFailures(t *testing.T) {
 		if out, err := runPython(t, interpreter, "-c", program(c.body)); err == nil || !strings.Contains(out, c.want) {
 			t.Errorf("%s: %v, %s; want %q", c.body, err, out, c.want)
 		}
+	}
+}
+
+// TestPythonForked: a process that was forked while recording, such as a worker of a
+// DataLoader, does not keep the stream open when training ends.
+func TestPythonForked(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no fork")
+	}
+	interpreter := recordtest.Python(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	out, err := runPython(t, interpreter, "-c", `
+import os, signal, sys, time
+import numpy as np
+from sgdwalk import Recorder, RecorderError
+start, child = time.monotonic(), 0
+try:
+    with Recorder({"w": np.zeros((2, 2), np.float32)}, out=sys.argv[1]) as recorder:
+        recorder.step(1.0)
+        ready, told = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                recorder.step(2.0)
+            except RecorderError as e:
+                os.write(told, str(e).encode())
+            time.sleep(60)
+            os._exit(0)
+        print("the child:", os.read(ready, 100).decode())
+        raise KeyError("mine")
+except KeyError:
+    print("closed" if time.monotonic() - start < 30 else "waited for the child")
+finally:
+    if child:
+        os.kill(child, signal.SIGKILL)
+`, dir)
+	if err != nil || out != "the child: the recorder is closed\nclosed\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+	if s := end(t, dir); s.Status != "unfinished" || s.Frames != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestPythonCases: schedulers, groups of parameters, frozen and tied ones, accumulated
+// gradients, LBFGS, double precision, workers: the rows are what PyTorch had.
+func TestPythonCases(t *testing.T) {
+	interpreter := recordtest.Python(t, "torch")
+	if out, err := runPython(t, interpreter, "../../notebooks/python/testdata/cases.py", t.TempDir()); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }

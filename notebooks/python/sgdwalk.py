@@ -39,12 +39,13 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import weakref
 import zlib
 from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["Recorder", "RecorderError", "kinds_of", "serve"]
+__all__ = ["Recorder", "RecorderError", "kinds_of", "layout_of", "serve"]
 
 # Flags of a frame; sgdwalk's STREAM.md has the table.
 _THETA, _GRAD, _STATE = 1, 2, 4
@@ -85,21 +86,53 @@ def kinds_of(module: Any) -> dict[str, str]:
     return kinds
 
 
+def layout_of(model: Any) -> dict[str, Any]:
+    """The layout of a model, for `sgdwalk import --layout` of its checkpoints.
+
+        json.dump(layout_of(model), open("layout.json", "w"))
+
+    model is a torch.nn.Module or a dict of arrays, as for Recorder.
+    """
+    adapter = _adapter(model)
+    return {"layout": adapter.layout, "state_layout": adapter.state_layout}
+
+
+def _adapter(model: Any, kinds: Mapping[str, str] | None = None) -> Any:
+    """How to reach the numbers of a model."""
+    if isinstance(model, Mapping):
+        adapter: Any = _ArrayModel(model, kinds or {})
+    elif hasattr(model, "named_parameters"):
+        adapter = _TorchModel(model)
+    else:
+        raise TypeError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module or a dict of numpy arrays")
+    names = [t["name"] for t in adapter.layout]
+    if not names:
+        raise ValueError("the model has no parameters")
+    unknown = sorted(set(kinds or {}) - set(names))
+    if unknown:
+        raise ValueError(f"kinds names {unknown}; the model has {names}")
+    for t in adapter.layout:
+        t["kind"] = (kinds or {}).get(t["name"], t["kind"])
+    return adapter
+
+
 class _TorchModel:
     """Where theta, gradient and state of a torch module are."""
 
     def __init__(self, module: Any):
         import torch
 
+        if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+            module = module.module  # whose names have no prefix
         self._torch = torch
         self._places: dict[Any, list[Any]] = {}
         self.name = type(module).__name__
         self.parameters = list(module.named_parameters())  # shared ones once
         kinds = kinds_of(module)
-        self.layout = [{"name": n, "kind": kinds[n], "shape": list(p.shape) or [1]} for n, p in self.parameters]
+        self.layout = [{"name": n, "kind": kinds[n], "shape": list(p.shape)} for n, p in self.parameters]
         # Counters such as num_batches_tracked are no statistics.
         self.buffers = [(n, b) for n, b in module.named_buffers() if b.is_floating_point()]
-        self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(b.shape) or [1]} for n, b in self.buffers]
+        self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(b.shape)} for n, b in self.buffers]
         other = sorted({str(t.dtype) for _, t in self.parameters + self.buffers} - {"torch.float32"})
         self.comment = f"recorded as float32; in the model some are {', '.join(other)}" if other else ""
 
@@ -173,7 +206,7 @@ class _ArrayModel:
             if not isinstance(a, np.ndarray) or not np.issubdtype(a.dtype, np.floating):
                 raise TypeError(f"parameter {n!r} is {type(a).__name__}; it must be a numpy array of floating-point numbers")
             kind = kinds.get(n) or ("weight" if a.ndim >= 2 else "bias")
-            self.layout.append({"name": n, "kind": kind, "shape": list(a.shape) or [1]})
+            self.layout.append({"name": n, "kind": kind, "shape": list(a.shape)})
 
     def _gather(self, into: np.ndarray, arrays: Mapping[str, Any], what: str) -> None:
         at = 0
@@ -213,6 +246,22 @@ class _ArrayModel:
         return result
 
 
+_recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a child that was forked, such as a DataLoader's worker, close the pipe: the
+    stream ends when the last process that has it does."""
+    for recorder in list(_recorders):
+        if recorder._pipe is not None:
+            recorder._pipe.close()
+            recorder._pipe = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 class Recorder:
     """Records theta before every update, with the loss and, if asked, the gradient.
 
@@ -230,8 +279,10 @@ class Recorder:
         args: further arguments of `sgdwalk ingest`, such as ["--sketch", "project:256"].
         program: the sgdwalk program.
 
-    Statistics of normalization layers go to state: those before the forward pass of the
-    step, as sgdwalk wants them. Leaving the with block records the last iterate; leaving
+    Frozen parameters are part of theta, with gradient 0; tied ones are there once. The
+    learning rate of the rows is that of the optimizer's first parameter group; settings
+    of others are in the header. Statistics of normalization layers go to state: those
+    before the forward pass of the step, as sgdwalk wants them. Leaving the with block records the last iterate; leaving
     it by an exception does not, and the run says that it is unfinished.
     """
 
@@ -242,19 +293,11 @@ class Recorder:
     ):
         if out is None:
             raise ValueError("out is missing: the directory of the run, which must not exist")
+        if os.path.lexists(out) and "--force" not in args:  # before the first step, where it is cheap
+            raise FileExistsError(f"out={os.fspath(out)!r} exists already: name a new directory, or give args=['--force'] to replace a run")
         if every < 1:
             raise ValueError(f"every is {every}; it must be at least 1")
-        if isinstance(model, Mapping):
-            self._model: Any = _ArrayModel(model, kinds or {})
-        elif hasattr(model, "named_parameters"):
-            self._model = _TorchModel(model)
-        else:
-            raise TypeError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module or a dict of numpy arrays")
-        for t in self._model.layout:
-            t["kind"] = (kinds or {}).get(t["name"], t["kind"])
-        unknown = set(kinds or {}) - {t["name"] for t in self._model.layout}
-        if unknown:
-            raise ValueError(f"kinds names {sorted(unknown)}; the model has {[t['name'] for t in self._model.layout]}")
+        self._model = _adapter(model, kinds)
         self._optimizer, self._every, self._grad = optimizer, every, grad
         p, s = (sum(int(np.prod(t["shape"])) for t in part) for part in (self._model.layout, self._model.state_layout))
         # One buffer for a frame: head, theta, gradient, state.
@@ -278,6 +321,7 @@ class Recorder:
         self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, bufsize=0)
         self._pipe = self._process.stdin
+        _recorders.add(self)
         try:  # a row at a time instead of 64 KiB; where the system has it
             import fcntl
 
@@ -302,7 +346,9 @@ class Recorder:
 
         loss is the mean loss of the batch at the parameters as they are now; epoch counts
         from 1; accuracy is that on the batch, 0 to 1; full_loss and test_loss are over
-        whole sets, where you have measured them.
+        whole sets, where you have measured them; examples is how many the batch has.
+        With gradient accumulation there is one call for all batches of an update, with
+        their mean loss.
         """
         if self._pipe is None:
             raise RecorderError("the recorder is closed")
@@ -368,7 +414,7 @@ class Recorder:
         self._said.seek(0)
         said = self._said.read().decode(errors="replace")
         self._said.close()
-        message = next((s for s in reversed(said.splitlines()) if s.startswith("sgdwalk:")), said.strip() or f"exit status {status}")
+        message = next((s for s in reversed(said.splitlines()) if s.startswith("sgdwalk:")), said.strip() or f"the program ended with exit status {status} and said nothing")
         if failed:
             raise RecorderError(message)
         if status != 0 and "breaks off" not in message:
@@ -398,14 +444,9 @@ def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, 
     What the script prints goes to standard error from here on: standard output is for
     the answers. It returns when sgdwalk has no more questions.
     """
-    if isinstance(model, Mapping):
-        adapter: Any = _ArrayModel(model, {})
-    elif hasattr(model, "named_parameters"):
-        adapter = _TorchModel(model)
-        if not training:
-            model.eval()
-    else:
-        raise TypeError(f"the model is a {type(model).__name__}; it must be a torch.nn.Module or a dict of numpy arrays")
+    adapter = _adapter(model)
+    if not training and not isinstance(model, Mapping):
+        model.eval()
     if sys.stdin is None or sys.stdin.isatty():
         raise SystemExit('serve is for sgdwalk, which starts this script: sgdwalk walk --objective "python3 SCRIPT" RUN')
     # Nothing else may read the questions or write between the answers.
@@ -467,17 +508,39 @@ def _program(program: str | None) -> list[str]:
 
 
 def _describe(optimizer: Any) -> dict[str, Any]:
-    """The optimizer in sgdwalk's words: its name and every number that it is set by."""
+    """The optimizer in sgdwalk's words: its name and every number that it is set by.
+
+    Settings of further parameter groups that differ from the first group's follow with
+    the number of the group, as in learning_rate_group_1.
+    """
+    numbers: dict[str, float] = {}
     if optimizer is None:
-        return {"name": "", "hyperparameters": {}}
+        return {"name": "", "hyperparameters": numbers}
     group = optimizer.param_groups[0]
     name = type(optimizer).__name__.lower()
     if name == "sgd":
         name = "nesterov" if group.get("nesterov") else "momentum" if group.get("momentum") else "sgd"
+    if group.get("amsgrad"):
+        name = "amsgrad" if name == "adam" else f"{name}_amsgrad"  # another rule
+    for i, group in enumerate(optimizer.param_groups):
+        for key, value in _settings(group).items():
+            if i == 0:
+                numbers[key] = value
+            elif value != numbers.get(key):
+                numbers[f"{key}_group_{i}"] = value
+    return {"name": name, "hyperparameters": numbers}
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of a parameter group. initial_lr is a scheduler's, and a
+    dampening of 0 is none."""
     numbers: dict[str, float] = {}
     for key, value in group.items():
         if key == "betas":
             numbers["beta1"], numbers["beta2"] = map(float, value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif isinstance(value, (int, float)) and (not isinstance(value, bool) or key == "centered") and np.isfinite(value):
             numbers[{"lr": "learning_rate", "eps": "epsilon"}.get(key, key)] = float(value)
-    return {"name": name, "hyperparameters": numbers}
+    numbers.pop("initial_lr", None)
+    if numbers.get("dampening") == 0:
+        del numbers["dampening"]
+    return numbers
