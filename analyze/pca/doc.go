@@ -12,6 +12,7 @@
 //     after a reference iterate was subtracted. Its size is rows x rows, whatever
 //     the number of parameters, and one block is all that is copied at a time. The
 //     rows of a recording on disk are verified in this pass.
+//     Slabs of columns are units that several processes can share ([Gram]).
 //  3. The matrix is centred and its leading eigenpairs are found: by a full
 //     decomposition for few rows, by block Krylov iteration for many. The other
 //     eigenvalues are not needed: their sum comes from the trace, their spread

@@ -26,8 +26,9 @@ var ErrNoVariation = errors.New("there is no direction of variation")
 //
 // With n rows, P parameters and K components it reads the run twice, verifying it
 // the first time, and costs n*n*P/2 + 2*n*K*P multiplications; its memory is n*n
-// float64, (K+2)*P float32 and a block of at most 24 MiB, and two more n*n float64
-// for every surrogate at work. It holds no copy of the iterates. With
+// float64, half as much again where P is more than a slab of columns (65,536 for up
+// to 256 rows, 262,144 for more), (K+2)*P float32 and a block of at most 24 MiB, and
+// two more n*n float64 for every surrogate at work. It holds no copy of the iterates. With
 // Options.ScoresOnly it reads the run once, without 2*n*K*P of the multiplications
 // and with nothing of length P in memory. ctx is looked at between blocks.
 //

@@ -4,6 +4,15 @@ import "golang.org/x/sys/cpu"
 
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
+// Kernel names the arithmetic of this processor: "avx2", whose multiplications and
+// additions are fused, or "go". The last bits of a result are those of one of them.
+func Kernel() string {
+	if hasAVX2 {
+		return "avx2"
+	}
+	return "go"
+}
+
 // panelProductsAVX2 is panelProductsGo with fused multiply-adds and the stride in
 // bytes. n is at least 1.
 //

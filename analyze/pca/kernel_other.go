@@ -2,6 +2,9 @@
 
 package pca
 
+// Kernel names the arithmetic of this processor; see kernel_amd64.go.
+func Kernel() string { return "go" }
+
 func combine(sums *[combineSums * combineColumns]float64, x []float32, stride int, coefficients []float64, rows int) {
 	combineGo(sums, x, stride, coefficients, rows)
 }

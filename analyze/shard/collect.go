@@ -54,6 +54,8 @@ type Kind struct {
 	Units   int     `json:"units"`
 	Timed   int     `json:"timed"`   // of them, how many were computed to see how long they take
 	Seconds float64 `json:"seconds"` // mean time of one of those
+	// Values is how many values one of those had, where that is known.
+	Values int `json:"values,omitempty"`
 }
 
 // Kinds counts the units of each kind.
@@ -116,8 +118,8 @@ func (t *Timer) Elsewhere(unit string) bool {
 	return false
 }
 
-// Save takes the time.
-func (t *Timer) Save(unit string, _ []float64) error {
+// Save takes the time, and notes how much is to be kept.
+func (t *Timer) Save(unit string, values []float64) error {
 	if !t.chosen[unit] {
 		return nil
 	}
@@ -127,6 +129,7 @@ func (t *Timer) Save(unit string, _ []float64) error {
 		if k := &t.kinds[i]; k.Name == name {
 			k.Seconds = (k.Seconds*float64(k.Timed) + now.Sub(t.last).Seconds()) / float64(k.Timed+1)
 			k.Timed++
+			k.Values = max(k.Values, len(values))
 		}
 	}
 	t.last = now

@@ -45,6 +45,9 @@ type Identity struct {
 	Policy    string `json:"policy"`    // where statistics of normalization layers come from
 	Objective string `json:"objective"` // program that evaluates the loss, and how
 	Options   string `json:"options"`   // SHA-256 of the analysis' options
+
+	FitKernel string `json:"fit_kernel,omitempty"` // instruction set of a PCA that the units depend on
+	Sweep     string `json:"sweep,omitempty"`      // SHA-256 of the file of a sweep
 }
 
 // Check returns an error that names the first difference and both values.
@@ -58,6 +61,8 @@ func (id *Identity) Check(now *Identity) error {
 		{"the instruction set of the kernels", id.Kernel, now.Kernel, "; SGDWALK_KERNEL=" + id.Kernel + " asks for the planned one"},
 		{"the statistics of normalization layers", id.Policy, now.Policy, ""},
 		{"the objective", id.Objective, now.Objective, ""},
+		{"the instruction set of the PCA", id.FitKernel, now.FitKernel, ""},
+		{"the file of the sweep", id.Sweep, now.Sweep, ""},
 		{"the options of the analysis", id.Options, now.Options, ""},
 	} {
 		if f.planned != f.found {
@@ -327,10 +332,21 @@ func (p *Plan) CheckShard(shard int) error {
 
 // Bytes returns about what the shard files of the units take together.
 func (p *Plan) Bytes(units []string) int64 {
-	const perUnit = 9 + 3*17 + 1 // checksum, three values, the line break
+	const (
+		perUnit  = 9 + 1 // checksum, the line break
+		perValue = 17
+		values   = 3 // where nothing is known
+	)
 	total := int64(0)
 	for _, u := range units {
 		total += perUnit + int64(len(u))
+	}
+	for _, k := range p.Kinds {
+		of := k.Values
+		if of == 0 {
+			of = values
+		}
+		total += perValue * int64(k.Units) * int64(of)
 	}
 	return total
 }

@@ -11,6 +11,7 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/nn"
 )
 
 // pcaFlags choose what a PCA is of.
@@ -125,6 +126,7 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 	}
 	defer a.close()
 	recipe := pcaRecipe{Options: opts, Losses: c.Losses}
+	a.fitKernel = pca.Kernel()
 	runs := []record.Trajectory{a.trace}
 	for _, run := range c.With {
 		other, err := arrowfile.Open(run)
@@ -132,20 +134,25 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 			return nil, err
 		}
 		defer other.Close()
+		a.others = append(a.others, other)
 		p, err := result.NewProvenance(run, other.Header())
 		if err != nil {
 			return nil, err
 		}
 		runs, recipe.With = append(runs, other), append(recipe.With, pcaWith{p.Run, p.HeaderSHA256})
 	}
-	r, err := pca.FitJoint(ctx, runs, opts)
+	var loss *nn.Evaluator
+	if c.Losses > 0 { // before a fit that may be long
+		if loss, err = a.loss(c.lossFlags); err != nil {
+			return nil, err
+		}
+		defer loss.Close()
+	}
+	r, err := c.fit(ctx, a, runs, &recipe)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.begin(); err != nil {
-		return nil, err
-	}
-	if err := c.tables(ctx, a, r, &recipe); err != nil {
+	if err := c.tables(ctx, a, r, &recipe, loss); err != nil {
 		return nil, err
 	}
 	if err := a.figure("pca", draw.Spectrum(a.title(), r)); err != nil {
@@ -161,11 +168,38 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 	return r, a.show(r.Summary, pcaSentences(&r.Summary))
 }
 
+// fit finds the directions, or makes this worker's slabs of their Gram matrix.
+func (c *pcaCmd) fit(ctx context.Context, a *analysis, runs []record.Trajectory, recipe *pcaRecipe) (*pca.Result, error) {
+	if a.share == nil {
+		r, err := pca.FitJoint(ctx, runs, recipe.Options)
+		if err != nil {
+			return nil, err
+		}
+		return r, a.begin()
+	}
+	if err := a.begin(); err != nil {
+		return nil, err
+	}
+	units, err := a.journal(recipe)
+	if err != nil {
+		return nil, err
+	}
+	defer units.Close()
+	o := recipe.Options
+	o.Store = units
+	if a.share.leavesNoResult() {
+		return nil, a.computed(ctx, pca.Gram(ctx, runs, o), false)
+	}
+	r, err := pca.FitJoint(ctx, runs, o)
+	return r, a.computed(ctx, err, false)
+}
+
 // textParameters is the number of parameters up to which the components are
 // written as text too; above, the file would be of gigabytes.
 const textParameters = 1_000_000
 
-func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe) error {
+// tables writes them; loss is there if it was asked for.
+func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe, loss analyze.Loss) error {
 	if err := a.out.Table("scores", &r.Table); err != nil {
 		return err
 	}
@@ -183,7 +217,7 @@ func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe 
 		}
 	}
 	if c.Losses > 0 {
-		losses, err := c.losses(ctx, a, r, recipe)
+		losses, err := c.losses(ctx, a, r, recipe, loss)
 		if err != nil {
 			return err
 		}

@@ -57,16 +57,11 @@ func layerTable(ctx context.Context, a *analysis, o pca.Options) (record.Table, 
 // losses evaluates the training loss at iterates that are spread over the run, and
 // at the nearest points of the plane of the first two components, in which the
 // coordinates that take no part are those of the center.
-func (c *pcaCmd) losses(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe) (*record.Table, error) {
+func (c *pcaCmd) losses(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe, loss analyze.Loss) (*record.Table, error) {
 	plane, err := r.Plane(1, 2, nil)
 	if err != nil {
 		return nil, err
 	}
-	loss, err := a.loss(c.lossFlags)
-	if err != nil {
-		return nil, err
-	}
-	defer loss.Close()
 	journal, err := a.journal(recipe)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ type planCmd struct {
 	Walk      planWalkCmd      `cmd:"" help:"The loss between iterates: segments are the units."`
 	Line      planLineCmd      `cmd:"" help:"The loss between two points: points are the units."`
 	Curvature planCurvatureCmd `cmd:"" help:"The Hessian along a run: iterates are the units."`
+	PCA       planPCACmd       `cmd:"" name:"pca" help:"Principal directions: slabs of columns of the Gram matrix are the units."`
 }
 
 func (planCmd) Help() string {
@@ -63,6 +64,10 @@ type (
 		planFlags
 		curvatureCmd
 	}
+	planPCACmd struct {
+		planFlags
+		pcaCmd
+	}
 )
 
 // Run of each plans the analysis instead of making it.
@@ -83,6 +88,11 @@ func (c *planLineCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 // Run plans.
 func (c *planCurvatureCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 	return c.make(ctx, e, k, "curvature", c.runFlags)
+}
+
+// Run plans.
+func (c *planPCACmd) Run(ctx context.Context, e *env, k *kong.Context) error {
+	return c.make(ctx, e, k, "pca", c.runFlags)
 }
 
 func (f *planFlags) check(out string) error {
@@ -196,7 +206,11 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 		if estimate.Suggested != p.Shards {
 			e.printf("%d shards would give each task at least ten minutes of work\n", estimate.Suggested)
 		}
-		e.printf("the shards' files take about %s; every task reads the recording of %s\n", bytesText(estimate.ShardBytes), bytesText(runBytes))
+		reads := "every task reads the recording of %s"
+		if p.Analysis == "pca" {
+			reads = "the tasks share the reading of the recording, %s, and the merge reads it once more"
+		}
+		e.printf("the shards' files take about %s; "+reads+"\n", bytesText(estimate.ShardBytes), bytesText(runBytes))
 	}
 	e.printf("the plan is in %s; next:\n  sgdwalk work %s --shard 0   (to %d, anywhere, in any order)\n  sgdwalk merge %s\n", dir, dir, p.Shards-1, dir)
 	return nil

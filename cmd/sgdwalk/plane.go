@@ -140,6 +140,7 @@ func (f *planeFlags) principal(ctx context.Context, a *analysis, p *planeOf, o p
 		return err
 	}
 	o.Components = max(first, second)
+	a.fitKernel = pca.Kernel()
 	if p.fit, err = pca.Fit(ctx, a.trace, o); err != nil {
 		return err
 	}

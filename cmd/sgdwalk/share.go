@@ -121,7 +121,15 @@ func (a *analysis) identity(options any) (id shard.Identity, err error) {
 	if id.Recording, err = a.trace.Fingerprint(); err != nil {
 		return id, err
 	}
+	for _, other := range a.others {
+		rows, err := other.Fingerprint()
+		if err != nil {
+			return id, err
+		}
+		id.Recording += "+" + rows
+	}
 	id.Data, id.Kernel, id.Policy, id.Objective = a.dataHash, a.kernel, a.policy, a.objectiveKey
+	id.FitKernel = a.fitKernel
 	return id, nil
 }
 
