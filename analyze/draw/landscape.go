@@ -40,10 +40,14 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 }
 
 // measured draws one measure on the plane. Cells that were not evaluated are
-// interpolated, and the figure says how many.
+// interpolated, and the figure says how many; where they are missing here and there,
+// every cell that is there is a tile.
 func measured(title, xlabel, ylabel string, r *landscape.Result, values []float64) *figure.Landscape {
 	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B}
-	filled, ok, interpolated := r.Grid.Filled(values)
+	filled, ok, interpolated := values, r.Grid.Valid, 0
+	if f.Mosaic = r.Scattered(); !f.Mosaic {
+		filled, ok, interpolated = r.Grid.Filled(values)
+	}
 	nx, ny := r.Grid.Dims()
 	for j := range ny {
 		f.Z = append(f.Z, filled[j*nx:(j+1)*nx])

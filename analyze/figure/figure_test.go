@@ -331,6 +331,11 @@ func TestNotes(t *testing.T) {
 	if svg := string(render(t, gallery()["surface-holes"], figure.SVG)); !strings.Contains(svg, "grid points have no value.") || !strings.Contains(svg, "grid points are infinite.") {
 		t.Error("the surface does not say that it has holes")
 	}
+	tiles := &figure.Landscape{X: grid(0, 1, 4), Y: grid(0, 1, 3), Z: sample(grid(0, 1, 4), grid(0, 1, 3), math.Hypot), Mosaic: true}
+	tiles.Valid = [][]bool{{true, false, true, false}, {false, true, false, true}, {true, true, true, true}}
+	if svg := string(render(t, tiles, figure.SVG)); !strings.Contains(svg, "4 of 12 grid points have no value.") || !strings.Contains(svg, ">no value<") {
+		t.Error("tiles that are missing are not told of")
+	}
 	wide := grid(0, 1, 260)
 	large := &figure.Surface{Landscape: &figure.Landscape{X: wide, Y: grid(0, 1, 130), Z: sample(wide, grid(0, 1, 130), math.Hypot)}}
 	if svg := string(render(t, large, figure.SVG)); !strings.Contains(svg, "Of 260 by 130 grid points one row and one column in 2 is drawn.") {

@@ -38,6 +38,7 @@ type Landscape struct {
 	LevelCount  int       // about how many are chosen, 2 to 100; 0 is 11
 	EqualAspect bool      // one unit is as long on both axes, unless the map would be too flat or too narrow to read
 	Unrefined   bool      // contours of the bare grid
+	Mosaic      bool      // every grid point is a tile of its colour, without contours: a grid with many points missing
 	Notes       []string  // printed under the figure
 	Style       Style
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 )
 
 func (l *Landscape) draw(p *page) {
@@ -72,6 +73,10 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 // drawMap paints the bands and the contours.
 func (l *Landscape) drawMap(p *page, s *relief, at mapPlace) {
 	colors := s.bandColors()
+	if l.Mosaic {
+		l.drawTiles(p, at.f, s, colors)
+		return
+	}
 	fine := s.refine(l.refinement(at.f))
 	links := make([][]link, len(s.levels))
 	for k, level := range s.levels {
@@ -176,6 +181,44 @@ func (l *Landscape) drawCells(p *page, f panel, s *relief, fine *field, links []
 	}
 	p.hatchMissing(missing)
 	p.hatchInfinite(infinite, colors[len(colors)-1])
+}
+
+// drawTiles paints every grid point as the rectangle of what is nearest to it.
+func (l *Landscape) drawTiles(p *page, f panel, s *relief, colors []color.NRGBA) {
+	x, y := edgesBetween(l.X), edgesBetween(l.Y)
+	byColor := make([]path, len(colors))
+	var missing, infinite []rect
+	for j := range l.Y {
+		for i := range l.X {
+			a, b := f.at(x[i], y[j]), f.at(x[i+1], y[j+1])
+			switch k := j*len(l.X) + i; {
+			case s.infinite[k]:
+				infinite = append(infinite, rect{a.X, a.Y, b.X, b.Y})
+			case !s.ok[k]:
+				missing = append(missing, rect{a.X, a.Y, b.X, b.Y})
+			default:
+				band, on := slices.BinarySearch(s.levels, s.z[k])
+				if on {
+					band++
+				}
+				byColor[band].polygon(a, point{b.X, a.Y}, b, point{a.X, b.Y})
+			}
+		}
+	}
+	for band, tiles := range byColor {
+		p.fill(tiles, colors[band])
+	}
+	p.hatchMissing(missing)
+	p.hatchInfinite(infinite, colors[len(colors)-1])
+}
+
+// edgesBetween returns the middles between coordinates, and the ends.
+func edgesBetween(v []float64) []float64 {
+	out := []float64{v[0]}
+	for i := 1; i < len(v); i++ {
+		out = append(out, v[i-1]/2+v[i]/2)
+	}
+	return append(out, v[len(v)-1])
 }
 
 func (p *page) hatchMissing(boxes []rect) {

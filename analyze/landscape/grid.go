@@ -121,6 +121,24 @@ func (g *Grid) Filled(values []float64) (filled []float64, ok []bool, interpolat
 	return filled, ok, interpolated
 }
 
+// Scattered reports whether cells of the grid before refinement are missing here
+// and there, as in a preview of some workers' shards, and not only from some cell
+// on, as after an interruption. Then nothing can be interpolated.
+func (r *Result) Scattered() bool {
+	nx, _ := r.Grid.Dims()
+	bx, by := r.Summary.Base[0], r.Summary.Base[1]
+	stride := max(1, (nx-1)/max(1, bx-1))
+	missing := false
+	for _, c := range coarseToFine(bx, by) {
+		if valid := r.Grid.Valid[r.Grid.Cell(stride*c[0], stride*c[1])]; !valid {
+			missing = true
+		} else if missing {
+			return true
+		}
+	}
+	return false
+}
+
 // coarseToFine lists the cells of a grid of nx times ny, each once, so that
 // every beginning of the list is spread over the grid: all multiples of a power
 // of two, then those of half of it, down to 1.

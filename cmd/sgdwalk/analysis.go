@@ -183,7 +183,7 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 		return err
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
-	a.warn = append(a.warn, a.share.warnings()...)
+	a.warn = a.share.mark(a.warn)
 	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
 	if a.objective != nil {
 		p.Objective = a.objective.Command()

@@ -101,13 +101,15 @@ func (s *share) computed(ctx context.Context, err error, some bool) error {
 	}
 }
 
-// warnings marks the result of a preview.
-func (s *share) warnings() []analyze.Warning {
+// mark marks the result of a preview, instead of the words for one that was
+// interrupted.
+func (s *share) mark(warnings []analyze.Warning) []analyze.Warning {
 	if s == nil || !s.preview {
-		return nil
+		return warnings
 	}
 	present, planned := s.merged.Units()
-	return []analyze.Warning{{Code: "preview", Text: fmt.Sprintf("a preview: %d of %d units are there", present, planned)}}
+	warnings = slices.DeleteFunc(warnings, func(w analyze.Warning) bool { return w.Code == "unfinished" })
+	return append(warnings, analyze.Warning{Code: "preview", Text: fmt.Sprintf("a preview: %d of %d units are there", present, planned)})
 }
 
 // identity is what the units of the analysis depend on.
