@@ -112,7 +112,7 @@ func plannedProgram(p *shard.Plan) (string, error) {
 	if hash != p.Identity.Program {
 		return "", fmt.Errorf("the plan was made by another program: its SHA-256 is %s, that of %s is %s", p.Identity.Program, path, hash)
 	}
-	if strings.HasPrefix(path, filepath.Join(os.TempDir(), "go-build")) {
+	if strings.Contains(path, "go-build") && filepath.Base(filepath.Dir(path)) == "exe" {
 		return "", usagef("%s is removed when `go run` ends; build the program with `go build`, and plan and submit with that", path)
 	}
 	return path, nil
@@ -164,7 +164,7 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program st
 	if e.json {
 		return e.printJSON(submitted{p.Dir(), p.Shards, b.Done, len(b.Queued), b.Missing(), jobs, append([]string{}, b.Notes...)})
 	}
-	e.printf("%d of %d shards are submitted (%d done, %d in the queue before) as %s\n", b.Missing(), p.Shards, b.Done, len(b.Queued), (&submit.Jobs{Jobs: jobs}).String())
+	e.printf("%d of %d shards are submitted (%d done, %d in the queue before): %s\n", b.Missing(), p.Shards, b.Done, len(b.Queued), &submit.Jobs{Jobs: jobs})
 	e.printf("scripts and logs are in %s; next:\n  sgdwalk status %s\n", filepath.Join(p.Dir(), "slurm"), c.Plan)
 	return nil
 }
@@ -199,11 +199,12 @@ func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program string) error {
 	if e.json {
 		return e.printJSON(written{p.Dir(), m.Name, dir})
 	}
+	quote := submit.ShellQuote
 	e.printf(`the manifests of %d shards are in %s; next:
   docker build --file %s --tag %s %s && docker push %s
   kubectl apply --filename %s
   kubectl wait --for=condition=complete --timeout=-1s job/%s && kubectl apply --filename %s
-`, p.Shards, dir, filepath.Join(dir, "Dockerfile"), c.Image, filepath.Dir(program), c.Image, filepath.Join(dir, "job.yaml"), m.Name, filepath.Join(dir, "merge.yaml"))
+`, p.Shards, dir, quote(filepath.Join(dir, "Dockerfile")), c.Image, quote(filepath.Dir(program)), c.Image, quote(filepath.Join(dir, "job.yaml")), m.Name, quote(filepath.Join(dir, "merge.yaml")))
 	return nil
 }
 

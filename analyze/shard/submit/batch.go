@@ -235,7 +235,7 @@ func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
 	} else if !free {
 		return nil, fmt.Errorf("submit: %s is being submitted by another process", b.plan.Dir())
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }() // the file is closed with it
 	if now, err := ReadJobs(b.plan); err != nil {
 		return nil, err
 	} else if len(now.Jobs) != len(b.jobs.Jobs) {
@@ -301,7 +301,7 @@ func (j *Jobs) String() string {
 		if one.Merge() {
 			parts = append(parts, id+" (merge)")
 		} else {
-			parts = append(parts, fmt.Sprintf("%s (shards %s)", id, shorten(one.Shards)))
+			parts = append(parts, fmt.Sprintf("%s (%s)", id, shardsText(one.Shards)))
 		}
 	}
 	if more := len(parts) - most; more > 0 {
@@ -310,12 +310,17 @@ func (j *Jobs) String() string {
 	return "Slurm jobs " + strings.Join(parts, ", ")
 }
 
-func shorten(list string) string {
+// shardsText names shards for a reader.
+func shardsText(list string) string {
 	const most = 40
-	if len(list) <= most {
-		return list
+	switch {
+	case len(list) > most:
+		return "shards " + list[:strings.LastIndexByte(list[:most], ',')+1] + "..."
+	case strings.ContainsAny(list, "-,"):
+		return "shards " + list
+	default:
+		return "shard " + list
 	}
-	return list[:strings.LastIndexByte(list[:most], ',')+1] + "..."
 }
 
 // Script returns a shell script that does what Submit does, but for keeping the
@@ -323,9 +328,9 @@ func shorten(list string) string {
 func (b *Batch) Script() string {
 	var w strings.Builder
 	w.WriteString("#!/bin/bash\nset -e\n")
-	fmt.Fprintf(&w, "mkdir -p %s\n", shellQuote(b.path(logsName)))
+	fmt.Fprintf(&w, "mkdir -p %s\n", ShellQuote(b.path(logsName)))
 	for _, f := range []struct{ path, text string }{{b.path(shardsName), b.shards}, {b.path(mergeName), b.merge}} {
-		fmt.Fprintf(&w, "cat >%s <<'END_OF_SCRIPT'\n%sEND_OF_SCRIPT\n", shellQuote(f.path), f.text)
+		fmt.Fprintf(&w, "cat >%s <<'END_OF_SCRIPT'\n%sEND_OF_SCRIPT\n", ShellQuote(f.path), f.text)
 	}
 	if old := b.waitingMerges(); len(old) > 0 {
 		fmt.Fprintf(&w, "scancel --state=PENDING %s\n", strings.Join(old, " "))
@@ -334,7 +339,7 @@ func (b *Batch) Script() string {
 	line := func(variable string, args []string) {
 		quoted := make([]string, len(args))
 		for i, a := range args {
-			quoted[i] = shellQuote(a)
+			quoted[i] = ShellQuote(a)
 			if strings.HasPrefix(a, "--dependency=") {
 				quoted[i] = a // numbers and our variables
 			}

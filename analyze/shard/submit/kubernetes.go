@@ -84,7 +84,7 @@ func (k *Kubernetes) memory() string {
 // mountOf returns the directory that the volume holds: the one that was asked for,
 // or the deepest that all paths of the plan are below.
 func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
-	paths := []string{p.Dir(), p.Directory}
+	paths := []string{p.Dir()}
 	for i := len(p.Command) - 1; i >= 0 && p.Command[i] != "--"; i-- {
 		paths = append(paths, p.Command[i])
 	}

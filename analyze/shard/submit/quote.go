@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// shellQuote returns a word that a shell reads as s.
-func shellQuote(s string) string {
+// ShellQuote returns a word that a shell reads as s.
+func ShellQuote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+=./,:@%", r)
 	}

@@ -27,7 +27,7 @@ func newScriptValues(p *shard.Plan, program string) scriptValues {
 	return scriptValues{p.Dir(), program, p.Identity.Kernel, p.Hash(), p.Shards, again, mostRestarts}
 }
 
-var shardsScript = template.Must(template.New("shards").Funcs(template.FuncMap{"sh": shellQuote}).Parse(`#!/bin/bash
+var shardsScript = template.Must(template.New("shards").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
 # Written by sgdwalk submit. Computes one of the {{.Shards}} shards of plan {{.Hash}}: the
 # task's number plus the argument, which is 0 unless one array cannot hold them all.
 # Slurm has the resources from sbatch's arguments.
@@ -57,25 +57,22 @@ while :; do
 done
 
 if [ "$status" -eq {{.Again}} ]; then
-  # A task that was cancelled stays so, and one that Slurm is putting back into the
-  # queue is there already.
+  # Slurm calls a task COMPLETING that was cancelled, which is to stay so, and one that
+  # it is putting back into the queue itself.
   state=$(scontrol --oneliner show job "$task" | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p')
-  if [ "${SLURM_RESTART_COUNT:-0}" -ge {{.MostRestarts}} ]; then
+  if [ "$state" != RUNNING ]; then
+    echo "shard $shard: stopped, ${state:-state unknown}"
+  elif [ "${SLURM_RESTART_COUNT:-0}" -ge {{.MostRestarts}} ]; then
     echo "shard $shard: it was started {{.MostRestarts}} times and is not put back again; is --time long enough for a unit?" >&2
   else
-    case $state in
-    RUNNING | TIMEOUT | PREEMPTED)
-      echo "shard $shard: back into the queue"
-      scontrol requeue "$task"
-      ;;
-    *) echo "shard $shard: stopped, ${state:-state unknown}" ;;
-    esac
+    echo "shard $shard: back into the queue"
+    scontrol requeue "$task"
   fi
 fi
 exit "$status"
 `))
 
-var mergeScript = template.Must(template.New("merge").Funcs(template.FuncMap{"sh": shellQuote}).Parse(`#!/bin/bash
+var mergeScript = template.Must(template.New("merge").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
 # Written by sgdwalk submit. Writes the result of plan {{.Hash}}.
 {{- if .Kernel}}
 export SGDWALK_KERNEL={{sh .Kernel}}
