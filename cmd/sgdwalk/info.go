@@ -198,6 +198,14 @@ func known(before, text string, after ...string) string {
 	return before + text + strings.Join(after, "")
 }
 
+// incomplete says which rows were never written; nothing when all were.
+func (s *recordingStats) incomplete() string {
+	if s.Dropped == 0 && s.Error == "" {
+		return ""
+	}
+	return fmt.Sprintf("INCOMPLETE: %d rows are missing after %s", s.Dropped, s.Error)
+}
+
 // printRecorder says what recording has cost.
 func (i *runInfo) printRecorder(line func(name, format string, args ...any)) {
 	switch s, l := i.Recorder, i.Live; {
@@ -209,8 +217,8 @@ func (i *runInfo) printRecorder(line func(name, format string, args ...any)) {
 	case s != nil:
 		line("recorder", "%d rows in the last session; it took %s of the time (%.3g s copying, %.3g s waiting, %.3g s writing beside training; at most %d rows queued)",
 			s.Rows, percent(s.Share), s.Copying, s.Blocked, s.Writing, s.MostQueued)
-		if s.Dropped > 0 || s.Error != "" {
-			line("", "INCOMPLETE: %d rows are missing after %s", s.Dropped, s.Error)
+		if text := s.incomplete(); text != "" {
+			line("", "%s", text)
 		}
 	}
 }

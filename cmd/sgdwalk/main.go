@@ -35,6 +35,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -156,7 +157,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 			status = exited
 		}
 	}()
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(joinNegative(args))
 	if err != nil {
 		fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
 		return exitUsage
@@ -188,6 +189,26 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kon
 }
 
 type exit struct{}
+
+// negative is a number or a range that begins with a minus.
+var negative = regexp.MustCompile(`^-[0-9.]`)
+
+// joinNegative makes "--step -1" what it is meant to be: the parser would take -1
+// for a flag.
+func joinNegative(args []string) []string {
+	var out []string
+	for i, a := range args {
+		if a == "--" {
+			return append(out, args[i:]...)
+		}
+		if i > 0 && negative.MatchString(a) && strings.HasPrefix(args[i-1], "--") && !strings.Contains(args[i-1], "=") {
+			out[len(out)-1] += "=" + a
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
 
 // leave prints the error, if any, and says with which status to leave.
 func leave(stderr io.Writer, err error) int {

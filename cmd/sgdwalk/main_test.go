@@ -181,3 +181,23 @@ func TestReadmeTour(t *testing.T) {
 		t.Errorf("the README has %d commands; the tour has more", ran)
 	}
 }
+
+// TestNegativeValues: a number below zero behind a flag is its value.
+func TestNegativeValues(t *testing.T) {
+	for _, c := range [][2]string{
+		{"curvature --step -1 RUN", "curvature --step=-1 RUN"},
+		{"walk --alphas -0.5:2:26 -q RUN", "walk --alphas=-0.5:2:26 -q RUN"},
+		{"landscape --x -1:1 --y -.5:.5 RUN", "landscape --x=-1:1 --y=-.5:.5 RUN"},
+		{"walk -q --json RUN", "walk -q --json RUN"},
+		{"line --from=-1 -- -1", "line --from=-1 -- -1"},
+		{"-1 --step", "-1 --step"},
+	} {
+		if got := strings.Join(joinNegative(strings.Fields(c[0])), " "); got != c[1] {
+			t.Errorf("%s: %s, want %s", c[0], got, c[1])
+		}
+	}
+	status, _, stderr := call("curvature", "--step", "-1", filepath.Join(t.TempDir(), "none"))
+	if status != exitFailure || strings.Contains(stderr, "flag") {
+		t.Errorf("%d: %s", status, stderr)
+	}
+}

@@ -32,6 +32,9 @@ type verifyResult struct {
 	Bytes    int64    `json:"bytes"`
 	Replayed int64    `json:"replayed"` // rows that training again gave bit for bit
 	Problems []string `json:"problems"`
+	// Incomplete says which rows were never written, of a run whose training went on
+	// after an error of writing; empty otherwise. What is there can be sound.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Run checks the run and prints every problem.
@@ -60,6 +63,9 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	}
 	if !e.json {
 		e.printf("%s is sound: %d rows, %s, every byte checked\n", c.Run_, v.Rows, bytesText(v.Bytes))
+		if v.Incomplete != "" {
+			e.printf("%s\n", v.Incomplete)
+		}
 		if c.Replay {
 			e.printf("training again from the header gave all %d rows bit for bit\n", v.Replayed)
 		}
@@ -74,6 +80,9 @@ func verify(dir string, report func(string)) (verifyResult, error) {
 		report(oneLine(problem))
 	})
 	v.Rows, v.Bytes = int64(s.Rows), s.Bytes
+	if stats, unread := readRecorder(dir); unread == nil && stats != nil {
+		v.Incomplete = stats.incomplete()
+	}
 	return v, err
 }
 
