@@ -208,3 +208,54 @@ func TestPythonCases(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
+
+// TestPythonCheckpoints: a folder of checkpoints of PyTorch becomes the run that the
+// recorder made of the same training, as far as it has its steps, and its loss is
+// looked at along a line and on a plane.
+func TestPythonCheckpoints(t *testing.T) {
+	interpreter := recordtest.Python(t, "torch")
+	work := t.TempDir()
+	checkpoints, dir, recorded := filepath.Join(work, "checkpoints"), filepath.Join(work, "run"), filepath.Join(work, "recorded")
+	for _, args := range [][]string{{examples + "torch_checkpoints.py", checkpoints}, {examples + "torch_cnn.py", recorded}} {
+		if out, err := runPython(t, interpreter, args...); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	out, _ := wantStatus(t, exitOK, "import", checkpoints, "--layout", filepath.Join(checkpoints, "layout.json"), "--out", dir)
+	for _, want := range []string{"11 rows of 732 parameters in 10 tensors", `the dict's key "model"`, `"1.num_batches_tracked" of type int64 is left out`, "the steps, 0 to 20, are taken from the files' metadata"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("import says %q; want %q", out, want)
+		}
+	}
+	got, want := must(arrowfile.Open(dir)), must(arrowfile.Open(recorded))
+	defer got.Close()
+	defer want.Close()
+	if !got.Header().Layout.Equal(want.Header().Layout) || !got.Header().State.Equal(want.Header().State) {
+		t.Fatalf("layout %v; the recorder's is %v", got.Header().Layout, want.Header().Layout)
+	}
+	for i := range got.Len() {
+		a := must(got.At(i))
+		b := must(want.At(int(a.Step)))
+		if a.Step != int64(2*i) || !slices.Equal(a.Theta, b.Theta) || !slices.Equal(a.State, b.State) {
+			t.Errorf("row %d, step %d: theta or state is not what was recorded", i, a.Step)
+		}
+	}
+	wantStatus(t, exitOK, "path", dir)
+	wantStatus(t, exitOK, "pca", dir)
+	objective := servedFrom(t, interpreter, examples+"torch_objective.py")
+	for _, verb := range [][]string{{"line", "-q", dir}, {"landscape", "-q", "--grid", "5x5", dir}} {
+		wantStatus(t, exitOK, append(verb, objective...)...)
+	}
+	// Both ends of the line are losses of checkpoints, and training lowered them.
+	losses := columnsOf(t, filepath.Join(dir, "analysis/line/losses.csv"), "alpha", "loss")
+	at := map[float64]float64{}
+	for i, a := range losses[0] {
+		at[a] = losses[1][i]
+	}
+	if !(at[1] < at[0]) {
+		t.Errorf("losses along the line: %v", at)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "analysis/landscape/landscape.svg")); err != nil {
+		t.Error(err)
+	}
+}
