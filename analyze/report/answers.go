@@ -315,7 +315,17 @@ func (r *Run) again() []string {
 	if len(what) == 0 {
 		what = []string{"losses only"}
 	}
-	out := []string{fmt.Sprintf("The recording keeps %s (schedule %s). Its header names the model, the data with their hash, every hyperparameter and the seed; bits repeat on processors with the same kernels (%s).", strings.Join(what, " and "), h.Schedule, h.Kernel)}
+	kept := fmt.Sprintf("The recording keeps %s (schedule %s).", strings.Join(what, " and "), h.Schedule)
+	if h.Data.Hash == "" || h.Kernel == "" { // trained by another program
+		kept += " Training is another program's, which made it"
+		if h.Software != "" {
+			kept += " (" + h.Software + ")"
+		}
+		kept += ": what its header does not say, such as the order of the data, only that program can repeat."
+	} else {
+		kept += fmt.Sprintf(" Its header names the model, the data with their hash, every hyperparameter and the seed; bits repeat on processors with the same kernels (%s).", h.Kernel)
+	}
+	out := []string{kept}
 	if h.Sketch != nil {
 		out = append(out, "Its rows are reduced: they are a sketch of the parameters, not the parameters.")
 	}
