@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,26 +125,38 @@ func flies(ts *testscript.TestScript, _ bool, args []string) {
 
 // samerows compares two runs bit for bit, the time of day aside.
 func samerows(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(compareRows(ts.MkAbs(args[0]), ts.MkAbs(args[1])))
+}
+
+// compareRows says where two runs differ, the time of day aside.
+func compareRows(one, other string) error {
 	var runs [2]*arrowfile.Reader
-	for i, dir := range args {
-		r, err := arrowfile.Open(ts.MkAbs(dir))
-		ts.Check(err)
+	for i, dir := range []string{one, other} {
+		r, err := arrowfile.Open(dir)
+		if err != nil {
+			return err
+		}
 		defer r.Close()
 		runs[i] = r
 	}
 	if runs[0].Len() != runs[1].Len() {
-		ts.Fatalf("%d rows against %d", runs[0].Len(), runs[1].Len())
+		return fmt.Errorf("%s has %d rows, %s has %d", one, runs[0].Len(), other, runs[1].Len())
 	}
 	for i := range runs[0].Len() {
 		a, err := runs[0].At(i)
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		b, err := runs[1].At(i)
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		a.WallTime = b.WallTime
 		if d := recordtest.Diff(&b, &a); d != "" {
-			ts.Fatalf("row %d: %s", i, d)
+			return fmt.Errorf("%s and %s: row %d: %s", one, other, i, d)
 		}
 	}
+	return nil
 }
 
 // TestReadmeTour runs every command of the README's console blocks, in their

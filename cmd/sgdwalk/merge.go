@@ -9,7 +9,7 @@ import (
 // mergeCmd makes the result.
 type mergeCmd struct {
 	Plan    string `arg:"" name:"plan" help:"Directory of the plan."`
-	Out     string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME; PLAN/preview for a preview)."`
+	Out     string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME; PLAN/preview for a preview; a sweep's tables go to its runs)."`
 	Preview bool   `help:"Make what can be made of the units that are there."`
 }
 
@@ -43,12 +43,15 @@ func (c *mergeCmd) Run(ctx context.Context, e *env) error {
 	if present, planned := m.Units(); present == 0 {
 		return fmt.Errorf("none of the %d units is there yet", planned)
 	}
-	if out == "" && c.Preview {
+	if p.Analysis == "sweep" && out != "" {
+		return usagef("--out is %s; the tables of a sweep are written to where its runs are, and nowhere else", c.Out)
+	}
+	if out == "" && c.Preview && p.Analysis != "sweep" {
 		out = filepath.Join(p.Dir(), "preview")
 	}
 	command := p.Command
 	if out != "" {
 		command = append([]string{command[0], "--out=" + out}, command[1:]...)
 	}
-	return e.rerun(ctx, &share{planned: &p.Identity, store: m, merged: m, preview: c.Preview}, e.progress, command...)
+	return e.rerun(ctx, &share{planned: &p.Identity, store: m, merged: m, preview: c.Preview, dir: p.Dir()}, e.progress, command...)
 }

@@ -23,6 +23,7 @@ type planCmd struct {
 	Line      planLineCmd      `cmd:"" help:"The loss between two points: points are the units."`
 	Curvature planCurvatureCmd `cmd:"" help:"The Hessian along a run: iterates are the units."`
 	PCA       planPCACmd       `cmd:"" name:"pca" help:"Principal directions: slabs of columns of the Gram matrix are the units."`
+	Sweep     planSweepCmd     `cmd:"" help:"A grid of runs: runs are the units."`
 }
 
 func (planCmd) Help() string {
@@ -33,6 +34,7 @@ of one process.
 Examples:
   sgdwalk plan landscape RUN --grid 51x51 --shards 64 --out PLAN
   sgdwalk plan walk RUN --segments epoch:1 --out PLAN
+  sgdwalk plan sweep grid.toml --shards 10 --out PLAN
   sgdwalk work PLAN --shard 0        (to 63, anywhere, in any order)
   sgdwalk status PLAN
   sgdwalk merge PLAN
@@ -207,8 +209,11 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 			e.printf("%d shards would give each task at least ten minutes of work\n", estimate.Suggested)
 		}
 		reads := "every task reads the recording of %s"
-		if p.Analysis == "pca" {
+		switch p.Analysis {
+		case "pca":
 			reads = "the tasks share the reading of the recording, %s, and the merge reads it once more"
+		case "sweep":
+			reads = "the recordings take %s"
 		}
 		e.printf("the shards' files take about %s; "+reads+"\n", bytesText(estimate.ShardBytes), bytesText(runBytes))
 	}

@@ -31,6 +31,7 @@ type trainSummary struct {
 	Parameters int             `json:"parameters"`
 	Result     train.Result    `json:"result"`
 	BatchLoss  record.Optional `json:"last_batch_loss"`
+	Rows       int64           `json:"rows"` // of the run, those of earlier sessions too
 	Bytes      int64           `json:"bytes"`
 	Recording  recordingStats  `json:"recording"`
 	Complete   bool            `json:"complete"` // no row was dropped
@@ -291,7 +292,7 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 	closeErr := r.Close()
 	silent()
 	s.Recording, s.Bytes, s.Seconds = r.stats(), r.writer.Bytes(), time.Since(start).Seconds()
-	s.BatchLoss = record.Some(s.Result.BatchLoss)
+	s.BatchLoss, s.Rows = record.Some(s.Result.BatchLoss), r.writer.Rows()
 	s.Complete = s.Recording.Dropped == 0 && s.Recording.Error == ""
 	if err != nil {
 		return s, fmt.Errorf("%w (the run in %s has %d rows)", err, dir, r.writer.Rows())

@@ -34,6 +34,7 @@ type share struct {
 	merged  *shard.Merged // the same store, of a merge
 	preview bool          // merge what is there
 	opened  func()        // is told that the analysis begins with its units; may be nil
+	dir     string        // of the plan
 }
 
 // errShared ends a command that has done its share: it writes no result.
@@ -47,17 +48,12 @@ func (s *share) leavesNoResult() bool { return s != nil && s.merged == nil }
 
 // open compares the analysis with the plan and returns its units.
 func (s *share) open(a *analysis, options any) (units, error) {
-	var err error
-	if s.found, err = a.identity(options); err != nil {
+	id, err := a.identity(options)
+	if err != nil {
 		return nil, err
 	}
-	if s.planned != nil {
-		if err := s.planned.Check(&s.found); err != nil {
-			return nil, err
-		}
-	}
-	if s.opened != nil {
-		s.opened()
+	if err := s.enter(id); err != nil {
+		return nil, err
 	}
 	if s.merged == nil || s.preview {
 		return keptElsewhere{s.store}, nil
@@ -69,6 +65,20 @@ func (s *share) open(a *analysis, options any) (units, error) {
 	}
 	s.merged.Behind = own
 	return mergedUnits{s.merged, own}, nil
+}
+
+// enter compares what the units depend on with the plan.
+func (s *share) enter(id shard.Identity) error {
+	s.found = id
+	if s.planned != nil {
+		if err := s.planned.Check(&s.found); err != nil {
+			return err
+		}
+	}
+	if s.opened != nil {
+		s.opened()
+	}
+	return nil
 }
 
 // keptElsewhere is a store that others close.

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/train/dataset"
@@ -81,35 +83,26 @@ func (c *cell) flags() *recordFlags { return &recordFlags{Sketch: c.Sketch, OnRe
 
 // Run trains.
 func (c *sweepCmd) Run(ctx context.Context, e *env) error {
+	if c.Out == "" && e.share != nil {
+		c.Out = filepath.Join(e.share.dir, sweepDirName)
+	}
 	if c.Out == "" {
 		return usagef("--out is missing: the directory of the sweep")
 	}
-	if c.Jobs < 0 || c.Jobs > 1<<10 {
-		return usagef("--jobs is %d; it must be from 1 to %d", c.Jobs, 1<<10)
-	}
-	text, err := os.ReadFile(c.File)
-	if err != nil {
-		return usageError{err}
-	}
-	g, err := readGrid(c.File, text)
+	s, cells, err := c.read(e, c.Out)
 	if err != nil {
 		return err
 	}
-	if c.Data != "" {
-		g.top["data"] = c.Data
+	if e.share != nil {
+		return s.shared(ctx, c, cells)
 	}
-	cells, err := g.cells()
-	if err != nil {
-		return err
-	}
-	s := &sweep{env: e, dir: c.Out, data: make(map[string]*dataset.Data), jobs: c.Jobs, cores: runtime.GOMAXPROCS(0)}
 	if err := s.plan(cells); err != nil {
 		return err
 	}
 	if err := s.room(c.MaxBytes); err != nil {
 		return err
 	}
-	if err := s.open(text); err != nil {
+	if err := s.open(); err != nil {
 		return err
 	}
 	s.assign()
@@ -117,9 +110,31 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	return s.finish(ctx)
 }
 
+// read reads the file and returns its cells, and a sweep without them.
+func (c *sweepCmd) read(e *env, dir string) (*sweep, []cell, error) {
+	if c.Jobs < 0 || c.Jobs > 1<<10 {
+		return nil, nil, usagef("--jobs is %d; it must be from 1 to %d", c.Jobs, 1<<10)
+	}
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	g, err := readGrid(c.File, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Data != "" {
+		g.top["data"] = c.Data
+	}
+	cells, err := g.cells()
+	return &sweep{env: e, file: c.File, text: text, dir: dir, data: make(map[string]*dataset.Data), jobs: c.Jobs, cores: runtime.GOMAXPROCS(0)}, cells, err
+}
+
 // sweep is a grid at work.
 type sweep struct {
 	*env
+	file    string
+	text    []byte // of the file
 	dir     string
 	out     *result.Dir
 	data    map[string]*dataset.Data // opened once, read by all cells
@@ -127,6 +142,10 @@ type sweep struct {
 	cores   int
 	cells   []*plannedCell
 	results []cellResult // one a cell
+
+	store analyze.Store // of the cells that are shared
+	mutex sync.Mutex
+	fault error // of the place, not of a cell
 }
 
 // plan builds every cell once without training it, so that what is impossible is
@@ -158,11 +177,8 @@ func (s *sweep) planCell(c cell) (*plannedCell, error) {
 	if p.config, err = c.config(); err != nil {
 		return nil, err
 	}
-	if p.config.Opened = s.data[c.Data]; p.config.Opened == nil {
-		if p.config.Opened, err = dataset.Open(c.Data, dataset.Options{}); err != nil {
-			return nil, err
-		}
-		s.data[c.Data] = p.config.Opened
+	if p.config.Opened, err = s.dataset(c.Data); err != nil {
+		return nil, err
 	}
 	p.config.Workers = 1
 	x, err := replay.New(p.config)
@@ -182,6 +198,17 @@ func (s *sweep) planCell(c cell) (*plannedCell, error) {
 	}
 	p.text = string(text)
 	return p, p.look()
+}
+
+// dataset opens a data set once.
+func (s *sweep) dataset(spec string) (d *dataset.Data, err error) {
+	if d = s.data[spec]; d == nil {
+		if d, err = dataset.Open(spec, dataset.Options{}); err != nil {
+			return nil, err
+		}
+		s.data[spec] = d
+	}
+	return d, nil
 }
 
 // look finds out what an earlier call has left of the cell.
@@ -248,7 +275,7 @@ func (s *sweep) room(maxBytes string) error {
 }
 
 // open makes the directory and keeps the grid in it.
-func (s *sweep) open(text []byte) (err error) {
+func (s *sweep) open() (err error) {
 	if err := os.MkdirAll(filepath.Join(s.dir, cellsName), 0o777); err != nil {
 		return err
 	}
@@ -256,7 +283,7 @@ func (s *sweep) open(text []byte) (err error) {
 		return err
 	}
 	return s.out.Write(sweepConfigName, func(w io.Writer) error {
-		_, err := w.Write(text)
+		_, err := w.Write(s.text)
 		return err
 	})
 }

@@ -19,7 +19,7 @@ import (
 // How a cell can stand besides the ways in which a run ends.
 const (
 	failed  train.Status = "failed"  // it could not be trained or recorded; the message says why
-	waiting train.Status = "waiting" // the sweep was interrupted before it
+	waiting train.Status = "waiting" // the sweep was interrupted before it, or no worker has come to it
 )
 
 // cellResult is one cell as sweep.json and sweep.csv have it.
@@ -71,7 +71,10 @@ func newCellResult(p *plannedCell) cellResult {
 // take fills in how the cell ended.
 func (r *cellResult) take(t *trainSummary) {
 	r.Status, r.Message = t.Result.Status, t.Result.Message
-	r.Steps, r.Evaluations, r.Rows = t.Result.Steps, t.Result.Evaluations, t.Recording.Rows
+	r.Steps, r.Evaluations, r.Rows = t.Result.Steps, t.Result.Evaluations, t.Rows
+	if r.Rows == 0 { // of a version that kept those of the last session only
+		r.Rows = t.Recording.Rows
+	}
 	r.Passes = float64(r.Evaluations) / float64(r.perPass)
 	r.BatchLoss = t.BatchLoss
 	if t.Result.Status == train.Finished { // elsewhere they are those of an earlier iterate
@@ -122,7 +125,7 @@ func (s *sweep) finish(ctx context.Context) error {
 	}
 	sum.Sweep = s.dir
 	for _, p := range s.cells {
-		if p.kept != nil {
+		if p.kept != nil && s.share == nil {
 			sum.Kept++
 		}
 	}
@@ -136,6 +139,8 @@ func (s *sweep) finish(ctx context.Context) error {
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w; %d of %d cells are left, and the same call goes on with them", ctx.Err(), sum.Left, sum.Cells)
+	case sum.Failed > 0 && s.share != nil:
+		return fmt.Errorf("%d of %d cells failed; sgdwalk sweep %s --out %s tries them again", sum.Failed, sum.Cells, s.file, s.dir)
 	case sum.Failed > 0:
 		return fmt.Errorf("%d of %d cells failed; the same call tries them again", sum.Failed, sum.Cells)
 	}

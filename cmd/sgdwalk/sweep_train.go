@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,6 +99,7 @@ func (s *sweep) train(ctx context.Context) {
 		s.results[i] = newCellResult(p)
 		if p.kept != nil {
 			s.results[i].take(p.kept)
+			s.save(ctx, p, p.kept, nil)
 			continue
 		}
 		// A cell with more workers than tokens waits for all of them.
@@ -108,15 +110,17 @@ func (s *sweep) train(ctx context.Context) {
 		}
 		all.Go(func() {
 			defer free.Release(n)
-			s.results[i].take(s.trainCell(ctx, p, shared))
+			t, err := s.trainCell(ctx, p, shared)
+			s.results[i].take(t)
+			s.save(ctx, p, t, err)
 		})
 	}
 	all.Wait()
 	shared.to.End()
 }
 
-// trainCell trains one cell. Whatever goes wrong is its result.
-func (s *sweep) trainCell(ctx context.Context, p *plannedCell, shared *sharedView) (t *trainSummary) {
+// trainCell trains one cell. Whatever goes wrong is its result, and the error.
+func (s *sweep) trainCell(ctx context.Context, p *plannedCell, shared *sharedView) (t *trainSummary, err error) {
 	seen := &cellView{to: shared, left: int(p.header.Steps)}
 	defer seen.rest()
 	failure := func(err error) *trainSummary {
@@ -124,15 +128,19 @@ func (s *sweep) trainCell(ctx context.Context, p *plannedCell, shared *sharedVie
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			t = failure(fmt.Errorf("panic: %v", v))
+			err = fmt.Errorf("panic: %v", v)
+			t = failure(err)
 		}
 	}()
 	e := &env{stdout: io.Discard, stderr: io.Discard, silent: true, progress: seen}
 	summary, err := s.startOrGoOn(ctx, e, p)
-	if err != nil {
-		return failure(err)
+	for s.share != nil && s.atWork(ctx, p, err) {
+		summary, err = s.startOrGoOn(ctx, e, p)
 	}
-	return &summary
+	if err != nil {
+		return failure(err), err
+	}
+	return &summary, nil
 }
 
 // startOrGoOn trains the cell from where it is.
@@ -146,11 +154,18 @@ func (s *sweep) startOrGoOn(ctx context.Context, e *env, p *plannedCell) (t trai
 		}
 		defer trace.Close()
 		if last, err := lastRow(trace); err == nil && last != nil && last.Last() {
+			if trace.Live() {
+				return t, fmt.Errorf("%s: %w", p.dir, arrowfile.ErrLocked)
+			}
+			if kept, err := readTrainSummary(p.dir); kept != nil || err != nil {
+				return *cmp.Or(kept, &t), err
+			}
 			return endedRun(p, trace, last)
 		}
 		return goOn(ctx, e, flags, trace, p.dir, replay.Options{Workers: p.workers, Opened: p.config.Opened})
 	}
-	opts, err := flags.options(true)
+	// What a worker beside this one has begun is not begun anew.
+	opts, err := flags.options(s.share == nil || isUnborn(p.dir))
 	if err != nil {
 		return t, err
 	}
@@ -174,7 +189,7 @@ func (s *sweep) startOrGoOn(ctx context.Context, e *env, p *plannedCell) (t trai
 // endedRun is the summary of a run that was killed between its last row and the
 // file that says how it ended.
 func endedRun(p *plannedCell, trace *arrowfile.Reader, last *record.Step) (trainSummary, error) {
-	t := trainSummary{Run: p.dir, Model: p.Model, Parameters: p.header.Layout.Len(), Complete: true}
+	t := trainSummary{Run: p.dir, Model: p.Model, Parameters: p.header.Layout.Len(), Complete: true, Rows: int64(trace.Len()), Bytes: trace.Bytes()}
 	t.Result = train.Result{
 		Status: train.Finished, Steps: last.Step, Rows: int64(trace.Len()), Evaluations: last.Evaluations,
 		FullLoss: last.FullLoss, TestLoss: last.TestLoss, Message: fmt.Sprintf("finished %d epochs in %d steps", p.header.Epochs, last.Step),

@@ -26,7 +26,8 @@ type workCmd struct {
 func (workCmd) Help() string {
 	return `Keeps every unit as it is finished: a worker that died goes on where it stopped when it is
 called again, on any machine. Two workers on one shard do no harm. An interrupt or SIGTERM
-lets the unit at work come to its end; the exit status is then 75, and the same call goes on.
+lets the unit at work come to its end, and a run of a sweep to the end of its step; the exit
+status is then 75, and the same call goes on.
 
 Examples:
   sgdwalk work PLAN --shard 7
@@ -103,10 +104,10 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer w.Close()
-	told, heard := c.listen(ctx, w, cancel)
+	told, heard := c.listen(ctx, p.Analysis, w, cancel)
 	defer heard()
 	found := w.Found()
-	err = e.rerun(working, &share{store: w, planned: &p.Identity}, noView{}, p.Command...)
+	err = e.rerun(working, &share{store: w, planned: &p.Identity, dir: p.Dir()}, noView{}, p.Command...)
 	if err == nil {
 		err = w.Finish()
 	}
@@ -122,9 +123,13 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 
 // listen has the worker end with the unit that it is at when the process is told
 // to stop, or in the middle of it when the time of grace is over.
-func (c *workCmd) listen(ctx context.Context, w *shard.Worker, cancel context.CancelFunc) (told context.Context, stop func()) {
+func (c *workCmd) listen(ctx context.Context, analysis string, w *shard.Worker, cancel context.CancelFunc) (told context.Context, stop func()) {
 	told, stopTerm := signal.NotifyContext(ctx, syscall.SIGTERM)
 	off := context.AfterFunc(told, func() {
+		if analysis == "sweep" {
+			cancel() // a run that is stopped keeps a checkpoint, and goes on from it
+			return
+		}
 		w.Interrupt()
 		time.AfterFunc(c.Grace, cancel)
 	})
