@@ -14,7 +14,7 @@ import (
 func newUnpickler(r io.Reader) pickle.Unpickler {
 	u := pickle.NewUnpickler(r)
 	u.FindClass = func(module, name string) (any, error) {
-		if module == "torch._utils" && name == "_rebuild_parameter" {
+		if module == "torch._utils" && (name == "_rebuild_parameter" || name == "_rebuild_parameter_with_state") {
 			return parameter{}, nil
 		}
 		return &opaque{name: module + "." + name}, nil

@@ -58,7 +58,8 @@ func readPT(c *container, size int64) (err error) {
 }
 
 // addTensors makes arrays of the tensors of a state dict. What is no tensor is left
-// out: PyTorch puts nothing else there that training changes.
+// out, and of what may be one in a form that is not known, such as a sparse or a
+// quantized one, there is a note.
 func (c *container) addTensors(items []item) error {
 	type place struct {
 		storage any
@@ -68,6 +69,9 @@ func (c *container) addTensors(items []item) error {
 	for _, it := range items {
 		t, ok := it.value.(*pytorch.Tensor)
 		if !ok {
+			if o, unknown := it.value.(*opaque); unknown {
+				c.note("%q is left out: %s makes it, and tensors of that kind are not read", it.key, o.name)
+			}
 			continue
 		}
 		a, err := ptArray(it.key, t)

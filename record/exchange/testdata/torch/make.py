@@ -47,3 +47,4 @@ net.bn, net.fc, net.tied = torch.nn.Identity(), torch.nn.Linear(3, 3), torch.nn.
 net.tied.weight = net.fc.weight
 net.register_buffer("table", torch.ones(2, 2))
 torch.save(net.state_dict(), "tied.pt")
+torch.save({**state, "sparse": torch.eye(3).to_sparse()}, "sparse.pt")
