@@ -259,3 +259,34 @@ func TestPythonCheckpoints(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPythonEvery: one step in three, the first and the last, and the header says so.
+func TestPythonEvery(t *testing.T) {
+	interpreter := recordtest.Python(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	out, err := runPython(t, interpreter, "-c", `
+import sys
+import numpy as np
+from sgdwalk import Recorder
+w = np.zeros((2, 2), np.float32)
+with Recorder({"w": w}, out=sys.argv[1], every=3) as recorder:
+    for k in range(8):
+        recorder.step(8.0 - k)
+        w += 1
+`, dir)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r := must(arrowfile.Open(dir))
+	defer r.Close()
+	var steps []int64
+	for i := range r.Len() {
+		s := must(r.At(i))
+		if steps = append(steps, s.Step); s.Theta[0] != float32(s.Step) {
+			t.Errorf("step %d has theta %v", s.Step, s.Theta)
+		}
+	}
+	if !slices.Equal(steps, []int64{0, 3, 6, 8}) || r.Header().Schedule.String() != "every:3" {
+		t.Errorf("steps %v, schedule %s", steps, r.Header().Schedule)
+	}
+}

@@ -313,6 +313,8 @@ class Recorder:
             "state_layout": self._model.state_layout, "grad": grad, "steps": steps, "epochs": epochs, "batch": batch, "seed": seed,
             "optimizer": _describe(optimizer), "data": dict(data or {}), "comment": "; ".join(filter(None, (comment, self._model.comment))),
         }
+        if every > 1 and not any(a.split("=")[0] == "--record" for a in args):
+            args = [*args, "--record", f"every:{every}"]  # which steps come, for the header
         self._start([*_program(program), "ingest", "--out", os.fspath(out), *args])
         self._write(json.dumps(line).encode() + b"\n")
 
