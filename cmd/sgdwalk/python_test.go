@@ -260,6 +260,44 @@ func TestPythonCheckpoints(t *testing.T) {
 	}
 }
 
+// TestPythonInterrupted: Ctrl-C in the middle of a frame, caught by the script, which
+// goes on: no step is made of two halves.
+func TestPythonInterrupted(t *testing.T) {
+	interpreter := recordtest.Python(t, "numpy")
+	dir := filepath.Join(t.TempDir(), "run")
+	out, err := runPython(t, interpreter, "-c", `
+import sys
+import numpy as np
+from sgdwalk import Recorder
+
+class Interrupted:
+    def __init__(self, pipe):
+        self.pipe, self.writes = pipe, 0
+    def write(self, data):
+        self.writes += 1
+        if self.writes == 5:
+            self.pipe.write(data[:7000])
+            raise KeyboardInterrupt
+        return self.pipe.write(data)
+    def close(self):
+        self.pipe.close()
+
+with Recorder({"w": np.zeros((100, 50), np.float32)}, out=sys.argv[1]) as recorder:
+    recorder._pipe = Interrupted(recorder._pipe)
+    try:
+        while True:
+            recorder.step(1.0)
+    except KeyboardInterrupt:
+        print("caught")
+`, dir)
+	if err == nil || !strings.HasPrefix(out, "caught\n") || !strings.Contains(out, "RecorderError: the recording was interrupted within a step") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if s := end(t, dir); s.Status != "torn" || s.Frames != 4 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestPythonEvery: one step in three, the first and the last, and the header says so.
 func TestPythonEvery(t *testing.T) {
 	interpreter := recordtest.Python(t, "numpy")

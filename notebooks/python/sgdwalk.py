@@ -307,7 +307,7 @@ class Recorder:
         self._state = floats[2 * p if grad else p :]
         self._before = np.zeros(s, dtype=np.float32)  # statistics before the next forward pass
         self._model.state(self._before)
-        self._steps, self._epoch, self._frames, self._pipe = 0, 1, 0, None
+        self._steps, self._epoch, self._frames, self._pipe, self._torn = 0, 1, 0, None, False
         line = {
             "sgdwalk_stream": 1, "software": "sgdwalk.py 1", "model": self._model.name, "layout": self._model.layout,
             "state_layout": self._model.state_layout, "grad": grad, "steps": steps, "epochs": epochs, "batch": batch, "seed": seed,
@@ -396,10 +396,15 @@ class Recorder:
         self._frames += 1
 
     def _write(self, data: Any) -> None:
+        if self._torn:
+            self._end()
+            raise RecorderError("the recording was interrupted within a step: the run has the steps before it, and is marked as unfinished")
         try:
+            self._torn = True  # should Ctrl-C come now: nobody knows how much has gone
             view = memoryview(data)
             while view.nbytes:
                 view = view[self._pipe.write(view) :]
+            self._torn = False
         except (BrokenPipeError, OSError) as e:
             self._end(failed=True)
             raise RecorderError(str(e)) from e  # _end has said more, unless the program said nothing
