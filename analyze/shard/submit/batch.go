@@ -327,7 +327,7 @@ func shardsText(list string) string {
 // numbers of the jobs: later calls find them by their names.
 func (b *Batch) Script() string {
 	var w strings.Builder
-	w.WriteString("#!/bin/bash\nset -e\n")
+	w.WriteString("#!/bin/bash\nset -e\nunset " + strings.Join(strangers, " ") + "\n")
 	fmt.Fprintf(&w, "mkdir -p %s\n", ShellQuote(b.path(logsName)))
 	for _, f := range []struct{ path, text string }{{b.path(shardsName), b.shards}, {b.path(mergeName), b.merge}} {
 		fmt.Fprintf(&w, "cat >%s <<'END_OF_SCRIPT'\n%sEND_OF_SCRIPT\n", ShellQuote(f.path), f.text)

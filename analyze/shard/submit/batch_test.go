@@ -45,7 +45,8 @@ func newFakeSlurm(t *testing.T) *fakeSlurm {
 	bash := needBash(t)
 	s := &fakeSlurm{t, t.TempDir()}
 	for name, text := range map[string]string{
-		"sbatch": `n=$(ls "$dir" | grep -c -e '-sbatch$')
+		"sbatch": `env | grep '^SBATCH_' >>"$dir/environment"
+n=$(ls "$dir" | grep -c -e '-sbatch$')
 if [ -e "$dir/fail-$n" ]; then echo "sbatch: error: Batch job submission failed: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; fi
 echo "$((99 + n));cluster"`,
 		"squeue":  `cat "$dir/queue" 2>/dev/null || true`,
@@ -163,6 +164,8 @@ func TestSubmit(t *testing.T) {
 	p := testPlan(t, dir, 5)
 	// Nothing of the environment may change what is submitted.
 	t.Setenv("SLURM_ARRAY_TASK_COUNT", "2")
+	t.Setenv("SBATCH_ARRAY_INX", "0-99") // would make an array of the merge
+	t.Setenv("SBATCH_QOS", "mine")
 	s := Slurm{Partition: "short", Account: "lab", Mem: "4G", CPUs: 3, Limit: 2, Time: "1:00:00", MergeTime: "30", Extra: []string{"--comment=two words"}}
 	jobs := submitNow(t, prepare(t, p, s, Options{}))
 	calls := fake.calls("sbatch")
@@ -178,6 +181,9 @@ func TestSubmit(t *testing.T) {
 	}
 	have(t, calls[1], "--dependency=afterok:100", "--kill-on-invalid-dep=yes", "--time=30", "--partition=short", "--mem=4G", filepath.Join(dir, "slurm", "merge.sh"))
 	lacks(t, calls[1], "--array")
+	if got, want := readAll(t, filepath.Join(fake.dir, "environment"))[0], strings.Repeat("SBATCH_QOS=mine\n", 2); got != want {
+		t.Errorf("sbatch saw %q; want %q", got, want)
+	}
 	want := []Job{{ID: "100", Name: "sgdwalk-" + p.Hash()[:8] + "-0", Shards: "0-4"}, {ID: "101", Name: "sgdwalk-" + p.Hash()[:8] + "-merge"}}
 	if d := cmp.Diff(want, jobs); d != "" {
 		t.Errorf("jobs (-want +got):\n%s", d)

@@ -36,8 +36,9 @@ const (
 
 	// mostPods is how many pods run at once unless more are asked for.
 	mostPods = 1000
-	// programInImage is where the Dockerfile puts the program.
-	programInImage = "/sgdwalk"
+	// Paths of the image, which no volume should be mounted over.
+	programInImage = "/usr/local/bin/sgdwalk"
+	tempInImage    = "/var/tmp/sgdwalk"
 )
 
 var (
@@ -123,7 +124,7 @@ func below(path, dir string) bool {
 // manifestValues are what the manifests are made of.
 type manifestValues struct {
 	Name, Namespace, Image, Claim, Mount, Memory  string
-	Plan, Program, Kernel, Arch, Dir, Binary      string
+	Plan, Program, Temp, Kernel, Arch, Binary     string
 	Shards, Parallelism, CPUs, MostFailed         int
 	Again, Usage, Damaged, Grace, UID, GID, Tries int
 	Objective                                     bool
@@ -154,7 +155,7 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 	}
 	v := manifestValues{
 		Name: planName(p), Namespace: k.Namespace, Image: k.Image, Claim: k.Claim, Mount: mount, Memory: k.memory(),
-		Plan: p.Dir(), Program: programInImage, Kernel: p.Identity.Kernel, Arch: arch, Binary: binary,
+		Plan: p.Dir(), Program: programInImage, Temp: tempInImage, Kernel: p.Identity.Kernel, Arch: arch, Binary: binary,
 		Shards: p.Shards, Parallelism: min(parallelism, p.Shards), CPUs: max(1, k.CPUs),
 		// A mistake in the image fails every shard: some are enough to know.
 		MostFailed: max(1, min(p.Shards/10, 10_000)), Tries: 3,
@@ -218,7 +219,7 @@ kind: Job
 
 {{- define "container"}}
           env:
-            - {name: TMPDIR, value: /tmp}
+            - {name: TMPDIR, value: {{.Temp}}}
 {{- if .Kernel}}
             # The instruction set that the plan was made with: all shards have the same bits.
             - {name: SGDWALK_KERNEL, value: {{q .Kernel}}}
@@ -231,7 +232,7 @@ kind: Job
             - name: shared
               mountPath: {{q .Mount}}
             - name: tmp
-              mountPath: /tmp
+              mountPath: {{.Temp}}
 {{- end}}
 
 {{- define "job.yaml" -}}

@@ -77,7 +77,7 @@ func TestManifests(t *testing.T) {
 	}
 	checkPod(t, &merge.Spec.Template.Spec, shared, []string{"merge", p.Dir(), "--quiet"})
 
-	if want := "FROM scratch\nCOPY [\"sgdwalk 1\", \"/sgdwalk\"]\nENTRYPOINT [\"/sgdwalk\"]\n"; !strings.HasSuffix(m.Dockerfile, want) {
+	if want := "FROM scratch\nCOPY [\"sgdwalk 1\", \"/usr/local/bin/sgdwalk\"]\nENTRYPOINT [\"/usr/local/bin/sgdwalk\"]\n"; !strings.HasSuffix(m.Dockerfile, want) {
 		t.Errorf("the Dockerfile is\n%s", m.Dockerfile)
 	}
 }
@@ -103,7 +103,7 @@ func checkPod(t *testing.T, pod *corev1.PodSpec, shared string, args []string) {
 	if c.Name != "sgdwalk" || c.Image != "registry.example.org/lab/sgdwalk:1" {
 		t.Errorf("the container is %q of %q", c.Name, c.Image)
 	}
-	if d := cmp.Diff([]string{"/sgdwalk"}, c.Command); d != "" {
+	if d := cmp.Diff([]string{"/usr/local/bin/sgdwalk"}, c.Command); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff(args, c.Args); d != "" {

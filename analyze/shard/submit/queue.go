@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,10 +17,18 @@ import (
 // defaultArraySize is Slurm's own default of MaxArraySize.
 const defaultArraySize = 1001
 
+// strangers are variables by which sbatch would make another job of ours where no
+// argument stands against them.
+var strangers = []string{"SBATCH_ARRAY_INX", "SBATCH_WAIT", "SBATCH_SIGNAL", "SBATCH_NO_REQUEUE"}
+
 // call runs one of Slurm's programs and returns what it prints. Its own words are
 // in the error.
 func call(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(strangers, name)
+	})
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
