@@ -121,7 +121,10 @@ func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, st
 		}
 	}
 	if worst > disagreement {
-		o.warn("objective_disagrees", "the objective is not the loss that was recorded: %s, %.2g of it apart", text, worst)
+		if !math.IsInf(worst, 1) {
+			text += fmt.Sprintf(", %.2g of it apart", worst)
+		}
+		o.warn("objective_disagrees", "the objective is not the loss that was recorded: %s", text)
 	}
 	return compared, nil
 }

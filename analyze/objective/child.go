@@ -26,7 +26,12 @@ const (
 // crash is a process that died: worth another try.
 type crash struct{ state *os.ProcessState }
 
-func (c *crash) Error() string { return fmt.Sprintf("died (%s)", c.state) }
+func (c *crash) Error() string {
+	if c.state.Success() {
+		return fmt.Sprintf("ended (%s) where it should have answered", c.state)
+	}
+	return fmt.Sprintf("died (%s)", c.state)
+}
 
 func crashed(err error) bool {
 	var c *crash
@@ -46,6 +51,7 @@ type child struct {
 	ended   chan struct{} // closed when the process is gone
 	readers sync.WaitGroup
 	tail    tail
+	broken  error // why read has ended before the output; for who has seen lines closed
 	id      int64 // of the last request
 	welcome welcome
 	closed  bool
@@ -162,6 +168,7 @@ func (c *child) read() {
 	defer close(c.lines)
 	s := bufio.NewScanner(c.out)
 	s.Buffer(make([]byte, 4096), maxLine)
+	s.Split(wholeLines)
 	for s.Scan() {
 		if len(bytes.TrimSpace(s.Bytes())) == 0 {
 			continue
@@ -172,6 +179,18 @@ func (c *child) read() {
 			return
 		}
 	}
+	if errors.Is(s.Err(), bufio.ErrTooLong) {
+		c.broken = fmt.Errorf("printed a line of more than %d bytes on standard output", maxLine)
+	}
+}
+
+// wholeLines is bufio.ScanLines without a last line that has no end: what a process
+// has written of its answer when it dies.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if atEOF && bytes.IndexByte(data, '\n') < 0 {
+		return len(data), nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 // exchange sends a line and waits for one.
@@ -185,7 +204,7 @@ func (c *child) exchange(ctx context.Context, message any, limit time.Duration) 
 		if ok {
 			return nil, c.unasked(line)
 		}
-		return nil, c.gone()
+		return nil, c.over()
 	default:
 	}
 	deadline := time.Now().Add(limit)
@@ -207,7 +226,7 @@ func (c *child) exchange(ctx context.Context, message any, limit time.Duration) 
 	select {
 	case line, ok := <-c.lines:
 		if !ok {
-			return nil, c.gone()
+			return nil, c.over()
 		}
 		return line, nil
 	case <-timer.C:
@@ -226,6 +245,14 @@ func (c *child) unasked(line []byte) error {
 		return err
 	}
 	return fmt.Errorf("answered request %d before it was asked", c.id+1)
+}
+
+// over is the error of a process whose lines are closed.
+func (c *child) over() error {
+	if c.broken != nil {
+		return c.broken
+	}
+	return c.gone()
 }
 
 // gone is the error of a process that has closed its output.

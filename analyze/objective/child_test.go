@@ -164,6 +164,20 @@ func misbehave(mode, argument string, n int, id int64, loss *float64) {
 			check(os.WriteFile(argument, nil, 0o666))
 			os.Exit(9)
 		}
+	case "dies-half-way":
+		if _, err := os.Stat(argument); err != nil && n == 3 {
+			check(os.WriteFile(argument, nil, 0o666))
+			fmt.Printf(`{"id":%d,"lo`, id)
+			os.Exit(9)
+		}
+	case "ends":
+		if n == 3 {
+			os.Exit(0)
+		}
+	case "long-line":
+		if n == 3 {
+			fmt.Println(strings.Repeat("x", 17<<20))
+		}
 	case "dies-and-differs":
 		if _, err := os.Stat(argument); err == nil {
 			*loss++

@@ -178,7 +178,7 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 			return fmt.Errorf("%w (after %d restarts, the most that are allowed)", cause, o.o.Restarts)
 		}
 		o.warnings = slices.DeleteFunc(o.warnings, func(w analyze.Warning) bool { return w.Code == "objective_restarted" })
-		o.warnings = append(o.warnings, analyze.Warning{Code: "objective_restarted", Text: fmt.Sprintf("a process of the objective died and was started again, %d times in all; what it had not answered was evaluated again", o.restarts)})
+		o.warnings = append(o.warnings, analyze.Warning{Code: "objective_restarted", Text: fmt.Sprintf("processes of the objective that died were started again (%d in all); what they had not answered was evaluated again", o.restarts)})
 	}
 	checked, state, first := o.checked, o.checkedState, o.first
 	o.mu.Unlock()

@@ -234,6 +234,8 @@ func TestBadChildren(t *testing.T) {
 		{"twice", "answered request 1 twice"},
 		{"noisy", "is not deterministic: it gives the losses"},
 		{"cuts", "before request 3, a file of a vector has been cut"},
+		{"ends", "at request 3, ended (exit status 0) where it should have answered"},
+		{"long-line", "at request 3, printed a line of more than 16777216 bytes on standard output"},
 		{"always-dies", "died (exit status 9); it said: out of memory (after 2 restarts, the most that are allowed)"},
 	} {
 		o := options(t, c.mode)

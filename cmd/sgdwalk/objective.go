@@ -178,7 +178,9 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 	if err != nil {
 		return nil, err
 	}
-	a.say("%d recorded losses compared", compared)
+	if compared > 0 {
+		a.say("%d recorded losses compared", compared)
+	}
 	return a.external("loss", "accuracy")
 }
 

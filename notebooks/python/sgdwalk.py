@@ -446,7 +446,8 @@ def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, 
             {name: array}, if gradients are to be had.
         training: leave a torch module in the mode it is in; otherwise it is set to eval().
         state: False keeps the module's own statistics of normalization layers; otherwise
-            they are those of the run's last iterate.
+            they are those that the run recorded: of the iterate in walk and curvature,
+            of the last one elsewhere.
 
     What the script prints goes to standard error from here on: standard output is for
     the answers. It returns when sgdwalk has no more questions.
