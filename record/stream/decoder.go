@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unsafe"
 
 	"sgdwalk/record"
 )
@@ -21,7 +22,6 @@ type Decoder struct {
 	frames int64
 	ended  error // what every further call of Next returns
 	memory [3][]float32
-	bytes  []byte
 }
 
 // NewDecoder reads the header line.
@@ -165,24 +165,25 @@ func (d *Decoder) body(f *frame, s *record.Step) error {
 // about its sizes gets no more.
 const chunk = 1 << 20
 
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
 // floats reads that many float32 into the memory of vector i.
 func (d *Decoder) floats(i, total int) error {
-	if d.bytes == nil {
-		d.bytes = make([]byte, 4*min(total, chunk))
-	}
 	v := d.memory[i][:0]
-	for len(v) < total {
-		b := d.bytes[:min(cap(d.bytes), 4*(total-len(v)))]
+	for k := 0; k < total; k = len(v) {
+		v = slices.Grow(v, min(total-k, chunk))[:k+min(total-k, chunk)]
+		// Into their place at once: a copy from a buffer costs as much as the pipe does.
+		b := unsafe.Slice((*byte)(unsafe.Pointer(&v[k])), 4*(len(v)-k))
 		if n, err := io.ReadFull(d.r, b); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return fmt.Errorf("%w: %d of its %d elements came", ErrTorn, len(v)+n/4, total)
+				return fmt.Errorf("%w: %d of its %d elements came", ErrTorn, k+n/4, total)
 			}
 			return err
 		}
-		k := len(v)
-		v = slices.Grow(v, len(b)/4)[:k+len(b)/4]
-		for j := range v[k:] {
-			v[k+j] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*j:]))
+		if !littleEndian {
+			for j := range v[k:] {
+				v[k+j] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*j:]))
+			}
 		}
 	}
 	d.memory[i] = v
