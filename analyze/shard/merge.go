@@ -14,7 +14,9 @@ import (
 // are not there yet are elsewhere; units that are in no plan, because they depend
 // on the values of others, go to the store behind it.
 type Merged struct {
+	plan    *Plan
 	values  [][]float64
+	long    map[int]lineAt // units whose values are not kept in memory
 	have    []bool
 	place   map[string]int
 	present int
@@ -28,6 +30,11 @@ var _ analyze.Part = (*Merged)(nil)
 // ErrMissing is wrapped by the error of Merge when shards are not there.
 var ErrMissing = errors.New("shards are missing")
 
+// longValues is the number of values from which those of a unit are read again
+// when they are asked for, once they are known to be sound: all slabs of a large
+// matrix together would not fit in memory.
+const longValues = 1024
+
 // Merge reads the shards. Without preview all must be there and sound. With it
 // those are taken that are there, and of the others what their workers have so far.
 func (p *Plan) Merge(preview bool) (*Merged, error) {
@@ -35,7 +42,7 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Merged{values: make([][]float64, len(names)), have: make([]bool, len(names)), place: make(map[string]int, len(names))}
+	m := &Merged{plan: p, long: make(map[int]lineAt), values: make([][]float64, len(names)), have: make([]bool, len(names)), place: make(map[string]int, len(names))}
 	for i, n := range names {
 		m.place[n] = i
 	}
@@ -43,7 +50,14 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 		return nil, fmt.Errorf("shard: the plan has %d units of %d names; each must be there once", len(names), len(m.place))
 	}
 	for shard := range p.Shards {
-		err := p.readShard(shard, names, m.take)
+		err := p.readShard(shard, names, func(unit int, values []float64, at lineAt) {
+			if len(values) < longValues {
+				m.take(unit, values)
+				return
+			}
+			m.take(unit, nil)
+			m.long[unit] = at
+		})
 		switch {
 		case err == nil:
 		case errors.Is(err, fs.ErrNotExist) || preview && errors.Is(err, ErrDamaged):
@@ -78,6 +92,7 @@ func (m *Merged) take(unit int, values []float64) {
 	if !m.have[unit] {
 		m.present++
 	}
+	delete(m.long, unit)
 	m.values[unit], m.have[unit] = values, true
 }
 
@@ -91,6 +106,9 @@ func (m *Merged) Missing() []int { return m.missing }
 // change it.
 func (m *Merged) Lookup(unit string) ([]float64, bool) {
 	if i, ok := m.place[unit]; ok {
+		if at, long := m.long[i]; long && m.have[i] {
+			return m.plan.readLine(unit, at)
+		}
 		return m.values[i], m.have[i]
 	}
 	if m.Behind == nil {
@@ -102,7 +120,7 @@ func (m *Merged) Lookup(unit string) ([]float64, bool) {
 // Save keeps a unit that is in no shard.
 func (m *Merged) Save(unit string, values []float64) error {
 	if _, ok := m.place[unit]; ok {
-		return fmt.Errorf("shard: %s was computed again: its values in the shard are not those that the analysis expects", unit)
+		return fmt.Errorf("shard: %s was computed again: its values in the shard are not those that the analysis expects, or its file was changed meanwhile", unit)
 	}
 	if m.Behind == nil {
 		return nil

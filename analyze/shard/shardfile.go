@@ -57,9 +57,15 @@ func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err er
 	}
 }
 
+// lineAt is where in its shard's file the line of a unit is.
+type lineAt struct {
+	shard, bytes int
+	offset       int64
+}
+
 // readShard reads a finished shard. take is called with every unit, by its place
 // in the plan.
-func (p *Plan) readShard(shard int, names []string, take func(unit int, values []float64)) error {
+func (p *Plan) readShard(shard int, names []string, take func(unit int, values []float64, at lineAt)) error {
 	path := p.shardPath(shard)
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -83,17 +89,34 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 	text, seed := string(rest[:len(rest)-(len(b)-before)]), p.seed()
 	for _, unit := range units {
 		line, after, _ := strings.Cut(text, "\n")
+		at := lineAt{shard, len(line), int64(before - len(text))}
 		text = after
 		found, values, ok := unitline.Parse(seed, line)
 		if !ok || found != names[unit] {
 			return damaged("%s is not where the plan has it", names[unit])
 		}
-		take(unit, values)
+		take(unit, values, at)
 	}
 	if text != "" {
 		return damaged("it goes on behind its last unit")
 	}
 	return nil
+}
+
+// readLine reads the values of one unit of a finished shard again; ok is false when
+// its line is not there any more.
+func (p *Plan) readLine(unit string, at lineAt) (values []float64, ok bool) {
+	f, err := os.Open(p.shardPath(at.shard))
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	line := make([]byte, at.bytes)
+	if _, err := f.ReadAt(line, at.offset); err != nil {
+		return nil, false
+	}
+	found, values, ok := unitline.Parse(p.seed(), string(line))
+	return values, ok && found == unit
 }
 
 // readPart reads what a worker has so far. Lines that do not fit their checksums

@@ -93,7 +93,7 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if w.opts.Beat == 0 {
 		w.opts.Beat = Beat
 	}
-	switch err := p.readShard(shard, names, func(int, []float64) {}); {
+	switch err := p.readShard(shard, names, func(int, []float64, lineAt) {}); {
 	case err == nil:
 		return nil, fmt.Errorf("shard: shard %d: %w", shard, ErrDone)
 	case errors.Is(err, ErrDamaged):
