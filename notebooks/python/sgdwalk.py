@@ -126,6 +126,7 @@ class _TorchModel:
             module = module.module  # whose names have no prefix
         self._torch = torch
         self._places: dict[Any, list[Any]] = {}
+        self._arrays: dict[str, tuple[list[int], list[np.ndarray]]] = {}
         self.name = type(module).__name__
         self.parameters = list(module.named_parameters())  # shared ones once
         kinds = kinds_of(module)
@@ -156,8 +157,20 @@ class _TorchModel:
             self._places[key] = views
         return self._places[key]
 
+    def _copy(self, what: str, into: np.ndarray, tensors: Sequence[Any]) -> None:
+        """_gather for tensors that stay where they are, in one call where they are plain."""
+        places = [t.data_ptr() for t in tensors]
+        if what not in self._arrays or self._arrays[what][0] != places:
+            plain = all(t.device.type == "cpu" and t.dtype == self._torch.float32 and t.is_contiguous() for t in tensors)
+            # The arrays are the tensors' memory, and keep it from being used for another.
+            self._arrays[what] = places, [t.detach().numpy().reshape(-1) for t in tensors] if plain else []
+        if self._arrays[what][1]:
+            np.concatenate(self._arrays[what][1], out=into)
+        else:
+            self._gather(into, [t.detach() for t in tensors])
+
     def theta(self, into: np.ndarray) -> None:
-        self._gather(into, [p.detach() for _, p in self.parameters])
+        self._copy("theta", into, [p for _, p in self.parameters])
 
     def grad(self, into: np.ndarray, grads: Any) -> None:
         if grads is not None:
@@ -166,7 +179,7 @@ class _TorchModel:
         self._gather(into, [zero(p) if p.grad is None else p.grad.detach() for _, p in self.parameters])
 
     def state(self, into: np.ndarray) -> None:
-        self._gather(into, [b for _, b in self.buffers])
+        self._copy("state", into, [b for _, b in self.buffers])
 
     def put(self, theta: np.ndarray, state: np.ndarray | None) -> None:
         """Set the parameters, and the statistics if they are given."""
