@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -85,10 +86,7 @@ func (k *Kubernetes) memory() string {
 // mountOf returns the directory that the volume holds: the one that was asked for,
 // or the deepest that all paths of the plan are below.
 func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
-	paths := []string{p.Dir()}
-	for i := len(p.Command) - 1; i >= 0 && p.Command[i] != "--"; i-- {
-		paths = append(paths, p.Command[i])
-	}
+	paths := append([]string{p.Dir()}, pathsOf(p.Command)...)
 	mount := k.Mount
 	if mount == "" {
 		mount = filepath.Dir(p.Dir())
@@ -113,6 +111,27 @@ func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
 		return "", fmt.Errorf("submit: --mount is %q; Kubernetes allows no colon in the path of a volume", mount)
 	}
 	return filepath.Clean(mount), checkPath("--mount", mount)
+}
+
+// pathsOf lists the files and directories that a planned command names: its
+// positional arguments, and what there is of values such as /lab/sweep and
+// cifar10:/lab/cifar.
+func pathsOf(command []string) []string {
+	var paths []string
+	flags, positional := command, []string(nil)
+	if i := slices.Index(command, "--"); i >= 0 {
+		flags, positional = command[:i], command[i+1:]
+	}
+	for _, f := range flags {
+		_, value, _ := strings.Cut(f, "=")
+		_, behind, _ := strings.Cut(value, ":")
+		for _, v := range []string{value, behind} {
+			if _, err := os.Stat(v); filepath.IsAbs(v) && err == nil {
+				paths = append(paths, v)
+			}
+		}
+	}
+	return append(paths, positional...)
 }
 
 // below reports whether a path is the directory or in it.

@@ -167,7 +167,7 @@ func TestManifestSizes(t *testing.T) {
 
 func TestKubernetesRefuses(t *testing.T) {
 	dir := t.TempDir()
-	good := Kubernetes{Image: "sgdwalk", Claim: "c"}
+	good, elsewhere := Kubernetes{Image: "sgdwalk", Claim: "c"}, t.TempDir()
 	for _, c := range []struct {
 		change func(k *Kubernetes, p *shard.Plan)
 		want   string
@@ -187,6 +187,9 @@ func TestKubernetesRefuses(t *testing.T) {
 		{func(k *Kubernetes, p *shard.Plan) {
 			k.Mount, p.Command = filepath.Dir(dir), []string{"walk", "--", "/else/run"}
 		}, "/else/run is not below --mount"},
+		{func(k *Kubernetes, p *shard.Plan) {
+			k.Mount, p.Command = dir, []string{"walk", "--alphas=0:1:5", "--data=mnist:" + elsewhere, "--"}
+		}, elsewhere + " is not below --mount"},
 	} {
 		p, k := testPlan(t, dir, 2), good
 		c.change(&k, p)
