@@ -152,7 +152,7 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program st
 	case b.Merging() != "" && b.Missing() == 0:
 		return fmt.Errorf("all %d shards are done, and Slurm job %s is merging them", p.Shards, b.Merging())
 	case b.Missing() == 0 && len(b.Queued) == 0 && len(b.Alive) > 0:
-		return fmt.Errorf("nothing to submit: the %d shards that are not done are at work outside of Slurm's queue, or died less than a minute ago", len(b.Alive))
+		return fmt.Errorf("nothing to submit: all shards that are not done are at work outside of Slurm, or were less than a minute ago: %s", shard.Ranges(b.Alive))
 	case c.DryRun:
 		e.printf("%s", b.Script())
 		return nil

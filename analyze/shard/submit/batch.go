@@ -31,7 +31,7 @@ type Batch struct {
 	Arrays []Array
 	Done   int   // shards that are finished
 	Queued []int // shards that Slurm has already
-	Alive  []int // shards that a worker outside of Slurm's queue is on
+	Alive  []int // shards that a worker outside of Slurm is on
 	Notes  []string
 
 	plan          *shard.Plan
@@ -113,6 +113,10 @@ func (b *Batch) choose(size int) error {
 		return err
 	}
 	b.Done = st.Done
+	given, err := b.jobs.shards()
+	if err != nil {
+		return err
+	}
 	var missing []int
 	for i := range st.Each {
 		one := &st.Each[i]
@@ -121,14 +125,15 @@ func (b *Batch) choose(size int) error {
 		case one.State == shard.Done:
 		case inQueue:
 			b.Queued = append(b.Queued, one.Shard)
-		case one.State == shard.Running:
+		// One that Slurm had and has no longer has died a moment ago.
+		case one.State == shard.Running && !given[one.Shard]:
 			b.Alive = append(b.Alive, one.Shard)
 		default:
 			missing = append(missing, one.Shard)
 		}
 	}
 	if len(b.Alive) > 0 {
-		b.Notes = append(b.Notes, "left out, because a worker that is not in the queue gave a sign of life less than a minute ago: shards "+shard.Ranges(b.Alive))
+		b.Notes = append(b.Notes, "left out, because a worker outside of Slurm gave a sign of life less than a minute ago: "+shardsText(shard.Ranges(b.Alive)))
 	}
 	b.Arrays = arrays(missing, size, b.slurm.Limit)
 	return nil

@@ -239,8 +239,20 @@ func TestResume(t *testing.T) {
 	fake := newFakeSlurm(t)
 	fake.set("max", "4")
 	p := testPlan(t, t.TempDir(), 10)
+	// A worker on somebody's own machine is on shard 9.
+	w, err := p.Work(9, shard.WorkOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
 	submitNow(t, prepare(t, p, Slurm{}, Options{}))
 	fake.calls("sbatch")
+	// That of shard 8 has died so lately that its sign of life is fresh.
+	dead, err := p.Work(8, shard.WorkOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dead.Close()
 	finish(t, p, 0, 5)
 	// Shard 7's file is cut off: that one is not done.
 	finish(t, p, 7)
@@ -252,12 +264,6 @@ func TestResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A worker on somebody's own machine is on shard 9.
-	w, err := p.Work(9, shard.WorkOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
 	name := planName(p)
 	fake.set("queue", fmt.Sprintf("100 1 RUNNING %s-0\n100 3 PENDING %s-0\n101 2 PENDING %s-4\n103 N/A PENDING %s-merge\n", name, name, name, name))
 	b := prepare(t, p, Slurm{}, Options{Resume: true})
@@ -369,7 +375,7 @@ func TestDamagedJobs(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(p.Dir(), "slurm"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{`{"plan": "x"`: "jobs.json", `{"plan": "0000"}`: "of plan 0000", `{"plan": "` + p.Hash() + `", "more": 1}`: "more"} {
+	for text, want := range map[string]string{`{"plan": "x"`: "jobs.json", `{"plan": "0000"}`: "of plan 0000", `{"plan": "` + p.Hash() + `", "more": 1}`: "more", `{"plan": "` + p.Hash() + `", "jobs": [{"id": "1", "name": "a", "shards": "0-x"}]}`: `"0-x"`} {
 		if err := os.WriteFile(jobsPath(p), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"sgdwalk/analyze/shard"
 )
@@ -33,6 +35,31 @@ type Job struct {
 
 // Merge reports whether the job is the merge.
 func (j *Job) Merge() bool { return j.Shards == "" }
+
+// shards are those that were submitted.
+func (j *Jobs) shards() (map[int]bool, error) {
+	all := make(map[int]bool)
+	for i := range j.Jobs {
+		if j.Jobs[i].Merge() {
+			continue
+		}
+		for part := range strings.SplitSeq(j.Jobs[i].Shards, ",") {
+			from, to, isRange := strings.Cut(part, "-")
+			if !isRange {
+				to = from
+			}
+			first, err1 := strconv.Atoi(from)
+			last, err2 := strconv.Atoi(to)
+			if err1 != nil || err2 != nil || first < 0 || last >= shard.MaxShards {
+				return nil, fmt.Errorf("submit: %s has the shards %q; they must be numbers and ranges such as 0-3,7", jobsName, j.Jobs[i].Shards)
+			}
+			for s := first; s <= last; s++ {
+				all[s] = true
+			}
+		}
+	}
+	return all, nil
+}
 
 // Jobs are all that were submitted for a plan, in their order.
 type Jobs struct {
