@@ -132,9 +132,11 @@ class _TorchModel:
         kinds = kinds_of(module)
         self.layout = [{"name": n, "kind": kinds[n], "shape": list(p.shape)} for n, p in self.parameters]
         # Counters such as num_batches_tracked are no statistics.
-        self.buffers = [(n, b) for n, b in module.named_buffers() if b.is_floating_point()]
-        self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(b.shape)} for n, b in self.buffers]
-        other = sorted({str(t.dtype) for _, t in self.parameters + self.buffers} - {"torch.float32"})
+        buffers = [(n, b) for n, b in module.named_buffers() if b.is_floating_point()]
+        # A module that is moved or converted gets new buffers: they are asked for anew.
+        self._owners = [(module.get_submodule(n.rpartition(".")[0]), n.rpartition(".")[2]) for n, _ in buffers]
+        self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(b.shape)} for n, b in buffers]
+        other = sorted({str(t.dtype) for _, t in self.parameters + buffers} - {"torch.float32"})
         self.comment = f"recorded as float32; in the model some are {', '.join(other)}" if other else ""
 
     @staticmethod
@@ -178,12 +180,15 @@ class _TorchModel:
         zero = self._torch.zeros_like
         self._gather(into, [zero(p) if p.grad is None else p.grad.detach() for _, p in self.parameters])
 
+    def _buffers(self) -> list[Any]:
+        return [getattr(owner, name) for owner, name in self._owners]
+
     def state(self, into: np.ndarray) -> None:
-        self._copy("state", into, [b for _, b in self.buffers])
+        self._copy("state", into, self._buffers())
 
     def put(self, theta: np.ndarray, state: np.ndarray | None) -> None:
         """Set the parameters, and the statistics if they are given."""
-        parts = [(theta, [p for _, p in self.parameters])] + ([(state, [b for _, b in self.buffers])] if state is not None else [])
+        parts = [(theta, [p for _, p in self.parameters])] + ([(state, self._buffers())] if state is not None else [])
         with self._torch.no_grad():
             for vector, tensors in parts:
                 for t, view in zip(tensors, self._views(vector, tensors)):
