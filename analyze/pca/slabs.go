@@ -17,7 +17,8 @@ import (
 // row, and behind them the checksum of the slab's part of every row, n whole
 // numbers. A row on disk has one checksum over all of its elements, and whoever
 // makes a slab wants to read no others: 64 workers that each verified the rows
-// whole would read the run 64 times. Checksums of parts make that of the whole
+// whole would read the run 64 times (of 0.8 GB in 16 slabs, each 800 MB and not
+// 52). Checksums of parts make that of the whole
 // (record.Pieces), so every worker takes those of exactly the elements that it
 // computes with, and the sum of all slabs says whether they are what was recorded,
 // before anything is made of it. A run in two bytes an element, and one that is no
