@@ -62,7 +62,7 @@ func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...st
 		Header   string
 		Options  any
 		Also     []string
-	}{1, analysis, sum, options, also})
+	}{2, analysis, sum, options, also}) // 2: --norm running has the statistics of each iterate
 	if err != nil {
 		return nil, fmt.Errorf("result: journal: options of %s: %w", analysis, err)
 	}
