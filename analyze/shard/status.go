@@ -202,7 +202,25 @@ func (p *Plan) look(s *ShardStatus, now time.Time, silent time.Duration) error {
 			}
 		}
 	}
-	return nil
+	if s.State != Running {
+		s.Units, err = p.left(s.Shard)
+	}
+	return err
+}
+
+// left returns how many units workers have left of a shard: each begins with those
+// that it found, so the longest file has most. Lines are counted, not verified.
+func (p *Plan) left(shard int) (units int, err error) {
+	paths, err := p.workFiles(shard, partEnding)
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range paths {
+		if b, err := os.ReadFile(path); err == nil {
+			units = max(units, bytes.Count(b, []byte("\n"))-1)
+		}
+	}
+	return min(units, p.Count(shard)), nil
 }
 
 // Numbers lists the shards in one of the states.

@@ -50,7 +50,11 @@ func TestStates(t *testing.T) {
 	if err := os.Chtimes(p.workPath(4, "host-4"+failedEnding), old, old); err != nil {
 		t.Fatal(err)
 	}
-	begin(5, "host-5").Close()
+	told, three := begin(5, "host-5"), 3
+	if err := compute(dying{told, &three}, unitsOf(60), nil); err == nil {
+		t.Fatal("it went through")
+	}
+	told.Close()
 
 	s, err := reopen(t, p).Status(0)
 	if err != nil {
@@ -65,8 +69,8 @@ func TestStates(t *testing.T) {
 	if s.Done != 1 || s.Running != 2 || s.Failed != 1 || s.Lost != 1 || s.Waiting != 1 || s.Damaged != 0 || s.Shards != 6 || s.Units != 60 {
 		t.Errorf("%+v", s)
 	}
-	if s.Present != 14 || s.Each[1].Units != 4 {
-		t.Errorf("%d units are there, %d of shard 1; want 14 and 4", s.Present, s.Each[1].Units)
+	if s.Present != 17 || s.Each[5].Units != 3 || s.Each[1].Units != 4 {
+		t.Errorf("%d units are there, %d of shard 1; want 17 and 4", s.Present, s.Each[1].Units)
 	}
 	if s.Rate <= 0 || s.ETA <= 0 {
 		t.Errorf("rate %v, ETA %v", s.Rate, s.ETA)
@@ -92,7 +96,7 @@ func TestAgesAreOfTheFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if d := p.now().Sub(time.Now()); d < -time.Minute || d > time.Minute {
+	if d := -time.Until(p.now()); d < -time.Minute || d > time.Minute {
 		t.Errorf("the clock is off by %v", d)
 	}
 	path := p.workPath(0, w.owner+lifeEnding)
