@@ -1,5 +1,5 @@
-"""What recording every step costs a PyTorch loop: rounds of steps unrecorded and recorded
-in turn, the ratio of their medians.
+"""What recording every step costs a PyTorch loop: rounds of steps unrecorded, recorded,
+recorded, unrecorded; the ratio of each, and the median of the ratios.
 
     sgdwalk python > sgdwalk.py
     PYTHONPATH=. python3 notebooks/python/testdata/overhead.py [--threads 2] [--rounds 8] [--grad]
@@ -24,7 +24,7 @@ spec.loader.exec_module(networks)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--rounds", type=int, default=8)
+parser.add_argument("--rounds", type=int, default=12)
 parser.add_argument("--grad", action="store_true")
 options = parser.parse_args()
 torch.set_num_threads(options.threads)
@@ -49,12 +49,17 @@ for name, steps in (("lenet", 60), ("resnet8", 8), ("mlp128", 300)):
             times.append(time.perf_counter() - start)
         return statistics.mean(times)  # not the median: what the writer takes comes in bursts
 
-    plain, recorded = [], []
-    run(None)
-    for _ in range(options.rounds):
-        plain.append(run(None))
-        with tempfile.TemporaryDirectory() as d:
-            with Recorder(model, optimizer, out=d + "/run", grad=options.grad, args=["--quiet"]) as recorder:
-                recorded.append(run(recorder))
-    p, r = statistics.median(plain), statistics.median(recorded)
-    print(f"{name}: {1e3 * p:.2f} ms unrecorded, {1e3 * r:.2f} ms recorded, ratio {r / p:.3f}")
+    # Neighbours in time are compared, in both orders, so that a host that gets slower
+    # or faster does not count as a cost.
+    ratios, plain = [], []
+    with tempfile.TemporaryDirectory() as d:
+        with Recorder(model, optimizer, out=d + "/run", grad=options.grad, args=["--quiet"]) as recorder:
+            run(None)
+            run(recorder)
+            for _ in range(options.rounds):
+                before, first, second, after = run(None), run(recorder), run(recorder), run(None)
+                ratios.append((first + second) / (before + after))
+                plain += [before, after]
+    ratios.sort()
+    middle = statistics.median(ratios)
+    print(f"{name}: {1e3 * statistics.median(plain):.2f} ms unrecorded; recorded {middle:.3f} of it (half of {len(ratios)} rounds from {ratios[len(ratios) // 4]:.3f} to {ratios[-1 - len(ratios) // 4]:.3f})")
