@@ -57,7 +57,7 @@ func (id *Identity) Check(now *Identity) error {
 		{"the recording", id.Recording, now.Recording, ""},
 		{"the data", id.Data, now.Data, ""},
 		{"the version of the program", id.Software, now.Software, ""},
-		{"the program", id.Program, now.Program, ""},
+		{"the program", id.Program, now.Program, "; build it once, and use that file for all (go run and go build make two)"},
 		{"the instruction set of the kernels", id.Kernel, now.Kernel, "; SGDWALK_KERNEL=" + id.Kernel + " asks for the planned one"},
 		{"the statistics of normalization layers", id.Policy, now.Policy, ""},
 		{"the objective", id.Objective, now.Objective, ""},

@@ -191,6 +191,14 @@ type planned struct {
 	RunBytes int64           `json:"run_bytes"`
 }
 
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runBytes int64) error {
 	if e.json {
 		return e.printJSON(planned{dir, p.Analysis, p.Units, p.Shards, p.Kinds, estimate, runBytes})
@@ -202,11 +210,15 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 			kinds[i] += fmt.Sprintf(" (%.3g s each)", k.Seconds)
 		}
 	}
-	e.printf("%s: %d units (%s) in %d shards of up to %d\n", p.Analysis, p.Units, strings.Join(kinds, ", "), p.Shards, (p.Units+p.Shards-1)/p.Shards)
+	e.printf("%s: %s (%s) in %s of up to %d\n", p.Analysis, counted(p.Units, "unit"), strings.Join(kinds, ", "), counted(p.Shards, "shard"), (p.Units+p.Shards-1)/p.Shards)
 	if estimate != nil {
-		e.printf("about %.3g core hours; a task of %d cores takes %s with %d shards, %.2g s of it to begin\n", estimate.CoreSeconds/3600, estimate.Cores, estimate.Task(p.Shards), p.Shards, estimate.Setup)
-		if estimate.Suggested != p.Shards {
-			e.printf("%d shards would give each task at least ten minutes of work\n", estimate.Suggested)
+		e.printf("about %.3g core hours; on %s a task takes %s, %.2g s of it to begin\n", estimate.CoreSeconds/3600, counted(estimate.Cores, "core"), estimate.Task(p.Shards), estimate.Setup)
+		switch {
+		case estimate.Suggested == p.Shards:
+		case estimate.Suggested == 1:
+			e.printf("a task should have ten minutes of work at least: this is work for one process\n")
+		default:
+			e.printf("%d shards would give each task ten minutes of work\n", estimate.Suggested)
 		}
 		reads := "every task reads the recording of %s"
 		switch p.Analysis {
@@ -217,6 +229,6 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 		}
 		e.printf("the shards' files take about %s; "+reads+"\n", bytesText(estimate.ShardBytes), bytesText(runBytes))
 	}
-	e.printf("the plan is in %s; next:\n  sgdwalk work %s --shard 0   (to %d, anywhere, in any order)\n  sgdwalk merge %s\n", dir, dir, p.Shards-1, dir)
+	e.printf("the plan is in %s; next:\n  sgdwalk work %s --shard 0   (to %d, anywhere, in any order; or sgdwalk submit %s --slurm)\n  sgdwalk merge %s\n", dir, dir, p.Shards-1, dir, dir)
 	return nil
 }

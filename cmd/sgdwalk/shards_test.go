@@ -74,7 +74,7 @@ func TestShardsAreOneProcess(t *testing.T) {
 		for _, n := range c.shards {
 			plan, merged := filepath.Join(t.TempDir(), "plan"), filepath.Join(t.TempDir(), "merged")
 			stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"plan"}, c.args, []string{"-q", "--timing", "0", "--shards", strconv.Itoa(n), "--out", plan, run})...)
-			if !strings.Contains(stdout, fmt.Sprintf("in %d shards", n)) {
+			if !strings.Contains(stdout, " in "+counted(n, "shard")) {
 				t.Errorf("plan says %q", stdout)
 			}
 			for i := range n {
