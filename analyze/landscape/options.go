@@ -64,6 +64,8 @@ type Options struct {
 
 	// Progress is told of every evaluation; nil tells nobody.
 	Progress analyze.Progress `json:"-"`
+	// Projection is what Project found for this plane, Path and Rows; nil finds it.
+	Projection *Projection `json:"-"`
 	// Store keeps finished cells; nil keeps nothing.
 	Store analyze.Store `json:"-"`
 }

@@ -26,10 +26,41 @@ type projected struct {
 	planeLoss, trueLoss []record.Optional
 }
 
+// Projection is where the chosen iterates of a path lie on a plane, in their
+// order: one element an iterate in each slice. Coordinates are multiples of the
+// plane's directions.
+type Projection struct {
+	Rows          []int // of the recording
+	Steps, Epochs []int64
+	A, B          []float64
+	Residual      []float64 // distance from the plane
+}
+
+// Project finds where the iterates of Options.Path, as Options.Rows chooses them,
+// lie on the plane, as Compute does. Given to Compute as Options.Projection they
+// are not read again.
+func Project(ctx context.Context, p analyze.Plane, opts Options) (*Projection, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	o := opts.Effective()
+	o.Projection = nil
+	l, err := project(ctx, &p, &o)
+	if err != nil {
+		return nil, err
+	}
+	return &Projection{Rows: l.rows, Steps: l.steps, Epochs: l.epochs, A: l.a, B: l.b, Residual: l.residual}, nil
+}
+
 // project takes the chosen iterates of the path to the plane.
 func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, error) {
 	l := &projected{run: o.Path}
 	if o.Path == nil {
+		return l, nil
+	}
+	if k := o.Projection; k != nil {
+		l.rows, l.steps, l.epochs, l.a, l.b, l.residual = k.Rows, k.Steps, k.Epochs, k.A, k.B, k.Residual
+		l.compare(o)
 		return l, nil
 	}
 	h := o.Path.Header()
@@ -75,9 +106,14 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 	if len(l.rows) == 0 {
 		return nil, fmt.Errorf("landscape: none of the recording's %d rows is chosen and has theta; a path needs one", o.Path.Len())
 	}
+	l.compare(o)
+	return l, nil
+}
+
+// compare chooses the iterates whose losses are compared.
+func (l *projected) compare(o *Options) {
 	l.compared = analyze.Spread(len(l.rows), o.Compared)
 	l.planeLoss, l.trueLoss = make([]record.Optional, len(l.rows)), make([]record.Optional, len(l.rows))
-	return l, nil
 }
 
 // around returns the ranges of the grid, those without bounds put around the

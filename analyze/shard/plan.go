@@ -28,6 +28,7 @@ const MaxShards = 100_000
 const (
 	planName   = "plan.json"
 	unitsName  = "units"  // one name a line, in the order of the analysis
+	inputName  = "input"  // what every worker begins with
 	shardsName = "shards" // finished shards, one file each
 	workName   = "work"   // what workers have so far, how they are, why they failed
 )
@@ -92,6 +93,11 @@ type Plan struct {
 	Units     int      `json:"units"`
 	// UnitsSHA256 is the hash of the list of units.
 	UnitsSHA256 string `json:"units_sha256"`
+	// InputSHA256 is that of Input; empty when there is none.
+	InputSHA256 string `json:"input_sha256,omitempty"`
+	// Input is something that every worker begins with and would have to compute
+	// otherwise. Create writes it, ReadInput reads it.
+	Input []byte `json:"-"`
 	// Kinds says how many units there are of each kind and how long some took, on
 	// TimedCores cores; SetupSeconds is from the start of a process to its first unit.
 	// Both are 0 when nothing was timed.
@@ -121,6 +127,10 @@ func Create(dir string, p *Plan, units []string) error {
 	list := []byte(strings.Join(units, "\n") + "\n")
 	sum := sha256.Sum256(list)
 	p.Format, p.Units, p.UnitsSHA256 = Format, len(units), hex.EncodeToString(sum[:])
+	if p.Input != nil {
+		sum := sha256.Sum256(p.Input)
+		p.InputSHA256 = hex.EncodeToString(sum[:])
+	}
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
@@ -132,6 +142,11 @@ func Create(dir string, p *Plan, units []string) error {
 		}
 	}
 	p.setDir(dir, text)
+	if p.Input != nil {
+		if err := writeNew(p.inputPath(), p.Input); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("shard: %w", err)
+		}
+	}
 	if err := writeNew(p.unitsPath(), list); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("shard: %w", err)
 	}
@@ -255,6 +270,10 @@ func Open(dir string) (*Plan, error) {
 	if p.Shards < 1 || p.Shards > MaxShards || p.Units < 1 {
 		return nil, fmt.Errorf("shard: %s: %d shards and %d units; there must be 1 to %d and at least 1", filepath.Join(dir, planName), p.Shards, p.Units, MaxShards)
 	}
+	const hash = 2 * sha256.Size
+	if len(p.UnitsSHA256) != hash || p.InputSHA256 != "" && len(p.InputSHA256) != hash {
+		return nil, fmt.Errorf("shard: %s: the hashes of units and input are %q and %q; they must have %d digits, the latter none if there is no input", filepath.Join(dir, planName), p.UnitsSHA256, p.InputSHA256, hash)
+	}
 	p.setDir(dir, text)
 	return p, nil
 }
@@ -273,6 +292,25 @@ func (p *Plan) Hash() string { return p.hash }
 // The list is named by its hash: a plan that loses a race leaves a list that
 // nobody reads, and does not replace the winner's.
 func (p *Plan) unitsPath() string { return filepath.Join(p.dir, unitsName+"-"+p.UnitsSHA256[:12]) }
+
+func (p *Plan) inputPath() string { return filepath.Join(p.dir, inputName+"-"+p.InputSHA256[:12]) }
+
+// ReadInput reads what every worker begins with, and checks it against the plan;
+// nil when the plan has none.
+func (p *Plan) ReadInput() ([]byte, error) {
+	if p.InputSHA256 == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(p.inputPath())
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	if got := hex.EncodeToString(sum[:]); got != p.InputSHA256 {
+		return nil, fmt.Errorf("shard: %s is damaged: its hash is %s, the plan says %s", p.inputPath(), got, p.InputSHA256)
+	}
+	return b, nil
+}
 
 // Names reads the units in their order and checks them against the plan. The
 // slice is the plan's.

@@ -530,6 +530,7 @@ func TestDamagedPlan(t *testing.T) {
 		{`"shards": 4`, `"shards": 0`, "0 shards"},
 		{`"units": 20`, `"units": 19`, "19"},
 		{`"analysis"`, `"analyses"`, "analyses"},
+		{`"units_sha256": "`, `"units_sha256": "", "analysis": "`, "64 digits"},
 	} {
 		dir := t.TempDir()
 		for _, name := range []string{planName, filepath.Base(p.unitsPath())} {

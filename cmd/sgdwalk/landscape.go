@@ -153,7 +153,9 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	if err := c.measures(a, loss, &opts); err != nil {
 		return nil, err
 	}
-	plane, err := c.choose(ctx, a, fit, func() (analyze.Gradient, error) { return loss, nil })
+	plane, err := a.share.plane(a, func() (*planeOf, error) {
+		return c.choose(ctx, a, fit, func() (analyze.Gradient, error) { return loss, nil })
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +164,14 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	}
 	c.place(plane, &opts)
 	recipe := landscapeOptions{Plane: plane.recipe, Landscape: opts, Also: c.Also}
-	if plane.fit != nil {
+	if plane.recipe.Kind == "pca" {
 		recipe.PCA = &fit
 	}
 	if c.withPath(plane) {
 		opts.Path = a.trace
+		if opts.Projection, err = a.share.projection(ctx, plane, opts); err != nil {
+			return nil, err
+		}
 	}
 	journal, err := a.journal(recipe)
 	if err != nil {

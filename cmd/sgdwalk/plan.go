@@ -136,6 +136,11 @@ func (f *planFlags) make(ctx context.Context, e *env, k *kong.Context, analysis 
 		return err
 	}
 	p := &shard.Plan{Analysis: analysis, Command: command, Identity: s.found, Shards: f.Shards, Kinds: shard.Kinds(collected)}
+	if s.keeps != nil {
+		if p.Input, err = s.keeps.encode(); err != nil {
+			return err
+		}
+	}
 	if p.Directory, err = os.Getwd(); err != nil {
 		return err
 	}
@@ -157,7 +162,7 @@ func (f *planFlags) make(ctx context.Context, e *env, k *kong.Context, analysis 
 // collect lists the units of an analysis.
 func (e *env) collect(ctx context.Context, command []string) ([]string, *share, error) {
 	c := shard.NewCollector()
-	s := &share{store: c}
+	s := &share{store: c, planning: true}
 	if err := e.rerun(ctx, s, noView{}, command...); err != nil {
 		return nil, nil, err
 	}
@@ -171,7 +176,7 @@ func (e *env) collect(ctx context.Context, command []string) ([]string, *share, 
 func (f *planFlags) time(ctx context.Context, e *env, p *shard.Plan, units []string) (*shard.Estimate, error) {
 	timer := shard.NewTimer(units, timedUnits, f.Timing)
 	begun, setup := time.Now(), time.Duration(0)
-	s := &share{store: timer, planned: &p.Identity, opened: func() { setup = time.Since(begun) }}
+	s := &share{store: timer, planned: &p.Identity, blob: p.Input, opened: func() { setup = time.Since(begun) }}
 	if err := e.rerun(ctx, s, e.progress, p.Command...); err != nil {
 		return nil, err
 	}

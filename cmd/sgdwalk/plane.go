@@ -51,6 +51,7 @@ type planeOf struct {
 	around [][2]float64
 	square bool // the range is -1 to 1 by default, as directions are as long as the parameters
 	warn   []analyze.Warning
+	path   *landscape.Projection // where the path lies on it, of one that a plan has kept
 }
 
 // planeRecipe says in a result which plane it is.

@@ -221,6 +221,39 @@ func TestPlanPreview(t *testing.T) {
 	}
 }
 
+// TestPlanKeepsThePlane: a landscape's workers take the plane and the path on it
+// from the plan, whose file is checked, and read no iterate for them.
+func TestPlanKeepsThePlane(t *testing.T) {
+	run := trainSmall(t)
+	plan := filepath.Join(t.TempDir(), "plan")
+	wantStatus(t, exitOK, "plan", "landscape", "-q", "--grid", "3x3", "--timing", "0", "--shards", "2", "--out", plan, run)
+	kept, _ := filepath.Glob(filepath.Join(plan, "input-*"))
+	if len(kept) != 1 {
+		t.Fatalf("the plan keeps %v; want one file", kept)
+	}
+	b := must(os.ReadFile(kept[0]))
+	for n := range b {
+		if n%17 != 0 { // a few of all bytes
+			continue
+		}
+		b[n] ^= 4
+		if err := os.WriteFile(kept[0], b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, stderr := wantStatus(t, exitFailure, "work", "-q", "--shard", "0", plan); !strings.Contains(stderr, kept[0]) || strings.Count(stderr, "\n") != 1 {
+			t.Fatalf("byte %d: %q", n, stderr)
+		}
+		b[n] ^= 4
+		if n > 2000 {
+			break
+		}
+	}
+	if err := os.WriteFile(kept[0], b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, exitOK, "work", "-q", "--shard", "0", plan)
+}
+
 // TestWorkerIsTold: SIGTERM leaves what is done, with the status that asks for
 // another start, and a kill leaves all but the unit at work.
 func TestWorkerIsTold(t *testing.T) {

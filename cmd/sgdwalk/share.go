@@ -35,6 +35,10 @@ type share struct {
 	preview bool          // merge what is there
 	opened  func()        // is told that the analysis begins with its units; may be nil
 	dir     string        // of the plan
+
+	planning bool       // a plan is in the making
+	keeps    *keptPlane // that it keeps, of a landscape
+	blob     []byte     // the plane that the plan has kept; nil when it has none
 }
 
 // errShared ends a command that has done its share: it writes no result.

@@ -107,7 +107,10 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	told, heard := c.listen(ctx, p.Analysis, w, cancel)
 	defer heard()
 	found := w.Found()
-	err = e.rerun(working, &share{store: w, planned: &p.Identity, dir: p.Dir()}, noView{}, p.Command...)
+	var input []byte
+	if input, err = p.ReadInput(); err == nil {
+		err = e.rerun(working, &share{store: w, planned: &p.Identity, dir: p.Dir(), blob: input}, noView{}, p.Command...)
+	}
 	if err == nil {
 		err = w.Finish()
 	}
