@@ -218,9 +218,9 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 	e.printf("%s: %s (%s) in %s of up to %d\n", p.Analysis, counted(p.Units, "unit"), strings.Join(kinds, ", "), counted(p.Shards, "shard"), (p.Units+p.Shards-1)/p.Shards)
 	if estimate != nil {
 		e.printf("about %.3g core hours; on %s a task takes %s, %.2g s of it to begin\n", estimate.CoreSeconds/3600, counted(estimate.Cores, "core"), estimate.Task(p.Shards), estimate.Setup)
-		switch {
-		case estimate.Suggested == p.Shards:
-		case estimate.Suggested == 1:
+		switch estimate.Suggested {
+		case p.Shards:
+		case 1:
 			e.printf("a task should have ten minutes of work at least: this is work for one process\n")
 		default:
 			e.printf("%d shards would give each task ten minutes of work\n", estimate.Suggested)
