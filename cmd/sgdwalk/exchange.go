@@ -196,6 +196,9 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 		}
 		o.Kinds = append(o.Kinds, rule)
 	}
+	if err := c.tryFirst(ctx, o); err != nil {
+		return err
+	}
 	m, err := exchange.Open(c.Files, o)
 	if err != nil {
 		return err
@@ -223,6 +226,25 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 	}
 	return nil
 }
+
+// tryFirst reads every value before a run that is there is replaced: files that
+// cannot be imported must not cost the run that they were to replace.
+func (c *importCmd) tryFirst(ctx context.Context, o exchange.ImportOptions) error {
+	if _, err := os.Lstat(c.Out); err != nil || !c.Force {
+		return nil // there is nothing to lose, or it is refused
+	}
+	m, err := exchange.Open(c.Files, o)
+	if err != nil {
+		return err
+	}
+	return m.CopyTo(ctx, nowhere{})
+}
+
+// nowhere is a sink for rows that are only read.
+type nowhere struct{}
+
+func (nowhere) Append(*record.Step) error { return nil }
+func (nowhere) Close() error              { return nil }
 
 // repairCmd keeps what is intact of a damaged run.
 type repairCmd struct {
