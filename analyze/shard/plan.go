@@ -301,13 +301,18 @@ func (p *Plan) ReadInput() ([]byte, error) {
 	if p.InputSHA256 == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(p.inputPath())
+	return readHashed(p.inputPath(), p.InputSHA256)
+}
+
+// readHashed reads a file of the plan that the plan knows the hash of.
+func readHashed(path, want string) ([]byte, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	if got := hex.EncodeToString(sum[:]); got != p.InputSHA256 {
-		return nil, fmt.Errorf("shard: %s is damaged: its hash is %s, the plan says %s", p.inputPath(), got, p.InputSHA256)
+	if got := hex.EncodeToString(sum[:]); got != want {
+		return nil, fmt.Errorf("shard: %s is damaged: its hash is %s, the plan says %s", path, got, want)
 	}
 	return b, nil
 }
@@ -318,13 +323,9 @@ func (p *Plan) Names() ([]string, error) {
 	if p.names != nil {
 		return p.names, nil
 	}
-	b, err := os.ReadFile(p.unitsPath())
+	b, err := readHashed(p.unitsPath(), p.UnitsSHA256)
 	if err != nil {
-		return nil, fmt.Errorf("shard: %w", err)
-	}
-	sum := sha256.Sum256(b)
-	if got := hex.EncodeToString(sum[:]); got != p.UnitsSHA256 {
-		return nil, fmt.Errorf("shard: %s is damaged: its hash is %s, the plan says %s", p.unitsPath(), got, p.UnitsSHA256)
+		return nil, err
 	}
 	names := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
 	if len(names) != p.Units {

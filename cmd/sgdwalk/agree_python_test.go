@@ -19,7 +19,7 @@ import (
 // statistics where the network normalizes.
 func TestPythonAgrees(t *testing.T) {
 	if testing.Short() {
-		t.Skip("three networks take a minute")
+		t.Skip("-short leaves out three networks, which take a minute")
 	}
 	interpreter := recordtest.Python(t, "torch")
 	// Relative: both sum float32 products in their own orders. An example between two

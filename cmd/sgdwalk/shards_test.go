@@ -257,7 +257,7 @@ func TestPlanKeepsThePlane(t *testing.T) {
 // TestWorkerIsTold: SIGTERM leaves what is done, with the status that asks for
 // another start, and a kill leaves all but the unit at work.
 func TestWorkerIsTold(t *testing.T) {
-	run := trainSmall(t, "--model", "mlp:64")
+	run := trainSmall(t, "--model", "mlp:64", "--batch", "50")
 	one, merged := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "merged")
 	args := []string{"walk", "--segments", "all", "--alphas", "0:1:101", "--also", "test_loss"}
 	wantStatus(t, exitOK, slices.Concat(args, []string{"-q", "--out", one, run})...)
@@ -286,13 +286,13 @@ func TestWorkerIsTold(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if err := cmd.Process.Signal(signal); err != nil {
-			t.Skip("the worker was done before it could be told:", err)
+			t.Fatalf("%v: the worker was done before it could be told: %v", signal, err)
 		}
 		err := cmd.Wait()
 		var ended *exec.ExitError
 		switch {
 		case err == nil:
-			t.Skip("the worker was done before it could be told")
+			t.Fatalf("%v: the worker was done before it could be told", signal)
 		case !errors.As(err, &ended):
 			t.Fatal(err)
 		case signal != syscall.SIGKILL && (ended.ExitCode() != exitAgain || !strings.Contains(stderr.String(), "interrupted")):
