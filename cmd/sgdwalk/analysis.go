@@ -51,8 +51,8 @@ type analysis struct {
 	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
 	dataHash, kernel, policy string             // of what the loss was evaluated with, if one was
 
-	others    []*arrowfile.Reader // further runs that the units depend on
-	fitKernel string              // instruction set of a PCA that they depend on
+	others    []string // fingerprints of further runs that the units depend on
+	fitKernel string   // instruction set of a PCA that they depend on
 
 	objective    *objective.Objective // the other program that evaluates it, if one does
 	objectiveKey string               // which one it is, and which loss

@@ -269,6 +269,9 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 	if to, err = other.iterate(c.To); err != nil {
 		return from, to, err
 	}
+	if err := a.dependsOn(other.trace); err != nil {
+		return from, to, err
+	}
 	to.Theta = append([]float32(nil), to.Theta...) // outlives the other run
 	return from, to, nil
 }

@@ -134,7 +134,9 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 			return nil, err
 		}
 		defer other.Close()
-		a.others = append(a.others, other)
+		if err := a.dependsOn(other); err != nil {
+			return nil, err
+		}
 		p, err := result.NewProvenance(run, other.Header())
 		if err != nil {
 			return nil, err

@@ -370,6 +370,9 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 	if err != nil {
 		return nil, "", err
 	}
+	if err := a.dependsOn(other.trace); err != nil {
+		return nil, "", err
+	}
 	if here.Model != there.Model {
 		a.warn = append(a.warn, analyze.Warning{Code: "other_model", Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout", filepath.Base(run), there.Model, here.Model)})
 	}

@@ -19,6 +19,7 @@ type keptPlane struct {
 	Around       [][2]float64
 	Square       bool
 	Origin, U, V []float32
+	Others       []string              // fingerprints of further runs that it goes through
 	FitKernel    string                // that found it, of principal directions
 	Path         *landscape.Projection // nil without a path
 }
@@ -33,7 +34,7 @@ func (s *share) plane(a *analysis, choose func() (*planeOf, error)) (*planeOf, e
 	if s == nil || s.blob == nil {
 		p, err := choose()
 		if err == nil && s != nil && s.planning && p.plane.Len() <= mostKept {
-			s.keeps = &keptPlane{Recipe: p.recipe, Around: p.around, Square: p.square, Origin: p.plane.Origin, U: p.plane.U, V: p.plane.V, FitKernel: a.fitKernel}
+			s.keeps = &keptPlane{Recipe: p.recipe, Around: p.around, Square: p.square, Origin: p.plane.Origin, U: p.plane.U, V: p.plane.V, FitKernel: a.fitKernel, Others: a.others}
 		}
 		return p, err
 	}
@@ -45,7 +46,7 @@ func (s *share) plane(a *analysis, choose func() (*planeOf, error)) (*planeOf, e
 	if err != nil {
 		return nil, fmt.Errorf("the plane of the plan: %w", err)
 	}
-	a.fitKernel = k.FitKernel
+	a.fitKernel, a.others = k.FitKernel, k.Others
 	return &planeOf{plane: plane, recipe: k.Recipe, around: k.Around, square: k.Square, path: k.Path}, nil
 }
 

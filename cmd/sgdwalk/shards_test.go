@@ -221,6 +221,31 @@ func TestPlanPreview(t *testing.T) {
 	}
 }
 
+// TestPlanOfTwoRuns: a further run that a line or a plane goes to is part of the
+// plan: one that is another now is refused.
+func TestPlanOfTwoRuns(t *testing.T) {
+	run, other := trainSmall(t), trainSmall(t, "--seed", "2")
+	var plans []string
+	for _, args := range [][]string{{"line", "--alphas", "0:1:3", "--to-run", other}, {"landscape", "--grid", "2x2", "--through", run + "@0," + run + "," + other}} {
+		plan, merged, one := filepath.Join(t.TempDir(), "plan"), filepath.Join(t.TempDir(), "merged"), filepath.Join(t.TempDir(), "one")
+		wantStatus(t, exitOK, slices.Concat(args, []string{"-q", "--out", one, run})...)
+		wantStatus(t, exitOK, slices.Concat([]string{"plan"}, args, []string{"-q", "--timing", "0", "--shards", "1", "--out", plan, run})...)
+		wantStatus(t, exitOK, "work", "-q", "--shard", "0", plan)
+		wantStatus(t, exitOK, "merge", "-q", "--out", merged, plan)
+		sameFiles(t, args[0], merged, one)
+		plans = append(plans, plan)
+	}
+	if err := os.RemoveAll(other); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--batch", "200", "--grad", "--seed", "3", "--out", other)
+	for _, plan := range plans {
+		if _, stderr := wantStatus(t, exitFailure, "merge", "-q", plan); !strings.Contains(stderr, "changed since the plan was made") {
+			t.Errorf("merge says %q", stderr)
+		}
+	}
+}
+
 // TestPlanKeepsThePlane: a landscape's workers take the plane and the path on it
 // from the plan, whose file is checked, and read no iterate for them.
 func TestPlanKeepsThePlane(t *testing.T) {

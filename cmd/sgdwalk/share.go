@@ -20,6 +20,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/analyze/shard"
+	"sgdwalk/record/arrowfile"
 )
 
 // share is how a command takes part in an analysis whose units are shared. The
@@ -126,6 +127,16 @@ func (s *share) mark(warnings []analyze.Warning) []analyze.Warning {
 	return append(warnings, analyze.Warning{Code: "preview", Text: fmt.Sprintf("a preview: %d of %d units are there", present, planned)})
 }
 
+// dependsOn notes a further run that the units depend on, where they are shared.
+func (a *analysis) dependsOn(other *arrowfile.Reader) error {
+	if a.share == nil {
+		return nil
+	}
+	rows, err := other.Fingerprint()
+	a.others = append(a.others, rows)
+	return err
+}
+
 // identity is what the units of the analysis depend on.
 func (a *analysis) identity(options any) (id shard.Identity, err error) {
 	if id, err = programIdentity(options); err != nil {
@@ -137,11 +148,7 @@ func (a *analysis) identity(options any) (id shard.Identity, err error) {
 	if id.Recording, err = a.trace.Fingerprint(); err != nil {
 		return id, err
 	}
-	for _, other := range a.others {
-		rows, err := other.Fingerprint()
-		if err != nil {
-			return id, err
-		}
+	for _, rows := range a.others {
 		id.Recording += "+" + rows
 	}
 	id.Data, id.Kernel, id.Policy, id.Objective = a.dataHash, a.kernel, a.policy, a.objectiveKey
