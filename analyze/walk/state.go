@@ -91,12 +91,26 @@ func (s *states) at(alpha float64) {
 	default:
 		state = make([]float32, len(s.from)) // the loss keeps it
 		for i, v := range s.from {
-			state[i] = float32(float64(v) + float64(alpha*(float64(s.to[i])-float64(v))))
+			state[i] = between(v, s.to[i], alpha)
 		}
 	}
 	for _, l := range s.losses {
 		l.SetState(state)
 	}
+}
+
+// between returns the value of a state element at alpha, 0 < alpha < 1. An element
+// that both ends share stays as it is. An element that is not finite at one end has
+// no mean (0 times infinity is NaN) and takes the value of the nearer end.
+func between(from, to float32, alpha float64) float32 {
+	a, b := float64(from), float64(to)
+	switch finite := a-a == 0 && b-b == 0; {
+	case a == b || !finite && alpha <= 0.5:
+		return from
+	case !finite:
+		return to
+	}
+	return float32(a + float64(alpha*(b-a)))
 }
 
 // end gives the losses their own state back.

@@ -3,6 +3,7 @@ package walk_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,54 @@ func TestState(t *testing.T) {
 	for i, v := range r.Losses.Column("loss").Floats {
 		if want := theta[i] + 1000; v != want {
 			t.Errorf("without statistics point %d is %v; want %v", i, v, want)
+		}
+	}
+}
+
+// seen keeps the states that a loss received.
+type seen struct{ states [][]float32 }
+
+func (s *seen) SetState(state []float32) bool {
+	if state != nil {
+		s.states = append(s.states, state)
+	}
+	return true
+}
+
+func (s *seen) Loss(context.Context, []float32) (float64, error) { return 1, nil }
+
+// Infinite elements, such as those of a mask, and elements that both ends share are
+// not interpolated.
+func TestStateThatIsNotInterpolated(t *testing.T) {
+	inf := float32(math.Inf(1))
+	h := header(1)
+	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{Name: "mask", Kind: record.Other, Shape: []int{5}}), true, false
+	m, err := record.NewMemory(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, state := range [][]float32{{-inf, 0.1, inf, 1, -inf}, {-inf, 0.1, -inf, inf, 2}} {
+		if err := m.Append(&record.Step{Step: int64(i), Epoch: 1, Theta: []float32{float32(i)}, State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loss := &seen{}
+	run(t, m, loss, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 5}})
+	want := [][]float32{
+		{-inf, 0.1, inf, 1, -inf},
+		{-inf, 0.1, inf, 1, -inf},
+		{-inf, 0.1, inf, 1, -inf},
+		{-inf, 0.1, -inf, inf, 2},
+		{-inf, 0.1, -inf, inf, 2},
+	}
+	for _, state := range want {
+		if !slices.ContainsFunc(loss.states, func(s []float32) bool { return slices.Equal(s, state) }) {
+			t.Errorf("no point has the state %v", state)
+		}
+	}
+	for _, state := range loss.states {
+		if !slices.ContainsFunc(want, func(s []float32) bool { return slices.Equal(s, state) }) {
+			t.Errorf("a point has the state %v", state)
 		}
 	}
 }
