@@ -41,3 +41,12 @@ func ExactHessian(g Gradient) (h HessianProduct, absent string) {
 	}
 	return h, ""
 }
+
+// Frozen is a Gradient some of whose parameters are fixed: they have no gradient
+// although the loss may depend on them. Rows and columns of the Hessian are zero
+// there: a product by differences must not move them. It is optional.
+type Frozen interface {
+	Gradient
+	// Frozen returns ranges [from, to) of elements of theta, in order.
+	Frozen() [][2]int
+}

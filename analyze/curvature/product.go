@@ -75,6 +75,11 @@ func (p *products) sides(ctx context.Context, v []float32, scale float64) error 
 			}
 			point[i] = float32(float64(t) + float64(signs[k]*scale*d))
 		}
+		if f, ok := p.gradient.(analyze.Frozen); ok {
+			for _, r := range f.Frozen() {
+				copy(point[r[0]:r[1]], p.theta[r[0]:r[1]])
+			}
+		}
 		if _, err := p.gradient.Gradient(ctx, point, grads[k]); err != nil {
 			return fmt.Errorf("curvature: product %d: %w", p.made+1, err)
 		}

@@ -15,8 +15,11 @@ import (
 // different losses are an error that names both, or a warning if noise is allowed:
 // a loss in training mode, with dropout, augmentation or shuffling, or over data
 // that every process draws anew. It returns the loss. Call it first.
+//
+// Where gradients will be asked for it compares one with differences of the loss,
+// and a product with differences of gradients.
 func (o *Objective) Check(ctx context.Context, theta []float32) (float64, error) {
-	var first float64
+	var first, noise float64
 	for n := range o.o.Procs + 1 {
 		slot := max(n-1, 0)
 		v, err := o.checkIn(ctx, slot, theta)
@@ -36,13 +39,33 @@ func (o *Objective) Check(ctx context.Context, theta []float32) (float64, error)
 		if !o.o.AllowNoisy {
 			return 0, o.fail(fmt.Errorf("objective: %s is not deterministic: it gives the losses %v and %v %s (training mode, dropout, augmentation, shuffling, data without a seed?)", o.o.name(), first, v, what))
 		}
+		noise = 3 * math.Abs(v-first)
 		o.warn("objective_noisy", "the objective is not deterministic: it gave the losses %v and %v %s, so small differences of losses mean nothing", first, v, what)
 		break
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.checked, o.checkedState, o.first = slices.Clone(theta), o.o.State, first
-	return first, nil
+	o.mu.Unlock()
+	if !o.o.Gradient {
+		return first, nil
+	}
+	grad, err := o.checkGradient(ctx, theta, first, noise)
+	if err != nil || grad == nil {
+		return first, err
+	}
+	o.noteFrozen()
+	return first, o.checkProduct(ctx, theta, grad)
+}
+
+// noteFrozen says which parameters have no gradient.
+func (o *Objective) noteFrozen() {
+	n := 0
+	for _, r := range o.Frozen() {
+		n += r[1] - r[0]
+	}
+	if n > 0 {
+		o.warn("frozen_parameters", "%d of %d parameters have no gradient (they are frozen, or the loss does not use them): their rows and columns of the Hessian are 0", n, o.o.Layout.Len())
+	}
 }
 
 // checkIn asks one process, and no other: the slots are all free, as nothing else
@@ -62,11 +85,11 @@ func (o *Objective) checkIn(ctx context.Context, slot int, theta []float32) (flo
 		if taken = append(taken, i); i != slot {
 			continue
 		}
-		v, err := o.askIn(ctx, i, o.all().point(theta))
+		a, err := o.askIn(ctx, i, o.all().point(theta))
 		if err != nil {
 			return 0, err
 		}
-		return v[0], nil
+		return a.values[0], nil
 	}
 }
 

@@ -11,16 +11,16 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	maxLine   = 16 << 20        // bytes of a line from a process
-	tailBytes = 8 << 10         // kept of its standard error
-	lastWords = 5               // lines of it in an error
-	dieTime   = 2 * time.Second // for a process that has closed its output, or was killed
+	maxLine    = 16 << 20        // bytes of a line from a process
+	tailBytes  = 8 << 10         // kept of its standard error
+	lastWords  = 40              // lines of it in an error: a traceback
+	maxPrinted = 3               // lines before the first answer that a note shows
+	dieTime    = 2 * time.Second // for a process that has closed its output, or was killed
 )
 
 // crash is a process that died: worth another try.
@@ -54,6 +54,8 @@ type child struct {
 	broken  error // why read has ended before the output; for who has seen lines closed
 	id      int64 // of the last request
 	welcome welcome
+	printed []string // lines before the first answer
+	more    int      // lines before it that are not kept
 	closed  bool
 }
 
@@ -73,17 +75,9 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// last returns the last lines on one.
-func (t *tail) last() string {
-	t.Lock()
-	defer t.Unlock()
-	lines := strings.FieldsFunc(string(t.kept), func(r rune) bool { return r == '\n' || r == '\r' })
-	return strings.Join(lines[max(0, len(lines)-lastWords):], " | ")
-}
-
 // startChild starts a process and agrees with it on the layout.
 func startChild(ctx context.Context, o *Options) (*child, error) {
-	f, err := newFiles(o.Dir, o.Layout.Len(), o.StateLayout.Len(), o.gradientLen())
+	f, err := newFiles(o.Dir, o.Layout.Len(), o.StateLayout.Len(), o.gradientLen(), o.mostVectors()*o.Layout.Len())
 	if err != nil {
 		return nil, fmt.Errorf("objective: %w", err)
 	}
@@ -92,22 +86,47 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 		f.close()
 		return nil, fmt.Errorf("objective: %s could not be started: %w", o.name(), err)
 	}
+	if err := c.greet(ctx); err != nil {
+		return nil, c.failed("at its start", err)
+	}
+	if !c.welcome.Hessian {
+		f.vectors.close()
+		f.products.close()
+	}
+	return c, nil
+}
+
+// greet sends the first line and waits for the first answer. What the program's
+// libraries print before it is kept for a note.
+func (c *child) greet(ctx context.Context) error {
+	o, f := c.o, c.files
 	h := &hello{
 		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout, StateElements: o.StateLayout.Len(),
 		Theta: f.theta.name(), State: f.state.name(), Gradient: f.grad.name(),
+		Vectors: f.vectors.name(), Products: f.products.name(), MostVectors: o.mostVectors(),
 	}
-	line, err := c.exchange(ctx, h, o.StartTimeout)
-	if err == nil {
-		if jsonErr := json.Unmarshal(line, &c.welcome); jsonErr != nil {
-			err = fmt.Errorf("printed %s on standard output before its first line of JSON (print to standard error)", excerpt(line))
+	deadline := time.Now().Add(o.StartTimeout)
+	if err := c.send(ctx, h, deadline, o.StartTimeout); err != nil && !crashed(err) {
+		return err
+	}
+	for {
+		line, err := c.receive(ctx, deadline, o.StartTimeout)
+		if err != nil {
+			return err
+		}
+		if isWelcome(line) {
+			if err := json.Unmarshal(line, &c.welcome); err != nil {
+				return fmt.Errorf("answered %s as its first line: %w", excerpt(line), err)
+			}
+			return c.welcome.check(h)
+		}
+		_, _ = c.tail.Write(append(line, '\n')) // it never fails
+		if len(c.printed) < maxPrinted {
+			c.printed = append(c.printed, excerpt(line))
 		} else {
-			err = c.welcome.check(h)
+			c.more++
 		}
 	}
-	if err != nil {
-		return nil, c.failed("at its start", err)
-	}
-	return c, nil
 }
 
 // start starts the process and the goroutines that read from it. They end with
@@ -193,12 +212,8 @@ func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) 
 	return bufio.ScanLines(data, atEOF)
 }
 
-// exchange sends a line and waits for one.
-func (c *child) exchange(ctx context.Context, message any, limit time.Duration) ([]byte, error) {
-	text, err := json.Marshal(message)
-	if err != nil {
-		return nil, err
-	}
+// exchange sends a request and waits for its answer.
+func (c *child) exchange(ctx context.Context, message any) ([]byte, error) {
 	select {
 	case line, ok := <-c.lines:
 		if ok {
@@ -207,7 +222,19 @@ func (c *child) exchange(ctx context.Context, message any, limit time.Duration) 
 		return nil, c.over()
 	default:
 	}
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(c.o.Timeout)
+	if err := c.send(ctx, message, deadline, c.o.Timeout); err != nil {
+		return nil, err
+	}
+	return c.receive(ctx, deadline, c.o.Timeout)
+}
+
+// send writes a line. limit is what the deadline was made of.
+func (c *child) send(ctx context.Context, message any, deadline time.Time, limit time.Duration) error {
+	text, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
 	// A process that reads nothing fills the pipe with a long first line.
 	_ = c.in.SetWriteDeadline(deadline) // where pipes have none, the line is short
 	stop := context.AfterFunc(ctx, func() { _ = c.in.SetWriteDeadline(time.Unix(1, 0)) })
@@ -215,12 +242,17 @@ func (c *child) exchange(ctx context.Context, message any, limit time.Duration) 
 	stop()
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return ctx.Err()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fmt.Errorf("read nothing for %v, its time-out", limit)
+		return fmt.Errorf("read nothing for %v, its time-out", limit)
 	case err != nil:
-		return nil, c.gone()
+		return c.gone()
 	}
+	return nil
+}
+
+// receive waits for a line.
+func (c *child) receive(ctx context.Context, deadline time.Time, limit time.Duration) ([]byte, error) {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
@@ -266,44 +298,56 @@ func (c *child) gone() error {
 }
 
 // ask evaluates a point.
-func (c *child) ask(ctx context.Context, p point) ([]float64, error) {
-	if err := c.files.put(p.theta, p.state); err != nil {
-		return nil, c.failed(fmt.Sprintf("before request %d", c.id+1), err)
+func (c *child) ask(ctx context.Context, p point) (answer, error) {
+	failed := func(err error) (answer, error) {
+		return answer{}, c.failed(fmt.Sprintf("at request %d", c.id), err)
+	}
+	if err := c.put(p); err != nil {
+		return answer{}, c.failed(fmt.Sprintf("before request %d", c.id+1), err)
 	}
 	names := c.o.values()[:p.asked]
-	r := request{ID: c.id + 1, Want: names}
+	r := request{ID: c.id + 1, Want: names, Vectors: len(p.vectors)}
 	if p.grad != nil {
 		r.Want = append(r.Want, gradientName)
 	}
-	line, err := c.exchange(ctx, r, c.o.Timeout)
+	if p.vectors != nil {
+		r.Want = append(r.Want, hessianName)
+	}
+	line, err := c.exchange(ctx, r)
 	if c.id++; c.id == 1 {
 		c.files.unname() // it has them open by now
 	}
-	var v []float64
-	if err == nil {
-		v, err = readAnswer(line, c.id, names)
-	}
 	if err != nil {
-		return nil, c.failed(fmt.Sprintf("at request %d", c.id), err)
+		return failed(err)
+	}
+	a, err := readAnswer(line, c.id, names)
+	if err != nil {
+		return failed(err)
 	}
 	if p.grad != nil {
-		if err := c.files.grad.read(p.grad); err != nil {
-			return nil, c.failed(fmt.Sprintf("at request %d", c.id), fmt.Errorf("lost the gradient: %w", err))
+		if err := c.files.grad.read(p.grad, 0); err != nil {
+			return failed(fmt.Errorf("lost the gradient: %w", err))
 		}
 	}
-	return v, nil
+	for i, v := range p.products {
+		if err := c.files.products.read(v, i*len(v)); err != nil {
+			return failed(fmt.Errorf("lost a product: %w", err))
+		}
+	}
+	return a, nil
 }
 
-// failed kills the process and says what it did, and the last that it said.
-func (c *child) failed(when string, err error) error {
-	c.kill()
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+// put writes what a request is about into the files.
+func (c *child) put(p point) error {
+	if err := c.files.put(p.theta, p.state); err != nil {
 		return err
 	}
-	if text := c.tail.last(); text != "" {
-		return fmt.Errorf("objective: %s, %s, %w; it said: %s", c.o.name(), when, err, text)
+	for i, v := range p.vectors {
+		if err := c.files.vectors.write(v, i*len(v)); err != nil {
+			return err
+		}
 	}
-	return fmt.Errorf("objective: %s, %s, %w", c.o.name(), when, err)
+	return nil
 }
 
 // kill ends the process, waits for it and frees everything.

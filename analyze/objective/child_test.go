@@ -48,6 +48,8 @@ func runChild(mode string) {
 		Theta       string          `json:"theta"`
 		State       string          `json:"state"`
 		Gradient    string          `json:"gradient"`
+		Vectors     string          `json:"vectors"`
+		Products    string          `json:"products"`
 	}
 	line, _ := in.ReadBytes('\n')
 	check(json.Unmarshal(line, &hello))
@@ -55,13 +57,18 @@ func runChild(mode string) {
 	switch mode {
 	case "other-layout":
 		layout = strings.Replace(layout, `"shape":[2,3]`, `"shape":[3,2]`, 1)
-	case "noise":
+	case "banner":
+		fmt.Println("Files already downloaded and verified")
+		fmt.Print("3\n{\"epoch\": 1}\n[1]\n\x1b[2JNaN\n")
+	case "banner-and-dies":
 		fmt.Println("Loading the data ...")
+		os.Exit(5)
 	case "other-version":
 		fmt.Println(`{"sgdwalk_objective":2}`)
 	}
-	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"state_layout":%s,"gradient":%t}`+"\n", layout, orEmpty(hello.StateLayout), mode != "no-gradient")
+	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"state_layout":%s,"gradient":%t,"hessian":%t}`+"\n", layout, orEmpty(hello.StateLayout), mode != "no-gradient", strings.HasPrefix(mode, "hessian"))
 	theta, state, gradient := open(hello.Theta), open(hello.State), open(hello.Gradient)
+	vectors, products := open(hello.Vectors), open(hello.Products)
 	n := 0
 	for {
 		line, err := in.ReadBytes('\n')
@@ -69,11 +76,16 @@ func runChild(mode string) {
 			break
 		}
 		var r struct {
-			ID   int64    `json:"id"`
-			Want []string `json:"want"`
+			ID      int64    `json:"id"`
+			Want    []string `json:"want"`
+			Vectors int      `json:"vectors"`
 		}
 		check(json.Unmarshal(line, &r))
 		n++
+		if slices.Contains(r.Want, "hessian") {
+			multiply(mode, r.ID, n, floats(vectors), r.Vectors, products)
+			continue
+		}
 		if mode == "trivial" { // for benchmarks: an answer without any work
 			first := make([]byte, 4)
 			_, err := theta.ReadAt(first, 0)
@@ -95,13 +107,24 @@ func runChild(mode string) {
 		if slices.Contains(r.Want, "gradient") {
 			g := make([]byte, 0, 4*len(x))
 			for i, v := range x {
-				g = binary.LittleEndian.AppendUint32(g, math.Float32bits(float32(i+1)*v))
+				g = binary.LittleEndian.AppendUint32(g, math.Float32bits(slope(mode, i, v)))
 			}
 			_, err := gradient.WriteAt(g, 0)
 			check(err)
 		}
 		misbehave(mode, argument, n, r.ID, &loss)
-		answer := fmt.Sprintf(`{"id":%d,"loss":%s,"accuracy":0.5,"test_loss":%s}`, r.ID, number(loss), number(2*loss))
+		accuracy, frozen := "0.5", "[]"
+		switch mode {
+		case "percent":
+			accuracy = "93.2"
+		case "rounded-up":
+			accuracy = "1.0000001"
+		case "hessian-frozen":
+			frozen = `["b"]`
+		case "frozen-unknown":
+			frozen = `["c"]`
+		}
+		answer := fmt.Sprintf(`{"id":%d,"loss":%s,"accuracy":%s,"test_loss":%s,"frozen":%s}`, r.ID, number(loss), accuracy, number(2*loss), frozen)
 		fmt.Println(answer)
 		if mode == "twice" {
 			fmt.Println(answer)
@@ -116,6 +139,46 @@ func runChild(mode string) {
 	case "last-words":
 		fmt.Println(`{"id":99,"loss":1}`)
 	}
+}
+
+// slope is an element of the gradient, or what a mode makes of it.
+func slope(mode string, i int, v float32) float32 {
+	g := float32(i+1) * v
+	switch {
+	case mode == "gradient-double":
+		return 2 * g
+	case mode == "gradient-negative":
+		return -g
+	case mode == "gradient-other": // of half the sum of squares
+		return v
+	case mode == "gradient-zero" || mode == "hessian-frozen" && i >= 6:
+		return 0
+	case mode == "gradient-nearly": // 3 % more: batches of unequal size
+		return 1.03 * g
+	}
+	return g
+}
+
+// multiply answers a request for products: the Hessian is diagonal, i at i.
+func multiply(mode string, id int64, n int, vectors []float32, count int, products *os.File) {
+	if mode == "hessian-absent" || mode == "hessian-ends" && n > 12 {
+		fmt.Printf(`{"id":%d,"hessian_absent":"the gradient cannot be differentiated"}`+"\n", id)
+		return
+	}
+	var out []byte
+	for i, v := range vectors[:count*layout.Len()] {
+		h := float32(i%layout.Len() + 1)
+		switch {
+		case mode == "hessian-double":
+			h *= 2
+		case mode == "hessian-frozen" && i%layout.Len() >= 6:
+			h = 0
+		}
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(h*v))
+	}
+	_, err := products.WriteAt(out, 0)
+	check(err)
+	fmt.Printf(`{"id":%d}`+"\n", id)
 }
 
 // misbehave does what a mode does at the n-th request.
@@ -138,6 +201,17 @@ func misbehave(mode, argument string, n int, id int64, loss *float64) {
 	case "error":
 		fmt.Fprintln(os.Stderr, "Traceback")
 		fmt.Printf(`{"id":%d,"error":"ValueError: shapes"}`+"\n", id)
+	case "traceback":
+		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"objective.py\", line 3\nValueError: shapes \x1b[31m\n")
+		fmt.Printf(`{"id":%d,"error":"ValueError: shapes"}`+"\n", id)
+	case "coarse": // as a program that prints few digits
+		*loss = math.Round(1e4**loss) / 1e4
+	case "float32":
+		*loss = float64(float32(*loss)) * (1 + 1e-7*math.Sin(1e9**loss))
+	case "offset":
+		*loss = float64(float32(*loss + 1e5))
+	case "flat":
+		*loss = 0.7
 	case "bare-nan":
 		*loss = math.NaN()
 	case "infinite":

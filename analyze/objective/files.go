@@ -36,19 +36,20 @@ type vector struct {
 type files struct {
 	dir                string
 	theta, state, grad vector
+	vectors, products  vector // of a request for products
 }
 
 // newFiles makes them in memory where the system has a place for that and there is
 // room, otherwise where temporary files go. Every byte is written once, so that
 // room is there when it is needed.
-func newFiles(parent string, theta, state, grad int) (*files, error) {
+func newFiles(parent string, theta, state, grad, vectors int) (*files, error) {
 	places := []string{parent}
 	if parent == "" {
 		places = []string{"/dev/shm", os.TempDir()}
 	}
 	var err error
 	for _, place := range places {
-		f := &files{theta: vector{n: theta}, state: vector{n: state}, grad: vector{n: grad}}
+		f := &files{theta: vector{n: theta}, state: vector{n: state}, grad: vector{n: grad}, vectors: vector{n: vectors}, products: vector{n: vectors}}
 		if err = f.create(place); err == nil {
 			return f, nil
 		}
@@ -62,7 +63,7 @@ func (f *files) create(place string) (err error) {
 	if f.dir, err = os.MkdirTemp(place, fmt.Sprintf("%s%d-*", prefix, os.Getpid())); err != nil {
 		return err
 	}
-	for name, v := range map[string]*vector{"theta.f32": &f.theta, "state.f32": &f.state, "gradient.f32": &f.grad} {
+	for name, v := range map[string]*vector{"theta.f32": &f.theta, "state.f32": &f.state, "gradient.f32": &f.grad, "vectors.f32": &f.vectors, "products.f32": &f.products} {
 		if err := v.create(filepath.Join(f.dir, name)); err != nil {
 			return err
 		}
@@ -108,21 +109,21 @@ func (v *vector) name() string {
 	return v.file.Name()
 }
 
-// write puts the values into the file.
-func (v *vector) write(from []float32) error {
+// write puts the values into the file, from element at on.
+func (v *vector) write(from []float32, at int) error {
 	if v.mapped != nil {
-		return carefully(func() { copy(v.mapped, bytesOf(from)) })
+		return carefully(func() { copy(v.mapped[4*at:], bytesOf(from)) })
 	}
-	_, err := v.file.WriteAt(bytesOf(from), 0)
+	_, err := v.file.WriteAt(bytesOf(from), int64(4*at))
 	return err
 }
 
-// read gets the values from the file.
-func (v *vector) read(to []float32) error {
+// read gets the values from the file, from element at on.
+func (v *vector) read(to []float32, at int) error {
 	if v.mapped != nil {
-		return carefully(func() { copy(bytesOf(to), v.mapped) })
+		return carefully(func() { copy(bytesOf(to), v.mapped[4*at:]) })
 	}
-	_, err := v.file.ReadAt(bytesOf(to), 0)
+	_, err := v.file.ReadAt(bytesOf(to), int64(4*at))
 	return err
 }
 
@@ -143,6 +144,7 @@ func (v *vector) close() {
 	if v.file != nil {
 		unmap(v.mapped)
 		_ = v.file.Close() // nothing in it is wanted any more
+		v.file, v.mapped = nil, nil
 	}
 }
 
@@ -154,10 +156,10 @@ func (f *files) put(theta, state []float32) error {
 	if len(state) != f.state.n {
 		return fmt.Errorf("state has %d elements; the layout has %d", len(state), f.state.n)
 	}
-	if err := f.theta.write(theta); err != nil || f.state.n == 0 {
+	if err := f.theta.write(theta, 0); err != nil || f.state.n == 0 {
 		return err
 	}
-	return f.state.write(state)
+	return f.state.write(state, 0)
 }
 
 // unname takes the names away; the files stay as long as somebody has them open.
@@ -165,7 +167,7 @@ func (f *files) put(theta, state []float32) error {
 func (f *files) unname() { os.RemoveAll(f.dir) }
 
 func (f *files) close() {
-	for _, v := range []*vector{&f.theta, &f.state, &f.grad} {
+	for _, v := range []*vector{&f.theta, &f.state, &f.grad, &f.vectors, &f.products} {
 		v.close()
 	}
 	if f.dir != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -31,14 +32,18 @@ type Objective struct {
 	last, lastState []float32
 	lastIs          []float64
 	batch           batch
+	frozen          [][2]int // ranges of theta that have no gradient
+	absent          string   // why there are no products with the Hessian
 	ahead           map[aheadKey][]float64
 }
 
 var (
-	_ analyze.Gradient   = (*Objective)(nil)
-	_ analyze.Planar     = (*Objective)(nil)
-	_ analyze.Ahead      = (*Objective)(nil)
-	_ analyze.Concurrent = (*Objective)(nil)
+	_ analyze.Gradient       = (*Objective)(nil)
+	_ analyze.Planar         = (*Objective)(nil)
+	_ analyze.Ahead          = (*Objective)(nil)
+	_ analyze.Concurrent     = (*Objective)(nil)
+	_ analyze.HessianProduct = (*Objective)(nil)
+	_ analyze.Frozen         = (*Objective)(nil)
 )
 
 // Open starts the processes, at the same time. Close must be called.
@@ -66,10 +71,27 @@ func Open(ctx context.Context, options Options) (*Objective, error) {
 		}
 		return nil, err
 	}
-	for i := range o.children {
+	for i, c := range o.children {
 		o.free <- i
+		if !c.welcome.Hessian {
+			o.absent = "the program offers gradients only"
+		}
 	}
+	o.notePrinted()
 	return o, nil
+}
+
+// notePrinted says what the program has printed before its first answer.
+func (o *Objective) notePrinted() {
+	c := o.children[0]
+	if len(c.printed) == 0 {
+		return
+	}
+	text := strings.Join(c.printed, ", ")
+	if c.more > 0 {
+		text += fmt.Sprintf(" and %d more lines", c.more)
+	}
+	o.warn("objective_printed", "%s printed %s on standard output before its first answer; this was ignored", o.Command(), text)
 }
 
 // Procs is how many processes there are.
@@ -118,13 +140,21 @@ type point struct {
 	theta, state []float32
 	grad         []float32 // to be filled; nil: none is wanted
 	asked        int       // how many of the numbers: the loss and what follows it
+	// vectors are multiplied by the Hessian into products; nil: none are.
+	vectors, products [][]float32
 }
 
 // ask evaluates a point in any process.
 func (o *Objective) ask(ctx context.Context, p point) ([]float64, error) {
+	a, err := o.answer(ctx, p)
+	return a.values, err
+}
+
+// answer is ask with all that is answered.
+func (o *Objective) answer(ctx context.Context, p point) (answer, error) {
 	i, err := o.take(ctx)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	defer func() { o.free <- i }()
 	return o.askIn(ctx, i, p)
@@ -132,11 +162,11 @@ func (o *Objective) ask(ctx context.Context, p point) ([]float64, error) {
 
 // askIn evaluates a point in the process of slot i, which the caller has taken,
 // and once more in a new one when it dies.
-func (o *Objective) askIn(ctx context.Context, i int, p point) ([]float64, error) {
+func (o *Objective) askIn(ctx context.Context, i int, p point) (answer, error) {
 	for {
 		if o.children[i].closed { // killed by an interrupted evaluation
 			if err := o.restart(ctx, i, nil); err != nil {
-				return nil, err
+				return answer{}, err
 			}
 		}
 		v, err := o.children[i].ask(ctx, p)
@@ -147,7 +177,7 @@ func (o *Objective) askIn(ctx context.Context, i int, p point) ([]float64, error
 			err = o.restart(ctx, i, err)
 		}
 		if err != nil {
-			return nil, o.fail(err)
+			return answer{}, o.fail(err)
 		}
 	}
 }
@@ -190,14 +220,14 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 	if checked == nil {
 		return nil
 	}
-	v, err := c.ask(ctx, point{theta: checked, state: state, asked: 1})
+	a, err := c.ask(ctx, point{theta: checked, state: state, asked: 1})
 	switch {
 	case crashed(err):
 		return o.restart(ctx, i, err)
 	case err != nil:
 		return err
-	case !same(v[0], first) && !o.o.AllowNoisy:
-		return c.failed("after it was started again", fmt.Errorf("gives the loss %v where it gave %v before", v[0], first))
+	case !same(a.values[0], first) && !o.o.AllowNoisy:
+		return c.failed("after it was started again", fmt.Errorf("gives the loss %v where it gave %v before", a.values[0], first))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package objective_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -219,11 +220,13 @@ func TestBadChildren(t *testing.T) {
 	for _, c := range []struct {
 		mode, want string
 	}{
-		{"dies-at-start", "at its start, died (exit status 3); it said: first words | no module named torch"},
-		{"noise", `printed "Loading the data ..." on standard output before its first line of JSON`},
+		{"dies-at-start", "at its start, died (exit status 3); it said: no module named torch"},
+		{"banner-and-dies", "at its start, died (exit status 5); it said: Loading the data ..."},
 		{"other-version", "speaks version 2 of the protocol; this program speaks 1"},
 		{"other-layout", "has w [3 2] as tensor 1 of its theta; the run has w [2 3] there"},
 		{"no-gradient", "offers no gradients"},
+		{"percent", `answered "93.2" as "accuracy"; an accuracy is the share of examples that are right, from 0 to 1`},
+		{"frozen-unknown", `says that "c" is frozen, which is not a tensor of theta`},
 		{"wrong-id", "answered request 6 where 1 was asked"},
 		{"no-id", "without the id of request 1"},
 		{"prints", `at request 3, printed "epoch 3: fine" on standard output, where only answers may go`},
@@ -239,7 +242,7 @@ func TestBadChildren(t *testing.T) {
 		{"always-dies", "died (exit status 9); it said: out of memory (after 2 restarts, the most that are allowed)"},
 	} {
 		o := options(t, c.mode)
-		o.Gradient, o.Restarts = true, 2
+		o.Gradient, o.Restarts, o.Also = true, 2, []string{"accuracy"}
 		err := func() error {
 			x, err := objective.Open(t.Context(), o)
 			if err != nil {
@@ -329,21 +332,83 @@ func TestStale(t *testing.T) {
 	}
 }
 
-func TestSplitCommand(t *testing.T) {
+// A command line is split as a shell would, but no shell runs it.
+func TestParseCommand(t *testing.T) {
+	t.Setenv("HOME", "/home/ada")
 	for text, want := range map[string]string{
-		"python3 objective.py":            "[python3|objective.py]",
-		`  a 'b c'  "d 'e" f\ g "" `:      "[a|b c|d 'e|f g|]",
-		"python3 -c 'print(\"x\\n\")' --": `[python3|-c|print("x\n")|--]`,
+		"python3 objective.py":              "[][python3|objective.py]",
+		`  a 'b c'  "d 'e" f\ g "" `:        "[][a|b c|d 'e|f g|]",
+		"python3 -c 'print(\"x\\n\")' --":   `[][python3|-c|print("x\n")|--]`,
+		"A=1 _b2='x y' python3 C=3":         "[A=1|_b2=x y][python3|C=3]",
+		"D=~/data ~/env/bin/python ~/x.py ": "[D=/home/ada/data][/home/ada/env/bin/python|/home/ada/x.py]",
+		"p ~ '~/a' a~/b \\~/c ~ada/d":       "[][p|/home/ada|~/a|a~/b|~/c|~ada/d]",
+		"'A=1' x":                           "[][A=1|x]",
+		"sh -c 'a | b > $C; d && e'":        "[][sh|-c|a | b > $C; d && e]",
 	} {
-		got, err := objective.SplitCommand(text)
-		if s := "[" + strings.Join(got, "|") + "]"; err != nil || s != want {
+		set, words, err := objective.ParseCommand(text)
+		if s := "[" + strings.Join(set, "|") + "][" + strings.Join(words, "|") + "]"; err != nil || s != want {
 			t.Errorf("%q: %s, %v; want %s", text, s, err, want)
 		}
 	}
-	for _, text := range []string{"", "  ", "a 'b", `a "b`, `a \`} {
-		if _, err := objective.SplitCommand(text); err == nil {
-			t.Errorf("%q is no error", text)
+	for text, want := range map[string]string{
+		"": "is empty", "  ": "is empty", "a 'b": "does not end", `a "b`: "does not end", `a \`: "backslash",
+		"A=1": "names no program", "a | b": "has a |, which needs a shell", "cd x && a": "has a &", "a > b": "has a >", "a $HOME": "has a $",
+	} {
+		if _, _, err := objective.ParseCommand(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", text, err, want)
 		}
+	}
+}
+
+// KEY=VALUE of a command line reach the program.
+func TestSet(t *testing.T) {
+	o := options(t, "")
+	o.Env, o.Set = os.Environ(), []string{modeName + "=good"}
+	x := start(t, o)
+	p := points(1)[0]
+	if v, err := x.Check(t.Context(), p); err != nil || v != truth(p) {
+		t.Errorf("%v, %v", v, err)
+	}
+	if want := modeName + "=good "; !strings.HasPrefix(x.Command(), want) {
+		t.Errorf("the command is %q", x.Command())
+	}
+}
+
+// What libraries print before the first answer is a note.
+func TestPrintedBefore(t *testing.T) {
+	o := options(t, "banner")
+	o.Procs = 2
+	x := start(t, o)
+	p := points(1)[0]
+	if v, err := x.Check(t.Context(), p); err != nil || v != truth(p) {
+		t.Fatalf("%v, %v", v, err)
+	}
+	w := x.Warnings()
+	if len(w) != 1 || w[0].Code != "objective_printed" || !strings.Contains(w[0].Text, `printed "Files already downloaded and verified", "3", "{\"epoch\": 1}" and 2 more lines on standard output`) {
+		t.Errorf("warnings %v", w)
+	}
+}
+
+// A traceback is kept in lines, without escape sequences.
+func TestTraceback(t *testing.T) {
+	x := start(t, options(t, "traceback"))
+	_, err := x.Check(t.Context(), points(1)[0])
+	var e *objective.Error
+	if !errors.As(err, &e) || !slices.Equal(e.Said, []string{"Traceback (most recent call last):", `  File "objective.py", line 3`, "ValueError: shapes \u00b7[31m"}) {
+		t.Fatalf("%#v", err)
+	}
+	if strings.ContainsAny(err.Error(), "\n\x1b") {
+		t.Errorf("%q", err)
+	}
+}
+
+// An accuracy that rounding put above 1 is 1.
+func TestAccuracyRoundedUp(t *testing.T) {
+	o := options(t, "rounded-up")
+	o.Also = []string{"accuracy"}
+	x := start(t, o)
+	if v, err := x.Evaluate(t.Context(), points(1)[0]); err != nil || v[1] != 1 {
+		t.Errorf("%v, %v", v, err)
 	}
 }
 

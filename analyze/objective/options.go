@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,14 +15,16 @@ import (
 // Options says what to start and how long to wait. Command and Layout must be
 // given; the zero value of everything else is the documented default.
 type Options struct {
-	Command []string // program and arguments; see SplitCommand
+	Command []string // program and arguments; see ParseCommand
 	Env     []string // its environment; nil: that of this process
+	Set     []string // KEY=VALUE pairs that are added to the environment
 	Procs   int      // how many are started; 1
 
 	Layout      record.Layout // of theta
 	StateLayout record.Layout // of state; nil: there is none
 	State       []float32     // for all evaluations but those of CheckRecorded; borrowed
 	Gradient    bool          // gradients will be asked for
+	Hessian     bool          // products with the Hessian will be asked for, where the program offers them; with Gradient
 	Also        []string      // numbers to ask for beside the loss: "accuracy", "test_loss", ...
 
 	StartTimeout time.Duration // from the start to the first answer; 2 minutes
@@ -54,14 +57,16 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("objective: %d processes; there must be 1 to %d", o.Procs, maxProcs)
 	case len(o.Layout) == 0:
 		return fmt.Errorf("objective: the layout has no parameters")
+	case o.Hessian && !o.Gradient:
+		return fmt.Errorf("objective: products with the Hessian are requested without gradients; they need both")
 	case len(o.State) != o.StateLayout.Len():
 		return fmt.Errorf("objective: state has %d elements; its layout has %d", len(o.State), o.StateLayout.Len())
 	case o.StartTimeout < 0 || o.Timeout < 0 || o.ExitTimeout < 0:
 		return fmt.Errorf("objective: a time-out is negative (%v, %v, %v)", o.StartTimeout, o.Timeout, o.ExitTimeout)
 	}
 	for _, name := range o.Also {
-		if !valueName.MatchString(name) || name == "loss" || name == gradientName || name == "id" || name == "error" {
-			return fmt.Errorf("objective: %q is no name of a number; it must be snake_case and not loss, gradient, id or error", name)
+		if !valueName.MatchString(name) || slices.Contains(reserved, name) {
+			return fmt.Errorf("objective: %q cannot be the name of a number; it must be snake_case and not one of %s", name, strings.Join(reserved, ", "))
 		}
 	}
 	return nil
@@ -84,6 +89,7 @@ func (o Options) effective() Options {
 	if o.Env == nil {
 		o.Env = os.Environ()
 	}
+	o.Env = append(slices.Clone(o.Env), o.Set...) // the last value of a name counts
 	return o
 }
 
@@ -94,10 +100,21 @@ func (o *Options) gradientLen() int {
 	return 0
 }
 
+// vectorsBytes bounds the file of the vectors of a request.
+const vectorsBytes = 256 << 20
+
+// mostVectors is how many vectors a request for products has at most.
+func (o *Options) mostVectors() int {
+	if !o.Hessian {
+		return 0
+	}
+	return max(1, min(8, vectorsBytes/(4*o.Layout.Len())))
+}
+
 // values are the names of the numbers of a request, the loss first.
 func (o *Options) values() []string { return append([]string{"loss"}, o.Also...) }
 
-func (o *Options) name() string { return strings.Join(o.Command, " ") }
+func (o *Options) name() string { return strings.Join(append(slices.Clone(o.Set), o.Command...), " ") }
 
 // same reports whether two losses are the same number, or both are none.
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }

@@ -25,6 +25,9 @@ type hello struct {
 	Theta         string        `json:"theta"`    // path of the file
 	State         string        `json:"state"`    // likewise; empty without state
 	Gradient      string        `json:"gradient"` // likewise; empty when none will be asked for
+	Vectors       string        `json:"vectors"`  // of the vectors that the Hessian is multiplied by; empty when none will be
+	Products      string        `json:"products"` // likewise, of the products
+	MostVectors   int           `json:"most_vectors"`
 }
 
 // tensor is a tensor as a process describes its own.
@@ -43,7 +46,23 @@ type welcome struct {
 	Layout      []tensor  `json:"layout"`
 	StateLayout *[]tensor `json:"state_layout"` // nil: it takes no state
 	Gradient    bool      `json:"gradient"`
+	Hessian     bool      `json:"hessian"`
 	Error       string    `json:"error"`
+}
+
+// isWelcome reports whether a line is meant as the first answer. Everything else
+// that a program prints at its start is the text of its libraries.
+func isWelcome(line []byte) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(line, &fields) != nil {
+		return false
+	}
+	for _, name := range []string{"sgdwalk_objective", "layout", "error"} {
+		if _, ok := fields[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // check compares what a process says of its model with the run.
@@ -63,7 +82,7 @@ func (w *welcome) check(h *hello) error {
 	}
 	if w.StateLayout != nil {
 		if d := difference("state", h.StateLayout, *w.StateLayout); d != "" {
-			return errors.New(d)
+			return errors.New(d + "; a program that keeps its own statistics says so (serve with state=False)")
 		}
 	}
 	return nil
@@ -87,44 +106,79 @@ func difference(what string, run record.Layout, there []tensor) string {
 
 // request asks for numbers at the point that is in the files.
 type request struct {
-	ID   int64    `json:"id"`
-	Want []string `json:"want"`
+	ID      int64    `json:"id"`
+	Want    []string `json:"want"`
+	Vectors int      `json:"vectors,omitempty"` // how many the Hessian is multiplied by
 }
 
-// gradientName in a request asks for the gradient, in its file.
-const gradientName = "gradient"
+// gradientName in a request asks for the gradient, in its file, and hessianName for
+// the products of the Hessian with the vectors, in theirs.
+const (
+	gradientName = "gradient"
+	hessianName  = "hessian"
+)
 
-// readAnswer returns the numbers of an answer in the order of names.
-func readAnswer(line []byte, id int64, names []string) ([]float64, error) {
+// reserved are the names of an answer that are not numbers to ask for.
+var reserved = []string{"loss", gradientName, hessianName, "id", "error", "frozen", "hessian_absent"}
+
+// answer is what a program says to a request.
+type answer struct {
+	values []float64 // in the order of the names
+	frozen []string  // tensors that have no gradient
+	absent string    // why there are no products
+}
+
+// readAnswer reads an answer; names are those of the numbers that it must have.
+func readAnswer(line []byte, id int64, names []string) (a answer, err error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(quoteNumbers(line), &fields); err != nil {
-		return nil, fmt.Errorf("printed %s on standard output, where only answers may go (print to standard error)", excerpt(line))
+		return a, fmt.Errorf("printed %s on standard output, where only answers may go (print to standard error)", excerpt(line))
 	}
 	got, err := strconv.ParseInt(string(fields["id"]), 10, 64)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("answered %s, without the id of request %d", excerpt(line), id)
+		return a, fmt.Errorf("answered %s, without the id of request %d", excerpt(line), id)
 	case got == id-1 && got > 0:
-		return nil, fmt.Errorf("answered request %d twice", got)
+		return a, fmt.Errorf("answered request %d twice", got)
 	case got != id:
-		return nil, fmt.Errorf("answered request %d where %d was asked", got, id)
+		return a, fmt.Errorf("answered request %d where %d was asked", got, id)
 	}
 	if e, ok := fields["error"]; ok {
 		text := string(e)
 		_ = json.Unmarshal(e, &text) // what is no string is shown as it is
-		return nil, fmt.Errorf("could not evaluate: %s", text)
+		return a, fmt.Errorf("could not evaluate: %s", text)
 	}
-	values := make([]float64, len(names))
+	a.values = make([]float64, len(names))
 	for i, name := range names {
 		field, ok := fields[name]
 		if !ok {
-			return nil, fmt.Errorf("answered %s, which has no %q", excerpt(line), name)
+			return a, fmt.Errorf("answered %s, which has no %q", excerpt(line), name)
 		}
-		if values[i], err = number(field); err != nil {
-			return nil, fmt.Errorf("answered %s as %q; it must be a number, or \"NaN\", \"Infinity\" or \"-Infinity\"", excerpt(field), name)
+		if a.values[i], err = number(field); err != nil {
+			return a, fmt.Errorf("answered %s as %q; it must be a number, or \"NaN\", \"Infinity\" or \"-Infinity\"", excerpt(field), name)
+		}
+		if strings.HasSuffix(name, "accuracy") {
+			if a.values[i], err = share(a.values[i]); err != nil {
+				return a, fmt.Errorf("answered %s as %q; %w", excerpt(field), name, err)
+			}
 		}
 	}
-	return values, nil
+	for name, to := range map[string]any{"frozen": &a.frozen, "hessian_absent": &a.absent} {
+		if field, ok := fields[name]; ok {
+			if err := json.Unmarshal(field, to); err != nil {
+				return a, fmt.Errorf("answered %s as %q: %w", excerpt(field), name, err)
+			}
+		}
+	}
+	return a, nil
+}
+
+// share checks an accuracy. A mean that float32 rounded up is 1.
+func share(v float64) (float64, error) {
+	if !(v >= 0 && v <= 1+1e-6) {
+		return 0, errors.New("an accuracy is the share of examples that are right, from 0 to 1")
+	}
+	return min(v, 1), nil
 }
 
 // number reads a JSON number, or the name of one that JSON does not have.

@@ -129,7 +129,7 @@ func (v View) Gradient(ctx context.Context, theta, grad []float32) (float64, err
 	case len(grad) != o.o.Layout.Len():
 		return 0, fmt.Errorf("objective: the gradient has %d elements; the layout has %d", len(grad), o.o.Layout.Len())
 	}
-	numbers, err := o.ask(ctx, point{theta, v.state, grad, 1})
+	numbers, err := o.ask(ctx, point{theta: theta, state: v.state, grad: grad, asked: 1})
 	if err != nil {
 		return 0, err
 	}

@@ -47,7 +47,7 @@ func (w *joint) openObjectives(ctx context.Context) error {
 			return fmt.Errorf("compare: %s and another run have different layouts of the statistics of normalization layers", w.runs[i].Name)
 		}
 	}
-	o := objective.Options{Layout: w.trace.Header().Layout, Gradient: true}
+	o := objective.Options{Layout: w.trace.Header().Layout, Gradient: true, Hessian: w.c.Hessians > 0}
 	if w.c.Also != "" {
 		o.Also = strings.Split(w.c.Also, ",")
 	}

@@ -49,7 +49,7 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, nil, true)
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, nil, products)
 	if err != nil {
 		return err
 	}

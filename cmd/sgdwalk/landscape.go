@@ -145,7 +145,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 		return nil, err
 	}
 	defer a.close()
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.needsGradient())
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.derivatives())
 	if err != nil {
 		return nil, err
 	}
@@ -208,10 +208,13 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	return r, a.show(summary, landscapeSentences(&summary))
 }
 
-// needsGradient reports whether gradients are asked for.
-func (c *landscapeCmd) needsGradient() bool {
+// derivatives are what the loss is asked for.
+func (c *landscapeCmd) derivatives() derivatives {
 	kind, err := c.kind()
-	return err == nil && kind == "hessian" || slices.Contains(strings.Split(c.Also, ","), "eigenvalues")
+	if err == nil && kind == "hessian" || slices.Contains(strings.Split(c.Also, ","), "eigenvalues") {
+		return products
+	}
+	return lossOnly
 }
 
 // withPath decides whether the path is projected. Random directions know nothing

@@ -41,7 +41,7 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.needsGradient())
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.derivatives())
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, false), c.Curve != "none")
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, false), c.derivatives())
 	if err != nil {
 		return err
 	}
@@ -286,4 +286,12 @@ func lineSentences(s *line.Summary, from, to int64) []string {
 		}
 	}
 	return out
+}
+
+// derivatives are what the loss is asked for.
+func (c *lineCmd) derivatives() derivatives {
+	if c.Curve == "none" {
+		return lossOnly
+	}
+	return gradients
 }

@@ -41,6 +41,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/objective"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
@@ -215,6 +216,7 @@ func leave(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
+	saidBy(stderr, err)
 	fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
 	var usage usageError
 	var corrupt *arrowfile.CorruptError
@@ -227,6 +229,19 @@ func leave(stderr io.Writer, err error) int {
 		return exitUsage
 	default:
 		return exitFailure
+	}
+}
+
+// saidBy prints what another program said before it failed, such as a traceback,
+// when that is more than the line that the error has.
+func saidBy(stderr io.Writer, err error) {
+	var other *objective.Error
+	if !errors.As(err, &other) || len(other.Said) < 2 {
+		return
+	}
+	fmt.Fprintf(stderr, "%s said:\n", other.Command)
+	for _, line := range other.Said {
+		fmt.Fprintf(stderr, "  %s\n", line)
 	}
 }
 

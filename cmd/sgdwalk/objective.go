@@ -18,7 +18,7 @@ import (
 
 // objectiveFlags let another program evaluate the loss.
 type objectiveFlags struct {
-	Objective             string        `placeholder:"COMMAND" help:"Let this command evaluate the loss, for example \"python3 objective.py\": for runs of other programs (sgdwalk python prints serve, its other end)."`
+	Objective             string        `placeholder:"COMMAND" help:"Let this command evaluate the loss, for example \"python3 objective.py\": for runs of other programs (sgdwalk python prints serve, its other end). No shell runs it: KEY=VALUE in front and ~ are understood, quotes keep spaces, nothing else is special."`
 	ObjectiveProcs        int           `default:"1" placeholder:"N" help:"Processes of it that evaluate at the same time (default ${default})."`
 	ObjectiveTimeout      time.Duration `default:"10m" placeholder:"TIME" help:"Longest that an evaluation may take (default ${default})."`
 	ObjectiveStartTimeout time.Duration `default:"2m" placeholder:"TIME" help:"Longest that its start may take (default ${default})."`
@@ -150,8 +150,17 @@ func wanted(also string, everywhere bool) []string {
 	return out
 }
 
+// derivatives are what an analysis asks a loss for.
+type derivatives int
+
+const (
+	lossOnly  derivatives = iota
+	gradients             // the loss and its gradient
+	products              // and products of its Hessian with vectors, where they are available
+)
+
 // evaluator opens the loss that the flags name, and checks it.
-func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags, also []string, gradient bool) (evaluator, error) {
+func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags, also []string, d derivatives) (evaluator, error) {
 	h := a.trace.Header()
 	if f.Objective == "" {
 		e, err := a.loss(l)
@@ -167,7 +176,7 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 	if err != nil {
 		return nil, err
 	}
-	o := objective.Options{Layout: h.Layout, Gradient: gradient, Also: also}
+	o := objective.Options{Layout: h.Layout, Gradient: d >= gradients, Hessian: d >= products, Also: also}
 	if state != nil {
 		o.StateLayout, o.State = h.State, state
 	}
@@ -187,7 +196,7 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 // openObjective starts the other program and checks it at a point. The options have
 // what is asked for, the flags say of whom.
 func (a *analysis) openObjective(ctx context.Context, f objectiveFlags, o objective.Options, theta []float32) (err error) {
-	if o.Command, err = objective.SplitCommand(f.Objective); err != nil {
+	if o.Set, o.Command, err = objective.ParseCommand(f.Objective); err != nil {
 		return usageError{err}
 	}
 	o.Procs, o.StartTimeout, o.Timeout, o.AllowNoisy = f.ObjectiveProcs, f.ObjectiveStartTimeout, f.ObjectiveTimeout, f.AllowNoisyObjective
@@ -203,7 +212,7 @@ func (a *analysis) openObjective(ctx context.Context, f objectiveFlags, o object
 	}
 	a.say("%s: loss %.6g at the last iterate", a.objective.Command(), loss)
 	// What an earlier call kept is for this objective, over the same data.
-	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %x", o.Command, loss)
+	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %q %x", o.Set, o.Command, loss)
 	return nil
 }
 

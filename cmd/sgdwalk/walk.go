@@ -78,7 +78,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if batch && c.Objective != "" {
 		return nil, usagef("--also batch_loss with --objective: it does not know the batches; allowed are test_loss, accuracy and test_accuracy")
 	}
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(also, false), false)
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(also, false), lossOnly)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ is sent before step() returns; the pipe makes training wait when the disk is slo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -41,7 +42,7 @@ import tempfile
 import traceback
 import weakref
 import zlib
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -124,7 +125,7 @@ class _TorchModel:
 
         if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
             module = module.module  # whose names have no prefix
-        self._torch = torch
+        self._torch, self._module = torch, module
         self._places: dict[Any, list[Any]] = {}
         self._arrays: dict[str, tuple[list[int], list[np.ndarray]]] = {}
         self.name = type(module).__name__
@@ -194,21 +195,91 @@ class _TorchModel:
                 for t, view in zip(tensors, self._views(vector, tensors)):
                     t.copy_(view)
 
-    def evaluate(self, loss_fn: Callable[[Any], Any], module: Any, grad: np.ndarray | None) -> Any:
-        """Call loss_fn, and put the gradient into grad if that is wanted."""
+    def take_state(self, names: Sequence[str]) -> None:
+        """Take the buffers that a run recorded as its state."""
+        buffers = dict(self._module.named_buffers())
+        if names and all(n in buffers for n in names):  # otherwise sgdwalk names the difference
+            self._owners = [(self._module.get_submodule(n.rpartition(".")[0]), n.rpartition(".")[2]) for n in names]
+            self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(buffers[n].shape)} for n in names]
+
+    def evaluate(self, loss_fn: Callable[[Any], Any], module: Any, grad: np.ndarray | None) -> tuple[Any, list[str]]:
+        """Call loss_fn, and put the gradient into grad if that is wanted. Returns what
+        loss_fn returned, and the names of the parameters without a gradient."""
         if grad is None:
             with self._torch.no_grad():
-                return loss_fn(module)
+                return loss_fn(module), []
         module.zero_grad(set_to_none=True)
-        with self._torch.enable_grad():
+        backward, calls = self._torch.autograd.backward, []
+
+        def counted(*args: Any, **kwargs: Any) -> None:
+            calls.append(1)
+            backward(*args, **kwargs)
+
+        with self._torch.enable_grad(), _replaced(self._torch.autograd, backward=counted):
             result = loss_fn(module)
-            loss = result["loss"] if isinstance(result, Mapping) else result
-            if isinstance(loss, self._torch.Tensor) and loss.requires_grad:
-                loss.backward()
-            elif all(p.grad is None for _, p in self.parameters):
-                raise ValueError("a gradient is wanted, but the loss has none and loss_fn called no backward()")
+        if not calls:  # otherwise loss_fn has called backward() itself, perhaps batch by batch
+            backward(_differentiable(result))
+        elif all(p.grad is None for _, p in self.parameters):
+            raise ValueError("loss_fn called backward(), and no parameter has a gradient after it")
         self.grad(grad, None)
-        return result
+        return result, [n for n, p in self.parameters if p.grad is None]
+
+    def multiply(self, loss_fn: Callable[[Any], Any], module: Any, vectors: Sequence[np.ndarray], products: Sequence[np.ndarray]) -> None:
+        """Multiply the Hessian by vectors: the gradient is differentiated once more."""
+        torch = self._torch
+        used = [p for _, p in self.parameters if p.requires_grad]
+        directions = [[v.to(p) for v, (_, p) in zip(self._views(vector, [p for _, p in self.parameters]), self.parameters) if p.requires_grad] for vector in vectors]
+        sums = [[torch.zeros_like(p) for p in used] for _ in vectors]
+        gradient = [torch.zeros_like(p) for p in used]
+        module.zero_grad(set_to_none=True)
+        calls = []
+
+        def piece(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, grad_variables: Any = None, inputs: Any = None) -> None:
+            """In the place of backward(): the products of one piece of the loss."""
+            if inputs is not None:
+                raise _NoProduct("loss_fn calls backward() with inputs")
+            calls.append(1)
+            outputs = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
+            weights = [grad_tensors] if grad_tensors is None or isinstance(grad_tensors, torch.Tensor) else list(grad_tensors)
+            first = torch.autograd.grad(outputs, used, weights if grad_tensors is not None else None, create_graph=True, allow_unused=True)
+            for p, total, g in zip(used, gradient, first):
+                if g is not None:
+                    total += g.detach()
+                    p.grad = g.detach().clone() if p.grad is None else p.grad + g.detach()
+            for k, (direction, into) in enumerate(zip(directions, sums)):
+                pairs = [(g, v) for g, v in zip(first, direction) if g is not None and g.requires_grad]
+                if not pairs:
+                    continue  # the loss is linear in what it uses
+                second = torch.autograd.grad([g for g, _ in pairs], used, [v for _, v in pairs], retain_graph=bool(retain_graph) or k + 1 < len(sums), allow_unused=True)
+                for total, h in zip(into, second):
+                    if h is not None:
+                        total += h
+
+        with torch.enable_grad(), _twice_differentiable(torch):
+            with _replaced(torch.autograd, backward=piece):
+                result = loss_fn(module)
+            if not calls:
+                piece(_differentiable(result))
+            elif not all(torch.equal(total, torch.zeros_like(p) if p.grad is None else p.grad) for p, total in zip(used, gradient)):
+                raise _NoProduct("loss_fn changes the gradients after backward()")
+        for product, into in zip(products, sums):
+            rest = iter(into)
+            self._gather(product, [next(rest) if p.requires_grad else torch.zeros_like(p) for _, p in self.parameters])
+        module.zero_grad(set_to_none=True)
+
+    def named(self, vector: np.ndarray) -> dict[str, Any]:
+        """A vector as tensors by name, for a hvp of the caller."""
+        return {n: v.to(p) for v, (n, p) in zip(self._views(vector, [p for _, p in self.parameters]), self.parameters)}
+
+    def flat(self, product: Mapping[str, Any], into: np.ndarray) -> None:
+        """What a hvp of the caller returned, as a vector."""
+        tensors = []
+        for n, p in self.parameters:
+            t = product.get(n)
+            if t is not None and tuple(t.shape) != tuple(p.shape):
+                raise ValueError(f"hvp returned {n!r} with the shape {list(t.shape)}; the parameter has {list(p.shape)}")
+            tensors.append(self._torch.zeros_like(p) if t is None or not p.requires_grad else t.detach())
+        self._gather(into, tensors)
 
 
 class _ArrayModel:
@@ -255,13 +326,30 @@ class _ArrayModel:
             a[...] = theta[at : at + a.size].reshape(a.shape)
             at += a.size
 
-    def evaluate(self, loss_fn: Callable[[Any], Any], model: Any, grad: np.ndarray | None) -> Any:
+    def take_state(self, names: Sequence[str]) -> None:
+        pass
+
+    def evaluate(self, loss_fn: Callable[[Any], Any], model: Any, grad: np.ndarray | None) -> tuple[Any, list[str]]:
         result = loss_fn(model)
-        if grad is not None:
-            if not isinstance(result, Mapping) or "grads" not in result:
-                raise ValueError('a gradient is wanted: loss_fn must return {"loss": loss, "grads": {name: array}}')
-            self.grad(grad, result["grads"])
-        return result
+        if grad is None:
+            return result, []
+        if not isinstance(result, Mapping) or "grads" not in result:
+            raise ValueError('a gradient is wanted: loss_fn must return {"loss": loss, "grads": {name: array}}')
+        frozen = [n for n, g in result["grads"].items() if g is None]
+        self.grad(grad, {n: np.zeros_like(self.arrays[n]) if g is None else g for n, g in result["grads"].items()})
+        return result, frozen
+
+    def named(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """A vector as arrays by name, for a hvp of the caller."""
+        at, out = 0, {}
+        for n, a in self.arrays.items():
+            out[n] = vector[at : at + a.size].reshape(a.shape).astype(a.dtype)
+            at += a.size
+        return out
+
+    def flat(self, product: Mapping[str, Any], into: np.ndarray) -> None:
+        """What a hvp of the caller returned, as a vector."""
+        self._gather(into, {n: np.zeros_like(a) if product.get(n) is None else product[n] for n, a in self.arrays.items()}, "the product")
 
 
 _recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
@@ -446,7 +534,10 @@ class Recorder:
             raise RecorderError(message)
 
 
-def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, state: bool = True) -> None:
+def serve(
+    loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, state: bool = True,
+    hvp: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> None:
     """Evaluate the loss for sgdwalk, which starts the script that calls this.
 
         sgdwalk walk --objective "python3 objective.py" run
@@ -454,18 +545,23 @@ def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, 
     Args:
         loss_fn: is called with the model, whose parameters have been set, and returns the
             mean loss over the whole training set, or a dict with "loss" and what else is
-            to be had: "accuracy" (0 to 1), "test_loss", "test_accuracy". The same
+            available: "accuracy" (0 to 1), "test_loss", "test_accuracy". The same
             parameters must give the same loss: no shuffling, no augmentation, no dropout.
             For a torch module it is called without gradients, or with them where they
-            are wanted (curvature): then backward() is called on the loss, unless it
-            needs none because loss_fn has called backward() itself, batch by batch.
+            are needed (curvature): then backward() is called on the loss, unless loss_fn
+            has called backward() itself, batch by batch.
         model: the torch.nn.Module that was recorded, with any weights, or the dict of
             arrays, which is changed in place and whose loss_fn returns "grads" too,
-            {name: array}, if gradients are to be had.
+            {name: array}, if gradients are available. A gradient that is None is that of
+            a frozen parameter.
         training: leave a torch module in the mode it is in; otherwise it is set to eval().
         state: False keeps the module's own statistics of normalization layers; otherwise
             they are those that the run recorded: of the iterate in walk and curvature,
             of the last one elsewhere.
+        hvp: multiplies the Hessian of the loss by a vector: hvp(model, v) gets v as
+            {name: tensor or array} and returns the product in the same form. A torch
+            module needs none: the gradient is differentiated once more. Without products
+            sgdwalk takes differences of gradients, and says so.
 
     What the script prints goes to standard error from here on: standard output is for
     the answers. It returns when sgdwalk has no more questions.
@@ -473,11 +569,10 @@ def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, 
     adapter = _adapter(model)
     if not training and not isinstance(model, Mapping):
         model.eval()
-    if sys.stdin is None or sys.stdin.isatty():
-        raise SystemExit('serve is for sgdwalk, which starts this script: sgdwalk walk --objective "python3 SCRIPT" RUN')
+    questions, hello = _first_question()
     # Nothing else may read the questions or write between the answers.
     sys.stdout.flush()
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -487,24 +582,130 @@ def serve(loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, 
         answers.write(json.dumps(line).encode() + b"\n")
         answers.flush()
 
-    hello = json.loads(questions.readline() or b"{}")
-    own: dict[str, Any] = {"sgdwalk_objective": 1, "layout": _shapes(adapter.layout), "gradient": True}
+    own: dict[str, Any] = {"sgdwalk_objective": 1, "gradient": True, "hessian": hvp is not None or hasattr(adapter, "multiply")}
     if state:
+        adapter.take_state([t["name"] for t in hello.get("state_layout") or []])
         own["state_layout"] = _shapes(adapter.state_layout)
+    own["layout"] = _shapes(adapter.layout)
     if hello.get("sgdwalk_objective") != 1:
         own["error"] = f"sgdwalk.py knows version 1 of the protocol, not {hello.get('sgdwalk_objective')}"
-    theta, statistics, gradient = (_mapped(hello.get(name)) for name in ("theta", "state", "gradient"))
+    theta, statistics, gradient, vectors, products = (_mapped(hello.get(name)) for name in ("theta", "state", "gradient", "vectors", "products"))
+    answers.write(b"\n")  # ends what the script may have printed without a line break
     answer(own)
     for line in questions:
         question = json.loads(line)
         try:
             adapter.put(theta, statistics if state else None)
-            result = adapter.evaluate(loss_fn, model, gradient if "gradient" in question["want"] else None)
+            if "hessian" in question["want"]:
+                n = question["vectors"]
+                reason = _multiply(adapter, loss_fn, hvp, model, vectors.reshape(-1, theta.size)[:n], products.reshape(-1, theta.size)[:n])
+                answer({"id": question["id"], **({"hessian_absent": reason} if reason else {})})
+                continue
+            result, frozen = adapter.evaluate(loss_fn, model, gradient if "gradient" in question["want"] else None)
             numbers = result if isinstance(result, Mapping) else {"loss": result}
-            answer({"id": question["id"], **{name: _number(numbers[name]) for name in question["want"] if name in numbers}})
-        except Exception as e:  # sgdwalk shows the line and what was printed
+            answer({"id": question["id"], "frozen": frozen, **{name: _number(name, numbers[name]) for name in question["want"] if name in numbers}})
+        except (Exception, SystemExit) as e:  # sgdwalk shows the line and what was printed
             traceback.print_exc()
-            answer({"id": question["id"], "error": f"{type(e).__name__}: {e}"})
+            sys.stderr.flush()
+            reason = f"loss_fn ended the program: sys.exit({e})" if isinstance(e, SystemExit) else f"{type(e).__name__}: {e}"
+            answer({"id": question["id"], "error": reason})
+
+
+def _first_question() -> tuple[Any, dict[str, Any]]:
+    """What sgdwalk sends first; a script that somebody runs by hand says what it is."""
+    script = os.path.basename(sys.argv[0]) or "objective.py"
+    explain = SystemExit(
+        f"{script} is an objective: it computes a loss for sgdwalk, which starts it and asks. "
+        f'Do not run it by hand; run, for example: sgdwalk walk --objective "python3 {script}" RUN'
+    )
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        raise explain
+    questions = os.fdopen(os.dup(0), "rb")
+    try:
+        hello = json.loads(questions.readline())
+    except ValueError:
+        raise explain from None
+    if not isinstance(hello, dict) or "sgdwalk_objective" not in hello:
+        raise explain
+    return questions, hello
+
+
+class _NoProduct(Exception):
+    """The Hessian of this loss cannot be multiplied by vectors."""
+
+
+def _multiply(adapter: Any, loss_fn: Any, hvp: Any, model: Any, vectors: np.ndarray, products: np.ndarray) -> str:
+    """Multiply the Hessian by vectors; returns why it cannot be done, or nothing."""
+    if hvp is not None:
+        for vector, product in zip(vectors, products):
+            result = hvp(model, adapter.named(vector))
+            if not isinstance(result, Mapping):
+                raise TypeError(f"hvp returned {_kind(result)}; it must return {{name: tensor or array}}")
+            adapter.flat(result, product)
+        return ""
+    try:
+        adapter.multiply(loss_fn, model, list(vectors), list(products))
+    except (_NoProduct, RuntimeError, NotImplementedError) as e:
+        # A layer without a second derivative, not enough memory, ...
+        return f"the gradient cannot be differentiated: {str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__}"
+    return ""
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, **attributes: Any) -> Iterator[None]:
+    """Replace attributes of a module for a while."""
+    before = {name: getattr(owner, name) for name in attributes}
+    try:
+        for name, value in attributes.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
+
+
+@contextlib.contextmanager
+def _twice_differentiable(torch: Any) -> Iterator[None]:
+    """Turn off what PyTorch cannot differentiate twice: checkpoints that compute a
+    piece again, and fused attention."""
+    import torch.utils.checkpoint as checkpoint
+
+    class Direct:
+        @staticmethod
+        def apply(function: Any, preserve_rng_state: bool, *args: Any) -> Any:
+            return function(*args)
+
+    def direct(function: Any, preserve_rng_state: bool = True, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    with contextlib.ExitStack() as stack:
+        for name, value in (("CheckpointFunction", Direct), ("_checkpoint_without_reentrant", direct)):
+            if hasattr(checkpoint, name):
+                stack.enter_context(_replaced(checkpoint, **{name: value}))
+        try:
+            from torch.nn.attention import SDPBackend, sdpa_kernel
+
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        except ImportError:
+            pass
+        yield
+
+
+def _differentiable(result: Any) -> Any:
+    """The loss in what loss_fn returned, if it has a gradient."""
+    loss = result["loss"] if isinstance(result, Mapping) else result
+    _number("loss", loss)
+    if not getattr(loss, "requires_grad", False):
+        raise ValueError(
+            f"a gradient is needed, and the loss has none: loss_fn returned {_kind(loss)} and called no backward(); "
+            "return the loss as a tensor, without item(), detach() and no_grad()"
+        )
+    return loss
+
+
+def _kind(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + (f" of shape {list(shape)}" if shape is not None else "") if value is not None else "None"
 
 
 def _shapes(layout: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -515,9 +716,12 @@ def _mapped(path: str | None) -> np.ndarray | None:
     return np.memmap(path, dtype="<f4", mode="r+").view(np.ndarray) if path else None
 
 
-def _number(value: Any) -> Any:
+def _number(name: str, value: Any) -> Any:
     """A number as JSON has it, which knows no NaN."""
-    v = float(value)
+    try:
+        v = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f'loss_fn returned {_kind(value)} as {name!r}; it must return one number, or a dict with "loss"') from None
     return v if np.isfinite(v) else "NaN" if v != v else "Infinity" if v > 0 else "-Infinity"
 
 
