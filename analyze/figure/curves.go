@@ -250,6 +250,7 @@ func (p *page) band(f panel, s Series, c color.NRGBA) {
 	var low, top []point
 	flush := func() {
 		if len(low) > 1 {
+			low, top = columns(low, columnWidth), columns(top, columnWidth)
 			for i := len(low) - 1; i >= 0; i-- {
 				top = append(top, low[i])
 			}

@@ -124,7 +124,7 @@ func (f panel) at(x, y float64) point {
 	return point{f.frame.X0 + f.x.pos(x)*f.frame.w(), f.frame.Y0 + f.y.pos(y)*f.frame.h()}
 }
 
-// points maps two columns to the page, decimated to what can be seen. A value
+// points maps two columns to the page. A value
 // without a place (NaN, or not positive on a logarithmic axis) interrupts the
 // line; infinities run off the frame.
 func (f panel) points(x, y []float64) []point {
@@ -253,18 +253,23 @@ func (p *page) gridlines(f panel) {
 // curve strokes the pieces of a series that lie in the frame.
 func (p *page) curve(f panel, x, y []float64, s pen) {
 	var line path
-	for _, piece := range clipPolyline(decimate(f.points(x, y), 0.15), f.frame) {
+	for _, piece := range clipPolyline(decimate(columns(f.points(x, y), columnWidth), 0.15), f.frame) {
 		line.polyline(piece)
 	}
 	p.stroke(line, s)
 }
 
-// dots draws a mark at every value in the frame.
+// dots draws a mark at every value in the frame, thinned as the line through them is.
 func (p *page) dots(f panel, x, y []float64, r float64, fill color.NRGBA) {
 	var marks path
-	for i := range x {
-		if q := f.at(x[i], y[i]); f.frame.grow(0.01).contains(q) {
-			marks.circle(q, r)
+	drawn := newCells(r / 4)
+	for _, q := range columns(f.points(x, y), columnWidth) {
+		if !f.frame.grow(0.01).contains(q) || !drawn.take(q) {
+			continue
+		}
+		if marks.circle(q, r); len(marks) >= mostStroked {
+			p.fill(marks, fill)
+			marks = nil
 		}
 	}
 	p.fill(marks, fill)

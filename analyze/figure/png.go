@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"image/color"
 	"image/png"
+	"math"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -60,15 +61,27 @@ func (r *raster) stroke(p path, s pen) {
 	if len(p) == 0 {
 		return
 	}
-	dash := make([]vg.Length, len(s.dash))
+	dash, period := make([]vg.Length, len(s.dash)), 0.0
 	for i, d := range s.dash {
-		dash[i] = vg.Points(d)
+		dash[i], period = vg.Points(d), period+d
 	}
 	r.canvas.SetColor(s.color)
 	r.canvas.SetLineWidth(vg.Points(s.width))
-	r.canvas.SetLineDash(dash, 0)
-	r.canvas.Stroke(vgPath(p))
+	for _, piece := range p.parts(mostStroked) {
+		offset := 0.0
+		if period > 0 {
+			offset = math.Mod(piece.begun, period)
+		}
+		r.canvas.SetLineDash(dash, vg.Points(offset))
+		r.canvas.Stroke(vgPath(piece.path))
+	}
 }
+
+// mostStroked is the number of pieces of a line that are stroked at once. The time
+// of the canvas grows with the square of it where the line goes up and down across
+// many rows of pixels. Longer lines are stroked part by part: parts of a
+// translucent line are darker where they cross.
+const mostStroked = 400
 
 func (r *raster) tile(p path, c color.NRGBA) {
 	r.fill(p, c)

@@ -28,7 +28,17 @@ func (l *Landscape) pathsOnPage(f panel) []point {
 	var out []point
 	for _, t := range l.trails() {
 		pts := t.onPage(f)
-		for _, piece := range clipPolyline(decimate(pts, 1), f.frame) {
+		pieces := clipPolyline(decimate(pts, 1), f.frame)
+		if len(pts) > denseTrail {
+			pieces = nil
+			for _, o := range visible(pts, f.frame, 2, 1, func(int) int { return 0 })[0] {
+				if o.kind == opMove {
+					pieces = append(pieces, nil)
+				}
+				pieces[len(pieces)-1] = append(pieces[len(pieces)-1], o.P)
+			}
+		}
+		for _, piece := range pieces {
 			for i, q := range piece {
 				if i > 0 {
 					n := int(q.sub(piece[i-1]).norm() / 2)
@@ -77,6 +87,10 @@ func (l *Landscape) drawPaths(p *page, f panel, trails []trail) {
 // arrows and the epochs.
 func (p *page) drawTrail(f panel, t *trail, top float64) {
 	pts := t.onPage(f)
+	if len(pts) > denseTrail {
+		p.drawDense(f, t, pts, top)
+		return
+	}
 	var halo path
 	for _, piece := range clipPolyline(decimate(pts, 0.3), f.frame) {
 		halo.polyline(piece)

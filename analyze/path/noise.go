@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -78,8 +79,11 @@ type NoiseResult struct {
 	//
 	//	row, step, epoch, examples   of the first batch
 	//	grad_norm2                   |g_k|^2
-	//	grad_dot                     <g_k, g_{k+1}>: an estimate of |G|^2, unbiased if theta did not move in between
-	//	trace                        estimate of tr Sigma: mean of B (|g|^2 - grad_dot) over the two
+	//	inner_product                <g_k, g_{k+1}>
+	//	grad_dot                     estimate of |G|^2 over the training set, unbiased if theta did not move in between:
+	//	                             inner_product + trace/N for two batches of one epoch, which have no example in common; otherwise inner_product
+	//	trace                        estimate of tr Sigma: mean of B (|g|^2 - inner_product) over the two batches of an epoch,
+	//	                             of (|g|^2 - inner_product) / (1/B - 1/N) over those of two epochs
 	//	mean_grad_dot, mean_trace    exponential averages of the two, corrected for their start
 	//	noise_scale                  mean_trace / mean_grad_dot, in examples
 	//	temperature                  learning_rate * N / B (Smith and Le 2018); absent without a training set size
@@ -115,15 +119,17 @@ type NoiseSummary struct {
 	FullNorm2      record.Optional `json:"full_norm2"` // mean of |G|^2
 	FullNoiseScale record.Optional `json:"full_noise_scale"`
 	NonfinitePairs int             `json:"nonfinite_pairs"` // left out of every mean
+	WholePairs     int             `json:"whole_pairs"`     // pairs with a batch that is the whole training set, left out
+	UnorderedPairs int             `json:"unordered_pairs"` // pairs of which the recording does not say how they were drawn
 }
 
 // Noise estimates the gradient noise scale tr Sigma / |G|^2 from the recorded
 // mini-batch gradients: from every two consecutive batches, which are a batch of B
 // and, together, one of 2B (see TwoBatches), and on request from full gradients.
 //
-// The batches of an epoch have no example in common: their inner product estimates
-// the |G|^2 of the population that the examples are from. That of the training set
-// itself, which full gradients give, is larger by tr Sigma / N.
+// G and Sigma are those of the training set. The batches of an epoch have no example
+// in common, so that their inner product alone is too low by tr Sigma / N: grad_dot
+// corrects it.
 //
 // Consecutive batches are taken at two points: where the walk bounces from wall to
 // wall the true gradients there point against each other, grad_dot is negative on
@@ -155,6 +161,9 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 	if opts.Full != nil && (n.examples < 2 || !h.Columns.Theta) {
 		return nil, fmt.Errorf("path: the run says %d training examples and records theta: %v; full gradients need both", n.examples, h.Columns.Theta)
 	}
+	if err := n.count(t); err != nil {
+		return nil, err
+	}
 	progress.Begin("noise", t.Len())
 	var before record.Step
 	beforeRow := -1
@@ -184,8 +193,23 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 		}
 		before, beforeRow = s, i
 	}
-	if len(n.row) == 0 && len(n.fullRow) == 0 {
+	if len(n.row) == 0 && len(n.fullRow) == 0 && n.wholes == 0 {
 		return nil, fmt.Errorf("path: rows %q: no two consecutive gradients are recorded there", opts.Rows)
 	}
 	return n.result(), nil
+}
+
+// count adds up the examples of every epoch.
+func (n *noise) count(t record.Trajectory) error {
+	n.perEpoch = make(map[int32]int64)
+	for i := range t.Len() {
+		s, err := lean.Scalars(t, i)
+		if err != nil {
+			return fmt.Errorf("path: row %d: %w", i, err)
+		}
+		if s.Substep == 0 {
+			n.perEpoch[s.Epoch] += int64(s.Examples)
+		}
+	}
+	return nil
 }

@@ -19,8 +19,11 @@ type noise struct {
 	store    analyze.Store
 	grad     []float32 // scratch of the full gradient
 
+	perEpoch map[int32]int64 // examples in the batches of an epoch
+
 	row, step, epoch, batch                    []int64
-	norm2, dots, traces                        []float64
+	norm2, products, dots, traces              []float64
+	wholes, unordered                          int // pairs left out, pairs of unknown order
 	meanDot, meanTrace, scale, temperature     column.Floats
 	weight, runDot, runTrace                   float64
 	fullRow, fullStep, fullEpoch, fullExamples []int64
@@ -32,11 +35,62 @@ type noise struct {
 // makes a trace that of a batch's gradient and a noise scale one in batches.
 func size(s *record.Step) float64 { return math.Max(1, float64(s.Examples)) }
 
-// pair compares two consecutive batches.
+// drawn says how the examples of two consecutive batches were drawn.
+type drawn int
+
+const (
+	independently drawn = iota // nothing is known that ties them
+	apart                      // two batches of one epoch: they have no example in common
+	anew                       // two epochs: each without replacement, independent of one another
+)
+
+// how tells from the epochs and the sizes how two batches were drawn. An epoch is a
+// pass over the training set unless its batches have more examples than the set.
+func (n *noise) how(a, b *record.Step) drawn {
+	whole := func(s *record.Step) bool { return n.perEpoch[s.Epoch] <= int64(n.examples) }
+	switch {
+	case n.examples == 0 || a.Examples == 0 || b.Examples == 0 || !whole(a) || !whole(b):
+		return independently
+	case a.Epoch == b.Epoch:
+		return apart
+	default:
+		return anew
+	}
+}
+
+// estimate returns the estimates of |G|^2 and of tr S from two batch gradients at
+// one point, from their squared lengths and their inner product. G is the mean over
+// the N examples of the training set and S their covariance, N-1 in the denominator.
+// A batch of B drawn without replacement has E|g|^2 = |G|^2 + tr S (1/B - 1/N). Two
+// batches without a common example have E<g,g'> = |G|^2 - tr S/N, the mean of
+// <g_i,g_j> over i != j; two independent ones have |G|^2. Solved for |G|^2 and tr S:
+func (n *noise) estimate(a, b, a2, b2, ab float64, how drawn) (gradient2, trace float64) {
+	rest := 0.0
+	if how == anew {
+		rest = 1 / float64(n.examples)
+	}
+	trace = ((a2-ab)/(1/a-rest) + (b2-ab)/(1/b-rest)) / 2
+	if how == apart {
+		return ab + trace/float64(n.examples), trace
+	}
+	return ab, trace
+}
+
+// pair compares two consecutive batches. A batch that is the whole training set has
+// no noise to see.
 func (n *noise) pair(row int, a, b *record.Step) {
-	a2, b2, ab := dot(a.Grad, a.Grad), dot(b.Grad, b.Grad), dot(a.Grad, b.Grad)
+	how := n.how(a, b)
+	if n.examples > 0 && (int(a.Examples) >= n.examples || int(b.Examples) >= n.examples) {
+		n.wholes++
+		return
+	}
+	if how == independently {
+		n.unordered++
+	}
+	a2, b2, product := dot(a.Grad, a.Grad), dot(b.Grad, b.Grad), dot(a.Grad, b.Grad)
 	n.sized = n.sized || a.Examples > 0
-	trace := (size(a)*(a2-ab) + size(b)*(b2-ab)) / 2
+	ab, trace := n.estimate(size(a), size(b), a2, b2, product, how)
+	n.products = append(n.products, product)
 	n.row, n.step, n.epoch = append(n.row, int64(row)), append(n.step, a.Step), append(n.epoch, int64(a.Epoch))
 	n.batch = append(n.batch, int64(size(a)))
 	n.norm2, n.dots, n.traces = append(n.norm2, a2), append(n.dots, ab), append(n.traces, trace)
@@ -98,7 +152,7 @@ func (n *noise) full(ctx context.Context, row int, s *record.Step) error {
 func (n *noise) result() *NoiseResult {
 	r := &NoiseResult{Table: record.Table{Columns: []record.Column{
 		column.Ints("row", n.row), column.Ints("step", n.step), column.Ints("epoch", n.epoch), column.Ints("examples", n.batch),
-		floats("grad_norm2", n.norm2), floats("grad_dot", n.dots), floats("trace", n.traces),
+		floats("grad_norm2", n.norm2), floats("inner_product", n.products), floats("grad_dot", n.dots), floats("trace", n.traces),
 		n.meanDot.Column("mean_grad_dot"), n.meanTrace.Column("mean_trace"), n.scale.Column("noise_scale"), n.temperature.Column("temperature"),
 	}}}
 	if n.opts.Full != nil {
@@ -115,7 +169,8 @@ func (n *noise) result() *NoiseResult {
 		NoiseScale:           ratio(mean(traces), mean(dots)),
 		InBatches:            !n.sized && len(n.row) > 0,
 		GradDotInterval:      analyze.MeanInterval(dots, rand.New(rand.NewPCG(n.opts.Seed, 0))),
-		GradDotNegativeRatio: negative(r.Table.Column("grad_dot")),
+		GradDotNegativeRatio: negative(r.Table.Column("inner_product")),
+		WholePairs:           n.wholes, UnorderedPairs: n.unordered,
 	}
 	if len(n.fullRow) > 0 {
 		s.FullNorm2, s.FullTrace = record.Some(mean(n.fullNorm2)), record.Some(mean(n.fullTrace))
@@ -172,14 +227,29 @@ func (r *NoiseResult) warn() {
 	}
 	s := &r.Summary
 	add(s.NonfinitePairs > 0, "nonfinite_gradients", "%d of %d pairs of gradients are NaN or infinite: they are kept, and left out of the means", s.NonfinitePairs, s.Pairs)
-	add(s.Pairs > 0 && !s.NoiseScale.Valid, "no_noise_scale", "consecutive gradients have the mean inner product %.3g: the walk turns back at every step, so that two consecutive batches are not two batches at one point; full gradients give an estimate", s.GradDot.Mean.Value)
+	add(s.WholePairs > 0, "whole_batches", "%d pairs of batches are left out: a batch that is the whole training set has no noise", s.WholePairs)
+	add(s.UnorderedPairs > 0 && s.Pairs > 0, "batches_unordered", "of %d of %d pairs the recording does not say how their examples were drawn (it needs the size of the training set, of each batch, and epochs that are passes over the set): they are taken for independent, and where they have no example in common |G|^2 is too low by tr Sigma / N", s.UnorderedPairs, s.Pairs)
+	add(s.Pairs > 0 && !s.NoiseScale.Valid && s.GradDot.Mean.Valid, "no_noise_scale", "%s", noEstimate(s.GradDot.Mean.Value, s.GradDotNegativeRatio.Value))
 	if i := s.GradDotInterval; s.NoiseScale.Valid && i.Low.Valid {
 		add(i.Low.Value <= 0, "noise_scale_uncertain", "the 95 %% interval of |G|^2 is %.3g to %.3g: the noise scale of %.3g examples may as well be any larger number", i.Low.Value, i.High.Value, s.NoiseScale.Value)
 	}
 	if s.FullNoiseScale.Valid && s.NoiseScale.Valid {
 		q := s.FullNoiseScale.Value / s.NoiseScale.Value
-		add(q < 0.5 || q > 2, "noise_scales_differ", "the noise scale is %.3g examples from consecutive batches and %.3g from full gradients: the former is of the population, the latter of the training set, and the former counts the change of the gradient from step to step", s.NoiseScale.Value, s.FullNoiseScale.Value)
+		add(q < 0.5 || q > 2, "noise_scales_differ", "the noise scale is %.3g examples from consecutive batches and %.3g from full gradients: consecutive batches are taken at two points, and the change of the gradient between them counts as noise", s.NoiseScale.Value, s.FullNoiseScale.Value)
 	}
+}
+
+// mostly is the share of a yes/no quantity above which a sentence says "most".
+const mostly = 0.5
+
+// noEstimate says why two consecutive batches give no noise scale: how often the
+// gradient turns against the one before decides between the reasons.
+func noEstimate(mean, negative float64) string {
+	why := fmt.Sprintf("%.3g %% of the inner products are below 0, so a few large ones decide", 100*negative)
+	if negative > mostly {
+		why = fmt.Sprintf("%.3g %% of the gradients turn against the one before, so that two consecutive batches are not two batches at one point", 100*negative)
+	}
+	return fmt.Sprintf("consecutive gradients give %.3g as the mean estimate of |G|^2, which is not above 0: %s; full gradients give an estimate (--full-gradients)", mean, why)
 }
 
 func mean(x []float64) float64 {

@@ -3,6 +3,7 @@ package path_test
 import (
 	"context"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -171,39 +172,127 @@ func TestFullGradientsGiveTheTraceOfTheTrainingSet(t *testing.T) {
 	}
 }
 
-// The batches of an epoch are disjoint: their inner product is that of the
-// population, less than the training set's by tr Sigma / N.
-func TestBatchesOfAnEpochEstimateThePopulation(t *testing.T) {
-	rng := rand.New(rand.NewPCG(4, 9))
-	const n, p, b = 30, 40, 10
-	data := make(set, n)
-	for e := range data {
-		for range p {
-			data[e] = append(data[e], 0.3+rng.NormFloat64())
+// Closed form: over all ways to deal 5 examples into batches of 2 and 3, the mean of
+// the estimates is |G|^2 and tr S of the training set, for two batches of one epoch
+// and for the last batch of one and the first of the next.
+func TestBatchesWithoutReplacement(t *testing.T) {
+	data := set{{1, 2}, {-1, 0.5}, {3, -2}, {0.25, 1}, {0.5, -4}}
+	const n = 5
+	var mean [2]float64
+	for _, x := range data {
+		mean[0], mean[1] = mean[0]+x[0]/n, mean[1]+x[1]/n
+	}
+	gradient2, trace := mean[0]*mean[0]+mean[1]*mean[1], 0.0
+	for _, x := range data {
+		trace += ((x[0]-mean[0])*(x[0]-mean[0]) + (x[1]-mean[1])*(x[1]-mean[1])) / (n - 1)
+	}
+	batch := func(members, epoch, step int) record.Step {
+		s := record.Step{Step: int64(step), Epoch: int32(epoch), Theta: []float32{0, 0}, BatchLoss: record.Some(0)}
+		var sum [2]float64
+		for i, x := range data {
+			if members&(1<<i) != 0 {
+				s.Examples++
+				sum[0], sum[1] = sum[0]+x[0], sum[1]+x[1]
+			}
+		}
+		s.Grad = []float32{float32(sum[0] / float64(s.Examples)), float32(sum[1] / float64(s.Examples))}
+		return s
+	}
+	var deals []int // the examples of the first batch, of two
+	for m := range 1 << n {
+		if bits.OnesCount(uint(m)) == 2 {
+			deals = append(deals, m)
 		}
 	}
 	var rows []record.Step
-	for k := range 3000 {
-		order := rand.New(rand.NewPCG(uint64(k/3), 1)).Perm(n)
-		grad := make([]float32, p)
-		for _, e := range order[k%3*b:][:b] {
-			for i := range grad {
-				grad[i] += float32(data[e][i] / b)
+	add := func(members, epoch int) { rows = append(rows, batch(members, epoch, len(rows))) }
+	const all = 1<<n - 1
+	for _, a := range deals { // every second batch before every first batch of an epoch
+		for _, b := range deals {
+			e := len(rows)/2 + 1
+			add(all-a, e)
+			add(a, e)
+			add(b, e+1)
+			add(all-b, e+1)
+		}
+	}
+	h := header(2)
+	h.Data.TrainExamples = n
+	m := memory(t, h, rows...)
+	r := noise(t, m, path.NoiseOptions{})
+	for name, wanted := range map[string]func(k int) bool{
+		"one epoch":  func(k int) bool { return k%4 == 0 },
+		"two epochs": func(k int) bool { return k%4 == 1 },
+	} {
+		var g2, tr, count float64
+		for k := range r.Table.Len() {
+			if wanted(k) {
+				g2, tr, count = g2+r.Table.Column("grad_dot").Floats[k], tr+r.Table.Column("trace").Floats[k], count+1
 			}
 		}
-		rows = append(rows, record.Step{Step: int64(k), Epoch: int32(1 + k/3), Examples: b, Theta: make([]float32, p), Grad: grad, BatchLoss: record.Some(0)})
+		// Gradients are rounded to float32.
+		within(t, name+": |G|^2", g2/count, gradient2, 1e-6)
+		within(t, name+": tr S", tr/count, trace, 1e-6)
 	}
-	h := header(p)
-	h.Data.TrainExamples = n
-	r := noise(t, memory(t, h, rows...), path.NoiseOptions{Full: data})
-	inside, pairs := 0.0, 0.0
-	for i, step := range r.Table.Column("step").Ints {
-		if step%3 != 2 { // both batches of one epoch
-			inside += r.Table.Column("grad_dot").Floats[i]
-			pairs++
+	if r.Summary.UnorderedPairs != 0 {
+		t.Errorf("%d unordered pairs", r.Summary.UnorderedPairs)
+	}
+	// With more examples in an epoch than in the set, nothing is known of the draws.
+	h.Data.TrainExamples = 4
+	r = noise(t, memory(t, h, rows...), path.NoiseOptions{})
+	if r.Summary.UnorderedPairs != r.Summary.Pairs || r.Table.Column("grad_dot").Floats[0] != r.Table.Column("inner_product").Floats[0] {
+		t.Errorf("%d of %d pairs are unordered", r.Summary.UnorderedPairs, r.Summary.Pairs)
+	}
+}
+
+// A batch that is the whole training set has no noise to see.
+func TestWholeBatchesHaveNoNoise(t *testing.T) {
+	m := descent(t, []float64{2, 1}, []float64{1, 1}, 0.1, 20)
+	rows := make([]record.Step, 0, m.Len())
+	for i := range m.Len() {
+		s, err := m.At(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Examples, s.Epoch = 50, int32(i+1)
+		rows = append(rows, s)
+	}
+	h := header(2)
+	h.Data.TrainExamples = 50
+	r := noise(t, memory(t, h, rows...), path.NoiseOptions{})
+	if s := r.Summary; s.Pairs != 0 || s.WholePairs != 19 || s.NoiseScale.Valid || len(r.Warnings) != 1 || r.Warnings[0].Code != "whole_batches" {
+		t.Errorf("%+v %v", r.Summary, r.Warnings)
+	}
+}
+
+// The reason why there is no noise scale, on both sides of its threshold.
+func TestNoEstimateSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		negative float64
+		want     string
+	}{{0.5, "a few large ones decide"}, {0.51, "turn against the one before"}} {
+		rows := []record.Step{}
+		for k := range 101 {
+			sign, size := float32(1), float32(1)
+			if k%2 == 1 && float64(k) < c.negative*100+1 {
+				sign = -1
+			}
+			if k == 0 {
+				size = 1000
+			}
+			rows = append(rows, record.Step{Step: int64(k), Epoch: 1, Examples: 1, Theta: []float32{0}, Grad: []float32{sign * size}, BatchLoss: record.Some(0)})
+		}
+		r := noise(t, memory(t, header(1), rows...), path.NoiseOptions{})
+		text := ""
+		for _, w := range r.Warnings {
+			if w.Code == "no_noise_scale" {
+				text = w.Text
+			}
+		}
+		if !strings.Contains(text, c.want) || strings.Contains(text, "every step") {
+			t.Errorf("%v of the products negative (%v): %q; want %q", c.negative, r.Summary.GradDotNegativeRatio, text, c.want)
 		}
 	}
-	within(t, "the inner product inside an epoch", inside/pairs, r.Summary.FullNorm2.Value-r.Summary.FullTrace.Value/n, 0.02)
 }
 
 type memo map[string][]float64
@@ -226,7 +315,7 @@ func (failing) Gradient(context.Context, []float32, []float32) (float64, error) 
 func TestBouncingHasNoNoiseScale(t *testing.T) {
 	m := descent(t, []float64{2}, []float64{1}, 0.9, 20)
 	r := noise(t, m, path.NoiseOptions{})
-	if r.Summary.NoiseScale.Valid || r.Summary.GradDotNegativeRatio.Value != 1 || r.Warnings[0].Code != "no_noise_scale" {
+	if r.Summary.NoiseScale.Valid || r.Summary.GradDotNegativeRatio.Value != 1 || r.Warnings[len(r.Warnings)-1].Code != "no_noise_scale" {
 		t.Errorf("%+v %v", r.Summary, r.Warnings)
 	}
 }

@@ -37,7 +37,19 @@ func BenchmarkFit(b *testing.B) {
 	}
 }
 
-// BenchmarkLargeRun is the same for 200 rows of 1e6 and of 1e7 parameters, 0.8 and
+// BenchmarkLongRun fits a run of 100,000 rows, of which at most MaxRows take part.
+func BenchmarkLongRun(b *testing.B) {
+	if testing.Short() {
+		b.Skip("10,000 rows at once take seconds")
+	}
+	dir := filepath.Join(b.TempDir(), "run")
+	writeWalk(b, dir, 100_000, 20)
+	for b.Loop() {
+		fitFile(pca.Options{Kinds: pca.All})(b, dir)
+	}
+}
+
+// BenchmarkLargeRun is BenchmarkFit for 200 rows of 1e6 and of 1e7 parameters, 0.8 and
 // 8 GB, from a disk whose cache does not have them, and beside it one sequential
 // read of the files, as cold. It needs SGDWALK_LARGE, a directory on a disk with
 // room; a run that is there is used again.

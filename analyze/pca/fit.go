@@ -105,7 +105,7 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 	if r.nulls, err = nulls(ctx, s, o, g, r, opts.Surrogates != 0); err != nil {
 		return nil, err
 	}
-	r.unresolved, r.weighted = residual, s.scale != nil
+	r.unresolved, r.weighted, r.stride = residual, s.scale != nil, s.stride
 	r.summarize(s, o, d)
 	return r, nil
 }

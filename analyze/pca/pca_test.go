@@ -390,3 +390,44 @@ func TestSignFlipsWarn(t *testing.T) {
 		t.Errorf("a drifting walk: %v", r.Warnings)
 	}
 }
+
+// The share of the first direction says nothing of where the walk goes, and neither
+// does the sentence: a straight walk whose steps shrink is no further from its sign
+// flips than a random one.
+func TestNoMoreThanSignFlipsSaysNothingOfTheWay(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	rows, at, length := [][]float32{}, make([]float64, 60), 1.0
+	for i := range 60 {
+		row := make([]float32, len(at))
+		for j := range at {
+			row[j] = float32(at[j])
+			at[j] += 0.02 * length * rng.NormFloat64()
+		}
+		at[0] += length * math.Cos(float64(i)/40)
+		at[1] += length * math.Sin(float64(i)/40)
+		length *= 0.97
+		rows = append(rows, row)
+	}
+	r := fit(t, recording(t, rows), pca.Options{})
+	if b := r.Summary.Surrogates.SignFlips[0]; b.AtLeast <= 0.05 {
+		t.Fatalf("the surrogates of this walk tell: %+v", b)
+	}
+	for _, w := range r.Warnings {
+		if strings.Contains(w.Text, "nowhere") {
+			t.Errorf("%s", w.Text)
+		}
+	}
+}
+
+// A run with more rows than one fit takes is thinned, and the result says so.
+func TestLongRunsAreThinned(t *testing.T) {
+	n := pca.MaxRows + 10
+	rows := make([][]float32, n)
+	for i := range rows {
+		rows[i] = []float32{float32(i), float32(i % 7)}
+	}
+	r := fit(t, recording(t, rows), pca.Options{Components: 1, ScoresOnly: true})
+	if len(r.Rows) != (n+1)/2 || r.Steps[1] != 2 || !strings.Contains(warningCodes(r), "rows_thinned") {
+		t.Errorf("%d rows, second step %d, warnings %s", len(r.Rows), r.Steps[1], warningCodes(r))
+	}
+}

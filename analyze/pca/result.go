@@ -34,6 +34,7 @@ type Result struct {
 
 	nulls      nullResults
 	weighted   bool    // rows of different runs weigh differently
+	stride     int64   // above 1, only steps that it divides take part
 	unresolved float64 // residual of the eigenpairs, in units of the largest eigenvalue
 }
 

@@ -32,6 +32,7 @@ type source struct {
 	workers   int
 	progress  analyze.Progress
 	runs      int       // number of trajectories
+	stride    int64     // above 1, only steps that it divides take part
 	buffers   sync.Pool // of *[]float32, each with room for a block of a row
 	// scale has the square root of every row's weight; nil when all weigh 1.
 	scale []float64
@@ -53,6 +54,12 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 		return nil, err
 	}
 	total := 0
+	for _, t := range runs {
+		total += t.Len()
+	}
+	if o.Rows.IsAll() {
+		s.stride = int64((total + MaxRows - 1) / MaxRows)
+	}
 	for r, t := range runs {
 		h := t.Header()
 		switch {
@@ -64,7 +71,6 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 		if err := s.chooseRows(t, r, o); err != nil {
 			return nil, err
 		}
-		total += t.Len()
 	}
 	if len(s.rows) < 2 {
 		return nil, fmt.Errorf("pca: %d of the recording's %d rows are chosen and have theta; principal directions need at least 2", len(s.rows), total)
@@ -198,7 +204,7 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 			continue
 		}
 		seen = append(seen, record.Step{Step: step.Step, Epoch: step.Epoch})
-		if !o.Rows.Contains(step.Step, step.Epoch) {
+		if !o.Rows.Contains(step.Step, step.Epoch) || s.stride > 1 && step.Step%s.stride != 0 {
 			continue
 		}
 		theta, err := lean.ThetaPieces(t, i)

@@ -29,6 +29,9 @@ func (r *Result) warn(o *Options) {
 		r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 	}
 	k := len(r.Scores)
+	if r.stride > 1 {
+		add("rows_thinned", "one fit takes at most %d rows: only the iterates of every %d steps take part (--rows chooses others)", MaxRows, r.stride)
+	}
 	if k < o.Components {
 		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only", o.Components, len(r.Rows), k)
 	}
@@ -54,8 +57,7 @@ func (r *Result) warn(o *Options) {
 		}
 	}
 	if s := r.nulls.surrogates; s != nil && s.SignFlips[0].AtLeast > surrogateLevel {
-		add("no_more_than_sign_flips", "the first direction explains %.1f %% of the variance; walks of the run's own updates with random signs explain %.1f %% to %.1f %% (5 and 95 %% quantiles of %d): the walk goes nowhere in particular",
-			100*r.ExplainedVarianceRatio[0], 100*s.SignFlips[0].Low, 100*s.SignFlips[0].High, s.Walks)
+		add("no_more_than_sign_flips", "%s", shareOfSignFlips(r.ExplainedVarianceRatio[0], s))
 	}
 	if r.unresolved > unresolvedLimit {
 		add("components_unresolved", "the leading eigenvalues are so close together that the components are not determined (residual %.2g of the largest): the variance has no preferred directions", r.unresolved)
@@ -64,4 +66,13 @@ func (r *Result) warn(o *Options) {
 		add("left_out_variance", "%.1f %% of the squared distance from the center is in coordinates that were left out (%d of %d parameters)",
 			100*s.LeftOutVarianceRatio, s.Parameters-s.ParametersIncluded, s.Parameters)
 	}
+}
+
+// shareOfSignFlips says that the share of the first direction does not tell the walk
+// from walks without a direction. It says nothing of where the walk goes: a walk
+// that is straight and slows down has a share like that too, and only the distance
+// that it covers (path: persistence) tells.
+func shareOfSignFlips(share float64, s *Surrogates) string {
+	return fmt.Sprintf("the first direction explains %.1f %% of the variance; walks of the run's own updates with random signs explain %.1f %% to %.1f %% (5 and 95 %% quantiles of %d): this share is no evidence that the walk has a direction; the distance that it covers may be (sgdwalk path)",
+		100*share, 100*s.SignFlips[0].Low, 100*s.SignFlips[0].High, s.Walks)
 }
