@@ -125,16 +125,26 @@ func longPath(n int) *Landscape {
 	return l
 }
 
+// Late in a long run the path covers nothing new: what is drawn of it does not grow.
 func TestLongPathsAreThinned(t *testing.T) {
-	size := func(n int) int {
-		var b bytes.Buffer
-		if err := Render(&b, longPath(n), SVG); err != nil {
-			t.Fatal(err)
+	frame := rect{0, 0, 400, 300}
+	drawn := func(n int) int {
+		rng := rand.New(rand.NewPCG(5, 5))
+		pts := make([]point, n)
+		for i := range pts {
+			pts[i] = point{200 + 10*rng.NormFloat64(), 150 + 10*rng.NormFloat64()}
 		}
-		return b.Len()
+		total := 0
+		for _, p := range visible(pts, frame, 0.4, pathShades, func(i int) int { return i % pathShades }) {
+			total += len(p)
+		}
+		return total
 	}
-	if few, many := size(2*denseTrail), size(8*denseTrail); many > 3*few {
-		t.Errorf("an SVG of a path of %d iterates has %d bytes, one of %d iterates %d", 8*denseTrail, many, 2*denseTrail, few)
+	if few, many := drawn(20_000), drawn(200_000); many > 2*few {
+		t.Errorf("%d operations of 20,000 iterates and %d of 200,000", few, many)
+	}
+	if n := drawn(100); n != 2*99 {
+		t.Errorf("%d operations of 100 iterates; nothing hides any of their %d pieces", n, 99)
 	}
 }
 
