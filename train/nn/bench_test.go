@@ -2,6 +2,7 @@ package nn
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"sgdwalk/train/nn/kernel"
@@ -59,5 +60,68 @@ func BenchmarkLoss(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// productBenchmarks are the sizes at which the cost of products is stated. The
+// residual network normalizes over batches of 100, as in training.
+var productBenchmarks = []struct {
+	name, spec string
+	in         Input
+	examples   int
+}{
+	{"mlp128", "mlp:128", Input{28, 28, 1, 10}, 10000},
+	{"lenet", "lenet", Input{28, 28, 1, 10}, 2000},
+	{"resnet8", "resnet:8", Input{32, 32, 3, 10}, 400},
+}
+
+// productEvaluator returns an evaluator with its model's theta and some vectors.
+func productEvaluator(b *testing.B, spec string, in Input, examples, vectors int) (e *Evaluator, theta []float32, v, dst [][]float32) {
+	m, err := New(spec, in, Options{Batch: 1, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, y := data(in, examples, 1)
+	for k := range vectors {
+		v, dst = append(v, direction[float32](len(m.Theta()), uint64(k))), append(dst, make([]float32, len(m.Theta())))
+	}
+	return newEvaluator(b, spec, in, x, y, EvalOptions{Policy: Batch}), m.Theta(), v, dst
+}
+
+// BenchmarkGradient is the gradient over a whole data set, the unit of the
+// benchmarks of products.
+func BenchmarkGradient(b *testing.B) {
+	for _, c := range productBenchmarks {
+		b.Run(c.name, func(b *testing.B) {
+			e, theta, _, dst := productEvaluator(b, c.spec, c.in, c.examples, 1)
+			for b.Loop() {
+				if _, err := e.Gradient(context.Background(), theta, dst[0]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkHessianProduct is one product, or a block of four: at one theta, where
+// the passes at theta are kept, and where theta has just moved.
+func BenchmarkHessianProduct(b *testing.B) {
+	for _, c := range productBenchmarks {
+		for _, vectors := range []int{1, 4} {
+			for _, moved := range []bool{false, true} {
+				name := map[bool]string{false: "same", true: "moved"}[moved]
+				b.Run(fmt.Sprintf("%s/%d/%s", c.name, vectors, name), func(b *testing.B) {
+					e, theta, v, dst := productEvaluator(b, c.spec, c.in, c.examples, vectors)
+					for b.Loop() {
+						if moved {
+							theta[0] += 1e-6
+						}
+						if err := e.HessianVectors(context.Background(), theta, v, dst); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
 	}
 }

@@ -27,6 +27,13 @@ func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, s
 	if err != nil {
 		t.Fatal(err)
 	}
+	return buildPlan[T](t, p, size, workers, seed)
+}
+
+// buildPlan is build for a plan.
+func buildPlan[T op.Float](t testing.TB, p *plan, size, workers int, seed uint64) *fixture[T] {
+	t.Helper()
+	in := p.in
 	theta32 := make([]float32, p.params.Len())
 	p.initialize(theta32, seed)
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -51,6 +58,7 @@ func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, s
 	}
 	f.workers = op.NewWorkers(workers)
 	t.Cleanup(f.workers.Close)
+	var err error
 	if f.g, err = compile(p, f.theta, f.state, size, f.workers, forGradient); err != nil {
 		t.Fatal(err)
 	}

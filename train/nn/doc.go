@@ -8,7 +8,8 @@
 //     theta in place changes the next result; nothing is copied or bound again.
 //  3. Model.Gradient trains on mini-batches of any size up to the largest one.
 //  4. [NewEvaluator] makes an [Evaluator], which computes the loss, and if asked
-//     the gradient, over a whole data set at any theta.
+//     the gradient, over a whole data set at any theta, and multiplies vectors by
+//     the exact Hessian and by the Gauss-Newton matrix there.
 //
 // Losses are summed in float64 in the order of the examples, and every result
 // has the same bits for any number of workers. NaN and infinities in inputs or

@@ -58,6 +58,8 @@ type Evaluator struct {
 	moments      *graph[float32] // measures statistics, under the policy Recompute
 	full         *graph[float32] // with gradient; made when first asked for
 	sum          []float64       // of gradients
+	exact        *products       // of vectors with the Hessian; made when first asked for
+	keep         int             // bytes of the passes at theta that exact may keep
 }
 
 // NewEvaluator makes an evaluator of the model that spec names over the given
@@ -80,7 +82,7 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	if opts.State != nil && len(opts.State) != p.state.Len() {
 		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
 	}
-	e := &Evaluator{plan: p, inputs: inputs, labels: labels, own: opts.State, given: opts.State}
+	e := &Evaluator{plan: p, inputs: inputs, labels: labels, own: opts.State, given: opts.State, keep: baseBytes}
 	e.workers, e.count = newWorkers(e, opts.Workers), opts.Workers
 	if e.count == 0 {
 		e.count = min(runtime.GOMAXPROCS(0), maxWorkers)

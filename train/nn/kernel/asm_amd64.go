@@ -155,6 +155,18 @@ func stream256x1PoolInputReLU(args *streamArgs)
 func stream256x2PoolInputReLU(args *streamArgs)
 
 //go:noescape
+func stream256x1PoolTangent(args *streamArgs)
+
+//go:noescape
+func stream256x2PoolTangent(args *streamArgs)
+
+//go:noescape
+func stream256x1PoolTangentReLU(args *streamArgs)
+
+//go:noescape
+func stream256x2PoolTangentReLU(args *streamArgs)
+
+//go:noescape
 func tile512x1p1(args *tileArgs)
 
 //go:noescape
@@ -270,6 +282,12 @@ func stream512x1PoolInput(args *streamArgs)
 
 //go:noescape
 func stream512x1PoolInputReLU(args *streamArgs)
+
+//go:noescape
+func stream512x1PoolTangent(args *streamArgs)
+
+//go:noescape
+func stream512x1PoolTangentReLU(args *streamArgs)
 
 //go:noescape
 func transpose8(args *transposeArgs)
@@ -534,6 +552,24 @@ func streamCall(op streamOp, wide bool, args *streamArgs) {
 			stream512x1PoolInputReLU(args)
 		default:
 			stream256x2PoolInputReLU(args)
+		}
+	case opPoolTangent:
+		switch {
+		case !wide:
+			stream256x1PoolTangent(args)
+		case active == useAVX512:
+			stream512x1PoolTangent(args)
+		default:
+			stream256x2PoolTangent(args)
+		}
+	case opPoolTangentReLU:
+		switch {
+		case !wide:
+			stream256x1PoolTangentReLU(args)
+		case active == useAVX512:
+			stream512x1PoolTangentReLU(args)
+		default:
+			stream256x2PoolTangentReLU(args)
 		}
 	default:
 		panic("kernel: no such elementwise kernel")

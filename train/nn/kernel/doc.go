@@ -11,7 +11,8 @@
 //  4. Backward: [MulNN], [MulTN], [ColumnSums]; [ConvInput], [ConvWeights] (or, for
 //     layers with many weights, [ConvWeightsOf]) and
 //     [UnpackConvGradient]; [NormSums] and [NormInput]; [MaskReLUImages],
-//     [MaxPoolInput], [MeanPoolInput].
+//     [MaxPoolInput], [MeanPoolInput]. The derivative of a result along a direction
+//     takes the same kernels, and [MaxPoolTangent].
 //  5. [Workers] spreads fixed pieces of a batch over goroutines; nothing else here
 //     starts any.
 //

@@ -182,24 +182,33 @@ func testMaxPool[T Float](t *testing.T) {
 		defer dx.soilHalo(t)()
 		MaxPoolInput(dx, dy, y, x, rectified)
 
+		xt, yt := drawLike[T](t, shape, n), drawLike[T](t, small, n)
+		defer yt.soilHalo(t)()
+		MaxPoolTangent(yt, xt, y, x, rectified)
+
 		want := make([]float64, len(dx.Data))
 		y.each(func(i, py, px, c, at int) {
-			largest, first := math.Inf(-1), -1
+			largest, first, pixel := math.Inf(-1), -1, [2]int{}
 			for _, p := range [4][2]int{{0, 0}, {0, 1}, {1, 0}, {1, 1}} {
 				v := x.value(i, 2*py+p[0], 2*px+p[1], c)
 				if v > largest || (math.IsNaN(v) && !math.IsNaN(largest)) {
-					largest, first = v, i*dx.Len()+dx.At(2*py+p[0], 2*px+p[1])+c
+					pixel = [2]int{2*py + p[0], 2*px + p[1]}
+					largest, first = v, i*dx.Len()+dx.At(pixel[0], pixel[1])+c
 				}
 				if math.IsNaN(v) {
 					// Documented: with NaN the first of the four gets the gradient.
-					largest, first = v, i*dx.Len()+dx.At(2*py, 2*px)+c
+					pixel = [2]int{2 * py, 2 * px}
+					largest, first = v, i*dx.Len()+dx.At(pixel[0], pixel[1])+c
 				}
 			}
 			closeTo(t, "MaxPool", at, float64(y.Data[at]), largest, 0)
 			want[first] = dy.value(i, py, px, c)
+			tangent := xt.value(i, pixel[0], pixel[1], c)
 			if rectified {
 				want[first] = gradientOfReLU(want[first], largest)
+				tangent = gradientOfReLU(tangent, largest)
 			}
+			closeTo(t, "MaxPoolTangent", at, yt.value(i, py, px, c), tangent, 0)
 		})
 		dx.each(func(_, _, _, _, at int) { closeTo(t, "MaxPoolInput", at, float64(dx.Data[at]), want[at], 0) })
 	})
@@ -387,6 +396,7 @@ func TestElementwiseAllocatesNothing(t *testing.T) {
 			MaskReLUImages(y, y, x, stats)
 			MaxPool(small, x)
 			MaxPoolInput(x, small, small, x, true)
+			MaxPoolTangent(small, x, small, x, true)
 			MeanPool(m, x, stats)
 			MeanPoolInput(x, m)
 		}); n != 0 {

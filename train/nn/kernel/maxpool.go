@@ -28,6 +28,21 @@ func MaxPoolInput[T Float](dx, dy, y, x Images[T], relu bool) {
 	dx.clearOdd()
 }
 
+// MaxPoolTangent computes yt, the tangent of y, from xt, the tangent of x: each
+// result takes it from the pixel to which MaxPoolInput gives its gradient. If relu,
+// x is the result of a ReLU and xt the tangent of what was rectified: the tangent is
+// 0 where y is 0.
+func MaxPoolTangent[T Float](yt, xt, y, x Images[T], relu bool) {
+	poolFits("MaxPoolTangent", y, x)
+	sameInterior("MaxPoolTangent", y, yt)
+	sameInterior("MaxPoolTangent", x, xt)
+	s := stream[T]{op: opPoolTangent}
+	if relu {
+		s.op = opPoolTangentReLU
+	}
+	s.pool(y, [6]Images[T]{x, x, y, yt, xt, xt})
+}
+
 // poolFits panics when the shapes do not fit: a mistake of the caller.
 func poolFits[T Float](name string, y, x Images[T]) {
 	if y.Height != x.Height/2 || y.Width != x.Width/2 || y.Channels != x.Channels || y.Count() != x.Count() {

@@ -19,6 +19,8 @@ const (
 	opPool
 	opPoolInput
 	opPoolInputReLU
+	opPoolTangent
+	opPoolTangentReLU
 )
 
 // stream is an elementwise kernel over rows of pixels whose channels are
@@ -156,6 +158,20 @@ func (s *stream[T]) poolPixel(t *[6][]T) {
 				}
 			}
 			t[2][c] = y
+			continue
+		}
+		if s.op >= opPoolTangent {
+			t[3][c] = 0
+			for i, v := range x {
+				if v == t[2][c] || v != v || t[2][c] != t[2][c] {
+					xt := [4]T{t[4][c], t[4][d], t[5][c], t[5][d]}
+					t[3][c] = xt[i]
+					break
+				}
+			}
+			if s.op == opPoolTangentReLU {
+				t[3][c] = passed(t[3][c], t[2][c])
+			}
 			continue
 		}
 		y, g := t[2][c], t[3][c]

@@ -2557,3 +2557,433 @@ pixel:
 	JNZ row
 	VZEROUPPER
 	RET
+
+// yt = xt at the first of four that equals y
+// func stream256x1PoolTangent(args *streamArgs)
+TEXT ·stream256x1PoolTangent(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VPXOR Y1, Y1, Y1
+	VMOVUPS 0(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 0(R8)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $32, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// yt = xt at the first of four that equals y
+// func stream256x2PoolTangent(args *streamArgs)
+TEXT ·stream256x2PoolTangent(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VPXOR Y1, Y1, Y1
+	VMOVUPS 0(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 0(R8)
+	VMOVUPS 32(BX), Y2
+	VPCMPEQD Y4, Y4, Y4
+	VPXOR Y1, Y1, Y1
+	VMOVUPS 32(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R9), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R9)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R11), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R11)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// the same where y is not <= 0, else 0
+// func stream256x1PoolTangentReLU(args *streamArgs)
+TEXT ·stream256x1PoolTangentReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Y2
+	VCMPPS $0x16, Y0, Y2, Y4
+	VPXOR Y1, Y1, Y1
+	VMOVUPS 0(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 0(R8)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $32, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// the same where y is not <= 0, else 0
+// func stream256x2PoolTangentReLU(args *streamArgs)
+TEXT ·stream256x2PoolTangentReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXOR Y0, Y0, Y0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Y2
+	VCMPPS $0x16, Y0, Y2, Y4
+	VPXOR Y1, Y1, Y1
+	VMOVUPS 0(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R9)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 0(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 0(R11)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 0(R8)
+	VMOVUPS 32(BX), Y2
+	VCMPPS $0x16, Y0, Y2, Y4
+	VPXOR Y1, Y1, Y1
+	VMOVUPS 32(SI), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R9), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(SI)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R9)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(DX), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R11), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS 32(DX)(R10*1), Y3
+	VCMPPS $0x08, Y2, Y3, Y3
+	VANDPS Y4, Y3, Y3
+	VANDNPS Y4, Y3, Y4
+	VANDPS 32(R11)(R10*1), Y3, Y3
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET

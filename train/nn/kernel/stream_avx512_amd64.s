@@ -1114,3 +1114,182 @@ pixel:
 	JNZ row
 	VZEROUPPER
 	RET
+
+// yt = xt at the first of four that equals y
+// func stream512x1PoolTangent(args *streamArgs)
+TEXT ·stream512x1PoolTangent(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Z2
+	KXNORW K2, K2, K2
+	VPXORD Z1, Z1, Z1
+	VMOVUPS 0(SI), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R9), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS 0(SI)(R10*1), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R9)(R10*1), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS 0(DX), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R11), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS 0(DX)(R10*1), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R11)(R10*1), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS Z1, 0(R8)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET
+
+// the same where y is not <= 0, else 0
+// func stream512x1PoolTangentReLU(args *streamArgs)
+TEXT ·stream512x1PoolTangentReLU(SB), NOSPLIT, $56-8
+	MOVQ args+0(FP), DI
+	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ AX, 0(SP)
+	MOVQ (streamArgs_t+8)(DI), AX
+	MOVQ AX, 8(SP)
+	MOVQ (streamArgs_t+16)(DI), AX
+	MOVQ AX, 16(SP)
+	MOVQ (streamArgs_t+24)(DI), AX
+	MOVQ AX, 24(SP)
+	MOVQ (streamArgs_t+32)(DI), AX
+	MOVQ AX, 32(SP)
+	MOVQ (streamArgs_t+40)(DI), AX
+	MOVQ AX, 40(SP)
+	MOVQ streamArgs_rows(DI), AX
+	MOVQ AX, 48(SP)
+	MOVQ streamArgs_pixel(DI), R10
+	LEAQ (R10)(R10*1), R12
+	VPXORD Z0, Z0, Z0
+row:
+	XORQ R13, R13
+group:
+	MOVQ 0(SP), SI
+	ADDQ R13, SI
+	MOVQ 8(SP), DX
+	ADDQ R13, DX
+	MOVQ 16(SP), BX
+	ADDQ R13, BX
+	MOVQ 24(SP), R8
+	ADDQ R13, R8
+	MOVQ 32(SP), R9
+	ADDQ R13, R9
+	MOVQ 40(SP), R11
+	ADDQ R13, R11
+	MOVQ streamArgs_pixels(DI), CX
+pixel:
+	VMOVUPS 0(BX), Z2
+	VCMPPS $0x16, Z0, Z2, K2
+	VPXORD Z1, Z1, Z1
+	VMOVUPS 0(SI), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R9), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS 0(SI)(R10*1), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R9)(R10*1), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS 0(DX), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R11), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS 0(DX)(R10*1), Z3
+	VCMPPS $0x08, Z2, Z3, K2, K1
+	KANDNW K2, K1, K2
+	VMOVUPS.Z 0(R11)(R10*1), K1, Z3
+	VPORD Z3, Z1, Z1
+	VMOVUPS Z1, 0(R8)
+	ADDQ R12, SI
+	ADDQ R12, DX
+	ADDQ R10, BX
+	ADDQ R10, R8
+	ADDQ R12, R9
+	ADDQ R12, R11
+	DECQ CX
+	JNZ pixel
+	ADDQ $64, R13
+	CMPQ R13, streamArgs_channels(DI)
+	JLT group
+	MOVQ (streamArgs_row+0)(DI), AX
+	ADDQ AX, 0(SP)
+	MOVQ (streamArgs_row+8)(DI), AX
+	ADDQ AX, 8(SP)
+	MOVQ (streamArgs_row+16)(DI), AX
+	ADDQ AX, 16(SP)
+	MOVQ (streamArgs_row+24)(DI), AX
+	ADDQ AX, 24(SP)
+	MOVQ (streamArgs_row+32)(DI), AX
+	ADDQ AX, 32(SP)
+	MOVQ (streamArgs_row+40)(DI), AX
+	ADDQ AX, 40(SP)
+	DECQ 48(SP)
+	JNZ row
+	VZEROUPPER
+	RET

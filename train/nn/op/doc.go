@@ -11,6 +11,8 @@
 //     gradients in one pass into buffers it owns, and fetch ops that hand out
 //     those which are not the core's own result.
 //  4. [SoftmaxCrossEntropy] ends the graph and keeps loss and hits in float64.
+//  5. A [Tape] has the same layers without a graph. It multiplies vectors by the
+//     exact Hessian and by the Gauss-Newton matrix.
 //
 // Every op gives the same bits for any number of workers: an element of a result
 // is computed by one goroutine in one order, or summed over fixed pieces that

@@ -130,6 +130,14 @@ var streams = []stream{
 			b.poolInput()
 		},
 	},
+	{
+		name: "PoolTangent", comment: "yt = xt at the first of four that equals y", tensors: []int{2, 2, 1, 1, 2, 2},
+		body: func(b *body) { b.poolTangent(false) },
+	},
+	{
+		name: "PoolTangentReLU", comment: "the same where y is not <= 0, else 0", tensors: []int{2, 2, 1, 1, 2, 2}, zero: true,
+		body: func(b *body) { b.poolTangent(true) },
+	},
 }
 
 // body writes the work on one register.
@@ -267,4 +275,39 @@ func (b *body) poolInput() {
 		}
 		b.op("VMOVUPS %s, %s", b.temp(2), dx)
 	}
+}
+
+// poolTangent is the transpose of poolInput: it takes the tangent where poolInput
+// puts the gradient. temp(0) collects it; what is taken is removed from temp(3), or
+// K2, at first all lanes or those where y is not <= 0.
+func (b *body) poolTangent(relu bool) {
+	wide := b.isa.lanes == 16
+	b.op("VMOVUPS %s, %s", b.at(2), b.temp(1))
+	switch {
+	case wide && relu:
+		b.op("VCMPPS $0x16, %s, %s, K2", b.zero(), b.temp(1))
+	case wide:
+		b.op("KXNORW K2, K2, K2")
+	case relu:
+		b.op("VCMPPS $0x16, %s, %s, %s", b.zero(), b.temp(1), b.temp(3))
+	default:
+		b.op("VPCMPEQD %s, %s, %s", b.temp(3), b.temp(3), b.temp(3))
+	}
+	b.op("%s %s, %s, %s", b.logic("VPXOR"), b.temp(0), b.temp(0), b.temp(0))
+	for i, x := range []string{b.at(0), b.next(0), b.at(1), b.next(1)} {
+		xt := []string{b.at(4), b.next(4), b.at(5), b.next(5)}[i]
+		b.op("VMOVUPS %s, %s", x, b.temp(2))
+		if wide {
+			b.op("VCMPPS $0x08, %s, %s, K2, K1", b.temp(1), b.temp(2))
+			b.op("KANDNW K2, K1, K2")
+			b.op("VMOVUPS.Z %s, K1, %s", xt, b.temp(2))
+		} else {
+			b.op("VCMPPS $0x08, %s, %s, %s", b.temp(1), b.temp(2), b.temp(2))
+			b.op("VANDPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(2))
+			b.op("VANDNPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(3))
+			b.op("VANDPS %s, %s, %s", xt, b.temp(2), b.temp(2))
+		}
+		b.op("%s %s, %s, %s", b.logic("VPOR"), b.temp(2), b.temp(0), b.temp(0))
+	}
+	b.op("VMOVUPS %s, %s", b.temp(0), b.at(3))
 }
