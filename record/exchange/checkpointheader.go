@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -11,7 +12,7 @@ import (
 func (s *checkpoints) makeHeader(c *container) error {
 	arrays := s.taken(c)
 	if len(arrays) == 0 {
-		return c.errorf("it has no tensor of floating-point numbers")
+		return c.errorf("it has no tensor of floating-point numbers%s", c.typesOf())
 	}
 	var params, state record.Layout
 	if s.layout != nil {
@@ -99,4 +100,16 @@ func (s *checkpoints) adopt(c *container) {
 		h.Comment = s.options.Comment
 	}
 	s.header = h
+}
+
+// typesOf lists the types of a file's arrays, each with the first array that has it.
+func (c *container) typesOf() string {
+	text, seen := "", map[string]bool{}
+	for _, a := range c.arrays {
+		if !seen[a.element.name] && len(seen) < 8 {
+			text += fmt.Sprintf("; %.100q has the type %s", a.name, a.element.name)
+		}
+		seen[a.element.name] = true
+	}
+	return text
 }

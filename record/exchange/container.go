@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -22,6 +19,7 @@ type array struct {
 	fortran bool   // the first index varies fastest
 	same    string // the array before it whose elements these are: a tied tensor; "" for others
 	open    func() (io.ReadCloser, error)
+	fill    func(r io.Reader, dst []float32) error // reads what open opens, when that is not the elements one after the other; nil otherwise
 }
 
 // length is the number of elements.
@@ -50,6 +48,7 @@ func payloadBytes(shape []int, width int) (int64, bool) {
 type container struct {
 	path     string
 	key      string // of a .pt file, where in it the state dict is; "" finds it
+	format   format
 	file     io.ReaderAt
 	closer   io.Closer
 	arrays   []array // in the order in which the file has them
@@ -61,31 +60,20 @@ func (c *container) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
-// extensions of the files that are read, and what reads them.
-var extensions = map[string]func(*container, int64) error{
-	".safetensors": readSafetensors,
-	".npz":         readNPZ,
-	".npy":         readNPY,
-	".pt":          readPT,
-	".pth":         readPT,
-}
+// extensions of the files that a directory is searched for.
+var extensions = map[string]bool{".safetensors": true, ".npz": true, ".npy": true, ".pt": true, ".pth": true, ".bin": true, ".ckpt": true}
 
-func extensionList() string { return ".npy, .npz, .pt, .pth and .safetensors" }
+func extensionList() string { return ".bin, .ckpt, .npy, .npz, .pt, .pth and .safetensors" }
 
 // openContainer opens a file and reads its directory. The key is that of a state dict
 // in a .pt file.
 func openContainer(path, key string) (*container, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("exchange: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
-	}
-	if err != nil {
-		f.Close()
+	if err := checkName(path); err != nil {
 		return nil, fmt.Errorf("exchange: %s: %w", path, err)
+	}
+	f, info, err := openFile(path)
+	if err != nil {
+		return nil, err
 	}
 	c, err := newContainer(path, key, f, info.Size())
 	if err != nil {
@@ -98,17 +86,10 @@ func openContainer(path, key string) (*container, error) {
 
 // newContainer reads the directory of a file: names, types and shapes, no
 // values. No length in the file is believed before it was compared with what
-// the file holds. The path's ending says what the file is.
+// the file holds. The content says what the file is.
 func newContainer(path, key string, file io.ReaderAt, size int64) (*container, error) {
 	c := &container{path: path, key: key, file: file}
-	read, ok := extensions[strings.ToLower(filepath.Ext(path))]
-	if !ok {
-		return nil, c.errorf("its name ends in %q; what is read ends in %s", filepath.Ext(path), extensionList())
-	}
-	if ext := strings.ToLower(filepath.Ext(path)); key != "" && ext != ".pt" && ext != ".pth" {
-		return nil, c.errorf("the state dict is wanted from its key %q; only .pt and .pth files have keys", key)
-	}
-	err := read(c, size)
+	err := c.readDirectory(size)
 	if err == nil {
 		err = c.checkNames()
 	}
@@ -116,6 +97,27 @@ func newContainer(path, key string, file io.ReaderAt, size int64) (*container, e
 		return nil, c.errorf("%w", err)
 	}
 	return c, nil
+}
+
+func (c *container) readDirectory(size int64) error {
+	format, z, err := recognize(c.path, c.file, size)
+	if err != nil {
+		return err
+	}
+	c.format = format
+	if c.key != "" && format != torchFormat {
+		return fmt.Errorf("the state dict is wanted from its key %q; only files of torch.save have keys, and this is a %s file", c.key, format)
+	}
+	switch format {
+	case npyFormat:
+		return readNPY(c, size)
+	case npzFormat:
+		return readNPZ(c, z, size)
+	case safetensorsFormat:
+		return readSafetensors(c, size)
+	default:
+		return readPT(c, z, size)
+	}
 }
 
 func (c *container) errorf(format string, args ...any) error {
@@ -154,6 +156,9 @@ func (c *container) floats(a *array, dst []float32) error {
 		target = make([]float32, len(dst))
 	}
 	if err := c.read(a, func(r io.Reader) error {
+		if a.fill != nil {
+			return a.fill(r, target)
+		}
 		return a.element.readFloats(r, target, make([]byte, min(chunkBytes, 8*len(target))))
 	}); err != nil {
 		return err

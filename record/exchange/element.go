@@ -23,6 +23,10 @@ const (
 	unsupported class = iota
 	floating
 	brain // bfloat16
+	float8E4M3
+	float8E5M2
+	float8E4M3FNUZ
+	float8E5M2FNUZ
 	signed
 	unsigned
 	boolean
@@ -30,7 +34,7 @@ const (
 )
 
 // isFloat reports whether a parameter can be of this type.
-func (e element) isFloat() bool { return e.class == floating || e.class == brain }
+func (e element) isFloat() bool { return e.class >= floating && e.class <= float8E5M2FNUZ }
 
 func (e element) isInt() bool { return e.class == signed || e.class == unsigned }
 
@@ -41,7 +45,9 @@ var safetensorsElements = map[string]element{
 	"I16": {"int16", signed, 2, false}, "I8": {"int8", signed, 1, false},
 	"U64": {"uint64", unsigned, 8, false}, "U32": {"uint32", unsigned, 4, false},
 	"U16": {"uint16", unsigned, 2, false}, "U8": {"uint8", unsigned, 1, false},
-	"BOOL": {"bool", boolean, 1, false},
+	"BOOL":    {"bool", boolean, 1, false},
+	"F8_E4M3": {"float8_e4m3fn", float8E4M3, 1, false}, "F8_E5M2": {"float8_e5m2", float8E5M2, 1, false},
+	"F8_E4M3FNUZ": {"float8_e4m3fnuz", float8E4M3FNUZ, 1, false}, "F8_E5M2FNUZ": {"float8_e5m2fnuz", float8E5M2FNUZ, 1, false},
 }
 
 // npyElement understands a numpy type such as "<f4". Others are unsupported,
@@ -58,6 +64,14 @@ func npyElement(descr string) element {
 		class class
 		name  string
 	}{'f': {floating, "float"}, 'i': {signed, "int"}, 'u': {unsigned, "uint"}, 'b': {boolean, "bool"}, 'S': {text, "bytes"}}[kind]
+	switch kind {
+	case 'c':
+		e.name = fmt.Sprintf("complex%d", 8*width)
+	case 'V':
+		if width == 1 || width == 2 {
+			e.name = fmt.Sprintf("V%d (%d bits that numpy does not know; if they are %s, save array.astype(numpy.float32))", width, 8*width, map[int]string{1: "float8", 2: "bfloat16"}[width])
+		}
+	}
 	switch {
 	case order != '<' && order != '>' && order != '|' && order != '=':
 		return e
@@ -99,6 +113,8 @@ func (e element) float64At(b []byte) float64 {
 	switch {
 	case e.class == brain:
 		return float64(half.FromBFloat16(uint16(v)))
+	case e.class >= float8E4M3 && e.class <= float8E5M2FNUZ:
+		return float8Formats[e.class].value(b[0])
 	case e.class == signed:
 		return float64(e.int64At(b))
 	case e.class != floating:

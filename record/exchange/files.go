@@ -9,7 +9,7 @@ import (
 )
 
 // Files returns the files to import in their order: those given, and of each
-// directory given the ones in it whose names end in .safetensors, .npz, .npy, .pt or .pth.
+// directory given the ones in it whose names end as those of checkpoints do.
 // The order is the natural one of their paths: ckpt-2 comes before ckpt-10. A
 // directory without such a file, and a file that comes twice, are errors.
 func Files(paths ...string) ([]string, error) {
@@ -29,7 +29,7 @@ func Files(paths ...string) ([]string, error) {
 		}
 		before := len(files)
 		for _, e := range entries {
-			if _, ok := extensions[strings.ToLower(filepath.Ext(e.Name()))]; ok && !e.IsDir() {
+			if extensions[strings.ToLower(filepath.Ext(e.Name()))] && !e.IsDir() {
 				files = append(files, filepath.Join(p, e.Name()))
 			}
 		}

@@ -75,7 +75,7 @@ func TestCheckpointFolders(t *testing.T) {
 		},
 		"wrapped": {files: []string{"wrapped", "net"}, notes: []string{`the tensors are those of the dict's key "model"`, counters, fmt.Sprintf(names, 2)}},
 		"a sparse tensor": {files: []string{"sparse"}, notes: []string{
-			`"sparse" is left out: torch._utils._rebuild_sparse_tensor makes it, and tensors of that kind are not read`, counters,
+			`"sparse" is left out: it is made by torch._utils._rebuild_sparse_tensor, and values of that kind are not read`, counters,
 			"the steps, 0 to 0, are taken from the files' places in the list",
 		}},
 		"by key": {
@@ -177,7 +177,7 @@ func TestBadFolders(t *testing.T) {
 	if err := os.Truncate(path, 1500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open([]string{truncated}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), path+": it is no zip archive") || strings.Contains(err.Error(), "\n") {
+	if _, err := Open([]string{truncated}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), path+": it begins as a zip archive") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("truncated: %v", err)
 	}
 	others := t.TempDir()

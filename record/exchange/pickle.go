@@ -1,56 +1,297 @@
 package exchange
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"io"
-
-	"github.com/nlpodyssey/gopickle/pickle"
-	"github.com/nlpodyssey/gopickle/types"
 )
 
-// newUnpickler returns the pickle machine for checkpoints. They hold more than
-// tensors, an argparse.Namespace, a numpy number, a torch.device: whatever class is
-// not known becomes an opaque value, so that it is no reason to refuse the tensors
-// beside it.
-func newUnpickler(r io.Reader) pickle.Unpickler {
-	u := pickle.NewUnpickler(r)
-	u.FindClass = func(module, name string) (any, error) {
-		if module == "torch._utils" && (name == "_rebuild_parameter" || name == "_rebuild_parameter_with_state") {
-			return parameter{}, nil
+// Limits of a pickle. What exceeds them is not a checkpoint; without them a small
+// file could take much memory.
+const (
+	maxPickleValues = 1 << 21  // on the stack, in the memo and in containers, each
+	maxPickleText   = 64 << 10 // longer texts and bytes are skipped
+	maxListNumbers  = 4096     // numbers and texts of a list after this many elements are skipped: loss histories
+)
+
+// Values of a pickle besides nil, bool, int64, float64 and string.
+type (
+	// dict is a dict, OrderedDict or defaultdict. Only keys that are texts are kept.
+	dict struct {
+		items []item
+		index map[string]int
+		other int // entries with other keys
+	}
+	// list is a list, tuple, set or frozenset.
+	list struct {
+		class string
+		items []any
+	}
+	pybytes string
+	// global is the name of a class or function.
+	global string
+	// opaque is a value of a class that is not known. Nothing is done with it.
+	opaque struct{ class string }
+)
+
+// item is an entry of a dict.
+type item struct {
+	key   string
+	value any
+}
+
+func (d *dict) set(key, value any) {
+	k, ok := key.(string)
+	if !ok {
+		d.other++
+		return
+	}
+	if i, again := d.index[k]; again {
+		d.items[i].value = value
+		return
+	}
+	if d.index == nil {
+		d.index = map[string]int{}
+	}
+	d.index[k] = len(d.items)
+	d.items = append(d.items, item{k, value})
+}
+
+// get returns the value of a key, and whether there is one.
+func (d *dict) get(key string) (any, bool) {
+	i, ok := d.index[key]
+	if !ok {
+		return nil, false
+	}
+	return d.items[i].value, true
+}
+
+func (l *list) add(value any) {
+	if len(l.items) >= maxListNumbers {
+		switch value.(type) {
+		case nil, bool, int64, float64, string, pybytes:
+			return
 		}
-		return &opaque{name: module + "." + name}, nil
 	}
-	return u
+	l.items = append(l.items, value)
 }
 
-// parameter rebuilds a torch.nn.Parameter, which is its tensor.
-type parameter struct{}
-
-var _ types.Callable = parameter{}
-
-// Call returns the first of data, requires_grad and hooks.
-func (parameter) Call(args ...any) (any, error) {
-	if len(args) == 0 {
-		return nil, io.ErrUnexpectedEOF
-	}
-	return args[0], nil
+// unpickler reads a pickle and builds what checkpoints are made of: numbers, texts,
+// containers and tensors. It knows a few classes by name (constructors); a value of
+// any other class is opaque. It imports, calls and executes nothing. After the first
+// error it does nothing more.
+type unpickler struct {
+	in    *bufio.Reader
+	size  int64 // bytes of the pickle
+	at    int64 // bytes that were read
+	stack []any
+	marks []int // places in the stack
+	memo  map[int64]any
+	kept  int // values in containers
+	err   error
 }
 
-// opaque is a class or function that is not known, and what calling it makes.
-// Everything that a pickle may do to it is let pass; nothing is done.
-type opaque struct{ name string }
+// unpickle reads one pickle of size bytes.
+func unpickle(r io.Reader, size int64) (any, error) {
+	u := &unpickler{in: bufio.NewReaderSize(r, chunkBytes), size: size, memo: map[int64]any{}}
+	for {
+		at, op := u.at, u.byte()
+		switch {
+		case u.err != nil:
+		case op == '.':
+			if v := u.pop(); u.err == nil {
+				return v, nil
+			}
+		case opcodes[op] == nil:
+			u.fail("the opcode 0x%02x is not known", op)
+		default:
+			opcodes[op](u)
+		}
+		if u.err != nil {
+			return nil, fmt.Errorf("its pickle is damaged at byte %d: %w", at, u.err)
+		}
+	}
+}
 
-var (
-	_ types.Callable        = (*opaque)(nil)
-	_ types.PyNewable       = (*opaque)(nil)
-	_ types.PyStateSettable = (*opaque)(nil)
-	_ types.DictSetter      = (*opaque)(nil)
-	_ types.ListAppender    = (*opaque)(nil)
-	_ types.SetAdder        = (*opaque)(nil)
-)
+func (u *unpickler) fail(format string, args ...any) {
+	if u.err == nil {
+		u.err = fmt.Errorf(format, args...)
+	}
+}
 
-func (o *opaque) Call(...any) (any, error)  { return &opaque{o.name}, nil }
-func (o *opaque) PyNew(...any) (any, error) { return &opaque{o.name}, nil }
-func (o *opaque) PySetState(any) error      { return nil }
-func (o *opaque) Set(_, _ any)              {}
-func (o *opaque) Append(any)                {}
-func (o *opaque) Add(any)                   {}
+func (u *unpickler) byte() byte {
+	b, err := u.in.ReadByte()
+	u.at++
+	if err != nil && u.err == nil {
+		u.err = unexpected(err)
+	}
+	return b
+}
+
+// take reads n bytes. More than the pickle has is an error before anything is
+// allocated; of more than maxPickleText it returns nil and false.
+func (u *unpickler) take(n uint64) ([]byte, bool) {
+	if u.err == nil && n > uint64(max(0, u.size-u.at)) {
+		u.fail("a value says it has %d bytes; %d are left", n, max(0, u.size-u.at))
+	}
+	if u.err != nil {
+		return nil, false
+	}
+	u.at += int64(n)
+	if n > maxPickleText {
+		if _, err := io.CopyN(io.Discard, u.in, int64(n)); err != nil {
+			u.err = unexpected(err)
+		}
+		return nil, false
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(u.in, b); err != nil {
+		u.err = unexpected(err)
+	}
+	return b, u.err == nil
+}
+
+// number reads an unsigned little-endian number of n bytes.
+func (u *unpickler) number(n int) (v uint64) {
+	for i := range n {
+		v |= uint64(u.byte()) << (8 * i)
+	}
+	return v
+}
+
+// line reads the text of a line.
+func (u *unpickler) line() string {
+	b, err := u.in.ReadSlice('\n')
+	u.at += int64(len(b))
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		u.fail("a line has more than %d bytes", chunkBytes)
+	case err != nil && u.err == nil:
+		u.err = unexpected(err)
+	}
+	if u.err != nil {
+		return ""
+	}
+	return string(b[:len(b)-1])
+}
+
+func (u *unpickler) push(v any) {
+	if len(u.stack) >= maxPickleValues {
+		u.fail("more than %d values are on its stack", maxPickleValues)
+		return
+	}
+	u.stack = append(u.stack, v)
+}
+
+// floor is where the values after the last mark begin.
+func (u *unpickler) floor() int {
+	if len(u.marks) == 0 {
+		return 0
+	}
+	return u.marks[len(u.marks)-1]
+}
+
+func (u *unpickler) pop() any {
+	v := u.top()
+	if u.err == nil {
+		u.stack = u.stack[:len(u.stack)-1]
+	}
+	return v
+}
+
+func (u *unpickler) top() any {
+	if u.err == nil && len(u.stack) <= u.floor() {
+		u.fail("a value is missing on its stack")
+	}
+	if u.err != nil {
+		return nil
+	}
+	return u.stack[len(u.stack)-1]
+}
+
+func (u *unpickler) mark() {
+	if len(u.marks) >= maxPickleValues {
+		u.fail("more than %d marks are on its stack", maxPickleValues)
+		return
+	}
+	u.marks = append(u.marks, len(u.stack))
+}
+
+// popMark removes the last mark and returns a copy of the values after it.
+func (u *unpickler) popMark() []any {
+	if u.err == nil && len(u.marks) == 0 {
+		u.fail("a mark is missing on its stack")
+	}
+	if u.err != nil {
+		return nil
+	}
+	at := u.floor()
+	u.marks = u.marks[:len(u.marks)-1]
+	values := append([]any(nil), u.stack[at:]...)
+	clear(u.stack[at:])
+	u.stack = u.stack[:at]
+	return values
+}
+
+func (u *unpickler) put(at int64) {
+	v := u.top()
+	if len(u.memo) >= maxPickleValues {
+		u.fail("more than %d values are in its memo", maxPickleValues)
+	}
+	if u.err == nil {
+		u.memo[at] = v
+	}
+}
+
+func (u *unpickler) get(at int64) {
+	v, ok := u.memo[at]
+	if !ok {
+		u.fail("value %d is missing in its memo", at)
+	}
+	u.push(v)
+}
+
+// keep counts values that containers hold.
+func (u *unpickler) keep(n int) {
+	if u.kept += n; u.kept > maxPickleValues {
+		u.fail("more than %d values are in its containers", maxPickleValues)
+	}
+}
+
+// newList makes a list or a tuple of values.
+func (u *unpickler) newList(class string, values []any) {
+	l := &list{class: class}
+	u.push(l)
+	u.extend(values)
+}
+
+// extend appends values to the list on the stack. Additions to an opaque value are
+// ignored.
+func (u *unpickler) extend(values []any) {
+	l, ok := u.top().(*list)
+	if !ok {
+		return
+	}
+	before := len(l.items)
+	for _, v := range values {
+		l.add(v)
+	}
+	u.keep(len(l.items) - before)
+}
+
+// update sets keys and values, one after the other, in the dict on the stack.
+func (u *unpickler) update(pairs []any) {
+	if len(pairs)%2 != 0 {
+		u.fail("a key of a dict has no value")
+	}
+	d, ok := u.top().(*dict)
+	if u.err != nil || !ok {
+		return
+	}
+	before := len(d.items)
+	for i := 0; i < len(pairs); i += 2 {
+		d.set(pairs[i], pairs[i+1])
+	}
+	u.keep(len(d.items) - before)
+}

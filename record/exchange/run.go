@@ -17,6 +17,9 @@ const maxHeaderBytes = 64 << 20
 
 // isRun reports whether a file holds a whole run: the rules stand at Open.
 func isRun(c *container) bool {
+	if c.format != npzFormat && c.format != npyFormat {
+		return false
+	}
 	if h := c.lookup(headerName); h != nil && h.element.class == text {
 		return true
 	}
@@ -41,6 +44,7 @@ func openRun(c *container, o ImportOptions) (*Import, error) {
 	if len(o.Kinds)+len(o.Exclude) > 0 || o.Layout+o.Key != "" || o.Steps != ByAnything {
 		return nil, c.errorf("it holds a whole run; kinds, layout, key, exclude and steps are for checkpoints")
 	}
+	a.Warnings = append(a.Warnings, c.notes...)
 	if err := a.checkShapes(c); err != nil {
 		return nil, err
 	}

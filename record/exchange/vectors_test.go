@@ -74,7 +74,7 @@ func TestVectors(t *testing.T) {
 		{write("long.npy", npyFloats("(4,)", 1, 2, 3, 4)), layout, `array "theta" has shape [4]; a direction of this model has 3 elements`},
 		{write("flat.npy", npyFloats("(0, 3)")), layout, "shape [0 3]"},
 		{filepath.Join(dir, "checkpoint.safetensors"), other, `array "w" has shape [1 2] and type float32; the model's tensor has shape [1 4]`},
-		{write("text.txt", nil), layout, `ends in ".txt"`},
+		{write("text.txt", []byte("0.1\n0.2\n")), layout, `its content is not of a known kind: it begins with "0.1`},
 		{filepath.Join(dir, "none.npy"), layout, "no such file"},
 	} {
 		if _, err := Vectors(c.path, c.layout); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

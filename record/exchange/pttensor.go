@@ -1,0 +1,144 @@
+package exchange
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// torchElements are the types of tensors by their names in torch.
+var torchElements = map[string]element{
+	"float64": {"float64", floating, 8, false}, "float32": {"float32", floating, 4, false},
+	"float16": {"float16", floating, 2, false}, "bfloat16": {"bfloat16", brain, 2, false},
+	"int64": {"int64", signed, 8, false}, "int32": {"int32", signed, 4, false},
+	"int16": {"int16", signed, 2, false}, "int8": {"int8", signed, 1, false},
+	"uint64": {"uint64", unsigned, 8, false}, "uint32": {"uint32", unsigned, 4, false},
+	"uint16": {"uint16", unsigned, 2, false}, "uint8": {"uint8", unsigned, 1, false},
+	"bool":          {"bool", boolean, 1, false},
+	"float8_e4m3fn": {"float8_e4m3fn", float8E4M3, 1, false}, "float8_e5m2": {"float8_e5m2", float8E5M2, 1, false},
+	"float8_e4m3fnuz": {"float8_e4m3fnuz", float8E4M3FNUZ, 1, false}, "float8_e5m2fnuz": {"float8_e5m2fnuz", float8E5M2FNUZ, 1, false},
+}
+
+// storageTypes are the types of the elements of storages by their classes in torch.
+var storageTypes = map[string]string{
+	"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+	"LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8",
+	"BoolStorage": "bool", "UntypedStorage": "uint8", "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
+}
+
+// torchElement returns the type that a name such as torch.float8_e5m2 means. One that
+// is not read is unsupported.
+func torchElement(dtype global) element {
+	name := strings.TrimPrefix(string(dtype), "torch.")
+	if e, ok := torchElements[name]; ok {
+		return e
+	}
+	return element{name: name}
+}
+
+func storageElement(class global) element {
+	name := string(class)[strings.LastIndexByte(string(class), '.')+1:]
+	if known, ok := storageTypes[name]; ok {
+		name = known
+	}
+	return torchElement(global(name))
+}
+
+// addTensors makes arrays of the tensors of a state dict. What is not a tensor is left
+// out, and of what may be one in a form that is not known, such as a sparse one, there
+// is a note.
+func (c *container) addTensors(t *torchArchive, d *dict) error {
+	seen := map[string]string{}
+	elements := int64(0)
+	for _, it := range d.items {
+		tensor, ok := it.value.(*ptTensor)
+		if !ok {
+			if o, unknown := it.value.(*opaque); unknown {
+				c.note("%q is left out: it is made by %s, and values of that kind are not read", it.key, o.class)
+			}
+			continue
+		}
+		a, reason, err := t.array(it.key, tensor)
+		if err != nil {
+			return err
+		}
+		view := fmt.Sprintf("%q", []any{tensor.storage.key, tensor.element.name, tensor.offset, tensor.shape, tensor.stride})
+		if first, again := seen[view]; again && reason == "" {
+			a.same = first
+		} else if reason == "" && a.element.class != unsupported {
+			// Views may repeat what the file holds, but not without bound.
+			if elements += int64(a.length()); elements > maxInflation*t.size+maxRepeated {
+				reason = "the tensors up to it repeat the values of the file too often"
+			} else {
+				seen[view] = it.key
+			}
+		}
+		if reason != "" {
+			c.note("tensor %q of shape %v is left out: %s", it.key, tensor.shape, reason)
+			continue
+		}
+		c.arrays = append(c.arrays, a)
+	}
+	return nil
+}
+
+// maxRepeated is how many elements may be views of a file of any size.
+const maxRepeated = 1 << 22
+
+// array makes an array of a tensor: its elements in row-major order, whatever its
+// strides are. One that cannot be read, but costs no other tensor its values, has a
+// reason.
+func (t *torchArchive) array(name string, tensor *ptTensor) (a array, reason string, err error) {
+	a = array{name: name, element: tensor.element, shape: tensor.shape}
+	if a.element.class == unsupported {
+		return a, "", nil
+	}
+	a.element.big = t.big
+	s, e := tensor.storage, a.element
+	fail := func(format string, args ...any) (array, string, error) {
+		return a, "", fmt.Errorf("tensor %q of shape %v: "+format, append([]any{name, tensor.shape}, args...)...)
+	}
+	if n, ok := payloadBytes(a.shape, e.width); !ok || n/int64(e.width) > math.MaxInt32 {
+		return fail("it has too many elements")
+	}
+	if a.length() == 0 {
+		a.open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }
+		return a, "", nil
+	}
+	f, err := t.entry("data/" + s.key)
+	if err != nil {
+		return fail("%w", err)
+	}
+	v, have := viewOf(tensor), int64(f.UncompressedSize64)/int64(e.width)
+	if tensor.offset < 0 || v.span > have-tensor.offset {
+		return fail("it takes elements %d to %d of a storage that has %d", tensor.offset, tensor.offset+v.span-1, have)
+	}
+	from, bytes := tensor.offset*int64(e.width), v.span*int64(e.width)
+	a.open = func() (io.ReadCloser, error) { return t.open(f, from, bytes) }
+	switch {
+	case v.rowMajor:
+	case v.overlaps && bytes > windowBytes:
+		return a, "its elements overlap in a way that is not read", nil
+	default:
+		a.fill = func(r io.Reader, dst []float32) error { return v.read(r, e, dst) }
+	}
+	return a, "", nil
+}
+
+// open opens some bytes of an entry. The checksum is that of the whole entry: when
+// that is not what is read, the entry is verified first.
+func (t *torchArchive) open(f *zip.File, from, n int64) (io.ReadCloser, error) {
+	if from == 0 && uint64(n) == f.UncompressedSize64 {
+		return f.Open()
+	}
+	if err := t.verify(f); err != nil {
+		return nil, err
+	}
+	at, err := f.DataOffset()
+	if err != nil {
+		return nil, damagedEntry(f, err)
+	}
+	return io.NopCloser(io.NewSectionReader(t.file, at+from, n)), nil
+}

@@ -1,0 +1,110 @@
+package exchange
+
+import (
+	"cmp"
+	"io"
+	"math"
+	"slices"
+)
+
+// windowBytes is how much of a storage is in memory while a view of it is read.
+const windowBytes = 1 << 20
+
+// tensorView is which elements of a storage make a tensor, counted from its first one.
+type tensorView struct {
+	dims     []viewDim // by falling strides: in the order of the storage
+	span     int64     // from the first element to behind the last one; MaxInt64 if that is too much to count
+	rowMajor bool      // the elements are the span, in its order
+	overlaps bool      // elements share places, other than by strides of 0
+}
+
+type viewDim struct {
+	n      int
+	from   int64 // stride in the storage
+	to     int   // stride in the row-major tensor
+	rewind int64
+}
+
+// viewOf returns the view of a tensor that has elements.
+func viewOf(t *ptTensor) tensorView {
+	v := tensorView{span: 1, rowMajor: true}
+	to := 1
+	for i := len(t.shape) - 1; i >= 0; i-- {
+		if n := t.shape[i]; n > 1 {
+			v.rowMajor = v.rowMajor && t.stride[i] == to
+			v.dims = append(v.dims, viewDim{n: n, from: int64(t.stride[i]), to: to})
+			to *= n
+		}
+	}
+	slices.SortStableFunc(v.dims, func(a, b viewDim) int { return cmp.Compare(b.from, a.from) })
+	for i := len(v.dims) - 1; i >= 0; i-- {
+		d := &v.dims[i]
+		v.overlaps = v.overlaps || d.from > 0 && d.from < v.span
+		if d.from > (math.MaxInt64-v.span)/int64(d.n) {
+			v.span = math.MaxInt64
+			return v
+		}
+		d.rewind = d.from * int64(d.n-1)
+		v.span += d.rewind
+	}
+	return v
+}
+
+// read reads the span from r and puts its elements at their places in dst. It goes
+// through the storage once, from front to back; elements that overlap must all fit
+// into the window.
+func (v *tensorView) read(r io.Reader, e element, dst []float32) error {
+	width := int64(e.width)
+	w := window{r: r, left: v.span * width, buf: make([]byte, min(windowBytes, v.span*width))}
+	index := make([]int, len(v.dims))
+	from, to := int64(0), 0
+	for {
+		b, err := w.at(from*width, width)
+		if err != nil {
+			return err
+		}
+		dst[to] = e.float32At(b)
+		i := len(index) - 1
+		for ; i >= 0; i-- {
+			d := &v.dims[i]
+			if index[i]++; index[i] < d.n {
+				from, to = from+d.from, to+d.to
+				break
+			}
+			index[i] = 0
+			from, to = from-d.rewind, to-d.to*(d.n-1)
+		}
+		if i < 0 {
+			return nil
+		}
+	}
+}
+
+// window is a part of a stream that only moves forward.
+type window struct {
+	r    io.Reader
+	buf  []byte
+	base int64 // place of the window in the stream
+	have int   // bytes that are valid
+	left int64 // bytes of the stream that are not read yet
+}
+
+// at returns n bytes at a place, which is not before the window.
+func (w *window) at(place, n int64) ([]byte, error) {
+	if place+n > w.base+int64(w.have) {
+		end := w.base + int64(w.have)
+		if _, err := io.CopyN(io.Discard, w.r, max(0, place-end)); err != nil {
+			return nil, unexpected(err)
+		}
+		kept := copy(w.buf, w.buf[min(int64(w.have), place-w.base):w.have])
+		w.left -= max(0, place-end)
+		w.base = place
+		more := min(int64(len(w.buf)-kept), w.left)
+		if _, err := io.ReadFull(w.r, w.buf[kept:kept+int(more)]); err != nil {
+			return nil, unexpected(err)
+		}
+		w.have = kept + int(more)
+		w.left -= more
+	}
+	return w.buf[place-w.base:], nil
+}
