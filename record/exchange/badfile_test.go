@@ -200,7 +200,7 @@ func TestNPYElement(t *testing.T) {
 		"<f4": {"float32", floating, 4, false}, ">f8": {"float64", floating, 8, true}, "=f2": {"float16", floating, 2, false},
 		"<i8": {"int64", signed, 8, false}, "|u1": {"uint8", unsigned, 1, false}, "|b1": {"bool", boolean, 1, false}, "|S7": {"bytes", text, 7, false},
 		"<f3": {name: "<f3"}, "<f16": {name: "<f16"}, "f4": {name: "f4"}, "<f4x": {name: "<f4x"}, "<f-4": {name: "<f-4"}, "<f04": {name: "<f04"},
-		"|b2": {name: "|b2"}, "|O": {name: "|O"}, "<U8": {name: "<U8"}, "": {}, "|S99999999999": {name: "|S99999999999"},
+		"|b2": {name: "|b2"}, "|O": {name: "object"}, "<c8": {name: "complex64"}, "<U8": {name: "<U8"}, "": {}, "|S99999999999": {name: "|S99999999999"},
 	} {
 		if got := npyElement(descr); got != want {
 			t.Errorf("%q: %+v, want %+v", descr, got, want)

@@ -135,14 +135,14 @@ func recognize(name string, file io.ReaderAt, size int64) (format, *zip.Reader, 
 	}
 	word := strings.ToLower(strings.TrimLeft(string(start), "\ufeff \t\r\n"))
 	switch {
-	case strings.EqualFold(filepath.Ext(name), ".safetensors"):
-		return safetensorsFormat, nil, nil
 	case strings.HasPrefix(word, "<"):
 		return "", nil, errors.New("it is a web page or XML, not a checkpoint; the download probably failed")
-	case strings.HasPrefix(word, "{"), strings.HasPrefix(word, "["):
+	case len(word) > 1 && (word[0] == '{' || word[0] == '['):
 		return "", nil, errors.New("it is JSON text, not a checkpoint")
 	case isTensorFlowIndex(file, size):
 		return "", nil, errors.New("it is the index of a TensorFlow checkpoint; save the variables with numpy.savez")
+	case strings.EqualFold(filepath.Ext(name), ".safetensors"):
+		return safetensorsFormat, nil, nil
 	}
 	return "", nil, fmt.Errorf("its content is not of a known kind: it begins with %.16q; %s", start[:min(16, len(start))], readable)
 }

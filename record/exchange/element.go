@@ -54,6 +54,9 @@ var safetensorsElements = map[string]element{
 // with a width of 0.
 func npyElement(descr string) element {
 	e := element{name: descr}
+	if descr == "|O" {
+		e.name = "object" // Python's, pickled
+	}
 	var order, kind byte
 	var width int
 	if n, err := fmt.Sscanf(descr, "%c%c%d", &order, &kind, &width); n != 3 || err != nil ||

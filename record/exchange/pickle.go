@@ -252,11 +252,13 @@ func (u *unpickler) get(at int64) {
 	u.push(v)
 }
 
-// keep counts values that containers hold.
+// keep counts values that containers hold. A pickle that writes every value has more
+// bytes than values; one that copies containers can have fewer.
 func (u *unpickler) keep(n int) {
-	if u.kept += n; u.kept > maxPickleValues {
-		u.fail("more than %d values are in its containers", maxPickleValues)
+	if most := min(maxPickleValues, u.size); int64(u.kept+n) > most {
+		u.fail("more than %d values are in its containers", most)
 	}
+	u.kept += n
 }
 
 // newList makes a list or a tuple of values.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -33,18 +34,21 @@ func readPT(c *container, z *zip.Reader, size int64) error {
 	if err != nil {
 		return err
 	}
-	top, ok := value.(*dict)
-	if !ok {
-		return fmt.Errorf("it holds %s; what is read is a state dict, as torch.save(model.state_dict(), FILE) writes it", described(value))
-	}
-	found, err := findStateDict(top, c.key)
+	found, err := findStateDict(value, c.key)
 	if err != nil {
 		return err
 	}
 	if found.path != topKey {
 		c.note("the tensors are those of the dict's key %q", found.path)
 	}
-	c.metadata = t.numbersBeside(c, top, found)
+	if top, ok := value.(*dict); ok && c.key == "" {
+		for _, it := range top.items {
+			if o, ok := it.value.(*opaque); ok && slices.Contains(stateDictKeys, it.key) {
+				c.note("%q is not read: it is an object of the class %s", it.key, o.class)
+			}
+		}
+	}
+	c.metadata = t.numbersBeside(c, value, found)
 	return c.addTensors(t, found.dict)
 }
 

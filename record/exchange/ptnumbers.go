@@ -18,8 +18,12 @@ var (
 // numbersBeside returns what a checkpoint says of its step and epoch: beside the state
 // dict, else in the file's own dict, else in a dict within that which is not of
 // settings or of an optimizer.
-func (t *torchArchive) numbersBeside(c *container, top *dict, found foundDict) map[string]string {
-	dicts := []foundDict{}
+func (t *torchArchive) numbersBeside(c *container, value any, found foundDict) map[string]string {
+	top, ok := value.(*dict)
+	if !ok {
+		top = &dict{} // a list has no numbers with names
+	}
+	var dicts []foundDict
 	if found.parent != nil && found.parent != top {
 		dicts = append(dicts, foundDict{strings.TrimSuffix(found.path, "."+found.last()), found.parent, nil})
 	}
@@ -30,10 +34,13 @@ func (t *torchArchive) numbersBeside(c *container, top *dict, found foundDict) m
 		}
 	}
 	out := map[string]string{}
-	for name, keys := range map[string][]string{metaStep: stepNames, metaEpoch: epochNames} {
+	for _, number := range []struct {
+		name string
+		keys []string
+	}{{metaStep, stepNames}, {metaEpoch, epochNames}} {
 		for _, f := range dicts {
-			if v, ok := t.numberIn(c, f, keys); ok {
-				out[name] = fmt.Sprint(v)
+			if v, ok := t.numberIn(c, f, number.name, number.keys); ok {
+				out[number.name] = fmt.Sprint(v)
 				break
 			}
 		}
@@ -50,7 +57,7 @@ func isSettings(name string) bool {
 
 // numberIn returns the number of the first of some keys that a dict has. Others that
 // disagree are noted.
-func (t *torchArchive) numberIn(c *container, f foundDict, keys []string) (number int64, ok bool) {
+func (t *torchArchive) numberIn(c *container, f foundDict, name string, keys []string) (number int64, ok bool) {
 	from := ""
 	for _, key := range keys {
 		value, _ := f.dict.get(key)
@@ -60,10 +67,10 @@ func (t *torchArchive) numberIn(c *container, f foundDict, keys []string) (numbe
 		case !ok:
 			number, ok, from = v, true, path
 			if f.path != topKey {
-				c.note("the %s is the number under %q", map[bool]string{true: "epoch", false: "step"}[key == "epoch"], path)
+				c.note("the %s is the number under the key %q", name, path)
 			}
 		case v != number:
-			c.note("%q is %d and %q is %d: the step is that of %q", from, number, path, v, from)
+			c.note("the %s is the number under the key %q; the one under %q is another", name, from, path)
 		}
 	}
 	return number, ok

@@ -30,9 +30,16 @@ func (f foundDict) last() string { return f.path[strings.LastIndexByte(f.path, '
 // findStateDict finds the dict of tensors in a checkpoint: the one of that key if it
 // is given, else the one under a key that is known for it, else the only one there is
 // at the smallest depth.
-func findStateDict(top *dict, key string) (foundDict, error) {
-	if key != "" {
-		return dictAt(top, key)
+func findStateDict(value any, key string) (foundDict, error) {
+	if key != "" && key != topKey {
+		return dictAt(value, key)
+	}
+	top, ok := value.(*dict)
+	if !ok {
+		return foundDict{}, fmt.Errorf("it holds %s; what is read is a state dict, as torch.save(model.state_dict(), FILE) writes it", described(value))
+	}
+	if key == topKey {
+		return checked(foundDict{topKey, top, nil})
 	}
 	level := []foundDict{{topKey, top, nil}}
 	seen := map[*dict]bool{top: true}
@@ -59,13 +66,23 @@ func findStateDict(top *dict, key string) (foundDict, error) {
 	return foundDict{}, fmt.Errorf("its dict has no tensor, alone or under a key; it has %s", keysOf(top))
 }
 
-// inside returns the dicts that the dicts of a level have, each once.
+// inside returns the dicts that the dicts of a level have, alone or in lists, each
+// once.
 func inside(level []foundDict, seen map[*dict]bool) (next []foundDict) {
 	for _, f := range level {
-		for _, it := range f.dict.items {
-			if d, ok := it.value.(*dict); ok && !seen[d] {
+		add := func(path string, value any) {
+			if d, ok := value.(*dict); ok && !seen[d] {
 				seen[d] = true
-				next = append(next, foundDict{joined(f.path, it.key), d, f.dict})
+				next = append(next, foundDict{path, d, f.dict})
+			}
+		}
+		for _, it := range f.dict.items {
+			path := joined(f.path, it.key)
+			add(path, it.value)
+			if l, ok := it.value.(*list); ok {
+				for i, value := range l.items {
+					add(joined(path, strconv.Itoa(i)), value)
+				}
 			}
 		}
 	}
@@ -80,23 +97,34 @@ func joined(path, key string) string {
 }
 
 // dictAt returns the dict of tensors under a key.
-func dictAt(top *dict, key string) (foundDict, error) {
-	found := foundDict{topKey, top, nil}
-	if key != topKey {
-		parent, value, ok := resolve(top, nil, key)
-		if !ok {
-			return found, fmt.Errorf("it has no dict of tensors under the key %q; it has %s", key, keysOf(top))
-		}
-		d, isDict := value.(*dict)
-		if !isDict {
-			return found, fmt.Errorf("it has no dict of tensors under the key %q, but %s", key, described(value))
-		}
-		found = foundDict{key, d, parent}
+func dictAt(value any, key string) (foundDict, error) {
+	parent, inner, ok := resolve(value, nil, key)
+	d, isDict := inner.(*dict)
+	switch {
+	case !ok:
+		return foundDict{}, fmt.Errorf("it has no dict of tensors under the key %q; it has %s", key, contents(value))
+	case !isDict:
+		return foundDict{}, fmt.Errorf("it has no dict of tensors under the key %q, but %s", key, described(inner))
 	}
-	if !hasTensor(found.dict) {
-		return found, fmt.Errorf("it has no dict of tensors under the key %q: that dict has %s", key, keysOf(found.dict))
+	return checked(foundDict{key, d, parent})
+}
+
+func checked(f foundDict) (foundDict, error) {
+	if !hasTensor(f.dict) {
+		return f, fmt.Errorf("it has no dict of tensors under the key %q: that dict has %s", f.path, keysOf(f.dict))
 	}
-	return found, nil
+	return f, nil
+}
+
+// contents says what a file holds.
+func contents(value any) string {
+	switch v := value.(type) {
+	case *dict:
+		return keysOf(v)
+	case *list:
+		return fmt.Sprintf("a %s of %d values", v.class, len(v.items))
+	}
+	return described(value)
 }
 
 // resolve follows a path of keys and of places in lists, which are joined by dots.
@@ -115,7 +143,7 @@ func resolve(value any, parent *dict, path string) (*dict, any, bool) {
 			inner, ok = v.get(key)
 			within = v
 		case *list:
-			if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(v.items) {
+			if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < min(len(v.items), maxListNumbers) {
 				inner, ok = v.items[i], true
 			}
 		}
@@ -158,7 +186,8 @@ func described(value any) string {
 	return "a value of another kind"
 }
 
-// keysOf lists the keys of a dict, and the classes of the values that are not known.
+// keysOf lists the keys of a dict. Where a model may be, it names the class of a value
+// that is not known.
 func keysOf(d *dict) string {
 	var keys []string
 	for _, it := range d.items {
