@@ -28,6 +28,8 @@ var constructors = map[global]func(*unpickler, []any) any{
 	"numpy.dtype":                                makeNumpyType,
 	"numpy.core.multiarray.scalar":               makeNumpyScalar,
 	"numpy._core.multiarray.scalar":              makeNumpyScalar,
+	"numpy.core.multiarray._reconstruct":         nameOfClass, // an array
+	"numpy._core.multiarray._reconstruct":        nameOfClass,
 	"copyreg._reconstructor":                     nameOfClass,
 	"copy_reg._reconstructor":                    nameOfClass,
 	"torch._tensor._rebuild_from_type_v2":        makeTensorOfType,

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"io"
@@ -179,6 +180,9 @@ func (c *container) read(a *array, use func(io.Reader) error) error {
 	defer r.Close()
 	if err = use(r); err == nil {
 		err = atEnd(r)
+	}
+	if errors.Is(err, zip.ErrChecksum) {
+		return c.errorf("array %q is damaged: its checksum is not that of its values (%w)", a.name, err)
 	}
 	if err != nil {
 		return c.errorf("array %q: %w", a.name, err)

@@ -96,16 +96,26 @@ var nameRules = []struct {
 }{
 	{regexp.MustCompile(`\.distcp$|^\.metadata$`), "it is a part of a distributed checkpoint (torch.distributed.checkpoint); join it first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIRECTORY FILE.pt"},
 	{regexp.MustCompile(`^(bf16_|fp16_)?(zero_pp_rank_|mp_rank_|layer_\d+-model_)\d+.*_states\.pt$`), "it is one rank's file of a DeepSpeed checkpoint; join the files first with the script zero_to_fp32.py of their directory (rename the file if it holds the whole model)"},
-	{regexp.MustCompile(`(?i)(^|[^a-z])(rank|mp_rank|tp_rank|pp_rank)[_-]?\d+([^a-z0-9].*)?$`), "its name says that it is one rank's part of a model; join the parts first (rename the file if it holds the whole model)"},
 	{regexp.MustCompile(`\.data-\d+-of-\d+$|\.ckpt(-\d+)?\.(index|meta)$`), "it is a part of a TensorFlow checkpoint; save the variables with numpy.savez"},
 }
 
+// rankName matches rank0.pt and step100_rank0.pt. The rank in lora_rank8.pt is that of
+// a matrix.
+var (
+	rankName   = regexp.MustCompile(`(?i)^rank[_-]?\d+\b|(^|[^a-z])rank[_-]?\d+\.[a-z.]+$`)
+	matrixRank = regexp.MustCompile(`(?i)lora|low`)
+)
+
 // checkName refuses files that are a part of something larger, by their names.
 func checkName(path string) error {
+	name := filepath.Base(path)
 	for _, r := range nameRules {
-		if r.pattern.MatchString(filepath.Base(path)) {
+		if r.pattern.MatchString(name) {
 			return errors.New(r.text)
 		}
+	}
+	if rankName.MatchString(name) && !matrixRank.MatchString(name) {
+		return errors.New("its name says that it is one rank's part of a model; join the parts first (rename the file if it holds the whole model)")
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func TestBadFolders(t *testing.T) {
 		"no tensor":    {third("empty"), ImportOptions{}, `ckpt_3.pt: its dict has no tensor, alone or under a key; it has "loss"`},
 		"several":      {third("several"), ImportOptions{}, `ckpt_3.pt: it has several dicts of tensors; the option key (--key) says which is the model's: "student", "teacher"`},
 		"other key":    {third("wrapped"), ImportOptions{Key: "ema"}, `ckpt_1.pt: it has no dict of tensors under the key "ema"; it has "conv.weight"`},
-		"key of a run": {[]string{"wrapped"}, ImportOptions{Key: "ema"}, `it has "model", "optimizer", "loss", "args", "epoch"`},
+		"key of a run": {[]string{"wrapped"}, ImportOptions{Key: "ema"}, `it has "model", "optimizer", "loss", "args" (of the class argparse.Namespace), "epoch"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open([]string{folder(t, test.files...)}, test.options)

@@ -71,7 +71,7 @@ var opcodes = [256]func(*unpickler){
 	'u':  func(u *unpickler) { u.update(u.popMark()) },
 
 	// Classes.
-	'c':  func(u *unpickler) { module := u.line(); u.push(global(module + "." + u.line())) },
+	'c':  func(u *unpickler) { module := u.line(); u.push(globalOf(module, u.line())) },
 	0x93: stackGlobal,
 	'R':  func(u *unpickler) { args, callee := u.pop(), u.pop(); u.construct(callee, args) },
 	0x81: func(u *unpickler) { args, class := u.pop(), u.pop(); u.construct(class, args) },
@@ -212,13 +212,19 @@ func stackGlobal(u *unpickler) {
 	if !ok || !alright {
 		u.fail("the name of a class is not a text")
 	}
-	u.push(global(module + "." + name))
+	u.push(globalOf(module, name))
+}
+
+// globalOf names a class in a form that is short and safe to print.
+func globalOf(module, name string) global {
+	text := strconv.QuoteToASCII(module + "." + name)
+	return global(text[1 : 1+min(len(text)-2, 200)])
 }
 
 func inst(u *unpickler) {
 	module := u.line()
 	name := u.line()
-	u.construct(global(module+"."+name), &list{items: u.popMark()})
+	u.construct(globalOf(module, name), &list{items: u.popMark()})
 }
 
 func obj(u *unpickler) {

@@ -45,6 +45,7 @@ func TestPickles(t *testing.T) {
 		"(K\x01K\x02\x91.": "frozenset[1 2]",
 		"\x80\x04\x8c\x02my\x8c\x05Thing\x93)\x81}\x8c\x01ak\x01.": "",
 		"\x80\x04\x8c\x02my\x8c\x05Thing\x93)}\x92.":               "<my.Thing>",
+		"\x80\x04\x8c\x02m\n\x8c\x05\x1b[31m\x93)R.":               `<m\n.\x1b[31m>`,
 		"(imy\nThing\n.":                       "<my.Thing>",
 		"(cmy\nThing\nK\x01o.":                 "<my.Thing>",
 		"cos\nsystem\n(X\x02\x00\x00\x00lstR.": "<os.system>",

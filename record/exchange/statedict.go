@@ -186,37 +186,40 @@ func described(value any) string {
 	return "a value of another kind"
 }
 
-// keysOf lists the keys of a dict. Where a model may be, it names the class of a value
-// that is not known.
+// keysOf lists the keys of a dict, and the classes of the values that are not known.
 func keysOf(d *dict) string {
 	var keys []string
 	for _, it := range d.items {
-		keys = append(keys, it.key)
-	}
-	text := quoted(keys)
-	if d.other > 0 {
-		text += fmt.Sprintf(" and %d keys that are not texts", d.other)
-	}
-	for _, it := range d.items {
-		if o, ok := it.value.(*opaque); ok && (len(d.items) == 1 || slices.Contains(stateDictKeys, it.key)) {
-			text += fmt.Sprintf("; %q is an object of the class %s, which is not read: save its state_dict()", it.key, o.class)
+		key := fmt.Sprintf("%.100q", it.key)
+		if o, ok := it.value.(*opaque); ok {
+			key += fmt.Sprintf(" (of the class %s)", o.class)
 		}
+		keys = append(keys, key)
 	}
-	return text
+	if d.other > 0 {
+		keys = append(keys[:min(len(keys), maxListed-1)], fmt.Sprintf("%d keys that are not texts", d.other))
+	}
+	return listed(keys)
 }
 
-// quoted lists the first of some names.
+// quoted lists the first of some names in quotation marks.
 func quoted(names []string) string {
-	if len(names) == 0 {
-		return "nothing"
-	}
 	var out []string
-	for _, name := range names {
-		if len(out) == 8 {
-			out = append(out, "...")
-			break
-		}
+	for _, name := range names[:min(len(names), maxListed+1)] {
 		out = append(out, fmt.Sprintf("%.100q", name))
 	}
-	return strings.Join(out, ", ")
+	return listed(out)
+}
+
+const maxListed = 8
+
+// listed joins the first of some words.
+func listed(words []string) string {
+	switch {
+	case len(words) == 0:
+		return "nothing"
+	case len(words) > maxListed:
+		words = append(words[:maxListed:maxListed], "...")
+	}
+	return strings.Join(words, ", ")
 }
