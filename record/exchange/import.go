@@ -12,7 +12,7 @@ type ImportOptions struct {
 	Kinds   []KindRule // the first that matches a tensor decides its kind; others are guessed
 	Layout  string     // a JSON file with the layouts of theta and state, in place of kinds; "" guesses from the first checkpoint
 	Exclude []string   // tensors to leave out, by patterns of their names (record.MatchName)
-	Key     string     // of .pt checkpoints, the key under which the state dict is; "" finds it, "." is the dict itself
+	Key     string     // of .pt checkpoints, the keys under which the state dict is, joined by dots; "" finds it, "." is the dict itself
 	Steps   Numbering  // of checkpoints
 	Scalars string     // a CSV file with the losses and other numbers of checkpoints, by their steps, in the columns of WriteCSV
 	Model   string     // of the header, unless the files say; "" means "imported"

@@ -55,9 +55,7 @@ func (c *container) addTensors(t *torchArchive, d *dict) error {
 	for _, it := range d.items {
 		tensor, ok := it.value.(*ptTensor)
 		if !ok {
-			if o, unknown := it.value.(*opaque); unknown {
-				c.note("%q is left out: it is made by %s, and values of that kind are not read", it.key, o.class)
-			}
+			c.noteLeftOut(it)
 			continue
 		}
 		a, reason, err := t.array(it.key, tensor)
@@ -82,6 +80,23 @@ func (c *container) addTensors(t *torchArchive, d *dict) error {
 		c.arrays = append(c.arrays, a)
 	}
 	return nil
+}
+
+// noteLeftOut says that a value may have tensors in it that are not read. Numbers and
+// texts beside tensors need no note.
+func (c *container) noteLeftOut(it item) {
+	switch v := it.value.(type) {
+	case *opaque:
+		c.note("%q is left out: it is made by %s, and values of that kind are not read", it.key, v.class)
+	case *dict:
+		if len(v.items) > 0 {
+			c.note("%q is left out: it is a dict within the state dict", it.key)
+		}
+	case *list:
+		if len(v.items) > 0 {
+			c.note("%q is left out: it is a %s, not a tensor", it.key, v.class)
+		}
+	}
 }
 
 // maxRepeated is how many elements may be views of a file of any size.

@@ -231,6 +231,8 @@ func TestTorchLeftOut(t *testing.T) {
 		`"x" is left out: it is made by torch.distributed.tensor.DTensor`:                  called{"torch._utils", "_rebuild_wrapper_subclass", []any{raw("ctorch.distributed.tensor\nDTensor\n"), 1}},
 		`"x" is left out: it is made by my.Sub`:                                            called{"torch._tensor", "_rebuild_from_type_v2", []any{raw("ctorch._utils\n_rebuild_tensor_v2\n"), raw("cmy\nSub\n"), group{}, raw("N")}},
 		`"x" is left out: it is made by a conjugate or negated view`:                       conjugate(vector("FloatStorage", "1", 2)),
+		`"x" is left out: it is a tuple, not a tensor`:                                     group{vector("FloatStorage", "1", 2), 1},
+		`"x" is left out: it is a dict within the state dict`:                              pairs{"lr", 1},
 		`"x" is left out: it is made by numpy.ndarray`:                                     called{"numpy.core.multiarray", "_reconstruct", []any{raw("cnumpy\nndarray\n"), group{0}, "b"}},
 		`"x" is left out: it is made by torch._utils._rebuild_tensor_v2`:                   called{"torch._utils", "_rebuild_tensor_v2", []any{1, 2}},
 		`"x" of shape [1000000 1000000] is left out: the tensors up to it repeat`:          nil,
