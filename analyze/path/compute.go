@@ -86,6 +86,9 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 	}
 	r.Summary = summarize(&r.Table, &w.counts, t.Header().Layout.Len())
 	r.Warnings = warnings(&r.Summary, &w.counts)
+	for _, sentence := range w.repeats.Sentences() {
+		r.Warnings = append(r.Warnings, analyze.Warning{Code: "repeated_values", Text: sentence})
+	}
 	return r, nil
 }
 
@@ -134,12 +137,13 @@ type walker struct {
 	wholePresent present
 	pathLength   float64
 	counts       counts
+	repeats      *record.Repeats
 	table        *builder
 	layers       *builder // nil when not asked for
 }
 
 func newWalker(l record.Layout, layers bool) *walker {
-	w := &walker{layout: l, previous: make([]sums, len(l)), now: make([]sums, len(l)), table: newBuilder(false)}
+	w := &walker{layout: l, previous: make([]sums, len(l)), now: make([]sums, len(l)), repeats: record.NewRepeats(l), table: newBuilder(false)}
 	if layers {
 		w.layers = newBuilder(true)
 	}
@@ -161,6 +165,7 @@ func (w *walker) push(row int, s *record.Step) error {
 			return fmt.Errorf("path: row %d: %s has %d elements, the layout has %d", row, v.name, len(v.values), p)
 		}
 	}
+	w.repeats.Add(s.Step, s.Theta)
 	next := &iterate{row: row, Step: *s}
 	w.counts.note(next, w.cur)
 	if w.cur == nil {

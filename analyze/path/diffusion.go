@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
@@ -17,7 +18,8 @@ type DiffusionOptions struct {
 	// Waits are the waiting times: steps from which displacements are measured, in
 	// ascending order. A step that is not recorded is replaced by the next one that
 	// is. nil means the first recorded step and those 10, 100, 1000, ... after it, up
-	// to half of the run.
+	// to half of the run; those without a recorded step after them are left out with a
+	// warning.
 	Waits []int64 `json:"waits"`
 	// LagsPerDecade is how many lags there are between 10^k and 10^(k+1), at most
 	// 1000; 0 means 10.
@@ -100,6 +102,7 @@ type diffusion struct {
 	fits                []Fit
 	whole               []Fit
 	nonfinite           int
+	skipped             []int64         // default waiting times that no recorded step comes after
 	far                 record.Optional // persistence of the longest lag of the first waiting time
 }
 
@@ -193,6 +196,10 @@ func (d *diffusion) waits() ([]int, error) {
 	var found []int
 	for _, w := range wanted {
 		i, _ := slices.BinarySearch(d.steps, w)
+		if i >= len(d.steps)-1 && d.opts.Waits == nil {
+			d.skipped = append(d.skipped, w)
+			continue
+		}
 		if i >= len(d.steps)-1 {
 			return nil, fmt.Errorf("path: waiting time %d: the recorded steps are %d to %d; at least one must come after it", w, first, last)
 		}
@@ -290,6 +297,7 @@ func (d *diffusion) result(waits []int) *DiffusionResult {
 			r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 		}
 	}
+	add(len(d.skipped) > 0, "waits_skipped", "no displacement is measured from the default waiting times %s: no step is recorded after them", strings.Trim(fmt.Sprint(d.skipped), "[]"))
 	last := len(d.gaps) - 1
 	add(d.gaps[last] > 0, "steps_missing", "the recording has %d gaps: what the lengths of the steps say is absent across them", d.gaps[last])
 	add(d.nonfinite > 0, "nonfinite_iterates", "%d displacements are NaN or infinite: they are kept, and left out of the fits", d.nonfinite)

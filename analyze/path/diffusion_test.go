@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/path"
 	"sgdwalk/record"
 )
@@ -138,6 +140,38 @@ func TestDiffusionAcrossGaps(t *testing.T) {
 	}
 	if !strings.Contains(r.Warnings[0].Text, "2 gaps") {
 		t.Errorf("%v", r.Warnings)
+	}
+}
+
+// TestDiffusionOfThinRuns: a default waiting time that no recorded step comes after is
+// left out with a warning; one that the caller names is an error.
+func TestDiffusionOfThinRuns(t *testing.T) {
+	for _, test := range []struct {
+		steps, waits []int64
+		skipped      string
+	}{
+		{[]int64{0, 1}, []int64{0}, ""},
+		{[]int64{0, 500, 1000}, []int64{0, 500}, ""},
+		{[]int64{0, 1, 2, 4, 8, 16, 1000, 2000, 3000, 143000}, []int64{0, 16, 1000}, "times 10000:"},
+		{[]int64{0, 1, 2, 3, 1000}, []int64{0}, "times 10 100:"},
+	} {
+		var rows []record.Step
+		for _, k := range test.steps {
+			rows = append(rows, record.Step{Step: k, Epoch: 1, Theta: []float32{float32(k)}})
+		}
+		run := memory(t, header(1), rows...)
+		r := diffusion(t, run, path.DiffusionOptions{})
+		if !slices.Equal(r.Summary.Waits, test.waits) {
+			t.Errorf("steps %d: waits %d; want %d", test.steps, r.Summary.Waits, test.waits)
+		}
+		i := slices.IndexFunc(r.Warnings, func(w analyze.Warning) bool { return w.Code == "waits_skipped" })
+		if i >= 0 != (test.skipped != "") || i >= 0 && !strings.Contains(r.Warnings[i].Text, test.skipped) {
+			t.Errorf("steps %d: warnings %v", test.steps, r.Warnings)
+		}
+		last := test.steps[len(test.steps)-1]
+		if _, err := path.Diffusion(t.Context(), run, path.DiffusionOptions{Waits: []int64{0, last}}); err == nil {
+			t.Errorf("a waiting time at the last step, %d, was accepted", last)
+		}
 	}
 }
 

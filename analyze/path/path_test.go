@@ -152,7 +152,7 @@ func TestZeroVectorHasNoDirection(t *testing.T) {
 	if r.Summary.ZeroGradients != 3 || r.Summary.ZeroUpdates != 3 {
 		t.Errorf("%d zero gradients and %d zero updates, want 3 and 3", r.Summary.ZeroGradients, r.Summary.ZeroUpdates)
 	}
-	if diff := cmp.Diff([]string{"zero_gradients", "zero_updates"}, codes(r)); diff != "" {
+	if diff := cmp.Diff([]string{"zero_gradients", "zero_updates", "repeated_values"}, codes(r)); diff != "" {
 		t.Error(diff)
 	}
 }

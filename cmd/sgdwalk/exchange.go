@@ -163,13 +163,13 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 
 // importCmd makes a run of files from other programs.
 type importCmd struct {
-	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz, .pt) in natural order of their names; a folder means the files in it."`
+	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz, .pt); a folder means the checkpoints in it and in its folders."`
 	Out     string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
 	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
 	Layout  string   `placeholder:"FILE" help:"Names, kinds and shapes of the tensors, instead of guesses: JSON as in header.json."`
 	Key     string   `placeholder:"KEY" help:"Where in .pt checkpoints the state dict is (default: found; . is the dict itself)."`
 	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
-	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name or place (default: the first that fits)."`
+	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name, order (0, 1, 2, ... as given) or a list such as 0,10,20 (default: metadata, else name)."`
 	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, by a column step; the columns are those of export --csv."`
 	Model   string   `help:"Name of the model for the header."`
 	Force   bool     `help:"Replace the run that is there."`
@@ -181,6 +181,7 @@ func (importCmd) Help() string {
 Examples:
   sgdwalk import checkpoints/ --out RUN
   sgdwalk import checkpoints/ --scalars log.csv --out RUN
+  sgdwalk import init.pt trained.pt final.pt --steps order --out RUN
   sgdwalk import ckpt-*.safetensors --kinds '*.gamma=norm_scale' --out RUN
   sgdwalk import checkpoints/ --layout OTHER-RUN/header.json --key ema --out RUN
   sgdwalk import run.npz --out RUN`
@@ -217,8 +218,9 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 			Run        string   `json:"run"`
 			Rows       int      `json:"rows"`
 			Parameters int      `json:"parameters"`
+			StepsFrom  string   `json:"steps_from,omitempty"`
 			Warnings   []string `json:"warnings"`
-		}{c.Out, m.Len(), h.Layout.Len(), append([]string{}, m.Warnings...)})
+		}{c.Out, m.Len(), h.Layout.Len(), m.StepsFrom, append([]string{}, m.Warnings...)})
 	}
 	e.printf("%d rows of %d parameters in %d tensors: %s\n", m.Len(), h.Layout.Len(), len(h.Layout), c.Out)
 	for _, warning := range m.Warnings {

@@ -103,7 +103,11 @@ type pathRecipe struct {
 // left out; a recording that cannot be read has failed before.
 func (c *pathCmd) more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
 	h := a.trace.Header()
-	if h.Columns.Theta && s.Updates > 1 && s.NonfiniteIterates == 0 {
+	switch {
+	case !h.Columns.Theta || s.NonfiniteIterates > 0:
+	case s.Rows < 3:
+		a.warn = append(a.warn, analyze.Warning{Code: "diffusion_skipped", Text: fmt.Sprintf("how the displacement grows with time is left out: it needs at least 3 rows, and the run has %d", s.Rows)})
+	default:
 		o := path.DiffusionOptions{Progress: a.progress}.Effective()
 		d, err := path.Diffusion(ctx, a.trace, o)
 		if err != nil {
@@ -214,13 +218,23 @@ func (s *pathSummary) sentences() []string {
 
 func pathSentences(s *path.Summary) []string {
 	var out []string
-	if s.PathLength.Valid {
+	switch {
+	case s.PathLength.Valid && s.MissingSteps == 0:
 		out = append(out, fmt.Sprintf("%d updates: path length %.4g, displacement from theta_0 %.4g", s.Updates, s.PathLength.Value, s.Displacement.Value))
+	case s.Displacement.Valid:
+		out = append(out, fmt.Sprintf("%d rows between steps %d and %d: displacement from the first to the last %.4g", s.Rows, s.FirstStep, s.LastStep, s.Displacement.Value))
+		if s.PathLength.Valid {
+			out = append(out, fmt.Sprintf("%d of the %d updates are recorded at both ends: their lengths add up to %.4g", s.Updates, s.LastStep-s.FirstStep, s.PathLength.Value))
+		}
 	}
-	if m := s.GradCos.Mean; m.Valid {
+	if m := s.GradCos.Mean; m.Valid && s.MissingSteps > 0 {
+		out = append(out, fmt.Sprintf("%d recorded pairs of consecutive mini-batch gradients: mean cosine %.3f, %s of the cosines below 0", s.GradCos.Count, m.Value, percent(s.GradCosNegativeRatio.Value)))
+	} else if m.Valid {
 		out = append(out, fmt.Sprintf("consecutive mini-batch gradients: mean cosine %.3f, %s of the cosines below 0", m.Value, percent(s.GradCosNegativeRatio.Value)))
 	}
-	if m := s.UpdateCos.Mean; m.Valid {
+	if m := s.UpdateCos.Mean; m.Valid && s.MissingSteps > 0 {
+		out = append(out, fmt.Sprintf("%d recorded pairs of consecutive updates: mean cosine %.3f, %s of the cosines below 0", s.UpdateCos.Count, m.Value, percent(s.UpdateCosNegativeRatio.Value)))
+	} else if m.Valid {
 		out = append(out, fmt.Sprintf("consecutive updates: mean cosine %.3f, %s of the cosines below 0", m.Value, percent(s.UpdateCosNegativeRatio.Value)))
 	}
 	return out

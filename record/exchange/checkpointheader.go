@@ -31,6 +31,9 @@ func (s *checkpoints) makeHeader(c *container) error {
 	if s.header.Model == "" {
 		s.header.Model = record.ImportedModel
 	}
+	for _, t := range s.tensors() {
+		s.names[t.Name] = true
+	}
 	s.adopt(c)
 	if s.layout != nil {
 		return s.compare(c)

@@ -1,9 +1,12 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"sgdwalk/record"
 )
@@ -33,89 +36,140 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("exchange: %s has tensor %q with shape %v, and %s with shape %v", e.Path, e.Tensor, e.Have, e.First, e.Want)
 }
 
-// checkpoints is a list of files that become a row each.
+// checkpoints is a series of checkpoints that become a row each.
 type checkpoints struct {
 	*Import
 	options ImportOptions
-	files   []string
+	members []member
 	steps   []int64
 	epochs  []int32
 
-	layout      *layoutFile    // nil where the first file decides
-	converted   map[string]int // tensors in all files by their type, other than float32
-	conversions []string       // those types in the order in which they were met
+	first       string          // path of the checkpoint that decided the layout
+	names       map[string]bool // of the tensors of the run
+	layout      *layoutFile     // nil where the first file decides
+	converted   map[string]int  // tensors in all files by their type, other than float32
+	conversions []string        // those types in the order in which they were met
 	left        map[string]bool
 	noted       map[string]bool // what files said that is in the warnings
+	headers     map[string]bool // of the runs that files were exported from
 	scalars     *scalarLog      // nil where nothing is known but the tensors
 }
 
-func openCheckpoints(files []string, o ImportOptions) (*Import, error) {
-	s := &checkpoints{Import: new(Import), options: o, files: files, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}}
-	if o.Layout != "" {
-		var err error
-		if s.layout, err = readLayoutFile(o.Layout); err != nil {
-			return nil, err
-		}
-		for _, t := range slices.Concat(s.layout.theta, s.layout.state) {
-			if s.excluded(t.Name) {
-				return nil, fmt.Errorf("exchange: layout file %s names tensor %q, which exclude leaves out", o.Layout, t.Name)
-			}
-		}
+func openCheckpoints(members []member, notes []string, o ImportOptions) (*Import, error) {
+	members, copies := withoutCopies(members)
+	s := &checkpoints{
+		Import: &Import{Warnings: slices.Concat(notes, copies)}, options: o, members: members,
+		names: map[string]bool{}, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}, headers: map[string]bool{},
 	}
-	first, err := s.open(0)
-	if err != nil {
+	if err := s.readLayout(); err != nil {
 		return nil, err
 	}
-	err = s.makeHeader(first)
-	var n numbers
-	n.add(first)
-	s.notice(first)
-	first.Close()
-	if err != nil {
-		return nil, err
-	}
-	for i := 1; i < len(files); i++ {
-		c, err := s.open(i)
-		if err != nil {
-			return nil, err
-		}
-		n.add(c)
-		s.notice(c)
-		err = s.compare(c)
-		c.Close()
-		if err != nil {
+	numbers := newNumbering(pathsOf(members), isListed(members))
+	for i := range members {
+		if err := s.examine(i, numbers); err != nil {
 			return nil, err
 		}
 	}
 	s.sayConversions()
-	if err := s.number(&n); err != nil {
+	if err := s.number(numbers); err != nil {
 		return nil, err
 	}
 	if err := s.addScalars(); err != nil {
 		return nil, err
 	}
-	if n.headers > 1 {
-		s.warn("the files were exported from %d different runs; the header is that of %s", n.headers, files[0])
+	if n := len(s.headers); n > 1 {
+		s.warn("the files were exported from %d different runs; the header is that of %s", n, s.first)
 	}
-	s.rows, s.copyTo = len(files), s.copyRows
-	s.header.Steps = max(s.header.Steps, s.steps[len(files)-1])
+	s.rows, s.copyTo = len(members), s.copyRows
+	s.header.Steps = max(s.header.Steps, s.steps[len(members)-1])
 	if err := s.header.Validate(); err != nil {
 		return nil, err
 	}
 	return s.Import, nil
 }
 
+// readLayout reads the layout file, if the options name one.
+func (s *checkpoints) readLayout() (err error) {
+	if s.options.Layout == "" {
+		return nil
+	}
+	if s.layout, err = readLayoutFile(s.options.Layout); err != nil {
+		return err
+	}
+	for _, t := range slices.Concat(s.layout.theta, s.layout.state) {
+		if s.excluded(t.Name) {
+			return fmt.Errorf("exchange: layout file %s names tensor %q, which exclude leaves out", s.options.Layout, t.Name)
+		}
+	}
+	return nil
+}
+
+// examine reads the directory of checkpoint i. The first one decides the header.
+func (s *checkpoints) examine(i int, n *numbering) error {
+	c, err := s.open(i)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if i == 0 {
+		s.first = c.path
+		err = s.makeHeader(c)
+	}
+	s.notice(c)
+	n.metadata[i] = c.metadata[metaStep]
+	epoch, parseErr := strconv.ParseInt(c.metadata[metaEpoch], 10, 32)
+	if parseErr != nil || epoch < 0 {
+		epoch = 0
+	}
+	s.epochs = append(s.epochs, int32(epoch))
+	if h, ok := c.metadata[metaHeader]; ok && json.Valid([]byte(h)) {
+		s.headers[h] = true
+	}
+	if err != nil || i == 0 {
+		return err
+	}
+	return s.compare(c)
+}
+
+// number decides the steps and brings the checkpoints into their order.
+func (s *checkpoints) number(n *numbering) error {
+	steps, from, notes, err := n.decide(s.options.Steps)
+	if err != nil {
+		return err
+	}
+	for _, note := range notes {
+		s.warn("%s", note)
+	}
+	order := allRows(len(steps))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(steps[a], steps[b]) })
+	members, epochs := s.members, s.epochs
+	s.steps, s.members, s.epochs = nil, nil, nil
+	for _, i := range order {
+		s.steps, s.members, s.epochs = append(s.steps, steps[i]), append(s.members, members[i]), append(s.epochs, epochs[i])
+	}
+	if n.listed && !slices.IsSorted(steps) {
+		s.warn("the rows are in the order of their steps, and the files were given in another order")
+	}
+	s.StepsFrom = from
+	s.warn("the steps, %d to %d, come from %s", s.steps[0], s.steps[len(s.steps)-1], from)
+	return nil
+}
+
 func (s *checkpoints) open(i int) (*container, error) {
-	c, err := openContainer(s.files[i], s.options.Key)
-	if err == nil && c.lookup(headerName) != nil && c.lookup(headerName).element.class == text {
-		c.Close()
-		c.Close()
-		return nil, c.errorf("it holds a whole run, which is imported alone")
+	c, err := s.members[i].open(s.options.Key)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		s.unwrap(c)
+	if c.lookup(headerName) != nil && c.lookup(headerName).element.class == text {
+		err = c.errorf("it holds a whole run, which is imported alone")
+	} else {
+		err = s.unwrap(c)
 	}
-	return c, err
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // tensors lists parameters and state in the order of the header.
@@ -128,7 +182,7 @@ func (s *checkpoints) tensors() []record.Tensor {
 
 // compare checks that a file has the tensors of the layout file or of the first.
 func (s *checkpoints) compare(c *container) error {
-	first := s.files[0]
+	first := s.first
 	if s.layout != nil {
 		first = s.layout.path
 	}
@@ -171,9 +225,9 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 	if s.header.Columns.State {
 		state = make([]float32, s.header.State.Len())
 	}
-	for i := range s.files {
+	for i := range s.members {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("exchange: stopped after %d of %d files: %w", i, len(s.files), err)
+			return fmt.Errorf("exchange: stopped after %d of %d files: %w", i, len(s.members), err)
 		}
 		row := s.rowOf(i)
 		row.Theta, row.State = theta, state
@@ -181,7 +235,7 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 			return err
 		}
 		if err := appendRow(&row); err != nil {
-			return fmt.Errorf("exchange: row %d (%s): %w", i, s.files[i], err)
+			return fmt.Errorf("exchange: row %d (%s): %w", i, s.members[i].path, err)
 		}
 	}
 	return nil

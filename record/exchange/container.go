@@ -61,11 +61,6 @@ func (c *container) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
-// extensions of the files that a directory is searched for.
-var extensions = map[string]bool{".safetensors": true, ".npz": true, ".npy": true, ".pt": true, ".pth": true, ".bin": true, ".ckpt": true}
-
-func extensionList() string { return ".bin, .ckpt, .npy, .npz, .pt, .pth and .safetensors" }
-
 // openContainer opens a file and reads its directory. The key is that of a state dict
 // in a .pt file.
 func openContainer(path, key string) (*container, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sgdwalk/record"
 	"sgdwalk/record/exchange"
@@ -24,7 +25,7 @@ func Example() {
 		panic(err)
 	}
 	for _, w := range run.Warnings {
-		fmt.Println("note:", w)
+		fmt.Println("note:", strings.ReplaceAll(w, dir+string(filepath.Separator), ""))
 	}
 	sink, err := record.NewMemory(run.Header()) // or a run on disk
 	if err != nil {
@@ -38,7 +39,7 @@ func Example() {
 		fmt.Println(s.Step, s.Theta)
 	}
 	// Output:
-	// note: the steps, 0 to 20, are taken from the files' metadata
+	// note: the steps, 0 to 20, come from the step in the file's metadata (ckpt-0.safetensors is step 0)
 	// 0 [0 1 1]
 	// 10 [0.5 0.5 1]
 	// 20 [1 0 1]

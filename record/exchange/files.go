@@ -2,49 +2,296 @@ package exchange
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// Files returns the files to import in their order: those given, and of each
-// directory given the ones in it whose names end as those of checkpoints do.
-// The order is the natural one of their paths: ckpt-2 comes before ckpt-10. A
-// directory without such a file, and a file that comes twice, are errors.
-func Files(paths ...string) ([]string, error) {
-	var files []string
+// member is one checkpoint of a series: a file, or the index of a model in shards.
+type member struct {
+	path   string
+	shards *shardIndex // nil for a file
+	named  bool        // the user named the file, or a folder with this checkpoint alone
+}
+
+// checkpointEndings are what the names of files end in that a folder is searched for.
+// A file that the user names may have any name.
+var checkpointEndings = []string{".safetensors", ".npz", ".npy", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin"}
+
+func hasEnding(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(checkpointEndings, func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+// maxDepth is how many folders deep a folder is searched, which reaches
+// lightning_logs/version_0/checkpoints/FILE and iter_0000100/mp_rank_00/FILE.
+const maxDepth = 4
+
+// collector finds the checkpoints that paths mean.
+type collector struct {
+	members []member
+	skipped skipped
+}
+
+// collect returns the checkpoints of the paths: each file, and those in each folder. A
+// folder's checkpoints are in the natural order of their paths, ckpt-2 before ckpt-10.
+// The notes name what is in the folders and is left out.
+func collect(paths []string) ([]member, []string, error) {
+	var c collector
 	for _, p := range paths {
+		p = filepath.Clean(p)
 		info, err := os.Stat(p)
 		if err != nil {
-			return nil, fmt.Errorf("exchange: %w", err)
+			return nil, nil, fmt.Errorf("exchange: %w", err)
 		}
 		if !info.IsDir() {
-			files = append(files, p)
+			c.members = append(c.members, member{path: p, named: true})
 			continue
 		}
-		entries, err := os.ReadDir(p)
-		if err != nil {
-			return nil, fmt.Errorf("exchange: %w", err)
+		before := len(c.members)
+		if err := c.walk(p, 0); err != nil {
+			return nil, nil, err
 		}
-		before := len(files)
-		for _, e := range entries {
-			if extensions[strings.ToLower(filepath.Ext(e.Name()))] && !e.IsDir() {
-				files = append(files, filepath.Join(p, e.Name()))
+		found := c.members[before:]
+		if len(found) == 0 {
+			return nil, nil, fmt.Errorf("exchange: directory %s has no file whose name ends in %s%s", p, strings.Join(checkpointEndings, ", "), c.skipped.inWords("; it has "))
+		}
+		slices.SortStableFunc(found, func(a, b member) int { return compareNatural(a.path, b.path) })
+		found[0].named = len(found) == 1
+	}
+	if len(c.members) == 0 {
+		return nil, nil, fmt.Errorf("exchange: no file to import")
+	}
+	var err error
+	if c.members, err = joinListed(c.members); err != nil {
+		return nil, nil, err
+	}
+	if err := checkMembers(c.members); err != nil {
+		return nil, nil, err
+	}
+	var notes []string
+	if text := c.skipped.inWords(""); text != "" {
+		notes = append(notes, "left out of the folders, because they are not the model's checkpoints: "+text)
+	}
+	return c.members, notes, nil
+}
+
+// walk adds the checkpoints in a folder and in the folders in it.
+func (c *collector) walk(dir string, depth int) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("exchange: %w", err)
+	}
+	var files []string
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		info, err := os.Stat(path)
+		switch {
+		case err != nil && hasEnding(e.Name()):
+			return fmt.Errorf("exchange: %w", err)
+		case err != nil:
+			c.skipped.add(path)
+		case info.IsDir() && (strings.HasPrefix(e.Name(), ".") || e.Type()&fs.ModeSymlink != 0 || depth == maxDepth):
+			c.skipped.add(path + string(filepath.Separator))
+		case info.IsDir():
+			if err := c.walk(path, depth+1); err != nil {
+				return err
+			}
+		case !info.Mode().IsRegular() || strings.HasPrefix(e.Name(), "."):
+			c.skipped.add(path)
+		default:
+			files = append(files, e.Name())
+		}
+	}
+	return c.choose(dir, files)
+}
+
+// choose adds the checkpoints among the files of one folder.
+func (c *collector) choose(dir string, files []string) error {
+	indexes, shards, err := findShards(dir, files)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, name := range files {
+		isFile := shards[name] == "" && hasEnding(name) && !isCompanion(name) && mayBeCheckpoint(filepath.Join(dir, name))
+		switch {
+		case indexes[name] || isFile:
+			names = append(names, name)
+		case shards[name] == "":
+			c.skipped.add(filepath.Join(dir, name))
+		}
+	}
+	names, others := chooseModel(names)
+	for _, name := range others {
+		c.skipped.add(filepath.Join(dir, name))
+	}
+	for _, name := range files { // the shards of another format
+		if index := shards[name]; index != "" && !slices.Contains(names, index) {
+			c.skipped.add(filepath.Join(dir, name))
+		}
+	}
+	for _, name := range names {
+		m := member{path: filepath.Join(dir, name)}
+		if indexes[name] {
+			if twin := strings.TrimSuffix(name, indexEnding); slices.Contains(others, twin) || slices.Contains(names, twin) {
+				return fmt.Errorf("exchange: %s has both %s and %s, and one of them is out of date: name the one to import", dir, twin, name)
+			}
+			if m.shards, err = readIndex(m.path); err != nil {
+				return err
 			}
 		}
-		if len(files) == before {
-			return nil, fmt.Errorf("exchange: directory %s has no file whose name ends in %s", p, extensionList())
+		c.members = append(c.members, m)
+	}
+	return nil
+}
+
+// chooseModel returns the files of a folder that are checkpoints and the others: where
+// one has the usual name of a model, files without a number are others.
+func chooseModel(names []string) (checkpoints, others []string) {
+	i := slices.IndexFunc(modelFiles, func(m string) bool { return slices.Contains(names, m) })
+	if i < 0 {
+		return names, nil
+	}
+	for _, name := range names {
+		words := nameParts{file: wordsOf(bareName(name))}
+		isNumbered := slices.ContainsFunc(stepRules, func(r stepRule) bool { _, ok := words.read(r); return ok })
+		if name == modelFiles[i] || isNumbered {
+			checkpoints = append(checkpoints, name)
+		} else {
+			others = append(others, name)
 		}
 	}
-	slices.SortFunc(files, compareNatural)
-	for i := 1; i < len(files); i++ {
-		if files[i] == files[i-1] {
-			return nil, fmt.Errorf("exchange: file %s is given twice", files[i])
+	return checkpoints, others
+}
+
+// modelFiles are the names of the model in a folder that has other files too, such as
+// an exponential average or another format. The first one that is there is the model.
+var modelFiles = []string{
+	"model.safetensors" + indexEnding, "model.safetensors", "pytorch_model.safetensors",
+	"pytorch_model.bin" + indexEnding, "pytorch_model.bin",
+	"diffusion_pytorch_model.safetensors" + indexEnding, "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
+	"adapter_model.safetensors", "adapter_model.bin",
+	"model.pt", "model.pth", "model.ckpt", "model.bin", "model.npz",
+}
+
+// companion matches the names of what a training script saves next to a model.
+var companion = regexp.MustCompile(`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
+
+// isCompanion reports whether a file in a folder is not a model by its name.
+func isCompanion(name string) bool {
+	name = bareName(name)
+	return companion.MatchString(name) && !strings.HasPrefix(name, "model_optim_rng") // Megatron's model with the rest
+}
+
+// mayBeCheckpoint reports whether a file can be what torch.save wrote; only .bin files
+// are often something else. A file that cannot be read is refused later, by its name.
+func mayBeCheckpoint(path string) bool {
+	if !strings.EqualFold(filepath.Ext(path), ".bin") {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	start := make([]byte, 2)
+	if _, err := f.ReadAt(start, 0); err != nil {
+		return false
+	}
+	return string(start) == "PK" || start[0] == 0x80 && start[1] <= 5 // a zip archive or a pickle
+}
+
+// partName matches what tells the parts of a model apart that several processes saved.
+var partName = regexp.MustCompile(`(?i)(rank[_-]?)\d+((?:_\d+)*)|(consolidated\.)\d+`)
+
+// worldSize matches names of parts that say how many there are.
+var worldSize = regexp.MustCompile(`(?i)world_size_(\d+)_rank_\d+`)
+
+// checkMembers refuses a file that comes twice and the parts of a model that cannot be
+// joined.
+func checkMembers(members []member) error {
+	paths, parts := map[string]bool{}, map[string]string{}
+	for _, m := range members {
+		if paths[m.path] {
+			return fmt.Errorf("exchange: file %s is given twice", m.path)
 		}
+		paths[m.path] = true
+		const advice = "join the parts to one file with the program that saved them"
+		if size := worldSize.FindStringSubmatch(filepath.Base(m.path)); size != nil && size[1] != "1" {
+			return fmt.Errorf("exchange: %s is the part of one process of %s; %s", m.path, size[1], advice)
+		}
+		whole := partName.ReplaceAllString(m.path, "$1$3*")
+		if whole == m.path {
+			continue
+		}
+		if first, again := parts[whole]; again {
+			return fmt.Errorf("exchange: %s and %s are parts of one model, saved by several processes; %s", first, m.path, advice)
+		}
+		parts[whole] = m.path
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("exchange: no file to import")
+	return nil
+}
+
+// Words in the names of copies of another checkpoint.
+var copyWords = []string{"last", "best", "latest", "final", "current", "newest"}
+
+// withoutCopies leaves out checkpoints of a folder whose names have no step, next to
+// others that have one: last.ckpt, best.pt, and a model above the folders of the steps.
+func withoutCopies(members []member) ([]member, []string) {
+	paths := pathsOf(members)
+	n := newNumbering(paths, false)
+	if n.rule.name == "" || n.problem == nil {
+		return members, nil
 	}
-	return files, nil
+	var kept []member
+	var copies []string
+	for i, m := range members {
+		if !m.named && i < len(n.names) && !n.names[i].has && (isCopy(m.path) || isAbove(m.path, n.names)) {
+			copies = append(copies, m.path)
+			continue
+		}
+		kept = append(kept, m)
+	}
+	if len(copies) == 0 {
+		return members, nil
+	}
+	return kept, []string{"left out, because the name has no step and the others have one: " + strings.Join(shorten(copies), ", ")}
+}
+
+func isCopy(path string) bool {
+	return slices.ContainsFunc(wordsOf(bareName(filepath.Base(path))), func(w word) bool { return slices.Contains(copyWords, w.text) })
+}
+
+// isAbove reports whether a file lies above the folders of all numbered checkpoints.
+func isAbove(path string, names []numbered) bool {
+	dir := filepath.Dir(path)
+	return !slices.ContainsFunc(names, func(f numbered) bool {
+		within, err := filepath.Rel(dir, filepath.Dir(f.path))
+		return f.has && (err != nil || within == "." || strings.HasPrefix(within, ".."))
+	})
+}
+
+// open opens a file, or all shards of a model as one file.
+func (m member) open(key string) (*container, error) {
+	if m.shards != nil {
+		return m.shards.open(key)
+	}
+	return openContainer(m.path, key)
+}
+
+// isListed reports whether the user named every checkpoint.
+func isListed(members []member) bool {
+	return !slices.ContainsFunc(members, func(m member) bool { return !m.named })
+}
+
+func pathsOf(members []member) []string {
+	paths := make([]string, len(members))
+	for i, m := range members {
+		paths[i] = m.path
+	}
+	return paths
 }

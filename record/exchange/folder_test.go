@@ -55,7 +55,7 @@ func netTheta() (theta []float32) {
 // decision is a note.
 func TestCheckpointFolders(t *testing.T) {
 	counters := `array "bn.num_batches_tracked" of type int64 is left out: parameters are floating-point numbers`
-	names := "the steps, 1 to %d, are taken from the last number in the files' names"
+	names := `the steps, 1 to %d, come from the number after "ckpt" in the file's name (ckpt_1.pt is step 1)`
 	five := []string{"net", "net", "net", "net", "net"}
 	for name, test := range map[string]struct {
 		files   []string
@@ -76,7 +76,7 @@ func TestCheckpointFolders(t *testing.T) {
 		"wrapped": {files: []string{"wrapped", "net"}, notes: []string{`the tensors are those of the dict's key "model"`, counters, fmt.Sprintf(names, 2)}},
 		"a sparse tensor": {files: []string{"sparse"}, notes: []string{
 			`"sparse" is left out: it is made by torch._utils._rebuild_sparse_tensor, and values of that kind are not read`, counters,
-			"the steps, 0 to 0, are taken from the files' places in the list",
+			fmt.Sprintf(names, 1),
 		}},
 		"by key": {
 			files: []string{"several", "several"}, options: ImportOptions{Key: "student"},
@@ -84,24 +84,28 @@ func TestCheckpointFolders(t *testing.T) {
 		},
 		"parallel": {
 			files: []string{"parallel", "net", "parallel"},
-			notes: []string{`the prefix "module." is taken off the names of the tensors`, counters, fmt.Sprintf(names, 3)},
+			notes: []string{`the prefix "module." of a wrapper is removed from the names of the tensors`, counters, fmt.Sprintf(names, 3)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, notes := mustLoad(t, test.options, folder(t, test.files...))
-			if !slices.Equal(notes, test.notes) {
-				t.Errorf("notes\n%s\nwant\n%s", strings.Join(notes, "\n"), strings.Join(test.notes, "\n"))
+			dir := folder(t, test.files...)
+			m, notes := mustLoad(t, test.options, dir)
+			for i := range notes {
+				notes[i] = strings.ReplaceAll(notes[i], dir+string(filepath.Separator), "")
+			}
+			want := test.notes
+			if len(test.files) > 1 {
+				want = append(slices.Clone(want), sameSteps(len(test.files)))
+			}
+			if !slices.Equal(notes, want) {
+				t.Errorf("notes\n%s\nwant\n%s", strings.Join(notes, "\n"), strings.Join(want, "\n"))
 			}
 			if h := m.Header(); !h.Layout.Equal(netLayout) || h.State.Len() != 4 || h.Comment != test.comment {
 				t.Errorf("layout %v, state %v, comment %q", h.Layout, h.State, h.Comment)
 			}
 			var rows []record.Step
 			for i := range test.files {
-				step := int64(i + 1)
-				if len(test.files) == 1 {
-					step = 0 // the number in one name says little
-				}
-				rows = append(rows, record.Step{Step: step, Theta: netTheta(), State: []float32{0, 0, 1, 1}})
+				rows = append(rows, record.Step{Step: int64(i + 1), Theta: netTheta(), State: []float32{0, 0, 1, 1}})
 				if test.files[i] == "wrapped" && m.Len() > 0 {
 					rows[i].Epoch = 3
 				}
@@ -109,6 +113,11 @@ func TestCheckpointFolders(t *testing.T) {
 			compareRows(t, m, rows)
 		})
 	}
+}
+
+// sameSteps is the note about n files of one network.
+func sameSteps(n int) string {
+	return []string{2: "steps 1 and 2", 3: "steps 1, 2 and 3", 5: "steps 1, 2, 3, 4 and 5"}[n] + " have the same parameters, bit for bit"
 }
 
 // TestTied: values that two names share are in theta once; parameters that were saved
@@ -131,7 +140,7 @@ func TestTied(t *testing.T) {
 		t.Errorf("layout %v, notes %q", m.Header().Layout, notes)
 	}
 	m, _ = mustLoad(t, ImportOptions{}, folder(t, "parameters"))
-	compareRows(t, m, []record.Step{{Theta: netTheta()}})
+	compareRows(t, m, []record.Step{{Step: 1, Theta: netTheta()}})
 }
 
 // TestNaturalFolder: two comes before ten.
@@ -208,7 +217,7 @@ func TestLayoutFile(t *testing.T) {
 	if !slices.Equal(got.Theta[:6], want[24:30]) || !slices.Equal(got.Theta[13:31], want[:18]) {
 		t.Errorf("theta %v is not in the order of the layout file", got.Theta)
 	}
-	if len(notes) != 4 {
+	if len(notes) != 5 || notes[4] != sameSteps(3) {
 		t.Errorf("notes %q", notes)
 	}
 

@@ -34,11 +34,7 @@ func (o ImportOptions) Validate() error {
 			return fmt.Errorf("exchange: exclude has an empty pattern")
 		}
 	}
-	switch o.Steps {
-	case ByAnything, ByMetadata, ByName, ByPlace:
-		return nil
-	}
-	return fmt.Errorf("exchange: steps is %q; allowed are metadata, name and place, or nothing for the first of them that fits", o.Steps)
+	return o.Steps.validate()
 }
 
 // Import is a set of files that was found to make a run. Their values are read
@@ -47,6 +43,9 @@ type Import struct {
 	// Warnings are what a user should know: conversions, tensors that were left
 	// out, where the steps come from. One sentence each, in a fixed order.
 	Warnings []string
+	// StepsFrom says where the steps of checkpoints come from, with an example of each
+	// rule that was used. It is "" for a whole run.
+	StepsFrom string
 
 	header *record.Header
 	rows   int
@@ -60,9 +59,20 @@ func (m *Import) Header() *record.Header { return m.header.Clone() }
 func (m *Import) Len() int { return m.rows }
 
 // CopyTo appends all rows to the sink, which it does not close, one row in
-// memory at a time.
+// memory at a time. It adds to the warnings which rows and tensors have the same
+// values bit for bit.
 func (m *Import) CopyTo(ctx context.Context, to record.Sink) error {
-	return m.copyTo(ctx, to.Append)
+	repeats := record.NewRepeats(m.header.Layout)
+	err := m.copyTo(ctx, func(row *record.Step) error {
+		if row.Substep == 0 {
+			repeats.Add(row.Step, row.Theta)
+		}
+		return to.Append(row)
+	})
+	for _, sentence := range repeats.Sentences() {
+		m.warn("%s", sentence)
+	}
+	return err
 }
 
 func (m *Import) warn(format string, args ...any) {
@@ -96,12 +106,12 @@ func Open(paths []string, o ImportOptions) (*Import, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	files, err := Files(paths...)
+	members, notes, err := collect(paths)
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 1 {
-		c, err := openContainer(files[0], o.Key)
+	if len(members) == 1 {
+		c, err := members[0].open(o.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -113,5 +123,5 @@ func Open(paths []string, o ImportOptions) (*Import, error) {
 			return openRun(c, o)
 		}
 	}
-	return openCheckpoints(files, o)
+	return openCheckpoints(members, notes, o)
 }

@@ -58,8 +58,10 @@ func TestImportFolder(t *testing.T) {
 	}
 	compareRows(t, m, rows)
 	if d := cmp.Diff([]string{
+		"left out of the folders, because they are not the model's checkpoints: notes.txt",
 		`array "n.0.num_batches_tracked" of type int64 is left out: parameters are floating-point numbers`,
-		"the steps, 2 to 100, are taken from the last number in the files' names",
+		`the steps, 2 to 100, come from the number after "ckpt" in the file's name (` + filepath.Join(dir, "ckpt-2.safetensors") + " is step 2)",
+		"2 tensors have the same values in all rows, bit for bit, while others change: n.0.bias, n.0.weight",
 	}, warnings); d != "" {
 		t.Error(d)
 	}
@@ -89,7 +91,7 @@ func TestImportConversions(t *testing.T) {
 		"float64 is rounded to float32 (tensors of all files: 1)",
 		"bfloat16 is widened to float32, exactly (tensors of all files: 1)",
 		"float16 is widened to float32, exactly (tensors of all files: 1)",
-		"the steps, 0 to 0, are taken from the files' places in the list",
+		"the steps, 0 to 0, come from the place of the only file, whose name and metadata have no step",
 	}, warnings); d != "" {
 		t.Error(d)
 	}
@@ -125,7 +127,8 @@ func TestImportNPZCheckpoints(t *testing.T) {
 		`array "names" of type <U2 is left out: parameters are floating-point numbers`,
 		`array "table" of type [('a', '<f4'), ('b', ['<i4', (2,)])] is left out: parameters are floating-point numbers`,
 		"float64 is rounded to float32 (tensors of all files: 4)",
-		"the steps, 0 to 1, are taken from the last number in the files' names",
+		"the steps, 0 to 1, come from the last whole number in the file's name (" + filepath.Join(dir, "0.npz") + " is step 0)",
+		"2 tensors have the same values in all rows, bit for bit, while others change: big, scalar",
 	}, warnings); d != "" {
 		t.Error(d)
 	}
@@ -157,12 +160,12 @@ func TestImportSteps(t *testing.T) {
 		"metadata first":     {map[string]map[string]string{"a1": step("10"), "a2": step("20")}, "", []int64{10, 20}, ""},
 		"names asked for":    {map[string]map[string]string{"a1": step("10"), "a2": step("20")}, ByName, []int64{1, 2}, ""},
 		"places asked for":   {map[string]map[string]string{"a1": step("10"), "a2": step("20")}, ByPlace, []int64{0, 1}, ""},
-		"metadata goes back": {map[string]map[string]string{"a1": step("20"), "a2": step("10")}, "", []int64{1, 2}, ""},
-		"refused":            {map[string]map[string]string{"a1": step("20"), "a2": step("10")}, ByMetadata, nil, "has 10 after 20"},
-		"metadata missing":   {map[string]map[string]string{"a1": step("20"), "a2": nil}, ByMetadata, nil, "a2.safetensors has none"},
-		"metadata is text":   {map[string]map[string]string{"a1": step("x")}, ByMetadata, nil, `has "x" for it`},
-		"names repeat":       {map[string]map[string]string{"1-a7": nil, "2-a7": nil}, "", []int64{0, 1}, ""},
-		"names without":      {map[string]map[string]string{"a": nil, "b": nil}, ByName, nil, "a.safetensors has none"},
+		"metadata goes back": {map[string]map[string]string{"a1": step("20"), "a2": step("10")}, "", nil, "order the checkpoints differently"},
+		"rows are sorted":    {map[string]map[string]string{"a1": step("20"), "a2": step("10")}, ByMetadata, []int64{10, 20}, ""},
+		"metadata missing":   {map[string]map[string]string{"a1": step("20"), "a2": nil}, ByMetadata, nil, "a2.safetensors has no step in its metadata"},
+		"metadata is text":   {map[string]map[string]string{"a1": step("x")}, ByMetadata, nil, `has the step "x" in its metadata`},
+		"names repeat":       {map[string]map[string]string{"1-a7": nil, "2-a7": nil}, "", []int64{1, 2}, ""},
+		"names without":      {map[string]map[string]string{"a": nil, "b": nil}, ByName, nil, "a.safetensors has no step in its name"},
 		"one name":           {map[string]map[string]string{"resnet20": nil}, "", []int64{0}, ""},
 		"one name asked for": {map[string]map[string]string{"resnet20": nil}, ByName, []int64{20}, ""},
 		"too large":          {map[string]map[string]string{"a99999999999999999999": nil, "b": nil}, ByName, nil, "a99999999999999999999"},
@@ -281,8 +284,8 @@ func TestFiles(t *testing.T) {
 	for name, paths := range map[string][]string{
 		"nothing": nil, "empty directory": {empty}, "twice": {a, dir}, "not there": {filepath.Join(dir, "b.npz")},
 	} {
-		if files, err := Files(paths...); err == nil {
-			t.Errorf("%s: %q", name, files)
+		if files, _, err := collect(paths); err == nil {
+			t.Errorf("%s: %v", name, files)
 		}
 	}
 }

@@ -38,17 +38,3 @@ func cutDigits(s string) (digits, rest string) {
 	}
 	return strings.TrimLeft(s[:n], "0"), s[n:]
 }
-
-// lastNumber returns the last run of digits in a name, which is where checkpoint
-// files have their step.
-func lastNumber(name string) (digits string, ok bool) {
-	end := len(name)
-	for end > 0 && !isDigit(name[end-1]) {
-		end--
-	}
-	start := end
-	for start > 0 && isDigit(name[start-1]) {
-		start--
-	}
-	return name[start:end], end > start
-}

@@ -23,8 +23,10 @@ func TestNPZConformance(t *testing.T) {
 	back := func(t *testing.T, m *record.Memory) record.Trajectory {
 		path := save(t, t.TempDir(), "run.npz", npzOf(t, m, NPZOptions{}))
 		got, warnings := mustLoad(t, ImportOptions{}, path)
-		if len(warnings) > 0 {
-			t.Errorf("warnings: %q", warnings)
+		for _, w := range warnings {
+			if !strings.HasSuffix(w, "have the same parameters, bit for bit") { // which rows of a suite may have
+				t.Errorf("warning: %q", w)
+			}
 		}
 		return got
 	}

@@ -61,7 +61,7 @@ func TestScalarsOfOthers(t *testing.T) {
 		{Step: 15, Epoch: 3, BatchLoss: record.Some(math.NaN()), Theta: []float32{15, 1}},
 	})
 	if d := cmp.Diff([]string{
-		"the steps, 5 to 15, are taken from the last number in the files' names",
+		`the steps, 5 to 15, come from the number after "ckpt" in the file's name (` + filepath.Join(dir, "ckpt-5.safetensors") + " is step 5)",
 		"1 of 3 checkpoints have no line in " + log + ", and no numbers",
 		"1 lines of " + log + " are of steps without a checkpoint and are left out",
 		"columns of " + log + " are left out that a recording does not have: gpu",

@@ -8,55 +8,52 @@ import (
 	"sgdwalk/record"
 )
 
-// wrappers are what modules around the model put before the names of all tensors:
-// DataParallel and torch.compile. The model that evaluates a loss later has none.
-var wrappers = []string{"module.", "_orig_mod."}
-
-// unwrap takes the prefixes of wrappers off, unless the layout file has them or the
-// file is one of ours, whose names are those of its header.
-func (s *checkpoints) unwrap(c *container) {
-	if _, ours := c.metadata[metaHeader]; ours || len(c.arrays) == 0 {
-		return
-	}
-	for again := true; again; {
-		again = false
-		for _, prefix := range wrappers {
-			lacks := func(a array) bool { return len(a.name) <= len(prefix) || !strings.HasPrefix(a.name, prefix) }
-			known := func(a array) bool { return s.layout != nil && s.layout.has(a.name) }
-			if slices.ContainsFunc(c.arrays, lacks) || slices.ContainsFunc(c.arrays, known) {
-				continue
-			}
-			for i := range c.arrays {
-				a := &c.arrays[i]
-				a.name, a.same = a.name[len(prefix):], strings.TrimPrefix(a.same, prefix)
-			}
-			c.note("the prefix %q is taken off the names of the tensors", prefix)
-			again = true
-		}
-	}
+// usable reports whether an array can be a tensor of the run.
+func (s *checkpoints) usable(a *array) bool {
+	return a.element.isFloat() && !slices.Contains(a.shape, 0) && !s.excluded(a.name)
 }
 
-// taken returns the arrays of a file that are tensors of the run.
+// taken returns the arrays of a file that are tensors of the run, in the order of the
+// file. Of several names for the same values (tied tensors) one is taken: the one that
+// the layout has, else the first.
 func (s *checkpoints) taken(c *container) []*array {
+	known := s.known()
+	aliases := map[string]bool{} // the first names of values that a known name has
+	for i := range c.arrays {
+		if a := &c.arrays[i]; s.usable(a) && known(a.name) {
+			aliases[first(a)] = true
+		}
+	}
 	var out []*array
-	names := map[string]bool{}
 	for i := range c.arrays {
 		a := &c.arrays[i]
-		if a.element.isFloat() && !slices.Contains(a.shape, 0) && !s.excluded(a.name) && !s.tied(a, names) {
-			out = append(out, a)
-			names[a.name] = true
+		if !s.usable(a) || !known(a.name) && aliases[first(a)] {
+			continue
 		}
+		aliases[first(a)] = true
+		out = append(out, a)
 	}
 	return out
 }
 
-// tied reports whether an array is left out because another one, by the layout file
-// or among those that are taken, has its values.
-func (s *checkpoints) tied(a *array, taken map[string]bool) bool {
-	if s.layout != nil {
-		return a.same != "" && !s.layout.has(a.name)
+// first is the first name of an array's values in its file.
+func first(a *array) string {
+	if a.same != "" {
+		return a.same
 	}
-	return taken[a.same]
+	return a.name
+}
+
+// known returns what tells the names of the run's tensors: those of the layout file, or
+// of the first checkpoint. For the first checkpoint itself no name is known.
+func (s *checkpoints) known() func(name string) bool {
+	switch {
+	case s.layout != nil:
+		return s.layout.has
+	case s.header != nil:
+		return func(name string) bool { return s.names[name] }
+	}
+	return func(string) bool { return false }
 }
 
 func (s *checkpoints) excluded(name string) bool {
@@ -72,9 +69,9 @@ func (s *checkpoints) notice(c *container) {
 			s.warn("%s", note)
 		}
 	}
-	taken := map[string]bool{}
+	taken, names := map[string]bool{}, map[string]string{} // and the name under which values are taken
 	for _, a := range s.taken(c) {
-		taken[a.name] = true
+		taken[a.name], names[first(a)] = true, a.name
 		if t := a.element.name; t != "float32" {
 			if s.converted[t]++; s.converted[t] == 1 {
 				s.conversions = append(s.conversions, t)
@@ -93,7 +90,7 @@ func (s *checkpoints) notice(c *container) {
 		case slices.Contains(a.shape, 0):
 			s.warn("tensor %q of shape %v is left out: it has no elements", a.name, a.shape)
 		default:
-			s.warn("tensor %q is left out: its values are those of %q", a.name, a.same)
+			s.warn("tensor %q is left out: its values are those of %q", a.name, names[first(a)])
 		}
 	}
 }
