@@ -60,7 +60,7 @@ func (s *checkpoints) guessLayouts(c *container, arrays []*array) (record.Layout
 				break
 			}
 		}
-		if isState(t.Kind) {
+		if isState(t.Kind) || slices.Contains(partsOfName(a.name), batchStats) {
 			state = append(state, t)
 		} else {
 			params = append(params, t)

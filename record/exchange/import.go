@@ -79,19 +79,25 @@ func (m *Import) warn(format string, args ...any) {
 	m.Warnings = append(m.Warnings, fmt.Sprintf(format, args...))
 }
 
-// Open examines files, in the order of Files, and says what run they make:
+// Open examines files and says what run they make:
 //
-//   - One .npz that WriteNPZ wrote, or that has a two-dimensional array theta and
-//     otherwise only arrays that WriteNPZ writes, or one two-dimensional .npy:
-//     a whole run, one row of theta for each row.
+//   - One .npz that WriteNPZ wrote, or that has a two-dimensional array theta, or one
+//     two-dimensional .npy: a whole run, one row of theta for each row. The arrays
+//     that WriteNPZ writes are read, also by other usual names such as losses, and the
+//     others are left out with a warning. A file without steps that has a tensor of
+//     another length than theta is a checkpoint with a parameter theta.
 //   - Anything else: each file is a checkpoint and becomes one row. Tensors are
 //     the floating-point arrays, by their names; the layout is that of the layout
 //     file, or has the order of the first file. All files must have the same
 //     tensors: one that is missing, extra or of another shape is a *MismatchError.
 //
-// A tensor that shares its values with one before it (tied weights in a .pt file) is
-// left out, and prefixes that DataParallel and torch.compile put before every name
-// are taken off, both with a warning, unless the layout file has those names.
+// The steps come from the metadata, the names or the options; CHECKPOINTS.md has the
+// rules. Rows are in the order of their steps. A directory is searched with the
+// directories in it, and shards of a model are joined through their index.
+//
+// A tensor that shares its values with another one (tied weights in a .pt file) is
+// left out, and the parts of names that DataParallel, FSDP and torch.compile add are
+// removed, both with a warning, unless the layout file has those names.
 // Running statistics become state. float16, bfloat16 and float64 are converted
 // to float32, with a warning; arrays of other types are left out, with a
 // warning. Files that WriteSafetensors wrote keep their header. Losses and other

@@ -134,6 +134,30 @@ func TestImportNPZCheckpoints(t *testing.T) {
 	}
 }
 
+// TestFlax: running statistics of Flax are state.
+func TestFlax(t *testing.T) {
+	dir := t.TempDir()
+	for _, step := range []float64{1, 2} {
+		save(t, dir, fmt.Sprintf("step_%v.npz", step), archiveOf(t, zip.Store,
+			entry{"batch_stats/BatchNorm_0/mean", npy("<f8", doubles(step, 0), 2)}, entry{"batch_stats/BatchNorm_0/var", npy("<f8", doubles(1, step), 2)},
+			entry{"batch_stats/Spectral_0/sigma", npy("<f8", doubles(step), 1)},
+			entry{"params/BatchNorm_0/scale", npy("<f8", doubles(5, step), 2)}, entry{"params/Dense_0/kernel", npy("<f8", doubles(step, 6), 1, 2)}))
+	}
+	m, _ := mustLoad(t, ImportOptions{}, dir)
+	h := m.Header()
+	var kinds []string
+	for _, l := range slices.Concat(h.Layout, h.State) {
+		kinds = append(kinds, string(l.Kind))
+	}
+	if want := "norm_scale other running_mean running_variance other"; strings.Join(kinds, " ") != want {
+		t.Errorf("kinds %v; want %s", kinds, want)
+	}
+	compareRows(t, m, []record.Step{
+		{Step: 1, Theta: []float32{5, 1, 1, 6}, State: []float32{1, 0, 1, 1, 1}},
+		{Step: 2, Theta: []float32{5, 2, 2, 6}, State: []float32{2, 0, 1, 2, 2}},
+	})
+}
+
 func TestNaturalOrder(t *testing.T) {
 	want := []string{"a", "a0", "a00", "a1", "a01", "a2", "a10", "a10b", "a10b2", "a10b10", "a99999999999999999999", "a100000000000000000000", "b1/2", "b1/10", "b2/1"}
 	got := slices.Clone(want)

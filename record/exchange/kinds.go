@@ -36,7 +36,8 @@ func (r KindRule) validate() error {
 // beside it. It is conservative: a wrong kind would have filter normalization
 // scale along a wrong axis, so that what is not sure is record.Other.
 //
-//   - running_mean, running_var and their likes: running statistics.
+//   - running_mean, running_var and their likes: running statistics; so are mean and
+//     var in Flax's collection batch_stats.
 //   - One dimension: a tensor beside running statistics, or with norm, bn, ln or
 //     gn among the parts of its name, or called gamma or beta, is of a
 //     normalization; otherwise bias or b is a bias.
@@ -46,7 +47,7 @@ func (r KindRule) validate() error {
 //     and are Other.
 func guessKind(name string, shape []int, beside func(name string) bool) record.Kind {
 	name = strings.TrimSuffix(name, ":0") // TensorFlow's first output
-	parts := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '.' || r == '/' })
+	parts := partsOfName(name)
 	if len(parts) == 0 {
 		return record.Other
 	}
@@ -55,6 +56,12 @@ func guessKind(name string, shape []int, beside func(name string) bool) record.K
 	case "running_mean", "moving_mean":
 		return record.RunningMean
 	case "running_var", "running_variance", "moving_variance", "moving_var":
+		return record.RunningVariance
+	}
+	if slices.Contains(parts, batchStats) && last == "mean" {
+		return record.RunningMean
+	}
+	if slices.Contains(parts, batchStats) && last == "var" {
 		return record.RunningVariance
 	}
 	isNorm := last == "gamma" || last == "beta" || slices.ContainsFunc(parts[:len(parts)-1], isNormName)
@@ -76,6 +83,15 @@ func guessKind(name string, shape []int, beside func(name string) bool) record.K
 		return record.Filter
 	}
 	return record.Other
+}
+
+// batchStats is Flax's collection of running statistics.
+const batchStats = "batch_stats"
+
+// partsOfName cuts a tensor's name at dots and slashes, and at the brackets and quotes of
+// a JAX key path such as ['params']['Dense_0']['kernel'].
+func partsOfName(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("./[]'\"", r) })
 }
 
 // isNormName knows bn1, layer_norm, LayerNorm_0, ln_f, groupnorm and their likes.

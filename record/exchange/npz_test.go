@@ -1,12 +1,14 @@
 package exchange
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +151,41 @@ func TestNPZRows(t *testing.T) {
 }
 
 // damaged has a row that cannot be read.
+// TestOwnArchives: what scripts save with numpy.savez is a run where theta has the
+// rows, and what a run has no column for is left out with a note.
+func TestOwnArchives(t *testing.T) {
+	theta := entry{"theta", npy("<f4", appendFloats(nil, []float32{1, 2, 3, 4, 5, 6}), 3, 2)}
+	rows := []record.Step{{Step: 0, Theta: []float32{1, 2}}, {Step: 1, Theta: []float32{3, 4}}, {Step: 2, Theta: []float32{5, 6}}}
+	steps := []record.Step{{Step: 10, Theta: []float32{1, 2}}, {Step: 20, Theta: []float32{3, 4}}, {Step: 40, Theta: []float32{5, 6}}}
+	withLoss := slices.Clone(steps)
+	for i := range withLoss {
+		withLoss[i].BatchLoss = record.Some(float64(i))
+	}
+	column := func(name string, n int) entry { return entry{name, npy("<f8", doubles(0, 1, 2, 3)[:8*n], n)} }
+	for name, test := range map[string]struct {
+		entries []entry
+		want    []record.Step
+		notes   []string
+	}{
+		"theta":            {[]entry{theta}, rows, nil},
+		"steps and losses": {[]entry{theta, {"steps", npy("<i8", longs(10, 20, 40), 3)}, column("losses", 3)}, withLoss, []string{`array "steps" is read as step`, `array "losses" is read as batch_loss`}},
+		"unknown ones": {[]entry{theta, {"step", npy("<i8", longs(10, 20, 40), 3)}, column("sharpness", 3), {"lr", npy("<f8", doubles(0.1))}, {"grid", npy("<f8", doubles(1, 2, 3, 4), 2, 2)}}, steps, []string{
+			`array "sharpness" of shape [3] is left out: no column of a run has this name and 3 rows`,
+			`array "lr" of shape [] is left out: no column of a run has this name and 3 rows`,
+			`array "grid" of shape [2 2] is left out: no column of a run has this name and 3 rows`,
+		}},
+		"a loss too few": {[]entry{theta, column("losses", 2)}, rows, []string{`array "losses" of shape [2] is left out: no column of a run has this name and 3 rows`}},
+		"a checkpoint":   {[]entry{theta, {"b", npy("<f4", appendFloats(nil, []float32{7, 8}), 2)}}, []record.Step{{Theta: []float32{1, 2, 3, 4, 5, 6, 7, 8}}}, []string{"the steps, 0 to 0, come from the place of the only file, whose name and metadata have no step"}},
+	} {
+		path := save(t, t.TempDir(), "a.npz", archiveOf(t, zip.Store, test.entries...))
+		m, notes := mustLoad(t, ImportOptions{}, path)
+		compareRows(t, m, test.want)
+		if !slices.Equal(notes, test.notes) {
+			t.Errorf("%s: notes %q; want %q", name, notes, test.notes)
+		}
+	}
+}
+
 type damaged struct{ record.Trajectory }
 
 var errDamaged = errors.New("damaged")

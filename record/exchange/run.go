@@ -15,20 +15,48 @@ import (
 // maxHeaderBytes bounds the header of a run in an archive.
 const maxHeaderBytes = 64 << 20
 
-// isRun reports whether a file holds a whole run: the rules stand at Open.
-func isRun(c *container) bool {
-	if c.format != npzFormat && c.format != npyFormat {
-		return false
+// aliases are other names for the columns of a run, as scripts choose them.
+var aliases = map[string]string{
+	"steps": "step", "epochs": "epoch", "grads": "grad", "gradients": "grad",
+	"loss": "batch_loss", "losses": "batch_loss", "train_loss": "batch_loss", "train_losses": "batch_loss", "batch_losses": "batch_loss",
+	"full_losses": "full_loss", "test_losses": "test_loss", "lr": "learning_rate", "lrs": "learning_rate", "learning_rates": "learning_rate",
+}
+
+// useAliases gives arrays the names of the columns that they are, where the file has no
+// array of that name and the array has a value for each row of theta.
+func useAliases(c *container) {
+	theta := c.lookup("theta")
+	for i := range c.arrays {
+		a := &c.arrays[i]
+		name, ok := aliases[a.name]
+		fits := ok && c.lookup(name) == nil && len(a.shape) > 0 && a.shape[0] == theta.shape[0] && suits(a.element, false, slices.Contains(intColumns, name))
+		if isVector := slices.Contains(vectorNames, name); fits && len(a.shape) == 1 != isVector {
+			c.note("array %q is read as %s", a.name, name)
+			a.name = name
+		}
 	}
+}
+
+func isColumn(name string) bool {
+	name = strings.TrimSuffix(name, "_valid")
+	return slices.Contains(intColumns, name) || slices.Contains(optColumns, name) || slices.Contains(vectorNames, name)
+}
+
+// isRun reports whether a file holds a whole run: the rules stand at Open. Next to
+// theta, a run has columns, single values, texts and arrays with one entry for each row.
+// A tensor of another length is a parameter, and then theta is one too.
+func isRun(c *container) bool {
 	if h := c.lookup(headerName); h != nil && h.element.class == text {
 		return true
 	}
-	if theta := c.lookup("theta"); theta == nil || len(theta.shape) != 2 || !theta.element.isFloat() {
+	theta := c.lookup("theta")
+	if theta == nil || len(theta.shape) != 2 || !theta.element.isFloat() {
 		return false
 	}
-	return !slices.ContainsFunc(c.arrays, func(a array) bool {
-		name := strings.TrimSuffix(a.name, "_valid")
-		return !slices.Contains(intColumns, name) && !slices.Contains(optColumns, name) && !slices.Contains(vectorNames, name)
+	hasSteps := c.lookup("step") != nil || c.lookup("steps") != nil
+	return hasSteps || !slices.ContainsFunc(c.arrays, func(a array) bool {
+		_, alias := aliases[a.name]
+		return !isColumn(a.name) && !alias && a.element.isFloat() && a.length() > 1 && a.shape[0] != theta.shape[0]
 	})
 }
 
@@ -45,6 +73,10 @@ func openRun(c *container, o ImportOptions) (*Import, error) {
 		return nil, c.errorf("it holds a whole run; kinds, layout, key, exclude and steps are for checkpoints")
 	}
 	a.Warnings = append(a.Warnings, c.notes...)
+	if c.lookup("theta") != nil {
+		useAliases(c)
+		a.Warnings = append(a.Warnings, c.notes...)
+	}
 	if err := a.checkShapes(c); err != nil {
 		return nil, err
 	}
@@ -81,7 +113,7 @@ func (a *archive) checkShapes(c *container) error {
 		case b.name == headerName:
 			continue
 		case v < 0 && !isScalar:
-			a.warn("array %q is left out: a run has none of this name", b.name)
+			a.warn("array %q of shape %v is left out: no column of a run has this name and %d rows", b.name, b.shape, a.rows)
 			continue
 		case len(b.shape) != dims || b.shape[0] != a.rows:
 			return c.errorf("array %q has shape %v; it must have %d dimensions, the first of %d rows as in %q", b.name, b.shape, dims, a.rows, decides.name)
@@ -193,6 +225,9 @@ func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) err
 		return err
 	}
 	defer c.Close()
+	if c.lookup("theta") != nil {
+		useAliases(c)
+	}
 	again := &archive{Import: new(Import), lengths: make([]int, len(vectorNames))}
 	if err := again.checkShapes(c); err != nil {
 		return err
