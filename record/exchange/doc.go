@@ -8,8 +8,7 @@
 //     [WriteCSV] the scalars of all rows.
 //  3. [Open] looks at files of another program, or ours: a folder of
 //     PyTorch, safetensors, npz or npy checkpoints becomes a run with a row for each, in
-//     the natural order of their names; a whole run in an npz comes back as it
-//     was.
+//     the order of their steps; a whole run in an npz comes back as it was.
 //  4. [Import.CopyTo] appends the rows to any record.Sink.
 //
 // Files are not trusted: no length in them is believed before it was compared
