@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -66,7 +67,11 @@ func openCheckpoints(members []member, notes []string, o ImportOptions) (*Import
 	}
 	numbers := newNumbering(pathsOf(members), isListed(members))
 	for i := range members {
-		if err := s.examine(i, numbers); err != nil {
+		err := s.examine(i, numbers)
+		if mismatch := new(MismatchError); errors.As(err, &mismatch) && o.Steps == ByAnything && numbers.rule.name != "" && numbers.problem != nil {
+			return nil, numbers.problem // a file of another kind among the checkpoints
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -74,7 +74,7 @@ func collect(paths []string) ([]member, []string, error) {
 	}
 	var notes []string
 	if text := c.skipped.inWords(""); text != "" {
-		notes = append(notes, "left out of the folders, because they are not the model's checkpoints: "+text)
+		notes = append(notes, "left out of the folders: "+text)
 	}
 	return c.members, notes, nil
 }
@@ -100,6 +100,8 @@ func (c *collector) walk(dir string, depth int) error {
 			if err := c.walk(path, depth+1); err != nil {
 				return err
 			}
+		case !info.Mode().IsRegular() && hasEnding(e.Name()):
+			return fmt.Errorf("exchange: %s: it is %s; a checkpoint is a regular file", path, typeName(info.Mode()))
 		case !info.Mode().IsRegular() || strings.HasPrefix(e.Name(), "."):
 			c.skipped.add(path)
 		default:

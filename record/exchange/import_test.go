@@ -58,7 +58,7 @@ func TestImportFolder(t *testing.T) {
 	}
 	compareRows(t, m, rows)
 	if d := cmp.Diff([]string{
-		"left out of the folders, because they are not the model's checkpoints: notes.txt",
+		"left out of the folders: notes.txt",
 		`array "n.0.num_batches_tracked" of type int64 is left out: parameters are floating-point numbers`,
 		`the steps, 2 to 100, come from the number after "ckpt" in the file's name (` + filepath.Join(dir, "ckpt-2.safetensors") + " is step 2)",
 		"2 tensors have the same values in all rows, bit for bit, while others change: n.0.bias, n.0.weight",

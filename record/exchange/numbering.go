@@ -100,7 +100,7 @@ func (n *numbering) readNames(parts []nameParts) error {
 			}
 			step, err := strconv.ParseInt(r.digits, 10, 64)
 			if err != nil && tooLarge == nil {
-				tooLarge = fmt.Errorf("exchange: %s: %s in the %s's name is %s, and a step is at most %d; %s", n.paths[i], r.how, r.inName, r.digits, int64(math.MaxInt64), howToDecide)
+				tooLarge = fmt.Errorf("exchange: %s: %s in the %s's name is %s, which is not a whole number of at most %d; %s", n.paths[i], r.how, r.inName, r.digits, int64(math.MaxInt64), howToDecide)
 			}
 			n.names[i] = numbered{n.paths[i], step, fmt.Sprintf("%s in the %s's name", r.how, r.inName), true}
 			if with < 0 {

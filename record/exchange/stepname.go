@@ -47,6 +47,9 @@ var stepRules = []stepRule{
 func markedNumber(w []word, marks []string) (reading, bool) {
 	for i := len(w) - 1; i > 0; i-- {
 		if isWholeNumber(w, i) && isMark(w, i-1, marks) {
+			if i+1 < len(w) && w[i+1].text == "000" && isWholeNumber(w, i+1) { // 1_000_000, which cannot be told from two numbers
+				return reading{digits: w[i].text + "_" + w[i+1].text, how: fmt.Sprintf("the number after %q", w[i-1].text)}, true
+			}
 			return reading{digits: w[i].text, how: fmt.Sprintf("the number after %q", w[i-1].text)}, true
 		}
 	}
@@ -210,13 +213,21 @@ func partsOf(paths []string, dropSame bool) []nameParts {
 			out[i].file = wordsOf(names[last])
 		}
 		for f := last - 1; f >= max(common, last-farFolders); f-- {
-			if len(paths) == 1 && f < last-1 && !partName.MatchString(names[f+1]) {
+			if len(paths) == 1 && f < last-1 && !isStepFolder(names[f]) {
 				break // the folders far above a single file are not about its step
 			}
 			out[i].folders = append(out[i].folders, wordsOf(names[f]))
 		}
 	}
 	return out
+}
+
+// isStepFolder reports whether a folder has the name of a step and nothing else:
+// checkpoint-500, global_step10.
+func isStepFolder(name string) bool {
+	w := wordsOf(name)
+	last := len(w) - 1
+	return last > 0 && last <= 2 && isWholeNumber(w, last) && slices.Contains(slices.Concat(stepWords, iterWords, savedWords), w[last-1].text)
 }
 
 // endings of checkpoint files, the longer ones first.

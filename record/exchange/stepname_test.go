@@ -103,7 +103,8 @@ func TestStepsOfNames(t *testing.T) {
 		{"step100.pt ckpt_200.pt", nil, "ckpt_200.pt has no step in its name, and step100.pt has step 100"},
 		{"step100.pt 200.pt", nil, "200.pt has no step in its name, and step100.pt has step 100"},
 		{"a1.pt b2.pt", nil, "the names have no common rule"},
-		{"step99999999999999999999.pt step1.pt", nil, "a step is at most 9223372036854775807"},
+		{"step99999999999999999999.pt step1.pt", nil, "the file's name is 99999999999999999999, which is not a whole number of at most 9223372036854775807"},
+		{"step_1_000_000.pt step_2_000_000.pt", nil, "the file's name is 1_000, which is not a whole number"},
 	} {
 		paths := strings.Fields(test.paths)
 		n := newNumbering(paths, false)
@@ -125,6 +126,8 @@ func TestStepOfSingleFile(t *testing.T) {
 	for path, want := range map[string]int64{
 		"checkpoint-500/model.safetensors":          500,
 		"iter_100/mp_rank_00/model_optim_rng.pt":    100,
+		"checkpoint-500/unet/model.safetensors":     500,
+		"checkpoint-500/a/b/model.safetensors":      0,
 		"step7.pt":                                  7,
 		"epoch=3.ckpt":                              3,
 		"resnet20.pt":                               0,
