@@ -61,6 +61,7 @@ func TestFolders(t *testing.T) {
 		"two models a step": {"step1/actor.safetensors step1/critic.safetensors step2/actor.safetensors step2/critic.safetensors", "step 1 comes twice: ", ""},
 		"no numbers":        {"a.safetensors b.safetensors", "neither the metadata nor the names of the 2 checkpoints have steps", ""},
 		"hashes":            {"snapshots/" + strings.Repeat("a1", 20) + "/model.safetensors snapshots/" + strings.Repeat("b2", 20) + "/model.safetensors", "are hashes, which have no order", ""},
+		"one shard":         {"step1/model-00001-of-00001.safetensors step2/model-00001-of-00001.safetensors", "1:0 2:1", ""},
 		"parts of ranks":    {"step1/model_rank_0.safetensors step1/model_rank_1.safetensors", "are parts of one model, saved by several processes", ""},
 		"a part of a world": {"step1/model_world_size_2_rank_0.safetensors", "is the part of one process of 2", ""},
 		"consolidated":      {"step1/consolidated.00.safetensors step1/consolidated.01.safetensors", "are parts of one model", ""},
@@ -159,6 +160,16 @@ func TestShards(t *testing.T) {
 		if s := must(m.At(1)); s.Step != 200 || !slices.Equal(s.Theta, []float32{200, 1, 2, 3, 200, 5}) {
 			t.Errorf("%s: %+v", name, s)
 		}
+	}
+	whole := filepath.Join(t.TempDir(), "step1")
+	if err := os.Mkdir(whole, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	const only = "model-00001-of-00001.safetensors"
+	save(t, whole, only, safetensorsOf(t, nil, f32("a", []float32{1, 2}, 1, 2)))
+	save(t, whole, "model.safetensors.index.json", []byte(index(8, map[string]string{"a": only})))
+	if m, notes := mustLoad(t, ImportOptions{}, whole); m.Len() != 1 || len(notes) != 1 {
+		t.Errorf("a model in one shard: %d rows, notes %q", m.Len(), notes)
 	}
 	if _, err := Open(first, ImportOptions{}); err == nil || !strings.Contains(err.Error(), two+" is not given") {
 		t.Errorf("the first shards: %v", err)

@@ -137,7 +137,8 @@ func (n *numbering) decide(by Numbering) ([]int64, string, []string, error) {
 		if err == nil && len(list) != len(n.paths) {
 			err = fmt.Errorf("exchange: steps lists %d steps for %d checkpoints, %s", len(list), len(n.paths), n.span())
 		}
-		return list, "the list given", nil, cmp.Or(err, repeats(n.numbered(list)))
+		given := n.numbered(list)
+		return list, examples(given), nil, cmp.Or(err, repeats(given))
 	}
 	var found []numbered
 	var err error

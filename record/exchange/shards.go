@@ -20,14 +20,17 @@ const indexEnding = ".index.json"
 var shardName = regexp.MustCompile(`^(.*)-(\d{4,})-of-(\d{4,})(\.\w+)$`)
 
 // shardOf returns the name of the index that a shard belongs to, and how many shards
-// there are; ok is false for the name of a whole file.
+// there are; ok is false for other names.
 func shardOf(name string) (index, count string, ok bool) {
 	m := shardName.FindStringSubmatch(name)
-	if m == nil || strings.Trim(m[3], "0") == "1" {
+	if m == nil {
 		return "", "", false
 	}
 	return m[1] + m[4] + indexEnding, strings.TrimLeft(m[3], "0"), true
 }
+
+// onlyShard is the count of a model in one shard, which is whole without an index.
+const onlyShard = "1"
 
 func isIndex(name string) bool {
 	file, ok := strings.CutSuffix(name, indexEnding)
@@ -128,6 +131,9 @@ func findShards(dir string, files []string) (indexes map[string]bool, shards map
 		if !ok || isCompanion(name) || !hasEnding(name) {
 			continue
 		}
+		if !indexes[index] && count == onlyShard {
+			continue // a whole model
+		}
 		if !indexes[index] {
 			return nil, nil, fmt.Errorf("exchange: %s is one of %s shards of a model, and their index %s is missing", filepath.Join(dir, name), count, index)
 		}
@@ -154,7 +160,11 @@ func joinListed(members []member) ([]member, error) {
 				continue
 			}
 			index = filepath.Join(filepath.Dir(m.path), name)
-			if _, err := os.Stat(index); errors.Is(err, os.ErrNotExist) {
+			_, err := os.Stat(index)
+			if missing := errors.Is(err, os.ErrNotExist); missing && count == onlyShard {
+				out = append(out, m)
+				continue
+			} else if missing {
 				return nil, fmt.Errorf("exchange: %s is one of %s shards of a model, and their index %s is missing", m.path, count, name)
 			}
 		}
