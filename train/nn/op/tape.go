@@ -26,6 +26,7 @@ import (
 type Tape[T Float] struct {
 	batch   *Batch
 	shapes  []Shape // of the values; value 0 is the input, value i the result of layer i-1
+	wanted  []bool  // of each value: its signal has a place in a Base
 	layers  []tapeLayer[T]
 	theta   []T
 	tangent activations[T] // of the current vector
@@ -76,7 +77,8 @@ type activations[T Float] struct {
 	signals [][]T
 }
 
-// Base is what all products of a batch have in common.
+// Base is what all products of a batch have in common. It has the signals that
+// tangents need and those from which they follow; the others are nil.
 type Base[T Float] struct {
 	activations[T]
 	rows    int
@@ -86,9 +88,10 @@ type Base[T Float] struct {
 
 // tapeLayer is a layer of a Tape.
 type tapeLayer[T Float] interface {
+	wants() (own bool, inputs []int)         // whether backwardTangent reads the base's signal of the value, and which values the layer reads
 	move(theta []T)                          // takes over the parameters
 	forward(b *Base[T])                      // computes the value
-	backward(b *Base[T])                     // computes the signals of the values that the layer reads
+	backward(b *Base[T])                     // computes the wanted signals of the values that the layer reads
 	forwardTangent(b *Base[T], v []T)        // computes the tangent of the value along v
 	backwardTangent(b *Base[T], product []T) // computes the tangents of the signals and of the layer's gradient
 }
@@ -97,13 +100,17 @@ type tapeLayer[T Float] interface {
 // the Size, Workers and Frozen of b, and sets Rows.
 func NewTape[T Float](b *Batch, in Shape) *Tape[T] {
 	in.signal = in.Image
-	return &Tape[T]{batch: b, shapes: []Shape{in}}
+	return &Tape[T]{batch: b, shapes: []Shape{in}, wanted: []bool{false}}
 }
 
 // add appends a layer and the shape of its result.
 func (t *Tape[T]) add(l tapeLayer[T], out Shape) {
 	out.signal.Image, out.signal.Real = out.Image.Image, out.Image.Real
-	t.layers, t.shapes = append(t.layers, l), append(t.shapes, out)
+	wanted, inputs := l.wants()
+	for _, in := range inputs {
+		wanted = wanted || t.wanted[in]
+	}
+	t.layers, t.shapes, t.wanted = append(t.layers, l), append(t.shapes, out), append(t.wanted, wanted)
 }
 
 // next is the number of the value that the next layer computes.
@@ -113,17 +120,22 @@ func (t *Tape[T]) next() int { return len(t.shapes) }
 func (t *Tape[T]) BaseBytes() int {
 	n := 0
 	for i, s := range t.shapes {
-		if n += s.len(); i > 0 {
+		if i > 0 || s.Width == 0 { // rows are borrowed
+			n += s.len()
+		}
+		if t.wanted[i] {
 			n += s.signalLen()
 		}
 	}
-	return n * t.batch.Size * int(unsafe.Sizeof(*new(T)))
+	return max(1, n*t.batch.Size*int(unsafe.Sizeof(*new(T))))
 }
 
 // NewBase returns room for a batch.
 func (t *Tape[T]) NewBase() *Base[T] {
-	b := &Base[T]{activations: t.newActivations(), norms: make([]*normBase[T], len(t.shapes))}
-	b.values[0] = make([]T, t.batch.Size*t.shapes[0].len())
+	b := &Base[T]{activations: t.newActivations(t.wanted), norms: make([]*normBase[T], len(t.shapes))}
+	if s := t.shapes[0]; s.Width == 0 {
+		b.values[0] = make([]T, t.batch.Size*s.len())
+	}
 	b.softmax = make([]T, t.batch.Size*t.classes())
 	for i, l := range t.layers {
 		if n, ok := l.(*tapeNorm[T]); ok {
@@ -133,11 +145,18 @@ func (t *Tape[T]) NewBase() *Base[T] {
 	return b
 }
 
-// newActivations makes room for all values and signals but those of the input.
-func (t *Tape[T]) newActivations() activations[T] {
+// newActivations makes room for all values but the input, and for their signals or,
+// unless wanted is nil, for those that are wanted.
+func (t *Tape[T]) newActivations(wanted []bool) activations[T] {
 	a := activations[T]{values: make([][]T, len(t.shapes)), signals: make([][]T, len(t.shapes))}
-	for i, s := range t.shapes[1:] {
-		a.values[i+1], a.signals[i+1] = make([]T, t.batch.Size*s.len()), make([]T, t.batch.Size*s.signalLen())
+	for i, s := range t.shapes {
+		if i == 0 {
+			continue
+		}
+		a.values[i] = make([]T, t.batch.Size*s.len())
+		if wanted == nil || wanted[i] {
+			a.signals[i] = make([]T, t.batch.Size*s.signalLen())
+		}
 	}
 	return a
 }
@@ -153,7 +172,8 @@ func (t *Tape[T]) Move(theta []T) {
 }
 
 // Record fills base at the parameters for len(labels) examples, whose values lie
-// row by row and channels last.
+// row by row and channels last. Where they are not images, inputs is borrowed for as
+// long as base is used.
 func (t *Tape[T]) Record(base *Base[T], inputs []T, labels []int32) error {
 	return t.run(len(labels), func() {
 		base.rows = len(labels)
@@ -163,7 +183,9 @@ func (t *Tape[T]) Record(base *Base[T], inputs []T, labels []int32) error {
 		}
 		t.loss(base, labels)
 		for i := len(t.layers) - 1; i >= 0; i-- {
-			t.layers[i].backward(base)
+			if t.wanted[i+1] {
+				t.layers[i].backward(base)
+			}
 		}
 	})
 }
@@ -171,7 +193,7 @@ func (t *Tape[T]) Record(base *Base[T], inputs []T, labels []int32) error {
 // Product adds share times the product of the batch's matrix and v to sum.
 func (t *Tape[T]) Product(base *Base[T], m Matrix, v []T, share float64, sum []float64) error {
 	if t.piece == nil {
-		t.tangent, t.piece = t.newActivations(), make([]T, len(t.theta))
+		t.tangent, t.piece = t.newActivations(nil), make([]T, len(t.theta))
 	}
 	return t.run(base.rows, func() {
 		t.gauss = m == GaussNewton
@@ -217,7 +239,7 @@ func (t *Tape[T]) run(rows int, f func()) error {
 func (t *Tape[T]) input(b *Base[T], inputs []T) {
 	s, rows := t.shapes[0], b.rows
 	if s.Width > 0 {
-		copy(b.values[0], inputs[:rows*s.Width])
+		b.values[0] = inputs[:rows*s.Width]
 		return
 	}
 	x, one := images(s.Image, b.values[0], rows), s.Image.Height*s.Image.Width*s.Image.Real

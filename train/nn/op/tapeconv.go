@@ -80,6 +80,8 @@ func (l *tapeConv[T]) pack(theta, packed, packedInput, bias []T) {
 	}
 }
 
+func (l *tapeConv[T]) wants() (own bool, inputs []int) { return l.In > 0, []int{l.In} }
+
 func (l *tapeConv[T]) move(theta []T) { l.pack(theta, l.packed, l.packedInput, l.bias) }
 
 // blocks calls f for a few images at a time.
@@ -103,7 +105,7 @@ func (l *tapeConv[T]) backward(b *Base[T]) {
 		if l.masks() {
 			kernel.MaskReLUImages(g.Slice(low, high), g.Slice(low, high), y.Slice(low, high), nil)
 		}
-		if l.In > 0 {
+		if l.wanted[l.In] {
 			l.input(l.signal(l.In, b.signals[l.In]).Slice(low, high), g.Slice(low, high), l.packedInput, l.Skip)
 		}
 	})
@@ -178,7 +180,7 @@ func (l *tapeConv[T]) backwardTangent(b *Base[T], product []T) {
 // block does images low to high: a few, which are still in the cache when they are
 // read again.
 func (l *tapeConv[T]) block(b *Base[T], chunk, low, high int) {
-	gt, g := l.signal(l.out, l.tangent.signals[l.out]).Slice(low, high), l.signal(l.out, b.signals[l.out]).Slice(low, high)
+	gt := l.signal(l.out, l.tangent.signals[l.out]).Slice(low, high)
 	switch {
 	case l.masks():
 		kernel.MaskReLUImages(gt, gt, l.images(l.out, b.values[l.out]).Slice(low, high), l.sums[chunk])
@@ -186,6 +188,10 @@ func (l *tapeConv[T]) block(b *Base[T], chunk, low, high int) {
 		l.sums[chunk].AddImages(gt)
 	}
 	both := l.In > 0 && !l.gauss
+	var g kernel.Images[T]
+	if both {
+		g = l.signal(l.out, b.signals[l.out]).Slice(low, high)
+	}
 	if !l.byChannel() {
 		kernel.ConvWeights(l.v, l.parts[chunk], l.images(l.In, b.values[l.In]).Slice(low, high), gt)
 		if both {

@@ -8,6 +8,8 @@ type fixed[T Float] struct {
 	in, out int // values
 }
 
+func (l fixed[T]) wants() (own bool, inputs []int) { return false, []int{l.in} }
+
 func (fixed[T]) move([]T) {}
 
 // MaxPool appends the maximum over windows of 2x2 pixels; see the op of that name.

@@ -36,6 +36,8 @@ func (l *tapeLinear[T]) pack(to []T, w kernel.Matrix[T]) {
 	})
 }
 
+func (l *tapeLinear[T]) wants() (own bool, inputs []int) { return l.in > 0, []int{l.in} }
+
 func (l *tapeLinear[T]) move(theta []T) {
 	l.w = l.weights(theta)
 	l.pack(l.packed, l.w)
@@ -70,7 +72,7 @@ func (l *tapeLinear[T]) backward(b *Base[T]) {
 	g := l.matrix(l.out, b.signals[l.out])
 	l.bands(func(low, high int, s *kernel.Scratch[T]) {
 		l.mask(g.Data, b, low, high)
-		if l.in > 0 {
+		if l.wanted[l.in] {
 			dx := l.matrix(l.in, b.signals[l.in])
 			kernel.MulNN(dx.Band(low, high), g.Band(low, high), l.w, kernel.Epilogue[T]{}, s)
 		}

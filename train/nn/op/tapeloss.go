@@ -8,11 +8,13 @@ import (
 // cross-entropy.
 func (t *Tape[T]) loss(b *Base[T], labels []int32) {
 	last, n := len(t.layers), t.classes()
-	logits, signal, scale := b.values[last], b.signals[last], 1/float64(b.rows)
+	logits, signal, scale := b.values[last], b.signals[last], 1/float64(b.rows) // a network of one layer has no signal
 	t.batch.blocks(b.rows, 4*rowBlock, func(low, high int) {
 		for r := low; r < high; r++ {
 			at, end := r*n, (r+1)*n
-			crossEntropyRow(logits[at:end], signal[at:end], int(labels[r]), scale)
+			if signal != nil {
+				crossEntropyRow(logits[at:end], signal[at:end], int(labels[r]), scale)
+			}
 			softmaxRow(b.softmax[at:end], logits[at:end])
 		}
 	})

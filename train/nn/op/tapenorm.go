@@ -70,6 +70,8 @@ func newNormBase[T Float](m Image) *normBase[T] {
 	}
 }
 
+func (l *tapeNorm[T]) wants() (own bool, inputs []int) { return true, []int{l.In, l.Residual} }
+
 func (l *tapeNorm[T]) move(theta []T) { l.gamma = theta[l.Scale : l.Scale+l.image.Real] }
 
 // count is the number of values of a channel.
@@ -102,9 +104,9 @@ func (l *tapeNorm[T]) residual(values [][]T, low, high int) (r kernel.Images[T])
 	return r
 }
 
-// give hands the signal behind the ReLU to the residual.
+// give hands the signal behind the ReLU to the residual, where that has one.
 func (l *tapeNorm[T]) give(signals [][]T, g kernel.Images[T], low, high int) {
-	if l.Residual == 0 {
+	if signals[l.Residual] == nil {
 		return
 	}
 	to := l.signal(l.Residual, signals[l.Residual]).Slice(low, high)
@@ -154,7 +156,7 @@ func (l *tapeNorm[T]) mask(b *Base[T], data []T) *kernel.Stats[T] {
 // backward: dz = slope (g - S1/n - (z-m) r^2 S2/n), or slope g when frozen.
 func (l *tapeNorm[T]) backward(b *Base[T]) {
 	n, z := b.norms[l.out], l.images(l.In, b.values[l.In])
-	g, dz := l.signal(l.out, b.signals[l.out]), l.signal(l.In, b.signals[l.In])
+	g := l.signal(l.out, b.signals[l.out])
 	s := l.mask(b, b.signals[l.out])
 	p := l.gradient
 	p.Mean = n.mean
@@ -168,7 +170,10 @@ func (l *tapeNorm[T]) backward(b *Base[T]) {
 		}
 	}
 	l.blocks(func(low, high int) {
-		kernel.NormInput(dz.Slice(low, high), g.Slice(low, high), kernel.Images[T]{}, z.Slice(low, high), p)
+		if l.wanted[l.In] {
+			dz := l.signal(l.In, b.signals[l.In])
+			kernel.NormInput(dz.Slice(low, high), g.Slice(low, high), kernel.Images[T]{}, z.Slice(low, high), p)
+		}
 		l.give(b.signals, g.Slice(low, high), low, high)
 	})
 }

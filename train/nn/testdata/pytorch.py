@@ -1,14 +1,19 @@
 """The same networks in PyTorch, timed for BENCHMARKS.md: one training step at batch 128
-(zero_grad, forward, backward, SGD step) and the mean loss over many examples, forward only.
+(zero_grad, forward, backward, SGD step), the mean loss over many examples, forward only, and
+one product with the Hessian by double backward, whose graph is kept from product to product.
 
 PyTorch is taken at its best: every case is tried in the contiguous and in the channels_last
 layout, evaluations in several chunk sizes besides, and the fastest median counts.
 
     python3 pytorch.py [--threads 2] [--only step/lenet] [--seconds 3]
+
+With --product it computes products in float64 instead, for TestPythonProduct: the folder has one
+for each network, with theta, v, x and y as numbers in binary, which receives the product.
 """
 
 import argparse
 import json
+import pathlib
 import statistics
 import time
 
@@ -111,16 +116,61 @@ def time_loss(name, make, shape, examples, seconds):
     return best
 
 
+def gradient(model, x, y):
+    """The flat gradient of the mean loss, with its graph."""
+    grads = torch.autograd.grad(F.cross_entropy(model(x), y), list(model.parameters()), create_graph=True)
+    return torch.cat([g.reshape(-1) for g in grads])
+
+
+def product(model, flat, v):
+    """The Hessian times v, from the gradient."""
+    return torch.cat([h.reshape(-1) for h in torch.autograd.grad(flat, list(model.parameters()), v, retain_graph=True)])
+
+
+def time_product(name, make, shape, seconds):
+    """Residual networks normalize over batches of 100, each with its own graph."""
+    examples, batch = PRODUCTS[name]
+    best = float("inf")
+    for layout in layouts(name):
+        model = make().to(memory_format=layout)
+        v = torch.randn(sum(p.numel() for p in model.parameters()))
+        flats = []
+        for _ in range(0, examples, batch):
+            x = torch.randn(batch, *shape).contiguous(memory_format=layout)
+            flats.append(gradient(model, x, torch.randint(0, 10, (batch,))))
+        best = min(best, median(lambda: [product(model, flat, v) for flat in flats], seconds))
+    return best
+
+
+PRODUCTS = {"mlp128": (10_000, 10_000), "lenet": (2_000, 1_000), "resnet8": (400, 100), "resnet20": (400, 100)}
+
+
+def write_product(folder):
+    make, shape, _ = MODELS[folder.name]
+    read = lambda part, dtype: torch.frombuffer(bytearray((folder / part).read_bytes()), dtype=dtype)
+    model = make().double()
+    torch.nn.utils.vector_to_parameters(read("theta", torch.float32).double(), model.parameters())
+    channels, height, width = shape
+    x = read("x", torch.float32).double().reshape(-1, height, width, channels).permute(0, 3, 1, 2).contiguous()
+    flat = gradient(model, x, read("y", torch.int32).long())
+    (folder / "product").write_bytes(product(model, flat, read("v", torch.float32).double()).numpy().tobytes())
+
+
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--only", default="")
     args.add_argument("--seconds", type=float, default=3)
+    args.add_argument("--product", type=pathlib.Path, help="folder of products to compute")
     args = args.parse_args()
+    if args.product:
+        for folder in args.product.iterdir():
+            write_product(folder)
+        return
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     for name, (make, shape, examples) in MODELS.items():
-        for case, f in (("step/" + name, lambda: time_step(name, make, shape, args.seconds)), (f"loss/{name}-{examples // 1000}k", lambda: time_loss(name, make, shape, examples, args.seconds))):
+        for case, f in (("step/" + name, lambda: time_step(name, make, shape, args.seconds)), (f"loss/{name}-{examples // 1000}k", lambda: time_loss(name, make, shape, examples, args.seconds)), ("product/" + name, lambda: time_product(name, make, shape, args.seconds))):
             if args.only in case:
                 print(json.dumps({"name": case, "ms": 1e3 * f()}), flush=True)
 
