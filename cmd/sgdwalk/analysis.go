@@ -21,7 +21,10 @@ import (
 
 // What train/replay rebuilds is what the analyses ask for: they meet here, by
 // structure alone.
-var _ analyze.Gradient = (*nn.Evaluator)(nil)
+var (
+	_ analyze.HessianProduct     = (*nn.Evaluator)(nil)
+	_ analyze.GaussNewtonProduct = (*nn.Evaluator)(nil)
+)
 
 // runFlags are what every analysis of one run takes.
 type runFlags struct {

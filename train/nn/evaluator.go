@@ -126,9 +126,13 @@ func (p *plan) activations() int {
 	return 4 * n
 }
 
-// Close ends the goroutines that compute. An evaluator that is used again starts
-// new ones, and one that is forgotten without Close loses them with its memory.
-func (e *Evaluator) Close() { e.workers.Close() }
+// Close ends the goroutines that compute and drops what is kept for products. An
+// evaluator that is used again makes new ones, and one that is forgotten without
+// Close loses them with its memory.
+func (e *Evaluator) Close() {
+	e.workers.Close()
+	e.exact = nil
+}
 
 // Layout describes theta and gradients.
 func (e *Evaluator) Layout() record.Layout { return e.plan.params }
