@@ -28,7 +28,7 @@ const (
 	baseBytes = 1 << 30
 	// baseRows is the most examples of a batch where results do not depend on it. It
 	// is a matter of speed alone.
-	baseRows = 256
+	baseRows = 512
 )
 
 // HessianAbsent says why there are no products with the Hessian: the statistics of
