@@ -48,6 +48,9 @@ func (o AlongOptions) effective(h *record.Header) AlongOptions {
 	if o.Each.Optimizer.Name == "" {
 		o.Each.Optimizer = h.Optimizer
 	}
+	if o.Each.DensityProbes == 0 {
+		o.Each.DensityProbes = -1 // nothing along a run shows it
+	}
 	o.Each = o.Each.Effective()
 	o.Each.LearningRate = 0
 	return o
@@ -86,11 +89,12 @@ func Along(ctx context.Context, t record.Trajectory, g analyze.Gradient, opts Al
 		return nil, err
 	}
 	opts.Each.Progress.Begin("curvature", len(places))
-	w := &walker{run: t, gradient: g, opts: &opts}
+	none := vectorsAt{place: -1}
+	w := &walker{run: t, gradient: g, opts: &opts, places: places, heads: heads(places), last: none, head: none}
 	r := &Run{}
 	var there []place
 	for i := range places {
-		v, here, err := w.row(ctx, &places[i])
+		v, here, err := w.row(ctx, i)
 		if err != nil {
 			return nil, err
 		}
@@ -145,43 +149,73 @@ func choose(t record.Trajectory, rows analyze.Segments) ([]place, error) {
 	return places, nil
 }
 
-// walker goes from row to row. top has the eigenvectors at the row before, nil
-// when they are not at hand; before is that row.
+// maxChain is the most rows of consecutive steps that start from one row's
+// eigenvectors.
+const maxChain = 8
+
+// heads returns for every place the index of the place whose eigenvectors it starts
+// from: the first of up to maxChain consecutive steps. That one starts from random
+// vectors. So the values of a row depend on two rows alone, not on which worker
+// computed them or where the work was interrupted.
+func heads(places []place) []int {
+	out := make([]int, len(places))
+	for i := range places {
+		out[i] = i
+		if i > 0 && places[i].Step.Step == places[i-1].Step.Step+1 && i-out[i-1] < maxChain {
+			out[i] = out[i-1]
+		}
+	}
+	return out
+}
+
+// walker computes one row after the other and remembers the eigenvectors of two: of
+// the last row and of the head of its chain.
 type walker struct {
 	run      record.Trajectory
 	gradient analyze.Gradient
 	opts     *AlongOptions
-	top      [][]float32
-	before   *place
-	finite   bool   // the row before has values, as far as is known
+	places   []place
+	heads    []int
+	last     vectorsAt
+	head     vectorsAt
 	absent   string // why the last computed row has no preconditioner
 }
 
-// row returns the values of one row, from the store or computed; here is false when
-// another worker computes it.
-func (w *walker) row(ctx context.Context, p *place) (v values, here bool, err error) {
+// vectorsAt is the eigenvectors at a place.
+type vectorsAt struct {
+	place       int // index, -1 when there are none
+	top, bottom [][]float32
+	finite      bool
+}
+
+// row returns the values of one place, from the store or computed; here is false when
+// another worker computes them.
+func (w *walker) row(ctx context.Context, i int) (v values, here bool, err error) {
+	p := &w.places[i]
 	unit := "row " + strconv.Itoa(p.row)
-	defer func() { w.before, w.finite = p, !here || v.of("loss").Valid }()
 	if stored, ok := w.opts.Each.Store.Lookup(unit); ok {
 		if v, ok = unpack(stored); ok {
-			w.top = nil
 			return v, true, nil
 		}
 	}
 	if analyze.Elsewhere(w.opts.Each.Store, unit) {
-		w.top = nil
 		return v, false, nil
 	}
-	r, err := w.compute(ctx, p)
+	if err := w.prepare(ctx, i); err != nil {
+		return v, true, err
+	}
+	before := w.last
+	r, err := w.compute(ctx, i, w.single())
 	switch {
 	case isNotFinite(err):
-		v, w.top = values{}.filled(), nil
+		v = values{}.filled()
 	case err != nil:
 		return v, true, fmt.Errorf("curvature: row %d: %w", p.row, err)
 	default:
 		v = newValues(r, p)
-		if err := w.overlap(ctx, v, r); err != nil {
-			return v, true, err
+		v.set("critical_sharpness", r.critical)
+		if i > 0 && before.finite {
+			v.set("overlap", record.Some(overlap(before.top, w.last.top)))
 		}
 	}
 	if err := w.opts.Each.Store.Save(unit, v.pack()); err != nil {
@@ -190,8 +224,68 @@ func (w *walker) row(ctx context.Context, p *place) (v values, here bool, err er
 	return v, true, nil
 }
 
-// compute makes the whole computation at a row.
-func (w *walker) compute(ctx context.Context, p *place) (*Result, error) {
+// prepare computes the eigenvectors that row i needs, unless they are at hand: those at
+// the head of its chain and those at the place before. A store keeps numbers, not
+// vectors.
+func (w *walker) prepare(ctx context.Context, i int) error {
+	for _, need := range []int{w.heads[i], i - 1} {
+		if need < 0 || need == i || need == w.last.place || need == w.head.place && need != i-1 {
+			continue
+		}
+		if need != w.heads[need] && w.head.place != w.heads[need] {
+			if err := w.vectors(ctx, w.heads[need]); err != nil {
+				return err
+			}
+		}
+		if err := w.vectors(ctx, need); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vectors computes the eigenvectors at a place again, without trace.
+func (w *walker) vectors(ctx context.Context, i int) error {
+	o := w.single()
+	o.TraceSamples, o.DensityProbes = -1, -1
+	if _, err := w.compute(ctx, i, o); err != nil && !isNotFinite(err) {
+		return fmt.Errorf("curvature: row %d again: %w", w.places[i].row, err)
+	}
+	return nil
+}
+
+// overlap returns tr(P P')/k of two spaces of k vectors: 1 when they are one space.
+func overlap(a, b [][]float32) float64 {
+	s := 0.0
+	for _, u := range a {
+		for _, v := range b {
+			c := dot32(u, v)
+			s += float64(c * c)
+		}
+	}
+	return s / math.Max(1, float64(min(len(a), len(b))))
+}
+
+// compute makes the whole computation at a place and remembers the eigenvectors.
+func (w *walker) compute(ctx context.Context, i int, o Options) (r *Result, err error) {
+	defer func() {
+		at := vectorsAt{place: i}
+		if r != nil {
+			at.top, at.bottom, at.finite = vectorsOf(r.Top), vectorsOf(r.Bottom), true
+		}
+		w.last = at
+		if w.heads[i] == i {
+			w.head = at
+		}
+	}()
+	if h := w.heads[i]; h != i && w.head.place == h {
+		o.Start = slices.Concat(w.head.top, w.head.bottom)
+	}
+	return w.at(ctx, &w.places[i], o)
+}
+
+// at computes the curvature at a row with the directions of the run.
+func (w *walker) at(ctx context.Context, p *place, o Options) (*Result, error) {
 	s, err := w.run.At(p.row)
 	if err != nil {
 		return nil, err
@@ -203,7 +297,6 @@ func (w *walker) compute(ctx context.Context, p *place) (*Result, error) {
 		g.SetState(slices.Clone(s.State))
 		defer g.SetState(nil)
 	}
-	o := w.single()
 	o.LearningRate = max(0, p.LearningRate.Value)
 	if s.Grad != nil {
 		o.Directions = append(o.Directions, Direction{Name: batchGradient, Vector: s.Grad})
@@ -221,7 +314,12 @@ func (w *walker) compute(ctx context.Context, p *place) (*Result, error) {
 		}
 		w.absent = o.PreconditionerAbsent
 	}
-	return Compute(ctx, s.Theta, w.gradient, o)
+	r, err := Compute(ctx, s.Theta, w.gradient, o)
+	if err != nil || d == nil {
+		return r, err
+	}
+	r.critical, _, err = CriticalSharpness(ctx, w.gradient, s.Theta, d, r.Loss, o.LearningRate)
+	return r, err
 }
 
 // single returns the options of one row: rows are the units of progress and of
@@ -258,45 +356,9 @@ func (w *walker) update(p *place, theta []float32) ([]float32, error) {
 	return nil, nil
 }
 
-// overlap sets tr(P P')/k for the top spaces here and at the row before, and
-// remembers the vectors. Vectors that an earlier call computed are computed again:
-// a store keeps numbers, not vectors.
-func (w *walker) overlap(ctx context.Context, v values, r *Result) error {
-	if w.before != nil && w.finite && w.top == nil {
-		s, err := w.run.At(w.before.row)
-		if err != nil {
-			return fmt.Errorf("curvature: row %d: %w", w.before.row, err)
-		}
-		o := w.single()
-		o.TraceSamples, o.DensityRuns = -1, 1
-		before, err := Compute(ctx, s.Theta, w.gradient, o)
-		switch {
-		case isNotFinite(err):
-			w.finite = false // another worker's row
-		case err != nil:
-			return fmt.Errorf("curvature: row %d again: %w", w.before.row, err)
-		default:
-			w.top = before.vectors()
-		}
-	}
-	now := r.vectors()
-	if w.before != nil && w.finite && w.top != nil {
-		s := 0.0
-		for _, a := range w.top {
-			for _, b := range now {
-				c := dot32(a, b)
-				s += float64(c * c)
-			}
-		}
-		v.set("overlap", record.Some(s/math.Max(1, float64(min(len(now), len(w.top))))))
-	}
-	w.top = now
-	return nil
-}
-
-func (r *Result) vectors() [][]float32 {
+func vectorsOf(pairs []Pair) [][]float32 {
 	var v [][]float32
-	for _, p := range r.Top {
+	for _, p := range pairs {
 		v = append(v, p.Vector)
 	}
 	return v

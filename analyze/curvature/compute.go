@@ -31,6 +31,15 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 			return nil, fmt.Errorf("curvature: direction %q has %d elements, theta has %d; they must be equal", d.Name, len(d.Vector), len(theta))
 		}
 	}
+	for i, v := range opts.Start {
+		if len(v) != len(theta) {
+			return nil, fmt.Errorf("curvature: start vector %d has %d elements, theta has %d; they must be equal", i, len(v), len(theta))
+		}
+	}
+	capacity, err := opts.capacity(len(theta))
+	if err != nil {
+		return nil, err
+	}
 	if opts.Preconditioner != nil {
 		if err := checkPreconditioner(opts.Preconditioner, len(theta)); err != nil {
 			return nil, err
@@ -38,7 +47,11 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 	}
 	budget := opts.budget()
 	opts.Progress.Begin("curvature", budget)
-	c := &computation{ctx: ctx, theta: theta, g: g, opts: &opts, products: newProducts(g, theta, opts.Progress)}
+	p, err := newProducts(g, theta, opts.Matrix, opts.Progress)
+	if err != nil {
+		return nil, err
+	}
+	c := &computation{ctx: ctx, theta: theta, g: g, opts: &opts, products: p, capacity: capacity}
 	r, err := c.run()
 	if err != nil {
 		return nil, err
@@ -49,7 +62,7 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 
 // budget is the most products that a computation makes.
 func (o *Options) budget() int {
-	n := powerSteps + len(relativeSteps) + o.MaxProducts*o.DensityRuns + max(o.TraceSamples-1, 0) + 4
+	n := powerSteps + len(relativeSteps) + o.MaxProducts + max(o.TraceSamples, 0) + max(o.DensityProbes, 0)*o.DensitySteps + 4
 	if o.Preconditioner != nil {
 		n += o.MaxProducts
 	}
@@ -62,6 +75,7 @@ type computation struct {
 	g        analyze.Gradient
 	opts     *Options
 	products *products
+	capacity int // most vectors of the basis
 	result   Result
 }
 
@@ -77,11 +91,15 @@ func (c *computation) run() (*Result, error) {
 	if n := norm32(r.Gradient); n-n != 0 || norm32(c.theta)-norm32(c.theta) != 0 {
 		return nil, fmt.Errorf("curvature: at theta: %w", ErrNotFinite)
 	}
-	if err := c.chooseStep(); err != nil {
-		return nil, err
+	if c.products.exact == nil {
+		if err := c.chooseStep(); err != nil {
+			return nil, err
+		}
+	} else {
+		r.Steps = stepsTable(nil, 1)
 	}
 	before := c.products.made
-	k := newKrylov(c.products, rademacher(len(c.theta), c.opts.Seed, streamTrace), c.opts.Seed)
+	k := newKrylov(c.products, c.opts.Block, c.capacity, c.opts.Start, c.opts.Seed)
 	s, err := k.solve(c.ctx, c.opts)
 	if err != nil {
 		return nil, err
@@ -89,21 +107,15 @@ func (c *computation) run() (*Result, error) {
 	r.Top, r.Bottom = s.top, s.bottom
 	r.Summary.LanczosProducts = c.products.made - before
 	r.Summary.Asymmetry, r.Summary.Complete = s.asymmetry, s.complete
-	// The start is a Rademacher vector of unit length, so its quadratic form is a
-	// sample of the trace.
-	samples, err := c.products.traceSamples(c.ctx, c.opts, float64(len(c.theta))*k.h[0][0])
-	if err != nil {
+	var samples []traceSample
+	if r.Summary.Trace, samples, err = k.trace(c.ctx, c.opts); err != nil {
 		return nil, err
 	}
 	r.TraceSamples = samplesTable(samples)
-	r.Summary.Trace = estimate(samples)
-	nodes, weights, err := c.products.quadratures(c.ctx, c.opts, k)
-	if err != nil {
+	k.q = nil // the density needs the room
+	if err := c.density(s); err != nil {
 		return nil, err
 	}
-	x, density, sigma := broaden(nodes, weights, c.opts.DensityPoints, c.opts.Broadening)
-	r.Spectrum, r.Density = densityTables(nodes, weights, x, density)
-	r.Summary.DensityBroadening, r.Summary.DensityRuns = sigma, len(nodes)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -115,6 +127,31 @@ func (c *computation) run() (*Result, error) {
 	}
 	r.summarize(c)
 	return r, nil
+}
+
+// density fills in the spectral density: the eigenvalues that are known, and
+// quadrature of the rest.
+func (c *computation) density(s *spectrum) error {
+	r, o := &c.result, c.opts
+	d := density{parameters: len(c.theta)}
+	if s.complete {
+		d.eigenvalues = s.all
+	}
+	if !s.complete && o.DensityProbes > 0 {
+		var found [][]float32
+		for _, p := range append(slices.Clone(r.Top), r.Bottom...) {
+			if p.Converged {
+				d.eigenvalues, found = append(d.eigenvalues, p.Value), append(found, p.Vector)
+			}
+		}
+		var err error
+		if d.probes, err = c.products.quadratures(c.ctx, o, found, c.capacity); err != nil {
+			return err
+		}
+	}
+	r.Summary.Density = d.summarize(o)
+	r.Spectrum, r.Density, r.Summary.Density.Broadening = d.tables(o)
+	return nil
 }
 
 // powerSteps is the number of power iterations that make the ladder's vector, and
@@ -193,29 +230,33 @@ func (p *products) compare(ctx context.Context, v []float32, step float64) (reco
 	return record.Some(difference(one, two)), nil
 }
 
-// check makes the products with the largest and the smallest eigenvector again,
-// with twice the step.
+// check multiplies the eigenvectors of the largest and the smallest eigenvalue once
+// more: where products are differences, with twice the step; where they are exact,
+// the vector as it is returned.
 func (c *computation) check() error {
-	r := &c.result
-	w := make([]float64, len(c.theta))
-	for _, p := range []struct {
+	r, p := &c.result, c.products
+	step := p.step
+	defer func() { p.step = step }()
+	p.step = 2 * step
+	w := [][]float64{make([]float64, len(c.theta))}
+	for _, e := range []struct {
 		pairs []Pair
-		to    *SecondStep
-	}{{r.Top, &r.Summary.TopSecondStep}, {r.Bottom, &r.Summary.BottomSecondStep}} {
-		if len(p.pairs) == 0 {
+		to    *Check
+	}{{r.Top, &r.Summary.TopCheck}, {r.Bottom, &r.Summary.BottomCheck}} {
+		if len(e.pairs) == 0 {
 			continue
 		}
-		u := p.pairs[0].Vector
-		err := c.products.apply(c.ctx, w, u, 2*c.products.step)
+		u := e.pairs[0].Vector
+		err := p.multiply(c.ctx, [][]float32{u}, w)
 		if errors.Is(err, ErrNotFinite) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		value := dot(u, w)
-		addScaled(w, -p.pairs[0].Value, u)
-		*p.to = SecondStep{Value: record.Some(value), Residual: record.Some(norm(w))}
+		value := dot(u, w[0])
+		addScaled(w[0], -e.pairs[0].Value, u)
+		*e.to = Check{Value: record.Some(value), Residual: record.Some(norm(w[0]))}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package curvature_test
 
 import (
-	"math"
 	"testing"
 
 	"sgdwalk/analyze/curvature"
@@ -16,63 +15,89 @@ func integral(t record.Table) float64 {
 	return s
 }
 
-// The density integrates to one and its first moments are those of the spectrum:
-// trace/P and the mean square.
-func TestDensityIntegratesToOneWithTheRightMoments(t *testing.T) {
-	lambda := spread(400)
-	mean, square := 0.0, 0.0
+// The eigenvalues that were found have the weight 1/P each and the density integrates
+// to the rest; the moments are those of the spectrum: trace and squared Frobenius norm.
+func TestDensityHasTheRightWeightAndMoments(t *testing.T) {
+	lambda := spread(200)
+	trace, square := 0.0, 0.0
 	for _, l := range lambda {
-		mean, square = mean+l/400, square+l*l/400
+		trace, square = trace+l, square+l*l
 	}
-	r := compute(t, gaussian(400, 1), quadratic{full: rotated(lambda, 2)}, curvature.Options{Top: 3, DensityRuns: 40, DensityPoints: 4001})
-	if got := integral(r.Density); !near(got, 1, 1e-9) {
-		t.Errorf("the density integrates to %v", got)
+	r := compute(t, gaussian(200, 1), exact{quadratic{full: rotated(lambda, 2)}}, curvature.Options{Top: 3, DensityProbes: 20, DensityPoints: 4001})
+	d := r.Summary.Density
+	if want := 1 - float64(d.Eigenvalues)/200; d.Eigenvalues != 4 || !near(integral(r.Density), want, 1e-9) {
+		t.Errorf("%d eigenvalues; the density integrates to %v, want %v", d.Eigenvalues, integral(r.Density), want)
 	}
-	m1, m2, weights := 0.0, 0.0, 0.0
-	nodes, w := r.Spectrum.Column("node").Floats, r.Spectrum.Column("weight").Floats
-	for i, x := range nodes {
-		weights += w[i]
-		m1, m2 = m1+w[i]*x, m2+w[i]*x*x
+	weights := 0.0
+	parts, w, nodes := r.Spectrum.Column("part").Strings, r.Spectrum.Column("weight").Floats, r.Spectrum.Column("node").Floats
+	for i, part := range parts {
+		if part == "eigenvalue" {
+			weights += w[i]
+			if w[i] != 1.0/200 || !near(nodes[i], []float64{20, 11, 7, -3}[i], 1e-4) {
+				t.Errorf("eigenvalue %d is %v with the weight %v", i, nodes[i], w[i])
+			}
+			continue
+		}
+		weights += w[i] / float64(d.Probes)
 	}
-	// One run's mean is z'Az/n, whose standard deviation is at most sqrt(2 tr A^2)/n.
-	sd := math.Sqrt(2*square*400) / 400 / math.Sqrt(40)
-	if !near(weights, 40, 1e-9) || !near(m1/40, mean, 4*sd) {
-		t.Errorf("weights add up to %v of 40 runs; the mean is %v, want %v within %v", weights, m1/40, mean, 4*sd)
+	if !near(weights, 1, 1e-9) {
+		t.Errorf("the weights add up to %v", weights)
 	}
-	if !near(m2/40, square, 0.2*square) {
-		t.Errorf("the mean square is %v, want %v", m2/40, square)
+	for _, m := range []struct {
+		name      string
+		got, err  record.Optional
+		want      float64
+		tolerance float64
+	}{
+		{"trace", d.Trace, d.TraceError, trace, 4},
+		{"squared Frobenius norm", d.FrobeniusSquared, d.FrobeniusSquaredError, square, 4},
+		{"trace by Hutchinson", r.Summary.Trace.Mean, r.Summary.Trace.StandardError, trace, 4},
+		{"squared Frobenius norm by Hutchinson", r.Summary.Trace.FrobeniusSquared, r.Summary.Trace.FrobeniusSquaredError, square, 4},
+	} {
+		if !near(m.got.Value, m.want, m.tolerance*m.err.Value+1e-5*square) || !(m.err.Value < 0.05*square) {
+			t.Errorf("%s is %v +- %v; it is %v", m.name, m.got.Value, m.err.Value, m.want)
+		}
+	}
+	low, high, mean := r.Density.Column("density_low").Floats, r.Density.Column("density_high").Floats, r.Density.Column("density").Floats
+	for i := range mean {
+		if low[i] > mean[i] || high[i] < mean[i] || low[i] < 0 {
+			t.Fatalf("point %d: density %v in the band %v to %v", i, mean[i], low[i], high[i])
+		}
 	}
 }
 
-// Hutchinson's estimator is unbiased and its standard error is honest. For a
-// diagonal matrix every Rademacher sample is exact.
-func TestHutchinsonMean(t *testing.T) {
-	lambda := spread(60)
+// A small matrix is known completely: its density is its eigenvalues, without probes.
+func TestDensityOfACompleteSpectrum(t *testing.T) {
+	r := compute(t, gaussian(40, 1), exact{quadratic{full: rotated(spread(40), 2)}}, curvature.Options{Top: 40, Bottom: -1})
+	if d := r.Summary.Density; !r.Summary.Complete || d.Eigenvalues != 40 || d.Probes != 0 || len(r.Density.Column("density").Floats) != 0 {
+		t.Errorf("complete %v, %+v", r.Summary.Complete, d)
+	}
+	if tr := r.Summary.Trace; tr.Samples != 0 || tr.StandardError.Value != 0 || !near(tr.Mean.Value, r.Summary.Density.Trace.Value, 1e-4) {
+		t.Errorf("trace %+v, of the eigenvalues %v", tr, r.Summary.Density.Trace)
+	}
+}
+
+// The trace is within two of its standard errors in at least nine of ten seeds.
+func TestTraceErrorHolds(t *testing.T) {
+	lambda := make([]float64, 120)
 	want := 0.0
-	for _, l := range lambda {
-		want += l
+	for i := range lambda {
+		lambda[i] = 30/float64(i+1) - 0.2
+		want += lambda[i]
 	}
-	r := compute(t, gaussian(60, 1), quadratic{full: rotated(lambda, 3)}, curvature.Options{Top: 1, TraceSamples: 400})
-	tr := r.Summary.Trace
-	if tr.Samples != 400 || !near(tr.Mean.Value, want, 4*tr.StandardError.Value) {
-		t.Errorf("trace %v +- %v of %d samples; it is %v", tr.Mean.Value, tr.StandardError.Value, tr.Samples, want)
-	}
-	// Var z'Az = 2 (|A|_F^2 - sum A_ii^2) for Rademacher z.
-	q, variance := rotated(lambda, 3), 0.0
-	for i := range 60 {
-		for j := range 60 {
-			if i != j {
-				variance += 2 * q.At(i, j) * q.At(i, j)
-			}
+	q := exact{quadratic{full: rotated(lambda, 3)}}
+	within := 0
+	const seeds = 50
+	for seed := range uint64(seeds) {
+		r := compute(t, gaussian(120, 1), q, curvature.Options{Top: 1, Tolerance: 0.1, DensityProbes: -1, Seed: seed})
+		if tr := r.Summary.Trace; near(tr.Mean.Value, want, 2*tr.StandardError.Value) {
+			within++
+		}
+		if r.Summary.Complete {
+			t.Fatal("the basis spans everything: nothing is estimated")
 		}
 	}
-	if se := math.Sqrt(variance / 400); !near(tr.StandardError.Value, se, 0.2*se) {
-		t.Errorf("standard error %v; it should be near %v", tr.StandardError.Value, se)
-	}
-	r = compute(t, gaussian(60, 1), quadratic{diagonal: lambda}, curvature.Options{Top: 1, TraceSamples: 3})
-	for i, v := range r.TraceSamples.Column("value").Floats {
-		if !near(v, want, 1e-3) {
-			t.Errorf("sample %d of a diagonal matrix is %v; the trace is %v", i, v, want)
-		}
+	if within < seeds*9/10 {
+		t.Errorf("the trace is within two standard errors for %d of %d seeds", within, seeds)
 	}
 }

@@ -3,8 +3,9 @@ package curvature
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
-	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -14,213 +15,192 @@ import (
 // Pair is an eigenvalue with its eigenvector.
 type Pair struct {
 	Value     float64
-	Residual  float64   // |Hu - Value u| for the products that were made, their errors included
-	Estimate  float64   // the same for exact products (Lanczos' estimate): what more of them could still change
-	Converged bool      // the estimate is within the tolerance
+	Residual  float64   // |Au - Value u| of the products that were made, their errors included: an eigenvalue of A lies within it
+	Estimate  float64   // the part of Residual outside the Lanczos space: what more products could still change
+	Converged bool      // Estimate is within the tolerance
 	Vector    []float32 // u, of unit length up to float32 rounding, length P; the caller's
 }
 
-// krylov is the Lanczos basis q_0, q_1, ... and the matrix of the products in
-// it: h[j][i] = <q_i, H q_j> for i <= j, next[j] = |what is left of H q_j|, which
-// is the coefficient of q_{j+1}. With exact products h is tridiagonal and
-// symmetric; the difference shows how exact they are.
+// krylov is the basis of a block Lanczos iteration with full reorthogonalization.
+//
+// Every vector of the basis is multiplied by the matrix A, and the product is split
+// into its coefficients in the basis and a remainder. The remainder becomes a new
+// vector of the basis. With exact products the coefficients form a banded symmetric
+// matrix. All of them are kept: they show how far the products are from symmetric,
+// and residuals are computed from them.
+//
+// A block of b start vectors finds up to b copies of a multiple eigenvalue; solve
+// starts again outside the space that it found when there may be more (Golub and Van
+// Loan, Matrix Computations, 10.3.6; Wu and Simon 2000 for the restart).
 type krylov struct {
 	products *products
-	basis    [][]float32
-	h        [][]float64
-	next     []float64
-	first    int // vectors that come from the first start; later ones from restarts
+	block    int
+	limit    int // most vectors of the basis, from the memory that is allowed; at least 3 blocks above the wanted pairs
 	seed     uint64
-	w        []float64
+
+	q        [][]float32 // orthonormal; those from len(columns) on are not multiplied yet
+	columns  [][]float64 // columns[j][i] = <q_i, A q_j>; elements that are missing at the end are 0
+	kept     []float64   // kept[j] is the residual that q_j had as a Ritz vector of an earlier pass
+	scale    float64     // largest norm of a product so far
+	injected uint64      // random vectors so far
+	w        [][]float64 // products of one block
 }
 
-func newKrylov(p *products, start []float32, seed uint64) *krylov {
-	return &krylov{products: p, basis: [][]float32{start}, seed: seed, w: make([]float64, len(start))}
+// newKrylov starts an iteration with the given vectors, which are copied, and random
+// ones until the block is full.
+func newKrylov(p *products, block, limit int, start [][]float32, seed uint64) *krylov {
+	k := &krylov{products: p, block: max(min(block, p.dimension()), 1), limit: limit, seed: seed}
+	for _, v := range start {
+		k.add(widened(v))
+	}
+	k.inject(max(k.block-len(k.q), 1)) // a random one at least: what rises from outside the start space is found
+	k.block = max(k.block, len(k.q))
+	for range k.block {
+		k.w = append(k.w, make([]float64, len(p.theta)))
+	}
+	return k
 }
 
-// invariant is the size of a remainder, in units of the largest product, that is
-// taken for rounding: the space is then invariant.
+// invariant is the size of a remainder, in units of the largest product, that counts
+// as rounding.
 const invariant = 1e-7
 
-// grow multiplies the last vector of the basis by H and orthogonalizes the
-// product against all of them, twice, because once loses what cancels (Parlett,
-// The Symmetric Eigenvalue Problem, 6.9).
-func (k *krylov) grow(ctx context.Context) error {
-	j := len(k.basis) - 1
-	if err := k.products.apply(ctx, k.w, k.basis[j], k.products.step); err != nil {
-		return err
-	}
-	column := make([]float64, j+1)
+// dependent is the same for a start vector, in units of its length.
+const dependent = 1e-4
+
+// project splits w into its coefficients in the basis, which it returns, and what is
+// left in w. It does so twice, because once loses what cancels (Parlett, The
+// Symmetric Eigenvalue Problem, 6.9).
+func (k *krylov) project(w []float64) []float64 {
+	column := make([]float64, len(k.q), len(k.q)+1)
 	for range 2 {
-		for i, q := range k.basis {
-			c := dot(q, k.w)
+		for i, q := range k.q {
+			c := dot(q, w)
 			column[i] += c
-			addScaled(k.w, -c, q)
+			addScaled(w, -c, q)
 		}
 	}
-	k.h = append(k.h, column)
-	k.next = append(k.next, norm(k.w))
+	return column
+}
+
+// add puts a start vector into the basis, unless it lies in the space of the others.
+func (k *krylov) add(w []float64) bool {
+	before := norm(w)
+	if len(k.q) == k.products.dimension() || !(before > 0) || math.IsInf(before, 0) {
+		return false
+	}
+	k.project(w)
+	left := norm(w)
+	if left <= dependent*before {
+		return false
+	}
+	k.q = append(k.q, rounded(w, 1/left))
+	return true
+}
+
+// inject adds random vectors outside the space. They are Gaussian, not signs: two sign
+// vectors are often parallel in the space of an eigenvalue with few copies.
+func (k *krylov) inject(count int) {
+	for tries := 0; count > 0 && tries < count+3; tries++ {
+		v := gaussian(len(k.products.theta), k.seed, streamStart+k.injected)
+		k.injected++
+		k.products.mask(v)
+		if k.add(widened(v)) {
+			count--
+		}
+	}
+}
+
+// pending returns the number of vectors that are not multiplied yet.
+func (k *krylov) pending() int { return len(k.q) - len(k.columns) }
+
+// step multiplies the next count vectors of the basis, at most a block.
+func (k *krylov) step(ctx context.Context, count int) error {
+	first := len(k.columns)
+	if err := k.products.multiply(ctx, k.q[first:first+count], k.w[:count]); err != nil {
+		return err
+	}
+	for _, w := range k.w[:count] {
+		k.scale = max(k.scale, norm(w))
+		column := k.project(w)
+		if left := norm(w); left > invariant*k.scale && len(k.q) < k.products.dimension() {
+			k.q, column = append(k.q, rounded(w, 1/left)), append(column, left)
+		}
+		k.columns = append(k.columns, column)
+	}
 	return nil
 }
 
-// extend puts the next vector into the basis. Where nothing is left of the last
-// product, the iteration starts again from a random vector outside the space, so
-// that a small or degenerate problem is solved completely. It reports false when
-// the basis spans everything.
-func (k *krylov) extend() bool {
-	n := len(k.w)
-	m := len(k.basis)
-	if m == n {
-		return false
-	}
-	if left := k.next[m-1]; left > invariant*k.scale() {
-		k.basis = append(k.basis, rounded(k.w, 1/left))
-		return true
-	}
-	if k.first == 0 {
-		k.first = m
-	}
-	k.next[m-1] = 0
-	rng := rand.New(rand.NewPCG(k.seed, streamRestart+uint64(m)))
-	for range 3 {
-		for i := range k.w {
-			k.w[i] = rng.NormFloat64()
+// matrix returns the symmetrized coefficients from index first on and the largest
+// difference between an element and its mirror image.
+func (k *krylov) matrix(first int) (t *mat.SymDense, asymmetry float64) {
+	m := len(k.columns)
+	t = mat.NewSymDense(m-first, nil)
+	at := func(i, j int) float64 { // <q_i, A q_j>
+		if i < len(k.columns[j]) {
+			return k.columns[j][i]
 		}
-		before := norm(k.w)
-		for range 2 {
-			for _, q := range k.basis {
-				addScaled(k.w, -dot(q, k.w), q)
-			}
-		}
-		// Less is rounding, the basis being float32.
-		if left := norm(k.w); left > 1e-5*before {
-			k.basis = append(k.basis, rounded(k.w, 1/left))
-			return true
-		}
+		return 0
 	}
-	return false
-}
-
-// scale is the largest norm of a product so far.
-func (k *krylov) scale() float64 {
-	s := 0.0
-	for j, column := range k.h {
-		s = max(s, math.Hypot(norm(column), k.next[j]))
-	}
-	return s
-}
-
-// symmetric returns the leading m x m part of the matrix, symmetrized, and the
-// largest difference between an element and its mirror image: what the products
-// lack in symmetry.
-func (k *krylov) symmetric(m int) (t *mat.SymDense, asymmetry float64) {
-	t = mat.NewSymDense(m, nil)
-	for j := range m {
-		for i := range j + 1 {
-			upper := k.h[j][i]
-			lower := upper
-			switch {
-			case i == j-1:
-				lower = k.next[i] // q_j is what was left of H q_i
-			case i < j-1:
-				lower = 0 // H q_i has nothing of q_j left
-			}
+	for j := first; j < m; j++ {
+		for i := first; i <= j; i++ {
+			upper, lower := at(i, j), at(j, i)
 			asymmetry = max(asymmetry, math.Abs(upper-lower))
-			t.SetSym(i, j, (upper+lower)/2)
+			t.SetSym(i-first, j-first, (upper+lower)/2)
 		}
 	}
 	return t, asymmetry
 }
 
-// tridiagonal returns what the matrix would be for exact products.
-func (k *krylov) tridiagonal(m int) *mat.SymDense {
-	t := mat.NewSymDense(m, nil)
-	for j := range m {
-		t.SetSym(j, j, k.h[j][j])
-		if j+1 < m {
-			t.SetSym(j, j+1, k.next[j])
-		}
-	}
-	return t
-}
-
-// ritz is an approximate eigenpair in the coordinates of the basis.
+// ritz is the eigenvalues of the coefficients, largest first, and their eigenvectors
+// in the coordinates of the basis.
 type ritz struct {
-	value, residual, estimate float64
-	vector                    []float64
+	values    []float64
+	vectors   *mat.Dense // ascending, as they are computed
+	asymmetry float64
+	first     int // index of the basis at which the coordinates begin
 }
 
 var errEigen = errors.New("curvature: the eigenvalues of the Lanczos matrix could not be computed")
 
-// pairs returns all Ritz pairs, largest first. A residual is |HQy - value Qy|,
-// from the products as they were made: errors of the products are in it, and keep
-// it from falling below a floor however many products are made. Whether the
-// iteration has converged is therefore asked of the tridiagonal matrix alone,
-// which takes them for exact.
-func (k *krylov) pairs() ([]ritz, float64, error) {
-	m := len(k.h)
-	t, asymmetry := k.symmetric(m)
-	values, vectors, err := decompose(t)
-	if err != nil {
-		return nil, 0, err
-	}
-	_, tridiagonal, err := decompose(k.tridiagonal(m))
-	if err != nil {
-		return nil, 0, err
-	}
-	pairs := make([]ritz, m)
-	for r := range pairs {
-		y := mat.Col(nil, m-1-r, vectors)
-		pairs[r] = ritz{values[m-1-r], 0, math.Abs(k.next[m-1] * tridiagonal.At(m-1, m-1-r)), y}
-		inside := make([]float64, m)
-		outside := k.next[m-1] * y[m-1]
-		for j := range m {
-			for i, c := range k.h[j] {
-				inside[i] += c * y[j]
-			}
-			if j+1 < m {
-				inside[j+1] += k.next[j] * y[j]
-			}
-			inside[j] -= pairs[r].value * y[j]
-		}
-		pairs[r].residual = math.Hypot(norm(inside), outside)
-	}
-	return pairs, asymmetry, nil
-}
-
-// decompose returns the eigenvalues in ascending order and the eigenvectors.
-func decompose(t *mat.SymDense) ([]float64, *mat.Dense, error) {
+// decompose returns the Ritz pairs of the basis from index first on.
+func (k *krylov) decompose(first int) (*ritz, error) {
+	t, asymmetry := k.matrix(first)
 	values, vectors, ok := eigen.Symmetric(t)
 	if !ok {
-		return nil, nil, errEigen
+		return nil, errEigen
 	}
-	return values, vectors, nil
+	slices.Reverse(values)
+	return &ritz{values, vectors, asymmetry, first}, nil
 }
 
-// quadrature returns the nodes and weights of the spectral density as the first
-// starting vector sees it: the eigenvalues of its tridiagonal matrix and the
-// squared first components of the eigenvectors (Golub and Welsch).
-func (k *krylov) quadrature() (nodes, weights []float64, err error) {
-	m := len(k.h)
-	if k.first > 0 {
-		m = min(m, k.first)
+// coordinates returns the r-th Ritz vector, largest value first, in the basis.
+func (z *ritz) coordinates(r int) []float64 {
+	m := len(z.values)
+	return append(make([]float64, z.first, z.first+m), mat.Col(nil, m-1-r, z.vectors)...)
+}
+
+// residual returns |A Qy - value Qy| and the part of it outside the multiplied basis.
+func (k *krylov) residual(value float64, y []float64) (all, outside float64) {
+	r := make([]float64, len(k.q))
+	for j, c := range y {
+		for i, v := range k.columns[j] {
+			r[i] += v * c
+		}
+		r[j] -= value * c
 	}
-	values, vectors, err := decompose(k.tridiagonal(m))
-	if err != nil {
-		return nil, nil, err
+	outside = norm(r[len(y):])
+	for j, v := range k.kept {
+		outside = math.Hypot(outside, v*y[j])
 	}
-	for r, v := range values {
-		y := vectors.At(0, r)
-		nodes, weights = append(nodes, v), append(weights, y*y)
-	}
-	return nodes, weights, nil
+	return math.Hypot(norm(r[:len(y)]), outside), outside
 }
 
 // vector returns the vector with the coordinates y.
 func (k *krylov) vector(y []float64) []float32 {
-	v := make([]float64, len(k.w))
-	for i, q := range k.basis[:len(y)] {
-		addScaled(v, y[i], q)
+	v := make([]float64, len(k.products.theta))
+	for i, c := range y {
+		addScaled(v, c, k.q[i])
 	}
 	return rounded(v, 1/norm(v))
 }
@@ -230,50 +210,273 @@ type spectrum struct {
 	top, bottom []Pair
 	asymmetry   float64 // of the products, in units of the largest absolute Ritz value
 	largest     float64 // absolute Ritz value
-	complete    bool    // the basis spans the whole space
+	complete    bool    // the basis spans the whole space: all has every eigenvalue
+	all         []float64
+	exhausted   bool // the budget of products was spent before the wanted pairs converged
 }
 
-// solve grows the basis until the wanted pairs have converged, the budget is
-// spent or the basis spans everything.
+// crowd is the width, in units of the largest absolute eigenvalue, within which a
+// block of eigenvalues may hide further ones.
+const crowd = 0.01
+
+// fresh is the residual, in the same units, to which a further pass follows its own
+// extreme eigenvalues before it says that nothing was hidden.
+const fresh = 1e-3
+
+// wanted is how many pairs are requested at each end.
+type wanted struct{ top, bottom int }
+
+// solve finds the wanted pairs. As long as a pass found a block of eigenvalues that
+// are nearly equal, another pass looks for more outside the space of the found ones.
 func (k *krylov) solve(ctx context.Context, o *Options) (*spectrum, error) {
-	n := len(k.w)
-	top := min(o.Top, n)
-	bottom := min(max(o.Bottom, 0), n)
-	s := &spectrum{}
+	n := k.products.dimension()
+	want := wanted{min(o.Top, n), min(max(o.Bottom, 0), n)}
+	budget := k.products.made + o.MaxProducts
 	for {
-		if err := k.grow(ctx); err != nil {
-			return nil, err
-		}
-		pairs, asymmetry, err := k.pairs()
+		z, done, err := k.converge(ctx, o, want, budget)
 		if err != nil {
 			return nil, err
 		}
-		m := len(pairs)
-		s.largest = max(math.Abs(pairs[0].value), math.Abs(pairs[m-1].value))
-		limit := o.Tolerance * s.largest
-		done := m >= min(n, top+bottom)
-		for i, p := range pairs {
-			if (i < top || i >= m-bottom) && p.estimate > limit {
-				done = false
+		again := done && len(k.columns) < n && k.hides(z, o, want)
+		if !again || k.products.made >= budget {
+			return k.spectrum(z, o, want, done), nil
+		}
+		k.deflate(z, want)
+	}
+}
+
+// hides reports whether eigenvalues that belong to the wanted ones may be missing: in
+// the first pass, when as many as the block are nearly equal; in a further pass, when
+// as many as the block were new.
+func (k *krylov) hides(z *ritz, o *Options, want wanted) bool {
+	m := len(z.values)
+	largest := max(math.Abs(z.values[0]), math.Abs(z.values[m-1]))
+	if len(k.kept) == 0 {
+		crowded := func(v []float64) bool {
+			for i := k.block - 1; i < len(v); i++ {
+				if math.Abs(v[i-k.block+1]-v[i]) <= crowd*largest {
+					return true
+				}
+			}
+			return false
+		}
+		return crowded(z.values[:min(want.top, m)]) || crowded(z.values[m-min(want.bottom, m):])
+	}
+	inner, err := k.decompose(len(k.kept))
+	if err != nil {
+		return false
+	}
+	found := 0
+	for _, v := range inner.values {
+		if want.top > 0 && v >= z.values[min(want.top, m)-1]-o.Tolerance*largest {
+			found++
+		}
+	}
+	below := 0
+	for _, v := range inner.values {
+		if want.bottom > 0 && v <= z.values[m-min(want.bottom, m)]+o.Tolerance*largest {
+			below++
+		}
+	}
+	return max(found, below) >= k.block
+}
+
+// converge extends the basis until the wanted pairs have converged, the budget is
+// spent, or the basis spans everything. The basis is decomposed when it has grown by
+// a tenth, because that costs its third power.
+func (k *krylov) converge(ctx context.Context, o *Options, want wanted, budget int) (z *ritz, done bool, err error) {
+	n := k.products.dimension()
+	next := len(k.kept) + min(want.top+want.bottom, n-len(k.kept))
+	for {
+		if k.pending() == 0 {
+			k.inject(min(k.block, n-len(k.q)))
+		}
+		spent := k.pending() == 0 || k.products.made >= budget
+		if !spent {
+			if err := k.step(ctx, min(k.pending(), k.block, budget-k.products.made)); err != nil {
+				return nil, false, err
 			}
 		}
-		if !done && m < o.MaxProducts && k.extend() {
+		m := len(k.columns)
+		full := len(k.q)+k.block > k.limit && k.pending() > 0
+		if m < next && !full && !spent && m < n {
 			continue
 		}
-		s.complete = m == n
-		if s.largest > 0 {
-			s.asymmetry = asymmetry / s.largest
+		next = m + max(k.block, m/10)
+		if z, err = k.decompose(0); err != nil {
+			return nil, false, err
 		}
-		pair := func(i int) Pair {
-			p := pairs[i]
-			return Pair{p.value, p.residual, p.estimate, p.estimate <= limit, k.vector(p.vector)}
+		if done = k.done(z, o, want); done || spent || m == n {
+			return z, done || m == n, nil
 		}
-		for i := range min(top, m) {
-			s.top = append(s.top, pair(i))
+		if full {
+			if z, err = k.decompose(len(k.kept)); err != nil {
+				return nil, false, err
+			}
+			k.compress(z, want, k.block)
 		}
-		for i := range min(bottom, m) {
-			s.bottom = append(s.bottom, pair(m-1-i))
-		}
-		return s, nil
 	}
+}
+
+// done reports whether the wanted pairs have converged and, in a further pass, also
+// the extreme pairs of that pass alone.
+func (k *krylov) done(z *ritz, o *Options, want wanted) bool {
+	m := len(z.values)
+	if m < min(k.products.dimension(), want.top+want.bottom) {
+		return false
+	}
+	largest := max(math.Abs(z.values[0]), math.Abs(z.values[m-1]))
+	within := func(z *ritz, r int, tolerance float64) bool {
+		_, outside := k.residual(z.values[r], z.coordinates(r))
+		return outside <= tolerance*largest
+	}
+	for r := range m {
+		if (r < want.top || r >= m-want.bottom) && !within(z, r, o.Tolerance) {
+			return false
+		}
+	}
+	if len(k.kept) == 0 || m == len(k.kept) {
+		return len(k.kept) == 0
+	}
+	inner, err := k.decompose(len(k.kept))
+	if err != nil {
+		return false
+	}
+	return (want.top == 0 || within(inner, 0, fresh)) && (want.bottom == 0 || within(inner, len(inner.values)-1, fresh))
+}
+
+// compress replaces the vectors of the basis from z.first on by the wanted Ritz
+// vectors of z and extra ones at both ends (a thick restart); vectors that are not
+// multiplied yet stay.
+func (k *krylov) compress(z *ritz, want wanted, extra int) {
+	m, first := len(k.columns), z.first
+	top := min(want.top+extra, m-first)
+	bottom := min(want.bottom+extra, m-first-top)
+	size := first + top + bottom
+	var y, columns [][]float64
+	for r := range m - first {
+		if r >= top && r < m-first-bottom {
+			continue
+		}
+		c := z.coordinates(r)
+		column := make([]float64, size+k.pending())
+		for j, v := range c {
+			for i, a := range k.columns[j] {
+				switch {
+				case i < first:
+					column[i] += a * v
+				case i >= m:
+					column[size+i-m] += a * v
+				}
+			}
+		}
+		column[first+len(y)] = z.values[r]
+		y, columns = append(y, c), append(columns, column)
+	}
+	part := make([]float64, len(y))
+	for at := range k.products.theta { // in place, element by element
+		clear(part)
+		for j := first; j < m; j++ {
+			v := float64(k.q[j][at])
+			for i := range y {
+				part[i] += float64(y[i][j] * v)
+			}
+		}
+		for i, v := range part {
+			k.q[first+i][at] = float32(v)
+		}
+	}
+	k.q = slices.Delete(k.q, size, m)
+	k.columns = append(k.columns[:first], columns...)
+}
+
+// deflate ends a pass. The wanted Ritz vectors stay in the basis with the residuals
+// that they have; the next pass starts from random vectors outside their space.
+func (k *krylov) deflate(z *ritz, want wanted) {
+	var kept []float64
+	m := len(z.values)
+	for r := range m {
+		if r < want.top || r >= m-want.bottom {
+			all, _ := k.residual(z.values[r], z.coordinates(r))
+			kept = append(kept, all)
+		}
+	}
+	k.compress(z, want, 0)
+	k.kept, k.q = kept, k.q[:len(k.columns)]
+	for i := range k.columns {
+		k.columns[i] = k.columns[i][:len(k.columns)]
+	}
+	k.inject(k.block)
+}
+
+// spectrum makes the result of the Ritz pairs.
+func (k *krylov) spectrum(z *ritz, o *Options, want wanted, done bool) *spectrum {
+	m := len(z.values)
+	s := &spectrum{complete: m == k.products.dimension(), exhausted: !done}
+	s.largest = max(math.Abs(z.values[0]), math.Abs(z.values[m-1]))
+	if s.largest > 0 {
+		s.asymmetry = z.asymmetry / s.largest
+	}
+	if s.complete {
+		s.all = z.values
+	}
+	pair := func(r int) Pair {
+		y := z.coordinates(r)
+		all, outside := k.residual(z.values[r], y)
+		return Pair{z.values[r], all, outside, outside <= o.Tolerance*s.largest, k.vector(y)}
+	}
+	for r := range min(want.top, m) {
+		s.top = append(s.top, pair(r))
+	}
+	for r := range min(want.bottom, m) {
+		s.bottom = append(s.bottom, pair(m-1-r))
+	}
+	return s
+}
+
+// capacity returns how many vectors the basis may have, or an error that says how
+// many eigenvalues fit into the memory that is allowed.
+func (o *Options) capacity(parameters int) (int, error) {
+	want := min(o.Top, parameters) + min(max(o.Bottom, 0), parameters)
+	most := min(parameters, o.MaxProducts+o.Block) + o.Block
+	if o.MaxMemory <= 0 {
+		return most, nil
+	}
+	fit := int(min((o.MaxMemory-o.fixedMemory(parameters))/(4*int64(parameters)), int64(most+want)))
+	// The wanted vectors are there twice at the end: in the basis and as the result.
+	if least := min(2*want+4*o.Block, most+want); fit < least {
+		return 0, fmt.Errorf("curvature: %d eigenvalues of %d parameters need %s of memory; %s are allowed: %s (--top, --max-memory)",
+			want, parameters, bytesText(o.fixedMemory(parameters)+4*int64(parameters)*int64(least)), bytesText(o.MaxMemory), fits(fit, o.Block))
+	}
+	return min(fit-want, most), nil
+}
+
+func fits(vectors, block int) string {
+	if n := (vectors - 4*block) / 2; n > 0 {
+		return fmt.Sprintf("%d fit", n)
+	}
+	return "none fits"
+}
+
+// fixedMemory is what a computation takes besides the basis: the points and gradients
+// of the products and a block of products, in float64.
+func (o *Options) fixedMemory(parameters int) int64 {
+	return int64(parameters) * int64(6*4+o.Block*(8+4))
+}
+
+// Memory returns the most bytes that the vectors of a computation take: the basis,
+// the result and the products. What the loss itself takes is not in it.
+func (o Options) Memory(parameters int) (int64, error) {
+	o = o.Effective()
+	capacity, err := o.capacity(parameters)
+	want := min(o.Top, parameters) + min(max(o.Bottom, 0), parameters)
+	return o.fixedMemory(parameters) + 4*int64(parameters)*int64(capacity+want), err
+}
+
+func bytesText(n int64) string {
+	const unit = 1 << 20
+	if n < 10*unit {
+		return fmt.Sprintf("%.1f MiB", float64(n)/unit)
+	}
+	return fmt.Sprintf("%d MiB", n/unit)
 }

@@ -16,11 +16,26 @@ var ErrNotFinite = errors.New("the gradient is not finite")
 const (
 	defaultTop         = 10
 	defaultBottom      = 1
-	defaultMaxProducts = 100
+	defaultBlock       = 4
+	defaultMaxProducts = 400
 	defaultTrace       = 10
-	defaultTolerance   = 1e-3
+	defaultProbes      = 10
+	defaultSteps       = 30
+	defaultTolerance   = 1e-5
 	defaultPoints      = 2001
-	maxProducts        = 1000
+	maxProducts        = 100000
+	maxBlock           = 64
+)
+
+// Matrix names what is multiplied.
+type Matrix string
+
+// The Hessian of the loss; and the Gauss-Newton matrix J' H_L J, with the Jacobian J
+// of the network's outputs and the Hessian H_L of the loss in them: the Hessian
+// without the curvature of the network.
+const (
+	Hessian     Matrix = "hessian"
+	GaussNewton Matrix = "gauss-newton"
 )
 
 // Direction is a vector of length P whose part in the space of the top
@@ -42,31 +57,43 @@ type Options struct {
 	// Bottom is the number of smallest eigenvalues; 0 means 1, a negative number
 	// none.
 	Bottom int `json:"bottom"`
-	// Tolerance is the residual |Hu - lambda u| that exact products would have, in
-	// units of the largest absolute eigenvalue, at which an eigenpair counts as
-	// converged; 0 means 1e-3. What errors of the products add is in Pair.Residual.
+	// Matrix is the matrix: [Hessian], which "" means, or [GaussNewton].
+	Matrix Matrix `json:"matrix"`
+	// Tolerance is the residual |Hu - lambda u|, in units of the largest absolute
+	// eigenvalue, at which an eigenpair counts as converged; 0 means 1e-5. What errors
+	// of the products add is in Pair.Residual.
 	Tolerance float64 `json:"tolerance"`
-	// MaxProducts bounds the Hessian-vector products of the Lanczos iteration, 1 to
-	// 1000; 0 means 100.
+	// Block is the number of vectors that the Lanczos iteration multiplies together, 1
+	// to 64; 0 means 4. An eigenvalue with as many copies as the block has costs another
+	// pass.
+	Block int `json:"block"`
+	// Start are vectors that the iteration starts from, such as the eigenvectors at a
+	// point nearby; random ones fill up the block. They are borrowed.
+	Start [][]float32 `json:"-"`
+	// MaxProducts bounds the products of the Lanczos iteration, 1 to 100000; 0 means
+	// 400.
 	MaxProducts int `json:"max_products"`
+	// MaxMemory bounds the bytes of all vectors of length P; 0 means no bound. With
+	// less memory than the basis takes, the iteration restarts from its best vectors.
+	MaxMemory int64 `json:"max_memory"`
 	// TraceSamples is the number of Rademacher vectors of the trace; 0 means 10, a
-	// negative number none. The first is the start of the Lanczos iteration and
-	// costs nothing.
+	// negative number no trace.
 	TraceSamples int `json:"trace_samples"`
-	// DensityRuns is the number of Lanczos iterations that the spectral density is
-	// the mean of; 0 means 1, which costs nothing. Every further one takes as many
-	// products as the first.
-	DensityRuns int `json:"density_runs"`
+	// DensityProbes is the number of random vectors that the spectral density is the
+	// mean of; 0 means 10, a negative number no density.
+	DensityProbes int `json:"density_probes"`
+	// DensitySteps is the number of Lanczos steps, and so of products, of a probe, 2 to
+	// 1000; 0 means 30.
+	DensitySteps int `json:"density_steps"`
 	// DensityPoints is the number of points of the density, 101 to 100000; 0 means
 	// 2001.
 	DensityPoints int `json:"density_points"`
 	// Broadening is the standard deviation of the Gaussian that stands for every
-	// node of the quadrature; 0 means sqrt(1e-5) of the range of the nodes.
-	// It is raised to 1.5 distances between points, so that the density integrates
-	// to 1.
+	// node of the bulk; 0 means sqrt(1e-5) of the range of the eigenvalues. It is raised
+	// to 1.5 distances between points, so that the density integrates to its weight.
 	Broadening float64 `json:"broadening"`
-	// Step is the length of theta's displacement in the central differences; 0
-	// chooses it.
+	// Step is the length of theta's displacement where products are central
+	// differences of gradients; 0 chooses it. Exact products have no step.
 	Step float64 `json:"step"`
 	// Optimizer decides the edge of stability; the zero value means unknown.
 	Optimizer record.Optimizer `json:"optimizer"`
@@ -83,9 +110,9 @@ type Options struct {
 	// Seed is that of the random vectors.
 	Seed uint64 `json:"seed"`
 
-	// Progress is told of every product; nil tells nobody.
+	// Progress receives the count of products; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
-	// Store keeps trace samples and further density runs; nil keeps nothing. It
+	// Store keeps trace samples and probes of the density; nil keeps nothing. It
 	// belongs to one theta.
 	Store analyze.Store `json:"-"`
 }
@@ -103,8 +130,14 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("curvature: top is %d; it must be at least 1, or 0 for %d", o.Top, defaultTop)
 	case o.MaxProducts < 0 || o.MaxProducts > maxProducts:
 		return fmt.Errorf("curvature: max products is %d; it must be 1 to %d, or 0 for %d", o.MaxProducts, maxProducts, defaultMaxProducts)
-	case o.DensityRuns < 0:
-		return fmt.Errorf("curvature: density runs is %d; it must be at least 1, or 0 for 1", o.DensityRuns)
+	case o.Matrix != "" && o.Matrix != Hessian && o.Matrix != GaussNewton:
+		return fmt.Errorf("curvature: matrix is %q; it must be %s or %s", o.Matrix, Hessian, GaussNewton)
+	case o.Block < 0 || o.Block > maxBlock:
+		return fmt.Errorf("curvature: block is %d; it must be 1 to %d, or 0 for %d", o.Block, maxBlock, defaultBlock)
+	case o.MaxMemory < 0:
+		return fmt.Errorf("curvature: max memory is %d bytes; it must be positive, or 0 for no bound", o.MaxMemory)
+	case o.DensitySteps != 0 && (o.DensitySteps < 2 || o.DensitySteps > 1000):
+		return fmt.Errorf("curvature: density steps is %d; it must be 2 to 1000, or 0 for %d", o.DensitySteps, defaultSteps)
 	case o.DensityPoints != 0 && (o.DensityPoints < 101 || o.DensityPoints > 100000):
 		return fmt.Errorf("curvature: density points is %d; it must be 101 to 100000, or 0 for %d", o.DensityPoints, defaultPoints)
 	case o.Tolerance >= 1:
@@ -135,9 +168,14 @@ func (o Options) Effective() Options {
 	preset(&o.Bottom, defaultBottom)
 	preset(&o.MaxProducts, defaultMaxProducts)
 	preset(&o.TraceSamples, defaultTrace)
-	preset(&o.DensityRuns, 1)
+	preset(&o.Block, defaultBlock)
+	preset(&o.DensityProbes, defaultProbes)
+	preset(&o.DensitySteps, defaultSteps)
 	preset(&o.DensityPoints, defaultPoints)
-	o.Bottom, o.TraceSamples = max(o.Bottom, -1), max(o.TraceSamples, -1)
+	if o.Matrix == "" {
+		o.Matrix = Hessian
+	}
+	o.Bottom, o.TraceSamples, o.DensityProbes = max(o.Bottom, -1), max(o.TraceSamples, -1), max(o.DensityProbes, -1)
 	if o.Tolerance == 0 {
 		o.Tolerance = defaultTolerance
 	}

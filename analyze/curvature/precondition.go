@@ -37,25 +37,23 @@ func (c *computation) precondition() error {
 	if d == nil {
 		return nil
 	}
-	p := newProducts(c.g, c.theta, c.opts.Progress)
-	p.step, p.scaling = c.products.step, make([]float64, len(d))
-	start := rademacher(len(d), c.opts.Seed, streamTrace)
-	left := 0
+	p, err := newProducts(c.g, c.theta, c.opts.Matrix, c.opts.Progress)
+	if err != nil {
+		return err
+	}
+	p.step = c.products.step
+	scaling, left := make([]float64, len(d)), 0
 	for i, v := range d {
 		if v > 0 {
-			p.scaling[i] = 1 / math.Sqrt(float64(v))
+			scaling[i] = 1 / math.Sqrt(float64(v))
 		} else {
-			start[i] = 0 // it takes no part, and no product gives it one
-			left++
+			left++ // it takes no part, and no product gives it one
 		}
 	}
-	length := norm32(start)
-	for i := range start {
-		start[i] = float32(float64(start[i]) / length)
-	}
+	p.scale(scaling)
 	o := *c.opts
 	o.Top, o.Bottom = 1, -1
-	s, err := newKrylov(p, start, o.Seed).solve(c.ctx, &o)
+	s, err := newKrylov(p, o.Block, c.capacity, nil, o.Seed).solve(c.ctx, &o)
 	c.products.made += p.made
 	if isNotFinite(err) {
 		return nil // the plain Hessian stands; this one has no value

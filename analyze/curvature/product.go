@@ -19,18 +19,53 @@ type products struct {
 	scaling  []float64
 	progress analyze.Progress
 
+	exact  func(ctx context.Context, theta []float32, v, dst [][]float32) error // nil takes differences of gradients
+	absent string                                                               // why there are no exact products
+	size   int                                                                  // of the space: the number of elements of scaling that are not 0
+
 	points      [2][]float32 // one is enough unless both sides are evaluated at the same time
 	plus, minus []float32
+	results     [][]float32
 	made        int
 	skipped     int // whose result the store had
 }
 
-func newProducts(g analyze.Gradient, theta []float32, progress analyze.Progress) *products {
+// newProducts multiplies exactly where the loss offers it, else by differences of
+// gradients, which give the Hessian alone.
+func newProducts(g analyze.Gradient, theta []float32, m Matrix, progress analyze.Progress) (*products, error) {
 	n := len(theta)
-	return &products{
-		gradient: g, theta: theta, progress: progress,
-		points: [2][]float32{make([]float32, n)}, plus: make([]float32, n), minus: make([]float32, n),
+	p := &products{gradient: g, theta: theta, progress: progress}
+	if m == GaussNewton {
+		j, ok := g.(analyze.GaussNewtonProduct)
+		if !ok {
+			return nil, fmt.Errorf("curvature: matrix is %s: the loss offers no such products; use %s", m, Hessian)
+		}
+		if absent := j.GaussNewtonAbsent(); absent != "" {
+			return nil, fmt.Errorf("curvature: matrix is %s: %s; use %s", m, absent, Hessian)
+		}
+		p.exact = j.GaussNewtonVectors
+		return p, nil
 	}
+	h, absent := analyze.ExactHessian(g)
+	if h != nil {
+		p.exact = h.HessianVectors
+		return p, nil
+	}
+	p.absent = absent
+	p.points = [2][]float32{make([]float32, n)}
+	p.plus, p.minus = make([]float32, n), make([]float32, n)
+	return p, nil
+}
+
+// exactMethod is the ProductMethod of exact products.
+const exactMethod = "exact"
+
+// method says how a product is made.
+func (p *products) method() string {
+	if p.exact != nil {
+		return exactMethod
+	}
+	return fmt.Sprintf("finite differences of gradients over a step of %.3g: %s", p.step, p.absent)
 }
 
 // apply sets dst to H v/|v|, with the displacement that has the given length.
@@ -183,4 +218,78 @@ func difference(a, b []float64) float64 {
 		return 0
 	}
 	return math.Sqrt(s) / max(norm(a), norm(b))
+}
+
+// multiply sets dst[i] to the product with v[i], which has unit length.
+func (p *products) multiply(ctx context.Context, v [][]float32, dst [][]float64) error {
+	if p.exact == nil {
+		for i := range v {
+			if err := p.apply(ctx, dst[i], v[i], p.step); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("curvature: stopped after %d products: %w", p.made, err)
+	}
+	for len(p.results) < len(v) {
+		p.results = append(p.results, make([]float32, len(p.theta)))
+	}
+	in := v
+	if p.scaling != nil {
+		in = make([][]float32, len(v))
+		for i := range v {
+			in[i] = make([]float32, len(p.theta))
+			for j, s := range p.scaling {
+				in[i][j] = float32(s * float64(v[i][j]))
+			}
+		}
+	}
+	if err := p.exact(ctx, p.theta, in, p.results[:len(v)]); err != nil {
+		return fmt.Errorf("curvature: product %d: %w", p.made+1, err)
+	}
+	for i := range v {
+		sum := 0.0
+		for j, x := range p.results[i] {
+			dst[i][j] = float64(x)
+			if p.scaling != nil {
+				dst[i][j] *= p.scaling[j]
+			}
+			sum += dst[i][j]
+		}
+		p.made++
+		p.progress.Add(1)
+		if sum-sum != 0 {
+			return fmt.Errorf("curvature: product %d: %w", p.made, ErrNotFinite)
+		}
+	}
+	return nil
+}
+
+// dimension is the number of coordinates that take part.
+func (p *products) dimension() int {
+	if p.scaling == nil {
+		return len(p.theta)
+	}
+	return p.size
+}
+
+// mask sets the coordinates of v that take no part to zero.
+func (p *products) mask(v []float32) {
+	for i, s := range p.scaling {
+		if s == 0 {
+			v[i] = 0
+		}
+	}
+}
+
+// scale sets the diagonal S of the products S H S.
+func (p *products) scale(s []float64) {
+	p.scaling, p.size = s, 0
+	for _, v := range s {
+		if v != 0 {
+			p.size++
+		}
+	}
 }

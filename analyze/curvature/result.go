@@ -21,12 +21,15 @@ type Result struct {
 	// Steps is the ladder: step, step_ratio (over |theta|), product_norm, error (the
 	// larger of the relative differences between the product and its neighbours).
 	Steps record.Table
-	// TraceSamples has the sample and the value z'Hz of every Rademacher vector.
+	// TraceSamples has the sample and the value z'Bz of every Rademacher vector, B being the matrix outside the Lanczos basis.
 	TraceSamples record.Table
-	// Spectrum has the nodes and weights of the quadrature of every density run;
-	// the weights of a run add up to 1.
+	// Spectrum has the eigenvalues that were found, with the weight 1/P each (part
+	// "eigenvalue", run -1), and the nodes and weights of every probe of the bulk (part
+	// "bulk"), whose weights add up to what is left.
 	Spectrum record.Table
-	// Density is the spectral density: eigenvalue, density. It integrates to 1.
+	// Density is the bulk of the spectral density: eigenvalue, density, and a band of two
+	// standard errors over the probes, density_low and density_high. It integrates to the
+	// weight of the bulk and has no rows when all eigenvalues are known.
 	Density record.Table
 	// Shares has one row per direction, "gradient" first: direction, norm,
 	// dominant_share (|P_k d|^2/|d|^2), and for directions that are walked
@@ -40,17 +43,19 @@ type Result struct {
 	Summary  Summary
 	Warnings []analyze.Warning
 
-	splits []split
+	splits   []split
+	critical record.Optional // of a row along a run
 	// preconditioned is without values when there is none.
 	preconditioned Preconditioned
 }
 
-// SecondStep is a check of an eigenpair with a product of twice the step. Where
-// truncation is the error, the eigenvalue is off by about a third of the
+// Check is an eigenpair that was multiplied once more. Where products are exact, it is
+// the pair as it was returned. Where they are differences, it is a product of twice the
+// step: where truncation is the error, the eigenvalue is off by about a third of the
 // difference.
-type SecondStep struct {
-	Value    record.Optional `json:"value"`    // <u, Hu>
-	Residual record.Optional `json:"residual"` // |Hu - lambda u| with the lambda of the first step
+type Check struct {
+	Value    record.Optional `json:"value"`    // <u, Au>
+	Residual record.Optional `json:"residual"` // |Au - lambda u| with the lambda that is returned
 }
 
 // Summary is the result in numbers; a value that cannot be had is null.
@@ -60,16 +65,21 @@ type Summary struct {
 	ThetaNorm  float64         `json:"theta_norm"`
 	GradNorm   float64         `json:"grad_norm"`
 
-	// Step is the length of the displacement in the central differences, StepRatio
-	// its share of |theta|, ProductError the relative error of a product, estimated
-	// from neighbouring steps.
+	Matrix Matrix `json:"matrix"`
+	// ProductMethod says how a product is made: "exact" or "finite differences over a step
+	// of ...", with the reason.
+	ProductMethod string `json:"product_method"`
+	// Step is the length of the displacement in the central differences and StepRatio
+	// its share of |theta|; both are 0 for exact products. ProductError is the relative
+	// error of a product: estimated from neighbouring steps, or the asymmetry of exact
+	// products.
 	Step         float64         `json:"step"`
 	StepRatio    float64         `json:"step_ratio"`
 	ProductError record.Optional `json:"product_error"`
 	// Asymmetry is the largest |<v, Hw> - <w, Hv>| over pairs of vectors of the
 	// Lanczos basis, in units of the largest absolute eigenvalue: 0 for exact products.
 	Asymmetry       float64 `json:"asymmetry"`
-	Products        int     `json:"products"`         // all of them, two gradients each
+	Products        int     `json:"products"`         // all of them
 	LanczosProducts int     `json:"lanczos_products"` // those of the eigenvalues
 	Complete        bool    `json:"complete"`         // the basis spans the whole space: all eigenvalues are known
 
@@ -80,14 +90,13 @@ type Summary struct {
 	Top               []float64       `json:"top"`
 	Bottom            []float64       `json:"bottom"`
 	Converged         int             `json:"converged"` // pairs that more products would not change beyond the tolerance
-	TopSecondStep     SecondStep      `json:"lambda_max_second_step"`
-	BottomSecondStep  SecondStep      `json:"lambda_min_second_step"`
+	TopCheck          Check           `json:"lambda_max_second_step"`
+	BottomCheck       Check           `json:"lambda_min_second_step"`
 
 	Stability Stability `json:"stability"`
 	Trace     Trace     `json:"trace"`
 
-	DensityRuns       int     `json:"density_runs"`
-	DensityBroadening float64 `json:"density_broadening"` // standard deviation of the Gaussians
+	Density Density `json:"density"`
 
 	// GradDominantShare is the share of the gradient's squared length in the space
 	// of the top eigenvectors; that of a random vector is k/P on the average.
@@ -123,6 +132,10 @@ func (r *Result) summarize(c *computation) {
 	}
 	for _, p := range r.Bottom {
 		s.Bottom = append(s.Bottom, p.Value)
+	}
+	s.Matrix, s.ProductMethod = c.opts.Matrix, c.products.method()
+	if c.products.exact != nil {
+		s.ProductError = record.Some(s.Asymmetry)
 	}
 	s.LambdaMax, s.LambdaMaxResidual = record.Some(r.Top[0].Value), record.Some(r.Top[0].Residual)
 	if len(r.Bottom) > 0 {
@@ -174,12 +187,4 @@ func stepsTable(rungs []rung, scale float64) record.Table {
 	return record.Table{Columns: []record.Column{
 		step.Column("step"), ratio.Column("step_ratio"), length.Column("product_norm"), fault.Column("error"),
 	}}
-}
-
-func samplesTable(samples []float64) record.Table {
-	ids, values := make([]int64, len(samples)), make([]float64, len(samples))
-	for i, v := range samples {
-		ids[i], values[i] = int64(i), v
-	}
-	return record.Table{Columns: []record.Column{{Name: "sample", Ints: ids}, {Name: "value", Floats: values}}}
 }

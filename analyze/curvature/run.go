@@ -19,6 +19,7 @@ type Run struct {
 	//	lambda_max, lambda_max_residual         largest eigenvalue
 	//	lambda_min, lambda_min_residual         smallest eigenvalue
 	//	trace, trace_standard_error             Hutchinson
+	//	critical_sharpness                      2/eta_c along the update, see CriticalSharpness
 	//	eta_lambda_max, threshold, above_edge   edge of stability; absent where there is none
 	//	preconditioned_lambda_max, eta_preconditioned_lambda_max   what the threshold is held against for optimizers that scale coordinates
 	//	grad_dominant_share                     of the full gradient, in the space of the top k eigenvectors
@@ -56,6 +57,9 @@ type RunSummary struct {
 	LambdaMin      analyze.Distribution `json:"lambda_min"`
 	EtaLambdaMax   analyze.Distribution `json:"eta_lambda_max"`
 	Trace          analyze.Distribution `json:"trace"`
+	// CriticalSharpness is 2/eta_c along the updates. A row lacks it
+	// where the update raises the loss however short it is.
+	CriticalSharpness analyze.Distribution `json:"critical_sharpness"`
 
 	GradDominantShare      analyze.Distribution `json:"grad_dominant_share"`
 	BatchGradDominantShare analyze.Distribution `json:"batch_grad_dominant_share"`
@@ -80,7 +84,7 @@ type RunSummary struct {
 // them.
 var names = []string{
 	"loss", "grad_norm", "lambda_max", "lambda_max_residual", "lambda_min", "lambda_min_residual",
-	"trace", "trace_standard_error", "eta_lambda_max", "preconditioned_lambda_max", "eta_preconditioned_lambda_max",
+	"trace", "trace_standard_error", "critical_sharpness", "eta_lambda_max", "preconditioned_lambda_max", "eta_preconditioned_lambda_max",
 	"grad_dominant_share", "batch_grad_dominant_share", "update_dominant_share",
 	"loss_change", "loss_change_dominant", "loss_change_bulk", "overlap",
 	"product_error", "asymmetry", "converged", "lanczos_products", "products",
@@ -199,6 +203,7 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	}
 	for name, to := range map[string]*analyze.Distribution{
 		"lambda_max": &s.LambdaMax, "lambda_min": &s.LambdaMin, "eta_lambda_max": &s.EtaLambdaMax, "trace": &s.Trace,
+		"critical_sharpness":  &s.CriticalSharpness,
 		"grad_dominant_share": &s.GradDominantShare, "batch_grad_dominant_share": &s.BatchGradDominantShare,
 		"update_dominant_share": &s.UpdateDominantShare, "loss_change": &s.LossChange,
 		"loss_change_dominant": &s.LossChangeDominant, "loss_change_bulk": &s.LossChangeBulk, "overlap": &s.Overlap,

@@ -55,6 +55,15 @@ func rounded(x []float64, scale float64) []float32 {
 	return y
 }
 
+// widened returns x as float64.
+func widened(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
 // rademacher returns n independent signs, scaled to unit length. The numbers of
 // the stream say what the vector is for, so that none depends on the others.
 func rademacher(n int, seed, stream uint64) []float32 {
@@ -73,10 +82,20 @@ func rademacher(n int, seed, stream uint64) []float32 {
 	return v
 }
 
+// gaussian returns n independent normal numbers.
+func gaussian(n int, seed, stream uint64) []float32 {
+	rng := rand.New(rand.NewPCG(seed, stream))
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	return v
+}
+
 // Streams of random numbers, by use; a sample adds its index.
 const (
 	streamProbe   = 1
-	streamRestart = 2
+	streamStart   = 3 << 32
 	streamTrace   = 1 << 32
 	streamDensity = 2 << 32
 )

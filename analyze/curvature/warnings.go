@@ -28,14 +28,20 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 	wanted := min(o.Top, s.Parameters)
 	add(len(r.Top) < wanted, "eigenpairs_missing", "%d top eigenpairs were asked for; %d products give %d", wanted, s.LanczosProducts, len(r.Top))
 	add(!s.ProductError.Valid, "product_unchecked", "the error of the Hessian-vector products could not be estimated: the gradient is not finite around theta")
-	add(s.ProductError.Valid && s.ProductError.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by %.2g of its length when the step changes: the loss has kinks (ReLU, max pooling) or bends at this scale, or float32 rounding is in the way; eigenvalues are those of the loss averaged over the step", s.ProductError.Value)
+	exact := s.ProductMethod == exactMethod
+	add(!exact, "finite_differences", "curvature is from %s; networks with kinks (ReLU, max pooling) have other eigenvalues over a step than at the point", s.ProductMethod)
+	add(!exact && s.ProductError.Valid && s.ProductError.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by %.2g of its length when the step changes: the loss has kinks (ReLU, max pooling) or bends at this scale, or float32 rounding is in the way; eigenvalues are those of the loss averaged over the step", s.ProductError.Value)
 	add(s.Asymmetry > productLimit, "asymmetric_products", "<v, Hw> and <w, Hv> differ by up to %.2g of the largest eigenvalue: smaller eigenvalues are not resolved", s.Asymmetry)
-	if c := s.TopSecondStep.Value; c.Valid {
+	if c := s.TopCheck.Value; c.Valid {
 		d := math.Abs(c.Value-s.LambdaMax.Value) / math.Max(math.Abs(s.LambdaMax.Value), math.SmallestNonzeroFloat64)
-		add(d > productLimit, "step_dependent", "the largest eigenvalue is %.6g with the step and %.6g with twice the step: the curvature changes within the step", s.LambdaMax.Value, c.Value)
+		add(!exact && d > productLimit, "step_dependent", "the largest eigenvalue is %.6g with the step and %.6g with twice the step: the curvature changes within the step", s.LambdaMax.Value, c.Value)
 	}
 	if t := s.Trace; t.StandardError.Valid {
 		add(t.StandardError.Value > traceLimit*math.Abs(t.Mean.Value), "trace_uncertain", "the trace is %.4g with a standard error of %.4g from %d samples", t.Mean.Value, t.StandardError.Value, t.Samples)
+	}
+	if d := s.Density; d.Probes > 0 && d.TraceError.Valid && s.Trace.StandardError.Valid {
+		off := math.Abs(d.Trace.Value - s.Trace.Mean.Value)
+		add(off > 4*math.Hypot(d.TraceError.Value, s.Trace.StandardError.Value), "density_moment", "the density's trace is %.4g and the trace is %.4g: the density is less certain than its band", d.Trace.Value, s.Trace.Mean.Value)
 	}
 	e := &s.Stability
 	add(e.Optimizer != "" && e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
