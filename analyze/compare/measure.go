@@ -285,7 +285,7 @@ func (m *measurement) curvature(ctx context.Context) error {
 	}
 	names := []string{"lambda_max", "trace", "eta_lambda_max", "update_dominant_share"}
 	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{Rows: rows, Each: curvature.Options{
-		Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, TraceSamples: 10, Progress: m.o.Progress,
+		Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10, Progress: m.o.Progress,
 		Store: analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
 	}})
 	switch {

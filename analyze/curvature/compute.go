@@ -51,6 +51,11 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 	if err != nil {
 		return nil, err
 	}
+	if opts.Tolerance == 0 {
+		if opts.Tolerance = defaultTolerance; p.exact == nil {
+			opts.Tolerance = coarseTolerance
+		}
+	}
 	c := &computation{ctx: ctx, theta: theta, g: g, opts: &opts, products: p, capacity: capacity}
 	r, err := c.run()
 	if err != nil {

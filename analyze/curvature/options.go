@@ -21,7 +21,8 @@ const (
 	defaultTrace       = 10
 	defaultProbes      = 10
 	defaultSteps       = 30
-	defaultTolerance   = 1e-5
+	defaultTolerance   = 1e-5 // of exact products
+	coarseTolerance    = 1e-3 // of differences of gradients, which have no more digits
 	defaultPoints      = 2001
 	maxProducts        = 100000
 	maxBlock           = 64
@@ -60,8 +61,9 @@ type Options struct {
 	// Matrix is the matrix: [Hessian], which "" means, or [GaussNewton].
 	Matrix Matrix `json:"matrix"`
 	// Tolerance is the residual |Hu - lambda u|, in units of the largest absolute
-	// eigenvalue, at which an eigenpair counts as converged; 0 means 1e-5. What errors
-	// of the products add is in Pair.Residual.
+	// eigenvalue, at which an eigenpair counts as converged; 0 means 1e-5, and 1e-3 where
+	// products are differences of gradients. What errors of the products add is in
+	// Pair.Residual.
 	Tolerance float64 `json:"tolerance"`
 	// Block is the number of vectors that the Lanczos iteration multiplies together, 1
 	// to 64; 0 means 4. An eigenvalue with as many copies as the block has costs another
@@ -176,9 +178,6 @@ func (o Options) Effective() Options {
 		o.Matrix = Hessian
 	}
 	o.Bottom, o.TraceSamples, o.DensityProbes = max(o.Bottom, -1), max(o.TraceSamples, -1), max(o.DensityProbes, -1)
-	if o.Tolerance == 0 {
-		o.Tolerance = defaultTolerance
-	}
 	if o.LearningRate == 0 {
 		o.LearningRate = max(0, o.Optimizer.Hyperparameters["learning_rate"])
 	}

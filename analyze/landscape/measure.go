@@ -135,7 +135,7 @@ func Eigenvalues(g analyze.Gradient, maxProducts int, seed uint64) Measure {
 	if maxProducts == 0 {
 		maxProducts = defaultEigenProducts
 	}
-	o := curvature.Options{Top: 1, Bottom: 1, MaxProducts: maxProducts, TraceSamples: -1, Tolerance: 1e-2, Seed: seed}
+	o := curvature.Options{Top: 1, Bottom: 1, Block: 2, MaxProducts: maxProducts, TraceSamples: -1, DensityProbes: -1, Tolerance: 1e-2, Seed: seed}
 	return Measure{
 		Names: []string{LambdaMinName, LambdaMaxName, LambdaResidualName},
 		At: func(ctx context.Context, theta []float32, values []float64) error {

@@ -6,7 +6,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
-	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/record"
 )
 
@@ -15,17 +15,21 @@ type curvatureCmd struct {
 	runFlags
 	lossFlags
 	objectiveFlags
-	Step     int64  `default:"-1" help:"Iterate to look at; -1 is the last (default ${default})."`
-	Along    string `placeholder:"ROWS" help:"Look at these iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
-	Top      int    `default:"10" help:"Largest eigenvalues, and the dimension of the dominant space (default ${default})."`
-	Products int    `default:"100" help:"Most Hessian-vector products of the Lanczos iteration (default ${default})."`
-	Seed     uint64 `default:"0" help:"Seed of the random vectors (default ${default})."`
+	Step      int64  `default:"-1" help:"Iterate to look at; -1 is the last (default ${default})."`
+	Along     string `placeholder:"ROWS" help:"Look at these iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
+	Top       int    `default:"10" help:"Largest eigenvalues, and the dimension of the dominant space (default ${default})."`
+	Matrix    string `default:"hessian" enum:"hessian,gauss-newton" help:"Matrix: hessian, or gauss-newton, the Hessian without the curvature of the network (default ${default})."`
+	Products  int    `default:"400" help:"Most matrix-vector products of the Lanczos iteration (default ${default})."`
+	Block     int    `default:"4" help:"Vectors that the Lanczos iteration multiplies together (default ${default})."`
+	Probes    int    `default:"10" help:"Random vectors of the spectral density; 0 leaves it out (default ${default})."`
+	MaxMemory string `default:"4GiB" placeholder:"SIZE" help:"Most memory for the vectors of the iteration; with less it restarts from the best ones (default ${default})."`
+	Seed      uint64 `default:"0" help:"Seed of the random vectors (default ${default})."`
 }
 
 func (curvatureCmd) Help() string {
 	return `The Hessian is that of the loss over the whole training set, without weight decay. Products
-are central differences of exact gradients; how exact they are is said with the result. A
-product costs two gradients over the data.
+with it are exact where the loss has them; otherwise they are central differences of
+gradients, and the result says so.
 
 Examples:
   sgdwalk curvature RUN
@@ -37,7 +41,17 @@ What the numbers mean, and what not: analyze/MEANING.md.`
 
 // Run computes, writes and prints.
 func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
-	o := curvature.Options{Top: c.Top, MaxProducts: c.Products, Seed: c.Seed, Progress: e.progress}
+	memory, err := parseSize("--max-memory", c.MaxMemory)
+	if err != nil {
+		return err
+	}
+	o := curvature.Options{
+		Top: c.Top, Matrix: curvature.Matrix(c.Matrix), Block: c.Block, MaxProducts: c.Products, MaxMemory: memory,
+		DensityProbes: c.Probes, Seed: c.Seed, Progress: e.progress,
+	}
+	if c.Probes == 0 {
+		o.DensityProbes = -1
+	}
 	if err := o.Validate(); err != nil {
 		return usageError{err}
 	}
@@ -49,6 +63,11 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
+	needs, err := o.Memory(a.trace.Header().Layout.Len())
+	if err != nil {
+		return err
+	}
+	e.say("memory for the vectors of the iteration: at most %s", bytesText(needs))
 	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, nil, products)
 	if err != nil {
 		return err
@@ -100,13 +119,10 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	density := &figure.Curves{
-		Title: fmt.Sprintf("%s, step %d", a.title(), s.Step), XLabel: "eigenvalue of the Hessian", YLabel: "spectral density", YScale: figure.Log,
-		Series: []figure.Series{{X: column(&r.Density, "eigenvalue"), Y: above(column(&r.Density, "density"), 1e-8)}},
-		Notes:  []string{"A density below 10^{\u22128} is drawn at 10^{\u22128}."},
-	}
-	if err := a.figure("curvature", density); err != nil {
-		return err
+	if r.Summary.Density.Eigenvalues > 0 {
+		if err := a.figure("curvature", draw.Density(fmt.Sprintf("%s, step %d", a.title(), s.Step), r)); err != nil {
+			return err
+		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	summary := curvatureSummary{s.Step, r.Summary}
@@ -153,14 +169,6 @@ func (a *analysis) rowOf(step int64) int {
 	return 0
 }
 
-// above cuts a positive series off at a floor that a logarithmic axis can show.
-func above(v []float64, floor float64) []float64 {
-	for i := range v {
-		v[i] = max(v[i], floor)
-	}
-	return v
-}
-
 func curvatureSentences(step int64, s *curvature.Summary) []string {
 	out := []string{fmt.Sprintf("step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the eigenpairs converged)", step, optionalText(s.LambdaMax), optionalText(s.LambdaMin), optionalText(s.Trace.Mean), s.Products, s.Converged)}
 	if t := s.Stability; t.EtaPreconditionedLambdaMax.Valid && t.Threshold.Valid {
@@ -204,31 +212,8 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	if err := a.out.Table("eigenvalues", &r.Eigenvalues); err != nil {
 		return err
 	}
-	steps := column(&r.Table, "step")
-	for _, f := range []struct {
-		name, label string
-		series      []figure.Series
-	}{
-		{"curvature", "\u03b7 \u03bb_{max}", []figure.Series{
-			{Name: "\u03b7 \u03bb_{max}", X: steps, Y: column(&r.Table, "eta_lambda_max"), Points: true},
-			{Name: "edge of stability", X: steps, Y: column(&r.Table, "threshold")},
-		}},
-		{"dominant", "share in the dominant space", []figure.Series{
-			{Name: "full gradient", X: steps, Y: column(&r.Table, "grad_dominant_share"), Points: true},
-			{Name: "mini-batch gradient", X: steps, Y: column(&r.Table, "batch_grad_dominant_share"), Points: true},
-			{Name: "update", X: steps, Y: column(&r.Table, "update_dominant_share"), Points: true},
-		}},
-	} {
-		kept := f.series[:0]
-		for _, s := range f.series {
-			if s.Y != nil {
-				kept = append(kept, s)
-			}
-		}
-		if len(kept) == 0 {
-			continue
-		}
-		if err := a.figure(f.name, &figure.Curves{Title: a.title(), XLabel: "step", XWhole: true, YLabel: f.label, YScale: figure.Linear, Series: kept}); err != nil {
+	for _, f := range draw.Curvatures(a.title(), &r.Table) {
+		if err := a.figure(f.Name, f.Figure); err != nil {
 			return err
 		}
 	}

@@ -217,7 +217,7 @@ func (f *planeFlags) hessian(ctx context.Context, a *analysis, p *planeOf, gradi
 	if err != nil {
 		return err
 	}
-	o := curvature.Options{Top: max(first, second, 1), Bottom: max(-first, -second, -1), MaxProducts: f.Products, TraceSamples: -1, Seed: f.PlaneSeed, Progress: a.progress}
+	o := curvature.Options{Top: max(first, second, 1), Bottom: max(-first, -second, -1), MaxProducts: f.Products, TraceSamples: -1, DensityProbes: -1, Seed: f.PlaneSeed, Progress: a.progress}
 	if err := o.Validate(); err != nil {
 		return usageError{err}
 	}

@@ -1,0 +1,123 @@
+package draw
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"sgdwalk/analyze/curvature"
+	"sgdwalk/analyze/figure"
+	"sgdwalk/record"
+)
+
+// Density draws the spectrum of the Hessian: the eigenvalues that are known as stems,
+// the rest as a density with its band, and the edge of stability. A stem stands for one
+// eigenvalue; it is as high as the Gaussian of one eigenvalue with the broadening of the
+// bulk, so that both have one unit: eigenvalues per unit of the axis.
+func Density(title string, r *curvature.Result) *figure.Curves {
+	d := &r.Summary.Density
+	f := &figure.Curves{Title: title, XLabel: "eigenvalue of the " + matrixName(r.Summary.Matrix), YLabel: "eigenvalues per unit", YScale: figure.Log}
+	p := float64(r.Summary.Parameters)
+	stems := values(&r.Spectrum, "eigenvalue")
+	sigma := d.Broadening
+	if sigma == 0 { // all eigenvalues are known
+		sigma = 1
+		if low, high := slices.Min(stems), slices.Max(stems); high > low {
+			sigma = math.Sqrt(1e-5) * (high - low)
+		}
+	}
+	peak := 1 / (sigma * math.Sqrt(2*math.Pi))
+	top, floor := peak, peak/10
+	bulk := figure.Series{Name: fmt.Sprintf("the other %.0f: density, mean of %d probes \u00b1 2 standard errors", p-float64(len(stems)), d.Probes), X: Values(&r.Density, "eigenvalue")}
+	for i, y := range r.Density.Column("density").Floats {
+		y, low, high := p*y, p*r.Density.Column("density_low").Floats[i], p*r.Density.Column("density_high").Floats[i]
+		if y < floor { // less than a tenth of an eigenvalue: a gap, not a line along the axis
+			y, low, high = math.NaN(), math.NaN(), math.NaN()
+		}
+		top = max(top, high)
+		bulk.Y, bulk.Low, bulk.Top = append(bulk.Y, y), append(bulk.Low, max(low, floor)), append(bulk.Top, high)
+	}
+	if len(bulk.X) > 0 {
+		f.Series = append(f.Series, bulk)
+	}
+	if len(stems) > 0 {
+		s := figure.Series{Name: fmt.Sprintf("%d eigenvalues, one each", len(stems))}
+		slices.Sort(stems)
+		for _, v := range stems {
+			s.X, s.Y = append(s.X, v, v, v), append(s.Y, floor, peak, math.NaN())
+		}
+		f.Series = append(f.Series, s)
+	}
+	if e := &r.Summary.Stability; e.Threshold.Valid && e.LearningRate.Valid && e.Preconditioned == nil {
+		x := e.Threshold.Value / e.LearningRate.Value
+		name := fmt.Sprintf("edge of stability, %.3g/\u03b7 = %.3g", e.Threshold.Value, x)
+		if x <= 1.5*r.Top[0].Value {
+			f.Series = append(f.Series, figure.Series{Name: name, X: []float64{x, x}, Y: []float64{floor, top}})
+		} else {
+			f.Notes = append(f.Notes, "The "+name+", is to the right of the figure.")
+		}
+	}
+	f.Notes = append(f.Notes, fmt.Sprintf("Gaussians of standard deviation %.2g. Less than a tenth of an eigenvalue is not drawn.", sigma))
+	return f
+}
+
+func matrixName(m curvature.Matrix) string {
+	if m == curvature.GaussNewton {
+		return "Gauss-Newton matrix"
+	}
+	return "Hessian"
+}
+
+// values returns the nodes of a part of a spectrum.
+func values(t *record.Table, part string) []float64 {
+	var out []float64
+	for i, name := range t.Column("part").Strings {
+		if name == part {
+			out = append(out, t.Column("node").Floats[i])
+		}
+	}
+	return out
+}
+
+// Curvatures draws the curvature along a run: the largest eigenvalue and the critical
+// sharpness against the edge of stability, and the shares of gradient and update in the
+// dominant space. A figure without data is left out.
+func Curvatures(title string, t *record.Table) []Named {
+	steps := Values(t, "step")
+	var out []Named
+	add := func(name, label string, scale figure.Scale, series ...figure.Series) {
+		series = slices.DeleteFunc(series, func(s figure.Series) bool { return s.Y == nil })
+		if len(series) > 0 {
+			out = append(out, Named{name, &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: label, YScale: scale, Series: series}})
+		}
+	}
+	points := sparse(steps)
+	largest, edge, name := Values(t, "lambda_max"), divided(Values(t, "threshold"), Values(t, "learning_rate")), "\u03bb_{max}"
+	if scaled := Values(t, "preconditioned_lambda_max"); scaled != nil {
+		largest, name = scaled, "\u03bb_{max}, preconditioned"
+	}
+	add("curvature", "curvature", figure.Auto,
+		figure.Series{Name: name, X: steps, Y: largest, Points: points},
+		figure.Series{Name: "critical sharpness along the update, 2/\u03b7_c", X: steps, Y: Values(t, "critical_sharpness"), Points: points},
+		figure.Series{Name: "edge of stability, threshold/\u03b7", X: steps, Y: edge},
+	)
+	add("dominant", "share in the dominant space", figure.Linear,
+		figure.Series{Name: "full gradient", X: steps, Y: Values(t, "grad_dominant_share"), Points: points},
+		figure.Series{Name: "mini-batch gradient", X: steps, Y: Values(t, "batch_grad_dominant_share"), Points: points},
+		figure.Series{Name: "update", X: steps, Y: Values(t, "update_dominant_share"), Points: points},
+	)
+	return out
+}
+
+// divided returns a/b element by element, nil when one of them is nil.
+func divided(a, b []float64) []float64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	for i := range a {
+		if a[i] /= b[i]; math.IsInf(a[i], 0) {
+			a[i] = math.NaN()
+		}
+	}
+	return a
+}
