@@ -140,6 +140,14 @@ func (e element) float32At(b []byte) float32 {
 	return float32(e.float64At(b))
 }
 
+// checkRange reports a finite number that float32 cannot hold.
+func (e element) checkRange(b []byte) error {
+	if v := e.float64At(b); !math.IsInf(v, 0) && math.IsInf(float64(float32(v)), 0) {
+		return fmt.Errorf("it has the value %g, which is too large for float32; leave it out (exclude), or scale it", v)
+	}
+	return nil
+}
+
 // int64At converts a whole number; the larger half of uint64 comes out negative.
 func (e element) int64At(b []byte) int64 {
 	v := e.bits(b)
@@ -167,8 +175,10 @@ func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
 		for i := range dst[:n] {
 			if plain { // nearly always
 				dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
-			} else {
-				dst[i] = e.float32At(part[i*e.width:])
+			} else if dst[i] = e.float32At(part[i*e.width:]); e.width == 8 && math.IsInf(float64(dst[i]), 0) {
+				if err := e.checkRange(part[i*e.width:]); err != nil {
+					return err
+				}
 			}
 		}
 		dst = dst[n:]

@@ -81,7 +81,7 @@ func TestImportConversions(t *testing.T) {
 	path := save(t, dir, "a.safetensors", safetensorsOf(t, nil,
 		tensor{"a", safetensors.F16, []uint64{3}, halves(0x3c00, 0x2e66, 0x7c00)},
 		tensor{"b", safetensors.BF16, []uint64{3}, halves(0x3f80, 0x3dcd, 0x7f80)},
-		tensor{"c", safetensors.F64, []uint64{3}, doubles(1, 0.1, 1e300)},
+		tensor{"c", safetensors.F64, []uint64{3}, doubles(1, 0.1, math.Inf(1))},
 		tensor{"d", safetensors.F32, []uint64{0}, nil}))
 	m, warnings := mustLoad(t, ImportOptions{}, path)
 	// The file has the widest types first.
@@ -94,6 +94,14 @@ func TestImportConversions(t *testing.T) {
 		"the steps, 0 to 0, come from the place of the only file, whose name and metadata have no step",
 	}, warnings); d != "" {
 		t.Error(d)
+	}
+}
+
+// A number that float32 cannot hold does not become an infinity.
+func TestImportTooLarge(t *testing.T) {
+	path := save(t, t.TempDir(), "a.safetensors", safetensorsOf(t, nil, tensor{"c", safetensors.F64, []uint64{2}, doubles(1, -1e300)}))
+	if _, _, err := load([]string{path}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), `a.safetensors: array "c": it has the value -1e+300, which is too large for float32`) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -401,6 +401,23 @@ func TestTorchArchive(t *testing.T) {
 	}
 }
 
+// A finite float64 that float32 cannot hold is refused; an infinity stays.
+func TestTorchRange(t *testing.T) {
+	data := string(doubles(math.Inf(-1), 1e300, 3))
+	for shape, want := range map[int]string{1: "", 2: `array "w": it has the value 1e+300, which is too large for float32`} {
+		for _, stride := range []int{1, 0} {
+			x := torchTensor{"DoubleStorage", "0", 3, shape - 1, []int{1, 2 - stride}, []int{1, stride}, ""}
+			c, err := opened(t, "", torchZip(t, pairs{"w", x}, "x/data/0", data))
+			if err == nil {
+				err = c.floats(&c.arrays[0], make([]float32, c.arrays[0].length()))
+			}
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("element %d, stride %d: %v; want %q", shape-1, stride, err, want)
+			}
+		}
+	}
+}
+
 // A view is read after the checksum of its whole storage was compared.
 func TestTorchViewChecksum(t *testing.T) {
 	data := eighths(64, binary.LittleEndian)

@@ -63,7 +63,11 @@ func (v *tensorView) read(r io.Reader, e element, dst []float32) error {
 		if err != nil {
 			return err
 		}
-		dst[to] = e.float32At(b)
+		if dst[to] = e.float32At(b); e.width == 8 && math.IsInf(float64(dst[to]), 0) {
+			if err := e.checkRange(b); err != nil {
+				return err
+			}
+		}
 		i := len(index) - 1
 		for ; i >= 0; i-- {
 			d := &v.dims[i]
