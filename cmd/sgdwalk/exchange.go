@@ -167,7 +167,7 @@ type importCmd struct {
 	Out     string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
 	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
 	Layout  string   `placeholder:"FILE" help:"Names, kinds and shapes of the tensors, instead of guesses: JSON as in header.json."`
-	Key     string   `placeholder:"KEY" help:"Where in .pt checkpoints the state dict is (default: found; . is the dict itself)."`
+	Key     string   `placeholder:"KEY" help:"Where in .pt checkpoints the state dict is, for example state.model or models.0 (default: found; . is the dict itself)."`
 	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
 	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name, order (0, 1, 2, ... as given) or a list such as 0,10,20 (default: metadata, else name)."`
 	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, by a column step; the columns are those of export --csv."`

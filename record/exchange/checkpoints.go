@@ -52,6 +52,7 @@ type checkpoints struct {
 	conversions []string        // those types in the order in which they were met
 	left        map[string]bool
 	noted       map[string]bool // what files said that is in the warnings
+	ties        ties
 	headers     map[string]bool // of the runs that files were exported from
 	scalars     *scalarLog      // nil where nothing is known but the tensors
 }
@@ -60,7 +61,7 @@ func openCheckpoints(members []member, notes []string, o ImportOptions) (*Import
 	members, copies := withoutCopies(members)
 	s := &checkpoints{
 		Import: &Import{Warnings: slices.Concat(notes, copies)}, options: o, members: members,
-		names: map[string]bool{}, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}, headers: map[string]bool{},
+		names: map[string]bool{}, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
 	}
 	if err := s.readLayout(); err != nil {
 		return nil, err
@@ -173,6 +174,10 @@ func (s *checkpoints) open(i int) (*container, error) {
 	if err != nil {
 		c.Close()
 		return nil, err
+	}
+	s.ties.learn(c)
+	if s.header != nil {
+		s.ties.rename(c, s.tensors())
 	}
 	return c, nil
 }
