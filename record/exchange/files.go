@@ -57,7 +57,7 @@ func collect(paths []string) ([]member, []string, error) {
 		}
 		found := c.members[before:]
 		if len(found) == 0 {
-			return nil, nil, fmt.Errorf("exchange: directory %s has no file whose name ends in %s%s", p, strings.Join(checkpointEndings, ", "), c.skipped.inWords("; it has "))
+			return nil, nil, fmt.Errorf("exchange: directory %s has no file whose name ends in %s and can be that of a model%s", p, strings.Join(checkpointEndings, ", "), c.skipped.inWords("; it has "))
 		}
 		slices.SortStableFunc(found, func(a, b member) int { return compareNatural(a.path, b.path) })
 		found[0].named = len(found) == 1
@@ -85,6 +85,10 @@ func (c *collector) walk(dir string, depth int) error {
 	if err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
+	if depth > 0 && isRecording(entries) {
+		c.skipped.add(dir + string(filepath.Separator))
+		return nil
+	}
 	var files []string
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -109,6 +113,17 @@ func (c *collector) walk(dir string, depth int) error {
 		}
 	}
 	return c.choose(dir, files)
+}
+
+// isRecording reports whether a folder is a run that this program recorded. Its analyses
+// write arrays that are no checkpoints.
+func isRecording(entries []fs.DirEntry) bool {
+	has := func(start, end string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+			return strings.HasPrefix(e.Name(), start) && strings.HasSuffix(e.Name(), end)
+		})
+	}
+	return has("header.json", "") && has("steps-", ".arrow")
 }
 
 // choose adds the checkpoints among the files of one folder.

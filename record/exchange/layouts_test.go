@@ -53,6 +53,7 @@ func TestFolders(t *testing.T) {
 		"optimizers apart":  {"model_1.safetensors optimizer_1.pt model_2.safetensors optimizer_2.pt", "1:0 2:2", "optimizer_1.pt, optimizer_2.pt"},
 		"Megatron":          {"iter_0000100/mp_rank_00/model.safetensors iter_0000200/mp_rank_00/model.safetensors latest_checkpointed_iteration.txt", "100:0 200:1", "latest_checkpointed_iteration.txt"},
 		"hidden files":      {"1.safetensors 2.safetensors .3.safetensors .cache/4.safetensors", "1:0 2:1", ".3.safetensors, .cache/"},
+		"a recording":       {"step1.safetensors RUN/header.json RUN/steps-000000.arrow RUN/analysis/pca/step2.safetensors", "1:0", "left out of the folders: RUN/"},
 		"nothing with it":   {"checkpoint.txt weights.h5", "has no file whose name ends in", "it has checkpoint.txt, weights.h5"},
 		"optimizers only":   {"optimizer_1.pt", "it has optimizer_1.pt", ""},
 		"not a copy":        {"init.safetensors step1.safetensors step2.safetensors", "init.safetensors has no step in its name, and ", ""},
