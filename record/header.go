@@ -17,7 +17,9 @@ import (
 //	1  vectors are float32; every row has a substep
 //	2  vectors may be float16 or bfloat16; rows have substeps when
 //	   Columns.Substep says so; record/arrowfile needs less room
-const FormatVersion = 2
+//	3  record/arrowfile keeps the header in every segment, and the last segment
+//	   says that the run came to its end
+const FormatVersion = 3
 
 // ErrNewerFormat is wrapped by the error for a header that a newer program wrote.
 var ErrNewerFormat = errors.New("written by a newer program")
@@ -233,6 +235,13 @@ func (h *Header) CheckStep(s, previous *Step) error {
 		return fmt.Errorf("record: step %d, substep %d comes after step %d, substep %d; steps must go forward", s.Step, s.Substep, previous.Step, previous.Substep)
 	}
 	return nil
+}
+
+// EndsWith reports whether a last row by itself shows that the run came to its end:
+// it follows the last planned update. From format 3 on a run whose updates were not
+// planned says so elsewhere.
+func (h *Header) EndsWith(last *Step) bool {
+	return last.Last() && (h.Format < 3 || h.Steps > 0 && last.Step >= h.Steps)
 }
 
 // Hyperparameter returns a hyperparameter of the optimizer.

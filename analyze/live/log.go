@@ -50,7 +50,8 @@ type Log struct {
 	cos      float64
 	full     Point // the last iterates at which these were measured
 	test     Point
-	ended    bool // the last row follows the last update
+	noBatch  bool // the last row has no batch
+	finished bool // the run came to its end
 	bad      bool // a loss was not finite
 	live     bool
 	bytes    int64
@@ -161,10 +162,10 @@ func (l *Log) expect(step int64) {
 
 // look takes what the files say.
 func (l *Log) look(r *arrowfile.Reader) {
-	live, bytes := r.Live(), r.Bytes()
+	live, bytes, finished := r.Live(), r.Bytes(), r.Finished()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.live, l.bytes = live, bytes
+	l.live, l.bytes, l.finished = live, bytes, finished
 }
 
 // Rows returns how many rows were added.
@@ -194,7 +195,7 @@ func (l *Log) Add(s *record.Step) {
 		}
 	}
 	l.plane.add(s, l.geo.first)
-	l.ended = s.Last()
+	l.noBatch, l.finished = s.Last(), l.header.EndsWith(s)
 	l.bad = l.bad || s.BatchLoss.Valid && p.BatchLoss-p.BatchLoss != 0
 	if s.FullLoss.Valid {
 		l.full = p

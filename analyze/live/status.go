@@ -78,7 +78,7 @@ func (l *Log) Status(now time.Time) Status {
 		GradNorm: known(p.GradNorm), GradCos: known(p.GradCos), Displacement: known(p.Displacement),
 		FullLoss: known(l.full.FullLoss), TestLoss: known(l.test.TestLoss), FullStep: l.full.Step,
 	}
-	if n := len(l.points); l.ended && n > 1 {
+	if n := len(l.points); l.noBatch && n > 1 {
 		// The last row has no batch: what it lacks is that of the step before.
 		q := l.points[n-2]
 		s.BatchLoss, s.LearningRate, s.GradNorm, s.GradCos = known(q.BatchLoss), known(q.LearningRate), known(q.GradNorm), known(q.GradCos)
@@ -103,7 +103,7 @@ func (l *Log) Status(now time.Time) Status {
 
 func (l *Log) state() State {
 	switch {
-	case l.ended && !l.live:
+	case l.finished && !l.live && !l.bad:
 		return Finished
 	case l.live:
 		return Recording

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -186,6 +187,9 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 		return err
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
+	if !a.trace.Finished() && !slices.ContainsFunc(a.warn, func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
+		a.warn = append(a.warn, analyze.Warning{Code: "run_unfinished", Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"})
+	}
 	a.warn = a.share.mark(a.warn)
 	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
 	if a.objective != nil {

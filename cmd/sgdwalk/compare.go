@@ -254,6 +254,9 @@ func (w *joint) open(dir, name string) error {
 		return err
 	}
 	w.traces, w.dirs = append(w.traces, t), append(w.dirs, dir)
+	if !t.Finished() {
+		w.warn = append(w.warn, analyze.Warning{Code: "run_unfinished", Text: fmt.Sprintf("%s did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost", dir)})
+	}
 	if t.Header().Sketch != nil {
 		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters", dir, t.Header().Sketch.Spec)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sgdwalk/analyze/live"
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
 
@@ -55,10 +56,10 @@ func (r *recording) tell(dir string) (stop func()) {
 func readCounters(dir string) *live.Recorder {
 	path := filepath.Join(dir, countersName)
 	info, err := os.Stat(path)
-	if err != nil || info.Size() > 1<<16 || time.Since(info.ModTime()) > countersOld {
+	if err != nil || time.Since(info.ModTime()) > countersOld {
 		return nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := record.ReadSmall(path, 1<<16)
 	if err != nil {
 		return nil
 	}

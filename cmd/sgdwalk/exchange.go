@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -187,6 +188,19 @@ Examples:
   sgdwalk import run.npz --out RUN`
 }
 
+// importName is the file in a run in which import says how many rows it has.
+const importName = "import.json"
+
+// notesOfOthers names the files beside a recording that must go with a run that is
+// replaced.
+func notesOfOthers() map[string][]byte {
+	return map[string][]byte{configName: nil, summaryName: nil, ingestName: nil, importName: nil, replay.CheckpointName: nil, countersName: nil}
+}
+
+type rowCount struct {
+	Rows int `json:"rows"`
+}
+
 // Run imports.
 func (c *importCmd) Run(ctx context.Context, e *env) error {
 	o := exchange.ImportOptions{Layout: c.Layout, Key: c.Key, Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Scalars: c.Scalars, Model: c.Model}
@@ -204,15 +218,24 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force})
+	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force, Beside: notesOfOthers()})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(m.CopyTo(ctx, w), w.Close()); err != nil {
+	err = m.CopyTo(ctx, w)
+	w.SetFinished(err == nil) // whatever its rows look like
+	if err := errors.Join(err, w.Close()); err != nil {
 		// What was begun is of no use to anybody; nothing else is in it.
 		return errors.Join(err, arrowfile.Discard(c.Out))
 	}
 	h := m.Header()
+	text, err := json.Marshal(rowCount{m.Len()})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(c.Out, importName), append(text, '\n'), 0o666)
+	}
+	if err != nil {
+		return err
+	}
 	if e.json {
 		return e.printJSON(struct {
 			Run        string   `json:"run"`
@@ -257,7 +280,9 @@ type repairCmd struct {
 
 func (repairCmd) Help() string {
 	return `Every intact row is copied into a new run; the damaged one is not changed. Every problem is
-printed on a line of its own. The exit status is 0 when the repaired run is written.
+printed on a line of its own. A damaged or missing header.json is restored from the copies in
+the segments, or from their hash of it. The exit status is 0 when rows were saved, and 3 when
+the damage left none.
 
 Examples:
   sgdwalk repair RUN
@@ -280,6 +305,9 @@ func (c *repairCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if !r.Finished {
+		e.say("note: %s did not come to its end, or its end is lost: it has %d rows", c.Run_, r.Rows)
+	}
 	for _, name := range []string{configName, replay.CheckpointName} {
 		if err := copyIfThere(filepath.Join(c.Run_, name), filepath.Join(out, name)); err != nil {
 			return err
@@ -300,16 +328,21 @@ func (c *repairCmd) Run(e *env) error {
 	return nil
 }
 
-// copyIfThere copies a small file that may be missing.
+// copyIfThere copies a file that may be missing. Like a pipe or a device in its
+// place, it is then left out.
 func copyIfThere(from, to string) error {
-	b, err := os.ReadFile(from)
-	if errors.Is(err, os.ErrNotExist) {
+	if err := record.CheckRegular(from); errors.Is(err, os.ErrNotExist) || record.IsDamage(err) {
 		return nil
 	}
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, b, 0o666)
+	defer in.Close()
+	return writeWhole(to, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
 }
 
 // kindNames lists the kinds for --help.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func (c *infoCmd) Run(e *env) error {
 	}
 	if info.Live = readCounters(c.Run_); info.Live == nil {
 		if info.Recorder, err = readRecorder(c.Run_); err != nil {
-			return err
+			e.say("note: what %s says is left out: %s", summaryName, oneLine(err))
 		}
 	}
 	if e.json {
@@ -76,9 +75,17 @@ func (c *infoCmd) Run(e *env) error {
 	return info.print(e)
 }
 
+// maxRunFile bounds what is read of a small file beside a recording.
+const maxRunFile = 1 << 20
+
+// readRunFile reads a small file beside a recording.
+func readRunFile(dir, name string) ([]byte, error) {
+	return record.ReadSmall(filepath.Join(dir, name), maxRunFile)
+}
+
 // readRecorder returns the counters of the last session, nil when there are none.
 func readRecorder(dir string) (*recordingStats, error) {
-	text, err := os.ReadFile(filepath.Join(dir, summaryName))
+	text, err := readRunFile(dir, summaryName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

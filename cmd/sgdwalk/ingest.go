@@ -48,6 +48,7 @@ type ingested struct {
 	Status    string         `json:"status"` // finished, unfinished, torn or failed
 	Message   string         `json:"message"`
 	Frames    int64          `json:"frames"` // steps that came
+	Rows      int64          `json:"rows"`   // that were recorded
 	Recording recordingStats `json:"recording"`
 	Complete  bool           `json:"complete"` // no row was dropped
 	Seconds   float64        `json:"seconds"`
@@ -70,6 +71,7 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer in.Close()
+	opts.Beside = notesOfOthers() // of an earlier run in this place
 	d, err := stream.NewDecoder(in)
 	if err != nil {
 		return err
@@ -93,11 +95,6 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	e.say("%s: %d parameters in %d tensors", c.Out, h.Layout.Len(), len(h.Layout))
-	for _, name := range []string{configName, summaryName, ingestName} { // of an earlier run in this place
-		if err := os.Remove(filepath.Join(c.Out, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return errors.Join(err, r.Close())
-		}
-	}
 	s, err := c.pump(e, d, h, r)
 	if e.json {
 		return errors.Join(e.printJSON(s), err)
@@ -170,6 +167,7 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 		e.progress.Add(1)
 	}
 	e.progress.End()
+	r.writer.SetFinished(errors.Is(failure, io.EOF)) // whatever its rows look like
 	closed := sink.Close()
 	silent()
 	out := &ingested{Run: c.Out, Frames: d.Frames(), Recording: r.stats(), Seconds: time.Since(start).Seconds()}
@@ -184,6 +182,7 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 	default:
 		out.Status = "failed"
 	}
+	out.Rows = r.writer.Rows()
 	out.Message = fmt.Sprintf("%d steps came, %d rows are recorded", out.Frames, r.writer.Rows())
 	if failure == nil && closed != nil && (out.Complete || r.policy == arrowfile.FailOnError) {
 		out.Status, failure = "failed", closed

@@ -22,10 +22,12 @@
 //	sgdwalk completion bash|zsh|fish
 //
 // Results go to standard output, progress and messages to standard error. The
-// exit status is 0 when all went well, 1 for a failure, 2 for a mistake in the
-// call, 3 for a damaged recording and 75 for a shard that was interrupted and has to
-// go on. Every verb takes --json (one object on
-// standard output) and --help, with examples.
+// exit status is 0 when all went well, 1 for a failure (of the machine too: no
+// memory, a full disk, too many open files, another instruction set), 2 for a
+// mistake in the call, 3 for a damaged recording, 75 for a shard that was
+// interrupted, and 130 for every other work that was interrupted (Ctrl-C, SIGTERM
+// or SIGHUP) before its end; the same call, or train --resume, continues it. Every
+// verb takes --json (one object on standard output) and --help, with examples.
 package main
 
 import (
@@ -37,12 +39,13 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
-	"sgdwalk/record/arrowfile"
+	"sgdwalk/record"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
 )
@@ -59,8 +62,13 @@ const (
 	exitUsage
 	exitDamaged
 
-	exitAgain = 75 // EX_TEMPFAIL
+	exitAgain       = 75  // EX_TEMPFAIL
+	exitInterrupted = 130 // 128 + SIGINT, as shells report it; used for SIGTERM and SIGHUP too
 )
+
+// errInterrupted is wrapped by the error of work that was interrupted before its
+// end and can be continued.
+var errInterrupted = errors.New("interrupted")
 
 // cli is the command line: one field per verb, in the order of --help.
 type cli struct {
@@ -129,12 +137,22 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
 	defer stop()
-	// The first interrupt ends the work at the next step or unit; a second one
-	// kills the program as usual.
+	// The first signal ends the work at the next step or unit; a second one kills
+	// the program as usual.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// endingSignals are the signals that ask the program to end: Ctrl-C, the end of a
+// batch job, and the end of a terminal session unless nohup has it ignored.
+func endingSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // run is the program without the process around it.
@@ -170,6 +188,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(e)
 	e.progress.End()
+	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = fmt.Errorf("%w (%w)", err, errInterrupted)
+	}
 	return leave(stderr, err)
 }
 
@@ -219,11 +240,12 @@ func leave(stderr io.Writer, err error) int {
 	saidBy(stderr, err)
 	fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
 	var usage usageError
-	var corrupt *arrowfile.CorruptError
 	switch {
 	case errors.Is(err, errAgain):
 		return exitAgain
-	case errors.As(err, &corrupt) || errors.Is(err, errDamaged):
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case record.IsDamage(err) || errors.Is(err, errDamaged):
 		return exitDamaged
 	case errors.As(err, &usage):
 		return exitUsage

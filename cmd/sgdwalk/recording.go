@@ -21,7 +21,7 @@ import (
 type recordFlags struct {
 	Sketch        string        `toml:"sketch,omitempty" placeholder:"SPEC" help:"Record reduced rows: subset:PATTERNS, project:K, float16 or bfloat16, joined by +."`
 	MaxBytes      string        `toml:"-" placeholder:"SIZE" help:"Refuse before the first step if the recording would take more, for example 20GB."`
-	OnRecordError string        `toml:"-" default:"fail" enum:"fail,continue" help:"After an error of writing: fail stops the run, continue trains on and marks it (default ${default})."`
+	OnRecordError string        `toml:"-" default:"fail" enum:"fail,continue" help:"After an error of writing: fail stops the run, continue trains to the end and marks the run; a checkpoint that cannot be written is then a note (default ${default})."`
 	SyncInterval  time.Duration `toml:"-" placeholder:"DURATION" help:"Make rows durable at least so often; a power cut loses no more than that (default: at the end of each segment)."`
 	SyncRows      int64         `toml:"-" placeholder:"N" help:"Make rows durable when so many are not; may be combined with the others."`
 	SyncBytes     string        `toml:"-" placeholder:"SIZE" help:"Make rows durable when so many bytes are not."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -15,6 +18,7 @@ import (
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train"
+	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
 )
 
@@ -35,7 +39,12 @@ type trainSummary struct {
 	Bytes      int64           `json:"bytes"`
 	Recording  recordingStats  `json:"recording"`
 	Complete   bool            `json:"complete"` // no row was dropped
-	Seconds    float64         `json:"seconds"`
+	// CheckpointError says why a checkpoint could not be written, where training
+	// continued after that.
+	CheckpointError string  `json:"checkpoint_error,omitempty"`
+	Seconds         float64 `json:"seconds"`
+
+	planned int64 // updates in the header
 }
 
 func (s *trainSummary) print(e *env) {
@@ -52,8 +61,8 @@ func (s *trainSummary) print(e *env) {
 		}
 		e.printf("\n")
 	}
-	if s.Result.Status == train.Stopped {
-		e.printf("sgdwalk train --resume %s goes on\n", s.Run)
+	if s.CheckpointError != "" {
+		e.printf("note: a checkpoint could not be written: %s\n", s.CheckpointError)
 	}
 }
 
@@ -103,7 +112,9 @@ type storedConfig struct {
 // and those of an earlier run in its place that must go.
 func (c *trainConfig) beside(f *recordFlags, h *record.Header) (map[string][]byte, error) {
 	text, err := toml.Marshal(storedConfig{*c.effective(h), f.Sketch})
-	return map[string][]byte{configName: text, summaryName: nil, replay.CheckpointName: nil, countersName: nil}, err
+	files := notesOfOthers()
+	files[configName] = text
+	return files, err
 }
 
 // resume goes on with a run that was stopped or killed.
@@ -128,7 +139,23 @@ func (c *trainCmd) resume(ctx context.Context, e *env, given map[string]bool) (s
 		return s, usagef("--sketch is %q; the run was begun with %q, and one that goes on keeps its settings", c.Sketch, stored.Sketch)
 	}
 	c.Sketch = stored.Sketch
+	if done, err := finished(dir, trace); done != nil || err != nil {
+		e.say("%s is finished: nothing is left to do", dir)
+		return *cmp.Or(done, &s), err
+	}
+	useKernel(trace.Header())
 	return goOn(ctx, e, &c.recordFlags, trace, dir, replay.Options{})
+}
+
+// finished returns the summary of a run that came to its end, nil for a run that
+// has further to go. A run that was killed between its last row and its summary has
+// further to go: its last steps are computed again and the summary is written.
+func finished(dir string, trace *arrowfile.Reader) (*trainSummary, error) {
+	kept, err := readTrainSummary(dir)
+	if kept == nil || err != nil || kept.Rows != int64(trace.Len()) || !trace.Closed() {
+		return nil, err
+	}
+	return kept, nil
 }
 
 // isUnborn reports whether dir is a run that was being begun, or replaced, when
@@ -142,31 +169,18 @@ func isUnborn(dir string) bool {
 // goOn trains a run to its end that was stopped or killed.
 func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, dir string, o replay.Options) (s trainSummary, err error) {
 	h := fullHeader(trace.Header())
+	if err := checkKernel(dir, h); err != nil {
+		return s, err
+	}
 	last, err := lastRow(trace)
 	if err != nil {
 		return s, err
-	}
-	if last != nil && last.Last() {
-		forgetOld(dir)
-		return s, fmt.Errorf("%s is finished: %d updates, nothing is left to do", dir, last.Step)
 	}
 	x, err := replay.FromHeader(h, o)
 	if err != nil {
 		return s, err
 	}
 	x.Train()
-	checkpoint, err := replay.LoadCheckpoint(dir, h)
-	switch {
-	case errors.Is(err, replay.ErrNoCheckpoint):
-		e.say("%s has no checkpoint: its steps are computed again from the start and not recorded twice", dir)
-		checkpoint = x.Start()
-	case err != nil:
-		return s, err
-	case checkpoint.Rows > int64(trace.Len()):
-		// A power cut can take rows that were written before the checkpoint was.
-		e.say("%s has %d rows and a checkpoint after %d: the steps are computed again from the start, and the missing rows recorded", dir, trace.Len(), checkpoint.Rows)
-		checkpoint = x.Start()
-	}
 	opts, err := f.options(false)
 	if err != nil {
 		return s, err
@@ -181,7 +195,15 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 	if err := tidy(dir, trace, r); err != nil {
 		return s, errors.Join(err, r.Close())
 	}
-	e.say("%s goes on at step %d, epoch %d; %d rows are recorded", dir, checkpoint.Step, checkpoint.Epoch, trace.Len())
+	// The run is locked now: what is put aside is no other process's.
+	checkpoint, err := usableCheckpoint(e, dir, h, trace.Len())
+	if err != nil {
+		return s, errors.Join(err, r.Close())
+	}
+	if checkpoint == nil {
+		checkpoint = x.Start()
+	}
+	e.say("%s continues at step %d, epoch %d; %d rows are recorded", dir, checkpoint.Step, checkpoint.Epoch, trace.Len())
 	return fly(ctx, e, x, r, dir, func(l *train.Loop) error {
 		l.Resume, l.Recorded = checkpoint, train.Position{Step: -1}
 		if last != nil {
@@ -191,18 +213,57 @@ func goOn(ctx context.Context, e *env, f *recordFlags, trace *arrowfile.Reader, 
 	})
 }
 
-// forgetOld removes what a process has left that was killed behind the last row,
-// while it wrote its summary. One that is writing it now is not as old.
-func forgetOld(dir string) {
-	left, err := filepath.Glob(filepath.Join(dir, "."+summaryName+".*"))
-	if err != nil {
-		return
-	}
-	for _, path := range left {
-		if i, err := os.Stat(path); err == nil && time.Since(i.ModTime()) > time.Minute {
-			os.Remove(path)
+// usableCheckpoint returns the checkpoint from which the run continues, nil where it
+// continues from its start. Both give the same bits; the start takes longer. A
+// checkpoint that is damaged, or of another run, is put aside under another name, so
+// that it blocks no later call.
+func usableCheckpoint(e *env, dir string, h *record.Header, rows int) (*train.Checkpoint, error) {
+	c, err := replay.LoadCheckpoint(dir, h)
+	switch {
+	case errors.Is(err, replay.ErrNoCheckpoint):
+		e.say("%s has no checkpoint: its steps are computed again from the start and not recorded twice", dir)
+		return nil, nil
+	case errors.Is(err, replay.ErrBadCheckpoint):
+		path := filepath.Join(dir, replay.CheckpointName)
+		aside := path + damagedSuffix
+		if renameErr := os.Rename(path, aside); renameErr != nil {
+			return nil, errors.Join(err, renameErr)
 		}
+		e.say("%s; it is now %s, and the steps are computed again from the start, bit for bit, and not recorded twice", oneLine(err), aside)
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case c.Rows > int64(rows):
+		// A power cut can take rows that were written before the checkpoint was.
+		e.say("%s has %d rows and a checkpoint after %d: the steps are computed again from the start, and the missing rows recorded", dir, rows, c.Rows)
+		return nil, nil
 	}
+	return c, nil
+}
+
+// damagedSuffix ends the name of a damaged file that was put aside.
+const damagedSuffix = ".damaged"
+
+// useKernel has the process compute with the instruction set that the header names,
+// where this processor has it: another one gives other bits. A set that the user
+// names by SGDWALK_KERNEL stays, and checkKernel then refuses the run.
+func useKernel(h *record.Header) {
+	if h.Kernel != "" && os.Getenv("SGDWALK_KERNEL") == "" {
+		_ = kernel.Use(h.Kernel) // checkKernel reports what is in use afterwards
+	}
+}
+
+// checkKernel refuses to continue or to repeat a run with another instruction set
+// than its own.
+func checkKernel(dir string, h *record.Header) error {
+	if h.Kernel == "" || h.Kernel == kernel.Name() {
+		return nil
+	}
+	advice := "use a machine that has " + h.Kernel
+	if slices.Contains(kernel.Available(), h.Kernel) {
+		advice = "set SGDWALK_KERNEL=" + h.Kernel
+	}
+	return fmt.Errorf("%s was recorded with the kernel %s (the instruction set of its arithmetic), and this process uses the kernel %s, which gives other bits; %s", dir, h.Kernel, kernel.Name(), advice)
 }
 
 // tidy prepares a run that goes on, now that nobody else writes it: the summary of
@@ -211,11 +272,17 @@ func tidy(dir string, trace *arrowfile.Reader, r *recording) error {
 	if n := r.writer.Rows(); n != int64(trace.Len()) {
 		return fmt.Errorf("%s had %d rows and has %d now: another process wrote it meanwhile; try again", dir, trace.Len(), n)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, "."+replay.CheckpointName+".*")) // of one that was killed while it was written
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, path := range append(left, filepath.Join(dir, summaryName)) {
+	left := []string{filepath.Join(dir, summaryName)}
+	for _, e := range entries { // what was being written when its writer was killed
+		if strings.HasPrefix(e.Name(), "."+replay.CheckpointName+".") || strings.HasPrefix(e.Name(), "."+summaryName+".") {
+			left = append(left, filepath.Join(dir, e.Name()))
+		}
+	}
+	for _, path := range left {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -225,7 +292,7 @@ func tidy(dir string, trace *arrowfile.Reader, r *recording) error {
 
 // readConfig reads the settings that a run was begun with.
 func readConfig(dir string) (*storedConfig, error) {
-	text, err := os.ReadFile(filepath.Join(dir, configName))
+	text, err := readRunFile(dir, configName)
 	if err != nil {
 		return nil, fmt.Errorf("%s was not made by train: %w", dir, err)
 	}
@@ -273,27 +340,38 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 		return s, err
 	}
 	h := x.Header()
+	lost := ""
 	loop.Checkpoint = func(c *train.Checkpoint) error {
-		// A run goes on behind its checkpoint: no row before it may still be waiting.
+		// A run continues after its checkpoint: no row before it may still be waiting.
 		if err := r.flush(); err != nil {
 			return err
 		}
-		return replay.SaveCheckpoint(dir, h, c)
+		err := replay.SaveCheckpoint(dir, h, c)
+		if err == nil || r.policy == arrowfile.FailOnError {
+			return err
+		}
+		if lost == "" {
+			lost = oneLine(err)
+			e.say("note: %s; training continues without it", lost)
+		}
+		return nil
 	}
 	e.say("%s on %s: %d parameters, %d training and %d held-out examples (%s)", h.Model, h.Data.Spec, h.Layout.Len(), h.Data.TrainExamples, h.Data.TestExamples, h.Data.Split)
 	e.progress.Begin("train", int(h.Steps))
 	loop.Hook = func(*record.Step) error { e.progress.Add(1); return nil }
 	start := time.Now()
-	s = trainSummary{Run: dir, Model: h.Model, Parameters: h.Layout.Len()}
+	s = trainSummary{Run: dir, Model: h.Model, Parameters: h.Layout.Len(), planned: h.Steps}
 	silent := r.tell(dir)
 	s.Result, err = loop.Run(ctx)
 	e.progress.End()
 	closed = true
+	r.writer.SetFinished(err == nil && s.Result.Status != train.Stopped)
 	closeErr := r.Close()
 	silent()
 	s.Recording, s.Bytes, s.Seconds = r.stats(), r.writer.Bytes(), time.Since(start).Seconds()
 	s.BatchLoss, s.Rows = record.Some(s.Result.BatchLoss), r.writer.Rows()
 	s.Complete = s.Recording.Dropped == 0 && s.Recording.Error == ""
+	s.CheckpointError = lost
 	if err != nil {
 		return s, fmt.Errorf("%w (the run in %s has %d rows)", err, dir, r.writer.Rows())
 	}
@@ -301,7 +379,13 @@ func fly(ctx context.Context, e *env, x *replay.Experiment, r *recording, dir st
 	if closeErr != nil && (s.Complete || r.policy == arrowfile.FailOnError) {
 		return s, closeErr
 	}
-	return s, s.save(dir)
+	if err := s.save(dir); err != nil {
+		if r.policy == arrowfile.FailOnError {
+			return s, err
+		}
+		e.say("note: %s", oneLine(err))
+	}
+	return s, nil
 }
 
 // save keeps the summary in the run.

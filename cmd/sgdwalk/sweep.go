@@ -213,7 +213,7 @@ func (s *sweep) dataset(spec string) (d *dataset.Data, err error) {
 
 // look finds out what an earlier call has left of the cell.
 func (p *plannedCell) look() error {
-	text, err := os.ReadFile(filepath.Join(p.dir, configName))
+	text, err := readRunFile(p.dir, configName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -205,18 +205,20 @@ func endedRun(p *plannedCell, trace *arrowfile.Reader, last *record.Step) (train
 	return t, t.save(p.dir)
 }
 
-// readTrainSummary returns how a run ended, nil if it has not.
+// readTrainSummary returns how a run ended, nil if it has not. A summary that is
+// damaged counts as none: the last steps are then computed again, and it is written
+// again.
 func readTrainSummary(dir string) (*trainSummary, error) {
-	text, err := os.ReadFile(filepath.Join(dir, summaryName))
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := readRunFile(dir, summaryName)
+	if errors.Is(err, fs.ErrNotExist) || record.IsDamage(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	t := new(trainSummary)
-	if err := json.Unmarshal(text, t); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, summaryName), err)
+	if json.Unmarshal(text, t) != nil {
+		return nil, nil
 	}
 	if t.Result.Status != train.Finished && t.Result.Status != train.Diverged || strings.TrimSpace(t.Recording.Error) != "" {
 		return nil, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/record"
+	"sgdwalk/train"
 	"sgdwalk/train/replay"
 )
 
@@ -38,7 +40,7 @@ type trainCmd struct {
 	trainConfig
 	recordFlags
 	Out    string          `placeholder:"RUN" help:"Directory of the run; must not exist."`
-	Resume string          `placeholder:"RUN" help:"Go on with a run that was stopped or killed, bit for bit."`
+	Resume string          `placeholder:"RUN" help:"Continue a run that was stopped or killed, bit for bit."`
 	Config kong.ConfigFlag `placeholder:"FILE.toml" help:"Settings from a file; flags win over it."`
 	Force  bool            `help:"Replace the run that is there."`
 }
@@ -52,7 +54,8 @@ func (trainCmd) Help() string {
   sgdwalk train --resume RUN
 
 A run that diverges is recorded up to and including the step that diverged.
-Ctrl-C ends the run at the next step, and --resume goes on from there.`
+Ctrl-C, SIGTERM and SIGHUP end the run at the next step, with a checkpoint and exit status 130;
+--resume continues it from there. It uses the instruction set that the header names.`
 }
 
 func (c *trainConfig) config() (replay.Config, error) {
@@ -122,10 +125,14 @@ func (c *trainCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 		return err
 	}
 	if e.json {
-		return e.printJSON(s)
+		err = e.printJSON(s)
+	} else {
+		s.print(e)
 	}
-	s.print(e)
-	return nil
+	if err == nil && s.Result.Status == train.Stopped {
+		err = fmt.Errorf("training was %w at step %d of %d; sgdwalk train --resume %s continues it", errInterrupted, s.Result.Steps, s.planned, s.Run)
+	}
+	return err
 }
 
 // givenFlags returns the names of the flags on the command line.

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
@@ -18,7 +22,10 @@ type verifyCmd struct {
 }
 
 func (verifyCmd) Help() string {
-	return `Every problem is printed on a line of its own. The exit status is 3 when there is one.
+	return `Every problem is printed on a line of its own. The exit status is 3 when there is one. A run that
+did not come to its end is named as unfinished: the step at which it ends is compared with the
+planned ones, and the number of rows with what its writer has noted. --replay uses the
+instruction set that the header names, and refuses where it is not available.
 
 Examples:
   sgdwalk verify RUN
@@ -35,6 +42,9 @@ type verifyResult struct {
 	// Incomplete says which rows were never written, of a run whose training went on
 	// after an error of writing; empty otherwise. What is there can be sound.
 	Incomplete string `json:"incomplete,omitempty"`
+	// Unfinished says where a run ends that did not come to its end; empty otherwise.
+	Unfinished string   `json:"unfinished,omitempty"`
+	Notes      []string `json:"notes,omitempty"` // about files that are no part of the recording
 }
 
 // Run checks the run and prints every problem.
@@ -47,6 +57,12 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	v, err := verify(c.Run_, report)
 	if err != nil {
 		return err
+	}
+	if trace, err := arrowfile.Open(c.Run_); err == nil {
+		if note := checkpointNote(c.Run_, fullHeader(trace.Header())); note != "" {
+			v.Notes = append(v.Notes, note)
+		}
+		trace.Close()
 	}
 	if c.Replay && len(v.Problems) == 0 {
 		if err := c.replay(ctx, e, &v, report); err != nil {
@@ -66,6 +82,12 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 		if v.Incomplete != "" {
 			e.printf("%s\n", v.Incomplete)
 		}
+		if v.Unfinished != "" {
+			e.printf("unfinished: %s\n", v.Unfinished)
+		}
+		for _, note := range v.Notes {
+			e.printf("note: %s\n", note)
+		}
 		if c.Replay {
 			e.printf("training again from the header gave all %d rows bit for bit\n", v.Replayed)
 		}
@@ -75,15 +97,83 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 
 func verify(dir string, report func(string)) (verifyResult, error) {
 	v := verifyResult{Run: dir, Problems: []string{}}
+	add := func(problem string) {
+		v.Problems = append(v.Problems, problem)
+		report(problem)
+	}
+	var machine error
 	s, err := arrowfile.Check(dir, func(problem error) {
-		v.Problems = append(v.Problems, oneLine(problem))
-		report(oneLine(problem))
+		add(oneLine(problem))
+		if record.IsMachine(problem) {
+			machine = problem
+		}
 	})
-	v.Rows, v.Bytes = int64(s.Rows), s.Bytes
-	if stats, unread := readRecorder(dir); unread == nil && stats != nil {
+	if err != nil {
+		return v, err
+	}
+	if machine != nil && s.Damaged == 0 {
+		return v, fmt.Errorf("%s could not be checked: %w", dir, machine)
+	}
+	v.Rows, v.Bytes = s.Rows, s.Bytes
+	v.end(&s, add)
+	return v, nil
+}
+
+// end compares how the run ends with what its header plans, and with what its writer
+// said about it. Fewer rows than the writer counted are damage; a run that was
+// stopped, or is being recorded, is not.
+func (v *verifyResult) end(s *arrowfile.Summary, add func(problem string)) {
+	if stats, unread := readRecorder(v.Run); unread == nil && stats != nil {
 		v.Incomplete = stats.incomplete()
 	}
-	return v, err
+	if s.Live {
+		v.Unfinished = "it is being recorded now"
+		return
+	}
+	have := s.Rows + s.Damaged
+	for _, name := range []string{summaryName, ingestName, importName} {
+		if said, err := readRowCount(v.Run, name); err != nil {
+			v.Notes = append(v.Notes, oneLine(err))
+		} else if said > have {
+			add(fmt.Sprintf("%s: %s says that the run has %d rows; %d are there, and its end is missing", v.Run, name, said, have))
+		}
+	}
+	if !s.Finished {
+		v.Unfinished = "it has no rows"
+		switch {
+		case have > 0 && s.Planned > 0:
+			v.Unfinished = fmt.Sprintf("it ends at step %d of %d", s.LastStep, s.Planned)
+		case have > 0:
+			v.Unfinished = fmt.Sprintf("it ends at step %d, and nothing says that this is its end", s.LastStep)
+		}
+		v.Unfinished += ": its writer was stopped or killed, or its end is lost"
+	}
+}
+
+// readRowCount returns how many rows the writer of a run says that there are; 0
+// when it does not.
+func readRowCount(dir, name string) (int64, error) {
+	text, err := readRunFile(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var said struct{ Rows int64 }
+	if err := json.Unmarshal(text, &said); err != nil {
+		return 0, fmt.Errorf("%s is damaged: %w", filepath.Join(dir, name), err)
+	}
+	return said.Rows, nil
+}
+
+// checkpointNote says that a run cannot continue from its checkpoint; nothing when
+// it can, or has none.
+func checkpointNote(dir string, h *record.Header) string {
+	if _, err := replay.LoadCheckpoint(dir, h); errors.Is(err, replay.ErrBadCheckpoint) {
+		return oneLine(err) + "; train --resume puts it aside and computes the steps again from the start"
+	}
+	return ""
 }
 
 // replay trains again and compares the rows as they come.
@@ -93,6 +183,10 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 		return err
 	}
 	defer trace.Close()
+	useKernel(trace.Header())
+	if err := checkKernel(c.Run_, trace.Header()); err != nil {
+		return err
+	}
 	x, err := replay.FromHeader(fullHeader(trace.Header()), replay.Options{Data: c.Data})
 	if err != nil {
 		return err
@@ -110,7 +204,8 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 	if err := x.Measure(loop); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
+	outer := ctx
+	ctx, stop := context.WithCancel(outer)
 	defer stop()
 	again.enough = stop // an unfinished run is replayed as far as it goes
 	e.progress.Begin("replay", trace.Len())
@@ -125,6 +220,9 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 		return err
 	}
 	v.Replayed = int64(again.next)
+	if again.next < trace.Len() && outer.Err() != nil {
+		return fmt.Errorf("%w after %d of %d rows were replayed", errInterrupted, again.next, trace.Len())
+	}
 	if again.next < trace.Len() && ctx.Err() == nil {
 		problem := fmt.Sprintf("training again ends after %d rows; the recording has %d", again.next, trace.Len())
 		v.Problems = append(v.Problems, problem)

@@ -2,6 +2,7 @@ package arrowfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 )
@@ -15,7 +16,9 @@ type Summary struct {
 	Torn     int64 // bytes after the last row that belong to none
 	Closed   bool  // the last segment was ended in order; false for a run that is being written
 	Live     bool  // a writer has the run open; what it is writing is then not reported as torn
-	Finished bool  // the last row follows the last update of the run
+	Finished bool  // the run came to its end, see Reader.Finished
+	LastStep int64 // of the last row that is intact; -1 without one
+	Planned  int64 // updates that the header plans; 0 when it does not say
 	Problems int   // problems that were reported
 }
 
@@ -35,16 +38,19 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 	if !littleEndian {
 		return Summary{}, errBigEndian
 	}
-	h, id, err := readHeader(dir)
+	h, err := readHeader(dir)
 	if err != nil {
+		return Summary{}, err
+	}
+	if _, err := countSegments(dir); errors.Is(err, ErrBeginning) {
 		return Summary{}, err
 	}
 	numbers, err := segmentNumbers(dir)
 	if err != nil {
 		return Summary{}, fmt.Errorf("arrowfile: %w", err)
 	}
-	c := &checker{dir: dir, run: newRunInfo(h, id), report: report}
-	c.encoder = newEncoder(h, id)
+	c := &checker{dir: dir, run: newRunInfo(h), report: report}
+	c.encoder, c.summary.LastStep, c.summary.Planned = newEncoder(h), -1, h.Steps
 	c.summary.Live = isLive(dir)
 	c.missing(numbers)
 	segments := c.run.openSegments(dir, numbers, nil, open, func(err error) bool {
@@ -64,6 +70,7 @@ type checker struct {
 	encoder *encoder
 	report  func(error)
 	next    int64 // number of the next row
+	sound   bool  // the last row that there was is intact
 	summary Summary
 }
 
@@ -128,7 +135,10 @@ func (c *checker) rows(s *segment, last bool) {
 		} else {
 			c.summary.Rows++
 		}
-		c.summary.Finished = err == nil && finished
+		c.sound, c.summary.Finished = err == nil, err == nil && finished
+	}
+	if s.ended != unknown {
+		c.summary.Finished = c.sound
 	}
 	c.frame(s, to, last, whole)
 }
@@ -159,7 +169,8 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 		return false, s.corrupt(j, s.offsets[j], "the row ends at byte %d; it must end at %d", s.offsets[j+1], to.pos)
 	}
 	step := sc.toStep()
-	return step.Last(), nil
+	c.summary.LastStep = step.Step
+	return c.run.header.EndsWith(&step), nil
 }
 
 // standIn has the encoder take note of a row that could not be read, without
@@ -193,7 +204,10 @@ func (c *checker) frame(s *segment, to *comparer, last, whole bool) {
 		if !whole {
 			to.blindFrom = to.pos
 		}
-		if err := c.encoder.finish(); err != nil {
+		if s.ended != unknown && s.ended != s.next() {
+			c.problem(s.corrupt(-1, to.pos, "the footer says that the run has %d rows; its rows end with row %d", s.ended, s.next()-1))
+		}
+		if err := c.encoder.finish(s.ended); err != nil {
 			c.problem(s.corrupt(-1, to.pos, "%w", err))
 		}
 	}

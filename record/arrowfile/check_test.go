@@ -108,7 +108,7 @@ type damagedRun struct {
 func newDamagedRun(t *testing.T) *damagedRun {
 	h := recordtest.Header(4)
 	f := &damagedRun{rows: recordtest.Rows(h, 3, 4), files: make(map[string][]byte), names: []string{segmentName(0), segmentName(1)}}
-	f.dir = writeRun(t, h, f.rows, Options{SegmentBytes: 3700})
+	f.dir = writeRun(t, h, f.rows, Options{SegmentBytes: 4900})
 	for _, name := range f.names {
 		b, err := os.ReadFile(filepath.Join(f.dir, name))
 		if err != nil {

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"sgdwalk/record"
 )
 
@@ -32,17 +30,13 @@ func Continue(dir string, opts Options) (w *Writer, err error) {
 	if opts.SegmentBytes == 0 {
 		opts.SegmentBytes = DefaultSegmentBytes
 	}
-	h, id, err := readHeader(dir)
+	h, err := readHeader(dir)
 	if err != nil {
 		return nil, err
 	}
-	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o644))
-	ok, err := lock.TryLock()
-	if err == nil && !ok {
-		err = ErrLocked
-	}
+	lock, err := lockDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("arrowfile: %s: %w", dir, err)
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -58,8 +52,8 @@ func Continue(dir string, opts Options) (w *Writer, err error) {
 		return nil, err
 	}
 	defer r.Close()
-	w = &Writer{dir: dir, header: h, opts: opts, lock: lock, synced: time.Now()}
-	w.encoder = newEncoder(h, id)
+	w = &Writer{dir: dir, header: h.Header, opts: opts, lock: lock, synced: time.Now()}
+	w.encoder = newEncoder(h)
 	again, err := w.takeOver(r)
 	if err != nil {
 		return nil, err
@@ -78,7 +72,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.previous = record.Step{Step: s.Step, Substep: s.Substep}
+		w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.Last()
 	}
 	w.segment = r.Segments()
 	path := filepath.Join(w.dir, segmentName(w.segment-1))
@@ -126,7 +120,7 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 				return err
 			}
 		}
-		if err := w.encoder.finish(); err != nil {
+		if err := w.encoder.finish(unknown); err != nil {
 			return err
 		}
 		return s.trim()

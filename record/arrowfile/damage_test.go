@@ -156,7 +156,7 @@ func TestDamage(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := recordtest.Header(8)
 			rows := recordtest.Rows(h, 5, 1)
-			dir := writeRun(t, h, rows, Options{SegmentBytes: 5200})
+			dir := writeRun(t, h, rows, Options{SegmentBytes: 6400})
 			sound := mustOpen(t, dir)
 			if len(sound.state.Load().segments) != 2 || sound.state.Load().segments[0].rows() != 3 {
 				t.Fatalf("%d segments, %d rows in the first", len(sound.state.Load().segments), sound.state.Load().segments[0].rows())
@@ -238,7 +238,7 @@ func TestPartsOfDamagedRow(t *testing.T) {
 func TestMissingEnd(t *testing.T) {
 	h := recordtest.Header(8)
 	rows := recordtest.Rows(h, 5, 1)
-	dir := writeRun(t, h, rows, Options{SegmentBytes: 5200})
+	dir := writeRun(t, h, rows, Options{SegmentBytes: 6400})
 	s := mustOpen(t, dir).state.Load().segments[0]
 	path := filepath.Join(dir, segmentName(0))
 	b := mustRead(t, path)

@@ -17,6 +17,9 @@ const (
 	keySegment  = "sgdwalk.segment"
 	keyFirstRow = "sgdwalk.first_row"
 	keyDType    = "sgdwalk.dtype" // from format 2 on
+
+	keyHeaderText = "sgdwalk.header" // the bytes of header.json, from format 3 on
+	keyRows       = "sgdwalk.rows"   // of the run, in the footer of the segment that ends it; from format 3 on
 )
 
 // encoder turns rows into the bytes of a segment. The Writer uses it to write
@@ -29,6 +32,7 @@ const (
 type encoder struct {
 	columns *columns
 	header  *record.Header
+	text    string // of header.json
 	run     identity
 	frames  [256]*frame
 	absent  [vectors][]byte // zeros that stand for an absent vector
@@ -55,8 +59,8 @@ type piece struct {
 	hole  bool
 }
 
-func newEncoder(h *record.Header, run identity) *encoder {
-	return &encoder{columns: columnsOf(h), header: h, run: run, scratch: make([]byte, checksumBytes)}
+func newEncoder(h *runHeader) *encoder {
+	return &encoder{columns: columnsOf(h.Header), header: h.Header, text: string(h.text), run: h.id, scratch: make([]byte, checksumBytes)}
 }
 
 // metadata is what the schema of a segment says about it.
@@ -69,6 +73,9 @@ func (e *encoder) metadata(segment int, firstRow int64) []pair {
 	}
 	if e.header.Format > 1 {
 		pairs = append(pairs, pair{keyDType, e.header.DType})
+	}
+	if e.header.Format > 2 {
+		pairs = append(pairs, pair{keyHeaderText, e.text})
 	}
 	return pairs
 }
@@ -89,12 +96,21 @@ func (e *encoder) begin(out output, segment int, firstRow int64) error {
 // too, so that a segment can be read as a stream.
 var endMark = []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 
-// finish writes the end mark and the footer.
-func (e *encoder) finish() error {
+// finish writes the end mark and the footer. Rows is the number of rows of a run
+// that came to its end with this segment, unknown for every other segment.
+func (e *encoder) finish(rows int64) error {
 	b := append([]byte(nil), endMark...)
-	b = append(b, footer(e.columns, e.schema, e.blocks)...)
+	b = append(b, footer(e.columns, e.schema, e.blocks, e.ending(rows))...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)-len(endMark)))
 	return e.out.write(piece{bytes: append(b, magic...)})
+}
+
+// ending is what a footer says about the end of the run.
+func (e *encoder) ending(rows int64) []pair {
+	if rows == unknown || e.header.Format < 3 {
+		return nil
+	}
+	return []pair{{keyRows, strconv.FormatInt(rows, 10)}}
 }
 
 // frame is a row without its values: everything but the vectors, in which the

@@ -14,17 +14,28 @@ var (
 	// ErrNewerFormat: the run was written by a newer program.
 	ErrNewerFormat = record.ErrNewerFormat
 	// ErrMissingSegment: a segment file that must be there is not.
-	ErrMissingSegment = errors.New("a segment is missing")
+	ErrMissingSegment error = damageError("a segment is missing")
 	// ErrWrongRun: a segment belongs to another run, or header.json was changed
 	// after the run was written.
-	ErrWrongRun = errors.New("segment and header.json belong to different runs, or one of them was changed")
+	ErrWrongRun error = damageError("segment and header.json belong to different runs, or one of them was changed")
 	// ErrExists: Create found something in its way.
 	ErrExists = errors.New("already exists")
 	// ErrLocked: another writer has the run open.
 	ErrLocked = errors.New("another writer has this run open")
+	// ErrBeginning: a writer has the run open and has not written its first segment,
+	// or is replacing a run.
+	ErrBeginning = errors.New("its writer is just beginning or replacing it; try again")
+	// ErrNothingSaved: Repair found no row that is intact.
+	ErrNothingSaved = errors.New("no row could be saved")
 	// errReaderClosed is what a closed Reader answers.
 	errReaderClosed = errors.New("arrowfile: the reader is closed")
 )
+
+// damageError is a sentinel that wraps record.ErrDamaged.
+type damageError string
+
+func (e damageError) Error() string        { return string(e) }
+func (e damageError) Is(target error) bool { return target == record.ErrDamaged }
 
 // CorruptError says which bytes of a run cannot be trusted.
 type CorruptError struct {
@@ -42,6 +53,9 @@ func (e *CorruptError) Error() string {
 	}
 	return fmt.Sprintf("arrowfile: %s: batch %d (row %d) at byte %d: %v", e.Path, e.Batch, e.Row, e.Offset, e.Err)
 }
+
+// Is reports that the error is damage.
+func (e *CorruptError) Is(target error) bool { return target == record.ErrDamaged }
 
 // Unwrap returns what is wrong.
 func (e *CorruptError) Unwrap() error { return e.Err }

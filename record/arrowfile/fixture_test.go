@@ -39,10 +39,11 @@ var fixtures = []fixture{
 	{"testdata/format2", 2, record.Float32, 3900},
 	{"testdata/format2-float16", 2, record.Float16, 3900},
 	{"testdata/format2-bfloat16", 2, record.BFloat16, 3900},
+	{"testdata/format3", 3, record.Float32, 5200},
 }
 
 // newest is the fixture of the format that is written now.
-var newest = fixtures[1]
+var newest = fixtures[4]
 
 func (f fixture) options() Options { return Options{SegmentBytes: f.segment} }
 
@@ -51,9 +52,7 @@ func (f fixture) run() (*record.Header, []record.Step) {
 	h, rows := fixtureRun()
 	h.Format, h.DType = f.format, f.dtype
 	h.Columns.Substep = f.format > 1
-	if f.format == 1 {
-		h.Software = "sgdwalk format 1"
-	}
+	h.Software = fmt.Sprintf("sgdwalk format %d", f.format)
 	for i := range rows {
 		precisionOf(f.dtype).RoundTo(rows[i].Theta, rows[i].Theta)
 		precisionOf(f.dtype).RoundTo(rows[i].Grad, rows[i].Grad)
@@ -173,7 +172,7 @@ func TestMixedFormats(t *testing.T) {
 	dir := writeRun(t, h, rows, Options{})
 	path := filepath.Join(dir, segmentName(0))
 	b := mustRead(t, path)
-	at := bytes.Index(b, []byte("\x01\x00\x00\x002\x00")) // the text 2, and its length before it
+	at := bytes.Index(b, []byte("\x01\x00\x00\x003\x00")) // the text 3, and its length before it
 	b[at+4] = '1'
 	mustWrite(t, path, b)
 	summary, problems := checkAll(t, dir)
@@ -193,7 +192,7 @@ func TestChecksumByHand(t *testing.T) {
 
 func checksumByHand(t *testing.T, f fixture) {
 	_, rows := f.run()
-	_, id, err := readHeader(f.dir)
+	run, err := readHeader(f.dir)
 	must(t, err)
 	file := mustRead(t, filepath.Join(f.dir, segmentName(0)))
 	s := mustOpen(t, f.dir).state.Load().segments[0]
@@ -232,7 +231,7 @@ func checksumByHand(t *testing.T, f fixture) {
 			put(sum)
 		}
 		put(int64(i))
-		put(id)
+		put(run.id)
 		if got, want := check(3), crc32.Checksum(b.Bytes(), table); got != want {
 			t.Errorf("row %d: its checksum is %#x, want %#x", i, got, want)
 		}
@@ -246,7 +245,7 @@ func checksumByHand(t *testing.T, f fixture) {
 
 // TestFormatExample: the example in FORMAT.md is the fixture.
 func TestFormatExample(t *testing.T) {
-	const begin, end = "<!-- example: testdata/format2 -->\n", "<!-- end of example -->\n"
+	const begin, end = "<!-- example: testdata/format3 -->\n", "<!-- end of example -->\n"
 	text := string(mustRead(t, "FORMAT.md"))
 	head, rest, ok := strings.Cut(text, begin)
 	old, tail, ok2 := strings.Cut(rest, end)

@@ -21,6 +21,7 @@ const (
 	slotFloatPrecision                                                      = 4
 	slotListSize                                                            = 4
 	slotFooterVersion, slotFooterDictionaries, slotFooterBatches            = 4, 8, 10
+	slotFooterMetadata                                                      = 12
 
 	headerSchema, headerRecordBatch           = 1, 3
 	metadataV5                                = 4

@@ -67,8 +67,9 @@ func schemaMessage(c *columns, metadata []pair) []byte {
 	return encapsulated(b, headerSchema, schemaTable(b, c, metadata), 0)
 }
 
-// footer is the flatbuffer at the end of a segment.
-func footer(c *columns, metadata []pair, blocks []block) []byte {
+// footer is the flatbuffer at the end of a segment. What it says about itself is in
+// own, which may be empty.
+func footer(c *columns, metadata []pair, blocks []block, own []pair) []byte {
 	b := flatbuffers.NewBuilder(4096 + blockBytes*len(blocks))
 	schema := schemaTable(b, c, metadata)
 	b.StartVector(blockBytes, 0, 8)
@@ -82,11 +83,16 @@ func footer(c *columns, metadata []pair, blocks []block) []byte {
 		b.PrependInt64(blocks[i].offset)
 	}
 	rows := b.EndVector(len(blocks))
+	var texts flatbuffers.UOffsetT
+	if len(own) > 0 {
+		texts = pairTables(b, own)
+	}
 	b.StartObject(5)
 	b.PrependInt16Slot(0, metadataV5, 0)
 	b.PrependUOffsetTSlot(1, schema, 0)
 	b.PrependUOffsetTSlot(2, dictionaries, 0)
 	b.PrependUOffsetTSlot(3, rows, 0)
+	b.PrependUOffsetTSlot(4, texts, 0)
 	b.Finish(b.EndObject())
 	return b.FinishedBytes()
 }
@@ -97,6 +103,15 @@ func schemaTable(b *flatbuffers.Builder, c *columns, metadata []pair) flatbuffer
 		fields[i] = fieldTable(b, col)
 	}
 	list := offsets(b, fields)
+	texts := pairTables(b, metadata)
+	b.StartObject(4)
+	b.PrependUOffsetTSlot(1, list, 0)
+	b.PrependUOffsetTSlot(2, texts, 0)
+	return b.EndObject()
+}
+
+// pairTables is a vector of key-value tables.
+func pairTables(b *flatbuffers.Builder, metadata []pair) flatbuffers.UOffsetT {
 	pairs := make([]flatbuffers.UOffsetT, len(metadata))
 	for i, p := range metadata {
 		key, value := b.CreateString(p.key), b.CreateString(p.value)
@@ -105,11 +120,7 @@ func schemaTable(b *flatbuffers.Builder, c *columns, metadata []pair) flatbuffer
 		b.PrependUOffsetTSlot(1, value, 0)
 		pairs[i] = b.EndObject()
 	}
-	texts := offsets(b, pairs)
-	b.StartObject(4)
-	b.PrependUOffsetTSlot(1, list, 0)
-	b.PrependUOffsetTSlot(2, texts, 0)
-	return b.EndObject()
+	return offsets(b, pairs)
 }
 
 // offsets is a vector of tables.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 
 	flatbuffers "github.com/google/flatbuffers/go"
 )
@@ -17,31 +18,37 @@ const (
 
 var errNoFooter = errors.New("the segment has no footer")
 
+// footerInfo is what a segment's footer says.
+type footerInfo struct {
+	offsets []int64 // of the rows, and where the last one ends
+	rows    int64   // of the run, where it came to its end with this segment; else unknown
+}
+
 // readFooter returns the places of the rows, the place where the last one ends
 // among them, as a segment's footer states them. The rows must follow each other
 // without gaps from start to the end mark before the footer, which some writers
 // leave out. A list that does not hold together is an error, and the caller walks
 // the messages instead.
-func readFooter(src source, start int64, c *columns) (offsets []int64, err error) {
+func readFooter(src source, start int64, c *columns) (out footerInfo, err error) {
 	size := src.size()
 	if size < start+int64(trailer) {
-		return nil, errNoFooter
+		return out, errNoFooter
 	}
 	tail, err := src.bytes(size-int64(trailer), int64(trailer))
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	if string(tail[4:]) != magic {
-		return nil, errNoFooter
+		return out, errNoFooter
 	}
 	n := int64(binary.LittleEndian.Uint32(tail))
 	at := size - int64(trailer) - n
 	if n < 4 || at < start {
-		return nil, fmt.Errorf("the footer cannot have %d bytes", n)
+		return out, fmt.Errorf("the footer cannot have %d bytes", n)
 	}
 	b, err := src.bytes(at, n)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	err = flatGuard(func() error {
 		footer := flatRoot(b)
@@ -52,7 +59,7 @@ func readFooter(src source, start int64, c *columns) (offsets []int64, err error
 			return fmt.Errorf("the footer lists %d dictionaries; runs have none", n)
 		}
 		first, rows := footer.vector(slotFooterBatches, blockBytes)
-		offsets = make([]int64, 0, rows+1)
+		offsets := make([]int64, 0, min(rows, 1<<16)+1) // the number is only claimed
 		next, smallest := start, c.body(0).size
 		for i := range rows {
 			p := first + flatbuffers.UOffsetT(blockBytes*i)
@@ -66,11 +73,12 @@ func readFooter(src source, start int64, c *columns) (offsets []int64, err error
 		if next != at && next+int64(len(endMark)) != at {
 			return fmt.Errorf("the batches that the footer lists end at byte %d, the footer begins at %d", next, at)
 		}
-		offsets = append(offsets, next)
+		out = footerInfo{append(offsets, next), unknown}
+		own := metadataAt(&footer, slotFooterMetadata, keyRows)
+		if n, err := strconv.ParseInt(own[keyRows], 10, 64); err == nil && n >= 0 {
+			out.rows = n
+		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return offsets, nil
+	return out, err
 }

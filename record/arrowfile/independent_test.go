@@ -172,7 +172,7 @@ func eachStreamBatch(t *rapid.T, b []byte, f func(arrow.Record)) {
 func TestSchemaMetadata(t *testing.T) {
 	h := recordtest.Header(4)
 	dir := writeRun(t, h, recordtest.Rows(h, 4, 1), Options{SegmentBytes: 1})
-	_, id, err := readHeader(dir)
+	run, err := readHeader(dir)
 	must(t, err)
 	f, err := os.Open(filepath.Join(dir, segmentName(3)))
 	must(t, err)
@@ -181,7 +181,7 @@ func TestSchemaMetadata(t *testing.T) {
 	must(t, err)
 	defer in.Close()
 	m := in.Schema().Metadata()
-	for key, want := range map[string]string{keyFormat: "2", keyDType: "float32", keySegment: "3", keyFirstRow: "3", keyHeader: hexText(id[:])} {
+	for key, want := range map[string]string{keyFormat: "3", keyDType: "float32", keySegment: "3", keyFirstRow: "3", keyHeader: hexText(run.id[:]), keyHeaderText: string(run.text)} {
 		if got, _ := m.GetValue(key); got != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}

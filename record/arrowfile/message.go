@@ -4,13 +4,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
-// maxMetadata bounds the metadata of one message. A row's has about 1.5 kB.
-const maxMetadata = 64 << 10
+// maxMetadata bounds the metadata of a row, which has about 1.5 kB, and maxSchema
+// that of a schema, which has a copy of the header.
+const (
+	maxMetadata = 64 << 10
+	maxSchema   = maxMetadata + maxHeader
+)
 
 var (
 	// errShort means that the file ends before the message does.
@@ -28,7 +33,7 @@ type envelope struct {
 
 // readEnvelope reads a message's prefix and flatbuffer. errShort is returned
 // when the bytes that are there could be the beginning of a message.
-func readEnvelope(src source, off int64) (envelope, error) {
+func readEnvelope(src source, off, limit int64) (envelope, error) {
 	rest := src.size() - off
 	prefix, err := src.bytes(off, min(8, rest))
 	if err != nil {
@@ -44,7 +49,7 @@ func readEnvelope(src source, off int64) (envelope, error) {
 	if n == 0 {
 		return envelope{}, errEnd
 	}
-	if n%8 != 0 || n > maxMetadata {
+	if n%8 != 0 || n > limit {
 		return envelope{}, fmt.Errorf("a message's metadata cannot have %d bytes", n)
 	}
 	if n > rest-8 {
@@ -177,15 +182,7 @@ func parseSchema(meta []byte, c *columns) (info segmentInfo, err error) {
 // parseMetadata reads the key-value pairs of a schema. Keys that are not known
 // here are ignored.
 func parseMetadata(schema *flat) (info segmentInfo, err error) {
-	start, n := schema.vector(slotSchemaMetadata, 4)
-	values := make(map[string]string, 4)
-	for i := range n {
-		pair := schema.element(start, i)
-		switch key := pair.text(slotKey); key {
-		case keyFormat, keyHeader, keySegment, keyFirstRow:
-			values[key] = pair.text(slotValue)
-		}
-	}
+	values := metadataOf(schema, keyFormat, keyHeader, keySegment, keyFirstRow)
 	number := func(key string) int64 {
 		v, numberErr := strconv.ParseInt(values[key], 10, 64)
 		if err == nil && (numberErr != nil || v < 0) {
@@ -198,6 +195,23 @@ func parseMetadata(schema *flat) (info segmentInfo, err error) {
 		segment: int(number(keySegment)), firstRow: number(keyFirstRow),
 	}
 	return info, err
+}
+
+// metadataOf returns the values of these keys in a schema's metadata.
+func metadataOf(schema *flat, keys ...string) map[string]string {
+	return metadataAt(schema, slotSchemaMetadata, keys...)
+}
+
+func metadataAt(t *flat, slot int, keys ...string) map[string]string {
+	start, n := t.vector(slot, 4)
+	values := make(map[string]string, len(keys))
+	for i := range n {
+		pair := t.element(start, i)
+		if key := pair.text(slotKey); slices.Contains(keys, key) {
+			values[key] = pair.text(slotValue)
+		}
+	}
+	return values
 }
 
 func checkField(f *flat, want column) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -21,10 +22,10 @@ type runInfo struct {
 	encoder func() *encoder // made when a schema is first compared
 }
 
-func newRunInfo(h *record.Header, id identity) *runInfo {
+func newRunInfo(h *runHeader) *runInfo {
 	return &runInfo{
-		header: h, columns: columnsOf(h), id: id,
-		encoder: sync.OnceValue(func() *encoder { return newEncoder(h, id) }),
+		header: h.Header, columns: columnsOf(h.Header), id: h.id,
+		encoder: sync.OnceValue(func() *encoder { return newEncoder(h) }),
 	}
 }
 
@@ -68,7 +69,9 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 
 func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (s *segment, err error) {
 	if fault := guardFaults(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
-		return nil, fmt.Errorf("arrowfile: %s: %w", segmentName(n), fault)
+		path := filepath.Join(dir, segmentName(n))
+		size := int64(math.MaxInt64)
+		return nil, fmt.Errorf("arrowfile: %s: %w", path, faultOf(path, size))
 	}
 	return s, err
 }
@@ -95,8 +98,11 @@ const unknown = -1
 // openSegment opens segment number n, whose first row should be row first. The
 // last segment of a run may be incomplete: it is, or was, being written.
 func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment, error) {
-	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n}
-	var err error
+	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, ended: unknown}
+	err := record.CheckRegular(s.path) // opening a pipe would wait
+	if err != nil {
+		return nil, fmt.Errorf("arrowfile: %w", err)
+	}
 	if s.src, err = open(s.path); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
@@ -150,9 +156,9 @@ func (s *segment) load(first int64, last bool) error {
 
 // index finds the rows from start on.
 func (s *segment) index() {
-	offsets, err := readFooter(s.src, s.start, s.run.columns)
+	f, err := readFooter(s.src, s.start, s.run.columns)
 	if s.closed = err == nil; s.closed {
-		s.offsets = offsets
+		s.offsets, s.ended = f.offsets, f.rows
 	} else {
 		s.offsets = nil
 		s.walk(s.start)
@@ -171,12 +177,12 @@ func (s *segment) refreshed(last bool) (*segment, error) {
 	if err := s.src.refresh(from); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
-	n := &segment{path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start, damage: s.damage}
+	n := &segment{path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start, damage: s.damage, ended: unknown}
 	if s.start == 0 {
 		return n, n.load(s.first, last)
 	}
-	if offsets, err := readFooter(n.src, n.start, n.run.columns); err == nil && len(offsets) > known && slices.Equal(offsets[:known], s.offsets[:known]) {
-		n.offsets, n.closed = offsets, true
+	if f, err := readFooter(n.src, n.start, n.run.columns); err == nil && len(f.offsets) > known && slices.Equal(f.offsets[:known], s.offsets[:known]) {
+		n.offsets, n.ended, n.closed = f.offsets, f.rows, true
 	} else {
 		n.offsets = slices.Clone(s.offsets[:known])
 		n.walk(from)
@@ -203,7 +209,7 @@ func (s *segment) readStart() error {
 	if int64(len(begin)) < schemaAt {
 		return s.corrupt(-1, 0, "%w", errShort)
 	}
-	e, err := readEnvelope(s.src, schemaAt)
+	e, err := readEnvelope(s.src, schemaAt, maxSchema)
 	if err != nil {
 		return s.corrupt(-1, schemaAt, "%w", err)
 	}

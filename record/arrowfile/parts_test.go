@@ -54,8 +54,10 @@ func TestAppendInParts(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("format=%d/%s", format, dtype), func(t *testing.T) {
 				h := recordtest.Header(inPartsFrom/2 + 3) // in two bytes, too, more than in one piece
-				h.Format, h.DType = format, dtype
-				whole, parts := newEncoder(h, identity{1}), newEncoder(h, identity{1})
+				h.Format, h.DType, h.Columns.Substep = format, dtype, h.Columns.Substep && format > 1
+				run, err := newRunHeader(h)
+				must(t, err)
+				whole, parts := newEncoder(run), newEncoder(run)
 				var a, b collector
 				must(t, whole.begin(&a, 0, 0))
 				must(t, parts.begin(&b, 0, 0))
@@ -78,8 +80,8 @@ func TestAppendInParts(t *testing.T) {
 						t.Errorf("row %d was written in %d pieces", i, b.calls-calls)
 					}
 				}
-				must(t, whole.finish())
-				must(t, parts.finish())
+				must(t, whole.finish(2))
+				must(t, parts.finish(2))
 				if !bytes.Equal(a.all, b.all) {
 					t.Errorf("%d bytes and %d, the same up to byte %d", len(a.all), len(b.all), commonPrefix(a.all, b.all))
 				}

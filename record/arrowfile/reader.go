@@ -3,11 +3,13 @@ package arrowfile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"sgdwalk/record"
 )
@@ -49,11 +51,11 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 	if !littleEndian {
 		return nil, errBigEndian
 	}
-	h, id, err := readHeader(dir)
+	h, err := readHeader(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{dir: dir, header: h, run: newRunInfo(h, id), source: source}
+	r := &Reader{dir: dir, header: h.Header, run: newRunInfo(h), source: source}
 	if err := r.look(nil); err != nil {
 		r.Close()
 		return nil, err
@@ -105,11 +107,11 @@ func (r *Reader) Refresh() (added int, err error) {
 	if r.closed.Load() {
 		return 0, errReaderClosed
 	}
-	_, id, err := readHeader(r.dir)
+	h, err := readHeader(r.dir)
 	if err != nil {
 		return 0, err
 	}
-	if id != r.run.id {
+	if h.id != r.run.id {
 		return 0, fmt.Errorf("arrowfile: %s: %w: another run was begun here", r.dir, ErrWrongRun)
 	}
 	before := r.state.Load()
@@ -118,6 +120,16 @@ func (r *Reader) Refresh() (added int, err error) {
 }
 
 var errFault = errors.New("the file cannot be read: it became shorter, or the disk failed")
+
+// faultOf says what a fault in a mapped file means. One that is shorter than it was
+// when it was mapped was cut by another process, and has lost what was there;
+// otherwise the disk failed.
+func faultOf(path string, size int64) error {
+	if info, err := os.Stat(path); err == nil && info.Size() < size {
+		return fmt.Errorf("%w: %d bytes are left of %d", errFault, info.Size(), size)
+	}
+	return fmt.Errorf("%w: %w", errFault, syscall.EIO)
+}
 
 // guardFaults runs f, which reads mapped memory. When the system cannot supply a
 // page, because the disk failed or somebody cut the file, the process would be
@@ -164,15 +176,20 @@ func (r *Reader) Torn() int64 { return r.state.Load().last().tail }
 // Live reports whether a writer has the run open now.
 func (r *Reader) Live() bool { return isLive(r.dir) }
 
-// Finished reports whether the run came to its end: its last row follows the
-// last update. The reason why it cannot be told is an error of that row.
+// Finished reports whether the run came to its end. From format 3 on its writer
+// says so in the last segment, and a last row that follows the last planned update
+// says the same; before, every last row that follows an update counts. The reason
+// why it cannot be told is an error of the last row.
 func (r *Reader) Finished() bool {
-	n := r.Len()
-	if n == 0 {
+	now := r.state.Load()
+	if r.closed.Load() || now.rows == 0 {
 		return false
 	}
-	s, err := r.Scalars(n - 1)
-	return err == nil && s.Last()
+	if r.header.Format > 2 && now.last().ended == now.rows {
+		return true
+	}
+	s, err := r.Scalars(int(now.rows) - 1)
+	return err == nil && r.header.EndsWith(&s)
 }
 
 // At returns row i. Its vectors are views of the mapped files, valid until

@@ -49,7 +49,7 @@ func repaired(t *testing.T, dir string, rows []record.Step, survivors string, lo
 func TestRepair(t *testing.T) {
 	h := recordtest.Header(8)
 	rows := recordtest.Rows(h, 5, 1)
-	opts := Options{SegmentBytes: 5200} // three rows a segment
+	opts := Options{SegmentBytes: 6400} // three rows a segment
 	spoil := func(t *testing.T, dir string, segment int, f func(damage)) {
 		t.Helper()
 		sound := mustOpen(t, dir)

@@ -1,7 +1,6 @@
 package arrowfile
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -27,7 +27,9 @@ const (
 
 func segmentName(n int) string { return fmt.Sprintf("steps-%06d.arrow", n) }
 
-// segmentNumbers lists the segments in a directory in order.
+// segmentNumbers lists the segments in a directory in order. A list of a directory
+// that is written meanwhile may have a later segment and not the one before it; the
+// segments in such a gap are looked up by their names.
 func segmentNumbers(dir string) ([]int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -41,43 +43,64 @@ func segmentNumbers(dir string) ([]int, error) {
 		}
 	}
 	slices.Sort(numbers)
-	return numbers, nil
+	var all []int
+	next := 0
+	for _, n := range numbers {
+		for ; next < n; next++ {
+			if _, err := os.Lstat(filepath.Join(dir, segmentName(next))); err != nil {
+				break // a gap that is there
+			}
+			all = append(all, next)
+		}
+		all, next = append(all, n), n+1
+	}
+	return all, nil
 }
 
-// countSegments returns how many segments a run has; one that is missing is an error.
+// A run that is being begun or replaced lacks segments for a moment.
+const (
+	beginningTries = 20
+	beginningPause = 25 * time.Millisecond
+)
+
+// countSegments returns how many segments a run has; one that is missing is an
+// error.
 func countSegments(dir string) (int, error) {
-	numbers, err := segmentNumbers(dir)
-	if err != nil {
-		return 0, fmt.Errorf("arrowfile: %w", err)
+	for try := 0; ; try++ {
+		numbers, err := segmentNumbers(dir)
+		if err != nil {
+			return 0, fmt.Errorf("arrowfile: %w", err)
+		}
+		missing := firstMissing(numbers)
+		if missing < 0 {
+			return len(numbers), nil
+		}
+		if !isLive(dir) {
+			after := ""
+			if missing < len(numbers) {
+				after = ", though there is " + segmentName(numbers[missing])
+			}
+			return 0, fmt.Errorf("arrowfile: %s: %w: %s%s", dir, ErrMissingSegment, segmentName(missing), after)
+		}
+		if try == beginningTries {
+			return 0, fmt.Errorf("arrowfile: %s: %s is missing: %w", dir, segmentName(missing), ErrBeginning)
+		}
+		time.Sleep(beginningPause)
 	}
+}
+
+// firstMissing returns the number of the first segment that is not in the list, -1
+// when all are.
+func firstMissing(numbers []int) int {
 	for i, n := range numbers {
 		if n != i {
-			return 0, fmt.Errorf("arrowfile: %s: %w: %s, though there is %s", dir, ErrMissingSegment, segmentName(i), segmentName(n))
+			return i
 		}
 	}
 	if len(numbers) == 0 {
-		return 0, fmt.Errorf("arrowfile: %s: %w: %s", dir, ErrMissingSegment, segmentName(0))
+		return 0
 	}
-	return len(numbers), nil
-}
-
-// readHeader reads a run's header and identity.
-func readHeader(dir string) (*record.Header, identity, error) {
-	b, err := os.ReadFile(filepath.Join(dir, headerName))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if _, err := os.Stat(dir); err != nil {
-			return nil, identity{}, fmt.Errorf("arrowfile: %s: %w: no such directory", dir, ErrNotRun)
-		}
-		return nil, identity{}, fmt.Errorf("arrowfile: %s: %w: it has no %s", dir, ErrNotRun, headerName)
-	case err != nil:
-		return nil, identity{}, fmt.Errorf("arrowfile: %s: %w: %w", dir, ErrNotRun, err)
-	}
-	h, err := record.DecodeHeader(b)
-	if err != nil {
-		return nil, identity{}, fmt.Errorf("arrowfile: %s: %w", filepath.Join(dir, headerName), err)
-	}
-	return h, sha256.Sum256(b), nil
+	return -1
 }
 
 // prepareDir makes dir ready for a new run and locks it. What it made is undone
@@ -98,18 +121,13 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 	case !opts.Overwrite:
 		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless overwriting is asked for", dir, ErrExists)
 	default:
-		if _, _, err := readHeader(dir); err != nil {
+		if _, err := readHeader(dir); err != nil && !hasOwnSegment(dir) {
 			return nil, nil, fmt.Errorf("arrowfile: %s %w and is not overwritten, because only a recorded run is: %w", dir, ErrExists, err)
 		}
 	}
 	path := filepath.Join(dir, lockName)
-	lock = flock.New(path, flock.SetPermissions(0o644))
-	ok, err := lock.TryLock()
-	if err == nil && !ok {
-		err = ErrLocked
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("arrowfile: %s: %w", dir, err)
+	if lock, err = lockDir(dir); err != nil {
+		return nil, nil, err
 	}
 	undo = func() {
 		if len(entries) == 0 {
@@ -127,10 +145,27 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 	return lock, undo, nil
 }
 
+// lockDir locks the run in a directory for its writer.
+func lockDir(dir string) (*flock.Flock, error) {
+	path := filepath.Join(dir, lockName)
+	if err := record.CheckRegular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("arrowfile: %w", err)
+	}
+	lock := flock.New(path, flock.SetPermissions(0o644))
+	ok, err := lock.TryLock()
+	if err == nil && !ok {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("arrowfile: %s: %w", dir, err)
+	}
+	return lock, nil
+}
+
 // isLive reports whether a writer has the run in dir open. Nothing is created.
 func isLive(dir string) bool {
 	path := filepath.Join(dir, lockName)
-	if _, err := os.Stat(path); err != nil {
+	if record.CheckRegular(path) != nil {
 		return false
 	}
 	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
@@ -226,19 +261,6 @@ func writeBeside(dir string, beside map[string][]byte) error {
 		}
 	}
 	return nil
-}
-
-// writeHeader writes header.json, all of it or nothing, and returns the run's
-// identity.
-func writeHeader(dir string, h *record.Header) (identity, error) {
-	b, err := h.Encode()
-	if err != nil {
-		return identity{}, err
-	}
-	return sha256.Sum256(b), writeWhole(filepath.Join(dir, headerName), func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
 }
 
 // temporary ends the names of files that writeWhole has not finished.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
@@ -175,9 +176,17 @@ func TestOpenRefuses(t *testing.T) {
 		spoil func(dir string)
 		want  error
 	}{
-		"no directory":    {func(dir string) { must(t, os.RemoveAll(dir)) }, ErrNotRun},
-		"no header":       {func(dir string) { must(t, os.Remove(filepath.Join(dir, headerName))) }, ErrNotRun},
-		"newer header":    {func(dir string) { mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 3, "new": 1}`)) }, ErrNewerFormat},
+		"no directory": {func(dir string) { must(t, os.RemoveAll(dir)) }, ErrNotRun},
+		"no header":    {func(dir string) { must(t, os.Remove(filepath.Join(dir, headerName))) }, record.ErrDamaged},
+		"nothing": {func(dir string) {
+			removeSegments(t, dir, 0, 1, 2, 3, 4, 5)
+			must(t, os.Remove(filepath.Join(dir, headerName)))
+		}, ErrNotRun},
+		"newer header": {func(dir string) {
+			removeSegments(t, dir, 0, 1, 2, 3, 4, 5)
+			mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 4, "new": 1}`))
+		}, ErrNewerFormat},
+		"newer by damage": {func(dir string) { mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 4, "new": 1}`)) }, record.ErrDamaged},
 		"no segment":      {func(dir string) { removeSegments(t, dir, 0, 1, 2, 3, 4, 5) }, ErrMissingSegment},
 		"first missing":   {func(dir string) { removeSegments(t, dir, 0) }, ErrMissingSegment},
 		"middle missing":  {func(dir string) { removeSegments(t, dir, 3) }, ErrMissingSegment},
@@ -223,12 +232,12 @@ func swap(t *testing.T, a, b string) {
 // changeSeed makes a valid header of another run out of the run's.
 func changeSeed(t *testing.T, dir string) {
 	t.Helper()
-	h, _, err := readHeader(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, err := readHeader(dir)
+	must(t, err)
 	h.Seed++
-	if _, err := writeHeader(dir, h); err != nil {
+	changed, err := newRunHeader(h.Header)
+	must(t, err)
+	if err := writeHeader(dir, changed); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,8 +3,11 @@ package arrowfile
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"sgdwalk/record"
 )
 
 // segment is one file of a run, opened for reading.
@@ -17,8 +20,10 @@ type segment struct {
 	start   int64   // where the first row begins
 	offsets []int64 // where row j begins; the last entry is where the last row ends
 	closed  bool    // it has a footer that holds together
+	ended   int64   // rows of the run that came to its end with this segment, else unknown
 	tail    int64   // bytes after the last row that are no footer
 	damage  error   // what is wrong with the schema
+	tried   int64   // row numbers that the walk has tried, see mostTries
 
 	// verified has 4 bits a row, for the parts whose checksum was found right:
 	// the scalars, and the three vectors. Reading a part for the first time pays
@@ -31,9 +36,17 @@ func (s *segment) rows() int { return max(0, len(s.offsets)-1) }
 // next is the number of the row after the segment's last.
 func (s *segment) next() int64 { return s.first + int64(s.rows()) }
 
-// corrupt makes the error for damage at off, in a row unless that is negative.
+// corrupt makes the error for damage at off, in a row unless that is negative. An
+// error of the machine stays one: what the file contains is then not known.
 func (s *segment) corrupt(row int, off int64, format string, args ...any) error {
-	e := &CorruptError{Path: s.path, Batch: row, Row: -1, Offset: off, Err: fmt.Errorf(format, args...)}
+	err := fmt.Errorf(format, args...)
+	if errors.Is(err, errFault) {
+		err = faultOf(s.path, s.src.size())
+	}
+	if record.IsMachine(err) {
+		return fmt.Errorf("arrowfile: %s: %w", s.path, err)
+	}
+	e := &CorruptError{Path: s.path, Batch: row, Row: -1, Offset: off, Err: err}
 	if row >= 0 {
 		e.Row = s.first + int64(row)
 	}
@@ -51,7 +64,7 @@ type rowView struct {
 
 // view reads the metadata of the row that begins at off.
 func (s *segment) view(off int64) (rowView, error) {
-	e, err := readEnvelope(s.src, off)
+	e, err := readEnvelope(s.src, off, maxMetadata)
 	if err != nil {
 		return rowView{}, err
 	}

@@ -3,6 +3,7 @@
 package arrowfile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -143,14 +144,30 @@ func (s *mapSource) ahead(off, n int64) {
 	}
 }
 
+// mostReopened bounds the descriptors that all sources keep for readAt. A run may
+// have more segments than a process may have open files.
+const mostReopened = 16
+
+var reopened atomic.Int64
+
 // readAt reads into b, from a descriptor of its own that is opened when it is first
-// needed: what it opens must be the file that is mapped.
+// needed: what it opens must be the file that is mapped. Where no descriptor is to
+// be had, it copies from the map.
 func (s *mapSource) readAt(b []byte, off int64) error {
 	s.reading.Lock()
 	f := s.again
 	if f == nil {
 		var err error
-		if f, err = os.Open(s.path); err != nil {
+		if reopened.Load() >= mostReopened {
+			err = unix.EMFILE
+		} else {
+			f, err = os.Open(s.path)
+		}
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+			s.reading.Unlock()
+			return s.copyAt(b, off)
+		}
+		if err != nil {
 			s.reading.Unlock()
 			return err
 		}
@@ -164,10 +181,36 @@ func (s *mapSource) readAt(b []byte, off int64) error {
 			return err
 		}
 		s.again = f
+		reopened.Add(1)
 	}
 	s.reading.Unlock()
 	_, err := f.ReadAt(b, off)
 	return err
+}
+
+// copyAt is readAt from the map.
+func (s *mapSource) copyAt(b []byte, off int64) error {
+	from, err := s.bytes(off, int64(len(b)))
+	if err != nil {
+		return err
+	}
+	return guardFaults(func() { copy(b, from) })
+}
+
+// nextData returns the first place from off on that is not in a hole of the file,
+// whose bytes are zeros; off itself where the system cannot tell.
+func (s *mapSource) nextData(off int64) int64 {
+	if s.file == nil {
+		return off
+	}
+	at, err := seekData(s.file, off)
+	switch {
+	case errors.Is(err, unix.ENXIO): // a hole up to the end
+		return s.size()
+	case err != nil:
+		return off
+	}
+	return at
 }
 
 func (s *mapSource) size() int64  { return s.length.Load() }
@@ -180,6 +223,7 @@ func (s *mapSource) close() error {
 			err = closeErr
 		}
 		s.again = nil
+		reopened.Add(-1)
 	}
 	for _, p := range s.list() {
 		if unmapErr := unix.Munmap(p.memory); unmapErr != nil && err == nil {

@@ -70,6 +70,9 @@ func (s *segment) resume(off int64) (next, lost int64) {
 			return true
 		}
 		for lost = 1; lost <= (at-off)/s.smallestRow()+1; lost++ {
+			if s.tried++; s.tried > mostTries {
+				return false
+			}
 			if s.isRow(v, number+lost) {
 				found = at
 				return false
@@ -80,11 +83,22 @@ func (s *segment) resume(off int64) (next, lost int64) {
 	return found, lost
 }
 
+// mostTries bounds how many row numbers are tried for what looks like a row behind
+// damage, in one segment: some seconds. What is found after that counts as lost.
+const mostTries = 1 << 22
+
 // eachMark calls f with the place of every continuation mark from off on, until
 // f returns false. Messages begin at multiples of 8.
 func (s *segment) eachMark(off int64, f func(at int64) bool) {
 	const window = 1 << 20
+	holes, _ := s.src.(interface{ nextData(off int64) int64 })
 	for size := s.src.size(); off < size; off += window {
+		if holes != nil {
+			// A hole has zeros only. Messages begin at multiples of 8.
+			if off = max(off, holes.nextData(off)&^7); off >= size {
+				return
+			}
+		}
 		b, err := s.src.bytes(off, min(window, size-off))
 		if err != nil {
 			return

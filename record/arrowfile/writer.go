@@ -72,7 +72,10 @@ type Writer struct {
 	good     int64 // size of the open segment up to its last acknowledged row
 	rowBytes int64 // size of the last row
 	previous record.Step
+	last     bool  // the previous row followed an update
 	err      error // why no more rows are taken
+
+	outcome atomic.Int32 // what SetFinished said
 
 	ending chan error // of the segment before, while it is made durable; nil when none is
 
@@ -96,7 +99,8 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	if err := h.Validate(); err != nil {
+	run, err := newRunHeader(h.Clone())
+	if err != nil {
 		return nil, err
 	}
 	if opts.SegmentBytes == 0 {
@@ -106,7 +110,7 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w = &Writer{dir: dir, header: h.Clone(), opts: opts, lock: lock, synced: time.Now()}
+	w = &Writer{dir: dir, header: run.Header, opts: opts, lock: lock, synced: time.Now()}
 	defer func() {
 		if err != nil {
 			w.abandon()
@@ -117,11 +121,10 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	if err := writeBeside(dir, opts.Beside); err != nil {
 		return w, err
 	}
-	run, err := writeHeader(dir, h)
-	if err != nil {
+	if err := writeHeader(dir, run); err != nil {
 		return w, err
 	}
-	w.encoder = newEncoder(w.header, run)
+	w.encoder = newEncoder(run)
 	return w, w.openSegment(false)
 }
 
@@ -156,13 +159,13 @@ func (w *Writer) openSegment(again bool) error {
 // closeSegment writes the footer. The segment is made durable by a goroutine, for
 // which settle waits: the rows of the next segment need not. A footer that finds
 // no room is cut off again: without one the rows are still readable.
-func (w *Writer) closeSegment() error {
+func (w *Writer) closeSegment(rows int64) error {
 	if err := w.settle(); err != nil {
 		return err
 	}
 	f, path, before := w.file, w.path, w.file.size
 	w.file = nil
-	err := w.encoder.finish()
+	err := w.encoder.finish(rows)
 	if err == nil {
 		err = f.trim()
 	}
@@ -223,7 +226,7 @@ func (w *Writer) Append(s *record.Step) error {
 		w.fail(err)
 		return w.err
 	}
-	w.previous = record.Step{Step: s.Step, Substep: s.Substep}
+	w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.Last()
 	w.rows++
 	w.segRows++
 	w.rowCount.Store(w.rows)
@@ -232,7 +235,7 @@ func (w *Writer) Append(s *record.Step) error {
 
 func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 	if w.segRows > 0 && w.good+w.rowBytes > w.opts.SegmentBytes {
-		if err := w.closeSegment(); err != nil {
+		if err := w.closeSegment(unknown); err != nil {
 			return err
 		}
 		w.segment++
@@ -309,6 +312,31 @@ func (w *Writer) fail(err error) {
 	w.file = nil
 }
 
+// The outcomes of a run.
+const (
+	outcomeByRow int32 = iota // the last row decides
+	outcomeFinished
+	outcomeUnfinished
+)
+
+// SetFinished says, for Close, whether the run came to its end. Without a call the
+// last row decides: a run is finished when that row has no batch, because it then
+// follows the last update. It may be called from any goroutine.
+func (w *Writer) SetFinished(finished bool) {
+	w.outcome.Store(outcomeUnfinished)
+	if finished {
+		w.outcome.Store(outcomeFinished)
+	}
+}
+
+// endedRows is what the last footer says: the number of rows of a finished run.
+func (w *Writer) endedRows() int64 {
+	if o := w.outcome.Load(); w.rows > 0 && (o == outcomeFinished || o == outcomeByRow && w.last) {
+		return w.rows
+	}
+	return unknown
+}
+
 // Close ends the last segment, makes it durable and unlocks the run. A second
 // call does nothing. Without Close the run is unfinished but every row of it is
 // readable.
@@ -319,7 +347,7 @@ func (w *Writer) Close() error {
 	w.closed = true
 	var err error
 	if w.file != nil {
-		err = w.closeSegment()
+		err = w.closeSegment(w.endedRows())
 	}
 	if settleErr := w.settle(); err == nil {
 		err = settleErr

@@ -252,7 +252,7 @@ func TestRoom(t *testing.T) {
 	h.Columns = record.Columns{Theta: true}
 	row, run, err := Overhead(h)
 	must(t, err)
-	if row > 800 || run > 5000 {
+	if row > 800 || run > 6000 {
 		t.Errorf("the format adds %d bytes to a row and %d to a run", row, run)
 	}
 }

@@ -21,6 +21,16 @@ const CheckpointName = "checkpoint"
 // none: it was never stopped, or died in its first epoch.
 var ErrNoCheckpoint = errors.New("the run has no checkpoint")
 
+// ErrBadCheckpoint is wrapped by the error of LoadCheckpoint when the file is
+// damaged or another run's: the run cannot continue from it, and never will.
+var ErrBadCheckpoint = errors.New("the checkpoint cannot be used")
+
+// maxCheckpoint bounds what LoadCheckpoint reads: many times what theta, the state
+// and the memory of any optimizer of this layout take.
+func maxCheckpoint(h *record.Header) int64 {
+	return 1<<20 + 256*int64(h.Layout.Len()+h.State.Len())
+}
+
 // checkpointMagic begins the file: name, version and the order of what follows,
 // SHA-256 of the body, SHA-256 of the run's header, body.
 const checkpointMagic = "sgdwalk checkpoint 1\n"
@@ -70,10 +80,12 @@ func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 // damaged or another run's is refused.
 func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	path := filepath.Join(dir, CheckpointName)
-	b, err := os.ReadFile(path)
+	b, err := record.ReadSmall(path, maxCheckpoint(h))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("replay: %s: %w", dir, ErrNoCheckpoint)
+	case record.IsDamage(err):
+		return nil, fmt.Errorf("replay: %w: %w", ErrBadCheckpoint, err)
 	case err != nil:
 		return nil, fmt.Errorf("replay: checkpoint: %w", err)
 	}
@@ -83,18 +95,18 @@ func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	}
 	b, ok := bytes.CutPrefix(b, []byte(checkpointMagic))
 	if !ok || len(b) < 2*sha256.Size {
-		return nil, fmt.Errorf("replay: %s is no checkpoint, or is cut off", path)
+		return nil, fmt.Errorf("replay: %w: %s is no checkpoint, or is cut off", ErrBadCheckpoint, path)
 	}
 	sum, of, body := b[:sha256.Size], b[sha256.Size:2*sha256.Size], b[2*sha256.Size:]
 	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
-		return nil, fmt.Errorf("replay: %s is damaged: its checksum is %x, its content has %x", path, sum[:8], got[:8])
+		return nil, fmt.Errorf("replay: %w: %s is damaged: its checksum is %x, its content has %x", ErrBadCheckpoint, path, sum[:8], got[:8])
 	}
 	if !bytes.Equal(of, owner[:]) {
-		return nil, fmt.Errorf("replay: %s is of another run: its header has hash %x, this run's %x", path, of[:8], owner[:8])
+		return nil, fmt.Errorf("replay: %w: %s is of another run: its header has hash %x, this run's %x", ErrBadCheckpoint, path, of[:8], owner[:8])
 	}
 	c := new(train.Checkpoint)
 	if err := gob.NewDecoder(bytes.NewReader(body)).Decode(c); err != nil {
-		return nil, fmt.Errorf("replay: %s: %w", path, err)
+		return nil, fmt.Errorf("replay: %w: %s: %w", ErrBadCheckpoint, path, err)
 	}
 	return c, nil
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ const (
 
 var instructionNames = [...]string{pureGo: "go", useAVX2: "avx2", useAVX512: "avx512"}
 
-// active is chosen once, before main, and never changes in a program.
+// active is chosen before main; only Use changes it.
 var active, errActive = choose(os.Getenv("SGDWALK_KERNEL"), best())
 
 // choose returns the wanted instruction set, or the best one when none is
@@ -48,3 +49,18 @@ func Name() string { return instructionNames[active] }
 // not exist or that this processor or build does not have; the best available
 // one is then in use. Programs call it before the first kernel.
 func Check() error { return errActive }
+
+// Available lists the instruction sets of this processor and build, the best last.
+func Available() []string { return slices.Clone(instructionNames[:best()+1]) }
+
+// Use takes another instruction set for everything that follows. The error says
+// that this processor or build does not have it; the former one then stays. It must
+// not be called while a kernel is at work, nor between the calls of one computation.
+func Use(name string) error {
+	i := slices.Index(instructionNames[:best()+1], name)
+	if i < 0 {
+		return fmt.Errorf("kernel: %s is not available here, allowed: %s", name, strings.Join(Available(), ", "))
+	}
+	active = instructions(i)
+	return nil
+}
