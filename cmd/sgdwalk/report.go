@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 
 	"sgdwalk/analyze/report"
 	"sgdwalk/analyze/result"
+	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
 )
 
 // reportCmd writes one HTML file.
@@ -51,6 +54,7 @@ func (c *reportCmd) Run(e *env) error {
 		return usageError{err}
 	}
 	var runs []report.Run
+	var damaged error
 	for _, dir := range c.Runs {
 		if isResult(dir) {
 			x, err := report.OpenResult(dir)
@@ -60,9 +64,20 @@ func (c *reportCmd) Run(e *env) error {
 			o.Shared = append(o.Shared, x)
 			continue
 		}
+		// The page shows finished results. A recording that is damaged does not cost
+		// them, and is reported when the page is written.
+		trace, err := arrowfile.Open(dir)
+		switch {
+		case record.IsDamage(err):
+			damaged = errors.Join(damaged, err)
+		case err != nil && !errors.Is(err, arrowfile.ErrBeginning):
+			return err
+		case err == nil:
+			trace.Close()
+		}
 		r, err := report.Open(dir)
 		if err != nil {
-			return err
+			return errors.Join(damaged, err)
 		}
 		runs = append(runs, r)
 	}
@@ -73,16 +88,16 @@ func (c *reportCmd) Run(e *env) error {
 		return err
 	}
 	if e.silent {
-		return nil
+		return damaged
 	}
 	if e.json {
-		return e.printJSON(struct {
+		return errors.Join(damaged, e.printJSON(struct {
 			Runs []string `json:"runs"`
 			File string   `json:"file"`
-		}{c.Runs, c.Out})
+		}{c.Runs, c.Out}))
 	}
 	e.printf("%s: %s\n", strings.Join(c.Runs, ", "), c.Out)
-	return nil
+	return damaged
 }
 
 // isResult reports whether a directory is a result, not a run.

@@ -211,6 +211,10 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 	e.progress.Begin("replay", trace.Len())
 	loop.Hook = func(*record.Step) error { e.progress.Add(1); return nil }
 	_, err = loop.Run(ctx)
+	if outer.Err() != nil && again.next < trace.Len() {
+		// An interrupt may have cut short the losses of a row: that is no difference.
+		return fmt.Errorf("%w after %d of %d rows were replayed", errInterrupted, again.next, trace.Len())
+	}
 	if again.problem != "" {
 		v.Problems = append(v.Problems, again.problem)
 		report(again.problem)
@@ -220,9 +224,6 @@ func (c *verifyCmd) replay(ctx context.Context, e *env, v *verifyResult, report 
 		return err
 	}
 	v.Replayed = int64(again.next)
-	if again.next < trace.Len() && outer.Err() != nil {
-		return fmt.Errorf("%w after %d of %d rows were replayed", errInterrupted, again.next, trace.Len())
-	}
 	if again.next < trace.Len() && ctx.Err() == nil {
 		problem := fmt.Sprintf("training again ends after %d rows; the recording has %d", again.next, trace.Len())
 		v.Problems = append(v.Problems, problem)
