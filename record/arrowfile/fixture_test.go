@@ -67,7 +67,7 @@ func precisionOf(dtype string) sketch.Precision {
 
 func fixtureRun() (*record.Header, []record.Step) {
 	h := &record.Header{
-		Format: 2, Software: "sgdwalk format 2", Kernel: "generic", DType: "float32", Model: "mlp:1",
+		Format: record.FormatVersion, Kernel: "generic", DType: "float32", Model: "mlp:1",
 		Data: record.Data{
 			Spec: "spirals", Hash: "sha256:00", TrainExamples: 8, TestExamples: 4, Height: 1, Width: 2, Channels: 1, Classes: 2,
 			Split: "first 8 train", Scaling: "none",

@@ -67,7 +67,7 @@ func (s *mapSource) add(off, n int64) error {
 	}
 	m, err := unix.Mmap(int(s.file.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return os.NewSyscallError("mmap", err)
+		return fmt.Errorf("%s: %w", s.path, os.NewSyscallError("mmap", err))
 	}
 	list := append(slices.Clone(s.list()), region{off, m})
 	s.pieces.Store(&list)
