@@ -39,6 +39,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -137,13 +138,33 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
-	defer stop()
-	// The first signal ends the work at the next step or unit; a second one kills
-	// the program as usual.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan os.Signal, 1) // room for the first signal
+	signal.Notify(told, endingSignals()...)
+	verb := new(atomic.Value)
+	go func() {
+		// The first signal ends the work at the next step or unit; a second one kills
+		// the program as usual.
+		s := <-told
+		signal.Stop(told)
+		if name, _ := verb.Load().(string); s != os.Interrupt && !endsInOrder[name] {
+			os.Exit(exitInterrupted)
+		}
+		cancel()
+	}()
+	os.Exit(run(context.WithValue(ctx, verbKey{}, verb), os.Args[1:], os.Stdout, os.Stderr))
 }
+
+// endsInOrder has the verbs that end at their next step or unit. The others have
+// nothing to keep, or what they keep is safe at any moment; SIGTERM and SIGHUP end
+// them at once.
+var endsInOrder = map[string]bool{
+	"train": true, "sweep": true, "demo": true, "import": true, "path": true, "walk": true, "pca": true, "line": true,
+	"curvature": true, "landscape": true, "compare": true, "plan": true, "work": true, "merge": true, "watch": true, "serve": true,
+}
+
+// verbKey is the context's key of the verb that is at work, for main.
+type verbKey struct{}
 
 // endingSignals are the signals that ask the program to end: Ctrl-C, the end of a
 // batch job, and the end of a terminal session unless nohup has it ignored.
@@ -185,11 +206,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		return leave(stderr, usageError{err})
 	}
 	e := &env{stdout: stdout, stderr: stderr, json: c.JSON, progress: newMeter(stderr, c.Quiet)}
+	if verb, ok := ctx.Value(verbKey{}).(*atomic.Value); ok && k.Selected() != nil {
+		verb.Store(k.Selected().Name)
+	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(e)
 	e.progress.End()
-	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		err = fmt.Errorf("%w (%w)", err, errInterrupted)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) && !record.IsDamage(err) && !errors.Is(err, errDamaged) {
+		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	return leave(stderr, err)
 }
