@@ -75,6 +75,13 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// precede puts what another tail has in front.
+func (t *tail) precede(o *tail) {
+	t.Lock()
+	defer t.Unlock()
+	t.kept = append(o.kept, t.kept...)
+}
+
 // startChild starts a process and agrees with it on the layout.
 func startChild(ctx context.Context, o *Options) (*child, error) {
 	f, err := newFiles(o.Dir, o.Layout.Len(), o.StateLayout.Len(), o.gradientLen(), o.mostVectors()*o.Layout.Len())
@@ -98,7 +105,7 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 
 // greet sends the first line and waits for the first answer. What the program's
 // libraries print before it is kept for a note.
-func (c *child) greet(ctx context.Context) error {
+func (c *child) greet(ctx context.Context) (err error) {
 	o, f := c.o, c.files
 	h := &hello{
 		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout, StateElements: o.StateLayout.Len(),
@@ -109,6 +116,12 @@ func (c *child) greet(ctx context.Context) error {
 	if err := c.send(ctx, h, deadline, o.StartTimeout); err != nil && !crashed(err) {
 		return err
 	}
+	var before tail // shown when no answer follows
+	defer func() {
+		if err != nil {
+			c.tail.precede(&before)
+		}
+	}()
 	for {
 		line, err := c.receive(ctx, deadline, o.StartTimeout)
 		if err != nil {
@@ -120,7 +133,7 @@ func (c *child) greet(ctx context.Context) error {
 			}
 			return c.welcome.check(h)
 		}
-		_, _ = c.tail.Write(append(line, '\n')) // it never fails
+		_, _ = before.Write(append(line, '\n')) // it never fails
 		if len(c.printed) < maxPrinted {
 			c.printed = append(c.printed, excerpt(line))
 		} else {

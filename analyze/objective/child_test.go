@@ -171,6 +171,12 @@ func multiply(mode string, id int64, n int, vectors []float32, count int, produc
 		switch {
 		case mode == "hessian-double":
 			h *= 2
+		case mode == "hessian-zero":
+			h = 0
+		case mode == "hessian-asymmetric": // as a layer without a second derivative leaves it
+			if v = vectors[i-i%layout.Len()]; i%layout.Len() > 3 {
+				h = 0
+			}
 		case mode == "hessian-frozen" && i%layout.Len() >= 6:
 			h = 0
 		}

@@ -27,6 +27,10 @@ const (
 	anyStep     = 0x1p-10 // where the loss or the gradient is 0
 	// parallel is the cosine from which two vectors are multiples of each other.
 	parallel = 0.99
+	// asymmetry is the relative difference of v'Hw and w'Hv that rounding may make, and
+	// productNoise what it may make in units of a product.
+	asymmetry    = 0.02
+	productNoise = 1e-5
 )
 
 // checkGradient evaluates the gradient at theta and compares it with differences of
@@ -130,38 +134,71 @@ func steady(v []float64) bool {
 	return high-low <= consistent*least
 }
 
-// checkProduct asks for the product of the Hessian with the direction of the
-// gradient: a program may find only now that it cannot. A product that is a multiple
-// of the differences of gradients is refused. Where it differs otherwise nothing is
-// said: kinks of ReLU and max pooling are in the differences and not in the Hessian.
+// checkProduct asks for products of the Hessian with the direction of the gradient
+// and with a random one: a program may find only now that it has none. Products that
+// are not symmetric, or 0 where differences of gradients are not, are not used: a layer
+// is not differentiable twice. A product that is a multiple of the differences is
+// refused. Where it differs otherwise nothing is said: kinks of ReLU and max pooling
+// are in the differences and not in the Hessian.
 func (o *Objective) checkProduct(ctx context.Context, theta, grad []float32) error {
 	if o.HessianAbsent() != "" {
 		return nil
 	}
 	u, length := unit(grad)
-	product := make([]float32, len(theta))
-	p := o.all().point(theta)
-	p.asked, p.vectors, p.products = 0, [][]float32{u}, [][]float32{product}
-	a, err := o.answer(ctx, p)
-	if err != nil {
-		return err
-	}
-	if a.absent != "" {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.absent = a.absent
+	if length == 0 || length-length != 0 {
 		return nil
 	}
+	w := anyDirection(len(theta), o.Frozen())
+	product, other := make([]float32, len(theta)), make([]float32, len(theta))
+	for _, p := range [][2][]float32{{u, product}, {w, other}} {
+		q := o.all().point(theta)
+		q.asked, q.vectors, q.products = 0, [][]float32{p[0]}, [][]float32{p[1]}
+		a, err := o.answer(ctx, q)
+		if err != nil {
+			return err
+		}
+		if a.absent != "" {
+			o.withoutProducts(a.absent)
+			return nil
+		}
+	}
+	first, second := dot(w, product), dot(u, other)
+	if first-second-(first-second) != 0 {
+		return nil // the analysis says what is not finite
+	}
+	if math.Abs(first-second) > asymmetry*max(math.Abs(first), math.Abs(second))+productNoise*max(norm(product), norm(other)) {
+		o.withoutProducts(fmt.Sprintf("the products of the program are not symmetric: v'Hw is %.6g and w'Hv is %.6g (a layer that cannot be differentiated twice?)", first, second))
+		return nil
+	}
+	off, err := o.differences(ctx, theta, u, product)
+	switch {
+	case err != nil || len(off) < 3 || !steady(off):
+		return err
+	case norm(product) == 0:
+		o.withoutProducts("the products of the program are 0 where differences of its gradients are not (a layer that cannot be differentiated twice?)")
+		return nil
+	}
+	return o.differs("its product of the Hessian with a vector is not that of its loss: differences of its gradients are %.3g times as much, at 3 step sizes", off[0]+1)
+}
+
+func (o *Objective) withoutProducts(why string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.absent = why
+}
+
+// differences returns, for three steps, by what part of the product the difference of
+// gradients along u is longer; for a product of 0, its length. There are fewer when
+// one of them agrees, or has another direction.
+func (o *Objective) differences(ctx context.Context, theta, u, product []float32) ([]float64, error) {
 	scale := norm(theta)
 	if scale == 0 {
 		scale = 1
 	}
-	if own := norm(product); length == 0 || own == 0 || own-own != 0 {
-		return nil
-	}
 	line := analyze.Line{Origin: theta, U: u}
 	at := make([]float32, len(theta))
 	plus, minus := make([]float32, len(theta)), make([]float32, len(theta))
+	own := dot(product, product)
 	var off []float64
 	for _, ratio := range []float64{0x1p-9, 0x1p-11, 0x1p-7} {
 		for _, side := range []struct {
@@ -169,27 +206,30 @@ func (o *Objective) checkProduct(ctx context.Context, theta, grad []float32) err
 			to   []float32
 		}{{1, plus}, {-1, minus}} {
 			line.Point(side.sign*ratio*scale, at)
-			if _, err := o.ask(ctx, point{theta: at, state: p.state, asked: 1, grad: side.to}); err != nil {
-				return err
+			p := o.all().point(at)
+			p.asked, p.grad = 1, side.to
+			if _, err := o.ask(ctx, p); err != nil {
+				return nil, err
 			}
 		}
-		var both, own, squares float64
+		var both, squares float64
 		for i, v := range product {
 			d := (float64(plus[i]) - float64(minus[i])) / (2 * ratio * scale)
 			both += d * float64(v)
-			own += float64(v) * float64(v)
 			squares += d * d
 		}
-		factor := both / own
-		if math.Abs(factor-1) <= agreedProduct || !(math.Abs(both) > parallel*math.Sqrt(own*squares)) {
-			return nil
+		switch factor := both / own; {
+		case own == 0 && squares == 0:
+			return nil, nil
+		case own == 0:
+			off = append(off, math.Sqrt(squares))
+		case math.Abs(factor-1) <= agreedProduct || !(math.Abs(both) > parallel*math.Sqrt(own*squares)):
+			return nil, nil
+		default:
+			off = append(off, factor-1)
 		}
-		off = append(off, factor-1)
 	}
-	if !steady(off) {
-		return nil
-	}
-	return o.differs("its product of the Hessian with a vector is not that of its loss: differences of its gradients are %.3g times as much, at 3 step sizes", off[0]+1)
+	return off, nil
 }
 
 // anyDirection returns a direction that does not move frozen elements.
@@ -218,10 +258,12 @@ func unit(v []float32) ([]float32, float64) {
 	return u, length
 }
 
-func norm(v []float32) float64 {
+func norm(v []float32) float64 { return math.Sqrt(dot(v, v)) }
+
+func dot(a, b []float32) float64 {
 	s := 0.0
-	for _, x := range v {
-		s += float64(x) * float64(x)
+	for i, x := range a {
+		s += float64(x) * float64(b[i])
 	}
-	return math.Sqrt(s)
+	return s
 }

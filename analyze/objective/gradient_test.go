@@ -92,7 +92,10 @@ func TestHessianVectors(t *testing.T) {
 func TestHessianAbsent(t *testing.T) {
 	theta := points(1)[0]
 	for mode, want := range map[string]string{
-		"good": "the program offers gradients only", "hessian-absent": "the gradient cannot be differentiated",
+		"good":               "the program offers gradients only",
+		"hessian-absent":     "the gradient cannot be differentiated",
+		"hessian-asymmetric": "the products of the program are not symmetric: v'Hw is ",
+		"hessian-zero":       "the products of the program are 0 where differences of its gradients are not",
 	} {
 		o := options(t, mode)
 		o.Gradient, o.Hessian = true, true
@@ -100,7 +103,7 @@ func TestHessianAbsent(t *testing.T) {
 		if _, err := x.Check(t.Context(), theta); err != nil {
 			t.Fatal(err)
 		}
-		if h, absent := analyze.ExactHessian(x.LossAlone()); h != nil || absent != want {
+		if h, absent := analyze.ExactHessian(x.LossAlone()); h != nil || !strings.HasPrefix(absent, want) {
 			t.Errorf("%s: %v, %q; want %q", mode, h, absent, want)
 		}
 	}

@@ -58,6 +58,8 @@ type analysis struct {
 	others    []string // fingerprints of further runs that the units depend on
 	fitKernel string   // instruction set of a PCA that they depend on
 
+	kept *result.Journal // the finished units; nil without a journal
+
 	objective    *objective.Objective // the other program that evaluates it, if one does
 	objectiveKey string               // which one it is, and which loss
 }
@@ -144,8 +146,9 @@ func (a *analysis) ownJournal(options any) (*result.Journal, error) {
 		with = append(with, a.objectiveKey)
 	}
 	j, err := a.out.Journal(a.name, a.trace.Header(), options, with...)
+	a.kept = j
 	if err == nil && j.Len() > 0 {
-		a.say("%s: going on with the %d units that an interrupted call left", a.name, j.Len())
+		a.say("%s: continues with the %d units that an interrupted call left", a.name, j.Len())
 	}
 	return j, err
 }
@@ -162,12 +165,16 @@ func (a *analysis) computed(ctx context.Context, err error, some bool) error {
 	return nil
 }
 
-// interrupted says what an interruption leaves.
+// interrupted says what an interruption leaves: the units of the journal, and nothing
+// of the unit that it stopped.
 func (a *analysis) interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() == nil:
 		return err
+	case a.kept == nil || a.kept.Len() == 0:
+		return fmt.Errorf("%w; no unit was finished, so the same call starts again", err)
 	}
-	return fmt.Errorf("%w; what was evaluated is kept, and the same call goes on from there", err)
+	return fmt.Errorf("%w; %d finished units are kept, and the same call computes the others", err, a.kept.Len())
 }
 
 // figure saves a figure in the formats and the look that were asked for, with its
