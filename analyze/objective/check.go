@@ -103,7 +103,8 @@ const comparedRows = 3
 // set was recorded, with the statistics of their own rows where they have them, and
 // warns when the losses disagree by more than 1e-4, relatively: the objective may
 // be that of other data or of another mode. It returns how many were compared.
-// An iterate without statistics is evaluated with state, nil for Options.State.
+// An iterate without statistics is evaluated with state, nil for Options.State. Where
+// no such loss was recorded, batch losses say whether the objective is far away.
 func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, state []float32) (int, error) {
 	var rows []int
 	for i := range run.Len() {
@@ -143,6 +144,9 @@ func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, st
 			worst, text = d, fmt.Sprintf("at step %d it gives %v and the run has %v", s.Step, v[0], s.FullLoss.Value)
 		}
 	}
+	if compared == 0 {
+		return 0, o.checkBatches(run)
+	}
 	if worst > disagreement {
 		if !math.IsInf(worst, 1) {
 			text += fmt.Sprintf(", %.2g of it apart", worst)
@@ -150,4 +154,34 @@ func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, st
 		o.warn("objective_disagrees", "the objective is not the loss that was recorded: %s", text)
 	}
 	return compared, nil
+}
+
+const (
+	// batchRows is how many of the last recorded batch losses are looked at.
+	batchRows = 100
+	// unlikeBatches is from which factor a loss is not the mean that batches have.
+	unlikeBatches = 10
+)
+
+// checkBatches compares the loss of Check with the losses of the last recorded
+// batches, where no loss over the training set was recorded. They are other numbers,
+// but a sum where training had a mean is far away from all of them.
+func (o *Objective) checkBatches(run record.Trajectory) error {
+	low, high := math.Inf(1), 0.0
+	for i := max(0, run.Len()-batchRows); i < run.Len(); i++ {
+		s, err := lean.Scalars(run, i)
+		if err != nil {
+			return err
+		}
+		if v := s.BatchLoss.Value; s.BatchLoss.Valid && v > 0 && !math.IsInf(v, 0) {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	o.mu.Lock()
+	loss := o.first
+	o.mu.Unlock()
+	if high > 0 && (loss > unlikeBatches*high || loss < low/unlikeBatches) {
+		o.warn("objective_unlike_batches", "the objective gives %.6g at the last iterate, and the last recorded batches had %.6g to %.6g: is it a sum where training had a mean, another loss, or other data?", loss, low, high)
+	}
+	return nil
 }

@@ -307,6 +307,29 @@ func TestCheckRecorded(t *testing.T) {
 	}
 }
 
+// Without recorded losses over the training set, batches tell a sum from a mean.
+func TestCheckBatches(t *testing.T) {
+	p := points(1)[0]
+	for factor, want := range map[float64]bool{1: false, 3: false, 0.2: false, 1.0 / 60: true, 60: true} {
+		run, err := record.NewMemory(&record.Header{Format: record.FormatVersion, DType: record.Float32, Layout: layout, Columns: record.Columns{Theta: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			if err := run.Append(&record.Step{Step: int64(i), Epoch: 1, Theta: p, BatchLoss: record.Some(factor * truth(p) * (1 + float64(i)/10))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x := start(t, options(t, "good"))
+		if _, err := x.Check(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := x.CheckRecorded(t.Context(), run, nil); n != 0 || err != nil || (len(x.Warnings()) > 0) != want {
+			t.Errorf("batches of %v times the loss: %d, %v, %v", factor, n, err, x.Warnings())
+		}
+	}
+}
+
 // What a program left that was killed long ago is removed, and nothing else.
 func TestStale(t *testing.T) {
 	o := options(t, "good")
