@@ -204,16 +204,24 @@ func (a *analysis) openObjective(ctx context.Context, f objectiveFlags, o object
 		o.Restarts = -1
 	}
 	if a.objective, err = objective.Open(ctx, o); err != nil {
-		return err
+		return stoppedBefore(ctx, err)
 	}
 	loss, err := a.objective.Check(ctx, theta)
 	if err != nil {
-		return err
+		return stoppedBefore(ctx, err)
 	}
 	a.say("%s: loss %.6g at the last iterate", a.objective.Command(), loss)
 	// What an earlier call kept is for this objective, over the same data.
 	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %q %x", o.Set, o.Command, loss)
 	return nil
+}
+
+// stoppedBefore says what an interruption stopped, when that was the start.
+func stoppedBefore(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("stopped while the objective was started and checked, before anything was evaluated: %w", err)
 }
 
 // closeObjective ends the other program. What it does wrong now changes no number.
