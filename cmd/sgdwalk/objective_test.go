@@ -33,9 +33,10 @@ func runObjective() {
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 1<<20)
 	var hello struct {
-		Layout          json.RawMessage
-		Theta, Gradient string
-		Elements        int
+		Layout                             json.RawMessage
+		Theta, Gradient, Vectors, Products string
+
+		Elements int
 	}
 	in.Scan()
 	if err := json.Unmarshal(in.Bytes(), &hello); err != nil {
@@ -46,8 +47,24 @@ func runObjective() {
 	if hello.Gradient != "" {
 		gradient = must(os.OpenFile(hello.Gradient, os.O_WRONLY, 0))
 	}
-	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"gradient":true}`+"\n", hello.Layout)
+	var vectors, products *os.File
+	if hello.Vectors != "" {
+		vectors, products = must(os.Open(hello.Vectors)), must(os.OpenFile(hello.Products, os.O_WRONLY, 0))
+	}
+	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"gradient":true,"hessian":true}`+"\n", hello.Layout)
 	point, grad, raw := make([]float32, hello.Elements), make([]float32, hello.Elements), make([]byte, 4*hello.Elements)
+	read := func(from *os.File, at int, to []float32) {
+		must(from.ReadAt(raw, int64(at*len(raw))))
+		for i := range to {
+			to[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+	}
+	write := func(to *os.File, at int, from []float32) {
+		for i, v := range from {
+			binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(v))
+		}
+		must(to.WriteAt(raw, int64(at*len(raw))))
+	}
 	ctx := context.Background()
 	for in.Scan() {
 		if len(os.Args) > 2 {
@@ -57,24 +74,29 @@ func runObjective() {
 			time.Sleep(time.Hour)
 		}
 		var q struct {
-			ID   int64
-			Want []string
+			ID      int64
+			Want    []string
+			Vectors int
 		}
 		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
 			panic(err)
 		}
-		must(theta.ReadAt(raw, 0))
-		for i := range point {
-			point[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-		}
+		read(theta, 0, point)
 		answer := map[string]any{"id": q.ID}
-		if slices.Contains(q.Want, "gradient") {
-			answer["loss"] = must(train.Gradient(ctx, point, grad))
-			for i, g := range grad {
-				binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(g))
+		switch {
+		case slices.Contains(q.Want, "hessian"):
+			for k := range q.Vectors {
+				v, h := make([]float32, len(point)), make([]float32, len(point))
+				read(vectors, k, v)
+				if err := train.HessianVectors(ctx, point, [][]float32{v}, [][]float32{h}); err != nil {
+					panic(err)
+				}
+				write(products, k, h)
 			}
-			must(gradient.WriteAt(raw, 0))
-		} else {
+		case slices.Contains(q.Want, "gradient"):
+			answer["loss"] = must(train.Gradient(ctx, point, grad))
+			write(gradient, 0, grad)
+		default:
 			m, h := must(train.Evaluate(ctx, point)), must(test.Evaluate(ctx, point))
 			answer["loss"], answer["accuracy"], answer["test_loss"], answer["test_accuracy"] = m.Loss, m.Accuracy, h.Loss, h.Accuracy
 		}
