@@ -61,32 +61,37 @@ func direction[T op.Float](n int, seed uint64) []T {
 	return v
 }
 
-// withPlans calls f for the plan of every model, and for a network in the style of
-// vgg11 that is small enough for float64: normalizations with biases before and
-// maxima after them.
+// withPlans calls f for the plan of every model, and for networks with what these
+// have not: normalizations with biases before and maxima after them, as in vgg11,
+// and a convolution with so many weights that its product is split by channels.
 func withPlans(t *testing.T, f func(t *testing.T, p *plan, rows int)) {
 	t.Helper()
-	for _, m := range models {
-		t.Run(m.spec, func(t *testing.T) {
-			p, err := parse(m.spec, m.in)
+	run := func(name string, p *plan, err error, rows int) {
+		t.Run(name, func(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f(t, p, m.rows)
+			f(t, p, rows)
 		})
 	}
-	t.Run("normalized and pooled", func(t *testing.T) {
-		p := newPlan("normalized and pooled", Input{Height: 7, Width: 6, Channels: 2, Classes: 3})
-		x := p.conv("conv1", p.input(), 5, convStyle{size: 3, stride: 1, pad: 1, bias: true})
-		x = p.pool(p.norm("norm1", x, nil))
-		x = p.norm("norm2", p.conv("conv2", x, 17, convStyle{size: 3, stride: 1, pad: 1, bias: true}), nil)
-		x = p.linear("linear1", p.flatten(p.pool(x)), 4, true)
-		p.linear("linear2", x, 3, false)
-		if _, err := p.finish(); err != nil {
-			t.Fatal(err)
-		}
-		f(t, p, 6)
-	})
+	for _, m := range models {
+		p, err := parse(m.spec, m.in)
+		run(m.spec, p, err, m.rows)
+	}
+	same := convStyle{size: 3, stride: 1, pad: 1, bias: true}
+	p := newPlan("normalized and pooled", Input{Height: 7, Width: 6, Channels: 2, Classes: 3})
+	x := p.pool(p.norm("norm1", p.conv("conv1", p.input(), 5, same), nil))
+	x = p.pool(p.norm("norm2", p.conv("conv2", x, 17, same), nil))
+	p.linear("linear2", p.linear("linear1", p.flatten(x), 4, true), 3, false)
+	q, err := p.finish()
+	run(p.spec, q, err, 6)
+
+	same.relu = true
+	p = newPlan("many weights", Input{Height: 3, Width: 3, Channels: 1, Classes: 2})
+	x = p.conv("conv2", p.conv("conv1", p.input(), 128, same), 256, same)
+	p.linear("linear1", p.flatten(p.pool(x)), 2, false)
+	q, err = p.finish()
+	run(p.spec, q, err, 3)
 }
 
 // differences returns the central difference of the gradient along v. In float64
