@@ -72,7 +72,12 @@ func (f *facts) bends() []string {
 func curvatureSection(f *facts) section {
 	var s section
 	s.say(f.bends()...)
-	if x, ok := f.num("grad_dominant_share"); ok {
+	if f.get("grad_dominant_share").kind == object { // along the run
+		if x, ok := f.num("grad_dominant_share", "mean"); ok {
+			y, okRandom := f.num("random_dominant_share")
+			s.say(fmt.Sprintf("%s of the full gradient's squared length lies in the space of the leading eigenvectors (mean over the iterates); of a random vector's %s does.", percent(x), optional(percent, y, okRandom)))
+		}
+	} else if x, ok := f.num("grad_dominant_share"); ok {
 		y, okRandom := f.num("random_dominant_share")
 		s.say(fmt.Sprintf("%s of the gradient's squared length lies in the space of the %d leading eigenvectors; of a random vector's %s does.", percent(x), len(f.nums("top")), optional(percent, y, okRandom)))
 	}
@@ -80,14 +85,18 @@ func curvatureSection(f *facts) section {
 		s.say(fmt.Sprintf("%s of the updates' squared length lies in the space of the leading eigenvectors (mean).", percent(x)))
 	}
 	t := table{Caption: "The Hessian in numbers", Head: []string{"quantity", "value"}}
-	t.rows(f, short, [2]string{"step", "at_step"}, [2]string{"full training loss there", "loss"}, [2]string{"norm of the full gradient", "grad_norm"},
-		[2]string{"trace", "trace.mean"}, [2]string{"its standard error", "trace.standard_error"},
+	if f.get("rows").kind == absent { // at one iterate
+		t.rows(f, short, [2]string{"step", "at_step"}, [2]string{"full training loss there", "loss"}, [2]string{"norm of the full gradient", "grad_norm"})
+	}
+	t.rows(f, short, [2]string{"trace", "trace.mean"}, [2]string{"its standard error", "trace.standard_error"},
 		[2]string{"residual of the largest eigenvalue", "lambda_max_residual"}, [2]string{"residual of the smallest", "lambda_min_residual"},
 		[2]string{"eigenpairs that have converged", "converged"}, [2]string{"Hessian-vector products, two gradients each", "products"})
 	e := table{Caption: "Leading eigenvalues", Head: []string{"number", "eigenvalue"}}
-	for i, l := range f.nums("top") {
-		if i < maxListed {
-			e.add(short(float64(i+1)), short(l))
+	if f.get("top").kind == array { // along the run it is how many there are
+		for i, l := range f.nums("top") {
+			if i < maxListed {
+				e.add(short(float64(i+1)), short(l))
+			}
 		}
 	}
 	spread := table{Caption: "Spread over the iterates", Head: append([]string{"quantity"}, spreadHead...)}

@@ -504,18 +504,47 @@ func TestDamaged(t *testing.T) {
 	} {
 		run := fullRun(t, "c")
 		ok(t, os.WriteFile(filepath.Join(run, c.file), []byte(c.content), 0o666))
-		_, err := report.Open(run)
+		whole := open(t, fullRun(t, "c"))
+		r, err := report.Open(run)
+		if err == nil && len(r.Unreadable) == 1 {
+			// One result is lost and the others are there, and the page says which.
+			err = r.Unreadable[0].Err
+			if len(r.Results) != len(whole.Results)-1 {
+				t.Errorf("%s: %d results are left of %d", c.file, len(r.Results), len(whole.Results))
+			}
+			if html := write(t, report.Options{}, r); !strings.Contains(html, "The result "+r.Unreadable[0].Name+" cannot be read and is left out") {
+				t.Errorf("%s: the page does not name the result that is left out", c.file)
+			}
+		}
 		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s with %.30q: %v; want %q in it", c.file, c.content, err, c.want)
 		}
 	}
 	run := fullRun(t, "c")
 	ok(t, os.Remove(filepath.Join(run, "analysis", "walk", "walk.svg")))
-	if _, err := report.Open(run); err == nil || !strings.Contains(err.Error(), "walk.svg") {
-		t.Errorf("a figure that is gone: %v", err)
+	if r, err := report.Open(run); err != nil || len(r.Unreadable) != 1 || !strings.Contains(r.Unreadable[0].Err.Error(), "walk.svg") {
+		t.Errorf("a figure that is gone: %v, %v", err, r.Unreadable)
 	}
 	if _, err := report.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no run") {
 		t.Errorf("a directory without a header: %v", err)
+	}
+}
+
+// Along a run the shares are distributions, at one iterate they are numbers.
+func TestCurvatureAlongARun(t *testing.T) {
+	run := fullRun(t, "c")
+	dir := filepath.Join(run, "analysis", "curvature")
+	ok(t, os.MkdirAll(dir, 0o777))
+	summary := `{"analysis": "curvature", "summary": {"rows": 3, "first_step": 0, "last_step": 10, "top": 2,
+		"lambda_max": {"count": 3, "mean": 2, "min": 1, "max": 3}, "loss_change": {"count": 3, "mean": -0.1},
+		"grad_dominant_share": {"count": 3, "mean": 0.25}, "random_dominant_share": 0.01}}`
+	ok(t, os.WriteFile(filepath.Join(dir, "summary.json"), []byte(summary), 0o666))
+	r := open(t, run)
+	if len(r.Unreadable) > 0 {
+		t.Fatal(r.Unreadable)
+	}
+	if html := write(t, report.Options{}, r); !strings.Contains(html, "25\u00a0%") && !strings.Contains(html, "25 %") {
+		t.Error("the page lacks the mean share")
 	}
 }
 

@@ -20,6 +20,14 @@ type Run struct {
 	Name    string         // of its directory
 	Header  *record.Header //
 	Results []Result       // finished ones, in the order of the page
+	// Unreadable are the results that could not be read; the page names them.
+	Unreadable []Unreadable
+}
+
+// Unreadable is a result that cannot be read, and why.
+type Unreadable struct {
+	Name string // of its directory under RUN/analysis
+	Err  error
 }
 
 // Result is a finished result of one analysis.
@@ -52,8 +60,8 @@ const (
 
 // Open reads the header of a run and its finished results. A run without any
 // result is in order. A directory of a result without summary.json is unfinished
-// and left out; a summary.json, table or figure that cannot be read is an error
-// that names the file.
+// and left out. A result whose summary.json, table or figure cannot be read is in
+// Run.Unreadable with an error that names the file; the other results stay.
 func Open(dir string) (Run, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -81,7 +89,8 @@ func Open(dir string) (Run, error) {
 			continue
 		}
 		if err != nil {
-			return Run{}, err
+			r.Unreadable = append(r.Unreadable, Unreadable{e.Name(), err})
+			continue
 		}
 		r.Results = append(r.Results, one)
 	}

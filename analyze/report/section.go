@@ -52,11 +52,7 @@ func describe(r *Result, f *facts) section {
 	} else {
 		s = section{Tables: generic("Numbers", r.summary)}
 	}
-	s.Title = titles[r.Document.Analysis]
-	if s.Title == "" {
-		s.Title = sentence(words(r.Document.Analysis))
-		s.Title = strings.TrimSuffix(s.Title, ".")
-	}
+	s.Title = sentenceTitle(r.Document.Analysis)
 	first, rest, more := strings.Cut(s.Title, ":")
 	if p := f.planeText(); r.Document.Analysis == "landscape" && p.Head != "" {
 		first += ", " + p.Head

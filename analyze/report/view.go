@@ -192,7 +192,15 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 		v.Sections = append(v.Sections, *s)
 		v.Origins = append(v.Origins, origin(x))
 	}
-	v.Sections = withMissing(r, v.Sections, run, ids)
+	unread := make(map[string]bool)
+	for _, u := range r.Unreadable {
+		id := ids.name(run, u.Name)
+		text := fmt.Sprintf("The result %s cannot be read and is left out: %s. Make it again, or delete analysis/%s.", u.Name, strings.TrimPrefix(u.Err.Error(), "report: "), u.Name)
+		v.Warnings = append(v.Warnings, noted{u.Name, id, text})
+		v.Sections = append(v.Sections, sectionView{ID: id, section: section{Title: sentenceTitle(u.Name)}, Warnings: []warning{{Code: "unreadable", Text: text}}})
+		unread[u.Name] = true
+	}
+	v.Sections = withMissing(r, v.Sections, run, ids, unread)
 	for i := range v.Sections {
 		v.Sections[i].Level = level
 	}
@@ -212,6 +220,14 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	return v, nil
 }
 
+// sentenceTitle is the title of the section of a result by its directory's name.
+func sentenceTitle(name string) string {
+	if t := titles[name]; t != "" {
+		return t
+	}
+	return strings.TrimSuffix(sentence(words(name)), ".")
+}
+
 // head is the part of a title before the colon.
 func head(title string) string {
 	head, _, _ := strings.Cut(title, ":")
@@ -220,16 +236,16 @@ func head(title string) string {
 
 // withMissing puts a section that names the command where one of the four usual
 // results is not there.
-func withMissing(r *Run, have []sectionView, run string, ids namer) []sectionView {
+func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[string]bool) []sectionView {
 	var out []sectionView
 	at := 0
 	for _, name := range known {
 		from := at
-		for at < len(have) && r.Results[at].Document.Analysis == name {
+		for at < len(r.Results) && r.Results[at].Document.Analysis == name {
 			at++
 		}
 		out = append(out, have[from:at]...)
-		if at > from {
+		if at > from || unread[name] {
 			continue
 		}
 		switch name {

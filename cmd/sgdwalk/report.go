@@ -79,6 +79,9 @@ func (c *reportCmd) Run(e *env) error {
 		if err != nil {
 			return errors.Join(damaged, err)
 		}
+		for _, u := range r.Unreadable {
+			e.say("%s: %s is left out: %v", dir, u.Name, u.Err)
+		}
 		runs = append(runs, r)
 	}
 	if len(runs) == 0 {
