@@ -66,6 +66,7 @@ const (
 type place struct {
 	row int
 	record.Step
+	noRate string // why LearningRate is absent
 }
 
 // Along looks at the Hessian at the chosen rows of a run. Inner iterates of
@@ -137,7 +138,7 @@ func choose(t record.Trajectory, rows analyze.Segments) ([]place, error) {
 		s.Theta, s.Grad, s.State = nil, nil, nil
 		all = append(all, s)
 		if rows.Contains(s.Step, s.Epoch) {
-			places = append(places, place{i, s})
+			places = append(places, place{row: i, Step: s})
 		}
 	}
 	if len(all) == 0 {
@@ -145,6 +146,14 @@ func choose(t record.Trajectory, rows analyze.Segments) ([]place, error) {
 	}
 	if rule, ok := rows.Unmatched(all); ok {
 		return nil, fmt.Errorf("curvature: rows %q: the recording has no such row; it has steps %d to %d", rule, all[0].Step, all[len(all)-1].Step)
+	}
+	for i := range places {
+		p := &places[i]
+		rate, absent, err := RateAt(t, p.row)
+		if err != nil {
+			return nil, err
+		}
+		p.LearningRate, p.noRate = record.Optional{Value: rate, Valid: absent == ""}, absent
 	}
 	return places, nil
 }
@@ -297,7 +306,7 @@ func (w *walker) at(ctx context.Context, p *place, o Options) (*Result, error) {
 		g.SetState(slices.Clone(s.State))
 		defer g.SetState(nil)
 	}
-	o.LearningRate = max(0, p.LearningRate.Value)
+	o.LearningRate, o.NoRate = p.LearningRate.Value, p.noRate
 	if s.Grad != nil {
 		o.Directions = append(o.Directions, Direction{Name: batchGradient, Vector: s.Grad})
 	}

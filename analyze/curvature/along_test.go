@@ -107,8 +107,8 @@ func TestAlongQuadraticDescent(t *testing.T) {
 				t.Errorf("eta %v, row %d: the loss changes by %v, by %v in parts", eta, k, change, parts)
 			}
 		}
-		if c := etas.Valid; c == nil || c[6] || r.Table.Column("update_dominant_share").Valid[6] {
-			t.Error("the last row has no update and no learning rate")
+		if r.Table.Column("update_dominant_share").Valid[6] || !near(etas.Floats[6], 10*eta, 1e-3) {
+			t.Errorf("the last row has no update, and the learning rate of the last update: eta lambda %v", etas.Floats[6])
 		}
 		overlap := r.Table.Column("overlap")
 		if overlap.Valid[0] || !near(overlap.Floats[1], 1, 1e-3) {

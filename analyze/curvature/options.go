@@ -101,6 +101,9 @@ type Options struct {
 	Optimizer record.Optimizer `json:"optimizer"`
 	// LearningRate is the one in effect; 0 means the optimizer's learning_rate.
 	LearningRate float64 `json:"learning_rate"`
+	// NoRate says why there is no learning rate to multiply eigenvalues with, as
+	// RateAt does; LearningRate is then 0 and stays 0.
+	NoRate string `json:"no_learning_rate,omitempty"`
 	// Preconditioner is the diagonal D of an optimizer that divides every coordinate
 	// of its step by it (Adam, RMSProp), of length P, borrowed; a 0 leaves the
 	// coordinate out. Its edge of stability is then that of D^-1 H. nil means none.
@@ -178,7 +181,7 @@ func (o Options) Effective() Options {
 		o.Matrix = Hessian
 	}
 	o.Bottom, o.TraceSamples, o.DensityProbes = max(o.Bottom, -1), max(o.TraceSamples, -1), max(o.DensityProbes, -1)
-	if o.LearningRate == 0 {
+	if o.LearningRate == 0 && o.NoRate == "" {
 		o.LearningRate = max(0, o.Optimizer.Hyperparameters["learning_rate"])
 	}
 	if o.Progress == nil {

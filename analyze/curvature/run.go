@@ -212,7 +212,7 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	}
 	s.ProductErrorMax = analyze.Describe(r.Table.Column("product_error")).Max
 	last := o.Each
-	last.LearningRate = places[len(places)-1].LearningRate.Value
+	last.LearningRate, last.NoRate = places[len(places)-1].LearningRate.Value, places[len(places)-1].noRate
 	end := r.rows[len(r.rows)-1]
 	last.PreconditionerAbsent = r.absent
 	s.Stability = stability(&last, end.of("lambda_max"), Preconditioned{LambdaMax: end.of("preconditioned_lambda_max")})
@@ -294,6 +294,7 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 	add(s.NonfiniteRows > 0, "nonfinite_gradients", "at %d of %d rows the gradient is not finite: they have no curvature", s.NonfiniteRows, s.Rows)
 	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has not converged to %v of the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
 	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
+	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known at the last row: %s", e.LearningRateAbsent)
 	add(e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
 	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
 	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a clipped step is shorter than the edge of stability assumes", e.ClipNorm)

@@ -10,12 +10,13 @@ import (
 // it, gradient descent with the full gradient diverges on the quadratic
 // approximation (Cohen et al. 2021).
 type Stability struct {
-	Optimizer       string          `json:"optimizer"`        // name; empty when unknown
-	LearningRate    record.Optional `json:"learning_rate"`    // eta
-	EtaLambdaMax    record.Optional `json:"eta_lambda_max"`   // eta times the largest eigenvalue
-	Threshold       record.Optional `json:"threshold"`        // what eta lambda may be at most
-	ThresholdAbsent string          `json:"threshold_absent"` // why there is none; empty when there is one
-	AboveEdge       *bool           `json:"above_edge"`       // eta lambda_max > threshold; null without one
+	Optimizer          string          `json:"optimizer"`                      // name; empty when unknown
+	LearningRate       record.Optional `json:"learning_rate"`                  // eta: of the row's update, of the last one at the end
+	LearningRateAbsent string          `json:"learning_rate_absent,omitempty"` // why there is no eta
+	EtaLambdaMax       record.Optional `json:"eta_lambda_max"`                 // eta times the largest eigenvalue
+	Threshold          record.Optional `json:"threshold"`                      // what eta lambda may be at most
+	ThresholdAbsent    string          `json:"threshold_absent"`               // why there is none; empty when there is one
+	AboveEdge          *bool           `json:"above_edge"`                     // eta lambda_max > threshold; null without one
 
 	// Preconditioned is that of an optimizer that scales coordinates, null for
 	// others: its threshold is held against eta times this largest eigenvalue.
@@ -85,7 +86,7 @@ func Scales(o record.Optimizer) bool {
 // stability evaluates the edge for one largest eigenvalue.
 func stability(o *Options, largest record.Optional, scaled Preconditioned) Stability {
 	s := Stability{
-		Optimizer:   o.Optimizer.Name,
+		Optimizer: o.Optimizer.Name, LearningRateAbsent: o.NoRate,
 		WeightDecay: o.Optimizer.Hyperparameters["weight_decay"], ClipNorm: o.Optimizer.Hyperparameters["clip_norm"],
 	}
 	if o.Optimizer.Name == "adamw" {

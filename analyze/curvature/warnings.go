@@ -44,6 +44,7 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 		add(off > 4*math.Hypot(d.TraceError.Value, s.Trace.StandardError.Value), "density_moment", "the density's trace is %.4g and the trace is %.4g: the density is less certain than its band", d.Trace.Value, s.Trace.Mean.Value)
 	}
 	e := &s.Stability
+	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known: %s", e.LearningRateAbsent)
 	add(e.Optimizer != "" && e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
 	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
 	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a clipped step is shorter than the edge of stability assumes", e.ClipNorm)

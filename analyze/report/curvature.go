@@ -1,10 +1,17 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"sgdwalk/analyze/curvature"
+)
 
 // edgeText says where a run stands against the edge of stability.
 func (f *facts) edgeText() string {
 	name := f.str("stability", "optimizer")
+	if why := f.str("stability", "learning_rate_absent"); why != "" {
+		return "There is no learning rate to multiply \u03bb_max with: " + why + "."
+	}
 	threshold, ok := f.num("stability", "threshold")
 	if !ok {
 		if why := f.str("stability", "threshold_absent"); why != "" {
@@ -20,19 +27,7 @@ func (f *facts) edgeText() string {
 		}
 		what = "\u03b7 \u03bb_max"
 	}
-	return fmt.Sprintf("%s is %s; the edge of stability of %s is at %s: the run is %s.", what, short(x), name, short(threshold), standing(x/threshold))
-}
-
-// standing says in words where a ratio to the edge of stability is.
-func standing(ratio float64) string {
-	switch {
-	case ratio > 1.2:
-		return "beyond it"
-	case ratio >= 0.8:
-		return "at it"
-	default:
-		return fmt.Sprintf("below it, at %s of it", percent(ratio))
-	}
+	return fmt.Sprintf("%s is %s; the edge of stability of %s is at %s: the run is %s.", what, short(x), name, short(threshold), curvature.Standing(x/threshold))
 }
 
 // bends says how curved the loss is.

@@ -99,7 +99,7 @@ func TestBarriersAndEdge(t *testing.T) {
 		"it rises by up to 0.25 on the way", `<th scope="row">test loss</th>`, `<th scope="row">barrier above the higher end</th><td class="n">0</td><td class="n">0.125</td>`,
 		">Random lines: the loss around one point</h2>", "8 random lines, filter-normalized, go through step 20; the loss is 0.5 there and 0.25 to 4 on them.", "<figcaption>Held-out loss along the same lines.</figcaption>",
 		"The eigenvalues of the Hessian at step 20 reach from -2 to 8: the loss bends down in some direction, 25 % as much as it bends up in the steepest.",
-		"η λ_max is 2.4; the edge of stability of sgd is at 2: the run is at it.",
+		"η λ_max is 2.4; the edge of stability of sgd is at 2: the run is above it, at 120 % of it.",
 		"At 4 iterates, steps 0 to 20, the largest eigenvalue of the Hessian is 1 to 8.",
 		"<figcaption>Eigenvalues of the Hessian: their spectral density.</figcaption>", "<figcaption>Learning rate times largest eigenvalue over the steps, beside the edge of stability.</figcaption>",
 	} {

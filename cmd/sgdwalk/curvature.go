@@ -88,7 +88,10 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if l, ok := loss.(analyze.Stateful); ok && s.State != nil {
 		l.SetState(s.State)
 	}
-	o.Optimizer, o.LearningRate = a.trace.Header().Optimizer, s.LearningRate.Value
+	o.Optimizer = a.trace.Header().Optimizer
+	if o.LearningRate, o.NoRate, err = curvature.RateAt(a.trace, a.rowOf(s.Step)); err != nil {
+		return err
+	}
 	journal, err := a.journal(struct {
 		Step    int64             `json:"step"`
 		Options curvature.Options `json:"options"`
@@ -171,10 +174,8 @@ func (a *analysis) rowOf(step int64) int {
 
 func curvatureSentences(step int64, s *curvature.Summary) []string {
 	out := []string{fmt.Sprintf("step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the eigenpairs converged)", step, optionalText(s.LambdaMax), optionalText(s.LambdaMin), optionalText(s.Trace.Mean), s.Products, s.Converged)}
-	if t := s.Stability; t.EtaPreconditionedLambdaMax.Valid && t.Threshold.Valid {
-		out = append(out, fmt.Sprintf("preconditioned by %s, eta lambda_max is %.3g; its edge of stability is at %.3g", t.Optimizer, t.EtaPreconditionedLambdaMax.Value, t.Threshold.Value))
-	} else if t.EtaLambdaMax.Valid && t.Threshold.Valid {
-		out = append(out, fmt.Sprintf("eta lambda_max %.3g; the edge of stability of %s is at %.3g", t.EtaLambdaMax.Value, t.Optimizer, t.Threshold.Value))
+	if text := s.Stability.Sentence(); text != "" {
+		out = append(out, text)
 	}
 	if s.GradDominantShare.Valid {
 		out = append(out, fmt.Sprintf("%s of the gradient's squared length is in the space of the top %d eigenvectors; of a random vector's %s", percent(s.GradDominantShare.Value), len(s.Top), percent(s.RandomDominantShare)))
@@ -223,6 +224,9 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	}
 	s := &r.Summary
 	out := []string{fmt.Sprintf("%d iterates, steps %d to %d: mean lambda_max %s, mean eta lambda_max %s", s.Rows, s.FirstStep, s.LastStep, optionalText(s.LambdaMax.Mean), optionalText(s.EtaLambdaMax.Mean))}
+	if text := s.Stability.Sentence(); text != "" {
+		out = append(out, fmt.Sprintf("at the last of them, step %d: %s", s.LastStep, text))
+	}
 	if s.UpdateDominantShare.Mean.Valid {
 		out = append(out, fmt.Sprintf("%s of the updates' squared length is in the space of the top %d eigenvectors (mean); of a random vector's %s", percent(s.UpdateDominantShare.Mean.Value), s.Top, percent(s.RandomDominantShare)))
 	}
