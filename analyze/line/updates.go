@@ -57,7 +57,7 @@ type segment struct {
 	length             float64
 	alphas, losses     []float64
 	floor, floorLoss   record.Optional
-	slope, slopeEnd    record.Optional
+	slope, curvature   record.Optional
 	start, end         float64
 	mae                record.Optional
 	row, step, epoch   int64
@@ -132,7 +132,7 @@ func fromWalk(r *walk.Result) ([]segment, error) {
 		s.length = t.Column("step_length").Floats[i]
 		s.alphas, s.losses = l.Column("alpha").Floats[i*per:(i+1)*per], l.Column("loss").Floats[i*per:(i+1)*per]
 		s.floor, s.floorLoss = value("floor_position", i), value("floor_loss", i)
-		s.slope, s.slopeEnd = value("slope_start", i), value("slope_end", i)
+		s.slope, s.curvature = value("slope_start", i), value("curvature", i)
 		s.start, s.end = value("loss_start", i).Value, value("loss_end", i).Value
 		s.mae = value("mae_degree_2", i)
 		s.optimumAtEdge = t.Column("floor_at_edge").Bools[i]
@@ -163,7 +163,7 @@ func (b *updatesBuilder) add(s, before *segment) {
 	b.relative.Add(when(improvement/best, best > 0))
 	slope := s.slope.Value / s.length
 	b.slope.Add(when(slope, true))
-	b.curvature.Add(when((s.slopeEnd.Value-s.slope.Value)/(s.length*s.length), true))
+	b.curvature.Add(when(s.curvature.Value/(s.length*s.length), s.curvature.Valid))
 	b.perSlope.Add(when(optimum/math.Abs(slope), slope != 0))
 	b.mae.Add(when(s.mae.Value, s.mae.Valid))
 	low, high := s.losses[0], s.losses[0]

@@ -1,6 +1,8 @@
 package walk
 
 import (
+	"math"
+
 	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
@@ -14,21 +16,31 @@ type grid struct {
 	slopeAtZero curve.Stencil
 	slopeAtOne  curve.Stencil
 	fits        *curve.Fits
+	gain        float64 // standard deviation of the curvature for noise 1 of the samples
 }
 
 func newGrid(alphas []float64, zero, one int, tolerance float64) *grid {
-	return &grid{
+	g := &grid{
 		alphas: alphas, zero: zero, one: one, tolerance: tolerance,
 		slopeAtZero: curve.NewStencil(alphas, zero),
 		slopeAtOne:  curve.NewStencil(alphas, one),
 		fits:        curve.NewFits(alphas),
 	}
+	for i := range alphas {
+		g.gain = math.Hypot(g.gain, g.slopeAtOne.Weight(i)-g.slopeAtZero.Weight(i))
+	}
+	return g
 }
 
 // shape is what one sampled curve phi(alpha) looks like. Everything but the
 // counts is absent when it cannot be had.
 type shape struct {
 	nonfinite int // samples that are NaN or infinite
+	// resolution is the least difference of losses that is one; see resolve. A step of
+	// length 0 is zero; one that the resolution makes flat, or only straight, is that.
+	resolution           record.Optional
+	zero, flat, straight bool
+	unsettled            bool // a straight one whose floor is not resolved either
 
 	start, end record.Optional // phi(0), phi(1), always present, perhaps not finite
 	rises      optionalBool

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
@@ -86,7 +87,11 @@ func epochTable(segments *record.Table, o *Options) (record.Table, error) {
 
 // add adds an epoch; null may be nil.
 func (q *epochQuantity) add(segments *record.Table, null *NullResult, rng *rand.Rand) {
-	values := present(segments.Column(q.of))
+	of := segments.Column(q.of)
+	if slices.Contains(curvatureColumns, q.of) {
+		of = resolvedColumn(segments, q.of)
+	}
+	values := present(of)
 	interval := analyze.MeanInterval(values, rng)
 	q.mean.Add(meanOf(values))
 	q.low.Add(interval.Low)

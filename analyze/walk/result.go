@@ -19,6 +19,9 @@ type Result struct {
 	//	batch_loss              loss of batch k at theta_k, as recorded
 	//	step_length             length of d
 	//	loss_start, loss_end    phi(0), phi(1)
+	//	loss_resolution         least difference of losses that is one: 5 standard deviations of the rounding noise.
+	//	                        Where the samples differ by less, all that follows is absent; where phi(1)-phi(0) or the
+	//	                        curvature is smaller than that noise makes it, rises, or what is made of the curvature, is
 	//	rises                   phi(1) > phi(0)
 	//	floor_position          s*, the argmin of phi over the alphas, refined by a parabola
 	//	floor_loss              the valley floor, phi(s*) by the same parabola

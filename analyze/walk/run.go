@@ -64,7 +64,9 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		for i, v := range samples {
 			losses[i] = v[0]
 		}
-		b.add(s, length, w.grid.measure(losses))
+		f := w.grid.measure(losses)
+		w.grid.resolve(&f, losses, length)
+		b.add(s, length, f)
 		b.addSamples(s, samples)
 	}
 	var elsewhere error
@@ -78,7 +80,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	if r.Epochs, err = epochTable(&r.Segments, &opts); err != nil {
 		return nil, err
 	}
-	r.Summary = summarize(r, p, w)
+	r.Summary = summarize(r, p, w, b)
 	null, err := compare(&r.Segments, &opts)
 	if err != nil {
 		return nil, err

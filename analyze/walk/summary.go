@@ -2,6 +2,7 @@ package walk
 
 import (
 	"fmt"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record"
@@ -53,6 +54,12 @@ type Summary struct {
 	// Null has the same statistics for a stationary noisy quadratic.
 	Null Comparison `json:"null"`
 
+	// What float32 does not resolve has no value and takes no part in any number above.
+	ZeroSegments         int                  `json:"zero_segments"`         // steps of length 0
+	UnresolvedSegments   int                  `json:"unresolved_segments"`   // steps whose losses differ by less than rounding makes them differ
+	UnresolvedCurvatures int                  `json:"unresolved_curvatures"` // steps whose curvature is not resolved, those without a floor among them
+	LossResolution       analyze.Distribution `json:"loss_resolution"`
+
 	NonfiniteSegments int `json:"nonfinite_segments"` // segments with a sample that is NaN or infinite
 	NonfiniteLosses   int `json:"nonfinite_losses"`   // samples in the table of losses that are NaN or infinite
 	UnfollowedRows    int `json:"unfollowed_rows"`    // chosen iterates whose next step is not recorded
@@ -63,7 +70,7 @@ type Summary struct {
 	RecordedLossMaxAbsolute record.Optional `json:"recorded_loss_max_difference"`
 }
 
-func summarize(r *Result, p *plan, w *walker) Summary {
+func summarize(r *Result, p *plan, w *walker, b *builder) Summary {
 	t, alphas := &r.Segments, w.grid.alphas
 	s := Summary{
 		Segments:         len(p.segments),
@@ -77,6 +84,7 @@ func summarize(r *Result, p *plan, w *walker) Summary {
 		BarrierTolerance: w.opts.BarrierTolerance,
 		UnfollowedRows:   p.unfollowed,
 		RecordedLosses:   w.compared,
+		ZeroSegments:     b.zero, UnresolvedSegments: b.flat + b.unsettled, UnresolvedCurvatures: b.flat + b.straight,
 	}
 	if w.compared > 0 {
 		s.RecordedLossMaxAbsolute = record.Some(w.maxDifference)
@@ -106,6 +114,7 @@ func describe(s *Summary, t *record.Table) {
 		{&s.HeightMean, "height_mean"},
 		{&s.BarrierHeight, "barrier_height"},
 		{&s.StepLength, "step_length"},
+		{&s.LossResolution, "loss_resolution"},
 		{&s.Curvature, "curvature"},
 		{&s.Sharpness, "sharpness"},
 		{&s.EtaSharpness, "eta_sharpness"},
@@ -118,12 +127,17 @@ func describe(s *Summary, t *record.Table) {
 		{&s.R2, "r2_degree_2"},
 	} {
 		*c.to = analyze.Describe(t.Column(c.name))
+		if slices.Contains(curvatureColumns, c.name) {
+			if d := analyze.Describe(resolvedColumn(t, c.name)); d.Count > 0 {
+				*c.to = d // otherwise rounding is all there is, and a warning says so
+			}
+		}
 	}
-	slope, curvature := t.Column("slope_start"), t.Column("curvature")
+	slope, curvature := t.Column("slope_start"), resolvedColumn(t, "curvature")
 	start, end, barrier := t.Column("loss_start"), t.Column("loss_end"), t.Column("barrier_height")
 	var slopes, curvatures float64
 	for i := range t.Len() {
-		if slope.Valid == nil || slope.Valid[i] {
+		if (slope.Valid == nil || slope.Valid[i]) && (curvature.Valid == nil || curvature.Valid[i]) {
 			slopes += slope.Floats[i]
 			curvatures += curvature.Floats[i]
 		}
@@ -142,6 +156,15 @@ func describe(s *Summary, t *record.Table) {
 	}
 }
 
+// tooShort counts the steps that float32 does not resolve.
+func tooShort(s *Summary) string {
+	text := fmt.Sprintf("of %d of %d steps the curvature is smaller than what rounding to float32 makes of the losses, and of %d of them the floor is not resolved either: they are marked (curvature_resolved) and left out of shares, means and the null", s.UnresolvedCurvatures, s.Segments, s.UnresolvedSegments)
+	if s.UnresolvedCurvatures+s.ZeroSegments+s.NonfiniteSegments >= s.Segments {
+		return text + "; as no step is resolved, curvature, sharpness and eta_sharpness of the summary are rounding, not measurements"
+	}
+	return text + "; the others are the longer steps"
+}
+
 func warnings(s *Summary, o *Options) []analyze.Warning {
 	var w []analyze.Warning
 	add := func(when bool, code, format string, args ...any) {
@@ -153,6 +176,8 @@ func warnings(s *Summary, o *Options) []analyze.Warning {
 	if e := s.FloorAtEdgeRatio; e.Valid && e.Value > 0 {
 		add(true, "floor_at_edge", "%.3g %% of the floors lie at the first or last alpha: the minimum may be beyond %v to %v, and s* is cut off there; more alphas (for example -0.5:2:26) show it", 100*e.Value, s.AlphaMin, s.AlphaMax)
 	}
+	add(s.ZeroSegments > 0, "zero_steps", "%d of %d steps have length 0: they have no floor, height or curvature", s.ZeroSegments, s.Segments)
+	add(s.UnresolvedCurvatures > 0, "below_rounding", "%s", tooShort(s))
 	add(s.BarriersBelowFloat32 > 0, "barriers_below_float32", "%d of %d barriers are lower than 2^-23 of the loss, which float32 rounding alone can make", s.BarriersBelowFloat32, s.Barriers)
 	add(s.UnfollowedRows > 0, "steps_missing", "%d chosen iterates are not followed by that of the next step and start no segment", s.UnfollowedRows)
 	add(s.Alphas < 5, "few_alphas", "%d samples on a segment: slopes and curvature come from a polynomial of degree %d", s.Alphas, s.Alphas-1)

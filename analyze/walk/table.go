@@ -13,6 +13,9 @@ type builder struct {
 	also   []Measure
 
 	row, step, epoch, maxima, nonfinite        []int64
+	zero, flat, straight, unsettled            int // segments that resolve left without values
+	resolvedCurvature                          column.Bools
+	resolution                                 column.Floats
 	learningRate, batchLoss, length            column.Floats
 	start, end, floorPosition, floorLoss       column.Floats
 	rises, floorAtEdge, floorInterior, barrier column.Bools
@@ -40,6 +43,15 @@ func (b *builder) add(s *segment, length float64, f shape) {
 	b.length.Add(record.Some(length))
 	b.start.Add(f.start)
 	b.end.Add(f.end)
+	b.resolution.Add(f.resolution)
+	for _, c := range []struct {
+		n  *int
+		is bool
+	}{{&b.zero, f.zero}, {&b.flat, f.flat}, {&b.straight, f.straight}, {&b.unsettled, f.unsettled}} {
+		if c.is {
+			*c.n++
+		}
+	}
 	b.rises.Add(f.rises.value, f.rises.valid)
 	b.floorPosition.Add(f.floorPosition)
 	b.floorLoss.Add(f.floorLoss)
@@ -56,6 +68,7 @@ func (b *builder) add(s *segment, length float64, f shape) {
 	b.slopeStart.Add(f.slopeStart)
 	b.slopeEnd.Add(f.slopeEnd)
 	b.curvature.Add(f.curvature)
+	b.resolvedCurvature.Add(f.curvature.Valid && !f.flat && !f.straight && !f.zero, f.curvature.Valid)
 	sharpness := record.Optional{Value: f.curvature.Value / (length * length), Valid: f.curvature.Valid && length*length > 0}
 	b.sharpness.Add(sharpness)
 	b.etaSharpness.Add(record.Optional{Value: s.LearningRate.Value * sharpness.Value, Valid: sharpness.Valid && s.LearningRate.Valid})
@@ -92,6 +105,7 @@ func (b *builder) segments() record.Table {
 		b.length.Column("step_length"),
 		b.start.Column("loss_start"),
 		b.end.Column("loss_end"),
+		b.resolution.Column("loss_resolution"),
 		b.rises.Column("rises"),
 		b.floorPosition.Column("floor_position"),
 		b.floorLoss.Column("floor_loss"),
@@ -108,6 +122,7 @@ func (b *builder) segments() record.Table {
 		b.slopeStart.Column("slope_start"),
 		b.slopeEnd.Column("slope_end"),
 		b.curvature.Column("curvature"),
+		b.resolvedCurvature.Column("curvature_resolved"),
 		b.sharpness.Column("sharpness"),
 		b.etaSharpness.Column("eta_sharpness"),
 		b.parabolaPosition.Column("parabola_position"),

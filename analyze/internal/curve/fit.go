@@ -54,6 +54,14 @@ func derivativeWeights(x []float64, c int) []float64 {
 	return w
 }
 
+// Weight returns the weight of sample i.
+func (s Stencil) Weight(i int) float64 {
+	if i < s.first || i >= s.first+len(s.weights) {
+		return 0
+	}
+	return s.weights[i-s.first]
+}
+
 // Apply returns the derivative. The weights add up to zero, so the sample at the
 // center is subtracted first: what is summed is of the size of the differences.
 func (s Stencil) Apply(losses []float64) float64 {
@@ -130,6 +138,46 @@ func (f *Fits) Errors(losses []float64) (mae [4]record.Optional, r2 record.Optio
 		}
 	}
 	return mae, r2
+}
+
+// leastFreedom is the number of samples beyond the coefficients of a fit from which on
+// its residual says something about noise.
+const leastFreedom = 3
+
+// Noise returns the standard deviation of independent noise on the samples, from the
+// residual of the fit of degree 4; ok is false for too few samples.
+func (f *Fits) Noise(losses []float64) (sigma float64, ok bool) {
+	freedom := len(losses) - len(f.basis)
+	if freedom < leastFreedom {
+		return 0, false
+	}
+	residual := make([]float64, len(losses))
+	for i, v := range losses {
+		residual[i] = v - losses[0]
+	}
+	for _, b := range f.basis {
+		subtract(residual, b, inner(residual, b))
+	}
+	return math.Sqrt(inner(residual, residual) / float64(freedom)), true
+}
+
+// Curvature returns the second derivative of the least-squares parabola through all
+// samples, and its standard deviation for noise 1 of the samples; ok is false for fewer
+// than three samples.
+func (f *Fits) Curvature(losses []float64) (curvature, gain float64, ok bool) {
+	n := len(losses)
+	if n < 3 {
+		return 0, 0, false
+	}
+	b, x := f.basis[2], f.alphas
+	// The second derivative of the basis polynomial, from three of its values.
+	i, j, k := 0, n/2, n-1
+	second := 2 * ((b[k]-b[j])/(x[k]-x[j]) - (b[j]-b[i])/(x[j]-x[i])) / (x[k] - x[i])
+	shifted := make([]float64, n)
+	for i, v := range losses {
+		shifted[i] = v - losses[0]
+	}
+	return second * inner(shifted, b), math.Abs(second), true
 }
 
 // Parabola returns the minimum of the fitted parabola, which may lie outside the
