@@ -96,6 +96,9 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 		}
 		b.o.Progress.Add(1)
 	}
+	if b.unsettled > 0 {
+		b.warnings = append(b.warnings, analyze.Warning{Code: "curves_still_improving", Text: fmt.Sprintf("%d of %d trained curves had not settled after %d steps: curve_barrier_over_ends is an upper bound there, and more steps (--curve-steps) may find lower curves", b.unsettled, b.trained, b.o.CurveSteps)})
+	}
 	return &BarrierResult{Table: b.table(), Warnings: b.warnings}, nil
 }
 
@@ -118,12 +121,13 @@ func pairsOf(s []Run, baseline string) [][2]int {
 }
 
 type barriers struct {
-	loss     analyze.Gradient
-	o        BarrierOptions
-	common   Common
-	ends     [][]float32
-	start    []float32
-	warnings []analyze.Warning
+	trained, unsettled int // curves, and those whose training ended too early
+	loss               analyze.Gradient
+	o                  BarrierOptions
+	common             Common
+	ends               [][]float32
+	start              []float32
+	warnings           []analyze.Warning
 
 	runA, runB, groupA, groupB, seed               []string
 	distance                                       []float64
@@ -166,6 +170,9 @@ func (b *barriers) pair(ctx context.Context, s []Run, p [2]int) error {
 	k, err := line.Connect(ctx, from, to, b.loss, line.ConnectOptions{Steps: b.o.CurveSteps, Store: analyze.Prefixed(b.o.Store, "curve "+name+" ")})
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", name, err)
+	}
+	if b.trained++; !k.Summary.Settled {
+		b.unsettled++
 	}
 	b.curve.Add(k.Summary.Curve.BarrierEnds)
 	b.curveRatio.Add(record.Some(k.Summary.LengthRatio))

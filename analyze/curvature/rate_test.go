@@ -62,8 +62,14 @@ func TestStanding(t *testing.T) {
 		ratio float64
 		want  string
 	}{
-		{0, "no direction"}, {0.8, "below it, at 80 %"}, {math.Nextafter(0.95, 0), "below it"}, {0.95, "at it"},
-		{1, "at it"}, {1.05, "at it"}, {math.Nextafter(1.05, 2), "above it"}, {1.2, "above it, at 120 %"},
+		{0, "no direction"},
+		{0.8, "below it, at 80 %"},
+		{math.Nextafter(0.95, 0), "below it"},
+		{0.95, "at it"},
+		{1, "at it"},
+		{1.05, "at it"},
+		{math.Nextafter(1.05, 2), "above it"},
+		{1.2, "above it, at 120 %"},
 	} {
 		if got := curvature.Standing(c.ratio); !strings.HasPrefix(got, strings.Split(c.want, ",")[0]) && !strings.Contains(got, c.want) || c.ratio != 0 && !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %q; want %q", c.ratio, got, c.want)

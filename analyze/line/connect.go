@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strconv"
 
 	"sgdwalk/analyze"
@@ -19,12 +18,17 @@ const defaultPoints = 61
 type ConnectOptions struct {
 	// Form is that of the curve; "" means Bezier.
 	Form Form `json:"form"`
-	// Steps of the bend's training, at least 1; 0 means 200. A step is one gradient.
+	// Steps of the bend's training, at least 1; a step is one gradient. 0 means until
+	// the bend has settled (Tolerance), and 10,000 at most.
 	Steps int `json:"steps"`
-	// LearningRate of the bend; 0 means 0.05. It stays for the first half of the
-	// steps, falls linearly to a hundredth until 90 % of them, and stays there
-	// (Garipov et al. 2018).
+	// LearningRate of the bend; 0 means 0.05. It stays until the bend has settled, or
+	// for the first half of Steps, and falls linearly to a hundredth over as many steps
+	// again, 200 at most (after Garipov et al. 2018).
 	LearningRate float64 `json:"learning_rate"`
+	// Tolerance says when the bend has settled: when 100 steps at the full rate lower the
+	// mean loss on the curve by less than this share of what the straight line's mean
+	// loss is above its ends'. 0 means 0.005.
+	Tolerance float64 `json:"tolerance"`
 	// Momentum of the bend in [0, 1); 0 is the default, plain gradient descent on
 	// points t drawn uniformly.
 	Momentum float64 `json:"momentum"`
@@ -49,7 +53,9 @@ func (o *ConnectOptions) Validate() error {
 	case o.Form != "" && o.Form != Bezier && o.Form != Polychain:
 		return fmt.Errorf("line: form is %q; allowed are %q and %q", o.Form, Bezier, Polychain)
 	case o.Steps < 0:
-		return fmt.Errorf("line: steps is %d; it must be at least 1, or 0 for 200", o.Steps)
+		return fmt.Errorf("line: steps is %d; it must be at least 1, or 0 for until the bend has settled", o.Steps)
+	case !(o.Tolerance >= 0 && o.Tolerance < 1):
+		return fmt.Errorf("line: tolerance is %v; it must be above 0 and less than 1, or 0 for 0.005", o.Tolerance)
 	case !(o.LearningRate >= 0) || math.IsInf(o.LearningRate, 0):
 		return fmt.Errorf("line: learning rate is %v; it must be finite and above 0, or 0 for 0.05", o.LearningRate)
 	case !(o.Momentum >= 0 && o.Momentum < 1):
@@ -66,8 +72,8 @@ func (o ConnectOptions) Effective() ConnectOptions {
 	if o.Form == "" {
 		o.Form = Bezier
 	}
-	if o.Steps == 0 {
-		o.Steps = 200
+	if o.Tolerance == 0 {
+		o.Tolerance = 0.005
 	}
 	if o.LearningRate == 0 {
 		o.LearningRate = 0.05
@@ -77,20 +83,6 @@ func (o ConnectOptions) Effective() ConnectOptions {
 	}
 	o.Progress, o.Store = orNothing(o.Progress, o.Store)
 	return o
-}
-
-// rate returns the learning rate of a step.
-func (o *ConnectOptions) rate(step int) float64 {
-	const least = 0.01
-	at := float64(step) / float64(o.Steps)
-	switch {
-	case at <= 0.5:
-		return o.LearningRate
-	case at <= 0.9:
-		return o.LearningRate * (1 - (at-0.5)/0.4*(1-least))
-	default:
-		return o.LearningRate * least
-	}
 }
 
 // ConnectResult is a trained curve beside the straight line. Everything is the
@@ -132,7 +124,12 @@ type ConnectSummary struct {
 	Straight  CurveSummary    `json:"straight"`
 	// BarrierRatio is the barrier height of the curve over that of the straight line;
 	// absent unless the latter is above 0.
-	BarrierRatio    record.Optional      `json:"barrier_ratio"`
+	BarrierRatio record.Optional `json:"barrier_ratio"`
+	// Settled says that the training went on until Tolerance; StillFalling is by how much
+	// 100 steps at the full rate lowered the mean loss last, as a share of what the
+	// straight line's is above its ends'. Absent when that is nothing.
+	Settled         bool                 `json:"settled"`
+	StillFalling    record.Optional      `json:"still_falling"`
 	LengthRatio     float64              `json:"length_ratio"` // of the curve over the straight line
 	Diverged        bool                 `json:"diverged"`     // a gradient was not finite or too large; the training ended before it
 	NonfiniteLosses int                  `json:"nonfinite_losses"`
@@ -157,7 +154,7 @@ func Connect(ctx context.Context, a, b []float32, g analyze.Gradient, opts Conne
 	opts = opts.Effective()
 	r := &ConnectResult{Curve: Curve{Form: opts.Form, A: a, B: b, Bend: make([]float32, len(a))}}
 	curve.Between(r.Curve.Bend, a, b, 0.5)
-	opts.Progress.Begin("connect", opts.Steps+2*opts.Points)
+	opts.Progress.Begin("connect", opts.mostSteps()+2*opts.Points)
 	if err := r.train(ctx, g, &opts); err != nil {
 		return nil, err
 	}
@@ -166,47 +163,6 @@ func Connect(ctx context.Context, a, b []float32, g analyze.Gradient, opts Conne
 	}
 	r.warn(&opts)
 	return r, nil
-}
-
-// train moves the bend. It is kept in float64, because late steps are smaller than
-// what float32 resolves.
-func (r *ConnectResult) train(ctx context.Context, g analyze.Gradient, o *ConnectOptions) error {
-	n := len(r.Curve.A)
-	point, grad := make([]float32, n), make([]float32, n)
-	bend, velocity := make([]float64, n), make([]float64, n)
-	for i, v := range r.Curve.Bend {
-		bend[i] = float64(v)
-	}
-	rng := rand.New(rand.NewPCG(o.Seed, 1))
-	var steps []int64
-	var ts, rates, losses []float64
-	for step := range o.Steps {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("line: stopped at step %d of the bend: %w", step, err)
-		}
-		t := rng.Float64()
-		r.Curve.Point(t, point)
-		loss, err := g.Gradient(ctx, point, grad)
-		if err != nil {
-			return fmt.Errorf("line: step %d of the bend: %w", step, err)
-		}
-		steps, ts, losses = append(steps, int64(step)), append(ts, t), append(losses, loss)
-		eta := o.rate(step)
-		rates = append(rates, eta)
-		_, share, _ := o.Form.weights(t)
-		if !r.move(bend, velocity, grad, share, eta, o.Momentum) {
-			r.Summary.Diverged = true
-			o.Progress.Add(o.Steps - step)
-			break
-		}
-		o.Progress.Add(1)
-	}
-	r.Training = record.Table{Columns: []record.Column{
-		{Name: "step", Ints: steps}, {Name: "t", Floats: ts}, {Name: "learning_rate", Floats: rates}, {Name: "loss", Floats: losses},
-	}}
-	r.Summary.Form, r.Summary.Steps = o.Form, len(steps)
-	r.Summary.TrainingLoss = analyze.Describe(r.Training.Column("loss"))
-	return nil
 }
 
 // move makes one step of the bend, or none and reports false when the gradient is
@@ -311,9 +267,37 @@ func (r *ConnectResult) warn(o *ConnectOptions) {
 		}
 	}
 	s := &r.Summary
-	add(s.Diverged, "bend_diverged", "the training of the bend ended after %d of %d steps with a gradient that is not finite or too large: a lower learning rate than %v is needed", s.Steps, o.Steps, o.LearningRate)
+	add(!s.Settled && !s.Diverged, "bend_still_improving", "%s", r.stillImproving())
+	add(s.Diverged, "bend_diverged", "the training of the bend ended after %d steps with a gradient that is not finite or too large: a lower learning rate than %v is needed", s.Steps, o.LearningRate)
 	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d losses are NaN or infinite: they are kept, and what would need them is absent", s.NonfiniteLosses)
-	if s.BarrierRatio.Valid {
-		add(s.BarrierRatio.Value >= 1, "bend_no_better", "the trained curve has a barrier of %.4g, the straight line one of %.4g: the training has not found a way around", s.Curve.BarrierHeight.Value, s.Straight.BarrierHeight.Value)
+	if straight, trained := s.Straight.BarrierEnds, s.Curve.BarrierEnds; straight.Valid && trained.Valid && straight.Value > 0 {
+		add(trained.Value >= straight.Value, "bend_no_better", "the trained curve has a barrier of %.4g above the higher end, the straight line one of %.4g: the training has not found a way around", trained.Value, straight.Value)
 	}
+}
+
+// stillImproving says that the training of the bend ended before the bend had settled.
+func (r *ConnectResult) stillImproving() string {
+	s := &r.Summary
+	if !s.StillFalling.Valid {
+		return fmt.Sprintf("the training of the curve ended after %d steps, too early to see whether the bend had settled: a barrier on it may not be one of the loss", s.Steps)
+	}
+	return fmt.Sprintf("the curve was still improving when its training ended after %d steps (its mean loss fell by %.3g %% of the straight line's excess per 100 steps): more steps may find a lower curve, and a barrier on this one is an upper bound", s.Steps, 100*s.StillFalling.Value)
+}
+
+// Sentence says what the trained curve found. Barriers are above the higher end.
+func (s *ConnectSummary) Sentence() string {
+	barrier := func(o record.Optional) string {
+		switch {
+		case !o.Valid:
+			return "no barrier that can be told, because a loss on it is not finite"
+		case o.Value <= 0:
+			return "no point above the higher end"
+		}
+		return fmt.Sprintf("a barrier of %.4g above the higher end", o.Value)
+	}
+	text := fmt.Sprintf("the %s curve that was trained for %d steps has %s; the straight line has %s", s.Form, s.Steps, barrier(s.Curve.BarrierEnds), barrier(s.Straight.BarrierEnds))
+	if !s.Settled && !s.Diverged {
+		text += "; the curve had not settled when its training ended"
+	}
+	return text
 }

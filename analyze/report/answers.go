@@ -144,11 +144,7 @@ func (r *Run) looks() []string {
 			if !ok {
 				continue
 			}
-			how := "point the same way more often than not"
-			if m < 0 {
-				how = "turn back on one another"
-			}
-			out = append(out, fmt.Sprintf("Consecutive %s %s: mean cosine %s, %s below 0.", c.name, how, short(m), percent(below)))
+			out = append(out, fmt.Sprintf("Consecutive %s %s: mean cosine %s, %s below 0.", c.name, turning(below), short(m), percent(below)))
 			break
 		}
 	}
@@ -159,11 +155,32 @@ func (r *Run) looks() []string {
 	f := facts{value: w.summary}
 	n, _ := f.num("segments")
 	if x, ok := f.num("floor_interior_ratio"); ok {
-		p, okp := f.num("floor_position", "mean")
-		up, _ := f.num("rises_ratio")
-		out = append(out, fmt.Sprintf("Of the %s, %s pass over the lowest point on their way (on average at %s of the step), and %s end higher than they began.", r.walked(&f, n), percent(x), optional(short, p, okp), percent(up)))
+		up, okUp := f.num("rises_ratio")
+		out = append(out, fmt.Sprintf("Of the %s, %s pass over the lowest point on their way, and %s end higher than they began; %s.", r.walked(&f, n), percent(x), optional(percent, up, okUp), f.floorText()))
 	}
 	return out
+}
+
+// turning says which way consecutive vectors point whose cosines are below 0 in this
+// share of the cases.
+func turning(below float64) string {
+	switch {
+	case below > 0.5:
+		return "turn back on one another more often than not"
+	case below == 0.5:
+		return "turn back on one another as often as not"
+	default:
+		return "point the same way more often than not"
+	}
+}
+
+// floorText says where the floor is, weighted with the curvature: the same number as
+// on the command line.
+func (f *facts) floorText() string {
+	if p, ok := f.num("floor_position_weighted"); ok {
+		return fmt.Sprintf("weighted with the curvature, it is at s* = %s of the step", short(p))
+	}
+	return "where it is on average cannot be said, because no curvature above 0 is resolved"
 }
 
 // walked says how many of the run's steps were walked.

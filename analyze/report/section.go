@@ -134,8 +134,7 @@ func walkSection(f *facts) section {
 	e, _ := f.num("evaluations")
 	s.Points = append(s.Points, fmt.Sprintf("The full training loss was evaluated along %s segments, steps %s to %s, at %s points.", short(n), short(from), short(to), short(e)))
 	if x, ok := f.num("floor_interior_ratio"); ok {
-		p, okp := f.num("floor_position", "mean")
-		s.Points = append(s.Points, fmt.Sprintf("On %s of the steps the lowest point lies strictly inside the step; on average it is at s* = %s of the step.", percent(x), optional(short, p, okp)))
+		s.Points = append(s.Points, fmt.Sprintf("On %s of the steps the lowest point lies strictly inside the step; %s.", percent(x), f.floorText()))
 	}
 	if b, ok := f.num("barriers"); ok {
 		s.Points = append(s.Points, fmt.Sprintf("%s of %s segments have a barrier, a point between the ends that is higher than both.", short(b), short(n)))
@@ -149,8 +148,8 @@ func walkSection(f *facts) section {
 		{"floor strictly inside the step", percent, []string{"floor_interior_ratio"}},
 		{"floor at the first or last sample", percent, []string{"floor_at_edge_ratio"}},
 		{"loss higher after the step", percent, []string{"rises_ratio"}},
-		{"mean floor position s*", short, []string{"floor_position", "mean"}},
-		{"the same, weighted with curvature", short, []string{"floor_position_weighted"}},
+		{"floor position s*, weighted with curvature", short, []string{"floor_position_weighted"}},
+		{"the same, every step alike", short, []string{"floor_position", "mean"}},
 		{"mean height of the iterates above the floor", short, []string{"height_mean", "mean"}},
 		{"mean curvature along the step", short, []string{"curvature", "mean"}},
 	} {

@@ -528,7 +528,7 @@ func TestRecordedLossesAreCompared(t *testing.T) {
 func TestBarriersBelowFloat32AreCounted(t *testing.T) {
 	ripple := &counter{f: func(theta []float32) float64 {
 		if theta[0] != 0 && theta[0] != 1 {
-			return 1 + 1e-9
+			return 1 + 5e-8
 		}
 		return 1
 	}}

@@ -161,7 +161,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 		"## The walk",
 		"",
 	}
-	for _, s := range walkSentences(w) {
+	for _, s := range w.Findings() {
 		out = append(out, "- "+s)
 	}
 	for _, s := range pathSentences(p) {

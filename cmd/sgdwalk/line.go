@@ -26,7 +26,7 @@ type lineCmd struct {
 	Alphas       string `placeholder:"MIN:MAX:N" help:"Points on the line, 0 at the first and 1 at the second (default -0.5:1.5:81)."`
 	Connectivity bool   `help:"30 points from 0 to 1, as for linear mode connectivity."`
 	Curve        string `default:"none" enum:"none,bezier,polychain" help:"Also train a curve between the points: bezier or polychain."`
-	CurveSteps   int    `default:"200" help:"Gradient steps of the curve's bend (default ${default})."`
+	CurveSteps   int    `default:"0" help:"Gradient steps of the curve's bend; 0 trains until it has settled, 10000 at most (default ${default})."`
 	Also         string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, with commas between them."`
 }
 
@@ -224,7 +224,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		}
 		summary.Curve = &k.Summary
 		a.warn = append(a.warn, k.Warnings...)
-		out = append(out, fmt.Sprintf("the trained %s curve has a barrier of %s; the straight line %s", c.Curve, optionalText(k.Summary.Curve.BarrierEnds), optionalText(k.Summary.Straight.BarrierEnds)))
+		out = append(out, k.Summary.Sentence())
 	}
 	if err := a.finish(summary, recipe, line.Method, line.Citation); err != nil {
 		return err

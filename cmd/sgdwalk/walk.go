@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -135,7 +134,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	if err := a.finish(walkSummary{r.Summary, u.Summary}, opts.Effective(), walk.Method, walk.Citation); err != nil {
 		return nil, err
 	}
-	return r, a.show(r.Summary, walkSentences(&r.Summary))
+	return r, a.show(r.Summary, r.Summary.Findings())
 }
 
 // walkSummary is the walk, and how its steps compare with exact line searches.
@@ -151,21 +150,4 @@ func withoutBatchLoss(also string) (rest string, batch bool) {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == "batch_loss" })
 	}
 	return strings.Join(names, ","), batch
-}
-
-func walkSentences(s *walk.Summary) []string {
-	out := []string{fmt.Sprintf("%d segments, steps %d to %d, %d evaluations of the full training loss", s.Segments, s.FirstStep, s.LastStep, s.Evaluations)}
-	if s.FloorInteriorRatio.Valid && s.FloorPosition.Mean.Valid {
-		out = append(out,
-			fmt.Sprintf("%s of the steps have their valley floor strictly inside the step; mean floor position s* = %.3f of the step", percent(s.FloorInteriorRatio.Value), s.FloorPosition.Mean.Value),
-			fmt.Sprintf("the loss rises over %s of the steps; the iterates ride at a mean height of %.3g above the floor", percent(s.RisesRatio.Value), s.HeightMean.Mean.Value),
-			fmt.Sprintf("barriers (an interior point above both ends): %d of %d segments", s.Barriers, s.Segments),
-		)
-	}
-	if n := &s.Null; n.Absent == "" && n.FloorPosition.Mean.Valid {
-		out = append(out, fmt.Sprintf("a stationary walk on a quadratic with this curvature and noise, which has no structure: %s interior floors, s* = %.3f, %s of the steps rise, height %.3g, no barriers", percent(n.FloorInteriorRatio.Value), n.FloorPosition.Mean.Value, percent(n.RisesRatio.Value), n.HeightMean.Mean.Value))
-	} else if n.Absent != "" {
-		out = append(out, "no quadratic null to compare with: "+n.Absent)
-	}
-	return out
 }

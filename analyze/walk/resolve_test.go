@@ -1,0 +1,93 @@
+package walk
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"sgdwalk/record"
+)
+
+// noisy samples slope*a + curvature/2*a^2 above 2.3 with independent noise.
+func noisy(g *grid, slope, curvature, noise float64, rng *rand.Rand) []float64 {
+	out := make([]float64, len(g.alphas))
+	for i, a := range g.alphas {
+		out[i] = 2.3 + a*(slope+a*curvature/2) + noise*rng.NormFloat64()
+	}
+	return out
+}
+
+// What is measured is what is there, to the resolution that is stated; what is below
+// it has no value and is counted.
+func TestResolution(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	alphas := make([]float64, 11)
+	for i := range alphas {
+		alphas[i] = float64(i) / 10
+	}
+	g := newGrid(alphas, 0, 10, 0)
+	const noise = 3e-9
+	for _, c := range []struct {
+		name                     string
+		slope, curvature, length float64
+		floor, bends, up         bool // the floor, the curvature, and rises have values
+	}{
+		{"a long step", -3e-3, 3e-5, 1e-2, true, true, true},
+		{"the curvature is resolved by the parabola alone", -3e-4, 2e-7, 1e-3, true, true, true},
+		{"a straight line", -3e-5, 3e-9, 1e-4, true, false, true},
+		{"noise", -1e-10, 1e-10, 1e-7, false, false, false},
+		{"no step", 0, 0, 0, false, false, false},
+	} {
+		for range 50 {
+			losses := noisy(g, c.slope, c.curvature, noise, rng)
+			s := g.measure(losses)
+			g.resolve(&s, losses, c.length)
+			bends := s.curvature.Valid && !s.flat && !s.straight && !s.zero
+			if s.floorPosition.Valid != c.floor || s.floorInterior.valid != c.floor || bends != c.bends || s.rises.valid != c.up {
+				t.Fatalf("%s: %+v", c.name, s)
+			}
+			if c.floor && (s.floorInterior.value || s.floorPosition.Value != 1) {
+				t.Fatalf("%s: the floor is at %v", c.name, s.floorPosition.Value)
+			}
+			if bends && math.Abs(s.curvature.Value-c.curvature) > s.resolution.Value*g.gain {
+				t.Fatalf("%s: curvature %v, want %v", c.name, s.curvature.Value, c.curvature)
+			}
+			if s.zero != (c.length == 0) || s.parabolaPosition.Valid && !c.bends {
+				t.Fatalf("%s: %+v", c.name, s)
+			}
+		}
+	}
+	// A curve that is rough for real keeps its floor.
+	rough := []float64{2, 1, 2, 1, 2, 0.5, 2, 1, 2, 1, 2}
+	s := g.measure(rough)
+	if g.resolve(&s, rough, 1); !s.floorInterior.value || !s.floorPosition.Valid {
+		t.Errorf("a rough curve: %+v", s)
+	}
+}
+
+// Every sentence on both sides of its threshold.
+func TestFindings(t *testing.T) {
+	text := func(s *Summary) string { return strings.Join(s.Findings(), "\n") }
+	s := &Summary{Segments: 4}
+	if got := text(s); strings.Contains(got, "s*") || strings.Contains(got, "rises") || strings.Contains(got, "barriers (") {
+		t.Errorf("nothing is known: %q", got)
+	}
+	s.ZeroSegments, s.UnresolvedSegments = 1, 2
+	if got := text(s); !strings.Contains(got, "1 of them have a floor that can be told: 1 have length 0, 2 are too short") {
+		t.Errorf("counts: %q", got)
+	}
+	s.FloorInteriorRatio = record.Some(0.25)
+	if got := text(s); !strings.Contains(got, "25 % of the steps") || !strings.Contains(got, "no floor position") {
+		t.Errorf("without a weighted position: %q", got)
+	}
+	s.FloorPositionWeighted = record.Some(1.25)
+	if got := text(s); !strings.Contains(got, "s* = 1.25 of the step") {
+		t.Errorf("with a weighted position: %q", got)
+	}
+	for unresolved, want := range map[int]string{2: "the others are the longer steps", 3: "no step is resolved"} {
+		if got := tooShort(&Summary{Segments: 4, ZeroSegments: 1, UnresolvedCurvatures: unresolved}); !strings.Contains(got, want) {
+			t.Errorf("%d unresolved: %q; want %q", unresolved, got, want)
+		}
+	}
+}
