@@ -176,6 +176,14 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 			return false, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
 		}
 	}
+	// The losses of a row are those of its theta and its state, so they too come before
+	// the forward pass of the batch.
+	var whole record.Step
+	if firstOfEpoch {
+		if err := r.evaluate(ctx, &whole); err != nil {
+			return false, fmt.Errorf("train: step %d: %w", k, err)
+		}
+	}
 	m, err := r.draw(r.Model.Theta(), r.grad)
 	if err != nil {
 		return false, fmt.Errorf("train: step %d: %w", k, err)
@@ -184,13 +192,9 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	r.row = record.Step{
 		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: before.evaluations, WallTime: time.Now(),
 		BatchLoss: record.Some(m.Loss), BatchAccuracy: record.Some(m.Accuracy), LearningRate: record.Some(rate),
+		FullLoss: whole.FullLoss, TestLoss: whole.TestLoss,
 	}
 	r.result.BatchLoss = m.Loss
-	if firstOfEpoch {
-		if err := r.evaluate(ctx, &r.row); err != nil {
-			return false, fmt.Errorf("train: step %d: %w", k, err)
-		}
-	}
 	diverged := !finite(m.Loss)
 	stopped := ctx.Err() != nil
 	// The row at which a run ends is kept whatever the schedule says; one that a

@@ -136,6 +136,39 @@ func TestRowsOfARun(t *testing.T) {
 	}
 }
 
+// seen is a loss over a whole set that depends on the statistics of the model.
+type seen struct{ b *bowl }
+
+func (s seen) Evaluate(_ context.Context, theta []float32) (train.Measure, error) {
+	return train.Measure{Loss: float64(theta[0]) + 1000*float64(s.b.state[0])}, nil
+}
+
+// full_loss and test_loss of a row are those of the row's theta and the row's state.
+func TestLossesOfARowAreThoseOfItsState(t *testing.T) {
+	l, m, b := start(t)
+	l.Full, l.Test = seen{b}, seen{b}
+	if _, err := l.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	measured := 0
+	for k := range m.Len() {
+		s, err := m.At(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.FullLoss.Valid {
+			continue
+		}
+		measured++
+		if want := float64(s.Theta[0]) + 1000*float64(s.State[0]); s.FullLoss.Value != want || s.TestLoss.Value != want {
+			t.Errorf("row %d has the losses %v and %v; its theta and state give %v", k, s.FullLoss, s.TestLoss, want)
+		}
+	}
+	if measured != 3 {
+		t.Errorf("%d rows have losses; want 2 epochs and the end", measured)
+	}
+}
+
 func TestDivergenceIsRecorded(t *testing.T) {
 	l, m, _ := start(t)
 	l.LearningRate = func(int64) float64 { return 1e30 }

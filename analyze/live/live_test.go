@@ -303,6 +303,20 @@ func TestThinned(t *testing.T) {
 	if len(loss.Notes) != 1 {
 		t.Errorf("notes %q", loss.Notes)
 	}
+	// What is shown ends with the last row, and with the batch before it at the end.
+	for k := int64(3*live.MaxPoints + 5000); k < 3*live.MaxPoints+5010; k++ {
+		s.Step, s.BatchLoss, s.FullLoss, s.LearningRate = k, record.Some(float64(k)), record.Optional{}, record.Some(1/float64(k))
+		l.Add(&s)
+		x := figureNamed(t, l, "loss").(*figure.Curves).Series[0].X
+		if n := len(x); x[n-1] != float64(k) || x[n-2] >= x[n-1] {
+			t.Errorf("after step %d the figure ends with the steps %v", k, x[n-2:])
+		}
+	}
+	last := record.Step{Step: s.Step + 1, Epoch: s.Epoch, Theta: s.Theta}
+	l.Add(&last)
+	if status := l.Status(time.Now()); status.Step != last.Step || status.BatchLoss != s.BatchLoss || status.LearningRate != s.LearningRate {
+		t.Errorf("at the end: step %d, batch loss %v, learning rate %v; want those of step %d", status.Step, status.BatchLoss, status.LearningRate, s.Step)
+	}
 }
 
 // TestFollow watches a run from its first row to its last, with a writer that goes

@@ -45,7 +45,9 @@ type Log struct {
 	stride   int // every stride-th iterate is kept
 	seen     int // iterates seen
 	measured int // of them with a loss over a whole set
+	tail     bool // the last of points is there as the last only, and goes when another comes
 	last     Point
+	before   Point // the iterate before the last
 	length   float64 // of the last update, and its cosine with the one before it
 	cos      float64
 	full     Point // the last iterates at which these were measured
@@ -74,7 +76,7 @@ type geometry struct {
 func NewLog(name string, h *record.Header) *Log {
 	nan := math.NaN()
 	none := Point{BatchLoss: nan, BatchAccuracy: nan, LearningRate: nan, FullLoss: nan, TestLoss: nan, GradNorm: nan, GradCos: nan, StepLength: nan, UpdateCos: nan, Displacement: nan}
-	return &Log{name: name, header: h, stride: 1, last: none, length: nan, cos: nan, full: none, test: none}
+	return &Log{name: name, header: h, stride: 1, last: none, before: none, length: nan, cos: nan, full: none, test: none}
 }
 
 // Header returns the header of the run, which must not be changed.
@@ -203,13 +205,14 @@ func (l *Log) Add(s *record.Step) {
 	if s.TestLoss.Valid {
 		l.test = p
 	}
-	l.last = p
+	l.before, l.last = l.last, p
 	if p.measured() {
 		l.measured++
 	}
-	if l.seen%l.stride == 0 || l.special(&p) {
-		l.points = append(l.points, p)
+	if l.tail {
+		l.points = l.points[:len(l.points)-1]
 	}
+	l.points, l.tail = append(l.points, p), l.seen%l.stride != 0 && !l.special(&p)
 	l.seen++
 	if len(l.points) >= MaxPoints {
 		l.thin()
@@ -232,7 +235,10 @@ func (l *Log) thin() {
 			kept = append(kept, p)
 		}
 	}
-	l.points = kept
+	l.points, l.tail = kept, false
+	if kept[len(kept)-1].Step != l.last.Step { // what is shown ends with the last row
+		l.points, l.tail = append(kept, l.last), true
+	}
 }
 
 func value(o record.Optional) float64 {

@@ -78,9 +78,9 @@ func (l *Log) Status(now time.Time) Status {
 		GradNorm: known(p.GradNorm), GradCos: known(p.GradCos), Displacement: known(p.Displacement),
 		FullLoss: known(l.full.FullLoss), TestLoss: known(l.test.TestLoss), FullStep: l.full.Step,
 	}
-	if n := len(l.points); l.noBatch && n > 1 {
+	if l.noBatch && l.seen > 1 {
 		// The last row has no batch: what it lacks is that of the step before.
-		q := l.points[n-2]
+		q := &l.before
 		s.BatchLoss, s.LearningRate, s.GradNorm, s.GradCos = known(q.BatchLoss), known(q.LearningRate), known(q.GradNorm), known(q.GradCos)
 	}
 	if l.rows > 0 && s.Steps > 0 {

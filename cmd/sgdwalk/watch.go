@@ -53,7 +53,12 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 	}
 	w.once = c.Once
 	poll := min(w.every, time.Second)
-	err = w.log.Follow(ctx, r, poll, w.look)
+	err = w.log.Follow(ctx, r, poll, func() error {
+		if c.Once && w.log.Rows() < r.Len() {
+			return nil // --once shows the run as it is, not what was read of it so far
+		}
+		return w.look()
+	})
 	if errors.Is(err, errSeen) || ctx.Err() != nil {
 		err = nil // --once, or Ctrl-C: how it stood is shown
 	}
