@@ -42,12 +42,12 @@ type Log struct {
 	name     string
 	rows     int
 	points   []Point
-	stride   int // every stride-th iterate is kept
-	seen     int // iterates seen
-	measured int // of them with a loss over a whole set
+	stride   int  // every stride-th iterate is kept
+	seen     int  // iterates seen
+	measured int  // of them with a loss over a whole set
 	tail     bool // the last of points is there as the last only, and goes when another comes
 	last     Point
-	before   Point // the iterate before the last
+	before   Point   // the iterate before the last
 	length   float64 // of the last update, and its cosine with the one before it
 	cos      float64
 	full     Point // the last iterates at which these were measured
