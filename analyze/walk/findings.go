@@ -11,7 +11,7 @@ import (
 func (s *Summary) Findings() []string {
 	out := []string{fmt.Sprintf("%d segments, steps %d to %d, %d evaluations of the full training loss", s.Segments, s.FirstStep, s.LastStep, s.Evaluations)}
 	if n := s.ZeroSegments + s.UnresolvedSegments + s.NonfiniteSegments; n > 0 {
-		out = append(out, fmt.Sprintf("%d of them have a floor that can be told: %d have length 0, %d are too short for float32, %d have losses that are NaN or infinite", s.Segments-n, s.ZeroSegments, s.UnresolvedSegments, s.NonfiniteSegments))
+		out = append(out, fmt.Sprintf("%d of them have a floor that can be told: %d have length 0, %d do not change the loss by more than rounding to float32 does, %d have losses that are NaN or infinite", s.Segments-n, s.ZeroSegments, s.UnresolvedSegments, s.NonfiniteSegments))
 	}
 	if s.FloorInteriorRatio.Valid {
 		out = append(out, percent(s.FloorInteriorRatio.Value)+" of the steps have their valley floor strictly inside the step; "+floorSentence(s.FloorPositionWeighted))

@@ -74,7 +74,7 @@ func TestFindings(t *testing.T) {
 		t.Errorf("nothing is known: %q", got)
 	}
 	s.ZeroSegments, s.UnresolvedSegments = 1, 2
-	if got := text(s); !strings.Contains(got, "1 of them have a floor that can be told: 1 have length 0, 2 are too short") {
+	if got := text(s); !strings.Contains(got, "1 of them have a floor that can be told: 1 have length 0, 2 do not change the loss by more than rounding") {
 		t.Errorf("counts: %q", got)
 	}
 	s.FloorInteriorRatio = record.Some(0.25)

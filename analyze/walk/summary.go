@@ -158,9 +158,9 @@ func describe(s *Summary, t *record.Table) {
 
 // tooShort counts the steps that float32 does not resolve.
 func tooShort(s *Summary) string {
-	text := fmt.Sprintf("of %d of %d steps the curvature is smaller than what rounding to float32 makes of the losses, and of %d of them the floor is not resolved either: they are marked (curvature_resolved) and left out of shares, means and the null", s.UnresolvedCurvatures, s.Segments, s.UnresolvedSegments)
+	text := fmt.Sprintf("of %d of %d steps the curvature is not resolved: it is smaller than what the noise of the sampled losses makes of it (rounding to float32 on a short step, kinks on a long one). Of %d of them the floor is not resolved either. They are marked (curvature_resolved) and left out of shares, means and the null", s.UnresolvedCurvatures, s.Segments, s.UnresolvedSegments)
 	if s.UnresolvedCurvatures+s.ZeroSegments+s.NonfiniteSegments >= s.Segments {
-		return text + "; as no step is resolved, curvature, sharpness and eta_sharpness of the summary are rounding, not measurements"
+		return text + "; as no step is resolved, curvature, sharpness and eta_sharpness of the summary are rounding noise, not measurements"
 	}
 	return text + "; the others are the longer steps"
 }
