@@ -2,8 +2,6 @@ package curvature
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
@@ -16,8 +14,8 @@ import (
 // the optimizer has several, and when none is known.
 func RateAt(t record.Trajectory, row int) (rate float64, absent string, err error) {
 	o := t.Header().Optimizer
-	if low, high, several := rates(o); several {
-		return 0, fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v", low, high), nil
+	if all := o.Groups("learning_rate"); len(all) > 1 {
+		return 0, fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v", all[0], all[len(all)-1]), nil
 	}
 	for i := row; i >= 0; i-- {
 		s, err := lean.Scalars(t, i)
@@ -45,23 +43,6 @@ func RateAt(t record.Trajectory, row int) (rate float64, absent string, err erro
 	default:
 		return 0, "no learning rate is known", nil
 	}
-}
-
-// rates returns the least and the greatest learning rate of the parameter groups, and
-// whether they differ. A header names that of a further group learning_rate_group_1
-// and so on where it is another one.
-func rates(o record.Optimizer) (low, high float64, several bool) {
-	var all []float64
-	for name, v := range o.Hyperparameters {
-		if name == "learning_rate" || strings.HasPrefix(name, "learning_rate_group_") {
-			all = append(all, v)
-		}
-	}
-	if len(all) == 0 {
-		return 0, 0, false
-	}
-	low, high = slices.Min(all), slices.Max(all)
-	return low, high, low != high
 }
 
 // AtEdge is how far from the edge of stability, as a share of it, a run is said to be

@@ -41,6 +41,11 @@ type Stability struct {
 // recursions; that training ends there is recalled from Cohen et al. (2022,
 // arXiv:2207.14484), not checked here.
 func Threshold(o record.Optimizer) (threshold float64, absent string) {
+	for _, name := range []string{"momentum", "beta1"} {
+		if all := o.Groups(name); len(all) > 1 {
+			return 0, fmt.Sprintf("the optimizer has parameter groups with %s from %v to %v", name, all[0], all[len(all)-1])
+		}
+	}
 	beta, known := o.Hyperparameters["momentum"]
 	switch o.Name {
 	case "sgd", "gd":

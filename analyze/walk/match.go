@@ -63,6 +63,8 @@ func match(segments *record.Table, eigenvalue float64) (*Quadratic, *Comparison)
 	sharpness := analyze.Describe(resolvedColumn(segments, "sharpness"))
 	curvature := analyze.Describe(resolvedColumn(segments, "curvature"))
 	switch {
+	case analyze.Describe(segments.Column("eta_sharpness")).Count == 0 && sharpness.Count > 0:
+		return absent("the segments have no single learning rate")
 	case !rate.Valid || !(rate.Value > 0):
 		return absent("the segments have no learning rate above 0")
 	case curvature.Count < 2 || !sharpness.Max.Valid:

@@ -91,3 +91,20 @@ func TestFindings(t *testing.T) {
 		}
 	}
 }
+
+// With several learning rates there is no eta, and nothing that needs one.
+func TestSeveralLearningRates(t *testing.T) {
+	b := newBuilder([]float64{0, 1}, nil)
+	b.severalRates = true
+	for k := range 3 {
+		s := segment{row: k, Step: record.Step{Step: int64(k), Epoch: 1, LearningRate: record.Some(0.5)}}
+		b.add(&s, 1, shape{start: record.Some(1), end: record.Some(0.5), curvature: record.Some(1 + float64(k))})
+	}
+	table := b.segments()
+	if c := table.Column("eta_sharpness"); c.Valid == nil || c.Valid[0] {
+		t.Error("eta_sharpness has a value")
+	}
+	if q, c := match(&table, 0); q != nil || !strings.Contains(c.Absent, "no single learning rate") {
+		t.Errorf("a null was matched: %+v", c)
+	}
+}

@@ -47,8 +47,10 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	}
 	w.states = newStates(t, evaluated)
 	defer w.states.end()
+	rates := t.Header().Optimizer.Groups("learning_rate")
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
 	b := newBuilder(alphas, slices.Concat(w.shared, w.own))
+	b.severalRates = len(rates) > 1
 	losses := make([]float64, len(alphas))
 	left := 0 // segments with units of other workers
 	for i := range p.segments {
@@ -86,7 +88,10 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		return nil, err
 	}
 	r.Summary.Null = *null
-	r.Warnings = append(warnings(&r.Summary, &opts), w.states.warnings(t.Header())...)
+	if b.severalRates {
+		r.Warnings = append(r.Warnings, analyze.Warning{Code: "several_rates", Text: fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v: eta_sharpness and the quadratic null need one, and learning_rate is that of the first group", rates[0], rates[len(rates)-1])})
+	}
+	r.Warnings = append(append(r.Warnings, warnings(&r.Summary, &opts)...), w.states.warnings(t.Header())...)
 	return r, elsewhere
 }
 

@@ -13,7 +13,8 @@ type builder struct {
 	also   []Measure
 
 	row, step, epoch, maxima, nonfinite        []int64
-	zero, flat, straight, unsettled            int // segments that resolve left without values
+	severalRates                               bool // no one learning rate is that of the update
+	zero, flat, straight, unsettled            int  // segments that resolve left without values
 	resolvedCurvature                          column.Bools
 	resolution                                 column.Floats
 	learningRate, batchLoss, length            column.Floats
@@ -71,7 +72,7 @@ func (b *builder) add(s *segment, length float64, f shape) {
 	b.resolvedCurvature.Add(f.curvature.Valid && !f.flat && !f.straight && !f.zero, f.curvature.Valid)
 	sharpness := record.Optional{Value: f.curvature.Value / (length * length), Valid: f.curvature.Valid && length*length > 0}
 	b.sharpness.Add(sharpness)
-	b.etaSharpness.Add(record.Optional{Value: s.LearningRate.Value * sharpness.Value, Valid: sharpness.Valid && s.LearningRate.Valid})
+	b.etaSharpness.Add(record.Optional{Value: s.LearningRate.Value * sharpness.Value, Valid: sharpness.Valid && s.LearningRate.Valid && !b.severalRates})
 	b.parabolaPosition.Add(f.parabolaPosition)
 	b.cockpitAlpha.Add(f.cockpitAlpha)
 	for d := range f.mae {
