@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -29,7 +30,8 @@ type ingestCmd struct {
 	RecGrad  string `name:"record-grad" placeholder:"SCHEDULE" help:"Keep gradients at these of the kept steps only."`
 	RecState string `name:"record-state" placeholder:"SCHEDULE" help:"Keep state at these of the kept steps only."`
 	recordFlags
-	Force bool `help:"Replace the run that is there."`
+	Ready bool `help:"Print one line of JSON, {\"sgdwalk_ready\":1}, on standard output as soon as the run is accepted."`
+	Force bool `help:"Replace the existing run."`
 }
 
 func (ingestCmd) Help() string {
@@ -39,7 +41,9 @@ in ingest.json, and the exit status is 1.
 
 Examples:
   python3 train.py | sgdwalk ingest --out RUN
-  sgdwalk ingest --listen /tmp/steps.sock --out RUN --record first:100+every:10`
+  sgdwalk ingest --listen /tmp/steps.sock --out RUN --record first:100+every:10
+
+With --ready a producer can wait until header, directory, budget and arguments are accepted.`
 }
 
 // ingested is what ingest prints and keeps in ingest.json.
@@ -50,7 +54,8 @@ type ingested struct {
 	Frames    int64          `json:"frames"` // steps that came
 	Rows      int64          `json:"rows"`   // that were recorded
 	Recording recordingStats `json:"recording"`
-	Complete  bool           `json:"complete"` // no row was dropped
+	Complete  bool           `json:"complete"`        // no row was dropped
+	Notes     []string       `json:"notes,omitempty"` // the producer's
 	Seconds   float64        `json:"seconds"`
 }
 
@@ -95,6 +100,9 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	e.say("%s: %d parameters in %d tensors", c.Out, h.Layout.Len(), len(h.Layout))
+	if c.Ready {
+		e.printf("{\"sgdwalk_ready\":1}\n")
+	}
 	s, err := c.pump(e, d, h, r)
 	if e.json {
 		return errors.Join(e.printJSON(s), err)
@@ -158,6 +166,9 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 		if failure = d.Next(&s); failure != nil {
 			break
 		}
+		if failure = possible(&s); failure != nil {
+			break
+		}
 		if s.WallTime.IsZero() {
 			s.WallTime = time.Now()
 		}
@@ -170,7 +181,7 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 	r.writer.SetFinished(errors.Is(failure, io.EOF)) // whatever its rows look like
 	closed := sink.Close()
 	silent()
-	out := &ingested{Run: c.Out, Frames: d.Frames(), Recording: r.stats(), Seconds: time.Since(start).Seconds()}
+	out := &ingested{Run: c.Out, Frames: d.Frames(), Notes: d.Notes(), Recording: r.stats(), Seconds: time.Since(start).Seconds()}
 	out.Complete = out.Recording.Dropped == 0 && out.Recording.Error == ""
 	switch {
 	case errors.Is(failure, io.EOF):
@@ -196,4 +207,23 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 		err = os.WriteFile(filepath.Join(c.Out, ingestName), slices.Concat(text, []byte("\n")), 0o666)
 	}
 	return out, errors.Join(failure, err)
+}
+
+// possible refuses numbers that no training has.
+func possible(s *record.Step) error {
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{{"step", s.Step}, {"substep", int64(s.Substep)}, {"epoch", int64(s.Epoch)}, {"number of examples", int64(s.Examples)}, {"number of evaluations", s.Evaluations}} {
+		if n.value < 0 {
+			return fmt.Errorf("step %d: the %s is %d; it must be at least 0", s.Step, n.name, n.value)
+		}
+	}
+	if a := s.BatchAccuracy; a.Valid && !(a.Value >= 0 && a.Value <= 1) {
+		return fmt.Errorf("step %d: the accuracy is %v; it must be from 0 to 1", s.Step, a.Value)
+	}
+	if r := s.LearningRate; r.Valid && !(r.Value >= 0 && !math.IsInf(r.Value, 1)) {
+		return fmt.Errorf("step %d: the learning rate is %v; it must be finite and at least 0", s.Step, r.Value)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf8"
 	"unsafe"
 
 	"sgdwalk/record"
@@ -17,11 +18,13 @@ import (
 
 // Decoder reads a stream. It is for one goroutine.
 type Decoder struct {
-	r      *bufio.Reader
-	header *record.Header
-	frames int64
-	ended  error // what every further call of Next returns
-	memory [3][]float32
+	r       *bufio.Reader
+	version int
+	header  *record.Header
+	frames  int64
+	notes   []string
+	ended   error // what every further call of Next returns
+	memory  [3][]float32
 }
 
 // NewDecoder reads the header line.
@@ -31,7 +34,7 @@ func NewDecoder(r io.Reader) (*Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.header, err = parseLine(text); err != nil {
+	if d.header, d.version, err = parseLine(text); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -42,6 +45,10 @@ func (d *Decoder) Header() *record.Header { return d.header.Clone() }
 
 // Frames returns how many steps were read.
 func (d *Decoder) Frames() int64 { return d.frames }
+
+// Notes returns the sentences about the run that have come so far, such as a warning
+// that the producer gave its user.
+func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }
 
 // Next reads the next step. The vectors are the decoder's and valid until the next
 // call; WallTime is zero where the producer says none. At the end it returns io.EOF; see
@@ -62,32 +69,66 @@ func (d *Decoder) Next(s *record.Step) error {
 	return err
 }
 
+// next reads notes up to the next step or the end.
 func (d *Decoder) next(s *record.Step) error {
+	for {
+		magic, f, err := d.head()
+		switch {
+		case err != nil:
+			return err
+		case magic == frameMagic:
+			return d.body(f, s)
+		case magic == endMagic && f.step.Step != d.frames:
+			return fmt.Errorf("the end says that there are %d steps", f.step.Step)
+		case magic == endMagic:
+			return io.EOF
+		}
+		if err := d.note(f); err != nil {
+			return err
+		}
+	}
+}
+
+// head reads the head of a frame, a note or the end.
+func (d *Decoder) head() (magic string, f *frame, err error) {
 	var head [headBytes]byte
 	n, err := io.ReadFull(d.r, head[:])
 	switch {
 	case errors.Is(err, io.EOF):
-		return ErrUnfinished
+		return "", nil, ErrUnfinished
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: %d of the %d bytes of its head came", ErrTorn, n, headBytes)
+		return "", nil, fmt.Errorf("%w: %d of the %d bytes of its head came", ErrTorn, n, headBytes)
 	case err != nil:
-		return err
+		return "", nil, err
 	}
-	magic := string(head[:4])
-	if magic != frameMagic && magic != endMagic {
-		return fmt.Errorf("a frame begins with %q; it must begin with %q, or %q at the end", magic, frameMagic, endMagic)
+	magic = string(head[:4])
+	if magic != frameMagic && magic != endMagic && (magic != noteMagic || d.version < 2) {
+		return "", nil, fmt.Errorf("a frame begins with %q; it must begin with %q, or %q at the end", magic, frameMagic, endMagic)
 	}
-	if want, got := binary.LittleEndian.Uint32(head[sumAt:]), crc32.ChecksumIEEE(head[:sumAt]); want != got {
-		return fmt.Errorf("the head of a frame has checksum %08x and contents with %08x", want, got)
+	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(head[at:]) }
+	if want, got := u32(sumAt), crc32.ChecksumIEEE(head[:sumAt]); want != got {
+		return "", nil, fmt.Errorf("the head of a frame has checksum %08x and contents with %08x", want, got)
 	}
-	f := parseHead(&head)
-	if magic == endMagic {
-		if f.step.Step != d.frames {
-			return fmt.Errorf("the end says that there are %d steps", f.step.Step)
-		}
-		return io.EOF
+	if a, b := u32(28), u32(sumAt+4); a != 0 || b != 0 {
+		return "", nil, fmt.Errorf("the head of a frame has %d at byte 28 and %d at byte %d; both are reserved and must be 0", a, b, sumAt+4)
 	}
-	return d.body(&f, s)
+	return magic, parseHead(&head), nil
+}
+
+// note reads a sentence about the run.
+func (d *Decoder) note(f *frame) error {
+	if f.bytes > maxNoteBytes || len(d.notes) == maxNotes {
+		return fmt.Errorf("note %d has %d bytes; allowed are %d notes of up to %d bytes", len(d.notes)+1, f.bytes, maxNotes, maxNoteBytes)
+	}
+	text := make([]byte, f.bytes)
+	if _, err := io.ReadFull(d.r, text); err != nil {
+		return fmt.Errorf("%w: a note has fewer than its %d bytes", ErrTorn, f.bytes)
+	}
+	if !utf8.Valid(text) {
+		return fmt.Errorf("note %d is not UTF-8", len(d.notes)+1)
+	}
+	d.notes = append(d.notes, string(text))
+	return nil
 }
 
 // frame is the head of a frame.
@@ -97,10 +138,10 @@ type frame struct {
 	bytes uint64 // of the vectors
 }
 
-func parseHead(b *[headBytes]byte) frame {
+func parseHead(b *[headBytes]byte) *frame {
 	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
 	u64 := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
-	f := frame{flags: u32(4), bytes: u64(88)}
+	f := &frame{flags: u32(4), bytes: u64(88)}
 	number := func(at int, flag uint32) record.Optional {
 		if f.flags&flag == 0 {
 			return record.Optional{}

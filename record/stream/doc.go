@@ -14,9 +14,9 @@ package stream
 
 import "errors"
 
-// Version is the version of the stream, the value of sgdwalk_stream in its first
-// line.
-const Version = 1
+// Version is the newest version of the stream, the value of sgdwalk_stream in its
+// first line. Version 2 adds notes; a stream of version 1 is read as before.
+const Version = 2
 
 var (
 	// ErrUnfinished is wrapped by the error for a stream that broke off between two
@@ -32,7 +32,11 @@ const (
 	sumAt        = 96 // checksum of what is before it; four zero bytes follow
 	maxLineBytes = 16 << 20
 
+	maxNoteBytes = 64 << 10
+	maxNotes     = 1000
+
 	frameMagic = "SGDF"
+	noteMagic  = "SGDN"
 	endMagic   = "SGDE"
 )
 

@@ -54,8 +54,9 @@ func readLine(r io.ByteReader) ([]byte, error) {
 	}
 }
 
-// parseLine makes the header of the run of the first line.
-func parseLine(text []byte) (*record.Header, error) {
+// parseLine makes the run's header from the first line, and returns the version of the
+// stream.
+func parseLine(text []byte) (h *record.Header, version int, err error) {
 	var l line
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -65,27 +66,27 @@ func parseLine(text []byte) (*record.Header, error) {
 			Version int `json:"sgdwalk_stream"`
 		}
 		if json.Unmarshal(text, &only) == nil && only.Version > Version {
-			return nil, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads %d: %w", only.Version, Version, record.ErrNewerFormat)
+			return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", only.Version, Version, record.ErrNewerFormat)
 		}
-		return nil, fmt.Errorf("stream: header line: %w", err)
+		return nil, 0, fmt.Errorf("stream: header line: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("stream: header line: there is something behind the object")
+		return nil, 0, fmt.Errorf("stream: header line: there is something behind the object")
 	}
 	switch {
 	case l.Version > Version:
-		return nil, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads %d: %w", l.Version, Version, record.ErrNewerFormat)
+		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", l.Version, Version, record.ErrNewerFormat)
 	case l.Version < 1:
-		return nil, fmt.Errorf("stream: sgdwalk_stream is %d; it must be %d", l.Version, Version)
+		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; it must be 1 to %d", l.Version, Version)
 	}
-	h := record.NewHeader(l.Layout.Placed())
+	h = record.NewHeader(l.Layout.Placed())
 	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer, l.InitSeed
 	h.Batch, h.Epochs, h.Steps, h.Seed, h.Comment = l.Batch, l.Epochs, l.Steps, l.Seed, l.Comment
 	h.State = l.State.Placed()
 	h.Columns.Theta = l.Theta == nil || *l.Theta
 	h.Columns.Grad, h.Columns.State, h.Columns.Substep = l.Grad, len(l.State) > 0, l.Substeps
 	if err := h.Validate(); err != nil {
-		return nil, fmt.Errorf("stream: header line: %w", err)
+		return nil, 0, fmt.Errorf("stream: header line: %w", err)
 	}
-	return h, nil
+	return h, l.Version, nil
 }

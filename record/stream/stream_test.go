@@ -174,7 +174,7 @@ func TestBadStreams(t *testing.T) {
 		{"{nonsense}\n", "header line"},
 		{`{"sgdwalk_stream":1}` + "\n", "names no tensor"},
 		{"{" + layout + "}\n", "sgdwalk_stream is 0"},
-		{`{"sgdwalk_stream":2,"new":3,` + layout + "}\n", "this program reads 1"},
+		{`{"sgdwalk_stream":3,"new":3,` + layout + "}\n", "this program reads 1"},
 		{`{"sgdwalk_stream":1,"colour":3,` + layout + "}\n", `"colour"`},
 		{`{"sgdwalk_stream":1,` + layout + "} {}\n", "behind the object"},
 		{`{"sgdwalk_stream":1,"layout":[{"name":"w","kind":"wait","shape":[2]}]}` + "\n", `"wait"`},
