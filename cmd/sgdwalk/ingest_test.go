@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -220,6 +224,75 @@ func TestIngestSocket(t *testing.T) {
 	}
 	if _, err := os.Lstat(socket); err == nil {
 		t.Error("the socket is left behind")
+	}
+}
+
+// TestIngestReady: the line of --ready comes when the run is accepted and before any
+// step, and never when the run is refused.
+func TestIngestReady(t *testing.T) {
+	text, frames, _ := streamOf(t)
+	header := frames[0]
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd := exec.Command("sgdwalk", "ingest", "--quiet", "--json", "--ready", "--out", dir)
+	in, out := must(cmd.StdinPipe()), must(cmd.StdoutPipe())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(text[:header]); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(out)
+	if line, err := answers.ReadString('\n'); err != nil || line != "{\"sgdwalk_ready\":1}\n" {
+		t.Fatalf("%v: %q", err, line)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "header.json")); err != nil {
+		t.Error(err)
+	}
+	if _, err := in.Write(text[header:]); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	var s ingested
+	if err := json.NewDecoder(answers).Decode(&s); err != nil || s.Status != "finished" {
+		t.Errorf("%v: %+v", err, s)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	for _, args := range [][]string{{"--out", dir}, {"--out", dir + "2", "--sketch", "bogus"}, {"--out", dir + "2", "--max-bytes", "10kB"}} {
+		if status, stdout, stderr := ingest(t, text, append(args, "--ready")...); status == exitOK || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
+		}
+	}
+}
+
+// TestIngestImpossible: numbers that no training has end the stream, and are named.
+func TestIngestImpossible(t *testing.T) {
+	text, frames, _ := streamOf(t)
+	at := frames[2]
+	for _, c := range []struct {
+		change func(head []byte)
+		want   string
+	}{
+		{func(h []byte) { binary.LittleEndian.PutUint32(h[20:], math.MaxUint32) }, "the epoch is -1"},
+		{func(h []byte) { binary.LittleEndian.PutUint32(h[24:], 1<<31) }, "the number of examples is -2147483648"},
+		{func(h []byte) { binary.LittleEndian.PutUint64(h[48:], math.Float64bits(55)); h[5] |= 2 }, "the accuracy is 55"},
+		{func(h []byte) { binary.LittleEndian.PutUint64(h[48:], math.Float64bits(math.NaN())); h[5] |= 2 }, "the accuracy is NaN"},
+		{func(h []byte) { binary.LittleEndian.PutUint64(h[56:], math.Float64bits(-0.1)) }, "the learning rate is -0.1"},
+		{func(h []byte) { h[28] = 1 }, "reserved"},
+	} {
+		bad := bytes.Clone(text)
+		head := bad[at : at+104]
+		c.change(head)
+		binary.LittleEndian.PutUint32(head[96:], crc32.ChecksumIEEE(head[:96]))
+		dir := filepath.Join(t.TempDir(), "run")
+		status, _, stderr := ingest(t, bad, "--out", dir)
+		if status != exitFailure || !strings.Contains(stderr, c.want) || strings.Count(stderr, "sgdwalk: ") != 1 {
+			t.Errorf("status %d, %q; want %q", status, stderr, c.want)
+		}
+		if s := end(t, dir); s.Status != "failed" || s.Recording.Rows != 2 {
+			t.Errorf("%s: %+v", c.want, s)
+		}
 	}
 }
 

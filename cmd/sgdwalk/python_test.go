@@ -209,6 +209,19 @@ func TestPythonCases(t *testing.T) {
 	}
 }
 
+// TestPythonChecks: what a recording can go wrong by is noticed once, in words, or
+// recorded as it was: places of step(), hooks, several optimizers, mixed precision, state,
+// complex and sparse tensors, bad values, ranks, notebooks, a program that dies.
+func TestPythonChecks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals")
+	}
+	interpreter := recordtest.Python(t, "torch")
+	if out, err := runPython(t, interpreter, "-W", "ignore", "../../notebooks/python/testdata/checks.py", t.TempDir()); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // TestPythonCheckpoints: a folder of checkpoints of PyTorch becomes the run that the
 // recorder made of the same training, as far as it has its steps, and its loss is
 // looked at along a line and on a plane.

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -211,6 +213,44 @@ func TestFlags(t *testing.T) {
 		b.Write(append(head, make([]byte, 4+c.bytes)...))
 		if _, err := decode(&b); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("flags %#x, %d bytes: %v; want %q", c.flags, c.bytes, err, c.want)
+		}
+	}
+}
+
+// TestNotes: sentences between the frames are kept; a stream of version 1 has none.
+func TestNotes(t *testing.T) {
+	note := func(text string) []byte {
+		head := newHead(noteMagic, 0, 0)
+		head = append(head, make([]byte, 88-len(head))...)
+		head = binary.LittleEndian.AppendUint64(head, uint64(len(text)))
+		head = binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
+		return append(append(head, 0, 0, 0, 0), text...)
+	}
+	line := func(version int) []byte {
+		return fmt.Appendf(nil, `{"sgdwalk_stream":%d,"layout":[{"name":"w","kind":"weight","shape":[2]}]}`+"\n", version)
+	}
+	end := append(newHead(endMagic, 0, 0), make([]byte, 80)...)
+	end = binary.LittleEndian.AppendUint32(end, crc32.ChecksumIEEE(end))
+	end = append(end, 0, 0, 0, 0)
+	d, err := NewDecoder(bytes.NewReader(slices.Concat(line(2), note("one"), note("two \u03b7"), end)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Next(new(record.Step)); !errors.Is(err, io.EOF) || !slices.Equal(d.Notes(), []string{"one", "two \u03b7"}) {
+		t.Errorf("%v, notes %q", err, d.Notes())
+	}
+	for _, c := range []struct {
+		text []byte
+		want string
+	}{
+		{slices.Concat(line(1), note("one"), end), `begins with "SGDN"`},
+		{slices.Concat(line(2), note("\xff"), end), "not UTF-8"},
+		{slices.Concat(line(2), note(strings.Repeat("x", maxNoteBytes+1)), end), "65537 bytes"},
+		{slices.Concat(line(2), note("one")[:106]), "fewer than its 3 bytes"},
+		{slices.Concat(line(2), bytes.Repeat(note(""), maxNotes+1), end), "note 1001"},
+	} {
+		if _, err := decode(bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v; want %q", err, c.want)
 		}
 	}
 }
