@@ -49,6 +49,12 @@ type Optimizer struct {
 	RateSchedule string `json:"learning_rate_schedule,omitempty"`
 }
 
+// ParameterGroup is a part of the parameters that has its own update rule or settings.
+type ParameterGroup struct {
+	Optimizer Optimizer `json:"optimizer"`
+	Tensors   []string  `json:"tensors"` // names of tensors of the layout, before a reduction
+}
+
 // Columns says what the rows of a run may have: which vectors, and whether there
 // are inner iterates among them.
 type Columns struct {
@@ -96,7 +102,10 @@ type Header struct {
 	Layout        Layout   `json:"layout"`            // of theta and grad
 	State         Layout   `json:"state_layout"`      // of state; empty for models without running statistics
 	Comment       string   `json:"comment,omitempty"` // free text
-	Sketch        *Sketch  `json:"sketch,omitempty"`  // how the rows were reduced; nil when they were not
+	// Groups are the parameter groups where there are several; Optimizer then joins
+	// the names of their rules, and the learning rate of a row is that of the first.
+	Groups []ParameterGroup `json:"parameter_groups,omitempty"`
+	Sketch *Sketch          `json:"sketch,omitempty"` // how the rows were reduced; nil when they were not
 }
 
 // NewHeader returns the header of a run whose parameters have this layout, with
@@ -143,6 +152,10 @@ func (h *Header) Clone() *Header {
 		c.InitSeed = &seed
 	}
 	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
+	c.Groups = slices.Clone(h.Groups)
+	for i, g := range h.Groups {
+		c.Groups[i].Tensors, c.Groups[i].Optimizer.Hyperparameters = slices.Clone(g.Tensors), maps.Clone(g.Optimizer.Hyperparameters)
+	}
 	c.Schedule, c.ThetaSchedule = h.Schedule.clone(), h.ThetaSchedule.clone()
 	c.GradSchedule, c.StateSchedule = h.GradSchedule.clone(), h.StateSchedule.clone()
 	c.Layout, c.State = cloneLayout(h.Layout), cloneLayout(h.State)
@@ -173,9 +186,15 @@ func (h *Header) Validate() error {
 	case h.Data.TrainExamples < 0 || h.Data.TestExamples < 0:
 		return fmt.Errorf("record: header: %d training and %d held-out examples: none may be negative", h.Data.TrainExamples, h.Data.TestExamples)
 	}
-	for name, v := range h.Optimizer.Hyperparameters {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("record: header: hyperparameter %s is %v; it must be finite", name, v)
+	optimizers := []Optimizer{h.Optimizer}
+	for _, g := range h.Groups {
+		optimizers = append(optimizers, g.Optimizer)
+	}
+	for _, o := range optimizers {
+		for name, v := range o.Hyperparameters {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("record: header: hyperparameter %s is %v; it must be finite", name, v)
+			}
 		}
 	}
 	if len(h.Layout) == 0 {

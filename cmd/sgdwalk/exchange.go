@@ -194,7 +194,7 @@ const importName = "import.json"
 // notesOfOthers names the files beside a recording that must go with a run that is
 // replaced.
 func notesOfOthers() map[string][]byte {
-	return map[string][]byte{configName: nil, summaryName: nil, ingestName: nil, importName: nil, replay.CheckpointName: nil, countersName: nil}
+	return map[string][]byte{configName: nil, summaryName: nil, ingestName: nil, groupRatesName: nil, importName: nil, replay.CheckpointName: nil, countersName: nil}
 }
 
 type rowCount struct {

@@ -158,8 +158,8 @@ func (c *ingestCmd) schedule(h *record.Header) error {
 func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recording) (*ingested, error) {
 	start := time.Now()
 	sink := record.Scheduled(r, h)
+	rates, failure := newGroupRates(c.Out, len(h.Groups))
 	silent := r.tell(c.Out)
-	var failure error
 	e.progress.Begin("ingest", int(h.Steps))
 	for failure == nil {
 		var s record.Step
@@ -174,12 +174,14 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 		}
 		if failure = sink.Append(&s); failure != nil {
 			failure = fmt.Errorf("step %d could not be recorded: %w", s.Step, failure)
+		} else if err := rates.add(s.Step, d.GroupRates()); err != nil && r.policy == arrowfile.FailOnError {
+			failure = fmt.Errorf("step %d: the learning rates could not be recorded: %w", s.Step, err)
 		}
 		e.progress.Add(1)
 	}
 	e.progress.End()
 	r.writer.SetFinished(errors.Is(failure, io.EOF)) // whatever its rows look like
-	closed := sink.Close()
+	closed := errors.Join(sink.Close(), rates.close())
 	silent()
 	out := &ingested{Run: c.Out, Frames: d.Frames(), Notes: d.Notes(), Recording: r.stats(), Seconds: time.Since(start).Seconds()}
 	out.Complete = out.Recording.Dropped == 0 && out.Recording.Error == ""

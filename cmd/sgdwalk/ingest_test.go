@@ -296,6 +296,45 @@ func TestIngestImpossible(t *testing.T) {
 	}
 }
 
+// TestIngestGroups: the header has the parameter groups, and learning_rates.csv a line at
+// each step where a rate changes.
+func TestIngestGroups(t *testing.T) {
+	frame := func(step int64, rates ...float64) []byte {
+		b := append(append([]byte("SGDF"), 0, 0, 0, 0), make([]byte, 88)...)
+		binary.LittleEndian.PutUint32(b[4:], 1|1<<8|1<<13)
+		binary.LittleEndian.PutUint64(b[8:], uint64(step))
+		binary.LittleEndian.PutUint64(b[88:], uint64(8*len(rates)+8))
+		b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		b = append(b, 0, 0, 0, 0)
+		for _, r := range rates {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(r))
+		}
+		return append(b, make([]byte, 8)...)
+	}
+	line := func(tensor string) []byte {
+		return []byte(`{"sgdwalk_stream":2,"layout":[{"name":"v","kind":"bias","shape":[1]},{"name":"w","kind":"bias","shape":[1]}],"optimizer":{"name":"sgd+adam"},` +
+			`"parameter_groups":[{"optimizer":{"name":"sgd","hyperparameters":{"learning_rate":0.5}},"tensors":["v"]},{"optimizer":{"name":"adam"},"tensors":["` + tensor + `"]}]}` + "\n")
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	ingest(t, bytes.Join([][]byte{line("w"), frame(0, 0.5, 0.25), frame(1, 0.5, 0.25), frame(2, 0.5, 0.125)}, nil), "--out", dir)
+	if text, err := os.ReadFile(filepath.Join(dir, groupRatesName)); err != nil || string(text) != "step,learning_rate_0,learning_rate_1\n0,0.5,0.25\n2,0.5,0.125\n" {
+		t.Errorf("%v: %s", err, text)
+	}
+	r := must(arrowfile.Open(dir))
+	defer r.Close()
+	if g := r.Header().Groups; r.Len() != 3 || len(g) != 2 || g[0].Optimizer.Hyperparameters["learning_rate"] != 0.5 || g[1].Optimizer.Name != "adam" || g[1].Tensors[0] != "w" {
+		t.Errorf("%d rows, groups %+v", r.Len(), g)
+	}
+	for _, c := range []struct {
+		text []byte
+		want string
+	}{{line("x"), `parameter group 1 names "x"`}, {append(line("w"), frame(0, 0.5, -1)...), "that of group 1 is -1"}, {append(line("w"), frame(0, 0.5)...), "16 bytes"}} {
+		if status, _, stderr := ingest(t, c.text, "--out", dir+"2", "--force"); status != exitFailure || !strings.Contains(stderr, c.want) {
+			t.Errorf("status %d: %q; want %q", status, stderr, c.want)
+		}
+	}
+}
+
 // TestSmallestProducer runs the program of STREAM.md.
 func TestSmallestProducer(t *testing.T) {
 	python, err := exec.LookPath("python3")

@@ -786,8 +786,9 @@ class _Checks:
             self._warn("moved", f"recorder.step() comes after optimizer.step(): the recorded theta is no longer that of the loss and the gradient. {late}")
         elif self.forwards and step < self.LOOKS and self.version != self._model.version():
             self._warn("moved", f"the parameters have changed between the forward pass and recorder.step(): theta is no longer that of the loss. {late}")
-        if not self.forwards and step == 0 and (self.updates == 1 or self.updates == 0 and zlib.crc32(theta) != self.start):
-            self._warn("moved", f"the parameters have changed between Recorder() and the first recorder.step(). If an update changed them: {late[0].lower() + late[1:]}. If weights were loaded, all is well")
+        if step == 0 and (not self.forwards and self.updates == 1 or not self.updates and zlib.crc32(theta) != self.start):
+            since = "the forward pass" if self.forwards else "Recorder()"
+            self._warn("moved", f"the parameters have changed between {since} and the first recorder.step(). If an update changed them: {late[0].lower() + late[1:]}. If weights were loaded, all is well")
         self._updates_at_step = self.updates
 
     def model(self, step: int) -> None:
@@ -956,21 +957,34 @@ class Recorder:
             "state_layout": self._model.state_layout, "grad": self._grad, "steps": steps, "epochs": epochs, "batch": batch, "seed": seed,
             "optimizer": _describe(self._optimizers), "data": dict(data or {}), "comment": "; ".join(filter(None, (comment, self._model.comment))),
         }
+        if self._groups > 1:
+            line["parameter_groups"] = self._describe_groups()
         if self._every > 1 and not any(a.split("=")[0] == "--record" for a in args):
             args = [*args, "--record", f"every:{self._every}"]  # which steps come, for the header
         self._start([*_program(program), "ingest", "--json", "--ready", "--out", os.fspath(out), *args], json.dumps(line).encode() + b"\n")
         self._watch(model)
 
     def _make_frame(self) -> None:
-        """One buffer for a frame: head, theta, gradient, state."""
+        """One buffer for a frame: head, learning rates of several groups, theta, gradient, state."""
         p, s = (sum(math.prod(t["shape"]) for t in part) for part in (self._model.layout, self._model.state_layout))
-        self._frame = np.zeros(_HEAD_BYTES + 4 * (p + (p if self._grad else 0) + s), dtype=np.uint8)
-        floats = self._frame[_HEAD_BYTES:].view(np.float32)
+        self._groups = sum(len(o.param_groups) for o in self._optimizers)
+        rates = 8 * self._groups if self._groups > 1 else 0
+        self._frame = np.zeros(_HEAD_BYTES + rates + 4 * (p + (p if self._grad else 0) + s), dtype=np.uint8)
+        self._rates = self._frame[_HEAD_BYTES : _HEAD_BYTES + rates].view(np.float64)
+        floats = self._frame[_HEAD_BYTES + rates :].view(np.float32)
         self._theta, self._gradient = floats[:p], floats[p : 2 * p] if self._grad else None
         self._state = floats[2 * p if self._grad else p :]
         self._before = np.zeros(s, dtype=np.float32)  # the statistics before the forward pass
         self._has_before = False
         self._model.state(self._before)
+
+    def _describe_groups(self) -> list[dict[str, Any]]:
+        """Each parameter group: its rule, its settings and its tensors."""
+        names = {id(p): n for n, p in self._model.parameters}
+        return [
+            {"optimizer": {"name": _rule(o, g), "hyperparameters": _settings(g)}, "tensors": [names[id(p)] for p in g["params"] if id(p) in names]}
+            for o in self._optimizers for g in o.param_groups
+        ]
 
     def _end_former(self, out: Any, args: list[str]) -> list[str]:
         """A notebook cell that runs again: end the recorder that still has this directory.
@@ -1106,8 +1120,12 @@ class Recorder:
                 self._take_gradient(self._gradient, grads)
                 self._checks.gradient(k, self._gradient)
             self._state[:] = self._before
-        if self._optimizers:
-            self._rate = float(self._optimizers[0].param_groups[0]["lr"])
+        rates = [float(g["lr"]) for o in self._optimizers for g in o.param_groups]
+        if len(rates) != self._groups:
+            self._warn("groups", f"the optimizer has {len(rates)} parameter groups, and had {self._groups} when Recorder() was called; the header does not have the new ones")
+        self._rate = rates[0] if rates else None
+        if len(rates) >= self._rates.size:
+            self._rates[:] = rates[: self._rates.size]
 
     def _take_gradient(self, into: np.ndarray, grads: Any = None) -> None:
         self._model.grad(into, grads)
@@ -1124,7 +1142,7 @@ class Recorder:
         k, self._steps = self._steps, self._steps + 1
         self._epoch = self._epoch if numbers["epoch"] is None else numbers["epoch"]
         if k % self._every == 0:
-            flags = _THETA | (_GRAD if self._grad else 0) | (_STATE if self._before.size else 0)
+            flags = _THETA | (_GRAD if self._grad else 0) | (_STATE if self._before.size else 0) | (_RATES if self._rates.size else 0)
             rate = self._rate if numbers["learning_rate"] is None else numbers["learning_rate"]
             self._send(k, flags, (numbers["loss"], numbers["accuracy"], rate, numbers["full_loss"], numbers["test_loss"]), numbers["examples"])
         self._has_before = False
@@ -1139,6 +1157,10 @@ class Recorder:
         if self._program is None or not torch.is_grad_enabled():  # that is an evaluation
             return
         checks, version = self._checks, self._model.version()
+        if not checks.forwards and not self._steps and not self._taken:
+            self._program.wait()
+            self._model.theta(self._theta)
+            checks.start = zlib.crc32(self._theta)
         if self._before.size and (not self._has_before or checks.moved or version != checks.version):
             self._guarded(None, self._model.state, self._before)
             self._has_before = True
@@ -1213,7 +1235,7 @@ class Recorder:
         self._model.theta(self._theta)
         moved = last is None or not np.array_equal(last, self._theta, equal_nan=True)
         if self._checks.end(self._steps, moved, zlib.crc32(self._theta), self._rate):
-            flags, at = _THETA, _HEAD_BYTES + self._theta.nbytes
+            flags, at = _THETA | (_RATES if self._rates.size else 0), _HEAD_BYTES + self._rates.nbytes + self._theta.nbytes
             if self._before.size:  # directly behind theta: the last row has no gradient
                 flags |= _STATE
                 self._model.state(self._before)
@@ -1228,7 +1250,7 @@ class Recorder:
             self._warn("dropped", f"{recording['dropped']} of {result['frames']} rows were not recorded: {recording.get('error') or 'they could not be written'}")
 
     def _send(self, step: int, flags: int, numbers: Sequence[float | None], examples: int) -> None:
-        size = self._theta.nbytes + (self._theta.nbytes if flags & _GRAD else 0) + (self._before.nbytes if flags & _STATE else 0)
+        size = self._rates.nbytes + self._theta.nbytes + (self._theta.nbytes if flags & _GRAD else 0) + (self._before.nbytes if flags & _STATE else 0)
         flags |= sum(flag for flag, v in zip(_NUMBERS, numbers) if v is not None)
         head = _head(b"SGDF", flags, step, [0.0 if v is None else v for v in numbers], size, self._epoch, examples)
         self._frame[:_HEAD_BYTES] = np.frombuffer(head, dtype=np.uint8)

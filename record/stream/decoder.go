@@ -23,7 +23,8 @@ type Decoder struct {
 	header  *record.Header
 	frames  int64
 	notes   []string
-	ended   error // what every further call of Next returns
+	rates   []float64 // of the newest step's parameter groups
+	ended   error     // what every further call of Next returns
 	memory  [3][]float32
 }
 
@@ -49,6 +50,11 @@ func (d *Decoder) Frames() int64 { return d.frames }
 // Notes returns the sentences about the run that have come so far, such as a warning
 // that the producer gave its user.
 func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }
+
+// GroupRates returns the learning rate of each parameter group that the newest step
+// uses; nil when it has none. The slice is the decoder's and valid until the next call
+// of Next.
+func (d *Decoder) GroupRates() []float64 { return d.rates }
 
 // Next reads the next step. The vectors are the decoder's and valid until the next
 // call; WallTime is zero where the producer says none. At the end it returns io.EOF; see
@@ -176,7 +182,11 @@ func (d *Decoder) body(f *frame, s *record.Step) error {
 		{"grad", hasGrad, p, d.header.Columns.Grad, &f.step.Grad},
 		{"state", hasState, state, d.header.Columns.State, &f.step.State},
 	}
-	want := uint64(0)
+	want, groups := uint64(0), 0
+	if f.flags&hasGroupRates != 0 {
+		groups = len(d.header.Groups)
+		want = 8 * uint64(groups)
+	}
 	for _, v := range parts {
 		if f.flags&v.flag == 0 {
 			continue
@@ -189,6 +199,9 @@ func (d *Decoder) body(f *frame, s *record.Step) error {
 	if f.bytes != want {
 		return fmt.Errorf("step %d says that %d bytes of vectors follow; by its flags and the layout it is %d", f.step.Step, f.bytes, want)
 	}
+	if err := d.groupRates(groups); err != nil {
+		return fmt.Errorf("step %d: learning rates: %w", f.step.Step, err)
+	}
 	for i, v := range parts {
 		if f.flags&v.flag == 0 {
 			continue
@@ -199,6 +212,23 @@ func (d *Decoder) body(f *frame, s *record.Step) error {
 		*v.value = d.memory[i][:v.n:v.n]
 	}
 	*s = f.step
+	return nil
+}
+
+// groupRates reads the learning rates of n parameter groups.
+func (d *Decoder) groupRates(n int) error {
+	d.rates = d.rates[:0]
+	for i := range n {
+		var b [8]byte
+		if _, err := io.ReadFull(d.r, b[:]); err != nil {
+			return fmt.Errorf("%w: %d of the %d came", ErrTorn, i, n)
+		}
+		rate := math.Float64frombits(binary.LittleEndian.Uint64(b[:]))
+		if !(rate >= 0) || math.IsInf(rate, 0) {
+			return fmt.Errorf("that of group %d is %v; it must be finite and at least 0", i, rate)
+		}
+		d.rates = append(d.rates, rate)
+	}
 	return nil
 }
 

@@ -15,7 +15,8 @@ package stream
 import "errors"
 
 // Version is the newest version of the stream, the value of sgdwalk_stream in its
-// first line. Version 2 adds notes; a stream of version 1 is read as before.
+// first line. Version 2 adds notes and
+// parameter groups; a stream of version 1 is read as before.
 const Version = 2
 
 var (
@@ -53,6 +54,7 @@ const (
 	hasLearningRate
 	hasFullLoss
 	hasTestLoss
+	hasGroupRates
 
-	allFlags = hasTheta | hasGrad | hasState | hasBatchLoss | hasBatchAccuracy | hasLearningRate | hasFullLoss | hasTestLoss
+	allFlags = hasGroupRates | hasTheta | hasGrad | hasState | hasBatchLoss | hasBatchAccuracy | hasLearningRate | hasFullLoss | hasTestLoss
 )

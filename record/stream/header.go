@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"sgdwalk/record"
 )
@@ -29,6 +30,8 @@ type line struct {
 	Grad      bool             `json:"grad,omitempty"`     // there may be gradients in the frames
 	Substeps  bool             `json:"substeps,omitempty"` // there may be inner iterates
 	Comment   string           `json:"comment,omitempty"`
+
+	Groups []record.ParameterGroup `json:"parameter_groups,omitempty"`
 }
 
 // readLine reads up to the first newline, byte after byte of a buffered reader.
@@ -82,11 +85,18 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 	h = record.NewHeader(l.Layout.Placed())
 	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer, l.InitSeed
 	h.Batch, h.Epochs, h.Steps, h.Seed, h.Comment = l.Batch, l.Epochs, l.Steps, l.Seed, l.Comment
-	h.State = l.State.Placed()
+	h.State, h.Groups = l.State.Placed(), l.Groups
 	h.Columns.Theta = l.Theta == nil || *l.Theta
 	h.Columns.Grad, h.Columns.State, h.Columns.Substep = l.Grad, len(l.State) > 0, l.Substeps
 	if err := h.Validate(); err != nil {
 		return nil, 0, fmt.Errorf("stream: header line: %w", err)
+	}
+	for i, g := range h.Groups {
+		for _, name := range g.Tensors {
+			if !slices.ContainsFunc(h.Layout, func(t record.Tensor) bool { return t.Name == name }) {
+				return nil, 0, fmt.Errorf("stream: header line: parameter group %d names %q, which the layout does not have", i, name)
+			}
+		}
 	}
 	return h, l.Version, nil
 }

@@ -172,6 +172,9 @@ def two(name, place):
 
 assert two("before", "before") == two("after", "after")
 settings = two("third", "before")
+groups = json.loads((work / "third/header.json").read_text())["parameter_groups"]
+assert [g["optimizer"]["name"] for g in groups] == ["sgd", "adam"] and groups[1]["tensors"] == ["3.weight", "3.bias"], groups
+assert (work / "third/learning_rates.csv").read_text() == "step,learning_rate_0,learning_rate_1\n0,0.1,0.01\n"
 assert settings["name"] == "sgd+adam" and settings["hyperparameters"]["learning_rate_group_1"] == 0.01, settings
 
 
