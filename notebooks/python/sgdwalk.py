@@ -725,8 +725,9 @@ def _watch_updates(optimizer: Any, before: Callable[[Any], Any], after: Callable
     if hasattr(optimizer, "register_step_pre_hook"):
 
         def pre(_: Any, args: Any, kwargs: Any) -> Any:
-            rest, kwargs = _with_closure(before, args[1:], kwargs)  # the first one is the optimizer
-            return (args[0], *rest), kwargs
+            rest = args[1:]  # the first one is the optimizer
+            changed = _with_closure(before, rest, kwargs)
+            return None if changed[0] is rest and changed[1] is kwargs else ((args[0], *changed[0]), changed[1])
 
         handles = [optimizer.register_step_pre_hook(pre), optimizer.register_step_post_hook(lambda *_: after())]
         return lambda: [h.remove() for h in handles] and None
@@ -781,7 +782,9 @@ class _Checks:
 
     def place(self, step: int, theta: np.ndarray) -> None:
         """Step stands between the forward pass and the update."""
-        late = "Call recorder.step() after backward() and before optimizer.step(), or make the recorder with Recorder(...).attach()"
+        late = "Call recorder.step() before the update"
+        if self._torch:
+            late = "Call recorder.step() after backward() and before optimizer.step(), or make the recorder with Recorder(...).attach()"
         if self.forwards and self.moved:
             self._warn("moved", f"recorder.step() comes after optimizer.step(): the recorded theta is no longer that of the loss and the gradient. {late}")
         elif self.forwards and step < self.LOOKS and self.version != self._model.version():
@@ -865,7 +868,7 @@ class _Checks:
         square = float(np.dot(recorded.astype(np.float64), recorded))
         ratio = float(np.dot(recorded.astype(np.float64), now)) / square if square else math.inf
         if not np.allclose(now, ratio * recorded, rtol=1e-3, atol=1e-6 * abs(ratio) * math.sqrt(square)):
-            self._warn("changed", "the gradient has changed between recorder.step() and optimizer.step(): call recorder.step() after the last backward(). If gradients are clipped or noise is added on purpose, the run has the gradients before that")
+            self._warn("changed", "the gradient has changed between recorder.step() and optimizer.step(): call recorder.step() after the last backward(). If gradients are changed on purpose (clipping, noise, SAM), the run has those before the change")
         elif ratio > 1 or ratio < 1 and math.frexp(ratio)[0] == 0.5:
             self._warn("changed", f"the gradient at optimizer.step() is {ratio:.6g} times the recorded one. If a GradScaler scales the loss, pass it: Recorder(..., scaler=scaler)")
 
