@@ -49,9 +49,10 @@ func (e *Evaluator) GaussNewtonAbsent() string { return e.HessianAbsent() }
 // added in float64 in their order: dst[i] depends on theta, the statistics and v[i]
 // alone, not on the other vectors or on the number of workers.
 //
-// The first call at a theta costs about a gradient more than the next ones.
-// Policies count as in Gradient. A product that is not finite is a result, not an
-// error. The context is looked at between batches.
+// The first call at a theta costs up to a gradient more than the next ones: what it
+// computes at theta is kept, up to 1 GiB, until theta or the statistics change or
+// the evaluator is closed. Policies count as in Gradient. A product that is not
+// finite is a result, not an error. The context is looked at between batches.
 func (e *Evaluator) HessianVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
 	return e.products(ctx, op.Hessian, theta, v, dst)
 }
