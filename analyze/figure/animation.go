@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sgdwalk/record/safefile"
 )
 
 // Animation is the walk over a [Landscape] as an animated GIF: the path grows, a
@@ -130,7 +132,7 @@ func (a *Animation) SaveGIF(path string) error {
 	if err := a.WriteGIF(&buf); err != nil {
 		return err
 	}
-	return writeFile(path, buf.Bytes())
+	return safefile.WriteBytes(path, buf.Bytes())
 }
 
 // WriteGIF draws the frames and writes them as one GIF file.

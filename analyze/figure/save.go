@@ -3,8 +3,8 @@ package figure
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
+
+	"sgdwalk/record/safefile"
 )
 
 // Save writes fig as base.svg, base.png and base.pdf (or the formats given) and
@@ -36,33 +36,10 @@ func Save(fig Figure, base string, formats ...Format) ([]string, error) {
 	files = append(files, file{base + ".csv", table.Bytes()})
 	var paths []string
 	for _, f := range files {
-		if err := writeFile(f.path, f.data); err != nil {
-			return paths, err
+		if err := safefile.WriteBytes(f.path, f.data); err != nil {
+			return paths, fmt.Errorf("figure: %w", err)
 		}
 		paths = append(paths, f.path)
 	}
 	return paths, nil
-}
-
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("figure: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-			err = fmt.Errorf("figure: %w", err)
-		}
-	}()
-	if _, err = f.Write(data); err == nil {
-		err = f.Chmod(0o644) // CreateTemp gives 0600
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"strconv"
+
+	"sgdwalk/record/safefile"
 )
 
 // VTKOptions says how a landscape stands in space in the files for ParaView.
@@ -145,7 +147,7 @@ func (l *Landscape) SaveVTK(base string, o VTKOptions) ([]string, error) {
 	if err := l.WriteVTS(&grid, o); err != nil {
 		return nil, err
 	}
-	if err := writeFile(base+".vts", grid.Bytes()); err != nil {
+	if err := safefile.WriteBytes(base+".vts", grid.Bytes()); err != nil {
 		return nil, err
 	}
 	out := []string{base + ".vts"}
@@ -155,7 +157,7 @@ func (l *Landscape) SaveVTK(base string, o VTKOptions) ([]string, error) {
 	if err := l.WriteVTP(&paths, o); err != nil {
 		return out, err
 	}
-	if err := writeFile(base+".vtp", paths.Bytes()); err != nil {
+	if err := safefile.WriteBytes(base+".vtp", paths.Bytes()); err != nil {
 		return out, err
 	}
 	return append(out, base+".vtp"), nil

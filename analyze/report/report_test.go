@@ -93,12 +93,13 @@ func keep(t testing.TB, run, name, analysis string, h *record.Header, summary, o
 	t.Helper()
 	d, err := result.Create(filepath.Join(run, "analysis", name))
 	ok(t, err)
-	d.SaveArrow = func(path string, _ *record.Table) error { return os.WriteFile(path, nil, 0o666) }
 	for name, x := range tables {
 		ok(t, d.Table(name, x))
 	}
 	for name, f := range figures {
-		paths, err := figure.Save(f, filepath.Join(d.Path(), name), figure.SVG)
+		stage, err := d.Stage()
+		ok(t, err)
+		paths, err := figure.Save(f, filepath.Join(stage, name), figure.SVG)
 		ok(t, err)
 		ok(t, d.Keep(paths...))
 	}

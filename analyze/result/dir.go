@@ -13,43 +13,117 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 )
 
 // Dir is the directory of one result in the making. Its methods must be called
 // from one goroutine at a time.
 type Dir struct {
-	// SaveArrow writes a table as an Arrow file; nil is record/arrowfile's.
-	SaveArrow func(path string, t *record.Table) error
-
-	path     string
-	files    []string // names written or kept so far
-	previous []string // names that the summary of the earlier result had
-	begun    bool
-	journal  *Journal
+	path    string // as it was given
+	real    string // the same without links
+	lock    *lock
+	stage   string   // private directory of the new files; empty until the first one
+	files   []string // names of the new files
+	journal *Journal
+	made    []string // directories that Create made, the deepest first
 }
 
-// Create makes the directory of a result, parents included, or opens it when it
-// is there. An earlier result in it stays complete until the first file of the
-// new one is written.
-func Create(dir string) (*Dir, error) {
+// Create locks the directory of a result, and makes it, parents included, when it is
+// missing. An earlier result in it stays until Finish. The error wraps ErrBusy when
+// another process has the directory. Close must be called.
+func Create(dir string) (d *Dir, err error) {
 	if dir == "" {
 		return nil, errors.New("result: the directory has no name")
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	d = &Dir{path: dir}
+	if d.made, err = makeAll(dir); err != nil {
 		return nil, fmt.Errorf("result: %w", err)
 	}
-	return &Dir{path: dir}, nil
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("result: %w", errors.Join(err, d.Close()))
+		}
+	}()
+	if d.real, err = filepath.Abs(dir); err != nil {
+		return d, err
+	}
+	if d.real, err = filepath.EvalSymlinks(d.real); err != nil {
+		return d, err
+	}
+	if d.lock, err = lockDir(d.real); err != nil {
+		return d, err
+	}
+	d.clean()
+	return d, nil
 }
 
-// Path returns the directory.
+// makeAll is os.MkdirAll that says which directories it made, the deepest first.
+func makeAll(dir string) (made []string, err error) {
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+			break
+		}
+		made = append(made, at)
+	}
+	return made, os.MkdirAll(dir, 0o777)
+}
+
+// stagePrefix begins the names of private directories.
+const stagePrefix = ".new-"
+
+// clean removes what processes that were killed have left: private directories in
+// the result's directory, and beside it those that were about to take its place.
+// What cannot be removed, because it is another user's, is in nobody's way.
+func (d *Dir) clean() {
+	removeDirs(d.real, func(name string) bool { return strings.HasPrefix(name, stagePrefix) })
+	parent, base := filepath.Split(d.real)
+	removeDirs(parent, func(name string) bool {
+		return strings.HasSuffix(name, safefile.Suffix) && safefile.IsTemporary(name, base)
+	})
+}
+
+func removeDirs(dir string, left func(name string) bool) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.IsDir() && left(e.Name()) {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// Path returns the directory as it was given to Create.
 func (d *Dir) Path() string { return d.path }
+
+// Stage returns the private directory that the files of the new result are written
+// to. Its name cannot be predicted.
+func (d *Dir) Stage() (string, error) {
+	if d.lock == nil {
+		return "", fmt.Errorf("result: %s is closed", d.path)
+	}
+	if d.stage == "" {
+		stage, err := os.MkdirTemp(d.real, stagePrefix+"*")
+		if err != nil {
+			return "", fmt.Errorf("result: %w", err)
+		}
+		d.stage = stage
+		info, err := os.Stat(d.real)
+		if err != nil {
+			return "", fmt.Errorf("result: %w", err)
+		}
+		// It takes the directory's place, so it is as readable.
+		if err := os.Chmod(stage, info.Mode()); err != nil {
+			return "", fmt.Errorf("result: %w", err)
+		}
+	}
+	return d.stage, nil
+}
 
 // Table writes NAME.csv and NAME.arrow. An invalid table is refused before
 // anything is written.
 func (d *Dir) Table(name string, t *record.Table) error {
-	if err := checkName(name); err != nil {
-		return err
-	}
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("result: table %s: %w", name, err)
 	}
@@ -59,153 +133,158 @@ func (d *Dir) Table(name string, t *record.Table) error {
 	return d.Arrow(name, t)
 }
 
-// Arrow writes NAME.arrow alone: a table so long that nobody wants it as text.
+// Arrow writes NAME.arrow alone: a table that is too long to be read as text.
 func (d *Dir) Arrow(name string, t *record.Table) error {
-	if err := checkName(name); err != nil {
-		return err
-	}
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("result: table %s: %w", name, err)
 	}
-	if d.SaveArrow == nil {
-		return d.Write(name+".arrow", func(w io.Writer) error { return arrowfile.WriteTable(w, t, nil) })
-	}
-	if err := d.begin(); err != nil {
-		return err
-	}
-	// The temporary name ends like the final one: savers look at the ending.
-	tmp := filepath.Join(d.path, ".new-"+name+".arrow")
-	if err := d.SaveArrow(tmp, t); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("result: table %s: %w", name, err)
-	}
-	return d.rename(tmp, name+".arrow")
+	return d.Write(name+".arrow", func(w io.Writer) error { return arrowfile.WriteTable(w, t, nil) })
 }
 
-// Write writes one file of the result with what write writes.
+// Write writes one file of the new result.
 func (d *Dir) Write(name string, write func(io.Writer) error) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if err := d.begin(); err != nil {
+	stage, err := d.Stage()
+	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(d.path, ".new-"+name)
-	if err := writeFile(tmp, write); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("result: %s: %w", name, err)
+	if err := safefile.Write(filepath.Join(stage, name), write); err != nil {
+		return fmt.Errorf("result: %s: %w", name, safefile.Name(err, filepath.Join(stage, name), filepath.Join(d.path, name)))
 	}
-	return d.rename(tmp, name)
+	return d.Keep(name)
 }
 
-// Keep notes files of the directory that were written by others, such as
-// figures, as part of the result. Directories in front of a name are ignored.
+// Keep adds files that the caller wrote to Stage, such as figures, to the result.
+// Directories in front of a name are ignored.
 func (d *Dir) Keep(paths ...string) error {
-	if err := d.begin(); err != nil {
-		return err
-	}
 	for _, p := range paths {
 		name := filepath.Base(p)
 		if err := checkName(name); err != nil {
 			return err
 		}
-		d.note(name)
+		if !slices.Contains(d.files, name) {
+			d.files = append(d.files, name)
+		}
 	}
 	return nil
 }
 
-// Finish writes summary.json, removes what an earlier result left behind, and
-// removes the journal: the result is complete. The document's Files are filled
-// in.
+// Finish completes the result with summary.json, puts it in the place of an earlier
+// one and removes the journal. The document's Files are filled in.
 func (d *Dir) Finish(doc *Document) error {
-	if err := d.begin(); err != nil {
-		return err
-	}
 	slices.Sort(d.files)
 	doc.Files = slices.Clone(d.files)
 	b, err := doc.encode()
 	if err != nil {
 		return err
 	}
-	for _, name := range d.previous {
-		if slices.Contains(d.files, name) || checkName(name) != nil {
-			continue
-		}
-		if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("result: %w", err)
-		}
-	}
-	tmp := filepath.Join(d.path, ".new-"+SummaryName)
-	if err := writeFile(tmp, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("result: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(d.path, SummaryName)); err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	if d.journal != nil {
-		return d.journal.Remove()
-	}
-	return nil
+	return d.end(SummaryName, b)
 }
 
-// begin removes the summary of an earlier result, remembering its files, before
-// the first of them is replaced. A summary that cannot be read names nothing.
-func (d *Dir) begin() error {
-	if d.begun {
-		return nil
+// Leave puts the files of an interrupted analysis into the directory, with
+// unfinished.json instead of a summary, so that they can be looked at. An earlier
+// finished result is worth more: then they are dropped, and left is false.
+func (d *Dir) Leave() (left bool, err error) {
+	if _, err := os.Lstat(filepath.Join(d.real, SummaryName)); err == nil || d.stage == "" {
+		return false, nil
 	}
-	path := filepath.Join(d.path, SummaryName)
-	if b, err := os.ReadFile(path); err == nil {
-		var doc struct{ Files []string }
-		if json.Unmarshal(b, &doc) == nil {
-			d.previous = doc.Files
-		}
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("result: %w", err)
-		}
+	slices.Sort(d.files)
+	b, err := manifest(d.files)
+	if err != nil {
+		return false, err
 	}
-	d.begun = true
-	return nil
+	return true, d.end(unfinishedName, b)
 }
 
-func (d *Dir) rename(tmp, name string) error {
-	if err := os.Rename(tmp, filepath.Join(d.path, name)); err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	d.note(name)
-	return nil
-}
-
-func (d *Dir) note(name string) {
-	if !slices.Contains(d.files, name) {
-		d.files = append(d.files, name)
-	}
-}
-
-// writeFile writes a new file and makes it durable, so that the rename which
-// follows never shows an empty one after a crash.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.Create(path)
+// end writes the file that names the others, and replaces what is in the directory.
+func (d *Dir) end(name string, b []byte) error {
+	stage, err := d.Stage()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
+	if err := safefile.WriteBytes(filepath.Join(stage, name), b); err != nil {
+		return fmt.Errorf("result: %w", err)
 	}
-	return f.Sync()
+	if err := d.publish(name); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	if d.journal != nil && name == SummaryName {
+		err = d.journal.Remove()
+	}
+	return errors.Join(err, d.Close())
+}
+
+// Close gives up the lock, and removes what is not part of a finished result. A
+// second Close does nothing.
+func (d *Dir) Close() error {
+	var errs []error
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
+	}
+	if d.stage != "" {
+		errs = append(errs, os.RemoveAll(d.stage))
+		d.stage = ""
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.release())
+		d.lock = nil
+	}
+	for _, dir := range d.made {
+		if os.Remove(dir) != nil { // it has something in it
+			break
+		}
+	}
+	d.made = nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	return nil
+}
+
+// unfinishedName is the file that names the files of a result that is not finished.
+const unfinishedName = "unfinished.json"
+
+// manifest is its content.
+func manifest(files []string) ([]byte, error) {
+	b, err := json.MarshalIndent(struct {
+		Files []string `json:"files"`
+	}{append([]string{}, files...)}, "", "  ")
+	return append(b, '\n'), err
+}
+
+// maxSummary is the size up to which a summary is read.
+const maxSummary = 64 << 20
+
+// earlier lists the files of earlier results in the directory, the files that name
+// them included. A summary that cannot be read names nothing.
+func (d *Dir) earlier() []string {
+	var names []string
+	for _, by := range []string{SummaryName, unfinishedName} {
+		b, err := safefile.Read(filepath.Join(d.real, by), maxSummary)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		names = append(names, by)
+		var doc struct{ Files []string }
+		if err != nil || json.Unmarshal(b, &doc) != nil {
+			continue
+		}
+		for _, name := range doc.Files {
+			if checkName(name) == nil {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // checkName accepts names of files in the directory itself, so that neither a
 // caller's mistake nor a forged summary reaches outside it.
 func checkName(name string) error {
-	if name == "" || strings.HasPrefix(name, ".") || name == SummaryName || strings.ContainsAny(name, `/\:`) || name != filepath.Base(name) {
-		return fmt.Errorf("result: %q is no name for a file of a result; allowed is a plain file name other than %s", name, SummaryName)
+	if name == "" || strings.HasPrefix(name, ".") || name == SummaryName || name == unfinishedName || strings.ContainsAny(name, `/\:`) || name != filepath.Base(name) {
+		return fmt.Errorf("result: %q is not a name for a file of a result; allowed is a plain file name other than %s and %s", name, SummaryName, unfinishedName)
 	}
 	return nil
 }

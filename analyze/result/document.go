@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // SummaryName is the file that makes a result complete.
@@ -91,7 +91,7 @@ func (d *Document) encode() ([]byte, error) {
 // fs.ErrNotExist.
 func Read(dir string, summary any) (*Document, error) {
 	path := filepath.Join(dir, SummaryName)
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, maxSummary)
 	if err != nil {
 		return nil, fmt.Errorf("result: %s holds no finished result: %w", dir, err)
 	}

@@ -10,32 +10,25 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-
-	"github.com/gofrs/flock"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/unitline"
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
-
-// ErrBusy is wrapped by the error of a journal that another process has open.
-var ErrBusy = errors.New("another process is at work on this result")
 
 // Journal is an analyze.Store in a file: finished units of one analysis with one
 // set of options. Its file is named for a hash of everything the numbers depend
 // on, so work with other options is never resumed from it.
 //
-// A unit is one line, which is handed to the
-// operating system before Save returns, so the death of the process loses
-// nothing that was saved; a line that a crash of the machine tore is not used,
-// and its unit is computed again.
+// A unit is one line. Save hands it to the operating system before it returns, so the
+// death of the process loses nothing that was saved. A line that a crash of the
+// machine tore is not used, and its unit is computed again.
 //
 // Lookup and Save may be called from several goroutines.
 type Journal struct {
 	path string
-	lock *flock.Flock
 
 	mu      sync.Mutex
 	file    *os.File
@@ -50,7 +43,7 @@ var _ analyze.Store = (*Journal)(nil)
 // interrupted one left. The key is made of the analysis' name, the header, the
 // options (as JSON) and whatever else the numbers depend on, such as the hash of
 // other data or the policy for normalization statistics. Finish removes the
-// journal; Close keeps it. The error wraps ErrBusy when another process has it.
+// journal; Close keeps it.
 func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...string) (*Journal, error) {
 	sum, err := HeaderSHA256(h)
 	if err != nil {
@@ -66,7 +59,7 @@ func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...st
 	if err != nil {
 		return nil, fmt.Errorf("result: journal: options of %s: %w", analysis, err)
 	}
-	j, err := openJournal(d.path, sha256.Sum256(key))
+	j, err := openJournal(d.real, sha256.Sum256(key))
 	if err != nil {
 		return nil, err
 	}
@@ -74,54 +67,27 @@ func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...st
 	return j, nil
 }
 
-func openJournal(dir string, key [sha256.Size]byte) (j *Journal, err error) {
+// maxJournal is the size up to which a journal is read.
+const maxJournal = 2 << 30
+
+func openJournal(dir string, key [sha256.Size]byte) (*Journal, error) {
 	path := filepath.Join(dir, "journal-"+hex.EncodeToString(key[:6]))
-	j = &Journal{path: path, units: make(map[string][]float64), seed: unitline.Seed(key[:])}
-	if j.lock, err = lockFile(path + ".lock"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			j.Close()
-			err = fmt.Errorf("result: journal: %w", err)
-		}
-	}()
-	b, err := os.ReadFile(path)
+	j := &Journal{path: path, units: make(map[string][]float64), seed: unitline.Seed(key[:])}
+	b, err := safefile.Read(path, maxJournal)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, fmt.Errorf("result: journal: %w", err)
 	}
 	whole := j.load(b)
-	if j.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
-		return nil, err
+	if j.file, err = safefile.Open(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND); err != nil {
+		return nil, fmt.Errorf("result: journal: %w", err)
 	}
 	// A torn last line goes, so that the next one starts at the start of a line.
 	if whole < len(b) {
-		err = j.file.Truncate(int64(whole))
+		if err := j.file.Truncate(int64(whole)); err != nil {
+			return nil, fmt.Errorf("result: journal: %w", errors.Join(err, j.file.Close()))
+		}
 	}
-	return j, err
-}
-
-// lockFile takes the lock or says who is in the way. A lock file that its owner
-// removed between our opening and our locking it protects nothing: try again.
-func lockFile(path string) (*flock.Flock, error) {
-	for range 10 {
-		l := flock.New(path, flock.SetPermissions(0o666))
-		ok, err := l.TryLock()
-		if err != nil {
-			return nil, fmt.Errorf("result: journal: %w", err)
-		}
-		if !ok {
-			l.Close()
-			return nil, fmt.Errorf("result: journal %s: %w", strings.TrimSuffix(path, ".lock"), ErrBusy)
-		}
-		mine, err1 := l.Stat()
-		there, err2 := os.Stat(path)
-		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
-			return l, nil
-		}
-		l.Close()
-	}
-	return nil, fmt.Errorf("result: journal %s: %w", strings.TrimSuffix(path, ".lock"), ErrBusy)
+	return j, nil
 }
 
 // load takes the units of all sound lines and returns where the last complete
@@ -179,8 +145,7 @@ func (j *Journal) Len() int {
 // were left out when it was opened; a torn last line is not among them.
 func (j *Journal) Damaged() int { return j.damaged }
 
-// Close keeps the file for the next time, if it has a unit, and gives up the lock.
-// A second Close or Remove does nothing.
+// Close keeps the file for the next time, if it has a unit. A second Close or Remove does nothing.
 func (j *Journal) Close() error { return j.close(false) }
 
 // Remove closes the journal and removes its file: the work is done.
@@ -189,25 +154,17 @@ func (j *Journal) Remove() error { return j.close(true) }
 func (j *Journal) close(remove bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var errs []error
-	if j.file != nil {
-		errs = append(errs, j.file.Close())
-		j.file = nil
-	}
-	if j.lock == nil {
+	if j.file == nil {
 		return nil
 	}
-	// Both go while the lock is held; see lockFile for who may be waiting. Where an
-	// open file cannot be removed, an empty lock file stays, which does no harm.
+	err := j.file.Close()
+	j.file = nil
 	if remove || len(j.units) == 0 {
-		if err := os.Remove(j.path); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+		if e := os.Remove(j.path); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
 		}
 	}
-	os.Remove(j.path + ".lock")
-	errs = append(errs, j.lock.Close())
-	j.lock = nil
-	if err := errors.Join(errs...); err != nil {
+	if err != nil {
 		return fmt.Errorf("result: journal: %w", err)
 	}
 	return nil

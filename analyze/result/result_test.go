@@ -20,6 +20,7 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 )
 
 func header() *record.Header {
@@ -183,27 +184,182 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A new result takes the place of an earlier one: nobody sees the summary of the
-// one beside the tables of the other, stale files go, a user's files stay.
+// A new result takes the place of an earlier one as a whole: until Finish the earlier
+// one stays as it is; then stale files go, and a user's files stay.
 func TestReplace(t *testing.T) {
+	replaced(t, func(dir string) {})
+	// A directory with more than files is not exchanged.
+	replaced(t, func(dir string) { ok(t, os.Mkdir(filepath.Join(dir, "sub"), 0o777)) })
+	// Nor is the working directory.
+	replaced(t, func(dir string) { t.Chdir(dir) })
+}
+
+func replaced(t *testing.T, prepare func(dir string)) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "x")
 	d := create(t, dir)
 	ok(t, d.Table("old", table()))
 	ok(t, d.Table("both", table()))
 	ok(t, d.Finish(document(t)))
 	ok(t, os.WriteFile(filepath.Join(dir, "mine.txt"), []byte("mine"), 0o666))
+	prepare(dir)
+	sub := slices.Contains(names(t, dir), "sub")
+	expect := func(want ...string) {
+		t.Helper()
+		if sub {
+			want = append(want, "sub")
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, names(t, dir)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	old := []string{"both.arrow", "both.csv", "mine.txt", "old.arrow", "old.csv", "summary.json"}
 
 	d = create(t, dir)
-	if !slices.Contains(names(t, dir), result.SummaryName) {
-		t.Error("the earlier result is gone before the new one has a file")
-	}
 	ok(t, d.Table("both", table()))
-	if slices.Contains(names(t, dir), result.SummaryName) {
-		t.Error("the summary of the earlier result stands beside the table of the new one")
-	}
+	ok(t, d.Close()) // without Finish: an analysis that failed
+	expect(old...)
+
+	d = create(t, dir)
+	ok(t, d.Table("both", table()))
+	ok(t, d.Table("new", table()))
+	stage, err := d.Stage()
+	ok(t, err)
+	expect(append([]string{".lock", filepath.Base(stage)}, old...)...)
 	ok(t, d.Finish(document(t)))
-	if diff := cmp.Diff([]string{"both.arrow", "both.csv", "mine.txt", "summary.json"}, names(t, dir)); diff != "" {
+	expect("both.arrow", "both.csv", "mine.txt", "new.arrow", "new.csv", "summary.json")
+	if left := names(t, filepath.Dir(dir)); len(left) != 1 {
+		t.Errorf("beside the result is %v", left)
+	}
+}
+
+// Whatever a killed process has left, the next result is as if it had not been.
+func TestLeftovers(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "x")
+	d := create(t, dir)
+	ok(t, d.Table("old", table()))
+	ok(t, d.Finish(document(t)))
+	for _, left := range []string{filepath.Join(dir, ".new-123"), filepath.Join(root, ".x.ABC.tmp")} {
+		ok(t, os.Mkdir(left, 0o777))
+		ok(t, os.WriteFile(filepath.Join(left, "half.csv"), nil, 0o666))
+	}
+	ok(t, os.WriteFile(filepath.Join(dir, ".lock"), nil, 0o666)) // of a dead process
+	// Killed while files were moved one by one.
+	ok(t, os.Remove(filepath.Join(dir, result.SummaryName)))
+	ok(t, os.WriteFile(filepath.Join(dir, "moved.csv"), nil, 0o666))
+	ok(t, os.WriteFile(filepath.Join(dir, "unfinished.json"), []byte(`{"files": ["moved.csv", "old.csv", "old.arrow"]}`), 0o666))
+	d = create(t, dir)
+	ok(t, d.Table("new", table()))
+	ok(t, d.Finish(document(t)))
+	if diff := cmp.Diff([]string{"new.arrow", "new.csv", "summary.json"}, names(t, dir)); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"x"}, names(t, root)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneAnalysisAtATime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "x")
+	d := create(t, dir)
+	if _, err := result.Create(dir); !errors.Is(err, result.ErrBusy) {
+		t.Errorf("a second one gets %v", err)
+	}
+	ok(t, d.Close())
+	if left := names(t, filepath.Dir(dir)); len(left) > 0 {
+		t.Errorf("nothing was written, and there is %v", left)
+	}
+	d = create(t, dir)
+	ok(t, d.Finish(document(t)))
+	release, err := result.Lock(dir)
+	ok(t, err)
+	if _, err := result.Create(dir); !errors.Is(err, result.ErrBusy) {
+		t.Errorf("in a locked directory: %v", err)
+	}
+	ok(t, release())
+	ok(t, create(t, dir).Close())
+}
+
+// What an interruption leaves can be looked at, but never replaces a finished result.
+func TestLeave(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "x")
+	leave := func(name string, want bool) {
+		t.Helper()
+		d := create(t, dir)
+		ok(t, d.Table(name, table()))
+		left, err := d.Leave()
+		ok(t, err)
+		if left != want {
+			t.Errorf("left is %v", left)
+		}
+		ok(t, d.Close())
+	}
+	leave("part", true)
+	leave("more", true)
+	if diff := cmp.Diff([]string{"more.arrow", "more.csv", "unfinished.json"}, names(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+	d := create(t, dir)
+	ok(t, d.Table("whole", table()))
+	ok(t, d.Finish(document(t)))
+	leave("part", false)
+	if diff := cmp.Diff([]string{"summary.json", "whole.arrow", "whole.csv"}, names(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Links at every name that is written are neither followed nor in the way, and what
+// the directory of the result may be a link to is the caller's decision.
+func TestLinks(t *testing.T) {
+	victim := filepath.Join(t.TempDir(), "victim")
+	ok(t, os.WriteFile(victim, []byte("precious"), 0o666))
+	root := t.TempDir()
+	dir := filepath.Join(root, "x")
+	ok(t, os.Mkdir(dir, 0o777))
+	for _, name := range []string{"summary.json", "unfinished.json", "t.csv", "t.arrow", ".new-t.csv", ".new-summary.json", "../.x.A.tmp"} {
+		if err := os.Symlink(victim, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	d := create(t, dir)
+	ok(t, d.Table("t", table()))
+	ok(t, d.Finish(document(t)))
+	for _, name := range []string{"summary.json", "t.csv", "t.arrow"} {
+		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s is %v, %v", name, info.Mode(), err)
+		}
+	}
+	d = create(t, dir)
+	j, err := d.Journal("walk", header(), nil)
+	ok(t, err)
+	ok(t, j.Save("u", nil))
+	name := journalName(t, dir)
+	ok(t, d.Close())
+	ok(t, errors.Join(os.Remove(name), os.Symlink(victim, name)))
+	d = create(t, dir)
+	if _, err := d.Journal("walk", header(), nil); !errors.Is(err, safefile.ErrNotPlain) {
+		t.Errorf("a journal that is a link: %v", err)
+	}
+	ok(t, errors.Join(d.Close(), os.Remove(name), os.Mkdir(name, 0o777)))
+	d = create(t, dir)
+	if _, err := d.Journal("walk", header(), nil); !errors.Is(err, safefile.ErrNotPlain) {
+		t.Errorf("a journal that is a directory: %v", err)
+	}
+	ok(t, errors.Join(d.Close(), os.Symlink(victim, filepath.Join(dir, ".lock"))))
+	if _, err := result.Create(dir); !errors.Is(err, safefile.ErrNotPlain) {
+		t.Errorf("a lock that is a link: %v", err)
+	}
+	if b, err := os.ReadFile(victim); err != nil || string(b) != "precious" {
+		t.Errorf("the file behind the links is %q, %v", b, err)
+	}
+	other := filepath.Join(root, "link")
+	ok(t, errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o777), os.Symlink(dir, other)))
+	d = create(t, other)
+	ok(t, d.Finish(document(t)))
+	if info, err := os.Lstat(other); err != nil || info.Mode().IsRegular() || !slices.Contains(names(t, dir), "summary.json") {
+		t.Errorf("the caller's link is %v, %v", info.Mode(), err)
 	}
 }
 
@@ -233,16 +389,7 @@ func TestHalfWrittenFilesNeverAppear(t *testing.T) {
 	if !errors.Is(err, broken) || err.Error() != "result: a.txt: out of ink" {
 		t.Errorf("got %v", err)
 	}
-	d.SaveArrow = func(path string, _ *record.Table) error {
-		ok(t, os.WriteFile(path, []byte("half"), 0o666))
-		return broken
-	}
-	if err := d.Table("t", table()); !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-	if diff := cmp.Diff([]string{"t.csv"}, names(t, dir)); diff != "" {
-		t.Error(diff)
-	}
+	ok(t, d.Table("t", table()))
 	bad := table()
 	bad.Columns[1].Name = "step"
 	if err := d.Table("bad", bad); err == nil {
@@ -253,24 +400,11 @@ func TestHalfWrittenFilesNeverAppear(t *testing.T) {
 	}
 }
 
-func TestArrowBesideCSV(t *testing.T) {
-	d := create(t, filepath.Join(t.TempDir(), "x"))
-	d.SaveArrow = func(path string, table *record.Table) error {
-		if filepath.Ext(path) != ".arrow" {
-			return fmt.Errorf("the saver is given %s", path)
-		}
-		return os.WriteFile(path, []byte(fmt.Sprint(table.Len())), 0o666)
-	}
-	ok(t, d.Table("t", table()))
-	if diff := cmp.Diff([]string{"t.arrow", "t.csv"}, names(t, d.Path())); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // The Arrow file has what the CSV has: NaN is NaN, absent is null.
 func TestArrowHoldsTheTable(t *testing.T) {
 	d := create(t, filepath.Join(t.TempDir(), "x"))
 	ok(t, d.Table("t", table()))
+	ok(t, d.Finish(document(t)))
 	got, err := arrowfile.LoadTable(filepath.Join(d.Path(), "t.arrow"))
 	ok(t, err)
 	var a, b strings.Builder
@@ -283,7 +417,7 @@ func TestArrowHoldsTheTable(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	d := create(t, filepath.Join(t.TempDir(), "x"))
-	for _, name := range []string{"", ".", "..", "../a", "a/b", ".hidden", "summary.json", `a\b`, "c:d"} {
+	for _, name := range []string{"", ".", "..", "../a", "a/b", ".hidden", "summary.json", "unfinished.json", `a\b`, "c:d"} {
 		if err := d.Write(name, func(io.Writer) error { return nil }); err == nil {
 			t.Errorf("%q is accepted", name)
 		}
@@ -295,11 +429,21 @@ func TestNames(t *testing.T) {
 
 // --- journal ---
 
-func journal(t *testing.T, dir string, options any) *result.Journal {
+// opened is a journal that closes its directory with it.
+type opened struct {
+	*result.Journal
+	dir *result.Dir
+}
+
+func (o opened) Close() error  { return errors.Join(o.Journal.Close(), o.dir.Close()) }
+func (o opened) Remove() error { return errors.Join(o.Journal.Remove(), o.dir.Close()) }
+
+func journal(t *testing.T, dir string, options any) opened {
 	t.Helper()
-	j, err := create(t, dir).Journal("walk", header(), options)
+	d := create(t, dir)
+	j, err := d.Journal("walk", header(), options)
 	ok(t, err)
-	return j
+	return opened{j, d}
 }
 
 func TestJournalKeepsBits(t *testing.T) {
@@ -360,6 +504,7 @@ func TestJournalIsForItsPlanOnly(t *testing.T) {
 		t.Error("the journal of the same plan is lost")
 	}
 	ok(t, again.Remove())
+	defer d.Close()
 
 	// Even renamed, its lines do not fit another plan.
 	first = open("walk", header(), 1)
@@ -449,12 +594,9 @@ func TestJournalFlippedBits(t *testing.T) {
 	}
 }
 
-func TestJournalHasOneOwner(t *testing.T) {
+func TestJournalThatIsClosed(t *testing.T) {
 	dir := t.TempDir()
 	j := journal(t, dir, nil)
-	if _, err := create(t, dir).Journal("walk", header(), nil); !errors.Is(err, result.ErrBusy) {
-		t.Errorf("a second owner gets %v", err)
-	}
 	ok(t, j.Close())
 	ok(t, j.Close())
 	j = journal(t, dir, nil)

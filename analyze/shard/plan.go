@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"sgdwalk/analyze/internal/unitline"
+	"sgdwalk/record/safefile"
 )
 
 // Format is the number of the format of plans and shard files.
@@ -143,14 +143,14 @@ func Create(dir string, p *Plan, units []string) error {
 	}
 	p.setDir(dir, text)
 	if p.Input != nil {
-		if err := writeNew(p.inputPath(), p.Input); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := safefile.WriteNew(p.inputPath(), p.Input); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("shard: %w", err)
 		}
 	}
-	if err := writeNew(p.unitsPath(), list); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := safefile.WriteNew(p.unitsPath(), list); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("shard: %w", err)
 	}
-	err = writeNew(filepath.Join(dir, planName), text)
+	err = safefile.WriteNew(filepath.Join(dir, planName), text)
 	if !errors.Is(err, fs.ErrExist) {
 		if err != nil {
 			return fmt.Errorf("shard: %w", err)
@@ -172,47 +172,6 @@ func Create(dir string, p *Plan, units []string) error {
 	return fmt.Errorf("shard: %s: %w, of %d units in %d shards; this one has %d units in %d", dir, ErrExists, there.Units, there.Shards, p.Units, p.Shards)
 }
 
-// writeNew writes a file that is whole or not there; fs.ErrExist when it is there
-// already.
-func writeNew(path string, content []byte) error {
-	tmp, err := writeBeside(path, content, true)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp)
-	err = os.Link(tmp, path)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// A file system without links: the check and the rename are two steps there.
-	if _, err := os.Lstat(path); err == nil {
-		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
-	}
-	return os.Rename(tmp, path)
-}
-
-// writeBeside writes and syncs a file with a temporary name beside path, which is
-// this process' own.
-func writeBeside(path string, content []byte, sync bool) (tmp string, err error) {
-	tmp = filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%s-%s-%d", filepath.Base(path), owner(), made.Add(1)))
-	f, err := os.Create(tmp)
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(content)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		os.Remove(tmp)
-		return "", err
-	}
-	return tmp, nil
-}
-
-// made counts the temporary files of this process.
-var made atomic.Int64
-
 // owner names this process among those that see the directory.
 func owner() string { return host() + "-" + strconv.Itoa(os.Getpid()) }
 
@@ -230,22 +189,15 @@ func host() string {
 	}, name)
 }
 
-// replace writes a file anew; readers see the old or the new one.
-func replace(path string, content []byte, sync bool) error {
-	tmp, err := writeBeside(path, content, sync)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return nil
-}
+// Sizes up to which plan.json and the other files of a plan are read.
+const (
+	maxPlan = 16 << 20
+	maxFile = 16 << 30
+)
 
 // Open reads the plan of a directory.
 func Open(dir string) (*Plan, error) {
-	text, err := os.ReadFile(filepath.Join(dir, planName))
+	text, err := safefile.Read(filepath.Join(dir, planName), maxPlan)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("shard: %s has no plan: %w", dir, err)
 	}
@@ -306,7 +258,7 @@ func (p *Plan) ReadInput() ([]byte, error) {
 
 // readHashed reads a file of the plan that the plan knows the hash of.
 func readHashed(path, want string) ([]byte, error) {
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}

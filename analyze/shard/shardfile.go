@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze/internal/unitline"
+	"sgdwalk/record/safefile"
 )
 
 // The file of a shard is text: a first line that names the plan and the shard, one
@@ -67,7 +68,7 @@ type lineAt struct {
 // in the plan.
 func (p *Plan) readShard(shard int, names []string, take func(unit int, values []float64, at lineAt)) error {
 	path := p.shardPath(shard)
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
@@ -106,7 +107,7 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 // readLine reads the values of one unit of a finished shard again; ok is false when
 // its line is not there any more.
 func (p *Plan) readLine(unit string, at lineAt) (values []float64, ok bool) {
-	f, err := os.Open(p.shardPath(at.shard))
+	f, err := safefile.Open(p.shardPath(at.shard), os.O_RDONLY)
 	if err != nil {
 		return nil, false
 	}
@@ -122,7 +123,7 @@ func (p *Plan) readLine(unit string, at lineAt) (values []float64, ok bool) {
 // readPart reads what a worker has so far. Lines that do not fit their checksums
 // are left out: their units are computed again.
 func (p *Plan) readPart(path string, shard int, take func(unit string, values []float64)) error {
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
@@ -160,7 +161,7 @@ func (p *Plan) writeShard(shard int, names []string, values func(unit string) []
 			return fmt.Errorf("shard: %w", err)
 		}
 	}
-	if err := replace(p.shardPath(shard), append(b, lastLine(len(units), b)...), true); err != nil {
+	if err := safefile.WriteBytes(p.shardPath(shard), append(b, lastLine(len(units), b)...)); err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	return nil

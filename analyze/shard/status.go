@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"sgdwalk/record/safefile"
 )
 
 // State is how a shard is.
@@ -25,6 +27,9 @@ const (
 	Waiting State = "waiting" // no worker is on it
 	Damaged State = "damaged" // its file is there, but cut; the next worker makes it anew
 )
+
+// maxLife is the size up to which a sign of life is read.
+const maxLife = 1 << 20
 
 // silence is after how many beats without a sign a worker counts as dead.
 const silence = 6
@@ -122,12 +127,16 @@ func (s *Status) Unfinished() []int {
 
 // now is the time by the clock of the file system.
 func (p *Plan) now() time.Time {
-	probe := filepath.Join(p.dir, workName, ".clock-"+owner())
-	defer os.Remove(probe)
-	if err := os.WriteFile(probe, nil, 0o666); err != nil {
+	if safefile.CheckBelow(p.dir, filepath.Join(p.dir, workName)) != nil {
 		return time.Now()
 	}
-	if info, err := os.Stat(probe); err == nil {
+	f, err := os.CreateTemp(filepath.Join(p.dir, workName), ".clock-*")
+	if err != nil {
+		return time.Now()
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if info, err := f.Stat(); err == nil {
 		return info.ModTime()
 	}
 	return time.Now()
@@ -137,7 +146,7 @@ func (p *Plan) now() time.Time {
 // that there is none.
 func (p *Plan) finished(shard int) (State, error) {
 	path := p.shardPath(shard)
-	f, err := os.Open(path)
+	f, err := safefile.Open(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Waiting, nil
 	}
@@ -179,7 +188,7 @@ func (p *Plan) look(s *ShardStatus, now time.Time, silent time.Duration) error {
 		if err != nil {
 			continue // its worker has just ended
 		}
-		b, err := os.ReadFile(path)
+		b, err := safefile.Read(path, maxLife)
 		var l life
 		if err != nil || json.Unmarshal(b, &l) != nil {
 			continue
@@ -216,7 +225,7 @@ func (p *Plan) left(shard int) (units int, err error) {
 		return 0, err
 	}
 	for _, path := range paths {
-		if b, err := os.ReadFile(path); err == nil {
+		if b, err := safefile.Read(path, maxFile); err == nil {
 			units = max(units, bytes.Count(b, []byte("\n"))-1)
 		}
 	}

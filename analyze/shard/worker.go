@@ -13,6 +13,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/unitline"
+	"sgdwalk/record/safefile"
 )
 
 // WorkOptions of Work. The zero value is the documented default.
@@ -93,6 +94,11 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if w.opts.Beat == 0 {
 		w.opts.Beat = Beat
 	}
+	for _, path := range []string{p.shardPath(shard), p.workPath(shard, "")} {
+		if err := safefile.CheckBelow(p.dir, path); err != nil {
+			return nil, fmt.Errorf("shard: %w", err)
+		}
+	}
 	switch err := p.readShard(shard, names, func(int, []float64, lineAt) {}); {
 	case err == nil:
 		return nil, fmt.Errorf("shard: shard %d: %w", shard, ErrDone)
@@ -119,7 +125,7 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err := os.MkdirAll(p.workPath(shard, ""), 0o777); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
-	if w.part, err = os.OpenFile(p.workPath(shard, w.owner+partEnding), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
+	if w.part, err = safefile.Open(p.workPath(shard, w.owner+partEnding), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	if err := w.begin(); err != nil {
@@ -281,7 +287,7 @@ func (w *Worker) sign(failure string) error {
 	if failure != "" {
 		path = w.plan.workPath(w.shard, w.owner+failedEnding)
 	}
-	if err := replace(path, append(text, '\n'), false); err != nil {
+	if err := safefile.WriteBrief(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	return nil

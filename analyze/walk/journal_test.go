@@ -52,7 +52,7 @@ func TestResumeFromAJournal(t *testing.T) {
 			if r.Evaluated >= r.Summary.Evaluations {
 				t.Error("nothing was resumed")
 			}
-			if err := j.Remove(); err != nil {
+			if err := errors.Join(j.Remove(), d.Close()); err != nil {
 				t.Fatal(err)
 			}
 			return
@@ -60,7 +60,7 @@ func TestResumeFromAJournal(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		if err := j.Close(); err != nil {
+		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}

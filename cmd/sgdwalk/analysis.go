@@ -15,6 +15,7 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
@@ -78,12 +79,27 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 	if dir == "" {
 		dir = filepath.Join(f.Run_, "analysis", name)
 	}
+	if err := safefile.CheckBelow(f.Run_, dir); err != nil {
+		trace.Close()
+		return nil, fmt.Errorf("%w; name a directory outside of the run with --out", err)
+	}
 	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace, look: look}, nil
 }
 
 func (a *analysis) close() {
 	a.closeObjective()
+	a.closeOut()
 	a.trace.Close()
+}
+
+// closeOut gives up the directory of the result. What is finished is there already.
+func (a *analysis) closeOut() {
+	if a.out == nil {
+		return
+	}
+	if err := a.out.Close(); err != nil {
+		a.say("sgdwalk: note: %s", oneLine(err))
+	}
 }
 
 // loss rebuilds the full training loss from the run's header.
@@ -177,10 +193,23 @@ func (a *analysis) interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("%w; %d finished units are kept, and the same call computes the others", err, a.kept.Len())
 }
 
+// leave keeps the picture of an interrupted analysis, where no finished one is.
+func (a *analysis) leave(ctx context.Context, stopped error) error {
+	left, err := a.out.Leave()
+	if left {
+		a.say("%s: what was evaluated so far is drawn in %s; it is not finished", a.name, a.dir)
+	}
+	return errors.Join(a.interrupted(ctx, stopped), err)
+}
+
 // figure saves a figure in the formats and the look that were asked for, with its
 // data.
 func (a *analysis) figure(name string, f figure.Figure) error {
-	paths, err := figure.Save(a.look.of(f), filepath.Join(a.dir, name), a.look.formats...)
+	stage, err := a.out.Stage()
+	if err != nil {
+		return err
+	}
+	paths, err := figure.Save(a.look.of(f), filepath.Join(stage, name), a.look.formats...)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/dataset"
 	"sgdwalk/train/nn"
@@ -178,6 +178,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 
 func (w *joint) close() {
 	w.closeObjective()
+	w.closeOut()
 	for _, t := range w.traces {
 		t.Close()
 	}
@@ -214,7 +215,7 @@ func (w *joint) recipe() compareRecipe {
 // gather opens every run that was named, those of sweeps included.
 func (w *joint) gather() error {
 	for _, p := range w.c.Paths {
-		text, err := os.ReadFile(filepath.Join(p, sweepName))
+		text, err := safefile.Read(filepath.Join(p, sweepName), 1<<30)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err := w.open(p, filepath.Base(filepath.Clean(p))); err != nil {
 				return err

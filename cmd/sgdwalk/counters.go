@@ -9,6 +9,7 @@ import (
 	"sgdwalk/analyze/live"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 )
 
 // countersName is the file in a run in which the writer says, while it records,
@@ -43,8 +44,8 @@ func (r *recording) tell(dir string) (stop func()) {
 					Queued: s.Waiting, MostQueued: s.MostWaiting, Capacity: arrowfile.DefaultQueue + 1, Dropped: s.Dropped,
 					BlockedTime: s.Blocked.Seconds(), Share: s.Share(),
 				})
-				if err != nil || os.WriteFile(path+".new", b, 0o666) != nil || os.Rename(path+".new", path) != nil {
-					os.Remove(path + ".new")
+				if err == nil {
+					_ = safefile.WriteBrief(path, b)
 				}
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/record/safefile"
 )
 
 // demoCmd does the whole job on the embedded digits.
@@ -65,7 +66,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	text := "# What was seen\n\n" + strings.Join(r.Summary, "\n") + "\n"
-	if err := os.WriteFile(filepath.Join(c.Out, "summary.md"), []byte(text), 0o666); err != nil {
+	if err := safefile.WriteBytes(filepath.Join(c.Out, "summary.md"), []byte(text)); err != nil {
 		return err
 	}
 	page := &reportCmd{Runs: []string{filepath.Join(c.Out, "run")}, Out: filepath.Join(c.Out, "report.html"), Force: true}

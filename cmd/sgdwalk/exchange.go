@@ -13,6 +13,7 @@ import (
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/exchange"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train/replay"
 )
 
@@ -72,7 +73,7 @@ func (c *exportCmd) Run(e *env) error {
 				return usagef("--%s %s exists already; name a new file, or give --force", f.name, f.file)
 			}
 		}
-		if err := writeWhole(f.file, f.write); err != nil {
+		if err := safefile.Write(f.file, f.write); err != nil {
 			return err
 		}
 		done = append(done, exported{f.name, f.file})
@@ -131,7 +132,7 @@ func writeFolder(dir string, trace *arrowfile.Reader, force bool) error {
 			continue
 		}
 		path := filepath.Join(dir, fmt.Sprintf("step-%08d.safetensors", s.Step))
-		if err := writeWhole(path, func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, i) }); err != nil {
+		if err := safefile.Write(path, func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, i) }); err != nil {
 			return err
 		}
 		written++
@@ -140,26 +141,6 @@ func writeFolder(dir string, trace *arrowfile.Reader, force bool) error {
 		return fmt.Errorf("%s has no iterate with theta", trace.Header().Model)
 	}
 	return nil
-}
-
-// writeWhole writes a file under a temporary name and renames it when it is
-// whole.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-			err = fmt.Errorf("%s: %w", path, err)
-		}
-	}()
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // importCmd makes a run of files from other programs.
@@ -339,7 +320,7 @@ func copyIfThere(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	return writeWhole(to, func(w io.Writer) error {
+	return safefile.Write(to, func(w io.Writer) error {
 		_, err := io.Copy(w, in)
 		return err
 	})

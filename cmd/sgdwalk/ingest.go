@@ -10,11 +10,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 	"sgdwalk/record/stream"
 )
 
@@ -206,7 +206,7 @@ func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recordi
 	}
 	text, err := json.MarshalIndent(out, "", "  ")
 	if err == nil {
-		err = os.WriteFile(filepath.Join(c.Out, ingestName), slices.Concat(text, []byte("\n")), 0o666)
+		err = safefile.WriteBytes(filepath.Join(c.Out, ingestName), append(text, '\n'))
 	}
 	return out, errors.Join(failure, err)
 }

@@ -195,7 +195,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 		return nil, err
 	}
 	if stopped != nil {
-		return nil, a.interrupted(ctx, stopped)
+		return nil, a.leave(ctx, stopped)
 	}
 	a.warn = append(append(a.warn, plane.warn...), r.Warnings...)
 	summary := landscapeSummary{Summary: r.Summary, Plane: &plane.recipe}
@@ -296,7 +296,11 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 		}
 	}
 	if c.GIF {
-		path := filepath.Join(a.dir, "walk.gif")
+		stage, err := a.out.Stage()
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(stage, "walk.gif")
 		if err := (&figure.Animation{Landscape: a.look.moving(f)}).SaveGIF(path); err != nil {
 			return err
 		}
@@ -305,7 +309,11 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 		}
 	}
 	if c.VTK {
-		paths, err := f.SaveVTK(filepath.Join(a.dir, "landscape"), figure.VTKOptions{})
+		stage, err := a.out.Stage()
+		if err != nil {
+			return err
+		}
+		paths, err := f.SaveVTK(filepath.Join(stage, "landscape"), figure.VTKOptions{})
 		if err != nil {
 			return err
 		}

@@ -52,11 +52,11 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 		return nil, fmt.Errorf("path: --full-gradients is %d; beside them the noise scale needs the gradients of all steps, whole (train --grad records them)", c.FullGradients)
 	}
 	opts := path.Options{Layers: c.Layers, Progress: e.progress}
-	r, err := path.Compute(ctx, a.trace, opts)
-	if err != nil {
+	if err := a.begin(); err != nil {
 		return nil, err
 	}
-	if err := a.begin(); err != nil {
+	r, err := path.Compute(ctx, a.trace, opts)
+	if err != nil {
 		return nil, err
 	}
 	if err := a.out.Table("path", &r.Table); err != nil {

@@ -172,15 +172,11 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 
 // fit finds the directions, or makes this worker's slabs of their Gram matrix.
 func (c *pcaCmd) fit(ctx context.Context, a *analysis, runs []record.Trajectory, recipe *pcaRecipe) (*pca.Result, error) {
-	if a.share == nil {
-		r, err := pca.FitJoint(ctx, runs, recipe.Options)
-		if err != nil {
-			return nil, err
-		}
-		return r, a.begin()
-	}
 	if err := a.begin(); err != nil {
 		return nil, err
+	}
+	if a.share == nil {
+		return pca.FitJoint(ctx, runs, recipe.Options)
 	}
 	units, err := a.journal(recipe)
 	if err != nil {

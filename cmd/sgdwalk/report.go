@@ -11,6 +11,7 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 )
 
 // reportCmd writes one HTML file.
@@ -87,7 +88,7 @@ func (c *reportCmd) Run(e *env) error {
 	if len(runs) == 0 {
 		return usagef("%s: a report needs a run beside the results over several", strings.Join(c.Runs, ", "))
 	}
-	if err := writeWhole(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {
+	if err := safefile.Write(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {
 		return err
 	}
 	if e.silent {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,10 +16,14 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
 )
+
+// maxText is the size up to which settings and summaries are read.
+const maxText = 16 << 20
 
 // Files that train keeps in a run beside the recording.
 const (
@@ -161,9 +164,9 @@ func finished(dir string, trace *arrowfile.Reader) (*trainSummary, error) {
 // isUnborn reports whether dir is a run that was being begun, or replaced, when
 // its writer was killed: there are its settings and no segment.
 func isUnborn(dir string) bool {
-	segments, err := filepath.Glob(filepath.Join(dir, "steps-*.arrow"))
-	_, statErr := os.Stat(filepath.Join(dir, configName))
-	return err == nil && statErr == nil && len(segments) == 0
+	_, err := os.Stat(filepath.Join(dir, configName))
+	segments, listErr := arrowfile.Segments(dir)
+	return err == nil && listErr == nil && len(segments) == 0
 }
 
 // goOn trains a run to its end that was stopped or killed.
@@ -394,8 +397,5 @@ func (s *trainSummary) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(dir, summaryName), func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
-	})
+	return safefile.WriteBytes(filepath.Join(dir, summaryName), append(text, '\n'))
 }

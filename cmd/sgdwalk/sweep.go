@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train/dataset"
 	"sgdwalk/train/replay"
 )
@@ -105,6 +105,7 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	defer s.close()
 	s.assign()
 	s.train(ctx)
 	return s.finish(ctx)
@@ -136,7 +137,7 @@ type sweep struct {
 	file    string
 	text    []byte // of the file
 	dir     string
-	out     *result.Dir
+	close   func() error             // gives up the directory; nil before open
 	data    map[string]*dataset.Data // opened once, read by all cells
 	jobs    int                      // cells at a time; 0 is one a core
 	cores   int
@@ -274,16 +275,20 @@ func (s *sweep) room(maxBytes string) error {
 	return nil
 }
 
-// open makes the directory and keeps the grid in it.
+// open makes the directory, locks it and keeps the grid in it. close must be called.
 func (s *sweep) open() (err error) {
-	if err := os.MkdirAll(filepath.Join(s.dir, cellsName), 0o777); err != nil {
+	for _, dir := range []string{s.dir, filepath.Join(s.dir, cellsName)} {
+		if dir != s.dir {
+			if err := safefile.CheckBelow(s.dir, dir); err != nil {
+				return err
+			}
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+	}
+	if s.close, err = result.Lock(s.dir); err != nil {
 		return err
 	}
-	if s.out, err = result.Create(s.dir); err != nil {
-		return err
-	}
-	return s.out.Write(sweepConfigName, func(w io.Writer) error {
-		_, err := w.Write(s.text)
-		return err
-	})
+	return safefile.WriteBytes(filepath.Join(s.dir, sweepConfigName), s.text)
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/nn/kernel"
 )
@@ -166,18 +166,18 @@ func (s *sweep) leaveReason(p *plannedCell, t *trainSummary) error {
 	if err != nil {
 		return err
 	}
+	if err := safefile.CheckBelow(s.dir, s.reasonPath(p)); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Join(s.dir, failedName), 0o777); err != nil {
 		return err
 	}
-	return writeWhole(s.reasonPath(p), func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
-	})
+	return safefile.WriteBytes(s.reasonPath(p), append(text, '\n'))
 }
 
 // reason reads it.
 func (s *sweep) reason(p *plannedCell) (*trainSummary, error) {
-	text, err := os.ReadFile(s.reasonPath(p))
+	text, err := safefile.Read(s.reasonPath(p), maxText)
 	if err != nil {
 		return nil, fmt.Errorf("%s failed, and why is not there: %w", p.unit(), err)
 	}
@@ -208,6 +208,7 @@ func (s *sweep) merge(ctx context.Context, cells []cell) error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	defer s.close()
 	return s.finish(ctx)
 }
 

@@ -3,15 +3,20 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"text/tabwriter"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/optim"
 )
@@ -111,15 +116,7 @@ func (s *sweep) finish(ctx context.Context) error {
 			sum.Left++
 		}
 	}
-	table := cellTable(s.results)
-	if err := s.out.Write("sweep.csv", table.WriteCSV); err != nil {
-		return err
-	}
-	err := s.out.Write(sweepName, func(w io.Writer) error {
-		out := json.NewEncoder(w)
-		out.SetIndent("", "  ")
-		return out.Encode(sum)
-	})
+	err := s.saveTables(&sum)
 	if err != nil {
 		return err
 	}
@@ -145,6 +142,24 @@ func (s *sweep) finish(ctx context.Context) error {
 		return fmt.Errorf("%d of %d cells failed; the same call tries them again", sum.Failed, sum.Cells)
 	}
 	return nil
+}
+
+// saveTables writes the table as JSON and as CSV. The earlier CSV goes first: a kill
+// in between never leaves two tables that differ.
+func (s *sweep) saveTables(sum *sweepSummary) error {
+	csv, table := filepath.Join(s.dir, "sweep.csv"), cellTable(s.results)
+	if err := os.Remove(csv); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := safefile.Write(filepath.Join(s.dir, sweepName), func(w io.Writer) error {
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		return out.Encode(sum)
+	})
+	if err != nil {
+		return err
+	}
+	return safefile.Write(csv, table.WriteCSV)
 }
 
 func (s *sweep) print(sum *sweepSummary) error {

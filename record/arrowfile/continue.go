@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // Continue opens the run in dir, whose writer was closed or died, to append
@@ -97,7 +98,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 
 // rewrite writes the last segment anew, from its first row on, and ends it.
 func (w *Writer) rewrite(path string, r *Reader, first int64) error {
-	return writeWhole(path, func(out io.Writer) error {
+	return safefile.Write(path, func(out io.Writer) error {
 		f, ok := out.(*os.File)
 		if !ok {
 			return errors.New("not a file")

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // maxHeader bounds header.json. Its 16 MiB are enough for about 100,000 tensors.
@@ -75,7 +76,7 @@ func readHeader(dir string) (*runHeader, error) {
 
 // writeHeader writes header.json, all of it or nothing.
 func writeHeader(dir string, h *runHeader) error {
-	return writeWhole(filepath.Join(dir, headerName), func(w io.Writer) error {
+	return safefile.Write(filepath.Join(dir, headerName), func(w io.Writer) error {
 		_, err := w.Write(h.text)
 		return err
 	})

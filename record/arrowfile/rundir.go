@@ -3,12 +3,10 @@ package arrowfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // Names in a run's directory.
@@ -26,6 +25,9 @@ const (
 )
 
 func segmentName(n int) string { return fmt.Sprintf("steps-%06d.arrow", n) }
+
+// Segments lists the numbers of the segments in a directory, in order.
+func Segments(dir string) ([]int, error) { return segmentNumbers(dir) }
 
 // segmentNumbers lists the segments in a directory in order. A list of a directory
 // that is written meanwhile may have a later segment and not the one before it; the
@@ -110,7 +112,7 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return nil, nil, fmt.Errorf("arrowfile: %w", err)
 		}
 		made = true
@@ -148,10 +150,10 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 // lockDir locks the run in a directory for its writer.
 func lockDir(dir string) (*flock.Flock, error) {
 	path := filepath.Join(dir, lockName)
-	if err := record.CheckRegular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := safefile.Check(path); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
-	lock := flock.New(path, flock.SetPermissions(0o644))
+	lock := flock.New(path, flock.SetPermissions(0o666))
 	ok, err := lock.TryLock()
 	if err == nil && !ok {
 		err = ErrLocked
@@ -190,21 +192,25 @@ func isBegun(entries []os.DirEntry, beside map[string][]byte) bool {
 	return locked
 }
 
-// isTemporary reports whether a file is one of writeWhole's, for the header, a
+// isTemporary reports whether a file is one that was not finished, of the header, a
 // segment or a file beside them.
 func isTemporary(name string, beside map[string][]byte) bool {
-	name, ok := strings.CutSuffix(name, temporary)
-	if !ok {
+	if !strings.HasSuffix(name, safefile.Suffix) {
 		return false
 	}
-	name = strings.TrimPrefix(strings.TrimSuffix(name, filepath.Ext(name)), ".")
 	var n int
-	_, err := fmt.Sscanf(name, "steps-%d.arrow", &n)
-	_, isBeside := beside[name]
-	return name == headerName || isBeside || err == nil && name == segmentName(n)
+	if _, err := fmt.Sscanf(name, ".steps-%d.arrow", &n); err == nil {
+		return n >= 0 && safefile.IsTemporary(name, segmentName(n))
+	}
+	for of := range beside {
+		if safefile.IsTemporary(name, of) {
+			return true
+		}
+	}
+	return safefile.IsTemporary(name, headerName)
 }
 
-// removeTemporary removes what writeWhole has left of headers, segments and files
+// removeTemporary removes what is left of headers, segments and files
 // beside them in a process that was killed. The run must be locked.
 func removeTemporary(dir string, beside map[string][]byte) error {
 	entries, err := os.ReadDir(dir)
@@ -252,63 +258,9 @@ func writeBeside(dir string, beside map[string][]byte) error {
 		if beside[name] == nil {
 			continue
 		}
-		err := writeWhole(filepath.Join(dir, name), func(w io.Writer) error {
-			_, err := w.Write(beside[name])
-			return err
-		})
-		if err != nil {
-			return err
+		if err := safefile.WriteBytes(filepath.Join(dir, name), beside[name]); err != nil {
+			return fmt.Errorf("arrowfile: %w", err)
 		}
-	}
-	return nil
-}
-
-// temporary ends the names of files that writeWhole has not finished.
-const temporary = ".tmp"
-
-// writeWhole writes a file under a temporary name, makes it durable and then
-// gives it its name: there is never a half-written file of that name.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+temporary)
-	if err != nil {
-		return fmt.Errorf("arrowfile: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return fmt.Errorf("arrowfile: %s: %w", path, err)
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("arrowfile: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("arrowfile: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("arrowfile: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("arrowfile: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a directory durable, where the system can do that.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("arrowfile: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return fmt.Errorf("arrowfile: %w", err)
 	}
 	return nil
 }

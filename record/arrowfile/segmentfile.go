@@ -1,6 +1,10 @@
 package arrowfile
 
-import "os"
+import (
+	"os"
+
+	"sgdwalk/record/safefile"
+)
 
 // segmentFile is the output of a Writer: a call of write is one system call, and
 // vectors go from the caller's memory to the system's.
@@ -31,7 +35,7 @@ func newSegmentFile(path string, again bool) (*segmentFile, error) {
 	if again {
 		how = os.O_TRUNC
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|how, 0o644)
+	f, err := safefile.Open(path, os.O_WRONLY|how)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // Pair is one entry of a table's metadata.
@@ -120,7 +121,7 @@ func build[T any](b array.Builder, values []T, present func(int) bool, add func(
 // SaveTable writes a table to a file under a temporary name and then gives it
 // its name: the file is whole or not there. An existing one is replaced.
 func SaveTable(path string, t *record.Table) error {
-	return writeWhole(path, func(w io.Writer) error { return WriteTable(w, t, nil) })
+	return safefile.Write(path, func(w io.Writer) error { return WriteTable(w, t, nil) })
 }
 
 // LoadTable reads a file that SaveTable wrote.

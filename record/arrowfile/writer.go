@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // Options of Create. The zero value never overwrites, starts a new segment after
@@ -153,7 +154,7 @@ func (w *Writer) openSegment(again bool) error {
 	}
 	w.good = file.size
 	w.byteCount.Add(file.size)
-	return syncDir(w.dir)
+	return safefile.SyncDir(w.dir)
 }
 
 // closeSegment writes the footer. The segment is made durable by a goroutine, for

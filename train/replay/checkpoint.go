@@ -6,11 +6,12 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 )
 
@@ -48,29 +49,15 @@ func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 		return fmt.Errorf("replay: checkpoint: %w", err)
 	}
 	sum := sha256.Sum256(body.Bytes())
-	f, err := os.CreateTemp(dir, "."+CheckpointName+".*")
-	if err != nil {
-		return fmt.Errorf("replay: checkpoint: %w", err)
-	}
-	for _, part := range [][]byte{[]byte(checkpointMagic), sum[:], owner[:], body.Bytes()} {
-		if err == nil {
-			_, err = f.Write(part)
+	err = safefile.Write(filepath.Join(dir, CheckpointName), func(w io.Writer) error {
+		for _, part := range [][]byte{[]byte(checkpointMagic), sum[:], owner[:], body.Bytes()} {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
 		}
-	}
-	if err == nil {
-		err = f.Chmod(0o644) // as readable as the rest of the run
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, CheckpointName))
-	}
+		return nil
+	})
 	if err != nil {
-		os.Remove(f.Name())
 		return fmt.Errorf("replay: checkpoint: %w", err)
 	}
 	return nil

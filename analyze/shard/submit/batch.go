@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"sgdwalk/analyze/shard"
+	"sgdwalk/record/safefile"
 )
 
 // Options of Prepare.
@@ -231,7 +232,7 @@ func after(a *Array, ids []string) string {
 // Submit writes the scripts and submits the jobs. It returns those that were
 // submitted, also with an error.
 func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
-	if err := os.MkdirAll(b.path(logsName), 0o777); err != nil {
+	if err := errors.Join(safefile.CheckBelow(b.plan.Dir(), b.path(logsName)), safefile.Check(b.path(lockName)), os.MkdirAll(b.path(logsName), 0o777)); err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
 	lock := flock.New(b.path(lockName))
@@ -246,8 +247,8 @@ func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
 	} else if len(now.Jobs) != len(b.jobs.Jobs) {
 		return nil, fmt.Errorf("submit: %s: %w, while this call looked at it; --resume submits what is missing", b.plan.Dir(), ErrSubmitted)
 	}
-	if err := errors.Join(writeFile(b.path(shardsName), []byte(b.shards), 0o777), writeFile(b.path(mergeName), []byte(b.merge), 0o777)); err != nil {
-		return nil, err
+	if err := errors.Join(safefile.WriteScript(b.path(shardsName), []byte(b.shards)), safefile.WriteScript(b.path(mergeName), []byte(b.merge))); err != nil {
+		return nil, fmt.Errorf("submit: %w", err)
 	}
 	if old := b.waitingMerges(); len(old) > 0 {
 		if _, err := call(ctx, "scancel", append([]string{"--state=PENDING"}, old...)...); err != nil {

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"sgdwalk/analyze/shard"
+	"sgdwalk/record/safefile"
 )
 
 // Names below the directory of a plan.
@@ -70,7 +70,7 @@ type Jobs struct {
 // ReadJobs reads what was submitted for a plan; none is no error.
 func ReadJobs(p *shard.Plan) (*Jobs, error) {
 	path := jobsPath(p)
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Jobs{Plan: p.Hash()}, nil
 	}
@@ -94,24 +94,10 @@ func (j *Jobs) write(p *shard.Plan) error {
 	if err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
-	return writeFile(jobsPath(p), append(b, '\n'), 0o666)
-}
-
-func jobsPath(p *shard.Plan) string { return filepath.Join(p.Dir(), slurmName, jobsName) }
-
-// writeFile writes a file that is whole or as it was before.
-func writeFile(path string, content []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return fmt.Errorf("submit: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("submit: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := safefile.WriteBytes(jobsPath(p), append(b, '\n')); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
 	return nil
 }
+
+func jobsPath(p *shard.Plan) string { return filepath.Join(p.Dir(), slurmName, jobsName) }

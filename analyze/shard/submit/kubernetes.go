@@ -11,6 +11,7 @@ import (
 	"text/template"
 
 	"sgdwalk/analyze/shard"
+	"sgdwalk/record/safefile"
 )
 
 // Kubernetes is what the pods of a plan may use, and where they find it. None of it
@@ -196,14 +197,15 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 // Write puts the files into the plan's directory and returns where.
 func (m *Manifests) Write(p *shard.Plan) (dir string, err error) {
 	dir = filepath.Join(p.Dir(), kubernetesName)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := errors.Join(safefile.CheckBelow(p.Dir(), dir), os.MkdirAll(dir, 0o777)); err != nil {
 		return "", fmt.Errorf("submit: %w", err)
 	}
-	return dir, errors.Join(
-		writeFile(filepath.Join(dir, jobFile), []byte(m.Job), 0o666),
-		writeFile(filepath.Join(dir, mergeFile), []byte(m.Merge), 0o666),
-		writeFile(filepath.Join(dir, dockerFile), []byte(m.Dockerfile), 0o666),
-	)
+	for name, text := range map[string]string{jobFile: m.Job, mergeFile: m.Merge, dockerFile: m.Dockerfile} {
+		if err := safefile.WriteBytes(filepath.Join(dir, name), []byte(text)); err != nil {
+			return "", fmt.Errorf("submit: %w", err)
+		}
+	}
+	return dir, nil
 }
 
 var manifests = template.Must(template.New("").Funcs(template.FuncMap{"q": yamlQuote, "json": yamlQuote}).Parse(`

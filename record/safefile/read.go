@@ -1,0 +1,127 @@
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrNotPlain is wrapped by the error for a name that is a link, a device, a pipe
+// or a directory where a file is expected.
+var ErrNotPlain = errors.New("not a plain file")
+
+// Check refuses a name that is there and is not a plain file.
+func Check(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return plain(path, info)
+}
+
+func plain(path string, info fs.FileInfo) error {
+	what := "a special file"
+	switch {
+	case info.Mode().IsRegular():
+		return nil
+	case info.IsDir():
+		what = "a directory"
+	case info.Mode()&fs.ModeSymlink != 0:
+		what = "a symbolic link, which is not followed"
+	}
+	return fmt.Errorf("%s: %w: it is %s", path, ErrNotPlain, what)
+}
+
+// CheckBelow refuses a path below a directory when a part of it behind that directory
+// is a link: whoever filled the directory must not decide where files go. Parts that
+// are missing, and paths that are not below the directory, are in order.
+func CheckBelow(dir, path string) error {
+	dir, err1 := filepath.Abs(dir)
+	path, err2 := filepath.Abs(path)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	below, err := filepath.Rel(dir, path)
+	if err != nil || !filepath.IsLocal(below) || below == "." {
+		return nil
+	}
+	at := dir
+	for part := range strings.SplitSeq(below, string(filepath.Separator)) {
+		at = filepath.Join(at, part)
+		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return plain(at, info)
+		}
+	}
+	return nil
+}
+
+// Open opens a plain file with the flags of os.OpenFile; with os.O_CREATE it makes
+// one that is missing. What is not a plain file is refused and not touched.
+func Open(path string, flag int) (*os.File, error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	name := filepath.Base(path)
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && flag&os.O_CREATE != 0:
+		flag |= os.O_EXCL
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	case err != nil:
+		return nil, err
+	default:
+		if err := plain(path, info); err != nil {
+			return nil, err
+		}
+	}
+	f, err := root.OpenFile(name, flag, 0o666)
+	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			at.Path = path
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+// Read reads a plain file of at most that many bytes.
+func Read(path string, most int64) ([]byte, error) {
+	f, err := Open(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > most {
+		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", path, info.Size(), most)
+	}
+	b := make([]byte, 0, info.Size()+1)
+	for {
+		n, err := f.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return nil, err
+		case int64(len(b)) > most: // it grew
+			return nil, fmt.Errorf("%s has more than %d bytes; at most %d are read", path, most, most)
+		case len(b) == cap(b):
+			b = append(b, 0)[:len(b)]
+		}
+	}
+}
