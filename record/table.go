@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+
+	"sgdwalk/record/printable"
 )
 
 // Column is one named column of a Table. Exactly one of the value slices is set;
@@ -99,7 +102,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	line := make([]string, len(t.Columns))
 	for i := range t.Columns {
-		line[i] = t.Columns[i].Name
+		line[i] = csvText(t.Columns[i].Name)
 	}
 	if err := out.Write(line); err != nil {
 		return err
@@ -107,6 +110,9 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	for r := range t.Len() {
 		for i := range t.Columns {
 			line[i] = t.Columns[i].Text(r)
+			if t.Columns[i].Strings != nil {
+				line[i] = csvText(line[i])
+			}
 		}
 		if len(line) == 1 && line[0] == "" {
 			// A line of one empty field would be a blank line, which readers skip.
@@ -122,4 +128,18 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// csvText makes a text safe for a program that opens the file. A spreadsheet takes a
+// cell that begins with one of these characters for a formula and runs it; the
+// apostrophe in front says that it is a text. A number stays as it is.
+func csvText(s string) string {
+	s = printable.Text(s)
+	if s == "" || !strings.ContainsRune("=+-@\t", rune(s[0])) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
 }

@@ -7,6 +7,8 @@ import (
 	"image/color"
 	"strings"
 	"unicode/utf16"
+
+	"sgdwalk/record/printable"
 )
 
 // document writes a PDF 1.4 file of one page. It is written here because the
@@ -153,7 +155,7 @@ func (d *document) bytes() ([]byte, error) {
 func pdfText(s string) string {
 	var b strings.Builder
 	b.WriteString("<FEFF")
-	for _, u := range utf16.Encode([]rune(s)) {
+	for _, u := range utf16.Encode([]rune(printable.Line(s))) {
 		fmt.Fprintf(&b, "%04X", u)
 	}
 	return b.String() + ">"

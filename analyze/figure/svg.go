@@ -7,6 +7,8 @@ import (
 	"image/color"
 	"math"
 	"strconv"
+
+	"sgdwalk/record/printable"
 )
 
 // vector writes SVG. Text stays text, so that it can be searched, read aloud and
@@ -39,7 +41,7 @@ func num(x float64) string {
 
 func escape(s string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, []byte(s)) // a bytes.Buffer takes all
+	_ = xml.EscapeText(&b, []byte(printable.Text(s))) // a bytes.Buffer takes all
 	return b.String()
 }
 

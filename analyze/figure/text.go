@@ -11,6 +11,8 @@ import (
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 	"gonum.org/v1/plot/font/liberation"
+
+	"sgdwalk/record/printable"
 )
 
 // em is the size in which glyphs are measured and outlined. Liberation has 2048
@@ -59,7 +61,7 @@ func eachGlyph(s string, bold bool, fn func(g sfnt.GlyphIndex, x float64)) float
 	}
 	var buf sfnt.Buffer
 	x := 0.0
-	for _, r := range s {
+	for _, r := range printable.Line(s) {
 		g, err := f.GlyphIndex(&buf, r)
 		if err != nil {
 			continue

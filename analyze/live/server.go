@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/record/printable"
 )
 
 var (
@@ -165,7 +166,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	for i := range s.Runs {
 		info := runInfo{Status: s.Runs[i].status(), Figures: []figureInfo{}}
 		for _, f := range s.Runs[i].Log.Figures() {
-			info.Figures = append(info.Figures, figureInfo{f.Name, f.Heading, f.Figure.Alt()})
+			info.Figures = append(info.Figures, figureInfo{f.Name, printable.Line(f.Heading), printable.Line(f.Figure.Alt())})
 		}
 		out.Runs = append(out.Runs, info)
 	}

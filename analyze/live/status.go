@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sgdwalk/record"
+	"sgdwalk/record/printable"
 )
 
 // State says how a run stands.
@@ -72,7 +73,7 @@ func (l *Log) Status(now time.Time) Status {
 	defer l.mu.Unlock()
 	h, p := l.header, &l.last
 	s := Status{
-		Run: l.name, Model: h.Model, Data: dataName(h.Data.Spec), Optimizer: h.Optimizer.Name, State: l.state(),
+		Run: printable.Line(l.name), Model: printable.Line(h.Model), Data: printable.Line(dataName(h.Data.Spec)), Optimizer: printable.Line(h.Optimizer.Name), State: l.state(),
 		Step: p.Step, Steps: h.Steps, Epoch: p.Epoch, Epochs: h.Epochs, Rows: l.rows, Nonfinite: l.bad, Bytes: l.bytes,
 		BatchLoss: known(p.BatchLoss), LearningRate: known(p.LearningRate), StepLength: known(l.length), UpdateCos: known(l.cos),
 		GradNorm: known(p.GradNorm), GradCos: known(p.GradCos), Displacement: known(p.Displacement),

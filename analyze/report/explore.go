@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze/landscape"
+	"sgdwalk/record/printable"
 )
 
 // Limits of what is put into the page for the view step by step.
@@ -276,7 +277,7 @@ func mapData(r *Result) (*mapPanel, string) {
 		}
 		return fmt.Sprintf("direction %d", i+1)
 	}
-	m.XName, m.YName = name(0), name(1)
+	m.XName, m.YName = printable.Line(name(0)), printable.Line(name(1))
 	keep := sparse(len(path.column("step")), path.column("true_loss"))
 	m.Step, m.PathA, m.PathB = keep(path.column("step")), keep(path.column("a")), keep(path.column("b"))
 	m.True, m.Residual = keep(path.column("true_loss")), keep(path.column("residual"))

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"sgdwalk/record/printable"
 )
 
 //go:embed page.html
@@ -65,14 +67,23 @@ func Write(w io.Writer, runs []Run, opts Options) error {
 		return err
 	}
 	var b bytes.Buffer
+	scripts := v.Scripts
+	v.Scripts = scriptsHere
 	if err := page.Execute(&b, v); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if _, err := b.WriteTo(w); err != nil {
+	// Names and notes of a run may have what reorders or hides text. The scripts, which
+	// have none of these, are named by their hashes and stay as they are.
+	html := strings.Replace(printable.Text(b.String()), string(scriptsHere), string(scripts), 1)
+	if _, err := io.WriteString(w, html); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
+
+// scriptsHere stands in the page where the scripts go. A name in a run cannot have it:
+// it is escaped there.
+const scriptsHere template.HTML = "<!-- scripts -->"
 
 // scripts puts the scripts of the page together with the policy that allows
 // these and nothing else.

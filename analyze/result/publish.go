@@ -74,7 +74,11 @@ func (d *Dir) move(earlier []string, last string) error {
 	if err != nil {
 		return err
 	}
-	if err := safefile.WriteBytes(filepath.Join(d.real, unfinishedName), all); err != nil {
+	list := filepath.Join(d.stage, ".all") // made there, so that a kill leaves it there
+	if err := safefile.WriteBytes(list, all); err != nil {
+		return err
+	}
+	if err := os.Rename(list, filepath.Join(d.real, unfinishedName)); err != nil {
 		return err
 	}
 	if err := d.remove(SummaryName); err != nil {

@@ -98,6 +98,8 @@ type Plan struct {
 	// Input is something that every worker begins with and would have to compute
 	// otherwise. Create writes it, ReadInput reads it.
 	Input []byte `json:"-"`
+	// CommandSHA256 is the hash of Command: one that was changed later is refused.
+	CommandSHA256 string `json:"command_sha256"`
 	// Kinds says how many units there are of each kind and how long some took, on
 	// TimedCores cores; SetupSeconds is from the start of a process to its first unit.
 	// Both are 0 when nothing was timed.
@@ -126,6 +128,7 @@ func Create(dir string, p *Plan, units []string) error {
 	}
 	list := []byte(strings.Join(units, "\n") + "\n")
 	sum := sha256.Sum256(list)
+	p.CommandSHA256 = hashCommand(p.Command)
 	p.Format, p.Units, p.UnitsSHA256 = Format, len(units), hex.EncodeToString(sum[:])
 	if p.Input != nil {
 		sum := sha256.Sum256(p.Input)
@@ -222,12 +225,21 @@ func Open(dir string) (*Plan, error) {
 	if p.Shards < 1 || p.Shards > MaxShards || p.Units < 1 {
 		return nil, fmt.Errorf("shard: %s: %d shards and %d units; there must be 1 to %d and at least 1", filepath.Join(dir, planName), p.Shards, p.Units, MaxShards)
 	}
+	if got := hashCommand(p.Command); got != p.CommandSHA256 {
+		return nil, fmt.Errorf("shard: %s was changed: the hash of its command is %s, planned was %s", filepath.Join(dir, planName), got, orNone(p.CommandSHA256))
+	}
 	const hash = 2 * sha256.Size
 	if len(p.UnitsSHA256) != hash || p.InputSHA256 != "" && len(p.InputSHA256) != hash {
 		return nil, fmt.Errorf("shard: %s: the hashes of units and input are %q and %q; they must have %d digits, the latter none if there is no input", filepath.Join(dir, planName), p.UnitsSHA256, p.InputSHA256, hash)
 	}
 	p.setDir(dir, text)
 	return p, nil
+}
+
+// hashCommand is the hash of a command's arguments.
+func hashCommand(command []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(command, "\x00")))
+	return hex.EncodeToString(sum[:])
 }
 
 func (p *Plan) setDir(dir string, text []byte) {

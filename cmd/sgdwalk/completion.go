@@ -41,7 +41,7 @@ func (c *completionCmd) Run(e *env, k *kong.Context) error {
 	write := map[string]func(*strings.Builder, []verbWords){"bash": bashScript, "zsh": zshScript, "fish": fishScript}[c.Shell]
 	var b strings.Builder
 	write(&b, words(k.Model))
-	e.printf("%s", b.String())
+	e.print(b.String())
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (c *exportCmd) Run(e *env) error {
 		case f.file == "":
 			continue
 		case f.file == "-":
-			if err := f.write(e.stdout); err != nil {
+			if err := f.write(e.raw); err != nil {
 				return err
 			}
 			continue

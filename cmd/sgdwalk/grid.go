@@ -141,18 +141,40 @@ func axis[T comparable](t *gridTable, key string, absent T, convert func(any) (T
 	if len(list) == 0 {
 		return nil, t.g.wrong(path, "is an empty list: there would be no cell")
 	}
-	out := make([]T, 0, len(list))
+	if err := t.g.fits(path, len(list)); err != nil {
+		return nil, err
+	}
+	out, known := make([]T, 0, len(list)), make(map[T]bool, len(list))
 	for _, v := range list {
 		x, err := convert(v)
 		if err != nil {
 			return nil, t.g.wrong(path, "%w", err)
 		}
-		if slices.Contains(out, x) {
+		if known[x] {
 			return nil, t.g.wrong(path, "has %v twice: it would be the same cell", x)
 		}
-		out = append(out, x)
+		out, known[x] = append(out, x), true
 	}
 	return out, nil
+}
+
+// maxCells is how many cells a sweep may have.
+const maxCells = 100_000
+
+// fits refuses a grid before it is enumerated: its axes have so many values.
+func (g *grid) fits(path string, axes ...int) error {
+	cells := 1.0
+	for _, n := range axes {
+		cells *= float64(n)
+	}
+	if cells <= maxCells {
+		return nil
+	}
+	where := g.file
+	if n := g.line(path); n > 0 {
+		where = fmt.Sprintf("%s: line %d: %s", g.file, n, path)
+	}
+	return usagef("%s: the grid would have %.3g cells or more; a sweep may have %d", where, cells, maxCells)
 }
 
 // one returns the value of a key that is no axis.
@@ -194,6 +216,13 @@ func (g *grid) cells() ([]cell, error) {
 	}
 	blocks, err := g.optimizers(top)
 	if err != nil {
+		return nil, err
+	}
+	each := 0
+	for _, o := range blocks {
+		each += len(o.cells)
+	}
+	if err := g.fits("", len(data), len(models), each, len(seeds)); err != nil {
 		return nil, err
 	}
 	var out []cell
@@ -312,6 +341,9 @@ func (g *grid) block(name string, t *gridTable) (b block, err error) {
 	if b.record, err = one(t, "record", "every:1", asText); err != nil {
 		return b, err
 	}
+	if err := g.fits(t.path, len(rates), len(schedules), len(batches), len(hyper.values)); err != nil {
+		return b, err
+	}
 	for _, rate := range rates {
 		for _, schedule := range schedules {
 			for _, batch := range batches {
@@ -362,6 +394,9 @@ func (g *grid) hyperparameters(d *optim.Description, t *gridTable) (out hyperGri
 		}
 		if len(values) > 1 {
 			out.varying = append(out.varying, key)
+		}
+		if err := g.fits(joinKey(t.path, key), len(out.values), len(values)); err != nil {
+			return out, err
 		}
 		var next []map[string]float64
 		for _, m := range out.values {

@@ -129,7 +129,7 @@ func (i *runInfo) print(e *env) error {
 	h := i.Header
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, onOneLine(args)...)...)
 	}
 	line("run", "%s (%s, %d rows, steps %d to %d)", i.Run, i.Status, i.Rows, i.FirstStep, i.LastStep)
 	line("model", "%s%d parameters in %d tensors", known("", h.Model, ": "), h.Layout.Len(), len(h.Layout))

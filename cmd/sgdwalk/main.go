@@ -31,13 +31,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -47,6 +50,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
+	"sgdwalk/record/printable"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
 )
@@ -112,7 +116,8 @@ type cli struct {
 
 // env is what every verb gets: where to print, and how to show progress.
 type env struct {
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // what is not printable is escaped
+	raw            *output   // standard output as it is, for binary data and the terminal
 	json           bool
 	silent         bool // results are printed by the verb that called
 	progress       view
@@ -125,11 +130,6 @@ type view interface {
 	End()
 }
 
-// say prints a message for the user on standard error.
-func (e *env) say(format string, args ...any) {
-	fmt.Fprintf(e.stderr, format+"\n", args...)
-}
-
 // usageError is a mistake in the call.
 type usageError struct{ error }
 
@@ -138,6 +138,8 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
+	// A closed pipe is an error of writing, and not the end of the process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, cancel := context.WithCancel(context.Background())
 	told := make(chan os.Signal, 1) // room for the first signal
 	signal.Notify(told, endingSignals()...)
@@ -177,7 +179,9 @@ func endingSignals() []os.Signal {
 }
 
 // run is the program without the process around it.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
+func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (status int) {
+	raw := &output{w: rawStdout}
+	stdout, stderr := io.Writer(printable.Writer{W: raw}), io.Writer(printable.Writer{W: rawStderr})
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -189,33 +193,57 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		return exitFailure
 	}
 	defer func() {
-		// kong leaves by Exit after --help and --version.
-		if p := recover(); p != nil {
-			if _, ok := p.(exit); !ok {
-				panic(p)
+		switch p := recover().(type) {
+		case nil:
+		case exit: // kong leaves by Exit after --help and --version
+			if status = exited; status == exitOK {
+				status = leave(stderr, raw.failed())
 			}
-			status = exited
+		default:
+			fmt.Fprintf(stderr, "sgdwalk: a fault of the program, which should not be: %s at %s (%s); please report this line and the command\n", printable.Line(fmt.Sprint(p)), panicked(), software)
+			status = exitFailure
 		}
 	}()
 	k, err := parser.Parse(joinNegative(args))
 	if err != nil {
-		fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
-		return exitUsage
+		return leave(stderr, cmp.Or(raw.failed(), error(usageError{err})))
 	}
 	if err := kernel.Check(); err != nil {
 		return leave(stderr, usageError{err})
 	}
-	e := &env{stdout: stdout, stderr: stderr, json: c.JSON, progress: newMeter(stderr, c.Quiet)}
+	e := &env{stdout: stdout, stderr: stderr, raw: raw, json: c.JSON, progress: newMeter(rawStderr, c.Quiet)}
 	if verb, ok := ctx.Value(verbKey{}).(*atomic.Value); ok && k.Selected() != nil {
 		verb.Store(k.Selected().Name)
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(e)
 	e.progress.End()
+	// After a failed write, help and a wrong call are told apart no longer.
+	var usage usageError
+	if failed := raw.failed(); failed != nil && (err == nil || errors.As(err, &usage)) {
+		err = failed
+	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) && !record.IsDamage(err) && !errors.Is(err, errDamaged) {
 		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	return leave(stderr, err)
+}
+
+// panicked names the place in this program at which it panicked.
+func panicked() string {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	behind := false
+	for {
+		f, more := frames.Next()
+		if behind && strings.HasPrefix(f.Function, "sgdwalk/") || behind && strings.HasPrefix(f.Function, "main.") {
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		}
+		behind = behind || f.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
+	}
 }
 
 // newParser makes the parser of the command line. exit is called after --help and

@@ -8,9 +8,10 @@ import (
 
 // mergeCmd makes the result.
 type mergeCmd struct {
-	Plan    string `arg:"" name:"plan" help:"Directory of the plan."`
-	Out     string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME; PLAN/preview for a preview; a sweep's tables go to its runs)."`
-	Preview bool   `help:"Make what can be made of the units that are there."`
+	Plan string `arg:"" name:"plan" help:"Directory of the plan."`
+	Out  string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME; PLAN/preview for a preview; a sweep's tables go to its runs)."`
+	consentFlags
+	Preview bool `help:"Make what can be made of the units that are there."`
 }
 
 func (mergeCmd) Help() string {
@@ -34,6 +35,9 @@ func (c *mergeCmd) Run(ctx context.Context, e *env) error {
 	}
 	p, err := openPlan(c.Plan)
 	if err != nil {
+		return err
+	}
+	if _, err := c.check(p); err != nil {
 		return err
 	}
 	m, err := p.Merge(c.Preview)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"sgdwalk/record/printable"
 )
 
 // meter shows how far long work is, with its rate and the time that is left: a
@@ -46,13 +48,13 @@ func isTerminal(f *os.File) bool {
 // Begin starts a phase; the one before it is over.
 func (m *meter) Begin(phase string, total int) {
 	m.closeBar()
-	m.phase, m.done, m.total = phase, 0, total
+	m.phase, m.done, m.total = printable.Line(phase), 0, total
 	m.began = m.now()
 	m.said = m.began
 	if m.bars != nil && total > 0 {
 		m.bar = m.bars.AddBar(
 			int64(total),
-			mpb.PrependDecorators(decor.Name(phase+" "), decor.CountersNoUnit("%d/%d")),
+			mpb.PrependDecorators(decor.Name(m.phase+" "), decor.CountersNoUnit("%d/%d")),
 			mpb.AppendDecorators(
 				decor.Percentage(), decor.Name("  "),
 				decor.AverageSpeed(0, "%.3g/s"), decor.Name("  ETA "), decor.AverageETA(decor.ET_STYLE_GO),

@@ -20,6 +20,6 @@ func (pythonCmd) Run(e *env) error {
 			Source string `json:"source"`
 		}{python.Source})
 	}
-	e.printf("%s", python.Source)
+	e.print(python.Source)
 	return nil
 }

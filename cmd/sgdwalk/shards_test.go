@@ -73,13 +73,17 @@ func TestShardsAreOneProcess(t *testing.T) {
 		wantStatus(t, exitOK, slices.Concat(c.args, []string{"-q", "--out", one, run})...)
 		for _, n := range c.shards {
 			plan, merged := filepath.Join(t.TempDir(), "plan"), filepath.Join(t.TempDir(), "merged")
+			work, merge := []string{"work", "-q"}, []string{"merge", "-q"}
+			if i := slices.Index(c.args, "--objective"); i >= 0 {
+				work, merge = append(work, c.args[i:i+2]...), append(merge, "--allow-objective")
+			}
 			stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"plan"}, c.args, []string{"-q", "--timing", "0", "--shards", strconv.Itoa(n), "--out", plan, run})...)
 			if !strings.Contains(stdout, " in "+counted(n, "shard")) {
 				t.Errorf("plan says %q", stdout)
 			}
 			for i := range n {
 				i = n - 1 - i
-				wantStatus(t, exitOK, "work", "-q", "--shard", strconv.Itoa(i), plan)
+				wantStatus(t, exitOK, slices.Concat(work, []string{"--shard", strconv.Itoa(i), plan})...)
 				if i%5 == 1 { // its file is lost, and the work is done again
 					if err := os.Remove(filepath.Join(plan, "shards", fmt.Sprintf("%05d", i))); err != nil {
 						t.Fatal(err)
@@ -88,7 +92,7 @@ func TestShardsAreOneProcess(t *testing.T) {
 					wantStatus(t, exitOK, "work", "-q", "--shard", strconv.Itoa(i), plan)
 				}
 			}
-			wantStatus(t, exitOK, "merge", "-q", "--out", merged, plan)
+			wantStatus(t, exitOK, slices.Concat(merge, []string{"--out", merged, plan})...)
 			sameFiles(t, fmt.Sprintf("%v in %d shards", c.args, n), merged, one)
 		}
 	}

@@ -199,7 +199,7 @@ func (e *env) rerun(ctx context.Context, s *share, progress view, command ...str
 		return usagef("the planned command %q: %w", strings.Join(command, " "), err)
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
-	inner := &env{stdout: e.stdout, stderr: e.stderr, json: e.json, progress: progress, share: s}
+	inner := &env{stdout: e.stdout, stderr: e.stderr, raw: e.raw, json: e.json, progress: progress, share: s}
 	err = k.Run(inner)
 	if errors.Is(err, errShared) {
 		return nil

@@ -21,7 +21,8 @@ type submitCmd struct {
 	Kubernetes bool   `name:"k8s" help:"For Kubernetes: write PLAN/k8s with the manifests of the jobs and a Dockerfile."`
 	DryRun     bool   `help:"Print what would be submitted or written, and do nothing."`
 	Cpus       int    `default:"1" placeholder:"N" help:"Cores of a task (default ${default})."`
-	Mem        string `placeholder:"SIZE" help:"Memory of a task, such as 4G (default: Slurm the site's, Kubernetes 2G)."`
+	consentFlags
+	Mem string `placeholder:"SIZE" help:"Memory of a task, such as 4G (default: Slurm the site's, Kubernetes 2G)."`
 
 	Resume     bool     `group:"Slurm" help:"Submit what is missing: shards that are not done, not in the queue and not at work."`
 	Partition  string   `group:"Slurm" placeholder:"NAME" help:"Partition."`
@@ -55,7 +56,7 @@ Examples:
 
 // Run submits.
 func (c *submitCmd) Run(ctx context.Context, e *env) error {
-	if err := c.check(); err != nil {
+	if err := c.checkFlags(); err != nil {
 		return err
 	}
 	dir, err := filepath.Abs(c.Plan)
@@ -66,18 +67,22 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	objective, err := c.consentFlags.check(p)
+	if err != nil {
+		return err
+	}
 	program, err := plannedProgram(p)
 	if err != nil {
 		return err
 	}
 	if c.Kubernetes {
-		return c.kubernetes(e, p, program)
+		return c.kubernetes(e, p, program, objective)
 	}
-	return c.slurm(ctx, e, p, program)
+	return c.slurm(ctx, e, p, program, objective)
 }
 
-// check refuses flags of the other scheduler.
-func (c *submitCmd) check() error {
+// checkFlags refuses flags of the other scheduler.
+func (c *submitCmd) checkFlags() error {
 	if c.Slurm == c.Kubernetes {
 		return usagef("one of --slurm and --k8s must say which scheduler the plan is for")
 	}
@@ -129,7 +134,7 @@ type submitted struct {
 	Notes   []string     `json:"notes"`
 }
 
-func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program string) error {
+func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program, objective string) error {
 	s := submit.Slurm{Partition: c.Partition, Account: c.Account, Time: c.Time, MergeTime: c.MergeTime, Mem: c.Mem, CPUs: c.Cpus, Limit: c.ArrayLimit}
 	for _, text := range c.Extra {
 		words, err := submit.Words(text)
@@ -141,7 +146,7 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program st
 	if err := s.Validate(); err != nil {
 		return usageError{err}
 	}
-	b, err := submit.Prepare(ctx, p, s, submit.Options{Program: program, Resume: c.Resume, DryRun: c.DryRun})
+	b, err := submit.Prepare(ctx, p, s, submit.Options{Program: program, Objective: objective, Resume: c.Resume, DryRun: c.DryRun})
 	if err != nil {
 		return err
 	}
@@ -154,7 +159,7 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program st
 	case b.Missing() == 0 && len(b.Queued) == 0 && len(b.Alive) > 0:
 		return fmt.Errorf("nothing to submit: all shards that are not done are at work outside of Slurm, or were less than a minute ago: %s", shard.Ranges(b.Alive))
 	case c.DryRun:
-		e.printf("%s", b.Script())
+		e.print(b.Script())
 		return nil
 	}
 	jobs, err := b.Submit(ctx)
@@ -176,8 +181,8 @@ type written struct {
 	Files string `json:"files"`
 }
 
-func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program string) error {
-	k := submit.Kubernetes{Image: c.Image, Namespace: c.Namespace, Claim: c.Claim, Mount: c.Mount, Mem: c.Mem, CPUs: c.Cpus, Parallelism: c.Parallelism}
+func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program, objective string) error {
+	k := submit.Kubernetes{Image: c.Image, Namespace: c.Namespace, Claim: c.Claim, Mount: c.Mount, Mem: c.Mem, CPUs: c.Cpus, Parallelism: c.Parallelism, Objective: objective}
 	if err := k.Validate(); err != nil {
 		return usageError{err}
 	}
@@ -189,7 +194,7 @@ func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program string) error {
 		e.say("sgdwalk: note: %s %s: it will not run in an empty image; build it with CGO_ENABLED=0 for linux, and plan and submit with that", program, why)
 	}
 	if c.DryRun {
-		e.printf("# job.yaml\n%s---\n# merge.yaml\n%s---\n# Dockerfile\n%s", m.Job, m.Merge, m.Dockerfile)
+		e.print("# job.yaml\n" + m.Job + "---\n# merge.yaml\n" + m.Merge + "---\n# Dockerfile\n" + m.Dockerfile)
 		return nil
 	}
 	dir, err := m.Write(p)

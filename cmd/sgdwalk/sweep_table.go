@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 
 	"sgdwalk/record"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/optim"
@@ -170,7 +171,7 @@ func (s *sweep) print(sum *sweepSummary) error {
 		if r.TestAccuracy.Valid {
 			accuracy = fmt.Sprintf("%.2f %%", 100*r.TestAccuracy.Value)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", r.Cell, r.Status, r.Steps, r.Passes, optionalText(r.FullLoss), optionalText(r.TestLoss), accuracy)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", printable.Line(r.Cell), printable.Line(string(r.Status)), r.Steps, r.Passes, optionalText(r.FullLoss), optionalText(r.TestLoss), accuracy)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -205,9 +205,9 @@ func endedRun(p *plannedCell, trace *arrowfile.Reader, last *record.Step) (train
 	return t, t.save(p.dir)
 }
 
-// readTrainSummary returns how a run ended, nil if it has not. A summary that is
-// damaged counts as none: the last steps are then computed again, and it is written
-// again.
+// readTrainSummary returns how a run ended, nil if it has not or if its recording
+// is not whole: rows are missing, or it cannot be opened. A summary that is damaged
+// counts as none: the last steps are then computed again, and it is written again.
 func readTrainSummary(dir string) (*trainSummary, error) {
 	text, err := readRunFile(dir, summaryName)
 	if errors.Is(err, fs.ErrNotExist) || record.IsDamage(err) {
@@ -221,6 +221,14 @@ func readTrainSummary(dir string) (*trainSummary, error) {
 		return nil, nil
 	}
 	if t.Result.Status != train.Finished && t.Result.Status != train.Diverged || strings.TrimSpace(t.Recording.Error) != "" {
+		return nil, nil
+	}
+	trace, err := arrowfile.Open(dir)
+	if err != nil {
+		return nil, nil //nolint:nilerr // who trains the cell is told
+	}
+	defer trace.Close()
+	if rows := cmp.Or(t.Rows, t.Recording.Rows); int64(trace.Len()) != rows || t.Result.Status == train.Finished && !trace.Finished() {
 		return nil, nil
 	}
 	return t, nil

@@ -13,6 +13,7 @@ import (
 	"sgdwalk/analyze/live"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/printable"
 )
 
 // watchCmd shows a run in the terminal while it is recorded.
@@ -133,10 +134,10 @@ func (w *watcher) show(s *live.Status) error {
 		_, err = fmt.Fprintf(w.stdout, "%s\n", b)
 		return err
 	case w.once:
-		_, err := fmt.Fprintln(w.stdout, strings.TrimSpace(strings.Join(w.log.Lines(s, 100), "\n")))
+		_, err := fmt.Fprintln(w.stdout, strings.TrimSpace(strings.Join(linesOf(w.log.Lines(s, 100)), "\n")))
 		return err
 	case w.screen == nil:
-		_, err := fmt.Fprintf(w.stdout, "%s\n", s.Line())
+		_, err := fmt.Fprintf(w.stdout, "%s\n", printable.Line(s.Line()))
 		return err
 	}
 	return w.paint(s)
@@ -154,17 +155,25 @@ func (w *watcher) paint(s *live.Status) error {
 		fmt.Fprintf(&b, "\x1b[%dA\r", w.lines)
 	}
 	for _, line := range lines {
-		b.WriteString(line + "\x1b[K\n")
+		b.WriteString(printable.Line(line) + "\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
 	w.lines = len(lines)
-	_, err := w.stdout.Write([]byte(b.String()))
+	_, err := w.raw.Write([]byte(b.String()))
 	return err
+}
+
+// linesOf makes every line safe to print.
+func linesOf(lines []string) []string {
+	for i, line := range lines {
+		lines[i] = printable.Line(line)
+	}
+	return lines
 }
 
 // terminalOf returns standard output where it is a terminal.
 func terminalOf(e *env) *os.File {
-	f, ok := e.stdout.(*os.File)
+	f, ok := e.raw.w.(*os.File)
 	if !ok || !isTerminal(f) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}

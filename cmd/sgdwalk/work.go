@@ -17,9 +17,10 @@ import (
 
 // workCmd computes one shard.
 type workCmd struct {
-	Plan  string        `arg:"" name:"plan" help:"Directory of the plan."`
-	Shard int           `default:"-1" placeholder:"I" help:"Which shard, from 0; -1 takes it from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK or PMI_RANK (default ${default})."`
-	Cores int           `default:"0" placeholder:"N" help:"Cores to use; 0 takes SLURM_CPUS_PER_TASK, or all (default ${default})."`
+	Plan  string `arg:"" name:"plan" help:"Directory of the plan."`
+	Shard int    `default:"-1" placeholder:"I" help:"Which shard, from 0; -1 takes it from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK or PMI_RANK (default ${default})."`
+	Cores int    `default:"0" placeholder:"N" help:"Cores to use; 0 takes SLURM_CPUS_PER_TASK, or all (default ${default})."`
+	consentFlags
 	Grace time.Duration `default:"30s" placeholder:"TIME" help:"How long a unit at work may take to its end when the process is told to stop (default ${default})."`
 }
 
@@ -93,6 +94,9 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	}
 	if err := p.CheckShard(i); err != nil {
 		return usageError{err}
+	}
+	if _, err := c.check(p); err != nil {
+		return err
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -21,6 +21,8 @@ import (
 type Options struct {
 	// Program is the absolute path of the program that the tasks run.
 	Program string
+	// Objective is the command that the plan starts and that may run, empty for none.
+	Objective string
 	// Resume submits again what is neither done nor in the queue.
 	Resume bool
 	// DryRun does without Slurm where it is not there.
@@ -66,7 +68,7 @@ func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, er
 	if len(b.jobs.Jobs) > 0 && !o.Resume {
 		return nil, fmt.Errorf("submit: %s: %w, as %s; --resume submits what is missing", p.Dir(), ErrSubmitted, b.jobs)
 	}
-	values := newScriptValues(p, o.Program)
+	values := newScriptValues(p, o.Program, o.Objective)
 	if b.shards, err = execute(shardsScript, values); err != nil {
 		return nil, err
 	}

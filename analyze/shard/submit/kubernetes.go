@@ -28,6 +28,7 @@ type Kubernetes struct {
 	Mem         string // of a pod, as Slurm writes it; empty means 2G
 	CPUs        int    // of a pod; 0 means 1
 	Parallelism int    // pods at once; 0 means as many as there are shards, up to 1000
+	Objective   string // command that the plan starts and that may run; empty for none
 }
 
 const (
@@ -148,6 +149,7 @@ type manifestValues struct {
 	Shards, Parallelism, CPUs, MostFailed         int
 	Again, Usage, Damaged, Grace, UID, GID, Tries int
 	Objective                                     bool
+	Command                                       string // of the objective, allowed by whoever submits
 }
 
 // Manifests are the files for Kubernetes.
@@ -180,7 +182,7 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 		// A mistake in the image fails every shard: some are enough to know.
 		MostFailed: max(1, min(p.Shards/10, 10_000)), Tries: 3,
 		Again: again, Usage: 2, Damaged: 3, Grace: TermSeconds, UID: os.Getuid(), GID: os.Getgid(),
-		Objective: p.Identity.Objective != "",
+		Objective: p.Identity.Objective != "", Command: k.Objective,
 	}
 	m := &Manifests{Name: v.Name}
 	for _, f := range []struct {
@@ -299,7 +301,7 @@ spec:
     spec:
 {{- template "pod" .}}
           command: [{{q .Program}}]
-          args: ["work", {{q .Plan}}, "--cores", {{q (print .CPUs)}}, "--grace", "50s", "--quiet"]
+          args: ["work", {{q .Plan}}, "--cores", {{q (print .CPUs)}}, "--grace", "50s", "--quiet"{{with .Command}}, "--objective", {{q .}}{{end}}]
 {{- template "container" .}}
 {{end}}
 
@@ -325,7 +327,7 @@ spec:
     spec:
 {{- template "pod" .}}
           command: [{{q .Program}}]
-          args: ["merge", {{q .Plan}}, "--quiet"]
+          args: ["merge", {{q .Plan}}, "--quiet"{{with .Command}}, "--objective", {{q .}}{{end}}]
 {{- template "container" .}}
 {{end}}
 

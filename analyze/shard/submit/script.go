@@ -21,10 +21,11 @@ type scriptValues struct {
 	Hash                  string
 	Shards                int
 	Again, MostRestarts   int
+	Objective             string // command that the plan starts, allowed by whoever submits
 }
 
-func newScriptValues(p *shard.Plan, program string) scriptValues {
-	return scriptValues{p.Dir(), program, p.Identity.Kernel, p.Hash(), p.Shards, again, mostRestarts}
+func newScriptValues(p *shard.Plan, program, objective string) scriptValues {
+	return scriptValues{p.Dir(), program, p.Identity.Kernel, p.Hash(), p.Shards, again, mostRestarts, objective}
 }
 
 var shardsScript = template.Must(template.New("shards").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
@@ -46,7 +47,7 @@ echo "shard $shard: task $task on ${SLURMD_NODENAME:-$(hostname)}, start $((${SL
 told=no
 worker=
 trap 'told=yes; if [ -n "$worker" ]; then kill -TERM "$worker" 2>/dev/null; fi' TERM
-{{sh .Program}} work {{sh .Plan}} --shard "$shard" --grace 50s --quiet &
+{{sh .Program}} work {{sh .Plan}} --shard "$shard" --grace 50s --quiet{{with .Objective}} --objective {{sh .}}{{end}} &
 worker=$!
 if [ "$told" = yes ]; then kill -TERM "$worker" 2>/dev/null; fi # between the two lines
 while :; do
@@ -77,7 +78,7 @@ var mergeScript = template.Must(template.New("merge").Funcs(template.FuncMap{"sh
 {{- if .Kernel}}
 export SGDWALK_KERNEL={{sh .Kernel}}
 {{- end}}
-exec {{sh .Program}} merge {{sh .Plan}} --quiet
+exec {{sh .Program}} merge {{sh .Plan}} --quiet{{with .Objective}} --objective {{sh .}}{{end}}
 `))
 
 // execute fills in a template.
