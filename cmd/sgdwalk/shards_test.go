@@ -88,8 +88,8 @@ func TestShardsAreOneProcess(t *testing.T) {
 					if err := os.Remove(filepath.Join(plan, "shards", fmt.Sprintf("%05d", i))); err != nil {
 						t.Fatal(err)
 					}
-					wantStatus(t, exitFailure, "merge", "-q", plan)
-					wantStatus(t, exitOK, "work", "-q", "--shard", strconv.Itoa(i), plan)
+					wantStatus(t, exitFailure, append(slices.Clone(merge), plan)...)
+					wantStatus(t, exitOK, slices.Concat(work, []string{"--shard", strconv.Itoa(i), plan})...)
 				}
 			}
 			wantStatus(t, exitOK, slices.Concat(merge, []string{"--out", merged, plan})...)
