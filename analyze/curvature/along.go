@@ -48,9 +48,7 @@ func (o AlongOptions) effective(h *record.Header) AlongOptions {
 	if o.Each.Optimizer.Name == "" {
 		o.Each.Optimizer = h.Optimizer
 	}
-	if o.Each.DensityProbes == 0 {
-		o.Each.DensityProbes = -1 // nothing along a run shows it
-	}
+	o.Each.DensityProbes = -1 // nothing along a run shows it
 	o.Each = o.Each.Effective()
 	o.Each.LearningRate = 0
 	return o

@@ -71,6 +71,7 @@ func (o *Options) budget() int {
 	if o.Preconditioner != nil {
 		n += o.MaxProducts
 	}
+	n += len(o.Layers) * (o.MaxProducts + max(o.TraceSamples, 0))
 	return n
 }
 
@@ -128,6 +129,9 @@ func (c *computation) run() (*Result, error) {
 		return nil, err
 	}
 	if err := c.precondition(); err != nil {
+		return nil, err
+	}
+	if err := c.layers(); err != nil {
 		return nil, err
 	}
 	r.summarize(c)

@@ -110,6 +110,8 @@ type Options struct {
 	Preconditioner []float32 `json:"-"`
 	// PreconditionerAbsent says why there is none.
 	PreconditionerAbsent string `json:"-"`
+	// Layers are the ranges of theta whose diagonal blocks are looked at besides.
+	Layers []Layer `json:"layers,omitempty"`
 	// Directions are split into dominant and bulk besides the gradient.
 	Directions []Direction `json:"-"`
 	// Seed is that of the random vectors.

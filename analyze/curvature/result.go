@@ -40,10 +40,15 @@ type Result struct {
 	// direction, rank, cosine.
 	Overlaps record.Table
 
+	// Layers has one row per layer: layer, parameters, lambda_max, lambda_max_residual,
+	// lambda_min, lambda_min_residual, trace, trace_standard_error, converged, products.
+	Layers record.Table
+
 	Summary  Summary
 	Warnings []analyze.Warning
 
 	splits   []split
+	blocks   []blockOf
 	critical record.Optional // of a row along a run
 	// preconditioned is without values when there is none.
 	preconditioned Preconditioned

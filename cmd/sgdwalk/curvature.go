@@ -23,6 +23,7 @@ type curvatureCmd struct {
 	Block     int    `default:"4" help:"Vectors that the Lanczos iteration multiplies together (default ${default})."`
 	Probes    int    `default:"10" help:"Random vectors of the spectral density; 0 leaves it out (default ${default})."`
 	MaxMemory string `default:"4GiB" placeholder:"SIZE" help:"Most memory for the vectors of the iteration; with less it restarts from the best ones (default ${default})."`
+	Layers    bool   `help:"Also the extreme eigenvalues and the trace of every layer's diagonal block (table layers)."`
 	Seed      uint64 `default:"0" help:"Seed of the random vectors (default ${default})."`
 }
 
@@ -92,6 +93,9 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if o.LearningRate, o.NoRate, err = curvature.RateAt(a.trace, a.rowOf(s.Step)); err != nil {
 		return err
 	}
+	if c.Layers {
+		o.Layers = curvature.Layers(a.trace.Header().Layout)
+	}
 	journal, err := a.journal(struct {
 		Step    int64             `json:"step"`
 		Options curvature.Options `json:"options"`
@@ -114,10 +118,11 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return a.interrupted(ctx, err)
 	}
-	for _, t := range []struct {
-		name  string
-		table *record.Table
-	}{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}, {"overlaps", &r.Overlaps}} {
+	tables := []namedTable{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}, {"overlaps", &r.Overlaps}}
+	if c.Layers {
+		tables = append(tables, namedTable{"layers", &r.Layers})
+	}
+	for _, t := range tables {
 		if err := a.out.Table(t.name, t.table); err != nil {
 			return err
 		}
@@ -133,6 +138,12 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	return a.show(summary, curvatureSentences(s.Step, &r.Summary))
+}
+
+// namedTable is a table with the name of its file.
+type namedTable struct {
+	name  string
+	table *record.Table
 }
 
 // curvatureSummary is the curvature with the step of the iterate it was found at.
