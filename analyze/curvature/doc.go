@@ -4,18 +4,15 @@
 // optimizer, and how much of the gradient and of the updates lies in the space
 // of the leading eigenvectors.
 //
-//  1. [Compute] evaluates the gradient at theta and chooses the step of the
-//     central differences Hv = (g(theta + eps v) - g(theta - eps v)) / (2 eps),
-//     |v| = 1, from a ladder of steps relative to |theta|, tried on a stiff
-//     direction ([Result.Steps]): truncation makes large steps wrong, float32
-//     rounding small ones.
-//  2. Lanczos with full reorthogonalization, from a random start, gives the top
-//     and the bottom eigenpairs with residuals made of the products themselves,
-//     and one sample of the spectral density (stochastic Lanczos quadrature).
-//     How far from symmetric the products are comes out of it for nothing; two
-//     eigenpairs are checked with a second step.
-//  3. Hutchinson's estimator with Rademacher vectors gives the trace and its
-//     standard error.
+//  1. [Compute] multiplies vectors by the matrix: exactly where the loss offers it
+//     (analyze.HessianProduct), otherwise by central differences of gradients with a
+//     step chosen from a ladder ([Result.Steps]). The result says which.
+//  2. A block Lanczos iteration with full reorthogonalization finds the top and the
+//     bottom eigenpairs, multiple ones as often as they occur, each with its residual.
+//     It restarts within the memory that is allowed.
+//  3. Hutchinson's estimator outside the Lanczos basis gives the trace and the squared
+//     Frobenius norm with their standard errors; stochastic Lanczos quadrature outside
+//     the eigenvectors gives the density of the rest with a band.
 //  4. Gradient and other directions are split into their part in the space of
 //     the top eigenvectors (dominant) and the rest (bulk).
 //  5. [Along] does this at chosen rows of a run.
@@ -23,18 +20,17 @@
 // The Hessian is that of the loss that is passed in: of its data, without weight
 // decay. "Top" means largest, "bottom" means smallest, with the sign.
 //
-// Of a loss with kinks (ReLU, max pooling) the products see what the gradient does
-// over the step, kinks included; the second derivative that automatic
-// differentiation gives almost everywhere leaves them out. With few examples the
-// kinks make the products noisy. [Summary].ProductError and Asymmetry say by how
-// much; residuals include it, and a warning tells.
+// Of a loss with kinks (ReLU, max pooling) exact products are the derivative almost
+// everywhere, as automatic differentiation gives it. Differences of gradients see what
+// the gradient does over the step, kinks included; [Summary].ProductError says by how
+// much products change with the step, and a warning says that they are differences.
 //
-// A product costs two gradients over the full data. The vectors of the Lanczos
-// basis are held in memory, 4P bytes for every product.
+// The vectors of the Lanczos basis are held in memory, 4P bytes for every product, up
+// to [Options].MaxMemory; [Options.Memory] says how much before it is allocated.
 package curvature
 
 // Method says in one sentence how the numbers came about.
-const Method = "Hessian-vector products by central differences of full-data gradients; Lanczos with full reorthogonalization; Hutchinson trace; density by stochastic Lanczos quadrature."
+const Method = "Hessian-vector products, exact or by central differences of full-data gradients as the summary says; block Lanczos with full reorthogonalization; trace by Hutchinson's estimator outside the Lanczos basis; density by stochastic Lanczos quadrature outside the eigenvectors found."
 
 // Citation is the BibTeX entries of the methods.
 const Citation = `@inproceedings{ghorbani2019hessian,
@@ -42,6 +38,18 @@ const Citation = `@inproceedings{ghorbani2019hessian,
   author    = {Ghorbani, Behrooz and Krishnan, Shankar and Xiao, Ying},
   booktitle = {International Conference on Machine Learning},
   year      = {2019}
+}
+@article{pearlmutter1994fast,
+  title   = {Fast Exact Multiplication by the {H}essian},
+  author  = {Pearlmutter, Barak A.},
+  journal = {Neural Computation},
+  year    = {1994}
+}
+@inproceedings{meyer2021hutch,
+  title     = {{H}utch++: Optimal Stochastic Trace Estimation},
+  author    = {Meyer, Raphael A. and Musco, Cameron and Musco, Christopher and Woodruff, David P.},
+  booktitle = {Symposium on Simplicity in Algorithms},
+  year      = {2021}
 }
 @inproceedings{cohen2021edge,
   title     = {Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability},
