@@ -14,7 +14,8 @@ import (
 // matrix.
 func TestLayersAreDiagonalBlocks(t *testing.T) {
 	layout := record.Layout{
-		{Name: "linear1.weight", Shape: []int{5, 8}}, {Name: "linear1.bias", Shape: []int{5}, Offset: 40},
+		{Name: "linear1.weight", Shape: []int{5, 8}},
+		{Name: "linear1.bias", Shape: []int{5}, Offset: 40},
 		{Name: "linear2.weight", Shape: []int{60}, Offset: 45},
 	}
 	layers := curvature.Layers(layout)
