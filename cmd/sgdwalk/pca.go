@@ -125,6 +125,9 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 		return nil, err
 	}
 	defer a.close()
+	if n := len(a.trace.Header().Layout); c.Layers && n > mostLayers {
+		return nil, usagef("--layers: the run has %d tensors; a fit of each is made for at most %d", n, mostLayers)
+	}
 	recipe := pcaRecipe{Options: opts, Losses: c.Losses}
 	a.fitKernel = pca.Kernel()
 	runs := []record.Trajectory{a.trace}
@@ -191,6 +194,9 @@ func (c *pcaCmd) fit(ctx context.Context, a *analysis, runs []record.Trajectory,
 	r, err := pca.FitJoint(ctx, runs, o)
 	return r, a.computed(ctx, err, false)
 }
+
+// mostLayers is the number of tensors up to which --layers fits each of them.
+const mostLayers = 10_000
 
 // textParameters is the number of parameters up to which the components are
 // written as text too; above, the file would be of gigabytes.

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// maxLayers is how many hidden layers an mlp may have.
+const maxLayers = 1000
+
 // mlp plans a multilayer perceptron: fully connected layers with ReLU of the
 // given widths, separated by commas, and a last one to the classes. Without
 // widths it is softmax regression.
@@ -13,6 +16,9 @@ func mlp(p *plan, widths string) error {
 	x := p.input()
 	n := 1
 	if widths != "" {
+		if layers := strings.Count(widths, ",") + 1; layers > maxLayers {
+			return fmt.Errorf("%d hidden layers are too many; allowed are %d", layers, maxLayers)
+		}
 		for w := range strings.SplitSeq(widths, ",") {
 			units, err := strconv.Atoi(w)
 			if err != nil || units < 1 || units > maxExtent {

@@ -37,6 +37,7 @@ func TestNewErrors(t *testing.T) {
 		{"mlp:12x", small, ok, []string{`"mlp:12x"`, `"12x"`, "from 1 to"}},
 		{"mlp:3,,4", small, ok, []string{`"mlp:3,,4"`, `""`}},
 		{"mlp:0", small, ok, []string{`"0"`}},
+		{"mlp:" + strings.Repeat("1,", 1000) + "1", small, ok, []string{"1001 hidden layers", "1000"}},
 		{"mlp:-5", small, ok, []string{`"-5"`}},
 		{"mlp:99999999999999999999", small, ok, []string{"99999999999999999999"}},
 		{"mlp:1000000,1000000", small, ok, []string{"linear2.weight"}},

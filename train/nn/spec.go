@@ -29,6 +29,9 @@ func parse(spec string, in Input) (*plan, error) {
 		err = fmt.Errorf("unknown")
 	}
 	if err != nil {
+		if len(spec) > 60 {
+			spec = spec[:60] + "..."
+		}
 		return nil, fmt.Errorf("nn: model %q: %w; %s", spec, err, grammar)
 	}
 	return p.finish()
