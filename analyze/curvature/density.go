@@ -76,12 +76,12 @@ type probe struct {
 }
 
 func (p *products) newProbe(found [][]float32, seed, stream uint64) *probe {
-	v := rademacher(len(p.theta), seed, stream)
+	v := gaussian(len(p.theta), seed, stream)
 	p.mask(v)
 	w := widened(v)
 	outside(w, found)
 	length := norm(w)
-	if length <= dependent {
+	if length <= dependent*norm32(v) {
 		return nil
 	}
 	return &probe{q: [][]float32{rounded(w, 1/length)}}

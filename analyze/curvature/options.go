@@ -78,7 +78,7 @@ type Options struct {
 	// MaxMemory bounds the bytes of all vectors of length P; 0 means no bound. With
 	// less memory than the basis takes, the iteration restarts from its best vectors.
 	MaxMemory int64 `json:"max_memory"`
-	// TraceSamples is the number of Rademacher vectors of the trace; 0 means 10, a
+	// TraceSamples is the number of random vectors of the trace; 0 means 10, a
 	// negative number no trace.
 	TraceSamples int `json:"trace_samples"`
 	// DensityProbes is the number of random vectors that the spectral density is the

@@ -21,7 +21,8 @@ type Result struct {
 	// Steps is the ladder: step, step_ratio (over |theta|), product_norm, error (the
 	// larger of the relative differences between the product and its neighbours).
 	Steps record.Table
-	// TraceSamples has the sample and the value z'Bz of every Rademacher vector, B being the matrix outside the Lanczos basis.
+	// TraceSamples has the sample and the value d u'Bu of every random unit vector u, B being the matrix outside the
+	// Lanczos basis and d its dimension.
 	TraceSamples record.Table
 	// Spectrum has the eigenvalues that were found, with the weight 1/P each (part
 	// "eigenvalue", run -1), and the nodes and weights of every probe of the bulk (part

@@ -23,19 +23,20 @@ type Trace struct {
 
 // traceSample is what one random vector says of the part outside the basis.
 type traceSample struct {
-	value   float64 // z'Bz with B = (1-QQ') A (1-QQ')
-	squares float64 // |Bz|^2, whose mean is |B|_F^2
-	columns float64 // |A(1-QQ')z|^2, whose mean is that part of |A|_F^2
+	value   float64 // d u'Bu with B = (1-QQ') A (1-QQ') and d the dimension outside Q; its mean is tr B
+	squares float64 // d |Bu|^2, whose mean is |B|_F^2
+	columns float64 // d |Au|^2, whose mean is that part of |A|_F^2
 }
 
 // trace estimates the trace as tr(Q'AQ) + tr((1-QQ') A (1-QQ')). The first term is
-// known, Q being the Lanczos basis; Hutchinson's estimator with Rademacher vectors
-// gives the second. This is Hutch++ (Meyer, Musco, Musco and Woodruff 2021) with the
-// Lanczos basis as its sketch (Chen and Hallman 2022).
+// known, Q being the Lanczos basis; Hutchinson's estimator gives the second. This is
+// Hutch++ (Meyer, Musco, Musco and Woodruff 2021) with the Lanczos basis as its sketch
+// (Chen and Hallman 2022).
 //
-// The variance of z'Bz is 2(|B|_F^2 - sum B_ii^2). The standard error takes the upper
-// bound 2|B|_F^2, with |B|_F^2 from the same products: it is steadier than the
-// spread of a few samples.
+// The random vectors u are uniform on the unit sphere outside Q, of dimension d. Then
+// d u'Bu has the mean tr B and the variance 2d/(d+2) (|B|_F^2 - (tr B)^2/d), which is 0
+// for a multiple of the identity. The standard error takes both norms from the same
+// products: it is steadier than the spread of a few samples.
 func (k *krylov) trace(ctx context.Context, o *Options) (Trace, []traceSample, error) {
 	if o.TraceSamples < 0 {
 		return Trace{}, nil, nil
@@ -55,26 +56,27 @@ func (k *krylov) trace(ctx context.Context, o *Options) (Trace, []traceSample, e
 	if err != nil {
 		return Trace{}, nil, err
 	}
-	value, bound, outside := make([]float64, len(samples)), 0.0, make([]float64, len(samples))
+	value, squaresOutside, outside := make([]float64, len(samples)), 0.0, make([]float64, len(samples))
 	for i, s := range samples {
 		value[i], outside[i] = s.value, s.columns
-		bound += 2 * s.squares / float64(len(samples))
+		squaresOutside += s.squares / float64(len(samples))
 	}
 	mean, _ := meanAndError(value)
+	variance := 2 * max(0, squaresOutside-mean*mean/float64(k.products.dimension()-m))
 	rest, restError := meanAndError(outside)
 	t.Samples = len(samples)
-	t.Mean, t.StandardError = record.Some(inside+mean), record.Some(math.Sqrt(bound/float64(len(samples))))
+	t.Mean, t.StandardError = record.Some(inside+mean), record.Some(math.Sqrt(variance/float64(len(samples))))
 	t.FrobeniusSquared, t.FrobeniusSquaredError = record.Some(squares+rest), restError
 	return t, samples, nil
 }
 
-// traceSamples multiplies Rademacher vectors, projected out of the space of q.
+// traceSamples multiplies random unit vectors outside the space of q.
 func (k *krylov) traceSamples(ctx context.Context, o *Options, q [][]float32) ([]traceSample, error) {
 	p := k.products
+	rest := float64(p.dimension() - len(q))
 	samples := make([]traceSample, o.TraceSamples)
 	for first := 0; first < len(samples); first += k.block {
 		var units []int
-		var lengths []float64
 		var vectors [][]float32
 		for i := first; i < min(first+k.block, len(samples)); i++ {
 			if v, ok := o.Store.Lookup("trace " + strconv.Itoa(i)); ok && len(v) == 3 {
@@ -82,15 +84,11 @@ func (k *krylov) traceSamples(ctx context.Context, o *Options, q [][]float32) ([
 				p.skip(1)
 				continue
 			}
-			z := rademacher(len(p.theta), o.Seed, streamTrace+uint64(i))
+			z := gaussian(len(p.theta), o.Seed, streamTrace+uint64(i))
 			p.mask(z)
-			rest := widened(z)
-			outside(rest, q)
-			length := norm(rest)
-			if length == 0 {
-				continue
-			}
-			units, lengths, vectors = append(units, i), append(lengths, length*math.Sqrt(float64(len(p.theta)))), append(vectors, rounded(rest, 1/length))
+			u := widened(z)
+			outside(u, q)
+			units, vectors = append(units, i), append(vectors, rounded(u, 1/norm(u)))
 		}
 		if len(vectors) == 0 {
 			continue
@@ -99,10 +97,10 @@ func (k *krylov) traceSamples(ctx context.Context, o *Options, q [][]float32) ([
 			return nil, err
 		}
 		for j, i := range units {
-			w, square := k.w[j], lengths[j]*lengths[j]
-			s := traceSample{value: square * dot(vectors[j], w), columns: square * norm(w) * norm(w)}
+			w := k.w[j]
+			s := traceSample{value: rest * dot(vectors[j], w), columns: rest * norm(w) * norm(w)}
 			outside(w, q)
-			s.squares = square * norm(w) * norm(w)
+			s.squares = rest * norm(w) * norm(w)
 			samples[i] = s
 			if err := o.Store.Save("trace "+strconv.Itoa(i), []float64{s.value, s.squares, s.columns}); err != nil {
 				return nil, fmt.Errorf("curvature: trace %d: %w", i, err)

@@ -42,12 +42,12 @@ What the numbers mean, and what not: analyze/MEANING.md.`
 
 // Run computes, writes and prints.
 func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
-	memory, err := parseSize("--max-memory", c.MaxMemory)
+	most, err := parseSize("--max-memory", c.MaxMemory)
 	if err != nil {
 		return err
 	}
 	o := curvature.Options{
-		Top: c.Top, Matrix: curvature.Matrix(c.Matrix), Block: c.Block, MaxProducts: c.Products, MaxMemory: memory,
+		Top: c.Top, Matrix: curvature.Matrix(c.Matrix), Block: c.Block, MaxProducts: c.Products, MaxMemory: most,
 		DensityProbes: c.Probes, Seed: c.Seed, Progress: e.progress,
 	}
 	if c.Probes == 0 {
@@ -66,9 +66,8 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	defer a.close()
 	needs, err := o.Memory(a.trace.Header().Layout.Len())
 	if err != nil {
-		return err
+		return usageError{err}
 	}
-	e.say("memory for the vectors of the iteration: at most %s", bytesText(needs))
 	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, nil, products)
 	if err != nil {
 		return err
@@ -79,13 +78,16 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
+	memory := func() { e.say("memory for the vectors of the iteration: at most %s", bytesText(needs)) }
 	if c.Along != "" {
+		memory()
 		return c.along(ctx, a, loss, o)
 	}
 	s, err := a.iterate(c.Step)
 	if err != nil {
 		return err
 	}
+	memory()
 	if l, ok := loss.(analyze.Stateful); ok && s.State != nil {
 		l.SetState(s.State)
 	}
