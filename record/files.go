@@ -2,10 +2,6 @@ package record
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"syscall"
 )
 
@@ -45,60 +41,4 @@ func IsMachine(err error) bool {
 		}
 	}
 	return false
-}
-
-// CheckRegular returns an error that wraps ErrDamaged when a path names a file that
-// is not a regular one. Reading a pipe would wait for ever, a device may have no
-// end. Links are followed.
-func CheckRegular(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return checkMode(path, info.Mode())
-}
-
-func checkMode(path string, mode fs.FileMode) error {
-	kind := ""
-	switch {
-	case mode.IsRegular():
-		return nil
-	case mode.IsDir():
-		kind = "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	default:
-		kind = "a device"
-	}
-	return fmt.Errorf("%s is %s and not a regular file: %w", path, kind, ErrDamaged)
-}
-
-// ReadSmall reads a regular file of at most limit bytes. Another file is refused
-// before anything is read, with an error that wraps ErrDamaged.
-func ReadSmall(path string, limit int64) ([]byte, error) {
-	if err := CheckRegular(path); err != nil { // before it is opened: opening a pipe waits
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkMode(path, info.Mode()); err != nil {
-		return nil, err
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes; at most %d are allowed: %w", path, info.Size(), limit, ErrDamaged)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes: %w", path, limit, ErrDamaged)
-	}
-	return b, err
 }

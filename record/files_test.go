@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -35,28 +34,3 @@ func TestIsDamage(t *testing.T) {
 		}
 	}
 }
-
-func TestReadSmall(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "file")
-	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := record.ReadSmall(path, 5); err != nil || string(b) != "12345" {
-		t.Errorf("%q, %v", b, err)
-	}
-	for name, err := range map[string]error{
-		"too long":  second(record.ReadSmall(path, 4)),
-		"directory": second(record.ReadSmall(dir, 4)),
-		"device":    second(record.ReadSmall(os.DevNull, 4)),
-	} {
-		if !record.IsDamage(err) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := record.ReadSmall(path+"x", 4); !errors.Is(err, fs.ErrNotExist) || record.IsDamage(err) {
-		t.Errorf("no file: %v", err)
-	}
-}
-
-func second(_ []byte, err error) error { return err }

@@ -12,6 +12,7 @@ import (
 
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // Run is a run with what is known about it. It is a copy: nothing on disk is
@@ -56,6 +57,7 @@ var known = []string{"path", "walk", "pca", "landscape", "lines", "line", "curva
 const (
 	maxSummary = 64 << 20
 	maxFigure  = 64 << 20
+	maxTable   = 1 << 30
 )
 
 // Open reads the header of a run and its finished results. A run without any
@@ -68,7 +70,7 @@ func Open(dir string) (Run, error) {
 		return Run{}, fmt.Errorf("report: %w", err)
 	}
 	path := filepath.Join(dir, "header.json")
-	b, err := readFile(path, maxSummary)
+	b, err := safefile.Read(path, maxSummary)
 	if err != nil {
 		return Run{}, fmt.Errorf("report: %s is no run: %w", dir, err)
 	}
@@ -76,7 +78,11 @@ func Open(dir string) (Run, error) {
 	if r.Header, err = record.DecodeHeader(b); err != nil {
 		return Run{}, fmt.Errorf("report: %s: %w", path, err)
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, "analysis"))
+	results := filepath.Join(dir, "analysis")
+	if err := safefile.CheckBelow(dir, results); err != nil {
+		return Run{}, fmt.Errorf("report: %w", err)
+	}
+	entries, err := os.ReadDir(results)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Run{}, fmt.Errorf("report: %w", err)
 	}
@@ -84,8 +90,8 @@ func Open(dir string) (Run, error) {
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		one, err := OpenResult(filepath.Join(dir, "analysis", e.Name()))
-		if errors.Is(err, fs.ErrNotExist) && !finished(filepath.Join(dir, "analysis", e.Name())) {
+		one, err := OpenResult(filepath.Join(results, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) && !finished(filepath.Join(results, e.Name())) {
 			continue
 		}
 		if err != nil {
@@ -109,7 +115,7 @@ func sortResults(results []Result) {
 }
 
 func finished(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, result.SummaryName))
+	_, err := os.Lstat(filepath.Join(dir, result.SummaryName))
 	return err == nil
 }
 
@@ -125,9 +131,6 @@ func (r *Result) rank() int {
 // fs.ErrNotExist.
 func OpenResult(dir string) (Result, error) {
 	path := filepath.Join(dir, result.SummaryName)
-	if info, err := os.Stat(path); err == nil && info.Size() > maxSummary {
-		return Result{}, fmt.Errorf("report: %s has %d bytes; at most %d are read", path, info.Size(), maxSummary)
-	}
 	doc, err := result.Read(dir, nil)
 	if err != nil {
 		return Result{}, fmt.Errorf("report: %w", err)
@@ -171,9 +174,9 @@ func (r *Result) readFigures(dir string) error {
 				continue
 			}
 			path := filepath.Join(dir, file)
-			b, err := readFile(path, maxFigure)
+			b, err := safefile.Read(path, maxFigure)
 			if err != nil {
-				return fmt.Errorf("report: figure %s: %w", path, err)
+				return fmt.Errorf("report: figure %w", err)
 			}
 			f := Figure{Name: name}
 			switch ext {
@@ -226,15 +229,4 @@ func (r *Result) readTables(dir string) error {
 		r.tables[name] = t
 	}
 	return nil
-}
-
-func readFile(path string, most int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s has %d bytes; it must be a file of at most %d", path, info.Size(), most)
-	}
-	return os.ReadFile(path)
 }

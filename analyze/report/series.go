@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"sgdwalk/record/safefile"
 )
 
 // series are columns of numbers out of a CSV file; NaN where there is none, and 1
@@ -29,11 +31,14 @@ func (s *series) column(name string) []float64 {
 // readSeries reads the wanted columns, row by row; the other ones may hold
 // anything.
 func readSeries(path string, want []string) (*series, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("report: table: %w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() > maxTable {
+		return nil, errors.Join(err, fmt.Errorf("report: table %s is not read: at most %d bytes are allowed", path, maxTable))
+	}
 	r := csv.NewReader(f)
 	r.ReuseRecord = true
 	s := &series{columns: make(map[string][]float64)}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sgdwalk/analyze/live"
-	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 )
@@ -60,7 +59,7 @@ func readCounters(dir string) *live.Recorder {
 	if err != nil || time.Since(info.ModTime()) > countersOld {
 		return nil
 	}
-	b, err := record.ReadSmall(path, 1<<16)
+	b, err := safefile.Read(path, 1<<16)
 	if err != nil {
 		return nil
 	}

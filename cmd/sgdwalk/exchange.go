@@ -212,7 +212,7 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 	h := m.Header()
 	text, err := json.Marshal(rowCount{m.Len()})
 	if err == nil {
-		err = os.WriteFile(filepath.Join(c.Out, importName), append(text, '\n'), 0o666)
+		err = safefile.WriteBytes(filepath.Join(c.Out, importName), append(text, '\n'))
 	}
 	if err != nil {
 		return err
@@ -289,8 +289,13 @@ func (c *repairCmd) Run(e *env) error {
 	if !r.Finished {
 		e.say("note: %s did not come to its end, or its end is lost: it has %d rows", c.Run_, r.Rows)
 	}
-	for _, name := range []string{configName, replay.CheckpointName} {
-		if err := copyIfThere(filepath.Join(c.Run_, name), filepath.Join(out, name)); err != nil {
+	for _, name := range []string{configName, replay.CheckpointName, groupRatesName} {
+		err := copyIfThere(filepath.Join(c.Run_, name), filepath.Join(out, name))
+		if errors.Is(err, safefile.ErrNotPlain) {
+			e.say("note: %s is left out: %v", name, err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -309,13 +314,13 @@ func (c *repairCmd) Run(e *env) error {
 	return nil
 }
 
-// copyIfThere copies a file that may be missing. Like a pipe or a device in its
-// place, it is then left out.
+// copyIfThere copies a file that may be missing. The error for a link, a pipe or a
+// device in its place wraps safefile.ErrNotPlain.
 func copyIfThere(from, to string) error {
-	if err := record.CheckRegular(from); errors.Is(err, os.ErrNotExist) || record.IsDamage(err) {
+	in, err := safefile.Open(from, os.O_RDONLY)
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"sgdwalk/analyze/live"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 )
 
 // errDamaged is wrapped by the errors that mean exit status 3.
@@ -80,7 +81,7 @@ const maxRunFile = 1 << 20
 
 // readRunFile reads a small file beside a recording.
 func readRunFile(dir, name string) ([]byte, error) {
-	return record.ReadSmall(filepath.Join(dir, name), maxRunFile)
+	return safefile.Read(filepath.Join(dir, name), maxRunFile)
 }
 
 // readRecorder returns the counters of the last session, nil when there are none.

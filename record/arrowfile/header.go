@@ -49,7 +49,7 @@ func parseRunHeader(text []byte) (*runHeader, error) {
 // segments of a run are there, is damaged.
 func readHeader(dir string) (*runHeader, error) {
 	path := filepath.Join(dir, headerName)
-	text, err := record.ReadSmall(path, maxHeader)
+	text, err := safefile.Read(path, maxHeader)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && hasOwnSegment(dir):
 		return nil, fmt.Errorf("arrowfile: %s: %s is missing, though there are segments of a run (%w); sgdwalk repair can restore it", dir, headerName, record.ErrDamaged)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"sgdwalk/record"
+	"sgdwalk/record/safefile"
 )
 
 // claim is what the schema of a segment says about its run.
@@ -20,9 +21,6 @@ type claim struct {
 
 // readClaim reads the claim of a segment, nil when it is not to be had.
 func readClaim(path string) *claim {
-	if record.CheckRegular(path) != nil {
-		return nil
-	}
 	src, err := openReadSource(path)
 	if err != nil {
 		return nil
@@ -94,7 +92,7 @@ func restoreHeader(dir string) (h *runHeader, damage, err error) {
 			return restored, fmt.Errorf("%w; the copy in %s is taken", damage, c.segment), nil
 		}
 	}
-	text, readErr := record.ReadSmall(filepath.Join(dir, headerName), maxHeader)
+	text, readErr := safefile.Read(filepath.Join(dir, headerName), maxHeader)
 	if readErr == nil {
 		if restored, err := parseRunHeader(undamaged(text, most[0].id)); err == nil {
 			return restored, fmt.Errorf("%w; the one change to it is undone that gives the hash which the segments name", damage), nil

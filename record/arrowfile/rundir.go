@@ -13,7 +13,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"sgdwalk/record"
 	"sgdwalk/record/safefile"
 )
 
@@ -167,7 +166,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 // isLive reports whether a writer has the run in dir open. Nothing is created.
 func isLive(dir string) bool {
 	path := filepath.Join(dir, lockName)
-	if record.CheckRegular(path) != nil {
+	if safefile.Check(path) != nil {
 		return false
 	}
 	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync/atomic"
 	"unsafe"
+
+	"sgdwalk/record/safefile"
 )
 
 // source gives access to the bytes of a segment file. Its methods are safe for
@@ -40,7 +42,7 @@ type readSource struct {
 }
 
 func openReadSource(path string) (source, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"sgdwalk/record/safefile"
 )
 
 // mapSource maps a segment, a growing one in several pieces: what was handed out
@@ -39,7 +41,7 @@ const aheadBytes = 64 << 20
 
 // openSource maps a segment.
 func openSource(path string) (source, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +163,7 @@ func (s *mapSource) readAt(b []byte, off int64) error {
 		if reopened.Load() >= mostReopened {
 			err = unix.EMFILE
 		} else {
-			f, err = os.Open(s.path)
+			f, err = safefile.Open(s.path, os.O_RDONLY)
 		}
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
 			s.reading.Unlock()

@@ -8,11 +8,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sgdwalk/record"
 )
 
 // ErrNotPlain is wrapped by the error for a name that is a link, a device, a pipe
-// or a directory where a file is expected.
-var ErrNotPlain = errors.New("not a plain file")
+// or a directory where a file is expected. It counts as damage: see record.IsDamage.
+var ErrNotPlain error = damage("not a plain file")
+
+var errTooLong error = damage("too long")
+
+type damage string
+
+func (d damage) Error() string        { return string(d) }
+func (d damage) Is(target error) bool { return target == record.ErrDamaged }
 
 // Check refuses a name that is there and is not a plain file.
 func Check(path string) error {
@@ -28,13 +37,19 @@ func Check(path string) error {
 
 func plain(path string, info fs.FileInfo) error {
 	what := "a special file"
-	switch {
-	case info.Mode().IsRegular():
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
 		return nil
-	case info.IsDir():
+	case mode.IsDir():
 		what = "a directory"
-	case info.Mode()&fs.ModeSymlink != 0:
+	case mode&fs.ModeSymlink != 0:
 		what = "a symbolic link, which is not followed"
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
 	}
 	return fmt.Errorf("%s: %w: it is %s", path, ErrNotPlain, what)
 }
@@ -63,33 +78,22 @@ func CheckBelow(dir, path string) error {
 }
 
 // Open opens a plain file with the flags of os.OpenFile; with os.O_CREATE it makes
-// one that is missing. What is not a plain file is refused and not touched.
+// one that is missing. What is not a plain file is refused and not touched. Links in
+// front of the last part of path are followed.
 func Open(path string, flag int) (*os.File, error) {
-	root, err := os.OpenRoot(filepath.Dir(path))
+	if err := Check(path); err != nil { // opening a device may already do something
+		return nil, err
+	}
+	f, err := os.OpenFile(path, flag|careful, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	name := filepath.Base(path)
-	info, err := root.Lstat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && flag&os.O_CREATE != 0:
-		flag |= os.O_EXCL
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
-	case err != nil:
-		return nil, err
-	default:
-		if err := plain(path, info); err != nil {
-			return nil, err
-		}
+	info, err := f.Stat() // of what was opened: the name may have been exchanged since
+	if err == nil {
+		err = plain(path, info)
 	}
-	f, err := root.OpenFile(name, flag, 0o666)
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
-			at.Path = path
-		}
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -107,7 +111,7 @@ func Read(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > most {
-		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", path, info.Size(), most)
+		return nil, fmt.Errorf("%s is %w: it has %d bytes, at most %d are read", path, errTooLong, info.Size(), most)
 	}
 	b := make([]byte, 0, info.Size()+1)
 	for {
@@ -119,7 +123,7 @@ func Read(path string, most int64) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		case int64(len(b)) > most: // it grew
-			return nil, fmt.Errorf("%s has more than %d bytes; at most %d are read", path, most, most)
+			return nil, fmt.Errorf("%s is %w: it has more than the %d bytes that are read", path, errTooLong, most)
 		case len(b) == cap(b):
 			b = append(b, 0)[:len(b)]
 		}

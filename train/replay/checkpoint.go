@@ -67,7 +67,7 @@ func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 // damaged or another run's is refused.
 func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	path := filepath.Join(dir, CheckpointName)
-	b, err := record.ReadSmall(path, maxCheckpoint(h))
+	b, err := safefile.Read(path, maxCheckpoint(h))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("replay: %s: %w", dir, ErrNoCheckpoint)
