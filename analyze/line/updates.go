@@ -54,14 +54,15 @@ type UpdatesSummary struct {
 
 // segment is what is taken from the walk for one segment.
 type segment struct {
-	length             float64
-	alphas, losses     []float64
-	floor, floorLoss   record.Optional
-	slope, curvature   record.Optional
-	start, end         float64
-	mae                record.Optional
-	row, step, epoch   int64
-	optimumAtEdge, has bool
+	length           float64
+	alphas, losses   []float64
+	floor, floorLoss record.Optional
+	slope, curvature record.Optional
+	// Absent with the floor.
+	heightStart, heightEnd record.Optional
+	mae                    record.Optional
+	row, step, epoch       int64
+	optimumAtEdge, has     bool
 }
 
 // Updates computes the metrics of Mutschler and Zell (2021) from the samples of a
@@ -133,7 +134,7 @@ func fromWalk(r *walk.Result) ([]segment, error) {
 		s.alphas, s.losses = l.Column("alpha").Floats[i*per:(i+1)*per], l.Column("loss").Floats[i*per:(i+1)*per]
 		s.floor, s.floorLoss = value("floor_position", i), value("floor_loss", i)
 		s.slope, s.curvature = value("slope_start", i), value("curvature", i)
-		s.start, s.end = value("loss_start", i).Value, value("loss_end", i).Value
+		s.heightStart, s.heightEnd = value("height_start", i), value("height_end", i)
 		s.mae = value("mae_degree_2", i)
 		s.optimumAtEdge = t.Column("floor_at_edge").Bools[i]
 		s.has = s.floor.Valid && s.length > 0
@@ -157,14 +158,16 @@ func (b *updatesBuilder) add(s, before *segment) {
 	b.optimum.Add(when(optimum, true))
 	b.edge.Add(s.optimumAtEdge, s.has)
 	b.minus.Add(when(optimum-s.length, true))
-	improvement, best := s.start-s.end, s.start-s.floorLoss.Value
+	// Not from the losses themselves, which on a short step are rounding.
+	best := s.heightStart.Value
+	improvement := best - s.heightEnd.Value
 	b.improvement.Add(when(improvement, true))
 	b.best.Add(when(best, true))
 	b.relative.Add(when(improvement/best, best > 0))
 	slope := s.slope.Value / s.length
-	b.slope.Add(when(slope, true))
+	b.slope.Add(when(slope, s.slope.Valid))
 	b.curvature.Add(when(s.curvature.Value/(s.length*s.length), s.curvature.Valid))
-	b.perSlope.Add(when(optimum/math.Abs(slope), slope != 0))
+	b.perSlope.Add(when(optimum/math.Abs(slope), s.slope.Valid && slope != 0))
 	b.mae.Add(when(s.mae.Value, s.mae.Valid))
 	low, high := s.losses[0], s.losses[0]
 	for _, v := range s.losses {
@@ -172,7 +175,7 @@ func (b *updatesBuilder) add(s, before *segment) {
 	}
 	b.ratio.Add(when(s.mae.Value/(high-low), s.mae.Valid && high > low))
 	gap, ok := 0.0, false
-	if before != nil && before.has && s.has {
+	if before != nil && before.has && s.has && before.mae.Valid && s.mae.Valid { // without a fit the samples are rounding
 		gap, ok = shapeDistance(s, before)
 	}
 	b.gap.Add(when(gap, ok))

@@ -40,7 +40,8 @@ type shape struct {
 	// length 0 is zero; one that the resolution makes flat, or only straight, is that.
 	resolution           record.Optional
 	zero, flat, straight bool
-	unsettled            bool // a straight one whose floor is not resolved either
+	rough                bool   // a straight one that has a floor inside all the same
+	source               string // of the curvature: fromSamples, fromHessian, or empty without one
 
 	start, end record.Optional // phi(0), phi(1), always present, perhaps not finite
 	rises      optionalBool
@@ -92,7 +93,7 @@ func (g *grid) measure(losses []float64) shape {
 
 	slope0, slope1 := g.slopeAtZero.Apply(losses), g.slopeAtOne.Apply(losses)
 	s.slopeStart, s.slopeEnd = record.Some(slope0), record.Some(slope1)
-	s.curvature = record.Some(slope1 - slope0)
+	s.curvature, s.source = record.Some(slope1-slope0), fromSamples
 
 	s.mae, s.r2 = g.fits.Errors(losses)
 	s.parabolaPosition, s.cockpitAlpha = g.fits.Parabola(losses)

@@ -2,7 +2,6 @@ package walk
 
 import (
 	"math/rand/v2"
-	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
@@ -88,9 +87,6 @@ func epochTable(segments *record.Table, o *Options) (record.Table, error) {
 // add adds an epoch; null may be nil.
 func (q *epochQuantity) add(segments *record.Table, null *NullResult, rng *rand.Rand) {
 	of := segments.Column(q.of)
-	if slices.Contains(curvatureColumns, q.of) {
-		of = resolvedColumn(segments, q.of)
-	}
 	values := present(of)
 	interval := analyze.MeanInterval(values, rng)
 	q.mean.Add(meanOf(values))
@@ -121,6 +117,9 @@ func rowsOf(t *record.Table, from, to int) record.Table {
 		}
 		if c.Floats != nil {
 			part.Floats = c.Floats[from:to]
+		}
+		if c.Strings != nil {
+			part.Strings = c.Strings[from:to]
 		}
 		if c.Bools != nil {
 			part.Bools = c.Bools[from:to]

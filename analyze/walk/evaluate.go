@@ -22,6 +22,8 @@ type walker struct {
 	scratch []float32 // the point under evaluation
 	states  *states
 
+	products *products // for segments whose losses do not tell the curvature
+
 	shared, own []Measure // of Options.Also: the same on all segments, and one for each
 
 	// known has the samples at the iterates of the last segment, by step.

@@ -60,15 +60,15 @@ func match(segments *record.Table, eigenvalue float64) (*Quadratic, *Comparison)
 		return nil, &Comparison{Absent: fmt.Sprintf(format, args...)}
 	}
 	rate := analyze.Describe(segments.Column("learning_rate")).Median
-	sharpness := analyze.Describe(resolvedColumn(segments, "sharpness"))
-	curvature := analyze.Describe(resolvedColumn(segments, "curvature"))
+	sharpness := analyze.Describe(segments.Column("sharpness"))
+	curvature := analyze.Describe(segments.Column("curvature"))
 	switch {
 	case analyze.Describe(segments.Column("eta_sharpness")).Count == 0 && sharpness.Count > 0:
 		return absent("the segments have no single learning rate")
 	case !rate.Valid || !(rate.Value > 0):
 		return absent("the segments have no learning rate above 0")
 	case curvature.Count < 2 || !sharpness.Max.Valid:
-		return absent("fewer than two segments have a curvature that float32 resolves")
+		return absent("fewer than two segments have a curvature that is known")
 	case !(curvature.Mean.Value > 0):
 		return absent("the mean curvature along the steps is %.3g: no quadratic with a minimum has that", curvature.Mean.Value)
 	case c.EigenvalueGiven && rate.Value*eigenvalue >= 2:

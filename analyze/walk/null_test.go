@@ -173,7 +173,7 @@ func TestNoComparison(t *testing.T) {
 		want string
 	}{
 		{positions(t, 1, 2, 3), concave, walk.Options{}, "the mean curvature along the steps is -1: no quadratic with a minimum has that"},
-		{positions(t, 1, 2), &counter{f: square}, walk.Options{}, "fewer than two segments have a curvature that float32 resolves"},
+		{positions(t, 1, 2), &counter{f: square}, walk.Options{}, "fewer than two segments have a curvature that is known"},
 		{positions(t, 3, 2, 1), &counter{f: square}, walk.Options{TopEigenvalue: 8}, "learning rate 0.5 times eigenvalue 8 is 4: a walk on that quadratic diverges"},
 	} {
 		r := run(t, c.m, c.loss, c.o)

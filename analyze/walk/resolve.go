@@ -52,9 +52,6 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 	s.resolution = record.Some(resolved * g.noise(losses))
 	if low, high := slices.Min(losses), slices.Max(losses); s.zero || high-low <= s.resolution.Value {
 		kept := shape{start: s.start, end: s.end, resolution: s.resolution, zero: s.zero, flat: !s.zero}
-		if kept.flat {
-			kept.curvature = s.curvature // marked as unresolved
-		}
 		*s = kept
 		return
 	}
@@ -64,20 +61,27 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 	if s.straight = !(math.Abs(s.curvature.Value) > s.resolution.Value*g.gain); s.straight {
 		// The parabola through all samples is less exact on a long step, and many times
 		// less noisy on a short one, which is a parabola.
-		if c, gain, ok := g.fits.Curvature(losses); ok && math.Abs(c) > s.resolution.Value*gain {
+		if c, gain, slope, ok := g.fits.Curvature(losses); ok && math.Abs(c) > s.resolution.Value*gain {
 			s.curvature, s.straight = record.Some(c), false
+			s.slopeStart, s.slopeEnd = record.Some(slope), record.Some(slope+c)
 		}
 	}
 	if !s.straight {
 		return
 	}
 	none := record.Optional{}
-	s.parabolaPosition, s.cockpitAlpha, s.r2 = none, none, none
+	s.curvature, s.parabolaPosition, s.cockpitAlpha, s.r2, s.source = none, none, none, none, ""
+	s.slopeStart, s.slopeEnd = none, none
 	// A straight line has its floor at the lower end of the range.
 	first, last := losses[0], losses[len(losses)-1]
+	if math.Abs(last-first) > s.resolution.Value {
+		slope := record.Some((last - first) / (g.alphas[len(g.alphas)-1] - g.alphas[0]))
+		s.slopeStart, s.slopeEnd = slope, slope
+	}
 	switch end := min(first, last); {
 	case s.floorLoss.Value < end-s.resolution.Value:
 		// The floor is inside all the same: the curve bends up and down.
+		s.rough = true
 	case math.Abs(last-first) > s.resolution.Value:
 		at := g.alphas[0]
 		if last < first {
@@ -89,20 +93,6 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 		s.heightMean = record.Some(s.heightStart.Value/2 + s.heightEnd.Value/2)
 	default:
 		s.floorPosition, s.floorLoss, s.heightStart, s.heightEnd, s.heightMean = none, none, none, none, none
-		s.floorAtEdge, s.floorInterior, s.unsettled = optionalBool{}, optionalBool{}, true
+		s.floorAtEdge, s.floorInterior = optionalBool{}, optionalBool{}
 	}
 }
-
-// resolvedColumn is a column of the curvature where float32 resolves the curvature.
-func resolvedColumn(t *record.Table, name string) *record.Column {
-	c, marks := *t.Column(name), t.Column("curvature_resolved")
-	valid := make([]bool, len(c.Floats))
-	for i := range valid {
-		valid[i] = (c.Valid == nil || c.Valid[i]) && (marks.Valid == nil || marks.Valid[i]) && marks.Bools[i]
-	}
-	c.Valid = valid
-	return &c
-}
-
-// curvatureColumns are the columns that an unresolved curvature makes meaningless.
-var curvatureColumns = []string{"curvature", "sharpness", "eta_sharpness"}

@@ -85,9 +85,19 @@ func TestFindings(t *testing.T) {
 	if got := text(s); !strings.Contains(got, "s* = 1.25 of the step") {
 		t.Errorf("with a weighted position: %q", got)
 	}
-	for unresolved, want := range map[int]string{2: "the others are the longer steps", 3: "no step is resolved"} {
-		if got := tooShort(&Summary{Segments: 4, ZeroSegments: 1, UnresolvedCurvatures: unresolved}); !strings.Contains(got, want) {
-			t.Errorf("%d unresolved: %q; want %q", unresolved, got, want)
+}
+
+// The warning says where curvatures come from, and counts.
+func TestTooShort(t *testing.T) {
+	for _, c := range []struct {
+		s             Summary
+		says, saysNot string
+	}{
+		{Summary{Segments: 4, ProductCurvatures: 2}, "of 2 of 4 steps", "absent"},
+		{Summary{Segments: 4, UnresolvedCurvatures: 3, UnresolvedSegments: 1, ProductsAbsent: "so it is"}, "Of 3 of them curvature, sharpness and eta_sharpness are absent, and of 1 the floor too: so it is", "product"},
+	} {
+		if got := tooShort(&c.s); !strings.Contains(got, c.says) || strings.Contains(got, c.saysNot) {
+			t.Errorf("%+v: %q", c.s, got)
 		}
 	}
 }

@@ -20,8 +20,8 @@ type Result struct {
 	//	step_length             length of d
 	//	loss_start, loss_end    phi(0), phi(1)
 	//	loss_resolution         least difference of losses that is one: 5 standard deviations of the rounding noise.
-	//	                        Where the samples differ by less, all that follows is absent; where phi(1)-phi(0) or the
-	//	                        curvature is smaller than that noise makes it, rises, or what is made of the curvature, is
+	//	                        Where the samples do not tell the curvature by it, slopes, curvature and what follows
+	//	                        from them are those of a product with the Hessian at theta_k, or absent
 	//	rises                   phi(1) > phi(0)
 	//	floor_position          s*, the argmin of phi over the alphas, refined by a parabola
 	//	floor_loss              the valley floor, phi(s*) by the same parabola
@@ -35,6 +35,7 @@ type Result struct {
 	//	interior_maxima         local maxima of the samples strictly between 0 and 1
 	//	slope_start, slope_end  phi'(0), phi'(1): derivative of the polynomial through the 5 nearest samples
 	//	curvature               phi'(1)-phi'(0), the mean of phi'' over the step; d'Hd for a quadratic
+	//	curvature_source        samples, or hessian: d'Hd of a product; empty where the curvature is absent
 	//	sharpness               curvature / step_length^2, the directional curvature of the loss
 	//	eta_sharpness           learning_rate * sharpness; 2 where a step along an eigenvector ends as high as it started
 	//	parabola_position       minimum of the least-squares parabola through all samples; may be outside

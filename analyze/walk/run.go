@@ -47,6 +47,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	}
 	w.states = newStates(t, evaluated)
 	defer w.states.end()
+	w.products = newProducts(w)
 	rates := t.Header().Optimizer.Groups("learning_rate")
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
 	b := newBuilder(alphas, slices.Concat(w.shared, w.own))
@@ -68,6 +69,9 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 		}
 		f := w.grid.measure(losses)
 		w.grid.resolve(&f, losses, length)
+		if err := w.products.complete(ctx, s, &f); err != nil {
+			return nil, err
+		}
 		b.add(s, length, f)
 		b.addSamples(s, samples)
 	}

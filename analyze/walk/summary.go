@@ -2,7 +2,6 @@ package walk
 
 import (
 	"fmt"
-	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record"
@@ -55,9 +54,11 @@ type Summary struct {
 	Null Comparison `json:"null"`
 
 	// What float32 does not resolve has no value and takes no part in any number above.
-	ZeroSegments         int                  `json:"zero_segments"`         // steps of length 0
-	UnresolvedSegments   int                  `json:"unresolved_segments"`   // steps whose losses differ by less than rounding makes them differ
-	UnresolvedCurvatures int                  `json:"unresolved_curvatures"` // steps whose curvature is not resolved, those without a floor among them
+	ZeroSegments         int                  `json:"zero_segments"`             // steps of length 0
+	UnresolvedSegments   int                  `json:"unresolved_segments"`       // of the steps without a curvature, those that have no floor either
+	UnresolvedCurvatures int                  `json:"unresolved_curvatures"`     // steps whose curvature neither the losses nor a product tell
+	ProductCurvatures    int                  `json:"product_curvatures"`        // steps whose curvature is that of a product with the Hessian
+	ProductsAbsent       string               `json:"products_absent,omitempty"` // why a step has none, when one does not
 	LossResolution       analyze.Distribution `json:"loss_resolution"`
 
 	NonfiniteSegments int `json:"nonfinite_segments"` // segments with a sample that is NaN or infinite
@@ -84,7 +85,8 @@ func summarize(r *Result, p *plan, w *walker, b *builder) Summary {
 		BarrierTolerance: w.opts.BarrierTolerance,
 		UnfollowedRows:   p.unfollowed,
 		RecordedLosses:   w.compared,
-		ZeroSegments:     b.zero, UnresolvedSegments: b.flat + b.unsettled, UnresolvedCurvatures: b.flat + b.straight,
+		ZeroSegments:     b.zero, UnresolvedSegments: b.noFloor, UnresolvedCurvatures: b.noCurvature,
+		ProductCurvatures: b.products, ProductsAbsent: w.products.why,
 	}
 	if w.compared > 0 {
 		s.RecordedLossMaxAbsolute = record.Some(w.maxDifference)
@@ -127,13 +129,8 @@ func describe(s *Summary, t *record.Table) {
 		{&s.R2, "r2_degree_2"},
 	} {
 		*c.to = analyze.Describe(t.Column(c.name))
-		if slices.Contains(curvatureColumns, c.name) {
-			if d := analyze.Describe(resolvedColumn(t, c.name)); d.Count > 0 {
-				*c.to = d // otherwise rounding is all there is, and a warning says so
-			}
-		}
 	}
-	slope, curvature := t.Column("slope_start"), resolvedColumn(t, "curvature")
+	slope, curvature := t.Column("slope_start"), t.Column("curvature")
 	start, end, barrier := t.Column("loss_start"), t.Column("loss_end"), t.Column("barrier_height")
 	var slopes, curvatures float64
 	for i := range t.Len() {
@@ -156,13 +153,17 @@ func describe(s *Summary, t *record.Table) {
 	}
 }
 
-// tooShort counts the steps that float32 does not resolve.
+// tooShort says of the steps whose losses do not tell the curvature where it is from.
 func tooShort(s *Summary) string {
-	text := fmt.Sprintf("of %d of %d steps the curvature is not resolved: it is smaller than what the noise of the sampled losses makes of it (rounding to float32 on a short step, kinks on a long one). Of %d of them the floor is not resolved either. They are marked (curvature_resolved) and left out of shares, means and the null", s.UnresolvedCurvatures, s.Segments, s.UnresolvedSegments)
-	if s.UnresolvedCurvatures+s.ZeroSegments+s.NonfiniteSegments >= s.Segments {
-		return text + "; as no step is resolved, curvature, sharpness and eta_sharpness of the summary are rounding noise, not measurements"
+	n := s.ProductCurvatures + s.UnresolvedCurvatures
+	text := fmt.Sprintf("of %d of %d steps the sampled losses do not tell the curvature: it is smaller than what their noise makes of it (rounding to float32 on a short step, kinks on a long one)", n, s.Segments)
+	if p := s.ProductCurvatures; p > 0 {
+		text += fmt.Sprintf(". Of %d of them it is d'Hd, from one gradient and one exact product with the Hessian each, at the first iterate (curvature_source is %s)", p, fromHessian)
 	}
-	return text + "; the others are the longer steps"
+	if u := s.UnresolvedCurvatures; u > 0 {
+		text += fmt.Sprintf(". Of %d of them curvature, sharpness and eta_sharpness are absent, and of %d the floor too: %s. They take part in no mean, share or null", u, s.UnresolvedSegments, s.ProductsAbsent)
+	}
+	return text
 }
 
 func warnings(s *Summary, o *Options) []analyze.Warning {
@@ -177,7 +178,7 @@ func warnings(s *Summary, o *Options) []analyze.Warning {
 		add(true, "floor_at_edge", "%.3g %% of the floors lie at the first or last alpha: the minimum may be beyond %v to %v, and s* is cut off there; more alphas (for example -0.5:2:26) show it", 100*e.Value, s.AlphaMin, s.AlphaMax)
 	}
 	add(s.ZeroSegments > 0, "zero_steps", "%d of %d steps have length 0: they have no floor, height or curvature", s.ZeroSegments, s.Segments)
-	add(s.UnresolvedCurvatures > 0, "below_rounding", "%s", tooShort(s))
+	add(s.UnresolvedCurvatures+s.ProductCurvatures > 0, "below_rounding", "%s", tooShort(s))
 	add(s.BarriersBelowFloat32 > 0, "barriers_below_float32", "%d of %d barriers are lower than 2^-23 of the loss, which float32 rounding alone can make", s.BarriersBelowFloat32, s.Barriers)
 	add(s.UnfollowedRows > 0, "steps_missing", "%d chosen iterates are not followed by that of the next step and start no segment", s.UnfollowedRows)
 	add(s.Alphas < 5, "few_alphas", "%d samples on a segment: slopes and curvature come from a polynomial of degree %d", s.Alphas, s.Alphas-1)

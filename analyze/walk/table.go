@@ -14,8 +14,8 @@ type builder struct {
 
 	row, step, epoch, maxima, nonfinite        []int64
 	severalRates                               bool // no one learning rate is that of the update
-	zero, flat, straight, unsettled            int  // segments that resolve left without values
-	resolvedCurvature                          column.Bools
+	zero, noFloor, noCurvature, products       int  // segments of length 0; that have no floor, no curvature; whose curvature is a product's
+	source                                     []string
 	resolution                                 column.Floats
 	learningRate, batchLoss, length            column.Floats
 	start, end, floorPosition, floorLoss       column.Floats
@@ -48,7 +48,7 @@ func (b *builder) add(s *segment, length float64, f shape) {
 	for _, c := range []struct {
 		n  *int
 		is bool
-	}{{&b.zero, f.zero}, {&b.flat, f.flat}, {&b.straight, f.straight}, {&b.unsettled, f.unsettled}} {
+	}{{&b.zero, f.zero}, {&b.noFloor, f.unresolved() && !f.floorPosition.Valid}, {&b.noCurvature, f.unresolved()}, {&b.products, f.source == fromHessian}} {
 		if c.is {
 			*c.n++
 		}
@@ -69,7 +69,7 @@ func (b *builder) add(s *segment, length float64, f shape) {
 	b.slopeStart.Add(f.slopeStart)
 	b.slopeEnd.Add(f.slopeEnd)
 	b.curvature.Add(f.curvature)
-	b.resolvedCurvature.Add(f.curvature.Valid && !f.flat && !f.straight && !f.zero, f.curvature.Valid)
+	b.source = append(b.source, f.source)
 	sharpness := record.Optional{Value: f.curvature.Value / (length * length), Valid: f.curvature.Valid && length*length > 0}
 	b.sharpness.Add(sharpness)
 	b.etaSharpness.Add(record.Optional{Value: s.LearningRate.Value * sharpness.Value, Valid: sharpness.Valid && s.LearningRate.Valid && !b.severalRates})
@@ -123,7 +123,7 @@ func (b *builder) segments() record.Table {
 		b.slopeStart.Column("slope_start"),
 		b.slopeEnd.Column("slope_end"),
 		b.curvature.Column("curvature"),
-		b.resolvedCurvature.Column("curvature_resolved"),
+		column.Strings("curvature_source", b.source),
 		b.sharpness.Column("sharpness"),
 		b.etaSharpness.Column("eta_sharpness"),
 		b.parabolaPosition.Column("parabola_position"),

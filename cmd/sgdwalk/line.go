@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -85,7 +86,10 @@ type both struct {
 	last      train.Measure
 }
 
-var _ analyze.Stateful = (*both)(nil)
+var (
+	_ analyze.Stateful       = (*both)(nil)
+	_ analyze.HessianProduct = (*both)(nil)
+)
 
 // Loss returns the mean loss.
 func (b *both) Loss(ctx context.Context, theta []float32) (float64, error) {
@@ -103,6 +107,26 @@ func (b *both) SetState(state []float32) bool {
 	s, ok := b.evaluator.(analyze.Stateful)
 	b.theta = b.theta[:0]
 	return ok && s.SetState(state)
+}
+
+// Gradient passes on the gradient.
+func (b *both) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
+	return b.evaluator.Gradient(ctx, theta, grad)
+}
+
+// HessianAbsent says why the evaluator has no products with the Hessian.
+func (b *both) HessianAbsent() string {
+	_, absent := analyze.ExactHessian(b.evaluator)
+	return absent
+}
+
+// HessianVectors passes on the products.
+func (b *both) HessianVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
+	h, absent := analyze.ExactHessian(b.evaluator)
+	if h == nil {
+		return errors.New(absent)
+	}
+	return h.HessianVectors(ctx, theta, v, dst)
 }
 
 // accuracyOfBoth is the accuracy as what is measured.

@@ -162,22 +162,26 @@ func (f *Fits) Noise(losses []float64) (sigma float64, ok bool) {
 }
 
 // Curvature returns the second derivative of the least-squares parabola through all
-// samples, and its standard deviation for noise 1 of the samples; ok is false for fewer
-// than three samples.
-func (f *Fits) Curvature(losses []float64) (curvature, gain float64, ok bool) {
+// samples, its standard deviation for noise 1 of the samples, and the slope of the
+// parabola at 0; ok is false for fewer than three samples.
+func (f *Fits) Curvature(losses []float64) (curvature, gain, slope float64, ok bool) {
 	n := len(losses)
 	if n < 3 {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
-	b, x := f.basis[2], f.alphas
-	// The second derivative of the basis polynomial, from three of its values.
-	i, j, k := 0, n/2, n-1
-	second := 2 * ((b[k]-b[j])/(x[k]-x[j]) - (b[j]-b[i])/(x[j]-x[i])) / (x[k] - x[i])
 	shifted := make([]float64, n)
 	for i, v := range losses {
 		shifted[i] = v - losses[0]
 	}
-	return second * inner(shifted, b), math.Abs(second), true
+	x, i, j, k := f.alphas, 0, n/2, n-1 // three points fix a polynomial of the basis
+	for _, b := range f.basis[1:3] {
+		low, high := (b[j]-b[i])/(x[j]-x[i]), (b[k]-b[j])/(x[k]-x[j])
+		half := (high - low) / (x[k] - x[i])
+		weight := inner(shifted, b)
+		slope += weight * (low - half*(x[i]+x[j]))
+		curvature, gain = weight*2*half, math.Abs(2*half)
+	}
+	return curvature, gain, slope, true
 }
 
 // Parabola returns the minimum of the fitted parabola, which may lie outside the
