@@ -172,6 +172,9 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 		}
 		return a.native(e), nil
 	}
+	if err := a.share.checkBefore(a); err != nil {
+		return nil, err
+	}
 	theta, state, err := lastVectors(a.trace, a.run)
 	if err != nil {
 		return nil, err

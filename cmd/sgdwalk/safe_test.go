@@ -242,6 +242,31 @@ func TestPlanStartsNothing(t *testing.T) {
 	change(true, "landscape", "landscape", "--grid=3x3", "--objective=touch "+pwned, "--", run)
 	refuse("touch", "work", "-q", "--shard", "0", plan)
 	refuse("the plan has", "work", "-q", "--shard", "0", "--objective", objective, plan)
+	identity := func(what string) {
+		t.Helper()
+		var p map[string]any
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(b, &p)
+		}
+		if err == nil {
+			p["identity"].(map[string]any)[what] = "another"
+			b, err = json.Marshal(p)
+		}
+		if err = errors.Join(err, os.WriteFile(path, b, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.RemoveAll(filepath.Join(plan, "work"))
+	for what, want := range map[string]string{"recording": "the recording changed", "header": "the header of the run changed", "program": "the program changed"} {
+		change(true, "landscape", "landscape", "--grid=3x3", "--objective=touch "+pwned, "--", run)
+		identity(what)
+		refuse(want, "work", "-q", "--shard", "0", "--allow-objective", plan)
+		refuse("missing", "merge", "-q", "--allow-objective", plan)
+		if err := os.RemoveAll(filepath.Join(plan, "work")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, analysis := range []string{"train", "landscape"} {
 		change(true, analysis, "train", "--force", "--data=digits", "--out="+run)
 		refuse("nothing else", "work", "-q", "--shard", "0", plan)

@@ -72,6 +72,31 @@ func (s *share) open(a *analysis, options any) (units, error) {
 	return mergedUnits{s.merged, own}, nil
 }
 
+// checkBefore compares the plan with what is known before another program starts: this
+// program, the run's header and its rows. The command has its own hash.
+func (s *share) checkBefore(a *analysis) error {
+	if s == nil || s.planned == nil {
+		return nil
+	}
+	id, err := programIdentity(nil)
+	if err != nil {
+		return err
+	}
+	now := *s.planned
+	now.Software, now.Program = id.Software, id.Program
+	if now.Header, err = result.HeaderSHA256(a.trace.Header()); err != nil {
+		return err
+	}
+	rows, err := a.trace.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if first, _, _ := strings.Cut(now.Recording, "+"); first != rows { // further runs follow
+		now.Recording = rows
+	}
+	return s.planned.Check(&now)
+}
+
 // enter compares what the units depend on with the plan.
 func (s *share) enter(id shard.Identity) error {
 	s.found = id
