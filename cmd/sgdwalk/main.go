@@ -313,9 +313,9 @@ func saidBy(stderr io.Writer, err error) {
 	if !errors.As(err, &other) || len(other.Said) < 2 {
 		return
 	}
-	fmt.Fprintf(stderr, "%s said:\n", other.Command)
+	fmt.Fprintf(stderr, "%s said:\n", printable.Line(other.Command))
 	for _, line := range other.Said {
-		fmt.Fprintf(stderr, "  %s\n", line)
+		fmt.Fprintf(stderr, "  %s\n", printable.Line(line))
 	}
 }
 

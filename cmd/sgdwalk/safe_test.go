@@ -14,8 +14,10 @@ import (
 	"testing"
 	"unicode"
 
+	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/printable"
 )
 
 // broken is a standard output that cannot be written to.
@@ -412,4 +414,19 @@ func TestSweepKeepsWholeRecordingsOnly(t *testing.T) {
 	if !r.Finished() {
 		t.Errorf("the cell has %d rows and is not finished", r.Len())
 	}
+}
+
+// TestTraceback: the lines that another program printed before it failed stay lines,
+// and change no terminal.
+func TestTraceback(t *testing.T) {
+	var stderr strings.Builder
+	status := leave(printable.Writer{W: &stderr}, fmt.Errorf("walk: %w", &objective.Error{
+		Command: "python3 \x1b[2J\nobjective.py", When: "step 3", Err: errors.New("died\nrun is sound"),
+		Said: []string{"Traceback (most recent call last):", "  File \x1b]0;x\x07", "KeyError: '\u202e\r\nrun is sound'"},
+	}))
+	lines := strings.Split(strings.TrimSuffix(stderr.String(), "\n"), "\n")
+	if status != exitFailure || len(lines) != 5 || lines[1] != "  Traceback (most recent call last):" || lines[2] != `    File \x1b]0;x\x07` || lines[3] != `  KeyError: '\u202e\x0d\nrun is sound'` || !strings.HasPrefix(lines[4], "sgdwalk: ") {
+		t.Errorf("status %d: %q", status, lines)
+	}
+	printableOnly(t, "the traceback", stderr.String())
 }
