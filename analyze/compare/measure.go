@@ -300,6 +300,9 @@ func (m *measurement) curvature(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	if c.Summary.ProductMethod != curvature.Exact {
+		m.warn("finite_differences", "curvature is from %s", c.Summary.ProductMethod)
+	}
 	end := func(name string) record.Optional {
 		t := c.Table.Column(name)
 		i := t.Len() - 1

@@ -91,6 +91,7 @@ func Along(ctx context.Context, t record.Trajectory, g analyze.Gradient, opts Al
 	none := vectorsAt{place: -1}
 	w := &walker{run: t, gradient: g, opts: &opts, places: places, heads: heads(places), last: none, head: none}
 	r := &Run{}
+	_, r.inexact = analyze.ExactHessian(g)
 	var there []place
 	for i := range places {
 		v, here, err := w.row(ctx, i)

@@ -67,11 +67,12 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 
 // budget is the most products that a computation makes.
 func (o *Options) budget() int {
-	n := powerSteps + len(relativeSteps) + o.MaxProducts + max(o.TraceSamples, 0) + max(o.DensityProbes, 0)*o.DensitySteps + 4
+	n := powerSteps + len(relativeSteps) + o.MaxProducts + max(o.TraceSamples, 0) + max(o.DensityProbes, 0)*o.DensitySteps + 2
+	n += len(checkedSteps) * (o.Top + max(o.Bottom, 0))
 	if o.Preconditioner != nil {
-		n += o.MaxProducts
+		n += o.MaxProducts + len(checkedSteps)
 	}
-	n += len(o.Layers) * (o.MaxProducts + max(o.TraceSamples, 0))
+	n += len(o.Layers) * (o.MaxProducts + max(o.TraceSamples, 0) + 2*len(checkedSteps))
 	return n
 }
 
@@ -239,33 +240,28 @@ func (p *products) compare(ctx context.Context, v []float32, step float64) (reco
 	return record.Some(difference(one, two)), nil
 }
 
-// check multiplies the eigenvectors of the largest and the smallest eigenvalue once
-// more: where products are differences, with twice the step; where they are exact,
-// the vector as it is returned.
+// check multiplies eigenvectors once more. Where products are exact, it takes the
+// vectors of the largest and the smallest eigenvalue as they are returned. Where
+// products are differences, it takes every vector and adds the spread over three steps
+// to its residual.
 func (c *computation) check() error {
 	r, p := &c.result, c.products
-	step := p.step
-	defer func() { p.step = step }()
-	p.step = 2 * step
-	w := [][]float64{make([]float64, len(c.theta))}
 	for _, e := range []struct {
 		pairs []Pair
 		to    *Check
 	}{{r.Top, &r.Summary.TopCheck}, {r.Bottom, &r.Summary.BottomCheck}} {
-		if len(e.pairs) == 0 {
-			continue
+		for i := range e.pairs {
+			if i > 0 && p.exact != nil {
+				break
+			}
+			check, err := p.again(c.ctx, &e.pairs[i])
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				*e.to = check
+			}
 		}
-		u := e.pairs[0].Vector
-		err := p.multiply(c.ctx, [][]float32{u}, w)
-		if errors.Is(err, ErrNotFinite) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		value := dot(u, w[0])
-		addScaled(w[0], -e.pairs[0].Value, u)
-		*e.to = Check{Value: record.Some(value), Residual: record.Some(norm(w[0]))}
 	}
 	return nil
 }

@@ -22,15 +22,15 @@
 //
 // Of a loss with kinks (ReLU, max pooling) exact products are the derivative almost
 // everywhere, as automatic differentiation gives it. Differences of gradients see what
-// the gradient does over the step, kinks included; [Summary].ProductError says by how
-// much products change with the step, and a warning says that they are differences.
+// the gradient does over the step, kinks included: [Pair].Residual then includes the
+// spread over half, one and two steps, and a warning says that products are differences.
 //
 // The vectors of the Lanczos basis are held in memory, 4P bytes for every product, up
 // to [Options].MaxMemory; [Options.Memory] says how much before it is allocated.
 package curvature
 
 // Method says in one sentence how the numbers came about.
-const Method = "Hessian-vector products, exact or by central differences of full-data gradients as the summary says; block Lanczos with full reorthogonalization; trace by Hutchinson's estimator outside the Lanczos basis; density by stochastic Lanczos quadrature outside the eigenvectors found."
+const Method = "Hessian-vector products, exact or by central differences of full-data gradients as the summary says; with differences, the residual of an eigenvalue includes the spread over half, one and two steps; block Lanczos with full reorthogonalization; trace by Hutchinson's estimator outside the Lanczos basis; density by stochastic Lanczos quadrature outside the eigenvectors found."
 
 // Citation is the BibTeX entries of the methods.
 const Citation = `@inproceedings{ghorbani2019hessian,

@@ -15,7 +15,7 @@ import (
 // Pair is an eigenvalue with its eigenvector.
 type Pair struct {
 	Value     float64
-	Residual  float64   // |Au - Value u| of the products that were made, their errors included: an eigenvalue of A lies within it
+	Residual  float64   // |Au - Value u|: an eigenvalue of A lies within it. Differences of gradients add their spread over three steps
 	Estimate  float64   // the part of Residual outside the Lanczos space: what more products could still change
 	Converged bool      // Estimate is within the tolerance
 	Vector    []float32 // u, of unit length up to float32 rounding, length P; the caller's

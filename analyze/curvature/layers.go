@@ -68,11 +68,19 @@ func (c *computation) layers() error {
 			return fmt.Errorf("curvature: layer %q: %w", l.Name, err)
 		}
 		b := blockOf{layer: l, top: s.top[0], bottom: s.bottom[0]}
+		if p.exact == nil {
+			for _, pair := range []*Pair{&b.top, &b.bottom} {
+				if _, err := p.again(c.ctx, pair); err != nil {
+					return fmt.Errorf("curvature: layer %q: %w", l.Name, err)
+				}
+			}
+		}
 		if b.trace, _, err = k.trace(c.ctx, &o); err != nil {
 			return fmt.Errorf("curvature: layer %q: %w", l.Name, err)
 		}
 		b.products = p.made
 		c.products.made += p.made
+		c.products.unchecked += p.unchecked
 		c.result.blocks = append(c.result.blocks, b)
 	}
 	c.result.Layers = layersTable(c.result.blocks)

@@ -54,7 +54,11 @@ func (c *computation) precondition() error {
 	o := *c.opts
 	o.Top, o.Bottom = 1, -1
 	s, err := newKrylov(p, o.Block, c.capacity, nil, o.Seed).solve(c.ctx, &o)
+	if err == nil {
+		_, err = p.again(c.ctx, &s.top[0])
+	}
 	c.products.made += p.made
+	c.products.unchecked += p.unchecked
 	if isNotFinite(err) {
 		return nil // the plain Hessian stands; this one has no value
 	}

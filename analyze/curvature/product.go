@@ -27,6 +27,7 @@ type products struct {
 	plus, minus []float32
 	results     [][]float32
 	made        int
+	unchecked   int // eigenvectors that could not be multiplied at one of the checked steps
 	skipped     int // whose result the store had
 }
 
@@ -57,15 +58,25 @@ func newProducts(g analyze.Gradient, theta []float32, m Matrix, progress analyze
 	return p, nil
 }
 
-// exactMethod is the ProductMethod of exact products.
-const exactMethod = "exact"
+// Exact is the ProductMethod of exact products.
+const Exact = "exact"
 
 // method says how a product is made.
 func (p *products) method() string {
 	if p.exact != nil {
-		return exactMethod
+		return Exact
 	}
-	return fmt.Sprintf("finite differences of gradients over a step of %.3g: %s", p.step, p.absent)
+	return differences(p.step, p.step, p.absent)
+}
+
+// differences is the ProductMethod of products that are not exact, for the reason
+// absent, over steps from low to high.
+func differences(low, high float64, absent string) string {
+	length := fmt.Sprintf("%.3g", low)
+	if last := fmt.Sprintf("%.3g", high); last != length {
+		length += " to " + last
+	}
+	return fmt.Sprintf("finite differences of gradients over a step of %s: %s", length, absent)
 }
 
 // apply sets dst to H v/|v|, with the displacement that has the given length.

@@ -48,9 +48,10 @@ type Result struct {
 	Summary  Summary
 	Warnings []analyze.Warning
 
-	splits   []split
-	blocks   []blockOf
-	critical record.Optional // of a row along a run
+	splits    []split
+	blocks    []blockOf
+	critical  record.Optional // of a row along a run
+	unchecked int             // products of the check of the residuals that are not finite
 	// preconditioned is without values when there is none.
 	preconditioned Preconditioned
 }
@@ -140,6 +141,7 @@ func (r *Result) summarize(c *computation) {
 		s.Bottom = append(s.Bottom, p.Value)
 	}
 	s.Matrix, s.ProductMethod = c.opts.Matrix, c.products.method()
+	r.unchecked = c.products.unchecked
 	if c.products.exact != nil {
 		s.ProductError = record.Some(s.Asymmetry)
 	}

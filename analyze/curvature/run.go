@@ -28,6 +28,7 @@ type Run struct {
 	//	loss_change                             loss at theta_{k+1} minus loss at theta_k
 	//	loss_change_dominant, loss_change_bulk  the same for the two parts of the update alone
 	//	overlap                                 tr(P P')/k with the top space at the chosen row before; k/P for random spaces
+	//	product_step                            of products that are differences of gradients, else absent
 	//	product_error, asymmetry                how exact the products are, as in Summary
 	//	converged                               pairs that more products would not change beyond the tolerance
 	//	lanczos_products, products              cost
@@ -38,8 +39,9 @@ type Run struct {
 	Summary     RunSummary
 	Warnings    []analyze.Warning
 
-	rows   []values
-	absent string // why the last row has no preconditioner
+	rows    []values
+	absent  string // why the last row has no preconditioner
+	inexact string // why products are differences of gradients; empty when they are exact
 }
 
 // RunSummary is the curvature along a run in numbers; distributions are over the
@@ -50,6 +52,10 @@ type RunSummary struct {
 	LastStep   int64 `json:"last_step"`
 	Parameters int   `json:"parameters"`
 	Top        int   `json:"top"` // k
+
+	// ProductMethod says how products are made, as in Summary, with the range of the steps
+	// over the rows.
+	ProductMethod string `json:"product_method"`
 
 	Stability      Stability            `json:"stability"`        // its numbers are those of the last row
 	AboveEdgeRatio record.Optional      `json:"above_edge_ratio"` // share of the rows with eta lambda_max above the threshold
@@ -87,7 +93,7 @@ var names = []string{
 	"trace", "trace_standard_error", "critical_sharpness", "eta_lambda_max", "preconditioned_lambda_max", "eta_preconditioned_lambda_max",
 	"grad_dominant_share", "batch_grad_dominant_share", "update_dominant_share",
 	"loss_change", "loss_change_dominant", "loss_change_bulk", "overlap",
-	"product_error", "asymmetry", "converged", "lanczos_products", "products",
+	"product_step", "product_error", "asymmetry", "converged", "lanczos_products", "products",
 }
 
 // values is one row of the table.
@@ -140,6 +146,7 @@ func newValues(r *Result, p *place) values {
 			v.set("loss_change_bulk", d.low)
 		}
 	}
+	v.set("product_step", record.Optional{Value: s.Step, Valid: s.Step > 0})
 	v.set("product_error", s.ProductError)
 	v.set("asymmetry", record.Some(s.Asymmetry))
 	v.set("converged", record.Some(float64(s.Converged)))
@@ -209,6 +216,10 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 		"loss_change_dominant": &s.LossChangeDominant, "loss_change_bulk": &s.LossChangeBulk, "overlap": &s.Overlap,
 	} {
 		*to = analyze.Describe(r.Table.Column(name))
+	}
+	s.ProductMethod = Exact
+	if steps := analyze.Describe(r.Table.Column("product_step")); steps.Min.Valid {
+		s.ProductMethod = differences(steps.Min.Value, steps.Max.Value, r.inexact)
 	}
 	s.ProductErrorMax = analyze.Describe(r.Table.Column("product_error")).Max
 	last := o.Each
@@ -293,6 +304,7 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 	e := &s.Stability
 	add(s.NonfiniteRows > 0, "nonfinite_gradients", "at %d of %d rows the gradient is not finite: they have no curvature", s.NonfiniteRows, s.Rows)
 	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has not converged to %v of the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
+	add(s.ProductMethod != Exact, "finite_differences", differencesText, s.ProductMethod)
 	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
 	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known at the last row: %s", e.LearningRateAbsent)
 	add(e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)

@@ -15,6 +15,9 @@ const (
 	traceLimit = 0.2
 )
 
+// differencesText warns of products that are not exact; it takes their ProductMethod.
+const differencesText = "curvature is from %s. The residual of an eigenvalue covers half and twice the step; a loss with kinks (ReLU, max pooling) has other eigenvalues over a step than at the point"
+
 func (r *Result) warnings(o *Options) []analyze.Warning {
 	var w []analyze.Warning
 	add := func(when bool, code, format string, args ...any) {
@@ -28,8 +31,9 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 	wanted := min(o.Top, s.Parameters)
 	add(len(r.Top) < wanted, "eigenpairs_missing", "%d top eigenpairs were asked for; %d products give %d", wanted, s.LanczosProducts, len(r.Top))
 	add(!s.ProductError.Valid, "product_unchecked", "the error of the Hessian-vector products could not be estimated: the gradient is not finite around theta")
-	exact := s.ProductMethod == exactMethod
-	add(!exact, "finite_differences", "curvature is from %s; networks with kinks (ReLU, max pooling) have other eigenvalues over a step than at the point", s.ProductMethod)
+	exact := s.ProductMethod == Exact
+	add(!exact, "finite_differences", differencesText, s.ProductMethod)
+	add(r.unchecked > 0, "step_unchecked", "at %d of the steps over which eigenvectors were multiplied again the gradient is not finite: the residuals do not cover these steps", r.unchecked)
 	add(!exact && s.ProductError.Valid && s.ProductError.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by %.2g of its length when the step changes: the loss has kinks (ReLU, max pooling) or bends at this scale, or float32 rounding is in the way; eigenvalues are those of the loss averaged over the step", s.ProductError.Value)
 	add(s.Asymmetry > productLimit, "asymmetric_products", "<v, Hw> and <w, Hv> differ by up to %.2g of the largest eigenvalue: smaller eigenvalues are not resolved", s.Asymmetry)
 	if c := s.TopCheck.Value; c.Valid {

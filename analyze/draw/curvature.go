@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/record"
@@ -57,6 +58,9 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 			f.Notes = append(f.Notes, "The "+name+", is to the right of the figure.")
 		}
 	}
+	if s := &r.Summary; s.ProductMethod != curvature.Exact {
+		f.Notes = append(f.Notes, "Products are "+s.ProductMethod+".")
+	}
 	f.Notes = append(f.Notes, fmt.Sprintf("Gaussians of standard deviation %.2g. Less than a tenth of an eigenvalue is not drawn.", sigma))
 	return f
 }
@@ -84,11 +88,15 @@ func values(t *record.Table, part string) []float64 {
 // dominant space. A figure without data is left out.
 func Curvatures(title string, t *record.Table) []Named {
 	steps := Values(t, "step")
+	var notes []string
+	if s := analyze.Describe(t.Column("product_step")); s.Min.Valid {
+		notes = []string{fmt.Sprintf("Products are finite differences of gradients over a step of %.3g to %.3g.", s.Min.Value, s.Max.Value)}
+	}
 	var out []Named
 	add := func(name, label string, scale figure.Scale, series ...figure.Series) {
 		series = slices.DeleteFunc(series, func(s figure.Series) bool { return s.Y == nil })
 		if len(series) > 0 {
-			out = append(out, Named{name, &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: label, YScale: scale, Series: series}})
+			out = append(out, Named{name, &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: label, YScale: scale, Series: series, Notes: notes}})
 		}
 	}
 	points := sparse(steps)

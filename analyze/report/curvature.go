@@ -33,6 +33,9 @@ func (f *facts) edgeText() string {
 // bends says how curved the loss is.
 func (f *facts) bends() []string {
 	var out []string
+	if method := f.str("product_method"); method != "" && method != curvature.Exact {
+		out = append(out, "The curvature is from "+method+".")
+	}
 	if steps, ok := f.num("rows"); ok { // along the run
 		first, _ := f.num("first_step")
 		last, _ := f.num("last_step")
@@ -85,7 +88,7 @@ func curvatureSection(f *facts) section {
 	}
 	t.rows(f, short, [2]string{"trace", "trace.mean"}, [2]string{"its standard error", "trace.standard_error"},
 		[2]string{"residual of the largest eigenvalue", "lambda_max_residual"}, [2]string{"residual of the smallest", "lambda_min_residual"},
-		[2]string{"eigenpairs that have converged", "converged"}, [2]string{"Hessian-vector products, two gradients each", "products"})
+		[2]string{"eigenpairs that have converged", "converged"}, [2]string{"Hessian-vector products", "products"})
 	e := table{Caption: "Leading eigenvalues", Head: []string{"number", "eigenvalue"}}
 	if f.get("top").kind == array { // along the run it is how many there are
 		for i, l := range f.nums("top") {

@@ -187,6 +187,7 @@ func (a *analysis) rowOf(step int64) int {
 
 func curvatureSentences(step int64, s *curvature.Summary) []string {
 	out := []string{fmt.Sprintf("step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the eigenpairs converged)", step, optionalText(s.LambdaMax), optionalText(s.LambdaMin), optionalText(s.Trace.Mean), s.Products, s.Converged)}
+	out = append(out, methodSentence(s.ProductMethod)...)
 	if text := s.Stability.Sentence(); text != "" {
 		out = append(out, text)
 	}
@@ -194,6 +195,14 @@ func curvatureSentences(step int64, s *curvature.Summary) []string {
 		out = append(out, fmt.Sprintf("%s of the gradient's squared length is in the space of the top %d eigenvectors; of a random vector's %s", percent(s.GradDominantShare.Value), len(s.Top), percent(s.RandomDominantShare)))
 	}
 	return out
+}
+
+// methodSentence says how products were made, unless they are exact.
+func methodSentence(method string) []string {
+	if method == curvature.Exact {
+		return nil
+	}
+	return []string{"curvature is from " + method}
 }
 
 // along looks at several iterates.
@@ -237,6 +246,7 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	}
 	s := &r.Summary
 	out := []string{fmt.Sprintf("%d iterates, steps %d to %d: mean lambda_max %s, mean eta lambda_max %s", s.Rows, s.FirstStep, s.LastStep, optionalText(s.LambdaMax.Mean), optionalText(s.EtaLambdaMax.Mean))}
+	out = append(out, methodSentence(s.ProductMethod)...)
 	if text := s.Stability.Sentence(); text != "" {
 		out = append(out, fmt.Sprintf("at the last of them, step %d: %s", s.LastStep, text))
 	}
