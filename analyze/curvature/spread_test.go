@@ -56,34 +56,35 @@ func newKinked(theta []float32, step float64, distances ...float64) kinked {
 // iteration converges to that. The stated residual holds the exact eigenvalue.
 func TestResidualOfDifferencesHoldsTheExactEigenvalue(t *testing.T) {
 	const step = 0.01
-	for seed := range uint64(40) { for _, distance := range []float64{0.1, 0.4, 0.7, 0.95, 1.5, 30} {
-		theta := gaussian(40, seed)
-		k := newKinked(theta, step, distance)
-		r := compute(t, theta, k, curvature.Options{Top: 3, Bottom: 2, TraceSamples: -1, DensityProbes: -1, Step: step})
-		want := slices.Sorted(slices.Values(k.diagonal))
-		pairs := slices.Concat(r.Top, r.Bottom)
-		n := len(want)
-		for i, exact := range []float64{want[n-1], want[n-2], want[n-3], want[0], want[1]} {
-			p := pairs[i]
-			if math.Abs(p.Value-exact) > p.Residual+1e-3 {
-				t.Errorf("kinks at %v steps: pair %d is %v \u00b1 %v; exact is %v", distance, i, p.Value, p.Residual, exact)
+	for seed := range uint64(40) {
+		for _, distance := range []float64{0.1, 0.4, 0.7, 0.95, 1.5, 30} {
+			theta := gaussian(40, seed)
+			k := newKinked(theta, step, distance)
+			r := compute(t, theta, k, curvature.Options{Top: 3, Bottom: 2, TraceSamples: -1, DensityProbes: -1, Step: step})
+			want := slices.Sorted(slices.Values(k.diagonal))
+			pairs := slices.Concat(r.Top, r.Bottom)
+			n := len(want)
+			for i, exact := range []float64{want[n-1], want[n-2], want[n-3], want[0], want[1]} {
+				p := pairs[i]
+				if math.Abs(p.Value-exact) > p.Residual+1e-3 {
+					t.Errorf("kinks at %v steps: pair %d is %v \u00b1 %v; exact is %v", distance, i, p.Value, p.Residual, exact)
+				}
+			}
+			if distance < 1 && (pairs[0].Residual < 1 || pairs[0].Estimate > 0.1*pairs[0].Residual) {
+				t.Errorf("kinks at %v steps: residual %v, of the iteration %v", distance, pairs[0].Residual, pairs[0].Estimate)
+			}
+			if distance > 2 && pairs[0].Residual > 0.01*pairs[0].Value {
+				t.Errorf("without kinks within two steps the residual is %v", pairs[0].Residual)
+			}
+			if got, want := r.Eigenvalues.Column("residual").Floats[0], pairs[0].Residual; got != want || r.Summary.LambdaMaxResidual.Value != want {
+				t.Errorf("the table has the residual %v, the summary %v, the pair %v", got, r.Summary.LambdaMaxResidual, want)
+			}
+			holdsLabel(t, r.Summary.ProductMethod, step)
+			if !strings.Contains(codes(r.Warnings), "finite_differences ") {
+				t.Errorf("warnings: %s", codes(r.Warnings))
 			}
 		}
-		if distance < 1 && (pairs[0].Residual < 1 || pairs[0].Estimate > 0.1*pairs[0].Residual) {
-			t.Errorf("kinks at %v steps: residual %v, of the iteration %v", distance, pairs[0].Residual, pairs[0].Estimate)
-		}
-		if distance > 2 && pairs[0].Residual > 0.01*pairs[0].Value {
-			t.Errorf("without kinks within two steps the residual is %v", pairs[0].Residual)
-		}
-		if got, want := r.Eigenvalues.Column("residual").Floats[0], pairs[0].Residual; got != want || r.Summary.LambdaMaxResidual.Value != want {
-			t.Errorf("the table has the residual %v, the summary %v, the pair %v", got, r.Summary.LambdaMaxResidual, want)
-		}
-		holdsLabel(t, r.Summary.ProductMethod, step)
-		if !strings.Contains(codes(r.Warnings), "finite_differences ") {
-			t.Errorf("warnings: %s", codes(r.Warnings))
-		}
 	}
-}
 }
 
 func holdsLabel(t *testing.T, method string, step float64) {
