@@ -29,15 +29,20 @@ type products struct {
 	unit, grad, product []float32
 }
 
-func newProducts(w *walker) *products {
-	p := &products{walker: w, absent: "the loss offers no gradients"}
-	if g, ok := w.loss.(analyze.Gradient); ok {
+// known asks the loss for products, when they are first needed.
+func (p *products) known() {
+	if p.loss != nil || p.absent != "" {
+		return
+	}
+	g, ok := p.walker.loss.(analyze.Gradient)
+	switch {
+	case !ok:
+		p.absent = "the loss offers no gradients"
+	case len(p.walker.states.losses) > 0:
+		p.absent = "the running statistics move along the step with theta, and products with the Hessian do not know how"
+	default:
 		p.loss, p.absent = analyze.ExactHessian(g)
 	}
-	if p.absent == "" && len(w.states.losses) > 0 {
-		p.absent = "the running statistics move along the step with theta, and products with the Hessian do not know how"
-	}
-	return p
 }
 
 // unresolved reports whether the segment has a length and its losses, but no curvature.
@@ -49,9 +54,9 @@ func (p *products) complete(ctx context.Context, s *segment, f *shape) error {
 	if !f.unresolved() {
 		return nil
 	}
-	if p.absent != "" {
+	if p.known(); p.absent != "" {
 		p.why = p.absent
-		return nil
+		return ctx.Err() // asking may have been stopped
 	}
 	store := p.walker.opts.Store
 	unit := p.walker.unit(s) + " product"

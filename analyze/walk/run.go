@@ -47,7 +47,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	}
 	w.states = newStates(t, evaluated)
 	defer w.states.end()
-	w.products = newProducts(w)
+	w.products = &products{walker: w}
 	rates := t.Header().Optimizer.Groups("learning_rate")
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
 	b := newBuilder(alphas, slices.Concat(w.shared, w.own))

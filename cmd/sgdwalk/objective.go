@@ -199,24 +199,35 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 // openObjective starts the other program and checks it at a point. The options have
 // what is asked for, the flags say of whom.
 func (a *analysis) openObjective(ctx context.Context, f objectiveFlags, o objective.Options, theta []float32) (err error) {
+	var loss float64
+	if a.objective, loss, err = f.start(ctx, o, theta); err != nil {
+		return stoppedBefore(ctx, err)
+	}
+	a.say("%s: loss %.6g at the last iterate", a.objective.Command(), loss)
+	set, command, err := objective.ParseCommand(f.Objective)
+	// What an earlier call kept is for this objective, over the same data.
+	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %q %x", set, command, loss)
+	return err
+}
+
+// start starts and checks it, and returns its loss at theta. Nothing runs after an
+// error.
+func (f *objectiveFlags) start(ctx context.Context, o objective.Options, theta []float32) (x *objective.Objective, loss float64, err error) {
 	if o.Set, o.Command, err = objective.ParseCommand(f.Objective); err != nil {
-		return usageError{err}
+		return nil, 0, usageError{err}
 	}
 	o.Procs, o.StartTimeout, o.Timeout, o.AllowNoisy = f.ObjectiveProcs, f.ObjectiveStartTimeout, f.ObjectiveTimeout, f.AllowNoisyObjective
 	if o.Restarts = f.ObjectiveRestarts; o.Restarts == 0 {
 		o.Restarts = -1
 	}
-	if a.objective, err = objective.Open(ctx, o); err != nil {
-		return stoppedBefore(ctx, err)
+	if x, err = objective.Open(ctx, o); err != nil {
+		return nil, 0, err
 	}
-	loss, err := a.objective.Check(ctx, theta)
-	if err != nil {
-		return stoppedBefore(ctx, err)
+	if loss, err = x.Check(ctx, theta); err != nil {
+		_ = x.Close() // the error before says what is wrong
+		return nil, 0, err
 	}
-	a.say("%s: loss %.6g at the last iterate", a.objective.Command(), loss)
-	// What an earlier call kept is for this objective, over the same data.
-	a.policy, a.objectiveKey = "objective", fmt.Sprintf("%q %q %x", o.Set, o.Command, loss)
-	return nil
+	return x, loss, nil
 }
 
 // stoppedBefore says what an interruption stopped, when that was the start.

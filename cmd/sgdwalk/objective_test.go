@@ -147,6 +147,26 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 	}
 }
 
+// TestObjectiveOfShortSteps: the curvature of steps that are too short for the losses
+// comes from products of the program itself, or of the other one.
+func TestObjectiveOfShortSteps(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "400", "--lr", "1e-6", "--out", dir)
+	var want string
+	for i, args := range [][]string{nil, {"--objective", objectiveName + " '" + dir + "'"}} {
+		out := filepath.Join(t.TempDir(), "out")
+		stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"walk", "--segments", "0-2", "--out", out}, args, []string{dir})...)
+		got := string(must(os.ReadFile(filepath.Join(out, "segments.csv"))))
+		if strings.Count(got, ",hessian,") != 3 || !strings.Contains(stdout, "of 3 of 3 steps the sampled losses do not tell the curvature") || !strings.Contains(stdout, "Of 3 of them it is d'Hd") {
+			t.Errorf("%v: %s%s", args, got, stdout)
+		}
+		if i > 0 && got != want {
+			t.Errorf("with the objective:\n%s\nwithout:\n%s", got, want)
+		}
+		want = got
+	}
+}
+
 // TestObjectiveCompares: so has a comparison of runs, whatever they are called.
 func TestObjectiveCompares(t *testing.T) {
 	work := t.TempDir()

@@ -99,7 +99,13 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 	}
 	defer journal.Close()
 	opts.Store = journal
-	r, err := walk.Run(ctx, a.trace, on, opts)
+	var walked analyze.Loss = on
+	if c.Objective != "" {
+		products, end := a.withProducts(ctx, c.objectiveFlags, on)
+		defer end()
+		walked = products
+	}
+	r, err := walk.Run(ctx, a.trace, walked, opts)
 	if err := a.computed(ctx, err, r != nil); err != nil {
 		return nil, err
 	}
