@@ -316,7 +316,7 @@ func (w *walker) at(ctx context.Context, p *place, o Options) (*Result, error) {
 	if d != nil {
 		o.Directions = append(o.Directions, Direction{Name: update, Vector: d, Walk: true})
 	}
-	if w.opts.Preconditioner != nil && Scales(o.Optimizer) {
+	if w.opts.Preconditioner != nil && o.Edge.Preconditioned {
 		if o.Preconditioner, o.PreconditionerAbsent, err = w.opts.Preconditioner.Preconditioner(ctx, p.row); err != nil {
 			return nil, err
 		}

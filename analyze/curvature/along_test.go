@@ -81,7 +81,7 @@ func TestAlongQuadraticDescent(t *testing.T) {
 	q := quadratic{diagonal: lambda}
 	for eta, above := range map[float64]bool{0.15: false, 0.22: true} {
 		m := descent(t, q, []float32{1, 1, 1, 1, 1}, sgd(eta), 6)
-		r := along(t, m, q, curvature.AlongOptions{})
+		r := along(t, m, q, curvature.AlongOptions{Each: curvature.Options{Edge: curvature.Edge{Threshold: 2}}})
 		if r.Summary.Top != 2 || r.Summary.Rows != 7 || r.Summary.NonfiniteRows+r.Summary.UnconvergedRows != 0 {
 			t.Fatalf("summary %+v", r.Summary)
 		}
@@ -123,7 +123,7 @@ func TestAlongQuadraticDescent(t *testing.T) {
 func ExampleAlong() {
 	q := quadratic{diagonal: []float64{8, 2, -1}}
 	run := descent(panics{}, q, []float32{1, 1, 1}, sgd(0.2), 2)
-	r, err := curvature.Along(context.Background(), run, q, curvature.AlongOptions{})
+	r, err := curvature.Along(context.Background(), run, q, curvature.AlongOptions{Each: curvature.Options{Edge: curvature.Edge{Threshold: 2}}})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -14,6 +14,7 @@ func Example() {
 	r, err := curvature.Compute(context.Background(), []float32{1, 1, 1}, saddle, curvature.Options{
 		Top:       2,
 		Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.3}},
+		Edge:      curvature.Edge{Threshold: 2},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -97,8 +97,10 @@ type Options struct {
 	// Step is the length of theta's displacement where products are central
 	// differences of gradients; 0 chooses it. Exact products have no step.
 	Step float64 `json:"step"`
-	// Optimizer decides the edge of stability; the zero value means unknown.
+	// Optimizer is the one of the run; the zero value means unknown.
 	Optimizer record.Optimizer `json:"optimizer"`
+	// Edge is the optimizer's edge of stability; the zero value means unknown.
+	Edge Edge `json:"-"`
 	// LearningRate is the one in effect; 0 means the optimizer's learning_rate.
 	LearningRate float64 `json:"learning_rate"`
 	// NoRate says why there is no learning rate to multiply eigenvalues with, as

@@ -44,7 +44,7 @@ func TestEdgeOfAnOptimizerThatScales(t *testing.T) {
 		above bool
 	}{{3.7, false}, {3.9, true}} { // 3.8 * 10 = 38
 		r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{
-			Top: 2, Optimizer: adam, LearningRate: c.rate, Preconditioner: scale,
+			Top: 2, Optimizer: adam, Edge: curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: c.rate, Preconditioner: scale,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestEdgeOfAnOptimizerThatScales(t *testing.T) {
 		}
 	}
 	// Without scales there is no edge, and a reason.
-	r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{Optimizer: adam, LearningRate: 1, PreconditionerAbsent: "for a test"})
+	r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{Optimizer: adam, Edge: curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: 1, PreconditionerAbsent: "for a test"})
 	if err != nil {
 		t.Fatal(err)
 	}

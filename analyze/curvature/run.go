@@ -199,8 +199,8 @@ func unpack(x []float64) (v values, ok bool) {
 
 // finish makes tables, summary and warnings of the rows.
 func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
-	threshold, absent := Threshold(o.Each.Optimizer)
-	r.tables(places, record.Optional{Value: threshold, Valid: absent == ""}, Scales(o.Each.Optimizer))
+	threshold, absent := o.Each.threshold()
+	r.tables(places, record.Optional{Value: threshold, Valid: absent == ""}, o.Each.Edge.Preconditioned)
 	s := &r.Summary
 	p, k := h.Layout.Len(), min(o.Each.Top, h.Layout.Len())
 	*s = RunSummary{

@@ -1,10 +1,6 @@
 package curvature
 
-import (
-	"fmt"
-
-	"sgdwalk/record"
-)
+import "sgdwalk/record"
 
 // Stability compares the largest eigenvalue with the edge of stability: above
 // it, gradient descent with the full gradient diverges on the quadratic
@@ -27,65 +23,28 @@ type Stability struct {
 	ClipNorm    float64 `json:"clip_norm"`    // 0 is none; a clipped step is shorter than the threshold assumes
 }
 
-// Threshold returns the largest eta*lambda for which an optimizer is stable on a
-// quadratic, or the reason why there is no such number:
-//
-//	sgd, gd      2
-//	momentum     2 + 2 beta                   (theta -= eta v, v = beta v + g)
-//	nesterov     (2 + 2 beta) / (1 + 2 beta)
-//	adam, adamw  (2 + 2 beta1) / (1 - beta1): 38 for 0.9
-//	rmsprop      2 + 2 momentum
-//
-// For the last two lines lambda is an eigenvalue of the preconditioned Hessian
-// D^-1 H; see [Scales]. With D held fixed they are those of the optimizers'
-// recursions; that training ends there is recalled from Cohen et al. (2022,
-// arXiv:2207.14484), not checked here.
-func Threshold(o record.Optimizer) (threshold float64, absent string) {
-	for _, name := range []string{"momentum", "beta1"} {
-		if all := o.Groups(name); len(all) > 1 {
-			return 0, fmt.Sprintf("the optimizer has parameter groups with %s from %v to %v", name, all[0], all[len(all)-1])
-		}
-	}
-	beta, known := o.Hyperparameters["momentum"]
-	switch o.Name {
-	case "sgd", "gd":
-		if beta != 0 {
-			return 0, fmt.Sprintf("optimizer %s with momentum %v is none that is known here", o.Name, beta)
-		}
-		return 2, ""
-	case "momentum", "nesterov":
-		if !known || beta < 0 || beta >= 1 {
-			return 0, fmt.Sprintf("optimizer %s does not say its momentum in [0, 1)", o.Name)
-		}
-		if o.Name == "momentum" {
-			return 2 + 2*beta, ""
-		}
-		return (2 + 2*beta) / (1 + 2*beta), ""
-	case "adam", "adamw":
-		beta, known := o.Hyperparameters["beta1"]
-		if !known || beta < 0 || beta >= 1 {
-			return 0, fmt.Sprintf("optimizer %s does not say its beta1 in [0, 1)", o.Name)
-		}
-		return (2 + 2*beta) / (1 - beta), ""
-	case "rmsprop":
-		if beta < 0 || beta >= 1 {
-			return 0, fmt.Sprintf("optimizer %s has momentum %v, which is outside [0, 1)", o.Name, beta)
-		}
-		return 2 + 2*beta, ""
-	case "pal":
-		return 0, "optimizer pal chooses its step from the loss along it: there is no learning rate to hold against the curvature"
-	case "":
-		return 0, "the optimizer is not known"
-	default:
-		return 0, "no threshold is known for optimizer " + o.Name
-	}
+// Edge is what is known of an optimizer's edge of stability. The zero value is that of
+// an unknown optimizer.
+type Edge struct {
+	Threshold float64 // the largest eta*lambda at which the optimizer is stable on a quadratic
+	Absent    string  // why there is no threshold; empty when there is one
+	// Preconditioned is true for an optimizer that divides every coordinate of its step by
+	// its own number, the diagonal D: lambda is then an eigenvalue of D^-1 H.
+	Preconditioned bool
+	DecoupledDecay bool // weight decay is not part of the loss that is minimized
 }
 
-// Scales reports whether an optimizer divides every coordinate of its step by a
-// number of its own, the diagonal D. Its edge of stability is one of the
-// preconditioned Hessian.
-func Scales(o record.Optimizer) bool {
-	return o.Name == "adam" || o.Name == "adamw" || o.Name == "rmsprop"
+// threshold returns the threshold, or the reason in words why there is none.
+func (o *Options) threshold() (threshold float64, absent string) {
+	switch e := &o.Edge; {
+	case e.Absent != "":
+		return 0, e.Absent
+	case e.Threshold > 0:
+		return e.Threshold, ""
+	case o.Optimizer.Name == "":
+		return 0, "the optimizer is not known"
+	}
+	return 0, "no threshold is known for optimizer " + o.Optimizer.Name
 }
 
 // stability evaluates the edge for one largest eigenvalue.
@@ -94,12 +53,12 @@ func stability(o *Options, largest record.Optional, scaled Preconditioned) Stabi
 		Optimizer: o.Optimizer.Name, LearningRateAbsent: o.NoRate,
 		WeightDecay: o.Optimizer.Hyperparameters["weight_decay"], ClipNorm: o.Optimizer.Hyperparameters["clip_norm"],
 	}
-	if o.Optimizer.Name == "adamw" {
-		s.WeightDecay = 0 // decoupled: no part of what is minimized
+	if o.Edge.DecoupledDecay {
+		s.WeightDecay = 0 // it is no part of what is minimized
 	}
-	threshold, absent := Threshold(o.Optimizer)
+	threshold, absent := o.threshold()
 	decides := largest
-	if absent == "" && Scales(o.Optimizer) {
+	if absent == "" && o.Edge.Preconditioned {
 		decides = scaled.LambdaMax
 		if decides.Valid {
 			s.Preconditioned = &scaled

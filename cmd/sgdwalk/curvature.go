@@ -8,6 +8,7 @@ import (
 	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/record"
+	"sgdwalk/train/optim"
 )
 
 // curvatureCmd looks at the Hessian, at one iterate or along the run.
@@ -64,6 +65,7 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
+	o.Edge = curvature.Edge(optim.EdgeOf(a.trace.Header().Optimizer))
 	needs, err := o.Memory(a.trace.Header().Layout.Len())
 	if err != nil {
 		return usageError{err}

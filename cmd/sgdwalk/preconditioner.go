@@ -28,7 +28,7 @@ var _ curvature.PreconditionerSource = (*scales)(nil)
 // scales nothing.
 func newScales(trace *arrowfile.Reader) (*scales, error) {
 	h := trace.Header()
-	if !curvature.Scales(h.Optimizer) {
+	if !optim.EdgeOf(h.Optimizer).Preconditioned {
 		return nil, nil
 	}
 	o, _, err := optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, h.Layout, h.Seed)

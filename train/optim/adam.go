@@ -39,7 +39,17 @@ func adamRule() rule {
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return newAdam("adam", v, layout)
 		},
+		edge: adamEdge,
 	}
+}
+
+// adamEdge is (2 + 2 beta1) / (1 - beta1), 38 for 0.9: the edge of the recursion with
+// the scales held fixed. That training ends there is recalled from Cohen et al. (2022,
+// arXiv:2207.14484), not checked here.
+func adamEdge(o record.Optimizer) Edge {
+	e := withFactor(o, "beta1", func(beta float64) float64 { return (2 + 2*beta) / (1 - beta) })
+	e.Preconditioned = true
+	return e
 }
 
 func adamHyper(decay float64, doc string) []Hyperparameter {

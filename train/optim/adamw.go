@@ -27,7 +27,15 @@ func adamWRule() rule {
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &AdamW{*newAdam("adamw", v, layout)}
 		},
+		edge: adamWEdge,
 	}
+}
+
+// adamWEdge is that of Adam; weight decay is no part of the loss.
+func adamWEdge(o record.Optimizer) Edge {
+	e := adamEdge(o)
+	e.DecoupledDecay = true
+	return e
 }
 
 // Step moves theta.

@@ -93,7 +93,13 @@ func entropyRule() rule {
 			o.normal = rand.New(&o.pcg)
 			return o
 		},
+		edge: entropyEdge,
 	}
+}
+
+// entropyEdge has no threshold: the step goes to a mean of noisy inner iterates.
+func entropyEdge(o record.Optimizer) Edge {
+	return Edge{Absent: "no threshold is known for optimizer " + o.Name}
 }
 
 // Step moves theta. An error leaves theta and the state as they were.

@@ -29,5 +29,6 @@ func gdRule() rule {
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &GD{SGD{newPreparation(gdName, v, layout)}}
 		},
+		edge: descentEdge,
 	}
 }

@@ -34,7 +34,13 @@ func momentumRule() rule {
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return newMomentum("momentum", v, layout)
 		},
+		edge: momentumEdge,
 	}
+}
+
+// momentumEdge is 2 + 2 beta.
+func momentumEdge(o record.Optimizer) Edge {
+	return withFactor(o, "momentum", func(beta float64) float64 { return 2 + 2*beta })
 }
 
 func momentumHyper() []Hyperparameter {

@@ -27,7 +27,13 @@ func nesterovRule() rule {
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &Nesterov{*newMomentum("nesterov", v, layout)}
 		},
+		edge: nesterovEdge,
 	}
+}
+
+// nesterovEdge is (2 + 2 beta) / (1 + 2 beta).
+func nesterovEdge(o record.Optimizer) Edge {
+	return withFactor(o, "momentum", func(beta float64) float64 { return (2 + 2*beta) / (1 + 2*beta) })
 }
 
 // Step moves theta.

@@ -16,6 +16,7 @@ type rule struct {
 	doc   string // one line
 	hyper []Hyperparameter
 	build func(v values, layout record.Layout, seed uint64) train.Optimizer
+	edge  func(o record.Optimizer) Edge // of an optimizer with the name of the rule; see EdgeOf
 }
 
 // rules lists all of them, in the order in which help shows them.

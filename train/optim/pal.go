@@ -79,7 +79,13 @@ func palRule() rule {
 				direction: make([]float32, n), point: make([]float32, n),
 			}
 		},
+		edge: palEdge,
 	}
+}
+
+// palEdge has no threshold: the step depends on the loss along it.
+func palEdge(_ record.Optimizer) Edge {
+	return Edge{Absent: "optimizer pal chooses its step from the loss along it: there is no learning rate to hold against the curvature"}
 }
 
 // Step moves theta.

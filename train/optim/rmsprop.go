@@ -2,6 +2,7 @@ package optim
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -58,7 +59,18 @@ func rmspropRule() rule {
 			}
 			return o
 		},
+		edge: rmspropEdge,
 	}
+}
+
+// rmspropEdge is 2 + 2 momentum: the edge of the recursion with the scales held fixed.
+// A record without momentum has none.
+func rmspropEdge(o record.Optimizer) Edge {
+	beta := o.Hyperparameters["momentum"]
+	if !(beta >= 0 && beta < 1) {
+		return Edge{Absent: fmt.Sprintf("optimizer %s has momentum %v, which is outside [0, 1)", o.Name, beta), Preconditioned: true}
+	}
+	return Edge{Threshold: 2 + 2*beta, Preconditioned: true}
 }
 
 // Step moves theta.

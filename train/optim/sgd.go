@@ -2,6 +2,7 @@ package optim
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"sgdwalk/record"
@@ -24,7 +25,16 @@ func sgdRule() rule {
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &SGD{newPreparation("sgd", v, layout)}
 		},
+		edge: descentEdge,
 	}
+}
+
+// descentEdge is 2: theta - eta lambda theta grows when eta lambda is above it.
+func descentEdge(o record.Optimizer) Edge {
+	if beta := o.Hyperparameters["momentum"]; beta != 0 {
+		return Edge{Absent: fmt.Sprintf("optimizer %s has momentum %v, and no threshold is known for that rule", o.Name, beta)}
+	}
+	return Edge{Threshold: 2}
 }
 
 // Step moves theta.
