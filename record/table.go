@@ -134,7 +134,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 // cell that begins with one of these characters for a formula and runs it; the
 // apostrophe in front says that it is a text. A number stays as it is.
 func csvText(s string) string {
-	s = printable.Text(s)
+	s = printable.Line(s)
 	if s == "" || !strings.ContainsRune("=+-@\t", rune(s[0])) {
 		return s
 	}

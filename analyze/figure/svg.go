@@ -41,7 +41,7 @@ func num(x float64) string {
 
 func escape(s string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, []byte(printable.Text(s))) // a bytes.Buffer takes all
+	_ = xml.EscapeText(&b, []byte(printable.Line(s))) // a bytes.Buffer takes all
 	return b.String()
 }
 
