@@ -218,7 +218,7 @@ func (w *walker) row(ctx context.Context, i int) (v values, here bool, err error
 	case isNotFinite(err):
 		v = values{}.filled()
 	case err != nil:
-		return v, true, fmt.Errorf("curvature: row %d: %w", p.row, err)
+		return v, true, fmt.Errorf("curvature: step %d (row %d): %w", p.Step.Step, p.row, err)
 	default:
 		v = newValues(r, p)
 		v.set("critical_sharpness", r.critical)
@@ -257,7 +257,7 @@ func (w *walker) vectors(ctx context.Context, i int) error {
 	o := w.single()
 	o.TraceSamples, o.DensityProbes = -1, -1
 	if _, err := w.compute(ctx, i, o); err != nil && !isNotFinite(err) {
-		return fmt.Errorf("curvature: row %d again: %w", w.places[i].row, err)
+		return fmt.Errorf("curvature: step %d (row %d) again: %w", w.places[i].Step.Step, w.places[i].row, err)
 	}
 	return nil
 }

@@ -213,6 +213,12 @@ func TestAlongKeepsRowsThatAreNotFinite(t *testing.T) {
 	codes := ""
 	for _, w := range r.Warnings {
 		codes += w.Code + " "
+		if w.Code == "nonfinite_gradients" && !strings.HasPrefix(w.Text, "at 1 of 2 rows, steps 1 to 1, ") {
+			t.Errorf("warning: %s", w.Text)
+		}
+	}
+	if n := r.Summary.LanczosProducts; n.Count != 1 || n.Mean.Value != r.Table.Column("lanczos_products").Floats[0] {
+		t.Errorf("lanczos products: %+v", n)
 	}
 	if !strings.Contains(codes, "nonfinite_gradients") || !strings.Contains(codes, "no_threshold") {
 		t.Errorf("warnings: %s", codes)

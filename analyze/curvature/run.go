@@ -39,9 +39,10 @@ type Run struct {
 	Summary     RunSummary
 	Warnings    []analyze.Warning
 
-	rows    []values
-	absent  string // why the last row has no preconditioner
-	inexact string // why products are differences of gradients; empty when they are exact
+	rows      []values
+	absent    string  // why the last row has no preconditioner
+	nonfinite []int64 // steps whose gradient or products are not finite
+	inexact   string  // why products are differences of gradients; empty when they are exact
 }
 
 // RunSummary is the curvature along a run in numbers; distributions are over the
@@ -66,6 +67,8 @@ type RunSummary struct {
 	// CriticalSharpness is 2/eta_c along the updates. A row lacks it
 	// where the update raises the loss however short it is.
 	CriticalSharpness analyze.Distribution `json:"critical_sharpness"`
+	// LanczosProducts is what the eigenvalues of a row took.
+	LanczosProducts analyze.Distribution `json:"lanczos_products"`
 
 	GradDominantShare      analyze.Distribution `json:"grad_dominant_share"`
 	BatchGradDominantShare analyze.Distribution `json:"batch_grad_dominant_share"`
@@ -210,7 +213,7 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	}
 	for name, to := range map[string]*analyze.Distribution{
 		"lambda_max": &s.LambdaMax, "lambda_min": &s.LambdaMin, "eta_lambda_max": &s.EtaLambdaMax, "trace": &s.Trace,
-		"critical_sharpness":  &s.CriticalSharpness,
+		"critical_sharpness": &s.CriticalSharpness, "lanczos_products": &s.LanczosProducts,
 		"grad_dominant_share": &s.GradDominantShare, "batch_grad_dominant_share": &s.BatchGradDominantShare,
 		"update_dominant_share": &s.UpdateDominantShare, "loss_change": &s.LossChange,
 		"loss_change_dominant": &s.LossChangeDominant, "loss_change_bulk": &s.LossChangeBulk, "overlap": &s.Overlap,
@@ -231,6 +234,7 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 		loss := v.of("loss")
 		if !loss.Valid {
 			s.NonfiniteRows++
+			r.nonfinite = append(r.nonfinite, places[i].Step.Step)
 			continue
 		}
 		s.Products += int(v.of("products").Value)
@@ -302,7 +306,9 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 	}
 	s := &r.Summary
 	e := &s.Stability
-	add(s.NonfiniteRows > 0, "nonfinite_gradients", "at %d of %d rows the gradient is not finite: they have no curvature", s.NonfiniteRows, s.Rows)
+	if n := len(r.nonfinite); n > 0 {
+		add(true, "nonfinite_gradients", "at %d of %d rows, steps %d to %d, the gradient or a product is not finite: they have no curvature", n, s.Rows, r.nonfinite[0], r.nonfinite[n-1])
+	}
 	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has not converged to %v of the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
 	add(s.ProductMethod != Exact, "finite_differences", differencesText, s.ProductMethod)
 	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)

@@ -120,7 +120,7 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	}
 	r, err := curvature.Compute(ctx, s.Theta, loss, o)
 	if err != nil {
-		return a.interrupted(ctx, err)
+		return a.interrupted(ctx, fmt.Errorf("step %d: %w", s.Step, err))
 	}
 	tables := []namedTable{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}, {"overlaps", &r.Overlaps}}
 	if c.Layers {
@@ -251,6 +251,12 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	out = append(out, methodSentence(s.ProductMethod)...)
 	if text := s.Stability.Sentence(); text != "" {
 		out = append(out, fmt.Sprintf("at the last of them, step %d: %s", s.LastStep, text))
+	}
+	if n := s.LanczosProducts; n.Count > 0 {
+		out = append(out, fmt.Sprintf("the eigenvalues of a step took %s products on average (%s to %s)", optionalText(n.Mean), optionalText(n.Min), optionalText(n.Max)))
+	}
+	if c := s.CriticalSharpness; c.Count > 0 {
+		out = append(out, fmt.Sprintf("critical sharpness along the updates, 2/eta_c: %s on average (%d of %d iterates have one)", optionalText(c.Mean), c.Count, s.Rows))
 	}
 	if s.UpdateDominantShare.Mean.Valid {
 		out = append(out, fmt.Sprintf("%s of the updates' squared length is in the space of the top %d eigenvectors (mean); of a random vector's %s", percent(s.UpdateDominantShare.Mean.Value), s.Top, percent(s.RandomDominantShare)))
