@@ -1,8 +1,10 @@
 package analyze
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"sgdwalk/record"
 )
@@ -82,4 +84,17 @@ func Share(c *record.Column) record.Optional {
 		return record.Optional{}
 	}
 	return record.Some(float64(yes) / float64(all))
+}
+
+// Percent writes a share for a reader.
+func Percent(share float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
+}
+
+// Count writes how many of a thing there are: 1 row, 2 rows.
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

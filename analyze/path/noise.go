@@ -143,7 +143,7 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 		return nil, err
 	}
 	h := t.Header()
-	n := &noise{opts: &opts, examples: opts.Examples, store: opts.Store}
+	n := &noise{opts: &opts, examples: opts.Examples, store: opts.Store, rebuilt: rebuilt(h)}
 	if n.examples == 0 {
 		n.examples = h.Data.TrainExamples
 	}

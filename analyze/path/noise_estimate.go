@@ -15,6 +15,7 @@ import (
 type noise struct {
 	opts     *NoiseOptions
 	examples int
+	rebuilt  bool // the loss can be made from the header
 	sized    bool // some row says how many examples its batch has
 	store    analyze.Store
 	grad     []float32 // scratch of the full gradient
@@ -177,7 +178,7 @@ func (n *noise) result() *NoiseResult {
 		s.FullNoiseScale = ratio(s.FullTrace.Value, s.FullNorm2.Value)
 	}
 	r.Epochs = n.epochs()
-	r.warn()
+	r.warn(n.rebuilt)
 	return r
 }
 
@@ -219,7 +220,8 @@ func (n *noise) epochs() record.Table {
 	}}
 }
 
-func (r *NoiseResult) warn() {
+// warn says what to know. canRebuild: the loss of the run can be rebuilt from its header.
+func (r *NoiseResult) warn(canRebuild bool) {
 	add := func(when bool, code, format string, args ...any) {
 		if when {
 			r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
@@ -229,7 +231,7 @@ func (r *NoiseResult) warn() {
 	add(s.NonfinitePairs > 0, "nonfinite_gradients", "%d of %d pairs of gradients are NaN or infinite: they are kept, and left out of the means", s.NonfinitePairs, s.Pairs)
 	add(s.WholePairs > 0, "whole_batches", "%d pairs of batches are left out: a batch that is the whole training set has no noise", s.WholePairs)
 	add(s.UnorderedPairs > 0 && s.Pairs > 0, "batches_unordered", "of %d of %d pairs the recording does not say how their examples were drawn (it needs the size of the training set, of each batch, and epochs that are passes over the set): they are taken for independent, and where they have no example in common |G|^2 is too low by tr Sigma / N", s.UnorderedPairs, s.Pairs)
-	add(s.Pairs > 0 && !s.NoiseScale.Valid && s.GradDot.Mean.Valid, "no_noise_scale", "%s", noEstimate(s.GradDot.Mean.Value, s.GradDotNegativeRatio.Value))
+	add(s.Pairs > 0 && !s.NoiseScale.Valid && s.GradDot.Mean.Valid, "no_noise_scale", "%s", noEstimate(s.GradDot.Mean.Value, s.GradDotNegativeRatio.Value, canRebuild))
 	if i := s.GradDotInterval; s.NoiseScale.Valid && i.Low.Valid {
 		add(i.Low.Value <= 0, "noise_scale_uncertain", "the 95 %% interval of |G|^2 is %.3g to %.3g: the noise scale of %.3g examples may as well be any larger number", i.Low.Value, i.High.Value, s.NoiseScale.Value)
 	}
@@ -244,12 +246,21 @@ const mostly = 0.5
 
 // noEstimate says why two consecutive batches give no noise scale: how often the
 // gradient turns against the one before decides between the reasons.
-func noEstimate(mean, negative float64) string {
+func noEstimate(mean, negative float64, canRebuild bool) string {
 	why := fmt.Sprintf("%.3g %% of the inner products are below 0, so a few large ones decide", 100*negative)
 	if negative > mostly {
 		why = fmt.Sprintf("%.3g %% of the gradients turn against the one before, so that two consecutive batches are not two batches at one point", 100*negative)
 	}
-	return fmt.Sprintf("consecutive gradients give %.3g as the mean estimate of |G|^2, which is not above 0: %s; full gradients give an estimate (--full-gradients)", mean, why)
+	if canRebuild {
+		why += "; full gradients give an estimate (--full-gradients)"
+	}
+	return fmt.Sprintf("consecutive gradients give %.3g as the mean estimate of |G|^2, which is not above 0: %s", mean, why)
+}
+
+// rebuilt reports whether full gradients can be had: the run has iterates, and data
+// and model are of this program.
+func rebuilt(h *record.Header) bool {
+	return h.Columns.Theta && h.Data.Spec != "" && h.Model != record.ImportedModel
 }
 
 func mean(x []float64) float64 {

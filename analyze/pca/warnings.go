@@ -33,7 +33,7 @@ func (r *Result) warn(o *Options) {
 		add("rows_thinned", "one fit takes at most %d rows: only the iterates of every %d steps take part (--rows chooses others)", MaxRows, r.stride)
 	}
 	if k < o.Components {
-		add("rank_deficient", "%d components were asked for; the %d rows vary in %d directions only", o.Components, len(r.Rows), k)
+		add("rank_deficient", "%d components were asked for; the %d rows vary in %s only", o.Components, len(r.Rows), analyze.Count(k, "direction"))
 	}
 	switch {
 	case len(r.nulls.walk.ratios) > 0:

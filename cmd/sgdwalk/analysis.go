@@ -276,6 +276,4 @@ func (a *analysis) show(summary any, sentences []string) error {
 func column(t *record.Table, name string) []float64 { return draw.Values(t, name) }
 
 // percent writes a share for a reader.
-func percent(share float64) string {
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
-}
+func percent(share float64) string { return analyze.Percent(share) }

@@ -165,7 +165,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 	for _, s := range w.Findings() {
 		out = append(out, "- "+s)
 	}
-	for _, s := range pathSentences(p) {
+	for _, s := range p.Findings() {
 		out = append(out, "- "+s)
 	}
 	out = append(out,
@@ -173,7 +173,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 		"Bouncing alone is no evidence of structure: compare with the quadratic.",
 		"", "## The directions", "",
 	)
-	for _, s := range pcaSentences(&r.PCA) {
+	for _, s := range r.PCA.Findings() {
 		out = append(out, "- "+s)
 	}
 	out = append(out, "", "## The plane", "")

@@ -212,7 +212,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	summary := lineSummary{Line: r.Summary}
-	out := lineSentences(&r.Summary, from.Step, to.Step)
+	out := r.Summary.Findings(from.Step, to.Step)
 	a.warn = append(a.warn, r.Warnings...)
 	if c.ToRun == "" {
 		between, err := analyze.ParseSegments(fmt.Sprintf("%d-%d", min(from.Step, to.Step), max(from.Step, to.Step)))
@@ -228,8 +228,8 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		}
 		summary.Path = &p.Summary
 		a.warn = append(a.warn, p.Warnings...)
-		if m := p.Summary.MaxResidualRatio; m.Valid {
-			out = append(out, fmt.Sprintf("the path leaves the line by up to %s of its length, at step %d", percent(m.Value), p.Summary.MaxResidualStep))
+		if text := p.Summary.Sentence(); text != "" {
+			out = append(out, text)
 		}
 	}
 	if c.Curve != "none" {
@@ -298,18 +298,6 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 	}
 	to.Theta = append([]float32(nil), to.Theta...) // outlives the other run
 	return from, to, nil
-}
-
-func lineSentences(s *line.Summary, from, to int64) []string {
-	out := []string{fmt.Sprintf("step %d to step %d, distance %.4g: loss %s at the one end, %s at the other", from, to, s.Distance, optionalText(s.LossStart), optionalText(s.LossEnd))}
-	if s.Monotone != nil && s.LargestRise.Valid {
-		if *s.Monotone {
-			out = append(out, "the loss falls all the way")
-		} else {
-			out = append(out, fmt.Sprintf("the loss rises by up to %.4g on the way (barrier over the higher end: %s)", s.LargestRise.Value, optionalText(s.BarrierOverEnds)))
-		}
-	}
-	return out
 }
 
 // derivatives are what the loss is asked for.

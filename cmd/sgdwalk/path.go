@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -80,7 +79,7 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	if err := a.finish(summary, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
 		return nil, err
 	}
-	return r, a.show(summary, append(pathSentences(&r.Summary), summary.sentences()...))
+	return r, a.show(summary, summary.sentences())
 }
 
 // pathSummary is the geometry of the path with how far it diffuses and how noisy
@@ -199,43 +198,14 @@ func (a *analysis) spreadSteps(n int) (analyze.Segments, error) {
 }
 
 func (s *pathSummary) sentences() []string {
-	var out []string
-	if d := s.Diffusion; d != nil && d.Persistence.Valid {
-		out = append(out, fmt.Sprintf("from the first iterate to the last the walk came %.3g times as far as independent steps of the same lengths would", math.Sqrt(d.Persistence.Value)))
-	}
-	if n := s.Noise; n != nil && n.NoiseScale.Valid {
-		unit := "examples"
-		if n.InBatches {
-			unit = "batches, whose sizes are not recorded"
-		}
-		out = append(out, fmt.Sprintf("gradient noise scale from consecutive batches: %.3g %s", n.NoiseScale.Value, unit))
-	}
-	if n := s.Noise; n != nil && n.FullNoiseScale.Valid {
-		out = append(out, fmt.Sprintf("gradient noise scale from the run's batches and the whole training set, at %d iterates: %.3g examples", n.FullRows, n.FullNoiseScale.Value))
-	}
-	return out
-}
-
-func pathSentences(s *path.Summary) []string {
-	var out []string
-	switch {
-	case s.PathLength.Valid && s.MissingSteps == 0:
-		out = append(out, fmt.Sprintf("%d updates: path length %.4g, displacement from theta_0 %.4g", s.Updates, s.PathLength.Value, s.Displacement.Value))
-	case s.Displacement.Valid:
-		out = append(out, fmt.Sprintf("%d rows between steps %d and %d: displacement from the first to the last %.4g", s.Rows, s.FirstStep, s.LastStep, s.Displacement.Value))
-		if s.PathLength.Valid {
-			out = append(out, fmt.Sprintf("%d of the %d updates are recorded at both ends: their lengths add up to %.4g", s.Updates, s.LastStep-s.FirstStep, s.PathLength.Value))
+	out := s.Findings()
+	if s.Diffusion != nil {
+		if text := s.Diffusion.Sentence(); text != "" {
+			out = append(out, text)
 		}
 	}
-	if m := s.GradCos.Mean; m.Valid && s.MissingSteps > 0 {
-		out = append(out, fmt.Sprintf("%d recorded pairs of consecutive mini-batch gradients: mean cosine %.3f, %s of the cosines below 0", s.GradCos.Count, m.Value, percent(s.GradCosNegativeRatio.Value)))
-	} else if m.Valid {
-		out = append(out, fmt.Sprintf("consecutive mini-batch gradients: mean cosine %.3f, %s of the cosines below 0", m.Value, percent(s.GradCosNegativeRatio.Value)))
-	}
-	if m := s.UpdateCos.Mean; m.Valid && s.MissingSteps > 0 {
-		out = append(out, fmt.Sprintf("%d recorded pairs of consecutive updates: mean cosine %.3f, %s of the cosines below 0", s.UpdateCos.Count, m.Value, percent(s.UpdateCosNegativeRatio.Value)))
-	} else if m.Valid {
-		out = append(out, fmt.Sprintf("consecutive updates: mean cosine %.3f, %s of the cosines below 0", m.Value, percent(s.UpdateCosNegativeRatio.Value)))
+	if s.Noise != nil {
+		out = append(out, s.Noise.Findings()...)
 	}
 	return out
 }

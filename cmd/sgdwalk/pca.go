@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -170,7 +169,7 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 	if err := a.finish(r.Summary, recipe, pca.Method, pca.Citation); err != nil {
 		return nil, err
 	}
-	return r, a.show(r.Summary, pcaSentences(&r.Summary))
+	return r, a.show(r.Summary, r.Summary.Findings())
 }
 
 // fit finds the directions, or makes this worker's slabs of their Gram matrix.
@@ -237,28 +236,4 @@ func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe 
 		return a.out.Arrow("components", &components)
 	}
 	return a.out.Table("components", &components)
-}
-
-func pcaSentences(s *pca.Summary) []string {
-	var out []string
-	for i, share := range s.ExplainedVarianceRatio {
-		line := fmt.Sprintf("PC%d: %s of the variance", i+1, percent(share))
-		if len(s.RandomWalk.ExplainedVarianceRatio) > 0 {
-			line += fmt.Sprintf("; a random walk of %d rows shows %s", s.Rows, percent(at(s.RandomWalk.ExplainedVarianceRatio, i)))
-		}
-		if i < len(s.LissajousCorrelation) && s.LissajousCorrelation[i].Valid {
-			line += fmt.Sprintf("; its scores correlate %.2f with a random walk's", s.LissajousCorrelation[i].Value)
-		}
-		if out = append(out, line); i == 2 {
-			break
-		}
-	}
-	return append(out, fmt.Sprintf("participation ratio %.2f (random walk %.2f); median distance of an iterate from the plane of PC1 and PC2: %s of its distance from the centre", s.ParticipationRatio, s.RandomWalk.ParticipationRatio, percent(s.MedianResidualRatio)))
-}
-
-func at(v []float64, i int) float64 {
-	if i < len(v) {
-		return v[i]
-	}
-	return 0
 }

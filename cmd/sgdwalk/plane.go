@@ -395,3 +395,11 @@ func (p *planeOf) directionTable() record.Table {
 		{Name: "v", Floats: widen(p.plane.V)},
 	}}
 }
+
+// at is element i, or 0 beyond the end: a null has no more directions than its rows.
+func at(v []float64, i int) float64 {
+	if i < len(v) {
+		return v[i]
+	}
+	return 0
+}
