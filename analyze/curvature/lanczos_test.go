@@ -121,9 +121,7 @@ func TestCriticalSharpness(t *testing.T) {
 			t.Errorf("eta %v: %v %s %v; want %v", eta, s, absent, err, ghg/gg)
 		}
 	}
-	for i, g := range grad {
-		update[i] = g
-	}
+	copy(update, grad)
 	if s, absent, err := curvature.CriticalSharpness(t.Context(), q, theta, update, loss, 1); err != nil || s.Valid || absent == "" {
 		t.Errorf("uphill: %v %q %v", s, absent, err)
 	}

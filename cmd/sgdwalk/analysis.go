@@ -9,11 +9,9 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/result"
-	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train/nn"
@@ -270,10 +268,6 @@ func (a *analysis) show(summary any, sentences []string) error {
 	a.printf("figures and data are in %s\n", a.dir)
 	return nil
 }
-
-// column returns the values of a column with NaN where they are absent, and nil
-// when no value is there: what a figure draws.
-func column(t *record.Table, name string) []float64 { return draw.Values(t, name) }
 
 // percent writes a share for a reader.
 func percent(share float64) string { return analyze.Percent(share) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -74,14 +75,24 @@ func cellName(c *cell, varying []string, withData bool) string {
 		parts = append(parts, fmt.Sprintf("b%d", *c.Batch))
 	}
 	parts = append(parts, fmt.Sprintf("s%d", c.Seed))
-	name := strings.Join(parts, "_")
-	return strings.Map(func(r rune) rune {
+	return shortName(strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("._+-", r):
 			return r
 		}
 		return '-'
-	}, name)
+	}, strings.Join(parts, "_")))
+}
+
+// shortName cuts a name that file systems would refuse, and ends it in its hash: the
+// same cell always has the same directory.
+func shortName(name string) string {
+	const most = 255 - len(".json") // the longest name that is made of it
+	if len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s_%x", name[:200], sum[:8])
 }
 
 func uniqueNames(cells []cell) error {

@@ -39,7 +39,7 @@ func (e *env) printf(format string, args ...any) {
 }
 
 // print prints a text of several lines to standard output.
-func (e *env) print(text string) { io.WriteString(e.stdout, text) }
+func (e *env) print(text string) { fmt.Fprint(e.stdout, text) }
 
 // say prints a message for the user on standard error, as printf does.
 func (e *env) say(format string, args ...any) {

@@ -88,6 +88,7 @@ func (c *reportCmd) Run(e *env) error {
 	if len(runs) == 0 {
 		return usagef("%s: a report needs a run beside the results over several", strings.Join(c.Runs, ", "))
 	}
+	safefile.RemoveLeft(c.Out)
 	if err := safefile.Write(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	objective, err := c.consentFlags.check(p)
+	objective, err := c.check(p)
 	if err != nil {
 		return err
 	}

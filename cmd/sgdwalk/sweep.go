@@ -137,7 +137,7 @@ type sweep struct {
 	file    string
 	text    []byte // of the file
 	dir     string
-	close   func() error             // gives up the directory; nil before open
+	close   func()                   // gives up the directory; nil before open
 	data    map[string]*dataset.Data // opened once, read by all cells
 	jobs    int                      // cells at a time; 0 is one a core
 	cores   int
@@ -276,7 +276,7 @@ func (s *sweep) room(maxBytes string) error {
 }
 
 // open makes the directory, locks it and keeps the grid in it. close must be called.
-func (s *sweep) open() (err error) {
+func (s *sweep) open() error {
 	for _, dir := range []string{s.dir, filepath.Join(s.dir, cellsName)} {
 		if dir != s.dir {
 			if err := safefile.CheckBelow(s.dir, dir); err != nil {
@@ -287,8 +287,12 @@ func (s *sweep) open() (err error) {
 			return err
 		}
 	}
-	if s.close, err = result.Lock(s.dir); err != nil {
+	release, err := result.Lock(s.dir)
+	if err != nil {
 		return err
 	}
+	s.close = func() { _ = release() } // the tables are written by then
+	safefile.RemoveLeft(filepath.Join(s.dir, sweepConfigName))
+	safefile.RemoveLeft(filepath.Join(s.dir, sweepName))
 	return safefile.WriteBytes(filepath.Join(s.dir, sweepConfigName), s.text)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
 )
 
 // samestart checks that the first iterates of all runs of a sweep are the same to
@@ -148,5 +149,24 @@ batch = 40
 	}
 	if cells[0].Hyper == nil || *cells[4].LR != 1 || *cells[2].Batch != 20 || cells[12].Hyper["beta1"] != 0.9 {
 		t.Errorf("settings are %+v", cells)
+	}
+}
+
+// TestLongCellName: the directory of a cell has a name that file systems take, and the
+// same cell has the same one again.
+func TestLongCellName(t *testing.T) {
+	dir := t.TempDir()
+	seen := make(map[string]bool)
+	for _, n := range []int{100, 249, 250, 251, 255, 256, 5000} {
+		for _, end := range []string{"a", "b"} {
+			name := shortName(strings.Repeat("x", n-1) + end)
+			if (n <= 250) != (len(name) == n) || seen[name] || name != shortName(strings.Repeat("x", n-1)+end) {
+				t.Errorf("%d bytes: %q", n, name)
+			}
+			seen[name] = true
+			if err := safefile.WriteBytes(filepath.Join(dir, name+".json"), nil); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

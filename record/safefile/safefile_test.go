@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sgdwalk/record/safefile"
 )
@@ -131,6 +132,24 @@ func TestReadHasALimit(t *testing.T) {
 	}
 	if _, err := safefile.Read(path, 4); err == nil || !strings.Contains(err.Error(), "at most 4") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRemoveLeft: what a killed writer left goes; what is being written stays.
+func TestRemoveLeft(t *testing.T) {
+	dir := t.TempDir()
+	for _, base := range []string{"page.html", strings.Repeat("\u00e4", 125) + ".html"} {
+		path := filepath.Join(dir, base)
+		old, live, other := safefile.TemporaryName(path), safefile.TemporaryName(path), safefile.TemporaryName(filepath.Join(dir, "x"+base[:9]))
+		ok(t, errors.Join(safefile.WriteBytes(path, nil), os.WriteFile(old, nil, 0o666), os.WriteFile(live, nil, 0o666), os.WriteFile(other, nil, 0o666)))
+		hour := time.Now().Add(-time.Hour)
+		ok(t, errors.Join(os.Chtimes(old, hour, hour), os.Chtimes(other, hour, hour), os.Chtimes(path, hour, hour)))
+		safefile.RemoveLeft(path)
+		for name, want := range map[string]bool{path: true, old: false, live: true, other: true} {
+			if _, err := os.Lstat(name); (err == nil) != want {
+				t.Errorf("%s: %v", filepath.Base(name), err)
+			}
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // Suffix ends the name of every temporary file.
@@ -103,14 +104,42 @@ func Name(err error, tmp, path string) error {
 // TemporaryName returns a name that cannot be predicted, in the directory of path:
 // hidden, with the name of path in it, and ending in Suffix.
 func TemporaryName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()+Suffix)
+	return filepath.Join(filepath.Dir(path), "."+short(filepath.Base(path))+"."+rand.Text()+Suffix)
+}
+
+// short cuts a name so that a temporary one is not longer than file systems allow.
+func short(base string) string {
+	const most = 200
+	if len(base) <= most {
+		return base
+	}
+	return strings.ToValidUTF8(base[:most], "") // the cut may be within a character
+}
+
+// leftAfter is how long nothing was written to a file that a killed process has left.
+const leftAfter = time.Minute
+
+// RemoveLeft removes the temporary files for path that killed processes have left. A
+// file that was written to a moment ago may be one that another process writes now.
+func RemoveLeft(path string) {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() && strings.HasSuffix(e.Name(), Suffix) && IsTemporary(e.Name(), base) && time.Since(info.ModTime()) > leftAfter {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // IsTemporary reports whether a name, without its directory, is one that
 // TemporaryName makes for a file called base. Names of earlier versions, with
 // digits or without Suffix, count as well.
 func IsTemporary(name, base string) bool {
-	random, ok := strings.CutPrefix(name, "."+base+".")
+	random, ok := strings.CutPrefix(name, "."+short(base)+".")
 	return ok && random != "" && !strings.Contains(strings.TrimSuffix(random, Suffix), ".")
 }
 
