@@ -36,7 +36,8 @@ func (s *checkpoints) makeHeader(c *container) error {
 	}
 	s.adopt(c)
 	if s.layout != nil {
-		return s.compare(c)
+		_, err := s.compare(c)
+		return err
 	}
 	return nil
 }

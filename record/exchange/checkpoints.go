@@ -134,7 +134,8 @@ func (s *checkpoints) examine(i int, n *numbering) error {
 	if err != nil || i == 0 {
 		return err
 	}
-	return s.compare(c)
+	_, err = s.compare(c)
+	return err
 }
 
 // number decides the steps and brings the checkpoints into their order.
@@ -190,8 +191,9 @@ func (s *checkpoints) tensors() []record.Tensor {
 	return slices.Concat(s.header.Layout, s.header.State)
 }
 
-// compare checks that a file has the tensors of the layout file or of the first.
-func (s *checkpoints) compare(c *container) error {
+// compare checks that a file has the tensors of the layout file or of the first, and
+// returns its arrays by their names.
+func (s *checkpoints) compare(c *container) (map[string]*array, error) {
 	first := s.first
 	if s.layout != nil {
 		first = s.layout.path
@@ -210,18 +212,18 @@ func (s *checkpoints) compare(c *container) error {
 			if other := c.lookup(t.Name); other != nil && !other.element.isFloat() {
 				e.Type = other.element.name
 			}
-			return e
+			return nil, e
 		case !s.sameShape(a, t):
 			e.Have = append([]int{}, a.shape...)
-			return e
+			return nil, e
 		}
 	}
 	for _, a := range taken {
 		if !known[a.name] {
-			return &MismatchError{Path: c.path, First: first, Tensor: a.name, Have: append([]int{}, a.shape...)}
+			return nil, &MismatchError{Path: c.path, First: first, Tensor: a.name, Have: append([]int{}, a.shape...)}
 		}
 	}
-	return nil
+	return have, nil
 }
 
 // sameShape compares shapes. A layout file may call a scalar one element.
@@ -259,7 +261,8 @@ func (s *checkpoints) read(i int, row *record.Step) error {
 		return err
 	}
 	defer c.Close()
-	if err := s.compare(c); err != nil {
+	have, err := s.compare(c)
+	if err != nil {
 		return err
 	}
 	for _, part := range []struct {
@@ -270,7 +273,7 @@ func (s *checkpoints) read(i int, row *record.Step) error {
 			continue
 		}
 		for _, t := range part.layout {
-			if err := c.floats(c.lookup(t.Name), t.View(part.vector)); err != nil {
+			if err := c.floats(have[t.Name], t.View(part.vector)); err != nil {
 				return err
 			}
 		}

@@ -218,15 +218,38 @@ func TestSafetensorsFloat8(t *testing.T) {
 	}
 }
 
+// TestLeftOutInOneLine: what is left out is named in one line for each type.
+func TestLeftOutInOneLine(t *testing.T) {
+	for want, names := range map[string][]string{
+		`array "a" of type int64 is left out: parameters are floating-point numbers`:                             {"a"},
+		`2 arrays of type int64 are left out: parameters are floating-point numbers ("a", "b")`:                  {"a", "b"},
+		`5 arrays of type int64 are left out: parameters are floating-point numbers ("a", "b", "c", and 2 more)`: {"a", "b", "c", "d", "e"},
+	} {
+		if got := leftOut("int64", names); got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
+	file, entries := pairs{"w", vector("FloatStorage", "0", 2)}, []string{"x/data/0", "12345678"}
+	for i := range 5 {
+		storage := fmt.Sprint(i + 1)
+		file = append(file, "bn"+storage+".num_batches_tracked", vector("LongStorage", storage, 1))
+		entries = append(entries, "x/data/"+storage, "12345678")
+	}
+	_, warnings := mustLoad(t, ImportOptions{}, save(t, t.TempDir(), "a.pt", []byte(torchZip(t, file, entries...))))
+	if text := strings.Join(warnings, "\n"); strings.Count(text, "num_batches_tracked") != 3 || !strings.Contains(text, "5 arrays of type int64 are left out") {
+		t.Errorf("notes %s", text)
+	}
+}
+
 // TestTorchLeftOut: a tensor of a kind that is not read costs no other one, and is
 // named.
 func TestTorchLeftOut(t *testing.T) {
 	w := vector("FloatStorage", "0", 2)
 	for want, x := range map[string]any{
-		`"x" of type complex64 is left out`:                            vector("ComplexFloatStorage", "1", 2),
-		`"x" of type QInt8Storage`:                                     vector("QInt8Storage", "1", 2),
-		`"x" of type bits8`:                                            torchTensor{"UntypedStorage", "1", 2, 0, []int{2}, []int{1}, "bits8"},
-		`"x" is left out: it is made by torch._utils._rebuild_qtensor`: called{"torch._utils", "_rebuild_qtensor", []any{vector("FloatStorage", "1", 2)}},
+		`"x" of type complex64 is left out: complex tensors are not recorded; torch.view_as_real`: vector("ComplexFloatStorage", "1", 2),
+		`"x" of type QInt8Storage`: vector("QInt8Storage", "1", 2),
+		`"x" of type bits8`:        torchTensor{"UntypedStorage", "1", 2, 0, []int{2}, []int{1}, "bits8"},
+		`"x" is left out: it is made by torch._utils._rebuild_qtensor`:                     called{"torch._utils", "_rebuild_qtensor", []any{vector("FloatStorage", "1", 2)}},
 		`"x" is left out: it is made by torch._utils._rebuild_device_tensor_from_numpy`:    called{"torch._utils", "_rebuild_device_tensor_from_numpy", []any{1}},
 		`"x" is left out: it is made by torch.distributed.tensor.DTensor`:                  called{"torch._utils", "_rebuild_wrapper_subclass", []any{raw("ctorch.distributed.tensor\nDTensor\n"), 1}},
 		`"x" is left out: it is made by my.Sub`:                                            called{"torch._tensor", "_rebuild_from_type_v2", []any{raw("ctorch._utils\n_rebuild_tensor_v2\n"), raw("cmy\nSub\n"), group{}, raw("N")}},

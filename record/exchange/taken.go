@@ -3,6 +3,7 @@ package exchange
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sgdwalk/record"
@@ -78,6 +79,7 @@ func (s *checkpoints) notice(c *container) {
 			}
 		}
 	}
+	var others byType
 	for i := range c.arrays {
 		a := &c.arrays[i]
 		if s.excluded(a.name) || s.left[a.name] || taken[a.name] {
@@ -86,13 +88,54 @@ func (s *checkpoints) notice(c *container) {
 		s.left[a.name] = true
 		switch {
 		case !a.element.isFloat():
-			s.warn("array %q of type %s is left out: parameters are floating-point numbers", a.name, a.element.name)
+			others.add(a)
 		case slices.Contains(a.shape, 0):
 			s.warn("tensor %q of shape %v is left out: it has no elements", a.name, a.shape)
 		default:
 			s.warn("tensor %q is left out: its values are those of %q", a.name, names[first(a)])
 		}
 	}
+	for _, name := range others.types {
+		s.warn("%s", leftOut(name, others.names[name]))
+	}
+}
+
+// byType are the names of arrays by the type of their elements.
+type byType struct {
+	types []string // in the order in which they came
+	names map[string][]string
+}
+
+func (b *byType) add(a *array) {
+	if b.names == nil {
+		b.names = make(map[string][]string)
+	}
+	t := a.element.name
+	if b.names[t] == nil {
+		b.types = append(b.types, t)
+	}
+	b.names[t] = append(b.names[t], a.name)
+}
+
+// leftOut says why arrays of a type are not recorded: one line for all of them, since
+// every normalization layer has a counter.
+func leftOut(typeName string, names []string) string {
+	reason := "parameters are floating-point numbers"
+	if strings.HasPrefix(typeName, "complex") || typeName == "C64" {
+		reason = "complex tensors are not recorded; torch.view_as_real makes pairs of real numbers, which are"
+	}
+	if len(names) == 1 {
+		return fmt.Sprintf("array %q of type %s is left out: %s", names[0], typeName, reason)
+	}
+	const most = 3
+	listed := make([]string, 0, most+1)
+	for _, name := range names[:min(most, len(names))] {
+		listed = append(listed, strconv.Quote(name))
+	}
+	if n := len(names) - most; n > 0 {
+		listed = append(listed, fmt.Sprintf("and %d more", n))
+	}
+	return fmt.Sprintf("%d arrays of type %s are left out: %s (%s)", len(names), typeName, reason, strings.Join(listed, ", "))
 }
 
 // sayConversions warns of types that are converted, and has the header say so too.
