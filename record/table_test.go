@@ -116,7 +116,7 @@ func TestOptionalJSON(t *testing.T) {
 // A text that a spreadsheet would run is marked as a text; numbers stay numbers.
 func TestCSVTextIsNoFormula(t *testing.T) {
 	for text, want := range map[string]string{
-		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+1": "'+1+1", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1",
+		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+1": "'+1+1", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)", "\t=1": `\t=1`,
 		"-1.5": "-1.5", "+3": "+3", "-Inf": "-Inf", "mlp:8": "mlp:8", "a=b": "a=b", "": "\"\"", "\x1b[1m\u202e": `\x1b[1m\u202e`,
 	} {
 		table := record.Table{Columns: []record.Column{{Name: "x", Strings: []string{text}}}}
