@@ -102,6 +102,18 @@ func TestTooShort(t *testing.T) {
 	}
 }
 
+// Alphas are named that reach farther than the walk's, and no others.
+func TestFarther(t *testing.T) {
+	for _, c := range []struct {
+		low, high float64
+		named     bool
+	}{{0, 1, true}, {-0.5, 1.9, true}, {-0.4, 2, true}, {-0.5, 2, false}, {-1, 3, false}} {
+		if got := farther(&Summary{AlphaMin: c.low, AlphaMax: c.high}); (got != "") != c.named {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 // With several learning rates there is no eta, and nothing that needs one.
 func TestSeveralLearningRates(t *testing.T) {
 	b := newBuilder([]float64{0, 1}, nil)

@@ -166,6 +166,14 @@ func tooShort(s *Summary) string {
 	return text
 }
 
+// farther names alphas that reach farther than those of the walk, if it had fewer.
+func farther(s *Summary) string {
+	if s.AlphaMin <= -0.5 && s.AlphaMax >= 2 {
+		return ""
+	}
+	return "; more alphas (for example -0.5:2:26) show it"
+}
+
 func warnings(s *Summary, o *Options) []analyze.Warning {
 	var w []analyze.Warning
 	add := func(when bool, code, format string, args ...any) {
@@ -175,7 +183,7 @@ func warnings(s *Summary, o *Options) []analyze.Warning {
 	}
 	add(s.NonfiniteSegments > 0, "nonfinite_losses", "%d of %d segments have NaN or infinite losses (%d samples): the samples are kept, and the segments have no floor, height or barrier", s.NonfiniteSegments, s.Segments, s.NonfiniteLosses)
 	if e := s.FloorAtEdgeRatio; e.Valid && e.Value > 0 {
-		add(true, "floor_at_edge", "%.3g %% of the floors lie at the first or last alpha: the minimum may be beyond %v to %v, and s* is cut off there; more alphas (for example -0.5:2:26) show it", 100*e.Value, s.AlphaMin, s.AlphaMax)
+		add(true, "floor_at_edge", "%.3g %% of the floors lie at the first or last alpha: the minimum may be beyond %v to %v, and s* is cut off there%s", 100*e.Value, s.AlphaMin, s.AlphaMax, farther(s))
 	}
 	add(s.ZeroSegments > 0, "zero_steps", "%d of %d steps have length 0: they have no floor, height or curvature", s.ZeroSegments, s.Segments)
 	add(s.UnresolvedCurvatures+s.ProductCurvatures > 0, "below_rounding", "%s", tooShort(s))

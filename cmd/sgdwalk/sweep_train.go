@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"sgdwalk/analyze"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train"
@@ -192,7 +193,7 @@ func endedRun(p *plannedCell, trace *arrowfile.Reader, last *record.Step) (train
 	t := trainSummary{Run: p.dir, Model: p.Model, Parameters: p.header.Layout.Len(), Complete: true, Rows: int64(trace.Len()), Bytes: trace.Bytes()}
 	t.Result = train.Result{
 		Status: train.Finished, Steps: last.Step, Rows: int64(trace.Len()), Evaluations: last.Evaluations,
-		FullLoss: last.FullLoss, TestLoss: last.TestLoss, Message: fmt.Sprintf("finished %d epochs in %d steps", p.header.Epochs, last.Step),
+		FullLoss: last.FullLoss, TestLoss: last.TestLoss, Message: fmt.Sprintf("finished %s in %s", analyze.Count(p.header.Epochs, "epoch"), analyze.Count(int(last.Step), "step")),
 	}
 	t.Recording.Rows = int64(trace.Len())
 	if trace.Len() > 1 {
