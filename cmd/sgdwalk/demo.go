@@ -79,7 +79,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if e.json {
 		return e.printJSON(r)
 	}
-	e.printf("%s", text)
+	e.print(text)
 	return nil
 }
 
