@@ -150,3 +150,55 @@ func said(warnings []analyze.Warning, code string) string {
 	}
 	return ""
 }
+
+// kept is a store in memory.
+type kept map[string][]float64
+
+func (k kept) Lookup(unit string) ([]float64, bool) { v, ok := k[unit]; return v, ok }
+func (k kept) Save(unit string, v []float64) error  { k[unit] = v; return nil }
+
+// A product is a unit of the store, and is not made again.
+func TestProductsAreKept(t *testing.T) {
+	m, _, _, _ := short(t, 1e-6)
+	store, b := kept{}, &bowl{}
+	want := csv(t, run(t, m, b, walk.Options{Store: store}))
+	got := csv(t, run(t, m, b, walk.Options{Store: store}))
+	if got != want || b.products != 3 {
+		t.Errorf("%d products; the tables are\n%s\nthen\n%s", b.products, want, got)
+	}
+	// A product that is not finite is no curvature.
+	for unit := range store {
+		if strings.HasSuffix(unit, "product") {
+			store[unit] = []float64{1, math.NaN()}
+		}
+	}
+	s := run(t, m, b, walk.Options{Store: store}).Summary
+	if s.ProductCurvatures != 0 || s.UnresolvedCurvatures != 3 || !strings.Contains(s.ProductsAbsent, "not finite") {
+		t.Errorf("%+v", s)
+	}
+}
+
+// moving is a bowl whose loss has statistics.
+type moving struct{ bowl }
+
+func (*moving) SetState([]float32) bool { return true }
+
+// Where running statistics move with the step its product says nothing about them.
+func TestMovingStatisticsHaveNoProducts(t *testing.T) {
+	h := header(2)
+	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{Name: "mean", Kind: record.RunningMean, Shape: []int{1}}), true, false
+	m, err := record.NewMemory(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range 3 {
+		if err := m.Append(&record.Step{Step: int64(k), Epoch: 1, Theta: []float32{float32(k) * 1e-7, 0}, State: []float32{float32(k)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loss := &moving{}
+	s := run(t, m, loss, walk.Options{}).Summary
+	if loss.products != 0 || s.UnresolvedCurvatures != 2 || s.Curvature.Count != 0 || !strings.Contains(s.ProductsAbsent, "running statistics move") {
+		t.Errorf("%d products, %+v", loss.products, s)
+	}
+}
