@@ -41,15 +41,8 @@ func TestPythonAgrees(t *testing.T) {
 			r := must(arrowfile.Open(dir))
 			defer r.Close()
 			x := must(replay.FromHeader(r.Header(), replay.Options{}))
-			arrays := filepath.Join(work, "data.npz")
+			arrays := trainingArrays(t, x.Data().Train)
 			d := x.Data().Train
-			labels := make([]float32, d.Len())
-			for i, l := range d.Labels {
-				labels[i] = float32(l)
-			}
-			if err := writeNPZ(arrays, []npzArray{{"inputs", npy(d.Inputs, d.Len(), d.Height, d.Width, d.Channels)}, {"labels", npy(labels, d.Len())}}); err != nil {
-				t.Fatal(err)
-			}
 			objective := servedFrom(t, interpreter, "testdata/python/native_objective.py "+c.name+" '"+arrays+"'")
 			for _, v := range []struct {
 				table string
@@ -80,6 +73,20 @@ func TestPythonAgrees(t *testing.T) {
 			}
 		})
 	}
+}
+
+// trainingArrays writes a data set as arrays for Python and returns the path.
+func trainingArrays(t *testing.T, d dataset.Set) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data.npz")
+	labels := make([]float32, d.Len())
+	for i, l := range d.Labels {
+		labels[i] = float32(l)
+	}
+	if err := writeNPZ(path, []npzArray{{"inputs", npy(d.Inputs, d.Len(), d.Height, d.Width, d.Channels)}, {"labels", npy(labels, d.Len())}}); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // digitFiles writes some of the digits as IDX files of side x side pixels, each of

@@ -45,8 +45,12 @@ class ChannelsLast(nn.Module):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
-def mlp(inputs):
-    return [("flatten", ChannelsLast()), ("linear1", nn.Linear(inputs[0].numel(), 32)), ("relu", nn.ReLU()), ("linear2", nn.Linear(32, 10))]
+def mlp(inputs, width=32):
+    return [("flatten", ChannelsLast()), ("linear1", nn.Linear(inputs[0].numel(), width)), ("relu", nn.ReLU()), ("linear2", nn.Linear(width, 10))]
+
+
+def mlp8(inputs):
+    return mlp(inputs, 8)
 
 
 def lenet(inputs):
