@@ -12,12 +12,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/printable"
+	"sgdwalk/record/safefile"
 )
 
 // broken is a standard output that cannot be written to.
@@ -435,4 +437,18 @@ func TestTraceback(t *testing.T) {
 		t.Errorf("status %d: %q", status, lines)
 	}
 	printableOnly(t, "the traceback", stderr.String())
+}
+
+// TestReportRemovesWhatAKilledOneLeft: the next report removes the half page.
+func TestReportRemovesWhatAKilledOneLeft(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page.html")
+	left, hour := safefile.TemporaryName(page), time.Now().Add(-time.Hour)
+	if err := errors.Join(os.WriteFile(left, []byte("<html>"), 0o666), os.Chtimes(left, hour, hour)); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, exitOK, "report", "-q", "--out", page, trainSmall(t))
+	entries, err := os.ReadDir(filepath.Dir(page))
+	if err != nil || len(entries) != 1 || entries[0].Name() != "page.html" {
+		t.Errorf("%v, %v", entries, err)
+	}
 }
