@@ -105,8 +105,8 @@ func Curvatures(title string, t *record.Table) []Named {
 		largest, name = scaled, "\u03bb_{max}, preconditioned"
 	}
 	add("curvature", "curvature", figure.Auto,
+		figure.Series{Name: "critical sharpness along the update, 2/\u03b7_{c}", X: steps, Y: Values(t, "critical_sharpness"), Points: true, Apart: true},
 		figure.Series{Name: name, X: steps, Y: largest, Points: points},
-		figure.Series{Name: "critical sharpness along the update, 2/\u03b7_c", X: steps, Y: Values(t, "critical_sharpness"), Points: points},
 		figure.Series{Name: "edge of stability, threshold/\u03b7", X: steps, Y: edge},
 	)
 	add("dominant", "share in the dominant space", figure.Linear,
