@@ -343,7 +343,11 @@ func (r *run) finish(ctx context.Context) error {
 		r.end(Diverged, fmt.Sprintf("diverged: parameter %d is %v after the last update, step %d; the iterate is recorded", i, r.Model.Theta()[i], r.result.Steps))
 		return nil
 	}
-	r.end(Finished, fmt.Sprintf("finished %d epochs in %d steps", r.Epochs, r.result.Steps))
+	epochs := "epochs"
+	if r.Epochs == 1 {
+		epochs = "epoch"
+	}
+	r.end(Finished, fmt.Sprintf("finished %d %s in %d steps", r.Epochs, epochs, r.result.Steps))
 	return nil
 }
 
