@@ -31,7 +31,8 @@ type killTally struct {
 //     same run without a kill;
 //   - verify finds nothing but a torn end, and no damage;
 //   - repair gives a run that verify finds sound, with all these rows, and the
-//     Arrow library by itself reads the same values from it;
+//     Arrow library by itself reads the same values from it; of a run without rows it
+//     says that nothing could be saved;
 //   - of some, train --resume makes the whole run.
 func TestKilledTraining(t *testing.T) {
 	kills := faults(8, 200)
@@ -147,6 +148,10 @@ func (k *kill) check(t *testing.T, tally *killTally, resume bool) {
 		t.Errorf("%+v, %v; want %d rows and no damage", s, err, rows)
 	}
 	repaired := k.dir + "-repaired"
+	if rows == 0 {
+		wantStatus(t, exitFailure, "repair", k.dir, "--out", repaired)
+		return
+	}
 	wantStatus(t, exitOK, "repair", k.dir, "--out", repaired)
 	wantStatus(t, exitOK, "verify", repaired)
 	if n, _ := prefix(t, repaired, k.reference); n != rows {
