@@ -79,6 +79,7 @@ func Compute(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Optio
 	}
 	r.Table, r.Path = g.table(), path.table()
 	r.Summary = summarize(&p, g, path)
+	markDifferences(r.Summary.Also, o.Measures)
 	r.Summary.Shared, r.Summary.Planned, r.Summary.Base = w.shared, planned, [2]int{x.N, y.N}
 	r.Warnings = warnings(&r.Summary, o.Path)
 	if err == nil && w.elsewhere > 0 {

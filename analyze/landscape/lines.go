@@ -107,6 +107,7 @@ func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, 
 	}
 	r.tables()
 	r.summarize(lines, opts.X)
+	markDifferences(r.Summary.Also, opts.Measures)
 	return r, nil
 }
 
@@ -190,7 +191,7 @@ func (r *Lines) summarize(lines []analyze.Line, x analyze.Range) {
 		Loss:  analyze.Describe(r.Table.Column("loss")),
 	}
 	for _, name := range r.Names {
-		s.Also = append(s.Also, Described{name, analyze.Describe(r.Table.Column(name))})
+		s.Also = append(s.Also, Described{Name: name, Values: analyze.Describe(r.Table.Column(name))})
 	}
 	if k := slices.Index(r.X, 0); k >= 0 {
 		s.LossAtOrigin = record.Some(r.Loss[0][k])

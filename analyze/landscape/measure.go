@@ -9,10 +9,13 @@ import (
 	"sgdwalk/analyze/curvature"
 )
 
-// Measure is measured at every grid point beside the loss: numbers with names,
+// Measure is measured at every grid point in addition to the loss: numbers with names,
 // which become columns of Result.Table.
 type Measure struct {
 	Names []string // snake_case, different from each other and from those of the table
+	// Differences says why the Hessian is taken from differences of gradients; it is empty
+	// where the Hessian is exact or does not matter. The summary repeats it and warns.
+	Differences string
 	// At sets values, one for each name, to what is measured at theta, which is only
 	// read. NaN and infinities are values.
 	At func(ctx context.Context, theta []float32, values []float64) error
@@ -130,14 +133,17 @@ const defaultEigenProducts = 40
 // larger absolute eigenvalue. Where the gradient is not finite all are NaN.
 //
 // maxProducts bounds the Hessian-vector products of a point, each of which costs
-// two gradients; 0 means 40.
+// about two gradients; 0 means 40. A loss that offers gradients only is evaluated by
+// differences of gradients, and Measure.Differences says so.
 func Eigenvalues(g analyze.Gradient, maxProducts int, seed uint64) Measure {
 	if maxProducts == 0 {
 		maxProducts = defaultEigenProducts
 	}
 	o := curvature.Options{Top: 1, Bottom: 1, Block: 2, MaxProducts: maxProducts, TraceSamples: -1, DensityProbes: -1, Tolerance: 1e-2, Seed: seed}
+	_, absent := analyze.ExactHessian(g)
 	return Measure{
-		Names: []string{LambdaMinName, LambdaMaxName, LambdaResidualName},
+		Names:       []string{LambdaMinName, LambdaMaxName, LambdaResidualName},
+		Differences: absent,
 		At: func(ctx context.Context, theta []float32, values []float64) error {
 			r, err := curvature.Compute(ctx, theta, g, o)
 			switch {

@@ -256,18 +256,38 @@ func (q quadratic) Gradient(ctx context.Context, theta, grad []float32) (float64
 	return q.Loss(ctx, theta)
 }
 
-// The extreme eigenvalues of a quadratic are the same everywhere and known.
+// exactQuadratic offers products of its Hessian too.
+type exactQuadratic struct{ quadratic }
+
+func (exactQuadratic) HessianAbsent() string { return "" }
+
+func (q exactQuadratic) HessianVectors(_ context.Context, _ []float32, v, dst [][]float32) error {
+	for i := range v {
+		for j, l := range q.quadratic {
+			dst[i][j] = float32(l * float64(v[i][j]))
+		}
+	}
+	return nil
+}
+
+// The extreme eigenvalues of a quadratic are the same everywhere and known. Those from
+// differences of gradients are marked.
 func TestEigenvalueMaps(t *testing.T) {
 	q := quadratic{-2, 1, 9, 4}
 	p := plane(t, []float32{1, 1, 1, 1}, []float32{1, 0, 2, 0}, []float32{0, 3, 0, 1})
-	r := compute(t, p, q.Loss, landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 3}, Y: analyze.Range{Min: 0, Max: 1, N: 2}, Measures: []landscape.Measure{landscape.Eigenvalues(q, 0, 1)}})
-	for c := range r.Grid.Loss {
-		near(t, "smallest eigenvalue", r.Grid.Measured("lambda_min")[c], -2, 1e-3)
-		near(t, "largest eigenvalue", r.Grid.Measured("lambda_max")[c], 9, 1e-3)
-		near(t, "residual", r.Grid.Measured("lambda_residual")[c], 0, 1e-3)
-	}
-	if r.Table.Column("lambda_min") == nil || len(r.Summary.Also) != 3 || len(r.Warnings) != 0 {
-		t.Errorf("summary %+v, warnings %v", r.Summary.Also, r.Warnings)
+	for _, e := range []struct {
+		loss              analyze.Gradient
+		differences, code string
+	}{{q, "the loss offers gradients only", "finite_differences"}, {exactQuadratic{q}, "", ""}} {
+		r := compute(t, p, q.Loss, landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 3}, Y: analyze.Range{Min: 0, Max: 1, N: 2}, Measures: []landscape.Measure{landscape.Eigenvalues(e.loss, 0, 1)}})
+		for c := range r.Grid.Loss {
+			near(t, "smallest eigenvalue", r.Grid.Measured("lambda_min")[c], -2, 1e-3)
+			near(t, "largest eigenvalue", r.Grid.Measured("lambda_max")[c], 9, 1e-3)
+			near(t, "residual", r.Grid.Measured("lambda_residual")[c], 0, 1e-3)
+		}
+		if r.Table.Column("lambda_min") == nil || len(r.Summary.Also) != 3 || r.Summary.Also[0].Differences != e.differences || codes(r) != e.code {
+			t.Errorf("%T: summary %+v, warnings %v", e.loss, r.Summary.Also, r.Warnings)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package landscape
 
 import (
 	"math"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record"
@@ -54,8 +55,9 @@ type Summary struct {
 
 // Described is a further measure in numbers.
 type Described struct {
-	Name   string               `json:"name"`
-	Values analyze.Distribution `json:"values"` // over the cells
+	Name        string               `json:"name"`
+	Values      analyze.Distribution `json:"values"`                // over the cells
+	Differences string               `json:"differences,omitempty"` // as in Measure
 }
 
 func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
@@ -78,11 +80,22 @@ func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
 		}
 	}
 	for k, name := range g.Names {
-		s.Also = append(s.Also, Described{name, analyze.Describe(&record.Column{Floats: g.Also[k], Valid: g.Valid})})
+		s.Also = append(s.Also, Described{Name: name, Values: analyze.Describe(&record.Column{Floats: g.Also[k], Valid: g.Valid})})
 	}
 	s.describePath(l)
 	s.compare(l)
 	return s
+}
+
+// markDifferences copies Measure.Differences to each value of the measure.
+func markDifferences(also []Described, measures []Measure) {
+	for _, m := range measures {
+		for i := range also {
+			if slices.Contains(m.Names, also[i].Name) {
+				also[i].Differences = m.Differences
+			}
+		}
+	}
 }
 
 func (s *Summary) describePath(l *projected) {

@@ -49,6 +49,7 @@ func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
 	add(s.PathOutside > 0, "path_outside", "%d of the path's %d iterates lie outside the grid", s.PathOutside, s.PathRows)
 	add(path != nil && len(path.Header().State) > 0, "normalization_state", "the model has running statistics; they are no parameters and no part of the plane: the policy of the loss decides what they are at its points")
 	for _, d := range s.Also {
+		add(d.Name == LambdaMaxName && d.Differences != "", "finite_differences", "the eigenvalues are from finite differences of gradients: %s. Their residuals cover half and twice the step; a loss with kinks (ReLU, max pooling) has other eigenvalues over a step than at the point", d.Differences)
 		add(d.Name == LambdaResidualName && d.Values.Median.Valid && d.Values.Median.Value > eigenLimit, "eigenvalues_uncertain", "the extreme eigenvalues have residuals of %.3g %% of the larger one in the median; more products may help", 100*d.Values.Median.Value)
 		add(d.Values.Nonfinite > 0, "nonfinite_measures", "%d of %d evaluated cells have a NaN or infinite %s; they are kept", d.Values.Nonfinite, s.Evaluated, d.Name)
 	}

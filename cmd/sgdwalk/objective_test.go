@@ -24,8 +24,9 @@ import (
 const objectiveName = "sgdwalk-objective"
 
 // runObjective evaluates the loss of a run, its first argument, that it rebuilds
-// itself: another program as far as anybody can see, written from OBJECTIVE.md. A
-// second argument names a file for its process id; then it never answers.
+// itself: another program as far as anybody can see, written from OBJECTIVE.md. The
+// second argument [gradientsOnly] takes its products away. Any other second argument
+// names a file for its process id; then it never answers.
 func runObjective() {
 	r := must(arrowfile.Open(os.Args[1]))
 	x := must(replay.FromHeader(r.Header(), replay.Options{}))
@@ -51,7 +52,8 @@ func runObjective() {
 	if hello.Vectors != "" {
 		vectors, products = must(os.Open(hello.Vectors)), must(os.OpenFile(hello.Products, os.O_WRONLY, 0))
 	}
-	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"gradient":true,"hessian":true}`+"\n", hello.Layout)
+	plain := slices.Contains(os.Args[2:], gradientsOnly)
+	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"gradient":true,"hessian":%v}`+"\n", hello.Layout, !plain)
 	point, grad, raw := make([]float32, hello.Elements), make([]float32, hello.Elements), make([]byte, 4*hello.Elements)
 	read := func(from *os.File, at int, to []float32) {
 		must(from.ReadAt(raw, int64(at*len(raw))))
@@ -67,7 +69,7 @@ func runObjective() {
 	}
 	ctx := context.Background()
 	for in.Scan() {
-		if len(os.Args) > 2 {
+		if len(os.Args) > 2 && !plain {
 			if err := os.WriteFile(os.Args[2], []byte(strconv.Itoa(os.Getpid())), 0o666); err != nil {
 				panic(err)
 			}
@@ -101,6 +103,34 @@ func runObjective() {
 			answer["loss"], answer["accuracy"], answer["test_loss"], answer["test_accuracy"] = m.Loss, m.Accuracy, h.Loss, h.Accuracy
 		}
 		fmt.Printf("%s\n", must(json.Marshal(answer)))
+	}
+}
+
+// gradientsOnly is the argument of a program that offers no products.
+const gradientsOnly = "gradients-only"
+
+// TestLandscapeNamesDifferences: eigenvectors and eigenvalues from differences of
+// gradients carry this label in the axes, the summary and the warnings; exact ones do not.
+func TestLandscapeNamesDifferences(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200", "--out", dir)
+	for _, c := range []struct {
+		objective []string
+		want      bool
+	}{{nil, false}, {[]string{"--objective", objectiveName + " '" + dir + "'"}, false}, {[]string{"--objective", objectiveName + " '" + dir + "' " + gradientsOnly}, true}} {
+		out := filepath.Join(t.TempDir(), "out")
+		stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"landscape", "--plane", "hessian", "--products", "12", "--also", "eigenvalues", "--grid", "2x2", "--out", out}, c.objective, []string{dir})...)
+		summary := string(must(os.ReadFile(filepath.Join(out, "summary.json"))))
+		for what, text := range map[string][2]string{
+			"the method of the plane":      {summary, `"product_method": "finite differences of gradients over a step of `},
+			"the method of the eigenvalue": {summary, `"differences": "the program offers gradients only`},
+			"the warning of the plane":     {stdout, "the eigenvectors of the plane are from finite differences of gradients over a step of "},
+			"the warning of the map":       {stdout, "the eigenvalues are from finite differences of gradients"},
+		} {
+			if got := strings.Contains(text[0], text[1]); got != c.want {
+				t.Errorf("%v: %s is there: %v, want %v in\n%s", c.objective, what, got, c.want, text[0])
+			}
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ type planeRecipe struct {
 	Seed           uint64    `json:"seed"`
 	Eigenvalues    []float64 `json:"eigenvalues,omitempty"`
 	Residuals      []float64 `json:"eigenvalue_residuals,omitempty"`
+	ProductMethod  string    `json:"product_method,omitempty"` // of the Hessian, as in curvature.Summary
 }
 
 // kind is the one that the flags name or imply.
@@ -225,6 +226,11 @@ func (f *planeFlags) hessian(ctx context.Context, a *analysis, p *planeOf, gradi
 	if err != nil {
 		return a.interrupted(ctx, err)
 	}
+	of := "of the Hessian"
+	if p.recipe.ProductMethod = r.Summary.ProductMethod; p.recipe.ProductMethod != curvature.Exact {
+		of += " (finite differences)"
+		p.warn = append(p.warn, analyze.Warning{Code: "finite_differences", Text: "the eigenvectors of the plane are from " + p.recipe.ProductMethod})
+	}
 	vectors := [2][]float32{}
 	for i, k := range []int{first, second} {
 		pairs := r.Top
@@ -239,7 +245,7 @@ func (f *planeFlags) hessian(ctx context.Context, a *analysis, p *planeOf, gradi
 		vectors[i] = e.Vector
 		p.recipe.Directions = append(p.recipe.Directions, fmt.Sprintf("eigenvector %d", k))
 		p.recipe.Eigenvalues, p.recipe.Residuals = append(p.recipe.Eigenvalues, e.Value), append(p.recipe.Residuals, e.Residual)
-		p.labels[i] = fmt.Sprintf("eigenvector %d of the Hessian, \u03bb = %.3g", k, e.Value)
+		p.labels[i] = fmt.Sprintf("eigenvector %d %s, \u03bb = %.3g", k, of, e.Value)
 		if !e.Converged {
 			p.warn = append(p.warn, analyze.Warning{Code: "eigenvector_not_converged", Text: fmt.Sprintf("eigenvector %d has not converged in %d products (eigenvalue %.3g, residual %.2g); --products gives it more", k, r.Summary.LanczosProducts, e.Value, e.Residual)})
 		}
