@@ -34,25 +34,26 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 		y, low, high := p*y, p*r.Density.Column("density_low").Floats[i], p*r.Density.Column("density_high").Floats[i]
 		if y < floor { // less than a tenth of an eigenvalue: a gap, not a line along the axis
 			y, low, high = math.NaN(), math.NaN(), math.NaN()
+		} else {
+			top = max(top, high)
 		}
-		top = max(top, high)
 		bulk.Y, bulk.Low, bulk.Top = append(bulk.Y, y), append(bulk.Low, max(low, floor)), append(bulk.Top, high)
 	}
 	if len(bulk.X) > 0 {
 		f.Series = append(f.Series, bulk)
 	}
 	if len(stems) > 0 {
-		s := figure.Series{Name: fmt.Sprintf("%d eigenvalues, one each", len(stems))}
 		slices.Sort(stems)
-		for _, v := range stems {
-			s.X, s.Y = append(s.X, v, v, v), append(s.Y, floor, peak, math.NaN())
+		s := figure.Series{Name: fmt.Sprintf("%d eigenvalues, one each", len(stems)), X: stems, Stems: true}
+		for range stems {
+			s.Y = append(s.Y, peak)
 		}
 		f.Series = append(f.Series, s)
 	}
 	if e := &r.Summary.Stability; e.Threshold.Valid && e.LearningRate.Valid && e.Preconditioned == nil {
 		x := e.Threshold.Value / e.LearningRate.Value
 		name := fmt.Sprintf("edge of stability, %.3g/\u03b7 = %.3g", e.Threshold.Value, x)
-		if x <= 1.5*r.Top[0].Value {
+		if x <= 3*r.Top[0].Value { // farther out it would squeeze the spectrum
 			f.Series = append(f.Series, figure.Series{Name: name, X: []float64{x, x}, Y: []float64{floor, top}})
 		} else {
 			f.Notes = append(f.Notes, "The "+name+", is to the right of the figure.")

@@ -30,6 +30,7 @@ type Series struct {
 	Low, Top []float64 // the band, both of the length of X, or nil
 	Points   bool      // mark every value
 	Apart    bool      // marks only: too few values for a line between them to mean anything
+	Stems    bool      // a solid vertical line from the axis to every value, instead of a line between them
 }
 
 var _ Figure = (*Curves)(nil)
@@ -114,7 +115,9 @@ func nonNil[T any](v []T) []T {
 func (c *Curves) Alt() string {
 	text := fmt.Sprintf("%s over %s", orDefault(c.YLabel, "Values"), orDefault(c.XLabel, "x"))
 	for i, s := range c.Series {
-		if from, to, ok := s.ends(); ok {
+		if from, to, ok := s.ends(); ok && s.Stems {
+			text += fmt.Sprintf("; %s at %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(s.X[0]), short(s.X[len(s.X)-1]))
+		} else if ok {
 			text += fmt.Sprintf("; %s from %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(from), short(to))
 		}
 	}
@@ -173,6 +176,11 @@ func (c *Curves) draw(p *page) {
 // draw draws the line of a series and its marks.
 func (s *Series) draw(p *page, f panel, style pen) {
 	switch {
+	case s.Stems:
+		style.dash = nil // gaps would cut short stems
+		for i, y := range s.Y {
+			p.curve(f, []float64{s.X[i], s.X[i]}, []float64{f.y.lo, y}, style)
+		}
 	case s.Apart:
 		p.dots(f, s.X, s.Y, p.font*apartRadius, style.color)
 	case s.Points:
@@ -188,6 +196,9 @@ const apartRadius = 0.28
 
 // entry names a series in the legend.
 func (s *Series) entry(p *page, text string, style pen) entry {
+	if s.Stems {
+		style.dash = nil
+	}
 	if !s.Apart {
 		return lineEntry(text, style)
 	}

@@ -43,9 +43,15 @@ What the numbers mean, and what not: analyze/MEANING.md.`
 
 // Run computes, writes and prints.
 func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
+	_, err := c.compute(ctx, e)
+	return err
+}
+
+// compute computes, writes and prints. With --along the result is nil: it is in the files.
+func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, error) {
 	most, err := parseSize("--max-memory", c.MaxMemory)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o := curvature.Options{
 		Top: c.Top, Matrix: curvature.Matrix(c.Matrix), Block: c.Block, MaxProducts: c.Products, MaxMemory: most,
@@ -55,39 +61,39 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		o.DensityProbes = -1
 	}
 	if err := o.Validate(); err != nil {
-		return usageError{err}
+		return nil, usageError{err}
 	}
 	if err := c.check(c.lossFlags); err != nil {
-		return err
+		return nil, err
 	}
 	a, err := c.open(e, "curvature")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer a.close()
 	o.Edge = curvature.Edge(optim.EdgeOf(a.trace.Header().Optimizer))
 	needs, err := o.Memory(a.trace.Header().Layout.Len())
 	if err != nil {
-		return usageError{err}
+		return nil, usageError{err}
 	}
 	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, nil, products)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.Along == "" && a.share != nil {
-		return usagef("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; --along shares iterates, and landscape --also eigenvalues the points of a plane")
+		return nil, usagef("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; --along shares iterates, and landscape --also eigenvalues the points of a plane")
 	}
 	if err := a.begin(); err != nil {
-		return err
+		return nil, err
 	}
 	memory := func() { e.say("memory for the vectors of the iteration: at most %s", bytesText(needs)) }
 	if c.Along != "" {
 		memory()
-		return c.along(ctx, a, loss, o)
+		return nil, c.along(ctx, a, loss, o)
 	}
 	s, err := a.iterate(c.Step)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	memory()
 	if l, ok := loss.(analyze.Stateful); ok && s.State != nil {
@@ -95,7 +101,7 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	}
 	o.Optimizer = a.trace.Header().Optimizer
 	if o.LearningRate, o.NoRate, err = curvature.RateAt(a.trace, a.rowOf(s.Step)); err != nil {
-		return err
+		return nil, err
 	}
 	if c.Layers {
 		o.Layers = curvature.Layers(a.trace.Header().Layout)
@@ -105,22 +111,22 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 		Options curvature.Options `json:"options"`
 	}{s.Step, o.Effective()})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer journal.Close()
 	o.Store = journal
 	known, err := newScales(a.trace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if known != nil {
 		if o.Preconditioner, o.PreconditionerAbsent, err = known.Preconditioner(ctx, a.rowOf(s.Step)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	r, err := curvature.Compute(ctx, s.Theta, loss, o)
 	if err != nil {
-		return a.interrupted(ctx, fmt.Errorf("step %d: %w", s.Step, err))
+		return nil, a.interrupted(ctx, fmt.Errorf("step %d: %w", s.Step, err))
 	}
 	tables := []namedTable{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}, {"overlaps", &r.Overlaps}}
 	if c.Layers {
@@ -128,20 +134,20 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	}
 	for _, t := range tables {
 		if err := a.out.Table(t.name, t.table); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if r.Summary.Density.Eigenvalues > 0 {
 		if err := a.figure("curvature", draw.Density(fmt.Sprintf("%s, step %d", a.title(), s.Step), r)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	summary := curvatureSummary{s.Step, r.Summary}
 	if err := a.finish(summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
-		return err
+		return nil, err
 	}
-	return a.show(summary, curvatureSentences(s.Step, &r.Summary))
+	return r, a.show(summary, curvatureSentences(s.Step, &r.Summary))
 }
 
 // namedTable is a table with the name of its file.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/pca"
@@ -25,8 +26,9 @@ type demoCmd struct {
 
 func (demoCmd) Help() string {
 	return `Trains a small network on 1,438 handwritten digits with every step recorded, verifies the
-recording, takes the walk, finds its principal directions, draws the landscape around it and
-says in words what was seen, with a page to open in a browser. Needs no network and writes nowhere else.
+recording, takes the walk, finds its principal directions, draws the landscape around it,
+measures the curvature at its end and says in words what was seen, with a page to open in
+a browser. Needs no network and writes nowhere else.
 
 Examples:
   sgdwalk demo
@@ -51,6 +53,7 @@ type demoResult struct {
 	Walk      walk.Summary      `json:"walk"`
 	PCA       pca.Summary       `json:"pca"`
 	Landscape landscape.Summary `json:"landscape"`
+	Curvature curvature.Summary `json:"curvature"`
 	Warnings  []analyze.Warning `json:"warnings"`
 	Summary   []string          `json:"summary"`
 }
@@ -141,8 +144,15 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Path, r.Walk, r.PCA, r.Landscape = p.Summary, w.Summary, f.Summary, l.Summary
-	for _, part := range [][]analyze.Warning{p.Warnings, w.Warnings, f.Warnings, l.Warnings} {
+	h, err := (&curvatureCmd{
+		runFlags: target, lossFlags: lossFlags{Norm: "batch"}, Step: -1, Top: 10, Matrix: "hessian",
+		Products: 400, Block: 4, Probes: 10, MaxMemory: "4GiB",
+	}).compute(ctx, &quiet)
+	if err != nil {
+		return nil, err
+	}
+	r.Path, r.Walk, r.PCA, r.Landscape, r.Curvature = p.Summary, w.Summary, f.Summary, l.Summary, h.Summary
+	for _, part := range [][]analyze.Warning{p.Warnings, w.Warnings, f.Warnings, l.Warnings, h.Warnings} {
 		r.Warnings = append(r.Warnings, part...)
 	}
 	r.Summary = c.words(r, run)
@@ -180,6 +190,10 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 	for _, s := range landscapeSentences(l) {
 		out = append(out, "- "+s)
 	}
+	out = append(out, "", "## The curvature", "")
+	for _, s := range curvatureSentences(t.Result.Steps, &r.Curvature) {
+		out = append(out, "- "+s)
+	}
 	if len(r.Warnings) > 0 {
 		out = append(out, "", "## Before you believe it", "")
 		for _, s := range r.Warnings {
@@ -193,6 +207,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 		"- the walk: "+filepath.Join(a, "walk", "walk.png"),
 		"- the landscape: "+filepath.Join(a, "landscape", "landscape.png"),
 		"- the principal directions: "+filepath.Join(a, "pca", "pca.png"),
+		"- the spectrum of the Hessian at the end: "+filepath.Join(a, "curvature", "curvature.png"),
 		"- the geometry of the path: "+filepath.Join(a, "path", "{loss,cosine,step_length,distance}.png"),
 		"",
 		"Every figure is there as SVG, PDF and PNG with its data as CSV, and every number in summary.json.",
