@@ -33,6 +33,17 @@ func Theta(t record.Trajectory, i int) ([]float32, error) {
 	return s.Theta, err
 }
 
+// Grad returns the gradient of row i, as Theta returns theta.
+func Grad(t record.Trajectory, i int) ([]float32, error) {
+	if l, ok := t.(interface {
+		Grad(i int) ([]float32, error)
+	}); ok {
+		return l.Grad(i)
+	}
+	s, err := t.At(i)
+	return s.Grad, err
+}
+
 // Iterates yields the scalars and theta of the rows in their order, with the row's
 // number, without inner iterates and rows that have no theta. The slice is the
 // trajectory's. The first row that cannot be read is yielded with its error, and is

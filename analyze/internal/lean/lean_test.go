@@ -25,6 +25,7 @@ var errWhole = errors.New("the whole row was read")
 func (frugal) At(int) (record.Step, error)      { return record.Step{}, errWhole }
 func (frugal) Scalars(int) (record.Step, error) { return record.Step{Step: 7}, nil }
 func (frugal) Theta(int) ([]float32, error)     { return []float32{1}, nil }
+func (frugal) Grad(int) ([]float32, error)      { return []float32{2}, nil }
 
 func TestBoth(t *testing.T) {
 	for _, trajectory := range []record.Trajectory{whole{}, frugal{}} {
@@ -35,6 +36,10 @@ func TestBoth(t *testing.T) {
 		theta, err := lean.Theta(trajectory, 0)
 		if err != nil || len(theta) != 1 || theta[0] != 1 {
 			t.Errorf("%T: theta %v, %v", trajectory, theta, err)
+		}
+		grad, err := lean.Grad(trajectory, 0)
+		if err != nil || len(grad) != 1 || grad[0] != 2 {
+			t.Errorf("%T: grad %v, %v", trajectory, grad, err)
 		}
 	}
 }
