@@ -25,6 +25,10 @@
 // the gradient does over the step, kinks included: [Pair].Residual then includes the
 // spread over half, one and two steps, and a warning says that products are differences.
 //
+// [EmpiricalFisher] looks at another matrix, the mean of g g' over recorded mini-batch
+// gradients g. It evaluates no loss. This matrix is neither the Hessian nor the Fisher
+// matrix of single examples, and no edge of stability applies to it.
+//
 // The vectors of the Lanczos basis are held in memory, 4P bytes for every product, up
 // to [Options].MaxMemory; [Options.Memory] says how much before it is allocated.
 package curvature

@@ -208,8 +208,11 @@ func (f *fisher) choose() (int64, error) {
 			at = len(all) - 1
 		}
 	}
+	if len(all) == 0 {
+		return 0, fmt.Errorf("curvature: %w: it has no steps", ErrNoGradients)
+	}
 	if at < 0 {
-		return 0, fmt.Errorf("curvature: step %d is not in the recording, which has %d steps", f.opts.Step, len(all))
+		return 0, fmt.Errorf("curvature: step %d is not in the recording, which has steps %d to %d", f.opts.Step, all[0].Step.Step, all[len(all)-1].Step.Step)
 	}
 	step := all[at].Step.Step
 	for before, after := at, at+1; len(f.places) < f.opts.Gradients && (before >= 0 || after < len(all)); {

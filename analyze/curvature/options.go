@@ -39,6 +39,17 @@ const (
 	GaussNewton Matrix = "gauss-newton"
 )
 
+// Name returns the name of the matrix for a sentence, without an article.
+func (m Matrix) Name() string {
+	switch m {
+	case GaussNewton:
+		return "Gauss-Newton matrix"
+	case FisherMatrix:
+		return "empirical Fisher matrix"
+	}
+	return "Hessian"
+}
+
 // Direction is a vector of length P whose part in the space of the top
 // eigenvectors is asked for.
 type Direction struct {

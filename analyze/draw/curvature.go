@@ -17,7 +17,7 @@ import (
 // bulk, so that both have one unit: eigenvalues per unit of the axis.
 func Density(title string, r *curvature.Result) *figure.Curves {
 	d := &r.Summary.Density
-	f := &figure.Curves{Title: title, XLabel: "eigenvalue of the " + matrixName(r.Summary.Matrix), YLabel: "eigenvalues per unit", YScale: figure.Log}
+	f := &figure.Curves{Title: title, XLabel: "eigenvalue of the " + r.Summary.Matrix.Name(), YLabel: "eigenvalues per unit", YScale: figure.Log}
 	p := float64(r.Summary.Parameters)
 	stems := values(&r.Spectrum, "eigenvalue")
 	sigma := d.Broadening
@@ -30,7 +30,7 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 	peak := 1 / (sigma * math.Sqrt(2*math.Pi))
 	top, floor := peak, peak/10
 	bulk := figure.Series{Name: fmt.Sprintf("the other %.0f: density, mean of %d probes \u00b1 2 standard errors", p-float64(len(stems)), d.Probes), X: Values(&r.Density, "eigenvalue")}
-	for i, y := range r.Density.Column("density").Floats {
+	for i, y := range Values(&r.Density, "density") {
 		y, low, high := p*y, p*r.Density.Column("density_low").Floats[i], p*r.Density.Column("density_high").Floats[i]
 		if y < floor { // less than a tenth of an eigenvalue: a gap, not a line along the axis
 			y, low, high = math.NaN(), math.NaN(), math.NaN()
@@ -66,11 +66,19 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 	return f
 }
 
-func matrixName(m curvature.Matrix) string {
-	if m == curvature.GaussNewton {
-		return "Gauss-Newton matrix"
+// Fisher draws the spectrum of an empirical Fisher matrix as Density draws one whose
+// eigenvalues are all known. It has no edge of stability.
+func Fisher(title string, f *curvature.Fisher) *figure.Curves {
+	s := &f.Summary
+	c := Density(title, &curvature.Result{
+		Top: f.Top, Spectrum: f.Spectrum,
+		Summary: curvature.Summary{Parameters: s.Parameters, Matrix: s.Matrix, ProductMethod: curvature.Exact},
+	})
+	c.Notes = []string{
+		fmt.Sprintf("%d mini-batch gradients of %s, steps %d to %d.", s.Gradients, s.Batches(), s.FirstStep, s.LastStep),
+		fmt.Sprintf("The other %d eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning.", s.Parameters-s.Rank),
 	}
-	return "Hessian"
+	return c
 }
 
 // values returns the nodes of a part of a spectrum.

@@ -61,3 +61,31 @@ func TestFiguresNameFiniteDifferences(t *testing.T) {
 		}
 	}
 }
+
+// The figure of an empirical Fisher matrix has a stem for every eigenvalue above 0 and
+// no edge of stability, and says how many eigenvalues are 0.
+func TestFisherFigureHasStemsAlone(t *testing.T) {
+	h := record.NewHeader(record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{5}}))
+	h.Columns.Grad = true
+	m, err := record.NewMemory(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, g := range [][]float32{{2, 0, 0, 0, 0}, {0, 4, 0, 0, 0}} { // eigenvalues 4/2 and 16/2
+		if err := m.Append(&record.Step{Step: int64(k), Epoch: 1, Examples: 3, Theta: g, Grad: g}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := curvature.EmpiricalFisher(t.Context(), m, curvature.FisherOptions{Gradients: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := draw.Fisher("", r)
+	if f.XLabel != "eigenvalue of the empirical Fisher matrix" || len(f.Series) != 1 || !f.Series[0].Stems || !slices.Equal(f.Series[0].X, []float64{2, 8}) {
+		t.Errorf("x is %q, series %+v; it must have one stem at 2 and one at 8", f.XLabel, f.Series)
+	}
+	want := []string{"2 mini-batch gradients of 3 examples, steps 0 to 1.", "The other 3 eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning."}
+	if !slices.Equal(f.Notes, want) {
+		t.Errorf("notes %q", f.Notes)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sgdwalk/analyze/curvature"
 	"sgdwalk/record"
 )
 
@@ -229,20 +230,22 @@ func (r *Run) barriers() []string {
 // curved is what the curvature says.
 func (r *Run) curved() []string {
 	var out []string
+	hessian := false
 	for i := range r.Results {
 		if x := &r.Results[i]; x.Document.Analysis == "curvature" {
 			f := facts{value: x.summary}
+			hessian = hessian || curvature.Matrix(f.str("matrix")) != curvature.FisherMatrix
 			out = append(out, f.bends()...)
 		}
 	}
 	w := r.first("walk")
-	if len(out) == 0 && w != nil {
+	if (!hessian || len(out) == 0) && w != nil {
 		f := facts{value: w.summary}
 		if x, ok := f.num("eta_sharpness", "mean"); ok {
 			out = append(out, fmt.Sprintf("Along its own steps the loss bends with \u03b7 \u00d7 sharpness = %s on average; other directions may bend more.", short(x)))
 		}
 	}
-	if r.first("curvature") == nil {
+	if !hessian {
 		out = append(out, "The Hessian was not looked at; "+r.command("curvature")+" does it.")
 	}
 	return out

@@ -1,6 +1,11 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"sgdwalk/analyze/curvature"
+)
 
 // captions say what figures show, by analysis and name. Those of landscapes depend
 // on their plane, see caption.
@@ -55,6 +60,8 @@ func (r *Result) caption(name string) string {
 		return c
 	case r.Document.Analysis == "curvature" && name == "curvature" && f.get("eta_lambda_max").kind == object:
 		return captions["curvature/along"]
+	case r.Document.Analysis == "curvature" && name == "curvature":
+		return strings.Replace(captions["curvature/curvature"], curvature.Hessian.Name(), curvature.Matrix(f.str("matrix")).Name(), 1)
 	}
 	return captions[r.Document.Analysis+"/"+name]
 }

@@ -48,6 +48,10 @@ func (f *facts) bends() []string {
 		}
 		return out
 	}
+	matrix := curvature.Matrix(f.str("matrix"))
+	if matrix == curvature.FisherMatrix {
+		return f.fisherText()
+	}
 	top, ok1 := f.num("lambda_max")
 	bottom, ok2 := f.num("lambda_min")
 	where := ""
@@ -55,11 +59,30 @@ func (f *facts) bends() []string {
 		where = fmt.Sprintf(" at step %s", short(step))
 	}
 	if ok1 || ok2 {
-		s := fmt.Sprintf("The eigenvalues of the Hessian%s reach from %s to %s", where, optional(short, bottom, ok2), optional(short, top, ok1))
+		s := fmt.Sprintf("The eigenvalues of the %s%s reach from %s to %s", matrix.Name(), where, optional(short, bottom, ok2), optional(short, top, ok1))
 		if ok1 && ok2 && bottom < 0 && top > 0 {
 			s += fmt.Sprintf(": the loss bends down in some direction, %s as much as it bends up in the steepest", percent(-bottom/top))
 		}
 		out = append(out, s+".")
+	}
+	if edge := f.edgeText(); edge != "" {
+		out = append(out, edge)
+	}
+	return out
+}
+
+// fisherText describes the empirical Fisher matrix, which is not a curvature.
+func (f *facts) fisherText() []string {
+	n, ok1 := f.num("gradients")
+	first, ok2 := f.num("first_step")
+	last, ok3 := f.num("last_step")
+	out := []string{fmt.Sprintf("The empirical Fisher matrix is the second moment of %s recorded mini-batch gradients, steps %s to %s: it is not the Hessian.", optional(short, n, ok1), optional(short, first, ok2), optional(short, last, ok3))}
+	if x, ok := f.num("lambda_max"); ok {
+		trace, ok := f.num("trace", "mean")
+		out = append(out, fmt.Sprintf("Its largest eigenvalue is %s, its trace is %s.", short(x), optional(short, trace, ok)))
+	}
+	if x, ok := f.num("mean_gradient_share"); ok && n > 0 {
+		out = append(out, fmt.Sprintf("The mean gradient is %s of the trace; gradients of noise alone have %s on average.", percent(x), percent(1/n)))
 	}
 	if edge := f.edgeText(); edge != "" {
 		out = append(out, edge)
@@ -82,7 +105,8 @@ func curvatureSection(f *facts) section {
 	if x, ok := f.num("update_dominant_share", "mean"); ok {
 		s.say(fmt.Sprintf("%s of the updates' squared length lies in the space of the leading eigenvectors (mean).", percent(x)))
 	}
-	t := table{Caption: "The Hessian in numbers", Head: []string{"quantity", "value"}}
+	matrix := curvature.Matrix(f.str("matrix"))
+	t := table{Caption: "The " + matrix.Name() + " in numbers", Head: []string{"quantity", "value"}}
 	if f.get("rows").kind == absent { // at one iterate
 		t.rows(f, short, [2]string{"step", "at_step"}, [2]string{"full training loss there", "loss"}, [2]string{"norm of the full gradient", "grad_norm"})
 	}
@@ -107,6 +131,9 @@ func curvatureSection(f *facts) section {
 	s.Reading = []string{
 		"Gradient descent with rate \u03b7 is stable along a direction only while \u03b7 times its eigenvalue stays below the edge of stability (2 for plain gradient descent). Mini-batches lower the place where training settles: far below it is no sign of too small a rate.",
 		"Eigenvalues are of the full training loss and of no weight decay. A few large ones above a bulk near zero are what classification with few classes shows.",
+	}
+	if matrix == curvature.FisherMatrix {
+		s.Reading = []string{"At a fixed iterate the expectation of this matrix is the full gradient's part plus the covariance of one example's gradient, divided by the size of a mini-batch. Here the iterates differ as well. The edge of stability is about the Hessian and does not apply."}
 	}
 	return s
 }

@@ -89,6 +89,7 @@ func TestBarriersAndEdge(t *testing.T) {
 	keepJSON(t, run, "far", "line", `{"line": {"points": 5, "distance": 2, "barrier_over_ends": 0}}`, map[string]any{"from_step": 3, "to_step": 20, "to_run": ""}, "line")
 	keepJSON(t, run, "lines", "lines", `{"lines": 8, "x": "-1:1:51", "loss_at_origin": 0.5, "loss": {"min": 0.25, "max": 4}, "spread_ratio": 0.5, "plane": {"origin": "step 20", "normalization": "filter"}}`, nil, "lines", "test_loss")
 	keepJSON(t, run, "curvature", "curvature", `{"at_step": 20, "lambda_max": 8, "lambda_min": -2, "top": [8, 4], "stability": {"optimizer": "sgd", "learning_rate": 0.3, "eta_lambda_max": 2.4, "threshold": 2}}`, nil, "curvature")
+	keepJSON(t, run, "fisher", "curvature", `{"at_step": 20, "matrix": "empirical-fisher", "gradients": 8, "first_step": 12, "last_step": 19, "lambda_max": 0.5, "trace": {"mean": 2}, "mean_gradient_share": 0.25, "stability": {"threshold_absent": "it is not the Hessian"}}`, nil, "curvature")
 	keepJSON(t, run, "along", "curvature", `{"rows": 4, "first_step": 0, "last_step": 20, "lambda_max": {"min": 1, "max": 8}, "eta_lambda_max": {"mean": 0.6, "max": 2.4}}`, nil, "curvature", "dominant")
 	html = write(t, report.Options{}, open(t, run))
 	for _, want := range []string{
@@ -101,6 +102,8 @@ func TestBarriersAndEdge(t *testing.T) {
 		"The eigenvalues of the Hessian at step 20 reach from -2 to 8: the loss bends down in some direction, 25 % as much as it bends up in the steepest.",
 		"η λ_max is 2.4; the edge of stability of sgd is at 2: the run is above it, at 120 % of it.",
 		"At 4 iterates, steps 0 to 20, the largest eigenvalue of the Hessian is 1 to 8.",
+		"The empirical Fisher matrix is the second moment of 8 recorded mini-batch gradients, steps 12 to 19: it is not the Hessian.", "There is no edge of stability to compare with: it is not the Hessian.",
+		"<figcaption>Eigenvalues of the empirical Fisher matrix: their spectral density.</figcaption>",
 		"<figcaption>Eigenvalues of the Hessian: their spectral density.</figcaption>", "<figcaption>Learning rate times largest eigenvalue over the steps, beside the edge of stability.</figcaption>",
 	} {
 		if !strings.Contains(html, want) {

@@ -19,7 +19,8 @@ type curvatureCmd struct {
 	Step      int64  `default:"-1" help:"Iterate to look at; -1 is the last (default ${default})."`
 	Along     string `placeholder:"ROWS" help:"Look at these iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
 	Top       int    `default:"10" help:"Largest eigenvalues, and the dimension of the dominant space (default ${default})."`
-	Matrix    string `default:"hessian" enum:"hessian,gauss-newton" help:"Matrix: hessian, or gauss-newton, the Hessian without the curvature of the network (default ${default})."`
+	Matrix    string `default:"hessian" enum:"hessian,gauss-newton,empirical-fisher" help:"Matrix: hessian; gauss-newton, the Hessian without the curvature of the network; or empirical-fisher, the second moment of recorded mini-batch gradients, which is not a Hessian (default ${default})."`
+	Gradients int    `default:"50" placeholder:"N" help:"With --matrix empirical-fisher: take the N recorded gradients nearest to --step (default ${default})."`
 	Products  int    `default:"400" help:"Most matrix-vector products of the Lanczos iteration (default ${default})."`
 	Block     int    `default:"4" help:"Vectors that the Lanczos iteration multiplies together (default ${default})."`
 	Probes    int    `default:"10" help:"Random vectors of the spectral density; 0 leaves it out (default ${default})."`
@@ -33,9 +34,14 @@ func (curvatureCmd) Help() string {
 with it are exact where the loss has them; otherwise they are central differences of
 gradients, and the result says so.
 
+--matrix empirical-fisher evaluates no loss. It is the mean of g g' over recorded mini-batch
+gradients g around --step (train --grad records them): neither the Hessian, nor the Fisher
+matrix of single examples.
+
 Examples:
   sgdwalk curvature RUN
   sgdwalk curvature --along every:20 --top 5 RUN
+  sgdwalk curvature --matrix empirical-fisher --gradients 100 RUN
   sgdwalk curvature --objective "python3 objective.py" RUN   a run from PyTorch
 
 What the numbers mean, and what not: analyze/MEANING.md.`
@@ -43,6 +49,12 @@ What the numbers mean, and what not: analyze/MEANING.md.`
 
 // Run computes, writes and prints.
 func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
+	if err := c.checkFisher(); err != nil {
+		return err
+	}
+	if curvature.Matrix(c.Matrix) == curvature.FisherMatrix {
+		return c.fisher(ctx, e)
+	}
 	_, err := c.compute(ctx, e)
 	return err
 }
