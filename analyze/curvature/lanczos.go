@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"sgdwalk/analyze/internal/eigen"
@@ -68,19 +69,28 @@ const invariant = 1e-7
 // dependent is the same for a start vector, in units of its length.
 const dependent = 1e-4
 
-// project splits w into its coefficients in the basis, which it returns, and what is
-// left in w. It does so twice, because once loses what cancels (Parlett, The
+// project splits every w into its coefficients in the basis, which it returns, and what
+// is left in w. It does so twice, because once loses what cancels (Parlett, The
 // Symmetric Eigenvalue Problem, 6.9).
-func (k *krylov) project(w []float64) []float64 {
-	column := make([]float64, len(k.q), len(k.q)+1)
+func project(basis [][]float32, ws ...[]float64) [][]float64 {
+	columns := make([][]float64, len(ws))
+	for j := range ws {
+		columns[j] = make([]float64, len(basis))
+	}
 	for range 2 {
-		for i, q := range k.q {
-			c := dot(q, w)
-			column[i] += c
-			addScaled(w, -c, q)
+		c := innerProducts(basis, ws)
+		inChunks(len(ws[0]), func(_, from, to int) {
+			for j, w := range ws {
+				for i, q := range basis {
+					addScaled(w[from:to], -c[j][i], q[from:to])
+				}
+			}
+		})
+		for j := range ws {
+			floats.Add(columns[j], c[j])
 		}
 	}
-	return column
+	return columns
 }
 
 // add puts a start vector into the basis, unless it lies in the space of the others.
@@ -89,7 +99,7 @@ func (k *krylov) add(w []float64) bool {
 	if len(k.q) == k.products.dimension() || !(before > 0) || math.IsInf(before, 0) {
 		return false
 	}
-	k.project(w)
+	project(k.q, w)
 	left := norm(w)
 	if left <= dependent*before {
 		return false
@@ -122,7 +132,10 @@ func (k *krylov) step(ctx context.Context, count int) error {
 	}
 	for _, w := range k.w[:count] {
 		k.scale = max(k.scale, norm(w))
-		column := k.project(w)
+	}
+	before, columns := len(k.q), project(k.q, k.w[:count]...)
+	for j, w := range k.w[:count] {
+		column := append(columns[j], project(k.q[before:], w)[0]...)
 		if left := norm(w); left > invariant*k.scale && len(k.q) < k.products.dimension() {
 			k.q, column = append(k.q, rounded(w, 1/left)), append(column, left)
 		}

@@ -3,6 +3,9 @@ package curvature
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Sums are made in float64 in the order of the elements; the conversions keep a
@@ -26,6 +29,72 @@ func dot32(x, y []float32) float64 {
 		s += float64(float64(v) * float64(y[i]))
 	}
 	return s
+}
+
+// chunk is the number of elements of a partial sum. Partial sums are added in their
+// order, so the bits do not depend on the number of goroutines.
+const chunk = 1 << 14
+
+// inChunks calls f for each chunk [from, to) of n elements, several at the same time.
+func inChunks(n int, f func(index, from, to int)) {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for index := range (n + chunk - 1) / chunk {
+		call := func() error {
+			f(index, index*chunk, min((index+1)*chunk, n))
+			return nil
+		}
+		if n <= 4*chunk { // a goroutine costs more than it saves
+			_ = call()
+			continue
+		}
+		group.Go(call)
+	}
+	_ = group.Wait() // f returns no error
+}
+
+// innerProducts returns c[j][i], the inner product of x[i] and y[j].
+func innerProducts(x [][]float32, y [][]float64) [][]float64 {
+	n := len(y[0])
+	parts := make([][]float64, (n+chunk-1)/chunk)
+	inChunks(n, func(index, from, to int) {
+		part := make([]float64, 0, len(y)*len(x))
+		for _, v := range x {
+			part = appendDots(part, v[from:to], y, from)
+		}
+		parts[index] = part
+	})
+	c := make([][]float64, len(y))
+	for j := range y {
+		c[j] = make([]float64, len(x))
+		for i := range x {
+			for _, part := range parts {
+				c[j][i] += part[i*len(y)+j]
+			}
+		}
+	}
+	return c
+}
+
+// appendDots appends the inner products of x with the elements of each y that start at
+// from. It computes four of them together, because one sum alone waits for itself.
+func appendDots(to []float64, x []float32, y [][]float64, from int) []float64 {
+	for ; len(y) >= 4; y = y[4:] {
+		var s0, s1, s2, s3 float64
+		y0, y1, y2, y3 := y[0][from:][:len(x)], y[1][from:][:len(x)], y[2][from:][:len(x)], y[3][from:][:len(x)]
+		for i, v := range x {
+			a := float64(v)
+			s0 += float64(a * y0[i])
+			s1 += float64(a * y1[i])
+			s2 += float64(a * y2[i])
+			s3 += float64(a * y3[i])
+		}
+		to = append(to, s0, s1, s2, s3)
+	}
+	for _, v := range y {
+		to = append(to, dot(x, v[from:]))
+	}
+	return to
 }
 
 func norm(x []float64) float64 {
