@@ -32,7 +32,7 @@ one() {
   finished "$run/analysis/late" || $sgdwalk walk -q --segments "$late" --out "$run/analysis/late" "$run"
   finished "$run/analysis/path" || $sgdwalk path -q "$run"
   finished "$run/analysis/curvature" ||
-    $sgdwalk curvature -q --along "${late%-*}" --top 1 --products 15 "$run"
+    $sgdwalk curvature -q --along "${late%-*}" --top 1 --products 15 --block 1 "$run"
 }
 
 for net in $nets; do
