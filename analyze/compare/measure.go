@@ -25,7 +25,7 @@ type MeasureOptions struct {
 	Alphas analyze.Range `json:"alphas"`
 	// CurvatureRows is at how many iterates of the second half the Hessian is looked
 	// at, the last step among them; 0 means 2, a negative number none. Each takes
-	// about Products products of two gradients.
+	// about Products products with the Hessian, which cost one to two gradients each.
 	CurvatureRows int `json:"curvature_rows"`
 	Products      int `json:"products"` // 0 means 40
 	Top           int `json:"top"`      // dimension of the dominant space; 0 means the number of classes

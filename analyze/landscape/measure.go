@@ -132,8 +132,8 @@ const defaultEigenProducts = 40
 // curvature; and the larger of their residuals |Hu - lambda u|, in units of the
 // larger absolute eigenvalue. Where the gradient is not finite all are NaN.
 //
-// maxProducts bounds the Hessian-vector products of a point, each of which costs
-// about two gradients; 0 means 40. A loss that offers gradients only is evaluated by
+// maxProducts bounds the Hessian-vector products of a point, which cost one to two
+// gradients each; 0 means 40. A loss that offers gradients only is evaluated by
 // differences of gradients, and Measure.Differences says so.
 func Eigenvalues(g analyze.Gradient, maxProducts int, seed uint64) Measure {
 	if maxProducts == 0 {
