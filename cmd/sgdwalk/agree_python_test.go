@@ -31,8 +31,8 @@ func TestPythonAgrees(t *testing.T) {
 		batch, norm string
 	}{
 		{"mlp", "mlp:32", "digits", "100", "batch"},
-		{"lenet", "lenet", "mnist:" + digitFiles(t, 28, 3), "30", "batch"},
-		{"resnet8", "resnet:8", "mnist:" + digitFiles(t, 8, 1), "30", "running"},
+		{"lenet", "lenet", "mnist:" + digitFiles(t, 28, 3, 300), "30", "batch"},
+		{"resnet8", "resnet:8", "mnist:" + digitFiles(t, 8, 1, 300), "30", "running"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			work := t.TempDir()
@@ -89,10 +89,9 @@ func trainingArrays(t *testing.T, d dataset.Set) string {
 	return path
 }
 
-// digitFiles writes some of the digits as IDX files of side x side pixels, each of
-// theirs scale x scale: LeNet does not fit on the 8x8 of the set itself, and fewer
-// examples than it has are enough.
-func digitFiles(t *testing.T, side, scale int) string {
+// digitFiles writes n of the digits as IDX files of side x side pixels. Each pixel of a
+// digit becomes scale x scale pixels, because LeNet does not fit on 8x8.
+func digitFiles(t *testing.T, side, scale, n int) string {
 	t.Helper()
 	d := must(dataset.Open("digits", dataset.Options{}))
 	dir, margin := t.TempDir(), (side-8*scale)/2
@@ -100,7 +99,7 @@ func digitFiles(t *testing.T, side, scale int) string {
 		name string
 		set  dataset.Set
 		n    int
-	}{{"train", d.Train, 300}, {"t10k", d.Test, 30}} {
+	}{{"train", d.Train, n}, {"t10k", d.Test, 30}} {
 		images := binary.BigEndian.AppendUint32(nil, 0x0803)
 		labels := binary.BigEndian.AppendUint32(nil, 0x0801)
 		for _, v := range []int{part.n, side, side} {

@@ -3,9 +3,15 @@
     exact_eigenvalues.py MODEL DATA.npz THETAS.npz LAYOUT
 
 LAYOUT is JSON: [name, offset] of every tensor of theta. For every row of "theta" in
-THETAS.npz it prints a JSON list of eigenvalues, the largest first: all of them for a small
-network, otherwise the ten largest and the smallest, from a Lanczos iteration with full
-reorthogonalization. Networks that normalize use the statistics of the batch.
+THETAS.npz it prints a JSON object:
+
+    eigenvalues    the largest first: all of the dense Hessian for a small network, otherwise
+                   the ten largest and the smallest, from a Lanczos iteration
+    residual       the largest |Hu - lambda u| of these eigenvalues; 0 for the dense Hessian
+    trace          and its standard error trace_error, which is 0 for the dense Hessian
+
+For a small network it also holds the Lanczos iteration against the dense Hessian.
+Networks that normalize use the statistics of the batch.
 """
 
 import json
@@ -34,23 +40,43 @@ def flat(tensors):
     return torch.cat([t.reshape(-1) for t in tensors])
 
 
-def lanczos(multiply, n, steps):
-    rng = np.random.default_rng(0)
-    q, matrix = [], np.zeros((steps, steps))
-    v = rng.standard_normal(n)
-    for j in range(steps):
-        q.append(v / np.linalg.norm(v))
-        v = multiply(q[j])
-        matrix[j, j] = q[j] @ v
-        basis = np.array(q)
+def lanczos(multiply, n, tolerance=1e-5):
+    """The ten largest eigenvalues and the smallest, the largest residual, and the basis.
+
+    The iteration has one start vector and orthogonalizes every product twice against the
+    whole basis. It ends when all residuals are within the tolerance, in units of the largest
+    eigenvalue.
+    """
+    v = np.random.default_rng(0).standard_normal(n)
+    basis, products = np.empty((min(n, 1000), n)), np.empty((min(n, 1000), n))
+    wanted = list(range(-1, -11, -1)) + [0]
+    for i in range(len(basis)):
+        basis[i] = v / np.linalg.norm(v)
+        products[i] = multiply(basis[i])
+        v = products[i].copy()
         for _ in range(2):
-            v = v - basis.T @ (basis @ v)
-        if j + 1 < steps:
-            matrix[j, j + 1] = matrix[j + 1, j] = np.linalg.norm(v)
-    values = np.linalg.eigvalsh(matrix)[::-1]
-    return list(values[:10]) + [values[-1]]
+            v -= basis[: i + 1].T @ (basis[: i + 1] @ v)
+        if i % 5 == 4 and i >= 20:
+            q, a = basis[: i + 1], products[: i + 1]
+            matrix = q @ a.T
+            values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+            residual = max(np.linalg.norm(vectors[:, k] @ a - values[k] * (vectors[:, k] @ q)) for k in wanted)
+            if residual <= tolerance * values[-1]:
+                return list(values[wanted]), residual, q, a
+    raise RuntimeError("the Lanczos iteration has not converged after %d products" % len(basis))
 
 
+def trace(multiply, basis, products, samples=30):
+    """The trace and its standard error: exact in the basis, Hutchinson's estimate outside it."""
+    rng, inside, values = np.random.default_rng(1), float((basis * products).sum()), []
+    for _ in range(samples):
+        u = rng.choice([-1.0, 1.0], basis.shape[1])
+        u -= basis.T @ (basis @ u)
+        values.append(u @ multiply(u))
+    return inside + np.mean(values), np.std(values, ddof=1) / samples**0.5
+
+
+torch.set_num_threads(os.cpu_count())
 for theta in np.load(sys.argv[3])["theta"]:
     at = 0
     for p in parameters:
@@ -63,9 +89,14 @@ for theta in np.load(sys.argv[3])["theta"]:
         return flat(torch.autograd.grad(gradient, parameters, torch.from_numpy(v), retain_graph=True)).numpy()
 
     n = len(theta)
-    if n <= 1000:
+    found, residual, basis, products = lanczos(multiply, n)
+    result = {"eigenvalues": found, "residual": residual}
+    result["trace"], result["trace_error"] = trace(multiply, basis, products)
+    if n <= 3000:
         hessian = np.array([multiply(row) for row in np.eye(n)])
-        values = list(np.linalg.eigvalsh((hessian + hessian.T) / 2)[::-1])
-    else:
-        values = lanczos(multiply, n, 160)
-    print(json.dumps(values))
+        values = np.linalg.eigvalsh((hessian + hessian.T) / 2)[::-1]
+        off = np.abs(np.array(found) - np.append(values[:10], values[-1])).max()
+        assert off <= residual + 1e-12 * values[0], (off, residual, values[0])
+        assert abs(hessian.trace() - result["trace"]) <= 4 * result["trace_error"], (hessian.trace(), result)
+        result = {"eigenvalues": list(values), "residual": 0, "trace": hessian.trace(), "trace_error": 0}
+    print(json.dumps(result))

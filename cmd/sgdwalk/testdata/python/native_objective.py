@@ -53,6 +53,10 @@ def mlp8(inputs):
     return mlp(inputs, 8)
 
 
+def mlp12(inputs):
+    return mlp(inputs, 12)
+
+
 def lenet(inputs):
     side = (inputs.shape[2] // 2 - 4) // 2
     return [
