@@ -76,7 +76,6 @@ def trace(multiply, basis, products, samples=30):
     return inside + np.mean(values), np.std(values, ddof=1) / samples**0.5
 
 
-torch.set_num_threads(os.cpu_count())
 for theta in np.load(sys.argv[3])["theta"]:
     at = 0
     for p in parameters:
