@@ -1,6 +1,6 @@
 """Eigenvalues of the Hessian by PyTorch's double backward in float64, to compare with.
 
-    exact_eigenvalues.py MODEL DATA.npz THETAS.npz LAYOUT
+    exact_eigenvalues.py MODEL DATA.npz THETAS.npz LAYOUT ROWS SAMPLES
 
 LAYOUT is JSON: [name, offset] of every tensor of theta. For every row of "theta" in
 THETAS.npz it prints a JSON object:
@@ -11,7 +11,8 @@ THETAS.npz it prints a JSON object:
     trace          and its standard error trace_error, which is 0 for the dense Hessian
 
 For a small network it also holds the Lanczos iteration against the dense Hessian.
-Networks that normalize use the statistics of the batch.
+ROWS is the number of examples of a batch, 0 for all: a network that normalizes uses the statistics of
+each batch. SAMPLES is the number of random vectors of the estimated trace.
 """
 
 import json
@@ -29,6 +30,7 @@ networks = {}
 exec(open(os.path.join(os.path.dirname(__file__), "native_objective.py")).read(), networks)
 networks["Norm"].forward = lambda self, x: F.batch_norm(x, None, None, self.scale, self.shift, training=True)
 inputs, labels = networks["inputs"].double(), networks["labels"]
+rows = int(sys.argv[5]) or len(labels)
 model = nn.Sequential(networks["OrderedDict"](networks[sys.argv[1]](inputs))).double()
 offsets = dict(json.loads(sys.argv[4]))
 pairs = sorted(model.named_parameters(), key=lambda pair: offsets[pair[0]])
@@ -66,7 +68,7 @@ def lanczos(multiply, n, tolerance=1e-5):
     raise RuntimeError("the Lanczos iteration has not converged after %d products" % len(basis))
 
 
-def trace(multiply, basis, products, samples=30):
+def trace(multiply, basis, products, samples):
     """The trace and its standard error: exact in the basis, Hutchinson's estimate outside it."""
     rng, inside, values = np.random.default_rng(1), float((basis * products).sum()), []
     for _ in range(samples):
@@ -82,7 +84,9 @@ for theta in np.load(sys.argv[3])["theta"]:
         p.data = torch.from_numpy(theta[at : at + p.numel()].astype(np.float64)).reshape(p.shape)
         at += p.numel()
     assert at == len(theta)
-    gradient = flat(torch.autograd.grad(F.cross_entropy(model(inputs), labels), parameters, create_graph=True))
+    batches = zip(inputs.split(rows), labels.split(rows))
+    loss = sum(F.cross_entropy(model(x), y, reduction="sum") for x, y in batches) / len(labels)
+    gradient = flat(torch.autograd.grad(loss, parameters, create_graph=True))
 
     def multiply(v):
         return flat(torch.autograd.grad(gradient, parameters, torch.from_numpy(v), retain_graph=True)).numpy()
@@ -90,7 +94,7 @@ for theta in np.load(sys.argv[3])["theta"]:
     n = len(theta)
     found, residual, basis, products = lanczos(multiply, n)
     result = {"eigenvalues": found, "residual": residual}
-    result["trace"], result["trace_error"] = trace(multiply, basis, products)
+    result["trace"], result["trace_error"] = trace(multiply, basis, products, int(sys.argv[6]))
     if n <= 3000:
         hessian = np.array([multiply(row) for row in np.eye(n)])
         values = np.linalg.eigvalsh((hessian + hessian.T) / 2)[::-1]
