@@ -87,7 +87,7 @@ func traceOf(t *testing.T, dir string) (mean, deviation float64) {
 // convolutional networks.
 func TestPythonEigenvalues(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short leaves out the eigenvalues of five networks, which take minutes")
+		t.Skip("-short leaves out the eigenvalues of four networks, which take minutes")
 	}
 	interpreter := recordtest.Python(t, "torch")
 	scale := os.Getenv("SGDWALK_SCALE") != ""
@@ -100,6 +100,7 @@ func TestPythonEigenvalues(t *testing.T) {
 		{"mlp8", "mlp:8", "digits", false, 0, 1e-5},
 		{"mlp12", "mlp:12", "digits", false, 0, 1e-5},
 		{"mlp", "mlp:32", "digits", false, 0, 1e-5},
+		{"resnet8", "resnet:8", "mnist:" + digitFiles(t, 8, 1, 100), true, 50, 1e-4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
