@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
@@ -59,6 +61,21 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
+// reserveMemory prints how much memory the vectors and the evaluator's products take. It
+// makes the garbage collector keep the process near that: otherwise discarded vectors may
+// take as much memory again as those in use.
+func (c *curvatureCmd) reserveMemory(e *env, vectors int64) {
+	const margin, passes = 64 << 20, 1 << 30
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	text, limit := "memory for the vectors of the iteration: at most "+bytesText(vectors), int64(now.HeapInuse)+vectors+margin
+	if c.Objective == "" {
+		text, limit = text+"; for the passes that products share: at most "+bytesText(passes), limit+passes
+	}
+	e.say("%s", text)
+	debug.SetMemoryLimit(limit)
+}
+
 // compute computes, writes and prints. With --along the result is nil: it is in the files.
 func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, error) {
 	most, err := parseSize("--max-memory", c.MaxMemory)
@@ -98,16 +115,15 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	if err := a.begin(); err != nil {
 		return nil, err
 	}
-	memory := func() { e.say("memory for the vectors of the iteration: at most %s", bytesText(needs)) }
 	if c.Along != "" {
-		memory()
+		c.reserveMemory(e, needs)
 		return nil, c.along(ctx, a, loss, o)
 	}
 	s, err := a.iterate(c.Step)
 	if err != nil {
 		return nil, err
 	}
-	memory()
+	c.reserveMemory(e, needs)
 	if l, ok := loss.(analyze.Stateful); ok && s.State != nil {
 		l.SetState(s.State)
 	}
