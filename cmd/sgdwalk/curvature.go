@@ -65,10 +65,11 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 // makes the garbage collector keep the process near that: otherwise discarded vectors may
 // take as much memory again as those in use.
 func (c *curvatureCmd) reserveMemory(e *env, vectors int64) {
-	const margin, passes = 64 << 20, 1 << 30
+	const margin, passes = 16 << 20, 1 << 30
 	var now runtime.MemStats
+	runtime.GC()
 	runtime.ReadMemStats(&now)
-	text, limit := "memory for the vectors of the iteration: at most "+bytesText(vectors), int64(now.HeapInuse)+vectors+margin
+	text, limit := "memory for the vectors of the iteration: at most "+bytesText(vectors), int64(now.HeapAlloc)+vectors+margin
 	if c.Objective == "" {
 		text, limit = text+"; for the passes that products share: at most "+bytesText(passes), limit+passes
 	}
