@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
+
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/recordtest"
 	"sgdwalk/train/replay"
@@ -25,10 +27,11 @@ type exactSpectrum struct {
 	TraceError  float64   `json:"trace_error"` // standard error; 0 where Trace is exact
 }
 
-// exactSpectra returns the spectra at some iterates of a run. The script fails where its
+// exactSpectra returns the spectra at some iterates of a run. An iterate has several
+// where rounding to float32 decides the side of a kink: one for each choice. The script fails where its
 // own Lanczos iteration disagrees with the dense Hessian. rows is the number of examples
 // of a batch, 0 for all; samples is the number of random vectors of an estimated trace.
-func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, steps []int, rows, samples int) []exactSpectrum {
+func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, steps []int, rows, samples int) [][]exactSpectrum {
 	t.Helper()
 	h := r.Header()
 	x := must(replay.FromHeader(h, replay.Options{}))
@@ -48,9 +51,9 @@ func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, s
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	var all []exactSpectrum
+	var all [][]exactSpectrum
 	for line := range strings.Lines(out) {
-		var s exactSpectrum
+		var s []exactSpectrum
 		if err := json.Unmarshal([]byte(line), &s); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -82,7 +85,8 @@ func traceOf(t *testing.T, dir string) (mean, deviation float64) {
 // TestPythonEigenvalues: eigenvalues and traces are those of PyTorch's double backward in
 // float64, at the start, in the middle and at the end of a run. Eigenvalues agree within
 // the stated residuals. Traces agree within two stated standard errors for at least 90 %
-// of 50 seeds. SGDWALK_SCALE adds what takes longer: all eigenvalues of mlp:32 instead
+// of 50 seeds. Where the sign of a ReLU's input is within rounding
+// to float32, either side is right. SGDWALK_SCALE adds what takes longer: all eigenvalues of mlp:32 instead
 // of the ten largest and the smallest, and the traces and the first two iterates of the
 // convolutional networks.
 func TestPythonEigenvalues(t *testing.T) {
@@ -100,6 +104,7 @@ func TestPythonEigenvalues(t *testing.T) {
 		{"mlp8", "mlp:8", "digits", false, 0, 1e-5},
 		{"mlp12", "mlp:12", "digits", false, 0, 1e-5},
 		{"mlp", "mlp:32", "digits", false, 0, 1e-5},
+		{"lenet", "lenet", "mnist:" + digitFiles(t, 28, 3, 500), true, 0, 1e-4},
 		{"resnet8", "resnet:8", "mnist:" + digitFiles(t, 8, 1, 100), true, 50, 1e-4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,24 +113,29 @@ func TestPythonEigenvalues(t *testing.T) {
 			r := must(arrowfile.Open(dir))
 			defer r.Close()
 			end := r.Len() - 1
-			steps, samples := []int{0, end / 2, end}, 30
+			steps, samples := []int{0, end / 2, end}, 60
 			if c.convolutional && !scale {
 				steps, samples = steps[2:], 2 // nothing is compared with the trace
 			}
-			for i, want := range exactSpectra(t, interpreter, c.name, r, steps, c.batch, samples) {
+			for i, choices := range exactSpectra(t, interpreter, c.name, r, steps, c.batch, samples) {
 				step := fmt.Sprint(steps[i])
 				name, out := c.model+", step "+step, filepath.Join(t.TempDir(), "out")
-				n, top := len(want.Eigenvalues), 10
+				n, top := len(choices[0].Eigenvalues), 10
 				if !c.convolutional && (n < 1000 || scale) {
 					top = n
 				}
-				want.Eigenvalues = append(want.Eigenvalues[:top:top], want.Eigenvalues[n-1])
+				for j, c := range choices {
+					choices[j].Eigenvalues = append(c.Eigenvalues[:top:top], c.Eigenvalues[n-1])
+				}
 				curvatureAt := func(args ...string) (mean, deviation float64) {
 					wantStatus(t, exitOK, slices.Concat([]string{"curvature", "-q", "--formats", "svg", "--norm", "batch", "--step", step, "--probes", "0", "--out", out, dir}, args)...)
 					return traceOf(t, out)
 				}
 				mean, deviation := curvatureAt("--top", fmt.Sprint(top), "--products", fmt.Sprint(max(400, n)))
 				got := columnsOf(t, filepath.Join(out, "eigenvalues.csv"), "eigenvalue", "residual")
+				want := slices.MinFunc(choices, func(a, b exactSpectrum) int {
+					return cmp.Compare(floats.Distance(a.Eigenvalues, got[0], math.Inf(1)), floats.Distance(b.Eigenvalues, got[0], math.Inf(1)))
+				})
 				compareEigenvalues(t, name, got[0], got[1], want, c.tolerance)
 				if top == n && (math.Abs(mean-want.Trace) > 1e-5*want.Trace || deviation != 0) {
 					t.Errorf("%s: with all eigenvalues the trace is %v \u00b1 %v; PyTorch has %v", name, mean, deviation, want.Trace)

@@ -3,18 +3,22 @@
     exact_eigenvalues.py MODEL DATA.npz THETAS.npz LAYOUT ROWS SAMPLES
 
 LAYOUT is JSON: [name, offset] of every tensor of theta. For every row of "theta" in
-THETAS.npz it prints a JSON object:
+THETAS.npz it prints a list of JSON objects:
 
     eigenvalues    the largest first: all of the dense Hessian for a small network, otherwise
                    the ten largest and the smallest, from a Lanczos iteration
     residual       the largest |Hu - lambda u| of these eigenvalues; 0 for the dense Hessian
     trace          and its standard error trace_error, which is 0 for the dense Hessian
 
+The list has one object, unless inputs of ReLUs lie so near 0 that rounding to float32
+decides their sign. Then it has one object for each choice of these signs, at most three.
+
 For a small network it also holds the Lanczos iteration against the dense Hessian.
-ROWS is the number of examples of a batch, 0 for all: a network that normalizes uses the statistics of
-each batch. SAMPLES is the number of random vectors of the estimated trace.
+ROWS is the number of examples of a batch, 0 for all: a network that normalizes uses the
+statistics of each batch. SAMPLES is the number of random vectors of the estimated trace.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -29,6 +33,21 @@ sys.modules["sgdwalk"].serve = lambda loss, model: None
 networks = {}
 exec(open(os.path.join(os.path.dirname(__file__), "native_objective.py")).read(), networks)
 networks["Norm"].forward = lambda self, x: F.batch_norm(x, None, None, self.scale, self.shift, training=True)
+near = []  # the inputs of ReLUs whose sign is uncertain, in the order of the forward pass
+flipped = ()  # indices in near whose sign is taken to be the other one
+
+
+def relu(z):
+    mask = z > 0
+    for at in ((z != 0) & (z.abs() < 1e-6)).nonzero().tolist():
+        if len(near) in flipped:
+            mask[tuple(at)] ^= True
+        near.append(z[tuple(at)].item())
+    return z * mask
+
+
+F.relu = relu
+nn.ReLU.forward = lambda self, z: relu(z)
 inputs, labels = networks["inputs"].double(), networks["labels"]
 rows = int(sys.argv[5]) or len(labels)
 model = nn.Sequential(networks["OrderedDict"](networks[sys.argv[1]](inputs))).double()
@@ -78,12 +97,8 @@ def trace(multiply, basis, products, samples):
     return inside + np.mean(values), np.std(values, ddof=1) / samples**0.5
 
 
-for theta in np.load(sys.argv[3])["theta"]:
-    at = 0
-    for p in parameters:
-        p.data = torch.from_numpy(theta[at : at + p.numel()].astype(np.float64)).reshape(p.shape)
-        at += p.numel()
-    assert at == len(theta)
+def spectrum(theta):
+    del near[:]
     batches = zip(inputs.split(rows), labels.split(rows))
     loss = sum(F.cross_entropy(model(x), y, reduction="sum") for x, y in batches) / len(labels)
     gradient = flat(torch.autograd.grad(loss, parameters, create_graph=True))
@@ -102,4 +117,19 @@ for theta in np.load(sys.argv[3])["theta"]:
         assert off <= residual + 1e-12 * values[0], (off, residual, values[0])
         assert abs(hessian.trace() - result["trace"]) <= 4 * result["trace_error"], (hessian.trace(), result)
         result = {"eigenvalues": list(values), "residual": 0, "trace": hessian.trace(), "trace_error": 0}
-    print(json.dumps(result))
+    return result
+
+
+for theta in np.load(sys.argv[3])["theta"]:
+    at = 0
+    for p in parameters:
+        p.data = torch.from_numpy(theta[at : at + p.numel()].astype(np.float64)).reshape(p.shape)
+        at += p.numel()
+    assert at == len(theta)
+    flipped = ()
+    results = [spectrum(theta)]
+    uncertain = range(len(near))
+    assert len(uncertain) <= 3, near
+    for flipped in itertools.chain.from_iterable(itertools.combinations(uncertain, k + 1) for k in uncertain):
+        results.append(spectrum(theta))
+    print(json.dumps(results))
