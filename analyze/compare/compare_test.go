@@ -233,6 +233,23 @@ func TestMeasureOnAQuadratic(t *testing.T) {
 	}
 }
 
+// Eigenvalues that have not converged are named, with the number of products.
+func TestMeasureNamesUnconvergedEigenvalues(t *testing.T) {
+	r := descend(t, "fast", 0.3, 25, 2)
+	for products, want := range map[int]bool{2: true, 12: false} {
+		s, err := compare.Measure(t.Context(), &r, compare.MeasureOptions{Top: 2, Products: products})
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := slices.ContainsFunc(s.Warnings, func(w analyze.Warning) bool {
+			return w.Code == "eigenpairs_unconverged" && strings.Contains(w.Text, fmt.Sprintf("in %d products", products))
+		})
+		if warned != want {
+			t.Errorf("%d products: the warning is there: %v, in %v", products, warned, s.Warnings)
+		}
+	}
+}
+
 // The plane through the start and two ends contains all three.
 func TestEnds(t *testing.T) {
 	a, b := descend(t, "slow", 0.05, 40, 1), descend(t, "fast", 0.3, 25, 1)

@@ -303,6 +303,9 @@ func (m *measurement) curvature(ctx context.Context) error {
 	if c.Summary.ProductMethod != curvature.Exact {
 		m.warn("finite_differences", "curvature is from %s", c.Summary.ProductMethod)
 	}
+	if n := c.Summary.UnconvergedRows; n > 0 {
+		m.warn("eigenpairs_unconverged", "at %d of %d iterates some of the %d largest eigenvalues have not converged in %d products (more: --products): the share of the update in their space is uncertain, and lambda_max may be too low", n, c.Summary.Rows, m.o.Top, m.o.Products)
+	}
 	end := func(name string) record.Optional {
 		t := c.Table.Column(name)
 		i := t.Len() - 1
