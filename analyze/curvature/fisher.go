@@ -444,10 +444,10 @@ func (f *fisher) warnings(s *FisherSummary) []analyze.Warning {
 
 // Batches says how many examples the mini-batches have.
 func (s *FisherSummary) Batches() string {
-	switch {
-	case s.ExamplesMin == 0:
+	switch s.ExamplesMin {
+	case 0:
 		return "an unknown number of examples"
-	case s.ExamplesMin == s.ExamplesMax:
+	case s.ExamplesMax:
 		return fmt.Sprintf("%d examples", s.ExamplesMax)
 	}
 	return fmt.Sprintf("%d to %d examples", s.ExamplesMin, s.ExamplesMax)
