@@ -75,9 +75,7 @@ func kindOf(name string) string {
 	switch filepath.Ext(base) {
 	case ".json":
 		return "JSON"
-	case ".csv":
-		return "table"
-	case ".arrow", ".safetensors":
+	case ".csv", ".arrow", ".safetensors":
 		return "table"
 	}
 	return ""
@@ -116,7 +114,7 @@ func compareRuns(name, before, after string, report func(string, ...any)) {
 		check(err)
 		y, err := b.At(i)
 		check(err)
-		if !reflect.DeepEqual(bits(x), bits(y)) {
+		if bits(x) != bits(y) {
 			report("%s: row %d differs", name, i)
 			return
 		}

@@ -63,8 +63,9 @@ func (c *curvatureCmd) Run(ctx context.Context, e *env) error {
 
 // reserveMemory prints how much memory the vectors and the evaluator's products take. It
 // makes the garbage collector keep the process near that: otherwise discarded vectors may
-// take as much memory again as those in use.
-func (c *curvatureCmd) reserveMemory(e *env, vectors int64) {
+// take as much memory again as those in use. A lower limit from GOMEMLIMIT stays. The
+// returned function restores the limit.
+func (c *curvatureCmd) reserveMemory(e *env, vectors int64) (restore func()) {
 	const margin, passes = 16 << 20, 1 << 30
 	var now runtime.MemStats
 	runtime.GC()
@@ -74,7 +75,9 @@ func (c *curvatureCmd) reserveMemory(e *env, vectors int64) {
 		text, limit = text+"; for the passes that products share: at most "+bytesText(passes), limit+passes
 	}
 	e.say("%s", text)
-	debug.SetMemoryLimit(limit)
+	before := debug.SetMemoryLimit(-1) // a negative limit changes nothing
+	debug.SetMemoryLimit(min(before, limit))
+	return func() { debug.SetMemoryLimit(before) }
 }
 
 // compute computes, writes and prints. With --along the result is nil: it is in the files.
@@ -117,14 +120,14 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 		return nil, err
 	}
 	if c.Along != "" {
-		c.reserveMemory(e, needs)
+		defer c.reserveMemory(e, needs)()
 		return nil, c.along(ctx, a, loss, o)
 	}
 	s, err := a.iterate(c.Step)
 	if err != nil {
 		return nil, err
 	}
-	c.reserveMemory(e, needs)
+	defer c.reserveMemory(e, needs)()
 	if l, ok := loss.(analyze.Stateful); ok && s.State != nil {
 		l.SetState(s.State)
 	}
