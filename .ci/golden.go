@@ -110,9 +110,9 @@ func compareRuns(name, before, after string, report func(string, ...any)) {
 		return
 	}
 	for i := range a.Len() {
-		x, err := a.At(i)
+		x, err := a.Read(i, record.AllParts)
 		check(err)
-		y, err := b.At(i)
+		y, err := b.Read(i, record.AllParts)
 		check(err)
 		if bits(x) != bits(y) {
 			report("%s: row %d differs", name, i)

@@ -36,7 +36,7 @@ func Example() {
 	}
 	bias, _ := header.Layout.Lookup("bias")
 	for i := range run.Len() {
-		s, err := run.At(i)
+		s, err := run.Read(i, record.AllParts)
 		if err != nil {
 			panic(err)
 		}

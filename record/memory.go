@@ -61,10 +61,22 @@ func (m *Memory) Header() *Header { return &m.header }
 // Len returns the number of rows.
 func (m *Memory) Len() int { return len(m.rows) }
 
-// At returns row i.
-func (m *Memory) At(i int) (Step, error) {
+// Read returns row i with the vectors in parts.
+func (m *Memory) Read(i int, parts Parts) (Step, error) {
 	if i < 0 || i >= len(m.rows) {
 		return Step{}, fmt.Errorf("record: row %d is outside the recording of %d rows", i, len(m.rows))
 	}
-	return m.rows[i], nil
+	return m.rows[i].keep(parts), nil
 }
+
+// ThetaPieces returns theta of row i, nil when the row has none.
+func (m *Memory) ThetaPieces(i int) (Pieces, error) {
+	theta, err := ThetaOf(m, i)
+	if theta == nil || err != nil {
+		return nil, err
+	}
+	return WholePieces(theta), nil
+}
+
+// Release does nothing: the rows are in memory.
+func (m *Memory) Release() {}

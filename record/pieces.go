@@ -2,43 +2,56 @@ package record
 
 import "errors"
 
-// ErrOtherSums is wrapped by the error of checksums that are not those of a vector,
-// which is as it was recorded: whoever read its parts has read something else.
-var ErrOtherSums = errors.New("the sums are those of other values than were recorded")
+// ErrPartSums reports that checksums of parts do not belong to a vector although
+// the vector itself is as it was recorded: whoever read the parts has read other
+// values.
+var ErrPartSums = errors.New("checksum mismatch: the parts were read from other values than the recorded ones")
 
-// Pieces is a vector of a row that is verified while it is read: an analysis that
-// goes over all rows piece by piece anyway need not read them once more before,
-// for their checksums alone, and holds no more of them than its pieces.
-//
-// Read copies the elements from first on into dst. ReadSum does the same and
-// returns the checksum of a part of the vector, carried on over them: sum is that
-// of the part up to first, 0 where the part begins. Neither says whether they are
-// what was recorded. CheckSums does, given the parts that make up the vector, in
-// their order: before it has said so no result may leave. It reads nothing, so that
-// the parts can have been read by different processes on different machines, each
-// of which has read no more than its own. An error of CheckSums wraps ErrOtherSums
-// when the vector is as it was recorded and the sums are not its.
-//
-// Values is all of it at once, a view of the recording, and Verify reads it whole
-// and says whether it is what was recorded. Ahead says that the elements from first
-// to end will be read soon, so that they can be fetched meanwhile; it may do
-// nothing.
-//
-// The sums of vectors that were verified before they were handed out are 0.
-//
-// Calls of methods for one vector must not overlap.
+// Pieces is a vector of a row that is verified while it is read piece by piece, so
+// that an analysis that reads every row once does not read it a second time for its
+// checksum. Calls of methods for one vector must not overlap.
 type Pieces interface {
+	// Read copies the elements from first on into dst. It verifies nothing.
 	Read(dst []float32, first int) error
+	// ReadSum reads as Read does, and returns the checksum of the part that began
+	// with sum 0 and now ends with dst. Consecutive calls pass the sum on.
 	ReadSum(dst []float32, first int, sum uint32) (uint32, error)
+	// CheckSums verifies the vector by the sums of the parts that make it up, in
+	// their order. It reads nothing, so different processes may read the parts. No
+	// result may be published before CheckSums succeeds. The error wraps ErrPartSums
+	// when the vector is intact and the sums are not its sums.
 	CheckSums(parts []PartSum) error
-	Ahead(first, end int)
+	// Prefetch asks the system to read the elements from first to end, which are
+	// needed soon. It may do nothing.
+	Prefetch(first, end int)
+	// Values is the whole vector, not verified. The slice belongs to the recording.
 	Values() []float32
+	// Verify reads the whole vector and checks that it is what was recorded.
 	Verify() error
 }
 
-// PartSum is the checksum of a part of a vector, as ReadSum has returned it at the
-// part's end, and the number of its elements.
+// PartSum is the checksum of a part of a vector, as ReadSum returns it at the end of
+// the part, and the number of elements of the part. The sums of a vector that was
+// verified before it was handed out are 0.
 type PartSum struct {
 	Sum uint32
 	Len int
+}
+
+// WholePieces returns a vector that is in memory and verified as Pieces. It keeps v.
+func WholePieces(v []float32) Pieces { return wholePieces(v) }
+
+type wholePieces []float32
+
+func (v wholePieces) Values() []float32       { return v }
+func (wholePieces) Verify() error             { return nil }
+func (wholePieces) Prefetch(int, int)         {}
+func (wholePieces) CheckSums([]PartSum) error { return nil }
+func (v wholePieces) Read(dst []float32, first int) error {
+	copy(dst, v[first:])
+	return nil
+}
+
+func (v wholePieces) ReadSum(dst []float32, first int, _ uint32) (uint32, error) {
+	return 0, v.Read(dst, first)
 }

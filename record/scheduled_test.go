@@ -46,7 +46,7 @@ func TestScheduled(t *testing.T) {
 		}
 		var steps []int64
 		for i := range m.Len() {
-			got, _ := m.At(i)
+			got, _ := m.Read(i, record.AllParts)
 			steps = append(steps, got.Step)
 			want := rows[got.Step]
 			if got.Step == 4 || got.Step == 12 { // the last row has none anyway

@@ -15,14 +15,54 @@ type Sink interface {
 	Close() error
 }
 
-// Trajectory is a recorded run: what analyses read.
-//
-// At returns row i, 0 <= i < Len. The slices of the Step are views that the
-// trajectory owns: read them, do not change them, and do not use them after the
-// trajectory is closed. An error means that this row cannot be trusted; other
-// rows may be. At may be called from several goroutines.
+// Parts are the vectors of a row that a read needs. The scalars are always read.
+type Parts uint8
+
+// The vectors of a row.
+const (
+	ThetaPart Parts = 1 << iota
+	GradPart
+	StatePart
+
+	ScalarsOnly Parts = 0
+	AllParts          = ThetaPart | GradPart | StatePart
+)
+
+// Trajectory is a recorded run: what analyses read. Its methods may be called from
+// several goroutines.
 type Trajectory interface {
+	// Header describes the run; the caller must not change it.
 	Header() *Header
+	// Len returns the number of rows.
 	Len() int
-	At(i int) (Step, error)
+	// Read returns row i, 0 <= i < Len, with the vectors in parts; the other vectors
+	// are nil and cost nothing. The slices of the Step belong to the trajectory: do
+	// not change them, and do not use them after the trajectory is closed. An error
+	// means that this row cannot be trusted; other rows may be intact.
+	Read(i int, parts Parts) (Step, error)
+	// ThetaPieces returns theta of row i to read it piece by piece, nil when the row
+	// has no theta. The scalars of the row are verified, its theta is not yet.
+	ThetaPieces(i int) (Pieces, error)
+	// Release returns memory that Read and ThetaPieces made resident to the system,
+	// where there is any. Vectors that were handed out stay valid.
+	Release()
+}
+
+// ThetaOf returns theta of row i and reads no other vector; nil when the row has no
+// theta. The slice belongs to t.
+func ThetaOf(t Trajectory, i int) ([]float32, error) {
+	s, err := t.Read(i, ThetaPart)
+	return s.Theta, err
+}
+
+// GradOf returns the gradient of row i, as ThetaOf returns theta.
+func GradOf(t Trajectory, i int) ([]float32, error) {
+	s, err := t.Read(i, GradPart)
+	return s.Grad, err
+}
+
+// StateOf returns the state of row i, as ThetaOf returns theta.
+func StateOf(t Trajectory, i int) ([]float32, error) {
+	s, err := t.Read(i, StatePart)
+	return s.State, err
 }

@@ -74,3 +74,17 @@ type Step struct {
 // Last reports whether the row follows the last update of a run that came to
 // its end: an iterate without a batch.
 func (s *Step) Last() bool { return !s.BatchLoss.Valid && s.Substep == 0 }
+
+// keep returns the row without the vectors that are not in parts.
+func (s Step) keep(parts Parts) Step {
+	if parts&ThetaPart == 0 {
+		s.Theta = nil
+	}
+	if parts&GradPart == 0 {
+		s.Grad = nil
+	}
+	if parts&StatePart == 0 {
+		s.State = nil
+	}
+	return s
+}

@@ -65,16 +65,16 @@ func TestResumeIsBitForBit(t *testing.T) {
 			}
 			again, _ := resumable(t)
 			again.Schedule, again.Sink, again.Resume = l.Schedule, m, kept
-			last, _ := m.At(m.Len() - 1)
+			last, _ := m.Read(m.Len()-1, record.AllParts)
 			again.Recorded = train.Position{Step: last.Step, Substep: last.Substep}
 			if r, err := again.Run(context.Background()); err != nil || r.Status != train.Finished {
 				t.Fatalf("stopped at %d: %+v, %v", at, r, err)
 			}
 			var steps []int64
 			for i := range m.Len() {
-				s, _ := m.At(i)
+				s, _ := m.Read(i, record.AllParts)
 				steps = append(steps, s.Step)
-				w, _ := want.At(int(s.Step))
+				w, _ := want.Read(int(s.Step), record.AllParts)
 				if !slices.Equal(s.Theta, w.Theta) || !slices.Equal(s.Grad, w.Grad) || !slices.Equal(s.State, w.State) || s.Evaluations != w.Evaluations || s.Epoch != w.Epoch {
 					t.Fatalf("stopped at %d: row of step %d is %+v; the run in one piece has %+v", at, s.Step, s, w)
 				}
@@ -171,7 +171,7 @@ func TestResumeWithinAnEvaluation(t *testing.T) {
 		again, _ := resumable(t)
 		again.Full, again.Sink, again.Resume, again.Recorded = &cutShort{cancel: nothing}, m, kept, train.Position{Step: -1}
 		if m.Len() > 0 {
-			last, _ := m.At(m.Len() - 1)
+			last, _ := m.Read(m.Len()-1, record.AllParts)
 			again.Recorded = train.Position{Step: last.Step, Substep: last.Substep}
 		}
 		if r, err := again.Run(context.Background()); err != nil || r.Status != train.Finished {
@@ -181,8 +181,8 @@ func TestResumeWithinAnEvaluation(t *testing.T) {
 			t.Fatalf("stopped in evaluation %d: %d rows; want %d", at, m.Len(), want.Len())
 		}
 		for i := range m.Len() {
-			s, _ := m.At(i)
-			w, _ := want.At(i)
+			s, _ := m.Read(i, record.AllParts)
+			w, _ := want.Read(i, record.AllParts)
 			if s.FullLoss != w.FullLoss || !slices.Equal(s.Theta, w.Theta) || s.Epoch != w.Epoch || s.Evaluations != w.Evaluations {
 				t.Errorf("stopped in evaluation %d: row %d is %+v; want %+v", at, i, s, w)
 			}

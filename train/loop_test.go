@@ -112,7 +112,7 @@ func TestRowsOfARun(t *testing.T) {
 	// theta <- theta - (theta - mean)/2, with batch means 0, 4, 0, 4.
 	theta, means := float32(8), []float32{0, 4, 0, 4}
 	for k, mean := range means {
-		s, _ := m.At(k)
+		s, _ := m.Read(k, record.AllParts)
 		if s.Theta[0] != theta || s.Grad[0] != theta-mean {
 			t.Errorf("row %d has theta %v and grad %v; want %v and %v: a row is taken before its update", k, s.Theta[0], s.Grad[0], theta, theta-mean)
 		}
@@ -130,7 +130,7 @@ func TestRowsOfARun(t *testing.T) {
 		}
 		theta -= (theta - mean) / 2
 	}
-	s, _ := m.At(4)
+	s, _ := m.Read(4, record.AllParts)
 	if s.Theta[0] != theta || s.Theta[0] != b.theta[0] || s.Grad != nil || s.BatchLoss.Valid || s.LearningRate.Valid || !s.Last() || s.Step != 4 {
 		t.Errorf("the last row is %+v; want theta_T = %v and no batch", s, theta)
 	}
@@ -152,7 +152,7 @@ func TestLossesOfARowAreThoseOfItsState(t *testing.T) {
 	}
 	measured := 0
 	for k := range m.Len() {
-		s, err := m.At(k)
+		s, err := m.Read(k, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestDivergenceIsRecorded(t *testing.T) {
 	if err != nil || r.Status != train.Diverged || !strings.Contains(r.Message, "diverged") {
 		t.Fatalf("got %+v, %v; want a diverged run", r, err)
 	}
-	s, _ := m.At(m.Len() - 1)
+	s, _ := m.Read(m.Len()-1, record.AllParts)
 	if s.Step != r.Steps || !math.IsInf(s.BatchLoss.Value, 1) && !math.IsNaN(s.BatchLoss.Value) {
 		t.Errorf("the last row is step %d with loss %v; want the diverging step %d", s.Step, s.BatchLoss, r.Steps)
 	}
@@ -198,7 +198,7 @@ func TestStopsAtAStepBoundary(t *testing.T) {
 	}
 	// The cancellation is seen at the next step at the latest, and nothing of
 	// theta is lost: the last row is where the model stands.
-	s, _ := m.At(m.Len() - 1)
+	s, _ := m.Read(m.Len()-1, record.AllParts)
 	if s.Theta[0] != b.theta[0] || s.Step != r.Steps {
 		t.Errorf("last row has theta %v of step %d; the model stands at %v of step %d", s.Theta[0], s.Step, b.theta[0], r.Steps)
 	}
@@ -212,7 +212,7 @@ func TestScheduleKeepsFirstAndLast(t *testing.T) {
 	}
 	var steps []int64
 	for i := range m.Len() {
-		s, _ := m.At(i)
+		s, _ := m.Read(i, record.AllParts)
 		steps = append(steps, s.Step)
 	}
 	if len(steps) != 3 || steps[0] != 0 || steps[1] != 2 || steps[2] != 4 {
@@ -230,7 +230,7 @@ func TestProbe(t *testing.T) {
 	if r.Evaluations != 2 {
 		t.Errorf("%d evaluations; want the step's own and the fresh batch's", r.Evaluations)
 	}
-	s, _ := m.At(1)
+	s, _ := m.Read(1, record.AllParts)
 	if s.Step != 0 || s.Substep != 1 || s.Theta[0] != 9 || s.BatchLoss.Value != 12.5 {
 		t.Errorf("the inner row is %+v; want theta 9 with loss (9-4)^2/2 on the second batch", s)
 	}
@@ -278,7 +278,7 @@ func TestThetaSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range m.Len() {
-		s, _ := m.At(i)
+		s, _ := m.Read(i, record.AllParts)
 		if want := i%3 == 0 || i == m.Len()-1; want != (s.Theta != nil) {
 			t.Errorf("row %d has theta %v", i, s.Theta)
 		}

@@ -82,11 +82,11 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 		b.ends = append(b.ends, e.Theta)
 	}
 	if c.Start {
-		start, err := s[0].Trajectory.At(0)
+		start, err := record.ThetaOf(s[0].Trajectory, 0)
 		if err != nil {
 			return nil, fmt.Errorf("compare: run %s: row 0: %w", s[0].Name, err)
 		}
-		b.start = slices.Clone(start.Theta)
+		b.start = slices.Clone(start)
 	}
 	pairs := pairsOf(s, b.o.Baseline)
 	b.o.Progress.Begin("lines between ends", len(pairs))

@@ -217,7 +217,7 @@ func TestMeasureOnAQuadratic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end, _ := r.Trajectory.At(25)
+	end, _ := r.Trajectory.Read(25, record.AllParts)
 	for name, want := range map[string]float64{
 		"passes": 2.5, "sum": dims, "lambda_max": 4, "trace": 4 + dims - 1, "eta_lambda_max": 1.2, "barrier_ratio": 0, "full_loss": end.FullLoss.Value,
 	} {
@@ -285,7 +285,7 @@ func shifted(t *testing.T, r record.Trajectory) record.Trajectory {
 		t.Fatal(err)
 	}
 	for i := range r.Len() {
-		s, _ := r.At(i)
+		s, _ := r.Read(i, record.AllParts)
 		s.Theta = slices.Clone(s.Theta)
 		s.Theta[0]++
 		if err := m.Append(&s); err != nil {

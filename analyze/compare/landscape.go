@@ -7,7 +7,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/record"
 )
@@ -139,7 +138,7 @@ func (c *planeErrors) run(ctx context.Context, r *Run) (analyze.Distribution, er
 	first := len(c.relative)
 	var rows []int
 	for i := range r.Trajectory.Len() {
-		s, err := lean.Scalars(r.Trajectory, i)
+		s, err := r.Trajectory.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return analyze.Distribution{}, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
 		}
@@ -156,11 +155,11 @@ func (c *planeErrors) run(ctx context.Context, r *Run) (analyze.Distribution, er
 }
 
 func (c *planeErrors) row(ctx context.Context, r *Run, i int) error {
-	theta, err := lean.Theta(r.Trajectory, i)
+	theta, err := record.ThetaOf(r.Trajectory, i)
 	if err != nil || theta == nil {
 		return err
 	}
-	s, err := lean.Scalars(r.Trajectory, i)
+	s, err := r.Trajectory.Read(i, record.ScalarsOnly)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/walk"
@@ -139,7 +138,7 @@ func passes(h *record.Header, evaluations int64) record.Optional {
 // ends measures the last iterate.
 func (m *measurement) ends(ctx context.Context) error {
 	for i := range m.run.Trajectory.Len() {
-		s, err := lean.Scalars(m.run.Trajectory, i)
+		s, err := m.run.Trajectory.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}

@@ -8,7 +8,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
 )
@@ -52,7 +51,7 @@ func Ends(a, b *Run) (analyze.Plane, error) {
 	if !c.Start {
 		return none, fmt.Errorf("compare: there is no plane through a common start and two ends: %s", warnings[len(warnings)-1].Text)
 	}
-	start, err := lean.Theta(a.Trajectory, 0)
+	start, err := record.ThetaOf(a.Trajectory, 0)
 	if err != nil {
 		return none, fmt.Errorf("compare: run %s: row 0: %w", a.Name, err)
 	}
@@ -171,7 +170,7 @@ func (w *pathTable) run(ctx context.Context, r *Run, p *analyze.Plane) (PathSumm
 		return s, fmt.Errorf("compare: run %s has %d parameters, the plane %d", r.Name, n, p.Len())
 	}
 	first := len(w.a)
-	for it, err := range lean.Iterates(r.Trajectory) {
+	for it, err := range record.Iterates(r.Trajectory) {
 		if err != nil {
 			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, it.Row, err)
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -171,12 +170,12 @@ func Check(runs []Run) (Common, []analyze.Warning, error) {
 		c.Start = false
 		return c, warnings, nil
 	}
-	start, err := lean.Theta(s[0].Trajectory, 0)
+	start, err := record.ThetaOf(s[0].Trajectory, 0)
 	if err != nil {
 		return c, nil, fmt.Errorf("compare: run %s: row 0: %w", s[0].Name, err)
 	}
 	for _, r := range s[1:] {
-		theta, err := lean.Theta(r.Trajectory, 0)
+		theta, err := record.ThetaOf(r.Trajectory, 0)
 		if err != nil {
 			return c, nil, fmt.Errorf("compare: run %s: row 0: %w", r.Name, err)
 		}
@@ -189,7 +188,7 @@ func Check(runs []Run) (Common, []analyze.Warning, error) {
 // theta. The vector is a copy.
 func last(r *Run) (record.Step, error) {
 	for i := r.Trajectory.Len() - 1; i >= 0; i-- {
-		it, ok, err := lean.IterateAt(r.Trajectory, i)
+		it, ok, err := record.IterateAt(r.Trajectory, i)
 		if err != nil {
 			return record.Step{}, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
 		}

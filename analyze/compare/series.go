@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze/internal/column"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/analyze/path"
 	"sgdwalk/record"
 )
@@ -37,7 +36,7 @@ func Series(ctx context.Context, runs []Run) (*record.Table, error) {
 		}
 		h := r.Trajectory.Header()
 		for k, row := range p.Table.Column("row").Ints {
-			sc, err := lean.Scalars(r.Trajectory, int(row))
+			sc, err := r.Trajectory.Read(int(row), record.ScalarsOnly)
 			if err != nil {
 				return nil, fmt.Errorf("compare: run %s: row %d: %w", r.Name, row, err)
 			}

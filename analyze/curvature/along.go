@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -127,7 +126,7 @@ func choose(t record.Trajectory, rows analyze.Segments) ([]place, error) {
 	var all []record.Step
 	var places []place
 	for i := range t.Len() {
-		s, err := lean.Scalars(t, i)
+		s, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, fmt.Errorf("curvature: row %d: %w", i, err)
 		}
@@ -294,7 +293,7 @@ func (w *walker) compute(ctx context.Context, i int, o Options) (r *Result, err 
 
 // at computes the curvature at a row with the directions of the run.
 func (w *walker) at(ctx context.Context, p *place, o Options) (*Result, error) {
-	s, err := w.run.At(p.row)
+	s, err := w.run.Read(p.row, record.AllParts)
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +340,7 @@ func (w *walker) single() Options {
 // update returns theta_{k+1}-theta_k, or nil when the next step is not recorded.
 func (w *walker) update(p *place, theta []float32) ([]float32, error) {
 	for i := p.row + 1; i < w.run.Len(); i++ {
-		next, err := lean.Scalars(w.run, i)
+		next, err := w.run.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, fmt.Errorf("row %d: %w", i, err)
 		}
@@ -351,7 +350,7 @@ func (w *walker) update(p *place, theta []float32) ([]float32, error) {
 		if next.Step != p.Step.Step+1 {
 			return nil, nil
 		}
-		to, err := lean.Theta(w.run, i)
+		to, err := record.ThetaOf(w.run, i)
 		if err != nil || to == nil {
 			return nil, err
 		}

@@ -12,7 +12,6 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/internal/eigen"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -195,7 +194,7 @@ func (f *fisher) choose() (int64, error) {
 	var all []place
 	at := -1
 	for i := range f.run.Len() {
-		s, err := lean.Scalars(f.run, i)
+		s, err := f.run.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return 0, fmt.Errorf("curvature: row %d: %w", i, err)
 		}
@@ -245,7 +244,7 @@ func (f *fisher) gradient(p *place) ([]float32, error) {
 	if err := f.ctx.Err(); err != nil {
 		return nil, fmt.Errorf("curvature: stopped at step %d: %w", p.Step.Step, err)
 	}
-	g, err := lean.Grad(f.run, p.row)
+	g, err := record.GradOf(f.run, p.row)
 	if err != nil {
 		return nil, fmt.Errorf("curvature: step %d (row %d): %w", p.Step.Step, p.row, err)
 	}
@@ -398,7 +397,7 @@ func (f *fisher) moved(from, to int) (record.Optional, error) {
 	var theta [2][]float32
 	for i, row := range []int{from, to} {
 		var err error
-		if theta[i], err = lean.Theta(f.run, row); err != nil {
+		if theta[i], err = record.ThetaOf(f.run, row); err != nil {
 			return record.Optional{}, fmt.Errorf("curvature: row %d: %w", row, err)
 		}
 		if theta[i] == nil {

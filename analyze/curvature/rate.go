@@ -3,7 +3,6 @@ package curvature
 import (
 	"fmt"
 
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -18,7 +17,7 @@ func RateAt(t record.Trajectory, row int) (rate float64, absent string, err erro
 		return 0, fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v", all[0], all[len(all)-1]), nil
 	}
 	for i := row; i >= 0; i-- {
-		s, err := lean.Scalars(t, i)
+		s, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return 0, "", fmt.Errorf("curvature: row %d: %w", i, err)
 		}

@@ -370,7 +370,7 @@ func TestInputsAreLeftAlone(t *testing.T) {
 		return 1, nil
 	}, landscape.Options{Path: m, X: analyze.Range{N: 2}, Y: analyze.Range{N: 2}})
 	for i := range rows {
-		if s, _ := m.At(i); fmt.Sprint(s.Theta) != fmt.Sprint(rows[i]) {
+		if s, _ := m.Read(i, record.AllParts); fmt.Sprint(s.Theta) != fmt.Sprint(rows[i]) {
 			t.Errorf("row %d is now %v", i, s.Theta)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -76,7 +75,7 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("landscape: stopped at row %d: %w", i, err)
 		}
-		s, err := lean.Scalars(o.Path, i)
+		s, err := o.Path.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, fmt.Errorf("landscape: row %d: %w", i, err)
 		}
@@ -88,7 +87,7 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 		if !o.Rows.Contains(s.Step, s.Epoch) {
 			continue
 		}
-		theta, err := lean.Theta(o.Path, i)
+		theta, err := record.ThetaOf(o.Path, i)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("landscape: row %d: %w", i, err)
@@ -189,7 +188,7 @@ func (w *worker) path(ctx context.Context, l *projected) error {
 			return err
 		}
 		l.trueLoss[i], err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() error {
-			theta, err := lean.Theta(l.run, l.rows[i])
+			theta, err := record.ThetaOf(l.run, l.rows[i])
 			if err != nil {
 				return fmt.Errorf("landscape: row %d: %w", l.rows[i], err)
 			}

@@ -9,7 +9,6 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/internal/curve"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -124,7 +123,7 @@ func iterates(t record.Trajectory, chosen analyze.Segments) ([]iterate, error) {
 	var all []record.Step
 	var rows []iterate
 	for i := range t.Len() {
-		s, err := lean.Scalars(t, i)
+		s, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, fmt.Errorf("line: row %d: %w", i, err)
 		}
@@ -144,7 +143,7 @@ func iterates(t record.Trajectory, chosen analyze.Segments) ([]iterate, error) {
 }
 
 func thetaAt(t record.Trajectory, row int) ([]float32, error) {
-	theta, err := lean.Theta(t, row)
+	theta, err := record.ThetaOf(t, row)
 	if err != nil {
 		return nil, fmt.Errorf("line: row %d: %w", row, err)
 	}

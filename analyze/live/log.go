@@ -127,7 +127,7 @@ func (l *Log) catchUp(ctx context.Context, r *arrowfile.Reader, each func() erro
 	said, from := time.Now(), l.Rows()
 	recent := r.Len() - geometryBacklog
 	if from < recent {
-		last, err := r.Scalars(r.Len() - 1)
+		last, err := r.Read(r.Len()-1, record.ScalarsOnly)
 		if err != nil {
 			return err
 		}
@@ -137,9 +137,9 @@ func (l *Log) catchUp(ctx context.Context, r *arrowfile.Reader, each func() erro
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, err := r.Scalars(i)
+		s, err := r.Read(i, record.ScalarsOnly)
 		if err == nil && (i == 0 || i >= recent || l.plane.wants(s.Step)) {
-			s, err = r.At(i)
+			s, err = r.Read(i, record.ThetaPart|record.GradPart)
 		}
 		if err != nil {
 			return err

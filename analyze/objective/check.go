@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -108,7 +107,7 @@ const comparedRows = 3
 func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, state []float32) (int, error) {
 	var rows []int
 	for i := range run.Len() {
-		s, err := lean.Scalars(run, i)
+		s, err := run.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return 0, err
 		}
@@ -118,7 +117,7 @@ func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, st
 	}
 	compared, worst, text := 0, 0.0, ""
 	for _, k := range analyze.Spread(len(rows), comparedRows) {
-		s, err := run.At(rows[k])
+		s, err := run.Read(rows[k], record.ThetaPart|record.StatePart)
 		if err != nil {
 			return compared, err
 		}
@@ -169,7 +168,7 @@ const (
 func (o *Objective) checkBatches(run record.Trajectory) error {
 	low, high := math.Inf(1), 0.0
 	for i := max(0, run.Len()-batchRows); i < run.Len(); i++ {
-		s, err := lean.Scalars(run, i)
+		s, err := run.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return err
 		}

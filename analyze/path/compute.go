@@ -67,7 +67,7 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("path: stopped at row %d: %w", i, err)
 		}
-		s, err := t.At(i)
+		s, err := t.Read(i, record.ThetaPart|record.GradPart)
 		if err != nil {
 			return nil, fmt.Errorf("path: row %d: %w", i, err)
 		}

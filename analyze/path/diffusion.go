@@ -9,7 +9,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -149,7 +148,7 @@ func (d *diffusion) read(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("path: stopped at row %d: %w", i, err)
 		}
-		s, err := lean.Scalars(d.run, i)
+		s, err := d.run.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return fmt.Errorf("path: row %d: %w", i, err)
 		}
@@ -157,7 +156,7 @@ func (d *diffusion) read(ctx context.Context) error {
 		if s.Substep > 0 {
 			continue
 		}
-		theta, err := lean.Theta(d.run, i)
+		theta, err := record.ThetaOf(d.run, i)
 		if err != nil {
 			return fmt.Errorf("path: row %d: %w", i, err)
 		}
@@ -233,7 +232,7 @@ func (d *diffusion) lags(w int) []int {
 
 // displace measures all lags of one waiting time and fits them.
 func (d *diffusion) displace(ctx context.Context, w int) error {
-	from, err := lean.Theta(d.run, d.rows[w])
+	from, err := record.ThetaOf(d.run, d.rows[w])
 	if err != nil {
 		return fmt.Errorf("path: row %d: %w", d.rows[w], err)
 	}
@@ -244,7 +243,7 @@ func (d *diffusion) displace(ctx context.Context, w int) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("path: stopped at row %d: %w", d.rows[i], err)
 		}
-		to, err := lean.Theta(d.run, d.rows[i])
+		to, err := record.ThetaOf(d.run, d.rows[i])
 		if err != nil {
 			return fmt.Errorf("path: row %d: %w", d.rows[i], err)
 		}

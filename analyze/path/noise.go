@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -164,6 +163,10 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 	if err := n.count(t); err != nil {
 		return nil, err
 	}
+	parts := record.GradPart
+	if opts.Full != nil {
+		parts |= record.ThetaPart
+	}
 	progress.Begin("noise", t.Len())
 	var before record.Step
 	beforeRow := -1
@@ -171,7 +174,7 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("path: stopped at row %d: %w", i, err)
 		}
-		s, err := t.At(i)
+		s, err := t.Read(i, parts)
 		if err != nil {
 			return nil, fmt.Errorf("path: row %d: %w", i, err)
 		}
@@ -203,7 +206,7 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 func (n *noise) count(t record.Trajectory) error {
 	n.perEpoch = make(map[int32]int64)
 	for i := range t.Len() {
-		s, err := lean.Scalars(t, i)
+		s, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return fmt.Errorf("path: row %d: %w", i, err)
 		}

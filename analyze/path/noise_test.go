@@ -250,7 +250,7 @@ func TestWholeBatchesHaveNoNoise(t *testing.T) {
 	m := descent(t, []float64{2, 1}, []float64{1, 1}, 0.1, 20)
 	rows := make([]record.Step, 0, m.Len())
 	for i := range m.Len() {
-		s, err := m.At(i)
+		s, err := m.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -198,7 +198,7 @@ func TestMissingStepsMakeNoCosines(t *testing.T) {
 	full := descent(t, []float64{1, 2}, []float64{1, 1}, 0.25, 6)
 	var rows []record.Step
 	for _, k := range []int{0, 1, 2, 4, 6} {
-		s, err := full.At(k)
+		s, err := full.Read(k, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,11 +329,11 @@ type broken struct {
 	err error
 }
 
-func (b broken) At(i int) (record.Step, error) {
+func (b broken) Read(i int, parts record.Parts) (record.Step, error) {
 	if i == 2 {
 		return record.Step{}, b.err
 	}
-	return b.Trajectory.At(i)
+	return b.Trajectory.Read(i, parts)
 }
 
 // The window of the walk is four iterates: rows far behind are not held.
@@ -357,15 +357,15 @@ type counting struct {
 	reads []int
 }
 
-func (c *counting) At(i int) (record.Step, error) {
+func (c *counting) Read(i int, parts record.Parts) (record.Step, error) {
 	c.reads[i]++
-	return c.Trajectory.At(i)
+	return c.Trajectory.Read(i, parts)
 }
 
 func hash(t *testing.T, m record.Trajectory) string {
 	var b strings.Builder
 	for i := range m.Len() {
-		s, err := m.At(i)
+		s, err := m.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

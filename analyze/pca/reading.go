@@ -32,7 +32,7 @@ func (s *source) fetch(i int, b block) {
 		return
 	}
 	if first < s.reach.end {
-		s.rows[i].Ahead(s.blocks[first].first, s.blocks[min(first+count, s.reach.end)-1].end)
+		s.rows[i].Prefetch(s.blocks[first].first, s.blocks[min(first+count, s.reach.end)-1].end)
 	}
 }
 

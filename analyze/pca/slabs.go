@@ -231,7 +231,7 @@ func (w *gram) verify() error {
 			parts[k] = record.PartSum{Sum: w.sums[k][i], Len: w.columns(slab)}
 		}
 		err := row.CheckSums(parts)
-		if errors.Is(err, record.ErrOtherSums) {
+		if errors.Is(err, record.ErrPartSums) {
 			return fmt.Errorf("pca: %s: a worker read other values than are recorded; the slabs must be made anew: %w", w.s.name(i), err)
 		}
 		if err != nil {

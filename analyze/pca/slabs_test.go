@@ -209,7 +209,7 @@ func slabFile(t *testing.T) (dir string, p int) {
 		t.Fatal(err)
 	}
 	for i := range run.Len() {
-		s, err := run.At(i)
+		s, err := run.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestSlabsFindDamage(t *testing.T) {
 	if err := os.WriteFile(path, sound, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := fit(bad); !errors.Is(err, record.ErrOtherSums) || errors.As(err, &corrupt) {
+	if err := fit(bad); !errors.Is(err, record.ErrPartSums) || errors.As(err, &corrupt) {
 		t.Errorf("a run that was damaged when it was read: %v", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/internal/lean"
 	"sgdwalk/record"
 )
 
@@ -40,9 +39,9 @@ type source struct {
 
 const (
 	// heldBytes is how much of a mapped run may be resident before it is released
-	// while rows are chosen. What is needed again is still in the system's cache.
+	// while rows are chosen. Pages that are needed again are still in the system's cache.
 	heldBytes = 32 << 20
-	// foldedBytes is what becomes resident at most when some bytes are looked at.
+	// foldedBytes is the most that becomes resident when a few bytes are read.
 	foldedBytes = 2 << 20
 )
 
@@ -185,19 +184,16 @@ func (s *source) name(i int) string {
 func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 	p := s.layout.Len()
 	var seen []record.Step
-	release, resident := func() {}, 0
-	if r, ok := t.(interface{ Release() }); ok {
-		release = r.Release
-	}
-	defer func() { release() }()
+	resident := 0
+	defer t.Release()
 	for i := range t.Len() {
-		step, err := lean.Scalars(t, i)
+		step, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)
 		}
-		// A look at a row's scalars makes its surroundings resident.
+		// Reading a row's scalars makes the pages around them resident.
 		if resident += min(4*p, foldedBytes); resident > heldBytes {
-			release()
+			t.Release()
 			resident = 0
 		}
 		if step.Substep != 0 && !o.Substeps {
@@ -207,7 +203,7 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 		if !o.Rows.Contains(step.Step, step.Epoch) || s.stride > 1 && step.Step%s.stride != 0 {
 			continue
 		}
-		theta, err := lean.ThetaPieces(t, i)
+		theta, err := t.ThetaPieces(i)
 		switch {
 		case err != nil:
 			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)

@@ -291,9 +291,13 @@ func (w *walker) point(ctx context.Context, where string) (sample, error) {
 	return v, nil
 }
 
-// read returns a row with the vectors that the direction takes of it.
+// read returns a row with the vectors that the direction needs.
 func (w *walker) read(row int) (record.Step, error) {
-	s, err := w.run.At(row)
+	parts := record.ThetaPart
+	if w.opts.Direction == Gradient {
+		parts |= record.GradPart
+	}
+	s, err := w.run.Read(row, parts)
 	if err != nil {
 		return s, fmt.Errorf("walk: row %d: %w", row, err)
 	}

@@ -22,18 +22,8 @@ type plan struct {
 	unfollowed int
 }
 
-// scalars is what a trajectory may offer besides: a row without its vectors,
-// which are then not read from the disk.
-type scalars interface {
-	Scalars(i int) (record.Step, error)
-}
-
 // newPlan reads the scalars of every row. It keeps no vector.
 func newPlan(t record.Trajectory, o *Options) (*plan, error) {
-	at := t.At
-	if s, ok := t.(scalars); ok {
-		at = s.Scalars
-	}
 	h := t.Header()
 	switch {
 	case t.Len() > 0 && !h.Columns.Theta:
@@ -43,14 +33,13 @@ func newPlan(t record.Trajectory, o *Options) (*plan, error) {
 	}
 	var rows []segment
 	for i := range t.Len() {
-		s, err := at(i)
+		s, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, fmt.Errorf("walk: row %d: %w", i, err)
 		}
 		if s.Substep > 0 || o.Direction == Gradient && !s.BatchLoss.Valid {
 			continue // an inner iterate; or the last row, which has no batch
 		}
-		s.Theta, s.Grad, s.State = nil, nil, nil
 		rows = append(rows, segment{row: i, Step: s})
 	}
 	p := &plan{}

@@ -281,7 +281,7 @@ func TestEvaluationChangesNothing(t *testing.T) {
 func text(t *testing.T, m record.Trajectory) string {
 	var b strings.Builder
 	for i := range m.Len() {
-		fmt.Fprintf(&b, "%v\n", must[record.Step](t)(m.At(i)))
+		fmt.Fprintf(&b, "%v\n", must[record.Step](t)(m.Read(i, record.AllParts)))
 	}
 	return b.String()
 }
@@ -415,15 +415,11 @@ type partial struct {
 	whole []int
 }
 
-func (p *partial) At(i int) (record.Step, error) {
-	p.whole = append(p.whole, i)
-	return p.Trajectory.At(i)
-}
-
-func (p *partial) Scalars(i int) (record.Step, error) {
-	s, err := p.Trajectory.At(i)
-	s.Theta, s.Grad, s.State = nil, nil, nil
-	return s, err
+func (p *partial) Read(i int, parts record.Parts) (record.Step, error) {
+	if parts != record.ScalarsOnly {
+		p.whole = append(p.whole, i)
+	}
+	return p.Trajectory.Read(i, parts)
 }
 
 // Further measures see the same points and are kept and resumed with the loss.
@@ -545,7 +541,7 @@ func TestEpochTable(t *testing.T) {
 	m := positions(t, 4, -2, 1, 3)
 	rows := []record.Step{}
 	for i := range m.Len() {
-		s := must[record.Step](t)(m.At(i))
+		s := must[record.Step](t)(m.Read(i, record.AllParts))
 		s.Epoch = int32(1 + i/2)
 		rows = append(rows, s)
 	}

@@ -61,18 +61,18 @@ func (s *states) of(row int) ([]float32, error) {
 		return s.seen.state, nil
 	}
 	for i := row; i >= 0; i-- {
-		step, err := s.run.At(i)
+		state, err := record.StateOf(s.run, i)
 		if err != nil {
 			return nil, fmt.Errorf("walk: row %d: %w", i, err)
 		}
-		if step.State == nil {
+		if state == nil {
 			continue
 		}
 		if i < row && !s.rows[row] {
 			s.rows[row] = true
 			s.carried++
 		}
-		s.seen.row, s.seen.state = row, slices.Clone(step.State)
+		s.seen.row, s.seen.state = row, slices.Clone(state)
 		return s.seen.state, nil
 	}
 	return nil, nil

@@ -12,6 +12,7 @@ import (
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/result"
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train/nn"
@@ -123,8 +124,8 @@ func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
 func (a *analysis) replayOptions(f lossFlags) replay.Options {
 	o := replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData, Policy: nn.Policy(f.Norm)}
 	if o.Policy == nn.Running && a.trace.Len() > 0 {
-		if last, err := a.trace.At(a.trace.Len() - 1); err == nil {
-			o.State = last.State
+		if state, err := record.StateOf(a.trace, a.trace.Len()-1); err == nil {
+			o.State = state
 		}
 	}
 	return o

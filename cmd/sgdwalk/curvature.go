@@ -197,14 +197,14 @@ type curvatureSummary struct {
 // iterate returns the row of a step; -1 is the last iterate.
 func (a *analysis) iterate(step int64) (record.Step, error) {
 	for i := a.trace.Len() - 1; i >= 0; i-- {
-		s, err := a.trace.Scalars(i)
+		s, err := a.trace.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return s, err
 		}
 		if s.Substep != 0 || step >= 0 && s.Step != step {
 			continue
 		}
-		if s, err = a.trace.At(i); err != nil {
+		if s, err = a.trace.Read(i, record.ThetaPart|record.StatePart); err != nil {
 			return s, err
 		}
 		if s.Theta == nil {
@@ -218,7 +218,7 @@ func (a *analysis) iterate(step int64) (record.Step, error) {
 // rowOf returns the row of a step that iterate has found.
 func (a *analysis) rowOf(step int64) int {
 	for i := a.trace.Len() - 1; i > 0; i-- {
-		if s, err := a.trace.Scalars(i); err == nil && s.Substep == 0 && s.Step == step {
+		if s, err := a.trace.Read(i, record.ScalarsOnly); err == nil && s.Substep == 0 && s.Step == step {
 			return i
 		}
 	}

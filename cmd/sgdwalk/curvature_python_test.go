@@ -13,6 +13,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/recordtest"
 	"sgdwalk/train/replay"
@@ -37,7 +38,7 @@ func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, s
 	x := must(replay.FromHeader(h, replay.Options{}))
 	var thetas []float32
 	for _, step := range steps {
-		thetas = append(thetas, must(r.At(step)).Theta...)
+		thetas = append(thetas, must(r.Read(step, record.AllParts)).Theta...)
 	}
 	iterates := filepath.Join(t.TempDir(), "thetas.npz")
 	if err := writeNPZ(iterates, []npzArray{{"theta", npy(thetas, len(steps), h.Layout.Len())}}); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
 
@@ -27,7 +28,7 @@ func elsewhere(ts *testscript.TestScript, _ bool, args []string) {
 	const rows = 5
 	var flat []float32
 	for i := range rows {
-		theta, err := r.Theta(i)
+		theta, err := record.ThetaOf(r, i)
 		ts.Check(err)
 		flat = append(flat, theta...)
 		var arrays []npzArray

@@ -118,14 +118,14 @@ func writeFolder(dir string, trace *arrowfile.Reader, force bool) error {
 	}
 	written := 0
 	for i := range trace.Len() {
-		s, err := trace.Scalars(i)
+		s, err := trace.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return err
 		}
 		if s.Substep != 0 {
 			continue
 		}
-		if theta, err := trace.Theta(i); err != nil || theta == nil {
+		if theta, err := record.ThetaOf(trace, i); err != nil || theta == nil {
 			if err != nil {
 				return err
 			}

@@ -213,11 +213,11 @@ func prefix(t *testing.T, dir string, reference *arrowfile.Reader) (rows int, to
 
 func sameRow(t *testing.T, r, reference *arrowfile.Reader, i int) {
 	t.Helper()
-	got, err := r.At(i)
+	got, err := r.Read(i, record.AllParts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := reference.At(i)
+	want, err := reference.Read(i, record.AllParts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func independently(t *testing.T, dir string, reference *arrowfile.Reader) (rows 
 			if err != nil {
 				t.Fatalf("%s: the Arrow library: %v", path, err)
 			}
-			want, err := reference.At(rows)
+			want, err := reference.Read(rows, record.AllParts)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -103,7 +103,7 @@ func readRecorder(dir string) (*recordingStats, error) {
 func inspect(dir string, r *arrowfile.Reader) (*runInfo, error) {
 	info := &runInfo{Run: dir, Header: r.Header(), Rows: r.Len(), Status: "unfinished", TornBytes: r.Torn(), Segments: r.Segments(), Bytes: r.Bytes()}
 	for i := range r.Len() {
-		s, err := r.Scalars(i)
+		s, err := r.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, err
 		}

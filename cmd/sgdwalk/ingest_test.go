@@ -34,7 +34,7 @@ func streamOf(t *testing.T) (text []byte, frames []int, reference *arrowfile.Rea
 			t.Fatal(err)
 		}
 		for i := range n {
-			s, err := reference.At(i)
+			s, err := reference.Read(i, record.AllParts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestIngestSchedules(t *testing.T) {
 		}
 		defer r.Close()
 		for i := range r.Len() {
-			s, _ := r.At(i)
+			s, _ := r.Read(i, record.AllParts)
 			out = append(out, s.Step)
 		}
 		return out
@@ -359,8 +359,8 @@ func TestSmallestProducer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	first, _ := r.At(0)
-	end, _ := r.At(20)
+	first, _ := r.Read(0, record.AllParts)
+	end, _ := r.Read(20, record.AllParts)
 	if r.Len() != 21 || first.BatchLoss != record.Some(5.5) || first.LearningRate != record.Some(0.15) || !end.Last() {
 		t.Errorf("%d rows, from %+v to %+v", r.Len(), first, end)
 	}

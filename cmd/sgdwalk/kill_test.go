@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train/replay"
 )
@@ -209,7 +210,7 @@ func TestResumeWithLostRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range c.Rows - lost {
-			s, err := reference.At(int(i))
+			s, err := reference.Read(int(i), record.AllParts)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/recordtest"
 )
@@ -143,11 +144,11 @@ func compareRows(one, other string) error {
 		return fmt.Errorf("%s has %d rows, %s has %d", one, runs[0].Len(), other, runs[1].Len())
 	}
 	for i := range runs[0].Len() {
-		a, err := runs[0].At(i)
+		a, err := runs[0].Read(i, record.AllParts)
 		if err != nil {
 			return err
 		}
-		b, err := runs[1].At(i)
+		b, err := runs[1].Read(i, record.AllParts)
 		if err != nil {
 			return err
 		}

@@ -261,7 +261,7 @@ func lastVectors(t record.Trajectory, dir string) (theta, state []float32, err e
 		return nil, nil, fmt.Errorf("%s keeps a sketch of theta and not theta: no loss can be evaluated", dir)
 	}
 	for i := t.Len() - 1; i >= 0 && (theta == nil || state == nil && t.Header().Columns.State); i-- {
-		s, err := t.At(i)
+		s, err := t.Read(i, record.ThetaPart|record.StatePart)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sgdwalk/notebooks/python"
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/recordtest"
 )
@@ -154,7 +155,7 @@ func readRun(t *testing.T, dir string) (theta, state [][]float32) {
 	r := must(arrowfile.Open(dir))
 	t.Cleanup(func() { r.Close() })
 	for i := range r.Len() {
-		s := must(r.At(i))
+		s := must(r.Read(i, record.AllParts))
 		theta, state = append(theta, s.Theta), append(state, s.State)
 	}
 	return theta, state

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train/replay"
 )
@@ -281,7 +282,7 @@ func renamed(t *testing.T, from, to, model string) {
 	h.Model = model
 	w := must(arrowfile.Create(to, h, arrowfile.Options{}))
 	for i := range r.Len() {
-		s := must(r.At(i))
+		s := must(r.Read(i, record.AllParts))
 		if err := w.Append(&s); err != nil {
 			t.Fatal(err)
 		}

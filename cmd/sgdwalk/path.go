@@ -182,7 +182,7 @@ func (c *pathCmd) noise(ctx context.Context, a *analysis, s *pathSummary, recipe
 func (a *analysis) spreadSteps(n int) (analyze.Segments, error) {
 	var steps []int64
 	for i := range a.trace.Len() {
-		r, err := a.trace.Scalars(i)
+		r, err := a.trace.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return analyze.Segments{}, err
 		}

@@ -76,7 +76,7 @@ func (c *pcaCmd) losses(ctx context.Context, a *analysis, r *pca.Result, recipe 
 		unit := fmt.Sprintf("row %d", r.Rows[i])
 		v, ok := journal.Lookup(unit)
 		if !ok {
-			iterate, err := a.trace.Theta(r.Rows[i])
+			iterate, err := record.ThetaOf(a.trace, r.Rows[i])
 			if err != nil {
 				return nil, err
 			}

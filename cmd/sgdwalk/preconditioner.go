@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze/curvature"
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train"
 	"sgdwalk/train/optim"
@@ -46,7 +47,7 @@ func (s *scales) Preconditioner(ctx context.Context, row int) (d []float32, abse
 		if err := ctx.Err(); err != nil {
 			return nil, "", err
 		}
-		r, err := s.trace.At(s.next)
+		r, err := s.trace.Read(s.next, record.ThetaPart|record.GradPart)
 		if err != nil {
 			return nil, "", err
 		}

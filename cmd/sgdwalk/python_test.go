@@ -52,7 +52,7 @@ func TestPythonArrays(t *testing.T) {
 		t.Fatalf("%d rows of %d steps, %+v", r.Len(), r.Header().Steps, end(t, dir))
 	}
 	for k := range 60 {
-		s, next := must(r.At(k)), must(r.At(k+1))
+		s, next := must(r.Read(k, record.AllParts)), must(r.Read(k+1, record.AllParts))
 		for i := range s.Theta {
 			step := float32(0.2) * s.Grad[i] // rounded before it is subtracted, as numpy does
 			if next.Theta[i] != s.Theta[i]-step {
@@ -63,7 +63,7 @@ func TestPythonArrays(t *testing.T) {
 			t.Errorf("row %d: %+v", k, s)
 		}
 	}
-	if last := must(r.At(60)); !last.Last() || last.Step != 60 || last.Grad != nil {
+	if last := must(r.Read(60, record.AllParts)); !last.Last() || last.Step != 60 || last.Grad != nil {
 		t.Errorf("the last row is %+v", last)
 	}
 	wantStatus(t, exitOK, "verify", dir)
@@ -113,7 +113,7 @@ func TestPythonTorch(t *testing.T) {
 		t.Fatalf("%d rows recorded, %d seen by PyTorch; want 21", r.Len(), want.Len())
 	}
 	for k := range 21 {
-		got, seen := must(r.At(k)), must(want.At(k))
+		got, seen := must(r.Read(k, record.AllParts)), must(want.Read(k, record.AllParts))
 		if !slices.Equal(got.Theta, seen.Theta) || !slices.Equal(got.State, seen.State) {
 			t.Errorf("row %d: theta or state is not PyTorch's", k)
 		}
@@ -121,7 +121,7 @@ func TestPythonTorch(t *testing.T) {
 			t.Errorf("row %d: loss %v, PyTorch's %v, rate %v, or another gradient", k, got.BatchLoss, seen.BatchLoss, got.LearningRate)
 		}
 	}
-	if first := must(r.At(0)).State; first[0] != 0 || first[8] != 1 {
+	if first := must(r.Read(0, record.AllParts)).State; first[0] != 0 || first[8] != 1 {
 		t.Errorf("the first row has the statistics %v; want those before any batch, means 0 and variances 1", first)
 	}
 	wantStatus(t, exitOK, "path", dir)
@@ -247,8 +247,8 @@ func TestPythonCheckpoints(t *testing.T) {
 		t.Fatalf("layout %v; the recorder's is %v", got.Header().Layout, want.Header().Layout)
 	}
 	for i := range got.Len() {
-		a := must(got.At(i))
-		b := must(want.At(int(a.Step)))
+		a := must(got.Read(i, record.AllParts))
+		b := must(want.Read(int(a.Step), record.AllParts))
 		if a.Step != int64(2*i) || !slices.Equal(a.Theta, b.Theta) || !slices.Equal(a.State, b.State) {
 			t.Errorf("row %d, step %d: theta or state is not what was recorded", i, a.Step)
 		}
@@ -309,7 +309,7 @@ recorder.close()
 	r := must(arrowfile.Open(dir))
 	defer r.Close()
 	for i := range r.Len() {
-		if s := must(r.At(i)); i < r.Len()-1 && s.Theta[0] != float32(i) {
+		if s := must(r.Read(i, record.AllParts)); i < r.Len()-1 && s.Theta[0] != float32(i) {
 			t.Errorf("row %d has theta %v", i, s.Theta[0])
 		}
 	}
@@ -336,7 +336,7 @@ with Recorder({"w": w}, out=sys.argv[1], every=3) as recorder:
 	defer r.Close()
 	var steps []int64
 	for i := range r.Len() {
-		s := must(r.At(i))
+		s := must(r.Read(i, record.AllParts))
 		if steps = append(steps, s.Step); s.Theta[0] != float32(s.Step) {
 			t.Errorf("step %d has theta %v", s.Step, s.Theta)
 		}

@@ -320,7 +320,7 @@ func lastRow(trace *arrowfile.Reader) (*record.Step, error) {
 	if trace.Len() == 0 {
 		return nil, nil
 	}
-	s, err := trace.Scalars(trace.Len() - 1)
+	s, err := trace.Read(trace.Len()-1, record.ScalarsOnly)
 	return &s, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
 
@@ -80,7 +81,7 @@ func appendSome(t *testing.T, from, to string, first, end int) {
 	defer r.Close()
 	w := must(arrowfile.Continue(to, arrowfile.Options{}))
 	for i := first; i < end; i++ {
-		s := must(r.At(i))
+		s := must(r.Read(i, record.AllParts))
 		if err := w.Append(&s); err != nil {
 			t.Fatal(err)
 		}

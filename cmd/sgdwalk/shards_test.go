@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sgdwalk/analyze/shard"
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
 
@@ -352,7 +353,7 @@ func recordSome(t *testing.T, from, to string, rows int) {
 	defer r.Close()
 	w := must(arrowfile.Create(to, r.Header(), arrowfile.Options{}))
 	for i := range rows {
-		s := must(r.At(i))
+		s := must(r.Read(i, record.AllParts))
 		if err := w.Append(&s); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 )
@@ -28,9 +29,9 @@ func samestart(ts *testscript.TestScript, _ bool, args []string) {
 		r, err := arrowfile.Open(dir)
 		ts.Check(err)
 		defer r.Close()
-		start, err := r.At(0)
+		start, err := r.Read(0, record.AllParts)
 		ts.Check(err)
-		end, err := r.At(r.Len() - 1)
+		end, err := r.Read(r.Len()-1, record.AllParts)
 		ts.Check(err)
 		if i > 0 && !slices.Equal(start.Theta, first) {
 			ts.Fatalf("%s does not start where %s does", dir, runs[0])

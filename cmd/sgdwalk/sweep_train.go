@@ -197,7 +197,7 @@ func endedRun(p *plannedCell, trace *arrowfile.Reader, last *record.Step) (train
 	}
 	t.Recording.Rows = int64(trace.Len())
 	if trace.Len() > 1 {
-		before, err := trace.Scalars(trace.Len() - 2)
+		before, err := trace.Read(trace.Len()-2, record.ScalarsOnly)
 		if err != nil {
 			return t, err
 		}

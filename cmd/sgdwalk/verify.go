@@ -260,7 +260,7 @@ func (c *comparison) Append(s *record.Step) error {
 		c.enough()
 		return nil
 	}
-	want, err := c.trace.At(c.next)
+	want, err := c.trace.Read(c.next, record.AllParts)
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func BenchmarkTheta(b *testing.B) {
 		const rows = 8
 		r := benchmarkRun(b, 1e7, rows)
 		for i := range rows {
-			if _, err := r.Theta(i); err != nil {
+			if _, err := record.ThetaOf(r, i); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -129,7 +129,7 @@ func BenchmarkTheta(b *testing.B) {
 		i := 0
 		for b.Loop() {
 			i = (i + 5) % rows
-			if _, err := r.Theta(i); err != nil {
+			if _, err := record.ThetaOf(r, i); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -145,7 +145,7 @@ func BenchmarkVerify(b *testing.B) {
 		for b.Loop() {
 			clear(r.state.Load().segments[0].verified)
 			for i := range rows {
-				if _, err := r.Theta(i); err != nil {
+				if _, err := record.ThetaOf(r, i); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -172,7 +172,7 @@ func BenchmarkScan(b *testing.B) {
 		sum, expected := float32(0), float32(0)
 		scan := func() {
 			for i := range rows {
-				v, err := r.Theta(i)
+				v, err := record.ThetaOf(r, i)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -180,7 +180,7 @@ func BenchmarkScan(b *testing.B) {
 			}
 		}
 		for i := range rows {
-			v, err := r.Theta(i)
+			v, err := record.ThetaOf(r, i)
 			must(b, err)
 			copy(heap[i*p:], v)
 		}

@@ -160,7 +160,7 @@ func (f *damagedRun) verdict(t *testing.T, where string) (intact int) {
 		return 0
 	}
 	for i := range r.Len() {
-		got, err := r.At(i)
+		got, err := r.Read(i, record.AllParts)
 		if err != nil {
 			var corrupt *CorruptError
 			if !errors.As(err, &corrupt) {

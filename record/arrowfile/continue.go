@@ -69,7 +69,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 	w.rows = int64(r.Len())
 	w.rowCount.Store(w.rows)
 	if w.rows > 0 {
-		s, err := r.Scalars(int(w.rows) - 1)
+		s, err := r.Read(int(w.rows)-1, record.ScalarsOnly)
 		if err != nil {
 			return false, err
 		}
@@ -108,7 +108,7 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 			return err
 		}
 		for i := first; i < w.rows; i++ {
-			step, err := r.At(int(i))
+			step, err := r.Read(int(i), record.AllParts)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
@@ -57,7 +58,7 @@ func TestContinue(t *testing.T) {
 					t.Fatalf("%d rows; want %d", r.Len(), len(rows))
 				}
 				for i := range rows {
-					got, err := r.At(i)
+					got, err := r.Read(i, record.AllParts)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -45,7 +45,7 @@ func TestTruncation(t *testing.T) {
 			t.Errorf("%d of %d bytes: %d rows, %d bytes torn, closed %v; want %d, %d, false", n, len(whole), r.Len(), r.Torn(), r.Closed(), want, int64(n)-end)
 		}
 		for i := range r.Len() {
-			got, err := r.At(i)
+			got, err := r.Read(i, record.AllParts)
 			if err != nil {
 				t.Fatalf("%d of %d bytes: %v", n, len(whole), err)
 			}
@@ -179,7 +179,7 @@ func verifyDamage(t *testing.T, dir string, rows []record.Step, survivors string
 	}
 	got := ""
 	for i := range r.Len() {
-		s, err := r.At(i)
+		s, err := r.Read(i, record.AllParts)
 		if err != nil {
 			var corrupt *CorruptError
 			if !errors.As(err, &corrupt) || corrupt.Row != int64(i) || filepath.Dir(corrupt.Path) != dir {
@@ -216,19 +216,19 @@ func TestPartsOfDamagedRow(t *testing.T) {
 	mustWrite(t, path, b)
 	r := mustOpen(t, dir)
 	for range 2 {
-		if _, err := r.At(1); err == nil {
+		if _, err := r.Read(1, record.AllParts); err == nil {
 			t.Error("the row was read")
 		}
-		if _, err := r.Grad(1); err == nil {
+		if _, err := record.GradOf(r, 1); err == nil {
 			t.Error("the gradient was read")
 		}
-		if _, err := r.Scalars(1); err != nil {
+		if _, err := r.Read(1, record.ScalarsOnly); err != nil {
 			t.Error(err)
 		}
-		if v, err := r.Theta(1); err != nil || len(v) != 8 {
+		if v, err := record.ThetaOf(r, 1); err != nil || len(v) != 8 {
 			t.Error(v, err)
 		}
-		if v, err := r.State(1); err != nil || len(v) != 3 {
+		if v, err := record.StateOf(r, 1); err != nil || len(v) != 3 {
 			t.Error(v, err)
 		}
 	}

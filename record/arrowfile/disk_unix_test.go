@@ -124,7 +124,7 @@ func testFullDisk(t *testing.T, h *record.Header, limitsOf func(*segment) []int6
 			t.Errorf("limit %d: %d rows taken, failed %v, close failed %v, %d readable, %d bytes torn; want %d rows", limit, taken, failed, closeFailed, r.Len(), r.Torn(), want)
 		}
 		for i := range r.Len() {
-			got, err := r.At(i)
+			got, err := r.Read(i, record.AllParts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +167,7 @@ func TestAbsentVectorsTakeNoRoom(t *testing.T) {
 	}
 	r := mustOpen(t, dir)
 	for i := range rows {
-		got, err := r.At(i)
+		got, err := r.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

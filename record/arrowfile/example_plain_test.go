@@ -85,7 +85,7 @@ func printRows(dir string) {
 	}
 	defer run.Close()
 	for i := range run.Len() {
-		s, err := run.At(i)
+		s, err := run.Read(i, record.AllParts)
 		if err != nil {
 			panic(err)
 		}

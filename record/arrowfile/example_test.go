@@ -55,7 +55,7 @@ func Example() {
 	}
 	defer r.Close()
 	for i := range r.Len() {
-		s, err := r.At(i)
+		s, err := r.Read(i, record.AllParts)
 		if err != nil {
 			panic(err)
 		}

@@ -129,7 +129,7 @@ func TestFixture(t *testing.T) {
 				t.Error(d)
 			}
 			for i := range rows {
-				got, err := r.At(i)
+				got, err := r.Read(i, record.AllParts)
 				must(t, err)
 				if d := recordtest.Diff(&got, &rows[i]); d != "" {
 					t.Errorf("row %d: %s", i, d)

@@ -37,7 +37,7 @@ func (r *Reader) Follow(ctx context.Context, from int, poll time.Duration, f fun
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			s, err := r.At(from)
+			s, err := r.Read(from, record.AllParts)
 			if err != nil {
 				return err
 			}

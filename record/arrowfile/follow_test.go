@@ -36,7 +36,7 @@ func TestRefresh(t *testing.T) {
 				if n, err := r.Refresh(); err != nil || n != 0 {
 					t.Fatalf("row %d: a second look finds %d rows, %v", i, n, err)
 				}
-				s, err := r.At(i)
+				s, err := r.Read(i, record.AllParts)
 				must(t, err)
 				views = append(views, s)
 			}
@@ -104,7 +104,7 @@ func TestRefreshTorn(t *testing.T) {
 			t.Fatalf("%d bytes: %d rows, want %d", end, r.Len(), want)
 		}
 		for i := range want {
-			got, err := r.At(i)
+			got, err := r.Read(i, record.AllParts)
 			must(t, err)
 			if d := recordtest.Diff(&got, &rows[i]); d != "" {
 				t.Fatalf("%d bytes: row %d: %s", end, i, d)
@@ -120,7 +120,7 @@ func TestRefreshOtherRun(t *testing.T) {
 	h := recordtest.Header(3)
 	dir := writeRun(t, h, recordtest.Rows(h, 2, 1), Options{})
 	r := mustOpen(t, dir)
-	want, err := r.At(1)
+	want, err := r.Read(1, record.AllParts)
 	must(t, err)
 	h.Seed++
 	w, err := Create(dir, h, Options{Overwrite: true})
@@ -130,7 +130,7 @@ func TestRefreshOtherRun(t *testing.T) {
 		t.Errorf("refresh: %v, want %v", err, ErrWrongRun)
 	}
 	// The old run is gone from the directory, not from its reader.
-	if got, err := r.At(1); err != nil || recordtest.Diff(&got, &want) != "" {
+	if got, err := r.Read(1, record.AllParts); err != nil || recordtest.Diff(&got, &want) != "" {
 		t.Errorf("row 1 of the old run: %v", err)
 	}
 	r.Close()
@@ -186,7 +186,7 @@ func TestFollow(t *testing.T) {
 
 func readBack(t *testing.T, r *Reader, rows []record.Step, i int) {
 	t.Helper()
-	got, err := r.At(i)
+	got, err := r.Read(i, record.AllParts)
 	if err != nil {
 		t.Error(err)
 		return

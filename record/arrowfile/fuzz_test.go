@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
@@ -43,7 +44,7 @@ func fuzzSegment(f *testing.F, fixture fixture) {
 		r, err := open(fixture.dir, source)
 		if err == nil {
 			for i := range min(r.Len(), 1000) {
-				got, err := r.At(i)
+				got, err := r.Read(i, record.AllParts)
 				if err != nil {
 					continue
 				}

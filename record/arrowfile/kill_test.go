@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
@@ -97,7 +98,7 @@ func TestKill(t *testing.T) {
 		promised += acknowledged + 1
 		found += r.Len()
 		for j := range r.Len() {
-			got, err := r.At(j)
+			got, err := r.Read(j, record.AllParts)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,7 +44,7 @@ func TestMillionRows(t *testing.T) {
 				t.Errorf("%d rows, closed: %v", r.Len(), r.Closed())
 			}
 			for _, i := range []int{0, rows / 2, rows - 1} {
-				if v, err := r.Theta(i); err != nil || v[0] != float32(i) {
+				if v, err := record.ThetaOf(r, i); err != nil || v[0] != float32(i) {
 					t.Errorf("row %d is %v, %v", i, v, err)
 				}
 			}

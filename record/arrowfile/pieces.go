@@ -16,10 +16,7 @@ type pieces struct {
 	want   uint32    // its checksum
 }
 
-// whole is a vector that is verified already, and its own.
-type whole []float32
-
-var _, _ record.Pieces = (*pieces)(nil), whole(nil)
+var _ record.Pieces = (*pieces)(nil)
 
 // pieceSource is what reading piece by piece needs of a source.
 type pieceSource interface {
@@ -29,9 +26,9 @@ type pieceSource interface {
 	ahead(off, n int64)
 }
 
-// ThetaPieces returns theta of row i for whoever reads it piece by piece; nil when
-// the row has none. Its scalars are verified, its values are not. A vector that is
-// kept in two bytes an element, and made anew, is verified at once.
+// ThetaPieces returns theta of row i to read it piece by piece; nil when the row has
+// no theta. The scalars are verified, the values are not yet. A vector that the file
+// keeps in two bytes an element is converted and verified at once.
 func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
 	s, j, err := r.locate(i)
 	if err != nil {
@@ -39,11 +36,11 @@ func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
 	}
 	_, able := s.src.(pieceSource)
 	if !able || s.run.columns.exists[0] && s.run.columns.ofVector(0).kind == kindHalf {
-		theta, err := r.Theta(i)
+		theta, err := record.ThetaOf(r, i)
 		if theta == nil || err != nil {
 			return nil, err
 		}
-		return whole(theta), nil
+		return record.WholePieces(theta), nil
 	}
 	var p *pieces
 	fault := guardFaults(func() { p, err = s.pieces(j) })
@@ -103,7 +100,7 @@ func (p *pieces) CheckSums(parts []record.PartSum) error {
 	if err := p.Verify(); err != nil {
 		return err
 	}
-	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), vectorNames[0], record.ErrOtherSums)
+	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), vectorNames[0], record.ErrPartSums)
 }
 
 func (p *pieces) Verify() error {
@@ -121,26 +118,11 @@ func (p *pieces) Verify() error {
 	return nil
 }
 
-func (p *pieces) Ahead(first, end int) {
+func (p *pieces) Prefetch(first, end int) {
 	if first < end {
 		p.s.src.(pieceSource).ahead(p.at+4*int64(first), 4*int64(end-first))
 	}
 }
-
-func (w whole) Values() []float32 { return w }
-func (whole) Verify() error       { return nil }
-func (whole) Ahead(int, int)      {}
-
-func (w whole) Read(dst []float32, first int) error {
-	copy(dst, w[first:])
-	return nil
-}
-
-func (w whole) ReadSum(dst []float32, first int, _ uint32) (uint32, error) {
-	return 0, w.Read(dst, first)
-}
-
-func (whole) CheckSums([]record.PartSum) error { return nil }
 
 const (
 	// largeRow is the size from which it matters what is read around a few bytes.

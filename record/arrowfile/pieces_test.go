@@ -28,7 +28,7 @@ func inPieces(p record.Pieces, size int) ([]float32, error) {
 		start := i * together * size
 		for first := start; first < start+parts[i].Len; first += size {
 			end := min(first+size, len(out))
-			p.Ahead(end, min(end+size, len(out)))
+			p.Prefetch(end, min(end+size, len(out)))
 			var err error
 			if parts[i].Sum, err = p.ReadSum(out[first:end], first, parts[i].Sum); err != nil {
 				return nil, err
@@ -60,7 +60,7 @@ func TestPieces(t *testing.T) {
 					}
 					got, err := inPieces(p, size)
 					must(t, err)
-					want, err := r.Theta(i)
+					want, err := record.ThetaOf(r, i)
 					must(t, err)
 					if !slices.Equal(got, want) || !slices.Equal(p.Values(), want) {
 						t.Errorf("%s, row %d in pieces of %d: differs", dtype, i, size)
@@ -117,7 +117,7 @@ func TestPiecesFindDamage(t *testing.T) {
 		"nothing":     nil,
 	} {
 		var corrupt *CorruptError
-		if err := p.CheckSums(parts); !errors.Is(err, record.ErrOtherSums) || errors.As(err, &corrupt) {
+		if err := p.CheckSums(parts); !errors.Is(err, record.ErrPartSums) || errors.As(err, &corrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

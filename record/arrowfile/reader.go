@@ -188,47 +188,23 @@ func (r *Reader) Finished() bool {
 	if r.header.Format > 2 && now.last().ended == now.rows {
 		return true
 	}
-	s, err := r.Scalars(int(now.rows) - 1)
+	s, err := r.Read(int(now.rows)-1, record.ScalarsOnly)
 	return err == nil && r.header.EndsWith(&s)
 }
 
-// At returns row i. Its vectors are views of the mapped files, valid until
-// Close; those that are kept in two bytes an element are made anew. Each part of a row is verified when it is first read; an error is a
-// *CorruptError and concerns this row only.
-func (r *Reader) At(i int) (record.Step, error) {
-	return r.read(i, true, true, true)
-}
-
-// Scalars returns row i without its vectors, which are not touched.
-func (r *Reader) Scalars(i int) (record.Step, error) { return r.read(i, false, false, false) }
-
-// Theta returns theta of row i and nothing else of it; nil when the row has none.
-func (r *Reader) Theta(i int) ([]float32, error) {
-	s, err := r.read(i, true, false, false)
-	return s.Theta, err
-}
-
-// Grad returns the gradient of row i and nothing else of it; nil when the row has none.
-func (r *Reader) Grad(i int) ([]float32, error) {
-	s, err := r.read(i, false, true, false)
-	return s.Grad, err
-}
-
-// State returns the state of row i and nothing else of it; nil when the row has none.
-func (r *Reader) State(i int) ([]float32, error) {
-	s, err := r.read(i, false, false, true)
-	return s.State, err
-}
-
-func (r *Reader) read(i int, want ...bool) (out record.Step, err error) {
+// Read returns row i with the vectors in parts. The vectors are views of the mapped
+// files, valid until Close; vectors that the file keeps in two bytes an element are
+// converted to a new float32 slice on every call. Each part of a row is verified
+// when it is first read. An error is a *CorruptError and concerns this row only.
+func (r *Reader) Read(i int, parts record.Parts) (out record.Step, err error) {
 	s, j, err := r.locate(i)
 	if err != nil {
 		return record.Step{}, err
 	}
-	if !slices.Contains(want, true) {
+	if parts == record.ScalarsOnly {
 		s.fetchEnds(j)
 	}
-	fault := guardFaults(func() { out, err = s.step(j, want) })
+	fault := guardFaults(func() { out, err = s.step(j, parts) })
 	if fault != nil {
 		return record.Step{}, s.corrupt(j, 0, "%w", fault)
 	}
@@ -251,8 +227,8 @@ func (r *Reader) locate(i int) (*segment, int, error) {
 	return s, i - int(s.first), nil
 }
 
-// step reads and verifies row j with the vectors that are wanted.
-func (s *segment) step(j int, want []bool) (out record.Step, err error) {
+// step reads and verifies row j with the vectors in parts.
+func (s *segment) step(j int, parts record.Parts) (out record.Step, err error) {
 	v, err := s.row(j)
 	if err != nil {
 		return out, err
@@ -263,7 +239,7 @@ func (s *segment) step(j int, want []bool) (out record.Step, err error) {
 	}
 	out = sc.toStep()
 	for which, to := range []*[]float32{&out.Theta, &out.Grad, &out.State} {
-		if !want[which] {
+		if parts&(1<<which) == 0 { // Parts and vectorNames have the same order
 			continue
 		}
 		if *to, err = s.vector(j, v, &sc, which); err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recordtest"
 )
 
@@ -39,7 +40,7 @@ func TestReadWhileWriting(t *testing.T) {
 					t.Errorf("%d rows are seen, %d were acknowledged", r.Len(), acknowledged)
 				}
 				for i := range r.Len() {
-					got, err := r.At(i)
+					got, err := r.Read(i, record.AllParts)
 					if err != nil {
 						t.Error(err)
 						break
@@ -64,9 +65,9 @@ func TestReadWhileWriting(t *testing.T) {
 func TestZeroCopy(t *testing.T) {
 	h := recordtest.Header(1000)
 	r := mustOpen(t, writeRun(t, h, recordtest.Rows(h, 2, 1), Options{}))
-	a, err := r.At(1)
+	a, err := r.Read(1, record.AllParts)
 	must(t, err)
-	b, err := r.Theta(1)
+	b, err := record.ThetaOf(r, 1)
 	must(t, err)
 	if runtime.GOOS != "windows" && &a.Theta[0] != &b[0] {
 		t.Error("two reads of one vector gave two copies")
@@ -75,7 +76,7 @@ func TestZeroCopy(t *testing.T) {
 		t.Errorf("a view of %d elements has room for %d", len(b), cap(b))
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		if _, err := r.Theta(1); err != nil {
+		if _, err := record.ThetaOf(r, 1); err != nil {
 			t.Fatal(err)
 		}
 	}); n > 2 {
@@ -87,7 +88,7 @@ func TestClosedReader(t *testing.T) {
 	h := recordtest.Header(3)
 	r := mustOpen(t, writeRun(t, h, recordtest.Rows(h, 2, 1), Options{}))
 	must(t, r.Close())
-	if _, err := r.At(0); err == nil {
+	if _, err := r.Read(0, record.AllParts); err == nil {
 		t.Error("a row was read after Close")
 	}
 	if r.Finished() {
@@ -105,7 +106,7 @@ func TestReleases(t *testing.T) {
 	dir := writeRun(t, h, recordtest.Rows(h, 5, 1), Options{SegmentBytes: 1})
 	for range 3 {
 		r := mustOpen(t, dir)
-		_, err := r.At(3)
+		_, err := r.Read(3, record.AllParts)
 		must(t, err)
 		must(t, r.Close())
 		checkAll(t, dir)
@@ -139,7 +140,7 @@ func TestShrunkenFile(t *testing.T) {
 	r := mustOpen(t, dir)
 	must(t, os.Truncate(filepath.Join(dir, segmentName(0)), 100))
 	for i := range r.Len() {
-		if _, err := r.At(i); err == nil {
+		if _, err := r.Read(i, record.AllParts); err == nil {
 			t.Errorf("row %d was read from a file that is gone", i)
 		}
 	}

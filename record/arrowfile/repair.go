@@ -108,7 +108,7 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 		for j := range s.rows() {
 			var step record.Step
 			var rowErr error
-			if fault := guardFaults(func() { step, rowErr = s.step(j, []bool{true, true, true}) }); fault != nil {
+			if fault := guardFaults(func() { step, rowErr = s.step(j, record.AllParts) }); fault != nil {
 				rowErr = s.corrupt(j, s.offsets[j], "%w", fault)
 			}
 			// A disk that cannot read a row has lost it. With too little memory, or too

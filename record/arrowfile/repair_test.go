@@ -34,7 +34,7 @@ func repaired(t *testing.T, dir string, rows []record.Step, survivors string, lo
 		t.Fatalf("%d rows, closed %v; want %d", r.Len(), r.Closed(), len(survivors))
 	}
 	for i, c := range survivors {
-		s, err := r.At(i)
+		s, err := r.Read(i, record.AllParts)
 		must(t, err)
 		if d := recordtest.Diff(&s, &rows[c-'0']); d != "" {
 			t.Errorf("row %d: %s", i, d)

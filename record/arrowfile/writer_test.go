@@ -75,7 +75,7 @@ func TestRoundTrip(t *testing.T) {
 			rt.Fatalf("%d rows, closed %v, torn %d; want %d, true, 0", r.Len(), r.Closed(), r.Torn(), len(rows))
 		}
 		for i := range rows {
-			got, err := r.At(i)
+			got, err := r.Read(i, record.AllParts)
 			if err != nil {
 				rt.Fatal(err)
 			}

@@ -83,8 +83,8 @@ func TestFlippedBits(t *testing.T) {
 				t.Fatalf("%s, byte %d: %d rows", name, i, m.Len())
 			}
 			for j := range m.Len() {
-				got, _ := m.At(j)
-				want, _ := original.At(j)
+				got, _ := m.Read(j, record.AllParts)
+				want, _ := original.Read(j, record.AllParts)
 				if d := recordtest.Diff(&got, &want); d != "" && m.Header().Layout.Equal(original.Header().Layout) {
 					t.Fatalf("%s, byte %d, row %d: %s", name, i, j, d)
 				}

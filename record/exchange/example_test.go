@@ -35,7 +35,7 @@ func Example() {
 		panic(err)
 	}
 	for i := range sink.Len() {
-		s, _ := sink.At(i)
+		s, _ := sink.Read(i, record.AllParts)
 		fmt.Println(s.Step, s.Theta)
 	}
 	// Output:

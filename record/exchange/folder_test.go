@@ -148,7 +148,7 @@ func TestNaturalFolder(t *testing.T) {
 	m, _ := mustLoad(t, ImportOptions{}, folder(t, "ckpt_10.pt:net", "ckpt_2.pt:net", "ckpt_1.pt:net"))
 	var steps []int64
 	for i := range m.Len() {
-		s, _ := m.At(i)
+		s, _ := m.Read(i, record.AllParts)
 		steps = append(steps, s.Step)
 	}
 	if !slices.Equal(steps, []int64{1, 2, 10}) {
@@ -213,7 +213,7 @@ func TestLayoutFile(t *testing.T) {
 	if h.Layout[0].Kind != record.Other || h.Layout[5].Offset != 31 || h.Layout.Len() != 33 || h.State.Len() != 4 {
 		t.Errorf("layout %v, state %v", h.Layout, h.State)
 	}
-	want, got := netTheta(), must(m.At(2))
+	want, got := netTheta(), must(m.Read(2, record.AllParts))
 	if !slices.Equal(got.Theta[:6], want[24:30]) || !slices.Equal(got.Theta[13:31], want[:18]) {
 		t.Errorf("theta %v is not in the order of the layout file", got.Theta)
 	}
@@ -234,7 +234,7 @@ func TestLayoutFile(t *testing.T) {
 	tied, _ := mustLoad(t, layout(`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 1, 3, 3]}, {"name": "conv.bias", "kind": "bias", "shape": [2]},
 		{"name": "fc.weight", "kind": "weight", "shape": [3, 3]}, {"name": "fc.bias", "kind": "bias", "shape": [3]}, {"name": "tied.bias", "kind": "bias", "shape": [3]}],
 		"state_layout": [{"name": "table", "kind": "other", "shape": [2, 2]}]}`), folder(t, "tied"))
-	if s := must(tied.At(0)); !slices.Equal(s.State, []float32{1, 1, 1, 1}) || len(s.Theta) != 35 {
+	if s := must(tied.Read(0, record.AllParts)); !slices.Equal(s.State, []float32{1, 1, 1, 1}) || len(s.Theta) != 35 {
 		t.Errorf("%+v", s)
 	}
 	// Names with the prefix keep it.

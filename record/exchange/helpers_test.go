@@ -81,7 +81,7 @@ func compareRows(t testing.TB, got record.Trajectory, want []record.Step) {
 		t.Fatalf("%d rows, want %d", got.Len(), len(want))
 	}
 	for i := range want {
-		s, err := got.At(i)
+		s, err := got.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

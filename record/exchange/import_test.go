@@ -215,7 +215,7 @@ func TestImportSteps(t *testing.T) {
 		}
 		var got []int64
 		for i := range m.Len() {
-			s, _ := m.At(i)
+			s, _ := m.Read(i, record.AllParts)
 			got = append(got, s.Step)
 		}
 		if !slices.Equal(got, test.want) {

@@ -79,7 +79,7 @@ func TestFolders(t *testing.T) {
 		m, notes := mustLoad(t, ImportOptions{}, dir)
 		var got []string
 		for i := range im.Len() {
-			s := must(m.At(i))
+			s := must(m.Read(i, record.AllParts))
 			got = append(got, fmt.Sprintf("%d:%v", s.Step, s.Theta[0]))
 		}
 		if strings.Join(got, " ") != test.want || !strings.Contains(strings.Join(notes, "\n"), test.note) {
@@ -95,7 +95,7 @@ func TestSnapshotNames(t *testing.T) {
 	save(t, filepath.Join(dir, "refs"), "step20", []byte(a))
 	save(t, filepath.Join(dir, "refs"), "step10", []byte(b+"\n"))
 	m, notes := mustLoad(t, ImportOptions{}, filepath.Join(dir, "snapshots"))
-	if first, last := must(m.At(0)), must(m.At(1)); first.Step != 10 || first.Theta[0] != 1 || last.Step != 20 {
+	if first, last := must(m.Read(0, record.AllParts)), must(m.Read(1, record.AllParts)); first.Step != 10 || first.Theta[0] != 1 || last.Step != 20 {
 		t.Errorf("steps %d, %d, notes %q", first.Step, last.Step, notes)
 	}
 }
@@ -112,7 +112,7 @@ func TestOrderOfCommandLine(t *testing.T) {
 		m, notes := mustLoad(t, ImportOptions{Steps: by}, paths...)
 		var got []string
 		for i := range m.Len() {
-			s := must(m.At(i))
+			s := must(m.Read(i, record.AllParts))
 			got = append(got, fmt.Sprintf("%d:%v", s.Step, s.Theta[0]))
 		}
 		if strings.Join(got, " ") != want || len(notes) == 0 {
@@ -158,7 +158,7 @@ func TestShards(t *testing.T) {
 			t.Errorf("%s: %d rows; want 2", name, m.Len())
 			continue
 		}
-		if s := must(m.At(1)); s.Step != 200 || !slices.Equal(s.Theta, []float32{200, 1, 2, 3, 200, 5}) {
+		if s := must(m.Read(1, record.AllParts)); s.Step != 200 || !slices.Equal(s.Theta, []float32{200, 1, 2, 3, 200, 5}) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}

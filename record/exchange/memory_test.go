@@ -11,8 +11,9 @@ import (
 	"sgdwalk/record"
 )
 
-// lazy is a long run that is nowhere in memory.
+// lazy is a long run that is not in memory.
 type lazy struct {
+	record.Trajectory
 	header *record.Header
 	rows   int
 	theta  []float32
@@ -21,7 +22,7 @@ type lazy struct {
 func (l *lazy) Header() *record.Header { return l.header }
 func (l *lazy) Len() int               { return l.rows }
 
-func (l *lazy) At(i int) (record.Step, error) {
+func (l *lazy) Read(i int, _ record.Parts) (record.Step, error) {
 	l.theta[0] = float32(i)
 	return record.Step{Step: int64(i), Theta: l.theta}, nil
 }
@@ -37,10 +38,10 @@ func allocated(f func()) uint64 {
 // A run of 40 MB goes out and in through a few rows of memory.
 func TestStreaming(t *testing.T) {
 	const p, rows, most = 100_000, 100, 4 << 20
-	l := &lazy{&record.Header{
+	l := &lazy{header: &record.Header{
 		Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true},
 		Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{100, p / 100}}),
-	}, rows, make([]float32, p)}
+	}, rows: rows, theta: make([]float32, p)}
 	path := filepath.Join(t.TempDir(), "run.npz")
 	f, err := os.Create(path)
 	if err != nil {
@@ -84,10 +85,10 @@ func (c *counting) Close() error { return io.ErrClosedPipe }
 // Files of different runs are told apart.
 func TestImportDifferentRuns(t *testing.T) {
 	dir := t.TempDir()
-	l := &lazy{&record.Header{
+	l := &lazy{header: &record.Header{
 		Format: record.FormatVersion, DType: "float32", Model: "a", Columns: record.Columns{Theta: true},
 		Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2, 2}}),
-	}, 3, make([]float32, 4)}
+	}, rows: 3, theta: make([]float32, 4)}
 	save(t, dir, "0.safetensors", safetensorsFile(t, l, 0))
 	l.header.Model = "b"
 	last := save(t, dir, "1.safetensors", safetensorsFile(t, l, 2))

@@ -81,7 +81,7 @@ func TestNPZProperty(t *testing.T) {
 			rt.Fatal(err)
 		}
 		for i := range rows {
-			got, err := m.At(i)
+			got, err := m.Read(i, record.AllParts)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -190,11 +190,11 @@ type damaged struct{ record.Trajectory }
 
 var errDamaged = errors.New("damaged")
 
-func (d damaged) At(i int) (record.Step, error) {
+func (d damaged) Read(i int, parts record.Parts) (record.Step, error) {
 	if i == 2 {
 		return record.Step{}, errDamaged
 	}
-	return d.Trajectory.At(i)
+	return d.Trajectory.Read(i, parts)
 }
 
 // full takes some bytes and no more.

@@ -171,21 +171,6 @@ func vectorOf(s *record.Step, v int) *[]float32 {
 	return []*[]float32{&s.Theta, &s.Grad, &s.State}[v]
 }
 
-// vectorReader is what a trajectory may have to read one vector of a row only.
-type vectorReader interface {
-	Theta(i int) ([]float32, error)
-	Grad(i int) ([]float32, error)
-	State(i int) ([]float32, error)
-}
-
-func vectorAt(t record.Trajectory, i, v int) ([]float32, error) {
-	if r, ok := t.(vectorReader); ok {
-		return []func(int) ([]float32, error){r.Theta, r.Grad, r.State}[v](i)
-	}
-	s, err := t.At(i)
-	return *vectorOf(&s, v), err
-}
-
 func (n *npzWriter) vector(v, length int) {
 	w := n.entry(vectorNames[v], "<f4", len(n.rows), length)
 	valid := make([]bool, len(n.rows))
@@ -194,11 +179,12 @@ func (n *npzWriter) vector(v, length int) {
 		if n.err != nil {
 			return
 		}
-		values, err := vectorAt(n.t, i, v)
+		s, err := n.t.Read(i, record.ThetaPart<<v)
 		if err != nil {
 			n.err = fmt.Errorf("row %d: %w", i, err)
 			return
 		}
+		values := *vectorOf(&s, v)
 		if valid[j] = values != nil; !valid[j] {
 			values = slices.Repeat([]float32{float32(math.NaN())}, length)
 		}

@@ -27,7 +27,7 @@ func rowOf(t *testing.T, path string) (map[string][]float32, *Import, record.Ste
 	if err := im.CopyTo(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	s, err := m.At(0)
+	s, err := m.Read(0, record.AllParts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func WriteSafetensors(w io.Writer, t record.Trajectory, row int) error {
 	if i < 0 || i >= t.Len() {
 		return fmt.Errorf("exchange: row %d is outside the recording of %d rows", row, t.Len())
 	}
-	s, err := t.At(i)
+	s, err := t.Read(i, record.ThetaPart|record.StatePart)
 	if err != nil {
 		return fmt.Errorf("exchange: row %d: %w", i, err)
 	}

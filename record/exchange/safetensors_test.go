@@ -121,7 +121,7 @@ func TestSafetensorsProperty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := back.At(0)
+		got, err := back.Read(0, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

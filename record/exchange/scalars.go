@@ -52,18 +52,6 @@ func setInt(s *record.Step, column int, v int64) {
 	}
 }
 
-// scalarReader is what a trajectory may have to read rows without their vectors.
-type scalarReader interface {
-	Scalars(i int) (record.Step, error)
-}
-
-func scalarsAt(t record.Trajectory, i int) (record.Step, error) {
-	if r, ok := t.(scalarReader); ok {
-		return r.Scalars(i)
-	}
-	return t.At(i)
-}
-
 // scalarTable reads the scalars of the rows.
 func scalarTable(t record.Trajectory, rows []int) (*record.Table, error) {
 	var table record.Table
@@ -74,7 +62,7 @@ func scalarTable(t record.Trajectory, rows []int) (*record.Table, error) {
 		table.Columns = append(table.Columns, record.Column{Name: name, Floats: make([]float64, len(rows))})
 	}
 	for j, i := range rows {
-		s, err := scalarsAt(t, i)
+		s, err := t.Read(i, record.ScalarsOnly)
 		if err != nil {
 			return nil, fmt.Errorf("exchange: row %d: %w", i, err)
 		}

@@ -42,7 +42,7 @@ func TestTies(t *testing.T) {
 			t.Errorf("%q: layout %v", order, m.Header().Layout)
 		}
 		for i := range m.Len() {
-			if s, err := m.At(i); err != nil || !slices.Equal(s.Theta, slices.Concat(values, biases)) {
+			if s, err := m.Read(i, record.AllParts); err != nil || !slices.Equal(s.Theta, slices.Concat(values, biases)) {
 				t.Errorf("%q: row %d is %v, %v", order, i, s.Theta, err)
 			}
 		}

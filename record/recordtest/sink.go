@@ -66,7 +66,7 @@ func compare(t *testing.T, tr record.Trajectory, rows []record.Step) {
 		t.Fatalf("%d rows, want %d", tr.Len(), len(rows))
 	}
 	for i := range rows {
-		got, err := tr.At(i)
+		got, err := tr.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatalf("row %d: %v", i, err)
 		}
@@ -84,7 +84,7 @@ func sinkRows(t *testing.T, open OpenSink) {
 		t.Errorf("%d updates gave %d rows, want one more", updates, tr.Len())
 	}
 	for i := range tr.Len() {
-		s, err := tr.At(i)
+		s, err := tr.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func sinkAbsent(t *testing.T, open OpenSink) {
 		}
 	}
 	tr := written(t, open, Header(2), rows)
-	s, err := tr.At(0)
+	s, err := tr.Read(0, record.AllParts)
 	if err != nil {
 		t.Fatal(err)
 	}

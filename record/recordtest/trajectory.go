@@ -30,13 +30,13 @@ func Trajectory(t *testing.T, open OpenTrajectory) {
 	})
 	t.Run("out of range", func(t *testing.T) {
 		for _, i := range []int{-1, len(rows), len(rows) + 1000} {
-			if _, err := tr.At(i); err == nil {
+			if _, err := tr.Read(i, record.AllParts); err == nil {
 				t.Errorf("row %d of %d was read", i, len(rows))
 			}
 		}
 	})
 	t.Run("views stay", func(t *testing.T) {
-		first, err := tr.At(0)
+		first, err := tr.Read(0, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func Trajectory(t *testing.T, open OpenTrajectory) {
 		if empty.Len() != 0 {
 			t.Errorf("%d rows, want none", empty.Len())
 		}
-		if _, err := empty.At(0); err == nil {
+		if _, err := empty.Read(0, record.AllParts); err == nil {
 			t.Error("row 0 of an empty run was read")
 		}
 	})
@@ -72,7 +72,7 @@ func Trajectory(t *testing.T, open OpenTrajectory) {
 
 func readRow(t *testing.T, tr record.Trajectory, rows []record.Step, i int) {
 	t.Helper()
-	got, err := tr.At(i)
+	got, err := tr.Read(i, record.AllParts)
 	if err != nil {
 		t.Errorf("row %d: %v", i, err)
 		return

@@ -36,8 +36,8 @@ func Example() {
 			theta[i] += 0.01 // a step of length 1
 		}
 	}
-	a, _ := run.At(0)
-	b, _ := run.At(1)
+	a, _ := run.Read(0, record.AllParts)
+	b, _ := run.Read(1, record.AllParts)
 	squared := 0.0
 	for i := range a.Theta {
 		d := float64(b.Theta[i] - a.Theta[i])

@@ -43,7 +43,7 @@ func geometryOf(t *testing.T, tr record.Trajectory) geometry {
 	n := tr.Len()
 	rows := make([][]float64, n)
 	for k := range rows {
-		s, err := tr.At(k)
+		s, err := tr.Read(k, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -135,7 +135,7 @@ func TestSinkRows(t *testing.T) {
 					want.Grad = reduce(slices.Clone(want.Grad))
 				}
 				for _, tr := range []record.Trajectory{m, late} {
-					got, err := tr.At(i)
+					got, err := tr.Read(i, record.AllParts)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -143,15 +143,15 @@ func TestSinkRows(t *testing.T) {
 						t.Errorf("row %d: %s", i, d)
 					}
 				}
-				parts, err := late.Scalars(i)
+				parts, err := late.Read(i, record.ScalarsOnly)
 				if err != nil || parts.Theta != nil || parts.Grad != nil || parts.State != nil {
 					t.Fatalf("row %d without vectors: %+v, %v", i, parts, err)
 				}
 				for _, v := range []struct {
 					to   *[]float32
-					read func(int) ([]float32, error)
-				}{{&parts.Theta, late.Theta}, {&parts.Grad, late.Grad}, {&parts.State, late.State}} {
-					if *v.to, err = v.read(i); err != nil {
+					read func(record.Trajectory, int) ([]float32, error)
+				}{{&parts.Theta, record.ThetaOf}, {&parts.Grad, record.GradOf}, {&parts.State, record.StateOf}} {
+					if *v.to, err = v.read(late, i); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -109,7 +109,7 @@ func TestTruncation(t *testing.T) {
 			t.Fatalf("cut after %d bytes: %d steps; want %d", cut, m.Len(), frames)
 		}
 		for i := range frames {
-			got, _ := m.At(i)
+			got, _ := m.Read(i, record.AllParts)
 			if d := recordtest.Diff(&got, &want[i]); d != "" {
 				t.Fatalf("cut after %d bytes: row %d: %s", cut, i, d)
 			}

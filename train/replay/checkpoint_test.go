@@ -64,14 +64,14 @@ func TestEveryOptimizerResumes(t *testing.T) {
 			if again.Resume, err = replay.LoadCheckpoint(dir, y.Header()); err != nil {
 				t.Fatal(err)
 			}
-			last, _ := m.At(m.Len() - 1)
+			last, _ := m.Read(m.Len()-1, record.AllParts)
 			again.Recorded = train.Position{Step: last.Step, Substep: last.Substep}
 			if r, err := again.Run(context.Background()); err != nil || r.Status != train.Finished {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			equalRows(t, want, m)
-			w, _ := want.At(want.Len() - 1)
-			g, _ := m.At(m.Len() - 1)
+			w, _ := want.Read(want.Len()-1, record.AllParts)
+			g, _ := m.Read(m.Len()-1, record.AllParts)
 			if w.Evaluations != g.Evaluations || w.Epoch != g.Epoch {
 				t.Errorf("%d evaluations, epoch %d; in one piece %d and %d", g.Evaluations, g.Epoch, w.Evaluations, w.Epoch)
 			}

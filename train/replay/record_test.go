@@ -36,7 +36,7 @@ func TestRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range run.Len() {
-		s, err := run.At(i)
+		s, err := run.Read(i, record.AllParts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,8 +47,8 @@ func equalRows(t *testing.T, a, b *record.Memory) {
 		t.Fatalf("%d rows against %d", a.Len(), b.Len())
 	}
 	for i := range a.Len() {
-		x, _ := a.At(i)
-		y, _ := b.At(i)
+		x, _ := a.Read(i, record.AllParts)
+		y, _ := b.Read(i, record.AllParts)
 		if !slices.Equal(x.Theta, y.Theta) || !slices.Equal(x.Grad, y.Grad) || x.BatchLoss != y.BatchLoss {
 			t.Fatalf("row %d differs", i)
 		}
@@ -61,7 +61,7 @@ func TestHeaderRebuildsTheRun(t *testing.T) {
 	if r.Steps != 15 || m.Len() != 16 {
 		t.Fatalf("%d steps, %d rows; want 15 and 16", r.Steps, m.Len())
 	}
-	if s, _ := m.At(14); s.Examples != 38 {
+	if s, _ := m.Read(14, record.AllParts); s.Examples != 38 {
 		t.Errorf("the last batch has %d examples; want 38", s.Examples)
 	}
 	b, err := m.Header().Encode()
@@ -92,8 +92,8 @@ func TestSeedDecides(t *testing.T) {
 	c := config()
 	c.Seed = 8
 	b, _ := fly(t, c)
-	x, _ := a.At(0)
-	y, _ := b.At(0)
+	x, _ := a.Read(0, record.AllParts)
+	y, _ := b.Read(0, record.AllParts)
 	if slices.Equal(x.Theta, y.Theta) {
 		t.Error("two seeds start at one theta")
 	}
@@ -104,8 +104,8 @@ func TestSeedDecides(t *testing.T) {
 func TestGradientIsRaw(t *testing.T) {
 	m, _ := fly(t, config())
 	for k := range m.Len() - 1 {
-		s, _ := m.At(k)
-		next, _ := m.At(k + 1)
+		s, _ := m.Read(k, record.AllParts)
+		next, _ := m.Read(k+1, record.AllParts)
 		for i := range s.Theta {
 			if want := s.Theta[i] - float32(float32(0.2)*s.Grad[i]); next.Theta[i] != want {
 				t.Fatalf("row %d, parameter %d: %v; want %v", k+1, i, next.Theta[i], want)
@@ -128,14 +128,14 @@ func TestFullLossIsTheWeightedMeanOfBatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, _ := m.At(0)
+	first, _ := m.Read(0, record.AllParts)
 	got, err := full.Loss(context.Background(), first.Theta)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var want, n float64
 	for i := range m.Len() - 1 {
-		s, _ := m.At(i)
+		s, _ := m.Read(i, record.AllParts)
 		want += s.BatchLoss.Value * float64(s.Examples)
 		n += float64(s.Examples)
 	}
@@ -150,7 +150,7 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 	m, _ := fly(t, config())
 	x, _ := replay.FromHeader(m.Header(), replay.Options{})
 	full, _ := x.TrainLoss()
-	s, _ := m.At(3)
+	s, _ := m.Read(3, record.AllParts)
 	before := slices.Clone(s.Theta)
 	a, _ := full.Loss(context.Background(), s.Theta)
 	b, _ := full.Loss(context.Background(), s.Theta)
@@ -174,7 +174,7 @@ func TestBatchLossIsTheRecordedOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range m.Len() {
-			s, _ := m.At(i)
+			s, _ := m.Read(i, record.AllParts)
 			e, err := x.BatchLoss(&s)
 			if !s.BatchLoss.Valid || s.Substep != 0 {
 				if err == nil {
@@ -272,8 +272,8 @@ func TestSharedInitialization(t *testing.T) {
 	other.InitSeed = &init
 	m, _ := fly(t, other)
 	same, _ := fly(t, plain)
-	a, _ := m.At(0)
-	b, _ := same.At(0)
+	a, _ := m.Read(0, record.AllParts)
+	b, _ := same.Read(0, record.AllParts)
 	if a.BatchLoss == b.BatchLoss {
 		t.Error("two data orders have the same first batch")
 	}
