@@ -69,7 +69,7 @@ func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 
 // keptSteps counts the steps from 0 to h.Steps-1 that the schedule keeps.
 func keptSteps(h *Header, batchesPerStep int) int64 {
-	rules := h.Schedule.rules
+	rules := h.Schedule.steps.rules
 	switch {
 	case len(rules) == 0:
 		return h.Steps
@@ -215,16 +215,16 @@ func (b *Budget) fit(maxBytes int64) (s Schedule, kept int64, ok bool) {
 		return s, 0, false
 	case room < fewSteps:
 		if n, kept := b.fitLog(room); n > 0 {
-			return Schedule{rules: []rule{{kind: "log", n: n}}}, kept, true
+			return Schedule{Steps{[]stepRule{{kind: "log", n: n}}}}, kept, true
 		}
 	}
 	first := min(100, room/10)
 	count := func(k int64) int64 { return first + multiples(k, first, b.Steps) }
 	k := 1 + int64(sort.Search(int(b.Steps-1), func(i int) bool { return count(int64(i)+1) <= room }))
 	if first > 0 {
-		s.rules = append(s.rules, rule{kind: "first", n: first})
+		s.steps.rules = append(s.steps.rules, stepRule{kind: "first", n: first})
 	}
-	s.rules = append(s.rules, rule{kind: "every", n: k})
+	s.steps.rules = append(s.steps.rules, stepRule{kind: "every", n: k})
 	return s, count(k), true
 }
 

@@ -61,5 +61,5 @@ func ExampleParseSchedule() {
 	_, err = record.ParseSchedule("every:0")
 	fmt.Println("and no more;", err)
 	// Output:
-	// 0 1 2 10 20 and no more; record: schedule "every:0": every is "0"; it must be a whole number of at least 1
+	// 0 1 2 10 20 and no more; record: steps "every:0": every is "0"; it must be a whole number of at least 1
 }

@@ -1,13 +1,12 @@
-package analyze_test
+package record_test
 
 import (
 	"testing"
 
-	"sgdwalk/analyze"
 	"sgdwalk/record"
 )
 
-func TestSegments(t *testing.T) {
+func TestSteps(t *testing.T) {
 	for _, c := range []struct {
 		text      string
 		canonical string
@@ -22,14 +21,14 @@ func TestSegments(t *testing.T) {
 		{"every:5", "every:5", [][2]int64{{0, 1}, {5, 1}}, [][2]int64{{1, 1}}},
 		{"5-6+epoch:9", "5-6+epoch:9", [][2]int64{{5, 1}, {80, 9}}, [][2]int64{{0, 1}, {7, 1}}},
 	} {
-		s, err := analyze.ParseSegments(c.text)
+		s, err := record.ParseSteps(c.text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s.String() != c.canonical {
 			t.Errorf("%q prints as %q, want %q", c.text, s, c.canonical)
 		}
-		again, err := analyze.ParseSegments(s.String())
+		again, err := record.ParseSteps(s.String())
 		if err != nil || again.String() != s.String() {
 			t.Errorf("%q reads back as %q: %v", s, again, err)
 		}
@@ -46,32 +45,32 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-func TestParseSegmentsRefuses(t *testing.T) {
+func TestParseStepsRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"x":       `analyze: segments "x": "x" is no number and no range A-B with 0 <= A <= B`,
-		"5-3":     `analyze: segments "5-3": "5-3" is no number and no range A-B with 0 <= A <= B`,
-		"-3":      `analyze: segments "-3": "-3" is no number and no range A-B with 0 <= A <= B`,
-		"epoch:0": `analyze: segments "epoch:0": "0" is no number and no range A-B with 1 <= A <= B`,
-		"every:0": `analyze: segments "every:0": every is "0"; it must be a whole number of at least 1`,
-		"foo:1":   `analyze: segments "foo:1": "foo:1" is no selection; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
-		"1+":      `analyze: segments "1+": "" is no number and no range A-B with 0 <= A <= B`,
+		"x":       `record: steps "x": "x" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"5-3":     `record: steps "5-3": "5-3" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"-3":      `record: steps "-3": "-3" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"epoch:0": `record: steps "epoch:0": "0" is neither a number nor a range A-B with 1 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"every:0": `record: steps "every:0": every is "0"; it must be a whole number of at least 1`,
+		"foo:1":   `record: steps "foo:1": "foo:1" is not a rule; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"1+":      `record: steps "1+": "" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
 	} {
-		if _, err := analyze.ParseSegments(text); err == nil || err.Error() != want {
+		if _, err := record.ParseSteps(text); err == nil || err.Error() != want {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}
 	}
 }
 
-func TestSegmentsUnmatched(t *testing.T) {
+func TestStepsUnmatched(t *testing.T) {
 	rows := []record.Step{{Step: 0, Epoch: 1}, {Step: 1, Epoch: 1}, {Step: 2, Epoch: 2}}
-	s, err := analyze.ParseSegments("0-1+epoch:3")
+	s, err := record.ParseSteps("0-1+epoch:3")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if rule, ok := s.Unmatched(rows); !ok || rule != "epoch:3" {
 		t.Errorf("got %q, %v", rule, ok)
 	}
-	if rule, ok := (analyze.Segments{}).Unmatched(nil); ok {
+	if rule, ok := (record.Steps{}).Unmatched(nil); ok {
 		t.Errorf("all is unmatched by %q", rule)
 	}
 }
