@@ -51,6 +51,8 @@ import (
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
+	"sgdwalk/train/dataset"
+	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
 )
@@ -255,7 +257,7 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kon
 		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
-		kong.Vars{"version": software, "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(), "out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."},
+		kong.Vars{"version": software, "datasets": dataset.Specs(), "models": nn.Specs(), "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(), "out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.UsageOnError(),

@@ -18,8 +18,8 @@ import (
 // trainConfig is what decides a run: the settings that a --config file may hold
 // and that config.toml in the run keeps.
 type trainConfig struct {
-	Data      string             `toml:"data" placeholder:"DATA" help:"digits, spirals, mnist:DIR, fashion:DIR or cifar10:DIR."`
-	Model     string             `toml:"model" default:"mlp:128" placeholder:"MODEL" help:"mlp:WIDTHS, for example mlp:128,64; lenet, vgg11, resnet:N or resnet:N:noshort (default ${default})."`
+	Data      string             `toml:"data" placeholder:"DATA" help:"Data set: ${datasets}."`
+	Model     string             `toml:"model" default:"mlp:128" placeholder:"MODEL" help:"Network: ${models} (default ${default})."`
 	Optimizer string             `toml:"optimizer" default:"sgd" help:"Update rule: ${optimizers} (default ${default})."`
 	LR        *float64           `toml:"lr,omitempty" placeholder:"RATE" help:"Learning rate (default: the optimizer's own, 0.1 for sgd)."`
 	LRSched   string             `toml:"lr_schedule,omitempty" name:"lr-schedule" placeholder:"SCHEDULE" help:"How the learning rate changes: ${schedules} (default constant)."`

@@ -205,8 +205,8 @@ func TestOptionErrors(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{"", Options{}, `data set is ""; allowed is ` + Specs},
-		{"imagenet", Options{}, `data set is "imagenet"; allowed is ` + Specs},
+		{"", Options{}, `data set is ""; allowed is ` + Specs()},
+		{"imagenet", Options{}, `data set is "imagenet"; allowed is ` + Specs()},
 		{"mnist", Options{}, `data set is "mnist"; allowed is mnist:DIR with the directory of its files`},
 		{"cifar10:", Options{}, `allowed is cifar10:DIR`},
 		{"digits:x", Options{}, `data set is "digits:x"; allowed is digits without a directory`},

@@ -8,7 +8,16 @@ import (
 )
 
 // Specs says in words which specs Open takes.
-const Specs = "digits, mnist:DIR, fashion:DIR, cifar10:DIR, spirals"
+func Specs() string {
+	specs := make([]string, len(kinds))
+	for i, k := range kinds {
+		specs[i] = k.name
+		if k.directory {
+			specs[i] += ":DIR"
+		}
+	}
+	return strings.Join(specs, ", ")
+}
 
 // source is what a loader read: the published parts, of which one may be absent
 // (no examples).
@@ -19,7 +28,8 @@ type source struct {
 	scaling     string
 }
 
-// kind is one kind of data set.
+// kind describes a kind of data set: everything that the rest of the program knows
+// about it. Help, errors and replay follow from the table.
 type kind struct {
 	name      string
 	directory bool     // the spec names one
@@ -29,14 +39,17 @@ type kind struct {
 
 var imageOptions = []string{"holdout", "spread", "limit", "pad", "crop", "flip"}
 
-func kinds() []kind {
-	return []kind{
-		{"digits", false, imageOptions, func(string, Options) (source, error) { return loadDigits() }},
-		{"mnist", true, imageOptions, func(d string, _ Options) (source, error) { return loadMNIST(d) }},
-		{"fashion", true, imageOptions, func(d string, _ Options) (source, error) { return loadMNIST(d) }},
-		{"cifar10", true, imageOptions, func(d string, _ Options) (source, error) { return loadCIFAR(d) }},
-		{"spirals", false, []string{"holdout", "spread", "examples", "noise", "seed"}, func(_ string, o Options) (source, error) { return spirals(o), nil }},
-	}
+// kinds lists all kinds of data sets, in the order in which help shows them.
+var kinds = []kind{
+	{"digits", false, imageOptions, func(string, Options) (source, error) { return loadDigits() }},
+	{"mnist", true, imageOptions, func(d string, _ Options) (source, error) { return loadMNIST(d) }},
+	{"fashion", true, imageOptions, func(d string, _ Options) (source, error) { return loadMNIST(d) }},
+	{"cifar10", true, imageOptions, func(d string, _ Options) (source, error) { return loadCIFAR(d) }},
+	{
+		"spirals", false,
+		[]string{"holdout", "spread", "examples", "noise", "seed"},
+		func(_ string, o Options) (source, error) { return spirals(o), nil },
+	},
 }
 
 // Open reads the data set that a spec names and checks every size and label. A
@@ -104,7 +117,7 @@ func open(spec string, o Options) (*Data, error) {
 // parseKind takes a spec without options apart.
 func parseKind(spec string) (kind, string, error) {
 	name, directory, colon := strings.Cut(spec, ":")
-	for _, k := range kinds() {
+	for _, k := range kinds {
 		switch {
 		case k.name != name:
 			continue
@@ -115,7 +128,7 @@ func parseKind(spec string) (kind, string, error) {
 		}
 		return k, directory, nil
 	}
-	return kind{}, "", &OptionError{"data set", strconv.Quote(spec), Specs}
+	return kind{}, "", &OptionError{"data set", strconv.Quote(spec), Specs()}
 }
 
 func contains(names []string, name string) bool {

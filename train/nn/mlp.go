@@ -9,6 +9,13 @@ import (
 // maxLayers is how many hidden layers an mlp may have.
 const maxLayers = 1000
 
+func mlpArchitecture() architecture {
+	return architecture{
+		name: "mlp", grammar: "mlp:W1,W2,... (hidden widths; mlp: has none)",
+		hasArgs: true, plan: mlp,
+	}
+}
+
 // mlp plans a multilayer perceptron: fully connected layers with ReLU of the
 // given widths, separated by commas, and a last one to the classes. Without
 // widths it is softmax regression.

@@ -9,6 +9,13 @@ import (
 // maxDepth bounds the N of resnet:N; the deepest that He et al. trained has 1202.
 const maxDepth = 1202
 
+func resnetArchitecture() architecture {
+	return architecture{
+		name: "resnet", grammar: "resnet:N and resnet:N:noshort (N = 6n+2: 8, 14, 20, ...)",
+		hasArgs: true, plan: resnet,
+	}
+}
+
 // resnet plans the residual networks of He et al. (2016), section 4.2: a 3x3
 // convolution with 16 channels, three stages of n blocks of two 3x3 convolutions
 // with 16, 32 and 64 channels, the mean over all pixels, and one fully connected

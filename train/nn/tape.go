@@ -1,6 +1,10 @@
 package nn
 
-import "sgdwalk/train/nn/op"
+import (
+	"fmt"
+
+	"sgdwalk/train/nn/op"
+)
 
 // newTape makes a tape of the plan's layers over running statistics, which are
 // borrowed. A value has the same number in the plan and on the tape.
@@ -48,6 +52,8 @@ func newTape[T op.Float](p *plan, state []T, batch *op.Batch) (*op.Tape[T], erro
 			t.GlobalAverage(l.in.index)
 		case flattenLayer:
 			t.Flatten(l.in.index)
+		default:
+			return nil, fmt.Errorf("no tape for layer %T", l)
 		}
 	}
 	return t, nil

@@ -93,7 +93,8 @@ func entropyRule() rule {
 			o.normal = rand.New(&o.pcg)
 			return o
 		},
-		edge: entropyEdge,
+		edge:         entropyEdge,
+		innerBatches: func(v values) int { return int(v["inner_steps"]) },
 	}
 }
 

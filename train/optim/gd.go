@@ -8,8 +8,6 @@ import (
 	"sgdwalk/train"
 )
 
-const gdName = "gd"
-
 // GD is gradient descent on the whole training set: the rule of [SGD], with the
 // training set as its one batch. The gradient is the mean over all examples,
 // accumulated from micro-batches by the training loop; see [MicroBatch]. (The
@@ -21,14 +19,15 @@ var _ train.Optimizer = (*GD)(nil)
 
 func gdRule() rule {
 	return rule{
-		name: gdName, doc: "gradient descent on the whole training set",
+		name: "gd", doc: "gradient descent on the whole training set",
 		hyper: slices.Concat([]Hyperparameter{learningRate(0.1, "factor of the gradient")}, weightDecay(0, coupled), []Hyperparameter{
 			clipNorm(),
 			{Name: "micro_batch", Default: 500, Doc: "examples evaluated at once; decides rounding, and the batches of batch normalization", Min: 1, Max: math.MaxInt32, Whole: true},
 		}),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
-			return &GD{SGD{newPreparation(gdName, v, layout)}}
+			return &GD{SGD{newPreparation("gd", v, layout)}}
 		},
-		edge: descentEdge,
+		edge:       descentEdge,
+		microBatch: func(v values) int { return int(v["micro_batch"]) },
 	}
 }

@@ -10,28 +10,34 @@ import (
 	"sgdwalk/train"
 )
 
-// rule is an optimizer that can be asked for by name.
+// rule describes an optimizer: everything that the rest of the program knows about
+// it. Help, flags, headers, replay and curvature follow from the rule.
 type rule struct {
 	name  string
-	doc   string // one line
-	hyper []Hyperparameter
+	doc   string           // one line
+	hyper []Hyperparameter // learning_rate first
 	build func(v values, layout record.Layout, seed uint64) train.Optimizer
-	edge  func(o record.Optimizer) Edge // of an optimizer with the name of the rule; see EdgeOf
+	// edge returns the edge of stability for recorded hyperparameters; see EdgeOf.
+	edge func(o record.Optimizer) Edge
+	// innerBatches is the number of mini-batches that a step draws besides its own; nil
+	// means none.
+	innerBatches func(v values) int
+	// microBatch is the number of examples evaluated at once by an optimizer whose
+	// every step uses the whole training set; nil for all others.
+	microBatch func(v values) int
 }
 
-// rules lists all of them, in the order in which help shows them.
-func rules() []rule {
-	return []rule{
-		sgdRule(), momentumRule(), nesterovRule(), adamRule(), adamWRule(),
-		rmspropRule(), gdRule(), palRule(), entropyRule(),
-	}
+// rules lists all optimizers, in the order in which help shows them.
+var rules = []rule{
+	sgdRule(), momentumRule(), nesterovRule(), adamRule(), adamWRule(),
+	rmspropRule(), gdRule(), palRule(), entropyRule(),
 }
 
 // Names returns the names of all optimizers, in the order in which help shows
 // them. The slice is the caller's.
 func Names() []string {
 	var names []string
-	for _, r := range rules() {
+	for _, r := range rules {
 		names = append(names, r.name)
 	}
 	return names
@@ -54,7 +60,7 @@ func Describe(name string) (Description, error) {
 }
 
 func find(name string) (rule, error) {
-	for _, r := range rules() {
+	for _, r := range rules {
 		if r.name == name {
 			return r, nil
 		}
@@ -100,23 +106,22 @@ func Effective(name string, given map[string]float64) (record.Optimizer, error) 
 	return record.Optimizer{Name: name, Hyperparameters: v}, nil
 }
 
-// BatchesPerStep returns how many mini-batches of the data one step of the
-// optimizer takes: 1, or more for one with an inner loop. A pass over the data
-// has so many times fewer steps.
+// BatchesPerStep returns how many mini-batches one step of the optimizer draws: 1, or
+// more for an optimizer with an inner loop. An epoch has that many times fewer steps.
 func BatchesPerStep(o record.Optimizer) int {
-	if o.Name == entropyName {
-		return 1 + int(o.Hyperparameters["inner_steps"])
+	if r, err := find(o.Name); err == nil && r.innerBatches != nil {
+		return 1 + r.innerBatches(o.Hyperparameters)
 	}
 	return 1
 }
 
-// MicroBatch returns, for an optimizer whose every step uses the gradient over
-// the whole training set, how many examples of it are to be evaluated at once,
-// and 0 for every other optimizer. The training loop then takes the training set
-// as its one batch and wraps the model in a train.Accumulate of that size.
+// MicroBatch returns how many examples are evaluated at once for an optimizer whose
+// every step uses the gradient over the whole training set, and 0 for every other
+// optimizer. The training loop then takes the training set as one batch and wraps the
+// model in a train.Accumulate of that size.
 func MicroBatch(o record.Optimizer) int {
-	if o.Name == gdName {
-		return int(o.Hyperparameters["micro_batch"])
+	if r, err := find(o.Name); err == nil && r.microBatch != nil {
+		return r.microBatch(o.Hyperparameters)
 	}
 	return 0
 }
