@@ -1,23 +1,26 @@
 package train
 
-// Accumulate is a Model that takes batches larger than the wrapped model's: it
-// sums the gradients of micro-batches of at most Micro examples, each weighted
-// by its size, so that the result is the mean over all examples whatever the
-// last micro-batch's size. It is what makes full-batch gradient descent of a
-// model whose activations for the whole data set would not fit. A model with
-// batch statistics sees micro-batches, as the released code of Xing et al. does.
-type Accumulate struct {
+// Accumulator is a Model for batches that are larger than the wrapped model can
+// hold, such as the whole training set in gradient descent. It splits a batch
+// into micro-batches, computes their gradients one after the other and adds them
+// up. Each micro-batch is weighted by its number of examples, so the result is the
+// mean over all examples even if the last micro-batch is smaller. The sum is in
+// float64, because hundreds of float32 gradients would lose digits.
+//
+// Normalization layers see micro-batches, not the whole batch. The released code
+// of Xing et al. (2018) does the same.
+type Accumulator struct {
 	Model
-	Micro int // examples per micro-batch, at least 1
+	MicroBatch int // examples per micro-batch, at least 1
 
-	part []float32
+	part []float32 // gradient of one micro-batch
 	sum  []float64
 }
 
 // Gradient fills grad with the gradient of the mean loss over all examples.
-func (a *Accumulate) Gradient(inputs []float32, labels []int32, grad []float32) (Measure, error) {
+func (a *Accumulator) Gradient(inputs []float32, labels []int32, grad []float32) (Measure, error) {
 	n := len(labels)
-	if n <= a.Micro {
+	if n <= a.MicroBatch {
 		return a.Model.Gradient(inputs, labels, grad)
 	}
 	if a.part == nil {
@@ -26,8 +29,8 @@ func (a *Accumulate) Gradient(inputs []float32, labels []int32, grad []float32) 
 	clear(a.sum)
 	width := len(inputs) / n
 	total := Measure{Examples: n}
-	for i := 0; i < n; i += a.Micro {
-		end := min(i+a.Micro, n)
+	for i := 0; i < n; i += a.MicroBatch {
+		end := min(i+a.MicroBatch, n)
 		m, err := a.Model.Gradient(inputs[i*width:end*width], labels[i:end], a.part)
 		if err != nil {
 			return Measure{}, err

@@ -16,37 +16,36 @@ import (
 	"sgdwalk/train/optim"
 )
 
-// The loops whose price of recording is stated.
+// loops are the training loops whose cost of recording is measured.
 var loops = []struct {
 	name, spec string
 	in         nn.Input
-	steps      int // of a round of ratios
+	steps      int // per round of ratios
 }{
 	{"mlp128", "mlp:128", nn.Input{Height: 28, Width: 28, Channels: 1, Classes: 10}, 200},
 	{"lenet", "lenet", nn.Input{Height: 28, Width: 28, Channels: 1, Classes: 10}, 40},
 	{"resnet20", "resnet:20", nn.Input{Height: 32, Width: 32, Channels: 3, Classes: 10}, 4},
 }
 
-// benchmarkBytes is about how much a benchmark writes before it starts its file
-// anew, so that a long one does not fill the disk.
+// benchmarkBytes is about how much a benchmark writes before it starts a new file,
+// so that a long benchmark does not fill the disk.
 const benchmarkBytes = 1 << 29
 
-// BenchmarkLoop is the training loop on batches of 128 random examples, every
-// step recorded as the program records it:
+// BenchmarkLoop measures the training loop on batches of 128 random examples, with
+// every step recorded as the program records it:
 //
 //	off         nothing is recorded
 //	theta       iterates, and running statistics for models that have them
 //	theta+grad  gradients too
-//	floor       as many bytes as theta, each row copied and written by one
-//	            write(2), in a goroutine with as many buffers: what no format
-//	            can be quicker than
-//	floor+grad  as many bytes as theta+grad
-//	ratios      a round of all of these in each operation, so that what else the
-//	            machine does in a sitting meets them alike; reported are the medians
-//	            over the rounds, over that of off and over that of the floor
+//	raw         the same number of bytes as theta, written by a rawWriter: no format
+//	            can be faster
+//	raw+grad    the same number of bytes as theta+grad
+//	ratios      one round of all of these in each operation, so that other load on
+//	            the machine affects all of them; reports medians over the rounds,
+//	            relative to off and to raw
 //
-// The time is that of the steps, until the last row is with the operating
-// system. Opening, the footer and the final sync are outside of it.
+// The time is the time of the steps, until the operating system has the last row.
+// It excludes opening the file, the footer and the final sync.
 func BenchmarkLoop(b *testing.B) {
 	for _, l := range loops {
 		b.Run(l.name, func(b *testing.B) {
@@ -66,20 +65,20 @@ func BenchmarkLoop(b *testing.B) {
 	}
 }
 
-// recordings are the ways in which the loop runs.
+// recordings are the variants of the loop.
 var recordings = []struct {
 	name string
 	grad bool
-	open func(dir string, h *record.Header) (flusher, error)
+	open opener
 }{
 	{"off", false, nil},
 	{"theta", false, openRecording},
-	{"floor", false, openFloor},
+	{"raw", false, openRaw},
 	{"theta+grad", true, openRecording},
-	{"floor+grad", true, openFloor},
+	{"raw+grad", true, openRaw},
 }
 
-// benchmarkRatios runs every one of the recordings for so many steps in each
+// benchmarkRatios runs each recording for the given number of steps in each
 // operation.
 func benchmarkRatios(b *testing.B, all []*loopBenchmark, steps int) {
 	dir := filepath.Join(b.TempDir(), "run")
@@ -89,7 +88,7 @@ func benchmarkRatios(b *testing.B, all []*loopBenchmark, steps int) {
 	}
 	for round := 0; b.Loop(); round++ {
 		for i := range all {
-			i = (i + round) % len(all) // none is always after the same one
+			i = (i + round) % len(all) // rotate, so that no variant always follows the same one
 			times[i] = append(times[i], all[i].run(b, recordings[i].open, dir, steps).Seconds())
 		}
 	}
@@ -99,16 +98,19 @@ func benchmarkRatios(b *testing.B, all []*loopBenchmark, steps int) {
 		median[recordings[i].name] = t[len(t)/2]
 	}
 	b.ReportMetric(1e3*median["off"]/float64(steps), "ms/step")
-	for _, name := range []string{"theta", "floor", "theta+grad", "floor+grad"} {
+	for _, name := range []string{"theta", "raw", "theta+grad", "raw+grad"} {
 		b.ReportMetric(median[name]/median["off"], name+"/off")
 	}
-	b.ReportMetric(median["theta"]/median["floor"], "theta/floor")
-	b.ReportMetric(median["theta+grad"]/median["floor+grad"], "theta+grad/floor+grad")
+	b.ReportMetric(median["theta"]/median["raw"], "theta/raw")
+	b.ReportMetric(median["theta+grad"]/median["raw+grad"], "theta+grad/raw+grad")
 }
 
-// run makes n steps and returns what they took, until the last row is with the
-// operating system.
-func (l *loopBenchmark) run(b *testing.B, open func(string, *record.Header) (flusher, error), dir string, n int) time.Duration {
+// opener opens the sink of a benchmark.
+type opener = func(dir string, h *record.Header) (flusher, error)
+
+// run does n steps and returns the time until the operating system has the last
+// row.
+func (l *loopBenchmark) run(b *testing.B, open opener, dir string, n int) time.Duration {
 	b.Helper()
 	var sink flusher
 	l.loop.Sink = nil
@@ -144,22 +146,22 @@ func (l *loopBenchmark) run(b *testing.B, open func(string, *record.Header) (flu
 	return took
 }
 
-// flusher is a sink whose rows wait.
+// flusher is a sink that writes rows later than Append.
 type flusher interface {
 	record.Sink
 	Flush() error
 }
 
-// benchmarkLoop runs b.N steps, a file's worth at a time.
-func benchmarkLoop(b *testing.B, l *loopBenchmark, open func(string, *record.Header) (flusher, error)) {
+// benchmarkLoop runs b.N steps, in several files if they need much space.
+func benchmarkLoop(b *testing.B, l *loopBenchmark, open opener) {
 	dir := filepath.Join(b.TempDir(), "run")
-	atATime := b.N
+	perFile := b.N
 	if open != nil {
-		atATime = int(max(1, benchmarkBytes/l.rowBytes))
+		perFile = int(max(1, benchmarkBytes/l.rowBytes))
 	}
 	took := time.Duration(0)
 	for done := 0; done < b.N; {
-		n := min(atATime, b.N-done)
+		n := min(perFile, b.N-done)
 		done += n
 		took += l.run(b, open, dir, n)
 	}
@@ -167,7 +169,7 @@ func benchmarkLoop(b *testing.B, l *loopBenchmark, open func(string, *record.Hea
 	b.ReportMetric(1e3*took.Seconds()/float64(b.N), "ms/step")
 }
 
-// loopBenchmark is a loop without sink and what its rows look like.
+// loopBenchmark is a loop without a sink, and the header of its rows.
 type loopBenchmark struct {
 	loop     *train.Loop
 	header   *record.Header
@@ -203,7 +205,7 @@ func newBenchmark(b *testing.B, spec string, in nn.Input, grad bool) *loopBenchm
 	return l
 }
 
-// vectors returns those vectors of a row that are recorded.
+// vectors returns the vectors of a row that are recorded.
 func vectors(h *record.Header, theta, grad, state []float32) [][]float32 {
 	var v [][]float32
 	for _, c := range []struct {
@@ -217,7 +219,7 @@ func vectors(h *record.Header, theta, grad, state []float32) [][]float32 {
 	return v
 }
 
-// noise hands out batches of random pixels and labels.
+// noise is a source of batches of random pixels and labels.
 type noise struct {
 	inputs [][]float32
 	labels [][]int32

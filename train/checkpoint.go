@@ -5,96 +5,100 @@ import (
 	"slices"
 )
 
-// Piece is a named part of an optimizer's memory. It has one kind of value.
-type Piece struct {
+// Buffer is one named vector of an optimizer's state, for example a momentum
+// buffer or a step counter. Exactly one of the three slices is set.
+type Buffer struct {
 	Name    string
 	Float32 []float32
 	Float64 []float64
 	Uint64  []uint64
 }
 
-// Stateful is an optimizer with a memory. One that is built from the same record
-// and seed and gets the state of another goes on exactly as that one would.
+// Checkpointed is an optimizer whose updates depend on earlier steps. A second
+// optimizer that is built from the same record and seed and receives the state of
+// the first one continues with the same bits.
 //
-// State returns the pieces in a fixed order. Their vectors are the optimizer's
-// own memory: they are valid, and must not be changed, until the next call of
-// Step or SetState. SetState copies the values of such pieces, in any order; an
-// error leaves the optimizer as it was.
-type Stateful interface {
-	State() []Piece
-	SetState([]Piece) error
+// State returns the buffers in a fixed order. The slices are the optimizer's own
+// memory: they are valid until the next call of Step or SetState and must not be
+// changed. SetState copies the values of such buffers, which may be in any order.
+// If SetState returns an error, the optimizer has not changed.
+type Checkpointed interface {
+	State() []Buffer
+	SetState([]Buffer) error
 }
 
-// Checkpoint is the state of a run just before step Step: everything from which
-// it goes on bit for bit. Together with the run's header it is complete.
+// Checkpoint is the complete state of a run just before step Step. Together with
+// the run's header it is enough to resume the run with the same bits.
 type Checkpoint struct {
 	Step        int64 // the next step
-	Epoch       int   // pass and batch that the next step draws, from 1 and from 0
-	Batch       int
+	Epoch       int   // epoch, from 1, of the batch that the next step draws
+	Batch       int   // number of that batch in its epoch, from 0
 	Begun       int   // last epoch whose first step was taken
-	Evaluations int64 // made so far
-	Rows        int64 // that a recording has before step Step; one with fewer has lost some
+	Evaluations int64 // evaluations before step Step
+	Rows        int64 // rows before step Step; a recording with fewer rows is damaged
 	Theta       []float32
 	State       []float32
-	Optimizer   []Piece // memory of the optimizer; empty for one without
+	Optimizer   []Buffer // empty for an optimizer without state
 }
 
-// mark is how far a run has come before a step. Drawing the batch and recording
-// the row move it.
-type mark struct {
+// progress says how far a run has come before a step. The loop takes it at the
+// start of a step, because drawing the batch and recording the row change it.
+type progress struct {
 	cursor      cursor
-	begun       int
+	lastEpoch   int
 	evaluations int64
-	kept        int64
+	keptRows    int64
 }
 
-func (r *run) mark() mark { return mark{r.cursor, r.begun, r.result.Evaluations, r.kept} }
+func (r *run) progress() progress {
+	return progress{r.cursor, r.lastEpoch, r.result.Evaluations, r.keptRows}
+}
 
-// checkpoint describes where the run stood before the step that is about to be,
-// or was just, recorded. Its vectors are the run's own.
-func (r *run) checkpoint(before mark) *Checkpoint {
+// checkpoint returns the checkpoint for the current step, whose progress was p
+// before its batch was drawn. The vectors are borrowed from the run.
+func (r *run) checkpoint(p progress) *Checkpoint {
 	c := &Checkpoint{
-		Step: r.result.Steps, Epoch: before.cursor.epoch, Batch: before.cursor.batch,
-		Begun: before.begun, Evaluations: before.evaluations, Rows: before.kept,
+		Step: r.result.Steps, Epoch: p.cursor.epoch, Batch: p.cursor.batch,
+		Begun: p.lastEpoch, Evaluations: p.evaluations, Rows: p.keptRows,
 		Theta: r.Model.Theta(), State: r.state,
 	}
-	if o, ok := r.Optimizer.(Stateful); ok {
+	if o, ok := r.Optimizer.(Checkpointed); ok {
 		c.Optimizer = o.State()
 	}
 	return c
 }
 
-// restore puts the run where the checkpoint says.
+// restore sets the run, its model and its optimizer to the checkpoint.
 func (r *run) restore(c *Checkpoint) error {
 	if len(c.Theta) != len(r.Model.Theta()) || len(c.State) != len(r.Model.State()) {
-		return fmt.Errorf("train: the checkpoint has %d parameters and %d statistics; the model has %d and %d", len(c.Theta), len(c.State), len(r.Model.Theta()), len(r.Model.State()))
+		return fmt.Errorf("train: the checkpoint has %d parameters and %d statistics; the model has %d and %d",
+			len(c.Theta), len(c.State), len(r.Model.Theta()), len(r.Model.State()))
 	}
 	if c.Step < 0 || c.Epoch < 1 || c.Batch < 0 || c.Batch >= r.cursor.perEpoch {
-		return fmt.Errorf("train: the checkpoint is at step %d, epoch %d, batch %d; an epoch has batches 0 to %d", c.Step, c.Epoch, c.Batch, r.cursor.perEpoch-1)
+		return fmt.Errorf("train: the checkpoint is at step %d, epoch %d, batch %d; an epoch has batches 0 to %d",
+			c.Step, c.Epoch, c.Batch, r.cursor.perEpoch-1)
 	}
-	o, stateful := r.Optimizer.(Stateful)
-	switch {
-	case stateful:
+	if o, ok := r.Optimizer.(Checkpointed); ok {
 		if err := o.SetState(c.Optimizer); err != nil {
 			return fmt.Errorf("train: checkpoint: %w", err)
 		}
-	case len(c.Optimizer) > 0:
-		return fmt.Errorf("train: the checkpoint has %d pieces of optimizer state; the optimizer has no state", len(c.Optimizer))
+	} else if n := len(c.Optimizer); n > 0 {
+		return fmt.Errorf("train: the checkpoint has %d buffers of an optimizer; this optimizer has no state", n)
 	}
 	copy(r.Model.Theta(), c.Theta)
 	copy(r.Model.State(), c.State)
-	r.result.Steps, r.result.Evaluations, r.kept = c.Step, c.Evaluations, c.Rows
-	r.cursor.epoch, r.cursor.batch, r.begun = c.Epoch, c.Batch, c.Begun
+	r.result.Steps, r.result.Evaluations, r.keptRows = c.Step, c.Evaluations, c.Rows
+	r.cursor.epoch, r.cursor.batch, r.lastEpoch = c.Epoch, c.Batch, c.Begun
 	return nil
 }
 
-// Clone returns a deep copy, which outlives the step.
+// Clone returns a deep copy, which stays valid after the step.
 func (c *Checkpoint) Clone() *Checkpoint {
 	d := *c
 	d.Theta, d.State = slices.Clone(c.Theta), slices.Clone(c.State)
 	d.Optimizer = slices.Clone(c.Optimizer)
-	for i, p := range d.Optimizer {
-		d.Optimizer[i] = Piece{p.Name, slices.Clone(p.Float32), slices.Clone(p.Float64), slices.Clone(p.Uint64)}
+	for i, b := range d.Optimizer {
+		d.Optimizer[i] = Buffer{b.Name, slices.Clone(b.Float32), slices.Clone(b.Float64), slices.Clone(b.Uint64)}
 	}
 	return &d
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,56 +11,55 @@ import (
 	"sgdwalk/record"
 )
 
-// Source hands out mini-batches. Batch b, from 0, of an epoch, from 1, depends
-// on nothing but the two numbers, so that a run can be replayed and resumed. The
-// slices are valid until the next call.
+// Source delivers mini-batches. Batch number b (from 0) of an epoch (from 1)
+// depends on these two numbers only, so that a run can be replayed and resumed.
+// The slices are valid until the next call.
 type Source interface {
 	PerEpoch() int
 	Batch(epoch, b int) (inputs []float32, labels []int32, err error)
 }
 
-// Evaluator measures a loss over a fixed set of examples at any theta, without
-// disturbing the model in training.
+// Evaluator computes the loss over a fixed set of examples at any theta. It must
+// not change the model in training.
 type Evaluator interface {
 	Evaluate(ctx context.Context, theta []float32) (Measure, error)
 }
 
-// Loop is one training run. Model, Optimizer, Source, LearningRate and Epochs
-// are needed; everything else may be left at its zero value.
+// Loop is one training run. Model, Optimizer, Source, LearningRate and Epochs are
+// required. The zero value of every other field is a documented default.
 type Loop struct {
 	Model        Model
 	Optimizer    Optimizer
 	Source       Source
-	LearningRate func(step int64) float64 // learning rate of update k, from 0
+	LearningRate func(step int64) float64 // learning rate of an update, counted from 0
 	Epochs       int                      // passes over the data
-	MaxSteps     int64                    // stop after so many updates; 0 means no such limit
+	MaxSteps     int64                    // stop after this number of updates; 0 means no limit
 
-	Sink     record.Sink     // takes the rows; nil records nothing. Not closed by the loop
-	Schedule record.Schedule // which rows are kept
-	Columns  record.Columns  // which vectors they have
+	Sink     record.Sink     // receives the rows; nil records nothing. The loop does not close it
+	Schedule record.Schedule // which rows are recorded
+	Columns  record.Columns  // which vectors a row has
 
-	// ThetaSchedule, GradSchedule and StateSchedule say which of the kept rows have these vectors;
-	// the last row has the state whatever they say.
+	// ThetaSchedule, GradSchedule and StateSchedule select the recorded rows that
+	// have these vectors. The last row always has the state.
 	ThetaSchedule, GradSchedule, StateSchedule record.Schedule
 
-	// Full and Test, where given, are evaluated at the first step of every epoch
-	// and at the last iterate, and recorded there.
+	// Full and Test compute the losses over whole sets at the first step of every
+	// epoch and at the last iterate. The loop records them there. nil computes none.
 	Full, Test Evaluator
 
-	// Hook, where given, sees every step before its update, kept or not. The Step
-	// and its slices are the loop's and valid during the call only.
+	// Hook is called with every step before its update, also with steps that are not
+	// recorded. The step and its slices are borrowed for the call.
 	Hook func(*record.Step) error
 
-	// Resume, where given, is where the run goes on; the model, optimizer and
-	// source must be those of the run that made the checkpoint. Recorded is then the
-	// place of the last row that the sink already has: rows up to it are computed
-	// again, as the checkpoint is older, and not appended.
+	// Resume continues a run from its checkpoint. Model, optimizer and source must be
+	// built as for the run that made the checkpoint. Recorded is the last row that
+	// the sink already has. A checkpoint may be older than that row: the loop then
+	// computes the rows in between again, but does not append them.
 	Resume   *Checkpoint
 	Recorded Position
 
-	// Checkpoint, where given, is called at the first step of every epoch but the
-	// first, and when the run is stopped. The checkpoint's vectors are the run's
-	// and valid during the call only.
+	// Checkpoint is called at the first step of every epoch except the first epoch,
+	// and when the run is stopped. The checkpoint's vectors are borrowed for the call.
 	Checkpoint func(*Checkpoint) error
 }
 
@@ -68,32 +68,30 @@ type Status string
 
 // The ways in which a run ends.
 const (
-	Finished Status = "finished" // all epochs, or MaxSteps updates, were done
-	Diverged Status = "diverged" // the loss or theta stopped being finite; the step is recorded
-	// Stopped: the context was cancelled. The last row is the step it stopped at, or
-	// the one before where a checkpoint lets it go on and the stop cut losses short.
+	Finished Status = "finished" // all epochs, or MaxSteps updates, are done
+	Diverged Status = "diverged" // the loss or theta is not finite; the step is recorded
+	// Stopped means that the context was cancelled. The last row is the step at which
+	// the run stopped. If the run can resume from a checkpoint and the stop
+	// interrupted the losses over whole sets, the last row is the step before.
 	Stopped Status = "stopped"
 )
 
-// Result is how a run ended.
+// Result says how a run ended and what it measured last.
 type Result struct {
-	Status      Status   `json:"status"`
-	Steps       int64    `json:"steps"`       // updates that were done
-	Rows        int64    `json:"rows"`        // rows that were recorded
-	Evaluations int64    `json:"evaluations"` // gradient and loss evaluations of mini-batches
-	BatchLoss   float64  `json:"-"`           // of the last batch
-	FullLoss    Optional `json:"full_loss"`   // at the last iterate, where measured
-	TestLoss    Optional `json:"test_loss"`
-	TestAcc     Optional `json:"test_accuracy"`
-	Message     string   `json:"message"` // in words, for a reader
+	Status      Status          `json:"status"`
+	Steps       int64           `json:"steps"`         // finished updates
+	Rows        int64           `json:"rows"`          // recorded rows
+	Evaluations int64           `json:"evaluations"`   // gradients and losses of mini-batches
+	BatchLoss   float64         `json:"-"`             // of the last batch
+	FullLoss    record.Optional `json:"full_loss"`     // of the last evaluation, usually at the last iterate
+	TestLoss    record.Optional `json:"test_loss"`     // likewise, over the held-out set
+	TestAcc     record.Optional `json:"test_accuracy"` // likewise
+	Message     string          `json:"message"`       // the same in a sentence
 }
 
-// Optional is record.Optional, a number that may be absent.
-type Optional = record.Optional
-
-// Run trains. A run that diverges or is stopped is a result, not an error; an
-// error means that the run could not go on (the model, the sink or the hook
-// failed) and comes with the result so far.
+// Run trains. A run that diverges or is stopped is a result, not an error. An
+// error means that the model, the optimizer, the sink or a callback failed; Run
+// then also returns the result so far.
 func (l *Loop) Run(ctx context.Context) (Result, error) {
 	if err := l.validate(); err != nil {
 		return Result{}, err
@@ -116,7 +114,7 @@ func (l *Loop) Run(ctx context.Context) (Result, error) {
 func (l *Loop) validate() error {
 	switch {
 	case l.Model == nil || l.Optimizer == nil || l.Source == nil || l.LearningRate == nil:
-		return fmt.Errorf("train: a loop needs a model, an optimizer, a source of batches and a learning rate")
+		return errors.New("train: a loop needs a model, an optimizer, a source of batches and a learning rate")
 	case l.Epochs < 1:
 		return fmt.Errorf("train: epochs is %d; it must be at least 1", l.Epochs)
 	case l.MaxSteps < 0:
@@ -127,7 +125,7 @@ func (l *Loop) validate() error {
 	return nil
 }
 
-// cursor is the position in the data: the next batch to be drawn.
+// cursor is the position in the data: the batch that is drawn next.
 type cursor struct{ perEpoch, epoch, batch int }
 
 func (c *cursor) advance() {
@@ -136,18 +134,18 @@ func (c *cursor) advance() {
 	}
 }
 
-// run is the state of one Run.
+// run is the state of one call of Run.
 type run struct {
 	*Loop
 	cursor      cursor
-	begun       int   // last epoch whose first step was taken
-	ends        bool  // the current row is where the run ends
-	kept        int64 // rows that the schedule has kept, from the start of the first run
+	lastEpoch   int   // last epoch whose first step was taken
+	final       bool  // the run ends at the current row
+	keptRows    int64 // rows that the schedule has kept, also before the run was resumed
 	result      Result
 	grad, state []float32
 	inputs      []float32 // current mini-batch
 	labels      []int32
-	probed      []float32 // scratch for losses at other points, made at first use
+	scratch     []float32 // gradients of Probe.Loss, which are not used; allocated on first use
 	row         record.Step
 }
 
@@ -165,26 +163,26 @@ func (r *run) run(ctx context.Context) error {
 // has ended.
 func (r *run) step(ctx context.Context) (done bool, err error) {
 	k, epoch := r.result.Steps, r.cursor.epoch
-	// What a checkpoint before this step says. The statistics of a normalization
-	// layer move in the forward pass, so row k takes them before it.
-	before := r.mark()
+	before := r.progress()
+	// The forward pass changes the statistics of a normalization layer, so the row
+	// copies them before it.
 	copy(r.state, r.Model.State())
-	firstOfEpoch := epoch != before.begun
-	r.begun = epoch
+	firstOfEpoch := epoch != before.lastEpoch
+	r.lastEpoch = epoch
 	if firstOfEpoch && k > 0 && r.Checkpoint != nil {
-		if err := r.Checkpoint(r.checkpoint(before)); err != nil {
-			return false, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
+		if err := r.saveCheckpoint(before); err != nil {
+			return false, err
 		}
 	}
-	// The losses of a row are those of its theta and its state, so they too come before
-	// the forward pass of the batch.
-	var whole record.Step
+	// The losses over whole sets belong to the row's theta and state, so they also
+	// come before the forward pass.
+	var measured record.Step
 	if firstOfEpoch {
-		if err := r.evaluate(ctx, &whole); err != nil {
+		if err := r.evaluate(ctx, &measured); err != nil {
 			return false, fmt.Errorf("train: step %d: %w", k, err)
 		}
 	}
-	m, err := r.draw(r.Model.Theta(), r.grad)
+	m, err := r.nextGradient(r.Model.Theta(), r.grad)
 	if err != nil {
 		return false, fmt.Errorf("train: step %d: %w", k, err)
 	}
@@ -192,34 +190,30 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	r.row = record.Step{
 		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: before.evaluations, WallTime: time.Now(),
 		BatchLoss: record.Some(m.Loss), BatchAccuracy: record.Some(m.Accuracy), LearningRate: record.Some(rate),
-		FullLoss: whole.FullLoss, TestLoss: whole.TestLoss,
+		FullLoss: measured.FullLoss, TestLoss: measured.TestLoss,
 	}
 	r.result.BatchLoss = m.Loss
-	diverged := !finite(m.Loss)
-	stopped := ctx.Err() != nil
-	// The row at which a run ends is kept whatever the schedule says; one that a
-	// checkpoint lets go on does not end here.
-	ends := diverged || stopped && r.Checkpoint == nil
-	// A stop may have cut short the losses that belong in this row. A run that goes
-	// on computes the row again, whole.
-	if !stopped || ends || !firstOfEpoch {
-		r.ends = ends
-		if err := r.append(ends || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
+	diverged, stopped := !finite(m.Loss), ctx.Err() != nil
+	// The schedule cannot drop the row at which a run ends. A stopped run that has a
+	// checkpoint does not end here, because it can resume.
+	r.final = diverged || stopped && r.Checkpoint == nil
+	// A stop may have interrupted the losses of this row. The resumed run computes
+	// the whole row again, so do not record it incomplete.
+	if !stopped || r.final || !firstOfEpoch {
+		if err := r.append(r.final || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
 			return false, err
 		}
 	}
 	switch {
 	case diverged:
-		r.end(Diverged, fmt.Sprintf("diverged: the batch loss is %v at step %d, epoch %d; the step is recorded", m.Loss, k, epoch))
+		r.end(Diverged, "diverged: the batch loss is %v at step %d, epoch %d; the step is recorded", m.Loss, k, epoch)
 		return true, nil
 	case stopped:
-		r.end(Stopped, fmt.Sprintf("stopped at step %d, epoch %d, before its update", k, epoch))
+		r.end(Stopped, "stopped at step %d, epoch %d, before its update", k, epoch)
 		if r.Checkpoint != nil {
-			if err := r.Checkpoint(r.checkpoint(before)); err != nil {
-				return true, fmt.Errorf("train: checkpoint before step %d: %w", k, err)
-			}
+			err = r.saveCheckpoint(before)
 		}
-		return true, nil
+		return true, err
 	}
 	if err := r.Optimizer.Step(ctx, r.Model.Theta(), r.grad, rate, (*probe)(r)); err != nil {
 		return false, fmt.Errorf("train: step %d: %w", k, err)
@@ -228,9 +222,15 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
-// draw takes the next batch and fills grad with its gradient at theta, which is
-// either the model's own or another point for which the model's is lent.
-func (r *run) draw(theta, grad []float32) (Measure, error) {
+func (r *run) saveCheckpoint(p progress) error {
+	if err := r.Checkpoint(r.checkpoint(p)); err != nil {
+		return fmt.Errorf("train: checkpoint before step %d: %w", r.result.Steps, err)
+	}
+	return nil
+}
+
+// nextGradient draws the next batch and fills grad with its gradient at theta.
+func (r *run) nextGradient(theta, grad []float32) (Measure, error) {
 	inputs, labels, err := r.Source.Batch(r.cursor.epoch, r.cursor.batch)
 	if err != nil {
 		return Measure{}, err
@@ -240,25 +240,27 @@ func (r *run) draw(theta, grad []float32) (Measure, error) {
 	return r.gradient(theta, grad)
 }
 
-// gradient evaluates the current mini-batch at theta.
+// gradient computes the gradient of the current mini-batch at theta. If theta is
+// another vector than the model's, the model's vector is set to theta for the
+// call and restored afterwards.
 func (r *run) gradient(theta, grad []float32) (Measure, error) {
 	r.result.Evaluations++
 	own := r.Model.Theta()
-	if &own[0] == &theta[0] {
-		return r.Model.Gradient(r.inputs, r.labels, grad)
+	if &own[0] != &theta[0] {
+		saved := slices.Clone(own)
+		defer copy(own, saved)
+		copy(own, theta)
 	}
-	kept := slices.Clone(own)
-	defer copy(own, kept)
-	copy(own, theta)
 	return r.Model.Gradient(r.inputs, r.labels, grad)
 }
 
-// evaluate fills in the losses over whole sets.
+// evaluate sets the losses over whole sets. A cancelled evaluation leaves them
+// absent and is not an error: the loop still records the step and stops there.
 func (r *run) evaluate(ctx context.Context, s *record.Step) error {
 	if r.Full != nil {
 		m, err := r.Full.Evaluate(ctx, r.Model.Theta())
 		if err != nil {
-			return ignoreCancel(ctx, err)
+			return unlessCancelled(ctx, err)
 		}
 		s.FullLoss = record.Some(m.Loss)
 		r.result.FullLoss = s.FullLoss
@@ -266,7 +268,7 @@ func (r *run) evaluate(ctx context.Context, s *record.Step) error {
 	if r.Test != nil {
 		m, err := r.Test.Evaluate(ctx, r.Model.Theta())
 		if err != nil {
-			return ignoreCancel(ctx, err)
+			return unlessCancelled(ctx, err)
 		}
 		s.TestLoss = record.Some(m.Loss)
 		r.result.TestLoss, r.result.TestAcc = s.TestLoss, record.Some(m.Accuracy)
@@ -274,16 +276,15 @@ func (r *run) evaluate(ctx context.Context, s *record.Step) error {
 	return nil
 }
 
-// ignoreCancel lets a cancelled evaluation leave its column absent: the step
-// itself is still recorded and the loop stops at it.
-func ignoreCancel(ctx context.Context, err error) error {
+// unlessCancelled returns err, or nil if the context is cancelled.
+func unlessCancelled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// append hands the current row to the hook and, if it is kept, to the sink.
+// append passes the current row to the hook and, if keep is set, to the sink.
 func (r *run) append(keep bool, grad []float32) error {
 	r.row.Theta, r.row.Grad, r.row.State = r.Model.Theta(), grad, r.state
 	if r.Hook != nil {
@@ -294,115 +295,116 @@ func (r *run) append(keep bool, grad []float32) error {
 	if r.Sink == nil || !keep {
 		return nil
 	}
-	r.kept++
-	if r.recorded(&r.row) {
-		return nil
+	row := r.row
+	if !r.Columns.Theta || !r.final && !row.Last() && !r.ThetaSchedule.Keep(row.Step, row.Epoch) {
+		row.Theta = nil
 	}
-	kept := r.row
-	if !r.Columns.Theta || !r.ends && !kept.Last() && !r.ThetaSchedule.Keep(kept.Step, kept.Epoch) {
-		kept.Theta = nil
+	if !r.Columns.Grad || !r.GradSchedule.Keep(row.Step, row.Epoch) {
+		row.Grad = nil
 	}
-	if !r.Columns.Grad || !r.GradSchedule.Keep(kept.Step, kept.Epoch) {
-		kept.Grad = nil
+	if !r.Columns.State || !row.Last() && !r.StateSchedule.Keep(row.Step, row.Epoch) {
+		row.State = nil
 	}
-	if !r.Columns.State || !kept.Last() && !r.StateSchedule.Keep(kept.Step, kept.Epoch) {
-		kept.State = nil
+	if err := r.record(&row); err != nil {
+		return fmt.Errorf("train: step %d could not be recorded: %w", row.Step, err)
 	}
-	if err := r.Sink.Append(&kept); err != nil {
-		return fmt.Errorf("train: step %d could not be recorded: %w", r.row.Step, err)
-	}
-	r.result.Rows++
 	return nil
 }
 
-// recorded reports whether the sink has the row from before the run was resumed.
-func (r *run) recorded(s *record.Step) bool {
-	return r.Resume != nil && !r.Recorded.before(Position{s.Step, s.Substep})
+// record appends a row to the sink, unless the sink has the row from before the
+// run was resumed.
+func (r *run) record(s *record.Step) error {
+	r.keptRows++
+	if r.Resume != nil && !r.Recorded.before(Position{s.Step, s.Substep}) {
+		return nil
+	}
+	if err := r.Sink.Append(s); err != nil {
+		return err
+	}
+	r.result.Rows++
+	return nil
 }
 
 // finish records the iterate after the last update.
 func (r *run) finish(ctx context.Context) error {
 	copy(r.state, r.Model.State())
 	r.row = record.Step{
-		Step: r.result.Steps, Epoch: int32(r.begun), Evaluations: r.result.Evaluations, WallTime: time.Now(),
+		Step: r.result.Steps, Epoch: int32(r.lastEpoch), Evaluations: r.result.Evaluations, WallTime: time.Now(),
 	}
 	if err := r.evaluate(ctx, &r.row); err != nil {
 		return fmt.Errorf("train: last iterate: %w", err)
 	}
-	if ctx.Err() != nil && r.Checkpoint != nil && (r.Full != nil && !r.row.FullLoss.Valid || r.Test != nil && !r.row.TestLoss.Valid) {
-		r.end(Stopped, fmt.Sprintf("stopped after the last update, step %d, before its losses were known", r.result.Steps))
-		if err := r.Checkpoint(r.checkpoint(r.mark())); err != nil {
-			return fmt.Errorf("train: checkpoint after step %d: %w", r.result.Steps, err)
-		}
-		return nil
+	missing := r.Full != nil && !r.row.FullLoss.Valid || r.Test != nil && !r.row.TestLoss.Valid
+	if ctx.Err() != nil && r.Checkpoint != nil && missing {
+		r.end(Stopped, "stopped after the last update, step %d, before its losses were computed", r.result.Steps)
+		return r.saveCheckpoint(r.progress())
 	}
 	if err := r.append(true, nil); err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(r.Model.Theta(), func(v float32) bool { return !finite(float64(v)) }); i >= 0 {
-		r.end(Diverged, fmt.Sprintf("diverged: parameter %d is %v after the last update, step %d; the iterate is recorded", i, r.Model.Theta()[i], r.result.Steps))
+	theta := r.Model.Theta()
+	if i := slices.IndexFunc(theta, func(v float32) bool { return !finite(float64(v)) }); i >= 0 {
+		r.end(Diverged, "diverged: parameter %d is %v after the last update, step %d; the iterate is recorded",
+			i, theta[i], r.result.Steps)
 		return nil
 	}
 	epochs := "epochs"
 	if r.Epochs == 1 {
 		epochs = "epoch"
 	}
-	r.end(Finished, fmt.Sprintf("finished %d %s in %d steps", r.Epochs, epochs, r.result.Steps))
+	r.end(Finished, "finished %d %s in %d steps", r.Epochs, epochs, r.result.Steps)
 	return nil
 }
 
-func (r *run) end(s Status, message string) { r.result.Status, r.result.Message = s, message }
+func (r *run) end(s Status, format string, args ...any) {
+	r.result.Status, r.result.Message = s, fmt.Sprintf(format, args...)
+}
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// probe is the run as the optimizer sees it.
+// probe is the Probe of a run. Its own type keeps these methods away from run.
 type probe run
 
 var _ Probe = (*probe)(nil)
 
-// BatchLoss is the loss of the row.
+// BatchLoss returns the loss of the current row.
 func (p *probe) BatchLoss() float64 { return (*run)(p).row.BatchLoss.Value }
 
-// Loss evaluates the current mini-batch at another theta. A look elsewhere is no
-// training step: running statistics are as they were afterwards.
+// Loss computes the loss of the current mini-batch at another theta. This is not a
+// training step, so it restores the running statistics afterwards.
 func (p *probe) Loss(theta []float32) (float64, error) {
 	r := (*run)(p)
-	if r.probed == nil {
-		r.probed = make([]float32, len(r.grad))
+	if r.scratch == nil {
+		r.scratch = make([]float32, len(r.grad))
 	}
-	kept := slices.Clone(r.Model.State())
-	m, err := r.gradient(theta, r.probed)
-	copy(r.Model.State(), kept)
+	saved := slices.Clone(r.Model.State())
+	m, err := r.gradient(theta, r.scratch)
+	copy(r.Model.State(), saved)
 	return m.Loss, err
 }
 
 // Next draws a fresh mini-batch.
 func (p *probe) Next(theta, grad []float32) (float64, error) {
-	m, err := (*run)(p).draw(theta, grad)
+	m, err := (*run)(p).nextGradient(theta, grad)
 	return m.Loss, err
 }
 
-// Inner records an inner iterate where the outer step is kept.
+// Inner records an inner iterate if the schedule keeps the step.
 func (p *probe) Inner(theta []float32, loss float64) error {
 	r := (*run)(p)
 	if r.Sink == nil || !r.Schedule.Keep(r.row.Step, r.row.Epoch) {
 		return nil
 	}
+	r.row.Substep++
 	s := record.Step{
-		Step: r.row.Step, Substep: r.row.Substep + 1, Epoch: r.row.Epoch, Evaluations: r.result.Evaluations,
+		Step: r.row.Step, Substep: r.row.Substep, Epoch: r.row.Epoch, Evaluations: r.result.Evaluations,
 		WallTime: time.Now(), BatchLoss: record.Some(loss),
 	}
-	r.row.Substep = s.Substep
 	if r.Columns.Theta && r.ThetaSchedule.Keep(s.Step, s.Epoch) {
 		s.Theta = theta
 	}
-	r.kept++
-	if r.recorded(&s) {
-		return nil
-	}
-	if err := r.Sink.Append(&s); err != nil {
+	if err := r.record(&s); err != nil {
 		return fmt.Errorf("substep %d could not be recorded: %w", s.Substep, err)
 	}
-	r.result.Rows++
 	return nil
 }

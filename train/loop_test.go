@@ -11,9 +11,9 @@ import (
 	"sgdwalk/train"
 )
 
-// bowl is the model 1/2 mean (theta - x)^2 per coordinate: its gradient at
-// theta is theta - mean(x), so every walk has a closed form. Its state counts
-// the gradients, as running statistics move in the forward pass.
+// bowl is the model 1/2 mean (theta - x)^2 per coordinate. Its gradient at theta
+// is theta - mean(x), so every run has a closed form. Its state counts the
+// gradients: like running statistics, it changes in the forward pass.
 type bowl struct {
 	theta, state []float32
 	failAt       int
@@ -58,7 +58,7 @@ func (p points) Batch(_, b int) ([]float32, []int32, error) {
 	return x, make([]int32, len(x)), nil
 }
 
-// descent is plain gradient descent; with inner iterates if asked for.
+// descent is plain gradient descent. It records the given number of inner iterates.
 type descent struct{ inner int }
 
 func (d descent) Step(_ context.Context, theta, grad []float32, rate float64, p train.Probe) error {
@@ -100,6 +100,24 @@ func start(t *testing.T) (*train.Loop, *record.Memory, *bowl) {
 	}, m, b
 }
 
+// stopAt runs the loop and cancels it while it does the given step.
+func stopAt(t *testing.T, l *train.Loop, step int64) train.Result {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	l.Hook = func(s *record.Step) error {
+		if s.Step == step {
+			cancel()
+		}
+		return nil
+	}
+	r, err := l.Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestRowsOfARun(t *testing.T) {
 	l, m, b := start(t)
 	r, err := l.Run(context.Background())
@@ -114,10 +132,11 @@ func TestRowsOfARun(t *testing.T) {
 	for k, mean := range means {
 		s, _ := m.Read(k, record.AllParts)
 		if s.Theta[0] != theta || s.Grad[0] != theta-mean {
-			t.Errorf("row %d has theta %v and grad %v; want %v and %v: a row is taken before its update", k, s.Theta[0], s.Grad[0], theta, theta-mean)
+			t.Errorf("row %d has theta %v and grad %v; want %v and %v, those before the update",
+				k, s.Theta[0], s.Grad[0], theta, theta-mean)
 		}
 		if s.State[0] != float32(k) {
-			t.Errorf("row %d has state %v; want %v: state is taken before the forward pass", k, s.State[0], k)
+			t.Errorf("row %d has state %v; want %v, that before the forward pass", k, s.State[0], k)
 		}
 		if want := []int32{1, 1, 2, 2}[k]; s.Epoch != want {
 			t.Errorf("row %d is of epoch %d; want %d", k, s.Epoch, want)
@@ -131,22 +150,26 @@ func TestRowsOfARun(t *testing.T) {
 		theta -= (theta - mean) / 2
 	}
 	s, _ := m.Read(4, record.AllParts)
-	if s.Theta[0] != theta || s.Theta[0] != b.theta[0] || s.Grad != nil || s.BatchLoss.Valid || s.LearningRate.Valid || !s.Last() || s.Step != 4 {
-		t.Errorf("the last row is %+v; want theta_T = %v and no batch", s, theta)
+	if s.Theta[0] != theta || s.Theta[0] != b.theta[0] || !s.Last() || s.Step != 4 {
+		t.Errorf("the last row is %+v; want theta_T = %v", s, theta)
+	}
+	if s.Grad != nil || s.BatchLoss.Valid || s.LearningRate.Valid {
+		t.Errorf("the last row is %+v; want no batch", s)
 	}
 }
 
-// seen is a loss over a whole set that depends on the statistics of the model.
-type seen struct{ b *bowl }
+// stateLoss is a loss over a whole set that depends on the state of the model.
+type stateLoss struct{ b *bowl }
 
-func (s seen) Evaluate(_ context.Context, theta []float32) (train.Measure, error) {
-	return train.Measure{Loss: float64(theta[0]) + 1000*float64(s.b.state[0])}, nil
+func (l stateLoss) Evaluate(_ context.Context, theta []float32) (train.Measure, error) {
+	return train.Measure{Loss: float64(theta[0]) + 1000*float64(l.b.state[0])}, nil
 }
 
-// full_loss and test_loss of a row are those of the row's theta and the row's state.
-func TestLossesOfARowAreThoseOfItsState(t *testing.T) {
+// TestLossesBelongToTheRow: full_loss and test_loss of a row are the losses at the
+// row's theta with the row's state.
+func TestLossesBelongToTheRow(t *testing.T) {
 	l, m, b := start(t)
-	l.Full, l.Test = seen{b}, seen{b}
+	l.Full, l.Test = stateLoss{b}, stateLoss{b}
 	if _, err := l.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +183,8 @@ func TestLossesOfARowAreThoseOfItsState(t *testing.T) {
 			continue
 		}
 		measured++
-		if want := float64(s.Theta[0]) + 1000*float64(s.State[0]); s.FullLoss.Value != want || s.TestLoss.Value != want {
+		want := record.Some(float64(s.Theta[0]) + 1000*float64(s.State[0]))
+		if s.FullLoss != want || s.TestLoss != want {
 			t.Errorf("row %d has the losses %v and %v; its theta and state give %v", k, s.FullLoss, s.TestLoss, want)
 		}
 	}
@@ -185,22 +209,16 @@ func TestDivergenceIsRecorded(t *testing.T) {
 
 func TestStopsAtAStepBoundary(t *testing.T) {
 	l, m, b := start(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	l.Hook = func(s *record.Step) error {
-		if s.Step == 1 {
-			cancel()
-		}
-		return nil
+	r := stopAt(t, l, 1)
+	if r.Status != train.Stopped {
+		t.Fatalf("got %+v; want a stopped run", r)
 	}
-	r, err := l.Run(ctx)
-	if err != nil || r.Status != train.Stopped {
-		t.Fatalf("got %+v, %v; want a stopped run", r, err)
-	}
-	// The cancellation is seen at the next step at the latest, and nothing of
-	// theta is lost: the last row is where the model stands.
+	// The run stops at the next step at the latest, and the last row has the model's
+	// theta.
 	s, _ := m.Read(m.Len()-1, record.AllParts)
 	if s.Theta[0] != b.theta[0] || s.Step != r.Steps {
-		t.Errorf("last row has theta %v of step %d; the model stands at %v of step %d", s.Theta[0], s.Step, b.theta[0], r.Steps)
+		t.Errorf("the last row has theta %v of step %d; the model has %v after step %d",
+			s.Theta[0], s.Step, b.theta[0], r.Steps)
 	}
 }
 
@@ -228,14 +246,14 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.Evaluations != 2 {
-		t.Errorf("%d evaluations; want the step's own and the fresh batch's", r.Evaluations)
+		t.Errorf("%d evaluations; want one of the step and one of the fresh batch", r.Evaluations)
 	}
 	s, _ := m.Read(1, record.AllParts)
 	if s.Step != 0 || s.Substep != 1 || s.Theta[0] != 9 || s.BatchLoss.Value != 12.5 {
 		t.Errorf("the inner row is %+v; want theta 9 with loss (9-4)^2/2 on the second batch", s)
 	}
 	if b.theta[0] != 4 {
-		t.Errorf("theta is %v; want 8 - 8/2: lending the model to the probe must not move it", b.theta[0])
+		t.Errorf("theta is %v; want 8 - 8/2: evaluating at another theta must not change it", b.theta[0])
 	}
 }
 
@@ -254,22 +272,23 @@ func TestFailuresNameTheStep(t *testing.T) {
 }
 
 func TestAccumulateIsTheMean(t *testing.T) {
-	x := []float32{1, 2, 3, 4, 10, 20, 30}
-	whole, parts := &bowl{theta: []float32{2}, state: []float32{0}}, &bowl{theta: []float32{2}, state: []float32{0}}
+	x, labels := []float32{1, 2, 3, 4, 10, 20, 30}, make([]int32, 7)
+	b := &bowl{theta: []float32{2}, state: []float32{0}}
 	want, got := make([]float32, 1), make([]float32, 1)
-	mw, _ := whole.Gradient(x, make([]int32, 7), want)
-	mp, err := (&train.Accumulate{Model: parts, Micro: 3}).Gradient(x, make([]int32, 7), got)
+	mw, _ := b.Gradient(x, labels, want)
+	mg, err := (&train.Accumulator{Model: b, MicroBatch: 3}).Gradient(x, labels, got)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Both are sums of seven float32 terms: they agree to a few roundings.
-	if math.Abs(float64(got[0]-want[0])) > 1e-6*math.Abs(float64(want[0])) || math.Abs(mp.Loss-mw.Loss) > 1e-12*mw.Loss {
-		t.Errorf("micro-batches of 3 give %v, %v; all seven at once %v, %v", got[0], mp.Loss, want[0], mw.Loss)
+	g, w := float64(got[0]), float64(want[0])
+	if math.Abs(g-w) > 1e-6*math.Abs(w) || math.Abs(mg.Loss-mw.Loss) > 1e-12*mw.Loss {
+		t.Errorf("micro-batches of 3 give %v, %v; all seven at once %v, %v", g, mg.Loss, w, mw.Loss)
 	}
 }
 
-// TestThetaSchedule: rows keep their losses and gradients where theta is left out;
-// the first and the last row have theta whatever the schedule says.
+// TestThetaSchedule: rows without theta still have their losses and gradients. The
+// first and the last row always have theta.
 func TestThetaSchedule(t *testing.T) {
 	l, m, _ := start(t)
 	l.Epochs = 4

@@ -6,24 +6,25 @@ import (
 	"sgdwalk/record"
 )
 
-// Measure is what one pass over some examples gives.
+// Measure is the result of one pass over some examples.
 type Measure struct {
 	Loss     float64 // mean cross-entropy over the examples, summed in float64
-	Accuracy float64 // share classified correctly, in [0, 1]
-	Examples int     // how many there were
+	Accuracy float64 // fraction of correctly classified examples, in [0, 1]
+	Examples int     // number of examples
 }
 
 // Model computes losses and gradients of mini-batches at its own theta.
 //
-// Theta returns the one flat parameter vector, of length Layout().Len(): the
-// caller may change it in place between calls, and the next call uses the new
-// values. State is the vector of running statistics, empty for models without.
+// Theta returns the flat parameter vector itself, of length Layout().Len(). The
+// caller may change it in place between calls; the next call uses the new values.
+// State returns the running statistics of normalization layers. It is empty for a
+// model without such layers.
 //
-// Gradient fills grad, of the length of theta, with the gradient of the mean
-// loss over the examples and returns the loss at theta. inputs holds
-// len(labels) rows of height*width*channels values, channels last; both stay
-// the caller's. Any number of examples from 1 to the model's largest batch is
-// handled exactly.
+// Gradient fills grad, which has the length of theta, with the gradient of the
+// mean loss over the examples, and returns the loss at theta. inputs has
+// len(labels) rows of height*width*channels values, channels last. The model
+// reads inputs and labels during the call only. The number of examples may be
+// anything from 1 to the model's largest batch.
 type Model interface {
 	Layout() record.Layout
 	StateLayout() record.Layout
@@ -32,19 +33,19 @@ type Model interface {
 	Gradient(inputs []float32, labels []int32, grad []float32) (Measure, error)
 }
 
-// Optimizer moves theta by one update, in place. grad is the raw gradient of the
-// current mini-batch at theta; the optimizer may use it as scratch space, the
-// loop has recorded it before. probe evaluates more where a rule needs more than
-// one gradient a step.
+// Optimizer updates theta in place, once per step. grad is the raw gradient of the
+// current mini-batch at theta. The loop has recorded grad before, so the optimizer
+// may overwrite it. A rule that needs more than one gradient or loss per step
+// gets them from probe.
 type Optimizer interface {
 	Step(ctx context.Context, theta, grad []float32, learningRate float64, probe Probe) error
 }
 
-// Probe gives an optimizer further evaluations within one step. Every Loss and
-// every Next counts as one more evaluation in the run's account.
+// Probe gives an optimizer further evaluations within one step. Every call of Loss
+// and of Next adds 1 to Result.Evaluations.
 type Probe interface {
-	// BatchLoss returns the loss of the step's mini-batch at its theta, as the
-	// row has it. It costs no evaluation, and Next does not change it.
+	// BatchLoss returns the loss of the step's mini-batch at the step's theta, as
+	// recorded. It costs no evaluation, and Next does not change it.
 	BatchLoss() float64
 	// Loss returns the loss of the current mini-batch at another theta.
 	Loss(theta []float32) (float64, error)

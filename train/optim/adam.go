@@ -28,8 +28,8 @@ type Adam struct {
 }
 
 var (
-	_ train.Optimizer = (*Adam)(nil)
-	_ Stateful        = (*Adam)(nil)
+	_ train.Optimizer    = (*Adam)(nil)
+	_ train.Checkpointed = (*Adam)(nil)
 )
 
 func adamRule() rule {
@@ -100,12 +100,12 @@ func (o *Adam) move(theta, grad []float32, rate float64) {
 }
 
 // State returns the moments and the number of steps.
-func (o *Adam) State() []Piece {
-	return []Piece{{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps}}
+func (o *Adam) State() []train.Buffer {
+	return []train.Buffer{{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps}}
 }
 
 // SetState restores them.
-func (o *Adam) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+func (o *Adam) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
 // Preconditioner sets dst, of the length of theta, to what the last step divided
 // every coordinate by: theta moved by -eta m / D with

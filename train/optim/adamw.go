@@ -16,8 +16,8 @@ import (
 type AdamW struct{ Adam }
 
 var (
-	_ train.Optimizer = (*AdamW)(nil)
-	_ Stateful        = (*AdamW)(nil)
+	_ train.Optimizer    = (*AdamW)(nil)
+	_ train.Checkpointed = (*AdamW)(nil)
 )
 
 func adamWRule() rule {

@@ -6,7 +6,7 @@
 //     [Describe] list what there is.
 //  2. The training loop calls Step with theta, the raw mini-batch gradient and
 //     the learning rate of the step, which a [Schedule] may have scaled.
-//  3. A [Stateful] optimizer hands out its state for a checkpoint and takes it
+//  3. A [train.Checkpointed] optimizer hands out its state for a checkpoint and takes it
 //     back bit for bit.
 //
 // Gradient clipping comes first, on the raw gradient, then weight decay in the

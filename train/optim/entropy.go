@@ -63,8 +63,8 @@ type EntropySGD struct {
 }
 
 var (
-	_ train.Optimizer = (*EntropySGD)(nil)
-	_ Stateful        = (*EntropySGD)(nil)
+	_ train.Optimizer    = (*EntropySGD)(nil)
+	_ train.Checkpointed = (*EntropySGD)(nil)
 )
 
 func entropyRule() rule {
@@ -155,9 +155,9 @@ func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 
 // State returns the number of steps and the outer momentum. The inner loop
 // starts anew at every step, and its noise needs nothing but the count.
-func (o *EntropySGD) State() []Piece {
-	return []Piece{{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer}}
+func (o *EntropySGD) State() []train.Buffer {
+	return []train.Buffer{{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer}}
 }
 
 // SetState restores them.
-func (o *EntropySGD) SetState(s []Piece) error { return restore(entropyName, o.State(), s) }
+func (o *EntropySGD) SetState(s []train.Buffer) error { return restore(entropyName, o.State(), s) }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"sgdwalk/train"
 	"sgdwalk/train/internal/random"
 )
 
@@ -127,7 +128,7 @@ func TestEntropyFailureLeavesTheta(t *testing.T) {
 	if !errors.Is(err, bad) || err.Error() != "optim: entropy-sgd: inner step 3: no batch" || theta[0] != 1 || theta[1] != 2 {
 		t.Errorf("%v, theta %v", err, theta)
 	}
-	if s := o.(Stateful).State(); s[0].Uint64[0] != 0 {
+	if s := o.(train.Checkpointed).State(); s[0].Uint64[0] != 0 {
 		t.Errorf("a failed step counts: %v", s[0])
 	}
 }

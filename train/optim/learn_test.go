@@ -59,7 +59,7 @@ func TestTrainsDigits(t *testing.T) {
 				t.Fatal(err)
 			}
 			if micro := optim.MicroBatch(r); micro > 0 {
-				model, batch = &train.Accumulate{Model: model, Micro: batch}, data.Train.Len()
+				model, batch = &train.Accumulator{Model: model, MicroBatch: batch}, data.Train.Len()
 			}
 			order, err := dataset.NewOrder(1, data.Train.Len(), batch)
 			if err != nil {

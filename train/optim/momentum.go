@@ -23,8 +23,8 @@ type Momentum struct {
 }
 
 var (
-	_ train.Optimizer = (*Momentum)(nil)
-	_ Stateful        = (*Momentum)(nil)
+	_ train.Optimizer    = (*Momentum)(nil)
+	_ train.Checkpointed = (*Momentum)(nil)
 )
 
 func momentumRule() rule {
@@ -65,10 +65,12 @@ func (o *Momentum) Step(_ context.Context, theta, grad []float32, learningRate f
 }
 
 // State returns the momentum buffer.
-func (o *Momentum) State() []Piece { return []Piece{{Name: "momentum", Float32: o.buffer}} }
+func (o *Momentum) State() []train.Buffer {
+	return []train.Buffer{{Name: "momentum", Float32: o.buffer}}
+}
 
 // SetState restores it.
-func (o *Momentum) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+func (o *Momentum) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
 // accumulate sets buffer to factor times buffer plus direction.
 func accumulate(buffer, direction []float32, factor float64) {

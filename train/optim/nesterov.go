@@ -16,8 +16,8 @@ import (
 type Nesterov struct{ Momentum }
 
 var (
-	_ train.Optimizer = (*Nesterov)(nil)
-	_ Stateful        = (*Nesterov)(nil)
+	_ train.Optimizer    = (*Nesterov)(nil)
+	_ train.Checkpointed = (*Nesterov)(nil)
 )
 
 func nesterovRule() rule {

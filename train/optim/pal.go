@@ -54,8 +54,8 @@ type Line struct {
 }
 
 var (
-	_ train.Optimizer = (*PAL)(nil)
-	_ Stateful        = (*PAL)(nil)
+	_ train.Optimizer    = (*PAL)(nil)
+	_ train.Checkpointed = (*PAL)(nil)
 )
 
 func palRule() rule {
@@ -133,7 +133,9 @@ func parabolaStep(a, b, mu, alpha, longest float64) float64 {
 func (o *PAL) Line() Line { return o.line }
 
 // State returns the direction.
-func (o *PAL) State() []Piece { return []Piece{{Name: "direction", Float32: o.direction}} }
+func (o *PAL) State() []train.Buffer {
+	return []train.Buffer{{Name: "direction", Float32: o.direction}}
+}
 
 // SetState restores it.
-func (o *PAL) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+func (o *PAL) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }

@@ -30,8 +30,8 @@ type RMSProp struct {
 }
 
 var (
-	_ train.Optimizer = (*RMSProp)(nil)
-	_ Stateful        = (*RMSProp)(nil)
+	_ train.Optimizer    = (*RMSProp)(nil)
+	_ train.Checkpointed = (*RMSProp)(nil)
 )
 
 func rmspropRule() rule {
@@ -99,19 +99,19 @@ func (o *RMSProp) Step(_ context.Context, theta, grad []float32, learningRate fl
 }
 
 // State returns the buffers that are in use.
-func (o *RMSProp) State() []Piece {
-	s := []Piece{{Name: "square", Float32: o.square}}
+func (o *RMSProp) State() []train.Buffer {
+	s := []train.Buffer{{Name: "square", Float32: o.square}}
 	if o.mean != nil {
-		s = append(s, Piece{Name: "mean", Float32: o.mean})
+		s = append(s, train.Buffer{Name: "mean", Float32: o.mean})
 	}
 	if o.buffer != nil {
-		s = append(s, Piece{Name: "momentum", Float32: o.buffer})
+		s = append(s, train.Buffer{Name: "momentum", Float32: o.buffer})
 	}
 	return s
 }
 
 // SetState restores them.
-func (o *RMSProp) SetState(s []Piece) error { return restore(o.prepare.name, o.State(), s) }
+func (o *RMSProp) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
 // Preconditioner sets dst, of the length of theta, to what the last step divided
 // every coordinate of the gradient by. It is 0 for a coordinate that has had no

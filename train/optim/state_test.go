@@ -52,7 +52,7 @@ func variants() map[string]hyper {
 	return v
 }
 
-func clonePieces(s []Piece) []Piece {
+func cloneBuffers(s []train.Buffer) []train.Buffer {
 	s = slices.Clone(s)
 	for i := range s {
 		s[i].Float32, s[i].Float64, s[i].Uint64 = slices.Clone(s[i].Float32), slices.Clone(s[i].Float64), slices.Clone(s[i].Uint64)
@@ -69,10 +69,10 @@ func TestStateContinues(t *testing.T) {
 			a, theta := build(t, name, given, flat(4)), []float32{1, 2, 3, 4}
 			whole.run(t, a, theta, stop)
 			b, other := build(t, name, given, flat(4)), slices.Clone(theta)
-			if s, ok := a.(Stateful); ok {
-				pieces := clonePieces(s.State())
-				slices.Reverse(pieces) // any order
-				if err := b.(Stateful).SetState(pieces); err != nil {
+			if s, ok := a.(train.Checkpointed); ok {
+				buffers := cloneBuffers(s.State())
+				slices.Reverse(buffers) // any order
+				if err := b.(train.Checkpointed).SetState(buffers); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -84,7 +84,7 @@ func TestStateContinues(t *testing.T) {
 			if !slices.Equal(theta, other) {
 				t.Errorf("%s, stopped after %d: %v, without a stop %v", name, stop, other, theta)
 			}
-			if _, ok := a.(Stateful); ok && stop > 0 && slices.Equal(theta, without) {
+			if _, ok := a.(train.Checkpointed); ok && stop > 0 && slices.Equal(theta, without) {
 				t.Errorf("%s: a fresh optimizer goes on just the same: the state decides nothing", name)
 			}
 		}
@@ -93,7 +93,7 @@ func TestStateContinues(t *testing.T) {
 
 func TestOnlySGDAndGDHaveNoState(t *testing.T) {
 	for name := range variants() {
-		_, stateful := build(t, name, nil, flat(4)).(Stateful)
+		_, stateful := build(t, name, nil, flat(4)).(train.Checkpointed)
 		if stateful != (name != "sgd" && name != "gd") {
 			t.Errorf("%s: stateful is %v", name, stateful)
 		}
@@ -101,30 +101,30 @@ func TestOnlySGDAndGDHaveNoState(t *testing.T) {
 }
 
 func TestSetStateErrors(t *testing.T) {
-	good := build(t, "adam", nil, flat(4)).(Stateful).State()
-	for want, pieces := range map[string][]Piece{
-		`the state has 0 pieces named "mean"; it must have 1`: nil,
-		`the state has 0 pieces named "steps"`:                good[:2],
-		`the state has 2 pieces named "square"`:               append(clonePieces(good), good[1]),
-		`the state has a piece "momentum", which this`:        append(clonePieces(good), Piece{Name: "momentum"}),
-		`piece "mean" of the state has 3 float32, 0 float64 and 0 uint64 elements; it must have 4, 0 and 0`: {
+	good := build(t, "adam", nil, flat(4)).(train.Checkpointed).State()
+	for want, buffers := range map[string][]train.Buffer{
+		`the state has 0 buffers named "mean"; it must have 1`: nil,
+		`the state has 0 buffers named "steps"`:                good[:2],
+		`the state has 2 buffers named "square"`:               append(cloneBuffers(good), good[1]),
+		`the state has a buffer "momentum", which this`:        append(cloneBuffers(good), train.Buffer{Name: "momentum"}),
+		`buffer "mean" has 3 float32, 0 float64 and 0 uint64 elements; it must have 4, 0 and 0`: {
 			{Name: "mean", Float32: make([]float32, 3)}, good[1], good[2],
 		},
-		`piece "steps" of the state has 1 float32, 0 float64 and 0 uint64 elements; it must have 0, 0 and 1`: {
+		`buffer "steps" has 1 float32, 0 float64 and 0 uint64 elements; it must have 0, 0 and 1`: {
 			good[0], good[1], {Name: "steps", Float32: make([]float32, 1)},
 		},
 	} {
 		o := build(t, "adam", nil, flat(4))
 		newNoisy(0).run(t, o, make([]float32, 4), 3)
-		before := clonePieces(o.(Stateful).State())
-		err := o.(Stateful).SetState(pieces)
+		before := cloneBuffers(o.(train.Checkpointed).State())
+		err := o.(train.Checkpointed).SetState(buffers)
 		if err == nil || !strings.HasPrefix(err.Error(), "optim: adam: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
-		after := o.(Stateful).State()
+		after := o.(train.Checkpointed).State()
 		for i := range before {
 			if !slices.Equal(before[i].Float32, after[i].Float32) || !slices.Equal(before[i].Uint64, after[i].Uint64) {
-				t.Errorf("%q: a refused state changes piece %s", want, before[i].Name)
+				t.Errorf("%q: a refused state changes buffer %s", want, before[i].Name)
 			}
 		}
 	}

@@ -88,7 +88,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	if _, err := replay.LoadCheckpoint(dir, x.Header()); !errors.Is(err, replay.ErrNoCheckpoint) {
 		t.Errorf("got %v; want no checkpoint", err)
 	}
-	c := &train.Checkpoint{Step: 3, Epoch: 1, Theta: []float32{1, 2}, Optimizer: []train.Piece{{Name: "v", Float64: []float64{3}}}}
+	c := &train.Checkpoint{Step: 3, Epoch: 1, Theta: []float32{1, 2}, Optimizer: []train.Buffer{{Name: "v", Float64: []float64{3}}}}
 	if err := replay.SaveCheckpoint(dir, x.Header(), c); err != nil {
 		t.Fatal(err)
 	}

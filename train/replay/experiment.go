@@ -271,7 +271,7 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	}
 	var model train.Model = e.model
 	if e.micro < h.Batch {
-		model = &train.Accumulate{Model: e.model, Micro: e.micro}
+		model = &train.Accumulator{Model: e.model, MicroBatch: e.micro}
 	}
 	rate := h.Optimizer.Hyperparameters["learning_rate"]
 	perEpoch := float64(source.PerEpoch()) / float64(optim.BatchesPerStep(h.Optimizer))
@@ -291,7 +291,7 @@ func (e *Experiment) Train() { e.policy, e.state = nn.Running, e.model.State() }
 // Start returns the checkpoint before the first step of a run that was not begun.
 func (e *Experiment) Start() *train.Checkpoint {
 	c := &train.Checkpoint{Epoch: 1, Theta: e.model.Theta(), State: e.model.State()}
-	if o, ok := e.optimizer.(train.Stateful); ok {
+	if o, ok := e.optimizer.(train.Checkpointed); ok {
 		c.Optimizer = o.State()
 	}
 	return c.Clone()

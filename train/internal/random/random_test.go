@@ -6,12 +6,14 @@ import (
 	"testing"
 )
 
-// TestMix holds the published first outputs of SplitMix64 with seed 1234567,
-// whose state moves by the same constant that Mix adds.
+// TestMix compares with the published first outputs of SplitMix64 for the seed
+// 1234567. SplitMix64 advances its state by the constant that Mix adds.
 func TestMix(t *testing.T) {
 	const gamma = 0x9e3779b97f4a7c15
 	state := uint64(1234567)
-	for i, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821} {
+	for i, want := range []uint64{
+		6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821,
+	} {
 		if got := Mix(state); got != want {
 			t.Errorf("output %d is %d, want %d", i, got, want)
 		}
@@ -19,8 +21,9 @@ func TestMix(t *testing.T) {
 	}
 }
 
-// TestNeighboursAreUnrelated counts differing bits of the first outputs of
-// neighbouring addresses: 64*2000 fair coins have a standard deviation of 179.
+// TestNeighboursAreUnrelated counts the bits in which the first outputs of
+// neighbouring seeds, indices and purposes differ. 64*2000 fair coins have a
+// standard deviation of 179.
 func TestNeighboursAreUnrelated(t *testing.T) {
 	first := func(seed, purpose, index uint64) uint64 {
 		var g rand.PCG

@@ -13,10 +13,11 @@ import (
 	"sgdwalk/record/arrowfile"
 )
 
-// floor is the least that recording can be: it copies the vectors of a row into
-// one of a few recycled buffers, and a goroutine writes the buffer in one piece.
-// It checks nothing, and its file means nothing to a reader.
-type floor struct {
+// rawWriter is the fastest possible sink, to compare the recording format with. It
+// copies the vectors of a row into one of a few recycled buffers, and a goroutine
+// writes each buffer with one write(2). It checks nothing, and no reader
+// understands its file.
+type rawWriter struct {
 	header *record.Header
 	file   *os.File
 	free   chan []byte // room for all buffers
@@ -25,11 +26,11 @@ type floor struct {
 	closed bool
 }
 
-var _ flusher = (*floor)(nil)
+var _ flusher = (*rawWriter)(nil)
 
-// openFloor has as many buffers as an Async sink, of the size of a row with what
-// the format adds to it.
-func openFloor(dir string, h *record.Header) (flusher, error) {
+// openRaw returns a writer with the same number of buffers as an Async sink. A
+// buffer has the size of a row in the recording format.
+func openRaw(dir string, h *record.Header) (flusher, error) {
 	overhead, _, err := arrowfile.Overhead(h)
 	if err != nil {
 		return nil, err
@@ -39,11 +40,15 @@ func openFloor(dir string, h *record.Header) (flusher, error) {
 		return nil, err
 	}
 	size := int(overhead)
-	for _, v := range vectors(h, make([]float32, h.Layout.Len()), make([]float32, h.Layout.Len()), make([]float32, h.State.Len())) {
+	theta := make([]float32, h.Layout.Len())
+	for _, v := range vectors(h, theta, theta, make([]float32, h.State.Len())) {
 		size += 4 * len(v)
 	}
 	const buffers = arrowfile.DefaultQueue + 1
-	f := &floor{header: h, file: file, free: make(chan []byte, buffers), full: make(chan []byte, buffers), done: make(chan error, 1)}
+	f := &rawWriter{
+		header: h, file: file,
+		free: make(chan []byte, buffers), full: make(chan []byte, buffers), done: make(chan error, 1),
+	}
 	for range buffers {
 		f.free <- make([]byte, size)
 	}
@@ -51,7 +56,7 @@ func openFloor(dir string, h *record.Header) (flusher, error) {
 	return f, nil
 }
 
-func (f *floor) write() {
+func (f *rawWriter) write() {
 	var failed error
 	for b := range f.full {
 		if _, err := f.file.Write(b); err != nil && failed == nil {
@@ -62,8 +67,8 @@ func (f *floor) write() {
 	f.done <- failed
 }
 
-// Append copies the row and leaves the writing to the goroutine.
-func (f *floor) Append(s *record.Step) error {
+// Append copies the row and queues it for the goroutine.
+func (f *rawWriter) Append(s *record.Step) error {
 	b := <-f.free
 	at := 0
 	for _, v := range vectors(f.header, s.Theta, s.Grad, s.State) {
@@ -73,8 +78,8 @@ func (f *floor) Append(s *record.Step) error {
 	return nil
 }
 
-// Flush waits for all buffers.
-func (f *floor) Flush() error {
+// Flush waits until all buffers are written.
+func (f *rawWriter) Flush() error {
 	var all [arrowfile.DefaultQueue + 1][]byte
 	for i := range all {
 		all[i] = <-f.free
@@ -86,7 +91,7 @@ func (f *floor) Flush() error {
 }
 
 // Close ends the goroutine and returns its first error.
-func (f *floor) Close() error {
+func (f *rawWriter) Close() error {
 	if f.closed {
 		return nil
 	}
@@ -95,13 +100,13 @@ func (f *floor) Close() error {
 	return errors.Join(<-f.done, f.file.Close())
 }
 
-// TestFloor: the floor does write what it claims to, so that nothing is compared
-// with less work than it seems.
-func TestFloor(t *testing.T) {
+// TestRawWriter: the raw writer really writes all bytes, so that the comparison is
+// fair.
+func TestRawWriter(t *testing.T) {
 	h := header()
 	h.State, h.Columns.State = nil, false
-	path := filepath.Join(t.TempDir(), "floor")
-	f, err := openFloor(path, h)
+	path := filepath.Join(t.TempDir(), "rows")
+	f, err := openRaw(path, h)
 	if err != nil {
 		t.Fatal(err)
 	}
