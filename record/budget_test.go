@@ -49,14 +49,15 @@ func TestBudgetRows(t *testing.T) {
 	}{
 		{"", 0, record.BudgetOptions{}, 1},
 		{"", 50, record.BudgetOptions{}, 51},
-		{"every:10", 50, record.BudgetOptions{}, 6},                             // 0 10 20 30 40, 50
-		{"every:10", 51, record.BudgetOptions{}, 7},                             // ... 50, 51
-		{"every:1000", 50, record.BudgetOptions{}, 2},                           // 0, 50
-		{"first:5+every:10", 50, record.BudgetOptions{}, 10},                    // 0-4 10 20 30 40, 50
-		{"log:1", 1000, record.BudgetOptions{}, 5},                              // 0 1 10 100, 1000
-		{"steps:3-5,70", 50, record.BudgetOptions{}, 5},                         // 0 3 4 5, 50
-		{"epochs:1,3", 50, record.BudgetOptions{}, 21},                          // 0-9 20-29, 50
-		{"epochs:1,3", 50, record.BudgetOptions{BatchesPerStep: 5}, 5},          // epoch 1 is steps 0 1, epoch 3 is 4 5; and 50
+		{"every:10", 50, record.BudgetOptions{}, 6},          // 0 10 20 30 40, 50
+		{"every:10", 51, record.BudgetOptions{}, 7},          // ... 50, 51
+		{"every:1000", 50, record.BudgetOptions{}, 2},        // 0, 50
+		{"first:5+every:10", 50, record.BudgetOptions{}, 10}, // 0-4 10 20 30 40, 50
+		{"log:1", 1000, record.BudgetOptions{}, 5},           // 0 1 10 100, 1000
+		{"steps:3-5,70", 50, record.BudgetOptions{}, 5},      // 0 3 4 5, 50
+		{"epochs:1,3", 50, record.BudgetOptions{}, 21},       // 0-9 20-29, 50
+		// epoch 1 is steps 0 1, epoch 3 is 4 5; and 50
+		{"epochs:1,3", 50, record.BudgetOptions{BatchesPerStep: 5}, 5},
 		{"every:10", 50, record.BudgetOptions{InnerRows: 3}, 21},                // 5 steps of 4 rows, 50
 		{"epochs:2", 15, record.BudgetOptions{InnerRows: 1}, 13},                // 0 10-14 with an inner one each, 15
 		{"every:1000000", 4_000_000_000_000, record.BudgetOptions{}, 4_000_001}, // not walked
@@ -89,7 +90,12 @@ func TestBudgetBytes(t *testing.T) {
 	if b := mustBudget(t, h, record.BudgetOptions{}); b.TotalBytes != math.MaxInt64 {
 		t.Errorf("too many bytes to count came out as %d", b.TotalBytes)
 	}
-	for _, o := range []record.BudgetOptions{{RowOverhead: -1}, {RunOverhead: -1}, {InnerRows: -1}, {BatchesPerStep: -1}} {
+	for _, o := range []record.BudgetOptions{
+		{RowOverhead: -1},
+		{RunOverhead: -1},
+		{InnerRows: -1},
+		{BatchesPerStep: -1},
+	} {
 		if _, err := record.NewBudget(h, o); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}
@@ -137,7 +143,10 @@ func TestBudgetFitProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := recordtest.Header(rapid.IntRange(2, 50).Draw(t, "p"))
 		h.Steps = rapid.Int64Range(0, 5000).Draw(t, "steps")
-		o := record.BudgetOptions{RowOverhead: rapid.Int64Range(0, 99).Draw(t, "row"), RunOverhead: rapid.Int64Range(0, 999).Draw(t, "run"), InnerRows: rapid.IntRange(0, 3).Draw(t, "inner")}
+		o := record.BudgetOptions{
+			RowOverhead: rapid.Int64Range(0, 99).Draw(t, "row"),
+			RunOverhead: rapid.Int64Range(0, 999).Draw(t, "run"), InnerRows: rapid.IntRange(0, 3).Draw(t, "inner"),
+		}
 		b, err := record.NewBudget(h, o)
 		if err != nil {
 			t.Fatal(err)
@@ -177,8 +186,10 @@ func TestBudgetCheck(t *testing.T) {
 	h := budgetHeader(t, 10_000, "")
 	b := mustBudget(t, h, record.BudgetOptions{})
 	for limit, want := range map[int64]string{
-		401 * 400: "record: the recording would take 4 MB (10001 rows of 400 B), and 160 kB are allowed; the schedule first:40+every:28 fits with 159 kB",
-		799:       "record: the recording would take 4 MB (10001 rows of 400 B), and 799 B are allowed; no schedule fits: the first and the last step alone take 800 B",
+		401 * 400: "record: the recording would take 4 MB (10001 rows of 400 B), and 160 kB are allowed; the " +
+			"schedule first:40+every:28 fits with 159 kB",
+		799: "record: the recording would take 4 MB (10001 rows of 400 B), and 799 B are allowed; no schedule fits: " +
+			"the first and the last step alone take 800 B",
 	} {
 		if err := b.Check(limit); err == nil || err.Error() != want {
 			t.Errorf("%d bytes:\n%v\nwant\n%s", limit, err, want)

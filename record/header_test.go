@@ -58,16 +58,19 @@ func TestHeaderValidate(t *testing.T) {
 		spoil func(*record.Header)
 		want  string // part of the error, "" for none
 	}{
-		"sound":                  {func(h *record.Header) {}, ""},
-		"nothing recorded":       {func(h *record.Header) { h.Columns = record.Columns{} }, ""},
-		"no state":               {func(h *record.Header) { h.State, h.Columns.State = nil, false }, ""},
-		"format 0":               {func(h *record.Header) { h.Format = 0 }, "format is 0"},
-		"newer format":           {func(h *record.Header) { h.Format = 99 }, "format is 99"},
-		"other dtype":            {func(h *record.Header) { h.DType = "float64" }, `dtype is "float64"`},
-		"negative batch":         {func(h *record.Header) { h.Batch = -1 }, "batch -1"},
-		"negative steps":         {func(h *record.Header) { h.Steps = -5 }, "steps -5"},
-		"negative examples":      {func(h *record.Header) { h.Data.TestExamples = -2 }, "-2 held-out"},
-		"NaN hyperparameter":     {func(h *record.Header) { h.Optimizer.Hyperparameters["momentum"] = math.NaN() }, "momentum is NaN"},
+		"sound":             {func(h *record.Header) {}, ""},
+		"nothing recorded":  {func(h *record.Header) { h.Columns = record.Columns{} }, ""},
+		"no state":          {func(h *record.Header) { h.State, h.Columns.State = nil, false }, ""},
+		"format 0":          {func(h *record.Header) { h.Format = 0 }, "format is 0"},
+		"newer format":      {func(h *record.Header) { h.Format = 99 }, "format is 99"},
+		"other dtype":       {func(h *record.Header) { h.DType = "float64" }, `dtype is "float64"`},
+		"negative batch":    {func(h *record.Header) { h.Batch = -1 }, "batch -1"},
+		"negative steps":    {func(h *record.Header) { h.Steps = -5 }, "steps -5"},
+		"negative examples": {func(h *record.Header) { h.Data.TestExamples = -2 }, "-2 held-out"},
+		"NaN hyperparameter": {
+			func(h *record.Header) { h.Optimizer.Hyperparameters["momentum"] = math.NaN() },
+			"momentum is NaN",
+		},
 		"infinite learning rate": {func(h *record.Header) { h.Optimizer.Hyperparameters["learning_rate"] = math.Inf(1) }, "learning_rate is +Inf"},
 		"no layout":              {func(h *record.Header) { h.Layout = nil }, "names no tensor"},
 		"state without layout":   {func(h *record.Header) { h.State = nil }, "state layout names no tensor"},
@@ -148,12 +151,16 @@ func TestHyperparameter(t *testing.T) {
 func TestTitle(t *testing.T) {
 	rate := map[string]float64{"learning_rate": 0.1}
 	for want, h := range map[string]record.Header{
-		"lenet on mnist, sgd \u03b7 = 0.1, batch 50": {Model: "lenet", Data: record.Data{Spec: "mnist:/data"}, Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: rate}, Batch: 50},
-		"Net, adam \u03b7 = 0.1":                     {Model: "Net", Optimizer: record.Optimizer{Name: "adam", Hyperparameters: rate}},
-		"imported":                                   {Model: "imported"},
-		"sgd":                                        {Optimizer: record.Optimizer{Name: "sgd"}},
-		"\u03b7 = 0.1":                               {Optimizer: record.Optimizer{Hyperparameters: rate}},
-		"":                                           {},
+		"lenet on mnist, sgd \u03b7 = 0.1, batch 50": {
+			Model: "lenet",
+			Data:  record.Data{Spec: "mnist:/data"}, Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: rate},
+			Batch: 50,
+		},
+		"Net, adam \u03b7 = 0.1": {Model: "Net", Optimizer: record.Optimizer{Name: "adam", Hyperparameters: rate}},
+		"imported":               {Model: "imported"},
+		"sgd":                    {Optimizer: record.Optimizer{Name: "sgd"}},
+		"\u03b7 = 0.1":           {Optimizer: record.Optimizer{Hyperparameters: rate}},
+		"":                       {},
 	} {
 		if got := h.Title(); got != want {
 			t.Errorf("%q; want %q", got, want)

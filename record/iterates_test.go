@@ -38,7 +38,8 @@ func TestIterates(t *testing.T) {
 	var last error
 	for it, err := range record.Iterates(rows{}) {
 		got = append(got, it.Row)
-		if last = err; err == nil && (it.Theta[0] != float32(it.Row) || it.Grad != nil || it.Step.Step != int64(10*it.Row)) {
+		if last = err; err == nil &&
+			(it.Theta[0] != float32(it.Row) || it.Grad != nil || it.Step.Step != int64(10*it.Row)) {
 			t.Errorf("row %d: %+v", it.Row, it.Step)
 		}
 	}

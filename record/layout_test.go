@@ -19,18 +19,21 @@ func TestLayoutValidate(t *testing.T) {
 		layout record.Layout
 		want   string
 	}{
-		"empty":          {nil, ""},
-		"sound":          {record.Layout{tensor("a", 0, 2, 3), tensor("b", 6)}, ""},
-		"no name":        {record.Layout{tensor("", 0, 2)}, "tensor 0 has no name"},
-		"same name":      {record.Layout{tensor("a", 0, 2), tensor("a", 2, 2)}, `two tensors are named "a"`},
-		"unknown kind":   {record.Layout{{Name: "a", Kind: "thing", Shape: []int{1}}}, `kind "thing"`},
-		"gap":            {record.Layout{tensor("a", 0, 2), tensor("b", 3, 2)}, `"b" starts at offset 3`},
-		"overlap":        {record.Layout{tensor("a", 0, 2), tensor("b", 1, 2)}, `"b" starts at offset 1`},
-		"late start":     {record.Layout{tensor("a", 1, 2)}, `"a" starts at offset 1`},
-		"zero extent":    {record.Layout{tensor("a", 0, 2, 0)}, "[2 0]"},
-		"negative":       {record.Layout{tensor("a", 0, -2, -3)}, "[-2 -3]"},
-		"product wraps":  {record.Layout{tensor("a", 0, 1<<16, 1<<16, 1<<16, 1<<16)}, "at most"},
-		"sum too large":  {record.Layout{tensor("a", 0, math.MaxInt32), tensor("b", math.MaxInt32, 1)}, `from tensor "b" on`},
+		"empty":         {nil, ""},
+		"sound":         {record.Layout{tensor("a", 0, 2, 3), tensor("b", 6)}, ""},
+		"no name":       {record.Layout{tensor("", 0, 2)}, "tensor 0 has no name"},
+		"same name":     {record.Layout{tensor("a", 0, 2), tensor("a", 2, 2)}, `two tensors are named "a"`},
+		"unknown kind":  {record.Layout{{Name: "a", Kind: "thing", Shape: []int{1}}}, `kind "thing"`},
+		"gap":           {record.Layout{tensor("a", 0, 2), tensor("b", 3, 2)}, `"b" starts at offset 3`},
+		"overlap":       {record.Layout{tensor("a", 0, 2), tensor("b", 1, 2)}, `"b" starts at offset 1`},
+		"late start":    {record.Layout{tensor("a", 1, 2)}, `"a" starts at offset 1`},
+		"zero extent":   {record.Layout{tensor("a", 0, 2, 0)}, "[2 0]"},
+		"negative":      {record.Layout{tensor("a", 0, -2, -3)}, "[-2 -3]"},
+		"product wraps": {record.Layout{tensor("a", 0, 1<<16, 1<<16, 1<<16, 1<<16)}, "at most"},
+		"sum too large": {
+			record.Layout{tensor("a", 0, math.MaxInt32), tensor("b", math.MaxInt32, 1)},
+			`from tensor "b" on`,
+		},
 		"largest vector": {record.Layout{tensor("a", 0, math.MaxInt32)}, ""},
 	} {
 		err := test.layout.Validate()
@@ -83,7 +86,8 @@ func TestPack(t *testing.T) {
 }
 
 func TestLayoutEqual(t *testing.T) {
-	a := record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2, 3}}, record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{2}})
+	a := record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2, 3}},
+		record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{2}})
 	if !a.Equal(record.Pack(a...)) {
 		t.Error("a layout differs from its copy")
 	}

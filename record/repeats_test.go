@@ -18,17 +18,45 @@ func TestRepeats(t *testing.T) {
 		rows [][]float32
 		want []string
 	}{
-		"nothing":           {[][]float32{row(1, 1, 1), row(2, 2, 2), nil, row(3, 3, 3)}, nil},
-		"no rows":           {nil, nil},
-		"a copy":            {[][]float32{row(1, 1, 1), row(2, 2, 2), row(3, 3, 3), row(2, 2, 2)}, []string{"steps 10 and 30 have the same parameters, bit for bit"}},
-		"three copies":      {[][]float32{row(1, 1, 1), row(1, 1, 1), row(2, 2, 2), row(1, 1, 1)}, []string{"steps 0, 10 and 30 have the same parameters, bit for bit"}},
-		"a stale tensor":    {[][]float32{row(1, 1, 1), row(2, 4, 2), row(3, 3, 3), row(4, 4, 4)}, []string{`tensor "b" has the same values at steps 10 and 30, bit for bit, while others differ`}},
-		"two stale rows":    {[][]float32{row(1, 1, 1), row(2, 1, 2), row(3, 1, 3), row(4, 4, 4)}, []string{`tensor "b" has the same values at steps 0 and 10, bit for bit, while others differ; 1 more row has the values of an earlier one`}},
-		"frozen":            {[][]float32{row(1, 7, 1), row(2, 7, 2), row(3, 7, 3)}, []string{"1 tensor has the same values in all rows, bit for bit, while others change: b"}},
-		"a number by luck":  {[][]float32{row(1, 1, 5), row(2, 2, 6), row(3, 3, 5)}, nil},
-		"an unchanged one":  {[][]float32{row(1, 1, 5), row(2, 2, 6), row(3, 3, 6)}, []string{`tensor "scale" has the same values at steps 10 and 20, bit for bit, while others differ`}},
-		"after a copy":      {[][]float32{row(1, 1, 5), row(2, 2, 6), row(1, 1, 5), row(3, 3, 6)}, []string{"steps 0 and 20 have the same parameters, bit for bit", `tensor "scale" has the same values at steps 10 and 30, bit for bit, while others differ`}},
-		"zeros have a sign": {[][]float32{{0, 0, 0, 0, 1, 1, 1}, {float32(math.Copysign(0, -1)), 0, 0, 0, 2, 2, 2}}, nil},
+		"nothing": {[][]float32{row(1, 1, 1), row(2, 2, 2), nil, row(3, 3, 3)}, nil},
+		"no rows": {nil, nil},
+		"a copy": {
+			[][]float32{row(1, 1, 1), row(2, 2, 2), row(3, 3, 3), row(2, 2, 2)},
+			[]string{"steps 10 and 30 have the same parameters, bit for bit"},
+		},
+		"three copies": {
+			[][]float32{row(1, 1, 1), row(1, 1, 1), row(2, 2, 2), row(1, 1, 1)},
+			[]string{"steps 0, 10 and 30 have the same parameters, bit for bit"},
+		},
+		"a stale tensor": {
+			[][]float32{row(1, 1, 1), row(2, 4, 2), row(3, 3, 3), row(4, 4, 4)},
+			[]string{`tensor "b" has the same values at steps 10 and 30, bit for bit, while others differ`},
+		},
+		"two stale rows": {
+			[][]float32{row(1, 1, 1), row(2, 1, 2), row(3, 1, 3), row(4, 4, 4)},
+			[]string{`tensor "b" has the same values at steps 0 and 10, bit for bit, while others differ; 1 more ` +
+				`row has the values of an earlier one`},
+		},
+		"frozen": {
+			[][]float32{row(1, 7, 1), row(2, 7, 2), row(3, 7, 3)},
+			[]string{"1 tensor has the same values in all rows, bit for bit, while others change: b"},
+		},
+		"a number by luck": {[][]float32{row(1, 1, 5), row(2, 2, 6), row(3, 3, 5)}, nil},
+		"an unchanged one": {
+			[][]float32{row(1, 1, 5), row(2, 2, 6), row(3, 3, 6)},
+			[]string{`tensor "scale" has the same values at steps 10 and 20, bit for bit, while others differ`},
+		},
+		"after a copy": {
+			[][]float32{row(1, 1, 5), row(2, 2, 6), row(1, 1, 5), row(3, 3, 6)},
+			[]string{
+				"steps 0 and 20 have the same parameters, bit for bit",
+				`tensor "scale" has the same values at steps 10 and 30, bit for bit, while others differ`,
+			},
+		},
+		"zeros have a sign": {
+			[][]float32{{0, 0, 0, 0, 1, 1, 1}, {float32(math.Copysign(0, -1)), 0, 0, 0, 2, 2, 2}},
+			nil,
+		},
 	} {
 		r := NewRepeats(l)
 		for i, theta := range test.rows {

@@ -88,7 +88,8 @@ func TestScheduleText(t *testing.T) {
 		var parts []string
 		for range rapid.IntRange(1, 4).Draw(t, "rules") {
 			n := itoa(rapid.IntRange(1, 50).Draw(t, "n"))
-			switch kind := rapid.SampledFrom([]string{"every", "first", "log", "steps", "epochs"}).Draw(t, "kind"); kind {
+			switch kind := rapid.SampledFrom([]string{"every", "first", "log", "steps", "epochs"}).Draw(t,
+				"kind"); kind {
 			case "steps", "epochs":
 				a := rapid.IntRange(1, 50).Draw(t, "a")
 				parts = append(parts, kind+":"+n+","+itoa(a)+"-"+itoa(a+rapid.IntRange(0, 9).Draw(t, "more")))
@@ -122,8 +123,10 @@ func TestScheduleText(t *testing.T) {
 
 func TestScheduleRefuses(t *testing.T) {
 	for _, text := range []string{
-		"always", "every", "every:", "every:0", "every:-1", "every:1.5", "first:x", "log:0", "steps:", "steps:-1", "steps:5-3",
-		"steps:1,,2", "epochs:0", "epochs:2-", "every:2+", "+every:2", "every:2 + first:1", "every:99999999999999999999",
+		"always", "every", "every:", "every:0", "every:-1", "every:1.5", "first:x", "log:0", "steps:", "steps:-1",
+		"steps:5-3",
+		"steps:1,,2", "epochs:0", "epochs:2-", "every:2+", "+every:2", "every:2 + first:1",
+		"every:99999999999999999999",
 	} {
 		s, err := record.ParseSchedule(text)
 		if err == nil {

@@ -47,13 +47,19 @@ func TestSteps(t *testing.T) {
 
 func TestParseStepsRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"x":       `record: steps "x": "x" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
-		"5-3":     `record: steps "5-3": "5-3" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
-		"-3":      `record: steps "-3": "-3" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
-		"epoch:0": `record: steps "epoch:0": "0" is neither a number nor a range A-B with 1 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"x": `record: steps "x": "x" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, ` +
+			`A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"5-3": `record: steps "5-3": "5-3" is neither a number nor a range A-B with 0 <= A <= B; allowed are ` +
+			`all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"-3": `record: steps "-3": "-3" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, ` +
+			`A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"epoch:0": `record: steps "epoch:0": "0" is neither a number nor a range A-B with 1 <= A <= B; allowed are ` +
+			`all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
 		"every:0": `record: steps "every:0": every is "0"; it must be a whole number of at least 1`,
-		"foo:1":   `record: steps "foo:1": "foo:1" is not a rule; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
-		"1+":      `record: steps "1+": "" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, epoch:A-B,C, every:K, first:N and log:N`,
+		"foo:1": `record: steps "foo:1": "foo:1" is not a rule; allowed are all, A-B,C, epoch:A-B,C, every:K, ` +
+			`first:N and log:N`,
+		"1+": `record: steps "1+": "" is neither a number nor a range A-B with 0 <= A <= B; allowed are all, A-B,C, ` +
+			`epoch:A-B,C, every:K, first:N and log:N`,
 	} {
 		if _, err := record.ParseSteps(text); err == nil || err.Error() != want {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)

@@ -23,7 +23,8 @@ func TestWriteCSV(t *testing.T) {
 	if err := table.WriteCSV(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = "step,loss,note,barrier,weight\n0,NaN,\"a,b\",true,0.1\n-5,-Inf,\"say \"\"x\"\"\",false,-1e-20\n9223372036854775807,,,true,+Inf\n"
+	const want = "step,loss,note,barrier,weight\n0,NaN,\"a,b\",true,0.1\n-5,-Inf,\"say " +
+		"\"\"x\"\"\",false,-1e-20\n9223372036854775807,,,true,+Inf\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
@@ -31,7 +32,10 @@ func TestWriteCSV(t *testing.T) {
 
 // TestCSVOneColumn: a row whose only value is absent is still a row.
 func TestCSVOneColumn(t *testing.T) {
-	table := &record.Table{Columns: []record.Column{{Name: "loss", Floats: []float64{1, 0, 3}, Valid: []bool{true, false, true}}}}
+	table := &record.Table{Columns: []record.Column{{
+		Name:   "loss",
+		Floats: []float64{1, 0, 3}, Valid: []bool{true, false, true},
+	}}}
 	var b strings.Builder
 	if err := table.WriteCSV(&b); err != nil {
 		t.Fatal(err)
@@ -44,7 +48,13 @@ func TestCSVOneColumn(t *testing.T) {
 
 // TestTextIsExact: the text of a number reads back to its bits.
 func TestTextIsExact(t *testing.T) {
-	c := record.Column{Name: "x", Floats: []float64{0.1, 1.0 / 3, math.Copysign(0, -1), math.SmallestNonzeroFloat64, math.MaxFloat64, 1e21, 123456789}}
+	c := record.Column{
+		Name: "x",
+		Floats: []float64{
+			0.1, 1.0 / 3, math.Copysign(0, -1), math.SmallestNonzeroFloat64, math.MaxFloat64, 1e21,
+			123456789,
+		},
+	}
 	for i, v := range c.Floats {
 		got, err := strconv.ParseFloat(c.Text(i), 64)
 		if err != nil || math.Float64bits(got) != math.Float64bits(v) {
@@ -116,15 +126,18 @@ func TestOptionalJSON(t *testing.T) {
 // A text that a spreadsheet would run is marked as a text; numbers stay numbers.
 func TestCSVTextIsNoFormula(t *testing.T) {
 	for text, want := range map[string]string{
-		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+1": "'+1+1", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)", "\t=1": `\t=1`,
-		"-1.5": "-1.5", "+3": "+3", "-Inf": "-Inf", "mlp:8": "mlp:8", "a=b": "a=b", "": "\"\"", "\x1b[1m\u202e": `\x1b[1m\u202e`,
+		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+1": "'+1+1", "-2+3": "'-2+3", "@SUM(A1)": "'@SUM(A1)",
+		"\t=1": `\t=1`,
+		"-1.5": "-1.5", "+3": "+3", "-Inf": "-Inf", "mlp:8": "mlp:8", "a=b": "a=b", "": "\"\"",
+		"\x1b[1m\u202e": `\x1b[1m\u202e`,
 	} {
 		table := record.Table{Columns: []record.Column{{Name: "x", Strings: []string{text}}}}
 		var b strings.Builder
 		if err := table.WriteCSV(&b); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.TrimSuffix(strings.TrimPrefix(b.String(), "x\n"), "\n"); got != want && got != "\""+want+"\"" {
+		if got := strings.TrimSuffix(strings.TrimPrefix(b.String(), "x\n"), "\n"); got != want && got != "\""+want+
+			"\"" {
 			t.Errorf("%q is written as %q, want %q", text, got, want)
 		}
 	}

@@ -12,7 +12,10 @@ import (
 )
 
 func TestAsyncConformance(t *testing.T) {
-	for name, opts := range map[string]AsyncOptions{"default": {}, "one": {Queue: 1}, "long queue": {Queue: 50, OnError: ContinueOnError}} {
+	for name, opts := range map[string]AsyncOptions{
+		"default": {}, "one": {Queue: 1},
+		"long queue": {Queue: 50, OnError: ContinueOnError},
+	} {
 		t.Run(name, func(t *testing.T) {
 			recordtest.Sink(t, func(t *testing.T, h *record.Header) (record.Sink, func() record.Trajectory) {
 				dir := filepath.Join(t.TempDir(), "run")
@@ -87,7 +90,8 @@ func TestAsyncBackPressure(t *testing.T) {
 		must(t, a.Close())
 		s := a.Stats()
 		blocked := 7*time.Millisecond + time.Duration(len(rows)-4)*9*time.Millisecond
-		if s.Rows != 11 || s.Dropped != 0 || s.Blocked != blocked || s.Writing != 110*time.Millisecond || s.Elapsed != 110*time.Millisecond || s.MostWaiting != 3 || s.Waiting != 0 {
+		if s.Rows != 11 || s.Dropped != 0 || s.Blocked != blocked || s.Writing != 110*time.Millisecond ||
+			s.Elapsed != 110*time.Millisecond || s.MostWaiting != 3 || s.Waiting != 0 {
 			t.Errorf("%+v, want 11 rows, %v blocked, 110ms writing and elapsed", s, blocked)
 		}
 		if want := float64(blocked) / float64(110*time.Millisecond); s.Share() != want {
@@ -151,7 +155,8 @@ func TestAsyncErrors(t *testing.T) {
 				wantRefused, wantDropped = 0, 15
 			}
 			if refused != wantRefused || s.Rows != 5 || s.Dropped != wantDropped || !errors.Is(s.Err, errSink) {
-				t.Errorf("policy %d: %d refused, %+v; want %d refused, 5 rows, %d dropped", policy, refused, s, wantRefused, wantDropped)
+				t.Errorf("policy %d: %d refused, %+v; want %d refused, 5 rows, %d dropped",
+					policy, refused, s, wantRefused, wantDropped)
 			}
 			if sink.Len() != 5 || !sink.closed {
 				t.Errorf("policy %d: %d rows in the sink, closed %v", policy, sink.Len(), sink.closed)

@@ -22,13 +22,17 @@ func TestBeside(t *testing.T) {
 	must(t, w.Close())
 	mustWrite(t, filepath.Join(dir, "result"), []byte("good"))
 	mustWrite(t, filepath.Join(dir, "notes"), []byte("mine"))
-	w, err = Create(dir, h, Options{Overwrite: true, Beside: map[string][]byte{"settings": []byte("second"), "result": nil}})
+	w, err = Create(dir, h, Options{
+		Overwrite: true,
+		Beside:    map[string][]byte{"settings": []byte("second"), "result": nil},
+	})
 	must(t, err)
 	must(t, w.Close())
 	if got := string(mustRead(t, filepath.Join(dir, "settings"))); got != "second" {
 		t.Errorf("settings are %q; want second", got)
 	}
-	if got, want := tree(t, dir), []string{headerName, lockName, "notes", "settings", segmentName(0)}; !slices.Equal(got, want) {
+	if got, want := tree(t, dir),
+		[]string{headerName, lockName, "notes", "settings", segmentName(0)}; !slices.Equal(got, want) {
 		t.Errorf("files %q; want %q", got, want)
 	}
 	for _, name := range []string{"", ".", "..", "a/b", headerName, lockName, analysisName, segmentName(3)} {
@@ -45,10 +49,12 @@ func TestBesideFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	must(t, os.MkdirAll(filepath.Join(dir, "settings", "of somebody"), 0o777))
 	mustWrite(t, filepath.Join(dir, lockName), nil)
-	if _, err := Create(dir, h, Options{Beside: map[string][]byte{"settings": []byte("x"), "a": []byte("y")}}); err == nil {
+	if _, err := Create(dir, h,
+		Options{Beside: map[string][]byte{"settings": []byte("x"), "a": []byte("y")}}); err == nil {
 		t.Fatal("a directory was taken for a file of settings")
 	}
-	if got, want := tree(t, dir), []string{lockName, "settings", filepath.Join("settings", "of somebody")}; !slices.Equal(got, want) {
+	if got, want := tree(t, dir),
+		[]string{lockName, "settings", filepath.Join("settings", "of somebody")}; !slices.Equal(got, want) {
 		t.Errorf("files %q; want %q", got, want)
 	}
 }
@@ -84,7 +90,8 @@ func TestBegun(t *testing.T) {
 		}
 		must(t, err)
 		must(t, w.Close())
-		if got, want := tree(t, dir), []string{headerName, lockName, "settings", segmentName(0)}; !slices.Equal(got, want) {
+		if got, want := tree(t, dir),
+			[]string{headerName, lockName, "settings", segmentName(0)}; !slices.Equal(got, want) {
 			t.Errorf("%q became %q; want %q", c.files, got, want)
 		}
 	}

@@ -30,7 +30,10 @@ func checkAll(t testing.TB, dir string) (Summary, []error) {
 func TestCheckSound(t *testing.T) {
 	h := recordtest.Header(5)
 	rows := recordtest.Rows(h, 6, 1)
-	for name, opts := range map[string]Options{"one segment": {}, "a row a segment": {SegmentBytes: 1}, "rotating": {SegmentBytes: 6000}} {
+	for name, opts := range map[string]Options{
+		"one segment": {}, "a row a segment": {SegmentBytes: 1},
+		"rotating": {SegmentBytes: 6000},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s, problems := checkAll(t, writeRun(t, h, rows, opts))
 			if len(problems) != 0 {
@@ -107,7 +110,10 @@ type damagedRun struct {
 
 func newDamagedRun(t *testing.T) *damagedRun {
 	h := recordtest.Header(4)
-	f := &damagedRun{rows: recordtest.Rows(h, 3, 4), files: make(map[string][]byte), names: []string{segmentName(0), segmentName(1)}}
+	f := &damagedRun{
+		rows: recordtest.Rows(h, 3, 4), files: make(map[string][]byte),
+		names: []string{segmentName(0), segmentName(1)},
+	}
 	f.dir = writeRun(t, h, f.rows, Options{SegmentBytes: 4900})
 	for _, name := range f.names {
 		b, err := os.ReadFile(filepath.Join(f.dir, name))
@@ -198,7 +204,8 @@ func TestEveryByte(t *testing.T) {
 		})
 	}
 	if !t.Failed() {
-		t.Logf("%d of %d bytes damaged, one at a time: each detected, at most one row of %d lost", flipped, f.total, len(f.rows))
+		t.Logf("%d of %d bytes damaged, one at a time: each detected, at most one row of %d lost",
+			flipped, f.total, len(f.rows))
 	}
 }
 

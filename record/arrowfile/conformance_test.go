@@ -9,7 +9,10 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for name, opts := range map[string]Options{"one segment": {}, "a row a segment": {SegmentBytes: 1}, "rotating": {SegmentBytes: 9000}} {
+	for name, opts := range map[string]Options{
+		"one segment": {}, "a row a segment": {SegmentBytes: 1},
+		"rotating": {SegmentBytes: 9000},
+	} {
 		t.Run("Sink/"+name, func(t *testing.T) {
 			recordtest.Sink(t, func(t *testing.T, h *record.Header) (record.Sink, func() record.Trajectory) {
 				dir := filepath.Join(t.TempDir(), "run")

@@ -42,7 +42,8 @@ func TestTruncation(t *testing.T) {
 			end = full.offsets[want]
 		}
 		if r.Len() != want || r.Torn() != int64(n)-end || r.Closed() {
-			t.Errorf("%d of %d bytes: %d rows, %d bytes torn, closed %v; want %d, %d, false", n, len(whole), r.Len(), r.Torn(), r.Closed(), want, int64(n)-end)
+			t.Errorf("%d of %d bytes: %d rows, %d bytes torn, closed %v; want %d, %d, false",
+				n, len(whole), r.Len(), r.Torn(), r.Closed(), want, int64(n)-end)
 		}
 		for i := range r.Len() {
 			got, err := r.Read(i, record.AllParts)
@@ -136,7 +137,10 @@ func TestDamage(t *testing.T) {
 		{"row of ones", 1, func(d damage) { fill(d.row(1), 0xff) }, "01235", 6, false},
 		{"two rows zeroed", 0, func(d damage) { clear(d.row(0)); clear(d.row(1)) }, "2345", 6, false},
 		{"continuation mark", 0, func(d damage) { d.meta(1)[0] = 0 }, "02345", 6, false},
-		{"metadata too long", 0, func(d damage) { binary.LittleEndian.PutUint32(d.meta(1)[4:], 1<<30) }, "02345", 6, false},
+		{
+			"metadata too long", 0, func(d damage) { binary.LittleEndian.PutUint32(d.meta(1)[4:], 1<<30) }, "02345",
+			6, false,
+		},
 		{"metadata of no length", 0, func(d damage) { clear(d.meta(1)[4:8]) }, "02345", 6, false},
 		{"metadata all ones", 0, func(d damage) { fill(d.meta(1)[8:], 0xff) }, "02345", 6, false},
 		{"schema all ones", 0, func(d damage) { fill(d.b[16:d.s.start], 0xff) }, all, 6, false},
@@ -146,12 +150,25 @@ func TestDamage(t *testing.T) {
 		{"footer's length huge", 0, func(d damage) { fill(d.b[len(d.b)-trailer:len(d.b)-6], 0xff) }, all, 6, false},
 		{"magic at the end", 1, func(d damage) { d.b[len(d.b)-1] = 0 }, all, 6, true},
 		{"footer and a row", 0, func(d damage) { clear(d.footer()); clear(d.row(1)) }, "02345", 6, false},
-		{"footer and two rows", 0, func(d damage) { clear(d.footer()); clear(d.row(0)); clear(d.row(1)) }, "2345", 6, false},
+		{
+			"footer and two rows", 0, func(d damage) { clear(d.footer()); clear(d.row(0)); clear(d.row(1)) }, "2345",
+			6, false,
+		},
 		{"footer and the last row", 0, func(d damage) { clear(d.footer()); clear(d.row(2)) }, "01345", 6, false},
 		{"footer and a length", 0, func(d damage) { clear(d.footer()); d.meta(1)[4] ^= 0x08 }, "02345", 6, false},
-		{"footer and a length of the first row", 0, func(d damage) { clear(d.footer()); d.meta(0)[5] ^= 0x01 }, "12345", 6, false},
-		{"schema, footer and the second row", 0, func(d damage) { clear(d.b[:d.s.start]); clear(d.footer()); clear(d.row(1)) }, "02345", 6, false},
-		{"end of the last row and the footer", 1, func(d damage) { clear(d.footer()); clear(d.row(2)) }, "01234", 5, true},
+		{
+			"footer and a length of the first row", 0, func(d damage) { clear(d.footer()); d.meta(0)[5] ^= 0x01 },
+			"12345",
+			6, false,
+		},
+		{
+			"schema, footer and the second row", 0,
+			func(d damage) { clear(d.b[:d.s.start]); clear(d.footer()); clear(d.row(1)) }, "02345", 6, false,
+		},
+		{
+			"end of the last row and the footer", 1, func(d damage) { clear(d.footer()); clear(d.row(2)) }, "01234",
+			5, true,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := recordtest.Header(8)
@@ -159,7 +176,8 @@ func TestDamage(t *testing.T) {
 			dir := writeRun(t, h, rows, Options{SegmentBytes: 6400})
 			sound := mustOpen(t, dir)
 			if len(sound.state.Load().segments) != 2 || sound.state.Load().segments[0].rows() != 3 {
-				t.Fatalf("%d segments, %d rows in the first", len(sound.state.Load().segments), sound.state.Load().segments[0].rows())
+				t.Fatalf("%d segments, %d rows in the first",
+					len(sound.state.Load().segments), sound.state.Load().segments[0].rows())
 			}
 			path := filepath.Join(dir, segmentName(test.segment))
 			b := mustRead(t, path)

@@ -121,7 +121,8 @@ func testFullDisk(t *testing.T, h *record.Header, limitsOf func(*segment) []int6
 		full++
 		found += r.Len()
 		if taken != want || r.Len() != want || r.Torn() != 0 || failed != (want < len(rows)) || closeFailed == failed {
-			t.Errorf("limit %d: %d rows taken, failed %v, close failed %v, %d readable, %d bytes torn; want %d rows", limit, taken, failed, closeFailed, r.Len(), r.Torn(), want)
+			t.Errorf("limit %d: %d rows taken, failed %v, close failed %v, %d readable, %d bytes torn; want %d rows",
+				limit, taken, failed, closeFailed, r.Len(), r.Torn(), want)
 		}
 		for i := range r.Len() {
 			got, err := r.Read(i, record.AllParts)

@@ -69,11 +69,15 @@ func fixtureRun() (*record.Header, []record.Step) {
 	h := &record.Header{
 		Format: record.FormatVersion, Kernel: "generic", DType: "float32", Model: "mlp:1",
 		Data: record.Data{
-			Spec: "spirals", Hash: "sha256:00", TrainExamples: 8, TestExamples: 4, Height: 1, Width: 2, Channels: 1, Classes: 2,
+			Spec: "spirals", Hash: "sha256:00",
+			TrainExamples: 8, TestExamples: 4, Height: 1, Width: 2, Channels: 1, Classes: 2,
 			Split: "first 8 train", Scaling: "none",
 		},
-		Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.5, "momentum": 0}},
-		Batch:     4, Epochs: 1, Steps: 2, Seed: 7,
+		Optimizer: record.Optimizer{
+			Name:            "sgd",
+			Hyperparameters: map[string]float64{"learning_rate": 0.5, "momentum": 0},
+		},
+		Batch: 4, Epochs: 1, Steps: 2, Seed: 7,
 		Columns: record.Columns{Theta: true, Grad: true, State: true, Substep: true},
 		Layout: record.Pack(
 			record.Tensor{Name: "linear1.weight", Kind: record.Weight, Shape: []int{1, 2}},
@@ -86,13 +90,16 @@ func fixtureRun() (*record.Header, []record.Step) {
 	return h, []record.Step{
 		{
 			Step: 0, Epoch: 1, Examples: 4, Evaluations: 0, WallTime: at(0),
-			BatchLoss: record.Some(0.75), BatchAccuracy: record.Some(0.5), LearningRate: record.Some(0.5), FullLoss: record.Some(0.7),
-			Theta: []float32{1, -2, 0.5}, Grad: []float32{0.25, 0, -1}, State: []float32{3},
+			BatchLoss: record.Some(0.75), BatchAccuracy: record.Some(0.5), LearningRate: record.Some(0.5),
+			FullLoss: record.Some(0.7),
+			Theta:    []float32{1, -2, 0.5}, Grad: []float32{0.25, 0, -1}, State: []float32{3},
 		},
 		{
 			Step: 1, Epoch: 1, Examples: 4, Evaluations: 1, WallTime: at(5),
-			BatchLoss: record.Some(nan), BatchAccuracy: record.Some(0.25), LearningRate: record.Some(0.5), TestLoss: record.Some(inf),
-			Theta: []float32{0.875, float32(math.Copysign(0, -1)), 1}, Grad: []float32{float32(inf), float32(-inf), float32(nan)},
+			BatchLoss: record.Some(nan), BatchAccuracy: record.Some(0.25), LearningRate: record.Some(0.5),
+			TestLoss: record.Some(inf),
+			Theta:    []float32{0.875, float32(math.Copysign(0, -1)), 1},
+			Grad:     []float32{float32(inf), float32(-inf), float32(nan)},
 		},
 		{
 			Step: 2, Epoch: 1, Evaluations: 2, WallTime: at(11), FullLoss: record.Some(5e-324),
@@ -123,7 +130,8 @@ func TestFixture(t *testing.T) {
 			}
 			r := mustOpen(t, f.dir)
 			if r.Len() != len(rows) || r.Segments() != 2 || !r.Finished() || !r.Closed() {
-				t.Fatalf("%d rows, %d segments, finished %v, closed %v", r.Len(), r.Segments(), r.Finished(), r.Closed())
+				t.Fatalf("%d rows, %d segments, finished %v, closed %v",
+					r.Len(), r.Segments(), r.Finished(), r.Closed())
 			}
 			if d := cmp.Diff(h, r.Header()); d != "" {
 				t.Error(d)
@@ -274,7 +282,8 @@ func formatExample(t *testing.T) string {
 		if n > shown {
 			dots = " ..."
 		}
-		fmt.Fprintf(&out, "%5d %5d  %-47s%-4s  %s\n", off, n, strings.TrimSpace(fmt.Sprintf("% x", b[off:off+shown])), dots, what)
+		fmt.Fprintf(&out, "%5d %5d  %-47s%-4s  %s\n",
+			off, n, strings.TrimSpace(fmt.Sprintf("% x", b[off:off+shown])), dots, what)
 	}
 	out.WriteString(" byte count bytes\n")
 	line(0, 8, "magic, padding")

@@ -42,7 +42,8 @@ func TestRefresh(t *testing.T) {
 			}
 			must(t, w.Close())
 			if n, err := r.Refresh(); err != nil || n != 0 || !r.Closed() || !r.Finished() || r.Segments() < 3 {
-				t.Errorf("after the end: %d rows, %v, closed %v, finished %v, %d segments", n, err, r.Closed(), r.Finished(), r.Segments())
+				t.Errorf("after the end: %d rows, %v, closed %v, finished %v, %d segments",
+					n, err, r.Closed(), r.Finished(), r.Segments())
 			}
 			for i := range rows { // what was handed out early is still there
 				if d := recordtest.Diff(&views[i], &rows[i]); d != "" {
@@ -210,7 +211,8 @@ func TestFollowEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := r.Follow(ctx, 0, time.Millisecond, func(int, record.Step) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+	if err := r.Follow(ctx, 0, time.Millisecond, func(int, record.Step) error { return nil }); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("follow: %v, want the error of the context", err)
 	}
 	for _, bad := range []func() error{

@@ -16,7 +16,10 @@ import (
 // as fast as the few bytes that are there.
 func TestSegmentOfTerabytes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	h := &record.Header{Format: 1, DType: record.Float32, Columns: record.Columns{Theta: true}, Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2}})}
+	h := &record.Header{
+		Format: 1, DType: record.Float32, Columns: record.Columns{Theta: true},
+		Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2}}),
+	}
 	w, err := arrowfile.Create(dir, h, arrowfile.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -181,7 +181,10 @@ func TestSchemaMetadata(t *testing.T) {
 	must(t, err)
 	defer in.Close()
 	m := in.Schema().Metadata()
-	for key, want := range map[string]string{keyFormat: "3", keyDType: "float32", keySegment: "3", keyFirstRow: "3", keyHeader: hexText(run.id[:]), keyHeaderText: string(run.text)} {
+	for key, want := range map[string]string{
+		keyFormat: "3", keyDType: "float32", keySegment: "3", keyFirstRow: "3",
+		keyHeader: hexText(run.id[:]), keyHeaderText: string(run.text),
+	} {
 		if got, _ := m.GetValue(key); got != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}

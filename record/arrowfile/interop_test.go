@@ -60,7 +60,8 @@ func (f *foreignRow) toStep(t *testing.T) record.Step {
 	}
 	sc := scalars{wallTime: integer(f.Wall)}
 	return record.Step{
-		Step: integer(f.Step), Substep: int32(integer(f.Substep)), Epoch: int32(integer(f.Epoch)), Examples: int32(integer(f.Examples)),
+		Step: integer(f.Step), Substep: int32(integer(f.Substep)), Epoch: int32(integer(f.Epoch)),
+		Examples:    int32(integer(f.Examples)),
 		Evaluations: integer(f.Evaluations), WallTime: sc.toStep().WallTime,
 		BatchLoss: number(f.BatchLoss), BatchAccuracy: number(f.BatchAccuracy), LearningRate: number(f.LearningRate),
 		FullLoss: number(f.FullLoss), TestLoss: number(f.TestLoss),
@@ -176,7 +177,8 @@ func foreignReads(t *testing.T, node func(...string) *exec.Cmd, library string, 
 		var f foreignRow
 		must(t, json.Unmarshal([]byte(line), &f))
 		got, want := f.toStep(t), rows[i]
-		if library == "polars" && want.BatchLoss.Valid && math.IsNaN(want.BatchLoss.Value) && math.IsNaN(got.BatchLoss.Value) {
+		if library == "polars" && want.BatchLoss.Valid && math.IsNaN(want.BatchLoss.Value) &&
+			math.IsNaN(got.BatchLoss.Value) {
 			got.BatchLoss = want.BatchLoss
 		}
 		if d := recordtest.Diff(&got, &want); d != "" {

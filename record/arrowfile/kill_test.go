@@ -120,7 +120,8 @@ func TestKill(t *testing.T) {
 			w.Close()
 		}
 	}
-	t.Logf("%d kills, %d of them in the middle of a row; %d rows were acknowledged, %d found and compared", times, torn, promised, found)
+	t.Logf("%d kills, %d of them in the middle of a row; %d rows were acknowledged, %d found and compared",
+		times, torn, promised, found)
 }
 
 // killedAfter starts a child, kills it some time after it acknowledged the row

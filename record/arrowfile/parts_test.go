@@ -83,7 +83,8 @@ func TestAppendInParts(t *testing.T) {
 				must(t, whole.finish(2))
 				must(t, parts.finish(2))
 				if !bytes.Equal(a.all, b.all) {
-					t.Errorf("%d bytes and %d, the same up to byte %d", len(a.all), len(b.all), commonPrefix(a.all, b.all))
+					t.Errorf("%d bytes and %d, the same up to byte %d",
+						len(a.all), len(b.all), commonPrefix(a.all, b.all))
 				}
 			})
 		}

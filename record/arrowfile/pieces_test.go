@@ -132,7 +132,8 @@ func TestJoinSums(t *testing.T) {
 		for range rapid.IntRange(0, 6).Draw(t, "parts") {
 			b := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "part")
 			b = b[:len(b)/4*4]
-			all, parts = append(all, b...), append(parts, record.PartSum{Sum: crc32.Checksum(b, castagnoli), Len: len(b) / 4})
+			all, parts = append(all, b...),
+				append(parts, record.PartSum{Sum: crc32.Checksum(b, castagnoli), Len: len(b) / 4})
 		}
 		if sum, n := joinSums(parts); sum != crc32.Checksum(all, castagnoli) || n != len(all)/4 {
 			t.Errorf("%08x of %d elements, want %08x of %d", sum, n, crc32.Checksum(all, castagnoli), len(all)/4)

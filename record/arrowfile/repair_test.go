@@ -125,13 +125,18 @@ func TestRepairRefuses(t *testing.T) {
 		opts     Options
 		want     string
 	}{
-		"itself":              {dir, dir, Options{Overwrite: true}, "the damaged run itself"},
-		"itself, other words": {dir, filepath.Join(dir, "..", "run"), Options{Overwrite: true}, "the damaged run itself"},
-		"another run":         {dir, other, Options{}, "already exists"},
-		"no run":              {t.TempDir(), filepath.Join(t.TempDir(), "out"), Options{}, "not a recorded run"},
+		"itself": {dir, dir, Options{Overwrite: true}, "the damaged run itself"},
+		"itself, other words": {
+			dir, filepath.Join(dir, "..", "run"),
+			Options{Overwrite: true},
+			"the damaged run itself",
+		},
+		"another run": {dir, other, Options{}, "already exists"},
+		"no run":      {t.TempDir(), filepath.Join(t.TempDir(), "out"), Options{}, "not a recorded run"},
 	} {
 		before := tree(t, dir)
-		if _, err := Repair(test.dir, test.out, test.opts, ignore); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := Repair(test.dir, test.out, test.opts, ignore); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
 		}
 		if after := tree(t, dir); !slices.Equal(before, after) {

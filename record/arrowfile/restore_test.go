@@ -36,11 +36,26 @@ func TestRestoreHeader(t *testing.T) {
 		{"sound", 3, func(*testing.T, string) {}, "012345"},
 		{"missing", 3, func(t *testing.T, dir string) { must(t, os.Remove(header(dir))) }, "012345"},
 		{"empty", 3, func(t *testing.T, dir string) { mustWrite(t, header(dir), nil) }, "012345"},
-		{"cut", 3, func(t *testing.T, dir string) { b := mustRead(t, header(dir)); mustWrite(t, header(dir), b[:len(b)/2]) }, "012345"},
+		{"cut", 3, func(t *testing.T,
+			dir string,
+		) {
+			b := mustRead(t, header(dir))
+			mustWrite(t, header(dir), b[:len(b)/2])
+		}, "012345"},
 		{"zeros", 3, func(t *testing.T, dir string) { mustWrite(t, header(dir), make([]byte, 4096)) }, "012345"},
 		{"another run's", 3, func(t *testing.T, dir string) { changeSeed(t, dir) }, "012345"},
-		{"a newer format's", 3, func(t *testing.T, dir string) { mustWrite(t, header(dir), []byte(`{"format": 9}`)) }, "012345"},
-		{"a bit, and the copies", 3, func(t *testing.T, dir string) { spoilCopies(t, dir); flipByte(t, header(dir), 300, 1) }, "012345"},
+		{
+			"a newer format's", 3, func(t *testing.T,
+				dir string,
+			) {
+				mustWrite(t, header(dir), []byte(`{"format": 9}`))
+			},
+			"012345",
+		},
+		{
+			"a bit, and the copies", 3,
+			func(t *testing.T, dir string) { spoilCopies(t, dir); flipByte(t, header(dir), 300, 1) }, "012345",
+		},
 		{"a byte of format 2", 2, func(t *testing.T, dir string) { flipByte(t, header(dir), 20, 0x55) }, "012345"},
 		{"a bit of format 1", 1, func(t *testing.T, dir string) { flipByte(t, header(dir), 40, 4) }, "012345"},
 		{"missing, and the first segment", 3, func(t *testing.T, dir string) {

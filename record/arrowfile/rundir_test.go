@@ -186,12 +186,18 @@ func TestOpenRefuses(t *testing.T) {
 			removeSegments(t, dir, 0, 1, 2, 3, 4, 5)
 			mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 4, "new": 1}`))
 		}, ErrNewerFormat},
-		"newer by damage": {func(dir string) { mustWrite(t, filepath.Join(dir, headerName), []byte(`{"format": 4, "new": 1}`)) }, record.ErrDamaged},
-		"no segment":      {func(dir string) { removeSegments(t, dir, 0, 1, 2, 3, 4, 5) }, ErrMissingSegment},
-		"first missing":   {func(dir string) { removeSegments(t, dir, 0) }, ErrMissingSegment},
-		"middle missing":  {func(dir string) { removeSegments(t, dir, 3) }, ErrMissingSegment},
-		"changed header":  {func(dir string) { changeSeed(t, dir) }, ErrWrongRun},
-		"segments change": {func(dir string) { swap(t, filepath.Join(dir, segmentName(1)), filepath.Join(dir, segmentName(2))) }, ErrWrongRun},
+		"newer by damage": {func(dir string) {
+			mustWrite(t, filepath.Join(dir, headerName),
+				[]byte(`{"format": 4, "new": 1}`))
+		}, record.ErrDamaged},
+		"no segment":     {func(dir string) { removeSegments(t, dir, 0, 1, 2, 3, 4, 5) }, ErrMissingSegment},
+		"first missing":  {func(dir string) { removeSegments(t, dir, 0) }, ErrMissingSegment},
+		"middle missing": {func(dir string) { removeSegments(t, dir, 3) }, ErrMissingSegment},
+		"changed header": {func(dir string) { changeSeed(t, dir) }, ErrWrongRun},
+		"segments change": {func(dir string) {
+			swap(t, filepath.Join(dir, segmentName(1)),
+				filepath.Join(dir, segmentName(2)))
+		}, ErrWrongRun},
 		"foreign segment": {func(dir string) {
 			foreign := writeRun(t, other, rows, Options{SegmentBytes: 1})
 			mustWrite(t, filepath.Join(dir, segmentName(2)), mustRead(t, filepath.Join(foreign, segmentName(2))))

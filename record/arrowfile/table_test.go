@@ -29,9 +29,11 @@ func drawTable(t *rapid.T) *record.Table {
 		case 0:
 			c.Ints = drawColumn(n, present, func() int64 { return rapid.Int64().Draw(t, "int") })
 		case 1:
-			c.Floats = drawColumn(n, present, func() float64 { return math.Float64frombits(rapid.Uint64().Draw(t, "float")) })
+			c.Floats = drawColumn(n, present,
+				func() float64 { return math.Float64frombits(rapid.Uint64().Draw(t, "float")) })
 		case 3:
-			c.Singles = drawColumn(n, present, func() float32 { return math.Float32frombits(rapid.Uint32().Draw(t, "single")) })
+			c.Singles = drawColumn(n, present,
+				func() float32 { return math.Float32frombits(rapid.Uint32().Draw(t, "single")) })
 		case 2:
 			c.Strings = drawColumn(n, present, func() string { return rapid.String().Draw(t, "string") })
 		default:
@@ -87,7 +89,10 @@ func TestTableRoundTrip(t *testing.T) {
 func TestTableAbsentBytes(t *testing.T) {
 	write := func(v float64) []byte {
 		var b bytes.Buffer
-		table := &record.Table{Columns: []record.Column{{Name: "x", Floats: []float64{1, v}, Valid: []bool{true, false}}}}
+		table := &record.Table{Columns: []record.Column{{
+			Name:   "x",
+			Floats: []float64{1, v}, Valid: []bool{true, false},
+		}}}
 		if err := WriteTable(&b, table, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +134,10 @@ func TestSaveTable(t *testing.T) {
 // TestTableDamaged: reading a damaged table may fail but must not panic.
 func TestTableDamaged(t *testing.T) {
 	var b bytes.Buffer
-	table := &record.Table{Columns: []record.Column{{Name: "x", Floats: []float64{1, 2, 3}}, {Name: "s", Strings: []string{"a", "", "c"}}}}
+	table := &record.Table{Columns: []record.Column{
+		{Name: "x", Floats: []float64{1, 2, 3}},
+		{Name: "s", Strings: []string{"a", "", "c"}},
+	}}
 	if err := WriteTable(&b, table, nil); err != nil {
 		t.Fatal(err)
 	}

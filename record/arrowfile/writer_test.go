@@ -20,7 +20,10 @@ import (
 // drawRows draws a run with any values and any of its numbers and vectors absent.
 func drawRows(t *rapid.T) (*record.Header, []record.Step) {
 	h := recordtest.Header(rapid.IntRange(2, 40).Draw(t, "parameters"))
-	h.Columns = record.Columns{Theta: rapid.Bool().Draw(t, "theta"), Grad: rapid.Bool().Draw(t, "grad"), State: rapid.Bool().Draw(t, "state")}
+	h.Columns = record.Columns{
+		Theta: rapid.Bool().Draw(t, "theta"), Grad: rapid.Bool().Draw(t, "grad"),
+		State: rapid.Bool().Draw(t, "state"),
+	}
 	h.Format = rapid.IntRange(1, record.FormatVersion).Draw(t, "format")
 	if h.Format > 1 {
 		h.Columns.Substep = rapid.Bool().Draw(t, "inner iterates")
@@ -54,10 +57,13 @@ func drawRows(t *rapid.T) (*record.Header, []record.Step) {
 		ns := rapid.Int64().Filter(func(ns int64) bool { return ns != 0 }).Draw(t, "wall time") // 0 stands for none
 		rows[k] = record.Step{
 			Step:  step,
-			Epoch: rapid.Int32().Draw(t, "epoch"), Examples: rapid.Int32().Draw(t, "examples"), Evaluations: rapid.Int64().Draw(t, "evaluations"),
-			WallTime:  time.Unix(0, ns),
-			BatchLoss: optional(), BatchAccuracy: optional(), LearningRate: optional(), FullLoss: optional(), TestLoss: optional(),
-			Theta: round(vector(h.Columns.Theta, h.Layout.Len())), Grad: round(vector(h.Columns.Grad, h.Layout.Len())), State: vector(h.Columns.State, h.State.Len()),
+			Epoch: rapid.Int32().Draw(t, "epoch"), Examples: rapid.Int32().Draw(t, "examples"),
+			Evaluations: rapid.Int64().Draw(t, "evaluations"),
+			WallTime:    time.Unix(0, ns),
+			BatchLoss:   optional(), BatchAccuracy: optional(), LearningRate: optional(), FullLoss: optional(),
+			TestLoss: optional(),
+			Theta:    round(vector(h.Columns.Theta, h.Layout.Len())),
+			Grad:     round(vector(h.Columns.Grad, h.Layout.Len())), State: vector(h.Columns.State, h.State.Len()),
 		}
 		if h.HasSubsteps() {
 			rows[k].Substep = rapid.Int32Range(0, math.MaxInt32).Draw(t, "substep")
@@ -165,7 +171,8 @@ func TestIdenticalRuns(t *testing.T) {
 	}
 	r := mustOpen(t, one)
 	for i, name := range names {
-		a, b, c := mustRead(t, filepath.Join(one, name)), mustRead(t, filepath.Join(same, name)), mustRead(t, filepath.Join(other, name))
+		a, b, c := mustRead(t, filepath.Join(one, name)), mustRead(t, filepath.Join(same, name)),
+			mustRead(t, filepath.Join(other, name))
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s differs between two runs of the same rows", name)
 		}

@@ -31,8 +31,9 @@ func samples(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"run.npz":                npzOf(t, m, NPZOptions{}),
 		"checkpoint.safetensors": safetensorsFile(t, m, 1),
-		"checkpoint.npz":         archiveOf(t, zip.Deflate, entry{"a", npy("<f4", make([]byte, 24), 2, 3)}, entry{"b", npy("<f8", doubles(1, 2), 2)}),
-		"array.npy":              npy("<f4", make([]byte, 24), 2, 3),
+		"checkpoint.npz": archiveOf(t, zip.Deflate, entry{"a", npy("<f4", make([]byte, 24), 2, 3)},
+			entry{"b", npy("<f8", doubles(1, 2), 2)}),
+		"array.npy": npy("<f4", make([]byte, 24), 2, 3),
 	}
 }
 
@@ -47,7 +48,8 @@ func TestTruncated(t *testing.T) {
 				if n%500 == 0 { // the same through a file
 					path := save(t, dir, name, b[:n])
 					var fromFile error
-					if _, _, fromFile = load([]string{path}, ImportOptions{}); fromFile == nil || !strings.HasPrefix(fromFile.Error(), "exchange: "+path+": ") {
+					if _, _, fromFile = load([]string{path}, ImportOptions{}); fromFile == nil ||
+						!strings.HasPrefix(fromFile.Error(), "exchange: "+path+": ") {
 						t.Fatalf("a file cut to %d bytes: %v", n, fromFile)
 					}
 				}
@@ -58,7 +60,8 @@ func TestTruncated(t *testing.T) {
 					t.Fatalf("cut to %d bytes: %v", n, err)
 				}
 			}
-			if _, _, err := load([]string{save(t, dir, name, append(slices.Clone(b), 0))}, ImportOptions{}); err == nil && !strings.HasSuffix(name, "npz") {
+			if _, _, err := load([]string{save(t, dir, name, append(slices.Clone(b), 0))},
+				ImportOptions{}); err == nil && !strings.HasSuffix(name, "npz") {
 				t.Error("with a byte more it was read")
 			}
 		})
@@ -98,7 +101,8 @@ func TestMangled(t *testing.T) {
 	outer, dir := t, t.TempDir()
 	files := samples(t)
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.SampledFrom([]string{"run.npz", "checkpoint.safetensors", "checkpoint.npz", "array.npy"}).Draw(t, "name")
+		name := rapid.SampledFrom([]string{"run.npz", "checkpoint.safetensors", "checkpoint.npz", "array.npy"}).Draw(t,
+			"name")
 		b := slices.Clone(files[name])
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			at := rapid.IntRange(0, len(b)-1).Draw(t, "at")
@@ -125,31 +129,59 @@ func TestBadSafetensors(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":              {nil, "it is empty"},
-		"cut off":            {[]byte("{"), "header is cut off"},
-		"header too long":    {binary.LittleEndian.AppendUint64(nil, math.MaxUint64), "says it has 18446744073709551615 bytes; the file has 8"},
-		"header beyond file": {binary.LittleEndian.AppendUint64(nil, 90_000_000), "says it has 90000000 bytes; the file has 8"},
-		"no JSON":            {rawSafetensors("not JSON", 0), "header is wrong"},
-		"no object":          {rawSafetensors("[1]", 0), "header is wrong"},
-		"no tensor":          {rawSafetensors("{}", 0), "it has no tensor of floating-point numbers"},
-		"unknown type":       {rawSafetensors(`{"a":{"dtype":"F7","shape":[1],"data_offsets":[0,4]}}`, 4), "it has no tensor of floating-point numbers"},
-		"no type":            {rawSafetensors(`{"a":{"shape":[1],"data_offsets":[0,4]}}`, 4), "header is wrong"},
-		"no offsets":         {rawSafetensors(`{"a":{"dtype":"F32","shape":[1]}}`, 4), "data_offsets are required"},
-		"twice":              {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `tensor "a" comes twice`},
-		"shape and bytes":    {rawSafetensors(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 4), `tensor "a" of shape [2] and type float32 has bytes 0 to 4`},
-		"backwards":          {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, 4), `has bytes 4 to 0`},
-		"negative":           {rawSafetensors(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 4), "header is wrong"},
-		"overflow":           {rawSafetensors(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0), `tensor "a" of shape [4294967296 4294967296]`},
-		"huge extent":        {rawSafetensors(`{"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}}`, 4), "header is wrong"},
-		"huge tensor":        {rawSafetensors(`{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}`, 4), "the tensors have 4000000000000 bytes, and the file has 4"},
-		"gap":                {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), `tensor "a" begins at byte 4 of the values, but the tensors before it end at 0`},
-		"overlap":            {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `begins at byte 0 of the values, but`},
-		"trailing bytes":     {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5), "the tensors have 4 bytes, and the file has 5"},
-		"no name":            {rawSafetensors(`{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "names must be UTF-8"},
+		"empty":   {nil, "it is empty"},
+		"cut off": {[]byte("{"), "header is cut off"},
+		"header too long": {
+			binary.LittleEndian.AppendUint64(nil, math.MaxUint64),
+			"says it has 18446744073709551615 bytes; the file has 8",
+		},
+		"header beyond file": {
+			binary.LittleEndian.AppendUint64(nil, 90_000_000),
+			"says it has 90000000 bytes; the file has 8",
+		},
+		"no JSON":   {rawSafetensors("not JSON", 0), "header is wrong"},
+		"no object": {rawSafetensors("[1]", 0), "header is wrong"},
+		"no tensor": {rawSafetensors("{}", 0), "it has no tensor of floating-point numbers"},
+		"unknown type": {
+			rawSafetensors(`{"a":{"dtype":"F7","shape":[1],"data_offsets":[0,4]}}`, 4),
+			"it has no tensor of floating-point numbers",
+		},
+		"no type":    {rawSafetensors(`{"a":{"shape":[1],"data_offsets":[0,4]}}`, 4), "header is wrong"},
+		"no offsets": {rawSafetensors(`{"a":{"dtype":"F32","shape":[1]}}`, 4), "data_offsets are required"},
+		"twice":      {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `tensor "a" comes twice`},
+		"shape and bytes": {
+			rawSafetensors(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 4),
+			`tensor "a" of shape [2] and type float32 has bytes 0 to 4`,
+		},
+		"backwards": {
+			rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, 4),
+			`has bytes 4 to 0`,
+		},
+		"negative": {
+			rawSafetensors(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 4),
+			"header is wrong",
+		},
+		"overflow": {rawSafetensors(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`,
+			0), `tensor "a" of shape [4294967296 4294967296]`},
+		"huge extent": {rawSafetensors(`{"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}}`,
+			4), "header is wrong"},
+		"huge tensor": {rawSafetensors(`{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}`,
+			4), "the tensors have 4000000000000 bytes, and the file has 4"},
+		"gap": {
+			rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8),
+			`tensor "a" begins at byte 4 of the values, but the tensors before it end at 0`,
+		},
+		"overlap": {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `begins at byte 0 of the values, but`},
+		"trailing bytes": {
+			rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5),
+			"the tensors have 4 bytes, and the file has 5",
+		},
+		"no name": {rawSafetensors(`{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "names must be UTF-8"},
 	} {
 		path := save(t, dir, "a.safetensors", test.file)
 		_, err := Open([]string{path}, ImportOptions{})
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "exchange: "+path) {
+		if err == nil || !strings.Contains(err.Error(), test.want) ||
+			!strings.HasPrefix(err.Error(), "exchange: "+path) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
@@ -162,30 +194,56 @@ func TestBadNPY(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":           {nil, "it is empty"},
-		"magic":           {[]byte("\x93NUMPX\x01\x00\x02\x00{}"), `it begins with "\x93NUMPX`},
-		"version":         {[]byte("\x93NUMPY\x04\x00\x02\x00{}"), "version is 4"},
-		"long header":     {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), "says it has 4294967295 bytes"},
-		"cut off":         {[]byte("\x93NUMPY\x01\x00\xff\x00{}"), "cut off"},
-		"no dictionary":   {npyText("[]", four), "no '{'"},
-		"no end":          {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", four), "no '}'"},
-		"missing key":     {npyText("{'descr': '<f4', 'shape': (1,)}", four), "not all of"},
-		"key twice":       {npyText("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", four), "twice"},
-		"unknown key":     {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}", four), "unknown key"},
-		"code":            {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} or f()", four), "more text"},
-		"no boolean":      {npyText("{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", four), "neither True nor False"},
-		"negative extent": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", four), "a shape that is none"},
-		"huge extent":     {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", four), "too large"},
-		"many dimensions": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': ("+strings.Repeat("1,", 65)+")}", four), "a shape that is none"},
-		"overflow":        {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", four), "has 4 bytes"},
-		"more than bytes": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,)}", four), "has 4 bytes"},
-		"fewer":           {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", make([]byte, 8)), "has 8 bytes"},
+		"empty":         {nil, "it is empty"},
+		"magic":         {[]byte("\x93NUMPX\x01\x00\x02\x00{}"), `it begins with "\x93NUMPX`},
+		"version":       {[]byte("\x93NUMPY\x04\x00\x02\x00{}"), "version is 4"},
+		"long header":   {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), "says it has 4294967295 bytes"},
+		"cut off":       {[]byte("\x93NUMPY\x01\x00\xff\x00{}"), "cut off"},
+		"no dictionary": {npyText("[]", four), "no '{'"},
+		"no end":        {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", four), "no '}'"},
+		"missing key":   {npyText("{'descr': '<f4', 'shape': (1,)}", four), "not all of"},
+		"key twice":     {npyText("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", four), "twice"},
+		"unknown key": {
+			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}", four),
+			"unknown key",
+		},
+		"code": {
+			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} or f()", four),
+			"more text",
+		},
+		"no boolean": {
+			npyText("{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", four),
+			"neither True nor False",
+		},
+		"negative extent": {
+			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", four),
+			"a shape that is none",
+		},
+		"huge extent": {
+			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", four),
+			"too large",
+		},
+		"many dimensions": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': ("+strings.Repeat("1,", 65)+")}",
+			four), "a shape that is none"},
+		"overflow": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
+			four), "has 4 bytes"},
+		"more than bytes": {
+			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,)}", four),
+			"has 4 bytes",
+		},
+		"fewer": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", make([]byte, 8)), "has 8 bytes"},
 		"list without end": {
 			npyText("{'descr': [('a', '<f4'), 'fortran_order': False, 'shape': ()}", nil),
 			"a list without end",
 		},
-		"objects":  {npyText("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", four), "it has no tensor of floating-point numbers"},
-		"integers": {npyText("{'descr': '<i4', 'fortran_order': False, 'shape': (1,)}", four), "it has no tensor of floating-point numbers"},
+		"objects": {
+			npyText("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", four),
+			"it has no tensor of floating-point numbers",
+		},
+		"integers": {
+			npyText("{'descr': '<i4', 'fortran_order': False, 'shape': (1,)}", four),
+			"it has no tensor of floating-point numbers",
+		},
 	} {
 		path := save(t, dir, "a.npy", test.file)
 		_, err := Open([]string{path}, ImportOptions{})
@@ -197,10 +255,14 @@ func TestBadNPY(t *testing.T) {
 
 func TestNPYElement(t *testing.T) {
 	for descr, want := range map[string]element{
-		"<f4": {"float32", floating, 4, false}, ">f8": {"float64", floating, 8, true}, "=f2": {"float16", floating, 2, false},
-		"<i8": {"int64", signed, 8, false}, "|u1": {"uint8", unsigned, 1, false}, "|b1": {"bool", boolean, 1, false}, "|S7": {"bytes", text, 7, false},
-		"<f3": {name: "<f3"}, "<f16": {name: "<f16"}, "f4": {name: "f4"}, "<f4x": {name: "<f4x"}, "<f-4": {name: "<f-4"}, "<f04": {name: "<f04"},
-		"|b2": {name: "|b2"}, "|O": {name: "object"}, "<c8": {name: "complex64"}, "<U8": {name: "<U8"}, "": {}, "|S99999999999": {name: "|S99999999999"},
+		"<f4": {"float32", floating, 4, false}, ">f8": {"float64", floating, 8, true},
+		"=f2": {"float16", floating, 2, false},
+		"<i8": {"int64", signed, 8, false}, "|u1": {"uint8", unsigned, 1, false}, "|b1": {"bool", boolean, 1, false},
+		"|S7": {"bytes", text, 7, false},
+		"<f3": {name: "<f3"}, "<f16": {name: "<f16"}, "f4": {name: "f4"}, "<f4x": {name: "<f4x"},
+		"<f-4": {name: "<f-4"}, "<f04": {name: "<f04"},
+		"|b2": {name: "|b2"}, "|O": {name: "object"}, "<c8": {name: "complex64"}, "<U8": {name: "<U8"}, "": {},
+		"|S99999999999": {name: "|S99999999999"},
 	} {
 		if got := npyElement(descr); got != want {
 			t.Errorf("%q: %+v, want %+v", descr, got, want)
@@ -226,19 +288,42 @@ func TestBadNPZ(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"no archive":        {[]byte("PK"), "zip: not a valid zip file"},
-		"other file":        {bytes.ReplaceAll(archiveOf(t, zip.Store, entry{"a", one}), []byte("a.npy"), []byte("a.txt")), `no .npy); it has "a.txt"`},
-		"twice":             {archiveOf(t, zip.Store, entry{"a", one}, entry{"a", one}), `two arrays are named "a"`},
-		"no npy":            {archiveOf(t, zip.Store, entry{"a", []byte("text")}), `array "a": the .npy header is cut off`},
-		"empty":             {archiveOf(t, zip.Store), "it has nothing"},
-		"short":             {archiveOf(t, zip.Store, entry{"a", one[:len(one)-1]}), `array "a" of shape [1] and type float32 has 3 bytes`},
-		"rows differ":       {run(entry{"step", npy("<i8", longs(1), 1)}), `array "step" has shape [1]; it must have 1 dimensions, the first of 2 rows as in "theta"`},
-		"step is float":     {run(entry{"step", npy("<f8", doubles(1, 2), 2)}), `array "step" has elements of type float64, which do not suit it`},
-		"step goes back":    {run(entry{"step", npy("<i8", longs(5, 4), 2)}), "step 4, substep 0 comes after step 5"},
-		"epoch too large":   {run(entry{"epoch", npy("<i8", longs(1, 1<<40), 2)}), `array "epoch" has 1099511627776 in row 1, which is too large`},
-		"step too large":    {run(entry{"step", npy("<u8", longs(1, -1), 2)}), `array "step" has 18446744073709551615 in row 1`},
-		"valid is float":    {run(entry{"batch_loss", npy("<f8", doubles(1, 2), 2)}, entry{"batch_loss_valid", npy("<f8", doubles(1, 2), 2)}), "do not suit"},
-		"grad of other P":   {run(entry{"grad", npy("<f4", make([]byte, 16), 2, 2)}), "grad has 2 elements in a row, and 3 by the layout"},
+		"no archive": {[]byte("PK"), "zip: not a valid zip file"},
+		"other file": {bytes.ReplaceAll(archiveOf(t, zip.Store, entry{"a", one}), []byte("a.npy"),
+			[]byte("a.txt")), `no .npy); it has "a.txt"`},
+		"twice": {archiveOf(t, zip.Store, entry{"a", one}, entry{"a", one}), `two arrays are named "a"`},
+		"no npy": {
+			archiveOf(t, zip.Store, entry{"a", []byte("text")}),
+			`array "a": the .npy header is cut off`,
+		},
+		"empty": {archiveOf(t, zip.Store), "it has nothing"},
+		"short": {
+			archiveOf(t, zip.Store, entry{"a", one[:len(one)-1]}),
+			`array "a" of shape [1] and type float32 has 3 bytes`,
+		},
+		"rows differ": {
+			run(entry{"step", npy("<i8", longs(1), 1)}),
+			`array "step" has shape [1]; it must have 1 dimensions, the first of 2 rows as in "theta"`,
+		},
+		"step is float": {
+			run(entry{"step", npy("<f8", doubles(1, 2), 2)}),
+			`array "step" has elements of type float64, which do not suit it`,
+		},
+		"step goes back": {run(entry{"step", npy("<i8", longs(5, 4), 2)}), "step 4, substep 0 comes after step 5"},
+		"epoch too large": {
+			run(entry{"epoch", npy("<i8", longs(1, 1<<40), 2)}),
+			`array "epoch" has 1099511627776 in row 1, which is too large`,
+		},
+		"step too large": {
+			run(entry{"step", npy("<u8", longs(1, -1), 2)}),
+			`array "step" has 18446744073709551615 in row 1`,
+		},
+		"valid is float": {run(entry{"batch_loss", npy("<f8", doubles(1, 2), 2)},
+			entry{"batch_loss_valid", npy("<f8", doubles(1, 2), 2)}), "do not suit"},
+		"grad of other P": {
+			run(entry{"grad", npy("<f4", make([]byte, 16), 2, 2)}),
+			"grad has 2 elements in a row, and 3 by the layout",
+		},
 		"no elements":       {archiveOf(t, zip.Store, entry{"theta", npy("<f4", nil, 2, 0)}), "a row must have 1 to"},
 		"columns first":     {archiveOf(t, zip.Store, entry{"theta", fortran(theta.npy)}), "numpy.ascontiguousarray"},
 		"header of other P": {run(header(other)), "theta has 3 elements in a row, and 4 by the layout"},
@@ -253,11 +338,13 @@ func TestBadNPZ(t *testing.T) {
 		}
 	}
 	a := save(t, dir, "a.npz", npzOf(t, memory(t, other, recordtest.Rows(other, 2, 1)), NPZOptions{}))
-	if _, err := Open([]string{a}, ImportOptions{Steps: ByName}); err == nil || !strings.Contains(err.Error(), "are for checkpoints") {
+	if _, err := Open([]string{a}, ImportOptions{Steps: ByName}); err == nil ||
+		!strings.Contains(err.Error(), "are for checkpoints") {
 		t.Errorf("options of checkpoints for a run: %v", err)
 	}
 	save(t, dir, "b.npz", run())
-	if _, err := Open([]string{dir}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "a whole run, which is imported alone") {
+	if _, err := Open([]string{dir}, ImportOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "a whole run, which is imported alone") {
 		t.Errorf("a run among others: %v", err)
 	}
 }

@@ -26,7 +26,8 @@ func TestContent(t *testing.T) {
 		"archive.pt":              archiveOf(t, 0, entry{"w", npy("<f4", []byte(eighths(2, binary.LittleEndian)), 2)}),
 		"tensors.ckpt":            safetensorsOf(t, nil, f32("w", []float32{0, 0.125}, 2)),
 		// A length of the header that begins as a pickle does.
-		"pickle.bin": rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`+strings.Repeat(" ", 0x480-54), 8),
+		"pickle.bin": rawSafetensors(`{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`+
+			strings.Repeat(" ", 0x480-54), 8),
 	} {
 		m, _, err := load([]string{save(t, dir, name, file)}, ImportOptions{})
 		if err != nil || m.Len() != 1 || m.Header().Layout.Len() != 2 {
@@ -41,8 +42,11 @@ func TestOtherContent(t *testing.T) {
 	tar := make([]byte, 512)
 	copy(tar[257:], "ustar")
 	for name, test := range map[string]struct{ file, want string }{
-		"empty.pt":                   {"", "it is empty"},
-		"lfs.safetensors":            {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "Git LFS pointer"},
+		"empty.pt": {"", "it is empty"},
+		"lfs.safetensors": {
+			"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+			"Git LFS pointer",
+		},
 		"page.safetensors":           {" \n<!DOCTYPE html><html>", "web page"},
 		"index.json":                 {`{"weight_map": {}}`, "JSON text"},
 		"model.pt":                   {"\x89HDF\r\n\x1a\n....", "HDF5"},
@@ -64,7 +68,8 @@ func TestOtherContent(t *testing.T) {
 	} {
 		path := save(t, dir, name, []byte(test.file))
 		_, err := openContainer(path, "")
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "exchange: "+path+": ") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), test.want) ||
+			!strings.HasPrefix(err.Error(), "exchange: "+path+": ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want a line with %s", name, err, test.want)
 		}
 	}

@@ -15,10 +15,12 @@ func TestNamedPipe(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Skip(err)
 	}
-	if _, err := Open([]string{path}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "it is a named pipe") {
+	if _, err := Open([]string{path}, ImportOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "it is a named pipe") {
 		t.Errorf("a named pipe: %v", err)
 	}
-	if _, err := Open([]string{"/dev/null"}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "it is a device") {
+	if _, err := Open([]string{"/dev/null"}, ImportOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "it is a device") {
 		t.Errorf("a device: %v", err)
 	}
 }

@@ -14,7 +14,10 @@ import (
 func TestWriteCSV(t *testing.T) {
 	h := recordtest.Header(2)
 	rows := []record.Step{
-		{Step: 0, Epoch: 1, Examples: 100, BatchLoss: record.Some(0.1), LearningRate: record.Some(1e-300), TestLoss: record.Some(math.Inf(-1))},
+		{
+			Step: 0, Epoch: 1, Examples: 100, BatchLoss: record.Some(0.1), LearningRate: record.Some(1e-300),
+			TestLoss: record.Some(math.Inf(-1)),
+		},
 		{Step: 7, Substep: 2, Epoch: 3, Evaluations: 9, BatchLoss: record.Some(math.NaN())},
 	}
 	var b bytes.Buffer

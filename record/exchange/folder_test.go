@@ -66,16 +66,27 @@ func TestCheckpointFolders(t *testing.T) {
 		"plain": {files: five, notes: []string{counters, fmt.Sprintf(names, 5)}},
 		"half in the third": {
 			files: slices.Replace(slices.Clone(five), 2, 3, "float16"),
-			notes: []string{counters, "float16 is widened to float32, exactly (tensors of all files: 8)", fmt.Sprintf(names, 5)}, comment: "float16 is widened to float32, exactly (tensors of all files: 8)",
+			notes: []string{
+				counters, "float16 is widened to float32, exactly (tensors of all files: 8)",
+				fmt.Sprintf(names, 5),
+			}, comment: "float16 is widened to float32, exactly (tensors of all files: 8)",
 		},
 		"types within a file": {
-			files:   []string{"mixed", "net"},
-			notes:   []string{counters, "bfloat16 is widened to float32, exactly (tensors of all files: 1)", "float64 is rounded to float32 (tensors of all files: 1)", fmt.Sprintf(names, 2)},
-			options: ImportOptions{Comment: "mine"}, comment: "mine; bfloat16 is widened to float32, exactly (tensors of all files: 1); float64 is rounded to float32 (tensors of all files: 1)",
+			files: []string{"mixed", "net"},
+			notes: []string{
+				counters, "bfloat16 is widened to float32, exactly (tensors of all files: 1)",
+				"float64 is rounded to float32 (tensors of all files: 1)", fmt.Sprintf(names, 2),
+			},
+			options: ImportOptions{Comment: "mine"}, comment: "mine; bfloat16 is widened to float32, exactly " +
+				"(tensors of all files: 1); float64 is rounded to float32 (tensors of all files: 1)",
 		},
-		"wrapped": {files: []string{"wrapped", "net"}, notes: []string{`the tensors are those of the dict's key "model"`, counters, fmt.Sprintf(names, 2)}},
+		"wrapped": {
+			files: []string{"wrapped", "net"},
+			notes: []string{`the tensors are those of the dict's key "model"`, counters, fmt.Sprintf(names, 2)},
+		},
 		"a sparse tensor": {files: []string{"sparse"}, notes: []string{
-			`"sparse" is left out: it is made by torch._utils._rebuild_sparse_tensor, and values of that kind are not read`, counters,
+			`"sparse" is left out: it is made by torch._utils._rebuild_sparse_tensor, and values of that kind are ` +
+				`not read`, counters,
 			fmt.Sprintf(names, 1),
 		}},
 		"by key": {
@@ -84,7 +95,10 @@ func TestCheckpointFolders(t *testing.T) {
 		},
 		"parallel": {
 			files: []string{"parallel", "net", "parallel"},
-			notes: []string{`the prefix "module." of a wrapper is removed from the names of the tensors`, counters, fmt.Sprintf(names, 3)},
+			notes: []string{
+				`the prefix "module." of a wrapper is removed from the names of the tensors`,
+				counters, fmt.Sprintf(names, 3),
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +131,8 @@ func TestCheckpointFolders(t *testing.T) {
 
 // sameSteps is the note about n files of one network.
 func sameSteps(n int) string {
-	return []string{2: "steps 1 and 2", 3: "steps 1, 2 and 3", 5: "steps 1, 2, 3, 4 and 5"}[n] + " have the same parameters, bit for bit"
+	return []string{2: "steps 1 and 2", 3: "steps 1, 2 and 3", 5: "steps 1, 2, 3, 4 and 5"}[n] +
+		" have the same parameters, bit for bit"
 }
 
 // TestTied: values that two names share are in theta once; parameters that were saved
@@ -136,7 +151,8 @@ func TestTied(t *testing.T) {
 	}
 	// Without the first of them the second stands for both.
 	m, notes = mustLoad(t, ImportOptions{Exclude: []string{"fc.weight"}}, folder(t, "tied"))
-	if _, ok := m.Header().Layout.Lookup("tied.weight"); !ok || strings.Contains(strings.Join(notes, "\n"), "are those of") {
+	if _, ok := m.Header().Layout.Lookup("tied.weight"); !ok ||
+		strings.Contains(strings.Join(notes, "\n"), "are those of") {
 		t.Errorf("layout %v, notes %q", m.Header().Layout, notes)
 	}
 	m, _ = mustLoad(t, ImportOptions{}, folder(t, "parameters"))
@@ -164,15 +180,40 @@ func TestBadFolders(t *testing.T) {
 		options ImportOptions
 		want    string
 	}{
-		"missing":      {third("missing"), ImportOptions{}, `ckpt_3.pt has no tensor "fc.bias", which has shape [3] in `},
-		"extra":        {third("extra"), ImportOptions{}, `ckpt_3.pt has a tensor "head.weight" of shape [4 3], and `},
-		"reshaped":     {third("reshaped"), ImportOptions{}, `ckpt_3.pt has tensor "fc.bias" with shape [3 1], and `},
-		"no dict":      {third("list"), ImportOptions{}, `ckpt_3.pt: it holds a list; what is read is a state dict`},
-		"a module":     {third("whole"), ImportOptions{}, `ckpt_3.pt: it holds an object of the class torch.nn.modules.container.Sequential`},
-		"no tensor":    {third("empty"), ImportOptions{}, `ckpt_3.pt: its dict has no tensor, alone or under a key; it has "loss"`},
-		"several":      {third("several"), ImportOptions{}, `ckpt_3.pt: it has several dicts of tensors; the option key (--key) says which is the model's: "student", "teacher"`},
-		"other key":    {third("wrapped"), ImportOptions{Key: "ema"}, `ckpt_1.pt: it has no dict of tensors under the key "ema"; it has "conv.weight"`},
-		"key of a run": {[]string{"wrapped"}, ImportOptions{Key: "ema"}, `it has "model", "optimizer", "loss", "args" (of the class argparse.Namespace), "epoch"`},
+		"missing": {
+			third("missing"),
+			ImportOptions{},
+			`ckpt_3.pt has no tensor "fc.bias", which has shape [3] in `,
+		},
+		"extra":    {third("extra"), ImportOptions{}, `ckpt_3.pt has a tensor "head.weight" of shape [4 3], and `},
+		"reshaped": {third("reshaped"), ImportOptions{}, `ckpt_3.pt has tensor "fc.bias" with shape [3 1], and `},
+		"no dict":  {third("list"), ImportOptions{}, `ckpt_3.pt: it holds a list; what is read is a state dict`},
+		"a module": {
+			third("whole"),
+			ImportOptions{},
+			`ckpt_3.pt: it holds an object of the class torch.nn.modules.container.Sequential`,
+		},
+		"no tensor": {
+			third("empty"),
+			ImportOptions{},
+			`ckpt_3.pt: its dict has no tensor, alone or under a key; it has "loss"`,
+		},
+		"several": {
+			third("several"),
+			ImportOptions{},
+			`ckpt_3.pt: it has several dicts of tensors; the option key (--key) says which is the model's: ` +
+				`"student", "teacher"`,
+		},
+		"other key": {
+			third("wrapped"),
+			ImportOptions{Key: "ema"},
+			`ckpt_1.pt: it has no dict of tensors under the key "ema"; it has "conv.weight"`,
+		},
+		"key of a run": {
+			[]string{"wrapped"},
+			ImportOptions{Key: "ema"},
+			`it has "model", "optimizer", "loss", "args" (of the class argparse.Namespace), "epoch"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open([]string{folder(t, test.files...)}, test.options)
@@ -186,13 +227,15 @@ func TestBadFolders(t *testing.T) {
 	if err := os.Truncate(path, 1500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open([]string{truncated}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), path+": it begins as a zip archive") || strings.Contains(err.Error(), "\n") {
+	if _, err := Open([]string{truncated}, ImportOptions{}); err == nil ||
+		!strings.Contains(err.Error(), path+": it begins as a zip archive") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("truncated: %v", err)
 	}
 	others := t.TempDir()
 	save(t, others, "train.log", []byte("epoch 1"))
 	for _, dir := range []string{t.TempDir(), others} {
-		if _, err := Open([]string{dir}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "has no file whose name ends in") {
+		if _, err := Open([]string{dir}, ImportOptions{}); err == nil ||
+			!strings.Contains(err.Error(), "has no file whose name ends in") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -203,7 +246,8 @@ func TestLayoutFile(t *testing.T) {
 	layout := func(text string) ImportOptions {
 		return ImportOptions{Layout: save(t, t.TempDir(), "layout.json", []byte(text))}
 	}
-	const state = `"state_layout": [{"name": "bn.running_mean", "kind": "running_mean", "shape": [2]}, {"name": "bn.running_var", "kind": "running_variance", "shape": [2]}]`
+	const state = `"state_layout": [{"name": "bn.running_mean", "kind": "running_mean", "shape": [2]}, {"name": ` +
+		`"bn.running_var", "kind": "running_variance", "shape": [2]}]`
 	m, notes := mustLoad(t, layout(`{"layout": [
 		{"name": "fc.weight", "kind": "other", "shape": [3, 2]}, {"name": "fc.bias", "kind": "bias", "shape": [3]},
 		{"name": "bn.bias", "kind": "norm_shift", "shape": [2]}, {"name": "bn.weight", "kind": "norm_scale", "shape": [2]},
@@ -228,7 +272,8 @@ func TestLayoutFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, _ := mustLoad(t, layout(string(header)), folder(t, "net", "net"))
-	if !again.Header().Layout.Equal(h.Layout) || !again.Header().State.Equal(h.State) || again.Header().Model != record.ImportedModel {
+	if !again.Header().Layout.Equal(h.Layout) || !again.Header().State.Equal(h.State) ||
+		again.Header().Model != record.ImportedModel {
 		t.Errorf("%+v", again.Header())
 	}
 	tied, _ := mustLoad(t, layout(`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 1, 3, 3]}, {"name": "conv.bias", "kind": "bias", "shape": [2]},
@@ -251,21 +296,28 @@ func TestLayoutFile(t *testing.T) {
 		`{"layout": []}`:             `its "layout" names no tensor`,
 		`{"layouts": [` + w + `]}`:   `unknown field "layouts"`,
 		`{"layout": [` + w + `]} {}`: "there is something behind the object",
-		`{"layout": [{"name": "conv.weight", "shape": [2]}]}`:                                                                 `layout: tensor "conv.weight" has kind ""; allowed are`,
-		`{"layout": [{"name": "conv.weight", "kind": "filters", "shape": [2]}]}`:                                              `has kind "filters"; allowed are`,
-		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 0]}]}`:                                            `has shape [2 0]`,
-		`{"layout": [` + w + `, ` + w + `]}`:                                                                                  `two tensors are named "conv.weight"`,
-		`{"layout": [` + w + `], "state_layout": [` + w + `]}`:                                                                `tensor "conv.weight" is in both layouts`,
-		`{"layout": [{"name": "m", "kind": "running_mean", "shape": [2]}]}`:                                                   "running statistics belong into state_layout",
-		`{"layout": [{"name": "a", "kind": "bias", "shape": [2]}, {"name": "b", "kind": "bias", "shape": [2], "offset": 3}]}`: `tensor "b" starts at offset 3, but the tensors before it end at 2`,
-		`{"layout": [` + w + `], ` + state + `}`:                                                                              `ckpt_1.pt has a tensor "conv.bias" of shape [2], and `,
-		`{"layout": [` + w + `, {"name": "x", "kind": "bias", "shape": [2]}]}`:                                                `ckpt_1.pt has no tensor "x", which has shape [2] in `,
-		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 9]}]}`:                                            `ckpt_1.pt has tensor "conv.weight" with shape [2 1 3 3], and `,
-		`{"layout": [` + w + `, {"name": "bn.num_batches_tracked", "kind": "other", "shape": []}]}`:                           `ckpt_1.pt has "bn.num_batches_tracked" with elements of type int64; in `,
-		`{"format": 99, "layout": [` + w + `], "new": 1}`:                                                                     "its format is 99, written by a newer program",
+		`{"layout": [{"name": "conv.weight", "shape": [2]}]}`:                      `layout: tensor "conv.weight" has kind ""; allowed are`,
+		`{"layout": [{"name": "conv.weight", "kind": "filters", "shape": [2]}]}`:   `has kind "filters"; allowed are`,
+		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 0]}]}`: `has shape [2 0]`,
+		`{"layout": [` + w + `, ` + w +
+			`]}`: `two tensors are named "conv.weight"`,
+		`{"layout": [` + w + `], "state_layout": [` + w +
+			`]}`: `tensor "conv.weight" is in both layouts`,
+		`{"layout": [{"name": "m", "kind": "running_mean", "shape": [2]}]}`: "running statistics belong into " +
+			"state_layout",
+		`{"layout": [{"name": "a", "kind": "bias", "shape": [2]}, {"name": "b", "kind": "bias", "shape": [2], ` +
+			`"offset": 3}]}`: `tensor "b" starts at offset 3, but the tensors before it end at 2`,
+		`{"layout": [` + w + `], ` + state +
+			`}`: `ckpt_1.pt has a tensor "conv.bias" of shape [2], and `,
+		`{"layout": [` + w + `, {"name": "x", "kind": "bias", "shape": [2]}]}`:                      `ckpt_1.pt has no tensor "x", which has shape [2] in `,
+		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 9]}]}`:                  `ckpt_1.pt has tensor "conv.weight" with shape [2 1 3 3], and `,
+		`{"layout": [` + w + `, {"name": "bn.num_batches_tracked", "kind": "other", "shape": []}]}`: `ckpt_1.pt has "bn.num_batches_tracked" with elements of type int64; in `,
+		`{"format": 99, "layout": [` + w +
+			`], "new": 1}`: "its format is 99, written by a newer program",
 	} {
 		_, err := Open([]string{folder(t, "net", "net")}, layout(text))
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "layout.json") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "layout.json") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want a line with %s", text, err, want)
 		}
 	}
@@ -276,14 +328,16 @@ func TestLayoutFile(t *testing.T) {
 	}
 	o = layout(string(header))
 	o.Exclude = []string{"fc.*"}
-	if _, err := Open([]string{folder(t, "net")}, o); err == nil || !strings.Contains(err.Error(), `names tensor "fc.weight", which exclude leaves out`) {
+	if _, err := Open([]string{folder(t, "net")}, o); err == nil ||
+		!strings.Contains(err.Error(), `names tensor "fc.weight", which exclude leaves out`) {
 		t.Errorf("a tensor of the layout file that is excluded: %v", err)
 	}
 	if _, err := Open([]string{folder(t, "net")}, ImportOptions{Layout: "none.json"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no layout file: %v", err)
 	}
 	run := save(t, t.TempDir(), "run.npz", npzOf(t, m, NPZOptions{}))
-	if _, err := Open([]string{run}, layout(string(header))); err == nil || !strings.Contains(err.Error(), "it holds a whole run; kinds, layout, key") {
+	if _, err := Open([]string{run}, layout(string(header))); err == nil ||
+		!strings.Contains(err.Error(), "it holds a whole run; kinds, layout, key") {
 		t.Errorf("a layout file for a whole run: %v", err)
 	}
 }

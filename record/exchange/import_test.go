@@ -43,7 +43,8 @@ func TestImportFolder(t *testing.T) {
 		record.Tensor{Name: "n.0.running_mean", Kind: record.RunningMean, Shape: []int{2}},
 		record.Tensor{Name: "n.0.running_var", Kind: record.RunningVariance, Shape: []int{2}})
 	want := &record.Header{
-		Format: record.FormatVersion, Software: software, DType: "float32", Model: "imported", Comment: "from elsewhere", Steps: 100,
+		Format: record.FormatVersion, Software: software, DType: "float32", Model: "imported",
+		Comment: "from elsewhere", Steps: 100,
 		Columns: record.Columns{Theta: true, State: true}, Layout: layout, State: state,
 	}
 	if d := cmp.Diff(want, m.Header(), cmp.Comparer(record.Schedule.Equal)); d != "" {
@@ -60,7 +61,8 @@ func TestImportFolder(t *testing.T) {
 	if d := cmp.Diff([]string{
 		"left out of the folders: notes.txt",
 		`array "n.0.num_batches_tracked" of type int64 is left out: parameters are floating-point numbers`,
-		`the steps, 2 to 100, come from the number after "ckpt" in the file's name (` + filepath.Join(dir, "ckpt-2.safetensors") + " is step 2)",
+		`the steps, 2 to 100, come from the number after "ckpt" in the file's name (` +
+			filepath.Join(dir, "ckpt-2.safetensors") + " is step 2)",
 		"2 tensors have the same values in all rows, bit for bit, while others change: n.0.bias, n.0.weight",
 	}, warnings); d != "" {
 		t.Error(d)
@@ -99,8 +101,11 @@ func TestImportConversions(t *testing.T) {
 
 // A number that float32 cannot hold does not become an infinity.
 func TestImportTooLarge(t *testing.T) {
-	path := save(t, t.TempDir(), "a.safetensors", safetensorsOf(t, nil, tensor{"c", safetensors.F64, []uint64{2}, doubles(1, -1e300)}))
-	if _, _, err := load([]string{path}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), `a.safetensors: array "c": it has the value -1e+300, which is too large for float32`) {
+	path := save(t, t.TempDir(), "a.safetensors",
+		safetensorsOf(t, nil, tensor{"c", safetensors.F64, []uint64{2}, doubles(1, -1e300)}))
+	if _, _, err := load([]string{path}, ImportOptions{}); err == nil ||
+		!strings.Contains(err.Error(),
+			`a.safetensors: array "c": it has the value -1e+300, which is too large for float32`) {
 		t.Errorf("%v", err)
 	}
 }
@@ -115,7 +120,8 @@ func TestImportNPZCheckpoints(t *testing.T) {
 			entry{"big", npy(">f4", []byte{0x3f, 0x80, 0, 0}, 1)},
 			entry{"scalar", npy("<f4", []byte{0, 0, 0x80, 0x3f})},
 			entry{"names", npy("<U2", make([]byte, 16), 2)},
-			entry{"table", npyText("{'descr': [('a', '<f4'), ('b', ['<i4', (2,)])], 'shape': (1,), 'fortran_order': False}\n", make([]byte, 12))},
+			entry{"table", npyText("{'descr': [('a', '<f4'), ('b', ['<i4', (2,)])], 'shape': (1,), 'fortran_order': "+
+				"False}\n", make([]byte, 12))},
 			entry{"excluded", npy("<f4", make([]byte, 8), 2)}))
 	}
 	m, warnings := mustLoad(t, ImportOptions{Exclude: []string{"excl*"}}, dir)
@@ -135,7 +141,8 @@ func TestImportNPZCheckpoints(t *testing.T) {
 		`array "names" of type <U2 is left out: parameters are floating-point numbers`,
 		`array "table" of type [('a', '<f4'), ('b', ['<i4', (2,)])] is left out: parameters are floating-point numbers`,
 		"float64 is rounded to float32 (tensors of all files: 4)",
-		"the steps, 0 to 1, come from the last whole number in the file's name (" + filepath.Join(dir, "0.npz") + " is step 0)",
+		"the steps, 0 to 1, come from the last whole number in the file's name (" + filepath.Join(dir, "0.npz") +
+			" is step 0)",
 		"2 tensors have the same values in all rows, bit for bit, while others change: big, scalar",
 	}, warnings); d != "" {
 		t.Error(d)
@@ -147,9 +154,11 @@ func TestFlax(t *testing.T) {
 	dir := t.TempDir()
 	for _, step := range []float64{1, 2} {
 		save(t, dir, fmt.Sprintf("step_%v.npz", step), archiveOf(t, zip.Store,
-			entry{"batch_stats/BatchNorm_0/mean", npy("<f8", doubles(step, 0), 2)}, entry{"batch_stats/BatchNorm_0/var", npy("<f8", doubles(1, step), 2)},
+			entry{"batch_stats/BatchNorm_0/mean", npy("<f8", doubles(step, 0), 2)},
+			entry{"batch_stats/BatchNorm_0/var", npy("<f8", doubles(1, step), 2)},
 			entry{"batch_stats/Spectral_0/sigma", npy("<f8", doubles(step), 1)},
-			entry{"params/BatchNorm_0/scale", npy("<f8", doubles(5, step), 2)}, entry{"params/Dense_0/kernel", npy("<f8", doubles(step, 6), 1, 2)}))
+			entry{"params/BatchNorm_0/scale", npy("<f8", doubles(5, step), 2)},
+			entry{"params/Dense_0/kernel", npy("<f8", doubles(step, 6), 1, 2)}))
 	}
 	m, _ := mustLoad(t, ImportOptions{}, dir)
 	h := m.Header()
@@ -167,7 +176,10 @@ func TestFlax(t *testing.T) {
 }
 
 func TestNaturalOrder(t *testing.T) {
-	want := []string{"a", "a0", "a00", "a1", "a01", "a2", "a10", "a10b", "a10b2", "a10b10", "a99999999999999999999", "a100000000000000000000", "b1/2", "b1/10", "b2/1"}
+	want := []string{
+		"a", "a0", "a00", "a1", "a01", "a2", "a10", "a10b", "a10b2", "a10b10", "a99999999999999999999",
+		"a100000000000000000000", "b1/2", "b1/10", "b2/1",
+	}
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, compareNatural)
@@ -189,18 +201,58 @@ func TestImportSteps(t *testing.T) {
 		want  []int64
 		err   string
 	}{
-		"metadata first":     {map[string]map[string]string{"a1": step("10"), "a2": step("20")}, "", []int64{10, 20}, ""},
-		"names asked for":    {map[string]map[string]string{"a1": step("10"), "a2": step("20")}, ByName, []int64{1, 2}, ""},
-		"places asked for":   {map[string]map[string]string{"a1": step("10"), "a2": step("20")}, ByPlace, []int64{0, 1}, ""},
-		"metadata goes back": {map[string]map[string]string{"a1": step("20"), "a2": step("10")}, "", nil, "order the checkpoints differently"},
-		"rows are sorted":    {map[string]map[string]string{"a1": step("20"), "a2": step("10")}, ByMetadata, []int64{10, 20}, ""},
-		"metadata missing":   {map[string]map[string]string{"a1": step("20"), "a2": nil}, ByMetadata, nil, "a2.safetensors has no step in its metadata"},
-		"metadata is text":   {map[string]map[string]string{"a1": step("x")}, ByMetadata, nil, `has the step "x" in its metadata`},
-		"names repeat":       {map[string]map[string]string{"1-a7": nil, "2-a7": nil}, "", []int64{1, 2}, ""},
-		"names without":      {map[string]map[string]string{"a": nil, "b": nil}, ByName, nil, "a.safetensors has no step in its name"},
+		"metadata first": {
+			map[string]map[string]string{"a1": step("10"), "a2": step("20")},
+			"",
+			[]int64{10, 20},
+			"",
+		},
+		"names asked for": {
+			map[string]map[string]string{"a1": step("10"), "a2": step("20")},
+			ByName,
+			[]int64{1, 2},
+			"",
+		},
+		"places asked for": {
+			map[string]map[string]string{"a1": step("10"), "a2": step("20")},
+			ByPlace,
+			[]int64{0, 1},
+			"",
+		},
+		"metadata goes back": {
+			map[string]map[string]string{"a1": step("20"), "a2": step("10")},
+			"",
+			nil, "order the checkpoints differently",
+		},
+		"rows are sorted": {
+			map[string]map[string]string{"a1": step("20"), "a2": step("10")},
+			ByMetadata,
+			[]int64{10, 20},
+			"",
+		},
+		"metadata missing": {
+			map[string]map[string]string{"a1": step("20"), "a2": nil},
+			ByMetadata, nil,
+			"a2.safetensors has no step in its metadata",
+		},
+		"metadata is text": {
+			map[string]map[string]string{"a1": step("x")},
+			ByMetadata, nil,
+			`has the step "x" in its metadata`,
+		},
+		"names repeat": {map[string]map[string]string{"1-a7": nil, "2-a7": nil}, "", []int64{1, 2}, ""},
+		"names without": {
+			map[string]map[string]string{"a": nil, "b": nil},
+			ByName, nil,
+			"a.safetensors has no step in its name",
+		},
 		"one name":           {map[string]map[string]string{"resnet20": nil}, "", []int64{0}, ""},
 		"one name asked for": {map[string]map[string]string{"resnet20": nil}, ByName, []int64{20}, ""},
-		"too large":          {map[string]map[string]string{"a99999999999999999999": nil, "b": nil}, ByName, nil, "a99999999999999999999"},
+		"too large": {
+			map[string]map[string]string{"a99999999999999999999": nil, "b": nil},
+			ByName, nil,
+			"a99999999999999999999",
+		},
 	} {
 		dir := t.TempDir()
 		for f, metadata := range test.files {
@@ -231,10 +283,26 @@ func TestImportMismatch(t *testing.T) {
 		want   MismatchError
 		text   string
 	}{
-		"missing":  {first[:1], MismatchError{Tensor: "b", Want: []int{4}}, `has no tensor "b", which has shape [4] in `},
-		"extra":    {append(slices.Clone(first), zeros("c", 5)), MismatchError{Tensor: "c", Have: []int{5}}, `has a tensor "c" of shape [5], and `},
-		"reshaped": {[]tensor{zeros("a", 3, 2), first[1]}, MismatchError{Tensor: "a", Have: []int{3, 2}, Want: []int{2, 3}}, `has tensor "a" with shape [3 2], and `},
-		"scalar":   {[]tensor{first[0], zeros("b")}, MismatchError{Tensor: "b", Have: []int{}, Want: []int{4}}, `has tensor "b" with shape [], and `},
+		"missing": {
+			first[:1],
+			MismatchError{Tensor: "b", Want: []int{4}},
+			`has no tensor "b", which has shape [4] in `,
+		},
+		"extra": {
+			append(slices.Clone(first), zeros("c", 5)),
+			MismatchError{Tensor: "c", Have: []int{5}},
+			`has a tensor "c" of shape [5], and `,
+		},
+		"reshaped": {
+			[]tensor{zeros("a", 3, 2), first[1]},
+			MismatchError{Tensor: "a", Have: []int{3, 2}, Want: []int{2, 3}},
+			`has tensor "a" with shape [3 2], and `,
+		},
+		"scalar": {
+			[]tensor{first[0], zeros("b")},
+			MismatchError{Tensor: "b", Have: []int{}, Want: []int{4}},
+			`has tensor "b" with shape [], and `,
+		},
 		"a counter instead": {
 			[]tensor{first[0], {"b", safetensors.I32, []uint64{4}, make([]byte, 16)}},
 			MismatchError{Tensor: "b", Want: []int{4}, Type: "int32"},
@@ -262,7 +330,8 @@ func TestImportMismatch(t *testing.T) {
 
 func TestImportOptions(t *testing.T) {
 	dir := t.TempDir()
-	path := save(t, dir, "a.safetensors", safetensorsOf(t, nil, zeros("enc.w", 2, 2), zeros("enc.s", 3), zeros("opt.m", 7)))
+	path := save(t, dir, "a.safetensors",
+		safetensorsOf(t, nil, zeros("enc.w", 2, 2), zeros("enc.s", 3), zeros("opt.m", 7)))
 	rule := func(text string) KindRule {
 		r, err := ParseKindRule(text)
 		if err != nil {
@@ -274,7 +343,8 @@ func TestImportOptions(t *testing.T) {
 		Kinds: []KindRule{rule("*.s=running_mean"), rule("enc.*=other")}, Exclude: []string{"opt.*"}, Model: "mine",
 	}, path)
 	h := m.Header()
-	if len(h.Layout) != 1 || h.Layout[0].Kind != record.Other || len(h.State) != 1 || h.State[0].Name != "enc.s" || h.Model != "mine" {
+	if len(h.Layout) != 1 || h.Layout[0].Kind != record.Other || len(h.State) != 1 || h.State[0].Name != "enc.s" ||
+		h.Model != "mine" {
 		t.Errorf("%+v, %+v, %s", h.Layout, h.State, h.Model)
 	}
 	for _, text := range []string{"a", "=bias", "a=weights"} {

@@ -55,7 +55,8 @@ func TestGuessKind(t *testing.T) {
 	// Statistics beside a tensor tell that its module normalizes.
 	beside := func(name string) bool { return name == "downsample.1.running_mean" }
 	for name, want := range map[string]record.Kind{
-		"downsample.1.weight": record.NormScale, "downsample.1.bias": record.NormShift, "downsample.0.bias": record.Bias,
+		"downsample.1.weight": record.NormScale, "downsample.1.bias": record.NormShift,
+		"downsample.0.bias": record.Bias,
 	} {
 		if got := guessKind(name, []int{8}, beside); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)

@@ -41,37 +41,91 @@ func TestFolders(t *testing.T) {
 		want  string // step:place in the list of files, or a part of the refusal
 		note  string
 	}{
-		"a file a step":     {"ckpt-10.safetensors ckpt-2.safetensors", "2:1 10:0", ""},
-		"a folder a step":   {"step512/model.safetensors step1/model.safetensors step0/model.safetensors", "0:2 1:1 512:0", ""},
-		"one step":          {"step512/model.safetensors", "512:0", ""},
-		"Hugging Face":      {"checkpoint-500/model.safetensors checkpoint-500/optimizer.pt checkpoint-500/scheduler.pt checkpoint-500/rng_state.pth checkpoint-500/rng_state_0.pth checkpoint-500/training_args.bin checkpoint-500/trainer_state.json checkpoint-1000/model.safetensors checkpoint-1000/optimizer.pt model.safetensors training_args.bin config.json", "500:0 1000:7", "optimizer.pt (2 times), rng_state.pth, rng_state_0.pth"},
-		"the final model":   {"checkpoint-500/model.safetensors checkpoint-1000/model.safetensors model.safetensors", "500:0 1000:1", "because the name has no step and the others have one: "},
-		"two formats":       {"step1/model.safetensors step1/pytorch_model.bin step2/model.safetensors step2/pytorch_model.bin", "1:0 2:2", "pytorch_model.bin (2 times)"},
-		"an average":        {"step1/model.safetensors step1/ema.safetensors step2/model.safetensors", "1:0 2:2", "ema.safetensors"},
-		"Lightning":         {"version_0/checkpoints/epoch=0-step=10.safetensors version_0/checkpoints/epoch=1-step=20.safetensors version_0/checkpoints/last.safetensors version_0/hparams.yaml", "10:0 20:1", "last.safetensors"},
-		"best and last":     {"model_best.safetensors 1.safetensors 2.safetensors checkpoint_last.safetensors", "1:1 2:2", "model_best.safetensors"},
-		"optimizers apart":  {"model_1.safetensors optimizer_1.pt model_2.safetensors optimizer_2.pt", "1:0 2:2", "optimizer_1.pt, optimizer_2.pt"},
-		"Megatron":          {"iter_0000100/mp_rank_00/model.safetensors iter_0000200/mp_rank_00/model.safetensors latest_checkpointed_iteration.txt", "100:0 200:1", "latest_checkpointed_iteration.txt"},
-		"hidden files":      {"1.safetensors 2.safetensors .3.safetensors .cache/4.safetensors", "1:0 2:1", ".3.safetensors, .cache/"},
-		"a recording":       {"step1.safetensors RUN/header.json RUN/steps-000000.arrow RUN/analysis/pca/step2.safetensors", "1:0", "left out of the folders: RUN/"},
-		"nothing with it":   {"checkpoint.txt weights.h5", "has no file whose name ends in", "it has checkpoint.txt, weights.h5"},
-		"optimizers only":   {"optimizer_1.pt", "it has optimizer_1.pt", ""},
-		"not a copy":        {"init.safetensors step1.safetensors step2.safetensors", "init.safetensors has no step in its name, and ", ""},
-		"two runs":          {"a/step1.safetensors a/step2.safetensors b/step1.safetensors", "step 1 comes twice: ", ""},
-		"two versions":      {"epoch=0-step=10.safetensors epoch=0-step=10-v1.safetensors", "step 10 comes twice: ", ""},
-		"two models a step": {"step1/actor.safetensors step1/critic.safetensors step2/actor.safetensors step2/critic.safetensors", "step 1 comes twice: ", ""},
-		"no numbers":        {"a.safetensors b.safetensors", "neither the metadata nor the names of the 2 checkpoints have steps", ""},
-		"hashes":            {"snapshots/" + strings.Repeat("a1", 20) + "/model.safetensors snapshots/" + strings.Repeat("b2", 20) + "/model.safetensors", "are hashes, which have no order", ""},
-		"one shard":         {"step1/model-00001-of-00001.safetensors step2/model-00001-of-00001.safetensors", "1:0 2:1", ""},
-		"parts of ranks":    {"step1/model_rank_0.safetensors step1/model_rank_1.safetensors", "are parts of one model, saved by several processes", ""},
+		"a file a step": {"ckpt-10.safetensors ckpt-2.safetensors", "2:1 10:0", ""},
+		"a folder a step": {
+			"step512/model.safetensors step1/model.safetensors step0/model.safetensors",
+			"0:2 1:1 512:0", "",
+		},
+		"one step": {"step512/model.safetensors", "512:0", ""},
+		"Hugging Face": {
+			"checkpoint-500/model.safetensors checkpoint-500/optimizer.pt " +
+				"checkpoint-500/scheduler.pt checkpoint-500/rng_state.pth checkpoint-500/rng_state_0.pth " +
+				"checkpoint-500/training_args.bin checkpoint-500/trainer_state.json checkpoint-1000/model.safetensors " +
+				"checkpoint-1000/optimizer.pt model.safetensors training_args.bin config.json", "500:0 1000:7",
+			"optimizer.pt (2 times), rng_state.pth, rng_state_0.pth",
+		},
+		"the final model": {
+			"checkpoint-500/model.safetensors checkpoint-1000/model.safetensors model.safetensors",
+			"500:0 1000:1", "because the name has no step and the others have one: ",
+		},
+		"two formats": {"step1/model.safetensors step1/pytorch_model.bin step2/model.safetensors " +
+			"step2/pytorch_model.bin", "1:0 2:2", "pytorch_model.bin (2 times)"},
+		"an average": {
+			"step1/model.safetensors step1/ema.safetensors step2/model.safetensors", "1:0 2:2",
+			"ema.safetensors",
+		},
+		"Lightning": {"version_0/checkpoints/epoch=0-step=10.safetensors " +
+			"version_0/checkpoints/epoch=1-step=20.safetensors version_0/checkpoints/last.safetensors " +
+			"version_0/hparams.yaml", "10:0 20:1", "last.safetensors"},
+		"best and last": {
+			"model_best.safetensors 1.safetensors 2.safetensors checkpoint_last.safetensors",
+			"1:1 2:2", "model_best.safetensors",
+		},
+		"optimizers apart": {
+			"model_1.safetensors optimizer_1.pt model_2.safetensors optimizer_2.pt", "1:0 2:2",
+			"optimizer_1.pt, optimizer_2.pt",
+		},
+		"Megatron": {"iter_0000100/mp_rank_00/model.safetensors iter_0000200/mp_rank_00/model.safetensors " +
+			"latest_checkpointed_iteration.txt", "100:0 200:1", "latest_checkpointed_iteration.txt"},
+		"hidden files": {
+			"1.safetensors 2.safetensors .3.safetensors .cache/4.safetensors", "1:0 2:1",
+			".3.safetensors, .cache/",
+		},
+		"a recording": {"step1.safetensors RUN/header.json RUN/steps-000000.arrow " +
+			"RUN/analysis/pca/step2.safetensors", "1:0", "left out of the folders: RUN/"},
+		"nothing with it": {
+			"checkpoint.txt weights.h5", "has no file whose name ends in",
+			"it has checkpoint.txt, weights.h5",
+		},
+		"optimizers only": {"optimizer_1.pt", "it has optimizer_1.pt", ""},
+		"not a copy": {
+			"init.safetensors step1.safetensors step2.safetensors",
+			"init.safetensors has no step in its name, and ", "",
+		},
+		"two runs": {
+			"a/step1.safetensors a/step2.safetensors b/step1.safetensors", "step 1 comes twice: ",
+			"",
+		},
+		"two versions": {
+			"epoch=0-step=10.safetensors epoch=0-step=10-v1.safetensors", "step 10 comes twice: ",
+			"",
+		},
+		"two models a step": {"step1/actor.safetensors step1/critic.safetensors step2/actor.safetensors " +
+			"step2/critic.safetensors", "step 1 comes twice: ", ""},
+		"no numbers": {"a.safetensors b.safetensors", "neither the metadata nor the names of the 2 " +
+			"checkpoints have steps", ""},
+		"hashes": {"snapshots/" + strings.Repeat("a1", 20) + "/model.safetensors snapshots/" +
+			strings.Repeat("b2", 20) + "/model.safetensors", "are hashes, which have no order", ""},
+		"one shard": {
+			"step1/model-00001-of-00001.safetensors step2/model-00001-of-00001.safetensors",
+			"1:0 2:1", "",
+		},
+		"parts of ranks": {
+			"step1/model_rank_0.safetensors step1/model_rank_1.safetensors",
+			"are parts of one model, saved by several processes", "",
+		},
 		"a part of a world": {"step1/model_world_size_2_rank_0.safetensors", "is the part of one process of 2", ""},
-		"consolidated":      {"step1/consolidated.00.safetensors step1/consolidated.01.safetensors", "are parts of one model", ""},
+		"consolidated": {
+			"step1/consolidated.00.safetensors step1/consolidated.01.safetensors",
+			"are parts of one model", "",
+		},
 	} {
 		files := strings.Fields(test.files)
 		dir := tree(t, files...)
 		im, err := Open([]string{dir}, ImportOptions{})
 		if err != nil {
-			if got := err.Error(); !strings.Contains(got, test.want) || !strings.Contains(got, test.note) || strings.Contains(got, "\n") {
+			if got := err.Error(); !strings.Contains(got, test.want) || !strings.Contains(got, test.note) ||
+				strings.Contains(got, "\n") {
 				t.Errorf("%s: %v; want %s", name, err, test.want)
 			}
 			continue
@@ -91,11 +145,13 @@ func TestFolders(t *testing.T) {
 // TestSnapshotNames: the cache of the Hugging Face hub knows which revision a hash is.
 func TestSnapshotNames(t *testing.T) {
 	a, b := strings.Repeat("a1", 20), strings.Repeat("b2", 20)
-	dir := tree(t, "snapshots/"+a+"/model.safetensors", "snapshots/"+b+"/model.safetensors", "refs/step20", "refs/step10")
+	dir := tree(t, "snapshots/"+a+"/model.safetensors", "snapshots/"+b+"/model.safetensors", "refs/step20",
+		"refs/step10")
 	save(t, filepath.Join(dir, "refs"), "step20", []byte(a))
 	save(t, filepath.Join(dir, "refs"), "step10", []byte(b+"\n"))
 	m, notes := mustLoad(t, ImportOptions{}, filepath.Join(dir, "snapshots"))
-	if first, last := must(m.Read(0, record.AllParts)), must(m.Read(1, record.AllParts)); first.Step != 10 || first.Theta[0] != 1 || last.Step != 20 {
+	if first, last := must(m.Read(0, record.AllParts)), must(m.Read(1, record.AllParts)); first.Step != 10 ||
+		first.Theta[0] != 1 || last.Step != 20 {
 		t.Errorf("steps %d, %d, notes %q", first.Step, last.Step, notes)
 	}
 }
@@ -108,7 +164,10 @@ func TestOrderOfCommandLine(t *testing.T) {
 	for _, name := range []string{"init", "mid", "end"} {
 		paths = append(paths, filepath.Join(dir, name+".safetensors"))
 	}
-	for by, want := range map[Numbering]string{"": "0:0 1:1 2:2", ByOrder: "0:0 1:1 2:2", ByPlace: "0:0 1:1 2:2", "20,0,10": "0:1 10:2 20:0"} {
+	for by, want := range map[Numbering]string{
+		"": "0:0 1:1 2:2", ByOrder: "0:0 1:1 2:2", ByPlace: "0:0 1:1 2:2",
+		"20,0,10": "0:1 10:2 20:0",
+	} {
 		m, notes := mustLoad(t, ImportOptions{Steps: by}, paths...)
 		var got []string
 		for i := range m.Len() {
@@ -147,18 +206,24 @@ func TestShards(t *testing.T) {
 		dir := filepath.Join(series, fmt.Sprintf("step%d", step))
 		write(dir, good, float32(step))
 		save(t, dir, "optimizer-00001-of-00002.bin", []byte("PK"))
-		first, all = append(first, filepath.Join(dir, one)), append(all, filepath.Join(dir, one), filepath.Join(dir, two))
+		first, all = append(first, filepath.Join(dir, one)),
+			append(all, filepath.Join(dir, one), filepath.Join(dir, two))
 	}
 	for name, paths := range map[string][]string{
-		"folder": {series}, "folders": {filepath.Join(series, "step200"), filepath.Join(series, "step100")}, "files": all,
-		"indexes": {filepath.Join(series, "step100", "model.safetensors.index.json"), filepath.Join(series, "step200", "model.safetensors.index.json")},
+		"folder": {series}, "folders": {filepath.Join(series, "step200"), filepath.Join(series, "step100")},
+		"files": all,
+		"indexes": {
+			filepath.Join(series, "step100", "model.safetensors.index.json"),
+			filepath.Join(series, "step200", "model.safetensors.index.json"),
+		},
 	} {
 		m, _ := mustLoad(t, ImportOptions{}, paths...)
 		if m.Len() != 2 {
 			t.Errorf("%s: %d rows; want 2", name, m.Len())
 			continue
 		}
-		if s := must(m.Read(1, record.AllParts)); s.Step != 200 || !slices.Equal(s.Theta, []float32{200, 1, 2, 3, 200, 5}) {
+		if s := must(m.Read(1, record.AllParts)); s.Step != 200 ||
+			!slices.Equal(s.Theta, []float32{200, 1, 2, 3, 200, 5}) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
@@ -181,25 +246,53 @@ func TestShards(t *testing.T) {
 		change func(dir string)
 		want   string
 	}{
-		"no index":    {good, func(dir string) { os.Remove(filepath.Join(dir, "model.safetensors.index.json")) }, "is one of 2 shards of a model, and their index model.safetensors.index.json is missing"},
-		"missing":     {good, func(dir string) { os.Remove(filepath.Join(dir, two)) }, "shard " + two + " is in the index and not in the folder"},
-		"extra":       {good, func(dir string) { save(t, dir, "model-00003-of-00003.safetensors", nil) }, "shard model-00003-of-00003.safetensors is in the folder and not in the index"},
-		"other names": {index(24, map[string]string{"a": one, "b": two, "c": two}), nil, `it has the tensor "c" in ` + two},
+		"no index": {
+			good, func(dir string) { os.Remove(filepath.Join(dir, "model.safetensors.index.json")) },
+			"is one of 2 shards of a model, and their index model.safetensors.index.json is missing",
+		},
+		"missing": {
+			good, func(dir string) { os.Remove(filepath.Join(dir, two)) },
+			"shard " + two + " is in the index and not in the folder",
+		},
+		"extra": {
+			good, func(dir string) { save(t, dir, "model-00003-of-00003.safetensors", nil) },
+			"shard model-00003-of-00003.safetensors is in the folder and not in the index",
+		},
+		"other names": {
+			index(24, map[string]string{"a": one, "b": two, "c": two}), nil,
+			`it has the tensor "c" in ` + two,
+		},
 		"not indexed": {index(8, map[string]string{"a": one, "c": two}), nil, "has the tensor \"b\""},
-		"swapped":     {index(24, map[string]string{"a": two, "b": one}), nil, "shard " + one + ` has the tensor "a", which the index has in "` + two + `"`},
-		"size":        {index(25, map[string]string{"a": one, "b": two}), nil, "its total_size is 25 bytes, and the tensors in the shards have 24"},
-		"a path":      {index(24, map[string]string{"a": one, "b": "../" + two}), nil, "a shard must be a file in the folder of the index"},
-		"the parent":  {index(24, map[string]string{"a": one, "b": ".."}), nil, "a shard must be a file in the folder of the index"},
-		"no tensors":  {"{}", nil, `its "weight_map" names no tensor`},
-		"no JSON":     {"[", nil, "it is not an index of shards"},
-		"and a file":  {good, func(dir string) { save(t, dir, "model.safetensors", safetensorsOf(t, nil, zeros("a", 1, 2))) }, "has both model.safetensors and model.safetensors.index.json"},
+		"swapped": {
+			index(24, map[string]string{"a": two, "b": one}), nil,
+			"shard " + one + ` has the tensor "a", which the index has in "` + two + `"`,
+		},
+		"size": {
+			index(25, map[string]string{"a": one, "b": two}), nil,
+			"its total_size is 25 bytes, and the tensors in the shards have 24",
+		},
+		"a path": {
+			index(24, map[string]string{"a": one, "b": "../" + two}), nil,
+			"a shard must be a file in the folder of the index",
+		},
+		"the parent": {
+			index(24, map[string]string{"a": one, "b": ".."}), nil,
+			"a shard must be a file in the folder of the index",
+		},
+		"no tensors": {"{}", nil, `its "weight_map" names no tensor`},
+		"no JSON":    {"[", nil, "it is not an index of shards"},
+		"and a file": {good, func(dir string) {
+			save(t, dir, "model.safetensors",
+				safetensorsOf(t, nil, zeros("a", 1, 2)))
+		}, "has both model.safetensors and model.safetensors.index.json"},
 	} {
 		dir := filepath.Join(t.TempDir(), "step1")
 		write(dir, test.index, 1)
 		if test.change != nil {
 			test.change(dir)
 		}
-		if _, err := Open([]string{dir}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := Open([]string{dir}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), test.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want %s", name, err, test.want)
 		}
 	}
@@ -209,15 +302,19 @@ func TestShards(t *testing.T) {
 // that a series with and without them is one.
 func TestWrappers(t *testing.T) {
 	model := func(rename func(string) string, more ...tensor) []byte {
-		return safetensorsOf(t, nil, append(more, f32(rename("net.0.weight"), []float32{1, 2}, 1, 2), f32(rename("net.0.bias"), []float32{3}, 1))...)
+		return safetensorsOf(t, nil,
+			append(more, f32(rename("net.0.weight"), []float32{1, 2}, 1, 2),
+				f32(rename("net.0.bias"), []float32{3}, 1))...)
 	}
 	plain := func(name string) string { return name }
 	replace := func(old, by string) func(string) string {
 		return func(name string) string { return strings.Replace(name, old, by, 1) }
 	}
 	for name, rename := range map[string]func(string) string{
-		"plain": plain, "parallel": replace("net", "module.net"), "compiled": replace("net", "_orig_mod.net"), "inside": replace("net.", "net._orig_mod."),
-		"fsdp": replace("net.0", "_fsdp_wrapped_module.net._fsdp_wrapped_module.0"), "several": replace("net.0", "module._orig_mod.net.0._checkpoint_wrapped_module"),
+		"plain": plain, "parallel": replace("net", "module.net"), "compiled": replace("net", "_orig_mod.net"),
+		"inside":        replace("net.", "net._orig_mod."),
+		"fsdp":          replace("net.0", "_fsdp_wrapped_module.net._fsdp_wrapped_module.0"),
+		"several":       replace("net.0", "module._orig_mod.net.0._checkpoint_wrapped_module"),
 		"module inside": replace("net.", "net.module."),
 	} {
 		dir := t.TempDir()
@@ -233,12 +330,15 @@ func TestWrappers(t *testing.T) {
 		}
 	}
 	// A module that the model has itself stays: not all names have it.
-	path := save(t, t.TempDir(), "1.safetensors", safetensorsOf(t, nil, zeros("a.module.weight", 1, 2), zeros("b.weight", 1, 2)))
+	path := save(t, t.TempDir(), "1.safetensors",
+		safetensorsOf(t, nil, zeros("a.module.weight", 1, 2), zeros("b.weight", 1, 2)))
 	if m, _ := mustLoad(t, ImportOptions{}, path); m.Header().Layout[0].Name != "a.module.weight" {
 		t.Errorf("%v", m.Header().Layout)
 	}
-	path = save(t, t.TempDir(), "1.safetensors", safetensorsOf(t, nil, zeros("a._orig_mod.weight", 1, 2), zeros("a.weight", 1, 2)))
-	if _, err := Open([]string{path}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), `two tensors have the name "a.weight" once the prefixes`) {
+	path = save(t, t.TempDir(), "1.safetensors",
+		safetensorsOf(t, nil, zeros("a._orig_mod.weight", 1, 2), zeros("a.weight", 1, 2)))
+	if _, err := Open([]string{path}, ImportOptions{}); err == nil ||
+		!strings.Contains(err.Error(), `two tensors have the name "a.weight" once the prefixes`) {
 		t.Errorf("a collision: %v", err)
 	}
 }
@@ -248,7 +348,8 @@ func TestWrappers(t *testing.T) {
 func TestTiedInAnyOrder(t *testing.T) {
 	s := &checkpoints{Import: new(Import), names: map[string]bool{"emb": true, "out": true}}
 	float := safetensorsElements["F32"]
-	emb, head, out := array{name: "emb", element: float, shape: []int{2}}, array{name: "head", element: float, shape: []int{2}}, array{name: "out", element: float, shape: []int{2}}
+	emb, head, out := array{name: "emb", element: float, shape: []int{2}},
+		array{name: "head", element: float, shape: []int{2}}, array{name: "out", element: float, shape: []int{2}}
 	tie := func(a, first array) array { a.same = first.name; return a }
 	namesOf := func(arrays ...array) (names []string) {
 		for _, a := range s.taken(&container{arrays: arrays}) {
@@ -260,7 +361,12 @@ func TestTiedInAnyOrder(t *testing.T) {
 		t.Errorf("the first file: %v", got)
 	}
 	s.header = new(record.Header)
-	for _, arrays := range [][]array{{emb, tie(head, emb), out}, {head, tie(emb, head), out}, {out, emb}, {head, out, tie(emb, head)}} {
+	for _, arrays := range [][]array{
+		{emb, tie(head, emb), out},
+		{head, tie(emb, head), out},
+		{out, emb},
+		{head, out, tie(emb, head)},
+	} {
 		if got := namesOf(arrays...); !slices.Contains(got, "emb") || slices.Contains(got, "head") || len(got) != 2 {
 			t.Errorf("a later file: %v", got)
 		}

@@ -56,7 +56,10 @@ func TestNPZProperty(t *testing.T) {
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		h := recordtest.Header(rapid.IntRange(2, 9).Draw(rt, "p"))
-		h.Columns = record.Columns{Theta: rapid.Bool().Draw(rt, "theta"), Grad: rapid.Bool().Draw(rt, "grad"), State: rapid.Bool().Draw(rt, "state"), Substep: true}
+		h.Columns = record.Columns{
+			Theta: rapid.Bool().Draw(rt, "theta"), Grad: rapid.Bool().Draw(rt, "grad"),
+			State: rapid.Bool().Draw(rt, "state"), Substep: true,
+		}
 		vector := func(recorded bool, n int) []float32 {
 			if !recorded || rapid.IntRange(0, 3).Draw(rt, "absent") == 0 {
 				return nil
@@ -66,11 +69,13 @@ func TestNPZProperty(t *testing.T) {
 		rows := make([]record.Step, rapid.IntRange(0, 5).Draw(rt, "rows"))
 		for i := range rows {
 			s := &rows[i]
-			s.Step, s.Substep, s.Epoch = int64(i*3), rapid.Int32Range(0, 99).Draw(rt, "substep"), rapid.Int32().Draw(rt, "epoch")
+			s.Step, s.Substep, s.Epoch = int64(i*3), rapid.Int32Range(0, 99).Draw(rt, "substep"),
+				rapid.Int32().Draw(rt, "epoch")
 			for _, o := range optionals(s) {
 				*o = bits64.Draw(rt, "scalar")
 			}
-			s.Theta, s.Grad, s.State = vector(h.Columns.Theta, h.Layout.Len()), vector(h.Columns.Grad, h.Layout.Len()), vector(h.Columns.State, 3)
+			s.Theta, s.Grad, s.State = vector(h.Columns.Theta, h.Layout.Len()), vector(h.Columns.Grad, h.Layout.Len()),
+				vector(h.Columns.State, 3)
 		}
 		b := npzOf(t, memory(t, h, rows), NPZOptions{})
 		if !bytes.Equal(b, npzOf(t, memory(t, h, rows), NPZOptions{})) {
@@ -103,7 +108,10 @@ func TestNPZIndependent(t *testing.T) {
 	var epochs []int32
 	var loss []float64
 	var valid []bool
-	for name, to := range map[string]any{"theta": &theta, "step": &steps, "epoch": &epochs, "batch_loss": &loss, "batch_loss_valid": &valid} {
+	for name, to := range map[string]any{
+		"theta": &theta, "step": &steps, "epoch": &epochs, "batch_loss": &loss,
+		"batch_loss_valid": &valid,
+	} {
 		if err := npz.Read(r, name+".npy", to); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -125,9 +133,12 @@ func TestNPZIndependent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Join(archive.Keys(), " "), "header.npy step.npy substep.npy epoch.npy examples.npy evaluations.npy wall_time_ns.npy "+
-		"batch_loss.npy batch_loss_valid.npy batch_accuracy.npy batch_accuracy_valid.npy learning_rate.npy learning_rate_valid.npy "+
-		"full_loss.npy full_loss_valid.npy test_loss.npy test_loss_valid.npy theta.npy grad.npy grad_valid.npy state.npy"; got != want {
+	if got, want := strings.Join(archive.Keys(), " "), "header.npy step.npy substep.npy epoch.npy examples.npy "+
+		"evaluations.npy wall_time_ns.npy "+
+		"batch_loss.npy batch_loss_valid.npy batch_accuracy.npy batch_accuracy_valid.npy learning_rate.npy "+
+		"learning_rate_valid.npy "+
+		"full_loss.npy full_loss_valid.npy test_loss.npy test_loss_valid.npy theta.npy grad.npy grad_valid.npy "+
+		"state.npy"; got != want {
 		t.Errorf("arrays %s\nwant   %s", got, want)
 	}
 }
@@ -155,8 +166,16 @@ func TestNPZRows(t *testing.T) {
 // rows, and what a run has no column for is left out with a note.
 func TestOwnArchives(t *testing.T) {
 	theta := entry{"theta", npy("<f4", appendFloats(nil, []float32{1, 2, 3, 4, 5, 6}), 3, 2)}
-	rows := []record.Step{{Step: 0, Theta: []float32{1, 2}}, {Step: 1, Theta: []float32{3, 4}}, {Step: 2, Theta: []float32{5, 6}}}
-	steps := []record.Step{{Step: 10, Theta: []float32{1, 2}}, {Step: 20, Theta: []float32{3, 4}}, {Step: 40, Theta: []float32{5, 6}}}
+	rows := []record.Step{
+		{Step: 0, Theta: []float32{1, 2}},
+		{Step: 1, Theta: []float32{3, 4}},
+		{Step: 2, Theta: []float32{5, 6}},
+	}
+	steps := []record.Step{
+		{Step: 10, Theta: []float32{1, 2}},
+		{Step: 20, Theta: []float32{3, 4}},
+		{Step: 40, Theta: []float32{5, 6}},
+	}
 	withLoss := slices.Clone(steps)
 	for i := range withLoss {
 		withLoss[i].BatchLoss = record.Some(float64(i))
@@ -167,15 +186,34 @@ func TestOwnArchives(t *testing.T) {
 		want    []record.Step
 		notes   []string
 	}{
-		"theta":            {[]entry{theta}, rows, nil},
-		"steps and losses": {[]entry{theta, {"steps", npy("<i8", longs(10, 20, 40), 3)}, column("losses", 3)}, withLoss, []string{`array "steps" is read as step`, `array "losses" is read as batch_loss`}},
-		"unknown ones": {[]entry{theta, {"step", npy("<i8", longs(10, 20, 40), 3)}, column("sharpness", 3), {"lr", npy("<f8", doubles(0.1))}, {"grid", npy("<f8", doubles(1, 2, 3, 4), 2, 2)}}, steps, []string{
+		"theta": {[]entry{theta}, rows, nil},
+		"steps and losses": {
+			[]entry{theta, {"steps", npy("<i8", longs(10, 20, 40), 3)}, column("losses", 3)},
+			withLoss,
+			[]string{`array "steps" is read as step`, `array "losses" is read as batch_loss`},
+		},
+		"unknown ones": {[]entry{
+			theta,
+			{"step", npy("<i8", longs(10, 20, 40), 3)},
+			column("sharpness", 3),
+			{"lr", npy("<f8", doubles(0.1))},
+			{"grid", npy("<f8", doubles(1, 2, 3, 4), 2, 2)},
+		}, steps, []string{
 			`array "sharpness" of shape [3] is left out: no column of a run has this name and 3 rows`,
 			`array "lr" of shape [] is left out: no column of a run has this name and 3 rows`,
 			`array "grid" of shape [2 2] is left out: no column of a run has this name and 3 rows`,
 		}},
-		"a loss too few": {[]entry{theta, column("losses", 2)}, rows, []string{`array "losses" of shape [2] is left out: no column of a run has this name and 3 rows`}},
-		"a checkpoint":   {[]entry{theta, {"b", npy("<f4", appendFloats(nil, []float32{7, 8}), 2)}}, []record.Step{{Theta: []float32{1, 2, 3, 4, 5, 6, 7, 8}}}, []string{"the steps, 0 to 0, come from the place of the only file, whose name and metadata have no step"}},
+		"a loss too few": {
+			[]entry{theta, column("losses", 2)},
+			rows,
+			[]string{`array "losses" of shape [2] is left out: no column of a run has this name and 3 rows`},
+		},
+		"a checkpoint": {
+			[]entry{theta, {"b", npy("<f4", appendFloats(nil, []float32{7, 8}), 2)}},
+			[]record.Step{{Theta: []float32{1, 2, 3, 4, 5, 6, 7, 8}}},
+			[]string{"the steps, 0 to 0, come from the " +
+				"place of the only file, whose name and metadata have no step"},
+		},
 	} {
 		path := save(t, t.TempDir(), "a.npz", archiveOf(t, zip.Store, test.entries...))
 		m, notes := mustLoad(t, ImportOptions{}, path)

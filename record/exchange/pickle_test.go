@@ -79,29 +79,34 @@ func TestHostilePickles(t *testing.T) {
 		entries += fmt.Sprintf("X\x04\x00\x00\x00%04dK\x01\x86", i)
 	}
 	for name, test := range map[string]struct{ text, want string }{
-		"empty":              {"", "unexpected EOF"},
-		"no end":             {"\x80\x02}", "unexpected EOF"},
-		"protocol":           {"\x80\x06.", "protocol is 6"},
-		"opcode":             {"\xff.", "the opcode 0xff is not known"},
-		"buffers":            {"\x97.", "the opcode 0x97 is not known"},
-		"bytes":              {"\x8e" + huge + "a.", "says it has 1099511627776 bytes; 2 are left"},
-		"text":               {"\x8d" + huge + ".", "says it has 1099511627776 bytes"},
-		"long":               {"\x8b\xff\xff\xff\xff.", "says it has 4294967295 bytes"},
-		"frame":              {"\x80\x04\x95" + huge + ".", "a frame says it has 1099511627776 bytes"},
-		"negative length":    {"\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "says it has 18446744073709551615 bytes"},
-		"line":               {"I" + strings.Repeat("1", 200_000) + "\n.", "a line has more than"},
-		"number":             {"p" + "x\n.", "not a whole number"},
-		"empty stack":        {"0.", "a value is missing"},
-		"nothing":            {".", "a value is missing"},
-		"no mark":            {"t.", "a mark is missing"},
-		"below a mark":       {"K\x01(R.", "a value is missing"},
-		"memo":               {"h\x05.", "value 5 is missing in its memo"},
-		"odd dict":           {"}(K\x01u.", "a key of a dict has no value"},
-		"class name":         {"K\x01K\x02\x93.", "not a text"},
-		"deep":               {strings.Repeat("(", 3<<20) + ".", "marks are on its stack"},
-		"stack":              {strings.Repeat("N", 3<<20) + ".", "values are on its stack"},
-		"copies of a dict":   {"](" + entries + "e\x85q\x010" + strings.Repeat("ccollections\nOrderedDict\nh\x01R", 3000) + "\x85.", "values are in its containers"},
-		"lists of each list": {"]q\x000" + strings.Repeat("(h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00lq\x000", 250_000) + "h\x00.", "values are in its containers"},
+		"empty":           {"", "unexpected EOF"},
+		"no end":          {"\x80\x02}", "unexpected EOF"},
+		"protocol":        {"\x80\x06.", "protocol is 6"},
+		"opcode":          {"\xff.", "the opcode 0xff is not known"},
+		"buffers":         {"\x97.", "the opcode 0x97 is not known"},
+		"bytes":           {"\x8e" + huge + "a.", "says it has 1099511627776 bytes; 2 are left"},
+		"text":            {"\x8d" + huge + ".", "says it has 1099511627776 bytes"},
+		"long":            {"\x8b\xff\xff\xff\xff.", "says it has 4294967295 bytes"},
+		"frame":           {"\x80\x04\x95" + huge + ".", "a frame says it has 1099511627776 bytes"},
+		"negative length": {"\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "says it has 18446744073709551615 bytes"},
+		"line":            {"I" + strings.Repeat("1", 200_000) + "\n.", "a line has more than"},
+		"number":          {"p" + "x\n.", "not a whole number"},
+		"empty stack":     {"0.", "a value is missing"},
+		"nothing":         {".", "a value is missing"},
+		"no mark":         {"t.", "a mark is missing"},
+		"below a mark":    {"K\x01(R.", "a value is missing"},
+		"memo":            {"h\x05.", "value 5 is missing in its memo"},
+		"odd dict":        {"}(K\x01u.", "a key of a dict has no value"},
+		"class name":      {"K\x01K\x02\x93.", "not a text"},
+		"deep":            {strings.Repeat("(", 3<<20) + ".", "marks are on its stack"},
+		"stack":           {strings.Repeat("N", 3<<20) + ".", "values are on its stack"},
+		"copies of a dict": {"](" + entries + "e\x85q\x010" +
+			strings.Repeat("ccollections\nOrderedDict\nh\x01R", 3000) + "\x85.", "values are in its containers"},
+		"lists of each list": {
+			"]q\x000" +
+				strings.Repeat("(h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00lq\x000", 250_000) + "h\x00.",
+			"values are in its containers",
+		},
 	} {
 		start := time.Now()
 		var err error
@@ -117,7 +122,8 @@ func TestHostilePickles(t *testing.T) {
 
 // Numbers of a long list and long texts are skipped.
 func TestPickleHistory(t *testing.T) {
-	text := "](" + strings.Repeat("G?\xf8\x00\x00\x00\x00\x00\x00", 100_000) + "e(X\x00\x00\x02\x00" + strings.Repeat("a", 2<<16) + "e."
+	text := "](" + strings.Repeat("G?\xf8\x00\x00\x00\x00\x00\x00", 100_000) + "e(X\x00\x00\x02\x00" +
+		strings.Repeat("a", 2<<16) + "e."
 	v, err := unpickled(text)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +136,8 @@ func TestPickleHistory(t *testing.T) {
 // FuzzUnpickle: any bytes end in a value or in an error of one line.
 func FuzzUnpickle(f *testing.F) {
 	for _, seed := range []string{
-		"\x80\x02}(X\x01\x00\x00\x00aK\x01u.", "(dp0\nVa\nI1\ns.", "\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01e.",
+		"\x80\x02}(X\x01\x00\x00\x00aK\x01u.", "(dp0\nVa\nI1\ns.",
+		"\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01e.",
 		"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x02tQK\x00K\x02\x85K\x01\x85\x89NtR.",
 		"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(X\x02\x00\x00\x00i8tR(K\x03X\x01\x00\x00\x00>tbC\x0800000000tR.",
 		"ctorch._tensor\n_rebuild_from_type_v2\n(cx\ny\ncx\nz\n)NtR.", "\x8f(K\x01\x90(K\x01\x91\x86.",

@@ -61,7 +61,10 @@ func TestTorch(t *testing.T) {
 			}
 		}
 		text := strings.Join(im.Warnings, "\n")
-		for _, note := range []string{"float16 is widened", "bfloat16 is widened", "float64 is rounded", `"num_batches_tracked"`} {
+		for _, note := range []string{
+			"float16 is widened", "bfloat16 is widened", "float64 is rounded",
+			`"num_batches_tracked"`,
+		} {
 			if !strings.Contains(text, note) {
 				t.Errorf("%s: nothing is said of %s: %s", name, note, text)
 			}
@@ -78,7 +81,11 @@ func TestTorchRefused(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte("PK\x03\x04 and nothing that is a zip"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{torchDir + "list.pt": "it holds a list; what is read is a state dict", torchDir + "empty.pt": `"loss"`, garbage: "it begins as a zip archive", torchDir + "legacy.pt": "saved again with a newer PyTorch"} {
+	for path, want := range map[string]string{
+		torchDir + "list.pt":  "it holds a list; what is read is a state dict",
+		torchDir + "empty.pt": `"loss"`, garbage: "it begins as a zip archive",
+		torchDir + "legacy.pt": "saved again with a newer PyTorch",
+	} {
 		_, err := Open([]string{path}, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want a line with %q", path, err, want)

@@ -84,8 +84,13 @@ func TestTorchViews(t *testing.T) {
 				break
 			}
 		}
-		for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
-			c, err := opened(t, "", torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 24, v.offset, v.shape, v.stride, ""}}, "x/data/0", eighths(24, order), "x/byteorder", name))
+		for name, order := range map[string]binary.AppendByteOrder{
+			"little": binary.LittleEndian,
+			"big":    binary.BigEndian,
+		} {
+			c, err := opened(t, "", torchZip(t,
+				pairs{"w", torchTensor{"FloatStorage", "0", 24, v.offset, v.shape, v.stride, ""}}, "x/data/0",
+				eighths(24, order), "x/byteorder", name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,14 +153,28 @@ func TestTorchTypes(t *testing.T) {
 		data         []byte
 		want         []float32
 	}{
-		{"HalfStorage", "", le.AppendUint16(le.AppendUint16(le.AppendUint16(nil, 1), 0x8000), 0x7c00), []float32{0x1p-24, negativeZero, inf}},
+		{
+			"HalfStorage", "", le.AppendUint16(le.AppendUint16(le.AppendUint16(nil, 1), 0x8000), 0x7c00),
+			[]float32{0x1p-24, negativeZero, inf},
+		},
 		{"BFloat16Storage", "", []byte{0x80, 0x3f, 1, 0}, []float32{1, 0x1p-133}},
 		{"DoubleStorage", "", doubles(1. / 3), []float32{float32(1. / 3)}},
-		{"UntypedStorage", "float8_e4m3fn", []byte{0, 1, 8, 0x38, 0x7e, 0x80}, []float32{0, 0x1p-9, 0x1p-6, 1, 448, negativeZero}},
-		{"UntypedStorage", "float8_e5m2", []byte{0, 1, 4, 0x3c, 0x7b, 0x7c, 0xfc}, []float32{0, 0x1p-16, 0x1p-14, 1, 57344, inf, -inf}},
+		{
+			"UntypedStorage", "float8_e4m3fn",
+			[]byte{0, 1, 8, 0x38, 0x7e, 0x80},
+			[]float32{0, 0x1p-9, 0x1p-6, 1, 448, negativeZero},
+		},
+		{
+			"UntypedStorage", "float8_e5m2",
+			[]byte{0, 1, 4, 0x3c, 0x7b, 0x7c, 0xfc},
+			[]float32{0, 0x1p-16, 0x1p-14, 1, 57344, inf, -inf},
+		},
 		{"UntypedStorage", "float8_e4m3fnuz", []byte{1, 0x40, 0x7f, 0xff}, []float32{0x1p-10, 1, 240, -240}},
 		{"UntypedStorage", "float8_e5m2fnuz", []byte{1, 0x40, 0x7f, 0xff}, []float32{0x1p-17, 1, 57344, -57344}},
-		{"UntypedStorage", "float32", le.AppendUint32(nil, math.Float32bits(nan)|1), []float32{math.Float32frombits(math.Float32bits(nan) | 1)}},
+		{
+			"UntypedStorage", "float32", le.AppendUint32(nil, math.Float32bits(nan)|1),
+			[]float32{math.Float32frombits(math.Float32bits(nan) | 1)},
+		},
 	} {
 		x := vector(test.class, "0", len(test.want))
 		x.dtype = test.dtype
@@ -167,7 +186,10 @@ func TestTorchTypes(t *testing.T) {
 			t.Errorf("%s %s: %v, want %v", test.class, test.dtype, got, test.want)
 		}
 	}
-	for c, bits := range map[class][]byte{float8E4M3: {0x7f, 0xff}, float8E5M2: {0x7d, 0xff}, float8E4M3FNUZ: {0x80}, float8E5M2FNUZ: {0x80}} {
+	for c, bits := range map[class][]byte{
+		float8E4M3: {0x7f, 0xff}, float8E5M2: {0x7d, 0xff}, float8E4M3FNUZ: {0x80},
+		float8E5M2FNUZ: {0x80},
+	} {
 		for _, b := range bits {
 			if v := float8Formats[c].value(b); !math.IsNaN(v) {
 				t.Errorf("class %d, bits %x: %v", c, b, v)
@@ -213,7 +235,8 @@ func TestSafetensorsFloat8(t *testing.T) {
 		}
 	}
 	_, warnings := mustLoad(t, ImportOptions{}, save(t, t.TempDir(), "a.safetensors", file))
-	if text := strings.Join(warnings, "\n"); !strings.Contains(text, `"c" of type F4 is left out`) || !strings.Contains(text, `"d" of type C64 is left out`) {
+	if text := strings.Join(warnings, "\n"); !strings.Contains(text, `"c" of type F4 is left out`) ||
+		!strings.Contains(text, `"d" of type C64 is left out`) {
 		t.Errorf("notes %s", text)
 	}
 }
@@ -221,9 +244,15 @@ func TestSafetensorsFloat8(t *testing.T) {
 // TestLeftOutInOneLine: what is left out is named in one line for each type.
 func TestLeftOutInOneLine(t *testing.T) {
 	for want, names := range map[string][]string{
-		`array "a" of type int64 is left out: parameters are floating-point numbers`:                             {"a"},
-		`2 arrays of type int64 are left out: parameters are floating-point numbers ("a", "b")`:                  {"a", "b"},
-		`5 arrays of type int64 are left out: parameters are floating-point numbers ("a", "b", "c", and 2 more)`: {"a", "b", "c", "d", "e"},
+		`array "a" of type int64 is left out: parameters are floating-point numbers`: {"a"},
+		`2 arrays of type int64 are left out: parameters are floating-point numbers ("a", "b")`: {
+			"a",
+			"b",
+		},
+		`5 arrays of type int64 are left out: parameters are floating-point numbers ("a", "b", "c", and 2 more)`: {
+			"a",
+			"b", "c", "d", "e",
+		},
 	} {
 		if got := leftOut("int64", names); got != want {
 			t.Errorf("%q; want %q", got, want)
@@ -236,7 +265,8 @@ func TestLeftOutInOneLine(t *testing.T) {
 		entries = append(entries, "x/data/"+storage, "12345678")
 	}
 	_, warnings := mustLoad(t, ImportOptions{}, save(t, t.TempDir(), "a.pt", []byte(torchZip(t, file, entries...))))
-	if text := strings.Join(warnings, "\n"); strings.Count(text, "num_batches_tracked") != 3 || !strings.Contains(text, "5 arrays of type int64 are left out") {
+	if text := strings.Join(warnings, "\n"); strings.Count(text, "num_batches_tracked") != 3 ||
+		!strings.Contains(text, "5 arrays of type int64 are left out") {
 		t.Errorf("notes %s", text)
 	}
 }
@@ -249,17 +279,51 @@ func TestTorchLeftOut(t *testing.T) {
 		`"x" of type complex64 is left out: complex tensors are not recorded; torch.view_as_real`: vector("ComplexFloatStorage", "1", 2),
 		`"x" of type QInt8Storage`: vector("QInt8Storage", "1", 2),
 		`"x" of type bits8`:        torchTensor{"UntypedStorage", "1", 2, 0, []int{2}, []int{1}, "bits8"},
-		`"x" is left out: it is made by torch._utils._rebuild_qtensor`:                     called{"torch._utils", "_rebuild_qtensor", []any{vector("FloatStorage", "1", 2)}},
-		`"x" is left out: it is made by torch._utils._rebuild_device_tensor_from_numpy`:    called{"torch._utils", "_rebuild_device_tensor_from_numpy", []any{1}},
-		`"x" is left out: it is made by torch.distributed.tensor.DTensor`:                  called{"torch._utils", "_rebuild_wrapper_subclass", []any{raw("ctorch.distributed.tensor\nDTensor\n"), 1}},
-		`"x" is left out: it is made by my.Sub`:                                            called{"torch._tensor", "_rebuild_from_type_v2", []any{raw("ctorch._utils\n_rebuild_tensor_v2\n"), raw("cmy\nSub\n"), group{}, raw("N")}},
-		`"x" is left out: it is made by a conjugate or negated view`:                       conjugate(vector("FloatStorage", "1", 2)),
-		`"x" is left out: it is a tuple, not a tensor`:                                     group{vector("FloatStorage", "1", 2), 1},
-		`"x" is left out: it is a dict within the state dict`:                              pairs{"lr", 1},
-		`"x" is left out: it is made by numpy.ndarray`:                                     called{"numpy.core.multiarray", "_reconstruct", []any{raw("cnumpy\nndarray\n"), group{0}, "b"}},
-		`"x" is left out: it is made by torch._utils._rebuild_tensor_v2`:                   called{"torch._utils", "_rebuild_tensor_v2", []any{1, 2}},
-		`"x" of shape [1000000 1000000] is left out: the tensors up to it repeat`:          nil,
-		`"x" of shape [300 300] is left out: its elements overlap in a way that is not re`: torchTensor{"FloatStorage", "1", 400000, 0, []int{300, 300}, []int{1000, 4}, ""},
+		`"x" is left out: it is made by torch._utils._rebuild_qtensor`: called{
+			"torch._utils",
+			"_rebuild_qtensor",
+			[]any{vector("FloatStorage", "1", 2)},
+		},
+		`"x" is left out: it is made by torch._utils._rebuild_device_tensor_from_numpy`: called{
+			"torch._utils",
+			"_rebuild_device_tensor_from_numpy",
+			[]any{1},
+		},
+		`"x" is left out: it is made by torch.distributed.tensor.DTensor`: called{
+			"torch._utils",
+			"_rebuild_wrapper_subclass",
+			[]any{raw("ctorch.distributed.tensor\nDTensor\n"), 1},
+		},
+		`"x" is left out: it is made by my.Sub`: called{
+			"torch._tensor",
+			"_rebuild_from_type_v2",
+			[]any{
+				raw("ctorch._utils\n_rebuild_tensor_v2\n"), raw("cmy\nSub\n"),
+				group{},
+				raw("N"),
+			},
+		},
+		`"x" is left out: it is made by a conjugate or negated view`: conjugate(vector("FloatStorage", "1", 2)),
+		`"x" is left out: it is a tuple, not a tensor`: group{vector("FloatStorage",
+			"1", 2), 1},
+		`"x" is left out: it is a dict within the state dict`: pairs{"lr", 1},
+		`"x" is left out: it is made by numpy.ndarray`: called{
+			"numpy.core.multiarray", "_reconstruct",
+			[]any{raw("cnumpy\nndarray\n"), group{0}, "b"},
+		},
+		`"x" is left out: it is made by torch._utils._rebuild_tensor_v2`: called{
+			"torch._utils",
+			"_rebuild_tensor_v2",
+			[]any{1, 2},
+		},
+		`"x" of shape [1000000 1000000] is left out: the tensors up to it repeat`: nil,
+		`"x" of shape [300 300] is left out: its elements overlap in a way that is not re`: torchTensor{
+			"FloatStorage",
+			"1", 400000, 0,
+			[]int{300, 300},
+			[]int{1000, 4},
+			"",
+		},
 	} {
 		second := "12345678"
 		switch v := x.(type) {
@@ -271,7 +335,8 @@ func TestTorchLeftOut(t *testing.T) {
 				second = string(make([]byte, 4*v.length))
 			}
 		}
-		c, err := opened(t, "", torchZip(t, pairs{"w", w, "x", x}, "x/data/0", eighths(2, binary.LittleEndian), "x/data/1", second))
+		c, err := opened(t, "", torchZip(t, pairs{"w", w, "x", x}, "x/data/0",
+			eighths(2, binary.LittleEndian), "x/data/1", second))
 		if err != nil {
 			t.Errorf("%s: %v", want, err)
 			continue
@@ -279,7 +344,10 @@ func TestTorchLeftOut(t *testing.T) {
 		if got := valuesOf(t, c); len(got) != 1 || !slices.Equal(got["w"], []float32{0, 0.125}) {
 			t.Errorf("%s: tensors %v", want, got)
 		}
-		m := &checkpoints{Import: &Import{}, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}}
+		m := &checkpoints{
+			Import: &Import{}, converted: map[string]int{}, left: map[string]bool{},
+			noted: map[string]bool{},
+		}
 		m.notice(c)
 		if text := strings.Join(m.Warnings, "\n"); !strings.Contains(text, want) {
 			t.Errorf("notes %q; want %s", text, want)
@@ -313,7 +381,11 @@ func TestTorchKeys(t *testing.T) {
 		{pairs{"model", A, "ema", B}, "ema", "1"},
 		{pairs{"state", pairs{"model", A, "step", 3}}, "", "0"},
 		{pairs{"state", pairs{"model", A, "ema", B}}, "", "0"},
-		{pairs{"state", pairs{"x", A, "y", B}}, "", `several dicts of tensors; the option key (--key) says which is the model's: "state.x", "state.y"`},
+		{
+			pairs{"state", pairs{"x", A, "y", B}},
+			"",
+			`several dicts of tensors; the option key (--key) says which is the model's: "state.x", "state.y"`,
+		},
 		{pairs{"state", pairs{"x", A, "y", B}}, "state.y", "1"},
 		{pairs{"a.b", A, "a", pairs{"b", B}}, "a.b", "0"},
 		{pairs{"a", pairs{"b", A}, "a.c", pairs{"b", B}}, "a.c.b", "1"},
@@ -327,7 +399,11 @@ func TestTorchKeys(t *testing.T) {
 		{pairs{"model", module}, "", `it has "model" (of the class torch.nn.Linear)`},
 		{pairs{"model", module}, "model", "but an object of the class torch.nn.Linear"},
 		{pairs{"model", pairs{"lr", 1.5}}, "model", `that dict has "lr"`},
-		{pairs{"w", called{"numpy.core.multiarray", "_reconstruct", []any{raw("cnumpy\nndarray\n")}}}, "", `it has "w" (of the class numpy.ndarray)`},
+		{
+			pairs{"w", called{"numpy.core.multiarray", "_reconstruct", []any{raw("cnumpy\nndarray\n")}}},
+			"",
+			`it has "w" (of the class numpy.ndarray)`,
+		},
 		{pairs{"w", a}, "w", "but a single tensor"},
 		{pairs{1, a}, "", "1 keys that are not texts"},
 		{called{"my", "Params", nil}, "", "it holds an object of the class my.Params"},
@@ -335,7 +411,9 @@ func TestTorchKeys(t *testing.T) {
 		if test.want == "" {
 			continue
 		}
-		c, err := opened(t, test.key, torchZip(t, test.value, "x/data/0", eighths(2, binary.LittleEndian), "x/data/1", eighths(3, binary.LittleEndian)))
+		c, err := opened(t, test.key,
+			torchZip(t, test.value, "x/data/0", eighths(2, binary.LittleEndian), "x/data/1",
+				eighths(3, binary.LittleEndian)))
 		switch {
 		case len(test.want) > 1:
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
@@ -375,7 +453,8 @@ func TestTorchNumbers(t *testing.T) {
 		{pairs{"args", pairs{"step", 1, "epoch", 90}, "model", sd}, "", ""},
 		{pairs{"optimizer", pairs{"step", 1}, "model", sd}, "", ""},
 	} {
-		c, err := opened(t, "", torchZip(t, test.value, "x/data/0", eighths(2, binary.LittleEndian), "x/data/1", string(longs(77))))
+		c, err := opened(t, "", torchZip(t, test.value, "x/data/0", eighths(2, binary.LittleEndian), "x/data/1",
+			string(longs(77))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -397,19 +476,34 @@ func TestTorchArchive(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"huge storage":   {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 1 << 40, 0, []int{3}, []int{1}, ""}}, "x/data/0", two), `tensor "w" of shape [3]: it takes elements 0 to 2 of a storage that has 2`},
-		"huge tensor":    {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 2, 0, []int{1 << 40}, []int{1}, ""}}, "x/data/0", two), "too many elements"},
-		"huge stride":    {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 2, 0, []int{2, 2}, []int{math.MaxInt64, math.MaxInt64}, ""}}, "x/data/0", two), "of a storage that has 2"},
-		"huge offset":    {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 2, math.MaxInt64, []int{2}, []int{1}, ""}}, "x/data/0", two), "of a storage that has 2"},
-		"no storage":     {torchZip(t, w), `no entry "x/data/0": the file is not complete`},
-		"storage's path": {torchZip(t, pairs{"w", vector("FloatStorage", "../../etc/passwd", 2)}), `no entry "x/data/../../etc/passwd"`},
-		"checksum":       {flipped, `array "w" is damaged: its checksum`},
-		"deflated":       {zipOf(t, zip.Deflate, "x/data.pkl", p.String(), "x/data/0", two), "is compressed or encrypted"},
-		"two pickles":    {torchZip(t, w, "y/data.pkl", "."), "has 2 entries data.pkl"},
-		"two entries":    {torchZip(t, w, "x/data/0", two, "x/data/0", two), `two entries "x/data/0"`},
-		"byte order":     {torchZip(t, w, "x/data/0", two, "x/byteorder", "middle"), `its byte order is "middle"`},
-		"script":         {torchZip(t, w, "x/constants.pkl", "."), "TorchScript"},
-		"other archive":  {zipOf(t, zip.Deflate, "word/document.xml", ""), `it has "word/document.xml"`},
+		"huge storage": {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 1 << 40, 0, []int{3}, []int{1}, ""}},
+			"x/data/0", two), `tensor "w" of shape [3]: it takes elements 0 to 2 of a storage that has 2`},
+		"huge tensor": {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 2, 0, []int{1 << 40}, []int{1}, ""}},
+			"x/data/0", two), "too many elements"},
+		"huge stride": {torchZip(t,
+			pairs{"w", torchTensor{"FloatStorage", "0", 2, 0, []int{2, 2}, []int{math.MaxInt64, math.MaxInt64}, ""}},
+			"x/data/0", two), "of a storage that has 2"},
+		"huge offset": {
+			torchZip(t,
+				pairs{"w", torchTensor{"FloatStorage", "0", 2, math.MaxInt64, []int{2}, []int{1}, ""}}, "x/data/0",
+				two),
+			"of a storage that has 2",
+		},
+		"no storage": {torchZip(t, w), `no entry "x/data/0": the file is not complete`},
+		"storage's path": {
+			torchZip(t, pairs{"w", vector("FloatStorage", "../../etc/passwd", 2)}),
+			`no entry "x/data/../../etc/passwd"`,
+		},
+		"checksum": {flipped, `array "w" is damaged: its checksum`},
+		"deflated": {
+			zipOf(t, zip.Deflate, "x/data.pkl", p.String(), "x/data/0", two),
+			"is compressed or encrypted",
+		},
+		"two pickles":   {torchZip(t, w, "y/data.pkl", "."), "has 2 entries data.pkl"},
+		"two entries":   {torchZip(t, w, "x/data/0", two, "x/data/0", two), `two entries "x/data/0"`},
+		"byte order":    {torchZip(t, w, "x/data/0", two, "x/byteorder", "middle"), `its byte order is "middle"`},
+		"script":        {torchZip(t, w, "x/constants.pkl", "."), "TorchScript"},
+		"other archive": {zipOf(t, zip.Deflate, "word/document.xml", ""), `it has "word/document.xml"`},
 	} {
 		var err error
 		bytes := allocated(func() {
@@ -418,7 +512,8 @@ func TestTorchArchive(t *testing.T) {
 				err = c.floats(&c.arrays[0], make([]float32, c.arrays[0].length()))
 			}
 		})
-		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") || bytes > 4<<20 {
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") ||
+			bytes > 4<<20 {
 			t.Errorf("%s: %v (%d bytes); want %s", name, err, bytes, test.want)
 		}
 	}
@@ -427,7 +522,10 @@ func TestTorchArchive(t *testing.T) {
 // A finite float64 that float32 cannot hold is refused; an infinity stays.
 func TestTorchRange(t *testing.T) {
 	data := string(doubles(math.Inf(-1), 1e300, 3))
-	for shape, want := range map[int]string{1: "", 2: `array "w": it has the value 1e+300, which is too large for float32`} {
+	for shape, want := range map[int]string{
+		1: "",
+		2: `array "w": it has the value 1e+300, which is too large for float32`,
+	} {
 		for _, stride := range []int{1, 0} {
 			x := torchTensor{"DoubleStorage", "0", 3, shape - 1, []int{1, 2 - stride}, []int{1, stride}, ""}
 			c, err := opened(t, "", torchZip(t, pairs{"w", x}, "x/data/0", data))

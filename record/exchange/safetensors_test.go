@@ -30,7 +30,8 @@ func safetensorsFile(t testing.TB, tr record.Trajectory, row int) []byte {
 func TestSafetensorsIndependent(t *testing.T) {
 	h := recordtest.Header(7)
 	h.Layout = record.Pack( // not in the order of names
-		record.Tensor{Name: "z", Kind: record.Weight, Shape: []int{2, 3}}, record.Tensor{Name: "a \"<", Kind: record.Bias})
+		record.Tensor{Name: "z", Kind: record.Weight, Shape: []int{2, 3}},
+		record.Tensor{Name: "a \"<", Kind: record.Bias})
 	rows := recordtest.Rows(h, 4, 1)
 	m := memory(t, h, rows)
 	b := safetensorsFile(t, m, -2)
@@ -45,7 +46,8 @@ func TestSafetensorsIndependent(t *testing.T) {
 		t.Errorf("tensors %q, want %q", got, want)
 	}
 	z, _ := s.Tensor("z")
-	if !slices.Equal(z.Shape(), []uint64{2, 3}) || z.DType() != safetensors.F32 || !bytes.Equal(z.Data(), appendFloats(nil, rows[3].Theta[:6])) {
+	if !slices.Equal(z.Shape(), []uint64{2, 3}) || z.DType() != safetensors.F32 ||
+		!bytes.Equal(z.Data(), appendFloats(nil, rows[3].Theta[:6])) {
 		t.Errorf("z is %v of shape %v", z.Data(), z.Shape())
 	}
 	a, _ := s.Tensor("a \"<")
@@ -56,7 +58,8 @@ func TestSafetensorsIndependent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := metadata.Metadata(); got["step"] != "3" || got["epoch"] != "1" || got["model"] != h.Model || got["format"] != "pt" {
+	if got := metadata.Metadata(); got["step"] != "3" || got["epoch"] != "1" || got["model"] != h.Model ||
+		got["format"] != "pt" {
 		t.Errorf("metadata %q", got)
 	}
 	head := 8 + int(b[0]) + int(b[1])<<8
@@ -84,7 +87,8 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	if d := cmp.Diff(header, got.Header(), cmp.Comparer(record.Schedule.Equal)); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"the steps, 0 to 11, come from the step in the file's metadata (" + filepath.Join(dir, "step0.safetensors") + " is step 0)"}, warnings); d != "" {
+	if d := cmp.Diff([]string{"the steps, 0 to 11, come from the step in the file's metadata (" +
+		filepath.Join(dir, "step0.safetensors") + " is step 0)"}, warnings); d != "" {
 		t.Error(d)
 	}
 }
@@ -96,8 +100,10 @@ func TestSafetensorsProperty(t *testing.T) {
 		var tensors []record.Tensor
 		for i := range rapid.IntRange(1, 4).Draw(t, "tensors") {
 			tensors = append(tensors, record.Tensor{
-				Name: fmt.Sprintf("%s%d", rapid.SampledFrom([]string{"w", "é ", "a/b.", "\u2028<"}).Draw(t, "name"), i),
-				Kind: rapid.SampledFrom(record.Kinds()[:5]).Draw(t, "kind"), Shape: rapid.SliceOfN(rapid.IntRange(1, 4), 0, 4).Draw(t, "shape"),
+				Name: fmt.Sprintf("%s%d",
+					rapid.SampledFrom([]string{"w", "é ", "a/b.", "\u2028<"}).Draw(t, "name"), i),
+				Kind:  rapid.SampledFrom(record.Kinds()[:5]).Draw(t, "kind"),
+				Shape: rapid.SliceOfN(rapid.IntRange(1, 4), 0, 4).Draw(t, "shape"),
 			})
 		}
 		h.Layout, h.Columns = record.Pack(tensors...), record.Columns{Theta: true}
@@ -155,7 +161,8 @@ func TestWriteSafetensorsRefused(t *testing.T) {
 			t.Errorf("row %d: %v, want %s", test.row, err, test.want)
 		}
 	}
-	if err := WriteSafetensors(&bytes.Buffer{}, memory(t, h, nil), -1); err == nil || !strings.Contains(err.Error(), "0 rows") {
+	if err := WriteSafetensors(&bytes.Buffer{}, memory(t, h, nil), -1); err == nil ||
+		!strings.Contains(err.Error(), "0 rows") {
 		t.Errorf("no rows: %v", err)
 	}
 }

@@ -51,7 +51,8 @@ func TestScalarsRoundTrip(t *testing.T) {
 func TestScalarsOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	for _, step := range []int{5, 10, 15} {
-		save(t, dir, fmt.Sprintf("ckpt-%d.safetensors", step), safetensorsOf(t, nil, f32("fc.weight", []float32{float32(step), 1}, 1, 2)))
+		save(t, dir, fmt.Sprintf("ckpt-%d.safetensors", step),
+			safetensorsOf(t, nil, f32("fc.weight", []float32{float32(step), 1}, 1, 2)))
 	}
 	log := save(t, t.TempDir(), "log.csv", []byte("\ufeffbatch_loss, step,gpu,epoch\n0.5,5,a,1\n,7,b,1\nnan,15,c,3\n"))
 	m, warnings := mustLoad(t, ImportOptions{Scalars: log}, dir)
@@ -61,7 +62,8 @@ func TestScalarsOfOthers(t *testing.T) {
 		{Step: 15, Epoch: 3, BatchLoss: record.Some(math.NaN()), Theta: []float32{15, 1}},
 	})
 	if d := cmp.Diff([]string{
-		`the steps, 5 to 15, come from the number after "ckpt" in the file's name (` + filepath.Join(dir, "ckpt-5.safetensors") + " is step 5)",
+		`the steps, 5 to 15, come from the number after "ckpt" in the file's name (` +
+			filepath.Join(dir, "ckpt-5.safetensors") + " is step 5)",
 		"1 of 3 checkpoints have no line in " + log + ", and no numbers",
 		"1 lines of " + log + " are of steps without a checkpoint and are left out",
 		"columns of " + log + " are left out that a recording does not have: gpu",
@@ -91,11 +93,13 @@ func TestBadScalars(t *testing.T) {
 	} {
 		path := save(t, t.TempDir(), "log.csv", []byte(text))
 		_, err := Open([]string{dir}, ImportOptions{Scalars: path})
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v; want %q", text, err, want)
 		}
 	}
-	if _, err := Open([]string{dir}, ImportOptions{Scalars: filepath.Join(dir, "none.csv")}); !os.IsNotExist(err) && (err == nil || !strings.Contains(err.Error(), "none.csv")) {
+	if _, err := Open([]string{dir}, ImportOptions{Scalars: filepath.Join(dir, "none.csv")}); !os.IsNotExist(err) &&
+		(err == nil || !strings.Contains(err.Error(), "none.csv")) {
 		t.Errorf("a missing file: %v", err)
 	}
 }

@@ -18,15 +18,35 @@ func TestStepsOfNames(t *testing.T) {
 		text  string // of the refusal, or of where the steps come from
 	}{
 		// A number that is marked as the step.
-		{"step512/model.safetensors step1/model.safetensors step0/model.safetensors", []int64{512, 1, 0}, `after "step" in the folder's name`},
-		{"checkpoint-500/model.safetensors checkpoint-1500/model.safetensors", []int64{500, 1500}, `after "checkpoint" in the folder's name`},
-		{"step1000-tokens4B.safetensors step2000-tokens8B.safetensors step10000-tokens41B.safetensors", []int64{1000, 2000, 10000}, `after "step"`},
-		{"epoch=0-step=100-val_loss=0.52.ckpt epoch=1-step=200-val_loss=1e-3.ckpt", []int64{100, 200}, `after "step" in the file's name`},
+		{
+			"step512/model.safetensors step1/model.safetensors step0/model.safetensors",
+			[]int64{512, 1, 0},
+			`after "step" in the folder's name`,
+		},
+		{
+			"checkpoint-500/model.safetensors checkpoint-1500/model.safetensors",
+			[]int64{500, 1500},
+			`after "checkpoint" in the folder's name`,
+		},
+		{
+			"step1000-tokens4B.safetensors step2000-tokens8B.safetensors step10000-tokens41B.safetensors",
+			[]int64{1000, 2000, 10000},
+			`after "step"`,
+		},
+		{
+			"epoch=0-step=100-val_loss=0.52.ckpt epoch=1-step=200-val_loss=1e-3.ckpt",
+			[]int64{100, 200},
+			`after "step" in the file's name`,
+		},
 		{"epoch=0-step=100.ckpt epoch=1-step=200-v1.ckpt", []int64{100, 200}, ""},
 		{"step10-ab12cd3.pt step20-1234567.pt", []int64{10, 20}, ""},
 		{"model_step_100_abc12.pt model_step_200_def34.pt", []int64{100, 200}, ""},
 		{"ckpt_0001000.pt ckpt_0002000.pt", []int64{1000, 2000}, `after "ckpt"`},
-		{"iter_0000100/mp_rank_00/model_optim_rng.pt iter_0000200/mp_rank_00/model_optim_rng.pt", []int64{100, 200}, `after "iter" in the folder's name`},
+		{
+			"iter_0000100/mp_rank_00/model_optim_rng.pt iter_0000200/mp_rank_00/model_optim_rng.pt",
+			[]int64{100, 200},
+			`after "iter" in the folder's name`,
+		},
 		{"global_step10/mp_rank_00_model_states.pt global_step20/mp_rank_00_model_states.pt", []int64{10, 20}, ""},
 		{"globalstep_10.pt globalstep_20.pt", []int64{10, 20}, ""},
 		{"net-iteration-5.npz net-iteration-15.npz", []int64{5, 15}, ""},
@@ -48,7 +68,11 @@ func TestStepsOfNames(t *testing.T) {
 		{"checkpoint_1_1000.pt checkpoint_2_2000.pt", []int64{1000, 2000}, `the second number after "checkpoint"`},
 		{"checkpoint1.pt checkpoint2.pt", []int64{1, 2}, ""},
 		{"500_checkpoint.pt 1000_checkpoint.pt", []int64{500, 1000}, `before "checkpoint"`},
-		{"checkpoint-500/unet/diffusion_pytorch_model.bin checkpoint-1000/unet/diffusion_pytorch_model.bin", []int64{500, 1000}, ""},
+		{
+			"checkpoint-500/unet/diffusion_pytorch_model.bin checkpoint-1000/unet/diffusion_pytorch_model.bin",
+			[]int64{500, 1000},
+			"",
+		},
 		{"schritt-ü_step3.pt schritt-ü_step4.pt", []int64{3, 4}, ""},
 
 		// Epochs only.
@@ -93,7 +117,10 @@ func TestStepsOfNames(t *testing.T) {
 		{"checkpoint-20240115.pt checkpoint-20240116.pt", nil, "has no step in its name"},
 		{"m_20240115_123045.pt m_20240116_123045.pt", nil, "has no step in its name"},
 		{"m_2024-01-15T12:30:45.pt m_2024-01-16T12:30:45.pt", nil, "has no step in its name"},
-		{"3f2a1b4c-1234-5678-9abc-def012345678.pt 3f2a1b4c-1234-5679-9abc-def012345678.pt", nil, "has no step in its name"},
+		{
+			"3f2a1b4c-1234-5678-9abc-def012345678.pt 3f2a1b4c-1234-5679-9abc-def012345678.pt", nil,
+			"has no step in its name",
+		},
 		{"snapshots/" + hash("a1") + "/model.pt snapshots/" + hash("b2") + "/model.pt", nil, "has no step in its name"},
 		{"step=-1.pt step=-2.pt", nil, "has no step in its name"},
 		{"init.pt final.pt", nil, "has no step in its name"},
@@ -103,19 +130,23 @@ func TestStepsOfNames(t *testing.T) {
 		{"step100.pt ckpt_200.pt", nil, "ckpt_200.pt has no step in its name, and step100.pt has step 100"},
 		{"step100.pt 200.pt", nil, "200.pt has no step in its name, and step100.pt has step 100"},
 		{"a1.pt b2.pt", nil, "the names have no common rule"},
-		{"step99999999999999999999.pt step1.pt", nil, "the file's name is 99999999999999999999, which is not a whole number of at most 9223372036854775807"},
+		{"step99999999999999999999.pt step1.pt", nil, "the file's name is 99999999999999999999, which is not a " +
+			"whole number of at most 9223372036854775807"},
 		{"step_1_000_000.pt step_2_000_000.pt", nil, "the file's name is 1_000, which is not a whole number"},
 	} {
 		paths := strings.Fields(test.paths)
 		n := newNumbering(paths, false)
 		if test.steps == nil {
-			if n.problem == nil || !strings.Contains(n.problem.Error(), test.text) || !strings.Contains(n.problem.Error(), "--steps") {
+			if n.problem == nil || !strings.Contains(n.problem.Error(), test.text) ||
+				!strings.Contains(n.problem.Error(), "--steps") {
 				t.Errorf("%s: steps %v, %v; want a refusal with %q", test.paths, stepsOf(n.names), n.problem, test.text)
 			}
 			continue
 		}
-		if got := stepsOf(n.names); n.problem != nil || !slices.Equal(got, test.steps) || !strings.Contains(examples(n.names), test.text) {
-			t.Errorf("%s: steps %v by %s, %v; want %v by %q", test.paths, got, examples(n.names), n.problem, test.steps, test.text)
+		if got := stepsOf(n.names); n.problem != nil || !slices.Equal(got, test.steps) ||
+			!strings.Contains(examples(n.names), test.text) {
+			t.Errorf("%s: steps %v by %s, %v; want %v by %q",
+				test.paths, got, examples(n.names), n.problem, test.steps, test.text)
 		}
 	}
 }
@@ -144,7 +175,10 @@ func TestStepOfSingleFile(t *testing.T) {
 
 // TestDecideSteps: metadata, names and the command line, and what contradicts.
 func TestDecideSteps(t *testing.T) {
-	hashes := []string{"snapshots/" + strings.Repeat("b2", 20) + "/model.pt", "snapshots/" + strings.Repeat("a1", 20) + "/model.pt"}
+	hashes := []string{
+		"snapshots/" + strings.Repeat("b2", 20) + "/model.pt",
+		"snapshots/" + strings.Repeat("a1", 20) + "/model.pt",
+	}
 	for name, test := range map[string]struct {
 		paths    []string
 		metadata []string // one for each path, or none
@@ -152,34 +186,86 @@ func TestDecideSteps(t *testing.T) {
 		by       Numbering
 		want     string // the steps, or a part of the refusal
 	}{
-		"names":                     {paths: []string{"step2.pt", "step1.pt"}, want: "2 1"},
-		"metadata":                  {paths: []string{"a.pt", "b.pt"}, metadata: []string{"7", "3"}, want: "7 3"},
-		"metadata, plain numbers":   {paths: []string{"1.pt", "2.pt"}, metadata: []string{"10", "20"}, want: "10 20"},
-		"agree":                     {paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "2"}, want: "1 2"},
-		"agree as far as there":     {paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", ""}, want: "1 2"},
-		"contradict":                {paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "3"}, want: "step2.pt has step 3 in its metadata, and 2 is the number after"},
-		"contradict, and a choice":  {paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "3"}, by: ByMetadata, want: "1 3"},
-		"contradict, by name":       {paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "3"}, by: ByName, want: "1 2"},
-		"another order":             {paths: []string{"1.pt", "2.pt"}, metadata: []string{"20", "10"}, want: "order the checkpoints differently"},
-		"some metadata":             {paths: []string{"a.pt", "b.pt"}, metadata: []string{"", "3"}, want: "a.pt has no step in its metadata, and b.pt has step 3 there"},
-		"metadata twice":            {paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "3"}, want: "step 3 comes twice: a.pt and b.pt"},
-		"metadata of text":          {paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "x"}, want: `b.pt has the step "x" in its metadata`},
-		"metadata too large":        {paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "99999999999999999999"}, want: "b.pt has the step"},
-		"negative":                  {paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "-1"}, want: "whole number of at least 0"},
-		"twice":                     {paths: []string{"model_000200.pt", "model_000200_backup.pt"}, want: "step 200 comes twice: model_000200.pt and model_000200_backup.pt"},
-		"two formats":               {paths: []string{"step1.pt", "step1.safetensors"}, listed: true, want: "step 1 comes twice"},
-		"two seeds":                 {paths: []string{"seed0/step1.pt", "seed1/step1.pt"}, want: "step 1 comes twice"},
-		"a download twice":          {paths: []string{"model_1.pt", "model_1 (1).pt"}, want: "step 1 comes twice"},
-		"nothing, listed":           {paths: []string{"z.pt", "a.pt"}, listed: true, want: "0 1"},
-		"nothing, a folder":         {paths: []string{"a.pt", "z.pt"}, want: "neither the metadata nor the names of the 2 checkpoints have steps, a.pt to z.pt; --steps order"},
-		"hashes":                    {paths: hashes, listed: true, want: "are hashes, which have no order; --steps order"},
-		"hashes in order":           {paths: hashes, listed: true, by: ByOrder, want: "0 1"},
-		"order, a folder":           {paths: []string{"a.pt", "z.pt"}, by: ByPlace, want: "0 1"},
-		"a list":                    {paths: []string{"a.pt", "b.pt", "c.pt"}, by: "100, 0,50", want: "100 0 50"},
-		"a list of one":             {paths: []string{"a.pt"}, by: "100", want: "100"},
-		"a short list":              {paths: []string{"a.pt", "b.pt"}, by: "100", want: "steps lists 1 steps for 2 checkpoints, a.pt to b.pt"},
-		"a list with a step twice":  {paths: []string{"a.pt", "b.pt"}, by: "1,1", want: "step 1 comes twice: a.pt and b.pt"},
-		"a list with something bad": {paths: []string{"a.pt", "b.pt"}, by: "1,2.5", want: `"2.5" is not a whole number`},
+		"names":                   {paths: []string{"step2.pt", "step1.pt"}, want: "2 1"},
+		"metadata":                {paths: []string{"a.pt", "b.pt"}, metadata: []string{"7", "3"}, want: "7 3"},
+		"metadata, plain numbers": {paths: []string{"1.pt", "2.pt"}, metadata: []string{"10", "20"}, want: "10 20"},
+		"agree": {
+			paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "2"},
+			want: "1 2",
+		},
+		"agree as far as there": {
+			paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", ""},
+			want: "1 2",
+		},
+		"contradict": {
+			paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "3"},
+			want: "step2.pt has step 3 in its metadata, and 2 is the number after",
+		},
+		"contradict, and a choice": {
+			paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "3"},
+			by: ByMetadata, want: "1 3",
+		},
+		"contradict, by name": {
+			paths: []string{"step1.pt", "step2.pt"}, metadata: []string{"1", "3"}, by: ByName,
+			want: "1 2",
+		},
+		"another order": {
+			paths: []string{"1.pt", "2.pt"}, metadata: []string{"20", "10"},
+			want: "order the checkpoints differently",
+		},
+		"some metadata": {
+			paths: []string{"a.pt", "b.pt"}, metadata: []string{"", "3"},
+			want: "a.pt has no step in its metadata, and b.pt has step 3 there",
+		},
+		"metadata twice": {
+			paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "3"},
+			want: "step 3 comes twice: a.pt and b.pt",
+		},
+		"metadata of text": {
+			paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "x"},
+			want: `b.pt has the step "x" in its metadata`,
+		},
+		"metadata too large": {
+			paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "99999999999999999999"},
+			want: "b.pt has the step",
+		},
+		"negative": {
+			paths: []string{"a.pt", "b.pt"}, metadata: []string{"3", "-1"},
+			want: "whole number of at least 0",
+		},
+		"twice": {
+			paths: []string{"model_000200.pt", "model_000200_backup.pt"},
+			want:  "step 200 comes twice: model_000200.pt and model_000200_backup.pt",
+		},
+		"two formats": {
+			paths: []string{"step1.pt", "step1.safetensors"}, listed: true,
+			want: "step 1 comes twice",
+		},
+		"two seeds":        {paths: []string{"seed0/step1.pt", "seed1/step1.pt"}, want: "step 1 comes twice"},
+		"a download twice": {paths: []string{"model_1.pt", "model_1 (1).pt"}, want: "step 1 comes twice"},
+		"nothing, listed":  {paths: []string{"z.pt", "a.pt"}, listed: true, want: "0 1"},
+		"nothing, a folder": {
+			paths: []string{"a.pt", "z.pt"},
+			want:  "neither the metadata nor the names of the 2 checkpoints have steps, a.pt to z.pt; --steps order",
+		},
+		"hashes": {paths: hashes, listed: true, want: "are hashes, which have no order; --steps " +
+			"order"},
+		"hashes in order": {paths: hashes, listed: true, by: ByOrder, want: "0 1"},
+		"order, a folder": {paths: []string{"a.pt", "z.pt"}, by: ByPlace, want: "0 1"},
+		"a list":          {paths: []string{"a.pt", "b.pt", "c.pt"}, by: "100, 0,50", want: "100 0 50"},
+		"a list of one":   {paths: []string{"a.pt"}, by: "100", want: "100"},
+		"a short list": {
+			paths: []string{"a.pt", "b.pt"}, by: "100",
+			want: "steps lists 1 steps for 2 checkpoints, a.pt to b.pt",
+		},
+		"a list with a step twice": {
+			paths: []string{"a.pt", "b.pt"}, by: "1,1",
+			want: "step 1 comes twice: a.pt and b.pt",
+		},
+		"a list with something bad": {
+			paths: []string{"a.pt", "b.pt"}, by: "1,2.5",
+			want: `"2.5" is not a whole number`,
+		},
 	} {
 		n := newNumbering(test.paths, test.listed)
 		if test.metadata != nil {
@@ -190,7 +276,8 @@ func TestDecideSteps(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		}
-		if err == nil && got != test.want || err != nil && (!strings.Contains(got, test.want) || strings.Contains(got, "\n")) {
+		if err == nil && got != test.want ||
+			err != nil && (!strings.Contains(got, test.want) || strings.Contains(got, "\n")) {
 			t.Errorf("%s: %s; want %s", name, got, test.want)
 		}
 	}

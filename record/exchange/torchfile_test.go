@@ -83,7 +83,8 @@ func (p *pickled) addTensor(t torchTensor) {
 	} else {
 		p.add(raw("_rebuild_tensor_v3\n("))
 	}
-	p.add(raw("("), "storage", raw("ctorch\n"+t.class+"\n"), t.key, "cpu", t.length, raw("tQ"), t.offset, tuple(t.shape), tuple(t.stride), raw("\x89"))
+	p.add(raw("("), "storage", raw("ctorch\n"+t.class+"\n"), t.key, "cpu",
+		t.length, raw("tQ"), t.offset, tuple(t.shape), tuple(t.stride), raw("\x89"))
 	p.add(called{"collections", "OrderedDict", nil})
 	if t.dtype != "" {
 		p.add(raw("ctorch\n" + t.dtype + "\nN"))

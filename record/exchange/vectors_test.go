@@ -49,7 +49,10 @@ func TestVectors(t *testing.T) {
 		t.Errorf("one vector: %v, %v", got, err)
 	}
 
-	m, err := record.NewMemory(&record.Header{Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true}, Layout: layout})
+	m, err := record.NewMemory(&record.Header{
+		Format: record.FormatVersion, DType: "float32",
+		Columns: record.Columns{Theta: true}, Layout: layout,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,19 +68,27 @@ func TestVectors(t *testing.T) {
 		t.Errorf("a checkpoint: %v, %v", got, err)
 	}
 
-	other := record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{1, 4}}, record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{1}})
+	other := record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{1, 4}},
+		record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{1}})
 	for _, c := range []struct {
 		path   string
 		layout record.Layout
 		want   string
 	}{
-		{write("long.npy", npyFloats("(4,)", 1, 2, 3, 4)), layout, `array "theta" has shape [4]; a direction of this model has 3 elements`},
+		{
+			write("long.npy", npyFloats("(4,)", 1, 2, 3, 4)), layout,
+			`array "theta" has shape [4]; a direction of this model has 3 elements`,
+		},
 		{write("flat.npy", npyFloats("(0, 3)")), layout, "shape [0 3]"},
-		{filepath.Join(dir, "checkpoint.safetensors"), other, `array "w" has shape [1 2] and type float32; the model's tensor has shape [1 4]`},
+		{
+			filepath.Join(dir, "checkpoint.safetensors"), other,
+			`array "w" has shape [1 2] and type float32; the model's tensor has shape [1 4]`,
+		},
 		{write("text.txt", []byte("0.1\n0.2\n")), layout, `its content is not of a known kind: it begins with "0.1`},
 		{filepath.Join(dir, "none.npy"), layout, "no such file"},
 	} {
-		if _, err := Vectors(c.path, c.layout); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := Vectors(c.path, c.layout); err == nil || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want %q", c.path, err, c.want)
 		}
 	}

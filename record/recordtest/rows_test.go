@@ -32,7 +32,10 @@ func TestRows(t *testing.T) {
 // TestDiff: every kind of difference is seen, and NaN is no difference.
 func TestDiff(t *testing.T) {
 	base := func() *record.Step {
-		return &record.Step{BatchLoss: record.Some(math.NaN()), Theta: []float32{1, float32(math.NaN()), 0}, State: []float32{}}
+		return &record.Step{
+			BatchLoss: record.Some(math.NaN()), Theta: []float32{1, float32(math.NaN()), 0},
+			State: []float32{},
+		}
 	}
 	if d := recordtest.Diff(base(), base()); d != "" {
 		t.Errorf("equal rows: %s", d)

@@ -105,7 +105,10 @@ func TestOpenRefusesWhatIsNotAFile(t *testing.T) {
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	ok(t, errors.Join(os.Symlink(nowhere, dangling), os.Mkdir(sub, 0o777)))
 	for _, path := range []string{at, dangling, sub} {
-		for _, flag := range []int{os.O_RDONLY, os.O_WRONLY | os.O_APPEND | os.O_CREATE, os.O_WRONLY | os.O_TRUNC | os.O_CREATE} {
+		for _, flag := range []int{
+			os.O_RDONLY, os.O_WRONLY | os.O_APPEND | os.O_CREATE,
+			os.O_WRONLY | os.O_TRUNC | os.O_CREATE,
+		} {
 			if f, err := safefile.Open(path, flag); !errors.Is(err, safefile.ErrNotPlain) {
 				f.Close()
 				t.Errorf("%s with flags %#x: %v", filepath.Base(path), flag, err)
@@ -140,8 +143,10 @@ func TestRemoveLeft(t *testing.T) {
 	dir := t.TempDir()
 	for _, base := range []string{"page.html", strings.Repeat("\u00e4", 125) + ".html"} {
 		path := filepath.Join(dir, base)
-		old, live, other := safefile.TemporaryName(path), safefile.TemporaryName(path), safefile.TemporaryName(filepath.Join(dir, "x"+base[:9]))
-		ok(t, errors.Join(safefile.WriteBytes(path, nil), os.WriteFile(old, nil, 0o666), os.WriteFile(live, nil, 0o666), os.WriteFile(other, nil, 0o666)))
+		old, live, other := safefile.TemporaryName(path), safefile.TemporaryName(path),
+			safefile.TemporaryName(filepath.Join(dir, "x"+base[:9]))
+		ok(t, errors.Join(safefile.WriteBytes(path, nil), os.WriteFile(old, nil, 0o666), os.WriteFile(live, nil, 0o666),
+			os.WriteFile(other, nil, 0o666)))
 		hour := time.Now().Add(-time.Hour)
 		ok(t, errors.Join(os.Chtimes(old, hour, hour), os.Chtimes(other, hour, hour), os.Chtimes(path, hour, hour)))
 		safefile.RemoveLeft(path)

@@ -25,7 +25,10 @@ func TestUmask(t *testing.T) {
 		for _, err := range []error{err1, err2, err3} {
 			ok(t, err)
 		}
-		for name, want := range map[string]os.FileMode{path: 0o666 &^ mask, path + ".sh": 0o777 &^ mask, path + ".made": 0o666 &^ mask} {
+		for name, want := range map[string]os.FileMode{
+			path: 0o666 &^ mask, path + ".sh": 0o777 &^ mask,
+			path + ".made": 0o666 &^ mask,
+		} {
 			info, err := os.Stat(name)
 			ok(t, err)
 			if info.Mode().Perm() != want {

@@ -106,7 +106,8 @@ func TestProjectionLinear(t *testing.T) {
 		sx, sy, sz := project(p, x, 1), project(p, y, 1), project(p, z, 1)
 		for j := range sz {
 			if sz[j] != scale*sx[j]+sy[j] || sz[j] != want[j] {
-				t.Fatalf("element %d: S(sx+y) = %v, s Sx + Sy = %v, by the matrix %v", j, sz[j], scale*sx[j]+sy[j], want[j])
+				t.Fatalf("element %d: S(sx+y) = %v, s Sx + Sy = %v, by the matrix %v",
+					j, sz[j], scale*sx[j]+sy[j], want[j])
 			}
 		}
 	})
@@ -138,7 +139,8 @@ func TestProjectionPinned(t *testing.T) {
 		v[i] = float32(i + 1)
 	}
 	got := project(mustProjection(t, 40, 16, 1), v, 1)
-	want := []float32{3.5, 25.5, 40, 36, 40, 61.5, 9.5, 30, 22, -18.5, 48, -59.5, -16.5, 8.5, 5, 30} // by an implementation in another language
+	// by an implementation in another language
+	want := []float32{3.5, 25.5, 40, 36, 40, 61.5, 9.5, 30, 22, -18.5, 48, -59.5, -16.5, 8.5, 5, 30}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -214,7 +216,8 @@ func TestProjectionError(t *testing.T) {
 					if limit := 4.5 * math.Sqrt(c.bound/seeds); math.Abs(c.m.mean()) > limit {
 						t.Errorf("%s: mean relative error %.4f, want 0 within %.4f", c.name, c.m.mean(), limit)
 					}
-					if c.m.variance() > 1.3*c.bound { // 600 seeds estimate a variance to about 6 %, more with heavy tails
+					// 600 seeds estimate a variance to about 6 %, more with heavy tails
+					if c.m.variance() > 1.3*c.bound {
 						t.Errorf("%s: variance %.3g, want at most %.3g", c.name, c.m.variance(), c.bound)
 					}
 				}
@@ -252,7 +255,15 @@ func TestProjectionNaN(t *testing.T) {
 }
 
 func TestProjectionRefused(t *testing.T) {
-	for _, c := range []struct{ length, k int }{{1000, 0}, {1000, 12}, {1000, 18}, {1000, -16}, {100_000, 16388}, {16, 16}, {15, 16}} {
+	for _, c := range []struct{ length, k int }{
+		{1000, 0},
+		{1000, 12},
+		{1000, 18},
+		{1000, -16},
+		{100_000, 16388},
+		{16, 16},
+		{15, 16},
+	} {
 		if _, err := NewProjection(c.length, c.k, 0); err == nil {
 			t.Errorf("%d of %d was accepted", c.k, c.length)
 		}

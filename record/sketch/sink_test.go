@@ -102,12 +102,15 @@ func TestSinkRows(t *testing.T) {
 	h := threeLayers()
 	rows := recordtest.Rows(h, 6, 4)
 	for text, reduce := range map[string]func(v []float32) []float32{
-		"subset:*weight":          func(v []float32) []float32 { return append(slices.Clone(v[:20]), v[24:]...) },
-		"subset:linear*,*.bias":   func(v []float32) []float32 { return slices.Clone(v[20:]) },
-		"project:16:9":            func(v []float32) []float32 { return project(mustProjection(t, 36, 16, 9), v, 1) },
-		"float16":                 func(v []float32) []float32 { Float16.RoundTo(v, v); return v },
-		"subset:conv*+bfloat16":   func(v []float32) []float32 { BFloat16.RoundTo(v, v); return v[:24] },
-		"subset:conv*+project:16": func(v []float32) []float32 { return project(mustProjection(t, 24, 16, 0), v[:24], 1) },
+		"subset:*weight":        func(v []float32) []float32 { return append(slices.Clone(v[:20]), v[24:]...) },
+		"subset:linear*,*.bias": func(v []float32) []float32 { return slices.Clone(v[20:]) },
+		"project:16:9":          func(v []float32) []float32 { return project(mustProjection(t, 36, 16, 9), v, 1) },
+		"float16":               func(v []float32) []float32 { Float16.RoundTo(v, v); return v },
+		"subset:conv*+bfloat16": func(v []float32) []float32 { BFloat16.RoundTo(v, v); return v[:24] },
+		"subset:conv*+project:16": func(v []float32) []float32 {
+			return project(mustProjection(t, 24, 16, 0), v[:24],
+				1)
+		},
 		"subset:conv*+project:16+float16": func(v []float32) []float32 {
 			v = project(mustProjection(t, 24, 16, 0), v[:24], 1)
 			Float16.RoundTo(v, v)
@@ -200,9 +203,13 @@ func TestSinkRefused(t *testing.T) {
 		h          *record.Header
 		text, want string
 	}{
-		{threeLayers(), "subset:dense*", `record: pattern "dense*" matches no tensor; there are conv1.weight, conv1.bias, linear.weight`},
+		{
+			threeLayers(), "subset:dense*",
+			`record: pattern "dense*" matches no tensor; there are conv1.weight, conv1.bias, linear.weight`,
+		},
 		{threeLayers(), "project:256", "sketch: project is 256, but there are only 36 parameters; it must be less"},
-		{threeLayers(), "subset:*bias+project:16", "sketch: project is 16, but there are only 4 parameters; it must be less"},
+		{threeLayers(), "subset:*bias+project:16", "sketch: project is 16, but there are only 4 parameters; it must " +
+			"be less"},
 		{reduced, "float16", "reduced already"},
 		{threeLayers(), "float16", "inner"},
 		{&record.Header{}, "float16", "format"},

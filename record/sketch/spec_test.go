@@ -18,7 +18,10 @@ func TestParseSpec(t *testing.T) {
 		"float16":             {Precision: Float16},
 		"bfloat16":            {Precision: BFloat16},
 		"subset:x+project:16": {Subset: []string{"x"}, Project: 16},
-		"subset:*+project:20:18446744073709551615+bfloat16": {Subset: []string{"*"}, Project: 20, Seed: 1<<64 - 1, Precision: BFloat16},
+		"subset:*+project:20:18446744073709551615+bfloat16": {
+			Subset: []string{"*"}, Project: 20, Seed: 1<<64 - 1,
+			Precision: BFloat16,
+		},
 	} {
 		got, err := ParseSpec(text)
 		if err != nil {
@@ -52,13 +55,15 @@ func TestParseSpecRefused(t *testing.T) {
 		"float32":              "no part of a sketch",
 		"+":                    `"" is no part`,
 	} {
-		if _, err := ParseSpec(text); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "sketch: ") {
+		if _, err := ParseSpec(text); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), "sketch: ") {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 	for name, s := range map[string]Spec{
-		"seed alone": {Seed: 1}, "workers": {Workers: -1}, "precision": {Precision: 3}, "empty subset": {Subset: []string{}},
-		"plus": {Subset: []string{"a+b"}}, "project": {Project: 3},
+		"seed alone": {Seed: 1}, "workers": {Workers: -1}, "precision": {Precision: 3},
+		"empty subset": {Subset: []string{}},
+		"plus":         {Subset: []string{"a+b"}}, "project": {Project: 3},
 	} {
 		if s.Validate() == nil {
 			t.Errorf("%s: %+v was accepted", name, s)
@@ -68,9 +73,13 @@ func TestParseSpecRefused(t *testing.T) {
 
 // Any text is refused or comes back.
 func TestParseSpecProperty(t *testing.T) {
-	word := rapid.SampledFrom([]string{"subset:a*", "subset:", "project:16", "project:32:5", "project:016", "float16", "bfloat16", "+", ":", "7", ","})
+	word := rapid.SampledFrom([]string{
+		"subset:a*", "subset:", "project:16", "project:32:5", "project:016", "float16",
+		"bfloat16", "+", ":", "7", ",",
+	})
 	rapid.Check(t, func(t *rapid.T) {
-		text := strings.Join(rapid.SliceOfN(word, 0, 5).Draw(t, "words"), rapid.SampledFrom([]string{"+", ""}).Draw(t, "glue"))
+		text := strings.Join(rapid.SliceOfN(word, 0, 5).Draw(t, "words"),
+			rapid.SampledFrom([]string{"+", ""}).Draw(t, "glue"))
 		s, err := ParseSpec(text)
 		if err != nil {
 			return

@@ -227,7 +227,8 @@ func TestNotes(t *testing.T) {
 		return append(append(head, 0, 0, 0, 0), text...)
 	}
 	line := func(version int) []byte {
-		return fmt.Appendf(nil, `{"sgdwalk_stream":%d,"layout":[{"name":"w","kind":"weight","shape":[2]}]}`+"\n", version)
+		return fmt.Appendf(nil, `{"sgdwalk_stream":%d,"layout":[{"name":"w","kind":"weight","shape":[2]}]}`+"\n",
+			version)
 	}
 	end := append(newHead(endMagic, 0, 0), make([]byte, 80)...)
 	end = binary.LittleEndian.AppendUint32(end, crc32.ChecksumIEEE(end))
@@ -236,7 +237,8 @@ func TestNotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Next(new(record.Step)); !errors.Is(err, io.EOF) || !slices.Equal(d.Notes(), []string{"one", "two \u03b7"}) {
+	if err := d.Next(new(record.Step)); !errors.Is(err, io.EOF) ||
+		!slices.Equal(d.Notes(), []string{"one", "two \u03b7"}) {
 		t.Errorf("%v, notes %q", err, d.Notes())
 	}
 	for _, c := range []struct {
