@@ -1,7 +1,6 @@
 package curvature_test
 
 import (
-	"math"
 	"strings"
 	"testing"
 
@@ -53,30 +52,5 @@ func TestRateAt(t *testing.T) {
 		if err != nil || rate != c.want || (absent == "") != (c.absent == "") || !strings.Contains(absent, c.absent) {
 			t.Errorf("%s: %v %q %v; want %v %q", c.name, rate, absent, err, c.want, c.absent)
 		}
-	}
-}
-
-// What is said of the edge, on both sides of each threshold.
-func TestStanding(t *testing.T) {
-	for _, c := range []struct {
-		ratio float64
-		want  string
-	}{
-		{0, "no direction"},
-		{0.8, "below it, at 80 %"},
-		{math.Nextafter(0.95, 0), "below it"},
-		{0.95, "at it"},
-		{1, "at it"},
-		{1.05, "at it"},
-		{math.Nextafter(1.05, 2), "above it"},
-		{1.2, "above it, at 120 %"},
-	} {
-		if got := curvature.Standing(c.ratio); !strings.HasPrefix(got, strings.Split(c.want, ",")[0]) && !strings.Contains(got, c.want) || c.ratio != 0 && !strings.HasPrefix(got, c.want) {
-			t.Errorf("%v: %q; want %q", c.ratio, got, c.want)
-		}
-	}
-	s := curvature.Stability{Optimizer: "sgd", LearningRateAbsent: "the learning rate of the update of step 9 is 0", EtaLambdaMax: record.Some(1), Threshold: record.Some(2)}
-	if text := s.Sentence(); !strings.Contains(text, "step 9 is 0") || strings.Contains(text, "edge") {
-		t.Errorf("without a rate: %q", text)
 	}
 }

@@ -67,6 +67,7 @@ type Check struct {
 
 // Summary is the result in numbers; a value that cannot be had is null.
 type Summary struct {
+	AtStep     int64           `json:"at_step"`    // of the iterate; Compute does not know it
 	Parameters int             `json:"parameters"` // P
 	Loss       record.Optional `json:"loss"`
 	ThetaNorm  float64         `json:"theta_norm"`

@@ -55,6 +55,7 @@ type LinesSummary struct {
 	// what one line shows is that line alone.
 	SpreadRatio record.Optional `json:"spread_ratio"`
 	Also        []Described     `json:"also,omitempty"`
+	Plane       PlaneRecipe     `json:"plane"` // how the lines were chosen; ComputeLines leaves it to the caller
 }
 
 // RandomLines returns n lines through theta along random directions.

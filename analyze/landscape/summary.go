@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
 )
 
@@ -51,6 +52,10 @@ type Summary struct {
 	PlaneErrorRelative record.Optional `json:"plane_error_relative"`
 	LastPlaneLoss      record.Optional `json:"last_plane_loss"` // of the last iterate, if it was compared
 	LastTrueLoss       record.Optional `json:"last_true_loss"`
+
+	// Compute knows no more of the plane than its vectors: the caller fills these in.
+	Plane      *PlaneRecipe `json:"plane,omitempty"`
+	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
 }
 
 // Described is a further measure in numbers.

@@ -27,7 +27,7 @@ func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
 		}
 	}
 	add(s.Evaluated < s.Planned, "unfinished", "%d of %d cells are evaluated; running again goes on from there", s.Evaluated, s.Planned)
-	if e := s.PlaneErrorRelative; e.Valid && e.Value > planeErrorLimit {
+	if e := s.PlaneErrorRelative; s.disagrees() {
 		text := fmt.Sprintf("contours under the path are not its loss: at %d compared iterates the loss on the plane differs from the true one by %.3g %% in the median (%.3g)", s.Compared, 100*e.Value, s.PlaneError.Value)
 		if plane, truth := s.LastPlaneLoss, s.LastTrueLoss; plane.Valid && truth.Valid {
 			text += fmt.Sprintf(", at the last one the plane has %.4g and the iterate %.4g", plane.Value, truth.Value)

@@ -18,7 +18,7 @@ type Result struct {
 	// Losses has one row per point, in the order of alpha: alpha, distance (from a,
 	// negative before it), loss, and a column for each of Options.Also.
 	Losses   record.Table
-	Summary  Summary
+	Summary  LossSummary
 	Warnings []analyze.Warning
 	// Evaluated is how many points were evaluated this time: fewer than there are
 	// rows when a Store had some.

@@ -283,21 +283,3 @@ func (r *ConnectResult) stillImproving() string {
 	}
 	return fmt.Sprintf("the curve was still improving when its training ended after %d steps (its mean loss fell by %.3g %% of the straight line's excess per 100 steps): more steps may find a lower curve, and a barrier on this one is an upper bound", s.Steps, 100*s.StillFalling.Value)
 }
-
-// Sentence says what the trained curve found. Barriers are above the higher end.
-func (s *ConnectSummary) Sentence() string {
-	barrier := func(o record.Optional) string {
-		switch {
-		case !o.Valid:
-			return "no barrier that can be told, because a loss on it is not finite"
-		case o.Value <= 0:
-			return "no point above the higher end"
-		}
-		return fmt.Sprintf("a barrier of %.4g above the higher end", o.Value)
-	}
-	text := fmt.Sprintf("the %s curve that was trained for %d steps has %s; the straight line has %s", s.Form, s.Steps, barrier(s.Curve.BarrierEnds), barrier(s.Straight.BarrierEnds))
-	if !s.Settled && !s.Diverged {
-		text += "; the curve had not settled when its training ended"
-	}
-	return text
-}

@@ -3,6 +3,7 @@ package line
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"sgdwalk/analyze"
@@ -10,10 +11,35 @@ import (
 	"sgdwalk/record"
 )
 
-// Summary has the numbers of a line. Everything from MonotonicityDelta on is over
-// the points with alpha in [0, 1], and absent when one of them is NaN or
-// infinite; the floor is over all points.
+// Summary has the numbers of the line between two iterates, and of the path and the
+// trained curve between them.
 type Summary struct {
+	Ends  *Ends           `json:"-"` // nil when they are unknown: they are among the options of a result
+	Line  LossSummary     `json:"line"`
+	Path  *PathSummary    `json:"path,omitempty"`  // nil between two runs
+	Curve *ConnectSummary `json:"curve,omitempty"` // nil without a trained curve
+}
+
+// Ends names the two iterates that a line goes through.
+type Ends struct {
+	From  int64  `json:"from_step"`
+	To    int64  `json:"to_step"`
+	ToRun string `json:"to_run"` // of the second one; empty for the same run
+}
+
+// String writes the ends, such as "step 0 to step 20 of other".
+func (e *Ends) String() string {
+	text := fmt.Sprintf("step %d to step %d", e.From, e.To)
+	if e.ToRun != "" {
+		text += " of " + filepath.Base(e.ToRun)
+	}
+	return text
+}
+
+// LossSummary has the numbers of the loss on a line. Everything from MonotonicityDelta
+// on is over the points with alpha in [0, 1], and absent when one of them is NaN or
+// infinite; the floor is over all points.
+type LossSummary struct {
 	Mode     Mode    `json:"mode"`
 	Points   int     `json:"points"`
 	AlphaMin float64 `json:"alpha_min"`
@@ -87,7 +113,7 @@ func (r *Result) summarize(alphas []float64, columns [][]float64, length float64
 	zero, one := slices.Index(alphas, 0), slices.Index(alphas, 1)
 	losses := columns[0]
 	s := &r.Summary
-	*s = Summary{
+	*s = LossSummary{
 		Mode: o.Mode, Points: len(alphas), AlphaMin: alphas[0], AlphaMax: alphas[len(alphas)-1],
 		Inside: one - zero + 1, Distance: length,
 		LossStart: record.Some(losses[zero]), LossEnd: record.Some(losses[one]),
@@ -109,7 +135,7 @@ func (r *Result) summarize(alphas []float64, columns [][]float64, length float64
 }
 
 // shape measures the points from a to b, at least two.
-func (s *Summary) shape(x, f []float64, tolerance float64) {
+func (s *LossSummary) shape(x, f []float64, tolerance float64) {
 	last := len(x) - 1
 	delta, rise, low := math.Inf(-1), 0.0, f[0]
 	falling := 0

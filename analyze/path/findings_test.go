@@ -1,6 +1,7 @@
 package path
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -18,28 +19,42 @@ func TestFindings(t *testing.T) {
 		s    Summary
 		want string
 	}{
-		{Summary{}, ""},
+		{Summary{}, "recorded iterates: 0, steps 0 to 0; missing steps between them: 0"},
 		{Summary{Updates: 1, PathLength: one, Displacement: one}, "1 update: path length 1, displacement from theta_0 1"},
 		{Summary{Updates: 2, PathLength: one, Displacement: one}, "2 updates: path length 1, displacement from theta_0 1"},
 		{Summary{Rows: 2, LastStep: 9, MissingSteps: 8, Displacement: one}, "2 rows between steps 0 and 9: displacement from the first to the last 1"},
-		{Summary{Rows: 3, Updates: 1, LastStep: 9, MissingSteps: 7, Displacement: one, PathLength: one}, "3 rows between steps 0 and 9: displacement from the first to the last 1\n1 of the 9 updates is recorded at both ends: its length is 1"},
+		{Summary{Rows: 3, Updates: 1, LastStep: 9, MissingSteps: 7, Displacement: one, PathLength: one}, "3 rows between steps 0 and 9: displacement from the first to the last 1\nboth ends are recorded of 1 of the 9 updates: total length 1"},
 		{Summary{GradCos: cosine(1), GradCosNegativeRatio: one}, "1 recorded pair of consecutive mini-batch gradients: cosine -0.250"},
-		{Summary{UpdateCos: cosine(2), UpdateCosNegativeRatio: one}, "consecutive updates: mean cosine -0.250, 100 % of the cosines below 0"},
-		{Summary{UpdateCos: cosine(2), UpdateCosNegativeRatio: one, MissingSteps: 1}, "2 recorded pairs of consecutive updates: mean cosine -0.250, 100 % of the cosines below 0"},
+		{Summary{UpdateCos: cosine(2), UpdateCosNegativeRatio: one}, "consecutive updates: mean cosine -0.250, 100 % of the cosines below 0, so they turn back more often than not"},
+		{Summary{UpdateCos: cosine(2), UpdateCosNegativeRatio: one, MissingSteps: 1}, "2 recorded pairs of consecutive updates: mean cosine -0.250, 100 % of the cosines below 0, so they turn back more often than not"},
 	} {
-		if got := strings.Join(c.s.Findings(), "\n"); got != c.want {
+		if got := strings.Join(analyze.Texts(c.s.Findings()), "\n"); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%q; want %q", got, c.want)
 		}
 	}
-	if got := (&DiffusionSummary{}).Sentence(); got != "" {
+	many := Summary{Diffusion: &DiffusionSummary{Persistence: record.Some(4)}, NonfiniteLosses: 2}
+	many.Noise = &NoiseSummary{NoiseScale: record.Some(30), InBatches: true, FullNoiseScale: record.Some(40), FullRows: 1}
+	got := strings.Join(analyze.Texts(many.Findings()), "; ")
+	for _, want := range []string{"came 2 times as far", "30 batches", "at 1 iterate: 40 examples", "2 mini-batch losses are NaN or infinite"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+	many.Diffusion = new(DiffusionSummary)
+	if got := strings.Join(analyze.Texts(many.Findings()), "; "); strings.Contains(got, "as far") {
 		t.Errorf("without persistence: %q", got)
 	}
-	if got := (&DiffusionSummary{Persistence: record.Some(4)}).Sentence(); !strings.Contains(got, "came 2 times as far") {
-		t.Errorf("persistence 4: %q", got)
-	}
-	n := NoiseSummary{NoiseScale: record.Some(30), InBatches: true, FullNoiseScale: record.Some(40), FullRows: 1}
-	if got := strings.Join(n.Findings(), "; "); !strings.Contains(got, "30 batches") || !strings.Contains(got, "at 1 iterate: 40 examples") {
-		t.Errorf("noise: %q", got)
+}
+
+// Consecutive vectors turn back where more than half of their cosines are below 0.
+func TestTurning(t *testing.T) {
+	for below, want := range map[float64]string{
+		0: "keep their direction", math.Nextafter(0.5, 0): "keep their direction", 0.5: "as often as not",
+		math.Nextafter(0.5, 1): "turn back more often than not", 1: "turn back more often than not",
+	} {
+		if got := turning(below); !strings.Contains(got, want) {
+			t.Errorf("%v below 0: %q; want %q", below, got, want)
+		}
 	}
 }
 

@@ -38,6 +38,10 @@ type Summary struct {
 	NonfiniteLosses   int             `json:"nonfinite_losses"`    // batch losses that are NaN or infinite
 	NonfiniteIterates int             `json:"nonfinite_iterates"`  // iterates with a norm that is NaN or infinite
 	NonfiniteGrads    int             `json:"nonfinite_gradients"` // gradients with a norm that is NaN or infinite
+
+	// Compute leaves these out. Diffusion and Noise return them for a recording that allows it.
+	Diffusion *DiffusionSummary `json:"diffusion,omitempty"`
+	Noise     *NoiseSummary     `json:"noise,omitempty"`
 }
 
 // counts are what the walker counts besides the table.

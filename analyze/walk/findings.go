@@ -3,43 +3,48 @@ package walk
 import (
 	"fmt"
 
+	"sgdwalk/analyze"
 	"sgdwalk/record"
 )
 
-// Findings says the walk in sentences. The floor position is the weighted one in all
-// of them: the mean over steps is decided by steps that hardly bend.
-func (s *Summary) Findings() []string {
-	out := []string{fmt.Sprintf("%d segments, steps %d to %d, %d evaluations of the full training loss", s.Segments, s.FirstStep, s.LastStep, s.Evaluations)}
+var _ analyze.Summary = (*Summary)(nil)
+
+// Findings returns what the walk says. Its floor position is always the weighted one:
+// steps that hardly curve would decide a mean over steps.
+func (s *Summary) Findings() []analyze.Finding {
+	var f analyze.Findings
+	f.Add(analyze.Detail, "%d segments, steps %d to %d, %d evaluations of the full training loss", s.Segments, s.FirstStep, s.LastStep, s.Evaluations)
 	if n := s.ZeroSegments + s.UnresolvedSegments + s.NonfiniteSegments; n > 0 {
-		out = append(out, fmt.Sprintf("%d of them have a floor that can be told: %d have length 0, %d do not change the loss by more than rounding to float32 does, %d have losses that are NaN or infinite", s.Segments-n, s.ZeroSegments, s.UnresolvedSegments, s.NonfiniteSegments))
+		f.Add(analyze.Detail, "%d of them have a known floor: %d have length 0, %d change the loss by no more than rounding to float32 does, %d have losses that are NaN or infinite", s.Segments-n, s.ZeroSegments, s.UnresolvedSegments, s.NonfiniteSegments)
 	}
 	if s.FloorInteriorRatio.Valid {
-		out = append(out, percent(s.FloorInteriorRatio.Value)+" of the steps have their valley floor strictly inside the step; "+floorSentence(s.FloorPositionWeighted))
+		f.Add(analyze.Motion, "%s of the steps have their valley floor strictly inside the step; %s", analyze.Percent(s.FloorInteriorRatio.Value), floorPosition(s.FloorPositionWeighted))
 	}
 	if s.RisesRatio.Valid && s.HeightMean.Mean.Valid {
-		out = append(out, fmt.Sprintf("the loss rises over %s of the steps; the iterates ride at a mean height of %.3g above the floor", percent(s.RisesRatio.Value), s.HeightMean.Mean.Value))
+		f.Add(analyze.Motion, "the loss rises over %s of the steps; the mean height of the iterates above the floor is %.3g", analyze.Percent(s.RisesRatio.Value), s.HeightMean.Mean.Value)
 	}
 	if s.FloorInteriorRatio.Valid {
-		out = append(out, fmt.Sprintf("barriers (an interior point above both ends): %d of %d segments", s.Barriers, s.Segments))
+		f.Add(analyze.Barriers, "barriers along the path (an interior point above both ends): %d of %d segments", s.Barriers, s.Segments)
+	}
+	if e := s.EtaSharpness.Mean; e.Valid {
+		f.Add(analyze.Curvature, "along its own steps the loss curves with eta * sharpness = %.4g on average; other directions may curve more", e.Value)
 	}
 	n := &s.Null
 	switch {
 	case n.Absent != "":
-		out = append(out, "no quadratic null to compare with: "+n.Absent)
+		f.Add(analyze.Noise, "no quadratic null to compare the walk with: %s", n.Absent)
 	case n.FloorInteriorRatio.Valid && n.RisesRatio.Valid && n.HeightMean.Mean.Valid:
-		out = append(out, fmt.Sprintf("a stationary walk on a quadratic with this curvature and noise, which has no structure: %s interior floors, %s, %s of the steps rise, height %.3g, no barriers", percent(n.FloorInteriorRatio.Value), floorSentence(n.FloorPositionWeighted), percent(n.RisesRatio.Value), n.HeightMean.Mean.Value))
+		f.Add(analyze.Noise, "a stationary walk on a quadratic with this curvature and noise, which has no structure: %s interior floors, %s, %s of the steps rise, height %.3g, no barriers; only the differences say something about this loss",
+			analyze.Percent(n.FloorInteriorRatio.Value), floorPosition(n.FloorPositionWeighted), analyze.Percent(n.RisesRatio.Value), n.HeightMean.Mean.Value)
 	}
-	return out
+	return f
 }
 
-// floorSentence says the weighted floor position: 1/2 is what a stationary walk on a
-// quadratic has, and above 1 the walk stops short of the floor.
-func floorSentence(weighted record.Optional) string {
+// floorPosition writes the weighted floor position: a stationary walk on a quadratic has
+// 1/2, and above 1 the walk stops short of the floor.
+func floorPosition(weighted record.Optional) string {
 	if !weighted.Valid {
-		return "no floor position, because the curvature along the steps adds up to nothing above 0"
+		return "no floor position, because the curvatures along the steps add up to nothing above 0"
 	}
-	return fmt.Sprintf("floor position s* = %.3g of the step (mean weighted with the curvature)", weighted.Value)
+	return fmt.Sprintf("floor position s* = %.4g of the step (mean weighted with the curvature)", weighted.Value)
 }
-
-// percent writes a share for a reader.
-func percent(share float64) string { return fmt.Sprintf("%.3g %%", 100*share) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sgdwalk/analyze"
 	"sgdwalk/record"
 )
 
@@ -68,13 +69,13 @@ func TestResolution(t *testing.T) {
 
 // Every sentence on both sides of its threshold.
 func TestFindings(t *testing.T) {
-	text := func(s *Summary) string { return strings.Join(s.Findings(), "\n") }
+	text := func(s *Summary) string { return strings.Join(analyze.Texts(s.Findings()), "\n") }
 	s := &Summary{Segments: 4}
 	if got := text(s); strings.Contains(got, "s*") || strings.Contains(got, "rises") || strings.Contains(got, "barriers (") {
 		t.Errorf("nothing is known: %q", got)
 	}
 	s.ZeroSegments, s.UnresolvedSegments = 1, 2
-	if got := text(s); !strings.Contains(got, "1 of them have a floor that can be told: 1 have length 0, 2 do not change the loss by more than rounding") {
+	if got := text(s); !strings.Contains(got, "1 of them have a known floor: 1 have length 0, 2 change the loss by no more than rounding") {
 		t.Errorf("counts: %q", got)
 	}
 	s.FloorInteriorRatio = record.Some(0.25)

@@ -252,16 +252,16 @@ type printed struct {
 	Warnings []analyze.Warning `json:"warnings"`
 }
 
-// show prints the result: the sentences for a reader, or one JSON object.
-func (a *analysis) show(summary any, sentences []string) error {
+// show prints the result: its findings and warnings, or one JSON object.
+func (a *analysis) show(summary analyze.Summary) error {
 	if a.silent {
 		return nil
 	}
 	if a.json {
 		return a.printJSON(printed{a.name, a.run, a.dir, summary, append([]analyze.Warning{}, a.warn...)})
 	}
-	for _, s := range sentences {
-		a.printf("%s\n", s)
+	for _, f := range summary.Findings() {
+		a.printf("%s\n", f.Text)
 	}
 	for _, w := range a.warn {
 		a.printf("note: %s\n", w.Text)

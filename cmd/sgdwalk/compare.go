@@ -12,7 +12,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/compare"
-	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
@@ -112,28 +111,11 @@ type joint struct {
 	data     map[string]*dataset.Data
 	store    *result.Journal
 
-	summary compareSummary
+	summary compare.Summary
 }
 
 // lossOf is the loss of one model on one data set.
 type lossOf struct{ train, test *nn.Evaluator }
-
-// compareSummary is what compare prints and keeps.
-type compareSummary struct {
-	Groups     []string                `json:"groups"`
-	Baseline   string                  `json:"baseline"`
-	Common     compare.Common          `json:"common"`
-	LeftOut    []string                `json:"left_out"` // cells of a sweep that did not finish
-	Plane      string                  `json:"plane,omitempty"`
-	PlaneRows  string                  `json:"plane_rows,omitempty"` // of every run, that decided the plane
-	Directions *pca.Summary            `json:"directions,omitempty"`
-	Paths      []compare.PathSummary   `json:"paths,omitempty"`
-	Landscape  *landscape.Summary      `json:"landscape,omitempty"`
-	PlaneError []analyze.Distribution  `json:"plane_error_relative,omitempty"` // per run of Shown
-	Shown      []string                `json:"shown,omitempty"`                // runs of the plane and the landscape
-	Effects    []compare.Effect        `json:"effects,omitempty"`
-	Statistics []compare.RunStatistics `json:"statistics,omitempty"`
-}
 
 // Run compares.
 func (c *compareCmd) Run(ctx context.Context, e *env) error {
@@ -156,24 +138,26 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer w.store.Close()
-	var out []string
 	for _, part := range []struct {
 		name string
-		run  func(context.Context) ([]string, error)
+		run  func(context.Context) error
 	}{{"", w.series}, {"landscape", w.landscape}, {"statistics", w.statistics}, {"barriers", w.barriers}, {"agreement", w.agreement}} {
 		if part.name != "" && c.skips(part.name) {
 			continue
 		}
-		lines, err := part.run(ctx)
-		if err != nil {
+		if err := part.run(ctx); err != nil {
 			return w.interrupted(ctx, err)
 		}
-		out = append(out, lines...)
 	}
 	if err := w.finish(&w.summary, w.recipe(), compare.Method, compare.Citation); err != nil {
 		return err
 	}
-	return w.show(&w.summary, out)
+	if !w.silent && !w.json {
+		for _, line := range w.summary.GroupLines() {
+			w.printf("%s\n", line)
+		}
+	}
+	return w.show(&w.summary)
 }
 
 func (w *joint) close() {

@@ -34,13 +34,13 @@ func (w *joint) landscapeFigure(l *compare.LandscapeResult, paths *compare.Paths
 
 // series writes the per-step quantities and draws them, mean and range over the
 // seeds of every group.
-func (w *joint) series(ctx context.Context) ([]string, error) {
+func (w *joint) series(ctx context.Context) error {
 	t, err := compare.Series(ctx, w.runs)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.out.Table("steps", t); err != nil {
-		return nil, err
+		return err
 	}
-	return nil, w.figure("series", draw.Series(w.title(), t, w.groups, draw.Against(w.c.Against)))
+	return w.figure("series", draw.Series(w.title(), t, w.groups, draw.Against(w.c.Against)))
 }

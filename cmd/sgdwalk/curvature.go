@@ -175,23 +175,17 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	summary := curvatureSummary{s.Step, r.Summary}
-	if err := a.finish(summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
+	r.Summary.AtStep = s.Step
+	if err := a.finish(&r.Summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
 		return nil, err
 	}
-	return r, a.show(summary, curvatureSentences(s.Step, &r.Summary))
+	return r, a.show(&r.Summary)
 }
 
 // namedTable is a table with the name of its file.
 type namedTable struct {
 	name  string
 	table *record.Table
-}
-
-// curvatureSummary is the curvature with the step of the iterate it was found at.
-type curvatureSummary struct {
-	Step int64 `json:"at_step"`
-	curvature.Summary
 }
 
 // iterate returns the row of a step; -1 is the last iterate.
@@ -223,26 +217,6 @@ func (a *analysis) rowOf(step int64) int {
 		}
 	}
 	return 0
-}
-
-func curvatureSentences(step int64, s *curvature.Summary) []string {
-	out := []string{fmt.Sprintf("step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the eigenpairs converged)", step, optionalText(s.LambdaMax), optionalText(s.LambdaMin), optionalText(s.Trace.Mean), s.Products, s.Converged)}
-	out = append(out, methodSentence(s.ProductMethod)...)
-	if text := s.Stability.Sentence(); text != "" {
-		out = append(out, text)
-	}
-	if s.GradDominantShare.Valid {
-		out = append(out, fmt.Sprintf("%s of the gradient's squared length is in the space of the top %d eigenvectors; of a random vector's %s", percent(s.GradDominantShare.Value), len(s.Top), percent(s.RandomDominantShare)))
-	}
-	return out
-}
-
-// methodSentence says how products were made, unless they are exact.
-func methodSentence(method string) []string {
-	if method == curvature.Exact {
-		return nil
-	}
-	return []string{"curvature is from " + method}
 }
 
 // along looks at several iterates.
@@ -281,23 +255,8 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, o, curvature.Method, curvature.Citation); err != nil {
+	if err := a.finish(&r.Summary, o, curvature.Method, curvature.Citation); err != nil {
 		return err
 	}
-	s := &r.Summary
-	out := []string{fmt.Sprintf("%d iterates, steps %d to %d: mean lambda_max %s, mean eta lambda_max %s", s.Rows, s.FirstStep, s.LastStep, optionalText(s.LambdaMax.Mean), optionalText(s.EtaLambdaMax.Mean))}
-	out = append(out, methodSentence(s.ProductMethod)...)
-	if text := s.Stability.Sentence(); text != "" {
-		out = append(out, fmt.Sprintf("at the last of them, step %d: %s", s.LastStep, text))
-	}
-	if n := s.LanczosProducts; n.Count > 0 {
-		out = append(out, fmt.Sprintf("the eigenvalues of a step took %s products on average (%s to %s)", optionalText(n.Mean), optionalText(n.Min), optionalText(n.Max)))
-	}
-	if c := s.CriticalSharpness; c.Count > 0 {
-		out = append(out, fmt.Sprintf("critical sharpness along the updates, 2/eta_c: %s on average (%d of %d iterates have one)", optionalText(c.Mean), c.Count, s.Rows))
-	}
-	if s.UpdateDominantShare.Mean.Valid {
-		out = append(out, fmt.Sprintf("%s of the updates' squared length is in the space of the top %d eigenvectors (mean); of a random vector's %s", percent(s.UpdateDominantShare.Mean.Value), s.Top, percent(s.RandomDominantShare)))
-	}
-	return a.show(s, out)
+	return a.show(&r.Summary)
 }

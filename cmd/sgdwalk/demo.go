@@ -162,37 +162,27 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 // words says what was seen, one paragraph a question.
 func (c *demoCmd) words(r *demoResult, run string) []string {
 	config := demoConfig()
-	w, p, l := &r.Walk, &r.Path, &landscapeSummary{Summary: r.Landscape, Directions: &r.PCA}
 	t := &r.Train
 	out := []string{
 		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),
 		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", optionalText(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
 		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, bytesText(r.Verified.Bytes)),
-		"",
-		"## The walk",
-		"",
 	}
-	for _, s := range w.Findings() {
-		out = append(out, "- "+s)
-	}
-	for _, s := range p.Findings() {
-		out = append(out, "- "+s)
-	}
-	out = append(out,
-		"",
-		"Bouncing alone is no evidence of structure: compare with the quadratic.",
-		"", "## The directions", "",
-	)
-	for _, s := range r.PCA.Findings() {
-		out = append(out, "- "+s)
-	}
-	out = append(out, "", "## The plane", "")
-	for _, s := range landscapeSentences(l) {
-		out = append(out, "- "+s)
-	}
-	out = append(out, "", "## The curvature", "")
-	for _, s := range curvatureSentences(t.Result.Steps, &r.Curvature) {
-		out = append(out, "- "+s)
+	for _, part := range []struct {
+		title     string
+		summaries []analyze.Summary
+	}{
+		{"The walk", []analyze.Summary{&r.Walk, &r.Path}},
+		{"The directions", []analyze.Summary{&r.PCA}},
+		{"The plane", []analyze.Summary{&r.Landscape}},
+		{"The curvature", []analyze.Summary{&r.Curvature}},
+	} {
+		out = append(out, "", "## "+part.title, "")
+		for _, s := range part.summaries {
+			for _, f := range s.Findings() {
+				out = append(out, "- "+f.Text)
+			}
+		}
 	}
 	if len(r.Warnings) > 0 {
 		out = append(out, "", "## Before you believe it", "")

@@ -80,15 +80,5 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 	if err := a.finish(s, o.Effective(), curvature.FisherMethod, curvature.FisherCitation); err != nil {
 		return err
 	}
-	return a.show(s, fisherSentences(s))
-}
-
-func fisherSentences(s *curvature.FisherSummary) []string {
-	out := []string{
-		fmt.Sprintf("empirical Fisher matrix around step %d, from %d mini-batch gradients of %s (steps %d to %d): lambda_max %s, trace %s, rank %d of at most %d", s.Step, s.Gradients, s.Batches(), s.FirstStep, s.LastStep, optionalText(s.LambdaMax), optionalText(s.Trace.Mean), s.Rank, min(s.Gradients, s.Parameters)),
-	}
-	if m := s.MeanGradientShare; m.Valid {
-		out = append(out, fmt.Sprintf("the mean gradient is %s of the trace; with noise alone it is %s on average", percent(m.Value), percent(1/float64(s.Gradients))))
-	}
-	return append(out, "it is not the Hessian: no edge of stability applies")
+	return a.show(s)
 }

@@ -198,14 +198,14 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 		return nil, a.leave(ctx, stopped)
 	}
 	a.warn = append(append(a.warn, plane.warn...), r.Warnings...)
-	summary := landscapeSummary{Summary: r.Summary, Plane: &plane.recipe}
+	r.Summary.Plane = &plane.recipe
 	if plane.fit != nil {
-		summary.Directions = &plane.fit.Summary
+		r.Summary.Directions = &plane.fit.Summary
 	}
-	if err := a.finish(summary, recipe, landscape.Method, landscape.Citation); err != nil {
+	if err := a.finish(&r.Summary, recipe, landscape.Method, landscape.Citation); err != nil {
 		return nil, err
 	}
-	return r, a.show(summary, landscapeSentences(&summary))
+	return r, a.show(&r.Summary)
 }
 
 // derivatives are what the loss is asked for.
@@ -324,67 +324,8 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 
 // landscapeOptions are the options as the result keeps them.
 type landscapeOptions struct {
-	Plane     planeRecipe       `json:"plane"`
-	PCA       *pca.Options      `json:"pca,omitempty"`
-	Landscape landscape.Options `json:"landscape"`
-	Also      string            `json:"also,omitempty"`
-}
-
-// landscapeSummary is the landscape with the plane that it lies on.
-type landscapeSummary struct {
-	landscape.Summary
-	Plane      *planeRecipe `json:"plane,omitempty"`
-	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
-}
-
-// share is the sum over the two principal directions that the plane has, of all
-// that were found.
-func (s *landscapeSummary) share(ratios []float64) float64 {
-	sum := 0.0
-	for i := range 2 {
-		k := i + 1
-		if s.Plane != nil && i < len(s.Plane.Directions) {
-			if n, err := strconv.Atoi(strings.TrimPrefix(s.Plane.Directions[i], "pc")); err == nil {
-				k = n
-			}
-		}
-		if k <= len(ratios) {
-			sum += ratios[k-1]
-		}
-	}
-	return sum
-}
-
-func landscapeSentences(s *landscapeSummary) []string {
-	out := []string{fmt.Sprintf("%d of %d grid points evaluated; %s", s.Evaluated, s.Cells, rangeText(s.Loss.Min, s.Loss.Max))}
-	if s.Planned < s.Cells {
-		out[0] = fmt.Sprintf("%d of %d grid points evaluated, those near contours; %s", s.Evaluated, s.Cells, rangeText(s.Loss.Min, s.Loss.Max))
-	}
-	for _, m := range s.Also {
-		out = append(out, fmt.Sprintf("%s from %s to %s", m.Name, optionalText(m.Values.Min), optionalText(m.Values.Max)))
-	}
-	if d := s.Directions; d != nil {
-		out = append(out, fmt.Sprintf("the plane holds %s of the variance of the iterates (a random walk: %s)", percent(s.share(d.ExplainedVarianceRatio)), percent(s.share(d.RandomWalk.ExplainedVarianceRatio))))
-	} else if p := s.Plane; p != nil {
-		out = append(out, fmt.Sprintf("the plane goes through %s along %s and %s (cosine %.3g)", p.Origin, p.Directions[0], p.Directions[1], s.Cosine))
-	}
-	if s.ResidualRatio.Valid {
-		out = append(out, fmt.Sprintf("the iterates are off the plane by %s of the path's extent on it (median)", percent(s.ResidualRatio.Value)))
-	}
-	if s.PlaneErrorRelative.Valid {
-		out = append(out, fmt.Sprintf("the loss on the plane differs from the loss at the iterate by %s (median of %d)", percent(s.PlaneErrorRelative.Value), s.Compared))
-	}
-	return out
-}
-
-func rangeText(low, high record.Optional) string {
-	return fmt.Sprintf("loss from %s to %s", optionalText(low), optionalText(high))
-}
-
-func sumOf(v []float64, n int) float64 {
-	sum := 0.0
-	for i := range min(n, len(v)) {
-		sum += v[i]
-	}
-	return sum
+	Plane     landscape.PlaneRecipe `json:"plane"`
+	PCA       *pca.Options          `json:"pca,omitempty"`
+	Landscape landscape.Options     `json:"landscape"`
+	Also      string                `json:"also,omitempty"`
 }

@@ -51,7 +51,7 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 		return err
 	}
 	o.Accuracy, o.Test, o.Measures = also.Accuracy, also.Test, also.Measures
-	p := &planeOf{recipe: planeRecipe{Kind: "random", Seed: c.PlaneSeed}}
+	p := &planeOf{recipe: landscape.PlaneRecipe{Kind: landscape.RandomKind, Seed: c.PlaneSeed}}
 	theta, err := c.origin(a, p)
 	if err != nil {
 		return err
@@ -82,41 +82,24 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	label := fmt.Sprintf("position along random directions through %s, %s", p.recipe.Origin, normalizedName(directions.Normalization))
+	label := fmt.Sprintf("position along random directions through %s, %s", p.recipe.Origin, p.recipe.LengthText())
 	for _, f := range draw.Lines(a.title(), label, r) {
 		if err := a.figure(f.Name, f.Figure); err != nil {
 			return err
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	summary := linesSummary{r.Summary, p.recipe}
-	if err := a.finish(summary, recipe, landscape.LinesMethod, landscape.Citation); err != nil {
+	r.Summary.Plane = p.recipe
+	if err := a.finish(&r.Summary, recipe, landscape.LinesMethod, landscape.Citation); err != nil {
 		return err
 	}
-	s := &r.Summary
-	return a.show(summary, []string{
-		fmt.Sprintf("%d lines of %d points through %s; loss %s there, %s to %s on them", s.Lines, s.X.N, p.recipe.Origin, optionalText(s.LossAtOrigin), optionalText(s.Loss.Min), optionalText(s.Loss.Max)),
-		fmt.Sprintf("the lines differ by %s of their mean rise (median over the points)", shareText(s.SpreadRatio)),
-	})
-}
-
-func shareText(v record.Optional) string {
-	if !v.Valid {
-		return "an unknown share"
-	}
-	return percent(v.Value)
+	return a.show(&r.Summary)
 }
 
 // linesRecipe is what a result keeps of how it was asked for.
 type linesRecipe struct {
-	Plane   planeRecipe           `json:"plane"`
+	Plane   landscape.PlaneRecipe `json:"plane"`
 	Lines   int                   `json:"lines"`
 	Options landscape.LineOptions `json:"options"`
 	Also    string                `json:"also,omitempty"`
-}
-
-// linesSummary is what --lines prints and keeps.
-type linesSummary struct {
-	landscape.LinesSummary
-	Plane planeRecipe `json:"plane"`
 }

@@ -190,7 +190,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	recipe := lineRecipe{From: from.Step, To: to.Step, ToRun: c.ToRun, Options: o.Effective(), Curve: c.Curve, Steps: c.CurveSteps}
+	recipe := lineRecipe{Ends: line.Ends{From: from.Step, To: to.Step, ToRun: c.ToRun}, Options: o.Effective(), Curve: c.Curve, Steps: c.CurveSteps}
 	journal, err := a.journal(recipe)
 	if err != nil {
 		return err
@@ -211,8 +211,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err := a.figure("line", f); err != nil {
 		return err
 	}
-	summary := lineSummary{Line: r.Summary}
-	out := r.Summary.Findings(from.Step, to.Step)
+	summary := line.Summary{Ends: &recipe.Ends, Line: r.Summary}
 	a.warn = append(a.warn, r.Warnings...)
 	if c.ToRun == "" {
 		between, err := analyze.ParseSegments(fmt.Sprintf("%d-%d", min(from.Step, to.Step), max(from.Step, to.Step)))
@@ -228,9 +227,6 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		}
 		summary.Path = &p.Summary
 		a.warn = append(a.warn, p.Warnings...)
-		if text := p.Summary.Sentence(); text != "" {
-			out = append(out, text)
-		}
 	}
 	if c.Curve != "none" {
 		k, err := line.Connect(ctx, from.Theta, to.Theta, loss, line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: e.progress})
@@ -248,29 +244,19 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		}
 		summary.Curve = &k.Summary
 		a.warn = append(a.warn, k.Warnings...)
-		out = append(out, k.Summary.Sentence())
 	}
-	if err := a.finish(summary, recipe, line.Method, line.Citation); err != nil {
+	if err := a.finish(&summary, recipe, line.Method, line.Citation); err != nil {
 		return err
 	}
-	return a.show(summary, out)
+	return a.show(&summary)
 }
 
 // lineRecipe is what a result keeps of how it was asked for.
 type lineRecipe struct {
-	From    int64        `json:"from_step"`
-	To      int64        `json:"to_step"`
-	ToRun   string       `json:"to_run"`
+	line.Ends
 	Options line.Options `json:"options"`
 	Curve   string       `json:"curve"` // form of the trained curve, or none
 	Steps   int          `json:"curve_steps"`
-}
-
-// lineSummary is what line prints and keeps.
-type lineSummary struct {
-	Line  line.Summary         `json:"line"`
-	Path  *line.PathSummary    `json:"path,omitempty"`
-	Curve *line.ConnectSummary `json:"curve,omitempty"`
 }
 
 // points returns the two ends.

@@ -66,8 +66,8 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 			return nil, err
 		}
 	}
-	summary, recipe := pathSummary{Summary: r.Summary}, pathRecipe{Options: opts}
-	if err := c.more(ctx, a, &summary, &recipe); err != nil {
+	recipe := pathRecipe{Options: opts}
+	if err := c.more(ctx, a, &r.Summary, &recipe); err != nil {
 		return nil, err
 	}
 	for _, f := range draw.Path(a.title(), r) {
@@ -76,18 +76,10 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(summary, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
+	if err := a.finish(&r.Summary, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
 		return nil, err
 	}
-	return r, a.show(summary, summary.sentences())
-}
-
-// pathSummary is the geometry of the path with how far it diffuses and how noisy
-// its gradients are, where the recording tells.
-type pathSummary struct {
-	path.Summary
-	Diffusion *path.DiffusionSummary `json:"diffusion,omitempty"`
-	Noise     *path.NoiseSummary     `json:"noise,omitempty"`
+	return r, a.show(&r.Summary)
 }
 
 // pathRecipe is what a result keeps of how it was asked for: the options in
@@ -100,7 +92,7 @@ type pathRecipe struct {
 
 // more adds diffusion and noise. What a recording is too short or too thin for is
 // left out; a recording that cannot be read has failed before.
-func (c *pathCmd) more(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
+func (c *pathCmd) more(ctx context.Context, a *analysis, s *path.Summary, recipe *pathRecipe) error {
 	h := a.trace.Header()
 	switch {
 	case !h.Columns.Theta || s.NonfiniteIterates > 0:
@@ -140,7 +132,7 @@ func noisy(h *record.Header) bool {
 }
 
 // noise adds the noise of the gradients.
-func (c *pathCmd) noise(ctx context.Context, a *analysis, s *pathSummary, recipe *pathRecipe) error {
+func (c *pathCmd) noise(ctx context.Context, a *analysis, s *path.Summary, recipe *pathRecipe) error {
 	o := path.NoiseOptions{Examples: a.trace.Header().Data.TrainExamples, Progress: a.progress}.Effective()
 	if c.FullGradients > 0 {
 		g, err := a.loss(c.lossFlags)
@@ -195,17 +187,4 @@ func (a *analysis) spreadSteps(n int) (analyze.Segments, error) {
 		names = append(names, strconv.FormatInt(steps[i], 10))
 	}
 	return analyze.ParseSegments(strings.Join(names, ","))
-}
-
-func (s *pathSummary) sentences() []string {
-	out := s.Findings()
-	if s.Diffusion != nil {
-		if text := s.Diffusion.Sentence(); text != "" {
-			out = append(out, text)
-		}
-	}
-	if s.Noise != nil {
-		out = append(out, s.Noise.Findings()...)
-	}
-	return out
 }

@@ -169,7 +169,7 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 	if err := a.finish(r.Summary, recipe, pca.Method, pca.Citation); err != nil {
 		return nil, err
 	}
-	return r, a.show(r.Summary, r.Summary.Findings())
+	return r, a.show(&r.Summary)
 }
 
 // fit finds the directions, or makes this worker's slabs of their Gram matrix.

@@ -45,28 +45,13 @@ or as --plane says:
 type planeOf struct {
 	plane  analyze.Plane
 	lines  []analyze.Line // instead of a plane
-	recipe planeRecipe
+	recipe landscape.PlaneRecipe
 	labels [2]string // of the axes
 	fit    *pca.Result
 	around [][2]float64
 	square bool // the range is -1 to 1 by default, as directions are as long as the parameters
 	warn   []analyze.Warning
 	path   *landscape.Projection // where the path lies on it, of one that a plan has kept
-}
-
-// planeRecipe says in a result which plane it is.
-type planeRecipe struct {
-	Kind       string   `json:"kind"`
-	Origin     string   `json:"origin"`
-	Directions []string `json:"directions"`
-
-	Normalization  string    `json:"normalization,omitempty"`
-	OneDimensional string    `json:"one_dimensional,omitempty"`
-	Orthogonal     bool      `json:"orthogonal,omitempty"`
-	Seed           uint64    `json:"seed"`
-	Eigenvalues    []float64 `json:"eigenvalues,omitempty"`
-	Residuals      []float64 `json:"eigenvalue_residuals,omitempty"`
-	ProductMethod  string    `json:"product_method,omitempty"` // of the Hessian, as in curvature.Summary
 }
 
 // kind is the one that the flags name or imply.
@@ -106,7 +91,7 @@ func (f *planeFlags) choose(ctx context.Context, a *analysis, fit pca.Options, g
 	if err != nil {
 		return nil, err
 	}
-	p := &planeOf{recipe: planeRecipe{Kind: kind, Seed: f.PlaneSeed}}
+	p := &planeOf{recipe: landscape.PlaneRecipe{Kind: landscape.PlaneKind(kind), Seed: f.PlaneSeed}}
 	switch kind {
 	case "pca":
 		err = f.principal(ctx, a, p, fit)
@@ -177,13 +162,6 @@ func (f *planeFlags) directionOptions(p *planeOf, preset string) landscape.Direc
 	return o
 }
 
-func normalizedName(n landscape.Normalization) string {
-	if n == landscape.NoNormalization {
-		return "not normalized"
-	}
-	return string(n) + "-normalized"
-}
-
 func (f *planeFlags) random(a *analysis, p *planeOf) error {
 	theta, err := f.origin(a, p)
 	if err != nil {
@@ -196,7 +174,7 @@ func (f *planeFlags) random(a *analysis, p *planeOf) error {
 	p.square = true
 	for i := range p.labels {
 		p.recipe.Directions = append(p.recipe.Directions, fmt.Sprintf("random%d", i+1))
-		p.labels[i] = fmt.Sprintf("random direction %d, %s (seed %d)", i+1, normalizedName(o.Normalization), f.PlaneSeed)
+		p.labels[i] = fmt.Sprintf("random direction %d, %s (seed %d)", i+1, p.recipe.LengthText(), f.PlaneSeed)
 	}
 	return nil
 }
@@ -289,7 +267,7 @@ func (f *planeFlags) through(a *analysis, p *planeOf) error {
 	}
 	p.around = append(p.around, [2]float64{0, -1}, [2]float64{0, 1})
 	p.recipe.Directions = append(p.recipe.Directions, "random1")
-	p.labels[1] = fmt.Sprintf("random direction, %s (seed %d)", normalizedName(o.Normalization), f.PlaneSeed)
+	p.labels[1] = fmt.Sprintf("random direction, %s (seed %d)", p.recipe.LengthText(), f.PlaneSeed)
 	u := make([]float32, len(points[0]))
 	for i := range u {
 		u[i] = points[1][i] - points[0][i]
@@ -325,7 +303,7 @@ func (f *planeFlags) file(a *analysis, p *planeOf) error {
 		p.recipe.Directions = append(p.recipe.Directions, vectors[i].Name)
 		p.labels[i] = "direction " + vectors[i].Name
 		if f.Normalize != "" {
-			p.labels[i] += ", " + normalizedName(o.Normalization)
+			p.labels[i] += ", " + p.recipe.LengthText()
 		}
 	}
 	p.plane, err = analyze.NewPlane(theta, vectors[0].Values, vectors[1].Values)

@@ -15,7 +15,7 @@ import (
 // eigenvectors dozens of gradients, and the path on the plane one reading more.
 // What a merge says of the plane beside that it finds out itself.
 type keptPlane struct {
-	Recipe       planeRecipe
+	Recipe       landscape.PlaneRecipe
 	Around       [][2]float64
 	Square       bool
 	Origin, U, V []float32

@@ -137,10 +137,10 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(walkSummary{r.Summary, u.Summary}, opts.Effective(), walk.Method, walk.Citation); err != nil {
+	if err := a.finish(&walkSummary{r.Summary, u.Summary}, opts.Effective(), walk.Method, walk.Citation); err != nil {
 		return nil, err
 	}
-	return r, a.show(r.Summary, r.Summary.Findings())
+	return r, a.show(&r.Summary)
 }
 
 // walkSummary is the walk, and how its steps compare with exact line searches.

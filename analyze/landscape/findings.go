@@ -1,0 +1,117 @@
+package landscape
+
+import (
+	"fmt"
+
+	"sgdwalk/analyze"
+)
+
+var (
+	_ analyze.Summary = (*Summary)(nil)
+	_ analyze.Summary = (*LinesSummary)(nil)
+)
+
+// Findings returns what the landscape says, and how far it can be trusted.
+func (s *Summary) Findings() []analyze.Finding {
+	var f analyze.Findings
+	near := ""
+	if s.Planned < s.Cells && s.Planned > 0 {
+		near = ", those near contours"
+	}
+	f.Add(analyze.Detail, "%d of %d grid points evaluated%s; loss from %s to %s", s.Evaluated, s.Cells, near, analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
+	for _, m := range s.Also {
+		f.Add(analyze.Detail, "%s from %s to %s", m.Name, analyze.Number(m.Values.Min), analyze.Number(m.Values.Max))
+	}
+	plane := s.PlaneOf()
+	f.Add(analyze.Trust, "it shows %s (cosine of the directions %.3g)", &plane, s.Cosine)
+	if run, walk, ok := s.PlaneShares(); ok {
+		f.Add(analyze.Trust, "the plane holds %s of the variance of the iterates (a random walk: %s)", analyze.Percent(run[0]+run[1]), analyze.Percent(walk[0]+walk[1]))
+	}
+	if s.ResidualRatio.Valid {
+		f.Add(analyze.Trust, "the iterates are off the plane by %s of the path's extent on it (median)", analyze.Percent(s.ResidualRatio.Value))
+	}
+	s.agreement(&f)
+	if s.PathOutside > 0 {
+		f.Add(analyze.Trust, "%d iterates lie outside the grid", s.PathOutside)
+	}
+	return f
+}
+
+// agreement adds how the loss on the plane compares with the loss of the iterates.
+func (s *Summary) agreement(f *analyze.Findings) {
+	e := s.PlaneErrorRelative
+	switch {
+	case !e.Valid && s.PathRows == 0:
+		f.Add(analyze.Trust, "it shows the loss around one point; the path was not projected onto it")
+		return
+	case !e.Valid:
+		f.Add(analyze.Trust, "the loss on the plane was not compared with the loss at the iterates")
+		return
+	}
+	verdict := "contours near the path can be trusted"
+	if s.disagrees() {
+		verdict = "trust the shape, not the loss under the path"
+	}
+	f.Add(analyze.Trust, "the loss on the plane differs from the loss at the iterate by %s (median of %d): %s", analyze.Percent(e.Value), s.Compared, verdict)
+	if plane, truth := s.LastPlaneLoss, s.LastTrueLoss; plane.Valid && truth.Valid {
+		f.Add(analyze.Trust, "the last iterate has the loss %.4g, and the plane under it %.4g", truth.Value, plane.Value)
+	}
+}
+
+// disagrees reports whether the loss on the plane is too far from that of the iterates to
+// read the loss of the path off the contours.
+func (s *Summary) disagrees() bool {
+	return s.PlaneErrorRelative.Valid && s.PlaneErrorRelative.Value > planeErrorLimit
+}
+
+// PlaneOf returns how the plane was chosen. A result of an older version does not say it;
+// when such a result has principal directions, they are the first two.
+func (s *Summary) PlaneOf() PlaneRecipe {
+	switch {
+	case s.Plane != nil:
+		return *s.Plane
+	case s.Directions != nil:
+		return PlaneRecipe{Kind: PrincipalPlane, Directions: []string{"pc1", "pc2"}}
+	}
+	return PlaneRecipe{}
+}
+
+// PlaneShares returns the shares of the iterates' variance that the two principal
+// directions of the plane hold, and those of a random walk, which are 0 where it has no
+// such direction. ok is false for other planes.
+func (s *Summary) PlaneShares() (run, walk [2]float64, ok bool) {
+	plane := s.PlaneOf()
+	if s.Directions == nil || plane.Kind != PrincipalPlane {
+		return run, walk, false
+	}
+	shares, null := s.Directions.ExplainedVarianceRatio, s.Directions.RandomWalk.ExplainedVarianceRatio
+	for i := range run {
+		k := 0
+		if _, err := fmt.Sscanf(plane.Direction(i), "PC%d", &k); err != nil || k < 1 || k > len(shares) {
+			return run, walk, false
+		}
+		run[i] = shares[k-1]
+		if k <= len(null) {
+			walk[i] = null[k-1]
+		}
+	}
+	return run, walk, true
+}
+
+// Findings returns what the lines say.
+func (s *LinesSummary) Findings() []analyze.Finding {
+	var f analyze.Findings
+	f.Add(analyze.Detail, "%d random lines of %d points, %s, through %s; loss %s there, %s to %s on them",
+		s.Lines, s.X.N, s.Plane.LengthText(), s.Plane.Origin, analyze.Number(s.LossAtOrigin), analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
+	if at, low := s.LossAtOrigin, s.Loss.Min; at.Valid && low.Valid {
+		if low.Value < at.Value {
+			f.Add(analyze.Detail, "the lowest point of the lines is %.4g below the point that they go through", at.Value-low.Value)
+		} else {
+			f.Add(analyze.Detail, "no line has a lower loss than the point that they go through")
+		}
+	}
+	if s.SpreadRatio.Valid {
+		f.Add(analyze.Detail, "the lines differ by %s of their mean rise (median over the points): one such picture is that much chance", analyze.Percent(s.SpreadRatio.Value))
+	}
+	return f
+}
