@@ -31,6 +31,7 @@ type Summary struct {
 	// Barriers and Agreement are in the tables of a result only; nil leaves their findings out.
 	Barriers  *record.Table `json:"-"`
 	Agreement *record.Table `json:"-"`
+	Probe     int           `json:"-"` // examples that Agreement is over
 }
 
 var _ analyze.Summary = (*Summary)(nil)
@@ -98,7 +99,7 @@ func (s *Summary) agreement(f *analyze.Findings) {
 			return analyze.Describe(&picked).Mean
 		}
 		if agree := mean("agreement"); agree.Valid {
-			f.Add(analyze.Detail, "%s give %s of the probe examples the same class (independent mistakes: %s)", pair.text, analyze.Percent(agree.Value), analyze.Percent(mean("independent").Value))
+			f.Add(analyze.Detail, "%s give %s of %d probe examples the same class (independent mistakes: %s)", pair.text, analyze.Percent(agree.Value), s.Probe, analyze.Percent(mean("independent").Value))
 		}
 	}
 }

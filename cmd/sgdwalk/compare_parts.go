@@ -256,6 +256,6 @@ func (w *joint) agreement(ctx context.Context) error {
 	if err := w.out.Table("agreement", t); err != nil {
 		return err
 	}
-	w.summary.Agreement = t
+	w.summary.Agreement, w.summary.Probe = t, len(probe.Labels)
 	return nil
 }
