@@ -7,20 +7,21 @@ import (
 	"sgdwalk/train/internal/random"
 )
 
-// Augmentation changes training examples at random, as is usual for small
-// images (He et al. 2016, section 4.2): pad every side with zeros, cut out a
-// window of the original size anywhere in it, and mirror half of the images left
-// to right. The zero value changes nothing. It never applies to a set that a
-// loss is evaluated on.
+// Augmentation changes training examples at random, as is usual for small images
+// (He et al. 2016, section 4.2). It pads every side with zeros, cuts out a window
+// of the original size at a random place, and mirrors half of the images left to
+// right. The zero value changes nothing. Sets on which a loss is evaluated are
+// never augmented.
 type Augmentation struct {
-	Crop int  // pixels of padding on every side before a window is cut out; 4 is usual, 0 is none
+	Crop int  // pixels of padding on every side; 4 is usual, 0 does not crop
 	Flip bool // mirror left to right with probability 1/2
 }
 
-// maxCrop bounds the padding: more only produces empty images.
+// maxCrop limits the padding: larger values only produce empty images.
 const maxCrop = 64
 
-// Validate names the field, its value and what is allowed.
+// Validate checks the ranges. The error names the option, its value and the
+// allowed range.
 func (a Augmentation) Validate() error {
 	if a.Crop < 0 || a.Crop > maxCrop {
 		return &OptionError{"crop", fmt.Sprint(a.Crop), fmt.Sprintf("0 to %d pixels", maxCrop)}
@@ -28,10 +29,10 @@ func (a Augmentation) Validate() error {
 	return nil
 }
 
-// Gather is like the function of that name, with every example augmented. The
-// draw depends on the seed, the epoch, from 1, and the index of the example
-// alone, not on its place in a batch; so a run can be continued or replayed from
-// any step. It allocates nothing.
+// Gather does the same as the function [Gather], but augments every example. The
+// random numbers depend on the seed, the epoch (from 1) and the index of the
+// example, not on its place in a batch, so a run can be resumed or replayed from
+// any step. It does not allocate.
 func (a Augmentation) Gather(set Set, seed uint64, epoch int, indices []int, inputs []float32, labels []int32) {
 	if a == (Augmentation{}) {
 		Gather(set, indices, inputs, labels)
@@ -39,7 +40,7 @@ func (a Augmentation) Gather(set Set, seed uint64, epoch int, indices []int, inp
 	}
 	size := set.Size()
 	inputs, labels = inputs[:len(indices)*size], labels[:len(indices)]
-	var g rand.PCG
+	var g rand.PCG // on the stack, seeded for every example
 	for k, i := range indices {
 		random.Seed(&g, seed, purposeAugment, random.Mix(uint64(epoch))+uint64(i))
 		var dy, dx int
@@ -53,8 +54,8 @@ func (a Augmentation) Gather(set Set, seed uint64, epoch int, indices []int, inp
 	}
 }
 
-// window writes to dst the window of src whose top left corner is at row dy and
-// column dx, mirrored where flip says so. What lies outside of src is zero.
+// window copies to dst the window of src whose top left corner is at row dy and
+// column dx, mirrored if flip is set. Pixels outside of src are zero.
 func window(dst, src []float32, shape Set, dy, dx int, flip bool) {
 	h, w, c := shape.Height, shape.Width, shape.Channels
 	for y := range h {

@@ -17,9 +17,9 @@ func ramp(n, h, w, c int) Set {
 	return s
 }
 
-// TestAugmentationIsAWindow finds for every augmented image the one window and
-// mirroring of the padded image that it is, by trying all of them, and counts
-// that all occur about equally often.
+// TestAugmentationIsAWindow compares every augmented image with all windows of the
+// padded image, mirrored or not. Exactly one must match, and all must occur about
+// equally often.
 func TestAugmentationIsAWindow(t *testing.T) {
 	const crop, epochs = 2, 4000
 	s := ramp(3, 5, 4, 3)
@@ -62,7 +62,7 @@ func TestAugmentationIsAWindow(t *testing.T) {
 	}
 }
 
-// isWindow compares through the padded image, written out plainly.
+// isWindow compares out with a window of the padded image, pixel by pixel.
 func isWindow(out []float32, s Set, example, dy, dx int, flip bool) bool {
 	const border = 8
 	p := pad(s, border)

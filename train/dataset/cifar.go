@@ -9,19 +9,19 @@ import (
 	"path/filepath"
 )
 
-// Shape of the binary version of CIFAR-10 (A. Krizhevsky, 2009): a record is a
-// label and 32x32 pixels plane by plane, first all red ones, then green, blue.
+// The binary version of CIFAR-10 (A. Krizhevsky, 2009): a record is a label and
+// 32x32 pixels plane by plane, first the red values, then green, then blue.
 const (
 	cifarSide     = 32
 	cifarChannels = 3
 	cifarClasses  = 10
 	cifarPlane    = cifarSide * cifarSide
 	cifarRecord   = 1 + cifarChannels*cifarPlane
-	cifarPerFile  = 10_000 // records of a published file; a shorter file of whole records is taken, too
+	cifarPerFile  = 10_000 // records of a published file; shorter files are accepted, for tests and samples
 )
 
-// loadCIFAR reads CIFAR-10 from a directory, or from the directory
-// cifar-10-batches-bin in it, as the published archive unpacks.
+// loadCIFAR reads CIFAR-10 from a directory, or from its subdirectory
+// cifar-10-batches-bin, which the published archive creates.
 func loadCIFAR(directory string) (source, error) {
 	if err := checkDirectory(directory); err != nil {
 		return source{}, err
@@ -50,45 +50,47 @@ func loadCIFAR(directory string) (source, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return source{}, err
 	}
-	switch train, test := src.train.Len() > 0, src.test.Len() > 0; {
-	case !train && !test:
-		return source{}, fmt.Errorf("%s has no CIFAR-10 files: looked for data_batch_1.bin to data_batch_5.bin and test_batch.bin, there or in cifar-10-batches-bin", directory)
-	case train && missing != "":
-		return source{}, fmt.Errorf("%s is missing, but other training batches are there; all five data_batch_1.bin to data_batch_5.bin are needed", missing)
-	case !train:
-		src.name, src.absent = "the published test part", "the published training part"
-	case !test:
-		src.name, src.absent = "the published training part", "the published test part"
+	switch hasTrain := src.train.Len() > 0; {
+	case !hasTrain && src.test.Len() == 0:
+		return source{}, fmt.Errorf("%s has no CIFAR-10 files; "+
+			"it needs data_batch_1.bin to data_batch_5.bin and test_batch.bin, directly or in cifar-10-batches-bin",
+			directory)
+	case hasTrain && missing != "":
+		return source{}, fmt.Errorf("%s is missing, but other training batches exist; "+
+			"all five data_batch_1.bin to data_batch_5.bin are needed", missing)
 	}
 	return src, nil
 }
 
-// readCIFAR returns the records of a file, with their labels checked.
+// readCIFAR returns the records of a file after checking their labels.
 func readCIFAR(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	// Reading stops after the largest file that is allowed, whatever its length.
+	// Do not read more than the largest allowed file, even if the file is huge.
 	raw, err := io.ReadAll(io.LimitReader(f, cifarPerFile*cifarRecord+1))
 	switch {
 	case err != nil:
 		return nil, err
 	case len(raw) > cifarPerFile*cifarRecord:
-		return nil, fmt.Errorf("%s has more than %d bytes, %d records of %d, which no file of CIFAR-10 has", path, cifarPerFile*cifarRecord, cifarPerFile, cifarRecord)
+		return nil, fmt.Errorf("%s has more than %d bytes; allowed are at most %d records of %d bytes",
+			path, cifarPerFile*cifarRecord, cifarPerFile, cifarRecord)
 	case len(raw) == 0 || len(raw)%cifarRecord != 0:
-		return nil, fmt.Errorf("%s has %d bytes; allowed are whole records of %d bytes, %d in a published file", path, len(raw), cifarRecord, cifarPerFile*cifarRecord)
+		return nil, fmt.Errorf("%s has %d bytes; allowed are complete records of %d bytes, published are %d",
+			path, len(raw), cifarRecord, cifarPerFile*cifarRecord)
 	}
 	for i := 0; i < len(raw); i += cifarRecord {
 		if raw[i] >= cifarClasses {
-			return nil, fmt.Errorf("%s: label %d is %d; labels are 0 to %d", path, i/cifarRecord, raw[i], cifarClasses-1)
+			return nil, fmt.Errorf("%s: label %d is %d; labels are 0 to %d",
+				path, i/cifarRecord, raw[i], cifarClasses-1)
 		}
 	}
 	return raw, nil
 }
 
-// cifarSet puts the records of all files together, channels last.
+// cifarSet joins the records of all files and reorders them to channels last.
 func cifarSet(files ...[]byte) Set {
 	n := 0
 	for _, raw := range files {

@@ -24,7 +24,7 @@ func mustOpen(t *testing.T, spec string, o Options) *Data {
 	return d
 }
 
-// checkSet holds what every loader promises.
+// checkSet checks what every loader promises.
 func checkSet(t *testing.T, s Set) {
 	t.Helper()
 	if len(s.Inputs) != s.Len()*s.Size() {
@@ -40,16 +40,18 @@ func checkSet(t *testing.T, s Set) {
 func TestDigits(t *testing.T) {
 	d := mustOpen(t, "digits", Options{})
 	h := d.Header()
-	// The hash pins the embedded file, the split and the definition of the hash:
-	// if it changes, every recorded run loses its data.
+	// The hash fixes the embedded file, the split and the definition of the hash. If
+	// it changes, every recorded run loses its data.
 	want := "sha256:f72f656e3001ace0cd03f4810221b4159a2f5483427aa5843da7ca04a492ef7b"
 	if h.Hash != want {
 		t.Errorf("hash is %s, want %s", h.Hash, want)
 	}
-	if h.TrainExamples != 1438 || h.TestExamples != 359 || h.Height != 8 || h.Width != 8 || h.Channels != 1 || h.Classes != 10 {
+	if h.TrainExamples != 1438 || h.TestExamples != 359 || h.Height != 8 || h.Width != 8 || h.Channels != 1 ||
+		h.Classes != 10 {
 		t.Errorf("header is %+v", h)
 	}
-	if h.Split != "the first 1438 of the 1797 examples of the digits train, the last 359 are held out" || h.Scaling != "pixel/16" || h.Spec != "digits" {
+	if h.Split != "the first 1438 of the 1797 examples of the digits train, the last 359 are held out" ||
+		h.Scaling != "pixel/16" || h.Spec != "digits" {
 		t.Errorf("header is %+v", h)
 	}
 	// First row of the published file: a zero.
@@ -83,7 +85,8 @@ func TestHoldoutAndCanonicalSpec(t *testing.T) {
 	}
 	for i := range 8 {
 		row := a.Train.Example(3)[(i+2)*12:][:12]
-		if diff := cmp.Diff(append(append([]float32{0, 0}, plain.Train.Example(3)[i*8:][:8]...), 0, 0), row); diff != "" {
+		if diff := cmp.Diff(append(append([]float32{0, 0}, plain.Train.Example(3)[i*8:][:8]...), 0, 0),
+			row); diff != "" {
 			t.Fatalf("row %d of the padded image:\n%s", i, diff)
 		}
 	}
@@ -94,45 +97,44 @@ func TestHoldoutAndCanonicalSpec(t *testing.T) {
 	}
 }
 
-// A limit takes the first examples of each part, after the split: the same ones
-// as without it.
+// TestLimit: a limit takes the first examples of each part, after the split.
 func TestLimit(t *testing.T) {
-	whole := mustOpen(t, "digits", Options{})
+	all := mustOpen(t, "digits", Options{})
 	d := mustOpen(t, "digits?limit=400", Options{})
-	if d.Train.Len() != 400 || d.Test.Len() != 359 || d.Spec != "digits?limit=400" || d.Hash == whole.Hash {
+	if d.Train.Len() != 400 || d.Test.Len() != 359 || d.Spec != "digits?limit=400" || d.Hash == all.Hash {
 		t.Errorf("%d train, %d held out, spec %q", d.Train.Len(), d.Test.Len(), d.Spec)
 	}
 	if !strings.HasSuffix(d.Split, "; of each part the first 400 at most are taken") {
 		t.Errorf("split is %q", d.Split)
 	}
-	if !slices.Equal(d.Train.Inputs, whole.Train.Subset(0, 400).Inputs) || !slices.Equal(d.Test.Labels, whole.Test.Labels) {
+	if !slices.Equal(d.Train.Inputs, all.Train.Subset(0, 400).Inputs) || !slices.Equal(d.Test.Labels, all.Test.Labels) {
 		t.Error("the examples are not the first ones")
 	}
-	if d := mustOpen(t, "digits?limit=5000", Options{}); d.Hash != whole.Hash || strings.Contains(d.Split, "at most") {
+	if d := mustOpen(t, "digits?limit=5000", Options{}); d.Hash != all.Hash || strings.Contains(d.Split, "at most") {
 		t.Error("a limit above the number of examples changes something")
 	}
-	if d := mustOpen(t, "digits?limit=40&pad=1", Options{}); d.Train.Len() != 40 || d.Train.Height != 10 || d.Test.Len() != 40 {
+	if d := mustOpen(t, "digits?limit=40&pad=1", Options{}); d.Train.Len() != 40 || d.Train.Height != 10 ||
+		d.Test.Len() != 40 {
 		t.Errorf("with pad: %d of %d pixels", d.Train.Len(), d.Train.Height)
 	}
 }
 
 func TestSpread(t *testing.T) {
-	whole := mustOpen(t, "digits", Options{})
-	labels := slices.Concat(whole.Train.Labels, whole.Test.Labels)
+	all := mustOpen(t, "digits", Options{})
+	labels := slices.Concat(all.Train.Labels, all.Test.Labels)
 	d := mustOpen(t, "digits?spread=1", Options{})
-	if d.Train.Len() != 1438 || d.Test.Len() != 359 || d.Spec != "digits?spread=1" || d.Hash == whole.Hash ||
+	if d.Train.Len() != 1438 || d.Test.Len() != 359 || d.Spec != "digits?spread=1" || d.Hash == all.Hash ||
 		d.Split != "359 of the 1797 examples of the digits, evenly spread, are held out, the other 1438 train" {
 		t.Errorf("%+v", d.Header())
 	}
-	// Merged back in the order of the part, both are all of it.
+	// Merged in their original order, the two sets contain all examples.
 	var train, test int
 	for i := range 1797 {
-		at := whole.Train
-		k := i
+		from, k := all.Train, i
 		if i >= 1438 {
-			at, k = whole.Test, i-1438
+			from, k = all.Test, i-1438
 		}
-		switch want := at.Example(k); {
+		switch want := from.Example(k); {
 		case test < 359 && slices.Equal(d.Test.Example(test), want) && d.Test.Labels[test] == labels[i]:
 			if gap := i - 5*test; gap < 4 || gap > 6 {
 				t.Fatalf("held-out example %d is number %d: not evenly spread", test, i)
@@ -141,7 +143,7 @@ func TestSpread(t *testing.T) {
 		case train < 1438 && slices.Equal(d.Train.Example(train), want) && d.Train.Labels[train] == labels[i]:
 			train++
 		default:
-			t.Fatalf("example %d is nowhere", i)
+			t.Fatalf("example %d is in neither set", i)
 		}
 	}
 	if train != 1438 || test != 359 {
@@ -210,15 +212,24 @@ func TestOptionErrors(t *testing.T) {
 		{"mnist", Options{}, `data set is "mnist"; allowed is mnist:DIR with the directory of its files`},
 		{"cifar10:", Options{}, `allowed is cifar10:DIR`},
 		{"digits:x", Options{}, `data set is "digits:x"; allowed is digits without a directory`},
-		{"digits", Options{Holdout: 1}, "holdout is 1; allowed is a share between 0 and 1, both excluded"},
+		{"digits", Options{Holdout: 1}, "holdout is 1; allowed is a fraction between 0 and 1, both excluded"},
 		{"digits", Options{Holdout: -0.1}, "holdout is -0.1"},
 		{"digits?holdout=NaN", Options{}, "holdout is NaN"},
 		{"digits?holdout=0", Options{}, `holdout is "0"`},
 		{"digits?holdout=abc", Options{}, `holdout is "abc"`},
 		{"digits?holdout=0.5&holdout=0.5", Options{}, "holdout is given twice"},
 		{"digits?holdout=0.5", Options{Holdout: 0.5}, "holdout is given twice"},
-		{"digits?shuffle=1", Options{}, `option of the data set is "shuffle"; allowed is holdout, spread, limit, pad, crop, flip, examples, noise, seed`},
-		{"digits?seed=1", Options{}, `option of the data set digits is "seed"; allowed is holdout, spread, limit, pad, crop, flip`},
+		{
+			"digits?shuffle=1",
+			Options{},
+			`option of the data set is "shuffle"; allowed is holdout, spread, limit, pad, crop, flip, examples, ` +
+				`noise, seed`,
+		},
+		{
+			"digits?seed=1",
+			Options{},
+			`option of the data set digits is "seed"; allowed is holdout, spread, limit, pad, crop, flip`,
+		},
 		{"digits?limit=-3", Options{}, "limit is -3; allowed is 1 or more examples"},
 		{"spirals?limit=3", Options{}, `option of the data set spirals is "limit"`},
 		{"digits?pad=-1", Options{}, "pad is -1; allowed is 0 to 64 pixels"},
@@ -226,13 +237,14 @@ func TestOptionErrors(t *testing.T) {
 		{"digits?flip=yes", Options{}, `flip is "yes"; allowed is 0 or 1`},
 		{"spirals?pad=2", Options{}, `option of the data set spirals is "pad"`},
 		{"spirals?examples=9", Options{}, "examples is 9; allowed is 10 to 10000000"},
-		{"spirals?noise=-1", Options{}, "noise is -1; allowed is more than 0, at most 10"},
+		{"spirals?noise=-1", Options{}, "noise is -1; allowed is above 0, at most 10"},
 		{"spirals?seed=-1", Options{}, `seed is "-1"`},
 		{"mnist:" + dir + "?seed=1", Options{}, `option of the data set mnist is "seed"`},
 	} {
 		_, err := Open(c.spec, c.o)
 		var oe *OptionError
-		if !errors.As(err, &oe) || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "dataset: ") {
+		if !errors.As(err, &oe) || !strings.Contains(err.Error(), c.want) ||
+			!strings.HasPrefix(err.Error(), "dataset: ") {
 			t.Errorf("Open(%q, %+v): %v, want an option error with %q", c.spec, c.o, err, c.want)
 		}
 	}
@@ -268,12 +280,14 @@ func TestGather(t *testing.T) {
 func TestSubsetSharesNoFurtherMemory(t *testing.T) {
 	d := mustOpen(t, "digits", Options{})
 	s := d.Train.Subset(10, 20)
-	if s.Len() != 10 || !slices.Equal(s.Example(0), d.Train.Example(10)) || cap(s.Inputs) != 640 || cap(s.Labels) != 10 {
+	if s.Len() != 10 || !slices.Equal(s.Example(0), d.Train.Example(10)) || cap(s.Inputs) != 640 ||
+		cap(s.Labels) != 10 {
 		t.Errorf("subset has %d examples, room for %d inputs and %d labels", s.Len(), cap(s.Inputs), cap(s.Labels))
 	}
 }
 
-// mnistDirectory returns where the real MNIST files are, or skips the test.
+// mnistDirectory returns the directory of the real MNIST files. Without them it
+// skips the test.
 func mnistDirectory(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join("..", "..", "..", "shared", "data", "mnist")
@@ -292,7 +306,8 @@ func TestRealMNIST(t *testing.T) {
 		t.Fatalf("shape %dx%dx%d, %d classes", d.Train.Height, d.Train.Width, d.Train.Channels, d.Train.Classes)
 	}
 	if d.Train.Len()+d.Test.Len() == 10000 {
-		if want := "the first 8000 of the 10000 examples of the published test part train, the last 2000 are held out; the published training part is absent"; d.Split != want {
+		if want := "the first 8000 of the 10000 examples of the published test part train, the last 2000 are held " +
+			"out; the published training part is absent"; d.Split != want {
 			t.Errorf("split is %q, want %q", d.Split, want)
 		}
 		// The published test labels begin with these, and have this many of each digit.

@@ -12,7 +12,8 @@ import (
 
 // digitsFile is the test part of the Optical Recognition of Handwritten Digits
 // data set (E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY
-// 4.0); digits/README.md has the attribution.
+// 4.0). digits/README.md has the attribution. It is embedded, so that the program
+// can train without any other file.
 //
 //go:embed digits/digits.csv.gz
 var digitsFile []byte
@@ -34,7 +35,8 @@ func loadDigits() (source, error) {
 			v, err := strconv.Atoi(f)
 			switch last := i == s.Size(); {
 			case err != nil || v < 0 || last && v >= s.Classes || !last && v > 16:
-				return source{}, fmt.Errorf("digits.csv.gz: line %d, field %d is %q; allowed are pixels from 0 to 16 and labels from 0 to 9", row, i+1, f)
+				return source{}, fmt.Errorf("digits.csv.gz: line %d, field %d is %q; allowed are pixels from 0 to 16 "+
+					"and labels from 0 to 9", row, i+1, f)
 			case last:
 				s.Labels = append(s.Labels, int32(v))
 			default:

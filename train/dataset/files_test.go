@@ -78,7 +78,9 @@ func TestMNISTSpellings(t *testing.T) {
 			if d.Train.Len() != 20 || d.Test.Len() != 6 || d.Train.Height != 3 || d.Train.Width != 4 {
 				t.Errorf("%q%q: %+v", between, end, d.Header())
 			}
-			if want := "the 20 examples of the published training part train, the 6 of the published test part are held out"; d.Split != want {
+			const split = "the 20 examples of the published training part train, " +
+				"the 6 of the published test part are held out"
+			if d.Split != split {
 				t.Errorf("split is %q", d.Split)
 			}
 			if v := d.Train.Example(1)[5]; v != 17./255 {
@@ -90,7 +92,8 @@ func TestMNISTSpellings(t *testing.T) {
 			if d.Hash != hash {
 				t.Errorf("%q%q: the spelling changes the hash", between, end)
 			}
-			if _, err := Open("fashion:"+dir, Options{Holdout: 0.5}); err == nil || !strings.Contains(err.Error(), "holdout or spread is given; allowed is neither here") {
+			if _, err := Open("fashion:"+dir, Options{Holdout: 0.5}); err == nil ||
+				!strings.Contains(err.Error(), "holdout or spread is given; allowed is neither here") {
 				t.Errorf("holdout on two parts: %v", err)
 			}
 		}
@@ -106,22 +109,40 @@ func TestMNISTDamage(t *testing.T) {
 		content    []byte // nil removes the file
 		want       string
 	}{
-		{"labels missing", labels, nil, images + " is there, but no " + labels + " beside it"},
-		{"images missing", images, nil, labels + " is there, but no " + images + " beside it"},
+		{"labels missing", labels, nil, images + " has no " + labels + " next to it"},
+		{"images missing", images, nil, labels + " has no " + images + " next to it"},
 		{"empty", images, []byte{}, images + ": the file ends after 0 bytes, its header has 16"},
 		{"short header", images, good[:10], images + ": the file ends after 10 bytes, its header has 16"},
-		{"magic of labels", images, idx(0x0801, make([]byte, 240), 20, 3, 4), images + ": the magic number is 0x00000801, not 0x00000803"},
+		{
+			"magic of labels", images, idx(0x0801, make([]byte, 240), 20, 3, 4),
+			images + ": the magic number is 0x00000801, not 0x00000803",
+		},
 		{"floats", images, idx(0x0d03, make([]byte, 240), 20, 3, 4), "the magic number is 0x00000d03"},
-		{"truncated", images, good[:len(good)-1], images + ": the file ends after 239 values, its header announces 240"},
-		{"trailing", images, append(bytes.Clone(good), 0), images + ": the file goes on after the 240 values"},
+		{
+			"truncated", images, good[:len(good)-1],
+			images + ": the file ends after 239 values, its header announces 240",
+		},
+		{"trailing", images, append(bytes.Clone(good), 0), images + ": the file has more bytes than the 240 values"},
 		{"no pixels", images, idx(0x0803, nil, 20, 0, 4), images + ": extent 2 is 0; extents are at least 1"},
 		{"no images", images, idx(0x0803, nil, 0, 3, 4), images + ": extent 1 is 0"},
 		{"huge", images, idx(0x0803, make([]byte, 240), 0xffffffff, 3, 4), images + ": extent 1 is 4294967295"},
-		{"huge product", images, idx(0x0803, make([]byte, 240), 1<<20, 1<<10, 1<<10), images + ": extent 3 is 1024; extents are at least 1 and their product at most 2147483647"},
-		{"large and absent", images, idx(0x0803, make([]byte, 240), 1<<10, 1<<10, 1<<10), images + ": the file ends after 240 values, its header announces 1073741824"},
+		{
+			"huge product", images, idx(0x0803, make([]byte, 240), 1<<20, 1<<10, 1<<10),
+			images + ": extent 3 is 1024; extents are at least 1 and their product at most 2147483647",
+		},
+		{
+			"large and absent", images, idx(0x0803, make([]byte, 240), 1<<10, 1<<10, 1<<10),
+			images + ": the file ends after 240 values, its header announces 1073741824",
+		},
 		{"fewer images", images, idx(0x0803, make([]byte, 19*12), 19, 3, 4), images + " has 19 images, but "},
-		{"label 10", labels, idx(0x0801, append(make([]byte, 19), 10), 20), labels + ": label 19 is 10; labels are 0 to 9"},
-		{"labels trailing", labels, idx(0x0801, make([]byte, 21), 20), labels + ": the file goes on after the 20 values"},
+		{
+			"label 10", labels, idx(0x0801, append(make([]byte, 19), 10), 20),
+			labels + ": label 19 is 10; labels are 0 to 9",
+		},
+		{
+			"labels trailing", labels, idx(0x0801, make([]byte, 21), 20),
+			labels + ": the file has more bytes than the 20",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -172,8 +193,8 @@ func TestIDXCutAnywhere(t *testing.T) {
 	}
 }
 
-// TestIDXTakesNoMemoryForAnAnnouncement opens a file of 18 bytes that announces
-// a gigabyte.
+// TestIDXTakesNoMemoryForAnAnnouncement opens a file of 18 bytes whose header
+// announces a gigabyte.
 func TestIDXTakesNoMemoryForAnAnnouncement(t *testing.T) {
 	file := idx(0x0803, []byte{1, 2}, 1<<10, 1<<10, 1<<10)
 	for end, b := range map[string][]byte{"": file, ".gz": compress(t, file)} {
@@ -189,12 +210,15 @@ func TestIDXTakesNoMemoryForAnAnnouncement(t *testing.T) {
 	}
 }
 
-// TestIDXArbitraryBytes: whatever is in a file, it is an error or exactly what
-// its header says.
+// TestIDXArbitraryBytes: any bytes are either an error or exactly the values that
+// the header announces.
 func TestIDXArbitraryBytes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	rapid.Check(t, func(t *rapid.T) {
-		b := append([]byte{0, 0, byte(rapid.IntRange(7, 9).Draw(t, "type")), byte(rapid.IntRange(0, 3).Draw(t, "dimensions"))},
+		b := append([]byte{
+			0, 0, byte(rapid.IntRange(7, 9).Draw(t, "type")),
+			byte(rapid.IntRange(0, 3).Draw(t, "dimensions")),
+		},
 			rapid.SliceOfN(rapid.ByteRange(0, 3), 0, 40).Draw(t, "rest")...)
 		if err := os.WriteFile(path, b, 0o666); err != nil {
 			t.Fatal(err)
@@ -214,10 +238,11 @@ func TestMissingDirectories(t *testing.T) {
 		"mnist:" + filepath.Join(dir, "none"):   "no such file or directory",
 		"cifar10:" + filepath.Join(dir, "none"): "no such file or directory",
 		"mnist:" + file:                         "file is not a directory",
-		"mnist:" + dir:                          "has no IDX files: looked for train-images-idx3-ubyte and t10k-images-idx3-ubyte, also with .gz",
+		"mnist:" + dir:                          "has no IDX files; it needs train-images-idx3-ubyte",
 		"cifar10:" + dir:                        "has no CIFAR-10 files",
 	} {
-		if _, err := Open(spec, Options{}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
+		if _, err := Open(spec, Options{}); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), dir) {
 			t.Errorf("Open(%q): %v, want %q", spec, err, want)
 		}
 	}
@@ -227,7 +252,8 @@ func TestPartsOfDifferentSize(t *testing.T) {
 	dir := t.TempDir()
 	writePart(t, dir, "train", "-", "", 20, 3, 4)
 	writePart(t, dir, "t10k", "-", "", 6, 4, 3)
-	if _, err := Open("mnist:"+dir, Options{}); err == nil || !strings.Contains(err.Error(), "training images have 3x4 pixels, test images 4x3") {
+	if _, err := Open("mnist:"+dir, Options{}); err == nil ||
+		!strings.Contains(err.Error(), "training images have 3x4 pixels, test images 4x3") {
 		t.Error(err)
 	}
 }
@@ -277,18 +303,18 @@ func TestCIFAR(t *testing.T) {
 }
 
 func TestCIFARDamage(t *testing.T) {
-	whole := cifar(0, 2)
-	bad := bytes.Clone(whole)
+	good := cifar(0, 2)
+	bad := bytes.Clone(good)
 	bad[3073] = 10
 	for _, c := range []struct {
 		name    string
 		content []byte
 		want    string
 	}{
-		{"missing", nil, "data_batch_3.bin is missing, but other training batches are there"},
-		{"empty", []byte{}, "data_batch_3.bin has 0 bytes; allowed are whole records of 3073 bytes, 30730000 in a published file"},
-		{"truncated", whole[:6145], "data_batch_3.bin has 6145 bytes"},
-		{"trailing", append(bytes.Clone(whole), 0), "data_batch_3.bin has 6147 bytes"},
+		{"missing", nil, "data_batch_3.bin is missing, but other training batches exist"},
+		{"empty", []byte{}, "data_batch_3.bin has 0 bytes; allowed are complete records of 3073 bytes, published are 30730000"},
+		{"truncated", good[:6145], "data_batch_3.bin has 6145 bytes"},
+		{"trailing", append(bytes.Clone(good), 0), "data_batch_3.bin has 6147 bytes"},
 		{"label", bad, "data_batch_3.bin: label 1 is 10; labels are 0 to 9"},
 		{"too long", make([]byte, 30730000+3073), "data_batch_3.bin has more than 30730000 bytes"},
 	} {
@@ -297,7 +323,7 @@ func TestCIFARDamage(t *testing.T) {
 			path := filepath.Join(dir, fmt.Sprintf("data_batch_%d.bin", i+1))
 			switch {
 			case i != 2:
-				write(t, path, whole)
+				write(t, path, good)
 			case c.content != nil:
 				write(t, path, c.content)
 			}

@@ -8,12 +8,12 @@ import (
 	"math"
 )
 
-// hashSets returns the content hash of a data set. The layout is fixed: a change
-// would make every recorded run look as if its data had changed.
+// hashSets returns the content hash of a data set. What it hashes must never
+// change: otherwise every recorded run would report that its data have changed.
 //
-// All numbers are little-endian. For each of the two sets: number of examples,
-// height, width, channels and classes as uint64, the labels as int32, the inputs
-// as float32.
+// It hashes, for each of the two sets: number of examples, height, width, channels
+// and classes as uint64, the labels as int32, the inputs as float32. All numbers
+// are little-endian.
 func hashSets(train, test Set) string {
 	h := sha256.New()
 	h.Write([]byte("sgdwalk data 1\n"))
@@ -33,7 +33,7 @@ func hashSets(train, test Set) string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// flush writes the buffer to the hash when it is nearly full.
+// flush writes the buffer to the hash when the buffer is nearly full.
 func flush(h hash.Hash, buffer []byte) []byte {
 	if len(buffer) < cap(buffer)-64 {
 		return buffer

@@ -11,9 +11,9 @@ import (
 // mnistClasses is the number of classes of MNIST and of Fashion-MNIST.
 const mnistClasses = 10
 
-// loadMNIST reads the two parts of MNIST, or of any data set published in the
-// same form, from a directory. A part is present when its images or its labels
-// are; then both must be.
+// loadMNIST reads the two parts of MNIST, or of a data set in the same form, from a
+// directory. One part may be missing. A part that has images must have labels, and
+// the other way round.
 func loadMNIST(directory string) (source, error) {
 	if err := checkDirectory(directory); err != nil {
 		return source{}, err
@@ -26,21 +26,18 @@ func loadMNIST(directory string) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	src := source{train: train, test: test, scaling: "pixel/255"}
 	switch {
-	case train.Len() == 0 && test.Len() == 0:
-		return source{}, fmt.Errorf("%s has no IDX files: looked for train-images-idx3-ubyte and t10k-images-idx3-ubyte, also with .gz", directory)
-	case train.Len() == 0:
-		src.name, src.absent = "the published test part", "the published training part"
-	case test.Len() == 0:
-		src.name, src.absent = "the published training part", "the published test part"
-	case train.Height != test.Height || train.Width != test.Width:
-		return source{}, fmt.Errorf("%s: training images have %dx%d pixels, test images %dx%d; both must agree", directory, train.Height, train.Width, test.Height, test.Width)
+	case train.Len()+test.Len() == 0:
+		return source{}, fmt.Errorf("%s has no IDX files; "+
+			"it needs train-images-idx3-ubyte or t10k-images-idx3-ubyte, plain or with .gz", directory)
+	case train.Len() > 0 && test.Len() > 0 && (train.Height != test.Height || train.Width != test.Width):
+		return source{}, fmt.Errorf("%s: training images have %dx%d pixels, test images %dx%d; they must be equal",
+			directory, train.Height, train.Width, test.Height, test.Width)
 	}
-	return src, nil
+	return source{train: train, test: test, scaling: "pixel/255"}, nil
 }
 
-// readPart reads one part; it has no examples when none of its files is there.
+// readPart reads one part. The set is empty if the part has no files.
 func readPart(directory, part string) (Set, error) {
 	images, err := findFile(directory, part+"-images", "idx3-ubyte")
 	if err != nil {
@@ -53,11 +50,12 @@ func readPart(directory, part string) (Set, error) {
 	case images == "" && labels == "":
 		return Set{}, nil
 	case labels == "":
-		return Set{}, fmt.Errorf("%s is there, but no %s-labels-idx1-ubyte beside it, also not with .gz", images, part)
+		return Set{}, fmt.Errorf("%s has no %s-labels-idx1-ubyte next to it, plain or with .gz", images, part)
 	case images == "":
-		return Set{}, fmt.Errorf("%s is there, but no %s-images-idx3-ubyte beside it, also not with .gz", labels, part)
+		return Set{}, fmt.Errorf("%s has no %s-images-idx3-ubyte next to it, plain or with .gz", labels, part)
 	}
-	// Labels first: they are small, and show a wrong file before a large one is read.
+	// Read the labels first: the file is small, so a mistake shows before the images
+	// are read.
 	labelExtents, labelBytes, err := readIDX(labels, 1)
 	if err != nil {
 		return Set{}, err
@@ -84,8 +82,8 @@ func readPart(directory, part string) (Set, error) {
 	return s, nil
 }
 
-// findFile returns the path of the first spelling that is there, or "". The
-// plain file is preferred to the compressed one.
+// findFile returns the path of the first spelling that exists, or "". A plain file
+// comes before a compressed one.
 func findFile(directory, stem, kind string) (string, error) {
 	for _, end := range []string{"", ".gz"} {
 		for _, between := range []string{"-", "."} {
@@ -101,7 +99,7 @@ func findFile(directory, stem, kind string) (string, error) {
 	return "", nil
 }
 
-// checkDirectory makes sure that the directory of a spec is one.
+// checkDirectory returns an error unless the path is an existing directory.
 func checkDirectory(directory string) error {
 	info, err := os.Stat(directory)
 	if err != nil {

@@ -3,11 +3,12 @@ package dataset
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Specs says in words which specs Open takes.
+// Specs lists the specs that Open accepts, for help and errors.
 func Specs() string {
 	specs := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -19,12 +20,11 @@ func Specs() string {
 	return strings.Join(specs, ", ")
 }
 
-// source is what a loader read: the published parts, of which one may be absent
-// (no examples).
+// source is the result of a loader: the published parts. One of the two may be
+// empty.
 type source struct {
 	train, test Set
-	name        string // of the only part, in words, where one alone is present
-	absent      string // name of the part that was published but is not present
+	name        string // of the examples, in words, if no test part was published
 	scaling     string
 }
 
@@ -32,7 +32,7 @@ type source struct {
 // about it. Help, errors and replay follow from the table.
 type kind struct {
 	name      string
-	directory bool     // the spec names one
+	directory bool     // the spec names a directory
 	allowed   []string // options that apply
 	load      func(directory string, o Options) (source, error)
 }
@@ -53,8 +53,8 @@ var kinds = []kind{
 }
 
 // Open reads the data set that a spec names and checks every size and label. A
-// mistake in the spec or the options is an *OptionError; every other error names
-// the file, the value found and what is allowed.
+// mistake in the spec or the options is an *OptionError. Every other error names
+// the file, the value and what is allowed.
 //
 //	digits       1,797 handwritten digits of 8x8 pixels, embedded in the program
 //	mnist:DIR    IDX files as published (train-images-idx3-ubyte, ...), plain or .gz
@@ -62,12 +62,14 @@ var kinds = []kind{
 //	cifar10:DIR  the binary version (data_batch_1.bin, ..., test_batch.bin)
 //	spirals      two interleaved spirals in the plane, drawn from a seed
 //
-// Where a training part and a test part were published and are present, the
-// first is trained on and the second held out. Otherwise the last floor(n*Holdout)
-// examples of the only part are held out, or with Spread as many all over it;
-// Split says which case it is. The last digits were written by other people than
-// the first ones, so the default tests what is harder: a network that gets 97 %
-// of evenly spread ones right gets 91 % of the last ones.
+// If the published training part and the published test part are both present, the
+// first one trains and the second one is held out. Otherwise the last
+// floor(n*Holdout) examples of the only part are held out, or the same number of
+// evenly spread examples with Spread. Data.Split says which case applies.
+//
+// The last digits were written by other people than the first ones, so the default
+// is the harder test: a network with an accuracy of 97 % on evenly spread digits
+// has 91 % on the last ones.
 func Open(spec string, o Options) (*Data, error) {
 	d, err := open(spec, o)
 	if err != nil {
@@ -89,8 +91,9 @@ func open(spec string, o Options) (*Data, error) {
 		return nil, err
 	}
 	for _, p := range options() {
-		if p.given(&o) && !contains(k.allowed, p.name) {
-			return nil, &OptionError{"option of the data set " + k.name, strconv.Quote(p.name), strings.Join(k.allowed, ", ")}
+		if p.given(&o) && !slices.Contains(k.allowed, p.name) {
+			field, allowed := "option of the data set "+k.name, strings.Join(k.allowed, ", ")
+			return nil, &OptionError{field, strconv.Quote(p.name), allowed}
 		}
 	}
 	src, err := k.load(directory, o.withDefaults())
@@ -102,7 +105,8 @@ func open(spec string, o Options) (*Data, error) {
 		return nil, err
 	}
 	if o.Limit > 0 && max(d.Train.Len(), d.Test.Len()) > o.Limit {
-		d.Train, d.Test = d.Train.Subset(0, min(o.Limit, d.Train.Len())), d.Test.Subset(0, min(o.Limit, d.Test.Len()))
+		d.Train = d.Train.Subset(0, min(o.Limit, d.Train.Len()))
+		d.Test = d.Test.Subset(0, min(o.Limit, d.Test.Len()))
 		d.Split += fmt.Sprintf("; of each part the first %d at most are taken", o.Limit)
 	}
 	if o.Pad > 0 {
@@ -114,7 +118,7 @@ func open(spec string, o Options) (*Data, error) {
 	return d, nil
 }
 
-// parseKind takes a spec without options apart.
+// parseKind parses a spec without options.
 func parseKind(spec string) (kind, string, error) {
 	name, directory, colon := strings.Cut(spec, ":")
 	for _, k := range kinds {
@@ -131,45 +135,46 @@ func parseKind(spec string) (kind, string, error) {
 	return kind{}, "", &OptionError{"data set", strconv.Quote(spec), Specs()}
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
-// split decides what is trained on and what is held out.
+// split divides a source into a training set and a held-out set, and describes the
+// split in words.
 func split(src source, o Options) (train, test Set, words string, err error) {
+	const trainPart, testPart = "the published training part", "the published test part"
 	if src.train.Len() > 0 && src.test.Len() > 0 {
 		if o.Holdout != 0 || o.Spread {
-			return train, test, "", &OptionError{"holdout or spread", "given", "neither here: the published training and test parts are both present"}
+			const allowed = "neither here: the published training and test parts are both present"
+			return train, test, "", &OptionError{"holdout or spread", "given", allowed}
 		}
-		return src.train, src.test, fmt.Sprintf("the %d examples of the published training part train, the %d of the published test part are held out", src.train.Len(), src.test.Len()), nil
+		words = fmt.Sprintf("the %d examples of %s train, the %d of %s are held out",
+			src.train.Len(), trainPart, src.test.Len(), testPart)
+		return src.train, src.test, words, nil
 	}
-	all := src.train
-	if all.Len() == 0 {
-		all = src.test
+	all, name, absent := src.train, src.name, ""
+	switch {
+	case all.Len() == 0:
+		all, name, absent = src.test, testPart, trainPart
+	case name == "":
+		name, absent = trainPart, testPart
 	}
 	n := all.Len()
-	// The tiny addition takes back the rounding of products such as 100*0.29.
+	// 1e-9 corrects the rounding of products such as 100*0.29.
 	held := min(int(math.Floor(float64(n)*o.withDefaults().Holdout+1e-9)), n-1)
 	if o.Spread {
 		train, test = spread(all, held)
-		words = fmt.Sprintf("%d of the %d examples of %s, evenly spread, are held out, the other %d train", held, n, src.name, n-held)
+		words = fmt.Sprintf("%d of the %d examples of %s, evenly spread, are held out, the other %d train",
+			held, n, name, n-held)
 	} else {
 		train, test = all.Subset(0, n-held), all.Subset(n-held, n)
-		words = fmt.Sprintf("the first %d of the %d examples of %s train, the last %d are held out", n-held, n, src.name, held)
+		words = fmt.Sprintf("the first %d of the %d examples of %s train, the last %d are held out",
+			n-held, n, name, held)
 	}
-	if src.absent != "" {
-		words += "; " + src.absent + " is absent"
+	if absent != "" {
+		words += "; " + absent + " is absent"
 	}
 	return train, test, words, nil
 }
 
-// spread takes held examples out of a set, as evenly as it goes, and keeps the
-// order of both.
+// spread moves the given number of examples, as evenly spaced as possible, to a
+// test set. Both sets keep the order.
 func spread(all Set, held int) (train, test Set) {
 	n := all.Len()
 	part := func(capacity int) Set {
@@ -189,9 +194,10 @@ func spread(all Set, held int) (train, test Set) {
 	return train, test
 }
 
-// pad returns the set with that many zero pixels added on every side of every image.
+// pad returns the set with border zero pixels added on every side of every image.
 func pad(s Set, border int) Set {
-	p := Set{Height: s.Height + 2*border, Width: s.Width + 2*border, Channels: s.Channels, Classes: s.Classes, Labels: s.Labels}
+	p := s
+	p.Height, p.Width = s.Height+2*border, s.Width+2*border
 	p.Inputs = make([]float32, s.Len()*p.Size())
 	row := s.Width * s.Channels
 	for i := range s.Len() {

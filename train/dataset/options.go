@@ -7,31 +7,43 @@ import (
 	"strings"
 )
 
-// OptionError is the error for a spec or an option that is not allowed; it is a
-// mistake of the person who asks, not of a file.
+// OptionError reports a spec or an option that is not allowed: a mistake of the
+// caller, not of a file.
 type OptionError struct {
 	Field   string // name of the option
-	Value   string // what was given
-	Allowed string // what is allowed, in words
+	Value   string // the value that was given
+	Allowed string // the allowed values, in words
 }
 
 func (e *OptionError) Error() string {
 	return fmt.Sprintf("%s is %s; allowed is %s", e.Field, e.Value, e.Allowed)
 }
 
-// Options says how a data set is opened. The zero value is the documented
-// default of each field. An option that does not apply to the data set is an
-// error. Every option can also be part of the spec, after a question mark:
-// "spirals?examples=500&seed=7". One that is given in both places is an error.
+// Options select how a data set is opened. The zero value of each field is its
+// documented default. An option that does not apply to the data set is an error.
+// A spec can have options too, after a question mark: "spirals?examples=500&seed=7".
+// The same option in both places is an error.
 type Options struct {
-	Holdout  float64      // spec "holdout"; share of the examples held out, where only one part was published or is present: the last floor(n*Holdout); in (0, 1); default 1/5
-	Spread   bool         // spec "spread"; those examples are spread evenly over the part instead of being its last ones; default false
-	Limit    int          // spec "limit"; the most examples of each part, the first ones of it after the split; default all
-	Pad      int          // spec "pad"; zero pixels added to every side of every image, 0 to 64; default 0
-	Augment  Augmentation // spec "crop" and "flip"; of training batches; default none
-	Examples int          // spec "examples"; spirals: number of examples, 10 to 10,000,000; default 2,000
-	Noise    float64      // spec "noise"; spirals: standard deviation of the Gaussian noise, the radius is 1, in (0, 10]; default 0.02
-	Seed     uint64       // spec "seed"; spirals: seed of the positions and of the noise; default 0
+	// Holdout (spec "holdout") is the fraction of examples that are held out if the
+	// data set has one part only: the last floor(n*Holdout) ones. In (0, 1), default 1/5.
+	Holdout float64
+	// Spread (spec "spread") holds out evenly spread examples instead of the last ones.
+	Spread bool
+	// Limit (spec "limit") is the largest number of examples of each part. The first
+	// ones are taken, after the split. Default all.
+	Limit int
+	// Pad (spec "pad") is the number of zero pixels added on every side, 0 to 64.
+	Pad int
+	// Augment (spec "crop" and "flip") changes training batches at random. Default none.
+	Augment Augmentation
+	// Examples (spec "examples") is the number of examples of spirals, 10 to
+	// 10,000,000. Default 2,000.
+	Examples int
+	// Noise (spec "noise") is the standard deviation of the Gaussian noise of
+	// spirals, whose radius is 1. In (0, 10], default 0.02.
+	Noise float64
+	// Seed (spec "seed") is the seed of the points and of the noise of spirals.
+	Seed uint64
 }
 
 const (
@@ -45,11 +57,12 @@ const (
 	maxNoise    = 10
 )
 
-// Validate names the field, its value and what is allowed.
+// Validate checks the ranges. The error names the option, its value and the
+// allowed range.
 func (o Options) Validate() error {
 	switch {
 	case o.Holdout != 0 && !(o.Holdout > 0 && o.Holdout < 1):
-		return &OptionError{"holdout", fmt.Sprint(o.Holdout), "a share between 0 and 1, both excluded"}
+		return &OptionError{"holdout", fmt.Sprint(o.Holdout), "a fraction between 0 and 1, both excluded"}
 	case o.Limit < 0:
 		return &OptionError{"limit", fmt.Sprint(o.Limit), "1 or more examples"}
 	case o.Pad < 0 || o.Pad > maxPad:
@@ -57,7 +70,7 @@ func (o Options) Validate() error {
 	case o.Examples != 0 && (o.Examples < minExamples || o.Examples > maxExamples):
 		return &OptionError{"examples", fmt.Sprint(o.Examples), fmt.Sprintf("%d to %d", minExamples, maxExamples)}
 	case o.Noise != 0 && !(o.Noise > 0 && o.Noise <= maxNoise):
-		return &OptionError{"noise", fmt.Sprint(o.Noise), fmt.Sprintf("more than 0, at most %d", maxNoise)}
+		return &OptionError{"noise", fmt.Sprint(o.Noise), fmt.Sprintf("above 0, at most %d", maxNoise)}
 	}
 	return o.Augment.Validate()
 }
@@ -76,110 +89,91 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// option ties the name of an option in a spec to its field.
+// option connects the name of an option in a spec with its field.
 type option struct {
 	name   string
 	given  func(*Options) bool
 	parse  func(*Options, string) error
-	format func(*Options) string
+	format func(*Options) string // "" for the default
 }
 
-// options lists all options in the order in which a canonical spec has them.
+// options returns all options, in the order in which a canonical spec has them.
 func options() []option {
 	return []option{
-		floatOption("holdout", defaultHoldout, func(o *Options) *float64 { return &o.Holdout }),
-		boolOption("spread", func(o *Options) *bool { return &o.Spread }),
-		intOption("limit", 0, func(o *Options) *int { return &o.Limit }),
-		intOption("pad", 0, func(o *Options) *int { return &o.Pad }),
-		intOption("crop", 0, func(o *Options) *int { return &o.Augment.Crop }),
-		boolOption("flip", func(o *Options) *bool { return &o.Augment.Flip }),
-		intOption("examples", defaultExamples, func(o *Options) *int { return &o.Examples }),
-		floatOption("noise", defaultNoise, func(o *Options) *float64 { return &o.Noise }),
-		{
-			name:  "seed",
-			given: func(o *Options) bool { return o.Seed != 0 },
-			parse: func(o *Options, s string) (err error) {
-				if o.Seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-					return &OptionError{"seed", strconv.Quote(s), "a whole number from 0 to 18446744073709551615"}
-				}
-				return nil
-			},
-			format: func(o *Options) string {
-				if o.Seed == 0 {
-					return ""
-				}
-				return strconv.FormatUint(o.Seed, 10)
-			},
-		},
+		newOption("holdout", defaultHoldout, parseFloat, "a number that is not 0",
+			func(o *Options) *float64 { return &o.Holdout }),
+		newOption("spread", false, parseBool, "0 or 1", func(o *Options) *bool { return &o.Spread }),
+		newOption("limit", 0, parseInt, "a whole number", func(o *Options) *int { return &o.Limit }),
+		newOption("pad", 0, parseInt, "a whole number", func(o *Options) *int { return &o.Pad }),
+		newOption("crop", 0, parseInt, "a whole number", func(o *Options) *int { return &o.Augment.Crop }),
+		newOption("flip", false, parseBool, "0 or 1", func(o *Options) *bool { return &o.Augment.Flip }),
+		newOption("examples", defaultExamples, parsePositive, "a whole number from 1",
+			func(o *Options) *int { return &o.Examples }),
+		newOption("noise", defaultNoise, parseFloat, "a number that is not 0",
+			func(o *Options) *float64 { return &o.Noise }),
+		newOption("seed", 0, parseSeed, "a whole number from 0 to 18446744073709551615",
+			func(o *Options) *uint64 { return &o.Seed }),
 	}
 }
 
-func boolOption(name string, field func(*Options) *bool) option {
+// newOption returns the option for a field whose default is preset. The zero value
+// of the field also means the default.
+func newOption[T comparable](
+	name string, preset T, parse func(string) (T, bool), allowed string, field func(*Options) *T,
+) option {
+	var zero T
 	return option{
 		name:  name,
-		given: func(o *Options) bool { return *field(o) },
+		given: func(o *Options) bool { return *field(o) != zero },
 		parse: func(o *Options, s string) error {
-			if s != "0" && s != "1" {
-				return &OptionError{name, strconv.Quote(s), "0 or 1"}
+			v, ok := parse(s)
+			if !ok {
+				return &OptionError{name, strconv.Quote(s), allowed}
 			}
-			*field(o) = s == "1"
+			*field(o) = v
 			return nil
 		},
 		format: func(o *Options) string {
-			if *field(o) {
+			v := *field(o)
+			switch {
+			case v == zero || v == preset:
+				return ""
+			case any(v) == any(true):
 				return "1"
 			}
-			return ""
+			return fmt.Sprint(v)
 		},
 	}
 }
 
-func floatOption(name string, preset float64, field func(*Options) *float64) option {
-	return option{
-		name:  name,
-		given: func(o *Options) bool { return *field(o) != 0 },
-		parse: func(o *Options, s string) error {
-			v, err := strconv.ParseFloat(s, 64)
-			// Zero stands for the default in Options; in a spec, where the
-			// default is what is absent, it is a value that is not allowed.
-			if err != nil || v == 0 || math.IsInf(v, 0) {
-				return &OptionError{name, strconv.Quote(s), "a number that is not 0"}
-			}
-			*field(o) = v
-			return nil
-		},
-		format: func(o *Options) string {
-			if v := *field(o); v != 0 && v != preset {
-				return strconv.FormatFloat(v, 'g', -1, 64)
-			}
-			return ""
-		},
-	}
+// parseFloat rejects 0: in Options it means the default, so in a spec, where a
+// missing option means the default, it cannot mean anything.
+func parseFloat(s string) (float64, bool) {
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil && v != 0 && !math.IsInf(v, 0)
 }
 
-func intOption(name string, preset int, field func(*Options) *int) option {
-	return option{
-		name:  name,
-		given: func(o *Options) bool { return *field(o) != 0 },
-		parse: func(o *Options, s string) error {
-			v, err := strconv.Atoi(s)
-			if err != nil || v == 0 && preset != 0 {
-				return &OptionError{name, strconv.Quote(s), "a whole number"}
-			}
-			*field(o) = v
-			return nil
-		},
-		format: func(o *Options) string {
-			if v := *field(o); v != 0 && v != preset {
-				return strconv.Itoa(v)
-			}
-			return ""
-		},
-	}
+func parseInt(s string) (int, bool) {
+	v, err := strconv.Atoi(s)
+	return v, err == nil
 }
 
-// cutOptions splits the options off a spec. A question mark that is not followed
-// by name=value pairs belongs to the directory.
+// parsePositive rejects 0 for the same reason as parseFloat. Negative numbers are
+// rejected by Validate, which names the range.
+func parsePositive(s string) (int, bool) {
+	v, err := strconv.Atoi(s)
+	return v, err == nil && v != 0
+}
+
+func parseBool(s string) (v, ok bool) { return s == "1", s == "0" || s == "1" }
+
+func parseSeed(s string) (uint64, bool) {
+	v, err := strconv.ParseUint(s, 10, 64)
+	return v, err == nil
+}
+
+// cutOptions splits the options off a spec. A question mark without name=value
+// pairs after it belongs to the directory.
 func cutOptions(spec string) (rest string, pairs []string) {
 	i := strings.LastIndexByte(spec, '?')
 	if i < 0 {
@@ -197,26 +191,23 @@ func cutOptions(spec string) (rest string, pairs []string) {
 
 // parseOptions adds the name=value pairs of a spec to o.
 func parseOptions(pairs []string, o Options) (Options, error) {
-	all := options()
+	known, names := make(map[string]option), []string{}
+	for _, p := range options() {
+		known[p.name] = p
+		names = append(names, p.name)
+	}
 	seen := make(map[string]bool)
-	for _, p := range pairs {
-		name, value, _ := strings.Cut(p, "=")
-		i := 0
-		for i < len(all) && all[i].name != name {
-			i++
-		}
-		if i == len(all) {
-			names := make([]string, len(all))
-			for i := range all {
-				names[i] = all[i].name
-			}
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		p, ok := known[name]
+		if !ok {
 			return o, &OptionError{"option of the data set", strconv.Quote(name), strings.Join(names, ", ")}
 		}
-		if seen[name] || all[i].given(&o) {
+		if seen[name] || p.given(&o) {
 			return o, &OptionError{name, "given twice", "one value"}
 		}
 		seen[name] = true
-		if err := all[i].parse(&o, value); err != nil {
+		if err := p.parse(&o, value); err != nil {
 			return o, err
 		}
 	}

@@ -36,21 +36,22 @@ func TestOrderCoversEveryExampleOnceAnEpoch(t *testing.T) {
 		slices.Sort(all)
 		for i, v := range all {
 			if i != v {
-				t.Fatalf("example %d is not there exactly once", i)
+				t.Fatalf("example %d does not occur exactly once", i)
 			}
 		}
-		// Any batch can be asked for first, and after any other.
+		// Any batch can be requested first, or after any other batch.
 		b := rapid.IntRange(0, o.Batches()-1).Draw(t, "b")
 		want := slices.Clone(o.Batch(epoch, b))
 		o.Batch(epoch+7, 0)
-		if !slices.Equal(want, o.Batch(epoch, b)) || !slices.Equal(want, mustOrder(t, seed, examples, batch).Batch(epoch, b)) {
-			t.Fatal("the batch depends on what was asked for before")
+		if !slices.Equal(want, o.Batch(epoch, b)) ||
+			!slices.Equal(want, mustOrder(t, seed, examples, batch).Batch(epoch, b)) {
+			t.Fatal("the batch depends on earlier requests")
 		}
 	})
 }
 
-// TestOrderIsPinned holds the order that recordings were made with: the header
-// names the seed alone.
+// TestOrderIsPinned: old recordings need this order, because their header has the
+// seed only.
 func TestOrderIsPinned(t *testing.T) {
 	o := mustOrder(t, 1, 10, 10)
 	got := [][]int{slices.Clone(o.Batch(1, 0)), slices.Clone(o.Batch(2, 0))}
@@ -60,9 +61,9 @@ func TestOrderIsPinned(t *testing.T) {
 	}
 }
 
-// TestOrderIsUniform counts how often each of 4 examples comes to each place
-// over epochs and seeds that follow each other, as users choose them: 16 cells
-// with 9 degrees of freedom; chi-squared passes 33.7 once in 10,000.
+// TestOrderIsUniform counts how often each of 4 examples comes to each place, over
+// consecutive epochs and consecutive seeds. 16 cells have 9 degrees of freedom;
+// chi-squared exceeds 33.7 once in 10,000 cases.
 func TestOrderIsUniform(t *testing.T) {
 	const draws = 20000
 	for name, at := range map[string]func(i int) []int{

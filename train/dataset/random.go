@@ -4,30 +4,23 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-
-	"sgdwalk/train/internal/random"
 )
 
-// What random numbers are drawn for. The purpose is mixed into the generator so
-// that one seed gives independent numbers to each, and to the initialization of
-// a network that uses the plain seed.
+// The purposes of random numbers. A purpose is mixed into the generator, so that
+// one seed gives independent numbers to each purpose, and to the initialization of
+// a network, which uses the seed directly.
 const (
 	purposeOrder   = 0x6f72646572     // "order"
 	purposeAugment = 0x6175676d656e74 // "augment"
 	purposeSpirals = 0x73706972616c73 // "spirals"
 )
 
-// generator returns the generator that belongs to a seed, a purpose and an index
-// within the purpose. Only PCG's Uint64 is used of it: the sequence of the higher
-// functions of math/rand/v2 is not promised to outlive a Go release.
-func generator(seed, purpose, index uint64) *rand.PCG {
-	g := new(rand.PCG)
-	random.Seed(g, seed, purpose, index)
-	return g
-}
+// The functions below use PCG's Uint64 only. Go promises the sequence of the PCG,
+// but not that of the other functions of math/rand/v2, and recorded runs must be
+// reproducible with later Go releases.
 
-// below returns a number in [0, n), every one equally likely, by Lemire's method
-// (2019): the high word of a product, with rejection of the biased low words.
+// below returns a uniform number in [0, n) by Lemire's method (2019): the high word
+// of a product, after rejecting the biased low words.
 func below(g *rand.PCG, n uint64) uint64 {
 	hi, lo := bits.Mul64(g.Uint64(), n)
 	if lo < n {

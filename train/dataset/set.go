@@ -16,15 +16,15 @@ func (s Set) Len() int { return len(s.Labels) }
 // Size returns the number of values of one example.
 func (s Set) Size() int { return s.Height * s.Width * s.Channels }
 
-// Example returns the values of example i: a view whose capacity ends with the
-// example, not a copy. It panics when i is out of range.
+// Example returns the values of example i, without copying them. The capacity ends
+// with the example. An index out of range panics.
 func (s Set) Example(i int) []float32 {
 	size := s.Size()
 	return s.Inputs[i*size : (i+1)*size : (i+1)*size]
 }
 
-// Subset returns the examples from index from up to, not including, index to. It
-// shares their memory. It panics when the indices are out of range.
+// Subset returns the examples from index from to index to-1, without copying them.
+// Indices out of range panic.
 func (s Set) Subset(from, to int) Set {
 	size := s.Size()
 	s.Inputs = s.Inputs[from*size : to*size : to*size]
@@ -33,9 +33,9 @@ func (s Set) Subset(from, to int) Set {
 }
 
 // Gather copies the examples with the given indices, in that order, to the start
-// of inputs and labels, which are the caller's: at least len(indices)*set.Size()
-// and len(indices) long. It allocates nothing. It panics when an index is out of
-// range or a buffer too short, which is a bug of the caller.
+// of the caller's inputs and labels. These must have at least
+// len(indices)*set.Size() and len(indices) elements. An index out of range or a
+// short buffer is a bug of the caller and panics. Gather does not allocate.
 func Gather(set Set, indices []int, inputs []float32, labels []int32) {
 	size := set.Size()
 	inputs, labels = inputs[:len(indices)*size], labels[:len(indices)]
@@ -45,18 +45,18 @@ func Gather(set Set, indices []int, inputs []float32, labels []int32) {
 	}
 }
 
-// Data is an opened data set: what is trained on and what is held out.
+// Data is an opened data set.
 type Data struct {
-	Spec    string       // with every option that is not the default; Open(Spec, Options{}) gives the same
-	Train   Set          //
-	Test    Set          // held out; same shape as Train, may be empty
-	Augment Augmentation // of training batches; the sets themselves are never augmented
-	Hash    string       // "sha256:..." over shapes, labels and inputs of both sets
-	Split   string       // which examples train and which are held out, in words
-	Scaling string       // what turns a stored pixel into an input, for example "pixel/255"
+	Spec    string       // has every option that is not the default; Open(Spec, Options{}) returns the same
+	Train   Set          // training set
+	Test    Set          // held-out set, of the same shape as Train; may be empty
+	Augment Augmentation // applied to training batches; the sets themselves are never augmented
+	Hash    string       // "sha256:..." of shapes, labels and inputs of both sets
+	Split   string       // says in words which examples train and which are held out
+	Scaling string       // how a stored pixel becomes an input, for example "pixel/255"
 }
 
-// Header returns the description that a recording keeps.
+// Header returns the description that a recording stores.
 func (d *Data) Header() record.Data {
 	return record.Data{
 		Spec: d.Spec, Hash: d.Hash,

@@ -1,19 +1,25 @@
 package dataset
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
 
-// spiralTurns is how often each arm goes around the origin: enough that no
-// straight line through the plane separates much.
+	"sgdwalk/train/internal/random"
+)
+
+// spiralTurns is the number of turns of each arm around the origin. With 1.5 turns
+// no straight line separates the classes well.
 const spiralTurns = 1.5
 
-// spirals draws two interleaved Archimedean spirals in the plane, one a class:
-// after t in [0, 1] of its length in angle, an arm is at radius t and angle
-// 2 pi spiralTurns t, the other arm half a turn further. t is the square root of
-// a uniform number, so that the points are equally dense along the arms, and
-// Gaussian noise is added to both coordinates. Classes alternate, so every piece
-// of the set is balanced. The options must have their defaults filled in.
+// spirals draws two interleaved Archimedean spirals in the plane, one per class. At
+// parameter t in [0, 1] an arm has radius t and angle 2 pi spiralTurns t; the other
+// arm is half a turn further. t is the square root of a uniform number, so that the
+// points have the same density along the arms. Gaussian noise is added to both
+// coordinates. Classes alternate, so every part of the set is balanced. The
+// defaults of the options must be filled in.
 func spirals(o Options) source {
-	g := generator(o.Seed, purposeSpirals, 0)
+	g := new(rand.PCG)
+	random.Seed(g, o.Seed, purposeSpirals, 0)
 	s := Set{
 		Height: 1, Width: 2, Channels: 1, Classes: 2,
 		Inputs: make([]float32, 2*o.Examples),
