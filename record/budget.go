@@ -62,19 +62,19 @@ func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 		}
 	}
 	b.RowBytes = b.VectorBytes + o.RowOverhead
-	b.Rows = b.rowsOf(keptSteps(h, max(o.BatchesPerStep, 1)))
-	b.TotalBytes = b.bytesOf(b.Rows)
+	b.Rows = b.rowsForSteps(countKeptSteps(h, max(o.BatchesPerStep, 1)))
+	b.TotalBytes = b.bytesForRows(b.Rows)
 	return b, nil
 }
 
 // keptSteps counts the steps from 0 to h.Steps-1 that the schedule keeps.
-func keptSteps(h *Header, batchesPerStep int) int64 {
+func countKeptSteps(h *Header, batchesPerStep int) int64 {
 	rules := h.Schedule.steps.rules
 	switch {
 	case len(rules) == 0:
 		return h.Steps
 	case len(rules) == 1 && rules[0].kind == "every":
-		return multiples(rules[0].n, 0, h.Steps)
+		return countMultiples(rules[0].n, 0, h.Steps)
 	}
 	perEpoch := int64(math.MaxInt64) // nothing is known of the data: one long epoch
 	if h.Batch > 0 && h.Data.TrainExamples > 0 {
@@ -93,7 +93,7 @@ func keptSteps(h *Header, batchesPerStep int) int64 {
 }
 
 // multiples counts the multiples of k in [from, to).
-func multiples(k, from, to int64) int64 {
+func countMultiples(k, from, to int64) int64 {
 	if to <= from {
 		return 0
 	}
@@ -108,7 +108,7 @@ func multiples(k, from, to int64) int64 {
 
 // rowsOf returns the rows of a run of which so many steps are kept: theirs and
 // the one after the last update.
-func (b *Budget) rowsOf(kept int64) int64 {
+func (b *Budget) rowsForSteps(kept int64) int64 {
 	perStep := 1 + int64(b.options.InnerRows)
 	if kept > (math.MaxInt64-1)/perStep {
 		return math.MaxInt64
@@ -116,7 +116,7 @@ func (b *Budget) rowsOf(kept int64) int64 {
 	return kept*perStep + 1
 }
 
-func (b *Budget) bytesOf(rows int64) int64 {
+func (b *Budget) bytesForRows(rows int64) int64 {
 	if b.RowBytes > 0 && rows > (math.MaxInt64-b.options.RunOverhead)/b.RowBytes {
 		return math.MaxInt64
 	}
@@ -169,10 +169,10 @@ func (b *Budget) Check(maxBytes int64) error {
 	}
 	e := &BudgetError{Budget: b, MaxBytes: maxBytes}
 	var kept int64
-	if e.Schedule, kept, e.Fits = b.fit(maxBytes); !e.Fits {
+	if e.Schedule, kept, e.Fits = b.fitSchedule(maxBytes); !e.Fits {
 		kept = 1
 	}
-	e.Bytes = b.bytesOf(b.rowsOf(kept))
+	e.Bytes = b.bytesForRows(b.rowsForSteps(kept))
 	return e
 }
 
@@ -187,19 +187,19 @@ func (b *Budget) Check(maxBytes int64) error {
 //
 // The error is a *BudgetError when the first and the last row do not fit.
 func (b *Budget) Fit(maxBytes int64) (Schedule, error) {
-	s, _, ok := b.fit(maxBytes)
+	s, _, ok := b.fitSchedule(maxBytes)
 	if !ok {
-		return Schedule{}, &BudgetError{Budget: b, MaxBytes: maxBytes, Bytes: b.bytesOf(b.rowsOf(min(1, b.Steps)))}
+		return Schedule{}, &BudgetError{Budget: b, MaxBytes: maxBytes, Bytes: b.bytesForRows(b.rowsForSteps(min(1, b.Steps)))}
 	}
 	return s, nil
 }
 
 // fewSteps is where evenly spaced steps begin to tell more than logarithmically
 // spaced ones.
-const fewSteps = 20
+const minEvenSteps = 20
 
 // fit also returns how many steps the schedule keeps.
-func (b *Budget) fit(maxBytes int64) (s Schedule, kept int64, ok bool) {
+func (b *Budget) fitSchedule(maxBytes int64) (s Schedule, kept int64, ok bool) {
 	room := int64(math.MaxInt64) // steps that fit
 	if b.RowBytes > 0 {
 		rows := (maxBytes - b.options.RunOverhead) / b.RowBytes
@@ -213,13 +213,13 @@ func (b *Budget) fit(maxBytes int64) (s Schedule, kept int64, ok bool) {
 		return s, b.Steps, true
 	case room < 1:
 		return s, 0, false
-	case room < fewSteps:
+	case room < minEvenSteps:
 		if n, kept := b.fitLog(room); n > 0 {
 			return Schedule{Steps{[]stepRule{{kind: "log", n: n}}}}, kept, true
 		}
 	}
 	first := min(100, room/10)
-	count := func(k int64) int64 { return first + multiples(k, first, b.Steps) }
+	count := func(k int64) int64 { return first + countMultiples(k, first, b.Steps) }
 	k := 1 + int64(sort.Search(int(b.Steps-1), func(i int) bool { return count(int64(i)+1) <= room }))
 	if first > 0 {
 		s.steps.rules = append(s.steps.rules, stepRule{kind: "first", n: first})
@@ -231,7 +231,7 @@ func (b *Budget) fit(maxBytes int64) (s Schedule, kept int64, ok bool) {
 // fitLog returns the densest log:N that keeps at most room steps, and how many;
 // 0 when there is none.
 func (b *Budget) fitLog(room int64) (n, kept int64) {
-	for next := int64(1); next <= fewSteps; next++ {
+	for next := int64(1); next <= minEvenSteps; next++ {
 		count, last := int64(1), int64(0) // step 0
 		for i := 0; ; i++ {
 			step := int64(math.Round(math.Pow(10, float64(i)/float64(next))))

@@ -3,11 +3,13 @@ package record
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
-// Diff says in words how two rows differ, bit for bit: a NaN equals a NaN of the
-// same bits, 0 differs from -0, an absent number or vector from any other. It
-// returns "" for equal rows.
+// Diff describes the first difference between two rows; it returns "" for equal
+// rows. Numbers are compared bit for bit, because two runs of one command must give
+// the same bits: a NaN equals a NaN of the same bits, 0 differs from -0, and an
+// absent number or vector differs from every present one.
 func Diff(got, want *Step) string {
 	for _, f := range []struct {
 		name      string
@@ -26,38 +28,29 @@ func Diff(got, want *Step) string {
 	if !got.WallTime.Equal(want.WallTime) {
 		return fmt.Sprintf("wall time is %v, want %v", got.WallTime, want.WallTime)
 	}
-	for _, f := range []struct {
-		name      string
-		got, want Optional
-	}{
-		{"batch loss", got.BatchLoss, want.BatchLoss},
-		{"batch accuracy", got.BatchAccuracy, want.BatchAccuracy},
-		{"learning rate", got.LearningRate, want.LearningRate},
-		{"full loss", got.FullLoss, want.FullLoss},
-		{"test loss", got.TestLoss, want.TestLoss},
-	} {
-		if f.got.Valid != f.want.Valid || f.got.Valid && math.Float64bits(f.got.Value) != math.Float64bits(f.want.Value) {
-			return fmt.Sprintf("%s is %+v, want %+v", f.name, f.got, f.want)
+	a, b := got.Optionals(), want.Optionals()
+	for i, name := range OptionalNames {
+		if a[i].Valid != b[i].Valid || a[i].Valid && math.Float64bits(a[i].Value) != math.Float64bits(b[i].Value) {
+			return fmt.Sprintf("%s is %+v, want %+v", strings.ReplaceAll(name, "_", " "), *a[i], *b[i])
 		}
 	}
-	for _, f := range []struct {
-		name      string
-		got, want []float32
-	}{{"theta", got.Theta, want.Theta}, {"grad", got.Grad, want.Grad}, {"state", got.State, want.State}} {
-		if d := diffVector(f.got, f.want); d != "" {
-			return f.name + " " + d
+	v, w := got.Vectors(), want.Vectors()
+	for i, name := range VectorNames {
+		if d := describeVectorDifference(*v[i], *w[i]); d != "" {
+			return name + " " + d
 		}
 	}
 	return ""
 }
 
-func diffVector(got, want []float32) string {
+func describeVectorDifference(got, want []float32) string {
 	if (got == nil) != (want == nil) || len(got) != len(want) {
 		return fmt.Sprintf("has %d elements (nil: %v), want %d (nil: %v)", len(got), got == nil, len(want), want == nil)
 	}
 	for i := range got {
 		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
-			return fmt.Sprintf("element %d is %v (%#x), want %v (%#x)", i, got[i], math.Float32bits(got[i]), want[i], math.Float32bits(want[i]))
+			return fmt.Sprintf("element %d is %v (%#x), want %v (%#x)",
+				i, got[i], math.Float32bits(got[i]), want[i], math.Float32bits(want[i]))
 		}
 	}
 	return ""

@@ -40,7 +40,7 @@ func Example() {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Println(s.Step, s.Theta, bias.View(s.Theta), s.Last())
+		fmt.Println(s.Step, s.Theta, bias.View(s.Theta), s.IsLast())
 	}
 	// Output:
 	// 0 [4 8 2] [2] false

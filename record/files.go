@@ -11,19 +11,19 @@ var ErrDamaged = errors.New("damaged")
 
 // IsDamage reports whether the error is about what a file contains and not about
 // the machine that reads it.
-func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) && !IsMachine(err) }
+func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) && !IsSystemError(err) }
 
 // aboutNames are the errors of the system that a missing or exchanged file causes:
 // the machine is well.
-var aboutNames = []error{syscall.ENOENT, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP}
+var nameErrors = []error{syscall.ENOENT, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP}
 
-// IsMachine reports whether an error of the operating system is the cause, anywhere
+// IsSystemError reports whether an error of the operating system is the cause, anywhere
 // in the tree of err: too many open files, no memory, permission denied, a failing
 // disk, a full one. What the files contain is then not known. A name that does not
 // exist is no such error.
-func IsMachine(err error) bool {
+func IsSystemError(err error) bool {
 	if no, ok := err.(syscall.Errno); ok { //nolint:errorlint // the tree is walked here
-		for _, name := range aboutNames {
+		for _, name := range nameErrors {
 			if no.Is(name) || no == name {
 				return false
 			}
@@ -32,10 +32,10 @@ func IsMachine(err error) bool {
 	}
 	switch e := err.(type) { //nolint:errorlint // the tree is walked here
 	case interface{ Unwrap() error }:
-		return IsMachine(e.Unwrap())
+		return IsSystemError(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, err := range e.Unwrap() {
-			if IsMachine(err) {
+			if IsSystemError(err) {
 				return true
 			}
 		}

@@ -29,7 +29,7 @@ func TestIsDamage(t *testing.T) {
 		{"damage and no such file", errors.Join(damaged, path(syscall.ENOENT)), false, true},
 		{"damage because of too many files", fmt.Errorf("%w: %w", damaged, path(syscall.EMFILE)), true, false},
 	} {
-		if m, d := record.IsMachine(test.err), record.IsDamage(test.err); m != test.machine || d != test.damage {
+		if m, d := record.IsSystemError(test.err), record.IsDamage(test.err); m != test.machine || d != test.damage {
 			t.Errorf("%s: machine %v, damage %v; want %v, %v", test.name, m, d, test.machine, test.damage)
 		}
 	}

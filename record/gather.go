@@ -12,7 +12,7 @@ import "fmt"
 // the one before it ends is an error too (see Validate).
 func (l Layout) Gather(dst []float32, parts ...[]float32) error {
 	if len(parts) != len(l) {
-		return fmt.Errorf("record: gather: %d parts for the %d tensors of the layout (%s)", len(parts), len(l), l.names())
+		return fmt.Errorf("record: gather: %d parts for the %d tensors of the layout (%s)", len(parts), len(l), l.tensorNames())
 	}
 	next := 0
 	for i, t := range l {

@@ -10,7 +10,7 @@ import (
 // optimizer, the least first: one value where all groups agree, none where it is not
 // set. A header names the value of a further group that differs from the first one's
 // learning_rate_group_1 and so on.
-func (o Optimizer) Groups(name string) []float64 {
+func (o Optimizer) GroupValues(name string) []float64 {
 	values := make(map[float64]bool)
 	for key, v := range o.Hyperparameters {
 		if key == name || strings.HasPrefix(key, name+"_group_") {

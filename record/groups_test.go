@@ -13,7 +13,7 @@ func TestGroups(t *testing.T) {
 		"learning_rates": 7,
 	}}
 	for name, want := range map[string][]float64{"learning_rate": {0.01, 0.5}, "momentum": {0.9}, "beta1": nil} {
-		if got := o.Groups(name); !slices.Equal(got, want) {
+		if got := o.GroupValues(name); !slices.Equal(got, want) {
 			t.Errorf("%s: %v; want %v", name, got, want)
 		}
 	}

@@ -118,7 +118,7 @@ func NewHeader(layout Layout) *Header {
 }
 
 // Initialization returns the seed that theta_0 was drawn from.
-func (h *Header) Initialization() uint64 {
+func (h *Header) InitializationSeed() uint64 {
 	if h.InitSeed != nil {
 		return *h.InitSeed
 	}
@@ -256,11 +256,11 @@ func (h *Header) CheckStep(s, previous *Step) error {
 	return nil
 }
 
-// EndsWith reports whether a last row by itself shows that the run came to its end:
+// EndsRun reports whether a last row by itself shows that the run came to its end:
 // it follows the last planned update. From format 3 on a run whose updates were not
 // planned says so elsewhere.
-func (h *Header) EndsWith(last *Step) bool {
-	return last.Last() && (h.Format < 3 || h.Steps > 0 && last.Step >= h.Steps)
+func (h *Header) EndsRun(last *Step) bool {
+	return last.IsLast() && (h.Format < 3 || h.Steps > 0 && last.Step >= h.Steps)
 }
 
 // Hyperparameter returns a hyperparameter of the optimizer.

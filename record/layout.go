@@ -133,10 +133,10 @@ func Pack(tensors ...Tensor) Layout {
 	return l
 }
 
-// Placed returns the layout as a file has it that may leave offsets out: where all of
+// WithOffsets returns the layout as a file has it that may leave offsets out: where all of
 // them are 0 they are assigned as Pack does, otherwise they stand, for Validate to
 // check.
-func (l Layout) Placed() Layout {
+func (l Layout) WithOffsets() Layout {
 	for _, t := range l {
 		if t.Offset != 0 {
 			return l

@@ -42,7 +42,7 @@ func MatchName(pattern, name string) bool {
 func (l Layout) Select(patterns ...string) ([]int, error) {
 	for _, p := range patterns {
 		if !slices.ContainsFunc(l, func(t Tensor) bool { return MatchName(p, t.Name) }) {
-			return nil, fmt.Errorf("record: pattern %q matches no tensor; there are %s", p, l.names())
+			return nil, fmt.Errorf("record: pattern %q matches no tensor; there are %s", p, l.tensorNames())
 		}
 	}
 	var taken []int
@@ -55,7 +55,7 @@ func (l Layout) Select(patterns ...string) ([]int, error) {
 }
 
 // names lists the tensors' names for an error: all of a few, some of many.
-func (l Layout) names() string {
+func (l Layout) tensorNames() string {
 	const most = 12
 	var names []string
 	for i, t := range l {

@@ -3,10 +3,9 @@ package record
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
-// ErrClosed is returned by a sink that was closed.
+// ErrClosed is returned by the Append of a sink after its Close.
 var ErrClosed = errors.New("record: the sink is closed")
 
 // Memory keeps a run in memory: a Sink to write it and a Trajectory to read it.
@@ -43,9 +42,7 @@ func (m *Memory) Append(s *Step) error {
 	if err := m.header.CheckStep(s, previous); err != nil {
 		return err
 	}
-	row := *s
-	row.Theta, row.Grad, row.State = slices.Clone(s.Theta), slices.Clone(s.Grad), slices.Clone(s.State)
-	m.rows = append(m.rows, row)
+	m.rows = append(m.rows, s.clone(new([3][]float32)))
 	return nil
 }
 
@@ -64,9 +61,9 @@ func (m *Memory) Len() int { return len(m.rows) }
 // Read returns row i with the vectors in parts.
 func (m *Memory) Read(i int, parts Parts) (Step, error) {
 	if i < 0 || i >= len(m.rows) {
-		return Step{}, fmt.Errorf("record: row %d is outside the recording of %d rows", i, len(m.rows))
+		return Step{}, fmt.Errorf("record: row %d is not in the recording; it has %d rows, from 0", i, len(m.rows))
 	}
-	return m.rows[i].keep(parts), nil
+	return m.rows[i].withParts(parts), nil
 }
 
 // ThetaPieces returns theta of row i, nil when the row has none.
@@ -75,7 +72,7 @@ func (m *Memory) ThetaPieces(i int) (Pieces, error) {
 	if theta == nil || err != nil {
 		return nil, err
 	}
-	return WholePieces(theta), nil
+	return VerifiedPieces(theta), nil
 }
 
 // Release does nothing: the rows are in memory.

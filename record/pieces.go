@@ -38,20 +38,20 @@ type PartSum struct {
 	Len int
 }
 
-// WholePieces returns a vector that is in memory and verified as Pieces. It keeps v.
-func WholePieces(v []float32) Pieces { return wholePieces(v) }
+// VerifiedPieces returns a vector that is in memory and verified as Pieces. It keeps v.
+func VerifiedPieces(v []float32) Pieces { return verifiedPieces(v) }
 
-type wholePieces []float32
+type verifiedPieces []float32
 
-func (v wholePieces) Values() []float32       { return v }
-func (wholePieces) Verify() error             { return nil }
-func (wholePieces) Prefetch(int, int)         {}
-func (wholePieces) CheckSums([]PartSum) error { return nil }
-func (v wholePieces) Read(dst []float32, first int) error {
+func (v verifiedPieces) Values() []float32       { return v }
+func (verifiedPieces) Verify() error             { return nil }
+func (verifiedPieces) Prefetch(int, int)         {}
+func (verifiedPieces) CheckSums([]PartSum) error { return nil }
+func (v verifiedPieces) Read(dst []float32, first int) error {
 	copy(dst, v[first:])
 	return nil
 }
 
-func (v wholePieces) ReadSum(dst []float32, first int, _ uint32) (uint32, error) {
+func (v verifiedPieces) ReadSum(dst []float32, first int, _ uint32) (uint32, error) {
 	return 0, v.Read(dst, first)
 }

@@ -62,7 +62,7 @@ func TestRepeats(t *testing.T) {
 		for i, theta := range test.rows {
 			r.Add(int64(10*i), theta)
 		}
-		if got := r.Sentences(); !slices.Equal(got, test.want) {
+		if got := r.Describe(); !slices.Equal(got, test.want) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 		}
 	}
@@ -82,7 +82,7 @@ func TestManyRepeats(t *testing.T) {
 		r.Add(int64(2*step), theta)
 		r.Add(int64(2*step+1), theta)
 	}
-	if got := r.Sentences(); len(got) != 2*(mostRepeats+1) || !strings.HasPrefix(got[mostRepeats], "95 more groups") {
+	if got := r.Describe(); len(got) != 2*(maxExamples+1) || !strings.HasPrefix(got[maxExamples], "95 more groups") {
 		t.Errorf("%d sentences:\n%s", len(got), strings.Join(got, "\n"))
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrReduced is wrapped by Header.Evaluable: theta lacks parameters of the model.
+// ErrReduced is wrapped by Header.CheckEvaluable: theta lacks parameters of the model.
 var ErrReduced = errors.New("a loss cannot be evaluated on it")
 
 // Sketch says how the rows of a recording were reduced before they were written.
@@ -45,11 +45,11 @@ func (s *Sketch) validate() error {
 	return nil
 }
 
-// Evaluable returns nil when theta is the full parameter vector of the model,
+// CheckEvaluable returns nil when theta is the full parameter vector of the model,
 // perhaps rounded, so that a loss can be evaluated at it. For a projection or a
 // subset it returns an error that wraps ErrReduced and says what was done.
 // Analyses that need inner products only do not ask.
-func (h *Header) Evaluable() error {
+func (h *Header) CheckEvaluable() error {
 	if h.Sketch == nil || h.Layout.Equal(h.Sketch.Layout) {
 		return nil
 	}

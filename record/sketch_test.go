@@ -47,14 +47,14 @@ func TestHeaderSketch(t *testing.T) {
 
 func TestHeaderEvaluable(t *testing.T) {
 	h := reducedHeader()
-	err := h.Evaluable()
+	err := h.CheckEvaluable()
 	const want = `record: theta was reduced by "project:8" from 50 parameters to 8: a loss cannot be evaluated on it`
 	if !errors.Is(err, record.ErrReduced) || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	h.Sketch.Spec, h.Layout = "float16", h.Sketch.Layout // rounded, but all there
 	for _, h := range []*record.Header{h, recordtest.Header(50)} {
-		if err := h.Evaluable(); err != nil {
+		if err := h.CheckEvaluable(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -2,12 +2,13 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // Optional is a number that may be absent. Absent is not NaN: a NaN loss was
-// measured, and is kept and counted as such.
+// measured, because the run diverged, and analyses count it.
 type Optional struct {
 	Value float64
 	Valid bool
@@ -16,8 +17,8 @@ type Optional struct {
 // Some returns a present number.
 func Some(v float64) Optional { return Optional{Value: v, Valid: true} }
 
-// MarshalJSON writes null for an absent number and, because JSON has no word for
-// them, the strings "NaN", "+Inf" and "-Inf" for numbers that are not finite.
+// MarshalJSON writes null for an absent number and, because JSON cannot write
+// them as numbers, the strings "NaN", "+Inf" and "-Inf" for numbers that are not finite.
 func (o Optional) MarshalJSON() ([]byte, error) {
 	if !o.Valid {
 		return []byte("null"), nil
@@ -40,7 +41,7 @@ func (o *Optional) UnmarshalJSON(b []byte) error {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return fmt.Errorf("record: %s is no number; allowed are numbers, \"NaN\", \"+Inf\", \"-Inf\" and null", b)
+		return fmt.Errorf("record: %s is not a number; allowed are numbers, \"NaN\", \"+Inf\", \"-Inf\" and null", b)
 	}
 	*o = Some(v)
 	return nil
@@ -58,7 +59,7 @@ type Step struct {
 	Epoch       int32     // pass over the data that batch k belongs to, from 1; the last row repeats the last one
 	Examples    int32     // number of examples in batch k; 0 when there is no batch
 	Evaluations int64     // gradient evaluations made before this row
-	WallTime    time.Time // when the row was taken; the only thing in which two runs of one command differ
+	WallTime    time.Time // when the row was taken; all other fields are equal in two runs of one command
 
 	BatchLoss     Optional // mean loss over batch k at theta_k, without weight decay
 	BatchAccuracy Optional // share of batch k classified correctly at theta_k, in [0, 1]
@@ -71,20 +72,62 @@ type Step struct {
 	State []float32 // state_k, length S
 }
 
-// Last reports whether the row follows the last update of a run that came to
+// IsLast reports whether the row follows the last update of a run that came to
 // its end: an iterate without a batch.
-func (s *Step) Last() bool { return !s.BatchLoss.Valid && s.Substep == 0 }
+func (s *Step) IsLast() bool { return !s.BatchLoss.Valid && s.Substep == 0 }
 
-// keep returns the row without the vectors that are not in parts.
-func (s Step) keep(parts Parts) Step {
-	if parts&ThetaPart == 0 {
-		s.Theta = nil
+// OptionalNames are the names of a row's optional numbers in files and tables, in
+// the order of [Step.Optionals].
+var OptionalNames = [5]string{"batch_loss", "batch_accuracy", "learning_rate", "full_loss", "test_loss"}
+
+// Optionals returns pointers to the optional numbers of the row, in the order of
+// OptionalNames. Formats use it, so that a new number is added in one place.
+func (s *Step) Optionals() [5]*Optional {
+	return [5]*Optional{&s.BatchLoss, &s.BatchAccuracy, &s.LearningRate, &s.FullLoss, &s.TestLoss}
+}
+
+// VectorNames are the names of a row's vectors in files and tables, in the order of
+// [Step.Vectors]; bit i of [Parts] is vector i.
+var VectorNames = [3]string{"theta", "grad", "state"}
+
+// Vectors returns pointers to the vectors of the row, in the order of VectorNames.
+func (s *Step) Vectors() [3]*[]float32 { return [3]*[]float32{&s.Theta, &s.Grad, &s.State} }
+
+// UnixNano returns the wall time in nanoseconds since the beginning of 1970, as
+// formats keep it; 0 for a row without a wall time.
+func (s *Step) UnixNano() int64 {
+	if s.WallTime.IsZero() {
+		return 0
 	}
-	if parts&GradPart == 0 {
-		s.Grad = nil
+	return s.WallTime.UnixNano()
+}
+
+// SetUnixNano is the reverse of UnixNano; 0 leaves the row without a wall time.
+func (s *Step) SetUnixNano(ns int64) {
+	s.WallTime = time.Time{}
+	if ns != 0 {
+		s.WallTime = time.Unix(0, ns).UTC()
 	}
-	if parts&StatePart == 0 {
-		s.State = nil
+}
+
+// withParts returns the row without the vectors that are not in parts.
+func (s Step) withParts(parts Parts) Step {
+	for i, v := range s.Vectors() {
+		if parts&(1<<i) == 0 {
+			*v = nil
+		}
+	}
+	return s
+}
+
+// clone returns a copy of the row with copies of its vectors in memory, which is
+// grown as needed and reused by the next call. Vectors that are nil stay nil.
+func (s Step) clone(memory *[3][]float32) Step {
+	for i, v := range s.Vectors() {
+		if *v != nil {
+			memory[i] = append(memory[i][:0], *v...)
+			*v = slices.Clip(memory[i])
+		}
 	}
 	return s
 }

@@ -296,13 +296,13 @@ func (r *run) append(keep bool, grad []float32) error {
 		return nil
 	}
 	row := r.row
-	if !r.Columns.Theta || !r.final && !row.Last() && !r.ThetaSchedule.Keep(row.Step, row.Epoch) {
+	if !r.Columns.Theta || !r.final && !row.IsLast() && !r.ThetaSchedule.Keep(row.Step, row.Epoch) {
 		row.Theta = nil
 	}
 	if !r.Columns.Grad || !r.GradSchedule.Keep(row.Step, row.Epoch) {
 		row.Grad = nil
 	}
-	if !r.Columns.State || !row.Last() && !r.StateSchedule.Keep(row.Step, row.Epoch) {
+	if !r.Columns.State || !row.IsLast() && !r.StateSchedule.Keep(row.Step, row.Epoch) {
 		row.State = nil
 	}
 	if err := r.record(&row); err != nil {

@@ -144,13 +144,13 @@ func TestRowsOfARun(t *testing.T) {
 		if want := []int32{2, 1, 2, 1}[k]; s.Examples != want {
 			t.Errorf("row %d has a batch of %d; want %d: the last batch is ragged", k, s.Examples, want)
 		}
-		if s.LearningRate != record.Some(0.5) || s.Last() {
-			t.Errorf("row %d: learning rate %v, last %v", k, s.LearningRate, s.Last())
+		if s.LearningRate != record.Some(0.5) || s.IsLast() {
+			t.Errorf("row %d: learning rate %v, last %v", k, s.LearningRate, s.IsLast())
 		}
 		theta -= (theta - mean) / 2
 	}
 	s, _ := m.Read(4, record.AllParts)
-	if s.Theta[0] != theta || s.Theta[0] != b.theta[0] || !s.Last() || s.Step != 4 {
+	if s.Theta[0] != theta || s.Theta[0] != b.theta[0] || !s.IsLast() || s.Step != 4 {
 		t.Errorf("the last row is %+v; want theta_T = %v", s, theta)
 	}
 	if s.Grad != nil || s.BatchLoss.Valid || s.LearningRate.Valid {

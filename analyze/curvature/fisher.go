@@ -188,7 +188,7 @@ func (f *fisher) choose() (int64, error) {
 	if !h.Columns.Grad {
 		return 0, fmt.Errorf("curvature: %w: it has none (train --grad records them)", ErrNoGradients)
 	}
-	if h.Evaluable() != nil {
+	if h.CheckEvaluable() != nil {
 		return 0, fmt.Errorf("curvature: %w: the gradients were reduced by %q from %d parameters to %d", ErrNoGradients, h.Sketch.Spec, h.Sketch.Parameters, f.parameters)
 	}
 	var all []place

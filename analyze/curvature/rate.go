@@ -13,7 +13,7 @@ import (
 // the optimizer has several, and when none is known.
 func RateAt(t record.Trajectory, row int) (rate float64, absent string, err error) {
 	o := t.Header().Optimizer
-	if all := o.Groups("learning_rate"); len(all) > 1 {
+	if all := o.GroupValues("learning_rate"); len(all) > 1 {
 		return 0, fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v", all[0], all[len(all)-1]), nil
 	}
 	for i := row; i >= 0; i-- {

@@ -197,7 +197,7 @@ func (l *Log) Add(s *record.Step) {
 		}
 	}
 	l.plane.add(s, l.geo.first)
-	l.noBatch, l.finished = s.Last(), l.header.EndsWith(s)
+	l.noBatch, l.finished = s.IsLast(), l.header.EndsRun(s)
 	l.bad = l.bad || s.BatchLoss.Valid && p.BatchLoss-p.BatchLoss != 0
 	if s.FullLoss.Valid {
 		l.full = p

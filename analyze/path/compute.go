@@ -86,7 +86,7 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 	}
 	r.Summary = summarize(&r.Table, &w.counts, t.Header().Layout.Len())
 	r.Warnings = warnings(&r.Summary, &w.counts)
-	for _, sentence := range w.repeats.Sentences() {
+	for _, sentence := range w.repeats.Describe() {
 		r.Warnings = append(r.Warnings, analyze.Warning{Code: "repeated_values", Text: sentence})
 	}
 	return r, nil

@@ -158,7 +158,7 @@ func warnings(s *Summary, c *counts) []analyze.Warning {
 	add(c.withTheta > 0 && c.withTheta < s.Rows, "theta_incomplete", "%d of %d rows have no theta: what needs it is absent there", s.Rows-c.withTheta, s.Rows)
 	add(c.withGrad == 0, "grad_not_recorded", "the run recorded no gradients: grad_norm, grad_cos and grad_update_cos are absent")
 	batches := s.Rows
-	if c.last.Last() {
+	if c.last.IsLast() {
 		batches--
 	}
 	add(c.withGrad > 0 && c.withGrad < batches, "grad_incomplete", "%d of %d rows have no gradient: what needs it is absent there", batches-c.withGrad, batches)
@@ -170,6 +170,6 @@ func warnings(s *Summary, c *counts) []analyze.Warning {
 	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d batch losses are NaN or infinite; they are kept in the table and left out of the means", s.NonfiniteLosses)
 	add(s.NonfiniteIterates > 0, "nonfinite_iterates", "%d iterates have NaN or infinite parameters: the run diverged", s.NonfiniteIterates)
 	add(s.NonfiniteGrads > 0, "nonfinite_gradients", "%d gradients are NaN or infinite", s.NonfiniteGrads)
-	add(!c.last.Last(), "run_unfinished", "the last recorded iterate, of step %d, is not the one after the last update: the run was stopped or is still going on", s.LastStep)
+	add(!c.last.IsLast(), "run_unfinished", "the last recorded iterate, of step %d, is not the one after the last update: the run was stopped or is still going on", s.LastStep)
 	return w
 }

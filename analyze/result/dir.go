@@ -151,7 +151,7 @@ func (d *Dir) Write(name string, write func(io.Writer) error) error {
 		return err
 	}
 	if err := safefile.Write(filepath.Join(stage, name), write); err != nil {
-		return fmt.Errorf("result: %s: %w", name, safefile.Name(err, filepath.Join(stage, name), filepath.Join(d.path, name)))
+		return fmt.Errorf("result: %s: %w", name, safefile.RestoreName(err, filepath.Join(stage, name), filepath.Join(d.path, name)))
 	}
 	return d.Keep(name)
 }

@@ -145,10 +145,10 @@ func Create(dir string, p *Plan, units []string) error {
 		}
 	}
 	p.setDir(dir, text)
-	safefile.RemoveLeft(p.unitsPath())
-	safefile.RemoveLeft(filepath.Join(dir, planName))
+	safefile.RemoveLeftovers(p.unitsPath())
+	safefile.RemoveLeftovers(filepath.Join(dir, planName))
 	if p.Input != nil {
-		safefile.RemoveLeft(p.inputPath())
+		safefile.RemoveLeftovers(p.inputPath())
 		if err := safefile.WriteNew(p.inputPath(), p.Input); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("shard: %w", err)
 		}

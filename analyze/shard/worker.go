@@ -287,7 +287,7 @@ func (w *Worker) sign(failure string) error {
 	if failure != "" {
 		path = w.plan.workPath(w.shard, w.owner+failedEnding)
 	}
-	if err := safefile.WriteBrief(path, append(text, '\n')); err != nil {
+	if err := safefile.WriteTransient(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	return nil

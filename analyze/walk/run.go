@@ -48,7 +48,7 @@ func Run(ctx context.Context, t record.Trajectory, loss analyze.Loss, opts Optio
 	w.states = newStates(t, evaluated)
 	defer w.states.end()
 	w.products = &products{walker: w}
-	rates := t.Header().Optimizer.Groups("learning_rate")
+	rates := t.Header().Optimizer.GroupValues("learning_rate")
 	opts.Progress.Begin("walk", p.evaluations(len(alphas), opts.Direction))
 	b := newBuilder(alphas, slices.Concat(w.shared, w.own))
 	b.severalRates = len(rates) > 1

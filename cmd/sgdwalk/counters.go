@@ -44,7 +44,7 @@ func (r *recording) tell(dir string) (stop func()) {
 					BlockedTime: s.Blocked.Seconds(), Share: s.Share(),
 				})
 				if err == nil {
-					_ = safefile.WriteBrief(path, b)
+					_ = safefile.WriteTransient(path, b)
 				}
 			}
 		}

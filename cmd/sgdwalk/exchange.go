@@ -199,7 +199,7 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force, Beside: notesOfOthers()})
+	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force, ExtraFiles: notesOfOthers()})
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (f faultRun) train(dir string) error {
 	}
 	flags := recordFlags{OnRecordError: "fail"}
 	opts := arrowfile.Options{SegmentBytes: f.SegmentBytes}
-	if opts.Beside, err = c.beside(&flags, x.Header()); err != nil {
+	if opts.ExtraFiles, err = c.beside(&flags, x.Header()); err != nil {
 		return err
 	}
 	r, err := flags.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(dir, h, opts) })

@@ -76,7 +76,7 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer in.Close()
-	opts.Beside = notesOfOthers() // of an earlier run in this place
+	opts.ExtraFiles = notesOfOthers() // of an earlier run in this place
 	d, err := stream.NewDecoder(in)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (c *ingestCmd) schedule(h *record.Header) error {
 // pump records the stream to its end, closes the run and keeps how it ended.
 func (c *ingestCmd) pump(e *env, d *stream.Decoder, h *record.Header, r *recording) (*ingested, error) {
 	start := time.Now()
-	sink := record.Scheduled(r, h)
+	sink := record.NewScheduledSink(r, h)
 	rates, failure := newGroupRates(c.Out, len(h.Groups))
 	silent := r.tell(c.Out)
 	e.progress.Begin("ingest", int(h.Steps))

@@ -361,7 +361,7 @@ func TestSmallestProducer(t *testing.T) {
 	defer r.Close()
 	first, _ := r.Read(0, record.AllParts)
 	end, _ := r.Read(20, record.AllParts)
-	if r.Len() != 21 || first.BatchLoss != record.Some(5.5) || first.LearningRate != record.Some(0.15) || !end.Last() {
+	if r.Len() != 21 || first.BatchLoss != record.Some(5.5) || first.LearningRate != record.Some(0.15) || !end.IsLast() {
 		t.Errorf("%d rows, from %+v to %+v", r.Len(), first, end)
 	}
 }

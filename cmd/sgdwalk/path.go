@@ -178,7 +178,7 @@ func (a *analysis) spreadSteps(n int) (analyze.Segments, error) {
 		if err != nil {
 			return analyze.Segments{}, err
 		}
-		if r.Substep == 0 && !r.Last() {
+		if r.Substep == 0 && !r.IsLast() {
 			steps = append(steps, r.Step)
 		}
 	}

@@ -52,7 +52,7 @@ func (s *scales) Preconditioner(ctx context.Context, row int) (d []float32, abse
 			return nil, "", err
 		}
 		switch {
-		case r.Last():
+		case r.IsLast():
 			continue // no update follows
 		case r.Step != int64(s.next) || r.Grad == nil || r.Theta == nil:
 			s.absent = fmt.Sprintf("the scales of %s follow from the gradients of all steps up to the iterate, and that of step %d is not recorded (train --grad records them)", s.trace.Header().Optimizer.Name, s.next)

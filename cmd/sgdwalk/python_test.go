@@ -63,7 +63,7 @@ func TestPythonArrays(t *testing.T) {
 			t.Errorf("row %d: %+v", k, s)
 		}
 	}
-	if last := must(r.Read(60, record.AllParts)); !last.Last() || last.Step != 60 || last.Grad != nil {
+	if last := must(r.Read(60, record.AllParts)); !last.IsLast() || last.Step != 60 || last.Grad != nil {
 		t.Errorf("the last row is %+v", last)
 	}
 	wantStatus(t, exitOK, "verify", dir)

@@ -71,7 +71,7 @@ func (c *reportCmd) Run(e *env) error {
 		switch {
 		case record.IsDamage(err):
 			damaged = errors.Join(damaged, err)
-		case err != nil && !errors.Is(err, arrowfile.ErrBeginning):
+		case err != nil && !errors.Is(err, arrowfile.ErrStarting):
 			return err
 		case err == nil:
 			trace.Close()
@@ -88,7 +88,7 @@ func (c *reportCmd) Run(e *env) error {
 	if len(runs) == 0 {
 		return usagef("%s: a report needs a run beside the results over several", strings.Join(c.Runs, ", "))
 	}
-	safefile.RemoveLeft(c.Out)
+	safefile.RemoveLeftovers(c.Out)
 	if err := safefile.Write(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {
 		return err
 	}

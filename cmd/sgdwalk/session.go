@@ -92,7 +92,7 @@ func (c *trainConfig) start(ctx context.Context, e *env, f recordFlags, out stri
 	if err != nil {
 		return s, err
 	}
-	if opts.Beside, err = c.beside(&f, x.Header()); err != nil {
+	if opts.ExtraFiles, err = c.beside(&f, x.Header()); err != nil {
 		return s, err
 	}
 	r, err := f.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(out, h, opts) })

@@ -292,7 +292,7 @@ func (s *sweep) open() error {
 		return err
 	}
 	s.close = func() { _ = release() } // the tables are written by then
-	safefile.RemoveLeft(filepath.Join(s.dir, sweepConfigName))
-	safefile.RemoveLeft(filepath.Join(s.dir, sweepName))
+	safefile.RemoveLeftovers(filepath.Join(s.dir, sweepConfigName))
+	safefile.RemoveLeftovers(filepath.Join(s.dir, sweepName))
 	return safefile.WriteBytes(filepath.Join(s.dir, sweepConfigName), s.text)
 }

@@ -66,7 +66,7 @@ func newCellResult(p *plannedCell) cellResult {
 	r := cellResult{
 		Cell: p.name, Run: path.Join(cellsName, p.name), Data: dataName(h.Data.Spec), Model: h.Model, Parameters: h.Layout.Len(),
 		Optimizer: h.Optimizer.Name, RateSchedule: h.Optimizer.RateSchedule, Hyperparameters: maps.Clone(h.Optimizer.Hyperparameters),
-		Batch: h.Batch, Epochs: h.Epochs, Seed: h.Seed, InitSeed: h.Initialization(), StepsPlanned: h.Steps,
+		Batch: h.Batch, Epochs: h.Epochs, Seed: h.Seed, InitSeed: h.InitializationSeed(), StepsPlanned: h.Steps,
 		perPass: (h.Data.TrainExamples + h.Batch - 1) / h.Batch,
 	}
 	r.LearningRate = r.Hyperparameters["learning_rate"]

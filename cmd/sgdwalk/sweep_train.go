@@ -154,7 +154,7 @@ func (s *sweep) startOrGoOn(ctx context.Context, e *env, p *plannedCell) (t trai
 			return t, err
 		}
 		defer trace.Close()
-		if last, err := lastRow(trace); err == nil && last != nil && last.Last() {
+		if last, err := lastRow(trace); err == nil && last != nil && last.IsLast() {
 			if trace.Live() {
 				return t, fmt.Errorf("%s: %w", p.dir, arrowfile.ErrLocked)
 			}
@@ -177,7 +177,7 @@ func (s *sweep) startOrGoOn(ctx context.Context, e *env, p *plannedCell) (t trai
 		return t, err
 	}
 	defer x.Model().Close()
-	if opts.Beside, err = p.beside(flags, x.Header()); err != nil {
+	if opts.ExtraFiles, err = p.beside(flags, x.Header()); err != nil {
 		return t, err
 	}
 	r, err := flags.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(p.dir, h, opts) })

@@ -104,7 +104,7 @@ func verify(dir string, report func(string)) (verifyResult, error) {
 	var machine error
 	s, err := arrowfile.Check(dir, func(problem error) {
 		add(oneLine(problem))
-		if record.IsMachine(problem) {
+		if record.IsSystemError(problem) {
 			machine = problem
 		}
 	})

@@ -157,12 +157,12 @@ func (a *Async) writeOne(s *record.Step) {
 // asked again; 0 for never before the next row.
 func (a *Async) tend() time.Duration {
 	t, ok := a.sink.(interface {
-		Tend() (time.Duration, error)
+		SyncIfDue() (time.Duration, error)
 	})
 	if !ok || a.err() != nil {
 		return 0
 	}
-	after, err := t.Tend()
+	after, err := t.SyncIfDue()
 	if err != nil {
 		a.fail(err)
 	}

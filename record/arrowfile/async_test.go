@@ -228,18 +228,18 @@ func TestAsyncSyncsWithoutRows(t *testing.T) {
 		start := time.Now()
 		must(t, a.Append(&rows[i]))
 		must(t, a.Flush())
-		before := w.Syncs()
+		before := w.SyncCount()
 		if before > int64(i) && time.Since(start) < 50*time.Millisecond && i == 0 {
 			t.Errorf("row %d was synced at once", i)
 		}
-		for w.Syncs() < int64(i)+1 {
+		for w.SyncCount() < int64(i)+1 {
 			if time.Since(start) > 20*time.Second {
 				t.Fatalf("row %d is not durable after %v", i, time.Since(start))
 			}
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(250 * time.Millisecond)
-		if n := w.Syncs(); n != int64(i)+1 {
+		if n := w.SyncCount(); n != int64(i)+1 {
 			t.Errorf("%d syncs for %d rows", n, i+1)
 		}
 	}
@@ -251,7 +251,7 @@ func TestTend(t *testing.T) {
 	rows := recordtest.Rows(h, 1, 1)
 	tend := func(w *Writer) time.Duration {
 		t.Helper()
-		after, err := w.Tend()
+		after, err := w.SyncIfDue()
 		must(t, err)
 		return after
 	}
@@ -261,17 +261,17 @@ func TestTend(t *testing.T) {
 		t.Errorf("without rows: again after %v; want never", after)
 	}
 	must(t, w.Append(&rows[0]))
-	if after := tend(w); after <= 59*time.Minute || after > time.Hour || w.Syncs() != 0 {
-		t.Errorf("again after %v, %d syncs; want an hour and none", after, w.Syncs())
+	if after := tend(w); after <= 59*time.Minute || after > time.Hour || w.SyncCount() != 0 {
+		t.Errorf("again after %v, %d syncs; want an hour and none", after, w.SyncCount())
 	}
 	w.synced = w.synced.Add(-time.Hour)
-	if after := tend(w); after != 0 || w.Syncs() != 1 {
-		t.Errorf("an hour later: again after %v, %d syncs; want never and 1", after, w.Syncs())
+	if after := tend(w); after != 0 || w.SyncCount() != 1 {
+		t.Errorf("an hour later: again after %v, %d syncs; want never and 1", after, w.SyncCount())
 	}
 	must(t, w.Append(&rows[1]))
 	must(t, w.file.file.Close()) // the disk is gone
 	w.synced = w.synced.Add(-time.Hour)
-	if _, err := w.Tend(); err == nil {
+	if _, err := w.SyncIfDue(); err == nil {
 		t.Error("a sync that failed is no error")
 	}
 	if err := w.Append(&rows[1]); err == nil {

@@ -42,7 +42,7 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 	if err != nil {
 		return Summary{}, err
 	}
-	if _, err := countSegments(dir); errors.Is(err, ErrBeginning) {
+	if _, err := countSegments(dir); errors.Is(err, ErrStarting) {
 		return Summary{}, err
 	}
 	numbers, err := segmentNumbers(dir)
@@ -170,7 +170,7 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 	}
 	step := sc.toStep()
 	c.summary.LastStep = step.Step
-	return c.run.header.EndsWith(&step), nil
+	return c.run.header.EndsRun(&step), nil
 }
 
 // standIn has the encoder take note of a row that could not be read, without

@@ -19,7 +19,7 @@ import (
 // come begin a segment of their own. What an earlier attempt has left behind that
 // was killed is removed.
 //
-// Options.Overwrite and Options.Beside have no meaning here. Errors are those of Open, ErrLocked, and
+// Options.Overwrite and Options.ExtraFiles have no meaning here. Errors are those of Open, ErrLocked, and
 // a *CorruptError when a row of that segment is damaged: Repair first.
 func Continue(dir string, opts Options) (w *Writer, err error) {
 	if !littleEndian {
@@ -73,7 +73,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.Last()
+		w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
 	}
 	w.segment = r.Segments()
 	path := filepath.Join(w.dir, segmentName(w.segment-1))

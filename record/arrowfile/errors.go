@@ -22,9 +22,9 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrLocked: another writer has the run open.
 	ErrLocked = errors.New("another writer has this run open")
-	// ErrBeginning: a writer has the run open and has not written its first segment,
+	// ErrStarting: a writer has the run open and has not written its first segment,
 	// or is replacing a run.
-	ErrBeginning = errors.New("its writer is just beginning or replacing it; try again")
+	ErrStarting = errors.New("its writer is just beginning or replacing it; try again")
 	// ErrNothingSaved: Repair found no row that is intact.
 	ErrNothingSaved = errors.New("no row could be saved")
 	// errReaderClosed is what a closed Reader answers.

@@ -89,7 +89,7 @@ func printRows(dir string) {
 		if err != nil {
 			panic(err)
 		}
-		if s.Last() {
+		if s.IsLast() {
 			fmt.Printf("step %d: theta %.2f\n", s.Step, s.Theta)
 			continue
 		}

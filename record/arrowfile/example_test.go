@@ -59,7 +59,7 @@ func Example() {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Println(s.Step, s.Theta, s.BatchLoss.Value, s.Last())
+		fmt.Println(s.Step, s.Theta, s.BatchLoss.Value, s.IsLast())
 	}
 	summary, err := arrowfile.Check(dir, func(problem error) { fmt.Println(problem) })
 	fmt.Println(summary.Rows, "rows,", summary.Problems, "problems, finished:", summary.Finished, err)

@@ -40,7 +40,7 @@ func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
 		if theta == nil || err != nil {
 			return nil, err
 		}
-		return record.WholePieces(theta), nil
+		return record.VerifiedPieces(theta), nil
 	}
 	var p *pieces
 	fault := guardFaults(func() { p, err = s.pieces(j) })

@@ -189,7 +189,7 @@ func (r *Reader) Finished() bool {
 		return true
 	}
 	s, err := r.Read(int(now.rows)-1, record.ScalarsOnly)
-	return err == nil && r.header.EndsWith(&s)
+	return err == nil && r.header.EndsRun(&s)
 }
 
 // Read returns row i with the vectors in parts. The vectors are views of the mapped

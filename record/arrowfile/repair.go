@@ -55,7 +55,7 @@ func Repair(dir, out string, opts Options, report func(error)) (Repaired, error)
 	var machine error
 	segments := run.openSegments(dir, numbers, nil, openSource, func(err error) bool {
 		report(err)
-		if record.IsMachine(err) {
+		if record.IsSystemError(err) {
 			machine = err
 		}
 		return true
@@ -113,7 +113,7 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 			}
 			// A disk that cannot read a row has lost it. With too little memory, or too
 			// few files, the row may be intact.
-			if record.IsMachine(rowErr) && !errors.Is(rowErr, syscall.EIO) {
+			if record.IsSystemError(rowErr) && !errors.Is(rowErr, syscall.EIO) {
 				return out, rowErr
 			}
 			if rowErr != nil {
@@ -125,7 +125,7 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 			if err := w.Append(&step); err != nil {
 				return out, err
 			}
-			kept, out.Finished = true, s.run.header.EndsWith(&step)
+			kept, out.Finished = true, s.run.header.EndsRun(&step)
 			out.Rows++
 		}
 		if s.ended != unknown {

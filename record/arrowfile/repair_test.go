@@ -168,12 +168,12 @@ func TestSync(t *testing.T) {
 		w, err := Create(filepath.Join(t.TempDir(), "run"), h, test.opts)
 		must(t, err)
 		appendRows(t, w, rows)
-		if w.Syncs() != test.want {
-			t.Errorf("%s: %d syncs, want %d", name, w.Syncs(), test.want)
+		if w.SyncCount() != test.want {
+			t.Errorf("%s: %d syncs, want %d", name, w.SyncCount(), test.want)
 		}
 		must(t, w.Close())
-		if w.Syncs() != test.want+1 {
-			t.Errorf("%s: %d syncs after Close, want %d", name, w.Syncs(), test.want+1)
+		if w.SyncCount() != test.want+1 {
+			t.Errorf("%s: %d syncs after Close, want %d", name, w.SyncCount(), test.want+1)
 		}
 	}
 	for _, o := range []Options{{SyncRows: -1}, {SyncBytes: -1}, {SyncInterval: -1}} {

@@ -84,7 +84,7 @@ func countSegments(dir string) (int, error) {
 			return 0, fmt.Errorf("arrowfile: %s: %w: %s%s", dir, ErrMissingSegment, segmentName(missing), after)
 		}
 		if try == beginningTries {
-			return 0, fmt.Errorf("arrowfile: %s: %s is missing: %w", dir, segmentName(missing), ErrBeginning)
+			return 0, fmt.Errorf("arrowfile: %s: %s is missing: %w", dir, segmentName(missing), ErrStarting)
 		}
 		time.Sleep(beginningPause)
 	}
@@ -118,7 +118,7 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 	case err != nil:
 		return nil, nil, fmt.Errorf("arrowfile: %w", err)
 	case len(entries) == 0: // a directory that was made for the run
-	case isBegun(entries, opts.Beside): // and whose writer died before there was a header
+	case isBegun(entries, opts.ExtraFiles): // and whose writer died before there was a header
 	case !opts.Overwrite:
 		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless overwriting is asked for", dir, ErrExists)
 	default:
@@ -139,7 +139,7 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 			os.Remove(dir)
 		}
 	}
-	if err := removeRun(dir, opts.Beside); err != nil {
+	if err := removeRun(dir, opts.ExtraFiles); err != nil {
 		undo()
 		return nil, nil, fmt.Errorf("arrowfile: %w", err)
 	}

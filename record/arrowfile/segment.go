@@ -43,7 +43,7 @@ func (s *segment) corrupt(row int, off int64, format string, args ...any) error 
 	if errors.Is(err, errFault) {
 		err = faultOf(s.path, s.src.size())
 	}
-	if record.IsMachine(err) {
+	if record.IsSystemError(err) {
 		return fmt.Errorf("arrowfile: %s: %w", s.path, err)
 	}
 	e := &CorruptError{Path: s.path, Batch: row, Row: -1, Offset: off, Err: err}

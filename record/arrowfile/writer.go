@@ -19,11 +19,11 @@ import (
 // the disk.
 type Options struct {
 	Overwrite bool // replace the run that is in the directory, with its analyses
-	// Beside has files that belong to the run and are no part of the recording, by
+	// ExtraFiles has files that belong to the run and are no part of the recording, by
 	// their names in its directory. Create removes those of a run that it replaces
 	// and writes the ones that have content before there is a header: no run is
 	// without them, whenever the process dies.
-	Beside map[string][]byte
+	ExtraFiles map[string][]byte
 
 	SegmentBytes int64 // a segment ends when another row of the size of its last would make it larger than this; 0 means DefaultSegmentBytes
 
@@ -33,7 +33,7 @@ type Options struct {
 	// interval counts also while no row comes.
 	SyncRows     int64         // rows since the last sync
 	SyncBytes    int64         // bytes since the last sync
-	SyncInterval time.Duration // time since the last sync, looked at when a row is appended and by Tend
+	SyncInterval time.Duration // time since the last sync, looked at when a row is appended and by SyncIfDue
 }
 
 // DefaultSegmentBytes is the size of a segment when the options say nothing.
@@ -44,10 +44,10 @@ func (o Options) Validate() error {
 	if o.SegmentBytes < 0 {
 		return fmt.Errorf("arrowfile: options: SegmentBytes is %d; it must be positive, or 0 for %d", o.SegmentBytes, int64(DefaultSegmentBytes))
 	}
-	for name := range o.Beside {
+	for name := range o.ExtraFiles {
 		_, err := fmt.Sscanf(name, "steps-%d.arrow", new(int))
 		if err == nil || name != filepath.Base(name) || name == headerName || name == lockName || name == analysisName || name == "." || name == ".." {
-			return fmt.Errorf("arrowfile: options: Beside has %q; it must be the name of a file in the run's directory and none of the recording's", name)
+			return fmt.Errorf("arrowfile: options: ExtraFiles has %q; it must be the name of a file in the run's directory and none of the recording's", name)
 		}
 	}
 	if o.SyncRows < 0 || o.SyncBytes < 0 || o.SyncInterval < 0 {
@@ -119,7 +119,7 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 			w = nil
 		}
 	}()
-	if err := writeBeside(dir, opts.Beside); err != nil {
+	if err := writeBeside(dir, opts.ExtraFiles); err != nil {
 		return w, err
 	}
 	if err := writeHeader(dir, run); err != nil {
@@ -136,7 +136,7 @@ func (w *Writer) abandon() {
 		os.Remove(w.path)
 	}
 	os.Remove(filepath.Join(w.dir, headerName))
-	for name := range w.opts.Beside {
+	for name := range w.opts.ExtraFiles {
 		os.Remove(filepath.Join(w.dir, name))
 	}
 }
@@ -227,7 +227,7 @@ func (w *Writer) Append(s *record.Step) error {
 		w.fail(err)
 		return w.err
 	}
-	w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.Last()
+	w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
 	w.rows++
 	w.segRows++
 	w.rowCount.Store(w.rows)
@@ -279,10 +279,10 @@ func (w *Writer) sync() error {
 	return nil
 }
 
-// Tend makes durable what has waited for Options.SyncInterval without a further
+// SyncIfDue makes durable what has waited for Options.SyncInterval without a further
 // row, whose Append would do it. It returns after which time it is to be called
 // again, unless a row comes before that; 0 when there is nothing to wait for.
-func (w *Writer) Tend() (after time.Duration, err error) {
+func (w *Writer) SyncIfDue() (after time.Duration, err error) {
 	if w.closed || w.err != nil || w.opts.SyncInterval == 0 || w.unsyncedRows == 0 {
 		return 0, nil
 	}
@@ -366,4 +366,4 @@ func (w *Writer) Rows() int64 { return w.rowCount.Load() }
 func (w *Writer) Bytes() int64 { return w.byteCount.Load() }
 
 // Syncs returns how often the writer has made a segment durable.
-func (w *Writer) Syncs() int64 { return w.syncCount.Load() }
+func (w *Writer) SyncCount() int64 { return w.syncCount.Load() }

@@ -69,7 +69,7 @@ func (m *Import) CopyTo(ctx context.Context, to record.Sink) error {
 		}
 		return to.Append(row)
 	})
-	for _, sentence := range repeats.Sentences() {
+	for _, sentence := range repeats.Describe() {
 		m.warn("%s", sentence)
 	}
 	return err

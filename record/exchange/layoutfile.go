@@ -44,7 +44,7 @@ func readLayoutFile(path string) (*layoutFile, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fail("there is something behind the object")
 	}
-	l := &layoutFile{path, h.Layout.Placed(), h.State.Placed()}
+	l := &layoutFile{path, h.Layout.WithOffsets(), h.State.WithOffsets()}
 	if len(l.theta) == 0 {
 		return fail(`its "layout" names no tensor; a run has at least one parameter`)
 	}

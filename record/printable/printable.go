@@ -22,7 +22,7 @@ func Text(s string) string { return escape(s, "\n\t") }
 func Line(s string) string { return escape(s, "") }
 
 func escape(s, keep string) string {
-	i := strings.IndexFunc(s, func(r rune) bool { return !fine(r, keep) })
+	i := strings.IndexFunc(s, func(r rune) bool { return !isPrintable(r, keep) })
 	if i < 0 {
 		return s
 	}
@@ -33,7 +33,7 @@ func escape(s, keep string) string {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case fine(r, keep):
+		case isPrintable(r, keep):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -53,7 +53,7 @@ func escape(s, keep string) string {
 
 // fine reports whether a character can be printed as it is. RuneError stands for
 // bytes that are not UTF-8 as well, and is looked at again.
-func fine(r rune, keep string) bool {
+func isPrintable(r rune, keep string) bool {
 	return r != utf8.RuneError && unicode.IsGraphic(r) || strings.ContainsRune(keep, r)
 }
 

@@ -23,8 +23,8 @@ func TestRows(t *testing.T) {
 		if d := recordtest.Diff(&rows[i], &again[i]); d != "" {
 			t.Errorf("row %d: %s", i, d)
 		}
-		if rows[i].Last() != (i == 6) {
-			t.Errorf("row %d: last is %v", i, rows[i].Last())
+		if rows[i].IsLast() != (i == 6) {
+			t.Errorf("row %d: last is %v", i, rows[i].IsLast())
 		}
 	}
 }

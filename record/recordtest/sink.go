@@ -88,8 +88,8 @@ func sinkRows(t *testing.T, open OpenSink) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Last() != (i == updates) {
-			t.Errorf("row %d: last is %v", i, s.Last())
+		if s.IsLast() != (i == updates) {
+			t.Errorf("row %d: last is %v", i, s.IsLast())
 		}
 	}
 	if got, want := mustEncode(t, tr.Header()), mustEncode(t, h); got != want {

@@ -14,14 +14,14 @@ import (
 
 // ErrNotPlain is wrapped by the error for a name that is a link, a device, a pipe
 // or a directory where a file is expected. It counts as damage: see record.IsDamage.
-var ErrNotPlain error = damage("not a plain file")
+var ErrNotPlain error = damageError("not a plain file")
 
-var errTooLong error = damage("too long")
+var errTooLong error = damageError("too long")
 
-type damage string
+type damageError string
 
-func (d damage) Error() string        { return string(d) }
-func (d damage) Is(target error) bool { return target == record.ErrDamaged }
+func (d damageError) Error() string        { return string(d) }
+func (d damageError) Is(target error) bool { return target == record.ErrDamaged }
 
 // Check refuses a name that is there and is not a plain file.
 func Check(path string) error {
@@ -32,10 +32,10 @@ func Check(path string) error {
 	if err != nil {
 		return err
 	}
-	return plain(path, info)
+	return checkPlain(path, info)
 }
 
-func plain(path string, info fs.FileInfo) error {
+func checkPlain(path string, info fs.FileInfo) error {
 	what := "a special file"
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
@@ -71,7 +71,7 @@ func CheckBelow(dir, path string) error {
 	for part := range strings.SplitSeq(below, string(filepath.Separator)) {
 		at = filepath.Join(at, part)
 		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return plain(at, info)
+			return checkPlain(at, info)
 		}
 	}
 	return nil
@@ -84,13 +84,13 @@ func Open(path string, flag int) (*os.File, error) {
 	if err := Check(path); err != nil { // opening a device may already do something
 		return nil, err
 	}
-	f, err := os.OpenFile(path, flag|careful, 0o666)
+	f, err := os.OpenFile(path, flag|safeFlags, 0o666)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat() // of what was opened: the name may have been exchanged since
 	if err == nil {
-		err = plain(path, info)
+		err = checkPlain(path, info)
 	}
 	if err != nil {
 		f.Close()

@@ -39,7 +39,7 @@ func link(t *testing.T, path string) (check func()) {
 
 func TestWritersReplaceALink(t *testing.T) {
 	for name, write := range map[string]func(path string, b []byte) error{
-		"WriteBytes": safefile.WriteBytes, "WriteScript": safefile.WriteScript, "WriteBrief": safefile.WriteBrief,
+		"WriteBytes": safefile.WriteBytes, "WriteScript": safefile.WriteScript, "WriteTransient": safefile.WriteTransient,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "f")
@@ -149,7 +149,7 @@ func TestRemoveLeft(t *testing.T) {
 			os.WriteFile(other, nil, 0o666)))
 		hour := time.Now().Add(-time.Hour)
 		ok(t, errors.Join(os.Chtimes(old, hour, hour), os.Chtimes(other, hour, hour), os.Chtimes(path, hour, hour)))
-		safefile.RemoveLeft(path)
+		safefile.RemoveLeftovers(path)
 		for name, want := range map[string]bool{path: true, old: false, live: true, other: true} {
 			if _, err := os.Lstat(name); (err == nil) != want {
 				t.Errorf("%s: %v", filepath.Base(name), err)

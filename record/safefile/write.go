@@ -18,7 +18,7 @@ const Suffix = ".tmp"
 // Write writes a file whole: under a temporary name, synced to disk, and then
 // renamed. A file or a link of that name is replaced; a link is not followed.
 func Write(path string, write func(io.Writer) error) error {
-	return put(path, 0o666, true, write, os.Rename)
+	return writeAndRename(path, 0o666, true, write, os.Rename)
 }
 
 // WriteBytes is Write of these bytes.
@@ -26,19 +26,19 @@ func WriteBytes(path string, b []byte) error { return Write(path, content(b)) }
 
 // WriteScript is WriteBytes of a file that can be executed.
 func WriteScript(path string, b []byte) error {
-	return put(path, 0o777, true, content(b), os.Rename)
+	return writeAndRename(path, 0o777, true, content(b), os.Rename)
 }
 
-// WriteBrief is WriteBytes without syncing: for a file that is soon replaced and
+// WriteTransient is WriteBytes without syncing: for a file that is soon replaced and
 // that nobody needs after a power cut.
-func WriteBrief(path string, b []byte) error {
-	return put(path, 0o666, false, content(b), os.Rename)
+func WriteTransient(path string, b []byte) error {
+	return writeAndRename(path, 0o666, false, content(b), os.Rename)
 }
 
 // WriteNew is WriteBytes of a file that must not exist yet: otherwise the error
 // wraps fs.ErrExist, and the existing file stays.
 func WriteNew(path string, b []byte) error {
-	return put(path, 0o666, true, content(b), func(tmp, path string) error {
+	return writeAndRename(path, 0o666, true, content(b), func(tmp, path string) error {
 		err := os.Link(tmp, path)
 		if err == nil {
 			return os.Remove(tmp)
@@ -58,7 +58,7 @@ func content(b []byte) func(io.Writer) error {
 	return func(w io.Writer) error { _, err := w.Write(b); return err }
 }
 
-func put(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, rename func(tmp, path string) error) (err error) {
+func writeAndRename(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, rename func(tmp, path string) error) (err error) {
 	tmp := TemporaryName(path)
 	// O_EXCL: the file is new, and the name is not a link.
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -68,7 +68,7 @@ func put(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, 
 	defer func() {
 		if err != nil {
 			os.Remove(tmp)
-			err = Name(err, tmp, path)
+			err = RestoreName(err, tmp, path)
 		}
 	}()
 	err = write(f)
@@ -89,7 +89,7 @@ func put(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, 
 
 // Name makes an error of the system that names a temporary file name the file that it
 // was for.
-func Name(err error, tmp, path string) error {
+func RestoreName(err error, tmp, path string) error {
 	var p *fs.PathError
 	var l *os.LinkError
 	switch {
@@ -104,11 +104,11 @@ func Name(err error, tmp, path string) error {
 // TemporaryName returns a name that cannot be predicted, in the directory of path:
 // hidden, with the name of path in it, and ending in Suffix.
 func TemporaryName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+short(filepath.Base(path))+"."+rand.Text()+Suffix)
+	return filepath.Join(filepath.Dir(path), "."+truncateName(filepath.Base(path))+"."+rand.Text()+Suffix)
 }
 
 // short cuts a name so that a temporary one is not longer than file systems allow.
-func short(base string) string {
+func truncateName(base string) string {
 	const most = 200
 	if len(base) <= most {
 		return base
@@ -117,11 +117,11 @@ func short(base string) string {
 }
 
 // leftAfter is how long nothing was written to a file that a killed process has left.
-const leftAfter = time.Minute
+const leftoverAge = time.Minute
 
-// RemoveLeft removes the temporary files for path that killed processes have left. A
+// RemoveLeftovers removes the temporary files for path that killed processes have left. A
 // file that was written to a moment ago may be one that another process writes now.
-func RemoveLeft(path string) {
+func RemoveLeftovers(path string) {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(dir))
 	if err != nil {
@@ -129,7 +129,7 @@ func RemoveLeft(path string) {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && info.Mode().IsRegular() && strings.HasSuffix(e.Name(), Suffix) && IsTemporary(e.Name(), base) && time.Since(info.ModTime()) > leftAfter {
+		if err == nil && info.Mode().IsRegular() && strings.HasSuffix(e.Name(), Suffix) && IsTemporary(e.Name(), base) && time.Since(info.ModTime()) > leftoverAge {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
@@ -139,7 +139,7 @@ func RemoveLeft(path string) {
 // TemporaryName makes for a file called base. Names of earlier versions, with
 // digits or without Suffix, count as well.
 func IsTemporary(name, base string) bool {
-	random, ok := strings.CutPrefix(name, "."+short(base)+".")
+	random, ok := strings.CutPrefix(name, "."+truncateName(base)+".")
 	return ok && random != "" && !strings.Contains(strings.TrimSuffix(random, Suffix), ".")
 }
 

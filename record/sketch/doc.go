@@ -15,5 +15,5 @@
 // Inner products are all that step lengths, angles between updates, displacement
 // and the scores of a PCA need, so those analyses read a sketch like any other
 // run. A loss cannot be evaluated on a projection or a subset:
-// record.Header.Evaluable says so.
+// record.Header.CheckEvaluable says so.
 package sketch

@@ -44,7 +44,7 @@ func Example() {
 		squared += d * d
 	}
 	fmt.Printf("%d numbers a row, squared step length %.2f\n", len(a.Theta), squared)
-	fmt.Println(reduced.Evaluable())
+	fmt.Println(reduced.CheckEvaluable())
 	// Output:
 	// 64 numbers a row, squared step length 1.16
 	// record: theta was reduced by "project:64" from 10000 parameters to 64: a loss cannot be evaluated on it

@@ -127,7 +127,7 @@ func TestGeometry(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	if got := run.Header(); got.Sketch == nil || got.Sketch.Spec != reduced.Sketch.Spec || got.Evaluable() == nil {
+	if got := run.Header(); got.Sketch == nil || got.Sketch.Spec != reduced.Sketch.Spec || got.CheckEvaluable() == nil {
 		t.Errorf("the header on disk does not say what was done: %+v", got.Sketch)
 	}
 	want, got := geometryOf(t, full), geometryOf(t, run)

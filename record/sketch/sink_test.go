@@ -177,7 +177,7 @@ func TestSinkHeader(t *testing.T) {
 	if d := cmp.Diff(layout, got.Layout); d != "" {
 		t.Error(d)
 	}
-	if err := got.Evaluable(); !errors.Is(err, record.ErrReduced) {
+	if err := got.CheckEvaluable(); !errors.Is(err, record.ErrReduced) {
 		t.Errorf("evaluable: %v", err)
 	}
 	_, _, subset := open(t, h, mustSpec(t, "subset:*.weight"))
@@ -187,7 +187,7 @@ func TestSinkHeader(t *testing.T) {
 		t.Error(d)
 	}
 	_, _, rounded := open(t, h, mustSpec(t, "float16"))
-	if err := rounded.Evaluable(); err != nil || rounded.Sketch.Spec != "float16" {
+	if err := rounded.CheckEvaluable(); err != nil || rounded.Sketch.Spec != "float16" {
 		t.Errorf("rounded: %v, %+v", err, rounded.Sketch)
 	}
 	if h.Sketch != nil {

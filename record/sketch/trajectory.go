@@ -44,7 +44,7 @@ func (t *Reduced) ThetaPieces(i int) (record.Pieces, error) {
 	if theta == nil || err != nil {
 		return nil, err
 	}
-	return record.WholePieces(theta), nil
+	return record.VerifiedPieces(theta), nil
 }
 
 // Release releases the memory of the recording that is reduced.

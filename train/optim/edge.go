@@ -33,7 +33,7 @@ func EdgeOf(o record.Optimizer) Edge {
 	}
 	e := r.edge(o)
 	for _, name := range []string{"momentum", "beta1"} {
-		if all := o.Groups(name); len(all) > 1 && e.Absent == "" {
+		if all := o.GroupValues(name); len(all) > 1 && e.Absent == "" {
 			e.Threshold, e.Absent = 0, fmt.Sprintf("the optimizer has parameter groups with %s from %v to %v", name, all[0], all[len(all)-1])
 		}
 	}

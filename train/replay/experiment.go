@@ -178,7 +178,7 @@ func unsaid(h *record.Header, data string) error {
 // FromHeader rebuilds the run of a recording, whose theta must be that of the
 // model, perhaps rounded.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
-	if h.Evaluable() != nil {
+	if h.CheckEvaluable() != nil {
 		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; path and pca work on them", h.Sketch.Spec)
 	}
 	spec := h.Data.Spec
@@ -228,7 +228,7 @@ func (e *Experiment) build() error {
 		largest = min(DefaultBatch, e.data.Train.Len())
 	}
 	var err error
-	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.Initialization()})
+	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.InitializationSeed()})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if measured := i == 0 || s.Last(); s.FullLoss.Valid != measured || s.TestLoss.Valid != measured {
+		if measured := i == 0 || s.IsLast(); s.FullLoss.Valid != measured || s.TestLoss.Valid != measured {
 			t.Errorf("row %d: full loss %v, held-out loss %v", i, s.FullLoss, s.TestLoss)
 		}
 		if err := got.Append(&s); err != nil {

@@ -17,14 +17,14 @@ func TestBeside(t *testing.T) {
 	h := recordtest.Header(3)
 	dir := filepath.Join(t.TempDir(), "run")
 	must(t, os.Mkdir(dir, 0o777))
-	w, err := Create(dir, h, Options{Beside: map[string][]byte{"settings": []byte("first"), "result": nil}})
+	w, err := Create(dir, h, Options{ExtraFiles: map[string][]byte{"settings": []byte("first"), "result": nil}})
 	must(t, err)
 	must(t, w.Close())
 	mustWrite(t, filepath.Join(dir, "result"), []byte("good"))
 	mustWrite(t, filepath.Join(dir, "notes"), []byte("mine"))
 	w, err = Create(dir, h, Options{
-		Overwrite: true,
-		Beside:    map[string][]byte{"settings": []byte("second"), "result": nil},
+		Overwrite:  true,
+		ExtraFiles: map[string][]byte{"settings": []byte("second"), "result": nil},
 	})
 	must(t, err)
 	must(t, w.Close())
@@ -36,8 +36,8 @@ func TestBeside(t *testing.T) {
 		t.Errorf("files %q; want %q", got, want)
 	}
 	for _, name := range []string{"", ".", "..", "a/b", headerName, lockName, analysisName, segmentName(3)} {
-		_, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{Beside: map[string][]byte{name: nil}})
-		if err == nil || !strings.Contains(err.Error(), "Beside") {
+		_, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{ExtraFiles: map[string][]byte{name: nil}})
+		if err == nil || !strings.Contains(err.Error(), "ExtraFiles") {
 			t.Errorf("%q beside a run: %v", name, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestBesideFails(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(dir, "settings", "of somebody"), 0o777))
 	mustWrite(t, filepath.Join(dir, lockName), nil)
 	if _, err := Create(dir, h,
-		Options{Beside: map[string][]byte{"settings": []byte("x"), "a": []byte("y")}}); err == nil {
+		Options{ExtraFiles: map[string][]byte{"settings": []byte("x"), "a": []byte("y")}}); err == nil {
 		t.Fatal("a directory was taken for a file of settings")
 	}
 	if got, want := tree(t, dir),
@@ -81,7 +81,7 @@ func TestBegun(t *testing.T) {
 		for _, name := range c.files {
 			mustWrite(t, filepath.Join(dir, name), []byte("x"))
 		}
-		w, err := Create(dir, h, Options{Beside: beside})
+		w, err := Create(dir, h, Options{ExtraFiles: beside})
 		if !c.taken {
 			if !errors.Is(err, ErrExists) {
 				t.Errorf("%q: %v; want %v", c.files, err, ErrExists)

@@ -29,7 +29,7 @@ func TestScheduled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := record.Scheduled(m, h)
+		s := record.NewScheduledSink(m, h)
 		rows := recordtest.Rows(h, 12, 1)
 		var scratch record.Step
 		for i := range c.given {
