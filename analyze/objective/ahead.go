@@ -11,8 +11,7 @@ import (
 )
 
 // Ahead evaluates points in all processes at the same time; with one process it
-// does nothing. It is not for concurrent use with itself, nor with that of another
-// view of the objective.
+// does nothing. Calls for one objective must not overlap.
 func (v View) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
 	return v.o.AheadOf(ctx, n, func(i int, dst []float32) View {
 		point(i, dst)
@@ -20,8 +19,8 @@ func (v View) Ahead(ctx context.Context, n int, point func(i int, dst []float32)
 	})
 }
 
-// AheadOf is Ahead for points that are evaluated in a view each: all with the same
-// numbers, and each with its state.
+// AheadOf is Ahead for points with different states: point returns the view in which
+// the i-th point is evaluated. All views must request the same numbers.
 func (o *Objective) AheadOf(ctx context.Context, n int, point func(i int, dst []float32) View) error {
 	if o.o.Procs == 1 || n < 2 {
 		return nil
@@ -31,7 +30,7 @@ func (o *Objective) AheadOf(ctx context.Context, n int, point func(i int, dst []
 	o.mu.Unlock()
 	scratch := sync.Pool{New: func() any { s := make([]float32, o.o.Layout.Len()); return &s }}
 	group, ctx := errgroup.WithContext(ctx)
-	// One more than there are processes: the next point is there when one is free.
+	// One more than the number of processes, so that a free process finds a point ready.
 	group.SetLimit(o.o.Procs + 1)
 	for i := range n {
 		theta := scratch.Get().(*[]float32)
@@ -52,8 +51,8 @@ func (o *Objective) AheadOf(ctx context.Context, n int, point func(i int, dst []
 	return group.Wait()
 }
 
-// aheadKey tells points apart by the SHA-256 of theta and of state, so that none
-// has to be kept.
+// aheadKey identifies a point by the SHA-256 of theta and of state, so that the
+// vectors need not be kept.
 type aheadKey struct {
 	theta, state [sha256.Size]byte
 	asked        int

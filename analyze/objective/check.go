@@ -10,13 +10,13 @@ import (
 	"sgdwalk/record"
 )
 
-// Check evaluates theta twice in the first process and once in every other one. Two
-// different losses are an error that names both, or a warning if noise is allowed:
-// a loss in training mode, with dropout, augmentation or shuffling, or over data
-// that every process draws anew. It returns the loss. Call it first.
+// Check evaluates theta twice in the first process and once in every other process.
+// Two different losses are an error that names both, or a warning if noise is allowed.
+// They come from a loss in training mode (dropout, augmentation, shuffling), or over
+// data that every process draws for itself. Check returns the loss. Call it first.
 //
-// Where gradients will be asked for it compares one with differences of the loss,
-// and a product with differences of gradients.
+// With gradients it also compares one gradient with differences of the loss, and a
+// product with differences of gradients.
 func (o *Objective) Check(ctx context.Context, theta []float32) (float64, error) {
 	var first, noise float64
 	for n := range o.o.Procs + 1 {
@@ -84,7 +84,7 @@ func (o *Objective) checkIn(ctx context.Context, slot int, theta []float32) (flo
 		if taken = append(taken, i); i != slot {
 			continue
 		}
-		a, err := o.askIn(ctx, i, o.all().point(theta))
+		a, err := o.askSlot(ctx, i, o.all().point(theta))
 		if err != nil {
 			return 0, err
 		}
@@ -92,18 +92,18 @@ func (o *Objective) checkIn(ctx context.Context, slot int, theta []float32) (flo
 	}
 }
 
-// disagreement is from which relative difference on a recorded loss is another one.
+// disagreement is the relative difference from which two losses count as different.
 const disagreement = 1e-4
 
-// comparedRows is how many recorded losses are looked at.
+// comparedRows is the number of recorded losses to compare.
 const comparedRows = 3
 
-// CheckRecorded evaluates some of the iterates whose loss over the whole training
-// set was recorded, with the statistics of their own rows where they have them, and
-// warns when the losses disagree by more than 1e-4, relatively: the objective may
-// be that of other data or of another mode. It returns how many were compared.
-// An iterate without statistics is evaluated with state, nil for Options.State. Where
-// no such loss was recorded, batch losses say whether the objective is far away.
+// CheckRecorded evaluates some iterates whose loss over the whole training set was
+// recorded, with the recorded statistics of their rows. It warns if the losses differ
+// by a relative 1e-4: the objective may use other data or another mode. It returns the
+// number of compared iterates. An iterate without statistics is evaluated with state,
+// nil for Options.State. If the run recorded no such loss, CheckRecorded compares the
+// objective with the range of the last batch losses.
 func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, state []float32) (int, error) {
 	var rows []int
 	for i := range run.Len() {
@@ -156,15 +156,15 @@ func (o *Objective) CheckRecorded(ctx context.Context, run record.Trajectory, st
 }
 
 const (
-	// batchRows is how many of the last recorded batch losses are looked at.
+	// batchRows is the number of last recorded batch losses to compare with.
 	batchRows = 100
-	// unlikeBatches is from which factor a loss is not the mean that batches have.
+	// unlikeBatches is the factor beyond the batch losses from which a loss is suspect.
 	unlikeBatches = 10
 )
 
 // checkBatches compares the loss of Check with the losses of the last recorded
-// batches, where no loss over the training set was recorded. They are other numbers,
-// but a sum where training had a mean is far away from all of them.
+// batches, if the run recorded no loss over the training set. The two are different
+// numbers, but a sum instead of a mean is far away from all batch losses.
 func (o *Objective) checkBatches(run record.Trajectory) error {
 	low, high := math.Inf(1), 0.0
 	for i := max(0, run.Len()-batchRows); i < run.Len(); i++ {

@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	maxLine    = 16 << 20        // bytes of a line from a process
-	tailBytes  = 8 << 10         // kept of its standard error
-	lastWords  = 40              // lines of it in an error: a traceback
-	maxPrinted = 3               // lines before the first answer that a note shows
-	dieTime    = 2 * time.Second // for a process that has closed its output, or was killed
+	maxLine       = 16 << 20        // bytes of a line from a process
+	tailBytes     = 8 << 10         // kept of its standard error
+	maxErrorLines = 40              // lines of it in an error: a traceback
+	maxPrinted    = 3               // lines before the first answer that a note shows
+	exitGrace     = 2 * time.Second // for a process that has closed its output, or was killed
 )
 
-// crash is a process that died: worth another try.
+// crash is the error for a process that died: it may be started again.
 type crash struct{ state *os.ProcessState }
 
 func (c *crash) Error() string {
 	if c.state.Success() {
-		return fmt.Sprintf("ended (%s) where it should have answered", c.state)
+		return fmt.Sprintf("ended (%s) instead of answering", c.state)
 	}
 	return fmt.Sprintf("died (%s)", c.state)
 }
@@ -45,13 +45,13 @@ type child struct {
 	files   *files
 	in      *os.File
 	out     *os.File
-	said    *os.File
+	stderr  *os.File
 	lines   chan []byte // unbuffered: the next answer; closed at the end of output
 	stop    chan struct{}
 	ended   chan struct{} // closed when the process is gone
 	readers sync.WaitGroup
 	tail    tail
-	broken  error // why read has ended before the output; for who has seen lines closed
+	broken  error // why read stopped before the end of the output; valid once lines is closed
 	id      int64 // of the last request
 	welcome welcome
 	printed []string // lines before the first answer
@@ -75,7 +75,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// precede puts what another tail has in front.
+// precede puts the content of another tail in front.
 func (t *tail) precede(o *tail) {
 	t.Lock()
 	defer t.Unlock()
@@ -93,7 +93,7 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 		f.close()
 		return nil, fmt.Errorf("objective: %s could not be started: %w", o.name(), err)
 	}
-	if err := c.greet(ctx); err != nil {
+	if err := c.handshake(ctx); err != nil {
 		return nil, c.failed("at its start", err)
 	}
 	if !c.welcome.Hessian {
@@ -103,9 +103,9 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 	return c, nil
 }
 
-// greet sends the first line and waits for the first answer. What the program's
+// handshake sends the first line and waits for the first answer. What the program's
 // libraries print before it is kept for a note.
-func (c *child) greet(ctx context.Context) (err error) {
+func (c *child) handshake(ctx context.Context) (err error) {
 	o, f := c.o, c.files
 	h := &hello{
 		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout, StateElements: o.StateLayout.Len(),
@@ -148,31 +148,31 @@ func (c *child) start() (err error) {
 	c.cmd = exec.Command(c.o.Command[0], c.o.Command[1:]...)
 	c.cmd.Env = c.o.Env
 	ownGroup(c.cmd)
-	var theirs [3]*os.File
+	var childEnds [3]*os.File
 	defer func() {
-		for _, f := range theirs {
+		for _, f := range childEnds {
 			if f != nil {
 				_ = f.Close()
 			}
 		}
 		if err != nil {
-			for _, f := range []*os.File{c.in, c.out, c.said} {
+			for _, f := range []*os.File{c.in, c.out, c.stderr} {
 				if f != nil {
 					_ = f.Close()
 				}
 			}
 		}
 	}()
-	if theirs[0], c.in, err = os.Pipe(); err != nil {
+	if childEnds[0], c.in, err = os.Pipe(); err != nil {
 		return err
 	}
-	if c.out, theirs[1], err = os.Pipe(); err != nil {
+	if c.out, childEnds[1], err = os.Pipe(); err != nil {
 		return err
 	}
-	if c.said, theirs[2], err = os.Pipe(); err != nil {
+	if c.stderr, childEnds[2], err = os.Pipe(); err != nil {
 		return err
 	}
-	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = childEnds[0], childEnds[1], childEnds[2]
 	started := make(chan error)
 	go func() {
 		// The thread stays for as long as the process: see ownGroup.
@@ -190,7 +190,7 @@ func (c *child) start() (err error) {
 		return err
 	}
 	c.readers.Add(2)
-	go func() { defer c.readers.Done(); _, _ = io.Copy(&c.tail, c.said) }()
+	go func() { defer c.readers.Done(); _, _ = io.Copy(&c.tail, c.stderr) }()
 	go func() { defer c.readers.Done(); c.read() }()
 	return nil
 }
@@ -230,7 +230,7 @@ func (c *child) exchange(ctx context.Context, message any) ([]byte, error) {
 	select {
 	case line, ok := <-c.lines:
 		if ok {
-			return nil, c.unasked(line)
+			return nil, c.unexpectedLine(line)
 		}
 		return nil, c.over()
 	default:
@@ -242,7 +242,7 @@ func (c *child) exchange(ctx context.Context, message any) ([]byte, error) {
 	return c.receive(ctx, deadline, c.o.Timeout)
 }
 
-// send writes a line. limit is what the deadline was made of.
+// send writes a line. limit is the time-out behind the deadline, for the error.
 func (c *child) send(ctx context.Context, message any, deadline time.Time, limit time.Duration) error {
 	text, err := json.Marshal(message)
 	if err != nil {
@@ -281,18 +281,18 @@ func (c *child) receive(ctx context.Context, deadline time.Time, limit time.Dura
 	}
 }
 
-// unasked says what a line is that nobody has asked for.
-func (c *child) unasked(line []byte) error {
+// unexpectedLine returns the error for a line that answers no request.
+func (c *child) unexpectedLine(line []byte) error {
 	if c.id == 0 {
-		return fmt.Errorf("printed %s on standard output before it was asked anything (print to standard error)", excerpt(line))
+		return fmt.Errorf("printed %s on standard output before the first request (print to standard error)", excerpt(line))
 	}
 	if _, err := readAnswer(line, c.id+1, nil); err != nil {
 		return err
 	}
-	return fmt.Errorf("answered request %d before it was asked", c.id+1)
+	return fmt.Errorf("answered request %d before it was sent", c.id+1)
 }
 
-// over is the error of a process whose lines are closed.
+// over returns the error for a process whose output has ended.
 func (c *child) over() error {
 	if c.broken != nil {
 		return c.broken
@@ -300,17 +300,17 @@ func (c *child) over() error {
 	return c.gone()
 }
 
-// gone is the error of a process that has closed its output.
+// gone returns the error for a process that has closed its output.
 func (c *child) gone() error {
 	select {
 	case <-c.ended:
 		return &crash{c.cmd.ProcessState}
-	case <-time.After(dieTime):
-		return errors.New("closed its standard output and goes on")
+	case <-time.After(exitGrace):
+		return errors.New("closed its standard output and is still running")
 	}
 }
 
-// ask evaluates a point.
+// ask sends a request for a point and waits for the answer.
 func (c *child) ask(ctx context.Context, p point) (answer, error) {
 	failed := func(err error) (answer, error) {
 		return answer{}, c.failed(fmt.Sprintf("at request %d", c.id), err)
@@ -350,7 +350,7 @@ func (c *child) ask(ctx context.Context, p point) (answer, error) {
 	return a, nil
 }
 
-// put writes what a request is about into the files.
+// put writes the point and the vectors of a request to the files.
 func (c *child) put(p point) error {
 	if err := c.files.put(p.theta, p.state); err != nil {
 		return err
@@ -372,26 +372,26 @@ func (c *child) kill() {
 	killGroup(c.cmd)
 	select {
 	case <-c.ended:
-	case <-time.After(dieTime): // it cannot be waited for: a process in the kernel
+	case <-time.After(exitGrace): // the process hangs in the kernel and cannot be waited for
 	}
 	// What it printed before it died is read to its end; a process outside the group
 	// that still holds the pipe is not waited for.
 	close(c.stop)
-	deadline := time.Now().Add(dieTime / 10)
-	for _, f := range []*os.File{c.said, c.out} {
+	deadline := time.Now().Add(exitGrace / 10)
+	for _, f := range []*os.File{c.stderr, c.out} {
 		if f.SetReadDeadline(deadline) != nil {
 			_ = f.Close()
 		}
 	}
 	c.readers.Wait()
-	for _, f := range []*os.File{c.in, c.out, c.said} {
+	for _, f := range []*os.File{c.in, c.out, c.stderr} {
 		_ = f.Close()
 	}
 	c.files.close()
 }
 
-// close ends the process in peace: its input ends, and it has some time to end by
-// itself. The error says how it ended otherwise; all numbers are good.
+// close ends the input of the process and waits for it to exit. The error reports any
+// other end; the numbers that were answered before stay valid.
 func (c *child) close() error {
 	if c.closed {
 		return nil
@@ -404,7 +404,7 @@ func (c *child) close() error {
 		select {
 		case line, ok := <-lines:
 			if ok {
-				err = c.unasked(line)
+				err = c.unexpectedLine(line)
 			}
 			lines = nil
 		case <-ended:
@@ -417,7 +417,7 @@ func (c *child) close() error {
 		}
 	}
 	if err != nil {
-		return c.failed("when all was done", err)
+		return c.failed("after the last request", err)
 	}
 	c.kill()
 	return nil

@@ -43,7 +43,7 @@ func (t *tail) last() []string {
 	t.Lock()
 	defer t.Unlock()
 	lines := strings.FieldsFunc(string(t.kept), func(r rune) bool { return r == '\n' || r == '\r' })
-	lines = lines[max(0, len(lines)-lastWords):]
+	lines = lines[max(0, len(lines)-maxErrorLines):]
 	for i, line := range lines {
 		lines[i] = strings.Map(func(r rune) rune {
 			if r == '\t' || unicode.IsPrint(r) {

@@ -25,7 +25,7 @@ func bytesOf(v []float32) []byte {
 
 // vector is a vector that a process shares with this one.
 type vector struct {
-	file *os.File // nil: there is none
+	file *os.File // nil without a file
 	n    int      // elements
 	// mapped is its memory, where the system can do that: a copy into it takes a
 	// fifth of the time that writing the file takes.
@@ -55,7 +55,7 @@ func newFiles(parent string, theta, state, grad, vectors int) (*files, error) {
 		}
 		f.close()
 	}
-	return nil, fmt.Errorf("there is no room for the vectors: %w", err)
+	return nil, fmt.Errorf("not enough space for the vectors: %w", err)
 }
 
 func (f *files) create(place string) (err error) {

@@ -35,7 +35,7 @@ const (
 
 // checkGradient evaluates the gradient at theta and compares it with differences of
 // the loss along it. Both must belong together: curvature, curves and planes of
-// eigenvectors would otherwise be those of another function. noise is the known
+// eigenvectors would otherwise belong to another function. noise is the known
 // uncertainty of the loss. It returns the gradient.
 func (o *Objective) checkGradient(ctx context.Context, theta []float32, loss, noise float64) ([]float32, error) {
 	grad := make([]float32, len(theta))
@@ -125,7 +125,7 @@ func (o *Objective) differs(format string, args ...any) error {
 	return o.fail(fmt.Errorf("objective: %s: %s", o.Command(), text))
 }
 
-// steady reports whether the differences are one and the same, whatever the step.
+// steady reports whether the differences are the same for every step size.
 func steady(v []float64) bool {
 	low, high, least := math.Inf(1), math.Inf(-1), math.Inf(1)
 	for _, x := range v {
@@ -134,7 +134,7 @@ func steady(v []float64) bool {
 	return high-low <= consistent*least
 }
 
-// checkProduct asks for products of the Hessian with the direction of the gradient
+// checkProduct requests products of the Hessian with the direction of the gradient
 // and with a random one: a program may find only now that it has none. Products that
 // are not symmetric, or 0 where differences of gradients are not, are not used: a layer
 // is not differentiable twice. A product that is a multiple of the differences is
@@ -187,9 +187,10 @@ func (o *Objective) withoutProducts(why string) {
 	o.absent = why
 }
 
-// differences returns, for three steps, by what part of the product the difference of
-// gradients along u is longer; for a product of 0, its length. There are fewer when
-// one of them agrees, or has another direction.
+// differences compares the product with differences of gradients along u, for three
+// step sizes. Each value is the excess length of the difference in units of the product,
+// or its length if the product is 0. There are fewer than three values if a difference
+// agrees, or points in another direction.
 func (o *Objective) differences(ctx context.Context, theta, u, product []float32) ([]float64, error) {
 	scale := norm(theta)
 	if scale == 0 {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// ownGroup puts the process into a group of its own, which an interrupt from the
+// ownGroup puts the process into its own group, which an interrupt from the
 // keyboard does not reach and which is killed as a whole; and has it killed when
 // the thread that started it ends, so that not even a killed program leaves one.
 func ownGroup(cmd *exec.Cmd) {

@@ -16,7 +16,7 @@ var (
 )
 
 // HessianAbsent says why the program multiplies no vectors by the Hessian; empty
-// when it does. Call it after Check, which asks for a first product.
+// if products are available. Call it after Check, which requests the first product.
 func (o *Objective) HessianAbsent() string {
 	if !o.o.Hessian {
 		return "the program was started without products"
@@ -27,7 +27,7 @@ func (o *Objective) HessianAbsent() string {
 }
 
 // Frozen returns the ranges of theta for which the program has no gradient: frozen
-// parameters and those that the loss does not use. Call it after Check.
+// parameters and parameters that the loss does not use. Call it after Check.
 func (o *Objective) Frozen() [][2]int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -39,7 +39,7 @@ func (o *Objective) HessianVectors(ctx context.Context, theta []float32, v, dst 
 	return o.all().HessianVectors(ctx, theta, v, dst)
 }
 
-// HessianAbsent is that of the objective.
+// HessianAbsent returns the reason of the objective.
 func (v View) HessianAbsent() string {
 	if v.loss != 0 {
 		return fmt.Sprintf("the program has no products for %q", v.o.o.values()[v.loss])
@@ -47,7 +47,7 @@ func (v View) HessianAbsent() string {
 	return v.o.HessianAbsent()
 }
 
-// Frozen is that of the objective.
+// Frozen returns the ranges of the objective.
 func (v View) Frozen() [][2]int { return v.o.Frozen() }
 
 // HessianVectors sets dst[i] to the Hessian at theta times vectors[i]. The vectors

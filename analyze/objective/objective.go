@@ -14,26 +14,26 @@ import (
 )
 
 // Objective is a loss that other processes evaluate. It is safe for concurrent
-// use; as many evaluations run at a time as there are processes.
+// use; each process evaluates one point at a time.
 type Objective struct {
 	o        Options
-	children []*child // by slot; only who has taken a slot from free may touch its child
-	free     chan int // slots that nobody uses; its capacity is all of them
+	children []*child // by slot; only the goroutine that took the slot from free may use the child
+	free     chan int // unused slots; the capacity is the number of processes
 
 	mu       sync.Mutex
 	restarts int
-	failure  error // what every further call returns
+	failure  error // every further call returns it
 	warnings []analyze.Warning
-	// One point, and what it gave: a process that was started again must give it too.
+	// One point and its loss: a process that was started again must give the same loss.
 	checked      []float32
 	checkedState []float32
 	first        float64
-	// The last point and its numbers, kept when more than the loss is asked for.
+	// The last point and its numbers, kept when more than the loss is requested.
 	last, lastState []float32
-	lastIs          []float64
+	lastNumbers     []float64
 	batch           batch
 	frozen          [][2]int // ranges of theta that have no gradient
-	absent          string   // why there are no products with the Hessian
+	absent          string   // the reason why products with the Hessian are missing; empty if they are available
 	ahead           map[aheadKey][]float64
 }
 
@@ -77,12 +77,12 @@ func Open(ctx context.Context, options Options) (*Objective, error) {
 			o.absent = "the program offers gradients only"
 		}
 	}
-	o.notePrinted()
+	o.warnOfPrinted()
 	return o, nil
 }
 
-// notePrinted says what the program has printed before its first answer.
-func (o *Objective) notePrinted() {
+// warnOfPrinted warns of lines that the program printed before its first answer.
+func (o *Objective) warnOfPrinted() {
 	c := o.children[0]
 	if len(c.printed) == 0 {
 		return
@@ -94,16 +94,16 @@ func (o *Objective) notePrinted() {
 	o.warn("objective_printed", "%s printed %s on standard output before its first answer; this was ignored", o.Command(), text)
 }
 
-// Procs is how many processes there are.
+// Procs returns the number of processes.
 func (o *Objective) Procs() int { return o.o.Procs }
 
-// StateLen is the number of elements of state; 0 when it is given none.
+// StateLen returns the number of elements of state; 0 without a state.
 func (o *Objective) StateLen() int { return o.o.StateLayout.Len() }
 
-// Command is the command line.
+// Command returns the command line.
 func (o *Objective) Command() string { return o.o.name() }
 
-// Warnings are what a reader of the results must know; the slice is the caller's.
+// Warnings returns what a reader of the results must know. The caller owns the slice.
 func (o *Objective) Warnings() []analyze.Warning {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -116,7 +116,7 @@ func (o *Objective) warn(code, format string, args ...any) {
 	o.warnings = append(o.warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 }
 
-// take waits for a process that nobody uses.
+// take waits for an unused process and returns its slot.
 func (o *Objective) take(ctx context.Context) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -135,34 +135,34 @@ func (o *Objective) take(ctx context.Context) (int, error) {
 	}
 }
 
-// point is what a process is asked for.
+// point is one request: a place in parameter space and the values to compute there.
 type point struct {
 	theta, state []float32
-	grad         []float32 // to be filled; nil: none is wanted
+	grad         []float32 // receives the gradient; nil requests none
 	asked        int       // how many of the numbers: the loss and what follows it
-	// vectors are multiplied by the Hessian into products; nil: none are.
+	// products receive the Hessian times vectors; nil requests none.
 	vectors, products [][]float32
 }
 
-// ask evaluates a point in any process.
+// ask evaluates a point in an unused process.
 func (o *Objective) ask(ctx context.Context, p point) ([]float64, error) {
 	a, err := o.answer(ctx, p)
 	return a.values, err
 }
 
-// answer is ask with all that is answered.
+// answer does the same and returns the whole answer.
 func (o *Objective) answer(ctx context.Context, p point) (answer, error) {
 	i, err := o.take(ctx)
 	if err != nil {
 		return answer{}, err
 	}
 	defer func() { o.free <- i }()
-	return o.askIn(ctx, i, p)
+	return o.askSlot(ctx, i, p)
 }
 
-// askIn evaluates a point in the process of slot i, which the caller has taken,
-// and once more in a new one when it dies.
-func (o *Objective) askIn(ctx context.Context, i int, p point) (answer, error) {
+// askSlot evaluates a point in the process of slot i, which the caller has taken,
+// and again in a new process if it dies.
+func (o *Objective) askSlot(ctx context.Context, i int, p point) (answer, error) {
 	for {
 		if o.children[i].closed { // killed by an interrupted evaluation
 			if err := o.restart(ctx, i, nil); err != nil {
@@ -182,7 +182,7 @@ func (o *Objective) askIn(ctx context.Context, i int, p point) (answer, error) {
 	}
 }
 
-// fail remembers an error that is final: an interruption is not.
+// fail keeps a final error for all further calls. An interruption is not final.
 func (o *Objective) fail(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -195,8 +195,8 @@ func (o *Objective) fail(err error) error {
 	return err
 }
 
-// restart starts a process anew after it died of cause. It must give the number
-// that the first one gave.
+// restart starts a process again after it died of cause, and checks that it gives the
+// same loss as the first process.
 func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 	o.mu.Lock()
 	if cause != nil {
@@ -208,7 +208,7 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 			return fmt.Errorf("%w (after %d restarts, the most that are allowed)", cause, o.o.Restarts)
 		}
 		o.warnings = slices.DeleteFunc(o.warnings, func(w analyze.Warning) bool { return w.Code == "objective_restarted" })
-		o.warnings = append(o.warnings, analyze.Warning{Code: "objective_restarted", Text: fmt.Sprintf("processes of the objective that died were started again (%d in all); what they had not answered was evaluated again", o.restarts)})
+		o.warnings = append(o.warnings, analyze.Warning{Code: "objective_restarted", Text: fmt.Sprintf("processes of the objective that died were started again (%d in total); unanswered points were evaluated again", o.restarts)})
 	}
 	checked, state, first := o.checked, o.checkedState, o.first
 	o.mu.Unlock()
@@ -227,7 +227,7 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 	case err != nil:
 		return err
 	case !same(a.values[0], first) && !o.o.AllowNoisy:
-		return c.failed("after it was started again", fmt.Errorf("gives the loss %v where it gave %v before", a.values[0], first))
+		return c.failed("after it was started again", fmt.Errorf("gives the loss %v; before it gave %v", a.values[0], first))
 	}
 	return nil
 }
@@ -249,8 +249,8 @@ func (o *Objective) Gradient(ctx context.Context, theta, grad []float32) (float6
 	return o.all().Gradient(ctx, theta, grad)
 }
 
-// OnPlane evaluates the loss, and the accuracy if Options.Also has it, at as many
-// points at a time as there are processes.
+// OnPlane evaluates the loss, and the accuracy if Options.Also has it, with one point
+// at a time in each process.
 func (o *Objective) OnPlane(origin, u, v []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error, error) {
 	return o.all().OnPlane(origin, u, v)
 }
@@ -261,11 +261,11 @@ func (o *Objective) Ahead(ctx context.Context, n int, point func(i int, dst []fl
 	return o.all().Ahead(ctx, n, point)
 }
 
-// Concurrency is how many processes there are.
+// Concurrency returns the number of processes.
 func (o *Objective) Concurrency() int { return o.Procs() }
 
-// Close ends the processes. The error says what one did wrong at its end, when
-// every number had been given: results stay good.
+// Close ends the processes. The error reports a process that did not end properly;
+// all results stay valid.
 func (o *Objective) Close() error {
 	errs := make([]error, len(o.children))
 	var wait sync.WaitGroup

@@ -227,7 +227,7 @@ func TestBadChildren(t *testing.T) {
 		{"no-gradient", "offers no gradients"},
 		{"percent", `answered "93.2" as "accuracy"; an accuracy is the share of examples that are right, from 0 to 1`},
 		{"frozen-unknown", `says that "c" is frozen, which is not a tensor of theta`},
-		{"wrong-id", "answered request 6 where 1 was asked"},
+		{"wrong-id", "answered request 6 instead of request 1"},
 		{"no-id", "without the id of request 1"},
 		{"prints", `at request 3, printed "epoch 3: fine" on standard output, where only answers may go`},
 		{"no-loss", `which has no "loss"`},
@@ -237,7 +237,7 @@ func TestBadChildren(t *testing.T) {
 		{"twice", "answered request 1 twice"},
 		{"noisy", "is not deterministic: it gives the losses"},
 		{"cuts", "before request 3, a file of a vector has been cut"},
-		{"ends", "at request 3, ended (exit status 0) where it should have answered"},
+		{"ends", "at request 3, ended (exit status 0) instead of answering"},
 		{"long-line", "at request 3, printed a line of more than 16777216 bytes on standard output"},
 		{"always-dies", "died (exit status 9); it said: out of memory (after 2 restarts, the most that are allowed)"},
 	} {
@@ -375,7 +375,7 @@ func TestParseCommand(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "is empty", "  ": "is empty", "a 'b": "does not end", `a "b`: "does not end", `a \`: "backslash",
-		"A=1": "names no program", "a | b": "has a |, which needs a shell", "cd x && a": "has a &", "a > b": "has a >", "a $HOME": "has a $",
+		"A=1": "names no program", "a | b": "has a |, which only a shell understands", "cd x && a": "has a &", "a > b": "has a >", "a $HOME": "has a $",
 	} {
 		if _, _, err := objective.ParseCommand(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", text, err, want)

@@ -16,24 +16,24 @@ import (
 // given; the zero value of everything else is the documented default.
 type Options struct {
 	Command []string // program and arguments; see ParseCommand
-	Env     []string // its environment; nil: that of this process
+	Env     []string // environment; nil means the environment of this process
 	Set     []string // KEY=VALUE pairs that are added to the environment
-	Procs   int      // how many are started; 1
+	Procs   int      // number of processes; default 1
 
 	Layout      record.Layout // of theta
-	StateLayout record.Layout // of state; nil: there is none
-	State       []float32     // for all evaluations but those of CheckRecorded; borrowed
-	Gradient    bool          // gradients will be asked for
-	Hessian     bool          // products with the Hessian will be asked for, where the program offers them; with Gradient
-	Also        []string      // numbers to ask for beside the loss: "accuracy", "test_loss", ...
+	StateLayout record.Layout // of state; nil without a state
+	State       []float32     // for all evaluations except those of CheckRecorded; the Objective keeps the slice
+	Gradient    bool          // request gradients
+	Hessian     bool          // request products with the Hessian if the program offers them; needs Gradient
+	Also        []string      // further numbers to request: "accuracy", "test_loss", ...
 
 	StartTimeout time.Duration // from the start to the first answer; 2 minutes
 	Timeout      time.Duration // of an evaluation; 10 minutes
 	ExitTimeout  time.Duration // from the end of input to the end of the process; 5 seconds
-	Restarts     int           // of processes that died, all together; 5; negative: none
+	Restarts     int           // how often processes that died may be started again, in total; default 5; negative means never
 	AllowNoisy   bool          // take a loss that is not deterministic, with a warning
 
-	Dir string // where the vectors' files go; by default in memory where the system has a place for it
+	Dir string // directory of the files with the vectors; default: in memory if the system offers it
 }
 
 // Defaults.
@@ -116,5 +116,5 @@ func (o *Options) values() []string { return append([]string{"loss"}, o.Also...)
 
 func (o *Options) name() string { return strings.Join(append(slices.Clone(o.Set), o.Command...), " ") }
 
-// same reports whether two losses are the same number, or both are none.
+// same reports whether two losses are the same number, or both NaN.
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }

@@ -23,10 +23,10 @@ type hello struct {
 	StateLayout   record.Layout `json:"state_layout"`
 	StateElements int           `json:"state_elements"`
 	Theta         string        `json:"theta"`    // path of the file
-	State         string        `json:"state"`    // likewise; empty without state
-	Gradient      string        `json:"gradient"` // likewise; empty when none will be asked for
-	Vectors       string        `json:"vectors"`  // of the vectors that the Hessian is multiplied by; empty when none will be
-	Products      string        `json:"products"` // likewise, of the products
+	State         string        `json:"state"`    // path; empty without state
+	Gradient      string        `json:"gradient"` // path; empty without gradients
+	Vectors       string        `json:"vectors"`  // path, for the vectors to multiply by the Hessian; empty without products
+	Products      string        `json:"products"` // path; empty without products
 	MostVectors   int           `json:"most_vectors"`
 }
 
@@ -50,8 +50,8 @@ type welcome struct {
 	Error       string    `json:"error"`
 }
 
-// isWelcome reports whether a line is meant as the first answer. Everything else
-// that a program prints at its start is the text of its libraries.
+// isWelcome reports whether a line is the first answer. Other lines at the start are
+// text that libraries of the program print.
 func isWelcome(line []byte) bool {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(line, &fields) != nil {
@@ -65,7 +65,7 @@ func isWelcome(line []byte) bool {
 	return false
 }
 
-// check compares what a process says of its model with the run.
+// check compares the layouts of a process with the layouts of the run.
 func (w *welcome) check(h *hello) error {
 	switch {
 	case w.Error != "":
@@ -82,7 +82,7 @@ func (w *welcome) check(h *hello) error {
 	}
 	if w.StateLayout != nil {
 		if d := difference("state", h.StateLayout, *w.StateLayout); d != "" {
-			return errors.New(d + "; a program that keeps its own statistics says so (serve with state=False)")
+			return errors.New(d + "; if the program keeps its own statistics, serve with state=False")
 		}
 	}
 	return nil
@@ -104,31 +104,31 @@ func difference(what string, run record.Layout, there []tensor) string {
 	return ""
 }
 
-// request asks for numbers at the point that is in the files.
+// request requests numbers at the point that the files contain.
 type request struct {
 	ID      int64    `json:"id"`
 	Want    []string `json:"want"`
-	Vectors int      `json:"vectors,omitempty"` // how many the Hessian is multiplied by
+	Vectors int      `json:"vectors,omitempty"` // number of vectors to multiply by the Hessian
 }
 
-// gradientName in a request asks for the gradient, in its file, and hessianName for
-// the products of the Hessian with the vectors, in theirs.
+// gradientName requests the gradient in its file, hessianName the products of the
+// Hessian with the vectors in theirs.
 const (
 	gradientName = "gradient"
 	hessianName  = "hessian"
 )
 
-// reserved are the names of an answer that are not numbers to ask for.
+// reserved lists the fields of an answer that cannot be requested as numbers.
 var reserved = []string{"loss", gradientName, hessianName, "id", "error", "frozen", "hessian_absent"}
 
 // answer is what a program says to a request.
 type answer struct {
 	values []float64 // in the order of the names
 	frozen []string  // tensors that have no gradient
-	absent string    // why there are no products
+	absent string    // the reason why products are missing
 }
 
-// readAnswer reads an answer; names are those of the numbers that it must have.
+// readAnswer reads an answer, which must have the numbers in names.
 func readAnswer(line []byte, id int64, names []string) (a answer, err error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(quoteNumbers(line), &fields); err != nil {
@@ -141,11 +141,11 @@ func readAnswer(line []byte, id int64, names []string) (a answer, err error) {
 	case got == id-1 && got > 0:
 		return a, fmt.Errorf("answered request %d twice", got)
 	case got != id:
-		return a, fmt.Errorf("answered request %d where %d was asked", got, id)
+		return a, fmt.Errorf("answered request %d instead of request %d", got, id)
 	}
 	if e, ok := fields["error"]; ok {
 		text := string(e)
-		_ = json.Unmarshal(e, &text) // what is no string is shown as it is
+		_ = json.Unmarshal(e, &text) // anything but a string is shown unchanged
 		return a, fmt.Errorf("could not evaluate: %s", text)
 	}
 	a.values = make([]float64, len(names))
@@ -204,8 +204,8 @@ func number(field json.RawMessage) (float64, error) {
 	return 0, fmt.Errorf("%q", text)
 }
 
-// quoteNumbers puts quotes around NaN and Infinity, which Python's json writes
-// bare, where they are no part of a string.
+// quoteNumbers puts quotes around NaN and Infinity outside strings: the json module of
+// Python writes them without quotes, which is not JSON.
 func quoteNumbers(line []byte) []byte {
 	out, inside := make([]byte, 0, len(line)+8), false
 	for i := 0; i < len(line); i++ {

@@ -13,19 +13,18 @@ import (
 	"sgdwalk/analyze"
 )
 
-// perProcess is how many points of a plane each process gets at a time: so many
-// that one slow point keeps the others waiting for little.
+// perProcess is the number of points of a plane that a process gets per batch: enough
+// that the other processes wait little for one slow point.
 const perProcess = 4
 
-// View is one of the numbers of an Objective as a loss, and another as its
-// accuracy: the loss and the accuracy over held-out data, for example. Its points
-// have a state of their own, where WithState gives one. It is as safe for
-// concurrent use as the Objective.
+// View presents one number of an Objective as a loss and another as its accuracy, for
+// example loss and accuracy on held-out data. WithState sets another state for its
+// points. A View is safe for concurrent use.
 type View struct {
 	o              *Objective
-	loss, accuracy int       // places in the answer; -1: there is none
+	loss, accuracy int       // indices in the answer; -1 if missing
 	state          []float32 // of all its evaluations
-	asked          int       // how many of the numbers are asked for
+	asked          int       // how many numbers are requested
 }
 
 var (
@@ -35,35 +34,35 @@ var (
 	_ analyze.Concurrent = View{}
 )
 
-// all is the view of an objective without any other.
+// all returns the view of the loss with all numbers.
 func (o *Objective) all() View {
 	names := o.o.values()
 	return View{o, 0, slices.Index(names, "accuracy"), o.o.State, len(names)}
 }
 
-// View returns the number of that name as a loss, with the accuracy of that name;
-// an empty name is none. Both must be in Options.Also, or be "loss".
+// View returns a view of the number with the name loss. An empty accuracy means no
+// accuracy. Both names must be in Options.Also or be "loss".
 func (o *Objective) View(loss, accuracy string) (View, error) {
 	v, names := o.all(), o.o.values()
 	if v.loss = slices.Index(names, loss); v.loss < 0 {
-		return v, fmt.Errorf("objective: %q is not among what it is asked for", loss)
+		return v, fmt.Errorf("objective: %q is not a requested number; add it to Also", loss)
 	}
 	if v.accuracy = -1; accuracy != "" {
 		if v.accuracy = slices.Index(names, accuracy); v.accuracy < 0 {
-			return v, fmt.Errorf("objective: %q is not among what it is asked for", accuracy)
+			return v, fmt.Errorf("objective: %q is not a requested number; add it to Also", accuracy)
 		}
 	}
 	return v, nil
 }
 
-// LossAlone returns the loss, for whose sake nothing else is asked for.
+// LossAlone returns a view that requests the loss and nothing else.
 func (o *Objective) LossAlone() View {
 	return View{o, 0, -1, o.o.State, 1}
 }
 
-// WithState returns the view with another state for its evaluations; it is borrowed
-// and must not change. Its length is that of Options.StateLayout; nil is
-// Options.State.
+// WithState returns the view with another state, of the length of
+// Options.StateLayout; nil means Options.State. The view keeps the slice, which must
+// not change.
 func (v View) WithState(state []float32) View {
 	if v.state = state; state == nil {
 		v.state = v.o.o.State
@@ -71,11 +70,11 @@ func (v View) WithState(state []float32) View {
 	return v
 }
 
-// Places are where the loss and the accuracy are in what Evaluate returns; -1 is
-// nowhere.
+// Places returns the indices of loss and accuracy in the result of Evaluate; -1 if
+// missing.
 func (v View) Places() (loss, accuracy int) { return v.loss, v.accuracy }
 
-// Concurrency is how many processes there are.
+// Concurrency returns the number of processes.
 func (v View) Concurrency() int { return v.o.Procs() }
 
 // Evaluate returns the loss and the numbers of Options.Also at theta, in that
@@ -85,13 +84,13 @@ func (v View) Evaluate(ctx context.Context, theta []float32) ([]float64, error) 
 	if numbers := v.evaluatedAhead(theta); numbers != nil {
 		return numbers, nil
 	}
-	if v.asked == 1 { // the point is not worth a copy
+	if v.asked == 1 { // a single number is not worth a copy of the point
 		return o.ask(ctx, v.point(theta))
 	}
 	o.mu.Lock()
-	if o.lastIs != nil && slices.Equal(o.last, theta) && slices.Equal(o.lastState, v.state) {
+	if o.lastNumbers != nil && slices.Equal(o.last, theta) && slices.Equal(o.lastState, v.state) {
 		defer o.mu.Unlock()
-		return slices.Clone(o.lastIs), nil
+		return slices.Clone(o.lastNumbers), nil
 	}
 	o.mu.Unlock()
 	numbers, err := o.ask(ctx, v.point(theta))
@@ -100,7 +99,7 @@ func (v View) Evaluate(ctx context.Context, theta []float32) ([]float64, error) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.last, o.lastState, o.lastIs = append(o.last[:0], theta...), append(o.lastState[:0], v.state...), slices.Clone(numbers)
+	o.last, o.lastState, o.lastNumbers = append(o.last[:0], theta...), append(o.lastState[:0], v.state...), slices.Clone(numbers)
 	return numbers, nil
 }
 
@@ -125,7 +124,7 @@ func (v View) Gradient(ctx context.Context, theta, grad []float32) (float64, err
 	case !o.o.Gradient:
 		return 0, errors.New("objective: it was opened without gradients")
 	case v.loss != 0:
-		return 0, fmt.Errorf("objective: there is no gradient of %q", o.o.values()[v.loss])
+		return 0, fmt.Errorf("objective: %q has no gradient; only the loss has", o.o.values()[v.loss])
 	case len(grad) != o.o.Layout.Len():
 		return 0, fmt.Errorf("objective: the gradient has %d elements; the layout has %d", len(grad), o.o.Layout.Len())
 	}
@@ -136,7 +135,7 @@ func (v View) Gradient(ctx context.Context, theta, grad []float32) (float64, err
 	return numbers[0], nil
 }
 
-// OnPlane evaluates as many points at a time as there are processes.
+// OnPlane evaluates one point at a time in each process.
 func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error, error) {
 	plane := [4]*float32{unsafe.SliceData(origin), unsafe.SliceData(u), unsafe.SliceData(w), unsafe.SliceData(v.state)}
 	if w == nil {
@@ -146,7 +145,7 @@ func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a,
 	scratch := sync.Pool{New: func() any { s := make([]float32, len(origin)); return &s }}
 	return perProcess * v.o.Procs(), func(ctx context.Context, a, b, loss, accuracy []float64) error {
 		if accuracy != nil && v.accuracy < 0 {
-			return fmt.Errorf("objective: it was not asked for an accuracy")
+			return fmt.Errorf("objective: no accuracy was requested")
 		}
 		all := v.o.known(plane, a, b)
 		if all == nil {
@@ -175,15 +174,15 @@ func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a,
 				accuracy[i] = numbers[v.accuracy]
 			}
 		}
-		if v.asked > 1 { // otherwise nobody has anything else to ask for
+		if v.asked > 1 { // with one number there is nothing to reuse
 			v.o.remember(plane, a, b, all)
 		}
 		return nil
 	}, nil
 }
 
-// batch is the points of a plane that were evaluated last, with all their numbers:
-// who asks for another of them does not evaluate anew.
+// batch holds the plane points that were evaluated last, with all their numbers, so
+// that another number of the same points needs no evaluation.
 type batch struct {
 	plane [4]*float32 // origin, directions and state
 	a, b  []float64
