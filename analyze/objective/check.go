@@ -36,10 +36,12 @@ func (o *Objective) Check(ctx context.Context, theta []float32) (float64, error)
 			what = fmt.Sprintf("at the same point, the second in process %d", slot+1)
 		}
 		if !o.o.AllowNoisy {
-			return 0, o.fail(fmt.Errorf("objective: %s is not deterministic: it gives the losses %v and %v %s (training mode, dropout, augmentation, shuffling, data without a seed?)", o.o.name(), first, v, what))
+			return 0, o.fail(fmt.Errorf("objective: %s is not deterministic: it gives the losses %v and %v %s "+
+				"(training mode, dropout, augmentation, shuffling, data without a seed?)", o.o.name(), first, v, what))
 		}
 		noise = 3 * math.Abs(v-first)
-		o.warn("objective_noisy", "the objective is not deterministic: it gave the losses %v and %v %s, so small differences of losses mean nothing", first, v, what)
+		o.warn("objective_noisy", "the objective is not deterministic: it gave the losses %v and %v %s, so small "+
+			"differences of losses mean nothing", first, v, what)
 		break
 	}
 	o.mu.Lock()
@@ -63,7 +65,8 @@ func (o *Objective) noteFrozen() {
 		n += r[1] - r[0]
 	}
 	if n > 0 {
-		o.warn("frozen_parameters", "%d of %d parameters have no gradient (they are frozen, or the loss does not use them): their rows and columns of the Hessian are 0", n, o.o.Layout.Len())
+		o.warn("frozen_parameters", "%d of %d parameters have no gradient (they are frozen, or the loss does not use "+
+			"them): their rows and columns of the Hessian are 0", n, o.o.Layout.Len())
 	}
 }
 
@@ -180,7 +183,8 @@ func (o *Objective) checkBatches(run record.Trajectory) error {
 	loss := o.first
 	o.mu.Unlock()
 	if high > 0 && (loss > unlikeBatches*high || loss < low/unlikeBatches) {
-		o.warn("objective_unlike_batches", "the objective gives %.6g at the last iterate, and the last recorded batches had %.6g to %.6g: is it a sum where training had a mean, another loss, or other data?", loss, low, high)
+		o.warn("objective_unlike_batches", "the objective gives %.6g at the last iterate, and the last recorded "+
+			"batches had %.6g to %.6g: is it a sum where training had a mean, another loss, or other data?", loss, low, high)
 	}
 	return nil
 }

@@ -284,7 +284,8 @@ func (c *child) receive(ctx context.Context, deadline time.Time, limit time.Dura
 // unexpectedLine returns the error for a line that answers no request.
 func (c *child) unexpectedLine(line []byte) error {
 	if c.id == 0 {
-		return fmt.Errorf("printed %s on standard output before the first request (print to standard error)", excerpt(line))
+		return fmt.Errorf("printed %s on standard output before the first request (print to standard error)",
+			excerpt(line))
 	}
 	if _, err := readAnswer(line, c.id+1, nil); err != nil {
 		return err

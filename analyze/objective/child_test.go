@@ -66,7 +66,8 @@ func runChild(mode string) {
 	case "other-version":
 		fmt.Println(`{"sgdwalk_objective":2}`)
 	}
-	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"state_layout":%s,"gradient":%t,"hessian":%t}`+"\n", layout, orEmpty(hello.StateLayout), mode != "no-gradient", strings.HasPrefix(mode, "hessian"))
+	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"state_layout":%s,"gradient":%t,"hessian":%t}`+"\n", layout,
+		orEmpty(hello.StateLayout), mode != "no-gradient", strings.HasPrefix(mode, "hessian"))
 	theta, state, gradient := open(hello.Theta), open(hello.State), open(hello.Gradient)
 	vectors, products := open(hello.Vectors), open(hello.Products)
 	n := 0
@@ -124,7 +125,8 @@ func runChild(mode string) {
 		case "frozen-unknown":
 			frozen = `["c"]`
 		}
-		answer := fmt.Sprintf(`{"id":%d,"loss":%s,"accuracy":%s,"test_loss":%s,"frozen":%s}`, r.ID, number(loss), accuracy, number(2*loss), frozen)
+		answer := fmt.Sprintf(`{"id":%d,"loss":%s,"accuracy":%s,"test_loss":%s,"frozen":%s}`, r.ID, number(loss),
+			accuracy, number(2*loss), frozen)
 		fmt.Println(answer)
 		if mode == "twice" {
 			fmt.Println(answer)
@@ -208,7 +210,8 @@ func misbehave(mode, argument string, n int, id int64, loss *float64) {
 		fmt.Fprintln(os.Stderr, "Traceback")
 		fmt.Printf(`{"id":%d,"error":"ValueError: shapes"}`+"\n", id)
 	case "traceback":
-		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"objective.py\", line 3\nValueError: shapes \x1b[31m\n")
+		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"objective.py\", line 3\nValueError: "+
+			"shapes \x1b[31m\n")
 		fmt.Printf(`{"id":%d,"error":"ValueError: shapes"}`+"\n", id)
 	case "coarse": // as a program that prints few digits
 		*loss = math.Round(1e4**loss) / 1e4

@@ -96,7 +96,8 @@ func split(text string) ([]word, error) {
 				started, quoted = false, false
 			}
 		case quote == 0 && strings.ContainsRune(shellOnly, r):
-			return nil, fmt.Errorf("objective: the command %q has a %c, which only a shell understands, and the command runs without a shell: quote the character, or use sh -c 'COMMAND'", text, r)
+			return nil, fmt.Errorf("objective: the command %q has a %c, which only a shell understands, and the "+
+				"command runs without a shell: quote the character, or use sh -c 'COMMAND'", text, r)
 		default:
 			current.WriteRune(r)
 			started = true

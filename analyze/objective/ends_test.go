@@ -16,7 +16,11 @@ import (
 
 // Nothing is waited for longer than was said.
 func TestTimeouts(t *testing.T) {
-	for mode, want := range map[string]string{"silent": "at its start, did not answer within 300ms", "slow": "at request 1, did not answer within 300ms", "hangs-at-exit": "after the last request, did not end within 300ms"} {
+	for mode, want := range map[string]string{
+		"silent": "at its start, did not answer within 300ms",
+		"slow":   "at request 1, did not answer within 300ms", "hangs-at-exit": "after the last request, did not end " +
+			"within 300ms",
+	} {
 		o := options(t, mode)
 		o.ExitTimeout = 300 * time.Millisecond
 		switch mode {
@@ -39,7 +43,8 @@ func TestTimeouts(t *testing.T) {
 
 // What goes wrong when everything was answered is said, and takes nothing back.
 func TestBadEnds(t *testing.T) {
-	for mode, want := range map[string]string{"dies-at-end": "after the last request, ended with exit status 4; it said: cannot save", "last-words": "answered request 99"} {
+	for mode, want := range map[string]string{"dies-at-end": "after the last request, ended with exit status 4; it " +
+		"said: cannot save", "last-words": "answered request 99"} {
 		x, err := objective.Open(t.Context(), options(t, mode))
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +73,8 @@ func TestRestart(t *testing.T) {
 				t.Fatalf("%s: point %d: %v, %v; want %v", mode, i, v, err, truth(theta))
 			}
 		}
-		if w := x.Warnings(); len(w) != 1 || w[0].Code != "objective_restarted" || !strings.Contains(w[0].Text, "(1 in total)") {
+		if w := x.Warnings(); len(w) != 1 || w[0].Code != "objective_restarted" ||
+			!strings.Contains(w[0].Text, "(1 in total)") {
 			t.Errorf("%s: warnings %v", mode, w)
 		}
 	}
@@ -80,7 +86,9 @@ func TestRestart(t *testing.T) {
 	if _, err := x.Check(t.Context(), p[0]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = x.Loss(t.Context(), p[1]); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("gives the loss %v; before it gave %v", truth(p[0])+1, truth(p[0]))) {
+	if _, err = x.Loss(t.Context(), p[1]); err == nil ||
+		!strings.Contains(err.Error(), fmt.Sprintf("gives the loss %v; before it gave %v", truth(p[0])+1,
+			truth(p[0]))) {
 		t.Errorf("%v", err)
 	}
 }
@@ -94,7 +102,8 @@ func TestNoise(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer x.Close()
-	if _, err := x.Check(t.Context(), points(1)[0]); err == nil || !strings.Contains(err.Error(), "the second in process 2") {
+	if _, err := x.Check(t.Context(), points(1)[0]); err == nil || !strings.Contains(err.Error(), "the second in "+
+		"process 2") {
 		t.Errorf("two processes with data of their own: %v", err)
 	}
 	o = options(t, "noisy")
@@ -103,7 +112,8 @@ func TestNoise(t *testing.T) {
 	p := points(1)[0]
 	_, err = y.Check(t.Context(), p)
 	want := fmt.Sprintf("the losses %v and %v at the same point", truth(p)+1, truth(p)+2)
-	if w := y.Warnings(); err != nil || len(w) != 1 || w[0].Code != "objective_noisy" || !strings.Contains(w[0].Text, want) {
+	if w := y.Warnings(); err != nil || len(w) != 1 || w[0].Code != "objective_noisy" ||
+		!strings.Contains(w[0].Text, want) {
 		t.Errorf("%v, %v; want %q", err, w, want)
 	}
 }

@@ -49,7 +49,10 @@ func newFiles(parent string, theta, state, grad, vectors int) (*files, error) {
 	}
 	var err error
 	for _, place := range places {
-		f := &files{theta: vector{n: theta}, state: vector{n: state}, grad: vector{n: grad}, vectors: vector{n: vectors}, products: vector{n: vectors}}
+		f := &files{
+			theta: vector{n: theta}, state: vector{n: state}, grad: vector{n: grad},
+			vectors: vector{n: vectors}, products: vector{n: vectors},
+		}
 		if err = f.create(place); err == nil {
 			return f, nil
 		}
@@ -63,7 +66,10 @@ func (f *files) create(place string) (err error) {
 	if f.dir, err = os.MkdirTemp(place, fmt.Sprintf("%s%d-*", prefix, os.Getpid())); err != nil {
 		return err
 	}
-	for name, v := range map[string]*vector{"theta.f32": &f.theta, "state.f32": &f.state, "gradient.f32": &f.grad, "vectors.f32": &f.vectors, "products.f32": &f.products} {
+	for name, v := range map[string]*vector{
+		"theta.f32": &f.theta, "state.f32": &f.state, "gradient.f32": &f.grad,
+		"vectors.f32": &f.vectors, "products.f32": &f.products,
+	} {
 		if err := v.create(filepath.Join(f.dir, name)); err != nil {
 			return err
 		}
@@ -175,4 +181,5 @@ func (f *files) close() {
 	}
 }
 
-var errBigEndian = errors.New("objective: this processor is big-endian; vectors are exchanged on little-endian ones only")
+var errBigEndian = errors.New("objective: this processor is big-endian; vectors are exchanged on little-endian ones " +
+	"only")

@@ -54,7 +54,8 @@ func (o *Objective) checkGradient(ctx context.Context, theta []float32, loss, no
 	o.mu.Unlock()
 	noise = max(noise, lossNoise*math.Abs(loss))
 	if d := math.Abs(a.values[0] - loss); d > max(1e-4*math.Abs(loss), 10*noise) {
-		return nil, o.differs("it gives the loss %v with the gradient and %v without it (does loss_fn do something else when gradients are on?)", a.values[0], loss)
+		return nil, o.differs("it gives the loss %v with the gradient and %v without it (does loss_fn do something "+
+			"else when gradients are on?)", a.values[0], loss)
 	}
 	u, length := unit(grad)
 	if length-length != 0 || loss-loss != 0 {
@@ -112,7 +113,9 @@ func (o *Objective) checkGradient(ctx context.Context, theta []float32, loss, no
 	if m == 0 || math.Abs(e/m) > 1e6 {
 		what = "the loss does not change; is it rounded?"
 	}
-	return nil, o.differs("its gradient is not that of its loss: along the gradient the loss changes by %.6g per unit of length, and the gradient says %.6g (%s, at %d step sizes: a missing factor, a sum for a mean, batches of unequal size, another loss?)", m, e, what, len(off))
+	return nil, o.differs("its gradient is not that of its loss: along the gradient the loss changes by %.6g per "+
+		"unit of length, and the gradient says %.6g (%s, at %d step sizes: a missing factor, a sum for a mean, "+
+		"batches of unequal size, another loss?)", m, e, what, len(off))
 }
 
 // differs refuses what does not belong together, or marks it when noise is allowed.
@@ -166,8 +169,10 @@ func (o *Objective) checkProduct(ctx context.Context, theta, grad []float32) err
 	if first-second-(first-second) != 0 {
 		return nil // the analysis says what is not finite
 	}
-	if math.Abs(first-second) > asymmetry*max(math.Abs(first), math.Abs(second))+productNoise*max(norm(product), norm(other)) {
-		o.withoutProducts(fmt.Sprintf("the products of the program are not symmetric: v'Hw is %.6g and w'Hv is %.6g (a layer that cannot be differentiated twice?)", first, second))
+	if math.Abs(first-second) > asymmetry*max(math.Abs(first), math.Abs(second))+productNoise*max(norm(product),
+		norm(other)) {
+		o.withoutProducts(fmt.Sprintf("the products of the program are not symmetric: v'Hw is %.6g and w'Hv is %.6g "+
+			"(a layer that cannot be differentiated twice?)", first, second))
 		return nil
 	}
 	off, err := o.differences(ctx, theta, u, product)
@@ -175,10 +180,12 @@ func (o *Objective) checkProduct(ctx context.Context, theta, grad []float32) err
 	case err != nil || len(off) < 3 || !steady(off):
 		return err
 	case norm(product) == 0:
-		o.withoutProducts("the products of the program are 0 where differences of its gradients are not (a layer that cannot be differentiated twice?)")
+		o.withoutProducts("the products of the program are 0 where differences of its gradients are not (a layer " +
+			"that cannot be differentiated twice?)")
 		return nil
 	}
-	return o.differs("its product of the Hessian with a vector is not that of its loss: differences of its gradients are %.3g times as much, at 3 step sizes", off[0]+1)
+	return o.differs("its product of the Hessian with a vector is not that of its loss: differences of its gradients "+
+		"are %.3g times as much, at 3 step sizes", off[0]+1)
 }
 
 func (o *Objective) withoutProducts(why string) {

@@ -36,7 +36,8 @@ func TestGradientBelongsToLoss(t *testing.T) {
 			switch _, err := x.Check(t.Context(), theta); {
 			case want == "" && err != nil:
 				t.Errorf("%s, scale %v: %v", mode, scale, err)
-			case want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n")):
+			case want != "" && (err == nil || !strings.Contains(err.Error(), want) ||
+				strings.Contains(err.Error(), "\n")):
 				t.Errorf("%s, scale %v: %v; want %q", mode, scale, err, want)
 			}
 			o.Gradient = false // where no gradient will be used nothing is compared
@@ -109,7 +110,8 @@ func TestHessianAbsent(t *testing.T) {
 	}
 	for mode, want := range map[string]string{
 		"hessian-double": "differences of its gradients are 0.5 times as much",
-		"hessian-ends":   "multiplied vectors by the Hessian before and does not any more: the gradient cannot be differentiated",
+		"hessian-ends": "multiplied vectors by the Hessian before and does not any more: the gradient cannot be " +
+			"differentiated",
 	} {
 		o := options(t, mode)
 		o.Gradient, o.Hessian = true, true
@@ -140,7 +142,8 @@ func TestFrozen(t *testing.T) {
 	if got := x.Frozen(); !slices.Equal(got, [][2]int{{6, 8}}) {
 		t.Errorf("frozen are %v", got)
 	}
-	if w := x.Warnings(); len(w) != 1 || w[0].Code != "frozen_parameters" || !strings.Contains(w[0].Text, "2 of 8 parameters") {
+	if w := x.Warnings(); len(w) != 1 || w[0].Code != "frozen_parameters" ||
+		!strings.Contains(w[0].Text, "2 of 8 parameters") {
 		t.Errorf("warnings %v", w)
 	}
 }

@@ -59,7 +59,8 @@ func (v View) HessianVectors(ctx context.Context, theta []float32, vectors, dst 
 	n := v.o.o.Layout.Len()
 	for i := range vectors {
 		if len(vectors[i]) != n || len(dst[i]) != n {
-			return fmt.Errorf("objective: vector %d has %d elements and its product %d; the layout has %d", i+1, len(vectors[i]), len(dst[i]), n)
+			return fmt.Errorf("objective: vector %d has %d elements and its product %d; the layout has %d", i+1,
+				len(vectors[i]), len(dst[i]), n)
 		}
 	}
 	procs := v.o.Procs()
@@ -69,9 +70,13 @@ func (v View) HessianVectors(ctx context.Context, theta []float32, vectors, dst 
 	for i := 0; i < len(vectors); i += each {
 		end := min(i+each, len(vectors))
 		group.Go(func() error {
-			a, err := v.o.answer(ctx, point{theta: theta, state: v.state, vectors: vectors[i:end], products: dst[i:end]})
+			a, err := v.o.answer(ctx, point{
+				theta: theta, state: v.state, vectors: vectors[i:end],
+				products: dst[i:end],
+			})
 			if err == nil && a.absent != "" {
-				err = v.o.fail(fmt.Errorf("objective: %s multiplied vectors by the Hessian before and does not any more: %s", v.o.Command(), a.absent))
+				err = v.o.fail(fmt.Errorf("objective: %s multiplied vectors by the Hessian before and does not any "+
+					"more: %s", v.o.Command(), a.absent))
 			}
 			return err
 		})
@@ -98,7 +103,8 @@ func (o *Objective) ranges(names []string) ([][2]int, error) {
 		out = append(out, [2]int{t.Offset, t.Offset + t.Len()})
 	}
 	for name := range frozen {
-		return nil, fmt.Errorf("objective: %s says that %q is frozen, which is not a tensor of theta", o.Command(), name)
+		return nil, fmt.Errorf("objective: %s says that %q is frozen, which is not a tensor of theta", o.Command(),
+			name)
 	}
 	return out, nil
 }

@@ -91,7 +91,8 @@ func (o *Objective) warnOfPrinted() {
 	if c.more > 0 {
 		text += fmt.Sprintf(" and %d more lines", c.more)
 	}
-	o.warn("objective_printed", "%s printed %s on standard output before its first answer; this was ignored", o.Command(), text)
+	o.warn("objective_printed", "%s printed %s on standard output before its first answer; this was ignored",
+		o.Command(), text)
 }
 
 // Procs returns the number of processes.
@@ -207,8 +208,13 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 			}
 			return fmt.Errorf("%w (after %d restarts, the most that are allowed)", cause, o.o.Restarts)
 		}
-		o.warnings = slices.DeleteFunc(o.warnings, func(w analyze.Warning) bool { return w.Code == "objective_restarted" })
-		o.warnings = append(o.warnings, analyze.Warning{Code: "objective_restarted", Text: fmt.Sprintf("processes of the objective that died were started again (%d in total); unanswered points were evaluated again", o.restarts)})
+		o.warnings = slices.DeleteFunc(o.warnings,
+			func(w analyze.Warning) bool { return w.Code == "objective_restarted" })
+		o.warnings = append(o.warnings, analyze.Warning{
+			Code: "objective_restarted",
+			Text: fmt.Sprintf("processes of the objective that died were started again (%d in total); unanswered "+
+				"points were evaluated again", o.restarts),
+		})
 	}
 	checked, state, first := o.checked, o.checkedState, o.first
 	o.mu.Unlock()
@@ -227,7 +233,8 @@ func (o *Objective) restart(ctx context.Context, i int, cause error) error {
 	case err != nil:
 		return err
 	case !same(a.values[0], first) && !o.o.AllowNoisy:
-		return c.failed("after it was started again", fmt.Errorf("gives the loss %v; before it gave %v", a.values[0], first))
+		return c.failed("after it was started again", fmt.Errorf("gives the loss %v; before it gave %v", a.values[0],
+			first))
 	}
 	return nil
 }
@@ -251,7 +258,9 @@ func (o *Objective) Gradient(ctx context.Context, theta, grad []float32) (float6
 
 // OnPlane evaluates the loss, and the accuracy if Options.Also has it, with one point
 // at a time in each process.
-func (o *Objective) OnPlane(origin, u, v []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error, error) {
+func (o *Objective) OnPlane(origin, u, v []float32) (int, func(ctx context.Context, a, b, loss,
+	accuracy []float64) error, error,
+) {
 	return o.all().OnPlane(origin, u, v)
 }
 

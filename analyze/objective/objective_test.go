@@ -71,7 +71,10 @@ func points(n int) [][]float32 {
 // Losses, gradients, state and further numbers are the other process's.
 func TestObjective(t *testing.T) {
 	o := options(t, "good")
-	o.StateLayout, o.State, o.Gradient, o.Also = stateLayout, []float32{0.25, 0.5}, true, []string{"accuracy", "test_loss"}
+	o.StateLayout, o.State, o.Gradient, o.Also = stateLayout, []float32{0.25, 0.5}, true, []string{
+		"accuracy",
+		"test_loss",
+	}
 	x := start(t, o)
 	p := points(5)
 	if v, err := x.Check(t.Context(), p[0]); err != nil || v != truth(p[0])+0.75 {
@@ -194,7 +197,8 @@ func TestViews(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if v, err := all.WithState(state).Evaluate(t.Context(), theta); err != nil || !slices.Equal(v, []float64{truth(theta) + sums[k], 0.5}) {
+				if v, err := all.WithState(state).Evaluate(t.Context(), theta); err != nil ||
+					!slices.Equal(v, []float64{truth(theta) + sums[k], 0.5}) {
 					t.Errorf("point %d, state %v: %v, %v", i, state, v, err)
 				}
 			}
@@ -208,7 +212,8 @@ func TestViews(t *testing.T) {
 				t.Fatal(err)
 			}
 			at := make([]float64, 1)
-			if err := evaluate(t.Context(), []float64{0}, []float64{0}, at, nil); err != nil || at[0] != truth(p[0])+sums[k] {
+			if err := evaluate(t.Context(), []float64{0}, []float64{0}, at, nil); err != nil ||
+				at[0] != truth(p[0])+sums[k] {
 				t.Errorf("on the plane with state %v: %v, %v", state, at, err)
 			}
 		}
@@ -259,7 +264,8 @@ func TestBadChildren(t *testing.T) {
 			}
 			return nil
 		}()
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "objective: ") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") ||
+			!strings.HasPrefix(err.Error(), "objective: ") {
 			t.Errorf("%s: %v; want %q", c.mode, err, c.want)
 		}
 		if left, _ := os.ReadDir(o.Dir); len(left) != 0 {
@@ -281,7 +287,10 @@ func TestNotFinite(t *testing.T) {
 
 // Recorded losses are compared at their own statistics.
 func TestCheckRecorded(t *testing.T) {
-	run, err := record.NewMemory(&record.Header{Format: record.FormatVersion, DType: record.Float32, Layout: layout, State: stateLayout, Columns: record.Columns{Theta: true, State: true}})
+	run, err := record.NewMemory(&record.Header{
+		Format: record.FormatVersion, DType: record.Float32, Layout: layout,
+		State: stateLayout, Columns: record.Columns{Theta: true, State: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +311,8 @@ func TestCheckRecorded(t *testing.T) {
 	}
 	o.Env = append(o.Env, modeName+"=noisy")
 	y := start(t, o)
-	if n, err := y.CheckRecorded(t.Context(), run, nil); n != 3 || err != nil || len(y.Warnings()) != 1 || y.Warnings()[0].Code != "objective_disagrees" {
+	if n, err := y.CheckRecorded(t.Context(), run, nil); n != 3 || err != nil || len(y.Warnings()) != 1 ||
+		y.Warnings()[0].Code != "objective_disagrees" {
 		t.Errorf("%d compared, %v, %v", n, err, y.Warnings())
 	}
 }
@@ -311,12 +321,18 @@ func TestCheckRecorded(t *testing.T) {
 func TestCheckBatches(t *testing.T) {
 	p := points(1)[0]
 	for factor, want := range map[float64]bool{1: false, 3: false, 0.2: false, 1.0 / 60: true, 60: true} {
-		run, err := record.NewMemory(&record.Header{Format: record.FormatVersion, DType: record.Float32, Layout: layout, Columns: record.Columns{Theta: true}})
+		run, err := record.NewMemory(&record.Header{
+			Format: record.FormatVersion, DType: record.Float32,
+			Layout: layout, Columns: record.Columns{Theta: true},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range 3 {
-			if err := run.Append(&record.Step{Step: int64(i), Epoch: 1, Theta: p, BatchLoss: record.Some(factor * truth(p) * (1 + float64(i)/10))}); err != nil {
+			if err := run.Append(&record.Step{
+				Step: int64(i), Epoch: 1, Theta: p,
+				BatchLoss: record.Some(factor * truth(p) * (1 + float64(i)/10)),
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -407,7 +423,8 @@ func TestPrintedBefore(t *testing.T) {
 		t.Fatalf("%v, %v", v, err)
 	}
 	w := x.Warnings()
-	if len(w) != 1 || w[0].Code != "objective_printed" || !strings.Contains(w[0].Text, `printed "Files already downloaded and verified", "3", "{\"epoch\": 1}" and 2 more lines on standard output`) {
+	if len(w) != 1 || w[0].Code != "objective_printed" ||
+		!strings.Contains(w[0].Text, `printed "Files already downloaded and verified", "3", "{\"epoch\": 1}" and 2 more lines on standard output`) {
 		t.Errorf("warnings %v", w)
 	}
 }
@@ -417,7 +434,10 @@ func TestTraceback(t *testing.T) {
 	x := start(t, options(t, "traceback"))
 	_, err := x.Check(t.Context(), points(1)[0])
 	var e *objective.Error
-	if !errors.As(err, &e) || !slices.Equal(e.Said, []string{"Traceback (most recent call last):", `  File "objective.py", line 3`, "ValueError: shapes \u00b7[31m"}) {
+	if !errors.As(err, &e) || !slices.Equal(e.Said, []string{
+		"Traceback (most recent call last):",
+		`  File "objective.py", line 3`, "ValueError: shapes \u00b7[31m",
+	}) {
 		t.Fatalf("%#v", err)
 	}
 	if strings.ContainsAny(err.Error(), "\n\x1b") {

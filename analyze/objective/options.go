@@ -30,8 +30,9 @@ type Options struct {
 	StartTimeout time.Duration // from the start to the first answer; 2 minutes
 	Timeout      time.Duration // of an evaluation; 10 minutes
 	ExitTimeout  time.Duration // from the end of input to the end of the process; 5 seconds
-	Restarts     int           // how often processes that died may be started again, in total; default 5; negative means never
-	AllowNoisy   bool          // take a loss that is not deterministic, with a warning
+	// how often processes that died may be started again, in total; default 5; negative means never
+	Restarts   int
+	AllowNoisy bool // take a loss that is not deterministic, with a warning
 
 	Dir string // directory of the files with the vectors; default: in memory if the system offers it
 }
@@ -66,7 +67,8 @@ func (o *Options) Validate() error {
 	}
 	for _, name := range o.Also {
 		if !valueName.MatchString(name) || slices.Contains(reserved, name) {
-			return fmt.Errorf("objective: %q cannot be the name of a number; it must be snake_case and not one of %s", name, strings.Join(reserved, ", "))
+			return fmt.Errorf("objective: %q cannot be the name of a number; it must be snake_case and not one of %s",
+				name, strings.Join(reserved, ", "))
 		}
 	}
 	return nil

@@ -25,9 +25,10 @@ type hello struct {
 	Theta         string        `json:"theta"`    // path of the file
 	State         string        `json:"state"`    // path; empty without state
 	Gradient      string        `json:"gradient"` // path; empty without gradients
-	Vectors       string        `json:"vectors"`  // path, for the vectors to multiply by the Hessian; empty without products
-	Products      string        `json:"products"` // path; empty without products
-	MostVectors   int           `json:"most_vectors"`
+	// path, for the vectors to multiply by the Hessian; empty without products
+	Vectors     string `json:"vectors"`
+	Products    string `json:"products"` // path; empty without products
+	MostVectors int    `json:"most_vectors"`
 }
 
 // tensor is a tensor as a process describes its own.
@@ -93,9 +94,13 @@ func difference(what string, run record.Layout, there []tensor) string {
 	for i := range max(len(run), len(there)) {
 		switch {
 		case i >= len(there):
-			return fmt.Sprintf("has no tensor %d in its %s; the run has %s there", i+1, what, tensor{run[i].Name, run[i].Shape})
+			return fmt.Sprintf("has no tensor %d in its %s; the run has %s there", i+1, what, tensor{
+				run[i].Name,
+				run[i].Shape,
+			})
 		case i >= len(run):
-			return fmt.Sprintf("has %s as tensor %d of its %s; the run has no more than %d", there[i], i+1, what, len(run))
+			return fmt.Sprintf("has %s as tensor %d of its %s; the run has no more than %d", there[i], i+1, what,
+				len(run))
 		}
 		if t := (tensor{run[i].Name, run[i].Shape}); !t.equal(there[i]) {
 			return fmt.Sprintf("has %s as tensor %d of its %s; the run has %s there", there[i], i+1, what, t)
@@ -132,7 +137,8 @@ type answer struct {
 func readAnswer(line []byte, id int64, names []string) (a answer, err error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(quoteNumbers(line), &fields); err != nil {
-		return a, fmt.Errorf("printed %s on standard output, where only answers may go (print to standard error)", excerpt(line))
+		return a, fmt.Errorf("printed %s on standard output, where only answers may go (print to standard error)",
+			excerpt(line))
 	}
 	got, err := strconv.ParseInt(string(fields["id"]), 10, 64)
 	switch {
@@ -155,7 +161,8 @@ func readAnswer(line []byte, id int64, names []string) (a answer, err error) {
 			return a, fmt.Errorf("answered %s, which has no %q", excerpt(line), name)
 		}
 		if a.values[i], err = number(field); err != nil {
-			return a, fmt.Errorf("answered %s as %q; it must be a number, or \"NaN\", \"Infinity\" or \"-Infinity\"", excerpt(field), name)
+			return a, fmt.Errorf("answered %s as %q; it must be a number, or \"NaN\", \"Infinity\" or \"-Infinity\"",
+				excerpt(field), name)
 		}
 		if strings.HasSuffix(name, "accuracy") {
 			if a.values[i], err = share(a.values[i]); err != nil {

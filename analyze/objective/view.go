@@ -99,7 +99,8 @@ func (v View) Evaluate(ctx context.Context, theta []float32) ([]float64, error) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.last, o.lastState, o.lastNumbers = append(o.last[:0], theta...), append(o.lastState[:0], v.state...), slices.Clone(numbers)
+	o.last, o.lastState, o.lastNumbers = append(o.last[:0], theta...), append(o.lastState[:0],
+		v.state...), slices.Clone(numbers)
 	return numbers, nil
 }
 
@@ -136,7 +137,9 @@ func (v View) Gradient(ctx context.Context, theta, grad []float32) (float64, err
 }
 
 // OnPlane evaluates one point at a time in each process.
-func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error, error) {
+func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error,
+	error,
+) {
 	plane := [4]*float32{unsafe.SliceData(origin), unsafe.SliceData(u), unsafe.SliceData(w), unsafe.SliceData(v.state)}
 	if w == nil {
 		w = make([]float32, len(u))
