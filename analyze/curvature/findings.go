@@ -100,8 +100,8 @@ func addMethod(f *analyze.Findings, method string) {
 // counts as being at it.
 const atEdge = 0.05
 
-// Standing writes where a run is; ratio is eta lambda_max over the edge of stability.
-func Standing(ratio float64) string {
+// standing writes where a run is; ratio is eta lambda_max over the edge of stability.
+func standing(ratio float64) string {
 	switch {
 	case ratio > 1+atEdge:
 		return fmt.Sprintf("above it, at %.3g %% of it", 100*ratio)
@@ -125,7 +125,7 @@ func (s *Stability) standing() string {
 	case s.LearningRateAbsent != "":
 		return "no learning rate to multiply lambda_max with: " + s.LearningRateAbsent
 	case s.Threshold.Valid && eta.Valid:
-		return fmt.Sprintf("%s is %.4g (eta %v); the edge of stability of %s is at %.3g: the run is %s", of, eta.Value, s.LearningRate.Value, s.Optimizer, s.Threshold.Value, Standing(eta.Value/s.Threshold.Value))
+		return fmt.Sprintf("%s is %.4g (eta %v); the edge of stability of %s is at %.3g: the run is %s", of, eta.Value, s.LearningRate.Value, s.Optimizer, s.Threshold.Value, standing(eta.Value/s.Threshold.Value))
 	case s.EtaLambdaMax.Valid && s.Optimizer != "":
 		return fmt.Sprintf("eta lambda_max is %.4g (eta %v); no edge of stability to compare with: %s", s.EtaLambdaMax.Value, s.LearningRate.Value, s.ThresholdAbsent)
 	}

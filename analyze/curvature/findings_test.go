@@ -23,7 +23,7 @@ func TestStanding(t *testing.T) {
 		{math.Nextafter(1.05, 2), "above it"},
 		{1.2, "above it, at 120 %"},
 	} {
-		if got := Standing(c.ratio); !strings.HasPrefix(got, strings.Split(c.want, ",")[0]) && !strings.Contains(got, c.want) || c.ratio != 0 && !strings.HasPrefix(got, c.want) {
+		if got := standing(c.ratio); !strings.HasPrefix(got, strings.Split(c.want, ",")[0]) && !strings.Contains(got, c.want) || c.ratio != 0 && !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %q; want %q", c.ratio, got, c.want)
 		}
 	}

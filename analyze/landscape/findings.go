@@ -2,6 +2,7 @@ package landscape
 
 import (
 	"fmt"
+	"math"
 
 	"sgdwalk/analyze"
 )
@@ -23,7 +24,10 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Detail, "%s from %s to %s", m.Name, analyze.Number(m.Values.Min), analyze.Number(m.Values.Max))
 	}
 	plane := s.PlaneOf()
-	f.Add(analyze.Trust, "it shows %s (cosine of the directions %.3g)", &plane, s.Cosine)
+	f.Add(analyze.Trust, "it shows %s", &plane)
+	if math.Abs(s.Cosine) > 0.01 {
+		f.Add(analyze.Detail, "the directions of the plane are not orthogonal: the cosine between them is %.3g", s.Cosine)
+	}
 	if run, walk, ok := s.PlaneShares(); ok {
 		f.Add(analyze.Trust, "the plane holds %s of the variance of the iterates (a random walk: %s)", analyze.Percent(run[0]+run[1]), analyze.Percent(walk[0]+walk[1]))
 	}

@@ -15,7 +15,11 @@ const maxFound = 3
 func (s *Summary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	for i := range min(maxFound, len(s.ExplainedVarianceRatio)) {
-		f.Add(analyze.Noise, "%s", s.direction(i))
+		question := analyze.Detail
+		if i == 0 {
+			question = analyze.Noise
+		}
+		f.Add(question, "%s", s.direction(i))
 	}
 	text := fmt.Sprintf("participation ratio %.2f", s.ParticipationRatio)
 	if len(s.RandomWalk.ExplainedVarianceRatio) > 0 {

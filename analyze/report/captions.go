@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze/curvature"
+	"sgdwalk/analyze/landscape"
 )
 
 // captions say what figures show, by analysis and name. Those of landscapes depend
@@ -25,7 +26,6 @@ var captions = map[string]string{
 	"lines/accuracy":        "Training accuracy along the same lines.",
 	"lines/test_loss":       "Held-out loss along the same lines.",
 	"lines/test_accuracy":   "Held-out accuracy along the same lines.",
-	"curvature/curvature":   "Eigenvalues of the Hessian: their spectral density.",
 	"curvature/along":       "Learning rate times largest eigenvalue over the steps, beside the edge of stability.",
 	"curvature/dominant":    "How much of the gradients and of the updates lies in the space of the leading eigenvectors, over the steps.",
 	"compare/landscape":     "All runs over one landscape, each projected onto the common plane.",
@@ -47,21 +47,33 @@ var onPlane = map[string]string{
 
 // caption returns what a figure of a result shows, "" for one that is not known.
 func (r *Result) caption(name string) string {
-	f := facts{value: r.summary}
-	switch text := onPlane[name]; {
-	case r.Document.Analysis == "landscape" && text != "":
-		c := fmt.Sprintf(text, f.planeText().Where)
-		if n, _ := f.num("path_rows"); c[len(c)-1] != '.' {
-			if n > 0 && name != "walk" {
-				c += ", with the path of the iterates projected onto it"
+	switch s := r.Summary.(type) {
+	case *landscape.Summary:
+		plane := s.PlaneOf()
+		if text := onPlane[name]; text != "" {
+			text = fmt.Sprintf(text, &plane)
+			if s.PathRows > 0 && name != "walk" && !strings.HasSuffix(text, ".") {
+				text += ", with the path of the iterates projected onto it"
 			}
-			c += "."
+			return sentence(text)
 		}
-		return c
-	case r.Document.Analysis == "curvature" && name == "curvature" && f.get("eta_lambda_max").kind == object:
-		return captions["curvature/along"]
-	case r.Document.Analysis == "curvature" && name == "curvature":
-		return strings.Replace(captions["curvature/curvature"], curvature.Hessian.Name(), curvature.Matrix(f.str("matrix")).Name(), 1)
+	case *curvature.RunSummary:
+		if name == "curvature" {
+			return captions["curvature/along"]
+		}
+	case *curvature.Summary:
+		if name == "curvature" {
+			return density(s.Matrix)
+		}
+	case *curvature.FisherSummary:
+		if name == "curvature" {
+			return density(s.Matrix)
+		}
 	}
 	return captions[r.Document.Analysis+"/"+name]
+}
+
+// density is the caption of a spectral density.
+func density(m curvature.Matrix) string {
+	return "Eigenvalues of the " + m.Name() + ": their spectral density."
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/record/printable"
 )
@@ -266,24 +267,26 @@ func mapData(r *Result) (*mapPanel, string) {
 		note = fmt.Sprintf("Of the surface's %s points %s, away from contours, are interpolated.", short(float64(nx*ny)), short(float64(interpolated)))
 	}
 	m.Log = low > 0 && high/low >= 20 && high-high == 0
-	f := facts{value: r.summary}
-	names, shares, _, principal := f.planeShares()
+	var plane landscape.PlaneRecipe
+	var shares [2]float64
+	principal := false
+	if s, ok := r.Summary.(*landscape.Summary); ok {
+		plane = s.PlaneOf()
+		shares, _, principal = s.PlaneShares()
+	}
 	name := func(i int) string {
 		if principal {
-			return fmt.Sprintf("%s (%s of variance)", names[i], percent(shares[i]))
+			return fmt.Sprintf("%s (%s of variance)", plane.Direction(i), analyze.Percent(shares[i]))
 		}
-		if given := f.get("plane", "directions"); i < len(given.items) {
-			return given.items[i].text
-		}
-		return fmt.Sprintf("direction %d", i+1)
+		return plane.Direction(i)
 	}
 	m.XName, m.YName = printable.Line(name(0)), printable.Line(name(1))
 	keep := sparse(len(path.column("step")), path.column("true_loss"))
 	m.Step, m.PathA, m.PathB = keep(path.column("step")), keep(path.column("a")), keep(path.column("b"))
 	m.True, m.Residual = keep(path.column("true_loss")), keep(path.column("residual"))
-	plane := keep(path.column("plane_loss"))
+	under := keep(path.column("plane_loss"))
 	for k := range m.Step {
-		z := at(plane, k)
+		z := at(under, k)
 		if z != z {
 			z = m.under(at(m.PathA, k), at(m.PathB, k))
 		}

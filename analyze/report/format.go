@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -37,22 +36,6 @@ func grouped(n int64) string {
 		s = s[:head] + "," + s[head:]
 	}
 	return s
-}
-
-// percent writes a share.
-func percent(share float64) string {
-	if math.IsNaN(share) || math.IsInf(share, 0) {
-		return short(share)
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
-}
-
-// optional writes a number that may be absent.
-func optional(write func(float64) string, x float64, ok bool) string {
-	if !ok {
-		return dash
-	}
-	return write(x)
 }
 
 // words turns a snake_case name into words.

@@ -18,16 +18,20 @@ const (
 // described columns (mean, sd, median, ...), one for each list of objects, and so
 // on for the objects inside.
 func generic(caption string, v value) []table {
-	plain := table{Caption: caption, Head: []string{"quantity", "value"}}
-	spread := table{Caption: caption + ": spread", Head: append([]string{"quantity"}, spreadHead...)}
+	plain, spread := pairs(caption), spreads(caption+": spread")
 	var inner []table
 	for i, k := range v.keys {
 		item := v.items[i]
 		name := words(k)
 		switch {
 		case isDistribution(item):
-			f := facts{value: item}
-			spread.spread(&f, name)
+			var cells []string
+			for _, k := range distribution {
+				cells = append(cells, cell(item.item(k)))
+			}
+			if cells[len(cells)-1] != "0" {
+				spread.add(name, cells...)
+			}
 		case item.kind == object:
 			inner = append(inner, generic(caption+", "+name, item)...)
 		case item.kind == array && slices.ContainsFunc(item.items, func(x value) bool { return x.kind == object }):
@@ -45,8 +49,11 @@ func generic(caption string, v value) []table {
 	return out
 }
 
+// distribution has the keys of an analyze.Distribution, in the order of the table.
+var distribution = []string{"mean", "sd", "median", "min", "max", "count"}
+
 func isDistribution(v value) bool {
-	for _, k := range []string{"count", "mean", "sd", "median", "min", "max"} {
+	for _, k := range distribution {
 		if v.kind != object || !slices.Contains(v.keys, k) {
 			return false
 		}
@@ -63,8 +70,10 @@ func cell(v value) string {
 		if !strings.ContainsAny(v.text, ".eE") && len(v.text) > 15 {
 			return v.text // a seed, say: every digit counts
 		}
-		x, ok := v.float()
-		return optional(short, x, ok)
+		if x, ok := v.float(); ok {
+			return short(x)
+		}
+		return v.text
 	case truth:
 		return map[string]string{"true": "yes", "false": "no"}[v.text]
 	case array:
@@ -113,9 +122,9 @@ func listTable(caption string, v value) table {
 		}
 		row := []string{short(float64(i + 1))}
 		for _, k := range keys {
-			row = append(row, cell(item.get(k)))
+			row = append(row, cell(item.item(k)))
 		}
-		t.add(row...)
+		t.add(row[0], row[1:]...)
 	}
 	return t
 }

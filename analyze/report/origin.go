@@ -7,7 +7,11 @@ import (
 	"slices"
 	"strconv"
 
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/path"
+	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/result"
+	"sgdwalk/analyze/walk"
 )
 
 // headerTables show what the header says: enough to make the run again. Of the
@@ -74,7 +78,10 @@ func headerTables(r *Run) []table {
 // origin says where the numbers of a result come from.
 func origin(x *Result) originView {
 	p := &x.Document.Provenance
-	o := originView{Title: head(titleOf(x)), Options: placeless(leaves("", fromAny(p.Options)))}
+	o := originView{Title: head(x.section().Title)}
+	if options, err := parse(x.options); err == nil {
+		o.Options = placeless(leaves("", options))
+	}
 	for _, row := range [][2]string{
 		{"method", p.Method},
 		{"software", p.Software},
@@ -89,11 +96,6 @@ func origin(x *Result) originView {
 		}
 	}
 	return o
-}
-
-func titleOf(x *Result) string {
-	f := facts{value: x.summary}
-	return describe(x, &f).Title
 }
 
 // mismatches are warnings about a result that is not one of this recording, or
@@ -119,27 +121,24 @@ func overview(runs []Run) *table {
 	}
 	for i := range runs {
 		r := &runs[i]
-		row := []string{r.Name, r.Header.Title(), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), dash, dash, dash, dash, dash}
+		row := []string{r.Header.Title(), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), "", "", "", "", ""}
 		if p := r.first("path"); p != nil {
-			f := facts{value: p.summary}
 			for k, name := range []string{"full_loss", "test_loss"} {
-				_, last, ok := ends(p.tables["path"].column(name))
-				row[4+k] = optional(short, last, ok)
+				if _, last, ok := ends(p.tables["path"].column(name)); ok {
+					row[3+k] = short(last)
+				}
 			}
-			x, ok := f.num("grad_cos", "mean")
-			row[7] = optional(short, x, ok)
+			row[6] = optional(p.Summary.(*path.Summary).GradCos.Mean)
 		}
 		if w := r.first("walk"); w != nil {
-			f := facts{value: w.summary}
-			x, ok := f.num("floor_interior_ratio")
-			row[6] = optional(percent, x, ok)
+			row[5] = share(w.Summary.(*walk.Summary).FloorInteriorRatio)
 		}
 		if p := r.first("pca"); p != nil {
-			f := facts{value: p.summary}
-			v := f.nums("explained_variance_ratio")
-			row[8] = optional(percent, at(v, 0)+at(v, 1), len(v) > 1)
+			if v := p.Summary.(*pca.Summary).ExplainedVarianceRatio; len(v) > 1 {
+				row[7] = analyze.Percent(v[0] + v[1])
+			}
 		}
-		t.add(row...)
+		t.add(r.Name, row...)
 	}
 	return t
 }

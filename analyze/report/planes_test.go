@@ -34,7 +34,7 @@ func TestPlaneKinds(t *testing.T) {
 	for _, c := range []struct{ plane, title, where, share string }{
 		{
 			`"plane": {"kind": "pca", "origin": "mean", "directions": ["pc2", "pc3"]}, "directions": {"explained_variance_ratio": [0.6, 0.25, 0.1], "random_walk": {"explained_variance_ratio": [0.5, 0.2, 0.05]}}`,
-			"Landscape, PC2 and PC3", "the plane of the principal directions PC2 and PC3 through the mean of the iterates", "The plane holds 35 % of the variance of the iterates; a random walk as long shows 25 %.",
+			"Landscape, PC2 and PC3", "the plane of the principal directions PC2 and PC3 through the mean of the iterates", "The plane holds 35 % of the variance of the iterates (a random walk: 25 %).",
 		},
 		{
 			`"plane": {"kind": "random", "origin": "step 20", "directions": ["random1", "random2"], "normalization": "filter"}`,
@@ -62,7 +62,7 @@ func TestPlaneKinds(t *testing.T) {
 		html := write(t, report.Options{}, open(t, run))
 		for _, want := range []string{
 			">" + c.title + ": the loss on a plane</h2>", ">" + c.title + "</a>", "<figcaption>The loss on " + c.where + ".</figcaption>",
-			"<figcaption>Training accuracy on " + c.where + ".</figcaption>", "<p>It is " + c.where + ".", c.share,
+			"<figcaption>Training accuracy on " + c.where + ".</figcaption>", "It shows " + c.where + ".", c.share,
 		} {
 			if !strings.Contains(html, want) {
 				t.Errorf("%s: the page lacks %q", c.title, want)
@@ -78,7 +78,7 @@ func TestPlaneKinds(t *testing.T) {
 func TestBarriersAndEdge(t *testing.T) {
 	run := emptyRun(t, "run", header(""))
 	html := write(t, report.Options{}, open(t, run))
-	for _, want := range []string{"Not known; sgdwalk walk run looks between consecutive iterates", "The Hessian was not looked at; sgdwalk curvature run does it."} {
+	for _, want := range []string{"The result of sgdwalk walk run is missing.", "The result of sgdwalk curvature run is missing."} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page of a run without results lacks %q", want)
 		}
@@ -93,16 +93,16 @@ func TestBarriersAndEdge(t *testing.T) {
 	keepJSON(t, run, "along", "curvature", `{"rows": 4, "first_step": 0, "last_step": 20, "lambda_max": {"min": 1, "max": 8}, "eta_lambda_max": {"mean": 0.6, "max": 2.4}}`, nil, "curvature", "dominant")
 	html = write(t, report.Options{}, open(t, run))
 	for _, want := range []string{
-		"The highest point of the straight line from step 0 to step 20 of other is 0.125 above the higher of its ends: a barrier.",
-		"No sampled point of the bezier curve trained between them is higher than both ends.",
-		"No sampled point of the straight line from step 3 to step 20 is higher than both ends.",
+		"Step 0 to step 20 of other, distance 2: loss 1 at the first end and 0.5 at the second.", "(barrier above the higher end: 0.125).",
+		"The bezier curve that was trained for 0 steps has no point above the higher end; the straight line has a barrier of 0.125 above the higher end",
+		"Far: step 3 to step 20, distance 2: loss",
 		">Line from step 0 to step 20 of other: the loss between two points</h2>", ">Line from step 3 to step 20 (far): the loss between two points</h2>",
-		"it rises by up to 0.25 on the way", `<th scope="row">test loss</th>`, `<th scope="row">barrier above the higher end</th><td class="n">0</td><td class="n">0.125</td>`,
-		">Random lines: the loss around one point</h2>", "8 random lines, filter-normalized, go through step 20; the loss is 0.5 there and 0.25 to 4 on them.", "<figcaption>Held-out loss along the same lines.</figcaption>",
-		"The eigenvalues of the Hessian at step 20 reach from -2 to 8: the loss bends down in some direction, 25 % as much as it bends up in the steepest.",
-		"η λ_max is 2.4; the edge of stability of sgd is at 2: the run is above it, at 120 % of it.",
-		"At 4 iterates, steps 0 to 20, the largest eigenvalue of the Hessian is 1 to 8.",
-		"The empirical Fisher matrix is the second moment of 8 recorded mini-batch gradients, steps 12 to 19: it is not the Hessian.", "There is no edge of stability to compare with: it is not the Hessian.",
+		"The loss rises by up to 0.25 on the way", `<th scope="row">test loss</th>`, `<th scope="row">barrier above the higher end</th><td class="n">0</td><td class="n">0.125</td>`,
+		">Random lines: the loss around one point</h2>", "8 random lines of 51 points, filter-normalized, through step 20; loss 0.5 there, 0.25 to 4 on them.", "<figcaption>Held-out loss along the same lines.</figcaption>",
+		"Hessian at step 20: lambda_max 8, lambda_min -2", "The loss curves down in some direction, 25 % as much as it curves up in the steepest one.",
+		"Eta lambda_max is 2.4 (eta 0.3); the edge of stability of sgd is at 2: the run is above it, at 120 % of it.",
+		"4 iterates, steps 0 to 20: lambda_max from 1 to 8",
+		"Empirical Fisher matrix around step 20, from 8 mini-batch gradients of an unknown number of examples (steps 12 to 19)", "The empirical Fisher matrix is not the Hessian: no edge of stability applies.",
 		"<figcaption>Eigenvalues of the empirical Fisher matrix: their spectral density.</figcaption>",
 		"<figcaption>Eigenvalues of the Hessian: their spectral density.</figcaption>", "<figcaption>Learning rate times largest eigenvalue over the steps, beside the edge of stability.</figcaption>",
 	} {

@@ -214,11 +214,11 @@ func TestNumbers(t *testing.T) {
 	percent := func(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*x), ".0") + " %" }
 	for _, want := range []string{
 		`<th scope="row">floor strictly inside the step</th><td class="n">` + percent(doc.Summary.Floor) + "</td>",
-		"rises over " + percent(doc.Summary.Null.Rises) + " of them",
+		percent(doc.Summary.Null.Rises) + " of the steps rise",
 		`<td class="n">18446744073709551615</td>`, // a seed keeps all its digits
 		"1,000 examples, 10 held out",
 		"Held-out loss went from",
-		"21 iterates are there, steps 0 to 20, none missing between them.",
+		"Recorded iterates: 21, steps 0 to 20; missing steps between them: 0.",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
@@ -495,8 +495,8 @@ func TestDamaged(t *testing.T) {
 		{"analysis/walk/summary.json", `{"analysis": "walk", `, "analysis/walk/summary.json: unexpected end of JSON input"},
 		{"analysis/walk/summary.json", `{"analysis": "walk", "summary": 3}`, "analysis/walk/summary.json: it has no object summary"},
 		{"analysis/walk/summary.json", `{"summary": {}}`, "analysis/walk/summary.json: it names no analysis"},
-		{"analysis/walk/summary.json", `{"analysis": "walk", "summary": {"segments": "many"}}`, "analysis/walk/summary.json: summary.segments is a text; it must be a number"},
-		{"analysis/pca/summary.json", `{"analysis": "pca", "summary": {"explained_variance_ratio": [[]]}}`, "analysis/pca/summary.json: summary.explained_variance_ratio is an array; it must be a number"},
+		{"analysis/walk/summary.json", `{"analysis": "walk", "summary": {"segments": "many"}}`, "analysis/walk/summary.json: summary.segments is a JSON string; it must be of type int"},
+		{"analysis/pca/summary.json", `{"analysis": "pca", "summary": {"explained_variance_ratio": [[]]}}`, "analysis/pca/summary.json: summary.explained_variance_ratio is a JSON array; it must be of type float64"},
 		{"analysis/walk/walk.svg", "<svg><g></svg>", "analysis/walk/walk.svg: it is no SVG"},
 		{"analysis/walk/walk.svg", "<html/>", "analysis/walk/walk.svg: it is no SVG: its root is <html>"},
 		{"analysis/walk/walk.svg", "", "analysis/walk/walk.svg: it is no SVG: it is empty"},

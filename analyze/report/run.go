@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/safefile"
@@ -34,10 +35,12 @@ type Unreadable struct {
 // Result is a finished result of one analysis.
 type Result struct {
 	Name     string           // of its directory under RUN/analysis: "walk", or what --out said
-	Document *result.Document // with Summary as a json.RawMessage
+	Document *result.Document // with Summary and Options as a json.RawMessage
+	Summary  analyze.Summary  // of the analysis' own type; nil for an analysis that is not known
 	Figures  []Figure         // in the order of the page
 
-	summary value
+	summary value // for tables of all numbers
+	options json.RawMessage
 	tables  map[string]*series
 }
 
@@ -48,10 +51,6 @@ type Figure struct {
 	PNG  []byte // of a figure without SVG
 	GIF  []byte // of an animation
 }
-
-// known are the analyses that have a section of their own, in the order of the
-// page; others follow by name.
-var known = []string{"path", "walk", "pca", "landscape", "lines", "line", "curvature", "compare"}
 
 // Limits of what is read, so that a forged file does not take all memory.
 const (
@@ -107,7 +106,7 @@ func Open(dir string) (Run, error) {
 // sortResults puts results in the order of the page.
 func sortResults(results []Result) {
 	slices.SortStableFunc(results, func(a, b Result) int {
-		if d := a.rank() - b.rank(); d != 0 {
+		if d := rank(a.Document.Analysis) - rank(b.Document.Analysis); d != 0 {
 			return d
 		}
 		return strings.Compare(a.Name, b.Name)
@@ -117,13 +116,6 @@ func sortResults(results []Result) {
 func finished(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, result.SummaryName))
 	return err == nil
-}
-
-func (r *Result) rank() int {
-	if i := slices.Index(known, r.Document.Analysis); i >= 0 {
-		return i
-	}
-	return len(known)
 }
 
 // OpenResult reads one finished result wherever it is, such as a comparison of
@@ -143,21 +135,14 @@ func OpenResult(dir string) (Result, error) {
 	if doc.Analysis == "" {
 		return Result{}, fmt.Errorf("report: %s: it names no analysis", path)
 	}
-	if err := r.check(); err != nil {
+	r.options, _ = doc.Provenance.Options.(json.RawMessage)
+	if r.Summary, err = decode(doc.Analysis, raw, r.options); err != nil {
 		return Result{}, fmt.Errorf("report: %s: %w", path, err)
 	}
 	if err := r.readFigures(dir); err != nil {
 		return Result{}, err
 	}
 	return r, r.readTables(dir)
-}
-
-// check builds the section once, so that a summary of the wrong types is refused
-// where its file can still be named.
-func (r *Result) check() error {
-	f := facts{value: r.summary}
-	describe(r, &f)
-	return f.err
 }
 
 // readFigures reads the figures that the summary lists: SVG first; PNG and GIF
@@ -194,7 +179,7 @@ func (r *Result) readFigures(dir string) error {
 			r.Figures = append(r.Figures, f)
 		}
 	}
-	first := map[string]string{"walk": "walk", "pca": "pca", "landscape": "landscape", "path": "loss", "line": "line", "lines": "lines"}[r.Document.Analysis]
+	first := known(r.Document.Analysis).figure
 	slices.SortStableFunc(r.Figures, func(a, b Figure) int {
 		switch {
 		case a.Name == b.Name:
@@ -209,15 +194,8 @@ func (r *Result) readFigures(dir string) error {
 	return nil
 }
 
-// used are the tables that the page takes numbers from, by analysis.
-var used = map[string]map[string][]string{
-	"path":      {"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos", "theta_norm"}},
-	"walk":      {"losses": {"step", "alpha", "position", "loss"}, "segments": {"step", "floor_position", "floor_loss"}},
-	"landscape": {"grid": {"i", "j", "a", "b", "loss", "valid"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
-}
-
 func (r *Result) readTables(dir string) error {
-	for name, columns := range used[r.Document.Analysis] {
+	for name, columns := range known(r.Document.Analysis).tables {
 		file := name + ".csv"
 		if !slices.Contains(r.Document.Files, file) {
 			continue

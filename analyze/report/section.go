@@ -3,63 +3,38 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/landscape"
+	"sgdwalk/analyze/path"
+	"sgdwalk/analyze/pca"
+	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
 )
-
-// table is a table of the page; the first cell of a row heads it.
-type table struct {
-	Caption string
-	Head    []string
-	Rows    [][]string
-	Note    string
-}
-
-func (t *table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
 // section is what the page says about one result, before it has figures and an
 // address.
 type section struct {
 	Title   string
-	Points  []string // sentences
+	about   string   // follows the first part of the title
+	Points  []string // the findings
 	Reading []string // how to read the figures, and what not to conclude
 	Tables  []table
 }
 
-// titles of the analyses with a section of their own. What follows the colon is
-// not in the list of contents.
-var titles = map[string]string{
-	"path":      "Path: how far and which way each step went",
-	"walk":      "Walk: the loss between consecutive iterates",
-	"pca":       "Directions: where the iterates spread",
-	"landscape": "Landscape: the loss on a plane",
-	"lines":     "Random lines: the loss around one point",
-	"line":      "Line: the loss between two points",
-	"curvature": "Curvature: the Hessian along the run",
-	"compare":   "Comparison of runs",
-}
-
-// sections make what is said about the analyses that are known.
-var sections = map[string]func(*facts) section{
-	"path": pathSection, "walk": walkSection, "pca": pcaSection, "landscape": landscapeSection,
-	"lines": linesSection, "line": lineSection, "curvature": curvatureSection, "compare": compareSection,
-}
-
-// describe makes the section of a result. Numbers of the wrong type are noted in
-// f.
-func describe(r *Result, f *facts) section {
+// section describes a result.
+func (r *Result) section() section {
 	var s section
-	if known := sections[r.Document.Analysis]; known != nil {
-		s = known(f)
+	if r.Summary == nil {
+		s.Tables = generic("Numbers", r.summary)
 	} else {
-		s = section{Tables: generic("Numbers", r.summary)}
+		for _, f := range r.Summary.Findings() {
+			s.Points = append(s.Points, sentence(f.Text))
+		}
+		known(r.Document.Analysis).describe(r.Summary, &s)
 	}
-	s.Title = sentenceTitle(r.Document.Analysis)
-	first, rest, more := strings.Cut(s.Title, ":")
-	if p := f.planeText(); r.Document.Analysis == "landscape" && p.Head != "" {
-		first += ", " + p.Head
-	}
-	if r.Document.Analysis == "line" {
-		first += r.between()
-	}
+	first, rest, more := strings.Cut(sentenceTitle(r.Document.Analysis), ":")
+	first += s.about
 	if r.Name != r.Document.Analysis {
 		first += " (" + r.Name + ")"
 	}
@@ -69,229 +44,168 @@ func describe(r *Result, f *facts) section {
 	return s
 }
 
-// rows adds a row for each of the named numbers that is there.
-func (t *table) rows(f *facts, write func(float64) string, named ...[2]string) {
-	for _, n := range named {
-		if x, ok := f.num(strings.Split(n[1], ".")...); ok {
-			t.add(n[0], write(x))
-		}
-	}
-}
-
-var spreadHead = []string{"mean", "sd", "median", "min", "max", "values"}
-
-// spread adds a row with the description of a column of numbers, if it has any.
-func (t *table) spread(f *facts, name string, keys ...string) {
-	if n, ok := f.num(append(keys, "count")...); !ok || n == 0 {
-		return
-	}
-	row := []string{name}
-	for _, k := range append(spreadHead[:5:5], "count") {
-		x, ok := f.num(append(keys[:len(keys):len(keys)], k)...)
-		row = append(row, optional(short, x, ok))
-	}
-	t.add(row...)
-}
-
-func pathSection(f *facts) section {
-	var s section
-	if n, ok := f.num("path_length"); ok {
-		d, _ := f.num("displacement")
-		u, _ := f.num("updates")
-		s.Points = append(s.Points, fmt.Sprintf("%s updates make a path of length %s that ends %s from where it started.", short(u), short(n), short(d)))
-	}
-	for _, c := range []struct{ name, key string }{{"mini-batch gradients", "grad_cos"}, {"updates", "update_cos"}} {
-		m, ok := f.num(c.key, "mean")
-		below, _ := f.num(c.key + "_negative_ratio")
-		if ok {
-			s.Points = append(s.Points, fmt.Sprintf("The mean cosine of consecutive %s is %s; %s of the cosines are below 0.", c.name, short(m), percent(below)))
-		}
-	}
-	geometry := table{Caption: "Geometry of the path", Head: append([]string{"quantity"}, spreadHead...)}
-	geometry.spread(f, "step length", "update_norm")
-	geometry.spread(f, "mini-batch gradient, norm", "grad_norm")
-	geometry.spread(f, "cosine of consecutive gradients", "grad_cos")
-	geometry.spread(f, "cosine of consecutive updates", "update_cos")
-	geometry.spread(f, "cosine of gradient and update", "grad_update_cos")
-	whole := table{Caption: "The path as a whole", Head: []string{"quantity", "value"}}
-	whole.rows(f, short, [2]string{"path length", "path_length"}, [2]string{"displacement from the first iterate", "displacement"},
-		[2]string{"displacement / path length (1 is straight)", "displacement_ratio"},
-		[2]string{"iterates", "rows"}, [2]string{"steps not recorded", "missing_steps"})
+func pathSection(p *path.Summary, s *section) {
+	whole := pairs("The path as a whole")
+	whole.add("path length", optional(p.PathLength))
+	whole.add("displacement from the first iterate", optional(p.Displacement))
+	whole.add("displacement / path length (1 is straight)", optional(p.DisplacementRatio))
+	whole.add("iterates", count(p.Rows))
+	whole.add("missing steps", count(p.MissingSteps))
+	geometry := spreads("Geometry of the path")
+	geometry.spread("step length", &p.UpdateNorm)
+	geometry.spread("mini-batch gradient, norm", &p.GradNorm)
+	geometry.spread("cosine of consecutive gradients", &p.GradCos)
+	geometry.spread("cosine of consecutive updates", &p.UpdateCos)
+	geometry.spread("cosine of gradient and update", &p.GradUpdateCos)
 	s.Tables = []table{whole, geometry}
 	s.Reading = []string{
-		"Mini-batch loss is that of the batch which made the gradient, so it jumps; full loss is over the whole training set, where it was measured.",
-		"A negative cosine says that a step turns back on the one before: the walk bounces between walls. Noise on a quadratic bowl does that too.",
-		"Distances are in the space of all parameters. A displacement much smaller than the path length is a walk that turns a lot, not one that went nowhere.",
+		"The mini-batch loss is the loss of the batch that made the gradient, so it jumps. The full loss is over the whole training set, where it was measured.",
+		"A negative cosine means that a step turns back on the step before: the walk bounces between walls. Noise on a quadratic bowl does that too.",
+		"Distances are in the space of all parameters. A displacement much smaller than the path length means that the walk turns a lot, not that it went nowhere.",
 	}
-	return s
 }
 
-func walkSection(f *facts) section {
-	var s section
-	n, _ := f.num("segments")
-	from, _ := f.num("first_step")
-	to, _ := f.num("last_step")
-	e, _ := f.num("evaluations")
-	s.Points = append(s.Points, fmt.Sprintf("The full training loss was evaluated along %s segments, steps %s to %s, at %s points.", short(n), short(from), short(to), short(e)))
-	if x, ok := f.num("floor_interior_ratio"); ok {
-		s.Points = append(s.Points, fmt.Sprintf("On %s of the steps the lowest point lies strictly inside the step; %s.", percent(x), f.floorText()))
-	}
-	if b, ok := f.num("barriers"); ok {
-		s.Points = append(s.Points, fmt.Sprintf("%s of %s segments have a barrier, a point between the ends that is higher than both.", short(b), short(n)))
-	}
-	beside := table{Caption: "The walk beside a noisy quadratic without structure", Head: []string{"quantity", "this walk", "noisy quadratic"}}
+func walkSection(w *walk.Summary, s *section) {
+	null := &w.Null
+	beside := table{Caption: "The walk compared with a noisy quadratic without structure", Head: []string{"quantity", "this walk", "noisy quadratic"}}
 	for _, q := range []struct {
-		name  string
-		write func(float64) string
-		keys  []string
+		name       string
+		write      func(record.Optional) string
+		walk, null record.Optional
 	}{
-		{"floor strictly inside the step", percent, []string{"floor_interior_ratio"}},
-		{"floor at the first or last sample", percent, []string{"floor_at_edge_ratio"}},
-		{"loss higher after the step", percent, []string{"rises_ratio"}},
-		{"floor position s*, weighted with curvature", short, []string{"floor_position_weighted"}},
-		{"the same, every step alike", short, []string{"floor_position", "mean"}},
-		{"mean height of the iterates above the floor", short, []string{"height_mean", "mean"}},
-		{"mean curvature along the step", short, []string{"curvature", "mean"}},
+		{"floor strictly inside the step", share, w.FloorInteriorRatio, null.FloorInteriorRatio},
+		{"floor at the first or last sample", share, w.FloorAtEdgeRatio, null.FloorAtEdgeRatio},
+		{"loss higher after the step", share, w.RisesRatio, null.RisesRatio},
+		{"floor position s*, weighted with curvature", optional, w.FloorPositionWeighted, null.FloorPositionWeighted},
+		{"the same, all steps weighted equally", optional, w.FloorPosition.Mean, null.FloorPosition.Mean},
+		{"mean height of the iterates above the floor", optional, w.HeightMean.Mean, null.HeightMean.Mean},
+		{"mean curvature along the step", optional, w.Curvature.Mean, null.Curvature.Mean},
 	} {
-		x, ok := f.num(q.keys...)
-		y, okNull := f.num(append([]string{"null"}, q.keys...)...)
-		if ok || okNull {
-			beside.add(q.name, optional(q.write, x, ok), optional(q.write, y, okNull))
-		}
+		beside.add(q.name, q.write(q.walk), q.write(q.null))
 	}
-	if why := f.str("null", "absent"); why != "" {
-		beside.Note = "There is no noisy quadratic to compare with: " + why + "."
-	} else if l, ok := f.num("null", "eigenvalue"); ok {
-		k, _ := f.num("null", "directions")
-		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, independent directions: %s.", short(l), short(k))
+	if null.Absent == "" && null.FloorInteriorRatio.Valid {
+		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, independent directions: %s.", short(null.Eigenvalue), count(null.Directions))
 	}
-	spread := table{Caption: "Spread over the segments", Head: append([]string{"quantity"}, spreadHead...)}
-	spread.spread(f, "loss at the floor", "floor_loss")
-	spread.spread(f, "height at the start of the step", "height_start")
-	spread.spread(f, "height at its end", "height_end")
-	spread.spread(f, "height of barriers", "barrier_height")
-	spread.spread(f, "step length", "step_length")
-	spread.spread(f, "curvature per length\u00b2 (sharpness)", "sharpness")
-	spread.spread(f, "learning rate \u00d7 sharpness", "eta_sharpness")
-	spread.spread(f, "R\u00b2 of a parabola", "r2_degree_2")
+	spread := spreads("Spread over the segments")
+	spread.spread("loss at the floor", &w.FloorLoss)
+	spread.spread("height at the start of the step", &w.HeightStart)
+	spread.spread("height at its end", &w.HeightEnd)
+	spread.spread("height of barriers", &w.BarrierHeight)
+	spread.spread("step length", &w.StepLength)
+	spread.spread("curvature per length\u00b2 (sharpness)", &w.Sharpness)
+	spread.spread("learning rate \u00d7 sharpness", &w.EtaSharpness)
+	spread.spread("R\u00b2 of a parabola", &w.R2)
 	s.Tables = []table{beside, spread}
 	s.Reading = []string{
-		"Dots are iterates; between two of them the line is the loss on the straight way from one to the next, and the dashed line is the lowest value of each step (the valley floor).",
-		"A floor inside the step means that the step passed over it: the iterates ride above the floor.",
-		"Bouncing and a floor near the middle are what SGD shows on any quadratic bowl with noise. Only what differs from the column of the noisy quadratic says something about this loss.",
+		"Dots are iterates. Between two dots the line is the loss on the straight way from one to the next, and the dashed line is the lowest value of each step (the valley floor).",
+		"A floor inside the step means that the step passed over it: the iterates stay above the floor.",
+		"SGD on any noisy quadratic bowl bounces and has a floor near the middle. Only a difference from the column of the noisy quadratic says something about this loss.",
 	}
-	return s
 }
 
-func pcaSection(f *facts) section {
-	var s section
-	shares, walk := f.nums("explained_variance_ratio"), f.nums("random_walk", "explained_variance_ratio")
-	flips, permutations := f.get("surrogates", "sign_flips"), f.get("surrogates", "permutations")
-	correlation := f.nums("lissajous_correlation")
-	rows, _ := f.num("rows")
-	if len(shares) > 0 {
-		p := fmt.Sprintf("The first direction holds %s of the variance of %s iterates", percent(shares[0]), short(rows))
-		if len(shares) > 1 {
-			p += fmt.Sprintf(", the first two hold %s", percent(shares[0]+shares[1]))
+func pcaSection(p *pca.Summary, s *section) {
+	t := table{Caption: "Share of the variance by direction, compared with walks without structure", Head: []string{"direction", "this run", "random walk", "updates with random signs", "updates in random order", "correlation with a random walk"}}
+	var flips, permutations []pca.Band
+	if r := p.Surrogates; r != nil {
+		flips, permutations = r.SignFlips, r.Permutations
+		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks made of the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a random walk shows.", count(r.Walks))
+	}
+	span := func(bands []pca.Band, i int) string {
+		if i >= len(bands) {
+			return ""
 		}
-		if len(walk) > 1 {
-			p += fmt.Sprintf(". A random walk as long shows %s and %s", percent(walk[0]), percent(walk[0]+walk[1]))
+		return strings.TrimSuffix(analyze.Percent(bands[i].Low), " %") + " to " + analyze.Percent(bands[i].High)
+	}
+	for i, ratio := range p.ExplainedVarianceRatio {
+		null, correlation := "", ""
+		if i < len(p.RandomWalk.ExplainedVarianceRatio) {
+			null = analyze.Percent(p.RandomWalk.ExplainedVarianceRatio[i])
 		}
-		s.Points = append(s.Points, p+".")
-	}
-	if x, ok := f.num("median_residual_ratio"); ok {
-		s.Points = append(s.Points, fmt.Sprintf("Off the plane of the first two directions is %s of an iterate's distance from the centre (median).", percent(x)))
-	}
-	t := table{Caption: "Share of the variance by direction, beside walks without structure", Head: []string{"direction", "this run", "random walk", "updates with random signs", "updates in random order", "correlation with a random walk"}}
-	span := func(list value, i int) string {
-		if i >= len(list.items) {
-			return dash
+		if i < len(p.LissajousCorrelation) {
+			correlation = optional(p.LissajousCorrelation[i])
 		}
-		low, ok1 := list.items[i].get("low").float()
-		high, ok2 := list.items[i].get("high").float()
-		if !ok1 || !ok2 {
-			return dash
-		}
-		return strings.TrimSuffix(percent(low), " %") + " to " + percent(high)
+		t.add(fmt.Sprintf("PC%d", i+1), analyze.Percent(ratio), null, span(flips, i), span(permutations, i), correlation)
 	}
-	pick := func(v []float64, i int, write func(float64) string) string {
-		return optional(write, at(v, i), at(v, i) == at(v, i))
-	}
-	for i, share := range shares {
-		t.add(fmt.Sprintf("PC%d", i+1), percent(share), pick(walk, i, percent), span(flips, i), span(permutations, i), pick(correlation, i, short))
-	}
-	if n, ok := f.num("surrogates", "walks"); ok {
-		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks made of the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a random walk shows.", short(n))
-	}
-	whole := table{Caption: "The directions as a whole", Head: []string{"quantity", "value"}}
-	if c := f.str("center"); c != "" {
-		whole.add("centre", c)
-	}
-	if k := f.str("kinds"); k != "" {
-		whole.add("parameters that take part", k)
-	}
-	whole.rows(f, short, [2]string{"how many parameters these are", "parameters_included"}, [2]string{"participation ratio", "participation_ratio"}, [2]string{"participation ratio of a random walk", "random_walk.participation_ratio"},
-		[2]string{"distance from the plane of PC1 and PC2, median", "median_residual"}, [2]string{"the same, largest", "max_residual"})
-	whole.rows(f, percent, [2]string{"variance in the parameters left out", "left_out_variance_ratio"})
+	whole := pairs("The directions as a whole")
+	whole.add("center", string(p.Center))
+	whole.add("parameters that take part", string(p.Kinds))
+	whole.add("number of these parameters", count(p.ParametersIncluded))
+	whole.add("participation ratio", short(p.ParticipationRatio))
+	whole.add("participation ratio of a random walk", short(p.RandomWalk.ParticipationRatio))
+	whole.add("distance from the plane of PC1 and PC2, median", short(p.MedianResidual))
+	whole.add("the same, largest", short(p.MaxResidual))
+	whole.add("variance in the parameters left out", analyze.Percent(p.LeftOutVarianceRatio))
 	s.Tables = []table{t, whole}
 	s.Reading = []string{
-		"Bars are the run, the marks beside them a random walk with as many rows (Antognini and Sohl-Dickstein, 2018). A large first share is no finding by itself: walks without any structure have one.",
-		"Coordinates that look like one half, one and one and a half periods of a cosine are what a random walk shows; so does a path that curves in the plane of PC1 and PC2.",
+		"Bars are the run. The marks next to them are a random walk with the same number of rows (Antognini and Sohl-Dickstein, 2018). A large first share is no finding by itself: walks without any structure have one.",
+		"A random walk shows coordinates that look like one half, one, and one and a half periods of a cosine, and a path that curves in the plane of PC1 and PC2.",
 	}
-	return s
 }
 
-func at(v []float64, i int) float64 {
-	if i < 0 || i >= len(v) {
-		return nan
+func landscapeSection(l *landscape.Summary, s *section) {
+	plane := l.PlaneOf()
+	if title := plane.Title(); title != "" {
+		s.about = ", " + title
 	}
-	return v[i]
-}
-
-func landscapeSection(f *facts) section {
-	var s section
-	evaluated, _ := f.num("evaluated")
-	cells, _ := f.num("cells")
-	low, okLow := f.num("loss", "min")
-	high, okHigh := f.num("loss", "max")
-	p := f.planeText()
-	s.Points = append(s.Points, sentence("it is "+p.Where))
-	s.Points = append(s.Points, fmt.Sprintf("%s of %s grid points were evaluated; the loss on the plane runs from %s to %s.", short(evaluated), short(cells), optional(short, low, okLow), optional(short, high, okHigh)))
-	if share := f.planeShare(); share != "" {
-		s.Points = append(s.Points, share)
-	}
-	if x, ok := f.num("plane_error_relative"); ok {
-		n, _ := f.num("compared")
-		s.Points = append(s.Points, fmt.Sprintf("Under an iterate the plane shows a loss that is %s away from the iterate's own (median of %s).", percent(x), short(n)))
-	}
-	t := table{Caption: "How far the plane can be trusted", Head: []string{"quantity", "value"}}
-	t.rows(f, percent, [2]string{"distance of the iterates from the plane / extent of the path on it (median)", "residual_ratio"},
-		[2]string{"loss on the plane against true loss, relative (median)", "plane_error_relative"},
-		[2]string{"the same, against the range of the loss along the path", "plane_error_ratio"})
-	t.rows(f, short, [2]string{"true loss of the last iterate", "last_true_loss"}, [2]string{"loss on the plane under it", "last_plane_loss"},
-		[2]string{"distance of an iterate from the plane, median", "residual.median"}, [2]string{"the same, largest", "residual.max"},
-		[2]string{"iterates beyond the edge of the grid", "path_outside"}, [2]string{"grid points with a loss that is not finite", "loss.nonfinite"})
-	g := table{Caption: "The grid", Head: []string{"quantity", "value"}}
-	for _, axis := range []struct{ name, key string }{{"first direction, min:max:points", "x"}, {"second direction, min:max:points", "y"}} {
-		if r := f.str(axis.key); r != "" {
-			g.add(axis.name, shortRange(r))
-		}
-	}
-	g.rows(f, short, [2]string{"lowest loss on the grid", "loss.min"}, [2]string{"where, along the first direction", "min_a"}, [2]string{"and along the second", "min_b"},
-		[2]string{"length of the first direction", "norm_u"}, [2]string{"length of the second direction", "norm_v"}, [2]string{"cosine between them", "cosine"})
+	t := pairs("How far the plane can be trusted")
+	t.add("distance of the iterates from the plane / extent of the path on it (median)", share(l.ResidualRatio))
+	t.add("loss on the plane compared with the true loss, relative difference (median)", share(l.PlaneErrorRelative))
+	t.add("the same, compared with the range of the loss along the path", share(l.PlaneErrorRatio))
+	t.add("true loss of the last iterate", optional(l.LastTrueLoss))
+	t.add("loss on the plane under it", optional(l.LastPlaneLoss))
+	t.add("distance of an iterate from the plane, median", optional(l.Residual.Median))
+	t.add("the same, largest", optional(l.Residual.Max))
+	t.add("iterates outside the grid", count(l.PathOutside))
+	t.add("grid points with a loss that is not finite", count(l.Loss.Nonfinite))
+	g := pairs("The grid")
+	g.add("first direction, min:max:points", rangeText(l.X))
+	g.add("second direction, min:max:points", rangeText(l.Y))
+	g.add("lowest loss on the grid", optional(l.Loss.Min))
+	g.add("its position along the first direction", optional(l.MinA))
+	g.add("its position along the second direction", optional(l.MinB))
+	g.add("length of the first direction", short(l.NormU))
+	g.add("length of the second direction", short(l.NormV))
+	g.add("cosine between them", short(l.Cosine))
 	s.Tables = []table{t, g}
-	n, _ := f.num("path_rows")
-	s.Reading = p.reading(n > 0)
-	return s
+	switch plane.Kind {
+	case landscape.PrincipalPlane:
+		s.read("The plane is the flat one that the iterates spread most on: of all planes it flatters the path most.")
+	case landscape.RandomKind:
+		s.read(
+			"Random directions do not depend on the walk. The picture shows the loss around one point, and the path has almost no extent on it.",
+			"Filter-normalized directions are as long as the parameters, filter by filter, so that widths of different networks can be compared (Li et al., 2018). Another seed gives another picture; the loss along several random lines shows how much they differ.")
+	case landscape.HessianPlane:
+		s.read("The curvature of the loss along an eigenvector is its eigenvalue at the point of the plane. No direction curves more; most other directions are far flatter.")
+	case landscape.ThroughPlane:
+		s.read("The plane goes through these points; the loss between them can have any shape. Axes are in units of the distance from the first point.")
+	}
+	if l.PathRows > 0 {
+		s.read(
+			"The path is the projection of the iterates onto the plane. They lie off the plane, and the paler the path, the further away.",
+			"The loss under a point of the path is not the loss of that iterate; the table gives the difference.")
+	}
+	s.read("Two directions show two of all directions. A wide valley here says nothing about the width in the others.")
 }
 
-// shortRange writes a range min:max:n with four digits.
-func shortRange(r string) string {
-	parts := strings.Split(r, ":")
-	for i, p := range parts {
-		if x, ok := (value{kind: number, text: p}).float(); ok {
-			parts[i] = short(x)
-		}
+func linesSection(l *landscape.LinesSummary, s *section) {
+	t := pairs("The lines")
+	t.add("positions, min:max:points", rangeText(l.X))
+	t.add("length of a direction, mean", optional(l.Norms.Mean))
+	t.add("losses that are not finite", count(l.Loss.Nonfinite))
+	s.Tables = []table{t}
+	s.Reading = []string{
+		"The line is the mean over the directions. The band reaches from the lowest to the highest of them. One random line is one draw from this band.",
+		"In a space of many dimensions random directions hardly meet the few steep ones: the loss appears flatter here than along a step of the optimizer.",
 	}
-	return strings.Join(parts, " : ")
+}
+
+// read adds sentences on how to read the figures.
+func (s *section) read(sentences ...string) { s.Reading = append(s.Reading, sentences...) }
+
+// rangeText writes a range min : max : points; it is empty for none.
+func rangeText(r analyze.Range) string {
+	if r.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s : %s : %d", short(r.Min), short(r.Max), r.N)
 }

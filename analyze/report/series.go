@@ -104,3 +104,11 @@ func lowest(v []float64) int {
 	}
 	return best
 }
+
+// at is element i of a column; NaN beyond its ends.
+func at(v []float64, i int) float64 {
+	if i < 0 || i >= len(v) {
+		return nan
+	}
+	return v[i]
+}

@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"sgdwalk/analyze"
+)
 
 // settled says whether the full training loss, or the mini-batch loss where there
 // is none, still moved when the run ended.
@@ -44,10 +48,10 @@ func settled(t *series) string {
 func verdict(s string, fall float64) string {
 	switch {
 	case fall > 0.02:
-		return fmt.Sprintf("%s, it fell by %s: it had not converged.", s, percent(fall))
+		return fmt.Sprintf("%s, it fell by %s: it had not converged.", s, analyze.Percent(fall))
 	case fall < -0.02:
-		return fmt.Sprintf("%s, it rose by %s: it had not settled.", s, percent(-fall))
+		return fmt.Sprintf("%s, it rose by %s: it had not settled.", s, analyze.Percent(-fall))
 	default:
-		return fmt.Sprintf("%s, it changed by %s: it had settled.", s, percent(max(fall, -fall)))
+		return fmt.Sprintf("%s, it changed by %s: it had settled.", s, analyze.Percent(max(fall, -fall)))
 	}
 }

@@ -3,12 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // kind is what a JSON value is.
@@ -22,10 +19,6 @@ const (
 	number
 	truth
 )
-
-func (k kind) String() string {
-	return [...]string{"nothing", "an object", "an array", "a text", "a number", "a truth value"}[k]
-}
 
 // value is a JSON value with its keys in the order of the file, so that tables
 // show numbers in the order in which the analysis wrote them.
@@ -81,43 +74,12 @@ func parseNext(d *json.Decoder) (value, error) {
 	}
 }
 
-// fromAny makes a value of what encoding/json decodes into an interface; keys are
-// sorted.
-func fromAny(x any) value {
-	switch x := x.(type) {
-	case map[string]any:
-		v := value{kind: object, keys: slices.Sorted(maps.Keys(x))}
-		for _, k := range v.keys {
-			v.items = append(v.items, fromAny(x[k]))
-		}
-		return v
-	case []any:
-		v := value{kind: array}
-		for _, item := range x {
-			v.items = append(v.items, fromAny(item))
-		}
-		return v
-	case string:
-		return value{kind: text, text: x}
-	case float64:
-		return value{kind: number, text: strconv.FormatFloat(x, 'g', -1, 64)}
-	case bool:
-		return value{kind: truth, text: strconv.FormatBool(x)}
-	default:
-		return value{}
+// item returns the value of a key; what is missing is absent.
+func (v value) item(key string) value {
+	if i := slices.Index(v.keys, key); i >= 0 {
+		return v.items[i]
 	}
-}
-
-// get follows the keys; what is not there is absent.
-func (v value) get(keys ...string) value {
-	for _, k := range keys {
-		i := slices.Index(v.keys, k)
-		if v.kind != object || i < 0 {
-			return value{}
-		}
-		v = v.items[i]
-	}
-	return v
+	return value{}
 }
 
 // float returns a number; NaN and the infinities are texts in JSON.
@@ -132,56 +94,4 @@ func (v value) float() (float64, bool) {
 	default:
 		return math.NaN(), false
 	}
-}
-
-// facts looks values up in a summary and remembers the first one that is not of
-// the type that it must have.
-type facts struct {
-	value
-	err error
-}
-
-func (f *facts) wrong(v value, keys []string, want kind) {
-	if f.err == nil {
-		f.err = fmt.Errorf("%s is %s; it must be %s", strings.Join(append([]string{"summary"}, keys...), "."), v.kind, want)
-	}
-}
-
-// num returns a number, which is not ok when it is absent.
-func (f *facts) num(keys ...string) (x float64, ok bool) {
-	v := f.get(keys...)
-	if v.kind == absent {
-		return math.NaN(), false
-	}
-	if x, ok = v.float(); !ok {
-		f.wrong(v, keys, number)
-	}
-	return x, ok
-}
-
-// nums returns the numbers of an array; NaN where one is absent.
-func (f *facts) nums(keys ...string) []float64 {
-	v := f.get(keys...)
-	if v.kind != array && v.kind != absent {
-		f.wrong(v, keys, array)
-		return nil
-	}
-	var out []float64
-	for _, item := range v.items {
-		x, ok := item.float()
-		if !ok && item.kind != absent {
-			f.wrong(item, keys, number)
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-// str returns a text, "" when it is absent.
-func (f *facts) str(keys ...string) string {
-	v := f.get(keys...)
-	if v.kind != text && v.kind != absent {
-		f.wrong(v, keys, text)
-	}
-	return v.text
 }

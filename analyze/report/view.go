@@ -222,7 +222,7 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 
 // sentenceTitle is the title of the section of a result by its directory's name.
 func sentenceTitle(name string) string {
-	if t := titles[name]; t != "" {
+	if t := known(name).title; t != "" {
 		return t
 	}
 	return strings.TrimSuffix(sentence(words(name)), ".")
@@ -234,23 +234,18 @@ func head(title string) string {
 	return head
 }
 
-// withMissing puts a section that names the command where one of the four usual
-// results is not there.
+// withMissing adds a section that names the command where an expected result is missing.
 func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[string]bool) []sectionView {
 	var out []sectionView
 	at := 0
-	for _, name := range known {
-		from := at
+	for _, a := range analyses {
+		name, from := a.name, at
 		for at < len(r.Results) && r.Results[at].Document.Analysis == name {
 			at++
 		}
 		out = append(out, have[from:at]...)
-		if at > from || unread[name] {
-			continue
-		}
-		switch name {
-		case "path", "walk", "pca", "landscape":
-			out = append(out, sectionView{ID: ids.name(run, name), section: section{Title: titles[name]}, Missing: r.command(name)})
+		if a.expected && at == from && !unread[name] {
+			out = append(out, sectionView{ID: ids.name(run, name), section: section{Title: a.title}, Missing: r.command(name)})
 		}
 	}
 	return append(out, have[at:]...)
@@ -259,11 +254,7 @@ func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[s
 // newSectionView makes the section of a result whose directory stands in the
 // given one.
 func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, error) {
-	f := facts{value: x.summary}
-	s := &sectionView{ID: ids.name(run, x.Name), section: describe(x, &f), Warnings: append([]warning{}, x.Document.Warnings...)}
-	if f.err != nil {
-		return nil, f.err
-	}
+	s := &sectionView{ID: ids.name(run, x.Name), section: x.section(), Warnings: append([]warning{}, x.Document.Warnings...)}
 	for k := range s.Warnings {
 		s.Warnings[k].Text = sentence(s.Warnings[k].Text)
 	}
@@ -291,7 +282,7 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 		s.Figures = append(s.Figures, v)
 	}
 	// A section of tables made of the summary has all of it already.
-	if _, own := sections[x.Document.Analysis]; own {
+	if x.Summary != nil {
 		s.All = generic("All numbers", x.summary)
 	}
 	var data []string

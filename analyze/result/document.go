@@ -87,16 +87,16 @@ func (d *Document) encode() ([]byte, error) {
 
 // Read returns the document of the result in that directory and decodes its
 // summary into the value that summary points to; nil leaves it undecoded, as a
-// json.RawMessage. The error of a directory without a finished result wraps
-// fs.ErrNotExist.
+// json.RawMessage. The options are always a json.RawMessage. The error of a directory
+// without a finished result wraps fs.ErrNotExist.
 func Read(dir string, summary any) (*Document, error) {
 	path := filepath.Join(dir, SummaryName)
 	b, err := safefile.Read(path, maxSummary)
 	if err != nil {
 		return nil, fmt.Errorf("result: %s holds no finished result: %w", dir, err)
 	}
-	var raw json.RawMessage
-	d := &Document{Summary: &raw}
+	var raw, options json.RawMessage
+	d := &Document{Summary: &raw, Provenance: Provenance{Options: &options}}
 	if summary != nil {
 		d.Summary = summary
 	}
@@ -106,5 +106,6 @@ func Read(dir string, summary any) (*Document, error) {
 	if summary == nil {
 		d.Summary = raw
 	}
+	d.Provenance.Options = options
 	return d, nil
 }

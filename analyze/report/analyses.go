@@ -1,0 +1,103 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/curvature"
+	"sgdwalk/analyze/line"
+)
+
+// analysis is what the page knows about one analysis.
+type analysis struct {
+	name     string
+	title    string // what follows the colon is not in the list of contents
+	expected bool   // the page of a run without it names the command that makes it
+	figure   string // the one that stands first
+	tables   map[string][]string
+	content
+}
+
+// content decodes the summary of a result and describes it in a section.
+type content struct {
+	decode   func(summary, options []byte) (analyze.Summary, error)
+	describe func(s analyze.Summary, to *section)
+}
+
+// analyses are the known ones, in the order of the page. Others follow by name, with all
+// their numbers in tables.
+var analyses = []analysis{
+	{
+		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss", content: of(pathSection),
+		tables: map[string][]string{"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos", "theta_norm"}},
+	},
+	{
+		name: "walk", title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk", content: of(walkSection),
+		tables: map[string][]string{"losses": {"step", "alpha", "position", "loss"}, "segments": {"step", "floor_position", "floor_loss"}},
+	},
+	{name: "pca", title: "Directions: where the iterates spread", expected: true, figure: "pca", content: of(pcaSection)},
+	{
+		name: "landscape", title: "Landscape: the loss on a plane", expected: true, figure: "landscape", content: of(landscapeSection),
+		tables: map[string][]string{"grid": {"i", "j", "a", "b", "loss", "valid"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
+	},
+	{name: "lines", title: "Random lines: the loss around one point", figure: "lines", content: of(linesSection)},
+	{name: "line", title: "Line: the loss between two points", figure: "line", content: content{
+		decode:   func(summary, options []byte) (analyze.Summary, error) { return line.DecodeSummary(summary, options) },
+		describe: of(lineSection).describe,
+	}},
+	{name: "curvature", title: "Curvature: the Hessian along the run", content: content{
+		decode:   func(summary, _ []byte) (analyze.Summary, error) { return curvature.DecodeSummary(summary) },
+		describe: curvatureSection,
+	}},
+	{name: "compare", title: "Comparison of runs", content: of(compareSection)},
+}
+
+// of makes the content of an analysis with one type of summary.
+func of[T any, P interface {
+	*T
+	analyze.Summary
+}](describe func(P, *section)) content {
+	return content{
+		decode: func(summary, _ []byte) (analyze.Summary, error) {
+			s := P(new(T))
+			return s, json.Unmarshal(summary, s)
+		},
+		describe: func(s analyze.Summary, to *section) { describe(s.(P), to) },
+	}
+}
+
+// rank returns the place of an analysis on the page; those that are not known have the
+// last one.
+func rank(name string) int {
+	i := slices.IndexFunc(analyses, func(a analysis) bool { return a.name == name })
+	if i < 0 {
+		return len(analyses)
+	}
+	return i
+}
+
+// known returns an analysis; the zero value when the page does not know it.
+func known(name string) analysis {
+	if i := rank(name); i < len(analyses) {
+		return analyses[i]
+	}
+	return analysis{}
+}
+
+// decode returns the summary as its analysis has it, nil when the page does not know the
+// analysis.
+func decode(name string, summary, options []byte) (analyze.Summary, error) {
+	a := known(name)
+	if a.decode == nil {
+		return nil, nil
+	}
+	s, err := a.decode(summary, options)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("summary.%s is a JSON %s; it must be of type %s", wrong.Field, wrong.Value, wrong.Type)
+	}
+	return s, err
+}

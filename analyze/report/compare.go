@@ -1,0 +1,36 @@
+package report
+
+import (
+	"strconv"
+
+	"sgdwalk/analyze/compare"
+)
+
+func compareSection(c *compare.Summary, s *section) {
+	effects := table{Caption: "Groups compared with " + c.Baseline, Head: []string{"statistic", "group", "seeds", "mean", "sd", "difference from the baseline", "its 95 % interval"}}
+	for i := range c.Effects {
+		e := &c.Effects[i]
+		interval := ""
+		if d := e.DifferenceInterval; d.Low.Valid && d.High.Valid {
+			interval = short(d.Low.Value) + " to " + short(d.High.Value)
+		}
+		effects.add(words(e.Statistic), e.Group, count(e.Values), optional(e.Mean), optional(e.SD), optional(e.Difference), interval)
+	}
+	each := table{Caption: "Every run", Head: []string{"run", "group", "seed"}}
+	for i, r := range c.Statistics {
+		cells := []string{r.Group, strconv.FormatUint(r.Seed, 10)}
+		for _, v := range r.Values {
+			if i == 0 {
+				each.Head = append(each.Head, words(v.Name))
+			}
+			cells = append(cells, optional(v.Value))
+		}
+		cells = append(cells, make([]string, len(each.Head))...)
+		each.add(r.Run, cells[:len(each.Head)-1]...)
+	}
+	s.Tables = []table{effects, each}
+	s.Reading = []string{
+		"Differences are paired by seed: a run and the baseline's run of the same seed. Without at least three pairs there is no interval, and a difference may be chance.",
+		"One plane for several runs is a compromise between them: a run that lies far off the plane shows only its projection.",
+	}
+}
