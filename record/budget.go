@@ -7,43 +7,44 @@ import (
 	"time"
 )
 
-// BudgetOptions says what a header does not: the costs of the format and the
-// habits of the optimizer. The zero value counts the vectors only, for an
-// optimizer without inner loop.
+// BudgetOptions has the costs that a header does not know: those of the file format
+// and of the optimizer's inner loop. The zero value counts only the vectors, for an
+// optimizer without an inner loop.
 type BudgetOptions struct {
 	RowOverhead    int64 // bytes that the format adds to the vectors of a row
 	RunOverhead    int64 // bytes that it adds once for the run
-	InnerRows      int   // rows of inner iterates that come with every kept step; 0 for most optimizers
-	BatchesPerStep int   // mini-batches that one step draws, which moves the epochs; 0 means 1
+	InnerRows      int   // rows of inner iterates for each kept step; 0 for most optimizers
+	BatchesPerStep int   // mini-batches that one step draws, which decides the epoch of a step; 0 means 1
 }
 
 // Validate names the field, its value and what is allowed.
 func (o BudgetOptions) Validate() error {
 	if o.RowOverhead < 0 || o.RunOverhead < 0 || o.InnerRows < 0 || o.BatchesPerStep < 0 {
-		return fmt.Errorf("record: budget: row overhead %d, run overhead %d, inner rows %d, batches per step %d: none may be negative",
+		return fmt.Errorf("record: budget: row overhead %d, run overhead %d, inner rows %d, batches per step %d: "+
+			"none may be negative",
 			o.RowOverhead, o.RunOverhead, o.InnerRows, o.BatchesPerStep)
 	}
 	return nil
 }
 
-// Budget is what a recording will take, known before its first step. A run that
-// diverges or is stopped takes less.
+// Budget is the size of a recording, computed before its first step. A run that
+// diverges or is stopped needs less.
 type Budget struct {
-	Steps       int64 // updates that were asked for
-	Rows        int64 // rows that the schedule keeps of them, the one after the last update included
-	VectorBytes int64 // bytes of theta, grad and state in a row, as far as they are recorded
-	RowBytes    int64 // VectorBytes and the overhead of a row
-	TotalBytes  int64 // the whole run; math.MaxInt64 when it is more than that
+	Steps       int64 // planned updates
+	Rows        int64 // rows that the schedule keeps, including the row after the last update
+	VectorBytes int64 // bytes of the recorded vectors in a row
+	RowBytes    int64 // VectorBytes plus the overhead of a row
+	TotalBytes  int64 // the whole run; at most math.MaxInt64
 	Schedule    Schedule
 
 	options BudgetOptions
 }
 
-// NewBudget counts what a run with this header takes. Every row is counted with
-// all recorded vectors: a format keeps room for an absent one. The rows are
-// counted exactly, by asking the schedule about every step; epochs have
-// ceil(training examples / batch) mini-batches. Cost: one call of Schedule.Keep
-// per step, none for schedules that are a single every:K.
+// NewBudget computes the size of a run with this header. Every row counts with all
+// recorded vectors, because the file format reserves space also for an absent one.
+// The number of rows is exact: Schedule.Keep is called for every step, except for
+// schedules that are a single every:K. An epoch has ceil(training examples / batch)
+// mini-batches.
 func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -56,7 +57,10 @@ func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 		recorded bool
 		layout   Layout
 		element  int
-	}{{h.Columns.Theta, h.Layout, h.ElementBytes()}, {h.Columns.Grad, h.Layout, h.ElementBytes()}, {h.Columns.State, h.State, 4}} {
+	}{{h.Columns.Theta, h.Layout, h.ElementBytes()}, {h.Columns.Grad, h.Layout, h.ElementBytes()}, {
+		h.Columns.State,
+		h.State, 4,
+	}} {
 		if v.recorded {
 			b.VectorBytes += int64(v.element) * int64(v.layout.Len())
 		}
@@ -67,7 +71,7 @@ func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 	return b, nil
 }
 
-// keptSteps counts the steps from 0 to h.Steps-1 that the schedule keeps.
+// countKeptSteps counts the steps from 0 to h.Steps-1 that the schedule keeps.
 func countKeptSteps(h *Header, batchesPerStep int) int64 {
 	rules := h.Schedule.steps.rules
 	switch {
@@ -76,7 +80,7 @@ func countKeptSteps(h *Header, batchesPerStep int) int64 {
 	case len(rules) == 1 && rules[0].kind == "every":
 		return countMultiples(rules[0].n, 0, h.Steps)
 	}
-	perEpoch := int64(math.MaxInt64) // nothing is known of the data: one long epoch
+	perEpoch := int64(math.MaxInt64) // without a known data set: one long epoch
 	if h.Batch > 0 && h.Data.TrainExamples > 0 {
 		perEpoch = int64((h.Data.TrainExamples + h.Batch - 1) / h.Batch)
 	}
@@ -92,7 +96,7 @@ func countKeptSteps(h *Header, batchesPerStep int) int64 {
 	return n
 }
 
-// multiples counts the multiples of k in [from, to).
+// countMultiples counts the multiples of k in [from, to).
 func countMultiples(k, from, to int64) int64 {
 	if to <= from {
 		return 0
@@ -106,8 +110,8 @@ func countMultiples(k, from, to int64) int64 {
 	return before(to) - before(from)
 }
 
-// rowsOf returns the rows of a run of which so many steps are kept: theirs and
-// the one after the last update.
+// rowsForSteps returns the number of rows for this number of kept steps: one row and
+// its inner rows for each step, and the row after the last update.
 func (b *Budget) rowsForSteps(kept int64) int64 {
 	perStep := 1 + int64(b.options.InnerRows)
 	if kept > (math.MaxInt64-1)/perStep {
@@ -123,13 +127,13 @@ func (b *Budget) bytesForRows(rows int64) int64 {
 	return rows*b.RowBytes + b.options.RunOverhead
 }
 
-// BytesPerStep returns the mean over all steps, kept or not.
+// BytesPerStep returns TotalBytes divided by all steps, kept or not.
 func (b *Budget) BytesPerStep() float64 { return float64(b.TotalBytes) / float64(max(b.Steps, 1)) }
 
-// TimeShare estimates the time for writing over the time for training: the mean
-// bytes of a step at this speed of writing over the time that a step takes. A
-// writer that works beside the training loop slows it by less. It is NaN when
-// either is not positive.
+// TimeShare estimates the time for writing relative to the time for training: the
+// mean bytes of a step divided by the speed of writing and by the duration of a
+// step. A writer in another goroutine slows training by less. TimeShare is NaN when
+// either argument is not positive.
 func (b *Budget) TimeShare(step time.Duration, bytesPerSecond float64) float64 {
 	if step <= 0 || bytesPerSecond <= 0 {
 		return math.NaN()
@@ -137,32 +141,33 @@ func (b *Budget) TimeShare(step time.Duration, bytesPerSecond float64) float64 {
 	return b.BytesPerStep() / bytesPerSecond / step.Seconds()
 }
 
-// String is one line for people.
+// String describes the budget in one line.
 func (b *Budget) String() string {
-	return fmt.Sprintf("%d of %d steps kept as %d rows of %s: %s", (b.Rows-1)/(1+int64(b.options.InnerRows)), b.Steps, b.Rows, bytesText(b.RowBytes), bytesText(b.TotalBytes))
+	return fmt.Sprintf("%d of %d steps kept as %d rows of %s: %s", (b.Rows-1)/(1+int64(b.options.InnerRows)), b.Steps,
+		b.Rows, bytesText(b.RowBytes), bytesText(b.TotalBytes))
 }
 
-// BudgetError says that a recording does not fit and what would.
+// BudgetError reports that a recording does not fit, and which schedule does.
 type BudgetError struct {
 	Budget   *Budget
 	MaxBytes int64
-	Fits     bool     // whether any schedule does
-	Schedule Schedule // the one that Fit suggests
-	Bytes    int64    // what it takes, or, where none fits, what the first and the last row take
+	Fits     bool     // whether any schedule fits
+	Schedule Schedule // the schedule that Fit suggests
+	Bytes    int64    // size with Schedule; where no schedule fits, size of the first and the last row
 }
 
-// Error is one line with all numbers.
+// Error describes the problem and the suggestion in one line, with all numbers.
 func (e *BudgetError) Error() string {
-	text := fmt.Sprintf("record: the recording would take %s (%d rows of %s), and %s are allowed; ",
+	text := fmt.Sprintf("record: the recording needs %s (%d rows of %s), but only %s are allowed; ",
 		bytesText(e.Budget.TotalBytes), e.Budget.Rows, bytesText(e.Budget.RowBytes), bytesText(e.MaxBytes))
 	if !e.Fits {
-		return text + fmt.Sprintf("no schedule fits: the first and the last step alone take %s", bytesText(e.Bytes))
+		return text + fmt.Sprintf("no schedule fits: the first and the last row alone need %s", bytesText(e.Bytes))
 	}
 	return text + fmt.Sprintf("the schedule %s fits with %s", e.Schedule, bytesText(e.Bytes))
 }
 
-// Check returns nil when the recording fits into so many bytes and otherwise a
-// *BudgetError with the schedule that would.
+// Check returns nil when the recording fits into maxBytes, and otherwise a
+// *BudgetError that suggests a schedule.
 func (b *Budget) Check(maxBytes int64) error {
 	if b.TotalBytes <= maxBytes {
 		return nil
@@ -176,29 +181,33 @@ func (b *Budget) Check(maxBytes int64) error {
 	return e
 }
 
-// Fit returns the densest simple schedule that fits into so many bytes,
-// whatever the header's schedule is:
+// Fit returns the densest simple schedule that fits into maxBytes, independent of
+// the schedule in the header:
 //
 //   - every step, if all fit;
-//   - first:N+every:K with N a tenth of the steps that fit, at most 100: a run
-//     moves most at its beginning;
-//   - log:N when fewer than 20 steps fit, where evenly spaced ones would miss
+//   - first:N+every:K with N a tenth of the steps that fit, at most 100, because a
+//     run moves most at its beginning;
+//   - log:N when fewer than 20 steps fit, because evenly spaced steps would miss
 //     the beginning, and every:K when not even log:1 fits.
 //
 // The error is a *BudgetError when the first and the last row do not fit.
 func (b *Budget) Fit(maxBytes int64) (Schedule, error) {
 	s, _, ok := b.fitSchedule(maxBytes)
 	if !ok {
-		return Schedule{}, &BudgetError{Budget: b, MaxBytes: maxBytes, Bytes: b.bytesForRows(b.rowsForSteps(min(1, b.Steps)))}
+		return Schedule{}, &BudgetError{
+			Budget: b, MaxBytes: maxBytes,
+			Bytes: b.bytesForRows(b.rowsForSteps(min(1, b.Steps))),
+		}
 	}
 	return s, nil
 }
 
-// fewSteps is where evenly spaced steps begin to tell more than logarithmically
-// spaced ones.
+// minEvenSteps is the number of steps from which on Fit spaces them evenly; fewer
+// steps are spaced logarithmically.
 const minEvenSteps = 20
 
-// fit also returns how many steps the schedule keeps.
+// fitSchedule does the work of Fit, and also returns how many steps the schedule
+// keeps.
 func (b *Budget) fitSchedule(maxBytes int64) (s Schedule, kept int64, ok bool) {
 	room := int64(math.MaxInt64) // steps that fit
 	if b.RowBytes > 0 {
@@ -250,7 +259,7 @@ func (b *Budget) fitLog(room int64) (n, kept int64) {
 	return n, kept
 }
 
-// bytesText writes a size with three digits and a decimal unit.
+// bytesText formats a size with three digits and a decimal unit, such as 1.23 GB.
 func bytesText(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)

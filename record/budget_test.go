@@ -186,10 +186,10 @@ func TestBudgetCheck(t *testing.T) {
 	h := budgetHeader(t, 10_000, "")
 	b := mustBudget(t, h, record.BudgetOptions{})
 	for limit, want := range map[int64]string{
-		401 * 400: "record: the recording would take 4 MB (10001 rows of 400 B), and 160 kB are allowed; the " +
+		401 * 400: "record: the recording needs 4 MB (10001 rows of 400 B), but only 160 kB are allowed; the " +
 			"schedule first:40+every:28 fits with 159 kB",
-		799: "record: the recording would take 4 MB (10001 rows of 400 B), and 799 B are allowed; no schedule fits: " +
-			"the first and the last step alone take 800 B",
+		799: "record: the recording needs 4 MB (10001 rows of 400 B), but only 799 B are allowed; no schedule fits: " +
+			"the first and the last row alone need 800 B",
 	} {
 		if err := b.Check(limit); err == nil || err.Error() != want {
 			t.Errorf("%d bytes:\n%v\nwant\n%s", limit, err, want)

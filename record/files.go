@@ -5,22 +5,23 @@ import (
 	"syscall"
 )
 
-// ErrDamaged is wrapped by errors that say that a file does not have what was
-// written into it. Errors of the machine never wrap it alone; see IsDamage.
+// ErrDamaged is wrapped by errors that report a file whose content is not what was
+// written. Use IsDamage to test for it: an error tree may also contain an error of
+// the operating system, and then nothing is known about the content.
 var ErrDamaged = errors.New("damaged")
 
-// IsDamage reports whether the error is about what a file contains and not about
-// the machine that reads it.
+// IsDamage reports whether the error is about the content of a file, and not about
+// the machine that reads the file.
 func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) && !IsSystemError(err) }
 
-// aboutNames are the errors of the system that a missing or exchanged file causes:
-// the machine is well.
+// nameErrors are the errors of the operating system for a file that is missing or
+// was replaced. They do not mean that the machine has a problem.
 var nameErrors = []error{syscall.ENOENT, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP}
 
 // IsSystemError reports whether an error of the operating system is the cause, anywhere
 // in the tree of err: too many open files, no memory, permission denied, a failing
-// disk, a full one. What the files contain is then not known. A name that does not
-// exist is no such error.
+// or full disk. The content of the files is then not known. A file name that does
+// not exist is not such an error.
 func IsSystemError(err error) bool {
 	if no, ok := err.(syscall.Errno); ok { //nolint:errorlint // the tree is walked here
 		for _, name := range nameErrors {

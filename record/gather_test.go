@@ -53,9 +53,9 @@ func TestGatherErrors(t *testing.T) {
 	}{
 		"few parts":  {l, 3, [][]float32{{1, 2}}, "1 parts for the 2 tensors of the layout (w, b)"},
 		"many parts": {l, 3, [][]float32{{1, 2}, {3}, {4}}, "3 parts for the 2 tensors"},
-		"swapped":    {l, 3, [][]float32{{3}, {1, 2}}, `tensor "w" came with 1 elements; its shape [1 2] has 2`},
-		"long":       {l, 3, [][]float32{{1, 2}, {3, 4}}, `tensor "b" came with 2 elements; its shape [1] has 1`},
-		"nil":        {l, 3, [][]float32{{1, 2}, nil}, `tensor "b" came with 0 elements`},
+		"swapped":    {l, 3, [][]float32{{3}, {1, 2}}, `tensor "w" was given 1 elements; its shape [1 2] has 2`},
+		"long":       {l, 3, [][]float32{{1, 2}, {3, 4}}, `tensor "b" was given 2 elements; its shape [1] has 1`},
+		"nil":        {l, 3, [][]float32{{1, 2}, nil}, `tensor "b" was given 0 elements`},
 		"short dst":  {l, 2, [][]float32{{1, 2}, {3}}, "the flat vector has 2 elements; the layout has 3"},
 		"long dst":   {l, 4, [][]float32{{1, 2}, {3}}, "the flat vector has 4 elements; the layout has 3"},
 		"layout gaps": {

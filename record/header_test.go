@@ -72,8 +72,8 @@ func TestHeaderValidate(t *testing.T) {
 			"momentum is NaN",
 		},
 		"infinite learning rate": {func(h *record.Header) { h.Optimizer.Hyperparameters["learning_rate"] = math.Inf(1) }, "learning_rate is +Inf"},
-		"no layout":              {func(h *record.Header) { h.Layout = nil }, "names no tensor"},
-		"state without layout":   {func(h *record.Header) { h.State = nil }, "state layout names no tensor"},
+		"no layout":              {func(h *record.Header) { h.Layout = nil }, "has no tensor"},
+		"state without layout":   {func(h *record.Header) { h.State = nil }, "state layout has no tensor"},
 		"bad state layout":       {func(h *record.Header) { h.State[0].Kind = "x" }, "(state)"},
 	} {
 		t.Run(name, func(t *testing.T) {

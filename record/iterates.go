@@ -8,9 +8,9 @@ type Iterate struct {
 	Step
 }
 
-// Iterates yields the iterates of a recording in their order: the rows that have
-// theta and are not inner iterates. The first row that cannot be read is yielded
-// with its error and ends the sequence. The vectors belong to t.
+// Iterates yields the iterates of a recording in order: the rows that have theta and
+// are not inner iterates. A row that cannot be read is yielded with its error and
+// ends the sequence. t owns the vectors.
 func Iterates(t Trajectory) iter.Seq2[Iterate, error] {
 	return func(yield func(Iterate, error) bool) {
 		for i := range t.Len() {

@@ -5,27 +5,29 @@ import (
 	"slices"
 )
 
-// Kind says what a tensor is for. Filter normalization, the default parameter
-// set of a PCA and weight decay masks are decided by it, never by a tensor's name.
+// Kind is the role of a tensor in the model. It decides filter normalization, the
+// default parameter set of a PCA and weight decay masks; a tensor's name never does,
+// because names differ between frameworks.
 type Kind string
 
 // The kinds of tensors. Filter and Weight are what Li et al. (2018) normalize;
 // the others have one number per unit and are left out by default.
 const (
-	Filter          Kind = "filter"           // convolution kernels, shape (co, ci, kh, kw); one filter is one index of the first axis
+	// convolution kernels, shape (co, ci, kh, kw); one filter is one index of the first axis
+	Filter          Kind = "filter"
 	Weight          Kind = "weight"           // linear weights, shape (out, in); one row is the weights into one unit
 	Bias            Kind = "bias"             // one number per unit
 	NormScale       Kind = "norm_scale"       // gamma of a normalization layer
 	NormShift       Kind = "norm_shift"       // beta of a normalization layer
 	RunningMean     Kind = "running_mean"     // state only
 	RunningVariance Kind = "running_variance" // state only
-	Other           Kind = "other"            // anything an imported model brings that is none of these
+	Other           Kind = "other"            // any other tensor of an imported model
 )
 
 var kinds = []Kind{Filter, Weight, Bias, NormScale, NormShift, RunningMean, RunningVariance, Other}
 
 // Kinds returns the kinds that a layout may name, in the order of their
-// declaration. The slice is the caller's.
+// declaration. The caller owns the slice.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Tensor describes one parameter tensor as a contiguous, row-major piece of a
@@ -66,7 +68,7 @@ func (l Layout) Len() int {
 	return last.Offset + last.Len()
 }
 
-// Lookup returns the tensor of that name.
+// Lookup returns the tensor with this name.
 func (l Layout) Lookup(name string) (Tensor, bool) {
 	for _, t := range l {
 		if t.Name == name {
@@ -83,8 +85,8 @@ func (l Layout) Equal(o Layout) bool {
 	})
 }
 
-// maxElements bounds the length of a flat vector: what a 32-bit list size of the
-// Arrow format can hold. It also keeps the products below from overflowing.
+// maxElements bounds the length of a flat vector, because the Arrow format stores
+// the size of a list in 32 bits. It also keeps the products below from overflowing.
 const maxElements = 1<<31 - 1
 
 // Validate checks that names are unique and not empty, kinds known, extents
@@ -102,26 +104,29 @@ func (l Layout) Validate() error {
 		case !slices.Contains(kinds, t.Kind):
 			return fmt.Errorf("record: layout: tensor %q has kind %q; allowed are %q", t.Name, t.Kind, kinds)
 		case t.Offset != next:
-			return fmt.Errorf("record: layout: tensor %q starts at offset %d, but the tensors before it end at %d", t.Name, t.Offset, next)
+			return fmt.Errorf("record: layout: tensor %q starts at offset %d, but the tensors before it end at %d",
+				t.Name, t.Offset, next)
 		}
 		seen[t.Name] = true
 		n := 1
 		for _, d := range t.Shape {
 			if d < 1 || d > maxElements || n > maxElements/d {
-				return fmt.Errorf("record: layout: tensor %q has shape %v; every extent must be at least 1 and all elements at most %d", t.Name, t.Shape, maxElements)
+				return fmt.Errorf("record: layout: tensor %q has shape %v; every extent must be at least 1 and all "+
+					"elements at most %d", t.Name, t.Shape, maxElements)
 			}
 			n *= d
 		}
 		if next > maxElements-n {
-			return fmt.Errorf("record: layout: more than %d elements from tensor %q on", maxElements, t.Name)
+			return fmt.Errorf("record: layout: the tensors up to %q have more than %d elements", t.Name, maxElements)
 		}
 		next += n
 	}
 	return nil
 }
 
-// Pack returns the layout with offsets assigned in order, as Validate wants
-// them. The tensors' offsets are ignored; their shapes are shared, not copied.
+// Pack returns the layout of these tensors in this order, with the offsets that
+// Validate requires. It ignores the tensors' own offsets. Shapes are shared, not
+// copied.
 func Pack(tensors ...Tensor) Layout {
 	l := make(Layout, len(tensors))
 	next := 0
@@ -133,9 +138,9 @@ func Pack(tensors ...Tensor) Layout {
 	return l
 }
 
-// WithOffsets returns the layout as a file has it that may leave offsets out: where all of
-// them are 0 they are assigned as Pack does, otherwise they stand, for Validate to
-// check.
+// WithOffsets returns the layout with offsets assigned as Pack does, when all of
+// its offsets are 0: files may leave them out. Otherwise it returns the layout
+// unchanged, and Validate checks the offsets.
 func (l Layout) WithOffsets() Layout {
 	for _, t := range l {
 		if t.Offset != 0 {

@@ -32,7 +32,7 @@ func TestLayoutValidate(t *testing.T) {
 		"product wraps": {record.Layout{tensor("a", 0, 1<<16, 1<<16, 1<<16, 1<<16)}, "at most"},
 		"sum too large": {
 			record.Layout{tensor("a", 0, math.MaxInt32), tensor("b", math.MaxInt32, 1)},
-			`from tensor "b" on`,
+			`the tensors up to "b" have more than`,
 		},
 		"largest vector": {record.Layout{tensor("a", 0, math.MaxInt32)}, ""},
 	} {

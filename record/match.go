@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// MatchName reports whether a tensor's name matches a pattern: a star stands for
-// any characters, none included, a question mark for one character, everything
-// else for itself. Unlike a file pattern's, a star crosses dots and slashes, so
-// that "layer1*" takes "layer1.0.conv1.weight" and "layer1/conv/kernel" alike.
-// No pattern is malformed.
+// MatchName reports whether a tensor's name matches a pattern: a star matches
+// any number of characters, also none, a question mark matches one character, and
+// every other character matches itself. Unlike a file pattern's, a star crosses dots and slashes, so
+// that "layer1*" matches both "layer1.0.conv1.weight" and "layer1/conv/kernel".
+// Every pattern is valid.
 func MatchName(pattern, name string) bool {
 	p, n := []rune(pattern), []rune(name)
 	i, j := 0, 0
-	star, retry := -1, 0 // the last star, and where in the name to go on if what follows it fails
+	star, retry := -1, 0 // the last star, and where in the name to continue when the rest does not match
 	for j < len(n) {
 		switch {
 		case i < len(p) && p[i] == '*':
@@ -37,12 +37,12 @@ func MatchName(pattern, name string) bool {
 
 // Select returns the indices of the tensors whose names match at least one of
 // the patterns (see MatchName), in the order of the layout. A pattern that
-// matches no tensor is an error that names the tensors there are: a misspelt one
+// matches no tensor is an error, which lists the tensors, because a misspelt pattern
 // would otherwise go unnoticed.
 func (l Layout) Select(patterns ...string) ([]int, error) {
 	for _, p := range patterns {
 		if !slices.ContainsFunc(l, func(t Tensor) bool { return MatchName(p, t.Name) }) {
-			return nil, fmt.Errorf("record: pattern %q matches no tensor; there are %s", p, l.tensorNames())
+			return nil, fmt.Errorf("record: pattern %q matches no tensor; the tensors are %s", p, l.tensorNames())
 		}
 	}
 	var taken []int
@@ -54,7 +54,7 @@ func (l Layout) Select(patterns ...string) ([]int, error) {
 	return taken, nil
 }
 
-// names lists the tensors' names for an error: all of a few, some of many.
+// tensorNames lists the names of the tensors for an error message, at most twelve.
 func (l Layout) tensorNames() string {
 	const most = 12
 	var names []string

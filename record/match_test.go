@@ -59,7 +59,7 @@ func TestSelect(t *testing.T) {
 	if got, err := l.Select(); err != nil || got != nil {
 		t.Errorf("no pattern took %v, %v", got, err)
 	}
-	const want = `record: pattern "conv*" matches no tensor; there are linear1.weight, linear1.bias`
+	const want = `record: pattern "conv*" matches no tensor; the tensors are linear1.weight, linear1.bias`
 	if _, err := l.Select("*bias", "conv*"); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -2,43 +2,45 @@ package record
 
 import "errors"
 
-// ErrPartSums reports that checksums of parts do not belong to a vector although
-// the vector itself is as it was recorded: whoever read the parts has read other
-// values.
+// ErrPartSums reports that the checksums of parts do not belong to a vector, although
+// the vector itself is intact: the process that read the parts has read other values.
 var ErrPartSums = errors.New("checksum mismatch: the parts were read from other values than the recorded ones")
 
-// Pieces is a vector of a row that is verified while it is read piece by piece, so
-// that an analysis that reads every row once does not read it a second time for its
-// checksum. Calls of methods for one vector must not overlap.
+// Pieces is a vector of a row that the caller reads piece by piece. It is verified by
+// the checksums of the pieces, so an analysis that reads every row once need not read
+// it a second time for verification. Methods of one vector must not be called
+// concurrently.
 type Pieces interface {
 	// Read copies the elements from first on into dst. It verifies nothing.
 	Read(dst []float32, first int) error
-	// ReadSum reads as Read does, and returns the checksum of the part that began
-	// with sum 0 and now ends with dst. Consecutive calls pass the sum on.
+	// ReadSum reads like Read, and returns the checksum of a part that ends with dst.
+	// The first call for a part passes sum 0; each further call passes the previous
+	// result.
 	ReadSum(dst []float32, first int, sum uint32) (uint32, error)
-	// CheckSums verifies the vector by the sums of the parts that make it up, in
-	// their order. It reads nothing, so different processes may read the parts. No
-	// result may be published before CheckSums succeeds. The error wraps ErrPartSums
-	// when the vector is intact and the sums are not its sums.
+	// CheckSums verifies the vector by the checksums of consecutive parts that
+	// together are the whole vector. Different processes may have read the parts. Do
+	// not publish a result before CheckSums succeeds. The error wraps ErrPartSums when
+	// the vector is intact but the checksums belong to other values.
 	CheckSums(parts []PartSum) error
-	// Prefetch asks the system to read the elements from first to end, which are
-	// needed soon. It may do nothing.
+	// Prefetch asks the operating system to read the elements first to end-1 soon. It
+	// may do nothing.
 	Prefetch(first, end int)
-	// Values is the whole vector, not verified. The slice belongs to the recording.
+	// Values returns the whole vector, not verified. The recording owns the slice.
 	Values() []float32
-	// Verify reads the whole vector and checks that it is what was recorded.
+	// Verify reads the whole vector and checks it against its checksum.
 	Verify() error
 }
 
-// PartSum is the checksum of a part of a vector, as ReadSum returns it at the end of
-// the part, and the number of elements of the part. The sums of a vector that was
-// verified before it was handed out are 0.
+// PartSum has the checksum of a part of a vector, as the last ReadSum of the part
+// returned it, and the number of elements of the part. The checksums are 0 for a
+// vector that is already verified.
 type PartSum struct {
 	Sum uint32
 	Len int
 }
 
-// VerifiedPieces returns a vector that is in memory and verified as Pieces. It keeps v.
+// VerifiedPieces returns Pieces of a vector that is in memory and already verified.
+// It keeps v.
 func VerifiedPieces(v []float32) Pieces { return verifiedPieces(v) }
 
 type verifiedPieces []float32

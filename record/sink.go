@@ -1,15 +1,13 @@
 package record
 
-// Sink takes the rows of a run in their order. It is what a training loop
-// writes to.
+// Sink receives the rows of a run in their order. A training loop writes to it.
 //
-// Append copies or writes what it needs before it returns: the Step and its
-// slices stay the caller's. Once it returned nil, the row is acknowledged: the
-// death of the process does not lose it. Vectors must have the lengths of the
-// header's layouts or be nil, and steps must not go backwards: a row that breaks
-// this is refused and leaves the sink as it was. After an error of writing the
-// sink takes no more rows. Close releases it in every case and may be called
-// twice; Append then returns ErrClosed.
+// Append copies or writes what it needs before it returns, so the caller keeps the
+// Step and its slices. When Append returns nil, the row is acknowledged: it survives
+// the death of the process. Vectors must be nil or have the lengths of the header's
+// layouts, and steps must increase; Append refuses any other row and leaves the sink
+// unchanged. After a write error the sink accepts no more rows. Close releases the
+// sink also after an error, and may be called twice; Append then returns ErrClosed.
 type Sink interface {
 	Append(*Step) error
 	Close() error
@@ -36,15 +34,15 @@ type Trajectory interface {
 	// Len returns the number of rows.
 	Len() int
 	// Read returns row i, 0 <= i < Len, with the vectors in parts; the other vectors
-	// are nil and cost nothing. The slices of the Step belong to the trajectory: do
+	// are nil, and reading them costs nothing. The slices of the Step belong to the trajectory: do
 	// not change them, and do not use them after the trajectory is closed. An error
 	// means that this row cannot be trusted; other rows may be intact.
 	Read(i int, parts Parts) (Step, error)
-	// ThetaPieces returns theta of row i to read it piece by piece, nil when the row
-	// has no theta. The scalars of the row are verified, its theta is not yet.
+	// ThetaPieces returns theta of row i for reading it piece by piece, nil when the
+	// row has no theta. The scalars of the row are verified, its theta not yet.
 	ThetaPieces(i int) (Pieces, error)
-	// Release returns memory that Read and ThetaPieces made resident to the system,
-	// where there is any. Vectors that were handed out stay valid.
+	// Release returns resident memory of Read and ThetaPieces to the operating system.
+	// Vectors that they returned stay valid.
 	Release()
 }
 

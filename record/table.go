@@ -10,13 +10,12 @@ import (
 	"sgdwalk/record/printable"
 )
 
-// Column is one named column of a Table. Exactly one of the value slices is set;
-// Valid is nil when every value is present.
+// Column is one named column of a Table. Exactly one of the value slices is set.
 type Column struct {
 	Name    string // snake_case
 	Ints    []int64
 	Floats  []float64
-	Singles []float32 // where there are many, and no more digits: parameters
+	Singles []float32 // for parameters, which are many and have no more digits
 	Strings []string
 	Bools   []bool
 	Valid   []bool // false where the value is absent; nil means all present
@@ -27,9 +26,8 @@ func (c *Column) Len() int {
 	return max(len(c.Ints), len(c.Floats), len(c.Singles), len(c.Strings), len(c.Bools))
 }
 
-// Text returns value i as it stands in a CSV file: the shortest text that reads
-// back to the same bits, NaN, +Inf and -Inf by these names, and nothing at all
-// where the value is absent.
+// Text returns value i as WriteCSV writes it: the shortest text that reads back to
+// the same bits; NaN, +Inf and -Inf under these names; "" where the value is absent.
 func (c *Column) Text(i int) string {
 	switch {
 	case c.Valid != nil && !c.Valid[i]:
@@ -47,8 +45,8 @@ func (c *Column) Text(i int) string {
 	}
 }
 
-// Table is the data of a result: named columns of one length. It is what every
-// analysis returns beside its summary, and what is written as CSV and Arrow.
+// Table is the data of a result: named columns of equal length. Every analysis
+// returns tables in addition to its summary; they are written as CSV and Arrow.
 type Table struct{ Columns []Column }
 
 // Len returns the number of rows.
@@ -59,7 +57,7 @@ func (t *Table) Len() int {
 	return t.Columns[0].Len()
 }
 
-// Column returns the column of that name, or nil.
+// Column returns the column with this name, or nil.
 func (t *Table) Column(name string) *Column {
 	for i := range t.Columns {
 		if t.Columns[i].Name == name {
@@ -69,8 +67,8 @@ func (t *Table) Column(name string) *Column {
 	return nil
 }
 
-// Validate checks that names are unique, that every column has values of one
-// type and that all have one length.
+// Validate checks that names are unique, that every column has values of one type,
+// and that all columns have the same length.
 func (t *Table) Validate() error {
 	seen := make(map[string]bool)
 	for i := range t.Columns {
@@ -87,14 +85,16 @@ func (t *Table) Validate() error {
 		case types > 1 || types == 0 && t.Len() > 0:
 			return fmt.Errorf("record: table: column %q has values of %d types; it must have one", c.Name, types)
 		case c.Len() != t.Len() || c.Valid != nil && len(c.Valid) != t.Len():
-			return fmt.Errorf("record: table: column %q has %d values; the first column has %d", c.Name, c.Len(), t.Len())
+			return fmt.Errorf("record: table: column %q has %d values; the first column has %d", c.Name, c.Len(),
+				t.Len())
 		}
 		seen[c.Name] = true
 	}
 	return nil
 }
 
-// WriteCSV writes a heading and one line a row. See Column.Text for the values.
+// WriteCSV writes a heading and one line for each row, with values as Column.Text
+// returns them.
 func (t *Table) WriteCSV(w io.Writer) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -130,9 +130,9 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// csvText makes a text safe for a program that opens the file. A spreadsheet takes a
-// cell that begins with one of these characters for a formula and runs it; the
-// apostrophe in front says that it is a text. A number stays as it is.
+// csvText makes a text safe for spreadsheets. A spreadsheet treats a cell that
+// begins with one of these characters as a formula and executes it; an apostrophe in
+// front marks the cell as text. Numbers are not changed.
 func csvText(s string) string {
 	s = printable.Line(s)
 	if s == "" || !strings.ContainsRune("=+-@\t", rune(s[0])) {

@@ -3,8 +3,8 @@
 //
 //  1. [ToFloat16] and [ToBFloat16] round to the nearest, ties to even, as
 //     processors do.
-//  2. [FromFloat16] and [FromBFloat16] are exact, so that a number which went
-//     there once comes back the same however often it goes.
+//  2. [FromFloat16] and [FromBFloat16] are exact: converting a number again and
+//     again changes it only the first time.
 package half
 
 import "math"
@@ -26,12 +26,12 @@ func ToFloat16(f float32) uint16 {
 	case abs >= 0x477ff000: // 65520, half way from the largest number to the next
 		return sign | 0x7c00
 	case abs < 0x38800000: // below 2^-14, the smallest normal number
-		// Between 1/2 and 1 the numbers of float32 are 2^-24 apart, as those of
-		// binary16 are here: the addition rounds.
+		// In this range binary16 numbers are 2^-24 apart, like float32 numbers between
+		// 1/2 and 1. So adding 1/2 rounds correctly, and the fraction has the result.
 		shifted := math.Float32frombits(abs) + 0.5
 		return sign | uint16(math.Float32bits(shifted)-0x3f000000)
 	default:
-		abs += 0xfff + abs>>13&1 // carries into the exponent where it must
+		abs += 0xfff + abs>>13&1 // rounds to even; a carry into the exponent is correct
 		return sign | uint16((abs-112<<23)>>13)
 	}
 }

@@ -1,5 +1,5 @@
-// Package printable makes text from files safe to print. Names in a header, warnings
-// in a result and paths may contain escape sequences, which change a terminal, and
+// Package printable makes text from files safe to print. Names in a header, warnings in
+// a result and paths may contain escape sequences, which control a terminal, and
 // control characters of bidirectional text, which reorder what a reader sees.
 package printable
 
@@ -11,14 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s with every character that is not graphic written as an escape:
-// \x1b for the control characters of ASCII, \u202e for the others. Line breaks and
-// tabs stay. In a JSON text only characters inside of strings are concerned, and
-// their escapes are those of JSON, so the values stay the same.
+// Text returns s with every character that is not graphic replaced by an escape: \x1b
+// for control characters of ASCII, \u202e for others. Line breaks and tabs stay. In
+// valid JSON only strings contain such characters, and these are JSON's own escapes,
+// so the values stay the same.
 func Text(s string) string { return escape(s, "\n\t") }
 
-// Line is Text without line breaks and tabs, which become \n and \t: one value never
-// takes two lines.
+// Line is Text that also replaces line breaks and tabs, by \n and \t: one value is
+// always one line.
 func Line(s string) string { return escape(s, "") }
 
 func escape(s, keep string) string {
@@ -41,7 +41,7 @@ func escape(s, keep string) string {
 			b.WriteString(`\t`)
 		case r < 0x20:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		case r > 0xffff: // as JSON has it
+		case r > 0xffff: // JSON writes such a character as a surrogate pair
 			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
@@ -51,14 +51,15 @@ func escape(s, keep string) string {
 	return b.String()
 }
 
-// fine reports whether a character can be printed as it is. RuneError stands for
-// bytes that are not UTF-8 as well, and is looked at again.
+// isPrintable reports whether a character can be printed unchanged. It returns false
+// for RuneError, which also stands for bytes that are not UTF-8; escape tells the two
+// apart.
 func isPrintable(r rune, keep string) bool {
 	return r != utf8.RuneError && unicode.IsGraphic(r) || strings.ContainsRune(keep, r)
 }
 
-// Writer passes on what is written to it as Text. A call of Write must end where a
-// character ends.
+// Writer writes the Text of its input to W. Each call of Write must contain whole
+// characters.
 type Writer struct{ W io.Writer }
 
 // Write writes Text(p).

@@ -12,8 +12,8 @@ import (
 	"sgdwalk/record"
 )
 
-// ErrNotPlain is wrapped by the error for a name that is a link, a device, a pipe
-// or a directory where a file is expected. It counts as damage: see record.IsDamage.
+// ErrNotPlain is wrapped by the error for a link, a device, a pipe or a directory
+// where a file is expected. It counts as damage: see record.IsDamage.
 var ErrNotPlain error = damageError("not a plain file")
 
 var errTooLong error = damageError("too long")
@@ -23,7 +23,7 @@ type damageError string
 func (d damageError) Error() string        { return string(d) }
 func (d damageError) Is(target error) bool { return target == record.ErrDamaged }
 
-// Check refuses a name that is there and is not a plain file.
+// Check returns an error when path exists and is not a plain file.
 func Check(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,27 +36,27 @@ func Check(path string) error {
 }
 
 func checkPlain(path string, info fs.FileInfo) error {
-	what := "a special file"
+	kind := "a special file"
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 		return nil
 	case mode.IsDir():
-		what = "a directory"
+		kind = "a directory"
 	case mode&fs.ModeSymlink != 0:
-		what = "a symbolic link, which is not followed"
+		kind = "a symbolic link, which is not followed"
 	case mode&fs.ModeNamedPipe != 0:
-		what = "a named pipe"
+		kind = "a named pipe"
 	case mode&fs.ModeSocket != 0:
-		what = "a socket"
+		kind = "a socket"
 	case mode&fs.ModeDevice != 0:
-		what = "a device"
+		kind = "a device"
 	}
-	return fmt.Errorf("%s: %w: it is %s", path, ErrNotPlain, what)
+	return fmt.Errorf("%s: %w: it is %s", path, ErrNotPlain, kind)
 }
 
-// CheckBelow refuses a path below a directory when a part of it behind that directory
-// is a link: whoever filled the directory must not decide where files go. Parts that
-// are missing, and paths that are not below the directory, are in order.
+// CheckBelow returns an error when a part of path, below dir, is a link: the person who
+// filled dir must not decide where files are written. Missing parts, and paths that
+// are not below dir, are allowed.
 func CheckBelow(dir, path string) error {
 	dir, err1 := filepath.Abs(dir)
 	path, err2 := filepath.Abs(path)
@@ -77,18 +77,18 @@ func CheckBelow(dir, path string) error {
 	return nil
 }
 
-// Open opens a plain file with the flags of os.OpenFile; with os.O_CREATE it makes
-// one that is missing. What is not a plain file is refused and not touched. Links in
-// front of the last part of path are followed.
+// Open opens a plain file with the flags of os.OpenFile; with os.O_CREATE it creates a
+// missing one. It refuses everything else without opening it. Only the last part of
+// path must not be a link.
 func Open(path string, flag int) (*os.File, error) {
-	if err := Check(path); err != nil { // opening a device may already do something
+	if err := Check(path); err != nil { // opening a device may already have an effect
 		return nil, err
 	}
 	f, err := os.OpenFile(path, flag|safeFlags, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat() // of what was opened: the name may have been exchanged since
+	info, err := f.Stat() // of the open file: the name may have been replaced after Check
 	if err == nil {
 		err = checkPlain(path, info)
 	}
@@ -99,8 +99,8 @@ func Open(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// Read reads a plain file of at most that many bytes.
-func Read(path string, most int64) ([]byte, error) {
+// Read reads a plain file of at most maxBytes bytes.
+func Read(path string, maxBytes int64) ([]byte, error) {
 	f, err := Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
@@ -110,8 +110,8 @@ func Read(path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > most {
-		return nil, fmt.Errorf("%s is %w: it has %d bytes, at most %d are read", path, errTooLong, info.Size(), most)
+	if info.Size() > maxBytes {
+		return nil, fmt.Errorf("%s is %w: it has %d bytes, but at most %d are allowed", path, errTooLong, info.Size(), maxBytes)
 	}
 	b := make([]byte, 0, info.Size()+1)
 	for {
@@ -122,8 +122,8 @@ func Read(path string, most int64) ([]byte, error) {
 			return b, nil
 		case err != nil:
 			return nil, err
-		case int64(len(b)) > most: // it grew
-			return nil, fmt.Errorf("%s is %w: it has more than the %d bytes that are read", path, errTooLong, most)
+		case int64(len(b)) > maxBytes: // the file has grown
+			return nil, fmt.Errorf("%s is %w: it has more than the allowed %d bytes", path, errTooLong, maxBytes)
 		case len(b) == cap(b):
 			b = append(b, 0)[:len(b)]
 		}

@@ -15,28 +15,29 @@ import (
 // Suffix ends the name of every temporary file.
 const Suffix = ".tmp"
 
-// Write writes a file whole: under a temporary name, synced to disk, and then
-// renamed. A file or a link of that name is replaced; a link is not followed.
+// Write writes a whole file: it writes under a temporary name, syncs the file to disk,
+// and renames it to path. It replaces an existing file, or the link itself when path is
+// a link. After an error of write or of the system, path is unchanged.
 func Write(path string, write func(io.Writer) error) error {
 	return writeAndRename(path, 0o666, true, write, os.Rename)
 }
 
-// WriteBytes is Write of these bytes.
+// WriteBytes writes b as Write does.
 func WriteBytes(path string, b []byte) error { return Write(path, content(b)) }
 
-// WriteScript is WriteBytes of a file that can be executed.
+// WriteScript is WriteBytes for a file that can be executed.
 func WriteScript(path string, b []byte) error {
 	return writeAndRename(path, 0o777, true, content(b), os.Rename)
 }
 
-// WriteTransient is WriteBytes without syncing: for a file that is soon replaced and
-// that nobody needs after a power cut.
+// WriteTransient is WriteBytes without syncing. It suits a file that is soon replaced
+// and has no use after a power cut.
 func WriteTransient(path string, b []byte) error {
 	return writeAndRename(path, 0o666, false, content(b), os.Rename)
 }
 
-// WriteNew is WriteBytes of a file that must not exist yet: otherwise the error
-// wraps fs.ErrExist, and the existing file stays.
+// WriteNew is WriteBytes for a file that must not exist yet: if it does, the error
+// wraps fs.ErrExist, and the existing file is unchanged.
 func WriteNew(path string, b []byte) error {
 	return writeAndRename(path, 0o666, true, content(b), func(tmp, path string) error {
 		err := os.Link(tmp, path)
@@ -46,7 +47,8 @@ func WriteNew(path string, b []byte) error {
 		if errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		// A file system without hard links: the check and the rename are two steps.
+		// A file system without hard links. The check and the rename are two steps here, so
+		// a file that another process creates between them is lost.
 		if _, err := os.Lstat(path); err == nil {
 			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 		}
@@ -87,8 +89,8 @@ func writeAndRename(path string, mode fs.FileMode, sync bool, write func(io.Writ
 	return SyncDir(filepath.Dir(path))
 }
 
-// Name makes an error of the system that names a temporary file name the file that it
-// was for.
+// RestoreName replaces the temporary name in an error of the operating system by the
+// final one, which is the name that the user knows.
 func RestoreName(err error, tmp, path string) error {
 	var p *fs.PathError
 	var l *os.LinkError
@@ -101,26 +103,27 @@ func RestoreName(err error, tmp, path string) error {
 	return err
 }
 
-// TemporaryName returns a name that cannot be predicted, in the directory of path:
-// hidden, with the name of path in it, and ending in Suffix.
+// TemporaryName returns an unpredictable name in the directory of path. It is hidden,
+// contains the name of path, and ends in Suffix.
 func TemporaryName(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+truncateName(filepath.Base(path))+"."+rand.Text()+Suffix)
 }
 
-// short cuts a name so that a temporary one is not longer than file systems allow.
+// truncateName cuts a name so that a temporary one is not longer than file systems allow.
 func truncateName(base string) string {
-	const most = 200
-	if len(base) <= most {
+	const maxBytes = 200 // file systems allow 255, and the random part needs some
+	if len(base) <= maxBytes {
 		return base
 	}
-	return strings.ToValidUTF8(base[:most], "") // the cut may be within a character
+	return strings.ToValidUTF8(base[:maxBytes], "") // the cut may be inside a character
 }
 
-// leftAfter is how long nothing was written to a file that a killed process has left.
+// leftoverAge is the time without a write after which a temporary file counts as left
+// over from a killed process.
 const leftoverAge = time.Minute
 
-// RemoveLeftovers removes the temporary files for path that killed processes have left. A
-// file that was written to a moment ago may be one that another process writes now.
+// RemoveLeftovers removes temporary files for path that killed processes left behind.
+// It keeps recent files, because another process may be writing them.
 func RemoveLeftovers(path string) {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(dir))
@@ -135,15 +138,16 @@ func RemoveLeftovers(path string) {
 	}
 }
 
-// IsTemporary reports whether a name, without its directory, is one that
-// TemporaryName makes for a file called base. Names of earlier versions, with
-// digits or without Suffix, count as well.
+// IsTemporary reports whether name, without a directory, is a name that TemporaryName
+// returns for a file called base. It also accepts the names of earlier versions, which
+// had digits or lacked Suffix.
 func IsTemporary(name, base string) bool {
 	random, ok := strings.CutPrefix(name, "."+truncateName(base)+".")
 	return ok && random != "" && !strings.Contains(strings.TrimSuffix(random, Suffix), ".")
 }
 
-// SyncDir makes the names in a directory durable, where the system can do that.
+// SyncDir syncs the names in a directory to disk, on systems that can do that. Without
+// it, a power cut could undo a rename.
 func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
