@@ -43,7 +43,10 @@ func writeLong(b *testing.B, dir string, rows int) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	theta, grad := make([]float32, 20), make([]float32, 20)
 	for k := range rows {
-		if err := w.Append(&record.Step{Step: int64(k), Epoch: int32(1 + k/1000), Examples: 1, Theta: theta, Grad: grad}); err != nil {
+		if err := w.Append(&record.Step{
+			Step: int64(k), Epoch: int32(1 + k/1000), Examples: 1, Theta: theta,
+			Grad: grad,
+		}); err != nil {
 			b.Fatal(err)
 		}
 		theta[k%20] += float32(rng.NormFloat64())

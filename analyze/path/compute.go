@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -14,7 +15,7 @@ type Options struct {
 	// Layers adds the table with one row per iterate and tensor. It costs no
 	// further pass over the data.
 	Layers bool `json:"layers"`
-	// Progress is told of every row; nil tells nobody.
+	// Progress counts rows; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 }
 
@@ -45,7 +46,7 @@ type Result struct {
 	Layers record.Table
 	// Summary has the numbers of the whole walk.
 	Summary Summary
-	// Warnings are what to know before believing the numbers.
+	// Warnings limit what may be concluded from the numbers.
 	Warnings []analyze.Warning
 }
 
@@ -78,11 +79,12 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 	}
 	w.finish()
 	if w.counts.iterates == 0 {
-		return nil, fmt.Errorf("path: all %d rows are inner iterates; a path needs at least one row with substep 0", t.Len())
+		return nil, fmt.Errorf("path: all %d rows are inner iterates; a path needs at least one row with substep 0",
+			t.Len())
 	}
-	r := &Result{Table: w.table.table()}
+	r := &Result{Table: w.table.Table()}
 	if opts.Layers {
-		r.Layers = w.layers.table()
+		r.Layers = w.layers.Table()
 	}
 	r.Summary = summarize(&r.Table, &w.counts, t.Header().Layout.Len())
 	r.Warnings = warnings(&r.Summary, &w.counts)
@@ -121,7 +123,7 @@ func (s *sums) add(o sums) {
 	s.gradUpdate += o.gradUpdate
 }
 
-// present says which of the sums of a row exist.
+// present tells which sums of a row exist.
 type present struct {
 	theta, start, grad, grads, update, updates bool
 }
@@ -138,19 +140,19 @@ type walker struct {
 	pathLength   float64
 	counts       counts
 	repeats      *record.Repeats
-	table        *builder
-	layers       *builder // nil when not asked for
+	table        column.Builder[iterateRow]
+	hasLayers    bool
+	layers       column.Builder[layerRow] // empty unless hasLayers
 }
 
 func newWalker(l record.Layout, layers bool) *walker {
-	w := &walker{layout: l, previous: make([]sums, len(l)), now: make([]sums, len(l)), repeats: record.NewRepeats(l), table: newBuilder(false)}
-	if layers {
-		w.layers = newBuilder(true)
+	return &walker{
+		layout: l, hasLayers: layers, previous: make([]sums, len(l)), now: make([]sums, len(l)),
+		repeats: record.NewRepeats(l),
 	}
-	return w
 }
 
-// push takes the next row. The row before it can now be measured.
+// push takes the next row and measures the row before it, which needs its successor.
 func (w *walker) push(row int, s *record.Step) error {
 	if s.Substep > 0 {
 		w.counts.inner++
@@ -205,10 +207,18 @@ func (w *walker) measure(next *iterate) {
 		whole.add(w.now[i])
 	}
 	w.counts.zeros(whole, p)
-	w.table.add(c, nil, whole, w.whole, p, w.pathLength)
-	if w.layers != nil {
-		for i := range w.layout {
-			w.layers.add(c, &w.layout[i], w.now[i], w.previous[i], p, 0)
+	w.table.Add(iterateRow{
+		Row: int64(c.row), Step: c.Step.Step, Epoch: c.Epoch, LearningRate: c.LearningRate,
+		BatchLoss: c.BatchLoss, BatchAccuracy: c.BatchAccuracy, FullLoss: c.FullLoss, TestLoss: c.TestLoss,
+		geometry:   newGeometry(whole, w.whole, p),
+		PathLength: record.Optional{Value: w.pathLength, Valid: p.theta},
+	})
+	if w.hasLayers {
+		for i, t := range w.layout {
+			w.layers.Add(layerRow{
+				Row: int64(c.row), Step: c.Step.Step, Tensor: t.Name, Kind: t.Kind,
+				geometry: newGeometry(w.now[i], w.previous[i], p),
+			})
 		}
 	}
 	if p.update {

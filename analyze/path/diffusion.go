@@ -24,7 +24,7 @@ type DiffusionOptions struct {
 	// 1000; 0 means 10.
 	LagsPerDecade int `json:"lags_per_decade"`
 
-	// Progress is told of every row and displacement; nil tells nobody.
+	// Progress counts rows and displacements; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 }
 
@@ -41,8 +41,8 @@ func (o *DiffusionOptions) Validate() error {
 	return nil
 }
 
-// Effective returns the options with the defaults filled in, but for the waiting
-// times, which the recording decides: DiffusionSummary.Waits has them.
+// Effective returns the options with the defaults filled in, except the waiting times:
+// they depend on the recording, and DiffusionSummary.Waits has them.
 func (o DiffusionOptions) Effective() DiffusionOptions {
 	if o.LagsPerDecade == 0 {
 		o.LagsPerDecade = 10
@@ -59,8 +59,10 @@ type DiffusionResult struct {
 	//	wait          the step t_w that displacements are measured from
 	//	lag           tau, in steps
 	//	displacement2 |theta_{t_w+tau} - theta_{t_w}|^2
-	//	steps2        sum of the squared lengths of the updates between, which a walk of the same step lengths in independent directions would have for displacement2
-	//	persistence   displacement2 / steps2; 1 for such a walk, more for a drift, less for one that is held back; at most tau
+	// steps2 sum of the squared lengths of the updates between, which a walk of the same step
+	// lengths in independent directions would have for displacement2
+	// persistence displacement2 / steps2; 1 for such a walk, more for a drift, less for one that is
+	// held back; at most tau
 	//
 	// steps2 and persistence are absent where a step between is not recorded.
 	Table record.Table
@@ -94,15 +96,22 @@ type diffusion struct {
 	path2 []float64
 	gaps  []int
 
-	wait, lag           []int64
-	displacement2       []float64
-	steps2, persistence column.Floats
-	progress            analyze.Progress
-	fits                []Fit
-	whole               []Fit
-	nonfinite           int
-	skipped             []int64         // default waiting times that no recorded step comes after
-	far                 record.Optional // persistence of the longest lag of the first waiting time
+	table     column.Builder[displacementRow]
+	progress  analyze.Progress
+	fits      []Fit
+	whole     []Fit // fits over all lags
+	nonfinite int
+	skipped   []int64         // default waiting times without a recorded step after them
+	far       record.Optional // persistence of the longest lag of the first waiting time
+}
+
+// displacementRow is a row of DiffusionResult.Table, which defines the columns.
+type displacementRow struct {
+	Wait          int64           `col:"wait"`
+	Lag           int64           `col:"lag"`
+	Displacement2 float64         `col:"displacement2"`
+	Steps2        record.Optional `col:"steps2"`
+	Persistence   record.Optional `col:"persistence"`
 }
 
 // Diffusion measures how far a walk gets in a time, from several points of it
@@ -200,7 +209,8 @@ func (d *diffusion) waits() ([]int, error) {
 			continue
 		}
 		if i >= len(d.steps)-1 {
-			return nil, fmt.Errorf("path: waiting time %d: the recorded steps are %d to %d; at least one must come after it", w, first, last)
+			return nil, fmt.Errorf("path: waiting time %d: the recorded steps are %d to %d; at least one must come "+
+				"after it", w, first, last)
 		}
 		if len(found) == 0 || found[len(found)-1] != i {
 			found = append(found, i)
@@ -256,10 +266,7 @@ func (d *diffusion) displace(ctx context.Context, w int) error {
 			d.nonfinite++
 		}
 		persistence := record.Optional{Value: p.displacement2 / p.steps2.Value, Valid: complete && p.steps2.Value > 0}
-		d.wait, d.lag = append(d.wait, d.steps[w]), append(d.lag, d.steps[i]-d.steps[w])
-		d.displacement2 = append(d.displacement2, p.displacement2)
-		d.steps2.Add(p.steps2)
-		d.persistence.Add(persistence)
+		d.table.Add(displacementRow{d.steps[w], d.steps[i] - d.steps[w], p.displacement2, p.steps2, persistence})
 		if len(d.whole) == 0 {
 			d.far = persistence
 		}
@@ -277,12 +284,8 @@ func (d *diffusion) displace(ctx context.Context, w int) error {
 
 func (d *diffusion) result(waits []int) *DiffusionResult {
 	r := &DiffusionResult{
-		Table: record.Table{Columns: []record.Column{
-			column.Ints("wait", d.wait), column.Ints("lag", d.lag),
-			{Name: "displacement2", Floats: d.displacement2},
-			d.steps2.Column("steps2"), d.persistence.Column("persistence"),
-		}},
-		Fits: fitTable(d.fits),
+		Table: d.table.Table(),
+		Fits:  column.Of(d.fits),
 		Summary: DiffusionSummary{
 			Rows: len(d.rows), FirstStep: d.steps[0], LastStep: d.steps[len(d.steps)-1],
 			Fits: d.whole, Persistence: d.far, NonfiniteRows: d.nonfinite,
@@ -296,12 +299,17 @@ func (d *diffusion) result(waits []int) *DiffusionResult {
 			r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 		}
 	}
-	add(len(d.skipped) > 0, "waits_skipped", "no displacement is measured from the default waiting times %s: no step is recorded after them", strings.Trim(fmt.Sprint(d.skipped), "[]"))
+	add(len(d.skipped) > 0, "waits_skipped", "no displacement is measured from the default waiting times %s: no step "+
+		"is recorded after them", strings.Trim(fmt.Sprint(d.skipped), "[]"))
 	last := len(d.gaps) - 1
-	add(d.gaps[last] > 0, "steps_missing", "the recording has %d gaps: what the lengths of the steps say is absent across them", d.gaps[last])
-	add(d.nonfinite > 0, "nonfinite_iterates", "%d displacements are NaN or infinite: they are kept, and left out of the fits", d.nonfinite)
+	add(d.gaps[last] > 0, "steps_missing", "the recording has %d gaps: what the lengths of the steps say is absent "+
+		"across them", d.gaps[last])
+	add(d.nonfinite > 0, "nonfinite_iterates", "%d displacements are NaN or infinite: they are kept, and left out of "+
+		"the fits", d.nonfinite)
 	if f := d.whole[0]; f.Exponent.Valid && f.StepsExponent.Valid {
-		add(math.Abs(f.Exponent.Value-f.StepsExponent.Value) < 0.1, "exponent_of_independent_steps", "from step %d the displacement grows with the exponent %.3g; steps of the same lengths in independent directions give %.3g: the exponent speaks of the step lengths only", f.Wait, f.Exponent.Value, f.StepsExponent.Value)
+		add(math.Abs(f.Exponent.Value-f.StepsExponent.Value) < 0.1, "exponent_of_independent_steps",
+			"from step %d the displacement grows with the exponent %.3g; steps of the same lengths in independent "+
+				"directions give %.3g: the exponent speaks of the step lengths only", f.Wait, f.Exponent.Value, f.StepsExponent.Value)
 	}
 	return r
 }

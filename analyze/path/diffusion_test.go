@@ -56,7 +56,8 @@ func TestStraightAndRandomWalksHaveTheirExponents(t *testing.T) {
 		t.Error(d)
 	}
 	for _, f := range straight.Summary.Fits {
-		if math.Abs(f.Exponent.Value-2) > 1e-9 || math.Abs(f.StepsExponent.Value-1) > 1e-9 || math.Abs(f.R2.Value-1) > 1e-12 {
+		if math.Abs(f.Exponent.Value-2) > 1e-9 || math.Abs(f.StepsExponent.Value-1) > 1e-9 ||
+			math.Abs(f.R2.Value-1) > 1e-12 {
 			t.Errorf("straight walk: %+v", f)
 		}
 	}
@@ -76,7 +77,8 @@ func TestStraightAndRandomWalksHaveTheirExponents(t *testing.T) {
 			t.Errorf("random walk: %+v", f)
 		}
 	}
-	if math.Abs(random.Summary.Persistence.Value-1) > 0.1 || random.Warnings[0].Code != "exponent_of_independent_steps" {
+	if math.Abs(random.Summary.Persistence.Value-1) > 0.1 ||
+		random.Warnings[0].Code != "exponent_of_independent_steps" {
 		t.Errorf("persistence %v, warnings %v", random.Summary.Persistence, random.Warnings)
 	}
 }
@@ -110,7 +112,8 @@ func TestWalkThatIsPulledBackIsSubdiffusive(t *testing.T) {
 // |displacement| = ln(1+t) is ultra-slow diffusion: the logarithm fits it better
 // than any power.
 func TestLogarithmicDiffusionIsTold(t *testing.T) {
-	r := diffusion(t, process(t, 1, 5000, func(k int, theta []float64) { theta[0] = math.Log(float64(k) + 2) }), path.DiffusionOptions{})
+	r := diffusion(t, process(t, 1, 5000, func(k int, theta []float64) { theta[0] = math.Log(float64(k) + 2) }),
+		path.DiffusionOptions{})
 	f := r.Summary.Fits[0]
 	if f.LogR2.Value < 0.995 || f.PowerR2.Value >= f.LogR2.Value || math.Abs(f.LogSlope.Value-1) > 0.1 {
 		t.Errorf("%+v", f)
@@ -134,7 +137,8 @@ func TestDiffusionAcrossGaps(t *testing.T) {
 			t.Errorf("lag %d: %v", lag, got)
 		}
 		wait := r.Table.Column("wait").Ints[i]
-		if whole := wait == 0 && lag <= 2 || wait == 10 && lag == 1; steps2.Valid[i] != whole || whole && steps2.Floats[i] != float64(lag) {
+		if whole := wait == 0 && lag <= 2 || wait == 10 && lag == 1; steps2.Valid[i] != whole || whole &&
+			steps2.Floats[i] != float64(lag) {
 			t.Errorf("wait %d, lag %d: steps2 %v %v", wait, lag, steps2.Floats[i], steps2.Valid[i])
 		}
 	}
@@ -181,7 +185,8 @@ func TestDiffusionKeepsWhatIsNotFinite(t *testing.T) {
 			theta[0] = math.NaN()
 		}
 	}), path.DiffusionOptions{})
-	if r.Summary.NonfiniteRows != 1 || r.Summary.Fits[0].Points != 5 || math.Abs(r.Summary.Fits[0].Exponent.Value-2) > 1e-9 {
+	if r.Summary.NonfiniteRows != 1 || r.Summary.Fits[0].Points != 5 ||
+		math.Abs(r.Summary.Fits[0].Exponent.Value-2) > 1e-9 {
 		t.Errorf("%+v", r.Summary)
 	}
 }
@@ -198,7 +203,8 @@ func TestBadDiffusionOptionsAreNamed(t *testing.T) {
 		}
 	}
 	one := memory(t, header(1), record.Step{Theta: []float32{1}})
-	if _, err := path.Diffusion(context.Background(), one, path.DiffusionOptions{}); err == nil || !strings.Contains(err.Error(), "at least two") {
+	if _, err := path.Diffusion(context.Background(), one, path.DiffusionOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "at least two") {
 		t.Errorf("one iterate: %v", err)
 	}
 }

@@ -31,7 +31,8 @@
 package path
 
 // Method says in one sentence how the numbers came about.
-const Method = "Norms, cosines and distances of recorded iterates, updates and raw mini-batch gradients, summed in float64."
+const Method = "Norms, cosines and distances of recorded iterates, updates and raw mini-batch gradients, summed in " +
+	"float64."
 
 // Citation is the BibTeX entry of the definitions.
 const Citation = `@article{xing2018walk,
@@ -43,7 +44,8 @@ const Citation = `@article{xing2018walk,
 `
 
 // DiffusionMethod says in one sentence how the numbers of Diffusion came about.
-const DiffusionMethod = "Squared distances between recorded iterates, summed in float64; exponents by least squares over logarithms."
+const DiffusionMethod = "Squared distances between recorded iterates, summed in float64; exponents by least squares " +
+	"over logarithms."
 
 // DiffusionCitation is the BibTeX entry of ultra-slow diffusion.
 const DiffusionCitation = `@inproceedings{hoffer2017train,
@@ -55,7 +57,8 @@ const DiffusionCitation = `@inproceedings{hoffer2017train,
 `
 
 // NoiseMethod says in one sentence how the numbers of Noise came about.
-const NoiseMethod = "Inner products of consecutive mini-batch gradients, and distances from full-data gradients, averaged before dividing."
+const NoiseMethod = "Inner products of consecutive mini-batch gradients, and distances from full-data gradients, " +
+	"averaged before dividing."
 
 // NoiseCitation is the BibTeX entries of the noise scale and the temperature.
 const NoiseCitation = `@article{mccandlish2018empirical,

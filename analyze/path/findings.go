@@ -17,7 +17,8 @@ func (s *Summary) Findings() []analyze.Finding {
 	s.cosines(&f, "mini-batch gradients", &s.GradCos, s.GradCosNegativeRatio)
 	s.cosines(&f, "updates", &s.UpdateCos, s.UpdateCosNegativeRatio)
 	if d := s.Diffusion; d != nil && d.Persistence.Valid {
-		f.Add(analyze.Motion, "from the first iterate to the last the walk came %.3g times as far as independent steps of the same lengths would", math.Sqrt(d.Persistence.Value))
+		f.Add(analyze.Motion, "from the first iterate to the last the walk came %.3g times as far as independent "+
+			"steps of the same lengths would", math.Sqrt(d.Persistence.Value))
 	}
 	if s.Noise != nil {
 		s.Noise.findings(&f)
@@ -25,7 +26,8 @@ func (s *Summary) Findings() []analyze.Finding {
 	if s.NonfiniteLosses > 0 {
 		f.Add(analyze.Convergent, "%d mini-batch losses are NaN or infinite: the run diverged", s.NonfiniteLosses)
 	}
-	f.Add(analyze.Recording, "recorded iterates: %d, steps %d to %d; missing steps between them: %d", s.Rows, s.FirstStep, s.LastStep, s.MissingSteps)
+	f.Add(analyze.Recording, "recorded iterates: %d, steps %d to %d; missing steps between them: %d", s.Rows,
+		s.FirstStep, s.LastStep, s.MissingSteps)
 	return f
 }
 
@@ -34,11 +36,14 @@ func (s *Summary) Findings() []analyze.Finding {
 func (s *Summary) distance(f *analyze.Findings) {
 	switch {
 	case s.PathLength.Valid && s.MissingSteps == 0:
-		f.Add(analyze.Motion, "%s: path length %.4g, displacement from theta_0 %.4g", analyze.Count(s.Updates, "update"), s.PathLength.Value, s.Displacement.Value)
+		f.Add(analyze.Motion, "%s: path length %.4g, displacement from theta_0 %.4g", analyze.Count(s.Updates,
+			"update"), s.PathLength.Value, s.Displacement.Value)
 	case s.Displacement.Valid:
-		f.Add(analyze.Motion, "%s between steps %d and %d: displacement from the first to the last %.4g", analyze.Count(s.Rows, "row"), s.FirstStep, s.LastStep, s.Displacement.Value)
+		f.Add(analyze.Motion, "%s between steps %d and %d: displacement from the first to the last %.4g",
+			analyze.Count(s.Rows, "row"), s.FirstStep, s.LastStep, s.Displacement.Value)
 		if s.PathLength.Valid {
-			f.Add(analyze.Motion, "both ends are recorded of %d of the %s: total length %.4g", s.Updates, analyze.Count(int(s.LastStep-s.FirstStep), "update"), s.PathLength.Value)
+			f.Add(analyze.Motion, "both ends are recorded of %d of the %s: total length %.4g", s.Updates,
+				analyze.Count(int(s.LastStep-s.FirstStep), "update"), s.PathLength.Value)
 		}
 	}
 }
@@ -56,7 +61,8 @@ func (s *Summary) cosines(f *analyze.Findings, of string, d *analyze.Distributio
 		f.Add(analyze.Motion, "%s: cosine %.3f", which, d.Mean.Value)
 		return
 	}
-	f.Add(analyze.Motion, "%s: mean cosine %.3f, %s of the cosines below 0, so they %s", which, d.Mean.Value, analyze.Percent(negative.Value), turning(negative.Value))
+	f.Add(analyze.Motion, "%s: mean cosine %.3f, %s of the cosines below 0, so they %s", which, d.Mean.Value,
+		analyze.Percent(negative.Value), turning(negative.Value))
 }
 
 // turning says which way consecutive vectors point; below is the share of their cosines
@@ -82,6 +88,7 @@ func (s *NoiseSummary) findings(f *analyze.Findings) {
 		f.Add(analyze.Detail, "gradient noise scale from consecutive batches: %.3g %s", s.NoiseScale.Value, unit)
 	}
 	if s.FullNoiseScale.Valid {
-		f.Add(analyze.Detail, "gradient noise scale from the run's batches and the whole training set, at %s: %.3g examples", analyze.Count(s.FullRows, "iterate"), s.FullNoiseScale.Value)
+		f.Add(analyze.Detail, "gradient noise scale from the run's batches and the whole training set, at %s: %.3g "+
+			"examples", analyze.Count(s.FullRows, "iterate"), s.FullNoiseScale.Value)
 	}
 }

@@ -3,30 +3,31 @@ package path
 import (
 	"math"
 
-	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
-// Fit is what the displacements of one waiting time say about the lags of a
-// window, by least squares over the logarithms. Points of one walk are not
-// independent: the standard error is too small, and only compares windows.
+// Fit is a least-squares fit, over logarithms, of the displacements of one waiting time
+// in a window of lags. The points of one walk are not independent: the standard error is
+// too small and only compares windows.
 type Fit struct {
-	Wait   int64 `json:"wait"`
-	LagMin int64 `json:"lag_min"` // of the points in the window
-	LagMax int64 `json:"lag_max"`
-	Points int   `json:"points"` // with a finite displacement above 0
+	Wait   int64 `json:"wait" col:"wait"`
+	LagMin int64 `json:"lag_min" col:"lag_min"` // of the points in the window
+	LagMax int64 `json:"lag_max" col:"lag_max"`
+	Points int   `json:"points" col:"points"` // with a finite displacement above 0
 
-	Exponent      record.Optional `json:"exponent"`       // gamma of displacement2 ~ lag^gamma; absent for fewer than 3 points
-	ExponentError record.Optional `json:"exponent_error"` // its standard error
-	R2            record.Optional `json:"r2"`             // of that fit, in logarithms
-	// StepsExponent is the exponent of steps2: what independent directions would give.
-	StepsExponent record.Optional `json:"steps_exponent"`
-	// LogSlope and LogR2 are those of |displacement| = a + b ln lag, the ultra-slow
-	// diffusion of Hoffer et al. (2017). LogR2 is in displacements, R2 in logarithms:
-	// PowerR2 is that of the power law in displacements, to compare LogR2 with.
-	LogSlope record.Optional `json:"log_slope"`
-	LogR2    record.Optional `json:"log_r2"`
-	PowerR2  record.Optional `json:"power_r2"`
+	// Exponent is gamma of displacement2 ~ lag^gamma; absent for fewer than 3 points.
+	Exponent      record.Optional `json:"exponent" col:"exponent"`
+	ExponentError record.Optional `json:"exponent_error" col:"exponent_error"` // standard error of Exponent
+	R2            record.Optional `json:"r2" col:"r2"`                         // of the same fit, in logarithms
+	// StepsExponent is the exponent of steps2, which independent directions would give.
+	StepsExponent record.Optional `json:"steps_exponent" col:"steps_exponent"`
+	// LogSlope is b of the fit |displacement| = a + b ln lag, the ultra-slow diffusion of
+	// Hoffer et al. (2017), and LogR2 its R^2. LogR2 is computed in displacements and R2
+	// in logarithms. PowerR2 is the R^2 of the power law in displacements, to compare
+	// with LogR2.
+	LogSlope record.Optional `json:"log_slope" col:"log_slope"`
+	LogR2    record.Optional `json:"log_r2" col:"log_r2"`
+	PowerR2  record.Optional `json:"power_r2" col:"power_r2"`
 }
 
 // fitPoint is one displacement.
@@ -49,7 +50,8 @@ func fit(wait int64, points []fitPoint, low, high float64) Fit {
 		}
 		f.LagMax = int64(p.lag)
 		f.Points++
-		x, y, length = append(x, math.Log(p.lag)), append(y, math.Log(p.displacement2)), append(length, math.Sqrt(p.displacement2))
+		x, y, length = append(x, math.Log(p.lag)), append(y, math.Log(p.displacement2)), append(length,
+			math.Sqrt(p.displacement2))
 		steps = steps && p.steps2.Valid && p.steps2.Value > 0
 		z = append(z, math.Log(p.steps2.Value))
 	}
@@ -114,24 +116,4 @@ func explained(y, predicted []float64) record.Optional {
 		all += float64((v - mean) * (v - mean))
 	}
 	return record.Optional{Value: 1 - rest/all, Valid: all > 0}
-}
-
-func fitTable(fits []Fit) record.Table {
-	var wait, low, high, points []int64
-	var exponent, fault, r2, steps, slope, logR2, powerR2 column.Floats
-	for _, f := range fits {
-		wait, low, high, points = append(wait, f.Wait), append(low, f.LagMin), append(high, f.LagMax), append(points, int64(f.Points))
-		exponent.Add(f.Exponent)
-		fault.Add(f.ExponentError)
-		r2.Add(f.R2)
-		steps.Add(f.StepsExponent)
-		slope.Add(f.LogSlope)
-		logR2.Add(f.LogR2)
-		powerR2.Add(f.PowerR2)
-	}
-	return record.Table{Columns: []record.Column{
-		column.Ints("wait", wait), column.Ints("lag_min", low), column.Ints("lag_max", high), column.Ints("points", points),
-		exponent.Column("exponent"), fault.Column("exponent_error"), r2.Column("r2"), steps.Column("steps_exponent"),
-		slope.Column("log_slope"), logR2.Column("log_r2"), powerR2.Column("power_r2"),
-	}}
 }

@@ -29,22 +29,22 @@ type NoiseOptions struct {
 	// Rows chooses by step and epoch the rows whose batch is compared with the one
 	// after it; the zero value is all.
 	Rows analyze.Segments `json:"rows"`
-	// Decay is that of the exponential averages of numerator and denominator, in
+	// Decay is the decay of the exponential averages of numerator and denominator, in
 	// (0, 1); 0 means 0.99.
 	Decay float64 `json:"decay"`
 	// Full, when given, evaluates the gradient over all Examples of the training set
-	// at the rows that FullRows chooses: an estimate of its own, from two batch sizes
-	// at one point.
+	// at the rows that FullRows chooses. This gives a separate estimate, from two batch
+	// sizes at one point.
 	Full analyze.Gradient `json:"-"`
 	// FullRows chooses the rows for Full; the zero value is all, one full gradient
 	// each.
 	FullRows analyze.Segments `json:"full_rows"`
 	// Examples is the size of Full's data, at least 2; 0 means what the header says.
 	Examples int `json:"examples"`
-	// Seed is that of the bootstrap.
+	// Seed seeds the bootstrap.
 	Seed uint64 `json:"seed"`
 
-	// Progress is told of every row; nil tells nobody.
+	// Progress counts rows; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 	// Store keeps the full gradients' numbers ("full 12"); nil keeps nothing.
 	Store analyze.Store `json:"-"`
@@ -61,8 +61,8 @@ func (o *NoiseOptions) Validate() error {
 	return nil
 }
 
-// Effective returns the options with the defaults filled in, but for the number of
-// examples, which the header says.
+// Effective returns the options with the defaults filled in, except the number of
+// examples, which the header has.
 func (o NoiseOptions) Effective() NoiseOptions {
 	if o.Decay == 0 {
 		o.Decay = 0.99
@@ -71,17 +71,19 @@ func (o NoiseOptions) Effective() NoiseOptions {
 }
 
 // NoiseResult is the noise of the mini-batch gradients. The tables are the
-// caller's. A ratio of two estimates is absent where the estimate of |G|^2 is not
-// above 0: it then says nothing.
+// caller's. A ratio of two estimates is absent unless the estimate of |G|^2 is above 0,
+// because otherwise it has no meaning.
 type NoiseResult struct {
 	// Table has one row per pair of consecutive batches:
 	//
 	//	row, step, epoch, examples   of the first batch
 	//	grad_norm2                   |g_k|^2
 	//	inner_product                <g_k, g_{k+1}>
-	//	grad_dot                     estimate of |G|^2 over the training set, unbiased if theta did not move in between:
-	//	                             inner_product + trace/N for two batches of one epoch, which have no example in common; otherwise inner_product
-	//	trace                        estimate of tr Sigma: mean of B (|g|^2 - inner_product) over the two batches of an epoch,
+	// grad_dot estimate of |G|^2 over the training set, unbiased if theta did not move in between:
+	// inner_product + trace/N for two batches of one epoch, which have no example in common;
+	// otherwise inner_product
+	// trace estimate of tr Sigma: mean of B (|g|^2 - inner_product) over the two batches of an
+	// epoch,
 	//	                             of (|g|^2 - inner_product) / (1/B - 1/N) over those of two epochs
 	//	mean_grad_dot, mean_trace    exponential averages of the two, corrected for their start
 	//	noise_scale                  mean_trace / mean_grad_dot, in examples
@@ -118,8 +120,10 @@ type NoiseSummary struct {
 	FullNorm2      record.Optional `json:"full_norm2"` // mean of |G|^2
 	FullNoiseScale record.Optional `json:"full_noise_scale"`
 	NonfinitePairs int             `json:"nonfinite_pairs"` // left out of every mean
-	WholePairs     int             `json:"whole_pairs"`     // pairs with a batch that is the whole training set, left out
-	UnorderedPairs int             `json:"unordered_pairs"` // pairs of which the recording does not say how they were drawn
+	// pairs with a batch that is the whole training set, left out
+	WholePairs int `json:"whole_pairs"`
+	// pairs for which the recording does not tell how they were drawn
+	UnorderedPairs int `json:"unordered_pairs"`
 }
 
 // Noise estimates the gradient noise scale tr Sigma / |G|^2 from the recorded
@@ -158,7 +162,8 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 		return nil, fmt.Errorf("path: the run recorded no gradients; their noise needs them")
 	}
 	if opts.Full != nil && (n.examples < 2 || !h.Columns.Theta) {
-		return nil, fmt.Errorf("path: the run says %d training examples and records theta: %v; full gradients need both", n.examples, h.Columns.Theta)
+		return nil, fmt.Errorf("path: the run says %d training examples and records theta: %v; full gradients need "+
+			"both", n.examples, h.Columns.Theta)
 	}
 	if err := n.count(t); err != nil {
 		return nil, err
@@ -196,7 +201,7 @@ func Noise(ctx context.Context, t record.Trajectory, opts NoiseOptions) (*NoiseR
 		}
 		before, beforeRow = s, i
 	}
-	if len(n.row) == 0 && len(n.fullRow) == 0 && n.wholes == 0 {
+	if len(n.pairs) == 0 && len(n.fulls) == 0 && n.wholes == 0 {
 		return nil, fmt.Errorf("path: rows %q: no two consecutive gradients are recorded there", opts.Rows)
 	}
 	return n.result(), nil

@@ -82,7 +82,8 @@ func TestNoiseScaleOfGaussians(t *testing.T) {
 		last := r.Table.Len() - 1
 		within(t, "the averaged trace", r.Table.Column("mean_trace").Floats[last], trace, 0.1)
 		// The average over one pair is that pair.
-		within(t, "the first average", r.Table.Column("mean_grad_dot").Floats[0], r.Table.Column("grad_dot").Floats[0], 1e-12)
+		within(t, "the first average", r.Table.Column("mean_grad_dot").Floats[0], r.Table.Column("grad_dot").Floats[0],
+			1e-12)
 	}
 }
 
@@ -154,7 +155,10 @@ func TestFullGradientsGiveTheTraceOfTheTrainingSet(t *testing.T) {
 				grad[i] += float32(data[e][i] / b)
 			}
 		}
-		rows = append(rows, record.Step{Step: int64(k), Epoch: 1, Examples: b, Theta: make([]float32, p), Grad: grad, BatchLoss: record.Some(0)})
+		rows = append(rows, record.Step{
+			Step: int64(k), Epoch: 1, Examples: b, Theta: make([]float32, p), Grad: grad,
+			BatchLoss: record.Some(0),
+		})
 	}
 	h := header(p)
 	h.Data.TrainExamples = n
@@ -240,7 +244,8 @@ func TestBatchesWithoutReplacement(t *testing.T) {
 	// With more examples in an epoch than in the set, nothing is known of the draws.
 	h.Data.TrainExamples = 4
 	r = noise(t, memory(t, h, rows...), path.NoiseOptions{})
-	if r.Summary.UnorderedPairs != r.Summary.Pairs || r.Table.Column("grad_dot").Floats[0] != r.Table.Column("inner_product").Floats[0] {
+	if r.Summary.UnorderedPairs != r.Summary.Pairs ||
+		r.Table.Column("grad_dot").Floats[0] != r.Table.Column("inner_product").Floats[0] {
 		t.Errorf("%d of %d pairs are unordered", r.Summary.UnorderedPairs, r.Summary.Pairs)
 	}
 }
@@ -260,7 +265,8 @@ func TestWholeBatchesHaveNoNoise(t *testing.T) {
 	h := header(2)
 	h.Data.TrainExamples = 50
 	r := noise(t, memory(t, h, rows...), path.NoiseOptions{})
-	if s := r.Summary; s.Pairs != 0 || s.WholePairs != 19 || s.NoiseScale.Valid || len(r.Warnings) != 1 || r.Warnings[0].Code != "whole_batches" {
+	if s := r.Summary; s.Pairs != 0 || s.WholePairs != 19 || s.NoiseScale.Valid || len(r.Warnings) != 1 ||
+		r.Warnings[0].Code != "whole_batches" {
 		t.Errorf("%+v %v", r.Summary, r.Warnings)
 	}
 }
@@ -280,7 +286,10 @@ func TestNoEstimateSaysWhy(t *testing.T) {
 			if k == 0 {
 				size = 1000
 			}
-			rows = append(rows, record.Step{Step: int64(k), Epoch: 1, Examples: 1, Theta: []float32{0}, Grad: []float32{sign * size}, BatchLoss: record.Some(0)})
+			rows = append(rows, record.Step{
+				Step: int64(k), Epoch: 1, Examples: 1, Theta: []float32{0},
+				Grad: []float32{sign * size}, BatchLoss: record.Some(0),
+			})
 		}
 		r := noise(t, memory(t, header(1), rows...), path.NoiseOptions{})
 		text := ""
@@ -290,7 +299,8 @@ func TestNoEstimateSaysWhy(t *testing.T) {
 			}
 		}
 		if !strings.Contains(text, c.want) || strings.Contains(text, "every step") {
-			t.Errorf("%v of the products negative (%v): %q; want %q", c.negative, r.Summary.GradDotNegativeRatio, text, c.want)
+			t.Errorf("%v of the products negative (%v): %q; want %q", c.negative, r.Summary.GradDotNegativeRatio, text,
+				c.want)
 		}
 	}
 }
@@ -315,7 +325,8 @@ func (failing) Gradient(context.Context, []float32, []float32) (float64, error) 
 func TestBouncingHasNoNoiseScale(t *testing.T) {
 	m := descent(t, []float64{2}, []float64{1}, 0.9, 20)
 	r := noise(t, m, path.NoiseOptions{})
-	if r.Summary.NoiseScale.Valid || r.Summary.GradDotNegativeRatio.Value != 1 || r.Warnings[len(r.Warnings)-1].Code != "no_noise_scale" {
+	if r.Summary.NoiseScale.Valid || r.Summary.GradDotNegativeRatio.Value != 1 ||
+		r.Warnings[len(r.Warnings)-1].Code != "no_noise_scale" {
 		t.Errorf("%+v %v", r.Summary, r.Warnings)
 	}
 }
@@ -344,7 +355,8 @@ func TestNoiseSelectionAndErrors(t *testing.T) {
 	h := header(1)
 	h.Columns.Grad = false
 	bare := memory(t, h, record.Step{Theta: []float32{1}})
-	if _, err := path.Noise(context.Background(), bare, path.NoiseOptions{}); err == nil || !strings.Contains(err.Error(), "no gradients") {
+	if _, err := path.Noise(context.Background(), bare, path.NoiseOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "no gradients") {
 		t.Errorf("without gradients: %v", err)
 	}
 }

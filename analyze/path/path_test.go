@@ -22,7 +22,10 @@ func header(tensors ...int) *record.Header {
 	for i, n := range tensors {
 		ts[i] = record.Tensor{Name: fmt.Sprintf("t%d", i), Kind: record.Weight, Shape: []int{n}}
 	}
-	return &record.Header{Format: 1, DType: "float32", Layout: record.Pack(ts...), Columns: record.Columns{Theta: true, Grad: true}}
+	return &record.Header{Format: 1, DType: "float32", Layout: record.Pack(ts...), Columns: record.Columns{
+		Theta: true,
+		Grad:  true,
+	}}
 }
 
 func memory(t interface{ Fatal(...any) }, h *record.Header, rows ...record.Step) *record.Memory {
@@ -185,7 +188,8 @@ func TestPathHasTheFinalIterate(t *testing.T) {
 		}
 	}
 	s := r.Summary
-	if s.Updates != 3 || s.Displacement != record.Some(0.875) || s.DisplacementRatio != record.Some(1) || s.MissingSteps != 0 {
+	if s.Updates != 3 || s.Displacement != record.Some(0.875) || s.DisplacementRatio != record.Some(1) ||
+		s.MissingSteps != 0 {
 		t.Errorf("%+v", s)
 	}
 	if len(r.Warnings) != 0 {
@@ -224,7 +228,8 @@ func TestMissingStepsMakeNoCosines(t *testing.T) {
 	if diff := cmp.Diff([]string{"steps_missing"}, codes(r)); diff != "" {
 		t.Error(diff)
 	}
-	if want := "2 of the steps 0 to 6 are not recorded"; !strings.HasPrefix(r.Warnings[0].Text, want) || !strings.HasSuffix(r.Warnings[0].Text, "adds up 2 of 6 updates") {
+	if want := "2 of the steps 0 to 6 are not recorded"; !strings.HasPrefix(r.Warnings[0].Text, want) ||
+		!strings.HasSuffix(r.Warnings[0].Text, "adds up 2 of 6 updates") {
 		t.Errorf("the warning says %q", r.Warnings[0].Text)
 	}
 }
@@ -282,10 +287,12 @@ func TestNaNIsKeptAndCounted(t *testing.T) {
 		t.Error(diff)
 	}
 	s := r.Summary
-	if s.NonfiniteLosses != 1 || s.NonfiniteIterates != 1 || s.NonfiniteGrads != 1 || s.UpdateNorm.Nonfinite != 1 || s.UpdateNorm.Mean != record.Some(1) {
+	if s.NonfiniteLosses != 1 || s.NonfiniteIterates != 1 || s.NonfiniteGrads != 1 || s.UpdateNorm.Nonfinite != 1 ||
+		s.UpdateNorm.Mean != record.Some(1) {
 		t.Errorf("%+v", s)
 	}
-	if diff := cmp.Diff([]string{"nonfinite_losses", "nonfinite_iterates", "nonfinite_gradients"}, codes(r)); diff != "" {
+	if diff := cmp.Diff([]string{"nonfinite_losses", "nonfinite_iterates", "nonfinite_gradients"},
+		codes(r)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -312,13 +319,15 @@ func TestErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	damaged := errors.New("checksum mismatch")
-	_, err = path.Compute(context.Background(), broken{descent(t, []float64{1}, []float64{1}, 0.5, 3), damaged}, path.Options{})
+	_, err = path.Compute(context.Background(), broken{descent(t, []float64{1}, []float64{1}, 0.5, 3), damaged},
+		path.Options{})
 	if !errors.Is(err, damaged) || err.Error() != "path: row 2: checksum mismatch" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err = path.Compute(ctx, descent(t, []float64{1}, []float64{1}, 0.5, 3), path.Options{}); !errors.Is(err, context.Canceled) {
+	if _, err = path.Compute(ctx, descent(t, []float64{1}, []float64{1}, 0.5, 3), path.Options{}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Summary has the numbers of a whole walk. Distributions are over the rows of
-// the table; a value that cannot be had is null.
+// the table; a value that cannot be computed is null.
 type Summary struct {
 	Rows         int   `json:"rows"`          // iterates in the table
 	InnerRows    int   `json:"inner_rows"`    // inner iterates, left out
@@ -30,9 +30,10 @@ type Summary struct {
 	GradCosNegativeRatio   record.Optional `json:"grad_cos_negative_ratio"`   // share of the finite cosines below 0
 	UpdateCosNegativeRatio record.Optional `json:"update_cos_negative_ratio"` // share of the finite cosines below 0
 
-	Displacement      record.Optional `json:"displacement"`        // of the last iterate
-	PathLength        record.Optional `json:"path_length"`         // over the recorded updates
-	DisplacementRatio record.Optional `json:"displacement_ratio"`  // displacement over path length, 1 for a straight walk; only when no step is missing
+	Displacement record.Optional `json:"displacement"` // of the last iterate
+	PathLength   record.Optional `json:"path_length"`  // over the recorded updates
+	// displacement over path length, 1 for a straight walk; only when no step is missing
+	DisplacementRatio record.Optional `json:"displacement_ratio"`
 	ZeroGradients     int             `json:"zero_gradients"`      // gradients of length 0: no direction, no cosine
 	ZeroUpdates       int             `json:"zero_updates"`        // updates of length 0: no direction, no cosine
 	NonfiniteLosses   int             `json:"nonfinite_losses"`    // batch losses that are NaN or infinite
@@ -154,22 +155,31 @@ func warnings(s *Summary, c *counts) []analyze.Warning {
 			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
 		}
 	}
-	add(c.withTheta == 0, "theta_not_recorded", "the run recorded no iterates: updates, displacement and path length are absent")
-	add(c.withTheta > 0 && c.withTheta < s.Rows, "theta_incomplete", "%d of %d rows have no theta: what needs it is absent there", s.Rows-c.withTheta, s.Rows)
-	add(c.withGrad == 0, "grad_not_recorded", "the run recorded no gradients: grad_norm, grad_cos and grad_update_cos are absent")
+	add(c.withTheta == 0, "theta_not_recorded", "the run recorded no iterates: updates, displacement and path length "+
+		"are absent")
+	add(c.withTheta > 0 && c.withTheta < s.Rows, "theta_incomplete", "%d of %d rows have no theta: what needs it is "+
+		"absent there", s.Rows-c.withTheta, s.Rows)
+	add(c.withGrad == 0, "grad_not_recorded", "the run recorded no gradients: grad_norm, grad_cos and "+
+		"grad_update_cos are absent")
 	batches := s.Rows
 	if c.last.IsLast() {
 		batches--
 	}
-	add(c.withGrad > 0 && c.withGrad < batches, "grad_incomplete", "%d of %d rows have no gradient: what needs it is absent there", batches-c.withGrad, batches)
-	add(s.FirstStep != 0, "start_missing", "the first recorded iterate is that of step %d: displacement is measured from there", s.FirstStep)
-	add(s.MissingSteps > 0, "steps_missing", "%d of the steps %d to %d are not recorded: cosines and step lengths exist only between consecutive iterates, and path_length adds up %d of %d updates", s.MissingSteps, s.FirstStep, s.LastStep, s.Updates, s.LastStep-s.FirstStep)
+	add(c.withGrad > 0 && c.withGrad < batches, "grad_incomplete", "%d of %d rows have no gradient: what needs it is "+
+		"absent there", batches-c.withGrad, batches)
+	add(s.FirstStep != 0, "start_missing", "the first recorded iterate belongs to step %d: displacement is measured "+
+		"from there", s.FirstStep)
+	add(s.MissingSteps > 0, "steps_missing", "%d of the steps %d to %d are not recorded: cosines and step lengths "+
+		"exist only between consecutive iterates, and path_length adds up %d of %d updates", s.MissingSteps, s.FirstStep, s.LastStep, s.Updates, s.LastStep-s.FirstStep)
 	add(s.InnerRows > 0, "inner_rows", "%d rows are inner iterates and are left out", s.InnerRows)
 	add(s.ZeroGradients > 0, "zero_gradients", "%d gradients are zero vectors and have no cosine", s.ZeroGradients)
 	add(s.ZeroUpdates > 0, "zero_updates", "%d updates are zero vectors and have no cosine", s.ZeroUpdates)
-	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d batch losses are NaN or infinite; they are kept in the table and left out of the means", s.NonfiniteLosses)
-	add(s.NonfiniteIterates > 0, "nonfinite_iterates", "%d iterates have NaN or infinite parameters: the run diverged", s.NonfiniteIterates)
+	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d batch losses are NaN or infinite; they are kept in the table "+
+		"and left out of the means", s.NonfiniteLosses)
+	add(s.NonfiniteIterates > 0, "nonfinite_iterates", "%d iterates have NaN or infinite parameters: the run diverged",
+		s.NonfiniteIterates)
 	add(s.NonfiniteGrads > 0, "nonfinite_gradients", "%d gradients are NaN or infinite", s.NonfiniteGrads)
-	add(!c.last.IsLast(), "run_unfinished", "the last recorded iterate, of step %d, is not the one after the last update: the run was stopped or is still going on", s.LastStep)
+	add(!c.last.IsLast(), "run_unfinished", "the last recorded iterate, of step %d, is not the one after the last "+
+		"update: the run was stopped or is still going on", s.LastStep)
 	return w
 }

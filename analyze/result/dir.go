@@ -151,7 +151,8 @@ func (d *Dir) Write(name string, write func(io.Writer) error) error {
 		return err
 	}
 	if err := safefile.Write(filepath.Join(stage, name), write); err != nil {
-		return fmt.Errorf("result: %s: %w", name, safefile.RestoreName(err, filepath.Join(stage, name), filepath.Join(d.path, name)))
+		return fmt.Errorf("result: %s: %w", name, safefile.RestoreName(err, filepath.Join(stage, name),
+			filepath.Join(d.path, name)))
 	}
 	return d.Keep(name)
 }
@@ -283,8 +284,10 @@ func (d *Dir) earlier() []string {
 // checkName accepts names of files in the directory itself, so that neither a
 // caller's mistake nor a forged summary reaches outside it.
 func checkName(name string) error {
-	if name == "" || strings.HasPrefix(name, ".") || name == SummaryName || name == unfinishedName || strings.ContainsAny(name, `/\:`) || name != filepath.Base(name) {
-		return fmt.Errorf("result: %q is not a name for a file of a result; allowed is a plain file name other than %s and %s", name, SummaryName, unfinishedName)
+	if name == "" || strings.HasPrefix(name, ".") || name == SummaryName || name == unfinishedName ||
+		strings.ContainsAny(name, `/\:`) || name != filepath.Base(name) {
+		return fmt.Errorf("result: %q is not a name for a file of a result; allowed is a plain file name other than "+
+			"%s and %s", name, SummaryName, unfinishedName)
 	}
 	return nil
 }

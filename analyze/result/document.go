@@ -18,11 +18,12 @@ const SummaryName = "summary.json"
 
 // Document is what summary.json holds.
 type Document struct {
-	Analysis   string            `json:"analysis"`   // name of the analysis, for example "walk"
-	Summary    any               `json:"summary"`    // its Summary
-	Warnings   []analyze.Warning `json:"warnings"`   // never null
-	Files      []string          `json:"files"`      // names of the other files of the result, sorted; Finish fills it in
-	Provenance Provenance        `json:"provenance"` // where the numbers come from
+	Analysis string            `json:"analysis"` // name of the analysis, for example "walk"
+	Summary  any               `json:"summary"`  // its Summary
+	Warnings []analyze.Warning `json:"warnings"` // never null
+	// names of the other files of the result, sorted; Finish fills it in
+	Files      []string   `json:"files"`
+	Provenance Provenance `json:"provenance"` // where the numbers come from
 }
 
 // Provenance says where the numbers of a result come from: enough to make them
@@ -35,8 +36,10 @@ type Provenance struct {
 	Method       string `json:"method"`        // one sentence
 	Citation     string `json:"citation"`      // BibTeX
 	DataHash     string `json:"data_hash"`     // of the data that the loss was evaluated on; empty when no loss was
-	Kernel       string `json:"kernel"`        // instruction set that evaluated the loss; empty when no loss was evaluated
-	Policy       string `json:"policy"`        // where the statistics of normalization layers came from; empty when there are none
+	// instruction set that evaluated the loss; empty when no loss was evaluated
+	Kernel string `json:"kernel"`
+	// where the statistics of normalization layers came from; empty when there are none
+	Policy string `json:"policy"`
 	// Objective is the command line of the program that evaluated the loss; empty
 	// when this one did.
 	Objective string `json:"objective,omitempty"`

@@ -61,7 +61,8 @@ func linkOthers(from, to string, earlier []string) error {
 		if !e.Type().IsRegular() {
 			return errors.ErrUnsupported
 		}
-		if err := os.Link(filepath.Join(from, name), filepath.Join(to, name)); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Link(filepath.Join(from, name), filepath.Join(to, name)); err != nil &&
+			!errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -70,7 +71,8 @@ func linkOthers(from, to string, earlier []string) error {
 
 // move moves the new files into the directory one by one.
 func (d *Dir) move(earlier []string, last string) error {
-	all, err := manifest(slices.Concat(d.files, slices.DeleteFunc(slices.Clone(earlier), func(s string) bool { return checkName(s) != nil })))
+	all, err := manifest(slices.Concat(d.files, slices.DeleteFunc(slices.Clone(earlier),
+		func(s string) bool { return checkName(s) != nil })))
 	if err != nil {
 		return err
 	}

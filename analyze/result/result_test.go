@@ -24,7 +24,10 @@ import (
 )
 
 func header() *record.Header {
-	return &record.Header{Format: 1, DType: "float32", Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2}})}
+	return &record.Header{Format: 1, DType: "float32", Layout: record.Pack(record.Tensor{
+		Name: "w",
+		Kind: record.Weight, Shape: []int{2},
+	})}
 }
 
 func create(t *testing.T, dir string) *result.Dir {
@@ -117,7 +120,8 @@ func TestSummaryBytes(t *testing.T) {
 		b, err := os.ReadFile(filepath.Join(d.Path(), result.SummaryName))
 		ok(t, err)
 		texts = append(texts, string(b))
-		if diff := cmp.Diff([]string{"note.txt", "segments.arrow", "segments.csv", "summary.json"}, names(t, d.Path())); diff != "" {
+		if diff := cmp.Diff([]string{"note.txt", "segments.arrow", "segments.csv", "summary.json"},
+			names(t, d.Path())); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -249,7 +253,8 @@ func TestLeftovers(t *testing.T) {
 	// Killed while files were moved one by one.
 	ok(t, os.Remove(filepath.Join(dir, result.SummaryName)))
 	ok(t, os.WriteFile(filepath.Join(dir, "moved.csv"), nil, 0o666))
-	ok(t, os.WriteFile(filepath.Join(dir, "unfinished.json"), []byte(`{"files": ["moved.csv", "old.csv", "old.arrow"]}`), 0o666))
+	ok(t, os.WriteFile(filepath.Join(dir, "unfinished.json"),
+		[]byte(`{"files": ["moved.csv", "old.csv", "old.arrow"]}`), 0o666))
 	d = create(t, dir)
 	ok(t, d.Table("new", table()))
 	ok(t, d.Finish(document(t)))
@@ -318,7 +323,10 @@ func TestLinks(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "x")
 	ok(t, os.Mkdir(dir, 0o777))
-	for _, name := range []string{"summary.json", "unfinished.json", "t.csv", "t.arrow", ".new-t.csv", ".new-summary.json", "../.x.A.tmp"} {
+	for _, name := range []string{
+		"summary.json", "unfinished.json", "t.csv", "t.arrow", ".new-t.csv",
+		".new-summary.json", "../.x.A.tmp",
+	} {
 		if err := os.Symlink(victim, filepath.Join(dir, name)); err != nil {
 			t.Skip(err)
 		}
@@ -358,7 +366,8 @@ func TestLinks(t *testing.T) {
 	ok(t, errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o777), os.Symlink(dir, other)))
 	d = create(t, other)
 	ok(t, d.Finish(document(t)))
-	if info, err := os.Lstat(other); err != nil || info.Mode().IsRegular() || !slices.Contains(names(t, dir), "summary.json") {
+	if info, err := os.Lstat(other); err != nil || info.Mode().IsRegular() ||
+		!slices.Contains(names(t, dir), "summary.json") {
 		t.Errorf("the caller's link is %v, %v", info.Mode(), err)
 	}
 }
@@ -369,7 +378,8 @@ func TestForgedSummaryRemovesNothingOutside(t *testing.T) {
 	dir := filepath.Join(root, "x")
 	d := create(t, dir)
 	ok(t, os.WriteFile(filepath.Join(root, "victim"), nil, 0o666))
-	ok(t, os.WriteFile(filepath.Join(dir, result.SummaryName), []byte(`{"files": ["../victim", "summary.json", "."]}`), 0o666))
+	ok(t, os.WriteFile(filepath.Join(dir, result.SummaryName), []byte(`{"files": ["../victim", "summary.json", "."]}`),
+		0o666))
 	ok(t, d.Finish(document(t)))
 	if diff := cmp.Diff([]string{"victim", "x"}, names(t, root)); diff != "" {
 		t.Error(diff)
@@ -395,7 +405,8 @@ func TestHalfWrittenFilesNeverAppear(t *testing.T) {
 	if err := d.Table("bad", bad); err == nil {
 		t.Error("a table with two columns of one name is written")
 	}
-	if err := d.Finish(&result.Document{Analysis: "x", Summary: math.NaN()}); err == nil || slices.Contains(names(t, dir), result.SummaryName) {
+	if err := d.Finish(&result.Document{Analysis: "x", Summary: math.NaN()}); err == nil ||
+		slices.Contains(names(t, dir), result.SummaryName) {
 		t.Errorf("a summary that JSON cannot hold: %v", err)
 	}
 }
@@ -417,7 +428,10 @@ func TestArrowHoldsTheTable(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	d := create(t, filepath.Join(t.TempDir(), "x"))
-	for _, name := range []string{"", ".", "..", "../a", "a/b", ".hidden", "summary.json", "unfinished.json", `a\b`, "c:d"} {
+	for _, name := range []string{
+		"", ".", "..", "../a", "a/b", ".hidden", "summary.json", "unfinished.json", `a\b`,
+		"c:d",
+	} {
 		if err := d.Write(name, func(io.Writer) error { return nil }); err == nil {
 			t.Errorf("%q is accepted", name)
 		}
@@ -449,7 +463,8 @@ func journal(t *testing.T, dir string, options any) opened {
 func TestJournalKeepsBits(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		units := rapid.MapOfN(rapid.StringMatching(`[a-z]+( [0-9-]+)*`), rapid.SliceOfN(rapid.Map(rapid.Uint64(), math.Float64frombits), 0, 4), 0, 6).Draw(rt, "units")
+		units := rapid.MapOfN(rapid.StringMatching(`[a-z]+( [0-9-]+)*`), rapid.SliceOfN(rapid.Map(rapid.Uint64(),
+			math.Float64frombits), 0, 4), 0, 6).Draw(rt, "units")
 		j := journal(t, dir, units2key(units))
 		for unit, values := range units {
 			ok(t, j.Save(unit, values))
@@ -461,7 +476,8 @@ func TestJournalKeepsBits(t *testing.T) {
 		}
 		for unit, values := range units {
 			got, found := j.Lookup(unit)
-			if !found || !slices.EqualFunc(got, values, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }) {
+			if !found || !slices.EqualFunc(got, values,
+				func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }) {
 				rt.Fatalf("%s is %v, want %v", unit, got, values)
 			}
 		}
