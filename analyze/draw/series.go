@@ -54,7 +54,7 @@ func Series(title string, t *record.Table, groups []string, against Against) *fi
 			bands = bands || c.Low != nil
 		}
 		if p.column == "update_cos" {
-			panel.References = []figure.Reference{{Value: 0}}
+			panel.References = []float64{0}
 		}
 		f.Panels = append(f.Panels, panel)
 	}

@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"sgdwalk/record/safefile"
 )
@@ -29,23 +28,22 @@ type Animation struct {
 	// style. Style.DPI 0 is 100; a frame may have 4 million pixels.
 	Landscape *Landscape
 
-	Frames   int           // at most, 2 to 1000; 0 is 120. Fewer where there are fewer steps
-	Duration time.Duration // of the walk, 100 ms to 10 min; 0 is 8 s. A frame lasts 20 ms at least
-	Hold     time.Duration // of the last frame, up to 1 min; 0 is 2 s
+	Frames int // at most, 2 to 1000; 0 is 120. Fewer where there are fewer steps
 }
 
-func (a *Animation) withDefaults() Animation {
-	out := *a
-	if out.Frames == 0 {
-		out.Frames = 120
+// Durations in hundredths of a second, the unit of a GIF. A frame lasts two of them at
+// least, because browsers slow down faster ones.
+const (
+	walkDuration = 800
+	lastDuration = 200 // of the last frame
+	leastFrame   = 2
+)
+
+func (a *Animation) frames() int {
+	if a.Frames == 0 {
+		return 120
 	}
-	if out.Duration == 0 {
-		out.Duration = 8 * time.Second
-	}
-	if out.Hold == 0 {
-		out.Hold = 2 * time.Second
-	}
-	return out
+	return a.Frames
 }
 
 // Validate names the first field that cannot be drawn, its value and what is
@@ -54,15 +52,8 @@ func (a *Animation) Validate() error {
 	if a.Landscape == nil {
 		return fmt.Errorf("%w: Animation.Landscape is nil; it must have the data", ErrInput)
 	}
-	d := a.withDefaults()
-	if d.Frames < 2 || d.Frames > 1000 {
+	if n := a.frames(); n < 2 || n > 1000 {
 		return fmt.Errorf("%w: Animation.Frames is %d; it must be between 2 and 1000", ErrInput, a.Frames)
-	}
-	if d.Duration < 100*time.Millisecond || d.Duration > 10*time.Minute {
-		return fmt.Errorf("%w: Animation.Duration is %v; it must be between 100ms and 10m", ErrInput, a.Duration)
-	}
-	if d.Hold < 0 || d.Hold > time.Minute {
-		return fmt.Errorf("%w: Animation.Hold is %v; it must be between 0 and 1m", ErrInput, a.Hold)
 	}
 	if err := a.Landscape.Style.Validate(); err != nil {
 		return err
@@ -115,7 +106,7 @@ func (a *Animation) steps() []int {
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	n := a.withDefaults().Frames
+	n := a.frames()
 	if len(all) <= n {
 		return all
 	}
@@ -143,8 +134,7 @@ func (a *Animation) WriteGIF(w io.Writer) error {
 	if _, err := faces(); err != nil {
 		return err
 	}
-	d := a.withDefaults()
-	film := newFilm(&d)
+	film := newFilm(a)
 	steps := a.steps()
 	// The palette is that of the first, the last and a few frames between.
 	var colors palette
@@ -158,11 +148,11 @@ func (a *Animation) WriteGIF(w io.Writer) error {
 		}
 	}
 	colors.choose(keep...)
-	delay := max(2, int(math.Round(d.Duration.Seconds()*100/float64(len(steps)))))
+	delay := max(leastFrame, int(math.Round(walkDuration/float64(len(steps)))))
 	out := newGIF(colors, film.canvas.Bounds())
 	for i, step := range steps {
 		if i == len(steps)-1 {
-			delay = max(delay, int(d.Hold.Seconds()*100+0.5))
+			delay = max(delay, lastDuration)
 		}
 		out.add(film.frame(step), delay)
 	}
@@ -204,7 +194,7 @@ func newFilm(a *Animation) *film {
 			f.known = f.known && q.hasLoss()
 		}
 	}
-	f.at = l.lay(f.page, &f.relief, l.entriesFor(f.page, &f.relief, true), s.FontSize*1.5)
+	f.at = l.lay(f.page, &f.relief, l.entries(f.page, &f.relief, true), s.FontSize*1.5)
 	l.drawMap(f.page, &f.relief, f.at)
 	l.drawFrame(f.page, &f.relief, f.at)
 	f.columns = f.layStatus(a.steps())

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"sgdwalk/analyze/figure"
 )
@@ -69,7 +68,6 @@ func marker(img *image.RGBA) (x, y float64, n int) {
 // steps, all frames have one palette, and the last one stays.
 func TestAnimation(t *testing.T) {
 	a := straight(12)
-	a.Duration, a.Hold = 1200*time.Millisecond, 3*time.Second
 	g, frames := film(t, a)
 	if len(frames) != 12 || g.LoopCount != 0 {
 		t.Fatalf("%d frames, loop count %d; want 12 for 12 steps, for ever", len(frames), g.LoopCount)
@@ -85,7 +83,7 @@ func TestAnimation(t *testing.T) {
 				t.Fatalf("frame %d has another colour %d", i, k)
 			}
 		}
-		if want := map[bool]int{true: 300, false: 10}[i == 11]; g.Delay[i] != want {
+		if want := map[bool]int{true: 200, false: 67}[i == 11]; g.Delay[i] != want {
 			t.Errorf("frame %d lasts %d, want %d", i, g.Delay[i], want)
 		}
 		x, y, n := marker(f)
@@ -109,10 +107,10 @@ func TestAnimation(t *testing.T) {
 // one with them.
 func TestAnimationFrames(t *testing.T) {
 	a := straight(100)
-	a.Frames, a.Duration = 9, 100*time.Millisecond
+	a.Frames = 9
 	g, frames := film(t, a)
-	if len(frames) != 9 || g.Delay[0] != 2 {
-		t.Errorf("%d frames of %d hundredths, want 9 of 2", len(frames), g.Delay[0])
+	if len(frames) != 9 || g.Delay[0] != 89 {
+		t.Errorf("%d frames of %d hundredths, want 9 of 89", len(frames), g.Delay[0])
 	}
 	_, all := film(t, straight(100))
 	if len(all) != 100 {
@@ -172,8 +170,6 @@ func TestAnimationWrongInput(t *testing.T) {
 		{"Animation.Landscape is nil;", &figure.Animation{}},
 		{"Animation.Frames is 1;", with(func(a *figure.Animation) { a.Frames = 1 })},
 		{"Animation.Frames is -5;", with(func(a *figure.Animation) { a.Frames = -5 })},
-		{"Animation.Duration is 1ms;", with(func(a *figure.Animation) { a.Duration = time.Millisecond })},
-		{"Animation.Hold is 2m0s;", with(func(a *figure.Animation) { a.Hold = 2 * time.Minute })},
 		{"more than 4 million pixels;", with(func(a *figure.Animation) { a.Landscape.Style = figure.Style{DPI: 1200} })},
 		{"has no path;", with(func(a *figure.Animation) { a.Landscape.Path = nil })},
 		{"iterate 2 of the path is of step 1 after 3;", with(func(a *figure.Animation) { a.Landscape.Path[2].Step = 1 })},

@@ -78,11 +78,11 @@ func TestNothingCut(t *testing.T) {
 			series := []Series{{Name: name, X: x, Y: y}, {Name: "the same with a long name", X: x, Y: y, Low: y, Top: y}}
 			figures["curves "+name+" "+values] = &Curves{Series: series, Title: label, XLabel: label, YLabel: label, Notes: []string{label}}
 			figures["panels "+name+" "+values] = &Panels{
-				Panels: []Panel{{Series: series, YLabel: label}, {Series: series, YLabel: short, References: []Reference{{Value: y[3], Name: "2/\u03b7"}}}, {YLabel: label}},
+				Panels: []Panel{{Series: series, YLabel: label}, {Series: series, YLabel: short, References: []float64{y[3]}}, {YLabel: label}},
 				Title:  label, XLabel: label,
 			}
 		}
-		figures["spectrum "+name] = &Spectrum{Ratios: ratios, Null: ratios, Title: label, XLabel: label, YLabel: label}
+		figures["spectrum "+name] = &Spectrum{Ratios: ratios, Null: ratios, Title: label}
 		l := &Landscape{X: axisGrid(0, 100, 21), Y: axisGrid(-0.003, 1, 17), Path: path, Title: label, XLabel: label, YLabel: label, ZLabel: label, Notes: []string{label}}
 		for _, b := range l.Y {
 			row := make([]float64, len(l.X))

@@ -128,11 +128,11 @@ func TestDegenerate(t *testing.T) {
 		"path of one point": &figure.Landscape{X: x, Y: y, Z: plane, Path: outside[:1]},
 		"path outside":      &figure.Landscape{X: x, Y: y, Z: plane, Path: outside},
 		"standing path":     &figure.Landscape{X: x, Y: y, Z: plane, Path: make([]figure.PathPoint, 50)},
-		"bare grid":         &figure.Landscape{X: x, Y: y, Z: plane, Unrefined: true},
+		"bare grid":         &figure.Landscape{X: x, Y: y, Z: plane},
 		"walk of one":       &figure.Walk{Steps: []int{0}, Alphas: []float64{0, 1}, Losses: [][]float64{{1, 0.5}}},
 		"walk of NaN":       &figure.Walk{Steps: []int{3}, Alphas: []float64{0, 1}, Losses: [][]float64{{nan, inf}}, Floor: []float64{nan}, Cosine: []float64{nan}, Distance: []float64{nan}, Barriers: []bool{true}},
 		"walk without alphas": &figure.Walk{
-			Steps: []int{3, 9}, Losses: [][]float64{{}, {}}, IterateLoss: []float64{1, 2, 3}, Barriers: []bool{true, true}, Floor: []float64{0, 0}, Overview: true,
+			Steps: []int{3, 9}, Losses: [][]float64{{}, {}}, Barriers: []bool{true, true}, Floor: []float64{0, 0},
 		},
 		"diverging, no sign": &figure.Landscape{X: x, Y: y, Z: plane, Map: figure.Diverging},
 		"diverging, zero":    &figure.Landscape{X: x, Y: y, Z: constant(0), Map: figure.Diverging},
@@ -141,17 +141,17 @@ func TestDegenerate(t *testing.T) {
 		"runs":               &figure.Landscape{X: x, Y: y, Z: plane, Paths: []figure.LabelledPath{{Name: "a"}, {Name: "b", Points: outside}, {Name: "c", Points: outside[:1]}}},
 		"panels without values": &figure.Panels{Panels: []figure.Panel{
 			{},
-			{Series: []figure.Series{{}}, References: []figure.Reference{{Value: 3, Name: "three"}}},
-			{Series: []figure.Series{{X: []float64{1, 2}, Y: []float64{nan, -1}, Points: true}}, YScale: figure.Log, YRange: [2]float64{1, 2}, Height: 0.1},
+			{Series: []figure.Series{{}}, References: []float64{3}},
+			{Series: []figure.Series{{X: []float64{1, 2}, Y: []float64{nan, -1}, Points: true}}, YScale: figure.Log},
 		}},
 		"surface, equal":         &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(2.3), Path: outside}},
-		"surface, NaN":           &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}, AtLoss: true},
+		"surface, NaN":           &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}},
 		"surface, +Inf":          &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(inf)}},
 		"surface, huge":          &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })}},
 		"surface, spike":         &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
-		"surface, two by two":    &figure.Surface{Landscape: &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}, Unrefined: true}, Azimuth: 90, Elevation: 85},
-		"surface, seen end-on":   &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360, Elevation: 5, Height: 3},
-		"surface, infinite loss": &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane, Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}}}, AtLoss: true},
+		"surface, two by two":    &figure.Surface{Landscape: &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}}, Azimuth: 90, Elevation: 85},
+		"surface, seen end-on":   &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360, Elevation: 5},
+		"surface, infinite loss": &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane, Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}}}},
 		"empty curve":            &figure.Curves{Series: []figure.Series{{}}},
 		"one value":              &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
 		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
@@ -213,20 +213,16 @@ func TestWrongInput(t *testing.T) {
 		{"Panels.Panels is empty;", &figure.Panels{}},
 		{"Panels.Panels[1].Series[0].Y has 0 values; X has 1", &figure.Panels{Panels: []figure.Panel{{}, {Series: []figure.Series{{X: []float64{1}}}}}}},
 		{"Panels.Panels[0].Series[1].Name is \"\" again;", &figure.Panels{Panels: []figure.Panel{{Series: []figure.Series{{}, {}}}}}},
-		{"Panels.Panels[0].YRange is [2 1];", &figure.Panels{Panels: []figure.Panel{{YRange: [2]float64{2, 1}}}}},
-		{"Panels.Panels[0].Height is -1;", &figure.Panels{Panels: []figure.Panel{{Height: -1}}}},
-		{"Panels.Panels[0].References[0].Value is NaN;", &figure.Panels{Panels: []figure.Panel{{References: []figure.Reference{{Value: math.NaN()}}}}}},
+		{"Panels.Panels[0].References[0] is NaN;", &figure.Panels{Panels: []figure.Panel{{References: []float64{math.NaN()}}}}},
 		{"Surface.Landscape is nil;", &figure.Surface{}},
 		{"Surface.Azimuth is 400;", &figure.Surface{Landscape: exampleLandscape(), Azimuth: 400}},
 		{"Surface.Elevation is 90;", &figure.Surface{Landscape: exampleLandscape(), Elevation: 90}},
-		{"Surface.Height is NaN;", &figure.Surface{Landscape: exampleLandscape(), Height: math.NaN()}},
 		{"Landscape.X has 0 values;", &figure.Surface{Landscape: &figure.Landscape{}}},
 		{"Walk.Steps is empty;", walk(func(w *figure.Walk) { w.Steps = nil })},
 		{"Walk.Steps[2] is 1 after 1;", walk(func(w *figure.Walk) { w.Steps[2] = 1 })},
 		{"Walk.Alphas[10] is 1.5;", walk(func(w *figure.Walk) { w.Alphas[10] = 1.5 })},
 		{"Walk.Losses[4] has 10 values; Alphas has 11", walk(func(w *figure.Walk) { w.Losses[4] = w.Losses[4][:10] })},
 		{"Walk.Cosine has 3 values;", walk(func(w *figure.Walk) { w.Cosine = w.Cosine[:3] })},
-		{"Walk.First is 5;", walk(func(w *figure.Walk) { w.First = 5 })},
 		{"Curves.Series is empty;", &figure.Curves{}},
 		{"Curves.Series[0].Top has 0 values; X has 1", &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{1}, Low: []float64{1}}}}},
 		{"Spectrum.Ratios is empty;", &figure.Spectrum{}},
@@ -297,19 +293,13 @@ func TestLandscapeTable(t *testing.T) {
 // TestWalkWindow checks which segments are drawn and what the axis says of it.
 func TestWalkWindow(t *testing.T) {
 	for _, c := range []struct {
-		n, first, count int
-		overview        bool
-		rows            int
-		label           string
+		n, rows int
+		label   string
 	}{
 		{n: 60, rows: 60*11 + 1, label: ">step<"},
 		{n: 61, rows: 50*11 + 1, label: "step (first 50 of 61 segments)"},
-		{n: 200, first: 20, count: 30, rows: 30*11 + 1, label: "step (segments 21 to 50 of 200)"},
-		{n: 200, overview: true, rows: 201, label: ">step<"},
-		{n: 30, first: 25, count: 30, rows: 5*11 + 1, label: "step (segments 26 to 30 of 30)"},
 	} {
 		w := exampleWalk(c.n, 0.1)
-		w.First, w.Count, w.Overview = c.first, c.count, c.overview
 		table := w.Table()
 		if table.Len() != c.rows {
 			t.Errorf("%+v: %d rows", c, table.Len())

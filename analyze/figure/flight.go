@@ -7,19 +7,17 @@ import (
 	"sgdwalk/record"
 )
 
-// Trajectory is the path of a run, or of several, on a plane without a landscape:
+// Trajectory is the path of a run on a plane without a landscape:
 // what is known before any loss was evaluated. Marks and shades are those of a
 // [Landscape].
 type Trajectory struct {
-	Path  []PathPoint    // in order of steps
-	Paths []LabelledPath // several runs instead of Path
+	Path []PathPoint // in order of steps, at least one
 
-	Title       string
-	XLabel      string
-	YLabel      string
-	EqualAspect bool // one unit is as long on both axes
-	Notes       []string
-	Style       Style
+	Title  string
+	XLabel string
+	YLabel string
+	Notes  []string
+	Style  Style
 }
 
 var _ Figure = (*Trajectory)(nil)
@@ -27,14 +25,11 @@ var _ Figure = (*Trajectory)(nil)
 // landscape is one without a grid: its ranges hold the paths.
 func (t *Trajectory) landscape() *Landscape {
 	l := &Landscape{
-		Path: t.Path, Paths: t.Paths, Title: t.Title, XLabel: t.XLabel, YLabel: t.YLabel,
-		EqualAspect: t.EqualAspect, Notes: t.Notes, Style: t.Style,
+		Path: t.Path, Title: t.Title, XLabel: t.XLabel, YLabel: t.YLabel, Notes: t.Notes, Style: t.Style,
 	}
 	var a, b []float64
-	for _, r := range l.trails() {
-		for _, q := range r.points {
-			a, b = append(a, q.A), append(b, q.B)
-		}
+	for _, q := range t.Path {
+		a, b = append(a, q.A), append(b, q.B)
 	}
 	x, y := spreadBy(0.08, false, a), spreadBy(0.08, false, b)
 	l.X, l.Y = []float64{x.lo, x.hi}, []float64{y.lo, y.hi}
@@ -49,16 +44,10 @@ func (t *Trajectory) rescaled(Scale) Figure   { c := *t; return &c } // coordina
 
 // Validate implements Figure.
 func (t *Trajectory) Validate() error {
-	l := t.landscape()
-	if err := l.validatePaths(); err != nil {
-		return err
+	if len(t.Path) == 0 {
+		return fmt.Errorf("%w: Trajectory.Path is empty; it must have at least one iterate", ErrInput)
 	}
-	for _, r := range l.trails() {
-		if len(r.points) > 0 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: Trajectory has no path; it must have at least one iterate", ErrInput)
+	return nil
 }
 
 // Table implements Figure: one row per iterate, path after path.
@@ -78,25 +67,14 @@ func (t *Trajectory) Table() record.Table {
 
 // Alt implements Figure.
 func (t *Trajectory) Alt() string {
-	text := fmt.Sprintf("The walk on a plane, %s over %s", orDefault(t.YLabel, "the second direction"), orDefault(t.XLabel, "the first"))
-	for _, r := range t.landscape().trails() {
-		if n := len(r.points); n > 1 {
-			who := "the path"
-			if !r.alone {
-				who = r.name
-			}
-			first, last := r.points[0], r.points[n-1]
-			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", who,
-				short(first.A), short(first.B), first.Step, short(last.A), short(last.B), last.Step)
-		}
-	}
-	return text + "."
+	return fmt.Sprintf("The walk on a plane, %s over %s", orDefault(t.YLabel, "the second direction"), orDefault(t.XLabel, "the first")) +
+		pathsAlt(t.landscape().trails()) + "."
 }
 
 func (t *Trajectory) draw(p *page) {
 	l := t.landscape()
 	s := relief{min: math.NaN(), max: math.NaN()}
-	at := l.lay(p, &s, l.entries(p, &s), 0)
+	at := l.lay(p, &s, l.entries(p, &s, false), 0)
 	p.gridlines(at.f)
 	l.drawPaths(p, at.f, l.trails())
 	p.axes(at.f, at.labelX, true)

@@ -59,8 +59,8 @@ func examplePanels() *figure.Panels {
 		Panels: []figure.Panel{
 			{YLabel: "batch loss"},
 			{YLabel: "step length"},
-			{YLabel: "cosine of updates", YRange: [2]float64{-1.05, 1.05}, References: []figure.Reference{{Value: 0}}},
-			{YLabel: "sharpness", References: []figure.Reference{{Value: 40, Name: "2/\u03b7"}}},
+			{YLabel: "cosine of updates", References: []float64{0}},
+			{YLabel: "sharpness", References: []float64{40}},
 		},
 	}
 	for i, name := range []string{"SGD", "momentum 0.9", "Adam", "Entropy-SGD"} {
@@ -113,8 +113,8 @@ func exampleSurfaces() map[string]*figure.Surface {
 		"single": {Landscape: single},
 		"dark":   {Landscape: dark, Azimuth: 130, Elevation: 30},
 		"holes":  {Landscape: holes, Azimuth: -120, Elevation: 50},
-		"above":  {Landscape: above, AtLoss: true, Elevation: 25},
-		"coarse": {Landscape: coarse, Height: 0.4},
+		"above":  {Landscape: above, Elevation: 25},
+		"coarse": {Landscape: coarse},
 		"signed": {Landscape: exampleCurvature(), Azimuth: -30},
 	}
 }

@@ -204,9 +204,6 @@ func gallery() map[string]figure.Figure {
 	}
 	out["walk-single"] = ws
 	out["walk-window"] = exampleWalk(449, 0.12)
-	over := exampleWalk(449, 0.12)
-	over.Overview = true
-	out["walk-overview"] = over
 
 	apart := exampleWalk(40, 0.12)
 	for i := range apart.Steps {
@@ -261,13 +258,12 @@ func gallery() map[string]figure.Figure {
 		lengths.Series = append(lengths.Series, figure.Series{Name: []string{"SGD", "momentum 0.9", "Adam", "Entropy-SGD"}[i], X: steps, Y: y})
 	}
 	out["curves-four"] = &lengths
-	var ratios, null, nullLow, nullTop []float64
+	var ratios, null []float64
 	for k := 1; k <= 30; k++ {
 		ratios = append(ratios, 0.7/math.Pow(float64(k), 2.6))
 		null = append(null, 6/(math.Pi*math.Pi*float64(k*k)))
-		nullLow, nullTop = append(nullLow, null[k-1]*0.8), append(nullTop, null[k-1]*1.2)
 	}
-	out["spectrum"] = &figure.Spectrum{Title: "Principal directions of 300 iterates", Ratios: ratios, Null: null, Low: nullLow, Top: nullTop}
+	out["spectrum"] = &figure.Spectrum{Title: "Principal directions of 300 iterates", Ratios: ratios, Null: null}
 	out["spectrum-linear"] = &figure.Spectrum{Ratios: ratios[:6], Null: null[:6], Scale: figure.Linear, Style: figure.Style{Width: figure.SingleColumn}}
 	return out
 }

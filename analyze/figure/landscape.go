@@ -13,9 +13,8 @@ import (
 // an eigenvalue of either sign.
 //
 // Contours are marching squares. Between grid points the loss is interpolated by
-// parabolas that are exact for a quadratic and do not overshoot at a cliff; with
-// Unrefined it is linear along the grid edges. Either way it has its own value at
-// every grid point; nothing is smoothed. Grid points that are not Valid, NaN
+// parabolas that are exact for a quadratic and do not overshoot at a cliff. It has
+// its own value at every grid point; nothing is smoothed. Grid points that are not Valid, NaN
 // or -Inf leave grey hatched cells; +Inf leaves cells in the colour of the top,
 // hatched. Both are counted under the figure.
 type Landscape struct {
@@ -37,7 +36,6 @@ type Landscape struct {
 	Levels      []float64 // strictly increasing; nil chooses them with [Levels]
 	LevelCount  int       // about how many are chosen, 2 to 100; 0 is 11
 	EqualAspect bool      // one unit is as long on both axes, unless the map would be too flat or too narrow to read
-	Unrefined   bool      // contours of the bare grid
 	Mosaic      bool      // every grid point is a tile of its colour, without contours: a grid with many points missing
 	Notes       []string  // printed under the figure
 	Style       Style
@@ -68,7 +66,7 @@ func (l *Landscape) wideRatio() float64 {
 	w, h := s.Width*72, s.Width*72*high
 	p := &page{device: newVector(w, h, themes(s.Theme).background, "", ""), w: w, h: h, font: s.FontSize, theme: themes(s.Theme)}
 	z := l.relief()
-	at := l.lay(p, &z, l.entries(p, &z), 0)
+	at := l.lay(p, &z, l.entries(p, &z, false), 0)
 	return (h - at.spare) / w
 }
 
@@ -198,18 +196,20 @@ func (l *Landscape) Alt() string {
 	text := fmt.Sprintf("Contours of the %s on a grid of %d by %d points over %s and %s, from %s to %s",
 		orDefault(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
 		orDefault(l.XLabel, "the first direction"), orDefault(l.YLabel, "the second"), short(s.min), short(s.max))
-	for _, t := range l.trails() {
+	return text + pathsAlt(l.trails()) + "."
+}
+
+// pathsAlt says where each path begins and ends.
+func pathsAlt(trails []trail) string {
+	text := ""
+	for _, t := range trails {
 		if n := len(t.points); n > 1 {
-			who := "the path"
-			if !t.alone {
-				who = t.name
-			}
 			first, last := t.points[0], t.points[n-1]
-			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", who,
+			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", t.whom(),
 				short(first.A), short(first.B), first.Step, short(last.A), short(last.B), last.Step)
 		}
 	}
-	return text + "."
+	return text
 }
 
 // relief is the loss made ready for drawing.

@@ -9,7 +9,7 @@ import (
 
 func (l *Landscape) draw(p *page) {
 	s := l.relief()
-	at := l.lay(p, &s, l.entries(p, &s), 0)
+	at := l.lay(p, &s, l.entries(p, &s, false), 0)
 	l.drawMap(p, &s, at)
 	l.drawPaths(p, at.f, l.trails())
 	l.drawFrame(p, &s, at)
@@ -95,9 +95,6 @@ func (l *Landscape) drawFrame(p *page, s *relief, at mapPlace) {
 // refinement is how many times the grid is refined for drawing, so that no piece
 // of a contour is longer than about two points.
 func (l *Landscape) refinement(f panel) int {
-	if l.Unrefined {
-		return 1
-	}
 	cell := math.Max(f.frame.w()/float64(len(l.X)-1), f.frame.h()/float64(len(l.Y)-1))
 	return max(1, min(12, int(math.Ceil(cell/2.2))))
 }
@@ -278,9 +275,7 @@ func (l *Landscape) drawContours(p *page, f panel, s *relief, fine *field, links
 	}
 }
 
-func (l *Landscape) entries(p *page, s *relief) []entry { return l.entriesFor(p, s, false) }
-
-func (l *Landscape) entriesFor(p *page, s *relief, moving bool) []entry {
+func (l *Landscape) entries(p *page, s *relief, moving bool) []entry {
 	out := l.pathEntries(moving)
 	out = append(out, s.signEntry(p)...)
 	if s.missing > 0 {

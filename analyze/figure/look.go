@@ -60,7 +60,7 @@ func (s *Surface) restyled(t Style) Figure {
 
 func (w *Walk) rescaled(s Scale) Figure {
 	c := *w
-	if s != Log || logarithmic(append([][]float64{w.IterateLoss, w.Floor}, w.Losses...)...) {
+	if s != Log || logarithmic(append([][]float64{w.Floor}, w.Losses...)...) {
 		c.Scale = s
 	}
 	return &c
@@ -96,14 +96,7 @@ func (c *Panels) rescaled(s Scale) Figure {
 	d.Panels = append([]Panel(nil), c.Panels...)
 	for i := range d.Panels {
 		q := &d.Panels[i]
-		ys := values(q.Series)
-		for _, r := range q.References {
-			ys = append(ys, []float64{r.Value})
-		}
-		if q.YRange != [2]float64{} {
-			ys = append(ys, q.YRange[:])
-		}
-		if q.YScale == Auto && (s != Log || logarithmic(ys...)) {
+		if q.YScale == Auto && (s != Log || logarithmic(append(values(q.Series), q.References)...)) {
 			q.YScale = s
 		}
 	}

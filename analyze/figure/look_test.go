@@ -83,7 +83,7 @@ func TestScaled(t *testing.T) {
 		{"cosines", &figure.Curves{Series: series(1, -0.5, 0.2)}, figure.Auto, figure.Linear},
 		{"a change", &figure.Curves{Series: series(1, 2, 3), YScale: figure.Linear}, figure.Linear, figure.Linear},
 		{"panels", &figure.Panels{Panels: []figure.Panel{{Series: series(1, 2, 3)}}}, figure.Log, figure.Linear},
-		{"panel with a zero line", &figure.Panels{Panels: []figure.Panel{{Series: series(1, 2, 3), References: []figure.Reference{{Value: -1}}}}}, figure.Auto, figure.Linear},
+		{"panel with a zero line", &figure.Panels{Panels: []figure.Panel{{Series: series(1, 2, 3), References: []float64{-1}}}}, figure.Auto, figure.Linear},
 		{"walk", exampleWalk(20, 0.1), figure.Log, figure.Linear},
 		{"landscape", land, figure.Log, figure.Linear},
 		{"eigenvalues", signed, figure.Auto, figure.Linear},

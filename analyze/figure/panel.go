@@ -32,16 +32,6 @@ func (a axis) pos(v float64) float64 {
 	}
 }
 
-// headroom returns the axis with a share of its length added at the upper end.
-func (a axis) headroom(share float64) axis {
-	if a.log {
-		a.hi = math.Min(a.hi*math.Exp(share*(math.Log(a.hi)-math.Log(a.lo))), math.MaxFloat64)
-	} else {
-		a.hi += share * (a.hi - a.lo)
-	}
-	return a
-}
-
 // ticks returns the marks for a length in points and the label with the power of
 // ten that the marks leave out.
 func (a axis) ticks(room float64, perTick float64) (major, minor []tick, label string) {

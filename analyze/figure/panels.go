@@ -25,18 +25,10 @@ type Panels struct {
 type Panel struct {
 	Series []Series // may be empty: the panel is then said to have no values
 	YLabel string
-	YScale Scale      // Auto takes a logarithm when all is positive and spans two decades
-	YRange [2]float64 // lower and upper end; both zero follow from the data
-	Height float64    // of the frame, relative to the others; 0 is 1
-	// References are thresholds to compare with: zero of a cosine, 2/eta of a
-	// sharpness. They are in the range of the axis.
-	References []Reference
-}
-
-// Reference is a horizontal line across a panel; the name, if any, stands on it.
-type Reference struct {
-	Value float64
-	Name  string
+	YScale Scale // Auto takes a logarithm when all is positive and spans two decades
+	// References are the values of horizontal lines to compare the series with, for
+	// example zero for a cosine. The axis contains them.
+	References []float64
 }
 
 var _ Figure = (*Panels)(nil)
@@ -46,19 +38,8 @@ func (c *Panels) style() (Style, float64) {
 	if c.Style.Width != 0 && c.Style.Width < 5 {
 		each = 0.36
 	}
-	sum := 0.0
-	for _, q := range c.Panels {
-		sum += q.height()
-	}
 	// A figure longer than a page is of no use; many panels get flat.
-	return c.Style, math.Min(0.16+each*sum, 2.2)
-}
-
-func (q *Panel) height() float64 {
-	if q.Height == 0 {
-		return 1
-	}
-	return q.Height
+	return c.Style, math.Min(0.16+each*float64(len(c.Panels)), 2.2)
 }
 
 func (c *Panels) title() string { return orDefault(c.Title, "Curves") }
@@ -95,19 +76,10 @@ func (q *Panel) validate(name string) error {
 	if err := q.YScale.validate(name + ".YScale"); err != nil {
 		return err
 	}
-	if !(q.Height >= 0 && q.Height <= 100) {
-		return fmt.Errorf("%w: %s.Height is %v; it must be between 0 and 100", ErrInput, name, q.Height)
-	}
-	lo, hi := q.YRange[0], q.YRange[1]
-	if q.YRange != [2]float64{} && (!(lo < hi) || math.IsInf(hi-lo, 0)) {
-		return fmt.Errorf("%w: %s.YRange is %v; it must be finite and increase, or be zero", ErrInput, name, q.YRange)
-	}
-	if q.YScale == Log && q.YRange != [2]float64{} && lo <= 0 {
-		return fmt.Errorf("%w: %s.YRange is %v; it must be positive on a logarithmic axis", ErrInput, name, q.YRange)
-	}
-	for k, r := range q.References {
-		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) || q.YScale == Log && r.Value <= 0 {
-			return fmt.Errorf("%w: %s.References[%d].Value is %v; it must be finite, and positive on a logarithmic axis", ErrInput, name, k, r.Value)
+	for k, v := range q.References {
+		if math.IsNaN(v) || math.IsInf(v, 0) || q.YScale == Log && v <= 0 {
+			return fmt.Errorf("%w: %s.References[%d] is %v; it must be finite, and positive on a logarithmic axis",
+				ErrInput, name, k, v)
 		}
 	}
 	return nil
@@ -184,18 +156,8 @@ func (c *Panels) Alt() string {
 
 // yAxis returns the axis of a panel.
 func (q *Panel) yAxis() axis {
-	var ys, marks [][]float64
-	for _, s := range q.Series {
-		ys = append(ys, s.Y, s.Low, s.Top)
-	}
-	for _, r := range q.References {
-		marks = append(marks, []float64{r.Value})
-	}
-	log := q.YScale == Log || q.YScale == Auto && wantsLog(100, append(ys, marks...)...)
-	out := spread(log, append(ys, marks...)...)
-	if q.YRange != [2]float64{} {
-		out = axis{lo: q.YRange[0], hi: q.YRange[1], log: log && q.YRange[0] > 0}
-	}
+	ys := append(values(q.Series), q.References)
+	out := spread(q.YScale == Log || q.YScale == Auto && wantsLog(100, ys...), ys...)
 	out.label = q.YLabel
 	return out
 }
@@ -215,7 +177,7 @@ func (c *Panels) draw(p *page) {
 	for i := range c.Panels {
 		q := &c.Panels[i]
 		y := q.yAxis()
-		panels[i] = walkPanel{y, q.height(), func(f panel) { q.draw(p, f, names) }}
+		panels[i] = walkPanel{y, 1, func(f panel) { q.draw(p, f, names) }}
 		for _, n := range undrawn(q.Series, y.log) {
 			notes = append(notes, fmt.Sprintf("%s: %s", orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1)), n))
 		}
@@ -234,7 +196,7 @@ func (c *Panels) draw(p *page) {
 func (q *Panel) draw(p *page, f panel, names []string) {
 	var lines path
 	for _, r := range q.References {
-		if at := f.at(f.x.lo, r.Value); f.frame.contains(at) {
+		if at := f.at(f.x.lo, r); f.frame.contains(at) {
 			lines.segment(at, point{f.frame.X1, at.Y})
 		}
 	}
@@ -247,44 +209,7 @@ func (q *Panel) draw(p *page, f panel, names []string) {
 	for _, s := range q.Series {
 		s.draw(p, f, p.seriesPen(slices.Index(names, s.Name)))
 	}
-	for _, r := range q.References {
-		if r.Name != "" {
-			q.nameReference(p, f, r)
-		}
-	}
 	if values == 0 {
 		p.label("no values", 1, p.theme.muted).draw(p, point{(f.frame.X0 + f.frame.X1) / 2, (f.frame.Y0 + f.frame.Y1) / 2}, 0.5, 0.5)
-	}
-}
-
-// nameReference writes the name of a reference on it, at the end and on the side
-// where it covers the fewest values.
-func (q *Panel) nameReference(p *page, f panel, r Reference) {
-	y := f.at(f.x.lo, r.Value).Y
-	word := p.label(r.Name, tickScale, p.theme.ink)
-	word.halo, word.hc = 1.2, p.theme.background
-	w, h := word.width()+p.font*0.8, p.font*1.2
-	best, where := -1, rect{}
-	for _, x := range []float64{f.frame.X1 - w, f.frame.X0} {
-		for _, base := range []float64{y, y - h} {
-			box := rect{x, base, x + w, base + h}
-			if base < f.frame.Y0 || base+h > f.frame.Y1 {
-				continue
-			}
-			covered := 0
-			for _, s := range q.Series {
-				for k := range s.X {
-					if box.contains(f.at(s.X[k], s.Y[k])) {
-						covered++
-					}
-				}
-			}
-			if best < 0 || covered < best {
-				best, where = covered, box
-			}
-		}
-	}
-	if best >= 0 {
-		word.draw(p, point{(where.X0 + where.X1) / 2, (where.Y0 + where.Y1) / 2}, 0.5, 0.5)
 	}
 }

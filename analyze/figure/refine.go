@@ -78,8 +78,11 @@ func refineLine(x, z []float64, ok []bool, fine, out []float64, okOut []bool, r 
 		}
 		for k := 1; k < r; k++ {
 			v := fine[i*r+k]
-			line := z[i] + (z[i+1]-z[i])*float64(k)/float64(r)
-			out[i*r+k] = math.Max(line+c*(v-x[i])*(v-x[i+1]), floor)
+			value := z[i] + (z[i+1]-z[i])*float64(k)/float64(r) + c*(v-x[i])*(v-x[i+1])
+			if !finite(value) { // the difference or the curvature of huge samples overflows
+				value = z[i]*(1-float64(k)/float64(r)) + z[i+1]*(float64(k)/float64(r))
+			}
+			out[i*r+k] = math.Max(value, floor)
 			okOut[i*r+k] = both
 		}
 	}

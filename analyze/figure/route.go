@@ -29,13 +29,13 @@ func (r *route) end() *place {
 	return &r.places[n-1]
 }
 
-// route lays a path on the surface, about two points to a cell, or along straight
-// lines between the losses of the iterates. It has gaps outside the grid and over
-// holes.
-func (s *scene) route(t trail, atLoss bool) route {
+// route lays a path on the surface, about two points to a cell. It has gaps outside
+// the grid and over holes.
+func (s *scene) route(t trail) route {
 	out := route{trail: t}
 	gap := true
-	add := func(x, y float64, k int, vertex bool, w float64, ok bool) {
+	add := func(x, y float64, k int, vertex bool) {
+		w, ok := s.heights.at(x, y)
 		if !ok {
 			gap = true
 			return
@@ -43,15 +43,6 @@ func (s *scene) route(t trail, atLoss bool) route {
 		q := solid{s.view.x.pos(x), s.view.y.pos(y), w}
 		out.places = append(out.places, place{q, !s.visible(q), gap, k, vertex})
 		gap = false
-	}
-	height := func(k int, x, y float64) (float64, bool) {
-		if !atLoss {
-			return s.heights.at(x, y)
-		}
-		q := t.points[k]
-		_, inside := s.heights.at(x, y)
-		w := s.view.z.pos(q.Loss)
-		return w, inside && q.hasLoss() && !math.IsNaN(w) && !math.IsInf(w, 0)
 	}
 	h := s.heights
 	grid := rect{h.x[0], h.y[0], h.x[len(h.x)-1], h.y[len(h.y)-1]}
@@ -67,8 +58,6 @@ func (s *scene) route(t trail, atLoss bool) route {
 				gap = true
 			} else {
 				n := 1 + int(2*math.Max(math.Abs(b.X-a.X)/cell.X, math.Abs(b.Y-a.Y)/cell.Y))
-				w0, ok0 := height(k-1, p.A, p.B)
-				w1, ok1 := height(k, q.A, q.B)
 				from := 1 // an iterate inside is there already
 				if a != (point{p.A, p.B}) {
 					from = 0
@@ -79,16 +68,11 @@ func (s *scene) route(t trail, atLoss bool) route {
 				}
 				for i := from; i < to; i++ {
 					c := a.lerp(b, float64(i)/float64(n))
-					w, ok := w0+(w1-w0)*float64(i)/float64(n), ok0 && ok1
-					if !atLoss {
-						w, ok = s.heights.at(c.X, c.Y)
-					}
-					add(c.X, c.Y, k, false, w, ok)
+					add(c.X, c.Y, k, false)
 				}
 			}
 		}
-		w, ok := height(k, q.A, q.B)
-		add(q.A, q.B, k, true, w, ok)
+		add(q.A, q.B, k, true)
 	}
 	return out
 }
@@ -163,8 +147,6 @@ func hiddenPen(ink color.NRGBA) pen {
 	return pen{width: 0.6, color: withAlpha(ink, 0.55), dash: []float64{0.8, 1.6}}
 }
 
-func stemPen(ink color.NRGBA) pen { return pen{width: 0.6, color: withAlpha(ink, 0.8)} }
-
 // drawRoutes draws what is hidden of every path, then what is seen with its halo,
 // then the marks of the epochs that are seen, and the ends.
 func (s *scene) drawRoutes(routes []route) {
@@ -226,7 +208,6 @@ func (s *scene) drawRoute(r *route, top float64) {
 	for k := range pieces {
 		s.stroke(pieces[k], pen{width: pathWidth * thin, color: r.trail.shade(shades[k]), dash: r.trail.dash})
 	}
-	s.drawStems(r)
 	starts := make(map[int]bool)
 	for _, i := range r.trail.epochStarts() {
 		starts[i] = true
@@ -244,25 +225,4 @@ func extend(p *path, a, b point) {
 		p.move(a)
 	}
 	p.line(b)
-}
-
-// drawStems joins the ends and the epochs of a path that leaves the surface with
-// the surface.
-func (s *scene) drawStems(r *route) {
-	marked := map[int]bool{0: true, len(r.trail.points) - 1: true}
-	for _, i := range r.trail.epochStarts() {
-		marked[i] = true
-	}
-	var stems path
-	for _, q := range r.places {
-		if !q.vertex || !marked[q.iterate] {
-			continue
-		}
-		v := s.view
-		w, ok := s.heights.at(v.x.lo+q.u*(v.x.hi-v.x.lo), v.y.lo+q.v*(v.y.hi-v.y.lo))
-		if ok && math.Abs(w-q.w) > 1e-6 {
-			stems.segment(v.project(q.solid), v.project(solid{q.u, q.v, w}))
-		}
-	}
-	s.stroke(stems, stemPen(r.trail.ink))
 }

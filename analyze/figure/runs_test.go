@@ -65,7 +65,7 @@ func TestPanelsPens(t *testing.T) {
 	p := &figure.Panels{Panels: []figure.Panel{
 		{Series: []figure.Series{line("a", 0), line("b", 1), line("c", 2)}},
 		{Series: []figure.Series{line("c", 5)}},
-		{Series: []figure.Series{line("b", 5), line("a", 9)}, References: []figure.Reference{{Value: 20, Name: "far"}}},
+		{Series: []figure.Series{line("b", 5), line("a", 9)}, References: []float64{20}},
 	}}
 	svg := string(render(t, p, figure.SVG))
 	for name, want := range map[string]struct {
@@ -79,7 +79,7 @@ func TestPanelsPens(t *testing.T) {
 			t.Errorf("%d legends of %s", n, name)
 		}
 	}
-	if !strings.Contains(svg, ">far<") {
+	if !strings.Contains(svg, ">20<") {
 		t.Error("the reference beyond the values is not on the axis")
 	}
 	table := p.Table()

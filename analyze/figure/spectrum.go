@@ -10,23 +10,19 @@ import (
 
 // Spectrum is the share of each principal direction as bars, beside what a null
 // model (a random walk of as many steps) would give, as points: a bar means
-// something only where it leaves its point. Eigenvalues can be drawn the same way.
+// something only where it differs from its point.
 type Spectrum struct {
 	Ratios []float64 // explained variance ratio of direction 1, 2, ...; NaN leaves a bar out
 	Null   []float64 // of the null model, of any length; nil if there is none
-	Low    []float64 // spread of the null, of the length of Null, or nil
-	Top    []float64
 
-	Title    string
-	XLabel   string // "" is "principal direction"
-	YLabel   string // "" is "explained variance ratio"
-	Name     string // "" is "run"
-	NullName string // "" is "random walk"
-	Scale    Scale  // Auto takes a logarithm when all is positive and spans two decades
-	MaxShown int    // directions drawn; 0 is 20
-	Style    Style
-	Notes    []string
+	Title string
+	Scale Scale // Auto takes a logarithm when all is positive and spans two decades
+	Style Style
+	Notes []string
 }
+
+// mostDirections is the number of directions drawn at most: later bars are too low to read.
+const mostDirections = 20
 
 var _ Figure = (*Spectrum)(nil)
 
@@ -44,23 +40,11 @@ func (s *Spectrum) Validate() error {
 	if len(s.Ratios) == 0 {
 		return fmt.Errorf("%w: Spectrum.Ratios is empty; it must have at least one value", ErrInput)
 	}
-	if (s.Low == nil) != (s.Top == nil) || s.Low != nil && (len(s.Low) != len(s.Null) || len(s.Top) != len(s.Null)) {
-		return fmt.Errorf("%w: Spectrum.Low and Top have %d and %d values; both must have as many as Null, %d, or none", ErrInput, len(s.Low), len(s.Top), len(s.Null))
-	}
-	if s.MaxShown < 0 {
-		return fmt.Errorf("%w: Spectrum.MaxShown is %d; it must not be negative", ErrInput, s.MaxShown)
-	}
 	return s.Scale.validate("Spectrum.Scale")
 }
 
 // shown is how many directions are drawn.
-func (s *Spectrum) shown() int {
-	limit := s.MaxShown
-	if limit == 0 {
-		limit = 20
-	}
-	return min(limit, max(len(s.Ratios), len(s.Null)))
-}
+func (s *Spectrum) shown() int { return min(mostDirections, max(len(s.Ratios), len(s.Null))) }
 
 // Table implements Figure: one row per direction, those not drawn too.
 func (s *Spectrum) Table() record.Table {
@@ -70,7 +54,7 @@ func (s *Spectrum) Table() record.Table {
 	for _, c := range []struct {
 		name string
 		v    []float64
-	}{{"explained_variance_ratio", s.Ratios}, {"null", s.Null}, {"null_low", s.Low}, {"null_top", s.Top}} {
+	}{{"explained_variance_ratio", s.Ratios}, {"null", s.Null}} {
 		v, valid := make([]float64, n), make([]bool, n)
 		for i := range n {
 			index[i] = int64(i + 1)
@@ -83,10 +67,10 @@ func (s *Spectrum) Table() record.Table {
 
 // Alt implements Figure.
 func (s *Spectrum) Alt() string {
-	text := fmt.Sprintf("%s of the first %d directions, from %s to %s", orDefault(s.YLabel, "explained variance ratio"),
+	text := fmt.Sprintf("explained variance ratio of the first %d directions, from %s to %s",
 		min(s.shown(), len(s.Ratios)), short(s.Ratios[0]), short(s.Ratios[min(s.shown(), len(s.Ratios))-1]))
 	if len(s.Null) > 0 {
-		text += fmt.Sprintf("; the %s has %s for the first", orDefault(s.NullName, "random walk"), short(s.Null[0]))
+		text += fmt.Sprintf("; the random walk has %s for the first", short(s.Null[0]))
 	}
 	return text + "."
 }
@@ -94,39 +78,31 @@ func (s *Spectrum) Alt() string {
 func (s *Spectrum) draw(p *page) {
 	n := s.shown()
 	cut := func(v []float64) []float64 { return v[:min(n, len(v))] }
-	ratios, null, low, top := cut(s.Ratios), cut(s.Null), cut(s.Low), cut(s.Top)
+	ratios, null := cut(s.Ratios), cut(s.Null)
 	log := s.Scale == Log || s.Scale == Auto && wantsLog(100, ratios, null)
-	f := panel{x: axis{lo: 0.4, hi: float64(n) + 0.6, whole: true}, y: spread(log, ratios, null, low, top)}
+	f := panel{x: axis{lo: 0.4, hi: float64(n) + 0.6, whole: true}, y: spread(log, ratios, null)}
 	if !log {
 		f.y.lo = math.Min(0, f.y.lo)
-		if low := spread(false, ratios, null, low); low.lo >= -0.06*low.hi {
+		if low := spread(false, ratios, null); low.lo >= -0.06*low.hi {
 			f.y.lo = 0 // bars stand on zero
 		}
 	}
-	f.x.label, f.y.label = orDefault(s.XLabel, "principal direction"), orDefault(s.YLabel, "explained variance ratio")
+	f.x.label, f.y.label = "principal direction", "explained variance ratio"
 	m := p.font * 0.7
 	box := p.footnotes(s.notes(), rect{m, m, p.w - m, p.h - m})
 	box = p.heading(s.Title, box)
 	barColor := mix(p.theme.series[0], p.theme.background, 0.25)
-	entries := []entry{boxEntry(orDefault(s.Name, "run"), func(p *page, r rect) {
+	entries := []entry{boxEntry("run", func(p *page, r rect) {
 		var b path
 		b.box(rect{r.X0, r.Y0 + p.font*0.1, r.X1, r.Y1 - p.font*0.1})
 		p.fill(b, barColor)
 	})}
 	if len(null) > 0 {
-		entries = append(entries, markEntry(orDefault(s.NullName, "random walk"), func(p *page, at point) { p.nullMark(at) }))
+		entries = append(entries, markEntry("random walk", func(p *page, at point) { p.nullMark(at) }))
 	}
 	labelX := p.singleFrame(&f, box, entries)
 	p.gridlines(f)
 	s.bars(p, f, ratios, barColor)
-	var spans path
-	for i := range low {
-		a, b, ok := clipSegment(f.at(float64(i+1), low[i]), f.at(float64(i+1), top[i]), f.frame)
-		if ok {
-			spans.segment(a, b)
-		}
-	}
-	p.stroke(spans, pen{width: 0.9, color: p.theme.accent})
 	for i, v := range null {
 		if q := f.at(float64(i+1), v); f.frame.contains(q) {
 			p.nullMark(q)

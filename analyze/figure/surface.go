@@ -34,14 +34,10 @@ type Surface struct {
 	// Elevation is how far the viewer looks down, in degrees from the horizontal,
 	// 5 to 85; 0 is 40.
 	Elevation float64
-	// Height is that of the box in parts of the longer side of its base, 0.1 to 3;
-	// 0 is 0.6.
-	Height float64
-	// AtLoss draws the path where the iterates' own Loss is, above or below the
-	// surface, with a stem to it at the ends and the epochs; iterates whose loss
-	// is not known interrupt it. Otherwise the path lies on the surface.
-	AtLoss bool
 }
+
+// boxHeight is the height of the box in parts of the longer side of its base.
+const boxHeight = 0.6
 
 var _ Figure = (*Surface)(nil)
 
@@ -63,14 +59,11 @@ func (s *Surface) title() string {
 	return s.Landscape.title()
 }
 
-// withDefaults fills in the angles and the height.
+// withDefaults fills in the elevation.
 func (s *Surface) withDefaults() Surface {
 	out := *s
 	if out.Elevation == 0 {
 		out.Elevation = 40
-	}
-	if out.Height == 0 {
-		out.Height = 0.6
 	}
 	return out
 }
@@ -84,7 +77,7 @@ func (s *Surface) Validate() error {
 	for _, f := range []struct {
 		name      string
 		v, lo, hi float64
-	}{{"Azimuth", d.Azimuth, -360, 360}, {"Elevation", d.Elevation, 5, 85}, {"Height", d.Height, 0.1, 3}} {
+	}{{"Azimuth", d.Azimuth, -360, 360}, {"Elevation", d.Elevation, 5, 85}} {
 		if !(f.v >= f.lo && f.v <= f.hi) {
 			return fmt.Errorf("%w: Surface.%s is %v; it must be between %v and %v", ErrInput, f.name, f.v, f.lo, f.hi)
 		}
@@ -123,7 +116,7 @@ func (s *Surface) azimuth(r *relief) float64 {
 		sc := scene{view: &v, heights: &h}
 		hidden := 0
 		for _, t := range trails {
-			for _, q := range sc.route(t, s.AtLoss).places {
+			for _, q := range sc.route(t).places {
 				if q.hidden {
 					hidden++
 				}
@@ -154,9 +147,6 @@ func (s *Surface) mesh(r *relief) (field, int) {
 	}
 	if thin > 1 {
 		return r.thin(thin), thin
-	}
-	if s.Landscape.Unrefined {
-		return r.field, 1
 	}
 	times := min(8, (minSurfaceSide+max(nx, ny)-1)/max(nx, ny))
 	return r.refine(times), 1

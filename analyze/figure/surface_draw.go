@@ -21,7 +21,7 @@ func (s *Surface) draw(p *page) {
 	}
 	routes := make([]route, 0, 1)
 	for _, t := range l.trails() {
-		routes = append(routes, scene.route(t, s.AtLoss))
+		routes = append(routes, scene.route(t))
 	}
 
 	m := p.font * 0.7
@@ -52,21 +52,12 @@ func (s *Surface) view(r *relief) view {
 		longest := math.Max(bu, bv)
 		bu, bv = math.Max(bu/longest, 0.2), math.Max(bv/longest, 0.2)
 	}
-	v := newView(s.Azimuth, s.Elevation, bu, bv, s.Height)
+	v := newView(s.Azimuth, s.Elevation, bu, bv, boxHeight)
 	v.x = axis{lo: l.X[0], hi: l.X[len(l.X)-1], label: orDefault(l.XLabel, "first direction")}
 	v.y = axis{lo: l.Y[0], hi: l.Y[len(l.Y)-1], label: orDefault(l.YLabel, "second direction")}
 	ends := []float64{r.lo, r.hi}
 	if math.IsNaN(r.min) {
 		ends = nil
-	}
-	if s.AtLoss {
-		for _, t := range l.trails() {
-			for _, q := range t.points {
-				if q.hasLoss() && !math.IsInf(q.Loss, 0) {
-					ends = append(ends, q.Loss)
-				}
-			}
-		}
 	}
 	v.z = spreadBy(0.03, r.log, ends)
 	v.z.label = orDefault(l.ZLabel, "full training loss")
@@ -82,11 +73,7 @@ func (s *Surface) notes(r *relief, routes []route, thinned int) []string {
 	}
 	for i := range routes {
 		if e := routes[i].end(); e != nil && e.hidden {
-			who := "the path"
-			if t := &routes[i].trail; !t.alone {
-				who = t.name
-			}
-			out = append(out, fmt.Sprintf("The end of %s is behind the surface.", who))
+			out = append(out, fmt.Sprintf("The end of %s is behind the surface.", routes[i].trail.whom()))
 		}
 	}
 	return append(out, s.Landscape.Notes...)
@@ -104,9 +91,6 @@ func (s *Surface) entries(p *page, r *relief, routes []route) []entry {
 	}
 	if hidden {
 		out = append(out, lineEntry("hidden by the surface", hiddenPen(p.theme.ink)))
-	}
-	if s.AtLoss && len(routes) > 0 {
-		out = append(out, lineEntry("from the iterate's loss to the surface", stemPen(p.theme.ink)))
 	}
 	return out
 }

@@ -226,7 +226,7 @@ func TestRoute(t *testing.T) {
 	})
 	s, _ := sceneOf(f, -90, 60)
 	path := []PathPoint{{A: -2, B: 0}, {A: 2, B: 0.1, Step: 1}, {A: 0.5, B: 0.5, Step: 2, Loss: 0.9}}
-	r := s.route(trail{points: path}, false)
+	r := s.route(trail{points: path})
 	gaps := 0
 	for _, q := range r.places {
 		if q.gap {
@@ -243,10 +243,6 @@ func TestRoute(t *testing.T) {
 	if e := r.end(); e == nil || e.hidden || math.Abs(e.w-0.4) > 1e-12 {
 		t.Errorf("the end is %+v", e)
 	}
-	at := s.route(trail{points: path}, true)
-	if len(at.places) != 1 || at.places[0].w != 0.9 {
-		t.Errorf("at their own loss, of which one is known and inside: %+v", at.places)
-	}
 }
 
 // TestSurfaceChoosesSide: the viewer goes where the ridge does not hide the path.
@@ -262,7 +258,7 @@ func TestSurfaceChoosesSide(t *testing.T) {
 	}
 	for _, north := range []float64{0.35, -0.35} {
 		l.Path = []PathPoint{{A: -0.8, B: north}, {A: 0.8, B: north, Step: 1}}
-		s := (&Surface{Landscape: l, Elevation: 20, Height: 1}).withDefaults()
+		s := (&Surface{Landscape: l, Elevation: 20}).withDefaults()
 		r := l.relief()
 		got := s.azimuth(&r)
 		if (got > 0) != (north > 0) {

@@ -56,6 +56,14 @@ type trail struct {
 	whole []PathPoint
 }
 
+// whom names the path in a sentence.
+func (t *trail) whom() string {
+	if t.alone {
+		return "the path"
+	}
+	return t.name
+}
+
 // trailInks are told apart on every colour of the maps by their white halo, and
 // from each other by their lightness as well as by their hue.
 var trailInks = []color.NRGBA{

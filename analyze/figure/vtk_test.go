@@ -82,10 +82,10 @@ type vtkDocument struct {
 	} `xml:"PolyData"`
 }
 
-func vtkOf(t *testing.T, write func(io.Writer, figure.VTKOptions) error, o figure.VTKOptions) *vtkDocument {
+func vtkOf(t *testing.T, write func(io.Writer) error) *vtkDocument {
 	t.Helper()
 	var b, again bytes.Buffer
-	if err := errors.Join(write(&b, o), write(&again, o)); err != nil {
+	if err := errors.Join(write(&b), write(&again)); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(b.Bytes(), again.Bytes()) {
@@ -108,7 +108,7 @@ func vtkExample() *figure.Landscape {
 }
 
 func TestVTS(t *testing.T) {
-	d := vtkOf(t, vtkExample().WriteVTS, figure.VTKOptions{Scale: figure.Linear, Factor: 2})
+	d := vtkOf(t, vtkExample().WriteVTS)
 	if d.Type != "StructuredGrid" || d.Grid.WholeExtent != "0 3 0 2 0 0" || d.Grid.Piece.Extent != "0 3 0 2 0 0" {
 		t.Errorf("%s of extent %q in %q", d.Type, d.Grid.Piece.Extent, d.Grid.WholeExtent)
 	}
@@ -126,34 +126,30 @@ func TestVTS(t *testing.T) {
 		if !ok {
 			want = 1 // the smallest, which stands for nothing
 		}
-		if points[3*k] != a || points[3*k+1] != b || points[3*k+2] != 2*want || loss[k] != want {
+		if points[3*k] != a || points[3*k+1] != b || points[3*k+2] != want || loss[k] != want {
 			t.Errorf("point %d is %v with %v", k, points[3*k:3*k+3], loss[k])
 		}
 		if (valid[k] == 1) != ok || (ghost[k] == 0) != ok || !ok && ghost[k] != 2 || (infinite[k] == 1) != (k == 3) {
 			t.Errorf("point %d: valid %v, infinite %v, ghost %v", k, valid[k], infinite[k], ghost[k])
 		}
 	}
-	logs := vtkOf(t, vtkExample().WriteVTS, figure.VTKOptions{Scale: figure.Log})
-	if z := logs.Grid.Piece.Points.get(t, "Points")[3*4+2]; math.Abs(z-math.Log10(6)) > 1e-15 {
-		t.Errorf("height %v on a logarithmic scale, want log10(6)", z)
-	}
-	if v := logs.Grid.Piece.PointData.get(t, "full_loss")[4]; v != 6 {
-		t.Errorf("value %v on a logarithmic scale, want the loss, 6", v)
-	}
 }
 
-// TestVTSNegative: what has no logarithm is hidden.
-func TestVTSNegative(t *testing.T) {
-	l := vtkExample()
-	l.Z[1][1], l.Z[1][2] = -3, 0
-	d := vtkOf(t, l.WriteVTS, figure.VTKOptions{Scale: figure.Log})
-	valid := d.Grid.Piece.PointData.get(t, "valid")
-	if valid[5] != 0 || valid[6] != 0 || valid[4] != 1 {
-		t.Errorf("valid %v", valid)
+// TestVTSLog: on a logarithmic scale the height is the decimal logarithm, and a
+// landscape without values has no valid point.
+func TestVTSLog(t *testing.T) {
+	logs := vtkExample()
+	logs.Scale = figure.Log
+	d := vtkOf(t, logs.WriteVTS)
+	if z := d.Grid.Piece.Points.get(t, "Points")[3*4+2]; math.Abs(z-math.Log10(6)) > 1e-15 {
+		t.Errorf("height %v on a logarithmic scale, want log10(6)", z)
+	}
+	if v := d.Grid.Piece.PointData.get(t, "full_loss")[4]; v != 6 {
+		t.Errorf("value %v on a logarithmic scale, want the loss, 6", v)
 	}
 	none := vtkExample()
 	none.Valid = [][]bool{make([]bool, 4), make([]bool, 4), make([]bool, 4)}
-	d = vtkOf(t, none.WriteVTS, figure.VTKOptions{})
+	d = vtkOf(t, none.WriteVTS)
 	if v := d.Grid.Piece.PointData.get(t, "valid"); len(v) != 12 || v[0] != 0 {
 		t.Errorf("valid %v of a landscape without values", v)
 	}
@@ -171,7 +167,7 @@ func TestVTP(t *testing.T) {
 		{Name: "none"},
 		{Name: "\u03b7", Points: []figure.PathPoint{{A: 1, B: 0.5, Step: 3, Loss: 0.5}, {A: 2, B: 1, Step: 4}, {A: 3.5, B: 0.1, Step: 5}}},
 	}
-	d := vtkOf(t, l.WriteVTP, figure.VTKOptions{Scale: figure.Linear})
+	d := vtkOf(t, l.WriteVTP)
 	p := &d.Poly.Piece
 	if p.NumberOfPoints != 5 || p.NumberOfLines != 2 || p.NumberOfVerts != 1 {
 		t.Fatalf("%d points, %d lines, %d vertices", p.NumberOfPoints, p.NumberOfLines, p.NumberOfVerts)
@@ -205,17 +201,15 @@ func TestVTP(t *testing.T) {
 	if text = string(raw); names.Type != "String" || names.Tuples != 3 || text != "SGD\x00none\x00\u03b7\x00" {
 		t.Errorf("names %q of %d runs", text, names.Tuples)
 	}
-	above := vtkOf(t, l.WriteVTP, figure.VTKOptions{Scale: figure.Linear, AtLoss: true}).Poly.Piece.Points.get(t, "Points")
-	equal("points at their loss", above, []float64{0.5, 0.25, 4, 1.5, 0.25, 7, 1.25, 0.75, 9.75, 1, 0.5, 0.5, 2, 1, 13})
 }
 
 func TestSaveVTK(t *testing.T) {
 	dir := t.TempDir()
-	paths, err := vtkExample().SaveVTK(filepath.Join(dir, "bare"), figure.VTKOptions{})
+	paths, err := vtkExample().SaveVTK(filepath.Join(dir, "bare"))
 	if err != nil || len(paths) != 1 {
 		t.Errorf("paths %q, error %v; want the grid only", paths, err)
 	}
-	paths, err = exampleLandscape().SaveVTK(filepath.Join(dir, "walked"), figure.VTKOptions{})
+	paths, err = exampleLandscape().SaveVTK(filepath.Join(dir, "walked"))
 	if err != nil || len(paths) != 2 || filepath.Base(paths[1]) != "walked.vtp" {
 		t.Errorf("paths %q, error %v; want grid and path", paths, err)
 	}
@@ -224,15 +218,7 @@ func TestSaveVTK(t *testing.T) {
 			t.Errorf("%s does not read back (%v)", p, err)
 		}
 	}
-	for want, o := range map[string]figure.VTKOptions{
-		"VTKOptions.Factor is NaN;":     {Factor: math.NaN()},
-		"VTKOptions.Scale is \"cube\";": {Scale: "cube"},
-	} {
-		if _, err := vtkExample().SaveVTK(filepath.Join(dir, "wrong"), o); !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v; want %q", err, want)
-		}
-	}
-	if err := new(figure.Landscape).WriteVTP(io.Discard, figure.VTKOptions{}); !errors.Is(err, figure.ErrInput) {
+	if err := new(figure.Landscape).WriteVTP(io.Discard); !errors.Is(err, figure.ErrInput) {
 		t.Errorf("an empty landscape: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ type vtkPaths struct {
 	verts, lines                  vtkCells
 }
 
-func (d *vtkPaths) add(v *vtkSpace, run int, path []PathPoint, atLoss bool) {
+func (d *vtkPaths) add(r *relief, run int, path []PathPoint) {
 	first := len(d.step) // of the piece
 	flush := func() {
 		c := &d.lines
@@ -26,7 +26,7 @@ func (d *vtkPaths) add(v *vtkSpace, run int, path []PathPoint, atLoss bool) {
 		first = len(d.step)
 	}
 	for _, q := range path {
-		plane, z, ok := v.at(q.A, q.B)
+		plane, z, ok := r.vtkAt(q.A, q.B)
 		if !ok {
 			flush()
 			continue
@@ -34,9 +34,6 @@ func (d *vtkPaths) add(v *vtkSpace, run int, path []PathPoint, atLoss bool) {
 		loss, known := plane, 0
 		if q.hasLoss() && finite(q.Loss) {
 			loss, known = q.Loss, 1
-			if h := v.height(q.Loss); atLoss && finite(h) {
-				z = h
-			}
 		}
 		residual := q.Residual
 		if !finite(residual) {

@@ -27,25 +27,16 @@ type Walk struct {
 	FloorAlpha []float64   // per segment, where the floor is; nil draws it at the smallest loss
 	Barriers   []bool      // per segment, an interior point above both ends; nil means not known
 
-	// IterateLoss is the loss at the iterates; nil takes it from Losses where
-	// alpha is 0 or 1.
-	IterateLoss []float64
-
 	Cosine       []float64 // cosine at an iterate with the one before it
 	CosineLabel  string    // "" is "consecutive gradients", or cos(g_{t-1}, g_{t}) when alone
 	Cosine2      []float64 // a second series beside it
 	Cosine2Label string    // "" is "consecutive updates"
 	Distance     []float64 // norm of theta_k - theta_0
 
-	Title     string
-	LossLabel string // "" is "full training loss"
-	DistLabel string // "" is "distance from theta_0" in its usual signs
-	Scale     Scale  // of the loss; Auto takes a logarithm above two decades
-	First     int    // index of the first segment drawn
-	Count     int    // segments drawn; 0 draws all up to 60 and otherwise the first 50
-	Overview  bool   // draw all of a long walk: iterates and floor, not what is between
-	Notes     []string
-	Style     Style
+	Title string
+	Scale Scale // of the loss; Auto takes a logarithm above two decades
+	Notes []string
+	Style Style
 }
 
 // Scale is the choice of a linear or logarithmic scale.
@@ -67,8 +58,8 @@ func (s Scale) validate(name string) error {
 
 // Segments that can be read in one figure, and how many are drawn of more.
 const (
-	maxSegments    = 60
-	windowSegments = 50
+	maxSegments = 60
+	shownOfMany = 50
 )
 
 var _ Figure = (*Walk)(nil)
@@ -127,7 +118,6 @@ func (w *Walk) Validate() error {
 		{"Floor", len(w.Floor), 0},
 		{"FloorAlpha", len(w.FloorAlpha), 0},
 		{"Barriers", len(w.Barriers), 0},
-		{"IterateLoss", len(w.IterateLoss), 1},
 		{"Cosine", len(w.Cosine), 1},
 		{"Cosine2", len(w.Cosine2), 1},
 		{"Distance", len(w.Distance), 1},
@@ -136,28 +126,15 @@ func (w *Walk) Validate() error {
 			return fmt.Errorf("%w: Walk.%s has %d values; %d segments want 0 or %d (per-step slices may have one more)", ErrInput, f.name, f.n, n, n)
 		}
 	}
-	if w.First < 0 || w.First >= n {
-		return fmt.Errorf("%w: Walk.First is %d; it must be between 0 and %d", ErrInput, w.First, n-1)
-	}
-	if w.Count < 0 {
-		return fmt.Errorf("%w: Walk.Count is %d; it must not be negative", ErrInput, w.Count)
-	}
 	return w.Scale.validate("Walk.Scale")
 }
 
-// window returns the segments drawn, from first up to last (exclusive).
-func (w *Walk) window() (first, last int) {
-	n := len(w.Steps)
-	switch {
-	case w.Overview:
-		return 0, n
-	case w.Count > 0:
-		return w.First, min(n, w.First+w.Count)
-	case n-w.First > maxSegments:
-		return w.First, w.First + windowSegments
-	default:
-		return w.First, n
+// shown is the number of segments drawn, from the first one.
+func (w *Walk) shown() int {
+	if n := len(w.Steps); n <= maxSegments {
+		return n
 	}
+	return shownOfMany
 }
 
 func at(values []float64, i int) float64 {
@@ -170,9 +147,6 @@ func at(values []float64, i int) float64 {
 // iterateLoss returns the loss at the start of segment i (i may be one past the
 // last: the end of the walk).
 func (w *Walk) iterateLoss(i int) float64 {
-	if v := at(w.IterateLoss, i); !math.IsNaN(v) {
-		return v
-	}
 	k := len(w.Alphas) - 1
 	if i < len(w.Losses) && k >= 0 && w.Alphas[0] == 0 {
 		return w.Losses[i][0]
@@ -201,7 +175,7 @@ func (w *Walk) floorAt(i int) (step, loss float64) {
 // Table implements Figure: one row per point of the line, then the quantities of
 // its segment and of the iterate it starts from in the row of its first alpha.
 func (w *Walk) Table() record.Table {
-	first, last := w.window()
+	last := w.shown()
 	var steps []int64
 	var alphas, losses, floors, floorAlphas, cos, cos2, dist []float64
 	var barriers, head, iterate []bool
@@ -220,12 +194,9 @@ func (w *Walk) Table() record.Table {
 		head = append(head, isHead && hasSegment)
 		iterate = append(iterate, isHead)
 	}
-	for i := first; i < last; i++ {
+	for i := range last {
 		for k, a := range w.Alphas {
 			row(i, a, w.Losses[i][k], k == 0, true)
-			if w.Overview {
-				break
-			}
 		}
 	}
 	row(last, 0, w.iterateLoss(last), true, false)
@@ -256,14 +227,14 @@ func (w *Walk) Table() record.Table {
 
 // Alt implements Figure.
 func (w *Walk) Alt() string {
-	first, last := w.window()
+	last := w.shown()
 	s := fmt.Sprintf("Full training loss along %d segments from step %d to %d, with the valley floor below it",
-		last-first, w.Steps[first], w.Steps[last-1]+1)
+		last, w.Steps[0], w.Steps[last-1]+1)
 	if w.Cosine != nil || w.Cosine2 != nil {
 		s += "; cosine of consecutive directions"
 	}
 	if w.Distance != nil {
 		s += "; distance from the first iterate"
 	}
-	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", short(w.iterateLoss(first)), short(w.iterateLoss(last)))
+	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", short(w.iterateLoss(0)), short(w.iterateLoss(last)))
 }

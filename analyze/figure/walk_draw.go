@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// series of the window, on the axis of steps.
+// series of the segments drawn, on the axis of steps.
 type walkSeries struct {
 	x, loss            []float64 // the line, NaN between pieces
 	iterX, iter        []float64
@@ -15,7 +15,7 @@ type walkSeries struct {
 }
 
 func (w *Walk) series() walkSeries {
-	first, last := w.window()
+	last := w.shown()
 	nan := math.NaN()
 	var s walkSeries
 	iterate := func(i int, step float64) {
@@ -23,9 +23,9 @@ func (w *Walk) series() walkSeries {
 		s.iter = append(s.iter, w.iterateLoss(i))
 		s.cos, s.cos2, s.dist = append(s.cos, at(w.Cosine, i)), append(s.cos2, at(w.Cosine2, i)), append(s.dist, at(w.Distance, i))
 	}
-	for i := first; i < last; i++ {
+	for i := range last {
 		step := float64(w.Steps[i])
-		if i > first && w.Steps[i] != w.Steps[i-1]+1 {
+		if i > 0 && w.Steps[i] != w.Steps[i-1]+1 {
 			// The segment before the gap has an end of its own.
 			if k := len(w.Alphas) - 1; k >= 0 && w.Alphas[k] == 1 {
 				s.iterX, s.iter = append(s.iterX, float64(w.Steps[i-1]+1)), append(s.iter, w.Losses[i-1][k])
@@ -55,16 +55,10 @@ func (w *Walk) series() walkSeries {
 }
 
 func (w *Walk) xLabel() string {
-	first, last := w.window()
-	n, total := last-first, len(w.Steps)
-	switch {
-	case n == total:
-		return "step"
-	case first == 0:
-		return fmt.Sprintf("step (first %d of %d segments)", n, total)
-	default:
-		return fmt.Sprintf("step (segments %d to %d of %d)", first+1, last, total)
+	if n := w.shown(); n < len(w.Steps) {
+		return fmt.Sprintf("step (first %d of %d segments)", n, len(w.Steps))
 	}
+	return "step"
 }
 
 func orDefault(s, otherwise string) string {
@@ -85,10 +79,7 @@ type walkPanel struct {
 func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
 	log := w.Scale == Log || w.Scale == Auto && wantsLog(100, s.loss, s.floor, s.iter)
 	lossY := spread(log, s.loss, s.floor, s.iter)
-	if w.Overview && len(s.barrierX) > 0 {
-		lossY = lossY.headroom(0.07)
-	}
-	lossY.label = orDefault(w.LossLabel, "full training loss")
+	lossY.label = "full training loss"
 	panels := []walkPanel{{lossY, 1, func(f panel) { w.drawLoss(p, f, s) }}}
 	if w.Cosine != nil || w.Cosine2 != nil {
 		y := axis{lo: -1.08, hi: 1.08, label: "cosine"}
@@ -101,7 +92,7 @@ func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
 	}
 	if w.Distance != nil {
 		y := spread(false, s.dist)
-		y.label = orDefault(w.DistLabel, "\u2016\u03b8_{t} \u2212 \u03b8_{0}\u2016")
+		y.label = "\u2016\u03b8_{t} \u2212 \u03b8_{0}\u2016"
 		panels = append(panels, walkPanel{y, 0.55, func(f panel) { w.drawDistance(p, f, s) }})
 	}
 	return panels
@@ -164,9 +155,9 @@ func (p *page) stack(panels []walkPanel, x axis, box rect, entries, second []ent
 
 func (w *Walk) notes(s walkSeries) []string {
 	var out []string
-	first, last := w.window()
+	last := w.shown()
 	missing, infinite := 0, 0
-	for i := first; i < last; i++ {
+	for i := range last {
 		for _, v := range w.Losses[i] {
 			if math.IsNaN(v) {
 				missing++
@@ -176,7 +167,7 @@ func (w *Walk) notes(s walkSeries) []string {
 		}
 	}
 	if missing+infinite > 0 {
-		out = append(out, fmt.Sprintf("%d of %d losses are not drawn: %d are NaN, %d are infinite.", missing+infinite, (last-first)*len(w.Alphas), missing, infinite))
+		out = append(out, fmt.Sprintf("%d of %d losses are not drawn: %d are NaN, %d are infinite.", missing+infinite, last*len(w.Alphas), missing, infinite))
 	}
 	return append(out, w.Notes...)
 }
@@ -188,16 +179,11 @@ func (w *Walk) floorPen(p *page) pen {
 
 func (w *Walk) entries(p *page, s walkSeries) []entry {
 	line := p.theme.series[0]
-	var out []entry
-	if w.Overview {
-		out = append(out, lineEntry("loss at the iterates", w.linePen(p)))
-	} else {
-		out = append(out, lineEntry("loss between iterates", w.linePen(p)), markEntry("iterate", func(p *page, at point) {
-			var c path
-			c.circle(at, w.dotRadius(p))
-			p.fill(c, line)
-		}))
-	}
+	out := []entry{lineEntry("loss between iterates", w.linePen(p)), markEntry("iterate", func(p *page, at point) {
+		var c path
+		c.circle(at, w.dotRadius(p))
+		p.fill(c, line)
+	})}
 	if w.Floor != nil {
 		out = append(out, lineEntry("valley floor", w.floorPen(p)))
 	}
@@ -232,25 +218,15 @@ func (p *page) barrierMark(at point) {
 }
 
 func (w *Walk) drawLoss(p *page, f panel, s walkSeries) {
-	if w.Overview {
-		p.curve(f, s.iterX, s.iter, w.linePen(p))
-	} else {
-		p.curve(f, s.x, s.loss, w.linePen(p))
-	}
+	p.curve(f, s.x, s.loss, w.linePen(p))
 	if w.Floor != nil {
 		p.curve(f, s.floorX, s.floor, w.floorPen(p))
 	}
-	if !w.Overview {
-		p.dots(f, s.iterX, s.iter, w.dotRadius(p), p.theme.series[0])
-	}
+	p.dots(f, s.iterX, s.iter, w.dotRadius(p), p.theme.series[0])
 	for i := range s.barrierX {
 		q := f.at(s.barrierX[i], s.barrierY[i])
-		// Near the top edge the mark moves down rather than out of the frame; over
-		// a long walk all are there, where they hide nothing.
+		// Near the top edge the mark moves down rather than out of the frame.
 		q.Y = math.Min(q.Y, f.frame.Y1-p.font)
-		if w.Overview {
-			q.Y = f.frame.Y1 - p.font
-		}
 		if f.frame.contains(q) {
 			p.barrierMark(q)
 		}
@@ -270,15 +246,11 @@ func (w *Walk) drawCosine(p *page, f panel, s walkSeries) {
 	}
 	if w.Cosine != nil {
 		p.curve(f, s.iterX, s.cos, pen{width: 0.9, color: p.theme.series[0]})
-		if !w.Overview {
-			p.dots(f, s.iterX, s.cos, w.dotRadius(p)*0.85, p.theme.series[0])
-		}
+		p.dots(f, s.iterX, s.cos, w.dotRadius(p)*0.85, p.theme.series[0])
 	}
 }
 
 func (w *Walk) drawDistance(p *page, f panel, s walkSeries) {
 	p.curve(f, s.iterX, s.dist, pen{width: 1, color: p.theme.series[0]})
-	if !w.Overview {
-		p.dots(f, s.iterX, s.dist, w.dotRadius(p)*0.85, p.theme.series[0])
-	}
+	p.dots(f, s.iterX, s.dist, w.dotRadius(p)*0.85, p.theme.series[0])
 }

@@ -313,7 +313,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 		if err != nil {
 			return err
 		}
-		paths, err := f.SaveVTK(filepath.Join(stage, "landscape"), figure.VTKOptions{})
+		paths, err := f.SaveVTK(filepath.Join(stage, "landscape"))
 		if err != nil {
 			return err
 		}
