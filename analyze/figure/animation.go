@@ -2,6 +2,7 @@ package figure
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -139,7 +140,7 @@ func (a *Animation) WriteGIF(w io.Writer) error {
 	// The palette is that of the first, the last and a few frames between.
 	var colors palette
 	for k := range 5 {
-		colors.count(film.frame(steps[(len(steps)-1)*k/4]))
+		colors.count(film.draw(steps[(len(steps)-1)*k/4]))
 	}
 	keep := []color.NRGBA{film.page.theme.background, film.page.theme.ink, pathHalo, endRed}
 	for _, t := range film.trails {
@@ -154,7 +155,7 @@ func (a *Animation) WriteGIF(w io.Writer) error {
 		if i == len(steps)-1 {
 			delay = max(delay, lastDuration)
 		}
-		out.add(film.frame(step), delay)
+		out.add(film.draw(step), delay)
 	}
 	return out.encode(w)
 }
@@ -164,11 +165,13 @@ type film struct {
 	landscape *Landscape
 	page      *page
 	device    *raster
-	canvas    *image.RGBA // of the device
-	still     []uint8     // its pixels without paths
+	canvas    *image.RGBA // a copy of the pixels of the device
+	still     []uint8     // the pixels without paths
 	relief    relief
-	at        mapPlace
+	frame     panel
+	text      point // left end of the line of text over the frame
 	trails    []trail
+	residual  float64   // the largest of all paths
 	columns   []float64 // where the parts of the line of text begin
 	known     bool      // every loss that is shown is that of an iterate
 	narrow    bool      // no room for the losses of all paths
@@ -180,13 +183,10 @@ func newFilm(a *Animation) *film {
 	colors := themes(s.Theme)
 	device := newRaster(s.Width*72, s.Height*72, s.DPI, colors.background)
 	f := &film{
-		landscape: l, device: device, relief: l.relief(), trails: l.trails(),
+		landscape: l, device: device, relief: l.relief(), trails: l.trails(), residual: maxResidual(l.trails()),
 		page: &page{device: device, w: s.Width * 72, h: s.Height * 72, font: s.FontSize, theme: colors},
 	}
-	f.canvas, _ = device.canvas.Image().(*image.RGBA) // what NewWith makes
-	if f.canvas == nil {
-		f.canvas = image.NewRGBA(device.canvas.Image().Bounds())
-	}
+	f.canvas = image.NewRGBA(device.image().Bounds())
 	f.known = true
 	for i := range f.trails {
 		f.trails[i].whole = f.trails[i].points
@@ -194,34 +194,32 @@ func newFilm(a *Animation) *film {
 			f.known = f.known && q.hasLoss()
 		}
 	}
-	f.at = l.lay(f.page, &f.relief, l.entries(f.page, &f.relief, true), s.FontSize*1.5)
-	l.drawMap(f.page, &f.relief, f.at)
-	l.drawFrame(f.page, &f.relief, f.at)
+	f.frame, f.text = l.drawStill(f.page, s.FontSize*1.5)
 	f.columns = f.layStatus(a.steps())
-	draw.Draw(f.canvas, f.canvas.Bounds(), device.canvas.Image(), image.Point{}, draw.Src)
+	draw.Draw(f.canvas, f.canvas.Bounds(), device.image(), image.Point{}, draw.Src)
 	f.still = slices.Clone(f.canvas.Pix)
 	return f
 }
 
-// frame draws the walk up to a step. The image is valid until the next call.
-func (f *film) frame(step int) *image.RGBA {
+// draw draws the walk up to a step. The image is valid until the next call.
+func (f *film) draw(step int) *image.RGBA {
 	still := image.RGBA{Pix: f.still, Stride: f.canvas.Stride, Rect: f.canvas.Rect}
-	draw.Draw(f.device.canvas.Image(), still.Rect, &still, image.Point{}, draw.Src)
+	draw.Draw(f.device.image(), still.Rect, &still, image.Point{}, draw.Src)
 	trails := slices.Clone(f.trails)
 	for i := range trails {
 		t := &trails[i]
 		n, _ := slices.BinarySearchFunc(t.whole, step+1, func(q PathPoint, s int) int { return q.Step - s })
 		t.points = t.whole[:n]
 	}
-	f.landscape.drawPaths(f.page, f.at.f, trails)
+	drawPaths(f.page, f.frame, trails, f.residual)
 	var border path // the halo of a path reaches over the frame
-	border.box(f.at.f.frame)
+	border.box(f.frame.frame)
 	f.page.stroke(border, pen{width: 0.7, color: f.page.theme.ink})
-	x := f.at.status.X
+	x := f.text.X
 	for i, text := range f.status(step, trails) {
-		f.page.label(text, 1, f.page.theme.ink).draw(f.page, point{x + f.columns[i], f.at.status.Y}, 0, 0.5)
+		f.page.label(text, 1, f.page.theme.ink).draw(f.page, point{x + f.columns[i], f.text.Y}, 0, 0.5)
 	}
-	draw.Draw(f.canvas, f.canvas.Bounds(), f.device.canvas.Image(), image.Point{}, draw.Src)
+	draw.Draw(f.canvas, f.canvas.Bounds(), f.device.image(), image.Point{}, draw.Src)
 	return f.canvas
 }
 
@@ -238,7 +236,7 @@ func (f *film) status(step int, trails []trail) []string {
 			continue
 		}
 		q := t.points[len(t.points)-1]
-		v, name := q.Loss, orDefault(f.landscape.ZLabel, "loss")
+		v, name := q.Loss, cmp.Or(f.landscape.ZLabel, "loss")
 		if !f.known {
 			v, name = f.relief.value(q.A, q.B), name+" on the plane"
 		}
@@ -277,18 +275,7 @@ func (f *film) layStatus(steps []int) []float64 {
 		out[i] = out[i-1] + width[i-1] + f.page.font*1.2
 	}
 	n := len(out) - 1
-	f.narrow = len(f.trails) > 1 && f.at.status.X+out[n]+width[n] > f.page.w
+	f.narrow = len(f.trails) > 1 && f.text.X+out[n]+width[n] > f.page.w
 	return out
 }
 
-// value returns the value of the plane, bilinear between the samples, and NaN
-// where there is none.
-func (s *relief) value(x, y float64) float64 {
-	i, u, ok := interval(s.x, x)
-	j, v, ok2 := interval(s.y, y)
-	if !ok || !ok2 || !s.cellOK(i, j) {
-		return math.NaN()
-	}
-	k, nx := j*len(s.x)+i, len(s.x)
-	return (1-v)*((1-u)*s.z[k]+u*s.z[k+1]) + v*((1-u)*s.z[k+nx]+u*s.z[k+nx+1])
-}

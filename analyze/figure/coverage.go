@@ -54,7 +54,7 @@ func visible(pts []point, frame rect, size float64, inks int, inkOf func(i int) 
 
 // drawDense draws a long path as drawTrail does, but only what is visible of it, the
 // shades from the palest to the darkest.
-func (p *page) drawDense(f panel, t *trail, pts []point, top float64) {
+func drawDense(p *page, f panel, t *trail, pts []point, top float64) {
 	shades := visible(pts, f.frame, 0.4, pathShades, func(i int) int { return t.shadeOf(i, top) })
 	var halo path
 	for _, s := range shades {
@@ -65,5 +65,5 @@ func (p *page) drawDense(f panel, t *trail, pts []point, top float64) {
 	for k := pathShades - 1; k >= 0; k-- {
 		p.stroke(shades[k], pen{width: pathWidth * thin, color: t.shade(k)})
 	}
-	p.drawEpochs(f, t, pts, nil)
+	drawEpochs(p, f, t, pts, nil)
 }

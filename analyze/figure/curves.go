@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -42,7 +43,7 @@ func (c *Curves) style() (Style, float64) {
 	return c.Style, 0.45
 }
 
-func (c *Curves) title() string { return orDefault(c.Title, "Curves") }
+func (c *Curves) title() string { return cmp.Or(c.Title, "Curves") }
 
 // Validate implements Figure.
 func (c *Curves) Validate() error {
@@ -113,12 +114,12 @@ func nonNil[T any](v []T) []T {
 
 // Alt implements Figure.
 func (c *Curves) Alt() string {
-	text := fmt.Sprintf("%s over %s", orDefault(c.YLabel, "Values"), orDefault(c.XLabel, "x"))
+	text := fmt.Sprintf("%s over %s", cmp.Or(c.YLabel, "Values"), cmp.Or(c.XLabel, "x"))
 	for i, s := range c.Series {
 		if from, to, ok := s.ends(); ok && s.Stems {
-			text += fmt.Sprintf("; %s at %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(s.X[0]), short(s.X[len(s.X)-1]))
+			text += fmt.Sprintf("; %s at %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), short(s.X[0]), short(s.X[len(s.X)-1]))
 		} else if ok {
-			text += fmt.Sprintf("; %s from %s to %s", orDefault(s.Name, fmt.Sprintf("series %d", i+1)), short(from), short(to))
+			text += fmt.Sprintf("; %s from %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), short(from), short(to))
 		}
 	}
 	return text + "."
@@ -141,7 +142,7 @@ func (s *Series) ends() (from, to float64, ok bool) {
 // dashes tell series apart without colour.
 var dashes = [][]float64{nil, {4, 2}, {1.2, 1.4}, {5, 1.6, 1.2, 1.6}, {2.4, 1.4}}
 
-func (p *page) seriesPen(i int) pen {
+func seriesPen(p *page, i int) pen {
 	return pen{width: 1.05, color: p.theme.series[i%len(p.theme.series)], dash: dashes[i%len(dashes)]}
 }
 
@@ -159,16 +160,16 @@ func (c *Curves) draw(p *page) {
 	var entries []entry
 	if len(c.Series) > 1 || c.Series[0].Name != "" {
 		for i, s := range c.Series {
-			entries = append(entries, s.entry(p, orDefault(s.Name, fmt.Sprintf("series %d", i+1)), p.seriesPen(i)))
+			entries = append(entries, s.entry(p, cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), seriesPen(p, i)))
 		}
 	}
 	labelX := p.singleFrame(&f, box, entries)
 	p.gridlines(f)
 	for i, s := range c.Series {
-		p.band(f, s, withAlpha(p.theme.series[i%len(p.theme.series)], 0.2))
+		band(p, f, s, withAlpha(p.theme.series[i%len(p.theme.series)], 0.2))
 	}
 	for i, s := range c.Series {
-		s.draw(p, f, p.seriesPen(i))
+		s.draw(p, f, seriesPen(p, i))
 	}
 	p.axes(f, labelX, true)
 }
@@ -235,28 +236,9 @@ func undrawn(series []Series, log bool) []string {
 	return out
 }
 
-// singleFrame draws the legend, gives the panel the rest of the box as its frame
-// and returns where the y label goes.
-func (p *page) singleFrame(f *panel, box rect, entries []entry) (labelX float64) {
-	frame := rect{box.X0 + p.font*4, box.Y0, box.X1 - p.font*0.8, box.Y1 - p.font*0.4}
-	// The labels wrap at the frame, the frame begins beside them, and the rows of
-	// the legend depend on where that is.
-	for range 4 {
-		if len(entries) > 0 {
-			frame.Y1 = p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, false).Y1
-		}
-		frame.Y0 = box.Y0 + p.xMargin(f.x, frame.w())
-		labelX = p.yLabelRoom(f.y, frame.h())
-		frame.X0 = box.X0 + labelX + p.font*0.5 + p.yMargin(f.y, frame.h())
-	}
-	p.legend(entries, rect{frame.X0, box.Y0, box.X1, box.Y1}, true)
-	f.frame = frame
-	return box.X0 + labelX
-}
-
 // band fills the area between the two limits of a series, piece by piece where
 // both are known; beyond the frame it is cut.
-func (p *page) band(f panel, s Series, c color.NRGBA) {
+func band(p *page, f panel, s Series, c color.NRGBA) {
 	var area path
 	var low, top []point
 	flush := func() {

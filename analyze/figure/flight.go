@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -37,7 +38,7 @@ func (t *Trajectory) landscape() *Landscape {
 }
 
 func (t *Trajectory) style() (Style, float64) { return t.landscape().style() }
-func (t *Trajectory) title() string           { return orDefault(t.Title, "Trajectory") }
+func (t *Trajectory) title() string           { return cmp.Or(t.Title, "Trajectory") }
 
 func (t *Trajectory) restyled(s Style) Figure { c := *t; c.Style = s; return &c }
 func (t *Trajectory) rescaled(Scale) Figure   { c := *t; return &c } // coordinates have a sign
@@ -67,7 +68,7 @@ func (t *Trajectory) Table() record.Table {
 
 // Alt implements Figure.
 func (t *Trajectory) Alt() string {
-	return fmt.Sprintf("The walk on a plane, %s over %s", orDefault(t.YLabel, "the second direction"), orDefault(t.XLabel, "the first")) +
+	return fmt.Sprintf("The walk on a plane, %s over %s", cmp.Or(t.YLabel, "the second direction"), cmp.Or(t.XLabel, "the first")) +
 		pathsAlt(t.landscape().trails()) + "."
 }
 
@@ -76,6 +77,6 @@ func (t *Trajectory) draw(p *page) {
 	s := relief{min: math.NaN(), max: math.NaN()}
 	at := l.lay(p, &s, l.entries(p, &s, false), 0)
 	p.gridlines(at.f)
-	l.drawPaths(p, at.f, l.trails())
+	drawPaths(p, at.f, l.trails(), maxResidual(l.trails()))
 	p.axes(at.f, at.labelX, true)
 }

@@ -184,3 +184,44 @@ func hatchLines(p *path, r rect, slope, spacing float64) {
 		}
 	}
 }
+
+func (c *path) regular(at point, r float64, n int, turn float64) {
+	pts := make([]point, n)
+	for i := range pts {
+		pts[i] = at.add(point{0, r}.rotate(turn + 2*math.Pi*float64(i)/float64(n)))
+	}
+	c.polygon(pts...)
+}
+
+func (c *path) square(at point, r float64)       { c.regular(at, r*1.12, 4, math.Pi/4) }
+
+func (c *path) diamond(at point, r float64)      { c.regular(at, r*1.2, 4, 0) }
+
+func (c *path) triangle(at point, r float64)     { c.regular(at, r*1.2, 3, 0) }
+
+func (c *path) downTriangle(at point, r float64) { c.regular(at, r*1.2, 3, math.Pi) }
+
+func (c *path) pentagon(at point, r float64)     { c.regular(at, r*1.08, 5, 0) }
+
+// plus appends a cross with upright arms.
+func (c *path) plus(at point, r float64) {
+	w := 0.36 * r
+	var pts []point
+	for k := range 4 {
+		for _, q := range [3]point{{w, w}, {w, r * 1.1}, {-w, r * 1.1}} {
+			pts = append(pts, at.add(q.rotate(float64(k)*math.Pi/2)))
+		}
+	}
+	c.polygon(pts...)
+}
+
+func emptyRect() rect {
+	return rect{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
+}
+
+func (r rect) including(q point) rect {
+	return rect{math.Min(r.X0, q.X), math.Min(r.Y0, q.Y), math.Max(r.X1, q.X), math.Max(r.Y1, q.Y)}
+}
+
+// finite reports whether v is neither NaN nor infinite.
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

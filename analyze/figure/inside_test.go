@@ -431,7 +431,7 @@ func TestDivergingColors(t *testing.T) {
 // TestZeroBand: the band that has zero in it has the colour of zero, and levels on
 // either side of it colours of either side.
 func TestZeroBand(t *testing.T) {
-	s := relief{kind: Diverging, lo: -1, hi: 8, levels: []float64{-0.5, 0.5, 2, 4}}
+	s := relief{diverging: true, lo: -1, hi: 8, levels: []float64{-0.5, 0.5, 2, 4}}
 	colors, m := s.bandColors(), divergingColors()
 	if colors[1] != m[len(m)/2] {
 		t.Errorf("the band around zero is %v", colors[1])

@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -95,7 +96,7 @@ func (l *Landscape) fit(p *page, room rect, f panel) rect {
 	return r
 }
 
-func (l *Landscape) title() string { return orDefault(l.Title, "Loss landscape") }
+func (l *Landscape) title() string { return cmp.Or(l.Title, "Loss landscape") }
 
 // Validate implements Figure.
 func (l *Landscape) Validate() error {
@@ -183,7 +184,7 @@ func (l *Landscape) Table() record.Table {
 		{Name: "run", Strings: run, Valid: onPath},
 		{Name: "a", Floats: a},
 		{Name: "b", Floats: b},
-		{Name: orDefault(l.ZName, "full_loss"), Floats: loss, Valid: evaluated},
+		{Name: cmp.Or(l.ZName, "full_loss"), Floats: loss, Valid: evaluated},
 		{Name: "step", Ints: step, Valid: onPath},
 		{Name: "epoch", Ints: epoch, Valid: onPath},
 		{Name: "residual", Floats: residual, Valid: onPath},
@@ -194,8 +195,8 @@ func (l *Landscape) Table() record.Table {
 func (l *Landscape) Alt() string {
 	s := l.relief()
 	text := fmt.Sprintf("Contours of the %s on a grid of %d by %d points over %s and %s, from %s to %s",
-		orDefault(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
-		orDefault(l.XLabel, "the first direction"), orDefault(l.YLabel, "the second"), short(s.min), short(s.max))
+		cmp.Or(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
+		cmp.Or(l.XLabel, "the first direction"), cmp.Or(l.YLabel, "the second"), short(s.min), short(s.max))
 	return text + pathsAlt(l.trails()) + "."
 }
 
@@ -212,24 +213,10 @@ func pathsAlt(trails []trail) string {
 	return text
 }
 
-// relief is the loss made ready for drawing.
-type relief struct {
-	field
-	kind     Map
-	infinite []bool // +Inf, per sample
-	min, max float64
-	log      bool
-	levels   []float64
-	// lo and hi are the ends of the colour bar: min and max, unless a few values
-	// are so far off that the rest would have one colour.
-	lo, hi            float64
-	missing, infCount int
-	below, above      int // finite values outside [lo, hi]
-}
-
 func (l *Landscape) relief() relief {
 	n := len(l.X) * len(l.Y)
-	s := relief{field: field{x: l.X, y: l.Y, z: make([]float64, n), ok: make([]bool, n)}, infinite: make([]bool, n), kind: l.Map}
+	s := relief{field: field{x: l.X, y: l.Y, z: make([]float64, n), ok: make([]bool, n)}, infinite: make([]bool, n)}
+	s.diverging, s.reversed = l.Map == Diverging, l.Map == Reversed
 	s.min, s.max = math.NaN(), math.NaN()
 	var finite []float64
 	for j := range l.Y {
@@ -272,29 +259,37 @@ func (l *Landscape) relief() relief {
 	return s
 }
 
-// displayRange cuts values off that would leave one colour to all others: on a
-// logarithmic scale what is more than six decades under or four above the median
-// (when there are more than eight in all), on a linear one what is more than
-// twenty times the inner 80 % beyond them. sorted is not empty.
-func displayRange(sorted []float64, log bool) (lo, hi float64) {
-	q := func(p float64) float64 { return sorted[int(p*float64(len(sorted)-1)+0.5)] }
-	lo, hi = sorted[0], sorted[len(sorted)-1]
-	if log {
-		if hi/lo > 1e8 {
-			lo, hi = math.Max(lo, q(0.5)/1e6), math.Min(hi, q(0.5)*1e4)
-		}
-		return lo, hi
+func (l *Landscape) validatePaths() error {
+	if len(l.Path) > 0 && len(l.Paths) > 0 {
+		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty", ErrInput, len(l.Path), len(l.Paths))
 	}
-	if inner := q(0.9) - q(0.1); inner > 0 {
-		if lo < q(0.1)-20*inner {
-			lo = q(0.1) - inner
+	seen := make(map[string]int)
+	for i, q := range l.Paths {
+		if q.Name == "" {
+			return fmt.Errorf("%w: Landscape.Paths[%d].Name is empty; the legend needs one", ErrInput, i)
 		}
-		if hi > q(0.9)+20*inner {
-			hi = q(0.9) + inner
+		if k, ok := seen[q.Name]; ok {
+			return fmt.Errorf("%w: Landscape.Paths[%d].Name is %q as of Paths[%d]; names must differ", ErrInput, i, q.Name, k)
 		}
+		seen[q.Name] = i
 	}
-	return lo, hi
+	return nil
 }
 
-// along maps a value to [0, 1] along the colour bar.
-func (s *relief) along(v float64) float64 { return axis{lo: s.lo, hi: s.hi, log: s.log}.pos(v) }
+// LabelledPath is the path of one of several runs on one plane.
+type LabelledPath struct {
+	Name   string // in the legend; unique and not empty
+	Points []PathPoint
+}
+
+// trails returns the paths to draw: the one path or the several.
+func (l *Landscape) trails() []trail {
+	if len(l.Path) > 0 {
+		return []trail{loneTrail(l.Path)}
+	}
+	var out []trail
+	for i, q := range l.Paths {
+		out = append(out, trailAmong(i, q.Name, q.Points))
+	}
+	return out
+}

@@ -1,18 +1,35 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
-	"image/color"
-	"math"
-	"slices"
 )
 
 func (l *Landscape) draw(p *page) {
 	s := l.relief()
 	at := l.lay(p, &s, l.entries(p, &s, false), 0)
-	l.drawMap(p, &s, at)
-	l.drawPaths(p, at.f, l.trails())
+	l.drawMap(p, &s, at.f)
+	drawPaths(p, at.f, l.trails(), maxResidual(l.trails()))
 	l.drawFrame(p, &s, at)
+}
+
+// drawStill draws all of a landscape except its paths, and keeps a line of the given
+// height free over the frame. It returns the frame and the left end of that line, at
+// half of its height: package animate draws on both.
+func (l *Landscape) drawStill(p *page, line float64) (panel, point) {
+	s := l.relief()
+	at := l.lay(p, &s, l.entries(p, &s, true), line)
+	l.drawMap(p, &s, at.f)
+	l.drawFrame(p, &s, at)
+	return at.f, at.status
+}
+
+func (l *Landscape) drawMap(p *page, s *relief, f panel) {
+	if l.Mosaic {
+		s.drawTiles(p, f)
+		return
+	}
+	s.drawMap(p, f, pathsOnPage(f, l.trails()))
 }
 
 // mapPlace is where the parts of a landscape go.
@@ -37,10 +54,10 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 	box = p.heading(l.Title, box)
 
 	f := panel{
-		x: axis{lo: l.X[0], hi: l.X[len(l.X)-1], label: orDefault(l.XLabel, "first direction")},
-		y: axis{lo: l.Y[0], hi: l.Y[len(l.Y)-1], label: orDefault(l.YLabel, "second direction")},
+		x: axis{lo: l.X[0], hi: l.X[len(l.X)-1], label: cmp.Or(l.XLabel, "first direction")},
+		y: axis{lo: l.Y[0], hi: l.Y[len(l.Y)-1], label: cmp.Or(l.YLabel, "second direction")},
 	}
-	bar := newColorBar(p, s, orDefault(l.ZLabel, "full training loss"))
+	bar := newColorBar(p, s, cmp.Or(l.ZLabel, "full training loss"))
 	frame := rect{box.X0, box.Y0, box.X1 - bar.width, box.Y1}
 	// A legend stands over the frame, and begins further left where that saves a row.
 	left := func() float64 {
@@ -70,33 +87,10 @@ func (l *Landscape) lay(p *page, s *relief, entries []entry, status float64) map
 	}
 }
 
-// drawMap paints the bands and the contours.
-func (l *Landscape) drawMap(p *page, s *relief, at mapPlace) {
-	colors := s.bandColors()
-	if l.Mosaic {
-		l.drawTiles(p, at.f, s, colors)
-		return
-	}
-	fine := s.refine(l.refinement(at.f))
-	links := make([][]link, len(s.levels))
-	for k, level := range s.levels {
-		links[k] = fine.links(level)
-	}
-	l.drawCells(p, at.f, s, &fine, links, colors)
-	l.drawContours(p, at.f, s, &fine, links, colors)
-}
-
 // drawFrame draws what stands over the map and around it.
 func (l *Landscape) drawFrame(p *page, s *relief, at mapPlace) {
 	p.axes(at.f, at.labelX, true)
 	at.bar.draw(p, s, s.bandColors(), at.barBox)
-}
-
-// refinement is how many times the grid is refined for drawing, so that no piece
-// of a contour is longer than about two points.
-func (l *Landscape) refinement(f panel) int {
-	cell := math.Max(f.frame.w()/float64(len(l.X)-1), f.frame.h()/float64(len(l.Y)-1))
-	return max(1, min(12, int(math.Ceil(cell/2.2))))
 }
 
 // equalAspect shrinks the frame so that a unit is as long on x as on y. What is
@@ -112,7 +106,11 @@ func equalAspect(r rect, f panel) rect {
 	return r
 }
 
-func (l *Landscape) notes(s *relief) []string {
+func (l *Landscape) notes(s *relief) []string { return append(l.gridNotes(s), l.Notes...) }
+
+// gridNotes says what the map does not show: values that are missing or share a
+// colour, iterates outside the grid.
+func (l *Landscape) gridNotes(s *relief) []string {
 	var out []string
 	total := len(l.X) * len(l.Y)
 	points := func(n int) string { return fmt.Sprintf("%d of %d grid points", n, total) }
@@ -145,145 +143,18 @@ func (l *Landscape) notes(s *relief) []string {
 	if outside > 0 {
 		out = append(out, fmt.Sprintf("%d of %d iterates are outside the grid.", outside, iterates))
 	}
-	return append(out, l.Notes...)
-}
-
-// drawCells paints the bands, each over the ones below it, so that no hairline
-// shows between two of them, and then the cells without a value.
-func (l *Landscape) drawCells(p *page, f panel, s *relief, fine *field, links [][]link, colors []color.NRGBA) {
-	nx := len(l.X)
-	var missing, infinite []rect
-	for j := range len(l.Y) - 1 {
-		for i := range nx - 1 {
-			if s.cellOK(i, j) {
-				continue
-			}
-			a, b := f.at(l.X[i], l.Y[j]), f.at(l.X[i+1], l.Y[j+1])
-			r := rect{a.X, a.Y, b.X, b.Y}
-			inf := true
-			for _, k := range [4]int{j*nx + i, j*nx + i + 1, (j+1)*nx + i, (j+1)*nx + i + 1} {
-				inf = inf && (s.ok[k] || s.infinite[k])
-			}
-			if inf {
-				infinite = append(infinite, r)
-			} else {
-				missing = append(missing, r)
-			}
-		}
-	}
-	all := math.Inf(-1)
-	p.fill(regionPath(f, fine.region(fine.links(all), all)), colors[0])
-	for k, level := range s.levels {
-		p.fill(regionPath(f, fine.region(links[k], level)), colors[k+1])
-	}
-	p.hatchMissing(missing)
-	p.hatchInfinite(infinite, colors[len(colors)-1])
-}
-
-// drawTiles paints every grid point as the rectangle of what is nearest to it.
-func (l *Landscape) drawTiles(p *page, f panel, s *relief, colors []color.NRGBA) {
-	x, y := edgesBetween(l.X), edgesBetween(l.Y)
-	byColor := make([]path, len(colors))
-	var missing, infinite []rect
-	for j := range l.Y {
-		for i := range l.X {
-			a, b := f.at(x[i], y[j]), f.at(x[i+1], y[j+1])
-			switch k := j*len(l.X) + i; {
-			case s.infinite[k]:
-				infinite = append(infinite, rect{a.X, a.Y, b.X, b.Y})
-			case !s.ok[k]:
-				missing = append(missing, rect{a.X, a.Y, b.X, b.Y})
-			default:
-				band, on := slices.BinarySearch(s.levels, s.z[k])
-				if on {
-					band++
-				}
-				byColor[band].polygon(a, point{b.X, a.Y}, b, point{a.X, b.Y})
-			}
-		}
-	}
-	for band, tiles := range byColor {
-		p.fill(tiles, colors[band])
-	}
-	p.hatchMissing(missing)
-	p.hatchInfinite(infinite, colors[len(colors)-1])
-}
-
-// edgesBetween returns the middles between coordinates, and the ends.
-func edgesBetween(v []float64) []float64 {
-	out := []float64{v[0]}
-	for i := 1; i < len(v); i++ {
-		out = append(out, v[i-1]/2+v[i]/2)
-	}
-	return append(out, v[len(v)-1])
-}
-
-func (p *page) hatchMissing(boxes []rect) {
-	if len(boxes) > 0 {
-		p.hatch(boxes, p.theme.gap, p.theme.muted, false)
-	}
-}
-
-func (p *page) hatchInfinite(boxes []rect, top color.NRGBA) {
-	if len(boxes) > 0 {
-		p.hatch(boxes, top, gray(30), true)
-	}
-}
-
-func regionPath(f panel, lines []line) path {
-	var out path
-	for _, c := range lines {
-		pts := make([]point, len(c.pts))
-		for i, q := range c.pts {
-			pts[i] = f.at(q.X, q.Y)
-		}
-		out.polygon(pts...)
-	}
 	return out
 }
 
-// onColor returns a line colour and a letter colour that can be read on c.
-func onColor(c color.NRGBA) (stroke, letters color.NRGBA) {
-	if toOklab(c).L > 0.60 {
-		return withAlpha(gray(10), 0.55), gray(10)
-	}
-	return withAlpha(gray(255), 0.65), gray(255)
-}
-
-func (l *Landscape) drawContours(p *page, f panel, s *relief, fine *field, links [][]link, colors []color.NRGBA) {
-	contours := make([][]line, len(s.levels))
-	for k, level := range s.levels {
-		for _, c := range fine.contours(links[k], level) {
-			for i, q := range c.pts {
-				c.pts[i] = f.at(q.X, q.Y)
-			}
-			contours[k] = append(contours[k], c)
-		}
-	}
-	placer := newLabelPlacer(f, p.font*0.8, l.pathsOnPage(f), contours)
-	labels := levelLabels(s.levels, s.log)
-	for k := range s.levels {
-		stroke, letters := onColor(mix(colors[k], colors[k+1], 0.5))
-		var strokes path
-		for _, piece := range placer.place(labels[k], contours[k], letters) {
-			strokes.chain(piece.pts, piece.closed)
-		}
-		p.stroke(strokes, s.contourPen(s.levels[k], stroke))
-	}
-	for _, t := range placer.placed {
-		t.label.draw(p, t.at, 0.5, 0.5)
-	}
-}
-
 func (l *Landscape) entries(p *page, s *relief, moving bool) []entry {
-	out := l.pathEntries(moving)
+	out := pathEntries(l.trails(), moving)
 	out = append(out, s.signEntry(p)...)
 	if s.missing > 0 {
-		out = append(out, boxEntry("no value", func(p *page, r rect) { p.hatchMissing([]rect{r}) }))
+		out = append(out, boxEntry("no value", func(p *page, r rect) { hatchMissing(p, []rect{r}) }))
 	}
 	if s.infCount > 0 {
 		colors := s.bandColors()
-		out = append(out, boxEntry("+Inf", func(p *page, r rect) { p.hatchInfinite([]rect{r}, colors[len(colors)-1]) }))
+		out = append(out, boxEntry("+Inf", func(p *page, r rect) { hatchInfinite(p, []rect{r}, colors[len(colors)-1]) }))
 	}
 	return out
 }

@@ -5,7 +5,7 @@ import (
 	"image/color"
 )
 
-func (p *page) startMark(at point, ink color.NRGBA) {
+func startMark(p *page, at point, ink color.NRGBA) {
 	var c path
 	c.circle(at, 3.1)
 	p.stroke(c, pen{width: 2.6, color: pathHalo})
@@ -14,7 +14,7 @@ func (p *page) startMark(at point, ink color.NRGBA) {
 }
 
 // endMark is a red star, or the shape and colour of one of several runs.
-func (p *page) endMark(at point, t *trail) {
+func endMark(p *page, at point, t *trail) {
 	var c path
 	if t.alone {
 		t.mark(&c, at, 5.2)
@@ -29,7 +29,7 @@ func (p *page) endMark(at point, t *trail) {
 	p.stroke(c, pen{width: 0.7, color: pathInk})
 }
 
-func (p *page) epochMark(at point, t *trail) {
+func epochMark(p *page, at point, t *trail) {
 	var c path
 	if t.alone {
 		c.circle(at, 1.6)
@@ -38,48 +38,6 @@ func (p *page) epochMark(at point, t *trail) {
 	}
 	p.fill(c, gray(255))
 	p.stroke(c, pen{width: 0.8, color: t.ink})
-}
-
-// pathEntries is the legend of the paths; in an animation the mark at the end is
-// that of the iterate of the frame.
-func (l *Landscape) pathEntries(moving bool) []entry {
-	trails := l.trails()
-	if len(trails) == 0 {
-		return nil
-	}
-	var out []entry
-	epochs := -1
-	for i := range trails {
-		t := &trails[i]
-		if len(t.points) == 0 {
-			continue
-		}
-		if len(t.epochStarts()) > 0 && epochs < 0 {
-			epochs = i
-		}
-		if t.alone {
-			if len(t.points) > 1 {
-				out = append(out, markEntry(fmt.Sprintf("start (step %d)", t.points[0].Step), func(p *page, at point) { p.startMark(at, t.ink) }))
-			}
-			end := fmt.Sprintf("end (step %d)", t.points[len(t.points)-1].Step)
-			if moving {
-				end = "iterate"
-			}
-			out = append(out, markEntry(end, func(p *page, at point) { p.endMark(at, t) }))
-		} else {
-			out = append(out, t.entry())
-		}
-	}
-	if !trails[0].alone && len(out) > 0 {
-		out = append(out, markEntry("start", func(p *page, at point) { p.startMark(at, pathInk) }))
-	}
-	if epochs >= 0 {
-		out = append(out, markEntry("epoch", func(p *page, at point) { p.epochMark(at, &trails[epochs]) }))
-	}
-	if top := maxResidual(trails); top > 0 {
-		out = append(out, shadeEntry(&trails[0], top))
-	}
-	return out
 }
 
 // entry names one of several runs and how far it is from the plane.
@@ -93,7 +51,7 @@ func (t *trail) entry() entry {
 		c.segment(left, left.add(point{width, 0}))
 		p.stroke(c, pen{width: haloWidth, color: pathHalo})
 		p.stroke(c, pen{width: pathWidth * 1.1, color: t.ink, dash: t.dash})
-		p.endMark(left.add(point{width / 2, 0}), t)
+		endMark(p, left.add(point{width / 2, 0}), t)
 	}}
 }
 
@@ -109,4 +67,45 @@ func shadeEntry(t *trail, top float64) entry {
 			p.stroke(s, pen{width: pathWidth * 1.3, color: t.shade(k)})
 		}
 	}}
+}
+
+// pathEntries is the legend of the paths; in an animation the mark at the end is
+// that of the iterate of the frame.
+func pathEntries(trails []trail, moving bool) []entry {
+	if len(trails) == 0 {
+		return nil
+	}
+	var out []entry
+	epochs := -1
+	for i := range trails {
+		t := &trails[i]
+		if len(t.points) == 0 {
+			continue
+		}
+		if len(t.epochStarts()) > 0 && epochs < 0 {
+			epochs = i
+		}
+		if t.alone {
+			if len(t.points) > 1 {
+				out = append(out, markEntry(fmt.Sprintf("start (step %d)", t.points[0].Step), func(p *page, at point) { startMark(p, at, t.ink) }))
+			}
+			end := fmt.Sprintf("end (step %d)", t.points[len(t.points)-1].Step)
+			if moving {
+				end = "iterate"
+			}
+			out = append(out, markEntry(end, func(p *page, at point) { endMark(p, at, t) }))
+		} else {
+			out = append(out, t.entry())
+		}
+	}
+	if !trails[0].alone && len(out) > 0 {
+		out = append(out, markEntry("start", func(p *page, at point) { startMark(p, at, pathInk) }))
+	}
+	if epochs >= 0 {
+		out = append(out, markEntry("epoch", func(p *page, at point) { epochMark(p, at, &trails[epochs]) }))
+	}
+	if top := maxResidual(trails); top > 0 {
+		out = append(out, shadeEntry(&trails[0], top))
+	}
+	return out
 }

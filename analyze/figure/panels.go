@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -42,7 +43,7 @@ func (c *Panels) style() (Style, float64) {
 	return c.Style, math.Min(0.16+each*float64(len(c.Panels)), 2.2)
 }
 
-func (c *Panels) title() string { return orDefault(c.Title, "Curves") }
+func (c *Panels) title() string { return cmp.Or(c.Title, "Curves") }
 
 // Validate implements Figure.
 func (c *Panels) Validate() error {
@@ -119,7 +120,7 @@ func (c *Panels) Table() record.Table {
 	for i, q := range c.Panels {
 		for _, s := range q.Series {
 			for k := range s.X {
-				where, name = append(where, orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1))), append(name, s.Name)
+				where, name = append(where, cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1))), append(name, s.Name)
 				x, y = append(x, s.X[k]), append(y, s.Y[k])
 				low, top = append(low, at(s.Low, k)), append(top, at(s.Top, k))
 				banded = append(banded, s.Low != nil)
@@ -138,16 +139,16 @@ func (c *Panels) Table() record.Table {
 
 // Alt implements Figure.
 func (c *Panels) Alt() string {
-	text := fmt.Sprintf("%d panels over %s", len(c.Panels), orDefault(c.XLabel, "x"))
+	text := fmt.Sprintf("%d panels over %s", len(c.Panels), cmp.Or(c.XLabel, "x"))
 	for i, q := range c.Panels {
-		text += "; " + orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1))
+		text += "; " + cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1))
 		for k, s := range q.Series {
 			sep := ","
 			if k == 0 {
 				sep = ":"
 			}
 			if from, to, ok := s.ends(); ok {
-				text += fmt.Sprintf("%s %s from %s to %s", sep, orDefault(s.Name, "the series"), short(from), short(to))
+				text += fmt.Sprintf("%s %s from %s to %s", sep, cmp.Or(s.Name, "the series"), short(from), short(to))
 			}
 		}
 	}
@@ -179,13 +180,13 @@ func (c *Panels) draw(p *page) {
 		y := q.yAxis()
 		panels[i] = walkPanel{y, 1, func(f panel) { q.draw(p, f, names) }}
 		for _, n := range undrawn(q.Series, y.log) {
-			notes = append(notes, fmt.Sprintf("%s: %s", orDefault(q.YLabel, fmt.Sprintf("panel %d", i+1)), n))
+			notes = append(notes, fmt.Sprintf("%s: %s", cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1)), n))
 		}
 	}
 	var entries []entry
 	if len(names) > 1 || len(names) == 1 && names[0] != "" {
 		for i, n := range names {
-			entries = append(entries, c.first(n).entry(p, orDefault(n, "unnamed"), p.seriesPen(i)))
+			entries = append(entries, c.first(n).entry(p, cmp.Or(n, "unnamed"), seriesPen(p, i)))
 		}
 	}
 	m := p.font * 0.7
@@ -202,12 +203,12 @@ func (q *Panel) draw(p *page, f panel, names []string) {
 	}
 	values := 0
 	for _, s := range q.Series {
-		p.band(f, s, withAlpha(p.theme.series[slices.Index(names, s.Name)%len(p.theme.series)], 0.2))
+		band(p, f, s, withAlpha(p.theme.series[slices.Index(names, s.Name)%len(p.theme.series)], 0.2))
 		values += len(s.X)
 	}
 	p.stroke(lines, pen{width: 0.7, color: p.theme.muted})
 	for _, s := range q.Series {
-		s.draw(p, f, p.seriesPen(slices.Index(names, s.Name)))
+		s.draw(p, f, seriesPen(p, slices.Index(names, s.Name)))
 	}
 	if values == 0 {
 		p.label("no values", 1, p.theme.muted).draw(p, point{(f.frame.X0 + f.frame.X1) / 2, (f.frame.Y0 + f.frame.Y1) / 2}, 0.5, 0.5)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"math"
 
@@ -95,6 +96,9 @@ func (r *raster) text(t run) {
 	}
 	r.fill(p, t.color)
 }
+
+// image is the picture as far as it is drawn.
+func (r *raster) image() draw.Image { return r.canvas.Image() }
 
 // bytes encodes the image and says its resolution (the pHYs chunk), so that it
 // is placed at its true size in a document.

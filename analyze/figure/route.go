@@ -168,14 +168,14 @@ func (s *scene) drawRoutes(routes []route) {
 	}
 	for k, q := range starts {
 		if together(starts) {
-			s.startMark(q, pathInk)
+			startMark(s.page, q, pathInk)
 			break
 		}
-		s.startMark(q, inks[k])
+		startMark(s.page, q, inks[k])
 	}
 	for i := range routes {
 		if e := routes[i].end(); e != nil {
-			s.endMark(s.view.project(e.solid), &routes[i].trail)
+			endMark(s.page, s.view.project(e.solid), &routes[i].trail)
 		}
 	}
 }
@@ -203,10 +203,10 @@ func (s *scene) drawRoute(r *route, top float64) {
 		last = at
 	}
 	thin := thinning(halo, s.view.outline())
-	s.stroke(hidden, hiddenPen(r.trail.ink))
-	s.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
+	s.page.stroke(hidden, hiddenPen(r.trail.ink))
+	s.page.stroke(halo, pen{width: pathWidth*thin + (haloWidth-pathWidth)*thin*thin, color: withAlpha(pathHalo, 0.9*thin)})
 	for k := range pieces {
-		s.stroke(pieces[k], pen{width: pathWidth * thin, color: r.trail.shade(shades[k]), dash: r.trail.dash})
+		s.page.stroke(pieces[k], pen{width: pathWidth * thin, color: r.trail.shade(shades[k]), dash: r.trail.dash})
 	}
 	starts := make(map[int]bool)
 	for _, i := range r.trail.epochStarts() {
@@ -214,7 +214,7 @@ func (s *scene) drawRoute(r *route, top float64) {
 	}
 	for _, q := range r.places {
 		if q.vertex && !q.hidden && starts[q.iterate] {
-			s.epochMark(s.view.project(q.solid), &r.trail)
+			epochMark(s.page, s.view.project(q.solid), &r.trail)
 		}
 	}
 }

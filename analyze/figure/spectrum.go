@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -33,7 +34,7 @@ func (s *Spectrum) style() (Style, float64) {
 	return s.Style, 0.45
 }
 
-func (s *Spectrum) title() string { return orDefault(s.Title, "Explained variance") }
+func (s *Spectrum) title() string { return cmp.Or(s.Title, "Explained variance") }
 
 // Validate implements Figure.
 func (s *Spectrum) Validate() error {
@@ -98,14 +99,14 @@ func (s *Spectrum) draw(p *page) {
 		p.fill(b, barColor)
 	})}
 	if len(null) > 0 {
-		entries = append(entries, markEntry("random walk", func(p *page, at point) { p.nullMark(at) }))
+		entries = append(entries, markEntry("random walk", func(p *page, at point) { nullMark(p, at) }))
 	}
 	labelX := p.singleFrame(&f, box, entries)
 	p.gridlines(f)
 	s.bars(p, f, ratios, barColor)
 	for i, v := range null {
 		if q := f.at(float64(i+1), v); f.frame.contains(q) {
-			p.nullMark(q)
+			nullMark(p, q)
 		}
 	}
 	p.axes(f, labelX, true)
@@ -130,7 +131,7 @@ func (s *Spectrum) bars(p *page, f panel, ratios []float64, c color.NRGBA) {
 }
 
 // nullMark is a diamond with a border, so that it can be seen on a bar.
-func (p *page) nullMark(at point) {
+func nullMark(p *page, at point) {
 	r := p.font * 0.34
 	var m path
 	m.polygon(at.add(point{0, r}), at.add(point{r, 0}), at.add(point{0, -r}), at.add(point{-r, 0}))

@@ -219,19 +219,3 @@ func (h *heights) inCell(i, j int, u, v float64) float64 {
 	return a + v*(d-a) + u*(c-d)
 }
 
-// interval returns i with x[i] <= v <= x[i+1] and the share of the way.
-func interval(x []float64, v float64) (i int, share float64, ok bool) {
-	n := len(x)
-	if !(v >= x[0] && v <= x[n-1]) {
-		return 0, 0, false
-	}
-	lo, hi := 0, n-1
-	for hi-lo > 1 {
-		if m := (lo + hi) / 2; x[m] <= v {
-			lo = m
-		} else {
-			hi = m
-		}
-	}
-	return lo, (v - x[lo]) / (x[hi] - x[lo]), true
-}

@@ -22,7 +22,7 @@ func (s *scene) drawContours(r *relief) {
 			lines.polyline(piece)
 		}
 		stroke, _ := onColor(mix(s.colors[k], s.colors[k+1], 0.5))
-		s.stroke(lines, r.contourPen(r.levels[k], stroke))
+		s.page.stroke(lines, r.contourPen(r.levels[k], stroke))
 	}
 }
 

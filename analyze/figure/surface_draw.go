@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -53,21 +54,19 @@ func (s *Surface) view(r *relief) view {
 		bu, bv = math.Max(bu/longest, 0.2), math.Max(bv/longest, 0.2)
 	}
 	v := newView(s.Azimuth, s.Elevation, bu, bv, boxHeight)
-	v.x = axis{lo: l.X[0], hi: l.X[len(l.X)-1], label: orDefault(l.XLabel, "first direction")}
-	v.y = axis{lo: l.Y[0], hi: l.Y[len(l.Y)-1], label: orDefault(l.YLabel, "second direction")}
+	v.x = axis{lo: l.X[0], hi: l.X[len(l.X)-1], label: cmp.Or(l.XLabel, "first direction")}
+	v.y = axis{lo: l.Y[0], hi: l.Y[len(l.Y)-1], label: cmp.Or(l.YLabel, "second direction")}
 	ends := []float64{r.lo, r.hi}
 	if math.IsNaN(r.min) {
 		ends = nil
 	}
 	v.z = spreadBy(0.03, r.log, ends)
-	v.z.label = orDefault(l.ZLabel, "full training loss")
+	v.z.label = cmp.Or(l.ZLabel, "full training loss")
 	return v
 }
 
 func (s *Surface) notes(r *relief, routes []route, thinned int) []string {
-	own := *s.Landscape
-	own.Notes = nil
-	out := own.notes(r)
+	out := s.Landscape.gridNotes(r)
 	if thinned > 1 {
 		out = append(out, fmt.Sprintf("Of %d by %d grid points one row and one column in %d is drawn.", len(r.x), len(r.y), thinned))
 	}
@@ -81,7 +80,7 @@ func (s *Surface) notes(r *relief, routes []route, thinned int) []string {
 
 // entries is the legend of the landscape; holes need none.
 func (s *Surface) entries(p *page, r *relief, routes []route) []entry {
-	out := s.Landscape.pathEntries(false)
+	out := pathEntries(s.Landscape.trails(), false)
 	out = append(out, r.signEntry(p)...)
 	hidden := false
 	for i := range routes {
@@ -97,7 +96,7 @@ func (s *Surface) entries(p *page, r *relief, routes []route) []entry {
 
 // scene is what is drawn and how it is seen.
 type scene struct {
-	*page
+	page    *page
 	view    *view
 	heights *heights
 	levels  []float64 // as heights
@@ -169,7 +168,7 @@ func (s *scene) drawCell(i, j int) {
 			area = nil // one polygon is half as long as two
 			area.polygon(whole...)
 		}
-		s.tile(area, shade(s.colors[k]))
+		s.page.tile(area, shade(s.colors[k]))
 	}
 }
 

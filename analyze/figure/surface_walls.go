@@ -28,7 +28,7 @@ func (s *scene) drawWalls() {
 			continue
 		}
 		along := v.project(e.to).sub(v.project(e.from)).scale(1 / length)
-		major, _, _ := e.axis.ticks(length, s.edgeRoom(along))
+		major, _, _ := e.axis.ticks(length, edgeRoom(s.page, along))
 		for _, t := range major {
 			k := e.axis.pos(t.value)
 			switch i {
@@ -51,8 +51,8 @@ func (s *scene) drawWalls() {
 
 func (s *scene) drawScaffold() {
 	around := s.view.scaffold(s.page)
-	s.stroke(around.minors, pen{width: 0.4, color: s.theme.ink})
-	s.stroke(around.marks, pen{width: 0.6, color: s.theme.ink})
+	s.page.stroke(around.minors, pen{width: 0.4, color: s.page.theme.ink})
+	s.page.stroke(around.marks, pen{width: 0.6, color: s.page.theme.ink})
 	for _, w := range around.words {
 		w.draw(s.page, w.at, 0.5, 0.5)
 	}

@@ -1,7 +1,6 @@
 package figure
 
 import (
-	"fmt"
 	"image/color"
 	"math"
 )
@@ -18,29 +17,6 @@ type PathPoint struct {
 }
 
 func (q PathPoint) hasLoss() bool { return q.Loss != 0 && !math.IsNaN(q.Loss) }
-
-// LabelledPath is the path of one of several runs on one plane.
-type LabelledPath struct {
-	Name   string // in the legend; unique and not empty
-	Points []PathPoint
-}
-
-func (l *Landscape) validatePaths() error {
-	if len(l.Path) > 0 && len(l.Paths) > 0 {
-		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty", ErrInput, len(l.Path), len(l.Paths))
-	}
-	seen := make(map[string]int)
-	for i, q := range l.Paths {
-		if q.Name == "" {
-			return fmt.Errorf("%w: Landscape.Paths[%d].Name is empty; the legend needs one", ErrInput, i)
-		}
-		if k, ok := seen[q.Name]; ok {
-			return fmt.Errorf("%w: Landscape.Paths[%d].Name is %q as of Paths[%d]; names must differ", ErrInput, i, q.Name, k)
-		}
-		seen[q.Name] = i
-	}
-	return nil
-}
 
 // trail is a path and how it is drawn. Several are told apart by colour, dashes
 // and the shape of their marks; of up to eight, colour or shape is enough alone.
@@ -84,22 +60,20 @@ var trailMarks = []func(c *path, at point, r float64){
 	(*path).downTriangle, (*path).plus, (*path).pentagon, (*path).star,
 }
 
-// trails returns what is to be drawn: the one path or the several.
-func (l *Landscape) trails() []trail {
-	if len(l.Path) > 0 {
-		return []trail{{points: l.Path, ink: pathInk, pale: pathPale, alone: true, mark: (*path).star}}
+// loneTrail is the path of a single run.
+func loneTrail(points []PathPoint) trail {
+	return trail{points: points, ink: pathInk, pale: pathPale, alone: true, mark: (*path).star}
+}
+
+// trailAmong is the i-th path of several runs.
+func trailAmong(i int, name string, points []PathPoint) trail {
+	// From the ninth on colours and shapes come again, in other pairs.
+	mark := trailMarks[(i+3*(i/len(trailMarks)))%len(trailMarks)]
+	ink := trailInks[i%len(trailInks)]
+	return trail{
+		name: name, points: points, ink: ink, pale: mix(ink, gray(235), 0.45),
+		dash: trailDashes[i%len(trailDashes)], mark: mark,
 	}
-	var out []trail
-	for i, q := range l.Paths {
-		// From the ninth on colours and shapes come again, in other pairs.
-		mark := trailMarks[(i+3*(i/len(trailMarks)))%len(trailMarks)]
-		ink := trailInks[i%len(trailInks)]
-		out = append(out, trail{
-			name: q.Name, points: q.Points, ink: ink, pale: mix(ink, gray(235), 0.45),
-			dash: trailDashes[i%len(trailDashes)], mark: mark,
-		})
-	}
-	return out
 }
 
 // onPage returns the places of the iterates. One without a finite place is a gap,
@@ -177,28 +151,3 @@ func (t *trail) epochStarts() []int {
 	return out
 }
 
-func (c *path) regular(at point, r float64, n int, turn float64) {
-	pts := make([]point, n)
-	for i := range pts {
-		pts[i] = at.add(point{0, r}.rotate(turn + 2*math.Pi*float64(i)/float64(n)))
-	}
-	c.polygon(pts...)
-}
-
-func (c *path) square(at point, r float64)       { c.regular(at, r*1.12, 4, math.Pi/4) }
-func (c *path) diamond(at point, r float64)      { c.regular(at, r*1.2, 4, 0) }
-func (c *path) triangle(at point, r float64)     { c.regular(at, r*1.2, 3, 0) }
-func (c *path) downTriangle(at point, r float64) { c.regular(at, r*1.2, 3, math.Pi) }
-func (c *path) pentagon(at point, r float64)     { c.regular(at, r*1.08, 5, 0) }
-
-// plus appends a cross with upright arms.
-func (c *path) plus(at point, r float64) {
-	w := 0.36 * r
-	var pts []point
-	for k := range 4 {
-		for _, q := range [3]point{{w, w}, {w, r * 1.1}, {-w, r * 1.1}} {
-			pts = append(pts, at.add(q.rotate(float64(k)*math.Pi/2)))
-		}
-	}
-	c.polygon(pts...)
-}

@@ -65,14 +65,6 @@ func (v *view) outline() rect {
 	return out
 }
 
-func emptyRect() rect {
-	return rect{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
-}
-
-func (r rect) including(q point) rect {
-	return rect{math.Min(r.X0, q.X), math.Min(r.Y0, q.Y), math.Max(r.X1, q.X), math.Max(r.Y1, q.Y)}
-}
-
 // edge is one of the three edges of the box that carry ticks.
 type edge struct {
 	axis     axis
@@ -147,7 +139,7 @@ func outward(v *view, middle, along point, vertical bool) point {
 
 // edgeRoom is the room for a number on an edge: on a steep one they stand over
 // each other.
-func (p *page) edgeRoom(along point) float64 {
+func edgeRoom(p *page, along point) float64 {
 	switch {
 	case math.Abs(along.Y) > 0.95:
 		return p.font * 1.6
@@ -170,7 +162,7 @@ func (s *scaffold) taken(r rect) bool {
 }
 
 func (s *scaffold) edge(p *page, v *view, e edge, along, out point, length float64) (labels []word) {
-	major, minor, text := e.axis.ticks(length, p.edgeRoom(along))
+	major, minor, text := e.axis.ticks(length, edgeRoom(p, along))
 	tick := p.font * tickLength
 	reach := 0.0
 	for _, t := range minor {

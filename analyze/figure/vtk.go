@@ -2,6 +2,7 @@ package figure
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -47,7 +48,7 @@ func (l *Landscape) WriteVTS(w io.Writer) error {
 		}
 		points = append(points, l.X[k%nx], l.Y[k/nx], r.vtkHeight(loss[k]))
 	}
-	name := orDefault(l.ZName, "full_loss")
+	name := cmp.Or(l.ZName, "full_loss")
 	x := newVTKFile("StructuredGrid")
 	extent := fmt.Sprintf("0 %d 0 %d 0 0", nx-1, ny-1)
 	x.open("StructuredGrid", "WholeExtent", extent)
@@ -89,7 +90,7 @@ func (l *Landscape) WriteVTP(w io.Writer) error {
 	for run := range trails {
 		d.add(&r, run, trails[run].points)
 	}
-	name := orDefault(l.ZName, "full_loss")
+	name := cmp.Or(l.ZName, "full_loss")
 	x := newVTKFile("PolyData")
 	x.open("PolyData")
 	if len(l.Paths) > 0 {
@@ -147,8 +148,6 @@ func (l *Landscape) SaveVTK(base string) ([]string, error) {
 	}
 	return append(out, base+".vtp"), nil
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // vtkHeight is the third coordinate of a value.
 func (r *relief) vtkHeight(loss float64) float64 {

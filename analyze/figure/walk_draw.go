@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -61,20 +62,6 @@ func (w *Walk) xLabel() string {
 	return "step"
 }
 
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
-// walkPanel is one of the stacked panels and its share of the height.
-type walkPanel struct {
-	y      axis
-	weight float64
-	draw   func(f panel)
-}
-
 // panels returns the panels that there is data for, from the top.
 func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
 	log := w.Scale == Log || w.Scale == Auto && wantsLog(100, s.loss, s.floor, s.iter)
@@ -84,9 +71,9 @@ func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
 	if w.Cosine != nil || w.Cosine2 != nil {
 		y := axis{lo: -1.08, hi: 1.08, label: "cosine"}
 		if w.Cosine2 == nil {
-			y.label = orDefault(w.CosineLabel, "cos(g_{t\u22121}, g_{t})")
+			y.label = cmp.Or(w.CosineLabel, "cos(g_{t\u22121}, g_{t})")
 		} else if w.Cosine == nil {
-			y.label = orDefault(w.Cosine2Label, "cosine of updates")
+			y.label = cmp.Or(w.Cosine2Label, "cosine of updates")
 		}
 		panels = append(panels, walkPanel{y, 0.55, func(f panel) { w.drawCosine(p, f, s) }})
 	}
@@ -107,50 +94,6 @@ func (w *Walk) draw(p *page) {
 	m := p.font * 0.7
 	box := p.footnotes(w.notes(s), rect{m, m, p.w - m, p.h - m})
 	p.stack(panels, x, p.heading(w.Title, box), w.entries(p, s), w.cosineEntries(p))
-}
-
-// stack draws panels under each other over one axis, their legend over the first
-// and a second one, if any, between the first and the others.
-func (p *page) stack(panels []walkPanel, x axis, box rect, entries, second []entry) {
-	total := 0.0
-	for _, q := range panels {
-		total += q.weight
-	}
-	gap := p.font * 0.9
-	// The width of the y labels depends on the heights, the heights on the legend,
-	// and its rows on the width: a few rounds settle it.
-	var frames rect
-	var labels, between float64
-	height := box.h()
-	for range 4 {
-		left := 0.0
-		labels = 0
-		for _, q := range panels {
-			h := height * q.weight / total
-			left, labels = math.Max(left, p.yMargin(q.y, h)), math.Max(labels, p.yLabelRoom(q.y, h))
-		}
-		frames = rect{box.X0 + left + labels + p.font*0.5, box.Y0, box.X1 - p.font*0.5, box.Y1}
-		frames.Y0 += p.xMargin(x, frames.w())
-		frames.Y1 = p.legend(entries, rect{frames.X0, frames.Y0, box.X1, frames.Y1}, false).Y1
-		height, between = frames.h()-gap*float64(len(panels)-1), 0
-		if len(second) > 0 {
-			between = frames.h() - p.legend(second, frames, false).h() - p.font*0.3
-			height -= between
-		}
-	}
-	p.legend(entries, rect{frames.X0, frames.Y0, box.X1, box.Y1}, true)
-	y := frames.Y1
-	for i, q := range panels {
-		if i == 1 && between > 0 {
-			p.legend(second, rect{frames.X0, frames.Y0, frames.X1, y + p.font*0.3}, true)
-			y -= between
-		}
-		f := panel{rect{frames.X0, y - height*q.weight/total, frames.X1, y}, x, q.y}
-		y = f.frame.Y0 - gap
-		p.gridlines(f)
-		q.draw(f)
-		p.axes(f, box.X0+labels, i == len(panels)-1)
-	}
 }
 
 func (w *Walk) notes(s walkSeries) []string {
@@ -189,7 +132,7 @@ func (w *Walk) entries(p *page, s walkSeries) []entry {
 	}
 	if len(s.barrierX) > 0 {
 		out = append(out, markEntry(fmt.Sprintf("barrier (%d)", len(s.barrierX)), func(p *page, at point) {
-			p.barrierMark(at.sub(point{0, p.font * 0.55}))
+			barrierMark(p, at.sub(point{0, p.font * 0.55}))
 		}))
 	}
 	return out
@@ -201,15 +144,15 @@ func (w *Walk) cosineEntries(p *page) []entry {
 		return nil
 	}
 	return []entry{
-		lineEntry(orDefault(w.CosineLabel, "consecutive gradients"), pen{width: 0.9, color: p.theme.series[0]}),
-		lineEntry(orDefault(w.Cosine2Label, "consecutive updates"), pen{width: 0.9, color: p.theme.series[3], dash: []float64{2, 1.2}}),
+		lineEntry(cmp.Or(w.CosineLabel, "consecutive gradients"), pen{width: 0.9, color: p.theme.series[0]}),
+		lineEntry(cmp.Or(w.Cosine2Label, "consecutive updates"), pen{width: 0.9, color: p.theme.series[3], dash: []float64{2, 1.2}}),
 	}
 }
 
 func (w *Walk) dotRadius(p *page) float64 { return p.font * 0.17 }
 
 // barrierMark draws a small triangle that points down at the place.
-func (p *page) barrierMark(at point) {
+func barrierMark(p *page, at point) {
 	r := p.font * 0.3
 	var m path
 	tip := at.add(point{0, r * 0.9})
@@ -228,7 +171,7 @@ func (w *Walk) drawLoss(p *page, f panel, s walkSeries) {
 		// Near the top edge the mark moves down rather than out of the frame.
 		q.Y = math.Min(q.Y, f.frame.Y1-p.font)
 		if f.frame.contains(q) {
-			p.barrierMark(q)
+			barrierMark(p, q)
 		}
 	}
 }
