@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/figure/animate"
+	"sgdwalk/analyze/figure/surface"
+	"sgdwalk/analyze/figure/vtk"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
 )
@@ -114,3 +117,15 @@ func Directions(s *pca.Summary) (x, y string) {
 func percent(share float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
 }
+
+// Surface draws a landscape as a surface in space.
+func Surface(f *figure.Landscape) figure.Figure { return &surface.Figure{Landscape: f} }
+
+// SaveAnimation writes the walk over a landscape to path as an animated GIF.
+func SaveAnimation(path string, f *figure.Landscape) error {
+	return (&animate.Animation{Landscape: f}).SaveGIF(path)
+}
+
+// SaveVTK writes a landscape for ParaView as base.vts and, if it has a path, base.vtp,
+// and returns the paths of the files that it wrote.
+func SaveVTK(base string, f *figure.Landscape) ([]string, error) { return vtk.Save(base, f) }

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 
+	"sgdwalk/analyze/figure/internal/canvas"
 	"sgdwalk/record"
 )
 
@@ -36,14 +37,14 @@ type Series struct {
 
 var _ Figure = (*Curves)(nil)
 
-func (c *Curves) style() (Style, float64) {
+func (c *Curves) Defaults() (Style, float64) {
 	if c.Style.Width != 0 && c.Style.Width < 5 {
 		return c.Style, 0.72
 	}
 	return c.Style, 0.45
 }
 
-func (c *Curves) title() string { return cmp.Or(c.Title, "Curves") }
+func (c *Curves) Heading() string { return cmp.Or(c.Title, "Curves") }
 
 // Validate implements Figure.
 func (c *Curves) Validate() error {
@@ -117,9 +118,9 @@ func (c *Curves) Alt() string {
 	text := fmt.Sprintf("%s over %s", cmp.Or(c.YLabel, "Values"), cmp.Or(c.XLabel, "x"))
 	for i, s := range c.Series {
 		if from, to, ok := s.ends(); ok && s.Stems {
-			text += fmt.Sprintf("; %s at %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), short(s.X[0]), short(s.X[len(s.X)-1]))
+			text += fmt.Sprintf("; %s at %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), canvas.Short(s.X[0]), canvas.Short(s.X[len(s.X)-1]))
 		} else if ok {
-			text += fmt.Sprintf("; %s from %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), short(from), short(to))
+			text += fmt.Sprintf("; %s from %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), canvas.Short(from), canvas.Short(to))
 		}
 	}
 	return text + "."
@@ -142,53 +143,53 @@ func (s *Series) ends() (from, to float64, ok bool) {
 // dashes tell series apart without colour.
 var dashes = [][]float64{nil, {4, 2}, {1.2, 1.4}, {5, 1.6, 1.2, 1.6}, {2.4, 1.4}}
 
-func seriesPen(p *page, i int) pen {
-	return pen{width: 1.05, color: p.theme.series[i%len(p.theme.series)], dash: dashes[i%len(dashes)]}
+func seriesPen(p *canvas.Page, i int) canvas.Pen {
+	return canvas.Pen{Width: 1.05, Color: p.Theme.Series[i%len(p.Theme.Series)], Dash: dashes[i%len(dashes)]}
 }
 
-func (c *Curves) draw(p *page) {
+func (c *Curves) Draw(p *canvas.Page) {
 	var xs, ys [][]float64
 	for _, s := range c.Series {
 		xs = append(xs, s.X)
 		ys = append(ys, s.Y, s.Low, s.Top)
 	}
-	f := panel{x: spreadBy(0.015, c.XScale == Log, xs...), y: spread(c.YScale == Log || c.YScale == Auto && wantsLog(100, ys...), ys...)}
-	f.x.whole, f.x.label, f.y.label = c.XWhole, c.XLabel, c.YLabel
-	m := p.font * 0.7
-	box := p.footnotes(c.notes(f.y.log), rect{m, m, p.w - m, p.h - m})
-	box = p.heading(c.Title, box)
-	var entries []entry
+	f := canvas.Frame{X: canvas.SpreadBy(0.015, c.XScale == Log, xs...), Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(100, ys...), ys...)}
+	f.X.Whole, f.X.Label, f.Y.Label = c.XWhole, c.XLabel, c.YLabel
+	m := p.Font * 0.7
+	box := p.Footnotes(c.notes(f.Y.Log), canvas.Box(m, m, p.W-m, p.H-m))
+	box = p.Heading(c.Title, box)
+	var entries []canvas.Entry
 	if len(c.Series) > 1 || c.Series[0].Name != "" {
 		for i, s := range c.Series {
 			entries = append(entries, s.entry(p, cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), seriesPen(p, i)))
 		}
 	}
-	labelX := p.singleFrame(&f, box, entries)
-	p.gridlines(f)
+	labelX := p.SingleFrame(&f, box, entries)
+	p.Gridlines(f)
 	for i, s := range c.Series {
-		band(p, f, s, withAlpha(p.theme.series[i%len(p.theme.series)], 0.2))
+		band(p, f, s, canvas.WithAlpha(p.Theme.Series[i%len(p.Theme.Series)], 0.2))
 	}
 	for i, s := range c.Series {
 		s.draw(p, f, seriesPen(p, i))
 	}
-	p.axes(f, labelX, true)
+	p.Axes(f, labelX, true)
 }
 
 // draw draws the line of a series and its marks.
-func (s *Series) draw(p *page, f panel, style pen) {
+func (s *Series) draw(p *canvas.Page, f canvas.Frame, style canvas.Pen) {
 	switch {
 	case s.Stems:
-		style.dash = nil // gaps would cut short stems
+		style.Dash = nil // gaps would cut short stems
 		for i, y := range s.Y {
-			p.curve(f, []float64{s.X[i], s.X[i]}, []float64{f.y.lo, y}, style)
+			p.Curve(f, []float64{s.X[i], s.X[i]}, []float64{f.Y.Lo, y}, style)
 		}
 	case s.Apart:
-		p.dots(f, s.X, s.Y, p.font*apartRadius, style.color)
+		p.Dots(f, s.X, s.Y, p.Font*apartRadius, style.Color)
 	case s.Points:
-		p.curve(f, s.X, s.Y, style)
-		p.dots(f, s.X, s.Y, p.font*0.17, style.color)
+		p.Curve(f, s.X, s.Y, style)
+		p.Dots(f, s.X, s.Y, p.Font*0.17, style.Color)
 	default:
-		p.curve(f, s.X, s.Y, style)
+		p.Curve(f, s.X, s.Y, style)
 	}
 }
 
@@ -196,17 +197,17 @@ func (s *Series) draw(p *page, f panel, style pen) {
 const apartRadius = 0.28
 
 // entry names a series in the legend.
-func (s *Series) entry(p *page, text string, style pen) entry {
+func (s *Series) entry(p *canvas.Page, text string, style canvas.Pen) canvas.Entry {
 	if s.Stems {
-		style.dash = nil
+		style.Dash = nil
 	}
 	if !s.Apart {
-		return lineEntry(text, style)
+		return canvas.LineEntry(text, style)
 	}
-	return markEntry(text, func(p *page, at point) {
-		var c path
-		c.circle(at, p.font*apartRadius)
-		p.fill(c, style.color)
+	return canvas.MarkEntry(text, func(p *canvas.Page, at canvas.Point) {
+		var c canvas.Path
+		c.Circle(at, p.Font*apartRadius)
+		p.Fill(c, style.Color)
 	})
 }
 
@@ -238,34 +239,44 @@ func undrawn(series []Series, log bool) []string {
 
 // band fills the area between the two limits of a series, piece by piece where
 // both are known; beyond the frame it is cut.
-func band(p *page, f panel, s Series, c color.NRGBA) {
-	var area path
-	var low, top []point
+func band(p *canvas.Page, f canvas.Frame, s Series, c color.NRGBA) {
+	var area canvas.Path
+	var low, top []canvas.Point
 	flush := func() {
 		if len(low) > 1 {
-			low, top = columns(low, columnWidth), columns(top, columnWidth)
+			low, top = canvas.Columns(low, canvas.ColumnWidth), canvas.Columns(top, canvas.ColumnWidth)
 			for i := len(low) - 1; i >= 0; i-- {
 				top = append(top, low[i])
 			}
-			area.polygon(top...)
+			area.Polygon(top...)
 		}
 		low, top = nil, nil
 	}
-	cut := func(q point) point {
-		q.Y = math.Max(f.frame.Y0, math.Min(f.frame.Y1, q.Y))
+	cut := func(q canvas.Point) canvas.Point {
+		q.Y = math.Max(f.Box.Y0, math.Min(f.Box.Y1, q.Y))
 		return q
 	}
 	for i := range s.Low {
 		a, b := s.Low[i], s.Top[i]
-		if f.y.log && a <= 0 {
-			a = f.y.lo // the band runs out of the bottom
+		if f.Y.Log && a <= 0 {
+			a = f.Y.Lo // the band runs out of the bottom
 		}
-		if math.IsNaN(a) || math.IsNaN(b) || f.y.log && b <= 0 {
+		if math.IsNaN(a) || math.IsNaN(b) || f.Y.Log && b <= 0 {
 			flush()
 			continue
 		}
-		low, top = append(low, cut(f.at(s.X[i], a))), append(top, cut(f.at(s.X[i], b)))
+		low, top = append(low, cut(f.At(s.X[i], a))), append(top, cut(f.At(s.X[i], b)))
 	}
 	flush()
-	p.fill(area, c)
+	p.Fill(area, c)
+}
+
+func (c *Curves) WithStyle(s Style) Figure { d := *c; d.Style = s; return &d }
+
+func (c *Curves) WithScale(s Scale) Figure {
+	d := *c
+	if c.YScale == Auto && (s != Log || logarithmic(values(c.Series)...)) {
+		d.YScale = s
+	}
+	return &d
 }

@@ -1,60 +1,64 @@
-package figure
+package figure_test
 
 import (
 	"fmt"
 	"image/color"
 	"math"
 	"testing"
+
+	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/figure/surface"
 )
 
 // surveyor is a device that draws nothing and notes the text that leaves the page
 // or covers other text.
 type surveyor struct {
 	w, h     float64
-	boxes    []rect
+	boxes    []canvas.Rect
 	texts    []string
 	problems []string
 }
 
-func (s *surveyor) fill(path, color.NRGBA) {}
-func (s *surveyor) tile(path, color.NRGBA) {}
-func (s *surveyor) stroke(path, pen)       {}
-func (s *surveyor) bytes() ([]byte, error) { return nil, nil }
+func (s *surveyor) Fill(canvas.Path, color.NRGBA)  {}
+func (s *surveyor) Tile(canvas.Path, color.NRGBA)  {}
+func (s *surveyor) Stroke(canvas.Path, canvas.Pen) {}
+func (s *surveyor) Bytes() ([]byte, error)         { return nil, nil }
 
-func (s *surveyor) text(t run) {
-	box := rect{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
-	for _, c := range []point{{0, -descent * t.size}, {t.width, -descent * t.size}, {0, capHeight * t.size}, {t.width, capHeight * t.size}} {
-		q := t.at.add(c.rotate(t.angle))
-		box = rect{math.Min(box.X0, q.X), math.Min(box.Y0, q.Y), math.Max(box.X1, q.X), math.Max(box.Y1, q.Y)}
+func (s *surveyor) Text(t canvas.Run) {
+	box := canvas.Box(math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1))
+	for _, c := range []canvas.Point{canvas.Pt(0, -canvas.Descent*t.Size), canvas.Pt(t.Width, -canvas.Descent*t.Size), canvas.Pt(0, canvas.CapHeight*t.Size), canvas.Pt(t.Width, canvas.CapHeight*t.Size)} {
+		q := t.At.Add(c.Rotate(t.Angle))
+		box = canvas.Box(math.Min(box.X0, q.X), math.Min(box.Y0, q.Y), math.Max(box.X1, q.X), math.Max(box.Y1, q.Y))
 	}
 	if box.X0 < -0.01 || box.Y0 < -0.01 || box.X1 > s.w+0.01 || box.Y1 > s.h+0.01 {
-		s.problems = append(s.problems, fmt.Sprintf("%q leaves the page: %.1f", t.text, box))
+		s.problems = append(s.problems, fmt.Sprintf("%q leaves the page: %.1f", t.Text, box))
 	}
-	if t.halo > 0 || math.Abs(math.Sin(2*t.angle)) > 1e-6 {
+	if t.Halo > 0 || math.Abs(math.Sin(2*t.Angle)) > 1e-6 {
 		return // a number on a contour or an epoch may stand close to others
 	}
-	inner := rect{box.X0 + 0.5, box.Y0 + descent*t.size, box.X1 - 0.5, box.Y1 - 0.5}
+	inner := canvas.Box(box.X0+0.5, box.Y0+canvas.Descent*t.Size, box.X1-0.5, box.Y1-0.5)
 	for i, o := range s.boxes {
 		if inner.X0 < o.X1 && o.X0 < inner.X1 && inner.Y0 < o.Y1 && o.Y0 < inner.Y1 {
-			s.problems = append(s.problems, fmt.Sprintf("%q covers %q", t.text, s.texts[i]))
+			s.problems = append(s.problems, fmt.Sprintf("%q covers %q", t.Text, s.texts[i]))
 		}
 	}
-	s.boxes, s.texts = append(s.boxes, inner), append(s.texts, t.text)
+	s.boxes, s.texts = append(s.boxes, inner), append(s.texts, t.Text)
 }
 
 // survey draws a figure for a surveyor.
-func survey(fig Figure) []string {
-	style, ratio := fig.style()
-	style = style.withDefaults(ratio)
+func survey(fig figure.Figure) []string {
+	style, ratio := fig.Defaults()
+	style = style.WithDefaults(ratio)
 	s := &surveyor{w: style.Width * 72, h: style.Height * 72}
-	fig.draw(&page{device: s, w: s.w, h: s.h, font: style.FontSize, theme: themes(style.Theme)})
+	fig.Draw(&canvas.Page{Device: s, W: s.w, H: s.h, Font: style.FontSize, Theme: canvas.ThemeOf(style.Theme == figure.Dark)})
 	return s.problems
 }
 
 // TestNothingCut: at every width, with long and short labels and in every kind of
 // figure, all text stays on the page and no text covers another.
 func TestNothingCut(t *testing.T) {
-	x := axisGrid(0, 100, 101)
+	x := evenly(0, 100, 101)
 	wave, small, large, ratios := make([]float64, 101), make([]float64, 101), make([]float64, 101), make([]float64, 12)
 	for i := range wave {
 		wave[i] = math.Sin(x[i] / 5)
@@ -64,26 +68,26 @@ func TestNothingCut(t *testing.T) {
 		ratios[i] = math.Exp(-float64(i))
 	}
 	const short, long = "loss", "full training loss on the held-out examples, change from \u03b1 = 0"
-	walk := &Walk{Cosine: wave[:101], Distance: small, Title: long, CosineLabel: "cosine of gradients", Notes: []string{long}}
+	walk := &figure.Walk{Cosine: wave[:101], Distance: small, Title: long, CosineLabel: "cosine of gradients", Notes: []string{long}}
 	for i := range 100 {
 		walk.Steps, walk.Losses = append(walk.Steps, i), append(walk.Losses, []float64{large[i], large[i+1]})
 	}
 	walk.Alphas = []float64{0, 1}
 	both := *walk
 	both.Cosine2, both.CosineLabel = small, ""
-	path := []PathPoint{{A: 10, B: 0.2}, {A: 50, B: 0.5, Step: 10, Epoch: 1, Residual: 3}, {A: 60, B: 0.3, Step: 20, Epoch: 2}}
-	figures := map[string]Figure{"walk": walk, "walk with two cosines": &both}
+	path := []figure.PathPoint{{A: 10, B: 0.2}, {A: 50, B: 0.5, Step: 10, Epoch: 1, Residual: 3}, {A: 60, B: 0.3, Step: 20, Epoch: 2}}
+	figures := map[string]figure.Figure{"walk": walk, "walk with two cosines": &both}
 	for name, label := range map[string]string{"short": short, "long": long} {
 		for values, y := range map[string][]float64{"waves": wave, "small": small, "large": large} {
-			series := []Series{{Name: name, X: x, Y: y}, {Name: "the same with a long name", X: x, Y: y, Low: y, Top: y}}
-			figures["curves "+name+" "+values] = &Curves{Series: series, Title: label, XLabel: label, YLabel: label, Notes: []string{label}}
-			figures["panels "+name+" "+values] = &Panels{
-				Panels: []Panel{{Series: series, YLabel: label}, {Series: series, YLabel: short, References: []float64{y[3]}}, {YLabel: label}},
+			series := []figure.Series{{Name: name, X: x, Y: y}, {Name: "the same with a long name", X: x, Y: y, Low: y, Top: y}}
+			figures["curves "+name+" "+values] = &figure.Curves{Series: series, Title: label, XLabel: label, YLabel: label, Notes: []string{label}}
+			figures["panels "+name+" "+values] = &figure.Panels{
+				Panels: []figure.Panel{{Series: series, YLabel: label}, {Series: series, YLabel: short, References: []float64{y[3]}}, {YLabel: label}},
 				Title:  label, XLabel: label,
 			}
 		}
-		figures["spectrum "+name] = &Spectrum{Ratios: ratios, Null: ratios, Title: label}
-		l := &Landscape{X: axisGrid(0, 100, 21), Y: axisGrid(-0.003, 1, 17), Path: path, Title: label, XLabel: label, YLabel: label, ZLabel: label, Notes: []string{label}}
+		figures["spectrum "+name] = &figure.Spectrum{Ratios: ratios, Null: ratios, Title: label}
+		l := &figure.Landscape{X: evenly(0, 100, 21), Y: evenly(-0.003, 1, 17), Path: path, Title: label, XLabel: label, YLabel: label, ZLabel: label, Notes: []string{label}}
 		for _, b := range l.Y {
 			row := make([]float64, len(l.X))
 			for i, a := range l.X {
@@ -94,15 +98,15 @@ func TestNothingCut(t *testing.T) {
 		figures["landscape "+name] = l
 		for _, high := range []float64{2, 18, 40, 500} {
 			other := *l
-			other.Y, other.EqualAspect, other.ZLabel = axisGrid(0, high, 17), true, short
+			other.Y, other.EqualAspect, other.ZLabel = evenly(0, high, 17), true, short
 			figures[fmt.Sprintf("landscape of 100 by %v %s", high, name)] = &other
 		}
-		figures["surface "+name] = &Surface{Landscape: l}
-		figures["trajectory "+name] = &Trajectory{Path: path, Title: label, XLabel: label, YLabel: label}
+		figures["surface "+name] = &surface.Figure{Landscape: l}
+		figures["trajectory "+name] = &figure.Trajectory{Path: path, Title: label, XLabel: label, YLabel: label}
 	}
 	for name, fig := range figures {
-		for _, s := range []Style{{Width: SingleColumn}, {}, {Width: 4.9}, {Width: 14, FontSize: 12}, {Width: SingleColumn, FontSize: 9}} {
-			for _, p := range survey(Styled(fig, s)) {
+		for _, s := range []figure.Style{{Width: figure.SingleColumn}, {}, {Width: 4.9}, {Width: 14, FontSize: 12}, {Width: figure.SingleColumn, FontSize: 9}} {
+			for _, p := range survey(figure.Styled(fig, s)) {
 				t.Errorf("%s, %v: %s", name, s, p)
 			}
 		}

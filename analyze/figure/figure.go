@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	"sgdwalk/analyze/figure/internal/canvas"
 	"sgdwalk/record"
 )
 
@@ -26,11 +27,11 @@ type Figure interface {
 	// see it. It is the description inside the SVG file.
 	Alt() string
 
-	style() (Style, float64) // with the default ratio of height to width
-	restyled(s Style) Figure // a copy, see Styled
-	rescaled(s Scale) Figure // a copy, see Scaled
-	title() string
-	draw(p *page)
+	Defaults() (Style, float64) // with the default ratio of height to width
+	WithStyle(s Style) Figure   // a copy, see Styled
+	WithScale(s Scale) Figure   // a copy, see Scaled
+	Heading() string
+	Draw(p *canvas.Page)
 }
 
 // Format is a file format; its value is the extension.
@@ -67,7 +68,7 @@ type Style struct {
 	Theme    Theme   // "" is Light
 }
 
-func (s Style) withDefaults(ratio float64) Style {
+func (s Style) WithDefaults(ratio float64) Style {
 	if s.Width == 0 {
 		s.Width = DoubleColumn
 	}
@@ -91,7 +92,7 @@ func (s Style) withDefaults(ratio float64) Style {
 
 // Validate checks a style; zero fields are defaults and in order.
 func (s Style) Validate() error {
-	s = s.withDefaults(1)
+	s = s.WithDefaults(1)
 	for _, f := range []struct {
 		name      string
 		v, lo, hi float64
@@ -123,34 +124,44 @@ func Render(w io.Writer, fig Figure, format Format) error {
 }
 
 func render(fig Figure, format Format) ([]byte, error) {
-	s, ratio := fig.style()
+	s, ratio := fig.Defaults()
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	if err := fig.Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := faces(); err != nil {
+	if _, err := canvas.Fonts(); err != nil {
 		return nil, err
 	}
-	s = s.withDefaults(ratio)
-	colors := themes(s.Theme)
+	s = s.WithDefaults(ratio)
+	colors := canvas.ThemeOf(s.Theme == Dark)
 	w, h := s.Width*72, s.Height*72
-	var d device
+	var d canvas.Device
 	switch format {
 	case SVG:
-		d = newVector(w, h, colors.background, fig.title(), fig.Alt())
+		d = canvas.NewSVG(w, h, colors.Background, fig.Heading(), fig.Alt())
 	case PDF:
-		d = newDocument(w, h, colors.background, fig.title())
+		d = canvas.NewPDF(w, h, colors.Background, fig.Heading())
 	case PNG:
 		if pixels := w * h / 72 / 72 * float64(s.DPI) * float64(s.DPI); pixels > 2e8 {
 			return nil, fmt.Errorf("%w: a PNG of %g x %g inches at %d dpi has %.0f million pixels; at most 200 million are allowed",
 				ErrInput, s.Width, s.Height, s.DPI, math.Round(pixels/1e6))
 		}
-		d = newRaster(w, h, s.DPI, colors.background)
+		d = canvas.NewPNG(w, h, s.DPI, colors.Background)
 	default:
 		return nil, fmt.Errorf("%w: format %q; it must be %q, %q or %q", ErrInput, format, SVG, PDF, PNG)
 	}
-	fig.draw(&page{device: d, w: w, h: h, font: s.FontSize, theme: colors})
-	return d.bytes()
+	fig.Draw(&canvas.Page{Device: d, W: w, H: h, Font: s.FontSize, Theme: colors})
+	return d.Bytes()
 }
+
+// Scale is the choice of a linear or logarithmic scale.
+type Scale string
+
+// The scales. The zero value is Auto: chosen from the data.
+const (
+	Auto   Scale = ""
+	Linear Scale = "linear"
+	Log    Scale = "log"
+)

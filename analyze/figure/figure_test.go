@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/figure/surface"
 )
 
 func render(t *testing.T, fig figure.Figure, format figure.Format) []byte {
@@ -144,14 +145,14 @@ func TestDegenerate(t *testing.T) {
 			{Series: []figure.Series{{}}, References: []float64{3}},
 			{Series: []figure.Series{{X: []float64{1, 2}, Y: []float64{nan, -1}, Points: true}}, YScale: figure.Log},
 		}},
-		"surface, equal":         &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(2.3), Path: outside}},
-		"surface, NaN":           &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}},
-		"surface, +Inf":          &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(inf)}},
-		"surface, huge":          &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })}},
-		"surface, spike":         &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
-		"surface, two by two":    &figure.Surface{Landscape: &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}}, Azimuth: 90, Elevation: 85},
-		"surface, seen end-on":   &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360, Elevation: 5},
-		"surface, infinite loss": &figure.Surface{Landscape: &figure.Landscape{X: x, Y: y, Z: plane, Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}}}},
+		"surface, equal":         &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(2.3), Path: outside}},
+		"surface, NaN":           &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}},
+		"surface, +Inf":          &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(inf)}},
+		"surface, huge":          &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })}},
+		"surface, spike":         &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
+		"surface, two by two":    &surface.Figure{Landscape: &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}}, Azimuth: 90, Elevation: 85},
+		"surface, seen end-on":   &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360, Elevation: 5},
+		"surface, infinite loss": &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: plane, Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}}}},
 		"empty curve":            &figure.Curves{Series: []figure.Series{{}}},
 		"one value":              &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
 		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
@@ -214,10 +215,10 @@ func TestWrongInput(t *testing.T) {
 		{"Panels.Panels[1].Series[0].Y has 0 values; X has 1", &figure.Panels{Panels: []figure.Panel{{}, {Series: []figure.Series{{X: []float64{1}}}}}}},
 		{"Panels.Panels[0].Series[1].Name is \"\" again;", &figure.Panels{Panels: []figure.Panel{{Series: []figure.Series{{}, {}}}}}},
 		{"Panels.Panels[0].References[0] is NaN;", &figure.Panels{Panels: []figure.Panel{{References: []float64{math.NaN()}}}}},
-		{"Surface.Landscape is nil;", &figure.Surface{}},
-		{"Surface.Azimuth is 400;", &figure.Surface{Landscape: exampleLandscape(), Azimuth: 400}},
-		{"Surface.Elevation is 90;", &figure.Surface{Landscape: exampleLandscape(), Elevation: 90}},
-		{"Landscape.X has 0 values;", &figure.Surface{Landscape: &figure.Landscape{}}},
+		{"Surface.Landscape is nil;", &surface.Figure{}},
+		{"Surface.Azimuth is 400;", &surface.Figure{Landscape: exampleLandscape(), Azimuth: 400}},
+		{"Surface.Elevation is 90;", &surface.Figure{Landscape: exampleLandscape(), Elevation: 90}},
+		{"Landscape.X has 0 values;", &surface.Figure{Landscape: &figure.Landscape{}}},
 		{"Walk.Steps is empty;", walk(func(w *figure.Walk) { w.Steps = nil })},
 		{"Walk.Steps[2] is 1 after 1;", walk(func(w *figure.Walk) { w.Steps[2] = 1 })},
 		{"Walk.Alphas[10] is 1.5;", walk(func(w *figure.Walk) { w.Alphas[10] = 1.5 })},
@@ -327,7 +328,7 @@ func TestNotes(t *testing.T) {
 		t.Error("tiles that are missing are not told of")
 	}
 	wide := grid(0, 1, 260)
-	large := &figure.Surface{Landscape: &figure.Landscape{X: wide, Y: grid(0, 1, 130), Z: sample(wide, grid(0, 1, 130), math.Hypot)}}
+	large := &surface.Figure{Landscape: &figure.Landscape{X: wide, Y: grid(0, 1, 130), Z: sample(wide, grid(0, 1, 130), math.Hypot)}}
 	if svg := string(render(t, large, figure.SVG)); !strings.Contains(svg, "Of 260 by 130 grid points one row and one column in 2 is drawn.") {
 		t.Error("the surface does not say that it is thinned")
 	}

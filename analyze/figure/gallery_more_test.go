@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/figure/animate"
+	"sgdwalk/analyze/figure/surface"
 )
 
 // exampleRuns is the valley with four runs from one start.
@@ -85,7 +87,7 @@ func examplePanels() *figure.Panels {
 }
 
 // exampleSurfaces are landscapes of the gallery in space.
-func exampleSurfaces() map[string]*figure.Surface {
+func exampleSurfaces() map[string]*surface.Figure {
 	single, dark, holes, above := exampleRuns(), exampleLandscape(), exampleLandscape(), exampleLandscape()
 	single.Style.Width = figure.SingleColumn
 	dark.Style.Theme = figure.Dark
@@ -108,7 +110,7 @@ func exampleSurfaces() map[string]*figure.Surface {
 	coarse := &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 {
 		return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
 	}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2", Style: figure.Style{Width: figure.SingleColumn}}
-	return map[string]*figure.Surface{
+	return map[string]*surface.Figure{
 		"double": {Landscape: exampleLandscape()},
 		"single": {Landscape: single},
 		"dark":   {Landscape: dark, Azimuth: 130, Elevation: 30},
@@ -120,10 +122,10 @@ func exampleSurfaces() map[string]*figure.Surface {
 }
 
 // exampleAnimations are walks over landscapes of the gallery.
-func exampleAnimations() map[string]*figure.Animation {
+func exampleAnimations() map[string]*animate.Animation {
 	dark := exampleLandscape()
 	dark.Style = figure.Style{Width: figure.SingleColumn, Theme: figure.Dark, DPI: 130}
-	return map[string]*figure.Animation{
+	return map[string]*animate.Animation{
 		"animation":      {Landscape: exampleLandscape()},
 		"animation-runs": {Landscape: exampleRuns(), Frames: 60},
 		"animation-dark": {Landscape: dark, Frames: 40},

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/figure/internal/plane"
 	"sgdwalk/record"
 )
 
@@ -44,7 +46,7 @@ type Landscape struct {
 
 var _ Figure = (*Landscape)(nil)
 
-func (l *Landscape) style() (Style, float64) {
+func (l *Landscape) Defaults() (Style, float64) {
 	ratio := 0.74
 	if l.Style.Width != 0 && l.Style.Width < 5 {
 		ratio = 0.92
@@ -60,13 +62,13 @@ func (l *Landscape) style() (Style, float64) {
 // otherwise. It is laid out once on a high sheet to see what stays empty.
 func (l *Landscape) wideRatio() float64 {
 	const high = 2
-	s := l.Style.withDefaults(high)
-	if _, err := faces(); err != nil || s.Validate() != nil || l.Validate() != nil {
+	s := l.Style.WithDefaults(high)
+	if _, err := canvas.Fonts(); err != nil || s.Validate() != nil || l.Validate() != nil {
 		return high // drawing says what is wrong
 	}
 	w, h := s.Width*72, s.Width*72*high
-	p := &page{device: newVector(w, h, themes(s.Theme).background, "", ""), w: w, h: h, font: s.FontSize, theme: themes(s.Theme)}
-	z := l.relief()
+	p := &canvas.Page{Device: canvas.NewSVG(w, h, canvas.ThemeOf(s.Theme == Dark).Background, "", ""), W: w, H: h, Font: s.FontSize, Theme: canvas.ThemeOf(s.Theme == Dark)}
+	z := l.Relief()
 	at := l.lay(p, &z, l.entries(p, &z, false), 0)
 	return (h - at.spare) / w
 }
@@ -76,27 +78,27 @@ func (l *Landscape) wideRatio() float64 {
 const least = 8
 
 // tooFlat reports whether equal units on both axes were asked for and cannot be had.
-func (l *Landscape) tooFlat(p *page) bool {
+func (l *Landscape) tooFlat(p *canvas.Page) bool {
 	dx, dy := l.X[len(l.X)-1]-l.X[0], l.Y[len(l.Y)-1]-l.Y[0]
-	return l.EqualAspect && 0.78*p.w*min(dy/dx, dx/dy) < least*p.font
+	return l.EqualAspect && 0.78*p.W*min(dy/dx, dx/dy) < least*p.Font
 }
 
 // fit is the part of the room for the frame that the frame takes.
-func (l *Landscape) fit(p *page, room rect, f panel) rect {
+func (l *Landscape) fit(p *canvas.Page, room canvas.Rect, f canvas.Frame) canvas.Rect {
 	if !l.EqualAspect {
 		return room
 	}
 	r := equalAspect(room, f)
 	if l.tooFlat(p) {
-		r.Y0 = max(room.Y0, min(r.Y0, r.Y1-least*p.font))
-		if wider := (least*p.font - r.w()) / 2; wider > 0 {
+		r.Y0 = max(room.Y0, min(r.Y0, r.Y1-least*p.Font))
+		if wider := (least*p.Font - r.W()) / 2; wider > 0 {
 			r.X0, r.X1 = max(room.X0, r.X0-wider), min(room.X1, r.X1+wider)
 		}
 	}
 	return r
 }
 
-func (l *Landscape) title() string { return cmp.Or(l.Title, "Loss landscape") }
+func (l *Landscape) Heading() string { return cmp.Or(l.Title, "Loss landscape") }
 
 // Validate implements Figure.
 func (l *Landscape) Validate() error {
@@ -154,10 +156,10 @@ func (l *Landscape) Validate() error {
 // the other. The columns of the other kind are absent; a path has a value only
 // where its Loss is known.
 func (l *Landscape) Table() record.Table {
-	trails := l.trails()
+	trails := l.Trails()
 	n := len(l.X) * len(l.Y)
 	for _, t := range trails {
-		n += len(t.points)
+		n += len(t.Points)
 	}
 	kind, run := make([]string, n), make([]string, n)
 	a, b, loss, residual := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
@@ -172,10 +174,10 @@ func (l *Landscape) Table() record.Table {
 		}
 	}
 	for _, t := range trails {
-		for _, q := range t.points {
-			kind[r], run[r], a[r], b[r], residual[r] = "path", t.name, q.A, q.B, q.Residual
+		for _, q := range t.Points {
+			kind[r], run[r], a[r], b[r], residual[r] = "path", t.Name, q.A, q.B, q.Residual
 			step[r], epoch[r], onPath[r] = int64(q.Step), int64(q.Epoch), true
-			loss[r], evaluated[r] = q.Loss, q.hasLoss()
+			loss[r], evaluated[r] = q.Loss, q.HasLoss()
 			r++
 		}
 	}
@@ -193,44 +195,44 @@ func (l *Landscape) Table() record.Table {
 
 // Alt implements Figure.
 func (l *Landscape) Alt() string {
-	s := l.relief()
+	s := l.Relief()
 	text := fmt.Sprintf("Contours of the %s on a grid of %d by %d points over %s and %s, from %s to %s",
 		cmp.Or(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
-		cmp.Or(l.XLabel, "the first direction"), cmp.Or(l.YLabel, "the second"), short(s.min), short(s.max))
-	return text + pathsAlt(l.trails()) + "."
+		cmp.Or(l.XLabel, "the first direction"), cmp.Or(l.YLabel, "the second"), canvas.Short(s.Min), canvas.Short(s.Max))
+	return text + pathsAlt(l.Trails()) + "."
 }
 
 // pathsAlt says where each path begins and ends.
-func pathsAlt(trails []trail) string {
+func pathsAlt(trails []plane.Trail) string {
 	text := ""
 	for _, t := range trails {
-		if n := len(t.points); n > 1 {
-			first, last := t.points[0], t.points[n-1]
-			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", t.whom(),
-				short(first.A), short(first.B), first.Step, short(last.A), short(last.B), last.Step)
+		if n := len(t.Points); n > 1 {
+			first, last := t.Points[0], t.Points[n-1]
+			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", t.Whom(),
+				canvas.Short(first.A), canvas.Short(first.B), first.Step, canvas.Short(last.A), canvas.Short(last.B), last.Step)
 		}
 	}
 	return text
 }
 
-func (l *Landscape) relief() relief {
+func (l *Landscape) Relief() plane.Relief {
 	n := len(l.X) * len(l.Y)
-	s := relief{field: field{x: l.X, y: l.Y, z: make([]float64, n), ok: make([]bool, n)}, infinite: make([]bool, n)}
-	s.diverging, s.reversed = l.Map == Diverging, l.Map == Reversed
-	s.min, s.max = math.NaN(), math.NaN()
+	s := plane.Relief{Field: plane.Field{X: l.X, Y: l.Y, Z: make([]float64, n), OK: make([]bool, n)}, Infinite: make([]bool, n)}
+	s.Diverging, s.Reversed = l.Map == Diverging, l.Map == Reversed
+	s.Min, s.Max = math.NaN(), math.NaN()
 	var finite []float64
 	for j := range l.Y {
 		for i, v := range l.Z[j] {
 			k := j*len(l.X) + i
-			s.z[k] = v
+			s.Z[k] = v
 			switch {
 			case l.Valid != nil && !l.Valid[j][i] || math.IsNaN(v) || math.IsInf(v, -1):
-				s.missing++
+				s.Missing++
 			case math.IsInf(v, 1):
-				s.infinite[k] = true
-				s.infCount++
+				s.Infinite[k] = true
+				s.InfCount++
 			default:
-				s.ok[k] = true
+				s.OK[k] = true
 				finite = append(finite, v)
 			}
 		}
@@ -239,21 +241,21 @@ func (l *Landscape) relief() relief {
 		return s
 	}
 	slices.Sort(finite)
-	s.min, s.max = finite[0], finite[len(finite)-1]
-	s.log = s.min > 0 && (l.Scale == Log || l.Scale == Auto && (l.Map == "" || l.Map == Sequential) && s.max/s.min >= 20)
-	s.lo, s.hi = displayRange(finite, s.log)
-	s.levels = l.Levels
-	if s.levels == nil {
-		s.levels = Levels(s.lo, s.hi, s.log, l.LevelCount)
+	s.Min, s.Max = finite[0], finite[len(finite)-1]
+	s.Log = s.Min > 0 && (l.Scale == Log || l.Scale == Auto && (l.Map == "" || l.Map == Sequential) && s.Max/s.Min >= 20)
+	s.Lo, s.Hi = plane.DisplayRange(finite, s.Log)
+	s.Levels = l.Levels
+	if s.Levels == nil {
+		s.Levels = canvas.Levels(s.Lo, s.Hi, s.Log, l.LevelCount)
 	} else {
-		s.lo, s.hi = math.Min(s.lo, s.levels[0]), math.Max(s.hi, s.levels[len(s.levels)-1])
+		s.Lo, s.Hi = math.Min(s.Lo, s.Levels[0]), math.Max(s.Hi, s.Levels[len(s.Levels)-1])
 	}
 	for _, v := range finite {
-		if v < s.lo {
-			s.below++
+		if v < s.Lo {
+			s.Below++
 		}
-		if v > s.hi {
-			s.above++
+		if v > s.Hi {
+			s.Above++
 		}
 	}
 	return s
@@ -282,14 +284,33 @@ type LabelledPath struct {
 	Points []PathPoint
 }
 
-// trails returns the paths to draw: the one path or the several.
-func (l *Landscape) trails() []trail {
+// Trails returns the paths to draw: the one path or the several.
+func (l *Landscape) Trails() []plane.Trail {
 	if len(l.Path) > 0 {
-		return []trail{loneTrail(l.Path)}
+		return []plane.Trail{plane.LoneTrail(l.Path)}
 	}
-	var out []trail
+	var out []plane.Trail
 	for i, q := range l.Paths {
-		out = append(out, trailAmong(i, q.Name, q.Points))
+		out = append(out, plane.TrailAmong(i, q.Name, q.Points))
 	}
 	return out
 }
+
+func (l *Landscape) WithStyle(s Style) Figure { c := *l; c.Style = s; return &c }
+
+func (l *Landscape) WithScale(s Scale) Figure {
+	c := *l
+	if s != Log || l.Map != Diverging {
+		c.Scale = s
+	}
+	return &c
+}
+
+// PathPoint is an iterate on the plane: its coordinates A and B in the units of X and
+// Y, its distance from the plane (Residual), its Step and Epoch, and its own Loss.
+type PathPoint = plane.PathPoint
+
+// Levels chooses round contour levels strictly between lo and hi, about n of them
+// (n <= 0 is 11), as a [Landscape] without Levels does. It returns none when lo and hi
+// are equal, not finite, or not positive with log.
+func Levels(lo, hi float64, log bool, n int) []float64 { return canvas.Levels(lo, hi, log, n) }

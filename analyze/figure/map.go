@@ -22,4 +22,3 @@ func (m Map) validate(name string) error {
 	}
 	return fmt.Errorf("%w: %s is %q; it must be \"\", %q, %q or %q", ErrInput, name, m, Sequential, Reversed, Diverging)
 }
-

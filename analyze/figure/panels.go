@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"sgdwalk/analyze/figure/internal/canvas"
 	"sgdwalk/record"
 )
 
@@ -34,7 +35,7 @@ type Panel struct {
 
 var _ Figure = (*Panels)(nil)
 
-func (c *Panels) style() (Style, float64) {
+func (c *Panels) Defaults() (Style, float64) {
 	each := 0.21
 	if c.Style.Width != 0 && c.Style.Width < 5 {
 		each = 0.36
@@ -43,7 +44,7 @@ func (c *Panels) style() (Style, float64) {
 	return c.Style, math.Min(0.16+each*float64(len(c.Panels)), 2.2)
 }
 
-func (c *Panels) title() string { return cmp.Or(c.Title, "Curves") }
+func (c *Panels) Heading() string { return cmp.Or(c.Title, "Curves") }
 
 // Validate implements Figure.
 func (c *Panels) Validate() error {
@@ -148,7 +149,7 @@ func (c *Panels) Alt() string {
 				sep = ":"
 			}
 			if from, to, ok := s.ends(); ok {
-				text += fmt.Sprintf("%s %s from %s to %s", sep, cmp.Or(s.Name, "the series"), short(from), short(to))
+				text += fmt.Sprintf("%s %s from %s to %s", sep, cmp.Or(s.Name, "the series"), canvas.Short(from), canvas.Short(to))
 			}
 		}
 	}
@@ -156,61 +157,75 @@ func (c *Panels) Alt() string {
 }
 
 // yAxis returns the axis of a panel.
-func (q *Panel) yAxis() axis {
+func (q *Panel) yAxis() canvas.Axis {
 	ys := append(values(q.Series), q.References)
-	out := spread(q.YScale == Log || q.YScale == Auto && wantsLog(100, ys...), ys...)
-	out.label = q.YLabel
+	out := canvas.Spread(q.YScale == Log || q.YScale == Auto && canvas.WantsLog(100, ys...), ys...)
+	out.Label = q.YLabel
 	return out
 }
 
-func (c *Panels) draw(p *page) {
+func (c *Panels) Draw(p *canvas.Page) {
 	var xs [][]float64
 	for _, q := range c.Panels {
 		for _, s := range q.Series {
 			xs = append(xs, s.X)
 		}
 	}
-	x := spreadBy(0.015, c.XScale == Log, xs...)
-	x.whole, x.label = c.XWhole, c.XLabel
+	x := canvas.SpreadBy(0.015, c.XScale == Log, xs...)
+	x.Whole, x.Label = c.XWhole, c.XLabel
 	names := c.names()
-	panels := make([]walkPanel, len(c.Panels))
+	panels := make([]canvas.Stacked, len(c.Panels))
 	var notes []string
 	for i := range c.Panels {
 		q := &c.Panels[i]
 		y := q.yAxis()
-		panels[i] = walkPanel{y, 1, func(f panel) { q.draw(p, f, names) }}
-		for _, n := range undrawn(q.Series, y.log) {
+		panels[i] = canvas.Stacked{Y: y, Weight: 1, Draw: func(f canvas.Frame) { q.draw(p, f, names) }}
+		for _, n := range undrawn(q.Series, y.Log) {
 			notes = append(notes, fmt.Sprintf("%s: %s", cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1)), n))
 		}
 	}
-	var entries []entry
+	var entries []canvas.Entry
 	if len(names) > 1 || len(names) == 1 && names[0] != "" {
 		for i, n := range names {
 			entries = append(entries, c.first(n).entry(p, cmp.Or(n, "unnamed"), seriesPen(p, i)))
 		}
 	}
-	m := p.font * 0.7
-	box := p.footnotes(append(notes, c.Notes...), rect{m, m, p.w - m, p.h - m})
-	p.stack(panels, x, p.heading(c.Title, box), entries, nil)
+	m := p.Font * 0.7
+	box := p.Footnotes(append(notes, c.Notes...), canvas.Box(m, m, p.W-m, p.H-m))
+	p.Stack(panels, x, p.Heading(c.Title, box), entries, nil)
 }
 
-func (q *Panel) draw(p *page, f panel, names []string) {
-	var lines path
+func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string) {
+	var lines canvas.Path
 	for _, r := range q.References {
-		if at := f.at(f.x.lo, r); f.frame.contains(at) {
-			lines.segment(at, point{f.frame.X1, at.Y})
+		if at := f.At(f.X.Lo, r); f.Box.Contains(at) {
+			lines.Segment(at, canvas.Pt(f.Box.X1, at.Y))
 		}
 	}
 	values := 0
 	for _, s := range q.Series {
-		band(p, f, s, withAlpha(p.theme.series[slices.Index(names, s.Name)%len(p.theme.series)], 0.2))
+		band(p, f, s, canvas.WithAlpha(p.Theme.Series[slices.Index(names, s.Name)%len(p.Theme.Series)], 0.2))
 		values += len(s.X)
 	}
-	p.stroke(lines, pen{width: 0.7, color: p.theme.muted})
+	p.Stroke(lines, canvas.Pen{Width: 0.7, Color: p.Theme.Muted})
 	for _, s := range q.Series {
 		s.draw(p, f, seriesPen(p, slices.Index(names, s.Name)))
 	}
 	if values == 0 {
-		p.label("no values", 1, p.theme.muted).draw(p, point{(f.frame.X0 + f.frame.X1) / 2, (f.frame.Y0 + f.frame.Y1) / 2}, 0.5, 0.5)
+		p.Label("no values", 1, p.Theme.Muted).Draw(p, canvas.Pt((f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2), 0.5, 0.5)
 	}
+}
+
+func (c *Panels) WithStyle(s Style) Figure { d := *c; d.Style = s; return &d }
+
+func (c *Panels) WithScale(s Scale) Figure {
+	d := *c
+	d.Panels = append([]Panel(nil), c.Panels...)
+	for i := range d.Panels {
+		q := &d.Panels[i]
+		if q.YScale == Auto && (s != Log || logarithmic(append(values(q.Series), q.References)...)) {
+			q.YScale = s
+		}
+	}
+	return &d
 }

@@ -9,6 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/figure/animate"
+	"sgdwalk/analyze/figure/surface"
+	"sgdwalk/analyze/figure/vtk"
 )
 
 // TestAnyLandscape draws landscapes with any values, gaps, paths, maps and views,
@@ -46,7 +49,7 @@ func TestAnyLandscape(t *testing.T) {
 		} else {
 			l.Path = path.Draw(t, "path")
 		}
-		s := &figure.Surface{
+		s := &surface.Figure{
 			Landscape: l, Azimuth: rapid.Float64Range(-360, 360).Draw(t, "azimuth"),
 			Elevation: rapid.Float64Range(5, 85).Draw(t, "elevation"),
 		}
@@ -66,9 +69,9 @@ func TestAnyLandscape(t *testing.T) {
 				}
 			}
 		}
-		_, _ = l.WriteVTS(io.Discard), l.WriteVTP(io.Discard)
+		_, _ = vtk.WriteGrid(io.Discard, l), vtk.WritePaths(io.Discard, l)
 		if rapid.IntRange(0, 9).Draw(t, "animate") == 0 {
-			_ = (&figure.Animation{Landscape: l}).WriteGIF(io.Discard)
+			_ = (&animate.Animation{Landscape: l}).WriteGIF(io.Discard)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 
+	"sgdwalk/analyze/figure/internal/canvas"
 	"sgdwalk/record"
 )
 
@@ -27,14 +28,14 @@ const mostDirections = 20
 
 var _ Figure = (*Spectrum)(nil)
 
-func (s *Spectrum) style() (Style, float64) {
+func (s *Spectrum) Defaults() (Style, float64) {
 	if s.Style.Width != 0 && s.Style.Width < 5 {
 		return s.Style, 0.72
 	}
 	return s.Style, 0.45
 }
 
-func (s *Spectrum) title() string { return cmp.Or(s.Title, "Explained variance") }
+func (s *Spectrum) Heading() string { return cmp.Or(s.Title, "Explained variance") }
 
 // Validate implements Figure.
 func (s *Spectrum) Validate() error {
@@ -69,74 +70,74 @@ func (s *Spectrum) Table() record.Table {
 // Alt implements Figure.
 func (s *Spectrum) Alt() string {
 	text := fmt.Sprintf("explained variance ratio of the first %d directions, from %s to %s",
-		min(s.shown(), len(s.Ratios)), short(s.Ratios[0]), short(s.Ratios[min(s.shown(), len(s.Ratios))-1]))
+		min(s.shown(), len(s.Ratios)), canvas.Short(s.Ratios[0]), canvas.Short(s.Ratios[min(s.shown(), len(s.Ratios))-1]))
 	if len(s.Null) > 0 {
-		text += fmt.Sprintf("; the random walk has %s for the first", short(s.Null[0]))
+		text += fmt.Sprintf("; the random walk has %s for the first", canvas.Short(s.Null[0]))
 	}
 	return text + "."
 }
 
-func (s *Spectrum) draw(p *page) {
+func (s *Spectrum) Draw(p *canvas.Page) {
 	n := s.shown()
 	cut := func(v []float64) []float64 { return v[:min(n, len(v))] }
 	ratios, null := cut(s.Ratios), cut(s.Null)
-	log := s.Scale == Log || s.Scale == Auto && wantsLog(100, ratios, null)
-	f := panel{x: axis{lo: 0.4, hi: float64(n) + 0.6, whole: true}, y: spread(log, ratios, null)}
+	log := s.Scale == Log || s.Scale == Auto && canvas.WantsLog(100, ratios, null)
+	f := canvas.Frame{X: canvas.Axis{Lo: 0.4, Hi: float64(n) + 0.6, Whole: true}, Y: canvas.Spread(log, ratios, null)}
 	if !log {
-		f.y.lo = math.Min(0, f.y.lo)
-		if low := spread(false, ratios, null); low.lo >= -0.06*low.hi {
-			f.y.lo = 0 // bars stand on zero
+		f.Y.Lo = math.Min(0, f.Y.Lo)
+		if low := canvas.Spread(false, ratios, null); low.Lo >= -0.06*low.Hi {
+			f.Y.Lo = 0 // bars stand on zero
 		}
 	}
-	f.x.label, f.y.label = "principal direction", "explained variance ratio"
-	m := p.font * 0.7
-	box := p.footnotes(s.notes(), rect{m, m, p.w - m, p.h - m})
-	box = p.heading(s.Title, box)
-	barColor := mix(p.theme.series[0], p.theme.background, 0.25)
-	entries := []entry{boxEntry("run", func(p *page, r rect) {
-		var b path
-		b.box(rect{r.X0, r.Y0 + p.font*0.1, r.X1, r.Y1 - p.font*0.1})
-		p.fill(b, barColor)
+	f.X.Label, f.Y.Label = "principal direction", "explained variance ratio"
+	m := p.Font * 0.7
+	box := p.Footnotes(s.notes(), canvas.Box(m, m, p.W-m, p.H-m))
+	box = p.Heading(s.Title, box)
+	barColor := canvas.Mix(p.Theme.Series[0], p.Theme.Background, 0.25)
+	entries := []canvas.Entry{canvas.BoxEntry("run", func(p *canvas.Page, r canvas.Rect) {
+		var b canvas.Path
+		b.Box(canvas.Box(r.X0, r.Y0+p.Font*0.1, r.X1, r.Y1-p.Font*0.1))
+		p.Fill(b, barColor)
 	})}
 	if len(null) > 0 {
-		entries = append(entries, markEntry("random walk", func(p *page, at point) { nullMark(p, at) }))
+		entries = append(entries, canvas.MarkEntry("random walk", func(p *canvas.Page, at canvas.Point) { nullMark(p, at) }))
 	}
-	labelX := p.singleFrame(&f, box, entries)
-	p.gridlines(f)
+	labelX := p.SingleFrame(&f, box, entries)
+	p.Gridlines(f)
 	s.bars(p, f, ratios, barColor)
 	for i, v := range null {
-		if q := f.at(float64(i+1), v); f.frame.contains(q) {
+		if q := f.At(float64(i+1), v); f.Box.Contains(q) {
 			nullMark(p, q)
 		}
 	}
-	p.axes(f, labelX, true)
+	p.Axes(f, labelX, true)
 }
 
-func (s *Spectrum) bars(p *page, f panel, ratios []float64, c color.NRGBA) {
-	var bars path
-	base := f.at(1, 0).Y
-	if f.y.log {
-		base = f.frame.Y0
+func (s *Spectrum) bars(p *canvas.Page, f canvas.Frame, ratios []float64, c color.NRGBA) {
+	var bars canvas.Path
+	base := f.At(1, 0).Y
+	if f.Y.Log {
+		base = f.Box.Y0
 	}
-	width := math.Min(0.35*f.frame.w()/(f.x.hi-f.x.lo), p.font*2)
+	width := math.Min(0.35*f.Box.W()/(f.X.Hi-f.X.Lo), p.Font*2)
 	for i, v := range ratios {
-		q := f.at(float64(i+1), v)
+		q := f.At(float64(i+1), v)
 		if math.IsNaN(q.Y) || math.IsInf(q.Y, 0) {
 			continue
 		}
 		y0, y1 := math.Min(base, q.Y), math.Max(base, q.Y)
-		bars.box(rect{q.X - width, math.Max(y0, f.frame.Y0), q.X + width, math.Min(y1, f.frame.Y1)})
+		bars.Box(canvas.Box(q.X-width, math.Max(y0, f.Box.Y0), q.X+width, math.Min(y1, f.Box.Y1)))
 	}
-	p.fill(bars, c)
+	p.Fill(bars, c)
 }
 
 // nullMark is a diamond with a border, so that it can be seen on a bar.
-func nullMark(p *page, at point) {
-	r := p.font * 0.34
-	var m path
-	m.polygon(at.add(point{0, r}), at.add(point{r, 0}), at.add(point{0, -r}), at.add(point{-r, 0}))
-	p.stroke(m, pen{width: 1.4, color: p.theme.background})
-	p.fill(m, p.theme.accent)
+func nullMark(p *canvas.Page, at canvas.Point) {
+	r := p.Font * 0.34
+	var m canvas.Path
+	m.Polygon(at.Add(canvas.Pt(0, r)), at.Add(canvas.Pt(r, 0)), at.Add(canvas.Pt(0, -r)), at.Add(canvas.Pt(-r, 0)))
+	p.Stroke(m, canvas.Pen{Width: 1.4, Color: p.Theme.Background})
+	p.Fill(m, p.Theme.Accent)
 }
 
 func (s *Spectrum) notes() []string {
@@ -145,4 +146,14 @@ func (s *Spectrum) notes() []string {
 		out = append(out, fmt.Sprintf("The first %d of %d directions are shown.", s.shown(), n))
 	}
 	return append(out, s.Notes...)
+}
+
+func (s *Spectrum) WithStyle(t Style) Figure { c := *s; c.Style = t; return &c }
+
+func (s *Spectrum) WithScale(t Scale) Figure {
+	c := *s
+	if t != Log || logarithmic(s.Ratios) {
+		c.Scale = t
+	}
+	return &c
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"sgdwalk/analyze/figure/internal/canvas"
 	"sgdwalk/record"
 )
 
@@ -39,16 +40,6 @@ type Walk struct {
 	Style Style
 }
 
-// Scale is the choice of a linear or logarithmic scale.
-type Scale string
-
-// The scales. The zero value is Auto: chosen from the data.
-const (
-	Auto   Scale = ""
-	Linear Scale = "linear"
-	Log    Scale = "log"
-)
-
 func (s Scale) validate(name string) error {
 	if s != Auto && s != Linear && s != Log {
 		return fmt.Errorf("%w: %s is %q; it must be \"\", %q or %q", ErrInput, name, s, Linear, Log)
@@ -64,7 +55,7 @@ const (
 
 var _ Figure = (*Walk)(nil)
 
-func (w *Walk) style() (Style, float64) {
+func (w *Walk) Defaults() (Style, float64) {
 	ratio := 0.36
 	if w.Style.Width != 0 && w.Style.Width < 5 {
 		ratio = 0.5
@@ -79,7 +70,7 @@ func (w *Walk) style() (Style, float64) {
 	return w.Style, 0.14 + ratio*panels
 }
 
-func (w *Walk) title() string {
+func (w *Walk) Heading() string {
 	if w.Title == "" {
 		return "Walk"
 	}
@@ -236,5 +227,15 @@ func (w *Walk) Alt() string {
 	if w.Distance != nil {
 		s += "; distance from the first iterate"
 	}
-	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", short(w.iterateLoss(0)), short(w.iterateLoss(last)))
+	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", canvas.Short(w.iterateLoss(0)), canvas.Short(w.iterateLoss(last)))
+}
+
+func (w *Walk) WithStyle(s Style) Figure { c := *w; c.Style = s; return &c }
+
+func (w *Walk) WithScale(s Scale) Figure {
+	c := *w
+	if s != Log || logarithmic(append([][]float64{w.Floor}, w.Losses...)...) {
+		c.Scale = s
+	}
+	return &c
 }

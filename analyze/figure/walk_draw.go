@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+
+	"sgdwalk/analyze/figure/internal/canvas"
 )
 
 // series of the segments drawn, on the axis of steps.
@@ -63,37 +65,37 @@ func (w *Walk) xLabel() string {
 }
 
 // panels returns the panels that there is data for, from the top.
-func (w *Walk) panels(p *page, s walkSeries) []walkPanel {
-	log := w.Scale == Log || w.Scale == Auto && wantsLog(100, s.loss, s.floor, s.iter)
-	lossY := spread(log, s.loss, s.floor, s.iter)
-	lossY.label = "full training loss"
-	panels := []walkPanel{{lossY, 1, func(f panel) { w.drawLoss(p, f, s) }}}
+func (w *Walk) panels(p *canvas.Page, s walkSeries) []canvas.Stacked {
+	log := w.Scale == Log || w.Scale == Auto && canvas.WantsLog(100, s.loss, s.floor, s.iter)
+	lossY := canvas.Spread(log, s.loss, s.floor, s.iter)
+	lossY.Label = "full training loss"
+	panels := []canvas.Stacked{{Y: lossY, Weight: 1, Draw: func(f canvas.Frame) { w.drawLoss(p, f, s) }}}
 	if w.Cosine != nil || w.Cosine2 != nil {
-		y := axis{lo: -1.08, hi: 1.08, label: "cosine"}
+		y := canvas.Axis{Lo: -1.08, Hi: 1.08, Label: "cosine"}
 		if w.Cosine2 == nil {
-			y.label = cmp.Or(w.CosineLabel, "cos(g_{t\u22121}, g_{t})")
+			y.Label = cmp.Or(w.CosineLabel, "cos(g_{t\u22121}, g_{t})")
 		} else if w.Cosine == nil {
-			y.label = cmp.Or(w.Cosine2Label, "cosine of updates")
+			y.Label = cmp.Or(w.Cosine2Label, "cosine of updates")
 		}
-		panels = append(panels, walkPanel{y, 0.55, func(f panel) { w.drawCosine(p, f, s) }})
+		panels = append(panels, canvas.Stacked{Y: y, Weight: 0.55, Draw: func(f canvas.Frame) { w.drawCosine(p, f, s) }})
 	}
 	if w.Distance != nil {
-		y := spread(false, s.dist)
-		y.label = "\u2016\u03b8_{t} \u2212 \u03b8_{0}\u2016"
-		panels = append(panels, walkPanel{y, 0.55, func(f panel) { w.drawDistance(p, f, s) }})
+		y := canvas.Spread(false, s.dist)
+		y.Label = "\u2016\u03b8_{t} \u2212 \u03b8_{0}\u2016"
+		panels = append(panels, canvas.Stacked{Y: y, Weight: 0.55, Draw: func(f canvas.Frame) { w.drawDistance(p, f, s) }})
 	}
 	return panels
 }
 
-func (w *Walk) draw(p *page) {
+func (w *Walk) Draw(p *canvas.Page) {
 	s := w.series()
-	x := axis{lo: s.iterX[0], hi: s.iterX[len(s.iterX)-1], whole: true, label: w.xLabel()}
-	pad := 0.012 * (x.hi - x.lo)
-	x.lo, x.hi = x.lo-pad, x.hi+pad
+	x := canvas.Axis{Lo: s.iterX[0], Hi: s.iterX[len(s.iterX)-1], Whole: true, Label: w.xLabel()}
+	pad := 0.012 * (x.Hi - x.Lo)
+	x.Lo, x.Hi = x.Lo-pad, x.Hi+pad
 	panels := w.panels(p, s)
-	m := p.font * 0.7
-	box := p.footnotes(w.notes(s), rect{m, m, p.w - m, p.h - m})
-	p.stack(panels, x, p.heading(w.Title, box), w.entries(p, s), w.cosineEntries(p))
+	m := p.Font * 0.7
+	box := p.Footnotes(w.notes(s), canvas.Box(m, m, p.W-m, p.H-m))
+	p.Stack(panels, x, p.Heading(w.Title, box), w.entries(p, s), w.cosineEntries(p))
 }
 
 func (w *Walk) notes(s walkSeries) []string {
@@ -115,85 +117,88 @@ func (w *Walk) notes(s walkSeries) []string {
 	return append(out, w.Notes...)
 }
 
-func (w *Walk) linePen(p *page) pen { return pen{width: 1, color: p.theme.series[0]} }
-func (w *Walk) floorPen(p *page) pen {
-	return pen{width: 1, color: p.theme.series[1], dash: []float64{3.2, 1.8}}
+func (w *Walk) linePen(p *canvas.Page) canvas.Pen {
+	return canvas.Pen{Width: 1, Color: p.Theme.Series[0]}
 }
 
-func (w *Walk) entries(p *page, s walkSeries) []entry {
-	line := p.theme.series[0]
-	out := []entry{lineEntry("loss between iterates", w.linePen(p)), markEntry("iterate", func(p *page, at point) {
-		var c path
-		c.circle(at, w.dotRadius(p))
-		p.fill(c, line)
+func (w *Walk) floorPen(p *canvas.Page) canvas.Pen {
+	return canvas.Pen{Width: 1, Color: p.Theme.Series[1], Dash: []float64{3.2, 1.8}}
+}
+
+func (w *Walk) entries(p *canvas.Page, s walkSeries) []canvas.Entry {
+	line := p.Theme.Series[0]
+	out := []canvas.Entry{canvas.LineEntry("loss between iterates", w.linePen(p)), canvas.MarkEntry("iterate", func(p *canvas.Page, at canvas.Point) {
+		var c canvas.Path
+		c.Circle(at, w.dotRadius(p))
+		p.Fill(c, line)
 	})}
 	if w.Floor != nil {
-		out = append(out, lineEntry("valley floor", w.floorPen(p)))
+		out = append(out, canvas.LineEntry("valley floor", w.floorPen(p)))
 	}
 	if len(s.barrierX) > 0 {
-		out = append(out, markEntry(fmt.Sprintf("barrier (%d)", len(s.barrierX)), func(p *page, at point) {
-			barrierMark(p, at.sub(point{0, p.font * 0.55}))
+		out = append(out, canvas.MarkEntry(fmt.Sprintf("barrier (%d)", len(s.barrierX)), func(p *canvas.Page, at canvas.Point) {
+			barrierMark(p, at.Sub(canvas.Pt(0, p.Font*0.55)))
 		}))
 	}
 	return out
 }
 
 // cosineEntries names the series of the cosine panel when there are two.
-func (w *Walk) cosineEntries(p *page) []entry {
+func (w *Walk) cosineEntries(p *canvas.Page) []canvas.Entry {
 	if w.Cosine == nil || w.Cosine2 == nil {
 		return nil
 	}
-	return []entry{
-		lineEntry(cmp.Or(w.CosineLabel, "consecutive gradients"), pen{width: 0.9, color: p.theme.series[0]}),
-		lineEntry(cmp.Or(w.Cosine2Label, "consecutive updates"), pen{width: 0.9, color: p.theme.series[3], dash: []float64{2, 1.2}}),
+	return []canvas.Entry{
+		canvas.LineEntry(cmp.Or(w.CosineLabel, "consecutive gradients"), canvas.Pen{Width: 0.9, Color: p.Theme.Series[0]}),
+		canvas.LineEntry(cmp.Or(w.Cosine2Label, "consecutive updates"), canvas.Pen{Width: 0.9, Color: p.Theme.Series[3], Dash: []float64{2, 1.2}}),
 	}
 }
 
-func (w *Walk) dotRadius(p *page) float64 { return p.font * 0.17 }
+func (w *Walk) dotRadius(p *canvas.Page) float64 { return p.Font * 0.17 }
 
 // barrierMark draws a small triangle that points down at the place.
-func barrierMark(p *page, at point) {
-	r := p.font * 0.3
-	var m path
-	tip := at.add(point{0, r * 0.9})
-	m.polygon(tip, tip.add(point{r, r * 1.6}), tip.add(point{-r, r * 1.6}))
-	p.fill(m, p.theme.ink)
+func barrierMark(p *canvas.Page, at canvas.Point) {
+	r := p.Font * 0.3
+	var m canvas.Path
+	tip := at.Add(canvas.Pt(0, r*0.9))
+	m.Polygon(tip, tip.Add(canvas.Pt(r, r*1.6)), tip.Add(canvas.Pt(-r, r*1.6)))
+	p.Fill(m, p.Theme.Ink)
 }
 
-func (w *Walk) drawLoss(p *page, f panel, s walkSeries) {
-	p.curve(f, s.x, s.loss, w.linePen(p))
+func (w *Walk) drawLoss(p *canvas.Page, f canvas.Frame, s walkSeries) {
+	p.Curve(f, s.x, s.loss, w.linePen(p))
 	if w.Floor != nil {
-		p.curve(f, s.floorX, s.floor, w.floorPen(p))
+		p.Curve(f, s.floorX, s.floor, w.floorPen(p))
 	}
-	p.dots(f, s.iterX, s.iter, w.dotRadius(p), p.theme.series[0])
+	p.Dots(f, s.iterX, s.iter, w.dotRadius(p), p.Theme.Series[0])
 	for i := range s.barrierX {
-		q := f.at(s.barrierX[i], s.barrierY[i])
+		q := f.At(s.barrierX[i], s.barrierY[i])
 		// Near the top edge the mark moves down rather than out of the frame.
-		q.Y = math.Min(q.Y, f.frame.Y1-p.font)
-		if f.frame.contains(q) {
+		q.Y = math.Min(q.Y, f.Box.Y1-p.Font)
+		if f.Box.Contains(q) {
 			barrierMark(p, q)
 		}
 	}
 }
 
-func (w *Walk) drawCosine(p *page, f panel, s walkSeries) {
-	var zero path
-	zero.segment(f.at(f.x.lo, 0), f.at(f.x.hi, 0))
-	p.stroke(zero, pen{width: 0.7, color: p.theme.muted})
+func (w *Walk) drawCosine(p *canvas.Page, f canvas.Frame, s walkSeries) {
+	var zero canvas.Path
+	zero.Segment(f.At(f.X.Lo, 0), f.At(f.X.Hi, 0))
+	p.Stroke(zero, canvas.Pen{Width: 0.7, Color: p.Theme.Muted})
 	if w.Cosine2 != nil {
-		c, dash := p.theme.series[3], []float64{2, 1.2}
+		c, dash := p.Theme.Series[3], []float64{2, 1.2}
 		if w.Cosine == nil {
 			dash = nil
 		}
-		p.curve(f, s.iterX, s.cos2, pen{width: 0.9, color: c, dash: dash})
+		p.Curve(f, s.iterX, s.cos2, canvas.Pen{Width: 0.9, Color: c, Dash: dash})
 	}
 	if w.Cosine != nil {
-		p.curve(f, s.iterX, s.cos, pen{width: 0.9, color: p.theme.series[0]})
-		p.dots(f, s.iterX, s.cos, w.dotRadius(p)*0.85, p.theme.series[0])
+		p.Curve(f, s.iterX, s.cos, canvas.Pen{Width: 0.9, Color: p.Theme.Series[0]})
+		p.Dots(f, s.iterX, s.cos, w.dotRadius(p)*0.85, p.Theme.Series[0])
 	}
 }
 
-func (w *Walk) drawDistance(p *page, f panel, s walkSeries) {
-	p.curve(f, s.iterX, s.dist, pen{width: 1, color: p.theme.series[0]})
-	p.dots(f, s.iterX, s.dist, w.dotRadius(p)*0.85, p.theme.series[0])
+func (w *Walk) drawDistance(p *canvas.Page, f canvas.Frame, s walkSeries) {
+	p.Curve(f, s.iterX, s.dist, canvas.Pen{Width: 1, Color: p.Theme.Series[0]})
+	p.Dots(f, s.iterX, s.dist, w.dotRadius(p)*0.85, p.Theme.Series[0])
 }

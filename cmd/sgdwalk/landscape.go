@@ -291,7 +291,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 		}
 	}
 	if c.Surface {
-		if err := a.figure("surface", &figure.Surface{Landscape: f}); err != nil {
+		if err := a.figure("surface", draw.Surface(f)); err != nil {
 			return err
 		}
 	}
@@ -301,7 +301,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 			return err
 		}
 		path := filepath.Join(stage, "walk.gif")
-		if err := (&figure.Animation{Landscape: a.look.moving(f)}).SaveGIF(path); err != nil {
+		if err := draw.SaveAnimation(path, a.look.moving(f)); err != nil {
 			return err
 		}
 		if err := a.out.Keep(path); err != nil {
@@ -313,7 +313,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 		if err != nil {
 			return err
 		}
-		paths, err := f.SaveVTK(filepath.Join(stage, "landscape"))
+		paths, err := draw.SaveVTK(filepath.Join(stage, "landscape"), f)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,285 @@
+// Package animate draws the walk over a landscape of package figure as an animated
+// GIF.
+package animate
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/figure/internal/plane"
+	"sgdwalk/record/safefile"
+)
+
+// Animation is the walk over a [Landscape] as an animated GIF: the path grows, a
+// mark stands on the last iterate, and step and loss are printed over the frame.
+// The loss is that of the iterate where it is known (PathPoint.Loss), otherwise
+// that of the plane at its projection, and is then named so. Several paths walk
+// together, by their steps.
+//
+// Between frames nothing is interpolated: each shows iterates that were recorded.
+// The last frame shows the whole path. The animation repeats for ever. The same
+// animation gives the same bytes.
+type Animation struct {
+	// Landscape has the data, the paths, whose steps must not decrease, and the
+	// style. Style.DPI 0 is 100; a frame may have 4 million pixels.
+	Landscape *figure.Landscape
+
+	Frames int // at most, 2 to 1000; 0 is 120. Fewer where there are fewer steps
+}
+
+// Durations in hundredths of a second, the unit of a GIF. A frame lasts two of them at
+// least, because browsers slow down faster ones.
+const (
+	walkDuration = 800
+	lastDuration = 200 // of the last frame
+	leastFrame   = 2
+)
+
+func (a *Animation) frames() int {
+	if a.Frames == 0 {
+		return 120
+	}
+	return a.Frames
+}
+
+// Validate names the first field that cannot be drawn, its value and what is
+// allowed. WriteGIF calls it.
+func (a *Animation) Validate() error {
+	if a.Landscape == nil {
+		return fmt.Errorf("%w: Animation.Landscape is nil; it must have the data", figure.ErrInput)
+	}
+	if n := a.frames(); n < 2 || n > 1000 {
+		return fmt.Errorf("%w: Animation.Frames is %d; it must be between 2 and 1000", figure.ErrInput, a.Frames)
+	}
+	if err := a.Landscape.Style.Validate(); err != nil {
+		return err
+	}
+	if s := a.frameStyle(); s.Width*s.Height*float64(s.DPI)*float64(s.DPI) > 4e6 {
+		return fmt.Errorf("%w: a frame of %g x %g inches at %d dpi has more than 4 million pixels; choose a smaller Style.DPI",
+			figure.ErrInput, s.Width, s.Height, s.DPI)
+	}
+	if err := a.Landscape.Validate(); err != nil {
+		return err
+	}
+	points := 0
+	for _, t := range a.Landscape.Trails() {
+		points += len(t.Points)
+		for i := 1; i < len(t.Points); i++ {
+			if t.Points[i].Step < t.Points[i-1].Step {
+				return fmt.Errorf("%w: Animation: iterate %d of the path is of step %d after %d; steps must not decrease",
+					figure.ErrInput, i, t.Points[i].Step, t.Points[i-1].Step)
+			}
+		}
+	}
+	if points == 0 {
+		return fmt.Errorf("%w: Animation.Landscape has no path; there is nothing that moves", figure.ErrInput)
+	}
+	return nil
+}
+
+// Alt says what is to be seen, for readers who do not see it.
+func (a *Animation) Alt() string {
+	steps := a.steps()
+	return fmt.Sprintf("Animation of the walk from step %d to %d in %d frames. %s", steps[0], steps[len(steps)-1], len(steps), a.Landscape.Alt())
+}
+
+func (a *Animation) frameStyle() figure.Style {
+	s, ratio := a.Landscape.Defaults()
+	if s.DPI == 0 {
+		s.DPI = 100
+	}
+	return s.WithDefaults(ratio)
+}
+
+// steps returns the step that each frame shows: all, or evenly spaced ones with
+// the first and the last.
+func (a *Animation) steps() []int {
+	var all []int
+	for _, t := range a.Landscape.Trails() {
+		for _, q := range t.Points {
+			all = append(all, q.Step)
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	n := a.frames()
+	if len(all) <= n {
+		return all
+	}
+	out := make([]int, n)
+	for i := range out {
+		out[i] = all[int(math.Round(float64(i)*float64(len(all)-1)/float64(n-1)))]
+	}
+	return out
+}
+
+// SaveGIF writes the animation to a file, which appears whole or not at all.
+func (a *Animation) SaveGIF(path string) error {
+	var buf bytes.Buffer
+	if err := a.WriteGIF(&buf); err != nil {
+		return err
+	}
+	return safefile.WriteBytes(path, buf.Bytes())
+}
+
+// WriteGIF draws the frames and writes them as one GIF file.
+func (a *Animation) WriteGIF(w io.Writer) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	if _, err := canvas.Fonts(); err != nil {
+		return err
+	}
+	film := newFilm(a)
+	steps := a.steps()
+	// The palette is that of the first, the last and a few frames between.
+	var colors palette
+	for k := range 5 {
+		colors.count(film.draw(steps[(len(steps)-1)*k/4]))
+	}
+	keep := []color.NRGBA{film.page.Theme.Background, film.page.Theme.Ink, plane.PathHalo, plane.EndRed}
+	for _, t := range film.trails {
+		if len(keep) < 20 {
+			keep = append(keep, t.Ink)
+		}
+	}
+	colors.choose(keep...)
+	delay := max(leastFrame, int(math.Round(walkDuration/float64(len(steps)))))
+	out := newGIF(colors, film.canvas.Bounds())
+	for i, step := range steps {
+		if i == len(steps)-1 {
+			delay = max(delay, lastDuration)
+		}
+		out.add(film.draw(step), delay)
+	}
+	return out.encode(w)
+}
+
+// film draws frames: what does not move once, and the paths over a copy of it.
+type film struct {
+	landscape *figure.Landscape
+	page      *canvas.Page
+	device    *canvas.Raster
+	canvas    *image.RGBA // a copy of the pixels of the device
+	still     []uint8     // the pixels without paths
+	relief    plane.Relief
+	frame     canvas.Frame
+	text      canvas.Point // left end of the line of text over the frame
+	trails    []plane.Trail
+	residual  float64   // the largest of all paths
+	columns   []float64 // where the parts of the line of text begin
+	known     bool      // every loss that is shown is that of an iterate
+	narrow    bool      // no room for the losses of all paths
+}
+
+func newFilm(a *Animation) *film {
+	l := a.Landscape
+	s := a.frameStyle()
+	colors := canvas.ThemeOf(s.Theme == figure.Dark)
+	device := canvas.NewPNG(s.Width*72, s.Height*72, s.DPI, colors.Background)
+	f := &film{
+		landscape: l, device: device, relief: l.Relief(), trails: l.Trails(), residual: plane.MaxResidual(l.Trails()),
+		page: &canvas.Page{Device: device, W: s.Width * 72, H: s.Height * 72, Font: s.FontSize, Theme: colors},
+	}
+	f.canvas = image.NewRGBA(device.Image().Bounds())
+	f.known = true
+	for i := range f.trails {
+		f.trails[i].Whole = f.trails[i].Points
+		for _, q := range f.trails[i].Points {
+			f.known = f.known && q.HasLoss()
+		}
+	}
+	f.frame, f.text = l.DrawStill(f.page, s.FontSize*1.5)
+	f.columns = f.layStatus(a.steps())
+	draw.Draw(f.canvas, f.canvas.Bounds(), device.Image(), image.Point{}, draw.Src)
+	f.still = slices.Clone(f.canvas.Pix)
+	return f
+}
+
+// draw draws the walk up to a step. The image is valid until the next call.
+func (f *film) draw(step int) *image.RGBA {
+	still := image.RGBA{Pix: f.still, Stride: f.canvas.Stride, Rect: f.canvas.Rect}
+	draw.Draw(f.device.Image(), still.Rect, &still, image.Point{}, draw.Src)
+	trails := slices.Clone(f.trails)
+	for i := range trails {
+		t := &trails[i]
+		n, _ := slices.BinarySearchFunc(t.Whole, step+1, func(q figure.PathPoint, s int) int { return q.Step - s })
+		t.Points = t.Whole[:n]
+	}
+	plane.DrawPaths(f.page, f.frame, trails, f.residual)
+	var border canvas.Path // the halo of a path reaches over the frame
+	border.Box(f.frame.Box)
+	f.page.Stroke(border, canvas.Pen{Width: 0.7, Color: f.page.Theme.Ink})
+	x := f.text.X
+	for i, text := range f.status(step, trails) {
+		f.page.Label(text, 1, f.page.Theme.Ink).Draw(f.page, canvas.Pt(x+f.columns[i], f.text.Y), 0, 0.5)
+	}
+	draw.Draw(f.canvas, f.canvas.Bounds(), f.device.Image(), image.Point{}, draw.Src)
+	return f.canvas
+}
+
+// status is the line of text over the frame, in parts that stand in columns.
+func (f *film) status(step int, trails []plane.Trail) []string {
+	out := []string{fmt.Sprintf("step %d", step)}
+	if f.narrow {
+		return out
+	}
+	for i := range trails {
+		t := &trails[i]
+		if len(t.Points) == 0 {
+			out = append(out, "")
+			continue
+		}
+		q := t.Points[len(t.Points)-1]
+		v, name := q.Loss, cmp.Or(f.landscape.ZLabel, "loss")
+		if !f.known {
+			v, name = f.relief.At(q.A, q.B), name+" on the plane"
+		}
+		if !t.Alone {
+			name = t.Name
+		}
+		text := canvas.Short(v)
+		if math.IsNaN(v) {
+			text = "\u2013" // outside the grid, or over a hole
+		}
+		out = append(out, name+" "+text)
+	}
+	if !f.known && len(trails) > 0 && !trails[0].Alone {
+		out[0] += ", on the plane:"
+	}
+	return out
+}
+
+// layStatus returns where the columns of the text begin: wide enough for every
+// frame, so that the text stands still. Where they have no room, the losses of several
+// paths are left out.
+func (f *film) layStatus(steps []int) []float64 {
+	width := make([]float64, 1+len(f.trails))
+	for _, step := range steps {
+		trails := slices.Clone(f.trails)
+		for i := range trails {
+			n, _ := slices.BinarySearchFunc(trails[i].Whole, step+1, func(q figure.PathPoint, s int) int { return q.Step - s })
+			trails[i].Points = trails[i].Whole[:n]
+		}
+		for i, text := range f.status(step, trails) {
+			width[i] = math.Max(width[i], f.page.Label(strings.TrimSpace(text), 1, f.page.Theme.Ink).Width())
+		}
+	}
+	out := make([]float64, len(width))
+	for i := 1; i < len(out); i++ {
+		out[i] = out[i-1] + width[i-1] + f.page.Font*1.2
+	}
+	n := len(out) - 1
+	f.narrow = len(f.trails) > 1 && f.text.X+out[n]+width[n] > f.page.W
+	return out
+}

@@ -1,0 +1,81 @@
+package canvas
+
+import "image/color"
+
+// Page is the sheet that a figure is drawn on: a device, its size in points, the
+// base size of the letters and the colours.
+type Page struct {
+	Device
+	W, H  float64
+	Font  float64
+	Theme Theme
+}
+
+// Theme holds the colours that depend on light or dark paper. Series colours are
+// Okabe and Ito's, which readers without red-green vision tell apart, in an order
+// of different lightness.
+type Theme struct {
+	Background, Ink, Muted, Grid, Gap color.NRGBA
+	Series                            []color.NRGBA
+	Accent                            color.NRGBA // what asks for attention: barriers, the end of a path
+}
+
+// ThemeOf returns the colours for dark or for light paper.
+func ThemeOf(dark bool) Theme {
+	if dark {
+		return Theme{
+			Background: color.NRGBA{22, 24, 29, 255}, Ink: Gray(232), Muted: Gray(165), Grid: Gray(62), Gap: Gray(70),
+			Series: []color.NRGBA{{86, 180, 233, 255}, {240, 150, 60, 255}, {0, 190, 140, 255}, {230, 160, 200, 255}, {240, 228, 66, 255}, {190, 190, 190, 255}},
+			Accent: color.NRGBA{255, 120, 50, 255},
+		}
+	}
+	return Theme{
+		Background: Gray(255), Ink: Gray(25), Muted: Gray(95), Grid: Gray(225), Gap: Gray(222),
+		Series: []color.NRGBA{{0, 90, 160, 255}, {213, 94, 0, 255}, {0, 145, 105, 255}, {170, 75, 130, 255}, {86, 180, 233, 255}, {90, 90, 90, 255}},
+		Accent: color.NRGBA{213, 94, 0, 255},
+	}
+}
+
+func (p *Page) Label(text string, scale float64, c color.NRGBA) Label {
+	return Label{Text: text, Size: p.Font * scale, Color: c}
+}
+
+// Sizes relative to the base font.
+const (
+	titleScale = 1.1
+	TickScale  = 0.9
+	noteScale  = 0.82
+)
+
+// Heading draws the title at the top left of the box and returns the box below
+// it. A title that is too long is wrapped.
+func (p *Page) Heading(text string, box Rect) Rect {
+	if text == "" {
+		return box
+	}
+	size := p.Font * titleScale
+	for _, line := range wrap(text, size*1.06, box.W()) { // bold letters are wider
+		Label{Text: line, Size: size, bold: true, Color: p.Theme.Ink}.Draw(p, Point{box.X0, box.Y1}, 0, 1)
+		box.Y1 -= size * 1.25
+	}
+	box.Y1 -= p.Font * 0.25
+	return box
+}
+
+// Footnotes draws notes at the bottom of the box and returns the box above them.
+func (p *Page) Footnotes(notes []string, box Rect) Rect {
+	size := p.Font * noteScale
+	var lines []string
+	for _, n := range notes {
+		lines = append(lines, wrap(n, size, box.W())...)
+	}
+	if len(lines) == 0 {
+		return box
+	}
+	y := box.Y0 + float64(len(lines)-1)*size*1.25
+	for i, line := range lines {
+		Label{Text: line, Size: size, Color: p.Theme.Muted}.Draw(p, Point{box.X0, y - float64(i)*size*1.25}, 0, 0)
+	}
+	box.Y0 = y + size*1.25 + p.Font*0.3
+	return box
+}

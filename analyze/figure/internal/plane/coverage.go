@@ -1,0 +1,73 @@
+package plane
+
+import (
+	"math"
+
+	"sgdwalk/analyze/figure/internal/canvas"
+)
+
+// denseTrail is the number of iterates above which a path is drawn without the
+// pieces that would only cover what is drawn already: late in a long run the path
+// jumps to and fro in a spot, over and over.
+const denseTrail = 4000
+
+// coverage remembers which cells of a frame a path has passed, in up to eight inks.
+type coverage struct {
+	frame  canvas.Rect
+	size   float64
+	across int
+	cells  []uint8
+}
+
+func newCoverage(frame canvas.Rect, size float64) *coverage {
+	across := int(frame.W()/size) + 2
+	return &coverage{frame: frame, size: size, across: across, cells: make([]uint8, across*(int(frame.H()/size)+2))}
+}
+
+// segment passes from a to b in an ink and reports whether that reached a cell
+// which the ink had not been in.
+func (c *coverage) segment(a, b canvas.Point, ink int) bool {
+	a, b, ok := canvas.ClipSegment(a, b, c.frame)
+	if !ok {
+		return false
+	}
+	fresh := false
+	n := int(math.Ceil(b.Sub(a).Norm()/(0.7*c.size))) + 1
+	for k := range n + 1 {
+		q := a.Lerp(b, float64(k)/float64(n))
+		cell := &c.cells[int((q.Y-c.frame.Y0)/c.size)*c.across+int((q.X-c.frame.X0)/c.size)]
+		fresh = fresh || *cell&(1<<ink) == 0
+		*cell |= 1 << ink
+	}
+	return fresh
+}
+
+// visible returns the pieces of a polyline that reach a new cell of the given size,
+// by the ink of each: inkOf says the ink of the piece that ends at a point.
+func visible(pts []canvas.Point, frame canvas.Rect, size float64, inks int, inkOf func(i int) int) []canvas.Path {
+	c, out := newCoverage(frame, size), make([]canvas.Path, inks)
+	for i := 1; i < len(pts); i++ {
+		ink := inkOf(i)
+		if c.segment(pts[i-1], pts[i], ink) {
+			a, b, _ := canvas.ClipSegment(pts[i-1], pts[i], frame)
+			out[ink].Segment(a, b)
+		}
+	}
+	return out
+}
+
+// drawDense draws a long path as drawTrail does, but only what is visible of it, the
+// shades from the palest to the darkest.
+func drawDense(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, top float64) {
+	shades := visible(pts, f.Box, 0.4, pathShades, func(i int) int { return t.ShadeOf(i, top) })
+	var halo canvas.Path
+	for _, s := range shades {
+		halo = append(halo, s...)
+	}
+	thin := Thinning(halo, f.Box)
+	p.Stroke(halo, canvas.Pen{Width: PathWidth*thin + (HaloWidth-PathWidth)*thin*thin, Color: canvas.WithAlpha(PathHalo, 0.9*thin)})
+	for k := pathShades - 1; k >= 0; k-- {
+		p.Stroke(shades[k], canvas.Pen{Width: PathWidth * thin, Color: t.Shade(k)})
+	}
+	drawEpochs(p, f, t, pts, nil)
+}

@@ -1,0 +1,154 @@
+package plane
+
+import (
+	"image/color"
+	"math"
+
+	"sgdwalk/analyze/figure/internal/canvas"
+)
+
+// PathPoint is an iterate on the plane.
+type PathPoint struct {
+	A, B     float64 // coordinates on the plane, in the units of X and Y
+	Residual float64 // distance from the plane; 0 or NaN draws the path at full strength
+	Step     int
+	Epoch    int // the first point of an epoch is marked
+	// Loss is the loss at the iterate itself, not at its projection onto the plane
+	// (what Z has, if Z is no loss). 0 and NaN mean that it is not known.
+	Loss float64
+}
+
+func (q PathPoint) HasLoss() bool { return q.Loss != 0 && !math.IsNaN(q.Loss) }
+
+// Trail is a path and how it is drawn. Several are told apart by colour, dashes
+// and the shape of their marks; of up to eight, colour or shape is enough alone.
+type Trail struct {
+	Name      string
+	Points    []PathPoint
+	Ink, pale color.NRGBA // on the plane, and farthest from it
+	Dash      []float64
+	mark      func(c *canvas.Path, at canvas.Point, r float64)
+	Alone     bool
+	// whole is all of the path when points is its beginning, in an animation.
+	// What would jump from frame to frame follows from the whole, or is left out.
+	Whole []PathPoint
+}
+
+// Whom names the path in a sentence.
+func (t *Trail) Whom() string {
+	if t.Alone {
+		return "the path"
+	}
+	return t.Name
+}
+
+// trailInks are told apart on every colour of the maps by their white halo, and
+// from each other by their lightness as well as by their hue.
+var trailInks = []color.NRGBA{
+	{15, 15, 15, 255},
+	{220, 50, 10, 255},
+	{0, 75, 200, 255},
+	{245, 150, 0, 255},
+	{140, 20, 120, 255},
+	{90, 45, 0, 255},
+	{235, 90, 170, 255},
+	{115, 115, 115, 255},
+}
+
+var trailDashes = [][]float64{nil, {5, 1.8}, {1.6, 1.5}, {6, 1.6, 1.4, 1.6}, {3, 1.5}}
+
+var trailMarks = []func(c *canvas.Path, at canvas.Point, r float64){
+	(*canvas.Path).Square, (*canvas.Path).Triangle, (*canvas.Path).Circle, (*canvas.Path).Diamond,
+	(*canvas.Path).DownTriangle, (*canvas.Path).Plus, (*canvas.Path).Pentagon, (*canvas.Path).Star,
+}
+
+// LoneTrail is the path of a single run.
+func LoneTrail(points []PathPoint) Trail {
+	return Trail{Points: points, Ink: PathInk, pale: pathPale, Alone: true, mark: (*canvas.Path).Star}
+}
+
+// TrailAmong is the i-th path of several runs.
+func TrailAmong(i int, name string, points []PathPoint) Trail {
+	// From the ninth on colours and shapes come again, in other pairs.
+	mark := trailMarks[(i+3*(i/len(trailMarks)))%len(trailMarks)]
+	ink := trailInks[i%len(trailInks)]
+	return Trail{
+		Name: name, Points: points, Ink: ink, pale: canvas.Mix(ink, canvas.Gray(235), 0.45),
+		Dash: trailDashes[i%len(trailDashes)], mark: mark,
+	}
+}
+
+// onPage returns the places of the iterates. One without a finite place is a gap,
+// NaN.
+func (t *Trail) onPage(f canvas.Frame) []canvas.Point {
+	out := make([]canvas.Point, len(t.Points))
+	for i, q := range t.Points {
+		out[i] = f.At(q.A, q.B)
+		if !canvas.Finite(out[i].X) || !canvas.Finite(out[i].Y) {
+			out[i] = canvas.Pt(math.NaN(), math.NaN())
+		}
+	}
+	return out
+}
+
+// maxResidual returns the largest distance from the plane, 0 if none is known.
+func (t *Trail) maxResidual() float64 {
+	m := 0.0
+	for _, q := range t.Points {
+		if q.Residual > m && !math.IsInf(q.Residual, 1) {
+			m = q.Residual
+		}
+	}
+	return m
+}
+
+// MaxResidual is that of all trails: one scale of shades for all.
+func MaxResidual(trails []Trail) float64 {
+	m := 0.0
+	for i := range trails {
+		m = math.Max(m, trails[i].maxResidual())
+	}
+	return m
+}
+
+func (t *Trail) Shade(k int) color.NRGBA {
+	return canvas.Mix(t.Ink, t.pale, float64(k)/(pathShades-1))
+}
+
+// ShadeOf returns the shade of the line to iterate i, when the farthest of all is
+// off by top.
+func (t *Trail) ShadeOf(i int, top float64) int {
+	r := t.Points[i].Residual
+	if top == 0 || math.IsNaN(r) {
+		return 0
+	}
+	return max(0, min(pathShades-1, int(math.Min(r/top, 1)*pathShades)))
+}
+
+// EpochStarts returns the indices where a new epoch begins, without the ends of
+// the path; of many only every 2nd, 5th, ... epoch.
+func (t *Trail) EpochStarts() []int {
+	points := t.Points
+	if t.Whole != nil {
+		points = t.Whole
+	}
+	var starts []int
+	for i := 1; i < len(points)-1; i++ {
+		if points[i].Epoch != points[i-1].Epoch {
+			starts = append(starts, i)
+		}
+	}
+	stride := 1
+	for _, stride = range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
+		if len(starts) <= 10*stride {
+			break
+		}
+	}
+	var out []int
+	for _, i := range starts {
+		if points[i].Epoch%stride == 0 && i < len(t.Points) {
+			out = append(out, i)
+		}
+	}
+	return out
+}

@@ -1,0 +1,66 @@
+package figure
+
+import "math"
+
+// Styled returns a copy of fig in the given style: a field of s that is not zero
+// replaces fig's own. The data are shared with fig.
+func Styled(fig Figure, s Style) Figure {
+	own, _ := fig.Defaults()
+	return fig.WithStyle(s.over(own))
+}
+
+// over returns s with its zero fields taken from under.
+func (s Style) over(under Style) Style {
+	if s.Width != 0 {
+		// A height that was chosen for another width would distort the figure.
+		under.Width, under.Height = s.Width, 0
+	}
+	if s.Height != 0 {
+		under.Height = s.Height
+	}
+	if s.FontSize != 0 {
+		under.FontSize = s.FontSize
+	}
+	if s.DPI != 0 {
+		under.DPI = s.DPI
+	}
+	if s.Theme != "" {
+		under.Theme = s.Theme
+	}
+	return under
+}
+
+// Scaled returns a copy of fig with the given scale of what is drawn over the
+// steps or the plane: the loss of a walk, the levels of a landscape, the y axis of
+// line plots and spectra. Auto returns fig itself. An axis with values that have
+// no logarithm, such as cosines, stays linear, and so does one whose figure says
+// that it must be.
+func Scaled(fig Figure, s Scale) Figure {
+	if s == Auto {
+		return fig
+	}
+	return fig.WithScale(s)
+}
+
+func values(series []Series) [][]float64 {
+	var out [][]float64
+	for _, s := range series {
+		out = append(out, s.Y, s.Low, s.Top)
+	}
+	return out
+}
+
+// logarithmic tells whether values can stand on a logarithmic axis: none is
+// negative and at least one is positive.
+func logarithmic(series ...[]float64) bool {
+	positive := false
+	for _, s := range series {
+		for _, v := range s {
+			if v < 0 {
+				return false
+			}
+			positive = positive || v > 0 && !math.IsInf(v, 1)
+		}
+	}
+	return positive
+}
