@@ -144,7 +144,7 @@ func (b *Budget) TimeShare(step time.Duration, bytesPerSecond float64) float64 {
 // String describes the budget in one line.
 func (b *Budget) String() string {
 	return fmt.Sprintf("%d of %d steps kept as %d rows of %s: %s", (b.Rows-1)/(1+int64(b.options.InnerRows)), b.Steps,
-		b.Rows, bytesText(b.RowBytes), bytesText(b.TotalBytes))
+		b.Rows, Bytes(b.RowBytes), Bytes(b.TotalBytes))
 }
 
 // BudgetError reports that a recording does not fit, and which schedule does.
@@ -159,11 +159,11 @@ type BudgetError struct {
 // Error describes the problem and the suggestion in one line, with all numbers.
 func (e *BudgetError) Error() string {
 	text := fmt.Sprintf("record: the recording needs %s (%d rows of %s), but only %s are allowed; ",
-		bytesText(e.Budget.TotalBytes), e.Budget.Rows, bytesText(e.Budget.RowBytes), bytesText(e.MaxBytes))
+		Bytes(e.Budget.TotalBytes), e.Budget.Rows, Bytes(e.Budget.RowBytes), Bytes(e.MaxBytes))
 	if !e.Fits {
-		return text + fmt.Sprintf("no schedule fits: the first and the last row alone need %s", bytesText(e.Bytes))
+		return text + fmt.Sprintf("no schedule fits: the first and the last row alone need %s", Bytes(e.Bytes))
 	}
-	return text + fmt.Sprintf("the schedule %s fits with %s", e.Schedule, bytesText(e.Bytes))
+	return text + fmt.Sprintf("the schedule %s fits with %s", e.Schedule, Bytes(e.Bytes))
 }
 
 // Check returns nil when the recording fits into maxBytes, and otherwise a
@@ -257,16 +257,4 @@ func (b *Budget) fitLog(room int64) (n, kept int64) {
 		n, kept = next, count
 	}
 	return n, kept
-}
-
-// bytesText formats a size with three digits and a decimal unit, such as 1.23 GB.
-func bytesText(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, unit := float64(n), 0
-	for v >= 999.5 && unit < 6 {
-		v, unit = v/1000, unit+1
-	}
-	return fmt.Sprintf("%.3g %cB", v, " kMGTPE"[unit])
 }

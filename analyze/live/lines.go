@@ -27,7 +27,7 @@ func (s *Status) Line() string {
 	if s.Recorder != nil {
 		parts = append(parts, fmt.Sprintf("queue %d", s.Recorder.Queued))
 	}
-	parts = append(parts, Bytes(float64(s.Bytes)))
+	parts = append(parts, record.Bytes(s.Bytes).String())
 	if s.State != Recording {
 		parts = append(parts, string(s.State))
 	}
@@ -112,12 +112,12 @@ func (s *Status) queue() string {
 }
 
 func (s *Status) disk() string {
-	text := fmt.Sprintf("%d rows, %s", s.Rows, Bytes(float64(s.Bytes)))
+	text := fmt.Sprintf("%d rows, %s", s.Rows, record.Bytes(s.Bytes))
 	if s.WholeBytes.Valid {
-		text += fmt.Sprintf(" of about %s", Bytes(s.WholeBytes.Value))
+		text += fmt.Sprintf(" of about %s", record.Bytes(s.WholeBytes.Value))
 	}
 	if s.FreeBytes.Valid {
-		text += fmt.Sprintf("; %s free", Bytes(s.FreeBytes.Value))
+		text += fmt.Sprintf("; %s free", record.Bytes(s.FreeBytes.Value))
 		if s.State == Recording && s.WholeBytes.Valid && s.WholeBytes.Value-float64(s.Bytes) > s.FreeBytes.Value {
 			text += ": NOT ENOUGH"
 		}
@@ -183,18 +183,6 @@ func number(o record.Optional) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.4g", o.Value)
-}
-
-// Bytes writes a size in powers of 1000.
-func Bytes(v float64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
-	for v >= 999.5 && len(units) > 1 {
-		v, units = v/1000, units[1:]
-	}
-	if units[0] == "B" {
-		return fmt.Sprintf("%.0f B", v)
-	}
-	return fmt.Sprintf("%.3g %s", v, units[0])
 }
 
 func pad(s string, n int) string {

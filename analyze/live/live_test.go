@@ -18,6 +18,7 @@ import (
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recorder"
 )
 
 const parameters = 12
@@ -227,7 +228,7 @@ func TestLines(t *testing.T) {
 	for _, n := range []int{0, 1, 5, 41} {
 		l := logOf(h, steps[:n])
 		s := l.Status(time.Time{})
-		s.Recorder = &live.Recorder{Queued: 2, Capacity: 3, Dropped: 1}
+		s.Recorder = &recorder.Counters{Queued: 2, Capacity: 3, Dropped: 1}
 		want := len(l.Lines(&s, 80))
 		for _, width := range []int{1, 20, 40, 80, 200} {
 			lines := l.Lines(&s, width)

@@ -7,6 +7,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
+	"sgdwalk/record/recorder"
 )
 
 // State says how a run stands.
@@ -54,17 +55,7 @@ type Status struct {
 	WholeBytes record.Optional `json:"whole_bytes"` // about what the whole run takes
 	FreeBytes  record.Optional `json:"free_bytes"`  // left on its disk
 
-	Recorder *Recorder `json:"recorder"` // nil when the writer says nothing
-}
-
-// Recorder is what the writing process says of its queue.
-type Recorder struct {
-	Queued      int64   `json:"queued"`      // rows that wait for the disk
-	MostQueued  int64   `json:"most_queued"` // at any time
-	Capacity    int64   `json:"capacity"`    // of the queue
-	Dropped     int64   `json:"dropped"`
-	BlockedTime float64 `json:"blocked_seconds"` // that training waited for the queue
-	Share       float64 `json:"time_share"`      // of its time that recording takes
+	Recorder *recorder.Counters `json:"recorder"` // nil when no process records the run
 }
 
 // Status returns how the run stands at the given time.

@@ -21,7 +21,7 @@ import (
 type Dir struct {
 	path    string // as it was given
 	real    string // the same without links
-	lock    *lock
+	unlock  func() error
 	stage   string   // private directory of the new files; empty until the first one
 	files   []string // names of the new files
 	journal *Journal
@@ -29,7 +29,8 @@ type Dir struct {
 }
 
 // Create locks the directory of a result, and makes it, parents included, when it is
-// missing. An earlier result in it stays until Finish. The error wraps ErrBusy when
+// missing. An earlier result in it stays until Finish. The error wraps
+// safefile.ErrBusy when
 // another process has the directory. Close must be called.
 func Create(dir string) (d *Dir, err error) {
 	if dir == "" {
@@ -50,7 +51,7 @@ func Create(dir string) (d *Dir, err error) {
 	if d.real, err = filepath.EvalSymlinks(d.real); err != nil {
 		return d, err
 	}
-	if d.lock, err = lockDir(d.real); err != nil {
+	if d.unlock, err = safefile.Lock(d.real); err != nil {
 		return d, err
 	}
 	d.clean()
@@ -100,7 +101,7 @@ func (d *Dir) Path() string { return d.path }
 // Stage returns the private directory that the files of the new result are written
 // to. Its name cannot be predicted.
 func (d *Dir) Stage() (string, error) {
-	if d.lock == nil {
+	if d.unlock == nil {
 		return "", fmt.Errorf("result: %s is closed", d.path)
 	}
 	if d.stage == "" {
@@ -228,9 +229,9 @@ func (d *Dir) Close() error {
 		errs = append(errs, os.RemoveAll(d.stage))
 		d.stage = ""
 	}
-	if d.lock != nil {
-		errs = append(errs, d.lock.release())
-		d.lock = nil
+	if d.unlock != nil {
+		errs = append(errs, d.unlock())
+		d.unlock = nil
 	}
 	for _, dir := range d.made {
 		if os.Remove(dir) != nil { // it has something in it

@@ -55,7 +55,7 @@ func linkOthers(from, to string, earlier []string) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if name == lockName || slices.Contains(earlier, name) {
+		if name == safefile.LockName || slices.Contains(earlier, name) {
 			continue
 		}
 		if !e.Type().IsRegular() {

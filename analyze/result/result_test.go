@@ -269,7 +269,7 @@ func TestLeftovers(t *testing.T) {
 func TestOneAnalysisAtATime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "x")
 	d := create(t, dir)
-	if _, err := result.Create(dir); !errors.Is(err, result.ErrBusy) {
+	if _, err := result.Create(dir); !errors.Is(err, safefile.ErrBusy) {
 		t.Errorf("a second one gets %v", err)
 	}
 	ok(t, d.Close())
@@ -278,9 +278,9 @@ func TestOneAnalysisAtATime(t *testing.T) {
 	}
 	d = create(t, dir)
 	ok(t, d.Finish(document(t)))
-	release, err := result.Lock(dir)
+	release, err := safefile.Lock(dir)
 	ok(t, err)
-	if _, err := result.Create(dir); !errors.Is(err, result.ErrBusy) {
+	if _, err := result.Create(dir); !errors.Is(err, safefile.ErrBusy) {
 		t.Errorf("in a locked directory: %v", err)
 	}
 	ok(t, release())

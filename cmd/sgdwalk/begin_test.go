@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sgdwalk/record/recorder"
 )
 
 // lay puts a run together as it stands at some moment: files by their names, with
@@ -44,7 +46,7 @@ func remains(t *testing.T, dir string) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), countersName) {
+		if strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "recorder.json") {
 			names = append(names, e.Name())
 		}
 	}
@@ -160,7 +162,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		// A death while the summary is written, or the counters are removed, comes after
 		// all sessions: such files stay for a while, and are no row.
 		left := slices.DeleteFunc(remains(t, dir), func(name string) bool {
-			return behind && (strings.HasPrefix(name, "."+summaryName+".") || strings.HasPrefix(name, countersName))
+			return behind && (strings.HasPrefix(name, "."+recorder.SummaryName+".") || strings.HasPrefix(name, "recorder.json"))
 		})
 		if len(left) > 0 {
 			t.Errorf("%q is left behind", left)

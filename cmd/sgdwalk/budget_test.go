@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"sgdwalk/record"
 )
 
 var suggestion = regexp.MustCompile(`; (--record \S+) fits with`)
@@ -43,11 +45,11 @@ func TestSuggestionFits(t *testing.T) {
 				}
 				size += info.Size()
 			}
-			most, err := parseSize("", limit)
+			most, err := record.ParseBytes(limit)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if size > most || size < most/4 {
+			if size > int64(most) || size < int64(most)/4 {
 				t.Errorf("%q: %s takes %d bytes of %d", more, schedule, size, most)
 			}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,12 +15,12 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
-	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/dataset"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
+	"sgdwalk/train/sweep"
 )
 
 // compareCmd holds several runs against each other.
@@ -199,7 +198,7 @@ func (w *joint) recipe() compareRecipe {
 // gather opens every run that was named, those of sweeps included.
 func (w *joint) gather() error {
 	for _, p := range w.c.Paths {
-		text, err := safefile.Read(filepath.Join(p, sweepName), 1<<30)
+		s, err := sweep.ReadSummary(p)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err := w.open(p, filepath.Base(filepath.Clean(p))); err != nil {
 				return err
@@ -208,10 +207,6 @@ func (w *joint) gather() error {
 		}
 		if err != nil {
 			return err
-		}
-		var s sweepSummary
-		if err := json.Unmarshal(text, &s); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(p, sweepName), err)
 		}
 		for _, r := range s.Results {
 			if r.Status != train.Finished {

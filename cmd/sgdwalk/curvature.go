@@ -70,9 +70,9 @@ func (c *curvatureCmd) reserveMemory(e *env, vectors int64) (restore func()) {
 	var now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&now)
-	text, limit := "memory for the vectors of the iteration: at most "+bytesText(vectors), int64(now.HeapAlloc)+vectors+margin
+	text, limit := "memory for the vectors of the iteration: at most "+record.Bytes(vectors).String(), int64(now.HeapAlloc)+vectors+margin
 	if c.Objective == "" {
-		text, limit = text+"; for the passes that products share: at most "+bytesText(passes), limit+passes
+		text, limit = text+"; for the passes that products share: at most "+record.Bytes(passes).String(), limit+passes
 	}
 	e.say("%s", text)
 	before := debug.SetMemoryLimit(-1) // a negative limit changes nothing

@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recorder"
 	"sgdwalk/train/replay"
+	"sgdwalk/train/session"
 )
 
 // damagedRun is a damage and what must survive it.
@@ -120,7 +122,7 @@ func TestLostTail(t *testing.T) {
 	if stdout, _ := wantStatus(t, exitDamaged, "verify", dir); !strings.Contains(stdout, "train.json says that the run has") {
 		t.Errorf("with train.json: %q", stdout)
 	}
-	os.Remove(filepath.Join(dir, summaryName))
+	os.Remove(filepath.Join(dir, recorder.SummaryName))
 	if stdout, _ := wantStatus(t, exitOK, "verify", dir); !strings.Contains(stdout, "unfinished: it ends at step") {
 		t.Errorf("without train.json: %q", stdout)
 	}
@@ -157,7 +159,7 @@ func TestNothingBlocksForGood(t *testing.T) {
 		{"no checkpoint", func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, replay.CheckpointName)) }, "no checkpoint"},
 		{"no summary", func(*testing.T, string) {}, "continues"},
 		{"damaged summary", func(t *testing.T, dir string) {
-			if err := os.WriteFile(filepath.Join(dir, summaryName), []byte("{"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, recorder.SummaryName), []byte("{"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, "continues"},
@@ -165,7 +167,7 @@ func TestNothingBlocksForGood(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
 			wantStatus(t, exitOK, f.args(dir)...)
-			os.Remove(filepath.Join(dir, summaryName)) // killed between the last row and its summary
+			os.Remove(filepath.Join(dir, recorder.SummaryName)) // killed between the last row and its summary
 			test.spoil(t, dir)
 			if _, stderr := wantStatus(t, exitOK, "train", "--resume", dir); !strings.Contains(stderr, test.says) {
 				t.Errorf("--resume says %q, want %q", stderr, test.says)
@@ -174,7 +176,7 @@ func TestNothingBlocksForGood(t *testing.T) {
 				t.Errorf("%d rows of %d, %d bytes torn", n, reference.Len(), torn)
 			}
 			wantStatus(t, exitOK, "verify", dir)
-			if s, err := readTrainSummary(dir); err != nil || s == nil || s.Rows != int64(reference.Len()) {
+			if s, err := session.ReadSummary(dir); err != nil || s == nil || s.Rows != int64(reference.Len()) {
 				t.Errorf("train.json has %+v, %v", s, err)
 			}
 			wantStatus(t, exitOK, "train", "--resume", dir) // nothing is left to do
@@ -225,12 +227,12 @@ func TestOtherKernel(t *testing.T) {
 	}
 	defer r.Close()
 	h := r.Header().Clone()
-	if err := checkKernel(dir, h); err != nil {
+	if err := session.CheckKernel(dir, h); err != nil {
 		t.Error(err)
 	}
 	own := h.Kernel
 	h.Kernel = "sve9"
-	if err := checkKernel(dir, h); err == nil || !strings.Contains(err.Error(), "sve9") || !strings.Contains(err.Error(), own) {
+	if err := session.CheckKernel(dir, h); err == nil || !strings.Contains(err.Error(), "sve9") || !strings.Contains(err.Error(), own) {
 		t.Errorf("%v; want both kernels named", err)
 	}
 }

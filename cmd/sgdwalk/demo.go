@@ -15,7 +15,10 @@ import (
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
+	"sgdwalk/record/recorder"
 	"sgdwalk/record/safefile"
+	"sgdwalk/train/session"
 )
 
 // demoCmd does the whole job on the embedded digits.
@@ -37,25 +40,25 @@ Examples:
 
 // demoConfig is the run of the demo. The learning rate is high enough for the
 // walk to bounce between the walls of its valley and low enough to learn.
-func demoConfig() *trainConfig {
+func demoConfig() *session.Settings {
 	rate, batch := 0.5, 50
-	return &trainConfig{
+	return &session.Settings{
 		Data: "digits", Model: "mlp:32", Optimizer: "sgd", LR: &rate, Batch: &batch, Epochs: 8, Seed: 1, Record: "every:1", Grad: true,
 	}
 }
 
 // demoResult is everything that the demo saw.
 type demoResult struct {
-	Out       string            `json:"out"`
-	Train     trainSummary      `json:"train"`
-	Verified  verifyResult      `json:"verified"`
-	Path      path.Summary      `json:"path"`
-	Walk      walk.Summary      `json:"walk"`
-	PCA       pca.Summary       `json:"pca"`
-	Landscape landscape.Summary `json:"landscape"`
-	Curvature curvature.Summary `json:"curvature"`
-	Warnings  []analyze.Warning `json:"warnings"`
-	Summary   []string          `json:"summary"`
+	Out       string                 `json:"out"`
+	Train     *session.Summary       `json:"train"`
+	Verified  *recorder.Verification `json:"verified"`
+	Path      path.Summary           `json:"path"`
+	Walk      walk.Summary           `json:"walk"`
+	PCA       pca.Summary            `json:"pca"`
+	Landscape landscape.Summary      `json:"landscape"`
+	Curvature curvature.Summary      `json:"curvature"`
+	Warnings  []analyze.Warning      `json:"warnings"`
+	Summary   []string               `json:"summary"`
 }
 
 // Run does the whole job.
@@ -113,14 +116,17 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	quiet.silent = true
 	run := filepath.Join(c.Out, "run")
 	r := &demoResult{Out: c.Out}
-	var err error
-	if r.Train, err = demoConfig().start(ctx, &quiet, recordFlags{}, run, c.Force); err != nil {
+	o, err := new(recordFlags).sessionOptions(e, c.Force)
+	if err != nil {
+		return nil, err
+	}
+	if r.Train, err = session.Start(ctx, run, demoConfig(), o); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("demo: interrupted; what was recorded is in %s", run)
 	}
-	if r.Verified, err = verify(run, func(string) {}); err != nil {
+	if r.Verified, err = recorder.Verify(run, func(string) {}); err != nil {
 		return nil, err
 	}
 	if n := len(r.Verified.Problems); n > 0 {
@@ -162,11 +168,11 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 // words says what was seen, one paragraph a question.
 func (c *demoCmd) words(r *demoResult, run string) []string {
 	config := demoConfig()
-	t := &r.Train
+	t := r.Train
 	out := []string{
 		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),
 		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", optionalText(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
-		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, bytesText(r.Verified.Bytes)),
+		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, record.Bytes(r.Verified.Bytes)),
 	}
 	for _, part := range []struct {
 		title     string

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -19,8 +19,10 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recorder"
 	"sgdwalk/train"
 	"sgdwalk/train/replay"
+	"sgdwalk/train/session"
 )
 
 // faults returns how often a fault is tried: many times in the fault lane, whose
@@ -121,8 +123,8 @@ func trainAcknowledging() {
 }
 
 func (f faultRun) train(dir string) error {
-	c := trainConfig{Data: "digits", Model: f.Model, Optimizer: f.Optimizer, Batch: &f.Batch, Epochs: f.Epochs, Seed: f.Seed, Record: "every:1", Grad: f.Grad, RecGrad: f.GradAt}
-	cfg, err := c.config()
+	c := session.Settings{Data: "digits", Model: f.Model, Optimizer: f.Optimizer, Batch: &f.Batch, Epochs: f.Epochs, Seed: f.Seed, Record: "every:1", Grad: f.Grad, RecGrad: f.GradAt}
+	cfg, err := c.Config(software)
 	if err != nil {
 		return err
 	}
@@ -130,32 +132,44 @@ func (f faultRun) train(dir string) error {
 	if err != nil {
 		return err
 	}
-	flags := recordFlags{OnRecordError: "fail"}
-	opts := arrowfile.Options{SegmentBytes: f.SegmentBytes}
-	if opts.ExtraFiles, err = c.beside(&flags, x.Header()); err != nil {
-		return err
-	}
-	r, err := flags.record(x.Header(), func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(dir, h, opts) })
+	config, err := c.Encode(x.Header())
 	if err != nil {
 		return err
 	}
-	r.Sink = &acknowledging{Sink: r.Sink, writer: r.writer}
-	e := &env{stdout: io.Discard, stderr: io.Discard, progress: newMeter(io.Discard, true)}
-	_, err = fly(context.Background(), e, x, r, dir, func(*train.Loop) error { return nil })
-	return err
+	r, err := recorder.Create(dir, x.Header(), recorder.Options{File: arrowfile.Options{
+		SegmentBytes: f.SegmentBytes, ExtraFiles: map[string][]byte{recorder.ConfigName: config},
+	}})
+	if err != nil {
+		return err
+	}
+	loop, err := x.Loop(&acknowledging{Recorder: r})
+	if err != nil {
+		return err
+	}
+	loop.Checkpoint = func(c *train.Checkpoint) error {
+		if err := r.Flush(); err != nil {
+			return err
+		}
+		return replay.SaveCheckpoint(dir, x.Header(), c)
+	}
+	if err := x.Measure(loop); err != nil {
+		return err
+	}
+	_, err = loop.Run(context.Background())
+	r.SetFinished(err == nil)
+	return errors.Join(err, r.Close())
 }
 
 // acknowledging says after each row how many are acknowledged; some wait.
 type acknowledging struct {
-	record.Sink
-	writer *arrowfile.Writer
-	said   int64
+	*recorder.Recorder
+	said int64
 }
 
 // Append hands the row on.
 func (a *acknowledging) Append(s *record.Step) error {
-	err := a.Sink.Append(s)
-	if n := a.writer.Rows(); n > a.said {
+	err := a.Recorder.Append(s)
+	if n := a.Rows(); n > a.said {
 		a.said = n
 		fmt.Println(n)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recorder"
 	"sgdwalk/record/stream"
 )
 
@@ -65,13 +66,13 @@ func ingest(t *testing.T, text []byte, args ...string) (status int, stdout, stde
 }
 
 // end is how a stream ended, by what ingest keeps.
-func end(t *testing.T, dir string) ingested {
+func end(t *testing.T, dir string) stream.Ingested {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, ingestName))
+	text, err := os.ReadFile(filepath.Join(dir, recorder.IngestName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s ingested
+	var s stream.Ingested
 	if err := json.Unmarshal(text, &s); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestIngestSchedules(t *testing.T) {
 	}{
 		{nil, "--out is missing"},
 		{[]string{"--out", dir}, "exists already"},
-		{[]string{"--out", dir + "2", "--max-bytes", "10kB"}, "--max-bytes 10kB"},
+		{[]string{"--out", dir + "2", "--max-bytes", "10kB"}, "--max-bytes is 10 kB"},
 		{[]string{"--out", dir + "2", "--record", "often"}, "--record"},
 	} {
 		status, _, stderr := ingest(t, text, c.args...)
@@ -252,7 +253,7 @@ func TestIngestReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.Close()
-	var s ingested
+	var s stream.Ingested
 	if err := json.NewDecoder(answers).Decode(&s); err != nil || s.Status != "finished" {
 		t.Errorf("%v: %+v", err, s)
 	}
@@ -317,7 +318,7 @@ func TestIngestGroups(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "run")
 	ingest(t, bytes.Join([][]byte{line("w"), frame(0, 0.5, 0.25), frame(1, 0.5, 0.25), frame(2, 0.5, 0.125)}, nil), "--out", dir)
-	if text, err := os.ReadFile(filepath.Join(dir, groupRatesName)); err != nil || string(text) != "step,learning_rate_0,learning_rate_1\n0,0.5,0.25\n2,0.5,0.125\n" {
+	if text, err := os.ReadFile(filepath.Join(dir, recorder.GroupRatesName)); err != nil || string(text) != "step,learning_rate_0,learning_rate_1\n0,0.5,0.25\n2,0.5,0.125\n" {
 		t.Errorf("%v: %s", err, text)
 	}
 	r := must(arrowfile.Open(dir))

@@ -12,6 +12,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recorder"
 	"sgdwalk/train/replay"
 )
 
@@ -163,7 +164,7 @@ func (k *kill) check(t *testing.T, tally *killTally, resume bool) {
 		t.Errorf("the Arrow library reads %d rows of %d", n, rows)
 	}
 	tally.foreign += n
-	if _, err := os.Stat(filepath.Join(k.dir, configName)); !resume || err != nil {
+	if _, err := os.Stat(filepath.Join(k.dir, recorder.ConfigName)); !resume || err != nil {
 		return // killed before its settings were written
 	}
 	if rows == k.reference.Len() {
@@ -191,7 +192,7 @@ func TestResumeWithLostRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := os.ReadFile(filepath.Join(written, configName))
+	config, err := os.ReadFile(filepath.Join(written, recorder.ConfigName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func TestResumeWithLostRows(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for name, text := range map[string][]byte{replay.CheckpointName: checkpoint, configName: config} {
+		for name, text := range map[string][]byte{replay.CheckpointName: checkpoint, recorder.ConfigName: config} {
 			if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
 				t.Fatal(err)
 			}

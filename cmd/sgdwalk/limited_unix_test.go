@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 
+	"sgdwalk/record/recorder"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -81,7 +83,7 @@ func TestDiskFullWhileTraining(t *testing.T) {
 				t.Errorf("limit %d: status %d, %q; want training to end and an incomplete recording", limit, status, stdout)
 			}
 			// A limit of the disk can leave train.json, which says so, unwritten too.
-			if stats, err := readRecorder(dir); err == nil && stats != nil && !strings.Contains(verified, "INCOMPLETE: ") {
+			if stats, err := recorder.ReadStats(dir); err == nil && stats != nil && !strings.Contains(verified, "INCOMPLETE: ") {
 				t.Errorf("limit %d: verify says %q of an incomplete recording", limit, verified)
 			}
 		case status != exitFailure || !strings.HasPrefix(last, "sgdwalk: "):

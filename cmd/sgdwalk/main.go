@@ -139,6 +139,13 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// isUsage reports whether the caller must change something.
+func isUsage(err error) bool {
+	var usage usageError
+	var option *record.OptionError
+	return errors.As(err, &usage) || errors.As(err, &option)
+}
+
 func main() {
 	// A closed pipe is an error of writing, and not the end of the process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -221,8 +228,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	err = k.Run(e)
 	e.progress.End()
 	// After a failed write, help and a wrong call are told apart no longer.
-	var usage usageError
-	if failed := raw.failed(); failed != nil && (err == nil || errors.As(err, &usage)) {
+	if failed := raw.failed(); failed != nil && (err == nil || isUsage(err)) {
 		err = failed
 	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) && !record.IsDamage(err) && !errors.Is(err, errDamaged) {
@@ -293,7 +299,6 @@ func leave(stderr io.Writer, err error) int {
 	}
 	saidBy(stderr, err)
 	fmt.Fprintf(stderr, "sgdwalk: %s\n", oneLine(err))
-	var usage usageError
 	switch {
 	case errors.Is(err, errAgain):
 		return exitAgain
@@ -301,7 +306,7 @@ func leave(stderr io.Writer, err error) int {
 		return exitInterrupted
 	case record.IsDamage(err) || errors.Is(err, errDamaged):
 		return exitDamaged
-	case errors.As(err, &usage):
+	case isUsage(err):
 		return exitUsage
 	default:
 		return exitFailure

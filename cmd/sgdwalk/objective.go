@@ -12,6 +12,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
+	"sgdwalk/record/recorder"
 	"sgdwalk/train"
 	"sgdwalk/train/nn"
 )
@@ -250,7 +251,7 @@ func (a *analysis) closeObjective() {
 
 // foreign reports whether another program made the run in a directory.
 func foreign(h *record.Header, dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, ingestName))
+	_, err := os.Stat(filepath.Join(dir, recorder.IngestName))
 	return err == nil || h.Data.Spec == "" || h.Model == record.ImportedModel
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/analyze/shard"
+	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
 
@@ -232,7 +233,7 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 		case "sweep":
 			reads = "the recordings take %s"
 		}
-		e.printf("the shards' files take about %s; "+reads+"\n", bytesText(estimate.ShardBytes), bytesText(runBytes))
+		e.printf("the shards' files take about %s; "+reads+"\n", record.Bytes(estimate.ShardBytes), record.Bytes(runBytes))
 	}
 	e.printf("the plan is in %s; next:\n  sgdwalk work %s --shard 0   (to %d, anywhere, in any order; or sgdwalk submit %s --slurm)\n  sgdwalk merge %s\n", dir, dir, p.Shards-1, dir, dir)
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -10,8 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/analyze/shard"
-	"sgdwalk/train/optim"
-	"sgdwalk/train/replay"
+	"sgdwalk/train/session"
+	"sgdwalk/train/sweep"
 )
 
 // planSweepCmd divides a sweep.
@@ -49,25 +48,19 @@ func (c *planSweepCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 		}
 		command = append([]string{command[0], "--out=" + dir}, command[1:]...)
 	}
-	s, cells, err := c.read(e, dir)
+	s, err := c.sweepCmd.plan(e, dir, sweep.Options{})
 	if err != nil {
 		return err
 	}
-	if err := s.plan(cells); err != nil {
-		return err
-	}
-	if err := s.room(c.MaxBytes); err != nil {
-		return err
-	}
 	setup, bytes := time.Since(begun), int64(0)
-	for _, p := range s.cells {
-		bytes += p.bytes
+	for _, p := range s.Cells {
+		bytes += p.Bytes
 	}
 	collected, sh, err := e.collect(ctx, command)
 	if err != nil {
 		return err
 	}
-	p := &shard.Plan{Analysis: "sweep", Command: command, Identity: sh.found, Shards: c.Shards, Kinds: s.kinds(c.Timing)}
+	p := &shard.Plan{Analysis: "sweep", Command: command, Identity: sh.found, Shards: c.Shards, Kinds: cellKinds(s, c.Timing)}
 	if p.Directory, err = os.Getwd(); err != nil {
 		return err
 	}
@@ -85,23 +78,23 @@ func (c *planSweepCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 	return e.showPlan(c.Out, p, estimate, bytes)
 }
 
-// kinds are the cells that differ in learning rate, hyperparameters and seed
+// cellKinds are the cells that differ in learning rate, hyperparameters and seed
 // alone, with the time that one of them takes on one core: steps are timed, until
 // there is no more time for that.
-func (s *sweep) kinds(most time.Duration) []shard.Kind {
+func cellKinds(s *sweep.Sweep, most time.Duration) []shard.Kind {
 	var kinds []shard.Kind
 	place := make(map[string]int)
 	until := time.Now().Add(most)
-	for _, p := range s.cells {
-		name := p.kind(len(s.data) > 1)
+	for _, p := range s.Cells {
+		name := s.Kind(p)
 		i, known := place[name]
 		if !known {
 			i = len(kinds)
 			place[name] = i
-			k := shard.Kind{Name: name, Values: len(cellEnd(new(trainSummary)))}
+			k := shard.Kind{Name: name, Values: len(cellEnd(new(session.Summary)))}
 			if most > 0 && (i == 0 || time.Now().Before(until)) {
-				if seconds := p.seconds(); seconds > 0 {
-					k.Seconds, k.Timed = seconds, 1
+				if took := p.Time(); took > 0 {
+					k.Seconds, k.Timed = took.Seconds(), 1
 				}
 			}
 			kinds = append(kinds, k)
@@ -120,35 +113,4 @@ func (s *sweep) kinds(most time.Duration) []shard.Kind {
 		}
 	}
 	return kinds
-}
-
-// kind is what makes a cell take as long as another one.
-func (p *plannedCell) kind(withData bool) string {
-	name := p.header.Model + " " + p.header.Optimizer.Name
-	if p.Batch != nil {
-		name += fmt.Sprintf(" batch %d", p.header.Batch)
-	}
-	if withData {
-		name += " " + dataName(p.header.Data.Spec)
-	}
-	return name
-}
-
-// seconds is how long the cell takes on one core: the gradients of its batches, and
-// the losses over all examples, which are a third of a gradient each. 0 when it
-// cannot be measured.
-func (p *plannedCell) seconds() float64 {
-	x, err := replay.New(p.config)
-	if err != nil {
-		return 0
-	}
-	defer x.Model().Close()
-	step, err := x.TimeStep()
-	if err != nil {
-		return 0
-	}
-	h := p.header
-	batches := float64(h.Steps) * float64(optim.BatchesPerStep(h.Optimizer))
-	losses := float64(h.Epochs+1) * float64(h.Data.TrainExamples+h.Data.TestExamples) / float64(h.Batch) / 3
-	return step.Seconds() * (batches + losses)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sgdwalk/record/recorder"
 )
 
 // TestPlantedFiles: a link, a pipe or a directory in place of a file of a run that
@@ -17,9 +19,9 @@ func TestPlantedFiles(t *testing.T) {
 	whole := trainSmall(t)
 	wantStatus(t, exitOK, "path", "-q", whole)
 	for _, text := range []struct{ name, text string }{
-		{importName, `{"rows": 9}`},
-		{ingestName, `{"rows": 9}`},
-		{groupRatesName, "step,learning_rate_0,learning_rate_1\n"},
+		{recorder.ImportName, `{"rows": 9}`},
+		{recorder.IngestName, `{"rows": 9}`},
+		{recorder.GroupRatesName, "step,learning_rate_0,learning_rate_1\n"},
 	} {
 		if err := os.WriteFile(filepath.Join(whole, text.name), []byte(text.text), 0o666); err != nil {
 			t.Fatal(err)
@@ -39,15 +41,15 @@ func TestPlantedFiles(t *testing.T) {
 		{"header.json", exitDamaged, []string{"report", "RUN", "--out", "OUT"}},
 		{"steps-000000.arrow", exitDamaged, []string{"info", "RUN"}},
 		{"steps-000000.arrow", exitDamaged, []string{"path", "RUN"}},
-		{configName, exitDamaged, []string{"train", "--resume", "RUN"}},
-		{configName, exitOK, []string{"repair", "RUN", "--out", "OUT"}},
+		{recorder.ConfigName, exitDamaged, []string{"train", "--resume", "RUN"}},
+		{recorder.ConfigName, exitOK, []string{"repair", "RUN", "--out", "OUT"}},
 		{"checkpoint", exitOK, []string{"repair", "RUN", "--out", "OUT"}},
 		{"checkpoint", exitOK, []string{"verify", "RUN"}},
-		{groupRatesName, exitOK, []string{"repair", "RUN", "--out", "OUT"}},
-		{summaryName, exitOK, []string{"info", "RUN"}},
-		{summaryName, exitOK, []string{"verify", "RUN"}},
-		{importName, exitOK, []string{"verify", "RUN"}},
-		{ingestName, exitOK, []string{"verify", "RUN"}},
+		{recorder.GroupRatesName, exitOK, []string{"repair", "RUN", "--out", "OUT"}},
+		{recorder.SummaryName, exitOK, []string{"info", "RUN"}},
+		{recorder.SummaryName, exitOK, []string{"verify", "RUN"}},
+		{recorder.ImportName, exitOK, []string{"verify", "RUN"}},
+		{recorder.IngestName, exitOK, []string{"verify", "RUN"}},
 		{"analysis/path/summary.json", exitOK, []string{"report", "RUN", "--out", "OUT"}},
 		{"analysis/path/loss.svg", exitOK, []string{"report", "RUN", "--out", "OUT"}},
 		{"analysis/path/path.csv", exitOK, []string{"report", "RUN", "--out", "OUT"}},

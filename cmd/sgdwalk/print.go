@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"sgdwalk/record/printable"
 )
@@ -77,14 +78,10 @@ func (e *env) printJSON(v any) error {
 	return out.Encode(v)
 }
 
-// bytesText writes a size for a reader, in powers of 1000.
-func bytesText(n int64) string {
-	v, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}
-	for v >= 1000 && len(units) > 1 {
-		v, units = v/1000, units[1:]
+// checkNew refuses a name that exists, unless it may be replaced.
+func checkNew(out string, force bool) error {
+	if _, err := os.Lstat(out); err == nil && !force {
+		return usagef("--out %s exists already; choose another name, or give --force to replace it", out)
 	}
-	if units[0] == "B" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.3g %s", v, units[0])
+	return nil
 }

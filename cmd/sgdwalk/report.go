@@ -37,8 +37,8 @@ Examples:
 
 // Run writes the page.
 func (c *reportCmd) Run(e *env) error {
-	if _, err := os.Lstat(c.Out); err == nil && !c.Force {
-		return usagef("--out %s exists already; name a new file, or give --force", c.Out)
+	if err := checkNew(c.Out, c.Force); err != nil {
+		return err
 	}
 	o := report.Options{Title: c.Title, Software: software}
 	if c.Interact {

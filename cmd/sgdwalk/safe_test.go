@@ -359,38 +359,6 @@ func TestPathsWithPatterns(t *testing.T) {
 	}
 }
 
-// TestSweepIsBounded: a grid is measured before it is enumerated.
-func TestSweepIsBounded(t *testing.T) {
-	long := strings.Repeat("1,", 100_000) + "1"
-	for name, text := range map[string]string{
-		"axes":            "batch = [" + numbers(3000) + "]\nseed = [" + numbers(3000) + "]\nlr = [" + numbers(3000) + "]\n",
-		"one axis":        "seed = [" + long + "]\n",
-		"hyperparameters": "[optimizer.adam]\nbeta1 = [" + numbers(1000) + "]\nbeta2 = [" + numbers(1000) + "]\n",
-	} {
-		file := filepath.Join(t.TempDir(), "g.toml")
-		if err := os.WriteFile(file, []byte("data = \"digits\"\nmodel = \"mlp:2\"\n"+text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		out := filepath.Join(t.TempDir(), "o")
-		_, stderr := wantStatus(t, exitUsage, "sweep", "-q", file, "--out", out)
-		if !strings.Contains(stderr, "100000") || strings.Count(stderr, "\n") != 1 {
-			t.Errorf("%s: %q", name, stderr)
-		}
-		if fileExists(out) {
-			t.Errorf("%s: %s was made", name, out)
-		}
-	}
-}
-
-// numbers lists 1 to n.
-func numbers(n int) string {
-	var list []string
-	for i := range n {
-		list = append(list, fmt.Sprint(i+1))
-	}
-	return strings.Join(list, ",")
-}
-
 // TestSweepKeepsWholeRecordingsOnly: a cell whose summary says that it is finished,
 // and whose rows are not all there, is not finished.
 func TestSweepKeepsWholeRecordingsOnly(t *testing.T) {

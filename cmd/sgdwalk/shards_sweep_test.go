@@ -131,7 +131,7 @@ func TestSweepShardsAreOneProcess(t *testing.T) {
 		sameSweep(t, sweep, one)
 		// It is a sweep like any other.
 		stdout, _ = wantStatus(t, exitOK, "sweep", "-q", grid, "--out", sweep)
-		if !strings.Contains(stdout, "6 were there already") {
+		if !strings.Contains(stdout, "6 had finished before") {
 			t.Errorf("the sweep goes on: %q", stdout)
 		}
 	}
@@ -242,7 +242,7 @@ func TestSweepPlanRefuses(t *testing.T) {
 			}
 		}
 	}
-	refused(exitUsage, slices.Concat(planning, []string{"--max-bytes", "1kB"}), "--max-bytes 1kB")
+	refused(exitUsage, slices.Concat(planning, []string{"--max-bytes", "1kB"}), "--max-bytes is 1 kB")
 	refused(exitUsage, planning[:len(planning)-2], "--out is missing")
 	impossible := writeGrid(t, strings.Replace(sweepGrid, "batch = 200", "batch = [200, 5000]", 1))
 	refused(exitUsage, []string{"plan", "sweep", "-q", impossible, "--shards", "2", "--out", plan}, "4 of 10 cells cannot be trained", "5000")

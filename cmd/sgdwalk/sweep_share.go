@@ -13,13 +13,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"sgdwalk/analyze"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train"
 	"sgdwalk/train/nn/kernel"
+	"sgdwalk/train/session"
+	"sgdwalk/train/sweep"
 )
 
 // The cells of a sweep are the units of its plan. Their results are the runs
@@ -28,15 +30,23 @@ import (
 
 const (
 	sweepDirName = "sweep"  // of the runs, below the plan
-	failedName   = "failed" // beside the cells: why a worker could not train some, a file each
+	failedName   = "failed" // next to the cells: why a worker could not train some, a file each
 )
 
-// unit is the name of the cell among those that are shared.
-func (c *cell) unit() string { return "cell " + c.name }
+// sharedSweep is a sweep whose cells are units.
+type sharedSweep struct {
+	*sweep.Sweep
+	store analyze.Store
+	mutex sync.Mutex
+	fault error // of the place, not of a cell
+}
+
+// cellUnit is the name of the cell among those that are shared.
+func cellUnit(cell string) string { return "cell " + cell }
 
 // cellEnd are the values of a unit.
-func cellEnd(t *trainSummary) []float64 {
-	code := slices.Index([]train.Status{train.Finished, train.Diverged, failed}, t.Result.Status)
+func cellEnd(t *session.Summary) []float64 {
+	code := slices.Index([]train.Status{train.Finished, train.Diverged, sweep.Failed}, t.Result.Status)
 	v := []float64{float64(code), float64(t.Result.Steps), float64(t.Result.Evaluations), math.NaN()}
 	if t.Result.Status == train.Finished && t.Result.FullLoss.Valid {
 		v[3] = t.Result.FullLoss.Value
@@ -50,46 +60,56 @@ func sameEnd(a, b []float64) bool {
 }
 
 // shared does a share of the sweep, or makes its tables of what was done.
-func (s *sweep) shared(ctx context.Context, c *sweepCmd, cells []cell) error {
+func (c *sweepCmd) shared(ctx context.Context, e *env) error {
+	x := new(sharedSweep)
+	s, cells, err := c.read(e, c.Out, sweep.Options{Shared: true, Ended: func(p *sweep.Planned, t *session.Summary, err error) { x.save(ctx, p, t, err) }})
+	if err != nil {
+		return err
+	}
+	x.Sweep = s
 	id, err := programIdentity(struct{ Data string }{c.Data})
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(s.text)
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
 	id.Sweep, id.Kernel = hex.EncodeToString(sum[:]), kernel.Name()
-	var hashes []string
+	var specs, hashes []string
 	for i := range cells {
-		if _, known := s.data[cells[i].Data]; known {
+		if slices.Contains(specs, cells[i].Data) {
 			continue
 		}
-		d, err := s.dataset(cells[i].Data)
+		specs = append(specs, cells[i].Data)
+		d, err := s.Dataset(cells[i].Data)
 		if err != nil {
 			return err
 		}
 		hashes = append(hashes, d.Hash)
 	}
 	id.Data = strings.Join(hashes, "+")
-	if err := s.share.enter(id); err != nil {
+	if err := e.share.enter(id); err != nil {
 		return err
 	}
-	s.store = s.share.store
-	if s.share.merged != nil {
-		return s.merge(ctx, cells)
+	x.store = e.share.store
+	if e.share.merged != nil {
+		return c.merge(e, x, cells)
 	}
-	cells = slices.DeleteFunc(cells, func(c cell) bool {
-		_, done := s.store.Lookup(c.unit())
-		return done || analyze.Elsewhere(s.store, c.unit())
+	cells = slices.DeleteFunc(cells, func(c sweep.Cell) bool {
+		_, done := x.store.Lookup(cellUnit(c.Name))
+		return done || analyze.Elsewhere(x.store, cellUnit(c.Name))
 	})
-	if err := s.plan(cells); err != nil {
+	if err := s.Plan(cells); err != nil {
 		return err
 	}
-	if err := s.room(""); err != nil {
+	if err := s.CheckRoom(0); err != nil {
 		return err
 	}
-	s.assign()
-	s.train(ctx)
-	if s.fault != nil {
-		return s.fault
+	s.Train(ctx)
+	if x.fault != nil {
+		return x.fault
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -99,24 +119,21 @@ func (s *sweep) shared(ctx context.Context, c *sweepCmd, cells []cell) error {
 
 // save keeps how a shared cell ended. One that failed because of where it is
 // written, or was stopped, has not ended.
-func (s *sweep) save(ctx context.Context, p *plannedCell, t *trainSummary, err error) {
-	if s.share == nil {
-		return
-	}
+func (s *sharedSweep) save(ctx context.Context, p *sweep.Planned, t *session.Summary, err error) {
 	switch {
 	case err != nil && (ofThePlace(err) || ctx.Err() != nil):
 	case t.Result.Status == train.Stopped:
 		return
-	case t.Result.Status == failed:
+	case t.Result.Status == sweep.Failed:
 		if err = s.leaveReason(p, t); err == nil {
-			err = s.store.Save(p.unit(), cellEnd(t))
+			err = s.store.Save(cellUnit(p.Name), cellEnd(t))
 		}
 	default:
-		err = s.store.Save(p.unit(), cellEnd(t))
+		err = s.store.Save(cellUnit(p.Name), cellEnd(t))
 	}
 	if err != nil {
 		s.mutex.Lock()
-		s.fault = errors.Join(s.fault, fmt.Errorf("%s: %w", p.unit(), err))
+		s.fault = errors.Join(s.fault, fmt.Errorf("%s: %w", cellUnit(p.Name), err))
 		s.mutex.Unlock()
 	}
 }
@@ -131,57 +148,33 @@ func ofThePlace(err error) bool {
 	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) || errors.Is(err, arrowfile.ErrLocked)
 }
 
-// waitForOther is the time between two looks at a cell that another worker on the
-// same shard is at.
-const waitForOther = time.Second
-
-// atWork reports whether another worker is at the cell, after some time in which
-// it may have ended: the cell is to be looked at again.
-func (s *sweep) atWork(ctx context.Context, p *plannedCell, err error) bool {
-	begun := errors.Is(err, arrowfile.ErrExists) && fileExists(filepath.Join(p.dir, configName))
-	if !begun && !errors.Is(err, arrowfile.ErrLocked) {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(waitForOther):
-		return true
-	}
-}
-
-func fileExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // reasonPath is the file of why a cell failed.
-func (s *sweep) reasonPath(p *plannedCell) string {
-	return filepath.Join(s.dir, failedName, p.name+".json")
+func (s *sharedSweep) reasonPath(p *sweep.Planned) string {
+	return filepath.Join(s.Dir, failedName, p.Name+".json")
 }
 
 // leaveReason keeps why the cell failed, for the merge.
-func (s *sweep) leaveReason(p *plannedCell, t *trainSummary) error {
+func (s *sharedSweep) leaveReason(p *sweep.Planned, t *session.Summary) error {
 	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := safefile.CheckBelow(s.dir, s.reasonPath(p)); err != nil {
+	if err := safefile.CheckBelow(s.Dir, s.reasonPath(p)); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(s.dir, failedName), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(s.Dir, failedName), 0o777); err != nil {
 		return err
 	}
 	return safefile.WriteBytes(s.reasonPath(p), append(text, '\n'))
 }
 
 // reason reads it.
-func (s *sweep) reason(p *plannedCell) (*trainSummary, error) {
-	text, err := safefile.Read(s.reasonPath(p), maxText)
+func (s *sharedSweep) reason(p *sweep.Planned) (*session.Summary, error) {
+	text, err := safefile.Read(s.reasonPath(p), 16<<20)
 	if err != nil {
-		return nil, fmt.Errorf("%s failed, and why is not there: %w", p.unit(), err)
+		return nil, fmt.Errorf("%s failed, and why is not there: %w", cellUnit(p.Name), err)
 	}
-	t := new(trainSummary)
+	t := new(session.Summary)
 	if err := json.Unmarshal(text, t); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.reasonPath(p), err)
 	}
@@ -189,43 +182,39 @@ func (s *sweep) reason(p *plannedCell) (*trainSummary, error) {
 }
 
 // merge writes the tables of what the workers have left.
-func (s *sweep) merge(ctx context.Context, cells []cell) error {
-	if err := s.plan(cells); err != nil {
+func (c *sweepCmd) merge(e *env, s *sharedSweep, cells []sweep.Cell) error {
+	if err := s.Plan(cells); err != nil {
 		return err
 	}
-	for i, p := range s.cells {
-		s.results[i] = newCellResult(p)
-		t, err := s.ended(p)
-		if err != nil {
-			return err
-		}
-		if t == nil {
-			s.results[i].Status, s.results[i].Message = waiting, "not there yet: its shard is not done"
-			continue
-		}
-		s.results[i].take(t)
-	}
-	if err := s.open(); err != nil {
+	if err := s.Merge(s.ended); err != nil {
 		return err
 	}
-	defer s.close()
-	return s.finish(ctx)
+	release, err := s.Lock()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = release() }() // the tables are written by then
+	sum, err := c.finish(e, s.Sweep)
+	if err == nil && sum.Failed > 0 {
+		err = fmt.Errorf("%d of %d cells failed; sgdwalk sweep %s --out %s tries them again", sum.Failed, sum.Cells, c.File, s.Dir)
+	}
+	return err
 }
 
 // ended returns how a cell ended; nil when its shard is not done. A run that is not
 // the one that its worker left is an error; a failed cell may have been tried again
 // since.
-func (s *sweep) ended(p *plannedCell) (*trainSummary, error) {
-	v, there := s.store.Lookup(p.unit())
+func (s *sharedSweep) ended(p *sweep.Planned) (*session.Summary, error) {
+	v, there := s.store.Lookup(cellUnit(p.Name))
 	switch {
-	case !there || len(v) > 0 && v[0] == 2 && p.kept != nil:
-		return p.kept, nil
+	case !there || len(v) > 0 && v[0] == 2 && p.Kept != nil:
+		return p.Kept, nil
 	case len(v) > 0 && v[0] == 2:
 		return s.reason(p)
-	case p.kept == nil:
-		return nil, fmt.Errorf("%s was trained, and there is no finished run in %s any more", p.unit(), p.dir)
-	case !sameEnd(v, cellEnd(p.kept)):
-		return nil, fmt.Errorf("%s: the run in %s is not the one that its worker left: status, steps, evaluations and training loss were %v, now they are %v", p.unit(), p.dir, v, cellEnd(p.kept))
+	case p.Kept == nil:
+		return nil, fmt.Errorf("%s was trained, and there is no finished run in %s any more", cellUnit(p.Name), p.Dir)
+	case !sameEnd(v, cellEnd(p.Kept)):
+		return nil, fmt.Errorf("%s: the run in %s is not the one that its worker left: status, steps, evaluations and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
 	}
-	return p.kept, nil
+	return p.Kept, nil
 }

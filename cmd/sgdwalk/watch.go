@@ -14,6 +14,7 @@ import (
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/printable"
+	"sgdwalk/record/recorder"
 )
 
 // watchCmd shows a run in the terminal while it is recorded.
@@ -83,11 +84,11 @@ func runName(dir string) string {
 // runStatus is what the log knows, with what the writer and the disk say.
 func runStatus(l *live.Log, dir string) live.Status {
 	s := l.Status(time.Now())
-	if free, ok := freeBytes(dir); ok {
+	if free, ok := recorder.FreeBytes(dir); ok {
 		s.FreeBytes = record.Some(float64(free))
 	}
 	if s.State == live.Recording {
-		s.Recorder = readCounters(dir)
+		s.Recorder = recorder.ReadCounters(dir)
 	}
 	return s
 }

@@ -4,7 +4,8 @@
 //
 //  1. NewDecoder reads the line; Header is the run's. Next reads one frame after
 //     another into a record.Step, in memory that it uses again.
-//  2. An Encoder is a record.Sink that writes such a stream, for programs in Go and
+//  2. [Ingest] records a stream to its end.
+//  3. An Encoder is a record.Sink that writes such a stream, for programs in Go and
 //     for tests.
 //
 // A stream says when it ends. One that breaks off before is [ErrUnfinished] between

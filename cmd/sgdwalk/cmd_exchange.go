@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +12,8 @@ import (
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/exchange"
+	"sgdwalk/record/recorder"
 	"sgdwalk/record/safefile"
-	"sgdwalk/train/replay"
 )
 
 // exportCmd writes a run for other programs.
@@ -169,19 +168,6 @@ Examples:
   sgdwalk import run.npz --out RUN`
 }
 
-// importName is the file in a run in which import says how many rows it has.
-const importName = "import.json"
-
-// notesOfOthers names the files beside a recording that must go with a run that is
-// replaced.
-func notesOfOthers() map[string][]byte {
-	return map[string][]byte{configName: nil, summaryName: nil, ingestName: nil, groupRatesName: nil, importName: nil, replay.CheckpointName: nil, countersName: nil}
-}
-
-type rowCount struct {
-	Rows int `json:"rows"`
-}
-
 // Run imports.
 func (c *importCmd) Run(ctx context.Context, e *env) error {
 	o := exchange.ImportOptions{Layout: c.Layout, Key: c.Key, Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Scalars: c.Scalars, Model: c.Model}
@@ -199,7 +185,7 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force, ExtraFiles: notesOfOthers()})
+	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force, ExtraFiles: recorder.ExtraFiles(nil)})
 	if err != nil {
 		return err
 	}
@@ -210,11 +196,7 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 		return errors.Join(err, arrowfile.Discard(c.Out))
 	}
 	h := m.Header()
-	text, err := json.Marshal(rowCount{m.Len()})
-	if err == nil {
-		err = safefile.WriteBytes(filepath.Join(c.Out, importName), append(text, '\n'))
-	}
-	if err != nil {
+	if err := recorder.WriteJSON(c.Out, recorder.ImportName, map[string]int{"rows": m.Len()}); err != nil {
 		return err
 	}
 	if e.json {
@@ -289,7 +271,7 @@ func (c *repairCmd) Run(e *env) error {
 	if !r.Finished {
 		e.say("note: %s did not come to its end, or its end is lost: it has %d rows", c.Run_, r.Rows)
 	}
-	for _, name := range []string{configName, replay.CheckpointName, groupRatesName} {
+	for _, name := range []string{recorder.ConfigName, recorder.CheckpointName, recorder.GroupRatesName} {
 		err := copyIfThere(filepath.Join(c.Run_, name), filepath.Join(out, name))
 		if errors.Is(err, safefile.ErrNotPlain) {
 			e.say("note: %s is left out: %v", name, err)

@@ -1,4 +1,4 @@
-package main
+package sweep
 
 import (
 	"crypto/sha256"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"sgdwalk/record"
 )
 
 // The values that a sweep's file may have. The error is what is said after the key.
@@ -56,7 +58,7 @@ func asBool(v any) (bool, error) {
 
 // cellName is the directory of a cell: what it is, in characters that every file
 // system takes.
-func cellName(c *cell, varying []string, withData bool) string {
+func cellName(c *Cell, varying []string, withData bool) string {
 	parts := []string{c.Model, c.Optimizer}
 	if withData {
 		parts = slices.Insert(parts, 0, c.Data)
@@ -95,13 +97,13 @@ func shortName(name string) string {
 	return fmt.Sprintf("%s_%x", name[:200], sum[:8])
 }
 
-func uniqueNames(cells []cell) error {
+func uniqueNames(cells []Cell) error {
 	seen := make(map[string]bool)
 	for _, c := range cells {
-		if seen[c.name] {
-			return usagef("two cells would be in %s: they differ only in what a file name cannot hold", c.name)
+		if seen[c.Name] {
+			return record.Optionf("two cells would be in %s: they differ only in what a file name cannot hold", c.Name)
 		}
-		seen[c.name] = true
+		seen[c.Name] = true
 	}
 	return nil
 }

@@ -1,21 +1,16 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"sgdwalk/analyze/live"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
-	"sgdwalk/record/safefile"
+	"sgdwalk/record/recorder"
 )
 
 // errDamaged is wrapped by the errors that mean exit status 3.
@@ -32,28 +27,6 @@ func (infoCmd) Help() string {
   sgdwalk info --json RUN`
 }
 
-// runInfo is what info prints.
-type runInfo struct {
-	Run       string          `json:"run"`
-	Header    *record.Header  `json:"header"`
-	Rows      int             `json:"rows"`
-	FirstStep int64           `json:"first_step"`
-	LastStep  int64           `json:"last_step"`
-	Status    string          `json:"status"`     // finished, diverged or unfinished
-	TornBytes int64           `json:"torn_bytes"` // of a row that was cut off while it was written
-	Segments  int             `json:"segments"`
-	Bytes     int64           `json:"bytes"`
-	FirstLoss record.Optional `json:"first_batch_loss"`
-	LastLoss  record.Optional `json:"last_batch_loss"`
-	FullLoss  record.Optional `json:"last_full_loss"`
-	TestLoss  record.Optional `json:"last_test_loss"`
-
-	// Recorder is what the last session of training says about its recording, nil
-	// for a run that training did not make, or that is at work or was killed.
-	Recorder *recordingStats `json:"recorder"`
-	Live     *live.Recorder  `json:"live"` // while a writer is at work
-}
-
 // Run reads the scalars of every row.
 func (c *infoCmd) Run(e *env) error {
 	r, err := arrowfile.Open(c.Run_)
@@ -61,72 +34,20 @@ func (c *infoCmd) Run(e *env) error {
 		return err
 	}
 	defer r.Close()
-	info, err := inspect(c.Run_, r)
+	info, statsErr, err := recorder.Inspect(c.Run_, r)
 	if err != nil {
 		return err
 	}
-	if info.Live = readCounters(c.Run_); info.Live == nil {
-		if info.Recorder, err = readRecorder(c.Run_); err != nil {
-			e.say("note: what %s says is left out: %s", summaryName, oneLine(err))
-		}
+	if statsErr != nil {
+		e.say("note: the costs in %s are left out: %s", recorder.SummaryName, oneLine(statsErr))
 	}
 	if e.json {
 		return e.printJSON(info)
 	}
-	return info.print(e)
+	return printInfo(e, info)
 }
 
-// maxRunFile bounds what is read of a small file beside a recording.
-const maxRunFile = 1 << 20
-
-// readRunFile reads a small file beside a recording.
-func readRunFile(dir, name string) ([]byte, error) {
-	return safefile.Read(filepath.Join(dir, name), maxRunFile)
-}
-
-// readRecorder returns the counters of the last session, nil when there are none.
-func readRecorder(dir string) (*recordingStats, error) {
-	text, err := readRunFile(dir, summaryName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var s trainSummary
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, summaryName), err)
-	}
-	return &s.Recording, nil
-}
-
-func inspect(dir string, r *arrowfile.Reader) (*runInfo, error) {
-	info := &runInfo{Run: dir, Header: r.Header(), Rows: r.Len(), Status: "unfinished", TornBytes: r.Torn(), Segments: r.Segments(), Bytes: r.Bytes()}
-	for i := range r.Len() {
-		s, err := r.Read(i, record.ScalarsOnly)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			info.FirstStep, info.FirstLoss = s.Step, s.BatchLoss
-		}
-		info.LastStep = s.Step
-		for _, p := range []struct{ kept, seen *record.Optional }{{&info.LastLoss, &s.BatchLoss}, {&info.FullLoss, &s.FullLoss}, {&info.TestLoss, &s.TestLoss}} {
-			if p.seen.Valid {
-				*p.kept = *p.seen
-			}
-		}
-		if l := s.BatchLoss; l.Valid && (math.IsNaN(l.Value) || math.IsInf(l.Value, 0)) {
-			info.Status = "diverged"
-		}
-	}
-	if info.Status != "diverged" && r.Finished() {
-		info.Status = "finished"
-	}
-	return info, nil
-}
-
-func (i *runInfo) print(e *env) error {
+func printInfo(e *env, i *recorder.Info) error {
 	h := i.Header
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
@@ -139,8 +60,8 @@ func (i *runInfo) print(e *env) error {
 	if h.Sketch != nil {
 		line("reduced", "%s, from %d parameters", h.Sketch.Spec, h.Sketch.Parameters)
 	}
-	line("on disk", "%s in %d segments of %s, format %d%s", bytesText(i.Bytes), i.Segments, h.DType, h.Format, known(", written by ", h.Software)+known(" with ", h.Kernel, " kernels"))
-	i.printRecorder(line)
+	line("on disk", "%s in %d segments of %s, format %d%s", record.Bytes(i.Bytes), i.Segments, h.DType, h.Format, known(", written by ", h.Software)+known(" with ", h.Kernel, " kernels"))
+	printRecorder(i, line)
 	line("batch loss", "%s at first, %s at last", optionalText(i.FirstLoss), optionalText(i.LastLoss))
 	if i.FullLoss.Valid {
 		line("full loss", "%s, held out %s at last", optionalText(i.FullLoss), optionalText(i.TestLoss))
@@ -206,16 +127,8 @@ func known(before, text string, after ...string) string {
 	return before + text + strings.Join(after, "")
 }
 
-// incomplete says which rows were never written; nothing when all were.
-func (s *recordingStats) incomplete() string {
-	if s.Dropped == 0 && s.Error == "" {
-		return ""
-	}
-	return fmt.Sprintf("INCOMPLETE: %d rows are missing after %s", s.Dropped, s.Error)
-}
-
 // printRecorder says what recording has cost.
-func (i *runInfo) printRecorder(line func(name, format string, args ...any)) {
+func printRecorder(i *recorder.Info, line func(name, format string, args ...any)) {
 	switch s, l := i.Recorder, i.Live; {
 	case l != nil:
 		line("recorder", "at work: it took %s of the time so far (%.3g s waiting); %d rows are queued, %d at most", percent(l.Share), l.BlockedTime, l.Queued, l.MostQueued)
@@ -225,7 +138,7 @@ func (i *runInfo) printRecorder(line func(name, format string, args ...any)) {
 	case s != nil:
 		line("recorder", "%d rows in the last session; it took %s of the time (%.3g s copying, %.3g s waiting, %.3g s writing beside training; at most %d rows queued)",
 			s.Rows, percent(s.Share), s.Copying, s.Blocked, s.Writing, s.MostQueued)
-		if text := s.incomplete(); text != "" {
+		if text := s.Incomplete(); text != "" {
 			line("", "%s", text)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package recorder
 
 import (
 	"fmt"
@@ -9,22 +9,19 @@ import (
 	"strings"
 )
 
-// groupRatesName is where ingest keeps the learning rates of several parameter groups.
-const groupRatesName = "learning_rates.csv"
-
-// groupRates writes the learning rates of the parameter groups, a line at each step where
-// one of them changes.
-type groupRates struct {
+// GroupRates writes the learning rates of several parameter groups, one line for each step at which a rate
+// changes. A nil *GroupRates writes nothing.
+type GroupRates struct {
 	file *os.File
 	last []float64
 }
 
-// newGroupRates makes the file in a run that has several groups; others have none.
-func newGroupRates(dir string, groups int) (*groupRates, error) {
+// NewGroupRates makes the file in a run with several groups. For fewer groups it returns nil.
+func NewGroupRates(dir string, groups int) (*GroupRates, error) {
 	if groups < 2 {
 		return nil, nil
 	}
-	f, err := os.OpenFile(filepath.Join(dir, groupRatesName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	f, err := os.OpenFile(filepath.Join(dir, GroupRatesName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +33,11 @@ func newGroupRates(dir string, groups int) (*groupRates, error) {
 		f.Close()
 		return nil, err
 	}
-	return &groupRates{file: f}, nil
+	return &GroupRates{file: f}, nil
 }
 
-// add writes a line when the rates are not those of the line before.
-func (g *groupRates) add(step int64, rates []float64) error {
+// Add writes a line when the rates differ from those of the line before.
+func (g *GroupRates) Add(step int64, rates []float64) error {
 	if g == nil || len(rates) == 0 || slices.Equal(rates, g.last) {
 		return nil
 	}
@@ -54,7 +51,8 @@ func (g *groupRates) add(step int64, rates []float64) error {
 	return err
 }
 
-func (g *groupRates) close() error {
+// Close closes the file.
+func (g *GroupRates) Close() error {
 	if g == nil {
 		return nil
 	}

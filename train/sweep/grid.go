@@ -1,4 +1,4 @@
-package main
+package sweep
 
 import (
 	"fmt"
@@ -9,13 +9,15 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"sgdwalk/record"
 	"sgdwalk/train/optim"
+	"sgdwalk/train/session"
 )
 
-// cell is one run of a sweep.
-type cell struct {
-	name string // of its directory
-	storedConfig
+// Cell is one run of a sweep.
+type Cell struct {
+	Name string // of its directory
+	session.Settings
 }
 
 // grid is a sweep's file: the keys are those of a run's config.toml, and where a
@@ -28,24 +30,39 @@ type grid struct {
 
 // Keys of a sweep's file. Those of an optimizer's table win over those at the top.
 var (
-	gridKeys      = []string{"data", "model", "optimizer", "lr", "lr_schedule", "batch", "epochs", "seed", "init_seed", "record", "grad", "record_theta", "record_grad", "record_state", "sketch"}
+	gridKeys = []string{
+		"data", "model", "optimizer", "lr", "lr_schedule", "batch", "epochs", "seed", "init_seed",
+		"record", "grad", "record_theta", "record_grad", "record_state", "sketch",
+	}
 	optimizerKeys = []string{"lr", "lr_schedule", "batch", "epochs", "record"}
 )
 
-// readGrid reads a sweep's file. Errors name the line.
-func readGrid(file string, text []byte) (*grid, error) {
+// ReadGrid returns the cells of a sweep's file: the product of its axes, in the order of the file. data, when it is
+// not empty, replaces the data set of the file. Every error is a record.OptionError and names the line.
+func ReadGrid(file string, text []byte, data string) ([]Cell, error) {
+	g, err := parseGrid(file, text)
+	if err != nil {
+		return nil, err
+	}
+	if data != "" {
+		g.top["data"] = data
+	}
+	return g.cells()
+}
+
+func parseGrid(file string, text []byte) (*grid, error) {
 	g := &grid{file: file, top: make(map[string]any)}
 	if err := toml.Unmarshal(text, &g.top); err != nil {
 		if wrong, ok := err.(*toml.DecodeError); ok { //nolint:errorlint // Unmarshal returns it as it is
 			row, _ := wrong.Position()
-			return nil, usagef("%s: line %d: %w", file, row, err)
+			return nil, record.Optionf("%s: line %d: %w", file, row, err)
 		}
-		return nil, usagef("%s: %w", file, err)
+		return nil, record.Optionf("%s: %w", file, err)
 	}
 	g.lines = keyLines(text)
 	for _, key := range g.sorted(g.top, "") {
 		if !slices.Contains(gridKeys, key) {
-			return nil, g.wrong(key, "is no setting of a sweep; allowed are %s", strings.Join(gridKeys, ", "))
+			return nil, g.wrong(key, "is not a setting of a sweep; allowed are %s", strings.Join(gridKeys, ", "))
 		}
 	}
 	return g, nil
@@ -98,7 +115,7 @@ func (g *grid) line(path string) int {
 }
 
 func (g *grid) wrong(path, format string, args ...any) error {
-	return usagef("%s: line %d: %s %w", g.file, g.line(path), path, fmt.Errorf(format, args...))
+	return record.Optionf("%s: line %d: %s %w", g.file, g.line(path), path, fmt.Errorf(format, args...))
 }
 
 // sorted returns the keys of a table in the order of the file.
@@ -174,7 +191,7 @@ func (g *grid) fits(path string, axes ...int) error {
 	if n := g.line(path); n > 0 {
 		where = fmt.Sprintf("%s: line %d: %s", g.file, n, path)
 	}
-	return usagef("%s: the grid would have %.3g cells or more; a sweep may have %d", where, cells, maxCells)
+	return record.Optionf("%s: the grid would have %.3g cells or more; a sweep may have %d", where, cells, maxCells)
 }
 
 // one returns the value of a key that is no axis.
@@ -193,14 +210,14 @@ func one[T comparable](t *gridTable, key string, absent T, convert func(any) (T,
 // cells returns every run of the grid: data, model, optimizer in the order of the
 // file, then learning rate, its schedule, batch size, hyperparameters and seed,
 // the last varying fastest.
-func (g *grid) cells() ([]cell, error) {
+func (g *grid) cells() ([]Cell, error) {
 	top := &gridTable{g: g, own: g.top}
 	base, err := g.base(top)
 	if err != nil {
 		return nil, err
 	}
 	if _, path := top.find("data"); path == "" {
-		return nil, usagef("%s: data is missing; it says what to train on, for example data = \"digits\"", g.file)
+		return nil, record.Optionf("%s: data is missing; it says what to train on, for example data = \"digits\"", g.file)
 	}
 	data, err := axis(top, "data", "", asText)
 	if err != nil {
@@ -225,16 +242,17 @@ func (g *grid) cells() ([]cell, error) {
 	if err := g.fits("", len(data), len(models), each, len(seeds)); err != nil {
 		return nil, err
 	}
-	var out []cell
+	var out []Cell
 	for _, d := range data {
 		for _, m := range models {
 			for _, o := range blocks {
 				for _, c := range o.cells {
 					for _, s := range seeds {
-						c.Data, c.Model, c.Seed = d, m, s
+						c.Data, c.Model, c.Seed, c.InitSeed = d, m, s, base.InitSeed
 						c.Hyper = maps.Clone(c.Hyper)
-						c.Record, c.RecTheta, c.Grad, c.RecGrad, c.RecState, c.InitSeed, c.Sketch = o.record, base.RecTheta, base.Grad, base.RecGrad, base.RecState, base.InitSeed, base.Sketch
-						c.name = cellName(&c, o.varying, len(data) > 1)
+						c.Record, c.Grad, c.Sketch = o.record, base.Grad, base.Sketch
+						c.RecTheta, c.RecGrad, c.RecState = base.RecTheta, base.RecGrad, base.RecState
+						c.Name = cellName(&c, o.varying, len(data) > 1)
 						out = append(out, c)
 					}
 				}
@@ -245,7 +263,7 @@ func (g *grid) cells() ([]cell, error) {
 }
 
 // base is what all cells share.
-func (g *grid) base(top *gridTable) (c storedConfig, err error) {
+func (g *grid) base(top *gridTable) (c session.Settings, err error) {
 	// Every cell of a model starts at one theta: that is what makes them comparable.
 	init, err := one(top, "init_seed", 1, asSeed)
 	if err != nil {
@@ -270,7 +288,7 @@ func (g *grid) base(top *gridTable) (c storedConfig, err error) {
 type block struct {
 	record  string
 	varying []string // hyperparameters that are axes
-	cells   []cell   // without data, model and seed
+	cells   []Cell   // without data, model and seed
 }
 
 // optimizers reads the optimizers: names, or a table for each.
@@ -348,7 +366,7 @@ func (g *grid) block(name string, t *gridTable) (b block, err error) {
 		for _, schedule := range schedules {
 			for _, batch := range batches {
 				for _, h := range hyper.values {
-					c := cell{storedConfig: storedConfig{trainConfig: trainConfig{Optimizer: name, LRSched: schedule, Epochs: epochs, Hyper: h}}}
+					c := Cell{Settings: session.Settings{Optimizer: name, LRSched: schedule, Epochs: epochs, Hyper: h}}
 					if _, path := t.find("lr"); path != "" {
 						c.LR = &rate
 					}
@@ -386,7 +404,8 @@ func (g *grid) hyperparameters(d *optim.Description, t *gridTable) (out hyperGri
 			continue
 		}
 		if !slices.Contains(names, key) {
-			return out, g.wrong(joinKey(t.path, key), "is no hyperparameter of %s; allowed are %s", d.Name, strings.Join(slices.Concat(optimizerKeys, names), ", "))
+			return out, g.wrong(joinKey(t.path, key), "is not a hyperparameter of %s; allowed are %s",
+				d.Name, strings.Join(slices.Concat(optimizerKeys, names), ", "))
 		}
 		values, err := axis(t, key, 0, asNumber)
 		if err != nil {
