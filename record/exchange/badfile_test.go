@@ -197,34 +197,34 @@ func TestBadNPY(t *testing.T) {
 		"empty":         {nil, "it is empty"},
 		"magic":         {[]byte("\x93NUMPX\x01\x00\x02\x00{}"), `it begins with "\x93NUMPX`},
 		"version":       {[]byte("\x93NUMPY\x04\x00\x02\x00{}"), "version is 4"},
-		"long header":   {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), "says it has 4294967295 bytes"},
+		"long header":   {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), "claims 4294967295 bytes"},
 		"cut off":       {[]byte("\x93NUMPY\x01\x00\xff\x00{}"), "cut off"},
-		"no dictionary": {npyText("[]", four), "no '{'"},
-		"no end":        {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", four), "no '}'"},
-		"missing key":   {npyText("{'descr': '<f4', 'shape': (1,)}", four), "not all of"},
-		"key twice":     {npyText("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", four), "twice"},
+		"no dictionary": {npyText("[]", four), "is not valid"},
+		"no end":        {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", four), "unexpected EOF"},
+		"missing key":   {npyText("{'descr': '<f4', 'shape': (1,)}", four), "must have descr, fortran_order and shape"},
+		"key twice":     {npyText("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", four), "must have descr"},
 		"unknown key": {
 			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}", four),
-			"unknown key",
+			`unknown field "x"`,
 		},
 		"code": {
 			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} or f()", four),
-			"more text",
+			"more text after its end",
 		},
 		"no boolean": {
 			npyText("{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", four),
-			"neither True nor False",
+			"cannot unmarshal number",
 		},
 		"negative extent": {
 			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", four),
-			"a shape that is none",
+			"no dimension may be negative",
 		},
 		"huge extent": {
 			npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", four),
-			"too large",
+			"99999999999999999999",
 		},
 		"many dimensions": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': ("+strings.Repeat("1,", 65)+")}",
-			four), "a shape that is none"},
+			four), "has 65 dimensions"},
 		"overflow": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
 			four), "has 4 bytes"},
 		"more than bytes": {
@@ -234,7 +234,7 @@ func TestBadNPY(t *testing.T) {
 		"fewer": {npyText("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", make([]byte, 8)), "has 8 bytes"},
 		"list without end": {
 			npyText("{'descr': [('a', '<f4'), 'fortran_order': False, 'shape': ()}", nil),
-			"a list without end",
+			"is not valid",
 		},
 		"objects": {
 			npyText("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", four),
@@ -303,11 +303,11 @@ func TestBadNPZ(t *testing.T) {
 		},
 		"rows differ": {
 			run(entry{"step", npy("<i8", longs(1), 1)}),
-			`array "step" has shape [1]; it must have 1 dimensions, the first of 2 rows as in "theta"`,
+			`array "step" has shape [1]; it must have 1 dimensions, with 2 rows as in "theta"`,
 		},
 		"step is float": {
 			run(entry{"step", npy("<f8", doubles(1, 2), 2)}),
-			`array "step" has elements of type float64, which do not suit it`,
+			`array "step" has elements of type float64, which this column cannot have`,
 		},
 		"step goes back": {run(entry{"step", npy("<i8", longs(5, 4), 2)}), "step 4, substep 0 comes after step 5"},
 		"epoch too large": {
@@ -319,14 +319,14 @@ func TestBadNPZ(t *testing.T) {
 			`array "step" has 18446744073709551615 in row 1`,
 		},
 		"valid is float": {run(entry{"batch_loss", npy("<f8", doubles(1, 2), 2)},
-			entry{"batch_loss_valid", npy("<f8", doubles(1, 2), 2)}), "do not suit"},
+			entry{"batch_loss_valid", npy("<f8", doubles(1, 2), 2)}), "cannot have"},
 		"grad of other P": {
 			run(entry{"grad", npy("<f4", make([]byte, 16), 2, 2)}),
-			"grad has 2 elements in a row, and 3 by the layout",
+			"grad has 2 elements in each row, but 3 by the header",
 		},
 		"no elements":       {archiveOf(t, zip.Store, entry{"theta", npy("<f4", nil, 2, 0)}), "a row must have 1 to"},
 		"columns first":     {archiveOf(t, zip.Store, entry{"theta", fortran(theta.npy)}), "numpy.ascontiguousarray"},
-		"header of other P": {run(header(other)), "theta has 3 elements in a row, and 4 by the layout"},
+		"header of other P": {run(header(other)), "theta has 3 elements in each row, but 4 by the header"},
 		"header is text":    {run(entry{headerName, npy("|S4", []byte("text"))}), "record: header"},
 		"header is a list":  {run(entry{headerName, npy("|S2", []byte("text"), 2)}), "is not one byte string"},
 		"only a header":     {archiveOf(t, zip.Store, header(other)), "neither theta nor step"},
@@ -339,7 +339,7 @@ func TestBadNPZ(t *testing.T) {
 	}
 	a := save(t, dir, "a.npz", npzOf(t, memory(t, other, recordtest.Rows(other, 2, 1)), NPZOptions{}))
 	if _, err := Open([]string{a}, ImportOptions{Steps: ByName}); err == nil ||
-		!strings.Contains(err.Error(), "are for checkpoints") {
+		!strings.Contains(err.Error(), "apply only to checkpoints") {
 		t.Errorf("options of checkpoints for a run: %v", err)
 	}
 	save(t, dir, "b.npz", run())

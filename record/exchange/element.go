@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"sgdwalk/record/half"
 )
 
-// element is the type of an array's elements.
+// element is the type of the elements of an array.
 type element struct {
-	name  string // as people call it, for example "float16"
+	name  string // for messages, for example "float16"
 	class class
-	width int // bytes
-	big   bool
+	width int  // bytes
+	big   bool // the bytes are big-endian
 }
 
 type class uint8
@@ -38,56 +39,85 @@ func (e element) isFloat() bool { return e.class >= floating && e.class <= float
 
 func (e element) isInt() bool { return e.class == signed || e.class == unsigned }
 
-var safetensorsElements = map[string]element{
-	"F64": {"float64", floating, 8, false}, "F32": {"float32", floating, 4, false},
-	"F16": {"float16", floating, 2, false}, "BF16": {"bfloat16", brain, 2, false},
-	"I64": {"int64", signed, 8, false}, "I32": {"int32", signed, 4, false},
-	"I16": {"int16", signed, 2, false}, "I8": {"int8", signed, 1, false},
-	"U64": {"uint64", unsigned, 8, false}, "U32": {"uint32", unsigned, 4, false},
-	"U16": {"uint16", unsigned, 2, false}, "U8": {"uint8", unsigned, 1, false},
-	"BOOL":    {"bool", boolean, 1, false},
-	"F8_E4M3": {"float8_e4m3fn", float8E4M3, 1, false}, "F8_E5M2": {"float8_e5m2", float8E5M2, 1, false},
-	"F8_E4M3FNUZ": {"float8_e4m3fnuz", float8E4M3FNUZ, 1, false}, "F8_E5M2FNUZ": {"float8_e5m2fnuz", float8E5M2FNUZ, 1, false},
+// elements are the types that can be read, by their names in numpy and PyTorch.
+// numpy has no name for bfloat16 and the float8 types.
+var elements = map[string]element{}
+
+func init() {
+	for _, e := range []element{
+		{name: "float64", class: floating, width: 8},
+		{name: "float32", class: floating, width: 4},
+		{name: "float16", class: floating, width: 2},
+		{name: "bfloat16", class: brain, width: 2},
+		{name: "int64", class: signed, width: 8},
+		{name: "int32", class: signed, width: 4},
+		{name: "int16", class: signed, width: 2},
+		{name: "int8", class: signed, width: 1},
+		{name: "uint64", class: unsigned, width: 8},
+		{name: "uint32", class: unsigned, width: 4},
+		{name: "uint16", class: unsigned, width: 2},
+		{name: "uint8", class: unsigned, width: 1},
+		{name: "bool", class: boolean, width: 1},
+		{name: "float8_e4m3fn", class: float8E4M3, width: 1},
+		{name: "float8_e5m2", class: float8E5M2, width: 1},
+		{name: "float8_e4m3fnuz", class: float8E4M3FNUZ, width: 1},
+		{name: "float8_e5m2fnuz", class: float8E5M2FNUZ, width: 1},
+	} {
+		elements[e.name] = e
+	}
 }
 
-// npyElement understands a numpy type such as "<f4". Others are unsupported,
-// with a width of 0.
+// elementNamed returns the type with this name; an unknown one is unsupported.
+func elementNamed(name string) element {
+	if e, ok := elements[name]; ok {
+		return e
+	}
+	return element{name: name}
+}
+
+// safetensorsNames are the types of a safetensors header.
+var safetensorsNames = map[string]string{
+	"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+	"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+	"U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+	"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+	"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
+
+// npyKinds are the type letters of numpy.
+var npyKinds = map[byte]string{'f': "float", 'i': "int", 'u': "uint", 'b': "bool", 'S': "bytes", 'c': "complex"}
+
+// npyElement returns the type that a numpy descriptor such as "<f4" means. Other types
+// are unsupported, with a width of 0.
 func npyElement(descr string) element {
-	e := element{name: descr}
 	if descr == "|O" {
-		e.name = "object" // Python's, pickled
+		return element{name: "object"} // pickled Python objects
 	}
 	var order, kind byte
 	var width int
 	if n, err := fmt.Sscanf(descr, "%c%c%d", &order, &kind, &width); n != 3 || err != nil ||
 		fmt.Sprintf("%c%c%d", order, kind, width) != descr || width < 0 || width > math.MaxInt32 {
-		return e
+		return element{name: descr}
 	}
-	known := map[byte]struct {
-		class class
-		name  string
-	}{'f': {floating, "float"}, 'i': {signed, "int"}, 'u': {unsigned, "uint"}, 'b': {boolean, "bool"}, 'S': {text, "bytes"}}[kind]
-	switch kind {
-	case 'c':
-		e.name = fmt.Sprintf("complex%d", 8*width)
-	case 'V':
-		if width == 1 || width == 2 {
-			e.name = fmt.Sprintf("V%d (%d bits that numpy does not know; if they are %s, save array.astype(numpy.float32))", width, 8*width, map[int]string{1: "float8", 2: "bfloat16"}[width])
-		}
-	}
+	name := fmt.Sprintf("%s%d", npyKinds[kind], 8*width)
+	isKnownOrder := strings.IndexByte("<>|=", order) >= 0
 	switch {
-	case order != '<' && order != '>' && order != '|' && order != '=':
-		return e
-	case known.class == floating && width != 2 && width != 4 && width != 8,
-		(known.class == signed || known.class == unsigned) && width != 1 && width != 2 && width != 4 && width != 8,
-		known.class == boolean && width != 1,
-		known.class == unsupported:
-		return e
+	case kind == 'c':
+		return element{name: name}
+	case kind == 'V' && (width == 1 || width == 2):
+		return element{name: fmt.Sprintf(
+			"V%d (%d bits that numpy does not know; if they are %s, save array.astype(numpy.float32))",
+			width, 8*width, []string{1: "float8", 2: "bfloat16"}[width])}
+	case kind == 'S' && isKnownOrder:
+		return element{name: "bytes", class: text, width: width}
+	case kind == 'b' && width == 1:
+		name = "bool"
 	}
-	e.class, e.width, e.big = known.class, width, order == '>'
-	if e.name = known.name; e.class != boolean && e.class != text {
-		e.name = fmt.Sprintf("%s%d", known.name, 8*width)
+	e, isKnown := elements[name]
+	if !isKnown || !isKnownOrder {
+		return element{name: descr}
 	}
+	e.big = order == '>'
 	return e
 }
 
@@ -109,8 +139,8 @@ func (e element) bits(b []byte) uint64 {
 	}
 }
 
-// float64At converts one number of any type, exactly but for whole numbers of
-// more than 53 bits.
+// float64At converts one number of any type. The result is exact, except for whole
+// numbers of more than 53 bits.
 func (e element) float64At(b []byte) float64 {
 	v := e.bits(b)
 	switch {
@@ -131,8 +161,8 @@ func (e element) float64At(b []byte) float64 {
 	}
 }
 
-// float32At converts one number, rounding a float64 to the nearest. The bits of
-// a float32 stay, those of a NaN too.
+// float32At converts one number and rounds a float64 to the nearest. A float32 keeps its
+// bits, also those of a NaN, which a conversion through float64 would change.
 func (e element) float32At(b []byte) float32 {
 	if e.class == floating && e.width == 4 {
 		return math.Float32frombits(uint32(e.bits(b)))
@@ -140,15 +170,15 @@ func (e element) float32At(b []byte) float32 {
 	return float32(e.float64At(b))
 }
 
-// checkRange reports a finite number that float32 cannot hold.
+// checkRange returns an error for a finite number that float32 cannot hold.
 func (e element) checkRange(b []byte) error {
 	if v := e.float64At(b); !math.IsInf(v, 0) && math.IsInf(float64(float32(v)), 0) {
-		return fmt.Errorf("it has the value %g, which is too large for float32; leave it out (exclude), or scale it", v)
+		return fmt.Errorf("it has the value %g, which is too large for float32; leave the array out (--exclude), or scale it", v)
 	}
 	return nil
 }
 
-// int64At converts a whole number; the larger half of uint64 comes out negative.
+// int64At converts a whole number. A uint64 of 2^63 or more becomes negative.
 func (e element) int64At(b []byte) int64 {
 	v := e.bits(b)
 	if e.class == signed {
@@ -158,11 +188,11 @@ func (e element) int64At(b []byte) int64 {
 	return int64(v)
 }
 
-// chunkBytes is how much of an array is read at a time; a multiple of every width.
+// chunkBytes is the size of a read buffer; a multiple of every element's width.
 const chunkBytes = 1 << 16
 
-// readFloats reads len(dst) elements from r and converts them. buf, of any
-// length of at least 8 bytes, is scratch.
+// readFloats reads len(dst) elements from r and converts them. buf is a scratch buffer of
+// at least 8 bytes.
 func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
 	buf = buf[:len(buf)/e.width*e.width]
 	plain := e.class == floating && e.width == 4 && !e.big
@@ -173,7 +203,7 @@ func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
 		}
 		n := len(part) / e.width
 		for i := range dst[:n] {
-			if plain { // nearly always
+			if plain { // the usual case, without calls
 				dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
 			} else if dst[i] = e.float32At(part[i*e.width:]); e.width == 8 && math.IsInf(float64(dst[i]), 0) {
 				if err := e.checkRange(part[i*e.width:]); err != nil {

@@ -293,9 +293,9 @@ func TestLayoutFile(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                           "unexpected EOF; it must be an object",
 		`[]`:                         "it must be an object",
-		`{"layout": []}`:             `its "layout" names no tensor`,
+		`{"layout": []}`:             `its "layout" has no tensor`,
 		`{"layouts": [` + w + `]}`:   `unknown field "layouts"`,
-		`{"layout": [` + w + `]} {}`: "there is something behind the object",
+		`{"layout": [` + w + `]} {}`: "there is more text after its end",
 		`{"layout": [{"name": "conv.weight", "shape": [2]}]}`:                      `layout: tensor "conv.weight" has kind ""; allowed are`,
 		`{"layout": [{"name": "conv.weight", "kind": "filters", "shape": [2]}]}`:   `has kind "filters"; allowed are`,
 		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 0]}]}`: `has shape [2 0]`,
@@ -303,7 +303,7 @@ func TestLayoutFile(t *testing.T) {
 			`]}`: `two tensors are named "conv.weight"`,
 		`{"layout": [` + w + `], "state_layout": [` + w +
 			`]}`: `tensor "conv.weight" is in both layouts`,
-		`{"layout": [{"name": "m", "kind": "running_mean", "shape": [2]}]}`: "running statistics belong into " +
+		`{"layout": [{"name": "m", "kind": "running_mean", "shape": [2]}]}`: "running statistics must be into " +
 			"state_layout",
 		`{"layout": [{"name": "a", "kind": "bias", "shape": [2]}, {"name": "b", "kind": "bias", "shape": [2], ` +
 			`"offset": 3}]}`: `tensor "b" starts at offset 3, but the tensors before it end at 2`,
@@ -337,7 +337,7 @@ func TestLayoutFile(t *testing.T) {
 	}
 	run := save(t, t.TempDir(), "run.npz", npzOf(t, m, NPZOptions{}))
 	if _, err := Open([]string{run}, layout(string(header))); err == nil ||
-		!strings.Contains(err.Error(), "it holds a whole run; kinds, layout, key") {
+		!strings.Contains(err.Error(), "it is a whole run; kinds, layout, key") {
 		t.Errorf("a layout file for a whole run: %v", err)
 	}
 }

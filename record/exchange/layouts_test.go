@@ -347,7 +347,7 @@ func TestWrappers(t *testing.T) {
 // files.
 func TestTiedInAnyOrder(t *testing.T) {
 	s := &checkpoints{Import: new(Import), names: map[string]bool{"emb": true, "out": true}}
-	float := safetensorsElements["F32"]
+	float := elements["float32"]
 	emb, head, out := array{name: "emb", element: float, shape: []int{2}},
 		array{name: "head", element: float, shape: []int{2}}, array{name: "out", element: float, shape: []int{2}}
 	tie := func(a, first array) array { a.same = first.name; return a }

@@ -1,20 +1,25 @@
 package exchange
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// npyMagic begins every .npy file; version and length of the header follow.
+// npyMagic begins every .npy file. The version and the length of the header follow.
 const npyMagic = "\x93NUMPY"
 
-// npyHeader returns the bytes before the payload of a .npy file, version 1.0, in
-// row-major order. They are written here because the payload is: the npyio
-// module wants an array in memory, and a recording is not.
+// npyHeader returns the bytes before the values of a .npy file, version 1.0, in
+// row-major order. The npyio module could write them, but only together with the
+// values, and a recording does not fit into memory.
 func npyHeader(descr string, shape ...int) []byte {
 	dims := make([]string, len(shape))
 	for i, d := range shape {
@@ -32,19 +37,19 @@ func npyHeader(descr string, shape ...int) []byte {
 	return append(b, text...)
 }
 
-// npyInfo is what the header of a .npy file says.
+// npyInfo is the content of the header of a .npy file.
 type npyInfo struct {
-	descr   string // type as in "<f4"; a structured one as it is written
+	descr   string // type such as "<f4"; the list of fields of a structured type
 	fortran bool
 	shape   []int
-	length  int64 // of the header, everything before the payload
+	length  int64 // bytes before the values
 }
 
-// maxNPYHeader bounds what is read of a header: numpy itself refuses more than
-// 10,000 characters by default.
+// maxNPYHeader bounds the memory for a header. numpy itself refuses more than 10,000
+// characters by default.
 const maxNPYHeader = 1 << 16
 
-// readNPYHeader reads the header of a .npy file and leaves r at the payload.
+// readNPYHeader reads the header of a .npy file; the next bytes of r are the values.
 func readNPYHeader(r io.Reader) (npyInfo, error) {
 	start := make([]byte, len(npyMagic)+2, len(npyMagic)+6)
 	if _, err := io.ReadFull(r, start); err != nil {
@@ -65,9 +70,9 @@ func readNPYHeader(r io.Reader) (npyInfo, error) {
 	if _, err := io.ReadFull(r, size[:width]); err != nil {
 		return npyInfo{}, fmt.Errorf("the .npy header is cut off: %w", unexpected(err))
 	}
-	n := binary.LittleEndian.Uint32(size) // the unread bytes of a version 1 length are zero
+	n := binary.LittleEndian.Uint32(size) // version 1 has two bytes here; the others are zero
 	if n > maxNPYHeader {
-		return npyInfo{}, fmt.Errorf("the .npy header says it has %d bytes; at most %d are read", n, maxNPYHeader)
+		return npyInfo{}, fmt.Errorf("the .npy header claims %d bytes; at most %d are allowed", n, maxNPYHeader)
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
@@ -78,8 +83,8 @@ func readNPYHeader(r io.Reader) (npyInfo, error) {
 	return info, err
 }
 
-// unexpected turns the end of a file, where more must follow, into an error that
-// says so.
+// unexpected replaces io.EOF by io.ErrUnexpectedEOF, for places where a file must
+// have more bytes.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -87,146 +92,59 @@ func unexpected(err error) error {
 	return err
 }
 
-// parseNPYHeader reads the Python dictionary literal of a .npy header. Of the
-// language only what such headers use is understood.
-func parseNPYHeader(text string) (npyInfo, error) {
-	p := &literal{text: text}
-	var info npyInfo
-	seen := map[string]bool{}
-	p.expect('{')
-	for p.err == nil && !p.accept('}') {
-		key := p.str()
-		p.expect(':')
-		switch {
-		case p.err != nil:
-		case seen[key]:
-			p.fail("the key %q twice", key)
-		case key == "descr":
-			info.descr = p.descr()
-		case key == "fortran_order":
-			info.fortran = p.boolean()
-		case key == "shape":
-			info.shape = p.tuple()
-		default:
-			p.fail("an unknown key %q", key)
-		}
-		seen[key] = true
-		if !p.accept(',') {
-			p.expect('}')
-			break
-		}
-	}
-	if p.err == nil && strings.TrimSpace(p.text) != "" {
-		p.fail("more text after its end")
-	}
-	if p.err == nil && len(seen) != 3 {
-		p.fail("not all of descr, fortran_order and shape")
-	}
-	return info, p.err
-}
-
-// literal is what is left of a Python literal. After the first error it does
-// nothing.
-type literal struct {
-	text string
-	err  error
-}
-
-func (p *literal) fail(format string, args ...any) {
-	if p.err == nil {
-		p.err = errors.New("the .npy header has " + fmt.Sprintf(format, args...))
-	}
-}
-
-func (p *literal) accept(c byte) bool {
-	p.text = strings.TrimLeft(p.text, " \t\r\n")
-	if p.err != nil || p.text == "" || p.text[0] != c {
-		return false
-	}
-	p.text = p.text[1:]
-	return true
-}
-
-func (p *literal) expect(c byte) {
-	if !p.accept(c) {
-		p.fail("no %q where one belongs", c)
-	}
-}
-
-func (p *literal) str() string {
-	for _, quote := range []byte{'\'', '"'} {
-		if !p.accept(quote) {
-			continue
-		}
-		end := strings.IndexByte(p.text, quote)
-		if end < 0 {
-			break
-		}
-		s := p.text[:end]
-		p.text = p.text[end+1:]
-		return s
-	}
-	p.fail("no string where one belongs")
-	return ""
-}
-
-// descr reads a type. A structured one, a list, is returned as it is written.
-func (p *literal) descr() string {
-	if !p.accept('[') {
-		return p.str()
-	}
-	depth := 1
-	for i := range len(p.text) {
-		switch p.text[i] {
-		case '[':
-			depth++
-		case ']':
-			if depth--; depth == 0 {
-				s := "[" + p.text[:i+1]
-				p.text = p.text[i+1:]
-				return s
-			}
-		}
-	}
-	p.fail("a list without end")
-	return ""
-}
-
-func (p *literal) boolean() bool {
-	p.accept(' ')
-	for word, v := range map[string]bool{"True": true, "False": false} {
-		if strings.HasPrefix(p.text, word) {
-			p.text = p.text[len(word):]
-			return v
-		}
-	}
-	p.fail("neither True nor False where one belongs")
-	return false
-}
-
-// maxDims is the most dimensions that numpy allows.
+// maxDims is the largest number of dimensions that numpy allows.
 const maxDims = 64
 
-func (p *literal) tuple() []int {
-	shape := []int{}
-	p.expect('(')
-	for p.err == nil && !p.accept(')') {
-		end := strings.IndexFunc(p.text, func(r rune) bool { return r < '0' || r > '9' })
-		if end <= 0 || len(shape) == maxDims {
-			p.fail("a shape that is none")
-			break
-		}
-		d, err := strconv.Atoi(p.text[:end])
-		if err != nil {
-			p.fail("the extent %s, which is too large", p.text[:end])
-			break
-		}
-		shape = append(shape, d)
-		p.text = strings.TrimPrefix(p.text[end:], "L") // Python 2 wrote long integers so
-		if !p.accept(',') {
-			p.expect(')')
-			break
-		}
+// A .npy header is a Python literal. Except for these details it is JSON, so the
+// header is rewritten as JSON and then decoded.
+var (
+	pythonToJSON  = strings.NewReplacer("'", `"`, "(", "[", ")", "]", "True", "true", "False", "false")
+	longSuffix    = regexp.MustCompile(`(\d)L\b`) // Python 2 writes long integers as 3L
+	trailingComma = regexp.MustCompile(`,\s*([\]}])`)
+	structured    = regexp.MustCompile(`\[.*\]`) // the type of a structured array: a list of fields
+)
+
+// npyFields are the entries of a .npy header; nil where one is missing.
+type npyFields struct {
+	Descr   *string `json:"descr"`
+	Fortran *bool   `json:"fortran_order"`
+	Shape   *[]int  `json:"shape"`
+}
+
+// parseNPYHeader reads the Python dictionary of a .npy header. A structured type is
+// returned as the header has it; such arrays are left out, so only its text matters.
+func parseNPYHeader(text string) (npyInfo, error) {
+	fields := structured.FindString(text)
+	if fields != "" {
+		text = strings.Replace(text, fields, "''", 1)
 	}
-	return shape
+	text = trailingComma.ReplaceAllString(longSuffix.ReplaceAllString(pythonToJSON.Replace(text), "$1"), "$1")
+	var h npyFields
+	if err := decodeStrict([]byte(text), &h); err != nil {
+		return npyInfo{}, fmt.Errorf("the .npy header is not valid: %w", err)
+	}
+	if h.Descr == nil || h.Fortran == nil || h.Shape == nil {
+		return npyInfo{}, errors.New("the .npy header must have descr, fortran_order and shape; one of them is missing")
+	}
+	if len(*h.Shape) > maxDims {
+		return npyInfo{}, fmt.Errorf("the .npy header has %d dimensions; at most %d are allowed", len(*h.Shape), maxDims)
+	}
+	if slices.ContainsFunc(*h.Shape, func(n int) bool { return n < 0 }) {
+		return npyInfo{}, fmt.Errorf("the .npy header has the shape %v; no dimension may be negative", *h.Shape)
+	}
+	return npyInfo{descr: cmp.Or(fields, *h.Descr), fortran: *h.Fortran, shape: *h.Shape}, nil
+}
+
+// decodeStrict decodes one JSON value. It refuses unknown names, which are mostly
+// misspelt, and text after the value.
+func decodeStrict(text []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return errors.New(strings.TrimPrefix(unexpected(err).Error(), "json: "))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more text after its end")
+	}
+	return nil
 }

@@ -71,7 +71,7 @@ func TestNPZProperty(t *testing.T) {
 			s := &rows[i]
 			s.Step, s.Substep, s.Epoch = int64(i*3), rapid.Int32Range(0, 99).Draw(rt, "substep"),
 				rapid.Int32().Draw(rt, "epoch")
-			for _, o := range optionals(s) {
+			for _, o := range s.Optionals() {
 				*o = bits64.Draw(rt, "scalar")
 			}
 			s.Theta, s.Grad, s.State = vector(h.Columns.Theta, h.Layout.Len()), vector(h.Columns.Grad, h.Layout.Len()),

@@ -13,27 +13,30 @@ import (
 	"sgdwalk/record"
 )
 
-// NPZOptions says what WriteNPZ writes. The zero value writes everything.
+// NPZOptions selects what WriteNPZ writes. The zero value writes everything.
 type NPZOptions struct {
 	Rows        []int // rows to write, each greater than the one before; nil is all
 	WithoutGrad bool  // leave grad out
 }
 
-// Validate names the row and what is allowed, for a recording of n rows.
+// Validate checks the rows for a recording of n rows.
 func (o NPZOptions) Validate(n int) error {
 	for j, i := range o.Rows {
 		if i < 0 || i >= n {
-			return fmt.Errorf("exchange: row %d is outside the recording of %d rows", i, n)
+			return fmt.Errorf("exchange: row %d is not in the recording; it has %d rows, from 0", i, n)
 		}
 		if j > 0 && i <= o.Rows[j-1] {
-			return fmt.Errorf("exchange: row %d comes after row %d; rows must go forward", i, o.Rows[j-1])
+			return fmt.Errorf("exchange: row %d comes after row %d; rows must be in increasing order", i, o.Rows[j-1])
 		}
 	}
 	return nil
 }
 
-// headerName is the array with the run's header: its JSON, UTF-8, as one numpy
-// byte string.
+// validSuffix ends the names of arrays that say which values are present.
+const validSuffix = "_valid"
+
+// headerName is the array with the run's header: JSON in UTF-8, as one numpy byte
+// string.
 const headerName = "header"
 
 // WriteNPZ writes a run as a numpy archive. In Python:
@@ -44,12 +47,12 @@ const headerName = "header"
 // examples int32, evaluations and wall_time_ns int64; batch_loss,
 // batch_accuracy, learning_rate, full_loss and test_loss float64; theta
 // (rows, P), grad (rows, P) and state (rows, S) float32 where the run records
-// them. An absent number or vector is NaN, and then there is a bool array of the
-// same name and "_valid" that tells it from a measured NaN.
+// them. An absent number or vector is NaN. A bool array with validSuffix added to the
+// name then tells absent values from measured NaNs.
 //
-// Vectors are streamed: memory is that of one row and the scalars of all rows.
-// The archive is not compressed, and the same run gives the same bytes. Import
-// reads it back to an equal run. An error of a row stops the writing.
+// Vectors are streamed: the memory is that of one row and of the scalars of all rows.
+// The archive is not compressed, and the same run gives the same bytes. Open reads an
+// equal run from it. WriteNPZ stops at the first row that cannot be read.
 func WriteNPZ(w io.Writer, t record.Trajectory, o NPZOptions) error {
 	if err := o.Validate(t.Len()); err != nil {
 		return err
@@ -69,9 +72,9 @@ func WriteNPZ(w io.Writer, t record.Trajectory, o NPZOptions) error {
 	for i := range table.Columns {
 		n.column(&table.Columns[i])
 	}
-	for v, recorded := range []bool{h.Columns.Theta, h.Columns.Grad, h.Columns.State} {
-		if recorded {
-			n.vector(v, []int{h.Layout.Len(), h.Layout.Len(), h.State.Len()}[v])
+	for v, length := range h.VectorLens() {
+		if length > 0 {
+			n.vector(v, length)
 		}
 	}
 	if n.err == nil {
@@ -83,7 +86,8 @@ func WriteNPZ(w io.Writer, t record.Trajectory, o NPZOptions) error {
 	return nil
 }
 
-// npzWriter writes entries until the first error.
+// npzWriter writes the entries of an archive. After the first error its methods do
+// nothing.
 type npzWriter struct {
 	zip  *zip.Writer
 	t    record.Trajectory
@@ -91,14 +95,15 @@ type npzWriter struct {
 	err  error
 }
 
-// entry begins an array. Its bytes follow on the writer that is returned.
+// entry begins an array and writes its .npy header. The caller writes the values to
+// the returned writer.
 func (n *npzWriter) entry(name, descr string, shape ...int) io.Writer {
 	if n.err != nil {
 		return io.Discard
 	}
 	w, err := n.zip.CreateHeader(&zip.FileHeader{
 		Name: name + ".npy", Method: zip.Store,
-		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // what numpy writes: the first day of the format
+		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // as numpy: the earliest time of the zip format
 	})
 	if err != nil {
 		n.err = err
@@ -127,13 +132,13 @@ func (n *npzWriter) column(c *record.Column) {
 	le := binary.LittleEndian
 	var b []byte
 	descr := "<f8"
-	switch {
-	case narrow[c.Name]:
+	switch kind, i := columnOf(c.Name); {
+	case kind == intColumn && intColumns[i].bits == 32:
 		descr = "<i4"
 		for _, v := range c.Ints {
 			b = le.AppendUint32(b, uint32(int32(v)))
 		}
-	case c.Ints != nil:
+	case kind == intColumn:
 		descr = "<i8"
 		for _, v := range c.Ints {
 			b = le.AppendUint64(b, uint64(v))
@@ -150,7 +155,7 @@ func (n *npzWriter) column(c *record.Column) {
 	n.valid(c.Name, c.Valid)
 }
 
-// valid writes which values are there, unless all are.
+// valid writes which values are present; nothing when all are.
 func (n *npzWriter) valid(name string, valid []bool) {
 	if valid == nil {
 		return
@@ -161,18 +166,11 @@ func (n *npzWriter) valid(name string, valid []bool) {
 			b[i] = 1
 		}
 	}
-	n.write(n.entry(name+"_valid", "|b1", len(valid)), b)
-}
-
-// vectorNames are the vectors of a row in the order of files.
-var vectorNames = []string{"theta", "grad", "state"}
-
-func vectorOf(s *record.Step, v int) *[]float32 {
-	return []*[]float32{&s.Theta, &s.Grad, &s.State}[v]
+	n.write(n.entry(name+validSuffix, "|b1", len(valid)), b)
 }
 
 func (n *npzWriter) vector(v, length int) {
-	w := n.entry(vectorNames[v], "<f4", len(n.rows), length)
+	w := n.entry(record.VectorNames[v], "<f4", len(n.rows), length)
 	valid := make([]bool, len(n.rows))
 	var buf []byte
 	for j, i := range n.rows {
@@ -184,7 +182,7 @@ func (n *npzWriter) vector(v, length int) {
 			n.err = fmt.Errorf("row %d: %w", i, err)
 			return
 		}
-		values := *vectorOf(&s, v)
+		values := *s.Vectors()[v]
 		if valid[j] = values != nil; !valid[j] {
 			values = slices.Repeat([]float32{float32(math.NaN())}, length)
 		}
@@ -192,11 +190,11 @@ func (n *npzWriter) vector(v, length int) {
 		n.write(w, buf)
 	}
 	if slices.Contains(valid, false) {
-		n.valid(vectorNames[v], valid)
+		n.valid(record.VectorNames[v], valid)
 	}
 }
 
-// appendFloats appends the values, little-endian.
+// appendFloats appends the values to b, little-endian.
 func appendFloats(b []byte, values []float32) []byte {
 	b = slices.Grow(b, 4*len(values))
 	for _, x := range values {

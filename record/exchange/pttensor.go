@@ -2,24 +2,12 @@ package exchange
 
 import (
 	"archive/zip"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
 	"strings"
 )
-
-// torchElements are the types of tensors by their names in torch.
-var torchElements = map[string]element{
-	"float64": {"float64", floating, 8, false}, "float32": {"float32", floating, 4, false},
-	"float16": {"float16", floating, 2, false}, "bfloat16": {"bfloat16", brain, 2, false},
-	"int64": {"int64", signed, 8, false}, "int32": {"int32", signed, 4, false},
-	"int16": {"int16", signed, 2, false}, "int8": {"int8", signed, 1, false},
-	"uint64": {"uint64", unsigned, 8, false}, "uint32": {"uint32", unsigned, 4, false},
-	"uint16": {"uint16", unsigned, 2, false}, "uint8": {"uint8", unsigned, 1, false},
-	"bool":          {"bool", boolean, 1, false},
-	"float8_e4m3fn": {"float8_e4m3fn", float8E4M3, 1, false}, "float8_e5m2": {"float8_e5m2", float8E5M2, 1, false},
-	"float8_e4m3fnuz": {"float8_e4m3fnuz", float8E4M3FNUZ, 1, false}, "float8_e5m2fnuz": {"float8_e5m2fnuz", float8E5M2FNUZ, 1, false},
-}
 
 // storageTypes are the types of the elements of storages by their classes in torch.
 var storageTypes = map[string]string{
@@ -28,22 +16,15 @@ var storageTypes = map[string]string{
 	"BoolStorage": "bool", "UntypedStorage": "uint8", "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
 }
 
-// torchElement returns the type that a name such as torch.float8_e5m2 means. One that
-// is not read is unsupported.
+// torchElement returns the type that a name such as torch.float8_e5m2 means.
 func torchElement(dtype global) element {
-	name := strings.TrimPrefix(string(dtype), "torch.")
-	if e, ok := torchElements[name]; ok {
-		return e
-	}
-	return element{name: name}
+	return elementNamed(strings.TrimPrefix(string(dtype), "torch."))
 }
 
+// storageElement returns the type of the elements of a storage class.
 func storageElement(class global) element {
 	name := string(class)[strings.LastIndexByte(string(class), '.')+1:]
-	if known, ok := storageTypes[name]; ok {
-		name = known
-	}
-	return torchElement(global(name))
+	return elementNamed(cmp.Or(storageTypes[name], name))
 }
 
 // addTensors makes arrays of the tensors of a state dict. What is not a tensor is left

@@ -7,8 +7,8 @@ import (
 	"sgdwalk/record"
 )
 
-// rowReader reads the arrays of a run side by side, a row at a time, so that no
-// memory depends on the number of rows.
+// rowReader reads all arrays of a run at the same time, row by row, so that the memory
+// does not depend on the number of rows.
 type rowReader struct {
 	c       *container
 	columns []*column
@@ -19,49 +19,39 @@ type column struct {
 	array  *array
 	file   io.ReadCloser
 	reader io.Reader
-	valid  *column   // which rows have a value; nil when all have
-	raw    []byte    // of one element; of a vector: scratch
-	values []float32 // of a row of a vector
+	valid  *column   // says which rows have a value; nil when all have one
+	raw    []byte    // bytes of one element; for a vector, a buffer for conversion
+	values []float32 // of a vector in the current row
 	set    func(i int, s *record.Step) error
 }
 
-// newRowReader opens the arrays. close it in every case.
+// newRowReader opens the arrays that are columns of a run. The caller must close the
+// reader, also after an error.
 func newRowReader(c *container, vectors bool) (*rowReader, error) {
 	r := &rowReader{c: c}
-	for at, name := range intColumns {
-		k, err := r.open(name, false)
+	for i := range c.arrays {
+		name := c.arrays[i].name
+		kind, at := columnOf(name)
+		if kind == noColumn || kind == vectorColumn && !vectors {
+			continue
+		}
+		k, err := r.open(name, kind != intColumn)
 		if err != nil {
 			return r, err
 		}
-		if k != nil {
+		switch kind {
+		case intColumn:
 			k.set = func(i int, s *record.Step) error { return r.setInt(k, i, at, s) }
-		}
-	}
-	for at, name := range optColumns {
-		k, err := r.open(name, true)
-		if err != nil {
-			return r, err
-		}
-		if k != nil {
+		case floatColumn:
 			k.set = func(_ int, s *record.Step) error {
-				*optionals(s)[at] = record.Some(k.array.element.float64At(k.raw))
+				*s.Optionals()[at] = record.Some(k.array.element.float64At(k.raw))
 				return nil
 			}
-		}
-	}
-	for v, name := range vectorNames {
-		if !vectors {
-			break
-		}
-		k, err := r.open(name, true)
-		if err != nil {
-			return r, err
-		}
-		if k != nil {
+		case vectorColumn:
 			k.values = make([]float32, k.array.shape[1])
 			k.raw = make([]byte, chunkBytes)
 			k.set = func(_ int, s *record.Step) error {
-				*vectorOf(s, v) = k.values
+				*s.Vectors()[at] = k.values
 				return nil
 			}
 		}
@@ -69,8 +59,8 @@ func newRowReader(c *container, vectors bool) (*rowReader, error) {
 	return r, nil
 }
 
-// open opens an array and what says which of its values are there. An array that
-// the file lacks is nil.
+// open opens an array and, if it is optional, the array with validSuffix added to its
+// name, which says which values are present. It returns nil when the file lacks it.
 func (r *rowReader) open(name string, optional bool) (*column, error) {
 	a := r.c.lookup(name)
 	if a == nil {
@@ -79,7 +69,7 @@ func (r *rowReader) open(name string, optional bool) (*column, error) {
 	var valid *column
 	if optional {
 		var err error
-		if valid, err = r.open(name+"_valid", false); err != nil {
+		if valid, err = r.open(name+validSuffix, false); err != nil {
 			return nil, err
 		}
 		if valid != nil {
@@ -95,7 +85,7 @@ func (r *rowReader) open(name string, optional bool) (*column, error) {
 	return k, nil
 }
 
-// next fills the row. Values that are absent have their places in the file too.
+// next reads row i into s. Absent values take space in the file and are read too.
 func (r *rowReader) next(i int, s *record.Step) error {
 	for _, k := range r.columns {
 		var err error
@@ -119,14 +109,16 @@ func (r *rowReader) next(i int, s *record.Step) error {
 
 func (r *rowReader) setInt(k *column, i, at int, s *record.Step) error {
 	v := k.array.element.int64At(k.raw)
-	if narrow[k.array.name] && v != int64(int32(v)) || k.array.element.class == unsigned && v < 0 {
-		return r.c.errorf("array %q has %d in row %d, which is too large", k.array.name, k.array.element.bits(k.raw), i)
+	c := intColumns[at]
+	if c.bits == 32 && v != int64(int32(v)) || k.array.element.class == unsigned && v < 0 {
+		return r.c.errorf("array %q has %d in row %d, which is too large for %d bits", k.array.name, k.array.element.bits(k.raw), i, c.bits)
 	}
-	setInt(s, at, v)
+	c.set(s, v)
 	return nil
 }
 
-// end checks that every array ends where its shape says, and its checksum.
+// end checks that every array has no more bytes than its shape says. At the end of an
+// entry the zip reader also checks its checksum.
 func (r *rowReader) end() error {
 	for _, k := range r.columns {
 		if err := atEnd(k.reader); err != nil {

@@ -15,36 +15,34 @@ import (
 // maxHeaderBytes bounds the header of a run in an archive.
 const maxHeaderBytes = 64 << 20
 
-// aliases are other names for the columns of a run, as scripts choose them.
+// aliases are other names that training scripts use for the columns of a run.
 var aliases = map[string]string{
 	"steps": "step", "epochs": "epoch", "grads": "grad", "gradients": "grad",
 	"loss": "batch_loss", "losses": "batch_loss", "train_loss": "batch_loss", "train_losses": "batch_loss", "batch_losses": "batch_loss",
 	"full_losses": "full_loss", "test_losses": "test_loss", "lr": "learning_rate", "lrs": "learning_rate", "learning_rates": "learning_rate",
 }
 
-// useAliases gives arrays the names of the columns that they are, where the file has no
-// array of that name and the array has a value for each row of theta.
+// useAliases renames arrays with an alias to the column that they mean, where the file
+// has no array with the name of the column, and the array has a value for each row of
+// theta.
 func useAliases(c *container) {
 	theta := c.lookup("theta")
 	for i := range c.arrays {
 		a := &c.arrays[i]
 		name, ok := aliases[a.name]
-		fits := ok && c.lookup(name) == nil && len(a.shape) > 0 && a.shape[0] == theta.shape[0] && suits(a.element, false, slices.Contains(intColumns, name))
-		if isVector := slices.Contains(vectorNames, name); fits && len(a.shape) == 1 != isVector {
+		kind, _ := columnOf(name)
+		fits := ok && c.lookup(name) == nil && len(a.shape) > 0 && a.shape[0] == theta.shape[0] &&
+			canHold(a.element, kind)
+		if fits && len(a.shape) == 1 != (kind == vectorColumn) {
 			c.note("array %q is read as %s", a.name, name)
 			a.name = name
 		}
 	}
 }
 
-func isColumn(name string) bool {
-	name = strings.TrimSuffix(name, "_valid")
-	return slices.Contains(intColumns, name) || slices.Contains(optColumns, name) || slices.Contains(vectorNames, name)
-}
-
-// isRun reports whether a file holds a whole run: the rules stand at Open. Next to
-// theta, a run has columns, single values, texts and arrays with one entry for each row.
-// A tensor of another length is a parameter, and then theta is one too.
+// isRun reports whether a file is a whole run; Open has the rules. In addition to theta, a
+// run has columns, single values, texts and arrays with one entry for each row. A tensor
+// of another length is a parameter, and then theta is a parameter too.
 func isRun(c *container) bool {
 	if h := c.lookup(headerName); h != nil && h.element.class == text {
 		return true
@@ -55,8 +53,9 @@ func isRun(c *container) bool {
 	}
 	hasSteps := c.lookup("step") != nil || c.lookup("steps") != nil
 	return hasSteps || !slices.ContainsFunc(c.arrays, func(a array) bool {
-		_, alias := aliases[a.name]
-		return !isColumn(a.name) && !alias && a.element.isFloat() && a.length() > 1 && a.shape[0] != theta.shape[0]
+		kind, _ := columnOf(strings.TrimSuffix(a.name, validSuffix))
+		_, isAlias := aliases[a.name]
+		return kind == noColumn && !isAlias && a.element.isFloat() && a.length() > 1 && a.shape[0] != theta.shape[0]
 	})
 }
 
@@ -64,13 +63,13 @@ func isRun(c *container) bool {
 type archive struct {
 	*Import
 	path    string
-	lengths []int // of the vectors that are there, 0 for the others
+	lengths [3]int // of the vectors, see record.VectorNames; 0 for a vector that is missing
 }
 
 func openRun(c *container, o ImportOptions) (*Import, error) {
-	a := &archive{Import: new(Import), path: c.path, lengths: make([]int, len(vectorNames))}
+	a := &archive{Import: new(Import), path: c.path}
 	if len(o.Kinds)+len(o.Exclude) > 0 || o.Layout+o.Key != "" || o.Steps != ByAnything {
-		return nil, c.errorf("it holds a whole run; kinds, layout, key, exclude and steps are for checkpoints")
+		return nil, c.errorf("it is a whole run; kinds, layout, key, exclude and steps apply only to checkpoints")
 	}
 	a.Warnings = append(a.Warnings, c.notes...)
 	if c.lookup("theta") != nil {
@@ -90,37 +89,37 @@ func openRun(c *container, o ImportOptions) (*Import, error) {
 	return a.Import, nil
 }
 
-// checkShapes finds the number of rows and has every array agree with it.
+// checkShapes finds the number of rows and checks every array against it.
 func (a *archive) checkShapes(c *container) error {
 	decides := c.lookup("theta")
 	if decides == nil {
 		decides = c.lookup("step")
 	}
 	if decides == nil || len(decides.shape) == 0 {
-		return c.errorf("neither theta nor step says how many rows there are")
+		return c.errorf("the number of rows is not known: it has neither theta nor step")
 	}
 	a.rows = decides.shape[0]
 	for i := range c.arrays {
 		b := &c.arrays[i]
-		name, isValid := strings.CutSuffix(b.name, "_valid")
-		v := slices.Index(vectorNames, name)
-		isScalar := slices.Contains(intColumns, name) || slices.Contains(optColumns, name)
+		name, isValid := strings.CutSuffix(b.name, validSuffix)
+		kind, v := columnOf(name)
 		dims := 1
-		if v >= 0 && !isValid {
+		if kind == vectorColumn && !isValid {
 			dims = 2
 		}
 		switch {
 		case b.name == headerName:
 			continue
-		case v < 0 && !isScalar:
-			a.warn("array %q of shape %v is left out: no column of a run has this name and %d rows", b.name, b.shape, a.rows)
+		case kind == noColumn:
+			a.warn("array %q of shape %v is left out: no column of a run has this name and %d rows",
+				b.name, b.shape, a.rows)
 			continue
 		case len(b.shape) != dims || b.shape[0] != a.rows:
-			return c.errorf("array %q has shape %v; it must have %d dimensions, the first of %d rows as in %q", b.name, b.shape, dims, a.rows, decides.name)
+			return c.errorf("array %q has shape %v; it must have %d dimensions, with %d rows as in %q", b.name, b.shape, dims, a.rows, decides.name)
 		case b.fortran && dims == 2:
-			return c.errorf("array %q has its first index varying fastest, so that its rows cannot be read one by one; save numpy.ascontiguousarray of it", b.name)
-		case !suits(b.element, isValid, slices.Contains(intColumns, name)):
-			return c.errorf("array %q has elements of type %s, which do not suit it", b.name, b.element.name)
+			return c.errorf("array %q is in Fortran order, so its rows cannot be read one by one; save numpy.ascontiguousarray(array)", b.name)
+		case isValid && b.element.class != boolean, !isValid && !canHold(b.element, kind):
+			return c.errorf("array %q has elements of type %s, which this column cannot have", b.name, b.element.name)
 		}
 		if dims == 2 {
 			if a.lengths[v] = b.shape[1]; b.shape[1] == 0 || b.shape[1] > math.MaxInt32 {
@@ -134,15 +133,9 @@ func (a *archive) checkShapes(c *container) error {
 	return nil
 }
 
-// suits reports whether a column can have elements of a type.
-func suits(e element, isValid, isInt bool) bool {
-	switch {
-	case isValid:
-		return e.class == boolean
-	case isInt:
-		return e.isInt()
-	}
-	return e.isFloat() || e.isInt()
+// canHold reports whether a column of this kind may have elements of this type.
+func canHold(e element, kind columnKind) bool {
+	return e.isInt() || kind != intColumn && e.isFloat()
 }
 
 func (a *archive) readHeader(c *container, o ImportOptions) error {
@@ -169,13 +162,10 @@ func (a *archive) readHeader(c *container, o ImportOptions) error {
 	if o.Comment != "" {
 		h.Comment = o.Comment
 	}
-	for v, recorded := range []bool{h.Columns.Theta, h.Columns.Grad, h.Columns.State} {
-		want := 0
-		if recorded {
-			want = []int{h.Layout.Len(), h.Layout.Len(), h.State.Len()}[v]
-		}
+	for v, want := range h.VectorLens() {
 		if a.lengths[v] != want {
-			return c.errorf("%s has %d elements in a row, and %d by the layout (0 where there is none)", vectorNames[v], a.lengths[v], want)
+			return c.errorf("%s has %d elements in each row, but %d by the header (0 means not recorded)",
+				record.VectorNames[v], a.lengths[v], want)
 		}
 	}
 	a.header = h
@@ -201,8 +191,8 @@ func decodeHeader(c *container, stored *array) (*record.Header, error) {
 	return h, nil
 }
 
-// dryRun reads the scalars of all rows and checks their order, so that what is
-// wrong with them is known before anything is written.
+// dryRun reads the scalars of all rows and checks their order, so that errors are found
+// before anything is written.
 func (a *archive) dryRun(c *container) error {
 	var row, previous record.Step
 	return a.each(context.Background(), c, false, func(i int, s *record.Step) error {
@@ -228,12 +218,12 @@ func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) err
 	if c.lookup("theta") != nil {
 		useAliases(c)
 	}
-	again := &archive{Import: new(Import), lengths: make([]int, len(vectorNames))}
+	again := &archive{Import: new(Import)}
 	if err := again.checkShapes(c); err != nil {
 		return err
 	}
-	if again.rows != a.rows || !slices.Equal(again.lengths, a.lengths) {
-		return c.errorf("it was changed since it was examined")
+	if again.rows != a.rows || again.lengths != a.lengths {
+		return c.errorf("the file has changed since it was opened")
 	}
 	return a.each(ctx, c, true, func(i int, s *record.Step) error {
 		if err := appendRow(s); err != nil {
@@ -243,7 +233,8 @@ func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) err
 	})
 }
 
-// each hands out the rows, with or without their vectors, which are reused.
+// each calls use with every row, with or without vectors. The vectors are reused for
+// the next row.
 func (a *archive) each(ctx context.Context, c *container, vectors bool, use func(int, *record.Step) error) error {
 	r, err := newRowReader(c, vectors)
 	defer r.close()
@@ -262,7 +253,8 @@ func (a *archive) each(ctx context.Context, c *container, vectors bool, use func
 			return err
 		}
 		if i == a.rows-1 {
-			// Checksums are known at the end: the last row is not handed on before.
+			// The checksums come at the end of the file, so they are checked before use sees the
+			// last row.
 			if err := r.end(); err != nil {
 				return err
 			}

@@ -94,10 +94,8 @@ func (c *container) parseSafetensors(text []byte) (map[string]safetensorsInfo, e
 func (c *container) safetensorsArrays(tensors map[string]safetensorsInfo, payload, size int64) error {
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
 		info := tensors[name]
-		e, known := safetensorsElements[info.DType]
-		if !known {
-			e = element{name: info.DType}
-		}
+		e := elementNamed(cmp.Or(safetensorsNames[info.DType], info.DType))
+		known := e.class != unsupported
 		a := array{name: name, element: e, shape: append([]int{}, info.Shape...)}
 		from, to := info.Offsets[0], info.Offsets[1]
 		want, ok := payloadBytes(a.shape, e.width)

@@ -14,17 +14,17 @@ import (
 	"sgdwalk/record"
 )
 
-// scalarLog has the scalars of steps that come in a file of their own.
+// scalarLog has the scalars of checkpoints, by their steps, from a separate file.
 type scalarLog struct {
 	path    string
 	rows    map[int64]record.Step
-	unknown []string // columns that no row has room for
+	unknown []string // columns that a recording does not have
 }
 
-// readScalars reads a CSV file in the columns that WriteCSV writes, of which step
-// must be there; in any order. An empty field is an absent value, or 0 where a
-// row always has one. Rows of inner iterates are left out. The error names the
-// line. Memory: the scalars of all rows.
+// readScalars reads a CSV file with columns that WriteCSV writes, in any order; only
+// step is required. An empty field is an absent number, or 0 for a whole number. Rows
+// of inner iterates are skipped. The error names the line. Memory: the scalars of all
+// rows.
 func readScalars(path string) (*scalarLog, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -40,17 +40,17 @@ func readScalars(path string) (*scalarLog, error) {
 	}
 	names := make([]string, len(head))
 	for i, name := range head {
-		names[i] = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")) // which spreadsheets put first
-		switch {
-		case slices.Contains(names[:i], names[i]):
+		names[i] = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")) // the byte order mark of spreadsheets
+		if slices.Contains(names[:i], names[i]) {
 			return nil, l.errorf("two columns are named %q", names[i])
-		case !slices.Contains(intColumns, names[i]) && !slices.Contains(optColumns, names[i]):
+		}
+		if kind, _ := columnOf(names[i]); kind != intColumn && kind != floatColumn {
 			l.unknown = append(l.unknown, names[i])
 		}
 	}
-	step := slices.Index(names, intColumns[0])
+	step := slices.Index(names, stepName)
 	if step < 0 {
-		return nil, l.errorf("it has no column %q; its columns are %s", intColumns[0], strings.Join(names, ", "))
+		return nil, l.errorf("it has no column %q; its columns are %s", stepName, strings.Join(names, ", "))
 	}
 	for {
 		fields, err := r.Read()
@@ -71,7 +71,7 @@ func readScalars(path string) (*scalarLog, error) {
 			return nil, l.errorf("line %d has no step", line)
 		}
 		if _, twice := l.rows[s.Step]; twice {
-			return nil, l.errorf("line %d: step %d was there before", line, s.Step)
+			return nil, l.errorf("line %d: step %d comes twice", line, s.Step)
 		}
 		l.rows[s.Step] = s
 	}
@@ -83,35 +83,32 @@ func (l *scalarLog) errorf(format string, args ...any) error {
 
 // parseScalars reads a line.
 func parseScalars(names, fields []string) (s record.Step, err error) {
-	optional := optionals(&s)
 	for i, text := range fields {
 		text = strings.TrimSpace(text)
 		if text == "" {
 			continue
 		}
-		if c := slices.Index(intColumns, names[i]); c >= 0 {
-			bits := 64
-			if narrow[names[i]] {
-				bits = 32
+		switch kind, c := columnOf(names[i]); kind {
+		case intColumn:
+			v, err := strconv.ParseInt(text, 10, intColumns[c].bits)
+			if err != nil || v < 0 && names[i] != wallTimeName {
+				return s, fmt.Errorf("%s is %q; it must be a whole number of at least 0 and %d bits",
+					names[i], text, intColumns[c].bits)
 			}
-			v, err := strconv.ParseInt(text, 10, bits)
-			if err != nil || v < 0 && names[i] != "wall_time_ns" {
-				return s, fmt.Errorf("%s is %q; it must be a whole number of at least 0 and %d bits", names[i], text, bits)
-			}
-			setInt(&s, c, v)
-		} else if c := slices.Index(optColumns, names[i]); c >= 0 {
+			intColumns[c].set(&s, v)
+		case floatColumn:
 			v, err := strconv.ParseFloat(text, 64)
 			if err != nil {
 				return s, fmt.Errorf("%s is %q; it must be a number, or empty", names[i], text)
 			}
-			*optional[c] = record.Some(v)
+			*s.Optionals()[c] = record.Some(v)
 		}
 	}
 	return s, nil
 }
 
-// addScalars reads the scalars of the checkpoints, if a file has them, and says
-// what does not fit.
+// addScalars reads the scalars of the checkpoints, if the options name a file, and
+// adds warnings for lines and columns that are not used.
 func (s *checkpoints) addScalars() error {
 	if s.options.Scalars == "" {
 		return nil
@@ -133,18 +130,18 @@ func (s *checkpoints) addScalars() error {
 	}
 	switch {
 	case found == 0:
-		return l.errorf("it has none of the checkpoints' steps, %d to %d", s.steps[0], s.steps[len(s.steps)-1])
+		return l.errorf("it has no line for the steps of the checkpoints, %d to %d", s.steps[0], s.steps[len(s.steps)-1])
 	case found < len(s.steps):
-		s.warn("%d of %d checkpoints have no line in %s, and no numbers", len(s.steps)-found, len(s.steps), l.path)
+		s.warn("%d of %d checkpoints have no line in %s; their rows have no losses and other numbers", len(s.steps)-found, len(s.steps), l.path)
 	}
 	if n := len(l.rows) - found; n > 0 {
-		s.warn("%d lines of %s are of steps without a checkpoint and are left out", n, l.path)
+		s.warn("%d lines of %s belong to steps without a checkpoint and are left out", n, l.path)
 	}
 	if epochs > 0 {
-		s.warn("the epochs of %d checkpoints are others in %s; those in the checkpoints are taken", epochs, l.path)
+		s.warn("%d checkpoints have another epoch than %s; the epoch of the checkpoint is used", epochs, l.path)
 	}
 	if len(l.unknown) > 0 {
-		s.warn("columns of %s are left out that a recording does not have: %s", l.path, strings.Join(l.unknown, ", "))
+		s.warn("columns of %s are left out, because a recording does not have them: %s", l.path, strings.Join(l.unknown, ", "))
 	}
 	s.scalars = l
 	return nil

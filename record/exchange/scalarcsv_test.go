@@ -64,9 +64,9 @@ func TestScalarsOfOthers(t *testing.T) {
 	if d := cmp.Diff([]string{
 		`the steps, 5 to 15, come from the number after "ckpt" in the file's name (` +
 			filepath.Join(dir, "ckpt-5.safetensors") + " is step 5)",
-		"1 of 3 checkpoints have no line in " + log + ", and no numbers",
-		"1 lines of " + log + " are of steps without a checkpoint and are left out",
-		"columns of " + log + " are left out that a recording does not have: gpu",
+		"1 of 3 checkpoints have no line in " + log + "; their rows have no losses and other numbers",
+		"1 lines of " + log + " belong to steps without a checkpoint and are left out",
+		"columns of " + log + " are left out, because a recording does not have them: gpu",
 	}, warnings); d != "" {
 		t.Error(d)
 	}
@@ -84,12 +84,12 @@ func TestBadScalars(t *testing.T) {
 		"step,batch_loss\n5,1e999\n":         `line 2: batch_loss is "1e999"`,
 		"step,epoch\n5,1\n6,3000000000\n":    `line 3: epoch is "3000000000"`,
 		"step,epoch\n-5,1\n":                 `line 2: step is "-5"`,
-		"step,batch_loss\n5,1\n\n5,2\n":      "line 4: step 5 was there before",
+		"step,batch_loss\n5,1\n\n5,2\n":      "line 4: step 5 comes twice",
 		"step,batch_loss\n5,1,7\n":           "wrong number of fields",
 		"step,batch_loss\n,1\n":              "line 2 has no step",
-		"step,batch_loss\n4,1\n":             "none of the checkpoints' steps",
+		"step,batch_loss\n4,1\n":             "no line for the steps of the checkpoints",
 		"step,batch_loss\n5,\"1\n":           "extraneous or missing",
-		"step,substep,batch_loss\n5,1,0.5\n": "none of the checkpoints' steps",
+		"step,substep,batch_loss\n5,1,0.5\n": "no line for the steps of the checkpoints",
 	} {
 		path := save(t, t.TempDir(), "log.csv", []byte(text))
 		_, err := Open([]string{dir}, ImportOptions{Scalars: path})
