@@ -3,6 +3,7 @@ package walk
 import (
 	"math"
 
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
@@ -44,13 +45,13 @@ type shape struct {
 	source               string // of the curvature: fromSamples, fromHessian, or empty without one
 
 	start, end record.Optional // phi(0), phi(1), always present, perhaps not finite
-	rises      optionalBool
+	rises      column.Truth
 
 	floorPosition, floorLoss           record.Optional
-	floorAtEdge, floorInterior         optionalBool
+	floorAtEdge, floorInterior         column.Truth
 	heightStart, heightEnd, heightMean record.Optional
 
-	barrier            optionalBool
+	barrier            column.Truth
 	barrierHeight      record.Optional // over the higher end; only where there is a barrier
 	barrierAlpha       record.Optional
 	chordBarrierHeight record.Optional // over the straight line between the ends, at least 0
@@ -61,8 +62,6 @@ type shape struct {
 	mae                             [4]record.Optional
 	r2                              record.Optional // of the parabola
 }
-
-type optionalBool struct{ value, valid bool }
 
 // measure measures one curve. A sample that is not finite makes every comparison
 // meaningless: then only the ends are reported, and whether the loss rises if
@@ -77,15 +76,15 @@ func (g *grid) measure(losses []float64) shape {
 		}
 	}
 	if f0-f0 == 0 && f1-f1 == 0 {
-		s.rises = optionalBool{f1 > f0, true}
+		s.rises = column.Known(f1 > f0)
 	}
 	if s.nonfinite > 0 {
 		return s
 	}
 	position, floor, atEdge := curve.Floor(g.alphas, losses)
 	s.floorPosition, s.floorLoss = record.Some(position), record.Some(floor)
-	s.floorAtEdge = optionalBool{atEdge, true}
-	s.floorInterior = optionalBool{!atEdge && position > 0 && position < 1, true}
+	s.floorAtEdge = column.Known(atEdge)
+	s.floorInterior = column.Known(!atEdge && position > 0 && position < 1)
 	s.heightStart, s.heightEnd = record.Some(f0-floor), record.Some(f1-floor)
 	s.heightMean = record.Some((f0-floor)/2 + (f1-floor)/2)
 
@@ -113,8 +112,8 @@ func (g *grid) barriers(losses []float64, s *shape) {
 		chord = max(chord, losses[i]-((1-a)*f0+a*f1))
 	}
 	s.chordBarrierHeight = record.Some(chord)
-	s.barrier = optionalBool{highest >= 0 && losses[highest]-reference > g.tolerance, true}
-	if s.barrier.value {
+	s.barrier = column.Known(highest >= 0 && losses[highest]-reference > g.tolerance)
+	if s.barrier.Value {
 		s.barrierHeight = record.Some(losses[highest] - reference)
 		s.barrierAlpha = record.Some(g.alphas[highest])
 	}

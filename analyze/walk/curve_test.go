@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/column"
 )
 
 func sampled(phi func(float64) float64, r analyze.Range) (*grid, []float64) {
@@ -43,19 +44,19 @@ func TestQuadraticOracle(t *testing.T) {
 		// spacing of the alphas (0.1 twice) and a few sums.
 		size := math.Abs(base) + curvature/2*16
 		tol := 1e-12 * size
-		if got, want := s.floorInterior.value, slope0 < 0 && slope1 > 0; got != want {
+		if got, want := s.floorInterior.Value, slope0 < 0 && slope1 > 0; got != want {
 			t.Fatalf("interior floor is %v, want %v (s* %v)", got, want, star)
 		}
-		if got, want := s.rises.value, star < 0.5; got != want {
+		if got, want := s.rises.Value, star < 0.5; got != want {
 			t.Fatalf("rises is %v, want %v", got, want)
 		}
-		if s.barrier.value || s.barrierHeight.Valid || s.interiorMaxima != 0 {
+		if s.barrier.Value || s.barrierHeight.Valid || s.interiorMaxima != 0 {
 			t.Fatalf("a convex parabola has a barrier: %+v", s)
 		}
 		low, high := g.alphas[0], g.alphas[len(g.alphas)-1]
 		inside := star > low && star < high
-		if s.floorAtEdge.value == inside {
-			t.Fatalf("floor at edge is %v for s* %v in [%v, %v]", s.floorAtEdge.value, star, low, high)
+		if s.floorAtEdge.Value == inside {
+			t.Fatalf("floor at edge is %v for s* %v in [%v, %v]", s.floorAtEdge.Value, star, low, high)
 		}
 		if inside {
 			near(t, "s*", s.floorPosition.Value, star, tol/curvature*100)
@@ -98,15 +99,15 @@ func TestDoubleWellOracle(t *testing.T) {
 			h := 1 / float64(n-1)
 			height, alpha = (1-h*h)*(1-h*h)/4, 0.5-h/2
 		}
-		if !s.barrier.value || s.interiorMaxima != 1 {
-			t.Errorf("n=%d: barrier %v, %d maxima", n, s.barrier.value, s.interiorMaxima)
+		if !s.barrier.Value || s.interiorMaxima != 1 {
+			t.Errorf("n=%d: barrier %v, %d maxima", n, s.barrier.Value, s.interiorMaxima)
 		}
 		near(fatal{t}, "barrier height", s.barrierHeight.Value, height, 1e-15)
 		near(fatal{t}, "chord barrier height", s.chordBarrierHeight.Value, height, 1e-15)
 		if n%2 == 1 {
 			near(fatal{t}, "barrier alpha", s.barrierAlpha.Value, alpha, 0)
 		}
-		if s.rises.value || !s.floorAtEdge.value || s.floorInterior.value || s.floorPosition.Value != 0 {
+		if s.rises.Value || !s.floorAtEdge.Value || s.floorInterior.Value || s.floorPosition.Value != 0 {
 			t.Errorf("n=%d: %+v", n, s)
 		}
 		if s.parabolaPosition.Valid || s.cockpitAlpha.Value != -1 {
@@ -145,17 +146,17 @@ func TestBarrierReferences(t *testing.T) {
 		{[]float64{4, 3, 2, 1, 0}, false, 0, 0, 0},
 	} {
 		s := g.measure(c.losses)
-		if s.barrier.value != c.barrier || s.barrierHeight.Valid != c.barrier || s.interiorMaxima != c.maxima {
+		if s.barrier.Value != c.barrier || s.barrierHeight.Valid != c.barrier || s.interiorMaxima != c.maxima {
 			t.Errorf("%v: barrier %v, %d maxima", c.losses, s.barrier, s.interiorMaxima)
 		}
 		near(fatal{t}, "height", s.barrierHeight.Value, c.height, 0)
 		near(fatal{t}, "chord height", s.chordBarrierHeight.Value, c.chord, 1e-15)
 	}
 	tolerant := newGrid(alphas, 0, 4, 0.5)
-	if s := tolerant.measure([]float64{1, 0, 2, 0, 1.5}); s.barrier.value {
+	if s := tolerant.measure([]float64{1, 0, 2, 0, 1.5}); s.barrier.Value {
 		t.Error("a barrier of the height of the tolerance counts")
 	}
-	if s := tolerant.measure([]float64{1, 0, 2.1, 0, 1.5}); !s.barrier.value || math.Abs(s.barrierHeight.Value-0.6) > 1e-15 {
+	if s := tolerant.measure([]float64{1, 0, 2.1, 0, 1.5}); !s.barrier.Value || math.Abs(s.barrierHeight.Value-0.6) > 1e-15 {
 		t.Errorf("the tolerance is taken off the height: %+v", s.barrierHeight)
 	}
 }
@@ -163,7 +164,7 @@ func TestBarrierReferences(t *testing.T) {
 // What happens beyond the step is no barrier of the step.
 func TestBarrierIsInsideTheStep(t *testing.T) {
 	g, losses := sampled(func(a float64) float64 { return math.Abs(a) }, analyze.Range{Min: -2, Max: 3, N: 26})
-	if s := g.measure(losses); s.barrier.value || s.interiorMaxima != 0 || s.chordBarrierHeight.Value > 1e-15 {
+	if s := g.measure(losses); s.barrier.Value || s.interiorMaxima != 0 || s.chordBarrierHeight.Value > 1e-15 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -176,18 +177,18 @@ func TestNaNLossHasNoFloor(t *testing.T) {
 	for _, c := range []struct {
 		losses []float64
 		n      int
-		rises  optionalBool
+		rises  column.Truth
 	}{
-		{[]float64{1, nan, 0, 1, 2}, 1, optionalBool{true, true}},
-		{[]float64{nan, 1, 0, 1, 2}, 1, optionalBool{}},
-		{[]float64{2, 1, 0, inf, inf}, 2, optionalBool{}},
-		{[]float64{2, 1, math.Inf(-1), 1, 1}, 1, optionalBool{false, true}},
+		{[]float64{1, nan, 0, 1, 2}, 1, column.Known(true)},
+		{[]float64{nan, 1, 0, 1, 2}, 1, column.Truth{}},
+		{[]float64{2, 1, 0, inf, inf}, 2, column.Truth{}},
+		{[]float64{2, 1, math.Inf(-1), 1, 1}, 1, column.Known(false)},
 	} {
 		s := g.measure(c.losses)
 		if s.nonfinite != c.n || s.rises != c.rises {
 			t.Errorf("%v: %d not finite, rises %v", c.losses, s.nonfinite, s.rises)
 		}
-		if s.floorPosition.Valid || s.floorLoss.Valid || s.barrier.valid || s.heightMean.Valid || s.slopeStart.Valid || s.mae[0].Valid || s.cockpitAlpha.Valid {
+		if s.floorPosition.Valid || s.floorLoss.Valid || s.barrier.Valid || s.heightMean.Valid || s.slopeStart.Valid || s.mae[0].Valid || s.cockpitAlpha.Valid {
 			t.Errorf("%v: something was made of it: %+v", c.losses, s)
 		}
 		if !s.start.Valid || !s.end.Valid {
@@ -199,7 +200,7 @@ func TestNaNLossHasNoFloor(t *testing.T) {
 func TestFlatCurve(t *testing.T) {
 	g, losses := sampled(func(float64) float64 { return 0.7 }, analyze.Range{Min: 0, Max: 1, N: 11})
 	s := g.measure(losses)
-	if s.floorPosition.Value != 0 || s.floorInterior.value || !s.floorAtEdge.value || s.rises.value || s.heightMean.Value != 0 {
+	if s.floorPosition.Value != 0 || s.floorInterior.Value || !s.floorAtEdge.Value || s.rises.Value || s.heightMean.Value != 0 {
 		t.Errorf("%+v", s)
 	}
 	if s.parabolaPosition.Valid || s.cockpitAlpha.Valid || s.r2.Valid {
@@ -210,7 +211,7 @@ func TestFlatCurve(t *testing.T) {
 func TestStraightCurveHasNoMinimum(t *testing.T) {
 	g, losses := sampled(func(a float64) float64 { return 3 - a/7 }, analyze.Range{Min: 0, Max: 1, N: 11})
 	s := g.measure(losses)
-	if s.parabolaPosition.Valid || s.cockpitAlpha.Value != -1 || !s.floorAtEdge.value || s.floorPosition.Value != 1 {
+	if s.parabolaPosition.Valid || s.cockpitAlpha.Value != -1 || !s.floorAtEdge.Value || s.floorPosition.Value != 1 {
 		t.Errorf("%+v", s)
 	}
 	near(fatal{t}, "slope", s.slopeEnd.Value, -1.0/7, 1e-13)

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
@@ -146,8 +147,8 @@ func (g *grid) parabola(s *shape, slope, curvature float64) {
 	s.source = fromHessian
 	s.curvature = record.Some(curvature)
 	s.slopeStart, s.slopeEnd = record.Some(slope), record.Some(slope+curvature)
-	if !s.rises.valid {
-		s.rises = optionalBool{slope+curvature/2 > 0, true}
+	if !s.rises.Valid {
+		s.rises = column.Known(slope+curvature/2 > 0)
 	}
 	if curvature > 0 {
 		s.parabolaPosition = record.Some(-slope / curvature)
@@ -172,8 +173,8 @@ func (g *grid) parabola(s *shape, slope, curvature float64) {
 	}
 	floor := at(position)
 	s.floorPosition, s.floorLoss = record.Some(position), record.Some(s.start.Value+floor)
-	s.floorAtEdge = optionalBool{!inside, true}
-	s.floorInterior = optionalBool{inside && position > 0 && position < 1, true}
+	s.floorAtEdge = column.Known(!inside)
+	s.floorInterior = column.Known(inside && position > 0 && position < 1)
 	s.heightStart, s.heightEnd = record.Some(0-floor), record.Some(at(1)-floor)
 	s.heightMean = record.Some(at(1)/2 - floor)
 }

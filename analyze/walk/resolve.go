@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -56,7 +57,7 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 		return
 	}
 	if math.Abs(s.end.Value-s.start.Value) <= s.resolution.Value {
-		s.rises = optionalBool{}
+		s.rises = column.Truth{}
 	}
 	if s.straight = !(math.Abs(s.curvature.Value) > s.resolution.Value*g.gain); s.straight {
 		// The parabola through all samples is less exact on a long step, and many times
@@ -88,11 +89,11 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 			at = g.alphas[len(g.alphas)-1]
 		}
 		s.floorPosition, s.floorLoss = record.Some(at), record.Some(end)
-		s.floorAtEdge, s.floorInterior = optionalBool{true, true}, optionalBool{false, true}
+		s.floorAtEdge, s.floorInterior = column.Known(true), column.Known(false)
 		s.heightStart, s.heightEnd = record.Some(s.start.Value-end), record.Some(s.end.Value-end)
 		s.heightMean = record.Some(s.heightStart.Value/2 + s.heightEnd.Value/2)
 	default:
 		s.floorPosition, s.floorLoss, s.heightStart, s.heightEnd, s.heightMean = none, none, none, none, none
-		s.floorAtEdge, s.floorInterior = optionalBool{}, optionalBool{}
+		s.floorAtEdge, s.floorInterior = column.Truth{}, column.Truth{}
 	}
 }

@@ -45,10 +45,10 @@ func TestResolution(t *testing.T) {
 			s := g.measure(losses)
 			g.resolve(&s, losses, c.length)
 			bends := s.curvature.Valid && !s.flat && !s.straight && !s.zero
-			if s.floorPosition.Valid != c.floor || s.floorInterior.valid != c.floor || bends != c.bends || s.rises.valid != c.up {
+			if s.floorPosition.Valid != c.floor || s.floorInterior.Valid != c.floor || bends != c.bends || s.rises.Valid != c.up {
 				t.Fatalf("%s: %+v", c.name, s)
 			}
-			if c.floor && (s.floorInterior.value || s.floorPosition.Value != 1) {
+			if c.floor && (s.floorInterior.Value || s.floorPosition.Value != 1) {
 				t.Fatalf("%s: the floor is at %v", c.name, s.floorPosition.Value)
 			}
 			if bends && math.Abs(s.curvature.Value-c.curvature) > s.resolution.Value*g.gain {
@@ -62,7 +62,7 @@ func TestResolution(t *testing.T) {
 	// A curve that is rough for real keeps its floor.
 	rough := []float64{2, 1, 2, 1, 2, 0.5, 2, 1, 2, 1, 2}
 	s := g.measure(rough)
-	if g.resolve(&s, rough, 1); !s.floorInterior.value || !s.floorPosition.Valid {
+	if g.resolve(&s, rough, 1); !s.floorInterior.Value || !s.floorPosition.Valid {
 		t.Errorf("a rough curve: %+v", s)
 	}
 }

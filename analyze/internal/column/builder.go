@@ -22,6 +22,9 @@ type Builder[T any] struct {
 // Truth is a truth value that may be absent.
 type Truth struct{ Value, Valid bool }
 
+// Known returns a present truth value.
+func Known(v bool) Truth { return Truth{v, true} }
+
 // field is a column and its place in T.
 type field struct {
 	index  []int
