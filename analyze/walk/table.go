@@ -80,8 +80,10 @@ func (b *builder) add(s *segment, length float64, f shape) {
 		n  *int
 		is bool
 	}{
-		{&b.zero, f.zero}, {&b.noFloor, f.unresolved() && !f.floorPosition.Valid},
-		{&b.noCurvature, f.unresolved()}, {&b.products, f.source == fromHessian},
+		{&b.zero, f.zero},
+		{&b.noFloor, f.unresolved() && !f.floorPosition.Valid},
+		{&b.noCurvature, f.unresolved()},
+		{&b.products, f.source == fromHessian},
 	} {
 		if c.is {
 			*c.n++
