@@ -2,7 +2,8 @@
 //
 //  1. [Figure] shows a figure of package figure below the cell.
 //  2. [Table] shows chosen columns of a result's table.
-//  3. [Text] shows a text with Markdown markup.
+//  3. [Findings] shows what the numbers of a result say.
+//  4. [Text] shows a text with Markdown markup.
 //
 // The notebook's kernel is GoNB. Outside of it, in an ordinary program or a test,
 // the same calls print what a reader without pictures gets: the description of the
@@ -18,6 +19,7 @@ import (
 
 	"github.com/janpfeifer/gonb/gonbui"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/record"
 )
@@ -41,6 +43,13 @@ func figureTo(w io.Writer, f figure.Figure) {
 	}
 	gonbui.DisplayPng(png.Bytes())
 	gonbui.Sync() // the cell may end now
+}
+
+// Findings shows what the numbers of a result say, one sentence per line.
+func Findings(s analyze.Summary) {
+	for _, f := range s.Findings() {
+		fmt.Println(f.Text)
+	}
 }
 
 // Text shows Markdown.
