@@ -40,17 +40,20 @@ var _ analyze.Summary = (*Summary)(nil)
 func (s *Summary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	if n := len(s.Statistics); n > 0 {
-		f.Add(analyze.Detail, "%s in %s (%s); the runs of a group differ in their seeds", analyze.Count(n, "run"), analyze.Count(len(s.Groups), "group"), strings.Join(s.Groups, ", "))
+		f.Add(analyze.Detail, "%s in %s (%s); the runs of a group differ in their seeds", analyze.Count(n, "run"),
+			analyze.Count(len(s.Groups), "group"), strings.Join(s.Groups, ", "))
 	}
 	if d := s.Directions; d != nil && len(d.ExplainedVarianceRatio) > 1 {
-		f.Add(analyze.Detail, "one plane for %s of equal weight: %s of their variance", analyze.Count(len(s.Shown), "run"), analyze.Percent(d.ExplainedVarianceRatio[0]+d.ExplainedVarianceRatio[1]))
+		f.Add(analyze.Detail, "one plane for %s of equal weight: %s of their variance", analyze.Count(len(s.Shown),
+			"run"), analyze.Percent(d.ExplainedVarianceRatio[0]+d.ExplainedVarianceRatio[1]))
 	}
 	for _, p := range s.Paths {
 		share := "an unknown share"
 		if p.ResidualRatio.Valid {
 			share = analyze.Percent(p.ResidualRatio.Value)
 		}
-		f.Add(analyze.Detail, "%s is off the plane by %.3g in the median, %s of the extent of its path on it; its end by %.3g", p.Group, p.Residual.Median.Value, share, p.EndResidual)
+		f.Add(analyze.Detail, "the iterates of %s are off the plane by %.3g in the median, %s of the extent of the "+
+			"path on it; its end by %.3g", p.Group, p.Residual.Median.Value, share, p.EndResidual)
 	}
 	s.barriers(&f)
 	s.agreement(&f)
@@ -76,7 +79,8 @@ func (s *Summary) barriers(f *analyze.Findings) {
 			return analyze.Describe(&picked)
 		}
 		if distance := mean("distance"); distance.Count > 0 {
-			f.Add(analyze.Barriers, "between the ends of %s and %s (mean of %d): distance %.3g, barrier above the higher end %s on the straight line, %s on a trained curve",
+			f.Add(analyze.Barriers, "between the ends of %s and %s (mean of %d): distance %.3g, barrier above the "+
+				"higher end %s on the straight line, %s on a trained curve",
 				s.Baseline, g, distance.Count, distance.Mean.Value, analyze.Number(mean("barrier_over_ends").Mean), analyze.Number(mean("curve_barrier_over_ends").Mean))
 		}
 	}
@@ -88,7 +92,10 @@ func (s *Summary) agreement(f *analyze.Findings) {
 	if t == nil {
 		return
 	}
-	for _, pair := range []struct{ kind, text string }{{"groups", "two groups of one seed"}, {"seeds", "two seeds of one group"}} {
+	for _, pair := range []struct{ kind, text string }{
+		{"groups", "two groups of one seed"},
+		{"seeds", "two seeds of one group"},
+	} {
 		mean := func(column string) record.Optional {
 			var picked record.Column
 			for i, kind := range t.Column("pair").Strings {
@@ -99,7 +106,8 @@ func (s *Summary) agreement(f *analyze.Findings) {
 			return analyze.Describe(&picked).Mean
 		}
 		if agree := mean("agreement"); agree.Valid {
-			f.Add(analyze.Detail, "%s give %s of %d probe examples the same class (independent mistakes: %s)", pair.text, analyze.Percent(agree.Value), s.Probe, analyze.Percent(mean("independent").Value))
+			f.Add(analyze.Detail, "%s give %s of %d probe examples the same class (independent mistakes: %s)",
+				pair.text, analyze.Percent(agree.Value), s.Probe, analyze.Percent(mean("independent").Value))
 		}
 	}
 }
@@ -140,7 +148,8 @@ func (s *Summary) GroupLines() []string {
 	}
 	_ = w.Flush() // into a strings.Builder, which does not fail
 	lines := strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
-	return append(lines, fmt.Sprintf("means over seeds; + and - where the 95 %% bootstrap interval of the difference from %s, paired by seed, leaves out 0", s.Baseline))
+	return append(lines, fmt.Sprintf("means over seeds; + and - where the 95 %% bootstrap interval of the difference "+
+		"from %s, paired by seed, leaves out 0", s.Baseline))
 }
 
 // sign is + or - for a difference whose interval leaves out 0, and empty otherwise.

@@ -14,7 +14,8 @@ import (
 func RateAt(t record.Trajectory, row int) (rate float64, absent string, err error) {
 	o := t.Header().Optimizer
 	if all := o.GroupValues("learning_rate"); len(all) > 1 {
-		return 0, fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v", all[0], all[len(all)-1]), nil
+		return 0, fmt.Sprintf("the optimizer has parameter groups with learning rates from %v to %v", all[0],
+			all[len(all)-1]), nil
 	}
 	for i := row; i >= 0; i-- {
 		s, err := t.Read(i, record.ScalarsOnly)

@@ -19,20 +19,25 @@ func (s *Summary) Findings() []analyze.Finding {
 	if s.Planned < s.Cells && s.Planned > 0 {
 		near = ", those near contours"
 	}
-	f.Add(analyze.Detail, "%d of %d grid points evaluated%s; loss from %s to %s", s.Evaluated, s.Cells, near, analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
+	f.Add(analyze.Detail, "%d of %d grid points evaluated%s; loss from %s to %s", s.Evaluated, s.Cells, near,
+		analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
 	for _, m := range s.Also {
-		f.Add(analyze.Detail, "%s from %s to %s", m.Name, analyze.Number(m.Values.Min), analyze.Number(m.Values.Max))
+		f.Add(analyze.Detail, "values of %s from %s to %s", m.Name, analyze.Number(m.Values.Min),
+			analyze.Number(m.Values.Max))
 	}
 	plane := s.PlaneOf()
 	f.Add(analyze.Trust, "it shows %s", &plane)
 	if math.Abs(s.Cosine) > 0.01 {
-		f.Add(analyze.Detail, "the directions of the plane are not orthogonal: the cosine between them is %.3g", s.Cosine)
+		f.Add(analyze.Detail, "the directions of the plane are not orthogonal: the cosine between them is %.3g",
+			s.Cosine)
 	}
 	if run, walk, ok := s.PlaneShares(); ok {
-		f.Add(analyze.Trust, "the plane holds %s of the variance of the iterates (a random walk: %s)", analyze.Percent(run[0]+run[1]), analyze.Percent(walk[0]+walk[1]))
+		f.Add(analyze.Trust, "the plane holds %s of the variance of the iterates (a random walk: %s)",
+			analyze.Percent(run[0]+run[1]), analyze.Percent(walk[0]+walk[1]))
 	}
 	if s.ResidualRatio.Valid {
-		f.Add(analyze.Trust, "the iterates are off the plane by %s of the path's extent on it (median)", analyze.Percent(s.ResidualRatio.Value))
+		f.Add(analyze.Trust, "the iterates are off the plane by %s of the path's extent on it (median)",
+			analyze.Percent(s.ResidualRatio.Value))
 	}
 	s.agreement(&f)
 	if s.PathOutside > 0 {
@@ -56,9 +61,11 @@ func (s *Summary) agreement(f *analyze.Findings) {
 	if s.disagrees() {
 		verdict = "trust the shape, not the loss under the path"
 	}
-	f.Add(analyze.Trust, "the loss on the plane differs from the loss at the iterate by %s (median of %d): %s", analyze.Percent(e.Value), s.Compared, verdict)
+	f.Add(analyze.Trust, "the loss on the plane differs from the loss at the iterate by %s (median of %d): %s",
+		analyze.Percent(e.Value), s.Compared, verdict)
 	if plane, truth := s.LastPlaneLoss, s.LastTrueLoss; plane.Valid && truth.Valid {
-		f.Add(analyze.Trust, "the last iterate has the loss %.4g, and the plane under it %.4g", truth.Value, plane.Value)
+		f.Add(analyze.Trust, "the last iterate has the loss %.4g, and the plane under it %.4g", truth.Value,
+			plane.Value)
 	}
 }
 
@@ -109,13 +116,15 @@ func (s *LinesSummary) Findings() []analyze.Finding {
 		s.Lines, s.X.N, s.Plane.LengthText(), s.Plane.Origin, analyze.Number(s.LossAtOrigin), analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
 	if at, low := s.LossAtOrigin, s.Loss.Min; at.Valid && low.Valid {
 		if low.Value < at.Value {
-			f.Add(analyze.Detail, "the lowest point of the lines is %.4g below the point that they go through", at.Value-low.Value)
+			f.Add(analyze.Detail, "the lowest point of the lines is %.4g below the point that they go through",
+				at.Value-low.Value)
 		} else {
 			f.Add(analyze.Detail, "no line has a lower loss than the point that they go through")
 		}
 	}
 	if s.SpreadRatio.Valid {
-		f.Add(analyze.Detail, "the lines differ by %s of their mean rise (median over the points): one such picture is that much chance", analyze.Percent(s.SpreadRatio.Value))
+		f.Add(analyze.Detail, "the lines differ by %s of their mean rise (median over the points): one such picture "+
+			"is that much chance", analyze.Percent(s.SpreadRatio.Value))
 	}
 	return f
 }

@@ -83,14 +83,16 @@ func (p *PlaneRecipe) String() string {
 	case RandomKind:
 		return "the plane of two random directions, " + p.LengthText() + "," + origin
 	case HessianPlane:
-		text := fmt.Sprintf("the plane of the eigenvectors %s and %s of the Hessian%s", strings.TrimPrefix(first, "eigenvector "), strings.TrimPrefix(second, "eigenvector "), origin)
+		text := fmt.Sprintf("the plane of the eigenvectors %s and %s of the Hessian%s", strings.TrimPrefix(first,
+			"eigenvector "), strings.TrimPrefix(second, "eigenvector "), origin)
 		if l := p.Eigenvalues; len(l) == 2 {
 			text += fmt.Sprintf(" (\u03bb = %.4g and %.4g there)", l[0], l[1])
 		}
 		return text
 	case ThroughPlane:
 		if second == "random1" {
-			return fmt.Sprintf("the plane%s and %s, with a random direction, %s, as its second", origin, first, p.LengthText())
+			return fmt.Sprintf("the plane%s and %s, with a random direction, %s, as its second", origin, first,
+				p.LengthText())
 		}
 		return fmt.Sprintf("the plane%s, %s and %s", origin, first, second)
 	case FilePlane:

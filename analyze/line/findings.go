@@ -30,10 +30,12 @@ func (s *Summary) Findings() []analyze.Finding {
 	if s.Ends != nil {
 		ends = s.Ends.String() + ", "
 	}
-	f.Add(analyze.Barriers, "%sdistance %.4g: loss %s at the first end and %s at the second", ends, s.Line.Distance, analyze.Number(s.Line.LossStart), analyze.Number(s.Line.LossEnd))
+	f.Add(analyze.Barriers, "%sdistance %.4g: loss %s at the first end and %s at the second", ends, s.Line.Distance,
+		analyze.Number(s.Line.LossStart), analyze.Number(s.Line.LossEnd))
 	f.Add(analyze.Barriers, "%s", s.Line.rise())
 	if p := s.Path; p != nil && p.MaxResidualRatio.Valid {
-		f.Add(analyze.Detail, "the path leaves the line by up to %s of its length, at step %d", analyze.Percent(p.MaxResidualRatio.Value), p.MaxResidualStep)
+		f.Add(analyze.Detail, "the path leaves the line by up to %s of its length, at step %d",
+			analyze.Percent(p.MaxResidualRatio.Value), p.MaxResidualStep)
 	}
 	if s.Curve != nil {
 		f.Add(analyze.Barriers, "%s", s.Curve.barriers())
@@ -56,7 +58,8 @@ func (s *LossSummary) rise() string {
 	case rise < 0x1p-23*max(start, end):
 		return fmt.Sprintf("the loss rises by up to %.4g on the way, which rounding to float32 can cause", rise)
 	default:
-		return fmt.Sprintf("the loss rises by up to %.4g on the way (barrier above the higher end: %s)", rise, analyze.Number(s.BarrierOverEnds))
+		return fmt.Sprintf("the loss rises by up to %.4g on the way (barrier above the higher end: %s)", rise,
+			analyze.Number(s.BarrierOverEnds))
 	}
 }
 
@@ -73,7 +76,8 @@ func (s *ConnectSummary) barriers() string {
 			return fmt.Sprintf("a barrier of %.4g above the higher end", o.Value)
 		}
 	}
-	text := fmt.Sprintf("the %s curve that was trained for %d steps has %s; the straight line has %s", s.Form, s.Steps, barrier(&s.Curve), barrier(&s.Straight))
+	text := fmt.Sprintf("the %s curve that was trained for %d steps has %s; the straight line has %s", s.Form, s.Steps,
+		barrier(&s.Curve), barrier(&s.Straight))
 	if !s.Settled && !s.Diverged {
 		text += "; the curve had not settled when its training ended"
 	}

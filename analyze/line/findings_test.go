@@ -22,16 +22,23 @@ func TestFindings(t *testing.T) {
 		{&no, 2, 1, 0x1p-22 * 0.99, "which rounding to float32 can cause"},
 		{nil, 2, 1, 0, ""},
 	} {
-		s := LossSummary{Monotone: c.monotone, LossStart: record.Some(c.start), LossEnd: record.Some(c.end), LargestRise: record.Some(c.rise), BarrierOverEnds: record.Some(0.5)}
+		s := LossSummary{
+			Monotone: c.monotone, LossStart: record.Some(c.start), LossEnd: record.Some(c.end),
+			LargestRise: record.Some(c.rise), BarrierOverEnds: record.Some(0.5),
+		}
 		if got := s.rise(); !strings.Contains(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%q; want %q", got, c.want)
 		}
 		whole := Summary{Ends: &Ends{From: 3, To: 9, ToRun: "runs/b"}, Line: s}
-		if got := analyze.Texts(whole.Findings()); !strings.HasPrefix(got[0], "step 3 to step 9 of b, distance 0: loss 2 at the first end") || len(got) == 2 != (c.want != "") {
+		if got := analyze.Texts(whole.Findings()); !strings.HasPrefix(got[0],
+			"step 3 to step 9 of b, distance 0: loss 2 at the first end") || len(got) == 2 != (c.want != "") {
 			t.Errorf("%q", got)
 		}
 	}
-	for path, want := range map[*PathSummary]string{{}: "", {MaxResidualRatio: record.Some(0.25), MaxResidualStep: 7}: "the path leaves the line by up to 25 % of its length, at step 7"} {
+	for path, want := range map[*PathSummary]string{{}: "", {
+		MaxResidualRatio: record.Some(0.25),
+		MaxResidualStep:  7,
+	}: "the path leaves the line by up to 25 % of its length, at step 7"} {
 		s := Summary{Path: path}
 		if got := strings.Join(analyze.Texts(s.Findings())[1:], "\n"); got != want {
 			t.Errorf("%q; want %q", got, want)
@@ -41,8 +48,12 @@ func TestFindings(t *testing.T) {
 
 // The finding and the warning define a barrier in the same way.
 func TestCurveBarriers(t *testing.T) {
-	s := ConnectSummary{Form: Bezier, Steps: 300, Settled: true, Curve: CurveSummary{BarrierEnds: record.Some(0)}, Straight: CurveSummary{BarrierEnds: record.Some(0.5)}}
-	if got := s.barriers(); !strings.Contains(got, "has no point above the higher end; the straight line has a barrier of 0.5") || strings.Contains(got, "not settled") {
+	s := ConnectSummary{
+		Form: Bezier, Steps: 300, Settled: true, Curve: CurveSummary{BarrierEnds: record.Some(0)},
+		Straight: CurveSummary{BarrierEnds: record.Some(0.5)},
+	}
+	if got := s.barriers(); !strings.Contains(got, "has no point above the higher end; the straight line has a "+
+		"barrier of 0.5") || strings.Contains(got, "not settled") {
 		t.Errorf("%q", got)
 	}
 	s.Curve.BarrierEnds, s.Settled = record.Optional{}, false
@@ -55,7 +66,8 @@ func TestCurveBarriers(t *testing.T) {
 func TestDecodeSummary(t *testing.T) {
 	for options, want := range map[string]string{`{"from_step": 0, "to_step": 9, "to_run": "x/b"}`: "step 0 to step 9 of b", `{}`: "", ``: "", `[]`: ""} {
 		s, err := DecodeSummary([]byte(`{"line": {"distance": 2}}`), []byte(options))
-		if err != nil || s.Line.Distance != 2 || s.Ends != nil != (want != "") || s.Ends != nil && s.Ends.String() != want {
+		if err != nil || s.Line.Distance != 2 || s.Ends != nil != (want != "") || s.Ends != nil &&
+			s.Ends.String() != want {
 			t.Errorf("%s: %+v, %v", options, s, err)
 		}
 	}

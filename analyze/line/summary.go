@@ -62,11 +62,13 @@ type LossSummary struct {
 	// not depend on how fine the alphas are.
 	MonotonicityDelta record.Optional `json:"monotonicity_delta"`
 	LargestRise       record.Optional `json:"largest_rise"`
-	Monotone          *bool           `json:"monotone"`          // no increment is above the tolerance
-	FallingRatio      record.Optional `json:"falling_ratio"`     // share of the increments that are at most 0
-	MinSecond         record.Optional `json:"min_second_diff"`   // smallest second difference / h^2, the smallest second derivative
-	ConvexRatio       record.Optional `json:"convex_ratio"`      // share of the second differences that are at least 0
-	BelowChordRatio   record.Optional `json:"below_chord_ratio"` // share of the interior points below the straight line from (0, loss a) to (1, loss b)
+	Monotone          *bool           `json:"monotone"`      // no increment is above the tolerance
+	FallingRatio      record.Optional `json:"falling_ratio"` // share of the increments that are at most 0
+	// smallest second difference / h^2, the smallest second derivative
+	MinSecond   record.Optional `json:"min_second_diff"`
+	ConvexRatio record.Optional `json:"convex_ratio"` // share of the second differences that are at least 0
+	// share of the interior points below the straight line from (0, loss a) to (1, loss b)
+	BelowChordRatio record.Optional `json:"below_chord_ratio"`
 
 	// BarrierHeight is the highest loss minus the mean of the two ends (Frankle et
 	// al. 2020); with ends of unequal loss it is positive without any barrier, which
@@ -216,14 +218,18 @@ func (r *Result) warn(o *Options) {
 		}
 	}
 	s := &r.Summary
-	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d of %d losses are NaN or infinite: they are kept, and what would need them is absent", s.NonfiniteLosses, s.Points)
-	add(s.FloorAtEdge && o.Mode != Connectivity, "floor_at_edge", "the lowest point is at the edge of the range, alpha %.4g: the minimum of the line may be farther out", s.FloorPosition.Value)
+	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d of %d losses are NaN or infinite: they are kept, and what "+
+		"would need them is absent", s.NonfiniteLosses, s.Points)
+	add(s.FloorAtEdge && o.Mode != Connectivity, "floor_at_edge", "the lowest point is at the edge of the range, "+
+		"alpha %.4g: the minimum of the line may be farther out", s.FloorPosition.Value)
 	add(s.Inside < 10, "few_alphas", "%d points from end to end: a barrier between them is easily missed", s.Inside)
 	if d := s.MonotonicityDelta; d.Valid && s.Monotone != nil && !*s.Monotone {
 		limit := 0x1p-23 * max(math.Abs(s.LossStart.Value), math.Abs(s.LossEnd.Value))
-		add(d.Value < limit, "rises_below_float32", "the loss rises by at most %.3g from one alpha to the next, which float32 rounding alone can make", d.Value)
+		add(d.Value < limit, "rises_below_float32", "the loss rises by at most %.3g from one alpha to the next, "+
+			"which float32 rounding alone can make", d.Value)
 	}
 	if s.BarrierHeight.Valid && s.BarrierOverEnds.Value <= 0 && s.BarrierHeight.Value > o.Tolerance {
-		add(true, "barrier_of_unequal_ends", "the barrier height of %.4g is half the difference of the ends' losses: no point between them is higher than both", s.BarrierHeight.Value)
+		add(true, "barrier_of_unequal_ends", "the barrier height of %.4g is half the difference of the ends' losses: "+
+			"no point between them is higher than both", s.BarrierHeight.Value)
 	}
 }

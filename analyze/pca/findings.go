@@ -25,7 +25,8 @@ func (s *Summary) Findings() []analyze.Finding {
 	if len(s.RandomWalk.ExplainedVarianceRatio) > 0 {
 		text += fmt.Sprintf(" (random walk %.2f)", s.RandomWalk.ParticipationRatio)
 	}
-	f.Add(analyze.Detail, "%s; median distance of an iterate from the plane of PC1 and PC2: %s of its distance from the centre", text, analyze.Percent(s.MedianResidualRatio))
+	f.Add(analyze.Detail, "%s; median distance of an iterate from the plane of PC1 and PC2: %s of its distance from "+
+		"the centre", text, analyze.Percent(s.MedianResidualRatio))
 	return f
 }
 
@@ -41,7 +42,8 @@ func (s *Summary) direction(i int) string {
 		text += fmt.Sprintf("; a random walk of %s shows %s", analyze.Count(s.Rows, "row"), analyze.Percent(share))
 	}
 	if r := s.Surrogates; r != nil && i < len(r.SignFlips) {
-		text += fmt.Sprintf("; the run's own updates with random signs show %s to %s", analyze.Percent(r.SignFlips[i].Low), analyze.Percent(r.SignFlips[i].High))
+		text += fmt.Sprintf("; the run's own updates with random signs show %s to %s",
+			analyze.Percent(r.SignFlips[i].Low), analyze.Percent(r.SignFlips[i].High))
 	}
 	if c := s.LissajousCorrelation; i < len(c) && c[i].Valid {
 		text += fmt.Sprintf("; its scores correlate %.2f with a random walk's", c[i].Value)

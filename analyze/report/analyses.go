@@ -32,20 +32,35 @@ type content struct {
 var analyses = []analysis{
 	{
 		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss", content: of(pathSection),
-		tables: map[string][]string{"path": {"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate", "update_norm", "grad_cos", "theta_norm"}},
+		tables: map[string][]string{"path": {
+			"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate",
+			"update_norm", "grad_cos", "theta_norm",
+		}},
 	},
 	{
 		name: "walk", title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk", content: of(walkSection),
-		tables: map[string][]string{"losses": {"step", "alpha", "position", "loss"}, "segments": {"step", "floor_position", "floor_loss"}},
+		tables: map[string][]string{"losses": {"step", "alpha", "position", "loss"}, "segments": {
+			"step",
+			"floor_position", "floor_loss",
+		}},
 	},
-	{name: "pca", title: "Directions: where the iterates spread", expected: true, figure: "pca", content: of(pcaSection)},
+	{
+		name: "pca", title: "Directions: where the iterates spread", expected: true, figure: "pca",
+		content: of(pcaSection),
+	},
 	{
 		name: "landscape", title: "Landscape: the loss on a plane", expected: true, figure: "landscape", content: of(landscapeSection),
-		tables: map[string][]string{"grid": {"i", "j", "a", "b", "loss", "valid"}, "path": {"step", "epoch", "a", "b", "residual", "plane_loss", "true_loss"}},
+		tables: map[string][]string{"grid": {"i", "j", "a", "b", "loss", "valid"}, "path": {
+			"step", "epoch", "a", "b",
+			"residual", "plane_loss", "true_loss",
+		}},
 	},
 	{name: "lines", title: "Random lines: the loss around one point", figure: "lines", content: of(linesSection)},
 	{name: "line", title: "Line: the loss between two points", figure: "line", content: content{
-		decode:   func(summary, options []byte) (analyze.Summary, error) { return line.DecodeSummary(summary, options) },
+		decode: func(summary, options []byte) (analyze.Summary, error) {
+			return line.DecodeSummary(summary,
+				options)
+		},
 		describe: of(lineSection).describe,
 	}},
 	{name: "curvature", title: "Curvature: the Hessian along the run", content: content{

@@ -49,7 +49,8 @@ func quoted(name string) string {
 func (r *Run) answers() []answer {
 	return []answer{
 		{"What was trained, and did it converge?", r.learned()},
-		{"How far did it walk, and how?", append(r.findings(analyze.Motion, "path", "walk"), r.relativeDisplacement()...)},
+		{"How far did it walk, and how?", append(r.findings(analyze.Motion, "path", "walk"),
+			r.relativeDisplacement()...)},
 		{"Is that more than noise alone would do?", r.findings(analyze.Noise, "walk", "pca")},
 		{"Can the picture of the landscape be trusted?", r.findings(analyze.Trust, "landscape")},
 		{"Are there barriers?", r.findings(analyze.Barriers, "walk")},
@@ -73,7 +74,7 @@ func (r *Run) findings(q analyze.Question, sources ...string) []string {
 			case x.Name == x.Document.Analysis:
 				out = append(out, sentence(f.Text))
 			default:
-				out = append(out, sentence(x.Name+": "+f.Text))
+				out = append(out, sentence("in "+x.Name+": "+f.Text))
 			}
 		}
 	}
@@ -144,7 +145,11 @@ func (r *Run) learned() []string {
 		return append(out, "How the loss went is not known here; "+r.command("path")+" reads it from the recording.")
 	}
 	t := p.tables["path"]
-	for _, c := range []struct{ name, column string }{{"Training loss", "full_loss"}, {"Held-out loss", "test_loss"}, {"Mini-batch loss", "batch_loss"}} {
+	for _, c := range []struct{ name, column string }{
+		{"Training loss", "full_loss"},
+		{"Held-out loss", "test_loss"},
+		{"Mini-batch loss", "batch_loss"},
+	} {
 		v := t.column(c.column)
 		first, last, ok := ends(v)
 		if !ok || c.column == "batch_loss" && len(out) > 1 {
@@ -184,12 +189,14 @@ func (r *Run) again() []string {
 		}
 		kept += ": what its header does not say, such as the order of the data, only that program can repeat."
 	} else {
-		kept += fmt.Sprintf(" Its header names the model, the data with their hash, every hyperparameter and the seed; bits repeat on processors with the same kernels (%s).", h.Kernel)
+		kept += fmt.Sprintf(" Its header names the model, the data with their hash, every hyperparameter and the "+
+			"seed; bits repeat on processors with the same kernels (%s).", h.Kernel)
 	}
 	out := []string{kept}
 	if h.Sketch != nil {
 		out = append(out, "Its rows are reduced: they are a sketch of the parameters, not the parameters.")
 	}
 	out = append(out, r.findings(analyze.Recording)...)
-	return append(out, "sgdwalk verify "+quoted(r.Name)+" checks every byte of it. Options and hashes of every result are at the end.")
+	return append(out, "sgdwalk verify "+quoted(r.Name)+" checks every byte of it. Options and hashes of every "+
+		"result are at the end.")
 }

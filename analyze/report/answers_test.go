@@ -17,12 +17,14 @@ func TestRunFromElsewhere(t *testing.T) {
 		t.Errorf("%q; want %q", got, want)
 	}
 	again := strings.Join(r.again(), " ")
-	if !strings.Contains(again, "which made it (sgdwalk.py 1)") || strings.Contains(again, "the data with their hash") || strings.Contains(again, "()") {
+	if !strings.Contains(again, "which made it (sgdwalk.py 1)") ||
+		strings.Contains(again, "the data with their hash") || strings.Contains(again, "()") {
 		t.Errorf("%q", again)
 	}
 	h.Optimizer = record.Optimizer{Name: "adam", Hyperparameters: map[string]float64{"learning_rate": 0.01}}
 	h.Data.TrainExamples, h.Batch, h.Steps, h.Epochs = 600, 30, 60, 3
-	if got, want := r.learned()[0], "Net with 6 parameters learned (600 examples) with adam, learning rate 0.01, mini-batches of 30, for 60 steps (3 epochs)."; got != want {
+	if got, want := r.learned()[0], "Net with 6 parameters learned (600 examples) with adam, learning rate 0.01, "+
+		"mini-batches of 30, for 60 steps (3 epochs)."; got != want {
 		t.Errorf("%q; want %q", got, want)
 	}
 }

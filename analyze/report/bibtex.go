@@ -71,7 +71,8 @@ func (e entry) line() string {
 	for _, m := range field.FindAllStringSubmatch(e.text, -1) {
 		name := strings.ToLower(m[1])
 		if _, there := f[name]; !there {
-			f[name] = strings.Join(strings.Fields(strings.NewReplacer(`\{`, "{", `\}`, "}", "{", "", "}", "", `\&`, "&", "--", "\u2013").Replace(m[2]+m[3])), " ")
+			f[name] = strings.Join(strings.Fields(strings.NewReplacer(`\{`, "{", `\}`, "}", "{", "", "}", "", `\&`,
+				"&", "--", "\u2013").Replace(m[2]+m[3])), " ")
 		}
 	}
 	var parts []string

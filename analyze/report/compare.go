@@ -7,14 +7,18 @@ import (
 )
 
 func compareSection(c *compare.Summary, s *section) {
-	effects := table{Caption: "Groups compared with " + c.Baseline, Head: []string{"statistic", "group", "seeds", "mean", "sd", "difference from the baseline", "its 95 % interval"}}
+	effects := table{Caption: "Groups compared with " + c.Baseline, Head: []string{
+		"statistic", "group", "seeds",
+		"mean", "sd", "difference from the baseline", "its 95 % interval",
+	}}
 	for i := range c.Effects {
 		e := &c.Effects[i]
 		interval := ""
 		if d := e.DifferenceInterval; d.Low.Valid && d.High.Valid {
 			interval = short(d.Low.Value) + " to " + short(d.High.Value)
 		}
-		effects.add(words(e.Statistic), e.Group, count(e.Values), optional(e.Mean), optional(e.SD), optional(e.Difference), interval)
+		effects.add(words(e.Statistic), e.Group, count(e.Values), optional(e.Mean), optional(e.SD),
+			optional(e.Difference), interval)
 	}
 	each := table{Caption: "Every run", Head: []string{"run", "group", "seed"}}
 	for i, r := range c.Statistics {
@@ -30,7 +34,9 @@ func compareSection(c *compare.Summary, s *section) {
 	}
 	s.Tables = []table{effects, each}
 	s.Reading = []string{
-		"Differences are paired by seed: a run and the baseline's run of the same seed. Without at least three pairs there is no interval, and a difference may be chance.",
-		"One plane for several runs is a compromise between them: a run that lies far off the plane shows only its projection.",
+		"Differences are paired by seed: a run and the baseline's run of the same seed. Without at least three pairs " +
+			"there is no interval, and a difference may be chance.",
+		"One plane for several runs is a compromise between them: a run that lies far off the plane shows only its " +
+			"projection.",
 	}
 }

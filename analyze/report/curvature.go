@@ -10,8 +10,11 @@ import (
 // curvatureSection describes each kind of curvature result.
 func curvatureSection(s analyze.Summary, to *section) {
 	to.Reading = []string{
-		"Gradient descent with rate \u03b7 is stable along a direction only while \u03b7 times its eigenvalue stays below the edge of stability (2 for plain gradient descent). With mini-batches training settles at a lower value: a value far below the edge does not mean that the rate is too small.",
-		"Eigenvalues are those of the full training loss, without weight decay. A few large ones above a bulk near zero are usual for classification with few classes.",
+		"Gradient descent with rate \u03b7 is stable along a direction only while \u03b7 times its eigenvalue stays " +
+			"below the edge of stability (2 for plain gradient descent). With mini-batches training settles at a " +
+			"lower value: a value far below the edge does not mean that the rate is too small.",
+		"Eigenvalues are those of the full training loss, without weight decay. A few large ones above a bulk near " +
+			"zero are usual for classification with few classes.",
 	}
 	switch s := s.(type) {
 	case *curvature.Summary:
@@ -31,7 +34,9 @@ func curvatureSection(s analyze.Summary, to *section) {
 		t.trace(&s.Trace)
 		t.add("residual of the largest eigenvalue", optional(s.LambdaMaxResidual))
 		to.Tables = []table{t, leading(s.Top)}
-		to.Reading = []string{"At a fixed iterate the expectation of this matrix is the full gradient's part plus the covariance of one example's gradient, divided by the size of a mini-batch. Here the iterates differ as well. The edge of stability is about the Hessian and does not apply."}
+		to.Reading = []string{"At a fixed iterate the expectation of this matrix is the full gradient's part plus " +
+			"the covariance of one example's gradient, divided by the size of a mini-batch. Here the iterates differ " +
+			"as well. The edge of stability is about the Hessian and does not apply."}
 	case *curvature.RunSummary:
 		t := spreads("Spread over the iterates")
 		t.spread("largest eigenvalue", &s.LambdaMax)

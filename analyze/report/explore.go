@@ -264,7 +264,8 @@ func mapData(r *Result) (*mapPanel, string) {
 	}
 	note := ""
 	if interpolated > 0 {
-		note = fmt.Sprintf("Of the surface's %s points %s, away from contours, are interpolated.", short(float64(nx*ny)), short(float64(interpolated)))
+		note = fmt.Sprintf("Of the surface's %s points %s, away from contours, are interpolated.",
+			short(float64(nx*ny)), short(float64(interpolated)))
 	}
 	m.Log = low > 0 && high/low >= 20 && high-high == 0
 	var plane landscape.PlaneRecipe

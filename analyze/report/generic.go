@@ -117,7 +117,8 @@ func listTable(caption string, v value) table {
 	}
 	for i, item := range v.items {
 		if i == maxRows {
-			t.Note = "The first " + short(maxRows) + " of " + short(float64(len(v.items))) + "; the rest is in summary.json."
+			t.Note = "The first " + short(maxRows) + " of " + short(float64(len(v.items))) +
+				"; the rest is in summary.json."
 			break
 		}
 		row := []string{short(float64(i + 1))}

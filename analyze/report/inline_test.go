@@ -55,10 +55,19 @@ func TestInlineHarmless(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b strings.Builder
 		b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg">`)
-		names := rapid.SliceOfN(rapid.SampledFrom([]string{"g", "script", "SCRIPT", "a", "style", "iframe", "path", "text", "animate", "set", "foreignObject", "image", "use", "title", "svg"}), 0, 8).Draw(t, "elements")
+		names := rapid.SliceOfN(rapid.SampledFrom([]string{
+			"g", "script", "SCRIPT", "a", "style", "iframe", "path",
+			"text", "animate", "set", "foreignObject", "image", "use", "title", "svg",
+		}), 0, 8).Draw(t, "elements")
 		for _, n := range names {
-			a := rapid.SampledFrom([]string{"onclick", "href", "style", "fill", "src", "id", "class", "mask", "clip-path"}).Draw(t, "attribute")
-			v := rapid.SampledFrom([]string{"javascript:alert(1)", "http://a.b/c", "//a.b", "url(http://a.b)", "url(#x) url(//a.b)", `URL(//a.b)`, `u\72l(//a.b)`, "url(&quot;#x&quot;)", "#x", "data:text/html,x", "$1", "&quot;&gt;&lt;script&gt;"}).Draw(t, "value")
+			a := rapid.SampledFrom([]string{
+				"onclick", "href", "style", "fill", "src", "id", "class", "mask",
+				"clip-path",
+			}).Draw(t, "attribute")
+			v := rapid.SampledFrom([]string{
+				"javascript:alert(1)", "http://a.b/c", "//a.b", "url(http://a.b)",
+				"url(#x) url(//a.b)", `URL(//a.b)`, `u\72l(//a.b)`, "url(&quot;#x&quot;)", "#x", "data:text/html,x", "$1", "&quot;&gt;&lt;script&gt;",
+			}).Draw(t, "value")
 			b.WriteString("<" + n + " " + a + `="` + v + `">` + "x&lt;script&gt;")
 		}
 		for i := len(names) - 1; i >= 0; i-- {
@@ -70,7 +79,10 @@ func TestInlineHarmless(t *testing.T) {
 			t.Fatalf("%s: %v", b.String(), err)
 		}
 		low := strings.ToLower(d.markup)
-		for _, bad := range []string{"<script", "<a ", "<style", "<iframe", "<animate", "<set", "<foreignobject", "onclick", "style=", " src=", `href="j`, `href="h`, `href="/`, `href="d`, `href="$`, "url(h", "url(/"} {
+		for _, bad := range []string{
+			"<script", "<a ", "<style", "<iframe", "<animate", "<set", "<foreignobject",
+			"onclick", "style=", " src=", `href="j`, `href="h`, `href="/`, `href="d`, `href="$`, "url(h", "url(/",
+		} {
 			if strings.Contains(low, bad) {
 				t.Fatalf("%s became %s", b.String(), d.markup)
 			}
@@ -80,7 +92,8 @@ func TestInlineHarmless(t *testing.T) {
 
 func TestBibliography(t *testing.T) {
 	got := bibliography([]string{
-		"@article{b, title = {A {Deep} B}, author = \"Last, First and First M. Other\", year={2001}}\n@book{ a ,\n title={x \\} y}}",
+		"@article{b, title = {A {Deep} B}, author = \"Last, First and First M. Other\", year={2001}}\n@book{ a ,\n " +
+			"title={x \\} y}}",
 		"@ARTICLE{B, title={again}} text @misc{open, title={",
 		"no entry",
 		"@misc{c}",
@@ -96,19 +109,26 @@ func TestBibliography(t *testing.T) {
 
 func TestBibliographyOfAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		for _, e := range bibliography(rapid.SliceOf(rapid.StringMatching(`[@{}a-c,="\\ ]{0,20}`)).Draw(t, "citations")) {
+		for _, e := range bibliography(rapid.SliceOf(rapid.StringMatching(`[@{}a-c,="\\ ]{0,20}`)).Draw(t,
+			"citations")) {
 			e.line() // whatever stands there, it is taken apart without a panic
 		}
 	})
 }
 
 func TestFormat(t *testing.T) {
-	for x, want := range map[float64]string{0: "0", 1438: "1,438", -1234567: "-1,234,567", -123: "-123", 0.123456: "0.1235", 1e-9: "1e-09", 2.5: "2.5"} {
+	for x, want := range map[float64]string{
+		0: "0", 1438: "1,438", -1234567: "-1,234,567", -123: "-123",
+		0.123456: "0.1235", 1e-9: "1e-09", 2.5: "2.5",
+	} {
 		if got := short(x); got != want {
 			t.Errorf("short(%v) is %q, want %q", x, got, want)
 		}
 	}
-	for name, want := range map[string]string{"run": "run", "a b": "'a b'", "it's": `'it'\''s'`, "-x": "'./-x'", "": "''", "lr=0.1": "lr=0.1", "$(x)": "'$(x)'"} {
+	for name, want := range map[string]string{
+		"run": "run", "a b": "'a b'", "it's": `'it'\''s'`, "-x": "'./-x'",
+		"": "''", "lr=0.1": "lr=0.1", "$(x)": "'$(x)'",
+	} {
 		if got := quoted(name); got != want {
 			t.Errorf("quoted(%q) is %s, want %s", name, got, want)
 		}

@@ -58,16 +58,19 @@ var digests = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
 
 func (r Release) validate() error {
 	u, err := url.Parse(r.URL)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(r.URL, " ;,'\"\t\r\n") {
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil ||
+		strings.ContainsAny(r.URL, " ;,'\"\t\r\n") {
 		return fmt.Errorf("%w: PlotlyRelease.URL is %q; it must be an https address", ErrOptions, r.URL)
 	}
 	if !version.MatchString(u.Path) {
-		return fmt.Errorf("%w: PlotlyRelease.URL is %q; it must name an exact version, such as 4.1.2", ErrOptions, r.URL)
+		return fmt.Errorf("%w: PlotlyRelease.URL is %q; it must name an exact version, such as 4.1.2", ErrOptions,
+			r.URL)
 	}
 	name, sum, _ := strings.Cut(r.Integrity, "-")
 	b, err := base64.StdEncoding.DecodeString(sum)
 	if n := digests[name]; err != nil || n == 0 || len(b) != n {
-		return fmt.Errorf("%w: PlotlyRelease.Integrity is %q; it must be sha256-, sha384- or sha512- followed by the hash in base64", ErrOptions, r.Integrity)
+		return fmt.Errorf("%w: PlotlyRelease.Integrity is %q; it must be sha256-, sha384- or sha512- followed by the "+
+			"hash in base64", ErrOptions, r.Integrity)
 	}
 	return nil
 }
@@ -79,7 +82,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("%w: Plotly and PlotlyRelease are both given; allowed is one of them", ErrOptions)
 	}
 	if o.Plotly != nil && (!utf8.Valid(o.Plotly) || !bytes.Contains(o.Plotly, []byte("Plotly"))) {
-		return fmt.Errorf("%w: Plotly holds %d bytes that are not a Plotly.js distribution; it must be the text of plotly.min.js", ErrOptions, len(o.Plotly))
+		return fmt.Errorf("%w: Plotly holds %d bytes that are not a Plotly.js distribution; it must be the text of "+
+			"plotly.min.js", ErrOptions, len(o.Plotly))
 	}
 	if !o.PlotlyRelease.IsZero() {
 		return o.PlotlyRelease.validate()

@@ -37,7 +37,8 @@ func headerTables(r *Run) []table {
 	count("held-out examples", int64(h.Data.TestExamples))
 	add("which are which", h.Data.Split)
 	if h.Data.Height > 0 {
-		add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width, h.Data.Channels, h.Data.Classes))
+		add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width, h.Data.Channels,
+			h.Data.Classes))
 	}
 	add("scaling", h.Data.Scaling)
 	add("optimizer", h.Optimizer.Name)
@@ -104,10 +105,13 @@ func mismatches(r *Run, x *Result, sum string) []warning {
 	var out []warning
 	p := &x.Document.Provenance
 	if p.HeaderSHA256 != "" && p.HeaderSHA256 != sum {
-		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("These numbers were made from another recording: its header has the hash %.12s, that of this run %.12s.", p.HeaderSHA256, sum)})
+		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("These numbers were made from another "+
+			"recording: its header has the hash %.12s, that of this run %.12s.", p.HeaderSHA256, sum)})
 	}
-	if p.DataHash != "" && p.DataHash != r.Header.Data.Hash && !slices.ContainsFunc(x.Document.Warnings, func(w warning) bool { return w.Code == "other_data" }) {
-		out = append(out, warning{Code: "other_data", Text: "The loss was evaluated on other data than those of the run."})
+	if p.DataHash != "" && p.DataHash != r.Header.Data.Hash && !slices.ContainsFunc(x.Document.Warnings,
+		func(w warning) bool { return w.Code == "other_data" }) {
+		out = append(out, warning{Code: "other_data", Text: "The loss was evaluated on other data than those of the " +
+			"run."})
 	}
 	return out
 }
@@ -116,12 +120,19 @@ func mismatches(r *Run, x *Result, sum string) []warning {
 func overview(runs []Run) *table {
 	t := &table{
 		Caption: "What each run came to",
-		Head:    []string{"run", "what", "seed", "steps", "training loss at the end", "held-out loss at the end", "floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2"},
-		Note:    "One run is one draw of the noise: compare over several seeds before you conclude that one setting is better than another.",
+		Head: []string{
+			"run", "what", "seed", "steps", "training loss at the end", "held-out loss at the end",
+			"floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2",
+		},
+		Note: "One run is one draw of the noise: compare over several seeds before you conclude that one setting " +
+			"is better than another.",
 	}
 	for i := range runs {
 		r := &runs[i]
-		row := []string{r.Header.Title(), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), "", "", "", "", ""}
+		row := []string{
+			r.Header.Title(), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), "",
+			"", "", "", "",
+		}
 		if p := r.first("path"); p != nil {
 			for k, name := range []string{"full_loss", "test_loss"} {
 				if _, last, ok := ends(p.tables["path"].column(name)); ok {

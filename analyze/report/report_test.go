@@ -45,7 +45,10 @@ func ok(t testing.TB, err error) {
 func header(comment string) *record.Header {
 	return &record.Header{
 		Format: record.FormatVersion, Software: "test 1", Kernel: "go", DType: "float32", Model: "mlp:2", Comment: comment,
-		Data:      record.Data{Spec: "spirals:/home/somebody/secret", Hash: "sha256:00", TrainExamples: 1000, TestExamples: 10},
+		Data: record.Data{
+			Spec: "spirals:/home/somebody/secret", Hash: "sha256:00", TrainExamples: 1000,
+			TestExamples: 10,
+		},
 		Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.3}},
 		Batch:     10, Epochs: 2, Steps: 20, Seed: math.MaxUint64,
 		Columns: record.Columns{Theta: true, Grad: true},
@@ -89,7 +92,9 @@ func walked(t testing.TB, h *record.Header) *record.Memory {
 }
 
 // keep writes a result as the commands do, with a figure when there is one.
-func keep(t testing.TB, run, name, analysis string, h *record.Header, summary, options any, warn []analyze.Warning, citation string, tables map[string]*record.Table, figures map[string]figure.Figure) {
+func keep(t testing.TB, run, name, analysis string, h *record.Header, summary, options any, warn []analyze.Warning,
+	citation string, tables map[string]*record.Table, figures map[string]figure.Figure,
+) {
 	t.Helper()
 	d, err := result.Create(filepath.Join(run, "analysis", name))
 	ok(t, err)
@@ -105,7 +110,8 @@ func keep(t testing.TB, run, name, analysis string, h *record.Header, summary, o
 	}
 	p, err := result.NewProvenance(run, h)
 	ok(t, err)
-	p.Software, p.Options, p.Method, p.Citation, p.DataHash = "test 1", options, "Method of "+analysis+".", citation, h.Data.Hash
+	p.Software, p.Options, p.Method, p.Citation, p.DataHash = "test 1", options, "Method of "+analysis+
+		".", citation, h.Data.Hash
 	ok(t, d.Finish(&result.Document{Analysis: analysis, Summary: summary, Warnings: warn, Provenance: p}))
 }
 
@@ -136,22 +142,34 @@ func fullRun(t testing.TB, comment string) string {
 
 	p, err := path.Compute(ctx, m, path.Options{})
 	ok(t, err)
-	keep(t, run, "path", "path", h, p.Summary, path.Options{}, p.Warnings, path.Citation, map[string]*record.Table{"path": &p.Table}, map[string]figure.Figure{"loss": curves(), "cosine": curves()})
+	keep(t, run, "path", "path", h, p.Summary, path.Options{}, p.Warnings, path.Citation,
+		map[string]*record.Table{"path": &p.Table}, map[string]figure.Figure{"loss": curves(), "cosine": curves()})
 	w, err := walk.Run(ctx, m, loss, walk.Options{})
 	ok(t, err)
-	keep(t, run, "walk", "walk", h, w.Summary, walk.Options{}.Effective(), w.Warnings, walk.Citation, map[string]*record.Table{"losses": &w.Losses, "segments": &w.Segments}, map[string]figure.Figure{"walk": curves()})
+	keep(t, run, "walk", "walk", h, w.Summary, walk.Options{}.Effective(), w.Warnings, walk.Citation,
+		map[string]*record.Table{
+			"losses":   &w.Losses,
+			"segments": &w.Segments,
+		}, map[string]figure.Figure{"walk": curves()})
 	f, err := pca.Fit(ctx, m, pca.Options{Components: 3})
 	ok(t, err)
-	keep(t, run, "pca", "pca", h, f.Summary, pca.Options{}.Effective(), f.Warnings, pca.Citation, nil, map[string]figure.Figure{"pca": &figure.Spectrum{Title: title, Ratios: f.ExplainedVarianceRatio}})
+	keep(t, run, "pca", "pca", h, f.Summary, pca.Options{}.Effective(), f.Warnings, pca.Citation, nil,
+		map[string]figure.Figure{"pca": &figure.Spectrum{Title: title, Ratios: f.ExplainedVarianceRatio}})
 	plane, err := f.Plane(1, 2, nil)
 	ok(t, err)
-	l, err := landscape.Compute(ctx, plane, loss, landscape.Options{X: analyze.Range{N: 9}, Y: analyze.Range{N: 7}, Path: m})
+	l, err := landscape.Compute(ctx, plane, loss, landscape.Options{
+		X: analyze.Range{N: 9}, Y: analyze.Range{N: 7},
+		Path: m,
+	})
 	ok(t, err)
 	summary := struct {
 		landscape.Summary
 		Directions pca.Summary `json:"directions"`
 	}{l.Summary, f.Summary}
-	keep(t, run, "landscape", "landscape", h, summary, nil, append(l.Warnings, analyze.Warning{Code: "x", Text: "careful: " + comment}), landscape.Citation+walk.Citation, map[string]*record.Table{"grid": &l.Table, "path": &l.Path}, map[string]figure.Figure{"landscape": curves()})
+	keep(t, run, "landscape", "landscape", h, summary, nil, append(l.Warnings, analyze.Warning{
+		Code: "x",
+		Text: "careful: " + comment,
+	}), landscape.Citation+walk.Citation, map[string]*record.Table{"grid": &l.Table, "path": &l.Path}, map[string]figure.Figure{"landscape": curves()})
 	return run
 }
 
@@ -189,7 +207,10 @@ func TestOutline(t *testing.T) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("the outline changed (-update accepts it):\n%s", diff)
 	}
-	for _, landmark := range []string{`<html lang="en">`, `<a class="skip" href="#main">`, `<header id="top">`, `<nav id="contents" aria-label="Contents">`, `<main id="main" tabindex="-1">`, "<footer>"} {
+	for _, landmark := range []string{
+		`<html lang="en">`, `<a class="skip" href="#main">`, `<header id="top">`,
+		`<nav id="contents" aria-label="Contents">`, `<main id="main" tabindex="-1">`, "<footer>",
+	} {
 		if strings.Count(html, landmark) != 1 {
 			t.Errorf("%s is there %d times", landmark, strings.Count(html, landmark))
 		}
@@ -224,7 +245,10 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, row := range []string{"PC3", "step length", "mean height of the iterates above the floor", "true loss of the last iterate", "loss on the plane under it", "participation ratio of a random walk", "displacement / path length (1 is straight)"} {
+	for _, row := range []string{
+		"PC3", "step length", "mean height of the iterates above the floor",
+		"true loss of the last iterate", "loss on the plane under it", "participation ratio of a random walk", "displacement / path length (1 is straight)",
+	} {
 		if !strings.Contains(html, `<th scope="row">`+row+`</th>`) {
 			t.Errorf("the page lacks the row %q", row)
 		}
@@ -240,7 +264,8 @@ func TestReferencesOnce(t *testing.T) {
 	for _, k := range keys {
 		seen = append(seen, k[1])
 	}
-	if !slices.IsSorted(seen) || len(slices.Compact(slices.Clone(seen))) != len(seen) || !slices.Contains(seen, "li2018visualizing") || !slices.Contains(seen, "xing2018walk") {
+	if !slices.IsSorted(seen) || len(slices.Compact(slices.Clone(seen))) != len(seen) ||
+		!slices.Contains(seen, "li2018visualizing") || !slices.Contains(seen, "xing2018walk") {
 		t.Errorf("the entries are %q", seen)
 	}
 	if !strings.Contains(html, "<li>Xing, Arpit, Tsirigotis and Bengio. A Walk with SGD.") {
@@ -265,9 +290,16 @@ func TestHostile(t *testing.T) {
 	renamed := filepath.Join(filepath.Dir(run), `x" onload=alert(3) <b>'`)
 	ok(t, os.Rename(run, renamed))
 	one := open(t, renamed)
-	for _, o := range []report.Options{{Title: hostile, Software: hostile}, {Plotly: fakePlotly}, {PlotlyRelease: report.DefaultPlotly}} {
+	for _, o := range []report.Options{
+		{Title: hostile, Software: hostile},
+		{Plotly: fakePlotly},
+		{PlotlyRelease: report.DefaultPlotly},
+	} {
 		html := write(t, o, one, one)
-		for _, bad := range []string{"<script>alert", "<img src=x", "<b>", `" onload`, "<title></title>", "/home/somebody", "secret", filepath.Dir(run)} {
+		for _, bad := range []string{
+			"<script>alert", "<img src=x", "<b>", `" onload`, "<title></title>",
+			"/home/somebody", "secret", filepath.Dir(run),
+		} {
 			if strings.Contains(html, bad) {
 				t.Errorf("the page has %q", bad)
 			}
@@ -374,8 +406,10 @@ func TestInlinedPlotly(t *testing.T) {
 	block = block[strings.Index(block, ">")+1 : strings.Index(block, "</script>")]
 	ok(t, json.Unmarshal([]byte(block), &data))
 	l := data.Landscape
-	if len(data.Steps) != 21 || len(data.Loss.Batch) != 21 || len(data.Walk.Step) != 20 || len(data.Walk.X) != 220 || len(l.A) != 9 || len(l.B) != 7 || len(l.Z) != 7 || len(l.Z[0]) != 9 || len(l.Step) != 21 {
-		t.Errorf("%d steps, %d losses, %d segments of %d points, grid %dx%d, %d iterates on it", len(data.Steps), len(data.Loss.Batch), len(data.Walk.Step), len(data.Walk.X), len(l.A), len(l.B), len(l.Step))
+	if len(data.Steps) != 21 || len(data.Loss.Batch) != 21 || len(data.Walk.Step) != 20 || len(data.Walk.X) != 220 ||
+		len(l.A) != 9 || len(l.B) != 7 || len(l.Z) != 7 || len(l.Z[0]) != 9 || len(l.Step) != 21 {
+		t.Errorf("%d steps, %d losses, %d segments of %d points, grid %dx%d, %d iterates on it", len(data.Steps),
+			len(data.Loss.Batch), len(data.Walk.Step), len(data.Walk.X), len(l.A), len(l.B), len(l.Step))
 	}
 	if data.Loss.Batch[20] != nil || data.Loss.Batch[0] == nil {
 		t.Error("the last iterate has no batch loss, the first one has")
@@ -383,10 +417,12 @@ func TestInlinedPlotly(t *testing.T) {
 	// The walk and the path agree about the loss of an iterate.
 	for k := range 20 {
 		if d := *data.Walk.Start[k] - *data.Loss.Full[k]; math.Abs(d) > 1e-5*(*data.Loss.Full[k]) {
-			t.Errorf("at step %d the walk starts at %v, the run recorded %v", k, *data.Walk.Start[k], *data.Loss.Full[k])
+			t.Errorf("at step %d the walk starts at %v, the run recorded %v", k, *data.Walk.Start[k],
+				*data.Loss.Full[k])
 		}
 	}
-	if still := write(t, report.Options{}, one); strings.Contains(still, "application/json") || strings.Contains(still, "data-panel") && strings.Contains(still, "<input") {
+	if still := write(t, report.Options{}, one); strings.Contains(still, "application/json") ||
+		strings.Contains(still, "data-panel") && strings.Contains(still, "<input") {
 		t.Error("a still page has the data or the controls of an interactive one")
 	}
 }
@@ -420,7 +456,10 @@ func TestGeneric(t *testing.T) {
 		Inner struct {
 			Center string `json:"center"`
 		} `json:"inner"`
-	}{Trace: record.Some(math.Inf(1)), Top: make([]float64, 20), Width: analyze.Distribution{Count: 3, Mean: record.Some(1.5)}}
+	}{Trace: record.Some(math.Inf(1)), Top: make([]float64, 20), Width: analyze.Distribution{
+		Count: 3,
+		Mean:  record.Some(1.5),
+	}}
 	summary.Rows = append(summary.Rows, struct {
 		Step int `json:"step"`
 	}{7})
@@ -445,13 +484,20 @@ func TestSharedAndImages(t *testing.T) {
 	d, err := result.Create(filepath.Join(t.TempDir(), "both"))
 	ok(t, err)
 	for _, name := range []string{"turn.gif", "surface.png", "plain.png", "plain.svg"} {
-		ok(t, d.Write(name, func(w io.Writer) error { _, err := io.WriteString(w, `<svg viewBox="0 0 1 1"/>`); return err }))
+		ok(t, d.Write(name, func(w io.Writer) error {
+			_, err := io.WriteString(w,
+				`<svg viewBox="0 0 1 1"/>`)
+			return err
+		}))
 	}
 	ok(t, d.Finish(&result.Document{
 		Analysis: "compare", Summary: struct {
 			Runs int `json:"runs"`
 		}{2},
-		Warnings: []analyze.Warning{{Code: "w", Text: "one basis"}}, Provenance: result.Provenance{Method: "Side by side.", Citation: "@misc{shared}"},
+		Warnings: []analyze.Warning{{
+			Code: "w",
+			Text: "one basis",
+		}}, Provenance: result.Provenance{Method: "Side by side.", Citation: "@misc{shared}"},
 	}))
 	shared, err := report.OpenResult(d.Path())
 	ok(t, err)
@@ -481,7 +527,10 @@ func TestOtherRecording(t *testing.T) {
 	ok(t, err)
 	ok(t, os.WriteFile(filepath.Join(run, "header.json"), b, 0o666))
 	html := write(t, report.Options{}, open(t, run))
-	for _, want := range []string{"These numbers were made from another recording", "The loss was evaluated on other data"} {
+	for _, want := range []string{
+		"These numbers were made from another recording",
+		"The loss was evaluated on other data",
+	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -492,15 +541,28 @@ func TestDamaged(t *testing.T) {
 	for _, c := range []struct {
 		file, content, want string
 	}{
-		{"analysis/walk/summary.json", `{"analysis": "walk", `, "analysis/walk/summary.json: unexpected end of JSON input"},
-		{"analysis/walk/summary.json", `{"analysis": "walk", "summary": 3}`, "analysis/walk/summary.json: it has no object summary"},
+		{"analysis/walk/summary.json", `{"analysis": "walk", `, "analysis/walk/summary.json: unexpected end of JSON " +
+			"input"},
+		{
+			"analysis/walk/summary.json", `{"analysis": "walk", "summary": 3}`,
+			"analysis/walk/summary.json: it has no object summary",
+		},
 		{"analysis/walk/summary.json", `{"summary": {}}`, "analysis/walk/summary.json: it names no analysis"},
-		{"analysis/walk/summary.json", `{"analysis": "walk", "summary": {"segments": "many"}}`, "analysis/walk/summary.json: summary.segments is a JSON string; it must be of type int"},
-		{"analysis/pca/summary.json", `{"analysis": "pca", "summary": {"explained_variance_ratio": [[]]}}`, "analysis/pca/summary.json: summary.explained_variance_ratio is a JSON array; it must be of type float64"},
+		{
+			"analysis/walk/summary.json", `{"analysis": "walk", "summary": {"segments": "many"}}`,
+			"analysis/walk/summary.json: summary.segments is a JSON string; it must be of type int",
+		},
+		{
+			"analysis/pca/summary.json", `{"analysis": "pca", "summary": {"explained_variance_ratio": [[]]}}`,
+			"analysis/pca/summary.json: summary.explained_variance_ratio is a JSON array; it must be of type float64",
+		},
 		{"analysis/walk/walk.svg", "<svg><g></svg>", "analysis/walk/walk.svg: it is no SVG"},
 		{"analysis/walk/walk.svg", "<html/>", "analysis/walk/walk.svg: it is no SVG: its root is <html>"},
 		{"analysis/walk/walk.svg", "", "analysis/walk/walk.svg: it is no SVG: it is empty"},
-		{"analysis/path/path.csv", "step,batch_loss\n0,a lot\n", `analysis/path/path.csv: row 1: batch_loss is "a lot"; it must be a number`},
+		{
+			"analysis/path/path.csv", "step,batch_loss\n0,a lot\n",
+			`analysis/path/path.csv: row 1: batch_loss is "a lot"; it must be a number`,
+		},
 		{"header.json", "{}", "header.json: record: header: format is 0"},
 	} {
 		run := fullRun(t, "c")
@@ -513,17 +575,20 @@ func TestDamaged(t *testing.T) {
 			if len(r.Results) != len(whole.Results)-1 {
 				t.Errorf("%s: %d results are left of %d", c.file, len(r.Results), len(whole.Results))
 			}
-			if html := write(t, report.Options{}, r); !strings.Contains(html, "The result "+r.Unreadable[0].Name+" cannot be read and is left out") {
+			if html := write(t, report.Options{}, r); !strings.Contains(html, "The result "+r.Unreadable[0].Name+
+				" cannot be read and is left out") {
 				t.Errorf("%s: the page does not name the result that is left out", c.file)
 			}
 		}
-		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), c.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s with %.30q: %v; want %q in it", c.file, c.content, err, c.want)
 		}
 	}
 	run := fullRun(t, "c")
 	ok(t, os.Remove(filepath.Join(run, "analysis", "walk", "walk.svg")))
-	if r, err := report.Open(run); err != nil || len(r.Unreadable) != 1 || !strings.Contains(r.Unreadable[0].Err.Error(), "walk.svg") {
+	if r, err := report.Open(run); err != nil || len(r.Unreadable) != 1 ||
+		!strings.Contains(r.Unreadable[0].Err.Error(), "walk.svg") {
 		t.Errorf("a figure that is gone: %v, %v", err, r.Unreadable)
 	}
 	if _, err := report.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no run") {

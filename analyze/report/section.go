@@ -59,15 +59,21 @@ func pathSection(p *path.Summary, s *section) {
 	geometry.spread("cosine of gradient and update", &p.GradUpdateCos)
 	s.Tables = []table{whole, geometry}
 	s.Reading = []string{
-		"The mini-batch loss is the loss of the batch that made the gradient, so it jumps. The full loss is over the whole training set, where it was measured.",
-		"A negative cosine means that a step turns back on the step before: the walk bounces between walls. Noise on a quadratic bowl does that too.",
-		"Distances are in the space of all parameters. A displacement much smaller than the path length means that the walk turns a lot, not that it went nowhere.",
+		"The mini-batch loss is the loss of the batch that made the gradient, so it jumps. The full loss is over the " +
+			"whole training set, where it was measured.",
+		"A negative cosine means that a step turns back on the step before: the walk bounces between walls. Noise on " +
+			"a quadratic bowl does that too.",
+		"Distances are in the space of all parameters. A displacement much smaller than the path length means that " +
+			"the walk turns a lot, not that it went nowhere.",
 	}
 }
 
 func walkSection(w *walk.Summary, s *section) {
 	null := &w.Null
-	beside := table{Caption: "The walk compared with a noisy quadratic without structure", Head: []string{"quantity", "this walk", "noisy quadratic"}}
+	beside := table{Caption: "The walk compared with a noisy quadratic without structure", Head: []string{
+		"quantity",
+		"this walk", "noisy quadratic",
+	}}
 	for _, q := range []struct {
 		name       string
 		write      func(record.Optional) string
@@ -84,7 +90,8 @@ func walkSection(w *walk.Summary, s *section) {
 		beside.add(q.name, q.write(q.walk), q.write(q.null))
 	}
 	if null.Absent == "" && null.FloorInteriorRatio.Valid {
-		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, independent directions: %s.", short(null.Eigenvalue), count(null.Directions))
+		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, "+
+			"independent directions: %s.", short(null.Eigenvalue), count(null.Directions))
 	}
 	spread := spreads("Spread over the segments")
 	spread.spread("loss at the floor", &w.FloorLoss)
@@ -97,18 +104,28 @@ func walkSection(w *walk.Summary, s *section) {
 	spread.spread("R\u00b2 of a parabola", &w.R2)
 	s.Tables = []table{beside, spread}
 	s.Reading = []string{
-		"Dots are iterates. Between two dots the line is the loss on the straight way from one to the next, and the dashed line is the lowest value of each step (the valley floor).",
+		"Dots are iterates. Between two dots the line is the loss on the straight way from one to the next, and the " +
+			"dashed line is the lowest value of each step (the valley floor).",
 		"A floor inside the step means that the step passed over it: the iterates stay above the floor.",
-		"SGD on any noisy quadratic bowl bounces and has a floor near the middle. Only a difference from the column of the noisy quadratic says something about this loss.",
+		"SGD on any noisy quadratic bowl bounces and has a floor near the middle. Only a difference from the column " +
+			"of the noisy quadratic says something about this loss.",
 	}
 }
 
 func pcaSection(p *pca.Summary, s *section) {
-	t := table{Caption: "Share of the variance by direction, compared with walks without structure", Head: []string{"direction", "this run", "random walk", "updates with random signs", "updates in random order", "correlation with a random walk"}}
+	t := table{
+		Caption: "Share of the variance by direction, compared with walks without structure",
+		Head: []string{
+			"direction", "this run", "random walk", "updates with random signs", "updates in random order",
+			"correlation with a random walk",
+		},
+	}
 	var flips, permutations []pca.Band
 	if r := p.Surrogates; r != nil {
 		flips, permutations = r.SignFlips, r.Permutations
-		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks made of the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a random walk shows.", count(r.Walks))
+		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks made of "+
+			"the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a "+
+			"random walk shows.", count(r.Walks))
 	}
 	span := func(bands []pca.Band, i int) string {
 		if i >= len(bands) {
@@ -124,7 +141,8 @@ func pcaSection(p *pca.Summary, s *section) {
 		if i < len(p.LissajousCorrelation) {
 			correlation = optional(p.LissajousCorrelation[i])
 		}
-		t.add(fmt.Sprintf("PC%d", i+1), analyze.Percent(ratio), null, span(flips, i), span(permutations, i), correlation)
+		t.add(fmt.Sprintf("PC%d", i+1), analyze.Percent(ratio), null, span(flips, i), span(permutations, i),
+			correlation)
 	}
 	whole := pairs("The directions as a whole")
 	whole.add("center", string(p.Center))
@@ -137,8 +155,10 @@ func pcaSection(p *pca.Summary, s *section) {
 	whole.add("variance in the parameters left out", analyze.Percent(p.LeftOutVarianceRatio))
 	s.Tables = []table{t, whole}
 	s.Reading = []string{
-		"Bars are the run. The marks next to them are a random walk with the same number of rows (Antognini and Sohl-Dickstein, 2018). A large first share is no finding by itself: walks without any structure have one.",
-		"A random walk shows coordinates that look like one half, one, and one and a half periods of a cosine, and a path that curves in the plane of PC1 and PC2.",
+		"Bars are the run. The marks next to them are a random walk with the same number of rows (Antognini and " +
+			"Sohl-Dickstein, 2018). A large first share is no finding by itself: walks without any structure have one.",
+		"A random walk shows coordinates that look like one half, one, and one and a half periods of a cosine, and a " +
+			"path that curves in the plane of PC1 and PC2.",
 	}
 }
 
@@ -172,16 +192,22 @@ func landscapeSection(l *landscape.Summary, s *section) {
 		s.read("The plane is the flat one that the iterates spread most on: of all planes it flatters the path most.")
 	case landscape.RandomKind:
 		s.read(
-			"Random directions do not depend on the walk. The picture shows the loss around one point, and the path has almost no extent on it.",
-			"Filter-normalized directions are as long as the parameters, filter by filter, so that widths of different networks can be compared (Li et al., 2018). Another seed gives another picture; the loss along several random lines shows how much they differ.")
+			"Random directions do not depend on the walk. The picture shows the loss around one point, and the path "+
+				"has almost no extent on it.",
+			"Filter-normalized directions are as long as the parameters, filter by filter, so that widths of "+
+				"different networks can be compared (Li et al., 2018). Another seed gives another picture; the loss "+
+				"along several random lines shows how much they differ.")
 	case landscape.HessianPlane:
-		s.read("The curvature of the loss along an eigenvector is its eigenvalue at the point of the plane. No direction curves more; most other directions are far flatter.")
+		s.read("The curvature of the loss along an eigenvector is its eigenvalue at the point of the plane. No " +
+			"direction curves more; most other directions are far flatter.")
 	case landscape.ThroughPlane:
-		s.read("The plane goes through these points; the loss between them can have any shape. Axes are in units of the distance from the first point.")
+		s.read("The plane goes through these points; the loss between them can have any shape. Axes are in units of " +
+			"the distance from the first point.")
 	}
 	if l.PathRows > 0 {
 		s.read(
-			"The path is the projection of the iterates onto the plane. They lie off the plane, and the paler the path, the further away.",
+			"The path is the projection of the iterates onto the plane. They lie off the plane, and the paler the "+
+				"path, the further away.",
 			"The loss under a point of the path is not the loss of that iterate; the table gives the difference.")
 	}
 	s.read("Two directions show two of all directions. A wide valley here says nothing about the width in the others.")
@@ -194,8 +220,10 @@ func linesSection(l *landscape.LinesSummary, s *section) {
 	t.add("losses that are not finite", count(l.Loss.Nonfinite))
 	s.Tables = []table{t}
 	s.Reading = []string{
-		"The line is the mean over the directions. The band reaches from the lowest to the highest of them. One random line is one draw from this band.",
-		"In a space of many dimensions random directions hardly meet the few steep ones: the loss appears flatter here than along a step of the optimizer.",
+		"The line is the mean over the directions. The band reaches from the lowest to the highest of them. One " +
+			"random line is one draw from this band.",
+		"In a space of many dimensions random directions hardly meet the few steep ones: the loss appears flatter " +
+			"here than along a step of the optimizer.",
 	}
 }
 

@@ -37,7 +37,8 @@ func readSeries(path string, want []string) (*series, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || info.Size() > maxTable {
-		return nil, errors.Join(err, fmt.Errorf("report: table %s is not read: at most %d bytes are allowed", path, maxTable))
+		return nil, errors.Join(err, fmt.Errorf("report: table %s is not read: at most %d bytes are allowed", path,
+			maxTable))
 	}
 	r := csv.NewReader(f)
 	r.ReuseRecord = true
@@ -72,7 +73,8 @@ func readSeries(path string, want []string) (*series, error) {
 				x = 0
 			default:
 				if x, err = strconv.ParseFloat(record[i], 64); err != nil {
-					return nil, fmt.Errorf("report: table %s: row %d: %s is %q; it must be a number", path, s.rows, names[k], record[i])
+					return nil, fmt.Errorf("report: table %s: row %d: %s is %q; it must be a number", path, s.rows,
+						names[k], record[i])
 				}
 			}
 			s.columns[names[k]] = append(s.columns[names[k]], x)

@@ -20,7 +20,8 @@ func settled(t *series) string {
 		if !(before > 0 && last-last == 0 && before-before == 0) {
 			return ""
 		}
-		return verdict(fmt.Sprintf("Between the last two measurements of the training loss, %s to %s", short(before), short(last)), (before-last)/before)
+		return verdict(fmt.Sprintf("Between the last two measurements of the training loss, %s to %s", short(before),
+			short(last)), (before-last)/before)
 	}
 	// The means over the last tenth of the steps and over the tenth before it.
 	batch := t.column("batch_loss")
@@ -41,7 +42,8 @@ func settled(t *series) string {
 	if !(before > 0 && last-last == 0 && before-before == 0) {
 		return ""
 	}
-	return verdict(fmt.Sprintf("From the last tenth but one of the steps to the last, the mean mini-batch loss %s to %s", short(before), short(last)), (before-last)/before)
+	return verdict(fmt.Sprintf("From the last tenth but one of the steps to the last, the mean mini-batch loss %s to "+
+		"%s", short(before), short(last)), (before-last)/before)
 }
 
 // verdict ends a sentence about a relative fall of the loss with what it means.

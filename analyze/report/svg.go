@@ -99,7 +99,8 @@ func inline(svg []byte, prefix, title, desc string) (drawing, error) {
 	if in.desc == "" {
 		in.desc = desc
 	}
-	label := fmt.Sprintf("<title id=%q>%s</title><desc id=%q>%s</desc>", prefix+"-title", html.EscapeString(in.title), prefix+"-desc", html.EscapeString(in.desc))
+	label := fmt.Sprintf("<title id=%q>%s</title><desc id=%q>%s</desc>", prefix+"-title", html.EscapeString(in.title),
+		prefix+"-desc", html.EscapeString(in.desc))
 	in.markup = strings.Replace(in.out.String(), labelHere, label, 1)
 	return in.drawing, nil
 }
@@ -189,7 +190,8 @@ func (in *inliner) attribute(a xml.Attr) {
 		}
 	case strings.Contains(v, "("):
 		// What is left of it after the references must not refer to anything.
-		if rest := strings.ToLower(reference.ReplaceAllString(v, "")); strings.Contains(rest, "url") || strings.Contains(rest, `\`) {
+		if rest := strings.ToLower(reference.ReplaceAllString(v, "")); strings.Contains(rest, "url") ||
+			strings.Contains(rest, `\`) {
 			return
 		}
 		v = reference.ReplaceAllStringFunc(v, func(r string) string {

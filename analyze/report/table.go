@@ -42,7 +42,8 @@ func spreads(caption string) table {
 // spread adds the row of a distribution that has values.
 func (t *table) spread(name string, d *analyze.Distribution) {
 	if d.Count > 0 {
-		t.add(name, optional(d.Mean), optional(d.SD), optional(d.Median), optional(d.Min), optional(d.Max), count(d.Count))
+		t.add(name, optional(d.Mean), optional(d.SD), optional(d.Median), optional(d.Min), optional(d.Max),
+			count(d.Count))
 	}
 }
 

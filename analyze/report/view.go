@@ -116,7 +116,10 @@ func (n namer) name(parts ...string) string {
 }
 
 func newView(runs []Run, opts *Options) (*view, error) {
-	v := &view{Title: opts.Title, Style: template.HTML("<style>" + pageStyle + "</style>"), Software: opts.Software, Level: 2}
+	v := &view{
+		Title: opts.Title, Style: template.HTML("<style>" + pageStyle + "</style>"), Software: opts.Software,
+		Level: 2,
+	}
 	if len(runs) > 1 {
 		v.Level = 3
 		v.Overview = overview(runs)
@@ -174,7 +177,10 @@ func newView(runs []Run, opts *Options) (*view, error) {
 
 func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, error) {
 	run := fmt.Sprintf("r%d", number)
-	v := &runView{ID: ids.name(run), Name: r.Name, Subject: r.Header.Title(), Comment: r.Header.Comment, Answers: r.answers(), Header: headerTables(r)}
+	v := &runView{
+		ID: ids.name(run), Name: r.Name, Subject: r.Header.Title(), Comment: r.Header.Comment,
+		Answers: r.answers(), Header: headerTables(r),
+	}
 	sum, err := result.HeaderSHA256(r.Header)
 	if err != nil {
 		return nil, fmt.Errorf("report: run %s: %w", r.Name, err)
@@ -195,9 +201,13 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	unread := make(map[string]bool)
 	for _, u := range r.Unreadable {
 		id := ids.name(run, u.Name)
-		text := fmt.Sprintf("The result %s cannot be read and is left out: %s. Make it again, or delete analysis/%s.", u.Name, strings.TrimPrefix(u.Err.Error(), "report: "), u.Name)
+		text := fmt.Sprintf("The result %s cannot be read and is left out: %s. Make it again, or delete analysis/%s.",
+			u.Name, strings.TrimPrefix(u.Err.Error(), "report: "), u.Name)
 		v.Warnings = append(v.Warnings, noted{u.Name, id, text})
-		v.Sections = append(v.Sections, sectionView{ID: id, section: section{Title: sentenceTitle(u.Name)}, Warnings: []warning{{Code: "unreadable", Text: text}}})
+		v.Sections = append(v.Sections, sectionView{
+			ID: id, section: section{Title: sentenceTitle(u.Name)},
+			Warnings: []warning{{Code: "unreadable", Text: text}},
+		})
 		unread[u.Name] = true
 	}
 	v.Sections = withMissing(r, v.Sections, run, ids, unread)
@@ -209,7 +219,10 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 		return v, nil
 	}
 	if x, notes := r.explore(); x != nil {
-		e := &exploreView{ID: ids.name(run, "steps"), Last: len(x.Steps) - 1, Notes: notes, Landscape: x.Landscape != nil, Walk: x.Walk != nil, Loss: x.Loss != nil}
+		e := &exploreView{
+			ID: ids.name(run, "steps"), Last: len(x.Steps) - 1, Notes: notes,
+			Landscape: x.Landscape != nil, Walk: x.Walk != nil, Loss: x.Loss != nil,
+		}
 		data, err := x.block(e.ID + "-data")
 		if err != nil {
 			return nil, fmt.Errorf("report: run %s: %w", r.Name, err)
@@ -245,7 +258,10 @@ func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[s
 		}
 		out = append(out, have[from:at]...)
 		if a.expected && at == from && !unread[name] {
-			out = append(out, sectionView{ID: ids.name(run, name), section: section{Title: a.title}, Missing: r.command(name)})
+			out = append(out, sectionView{
+				ID: ids.name(run, name), section: section{Title: a.title},
+				Missing: r.command(name),
+			})
 		}
 	}
 	return append(out, have[at:]...)
@@ -254,7 +270,8 @@ func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[s
 // newSectionView makes the section of a result whose directory stands in the
 // given one.
 func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, error) {
-	s := &sectionView{ID: ids.name(run, x.Name), section: x.section(), Warnings: append([]warning{}, x.Document.Warnings...)}
+	s := &sectionView{ID: ids.name(run, x.Name), section: x.section(), Warnings: append([]warning{},
+		x.Document.Warnings...)}
 	for k := range s.Warnings {
 		s.Warnings[k].Text = sentence(s.Warnings[k].Text)
 	}

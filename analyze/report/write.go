@@ -94,17 +94,20 @@ func scripts(opts *Options, interactive bool) (markup template.HTML, policy stri
 	case interactive && opts.Plotly != nil:
 		// What would end the element, or hide its end, can stand in a literal only,
 		// where a backslash changes nothing.
-		text := strings.NewReplacer("</script", `<\/script`, "</SCRIPT", `<\/SCRIPT`, "<!--", `<\!--`).Replace(string(opts.Plotly))
+		text := strings.NewReplacer("</script", `<\/script`, "</SCRIPT", `<\/SCRIPT`, "<!--",
+			`<\!--`).Replace(string(opts.Plotly))
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 		b.WriteString("<script>" + text + "</script>\n")
 		allowed = append(allowed, hash(text))
 	case interactive:
-		fmt.Fprintf(&b, "<script src=\"%s\" integrity=\"%s\" crossorigin=\"anonymous\" referrerpolicy=\"no-referrer\"></script>\n",
+		fmt.Fprintf(&b, "<script src=\"%s\" integrity=\"%s\" crossorigin=\"anonymous\" "+
+			"referrerpolicy=\"no-referrer\"></script>\n",
 			template.HTMLEscapeString(opts.PlotlyRelease.URL), template.HTMLEscapeString(opts.PlotlyRelease.Integrity))
 		allowed = append(allowed, opts.PlotlyRelease.URL)
 	}
 	b.WriteString("<script>" + pageScript + "</script>")
-	policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; script-src " + strings.Join(allowed, " ")
+	policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action " +
+		"'none'; script-src " + strings.Join(allowed, " ")
 	return template.HTML(b.String()), policy
 }
 
