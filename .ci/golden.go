@@ -86,7 +86,9 @@ func files(dir string) map[string]bool {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			name, _ := filepath.Rel(dir, path)
-			if base := filepath.Base(name); !strings.HasPrefix(base, "out-") || strings.HasSuffix(base, ".json") {
+			base := filepath.Base(name)
+			isText := strings.HasPrefix(base, "out-") && !strings.HasSuffix(base, ".json")
+			if !isText && !strings.HasPrefix(base, "input-") { // the input of a plan has its hash as its name
 				all[name] = true
 			}
 		}

@@ -17,7 +17,8 @@ type analysis struct {
 	title    string // what follows the colon is not in the list of contents
 	expected bool   // the page of a run without it names the command that makes it
 	figure   string // the one that stands first
-	tables   map[string][]string
+	// tables are the CSV files that the page reads, with the columns that it uses.
+	tables map[string]string
 	content
 }
 
@@ -31,40 +32,39 @@ type content struct {
 // their numbers in tables.
 var analyses = []analysis{
 	{
-		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss", content: of(pathSection),
-		tables: map[string][]string{"path": {
-			"step", "epoch", "batch_loss", "full_loss", "test_loss", "learning_rate",
-			"update_norm", "grad_cos", "theta_norm",
-		}},
+		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss",
+		tables: map[string]string{
+			"path": "step epoch batch_loss full_loss test_loss learning_rate update_norm grad_cos theta_norm",
+		},
+		content: of(pathSection),
 	},
 	{
-		name: "walk", title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk", content: of(walkSection),
-		tables: map[string][]string{"losses": {"step", "alpha", "position", "loss"}, "segments": {
-			"step",
-			"floor_position", "floor_loss",
-		}},
+		name: "walk", title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk",
+		tables: map[string]string{
+			"losses": "step alpha position loss", "segments": "step floor_position floor_loss",
+		},
+		content: of(walkSection),
 	},
 	{
 		name: "pca", title: "Directions: where the iterates spread", expected: true, figure: "pca",
 		content: of(pcaSection),
 	},
 	{
-		name: "landscape", title: "Landscape: the loss on a plane", expected: true, figure: "landscape", content: of(landscapeSection),
-		tables: map[string][]string{"grid": {"i", "j", "a", "b", "loss", "valid"}, "path": {
-			"step", "epoch", "a", "b",
-			"residual", "plane_loss", "true_loss",
-		}},
+		name: "landscape", title: "Landscape: the loss on a plane", expected: true, figure: "landscape",
+		tables: map[string]string{
+			"grid": "i j a b loss valid", "path": "step epoch a b residual plane_loss true_loss",
+		},
+		content: of(landscapeSection),
 	},
 	{name: "lines", title: "Random lines: the loss around one point", figure: "lines", content: of(linesSection)},
 	{name: "line", title: "Line: the loss between two points", figure: "line", content: content{
-		decode: func(summary, options []byte) (analyze.Summary, error) {
-			return line.DecodeSummary(summary,
-				options)
+		decode: func(text, options []byte) (analyze.Summary, error) {
+			return line.DecodeSummary(text, options)
 		},
 		describe: of(lineSection).describe,
 	}},
 	{name: "curvature", title: "Curvature: the Hessian along the run", content: content{
-		decode:   func(summary, _ []byte) (analyze.Summary, error) { return curvature.DecodeSummary(summary) },
+		decode:   func(text, _ []byte) (analyze.Summary, error) { return curvature.DecodeSummary(text) },
 		describe: curvatureSection,
 	}},
 	{name: "compare", title: "Comparison of runs", content: of(compareSection)},

@@ -7,10 +7,8 @@ import (
 )
 
 func compareSection(c *compare.Summary, s *section) {
-	effects := table{Caption: "Groups compared with " + c.Baseline, Head: []string{
-		"statistic", "group", "seeds",
-		"mean", "sd", "difference from the baseline", "its 95 % interval",
-	}}
+	effects := newTable("Groups compared with "+c.Baseline, "statistic", "group", "seeds", "mean", "sd",
+		"difference from the baseline", "its 95 % interval")
 	for i := range c.Effects {
 		e := &c.Effects[i]
 		interval := ""
@@ -20,7 +18,7 @@ func compareSection(c *compare.Summary, s *section) {
 		effects.add(words(e.Statistic), e.Group, count(e.Values), optional(e.Mean), optional(e.SD),
 			optional(e.Difference), interval)
 	}
-	each := table{Caption: "Every run", Head: []string{"run", "group", "seed"}}
+	each := newTable("Every run", "run", "group", "seed")
 	for i, r := range c.Statistics {
 		cells := []string{r.Group, strconv.FormatUint(r.Seed, 10)}
 		for _, v := range r.Values {

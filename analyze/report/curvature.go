@@ -56,7 +56,7 @@ func (t *table) trace(trace *curvature.Trace) {
 
 // leading makes the table of the largest eigenvalues.
 func leading(top []float64) table {
-	t := table{Caption: "Leading eigenvalues", Head: []string{"number", "eigenvalue"}}
+	t := newTable("Leading eigenvalues", "number", "eigenvalue")
 	for i, l := range top[:min(maxListed, len(top))] {
 		t.add(fmt.Sprint(i+1), short(l))
 	}

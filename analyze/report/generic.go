@@ -103,7 +103,7 @@ func cell(v value) string {
 // listTable shows a list of objects, one row each, numbered, with a column for
 // every key.
 func listTable(caption string, v value) table {
-	t := table{Caption: caption, Head: []string{"no."}}
+	t := newTable(caption, "no.")
 	var keys []string
 	for _, item := range v.items {
 		for _, k := range item.keys {

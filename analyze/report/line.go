@@ -19,19 +19,14 @@ func lineSection(l *line.Summary, s *section) {
 	t.add("barrier above the mean of the ends", optional(l.Line.BarrierHeight))
 	t.add("barrier above the straight chord between the losses", optional(l.Line.BarrierOverChord))
 	t.add("losses that are not finite", count(l.Line.NonfiniteLosses))
-	also := table{Caption: "Other measures between the points", Head: []string{
-		"measure", "at the first",
-		"at the second", "lowest", "highest",
-	}}
+	also := newTable("Other measures between the points", "measure", "at the first", "at the second", "lowest",
+		"highest")
 	for _, m := range l.Line.Also {
 		also.add(words(m.Name), optional(m.Start), optional(m.End), optional(m.Min), optional(m.Max))
 	}
 	s.Tables = []table{t, also}
 	if k := l.Curve; k != nil {
-		c := table{Caption: "The trained curve compared with the straight line", Head: []string{
-			"quantity", "curve",
-			"straight",
-		}}
+		c := newTable("The trained curve compared with the straight line", "quantity", "curve", "straight")
 		c.add("length", short(k.Curve.Length), short(k.Straight.Length))
 		c.add("lowest loss", optional(k.Curve.Min), optional(k.Straight.Min))
 		c.add("highest loss", optional(k.Curve.Max), optional(k.Straight.Max))

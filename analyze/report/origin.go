@@ -18,50 +18,46 @@ import (
 // place of the data only the kind of data is shown: a report is mailed.
 func headerTables(r *Run) []table {
 	h := r.Header
-	t := table{Caption: "The run", Head: []string{"what", "value"}}
-	add := func(name, value string) {
-		if value != "" {
-			t.add(name, value)
-		}
-	}
-	add("model", h.Model)
-	add("parameters", short(float64(h.Layout.Len())))
-	add("data", dataName(h))
-	add("hash of the data", h.Data.Hash)
+	t := newTable("The run", "what", "value")
+	t.add("model", h.Model)
+	t.add("parameters", short(float64(h.Layout.Len())))
+	t.add("data", dataName(h))
+	t.add("hash of the data", h.Data.Hash)
 	count := func(name string, n int64) { // 0 is what a run from elsewhere does not say
 		if n > 0 {
-			add(name, short(float64(n)))
+			t.add(name, short(float64(n)))
 		}
 	}
 	count("training examples", int64(h.Data.TrainExamples))
 	count("held-out examples", int64(h.Data.TestExamples))
-	add("which are which", h.Data.Split)
+	t.add("which are which", h.Data.Split)
 	if h.Data.Height > 0 {
-		add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width, h.Data.Channels,
+		t.add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width,
+			h.Data.Channels,
 			h.Data.Classes))
 	}
-	add("scaling", h.Data.Scaling)
-	add("optimizer", h.Optimizer.Name)
+	t.add("scaling", h.Data.Scaling)
+	t.add("optimizer", h.Optimizer.Name)
 	for _, name := range slices.Sorted(maps.Keys(h.Optimizer.Hyperparameters)) {
-		add(words(name), strconv.FormatFloat(h.Optimizer.Hyperparameters[name], 'g', -1, 64))
+		t.add(words(name), strconv.FormatFloat(h.Optimizer.Hyperparameters[name], 'g', -1, 64))
 	}
-	add("learning rate schedule", h.Optimizer.RateSchedule)
+	t.add("learning rate schedule", h.Optimizer.RateSchedule)
 	count("mini-batch", int64(h.Batch))
 	count("epochs", int64(h.Epochs))
 	count("steps asked for", int64(h.Steps))
-	add("seed", strconv.FormatUint(h.Seed, 10))
+	t.add("seed", strconv.FormatUint(h.Seed, 10))
 	if h.InitSeed != nil {
-		add("seed of the initialization", strconv.FormatUint(*h.InitSeed, 10))
+		t.add("seed of the initialization", strconv.FormatUint(*h.InitSeed, 10))
 	}
-	add("recorded rows", h.Schedule.String())
-	add("kernels", h.Kernel)
-	add("element type", h.DType)
-	add("recorded by", h.Software)
+	t.add("recorded rows", h.Schedule.String())
+	t.add("kernels", h.Kernel)
+	t.add("element type", h.DType)
+	t.add("recorded by", h.Software)
 	if sum, err := result.HeaderSHA256(h); err == nil {
-		add("sha256 of the header", sum)
+		t.add("sha256 of the header", sum)
 	}
-	add("comment", h.Comment)
-	l := table{Caption: "Parameter tensors", Head: []string{"tensor", "kind", "shape", "elements"}}
+	t.add("comment", h.Comment)
+	l := newTable("Parameter tensors", "tensor", "kind", "shape", "elements")
 	for _, x := range h.Layout {
 		shape, n := "", 1
 		for i, d := range x.Shape {

@@ -200,7 +200,7 @@ func (r *Result) readTables(dir string) error {
 		if !slices.Contains(r.Document.Files, file) {
 			continue
 		}
-		t, err := readSeries(filepath.Join(dir, file), columns)
+		t, err := readSeries(filepath.Join(dir, file), strings.Fields(columns))
 		if err != nil {
 			return err
 		}

@@ -70,10 +70,8 @@ func pathSection(p *path.Summary, s *section) {
 
 func walkSection(w *walk.Summary, s *section) {
 	null := &w.Null
-	beside := table{Caption: "The walk compared with a noisy quadratic without structure", Head: []string{
-		"quantity",
-		"this walk", "noisy quadratic",
-	}}
+	beside := newTable("The walk compared with a noisy quadratic without structure", "quantity", "this walk",
+		"noisy quadratic")
 	for _, q := range []struct {
 		name       string
 		write      func(record.Optional) string

@@ -31,12 +31,15 @@ func (t *table) add(name string, cells ...string) {
 	t.Rows = append(t.Rows, row)
 }
 
+// newTable makes a table without rows.
+func newTable(caption string, head ...string) table { return table{Caption: caption, Head: head} }
+
 // pairs makes a table of single numbers.
-func pairs(caption string) table { return table{Caption: caption, Head: []string{"quantity", "value"}} }
+func pairs(caption string) table { return newTable(caption, "quantity", "value") }
 
 // spreads makes a table of distributions.
 func spreads(caption string) table {
-	return table{Caption: caption, Head: []string{"quantity", "mean", "sd", "median", "min", "max", "values"}}
+	return newTable(caption, "quantity", "mean", "sd", "median", "min", "max", "values")
 }
 
 // spread adds the row of a distribution that has values.
