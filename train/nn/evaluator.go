@@ -48,18 +48,18 @@ type Evaluator struct {
 	chunks  int // number of them
 	size    int // of the largest
 	workers *op.Workers
-	count   int // of them
+	workerCount   int // of them
 	policy  Policy
-	own     []float32 // EvalOptions.State
-	given   []float32 // that, or what UseState has set
+	defaultState     []float32 // EvalOptions.State
+	usedState   []float32 // that, or what UseState has set
 
 	theta, state []float32
-	forward      *graph[float32]
-	moments      *graph[float32] // measures statistics, under the policy Recompute
-	full         *graph[float32] // with gradient; made when first asked for
+	lossGraph      *graph[float32]
+	statsGraph      *graph[float32] // measures statistics, under the policy Recompute
+	gradientGraph         *graph[float32] // with gradient; made when first asked for
 	sum          []float64       // of gradients
-	exact        *products       // of vectors with the Hessian; made when first asked for
-	keep         int             // bytes of the passes at theta that exact may keep
+	cache        *productCache       // of vectors with the Hessian; made when first asked for
+	cacheBytes         int             // bytes of the passes at theta that exact may keep
 }
 
 // NewEvaluator makes an evaluator of the model that spec names over the given
@@ -82,10 +82,10 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	if opts.State != nil && len(opts.State) != p.state.Len() {
 		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
 	}
-	e := &Evaluator{plan: p, inputs: inputs, labels: labels, own: opts.State, given: opts.State, keep: baseBytes}
-	e.workers, e.count = newWorkers(e, opts.Workers), opts.Workers
-	if e.count == 0 {
-		e.count = min(runtime.GOMAXPROCS(0), maxWorkers)
+	e := &Evaluator{plan: p, inputs: inputs, labels: labels, defaultState: opts.State, usedState: opts.State, cacheBytes: maxCacheBytes}
+	e.workers, e.workerCount = newWorkers(e, opts.Workers), opts.Workers
+	if e.workerCount == 0 {
+		e.workerCount = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}
 	e.policy, _ = opts.Policy.orDefault()
 	e.split(opts.Chunk)
@@ -94,11 +94,11 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	if e.policy == Batch {
 		use = forLoss
 	}
-	if e.forward, err = compile(p, e.theta, e.state, e.size, e.workers, use); err != nil {
+	if e.lossGraph, err = compile(p, e.theta, e.state, e.size, e.workers, use); err != nil {
 		return nil, err
 	}
 	if e.policy == Recompute && len(p.state) > 0 {
-		e.moments, err = compile(p, e.theta, e.state, e.size, e.workers, forLoss)
+		e.statsGraph, err = compile(p, e.theta, e.state, e.size, e.workers, forLoss)
 	}
 	return e, err
 }
@@ -131,7 +131,7 @@ func (p *plan) activations() int {
 // Close loses them with its memory.
 func (e *Evaluator) Close() {
 	e.workers.Close()
-	e.exact = nil
+	e.cache = nil
 }
 
 // Layout describes theta and gradients.
@@ -152,12 +152,12 @@ func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measur
 	if err := e.prepare(theta); err != nil {
 		return train.Measure{}, err
 	}
-	if e.moments != nil {
+	if e.statsGraph != nil {
 		if err := e.recompute(ctx); err != nil {
 			return train.Measure{}, err
 		}
 	}
-	return e.pass(ctx, e.forward, func(int) {})
+	return e.pass(ctx, e.lossGraph, func(int) {})
 }
 
 // Predict sets classes, one for every example, to the class with the largest
@@ -169,16 +169,16 @@ func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int3
 	if err := e.prepare(theta); err != nil {
 		return train.Measure{}, err
 	}
-	if e.moments != nil {
+	if e.statsGraph != nil {
 		if err := e.recompute(ctx); err != nil {
 			return train.Measure{}, err
 		}
 	}
-	e.forward.loss.Best = make([]int32, e.size)
-	defer func() { e.forward.loss.Best = nil }()
+	e.lossGraph.loss.Predicted = make([]int32, e.size)
+	defer func() { e.lossGraph.loss.Predicted = nil }()
 	at := 0
-	return e.pass(ctx, e.forward, func(rows int) {
-		at += copy(classes[at:], e.forward.loss.Best[:rows])
+	return e.pass(ctx, e.lossGraph, func(rows int) {
+		at += copy(classes[at:], e.lossGraph.loss.Predicted[:rows])
 	})
 }
 
@@ -187,8 +187,8 @@ func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int3
 // evaluation; its length is that of StateLayout. Policies that have statistics of
 // their own do not look at it.
 func (e *Evaluator) UseState(state []float32) {
-	if e.given = state; state == nil {
-		e.given = e.own
+	if e.usedState = state; state == nil {
+		e.usedState = e.defaultState
 	}
 }
 
@@ -200,7 +200,7 @@ func (e *Evaluator) Labels() []int32 { return e.labels }
 // Running the statistics are constants; Recompute has no gradient and gives an
 // error, unless the model has no statistics.
 func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
-	if e.moments != nil {
+	if e.statsGraph != nil {
 		return 0, fmt.Errorf("nn: evaluator: normalization policy is %q, which has no gradient; allowed are %q and %q", e.policy, Running, Batch)
 	}
 	if len(grad) != len(e.theta) {
@@ -209,18 +209,18 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 	if err := e.prepare(theta); err != nil {
 		return 0, err
 	}
-	if e.full == nil {
+	if e.gradientGraph == nil {
 		full, err := compile(e.plan, e.theta, e.state, e.size, e.workers, forGradient)
 		if err != nil {
 			return 0, err
 		}
 		full.batch.Frozen = e.policy != Batch
-		e.full, e.sum = full, make([]float64, len(e.theta))
+		e.gradientGraph, e.sum = full, make([]float64, len(e.theta))
 	}
 	clear(e.sum)
-	m, err := e.pass(ctx, e.full, func(rows int) {
+	m, err := e.pass(ctx, e.gradientGraph, func(rows int) {
 		share := float64(rows) / float64(len(e.labels))
-		e.full.gradients(func(offset int, g []float32) {
+		e.gradientGraph.gradients(func(offset int, g []float32) {
 			sum := e.sum[offset : offset+len(g)]
 			for i, v := range g {
 				sum[i] += share * float64(v)
@@ -241,14 +241,14 @@ func (e *Evaluator) prepare(theta []float32) error {
 	if len(theta) != len(e.theta) {
 		return fmt.Errorf("nn: evaluator: theta has %d elements; the model has %d", len(theta), len(e.theta))
 	}
-	if e.given != nil && len(e.given) != len(e.state) {
-		return fmt.Errorf("nn: evaluator: state has %d elements; the model has %d", len(e.given), len(e.state))
+	if e.usedState != nil && len(e.usedState) != len(e.state) {
+		return fmt.Errorf("nn: evaluator: state has %d elements; the model has %d", len(e.usedState), len(e.state))
 	}
 	copy(e.theta, theta)
-	if e.given == nil {
+	if e.usedState == nil {
 		e.plan.initialState(e.state)
 	}
-	copy(e.state, e.given)
+	copy(e.state, e.usedState)
 	return nil
 }
 
@@ -261,7 +261,7 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 		if err := ctx.Err(); err != nil {
 			return train.Measure{}, fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
 		}
-		g.batch.Same = i > 0
+		g.batch.Unchanged = i > 0
 		if err := g.run(e.inputs[low*size:], e.labels[low:high]); err != nil {
 			return train.Measure{}, err
 		}
@@ -270,7 +270,7 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 		for _, l := range g.loss.RowLoss[:high-low] {
 			sum += l
 		}
-		hits += g.loss.Hits
+		hits += g.loss.Correct
 		done(high - low)
 	}
 	return train.Measure{Loss: sum / float64(n), Accuracy: float64(hits) / float64(n), Examples: n}, nil
@@ -281,9 +281,9 @@ func (e *Evaluator) recompute(ctx context.Context) error {
 	total := make([]float64, len(e.state))
 	// Statistics lie in the state in the order of the normalizations, the mean
 	// before the variance.
-	_, err := e.pass(ctx, e.moments, func(rows int) {
+	_, err := e.pass(ctx, e.statsGraph, func(rows int) {
 		share, at := float64(rows)/float64(len(e.labels)), 0
-		for _, n := range e.moments.norms {
+		for _, n := range e.statsGraph.norms {
 			mean, variance := total[at:at+len(n.Mean)], total[at+len(n.Mean):]
 			for c := range n.Mean {
 				mean[c] += share * n.Mean[c]

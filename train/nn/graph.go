@@ -19,7 +19,7 @@ type graph[T op.Float] struct {
 	plan  *plan
 	batch *op.Batch
 	input *G.Node
-	inbuf *tensor.Dense // room for the input of a whole batch; made when first needed
+	inputBuffer *tensor.Dense // room for the input of a whole batch; made when first needed
 	norms []*op.Norm[T]
 	loss  *op.CrossEntropy[T]
 	grads G.Nodes // of each tensor of the layout; nil for a forward graph
@@ -31,10 +31,10 @@ type graph[T op.Float] struct {
 
 // heavy is from how many weights on a layer is rather given many images at a time
 // than images that stay in the cache: its weights are read anew for each time.
-const heavy = 1 << 16
+const minBatchedWeights = 1 << 16
 
 // span is how many images a lazy graph takes through its layers at a time.
-func (p *plan) span() int {
+func (p *plan) blockSize() int {
 	n, most := 16, 0
 	for _, l := range p.layers {
 		v := l.shape()
@@ -43,7 +43,7 @@ func (p *plan) span() int {
 			most = max(most, p.params[c.weight].Len())
 		}
 	}
-	if most > heavy {
+	if most > minBatchedWeights {
 		return 16
 	}
 	return n
@@ -51,7 +51,7 @@ func (p *plan) span() int {
 
 // building serializes graph construction: Gorgonia's constant nodes and group
 // numbers are shared by all graphs and not protected. Running is independent.
-var building sync.Mutex
+var buildMutex sync.Mutex
 
 // purpose is what a graph is compiled for.
 type purpose int
@@ -65,19 +65,19 @@ const (
 // compile builds the graph over theta and state for batches of at most size
 // rows.
 func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Workers, use purpose) (_ *graph[T], err error) {
-	building.Lock()
-	defer building.Unlock()
+	buildMutex.Lock()
+	defer buildMutex.Unlock()
 	defer func() { // Gorgonia reports some construction errors by panicking
 		if r := recover(); r != nil {
 			err = fmt.Errorf("nn: model %q: building the graph: %v", p.spec, r)
 		}
 	}()
-	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers, Block: p.span()}}
+	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers, Block: p.blockSize()}}
 	switch {
 	case use == forFrozen || use == forLoss && len(p.state) == 0:
-		g.batch.Lazy = op.Transient
+		g.batch.Mode = op.BlockwiseForward
 	case len(p.state) == 0:
-		g.batch.Lazy = op.Kept
+		g.batch.Mode = op.Blockwise
 	}
 	b, err := newBuilder(g, theta, state)
 	if err != nil {
@@ -114,14 +114,14 @@ type builder[T op.Float] struct {
 	images []op.Image    // geometry of each value; of vectors unused
 	skips  []*op.Skip    // of each value, where it has two uses
 	convs  []*op.Conv[T] // of each value that is the result of one
-	waits  []*op.Norm[T] // of each value that is the result of a normalization, until it is read
+	unread  []*op.Norm[T] // of each value that is the result of a normalization, until it is read
 }
 
 func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
 		graph: g, g: G.NewGraph(), state: state,
-		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n), waits: make([]*op.Norm[T], n),
+		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n), unread: make([]*op.Norm[T], n),
 	}
 	for i, t := range p.params {
 		end := t.Offset + t.Len()
@@ -189,7 +189,7 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 	}
 	b.convs[l.out.index] = o
 	// A residual is read after the block's first convolution, which comes first.
-	if norm := b.waits[l.in.index]; norm != nil && b.plan.layers[l.in.index] == layer(l) {
+	if norm := b.unread[l.in.index]; norm != nil && b.plan.layers[l.in.index] == layer(l) {
 		norm.DeferTo(o)
 	}
 	return n, nil
@@ -204,7 +204,7 @@ func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
 	b.activation(l.out)
 	o, n, err := op.NewNorm(b.convs[l.in.index], b.values[l.in.index], b.params[l.scale], b.params[l.shift],
 		b.statistic(l.mean), b.statistic(l.variance), opts)
-	b.norms, b.waits[l.out.index] = append(b.norms, o), o
+	b.norms, b.unread[l.out.index] = append(b.norms, o), o
 	return n, err
 }
 
@@ -242,7 +242,7 @@ func (g *graph[T]) run(inputs []float32, labels []int32) error {
 	err := g.batch.Workers.Run(g.vm.RunAll)
 	g.vm.Reset() // without it the next RunAll would do nothing
 	if err != nil {
-		return fmt.Errorf("nn: model %q: %w", g.plan.spec, clean(err))
+		return fmt.Errorf("nn: model %q: %w", g.plan.spec, firstLine(err))
 	}
 	return nil
 }
@@ -253,14 +253,14 @@ func (g *graph[T]) bind(inputs []float32, rows int) error {
 	if v, same := any(inputs).([]T); same && len(v) >= size*one {
 		return G.Let(g.input, tensor.New(tensor.WithShape(size, one), tensor.WithBacking(v[:size*one:size*one])))
 	}
-	if g.inbuf == nil {
-		g.inbuf = tensor.New(tensor.WithShape(size, one), tensor.WithBacking(make([]T, size*one)))
+	if g.inputBuffer == nil {
+		g.inputBuffer = tensor.New(tensor.WithShape(size, one), tensor.WithBacking(make([]T, size*one)))
 	}
-	own := g.inbuf.Data().([]T)
+	own := g.inputBuffer.Data().([]T)
 	for i, v := range inputs[:rows*one] {
 		own[i] = T(v)
 	}
-	return G.Let(g.input, g.inbuf)
+	return G.Let(g.input, g.inputBuffer)
 }
 
 // gradients calls f with the gradient of each parameter tensor of the last run,
@@ -276,7 +276,7 @@ const momentum = 0.1
 
 // track moves the running statistics towards those of the last batch, as is
 // usual with the variance corrected for the number of values.
-func (g *graph[T]) track() {
+func (g *graph[T]) updateStatistics() {
 	for _, n := range g.norms {
 		for c := range n.Mean {
 			n.RunningMean[c] = T((1-momentum)*float64(n.RunningMean[c]) + momentum*n.Mean[c])
@@ -288,12 +288,12 @@ func (g *graph[T]) track() {
 // measure returns what the last run measured.
 func (g *graph[T]) measure() train.Measure {
 	rows := g.batch.Rows
-	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Hits) / float64(rows), Examples: rows}
+	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Correct) / float64(rows), Examples: rows}
 }
 
 // clean shortens the error of a run to its first line: what follows in an error
 // of the machine is the state of the machine.
-func clean(err error) error {
+func firstLine(err error) error {
 	if text, _, cut := strings.Cut(err.Error(), "\n"); cut {
 		return fmt.Errorf("%s", text)
 	}

@@ -78,7 +78,7 @@ func (m *Model) Gradient(inputs []float32, labels []int32, grad []float32) (trai
 	if err := m.graph.run(inputs, labels); err != nil {
 		return train.Measure{}, err
 	}
-	m.graph.track()
+	m.graph.updateStatistics()
 	m.graph.gradients(func(offset int, g []float32) { copy(grad[offset:], g) })
 	return m.graph.measure(), nil
 }

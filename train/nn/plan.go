@@ -122,7 +122,7 @@ type convStyle struct {
 func (p *plan) conv(name string, in value, channels int, s convStyle) value {
 	extent := func(n int) int { return (n+2*s.pad-s.size)/s.stride + 1 }
 	if in.height+2*s.pad < s.size || in.width+2*s.pad < s.size {
-		p.misfit("%s cannot put a %dx%d window on %v with %d pixels of padding", name, s.size, s.size, in, s.pad)
+		p.setError("%s cannot put a %dx%d window on %v with %d pixels of padding", name, s.size, s.size, in, s.pad)
 	}
 	l := convLayer{in: in, out: p.output(extent(in.height), extent(in.width), channels), convStyle: s, offset: -1}
 	l.weight = p.tensor(name+".weight", record.Filter, in.channels*s.size*s.size, channels, in.channels, s.size, s.size)
@@ -163,7 +163,7 @@ func (p *plan) normalized(l convLayer) *normLayer {
 // pool adds a maximum over windows of 2x2 pixels.
 func (p *plan) pool(in value) value {
 	if in.height < 2 || in.width < 2 {
-		p.misfit("a 2x2 maximum cannot be taken of %v", in)
+		p.setError("a 2x2 maximum cannot be taken of %v", in)
 	}
 	l := poolLayer{in: in, out: p.output(in.height/2, in.width/2, in.channels)}
 	p.layers = append(p.layers, l)
@@ -185,7 +185,7 @@ func (p *plan) flatten(in value) value {
 }
 
 // misfit keeps the first reason why the input does not fit the model.
-func (p *plan) misfit(format string, args ...any) {
+func (p *plan) setError(format string, args ...any) {
 	if p.err == nil {
 		p.err = fmt.Errorf("nn: model %q on %dx%dx%d inputs: %w", p.spec, p.in.Height, p.in.Width, p.in.Channels, fmt.Errorf(format, args...))
 	}

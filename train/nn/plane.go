@@ -33,10 +33,10 @@ func (e *Evaluator) OnPlane(origin, u, v []float32) (batch int, evaluate func(ct
 			return 0, nil, fmt.Errorf("nn: evaluator: a vector of the plane has %d elements; the model has %d", len(s), len(e.theta))
 		}
 	}
-	p := affine{origin, u, v}
-	var on planeEvaluation
+	p := plane{origin, u, v}
+	var on planeEvaluator
 	switch {
-	case e.moments != nil:
+	case e.statsGraph != nil:
 		batch, on = 1, &pointByPoint{e: e, plane: p}
 	case e.plan.allLinear() && len(e.labels)*e.plan.layers[0].shape().len() <= maxProducts:
 		batch = sharedPoints
@@ -57,7 +57,7 @@ func (e *Evaluator) OnPlane(origin, u, v []float32) (batch int, evaluate func(ct
 		}
 		for low := 0; low < len(a); low += batch {
 			high := min(low+batch, len(a))
-			if err := on.points(ctx, a[low:high], b[low:high], loss[low:high], accuracy[low:high]); err != nil {
+			if err := on.evaluate(ctx, a[low:high], b[low:high], loss[low:high], accuracy[low:high]); err != nil {
 				return err
 			}
 		}
@@ -77,16 +77,16 @@ const (
 )
 
 // planeEvaluation evaluates some points, at most as many as its batch.
-type planeEvaluation interface {
-	points(ctx context.Context, a, b, loss, accuracy []float64) error
+type planeEvaluator interface {
+	evaluate(ctx context.Context, a, b, loss, accuracy []float64) error
 }
 
 // affine is a plane in the space of theta.
-type affine struct{ origin, u, v []float32 }
+type plane struct{ origin, u, v []float32 }
 
 // point sets dst to elements low to high of a point: computed in float64 and
 // rounded once, as analyze.Plane does.
-func (p *affine) point(a, b float64, low, high int, dst []float32) {
+func (p *plane) point(a, b float64, low, high int, dst []float32) {
 	origin, u, v := p.origin[low:high], p.u[low:high], p.v[low:high]
 	for i, o := range origin {
 		dst[i] = float32(float64(o) + float64(a*float64(u[i])) + float64(b*float64(v[i])))
@@ -96,11 +96,11 @@ func (p *affine) point(a, b float64, low, high int, dst []float32) {
 // pointByPoint is the evaluator itself, for what has no faster way.
 type pointByPoint struct {
 	e     *Evaluator
-	plane affine
+	plane plane
 	theta []float32
 }
 
-func (p *pointByPoint) points(ctx context.Context, a, b, loss, accuracy []float64) error {
+func (p *pointByPoint) evaluate(ctx context.Context, a, b, loss, accuracy []float64) error {
 	if p.theta == nil {
 		p.theta = make([]float32, len(p.plane.origin))
 	}
@@ -128,7 +128,7 @@ func (p *plan) allLinear() bool {
 // spread calls f(worker, i) for i from 0 to n-1, each once, on so many
 // goroutines, and returns the first error in the order of i. Pieces are taken in
 // order; after an error no more are.
-func spread(workers, n int, f func(worker, i int) error) error {
+func parallel(workers, n int, f func(worker, i int) error) error {
 	var next atomic.Int64
 	var failed atomic.Bool
 	errs := make([]error, n)

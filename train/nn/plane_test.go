@@ -183,7 +183,7 @@ func TestRowLossIsThatOfTheOp(t *testing.T) {
 			hits++
 		}
 	}
-	if hits != loss.Hits {
-		t.Errorf("%d hits, the op says %d", hits, loss.Hits)
+	if hits != loss.Correct {
+		t.Errorf("%d hits, the op says %d", hits, loss.Correct)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // core's cache and no layer waits for the other cores.
 type replicas struct {
 	e      *Evaluator
-	plane  affine
+	plane  plane
 	chunks int // pieces of the data, of nearly equal size
 	graphs []*replica
 	losses []float64 // of each row, point after point
@@ -35,7 +35,7 @@ const (
 	replicaBytes = 256 << 20
 )
 
-func newReplicas(e *Evaluator, p affine, most int) (*replicas, error) {
+func newReplicas(e *Evaluator, p plane, most int) (*replicas, error) {
 	r := &replicas{e: e, plane: p, chunks: e.chunks}
 	size, n := e.size, len(e.labels)
 	if e.policy == Running || len(e.plan.state) == 0 { // losses do not depend on the pieces
@@ -47,7 +47,7 @@ func newReplicas(e *Evaluator, p affine, most int) (*replicas, error) {
 	if e.policy == Batch {
 		use = forLoss
 	}
-	for range min(e.count, replicaPoints*r.chunks) {
+	for range min(e.workerCount, replicaPoints*r.chunks) {
 		g := &replica{theta: make([]float32, len(e.theta)), state: make([]float32, len(e.state))}
 		var err error
 		if g.graph, err = compile(e.plan, g.theta, g.state, size, op.NewWorkers(1), use); err != nil {
@@ -59,19 +59,19 @@ func newReplicas(e *Evaluator, p affine, most int) (*replicas, error) {
 	return r, nil
 }
 
-func (r *replicas) points(ctx context.Context, a, b, loss, accuracy []float64) error {
+func (r *replicas) evaluate(ctx context.Context, a, b, loss, accuracy []float64) error {
 	n := len(r.e.labels)
 	for _, g := range r.graphs {
 		g.set = false
 	}
-	err := spread(len(r.graphs), len(a)*r.chunks, func(worker, i int) error {
+	err := parallel(len(r.graphs), len(a)*r.chunks, func(worker, i int) error {
 		point, chunk := i/r.chunks, i%r.chunks
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("nn: evaluator: stopped after %d of %d pieces: %w", i, len(a)*r.chunks, err)
 		}
 		g := r.graphs[worker]
-		g.graph.batch.Same = g.set && g.at == [2]float64{a[point], b[point]}
-		if !g.graph.batch.Same {
+		g.graph.batch.Unchanged = g.set && g.at == [2]float64{a[point], b[point]}
+		if !g.graph.batch.Unchanged {
 			g.moveTo(r, a[point], b[point])
 		}
 		low, high := chunk*n/r.chunks, (chunk+1)*n/r.chunks
@@ -79,7 +79,7 @@ func (r *replicas) points(ctx context.Context, a, b, loss, accuracy []float64) e
 			return err
 		}
 		copy(r.losses[point*n+low:point*n+high], g.graph.loss.RowLoss)
-		r.hits[i] = g.graph.loss.Hits
+		r.hits[i] = g.graph.loss.Correct
 		return nil
 	})
 	if err != nil {
@@ -99,10 +99,10 @@ func (r *replicas) points(ctx context.Context, a, b, loss, accuracy []float64) e
 // the evaluator was given.
 func (g *replica) moveTo(r *replicas, a, b float64) {
 	r.plane.point(a, b, 0, len(g.theta), g.theta)
-	if r.e.given == nil {
+	if r.e.usedState == nil {
 		r.e.plan.initialState(g.state)
 	}
-	copy(g.state, r.e.given)
+	copy(g.state, r.e.usedState)
 	g.at, g.set = [2]float64{a, b}, true
 }
 

@@ -18,12 +18,12 @@ import (
 // and sends them through its other layers.
 type planeMLP struct {
 	e        *Evaluator
-	plane    affine
+	plane    plane
 	units    int // of the first layer
 	products [3][]float32
 	layers   []linearLayer // after the first
 	from     int           // where their parameters begin in theta
-	points_  []mlpPoint
+	points  []mlpPoint
 	scratch  []mlpScratch // of each worker
 }
 
@@ -45,9 +45,9 @@ type mlpScratch struct {
 // bandRows is how many rows go through the layers at a time.
 const bandRows = 32
 
-func newPlaneMLP(e *Evaluator, p affine) (*planeMLP, error) {
+func newPlaneMLP(e *Evaluator, p plane) (*planeMLP, error) {
 	first := e.plan.layers[0].(linearLayer)
-	m := &planeMLP{e: e, plane: p, units: first.out.len(), scratch: make([]mlpScratch, e.count)}
+	m := &planeMLP{e: e, plane: p, units: first.out.len(), scratch: make([]mlpScratch, e.workerCount)}
 	width := m.units
 	for _, l := range e.plan.layers[1:] {
 		m.layers = append(m.layers, l.(linearLayer))
@@ -66,7 +66,7 @@ func newPlaneMLP(e *Evaluator, p affine) (*planeMLP, error) {
 		kernel.Pack(packed, kernel.Dense(w.View(theta), m.units, in))
 		z := kernel.Dense(m.products[i], n, m.units)
 		epilogue := kernel.Epilogue[float32]{Bias: bias.View(theta)}
-		err := spread(e.count, (n+bandRows-1)/bandRows, func(worker, band int) error {
+		err := parallel(e.workerCount, (n+bandRows-1)/bandRows, func(worker, band int) error {
 			low, high := band*bandRows, min((band+1)*bandRows, n)
 			kernel.MulPacked(z.Band(low, high), x.Band(low, high), packed, epilogue, &m.scratch[worker].kernel)
 			return nil
@@ -78,16 +78,16 @@ func newPlaneMLP(e *Evaluator, p affine) (*planeMLP, error) {
 	return m, nil
 }
 
-func (m *planeMLP) points(ctx context.Context, a, b, loss, accuracy []float64) error {
-	for len(m.points_) < len(a) {
-		m.points_ = append(m.points_, m.newPoint())
+func (m *planeMLP) evaluate(ctx context.Context, a, b, loss, accuracy []float64) error {
+	for len(m.points) < len(a) {
+		m.points = append(m.points, m.newPoint())
 	}
-	points := m.points_[:len(a)]
-	if err := spread(m.e.count, len(points), func(_, i int) error { m.moveTo(&points[i], a[i], b[i]); return nil }); err != nil {
+	points := m.points[:len(a)]
+	if err := parallel(m.e.workerCount, len(points), func(_, i int) error { m.moveTo(&points[i], a[i], b[i]); return nil }); err != nil {
 		return err
 	}
 	n := len(m.e.labels)
-	err := spread(m.e.count, (n+bandRows-1)/bandRows, func(worker, band int) error {
+	err := parallel(m.e.workerCount, (n+bandRows-1)/bandRows, func(worker, band int) error {
 		low, high := band*bandRows, min((band+1)*bandRows, n)
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)

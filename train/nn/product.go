@@ -13,11 +13,11 @@ import (
 // Gauss-Newton matrix. What the passes at theta compute is kept for the batches
 // that fit into baseBytes, and is used again as long as theta and the statistics
 // stay.
-type products struct {
+type productCache struct {
 	tape         *op.Tape[float32]
 	chunks       int // number of batches
-	bases        []*op.Base[float32]
-	holds        []int // which batch each base is of; -1 for none
+	passes        []*op.Pass[float32]
+	batchOf        []int // which batch each base is of; -1 for none
 	theta, state []float32
 	sums         [][]float64 // of each vector
 }
@@ -25,16 +25,16 @@ type products struct {
 const (
 	// baseBytes bounds what an evaluator keeps of the passes at theta; one batch is
 	// always kept.
-	baseBytes = 1 << 30
+	maxCacheBytes = 1 << 30
 	// baseRows is the most examples of a batch where results do not depend on it. It
 	// is a matter of speed alone.
-	baseRows = 512
+	productRows = 512
 )
 
 // HessianAbsent says why there are no products with the Hessian: the statistics of
 // the policy Recompute move with theta. It is empty when there are.
 func (e *Evaluator) HessianAbsent() string {
-	if e.moments == nil {
+	if e.statsGraph == nil {
 		return ""
 	}
 	return fmt.Sprintf("the normalization policy is %q, which has no derivative; allowed are %q and %q", e.policy, Running, Batch)
@@ -97,14 +97,14 @@ func (e *Evaluator) products(ctx context.Context, m op.Matrix, theta []float32, 
 }
 
 // useProducts makes or takes again what n products need at the evaluator's theta.
-func (e *Evaluator) useProducts(n int) (*products, error) {
-	p := e.exact
+func (e *Evaluator) useProducts(n int) (*productCache, error) {
+	p := e.cache
 	if p == nil {
 		var err error
 		if p, err = e.newProducts(); err != nil {
 			return nil, err
 		}
-		e.exact = p
+		e.cache = p
 	}
 	for len(p.sums) < n {
 		p.sums = append(p.sums, make([]float64, len(e.theta)))
@@ -112,55 +112,55 @@ func (e *Evaluator) useProducts(n int) (*products, error) {
 	for _, s := range p.sums[:n] {
 		clear(s)
 	}
-	if !sameBits32(p.theta, e.theta) || !sameBits32(p.state, e.state) {
+	if !equalBits(p.theta, e.theta) || !equalBits(p.state, e.state) {
 		p.theta, p.state = append(p.theta[:0], e.theta...), append(p.state[:0], e.state...)
-		for i := range p.holds {
-			p.holds[i] = -1
+		for i := range p.batchOf {
+			p.batchOf[i] = -1
 		}
-		p.tape.Move(p.theta)
+		p.tape.SetTheta(p.theta)
 	}
 	return p, nil
 }
 
-func sameBits32(a, b []float32) bool {
+func equalBits(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
-func (e *Evaluator) newProducts() (*products, error) {
+func (e *Evaluator) newProducts() (*productCache, error) {
 	n := len(e.labels)
-	p := &products{chunks: e.chunks}
+	p := &productCache{chunks: e.chunks}
 	if e.policy != Batch || len(e.plan.state) == 0 {
-		p.chunks = max(p.chunks, (n+baseRows-1)/baseRows)
+		p.chunks = max(p.chunks, (n+productRows-1)/productRows)
 	}
 	batch := &op.Batch{Size: (n + p.chunks - 1) / p.chunks, Workers: e.workers, Frozen: e.policy != Batch}
 	var err error
 	if p.tape, err = newTape(e.plan, e.state, batch); err != nil {
 		return nil, fmt.Errorf("nn: model %q: %w", e.plan.spec, err)
 	}
-	for range min(p.chunks, max(1, e.keep/p.tape.BaseBytes())) {
-		p.bases, p.holds = append(p.bases, p.tape.NewBase()), append(p.holds, -1)
+	for range min(p.chunks, max(1, e.cacheBytes/p.tape.PassBytes())) {
+		p.passes, p.batchOf = append(p.passes, p.tape.NewPass()), append(p.batchOf, -1)
 	}
 	return p, nil
 }
 
 // productsOf adds the products of batch i. The batches for which there is no base of
 // their own share the last one.
-func (e *Evaluator) productsOf(ctx context.Context, p *products, i int, m op.Matrix, v [][]float32) error {
+func (e *Evaluator) productsOf(ctx context.Context, p *productCache, i int, m op.Matrix, v [][]float32) error {
 	n, one := len(e.labels), e.plan.in.Len()
 	low, high := i*n/p.chunks, (i+1)*n/p.chunks
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
 	}
-	at := min(i, len(p.bases)-1)
-	if p.holds[at] != i {
-		p.holds[at] = -1
-		if err := p.tape.Record(p.bases[at], e.inputs[low*one:high*one], e.labels[low:high]); err != nil {
+	at := min(i, len(p.passes)-1)
+	if p.batchOf[at] != i {
+		p.batchOf[at] = -1
+		if err := p.tape.Record(p.passes[at], e.inputs[low*one:high*one], e.labels[low:high]); err != nil {
 			return fmt.Errorf("nn: model %q: %w", e.plan.spec, err)
 		}
-		p.holds[at] = i
+		p.batchOf[at] = i
 	}
 	for k := range v {
-		if err := p.tape.Product(p.bases[at], m, v[k], float64(high-low)/float64(n), p.sums[k]); err != nil {
+		if err := p.tape.Product(p.passes[at], m, v[k], float64(high-low)/float64(n), p.sums[k]); err != nil {
 			return fmt.Errorf("nn: model %q: %w", e.plan.spec, err)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // taped is a tape over the theta, the data and the statistics of a fixture.
 type taped[T op.Float] struct {
 	tape *op.Tape[T]
-	base *op.Base[T]
+	base *op.Pass[T]
 }
 
 func newTaped[T op.Float](t testing.TB, f *fixture[T], rows int) *taped[T] {
@@ -28,8 +28,8 @@ func newTaped[T op.Float](t testing.TB, f *fixture[T], rows int) *taped[T] {
 	for i, v := range f.inputs {
 		inputs[i] = T(v)
 	}
-	k := &taped[T]{tape, tape.NewBase()}
-	tape.Move(f.theta)
+	k := &taped[T]{tape, tape.NewPass()}
+	tape.SetTheta(f.theta)
 	if err := tape.Record(k.base, inputs, f.labels[:rows]); err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestProductSameBits(t *testing.T) {
 					t.Errorf("matrix %d: again differs by %.2g", m, relative(got, want))
 				}
 				one = evaluator(1)
-				one.keep = 1 // byte: one batch
+				one.cacheBytes = 1 // byte: one batch
 				products32(t, one, m, theta, w)
 			}
 		}

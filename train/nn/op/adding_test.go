@@ -25,7 +25,7 @@ func newScale[T Float](b *Batch, factor T, x *G.Node) (*G.Node, error) {
 }
 
 func (o *scale[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	x, width := elements[T](inputs[0]), o.shape[1]
 	o.batch.blocks(o.batch.Rows, rowBlock, func(low, high int) {
 		for i := low * width; i < high*width; i++ {
@@ -34,8 +34,6 @@ func (o *scale[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	})
 	return o.y, nil
 }
-
-func (o *scale[T]) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *scale[T]) SymDiff(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	n, err := newScale(o.batch, o.factor, grad)
@@ -51,20 +49,21 @@ type tapeScale[T Float] struct {
 }
 
 func (t *Tape[T]) scale(in int, factor T) {
-	t.add(&tapeScale[T]{Tape: t, in: in, out: t.next(), factor: factor}, t.shapes[in])
+	t.addLayer(&tapeScale[T]{Tape: t, in: in, out: t.nextValue(), factor: factor}, t.shapes[in])
 }
 
-func (l *tapeScale[T]) wants() (own bool, inputs []int) { return false, []int{l.in} }
-func (l *tapeScale[T]) move([]T)                        {}
-func (l *tapeScale[T]) forward(b *Base[T])              { l.times(b.values[l.out], b.values[l.in]) }
-func (l *tapeScale[T]) backward(b *Base[T])             { l.times(b.signals[l.in], b.signals[l.out]) }
+func (l *tapeScale[T]) reads() (ownAdjoint bool, inputs []int) { return false, []int{l.in} }
+func (l *tapeScale[T]) setTheta([]T)                           {}
+func (l *tapeScale[T]) forward(p *Pass[T]) { l.times(p.values[l.out], p.values[l.in]) }
 
-func (l *tapeScale[T]) forwardTangent(*Base[T], []T) {
+func (l *tapeScale[T]) backward(p *Pass[T]) { l.times(p.adjoints[l.in], p.adjoints[l.out]) }
+
+func (l *tapeScale[T]) forwardTangent(*Pass[T], []T) {
 	l.times(l.tangent.values[l.out], l.tangent.values[l.in])
 }
 
-func (l *tapeScale[T]) backwardTangent(*Base[T], []T) {
-	l.times(l.tangent.signals[l.in], l.tangent.signals[l.out])
+func (l *tapeScale[T]) backwardTangent(*Pass[T], []T) {
+	l.times(l.tangent.adjoints[l.in], l.tangent.adjoints[l.out])
 }
 
 func (l *tapeScale[T]) times(y, x []T) {
@@ -112,12 +111,12 @@ func TestAddingALayer(t *testing.T) {
 		if scaled {
 			tape.scale(1, c)
 		}
-		tape.Move(theta)
-		sum, base := make([]float64, len(theta)), tape.NewBase()
-		if err := tape.Record(base, x, labels); err != nil {
+		tape.SetTheta(theta)
+		sum, pass := make([]float64, len(theta)), tape.NewPass()
+		if err := tape.Record(pass, x, labels); err != nil {
 			t.Fatal(err)
 		}
-		if err := tape.Product(base, Hessian, v, 1, sum); err != nil {
+		if err := tape.Product(pass, Hessian, v, 1, sum); err != nil {
 			t.Fatal(err)
 		}
 		return sum

@@ -9,17 +9,17 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// GlobalAverage appends the mean over all pixels of each channel: images become
-// a matrix (Size, channels). The channels must not be rounded up.
+// GlobalAverage appends the mean over all pixels of each channel: images become a
+// matrix (Size, channels). The stored channels must all be real.
 func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
 	if in.Real != in.Channels {
-		return nil, fmt.Errorf("op: average: %d channels are stored as %d; wanted a number that is not rounded up", in.Real, in.Channels)
+		return nil, fmt.Errorf("op: average: %d channels are stored as %d; the two numbers must be equal", in.Real, in.Channels)
 	}
 	o := &average[T]{in: in}
-	for range b.places() {
+	for range b.slotCount() {
 		o.sums = append(o.sums, kernel.NewStats[T](in.Channels))
 	}
 	o.y, o.yData = newTensor[T](b.Size, in.Channels)
@@ -30,32 +30,29 @@ func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 type average[T Float] struct {
 	base
 	in    Image
-	sums  []*kernel.Stats[T] // room for each span at a time
+	sums  []*kernel.Stats[T] // scratch space of each slot
 	y     *tensor.Dense
 	yData []T
 }
 
 func (o *average[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
-	rows := o.batch.Rows
-	x, y := images(o.in, elements[T](inputs[0]), o.batch.held()), kernel.Dense(o.yData, rows, o.in.Channels)
-	o.batch.spans(o.in.Block(), func(s span) {
-		kernel.MeanPool(y.Band(s.low, s.high), of(x, s), o.sums[s.slot])
+	defer o.recoverError(&err)
+	x := images(o.in, elements[T](inputs[0]), o.batch.stored())
+	y := kernel.Dense(o.yData, o.batch.Rows, o.in.Channels)
+	o.batch.runChain(o.in.Block(), func(s imageBlock) {
+		kernel.MeanPool(y.Band(s.low, s.high), blockOf(x, s), o.sums[s.slot])
 	})
 	return o.y, nil
 }
-
-func (o *average[T]) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *average[T]) SymDiff(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	c := &averageBackward[T]{in: o.in}
 	c.dx, c.dxData = newTensor[T](o.in.Shape(o.batch.Size)...)
 	c.base = newBase(o.batch, "averageBackward", c.dx.Shape(), grad)
-	n, err := G.ApplyOp(c, grad)
-	return G.Nodes{n}, err
+	return applyAll(o.batch, c, G.Nodes{grad})
 }
 
-// averageBackward spreads each gradient evenly.
+// averageBackward gives every pixel the same fraction of the gradient.
 type averageBackward[T Float] struct {
 	base
 	in     Image
@@ -64,7 +61,7 @@ type averageBackward[T Float] struct {
 }
 
 func (o *averageBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	rows := o.batch.Rows
 	dx, dy := images(o.in, o.dxData, rows), kernel.Dense(elements[T](inputs[0]), rows, o.in.Channels)
 	o.batch.blocks(rows, o.in.Block(), func(low, high int) {

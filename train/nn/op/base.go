@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"slices"
 
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
-// base is the part of Gorgonia's Op interface that is the same for all ops here.
+// base implements the part of Gorgonia's Op interface that is the same for all ops
+// here.
 type base struct {
 	batch *Batch
 	name  string
@@ -25,7 +27,7 @@ func newBase(b *Batch, name string, shape tensor.Shape, inputs ...*G.Node) base 
 	for i, n := range inputs {
 		args[i] = n.Dims()
 	}
-	return base{batch: b, name: name, id: b.next(), args: args, shape: shape}
+	return base{batch: b, name: name, id: b.nextID(), args: args, shape: shape}
 }
 
 func (o *base) Arity() int           { return len(o.args) }
@@ -34,8 +36,12 @@ func (o *base) CallsExtern() bool    { return false }
 func (o *base) OverwritesInput() int { return -1 }
 func (o *base) String() string       { return fmt.Sprintf("%s#%d", o.name, o.id) }
 
-// Type is the function type that Gorgonia infers with: every argument and the
-// result have one element type.
+// DiffWRT says that every input has a gradient. Ops that differ have their own
+// method.
+func (o *base) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}, inputs) }
+
+// Type returns the function type for Gorgonia's type inference: all arguments and
+// the result have the same element type.
 func (o *base) Type() hm.Type {
 	a := hm.TypeVariable('a')
 	types := make([]hm.Type, 0, len(o.args)+1)
@@ -51,7 +57,7 @@ func (o *base) Type() hm.Type {
 
 func (o *base) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
-// WriteHash writes the instance, not the kind of op: see Batch.next.
+// WriteHash hashes the instance, not the kind of op; see Batch.nextID.
 func (o *base) WriteHash(h hash.Hash) {
 	h.Write([]byte(o.name))
 	h.Write(binary.LittleEndian.AppendUint64(nil, o.id))
@@ -63,14 +69,15 @@ func (o *base) Hashcode() uint32 {
 	return h.Sum32()
 }
 
-// guard turns a panic of Do into an error. It is deferred.
-func (o *base) guard(err *error) {
+// recoverError turns a panic into an error. Do defers it, because the TapeMachine
+// runs ops in its own goroutine, where a panic would end the program.
+func (o *base) recoverError(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("op: %s: %v", o, p)
 	}
 }
 
-// newTensor returns a zero tensor and its elements.
+// newTensor allocates a tensor of zeros and returns it with its elements.
 func newTensor[T Float](shape ...int) (*tensor.Dense, []T) {
 	n := 1
 	for _, d := range shape {
@@ -80,24 +87,24 @@ func newTensor[T Float](shape ...int) (*tensor.Dense, []T) {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data)), data
 }
 
-// elements returns the elements of a tensor value, which the value keeps owning.
-// It does not use Data, which allocates, a few hundred times a step. It panics
-// when the value is not a dense tensor of that element type.
+// elements returns the elements of a tensor value, without copying them. It avoids
+// the method Data, which allocates: a step has a few hundred of these calls. A value
+// that is not a dense tensor of this element type panics.
 func elements[T Float](v G.Value) []T {
 	d := v.(*tensor.Dense)
 	var result []T
 	switch to := any(&result).(type) {
 	case *[]float32:
-		mustBe(d, tensor.Float32) // the accessors do not look
+		checkType(d, tensor.Float32) // Float32s does not check
 		*to = d.Float32s()
 	case *[]float64:
-		mustBe(d, tensor.Float64)
+		checkType(d, tensor.Float64)
 		*to = d.Float64s()
 	}
 	return result
 }
 
-func mustBe(d *tensor.Dense, want tensor.Dtype) {
+func checkType(d *tensor.Dense, want tensor.Dtype) {
 	if d.Dtype() != want {
 		panic(fmt.Sprintf("tensor of %v, wanted %v", d.Dtype(), want))
 	}

@@ -47,12 +47,12 @@ func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Nod
 		case from.Height == out.Height && from.Real == out.Real:
 			return nil, fmt.Errorf("op: folded convolution: residual %v has halo %d, the result %d; they must be equal", from, from.Halo, out.Halo)
 		default:
-			o.shortcut = make([]T, b.room()*out.Len())
+			o.shortcut = make([]T, b.capacity()*out.Len())
 		}
 		inputs = append(inputs, r)
 	}
 	o.base = newBase(b, "foldedConv", out.Shape(b.Size), inputs...)
-	b.later(o.convolve)
+	b.addToChain(o.convolve)
 	return G.ApplyOp(o, inputs...)
 }
 
@@ -69,9 +69,9 @@ type foldedConv[T Float] struct {
 }
 
 func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
-	c, held := o.conv, o.batch.held()
-	if !o.batch.Same {
+	defer o.recoverError(&err)
+	c, held := o.conv, o.batch.stored()
+	if !o.batch.Unchanged {
 		o.fold(inputs)
 	}
 	o.run.x, o.run.y = images(c.in, elements[T](inputs[0]), held), images(c.out, c.yData, held)
@@ -83,18 +83,18 @@ func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 }
 
 // convolve makes the images of s.
-func (o *foldedConv[T]) convolve(s span) {
+func (o *foldedConv[T]) convolve(s imageBlock) {
 	c := o.conv
 	e := kernel.ConvEpilogue[T]{Bias: c.bias, ReLU: o.opts.ReLU}
 	switch {
 	case o.shortcut != nil:
-		to := of(kernel.Images[T]{Image: c.out.Image, Data: o.shortcut}, s)
-		takeShortcut(to, of(o.run.residual, s), o.opts.ResidualImage.Real)
+		to := blockOf(kernel.Images[T]{Image: c.out.Image, Data: o.shortcut}, s)
+		copyShortcut(to, blockOf(o.run.residual, s), o.opts.ResidualImage.Real)
 		e.Residual = to.Data
 	case o.opts.Residual != nil:
-		e.Residual = of(o.run.residual, s).Data
+		e.Residual = blockOf(o.run.residual, s).Data
 	}
-	kernel.ConvForward(c.v, of(o.run.y, s), of(o.run.x, s), c.packed, e)
+	kernel.ConvForward(c.v, blockOf(o.run.y, s), blockOf(o.run.x, s), c.packed, e)
 }
 
 // fold packs the scaled weights and sets the bias.

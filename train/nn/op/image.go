@@ -56,4 +56,6 @@ func images[T Float](m Image, data []T, count int) kernel.Images[T] {
 }
 
 // of returns the images of a span.
-func of[T Float](m kernel.Images[T], s span) kernel.Images[T] { return m.Slice(s.at, s.at+s.count()) }
+func blockOf[T Float](m kernel.Images[T], s imageBlock) kernel.Images[T] {
+	return m.Slice(s.pos, s.pos+s.count())
+}

@@ -124,8 +124,8 @@ func TestShortcutTranspose(t *testing.T) {
 		places, results := interior(from, 2), interior(to, 2)
 		x, dy := scatter(from, 2, normal(len(places), 1)), scatter(to, 2, normal(len(results), 2))
 		y, dx := make([]float64, 2*to.Len()), make([]float64, 2*from.Len())
-		takeShortcut(images(to, y, 2), images(from, x, 2), few)
-		giveShortcut(images(from, dx, 2), images(to, dy, 2), few)
+		copyShortcut(images(to, y, 2), images(from, x, 2), few)
+		copyShortcutGradient(images(from, dx, 2), images(to, dy, 2), few)
 		a, b := 0.0, 0.0
 		for i := range y {
 			a += y[i] * dy[i]
@@ -184,7 +184,7 @@ func TestManyWeights(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		if chunks*c.v.GradientLen() <= maxPartial {
+		if chunks*c.v.GradientLen() <= maxPartialSums {
 			t.Fatalf("%d weights are not many", c.v.GradientLen())
 		}
 		return GlobalAverage[float64](b, m, y)

@@ -23,9 +23,9 @@ func MaxPool[T Float](b *Batch, in, out Image, x *G.Node, from *Conv[T]) (*G.Nod
 		return nil, fmt.Errorf("op: max pool: %v does not go to %v", in, out)
 	}
 	o := &maxPool[T]{in: in, out: out, from: from}
-	o.y, o.yData = newTensor[T](out.Shape(b.room())...)
+	o.y, o.yData = newTensor[T](out.Shape(b.capacity())...)
 	o.base = newBase(b, "maxPool", out.Shape(b.Size), x)
-	b.later(o.pool)
+	b.addToChain(o.pool)
 	return G.ApplyOp(o, x)
 }
 
@@ -39,15 +39,15 @@ type maxPool[T Float] struct {
 }
 
 func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
-	held := o.batch.held()
+	defer o.recoverError(&err)
+	held := o.batch.stored()
 	o.run.x, o.run.y = images(o.in, elements[T](inputs[0]), held), images(o.out, o.yData, held)
 	o.batch.compute(o.in.Block(), o.pool)
 	return o.y, nil
 }
 
 // pool makes the images of s.
-func (o *maxPool[T]) pool(s span) { kernel.MaxPool(of(o.run.y, s), of(o.run.x, s)) }
+func (o *maxPool[T]) pool(s imageBlock) { kernel.MaxPool(blockOf(o.run.y, s), blockOf(o.run.x, s)) }
 
 func (o *maxPool[T]) DiffWRT(int) []bool { return []bool{true} }
 
@@ -81,7 +81,7 @@ type maxPoolBackward[T Float] struct {
 }
 
 func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	rows, r := o.batch.Rows, &o.run
 	r.x = images(o.x, elements[T](inputs[0]), rows)
 	r.y, r.dy = images(o.out, elements[T](inputs[1]), rows), images(o.out, elements[T](inputs[2]), rows)

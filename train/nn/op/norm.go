@@ -111,12 +111,12 @@ func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) er
 // when it convolves them. No other op may read the result before.
 func (o *Norm[T]) DeferTo(next *Conv[T]) {
 	o.deferred = true
-	next.before = o.normalize
+	next.prepareInput = o.normalize
 }
 
 // Do normalizes the batch.
 func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	rows := o.batch.Rows
 	o.prepare(elements[T](inputs[1]), elements[T](inputs[2]))
 	o.z, o.result = images(o.image, elements[T](inputs[0]), rows), images(o.image, o.yData, rows)
@@ -135,7 +135,7 @@ func (o *Norm[T]) normalize(low, high int) {
 	switch {
 	case o.shortcut != nil:
 		residual = kernel.Images[T]{Image: o.image.Image, Data: o.shortcut}.Slice(low, high)
-		takeShortcut(residual, o.residual.Slice(low, high), o.opts.ResidualImage.Real)
+		copyShortcut(residual, o.residual.Slice(low, high), o.opts.ResidualImage.Real)
 	case o.opts.Residual != nil:
 		residual = o.residual.Slice(low, high)
 	}
@@ -165,26 +165,15 @@ func (o *Norm[T]) DiffWRT(inputs int) []bool { return []bool{true, true, true, f
 // SymDiff appends the backward ops.
 func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := newNormBackward(o)
-	o.conv.gradient = c.input
+	o.conv.prepareGradient = c.input
 	c.base = newBase(o.batch, "normBackward", c.dz.Shape(), inputs[0], output, grad)
-	core, err := G.ApplyOp(c, inputs[0], output, grad)
-	if err != nil {
-		return nil, err
+	results := []*tensor.Dense{c.dgamma, c.dbeta}
+	if c.dr != nil {
+		results = append(results, c.dr)
 	}
-	dgamma, err := newFetch(o.batch, "normScale", core, c.dgamma)
-	if err != nil {
-		return nil, err
+	grads, err := applyAll(o.batch, c, G.Nodes{inputs[0], output, grad}, results...)
+	if err == nil && c.dr != nil {
+		o.opts.Skip.grad, grads[3] = grads[3], nil
 	}
-	dbeta, err := newFetch(o.batch, "normShift", core, c.dbeta)
-	if err != nil {
-		return nil, err
-	}
-	grads := G.Nodes{core, dgamma, dbeta}
-	if o.opts.Residual != nil {
-		if o.opts.Skip.grad, err = newFetch(o.batch, "normResidual", core, c.dr); err != nil {
-			return nil, err
-		}
-		grads = append(grads, nil)
-	}
-	return grads, nil
+	return grads, err
 }

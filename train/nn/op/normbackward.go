@@ -39,7 +39,7 @@ func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
 }
 
 func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	f, rows := o.forward, o.batch.Rows
 	view := func(v G.Value) kernel.Images[T] { return images(f.image, elements[T](v), rows) }
 	z, y, dy, dz := view(inputs[0]), view(inputs[1]), view(inputs[2]), images(f.image, o.dzData, rows)
@@ -65,7 +65,7 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		}
 		kernel.NormSums(o.stats.chunk(chunk), part(dy), part(y), part(z), part(keep))
 		if o.dr != nil && f.shortcut != nil {
-			giveShortcut(part(dr), part(keep), f.opts.ResidualImage.Real)
+			copyShortcutGradient(part(dr), part(keep), f.opts.ResidualImage.Real)
 		}
 	})
 	o.reduce()

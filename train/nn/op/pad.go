@@ -15,9 +15,9 @@ func Pad[T Float](b *Batch, out Image, x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("op: pad: input has shape %v; wanted %v", x.Shape(), want)
 	}
 	o := &pad[T]{out: out}
-	o.y, o.yData = newTensor[T](out.Shape(b.room())...)
+	o.y, o.yData = newTensor[T](out.Shape(b.capacity())...)
 	o.base = newBase(b, "pad", out.Shape(b.Size), x)
-	b.later(o.pad)
+	b.addToChain(o.pad)
 	return G.ApplyOp(o, x)
 }
 
@@ -30,18 +30,18 @@ type pad[T Float] struct {
 }
 
 func (o *pad[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	o.x = elements[T](inputs[0])
 	o.batch.compute(o.out.Block(), o.pad)
 	return o.y, nil
 }
 
 // pad makes the images of s.
-func (o *pad[T]) pad(s span) {
+func (o *pad[T]) pad(s imageBlock) {
 	m := o.out
 	line := m.Width * m.Channels
 	for i := range s.count() {
-		y := o.yData[(s.at+i)*m.Len():]
+		y := o.yData[(s.pos+i)*m.Len():]
 		for h := range m.Height {
 			copy(y[m.At(h, 0):][:line], o.x[((s.low+i)*m.Height+h)*line:])
 		}

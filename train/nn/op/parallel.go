@@ -6,22 +6,20 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// Workers are the goroutines that compute the ops of one graph, or of several
-// that are not run at the same time. They are started when they are first
-// needed and sleep between runs: a step of a small network is shorter than it
-// takes to start them.
+// Workers are the goroutines that compute the ops of one graph, or of several graphs
+// that do not run at the same time. They start with the first run and sleep between
+// runs, because a step of a small network takes less time than starting them.
 type Workers struct {
 	count   int
 	pool    *kernel.Workers // from the first run to Close
 	running *kernel.Workers // the same, during a run
 }
 
-// NewWorkers returns n workers, the caller's goroutine being one of them; n is at
-// least 1.
+// NewWorkers returns n workers, at least 1. The caller's goroutine is one of them.
 func NewWorkers(n int) *Workers { return &Workers{count: n} }
 
-// Run calls f with the workers at hand. Outside of Run the ops work too, on the
-// caller's goroutine alone.
+// Run calls f with the workers. Ops that run outside of Run use the caller's
+// goroutine only.
 func (w *Workers) Run(f func() error) error {
 	if w.count > 1 && w.pool == nil {
 		w.pool = kernel.NewWorkers(w.count)
@@ -39,9 +37,9 @@ func (w *Workers) Close() {
 	}
 }
 
-// each calls f(0) to f(n-1), each once, in no particular order, and returns when
-// all have returned. f(i) must write nothing that another f(j) reads or writes.
-// A panic in f is raised again here, in the caller's goroutine.
+// each calls f(0) to f(n-1), each once and in any order, and returns when all calls
+// have returned. f(i) must not write anything that another f(j) reads or writes. A
+// panic in f is raised again in the caller's goroutine.
 func (b *Batch) each(n int, f func(i int)) {
 	if b.Workers == nil || b.Workers.running == nil {
 		for i := range n {
@@ -52,19 +50,19 @@ func (b *Batch) each(n int, f func(i int)) {
 	b.Workers.running.Each(n, f)
 }
 
-// blocks calls f for the pieces [low, high) of [0, n) with the given size; the
-// last may be shorter. The pieces depend on n and size only.
+// blocks calls f for the pieces [low, high) of [0, n) of the given size; the last one
+// may be shorter. The pieces depend on n and size only.
 func (b *Batch) blocks(n, size int, f func(low, high int)) {
 	b.each((n+size-1)/size, func(i int) { f(i*size, min((i+1)*size, n)) })
 }
 
-// chunks is the most pieces of a batch over which sums are split. Their number
-// is fixed, so that the sums are the same for any number of workers, and small,
-// because every piece has a partial sum of its own.
+// chunks is the number of partial sums over a batch. It is fixed, so that the sums
+// have the same bits for any number of workers, and small, because every chunk needs
+// memory for its sum.
 const chunks = 8
 
-// chunks calls f for fixed pieces of the batch's rows, numbered from 0, at most
-// the given number of them, and returns how many there are.
+// chunks divides the rows of the batch into at most the given number of chunks, calls
+// f for each chunk, numbered from 0, and returns their number.
 func (b *Batch) chunks(most int, f func(chunk, low, high int)) int {
 	size := (b.Rows + most - 1) / most
 	used := (b.Rows + size - 1) / size
@@ -72,34 +70,38 @@ func (b *Batch) chunks(most int, f func(chunk, low, high int)) int {
 	return used
 }
 
-// scratches lends scratch space for matrix products. There is as much as was
-// ever needed at a time, one for each worker.
+// scratches is a pool of scratch space for matrix products. It grows to one for each
+// worker.
 type scratches[T Float] struct {
 	mutex sync.Mutex
 	free  []*kernel.Scratch[T]
 }
 
-// scratchOf returns what the ops of a graph share.
-func scratchOf[T Float](b *Batch) *scratches[T] {
-	s, ok := b.scratch.(*scratches[T])
+// blocksWithScratch calls f as Batch.blocks does, with scratch space that no other
+// call uses at the same time.
+func blocksWithScratch[T Float](b *Batch, n, size int, f func(low, high int, s *kernel.Scratch[T])) {
+	pool, ok := b.scratch.(*scratches[T])
 	if !ok {
-		s = new(scratches[T])
-		b.scratch = s
+		pool = new(scratches[T])
+		b.scratch = pool
 	}
-	return s
+	b.blocks(n, size, func(low, high int) {
+		s := pool.take()
+		f(low, high, s)
+		pool.mutex.Lock()
+		pool.free = append(pool.free, s)
+		pool.mutex.Unlock()
+	})
 }
 
-func (s *scratches[T]) with(f func(*kernel.Scratch[T])) {
-	s.mutex.Lock()
-	var one *kernel.Scratch[T]
-	if n := len(s.free); n > 0 {
-		one, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		one = new(kernel.Scratch[T])
+func (p *scratches[T]) take() *kernel.Scratch[T] {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	n := len(p.free)
+	if n == 0 {
+		return new(kernel.Scratch[T])
 	}
-	s.mutex.Unlock()
-	f(one)
-	s.mutex.Lock()
-	s.free = append(s.free, one)
-	s.mutex.Unlock()
+	s := p.free[n-1]
+	p.free = p.free[:n-1]
+	return s
 }

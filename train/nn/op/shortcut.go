@@ -30,7 +30,7 @@ func checkResidual(to, from Image, n *G.Node, size int) error {
 
 // takeShortcut copies the pixels and channels that a shortcut takes; the other
 // channels of to are left alone.
-func takeShortcut[T Float](to, from kernel.Images[T], channels int) {
+func copyShortcut[T Float](to, from kernel.Images[T], channels int) {
 	s := shortcutStride(to.Image, from.Image)
 	for i := range to.Count() {
 		for h := range to.Height {
@@ -45,7 +45,7 @@ func takeShortcut[T Float](to, from kernel.Images[T], channels int) {
 
 // giveShortcut is the transpose of takeShortcut: it hands gradients back to the
 // pixels and channels that were taken; the others are left alone.
-func giveShortcut[T Float](from, to kernel.Images[T], channels int) {
+func copyShortcutGradient[T Float](from, to kernel.Images[T], channels int) {
 	s := shortcutStride(to.Image, from.Image)
 	for i := range to.Count() {
 		for h := range to.Height {

@@ -13,15 +13,15 @@ import (
 type CrossEntropy[T Float] struct {
 	base
 	RowLoss []float64 // loss of each of the batch's rows, in their order
-	Hits    int       // rows whose largest logit is that of their label; of equal ones the first counts
+	Correct int       // rows whose largest logit is that of their label; of equal ones the first counts
 
 	Loss float64 // mean of RowLoss, summed in order
 	// Best, where it is not nil, is set to the class of each row's largest logit, the
 	// first of equal ones, and to -1 for a row whose loss would be NaN.
-	Best []int32
+	Predicted []int32
 
 	classes int
-	hit     []bool
+	correct []bool
 	value   G.Value
 	dlogits *tensor.Dense
 	dData   []T
@@ -39,7 +39,7 @@ func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *
 	if s.Dims() != 2 || s[0] != b.Size {
 		return nil, nil, fmt.Errorf("op: cross-entropy: logits have shape %v; wanted (%d, classes)", s, b.Size)
 	}
-	o := &CrossEntropy[T]{classes: s[1], RowLoss: make([]float64, b.Size), hit: make([]bool, b.Size)}
+	o := &CrossEntropy[T]{classes: s[1], RowLoss: make([]float64, b.Size), correct: make([]bool, b.Size)}
 	o.dlogits, o.dData = newTensor[T](s[0], s[1])
 	o.base = newBase(b, "crossEntropy", tensor.ScalarShape(), logits)
 	n, err := G.ApplyOp(o, logits)
@@ -49,8 +49,8 @@ func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *
 // Do computes the loss and, because the softmax is at hand, the gradient with
 // respect to the logits too.
 func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
-	if err := o.batch.check(); err != nil {
+	defer o.recoverError(&err)
+	if err := o.batch.checkRows(); err != nil {
 		return nil, err
 	}
 	rows, labels := o.batch.Rows, o.batch.Labels
@@ -66,20 +66,20 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	o.batch.blocks(rows, 4*rowBlock, func(low, high int) {
 		for r := low; r < high; r++ {
 			at := r * o.classes
-			o.RowLoss[r], o.hit[r] = crossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes], int(labels[r]), scale)
+			o.RowLoss[r], o.correct[r] = CrossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes], int(labels[r]), scale)
 		}
 	})
-	if o.Best != nil {
+	if o.Predicted != nil {
 		for r := range rows {
-			o.Best[r] = best(logits[r*o.classes : (r+1)*o.classes])
+			o.Predicted[r] = argmax(logits[r*o.classes : (r+1)*o.classes])
 		}
 	}
 	sum := 0.0
-	o.Hits = 0
+	o.Correct = 0
 	for r := range rows {
 		sum += o.RowLoss[r]
-		if o.hit[r] {
-			o.Hits++
+		if o.correct[r] {
+			o.Correct++
 		}
 	}
 	o.Loss = sum / float64(rows)
@@ -94,7 +94,7 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 
 // best returns the index of the largest logit, -1 where a NaN or an infinite
 // maximum leaves none.
-func best[T Float](x []T) int32 {
+func argmax[T Float](x []T) int32 {
 	b := 0
 	for i, v := range x {
 		if v != v {
@@ -112,7 +112,7 @@ func best[T Float](x []T) int32 {
 
 // crossEntropyRow returns the loss of one row and whether it is a hit, and sets
 // d to scale*(softmax - onehot).
-func crossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64, hit bool) {
+func CrossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64, hit bool) {
 	best := 0
 	for i, v := range x {
 		if v > x[best] {
@@ -169,7 +169,7 @@ type crossEntropyBackward[T Float] struct {
 }
 
 func (o *crossEntropyBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
-	defer o.guard(&err)
+	defer o.recoverError(&err)
 	if by := scalar[T](inputs[1]); by != 1 {
 		d := o.forward.dData[:o.batch.Rows*o.forward.classes]
 		for i := range d {

@@ -29,7 +29,7 @@ func TestCrossEntropyRow(t *testing.T) {
 		{"NaN last", []float64{1, 0, nan}, 0, nan, false},
 		{"NaN at the label", []float64{1, nan, 0}, 1, nan, false},
 	} {
-		loss, hit := crossEntropyRow(c.x, make([]float64, len(c.x)), c.label, 1)
+		loss, hit := CrossEntropyRow(c.x, make([]float64, len(c.x)), c.label, 1)
 		same := loss == c.loss || math.Abs(loss-c.loss) <= 1e-15*math.Abs(c.loss) || math.IsNaN(loss) && math.IsNaN(c.loss)
 		if !same || hit != c.hit {
 			t.Errorf("%s: loss %v hit %v, want %v %v", c.name, loss, hit, c.loss, c.hit)
@@ -46,7 +46,7 @@ func TestCrossEntropyRowProperties(t *testing.T) {
 		scale := rapid.Float64Range(0.01, 1).Draw(t, "scale")
 		shift := rapid.Float64Range(-100, 100).Draw(t, "shift")
 		d := make([]float64, len(x))
-		loss, _ := crossEntropyRow(x, d, label, scale)
+		loss, _ := CrossEntropyRow(x, d, label, scale)
 		z := 0.0
 		for _, v := range x {
 			z += math.Exp(v)
@@ -72,7 +72,7 @@ func TestCrossEntropyRowProperties(t *testing.T) {
 		for i, v := range x {
 			moved[i] = v + shift
 		}
-		if again, _ := crossEntropyRow(moved, d, label, scale); math.Abs(again-loss) > 1e-12*(1+loss) {
+		if again, _ := CrossEntropyRow(moved, d, label, scale); math.Abs(again-loss) > 1e-12*(1+loss) {
 			t.Fatalf("loss %v, after a shift by %v %v", loss, shift, again)
 		}
 	})

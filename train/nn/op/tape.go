@@ -8,50 +8,50 @@ import (
 )
 
 // Tape multiplies vectors by the exact Hessian, or by the Gauss-Newton matrix, of
-// the mean cross-entropy of a batch. It is the R-operator of Pearlmutter (1994):
-// the derivative along a vector v of every number that the forward and the
-// backward pass compute. That derivative is called a tangent.
+// the mean cross-entropy of a batch. It uses the R-operator of Pearlmutter (1994):
+// it differentiates every number of the forward and of the backward pass along a
+// vector v. Such a derivative is called a tangent. The derivative of the loss with
+// respect to a value of a layer is called its adjoint.
 //
-//  1. The layers are appended in the order of their computation.
-//  2. [Tape.Move] takes over the parameters.
-//  3. [Tape.Record] runs both passes on a batch and keeps, in a [Base], what does
-//     not depend on the vector.
+//  1. The caller appends the layers in the order of their computation.
+//  2. [Tape.SetTheta] sets the parameters.
+//  3. [Tape.Record] runs both passes on a batch. It stores the numbers that do not
+//     depend on the vector in a [Pass].
 //  4. [Tape.Product] runs the tangents of both passes for one vector.
 //
-// Layers call the same kernels as the ops of training: the tangent of a product
-// of two factors is two products. At a kink the derivative is the one of the
-// backward pass: none through a ReLU whose result is 0, and through a maximum
-// that of the first largest pixel. Results have the same bits for any number of
-// workers.
+// Layers call the same kernels as the ops of training, because the tangent of a
+// product of two factors is two products. At a kink the derivative is that of the
+// backward pass: 0 through a ReLU whose result is 0, and that of the first largest
+// pixel through a maximum. Results have the same bits for any number of workers.
 type Tape[T Float] struct {
-	batch   *Batch
-	shapes  []Shape // of the values; value 0 is the input, value i the result of layer i-1
-	wanted  []bool  // of each value: its signal has a place in a Base
-	layers  []tapeLayer[T]
-	theta   []T
-	tangent activations[T] // of the current vector
-	gauss   bool           // the current product is one with the Gauss-Newton matrix
-	piece   []T            // the current product
+	batch       *Batch
+	shapes      []Shape // of the values; value 0 is the input, value i the result of layer i-1
+	needed      []bool  // of each value: a Pass stores its adjoint
+	layers      []tapeLayer[T]
+	theta       []T
+	tangent     activations[T] // of the current vector
+	gaussNewton bool           // the current product is one with the Gauss-Newton matrix
+	product     []T            // the current product
 }
 
-// Matrix is what a Tape multiplies by.
+// Matrix names the matrix of a product.
 type Matrix int
 
 // The matrices.
 const (
 	Hessian Matrix = iota
 
-	// GaussNewton is J' H J, where J is the Jacobian of the logits in the parameters
-	// and H the Hessian of the loss in the logits.
+	// GaussNewton is J' H J, where J is the Jacobian of the logits with respect to the
+	// parameters and H the Hessian of the loss with respect to the logits.
 	GaussNewton
 )
 
-// Shape is the shape of one example's value: an image, or Width numbers where
-// Width is not 0.
+// Shape is the shape of a value of one example: a row of Width numbers, or an image
+// if Width is 0.
 type Shape struct {
-	Image  Image
-	Width  int
-	signal Image // geometry of the signal, which may need a wider halo
+	Image   Image
+	Width   int
+	adjoint Image // geometry of the adjoint, which may need a wider halo
 }
 
 func (s Shape) len() int {
@@ -61,101 +61,98 @@ func (s Shape) len() int {
 	return s.Image.Len()
 }
 
-func (s Shape) signalLen() int {
+func (s Shape) adjointLen() int {
 	if s.Width > 0 {
 		return s.Width
 	}
-	return s.signal.Len()
+	return s.adjoint.Len()
 }
 
-// activations are the numbers of a forward and a backward pass.
+// activations are the numbers of a forward and a backward pass. A layer with a ReLU
+// masks its adjoint in place before it uses it.
 type activations[T Float] struct {
-	values [][]T
-
-	// signals are the derivatives of the loss with respect to each value. A layer
-	// with a ReLU masks its signal in place before it uses it.
-	signals [][]T
+	values, adjoints [][]T
 }
 
-// Base is what all products of a batch have in common. It has the signals that
-// tangents need and those from which they follow; the others are nil.
-type Base[T Float] struct {
+// Pass stores the forward and backward pass of a batch, which all products have in
+// common. Adjoints that no tangent needs are nil.
+type Pass[T Float] struct {
 	activations[T]
 	rows    int
 	softmax []T            // of the logits
-	norms   []*normBase[T] // of the values that are results of a normalization
+	norms   []*normPass[T] // of the values that are results of a normalization
 }
 
-// tapeLayer is a layer of a Tape.
+// tapeLayer is a layer of a Tape. It computes one value from the values that it reads.
 type tapeLayer[T Float] interface {
-	wants() (own bool, inputs []int)         // whether backwardTangent reads the base's signal of the value, and which values the layer reads
-	move(theta []T)                          // takes over the parameters
-	forward(b *Base[T])                      // computes the value
-	backward(b *Base[T])                     // computes the wanted signals of the values that the layer reads
-	forwardTangent(b *Base[T], v []T)        // computes the tangent of the value along v
-	backwardTangent(b *Base[T], product []T) // computes the tangents of the signals and of the layer's gradient
+	// reads returns whether backwardTangent reads the adjoint of the layer's value, and
+	// the values that the layer reads.
+	reads() (ownAdjoint bool, inputs []int)
+	setTheta(theta []T)
+	forward(p *Pass[T])                      // computes the value
+	backward(p *Pass[T])                     // computes the needed adjoints of the values that the layer reads
+	forwardTangent(p *Pass[T], v []T)        // computes the tangent of the value along v
+	backwardTangent(p *Pass[T], product []T) // computes the tangents of the adjoints and of the layer's gradient
 }
 
 // NewTape returns a tape without layers for examples of the given shape. It uses
-// the Size, Workers and Frozen of b, and sets Rows.
+// Size, Workers and Frozen of b, and sets Rows.
 func NewTape[T Float](b *Batch, in Shape) *Tape[T] {
-	in.signal = in.Image
-	return &Tape[T]{batch: b, shapes: []Shape{in}, wanted: []bool{false}}
+	in.adjoint = in.Image
+	return &Tape[T]{batch: b, shapes: []Shape{in}, needed: []bool{false}}
 }
 
-// add appends a layer and the shape of its result.
-func (t *Tape[T]) add(l tapeLayer[T], out Shape) {
-	out.signal.Image, out.signal.Real = out.Image.Image, out.Image.Real
-	wanted, inputs := l.wants()
+// addLayer appends a layer and the shape of its value.
+func (t *Tape[T]) addLayer(l tapeLayer[T], out Shape) {
+	out.adjoint = out.Image
+	needed, inputs := l.reads()
 	for _, in := range inputs {
-		wanted = wanted || t.wanted[in]
+		needed = needed || t.needed[in] // an adjoint follows from that of the next layer
 	}
-	t.layers, t.shapes, t.wanted = append(t.layers, l), append(t.shapes, out), append(t.wanted, wanted)
+	t.layers, t.shapes, t.needed = append(t.layers, l), append(t.shapes, out), append(t.needed, needed)
 }
 
-// next is the number of the value that the next layer computes.
-func (t *Tape[T]) next() int { return len(t.shapes) }
+// nextValue returns the number of the value that the next layer computes.
+func (t *Tape[T]) nextValue() int { return len(t.shapes) }
 
-// BaseBytes is about how much memory a Base has.
-func (t *Tape[T]) BaseBytes() int {
+// PassBytes returns about how much memory a Pass needs.
+func (t *Tape[T]) PassBytes() int {
 	n := 0
 	for i, s := range t.shapes {
-		if i > 0 || s.Width == 0 { // rows are borrowed
+		if i > 0 || s.Width == 0 { // inputs in rows are borrowed
 			n += s.len()
 		}
-		if t.wanted[i] {
-			n += s.signalLen()
+		if t.needed[i] {
+			n += s.adjointLen()
 		}
 	}
 	return max(1, n*t.batch.Size*int(unsafe.Sizeof(*new(T))))
 }
 
-// NewBase returns room for a batch.
-func (t *Tape[T]) NewBase() *Base[T] {
-	b := &Base[T]{activations: t.newActivations(t.wanted), norms: make([]*normBase[T], len(t.shapes))}
+// NewPass allocates a Pass for one batch.
+func (t *Tape[T]) NewPass() *Pass[T] {
+	p := &Pass[T]{activations: t.newActivations(t.needed), norms: make([]*normPass[T], len(t.shapes))}
 	if s := t.shapes[0]; s.Width == 0 {
-		b.values[0] = make([]T, t.batch.Size*s.len())
+		p.values[0] = make([]T, t.batch.Size*s.len())
 	}
-	b.softmax = make([]T, t.batch.Size*t.classes())
+	p.softmax = make([]T, t.batch.Size*t.classes())
 	for i, l := range t.layers {
 		if n, ok := l.(*tapeNorm[T]); ok {
-			b.norms[i+1] = newNormBase[T](n.image)
+			p.norms[i+1] = newNormPass[T](n.image)
 		}
 	}
-	return b
+	return p
 }
 
-// newActivations makes room for all values but the input, and for their signals or,
-// unless wanted is nil, for those that are wanted.
-func (t *Tape[T]) newActivations(wanted []bool) activations[T] {
-	a := activations[T]{values: make([][]T, len(t.shapes)), signals: make([][]T, len(t.shapes))}
-	for i, s := range t.shapes {
-		if i == 0 {
-			continue
-		}
-		a.values[i] = make([]T, t.batch.Size*s.len())
-		if wanted == nil || wanted[i] {
-			a.signals[i] = make([]T, t.batch.Size*s.signalLen())
+// newActivations allocates all values except the input, and the needed adjoints. If
+// needed is nil, it allocates all adjoints.
+func (t *Tape[T]) newActivations(needed []bool) activations[T] {
+	n := len(t.shapes)
+	a := activations[T]{values: make([][]T, n), adjoints: make([][]T, n)}
+	for i := 1; i < n; i++ {
+		a.values[i] = make([]T, t.batch.Size*t.shapes[i].len())
+		if needed == nil || needed[i] {
+			a.adjoints[i] = make([]T, t.batch.Size*t.shapes[i].adjointLen())
 		}
 	}
 	return a
@@ -163,61 +160,61 @@ func (t *Tape[T]) newActivations(wanted []bool) activations[T] {
 
 func (t *Tape[T]) classes() int { return t.shapes[len(t.shapes)-1].Width }
 
-// Move takes over the parameters, which are borrowed until the next Move.
-func (t *Tape[T]) Move(theta []T) {
+// SetTheta sets the parameters, which are borrowed until the next call.
+func (t *Tape[T]) SetTheta(theta []T) {
 	t.theta = theta
 	for _, l := range t.layers {
-		l.move(theta)
+		l.setTheta(theta)
 	}
 }
 
-// Record fills base at the parameters for len(labels) examples, whose values lie
-// row by row and channels last. Where they are not images, inputs is borrowed for as
-// long as base is used.
-func (t *Tape[T]) Record(base *Base[T], inputs []T, labels []int32) error {
+// Record runs both passes at the current parameters on len(labels) examples and
+// stores them in p. Inputs are rows of values, channels last. If they are not
+// images, inputs is borrowed as long as p is used.
+func (t *Tape[T]) Record(p *Pass[T], inputs []T, labels []int32) error {
 	return t.run(len(labels), func() {
-		base.rows = len(labels)
-		t.input(base, inputs)
+		p.rows = len(labels)
+		t.input(p, inputs)
 		for _, l := range t.layers {
-			l.forward(base)
+			l.forward(p)
 		}
-		t.loss(base, labels)
+		t.loss(p, labels)
 		for i := len(t.layers) - 1; i >= 0; i-- {
-			if t.wanted[i+1] {
-				t.layers[i].backward(base)
+			if t.needed[i+1] {
+				t.layers[i].backward(p)
 			}
 		}
 	})
 }
 
-// Product adds share times the product of the batch's matrix and v to sum.
-func (t *Tape[T]) Product(base *Base[T], m Matrix, v []T, share float64, sum []float64) error {
-	if t.piece == nil {
-		t.tangent, t.piece = t.newActivations(nil), make([]T, len(t.theta))
+// Product adds weight times the product of the batch's matrix and v to sum.
+func (t *Tape[T]) Product(p *Pass[T], m Matrix, v []T, weight float64, sum []float64) error {
+	if t.product == nil {
+		t.tangent, t.product = t.newActivations(nil), make([]T, len(t.theta))
 	}
-	return t.run(base.rows, func() {
-		t.gauss = m == GaussNewton
+	return t.run(p.rows, func() {
+		t.gaussNewton = m == GaussNewton
 		for _, l := range t.layers {
-			l.forwardTangent(base, v)
+			l.forwardTangent(p, v)
 		}
-		t.lossTangent(base)
+		t.lossTangent(p)
 		for i := len(t.layers) - 1; i >= 0; i-- {
-			t.layers[i].backwardTangent(base, t.piece)
+			t.layers[i].backwardTangent(p, t.product)
 		}
 		t.batch.blocks(len(sum), 1<<14, func(low, high int) {
 			to := sum[low:high]
-			for i, p := range t.piece[low:high] {
-				to[i] += share * float64(p)
+			for i, x := range t.product[low:high] {
+				to[i] += weight * float64(x)
 			}
 		})
 	})
 }
 
-// run calls f with the workers for a batch of rows, and returns its panic, a
-// mistake in this package, as an error.
+// run calls f with the workers for a batch of the given rows. A panic, which is a
+// bug of this package, becomes an error.
 func (t *Tape[T]) run(rows int, f func()) error {
 	t.batch.Rows = rows
-	if err := t.batch.check(); err != nil {
+	if err := t.batch.checkRows(); err != nil {
 		return err
 	}
 	safe := func() (err error) {
@@ -236,31 +233,32 @@ func (t *Tape[T]) run(rows int, f func()) error {
 }
 
 // input sets value 0.
-func (t *Tape[T]) input(b *Base[T], inputs []T) {
-	s, rows := t.shapes[0], b.rows
+func (t *Tape[T]) input(p *Pass[T], inputs []T) {
+	s, rows := t.shapes[0], p.rows
 	if s.Width > 0 {
-		b.values[0] = inputs[:rows*s.Width]
+		p.values[0] = inputs[:rows*s.Width]
 		return
 	}
-	x, one := images(s.Image, b.values[0], rows), s.Image.Height*s.Image.Width*s.Image.Real
+	x, width := images(s.Image, p.values[0], rows), s.Image.Height*s.Image.Width*s.Image.Real
 	t.batch.blocks(rows, s.Image.Block(), func(low, high int) {
 		for i := low; i < high; i++ {
-			x.Load(i, inputs[i*one:(i+1)*one], s.Image.Real)
+			x.Load(i, inputs[i*width:(i+1)*width], s.Image.Real)
 		}
 	})
 }
 
-// images views a value of the current batch.
+// images returns a value of the current batch as images.
 func (t *Tape[T]) images(value int, data []T) kernel.Images[T] {
 	return images(t.shapes[value].Image, data, t.batch.Rows)
 }
 
-// signal views a signal of the current batch.
-func (t *Tape[T]) signal(value int, data []T) kernel.Images[T] {
-	return images(t.shapes[value].signal, data, t.batch.Rows)
+// adjoint returns an adjoint of the current batch as images.
+func (t *Tape[T]) adjoint(value int, data []T) kernel.Images[T] {
+	return images(t.shapes[value].adjoint, data, t.batch.Rows)
 }
 
-// matrix views a value, or a signal, that has one row for each example.
+// matrix returns a value or an adjoint of the current batch as a matrix with one row
+// per example.
 func (t *Tape[T]) matrix(value int, data []T) kernel.Matrix[T] {
 	return kernel.Dense(data, t.batch.Rows, t.shapes[value].Width)
 }

@@ -12,7 +12,7 @@ type TapeConv struct {
 	Out          Image
 	Kernel       int
 	Stride, Pad  int
-	Weight, Bias int  // where the tensors begin in theta; Bias is -1 for none
+	Weight, Bias int  // offsets of the tensors in theta; a Bias of -1 means none
 	ReLU         bool // rectify the result
 	Skip         bool // In has a second use, as a residual
 }
@@ -28,25 +28,16 @@ func (t *Tape[T]) Conv(o TapeConv) error {
 		return fmt.Errorf("op: tape: convolution: %w", err)
 	}
 	l := &tapeConv[T]{
-		Tape: t, TapeConv: o, out: t.next(), v: v, bias: make([]T, o.Out.Channels), biasV: make([]T, o.Out.Channels),
+		Tape: t, TapeConv: o, out: t.nextValue(), v: v, sums: newConvSums[T](v),
+		bias: make([]T, o.Out.Channels), biasV: make([]T, o.Out.Channels),
 		packed: make([]T, v.PackedLen()), packedV: make([]T, v.PackedLen()),
 	}
 	if o.In > 0 {
 		l.packedInput, l.packedInputV = make([]T, v.PackedInputLen()), make([]T, v.PackedInputLen())
 	}
-	parts := chunks
-	if l.byChannel() {
-		parts = 1
-	}
-	for range parts {
-		l.parts = append(l.parts, make([]T, v.GradientLen()))
-	}
-	for range chunks {
-		l.sums = append(l.sums, kernel.NewStats[T](o.Out.Channels))
-	}
-	t.add(l, Shape{Image: o.Out})
+	t.addLayer(l, Shape{Image: o.Out})
 	if o.In > 0 {
-		s := &t.shapes[l.out].signal
+		s := &t.shapes[l.out].adjoint
 		s.Halo = max(s.Halo, v.InputHalo())
 	}
 	return nil
@@ -57,18 +48,14 @@ type tapeConv[T Float] struct {
 	TapeConv
 	out                       int
 	v                         kernel.Conv
-	pooled                    bool               // a maximum reads the result and masks for both
-	bias, biasV               []T                // of theta and of the vector, with zeros for the channels that are not real
-	packed, packedV           []T                // weights in the order of the forward pass
-	packedInput, packedInputV []T                // and in that of the backward pass; nil where the convolution reads the input
-	parts                     [][]T              // the product of each chunk
-	sums                      []*kernel.Stats[T] // of the signal's tangent in each chunk
+	maskedByPool              bool         // a max pool reads the result and masks by this ReLU too
+	bias, biasV               []T          // of theta and of the vector, with zeros for the channels that are not real
+	packed, packedV           []T          // weights in the order of the forward pass
+	packedInput, packedInputV []T          // weights in the order of the backward pass; nil if x is data
+	sums                      *convSums[T] // of the product
 }
 
-// byChannel says whether the product is split by output channels; see convBackward.
-func (l *tapeConv[T]) byChannel() bool { return chunks*l.v.GradientLen() > maxPartial }
-
-// pack takes weights and biases from a vector of parameters.
+// pack packs the weights and copies the bias of a vector of parameters.
 func (l *tapeConv[T]) pack(theta, packed, packedInput, bias []T) {
 	w := theta[l.Weight : l.Weight+l.v.WeightLen()]
 	kernel.PackConv(l.v, packed, w)
@@ -80,40 +67,42 @@ func (l *tapeConv[T]) pack(theta, packed, packedInput, bias []T) {
 	}
 }
 
-func (l *tapeConv[T]) wants() (own bool, inputs []int) { return l.In > 0, []int{l.In} }
+func (l *tapeConv[T]) reads() (ownAdjoint bool, inputs []int) { return l.In > 0, []int{l.In} }
 
-func (l *tapeConv[T]) move(theta []T) { l.pack(theta, l.packed, l.packedInput, l.bias) }
+func (l *tapeConv[T]) setTheta(theta []T) { l.pack(theta, l.packed, l.packedInput, l.bias) }
 
 // blocks calls f for a few images at a time.
 func (l *tapeConv[T]) blocks(f func(low, high int)) {
 	l.batch.blocks(l.batch.Rows, l.Out.Block(), f)
 }
 
-// masks says whether the layer masks by itself.
-func (l *tapeConv[T]) masks() bool { return l.ReLU && !l.pooled }
+// masks reports whether the layer itself masks by its ReLU.
+func (l *tapeConv[T]) masks() bool { return l.ReLU && !l.maskedByPool }
 
-func (l *tapeConv[T]) forward(b *Base[T]) {
-	x, y := l.images(l.In, b.values[l.In]), l.images(l.out, b.values[l.out])
+func (l *tapeConv[T]) forward(p *Pass[T]) {
+	x, y := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
+	e := kernel.ConvEpilogue[T]{Bias: l.bias, ReLU: l.ReLU}
 	l.blocks(func(low, high int) {
-		kernel.ConvForward(l.v, y.Slice(low, high), x.Slice(low, high), l.packed, kernel.ConvEpilogue[T]{Bias: l.bias, ReLU: l.ReLU})
+		kernel.ConvForward(l.v, y.Slice(low, high), x.Slice(low, high), l.packed, e)
 	})
 }
 
-func (l *tapeConv[T]) backward(b *Base[T]) {
-	g, y := l.signal(l.out, b.signals[l.out]), l.images(l.out, b.values[l.out])
+func (l *tapeConv[T]) backward(p *Pass[T]) {
+	g, y := l.adjoint(l.out, p.adjoints[l.out]), l.images(l.out, p.values[l.out])
 	l.blocks(func(low, high int) {
 		if l.masks() {
 			kernel.MaskReLUImages(g.Slice(low, high), g.Slice(low, high), y.Slice(low, high), nil)
 		}
-		if l.wanted[l.In] {
-			l.input(l.signal(l.In, b.signals[l.In]).Slice(low, high), g.Slice(low, high), l.packedInput, l.Skip)
+		if l.needed[l.In] {
+			dx := l.adjoint(l.In, p.adjoints[l.In])
+			l.convolveBack(dx.Slice(low, high), g.Slice(low, high), l.packedInput, l.Skip)
 		}
 	})
 }
 
-// input convolves a signal back to the layer's input, and adds it to what is there
-// if asked.
-func (l *tapeConv[T]) input(dx, g kernel.Images[T], packed []T, add bool) {
+// convolveBack sets dx to the gradient of the input for the gradient g of the
+// result. If add is set, it adds to dx instead.
+func (l *tapeConv[T]) convolveBack(dx, g kernel.Images[T], packed []T, add bool) {
 	e := kernel.ConvEpilogue[T]{}
 	if add {
 		e.Residual = dx.Data
@@ -121,10 +110,11 @@ func (l *tapeConv[T]) input(dx, g kernel.Images[T], packed []T, add bool) {
 	kernel.ConvInput(l.v, dx, g, packed, e)
 }
 
-// forwardTangent: y' = w * x' + v * x + v's bias.
-func (l *tapeConv[T]) forwardTangent(b *Base[T], v []T) {
+// forwardTangent computes y' = w * x' + v * x + bias of v.
+func (l *tapeConv[T]) forwardTangent(p *Pass[T], v []T) {
 	l.pack(v, l.packedV, l.packedInputV, l.biasV)
-	x, y, yt := l.images(l.In, b.values[l.In]), l.images(l.out, b.values[l.out]), l.images(l.out, l.tangent.values[l.out])
+	x, y := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
+	yt := l.images(l.out, l.tangent.values[l.out])
 	l.blocks(func(low, high int) {
 		to := yt.Slice(low, high)
 		kernel.ConvForward(l.v, to, x.Slice(low, high), l.packedV, kernel.ConvEpilogue[T]{Bias: l.biasV})
@@ -138,72 +128,60 @@ func (l *tapeConv[T]) forwardTangent(b *Base[T], v []T) {
 	})
 }
 
-// backwardTangent: the signal of the input has the tangent of g * w, which is
-// g' * w + g * v, and the product's part is that of g' with x and of g with x'.
-func (l *tapeConv[T]) backwardTangent(b *Base[T], product []T) {
-	gt := l.signal(l.out, l.tangent.signals[l.out])
+// backwardTangent computes the tangent of the input's adjoint g * w, which is
+// g' * w + g * v, and the product: g' with x plus g with x' for the weights, and the
+// sum of g' for the bias.
+func (l *tapeConv[T]) backwardTangent(p *Pass[T], product []T) {
 	used := l.batch.chunks(chunks, func(chunk, low, high int) {
-		if !l.byChannel() {
-			clear(l.parts[chunk])
-		}
-		l.sums[chunk].Reset()
+		l.sums.reset(chunk)
 		for step := l.Out.Block(); low < high; low += step {
-			l.block(b, chunk, low, min(low+step, high))
+			l.block(p, chunk, low, min(low+step, high))
 		}
 	})
-	parts := l.parts
-	if l.byChannel() {
-		clear(parts[0])
-		l.batch.blocks(l.v.Out.Channels, channelBlock, func(low, high int) {
-			x, xt := l.images(l.In, b.values[l.In]), l.images(l.In, l.tangent.values[l.In])
-			kernel.ConvWeightsOf(l.v, parts[0], x, gt, low, high)
-			if l.In > 0 && !l.gauss {
-				kernel.ConvWeightsOf(l.v, parts[0], xt, l.signal(l.out, b.signals[l.out]), low, high)
-			}
-		})
-	} else {
-		parts = parts[:used]
+	var db []T
+	if l.Bias >= 0 {
+		db = product[l.Bias : l.Bias+l.v.Outputs]
 	}
-	kernel.UnpackConvGradient(l.v, product[l.Weight:l.Weight+l.v.WeightLen()], parts...)
-	if l.Bias < 0 {
-		return
-	}
-	for c := range l.v.Outputs {
-		sum := 0.0
-		for _, s := range l.sums[:used] {
-			sum += s.First[c]
+	dw := product[l.Weight : l.Weight+l.v.WeightLen()]
+	l.sums.finish(l.batch, used, dw, db, func(sum []T, low, high int) {
+		gt := l.adjoint(l.out, l.tangent.adjoints[l.out])
+		kernel.ConvWeightsOf(l.v, sum, l.images(l.In, p.values[l.In]), gt, low, high)
+		if l.In > 0 && !l.gaussNewton {
+			xt, g := l.images(l.In, l.tangent.values[l.In]), l.adjoint(l.out, p.adjoints[l.out])
+			kernel.ConvWeightsOf(l.v, sum, xt, g, low, high)
 		}
-		product[l.Bias+c] = T(sum)
-	}
+	})
 }
 
-// block does images low to high: a few, which are still in the cache when they are
-// read again.
-func (l *tapeConv[T]) block(b *Base[T], chunk, low, high int) {
-	gt := l.signal(l.out, l.tangent.signals[l.out]).Slice(low, high)
+// block computes images low to high: few enough that they are still in the cache
+// when the next kernel reads them.
+func (l *tapeConv[T]) block(p *Pass[T], chunk, low, high int) {
+	gt := l.adjoint(l.out, l.tangent.adjoints[l.out]).Slice(low, high)
 	switch {
 	case l.masks():
-		kernel.MaskReLUImages(gt, gt, l.images(l.out, b.values[l.out]).Slice(low, high), l.sums[chunk])
+		kernel.MaskReLUImages(gt, gt, l.images(l.out, p.values[l.out]).Slice(low, high), l.sums.bias[chunk])
 	case l.Bias >= 0:
-		l.sums[chunk].AddImages(gt)
+		l.sums.bias[chunk].AddImages(gt)
 	}
-	both := l.In > 0 && !l.gauss
+	// A second factor has a tangent too, unless it is data or the matrix leaves it out.
+	both := l.In > 0 && !l.gaussNewton
 	var g kernel.Images[T]
 	if both {
-		g = l.signal(l.out, b.signals[l.out]).Slice(low, high)
+		g = l.adjoint(l.out, p.adjoints[l.out]).Slice(low, high)
 	}
-	if !l.byChannel() {
-		kernel.ConvWeights(l.v, l.parts[chunk], l.images(l.In, b.values[l.In]).Slice(low, high), gt)
+	if !l.sums.byChannel {
+		sum := l.sums.parts[chunk]
+		kernel.ConvWeights(l.v, sum, l.images(l.In, p.values[l.In]).Slice(low, high), gt)
 		if both {
-			kernel.ConvWeights(l.v, l.parts[chunk], l.images(l.In, l.tangent.values[l.In]).Slice(low, high), g)
+			kernel.ConvWeights(l.v, sum, l.images(l.In, l.tangent.values[l.In]).Slice(low, high), g)
 		}
 	}
 	if l.In == 0 {
 		return
 	}
-	dx := l.signal(l.In, l.tangent.signals[l.In]).Slice(low, high)
-	l.input(dx, gt, l.packedInput, l.Skip)
+	dx := l.adjoint(l.In, l.tangent.adjoints[l.In]).Slice(low, high)
+	l.convolveBack(dx, gt, l.packedInput, l.Skip)
 	if both {
-		l.input(dx, g, l.packedInputV, true)
+		l.convolveBack(dx, g, l.packedInputV, true)
 	}
 }

@@ -1,21 +1,19 @@
 package op
 
-import (
-	"math"
-)
+import "math"
 
-// loss sets the softmax and the signal of the logits: that of the mean
-// cross-entropy.
-func (t *Tape[T]) loss(b *Base[T], labels []int32) {
+// loss computes the softmax and the adjoint of the logits for the mean cross-entropy.
+func (t *Tape[T]) loss(p *Pass[T], labels []int32) {
 	last, n := len(t.layers), t.classes()
-	logits, signal, scale := b.values[last], b.signals[last], 1/float64(b.rows) // a network of one layer has no signal
-	t.batch.blocks(b.rows, 4*rowBlock, func(low, high int) {
+	// The adjoint is nil in a network of one layer, which needs none.
+	logits, adjoint, scale := p.values[last], p.adjoints[last], 1/float64(p.rows)
+	t.batch.blocks(p.rows, 4*rowBlock, func(low, high int) {
 		for r := low; r < high; r++ {
 			at, end := r*n, (r+1)*n
-			if signal != nil {
-				crossEntropyRow(logits[at:end], signal[at:end], int(labels[r]), scale)
+			if adjoint != nil {
+				CrossEntropyRow(logits[at:end], adjoint[at:end], int(labels[r]), scale)
 			}
-			softmaxRow(b.softmax[at:end], logits[at:end])
+			softmaxRow(p.softmax[at:end], logits[at:end])
 		}
 	})
 }
@@ -35,22 +33,22 @@ func softmaxRow[T Float](p, x []T) {
 	}
 }
 
-// lossTangent sets the tangent of the signal of the logits: the Hessian of the
-// loss in the logits times their tangent.
-func (t *Tape[T]) lossTangent(b *Base[T]) {
+// lossTangent computes the tangent of the adjoint of the logits: the Hessian of the
+// loss with respect to the logits, times the tangent of the logits.
+func (t *Tape[T]) lossTangent(p *Pass[T]) {
 	last, n := len(t.layers), t.classes()
-	values, signals, scale := t.tangent.values[last], t.tangent.signals[last], 1/float64(b.rows)
-	t.batch.blocks(b.rows, 4*rowBlock, func(low, high int) {
+	values, adjoints, scale := t.tangent.values[last], t.tangent.adjoints[last], 1/float64(p.rows)
+	t.batch.blocks(p.rows, 4*rowBlock, func(low, high int) {
 		for r := low; r < high; r++ {
 			at, end := r*n, (r+1)*n
-			softmaxTangentRow(signals[at:end], b.softmax[at:end], values[at:end], scale)
+			softmaxTangentRow(adjoints[at:end], p.softmax[at:end], values[at:end], scale)
 		}
 	})
 }
 
-// softmaxTangentRow sets d to scale (diag(p) - p p') x. Tangents are taken
-// relative to that of the most probable class: where its probability is nearly 1,
-// the mean under p would otherwise keep none of the digits of the difference.
+// softmaxTangentRow sets d to scale (diag(p) - p p') x. It subtracts the tangent of
+// the most probable class from all tangents. Otherwise, if that probability is nearly
+// 1, rounding would remove all digits of the difference to the mean under p.
 func softmaxTangentRow[T Float](d, p, x []T, scale float64) {
 	best := 0
 	for i, v := range p {

@@ -20,7 +20,7 @@ func (t *Tape[T]) Norm(o TapeNorm[T]) {
 	m := t.shapes[o.In].Image
 	n := m.Channels
 	l := &tapeNorm[T]{
-		Tape: t, TapeNorm: o, image: m, out: t.next(),
+		Tape: t, TapeNorm: o, image: m, out: t.nextValue(),
 		sums: newBatchStats[T](n), cross: newBatchStats[T](n), zeros: make([]T, n),
 		mean: make([]T, n), shift: make([]T, n), slope: make([]T, n), slopeT: make([]T, n),
 		gradient: kernel.NormGradient[T]{Gradient: make([]T, n), Centred: make([]T, n), Constant: make([]T, n)},
@@ -29,13 +29,13 @@ func (t *Tape[T]) Norm(o TapeNorm[T]) {
 	if o.Residual > 0 && t.shapes[o.Residual].Image.Image != m.Image {
 		l.shortcut = make([]T, t.batch.Size*m.Len())
 	}
-	t.add(l, Shape{Image: m})
+	t.addLayer(l, Shape{Image: m})
 }
 
 // tapeNorm is y = gamma r (z-m) + beta for each channel, with the mean m and r =
 // 1/sqrt(variance + Epsilon), plus a residual, rectified. With the statistics of
 // the batch, m and r have tangents too. Below, a prime marks a tangent, slope is
-// gamma r, and S1 and S2 are the sums of g and of g (z-m), where g is the signal
+// gamma r, and S1 and S2 are the sums of g and of g (z-m), where g is the adjoint
 // behind the ReLU.
 type tapeNorm[T Float] struct {
 	*Tape[T]
@@ -57,22 +57,22 @@ type tapeNorm[T Float] struct {
 }
 
 // normBase is what a normalization keeps of the forward and backward pass.
-type normBase[T Float] struct {
+type normPass[T Float] struct {
 	mean          []T
 	inv           []float64 // 1/sqrt(variance + Epsilon)
 	first, second []float64 // S1 and S2
 }
 
-func newNormBase[T Float](m Image) *normBase[T] {
-	return &normBase[T]{
+func newNormPass[T Float](m Image) *normPass[T] {
+	return &normPass[T]{
 		mean: make([]T, m.Channels), inv: make([]float64, m.Real),
 		first: make([]float64, m.Real), second: make([]float64, m.Real),
 	}
 }
 
-func (l *tapeNorm[T]) wants() (own bool, inputs []int) { return true, []int{l.In, l.Residual} }
+func (l *tapeNorm[T]) reads() (own bool, inputs []int) { return true, []int{l.In, l.Residual} }
 
-func (l *tapeNorm[T]) move(theta []T) { l.gamma = theta[l.Scale : l.Scale+l.image.Real] }
+func (l *tapeNorm[T]) setTheta(theta []T) { l.gamma = theta[l.Scale : l.Scale+l.image.Real] }
 
 // count is the number of values of a channel.
 func (l *tapeNorm[T]) count() float64 {
@@ -85,7 +85,7 @@ func (l *tapeNorm[T]) blocks(f func(low, high int)) {
 }
 
 // add sums over the images with f, in fixed chunks.
-func (l *tapeNorm[T]) add(to *batchStats[T], f func(to *kernel.Stats[T], low, high int)) *kernel.Stats[T] {
+func (l *tapeNorm[T]) sumChunks(to *batchStats[T], f func(to *kernel.Stats[T], low, high int)) *kernel.Stats[T] {
 	to.used = l.batch.chunks(chunks, func(chunk, low, high int) { f(to.chunk(chunk), low, high) })
 	return to.sum()
 }
@@ -100,30 +100,30 @@ func (l *tapeNorm[T]) residual(values [][]T, low, high int) (r kernel.Images[T])
 		return l.images(l.Residual, values[l.Residual]).Slice(low, high)
 	}
 	r = kernel.Images[T]{Image: l.image.Image, Data: l.shortcut}.Slice(low, high)
-	takeShortcut(r, l.images(l.Residual, values[l.Residual]).Slice(low, high), l.shapes[l.Residual].Image.Real)
+	copyShortcut(r, l.images(l.Residual, values[l.Residual]).Slice(low, high), l.shapes[l.Residual].Image.Real)
 	return r
 }
 
-// give hands the signal behind the ReLU to the residual, where that has one.
-func (l *tapeNorm[T]) give(signals [][]T, g kernel.Images[T], low, high int) {
-	if signals[l.Residual] == nil {
+// give hands the adjoint behind the ReLU to the residual, where that has one.
+func (l *tapeNorm[T]) passToResidual(adjoints [][]T, g kernel.Images[T], low, high int) {
+	if adjoints[l.Residual] == nil {
 		return
 	}
-	to := l.signal(l.Residual, signals[l.Residual]).Slice(low, high)
+	to := l.adjoint(l.Residual, adjoints[l.Residual]).Slice(low, high)
 	if to.Image == g.Image {
 		copy(to.Data, g.Data)
 		return
 	}
 	clear(to.Data)
-	giveShortcut(to, g, l.shapes[l.Residual].Image.Real)
+	copyShortcutGradient(to, g, l.shapes[l.Residual].Image.Real)
 }
 
-func (l *tapeNorm[T]) forward(b *Base[T]) {
-	n, z, y := b.norms[l.out], l.images(l.In, b.values[l.In]), l.images(l.out, b.values[l.out])
+func (l *tapeNorm[T]) forward(p *Pass[T]) {
+	n, z, y := p.norms[l.out], l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	mean, variance := make([]float64, l.image.Channels), make([]float64, l.image.Channels)
 	if !l.batch.Frozen {
 		l.sums.begin(z.Slice(0, 1))
-		l.add(l.sums, func(to *kernel.Stats[T], low, high int) { to.AddImages(z.Slice(low, high)) }).Moments(int(l.count()), mean, variance)
+		l.sumChunks(l.sums, func(to *kernel.Stats[T], low, high int) { to.AddImages(z.Slice(low, high)) }).Moments(int(l.count()), mean, variance)
 	}
 	for c := range n.inv {
 		if l.batch.Frozen {
@@ -133,18 +133,18 @@ func (l *tapeNorm[T]) forward(b *Base[T]) {
 		l.slope[c] = T(float64(l.gamma[c]) * n.inv[c])
 	}
 	copy(l.shift, l.theta[l.Shift:l.Shift+l.image.Real])
-	p := kernel.Norm[T]{Mean: n.mean, Scale: l.slope, Shift: l.shift, ReLU: l.ReLU}
+	norm := kernel.Norm[T]{Mean: n.mean, Scale: l.slope, Shift: l.shift, ReLU: l.ReLU}
 	l.blocks(func(low, high int) {
-		kernel.NormForward(y.Slice(low, high), z.Slice(low, high), l.residual(b.values, low, high), p)
+		kernel.NormForward(y.Slice(low, high), z.Slice(low, high), l.residual(p.values, low, high), norm)
 	})
 }
 
-// mask makes a signal, or its tangent, that behind the ReLU, and returns its sum
+// mask makes a adjoint, or its tangent, that behind the ReLU, and returns its sum
 // and that of its product with z-m.
-func (l *tapeNorm[T]) mask(b *Base[T], data []T) *kernel.Stats[T] {
-	z, y, g := l.images(l.In, b.values[l.In]), l.images(l.out, b.values[l.out]), l.signal(l.out, data)
-	copy(l.sums.total.Pivot, b.norms[l.out].mean)
-	return l.add(l.sums, func(to *kernel.Stats[T], low, high int) {
+func (l *tapeNorm[T]) mask(p *Pass[T], data []T) *kernel.Stats[T] {
+	z, y, g := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out]), l.adjoint(l.out, data)
+	copy(l.sums.total.Pivot, p.norms[l.out].mean)
+	return l.sumChunks(l.sums, func(to *kernel.Stats[T], low, high int) {
 		dy, behind, keep := g.Slice(low, high), y.Slice(low, high), g.Slice(low, high)
 		if !l.ReLU {
 			behind.Data, keep.Data = nil, nil
@@ -154,41 +154,41 @@ func (l *tapeNorm[T]) mask(b *Base[T], data []T) *kernel.Stats[T] {
 }
 
 // backward: dz = slope (g - S1/n - (z-m) r^2 S2/n), or slope g when frozen.
-func (l *tapeNorm[T]) backward(b *Base[T]) {
-	n, z := b.norms[l.out], l.images(l.In, b.values[l.In])
-	g := l.signal(l.out, b.signals[l.out])
-	s := l.mask(b, b.signals[l.out])
-	p := l.gradient
-	p.Mean = n.mean
+func (l *tapeNorm[T]) backward(p *Pass[T]) {
+	n, z := p.norms[l.out], l.images(l.In, p.values[l.In])
+	g := l.adjoint(l.out, p.adjoints[l.out])
+	s := l.mask(p, p.adjoints[l.out])
+	d := l.gradient
+	d.Mean = n.mean
 	for c, r := range n.inv {
 		n.first[c], n.second[c] = s.First[c], s.Second[c]
 		slope := float64(l.gamma[c]) * r
-		p.Gradient[c], p.Centred[c], p.Constant[c] = T(slope), 0, 0
+		d.Gradient[c], d.Centred[c], d.Constant[c] = T(slope), 0, 0
 		if !l.batch.Frozen {
-			p.Centred[c] = T(-slope * r * r * s.Second[c] / l.count())
-			p.Constant[c] = T(-slope * s.First[c] / l.count())
+			d.Centred[c] = T(-slope * r * r * s.Second[c] / l.count())
+			d.Constant[c] = T(-slope * s.First[c] / l.count())
 		}
 	}
 	l.blocks(func(low, high int) {
-		if l.wanted[l.In] {
-			dz := l.signal(l.In, b.signals[l.In])
-			kernel.NormInput(dz.Slice(low, high), g.Slice(low, high), kernel.Images[T]{}, z.Slice(low, high), p)
+		if l.needed[l.In] {
+			dz := l.adjoint(l.In, p.adjoints[l.In])
+			kernel.NormInput(dz.Slice(low, high), g.Slice(low, high), kernel.Images[T]{}, z.Slice(low, high), d)
 		}
-		l.give(b.signals, g.Slice(low, high), low, high)
+		l.passToResidual(p.adjoints, g.Slice(low, high), low, high)
 	})
 }
 
 // forwardTangent: y' = slope' (z-m) + slope (z'-m') + beta' plus the residual's,
 // with m' the mean of z', and r' = -r^3 times the mean of (z-m) z'.
-func (l *tapeNorm[T]) forwardTangent(b *Base[T], v []T) {
-	n, z, y := b.norms[l.out], l.images(l.In, b.values[l.In]), l.images(l.out, b.values[l.out])
+func (l *tapeNorm[T]) forwardTangent(p *Pass[T], v []T) {
+	n, z, y := p.norms[l.out], l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	zt, yt := l.images(l.In, l.tangent.values[l.In]), l.images(l.out, l.tangent.values[l.out])
 	l.gammaV = v[l.Scale : l.Scale+l.image.Real]
 	copy(l.shift, v[l.Shift:l.Shift+l.image.Real])
 	var s *kernel.Stats[T]
 	if !l.batch.Frozen {
 		copy(l.sums.total.Pivot, n.mean)
-		s = l.add(l.sums, func(to *kernel.Stats[T], low, high int) {
+		s = l.sumChunks(l.sums, func(to *kernel.Stats[T], low, high int) {
 			kernel.NormSums(to, zt.Slice(low, high), kernel.Images[T]{}, z.Slice(low, high), kernel.Images[T]{})
 		})
 	}
@@ -218,20 +218,20 @@ func (l *tapeNorm[T]) forwardTangent(b *Base[T], v []T) {
 // with centred = -slope r^2 S2/n and constant = -slope S1/n, which are 0 when
 // frozen. The product's parts are S1' for beta and (r S2)' for gamma. With the
 // Gauss-Newton matrix what has g as a factor is left out.
-func (l *tapeNorm[T]) backwardTangent(b *Base[T], product []T) {
-	n, z := b.norms[l.out], l.images(l.In, b.values[l.In])
-	zt, g := l.images(l.In, l.tangent.values[l.In]), l.signal(l.out, b.signals[l.out])
-	gt, to := l.signal(l.out, l.tangent.signals[l.out]), l.signal(l.In, l.tangent.signals[l.In])
-	s := l.mask(b, l.tangent.signals[l.out])
+func (l *tapeNorm[T]) backwardTangent(p *Pass[T], product []T) {
+	n, z := p.norms[l.out], l.images(l.In, p.values[l.In])
+	zt, g := l.images(l.In, l.tangent.values[l.In]), l.adjoint(l.out, p.adjoints[l.out])
+	gt, to := l.adjoint(l.out, l.tangent.adjoints[l.out]), l.adjoint(l.In, l.tangent.adjoints[l.In])
+	s := l.mask(p, l.tangent.adjoints[l.out])
 	var cross *kernel.Stats[T]
-	if !l.gauss {
+	if !l.gaussNewton {
 		copy(l.cross.total.Pivot, l.mean)
-		cross = l.add(l.cross, func(to *kernel.Stats[T], low, high int) {
+		cross = l.sumChunks(l.cross, func(to *kernel.Stats[T], low, high int) {
 			kernel.NormSums(to, g.Slice(low, high), kernel.Images[T]{}, zt.Slice(low, high), kernel.Images[T]{})
 		})
 	}
-	p := l.gradient
-	p.Mean = n.mean
+	d := l.gradient
+	d.Mean = n.mean
 	for c, r := range n.inv {
 		slope, slopeT := float64(l.gamma[c])*r, float64(l.gammaV[c])*r+float64(l.gamma[c])*l.invT[c]
 		first, second, firstT, secondT, invT := n.first[c], n.second[c], s.First[c], s.Second[c], l.invT[c]
@@ -241,10 +241,10 @@ func (l *tapeNorm[T]) backwardTangent(b *Base[T], product []T) {
 			secondT += cross.Second[c]
 		}
 		product[l.Scale+c], product[l.Shift+c] = T(invT*second+r*secondT), T(firstT)
-		p.Gradient[c], p.Centred[c], p.Constant[c], l.centred[c] = T(slope), 0, 0, 0
+		d.Gradient[c], d.Centred[c], d.Constant[c], l.centred[c] = T(slope), 0, 0, 0
 		if !l.batch.Frozen {
-			p.Centred[c] = T(-((slopeT*r*r+2*slope*r*invT)*second + slope*r*r*secondT) / l.count())
-			p.Constant[c] = T(-(slopeT*first + slope*firstT) / l.count())
+			d.Centred[c] = T(-((slopeT*r*r+2*slope*r*invT)*second + slope*r*r*secondT) / l.count())
+			d.Constant[c] = T(-(slopeT*first + slope*firstT) / l.count())
 			l.centred[c] = T(-slope * r * r * second / l.count())
 		}
 	}
@@ -252,13 +252,13 @@ func (l *tapeNorm[T]) backwardTangent(b *Base[T], product []T) {
 	cent, base := kernel.Norm[T]{Mean: l.mean, Scale: l.centred, Shift: l.zeros}, kernel.Norm[T]{Mean: l.zeros, Scale: l.slopeT, Shift: l.zeros}
 	l.blocks(func(low, high int) {
 		to := to.Slice(low, high)
-		kernel.NormInput(to, gt.Slice(low, high), none, z.Slice(low, high), p)
-		if !l.gauss {
+		kernel.NormInput(to, gt.Slice(low, high), none, z.Slice(low, high), d)
+		if !l.gaussNewton {
 			kernel.NormForward(to, g.Slice(low, high), to, base)
 			if !l.batch.Frozen {
 				kernel.NormForward(to, zt.Slice(low, high), to, cent)
 			}
 		}
-		l.give(l.tangent.signals, gt.Slice(low, high), low, high)
+		l.passToResidual(l.tangent.adjoints, gt.Slice(low, high), low, high)
 	})
 }

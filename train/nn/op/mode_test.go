@@ -68,10 +68,10 @@ func TestLazyGraphs(t *testing.T) {
 			return results
 		}
 		want := run(&Batch{Size: size, Workers: NewWorkers(1)})
-		for _, lazy := range []Laziness{Kept, Transient} {
+		for _, lazy := range []Mode{Blockwise, BlockwiseForward} {
 			for _, workers := range []int{1, 2, 5} {
 				for _, block := range []int{1, 3, size} {
-					got := run(&Batch{Size: size, Workers: NewWorkers(workers), Lazy: lazy, Block: block})
+					got := run(&Batch{Size: size, Workers: NewWorkers(workers), Mode: lazy, Block: block})
 					if fmt.Sprint(got) != fmt.Sprint(want) {
 						t.Errorf("average %v, lazy %d, %d workers, %d images at a time: differs from an eager graph", average, lazy, workers, block)
 					}
@@ -98,8 +98,8 @@ func TestMaxPoolOfConvolution(t *testing.T) {
 				if err != nil {
 					return nil, err
 				}
-				if c.byChannel() != (channels == 520) {
-					t.Errorf("%d channels: split by channels is %v", channels, c.byChannel())
+				if newConvSums[float64](c.v).byChannel != (channels == 520) {
+					t.Errorf("%d channels: split by channels is %v", channels, channels != 520)
 				}
 				if !joined {
 					c = nil
