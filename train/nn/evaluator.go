@@ -42,24 +42,24 @@ func (o EvalOptions) Validate() error {
 // nothing with a Model in training but the State that it was given to read. It
 // is not safe for concurrent use.
 type Evaluator struct {
-	plan    *plan
-	inputs  []float32
-	labels  []int32
-	chunks  int // number of them
-	size    int // of the largest
-	workers *op.Workers
-	workerCount   int // of them
-	policy  Policy
-	defaultState     []float32 // EvalOptions.State
-	usedState   []float32 // that, or what UseState has set
+	plan         *plan
+	inputs       []float32
+	labels       []int32
+	chunks       int // number of them
+	size         int // of the largest
+	workers      *op.Workers
+	workerCount  int // of them
+	policy       Policy
+	defaultState []float32 // EvalOptions.State
+	usedState    []float32 // that, or what UseState has set
 
-	theta, state []float32
-	lossGraph      *graph[float32]
-	statsGraph      *graph[float32] // measures statistics, under the policy Recompute
-	gradientGraph         *graph[float32] // with gradient; made when first asked for
-	sum          []float64       // of gradients
-	cache        *productCache       // of vectors with the Hessian; made when first asked for
-	cacheBytes         int             // bytes of the passes at theta that exact may keep
+	theta, state  []float32
+	lossGraph     *graph[float32]
+	statsGraph    *graph[float32] // measures statistics, under the policy Recompute
+	gradientGraph *graph[float32] // with gradient; made when first asked for
+	sum           []float64       // of gradients
+	cache         *productCache   // of vectors with the Hessian; made when first asked for
+	cacheBytes    int             // bytes of the passes at theta that exact may keep
 }
 
 // NewEvaluator makes an evaluator of the model that spec names over the given

@@ -16,14 +16,14 @@ import (
 // Gorgonia graph and the machine that runs it. Its parameters are views onto a
 // flat theta, so that changing theta is enough.
 type graph[T op.Float] struct {
-	plan  *plan
-	batch *op.Batch
-	input *G.Node
+	plan        *plan
+	batch       *op.Batch
+	input       *G.Node
 	inputBuffer *tensor.Dense // room for the input of a whole batch; made when first needed
-	norms []*op.Norm[T]
-	loss  *op.CrossEntropy[T]
-	grads G.Nodes // of each tensor of the layout; nil for a forward graph
-	vm    interface {
+	norms       []*op.Norm[T]
+	loss        *op.CrossEntropy[T]
+	grads       G.Nodes // of each tensor of the layout; nil for a forward graph
+	vm          interface {
 		RunAll() error
 		Reset()
 	}
@@ -114,7 +114,7 @@ type builder[T op.Float] struct {
 	images []op.Image    // geometry of each value; of vectors unused
 	skips  []*op.Skip    // of each value, where it has two uses
 	convs  []*op.Conv[T] // of each value that is the result of one
-	unread  []*op.Norm[T] // of each value that is the result of a normalization, until it is read
+	unread []*op.Norm[T] // of each value that is the result of a normalization, until it is read
 }
 
 func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {

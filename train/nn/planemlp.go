@@ -23,7 +23,7 @@ type planeMLP struct {
 	products [3][]float32
 	layers   []linearLayer // after the first
 	from     int           // where their parameters begin in theta
-	points  []mlpPoint
+	points   []mlpPoint
 	scratch  []mlpScratch // of each worker
 }
 

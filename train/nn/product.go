@@ -16,8 +16,8 @@ import (
 type productCache struct {
 	tape         *op.Tape[float32]
 	chunks       int // number of batches
-	passes        []*op.Pass[float32]
-	batchOf        []int // which batch each base is of; -1 for none
+	passes       []*op.Pass[float32]
+	batchOf      []int // which batch each base is of; -1 for none
 	theta, state []float32
 	sums         [][]float64 // of each vector
 }

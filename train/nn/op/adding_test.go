@@ -54,7 +54,7 @@ func (t *Tape[T]) scale(in int, factor T) {
 
 func (l *tapeScale[T]) reads() (ownAdjoint bool, inputs []int) { return false, []int{l.in} }
 func (l *tapeScale[T]) setTheta([]T)                           {}
-func (l *tapeScale[T]) forward(p *Pass[T]) { l.times(p.values[l.out], p.values[l.in]) }
+func (l *tapeScale[T]) forward(p *Pass[T])                     { l.times(p.values[l.out], p.values[l.in]) }
 
 func (l *tapeScale[T]) backward(p *Pass[T]) { l.times(p.adjoints[l.in], p.adjoints[l.out]) }
 
@@ -103,7 +103,8 @@ func TestAddingALayer(t *testing.T) {
 		if err := vm.RunAll(); err != nil {
 			t.Fatal(err)
 		}
-		return loss.Loss, append(append([]float64(nil), elements[float64](grads[0].Value())...), elements[float64](grads[1].Value())...)
+		return loss.Loss, append(append([]float64(nil), elements[float64](grads[0].Value())...),
+			elements[float64](grads[1].Value())...)
 	}
 	product := func(theta []float64, scaled bool) []float64 {
 		tape := NewTape[float64](&Batch{Size: rows}, Shape{Width: in})
@@ -133,7 +134,8 @@ func TestAddingALayer(t *testing.T) {
 	}
 	for i := range grad {
 		if math.Abs(grad[i]-c*wantGrad[i]) > 1e-12 || math.Abs(hv[i]-c*c*wantHV[i]) > 1e-12 {
-			t.Errorf("element %d: gradient %v, product %v; want %v, %v", i, grad[i], hv[i], c*wantGrad[i], c*c*wantHV[i])
+			t.Errorf("element %d: gradient %v, product %v; want %v, %v",
+				i, grad[i], hv[i], c*wantGrad[i], c*c*wantHV[i])
 		}
 	}
 }

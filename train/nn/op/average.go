@@ -16,7 +16,8 @@ func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	if in.Real != in.Channels {
-		return nil, fmt.Errorf("op: average: %d channels are stored as %d; the two numbers must be equal", in.Real, in.Channels)
+		return nil, fmt.Errorf("op: average: %d channels are stored as %d; the two numbers must be equal",
+			in.Real, in.Channels)
 	}
 	o := &average[T]{in: in}
 	for range b.slotCount() {

@@ -50,7 +50,8 @@ func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts Conv
 	}
 	ws := w.Shape()
 	if ws.Dims() != 4 || ws[0] != out.Real || ws[1] != in.Real || ws[2] != ws[3] {
-		return nil, nil, fmt.Errorf("op: convolution: weights have shape %v; wanted (%d, %d, k, k)", ws, out.Real, in.Real)
+		return nil, nil, fmt.Errorf("op: convolution: weights have shape %v; wanted (%d, %d, k, k)",
+			ws, out.Real, in.Real)
 	}
 	v := kernel.Conv{
 		In: in.Image, Out: out.Image, Inputs: in.Real, Outputs: out.Real,
@@ -60,7 +61,8 @@ func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts Conv
 		return nil, nil, fmt.Errorf("op: convolution: %w", err)
 	}
 	if !opts.ReLU && !opts.Input && out.Halo < v.InputHalo() {
-		return nil, nil, fmt.Errorf("op: convolution: halo of the result is %d; its gradient needs %d", out.Halo, v.InputHalo())
+		return nil, nil, fmt.Errorf("op: convolution: halo of the result is %d; its gradient needs %d",
+			out.Halo, v.InputHalo())
 	}
 	o := &Conv[T]{opts: opts, v: v, in: in, out: out, packed: make([]T, v.PackedLen()), bias: make([]T, out.Channels)}
 	o.y, o.yData = newTensor[T](out.Shape(b.capacity())...)

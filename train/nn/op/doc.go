@@ -1,26 +1,24 @@
-// Package op has the fused Gorgonia ops of which the networks of package nn are
-// made. Gorgonia v0.9.18 gives the graph, the symbolic differentiation and the
-// TapeMachine; several of its own ops have wrong gradients and all of them
-// allocate their results anew in every run.
+// Package op has the fused Gorgonia ops of the networks in package nn. Gorgonia
+// v0.9.18 provides the graph, the symbolic differentiation and the TapeMachine.
+// Several of its own ops have wrong gradients, and all of them allocate their
+// results in every run; so the networks use the ops of this package only.
 //
-//  1. The ops of one graph share a [Batch]: how many rows of the current batch
-//     are real, their labels, and the workers.
-//  2. [Linear] and the other constructors append an op to the graph. An op
-//     allocates its result when it is made and writes into it in every run.
-//  3. Differentiation adds one core op for each op, which computes all of its
-//     gradients in one pass into buffers it owns, and fetch ops that hand out
-//     those which are not the core's own result.
-//  4. [SoftmaxCrossEntropy] ends the graph and keeps loss and hits in float64.
+//  1. The ops of one graph share a [Batch]: the number of rows of the current batch,
+//     their labels, and the workers.
+//  2. [Linear] and the other constructors append an op to the graph. An op allocates
+//     its result when it is made, and writes into it in every run.
+//  3. Differentiation adds one backward op for each op. It computes all gradients of
+//     the op in one pass. Fetch ops return the gradients that are not its own result.
+//  4. [SoftmaxCrossEntropy] ends the graph and keeps the loss in float64.
 //  5. A [Tape] has the same layers without a graph. It multiplies vectors by the
 //     exact Hessian and by the Gauss-Newton matrix.
 //
-// Every op gives the same bits for any number of workers: an element of a result
-// is computed by one goroutine in one order, or summed over fixed pieces that
-// are added in their order. The derivative of ReLU at exactly 0 is 0. NaN and
-// infinities pass through to the loss and to the gradients. A panic inside an op
-// becomes an error of the run, because the TapeMachine executes ops in a
-// goroutine of its own where nobody else could catch it.
+// Every op gives the same bits for any number of workers: one goroutine computes an
+// element of a result in one order, or the op sums fixed pieces and adds them in
+// their order. The derivative of ReLU at exactly 0 is 0. NaN and infinities reach the
+// loss and the gradients. A panic in an op becomes an error of the run, because the
+// TapeMachine runs ops in its own goroutine, where the caller cannot recover it.
 //
-// An op returns the same tensor in every run; whoever wants to keep a value
-// beyond the next run copies it. A graph may be run by one goroutine at a time.
+// An op returns the same tensor in every run. Copy a value that must outlive the next
+// run. A graph may be run by one goroutine at a time.
 package op

@@ -9,20 +9,22 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// FoldedOptions describes a convolution and the normalization after it.
+// FoldedOptions are the options of FoldedConv: those of the convolution and of the
+// normalization after it.
 type FoldedOptions struct {
 	Stride, Pad int
 	Norm        NormOptions
 }
 
-// FoldedConv appends a convolution without or with bias, the normalization of
-// its result with fixed statistics, a residual and a ReLU as one op: the
-// normalization is a scale and a shift of each channel, and goes into the
-// weights and the bias. That saves two passes over memory. It has no gradient.
+// FoldedConv appends one op for a convolution, the normalization of its result with
+// fixed statistics, a residual and a ReLU. With fixed statistics the normalization is
+// a scale and a shift of each channel, so it goes into the weights and the bias. This
+// saves two passes over memory. The op has no gradient.
 //
-// bias may be nil. mean and variance are borrowed and read in every run. A
-// residual of the result's own size must have its geometry, halo included.
-func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Node, mean, variance []T, opts FoldedOptions) (*G.Node, error) {
+// bias may be nil. mean and variance are borrowed and read in every run. A residual
+// of the same size as the result must have its geometry, including the halo.
+func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Node, mean, variance []T,
+	opts FoldedOptions) (*G.Node, error) {
 	c, _, err := prepareConv[T](b, in, out, x, w, bias, ConvOptions{Stride: opts.Stride, Pad: opts.Pad, Input: true})
 	if err != nil {
 		return nil, err
@@ -45,7 +47,8 @@ func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Nod
 		switch from := opts.Norm.ResidualImage; {
 		case from == out:
 		case from.Height == out.Height && from.Real == out.Real:
-			return nil, fmt.Errorf("op: folded convolution: residual %v has halo %d, the result %d; they must be equal", from, from.Halo, out.Halo)
+			return nil, fmt.Errorf("op: folded convolution: residual %v has halo %d, the result %d; they must be equal",
+				from, from.Halo, out.Halo)
 		default:
 			o.shortcut = make([]T, b.capacity()*out.Len())
 		}
@@ -58,14 +61,14 @@ func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Nod
 
 type foldedConv[T Float] struct {
 	base
-	conv           *Conv[T] // its buffers and geometry; it is not run
+	conv           *Conv[T] // only its buffers and geometry are used
 	opts           NormOptions
 	image          Image
 	hasBias        bool
 	mean, variance []T
-	folded         []T                                       // weights times scale
-	shortcut       []T                                       // the residual in the result's geometry, where it has another
-	run            struct{ x, y, residual kernel.Images[T] } // of the current run; residual in its own geometry
+	folded         []T // weights times scale
+	shortcut       []T // the residual in the result's geometry; nil if it has that geometry
+	run            struct{ x, y, residual kernel.Images[T] }
 }
 
 func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
@@ -82,7 +85,7 @@ func (o *foldedConv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return c.y, nil
 }
 
-// convolve makes the images of s.
+// convolve computes the images of s.
 func (o *foldedConv[T]) convolve(s imageBlock) {
 	c := o.conv
 	e := kernel.ConvEpilogue[T]{Bias: c.bias, ReLU: o.opts.ReLU}
@@ -97,18 +100,19 @@ func (o *foldedConv[T]) convolve(s imageBlock) {
 	kernel.ConvForward(c.v, blockOf(o.run.y, s), blockOf(o.run.x, s), c.packed, e)
 }
 
-// fold packs the scaled weights and sets the bias.
+// fold packs the scaled weights and sets the bias. It computes in float64, so that
+// folding adds one rounding per weight only.
 func (o *foldedConv[T]) fold(inputs []G.Value) {
 	c := o.conv
 	w, gamma, beta := elements[T](inputs[1]), elements[T](inputs[2]), elements[T](inputs[3])
 	filter := len(w) / c.out.Real
 	for co := range c.out.Real {
 		scale := float64(gamma[co]) / math.Sqrt(float64(o.variance[co])+Epsilon)
-		from := 0.0
+		b := 0.0
 		if o.hasBias {
-			from = float64(elements[T](inputs[4])[co])
+			b = float64(elements[T](inputs[4])[co])
 		}
-		c.bias[co] = T(float64(beta[co]) + (from-float64(o.mean[co]))*scale)
+		c.bias[co] = T(float64(beta[co]) + (b-float64(o.mean[co]))*scale)
 		for i := co * filter; i < (co+1)*filter; i++ {
 			o.folded[i] = T(float64(w[i]) * scale)
 		}

@@ -39,7 +39,8 @@ type check struct {
 }
 
 // newCheck lets build append an op to the input, whose result must be a matrix.
-func newCheck(t *testing.T, b *Batch, shape []int, x []float64, build func(g *G.ExprGraph, x *G.Node) (*G.Node, error)) *check {
+func newCheck(t *testing.T, b *Batch, shape []int, x []float64,
+	build func(g *G.ExprGraph, x *G.Node) (*G.Node, error)) *check {
 	t.Helper()
 	g := G.NewGraph()
 	in := tensorNode(g, "x", x, shape...)

@@ -49,7 +49,8 @@ func TestImageOps(t *testing.T) {
 			t.Cleanup(b.Workers.Close)
 			places := interior(c.in, size)
 			x := scatter(c.in, size, normal(len(places), 1))
-			k := newCheck(t, b, c.in.Shape(size), x, func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) { return c.build(b, c.in, x) })
+			k := newCheck(t, b, c.in.Shape(size), x,
+				func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) { return c.build(b, c.in, x) })
 			k.differences(t, places)
 			// The gradient of what is not an example's own is 0.
 			grad := k.grad.Value().Data().([]float64)
@@ -70,7 +71,8 @@ func TestFlattenOrder(t *testing.T) {
 	for _, pixel := range []float64{0, 1, 10, 11} {
 		v = append(v, pixel, 100+pixel, 200+pixel)
 	}
-	k := newCheck(t, b, in.Shape(1), scatter(in, 1, v), func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) { return Flatten[float64](b, in, x) })
+	k := newCheck(t, b, in.Shape(1), scatter(in, 1, v),
+		func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) { return Flatten[float64](b, in, x) })
 	k.run(t)
 	want := []float64{0, 1, 10, 11, 100, 101, 110, 111, 200, 201, 210, 211}
 	if got := k.out.Value().Data().([]float64); !slices.Equal(got, want) {
@@ -97,7 +99,8 @@ func TestMaxPoolNaNAndTies(t *testing.T) {
 	}
 	grad := k.grad.Value().Data().([]float64)
 	if grad[in.At(0, 1)] == 0 || grad[in.At(1, 0)] != 0 {
-		t.Errorf("of two equal maxima the first takes the gradient; got %v and %v", grad[in.At(0, 1)], grad[in.At(1, 0)])
+		t.Errorf("of two equal maxima the first takes the gradient; got %v and %v",
+			grad[in.At(0, 1)], grad[in.At(1, 0)])
 	}
 	for place := range 4 {
 		for i := range x {
@@ -117,7 +120,8 @@ func TestShortcutTranspose(t *testing.T) {
 		h, w := rapid.IntRange(1, 7).Draw(t, "height"), rapid.IntRange(1, 7).Draw(t, "width")
 		few := rapid.IntRange(1, 20).Draw(t, "channels")
 		many := few + rapid.IntRange(0, 20).Draw(t, "more channels")
-		from, to := NewImage(h, w, few, rapid.IntRange(0, 2).Draw(t, "halo")), NewImage((h-1)/stride+1, (w-1)/stride+1, many, rapid.IntRange(0, 2).Draw(t, "halo of the result"))
+		from, to := NewImage(h, w, few, rapid.IntRange(0, 2).Draw(t, "halo")),
+			NewImage((h-1)/stride+1, (w-1)/stride+1, many, rapid.IntRange(0, 2).Draw(t, "halo of the result"))
 		if max(h, w) > 1 && shortcutStride(to.Image, from.Image) != stride {
 			t.Fatalf("stride of %v to %v is %d, want %d", from, to, shortcutStride(to.Image, from.Image), stride)
 		}
@@ -148,8 +152,10 @@ func TestImageErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		"halo": {second(NewConv[float64](b, in, NewImage(5, 4, 4, 0), x, w, nil, ConvOptions{Pad: 1})), "halo of the result is 0; its gradient needs 1"},
-		"size": {second(NewConv[float64](b, in, NewImage(4, 4, 4, 1), x, w, nil, ConvOptions{Pad: 1})), "5x4 pixels gives 5x4, not 4x4"},
+		"halo": {second(NewConv[float64](b, in, NewImage(5, 4, 4, 0), x, w, nil, ConvOptions{Pad: 1})),
+			"halo of the result is 0; its gradient needs 1"},
+		"size": {second(NewConv[float64](b, in, NewImage(4, 4, 4, 1), x, w, nil, ConvOptions{Pad: 1})),
+			"5x4 pixels gives 5x4, not 4x4"},
 		"channels": {
 			second(NewConv[float64](b, in, NewImage(5, 4, 5, 1), x, w, nil, ConvOptions{Pad: 1})),
 			"weights have shape (4, 3, 3, 3); wanted (5, 3, k, k)",
@@ -180,7 +186,8 @@ func TestManyWeights(t *testing.T) {
 		w[i] *= 0.02
 	}
 	k := newCheck(t, b, []int{channels, channels, 3, 3}, w, func(g *G.ExprGraph, w *G.Node) (*G.Node, error) {
-		c, y, err := NewConv[float64](b, m, m, tensorNode(g, "images", x, m.Shape(size)...), w, nil, ConvOptions{Pad: 1, Input: true})
+		c, y, err := NewConv[float64](b, m, m, tensorNode(g, "images", x, m.Shape(size)...), w, nil,
+			ConvOptions{Pad: 1, Input: true})
 		if err != nil {
 			return nil, err
 		}

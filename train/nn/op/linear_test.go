@@ -44,7 +44,8 @@ func TestPanicBecomesError(t *testing.T) {
 	}
 	vm := G.NewTapeMachine(g)
 	defer vm.Close()
-	if err := vm.RunAll(); err == nil || !strings.Contains(err.Error(), "op: linear#1: tensor of float32, wanted float64") {
+	if err := vm.RunAll(); err == nil ||
+		!strings.Contains(err.Error(), "op: linear#1: tensor of float32, wanted float64") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -54,7 +55,8 @@ func TestLinearShapes(t *testing.T) {
 	x := tensorNode(g, "x", []float32{1, 2}, 1, 2)
 	w := tensorNode(g, "w", []float32{1, -1, 3}, 1, 3)
 	bias := tensorNode(g, "b", []float32{0}, 1)
-	if _, err := Linear[float32](b, x, w, bias, LinearOptions{}); err == nil || !strings.Contains(err.Error(), "(1, 2), (1, 3), (1)") {
+	if _, err := Linear[float32](b, x, w, bias, LinearOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "(1, 2), (1, 3), (1)") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -9,18 +9,20 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// MaxPool appends the maximum over windows of 2x2 pixels that do not overlap. An
-// odd last row or column of pixels is left out. NaN is larger than any number,
-// so that it reaches the loss; of equal values the first, row by row, takes the
-// gradient. from, if not nil, is the convolution that x is the result of: where it
-// rectifies, it takes the gradient of both in one pass, a few images at a time. No
-// other op may read its result then.
+// MaxPool appends the maximum over windows of 2x2 pixels that do not overlap. It
+// ignores an odd last row or column of pixels. NaN counts as larger than any number,
+// so that it reaches the loss. Of equal values the first one, row by row, gets the
+// gradient.
+//
+// from, if not nil, is the convolution whose result is x. If it has a ReLU, the
+// gradients of both are computed in one pass, a few images at a time. No other op may
+// then read the result of the convolution.
 func MaxPool[T Float](b *Batch, in, out Image, x *G.Node, from *Conv[T]) (*G.Node, error) {
 	if err := in.check(x, b.Size); err != nil {
 		return nil, err
 	}
 	if in.Height/2 != out.Height || in.Width/2 != out.Width || in.Channels != out.Channels || in.Real != out.Real {
-		return nil, fmt.Errorf("op: max pool: %v does not go to %v", in, out)
+		return nil, fmt.Errorf("op: max pool: %v does not fit the result %v", in, out)
 	}
 	o := &maxPool[T]{in: in, out: out, from: from}
 	o.y, o.yData = newTensor[T](out.Shape(b.capacity())...)
@@ -32,10 +34,10 @@ func MaxPool[T Float](b *Batch, in, out Image, x *G.Node, from *Conv[T]) (*G.Nod
 type maxPool[T Float] struct {
 	base
 	in, out Image
-	from    *Conv[T] // or nil
+	from    *Conv[T] // may be nil
 	y       *tensor.Dense
 	yData   []T
-	run     struct{ x, y kernel.Images[T] } // of the current run
+	run     struct{ x, y kernel.Images[T] }
 }
 
 func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
@@ -46,10 +48,8 @@ func (o *maxPool[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.y, nil
 }
 
-// pool makes the images of s.
+// pool computes the images of s.
 func (o *maxPool[T]) pool(s imageBlock) { kernel.MaxPool(blockOf(o.run.y, s), blockOf(o.run.x, s)) }
-
-func (o *maxPool[T]) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := &maxPoolBackward[T]{in: o.in, out: o.out}
@@ -57,7 +57,7 @@ func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, err
 		c.in.Halo = max(c.in.Halo, o.from.v.InputHalo())
 	}
 	if c.relu {
-		// What takes the place of the result in the graph is not read.
+		// The convolution computes the gradient; no op reads this result.
 		c.dx, _ = newTensor[T](1)
 		o.from.masked = &maskedGradient[T]{c.in, c.pool}
 	} else {
@@ -69,15 +69,15 @@ func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, err
 	return G.Nodes{n}, err
 }
 
-// maxPoolBackward hands each gradient to the pixel that was the maximum.
+// maxPoolBackward passes each gradient to the pixel that was the maximum.
 type maxPoolBackward[T Float] struct {
 	base
 	in, out Image // of the gradients
 	x       Image
-	relu    bool // also the gradient of the ReLU before; left to the convolution
+	relu    bool // includes the ReLU before; the convolution then calls pool
 	dx      *tensor.Dense
 	dxData  []T
-	run     struct{ x, y, dy kernel.Images[T] } // of the current run
+	run     struct{ x, y, dy kernel.Images[T] }
 }
 
 func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
@@ -92,7 +92,7 @@ func (o *maxPoolBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.dx, nil
 }
 
-// pool computes the gradient for images low to high.
+// pool computes the gradient of images low to high.
 func (o *maxPoolBackward[T]) pool(dx kernel.Images[T], low, high int) {
 	r := &o.run
 	kernel.MaxPoolInput(dx, r.dy.Slice(low, high), r.y.Slice(low, high), r.x.Slice(low, high), o.relu)

@@ -73,7 +73,8 @@ func TestLazyGraphs(t *testing.T) {
 				for _, block := range []int{1, 3, size} {
 					got := run(&Batch{Size: size, Workers: NewWorkers(workers), Mode: lazy, Block: block})
 					if fmt.Sprint(got) != fmt.Sprint(want) {
-						t.Errorf("average %v, lazy %d, %d workers, %d images at a time: differs from an eager graph", average, lazy, workers, block)
+						t.Errorf("average %v, lazy %d, %d workers, %d images at a time: differs from an eager graph",
+							average, lazy, workers, block)
 					}
 				}
 			}

@@ -10,32 +10,32 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// Epsilon is what is added to a variance before its root is taken.
+// Epsilon is added to a variance before its root is taken. It is the value of PyTorch.
 const Epsilon = 1e-5
 
-// NormOptions modifies NewNorm.
+// NormOptions are the options of NewNorm.
 type NormOptions struct {
 	ReLU bool // rectify the result
 
-	// Residual is added before the rectification. Where its image is larger than
-	// the result by a stride, every stride-th pixel is taken; where it has fewer
-	// channels, zeros are added for the others (He et al. 2016, option A).
+	// Residual is added before the ReLU. If its image is larger than the result by a
+	// stride, every stride-th pixel is added. If it has fewer channels, the other
+	// channels get zeros (He et al. 2016, option A).
 	Residual      *G.Node
 	ResidualImage Image
-	Skip          *Skip // takes the gradient of the residual; required with one
+	Skip          *Skip // receives the gradient of the residual; required with a residual
 }
 
 // Norm is batch normalization (Ioffe & Szegedy 2015): y = gamma (z-mean) /
 // sqrt(variance + Epsilon) + beta for each channel, plus a residual, rectified.
 //
-// With Batch.Frozen false, mean and variance are those of the current batch, the
-// variance being the biased one, and the gradients go through them. With
-// Batch.Frozen true they are RunningMean and RunningVariance, which are
-// constants: the op is affine. The running values are never written by the op.
+// If Batch.Frozen is false, mean and variance are those of the current batch (the
+// biased variance), and the gradients include their derivatives. If it is true, they
+// are RunningMean and RunningVariance, which are constants, so the op is affine. The
+// op never writes the running statistics.
 type Norm[T Float] struct {
 	base
-	Mean, Variance               []float64 // of the last batch, for each channel; set when not frozen
-	Count                        int       // values per channel that they come from
+	Mean, Variance               []float64 // of each channel of the last batch; not set if frozen
+	Count                        int       // number of values per channel in that batch
 	RunningMean, RunningVariance []T
 
 	opts           NormOptions
@@ -45,18 +45,19 @@ type Norm[T Float] struct {
 	inv            []float64      // 1/sqrt(variance + Epsilon) of the last run
 	gamma          []T
 	apply          kernel.Norm[T] // of the last run
-	shortcut       []T            // the residual in the result's geometry, where it has another size
+	shortcut       []T            // the residual in the result's geometry; nil if it has that size
 	y              *tensor.Dense
 	yData          []T
 
-	conv                *Conv[T] // whose result is normalized
-	deferred            bool     // to a convolution
+	conv                *Conv[T] // the convolution whose result is normalized
+	deferred            bool     // the next convolution calls normalize
 	z, result, residual kernel.Images[T]
 }
 
-// NewNorm appends a normalization of the result z of a convolution. gamma and
-// beta are (channels); mean and variance, borrowed, are the running statistics.
-func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T, opts NormOptions) (*Norm[T], *G.Node, error) {
+// NewNorm appends a normalization of z, the result of a convolution. gamma and beta
+// are (channels). mean and variance are the running statistics, which are borrowed.
+func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T, opts NormOptions) (*Norm[T], *G.Node,
+	error) {
 	b, image := conv.batch, conv.out
 	if err := checkNorm(image, gamma, beta, mean, variance); err != nil {
 		return nil, nil, err
@@ -89,8 +90,7 @@ func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T,
 	return o, node, err
 }
 
-// sameSize reports whether the residual differs from the result in its halo at
-// most.
+// sameSize reports whether residual and result differ in their halo only.
 func (o *Norm[T]) sameSize() bool {
 	from := o.opts.ResidualImage
 	from.Halo = o.image.Halo
@@ -106,9 +106,9 @@ func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) er
 	return nil
 }
 
-// DeferTo leaves the last part of every run to the convolution that reads the
-// result first: it normalizes a few images, which are then still in the cache
-// when it convolves them. No other op may read the result before.
+// DeferTo leaves the last pass of every run to the convolution that reads the result
+// first. It normalizes a few images just before it convolves them, so that they are
+// still in the cache. No other op may read the result before that convolution.
 func (o *Norm[T]) DeferTo(next *Conv[T]) {
 	o.deferred = true
 	next.prepareInput = o.normalize
@@ -129,7 +129,7 @@ func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.y, nil
 }
 
-// normalize does images low to high.
+// normalize computes images low to high.
 func (o *Norm[T]) normalize(low, high int) {
 	var residual kernel.Images[T]
 	switch {
@@ -142,7 +142,7 @@ func (o *Norm[T]) normalize(low, high int) {
 	kernel.NormForward(o.result.Slice(low, high), o.z.Slice(low, high), residual, o.apply)
 }
 
-// prepare sets the coefficients of this run.
+// prepare computes the coefficients of this run.
 func (o *Norm[T]) prepare(gamma, beta []T) {
 	o.gamma = gamma
 	if !o.batch.Frozen {
@@ -159,7 +159,7 @@ func (o *Norm[T]) prepare(gamma, beta []T) {
 	}
 }
 
-// DiffWRT: the gradient of the residual goes by way of the Skip.
+// DiffWRT excludes the residual, whose gradient goes through the Skip.
 func (o *Norm[T]) DiffWRT(inputs int) []bool { return []bool{true, true, true, false}[:inputs] }
 
 // SymDiff appends the backward ops.

@@ -26,7 +26,8 @@ func TestNormFarFromZero(t *testing.T) {
 	t.Cleanup(b.Workers.Close)
 	g := G.NewGraph()
 	w := tensorNode(g, "w", []float32{1}, 1, 1, 1, 1)
-	conv, z, err := NewConv[float32](b, in, out, tensorNode(g, "x", x, in.Shape(size)...), w, nil, ConvOptions{Input: true})
+	conv, z, err := NewConv[float32](b, in, out, tensorNode(g, "x", x, in.Shape(size)...), w, nil,
+		ConvOptions{Input: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,8 @@ func TestNormFarFromZero(t *testing.T) {
 	}
 	// The sums of one image are of 20 float32 terms near the pivot.
 	if math.Abs(n.Mean[0]-mean) > 1e-5 || math.Abs(n.Variance[0]/variance-1) > 1e-5 || n.Count != len(v) {
-		t.Errorf("mean %v, variance %v of %d; want %v, %v of %d", n.Mean[0], n.Variance[0], n.Count, mean, variance, len(v))
+		t.Errorf("mean %v, variance %v of %d; want %v, %v of %d",
+			n.Mean[0], n.Variance[0], n.Count, mean, variance, len(v))
 	}
 	got := y.Value().Data().([]float32)
 	for i, at := range interior(out, size) {
@@ -66,7 +68,8 @@ func TestNormNeedsSkip(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := tensorNode(g, "p", []float64{1}, 1)
-	if _, _, err := NewNorm(conv, z, one, one, []float64{0}, []float64{1}, NormOptions{Residual: x, ResidualImage: m}); err == nil {
+	if _, _, err := NewNorm(conv, z, one, one, []float64{0}, []float64{1},
+		NormOptions{Residual: x, ResidualImage: m}); err == nil {
 		t.Error("no error")
 	}
 }

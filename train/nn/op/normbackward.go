@@ -7,10 +7,10 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// normBackward computes, with g = dy where y > 0 (or dy without ReLU) and u the
-// normalized z: dbeta = sum g, dgamma = sum g u, and dz = scale (g - dbeta/N - u
-// dgamma/N), or scale g when frozen. The gradient of the residual is g. The last
-// part, dz, is left to the convolution's backward op, which reads it at once.
+// normBackward computes dbeta = sum g, dgamma = sum g u, and dz = scale (g - dbeta/N -
+// u dgamma/N), or dz = scale g if frozen. Here g is dy masked by the ReLU, and u is the
+// normalized z. The gradient of the residual is g. The backward op of the convolution
+// reads dz next, so it calls input, which computes dz, for a few images at a time.
 type normBackward[T Float] struct {
 	base
 	forward               *Norm[T]
@@ -20,7 +20,7 @@ type normBackward[T Float] struct {
 	drData                []T
 	stats                 *batchStats[T] // sums of g and of g (z-mean)
 	coefficients          kernel.NormGradient[T]
-	run                   struct{ z, y, dy, dz kernel.Images[T] } // y is nil where dy is g
+	run                   struct{ z, y, dy, dz kernel.Images[T] } // y has no data if dy is masked already
 }
 
 func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
@@ -43,9 +43,8 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	f, rows := o.forward, o.batch.Rows
 	view := func(v G.Value) kernel.Images[T] { return images(f.image, elements[T](v), rows) }
 	z, y, dy, dz := view(inputs[0]), view(inputs[1]), view(inputs[2]), images(f.image, o.dzData, rows)
-	// Where g is wanted by itself it is kept, and read instead of dy and y later.
-	var keep kernel.Images[T]
-	var dr kernel.Images[T]
+	// If the residual needs g, store it and read it later instead of dy and y.
+	var keep, dr kernel.Images[T]
 	if o.dr != nil {
 		dr = images(f.opts.ResidualImage, o.drData, rows)
 		if keep = dr; f.shortcut != nil {
@@ -76,7 +75,7 @@ func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.dz, nil
 }
 
-// input computes dz for images low to high.
+// input computes dz of images low to high.
 func (o *normBackward[T]) input(low, high int) {
 	y := o.run.y
 	if y.Data != nil {
@@ -85,7 +84,7 @@ func (o *normBackward[T]) input(low, high int) {
 	kernel.NormInput(o.run.dz.Slice(low, high), o.run.dy.Slice(low, high), y, o.run.z.Slice(low, high), o.coefficients)
 }
 
-// reduce sets the gradients of gamma and beta and the coefficients of dz.
+// reduce computes the gradients of gamma and beta and the coefficients of dz.
 func (o *normBackward[T]) reduce() {
 	f, sum := o.forward, o.stats.sum()
 	count := float64(o.batch.Rows * f.image.Height * f.image.Width)

@@ -7,9 +7,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Pad appends the step from a network's input, a matrix (Size, height*width*
-// channels) of images channels last, to images with the halo of out. It has no
-// gradient.
+// Pad turns a network's input, a matrix (Size, height*width*channels) of images channels
+// last, into images with the halo of out. It has no gradient.
 func Pad[T Float](b *Batch, out Image, x *G.Node) (*G.Node, error) {
 	if want := (tensor.Shape{b.Size, out.Height * out.Width * out.Channels}); !x.Shape().Eq(want) {
 		return nil, fmt.Errorf("op: pad: input has shape %v; wanted %v", x.Shape(), want)
@@ -26,7 +25,7 @@ type pad[T Float] struct {
 	out   Image
 	y     *tensor.Dense
 	yData []T
-	x     []T // of the current run
+	x     []T // input of the current run
 }
 
 func (o *pad[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
@@ -36,7 +35,7 @@ func (o *pad[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.y, nil
 }
 
-// pad makes the images of s.
+// pad copies the images of s.
 func (o *pad[T]) pad(s imageBlock) {
 	m := o.out
 	line := m.Width * m.Channels

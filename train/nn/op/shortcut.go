@@ -8,28 +8,27 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// The parameter-free shortcut of residual networks (He et al. 2016, option A):
-// where the map of features shrinks by a stride, every stride-th pixel is taken;
-// where it has more channels, zeros stand for the new ones. Without a change of
-// size it is the identity.
+// The shortcut of residual networks without parameters (He et al. 2016, option A):
+// if the image shrinks by a stride, it takes every stride-th pixel; if the number of
+// channels grows, the new channels get zeros. Otherwise it is the identity.
 
-// shortcutStride is the distance of the pixels that are taken. A single row or
-// column does not tell it; the other extent does, or it does not matter.
+// shortcutStride returns the stride of the shortcut. An image with a single row or
+// column has any stride in that direction, so the other direction decides.
 func shortcutStride(to, from kernel.Image) int {
 	return max((from.Height+to.Height-1)/to.Height, (from.Width+to.Width-1)/to.Width)
 }
 
-// checkResidual reports a residual that does not go to the result's size.
+// checkResidual returns an error unless a shortcut leads from the residual to the result.
 func checkResidual(to, from Image, n *G.Node, size int) error {
 	s := shortcutStride(to.Image, from.Image)
 	if (from.Height-1)/s+1 != to.Height || (from.Width-1)/s+1 != to.Width || from.Real > to.Real {
-		return fmt.Errorf("op: residual %v does not go to %v", from, to)
+		return fmt.Errorf("op: residual %v does not fit the result %v", from, to)
 	}
 	return from.check(n, size)
 }
 
-// takeShortcut copies the pixels and channels that a shortcut takes; the other
-// channels of to are left alone.
+// copyShortcut copies the pixels and channels of the shortcut. It leaves the other
+// channels of to unchanged.
 func copyShortcut[T Float](to, from kernel.Images[T], channels int) {
 	s := shortcutStride(to.Image, from.Image)
 	for i := range to.Count() {
@@ -43,8 +42,8 @@ func copyShortcut[T Float](to, from kernel.Images[T], channels int) {
 	}
 }
 
-// giveShortcut is the transpose of takeShortcut: it hands gradients back to the
-// pixels and channels that were taken; the others are left alone.
+// copyShortcutGradient is the transpose of copyShortcut: it copies gradients back to
+// the pixels and channels of the shortcut and leaves the others unchanged.
 func copyShortcutGradient[T Float](from, to kernel.Images[T], channels int) {
 	s := shortcutStride(to.Image, from.Image)
 	for i := range to.Count() {

@@ -8,16 +8,16 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// CrossEntropy is the end of a graph: the mean over the batch of
-// -log softmax(logits)[label]. After a run it has what the run measured.
+// CrossEntropy is the last op of a graph: the mean over the batch of
+// -log softmax(logits)[label]. After a run its fields have the results.
 type CrossEntropy[T Float] struct {
 	base
-	RowLoss []float64 // loss of each of the batch's rows, in their order
-	Correct int       // rows whose largest logit is that of their label; of equal ones the first counts
+	RowLoss []float64 // loss of each row of the batch
+	Loss    float64   // mean of RowLoss, summed in order
+	Correct int       // rows whose largest logit is that of their label; of equal logits the first counts
 
-	Loss float64 // mean of RowLoss, summed in order
-	// Best, where it is not nil, is set to the class of each row's largest logit, the
-	// first of equal ones, and to -1 for a row whose loss would be NaN.
+	// Predicted, if not nil, is set to the class of each row's largest logit (the first
+	// of equal ones), and to -1 for a row whose loss is NaN.
 	Predicted []int32
 
 	classes int
@@ -27,13 +27,13 @@ type CrossEntropy[T Float] struct {
 	dData   []T
 }
 
-// SoftmaxCrossEntropy appends the mean cross-entropy of the logits, (Size,
-// classes), against the batch's labels. It returns the op, to read the
-// measurements from, and the node of the loss, a scalar.
+// SoftmaxCrossEntropy appends the mean cross-entropy of the logits, (Size, classes),
+// with the labels of the batch. It returns the op, which has the results, and the
+// node of the loss, a scalar.
 //
-// The row's own maximum is subtracted and the exponentials are summed in
-// float64, so no finite row overflows or underflows. A row with a NaN or with an
-// infinite maximum has the loss NaN; it is never a hit.
+// The maximum of each row is subtracted and the exponentials are summed in float64, so
+// no finite row overflows or underflows. A row with a NaN or an infinite maximum has
+// the loss NaN and is never correct.
 func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *G.Node, error) {
 	s := logits.Shape()
 	if s.Dims() != 2 || s[0] != b.Size {
@@ -46,8 +46,8 @@ func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *
 	return o, n, err
 }
 
-// Do computes the loss and, because the softmax is at hand, the gradient with
-// respect to the logits too.
+// Do computes the loss, and also the gradient with respect to the logits, because both
+// need the softmax.
 func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.recoverError(&err)
 	if err := o.batch.checkRows(); err != nil {
@@ -66,7 +66,8 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	o.batch.blocks(rows, 4*rowBlock, func(low, high int) {
 		for r := low; r < high; r++ {
 			at := r * o.classes
-			o.RowLoss[r], o.correct[r] = CrossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes], int(labels[r]), scale)
+			o.RowLoss[r], o.correct[r] = CrossEntropyRow(logits[at:at+o.classes], o.dData[at:at+o.classes],
+				int(labels[r]), scale)
 		}
 	})
 	if o.Predicted != nil {
@@ -92,8 +93,8 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.value, nil
 }
 
-// best returns the index of the largest logit, -1 where a NaN or an infinite
-// maximum leaves none.
+// argmax returns the index of the largest logit, or -1 if one is NaN or the largest is
+// infinite.
 func argmax[T Float](x []T) int32 {
 	b := 0
 	for i, v := range x {
@@ -110,9 +111,9 @@ func argmax[T Float](x []T) int32 {
 	return int32(b)
 }
 
-// crossEntropyRow returns the loss of one row and whether it is a hit, and sets
-// d to scale*(softmax - onehot).
-func CrossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64, hit bool) {
+// CrossEntropyRow returns the loss of one row of logits and whether the largest logit
+// is that of the label. It sets d to scale*(softmax - onehot); a nil d skips this.
+func CrossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64, correct bool) {
 	best := 0
 	for i, v := range x {
 		if v > x[best] {
@@ -120,39 +121,40 @@ func CrossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64,
 		}
 	}
 	top := float64(x[best])
-	own, rest := 0.0, 0.0
+	own, others := 0.0, 0.0
 	for i, v := range x {
 		e := math.Exp(float64(v) - top)
-		d[i] = T(e)
+		if d != nil {
+			d[i] = T(e)
+		}
 		if i == label {
 			own = e
 		} else {
-			rest += e
+			others += e
 		}
 	}
-	sum := own + rest
-	factor := scale / sum
-	for i := range d {
-		d[i] = T(float64(d[i]) * factor)
+	sum := own + others
+	if d != nil {
+		factor := scale / sum
+		for i := range d {
+			d[i] = T(float64(d[i]) * factor)
+		}
+		// Not d[label]-scale: if softmax is nearly 1, that difference has no digits of
+		// 1-softmax left, which is the share of the others.
+		d[label] = T(-others * factor)
 	}
-	// Not d[label]-scale: near certainty the difference of the two would keep
-	// none of the digits of 1-softmax, which is the share of the others.
-	d[label] = T(-rest * factor)
 	switch {
 	case sum != sum:
 		return sum, false
 	case best == label:
-		// log(sum) with sum = 1+rest; Log1p keeps the digits of a small loss.
-		return math.Log1p(rest), true
+		// log(sum) with sum = 1+others; Log1p keeps the digits of a small loss.
+		return math.Log1p(others), true
 	default:
 		return math.Log(sum) - (float64(x[label]) - top), false
 	}
 }
 
-// DiffWRT says that the loss depends on the logits.
-func (o *CrossEntropy[T]) DiffWRT(int) []bool { return []bool{true} }
-
-// SymDiff appends the op that hands out the gradient which Do computed.
+// SymDiff appends the op that returns the gradient which Do computed.
 func (o *CrossEntropy[T]) SymDiff(_ G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := &crossEntropyBackward[T]{forward: o}
 	c.base = newBase(o.batch, "crossEntropyBackward", o.dlogits.Shape(), output, grad)
@@ -160,9 +162,9 @@ func (o *CrossEntropy[T]) SymDiff(_ G.Nodes, output, grad *G.Node) (G.Nodes, err
 	return G.Nodes{n}, err
 }
 
-// crossEntropyBackward scales the gradient by that of the loss, which is 1 when
-// the loss is what is differentiated. It has the loss as an input only so that
-// it runs after it.
+// crossEntropyBackward scales the gradient by the gradient of the loss, which is 1 if
+// the loss itself is differentiated. It reads the loss only so that Gorgonia runs it
+// after the loss.
 type crossEntropyBackward[T Float] struct {
 	base
 	forward *CrossEntropy[T]

@@ -30,7 +30,8 @@ func TestCrossEntropyRow(t *testing.T) {
 		{"NaN at the label", []float64{1, nan, 0}, 1, nan, false},
 	} {
 		loss, hit := CrossEntropyRow(c.x, make([]float64, len(c.x)), c.label, 1)
-		same := loss == c.loss || math.Abs(loss-c.loss) <= 1e-15*math.Abs(c.loss) || math.IsNaN(loss) && math.IsNaN(c.loss)
+		same := loss == c.loss || math.Abs(loss-c.loss) <= 1e-15*math.Abs(c.loss) ||
+			math.IsNaN(loss) && math.IsNaN(c.loss)
 		if !same || hit != c.hit {
 			t.Errorf("%s: loss %v hit %v, want %v %v", c.name, loss, hit, c.loss, c.hit)
 		}

@@ -9,9 +9,9 @@ import (
 // TapeNorm describes a batch normalization of a Tape.
 type TapeNorm[T Float] struct {
 	In             int // the value that is normalized
-	Scale, Shift   int // where gamma and beta begin in theta
-	Mean, Variance []T // running statistics, borrowed; used when the batch is Frozen
-	Residual       int // the value that is added before the rectification, 0 for none; see NormOptions
+	Scale, Shift   int // offsets of gamma and beta in theta
+	Mean, Variance []T // running statistics, borrowed; used if the batch is Frozen
+	Residual       int // the value that is added before the ReLU, 0 for none; see NormOptions
 	ReLU           bool
 }
 
@@ -33,16 +33,16 @@ func (t *Tape[T]) Norm(o TapeNorm[T]) {
 }
 
 // tapeNorm is y = gamma r (z-m) + beta for each channel, with the mean m and r =
-// 1/sqrt(variance + Epsilon), plus a residual, rectified. With the statistics of
-// the batch, m and r have tangents too. Below, a prime marks a tangent, slope is
-// gamma r, and S1 and S2 are the sums of g and of g (z-m), where g is the adjoint
-// behind the ReLU.
+// 1/sqrt(variance + Epsilon), plus a residual, rectified. With the statistics of the
+// batch, m and r have tangents too. In the comments below, a prime marks a tangent,
+// slope is gamma r, g is the adjoint masked by the ReLU, and S1 and S2 are the sums of
+// g and of g (z-m).
 type tapeNorm[T Float] struct {
 	*Tape[T]
 	TapeNorm[T]
 	image    Image
 	out      int
-	shortcut []T // the residual in the result's geometry, where it has another one
+	shortcut []T // the residual in the result's geometry; nil if it has that geometry
 
 	sums, cross *batchStats[T]
 	zeros       []T
@@ -56,7 +56,7 @@ type tapeNorm[T Float] struct {
 	gammaV      []T // of the vector
 }
 
-// normBase is what a normalization keeps of the forward and backward pass.
+// normPass is the part of a Pass that belongs to a normalization.
 type normPass[T Float] struct {
 	mean          []T
 	inv           []float64 // 1/sqrt(variance + Epsilon)
@@ -70,11 +70,11 @@ func newNormPass[T Float](m Image) *normPass[T] {
 	}
 }
 
-func (l *tapeNorm[T]) reads() (own bool, inputs []int) { return true, []int{l.In, l.Residual} }
+func (l *tapeNorm[T]) reads() (ownAdjoint bool, inputs []int) { return true, []int{l.In, l.Residual} }
 
 func (l *tapeNorm[T]) setTheta(theta []T) { l.gamma = theta[l.Scale : l.Scale+l.image.Real] }
 
-// count is the number of values of a channel.
+// count returns the number of values of a channel.
 func (l *tapeNorm[T]) count() float64 {
 	return float64(l.batch.Rows * l.image.Height * l.image.Width)
 }
@@ -84,14 +84,14 @@ func (l *tapeNorm[T]) blocks(f func(low, high int)) {
 	l.batch.blocks(l.batch.Rows, l.image.Block(), f)
 }
 
-// add sums over the images with f, in fixed chunks.
+// sumChunks sums over the images with f, in fixed chunks.
 func (l *tapeNorm[T]) sumChunks(to *batchStats[T], f func(to *kernel.Stats[T], low, high int)) *kernel.Stats[T] {
 	to.used = l.batch.chunks(chunks, func(chunk, low, high int) { f(to.chunk(chunk), low, high) })
 	return to.sum()
 }
 
-// residual returns images low to high of what is added, in the geometry of the
-// result, from values or their tangents. Without a residual it has no data.
+// residual returns images low to high of the residual's value or tangent, in the
+// geometry of the result. Without a residual the images have no data.
 func (l *tapeNorm[T]) residual(values [][]T, low, high int) (r kernel.Images[T]) {
 	switch {
 	case l.Residual == 0:
@@ -104,7 +104,7 @@ func (l *tapeNorm[T]) residual(values [][]T, low, high int) (r kernel.Images[T])
 	return r
 }
 
-// give hands the adjoint behind the ReLU to the residual, where that has one.
+// passToResidual copies the masked adjoint to the residual, if that one is needed.
 func (l *tapeNorm[T]) passToResidual(adjoints [][]T, g kernel.Images[T], low, high int) {
 	if adjoints[l.Residual] == nil {
 		return
@@ -123,7 +123,10 @@ func (l *tapeNorm[T]) forward(p *Pass[T]) {
 	mean, variance := make([]float64, l.image.Channels), make([]float64, l.image.Channels)
 	if !l.batch.Frozen {
 		l.sums.begin(z.Slice(0, 1))
-		l.sumChunks(l.sums, func(to *kernel.Stats[T], low, high int) { to.AddImages(z.Slice(low, high)) }).Moments(int(l.count()), mean, variance)
+		l.sumChunks(l.sums, func(to *kernel.Stats[T], low,
+			high int) {
+			to.AddImages(z.Slice(low, high))
+		}).Moments(int(l.count()), mean, variance)
 	}
 	for c := range n.inv {
 		if l.batch.Frozen {
@@ -139,8 +142,8 @@ func (l *tapeNorm[T]) forward(p *Pass[T]) {
 	})
 }
 
-// mask makes a adjoint, or its tangent, that behind the ReLU, and returns its sum
-// and that of its product with z-m.
+// mask masks an adjoint or its tangent by the ReLU. It returns its sum and the sum of
+// its product with z-m.
 func (l *tapeNorm[T]) mask(p *Pass[T], data []T) *kernel.Stats[T] {
 	z, y, g := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out]), l.adjoint(l.out, data)
 	copy(l.sums.total.Pivot, p.norms[l.out].mean)
@@ -153,7 +156,7 @@ func (l *tapeNorm[T]) mask(p *Pass[T], data []T) *kernel.Stats[T] {
 	})
 }
 
-// backward: dz = slope (g - S1/n - (z-m) r^2 S2/n), or slope g when frozen.
+// backward computes dz = slope (g - S1/n - (z-m) r^2 S2/n), or slope g if frozen.
 func (l *tapeNorm[T]) backward(p *Pass[T]) {
 	n, z := p.norms[l.out], l.images(l.In, p.values[l.In])
 	g := l.adjoint(l.out, p.adjoints[l.out])
@@ -178,8 +181,8 @@ func (l *tapeNorm[T]) backward(p *Pass[T]) {
 	})
 }
 
-// forwardTangent: y' = slope' (z-m) + slope (z'-m') + beta' plus the residual's,
-// with m' the mean of z', and r' = -r^3 times the mean of (z-m) z'.
+// forwardTangent computes y' = slope' (z-m) + slope (z'-m') + beta' plus the tangent of
+// the residual, where m' is the mean of z', and r' = -r^3 times the mean of (z-m) z'.
 func (l *tapeNorm[T]) forwardTangent(p *Pass[T], v []T) {
 	n, z, y := p.norms[l.out], l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	zt, yt := l.images(l.In, l.tangent.values[l.In]), l.images(l.out, l.tangent.values[l.out])
@@ -200,7 +203,8 @@ func (l *tapeNorm[T]) forwardTangent(p *Pass[T], v []T) {
 		l.slope[c] = T(float64(l.gamma[c]) * r)
 		l.slopeT[c] = T(float64(l.gammaV[c])*r + float64(l.gamma[c])*l.invT[c])
 	}
-	of, with := kernel.Norm[T]{Mean: n.mean, Scale: l.slopeT, Shift: l.shift}, kernel.Norm[T]{Mean: l.mean, Scale: l.slope, Shift: l.zeros}
+	of, with := kernel.Norm[T]{Mean: n.mean, Scale: l.slopeT, Shift: l.shift},
+		kernel.Norm[T]{Mean: l.mean, Scale: l.slope, Shift: l.zeros}
 	l.blocks(func(low, high int) {
 		to := yt.Slice(low, high)
 		kernel.NormForward(to, z.Slice(low, high), l.residual(l.tangent.values, low, high), of)
@@ -211,13 +215,13 @@ func (l *tapeNorm[T]) forwardTangent(p *Pass[T], v []T) {
 	})
 }
 
-// backwardTangent: the tangent of dz is
+// backwardTangent computes the tangent of dz,
 //
 //	slope g' + slope' g + centred' (z-m) + centred (z'-m') + constant'
 //
-// with centred = -slope r^2 S2/n and constant = -slope S1/n, which are 0 when
-// frozen. The product's parts are S1' for beta and (r S2)' for gamma. With the
-// Gauss-Newton matrix what has g as a factor is left out.
+// with centred = -slope r^2 S2/n and constant = -slope S1/n, which are 0 if frozen. The
+// product is S1' for beta and (r S2)' for gamma. The Gauss-Newton matrix leaves out the
+// terms with the factor g.
 func (l *tapeNorm[T]) backwardTangent(p *Pass[T], product []T) {
 	n, z := p.norms[l.out], l.images(l.In, p.values[l.In])
 	zt, g := l.images(l.In, l.tangent.values[l.In]), l.adjoint(l.out, p.adjoints[l.out])
@@ -249,7 +253,8 @@ func (l *tapeNorm[T]) backwardTangent(p *Pass[T], product []T) {
 		}
 	}
 	none := kernel.Images[T]{}
-	cent, base := kernel.Norm[T]{Mean: l.mean, Scale: l.centred, Shift: l.zeros}, kernel.Norm[T]{Mean: l.zeros, Scale: l.slopeT, Shift: l.zeros}
+	cent, base := kernel.Norm[T]{Mean: l.mean, Scale: l.centred, Shift: l.zeros},
+		kernel.Norm[T]{Mean: l.zeros, Scale: l.slopeT, Shift: l.zeros}
 	l.blocks(func(low, high int) {
 		to := to.Slice(low, high)
 		kernel.NormInput(to, gt.Slice(low, high), none, z.Slice(low, high), d)
