@@ -24,7 +24,8 @@ type FoldedOptions struct {
 // bias may be nil. mean and variance are borrowed and read in every run. A residual
 // of the same size as the result must have its geometry, including the halo.
 func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Node, mean, variance []T,
-	opts FoldedOptions) (*G.Node, error) {
+	opts FoldedOptions,
+) (*G.Node, error) {
 	c, _, err := prepareConv[T](b, in, out, x, w, bias, ConvOptions{Stride: opts.Stride, Pad: opts.Pad, Input: true})
 	if err != nil {
 		return nil, err

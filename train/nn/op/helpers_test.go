@@ -9,7 +9,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// tensorNode makes an input of a graph.
+// tensorNode adds an input with data to a graph.
 func tensorNode[T Float](g *G.ExprGraph, name string, data []T, shape ...int) *G.Node {
 	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
 	return G.NewTensor(g, v.Dtype(), len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
@@ -25,7 +25,7 @@ func normal(n int, seed uint64) []float64 {
 	return v
 }
 
-// check is a graph from one input by way of an op to a cross-entropy.
+// check is a graph from one input through an op to a cross-entropy.
 type check struct {
 	batch *Batch
 	x     []float64
@@ -38,9 +38,10 @@ type check struct {
 	}
 }
 
-// newCheck lets build append an op to the input, whose result must be a matrix.
+// newCheck builds a check. build appends the op, whose result must be a matrix.
 func newCheck(t *testing.T, b *Batch, shape []int, x []float64,
-	build func(g *G.ExprGraph, x *G.Node) (*G.Node, error)) *check {
+	build func(g *G.ExprGraph, x *G.Node) (*G.Node, error),
+) *check {
 	t.Helper()
 	g := G.NewGraph()
 	in := tensorNode(g, "x", x, shape...)
@@ -70,7 +71,7 @@ func (c *check) run(t *testing.T) float64 {
 }
 
 // differences compares the gradient at some places of the input with central
-// differences, in float64: errors of about 1e-9 with the step 1e-6.
+// differences in float64, whose errors are about 1e-9 with the step 1e-6.
 func (c *check) differences(t *testing.T, places []int) {
 	t.Helper()
 	c.run(t)
@@ -89,8 +90,8 @@ func (c *check) differences(t *testing.T, places []int) {
 	}
 }
 
-// interior returns the places of a tensor of images that are neither halo nor
-// rounded up.
+// interior returns the indices of the real values of images: neither the halo nor
+// rounded-up channels.
 func interior(m Image, size int) []int {
 	var at []int
 	for i := range size {
@@ -105,7 +106,7 @@ func interior(m Image, size int) []int {
 	return at
 }
 
-// scatter puts numbers at the interior of images.
+// scatter writes numbers to the interior of images.
 func scatter(m Image, size int, v []float64) []float64 {
 	x := make([]float64, size*m.Len())
 	for i, at := range interior(m, size) {

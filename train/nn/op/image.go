@@ -19,8 +19,10 @@ type Image struct {
 
 // NewImage returns the geometry of an activation.
 func NewImage(height, width, channels, halo int) Image {
-	return Image{kernel.Image{Height: height, Width: width, Channels: kernel.PadChannels(channels), Halo: halo},
-		channels}
+	return Image{
+		kernel.Image{Height: height, Width: width, Channels: kernel.PadChannels(channels), Halo: halo},
+		channels,
+	}
 }
 
 // NewInput returns the geometry of a network's input. Its few channels are not rounded

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestImageOps checks the gradients of the ops from images to images or
-// matrices, with a halo, rounded channels and odd extents.
+// TestImageOps checks the gradients of the ops from images to images or matrices, with
+// a halo, rounded channels and odd extents.
 func TestImageOps(t *testing.T) {
 	const size = 2
 	for name, c := range map[string]struct {
@@ -52,7 +52,7 @@ func TestImageOps(t *testing.T) {
 			k := newCheck(t, b, c.in.Shape(size), x,
 				func(_ *G.ExprGraph, x *G.Node) (*G.Node, error) { return c.build(b, c.in, x) })
 			k.differences(t, places)
-			// The gradient of what is not an example's own is 0.
+			// The gradient is 0 in the halo and in the channels that are not real.
 			grad := k.grad.Value().Data().([]float64)
 			for i, v := range grad {
 				if v != 0 && !slices.Contains(places, i) {
@@ -113,7 +113,7 @@ func TestMaxPoolNaNAndTies(t *testing.T) {
 	}
 }
 
-// TestShortcutTranspose: giving gradients back is the transpose of taking.
+// TestShortcutTranspose: copyShortcutGradient is the transpose of copyShortcut.
 func TestShortcutTranspose(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stride := rapid.IntRange(1, 2).Draw(t, "stride")
@@ -138,7 +138,7 @@ func TestShortcutTranspose(t *testing.T) {
 			b += x[i] * dx[i]
 		}
 		if math.Abs(a-b) > 1e-12*(1+math.Abs(a)) {
-			t.Fatalf("<take x, dy> = %v, <x, give dy> = %v", a, b)
+			t.Fatalf("<S x, dy> = %v, <x, S' dy> = %v", a, b)
 		}
 	})
 }
@@ -152,15 +152,22 @@ func TestImageErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		"halo": {second(NewConv[float64](b, in, NewImage(5, 4, 4, 0), x, w, nil, ConvOptions{Pad: 1})),
-			"halo of the result is 0; its gradient needs 1"},
-		"size": {second(NewConv[float64](b, in, NewImage(4, 4, 4, 1), x, w, nil, ConvOptions{Pad: 1})),
-			"5x4 pixels gives 5x4, not 4x4"},
+		"halo": {
+			second(NewConv[float64](b, in, NewImage(5, 4, 4, 0), x, w, nil, ConvOptions{Pad: 1})),
+			"halo of the result is 0; its gradient needs 1",
+		},
+		"size": {
+			second(NewConv[float64](b, in, NewImage(4, 4, 4, 1), x, w, nil, ConvOptions{Pad: 1})),
+			"5x4 pixels gives 5x4, not 4x4",
+		},
 		"channels": {
 			second(NewConv[float64](b, in, NewImage(5, 4, 5, 1), x, w, nil, ConvOptions{Pad: 1})),
 			"weights have shape (4, 3, 3, 3); wanted (5, 3, k, k)",
 		},
-		"pool":    {first(MaxPool[float64](b, in, NewImage(2, 3, 3, 0), x, nil)), "5x4x3 does not go to 2x3x3"},
+		"pool": {
+			first(MaxPool[float64](b, in, NewImage(2, 3, 3, 0), x, nil)),
+			"5x4x3 does not fit the result 2x3x3",
+		},
 		"average": {first(GlobalAverage[float64](b, in, x)), "3 channels are stored as 8"},
 		"tensor":  {first(Flatten[float64](b, NewImage(5, 4, 3, 0), x)), "have shape (1, 7, 6, 8); wanted [1 5 4 8]"},
 	} {
@@ -173,8 +180,8 @@ func TestImageErrors(t *testing.T) {
 func first(_ *G.Node, err error) error                    { return err }
 func second(_ *Conv[float64], _ *G.Node, err error) error { return err }
 
-// TestManyWeights checks the gradient of weights that are too many for partial
-// sums, with respect to the weights.
+// TestManyWeights checks the gradient of the weights of a layer with too many weights
+// for partial sums.
 func TestManyWeights(t *testing.T) {
 	const size, channels = 3, 192
 	b := &Batch{Size: size, Rows: size, Labels: []int32{3, 1, 2}, Workers: NewWorkers(2)}

@@ -7,8 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// TestTwins checks that two layers with the same inputs stay two: Gorgonia
-// merges nodes that it takes for equal.
+// TestTwins: Gorgonia merges nodes that it takes for equal. It must not merge two layers
+// with the same inputs.
 func TestTwins(t *testing.T) {
 	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: NewWorkers(1)}
 	x := tensorNode(g, "x", []float64{1, 2}, 1, 2)
@@ -32,7 +32,7 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// TestPanicBecomesError gives an op a value of another element type: the check
+// TestPanicBecomesError gives an op a value of another element type, so that the op
 // panics in the machine's own goroutine.
 func TestPanicBecomesError(t *testing.T) {
 	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: NewWorkers(2)}

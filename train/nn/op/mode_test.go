@@ -8,10 +8,10 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// lazyNet is two convolutions with a max pool after the first and a folded
-// normalization with a shortcut around the second, which leaves the images by way
-// of an average or of a matrix. It returns the matrix.
-func lazyNet(b *Batch, x *G.Node, average bool) (*G.Node, error) {
+// testNet has two convolutions with a max pool after the first one, and a folded
+// normalization with a shortcut around the second one. It ends with an average or with
+// flattening and returns the matrix.
+func testNet(b *Batch, x *G.Node, average bool) (*G.Node, error) {
 	g := x.Graph()
 	in, first, pooled, last := NewInput(9, 8, 3, 1), NewImage(9, 8, 16, 1), NewImage(4, 4, 16, 1), NewImage(4, 4, 16, 1)
 	x, err := Pad[float64](b, in, x)
@@ -43,14 +43,14 @@ func lazyNet(b *Batch, x *G.Node, average bool) (*G.Node, error) {
 	return Flatten[float64](b, last, y)
 }
 
-// When images are computed changes no bit, nor does the number of workers or of
-// images at a time, with a ragged batch and when a graph is used again.
-func TestLazyGraphs(t *testing.T) {
+// TestModes: the mode, the number of workers and the block size change no bit, also for
+// a smaller batch and when a graph runs again.
+func TestModes(t *testing.T) {
 	const size = 11
 	for _, average := range []bool{false, true} {
 		run := func(b *Batch) (results [][]float64) {
 			g := G.NewGraph()
-			y, err := lazyNet(b, tensorNode(g, "x", normal(size*9*8*3, 1), size, 9*8*3), average)
+			y, err := testNet(b, tensorNode(g, "x", normal(size*9*8*3, 1), size, 9*8*3), average)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,13 +68,13 @@ func TestLazyGraphs(t *testing.T) {
 			return results
 		}
 		want := run(&Batch{Size: size, Workers: NewWorkers(1)})
-		for _, lazy := range []Mode{Blockwise, BlockwiseForward} {
+		for _, mode := range []Mode{Blockwise, BlockwiseForward} {
 			for _, workers := range []int{1, 2, 5} {
 				for _, block := range []int{1, 3, size} {
-					got := run(&Batch{Size: size, Workers: NewWorkers(workers), Mode: lazy, Block: block})
+					got := run(&Batch{Size: size, Workers: NewWorkers(workers), Mode: mode, Block: block})
 					if fmt.Sprint(got) != fmt.Sprint(want) {
 						t.Errorf("average %v, lazy %d, %d workers, %d images at a time: differs from an eager graph",
-							average, lazy, workers, block)
+							average, mode, workers, block)
 					}
 				}
 			}
@@ -82,9 +82,9 @@ func TestLazyGraphs(t *testing.T) {
 	}
 }
 
-// A max pool that takes the gradient of the rectified convolution before it in one
-// pass gives the bits of two passes, whether the convolution's weights are few or
-// so many that their gradient is split by channels.
+// TestMaxPoolOfConvolution: a max pool that computes the gradient of the rectified
+// convolution before it in one pass gives the bits of two passes. The convolution has
+// few weights, or so many that their gradient is split by channels.
 func TestMaxPoolOfConvolution(t *testing.T) {
 	for _, channels := range []int{4, 520} {
 		in, out, pooled := NewImage(5, 4, channels, 1), NewImage(5, 4, 512, 1), NewImage(2, 2, 512, 0)

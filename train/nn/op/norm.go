@@ -57,7 +57,8 @@ type Norm[T Float] struct {
 // NewNorm appends a normalization of z, the result of a convolution. gamma and beta
 // are (channels). mean and variance are the running statistics, which are borrowed.
 func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T, opts NormOptions) (*Norm[T], *G.Node,
-	error) {
+	error,
+) {
 	b, image := conv.batch, conv.out
 	if err := checkNorm(image, gamma, beta, mean, variance); err != nil {
 		return nil, nil, err

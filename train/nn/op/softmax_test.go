@@ -10,11 +10,11 @@ import (
 func TestCrossEntropyRow(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	for _, c := range []struct {
-		name  string
-		x     []float64
-		label int
-		loss  float64
-		hit   bool
+		name    string
+		x       []float64
+		label   int
+		loss    float64
+		correct bool
 	}{
 		{"equal logits", []float64{3, 3, 3, 3}, 1, math.Log(4), false},
 		{"equal logits, first label", []float64{3, 3, 3, 3}, 0, math.Log(4), true},
@@ -29,17 +29,17 @@ func TestCrossEntropyRow(t *testing.T) {
 		{"NaN last", []float64{1, 0, nan}, 0, nan, false},
 		{"NaN at the label", []float64{1, nan, 0}, 1, nan, false},
 	} {
-		loss, hit := CrossEntropyRow(c.x, make([]float64, len(c.x)), c.label, 1)
+		loss, correct := CrossEntropyRow(c.x, make([]float64, len(c.x)), c.label, 1)
 		same := loss == c.loss || math.Abs(loss-c.loss) <= 1e-15*math.Abs(c.loss) ||
 			math.IsNaN(loss) && math.IsNaN(c.loss)
-		if !same || hit != c.hit {
-			t.Errorf("%s: loss %v hit %v, want %v %v", c.name, loss, hit, c.loss, c.hit)
+		if !same || correct != c.correct {
+			t.Errorf("%s: loss %v correct %v, want %v %v", c.name, loss, correct, c.loss, c.correct)
 		}
 	}
 }
 
-// TestCrossEntropyRowProperties: the gradient is softmax minus one-hot, sums to
-// 0, and shifting all logits changes nothing but rounding.
+// TestCrossEntropyRowProperties: the gradient is softmax minus one-hot and sums to 0, and
+// a shift of all logits changes the loss by rounding only.
 func TestCrossEntropyRowProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.SliceOfN(rapid.Float64Range(-50, 50), 2, 12).Draw(t, "logits")

@@ -124,7 +124,8 @@ func (l *tapeNorm[T]) forward(p *Pass[T]) {
 	if !l.batch.Frozen {
 		l.sums.begin(z.Slice(0, 1))
 		l.sumChunks(l.sums, func(to *kernel.Stats[T], low,
-			high int) {
+			high int,
+		) {
 			to.AddImages(z.Slice(low, high))
 		}).Moments(int(l.count()), mean, variance)
 	}
