@@ -16,7 +16,7 @@ type Predictor func(ctx context.Context, theta []float32, classes []int32) error
 type Probe struct {
 	Labels  []int32   // the right classes
 	Classes int       // how many there are
-	Predict Predictor // of each run, unless the run has one of its own
+	Predict Predictor // of all runs that are not in Own
 	Own     map[string]Predictor
 }
 
@@ -26,7 +26,10 @@ type Probe struct {
 //	run_a, run_b, group_a, group_b
 //	pair                 "groups" (one seed, different groups) or "seeds" (one group, different seeds)
 //	agreement            share of the examples that both give the same class (Fort et al. 2019)
-//	independent          what two classifiers of these accuracies would have whose mistakes have nothing to do with each other
+//
+// independent what two classifiers of these accuracies would have whose mistakes have nothing to do
+// with each other
+//
 //	accuracy_a, accuracy_b
 //	both_wrong_same      share of the examples that both give the same wrong class
 //
@@ -37,7 +40,8 @@ func Agreement(ctx context.Context, runs []Run, probe Probe) (*record.Table, err
 		return nil, err
 	}
 	if len(probe.Labels) == 0 || probe.Classes < 2 {
-		return nil, fmt.Errorf("compare: the probe set has %d examples of %d classes; it needs at least one, and two classes", len(probe.Labels), probe.Classes)
+		return nil, fmt.Errorf("compare: the probe set has %d examples of %d classes; it needs at least one, and two "+
+			"classes", len(probe.Labels), probe.Classes)
 	}
 	classes := make([][]int32, len(s))
 	for i := range s {
@@ -50,15 +54,14 @@ func Agreement(ctx context.Context, runs []Run, probe Probe) (*record.Table, err
 			predict = probe.Predict
 		}
 		if predict == nil {
-			return nil, fmt.Errorf("compare: run %s has nobody to predict", s[i].Name)
+			return nil, fmt.Errorf("compare: run %s has no predictor", s[i].Name)
 		}
 		classes[i] = make([]int32, len(probe.Labels))
 		if err := predict(ctx, end.Theta, classes[i]); err != nil {
 			return nil, fmt.Errorf("compare: run %s: predictions: %w", s[i].Name, err)
 		}
 	}
-	var runA, runB, groupA, groupB, pair []string
-	var agreement, independent, accuracyA, accuracyB, wrong []float64
+	var table column.Builder[agreementRow]
 	for i := range s {
 		for j := i + 1; j < len(s); j++ {
 			kind := "groups"
@@ -68,23 +71,24 @@ func Agreement(ctx context.Context, runs []Run, probe Probe) (*record.Table, err
 			case s[i].Seed != s[j].Seed:
 				continue
 			}
-			runA, runB, pair = append(runA, s[i].Name), append(runB, s[j].Name), append(pair, kind)
-			groupA, groupB = append(groupA, s[i].group()), append(groupB, s[j].group())
-			both, same, a, b := counts(classes[i], classes[j], probe.Labels)
-			agreement, wrong = append(agreement, both), append(wrong, same)
-			accuracyA, accuracyB = append(accuracyA, a), append(accuracyB, b)
-			independent = append(independent, a*b+(1-a)*(1-b)/float64(probe.Classes-1))
+			agree, wrong, a, b := counts(classes[i], classes[j], probe.Labels)
+			independent := a*b + (1-a)*(1-b)/float64(probe.Classes-1)
+			table.Add(agreementRow{newRunPair(&s[i], &s[j]), kind, agree, independent, a, b, wrong})
 		}
 	}
-	return &record.Table{Columns: []record.Column{
-		column.Strings("run_a", runA), column.Strings("run_b", runB), column.Strings("group_a", groupA), column.Strings("group_b", groupB),
-		column.Strings("pair", pair),
-		{Name: "agreement", Floats: notNil(agreement)},
-		{Name: "independent", Floats: notNil(independent)},
-		{Name: "accuracy_a", Floats: notNil(accuracyA)},
-		{Name: "accuracy_b", Floats: notNil(accuracyB)},
-		{Name: "both_wrong_same", Floats: notNil(wrong)},
-	}}, nil
+	t := table.Table()
+	return &t, nil
+}
+
+// agreementRow is a row of the table of Agreement, which defines the columns.
+type agreementRow struct {
+	runPair
+	Pair          string  `col:"pair"`
+	Agreement     float64 `col:"agreement"`
+	Independent   float64 `col:"independent"`
+	AccuracyA     float64 `col:"accuracy_a"`
+	AccuracyB     float64 `col:"accuracy_b"`
+	BothWrongSame float64 `col:"both_wrong_same"`
 }
 
 // counts returns the shares of examples that two predictions have in common, that
@@ -108,7 +112,7 @@ func counts(x, y, labels []int32) (agree, wrong, a, b float64) {
 	return agree / n, wrong / n, a / n, b / n
 }
 
-// cosine is that of the angle between two vectors, absent where one is zero.
+// cosine returns the cosine of the angle between two vectors, absent if one is zero.
 func cosine(u, v []float64) record.Optional {
 	uu, vv := dot(u, u), dot(v, v)
 	if uu == 0 || vv == 0 {

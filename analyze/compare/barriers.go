@@ -19,8 +19,8 @@ type BarrierOptions struct {
 	// CurveSteps is the number of gradient steps of every trained curve; 0 means 100,
 	// a negative number trains none. Curves join the baseline's ends to the others'.
 	CurveSteps int `json:"curve_steps"`
-	// OneLoss says that the loss is that of all runs, whatever their headers say of
-	// models and data.
+	// OneLoss means that all runs have this loss, also if their headers name different
+	// models or data.
 	OneLoss bool `json:"one_loss"`
 
 	Progress analyze.Progress `json:"-"`
@@ -59,7 +59,8 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 	case err != nil:
 		return nil, err
 	case !c.Loss && (!opts.OneLoss || !c.Layout):
-		return nil, fmt.Errorf("compare: the runs have different models, layouts or data: there is no barrier between their ends")
+		return nil, fmt.Errorf("compare: the runs have different models, layouts or data: there is no barrier " +
+			"between their ends")
 	}
 	b := &barriers{loss: loss, o: opts, common: c}
 	if b.o.Progress == nil {
@@ -97,9 +98,13 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 		b.o.Progress.Add(1)
 	}
 	if b.unsettled > 0 {
-		b.warnings = append(b.warnings, analyze.Warning{Code: "curves_still_improving", Text: fmt.Sprintf("%d of %d trained curves had not settled after %d steps: curve_barrier_over_ends is an upper bound there, and more steps (--curve-steps) may find lower curves", b.unsettled, b.trained, b.o.CurveSteps)})
+		b.warnings = append(b.warnings, analyze.Warning{
+			Code: "curves_still_improving",
+			Text: fmt.Sprintf("%d of %d trained curves had not settled after %d steps: curve_barrier_over_ends is an "+
+				"upper bound there, and more steps (--curve-steps) may find lower curves", b.unsettled, b.trained, b.o.CurveSteps),
+		})
 	}
-	return &BarrierResult{Table: b.table(), Warnings: b.warnings}, nil
+	return &BarrierResult{Table: column.Of(b.rows), Warnings: b.warnings}, nil
 }
 
 // pairsOf lists the pairs of different groups with one seed, the baseline's first
@@ -129,75 +134,83 @@ type barriers struct {
 	start              []float32
 	warnings           []analyze.Warning
 
-	runA, runB, groupA, groupB, seed               []string
-	distance                                       []float64
-	cosine, lossA, lossB                           column.Floats
-	overEnds, overChord, height, curve, curveRatio column.Floats
+	rows []barrierRow
 }
 
+// runPair names two runs in a row of a table.
+type runPair struct {
+	RunA   string `col:"run_a"`
+	RunB   string `col:"run_b"`
+	GroupA string `col:"group_a"`
+	GroupB string `col:"group_b"`
+}
+
+func newRunPair(a, b *Run) runPair { return runPair{a.Name, b.Name, a.group(), b.group()} }
+
+// barrierRow is a row of BarrierResult.Table, which defines the columns.
+type barrierRow struct {
+	runPair
+	Seed                 string          `col:"seed"`
+	Distance             float64         `col:"distance"`
+	Cosine               record.Optional `col:"cosine"`
+	LossA                record.Optional `col:"loss_a"`
+	LossB                record.Optional `col:"loss_b"`
+	BarrierOverEnds      record.Optional `col:"barrier_over_ends"`
+	BarrierOverChord     record.Optional `col:"barrier_over_chord"`
+	BarrierHeight        record.Optional `col:"barrier_height"`
+	CurveBarrierOverEnds record.Optional `col:"curve_barrier_over_ends"`
+	CurveLengthRatio     record.Optional `col:"curve_length_ratio"`
+}
+
+// pair adds the row of the runs p of s.
 func (b *barriers) pair(ctx context.Context, s []Run, p [2]int) error {
 	x, y := &s[p[0]], &s[p[1]]
 	from, to := b.ends[p[0]], b.ends[p[1]]
 	name := fmt.Sprintf("%s and %s", x.Name, y.Name)
-	b.runA, b.runB = append(b.runA, x.Name), append(b.runB, y.Name)
-	b.groupA, b.groupB = append(b.groupA, x.group()), append(b.groupB, y.group())
-	b.seed = append(b.seed, fmt.Sprint(x.Seed))
-	b.cosine.Add(b.cosineOf(from, to))
+	row := barrierRow{runPair: newRunPair(x, y), Seed: fmt.Sprint(x.Seed), Cosine: b.cosineOf(from, to)}
 	if slices.Equal(from, to) {
-		b.same(ctx, from)
+		loss, err := b.loss.Loss(ctx, from)
+		row.LossA = record.Optional{Value: loss, Valid: err == nil}
+		row.LossB, row.BarrierOverEnds, row.BarrierOverChord = row.LossA, record.Some(0), record.Some(0)
+		row.BarrierHeight, row.CurveBarrierOverEnds = record.Some(0), record.Some(0)
+		b.rows = append(b.rows, row)
 		return nil
 	}
 	if !finite(from) || !finite(to) {
-		b.nothing()
-		b.warnings = append(b.warnings, analyze.Warning{Code: "nonfinite_end", Text: fmt.Sprintf("an end of %s is not finite: there is no line between them", name)})
+		b.rows = append(b.rows, row)
+		b.warnings = append(b.warnings, analyze.Warning{
+			Code: "nonfinite_end",
+			Text: fmt.Sprintf("an end of %s is not finite: no line between the ends exists", name),
+		})
 		return nil
 	}
-	r, err := line.Between(ctx, from, to, b.loss, line.Options{Mode: line.Connectivity, Store: analyze.Prefixed(b.o.Store, "line "+name+" ")})
+	r, err := line.Between(ctx, from, to, b.loss, line.Options{
+		Mode:  line.Connectivity,
+		Store: analyze.Prefixed(b.o.Store, "line "+name+" "),
+	})
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", name, err)
 	}
-	b.distance = append(b.distance, r.Summary.Distance)
-	b.lossA.Add(r.Summary.LossStart)
-	b.lossB.Add(r.Summary.LossEnd)
-	b.overEnds.Add(r.Summary.BarrierOverEnds)
-	b.overChord.Add(r.Summary.BarrierOverChord)
-	b.height.Add(r.Summary.BarrierHeight)
+	row.Distance, row.LossA, row.LossB = r.Summary.Distance, r.Summary.LossStart, r.Summary.LossEnd
+	row.BarrierOverEnds, row.BarrierOverChord = r.Summary.BarrierOverEnds, r.Summary.BarrierOverChord
+	row.BarrierHeight = r.Summary.BarrierHeight
 	if b.o.CurveSteps < 0 || x.group() != b.o.Baseline {
-		b.curve.Add(record.Optional{})
-		b.curveRatio.Add(record.Optional{})
+		b.rows = append(b.rows, row)
 		return nil
 	}
-	k, err := line.Connect(ctx, from, to, b.loss, line.ConnectOptions{Steps: b.o.CurveSteps, Store: analyze.Prefixed(b.o.Store, "curve "+name+" ")})
+	k, err := line.Connect(ctx, from, to, b.loss, line.ConnectOptions{
+		Steps: b.o.CurveSteps,
+		Store: analyze.Prefixed(b.o.Store, "curve "+name+" "),
+	})
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", name, err)
 	}
 	if b.trained++; !k.Summary.Settled {
 		b.unsettled++
 	}
-	b.curve.Add(k.Summary.Curve.BarrierEnds)
-	b.curveRatio.Add(record.Some(k.Summary.LengthRatio))
+	row.CurveBarrierOverEnds, row.CurveLengthRatio = k.Summary.Curve.BarrierEnds, record.Some(k.Summary.LengthRatio)
+	b.rows = append(b.rows, row)
 	return nil
-}
-
-// same is a pair that ends at one point.
-func (b *barriers) same(ctx context.Context, theta []float32) {
-	loss, err := b.loss.Loss(ctx, theta)
-	at := record.Optional{Value: loss, Valid: err == nil}
-	b.distance = append(b.distance, 0)
-	b.lossA.Add(at)
-	b.lossB.Add(at)
-	for _, c := range []*column.Floats{&b.overEnds, &b.overChord, &b.height, &b.curve} {
-		c.Add(record.Some(0))
-	}
-	b.curveRatio.Add(record.Optional{})
-}
-
-// nothing is a pair without a line.
-func (b *barriers) nothing() {
-	b.distance = append(b.distance, 0)
-	for _, c := range []*column.Floats{&b.lossA, &b.lossB, &b.overEnds, &b.overChord, &b.height, &b.curve, &b.curveRatio} {
-		c.Add(record.Optional{})
-	}
 }
 
 // cosineOf is the cosine between the displacements of two ends from the start.
@@ -211,15 +224,4 @@ func (b *barriers) cosineOf(x, y []float32) record.Optional {
 
 func finite(v []float32) bool {
 	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
-}
-
-func (b *barriers) table() record.Table {
-	return record.Table{Columns: []record.Column{
-		column.Strings("run_a", b.runA), column.Strings("run_b", b.runB), column.Strings("group_a", b.groupA), column.Strings("group_b", b.groupB),
-		column.Strings("seed", b.seed),
-		{Name: "distance", Floats: notNil(b.distance)},
-		b.cosine.Column("cosine"),
-		b.lossA.Column("loss_a"), b.lossB.Column("loss_b"), b.overEnds.Column("barrier_over_ends"), b.overChord.Column("barrier_over_chord"),
-		b.height.Column("barrier_height"), b.curve.Column("curve_barrier_over_ends"), b.curveRatio.Column("curve_length_ratio"),
-	}}
 }

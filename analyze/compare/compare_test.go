@@ -174,7 +174,10 @@ func TestItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []string{"distance", "barrier_over_ends", "barrier_over_chord", "barrier_height", "curve_barrier_over_ends"} {
+	for _, c := range []string{
+		"distance", "barrier_over_ends", "barrier_over_chord", "barrier_height",
+		"curve_barrier_over_ends",
+	} {
 		if v := l.Table.Column(c); v.Len() != 1 || v.Floats[0] != 0 || v.Valid != nil && !v.Valid[0] {
 			t.Errorf("%s is %v", c, v)
 		}
@@ -212,7 +215,11 @@ func TestItself(t *testing.T) {
 // lambda) along an eigenvector, the largest eigenvalue, no barrier.
 func TestMeasureOnAQuadratic(t *testing.T) {
 	r := descend(t, "fast", 0.3, 25, 2)
-	r.Ends = []compare.EndMeasure{{Name: "sum", Loss: analyze.LossFunc(func(_ context.Context, theta []float32) (float64, error) { return float64(len(theta)), nil })}}
+	r.Ends = []compare.EndMeasure{{Name: "sum", Loss: analyze.LossFunc(func(_ context.Context,
+		theta []float32,
+	) (float64, error) {
+		return float64(len(theta)), nil
+	})}}
 	s, err := compare.Measure(context.Background(), &r, compare.MeasureOptions{Top: 2, Products: 12})
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +249,8 @@ func TestMeasureNamesUnconvergedEigenvalues(t *testing.T) {
 			t.Fatal(err)
 		}
 		warned := slices.ContainsFunc(s.Warnings, func(w analyze.Warning) bool {
-			return w.Code == "eigenpairs_unconverged" && strings.Contains(w.Text, fmt.Sprintf("in %d products", products))
+			return w.Code == "eigenpairs_unconverged" && strings.Contains(w.Text, fmt.Sprintf("in %d products",
+				products))
 		})
 		if warned != want {
 			t.Errorf("%d products: the warning is there: %v, in %v", products, warned, s.Warnings)
@@ -268,7 +276,8 @@ func TestEnds(t *testing.T) {
 	}
 	x, y := paths.Table.Column("a").Floats, paths.Table.Column("b").Floats
 	if x[0] != 0 || y[0] != 0 || math.Abs(p.Cosine()) > 1e-6 || y[25] <= 0 {
-		t.Errorf("the start is at (%g, %g), the axes have the cosine %g, the end of fast is at %g", x[0], y[0], p.Cosine(), y[25])
+		t.Errorf("the start is at (%g, %g), the axes have the cosine %g, the end of fast is at %g", x[0], y[0],
+			p.Cosine(), y[25])
 	}
 	other := descend(t, "other", 0.3, 5, 1)
 	other.Trajectory = shifted(t, other.Trajectory)
@@ -310,13 +319,17 @@ func TestCheck(t *testing.T) {
 		if err != nil || len(w) != 1 || w[0].Code != code || c.Loss || !c.Start {
 			t.Errorf("%s: %+v, %v, %v", code, c, w, err)
 		}
-		if _, err := compare.Barriers(context.Background(), []compare.Run{a, other}, bowl{4}, compare.BarrierOptions{}); err == nil || !strings.Contains(err.Error(), "no barrier between") {
+		if _, err := compare.Barriers(context.Background(), []compare.Run{a, other}, bowl{4},
+			compare.BarrierOptions{}); err == nil || !strings.Contains(err.Error(), "no barrier between") {
 			t.Errorf("%s: barriers: %v", code, err)
 		}
 	}
 	b.Name = a.Name
 	for want, runs := range map[string][]compare.Run{
-		"no run is given": nil, "two runs are named": {a, b}, "has no name": {{Trajectory: a.Trajectory}}, "has no rows": {{Name: "x"}},
+		"no run is given": nil, "two runs are named": {
+			a,
+			b,
+		}, "has no name": {{Trajectory: a.Trajectory}}, "has no rows": {{Name: "x"}},
 	} {
 		if _, _, err := compare.Check(runs); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %q", err, want)
@@ -336,7 +349,10 @@ func TestGroups(t *testing.T) {
 		headers []*record.Header
 		want    []string
 	}{
-		{[]*record.Header{h("sgd", 0.1, 10, 1), h("adam", 0.01, 20, 1), h("sgd", 0.1, 10, 2)}, []string{"sgd", "adam", "sgd"}},
+		{[]*record.Header{h("sgd", 0.1, 10, 1), h("adam", 0.01, 20, 1), h("sgd", 0.1, 10, 2)}, []string{
+			"sgd", "adam",
+			"sgd",
+		}},
 		{[]*record.Header{h("sgd", 0.1, 10, 1), h("sgd", 0.2, 10, 1)}, []string{"sgd \u03b7=0.1", "sgd \u03b7=0.2"}},
 		{[]*record.Header{h("sgd", 0.1, 10, 1), h("sgd", 0.1, 20, 1)}, []string{"sgd B=10", "sgd B=20"}},
 	} {

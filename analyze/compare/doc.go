@@ -4,7 +4,7 @@
 //  1. A Run is a recording with a name, the group that it belongs to (an optimizer
 //     with its settings) and its loss. Groups names the groups by what differs.
 //  2. Check says what the runs have in common, and with that which of the
-//     following questions can be asked of them.
+//     following analyses are possible.
 //  3. Joint finds one plane for all runs, with equal weight for each; Ends takes
 //     the plane through the common start and two ends. Paths puts every iterate
 //     on it, with its distance from it.
@@ -26,7 +26,8 @@
 package compare
 
 // Method says in one sentence how the numbers came about.
-const Method = "Joint principal component analysis with equal weight for every run; statistics per run, differences paired over seeds with percentile bootstrap intervals."
+const Method = "Joint principal component analysis with equal weight for every run; statistics per run, differences " +
+	"paired over seeds with percentile bootstrap intervals."
 
 // Citation has the BibTeX entries of the comparison of end points by lines and of
 // curves, and of predictions along runs.

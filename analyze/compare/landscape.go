@@ -73,7 +73,9 @@ type LandscapeResult struct {
 // Landscape evaluates the loss on the plane, on a rectangle around the paths of all
 // runs. When the work ends early the result has what was evaluated and the error
 // says where it stopped, as landscape.Compute does.
-func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsResult, loss analyze.Loss, opts LandscapeOptions) (*LandscapeResult, error) {
+func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsResult, loss analyze.Loss,
+	opts LandscapeOptions,
+) (*LandscapeResult, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
@@ -84,7 +86,10 @@ func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsRes
 	}
 	x := around(paths.Table.Column("a").Floats, o.NX, o.Margin)
 	y := around(paths.Table.Column("b").Floats, o.NY, o.Margin)
-	r, err := landscape.Compute(ctx, p, loss, landscape.Options{X: x, Y: y, Compared: -1, Plain: o.Plain, Progress: o.Progress, Store: o.Store})
+	r, err := landscape.Compute(ctx, p, loss, landscape.Options{
+		X: x, Y: y, Compared: -1, Plain: o.Plain,
+		Progress: o.Progress, Store: o.Store,
+	})
 	if r == nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsRes
 		return out, err
 	}
 	c := &planeErrors{plane: &p, loss: loss, o: &o, theta: make([]float32, p.Len())}
-	o.Progress.Begin("iterates beside the plane", 2*max(0, o.Compared)*len(s))
+	o.Progress.Begin("iterates off the plane", 2*max(0, o.Compared)*len(s))
 	for i := range s {
 		d, err := c.run(ctx, &s[i])
 		if err != nil {
@@ -101,14 +106,7 @@ func Landscape(ctx context.Context, runs []Run, p analyze.Plane, paths *PathsRes
 		}
 		out.Errors = append(out.Errors, d)
 	}
-	out.Compared = record.Table{Columns: []record.Column{
-		column.Strings("run", c.name), column.Ints("step", c.step),
-		{Name: "a", Floats: notNil(c.a)},
-		{Name: "b", Floats: notNil(c.b)},
-		{Name: "residual", Floats: notNil(c.residual)},
-		{Name: "plane_loss", Floats: notNil(c.onPlane)},
-		{Name: "true_loss", Floats: notNil(c.atIterate)},
-	}}
+	out.Compared = column.Of(c.rows)
 	return out, nil
 }
 
@@ -122,16 +120,26 @@ func around(values []float64, n int, margin float64) analyze.Range {
 	return analyze.Range{Min: low - margin*width, Max: high + margin*width, N: n}
 }
 
-// planeErrors compares losses on the plane with those of the iterates.
+// planeErrors compares losses on the plane with the losses at the iterates.
 type planeErrors struct {
 	plane *analyze.Plane
 	loss  analyze.Loss
 	o     *LandscapeOptions
 	theta []float32
 
-	name                                         []string
-	step                                         []int64
-	a, b, residual, onPlane, atIterate, relative []float64
+	rows     []comparedRow
+	relative []float64 // of each row: difference of the losses over the true loss
+}
+
+// comparedRow is a row of LandscapeResult.Compared, which defines the columns.
+type comparedRow struct {
+	Run       string  `col:"run"`
+	Step      int64   `col:"step"`
+	A         float64 `col:"a"`
+	B         float64 `col:"b"`
+	Residual  float64 `col:"residual"`
+	PlaneLoss float64 `col:"plane_loss"`
+	TrueLoss  float64 `col:"true_loss"`
 }
 
 func (c *planeErrors) run(ctx context.Context, r *Run) (analyze.Distribution, error) {
@@ -181,9 +189,7 @@ func (c *planeErrors) row(ctx context.Context, r *Run, i int) error {
 		return fmt.Errorf("compare: run %s: step %d: %w", r.Name, s.Step, err)
 	}
 	c.o.Progress.Add(2)
-	c.name, c.step = append(c.name, r.Name), append(c.step, s.Step)
-	c.a, c.b, c.residual = append(c.a, a), append(c.b, b), append(c.residual, residual)
-	c.onPlane, c.atIterate = append(c.onPlane, losses[0]), append(c.atIterate, losses[1])
+	c.rows = append(c.rows, comparedRow{r.Name, s.Step, a, b, residual, losses[0], losses[1]})
 	c.relative = append(c.relative, math.Abs(losses[0]-losses[1])/math.Abs(losses[1]))
 	return nil
 }
@@ -198,11 +204,4 @@ func unitOf(store analyze.Store, name string, compute func() ([]float64, error))
 		return nil, err
 	}
 	return v, store.Save(name, v)
-}
-
-func notNil(v []float64) []float64 {
-	if v == nil {
-		return []float64{}
-	}
-	return v
 }

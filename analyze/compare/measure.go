@@ -22,8 +22,8 @@ type MeasureOptions struct {
 	// Alphas are the points on a segment; the zero value is 0:2:9, which reaches
 	// beyond the step, so that a floor behind it is seen.
 	Alphas analyze.Range `json:"alphas"`
-	// CurvatureRows is at how many iterates of the second half the Hessian is looked
-	// at, the last step among them; 0 means 2, a negative number none. Each takes
+	// CurvatureRows is the number of iterates of the second half where the Hessian is evaluated
+	// The last step is one of them. 0 means 2, a negative number none. Each takes
 	// about Products products with the Hessian, which cost one to two gradients each.
 	CurvatureRows int `json:"curvature_rows"`
 	Products      int `json:"products"` // 0 means 40
@@ -72,9 +72,11 @@ type RunStatistics struct {
 	//	passes                 cost: gradient evaluations in passes over the training set
 	//	full_loss              at the last iterate, where it was recorded or is evaluated
 	//	...                    the run's own EndMeasures
-	//	floor_position         s*, curvature-weighted over the walked segments; 1/2 for a stationary walk on a quadratic, 1 for an exact line search
+	// floor_position s*, curvature-weighted over the walked segments; 1/2 for a stationary walk on
+	// a quadratic, 1 for an exact line search
 	//	floor_interior_ratio   share of the steps that went beyond the floor
-	//	relative_improvement   median share of the improvement that an exact line search on the full loss would have had
+	// relative_improvement median share of the improvement that an exact line search on the full
+	// loss would have had
 	//	rises_ratio            share of the steps that raise the full loss
 	//	height                 mean height of the iterates above the floor of their segment
 	//	barrier_ratio          share of the segments with a barrier that float32 can resolve
@@ -82,7 +84,8 @@ type RunStatistics struct {
 	//	step_length            mean
 	//	displacement           of the last iterate from the first
 	//	path_length            sum of the step lengths
-	//	displacement_exponent  gamma of displacement^2 ~ steps^gamma from the start: 1 for a random walk, 2 for a straight one
+	// displacement_exponent gamma of displacement^2 ~ steps^gamma from the start: 1 for a random
+	// walk, 2 for a straight one
 	//	lambda_max, trace      of the Hessian at the last step
 	//	eta_lambda_max         learning rate times largest eigenvalue, mean over the rows
 	//	update_dominant_share  share of the squared update in the space of the largest eigenvalues, mean over the rows
@@ -90,7 +93,7 @@ type RunStatistics struct {
 	Warnings []analyze.Warning `json:"warnings"`
 }
 
-// Value returns the statistic of that name; absent when there is none.
+// Value returns the statistic with that name; absent if the run does not have it.
 func (r *RunStatistics) Value(name string) record.Optional {
 	for _, s := range r.Values {
 		if s.Name == name {
@@ -123,7 +126,8 @@ func (m *measurement) add(name string, v record.Optional) {
 }
 
 func (m *measurement) warn(code, format string, args ...any) {
-	m.out.Warnings = append(m.out.Warnings, analyze.Warning{Code: code, Text: m.run.Name + ": " + fmt.Sprintf(format, args...)})
+	m.out.Warnings = append(m.out.Warnings, analyze.Warning{Code: code, Text: m.run.Name + ": " + fmt.Sprintf(format,
+		args...)})
 }
 
 // passes turns gradient evaluations into passes over the training set; absent when
@@ -153,7 +157,7 @@ func (m *measurement) ends(ctx context.Context) error {
 	h := m.run.Trajectory.Header()
 	m.add("passes", passes(h, end.Evaluations))
 	if end.Step < h.Steps {
-		m.warn("incomplete", "it has %d of %d updates: its end is not that of a finished run", end.Step, h.Steps)
+		m.warn("incomplete", "it has %d of %d updates: its last iterate is not the end of a finished run", end.Step, h.Steps)
 	}
 	evaluated := func(name string, loss analyze.Loss) (record.Optional, error) {
 		if loss == nil {
@@ -187,7 +191,10 @@ func (m *measurement) ends(ctx context.Context) error {
 
 // walk measures the loss along segments.
 func (m *measurement) walk(ctx context.Context) error {
-	names := []string{"floor_position", "floor_interior_ratio", "relative_improvement", "rises_ratio", "height", "barrier_ratio"}
+	names := []string{
+		"floor_position", "floor_interior_ratio", "relative_improvement", "rises_ratio", "height",
+		"barrier_ratio",
+	}
 	if m.run.Loss == nil || m.o.Segments < 0 || len(m.steps) < 2 {
 		return nil
 	}
@@ -197,7 +204,8 @@ func (m *measurement) walk(ctx context.Context) error {
 		return err
 	}
 	r, err := walk.Run(ctx, m.run.Trajectory, m.run.Loss, walk.Options{
-		Segments: rows, Alphas: m.o.Alphas, Store: analyze.Prefixed(m.o.Store, "walk "+m.run.Name+" "), Progress: m.o.Progress,
+		Segments: rows, Alphas: m.o.Alphas, Store: analyze.Prefixed(m.o.Store, "walk "+m.run.Name+
+			" "), Progress: m.o.Progress,
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -219,7 +227,8 @@ func (m *measurement) walk(ctx context.Context) error {
 		barriers = record.Some(float64(s.Barriers-s.BarriersBelowFloat32) / float64(s.Segments))
 	}
 	if s.FloorAtEdgeRatio.Value > 0.25 {
-		m.warn("floor_at_edge", "the floor is at the edge of the samples in %.0f %% of the walked segments: it is farther out than alpha %g", 100*s.FloorAtEdgeRatio.Value, m.o.Alphas.Max)
+		m.warn("floor_at_edge", "the floor is at the edge of the samples in %.0f %% of the walked segments: it is "+
+			"farther out than alpha %g", 100*s.FloorAtEdgeRatio.Value, m.o.Alphas.Max)
 	}
 	for i, v := range []record.Optional{
 		s.FloorPositionWeighted, s.FloorInteriorRatio, u.Summary.RelativeImprovement.Median, s.RisesRatio, s.HeightMean.Mean, barriers,
@@ -263,7 +272,7 @@ func (m *measurement) geometry(ctx context.Context) error {
 	return nil
 }
 
-// curvature looks at the Hessian at a few iterates.
+// curvature computes the curvature at a few iterates.
 func (m *measurement) curvature(ctx context.Context) error {
 	n := len(m.steps)
 	if m.run.Loss == nil || m.o.CurvatureRows < 0 || n < 2 {
@@ -283,10 +292,13 @@ func (m *measurement) curvature(ctx context.Context) error {
 		return err
 	}
 	names := []string{"lambda_max", "trace", "eta_lambda_max", "update_dominant_share"}
-	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{Rows: rows, Each: curvature.Options{
-		Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10, Progress: m.o.Progress,
-		Store: analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
-	}})
+	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{
+		Rows: rows,
+		Each: curvature.Options{
+			Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10, Progress: m.o.Progress,
+			Store: analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
+		},
+	})
 	switch {
 	case ctx.Err() != nil:
 		return err
@@ -303,32 +315,42 @@ func (m *measurement) curvature(ctx context.Context) error {
 		m.warn("finite_differences", "curvature is from %s", c.Summary.ProductMethod)
 	}
 	if n := c.Summary.UnconvergedRows; n > 0 {
-		m.warn("eigenpairs_unconverged", "at %d of %d iterates some of the %d largest eigenvalues have not converged in %d products (more: --products): the share of the update in their space is uncertain, and lambda_max may be too low", n, c.Summary.Rows, m.o.Top, m.o.Products)
+		m.warn("eigenpairs_unconverged", "at %d of %d iterates some of the %d largest eigenvalues have not converged "+
+			"in %d products (more: --products): the share of the update in their space is uncertain, and lambda_max "+
+			"may be too low", n, c.Summary.Rows, m.o.Top, m.o.Products)
 	}
 	end := func(name string) record.Optional {
 		t := c.Table.Column(name)
 		i := t.Len() - 1
 		return record.Optional{Value: t.Floats[i], Valid: t.Valid == nil || t.Valid[i]}
 	}
-	for i, v := range []record.Optional{end("lambda_max"), end("trace"), c.Summary.EtaLambdaMax.Mean, c.Summary.UpdateDominantShare.Mean} {
+	for i, v := range []record.Optional{
+		end("lambda_max"), end("trace"), c.Summary.EtaLambdaMax.Mean,
+		c.Summary.UpdateDominantShare.Mean,
+	} {
 		m.add(names[i], v)
 	}
 	return nil
 }
 
-// StatisticsTable has one row per run and one column per statistic, those that any
-// run has, in the order of the first run that has them.
+// StatisticsTable has one row per run and one column per statistic that any run has, in
+// the order of the first run that has it.
 func StatisticsTable(stats []RunStatistics) record.Table {
 	var names, run, group, seed []string
 	for i := range stats {
-		run, group, seed = append(run, stats[i].Run), append(group, stats[i].Group), append(seed, fmt.Sprint(stats[i].Seed))
+		run, group, seed = append(run, stats[i].Run), append(group, stats[i].Group), append(seed,
+			fmt.Sprint(stats[i].Seed))
 		for _, v := range stats[i].Values {
 			if !slices.Contains(names, v.Name) {
 				names = append(names, v.Name)
 			}
 		}
 	}
-	t := record.Table{Columns: []record.Column{{Name: "run", Strings: run}, {Name: "group", Strings: group}, {Name: "seed", Strings: seed}}}
+	t := record.Table{Columns: []record.Column{
+		{Name: "run", Strings: run},
+		{Name: "group", Strings: group},
+		{Name: "seed", Strings: seed},
+	}}
 	for _, name := range names {
 		c := record.Column{Name: name, Floats: make([]float64, len(stats)), Valid: make([]bool, len(stats))}
 		for i := range stats {

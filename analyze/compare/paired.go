@@ -11,7 +11,7 @@ import (
 	"sgdwalk/record"
 )
 
-// Effect is one statistic of one group, beside that of the baseline.
+// Effect is one statistic of one group, compared with the baseline.
 type Effect struct {
 	Group     string           `json:"group"`
 	Statistic string           `json:"statistic"`
@@ -61,10 +61,10 @@ const (
 // about 80 %), which a warning says; there are no p-values.
 //
 // Groups come in the order of the statistics given, the baseline first; "" is the
-// group of the first. It is an error when the baseline is no group.
+// group of the first. A baseline that is not a group is an error.
 func Paired(stats []RunStatistics, baseline string, seed uint64) (*PairedResult, error) {
 	if len(stats) == 0 {
-		return nil, fmt.Errorf("compare: there are no statistics to pair")
+		return nil, fmt.Errorf("compare: no statistics were given; pairing needs at least one run")
 	}
 	if baseline == "" {
 		baseline = stats[0].Group
@@ -112,7 +112,7 @@ type pairing struct {
 	seed     uint64
 }
 
-// value is that of a group's run of a seed; absent also when it is not finite.
+// value returns the value of the run of a group and a seed; absent also if it is not finite.
 func (p *pairing) value(group, name string, seed uint64) record.Optional {
 	for i := range p.stats {
 		s := &p.stats[i]
@@ -154,7 +154,9 @@ func (p *pairing) effect(group, name string) Effect {
 
 // spreadOf returns mean and standard deviation of the values, the bootstrap
 // interval of the mean, and the same of mean over standard deviation.
-func spreadOf(v []float64, seed uint64) (mean, sd record.Optional, interval analyze.Interval, effect record.Optional, effectInterval analyze.Interval) {
+func spreadOf(v []float64, seed uint64) (mean, sd record.Optional, interval analyze.Interval, effect record.Optional,
+	effectInterval analyze.Interval,
+) {
 	if len(v) == 0 {
 		return
 	}
@@ -229,9 +231,16 @@ func quantiles(v []float64) analyze.Interval {
 
 func (r *PairedResult) warn(seeds int) {
 	if seeds < minPairs {
-		r.Warnings = append(r.Warnings, analyze.Warning{Code: "few_seeds", Text: fmt.Sprintf("there are %d seeds; intervals need at least %d", seeds, minPairs)})
+		r.Warnings = append(r.Warnings, analyze.Warning{
+			Code: "few_seeds",
+			Text: fmt.Sprintf("there are %d seeds; intervals need at least %d", seeds, minPairs),
+		})
 	} else if seeds < 10 {
-		r.Warnings = append(r.Warnings, analyze.Warning{Code: "few_seeds", Text: fmt.Sprintf("intervals over %d seeds are too narrow: a percentile bootstrap of five covers about 80 %% where it says 95 %%", seeds)})
+		r.Warnings = append(r.Warnings, analyze.Warning{
+			Code: "few_seeds",
+			Text: fmt.Sprintf("intervals over %d seeds are too narrow: a percentile bootstrap of five covers about "+
+				"80 %% where it says 95 %%", seeds),
+		})
 	}
 	missing := map[string]bool{}
 	var named []string
@@ -242,35 +251,48 @@ func (r *PairedResult) warn(seeds int) {
 		}
 	}
 	if len(named) > 0 {
-		r.Warnings = append(r.Warnings, analyze.Warning{Code: "missing_seeds", Text: fmt.Sprintf("without a final loss, here or in the baseline, and left out: %v", named)})
+		r.Warnings = append(r.Warnings, analyze.Warning{
+			Code: "missing_seeds",
+			Text: fmt.Sprintf("without a final loss, here or in the baseline, and left out: %v", named),
+		})
 	}
 }
 
+// effectRow is a row of PairedResult.Table.
+type effectRow struct {
+	Group          string          `col:"group"`
+	Statistic      string          `col:"statistic"`
+	Values         int             `col:"values"`
+	Mean           record.Optional `col:"mean"`
+	SD             record.Optional `col:"sd"`
+	MeanLow        record.Optional `col:"mean_low"`
+	MeanHigh       record.Optional `col:"mean_high"`
+	Pairs          int             `col:"pairs"`
+	Difference     record.Optional `col:"difference"`
+	DifferenceLow  record.Optional `col:"difference_low"`
+	DifferenceHigh record.Optional `col:"difference_high"`
+	Effect         record.Optional `col:"effect"`
+	EffectLow      record.Optional `col:"effect_low"`
+	EffectHigh     record.Optional `col:"effect_high"`
+	Above          int             `col:"above"`
+	MissingSeeds   string          `col:"missing_seeds"` // each followed by a space
+}
+
 func effectTable(effects []Effect) record.Table {
-	var group, statistic, missing []string
-	var values, pairs, above []int64
-	columns := make([]column.Floats, 10)
-	for i := range effects {
-		e := &effects[i]
-		group, statistic = append(group, e.Group), append(statistic, e.Statistic)
-		values, pairs, above = append(values, int64(e.Values)), append(pairs, int64(e.Pairs)), append(above, int64(e.Above))
-		text := ""
+	var table column.Builder[effectRow]
+	for _, e := range effects {
+		missing := ""
 		for _, s := range e.Missing {
-			text += fmt.Sprintf("%d ", s)
+			missing += fmt.Sprintf("%d ", s)
 		}
-		missing = append(missing, text)
-		for k, v := range []record.Optional{
-			e.Mean, e.SD, e.Interval.Low, e.Interval.High, e.Difference, e.DifferenceInterval.Low, e.DifferenceInterval.High,
-			e.Effect, e.EffectInterval.Low, e.EffectInterval.High,
-		} {
-			columns[k].Add(v)
-		}
+		table.Add(effectRow{
+			Group: e.Group, Statistic: e.Statistic, Values: e.Values,
+			Mean: e.Mean, SD: e.SD, MeanLow: e.Interval.Low, MeanHigh: e.Interval.High,
+			Pairs: e.Pairs, Difference: e.Difference,
+			DifferenceLow: e.DifferenceInterval.Low, DifferenceHigh: e.DifferenceInterval.High,
+			Effect: e.Effect, EffectLow: e.EffectInterval.Low, EffectHigh: e.EffectInterval.High,
+			Above: e.Above, MissingSeeds: missing,
+		})
 	}
-	return record.Table{Columns: []record.Column{
-		column.Strings("group", group), column.Strings("statistic", statistic), column.Ints("values", values),
-		columns[0].Column("mean"), columns[1].Column("sd"), columns[2].Column("mean_low"), columns[3].Column("mean_high"),
-		column.Ints("pairs", pairs), columns[4].Column("difference"), columns[5].Column("difference_low"), columns[6].Column("difference_high"),
-		columns[7].Column("effect"), columns[8].Column("effect_low"), columns[9].Column("effect_high"),
-		column.Ints("above", above), column.Strings("missing_seeds", missing),
-	}}
+	return table.Table()
 }

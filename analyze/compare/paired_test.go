@@ -13,7 +13,10 @@ import (
 )
 
 func statistics(group string, seed uint64, value float64) compare.RunStatistics {
-	return compare.RunStatistics{Run: group, Group: group, Seed: seed, Values: []compare.Statistic{{Name: "full_loss", Value: record.Some(value)}}}
+	return compare.RunStatistics{Run: group, Group: group, Seed: seed, Values: []compare.Statistic{{
+		Name:  "full_loss",
+		Value: record.Some(value),
+	}}}
 }
 
 func effectOf(t *testing.T, r *compare.PairedResult, group string) compare.Effect {
@@ -54,7 +57,8 @@ func TestPaired(t *testing.T) {
 	if d := e.Difference.Value; math.Abs(d-1.2) > 1e-12 || math.Abs(e.Effect.Value-6) > 1e-9 {
 		t.Errorf("difference %v, effect %v", e.Difference, e.Effect)
 	}
-	if low, high := e.DifferenceInterval.Low.Value, e.DifferenceInterval.High.Value; math.Abs(low-1.0667) > 0.07 || math.Abs(high-1.3333) > 0.07 || low >= high {
+	if low, high := e.DifferenceInterval.Low.Value, e.DifferenceInterval.High.Value; math.Abs(low-1.0667) > 0.07 ||
+		math.Abs(high-1.3333) > 0.07 || low >= high {
 		t.Errorf("interval %v to %v", low, high)
 	}
 	if b := effectOf(t, r, "base"); b.Difference.Valid || b.Pairs != 0 || b.Mean.Value != 200 {
@@ -107,7 +111,8 @@ func TestIntervalCoverage(t *testing.T) {
 			}
 		}
 		if share := float64(covered) / float64(c.trials); share < c.low || share > c.high {
-			t.Errorf("%d seeds: the interval covers the difference in %.2f of the trials; want %.2f to %.2f", c.seeds, share, c.low, c.high)
+			t.Errorf("%d seeds: the interval covers the difference in %.2f of the trials; want %.2f to %.2f", c.seeds,
+				share, c.low, c.high)
 		}
 	}
 }

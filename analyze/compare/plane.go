@@ -15,9 +15,9 @@ import (
 // Joint finds the principal directions of all runs together: their iterates
 // concatenated, measured from one origin (the mean over the runs, or with
 // pca.Init the common start), in the units of theta without any scaling of
-// coordinates, every run with the same weight whatever its number of rows. Only
-// the options' EqualRuns is not the caller's. It reads each run twice and holds no
-// copy of it, as pca.FitJoint says.
+// coordinates. Every run has the same weight, for any number of rows: Joint sets
+// EqualRuns, and takes all other options from the caller. It reads each run twice and
+// holds no copy of it (see pca.FitJoint).
 func Joint(ctx context.Context, runs []Run, opts pca.Options) (*pca.Result, error) {
 	s, err := sorted(runs)
 	if err != nil {
@@ -25,7 +25,7 @@ func Joint(ctx context.Context, runs []Run, opts pca.Options) (*pca.Result, erro
 	}
 	opts.EqualRuns = true
 	if opts.Surrogates == 0 {
-		opts.Surrogates = -1 // there are none for several runs
+		opts.Surrogates = -1 // not defined for several runs
 	}
 	trajectories := make([]record.Trajectory, len(s))
 	for i := range s {
@@ -49,7 +49,8 @@ func Ends(a, b *Run) (analyze.Plane, error) {
 		return none, err
 	}
 	if !c.Start {
-		return none, fmt.Errorf("compare: there is no plane through a common start and two ends: %s", warnings[len(warnings)-1].Text)
+		return none, fmt.Errorf("compare: there is no plane through a common start and two ends: %s",
+			warnings[len(warnings)-1].Text)
 	}
 	start, err := record.ThetaOf(a.Trajectory, 0)
 	if err != nil {
@@ -65,7 +66,8 @@ func Ends(a, b *Run) (analyze.Plane, error) {
 		return none, err
 	}
 	if _, err := analyze.PlaneThrough(start, endA.Theta, endB.Theta); err != nil {
-		return none, fmt.Errorf("compare: plane through the start of %s and the ends of %s and %s: %w", a.Name, a.Name, b.Name, err)
+		return none, fmt.Errorf("compare: plane through the start of %s and the ends of %s and %s: %w", a.Name, a.Name,
+			b.Name, err)
 	}
 	u, v := difference(endA.Theta, start), difference(endB.Theta, start)
 	along := dot(u, v) / dot(u, u)
@@ -144,32 +146,53 @@ func Paths(ctx context.Context, runs []Run, p *analyze.Plane) (*PathsResult, err
 			return nil, err
 		}
 		if sum.Nonfinite > 0 {
-			out.Warnings = append(out.Warnings, analyze.Warning{Code: "nonfinite_rows", Text: fmt.Sprintf("%d iterates of %s are NaN or infinite and have no place on the plane", sum.Nonfinite, s[i].Name)})
+			out.Warnings = append(out.Warnings, analyze.Warning{
+				Code: "nonfinite_rows",
+				Text: fmt.Sprintf("%d iterates of %s are NaN or infinite and have no place on the plane",
+					sum.Nonfinite, s[i].Name),
+			})
 		}
 		if sum.ResidualRatio.Valid && sum.ResidualRatio.Value > 1 {
-			out.Warnings = append(out.Warnings, analyze.Warning{Code: "off_plane", Text: fmt.Sprintf("the iterates of %s are farther off the plane than they move on it (median %.3g of %.3g): the plane does not show this run", s[i].Name, sum.Residual.Median.Value, sum.Extent)})
+			out.Warnings = append(out.Warnings, analyze.Warning{
+				Code: "off_plane",
+				Text: fmt.Sprintf("the iterates of %s are farther off the plane than they move on it (median %.3g of "+
+					"%.3g): the plane does not show this run", s[i].Name, sum.Residual.Median.Value, sum.Extent),
+			})
 		}
 		out.Runs = append(out.Runs, sum)
 	}
-	out.Table = w.table()
+	out.Table = w.Table()
 	return out, nil
 }
 
 // pathTable is the table of paths under construction.
 type pathTable struct {
-	run_, group             []string
-	seed                    []string
-	row, step, epoch, evals []int64
-	a, b, residual          []float64
-	full                    column.Floats
+	column.Builder[pathRow]
 }
+
+// pathRow is a row of PathsResult.Table, which defines the columns.
+type pathRow struct {
+	Run         string          `col:"run"`
+	Group       string          `col:"group"`
+	Seed        string          `col:"seed"`
+	Row         int             `col:"row"`
+	Step        int64           `col:"step"`
+	Epoch       int32           `col:"epoch"`
+	Evaluations int64           `col:"evaluations"`
+	A           float64         `col:"a"`
+	B           float64         `col:"b"`
+	Residual    float64         `col:"residual"`
+	FullLoss    record.Optional `col:"full_loss"`
+}
+
+// run adds the iterates of a run.
 
 func (w *pathTable) run(ctx context.Context, r *Run, p *analyze.Plane) (PathSummary, error) {
 	s := PathSummary{Run: r.Name, Group: r.group(), Seed: r.Seed}
 	if n := r.Trajectory.Header().Layout.Len(); n != p.Len() {
 		return s, fmt.Errorf("compare: run %s has %d parameters, the plane %d", r.Name, n, p.Len())
 	}
-	first := len(w.a)
+	var as, bs, residuals []float64
 	for it, err := range record.Iterates(r.Trajectory) {
 		if err != nil {
 			return s, fmt.Errorf("compare: run %s: row %d: %w", r.Name, it.Row, err)
@@ -178,21 +201,21 @@ func (w *pathTable) run(ctx context.Context, r *Run, p *analyze.Plane) (PathSumm
 			return s, fmt.Errorf("compare: stopped at row %d of run %s: %w", it.Row, r.Name, err)
 		}
 		a, b, residual := p.Project(it.Theta)
-		w.run_, w.group, w.seed = append(w.run_, r.Name), append(w.group, r.group()), append(w.seed, fmt.Sprint(r.Seed))
-		w.row, w.step, w.epoch, w.evals = append(w.row, int64(it.Row)), append(w.step, it.Step.Step), append(w.epoch, int64(it.Epoch)), append(w.evals, it.Evaluations)
-		w.a, w.b, w.residual = append(w.a, a), append(w.b, b), append(w.residual, residual)
-		w.full.Add(it.FullLoss)
+		w.Add(pathRow{
+			r.Name, r.group(), fmt.Sprint(r.Seed), it.Row, it.Step.Step, it.Epoch, it.Evaluations,
+			a, b, residual, it.FullLoss,
+		})
+		as, bs, residuals = append(as, a), append(bs, b), append(residuals, residual)
 	}
-	if len(w.a) == first {
+	if len(as) == 0 {
 		return s, fmt.Errorf("compare: run %s has no iterate with theta", r.Name)
 	}
-	a, b, residual := w.a[first:], w.b[first:], w.residual[first:]
-	s.Rows, s.EndResidual = len(a), residual[len(residual)-1]
+	s.Rows, s.EndResidual = len(as), residuals[len(residuals)-1]
 	u, v := p.Norms()
-	lowA, highA := extent(a)
-	lowB, highB := extent(b)
+	lowA, highA := extent(as)
+	lowB, highB := extent(bs)
 	s.Extent = math.Hypot((highA-lowA)*u, (highB-lowB)*v)
-	s.Residual = analyze.Describe(&record.Column{Floats: residual})
+	s.Residual = analyze.Describe(&record.Column{Floats: residuals})
 	s.Nonfinite = s.Residual.Nonfinite
 	if s.Extent > 0 && s.Residual.Median.Valid {
 		s.ResidualRatio = record.Some(s.Residual.Median.Value / s.Extent)
@@ -212,15 +235,4 @@ func extent(values []float64) (low, high float64) {
 		return 0, 0
 	}
 	return low, high
-}
-
-func (w *pathTable) table() record.Table {
-	return record.Table{Columns: []record.Column{
-		column.Strings("run", w.run_), column.Strings("group", w.group), column.Strings("seed", w.seed),
-		column.Ints("row", w.row), column.Ints("step", w.step), column.Ints("epoch", w.epoch), column.Ints("evaluations", w.evals),
-		{Name: "a", Floats: w.a},
-		{Name: "b", Floats: w.b},
-		{Name: "residual", Floats: w.residual},
-		w.full.Column("full_loss"),
-	}}
 }

@@ -15,7 +15,7 @@ type Run struct {
 	Group      string // what it is a repetition of; the name where it is empty
 	Seed       uint64 // pairs it with the runs of other groups
 	Trajectory record.Trajectory
-	Loss       analyze.Gradient // its own full training loss; nil where nothing is to be evaluated
+	Loss       analyze.Gradient // its full training loss; nil if nothing needs to be evaluated
 	Ends       []EndMeasure     // further measures of its last iterate
 }
 
@@ -157,13 +157,18 @@ func Check(runs []Run) (Common, []analyze.Warning, error) {
 			return
 		}
 		*same = false
-		warnings = append(warnings, analyze.Warning{Code: code, Text: fmt.Sprintf("%s and %s ", s[0].Name, r.Name) + fmt.Sprintf(format, args...)})
+		warnings = append(warnings, analyze.Warning{Code: code, Text: fmt.Sprintf("%s and %s ", s[0].Name,
+			r.Name) + fmt.Sprintf(format, args...)})
 	}
 	for _, r := range s[1:] {
 		h := r.Trajectory.Header()
-		differ(&c.Model, h.Model == first.Model, "different_models", r, "have different models (%s and %s): each is measured on its own loss, and there is no landscape or barrier between them", first.Model, h.Model)
-		differ(&c.Layout, h.Layout.Equal(first.Layout), "different_layouts", r, "have different layouts (%d and %d parameters): they have no plane and no distance in common", first.Layout.Len(), h.Layout.Len())
-		differ(&c.Data, h.Data.Hash == first.Data.Hash, "different_data", r, "have different data (%s and %s): their losses are not the same function", first.Data.Spec, h.Data.Spec)
+		differ(&c.Model, h.Model == first.Model, "different_models", r,
+			"have different models (%s and %s): each is measured on its own loss, and there is no landscape or "+
+				"barrier between them", first.Model, h.Model)
+		differ(&c.Layout, h.Layout.Equal(first.Layout), "different_layouts", r,
+			"have different layouts (%d and %d parameters): they have no plane and no distance in common", first.Layout.Len(), h.Layout.Len())
+		differ(&c.Data, h.Data.Hash == first.Data.Hash, "different_data", r,
+			"have different data (%s and %s): their losses are not the same function", first.Data.Spec, h.Data.Spec)
 	}
 	c.Loss = c.Model && c.Data && c.Layout
 	if !c.Layout {
@@ -179,12 +184,14 @@ func Check(runs []Run) (Common, []analyze.Warning, error) {
 		if err != nil {
 			return c, nil, fmt.Errorf("compare: run %s: row 0: %w", r.Name, err)
 		}
-		differ(&c.Start, start != nil && theta != nil && slices.Equal(start, theta), "different_starts", r, "start at different points: part of what lies between them is there from the start (sweep, or train --init-seed, starts all at one)")
+		differ(&c.Start, start != nil && theta != nil && slices.Equal(start, theta), "different_starts", r,
+			"start at different points: part of what lies between them is there from the start (sweep, or train "+
+				"--init-seed, starts all at one)")
 	}
 	return c, warnings, nil
 }
 
-// last returns the run's last iterate: the last row that is no inner one and has
+// last returns the last iterate of the run: the last row that is not an inner iterate and has
 // theta. The vector is a copy.
 func last(r *Run) (record.Step, error) {
 	for i := r.Trajectory.Len() - 1; i >= 0; i-- {

@@ -9,15 +9,21 @@ import (
 	"sgdwalk/record"
 )
 
-// seriesColumns are those that Series takes from package path.
-var seriesColumns = []string{"batch_loss", "full_loss", "test_loss", "grad_norm", "grad_cos", "update_norm", "update_cos", "displacement"}
+// seriesColumns are the columns that Series takes from package path.
+var seriesColumns = []string{
+	"batch_loss", "full_loss", "test_loss", "grad_norm", "grad_cos", "update_norm",
+	"update_cos", "displacement",
+}
 
 // Series has the per-step quantities of all runs, one row per iterate, run after
 // run in the order of their names:
 //
 //	run, group, seed
 //	step, epoch, evaluations
-//	passes        evaluations in passes over the training set: where optimizers that look at more than one batch a step can be compared by their cost
+//
+// passes evaluations in passes over the training set: where optimizers that look at more than one
+// batch a step can be compared by their cost
+//
 //	batch_loss, full_loss, test_loss, grad_norm, grad_cos, update_norm, update_cos, displacement   as in package path
 func Series(ctx context.Context, runs []Run) (*record.Table, error) {
 	s, err := sorted(runs)
@@ -41,7 +47,8 @@ func Series(ctx context.Context, runs []Run) (*record.Table, error) {
 				return nil, fmt.Errorf("compare: run %s: row %d: %w", r.Name, row, err)
 			}
 			run, group, seed = append(run, r.Name), append(group, r.group()), append(seed, fmt.Sprint(r.Seed))
-			step, epoch, evaluations = append(step, sc.Step), append(epoch, int64(sc.Epoch)), append(evaluations, sc.Evaluations)
+			step, epoch, evaluations = append(step, sc.Step), append(epoch, int64(sc.Epoch)), append(evaluations,
+				sc.Evaluations)
 			cost.Add(passes(h, sc.Evaluations))
 			for j, name := range seriesColumns {
 				v := record.Optional{}
@@ -54,7 +61,8 @@ func Series(ctx context.Context, runs []Run) (*record.Table, error) {
 	}
 	t := &record.Table{Columns: []record.Column{
 		column.Strings("run", run), column.Strings("group", group), column.Strings("seed", seed),
-		column.Ints("step", step), column.Ints("epoch", epoch), column.Ints("evaluations", evaluations), cost.Column("passes"),
+		column.Ints("step", step), column.Ints("epoch", epoch), column.Ints("evaluations",
+			evaluations), cost.Column("passes"),
 	}}
 	for j, name := range seriesColumns {
 		t.Columns = append(t.Columns, values[j].Column(name))
