@@ -3,15 +3,16 @@ package draw
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/path"
 	"sgdwalk/record"
 )
 
-// Path draws the losses, cosines, step lengths and distances of a run; a quantity
-// that it did not record has no figure.
-func Path(title string, r *path.Result) []Named {
+// Path draws the losses, cosines, step lengths and distances of a run, with notes under
+// each figure. A quantity that the run did not record has no figure.
+func Path(title string, r *path.Result, notes ...string) []Named {
 	t := &r.Table
 	steps := floats(t.Column("step").Ints)
 	var out []Named
@@ -25,7 +26,9 @@ func Path(title string, r *path.Result) []Named {
 			}
 		}
 		if len(kept) > 0 {
-			out = append(out, Named{name, &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: ylabel, Series: kept}})
+			out = append(out, Named{name, &figure.Curves{
+				Title: title, XLabel: "step", XWhole: true, YLabel: ylabel, Series: kept, Notes: notes,
+			}})
 		}
 	}
 	add("loss", "loss",
@@ -42,6 +45,18 @@ func Path(title string, r *path.Result) []Named {
 		figure.Series{Name: "displacement from \u03b8\u2080", Y: Values(t, "displacement")},
 		figure.Series{Name: "path length", Y: Values(t, "path_length")})
 	return out
+}
+
+// LearningRate draws the learning rate of a run; nil when it is constant or not known.
+func LearningRate(title string, r *path.Result, notes ...string) *figure.Curves {
+	x, y := present(floats(r.Table.Column("step").Ints), Values(&r.Table, "learning_rate"), true)
+	if !slices.ContainsFunc(y, func(v float64) bool { return v != y[0] }) {
+		return nil
+	}
+	return &figure.Curves{
+		Title: title, XLabel: "step", XWhole: true, YLabel: "learning rate", Notes: notes,
+		Series: []figure.Series{{X: x, Y: y}},
+	}
 }
 
 // present leaves out the places without a value where the series is sparse, so

@@ -2,6 +2,7 @@ package draw
 
 import (
 	"fmt"
+	"math"
 
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/pca"
@@ -36,5 +37,20 @@ func Scores(title string, r *pca.Result) *figure.Curves {
 			from = to
 		}
 	}
+	return f
+}
+
+// Trajectory draws the path of a run so far in the plane of its principal directions.
+func Trajectory(title string, p *pca.Plane) *figure.Trajectory {
+	axis := func(k int) string { return fmt.Sprintf("PC%d: %.1f %% of variance so far", k+1, 100*p.Ratios[k]) }
+	f := &figure.Trajectory{Title: title, XLabel: axis(0), YLabel: axis(1)}
+	for i, step := range p.Steps {
+		f.Path = append(f.Path, figure.PathPoint{
+			A: p.Scores[0][i], B: p.Scores[1][i], Residual: p.Residuals[i],
+			Step: int(step), Epoch: int(p.Epochs[i]), Loss: math.NaN(),
+		})
+	}
+	f.Notes = []string{fmt.Sprintf("Principal directions of %d iterates, up to step %d. The directions turn as the "+
+		"run continues. A random walk shows such shares too: see pca.", len(p.Steps), p.Steps[len(p.Steps)-1])}
 	return f
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,8 +35,8 @@ func (s *Status) Line() string {
 	return strings.Join(parts, ", ")
 }
 
-// Lines is the status for a terminal of the given width: what is where stays there
-// from call to call, so that the lines can be written over each other. No line is
+// Lines is the status for a terminal of the given width. Each number keeps its place from
+// call to call, so that the caller can write the lines over the earlier ones. No line is
 // wider than width, in characters.
 func (l *Log) Lines(s *Status, width int) []string {
 	width = max(width, 20)
@@ -46,7 +47,7 @@ func (l *Log) Lines(s *Status, width int) []string {
 		fmt.Sprintf("%s, step %d of %d%s, epoch %d of %d%s", s.State, s.Step, s.Steps, share(s.Step, s.Steps), s.Epoch, s.Epochs, s.pace()),
 		"",
 	}
-	row := func(name, text string, get func(*Point) float64, lo, hi float64) {
+	row := func(name, text string, get func(*Point) record.Optional, lo, hi float64) {
 		line := fmt.Sprintf("%-*s%s", label, name, text)
 		if get != nil && graph > 7 {
 			line = pad(line, label+28) + l.spark(graph, get, lo, hi)
@@ -54,12 +55,12 @@ func (l *Log) Lines(s *Status, width int) []string {
 		out = append(out, line)
 	}
 	nan := math.NaN()
-	row("loss", number(s.BatchLoss)+" mini-batch", func(p *Point) float64 { return p.BatchLoss }, nan, nan)
+	row("loss", number(s.BatchLoss)+" mini-batch", func(p *Point) record.Optional { return p.BatchLoss }, nan, nan)
 	row("", fmt.Sprintf("%s all, %s held out", number(s.FullLoss), number(s.TestLoss)), nil, 0, 0)
-	row("step length", number(s.StepLength), func(p *Point) float64 { return p.StepLength }, 0, nan)
-	row("cosine", fmt.Sprintf("%s of updates", number(s.UpdateCos)), func(p *Point) float64 { return p.UpdateCos }, -1, 1)
-	row("", fmt.Sprintf("%s of gradients", number(s.GradCos)), func(p *Point) float64 { return p.GradCos }, -1, 1)
-	row("rate", number(s.LearningRate), func(p *Point) float64 { return p.LearningRate }, 0, nan)
+	row("step length", number(s.StepLength), func(p *Point) record.Optional { return p.UpdateNorm }, 0, nan)
+	row("cosine", fmt.Sprintf("%s of updates", number(s.UpdateCos)), func(p *Point) record.Optional { return p.UpdateCos }, -1, 1)
+	row("", fmt.Sprintf("%s of gradients", number(s.GradCos)), func(p *Point) record.Optional { return p.GradCos }, -1, 1)
+	row("rate", number(s.LearningRate), func(p *Point) record.Optional { return p.LearningRate }, 0, nan)
 	row("queue", s.queue(), nil, 0, 0)
 	row("disk", s.disk(), nil, 0, 0)
 	if s.Nonfinite {
@@ -99,12 +100,13 @@ func (s *Status) pace() string {
 func (s *Status) queue() string {
 	r := s.Recorder
 	if r == nil && s.State != Recording {
-		return "nobody writes"
+		return "no process writes"
 	}
 	if r == nil {
-		return "not known: the writer says nothing"
+		return "not known: the writer does not report it"
 	}
-	text := fmt.Sprintf("%d of %d rows wait, at most %d; training waited %.2g s, recording takes %.1f %%", r.Queued, r.Capacity, r.MostQueued, r.BlockedTime, 100*r.Share)
+	text := fmt.Sprintf("%d of %d rows wait, at most %d; training waited %.2g s, recording takes %.1f %%",
+		r.Queued, r.Capacity, r.MostQueued, r.BlockedTime, 100*r.Share)
 	if r.Dropped > 0 {
 		text += fmt.Sprintf("; %d rows LOST", r.Dropped)
 	}
@@ -128,16 +130,21 @@ func (s *Status) disk() string {
 // bars are the eighths of a character cell.
 var bars = []rune("▁▂▃▄▅▆▇█")
 
-// spark draws the recent past of a quantity in so many characters: each is the
-// mean over a stretch of iterates, of which the newest is at the right. The scale
-// is from lo to hi, or from what is seen where they are NaN. A stretch without a
-// value is blank.
-func (l *Log) spark(n int, get func(*Point) float64, lo, hi float64) string {
+// spark draws the recent past of a quantity in n characters, the newest at the right.
+// Each character is the mean over a few iterates; it is blank where none has a value.
+// The scale is from lo to hi; where one of them is NaN, it follows from the values.
+func (l *Log) spark(n int, get func(*Point) record.Optional, lo, hi float64) string {
 	l.mu.Lock()
-	recent := l.points[max(0, len(l.points)-8*n):]
+	recent := slices.Clip(l.points[max(0, len(l.points)-8*n):])
+	if l.iterates > 0 {
+		recent = append(recent, l.last())
+	}
 	values := make([]float64, len(recent))
 	for i := range recent {
-		values[i] = get(&recent[i])
+		values[i] = math.NaN()
+		if o := get(&recent[i]); o.Valid {
+			values[i] = o.Value
+		}
 	}
 	l.mu.Unlock()
 	n = min(n, len(values))

@@ -109,7 +109,7 @@ func TestLikePath(t *testing.T) {
 		{"step_length", "update", "update_norm"},
 		{"step_length", "mini-batch gradient", "grad_norm"},
 		{"cosine", "mini-batch gradients", "grad_cos"},
-		{"distance", "", "displacement"},
+		{"distance", "displacement from \u03b8\u2080", "displacement"},
 	} {
 		curves := figureNamed(t, l, c.figure).(*figure.Curves)
 		column := want.Table.Column(c.column)
@@ -399,7 +399,7 @@ func TestFollowLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	loss := figureNamed(t, l, "loss").(*figure.Curves).Series[0]
-	if len(loss.X) != 6000 || loss.Y[1234] != steps[1234].BatchLoss.Value {
+	if len(loss.X) != 6001 || loss.Y[1234] != steps[1234].BatchLoss.Value {
 		t.Errorf("%d losses", len(loss.X))
 	}
 	walk := figureNamed(t, l, "path").(*figure.Trajectory).Path

@@ -83,7 +83,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mux.HandleFunc("GET /{$}", s.page)
 		mux.HandleFunc("GET /page.css", asset("text/css; charset=utf-8", pageCSS))
 		mux.HandleFunc("GET /page.js", asset("text/javascript; charset=utf-8", pageJS))
-		mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+		})
 		mux.HandleFunc("GET /status.json", s.status)
 		mux.HandleFunc("GET /report.html", s.report)
 		mux.HandleFunc("GET /{run}/{file}", s.figure)
@@ -93,7 +95,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	if !Loopback(host) && (s.Host == "" || !strings.EqualFold(strings.Trim(host, "[]"), s.Host) && !anyAddress(s.Host)) {
+	isOurs := s.Host != "" && (strings.EqualFold(strings.Trim(host, "[]"), s.Host) || anyAddress(s.Host))
+	if !Loopback(host) && !isOurs {
 		http.Error(w, fmt.Sprintf("this server does not answer to the name %q", host), http.StatusMisdirectedRequest)
 		return
 	}
@@ -146,7 +149,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// figureInfo is what the page is told of a figure.
+// figureInfo describes a figure to the page.
 type figureInfo struct {
 	Name    string `json:"name"`
 	Heading string `json:"heading"`
@@ -166,7 +169,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	for i := range s.Runs {
 		info := runInfo{Status: s.Runs[i].status(), Figures: []figureInfo{}}
 		for _, f := range s.Runs[i].Log.Figures() {
-			info.Figures = append(info.Figures, figureInfo{f.Name, printable.Line(f.Heading), printable.Line(f.Figure.Alt())})
+			info.Figures = append(info.Figures, figureInfo{f.Name, f.Heading, printable.Line(f.Figure.Alt())})
 		}
 		out.Runs = append(out.Runs, info)
 	}
@@ -228,13 +231,15 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes()) // it brings a policy of its own
+	_, _ = w.Write(b.Bytes()) // it has its own policy
 }
 
-// Serve answers requests at the listener until the context ends, and then closes
-// it, after a moment for those that are being answered.
+// Serve answers requests at the listener until the context ends. Then it closes the
+// listener, and gives open requests two seconds to finish.
 func (s *Server) Serve(ctx context.Context, at net.Listener) error {
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute}
+	server := &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
+	}
 	done := make(chan error, 1) // one value, from the one goroutine
 	go func() { done <- server.Serve(at) }()
 	select {

@@ -10,19 +10,19 @@ import (
 	"sgdwalk/record/recorder"
 )
 
-// State says how a run stands.
+// State is the state of a run.
 type State string
 
 // The states of a run.
 const (
 	Recording State = "recording" // a writer has it open
 	Finished  State = "finished"  // the last row follows the last update
-	Diverged  State = "diverged"  // a loss is not finite, and nobody writes
-	Stopped   State = "stopped"   // nobody writes, before the end: it was interrupted or killed
+	Diverged  State = "diverged"  // a loss is not finite, and no process writes
+	Stopped   State = "stopped"   // no process writes, before the end: the run was interrupted or killed
 )
 
-// Status is how a run stands now. Numbers are those of the last iterate where
-// nothing else is said; what is not known is absent.
+// Status has the numbers of a run now. Unless a field says otherwise, they are those of
+// the last iterate; a number that is not known is absent.
 type Status struct {
 	Run       string `json:"run"`
 	Model     string `json:"model"`
@@ -30,7 +30,7 @@ type Status struct {
 	Optimizer string `json:"optimizer"`
 	State     State  `json:"state"`
 	Step      int64  `json:"step"`  // of the last iterate
-	Steps     int64  `json:"steps"` // updates that were asked for
+	Steps     int64  `json:"steps"` // updates of the whole run
 	Epoch     int32  `json:"epoch"`
 	Epochs    int    `json:"epochs"`
 	Rows      int    `json:"rows"`
@@ -58,36 +58,39 @@ type Status struct {
 	Recorder *recorder.Counters `json:"recorder"` // nil when no process records the run
 }
 
-// Status returns how the run stands at the given time.
+// Status returns the state of the run at the given time.
 func (l *Log) Status(now time.Time) Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	h, p := l.header, &l.last
+	h, p := l.header, l.last()
 	s := Status{
-		Run: printable.Line(l.name), Model: printable.Line(h.Model), Data: printable.Line(dataName(h.Data.Spec)), Optimizer: printable.Line(h.Optimizer.Name), State: l.state(),
-		Step: p.Step, Steps: h.Steps, Epoch: p.Epoch, Epochs: h.Epochs, Rows: l.rows, Nonfinite: l.bad, Bytes: l.bytes,
-		BatchLoss: known(p.BatchLoss), LearningRate: known(p.LearningRate), StepLength: known(l.length), UpdateCos: known(l.cos),
+		Run: printable.Line(l.name), Model: printable.Line(h.Model), Data: printable.Line(dataName(h.Data.Spec)),
+		Optimizer: printable.Line(h.Optimizer.Name), State: l.state(),
+		Step: p.Step, Steps: h.Steps, Epoch: p.Epoch, Epochs: h.Epochs, Rows: l.rows,
+		Nonfinite: l.bad, Bytes: l.bytes,
+		BatchLoss: known(p.BatchLoss), LearningRate: known(p.LearningRate),
+		StepLength: known(l.before.UpdateNorm), UpdateCos: known(l.before.UpdateCos),
 		GradNorm: known(p.GradNorm), GradCos: known(p.GradCos), Displacement: known(p.Displacement),
-		FullLoss: known(l.full.FullLoss), TestLoss: known(l.test.TestLoss), FullStep: l.full.Step,
+		FullLoss: known(l.fullLoss), TestLoss: known(l.testLoss), FullStep: l.fullStep,
 	}
-	if l.noBatch && l.seen > 1 {
+	if l.noBatch && l.seen > 0 {
 		// The last row has no batch: what it lacks is that of the step before.
 		q := &l.before
-		s.BatchLoss, s.LearningRate, s.GradNorm, s.GradCos = known(q.BatchLoss), known(q.LearningRate), known(q.GradNorm), known(q.GradCos)
+		s.BatchLoss, s.LearningRate = known(q.BatchLoss), known(q.LearningRate)
+		s.GradNorm, s.GradCos = known(q.GradNorm), known(q.GradCos)
 	}
 	if l.rows > 0 && s.Steps > 0 {
 		if row := float64(l.bytes) / float64(l.rows); h.Schedule.IsZero() || h.Schedule.String() == "every:1" {
-			s.WholeBytes = known(math.Max(float64(l.bytes), row*float64(s.Steps+1)))
+			s.WholeBytes = record.Some(math.Max(float64(l.bytes), row*float64(s.Steps+1)))
 		} else if p.Step > 0 {
-			s.WholeBytes = known(math.Max(float64(l.bytes), float64(l.bytes)*float64(s.Steps)/float64(p.Step)))
+			s.WholeBytes = record.Some(math.Max(float64(l.bytes), float64(l.bytes)*float64(s.Steps)/float64(p.Step)))
 		}
 	}
-	rate := l.rate()
-	s.StepsPerSecond = known(rate)
+	s.StepsPerSecond = l.rate()
 	if s.State == Recording && l.rows > 0 {
-		s.SecondsSince = known(math.Max(0, now.Sub(p.Time).Seconds()))
-		if left := float64(s.Steps - p.Step); rate > 0 && left >= 0 {
-			s.SecondsLeft = known(left / rate)
+		s.SecondsSince = record.Some(math.Max(0, now.Sub(p.Time).Seconds()))
+		if left, rate := float64(s.Steps-p.Step), s.StepsPerSecond.Value; rate > 0 && left >= 0 {
+			s.SecondsLeft = record.Some(left / rate)
 		}
 	}
 	return s
@@ -107,30 +110,27 @@ func (l *Log) state() State {
 }
 
 // rate is the number of steps a second over the last ten seconds of the recording,
-// NaN when it cannot be told.
-func (l *Log) rate() float64 {
-	n := len(l.points)
-	if n < 2 {
-		return math.NaN()
+// absent when it is not known.
+func (l *Log) rate() record.Optional {
+	first := len(l.points) - 1
+	if first < 0 {
+		return record.Optional{}
 	}
-	last := l.points[n-1]
-	first := n - 2
+	last := l.last()
 	for first > 0 && last.Time.Sub(l.points[first].Time) < 10*time.Second {
 		first--
 	}
 	span := last.Time.Sub(l.points[first].Time).Seconds()
 	if !(span > 0) {
-		return math.NaN()
+		return record.Optional{}
 	}
-	return float64(last.Step-l.points[first].Step) / span
+	return record.Some(float64(last.Step-l.points[first].Step) / span)
 }
 
 // known is absent for NaN. An infinite value is kept.
-func known(v float64) record.Optional {
-	if math.IsNaN(v) {
-		return record.Optional{}
-	}
-	return record.Optional{Value: v, Valid: true}
+func known(o record.Optional) record.Optional {
+	o.Valid = o.Valid && !math.IsNaN(o.Value)
+	return o
 }
 
 func dataName(spec string) string {

@@ -63,7 +63,9 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 		progress = analyze.NoProgress{}
 	}
 	progress.Begin("path", t.Len())
-	w := newWalker(t.Header().Layout, opts.Layers)
+	var table column.Builder[IterateRow]
+	w := &walker{layout: t.Header().Layout, emit: table.Add, hasLayers: opts.Layers}
+	w.repeats = record.NewRepeats(w.layout)
 	for i := range t.Len() {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("path: stopped at row %d: %w", i, err)
@@ -82,7 +84,7 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 		return nil, fmt.Errorf("path: all %d rows are inner iterates; a path needs at least one row with substep 0",
 			t.Len())
 	}
-	r := &Result{Table: w.table.Table()}
+	r := &Result{Table: table.Table()}
 	if opts.Layers {
 		r.Layers = w.layers.Table()
 	}
@@ -139,17 +141,10 @@ type walker struct {
 	wholePresent present
 	pathLength   float64
 	counts       counts
-	repeats      *record.Repeats
-	table        column.Builder[iterateRow]
+	repeats      *record.Repeats  // nil does not look for repeated values
+	emit         func(IterateRow) // receives the rows in order
 	hasLayers    bool
 	layers       column.Builder[layerRow] // empty unless hasLayers
-}
-
-func newWalker(l record.Layout, layers bool) *walker {
-	return &walker{
-		layout: l, hasLayers: layers, previous: make([]sums, len(l)), now: make([]sums, len(l)),
-		repeats: record.NewRepeats(l),
-	}
 }
 
 // push takes the next row and measures the row before it, which needs its successor.
@@ -167,7 +162,9 @@ func (w *walker) push(row int, s *record.Step) error {
 			return fmt.Errorf("path: row %d: %s has %d elements, the layout has %d", row, v.name, len(v.values), p)
 		}
 	}
-	w.repeats.Add(s.Step, s.Theta)
+	if w.repeats != nil {
+		w.repeats.Add(s.Step, s.Theta)
+	}
 	next := &iterate{row: row, Step: *s}
 	w.counts.note(next, w.cur)
 	if w.cur == nil {
@@ -187,8 +184,9 @@ func (w *walker) finish() {
 	}
 }
 
-// measure adds the row of w.cur, whose successor in the recording is next.
-func (w *walker) measure(next *iterate) {
+// row computes the row of w.cur, whose successor in the recording is next, and leaves
+// the sums of every tensor in w.now.
+func (w *walker) row(next *iterate) (IterateRow, sums, present) {
 	c := w.cur
 	consecutive := c.follows(w.prev)
 	p := present{
@@ -201,22 +199,31 @@ func (w *walker) measure(next *iterate) {
 	}
 	p.updates = p.update && consecutive && w.wholePresent.update
 
+	if w.now == nil {
+		w.previous, w.now = make([]sums, len(w.layout)), make([]sums, len(w.layout))
+	}
 	var whole sums
 	for i, t := range w.layout {
 		w.now[i] = w.tensor(t, next, p)
 		whole.add(w.now[i])
 	}
-	w.counts.zeros(whole, p)
-	w.table.Add(iterateRow{
+	return IterateRow{
 		Row: int64(c.row), Step: c.Step.Step, Epoch: c.Epoch, LearningRate: c.LearningRate,
 		BatchLoss: c.BatchLoss, BatchAccuracy: c.BatchAccuracy, FullLoss: c.FullLoss, TestLoss: c.TestLoss,
 		geometry:   newGeometry(whole, w.whole, p),
 		PathLength: record.Optional{Value: w.pathLength, Valid: p.theta},
-	})
+	}, whole, p
+}
+
+// measure emits the row of w.cur, whose successor in the recording is next.
+func (w *walker) measure(next *iterate) {
+	row, whole, p := w.row(next)
+	w.counts.zeros(whole, p)
+	w.emit(row)
 	if w.hasLayers {
 		for i, t := range w.layout {
 			w.layers.Add(layerRow{
-				Row: int64(c.row), Step: c.Step.Step, Tensor: t.Name, Kind: t.Kind,
+				Row: row.Row, Step: row.Step, Tensor: t.Name, Kind: t.Kind,
 				geometry: newGeometry(w.now[i], w.previous[i], p),
 			})
 		}

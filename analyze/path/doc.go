@@ -9,6 +9,7 @@
 //     order of the layout; the whole vector's sums are the sums of these.
 //  3. The [Result] is a table with one row per iterate, on request a second one
 //     with a row per iterate and tensor, a summary, and warnings.
+//     A [Meter] gives the same rows one by one while a run is recorded.
 //  4. [Diffusion] measures the squared displacement from several waiting times and
 //     fits its exponents, beside those of steps in independent directions.
 //  5. [Noise] estimates the gradient noise scale from consecutive batches and, given

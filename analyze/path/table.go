@@ -6,8 +6,9 @@ import (
 	"sgdwalk/record"
 )
 
-// iterateRow is a row of Result.Table, which defines the columns.
-type iterateRow struct {
+// IterateRow is a row of Result.Table: what is known of one iterate. Its fields are
+// the columns.
+type IterateRow struct {
 	Row           int64           `col:"row"`
 	Step          int64           `col:"step"`
 	Epoch         int32           `col:"epoch"`
