@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -66,6 +67,30 @@ type place struct {
 	noRate string // why LearningRate is absent
 }
 
+// Job is the curvature along a run, divided into the chosen rows.
+type Job struct {
+	*walker
+	header *record.Header
+}
+
+var _ job.Job[*Run] = (*Job)(nil)
+
+// NewJob returns the job that Along runs, with the same arguments. It reads the scalars
+// of every row. Progress and Store of Each are not used: they are the driver's.
+func NewJob(t record.Trajectory, g analyze.Gradient, opts AlongOptions) (*Job, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	opts = opts.effective(t.Header())
+	places, err := choose(t, opts.Rows)
+	if err != nil {
+		return nil, err
+	}
+	none := vectorsAt{place: -1}
+	w := &walker{run: t, gradient: g, opts: &opts, places: places, heads: heads(places), last: none, head: none}
+	return &Job{w, t.Header()}, nil
+}
+
 // Along looks at the Hessian at the chosen rows of a run. Inner iterates of
 // optimizers with inner loops are left out. A row where the gradient is not
 // finite is kept, without values, and counted. The vectors of two rows and two
@@ -73,46 +98,63 @@ type place struct {
 //
 // It returns an error when the options or the selection are wrong, when a row
 // cannot be read, when the gradient or the store fails, and the context's error
-// when it was cancelled; finished rows are then in the store. With an analyze.Part
-// as the store the result has the rows that are there, is nil when none is, and the
-// error says that there are others.
+// when it was cancelled; finished rows are then in the store.
 func Along(ctx context.Context, t record.Trajectory, g analyze.Gradient, opts AlongOptions) (*Run, error) {
-	if err := opts.Validate(); err != nil {
-		return nil, err
-	}
-	h := t.Header()
-	opts = opts.effective(h)
-	places, err := choose(t, opts.Rows)
+	j, err := NewJob(t, g, opts)
 	if err != nil {
 		return nil, err
 	}
-	opts.Each.Progress.Begin("curvature", len(places))
-	none := vectorsAt{place: -1}
-	w := &walker{run: t, gradient: g, opts: &opts, places: places, heads: heads(places), last: none, head: none}
-	r := &Run{}
-	_, r.inexact = analyze.ExactHessian(g)
-	var there []place
-	for i := range places {
-		v, here, err := w.row(ctx, i)
+	return job.Run(ctx, j, job.Driver{Store: opts.Each.Store, Progress: opts.Each.Progress})
+}
+
+// Units returns the rows.
+func (w *walker) Units() []job.Unit {
+	units := make([]job.Unit, len(w.places))
+	for i, p := range w.places {
+		units[i] = job.Unit{Name: "row " + strconv.Itoa(p.row), Index: i}
+	}
+	return units
+}
+
+// Fits reports whether values are those of a row.
+func (w *walker) Fits(_ job.Unit, packed []float64) bool {
+	_, ok := unpack(packed)
+	return ok
+}
+
+// Evaluate computes the curvature at rows.
+func (w *walker) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	for _, u := range units {
+		v, err := w.row(ctx, u.Index)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !here {
-			continue
-		}
-		there, r.rows = append(there, places[i]), append(r.rows, v)
-		r.absent = w.absent
-		opts.Each.Progress.Add(1)
-	}
-	var elsewhere error
-	if left := len(places) - len(there); left > 0 {
-		elsewhere = fmt.Errorf("curvature: %d of %d rows: %w", left, len(places), analyze.ErrElsewhere)
-		if len(there) == 0 {
-			return nil, elsewhere
+		if err := save(u, v.pack()); err != nil {
+			return fmt.Errorf("curvature: %s: %w", u.Name, err)
 		}
 	}
-	r.finish(there, h, &opts)
-	return r, elsewhere
+	return nil
+}
+
+// Finish makes the tables and the summary of the rows that are available.
+func (j *Job) Finish(ctx context.Context, stored job.Values) (*Run, error) {
+	r := &Run{}
+	_, r.inexact = analyze.ExactHessian(j.gradient)
+	var there []place
+	err := stored(ctx, "curvature", j.Units(), func(u job.Unit, packed []float64) error {
+		v, _ := unpack(packed)
+		there, r.rows = append(there, j.places[u.Index]), append(r.rows, v)
+		return nil
+	})
+	if err == nil && len(there) == 0 {
+		err = fmt.Errorf("curvature: none of the %d rows is available: %w", len(j.places), job.ErrIncomplete)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.absent = j.absent
+	r.finish(there, j.header, j.opts)
+	return r, nil
 }
 
 // choose returns the chosen rows with substep 0.
@@ -195,40 +237,26 @@ type vectorsAt struct {
 	finite      bool
 }
 
-// row returns the values of one place, from the store or computed; here is false when
-// another worker computes them.
-func (w *walker) row(ctx context.Context, i int) (v values, here bool, err error) {
+// row computes the values of one place.
+func (w *walker) row(ctx context.Context, i int) (v values, err error) {
 	p := &w.places[i]
-	unit := "row " + strconv.Itoa(p.row)
-	if stored, ok := w.opts.Each.Store.Lookup(unit); ok {
-		if v, ok = unpack(stored); ok {
-			return v, true, nil
-		}
-	}
-	if analyze.Elsewhere(w.opts.Each.Store, unit) {
-		return v, false, nil
-	}
 	if err := w.prepare(ctx, i); err != nil {
-		return v, true, err
+		return v, err
 	}
 	before := w.last
 	r, err := w.compute(ctx, i, w.single())
 	switch {
 	case isNotFinite(err):
-		v = values{}.filled()
+		return values{}.filled(), nil
 	case err != nil:
-		return v, true, fmt.Errorf("curvature: step %d (row %d): %w", p.Step.Step, p.row, err)
-	default:
-		v = newValues(r, p)
-		v.set("critical_sharpness", r.critical)
-		if i > 0 && before.finite {
-			v.set("overlap", record.Some(overlap(before.top, w.last.top)))
-		}
+		return v, fmt.Errorf("curvature: step %d (row %d): %w", p.Step.Step, p.row, err)
 	}
-	if err := w.opts.Each.Store.Save(unit, v.pack()); err != nil {
-		return v, true, fmt.Errorf("curvature: %s: %w", unit, err)
+	v = newValues(r, p)
+	v.set("critical_sharpness", r.critical)
+	if i > 0 && before.finite {
+		v.set("overlap", record.Some(overlap(before.top, w.last.top)))
 	}
-	return v, true, nil
+	return v, nil
 }
 
 // prepare computes the eigenvectors that row i needs, unless they are at hand: those at

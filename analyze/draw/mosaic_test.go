@@ -1,7 +1,6 @@
 package draw
 
 import (
-	"context"
 	"errors"
 	"math"
 	"strconv"
@@ -9,18 +8,15 @@ import (
 	"testing"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/landscape"
 )
 
-// portion is a store of a worker that leaves some units to others, and stops with
-// an error after some more.
+// portion is a store that stops with an error after some units.
 type portion struct {
 	analyze.NoStore
-	elsewhere func(unit string) bool
-	left      int
+	left int
 }
-
-func (p *portion) Elsewhere(unit string) bool { return p.elsewhere(unit) }
 
 func (p *portion) Save(string, []float64) error {
 	if p.left--; p.left < 0 {
@@ -38,10 +34,13 @@ func TestPreviewShowsWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 9}, Y: analyze.Range{Min: -1, Max: 1, N: 9}}
-	compute := func(left int, elsewhere func(string) bool) *landscape.Result {
+	compute := func(left int, mine func(string) bool) *landscape.Result {
 		t.Helper()
-		o.Store = &portion{elsewhere: elsewhere, left: left}
-		r, err := landscape.Compute(context.Background(), plane, loss, o)
+		j, err := landscape.NewJob(t.Context(), plane, loss, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := job.Run(t.Context(), j, job.Driver{Store: &portion{left: left}, Mine: mine, Preview: true})
 		if r == nil {
 			t.Fatal(err)
 		}
@@ -53,7 +52,7 @@ func TestPreviewShowsWhatIsMissing(t *testing.T) {
 		j, _ := strconv.Atoi(words[2])
 		return i + j
 	}
-	preview := compute(100, func(unit string) bool { return sum(unit)%3 != 0 })
+	preview := compute(100, func(unit string) bool { return sum(unit)%3 == 0 })
 	f := Landscape("t", "x", "y", preview)
 	valid(t, f)
 	if !f.Mosaic {
@@ -67,12 +66,12 @@ func TestPreviewShowsWhatIsMissing(t *testing.T) {
 		}
 	}
 	for _, left := range []int{0, 1, 25, 60, 80} {
-		interrupted := compute(left, func(string) bool { return false })
+		interrupted := compute(left, nil)
 		if f := Landscape("t", "x", "y", interrupted); f.Mosaic {
 			t.Errorf("what an interruption after %d cells leaves is drawn in tiles", left)
 		}
 	}
-	if f := Landscape("t", "x", "y", compute(100, func(string) bool { return false })); f.Mosaic {
+	if f := Landscape("t", "x", "y", compute(100, nil)); f.Mosaic {
 		t.Error("a whole landscape is drawn in tiles")
 	}
 }

@@ -2,10 +2,10 @@ package landscape
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -26,69 +26,130 @@ type Result struct {
 	Warnings []analyze.Warning
 }
 
-// Compute evaluates the loss at the grid points of the plane and at two points
-// for each compared iterate. loss need not be safe for concurrent use. A loss
-// that is an analyze.Planar is evaluated as one, unless Options.Plain.
-//
-// When the work ends early, by ctx or by an error of the loss or the store, the
-// result has everything evaluated so far and the error says where it stopped:
-// both are returned, and so they are when the store is an analyze.Part and has
-// left cells to other workers; nothing is refined then. For any other error the result is nil. A loss that is NaN
-// or infinite is a value.
-func Compute(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Options) (*Result, error) {
+// Job is a landscape divided into units: the cells of the grid before refinement and two
+// losses for each compared iterate. What the refinement adds depends on these.
+type Job struct {
+	plane  *analyze.Plane
+	o      Options
+	worker *worker
+	path   *projected
+	grid   *Grid
+	x, y   analyze.Range
+	stride int // of the cells before refinement
+	units  []job.Unit
+}
+
+var _ job.Job[*Result] = (*Job)(nil)
+
+// NewJob returns the job that Compute runs, with the same arguments. It projects the
+// path unless Options.Projection has it. Store is not used: it is the driver's.
+func NewJob(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Options) (*Job, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	if p.Len() == 0 {
 		return nil, fmt.Errorf("landscape: the plane has no parameters; make one with analyze.NewPlane or pca")
 	}
-	o := opts.Effective()
-	path, err := project(ctx, &p, &o)
+	j := &Job{plane: &p, o: opts.Effective()}
+	var err error
+	if j.path, err = project(ctx, j.plane, &j.o); err != nil {
+		return nil, err
+	}
+	if j.x, j.y, err = j.path.around(&j.o); err != nil {
+		return nil, err
+	}
+	j.worker = &worker{plane: j.plane, loss: loss, o: &j.o, theta: make([]float32, p.Len())}
+	if err := j.worker.prepare(); err != nil {
+		return nil, err
+	}
+	j.stride = 1 << j.o.Refine
+	j.grid = newGrid(refined(j.x, j.stride), refined(j.y, j.stride), j.worker.names)
+	j.units = j.path.units()
+	for _, c := range coarseToFine(j.x.N, j.y.N) {
+		j.units = append(j.units, j.grid.unit(j.stride*c[0], j.stride*c[1]))
+	}
+	return j, nil
+}
+
+// Compute evaluates the loss at the grid points of the plane and at two points
+// for each compared iterate. loss need not be safe for concurrent use. A loss
+// that is an analyze.Planar is evaluated as one, unless Options.Plain.
+//
+// When the work ends early, by ctx or by an error of the loss or the store, the
+// result has everything evaluated so far and the error says where it stopped:
+// both are returned. For any other error the result is nil. A loss that is NaN
+// or infinite is a value.
+func Compute(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Options) (*Result, error) {
+	j, err := NewJob(ctx, p, loss, opts)
 	if err != nil {
 		return nil, err
 	}
-	x, y, err := path.around(&o)
-	if err != nil {
-		return nil, err
+	return job.Run(ctx, j, job.Driver{Store: opts.Store, Progress: opts.Progress})
+}
+
+// Units returns the losses at iterates and the cells, from coarse to fine.
+func (j *Job) Units() []job.Unit { return j.units }
+
+// Fits reports whether values were measured at the point of the unit. The coordinates
+// are stored with the values: an automatic range moves when the run has grown, and a
+// loss from another place must not be taken for this one.
+func (j *Job) Fits(u job.Unit, values []float64) bool {
+	if u.Index < 0 {
+		a, b := j.path.at(u)
+		return len(values) == 3 && values[0] == a && values[1] == b
 	}
-	w := &worker{plane: &p, loss: loss, o: &o, theta: make([]float32, p.Len())}
-	if err := w.prepare(); err != nil {
-		return nil, err
-	}
-	stride := 1 << o.Refine
-	g := newGrid(refined(x, stride), refined(y, stride), w.names)
-	cells := coarseToFine(x.N, y.N)
-	for i := range cells {
-		cells[i][0], cells[i][1] = stride*cells[i][0], stride*cells[i][1]
-	}
-	r := &Result{Plane: p, Grid: g}
-	o.Progress.Begin("landscape", len(cells)+2*len(path.compared))
-	planned := len(cells)
-	err = w.path(ctx, path)
-	if err == nil {
-		err = w.grid(ctx, g, cells)
-	}
-	for ; stride > 1 && err == nil && w.elsewhere == 0; stride /= 2 {
-		if r.Contours == nil {
-			r.Contours = o.levels(g)
+	a, b := j.grid.at(u.Index)
+	return len(values) == 3+len(j.worker.names) && values[0] == a && values[1] == b
+}
+
+// Evaluate evaluates losses at iterates one by one and cells some at a time.
+func (j *Job) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	for len(units) > 0 && units[0].Index < 0 {
+		if err := j.worker.iterate(ctx, j.path, units[0], save); err != nil {
+			return err
 		}
-		cells := g.around(r.Contours, stride)
-		o.Progress.Begin("refinement", len(cells))
-		planned += len(cells)
-		err = w.grid(ctx, g, cells)
+		units = units[1:]
 	}
-	r.Table, r.Path = g.table(), path.table()
-	r.Summary = summarize(&p, g, path)
-	markDifferences(r.Summary.Also, o.Measures)
-	r.Summary.Shared, r.Summary.Planned, r.Summary.Base = w.shared, planned, [2]int{x.N, y.N}
-	r.Warnings = warnings(&r.Summary, o.Path)
-	if err == nil && w.elsewhere > 0 {
-		err = fmt.Errorf("landscape: %d cells and losses at iterates: %w", w.elsewhere, analyze.ErrElsewhere)
+	return j.worker.cells(ctx, units, j.grid.at, save)
+}
+
+// Finish refines the grid and makes tables and summary. A grid that has not all of its
+// cells is not refined.
+func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
+	g, missing := j.grid, len(j.units)
+	r := &Result{Plane: *j.plane, Grid: g}
+	err := values(ctx, "landscape", j.units, func(u job.Unit, v []float64) error {
+		if missing--; u.Index < 0 {
+			j.path.set(u, v[2])
+		} else {
+			g.set(u.Index, v[2:])
+		}
+		return nil
+	})
+	planned := j.x.N * j.y.N
+	for stride := j.stride; stride > 1 && err == nil && missing == 0; stride /= 2 {
+		if r.Contours == nil {
+			r.Contours = j.o.levels(g)
+		}
+		var units []job.Unit
+		for _, c := range g.around(r.Contours, stride) {
+			units = append(units, g.unit(c[0], c[1]))
+		}
+		planned += len(units)
+		err = values(ctx, "refinement", units, func(u job.Unit, v []float64) error {
+			g.set(u.Index, v[2:])
+			return nil
+		})
 	}
+	r.Table, r.Path = g.table(), j.path.table()
+	r.Summary = summarize(j.plane, g, j.path)
+	markDifferences(r.Summary.Also, j.o.Measures)
+	r.Summary.Shared, r.Summary.Planned, r.Summary.Base = j.worker.shared, planned, [2]int{j.x.N, j.y.N}
+	r.Warnings = warnings(&r.Summary, j.o.Path)
 	return r, err
 }
 
-// worker evaluates points, or finds them in the store.
+// worker evaluates points of a plane.
 type worker struct {
 	plane   *analyze.Plane
 	loss    analyze.Loss
@@ -98,112 +159,72 @@ type worker struct {
 	sources []source
 	batch   int  // cells that are evaluated together
 	shared  bool // whether points share work
-
-	elsewhere int // units that other workers evaluate
 }
 
-// grid evaluates cells in their order, some at a time.
-func (w *worker) grid(ctx context.Context, g *Grid, cells [][2]int) error {
-	var wait []cell
-	for k, c := range cells {
-		at := cell{i: c[0], j: c[1], a: g.A[c[0]], b: g.B[c[1]]}
-		// The coordinates are stored with the values: an automatic range moves when
-		// the run has grown, and a loss from another place must not be taken for this
-		// one.
-		v, ok := w.o.Store.Lookup(at.name())
-		if ok && len(v) == 3+len(w.names) && v[0] == at.a && v[1] == at.b {
-			g.set(at.i, at.j, v[2:])
-			w.o.Progress.Add(1)
-		} else if analyze.Elsewhere(w.o.Store, at.name()) {
-			w.elsewhere++
-		} else {
-			wait = append(wait, at)
-		}
-		if len(wait) < w.batch && (k+1 < len(cells) || len(wait) == 0) {
-			continue
-		}
-		if err := w.evaluate(ctx, g, wait); err != nil {
+// cells evaluates cells in their order, some at a time; at returns the coordinates of a
+// cell by its index.
+func (w *worker) cells(ctx context.Context, units []job.Unit, at func(i int) (a, b float64), save job.Save) error {
+	for first := 0; first < len(units); first += w.batch {
+		if err := w.evaluate(ctx, units[first:min(first+w.batch, len(units))], at, save); err != nil {
 			return err
 		}
-		wait = wait[:0]
 	}
 	return nil
 }
 
-// cell is a grid point.
-type cell struct {
-	i, j int
-	a, b float64
-}
-
-func (c cell) name() string { return fmt.Sprintf("cell %d %d", c.i, c.j) }
-
-// evaluate evaluates and stores some cells.
-func (w *worker) evaluate(ctx context.Context, g *Grid, cells []cell) error {
+// evaluate evaluates some cells together.
+func (w *worker) evaluate(ctx context.Context, units []job.Unit, at func(i int) (a, b float64), save job.Save) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("landscape: stopped at %s: %w", cells[0].name(), err)
+		return failure(err, units[0].Name)
 	}
-	a, b := make([]float64, len(cells)), make([]float64, len(cells))
-	for k, c := range cells {
-		a[k], b[k] = c.a, c.b
+	a, b := make([]float64, len(units)), make([]float64, len(units))
+	for k, u := range units {
+		a[k], b[k] = at(u.Index)
 	}
 	var values [][]float64 // of each source's names, all cells
 	for _, s := range w.sources {
 		columns := make([][]float64, s.width)
 		for k := range columns {
-			columns[k] = make([]float64, len(cells))
+			columns[k] = make([]float64, len(units))
 		}
 		if err := s.at(ctx, a, b, columns); err != nil {
-			return failure(err, cells[0].name())
+			return failure(err, units[0].Name)
 		}
 		values = append(values, columns...)
 	}
-	for k, c := range cells {
-		v := []float64{c.a, c.b}
+	for k, u := range units {
+		v := []float64{a[k], b[k]}
 		for _, column := range values {
 			v = append(v, column[k])
 		}
-		if err := w.o.Store.Save(c.name(), v); err != nil {
-			return fmt.Errorf("landscape: %s: %w", c.name(), err)
+		if err := save(u, v); err != nil {
+			return failure(err, u.Name)
 		}
-		g.set(c.i, c.j, v[2:])
-		w.o.Progress.Add(1)
 	}
 	return nil
 }
 
-// failure tells an interruption from an error of the loss.
+// failure says which unit failed or was stopped.
 func failure(err error, unit string) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("landscape: stopped at %s: %w", unit, err)
-	}
-	return fmt.Errorf("landscape: %s: %w", unit, err)
+	return fmt.Errorf("landscape: %w", job.Failed(unit, err))
 }
 
-// unit returns the loss of one point of the path, which fill puts into theta;
-// absent when another worker evaluates it.
-func (w *worker) unit(ctx context.Context, name string, a, b float64, fill func() error) (loss record.Optional, err error) {
-	if v, ok := w.o.Store.Lookup(name); ok && len(v) == 3 && v[0] == a && v[1] == b {
-		w.o.Progress.Add(1)
-		return record.Some(v[2]), nil
+// iterate evaluates the loss at a compared iterate or at its projection.
+func (w *worker) iterate(ctx context.Context, l *projected, u job.Unit, save job.Save) error {
+	err := ctx.Err()
+	if err == nil {
+		err = l.point(u, w)
 	}
-	if analyze.Elsewhere(w.o.Store, name) {
-		w.elsewhere++
-		return loss, nil
+	var loss float64
+	if err == nil {
+		loss, err = w.loss.Loss(ctx, w.theta)
 	}
-	if err := ctx.Err(); err != nil {
-		return loss, fmt.Errorf("landscape: stopped at %s: %w", name, err)
+	if err == nil {
+		a, b := l.at(u)
+		err = save(u, []float64{a, b, loss})
 	}
-	if err := fill(); err != nil {
-		return loss, err
-	}
-	v, err := w.loss.Loss(ctx, w.theta)
 	if err != nil {
-		return loss, failure(err, name)
+		return failure(err, u.Name)
 	}
-	if err := w.o.Store.Save(name, []float64{a, b, v}); err != nil {
-		return loss, fmt.Errorf("landscape: %s: %w", name, err)
-	}
-	w.o.Progress.Add(1)
-	return record.Some(v), nil
+	return nil
 }

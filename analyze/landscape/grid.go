@@ -1,9 +1,11 @@
 package landscape
 
 import (
+	"fmt"
 	"math"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -64,9 +66,16 @@ func (g *Grid) Measured(name string) []float64 {
 	return nil
 }
 
-// set puts the values of a cell, the loss first.
-func (g *Grid) set(i, j int, values []float64) {
-	c := g.Cell(i, j)
+// unit returns the unit of the cell (i, j).
+func (g *Grid) unit(i, j int) job.Unit {
+	return job.Unit{Name: fmt.Sprintf("cell %d %d", i, j), Index: g.Cell(i, j)}
+}
+
+// at returns the coordinates of a cell by its index.
+func (g *Grid) at(c int) (a, b float64) { return g.A[c%len(g.A)], g.B[c/len(g.A)] }
+
+// set puts the values of a cell by its index, the loss first.
+func (g *Grid) set(c int, values []float64) {
 	g.Loss[c], g.Valid[c] = values[0], true
 	for k := range g.Also {
 		g.Also[k][c] = values[1+k]

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -38,8 +39,6 @@ type Lines struct {
 	Band     record.Table // one row a coordinate: k, a, and of each measure NAME_mean, _sd, _min and _max over the lines
 	Summary  LinesSummary
 	Warnings []analyze.Warning
-
-	elsewhere int // points that other workers evaluate
 }
 
 // LinesSummary is the result in numbers.
@@ -73,12 +72,21 @@ func RandomLines(theta []float32, layout record.Layout, n int, opts DirectionOpt
 	return lines, nil
 }
 
-// ComputeLines evaluates the loss along the lines, of which there must be at
-// least one, all of one length; one line after the other, each from coarse to
-// fine. An interruption or an error of the loss gives an error; with a Store what
-// was evaluated is not evaluated again, and with one that is an analyze.Part and
-// has points elsewhere there is no result.
-func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Lines, error) {
+// LinesJob is the loss along several lines, divided into their points.
+type LinesJob struct {
+	lines   []analyze.Line
+	opts    LineOptions
+	o       Options
+	x       []float64
+	order   []int     // of the points of a line
+	workers []*worker // one for each line
+}
+
+var _ job.Job[*Lines] = (*LinesJob)(nil)
+
+// NewLinesJob returns the job that ComputeLines runs, with the same arguments. Store and
+// Progress of the options are not used: they are the driver's.
+func NewLinesJob(lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*LinesJob, error) {
 	if opts.X.IsZero() {
 		opts.X = analyze.Range{Min: -1, Max: 1, N: DefaultPoints}
 	}
@@ -88,54 +96,110 @@ func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, 
 	if len(lines) == 0 || len(lines[0].Origin) == 0 {
 		return nil, errors.New("landscape: there are no lines; there must be at least one, with parameters")
 	}
-	o := Options{Accuracy: opts.Accuracy, Plain: opts.Plain, Test: opts.Test, Measures: opts.Measures, Progress: opts.Progress, Store: opts.Store}
+	o := Options{Accuracy: opts.Accuracy, Plain: opts.Plain, Test: opts.Test, Measures: opts.Measures}
 	if err := o.validateMeasures(); err != nil {
 		return nil, err
 	}
-	o = o.Effective()
-	r := &Lines{X: opts.X.Values()}
-	o.Progress.Begin("lines", len(lines)*opts.X.N)
-	for i := range lines {
-		if len(lines[i].Origin) != len(lines[0].Origin) {
-			return nil, fmt.Errorf("landscape: line %d has %d parameters, the first one has %d; they must be equal", i+1, len(lines[i].Origin), len(lines[0].Origin))
+	j := &LinesJob{lines: lines, opts: opts, o: o.Effective(), x: opts.X.Values()}
+	for _, c := range coarseToFine(len(j.x), 1) {
+		j.order = append(j.order, c[0])
+	}
+	zero := make([]float32, len(lines[0].U)) // the second direction
+	theta := make([]float32, len(zero))
+	for i, l := range lines {
+		if len(l.Origin) != len(zero) {
+			return nil, fmt.Errorf("landscape: line %d has %d parameters, the first one has %d; they must be equal", i+1, len(l.Origin), len(zero))
 		}
-		if err := r.add(ctx, &lines[i], loss, &o, opts.X); err != nil {
+		w := &worker{plane: &analyze.Plane{Origin: l.Origin, U: l.U, V: zero}, loss: loss, o: &j.o, theta: theta}
+		if err := w.prepare(); err != nil {
 			return nil, err
 		}
+		j.workers = append(j.workers, w)
 	}
-	if r.elsewhere > 0 {
-		return nil, fmt.Errorf("landscape: %d points of lines: %w", r.elsewhere, analyze.ErrElsewhere)
-	}
-	r.tables()
-	r.summarize(lines, opts.X)
-	markDifferences(r.Summary.Also, opts.Measures)
-	return r, nil
+	return j, nil
 }
 
-// add evaluates a line: a grid of one row.
-func (r *Lines) add(ctx context.Context, l *analyze.Line, loss analyze.Loss, o *Options, x analyze.Range) error {
-	own := *o
-	own.Store = analyze.Prefixed(o.Store, fmt.Sprintf("line %d ", len(r.Loss)+1))
-	w := &worker{plane: &analyze.Plane{Origin: l.Origin, U: l.U, V: make([]float32, len(l.U))}, loss: loss, o: &own, theta: make([]float32, len(l.Origin))}
-	if err := w.prepare(); err != nil {
-		return err
+// ComputeLines evaluates the loss along the lines, of which there must be at
+// least one, all of one length; one line after the other, each from coarse to
+// fine. An interruption or an error of the loss gives an error; with a Store what
+// was evaluated is not evaluated again.
+func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Lines, error) {
+	j, err := NewLinesJob(lines, loss, opts)
+	if err != nil {
+		return nil, err
 	}
-	g := &Grid{A: r.X, B: []float64{0}, Loss: make([]float64, x.N), Valid: make([]bool, x.N), Names: w.names}
-	for range w.names {
-		g.Also = append(g.Also, make([]float64, x.N))
+	return job.Run(ctx, j, job.Driver{Store: opts.Store, Progress: opts.Progress})
+}
+
+// Units returns the points: element k of line l has the index l*n + k.
+func (j *LinesJob) Units() []job.Unit {
+	var units []job.Unit
+	for l := range j.lines {
+		for _, k := range j.order {
+			units = append(units, job.Unit{Name: fmt.Sprintf("line %d cell %d 0", l+1, k), Index: l*len(j.x) + k})
+		}
 	}
-	if err := w.grid(ctx, g, coarseToFine(x.N, 1)); err != nil {
-		return err
-	}
-	r.elsewhere += w.elsewhere
-	if r.Names == nil {
-		r.Names, r.Also = w.names, make([][][]float64, len(w.names))
-	}
-	r.Loss = append(r.Loss, g.Loss)
-	for k := range r.Also {
-		r.Also[k] = append(r.Also[k], g.Also[k])
+	return units
+}
+
+// at returns the coordinates of a point in the plane of its worker.
+func (j *LinesJob) at(i int) (a, b float64) { return j.x[i%len(j.x)], 0 }
+
+// Fits reports whether values were measured at the point of the unit.
+func (j *LinesJob) Fits(u job.Unit, values []float64) bool {
+	a, b := j.at(u.Index)
+	return len(values) == 3+len(j.workers[0].names) && values[0] == a && values[1] == b
+}
+
+// Evaluate evaluates the points of one line after the other.
+func (j *LinesJob) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	for len(units) > 0 {
+		line, n := units[0].Index/len(j.x), 1
+		for n < len(units) && units[n].Index/len(j.x) == line {
+			n++
+		}
+		if err := j.workers[line].cells(ctx, units[:n], j.at, save); err != nil {
+			return err
+		}
+		units = units[n:]
 	}
 	return nil
+}
+
+// Finish makes the tables and the summary.
+func (j *LinesJob) Finish(ctx context.Context, values job.Values) (*Lines, error) {
+	n := len(j.x)
+	all := func() [][]float64 {
+		v := make([][]float64, len(j.lines))
+		for l := range v {
+			v[l] = make([]float64, n)
+		}
+		return v
+	}
+	r := &Lines{X: j.x, Loss: all(), Names: j.workers[0].names}
+	for range r.Names {
+		r.Also = append(r.Also, all())
+	}
+	missing := len(j.lines) * n
+	err := values(ctx, "lines", j.Units(), func(u job.Unit, v []float64) error {
+		missing--
+		l, k := u.Index/n, u.Index%n
+		r.Loss[l][k] = v[2]
+		for m := range r.Also {
+			r.Also[m][l][k] = v[3+m]
+		}
+		return nil
+	})
+	if err == nil && missing > 0 {
+		err = fmt.Errorf("landscape: %d of %d points of lines: %w", missing, len(j.lines)*n, job.ErrIncomplete)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.tables()
+	r.summarize(j.lines, j.opts.X)
+	markDifferences(r.Summary.Also, j.opts.Measures)
+	return r, nil
 }
 
 // measured returns the names of all measures and their values, line by line.

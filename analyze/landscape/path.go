@@ -9,6 +9,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -169,37 +170,59 @@ func extent(values []float64) (low, high float64) {
 	return low, high
 }
 
-// path evaluates the loss at the compared iterates and at their projections.
-func (w *worker) path(ctx context.Context, l *projected) error {
-	for _, i := range l.compared {
-		a, b := l.a[i], l.b[i]
-		if a-a != 0 || b-b != 0 {
-			// An iterate that is not finite has no projection; its loss is not asked
-			// for either.
-			w.o.Progress.Add(2)
-			continue
-		}
-		var err error
-		l.planeLoss[i], err = w.unit(ctx, fmt.Sprintf("projection %d", l.rows[i]), a, b, func() error {
-			w.plane.Point(a, b, w.theta)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		l.trueLoss[i], err = w.unit(ctx, fmt.Sprintf("iterate %d", l.rows[i]), a, b, func() error {
-			theta, err := record.ThetaOf(l.run, l.rows[i])
-			if err != nil {
-				return fmt.Errorf("landscape: row %d: %w", l.rows[i], err)
-			}
-			// A copy: the views belong to the trajectory, and it may be a mapped file.
-			copy(w.theta, theta)
-			return nil
-		})
-		if err != nil {
-			return err
+// Every compared iterate has two units. Their indices are negative: cells have the others.
+// The k-th compared iterate has -1-2k, the loss at its projection, and -2-2k, the loss at
+// the iterate itself.
+
+// units returns them. An iterate that is not finite has no projection, and its loss is
+// not evaluated either.
+func (l *projected) units() []job.Unit {
+	var units []job.Unit
+	for k, i := range l.compared {
+		if l.a[i]-l.a[i] == 0 && l.b[i]-l.b[i] == 0 {
+			units = append(
+				units,
+				job.Unit{Name: fmt.Sprintf("projection %d", l.rows[i]), Index: -1 - 2*k},
+				job.Unit{Name: fmt.Sprintf("iterate %d", l.rows[i]), Index: -2 - 2*k},
+			)
 		}
 	}
+	return units
+}
+
+// of returns the iterate of a unit, and whether the unit is its projection.
+func (l *projected) of(u job.Unit) (i int, projection bool) {
+	return l.compared[(-1-u.Index)/2], u.Index%2 != 0
+}
+
+// at returns the coordinates of the projection.
+func (l *projected) at(u job.Unit) (a, b float64) {
+	i, _ := l.of(u)
+	return l.a[i], l.b[i]
+}
+
+// set puts the loss of a unit.
+func (l *projected) set(u job.Unit, loss float64) {
+	if i, projection := l.of(u); projection {
+		l.planeLoss[i] = record.Some(loss)
+	} else {
+		l.trueLoss[i] = record.Some(loss)
+	}
+}
+
+// point puts the point of a unit into the worker's theta.
+func (l *projected) point(u job.Unit, w *worker) error {
+	i, projection := l.of(u)
+	if projection {
+		w.plane.Point(l.a[i], l.b[i], w.theta)
+		return nil
+	}
+	theta, err := record.ThetaOf(l.run, l.rows[i])
+	if err != nil {
+		return fmt.Errorf("row %d: %w", l.rows[i], err)
+	}
+	// A copy: the views belong to the trajectory, and it may be a mapped file.
+	copy(w.theta, theta)
 	return nil
 }
 

@@ -2,13 +2,13 @@ package line
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/curve"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -25,54 +25,69 @@ type Result struct {
 	Evaluated int
 }
 
-// Between evaluates the loss on the line through a and b. Both have length P, are
-// finite, different, borrowed and not changed: the loss is given a copy.
-//
-// It returns an error when options or points are wrong, when the loss or the
-// store fails, and the context's error when it was cancelled; finished points are
-// then in the store. With an analyze.Part that leaves points to other workers there
-// is no result. A NaN loss is no error.
-func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Options) (*Result, error) {
+// Job is the loss on the line through two points, divided into the points of the line.
+type Job struct {
+	*points
+	opts   Options
+	alphas []float64
+	length float64 // of b - a
+}
+
+var _ job.Job[*Result] = (*Job)(nil)
+
+// NewJob returns the job that Between runs, with the same arguments. Progress and Store
+// of the options are not used: they are the driver's.
+func NewJob(a, b []float32, loss analyze.Loss, opts Options) (*Job, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	if err := checkEnds(a, b); err != nil {
 		return nil, err
 	}
-	opts = opts.Effective()
-	alphas := include(include(opts.Alphas.Values(), 0), 1)
-	opts.Progress.Begin("line", len(alphas))
-	e := &evaluator{loss: loss, also: opts.Also, progress: opts.Progress, store: opts.Store, point: make([]float32, len(a))}
-	length := math.Sqrt(curve.Distance2(a, b))
-	distances := make([]float64, len(alphas))
-	columns := make([][]float64, 1+len(opts.Also))
-	unit := func(alpha float64) string { return "alpha " + strconv.FormatFloat(alpha, 'g', -1, 64) }
-	for i, alpha := range alphas {
-		if i%aheadPoints == 0 {
-			if err := e.ahead(ctx, alphas[i:min(i+aheadPoints, len(alphas))], unit, func(alpha float64, dst []float32) { curve.Between(dst, a, b, alpha) }); err != nil {
-				return nil, err
-			}
-		}
-		distances[i] = alpha * length
-		v, err := e.at(ctx, unit(alpha), func(dst []float32) { curve.Between(dst, a, b, alpha) })
-		if err != nil {
-			return nil, err
-		}
-		for j, x := range v {
-			columns[j] = append(columns[j], x)
-		}
+	j := &Job{opts: opts.Effective(), length: math.Sqrt(curve.Distance2(a, b))}
+	j.alphas = include(include(j.opts.Alphas.Values(), 0), 1)
+	names := make([]string, len(j.alphas))
+	for i, alpha := range j.alphas {
+		names[i] = "alpha " + strconv.FormatFloat(alpha, 'g', -1, 64)
 	}
-	if e.elsewhere > 0 {
-		return nil, fmt.Errorf("line: %d of %d points: %w", e.elsewhere, len(alphas), analyze.ErrElsewhere)
+	j.points = newPoints(loss, opts.Also, len(a), names, func(i int, dst []float32) {
+		curve.Between(dst, a, b, j.alphas[i])
+	})
+	return j, nil
+}
+
+// Between evaluates the loss on the line through a and b. Both have length P, are
+// finite, different, borrowed and not changed: the loss is given a copy.
+//
+// It returns an error when options or points are wrong, when the loss or the store
+// fails, and the context's error when it was cancelled; finished points are then in the
+// store. A NaN loss is not an error.
+func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Options) (*Result, error) {
+	j, err := NewJob(a, b, loss, opts)
+	if err != nil {
+		return nil, err
 	}
-	r := &Result{Evaluated: e.made}
+	return job.Run(ctx, j, job.Driver{Store: opts.Store, Progress: opts.Progress})
+}
+
+// Finish makes the table and the summary.
+func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
+	columns, err := j.points.Finish(ctx, values)
+	if err != nil {
+		return nil, err
+	}
+	distances := make([]float64, len(j.alphas))
+	for i, alpha := range j.alphas {
+		distances[i] = alpha * j.length
+	}
+	r := &Result{Evaluated: j.made}
 	r.Losses = record.Table{Columns: []record.Column{
-		{Name: "alpha", Floats: alphas}, {Name: "distance", Floats: distances}, {Name: "loss", Floats: columns[0]},
+		{Name: "alpha", Floats: j.alphas}, {Name: "distance", Floats: distances}, {Name: "loss", Floats: columns[0]},
 	}}
-	for i, m := range opts.Also {
+	for i, m := range j.opts.Also {
 		r.Losses.Columns = append(r.Losses.Columns, record.Column{Name: m.Name, Floats: columns[1+i]})
 	}
-	r.summarize(alphas, columns, length, &opts)
+	r.summarize(j.alphas, columns, j.length, &j.opts)
 	return r, nil
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/curve"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -154,7 +156,7 @@ func Connect(ctx context.Context, a, b []float32, g analyze.Gradient, opts Conne
 	opts = opts.Effective()
 	r := &ConnectResult{Curve: Curve{Form: opts.Form, A: a, B: b, Bend: make([]float32, len(a))}}
 	curve.Between(r.Curve.Bend, a, b, 0.5)
-	opts.Progress.Begin("connect", opts.mostSteps()+2*opts.Points)
+	opts.Progress.Begin("connect", opts.mostSteps())
 	if err := r.train(ctx, g, &opts); err != nil {
 		return nil, err
 	}
@@ -185,41 +187,33 @@ func (r *ConnectResult) move(bend, velocity []float64, grad []float32, share, et
 // are the same points and are evaluated once.
 func (r *ConnectResult) evaluate(ctx context.Context, g analyze.Gradient, o *ConnectOptions) error {
 	n := o.Points
-	e := &evaluator{loss: g, also: o.Also, progress: o.Progress, store: o.Store, point: make([]float32, len(r.Curve.A))}
 	straight := math.Sqrt(curve.Distance2(r.Curve.A, r.Curve.B))
-	names, ts, lengths := []string{}, []float64{}, []float64{}
-	columns := make([][]float64, 1+len(o.Also))
-	ends := map[int][]float64{}
-	for _, name := range []string{string(o.Form), "straight"} {
-		for i := range n {
-			t := float64(i) / float64(n-1)
-			fill := func(dst []float32) { r.Curve.Point(t, dst) }
-			length := t * straight
-			if name == "straight" {
-				fill = func(dst []float32) { curve.Between(dst, r.Curve.A, r.Curve.B, t) }
-			} else {
-				length = r.Curve.LengthTo(t)
-			}
-			v, known := ends[i]
-			if known {
-				o.Progress.Add(1)
-			} else {
-				var err error
-				if v, err = e.at(ctx, name+" t "+strconv.FormatFloat(t, 'g', -1, 64), fill); err != nil {
-					return err
-				}
-				if i == 0 || i == n-1 {
-					ends[i] = v
-				}
-			}
-			names, ts, lengths = append(names, name), append(ts, t), append(lengths, length)
-			for j, x := range v {
-				columns[j] = append(columns[j], x)
-			}
+	ts, lengths, names, units := make([]float64, 2*n), make([]float64, 2*n), make([]string, 2*n), []string{}
+	for i := range ts {
+		t := float64(i%n) / float64(n-1)
+		ts[i] = t
+		if names[i] = string(o.Form); i < n {
+			lengths[i] = r.Curve.LengthTo(t)
+		} else {
+			names[i], lengths[i] = "straight", t*straight
+		}
+		if i < n || i%n != 0 && i%n != n-1 {
+			units = append(units, names[i]+" t "+strconv.FormatFloat(t, 'g', -1, 64))
 		}
 	}
-	if e.elsewhere > 0 {
-		return fmt.Errorf("line: %d points of the curve: %w", e.elsewhere, analyze.ErrElsewhere)
+	p := newPoints(g, o.Also, len(r.Curve.A), units, func(i int, dst []float32) {
+		if i < n {
+			r.Curve.Point(ts[i], dst)
+		} else {
+			curve.Between(dst, r.Curve.A, r.Curve.B, ts[i+1]) // the line has no unit for its first end
+		}
+	})
+	columns, err := job.Run(ctx, p, job.Driver{Store: o.Store, Progress: o.Progress})
+	if err != nil {
+		return err
+	}
+	for i, c := range columns {
+		columns[i] = slices.Concat(c[:n], c[:1], c[n:], c[n-1:n])
 	}
 	r.Losses = record.Table{Columns: []record.Column{
 		{Name: "curve", Strings: names}, {Name: "t", Floats: ts}, {Name: "length", Floats: lengths}, {Name: "loss", Floats: columns[0]},

@@ -6,85 +6,64 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 )
 
-// evaluator measures points: the loss, then what is measured also.
-type evaluator struct {
-	loss     analyze.Loss
-	also     []Measure
-	progress analyze.Progress
-	store    analyze.Store
-	point    []float32
-	made     int
-
-	elsewhere int // points that other workers measure
+// points is the job of evaluating the loss and the further measures at named points.
+type points struct {
+	measures []job.Measure
+	scratch  []float32
+	units    []job.Unit
+	at       func(i int, dst []float32) // sets dst to the point of units[i]
+	made     int                        // points that were evaluated
 }
 
-// aheadPoints is of how many points a loss that evaluates several at the same time
-// is told. What an interruption takes away are so many.
-const aheadPoints = 16
+var _ job.Job[[][]float64] = (*points)(nil)
 
-// ahead tells the loss which points come next, of those that the store does not
-// have.
-func (e *evaluator) ahead(ctx context.Context, alphas []float64, unit func(alpha float64) string, fill func(alpha float64, dst []float32)) error {
-	var missing []float64
-	for _, alpha := range alphas {
-		if _, ok := e.store.Lookup(unit(alpha)); !ok && !analyze.Elsewhere(e.store, unit(alpha)) {
-			missing = append(missing, alpha)
-		}
+func newPoints(loss analyze.Loss, also []Measure, parameters int, names []string, at func(i int, dst []float32)) *points {
+	p := &points{measures: []job.Measure{{Loss: loss}}, scratch: make([]float32, parameters), at: at}
+	for _, m := range also {
+		p.measures = append(p.measures, job.Measure{Name: m.Name, Loss: m.Loss})
 	}
-	if len(missing) == 0 {
-		return nil
+	for i, name := range names {
+		p.units = append(p.units, job.Unit{Name: name, Index: i})
 	}
-	err := analyze.GoAhead(ctx, e.loss, len(missing), func(i int, dst []float32) { fill(missing[i], dst) })
-	switch {
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("line: stopped at %s: %w", unit(missing[0]), err)
-	case err != nil:
-		return fmt.Errorf("line: %s: %w", unit(missing[0]), err)
+	return p
+}
+
+// Units returns the points in their order.
+func (p *points) Units() []job.Unit { return p.units }
+
+// Fits reports whether there is a value for every measure. A loss that is zero, negative
+// or NaN is a value.
+func (p *points) Fits(_ job.Unit, values []float64) bool { return len(values) == len(p.measures) }
+
+// Evaluate measures at points.
+func (p *points) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	at := func(u job.Unit, dst []float32) { p.at(u.Index, dst) }
+	err := job.AtPoints(ctx, p.measures, p.scratch, at, units, func(u job.Unit, values []float64) error {
+		p.made++
+		return save(u, values)
+	})
+	if err != nil {
+		return fmt.Errorf("line: %w", err)
 	}
 	return nil
 }
 
-// at returns the measurements at the point that fill puts into the scratch. The
-// unit is looked up first: a point whose loss is zero, negative or NaN is as
-// finished as any other. They are nil when another worker measures it.
-func (e *evaluator) at(ctx context.Context, unit string, fill func(dst []float32)) ([]float64, error) {
-	n := 1 + len(e.also)
-	if v, ok := e.store.Lookup(unit); ok && len(v) == n {
-		e.progress.Add(1)
-		return v, nil
-	}
-	if analyze.Elsewhere(e.store, unit) {
-		e.elsewhere++
-		return nil, nil
-	}
-	v := make([]float64, 0, n)
-	for i := range n {
-		loss, name := e.loss, unit
-		if i > 0 {
-			loss, name = e.also[i-1].Loss, unit+": "+e.also[i-1].Name
+// Finish returns the values of every measure at all points.
+func (p *points) Finish(ctx context.Context, values job.Values) ([][]float64, error) {
+	columns := make([][]float64, len(p.measures))
+	err := values(ctx, "line", p.units, func(_ job.Unit, v []float64) error {
+		for i, x := range v {
+			columns[i] = append(columns[i], x)
 		}
-		// Filled anew for every measure: none can spoil the point for the next.
-		fill(e.point)
-		x, err := 0.0, ctx.Err()
-		if err == nil {
-			x, err = loss.Loss(ctx, e.point)
-		}
-		switch {
-		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-			return nil, fmt.Errorf("line: stopped at %s: %w", name, err)
-		case err != nil:
-			return nil, fmt.Errorf("line: %s: %w", name, err)
-		}
-		v = append(v, x)
+		return nil
+	})
+	if n := len(columns[0]); err == nil && n < len(p.units) {
+		err = fmt.Errorf("line: %d of %d points: %w", len(p.units)-n, len(p.units), job.ErrIncomplete)
 	}
-	e.made++
-	e.progress.Add(1)
-	if err := e.store.Save(unit, v); err != nil {
-		return nil, fmt.Errorf("line: %s: %w", unit, err)
-	}
-	return v, nil
+	return columns, err
 }
 
 // checkEnds refuses two points that have no line between them.

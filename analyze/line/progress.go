@@ -9,6 +9,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/internal/curve"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -94,7 +95,7 @@ func Progress(ctx context.Context, t record.Trajectory, from, to []float32, opts
 		return nil, fmt.Errorf("line: the points have %d elements, the run has %d parameters; they must be equal", len(ends[0]), n)
 	}
 	p := &pathBuilder{from: ends[0], to: ends[1], opts: &opts, length2: curve.Distance2(ends[0], ends[1])}
-	p.evaluator = &evaluator{loss: opts.Loss, progress: analyze.NoProgress{}, store: analyze.NoStore{}, point: make([]float32, len(ends[0]))}
+	p.point = make([]float32, len(ends[0]))
 	opts.Progress.Begin("progress", len(rows))
 	for i := range rows {
 		theta, err := thetaAt(t, rows[i].row)
@@ -154,10 +155,10 @@ func thetaAt(t record.Trajectory, row int) ([]float32, error) {
 }
 
 type pathBuilder struct {
-	from, to  []float32
-	length2   float64
-	opts      *ProgressOptions
-	evaluator *evaluator
+	from, to []float32
+	length2  float64
+	opts     *ProgressOptions
+	point    []float32 // where the loss is evaluated: the loss gets a copy
 
 	progress, residual, ratio []float64
 	loss, lineLoss            column.Floats
@@ -179,15 +180,17 @@ func (p *pathBuilder) add(ctx context.Context, it *iterate, theta []float32) err
 	unit := "row " + strconv.Itoa(it.row)
 	v, ok := p.opts.Store.Lookup(unit)
 	if !ok || len(v) != 2 {
-		here, err := p.evaluator.at(ctx, unit, func(dst []float32) { copy(dst, theta) })
+		copy(p.point, theta)
+		here, err := p.evaluate(ctx, unit)
 		if err != nil {
 			return err
 		}
-		there, err := p.evaluator.at(ctx, unit+" on the line", func(dst []float32) { curve.Between(dst, p.from, p.to, alpha) })
+		curve.Between(p.point, p.from, p.to, alpha)
+		there, err := p.evaluate(ctx, unit+" on the line")
 		if err != nil {
 			return err
 		}
-		v = []float64{here[0], there[0]}
+		v = []float64{here, there}
 		if err := p.opts.Store.Save(unit, v); err != nil {
 			return fmt.Errorf("line: %s: %w", unit, err)
 		}
@@ -196,6 +199,17 @@ func (p *pathBuilder) add(ctx context.Context, it *iterate, theta []float32) err
 	p.lineLoss.Add(record.Some(v[1]))
 	p.excess.Add(record.Some(v[1] - v[0]))
 	return nil
+}
+
+// evaluate returns the loss at the point; name is the point's in an error.
+func (p *pathBuilder) evaluate(ctx context.Context, name string) (loss float64, err error) {
+	if err = ctx.Err(); err == nil {
+		loss, err = p.opts.Loss.Loss(ctx, p.point)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("line: %w", job.Failed(name, err))
+	}
+	return loss, nil
 }
 
 // foot returns the alpha of the point of the line nearest to theta and the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -26,8 +27,7 @@ var ErrNoVariation = errors.New("there is no direction of variation")
 //
 // With n rows, P parameters and K components it reads the run twice, verifying it
 // the first time, and costs n*n*P/2 + 2*n*K*P multiplications; its memory is n*n
-// float64, half as much again where P is more than a slab of columns (65,536 for up
-// to 256 rows, 262,144 for more), (K+2)*P float32 and a block of at most 24 MiB, and
+// float64 and half as much again, (K+2)*P float32 and a block of at most 24 MiB, and
 // two more n*n float64 for every surrogate at work. It holds no copy of the iterates. With
 // Options.ScoresOnly it reads the run once, without 2*n*K*P of the multiplications
 // and with nothing of length P in memory. ctx is looked at between blocks.
@@ -49,12 +49,17 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 // random walks from there; for others, for rows of unequal weights, and for
 // surrogates, there is none.
 func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Result, error) {
-	s, o, err := begin(runs, opts)
+	j, err := NewJob(runs, opts)
 	if err != nil {
 		return nil, err
 	}
-	n := len(s.rows)
-	g, err := gramMatrix(ctx, s, o.Store)
+	return job.Run(ctx, j, job.Driver{Store: opts.Store})
+}
+
+// Finish finds the directions.
+func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
+	s, o, n := j.s, j.o, len(j.s.rows)
+	g, err := j.gram(ctx, values)
 	if err != nil {
 		return nil, err
 	}
@@ -102,25 +107,12 @@ func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Res
 		r.ExplainedVariance = append(r.ExplainedVariance, sum/float64(n-1))
 		r.ExplainedVarianceRatio = append(r.ExplainedVarianceRatio, sum/d.variance)
 	}
-	if r.nulls, err = nulls(ctx, s, o, g, r, opts.Surrogates != 0); err != nil {
+	if r.nulls, err = nulls(ctx, s, o, g, r, j.surrogates); err != nil {
 		return nil, err
 	}
 	r.unresolved, r.weighted, r.stride = residual, s.scale != nil, s.stride
 	r.summarize(s, o, d)
 	return r, nil
-}
-
-// begin opens the runs and fills in the options.
-func begin(runs []record.Trajectory, opts Options) (*source, *Options, error) {
-	if len(runs) == 0 {
-		return nil, nil, fmt.Errorf("pca: no run is given; at least one is needed")
-	}
-	if err := opts.Validate(); err != nil {
-		return nil, nil, err
-	}
-	o := opts.Effective()
-	s, err := open(runs, &o)
-	return s, &o, err
 }
 
 // leading returns at least the k leading eigenpairs of g, largest first, and

@@ -1,12 +1,6 @@
 package pca
 
-import (
-	"context"
-	"fmt"
-	"sync"
-
-	"sgdwalk/analyze"
-)
+import "sync"
 
 const (
 	// exactRows is the number of rows up to which the products are float64: for so
@@ -29,27 +23,6 @@ const (
 // depends on nothing else, so that the order of every sum is fixed.
 func blockWidth(rows int) int {
 	return max(tileColumns, min(maxBlockColumns, maxBlockFloats/rows/tileColumns*tileColumns))
-}
-
-// gramMatrix returns the Gram matrix of the rows less the reference, over the
-// coordinates that take part: n x n, row-major, symmetric.
-func gramMatrix(ctx context.Context, s *source, store analyze.Store) ([]float64, error) {
-	n := len(s.rows)
-	g, err := sumSlabs(ctx, s, store)
-	if err != nil {
-		return nil, err
-	}
-	for i := range n {
-		for j := range i {
-			g[j*n+i] = g[i*n+j]
-		}
-	}
-	for i := range n {
-		if v := g[i*n+i]; v-v != 0 {
-			return nil, fmt.Errorf("pca: %s is so far from the others that its squared distance overflows; leave it out with a choice of rows", s.name(i))
-		}
-	}
-	return g, nil
 }
 
 // exact reports whether the products of the Gram matrix are float64.

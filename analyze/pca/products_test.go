@@ -211,3 +211,12 @@ func TestCombiner(t *testing.T) {
 		}
 	}
 }
+
+// compact turns a matrix with rows of the given stride into one with rows of n, in
+// place.
+func compact(g []float64, stride, n int) []float64 {
+	for i := range n {
+		copy(g[i*n:(i+1)*n], g[i*stride:])
+	}
+	return g[: n*n : n*n]
+}

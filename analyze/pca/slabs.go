@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -58,184 +58,188 @@ func cutSlabs(blocks, of int) []span {
 	return l
 }
 
-// slabName is the unit's.
-func slabName(k int) string { return fmt.Sprintf("slab %d", k) }
+// Job is a fit divided into the slabs of its Gram matrix. Unit "slab k" has n(n+3)/2 values
+// for n rows, and reads and costs what its columns are of the first pass of the fit. A fit
+// whose store has all slabs does not read the run for them.
+type Job struct {
+	s          *source
+	o          *Options
+	surrogates bool // were chosen, and are not the default
 
-// Gram goes through the slabs of the Gram matrix that FitJoint begins with. It
-// makes those that Options.Store neither has nor leaves to others, keeps them
-// there, and does nothing else: it is what a worker does of a fit. When slabs were
-// left out the error wraps analyze.ErrElsewhere. Unit "slab k" has n(n+3)/2 values
-// for n rows, and reads and costs what its columns are of the first pass of the
-// fit. A fit whose store has all slabs does not read the run for them.
-func Gram(ctx context.Context, runs []record.Trajectory, opts Options) error {
-	s, o, err := begin(runs, opts)
-	if err != nil {
-		return err
-	}
-	w := newGram(s, o.Store)
-	return w.all(ctx)
+	adder  adder
+	square []float64 // the matrix of the slab that is made; nil before the first
+	made   int       // the slab that was made last, -1 for none
+	total  []float64 // lower triangle of the sum so far
+	sums   [][]uint32
 }
 
-// sumSlabs returns the sum of all slabs, n x n, of which the lower triangle is set.
-func sumSlabs(ctx context.Context, s *source, store analyze.Store) ([]float64, error) {
-	w := newGram(s, store)
-	n := len(s.rows)
-	if len(s.slabs) > 1 {
-		w.total = make([]float64, triangle(n))
-	} else {
-		w.only = true
+var _ job.Job[*Result] = (*Job)(nil)
+
+// NewJob returns the job that FitJoint runs, with the same arguments. Store of the options
+// is not used: it is the driver's.
+func NewJob(runs []record.Trajectory, opts Options) (*Job, error) {
+	if len(runs) == 0 {
+		return nil, fmt.Errorf("pca: no run is given; at least one is needed")
 	}
-	if err := w.all(ctx); err != nil {
+	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	if err := w.verify(); err != nil {
+	o := opts.Effective()
+	s, err := open(runs, &o)
+	if err != nil {
 		return nil, err
 	}
-	if w.total == nil {
-		return compact(w.square, w.stride, n), nil
+	return &Job{s: s, o: &o, surrogates: opts.Surrogates != 0, made: -1, sums: make([][]uint32, len(s.slabs))}, nil
+}
+
+// Units returns the slabs.
+func (j *Job) Units() []job.Unit {
+	units := make([]job.Unit, len(j.s.slabs))
+	for k := range units {
+		units[k] = job.Unit{Name: fmt.Sprintf("slab %d", k), Index: k}
 	}
-	if w.square == nil {
-		w.square = make([]float64, n*n)
-	}
-	g := w.square[: n*n : n*n]
-	for i := range n {
-		copy(g[i*n:], w.total[triangle(i):triangle(i+1)])
-	}
-	return g, nil
+	return units
+}
+
+// Fits reports whether there is a value for every entry of the matrix and every row.
+func (j *Job) Fits(_ job.Unit, values []float64) bool {
+	n := len(j.s.rows)
+	return len(values) == triangle(n)+n
 }
 
 // triangle is the number of entries in n rows of a lower triangle.
 func triangle(n int) int { return n * (n + 1) / 2 }
 
-// gram makes and adds slabs.
-type gram struct {
-	s      *source
-	store  analyze.Store
-	adder  adder
-	square []float64  // matrix of the slab that was made last; nil before the first
-	stride int        // of its rows
-	total  []float64  // lower triangle of the sum so far; nil when it is not wanted, or there is one slab
-	only   bool       // there is one slab, and its matrix is wanted
-	sums   [][]uint32 // per slab, per row
-	left   int        // slabs that are left to others
+// columns returns how many columns slab k has.
+func (j *Job) columns(k int) int {
+	slab := j.s.slabs[k]
+	return j.s.blocks[slab.end-1].end - j.s.blocks[slab.first].first
 }
 
-func newGram(s *source, store analyze.Store) *gram {
-	return &gram{s: s, store: store, sums: make([][]uint32, len(s.slabs))}
-}
-
-// all goes through the slabs.
-func (w *gram) all(ctx context.Context) error {
-	w.s.progress.Begin("gram matrix", len(w.s.reference))
-	for k, slab := range w.s.slabs {
-		switch values, ok := w.store.Lookup(slabName(k)); {
-		case ok && len(values) == triangle(len(w.s.rows))+len(w.s.rows):
-			w.take(k, values)
-			w.s.progress.Add(w.columns(slab))
-		case analyze.Elsewhere(w.store, slabName(k)):
-			w.left++
-		default:
-			if err := w.make(ctx, k); err != nil {
-				return err
+// Evaluate makes slabs. Slabs that follow one another are read ahead as one.
+func (j *Job) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	s := j.s
+	for i, u := range units {
+		if i == 0 || u.Index != units[i-1].Index+1 {
+			last := i
+			for last+1 < len(units) && units[last+1].Index == units[last].Index+1 {
+				last++
 			}
+			s.reach = span{s.slabs[u.Index].first, s.slabs[units[last].Index].end}
 		}
-	}
-	if w.left > 0 {
-		return fmt.Errorf("pca: %d of %d slabs of the Gram matrix: %w", w.left, len(w.s.slabs), analyze.ErrElsewhere)
+		values, err := j.slab(ctx, u.Index)
+		if err != nil {
+			return err
+		}
+		j.made = u.Index
+		if err := save(u, values); err != nil {
+			return fmt.Errorf("pca: %w", err)
+		}
 	}
 	return nil
 }
 
-func (w *gram) columns(slab span) int {
-	return w.s.blocks[slab.end-1].end - w.s.blocks[slab.first].first
-}
-
-// take adds a slab that the store has.
-func (w *gram) take(k int, values []float64) {
-	n := len(w.s.rows)
-	w.sums[k] = make([]uint32, n)
-	for i, v := range values[triangle(n):] {
-		w.sums[k][i] = uint32(v)
+// slab makes a slab. The values are in the buffer that the next slab is made in.
+func (j *Job) slab(ctx context.Context, k int) ([]float64, error) {
+	s, n := j.s, len(j.s.rows)
+	if j.adder == nil {
+		j.adder = s.newAdder()
+		j.square = make([]float64, max(j.adder.stride()*j.adder.stride(), triangle(n)+n))
+	} else {
+		clear(j.square)
 	}
-	switch {
-	case w.only:
-		w.square, w.stride = make([]float64, n*n), n
-		for i := range n {
-			copy(w.square[i*n:], values[triangle(i):triangle(i+1)])
-		}
-	case w.total != nil:
-		for i, v := range values[:triangle(n)] {
-			w.total[i] += v
-		}
-	}
-}
-
-// clear prepares the matrix of a slab.
-func (w *gram) clear() {
-	if w.square != nil {
-		clear(w.square)
-		return
-	}
-	w.adder = w.s.newAdder()
-	w.stride = w.adder.stride()
-	w.square = make([]float64, w.stride*w.stride)
-}
-
-// make makes a slab, keeps it and adds it.
-func (w *gram) make(ctx context.Context, k int) error {
-	s, n, slab := w.s, len(w.s.rows), w.s.slabs[k]
-	w.clear()
-	w.sums[k] = make([]uint32, n)
-	_, alone := w.store.(analyze.NoStore)
-	if s.reach = slab; alone { // the slabs after it are read next
-		s.reach = span{0, len(s.blocks)}
-	}
+	sums := make([]uint32, n)
+	slab := s.slabs[k]
 	for _, b := range s.blocks[slab.first:slab.end] {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("pca: %w", err)
+			return nil, fmt.Errorf("pca: %w", err)
 		}
-		if err := w.adder.add(w.square, b, w.sums[k]); err != nil {
-			return err
+		if err := j.adder.add(j.square, b, sums); err != nil {
+			return nil, err
 		}
 		s.progress.Add(b.len())
 	}
-	if w.total != nil {
-		for i := range n {
-			sum := w.total[triangle(i):triangle(i+1)]
-			for j, v := range w.square[i*w.stride:][:i+1] {
-				sum[j] += v
-			}
-		}
+	values := j.square[:triangle(n)+n]
+	for i := range n { // no row moves behind where it was
+		copy(values[triangle(i):triangle(i+1)], j.square[i*j.adder.stride():])
 	}
-	if alone {
-		return nil
+	for i, sum := range sums {
+		values[triangle(n)+i] = float64(sum)
 	}
-	values := make([]float64, 0, triangle(n)+n)
-	for i := range n {
-		values = append(values, w.square[i*w.stride:][:i+1]...)
+	return values, nil
+}
+
+// take adds a slab to the sum.
+func (j *Job) take(u job.Unit, values []float64) error {
+	if u.Index != j.made { // it was in the store
+		j.s.progress.Add(j.columns(u.Index))
 	}
-	for _, sum := range w.sums[k] {
-		values = append(values, float64(sum))
+	n := len(j.s.rows)
+	for i, v := range values[:triangle(n)] {
+		j.total[i] += v
 	}
-	if err := w.store.Save(slabName(k), values); err != nil {
-		return fmt.Errorf("pca: %w", err)
+	sums := make([]uint32, n)
+	for i, v := range values[triangle(n):] {
+		sums[i] = uint32(v)
 	}
+	j.sums[u.Index] = sums
 	return nil
 }
 
+// gram returns the Gram matrix of the rows less the reference, over the coordinates that
+// take part: the sum of all slabs, n x n, row-major, symmetric.
+func (j *Job) gram(ctx context.Context, values job.Values) ([]float64, error) {
+	n := len(j.s.rows)
+	j.total = make([]float64, triangle(n))
+	j.s.progress.Begin("gram matrix", len(j.s.reference))
+	// The blocks report the progress, which is finer than slabs.
+	if err := values(ctx, "", j.Units(), j.take); err != nil {
+		return nil, err
+	}
+	missing := 0
+	for _, sums := range j.sums {
+		if sums == nil {
+			missing++
+		}
+	}
+	if missing > 0 {
+		return nil, fmt.Errorf("pca: %d of %d slabs of the Gram matrix: %w", missing, len(j.sums), job.ErrIncomplete)
+	}
+	if err := j.verify(); err != nil {
+		return nil, err
+	}
+	if j.square == nil {
+		j.square = make([]float64, n*n)
+	}
+	g := j.square[: n*n : n*n]
+	j.square, j.adder = nil, nil
+	for i := range n {
+		for k, v := range j.total[triangle(i):triangle(i+1)] {
+			g[i*n+k], g[k*n+i] = v, v
+		}
+	}
+	j.total = nil
+	for i := range n {
+		if v := g[i*n+i]; v-v != 0 {
+			return nil, fmt.Errorf("pca: %s is so far from the others that its squared distance overflows; leave it out with a choice of rows", j.s.name(i))
+		}
+	}
+	return g, nil
+}
+
 // verify says whether the elements of all slabs are those that were recorded.
-func (w *gram) verify() error {
-	parts := make([]record.PartSum, len(w.s.slabs))
-	for i, row := range w.s.rows {
-		for k, slab := range w.s.slabs {
-			parts[k] = record.PartSum{Sum: w.sums[k][i], Len: w.columns(slab)}
+func (j *Job) verify() error {
+	parts := make([]record.PartSum, len(j.s.slabs))
+	for i, row := range j.s.rows {
+		for k := range parts {
+			parts[k] = record.PartSum{Sum: j.sums[k][i], Len: j.columns(k)}
 		}
 		err := row.CheckSums(parts)
 		if errors.Is(err, record.ErrPartSums) {
-			return fmt.Errorf("pca: %s: a worker read other values than are recorded; the slabs must be made anew: %w", w.s.name(i), err)
+			return fmt.Errorf("pca: %s: a worker read other values than are recorded; the slabs must be made anew: %w", j.s.name(i), err)
 		}
 		if err != nil {
-			return w.s.unread(i, err)
+			return j.s.unread(i, err)
 		}
 	}
 	return nil

@@ -11,32 +11,43 @@ import (
 	"testing"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 )
 
-// shardStore is what one of several workers has: it computes every shards-th unit.
-// With collect it notes every unit and computes none.
-type shardStore struct {
-	shard, shards int
-	collect       bool
-	seen          []string
-	values        map[string][]float64
-}
+// slabStore has the slabs of some workers.
+type slabStore map[string][]float64
 
-func (s *shardStore) Lookup(unit string) ([]float64, bool) { v, ok := s.values[unit]; return v, ok }
+func (s slabStore) Lookup(unit string) ([]float64, bool) { v, ok := s[unit]; return v, ok }
 
-func (s *shardStore) Save(unit string, v []float64) error {
-	if _, ok := s.values[unit]; ok {
+func (s slabStore) Save(unit string, v []float64) error {
+	if _, ok := s[unit]; ok {
 		return fmt.Errorf("%s is saved twice", unit)
 	}
-	s.values[unit] = v
+	s[unit] = slices.Clone(v) // the buffer is used again
 	return nil
 }
 
-func (s *shardStore) Elsewhere(unit string) bool {
-	s.seen = append(s.seen, unit)
-	return s.collect || (len(s.seen)-1)%s.shards != s.shard
+// makeSlabs makes every shards-th slab of a fit, from the given one, and returns how many
+// the fit has.
+func makeSlabs(t *testing.T, runs []record.Trajectory, o Options, store analyze.Store, shard, shards int) int {
+	t.Helper()
+	j, err := NewJob(runs, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mine []string
+	for i, u := range j.Units() {
+		if i%shards == shard {
+			mine = append(mine, u.Name)
+		}
+	}
+	d := job.Driver{Store: store, Mine: func(unit string) bool { return slices.Contains(mine, unit) }}
+	if err := job.Evaluate(t.Context(), j, d); err != nil {
+		t.Fatal(err)
+	}
+	return len(j.Units())
 }
 
 // slabRun is a walk in memory with some coordinates that take no part.
@@ -64,27 +75,13 @@ func slabRun(seed uint64, n, p int) record.Trajectory {
 // shared fits with any number of workers, each of which makes its slabs.
 func shared(t *testing.T, runs []record.Trajectory, o Options, shards int) (r *Result, units int) {
 	t.Helper()
-	all := &shardStore{collect: true, values: make(map[string][]float64)}
-	o.Store = all
-	if err := Gram(t.Context(), runs, o); !errors.Is(err, analyze.ErrElsewhere) {
-		t.Fatalf("collecting: %v", err)
-	}
-	merged := &shardStore{collect: true, values: make(map[string][]float64)}
+	merged := slabStore{}
 	for shard := shards - 1; shard >= 0; shard-- {
-		w := &shardStore{shard: shard, shards: shards, values: make(map[string][]float64)}
-		o.Store, o.Workers = w, 1+shard%3
-		err := Gram(t.Context(), runs, o)
-		if want := len(w.values) < len(all.seen); errors.Is(err, analyze.ErrElsewhere) != want || !want && err != nil {
-			t.Fatalf("shard %d of %d: %v", shard, shards, err)
-		}
-		if !slices.Equal(w.seen, all.seen) {
-			t.Fatalf("shard %d was asked for %q, the plan has %q", shard, w.seen, all.seen)
-		}
-		for unit, v := range w.values {
-			if err := merged.Save(unit, v); err != nil {
-				t.Fatal(err)
-			}
-		}
+		o.Workers = 1 + shard%3
+		units = makeSlabs(t, runs, o, merged, shard, shards)
+	}
+	if len(merged) != units {
+		t.Errorf("%d slabs were made, the plan has %d", len(merged), units)
 	}
 	o.Store = merged
 	r, err := FitJoint(t.Context(), runs, o)
@@ -92,10 +89,7 @@ func shared(t *testing.T, runs []record.Trajectory, o Options, shards int) (r *R
 		t.Fatal(err)
 	}
 	withoutNaN(r)
-	if len(merged.values) != len(all.seen) {
-		t.Errorf("%d slabs were made, the plan has %d", len(merged.values), len(all.seen))
-	}
-	return r, len(all.seen)
+	return r, units
 }
 
 // withoutNaN takes out what is absent and NaN, which equals nothing.
@@ -237,13 +231,10 @@ func openRun(t *testing.T, dir string) *arrowfile.Reader {
 // once, and no other; a merge of scores reads none for the Gram matrix.
 func TestSlabReadsItsColumns(t *testing.T) {
 	dir, p := slabFile(t)
-	merged := &shardStore{collect: true, values: make(map[string][]float64)}
+	merged := slabStore{}
 	for k, want := range []span{{0, narrowSlabs}, {narrowSlabs, 2 * narrowSlabs}, {2 * narrowSlabs, p}} {
 		run := &watched{openRun(t, dir), make(map[int][]span)}
-		store := &shardStore{shard: k, shards: 3, values: make(map[string][]float64)}
-		if err := Gram(t.Context(), []record.Trajectory{run}, Options{Store: store, Workers: 1}); !errors.Is(err, analyze.ErrElsewhere) {
-			t.Fatal(err)
-		}
+		makeSlabs(t, []record.Trajectory{run}, Options{Workers: 1}, merged, k, 3)
 		for row := range run.Len() {
 			next := want.first
 			for _, s := range run.read[row] {
@@ -255,9 +246,6 @@ func TestSlabReadsItsColumns(t *testing.T) {
 			if next != want.end {
 				t.Errorf("slab %d, row %d: read up to %d, want %d", k, row, next, want.end)
 			}
-		}
-		for unit, v := range store.values {
-			merged.values[unit] = v
 		}
 	}
 	run := &watched{openRun(t, dir), make(map[int][]span)}
@@ -278,14 +266,12 @@ func TestSlabsFindDamage(t *testing.T) {
 	}
 	flipped := slices.Clone(sound)
 	flipped[len(flipped)*5/8] ^= 1 // in the third of four rows, nothing else being long
-	made := func() *shardStore {
-		s := &shardStore{shards: 1, values: make(map[string][]float64)}
-		if err := Gram(t.Context(), []record.Trajectory{openRun(t, dir)}, Options{Store: s}); err != nil {
-			t.Fatal(err)
-		}
+	made := func() slabStore {
+		s := slabStore{}
+		makeSlabs(t, []record.Trajectory{openRun(t, dir)}, Options{}, s, 0, 1)
 		return s
 	}
-	fit := func(s *shardStore) error {
+	fit := func(s slabStore) error {
 		_, err := Fit(t.Context(), openRun(t, dir), Options{Store: s, Surrogates: -1})
 		return err
 	}

@@ -1,43 +1,14 @@
 package shard
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 )
-
-// Collector is a store that has an analysis compute nothing and notes which units
-// it asks for. Those that depend on the values of others (a refinement) are not
-// asked for; a merge computes them.
-type Collector struct {
-	names []string
-	seen  map[string]bool
-}
-
-var _ analyze.Part = (*Collector)(nil)
-
-// NewCollector returns one without names.
-func NewCollector() *Collector { return &Collector{seen: make(map[string]bool)} }
-
-// Lookup finds nothing.
-func (*Collector) Lookup(string) ([]float64, bool) { return nil, false }
-
-// Save does nothing.
-func (*Collector) Save(string, []float64) error { return nil }
-
-// Elsewhere notes the unit.
-func (c *Collector) Elsewhere(unit string) bool {
-	if !c.seen[unit] {
-		c.seen[unit] = true
-		c.names = append(c.names, unit)
-	}
-	return true
-}
-
-// Names returns the units in the order in which they were first asked for.
-func (c *Collector) Names() []string { return c.names }
 
 // kindOf is a unit's name without its numbers.
 func kindOf(unit string) string {
@@ -75,79 +46,73 @@ func Kinds(units []string) []Kind {
 	return kinds
 }
 
-// Timer is a store that has an analysis compute a few units of each kind, and sees
-// how long they take.
-type Timer struct {
-	chosen map[string]bool
-	until  time.Time
-	last   time.Time // when the analysis began with the unit that comes
-	kinds  []Kind
-}
-
-var _ analyze.Part = (*Timer)(nil)
-
-// NewTimer returns one that takes up to perKind units of each kind, spread over
-// the list, and no further ones after the given time.
-func NewTimer(units []string, perKind int, most time.Duration) *Timer {
-	t := &Timer{chosen: make(map[string]bool), until: time.Now().Add(most), kinds: Kinds(units)}
+// Time evaluates up to perKind units of each kind, spread over the job, to measure how long
+// they take. It begins no further unit after the given time, but ends the first. A kind
+// without an evaluated unit gets the mean of the others.
+func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration, progress analyze.Progress) ([]Kind, error) {
+	units := Names(j)
 	byKind := make(map[string][]string)
 	for _, u := range units {
-		k := kindOf(u)
-		byKind[k] = append(byKind[k], u)
+		byKind[kindOf(u)] = append(byKind[kindOf(u)], u)
 	}
+	chosen := make(map[string]bool)
 	for _, list := range byKind {
 		for _, i := range analyze.Spread(len(list), perKind) {
-			t.chosen[list[i]] = true
+			chosen[list[i]] = true
 		}
 	}
-	return t
+	timing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t := &timer{kinds: Kinds(units), last: time.Now(), until: time.Now().Add(most), over: cancel}
+	d := job.Driver{Store: t, Progress: progress, Mine: func(unit string) bool { return chosen[unit] }}
+	if err := job.Evaluate(timing, j, d); err != nil && !(timing.Err() != nil && ctx.Err() == nil) {
+		return nil, err
+	}
+	return t.result(), nil
 }
 
-// Lookup finds nothing.
-func (*Timer) Lookup(string) ([]float64, bool) { return nil, false }
-
-// Elsewhere starts the clock at the first of the chosen units.
-func (t *Timer) Elsewhere(unit string) bool {
-	now := time.Now()
-	if !t.chosen[unit] || now.After(t.until) {
-		return true
+// Names returns the names of a job's units.
+func Names(j job.Evaluator) []string {
+	var names []string
+	for _, u := range j.Units() {
+		names = append(names, u.Name)
 	}
-	if t.last.IsZero() {
-		t.last = now
-	}
-	return false
+	return names
 }
 
-// Save takes the time, and notes how much is to be kept.
-func (t *Timer) Save(unit string, values []float64) error {
-	if !t.chosen[unit] {
-		return nil
-	}
+// timer is a store that measures the time from one unit to the next.
+type timer struct {
+	kinds       []Kind
+	last, until time.Time
+	over        func() // ends the evaluation
+}
+
+func (*timer) Lookup(string) ([]float64, bool) { return nil, false }
+
+// Save takes the time, and notes how many values the unit has.
+func (t *timer) Save(unit string, values []float64) error {
 	now := time.Now()
-	name := kindOf(unit)
-	for i := range t.kinds {
-		if k := &t.kinds[i]; k.Name == name {
-			k.Seconds = (k.Seconds*float64(k.Timed) + now.Sub(t.last).Seconds()) / float64(k.Timed+1)
-			k.Timed++
-			k.Values = max(k.Values, len(values))
-		}
+	i := slices.IndexFunc(t.kinds, func(k Kind) bool { return k.Name == kindOf(unit) })
+	k := &t.kinds[i]
+	k.Seconds = (k.Seconds*float64(k.Timed) + now.Sub(t.last).Seconds()) / float64(k.Timed+1)
+	k.Timed++
+	k.Values = max(k.Values, len(values))
+	if t.last = now; now.After(t.until) {
+		t.over()
 	}
-	t.last = now
 	return nil
 }
 
-// Kinds returns the kinds with their times. A kind of which none was computed has
-// the mean of the others.
-func (t *Timer) Kinds() []Kind {
+// result gives kinds without a time the mean of the others.
+func (t *timer) result() []Kind {
 	timed, seconds := 0, 0.0
 	for _, k := range t.kinds {
 		timed, seconds = timed+k.Timed, seconds+k.Seconds*float64(k.Timed)
 	}
-	kinds := slices.Clone(t.kinds)
-	for i := range kinds {
-		if kinds[i].Timed == 0 && timed > 0 {
-			kinds[i].Seconds = seconds / float64(timed)
+	for i := range t.kinds {
+		if t.kinds[i].Timed == 0 && timed > 0 {
+			t.kinds[i].Seconds = seconds / float64(timed)
 		}
 	}
-	return kinds
+	return t.kinds
 }

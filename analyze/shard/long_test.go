@@ -6,8 +6,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-
-	"sgdwalk/analyze"
 )
 
 // TestLongUnits: the values of long units are not kept in memory, and are those of
@@ -30,7 +28,7 @@ func TestLongUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, name := range names {
-			if !w.Elsewhere(name) {
+			if w.Mine(name) {
 				if err := w.Save(name, of(i)); err != nil {
 					t.Fatal(err)
 				}
@@ -76,7 +74,7 @@ func TestLongUnits(t *testing.T) {
 		if change.err != nil {
 			t.Fatal(change.err)
 		}
-		if _, ok := m.Lookup(names[1]); ok || analyze.Elsewhere(m, names[1]) {
+		if _, ok := m.Lookup(names[1]); ok || !m.Planned(names[1]) {
 			t.Errorf("the file was %s, and %s is there", change.what, names[1])
 		}
 		if err := m.Save(names[1], of(1)); err == nil {

@@ -10,9 +10,9 @@ import (
 	"sgdwalk/analyze"
 )
 
-// Merged is a store that has the units of finished shards. Those of a preview that
-// are not there yet are elsewhere; units that are in no plan, because they depend
-// on the values of others, go to the store behind it.
+// Merged is a store that has the units of finished shards, and in a preview the units
+// that workers have so far. Units that are in no plan, because they depend on the values of
+// others, go to the store behind it.
 type Merged struct {
 	plan    *Plan
 	values  [][]float64
@@ -25,7 +25,7 @@ type Merged struct {
 	Behind analyze.Store
 }
 
-var _ analyze.Part = (*Merged)(nil)
+var _ analyze.Store = (*Merged)(nil)
 
 // ErrMissing is wrapped by the error of Merge when shards are not there.
 var ErrMissing = errors.New("shards are missing")
@@ -128,10 +128,10 @@ func (m *Merged) Save(unit string, values []float64) error {
 	return m.Behind.Save(unit, values)
 }
 
-// Elsewhere reports whether the unit is one of the plan that is not there yet.
-func (m *Merged) Elsewhere(unit string) bool {
-	i, ok := m.place[unit]
-	return ok && !m.have[i]
+// Planned reports whether the unit is in a shard of the plan.
+func (m *Merged) Planned(unit string) bool {
+	_, ok := m.place[unit]
+	return ok
 }
 
 // Ranges writes ascending numbers as Slurm does: "0-3,7,9-12".

@@ -18,8 +18,12 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Format is the number of the format of plans and shard files.
-const Format = 1
+// Format is the number of the format of plans. Format 1 had a command line in place of
+// options.
+const Format = 2
+
+// fileFormat is that of shard files.
+const fileFormat = 1
 
 // MaxShards is the largest number of shards of a plan.
 const MaxShards = 100_000
@@ -83,10 +87,16 @@ func orNone(s string) string {
 // Plan is a division of the units of one analysis into shards. It is not changed
 // once it is made.
 type Plan struct {
-	Format   int      `json:"format"`
-	Analysis string   `json:"analysis"`
-	Command  []string `json:"command"` // arguments that every worker and the merge run the analysis with
-	// Directory is where relative paths of the command begin.
+	Format   int    `json:"format"`
+	Analysis string `json:"analysis"`
+	// Of is what the analysis is of: the directory of a run, or a file.
+	Of string `json:"of"`
+	// Options are those of the analysis, as JSON. They name no program.
+	Options json.RawMessage `json:"options"`
+	// Objective is the command of the program that evaluates the loss, empty for none.
+	// Who starts a worker or the merge must allow it.
+	Objective string `json:"objective,omitempty"`
+	// Directory is where relative paths begin.
 	Directory string   `json:"directory"`
 	Identity  Identity `json:"identity"`
 	Shards    int      `json:"shards"`
@@ -98,8 +108,9 @@ type Plan struct {
 	// Input is something that every worker begins with and would have to compute
 	// otherwise. Create writes it, ReadInput reads it.
 	Input []byte `json:"-"`
-	// CommandSHA256 is the hash of Command: one that was changed later is refused.
-	CommandSHA256 string `json:"command_sha256"`
+	// RequestSHA256 is the hash of what is requested, Analysis, Of, Options and Objective: a
+	// plan that was changed later is refused.
+	RequestSHA256 string `json:"request_sha256"`
 	// Kinds says how many units there are of each kind and how long some took, on
 	// TimedCores cores; SetupSeconds is from the start of a process to its first unit.
 	// Both are 0 when nothing was timed.
@@ -128,7 +139,10 @@ func Create(dir string, p *Plan, units []string) error {
 	}
 	list := []byte(strings.Join(units, "\n") + "\n")
 	sum := sha256.Sum256(list)
-	p.CommandSHA256 = hashCommand(p.Command)
+	if p.Options == nil {
+		p.Options = json.RawMessage("{}")
+	}
+	p.RequestSHA256 = p.request()
 	p.Format, p.Units, p.UnitsSHA256 = Format, len(units), hex.EncodeToString(sum[:])
 	if p.Input != nil {
 		sum := sha256.Sum256(p.Input)
@@ -220,7 +234,7 @@ func Open(dir string) (*Plan, error) {
 		return nil, fmt.Errorf("shard: %s: %w", filepath.Join(dir, planName), err)
 	}
 	if version.Format != Format {
-		return nil, fmt.Errorf("shard: %s has a plan of format %d; this program knows %d", dir, version.Format, Format)
+		return nil, fmt.Errorf("shard: %s has a plan of format %d; this program reads format %d: make the plan again with this program's sgdwalk plan, into another directory", dir, version.Format, Format)
 	}
 	if err := d.Decode(p); err != nil {
 		return nil, fmt.Errorf("shard: %s: %w", filepath.Join(dir, planName), err)
@@ -228,8 +242,8 @@ func Open(dir string) (*Plan, error) {
 	if p.Shards < 1 || p.Shards > MaxShards || p.Units < 1 {
 		return nil, fmt.Errorf("shard: %s: %d shards and %d units; there must be 1 to %d and at least 1", filepath.Join(dir, planName), p.Shards, p.Units, MaxShards)
 	}
-	if got := hashCommand(p.Command); got != p.CommandSHA256 {
-		return nil, fmt.Errorf("shard: %s was changed: the hash of its command is %s, planned was %s", filepath.Join(dir, planName), got, orNone(p.CommandSHA256))
+	if got := p.request(); got != p.RequestSHA256 {
+		return nil, fmt.Errorf("shard: %s was changed: the hash of its options is %s, planned was %s", filepath.Join(dir, planName), got, orNone(p.RequestSHA256))
 	}
 	const hash = 2 * sha256.Size
 	if len(p.UnitsSHA256) != hash || p.InputSHA256 != "" && len(p.InputSHA256) != hash {
@@ -239,9 +253,13 @@ func Open(dir string) (*Plan, error) {
 	return p, nil
 }
 
-// hashCommand is the hash of a command's arguments.
-func hashCommand(command []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(command, "\x00")))
+// request is the hash of what is requested, whatever the white space of the options.
+func (p *Plan) request() string {
+	var options bytes.Buffer
+	if err := json.Compact(&options, p.Options); err != nil {
+		options = *bytes.NewBuffer(p.Options)
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{p.Analysis, p.Of, options.String(), p.Objective}, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 

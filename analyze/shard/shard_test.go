@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,32 +16,59 @@ import (
 	"pgregory.net/rapid"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 )
 
-// compute is an analysis of n units that asks for them in order; visit sees every
-// value that is there.
-func compute(store analyze.Store, units []string, visit func(unit string, values []float64)) error {
-	left := 0
-	for i, u := range units {
-		v, ok := store.Lookup(u)
-		if !ok && analyze.Elsewhere(store, u) {
-			left++
-			continue
-		}
-		if !ok {
-			v = valuesOf(i)
-			if err := store.Save(u, v); err != nil {
-				return err
-			}
-		}
-		if visit != nil {
-			visit(u, v)
-		}
+// cells is a job whose units are the given ones.
+type cells struct {
+	units []string
+	visit func(unit string, values []float64) // sees every value that is there; may be nil
+}
+
+func (c cells) Units() []job.Unit {
+	units := make([]job.Unit, len(c.units))
+	for i, name := range c.units {
+		units[i] = job.Unit{Name: name, Index: i}
 	}
-	if left > 0 {
-		return fmt.Errorf("test: %d units: %w", left, analyze.ErrElsewhere)
+	return units
+}
+
+func (cells) Fits(job.Unit, []float64) bool { return true }
+
+func (c cells) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	for _, u := range units {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := save(u, valuesOf(u.Index)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (c cells) Finish(ctx context.Context, values job.Values) (struct{}, error) {
+	return struct{}{}, values(ctx, "cells", c.Units(), func(u job.Unit, v []float64) error {
+		if c.visit != nil {
+			c.visit(u.Name, v)
+		}
+		return nil
+	})
+}
+
+// compute evaluates the units of a worker.
+func compute(ctx context.Context, w interface {
+	analyze.Store
+	Mine(unit string) bool
+}, units []string) error {
+	return job.Evaluate(ctx, cells{units: units}, job.Driver{Store: w, Mine: w.Mine})
+}
+
+// merged goes through the units of a merge.
+func merged(m *Merged, units []string, preview bool, visit func(unit string, values []float64)) error {
+	d := job.Driver{Store: m, Preview: preview, Mine: func(unit string) bool { return !m.Planned(unit) }}
+	_, err := job.Run(context.Background(), cells{units, visit}, d)
+	return err
 }
 
 // valuesOf are of several lengths and not only numbers.
@@ -65,7 +93,7 @@ func unitsOf(n int) []string {
 
 func newPlan(t testing.TB, units, shards int) *Plan {
 	t.Helper()
-	p := &Plan{Analysis: "test", Command: []string{"test"}, Identity: Identity{Program: "p", Options: "o"}, Shards: shards}
+	p := &Plan{Analysis: "test", Identity: Identity{Program: "p", Options: "o"}, Shards: shards}
 	if err := Create(t.TempDir(), p, unitsOf(units)); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +119,7 @@ func work(t testing.TB, p *Plan, shard int) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := compute(w, unitsOf(p.Units), nil); err != nil && !errors.Is(err, analyze.ErrElsewhere) {
+	if err := compute(t.Context(), w, unitsOf(p.Units)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Finish(); err != nil {
@@ -107,7 +135,7 @@ func wantMerged(t testing.TB, p *Plan) {
 		t.Fatal(err)
 	}
 	units, n := unitsOf(p.Units), 0
-	if err := compute(m, units, func(unit string, values []float64) {
+	if err := merged(m, units, false, func(unit string, values []float64) {
 		if unit != units[n] || !sameBits(values, valuesOf(n)) {
 			t.Errorf("%s has %v, want %v of %s", unit, values, valuesOf(n), units[n])
 		}
@@ -212,9 +240,11 @@ func TestDeathAndDuplicates(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			left := rapid.IntRange(0, w.Left()).Draw(rt, "units before its death")
-			err = compute(dying{w, &left}, unitsOf(100), nil)
-			if err == nil {
+			all := w.Left()
+			left := rapid.IntRange(0, all).Draw(rt, "units before its death")
+			dies := left < all
+			err = compute(t.Context(), dying{w, &left}, unitsOf(100))
+			if (err == nil) == dies {
 				rt.Fatal("it went through")
 			}
 			// Its files stay as the death left them.
@@ -242,7 +272,7 @@ func TestDeathAndDuplicates(t *testing.T) {
 			rt.Fatal(err)
 		}
 		for _, w := range []*Worker{a, b} {
-			if err := compute(w, unitsOf(100), nil); !errors.Is(err, analyze.ErrElsewhere) {
+			if err := compute(t.Context(), w, unitsOf(100)); err != nil {
 				rt.Fatal(err)
 			}
 			if err := w.Finish(); err != nil {
@@ -275,8 +305,6 @@ func (d dying) Save(unit string, values []float64) error {
 	*d.left--
 	return d.Worker.Save(unit, values)
 }
-
-func (d dying) Elsewhere(unit string) bool { return d.Worker.Elsewhere(unit) }
 
 // Every flipped bit and every cut of a shard file is found, and the shard is made
 // anew by the next worker.
@@ -323,7 +351,7 @@ func TestDamagedShard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := compute(w, unitsOf(12), nil); !errors.Is(err, analyze.ErrElsewhere) {
+	if err := compute(t.Context(), w, unitsOf(12)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Finish(); err != nil {
@@ -411,7 +439,7 @@ func TestPreview(t *testing.T) {
 	}
 	defer w.Close()
 	some := 10
-	if err := compute(dying{w, &some}, unitsOf(100), nil); err == nil {
+	if err := compute(t.Context(), dying{w, &some}, unitsOf(100)); err == nil {
 		t.Fatal("it went through")
 	}
 	m, err := p.Merge(true)
@@ -419,13 +447,13 @@ func TestPreview(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	err = compute(m, unitsOf(100), func(unit string, values []float64) {
+	err = merged(m, unitsOf(100), true, func(unit string, values []float64) {
 		if i := slices.Index(unitsOf(100), unit); !sameBits(values, valuesOf(i)) {
 			t.Errorf("%s has %v", unit, values)
 		}
 		seen++
 	})
-	if present, planned := m.Units(); !errors.Is(err, analyze.ErrElsewhere) || seen != 60 || present != 60 || planned != 100 {
+	if present, planned := m.Units(); err != nil || seen != 60 || present != 60 || planned != 100 {
 		t.Errorf("%d units of %d and %d, %v; want 60 of 100", seen, present, planned, err)
 	}
 	if got := Ranges(m.Missing()); got != "1-2" {
@@ -444,7 +472,7 @@ func TestUnitsBehindThePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if !w.Elsewhere("cell 99 99") {
+	if w.Mine("cell 99 99") {
 		t.Error("a worker computes what is in no plan")
 	}
 	m, err := p.Merge(false)
@@ -453,7 +481,7 @@ func TestUnitsBehindThePlan(t *testing.T) {
 	}
 	behind := kept{}
 	m.Behind = behind
-	if _, ok := m.Lookup("cell 99 99"); ok || m.Elsewhere("cell 99 99") {
+	if _, ok := m.Lookup("cell 99 99"); ok || m.Planned("cell 99 99") {
 		t.Error("the merge leaves out what is in no plan")
 	}
 	if err := m.Save("cell 99 99", []float64{1}); err != nil || len(behind) != 1 {
@@ -526,11 +554,11 @@ func TestDamagedPlan(t *testing.T) {
 		t.Errorf("an empty directory: %v", err)
 	}
 	for _, c := range []struct{ old, new, want string }{
-		{`"format": 1`, `"format": 2`, "format 2"},
+		{`"format": 2`, `"format": 1`, "make the plan again"},
 		{`"shards": 4`, `"shards": 0`, "0 shards"},
 		{`"units": 20`, `"units": 19`, "19"},
 		{`"analysis"`, `"analyses"`, "analyses"},
-		{`"units_sha256": "`, `"units_sha256": "", "analysis": "`, "64 digits"},
+		{`"units_sha256": "`, `"units_sha256": "", "input_sha256": "`, "64 digits"},
 	} {
 		dir := t.TempDir()
 		for _, name := range []string{planName, filepath.Base(p.unitsPath())} {

@@ -24,7 +24,7 @@ const magic = "sgdwalk-shard"
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (p *Plan) firstLine(shard int) string {
-	return fmt.Sprintf("%s %d %s %s of %d\n", magic, Format, p.hash, name(shard), p.Shards)
+	return fmt.Sprintf("%s %d %s %s of %d\n", magic, fileFormat, p.hash, name(shard), p.Shards)
 }
 
 func lastLine(units int, before []byte) string {
@@ -49,8 +49,8 @@ func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err er
 	switch {
 	case !whole || len(words) != 6 || words[0] != magic || words[4] != "of":
 		return nil, fmt.Errorf("shard: %s: %w: it has no first line", path, ErrDamaged)
-	case words[1] != strconv.Itoa(Format):
-		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program knows %d", path, ErrForeign, words[1], Format)
+	case words[1] != strconv.Itoa(fileFormat):
+		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program knows %d", path, ErrForeign, words[1], fileFormat)
 	case words[2] != p.hash:
 		return nil, fmt.Errorf("shard: %s: %w: it is of plan %s, this one is %s", path, ErrForeign, words[2], p.hash)
 	default:

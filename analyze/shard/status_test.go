@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"sgdwalk/analyze"
+	"sgdwalk/analyze/job"
 )
 
 func TestStates(t *testing.T) {
@@ -26,7 +26,7 @@ func TestStates(t *testing.T) {
 	}
 	some := 4
 	running := begin(1, "host-1")
-	if err := compute(dying{running, &some}, unitsOf(60), nil); err == nil {
+	if err := compute(t.Context(), dying{running, &some}, unitsOf(60)); err == nil {
 		t.Fatal("it went through")
 	}
 	if err := running.sign(""); err != nil {
@@ -51,7 +51,7 @@ func TestStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, three := begin(5, "host-5"), 3
-	if err := compute(dying{told, &three}, unitsOf(60), nil); err == nil {
+	if err := compute(t.Context(), dying{told, &three}, unitsOf(60)); err == nil {
 		t.Fatal("it went through")
 	}
 	told.Close()
@@ -151,7 +151,7 @@ func TestInterruptKeepsTheUnitAtWork(t *testing.T) {
 	}
 	done := 0
 	for i, u := range unitsOf(10) {
-		if w.Elsewhere(u) || ctx.Err() != nil {
+		if !w.Mine(u) || ctx.Err() != nil {
 			break
 		}
 		if i == 3 {
@@ -195,50 +195,44 @@ func TestInterruptBetweenUnits(t *testing.T) {
 	}
 	defer w.Close()
 	w.Interrupt()
-	if w.Elsewhere("cell 0 0"); !stopped {
+	if w.Mine("cell 0 0"); !stopped {
 		t.Error("it goes on")
 	}
 }
 
-func TestTimer(t *testing.T) {
+// Some units of each kind are timed, and one in any case.
+func TestTime(t *testing.T) {
 	units := unitsOf(200)
 	for i := range units {
 		if i%2 == 1 {
 			units[i] = strings.Replace(units[i], "cell", "iterate", 1)
 		}
 	}
-	timer := NewTimer(units, 5, time.Minute)
-	asked := 0
-	err := compute(slow{timer, &asked}, units, nil)
-	if !errors.Is(err, analyze.ErrElsewhere) || asked != 10 {
-		t.Fatalf("%d units are computed, %v; want 10", asked, err)
-	}
-	for _, k := range timer.Kinds() {
-		if k.Units != 100 || k.Timed != 5 || k.Seconds < 0.002 || k.Seconds > 1 {
-			t.Errorf("%+v; want 5 of 100, of 2 ms or more", k)
+	for most, want := range map[time.Duration]int{time.Minute: 10, 0: 1} {
+		kinds, err := Time(t.Context(), slow{cells{units: units}}, 5, most, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	none := NewTimer(units, 5, 0)
-	if err := compute(none, units, nil); !errors.Is(err, analyze.ErrElsewhere) {
-		t.Fatal(err)
-	}
-	for _, k := range none.Kinds() {
-		if k.Timed != 0 || k.Seconds != 0 {
-			t.Errorf("no time, but %+v", k)
+		timed := 0
+		for _, k := range kinds {
+			if timed += k.Timed; k.Units != 100 || k.Seconds < 0.002 || k.Seconds > 1 {
+				t.Errorf("%+v; want 100 units, of 2 ms or more", k)
+			}
+		}
+		if timed != want {
+			t.Errorf("%d units are timed in %v, want %d", timed, most, want)
 		}
 	}
 }
 
-// slow is a timer whose units take two milliseconds.
-type slow struct {
-	*Timer
-	asked *int
-}
+// slow is a job whose units take two milliseconds.
+type slow struct{ cells }
 
-func (s slow) Save(unit string, values []float64) error {
-	*s.asked++
-	time.Sleep(2 * time.Millisecond)
-	return s.Timer.Save(unit, values)
+func (s slow) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	return s.cells.Evaluate(ctx, units, func(u job.Unit, values []float64) error {
+		time.Sleep(2 * time.Millisecond)
+		return save(u, values)
+	})
 }
 
 func TestEstimate(t *testing.T) {

@@ -60,7 +60,7 @@ type Worker struct {
 	beating sync.WaitGroup
 }
 
-var _ analyze.Part = (*Worker)(nil)
+var _ analyze.Store = (*Worker)(nil)
 
 // life is the sign of life of a worker, and what a failed one leaves.
 type life struct {
@@ -194,14 +194,15 @@ func (w *Worker) Lookup(unit string) ([]float64, bool) {
 	return v, ok
 }
 
-// Elsewhere reports whether the unit is not of this shard.
-func (w *Worker) Elsewhere(unit string) bool {
+// Mine reports whether the unit is in this shard. A worker that was interrupted before it
+// evaluates anything is stopped here.
+func (w *Worker) Mine(unit string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.mine[unit] && w.stopping && w.opts.Stop != nil {
-		w.opts.Stop() // before it is begun
+	if w.stopping && w.opts.Stop != nil {
+		w.opts.Stop()
 	}
-	return !w.mine[unit]
+	return w.mine[unit]
 }
 
 // Save keeps a unit. One that is not of this shard is not kept.
@@ -229,7 +230,7 @@ func (w *Worker) Save(unit string, values []float64) error {
 	return nil
 }
 
-// Interrupt lets the unit that is at work come to its end, keeps it, and then
+// Interrupt lets the unit that is being evaluated come to its end, keeps it, and then
 // calls WorkOptions.Stop.
 func (w *Worker) Interrupt() {
 	w.mu.Lock()

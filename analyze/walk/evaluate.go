@@ -2,33 +2,37 @@ package walk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/curve"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
-// walker evaluates segments one after the other.
+// walker evaluates units of segments.
 type walker struct {
-	run     record.Trajectory
-	loss    analyze.Loss
-	opts    *Options
-	grid    *grid
-	scratch []float32 // the point under evaluation
-	states  *states
+	run      record.Trajectory
+	loss     analyze.Loss
+	opts     *Options
+	segments []segment
+	grid     *grid
+	scratch  []float32 // the point under evaluation
+	states   *states
 
 	products *products // for segments whose losses do not tell the curvature
 
+	inside      []int     // alphas that belong to a segment alone, by index: all but the iterates'
 	shared, own []Measure // of Options.Also: the same on all segments, and one for each
 
-	// known has the samples at the iterates of the last segment, by step.
-	known     map[int64]sample
-	evaluated int
+	// The segment whose rows are read, by index; -1 for none. Only from is set when the
+	// direction needs no other row.
+	loaded   int
+	from, to record.Step
+	length   float64 // of the step
+
+	evaluated int // points
 
 	// How far the evaluated losses are from the ones the run recorded.
 	compared      int
@@ -38,167 +42,130 @@ type walker struct {
 // sample is what was evaluated at one point: the loss, then Options.Also in order.
 type sample []float64
 
-// evaluate returns the samples at all alphas of the segment and the length of d;
-// no samples when other workers evaluate some of them.
-func (w *walker) evaluate(ctx context.Context, s *segment) (samples []sample, length float64, err error) {
-	unit := w.unit(s)
-	if !w.here(s, unit) {
-		return nil, 0, nil // its rows need not be read
-	}
-	from, err := w.read(s.row)
-	if err != nil {
-		return nil, 0, err
-	}
-	if err := w.states.segment(s.row, s.next); err != nil {
-		return nil, 0, err
-	}
-	var to record.Step
-	var theta func(alpha float64)
-	if w.opts.Direction == Update {
-		if to, err = w.read(s.next); err != nil {
-			return nil, 0, err
-		}
-		length = math.Sqrt(curve.Distance2(from.Theta, to.Theta))
-		theta = func(alpha float64) { curve.Between(w.scratch, from.Theta, to.Theta, alpha) }
-	} else {
-		eta := from.LearningRate.Value
-		length = math.Abs(eta) * math.Sqrt(curve.Norm2(from.Grad))
-		theta = func(alpha float64) { curve.Along(w.scratch, from.Theta, from.Grad, -alpha*eta) }
-	}
-
-	fill := func(alpha float64) {
-		theta(alpha)
-		w.states.at(alpha)
-	}
-	samples = make([]sample, len(w.grid.alphas))
-	if samples[w.grid.zero], err = w.iterate(ctx, &from, func() { fill(0) }); err != nil {
-		return nil, 0, err
-	}
-	if err := w.inside(ctx, unit, fill, samples); err != nil {
-		return nil, 0, err
-	}
-	if w.opts.Direction == Update {
-		if samples[w.grid.one], err = w.iterate(ctx, &to, func() { fill(1) }); err != nil {
-			return nil, 0, err
-		}
-		// Only the end can be shared with what comes; the map stays small.
-		clear(w.known)
-		w.known[to.Step] = samples[w.grid.one]
-	}
-	if err := w.ofSegment(ctx, s, fill, samples); err != nil {
-		return nil, 0, err
-	}
-	for _, v := range samples {
-		if len(v) != w.width()+len(w.own) {
-			return nil, 0, nil
-		}
-	}
-	return samples, length, nil
-}
-
-// unit names what is evaluated inside a segment.
-func (w *walker) unit(s *segment) string {
-	if w.opts.Direction == Gradient {
-		return "gradient " + strconv.FormatInt(s.Step.Step, 10)
-	}
-	return "segment " + strconv.FormatInt(s.Step.Step, 10)
-}
-
-// iterateUnit names the evaluation at an iterate.
-func iterateUnit(step int64) string { return "iterate " + strconv.FormatInt(step, 10) }
-
-// here reports whether the segment has a unit that is not another worker's.
-func (w *walker) here(s *segment, unit string) bool {
-	if _, part := w.opts.Store.(analyze.Part); !part {
-		return true
-	}
-	units := []string{iterateUnit(s.Step.Step), unit}
-	if w.opts.Direction == Update {
-		units = append(units, iterateUnit(s.Step.Step+1))
-	}
-	for _, m := range w.own {
-		units = append(units, measureUnit(m.Name, s))
-	}
-	here := false
+// Evaluate evaluates units one after the other. It reads the rows of a segment once for
+// all units of the segment.
+func (w *walker) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
 	for _, u := range units {
-		if _, ok := w.opts.Store.Lookup(u); ok || !analyze.Elsewhere(w.opts.Store, u) {
-			here = true // the others are asked for all the same: a plan is made of the answers
+		i, k := w.of(u)
+		if err := w.load(i); err != nil {
+			return err
 		}
-	}
-	return here
-}
-
-// measureUnit names the values of a measure that a segment has of its own.
-func measureUnit(name string, s *segment) string {
-	return name + " " + strconv.FormatInt(s.Step.Step, 10)
-}
-
-// iterate returns the sample at an iterate, which fill puts into the scratch, and
-// compares its loss with the one that the run recorded. It is nil when another
-// worker evaluates it.
-func (w *walker) iterate(ctx context.Context, s *record.Step, fill func()) (sample, error) {
-	if v, ok := w.known[s.Step]; ok {
-		return v, nil
-	}
-	unit := iterateUnit(s.Step)
-	v, ok := w.opts.Store.Lookup(unit)
-	switch {
-	case ok && len(v) == w.width():
-		w.opts.Progress.Add(1)
-	case analyze.Elsewhere(w.opts.Store, unit):
-		return nil, nil
-	default:
-		fill()
+		var values []float64
 		var err error
-		if v, err = w.point(ctx, unit); err != nil {
-			return nil, err
-		}
-		if err := w.opts.Store.Save(unit, v); err != nil {
-			return nil, fmt.Errorf("walk: %s: %w", unit, err)
-		}
-	}
-	if s.FullLoss.Valid {
-		w.compared++
-		w.maxDifference = max(w.maxDifference, difference(v[0], s.FullLoss.Value))
-	}
-	return v, nil
-}
-
-// ofSegment appends to every sample the measures that the segment has of its own.
-// They are one unit of the store each.
-func (w *walker) ofSegment(ctx context.Context, s *segment, fill func(float64), samples []sample) error {
-	for _, m := range w.own {
-		unit := measureUnit(m.Name, s)
-		v, ok := w.opts.Store.Lookup(unit)
-		known := ok && len(v) == len(samples)
-		if !known && analyze.Elsewhere(w.opts.Store, unit) {
-			continue
-		}
-		if !known {
-			loss, err := m.At(&s.Step)
-			if err != nil {
-				return fmt.Errorf("walk: %s: %w", unit, err)
+		switch k {
+		case startKind:
+			values, err = w.points(ctx, u, w.grid.zero)
+		case endKind:
+			values, err = w.points(ctx, u, w.grid.one)
+		case insideKind:
+			values, err = w.points(ctx, u, w.inside...)
+		case w.productKind():
+			if values, err = w.products.at(ctx); err != nil {
+				err = job.Failed(u.Name, err)
 			}
-			v = make([]float64, len(samples))
-			for i, alpha := range w.grid.alphas {
-				fill(alpha)
-				if v[i], err = loss.Loss(ctx, w.scratch); err != nil {
-					return fmt.Errorf("walk: %s at alpha %v: %w", unit, alpha, err)
-				}
-			}
-			if c, ok := loss.(interface{ Close() }); ok {
-				c.Close()
-			}
-			if err := w.opts.Store.Save(unit, v); err != nil {
-				return fmt.Errorf("walk: %s: %w", unit, err)
-			}
+		default:
+			values, err = w.ofSegment(ctx, u, w.own[k-ownKind])
 		}
-		for i := range samples {
-			// A copy: what two segments share has no room for it.
-			samples[i] = append(slices.Clone(samples[i]), v[i])
+		if err != nil {
+			return fmt.Errorf("walk: %w", err)
+		}
+		if err := save(u, values); err != nil {
+			return fmt.Errorf("walk: %w", job.Failed(u.Name, err))
 		}
 	}
 	return nil
+}
+
+// load reads the rows of a segment.
+func (w *walker) load(i int) (err error) {
+	if w.loaded == i {
+		return nil
+	}
+	s := &w.segments[i]
+	w.loaded = -1
+	if w.from, err = w.read(s.row); err != nil {
+		return err
+	}
+	if err := w.states.segment(s.row, s.next); err != nil {
+		return err
+	}
+	if w.opts.Direction == Update {
+		if w.to, err = w.read(s.next); err != nil {
+			return err
+		}
+		w.length = math.Sqrt(curve.Distance2(w.from.Theta, w.to.Theta))
+	} else {
+		w.length = math.Abs(w.from.LearningRate.Value) * math.Sqrt(curve.Norm2(w.from.Grad))
+	}
+	w.loaded = i
+	return nil
+}
+
+// fill puts the point at alpha of the loaded segment into the scratch.
+func (w *walker) fill(alpha float64) {
+	if w.opts.Direction == Update {
+		curve.Between(w.scratch, w.from.Theta, w.to.Theta, alpha)
+	} else {
+		curve.Along(w.scratch, w.from.Theta, w.from.Grad, -alpha*w.from.LearningRate.Value)
+	}
+	w.states.at(alpha)
+}
+
+// points returns the samples at some alphas of the loaded segment, one after the other.
+func (w *walker) points(ctx context.Context, u job.Unit, alphas ...int) ([]float64, error) {
+	if len(alphas) > 1 {
+		err := analyze.GoAhead(ctx, w.loss, len(alphas), func(i int, dst []float32) {
+			w.fill(w.grid.alphas[alphas[i]])
+			copy(dst, w.scratch)
+		})
+		if err != nil {
+			return nil, job.Failed(u.Name, err)
+		}
+	}
+	_, k := w.of(u)
+	values := make([]float64, 0, len(alphas)*w.width())
+	for _, i := range alphas {
+		w.fill(w.grid.alphas[i])
+		for m := range w.width() {
+			loss, name := w.loss, u.Name
+			if k == insideKind {
+				name += fmt.Sprintf(" at alpha %v", w.grid.alphas[i])
+			}
+			if m > 0 {
+				loss, name = w.shared[m-1].Loss, name+": "+w.shared[m-1].Name
+			}
+			x, err := 0.0, ctx.Err()
+			if err == nil {
+				x, err = loss.Loss(ctx, w.scratch)
+			}
+			if err != nil {
+				return nil, job.Failed(name, err)
+			}
+			values = append(values, x)
+		}
+		w.evaluated++
+	}
+	return values, nil
+}
+
+// ofSegment returns a measure that the loaded segment has of its own, at all alphas.
+func (w *walker) ofSegment(ctx context.Context, u job.Unit, m Measure) ([]float64, error) {
+	i, _ := w.of(u)
+	loss, err := m.At(&w.segments[i].Step)
+	if err != nil {
+		return nil, job.Failed(u.Name, err)
+	}
+	if c, ok := loss.(interface{ Close() }); ok {
+		defer c.Close()
+	}
+	values := make([]float64, len(w.grid.alphas))
+	for i, alpha := range w.grid.alphas {
+		w.fill(alpha)
+		if values[i], err = loss.Loss(ctx, w.scratch); err != nil {
+			return nil, job.Failed(fmt.Sprintf("%s at alpha %v", u.Name, alpha), err)
+		}
+	}
+	return values, nil
 }
 
 // width is the length of a sample before ofSegment.
@@ -215,80 +182,6 @@ func difference(a, b float64) float64 {
 	default:
 		return d
 	}
-}
-
-// inside fills in the samples that belong to this segment alone: all but the
-// iterates'. They are one unit of the store. Those that another worker evaluates
-// stay nil.
-func (w *walker) inside(ctx context.Context, unit string, fill func(float64), samples []sample) error {
-	var own []int
-	for i := range samples {
-		if i != w.grid.zero && (i != w.grid.one || w.opts.Direction == Gradient) {
-			own = append(own, i)
-		}
-	}
-	if len(own) == 0 {
-		return nil
-	}
-	n := w.width()
-	if v, ok := w.opts.Store.Lookup(unit); ok && len(v) == len(own)*n {
-		for j, i := range own {
-			samples[i] = v[j*n : (j+1)*n]
-		}
-		w.opts.Progress.Add(len(own))
-		return nil
-	}
-	if analyze.Elsewhere(w.opts.Store, unit) {
-		return nil
-	}
-	err := analyze.GoAhead(ctx, w.loss, len(own), func(i int, dst []float32) {
-		fill(w.grid.alphas[own[i]])
-		copy(dst, w.scratch)
-	})
-	switch {
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("walk: stopped at %s: %w", unit, err)
-	case err != nil:
-		return fmt.Errorf("walk: %s: %w", unit, err)
-	}
-	values := make([]float64, 0, len(own)*n)
-	for _, i := range own {
-		fill(w.grid.alphas[i])
-		v, err := w.point(ctx, fmt.Sprintf("%s at alpha %v", unit, w.grid.alphas[i]))
-		if err != nil {
-			return err
-		}
-		samples[i], values = v, append(values, v...)
-	}
-	if err := w.opts.Store.Save(unit, values); err != nil {
-		return fmt.Errorf("walk: %s: %w", unit, err)
-	}
-	return nil
-}
-
-// point evaluates the scratch; where says in an error what it is.
-func (w *walker) point(ctx context.Context, where string) (sample, error) {
-	v := make(sample, 0, w.width())
-	for i := range w.width() {
-		loss, name := w.loss, where
-		if i > 0 {
-			loss, name = w.shared[i-1].Loss, where+": "+w.shared[i-1].Name
-		}
-		x, err := 0.0, ctx.Err()
-		if err == nil {
-			x, err = loss.Loss(ctx, w.scratch)
-		}
-		switch {
-		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-			return nil, fmt.Errorf("walk: stopped at %s: %w", name, err)
-		case err != nil:
-			return nil, fmt.Errorf("walk: %s: %w", name, err)
-		}
-		v = append(v, x)
-	}
-	w.evaluated++
-	w.opts.Progress.Add(1)
-	return v, nil
 }
 
 // read returns a row with the vectors that the direction needs.

@@ -11,6 +11,7 @@ import (
 type segment struct {
 	row, next int
 	record.Step
+	endLoss record.Optional // the recorded full loss of iterate k+1
 }
 
 // plan is the segments of a walk in the order of the recording, and how many
@@ -50,7 +51,7 @@ func newPlan(t record.Trajectory, o *Options) (*plan, error) {
 			if i == len(rows)-1 {
 				break
 			}
-			s.next = rows[i+1].row
+			s.next, s.endLoss = rows[i+1].row, rows[i+1].FullLoss
 			if rows[i+1].Step.Step != s.Step.Step+1 {
 				if o.Segments.Contains(s.Step.Step, s.Epoch) {
 					p.unfollowed++

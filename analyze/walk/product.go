@@ -2,13 +2,12 @@ package walk
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/internal/curve"
+	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
@@ -50,8 +49,8 @@ func (p *products) known() {
 func (s *shape) unresolved() bool { return (s.flat || s.straight) && !s.curvature.Valid }
 
 // complete gives a shape whose samples do not tell the curvature the parabola of a
-// product.
-func (p *products) complete(ctx context.Context, s *segment, f *shape) error {
+// product, which is one more unit of the segment.
+func (p *products) complete(ctx context.Context, values job.Values, i int, f *shape) error {
 	if !f.unresolved() {
 		return nil
 	}
@@ -59,51 +58,29 @@ func (p *products) complete(ctx context.Context, s *segment, f *shape) error {
 		p.why = p.absent
 		return ctx.Err() // asking may have been stopped
 	}
-	store := p.walker.opts.Store
-	unit := p.walker.unit(s) + " product"
-	v, ok := store.Lookup(unit)
-	if !ok || len(v) != 2 {
-		if analyze.Elsewhere(store, unit) {
-			return nil // the segments of one worker are no result: the merge asks for it
+	return values(ctx, "", []job.Unit{p.walker.unit(i, p.walker.productKind())}, func(_ job.Unit, v []float64) error {
+		if slope, curvature := v[0], v[1]; slope-slope != 0 || curvature-curvature != 0 {
+			p.why = "the gradient or the product is not finite"
+			return nil
 		}
-		var err error
-		if v, err = p.at(ctx, s); err == nil {
-			err = store.Save(unit, v)
-		}
-		switch {
-		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("walk: stopped at %s: %w", unit, err)
-		case err != nil:
-			return fmt.Errorf("walk: %s: %w", unit, err)
-		}
-	}
-	if slope, curvature := v[0], v[1]; slope-slope != 0 || curvature-curvature != 0 {
-		p.why = "the gradient or the product is not finite"
+		p.walker.grid.parabola(f, v[0], v[1])
 		return nil
-	}
-	p.walker.grid.parabola(f, v[0], v[1])
-	return nil
+	})
 }
 
-// at returns the slope and the curvature along the step at its first iterate.
-func (p *products) at(ctx context.Context, s *segment) ([]float64, error) {
+// at returns the slope and the curvature along the step of the loaded segment, at its
+// first iterate.
+func (p *products) at(ctx context.Context) ([]float64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	w := p.walker
-	from, err := w.read(s.row)
-	if err != nil {
-		return nil, err
-	}
 	if p.unit == nil {
-		n := len(from.Theta)
+		n := len(w.scratch)
 		p.unit, p.grad, p.product = make([]float32, n), make([]float32, n), make([]float32, n)
 	}
-	length, err := p.direction(s, &from)
-	if err != nil {
-		return nil, err
-	}
-	copy(w.scratch, from.Theta)
+	p.direction()
+	copy(w.scratch, w.from.Theta)
 	if _, err := p.loss.Gradient(ctx, w.scratch, p.grad); err != nil {
 		return nil, err
 	}
@@ -115,29 +92,23 @@ func (p *products) at(ctx context.Context, s *segment) ([]float64, error) {
 		slope += float64(u) * float64(p.grad[i])
 		curvature += float64(u) * float64(p.product[i])
 	}
-	return []float64{slope * length, curvature * length * length}, nil
+	return []float64{slope * w.length, curvature * w.length * w.length}, nil
 }
 
-// direction sets the unit vector along the step and returns the length of the step.
-// A unit vector loses nothing to the smallest numbers of float32.
-func (p *products) direction(s *segment, from *record.Step) (length float64, err error) {
-	if p.walker.opts.Direction == Gradient {
-		eta := from.LearningRate.Value
-		norm := math.Sqrt(curve.Norm2(from.Grad))
-		for i, g := range from.Grad {
-			p.unit[i] = float32(-math.Copysign(1, eta) * float64(g) / norm)
+// direction sets the unit vector along the step. A unit vector loses nothing to the
+// smallest numbers of float32.
+func (p *products) direction() {
+	w := p.walker
+	if w.opts.Direction == Gradient {
+		norm := math.Sqrt(curve.Norm2(w.from.Grad))
+		for i, g := range w.from.Grad {
+			p.unit[i] = float32(-math.Copysign(1, w.from.LearningRate.Value) * float64(g) / norm)
 		}
-		return math.Abs(eta) * norm, nil
+		return
 	}
-	to, err := p.walker.read(s.next)
-	if err != nil {
-		return 0, err
+	for i, v := range w.to.Theta {
+		p.unit[i] = float32((float64(v) - float64(w.from.Theta[i])) / w.length)
 	}
-	length = math.Sqrt(curve.Distance2(from.Theta, to.Theta))
-	for i, v := range to.Theta {
-		p.unit[i] = float32((float64(v) - float64(from.Theta[i])) / length)
-	}
-	return length, nil
 }
 
 // parabola gives a shape what follows from the slope and the curvature at alpha 0: the

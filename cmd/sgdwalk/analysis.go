@@ -29,8 +29,8 @@ var (
 
 // runFlags are what every analysis of one run takes.
 type runFlags struct {
-	Run_ string `arg:"" name:"run" help:"Directory of the run."`
-	Out  string `placeholder:"DIR" help:"${out}"`
+	Run_ string `json:"-" arg:"" name:"run" help:"Directory of the run."`
+	Out  string `json:"-" placeholder:"DIR" help:"${out}"`
 	lookFlags
 }
 
@@ -131,53 +131,25 @@ func (a *analysis) replayOptions(f lossFlags) replay.Options {
 	return o
 }
 
-// begin makes the output directory, of whoever writes the result.
+// begin makes the output directory.
 func (a *analysis) begin() (err error) {
-	if a.share.leavesNoResult() {
-		return nil
-	}
 	a.out, err = result.Create(a.dir)
 	return err
 }
 
-// units is where an analysis finds and keeps its finished units.
-type units interface {
-	analyze.Store
-	Close() error
-}
-
-// journal opens the record of finished units, so that interrupted work goes on
-// where it stopped, and others can do a share of it.
-func (a *analysis) journal(options any) (units, error) {
-	if a.share != nil {
-		return a.share.open(a, options)
-	}
-	return a.ownJournal(options)
-}
-
-func (a *analysis) ownJournal(options any) (*result.Journal, error) {
+// journal opens the record of finished units, so that interrupted work resumes where it
+// stopped. The caller closes it.
+func (a *analysis) journal(key any) (*result.Journal, error) {
 	with := []string{a.dataHash, a.kernel, a.policy}
 	if a.objective != nil {
 		with = append(with, a.objectiveKey)
 	}
-	j, err := a.out.Journal(a.name, a.trace.Header(), options, with...)
+	j, err := a.out.Journal(a.name, a.trace.Header(), key, with...)
 	a.kept = j
 	if err == nil && j.Len() > 0 {
 		a.say("%s: continues with the %d units that an interrupted call left", a.name, j.Len())
 	}
 	return j, err
-}
-
-// computed takes the error of an analysis that has gone through its units. A nil
-// error means that its result is to be written.
-func (a *analysis) computed(ctx context.Context, err error, some bool) error {
-	if a.share != nil {
-		return a.share.computed(ctx, err, some)
-	}
-	if err != nil {
-		return a.interrupted(ctx, err)
-	}
-	return nil
 }
 
 // interrupted says what an interruption leaves: the units of the journal, and nothing
@@ -225,7 +197,7 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 	if !a.trace.Finished() && !slices.ContainsFunc(a.warn, func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
 		a.warn = append(a.warn, analyze.Warning{Code: "run_unfinished", Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"})
 	}
-	a.warn = a.share.mark(a.warn)
+	a.warn = a.role.mark(a.warn)
 	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
 	if a.objective != nil {
 		p.Objective = a.objective.Command()

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"text/tabwriter"
 
+	"sgdwalk/analyze/job"
+	"sgdwalk/analyze/shard"
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
 	"sgdwalk/train"
@@ -16,11 +17,11 @@ import (
 
 // sweepCmd trains a grid of runs.
 type sweepCmd struct {
-	File     string `arg:"" name:"file" help:"TOML file that names the grid."`
+	File     string `json:"-" arg:"" name:"file" help:"TOML file that names the grid."`
 	Out      string `placeholder:"DIR" help:"Directory of the sweep. An existing sweep continues: finished cells are kept."`
 	Data     string `placeholder:"DATA" help:"Data set instead of the file's, for example where the data are on this machine."`
 	Jobs     int    `placeholder:"N" help:"Cells at a time (default: one a core; a cell that fills the cores has them alone)."`
-	MaxBytes string `placeholder:"SIZE" help:"Refuse before the first step if the recordings would take more, for example 20GB."`
+	MaxBytes string `json:"-" placeholder:"SIZE" help:"Refuse before the first step if the recordings would take more, for example 20GB."`
 }
 
 func (sweepCmd) Help() string {
@@ -54,34 +55,43 @@ Examples:
 
 // Run trains.
 func (c *sweepCmd) Run(ctx context.Context, e *env) error {
-	if c.Out == "" && e.share != nil {
-		c.Out = filepath.Join(e.share.dir, sweepDirName)
-	}
 	if c.Out == "" {
 		return usagef("--out is missing: the directory of the sweep")
 	}
-	if e.share != nil {
-		return c.shared(ctx, e)
+	j := &sweepJob{again: "the same call", shared: e.role != nil}
+	if j.shared {
+		j.again = fmt.Sprintf("sgdwalk sweep %s --out %s", c.File, c.Out)
 	}
-	s, err := c.plan(e, c.Out, sweep.Options{})
+	var err error
+	j.Sweep, j.cells, err = c.read(e, c.Out, sweep.Options{Shared: j.shared, Ended: j.ended})
 	if err != nil {
 		return err
 	}
-	release, err := s.Lock()
+	d, done, err := e.role.part(ctx, j, func() (shard.Identity, error) { return c.identity(j) })
+	if done || err != nil {
+		return err
+	}
+	if err := c.planCells(j.Sweep, j.cells, !j.shared); err != nil {
+		return err
+	}
+	release, err := j.Lock()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = release() }() // the tables are written by then
-	s.Train(ctx)
+	sum, stopped := job.Run(ctx, j, d)
 	e.progress.End()
-	sum, err := c.finish(e, s)
+	if sum == nil {
+		return stopped
+	}
+	err = c.print(e, j.Sweep, sum)
 	switch {
 	case err != nil:
 		return err
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w; %d of %d cells are left, and the same call continues with them", ctx.Err(), sum.Left, sum.Cells)
+	case stopped != nil:
+		return fmt.Errorf("%w; %d of %d cells are left, and the same call continues with them", stopped, sum.Left, sum.Cells)
 	case sum.Failed > 0:
-		return fmt.Errorf("%d of %d cells failed; the same call tries them again", sum.Failed, sum.Cells)
+		return fmt.Errorf("%d of %d cells failed; %s tries them again", sum.Failed, sum.Cells, j.again)
 	}
 	return nil
 }
@@ -101,30 +111,23 @@ func (c *sweepCmd) read(e *env, dir string, o sweep.Options) (*sweep.Sweep, []sw
 	return s, cells, err
 }
 
-// plan returns the sweep with its cells, all of which can be trained and have room on the disk.
-func (c *sweepCmd) plan(e *env, dir string, o sweep.Options) (*sweep.Sweep, error) {
+// planCells plans cells. All of them can be trained; with room, their recordings fit on the
+// disk.
+func (c *sweepCmd) planCells(s *sweep.Sweep, cells []sweep.Cell, room bool) error {
 	limit, err := parseSize("--max-bytes", c.MaxBytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s, cells, err := c.read(e, dir, o)
-	if err != nil {
-		return nil, err
+	if err := s.Plan(cells); err != nil || !room {
+		return err
 	}
-	if err := s.Plan(cells); err != nil {
-		return nil, err
-	}
-	return s, s.CheckRoom(record.Bytes(limit))
+	return s.CheckRoom(record.Bytes(limit))
 }
 
-// finish writes and prints the results.
-func (c *sweepCmd) finish(e *env, s *sweep.Sweep) (*sweep.Summary, error) {
-	sum, err := s.Save()
-	if err != nil {
-		return nil, err
-	}
+// print prints the results.
+func (c *sweepCmd) print(e *env, s *sweep.Sweep, sum *sweep.Summary) error {
 	if e.json {
-		return sum, e.printJSON(sum)
+		return e.printJSON(sum)
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "cell\tstatus\tsteps\tpasses\ttraining loss\theld-out loss\theld-out accuracy")
@@ -136,7 +139,7 @@ func (c *sweepCmd) finish(e *env, s *sweep.Sweep) (*sweep.Summary, error) {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", printable.Line(r.Cell), printable.Line(string(r.Status)), r.Steps, r.Passes, optionalText(r.FullLoss), optionalText(r.TestLoss), accuracy)
 	}
 	if err := w.Flush(); err != nil {
-		return sum, err
+		return err
 	}
 	for _, r := range sum.Results {
 		if r.Status != train.Finished {
@@ -146,5 +149,5 @@ func (c *sweepCmd) finish(e *env, s *sweep.Sweep) (*sweep.Summary, error) {
 	e.printf("%d cells: %d finished, %d diverged, %d failed, %d left; %d had finished before\n", sum.Cells, sum.Finished, sum.Diverged, sum.Failed, sum.Left, sum.Kept)
 	e.printf("a pass is one gradient of every training example: optimizers that evaluate more gradients cost more passes a step\n")
 	e.printf("the runs are in %s, the table is in %s and in sweep.csv\n", path.Join(s.Dir, "cells"), path.Join(s.Dir, sweep.Name))
-	return sum, nil
+	return nil
 }

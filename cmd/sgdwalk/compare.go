@@ -133,7 +133,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	var err error
-	if w.store, err = w.ownJournal(w.recipe()); err != nil {
+	if w.store, err = w.journal(w.recipe()); err != nil {
 		return err
 	}
 	defer w.store.Close()

@@ -113,15 +113,15 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	if err != nil {
 		return nil, err
 	}
-	if c.Along == "" && a.share != nil {
-		return nil, usagef("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; --along shares iterates, and landscape --also eigenvalues the points of a plane")
-	}
-	if err := a.begin(); err != nil {
-		return nil, err
-	}
 	if c.Along != "" {
 		defer c.reserveMemory(e, needs)()
 		return nil, c.along(ctx, a, loss, o)
+	}
+	if err := a.indivisible("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; --along shares iterates, and landscape --also eigenvalues the points of a plane"); err != nil {
+		return nil, err
+	}
+	if err := a.begin(); err != nil {
+		return nil, err
 	}
 	s, err := a.iterate(c.Step)
 	if err != nil {
@@ -226,12 +226,6 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 		return usageError{err}
 	}
 	o := curvature.AlongOptions{Rows: rows, Each: each}
-	journal, err := a.journal(o)
-	if err != nil {
-		return err
-	}
-	defer journal.Close()
-	o.Each.Store = journal
 	known, err := newScales(a.trace)
 	if err != nil {
 		return err
@@ -239,10 +233,15 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	if known != nil {
 		o.Preconditioner = known
 	}
-	r, err := curvature.Along(ctx, a.trace, loss, o)
-	if err := a.computed(ctx, err, r != nil); err != nil {
+	j, err := curvature.NewJob(a.trace, loss, o)
+	if err != nil {
 		return err
 	}
+	return runJob(ctx, a, j, finish[*curvature.Run]{key: o, write: func(r *curvature.Run) error { return writeAlong(a, r, o) }})
+}
+
+// writeAlong writes the curvature along a run and prints it.
+func writeAlong(a *analysis, r *curvature.Run, o curvature.AlongOptions) error {
 	if err := a.out.Table("along", &r.Table); err != nil {
 		return err
 	}

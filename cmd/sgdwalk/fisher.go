@@ -55,8 +55,8 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
-	if a.share != nil {
-		return usagef("the empirical Fisher matrix is one pass over recorded gradients and cannot be shared")
+	if err := a.indivisible("the empirical Fisher matrix is one pass over recorded gradients and cannot be shared"); err != nil {
+		return err
 	}
 	r, err := curvature.EmpiricalFisher(ctx, a.trace, o)
 	if err != nil {

@@ -121,7 +121,7 @@ func (c *landscapeCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, error) {
+func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result, err error) {
 	opts, err := c.options(e)
 	if err != nil {
 		return nil, err
@@ -153,59 +153,77 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (*landscape.Result, 
 	if err := c.measures(a, loss, &opts); err != nil {
 		return nil, err
 	}
-	plane, err := a.share.plane(a, func() (*planeOf, error) {
-		return c.choose(ctx, a, fit, func() (analyze.Gradient, error) { return loss, nil })
+	var plane *planeOf
+	kept := new(keptPlane)
+	var recipe landscapeOptions
+	prepare := func() {
+		c.place(plane, &opts)
+		recipe = landscapeOptions{Plane: plane.recipe, Landscape: opts, Also: c.Also}
+		if plane.recipe.Kind == "pca" {
+			recipe.PCA = &fit
+		}
+		if c.withPath(plane) {
+			opts.Path = a.trace
+		}
+	}
+	err = a.once(kept, func() (keep bool, err error) {
+		if plane, err = c.choose(ctx, a, fit, func() (analyze.Gradient, error) { return loss, nil }); err != nil {
+			return false, err
+		}
+		if prepare(); opts.Path != nil {
+			if plane.path, err = landscape.Project(ctx, plane.plane, opts); err != nil {
+				return false, err
+			}
+		}
+		*kept = keptPlane{Recipe: plane.recipe, Around: plane.around, Square: plane.square, Origin: plane.plane.Origin, U: plane.plane.U, V: plane.plane.V, FitKernel: a.fitKernel, Others: a.others, Path: plane.path}
+		return plane.plane.Len() <= mostKept, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := a.begin(); err != nil {
-		return nil, err
-	}
-	c.place(plane, &opts)
-	recipe := landscapeOptions{Plane: plane.recipe, Landscape: opts, Also: c.Also}
-	if plane.recipe.Kind == "pca" {
-		recipe.PCA = &fit
-	}
-	if c.withPath(plane) {
-		opts.Path = a.trace
-		if opts.Projection, err = a.share.projection(ctx, plane, opts); err != nil {
+	if plane == nil {
+		if plane, err = kept.plane(a); err != nil {
 			return nil, err
 		}
+		prepare()
 	}
-	journal, err := a.journal(recipe)
+	opts.Projection = plane.path
+	j, err := landscape.NewJob(ctx, plane.plane, loss, opts)
 	if err != nil {
 		return nil, err
 	}
-	defer journal.Close()
-	opts.Store = journal
-	r, stopped := landscape.Compute(ctx, plane.plane, loss, opts)
-	if a.share != nil {
-		if err := a.share.computed(ctx, stopped, r != nil); err != nil {
-			return nil, err
-		}
-		stopped = nil // by units that a preview does not have
-	}
-	if r == nil {
-		return nil, stopped
-	}
-	// Cells are evaluated coarse to fine, so what an interruption leaves is a
-	// picture already; its column valid says which cells are there.
-	if err := c.write(a, r, plane); err != nil {
-		return nil, err
-	}
-	if stopped != nil {
-		return nil, a.leave(ctx, stopped)
-	}
+	err = runJob(ctx, a, j, finish[*landscape.Result]{
+		key: recipe,
+		write: func(made *landscape.Result) error {
+			r = made
+			if err := c.write(a, r, plane); err != nil {
+				return err
+			}
+			return c.conclude(a, r, plane, recipe)
+		},
+		// Cells are evaluated coarse to fine, so what an interruption leaves is a
+		// picture already; its column valid says which cells are there.
+		leave: func(r *landscape.Result, stopped error) error {
+			if err := c.write(a, r, plane); err != nil {
+				return err
+			}
+			return a.leave(ctx, stopped)
+		},
+	})
+	return r, err
+}
+
+// conclude writes the summary of a landscape and prints it.
+func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *planeOf, recipe landscapeOptions) error {
 	a.warn = append(append(a.warn, plane.warn...), r.Warnings...)
 	r.Summary.Plane = &plane.recipe
 	if plane.fit != nil {
 		r.Summary.Directions = &plane.fit.Summary
 	}
 	if err := a.finish(&r.Summary, recipe, landscape.Method, landscape.Citation); err != nil {
-		return nil, err
+		return err
 	}
-	return r, a.show(&r.Summary)
+	return a.show(&r.Summary)
 }
 
 // derivatives are what the loss is asked for.

@@ -56,24 +56,23 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	directions := c.directionOptions(p, "filter")
-	if p.lines, err = landscape.RandomLines(theta, a.trace.Header().Layout, c.Lines, directions); err != nil {
-		return err
-	}
-	if err := a.begin(); err != nil {
-		return err
-	}
-	recipe := linesRecipe{Plane: p.recipe, Lines: c.Lines, Options: o, Also: c.Also}
-	journal, err := a.journal(recipe)
+	p.lines, err = landscape.RandomLines(theta, a.trace.Header().Layout, c.Lines, c.directionOptions(p, "filter"))
 	if err != nil {
 		return err
 	}
-	defer journal.Close()
-	o.Store = journal
-	r, err := landscape.ComputeLines(ctx, p.lines, loss, o)
-	if err := a.computed(ctx, err, false); err != nil {
+	recipe := linesRecipe{Plane: p.recipe, Lines: c.Lines, Options: o, Also: c.Also}
+	j, err := landscape.NewLinesJob(p.lines, loss, o)
+	if err != nil {
 		return err
 	}
+	return runJob(ctx, a, j, finish[*landscape.Lines]{key: recipe, write: func(r *landscape.Lines) error {
+		return writeLines(a, r, recipe)
+	}})
+}
+
+// writeLines writes the result of lines and prints it.
+func writeLines(a *analysis, r *landscape.Lines, recipe linesRecipe) error {
+	p := recipe.Plane
 	for _, t := range []struct {
 		name  string
 		table *record.Table
@@ -82,14 +81,14 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	label := fmt.Sprintf("position along random directions through %s, %s", p.recipe.Origin, p.recipe.LengthText())
+	label := fmt.Sprintf("position along random directions through %s, %s", p.Origin, p.LengthText())
 	for _, f := range draw.Lines(a.title(), label, r) {
 		if err := a.figure(f.Name, f.Figure); err != nil {
 			return err
 		}
 	}
 	a.warn = append(a.warn, r.Warnings...)
-	r.Summary.Plane = p.recipe
+	r.Summary.Plane = p
 	if err := a.finish(&r.Summary, recipe, landscape.LinesMethod, landscape.Citation); err != nil {
 		return err
 	}

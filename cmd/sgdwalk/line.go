@@ -187,20 +187,18 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if o.Also, err = a.measures(c.Also, on); err != nil {
 		return err
 	}
-	if err := a.begin(); err != nil {
-		return err
-	}
 	recipe := lineRecipe{Ends: line.Ends{From: from.Step, To: to.Step, ToRun: c.ToRun}, Options: o.Effective(), Curve: c.Curve, Steps: c.CurveSteps}
-	journal, err := a.journal(recipe)
+	j, err := line.NewJob(from.Theta, to.Theta, on, o)
 	if err != nil {
 		return err
 	}
-	defer journal.Close()
-	o.Store = journal
-	r, err := line.Between(ctx, from.Theta, to.Theta, on, o)
-	if err := a.computed(ctx, err, false); err != nil {
-		return err
-	}
+	return runJob(ctx, a, j, finish[*line.Result]{key: recipe, write: func(r *line.Result) error {
+		return c.write(ctx, a, r, loss, from, to, recipe)
+	}})
+}
+
+// write finds what else there is to say of the line, and writes and prints the result.
+func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss analyze.Gradient, from, to record.Step, recipe lineRecipe) error {
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err
 	}
@@ -218,7 +216,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		if err != nil {
 			return err
 		}
-		p, err := line.Progress(ctx, a.trace, from.Theta, to.Theta, line.ProgressOptions{Rows: between, Progress: e.progress})
+		p, err := line.Progress(ctx, a.trace, from.Theta, to.Theta, line.ProgressOptions{Rows: between, Progress: a.progress})
 		if err != nil {
 			return err
 		}
@@ -229,7 +227,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		a.warn = append(a.warn, p.Warnings...)
 	}
 	if c.Curve != "none" {
-		k, err := line.Connect(ctx, from.Theta, to.Theta, loss, line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: e.progress})
+		k, err := line.Connect(ctx, from.Theta, to.Theta, loss, line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: a.progress})
 		if err != nil {
 			return a.interrupted(ctx, err)
 		}

@@ -123,7 +123,7 @@ type env struct {
 	json           bool
 	silent         bool // results are printed by the verb that called
 	progress       view
-	share          *share // how the units of an analysis are shared; nil when they are not
+	role           *role // what the process does for a plan; nil when it has no plan
 }
 
 // view shows progress; End takes it off the screen.

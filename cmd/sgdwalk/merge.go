@@ -37,7 +37,8 @@ func (c *mergeCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.check(p); err != nil {
+	verb, err := c.verb(p)
+	if err != nil {
 		return err
 	}
 	m, err := p.Merge(c.Preview)
@@ -53,9 +54,9 @@ func (c *mergeCmd) Run(ctx context.Context, e *env) error {
 	if out == "" && c.Preview && p.Analysis != "sweep" {
 		out = filepath.Join(p.Dir(), "preview")
 	}
-	command := p.Command
 	if out != "" {
-		command = append([]string{command[0], "--out=" + out}, command[1:]...)
+		_, to := verb.paths()
+		*to = out
 	}
-	return e.rerun(ctx, &share{planned: &p.Identity, store: m, merged: m, preview: c.Preview, dir: p.Dir()}, e.progress, command...)
+	return verb.Run(ctx, e.as(&role{planned: &p.Identity, merged: m, preview: c.Preview}, e.progress))
 }

@@ -19,7 +19,7 @@ import (
 
 // objectiveFlags let another program evaluate the loss.
 type objectiveFlags struct {
-	Objective             string        `placeholder:"COMMAND" help:"Let this command evaluate the loss, for example \"python3 objective.py\": for runs of other programs (sgdwalk python prints serve, its other end). No shell runs it: KEY=VALUE in front and ~ are understood, quotes keep spaces, nothing else is special."`
+	Objective             string        `json:"-" placeholder:"COMMAND" help:"Let this command evaluate the loss, for example \"python3 objective.py\": for runs of other programs (sgdwalk python prints serve, its other end). No shell runs it: KEY=VALUE in front and ~ are understood, quotes keep spaces, nothing else is special."`
 	ObjectiveProcs        int           `default:"1" placeholder:"N" help:"Processes of it that evaluate at the same time (default ${default})."`
 	ObjectiveTimeout      time.Duration `default:"10m" placeholder:"TIME" help:"Longest that an evaluation may take (default ${default})."`
 	ObjectiveStartTimeout time.Duration `default:"2m" placeholder:"TIME" help:"Longest that its start may take (default ${default})."`
@@ -173,7 +173,7 @@ func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags,
 		}
 		return a.native(e), nil
 	}
-	if err := a.share.checkBefore(a); err != nil {
+	if err := a.role.checkBefore(a); err != nil {
 		return nil, err
 	}
 	theta, state, err := lastVectors(a.trace, a.run)

@@ -111,7 +111,7 @@ type pcaWith struct {
 	Header string `json:"header_sha256"`
 }
 
-func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
+func (c *pcaCmd) compute(ctx context.Context, e *env) (r *pca.Result, err error) {
 	opts, err := c.options(e, c.Components)
 	if err != nil {
 		return nil, err
@@ -152,46 +152,33 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (*pca.Result, error) {
 		}
 		defer loss.Close()
 	}
-	r, err := c.fit(ctx, a, runs, &recipe)
+	j, err := pca.NewJob(runs, opts)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.tables(ctx, a, r, &recipe, loss); err != nil {
-		return nil, err
+	err = runJob(ctx, a, j, finish[*pca.Result]{key: recipe, noJournal: true, write: func(made *pca.Result) error {
+		r = made
+		return c.write(ctx, a, r, &recipe, loss)
+	}})
+	return r, err
+}
+
+// write writes the directions and prints what they say.
+func (c *pcaCmd) write(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe, loss analyze.Loss) error {
+	if err := c.tables(ctx, a, r, recipe, loss); err != nil {
+		return err
 	}
 	if err := a.figure("pca", draw.Spectrum(a.title(), r)); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.figure("scores_over_steps", draw.Scores(a.title(), r)); err != nil {
-		return nil, err
+		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	if err := a.finish(r.Summary, recipe, pca.Method, pca.Citation); err != nil {
-		return nil, err
+		return err
 	}
-	return r, a.show(&r.Summary)
-}
-
-// fit finds the directions, or makes this worker's slabs of their Gram matrix.
-func (c *pcaCmd) fit(ctx context.Context, a *analysis, runs []record.Trajectory, recipe *pcaRecipe) (*pca.Result, error) {
-	if err := a.begin(); err != nil {
-		return nil, err
-	}
-	if a.share == nil {
-		return pca.FitJoint(ctx, runs, recipe.Options)
-	}
-	units, err := a.journal(recipe)
-	if err != nil {
-		return nil, err
-	}
-	defer units.Close()
-	o := recipe.Options
-	o.Store = units
-	if a.share.leavesNoResult() {
-		return nil, a.computed(ctx, pca.Gram(ctx, runs, o), false)
-	}
-	r, err := pca.FitJoint(ctx, runs, o)
-	return r, a.computed(ctx, err, false)
+	return a.show(&r.Summary)
 }
 
 // mostLayers is the number of tensors up to which --layers fits each of them.

@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
@@ -19,12 +18,12 @@ import (
 // planCmd divides an analysis. Its flags are those of the analysis, --out
 // excepted, which is the directory of the plan.
 type planCmd struct {
-	Landscape planLandscapeCmd `cmd:"" help:"The loss on a plane, or along lines: cells are the units."`
-	Walk      planWalkCmd      `cmd:"" help:"The loss between iterates: segments are the units."`
-	Line      planLineCmd      `cmd:"" help:"The loss between two points: points are the units."`
-	Curvature planCurvatureCmd `cmd:"" help:"The Hessian along a run: iterates are the units."`
-	PCA       planPCACmd       `cmd:"" name:"pca" help:"Principal directions: slabs of columns of the Gram matrix are the units."`
-	Sweep     planSweepCmd     `cmd:"" help:"A grid of runs: runs are the units."`
+	Landscape divided[landscapeCmd] `cmd:"" help:"The loss on a plane, or along lines: cells are the units."`
+	Walk      divided[walkCmd]      `cmd:"" help:"The loss between iterates: segments are the units."`
+	Line      divided[lineCmd]      `cmd:"" help:"The loss between two points: points are the units."`
+	Curvature divided[curvatureCmd] `cmd:"" help:"The Hessian along a run: iterates are the units."`
+	PCA       divided[pcaCmd]       `cmd:"" name:"pca" help:"Principal directions: slabs of columns of the Gram matrix are the units."`
+	Sweep     planSweepCmd          `cmd:"" help:"A grid of runs: runs are the units."`
 }
 
 func (planCmd) Help() string {
@@ -50,52 +49,18 @@ type planFlags struct {
 	Timing time.Duration `default:"10s" placeholder:"TIME" help:"How long units may be timed for the estimate; 0 for no estimate (default ${default})."`
 }
 
-type (
-	planLandscapeCmd struct {
-		planFlags
-		landscapeCmd
-	}
-	planWalkCmd struct {
-		planFlags
-		walkCmd
-	}
-	planLineCmd struct {
-		planFlags
-		lineCmd
-	}
-	planCurvatureCmd struct {
-		planFlags
-		curvatureCmd
-	}
-	planPCACmd struct {
-		planFlags
-		pcaCmd
-	}
-)
-
-// Run of each plans the analysis instead of making it.
-func (c *planLandscapeCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
-	return c.make(ctx, e, k, "landscape", c.runFlags)
+// divided is a verb that is planned instead of run.
+type divided[V any] struct {
+	planFlags
+	Verb V `embed:""`
 }
 
-// Run plans.
-func (c *planWalkCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
-	return c.make(ctx, e, k, "walk", c.runFlags)
-}
+// Help is that of the verb.
+func (c divided[V]) Help() string { return any(c.Verb).(interface{ Help() string }).Help() }
 
 // Run plans.
-func (c *planLineCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
-	return c.make(ctx, e, k, "line", c.runFlags)
-}
-
-// Run plans.
-func (c *planCurvatureCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
-	return c.make(ctx, e, k, "curvature", c.runFlags)
-}
-
-// Run plans.
-func (c *planPCACmd) Run(ctx context.Context, e *env, k *kong.Context) error {
-	return c.make(ctx, e, k, "pca", c.runFlags)
+func (c *divided[V]) Run(ctx context.Context, e *env, k *kong.Context) error {
+	return c.plan(ctx, e, k.Selected().Name, any(&c.Verb).(jobVerb))
 }
 
 func (f *planFlags) check(out string) error {
@@ -117,73 +82,64 @@ func (f *planFlags) check(out string) error {
 // timedUnits is how many units of a kind are timed.
 const timedUnits = 16
 
-// make plans the analysis of a run.
-func (f *planFlags) make(ctx context.Context, e *env, k *kong.Context, analysis string, run runFlags) error {
-	if err := f.check(run.Out); err != nil {
+// plan plans the analysis of a run.
+func (f *planFlags) plan(ctx context.Context, e *env, analysis string, verb jobVerb) error {
+	run, out := verb.paths()
+	dir := *out
+	if err := f.check(dir); err != nil {
 		return err
 	}
-	command, err := commandOf(k, analysis, "out", "shards", "cores", "timing", "json", "quiet")
+	*out = ""
+	p, err := newPlanned(analysis, verb)
 	if err != nil {
 		return err
 	}
-	trace, err := arrowfile.Open(run.Run_)
+	trace, err := arrowfile.Open(*run)
 	if err != nil {
 		return err
 	}
 	bytes := trace.Bytes()
 	trace.Close()
-	collected, s, err := e.collect(ctx, command)
-	if err != nil {
-		return err
+	begun := time.Now()
+	var units []string
+	p.Shards = f.Shards
+	r := &role{}
+	r.keepInput = func(input []byte, took time.Duration) {
+		p.Input = input
+		begun = begun.Add(took) // workers read it
 	}
-	p := &shard.Plan{Analysis: analysis, Command: command, Identity: s.found, Shards: f.Shards, Kinds: shard.Kinds(collected)}
-	if s.keeps != nil {
-		if p.Input, err = s.keeps.encode(); err != nil {
-			return err
+	r.evaluate = func(ctx context.Context, j job.Evaluator) (err error) {
+		setup := time.Since(begun)
+		units = shard.Names(j)
+		p.Kinds = shard.Kinds(units)
+		if f.Timing > 0 {
+			p.TimedCores, p.SetupSeconds = runtime.GOMAXPROCS(0), setup.Seconds()
+			p.Kinds, err = shard.Time(ctx, j, timedUnits, f.Timing, e.progress)
 		}
-	}
-	if p.Directory, err = os.Getwd(); err != nil {
 		return err
 	}
+	if err := verb.Run(ctx, e.as(r, noView{})); err != nil {
+		return err
+	}
+	p.Identity = r.found
+	return f.create(e, dir, p, units, bytes)
+}
+
+// create makes the directory of a plan and prints what it costs. runBytes is the size of
+// what the shards read or write.
+func (f *planFlags) create(e *env, dir string, p *shard.Plan, units []string, runBytes int64) error {
 	var estimate *shard.Estimate
 	if f.Timing > 0 {
-		if estimate, err = f.time(ctx, e, p, collected); err != nil {
-			return err
-		}
-		if p.Shards == 0 {
+		setup := time.Duration(p.SetupSeconds * float64(time.Second))
+		of := shard.NewEstimate(p.Kinds, p.TimedCores, f.Cores, setup, p.Bytes(units))
+		if estimate = &of; p.Shards == 0 {
 			p.Shards = estimate.Suggested
 		}
 	}
-	if err := shard.Create(run.Out, p, collected); err != nil {
+	if err := shard.Create(dir, p, units); err != nil {
 		return err
 	}
-	return e.showPlan(run.Out, p, estimate, bytes)
-}
-
-// collect lists the units of an analysis.
-func (e *env) collect(ctx context.Context, command []string) ([]string, *share, error) {
-	c := shard.NewCollector()
-	s := &share{store: c, planning: true}
-	if err := e.rerun(ctx, s, noView{}, command...); err != nil {
-		return nil, nil, err
-	}
-	if len(c.Names()) == 0 {
-		return nil, nil, errors.New("the analysis has no unit to share")
-	}
-	return c.Names(), s, nil
-}
-
-// time computes a few units to see how long they take.
-func (f *planFlags) time(ctx context.Context, e *env, p *shard.Plan, units []string) (*shard.Estimate, error) {
-	timer := shard.NewTimer(units, timedUnits, f.Timing)
-	begun, setup := time.Now(), time.Duration(0)
-	s := &share{store: timer, planned: &p.Identity, blob: p.Input, opened: func() { setup = time.Since(begun) }}
-	if err := e.rerun(ctx, s, e.progress, p.Command...); err != nil {
-		return nil, err
-	}
-	p.Kinds, p.TimedCores, p.SetupSeconds = timer.Kinds(), runtime.GOMAXPROCS(0), setup.Seconds()
-	estimate := shard.NewEstimate(p.Kinds, runtime.GOMAXPROCS(0), f.Cores, setup, p.Bytes(units))
-	return &estimate, nil
+	return e.showPlan(dir, p, estimate, runBytes)
 }
 
 // planned is what plan prints with --json.

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/alecthomas/kong"
-
+	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
 	"sgdwalk/train/session"
 	"sgdwalk/train/sweep"
@@ -32,50 +30,55 @@ Examples:
   sgdwalk compare PLAN/sweep --out DIR`
 }
 
+func (c *sweepCmd) paths() (of, out *string) { return &c.File, &c.Out }
+func (*sweepCmd) command() *string           { return nil }
+
 // Run plans.
-func (c *planSweepCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
+func (c *planSweepCmd) Run(ctx context.Context, e *env) error {
 	if err := c.check(c.Out); err != nil {
 		return err
 	}
-	command, err := commandOf(k, "sweep", "out", "shards", "cores", "timing", "into", "max-bytes", "json", "quiet")
+	out := c.Out
+	begun := time.Now()
+	c.Out = filepath.Join(out, sweepDirName)
+	if c.Into != "" {
+		c.Out = c.Into
+	}
+	var err error
+	if c.Out, err = filepath.Abs(c.Out); err != nil {
+		return err
+	}
+	s, cells, err := c.read(e, c.Out, sweep.Options{})
 	if err != nil {
 		return err
 	}
-	begun, dir := time.Now(), filepath.Join(c.Out, sweepDirName)
-	if c.Into != "" {
-		if dir, err = filepath.Abs(c.Into); err != nil {
-			return err
-		}
-		command = append([]string{command[0], "--out=" + dir}, command[1:]...)
-	}
-	s, err := c.sweepCmd.plan(e, dir, sweep.Options{})
-	if err != nil {
+	if err := c.planCells(s, cells, true); err != nil {
 		return err
 	}
 	setup, bytes := time.Since(begun), int64(0)
 	for _, p := range s.Cells {
 		bytes += p.Bytes
 	}
-	collected, sh, err := e.collect(ctx, command)
+	var units []string
+	r := &role{evaluate: func(_ context.Context, j job.Evaluator) error {
+		units = shard.Names(j)
+		return nil
+	}}
+	if err := c.sweepCmd.Run(ctx, e.as(r, noView{})); err != nil {
+		return err
+	}
+	if c.Into == "" {
+		c.Out = "" // it is below the plan, where the plan is
+	}
+	p, err := newPlanned("sweep", &c.sweepCmd)
 	if err != nil {
 		return err
 	}
-	p := &shard.Plan{Analysis: "sweep", Command: command, Identity: sh.found, Shards: c.Shards, Kinds: cellKinds(s, c.Timing)}
-	if p.Directory, err = os.Getwd(); err != nil {
-		return err
-	}
-	var estimate *shard.Estimate
+	p.Identity, p.Shards, p.Kinds = r.found, c.Shards, cellKinds(s, c.Timing)
 	if c.Timing > 0 {
 		p.TimedCores, p.SetupSeconds = 1, setup.Seconds()
-		of := shard.NewEstimate(p.Kinds, 1, c.Cores, setup, p.Bytes(collected))
-		if estimate = &of; p.Shards == 0 {
-			p.Shards = estimate.Suggested
-		}
 	}
-	if err := shard.Create(c.Out, p, collected); err != nil {
-		return err
-	}
-	return e.showPlan(c.Out, p, estimate, bytes)
+	return c.create(e, out, p, units, bytes)
 }
 
 // cellKinds are the cells that differ in learning rate, hyperparameters and seed

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"unicode"
 
 	"sgdwalk/analyze/objective"
+	"sgdwalk/analyze/shard"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/printable"
@@ -211,11 +213,8 @@ func TestPlanStartsNothing(t *testing.T) {
 	plan := filepath.Join(t.TempDir(), "plan")
 	objective := objectiveName + " '" + run + "'"
 	wantStatus(t, exitOK, "plan", "landscape", "-q", "--grid", "3x3", "--objective", objective, "--shards", "1", "--timing", "0", "--out", plan, run)
-	path := filepath.Join(plan, "plan.json")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path, planned := filepath.Join(plan, "plan.json"), must(shard.Open(plan))
+	text := must(os.ReadFile(path))
 	refuse := func(want string, args ...string) {
 		t.Helper()
 		status, _, stderr := call(args...)
@@ -227,49 +226,53 @@ func TestPlanStartsNothing(t *testing.T) {
 		refuse("--allow-objective", append(verb, plan)...)
 		refuse("the plan has", append(verb, "--objective", "touch pwned", plan)...)
 	}
-	// change replaces the command, and its hash when the change is careful.
-	change := func(careful bool, analysis string, command ...string) {
+	// change changes what the plan requests, and its hash when the change is careful.
+	change := func(careful bool, analysis, options, objective string) {
 		t.Helper()
 		var p map[string]any
 		if err := json.Unmarshal(text, &p); err != nil {
 			t.Fatal(err)
 		}
-		p["command"], p["analysis"] = command, analysis
+		p["analysis"], p["objective"] = analysis, objective
+		if options == "" {
+			options = string(must(json.Marshal(planned.Options)))
+		}
+		p["options"] = json.RawMessage(options)
 		if careful {
-			p["command_sha256"] = fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(command, "\x00"))))
+			sum := sha256.Sum256([]byte(strings.Join([]string{analysis, run, options, objective}, "\x00")))
+			p["request_sha256"] = fmt.Sprintf("%x", sum)
 		}
-		b, err := json.Marshal(p)
-		if err == nil {
-			err = os.WriteFile(path, b, 0o666)
-		}
-		if err != nil {
+		if err := os.WriteFile(path, must(json.Marshal(p)), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	pwned := filepath.Join(t.TempDir(), "pwned")
-	change(false, "landscape", "landscape", "--grid=3x3", "--objective=touch "+pwned, "--", run)
+	touch := "touch " + pwned
+	change(false, "landscape", "", touch)
 	refuse("was changed", "work", "-q", "--shard", "0", "--allow-objective", plan)
-	change(true, "landscape", "landscape", "--grid=3x3", "--objective=touch "+pwned, "--", run)
+	change(true, "landscape", "", touch)
 	refuse("touch", "work", "-q", "--shard", "0", plan)
 	refuse("the plan has", "work", "-q", "--shard", "0", "--objective", objective, plan)
 	identity := func(what string) {
 		t.Helper()
-		var p map[string]any
-		b, err := os.ReadFile(path)
+		var p map[string]json.RawMessage
+		var id map[string]string
+		err := json.Unmarshal(must(os.ReadFile(path)), &p)
 		if err == nil {
-			err = json.Unmarshal(b, &p)
+			err = json.Unmarshal(p["identity"], &id)
 		}
-		if err == nil {
-			p["identity"].(map[string]any)[what] = "another"
-			b, err = json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err = errors.Join(err, os.WriteFile(path, b, 0o666)); err != nil {
+		id[what] = "another"
+		p["identity"] = must(json.Marshal(id))
+		if err := os.WriteFile(path, must(json.Marshal(p)), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	os.RemoveAll(filepath.Join(plan, "work"))
 	for what, want := range map[string]string{"recording": "the recording changed", "header": "the header of the run changed", "program": "the program changed"} {
-		change(true, "landscape", "landscape", "--grid=3x3", "--objective=touch "+pwned, "--", run)
+		change(true, "landscape", "", touch)
 		identity(what)
 		refuse(want, "work", "-q", "--shard", "0", "--allow-objective", plan)
 		refuse("missing", "merge", "-q", "--allow-objective", plan)
@@ -277,14 +280,20 @@ func TestPlanStartsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, analysis := range []string{"train", "landscape"} {
-		change(true, analysis, "train", "--force", "--data=digits", "--out="+run)
-		refuse("nothing else", "work", "-q", "--shard", "0", plan)
+	change(true, "train", "{}", "")
+	refuse("nothing else", "work", "-q", "--shard", "0", plan)
+	change(true, "pca", `{"Components":2}`, touch) // it evaluates no objective
+	refuse("starts none", "work", "-q", "--shard", "0", "--allow-objective", plan)
+	// Options name neither a program nor a place for results.
+	for _, field := range []string{"Objective", "Out", "out", "Run_", "NoSuchField"} {
+		change(true, "walk", fmt.Sprintf("{%q:%q}", field, touch), "")
+		refuse(field, "work", "-q", "--shard", "0", "--allow-objective", plan)
+		refuse(field, "merge", "-q", "--allow-objective", plan)
 	}
-	change(true, "walk", "walk", "--out="+pwned, "--", run)
-	refuse("--out", "work", "-q", "--shard", "0", plan)
-	change(true, "walk", "walk", "--no-such-flag", "--", run)
-	refuse("no-such-flag", "work", "-q", "--shard", "0", plan)
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"format": 2`), []byte(`"format": 1`), 1), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	refuse("make the plan again", "work", "-q", "--shard", "0", plan)
 	if _, err := os.Lstat(pwned); err == nil {
 		t.Error("the plan's program was started")
 	}

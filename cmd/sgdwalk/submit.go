@@ -67,8 +67,7 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	objective, err := c.check(p)
-	if err != nil {
+	if _, err := c.verb(p); err != nil {
 		return err
 	}
 	program, err := plannedProgram(p)
@@ -76,9 +75,9 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.Kubernetes {
-		return c.kubernetes(e, p, program, objective)
+		return c.kubernetes(e, p, program, p.Objective)
 	}
-	return c.slurm(ctx, e, p, program, objective)
+	return c.slurm(ctx, e, p, program, p.Objective)
 }
 
 // checkFlags refuses flags of the other scheduler.

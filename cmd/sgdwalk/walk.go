@@ -60,7 +60,7 @@ func (c *walkCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
+func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err error) {
 	opts, err := c.options(e)
 	if err != nil {
 		return nil, err
@@ -90,57 +90,58 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (*walk.Result, error) {
 			return a.experiment.BatchLoss(s)
 		}})
 	}
-	if err := a.begin(); err != nil {
-		return nil, err
-	}
-	journal, err := a.journal(opts.Effective())
-	if err != nil {
-		return nil, err
-	}
-	defer journal.Close()
-	opts.Store = journal
 	var walked analyze.Loss = on
 	if c.Objective != "" {
 		products, end := a.withProducts(ctx, c.objectiveFlags, on)
 		defer end()
 		walked = products
 	}
-	r, err := walk.Run(ctx, a.trace, walked, opts)
-	if err := a.computed(ctx, err, r != nil); err != nil {
-		return nil, err
-	}
-	// The cosines and distances beside the walk are of the same iterates.
-	p, err := path.Compute(ctx, a.trace, path.Options{Progress: e.progress})
+	j, err := walk.NewJob(a.trace, walked, opts)
 	if err != nil {
 		return nil, err
 	}
+	defer j.Close()
+	err = runJob(ctx, a, j, finish[*walk.Result]{key: opts.Effective(), write: func(made *walk.Result) error {
+		r = made
+		return c.write(ctx, a, r, &opts)
+	}})
+	return r, err
+}
+
+// write writes the result of a walk and prints it.
+func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *walk.Options) error {
+	// The cosines and distances beside the walk are of the same iterates.
+	p, err := path.Compute(ctx, a.trace, path.Options{Progress: a.progress})
+	if err != nil {
+		return err
+	}
 	if err := a.out.Table("segments", &r.Segments); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.out.Table("losses", &r.Losses); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.out.Table("epochs", &r.Epochs); err != nil {
-		return nil, err
+		return err
 	}
 	u, err := line.Updates(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.out.Table("updates", &u.Table); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.figure("walk", draw.Walk(a.title(), r, p)); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.figure("profile", draw.Profile(a.title(), r)); err != nil {
-		return nil, err
+		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	if err := a.finish(&walkSummary{r.Summary, u.Summary}, opts.Effective(), walk.Method, walk.Citation); err != nil {
-		return nil, err
+		return err
 	}
-	return r, a.show(&r.Summary)
+	return a.show(&r.Summary)
 }
 
 // walkSummary is the walk, and how its steps compare with exact line searches.

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
 	"time"
 
+	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
 )
+
+// errAgain is wrapped by the error of a worker that was interrupted.
+var errAgain = errors.New("interrupted")
 
 // workCmd computes one shard.
 type workCmd struct {
@@ -95,7 +98,8 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	if err := p.CheckShard(i); err != nil {
 		return usageError{err}
 	}
-	if _, err := c.check(p); err != nil {
+	verb, err := c.verb(p)
+	if err != nil {
 		return err
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -111,9 +115,11 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	told, heard := c.listen(ctx, p.Analysis, w, cancel)
 	defer heard()
 	found := w.Found()
-	var input []byte
-	if input, err = p.ReadInput(); err == nil {
-		err = e.rerun(working, &share{store: w, planned: &p.Identity, dir: p.Dir(), blob: input}, noView{}, p.Command...)
+	r := &role{planned: &p.Identity, evaluate: func(ctx context.Context, j job.Evaluator) error {
+		return job.Evaluate(ctx, j, job.Driver{Store: w, Mine: w.Mine})
+	}}
+	if r.input, err = p.ReadInput(); err == nil {
+		err = verb.Run(working, e.as(r, noView{}))
 	}
 	if err == nil {
 		err = w.Finish()
@@ -157,23 +163,4 @@ func (e *env) showShard(p *shard.Plan, i, found int) error {
 	}
 	e.printf("shard %d of %d is done: %d units\n", i, p.Shards, p.Count(i))
 	return nil
-}
-
-// openPlan opens a plan, and goes to the directory that relative paths of its
-// command begin at.
-func openPlan(dir string) (*shard.Plan, error) {
-	path, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
-	p, err := shard.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if here, err := os.Getwd(); err == nil && here != p.Directory {
-		if err := os.Chdir(p.Directory); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return p, nil
 }

@@ -146,7 +146,7 @@ func finish(t *testing.T, p *shard.Plan, shards ...int) {
 			t.Fatal(err)
 		}
 		for u := range p.Units {
-			if name := fmt.Sprintf("cell %d", u); !w.Elsewhere(name) {
+			if name := fmt.Sprintf("cell %d", u); w.Mine(name) {
 				if err := w.Save(name, []float64{float64(u)}); err != nil {
 					t.Fatal(err)
 				}

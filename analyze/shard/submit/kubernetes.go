@@ -1,12 +1,13 @@
 package submit
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 
@@ -88,7 +89,7 @@ func (k *Kubernetes) memory() string {
 // mountOf returns the directory that the volume holds: the one that was asked for,
 // or the deepest that all paths of the plan are below.
 func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
-	paths := append([]string{p.Dir()}, pathsOf(p.Command)...)
+	paths := append([]string{p.Dir()}, pathsOf(p)...)
 	mount := k.Mount
 	if mount == "" {
 		mount = filepath.Dir(p.Dir())
@@ -115,17 +116,17 @@ func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
 	return filepath.Clean(mount), checkPath("--mount", mount)
 }
 
-// pathsOf lists the files and directories that a planned command names: its
-// positional arguments, and what there is of values such as /lab/sweep and
-// cifar10:/lab/cifar.
-func pathsOf(command []string) []string {
-	var paths []string
-	flags, positional := command, []string(nil)
-	if i := slices.Index(command, "--"); i >= 0 {
-		flags, positional = command[:i], command[i+1:]
-	}
-	for _, f := range flags {
-		_, value, _ := strings.Cut(f, "=")
+// pathsOf lists the files and directories that a plan names: what its analysis is of, and
+// those among its options, which may be values such as /lab/sweep and cifar10:/lab/cifar.
+func pathsOf(p *shard.Plan) []string {
+	paths := []string{p.Of}
+	d := json.NewDecoder(bytes.NewReader(p.Options))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return paths
+		}
+		value, _ := token.(string)
 		_, behind, _ := strings.Cut(value, ":")
 		for _, v := range []string{value, behind} {
 			if _, err := os.Stat(v); filepath.IsAbs(v) && err == nil {
@@ -133,7 +134,6 @@ func pathsOf(command []string) []string {
 			}
 		}
 	}
-	return append(paths, positional...)
 }
 
 // below reports whether a path is the directory or in it.

@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,7 +36,7 @@ func decode(t *testing.T, text string) *batchv1.Job {
 func TestManifests(t *testing.T) {
 	shared := filepath.Join(t.TempDir(), `it's "shared" #1 {x}, Ümläut`)
 	p := testPlan(t, filepath.Join(shared, "plans", "a plan"), 64)
-	p.Directory, p.Command = shared, []string{"landscape", "--grid=5x5", "--", filepath.Join(shared, "run")}
+	p.Directory, p.Of = shared, filepath.Join(shared, "run")
 	k := Kubernetes{Image: "registry.example.org/lab/sgdwalk:1", Claim: "shared-claim", Namespace: "lab", Mem: "4G", CPUs: 3, Parallelism: 10}
 	m, err := k.Manifests(p, "amd64", "sgdwalk 1")
 	if err != nil {
@@ -183,12 +184,13 @@ func TestKubernetesRefuses(t *testing.T) {
 		{func(k *Kubernetes, _ *shard.Plan) { k.Mount = "elsewhere" }, `--mount is "elsewhere"`},
 		{func(k *Kubernetes, _ *shard.Plan) { k.Mount = "/" }, `--mount is "/"`},
 		{func(k *Kubernetes, _ *shard.Plan) { k.Mount = "/nowhere" }, "is not below --mount /nowhere"},
-		{func(_ *Kubernetes, p *shard.Plan) { p.Command = []string{"walk", "--", "/else/run"} }, "--mount is missing"},
+		{func(_ *Kubernetes, p *shard.Plan) { p.Of = "/else/run" }, "--mount is missing"},
 		{func(k *Kubernetes, p *shard.Plan) {
-			k.Mount, p.Command = filepath.Dir(dir), []string{"walk", "--", "/else/run"}
+			k.Mount, p.Of = filepath.Dir(dir), "/else/run"
 		}, "/else/run is not below --mount"},
 		{func(k *Kubernetes, p *shard.Plan) {
-			k.Mount, p.Command = dir, []string{"walk", "--alphas=0:1:5", "--data=mnist:" + elsewhere, "--"}
+			k.Mount, p.Of = dir, filepath.Join(dir, "run")
+			p.Options = json.RawMessage(fmt.Sprintf(`{"Alphas":"0:1:5","Data":%q}`, "mnist:"+elsewhere))
 		}, elsewhere + " is not below --mount"},
 	} {
 		p, k := testPlan(t, dir, 2), good
@@ -245,7 +247,7 @@ func testPlan(t *testing.T, dir string, shards int) *shard.Plan {
 		units[i] = fmt.Sprintf("cell %d", i)
 	}
 	p := &shard.Plan{
-		Analysis: "landscape", Command: []string{"landscape", "--", filepath.Join(filepath.Dir(dir), "run")}, Directory: filepath.Dir(dir), Shards: shards,
+		Analysis: "landscape", Of: filepath.Join(filepath.Dir(dir), "run"), Directory: filepath.Dir(dir), Shards: shards,
 		Identity: shard.Identity{Software: "test", Program: "abc", Kernel: "avx2"},
 		Kinds:    []shard.Kind{{Name: "cell", Units: 3 * shards, Timed: 1, Seconds: 100}}, TimedCores: 2, SetupSeconds: 1,
 	}

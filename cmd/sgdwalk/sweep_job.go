@@ -1,0 +1,230 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"sgdwalk/analyze/job"
+	"sgdwalk/analyze/shard"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/safefile"
+	"sgdwalk/train"
+	"sgdwalk/train/nn/kernel"
+	"sgdwalk/train/session"
+	"sgdwalk/train/sweep"
+)
+
+const (
+	sweepDirName = "sweep"  // of the runs, below the plan
+	failedName   = "failed" // next to the cells: why a worker could not train some, a file each
+)
+
+// sweepJob is a sweep divided into its cells. The result of a cell is its run, in the
+// directory of the sweep, which the process that writes it locks. The values of its unit
+// say in a few numbers how the run ended; a merge recognizes the run by them.
+type sweepJob struct {
+	*sweep.Sweep
+	cells  []sweep.Cell
+	shared bool   // by several processes
+	again  string // the call that trains failed cells again
+
+	ctx   context.Context // of Evaluate
+	save  job.Save
+	units map[string]job.Unit // that are trained, by cell; nil when none is
+	mutex sync.Mutex
+	fault error // of the place, not of a cell
+}
+
+var _ job.Job[*sweep.Summary] = (*sweepJob)(nil)
+
+// cellUnit is the name of a cell's unit.
+func cellUnit(cell string) string { return "cell " + cell }
+
+// cellEnd are the values of a unit.
+func cellEnd(t *session.Summary) []float64 {
+	code := slices.Index([]train.Status{train.Finished, train.Diverged, sweep.Failed}, t.Result.Status)
+	v := []float64{float64(code), float64(t.Result.Steps), float64(t.Result.Evaluations), math.NaN()}
+	if t.Result.Status == train.Finished && t.Result.FullLoss.Valid {
+		v[3] = t.Result.FullLoss.Value
+	}
+	return v
+}
+
+// sameEnd compares them bit for bit.
+func sameEnd(a, b []float64) bool {
+	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) })
+}
+
+// identity is what the cells depend on.
+func (c *sweepCmd) identity(s *sweepJob) (id shard.Identity, err error) {
+	if id, err = programIdentity(struct{ Data string }{c.Data}); err != nil {
+		return id, err
+	}
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return id, err
+	}
+	sum := sha256.Sum256(text)
+	id.Sweep, id.Kernel = hex.EncodeToString(sum[:]), kernel.Name()
+	var specs, hashes []string
+	for i := range s.cells {
+		spec := s.cells[i].Data
+		if slices.Contains(specs, spec) {
+			continue
+		}
+		specs = append(specs, spec)
+		d, err := s.Dataset(spec)
+		if err != nil {
+			return id, err
+		}
+		hashes = append(hashes, d.Hash)
+	}
+	id.Data = strings.Join(hashes, "+")
+	return id, nil
+}
+
+// Units returns the cells.
+func (s *sweepJob) Units() []job.Unit {
+	units := make([]job.Unit, len(s.cells))
+	for i := range s.cells {
+		units[i] = job.Unit{Name: cellUnit(s.cells[i].Name), Index: i}
+	}
+	return units
+}
+
+// Fits reports whether values say how a run ended.
+func (*sweepJob) Fits(_ job.Unit, values []float64) bool { return len(values) == 4 }
+
+// Evaluate trains cells. A worker plans its own cells only.
+func (s *sweepJob) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+	s.ctx, s.save, s.units = ctx, save, make(map[string]job.Unit, len(units))
+	cells := make([]sweep.Cell, len(units))
+	for i, u := range units {
+		cells[i] = s.cells[u.Index]
+		s.units[cells[i].Name] = u
+	}
+	if s.Cells == nil {
+		if err := s.Plan(cells); err != nil {
+			return err
+		}
+		if err := s.CheckRoom(0); err != nil {
+			return err
+		}
+	}
+	s.Train(ctx)
+	return cmp.Or(s.fault, ctx.Err())
+}
+
+// ended keeps how a cell ended. A cell has not ended when it was stopped, or when other
+// workers may succeed because it failed by the place where it was written.
+func (s *sweepJob) ended(p *sweep.Planned, t *session.Summary, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	switch {
+	case err != nil && (s.shared && ofThePlace(err) || s.ctx.Err() != nil):
+	case t.Result.Status == train.Stopped:
+		return
+	default:
+		if err = nil; s.shared && t.Result.Status == sweep.Failed {
+			err = s.leaveReason(p, t)
+		}
+		if err == nil {
+			err = s.save(s.units[p.Name], cellEnd(t))
+		}
+	}
+	if err != nil && s.shared {
+		s.fault = errors.Join(s.fault, fmt.Errorf("%s: %w", cellUnit(p.Name), err))
+	}
+}
+
+// Finish writes the tables of the cells that this process or workers have trained. The
+// summary has every cell, also after an interruption.
+func (s *sweepJob) Finish(ctx context.Context, values job.Values) (*sweep.Summary, error) {
+	ends := make(map[string][]float64)
+	stopped := values(ctx, "", s.Units(), func(u job.Unit, v []float64) error {
+		ends[u.Name] = slices.Clone(v)
+		return nil
+	})
+	if s.units == nil {
+		if err := s.Merge(func(p *sweep.Planned) (*session.Summary, error) { return s.end(p, ends[cellUnit(p.Name)]) }); err != nil {
+			return nil, err
+		}
+	}
+	sum, err := s.Save()
+	if err != nil {
+		return nil, err
+	}
+	return sum, stopped
+}
+
+// ofThePlace tells failures of a machine, a disk or a network, and of the
+// directory, from those of the cell: the former are gone when it is tried again
+// elsewhere.
+func ofThePlace(err error) bool {
+	var path *fs.PathError
+	var link *os.LinkError
+	var call *os.SyscallError
+	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) || errors.Is(err, arrowfile.ErrLocked)
+}
+
+// reasonPath is the file of why a cell failed.
+func (s *sweepJob) reasonPath(p *sweep.Planned) string {
+	return filepath.Join(s.Dir, failedName, p.Name+".json")
+}
+
+// leaveReason keeps why the cell failed, for the merge.
+func (s *sweepJob) leaveReason(p *sweep.Planned, t *session.Summary) error {
+	text, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := safefile.CheckBelow(s.Dir, s.reasonPath(p)); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(s.Dir, failedName), 0o777); err != nil {
+		return err
+	}
+	return safefile.WriteBytes(s.reasonPath(p), append(text, '\n'))
+}
+
+// reason reads it.
+func (s *sweepJob) reason(p *sweep.Planned) (*session.Summary, error) {
+	text, err := safefile.Read(s.reasonPath(p), 16<<20)
+	if err != nil {
+		return nil, fmt.Errorf("%s failed, and why is not there: %w", cellUnit(p.Name), err)
+	}
+	t := new(session.Summary)
+	if err := json.Unmarshal(text, t); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.reasonPath(p), err)
+	}
+	return t, nil
+}
+
+// end returns how a cell ended whose unit has the values v; nil when its shard is not done. A run that is not
+// the one that its worker left is an error; a failed cell may have been tried again
+// since.
+func (s *sweepJob) end(p *sweep.Planned, v []float64) (*session.Summary, error) {
+	switch {
+	case v == nil || v[0] == 2 && p.Kept != nil:
+		return p.Kept, nil
+	case v[0] == 2:
+		return s.reason(p)
+	case p.Kept == nil:
+		return nil, fmt.Errorf("%s was trained, and there is no finished run in %s any more", cellUnit(p.Name), p.Dir)
+	case !sameEnd(v, cellEnd(p.Kept)):
+		return nil, fmt.Errorf("%s: the run in %s is not the one that its worker left: status, steps, evaluations and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
+	}
+	return p.Kept, nil
+}
