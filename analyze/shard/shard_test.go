@@ -60,7 +60,8 @@ func (c cells) Finish(ctx context.Context, values job.Values) (struct{}, error) 
 func compute(ctx context.Context, w interface {
 	analyze.Store
 	Mine(unit string) bool
-}, units []string) error {
+}, units []string,
+) error {
 	return job.Evaluate(ctx, cells{units: units}, job.Driver{Store: w, Mine: w.Mine})
 }
 
