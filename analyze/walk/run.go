@@ -87,7 +87,7 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	if err := values(ctx, "walk", j.Units(), func(u job.Unit, v []float64) error { return c.take(ctx, u, v) }); err != nil {
 		return nil, err
 	}
-	if len(b.row) == 0 {
+	if b.samples[0] == nil {
 		return nil, fmt.Errorf("walk: none of the %d segments has all its losses: %w", len(j.segments), job.ErrIncomplete)
 	}
 	r := &Result{Segments: b.segments(), Losses: b.losses(), Evaluated: j.evaluated}
