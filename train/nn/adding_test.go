@@ -45,7 +45,8 @@ func TestAddingAModel(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := parse("bottleneck:x", small)
-	if err == nil || !strings.Contains(err.Error(), `width "x" must be`) || !strings.Contains(err.Error(), "bottleneck:W") {
+	if err == nil || !strings.Contains(err.Error(), `width "x" must be`) ||
+		!strings.Contains(err.Error(), "bottleneck:W") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -36,7 +36,8 @@ func TestParameterCounts(t *testing.T) {
 			continue
 		}
 		if p.params.Len() != c.params || p.state.Len() != c.state {
-			t.Errorf("%s: %d parameters and %d statistics, want %d and %d", c.spec, p.params.Len(), p.state.Len(), c.params, c.state)
+			t.Errorf("%s: %d parameters and %d statistics, want %d and %d",
+				c.spec, p.params.Len(), p.state.Len(), c.params, c.state)
 		}
 	}
 }

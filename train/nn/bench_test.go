@@ -76,7 +76,9 @@ var productBenchmarks = []struct {
 }
 
 // productEvaluator returns an evaluator with its model's theta and some vectors.
-func productEvaluator(b *testing.B, spec string, in Input, examples, vectors int) (e *Evaluator, theta []float32, v, dst [][]float32) {
+func productEvaluator(b *testing.B, spec string, in Input, examples, vectors int) (e *Evaluator, theta []float32, v,
+	dst [][]float32,
+) {
 	m, err := New(spec, in, Options{Batch: 1, Seed: 1})
 	if err != nil {
 		b.Fatal(err)

@@ -40,7 +40,10 @@ func buildPlan[T op.Float](t testing.TB, p *plan, size, workers int, seed uint64
 	for i := range theta32 {
 		theta32[i] += float32(0.1 * r.NormFloat64())
 	}
-	f := &fixture[T]{theta: make([]T, len(theta32)), inputs: make([]float32, size*in.Len()), labels: make([]int32, size)}
+	f := &fixture[T]{
+		theta: make([]T, len(theta32)), inputs: make([]float32, size*in.Len()),
+		labels: make([]int32, size),
+	}
 	for i, v := range theta32 {
 		f.theta[i] = T(v)
 	}

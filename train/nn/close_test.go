@@ -36,7 +36,8 @@ func TestGoroutinesEnd(t *testing.T) {
 			}
 			e.Close()
 		}
-		for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		deadline := time.Now().Add(10 * time.Second)
+		for ; runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("close %t: %d goroutines, %d before", closes, runtime.NumGoroutine(), before)
 			}

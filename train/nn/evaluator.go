@@ -2,6 +2,7 @@ package nn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -10,22 +11,22 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// EvalOptions of NewEvaluator. The zero value uses all cores and running
-// statistics that are those of a new model.
+// EvalOptions are the options of NewEvaluator. The zero value uses all cores, and the
+// running statistics of a new model.
 type EvalOptions struct {
-	Workers int // goroutines to compute with; 0 means one for each usable core. Results do not depend on it
+	Workers int // goroutines; 0 means one per usable core. Results do not depend on it
 
-	// Chunk is the most examples that are computed at a time; 0 means what fits
-	// about 64 MB, at most 1000, or 100 under the policies that normalize by chunk.
-	// All chunks have nearly the same size. Only those policies' results depend on
-	// it, apart from rounding in gradients.
+	// Chunk is the largest number of examples that are computed together. 0 means as
+	// many as fit 64 MB, at most 1000, or 100 for a policy that normalizes by chunk. All
+	// chunks have nearly the same size. The results of such a policy depend on it; other
+	// results depend on it by rounding of gradients only.
 	Chunk int
 
-	Policy Policy    // statistics of normalization layers; empty means Running
-	State  []float32 // running statistics, borrowed and read at every evaluation; nil means mean 0, variance 1
+	Policy Policy    // statistics of normalization layers; "" means Running
+	State  []float32 // running statistics, borrowed and read by every evaluation; nil means mean 0, variance 1
 }
 
-// Validate checks the ranges.
+// Validate checks the ranges. The error names the option, its value and the allowed range.
 func (o EvalOptions) Validate() error {
 	if o.Chunk < 0 || o.Chunk > maxExtent {
 		return fmt.Errorf("nn: options: chunk is %d; allowed are 0 (default) to %d", o.Chunk, maxExtent)
@@ -36,35 +37,34 @@ func (o EvalOptions) Validate() error {
 	return checkWorkers(o.Workers)
 }
 
-// Evaluator computes the loss and the gradient of a model over a whole data set
-// at any theta: the mean over all examples in their order, summed in float64.
-// Evaluating twice gives the same bits. It has a theta of its own and shares
-// nothing with a Model in training but the State that it was given to read. It
-// is not safe for concurrent use.
+// Evaluator computes the loss and the gradient of a model over a whole data set at any
+// theta: the mean over all examples in their order, summed in float64. Evaluating
+// twice gives the same bits. An Evaluator has its own theta. It shares nothing with a
+// Model in training except the State that it reads. It is not safe for concurrent use.
 type Evaluator struct {
 	plan         *plan
 	inputs       []float32
 	labels       []int32
-	chunks       int // number of them
-	size         int // of the largest
+	chunks       int // number of chunks
+	size         int // examples of the largest chunk
 	workers      *op.Workers
-	workerCount  int // of them
+	workerCount  int
 	policy       Policy
 	defaultState []float32 // EvalOptions.State
-	usedState    []float32 // that, or what UseState has set
+	usedState    []float32 // the same, or the vector that UseState has set
 
 	theta, state  []float32
 	lossGraph     *graph[float32]
-	statsGraph    *graph[float32] // measures statistics, under the policy Recompute
-	gradientGraph *graph[float32] // with gradient; made when first asked for
+	statsGraph    *graph[float32] // computes statistics for the policy Recompute; nil without statistics
+	gradientGraph *graph[float32] // compiled for the first gradient
 	sum           []float64       // of gradients
-	cache         *productCache   // of vectors with the Hessian; made when first asked for
-	cacheBytes    int             // bytes of the passes at theta that exact may keep
+	cache         *productCache   // allocated for the first product
+	cacheBytes    int             // limit of the passes that cache stores
 }
 
-// NewEvaluator makes an evaluator of the model that spec names over the given
-// examples, of which there must be at least one. inputs and labels are borrowed
-// for as long as the evaluator is used; it does not change them.
+// NewEvaluator makes an evaluator of a model over at least one example. inputs and
+// labels are borrowed as long as the evaluator is used. The evaluator does not change
+// them.
 func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts EvalOptions) (*Evaluator, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -74,15 +74,19 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 		return nil, err
 	}
 	if len(labels) == 0 {
-		return nil, fmt.Errorf("nn: evaluator: there are no examples; wanted at least 1")
+		return nil, errors.New("nn: evaluator: there are no examples; at least 1 is needed")
 	}
 	if err := in.checkExamples(inputs, labels); err != nil {
 		return nil, err
 	}
 	if opts.State != nil && len(opts.State) != p.state.Len() {
-		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d", len(opts.State), spec, p.state.Len())
+		return nil, fmt.Errorf("nn: evaluator: state has %d elements; model %q has %d",
+			len(opts.State), spec, p.state.Len())
 	}
-	e := &Evaluator{plan: p, inputs: inputs, labels: labels, defaultState: opts.State, usedState: opts.State, cacheBytes: maxCacheBytes}
+	e := &Evaluator{
+		plan: p, inputs: inputs, labels: labels, defaultState: opts.State, usedState: opts.State,
+		cacheBytes: maxCacheBytes,
+	}
 	e.workers, e.workerCount = newWorkers(e, opts.Workers), opts.Workers
 	if e.workerCount == 0 {
 		e.workerCount = min(runtime.GOMAXPROCS(0), maxWorkers)
@@ -103,7 +107,7 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 	return e, err
 }
 
-// split decides the number of chunks.
+// split chooses the number of chunks for a largest chunk size, 0 for the default.
 func (e *Evaluator) split(most int) {
 	n := len(e.labels)
 	switch {
@@ -117,7 +121,7 @@ func (e *Evaluator) split(most int) {
 	e.size = (n + e.chunks - 1) / e.chunks
 }
 
-// activations is about how many bytes one example needs in a forward graph.
+// activations returns about how many bytes one example needs in a forward graph.
 func (p *plan) activations() int {
 	n := p.in.Len()
 	for _, l := range p.layers {
@@ -126,9 +130,9 @@ func (p *plan) activations() int {
 	return 4 * n
 }
 
-// Close ends the goroutines that compute and drops what is kept for products. An
-// evaluator that is used again makes new ones, and one that is forgotten without
-// Close loses them with its memory.
+// Close ends the goroutines and frees the memory for products. The evaluator starts new
+// goroutines if it is used again. The garbage collector does the same with an evaluator
+// that is not closed.
 func (e *Evaluator) Close() {
 	e.workers.Close()
 	e.cache = nil
@@ -146,10 +150,15 @@ func (e *Evaluator) Loss(ctx context.Context, theta []float32) (float64, error) 
 	return m.Loss, err
 }
 
-// Evaluate returns the mean loss and the accuracy over all examples at theta.
-// The context is looked at between chunks.
+// Evaluate returns the mean loss and the accuracy over all examples at theta. It
+// checks the context between chunks.
 func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measure, error) {
-	if err := e.prepare(theta); err != nil {
+	return e.evaluate(ctx, theta, func(int) {})
+}
+
+// evaluate computes the loss at theta and calls done after each chunk.
+func (e *Evaluator) evaluate(ctx context.Context, theta []float32, done func(rows int)) (train.Measure, error) {
+	if err := e.setPoint(theta); err != nil {
 		return train.Measure{}, err
 	}
 	if e.statsGraph != nil {
@@ -157,56 +166,48 @@ func (e *Evaluator) Evaluate(ctx context.Context, theta []float32) (train.Measur
 			return train.Measure{}, err
 		}
 	}
-	return e.pass(ctx, e.lossGraph, func(int) {})
+	return e.pass(ctx, e.lossGraph, done)
 }
 
-// Predict sets classes, one for every example, to the class with the largest
-// logit at theta, -1 where a NaN leaves none, and returns what Evaluate does.
+// Predict sets classes, which has one element per example, to the class with the
+// largest logit at theta, or to -1 if a logit is NaN. It returns the same as Evaluate.
 func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int32) (train.Measure, error) {
 	if len(classes) != len(e.labels) {
-		return train.Measure{}, fmt.Errorf("nn: evaluator: there is room for %d predictions; there are %d examples", len(classes), len(e.labels))
+		return train.Measure{}, fmt.Errorf("nn: evaluator: there is room for %d predictions; there are %d examples",
+			len(classes), len(e.labels))
 	}
-	if err := e.prepare(theta); err != nil {
-		return train.Measure{}, err
-	}
-	if e.statsGraph != nil {
-		if err := e.recompute(ctx); err != nil {
-			return train.Measure{}, err
-		}
-	}
-	e.lossGraph.loss.Predicted = make([]int32, e.size)
-	defer func() { e.lossGraph.loss.Predicted = nil }()
-	at := 0
-	return e.pass(ctx, e.lossGraph, func(rows int) {
-		at += copy(classes[at:], e.lossGraph.loss.Predicted[:rows])
-	})
+	loss, done := e.lossGraph.loss, 0
+	loss.Predicted = make([]int32, e.size)
+	defer func() { loss.Predicted = nil }()
+	return e.evaluate(ctx, theta, func(rows int) { done += copy(classes[done:], loss.Predicted[:rows]) })
 }
 
-// UseState sets the running statistics for what is evaluated from now on, in place of
-// EvalOptions.State; nil is that again. The vector is borrowed and read at every
-// evaluation; its length is that of StateLayout. Policies that have statistics of
-// their own do not look at it.
+// UseState replaces EvalOptions.State in later evaluations; nil restores it. The vector
+// is borrowed and read by every evaluation; its length is that of StateLayout. Policies
+// that compute their own statistics ignore it.
 func (e *Evaluator) UseState(state []float32) {
 	if e.usedState = state; state == nil {
 		e.usedState = e.defaultState
 	}
 }
 
-// Labels returns the class of every example, which the caller must not change.
+// Labels returns the class of every example. The caller must not change the slice.
 func (e *Evaluator) Labels() []int32 { return e.labels }
 
-// Gradient fills grad with the gradient of the mean loss over all examples at
-// theta and returns that loss. Chunks are added in float64. Under the policy
-// Running the statistics are constants; Recompute has no gradient and gives an
-// error, unless the model has no statistics.
+// Gradient fills grad with the gradient of the mean loss over all examples at theta, and
+// returns that loss. It adds the chunks in float64. With the policy Running the
+// statistics are constants. Recompute has no gradient, so it returns an error if the
+// model has statistics.
 func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
 	if e.statsGraph != nil {
-		return 0, fmt.Errorf("nn: evaluator: normalization policy is %q, which has no gradient; allowed are %q and %q", e.policy, Running, Batch)
+		return 0, fmt.Errorf("nn: evaluator: normalization policy is %q, which has no gradient; allowed are %q and %q",
+			e.policy, Running, Batch)
 	}
 	if len(grad) != len(e.theta) {
-		return 0, fmt.Errorf("nn: evaluator: gradient has room for %d elements; the model has %d", len(grad), len(e.theta))
+		return 0, fmt.Errorf("nn: evaluator: gradient has room for %d elements; the model has %d",
+			len(grad), len(e.theta))
 	}
-	if err := e.prepare(theta); err != nil {
+	if err := e.setPoint(theta); err != nil {
 		return 0, err
 	}
 	if e.gradientGraph == nil {
@@ -219,11 +220,11 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 	}
 	clear(e.sum)
 	m, err := e.pass(ctx, e.gradientGraph, func(rows int) {
-		share := float64(rows) / float64(len(e.labels))
+		weight := float64(rows) / float64(len(e.labels))
 		e.gradientGraph.gradients(func(offset int, g []float32) {
 			sum := e.sum[offset : offset+len(g)]
 			for i, v := range g {
-				sum[i] += share * float64(v)
+				sum[i] += weight * float64(v)
 			}
 		})
 	})
@@ -236,8 +237,8 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 	return m.Loss, nil
 }
 
-// prepare takes over theta and the running statistics.
-func (e *Evaluator) prepare(theta []float32) error {
+// setPoint copies theta and the running statistics to the vectors that the graphs read.
+func (e *Evaluator) setPoint(theta []float32) error {
 	if len(theta) != len(e.theta) {
 		return fmt.Errorf("nn: evaluator: theta has %d elements; the model has %d", len(theta), len(e.theta))
 	}
@@ -245,14 +246,19 @@ func (e *Evaluator) prepare(theta []float32) error {
 		return fmt.Errorf("nn: evaluator: state has %d elements; the model has %d", len(e.usedState), len(e.state))
 	}
 	copy(e.theta, theta)
-	if e.usedState == nil {
-		e.plan.initialState(e.state)
-	}
-	copy(e.state, e.usedState)
+	e.copyState(e.state)
 	return nil
 }
 
-// pass runs g over all chunks and calls done with the number of rows of each.
+// copyState sets dst to the running statistics, or to those of a new model.
+func (e *Evaluator) copyState(dst []float32) {
+	if e.usedState == nil {
+		e.plan.initialState(dst)
+	}
+	copy(dst, e.usedState)
+}
+
+// pass runs g on all chunks and calls done with the number of rows of each chunk.
 func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows int)) (train.Measure, error) {
 	n, size := len(e.labels), e.plan.in.Len()
 	sum, hits := 0.0, 0
@@ -265,8 +271,8 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 		if err := g.run(e.inputs[low*size:], e.labels[low:high]); err != nil {
 			return train.Measure{}, err
 		}
-		// One running sum over the examples, so that the result does not depend on
-		// where the chunks end.
+		// One running sum over all examples, so that the result does not depend on the
+		// chunk size.
 		for _, l := range g.loss.RowLoss[:high-low] {
 			sum += l
 		}
@@ -279,15 +285,14 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 // recompute sets the running statistics to the averages over the chunks.
 func (e *Evaluator) recompute(ctx context.Context) error {
 	total := make([]float64, len(e.state))
-	// Statistics lie in the state in the order of the normalizations, the mean
-	// before the variance.
+	// The state has the normalizations in their order, the mean before the variance.
 	_, err := e.pass(ctx, e.statsGraph, func(rows int) {
-		share, at := float64(rows)/float64(len(e.labels)), 0
+		weight, at := float64(rows)/float64(len(e.labels)), 0
 		for _, n := range e.statsGraph.norms {
 			mean, variance := total[at:at+len(n.Mean)], total[at+len(n.Mean):]
 			for c := range n.Mean {
-				mean[c] += share * n.Mean[c]
-				variance[c] += share * unbiased(n, c)
+				mean[c] += weight * n.Mean[c]
+				variance[c] += weight * unbiased(n, c)
 			}
 			at += 2 * len(n.Mean)
 		}
@@ -298,8 +303,8 @@ func (e *Evaluator) recompute(ctx context.Context) error {
 	return err
 }
 
-// unbiased is the variance of channel c of the last batch, corrected for the
-// number of values; a single value has the variance 0.
+// unbiased returns the variance of channel c of the last batch, corrected for the number
+// of values. A single value has the variance 0.
 func unbiased[T op.Float](n *op.Norm[T], c int) float64 {
 	return n.Variance[c] * float64(n.Count) / float64(max(n.Count-1, 1))
 }

@@ -57,7 +57,8 @@ func TestEvaluatorAgainstModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if math.Abs(got.Loss-measure.Loss) > 1e-6*measure.Loss || got.Accuracy != measure.Accuracy || got.Examples != n {
+				if math.Abs(got.Loss-measure.Loss) > 1e-6*measure.Loss || got.Accuracy != measure.Accuracy ||
+					got.Examples != n {
 					t.Errorf("chunk %d: %+v, the model says %+v", chunk, got, measure)
 				}
 				loss, err := e.Gradient(ctx, theta, grad)
@@ -192,12 +193,14 @@ func TestEvaluatorErrors(t *testing.T) {
 		{"mlp:3", x, y, EvalOptions{Policy: "train"}, `policy is "train"; allowed are "running"`},
 		{"mlp:3", x, y, EvalOptions{State: make([]float32, 2)}, "state has 2 elements; model \"mlp:3\" has 0"},
 	} {
-		if _, err := NewEvaluator(c.spec, small, c.x, c.y, c.opts); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewEvaluator(c.spec, small, c.x, c.y, c.opts); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}
 	e := newEvaluator(t, "mlp:3", small, x, y, EvalOptions{})
-	if _, err := e.Loss(context.Background(), make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "theta has 3 elements; the model has 59") {
+	if _, err := e.Loss(context.Background(), make([]float32, 3)); err == nil ||
+		!strings.Contains(err.Error(), "theta has 3 elements; the model has 59") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -280,7 +283,8 @@ func TestPolicies(t *testing.T) {
 		if checksum(m.State()) != kept {
 			t.Errorf("%s: evaluating changed the running statistics", spec)
 		}
-		if _, err := whole.Gradient(ctx, m.Theta(), grad); err == nil || !strings.Contains(err.Error(), `"recompute", which has no gradient`) {
+		if _, err := whole.Gradient(ctx, m.Theta(), grad); err == nil ||
+			!strings.Contains(err.Error(), `"recompute", which has no gradient`) {
 			t.Errorf("%s: recompute: error %v", spec, err)
 		}
 	}

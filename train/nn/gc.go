@@ -1,8 +1,8 @@
 package nn
 
-// Gorgonia's tensors look at memory in a way that is right as long as the
-// garbage collector does not move objects. This package, which both of them
-// import, panics at start on Go releases that its version has not been told
-// about. Imported here, its version is a direct requirement of this module, and
-// the pin in go.mod is not mistaken for a leftover.
+// Gorgonia's tensors access memory in a way that is correct only if the garbage
+// collector does not move objects. The package below, which both of them import,
+// panics at start with Go releases that its version does not know. This import makes
+// its version a direct requirement of this module, so that go mod tidy keeps the
+// version in go.mod.
 import _ "go4.org/unsafe/assume-no-moving-gc"

@@ -111,7 +111,8 @@ func TestWorkersSameBits(t *testing.T) {
 			for _, workers := range []int{2, 5} {
 				loss, grad := build[float32](t, m.spec, m.in, m.rows, workers, 3).gradient(t, m.rows)
 				if loss != wantLoss || !sameBits(grad, want) {
-					t.Errorf("%d workers: loss %v, gradient differs by %.2g; one worker: loss %v", workers, loss, relative(grad, want), wantLoss)
+					t.Errorf("%d workers: loss %v, gradient differs by %.2g; one worker: loss %v",
+						workers, loss, relative(grad, want), wantLoss)
 				}
 			}
 		})

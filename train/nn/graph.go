@@ -12,14 +12,14 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// graph is a plan compiled for one element type and one largest batch: a
-// Gorgonia graph and the machine that runs it. Its parameters are views onto a
-// flat theta, so that changing theta is enough.
+// graph is a plan compiled for one element type and a largest batch: a Gorgonia graph and
+// the machine that runs it. Its parameters are views of a flat theta, so changing theta
+// is enough.
 type graph[T op.Float] struct {
 	plan        *plan
 	batch       *op.Batch
 	input       *G.Node
-	inputBuffer *tensor.Dense // room for the input of a whole batch; made when first needed
+	inputBuffer *tensor.Dense // input of a whole batch, allocated on first use
 	norms       []*op.Norm[T]
 	loss        *op.CrossEntropy[T]
 	grads       G.Nodes // of each tensor of the layout; nil for a forward graph
@@ -29,11 +29,12 @@ type graph[T op.Float] struct {
 	}
 }
 
-// heavy is from how many weights on a layer is rather given many images at a time
-// than images that stay in the cache: its weights are read anew for each time.
+// minBatchedWeights is the layer size above which a layer processes many images at once.
+// Such a layer reads its weights from memory for every block of images, which costs more
+// than images that do not fit the cache.
 const minBatchedWeights = 1 << 16
 
-// span is how many images a lazy graph takes through its layers at a time.
+// blockSize returns how many images a blockwise graph takes through its layers at a time.
 func (p *plan) blockSize() int {
 	n, most := 16, 0
 	for _, l := range p.layers {
@@ -49,22 +50,23 @@ func (p *plan) blockSize() int {
 	return n
 }
 
-// building serializes graph construction: Gorgonia's constant nodes and group
-// numbers are shared by all graphs and not protected. Running is independent.
+// buildMutex serializes the construction of graphs, because all graphs share Gorgonia's
+// constant nodes and group numbers without a lock. Running graphs is independent.
 var buildMutex sync.Mutex
 
-// purpose is what a graph is compiled for.
+// purpose says what a graph computes.
 type purpose int
 
 const (
 	forGradient purpose = iota // loss and gradient
 	forLoss                    // the loss
-	forFrozen                  // the loss with running statistics, which go into the weights before them
+	forFrozen                  // the loss with running statistics, which are folded into the weights
 )
 
-// compile builds the graph over theta and state for batches of at most size
-// rows.
-func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Workers, use purpose) (_ *graph[T], err error) {
+// compile builds the graph over theta and state for batches of at most size rows.
+func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Workers, use purpose) (_ *graph[T],
+	err error,
+) {
 	buildMutex.Lock()
 	defer buildMutex.Unlock()
 	defer func() { // Gorgonia reports some construction errors by panicking
@@ -103,31 +105,33 @@ func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Worker
 	return g, nil
 }
 
-// builder is what is needed only while a graph is built.
+// builder has the data that only the construction of a graph needs.
 type builder[T op.Float] struct {
 	*graph[T]
 	g      *G.ExprGraph
 	fold   bool // normalizations go into the convolutions before them
 	state  []T
 	params G.Nodes
-	values G.Nodes       // of each value of the plan
-	images []op.Image    // geometry of each value; of vectors unused
-	skips  []*op.Skip    // of each value, where it has two uses
-	convs  []*op.Conv[T] // of each value that is the result of one
-	unread []*op.Norm[T] // of each value that is the result of a normalization, until it is read
+	values G.Nodes       // of the values of the plan
+	images []op.Image    // geometry of each value; not used for vectors
+	skips  []*op.Skip    // of each value with two uses
+	convs  []*op.Conv[T] // of each value that a convolution computes
+	unread []*op.Norm[T] // of each value that a normalization computes, for its first reader
 }
 
 func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
 		graph: g, g: G.NewGraph(), state: state,
-		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n), skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n), unread: make([]*op.Norm[T], n),
+		params: make(G.Nodes, len(p.params)), values: make(G.Nodes, n), images: make([]op.Image, n),
+		skips: make([]*op.Skip, n), convs: make([]*op.Conv[T], n), unread: make([]*op.Norm[T], n),
 	}
 	for i, t := range p.params {
 		end := t.Offset + t.Len()
 		b.params[i] = node(b.g, t.Name, t.Shape, theta[t.Offset:end:end])
 	}
-	g.input = G.NewMatrix(b.g, tensor.New(tensor.WithBacking(make([]T, 1))).Dtype(), G.WithShape(size, p.in.Len()), G.WithName("input"))
+	dtype := tensor.New(tensor.WithBacking(make([]T, 1))).Dtype()
+	g.input = G.NewMatrix(b.g, dtype, G.WithShape(size, p.in.Len()), G.WithName("input"))
 	b.values[0] = g.input
 	if !p.images() {
 		return b, nil
@@ -138,13 +142,13 @@ func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) 
 	return b, err
 }
 
-// node makes a graph input over data that stays where it is.
+// node adds an input over data to a graph, without copying the data.
 func node[T op.Float](g *G.ExprGraph, name string, shape []int, data []T) *G.Node {
 	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
 	return G.NewTensor(g, v.Dtype(), len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
 }
 
-// activation sets the geometry of a value that is an image and returns it.
+// activation sets and returns the geometry of a value that is an image.
 func (b *builder[T]) activation(v value) op.Image {
 	b.images[v.index] = op.NewImage(v.height, v.width, v.channels, b.plan.halo[v.index])
 	return b.images[v.index]
@@ -158,7 +162,7 @@ func (b *builder[T]) layer(l layer) (*G.Node, error) {
 			op.LinearOptions{ReLU: l.relu, Input: l.in.index == 0})
 	case convLayer:
 		if b.fold && b.plan.normalized(l) != nil {
-			return nil, nil // made together with its normalization
+			return nil, nil // folded makes it together with its normalization
 		}
 		return b.conv(l)
 	case normLayer:
@@ -183,12 +187,14 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 		b.skips[l.in.index] = new(op.Skip)
 		opts.Skip = b.skips[l.in.index]
 	}
-	o, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index], b.params[l.weight], b.bias(l), opts)
+	o, n, err := op.NewConv[T](b.batch, b.images[l.in.index], b.activation(l.out), b.values[l.in.index],
+		b.params[l.weight], b.bias(l), opts)
 	if err != nil {
 		return nil, err
 	}
 	b.convs[l.out.index] = o
-	// A residual is read after the block's first convolution, which comes first.
+	// Only the next layer may take over a normalization: it reads the result before the
+	// residual does.
 	if norm := b.unread[l.in.index]; norm != nil && b.plan.layers[l.in.index] == layer(l) {
 		norm.DeferTo(o)
 	}
@@ -208,13 +214,14 @@ func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
 	return n, err
 }
 
-// folded makes a convolution and its normalization one op.
+// folded makes one op of a convolution and its normalization.
 func (b *builder[T]) folded(c convLayer, l normLayer) (*G.Node, error) {
 	opts := op.FoldedOptions{Stride: c.stride, Pad: c.pad, Norm: op.NormOptions{ReLU: l.relu}}
 	if l.residual != nil {
 		opts.Norm.Residual, opts.Norm.ResidualImage = b.values[l.residual.index], b.images[l.residual.index]
 	}
-	return op.FoldedConv(b.batch, b.images[c.in.index], b.activation(l.out), b.values[c.in.index], b.params[c.weight], b.bias(c),
+	return op.FoldedConv(b.batch, b.images[c.in.index], b.activation(l.out), b.values[c.in.index], b.params[c.weight],
+		b.bias(c),
 		b.params[l.scale], b.params[l.shift], b.statistic(l.mean), b.statistic(l.variance), opts)
 }
 
@@ -231,8 +238,8 @@ func (b *builder[T]) statistic(i int) []T {
 	return b.state[t.Offset : t.Offset+t.Len()]
 }
 
-// run evaluates the graph on len(labels) examples. inputs may have more of them:
-// when they fill the largest batch they are read in place, otherwise copied.
+// run runs the graph on len(labels) examples. inputs may have more examples. If they fill
+// the largest batch, the graph reads them in place, otherwise it copies them.
 func (g *graph[T]) run(inputs []float32, labels []int32) error {
 	if err := g.bind(inputs, len(labels)); err != nil {
 		return fmt.Errorf("nn: model %q: %w", g.plan.spec, err)
@@ -240,14 +247,14 @@ func (g *graph[T]) run(inputs []float32, labels []int32) error {
 	g.batch.Rows, g.batch.Labels = len(labels), labels
 	defer func() { g.batch.Labels = nil }()
 	err := g.batch.Workers.Run(g.vm.RunAll)
-	g.vm.Reset() // without it the next RunAll would do nothing
+	g.vm.Reset() // otherwise the next RunAll does nothing
 	if err != nil {
 		return fmt.Errorf("nn: model %q: %w", g.plan.spec, firstLine(err))
 	}
 	return nil
 }
 
-// bind gives the input node its value.
+// bind sets the value of the input node.
 func (g *graph[T]) bind(inputs []float32, rows int) error {
 	size, one := g.batch.Size, g.plan.in.Len()
 	if v, same := any(inputs).([]T); same && len(v) >= size*one {
@@ -256,26 +263,26 @@ func (g *graph[T]) bind(inputs []float32, rows int) error {
 	if g.inputBuffer == nil {
 		g.inputBuffer = tensor.New(tensor.WithShape(size, one), tensor.WithBacking(make([]T, size*one)))
 	}
-	own := g.inputBuffer.Data().([]T)
+	buffer := g.inputBuffer.Data().([]T)
 	for i, v := range inputs[:rows*one] {
-		own[i] = T(v)
+		buffer[i] = T(v)
 	}
 	return G.Let(g.input, g.inputBuffer)
 }
 
-// gradients calls f with the gradient of each parameter tensor of the last run,
-// in the order of the layout. The slices are the ops' own.
+// gradients calls f with the gradient of each parameter tensor of the last run, in the
+// order of the layout. The slices are borrowed from the ops.
 func (g *graph[T]) gradients(f func(offset int, grad []T)) {
 	for i, n := range g.grads {
 		f(g.plan.params[i].Offset, n.Value().Data().([]T))
 	}
 }
 
-// momentum is the weight of a new batch in the running statistics.
+// momentum is the weight of a new batch in the running statistics, as in PyTorch.
 const momentum = 0.1
 
-// track moves the running statistics towards those of the last batch, as is
-// usual with the variance corrected for the number of values.
+// updateStatistics moves the running statistics towards those of the last batch. As in
+// PyTorch, the variance is corrected for the number of values.
 func (g *graph[T]) updateStatistics() {
 	for _, n := range g.norms {
 		for c := range n.Mean {
@@ -285,14 +292,14 @@ func (g *graph[T]) updateStatistics() {
 	}
 }
 
-// measure returns what the last run measured.
+// measure returns the loss and the accuracy of the last run.
 func (g *graph[T]) measure() train.Measure {
 	rows := g.batch.Rows
 	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Correct) / float64(rows), Examples: rows}
 }
 
-// clean shortens the error of a run to its first line: what follows in an error
-// of the machine is the state of the machine.
+// firstLine shortens an error of the machine to its first line. The other lines describe
+// the state of the machine.
 func firstLine(err error) error {
 	if text, _, cut := strings.Cut(err.Error(), "\n"); cut {
 		return fmt.Errorf("%s", text)

@@ -67,7 +67,8 @@ func TestByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := (math.Log(5) + math.Log(1.25)) / 2; math.Abs(all.Loss-w) > 1e-6 || all.Accuracy != 0.5 || all.Examples != 2 {
+	if w := (math.Log(5) + math.Log(1.25)) / 2; math.Abs(all.Loss-w) > 1e-6 || all.Accuracy != 0.5 ||
+		all.Examples != 2 {
 		t.Errorf("got %+v, want loss %v, accuracy 0.5", all, w)
 	}
 }

@@ -2,21 +2,20 @@ package nn
 
 import "fmt"
 
-// Input is the shape of the examples of a model and the number of their classes.
+// Input is the shape of the examples of a model, and the number of their classes.
 type Input struct {
 	Height, Width, Channels int // each at least 1; values of an example lie row by row, channels last
 	Classes                 int // at least 2; labels are 0 to Classes-1
 }
 
-// maxExtent bounds every extent of an input and every width of a layer, so that
-// products of two of them fit an int on every platform.
+// maxExtent limits every extent of an input and every width of a layer, so that the
+// product of two of them fits an int on every platform.
 const maxExtent = 1 << 20
 
 // Len returns the number of values of one example.
 func (in Input) Len() int { return in.Height * in.Width * in.Channels }
 
-// Validate checks the ranges. The error names the field, its value and what is
-// allowed.
+// Validate checks the ranges. The error names the field, its value and the allowed range.
 func (in Input) Validate() error {
 	for _, f := range []struct {
 		name            string
@@ -34,7 +33,7 @@ func (in Input) Validate() error {
 	return nil
 }
 
-// checkExamples checks the inputs and labels of some examples.
+// checkExamples checks the number of inputs and the labels.
 func (in Input) checkExamples(inputs []float32, labels []int32) error {
 	if len(inputs) != len(labels)*in.Len() {
 		return fmt.Errorf("nn: %d input values for %d labels; wanted %d (%dx%dx%d each)",

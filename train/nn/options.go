@@ -7,14 +7,14 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// Options of New.
+// Options are the options of New.
 type Options struct {
 	Batch   int    // largest batch, at least 1
-	Workers int    // goroutines to compute with; 0 means one for each usable core. Results do not depend on it
-	Seed    uint64 // of the initialization
+	Workers int    // goroutines; 0 means one per usable core. Results do not depend on it
+	Seed    uint64 // seed of the initialization
 }
 
-// Validate checks the ranges.
+// Validate checks the ranges. The error names the option, its value and the allowed range.
 func (o Options) Validate() error {
 	if o.Batch < 1 || o.Batch > maxExtent {
 		return fmt.Errorf("nn: options: batch is %d; allowed are 1 to %d", o.Batch, maxExtent)
@@ -31,7 +31,7 @@ func checkWorkers(n int) error {
 	return nil
 }
 
-// newWorkers returns the workers of owner, which end with it if not before.
+// newWorkers returns the workers of owner. They end with the owner's memory at the latest.
 func newWorkers[T any](owner *T, n int) *op.Workers {
 	if n == 0 {
 		n = min(runtime.GOMAXPROCS(0), maxWorkers)

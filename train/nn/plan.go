@@ -8,22 +8,22 @@ import (
 	"sgdwalk/record"
 )
 
-// plan is a network on paper: its layers in the order of their computation, the
-// tensors of theta in the order in which the layers brought them, and how they
-// start. It knows no element type and no batch.
+// plan describes a network: its layers in the order of their computation, the tensors of
+// theta in the order of the layers, and their initialization. It does not depend on the
+// element type or on the batch size.
 type plan struct {
 	spec   string
 	in     Input
 	layers []layer
 	params record.Layout
-	fanIn  []int // of each tensor of params; 0 for those that start constant
+	fanIn  []int // of each tensor of params; 0 for tensors that start constant
 	state  record.Layout
-	halo   []int // of each value that is an image: zero pixels that its users read
-	err    error // the first misfit
+	halo   []int // of each value that is an image: width of the zeros that its readers need
+	err    error // the first reason why the input does not fit the model
 }
 
-// value is the result of a layer, or the input: its number and its shape.
-// Values are numbered like layers, from 1; the input is 0.
+// value is the input or the result of a layer: its number and its shape. The input has
+// the number 0, the result of layer i the number i+1.
 type value struct {
 	index                   int
 	height, width, channels int
@@ -33,8 +33,8 @@ func (v value) len() int { return v.height * v.width * v.channels }
 
 func (v value) String() string { return fmt.Sprintf("%dx%dx%d", v.height, v.width, v.channels) }
 
-// layer is one op of the network. Parameters and statistics are indices into the
-// layouts, -1 where there is none.
+// layer is one layer of the network. Parameters and statistics are indices into the
+// layouts, -1 for none.
 type layer interface{ shape() value }
 
 type (
@@ -46,7 +46,7 @@ type (
 	convLayer struct {
 		convStyle
 		in, out        value
-		weight, offset int // offset: the bias tensor
+		weight, offset int // offset is the bias tensor
 	}
 	normLayer struct {
 		in, out        value
@@ -71,18 +71,18 @@ func newPlan(spec string, in Input) *plan {
 	return &plan{spec: spec, in: in, halo: []int{0}}
 }
 
-// input is the network's input.
+// input returns the value of the input.
 func (p *plan) input() value {
 	return value{0, p.in.Height, p.in.Width, p.in.Channels}
 }
 
-// output makes the value of the next layer.
+// output returns the value of the next layer.
 func (p *plan) output(height, width, channels int) value {
 	p.halo = append(p.halo, 0)
 	return value{len(p.layers) + 1, height, width, channels}
 }
 
-// images reports whether the network works on images, not on flat vectors.
+// images reports whether the network works on images, not on rows of numbers.
 func (p *plan) images() bool {
 	_, conv := p.layers[0].(convLayer)
 	return conv
@@ -111,11 +111,11 @@ func (p *plan) linear(name string, in value, units int, relu bool) value {
 	return l.out
 }
 
-// convStyle is the geometry of a convolution and what surrounds it.
+// convStyle is the geometry of a convolution and the options around it.
 type convStyle struct {
 	size, stride, pad int
 	bias, relu        bool
-	skip              bool // the input is used a second time, as the residual of the norm after next
+	skip              bool // the input has a second use, as the residual of the normalization after the next one
 }
 
 // conv adds a convolution.
@@ -130,15 +130,15 @@ func (p *plan) conv(name string, in value, channels int, s convStyle) value {
 		l.offset = p.tensor(name+".bias", record.Bias, 0, channels)
 	}
 	p.halo[in.index] = max(p.halo[in.index], s.pad)
-	if !s.relu { // a gradient has the geometry of its value, and is convolved in turn
+	if !s.relu { // the gradient of the result has its geometry, and the backward pass convolves it
 		p.halo[l.out.index] = s.size - 1 - s.pad
 	}
 	p.layers = append(p.layers, l)
 	return l.out
 }
 
-// norm adds a batch normalization and a ReLU, with a residual added between them
-// unless it is nil.
+// norm adds a batch normalization and a ReLU. A residual that is not nil is added before
+// the ReLU.
 func (p *plan) norm(name string, in value, residual *value) value {
 	n := in.channels
 	l := normLayer{in: in, out: p.output(in.height, in.width, n), relu: true, residual: residual}
@@ -150,7 +150,7 @@ func (p *plan) norm(name string, in value, residual *value) value {
 	return l.out
 }
 
-// normalized returns the normalization of a convolution's result, or nil.
+// normalized returns the normalization that follows a convolution, or nil.
 func (p *plan) normalized(l convLayer) *normLayer {
 	if l.out.index < len(p.layers) {
 		if n, ok := p.layers[l.out.index].(normLayer); ok {
@@ -177,17 +177,18 @@ func (p *plan) average(in value) value {
 	return l.out
 }
 
-// flatten adds the step from images to vectors.
+// flatten adds the step from images to rows of numbers.
 func (p *plan) flatten(in value) value {
 	l := flattenLayer{in: in, out: p.output(1, 1, in.len())}
 	p.layers = append(p.layers, l)
 	return l.out
 }
 
-// misfit keeps the first reason why the input does not fit the model.
+// setError stores the first reason why the input does not fit the model.
 func (p *plan) setError(format string, args ...any) {
 	if p.err == nil {
-		p.err = fmt.Errorf("nn: model %q on %dx%dx%d inputs: %w", p.spec, p.in.Height, p.in.Width, p.in.Channels, fmt.Errorf(format, args...))
+		p.err = fmt.Errorf("nn: model %q on %dx%dx%d inputs: %w",
+			p.spec, p.in.Height, p.in.Width, p.in.Channels, fmt.Errorf(format, args...))
 	}
 }
 
@@ -197,7 +198,7 @@ func (p *plan) finish() (*plan, error) {
 		return nil, p.err
 	}
 	for _, l := range p.layers {
-		if n, ok := l.(normLayer); ok { // its op works on one geometry
+		if n, ok := l.(normLayer); ok { // the op needs the same geometry for all its images
 			halo := max(p.halo[n.in.index], p.halo[n.out.index])
 			if n.residual != nil {
 				halo = max(halo, p.halo[n.residual.index])
@@ -215,10 +216,9 @@ func (p *plan) finish() (*plan, error) {
 	return p, nil
 }
 
-// initialize fills theta with He et al.'s (2015) initialization: weights are
-// normal with variance 2/fan-in, biases are 0. Numbers are drawn tensor by
-// tensor in the order of the layout, so theta_0 depends on the seed and on the
-// model, not on the batch or the number of workers.
+// initialize sets theta to the initialization of He et al. (2015): weights are normal with
+// variance 2/fan-in, biases are 0. It draws the numbers tensor by tensor in the order of
+// the layout, so theta_0 depends on the seed and the model only.
 func (p *plan) initialize(theta []float32, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, initStream))
 	for i, t := range p.params {
@@ -239,7 +239,7 @@ func (p *plan) initialize(theta []float32, seed uint64) {
 	}
 }
 
-// initialState fills the running statistics: mean 0 and variance 1.
+// initialState sets the running statistics to mean 0 and variance 1.
 func (p *plan) initialState(state []float32) {
 	for _, t := range p.state {
 		v := t.View(state)
@@ -252,6 +252,6 @@ func (p *plan) initialState(state []float32) {
 	}
 }
 
-// initStream separates the generator of the initialization from others that are
-// made from the same seed.
+// initStream separates the generator of the initialization from other generators with
+// the same seed.
 const initStream = 0x696e6974 // "init"

@@ -6,10 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-
-	G "gorgonia.org/gorgonia"
-
-	"sgdwalk/train/nn/op"
 )
 
 // onPlane is a model's evaluator and a plane of random directions, filter by
@@ -70,10 +66,12 @@ func TestPlaneAgreesWithLoss(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !(math.Abs(loss[i]-want.Loss) <= 1e-6*want.Loss) {
-					t.Errorf("%s, %s: loss %.12g at (%g, %g), plain evaluation %.12g", c.spec, policy, loss[i], a[i], b[i], want.Loss)
+					t.Errorf("%s, %s: loss %.12g at (%g, %g), plain evaluation %.12g",
+						c.spec, policy, loss[i], a[i], b[i], want.Loss)
 				}
 				if math.Abs(accuracy[i]-want.Accuracy) > 1.0/71 { // rounding may decide a tie
-					t.Errorf("%s, %s: accuracy %g at (%g, %g), plain evaluation %g", c.spec, policy, accuracy[i], a[i], b[i], want.Accuracy)
+					t.Errorf("%s, %s: accuracy %g at (%g, %g), plain evaluation %g",
+						c.spec, policy, accuracy[i], a[i], b[i], want.Accuracy)
 				}
 			}
 		}
@@ -96,8 +94,10 @@ func TestPlaneBitsDependOnThePointAlone(t *testing.T) {
 		for i := range a {
 			last := len(a) - 1 - i
 			alone, _ := five.evaluate(t, a[last:last+1], b[last:last+1])
-			if math.Float64bits(got[i]) != math.Float64bits(want[i]) || math.Float64bits(alone[0]) != math.Float64bits(want[last]) {
-				t.Fatalf("%s: point %d has %v with 5 workers and %v with 1; alone point %d has %v, want %v", spec, i, got[i], want[i], last, alone[0], want[last])
+			if math.Float64bits(got[i]) != math.Float64bits(want[i]) ||
+				math.Float64bits(alone[0]) != math.Float64bits(want[last]) {
+				t.Fatalf("%s: point %d has %v with 5 workers and %v with 1; alone point %d has %v, want %v",
+					spec, i, got[i], want[i], last, alone[0], want[last])
 			}
 		}
 	}
@@ -148,42 +148,5 @@ func TestPlaneOddities(t *testing.T) {
 		if _, _, err := p.e.OnPlane(p.origin, p.u[1:], p.v); err == nil {
 			t.Errorf("%s: a short direction is taken", spec)
 		}
-	}
-}
-
-// TestRowLossIsThatOfTheOp compares with the op that training uses, bit for bit.
-func TestRowLossIsThatOfTheOp(t *testing.T) {
-	const rows, classes = 300, 5
-	rng := rand.New(rand.NewPCG(1, 2))
-	logits, labels := make([]float32, rows*classes), make([]int32, rows)
-	for i := range logits {
-		logits[i] = float32(rng.NormFloat64() * math.Pow(10, float64(rng.IntN(5)-2)))
-	}
-	logits[2*classes+1], logits[3*classes] = float32(math.NaN()), float32(math.Inf(1))
-	for i := range labels {
-		labels[i] = int32(rng.IntN(classes))
-	}
-	g := G.NewGraph()
-	batch := &op.Batch{Size: rows, Rows: rows, Labels: labels}
-	loss, _, err := op.SoftmaxCrossEntropy[float32](batch, node(g, "logits", []int{rows, classes}, logits))
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm := G.NewTapeMachine(g)
-	if err := vm.RunAll(); err != nil {
-		t.Fatal(err)
-	}
-	hits := 0
-	for r := range rows {
-		got, hit := rowLoss(logits[r*classes:(r+1)*classes], int(labels[r]))
-		if want := loss.RowLoss[r]; got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
-			t.Errorf("row %d: %v, the op says %v", r, got, want)
-		}
-		if hit {
-			hits++
-		}
-	}
-	if hits != loss.Correct {
-		t.Errorf("%d hits, the op says %d", hits, loss.Correct)
 	}
 }

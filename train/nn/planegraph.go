@@ -7,38 +7,38 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// replicas evaluates points with a graph for each worker. A piece of the data
-// goes through all layers on one core, so that its activations stay in that
-// core's cache and no layer waits for the other cores.
+// replicas evaluates points with one graph per worker. A piece of the data goes through
+// all layers on one core, so that its activations stay in the cache of that core and no
+// layer waits for other cores.
 type replicas struct {
 	e      *Evaluator
 	plane  plane
 	chunks int // pieces of the data, of nearly equal size
 	graphs []*replica
 	losses []float64 // of each row, point after point
-	hits   []int     // of each piece, point after point
+	hits   []int     // correct rows of each piece, point after point
 }
 
 // replica is the graph of one worker.
 type replica struct {
 	graph        *graph[float32]
 	theta, state []float32
-	at           [2]float64 // the point that theta is
-	set          bool       // whether it is one of the current call
+	at           [2]float64 // the coordinates of theta
+	set          bool       // theta is a point of the current call
 }
 
 const (
-	// replicaRows is how many examples go through a replica at a time, measured:
-	// with fewer the graph's own cost per run shows, with more the caches are left.
+	// replicaRows is the number of examples in a piece. Measured: fewer examples show the
+	// cost of running a graph, more examples do not fit the caches.
 	replicaRows = 64
-	// replicaBytes bounds the activations of a replica.
+	// replicaBytes limits the activations of a replica.
 	replicaBytes = 256 << 20
 )
 
 func newReplicas(e *Evaluator, p plane, most int) (*replicas, error) {
 	r := &replicas{e: e, plane: p, chunks: e.chunks}
 	size, n := e.size, len(e.labels)
-	if e.policy == Running || len(e.plan.state) == 0 { // losses do not depend on the pieces
+	if e.policy == Running || len(e.plan.state) == 0 { // the losses do not depend on the pieces
 		most = min(most, n)
 		r.chunks = (n + most - 1) / most
 		size = (n + r.chunks - 1) / r.chunks
@@ -95,18 +95,14 @@ func (r *replicas) evaluate(ctx context.Context, a, b, loss, accuracy []float64)
 	return nil
 }
 
-// moveTo takes the replica to another point, with the running statistics that
-// the evaluator was given.
+// moveTo sets the replica to a point, with the running statistics of the evaluator.
 func (g *replica) moveTo(r *replicas, a, b float64) {
 	r.plane.point(a, b, 0, len(g.theta), g.theta)
-	if r.e.usedState == nil {
-		r.e.plan.initialState(g.state)
-	}
-	copy(g.state, r.e.usedState)
+	r.e.copyState(g.state)
 	g.at, g.set = [2]float64{a, b}, true
 }
 
-// mean is the mean of the rows' losses, one running sum in their order.
+// mean returns the mean of the losses of all rows, with one running sum in their order.
 func mean(losses []float64) float64 {
 	sum := 0.0
 	for _, l := range losses {

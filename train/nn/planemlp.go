@@ -3,26 +3,26 @@ package nn
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"sgdwalk/train/nn/kernel"
+	"sgdwalk/train/nn/op"
 )
 
-// planeMLP evaluates fully connected networks on a plane. The first layer is
-// linear in the coordinates: with X the data,
+// planeMLP evaluates fully connected networks on a plane. The first layer is linear in the
+// coordinates: with the data X,
 //
 //	X (W0 + a U + b V)^T + bias = Z0 + a Z1 + b Z2,
 //
-// so its three products are made once. A pass over them serves several points:
-// a band of rows of the products stays in cache while every point combines them
-// and sends them through its other layers.
+// so its three products are computed once. A pass over them serves several points: a band
+// of rows of the products stays in the cache while every point combines it and sends it
+// through the other layers.
 type planeMLP struct {
 	e        *Evaluator
 	plane    plane
 	units    int // of the first layer
 	products [3][]float32
 	layers   []linearLayer // after the first
-	from     int           // where their parameters begin in theta
+	from     int           // offset of their parameters in theta
 	points   []mlpPoint
 	scratch  []mlpScratch // of each worker
 }
@@ -36,13 +36,13 @@ type mlpPoint struct {
 	hits   []bool
 }
 
-// mlpScratch is one worker's room for a band of activations.
+// mlpScratch is the memory of one worker for a band of activations.
 type mlpScratch struct {
 	x, y   []float32
 	kernel kernel.Scratch[float32]
 }
 
-// bandRows is how many rows go through the layers at a time.
+// bandRows is the number of rows in a band.
 const bandRows = 32
 
 func newPlaneMLP(e *Evaluator, p plane) (*planeMLP, error) {
@@ -83,7 +83,8 @@ func (m *planeMLP) evaluate(ctx context.Context, a, b, loss, accuracy []float64)
 		m.points = append(m.points, m.newPoint())
 	}
 	points := m.points[:len(a)]
-	if err := parallel(m.e.workerCount, len(points), func(_, i int) error { m.moveTo(&points[i], a[i], b[i]); return nil }); err != nil {
+	if err := parallel(m.e.workerCount, len(points),
+		func(_, i int) error { m.moveTo(&points[i], a[i], b[i]); return nil }); err != nil {
 		return err
 	}
 	n := len(m.e.labels)
@@ -121,7 +122,7 @@ func (m *planeMLP) newPoint() mlpPoint {
 	return p
 }
 
-// moveTo takes the point to other coordinates.
+// moveTo sets the point to other coordinates.
 func (m *planeMLP) moveTo(p *mlpPoint, a, b float64) {
 	p.a, p.b = float32(a), float32(b)
 	m.plane.point(a, b, m.from, len(m.e.theta), p.theta)
@@ -150,36 +151,6 @@ func (m *planeMLP) band(p *mlpPoint, s *mlpScratch, low, high int) {
 		x, y, width = y[:rows*out], x[:cap(x)], out
 	}
 	for r := range rows {
-		p.losses[low+r], p.hits[low+r] = rowLoss(x[r*width:(r+1)*width], int(m.e.labels[low+r]))
-	}
-}
-
-// rowLoss is the cross-entropy of one row and whether the largest logit is that
-// of the label: the numbers that op.CrossEntropy has, bit for bit, without the
-// gradient that it makes along the way.
-func rowLoss(x []float32, label int) (loss float64, hit bool) {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	top := float64(x[best])
-	own, rest := 0.0, 0.0
-	for i, v := range x {
-		e := math.Exp(float64(v) - top)
-		if i == label {
-			own = e
-		} else {
-			rest += e
-		}
-	}
-	switch sum := own + rest; {
-	case sum != sum:
-		return sum, false
-	case best == label:
-		return math.Log1p(rest), true
-	default:
-		return math.Log(sum) - (float64(x[label]) - top), false
+		p.losses[low+r], p.hits[low+r] = op.CrossEntropyRow(x[r*width:(r+1)*width], nil, int(m.e.labels[low+r]), 1)
 	}
 }

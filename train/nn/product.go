@@ -9,57 +9,56 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// products is what an evaluator needs for products with the Hessian or the
-// Gauss-Newton matrix. What the passes at theta compute is kept for the batches
-// that fit into baseBytes, and is used again as long as theta and the statistics
-// stay.
+// productCache is the memory for products with the Hessian or the Gauss-Newton matrix. It
+// stores the passes at theta of the batches that fit the limit. They are valid as long as
+// theta and the statistics do not change.
 type productCache struct {
 	tape         *op.Tape[float32]
 	chunks       int // number of batches
 	passes       []*op.Pass[float32]
-	batchOf      []int // which batch each base is of; -1 for none
+	batchOf      []int // the batch of each pass; -1 for none
 	theta, state []float32
 	sums         [][]float64 // of each vector
 }
 
 const (
-	// baseBytes bounds what an evaluator keeps of the passes at theta; one batch is
-	// always kept.
+	// maxCacheBytes limits the stored passes of an evaluator. One batch is always stored.
 	maxCacheBytes = 1 << 30
-	// baseRows is the most examples of a batch where results do not depend on it. It
-	// is a matter of speed alone.
+	// productRows is the largest number of examples in a batch, if the policy does not
+	// choose it. It decides speed only.
 	productRows = 512
 )
 
-// HessianAbsent says why there are no products with the Hessian: the statistics of
-// the policy Recompute move with theta. It is empty when there are.
+// HessianAbsent says why there are no products with the Hessian: the statistics of the
+// policy Recompute depend on theta. It returns "" if there are products.
 func (e *Evaluator) HessianAbsent() string {
 	if e.statsGraph == nil {
 		return ""
 	}
-	return fmt.Sprintf("the normalization policy is %q, which has no derivative; allowed are %q and %q", e.policy, Running, Batch)
+	return fmt.Sprintf("the normalization policy is %q, which has no derivative; allowed are %q and %q",
+		e.policy, Running, Batch)
 }
 
-// GaussNewtonAbsent is the same for the Gauss-Newton matrix.
+// GaussNewtonAbsent does the same as HessianAbsent for the Gauss-Newton matrix.
 func (e *Evaluator) GaussNewtonAbsent() string { return e.HessianAbsent() }
 
-// HessianVectors sets dst[i] to the Hessian of the mean loss over all examples, at
-// theta, times v[i], which has the length of theta. Products are exact but for
-// rounding; package op's Tape says what the derivative at a kink is. Batches are
-// added in float64 in their order: dst[i] depends on theta, the statistics and v[i]
-// alone, not on the other vectors or on the number of workers.
+// HessianVectors sets dst[i] to the Hessian of the mean loss over all examples, at theta,
+// times v[i]. All vectors have the length of theta. Products are exact up to rounding;
+// op.Tape says which derivative is used at a kink. Batches are added in float64 in their
+// order: dst[i] depends on theta, the statistics and v[i], but not on the other vectors or
+// on the number of workers.
 //
-// The first call at a theta costs up to a gradient more than the next ones: what it
-// computes at theta is kept, up to 1 GiB, until theta or the statistics change or
-// the evaluator is closed. Policies count as in Gradient. A product that is not
-// finite is a result, not an error. The context is looked at between batches.
+// The first call at a theta costs up to one gradient more than later ones, because it
+// stores the passes at theta, up to 1 GiB, until theta or the statistics change or the
+// evaluator is closed. Policies have the same meaning as in Gradient. A product that is
+// not finite is a result, not an error. The context is checked between batches.
 func (e *Evaluator) HessianVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
 	return e.products(ctx, op.Hessian, theta, v, dst)
 }
 
-// GaussNewtonVectors is HessianVectors for the matrix J' H J, where J is the
-// Jacobian of the logits and H the Hessian of the loss in the logits, averaged over
-// the examples.
+// GaussNewtonVectors does the same as HessianVectors for the matrix J' H J, averaged over
+// the examples. J is the Jacobian of the logits, and H the Hessian of the loss with
+// respect to the logits.
 func (e *Evaluator) GaussNewtonVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
 	return e.products(ctx, op.GaussNewton, theta, v, dst)
 }
@@ -69,14 +68,15 @@ func (e *Evaluator) products(ctx context.Context, m op.Matrix, theta []float32, 
 		return fmt.Errorf("nn: evaluator: %s", absent)
 	}
 	if len(v) != len(dst) {
-		return fmt.Errorf("nn: evaluator: %d vectors with room for %d products; they must be equal", len(v), len(dst))
+		return fmt.Errorf("nn: evaluator: %d vectors and %d products; the numbers must be equal", len(v), len(dst))
 	}
 	for i := range v {
 		if len(v[i]) != len(e.theta) || len(dst[i]) != len(e.theta) {
-			return fmt.Errorf("nn: evaluator: vector %d has %d elements with room for %d; the model has %d", i+1, len(v[i]), len(dst[i]), len(e.theta))
+			return fmt.Errorf("nn: evaluator: vector %d has %d elements, its product %d; the model has %d",
+				i+1, len(v[i]), len(dst[i]), len(e.theta))
 		}
 	}
-	if err := e.prepare(theta); err != nil {
+	if err := e.setPoint(theta); err != nil {
 		return err
 	}
 	p, err := e.useProducts(len(v))
@@ -96,7 +96,7 @@ func (e *Evaluator) products(ctx context.Context, m op.Matrix, theta []float32, 
 	return nil
 }
 
-// useProducts makes or takes again what n products need at the evaluator's theta.
+// useProducts prepares the cache for n products at the current theta.
 func (e *Evaluator) useProducts(n int) (*productCache, error) {
 	p := e.cache
 	if p == nil {
@@ -122,6 +122,7 @@ func (e *Evaluator) useProducts(n int) (*productCache, error) {
 	return p, nil
 }
 
+// equalBits compares bit by bit, so that NaN equals itself.
 func equalBits(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
@@ -143,8 +144,8 @@ func (e *Evaluator) newProducts() (*productCache, error) {
 	return p, nil
 }
 
-// productsOf adds the products of batch i. The batches for which there is no base of
-// their own share the last one.
+// productsOf adds the products of batch i. Batches that do not have their own pass share
+// the last one.
 func (e *Evaluator) productsOf(ctx context.Context, p *productCache, i int, m op.Matrix, v [][]float32) error {
 	n, one := len(e.labels), e.plan.in.Len()
 	low, high := i*n/p.chunks, (i+1)*n/p.chunks

@@ -20,7 +20,8 @@ type taped[T op.Float] struct {
 
 func newTaped[T op.Float](t testing.TB, f *fixture[T], rows int) *taped[T] {
 	t.Helper()
-	tape, err := newTape(f.g.plan, f.state, &op.Batch{Size: len(f.labels), Workers: f.workers, Frozen: f.g.batch.Frozen})
+	tape, err := newTape(f.g.plan, f.state,
+		&op.Batch{Size: len(f.labels), Workers: f.workers, Frozen: f.g.batch.Frozen})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,8 @@ func TestProductAgainstDifferences(t *testing.T) {
 						apart[i] = g[i] - w[i]
 					}
 					if d := math.Sqrt(dot(apart, apart)); !(d <= 1e-6*math.Sqrt(dot(w, w))+1e-9*size) {
-						t.Errorf("%d rows, frozen %v: %s differs by %.2g; the product's length is %.2g", n, frozen, q.Name, d, size)
+						t.Errorf("%d rows, frozen %v: %s differs by %.2g; the product's length is %.2g",
+							n, frozen, q.Name, d, size)
 					}
 				}
 			}
@@ -294,7 +296,8 @@ func evaluated(t *testing.T, f func(t *testing.T, theta []float32, make func(wor
 				x, y := data(m.in, n, 4)
 				k := build[float32](t, m.spec, m.in, 1, 1, 3)
 				f(t, k.theta, func(workers int) *Evaluator {
-					return newEvaluator(t, m.spec, m.in, x, y, EvalOptions{Workers: workers, Policy: policy, Chunk: 8, State: k.state})
+					return newEvaluator(t, m.spec, m.in, x, y,
+						EvalOptions{Workers: workers, Policy: policy, Chunk: 8, State: k.state})
 				})
 			})
 		}
@@ -367,7 +370,8 @@ func TestProductMoves(t *testing.T) {
 	moved[7] += 0.1
 	state[3] += 0.1
 	first := products32(t, e, op.Hessian, k.theta, v)[0]
-	if got, want := products32(t, e, op.Hessian, moved, v)[0], products32(t, fresh(), op.Hessian, moved, v)[0]; !sameBits(got, want) || sameBits(got, first) {
+	if got, want := products32(t, e, op.Hessian, moved, v)[0], products32(t, fresh(), op.Hessian, moved,
+		v)[0]; !sameBits(got, want) || sameBits(got, first) {
 		t.Errorf("at another theta differs by %.2g", relative(got, want))
 	}
 	other := fresh()
@@ -390,7 +394,8 @@ func TestProductSinglePrecision(t *testing.T) {
 		t.Run(m.spec, func(t *testing.T) {
 			rows := m.rows
 			f64, f32 := build[float64](t, m.spec, m.in, 2*rows, 2, 3), build[float32](t, m.spec, m.in, 2*rows, 2, 3)
-			e := newEvaluator(t, m.spec, m.in, f32.inputs, f32.labels, EvalOptions{Policy: Batch, Chunk: rows, Workers: 2})
+			e := newEvaluator(t, m.spec, m.in, f32.inputs, f32.labels,
+				EvalOptions{Policy: Batch, Chunk: rows, Workers: 2})
 			v := direction[float32](len(f32.theta), 5)
 			wide, want := make([]float64, len(v)), make([]float64, len(v))
 			for i := range v {
@@ -418,7 +423,8 @@ func TestProductErrors(t *testing.T) {
 	if e.HessianAbsent() == "" || e.GaussNewtonAbsent() == "" {
 		t.Error("the policy recompute has products")
 	}
-	if err := e.HessianVectors(t.Context(), theta, room, room); err == nil || !strings.Contains(err.Error(), `"recompute", which has no derivative; allowed are "running" and "batch"`) {
+	if err := e.HessianVectors(t.Context(), theta, room, room); err == nil ||
+		!strings.Contains(err.Error(), `"recompute", which has no derivative; allowed are "running" and "batch"`) {
 		t.Errorf("error %v", err)
 	}
 	e = newEvaluator(t, "resnet:8", residual, x, y, EvalOptions{Policy: Batch, Chunk: 3})
@@ -431,16 +437,18 @@ func TestProductErrors(t *testing.T) {
 		want   string
 	}{
 		{theta[1:], room, room, "theta has"},
-		{theta, room, nil, "1 vectors with room for 0 products"},
+		{theta, room, nil, "1 vectors and 0 products"},
 		{theta, [][]float32{theta[1:]}, room, "vector 1 has"},
 		{theta, room, [][]float32{theta[1:]}, "vector 1 has"},
 	} {
-		if err := e.GaussNewtonVectors(t.Context(), c.theta, c.v, c.dst); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := e.GaussNewtonVectors(t.Context(), c.theta, c.v, c.dst); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}
 	ctx := &afterCalls{t.Context(), 2}
-	if err := e.HessianVectors(ctx, theta, room, [][]float32{make([]float32, n)}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "6 of 9") {
+	if err := e.HessianVectors(ctx, theta, room, [][]float32{make([]float32, n)}); !errors.Is(err, context.Canceled) ||
+		!strings.Contains(err.Error(), "6 of 9") {
 		t.Errorf("error %v, want one after 6 of 9 examples", err)
 	}
 }
@@ -455,7 +463,10 @@ func TestProductNotFinite(t *testing.T) {
 		bad[len(bad)-1] = float32(math.NaN())
 		infinite := slices.Clone(v)
 		infinite[0] = float32(math.Inf(1))
-		for _, p := range [][]float32{products32(t, e, op.Hessian, bad, v)[0], products32(t, e, op.Hessian, theta, infinite)[0]} {
+		for _, p := range [][]float32{
+			products32(t, e, op.Hessian, bad, v)[0],
+			products32(t, e, op.Hessian, theta, infinite)[0],
+		} {
 			if !slices.ContainsFunc(p, func(x float32) bool { return x-x != 0 }) {
 				t.Error("every element is finite")
 			}

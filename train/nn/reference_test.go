@@ -45,7 +45,8 @@ func (r reference) input() []picture {
 		for y := range in.Height {
 			for x := range in.Width {
 				for c := range in.Channels {
-					out[i].v[(c*in.Height+y)*in.Width+x] = float64(r.f.inputs[((i*in.Height+y)*in.Width+x)*in.Channels+c])
+					out[i].v[(c*in.Height+y)*in.Width+
+						x] = float64(r.f.inputs[((i*in.Height+y)*in.Width+x)*in.Channels+c])
 				}
 			}
 		}
@@ -124,7 +125,8 @@ func pool(in []picture) []picture {
 		for c := range p.c {
 			for y := range p.h / 2 {
 				for x := range p.w / 2 {
-					out[i].v[(c*(p.h/2)+y)*(p.w/2)+x] = max(p.at(c, 2*y, 2*x), p.at(c, 2*y, 2*x+1), p.at(c, 2*y+1, 2*x), p.at(c, 2*y+1, 2*x+1))
+					out[i].v[(c*(p.h/2)+y)*(p.w/2)+x] = max(p.at(c, 2*y, 2*x), p.at(c, 2*y, 2*x+1), p.at(c, 2*y+1, 2*x),
+						p.at(c, 2*y+1, 2*x+1))
 				}
 			}
 		}
@@ -224,9 +226,24 @@ func TestAgainstDefinition(t *testing.T) {
 		{"lenet", Input{Height: 15, Width: 12, Channels: 1, Classes: 4}, 3, reference.lenet},
 		{"lenet", Input{Height: 12, Width: 14, Channels: 3, Classes: 4}, 3, reference.lenet},
 		{"vgg11", Input{Height: 32, Width: 33, Channels: 1, Classes: 3}, 1, reference.vgg},
-		{"resnet:8", Input{Height: 8, Width: 7, Channels: 3, Classes: 4}, 3, func(r reference) []picture { return r.resnet(1, true) }},
-		{"resnet:14", Input{Height: 5, Width: 6, Channels: 1, Classes: 4}, 3, func(r reference) []picture { return r.resnet(2, true) }},
-		{"resnet:14:noshort", Input{Height: 5, Width: 6, Channels: 1, Classes: 4}, 3, func(r reference) []picture { return r.resnet(2, false) }},
+		{
+			"resnet:8",
+			Input{Height: 8, Width: 7, Channels: 3, Classes: 4},
+			3,
+			func(r reference) []picture { return r.resnet(1, true) },
+		},
+		{
+			"resnet:14",
+			Input{Height: 5, Width: 6, Channels: 1, Classes: 4},
+			3,
+			func(r reference) []picture { return r.resnet(2, true) },
+		},
+		{
+			"resnet:14:noshort",
+			Input{Height: 5, Width: 6, Channels: 1, Classes: 4},
+			3,
+			func(r reference) []picture { return r.resnet(2, false) },
+		},
 	} {
 		t.Run(fmt.Sprint(c.spec, " ", c.in.Channels), func(t *testing.T) {
 			if underRace && c.spec == "vgg11" {

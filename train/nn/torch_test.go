@@ -18,7 +18,8 @@ import (
 // below it.
 func TestPythonProduct(t *testing.T) {
 	interpreter := recordtest.Python(t, "torch")
-	work, products, rows := t.TempDir(), map[string][]float32{}, map[string]int{"mlp128": 100, "lenet": 10, "resnet8": 4}
+	work, products, rows := t.TempDir(), map[string][]float32{},
+		map[string]int{"mlp128": 100, "lenet": 10, "resnet8": 4}
 	for _, c := range productBenchmarks {
 		f := build[float32](t, c.spec, c.in, rows[c.name], 2, 3)
 		e := newEvaluator(t, c.spec, c.in, f.inputs, f.labels, EvalOptions{Policy: Batch, Workers: 2})

@@ -68,7 +68,8 @@ func BenchmarkConv(b *testing.B) {
 		b.Run("gonum/"+c.name, func(b *testing.B) {
 			for b.Loop() {
 				for range c.images {
-					gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, pixels, c.out, taps, 1, columns, taps, w, taps, 0, result, c.out)
+					gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, pixels, c.out, taps, 1, columns, taps, w,
+						taps, 0, result, c.out)
 				}
 			}
 			b.ReportMetric(operations*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")

@@ -47,6 +47,5 @@ func BenchmarkElementwise(b *testing.B) {
 		run("maxpool", 1.25, func() { MaxPool(half, x) })
 		run("maxpoolinput", 2.5, func() { MaxPoolInput(res, dhalf, half, x, true) })
 		run("axpy", 3, func() { Axpy(y.Data, 0.5, x.Data) })
-		run("dot", 2, func() { Dot(y.Data, x.Data) })
 	}
 }

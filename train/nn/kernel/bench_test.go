@@ -76,7 +76,8 @@ func BenchmarkProducts(b *testing.B) {
 			})
 		}
 		run("pack", 0, func() { Pack(packed, w) })
-		run("forward", operations, func() { MulPacked(y, x, packed, Epilogue[float32]{Bias: bias, ReLU: true}, scratch) })
+		run("forward", operations,
+			func() { MulPacked(y, x, packed, Epilogue[float32]{Bias: bias, ReLU: true}, scratch) })
 		run("input", operations, func() { MulNN(dx, y, w, Epilogue[float32]{}, scratch) })
 		run("weights", operations, func() { MulTN(dw, y, x, Epilogue[float32]{}, scratch) })
 		b.Run(fmt.Sprintf("gonum/%dx%dx%d", m, n, k), func(b *testing.B) {

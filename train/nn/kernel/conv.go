@@ -2,18 +2,18 @@ package kernel
 
 import "fmt"
 
-// Conv is a two-dimensional convolution with a square kernel, in the sense of
-// neural networks (no flip):
+// Conv is a two-dimensional convolution with a square kernel, as used in neural networks
+// (the kernel is not flipped):
 //
 //	y[oy, ox, co] = sum over kh, kw, ci of
 //	    x[oy*Stride+kh-Pad, ox*Stride+kw-Pad, ci] w[co, ci, kh, kw]
 //
-// It is direct: no column matrix is made, the taps of a kernel row are contiguous
-// in a channels-last image, and the padding is the image's halo. The products of
-// an output are added in the order kh, kw, ci.
+// It is computed directly, without a column matrix: the taps of a kernel row are
+// contiguous in a channels-last image, and the halo of the image is the padding. The
+// products of an output are added in the order kh, kw, ci.
 type Conv struct {
 	In, Out             Image
-	Inputs, Outputs     int // real channels, the others hold zeros
+	Inputs, Outputs     int // real channels; the other stored channels are zero
 	Kernel, Stride, Pad int
 }
 
@@ -27,13 +27,16 @@ func (v Conv) Validate() error {
 	size := func(n int) int { return (n+2*v.Pad-v.Kernel)/max(1, v.Stride) + 1 }
 	switch {
 	case v.Kernel < 1 || v.Stride < 1:
-		return fmt.Errorf("kernel: convolution with kernel %d and stride %d: both must be at least 1", v.Kernel, v.Stride)
+		return fmt.Errorf("kernel: convolution with kernel %d and stride %d: both must be at least 1",
+			v.Kernel, v.Stride)
 	case v.Pad < 0 || v.Pad >= v.Kernel:
 		return fmt.Errorf("kernel: convolution with padding %d: allowed 0 to %d", v.Pad, v.Kernel-1)
 	case v.In.Halo < v.Pad:
-		return fmt.Errorf("kernel: convolution with padding %d on an image with halo %d: the halo must be at least as wide", v.Pad, v.In.Halo)
+		return fmt.Errorf("kernel: convolution with padding %d on an image with halo %d: the halo must be as wide",
+			v.Pad, v.In.Halo)
 	case min(v.In.Height, v.In.Width)+2*v.Pad < v.Kernel:
-		return fmt.Errorf("kernel: convolution with kernel %d and padding %d on %dx%d pixels: the kernel is larger than the image",
+		return fmt.Errorf("kernel: convolution with kernel %d and padding %d on %dx%d pixels: the kernel is larger "+
+			"than the image",
 			v.Kernel, v.Pad, v.In.Height, v.In.Width)
 	case v.Out.Height != size(v.In.Height) || v.Out.Width != size(v.In.Width):
 		return fmt.Errorf("kernel: convolution of %dx%d pixels gives %dx%d, not %dx%d",
@@ -47,19 +50,18 @@ func (v Conv) Validate() error {
 	return nil
 }
 
-// WeightLen is the number of weights, without bias.
+// WeightLen returns the number of weights, without bias.
 func (v Conv) WeightLen() int { return v.Outputs * v.Inputs * v.Kernel * v.Kernel }
 
-// narrow says whether the rows of an image are too short to keep the registers
-// busy, so that the same pixel of several images takes the place of several
+// narrow reports whether the rows of an image are too short to keep the registers busy.
+// The kernel then computes the same pixel of several images at once, instead of several
 // pixels of a row.
 func (v Conv) narrow(images int) bool { return v.Out.Width < half && images > v.Out.Width }
 
-// ConvEpilogue is what happens to the results of a convolution before they are
-// stored: Bias (one per stored channel; nil: none) is added, then Residual (the
-// layout and number of the results, and may be the results' own buffer; nil:
-// none), then they are rectified if ReLU. NaN stays NaN. Stats, if not nil,
-// collects the stored values.
+// ConvEpilogue says what is done with the results of a convolution before they are stored.
+// Bias (one per stored channel) is added, then Residual, then ReLU rectifies; NaN stays
+// NaN. Residual has the layout and number of the results, and may be their buffer. Stats
+// collects the stored values. nil leaves a step out.
 type ConvEpilogue[T Float] struct {
 	Bias     []T
 	Residual []T
@@ -67,36 +69,36 @@ type ConvEpilogue[T Float] struct {
 	Stats    *Stats[T]
 }
 
-// ConvForward computes y from x with weights packed by [PackConv]. The images of
-// x and y have the shapes v.In and v.Out and are equal in number.
+// ConvForward computes y from x with weights packed by [PackConv]. The images of x and y
+// have the shapes v.In and v.Out, and their numbers are equal.
 func ConvForward[T Float](v Conv, y, x Images[T], packed []T, e ConvEpilogue[T]) {
-	v.fits("ConvForward", y.Image == v.Out && x.Image == v.In && y.Count() == x.Count())
+	v.checkShapes("ConvForward", y.Image == v.Out && x.Image == v.In && y.Count() == x.Count())
 	taps := v.Kernel * v.In.Channels
-	s := sweep[T]{
+	s := contraction[T]{
 		b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
 		outer: v.Kernel, aOuter: v.In.Row(), bOuter: taps * panel,
 		width: v.Out.Channels, bPanel: v.Kernel * taps * panel,
 	}
 	s.row(v.Kernel, v.Inputs, v.In.Channels)
-	f := field[T]{
+	f := pixelGrid[T]{
 		from: x, to: y, res: e.Residual, stats: e.Stats,
 		fromY: -v.Pad, fromX: -v.Pad, fromStep: v.Stride,
 		toStep: 1, height: v.Out.Height, width: v.Out.Width,
 	}
-	f.sweep(s, v.narrow(y.Count()))
+	f.contract(s, v.narrow(y.Count()))
 }
 
-// fits panics when operands do not have the shapes of v: a mistake of the caller.
-func (v Conv) fits(name string, ok bool) {
+// checkShapes panics if operands do not have the shapes of v, a bug of the caller.
+func (v Conv) checkShapes(name string, ok bool) {
 	if !ok {
 		panic(fmt.Sprintf("kernel: %s: images do not have the shapes of %+v", name, v))
 	}
 }
 
-// field says which pixels a sweep reads and writes: result (i, j), of height by
-// width, is written at pixel toStep*(i, j) from (toY, toX) and read at
+// pixelGrid says which pixels a contraction reads and writes. The result (i, j), of height
+// by width results, is written to pixel toStep*(i, j) from (toY, toX) and reads pixels from
 // fromStep*(i, j) from (fromY, fromX).
-type field[T Float] struct {
+type pixelGrid[T Float] struct {
 	from, to               Images[T]
 	res                    []T
 	stats                  *Stats[T]
@@ -105,10 +107,10 @@ type field[T Float] struct {
 	height, width          int
 }
 
-// row makes the middle and inner steps of s the taps of a kernel row, of pixels
-// with the given real and stored channels. Where some are not real they are left
-// out, at the price of a loop more.
-func (s *sweep[T]) row(taps, real, stored int) {
+// row sets the middle and inner steps of s to the taps of a kernel row. real and stored are
+// the channels of a pixel. If they differ, only the real ones are read, which needs one more
+// loop.
+func (s *contraction[T]) row(taps, real, stored int) {
 	s.aInner, s.bInner = 1, panel
 	if real == stored || taps == 0 {
 		s.middle, s.inner = 1, taps*stored
@@ -118,33 +120,33 @@ func (s *sweep[T]) row(taps, real, stored int) {
 	s.inner = real
 }
 
-// taps returns which outer steps of s, low to high, read pixels for row i of the
-// results and not the halo above or below them, whose products are zero.
-func (f *field[T]) taps(s *sweep[T], i int) (low, high int) {
+// taps returns the outer steps of s, low to high, that read pixels for row i of the results.
+// The other steps read the halo above or below, whose products are zero.
+func (f *pixelGrid[T]) taps(s *contraction[T], i int) (low, high int) {
 	y := f.fromY + i*f.fromStep
 	low = max(0, -y)
 	return low, max(low, min(s.outer, f.from.Height-y))
 }
 
-// haloShare is the least share of its products that a sweep must save to be cut
-// into bands of rows with the same taps: each band costs a call.
-const haloShare = 1. / 20
+// minHaloSaving is the smallest share of its products that a contraction must save by
+// leaving out the halo. Each band of rows with the same taps costs a call.
+const minHaloSaving = 1. / 20
 
-// cut says whether leaving out the halo saves enough. With weights that are not
-// finite it changes the results, which are not numbers then, and is not done.
-func (f *field[T]) cut(s *sweep[T]) bool {
+// skipsHalo reports whether leaving out the halo saves enough. It does not leave out the halo
+// if a weight is not finite: 0 times that weight is NaN, which must reach the result.
+func (f *pixelGrid[T]) skipsHalo(s *contraction[T]) bool {
 	used := 0
 	for i := range f.height {
 		low, high := f.taps(s, i)
 		used += high - low
 	}
-	return float64(used) < (1-haloShare)*float64(f.height*s.outer) && finite(s.b[:panels(s.width)*s.bPanel])
+	return float64(used) < (1-minHaloSaving)*float64(f.height*s.outer) && finite(s.b[:panels(s.width)*s.bPanel])
 }
 
-// band returns the end of the longest band of rows from i on that have the same
-// taps, and these.
-func (f *field[T]) band(s *sweep[T], cut bool, i int) (end, low, high int) {
-	if !cut {
+// band returns the end of the longest band of rows, from row i, that have the same taps, and
+// these taps.
+func (f *pixelGrid[T]) band(s *contraction[T], skip bool, i int) (end, low, high int) {
+	if !skip {
 		return f.height, 0, s.outer
 	}
 	low, high = f.taps(s, i)
@@ -156,8 +158,8 @@ func (f *field[T]) band(s *sweep[T], cut bool, i int) (end, low, high int) {
 	return end, low, high
 }
 
-// sweep runs s for all images.
-func (f *field[T]) sweep(s sweep[T], narrow bool) {
+// contract runs s for all images.
+func (f *pixelGrid[T]) contract(s contraction[T], narrow bool) {
 	if f.height <= 0 || f.width <= 0 {
 		return
 	}
@@ -172,9 +174,9 @@ func (f *field[T]) sweep(s sweep[T], narrow bool) {
 		s.pixels, s.aPixel, s.cPixel = f.width, aPixel, cPixel
 		s.stats = f.stats
 	}
-	// run does rows low to high of image n, of which all read the taps from first
-	// on, or in the narrow form one row of all images.
-	cut := f.cut(&s)
+	// run computes rows low to high of image n, which all read the taps first to last, or
+	// in the narrow form one row of all images.
+	skip := f.skipsHalo(&s)
 	run := func(n, low, high, first, last int) {
 		band := s
 		a, c := a+n*f.from.Len()+low*aRow, c+n*f.to.Len()+low*cRow
@@ -190,7 +192,7 @@ func (f *field[T]) sweep(s sweep[T], narrow bool) {
 	}
 	if narrow {
 		for i := range f.height {
-			_, first, last := f.band(&s, cut, i)
+			_, first, last := f.band(&s, skip, i)
 			run(0, i, i+1, first, last)
 		}
 		if f.stats != nil {
@@ -200,7 +202,7 @@ func (f *field[T]) sweep(s sweep[T], narrow bool) {
 	}
 	for n := range f.to.Count() {
 		for i := 0; i < f.height; {
-			end, first, last := f.band(&s, cut, i)
+			end, first, last := f.band(&s, skip, i)
 			run(n, i, end, first, last)
 			i = end
 		}

@@ -54,7 +54,8 @@ func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
 	c.v = v
 	gradient := v.Out
 	gradient.Halo = v.InputHalo() + rapid.IntRange(0, 1).Draw(t, "gradient halo")
-	c.x, c.y, c.dy = drawImages[T](t, v.In, c.n, v.Inputs), drawImages[T](t, v.Out, c.n, v.Outputs), drawImages[T](t, gradient, c.n, v.Outputs)
+	c.x, c.y, c.dy = drawImages[T](t, v.In, c.n, v.Inputs), drawImages[T](t, v.Out, c.n, v.Outputs),
+		drawImages[T](t, gradient, c.n, v.Outputs)
 	c.w = fill(r, guarded[T](t, v.WeightLen(), place(t)))
 	return c
 }
@@ -275,7 +276,8 @@ func TestConvBits(t *testing.T) {
 		all := func(cut int) []float32 {
 			stats := NewStats[float32](v.Out.Channels)
 			for _, p := range [][2]int{{0, cut}, {cut, c.n}} {
-				ConvForward(v, c.y.Slice(p[0], p[1]), c.x.Slice(p[0], p[1]), forward, ConvEpilogue[float32]{Stats: stats})
+				ConvForward(v, c.y.Slice(p[0], p[1]), c.x.Slice(p[0], p[1]), forward,
+					ConvEpilogue[float32]{Stats: stats})
 			}
 			x := NewImages[float32](v.In, c.n)
 			for _, p := range [][2]int{{0, cut}, {cut, c.n}} {
@@ -299,7 +301,8 @@ func TestConvBits(t *testing.T) {
 func TestConvAllocatesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		v := Conv{
-			In: Image{Height: 6, Width: 6, Channels: 16, Halo: 1}, Out: Image{Height: 6, Width: 6, Channels: 16, Halo: 1},
+			In:     Image{Height: 6, Width: 6, Channels: 16, Halo: 1},
+			Out:    Image{Height: 6, Width: 6, Channels: 16, Halo: 1},
 			Inputs: 16, Outputs: 16, Kernel: 3, Stride: 1, Pad: 1,
 		}
 		x, y := NewImages[float32](v.In, 2), NewImages[float32](v.Out, 2)
@@ -325,13 +328,25 @@ func TestConvValidate(t *testing.T) {
 		want   string
 	}{
 		{func(*Conv) {}, ""},
-		{func(v *Conv) { v.In.Height = 0 }, "kernel: image of 0x6 pixels, 3 channels, halo 1: sizes must be at least 1 and the halo at least 0"},
+		{
+			func(v *Conv) { v.In.Height = 0 },
+			"kernel: image of 0x6 pixels, 3 channels, halo 1: sizes must be at least 1 and the halo 0",
+		},
 		{func(v *Conv) { v.Stride = 0 }, "kernel: convolution with kernel 3 and stride 0: both must be at least 1"},
 		{func(v *Conv) { v.Pad = 3 }, "kernel: convolution with padding 3: allowed 0 to 2"},
-		{func(v *Conv) { v.In.Halo = 0 }, "kernel: convolution with padding 1 on an image with halo 0: the halo must be at least as wide"},
-		{func(v *Conv) { v.Kernel, v.Pad = 9, 0 }, "kernel: convolution with kernel 9 and padding 0 on 8x6 pixels: the kernel is larger than the image"},
+		{
+			func(v *Conv) { v.In.Halo = 0 },
+			"kernel: convolution with padding 1 on an image with halo 0: the halo must be as wide",
+		},
+		{
+			func(v *Conv) { v.Kernel, v.Pad = 9, 0 },
+			"kernel: convolution with kernel 9 and padding 0 on 8x6 pixels: the kernel is larger than the image",
+		},
 		{func(v *Conv) { v.Out.Width = 4 }, "kernel: convolution of 8x6 pixels gives 4x3, not 4x4"},
-		{func(v *Conv) { v.Inputs = 4 }, "kernel: convolution from 4 to 10 channels stored as 3 and 16: must be at least 1 and fit"},
+		{
+			func(v *Conv) { v.Inputs = 4 },
+			"kernel: convolution from 4 to 10 channels stored as 3 and 16: must be at least 1 and fit",
+		},
 		{func(v *Conv) { v.Out.Channels = 12 }, "kernel: convolution to 12 stored channels: must be a multiple of 8"},
 	} {
 		v := ok

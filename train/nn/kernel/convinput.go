@@ -1,6 +1,6 @@
 package kernel
 
-// InputHalo is the halo that the gradient dY needs in ConvInput.
+// InputHalo returns the halo that ConvInput needs around the gradient dy.
 func (v Conv) InputHalo() int {
 	halo := 0
 	for r := range v.Stride {
@@ -14,14 +14,14 @@ func (v Conv) InputHalo() int {
 	return halo
 }
 
-// phase is one residue class of input positions along an axis: position+Pad is r
-// modulo Stride for all of them, so that they see the same taps r, r+Stride, ...
-// of the kernel, at successive outputs.
+// phase is one residue class of input positions along an axis: position+Pad is r modulo
+// Stride for all of them. They see the same taps r, r+Stride, ... of the kernel, at
+// successive outputs.
 type phase struct {
 	first int // the first such position
-	count int // how many there are
-	taps  int // how many taps they see
-	from  int // the output seen by the last tap at the first position
+	count int // number of such positions
+	taps  int // number of taps that they see
+	from  int // the output that the last tap sees at the first position
 }
 
 func (v Conv) phase(r, size int) phase {
@@ -34,15 +34,14 @@ func (v Conv) phase(r, size int) phase {
 	return p
 }
 
-// ConvInput computes dx, the gradient with respect to the input, from dy with
-// weights packed by [PackConvInput]. It is a forward convolution of dy with the
-// kernel flipped and transposed, one for each of the Stride*Stride classes of
-// input pixels that see the same taps. dy needs a halo of InputHalo at least and
-// otherwise the shape v.Out, dx the shape v.In with any halo; v.In.Channels must
-// be a multiple of 8. Residual has the layout of dx; Stats is not allowed with a
-// Stride above 1.
+// ConvInput computes dx, the gradient with respect to the input, from dy with weights packed
+// by [PackConvInput]. It is a forward convolution of dy with the flipped and transposed
+// kernel, one for each of the Stride*Stride classes of input pixels that see the same taps.
+// dy has the shape v.Out with a halo of at least InputHalo. dx has the shape v.In with any
+// halo; v.In.Channels must be a multiple of 8. Residual has the layout of dx. Stats is not
+// allowed with a Stride above 1.
 func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T]) {
-	v.fits("ConvInput", sameShape(dx.Image, v.In) && sameShape(dy.Image, v.Out) && dx.Count() == dy.Count() &&
+	v.checkShapes("ConvInput", sameShape(dx.Image, v.In) && sameShape(dy.Image, v.Out) && dx.Count() == dy.Count() &&
 		dy.Halo >= v.InputHalo() && v.In.Channels%half == 0 && (e.Stats == nil || v.Stride == 1))
 	narrow := v.In.Width/v.Stride < half && dx.Count() > v.In.Width/v.Stride
 	for ry := range v.Stride {
@@ -50,13 +49,13 @@ func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T])
 		for rx := range v.Stride {
 			px := v.phase(rx, v.In.Width)
 			taps := px.taps * v.Out.Channels
-			s := sweep[T]{
+			s := contraction[T]{
 				b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
 				outer: py.taps, aOuter: dy.Row(), bOuter: taps * panel,
 				width: v.In.Channels, bPanel: py.taps * taps * panel,
 			}
 			s.row(px.taps, v.Outputs, v.Out.Channels)
-			f := field[T]{
+			f := pixelGrid[T]{
 				from: dy, to: dx, res: e.Residual, stats: e.Stats,
 				fromY: py.from, fromX: px.from, fromStep: 1,
 				toY: py.first, toX: px.first, toStep: v.Stride,
@@ -65,13 +64,13 @@ func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T])
 			if py.taps*px.taps == 0 {
 				f.fromY, f.fromX = 0, 0 // nothing is read
 			}
-			f.sweep(s, narrow)
+			f.contract(s, narrow)
 			packed = packed[panels(v.In.Channels)*s.bPanel:]
 		}
 	}
 }
 
-// sameShape says whether two shapes differ in their halo at most.
+// sameShape reports whether two shapes differ in their halo only.
 func sameShape(a, b Image) bool {
 	a.Halo = b.Halo
 	return a == b

@@ -1,30 +1,29 @@
 package kernel
 
-// panels is how many panels hold n channels.
+// panels returns the number of panels for n channels.
 func panels(n int) int { return (n + panel - 1) / panel }
 
-// PackedLen is the length of the weights as ConvForward reads them.
+// PackedLen returns the length of the weights that ConvForward reads.
 func (v Conv) PackedLen() int {
 	return panels(v.Out.Channels) * panel * v.Kernel * v.Kernel * v.In.Channels
 }
 
-// PackedInputLen is the length of the weights as ConvInput reads them.
+// PackedInputLen returns the length of the weights that ConvInput reads.
 func (v Conv) PackedInputLen() int {
 	return panels(v.In.Channels) * panel * v.Kernel * v.Kernel * v.Out.Channels
 }
 
-// PackConv writes the weights w, in the order (co, ci, kh, kw) of the parameter
-// vector, into dst in the order in which ConvForward reads them: panels of 16
-// output channels, in a panel (kh, kw, ci, co%16); zeros where a channel is not
-// a real one. dst has PackedLen elements.
+// PackConv copies the weights w, in the order (co, ci, kh, kw) of the parameter vector, to dst
+// in the order of ConvForward: panels of 16 output channels, and within a panel
+// (kh, kw, ci, co%16). Channels that are not real get zeros. dst has PackedLen elements.
 func PackConv[T Float](v Conv, dst, w []T) {
 	clear(dst[:v.PackedLen()])
 	area := v.Kernel * v.Kernel
 	size := area * v.In.Channels * panel
 	for from := 0; from < v.Outputs; from += panel {
 		to := dst[from/panel*size:][:size]
-		// Sixteen input channels at a time, so that the weights read for one tap
-		// are still cached for the next; what is written is contiguous.
+		// Sixteen input channels at a time, so that the weights of one tap are still in the
+		// cache for the next tap. The writes are contiguous.
 		for low := 0; low < v.Inputs; low += panel {
 			for tap := range area {
 				for ci := low; ci < min(low+panel, v.Inputs); ci++ {
@@ -40,10 +39,10 @@ func PackConv[T Float](v Conv, dst, w []T) {
 	}
 }
 
-// PackConvInput writes the weights w, in the order (co, ci, kh, kw), into dst in
-// the order in which ConvInput reads them: for each class of taps of the same
-// remainders modulo Stride, panels of 16 input channels, in a panel
-// (kh, kw, co, ci%16) with kh and kw descending. dst has PackedInputLen elements.
+// PackConvInput copies the weights w, in the order (co, ci, kh, kw), to dst in the order of
+// ConvInput: for each class of taps with the same remainders modulo Stride, panels of 16
+// input channels, and within a panel (kh, kw, co, ci%16) with kh and kw descending. dst has
+// PackedInputLen elements.
 func PackConvInput[T Float](v Conv, dst, w []T) {
 	clear(dst[:v.PackedInputLen()])
 	area := v.Kernel * v.Kernel
@@ -71,9 +70,9 @@ func PackConvInput[T Float](v Conv, dst, w []T) {
 	}
 }
 
-// UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter
-// vector, to the sum of the parts that ConvWeights has filled, added in their
-// order. The sum is left in the first part.
+// UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter vector, to the
+// sum of the parts that ConvWeights has filled, added in their order. It overwrites the
+// first part.
 func UnpackConvGradient[T Float](v Conv, grad []T, parts ...[]T) {
 	sum := parts[0][:v.GradientLen()]
 	for _, part := range parts[1:] {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// instructions is what the kernels are made of.
+// instructions is an instruction set of the kernels.
 type instructions int
 
 const (
@@ -18,11 +18,11 @@ const (
 
 var instructionNames = [...]string{pureGo: "go", useAVX2: "avx2", useAVX512: "avx512"}
 
-// active is chosen before main; only Use changes it.
+// active is chosen before main. Only Use changes it.
 var active, errActive = choose(os.Getenv("SGDWALK_KERNEL"), best())
 
-// choose returns the wanted instruction set, or the best one when none is
-// wanted or the wanted one is not there.
+// choose returns the wanted instruction set. It returns the best one if none is wanted, or
+// with an error if the wanted one is not available.
 func choose(wanted string, best instructions) (instructions, error) {
 	if wanted == "" {
 		return best, nil
@@ -32,34 +32,34 @@ func choose(wanted string, best instructions) (instructions, error) {
 			return i, nil
 		}
 	}
-	return best, fmt.Errorf("kernel: SGDWALK_KERNEL=%s is not available here, allowed: %s",
+	return best, fmt.Errorf("kernel: SGDWALK_KERNEL=%s is not available here; allowed are %s",
 		wanted, strings.Join(instructionNames[:best+1], ", "))
 }
 
-// Name is the instruction set of the float32 kernels in this process: "avx512",
-// "avx2" or "go". It belongs into every record of results: sums have the same
-// order with AVX2 and AVX-512 and so, but for what a function's doc excepts, the
-// same bits; pure Go has no fused multiply-add and differs by rounding.
+// Name returns the instruction set of the float32 kernels in this process: "avx512", "avx2" or
+// "go". Record it with every result. AVX2 and AVX-512 add in the same order and so give the
+// same bits, with the exceptions that functions document. Pure Go has no fused multiply-add
+// and differs by rounding.
 //
-// The best set that the processor has is taken. The environment variable
-// SGDWALK_KERNEL, read once at start, asks for another one.
+// The default is the best set of the processor. The environment variable SGDWALK_KERNEL, read
+// once at start, selects another one.
 func Name() string { return instructionNames[active] }
 
-// Check returns an error when SGDWALK_KERNEL names an instruction set that does
-// not exist or that this processor or build does not have; the best available
-// one is then in use. Programs call it before the first kernel.
+// Check returns an error if SGDWALK_KERNEL names an instruction set that does not exist or that
+// this processor or build does not have. The best available one is then in use. Programs
+// call Check before the first kernel.
 func Check() error { return errActive }
 
-// Available lists the instruction sets of this processor and build, the best last.
+// Available returns the instruction sets of this processor and build, the best one last.
 func Available() []string { return slices.Clone(instructionNames[:best()+1]) }
 
-// Use takes another instruction set for everything that follows. The error says
-// that this processor or build does not have it; the former one then stays. It must
-// not be called while a kernel is at work, nor between the calls of one computation.
+// Use selects another instruction set for all later calls. If this processor or build does not
+// have it, Use returns an error and changes nothing. It must not be called while a kernel
+// runs, or between the calls of one computation.
 func Use(name string) error {
 	i := slices.Index(instructionNames[:best()+1], name)
 	if i < 0 {
-		return fmt.Errorf("kernel: %s is not available here, allowed: %s", name, strings.Join(Available(), ", "))
+		return fmt.Errorf("kernel: %s is not available here; allowed are %s", name, strings.Join(Available(), ", "))
 	}
 	active = instructions(i)
 	return nil

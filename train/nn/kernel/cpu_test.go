@@ -12,8 +12,11 @@ func TestChoose(t *testing.T) {
 		{"", pureGo, pureGo, ""},
 		{"go", useAVX512, pureGo, ""},
 		{"avx2", useAVX512, useAVX2, ""},
-		{"avx512", useAVX2, useAVX2, "kernel: SGDWALK_KERNEL=avx512 is not available here, allowed: go, avx2"},
-		{"AVX2", useAVX512, useAVX512, "kernel: SGDWALK_KERNEL=AVX2 is not available here, allowed: go, avx2, avx512"},
+		{"avx512", useAVX2, useAVX2, "kernel: SGDWALK_KERNEL=avx512 is not available here; allowed are go, avx2"},
+		{
+			"AVX2", useAVX512, useAVX512,
+			"kernel: SGDWALK_KERNEL=AVX2 is not available here; allowed are go, avx2, avx512",
+		},
 	} {
 		got, err := choose(c.wanted, c.best)
 		text := ""

@@ -14,7 +14,8 @@ func guarded[T Float](t interface{ Cleanup(func()) }, n int, atEnd bool) []T {
 	var v T
 	size := n * int(unsafe.Sizeof(v))
 	inner := (size + page) / page * page
-	memory, err := syscall.Mmap(-1, 0, inner+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	memory, err := syscall.Mmap(-1, 0, inner+2*page, syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		panic(err)
 	}

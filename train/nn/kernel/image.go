@@ -2,41 +2,40 @@ package kernel
 
 import "fmt"
 
-// Image is the shape of a picture, or of a map of features, as the kernels want
-// it: channels last, with a border of Halo pixels on every side that hold zeros
-// and stand for the padding of a convolution. Element (y, x, c), with y and x
-// from -Halo on, is at
+// Image is the shape of a picture or feature map: channels last, with a border of Halo pixels
+// of zeros on every side, which is the padding of a convolution. Element (y, x, c), with y
+// and x from -Halo on, is at
 //
 //	((y+Halo)*(Width+2*Halo) + x+Halo)*Channels + c
 //
-// Kernels write the interior only: a buffer that was zero at the start keeps its
-// halo. Channels is a multiple of 16, or of 8, but for the input of a network;
-// channels beyond the real ones hold zeros.
+// Kernels write the interior only, so a buffer that was zero at the start keeps its halo.
+// Channels is a multiple of 8, except for the input of a network. Channels after the real
+// ones are zero.
 type Image struct {
 	Height, Width, Channels int
 	Halo                    int
 }
 
-// Row is the number of elements from one row to the next.
+// Row returns the number of elements from one row to the next.
 func (m Image) Row() int { return (m.Width + 2*m.Halo) * m.Channels }
 
-// Len is the number of elements of one image.
+// Len returns the number of elements of one image.
 func (m Image) Len() int { return (m.Height + 2*m.Halo) * m.Row() }
 
-// At is the index of channel 0 of pixel (y, x).
+// At returns the index of channel 0 of pixel (y, x).
 func (m Image) At(y, x int) int { return (y+m.Halo)*m.Row() + (x+m.Halo)*m.Channels }
 
 // Validate returns an error for sizes below 1 or a negative halo.
 func (m Image) Validate() error {
 	if m.Height < 1 || m.Width < 1 || m.Channels < 1 || m.Halo < 0 {
-		return fmt.Errorf("kernel: image of %dx%d pixels, %d channels, halo %d: sizes must be at least 1 and the halo at least 0",
+		return fmt.Errorf("kernel: image of %dx%d pixels, %d channels, halo %d: sizes must be at least 1 and the halo 0",
 			m.Height, m.Width, m.Channels, m.Halo)
 	}
 	return nil
 }
 
-// PadChannels is the number of channels to store for n real ones: the next
-// multiple of 16, or 8 for up to 8.
+// PadChannels returns the number of channels to store for n real ones: 8 for up to 8, otherwise
+// the next multiple of 16.
 func PadChannels(n int) int {
 	if n <= half {
 		return half
@@ -44,8 +43,7 @@ func PadChannels(n int) int {
 	return (n + panel - 1) / panel * panel
 }
 
-// Images is a number of images of one shape, one after the other in Data, which
-// it borrows.
+// Images are images of one shape, one after the other in Data, which is borrowed.
 type Images[T Float] struct {
 	Image
 	Data []T
@@ -56,17 +54,16 @@ func NewImages[T Float](shape Image, n int) Images[T] {
 	return Images[T]{Image: shape, Data: make([]T, n*shape.Len())}
 }
 
-// Count is the number of images.
+// Count returns the number of images.
 func (m Images[T]) Count() int { return len(m.Data) / m.Len() }
 
-// Slice returns images low to high, high excluded.
+// Slice returns images low to high-1, without copying them.
 func (m Images[T]) Slice(low, high int) Images[T] {
 	return Images[T]{Image: m.Image, Data: m.Data[low*m.Len() : high*m.Len()]}
 }
 
-// Load sets image i to pixels, rows of pixels of the given number of channels,
-// channels last, without halo, which it copies. Further stored channels become
-// zero.
+// Load sets image i to pixels, which has the given number of channels, channels last, and no
+// halo. Further stored channels become zero.
 func (m Images[T]) Load(i int, pixels []T, channels int) {
 	image := m.Data[i*m.Len() : (i+1)*m.Len()]
 	for y := range m.Height {
@@ -77,7 +74,7 @@ func (m Images[T]) Load(i int, pixels []T, channels int) {
 	}
 }
 
-// Store copies the first channels of image i to pixels; it undoes Load.
+// Store copies the first channels of image i to pixels. It is the inverse of Load.
 func (m Images[T]) Store(i int, pixels []T, channels int) {
 	image := m.Data[i*m.Len() : (i+1)*m.Len()]
 	for y := range m.Height {
@@ -87,14 +84,14 @@ func (m Images[T]) Store(i int, pixels []T, channels int) {
 	}
 }
 
-// interior returns image i from its first pixel inside the halo on.
+// interior returns image i from its first pixel inside the halo.
 func (m Images[T]) interior(i int) []T { return m.Data[i*m.Len()+m.At(0, 0) : (i+1)*m.Len()] }
 
-// sameInterior panics unless the images have the same number and the same pixels
-// and channels, whatever their halos: a mistake of the caller.
-func sameInterior[T Float](name string, first Images[T], others ...Images[T]) {
+// checkInterior panics unless the images have the same number, pixels and channels, a bug of
+// the caller. Their halos may differ.
+func checkInterior[T Float](name string, first Images[T], others ...Images[T]) {
 	for _, m := range others {
-		if m.Count() != first.Count() || m.Height != first.Height || m.Width != first.Width || m.Channels != first.Channels {
+		if m.Count() != first.Count() || !sameShape(m.Image, first.Image) {
 			panic(fmt.Sprintf("kernel: %s: %d images %+v do not fit %d images %+v",
 				name, m.Count(), m.Image, first.Count(), first.Image))
 		}

@@ -333,13 +333,15 @@ func TestElementwiseBits(t *testing.T) {
 		y.rectify(t)
 		v := vectors[float32](t, 4, shape.Channels)
 		all := func(cut int) []float32 {
-			stats, g, dx := NewStats[float32](shape.Channels), NewImages[float32](shape, n), NewImages[float32](shape, n)
+			stats, g, dx := NewStats[float32](shape.Channels), NewImages[float32](shape, n),
+				NewImages[float32](shape, n)
 			copy(stats.Pivot, v[0])
 			for _, p := range [][2]int{{0, cut}, {cut, n}} {
 				xs, ys, dys, gs := x.Slice(p[0], p[1]), y.Slice(p[0], p[1]), dy.Slice(p[0], p[1]), g.Slice(p[0], p[1])
 				stats.AddImages(xs)
 				NormSums(stats, dys, ys, xs, gs)
-				NormInput(dx.Slice(p[0], p[1]), dys, ys, xs, NormGradient[float32]{Mean: v[0], Gradient: v[1], Centred: v[2], Constant: v[3]})
+				NormInput(dx.Slice(p[0], p[1]), dys, ys, xs,
+					NormGradient[float32]{Mean: v[0], Gradient: v[1], Centred: v[2], Constant: v[3]})
 				NormForward(gs, xs, gs, Norm[float32]{Mean: v[0], Scale: v[1], Shift: v[2], ReLU: true})
 			}
 			result := append(append([]float32(nil), g.Data...), dx.Data...)

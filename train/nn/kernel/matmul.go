@@ -2,37 +2,36 @@ package kernel
 
 import "fmt"
 
-// reduction is how many products of an element are added in one go. Longer sums
-// are cut into pieces of nearly equal length whose sums are added in order: the
-// operands of a piece stay in the second-level cache, and rounding errors grow
-// with the length of a piece instead of the whole length.
+// reduction is the largest number of products in one sum. Longer sums are cut into pieces of
+// nearly equal length, whose sums are added in order. The operands of a piece stay in the
+// second-level cache, and rounding errors grow with the length of a piece instead of the
+// whole length.
 const reduction = 512
 
-// Scratch is room for the ragged edges of matrix products. Its content means
-// nothing between calls; one goroutine at a time may use it. The zero value is
-// ready.
+// Scratch is memory for the incomplete panels of matrix products. Its content has no meaning
+// between calls. One goroutine at a time may use it. The zero value is ready.
 type Scratch[T Float] struct {
-	b    [reduction * panel]T // a panel of b; what is beside the columns does not matter
+	b    [reduction * panel]T // a panel of b; values outside of the columns do not matter
 	c    [panel * panel]T     // a panel of c
 	bias [panel]T
 	one  [1]T
 }
 
-// Epilogue is what happens to the elements of a product before they are stored:
-// Bias, one per column, is added (nil: none), then the old value of c if
-// Accumulate, and the result is rectified if ReLU. NaN stays NaN.
+// Epilogue says what is done with the elements of a product before they are stored. Bias, one
+// per column, is added (nil: none), then the old value of c if Accumulate is set, then ReLU
+// rectifies. NaN stays NaN.
 type Epilogue[T Float] struct {
 	Bias       []T
 	Accumulate bool
 	ReLU       bool
 }
 
-// MulPacked computes c = a w^T for weights w of shape (out, in) that [Pack] has
-// packed: a is (m, in), c is (m, out). This is the forward pass of a fully
-// connected layer. Every element is computed in one order that depends on in
-// alone, so that any split into bands of rows gives the same bits.
+// MulPacked computes c = a w^T for weights w of shape (out, in) that [Pack] has packed: a is
+// (m, in), c is (m, out). This is the forward pass of a fully connected layer. The order in
+// which an element is computed depends on in only, so any split into bands of rows gives the
+// same bits.
 func MulPacked[T Float](c, a Matrix[T], packed []T, e Epilogue[T], scratch *Scratch[T]) {
-	fits("MulPacked", c.Rows == a.Rows, c, a)
+	checkMatrices("MulPacked", c.Rows == a.Rows, c, a)
 	p := product[T]{
 		c: c, e: e, scratch: scratch, depth: a.Cols,
 		a: a.Data, aPixel: a.Stride, aInner: 1,
@@ -45,7 +44,7 @@ func MulPacked[T Float](c, a Matrix[T], packed []T, e Epilogue[T], scratch *Scra
 // b = w of shape (out, in) this is the gradient with respect to the input of a
 // fully connected layer.
 func MulNN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
-	fits("MulNN", c.Rows == a.Rows && a.Cols == b.Rows && b.Cols == c.Cols, c, a, b)
+	checkMatrices("MulNN", c.Rows == a.Rows && a.Cols == b.Rows && b.Cols == c.Cols, c, a, b)
 	p := product[T]{
 		c: c, e: e, scratch: scratch, depth: a.Cols,
 		a: a.Data, aPixel: a.Stride, aInner: 1,
@@ -54,12 +53,11 @@ func MulNN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// MulTN computes c = a^T b: a is (k, m), b is (k, n), c is (m, n). With a = dY
-// and b = x this is the gradient with respect to the weights of a fully
-// connected layer; bands of c and columns of a split it among goroutines without
-// partial sums.
+// MulTN computes c = a^T b: a is (k, m), b is (k, n), c is (m, n). With a = dY and b = x this is
+// the gradient with respect to the weights of a fully connected layer. Bands of c and columns
+// of a split it among goroutines without partial sums.
 func MulTN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
-	fits("MulTN", c.Rows == a.Cols && a.Rows == b.Rows && b.Cols == c.Cols, c, a, b)
+	checkMatrices("MulTN", c.Rows == a.Cols && a.Rows == b.Rows && b.Cols == c.Cols, c, a, b)
 	p := product[T]{
 		c: c, e: e, scratch: scratch, depth: a.Rows,
 		a: a.Data, aPixel: 1, aInner: a.Stride,
@@ -68,8 +66,8 @@ func MulTN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// ColumnSums sets dst to the sums of the columns of m: the gradient with respect
-// to a bias.
+// ColumnSums sets dst to the sums of the columns of m, which is the gradient with respect to a
+// bias.
 func ColumnSums[T Float](dst []T, m Matrix[T], scratch *Scratch[T]) {
 	scratch.one[0] = 1
 	p := product[T]{
@@ -80,8 +78,8 @@ func ColumnSums[T Float](dst []T, m Matrix[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// fits panics when matrices do not fit: a mistake of the caller.
-func fits[T Float](name string, ok bool, ms ...Matrix[T]) {
+// checkMatrices panics if ok is false: matrices that do not fit are a bug of the caller.
+func checkMatrices[T Float](name string, ok bool, ms ...Matrix[T]) {
 	if ok {
 		return
 	}
@@ -92,7 +90,7 @@ func fits[T Float](name string, ok bool, ms ...Matrix[T]) {
 	panic(text)
 }
 
-// product is a matrix product whose operands may be transposed, cut into sweeps.
+// product is a matrix product whose operands may be transposed. It runs as contractions.
 type product[T Float] struct {
 	c              Matrix[T]
 	e              Epilogue[T]
@@ -102,7 +100,7 @@ type product[T Float] struct {
 	aPixel, aInner int // strides of a along the rows of c and along the sum
 	b              []T
 	bInner, bPanel int
-	padded         bool // b has whole panels
+	padded         bool // the last panel of b is complete
 }
 
 func (p *product[T]) run() {
@@ -115,8 +113,8 @@ func (p *product[T]) run() {
 	pieces := max(1, (p.depth+reduction-1)/reduction)
 	for i := range pieces {
 		low, high := i*p.depth/pieces, (i+1)*p.depth/pieces
-		s := sweep[T]{
-			a: cut(p.a, low*p.aInner), b: cut(p.b, low*p.bInner), c: p.c.Data,
+		s := contraction[T]{
+			a: dropFirst(p.a, low*p.aInner), b: dropFirst(p.b, low*p.bInner), c: p.c.Data,
 			low:  lowest[T](p.e.ReLU && i == pieces-1),
 			rows: 1, pixels: p.c.Rows, aPixel: p.aPixel, cPixel: p.c.Stride,
 			outer: 1, inner: high - low, aInner: p.aInner, bInner: p.bInner,
@@ -135,15 +133,15 @@ func (p *product[T]) run() {
 	}
 }
 
-// cut returns s without its first n elements.
-func cut[T any](s []T, n int) []T { return s[min(n, len(s)):] }
+// dropFirst returns s without its first n elements.
+func dropFirst[T any](s []T, n int) []T { return s[min(n, len(s)):] }
 
-// edge computes the last columns of c, fewer than a panel, in scratch. The columns
-// that fill the panel up hold anything; their results are not copied.
-func (p *product[T]) edge(s sweep[T]) {
+// edge computes the last columns of c, fewer than a panel, in scratch memory. The columns that
+// fill up the panel may have any values; their results are not copied.
+func (p *product[T]) edge(s contraction[T]) {
 	from, width := s.width, p.c.Cols-s.width
 	buffer := p.scratch.c[:]
-	s.b = cut(s.b, from/panel*p.bPanel)
+	s.b = dropFirst(s.b, from/panel*p.bPanel)
 	if !p.padded {
 		for i := range s.inner {
 			row := p.scratch.b[i*panel : (i+1)*panel]
@@ -161,7 +159,7 @@ func (p *product[T]) edge(s sweep[T]) {
 		s.res = buffer
 	}
 	for r := 0; r < p.c.Rows; r += panel {
-		s.a, s.pixels = cut(a, r*s.aPixel), min(panel, p.c.Rows-r)
+		s.a, s.pixels = dropFirst(a, r*s.aPixel), min(panel, p.c.Rows-r)
 		for q := range s.pixels {
 			row := p.c.Data[(r+q)*p.c.Stride+from:][:width]
 			if res != nil {

@@ -20,7 +20,8 @@ type productCase[T Float] struct {
 }
 
 func drawSize(t *rapid.T, name string) int {
-	return rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(1, 70), rapid.SampledFrom([]int{16, 32, 48, 128})).Draw(t, name)
+	return rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(1, 70), rapid.SampledFrom([]int{16, 32, 48, 128})).Draw(t,
+		name)
 }
 
 func drawProduct[T Float](t *rapid.T) productCase[T] {
@@ -215,7 +216,8 @@ func TestPackLongRows(t *testing.T) {
 func TestProductsAllocateNothing(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		scratch := &Scratch[float32]{}
-		a, b, c := Dense(make([]float32, 30*20), 30, 20), Dense(make([]float32, 20*37), 20, 37), Dense(make([]float32, 30*37), 30, 37)
+		a, b, c := Dense(make([]float32, 30*20), 30, 20), Dense(make([]float32, 20*37), 20, 37),
+			Dense(make([]float32, 30*37), 30, 37)
 		bias := make([]float32, 37)
 		if n := testing.AllocsPerRun(10, func() {
 			MulNN(c, a, b, Epilogue[float32]{Bias: bias, ReLU: true}, scratch)

@@ -2,24 +2,24 @@ package kernel
 
 import "fmt"
 
-// MaxPool sets y to the largest of each 2x2 pixels of x; NaN if one of them is
-// NaN. An odd last row or column of x is not used. y has half the height and
-// width of x, rounded down, and the same channels, a multiple of 8.
+// MaxPool sets y to the largest of each 2x2 pixels of x, or to NaN if one of them is NaN. It does
+// not use an odd last row or column of x. y has half the height and width of x, rounded down,
+// and the same channels, a multiple of 8.
 func MaxPool[T Float](y, x Images[T]) {
-	poolFits("MaxPool", y, x)
+	checkPool("MaxPool", y, x)
 	s := stream[T]{op: opPool}
 	s.pool(y, [6]Images[T]{x, x, y})
 }
 
-// MaxPoolInput computes dx, the gradient with respect to x: the gradient dy of a
-// result goes to the first of its four pixels, row by row, that equals it; so it
-// does in a window with NaN, where the first pixel counts as equal. If relu, x is
-// the result of a ReLU and dx is the gradient with respect to what was rectified:
-// nothing passes where y is 0. The interior of dx is written whole, zeros included.
+// MaxPoolInput computes dx, the gradient with respect to x. The gradient dy of a result goes to the
+// first of its four pixels, row by row, that equals it. In a window with NaN the first pixel
+// that is NaN, or any pixel if the result is NaN, counts as equal. If relu is set, x is the
+// result of a ReLU and dx is the gradient with respect to the input of that ReLU: it is 0
+// where y is 0. The whole interior of dx is written.
 func MaxPoolInput[T Float](dx, dy, y, x Images[T], relu bool) {
-	poolFits("MaxPoolInput", y, x)
-	sameInterior("MaxPoolInput", y, dy)
-	sameInterior("MaxPoolInput", x, dx)
+	checkPool("MaxPoolInput", y, x)
+	checkInterior("MaxPoolInput", y, dy)
+	checkInterior("MaxPoolInput", x, dx)
 	s := stream[T]{op: opPoolInput}
 	if relu {
 		s.op = opPoolInputReLU
@@ -28,14 +28,13 @@ func MaxPoolInput[T Float](dx, dy, y, x Images[T], relu bool) {
 	dx.clearOdd()
 }
 
-// MaxPoolTangent computes yt, the tangent of y, from xt, the tangent of x: each
-// result takes it from the pixel to which MaxPoolInput gives its gradient. If relu,
-// x is the result of a ReLU and xt the tangent of what was rectified: the tangent is
-// 0 where y is 0.
+// MaxPoolTangent computes yt, the tangent of y, from xt, the tangent of x. Each result takes it from
+// the pixel to which MaxPoolInput gives the gradient. If relu is set, x is the result of a
+// ReLU and xt the tangent of its input: yt is 0 where y is 0.
 func MaxPoolTangent[T Float](yt, xt, y, x Images[T], relu bool) {
-	poolFits("MaxPoolTangent", y, x)
-	sameInterior("MaxPoolTangent", y, yt)
-	sameInterior("MaxPoolTangent", x, xt)
+	checkPool("MaxPoolTangent", y, x)
+	checkInterior("MaxPoolTangent", y, yt)
+	checkInterior("MaxPoolTangent", x, xt)
 	s := stream[T]{op: opPoolTangent}
 	if relu {
 		s.op = opPoolTangentReLU
@@ -43,15 +42,16 @@ func MaxPoolTangent[T Float](yt, xt, y, x Images[T], relu bool) {
 	s.pool(y, [6]Images[T]{x, x, y, yt, xt, xt})
 }
 
-// poolFits panics when the shapes do not fit: a mistake of the caller.
-func poolFits[T Float](name string, y, x Images[T]) {
+// checkPool panics if the shapes do not fit, a bug of the caller.
+func checkPool[T Float](name string, y, x Images[T]) {
 	if y.Height != x.Height/2 || y.Width != x.Width/2 || y.Channels != x.Channels || y.Count() != x.Count() {
-		panic(fmt.Sprintf("kernel: %s: %d images %+v do not fit %d images %+v", name, y.Count(), y.Image, x.Count(), x.Image))
+		panic(fmt.Sprintf("kernel: %s: %d images %+v do not fit %d images %+v",
+			name, y.Count(), y.Image, x.Count(), x.Image))
 	}
 }
 
-// pool runs the kernel for the pixels of y. An image given as two tensors in a
-// row is read or written in pairs of rows.
+// pool runs the kernel on the pixels of y. An image that is passed as two tensors in a row is
+// read or written in pairs of rows.
 func (s *stream[T]) pool(y Images[T], tensors [6]Images[T]) {
 	s.rows, s.pixels, s.pixel, s.channel = y.Height, y.Width, y.Channels, y.Channels
 	for n := range y.Count() {
@@ -68,7 +68,7 @@ func (s *stream[T]) pool(y Images[T], tensors [6]Images[T]) {
 	}
 }
 
-// clearOdd sets to zero the last row and column that no window covers.
+// clearOdd sets the last row and column to zero if no window covers them.
 func (m Images[T]) clearOdd() {
 	for n := range m.Count() {
 		image := m.Data[n*m.Len() : (n+1)*m.Len()]

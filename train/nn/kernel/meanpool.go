@@ -2,19 +2,19 @@ package kernel
 
 import "fmt"
 
-// MeanPool sets row i of y, of shape (images, channels), to the means of the
-// channels of image i: global average pooling. stats is room for the sums, which
-// are of type T; its pivot must be zero and its
-// own sums stay as they are.
+// MeanPool sets row i of y, of shape (images, channels), to the means of the channels of image i:
+// global average pooling. stats is scratch memory for the sums, which are of type T. Its
+// pivot must be zero; its own sums do not change.
 func MeanPool[T Float](y Matrix[T], x Images[T], stats *Stats[T]) {
-	meanPoolFits("MeanPool", y, x)
+	checkMeanPool("MeanPool", y, x)
 	n, area := stats.channels(), T(x.Height*x.Width)
 	for i := range x.Count() {
 		s := stream[T]{
-			op: opStats, t: [6][]T{x.interior(i)}, param: [4][]T{stats.Pivot},
+			op: opStats, t: [6][]T{x.interior(i)}, row: [6]int{x.Row()}, param: [4][]T{stats.Pivot},
 			sum: [2][]T{stats.part[:n], stats.part[n:]},
 		}
-		s.over(x.Image, x)
+		s.rows, s.pixels, s.pixel, s.channel = x.Height, x.Width, x.Channels, x.Channels
+		s.run()
 		for c, sum := range stats.part[:x.Channels] {
 			y.Data[i*y.Stride+c] = sum / area
 		}
@@ -22,10 +22,10 @@ func MeanPool[T Float](y Matrix[T], x Images[T], stats *Stats[T]) {
 	}
 }
 
-// MeanPoolInput spreads the gradient dy, of shape (images, channels), evenly over
-// the pixels of dx.
+// MeanPoolInput gives every pixel of dx the same fraction of the gradient dy, of shape (images,
+// channels).
 func MeanPoolInput[T Float](dx Images[T], dy Matrix[T]) {
-	meanPoolFits("MeanPoolInput", dy, dx)
+	checkMeanPool("MeanPoolInput", dy, dx)
 	area := T(dx.Height * dx.Width)
 	for i := range dx.Count() {
 		image := dx.Data[i*dx.Len() : (i+1)*dx.Len()]
@@ -41,9 +41,10 @@ func MeanPoolInput[T Float](dx Images[T], dy Matrix[T]) {
 	}
 }
 
-// meanPoolFits panics when the shapes do not fit: a mistake of the caller.
-func meanPoolFits[T Float](name string, y Matrix[T], x Images[T]) {
+// checkMeanPool panics if the shapes do not fit, a bug of the caller.
+func checkMeanPool[T Float](name string, y Matrix[T], x Images[T]) {
 	if y.Rows != x.Count() || y.Cols != x.Channels {
-		panic(fmt.Sprintf("kernel: %s: a (%d, %d) matrix does not fit %d images %+v", name, y.Rows, y.Cols, x.Count(), x.Image))
+		panic(fmt.Sprintf("kernel: %s: a (%d, %d) matrix does not fit %d images %+v",
+			name, y.Rows, y.Cols, x.Count(), x.Image))
 	}
 }

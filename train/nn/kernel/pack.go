@@ -1,16 +1,16 @@
 package kernel
 
-// PackedLen is the length of the packed form of a weight matrix.
+// PackedLen returns the length of the packed form of a weight matrix.
 func PackedLen(out, in int) int { return (out + panel - 1) / panel * panel * in }
 
-// Pack writes the weights w, of shape (out, in), into dst in the form that
-// [MulPacked] reads: panels of 16 outputs, in each panel input after input with
-// its 16 weights side by side, the last panel filled up with zeros:
+// Pack copies the weights w, of shape (out, in), to dst in the order of [MulPacked]: panels of 16
+// outputs, and within a panel the 16 weights of one input after the other. Zeros fill up the
+// last panel:
 //
 //	dst[(o/16*in+i)*16 + o%16] = w[o, i]
 //
-// dst has PackedLen(out, in) elements. Panels are independent: goroutines may
-// pack w.Band(16*i, 16*j) into dst[16*i*in:16*j*in] at the same time.
+// dst has PackedLen(out, in) elements. Panels are independent: goroutines may pack
+// w.Band(16*i, 16*j) into dst[16*i*in:16*j*in] at the same time.
 func Pack[T Float](dst []T, w Matrix[T]) {
 	for o := 0; o < w.Rows; o += panel {
 		packPanel(dst[o*w.Cols:][:panel*w.Cols], w.Band(o, min(o+panel, w.Rows)))

@@ -1,20 +1,19 @@
 package kernel
 
-// Stats collects two sums per channel over the pixels of images: of values
-// around a pivot, First = sum of (x-pivot) and Second = sum of (x-pivot)^2, for
-// batch normalization; or, in its backward pass, First = sum of dy and
-// Second = sum of dy (x-pivot) with the mean as pivot.
+// Stats collects two sums per channel over the pixels of images. For batch normalization they are
+// First = sum of (x-pivot) and Second = sum of (x-pivot)^2. In its backward pass they are
+// First = sum of dy and Second = sum of dy (x-pivot), with the mean as pivot.
 //
-// A pivot near the mean keeps the variance exact in float32: without one its
-// relative error grows with (mean/deviation)^2. The sums of one image are of
-// type T, in an order that depends on its shape; those of all images are float64.
+// A pivot near the mean keeps the variance exact in float32. Without it, its relative error
+// grows with (mean/standard deviation)^2. The sums of one image are of type T, in an order that
+// depends on its shape. The sums over all images are float64.
 type Stats[T Float] struct {
 	Pivot         []T
 	First, Second []float64
-	part          []T // the two sums of the current image, one after the other
+	part          []T // both sums of the current image, one after the other
 }
 
-// NewStats returns empty sums with pivot 0 for the given channels.
+// NewStats returns sums of zero with pivot 0 for the given channels.
 func NewStats[T Float](channels int) *Stats[T] {
 	sums := make([]float64, 2*channels)
 	return &Stats[T]{
@@ -23,14 +22,14 @@ func NewStats[T Float](channels int) *Stats[T] {
 	}
 }
 
-// Reset sets the sums, not the pivot, to zero.
+// Reset sets the sums to zero. It does not change the pivot.
 func (s *Stats[T]) Reset() {
 	clear(s.First)
 	clear(s.Second)
 }
 
-// Add adds the sums of other, collected around the same pivot. Chunks of a batch
-// added in their order give the same bits for any number of goroutines.
+// Add adds the sums of other, which has the same pivot. Chunks of a batch that are added in their
+// order give the same bits for any number of goroutines.
 func (s *Stats[T]) Add(other *Stats[T]) {
 	for c := range s.First {
 		s.First[c] += other.First[c]
@@ -38,24 +37,23 @@ func (s *Stats[T]) Add(other *Stats[T]) {
 	}
 }
 
-// Moments sets mean and variance (the biased one, divided by n) per channel from
-// sums over n values.
+// Moments computes mean and variance (the biased one, divided by n) per channel from sums over n
+// values.
 func (s *Stats[T]) Moments(n int, mean, variance []float64) {
 	for c := range s.First {
 		d := s.First[c] / float64(n)
 		mean[c] = float64(s.Pivot[c]) + d
 		variance[c] = s.Second[c]/float64(n) - d*d
-		if variance[c] < 0 { // by rounding only; NaN stays
+		if variance[c] < 0 { // rounding only; NaN stays NaN
 			variance[c] = 0
 		}
 	}
 }
 
-// channels is the number of channels.
+// channels returns the number of channels.
 func (s *Stats[T]) channels() int { return len(s.Pivot) }
 
-// rows adds rows of pixels, channels from to from+width, of which the first
-// pixel is at c.
+// rows adds rows of pixels for the channels from to from+width-1. The first pixel is at c.
 func (s *Stats[T]) rows(c []T, rows, row, pixels, pixel, from, width int) {
 	n := s.channels()
 	k := stream[T]{
@@ -66,7 +64,7 @@ func (s *Stats[T]) rows(c []T, rows, row, pixels, pixel, from, width int) {
 	k.run()
 }
 
-// endImage moves the sums of an image to the sums of all.
+// endImage adds the sums of the current image to the sums of all images.
 func (s *Stats[T]) endImage() {
 	n := s.channels()
 	for c := range n {

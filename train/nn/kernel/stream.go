@@ -1,6 +1,6 @@
 package kernel
 
-// streamOp names an elementwise kernel; the generator's list has the same order.
+// streamOp names an elementwise kernel. The list of the generator has the same order.
 type streamOp int
 
 const (
@@ -23,14 +23,14 @@ const (
 	opPoolTangentReLU
 )
 
-// stream is an elementwise kernel over rows of pixels whose channels are
-// contiguous. The tensors have the same pixels and channels, each its own
-// distance between rows; the inputs of a 2x2 pool (doubled) have two pixels and,
-// as two tensors, two rows for each. In assembly the sums of a channel are those
-// of the even and those of the odd pixels of a row, added at the end of the row.
+// stream is an elementwise kernel over rows of pixels whose channels are contiguous. The tensors
+// have the same pixels and channels, but each has its own row stride. The inputs of a 2x2
+// pool are doubled: they have two pixels per pixel of the result and are passed as two
+// tensors, one for each of the two rows. In assembly a channel has separate sums of the even
+// and of the odd pixels of a row, which are added at the end of the row.
 type stream[T Float] struct {
 	op      streamOp
-	t       [6][]T // from their first element on
+	t       [6][]T // tensors, from their first element
 	row     [6]int // elements from row to row
 	param   [4][]T // per channel
 	sum     [2][]T // per channel, added to
@@ -41,10 +41,10 @@ type stream[T Float] struct {
 	channel int // channels, a multiple of 8
 }
 
-// doubled says whether tensor i is the input of a pool.
+// doubled reports whether tensor i is an input of a pool.
 func (s *stream[T]) doubled(i int) bool { return s.op >= opPool && i != 2 && i != 3 }
 
-// run executes the kernel. It panics when a slice is too short for the sizes.
+// run executes the kernel. A slice that is too short panics.
 func (s *stream[T]) run() {
 	if s.rows <= 0 || s.pixels <= 0 || s.channel <= 0 {
 		return
@@ -61,8 +61,8 @@ func (s *stream[T]) run() {
 	}
 }
 
-// check touches the last element of every operand, so that a caller's mistake
-// is a Go panic and never a stray access in assembly.
+// check touches the last element of every operand, so that a bug of the caller is a Go panic and
+// never a wrong memory access in assembly.
 func (s *stream[T]) check() {
 	for i, t := range s.t {
 		if t == nil {
@@ -83,7 +83,7 @@ func (s *stream[T]) check() {
 	}
 }
 
-// pixelAt is the pure Go twin, for one pixel.
+// pixelAt is the pure Go version of the kernels, for one pixel.
 func (s *stream[T]) pixelAt(y, p int) {
 	var t [6][]T
 	for i, tensor := range s.t {
@@ -113,19 +113,19 @@ func (s *stream[T]) pixelAt(y, p int) {
 		case opNormSums:
 			s.addGradient(c, t[0][c], t[1][c])
 		case opNormSumsReLU:
-			s.addGradient(c, passed(t[0][c], t[1][c]), t[2][c])
+			s.addGradient(c, maskedGradient(t[0][c], t[1][c]), t[2][c])
 		case opNormSumsKeep:
-			g := passed(t[0][c], t[1][c])
+			g := maskedGradient(t[0][c], t[1][c])
 			t[3][c] = g
 			s.addGradient(c, g, t[2][c])
 		case opNormInput:
 			t[2][c] = s.normInput(c, t[0][c], t[1][c])
 		case opNormInputReLU:
-			t[3][c] = s.normInput(c, passed(t[0][c], t[1][c]), t[2][c])
+			t[3][c] = s.normInput(c, maskedGradient(t[0][c], t[1][c]), t[2][c])
 		case opReLU:
-			t[2][c] = passed(t[0][c], t[1][c])
+			t[2][c] = maskedGradient(t[0][c], t[1][c])
 		case opReLUSum:
-			g := passed(t[0][c], t[1][c])
+			g := maskedGradient(t[0][c], t[1][c])
 			t[2][c] = g
 			s.sum[0][c] += g
 		case opScaleAdd:
@@ -170,13 +170,13 @@ func (s *stream[T]) poolPixel(t *[6][]T) {
 				}
 			}
 			if s.op == opPoolTangentReLU {
-				t[3][c] = passed(t[3][c], t[2][c])
+				t[3][c] = maskedGradient(t[3][c], t[2][c])
 			}
 			continue
 		}
 		y, g := t[2][c], t[3][c]
 		if s.op == opPoolInputReLU {
-			g = passed(g, y)
+			g = maskedGradient(g, y)
 		}
 		var dx [4]T
 		for i, v := range x {
@@ -197,21 +197,11 @@ func atLeast[T Float](low, v T) T {
 	return v
 }
 
-// passed is the gradient that a ReLU with result y lets through: all at y > 0 and
-// at NaN, nothing at y = 0.
-func passed[T Float](dy, y T) T {
+// maskedGradient returns the gradient of the input of a ReLU whose result is y: dy if y > 0 or NaN,
+// 0 if y = 0.
+func maskedGradient[T Float](dy, y T) T {
 	if y <= 0 {
 		return 0
 	}
 	return dy
-}
-
-// over runs the kernel on one image of a shape whose tensors have the row
-// strides of the given images.
-func (s *stream[T]) over(shape Image, tensors ...Images[T]) {
-	for i, m := range tensors {
-		s.row[i] = m.Row()
-	}
-	s.rows, s.pixels, s.pixel, s.channel = shape.Height, shape.Width, shape.Channels, shape.Channels
-	s.run()
 }

@@ -3,28 +3,29 @@ package kernel
 import "math"
 
 const (
-	panel = 16 // output columns of a packed panel: one AVX-512 register, two of AVX2
-	half  = 8  // the narrower last panel that images may have
+	panel = 16 // columns of a packed panel: one AVX-512 register or two AVX2 registers
+	half  = 8  // columns of a half panel, which images may have as their last one
 )
 
-// sweep is the one multiply-add kernel behind matrix products and convolutions:
+// contraction is the one multiply-add kernel of matrix products and convolutions:
 //
 //	c[y, p, j] = max(low, bias[j] + sum over o, m, i of a[y, p, o, m, i] b[o, m, i, j] + res[y, p, j])
 //
-// for rows y, pixels p and width columns j. Rows and pixels are two strides in a
-// and c, the outer, middle and inner reduction o, m and i three strides in a and
-// b, all counted in elements; columns are contiguous within panels of 16 that lie
-// bPanel apart in b and 16 apart in c. In a forward convolution a pixel is a
-// pixel, an outer step is a row of the filter and its inner steps are the
-// contiguous taps and channels of that row; where some channels are not real a
-// middle step is a tap and its inner steps are the real channels. In a gradient
-// with respect to weights a pixel is an input channel, and pixels are summed. A
-// middle of 0 means one middle step.
+// for rows y, pixels p and width columns j. Rows and pixels are two strides in a and c; the
+// outer, middle and inner steps o, m and i of the sum are three strides in a and b. All
+// strides count elements. Columns are contiguous within panels of 16, which are bPanel apart
+// in b and 16 apart in c.
 //
-// The products of one element are added one after the other in the order of o, m
-// and i, whatever the sizes and the instruction set; that is why splitting the
-// work changes no bit, nor does AVX-512 against AVX2.
-type sweep[T Float] struct {
+// In a forward convolution a pixel is a pixel, an outer step is a row of the filter, and the
+// inner steps are the contiguous taps and channels of that row. If some channels are not
+// real, a middle step is a tap and its inner steps are the real channels. In a gradient with
+// respect to weights a pixel is an input channel, and the sum is over pixels. A middle of 0
+// means one middle step.
+//
+// The products of an element are added one after the other in the order of o, m and i, for
+// all sizes and instruction sets. So splitting the work changes no bit, and AVX-512 gives the
+// bits of AVX2.
+type contraction[T Float] struct {
 	a, b, c []T
 	bias    []T // of width columns, or nil for zeros
 	res     []T // the layout of c; may be c itself; nil for none
@@ -35,11 +36,11 @@ type sweep[T Float] struct {
 	outer, aOuter, bOuter    int
 	middle, aMiddle, bMiddle int
 	inner, aInner, bInner    int
-	width, bPanel            int       // a multiple of 16, or of 8: then the last panel is half
-	stats                    *Stats[T] // if set, c is added to it while it is hot
+	width, bPanel            int       // width is a multiple of 8; the last panel may be half
+	stats                    *Stats[T] // may be nil; collects c while it is in the cache
 }
 
-// lowest returns the lower bound that rectifies or does nothing.
+// lowest returns the lower bound of the results: 0 rectifies, minus infinity changes nothing.
 func lowest[T Float](relu bool) T {
 	if relu {
 		return 0
@@ -47,8 +48,8 @@ func lowest[T Float](relu bool) T {
 	return T(math.Inf(-1))
 }
 
-// run computes the sweep. It panics when a slice is too short for the sizes.
-func (s *sweep[T]) run() {
+// run computes the contraction. A slice that is too short panics.
+func (s *contraction[T]) run() {
 	if s.rows <= 0 || s.pixels <= 0 || s.width <= 0 {
 		return
 	}
@@ -64,7 +65,7 @@ func (s *sweep[T]) run() {
 	for y := range s.rows {
 		for j := 0; j < s.width; j += half {
 			for p := range s.pixels {
-				s.eight(y*s.aRow+p*s.aPixel, s.bColumn(j), y*s.cRow+p*s.cPixel+j, j)
+				s.eightColumns(y*s.aRow+p*s.aPixel, s.bColumn(j), y*s.cRow+p*s.cPixel+j, j)
 			}
 		}
 	}
@@ -73,12 +74,12 @@ func (s *sweep[T]) run() {
 	}
 }
 
-// bColumn is where column j of b begins.
-func (s *sweep[T]) bColumn(j int) int { return j/panel*s.bPanel + j%panel }
+// bColumn returns the index of the first element of column j of b.
+func (s *contraction[T]) bColumn(j int) int { return j/panel*s.bPanel + j%panel }
 
-// check touches the last element of every operand, so that a caller's mistake
-// is a Go panic and never a stray access in assembly.
-func (s *sweep[T]) check() {
+// check touches the last element of every operand, so that a bug of the caller is a Go panic and
+// never a wrong memory access in assembly.
+func (s *contraction[T]) check() {
 	y, p, j := s.rows-1, s.pixels-1, s.width-1
 	last := y*s.cRow + p*s.cPixel + j
 	_ = s.c[last]
@@ -95,9 +96,9 @@ func (s *sweep[T]) check() {
 	}
 }
 
-// eight computes eight columns of one pixel. The sums are named variables
-// because the compiler keeps no array in registers.
-func (s *sweep[T]) eight(a, b, c, j int) {
+// eightColumns computes eight columns of one pixel. The sums are separate variables, because the
+// compiler does not keep arrays in registers.
+func (s *contraction[T]) eightColumns(a, b, c, j int) {
 	var s0, s1, s2, s3, s4, s5, s6, s7 T
 	if s.bias != nil {
 		v := (*[half]T)(s.bias[j:])

@@ -6,50 +6,50 @@ import "unsafe"
 
 //go:generate go run ./internal/gen .
 
-// tileArgs are the arguments of a tile kernel; strides are in bytes. The
-// assembly takes the offsets of the fields from go_asm.h.
+// tileArgs are the arguments of a tile kernel. Strides are in bytes. The assembly gets the offsets of
+// the fields from go_asm.h.
 type tileArgs struct {
 	a, b, c, bias, res             unsafe.Pointer // res may be nil
 	rows, tiles, n, m, k           int
 	aRow, cRow                     int
 	aPixel, aInner, bInner, bPanel int
-	aMiddle, bMiddle               int // from behind an inner loop to the next one
-	aOuter, bOuter                 int // from behind a middle loop to the next one, after that
+	aMiddle, bMiddle               int // from the end of an inner loop to the next one
+	aOuter, bOuter                 int // further, from the end of a middle loop to the next one
 	cPixel                         int
 	low                            float32
 }
 
-// zeros stands for an absent bias.
+// zeros replaces a bias that is nil.
 var zeros [2 * panel]float32
 
-// tileWork is how many multiply-adds one call of a kernel may do, about 20
-// microseconds: the runtime cannot stop a goroutine inside assembly, and the
-// garbage collector waits for it.
+// tileWork is the largest number of multiply-adds in one call of a kernel, about 20 microseconds. The
+// runtime cannot stop a goroutine in assembly, and the garbage collector waits for it.
 const tileWork = 1 << 20
 
-// statsBlock is how many results are computed before their statistics are
-// taken, while they are in the first-level cache.
+// statsBlock is the number of results after which their statistics are taken, while the results are in
+// the first-level cache.
 const statsBlock = 4096
 
-// tileForm is a register shape of the tile kernel.
-type tileForm struct{ vectors, lanes, most int }
+// tileShape is a register shape of the tile kernel: its vectors, their lanes and the largest number of
+// pixels.
+type tileShape struct{ vectors, lanes, maxPixels int }
 
-// form returns the shape for the given number of columns left.
-func form(columns int) tileForm {
+// shapeFor returns the shape for the given number of remaining columns.
+func shapeFor(columns int) tileShape {
 	switch {
 	case columns < panel:
-		return tileForm{1, 8, 14}
+		return tileShape{1, 8, 14}
 	case active != useAVX512:
-		return tileForm{2, 8, 6}
+		return tileShape{2, 8, 6}
 	case columns < 2*panel:
-		return tileForm{1, 16, 16}
+		return tileShape{1, 16, 16}
 	default:
-		return tileForm{2, 16, 8}
+		return tileShape{2, 16, 8}
 	}
 }
 
-// call runs the kernel for tiles of the given pixels.
-func (f tileForm) call(tile int, args *tileArgs) {
+// call runs the kernel for tiles of the given number of pixels.
+func (f tileShape) call(tile int, args *tileArgs) {
 	switch {
 	case f.lanes == 16 && f.vectors == 2:
 		tile512x2(tile, args)
@@ -62,8 +62,8 @@ func (f tileForm) call(tile int, args *tileArgs) {
 	}
 }
 
-// runFast is run in assembly. T is float32 here.
-func (s *sweep[T]) runFast() {
+// runFast runs the contraction in assembly. T is float32 here.
+func (s *contraction[T]) runFast() {
 	const size = 4
 	args := tileArgs{
 		n: s.inner, m: s.middle, k: s.outer,
@@ -76,7 +76,7 @@ func (s *sweep[T]) runFast() {
 		bias:   unsafe.Pointer(&zeros),
 	}
 	for j := 0; j < s.width; {
-		f := form(s.width - j)
+		f := shapeFor(s.width - j)
 		columns := f.vectors * f.lanes
 		if s.outer > 0 {
 			args.b = unsafe.Pointer(&s.b[s.bColumn(j)])
@@ -99,12 +99,12 @@ func (s *sweep[T]) runFast() {
 	}
 }
 
-// columns computes the columns of one register shape, from j on, of n rows from y
-// on. It has its own copy of args: what is stored through a pointer escapes.
-func (s *sweep[T]) columns(args tileArgs, f tileForm, y, n, j int) {
-	limit := max(1, tileWork/max(1, s.inner*s.middle*s.outer*f.vectors*f.lanes)) // pixels in a call
+// columns computes the columns of one register shape, from column j, of n rows from row y. It has its own
+// copy of args, because a value that is stored through a pointer escapes to the heap.
+func (s *contraction[T]) columns(args tileArgs, f tileShape, y, n, j int) {
+	limit := max(1, tileWork/max(1, s.inner*s.middle*s.outer*f.vectors*f.lanes)) // pixels per call
 	for p := 0; p < s.pixels; {
-		tile, tiles := split(s.pixels-p, f.most)
+		tile, tiles := split(s.pixels-p, f.maxPixels)
 		tiles = min(tiles, max(1, limit/tile))
 		rows := max(1, limit/(tile*tiles))
 		args.tiles = tiles
@@ -124,10 +124,10 @@ func (s *sweep[T]) columns(args tileArgs, f tileForm, y, n, j int) {
 	}
 }
 
-// split cuts pixels into tiles of at most the given size, all of one size where
-// the remainder allows, else of two sizes that differ by one: a small last tile
-// would have too few independent sums to keep the multiply-add units busy. It
-// returns the size of the first tiles and how many there are.
+// split cuts pixels into tiles of at most the given size. All tiles have the same size if possible,
+// otherwise two sizes that differ by one: a small last tile would have too few independent
+// sums to keep the multiply-add units busy. It returns the size of the first tiles and their
+// number.
 func split(pixels, most int) (tile, tiles int) {
 	for tile = most; tile > most-3 && tile > 0; tile-- {
 		if pixels%tile == 0 {

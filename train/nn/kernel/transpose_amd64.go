@@ -4,17 +4,17 @@ package kernel
 
 import "unsafe"
 
-// transposeArgs are the arguments of transpose8; strides are in bytes.
+// transposeArgs are the arguments of transpose8. Strides are in bytes.
 type transposeArgs struct {
 	src, dst               unsafe.Pointer
 	srcRow, dstRow, blocks int
 }
 
-// transposeWork is how many blocks one call may do, about 20 microseconds.
+// transposeWork is the largest number of blocks in one call, about 20 microseconds.
 const transposeWork = 512
 
-// transposeFast transposes the 8 rows at src, as many blocks of 8 columns as
-// there are in cols, and returns how many columns that were.
+// transposeFast transposes complete blocks of 8 columns of the 8 rows at src. It returns the number of
+// transposed columns.
 func transposeFast[T Float](dst, src []T, cols, srcRow, dstRow int) int {
 	blocks := cols / half
 	if blocks == 0 {

@@ -9,37 +9,36 @@ import (
 	"time"
 )
 
-// spinTime is how long an idle worker looks for work before it parks. Waking a
-// parked worker costs 50 to 100 microseconds, as much as a whole op of a small
-// network; the ops of one step follow each other much faster than this.
+// spinTime is how long an idle worker polls for work before it parks. Waking a parked worker costs 50
+// to 100 microseconds, as much as a whole op of a small network. The ops of one step follow
+// each other much faster.
 const spinTime = 200 * time.Microsecond
 
-// Workers runs pieces of work on a fixed number of goroutines. The pieces are the
-// caller's: their number must not depend on the number of workers, and results
-// must be reduced in the order of the pieces; then every bit is the same for any
-// number of workers.
+// Workers runs pieces of work on a fixed number of goroutines. To get the same bits for any number of
+// workers, the caller must choose pieces whose number does not depend on the number of
+// workers, and must add results in the order of the pieces.
 type Workers struct {
 	helpers []*helper
-	busy    sync.Mutex // held by the Each that the helpers work for
+	busy    sync.Mutex // held by the call of Each that uses the helpers
 	closed  atomic.Bool
 	done    sync.WaitGroup
 
-	// The job. f and n are written before left is stored and read after a piece
-	// was taken from left, so that no one reads them while they change.
+	// The job. Each writes f and n before it stores left. A helper reads them after it has
+	// taken a piece from left. So nobody reads them while they change.
 	f        func(i int)
 	n        int64
-	left     atomic.Int64 // pieces not yet taken; negative when helpers looked in vain
-	finished atomic.Int64 // pieces done
+	left     atomic.Int64 // pieces that are not taken yet; may become negative
+	finished atomic.Int64 // finished pieces
 	failure  atomic.Pointer[PanicError]
 }
 
-// helper is one goroutine beside the caller's.
+// helper is a goroutine in addition to the caller's.
 type helper struct {
 	parked atomic.Bool
-	wake   chan struct{} // capacity 1: waking never waits, and there is one wake per parking
+	wake   chan struct{} // capacity 1, so that waking never waits; one message per parking
 }
 
-// PanicError is what Each panics with when a piece panicked.
+// PanicError is the value with which Each panics after a piece has panicked.
 type PanicError struct {
 	Value any
 	Stack []byte // of the goroutine that panicked
@@ -49,8 +48,8 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("kernel: piece of work panicked: %v\n%s", e.Value, e.Stack)
 }
 
-// NewWorkers starts n workers, one of which is the goroutine that calls Each; n
-// below 1 stands for GOMAXPROCS. Close ends them.
+// NewWorkers starts n workers. One of them is the goroutine that calls Each. n below 1 means
+// GOMAXPROCS. Close ends them.
 func NewWorkers(n int) *Workers {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
@@ -64,11 +63,11 @@ func NewWorkers(n int) *Workers {
 	return w
 }
 
-// Count is the number of workers.
+// Count returns the number of workers.
 func (w *Workers) Count() int { return len(w.helpers) + 1 }
 
-// Close ends the workers and waits for them. Each still works afterwards, in the
-// caller's goroutine alone. Close must not be called from a piece of work.
+// Close ends the workers and waits for them. Each still works afterwards, on the caller's goroutine
+// only. A piece of work must not call Close.
 func (w *Workers) Close() {
 	w.busy.Lock()
 	defer w.busy.Unlock()
@@ -76,27 +75,25 @@ func (w *Workers) Close() {
 		return
 	}
 	for _, h := range w.helpers {
-		h.rouse()
+		h.wakeUp()
 	}
 	w.done.Wait()
 }
 
-// Each calls f(0) to f(n-1), each once, on the workers in no particular order,
-// and returns when all have returned. f(i) must write nothing that another f(j)
-// reads or writes. Each allocates nothing: callers that keep f do not either.
+// Each calls f(0) to f(n-1), each once and in any order, on the workers, and returns when all
+// calls have returned. f(i) must not write anything that another f(j) reads or writes. Each
+// does not allocate, except for f itself.
 //
-// A panic in f is raised again here: as a *PanicError after the other pieces are
-// done, or as it is when one goroutine does all pieces. That is the case with one
-// worker or piece, within f, and while another Each is running.
+// A panic in f is raised again here. It is a *PanicError, after the other pieces are done.
+// If one goroutine does all pieces, it is the original panic. That is the case with one
+// worker or one piece, in a call from f, and while another Each runs.
 func (w *Workers) Each(n int, f func(i int)) {
-	if n <= 1 || len(w.helpers) == 0 || !w.busy.TryLock() {
-		for i := range n {
-			f(i)
-		}
-		return
-	}
-	if w.closed.Load() {
+	alone := n <= 1 || len(w.helpers) == 0 || !w.busy.TryLock()
+	if !alone && w.closed.Load() {
 		w.busy.Unlock()
+		alone = true
+	}
+	if alone {
 		for i := range n {
 			f(i)
 		}
@@ -106,9 +103,9 @@ func (w *Workers) Each(n int, f func(i int)) {
 	w.finished.Store(0)
 	w.left.Store(int64(n))
 	for _, h := range w.helpers[:min(len(w.helpers), n-1)] {
-		h.rouse()
+		h.wakeUp()
 	}
-	for w.takeOne() {
+	for w.runNext() {
 	}
 	for spins := 0; w.finished.Load() < int64(n); spins++ {
 		pause()
@@ -124,8 +121,8 @@ func (w *Workers) Each(n int, f func(i int)) {
 	}
 }
 
-// takeOne runs one piece, if one is left.
-func (w *Workers) takeOne() bool {
+// runNext runs the next piece. It reports false if no piece is left.
+func (w *Workers) runNext() bool {
 	if w.left.Load() <= 0 {
 		return false
 	}
@@ -137,7 +134,7 @@ func (w *Workers) takeOne() bool {
 	return true
 }
 
-// piece runs f(i) and counts it, whatever happens.
+// piece runs f(i) and counts it, also if it panics.
 func (w *Workers) piece(i int) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -148,12 +145,12 @@ func (w *Workers) piece(i int) {
 	w.f(i)
 }
 
-// serve is a helper's life: work, look for more for a while, park.
+// serve is the loop of a helper: work, poll for more work for a while, park.
 func (w *Workers) serve(h *helper) {
 	idle := time.Now()
 	for spins := 0; !w.closed.Load(); spins++ {
-		if w.takeOne() {
-			for w.takeOne() {
+		if w.runNext() {
+			for w.runNext() {
 			}
 			idle = time.Now()
 			continue
@@ -171,8 +168,8 @@ func (w *Workers) serve(h *helper) {
 	}
 }
 
-// park waits to be roused. Work that came between the last look and the mark is
-// seen by the look after it; work that comes later sees the mark.
+// park waits until wakeUp. It checks for work after it has set parked: work that came before is seen
+// here, and work that comes later finds parked set.
 func (h *helper) park(w *Workers) {
 	h.parked.Store(true)
 	if (w.left.Load() > 0 || w.closed.Load()) && h.parked.CompareAndSwap(true, false) {
@@ -181,8 +178,8 @@ func (h *helper) park(w *Workers) {
 	<-h.wake
 }
 
-// rouse wakes the helper if it is parked.
-func (h *helper) rouse() {
+// wakeUp wakes the helper if it is parked.
+func (h *helper) wakeUp() {
 	if h.parked.CompareAndSwap(true, false) {
 		h.wake <- struct{}{}
 	}

@@ -85,7 +85,8 @@ func TestEachRaisesAPanicAgain(t *testing.T) {
 			defer func() {
 				var failure *PanicError
 				err, _ := recover().(error)
-				if !errors.As(err, &failure) || failure.Value != "broken" || !strings.Contains(err.Error(), "piece of work panicked: broken") {
+				if !errors.As(err, &failure) || failure.Value != "broken" ||
+					!strings.Contains(err.Error(), "piece of work panicked: broken") {
 					t.Errorf("recovered %v, want the panic of the piece", err)
 				}
 			}()

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The committed assembly is what the generator writes.
+// TestCommittedOutputIsCurrent: the committed assembly is the output of the generator.
 func TestCommittedOutputIsCurrent(t *testing.T) {
 	for name, want := range generate() {
 		got, err := os.ReadFile(filepath.Join("..", "..", name))

@@ -1,10 +1,10 @@
-// Command gen writes the assembly of package kernel and the Go declarations
-// that call it. It is run by go generate in the kernel's folder; a test fails
-// when the committed files are not what it writes.
+// Command gen writes the assembly of package kernel and the Go declarations that call
+// it. go generate runs it in the folder of the kernel. A test fails if the committed
+// files differ from its output.
 //
-//  1. tile.go emits the one multiply-add kernel behind matrix products and
-//     convolutions, in the register shapes that each instruction set can hold.
-//  2. stream.go describes what each elementwise kernel does to one register, and
+//  1. tile.go emits the multiply-add kernel of matrix products and convolutions, in the
+//     register shapes that fit each instruction set.
+//  2. stream.go describes what each elementwise kernel does with one register, and
 //     streamloop.go emits the loops around it.
 //  3. small.go emits the transposition of 8x8 blocks and the pause of a spin loop.
 package main
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// generate returns the text of every generated file by its name.
+// generate returns the text of every generated file, by name.
 func generate() map[string][]byte {
 	files := map[string][]byte{}
 	decl := &declarations{}

@@ -22,8 +22,8 @@ func (b *body) function() string {
 	return fmt.Sprintf("stream%dx%d%s", b.isa.lanes*32, b.vectors, b.s.name)
 }
 
-// emit writes the loops around the body. The frame holds the addresses of the
-// current row of each tensor and, at 48(SP), the rows left.
+// emit writes the loops around the body. The frame holds the addresses of the current row of
+// each tensor and, at 48(SP), the number of remaining rows.
 func (b *body) emit() {
 	b.text(b.function(), 56, b.s.comment)
 	for i := range b.s.tensors {
@@ -56,7 +56,7 @@ func (b *body) emit() {
 	b.end()
 }
 
-// group works on one register of channels of a row of pixels.
+// group computes one register of channels for a row of pixels.
 func (b *body) group() {
 	for i := range b.s.tensors {
 		b.op("MOVQ %d(SP), %s", 8*i, pointers[i])
@@ -88,7 +88,7 @@ func (b *body) group() {
 	}
 }
 
-// pairLoop does the pixels in pairs and the last of an odd number alone.
+// pairLoop computes the pixels in pairs, and the last of an odd number separately.
 func (b *body) pairLoop() {
 	for i := range b.s.sums {
 		b.each(func() {
@@ -112,7 +112,7 @@ func (b *body) pairLoop() {
 	b.label("done")
 }
 
-// advance moves the pointers by the distance for their step and counts.
+// advance moves the pointers by the distance of their step and counts a pixel.
 func (b *body) advance(distance map[int]string) {
 	for i, step := range b.s.tensors {
 		b.op("ADDQ %s, %s", distance[step], pointers[i])
@@ -120,7 +120,7 @@ func (b *body) advance(distance map[int]string) {
 	b.op("DECQ CX")
 }
 
-// declareStreams writes the Go function that picks a kernel.
+// declareStreams writes the Go function that chooses a kernel.
 func declareStreams(d *declarations) {
 	d.dispatch.WriteString("\n// streamCall runs the kernel of op, 16 channels at a time if wide, else 8.\n")
 	d.dispatch.WriteString("func streamCall(op streamOp, wide bool, args *streamArgs) {\n\tswitch op {\n")

@@ -2,18 +2,18 @@ package main
 
 import "fmt"
 
-// shape is a register shape of the tile kernel: up to most pixels by vectors
-// registers of outputs.
+// shape is a register shape of the tile kernel: up to maxPixels pixels by vectors registers of
+// outputs.
 type shape struct {
-	isa     isa
-	vectors int
-	most    int
+	isa       isa
+	vectors   int
+	maxPixels int
 }
 
-// shapes of an instruction set. About eight chains of multiply-adds hide the
-// latency of two units; beyond sixteen nothing is gained. All smaller pixel
-// counts are there because a row of pixels is split into tiles of nearly equal
-// size, not into full tiles and a slow rest.
+// shapes returns the shapes of an instruction set. About eight chains of multiply-adds hide the
+// latency of two units; more than sixteen gain nothing. There is a kernel for every smaller
+// number of pixels, because a row of pixels is split into tiles of nearly equal size, not
+// into full tiles and a slow rest.
 func shapes(s isa) []shape {
 	if s.lanes == 16 {
 		return []shape{{s, 1, 16}, {s, 2, 8}}
@@ -23,21 +23,21 @@ func shapes(s isa) []shape {
 
 func (s shape) name() string { return fmt.Sprintf("tile%dx%d", s.isa.lanes*32, s.vectors) }
 
-// accumulator of pixel p and vector v.
+// accumulator returns the register of pixel p and vector v.
 func (s shape) accumulator(p, v int) string { return s.isa.register(p*s.vectors + v) }
 
-// Registers beside the accumulators: the vectors of b, and room for broadcasts.
+// The other registers hold the vectors of b, and broadcast values of a.
 func (s shape) vector(v int) string { return s.isa.register(s.last() - v) }
 func (s shape) spare(i int) string  { return s.isa.register(s.last() - s.vectors - i) }
 func (s shape) last() int           { return s.isa.lanes*2 - 1 }
 
-// columns is the address of vector v of a row of outputs that starts at base.
+// columns returns the address of vector v of a row of outputs that starts at base.
 func (s shape) columns(base string, v int) string {
 	return fmt.Sprintf("%d(%s)", v*s.isa.lanes*4, base)
 }
 
-// pixelAddress is where the input of pixel p is, given S, 3S, 5S and 7S in R8 to
-// R11, the first pixel at SI and pixel 8 at BX.
+// pixelAddress returns the address of the input of pixel p. S, 3S, 5S and 7S are in R8 to R11, the
+// first pixel is at SI and pixel 8 at BX.
 func pixelAddress(p int) string {
 	base := "SI"
 	if p >= 8 {
@@ -52,7 +52,7 @@ func pixelAddress(p int) string {
 func tileFile(s isa, d *declarations) []byte {
 	a := newAssembly()
 	for _, shape := range shapes(s) {
-		for p := 1; p <= shape.most; p++ {
+		for p := 1; p <= shape.maxPixels; p++ {
 			shape.emit(a, p)
 			d.add(fmt.Sprintf("%sp%d", shape.name(), p))
 		}
@@ -61,21 +61,21 @@ func tileFile(s isa, d *declarations) []byte {
 	return a.Bytes()
 }
 
-// declare writes the Go function that picks the kernel for a pixel count. A
-// switch, not a table of functions: a call through a variable would make the
-// arguments escape to the heap.
+// declare writes the Go function that chooses the kernel for a number of pixels. It uses a switch,
+// because a call through a table of functions would make the arguments escape to the heap.
 func (s shape) declare(d *declarations) {
-	fmt.Fprintf(&d.dispatch, "\n// %s runs the kernel for tiles of the given pixels, 1 to %d.\n", s.name(), s.most)
+	fmt.Fprintf(&d.dispatch, "\n// %s runs the kernel for tiles of the given pixels, 1 to %d.\n", s.name(), s.maxPixels)
 	fmt.Fprintf(&d.dispatch, "func %s(pixels int, args *tileArgs) {\n\tswitch pixels {\n", s.name())
-	for p := 1; p <= s.most; p++ {
+	for p := 1; p <= s.maxPixels; p++ {
 		fmt.Fprintf(&d.dispatch, "\tcase %d:\n\t\t%sp%d(args)\n", p, s.name(), p)
 	}
 	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no tile of this size\")\n\t}\n}\n")
 }
 
-// emit writes the kernel of p pixels: rows of tiles. The frame holds what changes
-// from tile to tile: 0(SP) tiles left, 8(SP) and 16(SP) addresses of the tile in
-// a and c; and from row to row: 24(SP) rows left, 32(SP) and 40(SP) addresses.
+// emit writes the kernel of p pixels: rows of tiles. The frame holds the values that change from tile
+// to tile: at 0(SP) the remaining tiles, at 8(SP) and 16(SP) the addresses of the tile in a
+// and c. It also holds those that change from row to row: at 24(SP) the remaining rows, at
+// 32(SP) and 40(SP) the addresses.
 func (s shape) emit(a *assembly, p int) {
 	a.text(fmt.Sprintf("%sp%d", s.name(), p), 48,
 		fmt.Sprintf("Tiles of %d pixels by %d outputs.", p, s.vectors*s.isa.lanes))
@@ -154,7 +154,7 @@ func (s shape) begin(a *assembly, p int) {
 func (s shape) step(a *assembly, p int) {
 	a.op("VMOVUPS (DX), %s", s.vector(0))
 	if s.vectors == 2 {
-		// The second register of a row of b: the next panel of 16 with AVX-512, the
+		// The second register of a row of b is the next panel of 16 with AVX-512, and the
 		// second half of the same panel with AVX2.
 		second := "(DX)(R12*1)"
 		if s.isa.lanes == 8 {
@@ -167,7 +167,7 @@ func (s shape) step(a *assembly, p int) {
 		case s.isa.lanes == 16 && s.vectors == 1:
 			a.op("VFMADD231PS.BCST %s, %s, %s", pixelAddress(q), s.vector(0), s.accumulator(q, 0))
 		default:
-			// With AVX2 and all registers in use there is one spare register only.
+			// With AVX2 and all pixels there is only one spare register.
 			t := s.spare(0)
 			if p*s.vectors+s.vectors+2 <= s.last()+1 {
 				t = s.spare(q % 2)
@@ -185,7 +185,7 @@ func (s shape) step(a *assembly, p int) {
 	a.op("ADDQ R14, DX")
 }
 
-// skip goes from behind a loop to the next turn of the loop around it.
+// skip moves from the end of a loop to the next iteration of the loop around it.
 func (s shape) skip(a *assembly, p int, around string) {
 	a.op("ADDQ tileArgs_a%s(DI), SI", around)
 	if p > 8 {
@@ -194,8 +194,8 @@ func (s shape) skip(a *assembly, p int, around string) {
 	a.op("ADDQ tileArgs_b%s(DI), DX", around)
 }
 
-// finish adds the residual, bounds from below and stores. The operand order of
-// VMAXPS keeps NaN: it returns its last source when one is NaN.
+// finish adds the residual, applies the lower bound and stores. The operand order of VMAXPS keeps
+// NaN: it returns its last source if one is NaN.
 func (s shape) finish(a *assembly, p int) {
 	a.op("MOVQ tileArgs_cPixel(DI), BX")
 	a.op("MOVQ 16(SP), SI")

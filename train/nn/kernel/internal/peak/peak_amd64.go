@@ -6,9 +6,9 @@ func avx2(n int)
 
 func avx512(n int)
 
-// Run executes n rounds of twelve independent multiply-adds with the named
-// instruction set and returns the floating-point operations done, 0 for an
-// instruction set without such a loop. The processor must have it.
+// Run executes n rounds of twelve independent multiply-adds with the named instruction set. It
+// returns the number of floating-point operations, or 0 for an instruction set without such
+// a loop. The processor must have the instruction set.
 func Run(name string, n int) int {
 	switch name {
 	case "avx512":
