@@ -39,6 +39,12 @@ type Data struct {
 	Scaling       string `json:"scaling"` // how a stored pixel becomes an input, for example "pixel/255"
 }
 
+// Name returns the name of the data set, without the place where it was.
+func (d *Data) Name() string {
+	name, _, _ := strings.Cut(d.Spec, ":")
+	return name
+}
+
 // Optimizer names the update rule and all of its hyperparameters, including those
 // with default values. Names are snake_case; learning_rate is always present.
 type Optimizer struct {
@@ -134,7 +140,7 @@ func (h *Header) InitializationSeed() uint64 {
 // optimizer, learning rate and batch size. Parts that are not known are left out.
 func (h *Header) Title() string {
 	t := h.Model
-	if name, _, _ := strings.Cut(h.Data.Spec, ":"); name != "" {
+	if name := h.Data.Name(); name != "" {
 		t += " on " + name
 	}
 	if h.Optimizer.Name != "" {

@@ -2,7 +2,6 @@ package live
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"sgdwalk/record"
@@ -64,7 +63,7 @@ func (l *Log) Status(now time.Time) Status {
 	defer l.mu.Unlock()
 	h, p := l.header, l.last()
 	s := Status{
-		Run: printable.Line(l.name), Model: printable.Line(h.Model), Data: printable.Line(dataName(h.Data.Spec)),
+		Run: printable.Line(l.name), Model: printable.Line(h.Model), Data: printable.Line(h.Data.Name()),
 		Optimizer: printable.Line(h.Optimizer.Name), State: l.state(),
 		Step: p.Step, Steps: h.Steps, Epoch: p.Epoch, Epochs: h.Epochs, Rows: l.rows,
 		Nonfinite: l.bad, Bytes: l.bytes,
@@ -131,9 +130,4 @@ func (l *Log) rate() record.Optional {
 func known(o record.Optional) record.Optional {
 	o.Valid = o.Valid && !math.IsNaN(o.Value)
 	return o
-}
-
-func dataName(spec string) string {
-	name, _, _ := strings.Cut(spec, ":")
-	return name
 }

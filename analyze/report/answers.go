@@ -7,7 +7,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/path"
-	"sgdwalk/record"
 )
 
 // answer is what a colleague asks first, with what the results say to it.
@@ -99,16 +98,10 @@ func (r *Run) relativeDisplacement() []string {
 	return []string{fmt.Sprintf("The displacement is %s of the norm of the first iterate.", analyze.Percent(d.Value/n))}
 }
 
-// dataName is the name of the data without the place where they were.
-func dataName(h *record.Header) string {
-	name, _, _ := strings.Cut(h.Data.Spec, ":")
-	return name
-}
-
 func (r *Run) learned() []string {
 	h := r.Header
 	s := fmt.Sprintf("%s with %s parameters learned", h.Model, short(float64(h.Layout.Len())))
-	if name := dataName(h); name != "" {
+	if name := h.Data.Name(); name != "" {
 		s += " " + name
 	}
 	if n := h.Data.TrainExamples; n > 0 { // a run from elsewhere may not say

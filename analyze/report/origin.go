@@ -21,7 +21,7 @@ func headerTables(r *Run) []table {
 	t := newTable("The run", "what", "value")
 	t.add("model", h.Model)
 	t.add("parameters", short(float64(h.Layout.Len())))
-	t.add("data", dataName(h))
+	t.add("data", h.Data.Name())
 	t.add("hash of the data", h.Data.Hash)
 	count := func(name string, n int64) { // 0 is what a run from elsewhere does not say
 		if n > 0 {

@@ -214,7 +214,7 @@ func (s *Sweep) Kind(p *Planned) string {
 		name += fmt.Sprintf(" batch %d", p.Header.Batch)
 	}
 	if len(s.data) > 1 {
-		name += " " + dataName(p.Header.Data.Spec)
+		name += " " + p.Header.Data.Name()
 	}
 	return name
 }
@@ -235,12 +235,6 @@ func (p *Planned) Time() time.Duration {
 	batches := float64(h.Steps) * float64(optim.BatchesPerStep(h.Optimizer))
 	losses := float64(h.Epochs+1) * float64(h.Data.TrainExamples+h.Data.TestExamples) / float64(h.Batch) / 3
 	return time.Duration(float64(step) * (batches + losses))
-}
-
-// dataName returns the data set without its place.
-func dataName(spec string) string {
-	name, _, _ := strings.Cut(spec, ":")
-	return name
 }
 
 // oneLine returns the text of an error without line breaks.

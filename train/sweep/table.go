@@ -62,7 +62,7 @@ type Result struct {
 func newResult(p *Planned) Result {
 	h := p.Header
 	r := Result{
-		Cell: p.Name, Run: path.Join(cellsName, p.Name), Data: dataName(h.Data.Spec), Model: h.Model,
+		Cell: p.Name, Run: path.Join(cellsName, p.Name), Data: h.Data.Name(), Model: h.Model,
 		Parameters: h.Layout.Len(), Optimizer: h.Optimizer.Name, RateSchedule: h.Optimizer.RateSchedule,
 		Hyperparameters: maps.Clone(h.Optimizer.Hyperparameters), Batch: h.Batch, Epochs: h.Epochs,
 		Seed: h.Seed, InitSeed: h.InitializationSeed(), StepsPlanned: h.Steps,
