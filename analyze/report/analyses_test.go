@@ -10,8 +10,10 @@ import (
 // A summary of an older version may lack any key: every analysis decodes it, and the page describes it.
 func TestEmptySummaries(t *testing.T) {
 	for _, a := range analyses {
-		for _, text := range []string{`{}`, `{"rows": 3}`, `{"matrix": "empirical-fisher"}`,
-			`{"plane": {}, "curve": {}, "path": null}`} {
+		for _, text := range []string{
+			`{}`, `{"rows": 3}`, `{"matrix": "empirical-fisher"}`,
+			`{"plane": {}, "curve": {}, "path": null}`,
+		} {
 			s, err := decode(a.name, []byte(text), nil)
 			if err != nil {
 				if a.name != "compare" || !strings.Contains(err.Error(), "JSON object") {
