@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,6 +196,51 @@ func TestPlanChecksBeforeItWorks(t *testing.T) {
 	wantStatus(t, exitOK, "merge", "-q", plan)
 	if _, err := os.Stat(filepath.Join(run, "analysis", "walk", "summary.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPlanKeepsEveryOption: a plan brings back every option of a verb but the paths and the
+// command of an objective, which are kept apart.
+func TestPlanKeepsEveryOption(t *testing.T) {
+	var fill func(v reflect.Value)
+	fill = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Struct:
+			for i := range v.NumField() {
+				if v.Type().Field(i).Tag.Get("json") != "-" {
+					fill(v.Field(i))
+				}
+			}
+		case reflect.Pointer:
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem())
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+			fill(v.Index(1))
+		case reflect.String:
+			v.SetString("some text")
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.Float64:
+			v.SetFloat(0.1)
+		case reflect.Uint64:
+			v.SetUint(1<<63 + 1)
+		default:
+			v.SetInt(-3)
+		}
+	}
+	for name, newVerb := range jobVerbs {
+		want := newVerb()
+		fill(reflect.ValueOf(want).Elem())
+		p := must(newPlanned(name, want))
+		got := must(new(consentFlags).verb(p))
+		for _, v := range []jobVerb{got, want} {
+			of, out := v.paths()
+			*of, *out = "", ""
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the plan has %+v, want %+v", name, got, want)
+		}
 	}
 }
 
