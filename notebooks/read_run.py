@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Read a run in Python: losses, step lengths and the distance walked.
+"""Read a run in Python, and print losses, step lengths and the distance from the start.
 
     python3 read_run.py RUN        with polars or pyarrow, from the run itself
     python3 read_run.py RUN.npz    with numpy alone, after
                                    sgdwalk export RUN --npz RUN.npz
 
-Take the functions: each returns step, epoch, batch loss (NaN in the last row,
-which has no batch) and theta as a float32 array of (rows, parameters).
+Copy the functions that you need. Each returns step, epoch, batch loss (NaN in the
+last row, which has no batch) and theta as a float32 array of (rows, parameters).
 """
 
 import glob
@@ -40,7 +40,7 @@ def with_numpy(npz):
 
 
 def read(path):
-    """Reads a run with what is installed. Returns the columns and how."""
+    """Read a run with an installed library. Return the columns and the name of the library."""
     if path.endswith(".npz"):
         return (*with_numpy(path), "numpy")
     for name, reader in (("polars", with_polars), ("pyarrow", with_pyarrow)):

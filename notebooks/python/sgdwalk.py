@@ -1,4 +1,4 @@
-"""Record every step of a training run from Python, and evaluate its loss, for sgdwalk.
+"""Record every step of a training run from Python, and evaluate its loss for sgdwalk.
 
     from sgdwalk import Recorder
 
@@ -11,22 +11,22 @@
                 recorder.step(loss, epoch=epoch)       # before the update
                 optimizer.step()
 
-Then, in a shell: sgdwalk path run; sgdwalk pca run. Analyses that need the loss start a
-second script that evaluates it, sgdwalk walk --objective "python3 objective.py" run:
+Then run in a shell: sgdwalk path run; sgdwalk pca run. Analyses that need the loss start a
+second script that evaluates it: sgdwalk walk --objective "python3 objective.py" run. That
+script is:
 
     from sgdwalk import serve
 
     serve(lambda model: criterion(model(x), y), model)
 
-This is one file that needs numpy only. PyTorch is used when the model is a
-torch.nn.Module. Any other model is a dict of float32 arrays, and step() receives the
-gradients:
+This file needs numpy only. It uses PyTorch when the model is a torch.nn.Module. Any other
+model is a dict of float32 arrays, and step() receives the gradients:
 
     with Recorder({"w": w, "b": b}, out="run", grad=True) as recorder:
         recorder.step(loss, grads={"w": gw, "b": gb})
 
 The steps go through a pipe to the program `sgdwalk ingest`, which writes them safely. The
-program must be in PATH; or name it with program= or the environment variable SGDWALK.
+program must be in PATH, or program= or the environment variable SGDWALK must name it.
 Recorder() returns when the program has accepted the run. Every step is sent before step()
 returns; when the disk is slower than the training, the pipe makes the training wait.
 """
@@ -61,7 +61,7 @@ import numpy as np
 
 __all__ = ["Recorder", "RecorderError", "RecorderWarning", "kinds_of", "layout_of", "serve"]
 
-# Flags of a frame; sgdwalk's STREAM.md has the table.
+# Flags of a frame; STREAM.md of sgdwalk has the table.
 _THETA, _GRAD, _STATE = 1, 2, 4
 _NUMBERS = (1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12)
 _RATES = 1 << 13
@@ -69,7 +69,7 @@ _HEAD_BYTES = 104
 
 
 class RecorderError(RuntimeError):
-    """The recording cannot continue. The message says why, in the program's words if it has any."""
+    """The recording cannot continue. The message is the program's own, if there is one."""
 
 
 class RecorderWarning(UserWarning):
@@ -77,11 +77,11 @@ class RecorderWarning(UserWarning):
 
 
 def kinds_of(module: Any) -> dict[str, str]:
-    """The kind of every parameter of a torch module, by the layer that owns it.
+    """Return the kind of every parameter of a torch module, by the layer that owns it.
 
-    Filter normalization and the parameters of a PCA are selected by kind. Kinds are taken
-    from the layers and never guessed from names. A parameter of an unknown layer is
-    "weight" with two or more axes, "bias" when that is its name, and else "other".
+    Filter normalization and PCA select parameters by kind. Kinds come from the layers and
+    are never guessed from names. A parameter of an unknown layer is "weight" if it has two
+    or more axes, "bias" if that is its name, and otherwise "other".
     """
     kinds: dict[str, str] = {}
     for prefix, layer in _layers(module):
@@ -90,7 +90,7 @@ def kinds_of(module: Any) -> dict[str, str]:
             if sort == "norm":
                 kind = {"weight": "norm_scale", "bias": "norm_shift"}.get(name, "other")
             elif p.is_complex():
-                kind = "other"  # recorded as pairs: the last axis is real and imaginary part
+                kind = "other"  # recorded as pairs: the last axis has the real and the imaginary part
             elif name == "bias" or name.startswith("bias_"):
                 kind = "bias"
             elif sort == "transposed":
@@ -104,7 +104,7 @@ def kinds_of(module: Any) -> dict[str, str]:
 
 
 def _sort_of(layer: Any) -> str:
-    """What a layer does, as far as kinds depend on it."""
+    """Return the sort of a layer that determines the kinds of its parameters, or "" for any other layer."""
     from torch import nn
     from torch.nn.modules.batchnorm import _NormBase
     from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -120,12 +120,12 @@ def _sort_of(layer: Any) -> str:
     return ""
 
 
-# Modules that wrap another one; their part is removed from the names of parameters.
+# Attributes by which wrapper modules hold the wrapped module; names of parameters leave them out.
 _WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 
 
 def _layers(module: Any) -> Iterator[tuple[str, Any]]:
-    """Every layer with its name, from which the parts of wrappers are removed."""
+    """Yield every layer with its name, without the parts that wrappers add."""
     from torch import nn
 
     layers, names = {}, {"": ""}
@@ -143,7 +143,7 @@ def _join(prefix: str, name: str) -> str:
 
 
 def layout_of(model: Any) -> dict[str, Any]:
-    """The layout of a model, for `sgdwalk import --layout` of its checkpoints.
+    """Return the layout of a model, for `sgdwalk import --layout` of its checkpoints.
 
         json.dump(layout_of(model), open("layout.json", "w"))
 
@@ -154,7 +154,7 @@ def layout_of(model: Any) -> dict[str, Any]:
 
 
 def _adapter(model: Any, kinds: Mapping[str, str] | None = None, state: Sequence[str] = ()) -> Any:
-    """How to reach the numbers of a model."""
+    """Return an object that reads and writes the parameters of a model."""
     if isinstance(model, Mapping):
         adapter: Any = _ArrayModel(model, kinds or {})
     elif hasattr(model, "named_parameters"):
@@ -173,10 +173,10 @@ def _adapter(model: Any, kinds: Mapping[str, str] | None = None, state: Sequence
 
 
 class _TorchModel:
-    """Where theta, gradient and state of a torch module are.
+    """Reads and writes theta, gradient and state of a torch module.
 
-    A tensor is found by its place, the layer and the attribute, so that a tensor that was
-    replaced by another one of its shape is followed.
+    It finds a tensor by its place: the layer and the attribute. So it uses the new tensor
+    when a tensor is replaced by another one of the same shape.
     """
 
     def __init__(self, module: Any, state: Sequence[str] = ()):
@@ -199,7 +199,7 @@ class _TorchModel:
         self.comment = self._comment()
 
     def _find(self) -> dict[str, tuple[Any, str]]:
-        """The place of every parameter; a shared parameter has one."""
+        """Return the place of every parameter. A shared parameter has one place."""
         places, seen = {}, set()
         for prefix, layer in _layers(self.module):
             for key, p in layer.named_parameters(recurse=False):
@@ -209,18 +209,18 @@ class _TorchModel:
         return places
 
     def _tree(self) -> list[Any]:
-        """The layers and how many parameters each has: compared at every step, so it is quick."""
+        """Return the layers and their numbers of parameters. It is quick, because it is called at every step."""
         if hasattr(self.module, "original_name"):
             return []  # a script module does not change
         return [part for layer in self.module.modules() for part in (*layer._modules.values(), len(layer._parameters))]
 
     def is_same_tree(self) -> bool:
-        """False when a layer was replaced, or a layer or a parameter was added or removed."""
+        """Return False when a layer was replaced, or a layer or a parameter was added or removed."""
         now = self._tree()
         return len(now) == len(self._shape) and all(map(operator.is_, now, self._shape))
 
     def _refuse(self, name: str, p: Any) -> None:
-        """Refuse a parameter that cannot be recorded."""
+        """Raise ValueError for a parameter that cannot be recorded."""
         t = self._torch
         if t.nn.parameter.is_lazy(p):
             why = "has no shape yet; call the model once before Recorder()"
@@ -237,7 +237,7 @@ class _TorchModel:
         raise ValueError(f"parameter {name!r} {why}")
 
     def _find_buffers(self, more: Sequence[str]) -> None:
-        """Divide the buffers: running statistics and those that the caller names are state."""
+        """Divide the buffers: running statistics, and buffers that the caller names, are state."""
         self._statistics: dict[str, tuple[Any, str]] = {}
         self._others: dict[str, tuple[Any, str, Any, int]] = {}
         named = set()
@@ -273,7 +273,7 @@ class _TorchModel:
         return {"running_mean": "running_mean", "running_var": "running_variance"}.get(name.rsplit(".", 1)[-1], "other")
 
     def tensors(self) -> list[Any]:
-        """The parameters as they are now, in the order of the layout."""
+        """Return the current tensors of the parameters, in the order of the layout."""
         try:
             return [getattr(layer, key) for layer, key in self._places.values()]
         except AttributeError:
@@ -287,9 +287,10 @@ class _TorchModel:
         return [getattr(layer, key) for layer, key in self._statistics.values()]
 
     def changes(self) -> str:
-        """What is no longer as it was when the layout was made, in words; empty if nothing.
+        """Describe in words what has changed since the layout was made; empty if nothing has.
 
-        Tensors that were replaced by others of their name and shape are adopted.
+        A new tensor with the name and the shape of an old one is not a change: it is used
+        from now on.
         """
         now = self._find()
         was = {t["name"]: t["shape"] for t in self.layout}
@@ -309,11 +310,11 @@ class _TorchModel:
         return ""
 
     def changed_buffers(self) -> list[str]:
-        """The buffers outside state that have changed."""
+        """Return the names of the buffers outside state that have changed."""
         return [n for n, (layer, key, b, version) in self._others.items() if getattr(layer, key, None) is not b or b._version != version]
 
     def version(self) -> int:
-        """A number that changes when a parameter is changed in place."""
+        """Return a number that changes when a parameter is changed in place."""
         return sum(p._version for p in self.tensors())
 
     def _gather(self, into: np.ndarray, tensors: Sequence[Any]) -> None:
@@ -322,7 +323,7 @@ class _TorchModel:
                 view.copy_(t)
 
     def _views(self, into: np.ndarray, tensors: Sequence[Any]) -> list[Any]:
-        """The places of the tensors in a vector. Making them takes longer than the copy, so they are kept."""
+        """Return views of a vector, one per tensor. To make them takes longer than the copy, so they are kept."""
         key = into.__array_interface__["data"][0], into.size
         if key not in self._kept_views:
             flat, at, views = self._torch.from_numpy(into), 0, []
@@ -333,7 +334,7 @@ class _TorchModel:
         return self._kept_views[key]
 
     def _copy(self, what: str, layout: Sequence[Mapping[str, Any]], into: np.ndarray, tensors: Sequence[Any]) -> None:
-        """_gather for tensors that stay where they are, in one call where they are plain."""
+        """Do what _gather does, for tensors whose memory stays in place: in one call if they are plain float32."""
         places = [t.data_ptr() for t in tensors]
         if what not in self._arrays or self._arrays[what][0] != places:
             tensors = [_real(t.detach()) for t in tensors]
@@ -341,7 +342,7 @@ class _TorchModel:
                 if list(t.shape) != entry["shape"]:
                     raise RecorderError(f"{entry['name']!r} had the shape {entry['shape']} when Recorder() was called, and has {list(t.shape)}")
             plain = all(t.device.type == "cpu" and t.dtype == self._torch.float32 and t.is_contiguous() for t in tensors)
-            # The arrays are the tensors' memory, and keep it from being used for another tensor.
+            # The arrays share the tensors' memory, so no other tensor can reuse this memory.
             self._arrays[what] = places, [t.numpy().reshape(-1) for t in tensors] if plain else []
         if self._arrays[what][1]:
             np.concatenate(self._arrays[what][1], out=into)
@@ -357,7 +358,7 @@ class _TorchModel:
         self._gather(into, [_dense(p) for p in self.tensors()])
 
     def without_gradient(self) -> list[str]:
-        """The parameters that are trained and have no gradient."""
+        """Return the names of the parameters that require a gradient and have none."""
         return [n for n, p in self.parameters if p.requires_grad and p.grad is None]
 
     def trained(self) -> list[str]:
@@ -367,7 +368,7 @@ class _TorchModel:
         self._copy("state", self.state_layout, into, self._buffers())
 
     def put(self, theta: np.ndarray, state: np.ndarray | None) -> None:
-        """Set the parameters, and the statistics if they are given."""
+        """Set the parameters, and the statistics if state is given."""
         parts = [(theta, [_real(p.detach()) for p in self.tensors()])] + ([(state, self._buffers())] if state is not None else [])
         with self._torch.no_grad():
             for vector, tensors in parts:
@@ -375,15 +376,15 @@ class _TorchModel:
                     t.copy_(view)
 
     def take_state(self, names: Sequence[str]) -> None:
-        """Take the buffers that a run recorded as its state."""
+        """Use as state the buffers that a run recorded as its state."""
         places = {**self._statistics, **{n: place[:2] for n, place in self._others.items()}}
-        if names and all(n in places for n in names):  # otherwise sgdwalk names the difference
+        if names and all(n in places for n in names):  # otherwise sgdwalk reports the difference
             self._statistics = {n: places[n] for n in names}
             self.state_layout = [{"name": n, "kind": self._state_kind(n), "shape": list(b.shape)} for n, b in zip(names, self._buffers())]
 
     def evaluate(self, loss_fn: Callable[[Any], Any], module: Any, grad: np.ndarray | None) -> tuple[Any, list[str]]:
-        """Call loss_fn, and put the gradient into grad if that is wanted. Returns what
-        loss_fn returned, and the names of the parameters without a gradient."""
+        """Call loss_fn, and put the gradient into grad unless grad is None. Return the
+        result of loss_fn, and the names of the parameters without a gradient."""
         if grad is None:
             with self._torch.no_grad():
                 return loss_fn(module), []
@@ -404,7 +405,7 @@ class _TorchModel:
         return result, [n for n, p in self.parameters if p.grad is None]
 
     def multiply(self, loss_fn: Callable[[Any], Any], module: Any, vectors: Sequence[np.ndarray], products: Sequence[np.ndarray]) -> None:
-        """Multiply the Hessian by vectors: the gradient is differentiated once more."""
+        """Multiply the Hessian by vectors, by differentiating the gradient once more."""
         torch = self._torch
         if any(p.is_complex() for p in self.tensors()):
             raise _NoProduct("the model has complex parameters")
@@ -416,7 +417,7 @@ class _TorchModel:
         calls = []
 
         def piece(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, grad_variables: Any = None, inputs: Any = None) -> None:
-            """In the place of backward(): the products of one piece of the loss."""
+            """Replace backward(): add the products of one piece of the loss."""
             if inputs is not None:
                 raise _NoProduct("loss_fn calls backward() with inputs")
             calls.append(1)
@@ -430,7 +431,7 @@ class _TorchModel:
             for k, (direction, into) in enumerate(zip(directions, sums)):
                 pairs = [(g, v) for g, v in zip(first, direction) if g is not None and g.requires_grad]
                 if not pairs:
-                    continue  # the loss is linear in what it uses
+                    continue  # the loss is linear in the parameters that it uses
                 second = torch.autograd.grad([g for g, _ in pairs], used, [v for _, v in pairs], retain_graph=bool(retain_graph) or k + 1 < len(sums), allow_unused=True)
                 for total, h in zip(into, second):
                     if h is not None:
@@ -449,12 +450,12 @@ class _TorchModel:
         module.zero_grad(set_to_none=True)
 
     def named(self, vector: np.ndarray) -> dict[str, Any]:
-        """A vector as tensors by name, for a hvp of the caller."""
+        """Return a vector as tensors by name, for the caller's hvp."""
         views = self._views(vector, [_real(p.detach()) for p in self.tensors()])
         return {n: self._torch.view_as_complex(v.clone()).to(p) if p.is_complex() else v.to(p) for v, (n, p) in zip(views, self.parameters)}
 
     def flat(self, product: Mapping[str, Any], into: np.ndarray) -> None:
-        """What a hvp of the caller returned, as a vector."""
+        """Write the result of the caller's hvp into a vector."""
         tensors = []
         for n, p in self.parameters:
             t = product.get(n)
@@ -465,9 +466,10 @@ class _TorchModel:
 
 
 def _is_statistic(layer: Any, key: str) -> bool:
-    """Whether a buffer is a running statistic of a normalization layer.
+    """Return whether a buffer is a running statistic of a normalization layer.
 
-    The vectors of spectral normalization are: the layer's weight depends on them.
+    The vectors of spectral normalization count as statistics, because the layer's weight
+    depends on them.
     """
     if key.startswith("running_"):
         return True
@@ -478,7 +480,7 @@ def _is_statistic(layer: Any, key: str) -> bool:
 
 
 def _real(t: Any) -> Any:
-    """A complex tensor as pairs of real and imaginary part."""
+    """Return a complex tensor as pairs of real and imaginary part, and a real tensor as it is."""
     if not t.is_complex():
         return t
     import torch
@@ -487,7 +489,7 @@ def _real(t: Any) -> Any:
 
 
 def _dense(p: Any) -> Any:
-    """The gradient of a parameter: zeros where it has none, dense where it is sparse."""
+    """Return the dense gradient of a parameter; zeros if it has none."""
     import torch
 
     if p.grad is None:
@@ -497,12 +499,12 @@ def _dense(p: Any) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names for a message: the first few."""
+    """Return the first few names, for a message."""
     return ", ".join(map(repr, names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 class _ArrayModel:
-    """A model that is a dict of arrays, which the caller changes in place."""
+    """Reads and writes a model that is a dict of arrays, which the caller changes in place."""
 
     name, comment, module = "", "", None
     state_layout: list[dict[str, Any]] = []
@@ -567,7 +569,7 @@ class _ArrayModel:
         return result, frozen
 
     def named(self, vector: np.ndarray) -> dict[str, np.ndarray]:
-        """A vector as arrays by name, for a hvp of the caller."""
+        """Return a vector as arrays by name, for the caller's hvp."""
         at, out = 0, {}
         for n, a in self.arrays.items():
             out[n] = vector[at : at + a.size].reshape(a.shape).astype(a.dtype)
@@ -575,25 +577,25 @@ class _ArrayModel:
         return out
 
     def flat(self, product: Mapping[str, Any], into: np.ndarray) -> None:
-        """What a hvp of the caller returned, as a vector."""
+        """Write the result of the caller's hvp into a vector."""
         self._gather(into, {n: np.zeros_like(a) if product.get(n) is None else product[n] for n, a in self.arrays.items()}, "the product")
 
 
 class _Program:
     """The program `sgdwalk ingest` and the pipe to it.
 
-    A thread writes to the pipe: Ctrl-C does not reach it, so that a frame is always
-    written whole.
+    A thread writes to the pipe. Ctrl-C does not interrupt the thread, so a frame is always
+    written completely.
     """
 
     def __init__(self, command: Sequence[str]):
-        # What the program says is kept in a file: no one reads a pipe during training.
+        # The program's messages go to a file, because no one reads a pipe during training.
         self._words = tempfile.TemporaryFile()
-        # Its own session: Ctrl-C in the terminal is for the script.
+        # The program has its own session, so that Ctrl-C in the terminal interrupts the script only.
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, bufsize=0, start_new_session=True)
         self._fd: int | None = os.dup(self.process.stdin.fileno())
         self.process.stdin.close()
-        try:  # a row at a time instead of 64 KiB, where the system allows it
+        try:  # a larger pipe than 64 KiB, so that a row fits, where the system allows it
             import fcntl
 
             fcntl.fcntl(self._fd, getattr(fcntl, "F_SETPIPE_SZ", 1031), 1 << 20)
@@ -620,7 +622,7 @@ class _Program:
             self._done.put(token)
 
     def wait(self) -> None:
-        """Wait until all that was handed over is written. After Ctrl-C something may be on its way."""
+        """Wait until everything given to write is written. After Ctrl-C a write may still be in progress."""
         if self._busy:
             token = object()
             self._work.put((b"", token, False))
@@ -629,17 +631,17 @@ class _Program:
             self._busy = False
 
     def write(self, data: Any, is_frame: bool = False) -> None:
-        """Write all of data; false when the program is no longer there."""
+        """Write all of data. If the program has ended, error is set."""
         self._busy = True
         self._work.put((data, 0, is_frame))
         self.wait()
 
     def ready(self) -> bool:
-        """Wait for the line by which the program says that it has accepted the run."""
+        """Wait for the program's answer; return whether it has accepted the run."""
         return self.error is None and b"sgdwalk_ready" in self.process.stdout.readline()
 
     def end(self) -> tuple[int, str, dict[str, Any]]:
-        """Close the pipe and wait for the program: its exit status, last words and result."""
+        """Close the pipe and wait for the program. Return its exit status, its last message and its result."""
         if self._fd is not None:
             self._fd = None
             self._work.put((None, None, False))
@@ -661,7 +663,7 @@ class _Program:
             return status, words, {}
 
     def abandon(self) -> None:
-        """In a forked child: close its copy of the pipe."""
+        """Close the copy of the pipe that a forked child has."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -671,8 +673,8 @@ _open: dict[str, "Recorder"] = {}  # recorders that are not closed, by directory
 
 
 def _leave_to_parent() -> None:
-    """In a forked child, such as a DataLoader's worker, close the pipe: the stream ends
-    only when every process that has the pipe has closed it."""
+    """Close the pipe in a forked child, such as a DataLoader's worker. The stream ends only
+    when every process that has the pipe has closed it."""
     for recorder in list(_open.values()):
         recorder._program.abandon()
         recorder._program, recorder._ended, recorder._on_error = None, "the recorder is closed", "raise"
@@ -685,7 +687,7 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _close_all() -> None:
-    """Close the recorders that the script has not closed. A script that died leaves an unfinished run."""
+    """Close the recorders that the script has not closed. If the script died, mark their runs as unfinished."""
     died = getattr(sys, "last_type", None) is not None
     for recorder in list(_open.values()):
         if died:
@@ -698,7 +700,7 @@ def _close_all() -> None:
 class _BeforeForward:
     """A hook that calls a method of the recorder before the model's forward pass.
 
-    A copy of the model has a hook that does nothing, and a saved model has none of ours.
+    In a copy of the model the hook does nothing, and a saved model does not have it.
     """
 
     def __init__(self, recorder: "Recorder | None", module: Any):
@@ -717,10 +719,10 @@ class _BeforeForward:
 
 
 def _watch_updates(optimizer: Any, before: Callable[[Any], Any], after: Callable[[], None]) -> Callable[[], None]:
-    """Call before(closure) and after() around every optimizer.step(). The returned function ends that.
+    """Call before(closure) and after() around every optimizer.step(). The returned function removes these calls.
 
-    before returns the closure to use. PyTorch before 2.0 has no hooks for this: there
-    the method step of this one optimizer is replaced.
+    before returns the closure to use. PyTorch before 2.0 has no hooks for this; there the
+    method step of this one optimizer is replaced.
     """
     if hasattr(optimizer, "register_step_pre_hook"):
 
@@ -762,9 +764,9 @@ def _with_closure(before: Callable[[Any], Any], args: Any, kwargs: Any) -> Any:
 
 
 class _Checks:
-    """Notices when what is recorded is not the training. Each finding is said once."""
+    """Checks that the recording matches the training. It warns of each problem once."""
 
-    LOOKS = 3  # how many of the first steps are examined for what costs time
+    LOOKS = 3  # the number of first steps at which the slow checks run
 
     def __init__(self, model: Any, optimizers: Sequence[Any], warn: Callable[[str, str], None]):
         self._model, self._optimizers, self._warn = model, optimizers, warn
@@ -781,7 +783,7 @@ class _Checks:
         self.start: int | None = None  # checksum of theta at the beginning
 
     def place(self, step: int, theta: np.ndarray) -> None:
-        """Step stands between the forward pass and the update."""
+        """Check that recorder.step() is called between the forward pass and the update."""
         late = "Call recorder.step() before the update"
         if self._torch:
             late = "Call recorder.step() after backward() and before optimizer.step(), or make the recorder with Recorder(...).attach()"
@@ -795,7 +797,7 @@ class _Checks:
         self._updates_at_step = self.updates
 
     def model(self, step: int) -> None:
-        """The model has the parameters that it had, and an optimizer owns them."""
+        """Check that the model has the same parameters as before, and that an optimizer updates them."""
         changes = self._model.changes()
         if changes:
             raise RecorderError(f"the model has changed since Recorder() was called: {changes}. Call Recorder() when the model is complete")
@@ -820,7 +822,7 @@ class _Checks:
                 self._warn("buffers", f"buffers that change during training and are not recorded: {_listed(changed)}. If the loss depends on them, pass state={changed[:2]}")
 
     def gradient(self, step: int, grad: np.ndarray) -> None:
-        """The parameters have a gradient, which is not that of an earlier step."""
+        """Check that the parameters have a gradient, and that it differs from earlier steps."""
         if self._looks >= self.LOOKS:
             return
         self._looks += 1
@@ -847,7 +849,7 @@ class _Checks:
             self.report_gradients()
 
     def report_gradients(self) -> None:
-        """Tensors whose gradient was always 0, or always the same, at the first steps."""
+        """Warn of tensors whose gradient was always 0, or always the same, at the first steps."""
         if not self._looks or "zero" in self._idle:
             return
         idle = [n for n, times in self._idle.items() if times == self._looks]
@@ -858,7 +860,7 @@ class _Checks:
             self._warn("same", f"parameters whose gradient was exactly the same at each of the first {self._looks} steps: {_listed(same)}. Is recorder.step() called after backward(), and are gradients set to zero before it?")
 
     def used_gradient(self, step: int, recorded: np.ndarray, used: Callable[[], np.ndarray]) -> None:
-        """The gradient at the update is the recorded one, or that with its norm clipped."""
+        """Check that the update uses the recorded gradient, or this gradient with its norm clipped."""
         if step > self.LOOKS or self._compared == step:
             return
         self._compared = step
@@ -873,7 +875,7 @@ class _Checks:
             self._warn("changed", f"the gradient at optimizer.step() is {ratio:.6g} times the recorded one. If a GradScaler scales the loss, pass it: Recorder(..., scaler=scaler)")
 
     def end(self, step: int, moved: bool, checksum: int, rate: float | None) -> bool:
-        """Whether there was an update after the last step(), as far as that is known."""
+        """Return whether there was an update after the last step(), as far as the recorder knows."""
         self.model(step)
         self.report_gradients()
         if not step or moved:
@@ -893,27 +895,29 @@ class Recorder:
     Args:
         model: a torch.nn.Module, or a dict of numpy arrays that training changes in place.
         optimizer: a torch optimizer or a list of them. The settings of every parameter
-            group go into the header, its learning rates into every row. Without an
-            optimizer, pass learning_rate to step() if you like.
+            group go into the header, and the learning rates go into every row. Without an
+            optimizer you can pass learning_rate to step().
         out: directory of the run; it must not exist.
-        every: record one step in so many; the first and the last are always recorded.
+        every: record every K-th step, with K = every; the first and the last step are always recorded.
         grad: record the gradients too.
-        steps, epochs, batch, seed: what was planned, for the header. With steps the
-            program can refuse before the first step when the disk is too small.
+        steps, epochs, batch, seed: the planned settings, for the header. With steps the
+            program refuses before the first step if the disk is too small.
         data: fields of the data description, such as {"spec": "...", "train_examples": N}.
         kinds: kinds of parameters by name, where kinds_of or the number of axes is wrong.
-        state: names or patterns of further buffers to record in every row, beside the
+        state: names or patterns of further buffers to record in every row, in addition to the
             running statistics of normalization layers.
-        scaler: the GradScaler of mixed precision: gradients that are still scaled are
-            divided by its scale.
+        scaler: the GradScaler of mixed precision. The recorder divides gradients that are
+            still scaled by its scale.
         rank: the rank of this process in a distributed job; only rank 0 records. By
-            default it is that of torch.distributed, else the variable RANK or LOCAL_RANK.
+            default it comes from torch.distributed, or else from the environment variable RANK
+            or LOCAL_RANK.
         on_error: "raise" raises an error when the recording cannot continue. "warn" warns
             once instead: the recording ends there, and the training continues.
         args: further arguments of `sgdwalk ingest`, such as ["--sketch", "project:256"].
         program: the sgdwalk program.
 
-    Recorder() returns when the program has accepted the run; a refusal is raised here.
+    Recorder() returns when the program has accepted the run, and raises an error if the
+    program refuses it.
 
     Frozen parameters are part of theta, with gradient 0; tied parameters are there once.
     State is taken before the forward pass of the step. Leaving the with block records the
@@ -963,12 +967,12 @@ class Recorder:
         if self._groups > 1:
             line["parameter_groups"] = self._describe_groups()
         if self._every > 1 and not any(a.split("=")[0] == "--record" for a in args):
-            args = [*args, "--record", f"every:{self._every}"]  # which steps come, for the header
+            args = [*args, "--record", f"every:{self._every}"]  # so that the header names the recorded steps
         self._start([*_program(program), "ingest", "--json", "--ready", "--out", os.fspath(out), *args], json.dumps(line).encode() + b"\n")
         self._watch(model)
 
     def _make_frame(self) -> None:
-        """One buffer for a frame: head, learning rates of several groups, theta, gradient, state."""
+        """Make one buffer for a frame: head, learning rates of several groups, theta, gradient, state."""
         p, s = (sum(math.prod(t["shape"]) for t in part) for part in (self._model.layout, self._model.state_layout))
         self._groups = sum(len(o.param_groups) for o in self._optimizers)
         rates = 8 * self._groups if self._groups > 1 else 0
@@ -982,7 +986,7 @@ class Recorder:
         self._model.state(self._before)
 
     def _describe_groups(self) -> list[dict[str, Any]]:
-        """Each parameter group: its rule, its settings and its tensors."""
+        """Return the rule, the settings and the tensors of each parameter group."""
         names = {id(p): n for n, p in self._model.parameters}
         return [
             {"optimizer": {"name": _rule(o, g), "hyperparameters": _settings(g)}, "tensors": [names[id(p)] for p in g["params"] if id(p) in names]}
@@ -990,9 +994,9 @@ class Recorder:
         ]
 
     def _end_former(self, out: Any, args: list[str]) -> list[str]:
-        """A notebook cell that runs again: end the recorder that still has this directory.
+        """End the recorder that still has this directory, because a notebook cell runs again.
 
-        A run without any step is replaced, for nothing is lost.
+        A run without any step is replaced, because nothing is lost.
         """
         former = _open.get(self._key)
         if former is None:
@@ -1014,7 +1018,7 @@ class Recorder:
         self._program, self._process, _open[self._key] = program, program.process, self
 
     def _watch(self, model: Any) -> None:
-        """Notice forward passes and updates, without keeping the recorder alive."""
+        """Install hooks for forward passes and updates. The hooks do not keep the recorder alive."""
         me = weakref.ref(self)
 
         def before(i: int, closure: Any) -> Any:
@@ -1037,9 +1041,9 @@ class Recorder:
 
             recorder = Recorder(model, optimizer, out="run").attach()
 
-        The place of step() in the loop does not matter then: call it once for every
-        optimizer.step(), before or after it. An optimizer.step(closure) is recorded with
-        the loss and the gradient of the closure's first evaluation; it needs no step().
+        The place of step() in the loop then does not matter: call it once for every
+        optimizer.step(), before or after it. For optimizer.step(closure), the loss and the
+        gradient come from the first evaluation of the closure; do not call step().
         """
         if not self._passive:
             if not self._optimizers:
@@ -1054,7 +1058,8 @@ class Recorder:
         if kind is None:
             self.close()
         else:
-            self._leave("the with block was left by an exception")  # without an end: the run is marked
+            # The stream has no end, so that the run is marked as unfinished.
+            self._leave("the with block was left by an exception")
 
     def step(
         self, loss: Any, *, epoch: int | None = None, accuracy: float | None = None, learning_rate: float | None = None,
@@ -1062,12 +1067,12 @@ class Recorder:
     ) -> None:
         """Record one step: after backward(), before the optimizer's update.
 
-        loss is the mean loss of the batch at the parameters as they are now. epoch counts
-        from 0 or from 1; the run counts from 1, and has a note when the script does not.
-        accuracy is that on the batch, 0 to 1. full_loss and test_loss are over whole sets,
-        where you have measured them. examples is the number of examples in the batch. With
-        gradient accumulation there is one call for all batches of an update, with their
-        mean loss.
+        loss is the mean loss of the batch at the current parameters. epoch counts from 0 or
+        from 1; the run counts from 1, and notes it when the script counts from 0. accuracy
+        is the share of correct examples in the batch, 0 to 1. full_loss and test_loss are
+        losses over the whole training and test set, if you have measured them. examples is
+        the number of examples in the batch. With gradient accumulation make one call for all
+        batches of an update, with their mean loss.
         """
         if self._passive:
             return
@@ -1094,7 +1099,7 @@ class Recorder:
             self._send_taken()
 
     def _checked(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The numbers of a row, each of a type and a value that is allowed."""
+        """Return the numbers of a row; raise an error if a type or a value is not allowed."""
         if given["loss"] is None:
             raise ValueError("loss is None; it must be one number, the mean loss of the batch")
         numbers = dict(given, loss=_number_in("loss", given["loss"]), examples=_whole("examples", given["examples"]))
@@ -1115,7 +1120,7 @@ class Recorder:
         """Put theta, gradient and state into the frame."""
         self._program.wait()  # until the frame is free
         k = self._steps
-        if k < 3 or k & (k - 1) == 0 or not self._model.is_same_tree():  # it takes time
+        if k < 3 or k & (k - 1) == 0 or not self._model.is_same_tree():  # the check is slow
             self._checks.model(k)
         if k % self._every == 0:
             self._model.theta(self._theta)
@@ -1149,15 +1154,15 @@ class Recorder:
             rate = self._rate if numbers["learning_rate"] is None else numbers["learning_rate"]
             self._send(k, flags, (numbers["loss"], numbers["accuracy"], rate, numbers["full_loss"], numbers["test_loss"]), numbers["examples"])
         self._has_before = False
-        if not self._checks.forwards:  # no hook tells of forward passes
+        if not self._checks.forwards:  # there is no hook for forward passes
             self._model.state(self._before)
 
-    # Around the forward pass and the update.
+    # Calls around the forward pass and the update.
 
     def _before_forward(self) -> None:
         import torch
 
-        if self._program is None or not torch.is_grad_enabled():  # that is an evaluation
+        if self._program is None or not torch.is_grad_enabled():  # without gradients it is an evaluation
             return
         checks, version = self._checks, self._model.version()
         if not checks.forwards and not self._steps and not self._taken:
@@ -1170,14 +1175,14 @@ class Recorder:
         checks.forwards, checks.moved, checks.version = checks.forwards + 1, False, version
 
     def _before_update(self, i: int, closure: Any) -> Any:
-        """Before optimizer i makes its update. Returns the closure that it shall use."""
+        """Prepare for the update of optimizer i. Return the closure that it must use."""
         if self._program is None:
             return closure
         if not self._attached:
             if closure is None and self._grad and self._steps and (self._steps - 1) % self._every == 0:
                 self._checks.used_gradient(self._steps, self._gradient, self._gradient_now)
             return closure
-        if self._stepped and i not in self._stepped:  # one more optimizer makes the same update
+        if self._stepped and i not in self._stepped:  # another optimizer is part of the same update
             self._stepped.add(i)
             return closure
         self._stepped = {i}
@@ -1192,7 +1197,7 @@ class Recorder:
         return now
 
     def _recorded(self, closure: Callable[[], Any]) -> Callable[[], Any]:
-        """The closure. Its first evaluation is the row, for theta has not moved yet."""
+        """Wrap the closure. Its first evaluation makes the row, because theta has not moved yet."""
         first = True
 
         @functools.wraps(closure)
@@ -1207,7 +1212,7 @@ class Recorder:
         return evaluate
 
     def _take_row(self, loss: Any) -> None:
-        """Take the row that the update starts from. loss is the closure's, if there is one."""
+        """Take the row before the update. loss is the result of the closure, if there is one."""
         if self._taken:
             raise RecorderError(f"update {self._steps} has no loss: with attach(), call recorder.step(loss) once for every optimizer.step()")
         if self._numbers is None and loss is not None:
@@ -1221,7 +1226,7 @@ class Recorder:
         numbers, self._numbers, self._taken = self._numbers, None, False
         self._send_row(numbers)
 
-    # The end, and what goes wrong.
+    # The end of the recording, and errors.
 
     def close(self, full_loss: float | None = None, test_loss: float | None = None) -> None:
         """Record the last iterate, end the stream and wait for the program."""
@@ -1239,7 +1244,7 @@ class Recorder:
         moved = last is None or not np.array_equal(last, self._theta, equal_nan=True)
         if self._checks.end(self._steps, moved, zlib.crc32(self._theta), self._rate):
             flags, at = _THETA | (_RATES if self._rates.size else 0), _HEAD_BYTES + self._rates.nbytes + self._theta.nbytes
-            if self._before.size:  # directly behind theta: the last row has no gradient
+            if self._before.size:  # directly after theta, because the last row has no gradient
                 flags |= _STATE
                 self._model.state(self._before)
                 self._frame[at : at + self._before.nbytes] = self._before.view(np.uint8)
@@ -1267,7 +1272,7 @@ class Recorder:
             raise RecorderError(words or str(error))
 
     def _end(self, why: str) -> tuple[int, str, dict[str, Any]]:
-        """Close the pipe, take the hooks away, and wait for the program."""
+        """Close the pipe, remove the hooks, and wait for the program."""
         program, self._program, self._ended = self._program, None, why
         if _open.get(self._key) is self:
             del _open[self._key]
@@ -1277,14 +1282,14 @@ class Recorder:
         return program.end()
 
     def _leave(self, why: str) -> None:
-        """End without an end of the stream: the run is marked as unfinished. Nothing is raised."""
+        """End the recording without an end of the stream, so that the run is marked as unfinished. Raise nothing."""
         if self._program is not None:
             status, words, _ = self._end(why)
             if status and "breaks off" not in words:
                 self._warn("ended", words)
 
     def _guarded(self, instead: Any, call: Callable[..., Any], *args: Any) -> Any:
-        """Make the call. With on_error="warn" its error ends the recording, with a warning."""
+        """Make the call. With on_error="warn" an error ends the recording with a warning, and instead is returned."""
         if self._on_error == "raise":
             return call(*args)
         try:
@@ -1302,7 +1307,7 @@ class Recorder:
             warnings.warn(text, RecorderWarning, stacklevel=5)
 
     def _note(self, text: str) -> None:
-        """Keep a sentence with the run."""
+        """Send a note, which is kept with the run."""
         if self._program is not None:
             body = text.encode()
             self._program.write(_head(b"SGDN", 0, 0, size=len(body)) + body)
@@ -1312,39 +1317,39 @@ def serve(
     loss_fn: Callable[[Any], Any], model: Any, *, training: bool = False, state: bool = True,
     hvp: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> None:
-    """Evaluate the loss for sgdwalk, which starts the script that calls this.
+    """Evaluate the loss for sgdwalk. sgdwalk starts the script that calls serve().
 
         sgdwalk walk --objective "python3 objective.py" run
 
     Args:
-        loss_fn: is called with the model, whose parameters have been set, and returns the
-            mean loss over the whole training set, or a dict with "loss" and what else is
-            available: "accuracy" (0 to 1), "test_loss", "test_accuracy". The same
-            parameters must give the same loss: no shuffling, no augmentation, no dropout.
-            For a torch module it is called without gradients, or with them where they
-            are needed (curvature): then backward() is called on the loss, unless loss_fn
-            has called backward() itself, batch by batch.
+        loss_fn: the function of the model that returns the mean loss over the whole
+            training set, or a dict with "loss" and any of "accuracy" (0 to 1), "test_loss"
+            and "test_accuracy". serve() sets the parameters of the model before each call.
+            The same parameters must give the same loss: no shuffling, no augmentation, no
+            dropout. For a torch module, loss_fn is called without gradients, or with
+            gradients when an analysis needs them (curvature). Then serve() calls backward()
+            on the loss, unless loss_fn has called backward() itself, batch by batch.
         model: the torch.nn.Module that was recorded, with any weights, or the dict of
-            arrays, which is changed in place and whose loss_fn returns "grads" too,
-            {name: array}, if gradients are available. A gradient that is None is that of
-            a frozen parameter.
-        training: leave a torch module in the mode it is in; otherwise it is set to eval().
-        state: False keeps the module's own statistics of normalization layers; otherwise
-            they are those that the run recorded: of the iterate in walk and curvature,
-            of the last one elsewhere.
-        hvp: multiplies the Hessian of the loss by a vector: hvp(model, v) gets v as
-            {name: tensor or array} and returns the product in the same form. A torch
-            module needs none: the gradient is differentiated once more. Without products
-            sgdwalk takes differences of gradients, and says so.
+            arrays. The arrays are changed in place, and their loss_fn also returns "grads",
+            {name: array}, if gradients are available. A frozen parameter has the gradient
+            None.
+        training: True keeps the mode of a torch module; otherwise serve() calls eval().
+        state: False keeps the module's own statistics of normalization layers. Otherwise
+            serve() uses the statistics that the run recorded: those of the iterate in walk
+            and curvature, those of the last iterate in other analyses.
+        hvp: the function that multiplies the Hessian of the loss by a vector. hvp(model, v)
+            receives v as {name: tensor or array} and returns the product in the same form.
+            A torch module does not need it, because serve() differentiates the gradient
+            once more. Without products sgdwalk uses differences of gradients, and says so.
 
-    What the script prints goes to standard error from here on: standard output is for
-    the answers. It returns when sgdwalk has no more questions.
+    From this call on, text that the script prints goes to standard error, because standard
+    output is for the answers. serve() returns when sgdwalk sends no more requests.
     """
     adapter = _adapter(model)
     if not training and not isinstance(model, Mapping):
         model.eval()
     questions, hello = _first_question()
-    # Nothing else may read the questions or write between the answers.
+    # No other code may read the requests or write between the answers.
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDONLY)
@@ -1364,7 +1369,7 @@ def serve(
     if hello.get("sgdwalk_objective") != 1:
         own["error"] = f"sgdwalk.py knows version 1 of the protocol, not {hello.get('sgdwalk_objective')}"
     theta, statistics, gradient, vectors, products = (_mapped(hello.get(name)) for name in ("theta", "state", "gradient", "vectors", "products"))
-    answers.write(b"\n")  # ends what the script may have printed without a line break
+    answers.write(b"\n")  # ends a line that the script may have printed without a line break
     answer(own)
     for line in questions:
         question = json.loads(line)
@@ -1378,7 +1383,7 @@ def serve(
             result, frozen = adapter.evaluate(loss_fn, model, gradient if "gradient" in question["want"] else None)
             numbers = result if isinstance(result, Mapping) else {"loss": result}
             answer({"id": question["id"], "frozen": frozen, **{name: _number(name, numbers[name]) for name in question["want"] if name in numbers}})
-        except (Exception, SystemExit) as e:  # sgdwalk shows the line and what was printed
+        except (Exception, SystemExit) as e:  # sgdwalk shows the error and the printed traceback
             traceback.print_exc()
             sys.stderr.flush()
             reason = f"loss_fn ended the program: sys.exit({e})" if isinstance(e, SystemExit) else f"{type(e).__name__}: {e}"
@@ -1386,7 +1391,7 @@ def serve(
 
 
 def _first_question() -> tuple[Any, dict[str, Any]]:
-    """What sgdwalk sends first; a script that somebody runs by hand says what it is."""
+    """Read the first line from sgdwalk. If a user runs the script by hand, exit and explain its purpose."""
     script = os.path.basename(sys.argv[0]) or "objective.py"
     explain = SystemExit(
         f"{script} is an objective: it computes a loss for sgdwalk, which starts it and asks. "
@@ -1405,11 +1410,11 @@ def _first_question() -> tuple[Any, dict[str, Any]]:
 
 
 class _NoProduct(Exception):
-    """The Hessian of this loss cannot be multiplied by vectors."""
+    """Raised when the Hessian of a loss cannot be multiplied by vectors."""
 
 
 def _multiply(adapter: Any, loss_fn: Any, hvp: Any, model: Any, vectors: np.ndarray, products: np.ndarray) -> str:
-    """Multiply the Hessian by vectors; returns why it cannot be done, or nothing."""
+    """Multiply the Hessian by vectors. Return the reason why this is not possible, or ""."""
     if hvp is not None:
         for vector, product in zip(vectors, products):
             result = hvp(model, adapter.named(vector))
@@ -1427,7 +1432,7 @@ def _multiply(adapter: Any, loss_fn: Any, hvp: Any, model: Any, vectors: np.ndar
 
 @contextlib.contextmanager
 def _replaced(owner: Any, **attributes: Any) -> Iterator[None]:
-    """Replace attributes of a module for a while."""
+    """Replace attributes of a module while the context is active."""
     before = {name: getattr(owner, name) for name in attributes}
     try:
         for name, value in attributes.items():
@@ -1440,8 +1445,8 @@ def _replaced(owner: Any, **attributes: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _twice_differentiable(torch: Any) -> Iterator[None]:
-    """Turn off what PyTorch cannot differentiate twice: checkpoints that compute a
-    piece again, and fused attention."""
+    """Turn off the functions that PyTorch cannot differentiate twice: checkpoints that
+    compute a piece again, and fused attention."""
     import torch.utils.checkpoint as checkpoint
 
     class Direct:
@@ -1466,7 +1471,7 @@ def _twice_differentiable(torch: Any) -> Iterator[None]:
 
 
 def _differentiable(result: Any) -> Any:
-    """The loss in what loss_fn returned, if it has a gradient."""
+    """Return the loss from the result of loss_fn; raise ValueError if it has no gradient."""
     loss = result["loss"] if isinstance(result, Mapping) else result
     _number("loss", loss)
     if not getattr(loss, "requires_grad", False):
@@ -1491,7 +1496,7 @@ def _mapped(path: str | None) -> np.ndarray | None:
 
 
 def _number(name: str, value: Any) -> Any:
-    """A number as JSON has it, which knows no NaN."""
+    """Return a number for JSON, with texts for NaN and infinity, which JSON does not have."""
     try:
         v = float(value)
     except (TypeError, ValueError, RuntimeError):
@@ -1512,7 +1517,7 @@ def _program(program: str | None) -> list[str]:
 
 
 def _rank() -> int:
-    """The rank of this process in a distributed job, 0 when there is none."""
+    """Return the rank of this process in a distributed job, or 0 without such a job."""
     distributed = getattr(sys.modules.get("torch"), "distributed", None)
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank()
@@ -1523,7 +1528,7 @@ def _rank() -> int:
 
 
 def _scalar(name: str, value: Any) -> Any:
-    """The Python number in a number, a numpy scalar, or an array or tensor of one element."""
+    """Return the Python number of a number, a numpy scalar, or an array or tensor of one element."""
     shape = getattr(value, "shape", None)
     if shape is not None and math.prod(shape) != 1:
         raise ValueError(f"{name} has {math.prod(shape)} elements (shape {tuple(shape)}); it must be one number, such as {name}.mean()")
@@ -1537,7 +1542,7 @@ def _scalar(name: str, value: Any) -> Any:
 
 
 def _number_in(name: str, value: Any, least: float | None = None, most: float | None = None) -> float | None:
-    """A number of a row; None stays None. With bounds it must be finite."""
+    """Return a number of a row; None stays None. With bounds the number must be finite."""
     if value is None:
         return None
     v = float(_scalar(name, value))
@@ -1548,7 +1553,7 @@ def _number_in(name: str, value: Any, least: float | None = None, most: float | 
 
 
 def _whole(name: str, value: Any, least: int = 0) -> int:
-    """A count."""
+    """Return a whole number from least up; raise ValueError for any other value."""
     most = 2**63 - 1 if name in ("steps", "seed") else 2**31 - 2
     v = None if value is None else _scalar(name, value)
     if v is None or v != v or not least <= v <= most or v != int(v):
@@ -1557,7 +1562,7 @@ def _whole(name: str, value: Any, least: int = 0) -> int:
 
 
 def _optimizers(optimizer: Any) -> list[Any]:
-    """The optimizers of None, one or several."""
+    """Return the list of optimizers, given None, one optimizer or several."""
     if optimizer is None:
         return []
     several = list(optimizer) if isinstance(optimizer, (list, tuple)) else [optimizer]
@@ -1568,7 +1573,7 @@ def _optimizers(optimizer: Any) -> list[Any]:
 
 
 def _unscaled(scaler: Any, optimizers: Sequence[Any]) -> set[int]:
-    """The parameters whose gradients the scaler has unscaled for the coming update."""
+    """Return the ids of the parameters whose gradients the scaler has unscaled for the next update."""
     done = set()
     for o in optimizers:
         stage = scaler._per_optimizer_states[id(o)]["stage"]
@@ -1578,10 +1583,10 @@ def _unscaled(scaler: Any, optimizers: Sequence[Any]) -> set[int]:
 
 
 def _describe(optimizers: Sequence[Any]) -> dict[str, Any]:
-    """The optimizers in sgdwalk's words: the name, and every number that they are set by.
+    """Describe the optimizers for the header: the name, and every numeric setting.
 
-    Settings of further parameter groups that differ from the first group's follow with
-    the number of the group, as in learning_rate_group_1.
+    Settings of further parameter groups that differ from the first group have the number
+    of their group as a suffix, as in learning_rate_group_1.
     """
     numbers: dict[str, float] = {}
     names = list(dict.fromkeys(_rule(o, g) for o in optimizers for g in o.param_groups))
@@ -1595,7 +1600,7 @@ def _describe(optimizers: Sequence[Any]) -> dict[str, Any]:
 
 
 def _rule(optimizer: Any, group: Mapping[str, Any]) -> str:
-    """The name of a group's update rule."""
+    """Return the name of the update rule of a parameter group."""
     name = type(optimizer).__name__.lower()
     if name == "sgd":
         name = "nesterov" if group.get("nesterov") else "momentum" if group.get("momentum") else "sgd"
@@ -1605,8 +1610,8 @@ def _rule(optimizer: Any, group: Mapping[str, Any]) -> str:
 
 
 def _settings(group: Mapping[str, Any]) -> dict[str, float]:
-    """The finite numbers of a parameter group. initial_lr is a scheduler's, and a
-    dampening of 0 is none."""
+    """Return the finite numbers of a parameter group. initial_lr belongs to a scheduler, and
+    a dampening of 0 is the same as no dampening, so both are left out."""
     numbers: dict[str, float] = {}
     for key, value in group.items():
         if key == "betas":
