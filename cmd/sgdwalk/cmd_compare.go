@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,10 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/compare"
+	"sgdwalk/analyze/draw"
+	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/result"
-	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/train"
 	"sgdwalk/train/dataset"
@@ -64,53 +66,58 @@ Examples:
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
-var compareParts = []string{"landscape", "statistics", "barriers", "agreement"}
-
-func (c *compareCmd) validate() error {
+// options returns the options of the comparison, as far as the flags say them.
+func (c *compareCmd) options() (o compare.Options, err error) {
 	for _, s := range c.Skip {
-		if !slices.Contains(compareParts, s) {
-			return usagef("--skip has %q; allowed are %s", s, strings.Join(compareParts, ", "))
+		if !slices.Contains(compare.Parts, s) {
+			return o, usagef("--skip has %q; allowed are %s", s, strings.Join(compare.Parts, ", "))
 		}
 	}
 	if err := c.check(c.lossFlags); err != nil {
-		return err
+		return o, err
 	}
 	if err := c.checkAlso(); err != nil {
-		return err
+		return o, err
 	}
 	switch {
 	case c.Out == "":
-		return usagef("--out is missing: the directory of the comparison")
+		return o, usagef("--out is missing: the directory of the comparison")
 	case c.Center != string(pca.Mean) && c.Center != string(pca.Init):
-		return usagef("--center is %q; for several runs allowed are mean and init", c.Center)
+		return o, usagef("--center is %q; for several runs allowed are mean and init", c.Center)
 	case c.Segments < 0 || c.Hessians < 0 || c.Curve < 0:
-		return usagef("--segments %d, --hessians %d, --curve-steps %d: none may be negative", c.Segments, c.Hessians, c.Curve)
+		return o, usagef("--segments %d, --hessians %d, --curve-steps %d: none may be negative", c.Segments, c.Hessians, c.Curve)
 	case c.Products < 2 || c.Products > 1000:
-		return usagef("--products is %d; it must be from 2 to 1000", c.Products)
+		return o, usagef("--products is %d; it must be from 2 to 1000", c.Products)
 	case c.Ends != "" && c.Plane != "ends":
-		return usagef("--ends %s is for --plane ends", c.Ends)
+		return o, usagef("--ends %s is for --plane ends", c.Ends)
 	}
-	return nil
+	o = compare.Options{
+		PCA: pca.Options{Kinds: pca.Kinds(c.Kinds), Center: pca.Center(c.Center)}, Rows: c.Rows, Skip: c.Skip, Seed: c.Seed,
+		Measure:    compare.MeasureOptions{Segments: orNone(c.Segments), CurvatureRows: orNone(c.Hessians), Products: c.Products},
+		CurveSteps: orNone(c.Curve),
+	}
+	if o.Landscape.NX, o.Landscape.NY, err = parseGrid(c.Grid); err != nil {
+		return o, usageError{err}
+	}
+	o.Landscape.Plain = c.Plain
+	return o, nil
 }
 
-func (c *compareCmd) skips(part string) bool { return slices.Contains(c.Skip, part) }
+// orNone returns the number of a flag, and -1 for 0: in options 0 is the default.
+func orNone(n int) int { return cmp.Or(n, -1) }
 
 // joint is several runs at work.
 type joint struct {
 	*analysis
-	c        *compareCmd
-	runs     []compare.Run // in the order given
-	traces   []*arrowfile.Reader
-	dirs     []string // where they are
-	common   compare.Common
-	groups   []string // in the order given
-	baseline string
-	losses   map[string]*lossOf
-	lossOf   []*lossOf // of every run; none with an objective
-	data     map[string]*dataset.Data
-	store    *result.Journal
-
-	summary compare.Summary
+	c      *compareCmd
+	runs   []compare.Run // in the order given
+	traces []*arrowfile.Reader
+	dirs   []string // where they are
+	left   []string // cells of sweeps that did not finish
+	with   *compare.Comparison
+	losses map[string]*lossOf
+	lossOf []*lossOf // of every run; none with an objective
+	data   map[string]*dataset.Data
 }
 
 // lossOf is the loss of one model on one data set.
@@ -118,7 +125,8 @@ type lossOf struct{ train, test *nn.Evaluator }
 
 // Run compares.
 func (c *compareCmd) Run(ctx context.Context, e *env) error {
-	if err := c.validate(); err != nil {
+	o, err := c.options()
+	if err != nil {
 		return err
 	}
 	w := &joint{analysis: &analysis{env: e, name: "compare", dir: c.Out, run: c.Out}, c: c, losses: make(map[string]*lossOf), data: make(map[string]*dataset.Data)}
@@ -126,37 +134,69 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if err := w.gather(); err != nil {
 		return err
 	}
-	if err := w.prepare(ctx); err != nil {
+	if w.with, err = compare.New(w.runs, c.Baseline); err != nil {
+		return err
+	}
+	w.trace = w.traces[w.with.ByName()[0]]
+	w.with.Summary.LeftOut = w.left
+	if err := w.openLosses(ctx); err != nil {
+		return err
+	}
+	if o.Ends, err = c.ends(w.with); err != nil {
 		return err
 	}
 	if err := w.begin(); err != nil {
 		return err
 	}
-	var err error
-	if w.store, err = w.journal(w.recipe()); err != nil {
+	store, err := w.journal(w.recipe())
+	if err != nil {
 		return err
 	}
-	defer w.store.Close()
-	for _, part := range []struct {
-		name string
-		run  func(context.Context) error
-	}{{"", w.series}, {"landscape", w.landscape}, {"statistics", w.statistics}, {"barriers", w.barriers}, {"agreement", w.agreement}} {
-		if part.name != "" && c.skips(part.name) {
-			continue
-		}
-		if err := part.run(ctx); err != nil {
-			return w.interrupted(ctx, err)
+	defer store.Close()
+	o.Progress, o.Store, o.OneLoss, o.Probe = e.progress, store, w.objective != nil, w.probe()
+	if err := w.with.Compute(ctx, o); err != nil {
+		return w.interrupted(ctx, err)
+	}
+	return w.write()
+}
+
+// write writes and prints the result.
+func (w *joint) write() error {
+	x := w.with
+	for _, t := range x.Tables {
+		if err := w.out.Table(t.Name, t.Table); err != nil {
+			return err
 		}
 	}
-	if err := w.finish(&w.summary, w.recipe(), compare.Method, compare.Citation); err != nil {
+	title := x.Title()
+	if err := w.figure("series", draw.Series(title, x.Series, x.Groups, draw.Against(w.c.Against))); err != nil {
+		return err
+	}
+	if x.Landscape != nil {
+		var axes [2]string
+		if ends := x.EndRuns; ends[0] != nil {
+			axes = [2]string{"from the start to the end of " + ends[0].Group, "away from it to the end of " + ends[1].Group}
+		} else {
+			axes[0], axes[1] = draw.JointDirections(x.Summary.Directions)
+		}
+		f := draw.Runs(title, axes[0], axes[1], x.Groups, x.Landscape, x.Paths)
+		if len(x.Runs) > len(x.Groups) {
+			f.Notes = append(f.Notes, "one run of every group, that of the lowest seed")
+		}
+		if err := w.figure("landscape", f); err != nil {
+			return err
+		}
+	}
+	w.warn = append(w.warn, x.Warnings...)
+	if err := w.finish(&x.Summary, w.recipe(), compare.Method, compare.Citation); err != nil {
 		return err
 	}
 	if !w.silent && !w.json {
-		for _, line := range w.summary.GroupLines() {
+		for _, line := range x.Summary.GroupLines() {
 			w.printf("%s\n", line)
 		}
 	}
-	return w.show(&w.summary)
+	return w.show(&x.Summary)
 }
 
 func (w *joint) close() {
@@ -165,6 +205,42 @@ func (w *joint) close() {
 	for _, t := range w.traces {
 		t.Close()
 	}
+}
+
+// ends returns the runs or groups that span the plane of --plane ends.
+func (c *compareCmd) ends(x *compare.Comparison) (ends [2]string, err error) {
+	if c.Plane != "ends" {
+		return ends, nil
+	}
+	ends = x.DefaultEnds()
+	if c.Ends != "" {
+		var ok bool
+		if ends[0], ends[1], ok = strings.Cut(c.Ends, ","); !ok {
+			ends[1] = ""
+		}
+	}
+	if ends[1] == "" || strings.Contains(ends[1], ",") {
+		return ends, usagef("--ends is %q; it must be two runs or groups with a comma between them, of %s", c.Ends, strings.Join(x.Summary.Groups, ", "))
+	}
+	return ends, nil
+}
+
+// probe compares predictions on the held-out examples, or without any on the training set. It is nil with an
+// objective.
+func (w *joint) probe() *compare.Probe {
+	if w.objective != nil {
+		return nil
+	}
+	p := &compare.Probe{Own: make(map[string]compare.Predictor)}
+	for i, l := range w.lossOf {
+		e := cmp.Or(l.test, l.train)
+		p.Labels, p.Classes = e.Labels(), w.traces[i].Header().Data.Classes
+		p.Own[w.runs[i].Name] = func(ctx context.Context, theta []float32, classes []int32) error {
+			_, err := e.Predict(ctx, theta, classes)
+			return err
+		}
+	}
+	return p
 }
 
 // compareRecipe is what a result keeps of how it was asked for.
@@ -210,7 +286,7 @@ func (w *joint) gather() error {
 		}
 		for _, r := range s.Results {
 			if r.Status != train.Finished {
-				w.summary.LeftOut = append(w.summary.LeftOut, fmt.Sprintf("%s (%s)", r.Cell, r.Status))
+				w.left = append(w.left, fmt.Sprintf("%s (%s)", r.Cell, r.Status))
 				continue
 			}
 			if err := w.open(filepath.Join(p, filepath.FromSlash(r.Run)), r.Cell); err != nil {
@@ -218,12 +294,12 @@ func (w *joint) gather() error {
 			}
 		}
 	}
-	if n := len(w.summary.LeftOut); n > 0 {
-		slices.Sort(w.summary.LeftOut)
-		w.warn = append(w.warn, analyze.Warning{Code: "cells_left_out", Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s", n, strings.Join(w.summary.LeftOut, ", "))})
+	if n := len(w.left); n > 0 {
+		slices.Sort(w.left)
+		w.warn = append(w.warn, analyze.Warning{Code: "cells_left_out", Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s", n, strings.Join(w.left, ", "))})
 	}
 	if len(w.runs) == 0 {
-		return fmt.Errorf("compare: none of the sweep's %d cells has finished", len(w.summary.LeftOut))
+		return fmt.Errorf("compare: none of the sweep's %d cells has finished", len(w.left))
 	}
 	return nil
 }
@@ -240,49 +316,12 @@ func (w *joint) open(dir, name string) error {
 	if t.Header().Sketch != nil {
 		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters", dir, t.Header().Sketch.Spec)
 	}
-	unique := name
-	for n := 2; slices.ContainsFunc(w.runs, func(r compare.Run) bool { return r.Name == unique }); n++ {
-		unique = fmt.Sprintf("%s (%d)", name, n)
-	}
-	w.runs = append(w.runs, compare.Run{Name: unique, Seed: t.Header().Seed, Trajectory: t})
+	w.runs = append(w.runs, compare.Run{Name: name, Seed: t.Header().Seed, Trajectory: t})
 	return nil
 }
 
-// prepare groups the runs, finds what they have in common and opens their losses.
-func (w *joint) prepare(ctx context.Context) error {
-	headers := make([]*record.Header, len(w.runs))
-	for i, t := range w.traces {
-		headers[i] = t.Header()
-	}
-	for i, g := range compare.Groups(headers) {
-		// A run that is given twice is a group of its own, so that it is compared.
-		for n := 2; slices.ContainsFunc(w.runs[:i], func(r compare.Run) bool { return r.Group == g && r.Seed == w.runs[i].Seed }); n++ {
-			base, _, _ := strings.Cut(g, " (")
-			g = fmt.Sprintf("%s (%d)", base, n)
-		}
-		w.runs[i].Group = g
-		if !slices.Contains(w.groups, g) {
-			w.groups = append(w.groups, g)
-		}
-	}
-	var notes []analyze.Warning
-	var err error
-	if w.common, notes, err = compare.Check(w.runs); err != nil {
-		return err
-	}
-	w.warn = append(w.warn, notes...)
-	w.summary.Common = w.common
-	w.summary.Groups = slices.Sorted(slices.Values(w.groups))
-	w.baseline = w.c.Baseline
-	if w.baseline == "" {
-		w.baseline = defaultBaseline(w.summary.Groups)
-	}
-	if !slices.Contains(w.groups, w.baseline) {
-		return usagef("--baseline is %q; the groups are %s", w.baseline, strings.Join(w.summary.Groups, ", "))
-	}
-	w.summary.Baseline = w.baseline
-	byName := slices.Clone(w.traces)
-	w.trace = byName[w.byName()[0]]
+// openLosses opens the loss of every run.
+func (w *joint) openLosses(ctx context.Context) error {
 	if w.c.Objective != "" {
 		return w.openObjectives(ctx)
 	}
@@ -292,24 +331,6 @@ func (w *joint) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// defaultBaseline is plain SGD where it is one group, and otherwise the first.
-func defaultBaseline(groups []string) string {
-	if slices.Contains(groups, "sgd") {
-		return "sgd"
-	}
-	return groups[0]
-}
-
-// byName returns the runs' indices in the order of their names.
-func (w *joint) byName() []int {
-	order := make([]int, len(w.runs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(w.runs[a].Name, w.runs[b].Name) })
-	return order
 }
 
 // openLoss opens the loss of a run; runs of one model on one data set share it.
@@ -364,18 +385,76 @@ func (w *joint) openLoss(i int) error {
 	return nil
 }
 
-// predictor compares on the held-out examples, or without any on the training set.
-func (w *joint) predictor(i int) *nn.Evaluator {
-	if l := w.lossOf[i]; l.test != nil {
-		return l.test
-	}
-	return w.lossOf[i].train
-}
-
 // accuracyOf is the accuracy over an evaluator's examples, as a measure.
 func accuracyOf(e *nn.Evaluator) analyze.Loss {
 	return analyze.LossFunc(func(ctx context.Context, theta []float32) (float64, error) {
 		m, err := e.Evaluate(ctx, theta)
 		return m.Accuracy, err
 	})
+}
+
+// checkAlso refuses a wrong --also.
+func (c *compareCmd) checkAlso() error {
+	if c.Also == "" {
+		return nil
+	}
+	if c.Objective == "" {
+		return usagef("--also is %q; it is for --objective: without one, what the data have is measured", c.Also)
+	}
+	for name := range strings.SplitSeq(c.Also, ",") {
+		if !slices.Contains([]string{"accuracy", "test_loss", "test_accuracy"}, name) {
+			return usagef("--also has %q; allowed are accuracy, test_loss and test_accuracy", name)
+		}
+	}
+	return nil
+}
+
+// openObjectives opens the loss of all runs: one program evaluates it for every
+// one, with the run's own statistics of normalization layers.
+func (w *joint) openObjectives(ctx context.Context) error {
+	if !w.with.Summary.Common.Layout {
+		return fmt.Errorf("compare: the runs have different layouts, and --objective %s is the loss of one: compare those of each layout by themselves", w.c.Objective)
+	}
+	states := make([][]float32, len(w.runs))
+	ends := make([][]float32, len(w.runs))
+	without := ""
+	for i, t := range w.traces {
+		var err error
+		if ends[i], states[i], err = lastVectors(t, w.dirs[i]); err != nil {
+			return err
+		}
+		if states[i] == nil {
+			without = w.runs[i].Name
+		} else if !t.Header().State.Equal(w.trace.Header().State) {
+			return fmt.Errorf("compare: %s and another run have different layouts of the statistics of normalization layers", w.runs[i].Name)
+		}
+	}
+	o := objective.Options{Layout: w.trace.Header().Layout, Gradient: true, Hessian: w.c.Hessians > 0}
+	if w.c.Also != "" {
+		o.Also = strings.Split(w.c.Also, ",")
+	}
+	first := w.with.ByName()[0]
+	if without == "" {
+		o.StateLayout, o.State = w.trace.Header().State, states[first]
+	} else if slices.ContainsFunc(states, func(s []float32) bool { return s != nil }) {
+		return fmt.Errorf("compare: %s recorded no statistics of normalization layers and another run did: --objective would take one's for the other", without)
+	}
+	if err := w.openObjective(ctx, w.c.objectiveFlags, o, ends[first]); err != nil {
+		return err
+	}
+	for i := range w.runs {
+		if _, err := w.objective.CheckRecorded(ctx, w.traces[i], states[i]); err != nil {
+			return err
+		}
+		r := &w.runs[i]
+		r.Loss = newExternal(w.objective, w.objective.LossAlone(), states[i])
+		for _, name := range o.Also {
+			v, err := w.objective.View(name, "")
+			if err != nil {
+				return err
+			}
+			r.Ends = append(r.Ends, compare.EndMeasure{Name: name, Loss: newExternal(w.objective, v, states[i])})
+		}
+	}
+	return nil
 }
