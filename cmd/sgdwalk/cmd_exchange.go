@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -78,7 +76,10 @@ func (c *exportCmd) Run(e *env) error {
 		done = append(done, exported{f.name, f.file})
 	}
 	if oneFile(c.Safetensors) == "" && c.Safetensors != "" {
-		if err := writeFolder(c.Safetensors, trace, c.Force); err != nil {
+		if _, err := os.Lstat(c.Safetensors); err == nil && !c.Force {
+			return usagef("--safetensors %s exists already; name a new folder, or give --force", c.Safetensors)
+		}
+		if err := exchange.WriteSafetensorsFolder(c.Safetensors, trace); err != nil {
 			return err
 		}
 		done = append(done, exported{"safetensors", c.Safetensors})
@@ -104,42 +105,6 @@ func oneFile(name string) string {
 		return ""
 	}
 	return name
-}
-
-// writeFolder writes every iterate into a new folder, or, by force, into one that
-// is there, a checkpoint a file. The names count the steps.
-func writeFolder(dir string, trace *arrowfile.Reader, force bool) error {
-	if _, err := os.Lstat(dir); err == nil && !force {
-		return usagef("--safetensors %s exists already; name a new folder, or give --force", dir)
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	written := 0
-	for i := range trace.Len() {
-		s, err := trace.Read(i, record.ScalarsOnly)
-		if err != nil {
-			return err
-		}
-		if s.Substep != 0 {
-			continue
-		}
-		if theta, err := record.ThetaOf(trace, i); err != nil || theta == nil {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		path := filepath.Join(dir, fmt.Sprintf("step-%08d.safetensors", s.Step))
-		if err := safefile.Write(path, func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, i) }); err != nil {
-			return err
-		}
-		written++
-	}
-	if written == 0 {
-		return fmt.Errorf("%s has no iterate with theta", trace.Header().Model)
-	}
-	return nil
 }
 
 // importCmd makes a run of files from other programs.
@@ -178,27 +143,11 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 		}
 		o.Kinds = append(o.Kinds, rule)
 	}
-	if err := c.tryFirst(ctx, o); err != nil {
-		return err
-	}
-	m, err := exchange.Open(c.Files, o)
+	m, err := recorder.Import(ctx, c.Out, c.Force, c.Files, o)
 	if err != nil {
 		return err
-	}
-	w, err := arrowfile.Create(c.Out, m.Header(), arrowfile.Options{Overwrite: c.Force, ExtraFiles: recorder.ExtraFiles(nil)})
-	if err != nil {
-		return err
-	}
-	err = m.CopyTo(ctx, w)
-	w.SetFinished(err == nil) // whatever its rows look like
-	if err := errors.Join(err, w.Close()); err != nil {
-		// What was begun is of no use to anybody; nothing else is in it.
-		return errors.Join(err, arrowfile.Discard(c.Out))
 	}
 	h := m.Header()
-	if err := recorder.WriteJSON(c.Out, recorder.ImportName, map[string]int{"rows": m.Len()}); err != nil {
-		return err
-	}
 	if e.json {
 		return e.printJSON(struct {
 			Run        string   `json:"run"`
@@ -214,25 +163,6 @@ func (c *importCmd) Run(ctx context.Context, e *env) error {
 	}
 	return nil
 }
-
-// tryFirst reads every value before a run that is there is replaced: files that
-// cannot be imported must not cost the run that they were to replace.
-func (c *importCmd) tryFirst(ctx context.Context, o exchange.ImportOptions) error {
-	if _, err := os.Lstat(c.Out); err != nil || !c.Force {
-		return nil // there is nothing to lose, or it is refused
-	}
-	m, err := exchange.Open(c.Files, o)
-	if err != nil {
-		return err
-	}
-	return m.CopyTo(ctx, nowhere{})
-}
-
-// nowhere is a sink for rows that are only read.
-type nowhere struct{}
-
-func (nowhere) Append(*record.Step) error { return nil }
-func (nowhere) Close() error              { return nil }
 
 // repairCmd keeps what is intact of a damaged run.
 type repairCmd struct {
@@ -259,27 +189,20 @@ func (c *repairCmd) Run(e *env) error {
 		out = strings.TrimRight(filepath.Clean(c.Run_), string(filepath.Separator)) + "-repaired"
 	}
 	problems := []string{}
-	r, err := arrowfile.Repair(c.Run_, out, arrowfile.Options{Overwrite: c.Force}, func(err error) {
+	r, skipped, err := recorder.Repair(c.Run_, out, c.Force, func(err error) {
 		problems = append(problems, oneLine(err))
 		if !e.json {
 			e.printf("%s\n", oneLine(err))
 		}
 	})
-	if err != nil {
-		return err
-	}
-	if !r.Finished {
+	if r != nil && !r.Finished {
 		e.say("note: %s did not come to its end, or its end is lost: it has %d rows", c.Run_, r.Rows)
 	}
-	for _, name := range []string{recorder.ConfigName, recorder.CheckpointName, recorder.GroupRatesName} {
-		err := copyIfThere(filepath.Join(c.Run_, name), filepath.Join(out, name))
-		if errors.Is(err, safefile.ErrNotPlain) {
-			e.say("note: %s is left out: %v", name, err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	for _, err := range skipped {
+		e.say("note: a file is left out: %v", err)
+	}
+	if err != nil {
+		return err
 	}
 	if e.json {
 		return e.printJSON(struct {
@@ -294,23 +217,6 @@ func (c *repairCmd) Run(e *env) error {
 	}
 	e.printf("%d rows kept in %s, %d lost, %d torn bytes left behind\n", r.Rows, out, r.Lost, r.Torn)
 	return nil
-}
-
-// copyIfThere copies a file that may be missing. The error for a link, a pipe or a
-// device in its place wraps safefile.ErrNotPlain.
-func copyIfThere(from, to string) error {
-	in, err := safefile.Open(from, os.O_RDONLY)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return safefile.Write(to, func(w io.Writer) error {
-		_, err := io.Copy(w, in)
-		return err
-	})
 }
 
 // kindNames lists the kinds for --help.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"text/tabwriter"
 
+	"sgdwalk/analyze"
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
 	"sgdwalk/record"
@@ -136,7 +137,7 @@ func (c *sweepCmd) print(e *env, s *sweep.Sweep, sum *sweep.Summary) error {
 		if r.TestAccuracy.Valid {
 			accuracy = fmt.Sprintf("%.2f %%", 100*r.TestAccuracy.Value)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", printable.Line(r.Cell), printable.Line(string(r.Status)), r.Steps, r.Passes, optionalText(r.FullLoss), optionalText(r.TestLoss), accuracy)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", printable.Line(r.Cell), printable.Line(string(r.Status)), r.Steps, r.Passes, analyze.Number(r.FullLoss), analyze.Number(r.TestLoss), accuracy)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -171,7 +171,7 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 	t := r.Train
 	out := []string{
 		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),
-		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", optionalText(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
+		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", analyze.Number(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
 		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, record.Bytes(r.Verified.Bytes)),
 	}
 	for _, part := range []struct {
