@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -83,34 +84,32 @@ func (s *Series) validate(name string, xScale Scale) error {
 	return nil
 }
 
-// Table implements Figure: one row per value, series after series.
-func (c *Curves) Table() record.Table {
-	var name []string
-	var x, y, low, top []float64
-	var banded []bool
-	for _, s := range c.Series {
-		for i := range s.X {
-			name = append(name, s.Name)
-			x, y = append(x, s.X[i]), append(y, s.Y[i])
-			low, top = append(low, at(s.Low, i)), append(top, at(s.Top, i))
-			banded = append(banded, s.Low != nil)
-		}
-	}
-	return record.Table{Columns: []record.Column{
-		{Name: "series", Strings: nonNil(name)},
-		{Name: "x", Floats: nonNil(x)},
-		{Name: "y", Floats: nonNil(y)},
-		{Name: "low", Floats: nonNil(low), Valid: nonNil(banded)},
-		{Name: "top", Floats: nonNil(top), Valid: nonNil(banded)},
-	}}
+// seriesRow is a value of a series in a table.
+type seriesRow struct {
+	Series string          `col:"series"`
+	X      float64         `col:"x"`
+	Y      float64         `col:"y"`
+	Low    record.Optional `col:"low"`
+	Top    record.Optional `col:"top"`
 }
 
-// nonNil keeps an empty column a column of its type.
-func nonNil[T any](v []T) []T {
-	if v == nil {
-		return []T{}
+func (s *Series) row(i int) seriesRow {
+	r := seriesRow{Series: s.Name, X: s.X[i], Y: s.Y[i]}
+	if s.Low != nil {
+		r.Low, r.Top = record.Some(s.Low[i]), record.Some(s.Top[i])
 	}
-	return v
+	return r
+}
+
+// Table implements Figure: one row per value, series after series.
+func (c *Curves) Table() record.Table {
+	var t column.Builder[seriesRow]
+	for _, s := range c.Series {
+		for i := range s.X {
+			t.Add(s.row(i))
+		}
+	}
+	return t.Table()
 }
 
 // Alt implements Figure.

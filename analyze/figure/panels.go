@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -115,34 +116,29 @@ func (c *Panels) first(name string) *Series {
 
 // Table implements Figure: one row per value, panel after panel.
 func (c *Panels) Table() record.Table {
-	var where, name []string
-	var x, y, low, top []float64
-	var banded []bool
+	type panelRow struct {
+		Panel string `col:"panel"`
+		seriesRow
+	}
+	var t column.Builder[panelRow]
 	for i, q := range c.Panels {
 		for _, s := range q.Series {
 			for k := range s.X {
-				where, name = append(where, cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1))), append(name, s.Name)
-				x, y = append(x, s.X[k]), append(y, s.Y[k])
-				low, top = append(low, at(s.Low, k)), append(top, at(s.Top, k))
-				banded = append(banded, s.Low != nil)
+				t.Add(panelRow{q.name(i), s.row(k)})
 			}
 		}
 	}
-	return record.Table{Columns: []record.Column{
-		{Name: "panel", Strings: nonNil(where)},
-		{Name: "series", Strings: nonNil(name)},
-		{Name: "x", Floats: nonNil(x)},
-		{Name: "y", Floats: nonNil(y)},
-		{Name: "low", Floats: nonNil(low), Valid: nonNil(banded)},
-		{Name: "top", Floats: nonNil(top), Valid: nonNil(banded)},
-	}}
+	return t.Table()
 }
+
+// name of panel i, from 0, in tables and sentences.
+func (q *Panel) name(i int) string { return cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1)) }
 
 // Alt implements Figure.
 func (c *Panels) Alt() string {
 	text := fmt.Sprintf("%d panels over %s", len(c.Panels), cmp.Or(c.XLabel, "x"))
 	for i, q := range c.Panels {
-		text += "; " + cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1))
+		text += "; " + q.name(i)
 		for k, s := range q.Series {
 			sep := ","
 			if k == 0 {
@@ -181,7 +177,7 @@ func (c *Panels) Draw(p *canvas.Page) {
 		y := q.yAxis()
 		panels[i] = canvas.Stacked{Y: y, Weight: 1, Draw: func(f canvas.Frame) { q.draw(p, f, names) }}
 		for _, n := range undrawn(q.Series, y.Log) {
-			notes = append(notes, fmt.Sprintf("%s: %s", cmp.Or(q.YLabel, fmt.Sprintf("panel %d", i+1)), n))
+			notes = append(notes, fmt.Sprintf("%s: %s", q.name(i), n))
 		}
 	}
 	var entries []canvas.Entry

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -50,21 +51,16 @@ func (s *Spectrum) shown() int { return min(mostDirections, max(len(s.Ratios), l
 
 // Table implements Figure: one row per direction, those not drawn too.
 func (s *Spectrum) Table() record.Table {
-	n := max(len(s.Ratios), len(s.Null))
-	index := make([]int64, n)
-	columns := []record.Column{{Name: "direction", Ints: index}}
-	for _, c := range []struct {
-		name string
-		v    []float64
-	}{{"explained_variance_ratio", s.Ratios}, {"null", s.Null}} {
-		v, valid := make([]float64, n), make([]bool, n)
-		for i := range n {
-			index[i] = int64(i + 1)
-			v[i], valid[i] = at(c.v, i), i < len(c.v)
-		}
-		columns = append(columns, record.Column{Name: c.name, Floats: v, Valid: valid})
+	type row struct {
+		Direction int64           `col:"direction"`
+		Ratio     record.Optional `col:"explained_variance_ratio"`
+		Null      record.Optional `col:"null"`
 	}
-	return record.Table{Columns: columns}
+	var t column.Builder[row]
+	for i := range max(len(s.Ratios), len(s.Null)) {
+		t.Add(row{int64(i + 1), optional(s.Ratios, i), optional(s.Null, i)})
+	}
+	return t.Table()
 }
 
 // Alt implements Figure.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"sgdwalk/analyze/figure/internal/canvas"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -163,57 +164,51 @@ func (w *Walk) floorAt(i int) (step, loss float64) {
 	return float64(w.Steps[i]) + alpha, loss
 }
 
-// Table implements Figure: one row per point of the line, then the quantities of
-// its segment and of the iterate it starts from in the row of its first alpha.
+// walkRow is a point of the line; the columns from the floor to the barrier are of its
+// segment, the later ones of the iterate that the segment starts from. Both stand in the
+// row of the first alpha.
+type walkRow struct {
+	Step       int64           `col:"step"`
+	Alpha      float64         `col:"alpha"`
+	Loss       float64         `col:"full_loss"`
+	Floor      record.Optional `col:"floor_loss"`
+	FloorAlpha record.Optional `col:"floor_alpha"`
+	Barrier    column.Truth    `col:"barrier"`
+	Cosine     record.Optional `col:"cosine"`
+	Cosine2    record.Optional `col:"cosine_2"`
+	Distance   record.Optional `col:"displacement"`
+}
+
+// Table implements Figure: one row per point of the line, and one for the iterate at
+// its end.
 func (w *Walk) Table() record.Table {
+	var t column.Builder[walkRow]
 	last := w.shown()
-	var steps []int64
-	var alphas, losses, floors, floorAlphas, cos, cos2, dist []float64
-	var barriers, head, iterate []bool
-	row := func(i int, alpha, loss float64, isHead, hasSegment bool) {
-		step := 0
-		if hasSegment {
-			step = w.Steps[i]
-		} else {
-			step = w.Steps[i-1] + 1
-		}
-		steps = append(steps, int64(step))
-		alphas, losses = append(alphas, alpha), append(losses, loss)
-		floors, floorAlphas = append(floors, at(w.Floor, i)), append(floorAlphas, at(w.FloorAlpha, i))
-		cos, cos2, dist = append(cos, at(w.Cosine, i)), append(cos2, at(w.Cosine2, i)), append(dist, at(w.Distance, i))
-		barriers = append(barriers, i < len(w.Barriers) && w.Barriers[i])
-		head = append(head, isHead && hasSegment)
-		iterate = append(iterate, isHead)
+	atIterate := func(i int, r walkRow) walkRow {
+		of := func(v []float64) record.Optional { return record.Optional{Value: at(v, i), Valid: len(v) > 0} }
+		r.Cosine, r.Cosine2, r.Distance = of(w.Cosine), of(w.Cosine2), of(w.Distance)
+		return r
 	}
 	for i := range last {
 		for k, a := range w.Alphas {
-			row(i, a, w.Losses[i][k], k == 0, true)
+			r := walkRow{Step: int64(w.Steps[i]), Alpha: a, Loss: w.Losses[i][k]}
+			if k == 0 {
+				r.Floor, r.FloorAlpha = optional(w.Floor, i), optional(w.FloorAlpha, i)
+				if w.Barriers != nil {
+					r.Barrier = column.Truth{Value: w.Barriers[i], Valid: true}
+				}
+				r = atIterate(i, r)
+			}
+			t.Add(r)
 		}
 	}
-	row(last, 0, w.iterateLoss(last), true, false)
-	perStep := func(name string, source, v []float64) record.Column {
-		valid := make([]bool, len(iterate))
-		for r := range valid {
-			valid[r] = iterate[r] && len(source) > 0
-		}
-		return record.Column{Name: name, Floats: v, Valid: valid}
-	}
-	segment := func(c record.Column, known bool) record.Column {
-		c.Valid = make([]bool, len(head))
-		for r := range head {
-			c.Valid[r] = head[r] && known
-		}
-		return c
-	}
-	return record.Table{Columns: []record.Column{
-		{Name: "step", Ints: steps},
-		{Name: "alpha", Floats: alphas},
-		{Name: "full_loss", Floats: losses},
-		segment(record.Column{Name: "floor_loss", Floats: floors}, w.Floor != nil),
-		segment(record.Column{Name: "floor_alpha", Floats: floorAlphas}, w.FloorAlpha != nil),
-		segment(record.Column{Name: "barrier", Bools: barriers}, w.Barriers != nil),
-		perStep("cosine", w.Cosine, cos), perStep("cosine_2", w.Cosine2, cos2), perStep("displacement", w.Distance, dist),
-	}}
+	t.Add(atIterate(last, walkRow{Step: int64(w.Steps[last-1] + 1), Loss: w.iterateLoss(last)}))
+	return t.Table()
+}
+
+// optional returns element i of values; absent when there is none.
+func optional(values []float64, i int) record.Optional {
+	return record.Optional{Value: at(values, i), Valid: i < len(values)}
 }
 
 // Alt implements Figure.
