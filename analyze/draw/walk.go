@@ -12,6 +12,11 @@ import (
 	"sgdwalk/analyze/walk"
 )
 
+// Walks draws the figures of a walk and of the geometry of the same iterates.
+func Walks(title string, r *walk.Result, p *path.Result) []Named {
+	return []Named{{"walk", Walk(title, r, p)}, {"profile", Profile(title, r)}}
+}
+
 // Walk puts the walk and the geometry of the same iterates into the three panels of
 // Xing et al.: the loss on the way with its valley floor, the cosine of consecutive
 // gradients, the distance from the start.

@@ -242,10 +242,9 @@ func (l *Landscape) Relief() plane.Relief {
 	}
 	slices.Sort(finite)
 	s.Min, s.Max = finite[0], finite[len(finite)-1]
-	s.Log = s.Min > 0 && (l.Scale == Log || l.Scale == Auto && (l.Map == "" || l.Map == Sequential) && s.Max/s.Min >= 20)
+	s.Log = l.isLog(s.Min, s.Max)
 	s.Lo, s.Hi = plane.DisplayRange(finite, s.Log)
-	s.Levels = l.Levels
-	if s.Levels == nil {
+	if s.Levels = l.Levels; s.Levels == nil {
 		s.Levels = canvas.Levels(s.Lo, s.Hi, s.Log, l.LevelCount)
 	} else {
 		s.Lo, s.Hi = math.Min(s.Lo, s.Levels[0]), math.Max(s.Hi, s.Levels[len(s.Levels)-1])
@@ -310,7 +309,17 @@ func (l *Landscape) WithScale(s Scale) Figure {
 // Y, its distance from the plane (Residual), its Step and Epoch, and its own Loss.
 type PathPoint = plane.PathPoint
 
-// Levels chooses round contour levels strictly between lo and hi, about n of them
-// (n <= 0 is 11), as a [Landscape] without Levels does. It returns none when lo and hi
-// are equal, not finite, or not positive with log.
-func Levels(lo, hi float64, log bool, n int) []float64 { return canvas.Levels(lo, hi, log, n) }
+// isLog reports whether values from lo to hi have levels on a logarithmic scale.
+func (l *Landscape) isLog(lo, hi float64) bool {
+	isLoss := l.Map == "" || l.Map == Sequential
+	return lo > 0 && (l.Scale == Log || l.Scale == Auto && isLoss && hi/lo >= 20)
+}
+
+// LevelsBetween returns the contour levels of the landscape if its values run from lo to
+// hi, before they are known: a grid is refined around them.
+func (l *Landscape) LevelsBetween(lo, hi float64) []float64 {
+	if l.Levels != nil {
+		return l.Levels
+	}
+	return canvas.Levels(lo, hi, l.isLog(lo, hi), l.LevelCount)
+}

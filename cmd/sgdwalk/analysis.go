@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/result"
@@ -173,8 +174,17 @@ func (a *analysis) leave(ctx context.Context, stopped error) error {
 	return errors.Join(a.interrupted(ctx, stopped), err)
 }
 
-// figure saves a figure in the formats and the look that were asked for, with its
-// data.
+// figures saves what package draw made of a result.
+func (a *analysis) figures(list []draw.Named) error {
+	for _, f := range list {
+		if err := a.figure(f.Name, f.Figure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// figure saves a figure in the requested formats and style, with its data.
 func (a *analysis) figure(name string, f figure.Figure) error {
 	stage, err := a.out.Stage()
 	if err != nil {

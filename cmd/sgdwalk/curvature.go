@@ -248,10 +248,8 @@ func writeAlong(a *analysis, r *curvature.Run, o curvature.AlongOptions) error {
 	if err := a.out.Table("eigenvalues", &r.Eigenvalues); err != nil {
 		return err
 	}
-	for _, f := range draw.Curvatures(a.title(), &r.Table) {
-		if err := a.figure(f.Name, f.Figure); err != nil {
-			return err
-		}
+	if err := a.figures(draw.Curvatures(a.title(), &r.Table)); err != nil {
+		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	if err := a.finish(&r.Summary, o, curvature.Method, curvature.Citation); err != nil {

@@ -94,11 +94,11 @@ func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
 // levels are the contours that the figure will have.
 func (c *landscapeCmd) levels(low, high float64) []float64 {
 	f := new(figure.Landscape)
-	if err := c.set(f, c.Scale); err == nil && f.Levels != nil {
-		return f.Levels
+	if c.Scale != "auto" {
+		f.Scale = figure.Scale(c.Scale)
 	}
-	log := c.Scale == "log" || c.Scale != "linear" && high > 20*low
-	return figure.Levels(low, high, log && low > 0, f.LevelCount)
+	_ = c.set(f, c.Scale) // options checked the flag
+	return f.LevelsBetween(low, high)
 }
 
 // parseGrid reads NXxNY.

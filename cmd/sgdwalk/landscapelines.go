@@ -82,10 +82,8 @@ func writeLines(a *analysis, r *landscape.Lines, recipe linesRecipe) error {
 		}
 	}
 	label := fmt.Sprintf("position along random directions through %s, %s", p.Origin, p.LengthText())
-	for _, f := range draw.Lines(a.title(), label, r) {
-		if err := a.figure(f.Name, f.Figure); err != nil {
-			return err
-		}
+	if err := a.figures(draw.Lines(a.title(), label, r)); err != nil {
+		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	r.Summary.Plane = p

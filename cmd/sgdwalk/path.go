@@ -70,10 +70,8 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	if err := c.more(ctx, a, &r.Summary, &recipe); err != nil {
 		return nil, err
 	}
-	for _, f := range draw.Path(a.title(), r) {
-		if err := a.figure(f.Name, f.Figure); err != nil {
-			return nil, err
-		}
+	if err := a.figures(draw.Path(a.title(), r)); err != nil {
+		return nil, err
 	}
 	a.warn = append(a.warn, r.Warnings...)
 	if err := a.finish(&r.Summary, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {

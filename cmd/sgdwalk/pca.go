@@ -168,10 +168,7 @@ func (c *pcaCmd) write(ctx context.Context, a *analysis, r *pca.Result, recipe *
 	if err := c.tables(ctx, a, r, recipe, loss); err != nil {
 		return err
 	}
-	if err := a.figure("pca", draw.Spectrum(a.title(), r)); err != nil {
-		return err
-	}
-	if err := a.figure("scores_over_steps", draw.Scores(a.title(), r)); err != nil {
+	if err := a.figures(draw.PCA(a.title(), r)); err != nil {
 		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)

@@ -131,10 +131,7 @@ func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *
 	if err := a.out.Table("updates", &u.Table); err != nil {
 		return err
 	}
-	if err := a.figure("walk", draw.Walk(a.title(), r, p)); err != nil {
-		return err
-	}
-	if err := a.figure("profile", draw.Profile(a.title(), r)); err != nil {
+	if err := a.figures(draw.Walks(a.title(), r, p)); err != nil {
 		return err
 	}
 	a.warn = append(a.warn, r.Warnings...)
