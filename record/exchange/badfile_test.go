@@ -133,11 +133,11 @@ func TestBadSafetensors(t *testing.T) {
 		"cut off": {[]byte("{"), "header is cut off"},
 		"header too long": {
 			binary.LittleEndian.AppendUint64(nil, math.MaxUint64),
-			"says it has 18446744073709551615 bytes; the file has 8",
+			"claims 18446744073709551615 bytes; the file has 8",
 		},
 		"header beyond file": {
 			binary.LittleEndian.AppendUint64(nil, 90_000_000),
-			"says it has 90000000 bytes; the file has 8",
+			"claims 90000000 bytes; the file has 8",
 		},
 		"no JSON":   {rawSafetensors("not JSON", 0), "header is wrong"},
 		"no object": {rawSafetensors("[1]", 0), "header is wrong"},
@@ -166,7 +166,7 @@ func TestBadSafetensors(t *testing.T) {
 		"huge extent": {rawSafetensors(`{"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}}`,
 			4), "header is wrong"},
 		"huge tensor": {rawSafetensors(`{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}`,
-			4), "the tensors have 4000000000000 bytes, and the file has 4"},
+			4), "the tensors have 4000000000000 bytes, but the file has 4"},
 		"gap": {
 			rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8),
 			`tensor "a" begins at byte 4 of the values, but the tensors before it end at 0`,
@@ -174,7 +174,7 @@ func TestBadSafetensors(t *testing.T) {
 		"overlap": {rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), `begins at byte 0 of the values, but`},
 		"trailing bytes": {
 			rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 5),
-			"the tensors have 4 bytes, and the file has 5",
+			"the tensors have 4 bytes, but the file has 5",
 		},
 		"no name": {rawSafetensors(`{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "names must be UTF-8"},
 	} {
@@ -344,7 +344,7 @@ func TestBadNPZ(t *testing.T) {
 	}
 	save(t, dir, "b.npz", run())
 	if _, err := Open([]string{dir}, ImportOptions{}); err == nil ||
-		!strings.Contains(err.Error(), "a whole run, which is imported alone") {
+		!strings.Contains(err.Error(), "a whole run, which must be imported alone") {
 		t.Errorf("a run among others: %v", err)
 	}
 }
@@ -360,7 +360,7 @@ func TestClaims(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	_, err := Open([]string{path}, ImportOptions{})
 	runtime.ReadMemStats(&after)
-	if err == nil || !strings.Contains(err.Error(), "says it has 1073741952 bytes") {
+	if err == nil || !strings.Contains(err.Error(), "claims 1073741952 bytes") {
 		t.Errorf("%v", err)
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {

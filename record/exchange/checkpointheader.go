@@ -8,11 +8,12 @@ import (
 	"sgdwalk/record"
 )
 
-// makeHeader decides the layout: by the layout file, else by the first checkpoint.
+// makeHeader makes the header of the run. The layout comes from the layout file, or from
+// the first checkpoint c.
 func (s *checkpoints) makeHeader(c *container) error {
-	arrays := s.taken(c)
+	arrays := s.tensorsOf(c)
 	if len(arrays) == 0 {
-		return c.errorf("it has no tensor of floating-point numbers%s", c.typesOf())
+		return c.errorf("it has no tensor of floating-point numbers%s", c.listTypes())
 	}
 	var params, state record.Layout
 	if s.layout != nil {
@@ -32,9 +33,9 @@ func (s *checkpoints) makeHeader(c *container) error {
 		s.header.Model = record.ImportedModel
 	}
 	for _, t := range s.tensors() {
-		s.names[t.Name] = true
+		s.tensorNames[t.Name] = true
 	}
-	s.adopt(c)
+	s.useStoredHeader(c)
 	if s.layout != nil {
 		_, err := s.compare(c)
 		return err
@@ -42,7 +43,8 @@ func (s *checkpoints) makeHeader(c *container) error {
 	return nil
 }
 
-// guessLayouts makes layouts of the arrays of the first file, by rules and guesses.
+// guessLayouts returns the layouts of theta and state. The rules of the options and
+// guesses decide the kinds of the arrays.
 func (s *checkpoints) guessLayouts(c *container, arrays []*array) (record.Layout, record.Layout, error) {
 	names := map[string]bool{}
 	for _, a := range arrays {
@@ -54,7 +56,8 @@ func (s *checkpoints) guessLayouts(c *container, arrays []*array) (record.Layout
 		if total += a.length(); total > math.MaxInt32 {
 			return nil, nil, c.errorf("it has more than %d elements up to tensor %q", math.MaxInt32, a.name)
 		}
-		t := record.Tensor{Name: a.name, Shape: a.shape, Kind: guessKind(a.name, a.shape, func(n string) bool { return names[n] })}
+		t := record.Tensor{Name: a.name, Shape: a.shape, Kind: guessKind(a.name, a.shape,
+			func(n string) bool { return names[n] })}
 		for _, r := range s.options.Kinds {
 			if record.MatchName(r.Pattern, a.name) {
 				t.Kind = r.Kind
@@ -68,16 +71,16 @@ func (s *checkpoints) guessLayouts(c *container, arrays []*array) (record.Layout
 		}
 	}
 	if len(params) == 0 {
-		return nil, nil, c.errorf("it has running statistics only, and no parameters")
+		return nil, nil, c.errorf("it has only running statistics and no parameters")
 	}
 	return record.Pack(params...), record.Pack(state...), nil
 }
 
 func isState(k record.Kind) bool { return k == record.RunningMean || k == record.RunningVariance }
 
-// adopt takes the header that WriteSafetensors put into the file, if it
-// describes the tensors that are there.
-func (s *checkpoints) adopt(c *container) {
+// useStoredHeader uses the header that WriteSafetensors put into the file, if it
+// describes the same tensors.
+func (s *checkpoints) useStoredHeader(c *container) {
 	text, ok := c.metadata[metaHeader]
 	if !ok {
 		return
@@ -88,15 +91,20 @@ func (s *checkpoints) adopt(c *container) {
 		return
 	}
 	same := func(a, b record.Layout) bool {
-		return slices.EqualFunc(a, b, func(x, y record.Tensor) bool { return x.Name == y.Name && slices.Equal(x.Shape, y.Shape) })
+		return slices.EqualFunc(a, b, func(x, y record.Tensor) bool {
+			return x.Name == y.Name &&
+				slices.Equal(x.Shape, y.Shape)
+		})
 	}
-	if len(s.options.Kinds)+len(s.options.Exclude) > 0 || s.layout != nil && !h.Layout.Equal(s.layout.theta) || !same(h.Layout, s.header.Layout) || s.header.Columns.State && !same(h.State, s.header.State) {
-		s.warn("the header in %s is not used: it describes other tensors than are taken", c.path)
+	isOther := s.layout != nil && !h.Layout.Equal(s.layout.theta) || !same(h.Layout, s.header.Layout) ||
+		s.header.Columns.State && !same(h.State, s.header.State)
+	if len(s.options.Kinds)+len(s.options.Exclude) > 0 || isOther {
+		s.warn("the header in %s is not used: it describes other tensors than the run has", c.path)
 		return
 	}
 	s.header.Columns.Substep = h.Columns.Substep
 	h.Columns = s.header.Columns
-	h.DType = record.Float32 // the other files may not be rounded
+	h.DType = record.Float32 // the other files may have more digits
 	if s.options.Model != "" {
 		h.Model = s.options.Model
 	}
@@ -106,8 +114,8 @@ func (s *checkpoints) adopt(c *container) {
 	s.header = h
 }
 
-// typesOf lists the types of a file's arrays, each with the first array that has it.
-func (c *container) typesOf() string {
+// listTypes lists the types of the arrays, each with the first array of that type.
+func (c *container) listTypes() string {
 	text, seen := "", map[string]bool{}
 	for _, a := range c.arrays {
 		if !seen[a.element.name] && len(seen) < 8 {

@@ -12,71 +12,78 @@ import (
 	"sgdwalk/record"
 )
 
-// software stands in the header of a run that was made from files without one.
+// software is the header's Software for a run made from files without a header.
 const software = "sgdwalk import"
 
-// MismatchError says that a checkpoint does not have the tensors of the first
-// one, or of the layout file.
+// MismatchError reports that a checkpoint does not have the tensors of the first
+// checkpoint, or of the layout file.
 type MismatchError struct {
-	Path, First string // the file, and the checkpoint or layout file it is compared with
+	Path, First string // the file, and the checkpoint or layout file that it is compared with
 	Tensor      string
-	Have, Want  []int  // shapes in Path and in First; nil where there is no such tensor
-	Type        string // of an array in Path of this name that is no tensor; "" where there is none
+	Have, Want  []int  // shapes in Path and in First; nil where the tensor is missing
+	Type        string // element type of an array in Path that has this name and is not a tensor; else ""
 }
 
 // Error names the file, the tensor and both shapes.
 func (e *MismatchError) Error() string {
 	switch {
 	case e.Type != "":
-		return fmt.Sprintf("exchange: %s has %q with elements of type %s; in %s it is a tensor of floating-point numbers of shape %v", e.Path, e.Tensor, e.Type, e.First, e.Want)
+		return fmt.Sprintf("exchange: %s has %q with elements of type %s; in %s it is a tensor of floating-point "+
+			"numbers of shape %v",
+			e.Path, e.Tensor, e.Type, e.First, e.Want)
 	case e.Have == nil:
 		return fmt.Sprintf("exchange: %s has no tensor %q, which has shape %v in %s", e.Path, e.Tensor, e.Want, e.First)
 	case e.Want == nil:
-		return fmt.Sprintf("exchange: %s has a tensor %q of shape %v, and %s has none", e.Path, e.Tensor, e.Have, e.First)
+		return fmt.Sprintf("exchange: %s has a tensor %q of shape %v, and %s has none", e.Path, e.Tensor, e.Have,
+			e.First)
 	}
-	return fmt.Sprintf("exchange: %s has tensor %q with shape %v, and %s with shape %v", e.Path, e.Tensor, e.Have, e.First, e.Want)
+	return fmt.Sprintf("exchange: %s has tensor %q with shape %v, and %s with shape %v", e.Path, e.Tensor, e.Have,
+		e.First, e.Want)
 }
 
-// checkpoints is a series of checkpoints that become a row each.
+// checkpoints is a series of checkpoints, each of which becomes one row.
 type checkpoints struct {
 	*Import
 	options ImportOptions
-	members []member
+	files   []checkpointFile
 	steps   []int64
 	epochs  []int32
 
-	first       string          // path of the checkpoint that decided the layout
-	names       map[string]bool // of the tensors of the run
-	layout      *layoutFile     // nil where the first file decides
-	converted   map[string]int  // tensors in all files by their type, other than float32
-	conversions []string        // those types in the order in which they were met
-	left        map[string]bool
-	noted       map[string]bool // what files said that is in the warnings
-	ties        ties
-	headers     map[string]bool // of the runs that files were exported from
-	scalars     *scalarLog      // nil where nothing is known but the tensors
+	firstPath    string          // path of the checkpoint that decides the layout
+	tensorNames  map[string]bool // names of the tensors of the run
+	layout       *layoutFile     // nil when the first checkpoint decides the layout
+	converted    map[string]int  // number of tensors in all files by their type, without float32
+	conversions  []string        // those types in the order in which they were found
+	warnedArrays map[string]bool
+	seenNotes    map[string]bool // notes of files that are already among the warnings
+	ties         ties
+	headers      map[string]bool // distinct headers of the runs that the files were exported from
+	scalars      *scalarLog      // nil when the options name no file with scalars
 }
 
-func openCheckpoints(members []member, notes []string, o ImportOptions) (*Import, error) {
-	members, copies := withoutCopies(members)
+func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) (*Import, error) {
+	members, copies := dropCopies(members)
 	s := &checkpoints{
-		Import: &Import{Warnings: slices.Concat(notes, copies)}, options: o, members: members,
-		names: map[string]bool{}, converted: map[string]int{}, left: map[string]bool{}, noted: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
+		Import: &Import{Warnings: slices.Concat(notes, copies)}, options: o, files: members,
+		tensorNames: map[string]bool{}, converted: map[string]int{}, warnedArrays: map[string]bool{}, seenNotes: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
 	}
 	if err := s.readLayout(); err != nil {
 		return nil, err
 	}
-	numbers := newNumbering(pathsOf(members), isListed(members))
+	numbers := newNumbering(pathsOf(members), areNamed(members))
 	for i := range members {
 		err := s.examine(i, numbers)
-		if mismatch := new(MismatchError); errors.As(err, &mismatch) && o.Steps == ByAnything && numbers.rule.name != "" && numbers.problem != nil {
-			return nil, numbers.problem // a file of another kind among the checkpoints
+		if mismatch := new(MismatchError); errors.As(err, &mismatch) && o.Steps == ByAnything &&
+			numbers.rule.name != "" && numbers.nameErr != nil {
+			// Probably a file of another kind among the checkpoints. Its missing step explains
+			// more than its tensors do.
+			return nil, numbers.nameErr
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	s.sayConversions()
+	s.warnAboutConversions()
 	if err := s.number(numbers); err != nil {
 		return nil, err
 	}
@@ -84,7 +91,7 @@ func openCheckpoints(members []member, notes []string, o ImportOptions) (*Import
 		return nil, err
 	}
 	if n := len(s.headers); n > 1 {
-		s.warn("the files were exported from %d different runs; the header is that of %s", n, s.first)
+		s.warn("the files were exported from %d different runs; the header of %s is used", n, s.firstPath)
 	}
 	s.rows, s.copyTo = len(members), s.copyRows
 	s.header.Steps = max(s.header.Steps, s.steps[len(members)-1])
@@ -104,13 +111,15 @@ func (s *checkpoints) readLayout() (err error) {
 	}
 	for _, t := range slices.Concat(s.layout.theta, s.layout.state) {
 		if s.excluded(t.Name) {
-			return fmt.Errorf("exchange: layout file %s names tensor %q, which exclude leaves out", s.options.Layout, t.Name)
+			return fmt.Errorf("exchange: layout file %s has tensor %q, which exclude leaves out; remove it from one "+
+				"of them", s.options.Layout, t.Name)
 		}
 	}
 	return nil
 }
 
-// examine reads the directory of checkpoint i. The first one decides the header.
+// examine opens checkpoint i and checks its tensors. The first checkpoint decides the
+// header.
 func (s *checkpoints) examine(i int, n *numbering) error {
 	c, err := s.open(i)
 	if err != nil {
@@ -118,10 +127,10 @@ func (s *checkpoints) examine(i int, n *numbering) error {
 	}
 	defer c.Close()
 	if i == 0 {
-		s.first = c.path
+		s.firstPath = c.path
 		err = s.makeHeader(c)
 	}
-	s.notice(c)
+	s.warnAboutArrays(c)
 	n.metadata[i] = c.metadata[metaStep]
 	epoch, parseErr := strconv.ParseInt(c.metadata[metaEpoch], 10, 32)
 	if parseErr != nil || epoch < 0 {
@@ -138,52 +147,51 @@ func (s *checkpoints) examine(i int, n *numbering) error {
 	return err
 }
 
-// number decides the steps and brings the checkpoints into their order.
+// number decides the steps, and sorts the checkpoints by them.
 func (s *checkpoints) number(n *numbering) error {
-	steps, from, notes, err := n.decide(s.options.Steps)
+	d, err := n.decide(s.options.Steps)
 	if err != nil {
 		return err
 	}
-	for _, note := range notes {
-		s.warn("%s", note)
-	}
-	order := allRows(len(steps))
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(steps[a], steps[b]) })
-	members, epochs := s.members, s.epochs
-	s.steps, s.members, s.epochs = nil, nil, nil
+	s.Warnings = append(s.Warnings, d.notes...)
+	order := allRows(len(d.steps))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(d.steps[a], d.steps[b]) })
+	files, epochs := s.files, s.epochs
+	s.steps, s.files, s.epochs = nil, nil, nil
 	for _, i := range order {
-		s.steps, s.members, s.epochs = append(s.steps, steps[i]), append(s.members, members[i]), append(s.epochs, epochs[i])
+		s.steps = append(s.steps, d.steps[i])
+		s.files, s.epochs = append(s.files, files[i]), append(s.epochs, epochs[i])
 	}
-	if n.listed && !slices.IsSorted(steps) {
+	if n.isListed && !slices.IsSorted(d.steps) {
 		s.warn("the rows are in the order of their steps, and the files were given in another order")
 	}
-	s.StepsFrom = from
-	s.warn("the steps, %d to %d, come from %s", s.steps[0], s.steps[len(s.steps)-1], from)
+	s.StepsFrom = d.source
+	s.warn("the steps, %d to %d, come from %s", s.steps[0], s.steps[len(s.steps)-1], d.source)
 	return nil
 }
 
 func (s *checkpoints) open(i int) (*container, error) {
-	c, err := s.members[i].open(s.options.Key)
+	c, err := s.files[i].open(s.options.Key)
 	if err != nil {
 		return nil, err
 	}
 	if c.lookup(headerName) != nil && c.lookup(headerName).element.class == text {
-		err = c.errorf("it holds a whole run, which is imported alone")
+		err = c.errorf("it is a whole run, which must be imported alone")
 	} else {
-		err = s.unwrap(c)
+		err = s.removeWrapperParts(c)
 	}
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	s.ties.learn(c)
+	s.ties.add(c)
 	if s.header != nil {
 		s.ties.rename(c, s.tensors())
 	}
 	return c, nil
 }
 
-// tensors lists parameters and state in the order of the header.
+// tensors returns parameters and state in the order of the header.
 func (s *checkpoints) tensors() []record.Tensor {
 	if !s.header.Columns.State {
 		return s.header.Layout
@@ -191,21 +199,21 @@ func (s *checkpoints) tensors() []record.Tensor {
 	return slices.Concat(s.header.Layout, s.header.State)
 }
 
-// compare checks that a file has the tensors of the layout file or of the first, and
-// returns its arrays by their names.
+// compare checks that a file has the tensors of the run, and returns its arrays by name.
 func (s *checkpoints) compare(c *container) (map[string]*array, error) {
-	first := s.first
+	first := s.firstPath
 	if s.layout != nil {
 		first = s.layout.path
 	}
 	known, have := map[string]bool{}, map[string]*array{}
-	taken := s.taken(c)
+	taken := s.tensorsOf(c)
 	for _, a := range taken {
 		have[a.name] = a
 	}
 	for _, t := range s.tensors() {
 		known[t.Name] = true
-		e := &MismatchError{Path: c.path, First: first, Tensor: t.Name, Want: append([]int{}, t.Shape...)} // a scalar's shape is empty, not nil
+		// the shape of a scalar is empty, not nil
+		e := &MismatchError{Path: c.path, First: first, Tensor: t.Name, Want: append([]int{}, t.Shape...)}
 		a := have[t.Name]
 		switch {
 		case a == nil:
@@ -226,9 +234,11 @@ func (s *checkpoints) compare(c *container) (map[string]*array, error) {
 	return have, nil
 }
 
-// sameShape compares shapes. A layout file may call a scalar one element.
+// sameShape compares shapes. A layout file may declare a scalar as a vector of one
+// element, because a recording has no scalars.
 func (s *checkpoints) sameShape(a *array, t record.Tensor) bool {
-	return slices.Equal(a.shape, t.Shape) || s.layout != nil && len(a.shape)+len(t.Shape) == 1 && a.length() == 1 && t.Len() == 1
+	return slices.Equal(a.shape, t.Shape) || s.layout != nil && len(a.shape)+len(t.Shape) == 1 && a.length() == 1 &&
+		t.Len() == 1
 }
 
 func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {
@@ -237,9 +247,9 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 	if s.header.Columns.State {
 		state = make([]float32, s.header.State.Len())
 	}
-	for i := range s.members {
+	for i := range s.files {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("exchange: stopped after %d of %d files: %w", i, len(s.members), err)
+			return fmt.Errorf("exchange: stopped after %d of %d files: %w", i, len(s.files), err)
 		}
 		row := s.rowOf(i)
 		row.Theta, row.State = theta, state
@@ -247,14 +257,14 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 			return err
 		}
 		if err := appendRow(&row); err != nil {
-			return fmt.Errorf("exchange: row %d (%s): %w", i, s.members[i].path, err)
+			return fmt.Errorf("exchange: row %d (%s): %w", i, s.files[i].path, err)
 		}
 	}
 	return nil
 }
 
-// read fills the vectors of row i. The file is compared once more: it may have
-// changed.
+// read fills the vectors of row i. It compares the file again, because the file may
+// have changed since it was examined.
 func (s *checkpoints) read(i int, row *record.Step) error {
 	c, err := s.open(i)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// constructors make the values of the classes and functions that are known. One that
-// does not understand its arguments returns nil, and the value is opaque.
+// constructors build the values of known classes and functions. A constructor that does not
+// understand its arguments returns nil, and the value is opaque.
 var constructors = map[global]func(*unpickler, []any) any{
 	"collections.OrderedDict": makeDict,
 	"builtins.dict":           makeDict,
@@ -41,10 +41,10 @@ var constructors = map[global]func(*unpickler, []any) any{
 	"torch._utils._rebuild_parameter_with_state": firstArgument,
 }
 
-// construct pushes what a call of a class or function would make.
+// construct pushes the value that a call of a class or function would return.
 func (u *unpickler) construct(callee, args any) {
 	name, ok := callee.(global)
-	if !ok { // of an opaque value, or of nothing that can be called
+	if !ok { // the callee is opaque, or cannot be called
 		u.push(&opaque{classOf(callee)})
 		return
 	}
@@ -58,8 +58,8 @@ func (u *unpickler) construct(callee, args any) {
 	u.push(v)
 }
 
-// setState does what __setstate__ would do. Only numpy's types have a state that
-// matters.
+// setState replaces __setstate__. Only the state of numpy's types matters: their byte
+// order.
 func (u *unpickler) setState(v, state any) {
 	t, ok := v.(*numpyType)
 	l, alright := state.(*list)
@@ -70,7 +70,7 @@ func (u *unpickler) setState(v, state any) {
 	}
 }
 
-// persistent pushes the storage that an identifier of torch.save names:
+// persistent pushes the storage for an identifier of torch.save:
 // ("storage", class, key, location, number of elements).
 func (u *unpickler) persistent(id any) {
 	if l, ok := id.(*list); ok && len(l.items) >= 5 && l.items[0] == "storage" {
@@ -101,7 +101,7 @@ func makeDict(u *unpickler, args []any) any {
 		}
 		d.set(pair.items[0], pair.items[1])
 	}
-	u.keep(len(d.items))
+	u.countValues(len(d.items))
 	return d
 }
 
@@ -111,13 +111,14 @@ func makeList(class string) func(*unpickler, []any) any {
 			return &list{class: class}
 		}
 		if l, ok := args[0].(*list); ok {
-			return &list{class, l.items[:len(l.items):len(l.items)]} // additions must not go to both
+			return &list{class, l.items[:len(l.items):len(l.items)]} // so that appending does not change the original
 		}
 		return nil
 	}
 }
 
-// makeBytes: protocol 2 writes bytes as a text of the same code points.
+// makeBytes converts the bytes of protocol 2, which writes them as a string with the same
+// code points.
 func makeBytes(_ *unpickler, args []any) any {
 	if len(args) != 2 || args[1] != "latin1" {
 		return nil
@@ -136,6 +137,7 @@ func makeBytes(_ *unpickler, args []any) any {
 	return pybytes(b)
 }
 
+// nameOfClass returns an opaque value with the class in the first argument.
 func nameOfClass(_ *unpickler, args []any) any {
 	if len(args) == 0 {
 		return nil
@@ -196,14 +198,14 @@ func makeNumpyScalar(_ *unpickler, args []any) any {
 	return nil
 }
 
-// storage is a part of a torch archive that tensors take their elements from.
+// storage is an entry of a torch archive with the elements of one or more tensors.
 type storage struct {
-	class  global // such as torch.FloatStorage
+	class  global // for example torch.FloatStorage
 	key    string // its entry is data/KEY
-	length int64  // elements of its class
+	length int64  // number of elements
 }
 
-// ptTensor is a tensor: which elements of a storage it takes.
+// ptTensor is a tensor: a view of elements of a storage.
 type ptTensor struct {
 	storage       *storage
 	element       element
@@ -211,9 +213,9 @@ type ptTensor struct {
 	shape, stride []int
 }
 
-// makeTensor rebuilds a tensor from storage, offset, shape and strides; version 3 has
-// the type, too, and its storage has none. A conjugate or negated view has other
-// values than its storage: it stays opaque.
+// makeTensor builds a tensor from storage, offset, shape and strides. In version 3 the
+// arguments also have the type, because the storage has none. A conjugate or negated view
+// has other values than its storage, so it is opaque.
 func makeTensor(_ *unpickler, args []any) any {
 	if len(args) < 4 {
 		return nil
@@ -228,7 +230,7 @@ func makeTensor(_ *unpickler, args []any) any {
 		return nil
 	}
 	t.element = storageElement(t.storage.class)
-	views := 6 // where the argument is that tells of views
+	views := 6 // index of the argument with the flags of conjugate and negated views
 	if len(args) > 6 {
 		if dtype, ok := args[6].(global); ok {
 			t.element, views = torchElement(dtype), 7
@@ -242,14 +244,17 @@ func makeTensor(_ *unpickler, args []any) any {
 	return t
 }
 
-// makeTensorOfType: a plain tensor or parameter with attributes is read; a subclass
-// may have other values than its storage.
+// makeTensorOfType builds a plain tensor or parameter with attributes. A subclass is opaque,
+// because it may have other values than its storage.
 func makeTensorOfType(u *unpickler, args []any) any {
 	if len(args) < 3 {
 		return nil
 	}
 	inner, ok := args[2].(*list)
-	isPlain := slices.Contains([]string{"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}, classOf(args[1]))
+	isPlain := slices.Contains([]string{
+		"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter",
+		"torch.nn.parameter.Buffer",
+	}, classOf(args[1]))
 	switch {
 	case !isPlain:
 		return &opaque{classOf(args[1])}
@@ -259,7 +264,7 @@ func makeTensorOfType(u *unpickler, args []any) any {
 	return nil
 }
 
-// wholeNumbers returns a tuple of whole numbers.
+// wholeNumbers returns the elements of a tuple of whole numbers.
 func wholeNumbers(v any) ([]int, bool) {
 	l, ok := v.(*list)
 	if !ok || len(l.items) > maxDims {

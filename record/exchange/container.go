@@ -10,20 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// array is one named array in a file. Its shape times its element's width are
-// bytes that the file was found to hold, if it is not compressed, and at most
-// maxInflation times the file's size if it is.
+// array is one named array in a file. Its size in bytes was compared with the size of the
+// file: it is at most maxInflation times as large in a compressed file, and not larger in
+// an uncompressed one. So memory for an array is safe to allocate.
 type array struct {
 	name    string
 	element element
 	shape   []int
-	fortran bool   // the first index varies fastest
-	same    string // the array before it whose elements these are: a tied tensor; "" for others
+	fortran bool   // in Fortran order: the first index varies fastest
+	tiedTo  string // name of an earlier array with the same elements, for a tied tensor; else ""
 	open    func() (io.ReadCloser, error)
-	fill    func(r io.Reader, dst []float32) error // reads what open opens, when that is not the elements one after the other; nil otherwise
+	// fill reads the elements from the reader that open returns, for a tensor that is not
+	// contiguous; nil for others.
+	fill func(r io.Reader, dst []float32) error
 }
 
-// length is the number of elements.
+// length returns the number of elements.
 func (a *array) length() int {
 	n := 1
 	for _, d := range a.shape {
@@ -32,8 +34,8 @@ func (a *array) length() int {
 	return n
 }
 
-// payloadBytes returns the bytes of an array of that shape, or false when they
-// are too many to count.
+// payloadBytes returns the size of an array with this shape, and false when it exceeds an
+// int64.
 func payloadBytes(shape []int, width int) (int64, bool) {
 	n := int64(width)
 	for _, d := range shape {
@@ -45,24 +47,24 @@ func payloadBytes(shape []int, width int) (int64, bool) {
 	return n, true
 }
 
-// container is an open file of arrays.
+// container is an open file with arrays.
 type container struct {
 	path     string
-	key      string // of a .pt file, where in it the state dict is; "" finds it
+	key      string // path of the state dict in a .pt file; "" finds it
 	format   format
 	file     io.ReaderAt
 	closer   io.Closer
 	arrays   []array // in the order in which the file has them
 	metadata map[string]string
-	notes    []string // what was decided that the user should know
+	notes    []string // sentences for the user about decisions
 }
 
 func (c *container) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
 
-// openContainer opens a file and reads its directory. The key is that of a state dict
-// in a .pt file.
+// openContainer opens a file and reads its list of arrays. The key is the path of the
+// state dict in a .pt file.
 func openContainer(path, key string) (*container, error) {
 	if err := checkName(path); err != nil {
 		return nil, fmt.Errorf("exchange: %s: %w", path, err)
@@ -80,12 +82,11 @@ func openContainer(path, key string) (*container, error) {
 	return c, nil
 }
 
-// newContainer reads the directory of a file: names, types and shapes, no
-// values. No length in the file is believed before it was compared with what
-// the file holds. The content says what the file is.
+// newContainer reads the list of arrays of a file: names, types and shapes, but no values.
+// The content of the file decides its format.
 func newContainer(path, key string, file io.ReaderAt, size int64) (*container, error) {
 	c := &container{path: path, key: key, file: file}
-	err := c.readDirectory(size)
+	err := c.readContents(size)
 	if err == nil {
 		err = c.checkNames()
 	}
@@ -95,14 +96,15 @@ func newContainer(path, key string, file io.ReaderAt, size int64) (*container, e
 	return c, nil
 }
 
-func (c *container) readDirectory(size int64) error {
+func (c *container) readContents(size int64) error {
 	format, z, err := recognize(c.path, c.file, size)
 	if err != nil {
 		return err
 	}
 	c.format = format
 	if c.key != "" && format != torchFormat {
-		return fmt.Errorf("the state dict is wanted from its key %q; only files of torch.save have keys, and this is a %s file", c.key, format)
+		return fmt.Errorf("the option key is %q, but only files of torch.save have keys, and this is a %s file; "+
+			"leave the option out", c.key, format)
 	}
 	switch format {
 	case npyFormat:
@@ -145,7 +147,7 @@ func (c *container) lookup(name string) *array {
 	return &c.arrays[i]
 }
 
-// floats reads an array into dst, row-major, whatever the order in the file.
+// floats reads an array into dst in row-major order, also from Fortran order.
 func (c *container) floats(a *array, dst []float32) error {
 	target := dst
 	if a.fortran && len(a.shape) > 1 {
@@ -165,8 +167,8 @@ func (c *container) floats(a *array, dst []float32) error {
 	return nil
 }
 
-// read opens an array, has it used and reads it to its end, which is where the
-// checksum of a zip archive is compared.
+// read opens an array, calls use with it, and reads it to its end: only there does the zip
+// reader compare the checksum.
 func (c *container) read(a *array, use func(io.Reader) error) error {
 	r, err := a.open()
 	if err != nil {
@@ -174,10 +176,10 @@ func (c *container) read(a *array, use func(io.Reader) error) error {
 	}
 	defer r.Close()
 	if err = use(r); err == nil {
-		err = atEnd(r)
+		err = expectEnd(r)
 	}
 	if errors.Is(err, zip.ErrChecksum) {
-		return c.errorf("array %q is damaged: its checksum is not that of its values (%w)", a.name, err)
+		return c.errorf("array %q is damaged: its values do not match its checksum (%w)", a.name, err)
 	}
 	if err != nil {
 		return c.errorf("array %q: %w", a.name, err)
@@ -185,8 +187,8 @@ func (c *container) read(a *array, use func(io.Reader) error) error {
 	return nil
 }
 
-// atEnd reports an error when r has more, or when what was read was damaged.
-func atEnd(r io.Reader) error {
+// expectEnd returns an error when r has more bytes, or when its checksum does not match.
+func expectEnd(r io.Reader) error {
 	n, err := io.ReadFull(r, make([]byte, 1))
 	switch {
 	case n > 0:
@@ -197,7 +199,7 @@ func atEnd(r io.Reader) error {
 	return err
 }
 
-// rowMajor copies src, whose first index varies fastest, into dst, whose last does.
+// rowMajor copies src, which is in Fortran order, into dst in row-major order.
 func rowMajor(dst, src []float32, shape []int) {
 	index := make([]int, len(shape))
 	for i := range dst {

@@ -26,17 +26,18 @@ const (
 	torchFormat       format = "pt"
 )
 
-const readable = "what is read: files of torch.save (.pt, .pth, .bin, .ckpt), .safetensors, .npz and .npy"
+const readableFormats = "what is read: files of torch.save (.pt, .pth, .bin, .ckpt), .safetensors, .npz and .npy"
 
-// openFile opens a regular file. Opening a named pipe would wait for a writer, so
-// the type is checked first.
+// openFile opens a regular file. It checks the type first, because opening a named pipe
+// would wait for a writer.
 func openFile(path string) (*os.File, fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("exchange: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("exchange: %s: it is %s; a checkpoint is a regular file", path, typeName(info.Mode()))
+		return nil, nil, fmt.Errorf("exchange: %s: it is %s; a checkpoint is a regular file", path,
+			typeName(info.Mode()))
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -63,7 +64,7 @@ func typeName(m fs.FileMode) string {
 	return "not a regular file"
 }
 
-// signature is what a file of a kind that is not read contains, and the advice for it.
+// signature recognizes a kind of file that cannot be read, and has advice for it.
 type signature struct {
 	at    int
 	bytes string
@@ -71,9 +72,12 @@ type signature struct {
 }
 
 var signatures = []signature{
-	{0, "version https://git-lfs", "it is a Git LFS pointer, not the checkpoint itself: get the file with git lfs pull"},
+	{0, "version https://git-lfs", "it is a Git LFS pointer, not the checkpoint itself: get the file with git lfs " +
+		"pull"},
 	{0, "\x89HDF\r\n\x1a\n", "it is an HDF5 file (Keras .h5, MATLAB); save the arrays with numpy.savez"},
-	{0, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", "it has the form that PyTorch used before version 1.6, which has no checksums; it must be saved again with a newer PyTorch: torch.save(torch.load(FILE, map_location=\"cpu\"), FILE)"},
+	{0, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", "it has the format of PyTorch before version " +
+		"1.6, which has no checksums; save it again with a newer PyTorch: torch.save(torch.load(FILE, " +
+		"map_location=\"cpu\"), FILE)"},
 	{257, "ustar", "it is a tar archive; unpack it and import the checkpoints in it"},
 	{0, "\x1f\x8b", "it is compressed by gzip; unpack it first"},
 	{0, "\xfd7zXZ\x00", "it is compressed by xz; unpack it first"},
@@ -87,26 +91,37 @@ var signatures = []signature{
 	{0, "\x80\x05", pickleText},
 }
 
-const pickleText = "it is a Python pickle that torch.save did not write; save the state dict with torch.save, or the arrays with numpy.savez"
+const pickleText = "it is a Python pickle that torch.save did not write; save the state dict with torch.save, or the " +
+	"arrays with numpy.savez"
 
-// nameRules are kinds of files that only their names tell.
+// nameRules recognize kinds of files by their names, where the content is not enough.
 var nameRules = []struct {
 	pattern *regexp.Regexp
 	text    string
 }{
-	{regexp.MustCompile(`\.distcp$|^\.metadata$`), "it is a part of a distributed checkpoint (torch.distributed.checkpoint); join it first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIRECTORY FILE.pt"},
-	{regexp.MustCompile(`^(bf16_|fp16_)?(zero_pp_rank_|mp_rank_|layer_\d+-model_)\d+.*_states\.pt$`), "it is one rank's file of a DeepSpeed checkpoint; join the files first with the script zero_to_fp32.py of their directory (rename the file if it holds the whole model)"},
-	{regexp.MustCompile(`\.data-\d+-of-\d+$|\.ckpt(-\d+)?\.(index|meta)$`), "it is a part of a TensorFlow checkpoint; save the variables with numpy.savez"},
+	{regexp.MustCompile(`\.distcp$|^\.metadata$`), "it is a part of a distributed checkpoint " +
+		"(torch.distributed.checkpoint); join it first: python -m torch.distributed.checkpoint.format_utils " +
+		"dcp_to_torch DIRECTORY FILE.pt"},
+	{
+		regexp.MustCompile(`^(bf16_|fp16_)?(zero_pp_rank_|mp_rank_|layer_\d+-model_)\d+.*_states\.pt$`),
+		"it is one rank's file of a DeepSpeed checkpoint; join the files first with the script zero_to_fp32.py of " +
+			"their directory (rename the file if it has the whole model)",
+	},
+	{
+		regexp.MustCompile(`\.data-\d+-of-\d+$|\.ckpt(-\d+)?\.(index|meta)$`),
+		"it is a part of a TensorFlow checkpoint; save the variables with numpy.savez",
+	},
 }
 
-// rankName matches rank0.pt and step100_rank0.pt. The rank in lora_rank8.pt is that of
-// a matrix.
+// rankName matches rank0.pt and step100_rank0.pt, which single processes saved. The rank
+// in lora_rank8.pt is the rank of a matrix.
 var (
 	rankName   = regexp.MustCompile(`(?i)^rank[_-]?\d+\b|(^|[^a-z])rank[_-]?\d+\.[a-z.]+$`)
 	matrixRank = regexp.MustCompile(`(?i)lora|low`)
 )
 
-// checkName refuses files that are a part of something larger, by their names.
+// checkName returns an error for files whose names say that they are a part of a
+// checkpoint.
 func checkName(path string) error {
 	name := filepath.Base(path)
 	for _, r := range nameRules {
@@ -115,13 +130,14 @@ func checkName(path string) error {
 		}
 	}
 	if rankName.MatchString(name) && !matrixRank.MatchString(name) {
-		return errors.New("its name says that it is one rank's part of a model; join the parts first (rename the file if it holds the whole model)")
+		return errors.New("its name says that it is one rank's part of a model; join the parts first (rename the " +
+			"file if it has the whole model)")
 	}
 	return nil
 }
 
-// recognize says what a file is from its content; the name decides nothing, except
-// which error a damaged safetensors header gets. A zip archive is returned open.
+// recognize finds the format of a file from its content. The name is used only for a
+// better error about a damaged safetensors header. A zip archive is returned open.
 func recognize(name string, file io.ReaderAt, size int64) (format, *zip.Reader, error) {
 	start := make([]byte, min(size, 512))
 	if _, err := file.ReadAt(start, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -130,8 +146,8 @@ func recognize(name string, file io.ReaderAt, size int64) (format, *zip.Reader, 
 	has := func(prefix string) bool { return bytes.HasPrefix(start, []byte(prefix)) }
 	switch {
 	case size == 0:
-		return "", nil, errors.New("it is empty: it was not written or not downloaded to its end")
-	case looksLikeSafetensors(start): // before the others: a length may have the bytes of their signatures
+		return "", nil, errors.New("it is empty: writing or downloading it did not finish")
+	case looksLikeSafetensors(start): // first, because its length may equal another signature
 		return safetensorsFormat, nil, nil
 	case has(npyMagic):
 		return npyFormat, nil, nil
@@ -154,10 +170,12 @@ func recognize(name string, file io.ReaderAt, size int64) (format, *zip.Reader, 
 	case strings.EqualFold(filepath.Ext(name), ".safetensors"):
 		return safetensorsFormat, nil, nil
 	}
-	return "", nil, fmt.Errorf("its content is not of a known kind: it begins with %.16q; %s", start[:min(16, len(start))], readable)
+	return "", nil, fmt.Errorf("its format is not known: it begins with %.16q; %s", start[:min(16, len(start))],
+		readableFormats)
 }
 
-// looksLikeSafetensors: the length of a header, then a JSON object.
+// looksLikeSafetensors reports whether a file begins with the length of a header, followed
+// by a JSON object.
 func looksLikeSafetensors(start []byte) bool {
 	return len(start) > 8 && start[8] == '{' && binary.LittleEndian.Uint64(start) <= maxSafetensorsHeader
 }
@@ -172,7 +190,7 @@ func isTensorFlowIndex(file io.ReaderAt, size int64) bool {
 func recognizeZip(file io.ReaderAt, size int64) (format, *zip.Reader, error) {
 	z, err := zip.NewReader(file, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are not used as paths
-		return "", nil, fmt.Errorf("it begins as a zip archive (.pt or .npz), but was cut off or damaged: %w", err)
+		return "", nil, fmt.Errorf("it begins like a zip archive (.pt or .npz), but is cut off or damaged: %w", err)
 	}
 	var names []string
 	for _, f := range z.File {
@@ -183,7 +201,8 @@ func recognizeZip(file io.ReaderAt, size int64) (format, *zip.Reader, error) {
 	}
 	switch {
 	case ends("*/constants.pkl"):
-		return "", nil, errors.New("it is a TorchScript program (torch.jit.save); save its state dict: torch.save(torch.jit.load(FILE).state_dict(), OTHER)")
+		return "", nil, errors.New("it is a TorchScript program (torch.jit.save); save its state dict: " +
+			"torch.save(torch.jit.load(FILE).state_dict(), OTHER)")
 	case ends("*/data.pkl"), ends("data.pkl"):
 		return torchFormat, z, nil
 	case slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, ".npy") }):
@@ -191,5 +210,6 @@ func recognizeZip(file io.ReaderAt, size int64) (format, *zip.Reader, error) {
 	case ends("*.weights.h5"):
 		return "", nil, errors.New("it is a Keras model; save the arrays with numpy.savez")
 	}
-	return "", nil, fmt.Errorf("it is a zip archive of neither torch.save (no data.pkl) nor numpy.savez (no .npy); it has %s", quoted(names))
+	return "", nil, fmt.Errorf("it is a zip archive, but neither of torch.save (no data.pkl) nor of numpy.savez (no "+
+		".npy); it has %s", quoteList(names))
 }

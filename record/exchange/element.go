@@ -23,7 +23,7 @@ type class uint8
 const (
 	unsupported class = iota
 	floating
-	brain // bfloat16
+	bfloat // bfloat16
 	float8E4M3
 	float8E5M2
 	float8E4M3FNUZ
@@ -48,7 +48,7 @@ func init() {
 		{name: "float64", class: floating, width: 8},
 		{name: "float32", class: floating, width: 4},
 		{name: "float16", class: floating, width: 2},
-		{name: "bfloat16", class: brain, width: 2},
+		{name: "bfloat16", class: bfloat, width: 2},
 		{name: "int64", class: signed, width: 8},
 		{name: "int32", class: signed, width: 4},
 		{name: "int16", class: signed, width: 2},
@@ -144,7 +144,7 @@ func (e element) bits(b []byte) uint64 {
 func (e element) float64At(b []byte) float64 {
 	v := e.bits(b)
 	switch {
-	case e.class == brain:
+	case e.class == bfloat:
 		return float64(half.FromBFloat16(uint16(v)))
 	case e.class >= float8E4M3 && e.class <= float8E5M2FNUZ:
 		return float8Formats[e.class].value(b[0])
@@ -173,7 +173,8 @@ func (e element) float32At(b []byte) float32 {
 // checkRange returns an error for a finite number that float32 cannot hold.
 func (e element) checkRange(b []byte) error {
 	if v := e.float64At(b); !math.IsInf(v, 0) && math.IsInf(float64(float32(v)), 0) {
-		return fmt.Errorf("it has the value %g, which is too large for float32; leave the array out (--exclude), or scale it", v)
+		return fmt.Errorf("it has the value %g, which is too large for float32; leave the array out (--exclude), or "+
+			"scale it", v)
 	}
 	return nil
 }

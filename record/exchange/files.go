@@ -10,15 +10,16 @@ import (
 	"strings"
 )
 
-// member is one checkpoint of a series: a file, or the index of a model in shards.
-type member struct {
-	path   string
-	shards *shardIndex // nil for a file
-	named  bool        // the user named the file, or a folder with this checkpoint alone
+// checkpointFile is one checkpoint of a series: a file, or the index of a model in
+// shards.
+type checkpointFile struct {
+	path    string
+	shards  *shardIndex // nil for a file
+	isNamed bool        // the user named the file, or a folder that has only this checkpoint
 }
 
-// checkpointEndings are what the names of files end in that a folder is searched for.
-// A file that the user names may have any name.
+// checkpointEndings are the endings of files that are checkpoints when they are in a
+// folder. A file that the user names may have any name.
 var checkpointEndings = []string{".safetensors", ".npz", ".npy", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin"}
 
 func hasEnding(name string) bool {
@@ -26,20 +27,20 @@ func hasEnding(name string) bool {
 	return slices.ContainsFunc(checkpointEndings, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-// maxDepth is how many folders deep a folder is searched, which reaches
+// maxDepth is how deep folders are searched. It suffices for
 // lightning_logs/version_0/checkpoints/FILE and iter_0000100/mp_rank_00/FILE.
 const maxDepth = 4
 
-// collector finds the checkpoints that paths mean.
+// collector finds the checkpoints in files and folders.
 type collector struct {
-	members []member
-	skipped skipped
+	members []checkpointFile
+	skipped skippedFiles
 }
 
-// collect returns the checkpoints of the paths: each file, and those in each folder. A
-// folder's checkpoints are in the natural order of their paths, ckpt-2 before ckpt-10.
-// The notes name what is in the folders and is left out.
-func collect(paths []string) ([]member, []string, error) {
+// collect returns the checkpoints of the paths: each file, and the checkpoints in each
+// folder, in the natural order of their paths (ckpt-2 before ckpt-10). The notes name
+// the files of the folders that are left out.
+func collect(paths []string) ([]checkpointFile, []string, error) {
 	var c collector
 	for _, p := range paths {
 		p = filepath.Clean(p)
@@ -48,7 +49,7 @@ func collect(paths []string) ([]member, []string, error) {
 			return nil, nil, fmt.Errorf("exchange: %w", err)
 		}
 		if !info.IsDir() {
-			c.members = append(c.members, member{path: p, named: true})
+			c.members = append(c.members, checkpointFile{path: p, isNamed: true})
 			continue
 		}
 		before := len(c.members)
@@ -57,29 +58,30 @@ func collect(paths []string) ([]member, []string, error) {
 		}
 		found := c.members[before:]
 		if len(found) == 0 {
-			return nil, nil, fmt.Errorf("exchange: directory %s has no file whose name ends in %s and can be that of a model%s", p, strings.Join(checkpointEndings, ", "), c.skipped.inWords("; it has "))
+			return nil, nil, fmt.Errorf("exchange: directory %s has no file with an ending of checkpoints (%s)%s", p,
+				strings.Join(checkpointEndings, ", "), c.skipped.describe("; it has "))
 		}
-		slices.SortStableFunc(found, func(a, b member) int { return compareNatural(a.path, b.path) })
-		found[0].named = len(found) == 1
+		slices.SortStableFunc(found, func(a, b checkpointFile) int { return compareNatural(a.path, b.path) })
+		found[0].isNamed = len(found) == 1
 	}
 	if len(c.members) == 0 {
 		return nil, nil, fmt.Errorf("exchange: no file to import")
 	}
 	var err error
-	if c.members, err = joinListed(c.members); err != nil {
+	if c.members, err = joinShards(c.members); err != nil {
 		return nil, nil, err
 	}
 	if err := checkMembers(c.members); err != nil {
 		return nil, nil, err
 	}
 	var notes []string
-	if text := c.skipped.inWords(""); text != "" {
+	if text := c.skipped.describe(""); text != "" {
 		notes = append(notes, "left out of the folders: "+text)
 	}
 	return c.members, notes, nil
 }
 
-// walk adds the checkpoints in a folder and in the folders in it.
+// walk adds the checkpoints in a folder and in its subfolders.
 func (c *collector) walk(dir string, depth int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -115,8 +117,8 @@ func (c *collector) walk(dir string, depth int) error {
 	return c.choose(dir, files)
 }
 
-// isRecording reports whether a folder is a run that this program recorded. Its analyses
-// write arrays that are no checkpoints.
+// isRecording reports whether a folder is a run that this program recorded. Analyses write
+// arrays into such a folder, which are not checkpoints.
 func isRecording(entries []fs.DirEntry) bool {
 	has := func(start, end string) bool {
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
@@ -126,7 +128,7 @@ func isRecording(entries []fs.DirEntry) bool {
 	return has("header.json", "") && has("steps-", ".arrow")
 }
 
-// choose adds the checkpoints among the files of one folder.
+// choose adds the checkpoints among the files of one folder, and skips the other files.
 func (c *collector) choose(dir string, files []string) error {
 	indexes, shards, err := findShards(dir, files)
 	if err != nil {
@@ -134,7 +136,8 @@ func (c *collector) choose(dir string, files []string) error {
 	}
 	var names []string
 	for _, name := range files {
-		isFile := shards[name] == "" && hasEnding(name) && !isCompanion(name) && mayBeCheckpoint(filepath.Join(dir, name))
+		isFile := shards[name] == "" && hasEnding(name) && !isNonModelName(name) &&
+			mayBeCheckpoint(filepath.Join(dir, name))
 		switch {
 		case indexes[name] || isFile:
 			names = append(names, name)
@@ -146,16 +149,18 @@ func (c *collector) choose(dir string, files []string) error {
 	for _, name := range others {
 		c.skipped.add(filepath.Join(dir, name))
 	}
-	for _, name := range files { // the shards of another format
+	for _, name := range files { // shards of a model that is imported in another format
 		if index := shards[name]; index != "" && !slices.Contains(names, index) {
 			c.skipped.add(filepath.Join(dir, name))
 		}
 	}
 	for _, name := range names {
-		m := member{path: filepath.Join(dir, name)}
+		m := checkpointFile{path: filepath.Join(dir, name)}
 		if indexes[name] {
-			if twin := strings.TrimSuffix(name, indexEnding); slices.Contains(others, twin) || slices.Contains(names, twin) {
-				return fmt.Errorf("exchange: %s has both %s and %s, and one of them is out of date: name the one to import", dir, twin, name)
+			if twin := strings.TrimSuffix(name, indexEnding); slices.Contains(others, twin) ||
+				slices.Contains(names, twin) {
+				return fmt.Errorf("exchange: %s has both %s and %s, and one of them may be out of date; give the one "+
+					"to import by its name", dir, twin, name)
 			}
 			if m.shards, err = readIndex(m.path); err != nil {
 				return err
@@ -166,15 +171,15 @@ func (c *collector) choose(dir string, files []string) error {
 	return nil
 }
 
-// chooseModel returns the files of a folder that are checkpoints and the others: where
-// one has the usual name of a model, files without a number are others.
+// chooseModel divides the files of a folder into checkpoints and other files. When a file
+// has the usual name of a model, files without a number are other files.
 func chooseModel(names []string) (checkpoints, others []string) {
 	i := slices.IndexFunc(modelFiles, func(m string) bool { return slices.Contains(names, m) })
 	if i < 0 {
 		return names, nil
 	}
 	for _, name := range names {
-		words := nameParts{file: wordsOf(bareName(name))}
+		words := nameParts{fileWords: splitWords(trimFormat(name))}
 		isNumbered := slices.ContainsFunc(stepRules, func(r stepRule) bool { _, ok := words.read(r); return ok })
 		if name == modelFiles[i] || isNumbered {
 			checkpoints = append(checkpoints, name)
@@ -185,27 +190,31 @@ func chooseModel(names []string) (checkpoints, others []string) {
 	return checkpoints, others
 }
 
-// modelFiles are the names of the model in a folder that has other files too, such as
-// an exponential average or another format. The first one that is there is the model.
+// modelFiles are the usual names of the model in a folder that also has other files, such
+// as an exponential average or another format. The first name that exists is the model.
 var modelFiles = []string{
 	"model.safetensors" + indexEnding, "model.safetensors", "pytorch_model.safetensors",
 	"pytorch_model.bin" + indexEnding, "pytorch_model.bin",
-	"diffusion_pytorch_model.safetensors" + indexEnding, "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
+	"diffusion_pytorch_model.safetensors" +
+		indexEnding, "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
 	"adapter_model.safetensors", "adapter_model.bin",
 	"model.pt", "model.pth", "model.ckpt", "model.bin", "model.npz",
 }
 
-// companion matches the names of what a training script saves next to a model.
-var companion = regexp.MustCompile(`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
+// nonModelName matches the names of other files that a training script saves next to a
+// model, such as the state of the optimizer.
+var nonModelName = regexp.MustCompile(`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
 
-// isCompanion reports whether a file in a folder is not a model by its name.
-func isCompanion(name string) bool {
-	name = bareName(name)
-	return companion.MatchString(name) && !strings.HasPrefix(name, "model_optim_rng") // Megatron's model with the rest
+// isNonModelName reports whether a file is not a model, judged by its name.
+func isNonModelName(name string) bool {
+	name = trimFormat(name)
+	// Megatron saves model and optimizer in one file
+	return nonModelName.MatchString(name) && !strings.HasPrefix(name, "model_optim_rng")
 }
 
-// mayBeCheckpoint reports whether a file can be what torch.save wrote; only .bin files
-// are often something else. A file that cannot be read is refused later, by its name.
+// mayBeCheckpoint reports whether a file can come from torch.save. It reads only .bin
+// files, because other programs use that ending too. For a file that cannot be read it
+// returns true, so that the error names the file later.
 func mayBeCheckpoint(path string) bool {
 	if !strings.EqualFold(filepath.Ext(path), ".bin") {
 		return true
@@ -222,52 +231,55 @@ func mayBeCheckpoint(path string) bool {
 	return string(start) == "PK" || start[0] == 0x80 && start[1] <= 5 // a zip archive or a pickle
 }
 
-// partName matches what tells the parts of a model apart that several processes saved.
+// partName matches the number of the process in the names of parts of one model.
 var partName = regexp.MustCompile(`(?i)(rank[_-]?)\d+((?:_\d+)*)|(consolidated\.)\d+`)
 
-// worldSize matches names of parts that say how many there are.
+// worldSize matches names of parts that have the number of processes.
 var worldSize = regexp.MustCompile(`(?i)world_size_(\d+)_rank_\d+`)
 
-// checkMembers refuses a file that comes twice and the parts of a model that cannot be
-// joined.
-func checkMembers(members []member) error {
+// checkMembers returns an error for a file that comes twice, and for parts of a model that
+// cannot be joined.
+func checkMembers(members []checkpointFile) error {
 	paths, parts := map[string]bool{}, map[string]string{}
 	for _, m := range members {
 		if paths[m.path] {
 			return fmt.Errorf("exchange: file %s is given twice", m.path)
 		}
 		paths[m.path] = true
-		const advice = "join the parts to one file with the program that saved them"
+		const advice = "join the parts into one file with the program that saved them"
 		if size := worldSize.FindStringSubmatch(filepath.Base(m.path)); size != nil && size[1] != "1" {
-			return fmt.Errorf("exchange: %s is the part of one process of %s; %s", m.path, size[1], advice)
+			return fmt.Errorf("exchange: %s is only the part that one of %s processes saved; %s", m.path, size[1],
+				advice)
 		}
 		whole := partName.ReplaceAllString(m.path, "$1$3*")
 		if whole == m.path {
 			continue
 		}
 		if first, again := parts[whole]; again {
-			return fmt.Errorf("exchange: %s and %s are parts of one model, saved by several processes; %s", first, m.path, advice)
+			return fmt.Errorf("exchange: %s and %s are parts of one model, saved by several processes; %s", first,
+				m.path, advice)
 		}
 		parts[whole] = m.path
 	}
 	return nil
 }
 
-// Words in the names of copies of another checkpoint.
+// copyWords are words in the names of copies of another checkpoint.
 var copyWords = []string{"last", "best", "latest", "final", "current", "newest"}
 
-// withoutCopies leaves out checkpoints of a folder whose names have no step, next to
-// others that have one: last.ckpt, best.pt, and a model above the folders of the steps.
-func withoutCopies(members []member) ([]member, []string) {
+// dropCopies leaves out checkpoints of a folder whose names have no step, when others have
+// one: last.ckpt, best.pt, and a model above the folders of the steps. They are mostly
+// copies of a numbered checkpoint.
+func dropCopies(members []checkpointFile) ([]checkpointFile, []string) {
 	paths := pathsOf(members)
 	n := newNumbering(paths, false)
-	if n.rule.name == "" || n.problem == nil {
+	if n.rule.name == "" || n.nameErr == nil {
 		return members, nil
 	}
-	var kept []member
+	var kept []checkpointFile
 	var copies []string
 	for i, m := range members {
-		if !m.named && i < len(n.names) && !n.names[i].has && (isCopy(m.path) || isAbove(m.path, n.names)) {
+		if !m.isNamed && i < len(n.names) && !n.names[i].hasStep && (isCopy(m.path) || isAbove(m.path, n.names)) {
 			copies = append(copies, m.path)
 			continue
 		}
@@ -276,24 +288,26 @@ func withoutCopies(members []member) ([]member, []string) {
 	if len(copies) == 0 {
 		return members, nil
 	}
-	return kept, []string{"left out, because the name has no step and the others have one: " + strings.Join(shorten(copies), ", ")}
+	return kept, []string{"left out, because the name has no step and the others have one: " +
+		strings.Join(joinNames(copies), ", ")}
 }
 
 func isCopy(path string) bool {
-	return slices.ContainsFunc(wordsOf(bareName(filepath.Base(path))), func(w word) bool { return slices.Contains(copyWords, w.text) })
+	return slices.ContainsFunc(splitWords(trimFormat(filepath.Base(path))),
+		func(w word) bool { return slices.Contains(copyWords, w.text) })
 }
 
-// isAbove reports whether a file lies above the folders of all numbered checkpoints.
-func isAbove(path string, names []numbered) bool {
+// isAbove reports whether a file is above the folders of all numbered checkpoints.
+func isAbove(path string, names []fileStep) bool {
 	dir := filepath.Dir(path)
-	return !slices.ContainsFunc(names, func(f numbered) bool {
+	return !slices.ContainsFunc(names, func(f fileStep) bool {
 		within, err := filepath.Rel(dir, filepath.Dir(f.path))
-		return f.has && (err != nil || within == "." || strings.HasPrefix(within, ".."))
+		return f.hasStep && (err != nil || within == "." || strings.HasPrefix(within, ".."))
 	})
 }
 
 // open opens a file, or all shards of a model as one file.
-func (m member) open(key string) (*container, error) {
+func (m checkpointFile) open(key string) (*container, error) {
 	if m.shards != nil {
 		return m.shards.open(key)
 	}
@@ -301,11 +315,11 @@ func (m member) open(key string) (*container, error) {
 }
 
 // isListed reports whether the user named every checkpoint.
-func isListed(members []member) bool {
-	return !slices.ContainsFunc(members, func(m member) bool { return !m.named })
+func areNamed(members []checkpointFile) bool {
+	return !slices.ContainsFunc(members, func(m checkpointFile) bool { return !m.isNamed })
 }
 
-func pathsOf(members []member) []string {
+func pathsOf(members []checkpointFile) []string {
 	paths := make([]string, len(members))
 	for i, m := range members {
 		paths[i] = m.path

@@ -2,16 +2,16 @@ package exchange
 
 import "math"
 
-// float8 describes a format of one sign bit, an exponent and a fraction.
+// float8 describes an 8-bit format: a sign bit, an exponent and a fraction.
 type float8 struct {
-	fraction int  // bits
+	fraction int  // number of bits
 	bias     int  // of the exponent
 	infinite bool // the highest exponent is for infinities and NaNs, as in IEEE 754
 	unsigned bool // 0x80 is the only NaN; there is no negative zero (the FNUZ formats)
 }
 
-// The formats of Micikevicius et al. 2022 (FP8 formats for deep learning), and their
-// variants with a finite range and an unsigned zero.
+// The formats of Micikevicius et al. 2022 (FP8 formats for deep learning), and their FNUZ
+// variants, which are finite and have an unsigned zero.
 var float8Formats = map[class]float8{
 	float8E4M3:     {3, 7, false, false},
 	float8E5M2:     {2, 15, true, false},

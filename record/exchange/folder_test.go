@@ -82,16 +82,16 @@ func TestCheckpointFolders(t *testing.T) {
 		},
 		"wrapped": {
 			files: []string{"wrapped", "net"},
-			notes: []string{`the tensors are those of the dict's key "model"`, counters, fmt.Sprintf(names, 2)},
+			notes: []string{`the tensors come from the key "model"`, counters, fmt.Sprintf(names, 2)},
 		},
 		"a sparse tensor": {files: []string{"sparse"}, notes: []string{
-			`"sparse" is left out: it is made by torch._utils._rebuild_sparse_tensor, and values of that kind are ` +
-				`not read`, counters,
+			`"sparse" is left out: it is made by torch._utils._rebuild_sparse_tensor, which is not ` +
+				`supported`, counters,
 			fmt.Sprintf(names, 1),
 		}},
 		"by key": {
 			files: []string{"several", "several"}, options: ImportOptions{Key: "student"},
-			notes: []string{`the tensors are those of the dict's key "student"`, counters, fmt.Sprintf(names, 2)},
+			notes: []string{`the tensors come from the key "student"`, counters, fmt.Sprintf(names, 2)},
 		},
 		"parallel": {
 			files: []string{"parallel", "net", "parallel"},
@@ -146,13 +146,14 @@ func TestTied(t *testing.T) {
 	if want := "table conv.weight conv.bias fc.weight fc.bias tied.bias"; strings.Join(names, " ") != want {
 		t.Errorf("theta has %v; want %s", names, want)
 	}
-	if want := `tensor "tied.weight" is left out: its values are those of "fc.weight"`; !slices.Contains(notes, want) {
+	if want := `tensor "tied.weight" is left out: it shares its values with "fc.weight"`; !slices.Contains(notes,
+		want) {
 		t.Errorf("notes %q; want %s", notes, want)
 	}
 	// Without the first of them the second stands for both.
 	m, notes = mustLoad(t, ImportOptions{Exclude: []string{"fc.weight"}}, folder(t, "tied"))
 	if _, ok := m.Header().Layout.Lookup("tied.weight"); !ok ||
-		strings.Contains(strings.Join(notes, "\n"), "are those of") {
+		strings.Contains(strings.Join(notes, "\n"), "shares its values") {
 		t.Errorf("layout %v, notes %q", m.Header().Layout, notes)
 	}
 	m, _ = mustLoad(t, ImportOptions{}, folder(t, "parameters"))
@@ -187,7 +188,7 @@ func TestBadFolders(t *testing.T) {
 		},
 		"extra":    {third("extra"), ImportOptions{}, `ckpt_3.pt has a tensor "head.weight" of shape [4 3], and `},
 		"reshaped": {third("reshaped"), ImportOptions{}, `ckpt_3.pt has tensor "fc.bias" with shape [3 1], and `},
-		"no dict":  {third("list"), ImportOptions{}, `ckpt_3.pt: it holds a list; what is read is a state dict`},
+		"no dict":  {third("list"), ImportOptions{}, `ckpt_3.pt: it holds a list; only a state dict can be read`},
 		"a module": {
 			third("whole"),
 			ImportOptions{},
@@ -201,7 +202,7 @@ func TestBadFolders(t *testing.T) {
 		"several": {
 			third("several"),
 			ImportOptions{},
-			`ckpt_3.pt: it has several dicts of tensors; the option key (--key) says which is the model's: ` +
+			`ckpt_3.pt: it has several dicts of tensors; choose that of the model with --key: ` +
 				`"student", "teacher"`,
 		},
 		"other key": {
@@ -228,14 +229,14 @@ func TestBadFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Open([]string{truncated}, ImportOptions{}); err == nil ||
-		!strings.Contains(err.Error(), path+": it begins as a zip archive") || strings.Contains(err.Error(), "\n") {
+		!strings.Contains(err.Error(), path+": it begins like a zip archive") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("truncated: %v", err)
 	}
 	others := t.TempDir()
 	save(t, others, "train.log", []byte("epoch 1"))
 	for _, dir := range []string{t.TempDir(), others} {
 		if _, err := Open([]string{dir}, ImportOptions{}); err == nil ||
-			!strings.Contains(err.Error(), "has no file whose name ends in") {
+			!strings.Contains(err.Error(), "has no file with an ending of checkpoints") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -303,7 +304,7 @@ func TestLayoutFile(t *testing.T) {
 			`]}`: `two tensors are named "conv.weight"`,
 		`{"layout": [` + w + `], "state_layout": [` + w +
 			`]}`: `tensor "conv.weight" is in both layouts`,
-		`{"layout": [{"name": "m", "kind": "running_mean", "shape": [2]}]}`: "running statistics must be into " +
+		`{"layout": [{"name": "m", "kind": "running_mean", "shape": [2]}]}`: "running statistics must be in " +
 			"state_layout",
 		`{"layout": [{"name": "a", "kind": "bias", "shape": [2]}, {"name": "b", "kind": "bias", "shape": [2], ` +
 			`"offset": 3}]}`: `tensor "b" starts at offset 3, but the tensors before it end at 2`,
@@ -323,13 +324,13 @@ func TestLayoutFile(t *testing.T) {
 	}
 	o := layout(string(header))
 	o.Kinds = []KindRule{{"*", record.Weight}}
-	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "give one of them") {
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "give only one of them") {
 		t.Errorf("kinds and a layout file: %v", err)
 	}
 	o = layout(string(header))
 	o.Exclude = []string{"fc.*"}
 	if _, err := Open([]string{folder(t, "net")}, o); err == nil ||
-		!strings.Contains(err.Error(), `names tensor "fc.weight", which exclude leaves out`) {
+		!strings.Contains(err.Error(), `has tensor "fc.weight", which exclude leaves out`) {
 		t.Errorf("a tensor of the layout file that is excluded: %v", err)
 	}
 	if _, err := Open([]string{folder(t, "net")}, ImportOptions{Layout: "none.json"}); !errors.Is(err, os.ErrNotExist) {

@@ -8,8 +8,9 @@ import (
 	"sgdwalk/record"
 )
 
-// KindRule gives the tensors whose name matches the pattern (record.MatchName)
-// a kind. Rules of record.RunningMean and record.RunningVariance make them state.
+// KindRule assigns a kind to the tensors whose name matches the pattern
+// (record.MatchName). Tensors of the kinds record.RunningMean and record.RunningVariance
+// become state.
 type KindRule struct {
 	Pattern string
 	Kind    record.Kind
@@ -27,25 +28,27 @@ func ParseKindRule(text string) (KindRule, error) {
 
 func (r KindRule) validate() error {
 	if r.Pattern == "" || !slices.Contains(record.Kinds(), r.Kind) {
-		return fmt.Errorf("exchange: kind rule %s=%s: the pattern must not be empty and the kind one of %q", r.Pattern, r.Kind, record.Kinds())
+		return fmt.Errorf("exchange: kind rule %s=%s: the pattern must not be empty, and the kind must be one of %q",
+			r.Pattern, r.Kind, record.Kinds())
 	}
 	return nil
 }
 
-// guessKind decides what a tensor is for from its name, its shape and the names
-// beside it. It is conservative: a wrong kind would have filter normalization
-// scale along a wrong axis, so that what is not sure is record.Other.
+// guessKind guesses the kind of a tensor from its name, its shape and the names of other
+// tensors. It is cautious: with a wrong kind, filter normalization would scale along a
+// wrong axis. So an uncertain tensor is record.Other.
 //
-//   - running_mean, running_var and their likes: running statistics; so are mean and
-//     var in Flax's collection batch_stats.
-//   - One dimension: a tensor beside running statistics, or with norm, bn, ln or
-//     gn among the parts of its name, or called gamma or beta, is of a
-//     normalization; otherwise bias or b is a bias.
-//   - Two dimensions: a weight, unless it is called an embedding.
-//   - Four dimensions: a convolution's filters, one for each first index.
-//   - Tensors called kernel have their units on the last axis (TensorFlow, Flax)
-//     and are Other.
-func guessKind(name string, shape []int, beside func(name string) bool) record.Kind {
+//   - Names such as running_mean and running_var, and mean and var in Flax's collection
+//     batch_stats, are running statistics.
+//   - A tensor of one dimension belongs to a normalization layer if the layer has running
+//     statistics, if norm, bn, ln or gn is a part of its name, or if its name is gamma or
+//     beta. Otherwise bias or b is a bias.
+//   - A tensor of two dimensions is a weight, unless its name says embedding.
+//   - A tensor of four dimensions has the filters of a convolution, one for each index of
+//     the first axis.
+//   - A tensor named kernel has its units on the last axis (TensorFlow, Flax) and is
+//     Other.
+func guessKind(name string, shape []int, hasTensor func(name string) bool) record.Kind {
 	name = strings.TrimSuffix(name, ":0") // TensorFlow's first output
 	parts := partsOfName(name)
 	if len(parts) == 0 {
@@ -66,7 +69,8 @@ func guessKind(name string, shape []int, beside func(name string) bool) record.K
 	}
 	isNorm := last == "gamma" || last == "beta" || slices.ContainsFunc(parts[:len(parts)-1], isNormName)
 	if i := len(name) - len(last); i > 0 {
-		isNorm = isNorm || beside(name[:i]+"running_mean") || beside(name[:i]+"moving_mean") || beside(name[:i]+"moving_mean:0")
+		isNorm = isNorm || hasTensor(name[:i]+"running_mean") || hasTensor(name[:i]+"moving_mean") ||
+			hasTensor(name[:i]+"moving_mean:0")
 	}
 	switch {
 	case len(shape) == 1 && isNorm && slices.Contains([]string{"weight", "gamma", "scale"}, last):
@@ -88,13 +92,14 @@ func guessKind(name string, shape []int, beside func(name string) bool) record.K
 // batchStats is Flax's collection of running statistics.
 const batchStats = "batch_stats"
 
-// partsOfName cuts a tensor's name at dots and slashes, and at the brackets and quotes of
-// a JAX key path such as ['params']['Dense_0']['kernel'].
+// partsOfName divides a tensor's name at dots and slashes, and at the brackets and quotes
+// of a JAX key path such as ['params']['Dense_0']['kernel'].
 func partsOfName(name string) []string {
 	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("./[]'\"", r) })
 }
 
-// isNormName knows bn1, layer_norm, LayerNorm_0, ln_f, groupnorm and their likes.
+// isNormName reports whether a part of a name means a normalization layer, such as bn1,
+// layer_norm, LayerNorm_0, ln_f or groupnorm.
 func isNormName(part string) bool {
 	part = strings.TrimRight(part, "0123456789_")
 	return strings.Contains(part, "norm") || slices.ContainsFunc(strings.Split(part, "_"), func(w string) bool {

@@ -50,7 +50,8 @@ func TestFolders(t *testing.T) {
 		"Hugging Face": {
 			"checkpoint-500/model.safetensors checkpoint-500/optimizer.pt " +
 				"checkpoint-500/scheduler.pt checkpoint-500/rng_state.pth checkpoint-500/rng_state_0.pth " +
-				"checkpoint-500/training_args.bin checkpoint-500/trainer_state.json checkpoint-1000/model.safetensors " +
+				"checkpoint-500/training_args.bin checkpoint-500/trainer_state.json " +
+				"checkpoint-1000/model.safetensors " +
 				"checkpoint-1000/optimizer.pt model.safetensors training_args.bin config.json", "500:0 1000:7",
 			"optimizer.pt (2 times), rng_state.pth, rng_state_0.pth",
 		},
@@ -84,7 +85,7 @@ func TestFolders(t *testing.T) {
 		"a recording": {"step1.safetensors RUN/header.json RUN/steps-000000.arrow " +
 			"RUN/analysis/pca/step2.safetensors", "1:0", "left out of the folders: RUN/"},
 		"nothing with it": {
-			"checkpoint.txt weights.h5", "has no file whose name ends in",
+			"checkpoint.txt weights.h5", "has no file with an ending of checkpoints",
 			"it has checkpoint.txt, weights.h5",
 		},
 		"optimizers only": {"optimizer_1.pt", "it has optimizer_1.pt", ""},
@@ -114,7 +115,10 @@ func TestFolders(t *testing.T) {
 			"step1/model_rank_0.safetensors step1/model_rank_1.safetensors",
 			"are parts of one model, saved by several processes", "",
 		},
-		"a part of a world": {"step1/model_world_size_2_rank_0.safetensors", "is the part of one process of 2", ""},
+		"a part of a world": {
+			"step1/model_world_size_2_rank_0.safetensors",
+			"is only the part that one of 2 processes saved", "",
+		},
 		"consolidated": {
 			"step1/consolidated.00.safetensors step1/consolidated.01.safetensors",
 			"are parts of one model", "",
@@ -252,11 +256,11 @@ func TestShards(t *testing.T) {
 		},
 		"missing": {
 			good, func(dir string) { os.Remove(filepath.Join(dir, two)) },
-			"shard " + two + " is in the index and not in the folder",
+			"shard " + two + " is in the index but not in the folder",
 		},
 		"extra": {
 			good, func(dir string) { save(t, dir, "model-00003-of-00003.safetensors", nil) },
-			"shard model-00003-of-00003.safetensors is in the folder and not in the index",
+			"shard model-00003-of-00003.safetensors is in the folder but not in the index",
 		},
 		"other names": {
 			index(24, map[string]string{"a": one, "b": two, "c": two}), nil,
@@ -265,21 +269,21 @@ func TestShards(t *testing.T) {
 		"not indexed": {index(8, map[string]string{"a": one, "c": two}), nil, "has the tensor \"b\""},
 		"swapped": {
 			index(24, map[string]string{"a": two, "b": one}), nil,
-			"shard " + one + ` has the tensor "a", which the index has in "` + two + `"`,
+			"shard " + one + ` has the tensor "a", but the index has it in "` + two + `"`,
 		},
 		"size": {
 			index(25, map[string]string{"a": one, "b": two}), nil,
-			"its total_size is 25 bytes, and the tensors in the shards have 24",
+			"its total_size is 25 bytes, but the tensors in the shards have 24",
 		},
 		"a path": {
 			index(24, map[string]string{"a": one, "b": "../" + two}), nil,
-			"a shard must be a file in the folder of the index",
+			"a shard must be in the folder of the index",
 		},
 		"the parent": {
 			index(24, map[string]string{"a": one, "b": ".."}), nil,
-			"a shard must be a file in the folder of the index",
+			"a shard must be in the folder of the index",
 		},
-		"no tensors": {"{}", nil, `its "weight_map" names no tensor`},
+		"no tensors": {"{}", nil, `its "weight_map" has no tensor`},
 		"no JSON":    {"[", nil, "it is not an index of shards"},
 		"and a file": {good, func(dir string) {
 			save(t, dir, "model.safetensors",
@@ -338,7 +342,7 @@ func TestWrappers(t *testing.T) {
 	path = save(t, t.TempDir(), "1.safetensors",
 		safetensorsOf(t, nil, zeros("a._orig_mod.weight", 1, 2), zeros("a.weight", 1, 2)))
 	if _, err := Open([]string{path}, ImportOptions{}); err == nil ||
-		!strings.Contains(err.Error(), `two tensors have the name "a.weight" once the prefixes`) {
+		!strings.Contains(err.Error(), `two tensors have the name "a.weight" after the prefixes`) {
 		t.Errorf("a collision: %v", err)
 	}
 }
@@ -346,13 +350,13 @@ func TestWrappers(t *testing.T) {
 // TestTiedInAnyOrder: one of two names for the same values is taken, the same one in all
 // files.
 func TestTiedInAnyOrder(t *testing.T) {
-	s := &checkpoints{Import: new(Import), names: map[string]bool{"emb": true, "out": true}}
+	s := &checkpoints{Import: new(Import), tensorNames: map[string]bool{"emb": true, "out": true}}
 	float := elements["float32"]
 	emb, head, out := array{name: "emb", element: float, shape: []int{2}},
 		array{name: "head", element: float, shape: []int{2}}, array{name: "out", element: float, shape: []int{2}}
-	tie := func(a, first array) array { a.same = first.name; return a }
+	tie := func(a, first array) array { a.tiedTo = first.name; return a }
 	namesOf := func(arrays ...array) (names []string) {
-		for _, a := range s.taken(&container{arrays: arrays}) {
+		for _, a := range s.tensorsOf(&container{arrays: arrays}) {
 			names = append(names, a.name)
 		}
 		return names

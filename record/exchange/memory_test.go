@@ -93,8 +93,8 @@ func TestImportDifferentRuns(t *testing.T) {
 	l.header.Model = "b"
 	last := save(t, dir, "1.safetensors", safetensorsFile(t, l, 2))
 	m, warnings := mustLoad(t, ImportOptions{}, dir)
-	want := "the files were exported from 2 different runs; the header is that of " +
-		filepath.Join(dir, "0.safetensors")
+	want := "the files were exported from 2 different runs; the header of " +
+		filepath.Join(dir, "0.safetensors") + " is used"
 	if len(warnings) != 3 || warnings[2] != want || m.Header().Model != "a" {
 		t.Errorf("model %s, %q", m.Header().Model, warnings)
 	}

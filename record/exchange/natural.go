@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// compareNatural orders names as people count: runs of digits by their value, so
-// that ckpt-2 comes before ckpt-10; everything else byte by byte. Names that
-// differ in leading zeros only are ordered as text, so that the order is total.
+// compareNatural compares names so that numbers in them count by value: ckpt-2 comes
+// before ckpt-10. Everything else is compared byte by byte. Names that differ only in
+// leading zeros are compared as text, so that the order is total.
 func compareNatural(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -30,7 +30,7 @@ func compareNatural(a, b string) int {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// cutDigits cuts the digits that s begins with off it, without leading zeros.
+// cutDigits divides s into its leading digits, without leading zeros, and the rest.
 func cutDigits(s string) (digits, rest string) {
 	n := 0
 	for n < len(s) && isDigit(s[n]) {

@@ -127,7 +127,8 @@ func parseNPYHeader(text string) (npyInfo, error) {
 		return npyInfo{}, errors.New("the .npy header must have descr, fortran_order and shape; one of them is missing")
 	}
 	if len(*h.Shape) > maxDims {
-		return npyInfo{}, fmt.Errorf("the .npy header has %d dimensions; at most %d are allowed", len(*h.Shape), maxDims)
+		return npyInfo{}, fmt.Errorf("the .npy header has %d dimensions; at most %d are allowed", len(*h.Shape),
+			maxDims)
 	}
 	if slices.ContainsFunc(*h.Shape, func(n int) bool { return n < 0 }) {
 		return npyInfo{}, fmt.Errorf("the .npy header has the shape %v; no dimension may be negative", *h.Shape)

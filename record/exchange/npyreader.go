@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// readNPY reads the header of a .npy file, which becomes one array named theta.
+// readNPY reads the header of a .npy file. The file becomes one array named theta.
 func readNPY(c *container, size int64) error {
 	info, err := readNPYHeader(bufio.NewReader(io.NewSectionReader(c.file, 0, size)))
 	if err != nil {
@@ -25,11 +25,11 @@ func readNPY(c *container, size int64) error {
 	return nil
 }
 
-// npyArray makes an array of a .npy header that is followed by so many bytes.
+// npyArray makes an array of a .npy header that is followed by have bytes of values.
 func npyArray(name string, info npyInfo, have int64) (array, error) {
 	a := array{name: name, element: npyElement(info.descr), shape: info.shape, fortran: info.fortran}
 	if a.element.class == unsupported {
-		return a, nil // its size is not known, and it is not going to be read
+		return a, nil // its size is not known, but it will not be read
 	}
 	want, ok := payloadBytes(info.shape, a.element.width)
 	if !ok || want != have {
@@ -38,13 +38,12 @@ func npyArray(name string, info npyInfo, have int64) (array, error) {
 	return a, nil
 }
 
-// maxInflation is what deflate can make of a byte: 258 from two bits, and a
-// little for the frame.
+// maxInflation is the largest ratio of deflate: it can encode 258 bytes in two bits.
 const maxInflation = 1032
 
 // readNPZ reads the header of each array of a zip archive.
 func readNPZ(c *container, z *zip.Reader, size int64) error {
-	total := uint64(0) // entries that overlap would hold more than the file
+	total := uint64(0) // packed bytes so far; entries that overlap would exceed the file
 	for _, f := range z.File {
 		name, ok := strings.CutSuffix(f.Name, ".npy")
 		if !ok {
@@ -55,9 +54,10 @@ func readNPZ(c *container, z *zip.Reader, size int64) error {
 		total += min(packed, uint64(size)+1)
 		switch {
 		case f.Method != zip.Store && f.Method != zip.Deflate:
-			return fmt.Errorf("array %q is compressed by method %d; 0 (none) and 8 (deflate) are read", name, f.Method)
+			return fmt.Errorf("array %q is compressed by method %d; allowed are 0 (none) and 8 (deflate)", name,
+				f.Method)
 		case total > uint64(size), full > maxInflation*(packed+1), f.Method == zip.Store && full != packed:
-			return fmt.Errorf("array %q says it has %d bytes, packed %d; the file has %d", name, full, packed, size)
+			return fmt.Errorf("array %q claims %d bytes, packed into %d; the file has %d", name, full, packed, size)
 		}
 		a, err := npzArray(name, f)
 		if err != nil {
@@ -68,6 +68,7 @@ func readNPZ(c *container, z *zip.Reader, size int64) error {
 	return nil
 }
 
+// npzArray reads the .npy header of one entry of an archive.
 func npzArray(name string, f *zip.File) (array, error) {
 	r, err := f.Open()
 	if err != nil {

@@ -16,14 +16,14 @@ type Numbering string
 
 // The numberings.
 const (
-	// ByAnything takes the metadata if all files have a step there, else the first rule
-	// for names that applies to a file. That rule must then apply to all files.
-	// CHECKPOINTS.md has the rules in their order.
+	// ByAnything uses the metadata if all files have a step there, otherwise the first
+	// rule for names that applies to a file. That rule must then apply to all files.
+	// CHECKPOINTS.md lists the rules in their order.
 	ByAnything Numbering = ""
-	ByMetadata Numbering = "metadata" // the key "step" of a safetensors file; numbers next to the state dict of a .pt file
+	ByMetadata Numbering = "metadata" // "step" of a safetensors file, numbers next to the state dict of a .pt file
 	ByName     Numbering = "name"     // the rules for names
 	ByOrder    Numbering = "order"    // 0, 1, 2, ... in the order of the files
-	ByPlace    Numbering = "place"    // an older word for ByOrder
+	ByPlace    Numbering = "place"    // the old spelling of ByOrder
 )
 
 // list returns the steps that a numbering lists, or nil when it is one of the words.
@@ -35,7 +35,8 @@ func (n Numbering) list() ([]int64, error) {
 	for _, text := range strings.Split(string(n), ",") {
 		v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		if err != nil || v < 0 {
-			return nil, fmt.Errorf("exchange: steps is %q; %q is not a whole number of at least 0. A list of steps looks like 0,10,20", n, text)
+			return nil, fmt.Errorf("exchange: steps is %q; %q is not a whole number of at least 0. "+
+				"A list of steps looks like 0,10,20", n, text)
 		}
 		steps = append(steps, v)
 	}
@@ -52,176 +53,202 @@ func (n Numbering) validate() error {
 	return nil
 }
 
-// howToDecide ends a refusal: the flags that decide where the steps come from.
-const howToDecide = "--steps order numbers the files in their order, --steps 0,10,... lists the steps"
+// stepsAdvice ends an error: the flags with which the user decides the steps.
+const stepsAdvice = "--steps order numbers the files in their order, --steps 0,10,... lists the steps"
 
-// numbered is a checkpoint with its step and where that comes from.
-type numbered struct {
-	path string
-	step int64
-	from string // `the number after "step" in the file's name`
-	has  bool
+// fileStep is a checkpoint with its step and where that comes from.
+type fileStep struct {
+	path    string
+	step    int64
+	source  string // for messages: `the number after "step" in the file's name`
+	hasStep bool
 }
 
-// numbering is what a series of files says about its steps.
+// numbering has everything that a series of files says about its steps.
 type numbering struct {
 	paths    []string
-	metadata []string // the step that the file's metadata has, as text; "" for none
-	listed   bool     // the user gave the files one by one, in an order
-	names    []numbered
-	rule     stepRule // of names; zero where no rule applies to any file
-	problem  error    // why the names give no steps
+	metadata []string // the step in each file's metadata, as text; "" for none
+	isListed bool     // the user named the files one by one, so their order has a meaning
+	names    []fileStep
+	rule     stepRule // the rule that applies to the names; zero where no rule applies to any name
+	nameErr  error    // why the names give no steps
 }
 
-// newNumbering reads the names of the files.
-func newNumbering(paths []string, listed bool) *numbering {
-	n := &numbering{paths: paths, listed: listed, metadata: make([]string, len(paths))}
-	n.problem = n.readNames(partsOf(paths, true))
+// decision is the result of a numbering: the steps of the files in their order, a
+// sentence about their source, and notes for the user.
+type decision struct {
+	steps  []int64
+	source string
+	notes  []string
+}
+
+// newNumbering reads the names of the files. A name that all files share is ignored
+// first: model.safetensors in many folders has no step.
+func newNumbering(paths []string, isListed bool) *numbering {
+	n := &numbering{paths: paths, isListed: isListed, metadata: make([]string, len(paths))}
+	n.nameErr = n.readNames(partsOf(paths, true))
 	if n.rule.name == "" {
-		n.problem = n.readNames(partsOf(paths, false))
+		n.nameErr = n.readNames(partsOf(paths, false))
 	}
 	return n
 }
 
-// readNames finds the first rule that applies to a name and reads all names by it.
+// readNames finds the first rule that applies to a name, and reads all names by it.
 func (n *numbering) readNames(parts []nameParts) error {
 	for _, n.rule = range stepRules {
 		if len(n.paths) == 1 && !n.rule.marked && !n.rule.epochs {
-			continue // a single unmarked number says little: resnet20
+			continue // a single unmarked number, as in resnet20, is probably not a step
 		}
-		n.names = make([]numbered, len(n.paths))
-		with := -1
-		var tooLarge error
+		n.names = make([]fileStep, len(n.paths))
+		example := -1 // a file to which the rule applies
 		for i, p := range parts {
-			n.names[i].path = n.paths[i]
-			r, ok := p.read(n.rule)
-			if !ok {
-				continue
+			f, err := readStep(n.paths[i], p, n.rule)
+			if err != nil {
+				n.names = nil
+				return err
 			}
-			step, err := strconv.ParseInt(r.digits, 10, 64)
-			if err != nil && tooLarge == nil {
-				tooLarge = fmt.Errorf("exchange: %s: %s in the %s's name is %s, which is not a whole number of at most %d; %s", n.paths[i], r.how, r.inName, r.digits, int64(math.MaxInt64), howToDecide)
-			}
-			n.names[i] = numbered{n.paths[i], step, fmt.Sprintf("%s in the %s's name", r.how, r.inName), true}
-			if with < 0 {
-				with = i
+			if n.names[i] = f; f.hasStep && example < 0 {
+				example = i
 			}
 		}
-		if tooLarge != nil {
-			return tooLarge
-		}
-		if with >= 0 {
-			return n.allNamed(n.names[with])
+		if example >= 0 {
+			return n.checkNames(n.names[example])
 		}
 	}
 	n.rule, n.names = stepRule{}, nil
-	return fmt.Errorf("exchange: %s has no step in its name; %s", n.paths[0], howToDecide)
+	return fmt.Errorf("exchange: %s has no step in its name; %s", n.paths[0], stepsAdvice)
 }
 
-// allNamed checks that the rule which applies to one file applies to all of them.
-func (n *numbering) allNamed(with numbered) error {
+// readStep reads the step of one file by one rule.
+func readStep(path string, p nameParts, rule stepRule) (fileStep, error) {
+	r, ok := p.read(rule)
+	if !ok {
+		return fileStep{path: path}, nil
+	}
+	step, err := strconv.ParseInt(r.digits, 10, 64)
+	if err != nil {
+		return fileStep{}, fmt.Errorf("exchange: %s: %s in the %s's name is %s, which is not a whole number of at "+
+			"most %d; %s",
+			path, r.description, r.inName, r.digits, int64(math.MaxInt64), stepsAdvice)
+	}
+	return fileStep{path, step, fmt.Sprintf("%s in the %s's name", r.description, r.inName), true}, nil
+}
+
+// checkNames checks that the rule which applies to one file applies to all files.
+func (n *numbering) checkNames(example fileStep) error {
 	for _, f := range n.names {
 		switch {
-		case !f.has:
-			return fmt.Errorf("exchange: %s has no step in its name, and %s has step %d, %s; %s", f.path, with.path, with.step, with.from, howToDecide)
-		case n.rule.name == "attached" && f.from != with.from:
-			return fmt.Errorf("exchange: the names have no common rule for the step: %s has %s and %s has %s; %s", f.path, f.from, with.path, with.from, howToDecide)
+		case !f.hasStep:
+			return fmt.Errorf("exchange: %s has no step in its name, and %s has step %d, %s; %s",
+				f.path, example.path, example.step, example.source, stepsAdvice)
+		case n.rule.name == attachedRule && f.source != example.source:
+			return fmt.Errorf("exchange: the names have no common rule for the step: %s has %s and %s has %s; %s",
+				f.path, f.source, example.path, example.source, stepsAdvice)
 		}
 	}
 	return nil
 }
 
-// decide returns the steps of the files, where they come from in words, and notes.
-func (n *numbering) decide(by Numbering) ([]int64, string, []string, error) {
-	if list, err := by.list(); list != nil || err != nil {
-		if err == nil && len(list) != len(n.paths) {
-			err = fmt.Errorf("exchange: steps lists %d steps for %d checkpoints, %s", len(list), len(n.paths), n.span())
+// decide returns the steps of the files.
+func (n *numbering) decide(by Numbering) (decision, error) {
+	list, err := by.list()
+	switch {
+	case err != nil:
+		return decision{}, err
+	case list != nil && len(list) != len(n.paths):
+		return decision{}, fmt.Errorf("exchange: steps lists %d steps for %d checkpoints, %s",
+			len(list), len(n.paths), n.describeFiles())
+	case list != nil:
+		files := make([]fileStep, len(list))
+		for i := range files {
+			files[i] = fileStep{n.paths[i], list[i], "the list given", true}
 		}
-		given := n.numbered(list)
-		return list, examples(given), nil, cmp.Or(err, repeats(given))
-	}
-	var found []numbered
-	var err error
-	switch by {
-	case ByMetadata:
-		found, err = n.fromMetadata()
-	case ByName:
-		found, err = n.names, n.problem
-		if len(n.paths) == 1 && err != nil {
-			found, err = n.fromSingleName()
+		return decided(files)
+	case by == ByMetadata:
+		files, err := n.fromMetadata()
+		if err != nil {
+			return decision{}, err
 		}
-	case ByOrder, ByPlace:
-		return n.order(), n.orderWords(), nil, nil
-	default:
-		return n.decideAlone()
+		return decided(files)
+	case by == ByName && n.nameErr != nil && len(n.paths) == 1:
+		return n.fromSingleName()
+	case by == ByName && n.nameErr != nil:
+		return decision{}, n.nameErr
+	case by == ByName:
+		return decided(n.names)
+	case by == ByOrder, by == ByPlace:
+		return n.fileOrder(), nil
 	}
-	if err == nil {
-		err = repeats(found)
-	}
-	if err != nil {
-		return nil, "", nil, err
-	}
-	return stepsOf(found), examples(found), nil, nil
+	return n.decideByRules()
 }
 
-// decideAlone applies the rules in their order.
-func (n *numbering) decideAlone() ([]int64, string, []string, error) {
-	meta, err := n.fromMetadata()
+// decided makes a decision from files that all have a step; notes go with it.
+func decided(files []fileStep, notes ...string) (decision, error) {
+	return decision{stepsOf(files), examples(files), notes}, checkUniqueSteps(files)
+}
+
+// decideByRules applies the rules of CHECKPOINTS.md in their order.
+func (n *numbering) decideByRules() (decision, error) {
+	files, err := n.fromMetadata()
+	hasMetadata := slices.ContainsFunc(n.metadata, func(s string) bool { return s != "" })
 	switch {
 	case err == nil:
-		notes, err := n.compareWithNames(meta)
-		if err == nil {
-			err = repeats(meta)
+		notes, err := n.compareWithNames(files)
+		if err != nil {
+			return decision{}, err
 		}
-		return stepsOf(meta), examples(meta), notes, err
-	case n.hasMetadata() && !n.namesAgree():
-		return nil, "", nil, err
-	case n.problem == nil:
-		var notes []string
-		if n.rule.epochs {
-			notes = append(notes, "the names have epochs and no steps: the step of a row is the number of its epoch")
-		}
-		return stepsOf(n.names), examples(n.names), notes, repeats(n.names)
+		return decided(files, notes...)
+	case hasMetadata && !n.namesAgree():
+		return decision{}, err
+	case n.nameErr == nil && n.rule.epochs:
+		return decided(n.names, "the names have epochs and no steps: the step of a row is the number of its epoch")
+	case n.nameErr == nil:
+		return decided(n.names)
 	case n.rule.name != "":
-		return nil, "", nil, n.problem
+		return decision{}, n.nameErr
 	case len(n.paths) == 1:
-		return n.order(), "the place of the only file, whose name and metadata have no step", nil, nil
-	case n.listed && !n.areHashes():
-		return n.order(), n.orderWords(), []string{"neither the metadata nor the names have steps: the rows are in the order in which the files are given"}, nil
+		return decision{[]int64{0}, "the place of the only file, whose name and metadata have no step", nil}, nil
 	case n.areHashes():
-		return nil, "", nil, fmt.Errorf("exchange: the names of the checkpoints, such as %s, are hashes, which have no order; %s", n.paths[0], howToDecide)
+		return decision{}, fmt.Errorf("exchange: the names of the checkpoints, such as %s, are hashes, which have no "+
+			"order; %s",
+			n.paths[0], stepsAdvice)
+	case n.isListed:
+		d := n.fileOrder()
+		d.notes = []string{"neither the metadata nor the names have steps: " +
+			"the rows are in the order in which the files are given"}
+		return d, nil
 	}
-	return nil, "", nil, fmt.Errorf("exchange: neither the metadata nor the names of the %d checkpoints have steps, %s; %s", len(n.paths), n.span(), howToDecide)
+	return decision{}, fmt.Errorf("exchange: neither the metadata nor the names of the %d checkpoints have steps, "+
+		"%s; %s",
+		len(n.paths), n.describeFiles(), stepsAdvice)
 }
 
-func (n *numbering) hasMetadata() bool {
-	return slices.ContainsFunc(n.metadata, func(s string) bool { return s != "" })
-}
-
-// fromMetadata returns the steps in the files' metadata, which all of them must have.
-func (n *numbering) fromMetadata() ([]numbered, error) {
-	out := make([]numbered, len(n.paths))
+// fromMetadata returns the steps in the metadata of the files. All files must have one.
+func (n *numbering) fromMetadata() ([]fileStep, error) {
+	out := make([]fileStep, len(n.paths))
 	for i, text := range n.metadata {
 		step, err := strconv.ParseInt(text, 10, 64)
 		if text != "" && (err != nil || step < 0) {
-			return nil, fmt.Errorf("exchange: %s has the step %q in its metadata, which is not a whole number of at least 0; %s", n.paths[i], text, howToDecide)
+			return nil, fmt.Errorf("exchange: %s has the step %q in its metadata, which is not a whole number of at "+
+				"least 0; %s", n.paths[i], text, stepsAdvice)
 		}
-		out[i] = numbered{n.paths[i], step, "the step in the file's metadata", text != ""}
+		out[i] = fileStep{n.paths[i], step, "the step in the file's metadata", text != ""}
 	}
-	without := slices.IndexFunc(out, func(f numbered) bool { return !f.has })
+	without := slices.IndexFunc(out, func(f fileStep) bool { return !f.hasStep })
 	if without < 0 {
 		return out, nil
 	}
-	if with := slices.IndexFunc(out, func(f numbered) bool { return f.has }); with >= 0 {
-		return nil, fmt.Errorf("exchange: %s has no step in its metadata, and %s has step %d there; --steps name takes the steps of the names, %s", out[without].path, out[with].path, out[with].step, howToDecide)
+	if with := slices.IndexFunc(out, func(f fileStep) bool { return f.hasStep }); with >= 0 {
+		return nil, fmt.Errorf("exchange: %s has no step in its metadata, and %s has step %d there; --steps name "+
+			"takes the steps of the names, %s", out[without].path, out[with].path, out[with].step, stepsAdvice)
 	}
-	return nil, fmt.Errorf("exchange: %s has no step in its metadata; %s", out[without].path, howToDecide)
+	return nil, fmt.Errorf("exchange: %s has no step in its metadata; %s", out[without].path, stepsAdvice)
 }
 
-// namesAgree reports whether all names have a step and the metadata that are there say
-// the same.
+// namesAgree reports whether all names have a step, and all metadata that are present
+// have the same steps.
 func (n *numbering) namesAgree() bool {
-	if n.problem != nil {
+	if n.nameErr != nil {
 		return false
 	}
 	for i, text := range n.metadata {
@@ -232,24 +259,25 @@ func (n *numbering) namesAgree() bool {
 	return true
 }
 
-// compareWithNames refuses metadata that contradict the names. A number that the name
-// marks as a step must be the one of the metadata. Any other number must only have the
-// same order.
-func (n *numbering) compareWithNames(meta []numbered) ([]string, error) {
+// compareWithNames returns an error when the metadata contradict the names. A number that
+// a name marks as a step must equal the step in the metadata. Any other number must only
+// give the same order of the files.
+func (n *numbering) compareWithNames(meta []fileStep) ([]string, error) {
 	const flags = "--steps metadata or --steps name decides"
 	other := -1
 	for i, f := range n.names {
-		if !f.has || f.step == meta[i].step {
+		if !f.hasStep || f.step == meta[i].step {
 			continue
 		}
 		if n.rule.isStep {
-			return nil, fmt.Errorf("exchange: %s has step %d in its metadata, and %d is %s; %s", f.path, meta[i].step, f.step, f.from, flags)
+			return nil, fmt.Errorf("exchange: %s has step %d in its metadata, and %d is %s; %s", f.path, meta[i].step,
+				f.step, f.source, flags)
 		}
 		if other < 0 {
 			other = i
 		}
 	}
-	if other < 0 || n.problem != nil {
+	if other < 0 || n.nameErr != nil {
 		return nil, nil
 	}
 	byStep := allRows(len(meta))
@@ -257,34 +285,34 @@ func (n *numbering) compareWithNames(meta []numbered) ([]string, error) {
 	for k := 1; k < len(byStep); k++ {
 		a, b := byStep[k-1], byStep[k]
 		if n.names[a].step > n.names[b].step {
-			return nil, fmt.Errorf("exchange: the metadata and the names order the checkpoints differently: %s has step %d in its metadata and %d in its name, %s has %d and %d; %s",
+			return nil, fmt.Errorf("exchange: the metadata and the names order the checkpoints differently: %s has "+
+				"step %d in its metadata and %d in its name, %s has %d and %d; %s",
 				n.paths[a], meta[a].step, n.names[a].step, n.paths[b], meta[b].step, n.names[b].step, flags)
 		}
 	}
-	return []string{fmt.Sprintf("the numbers in the names are not the steps: %s has step %d in its metadata, and %d is %s", n.paths[other], meta[other].step, n.names[other].step, n.names[other].from)}, nil
+	return []string{fmt.Sprintf("the numbers in the names are not the steps: %s has step %d in its metadata, and %d "+
+		"is %s", n.paths[other], meta[other].step, n.names[other].step, n.names[other].source)}, nil
 }
 
-// fromSingleName reads the step of one file by any rule: the user asked for it.
-func (n *numbering) fromSingleName() ([]numbered, error) {
+// fromSingleName reads the step of a single file by any rule, also from an unmarked
+// number, because the user asked for the step in the name.
+func (n *numbering) fromSingleName() (decision, error) {
 	p := partsOf(n.paths, false)[0]
 	for _, rule := range stepRules {
-		if r, ok := p.read(rule); ok {
-			step, err := strconv.ParseInt(r.digits, 10, 64)
-			if err != nil {
-				return nil, n.problem
-			}
-			return []numbered{{n.paths[0], step, fmt.Sprintf("%s in the %s's name", r.how, r.inName), true}}, nil
+		if f, err := readStep(n.paths[0], p, rule); err == nil && f.hasStep {
+			return decided([]fileStep{f})
 		}
 	}
-	return nil, n.problem
+	return decision{}, n.nameErr
 }
 
-// repeats refuses a step that two files have.
-func repeats(files []numbered) error {
-	seen := map[int64]numbered{}
+// checkUniqueSteps returns an error when two files have the same step.
+func checkUniqueSteps(files []fileStep) error {
+	seen := map[int64]fileStep{}
 	for _, f := range files {
 		if first, twice := seen[f.step]; twice {
-			return fmt.Errorf("exchange: step %d comes twice: %s and %s have it (%s); leave one of them out, or %s", f.step, first.path, f.path, f.from, howToDecide)
+			return fmt.Errorf("exchange: step %d comes twice: %s and %s have it (%s); leave one of them out, or %s",
+				f.step, first.path, f.path, f.source, stepsAdvice)
 		}
 		seen[f.step] = f
 	}
@@ -295,44 +323,35 @@ func repeats(files []numbered) error {
 func (n *numbering) areHashes() bool {
 	return !slices.ContainsFunc(n.paths, func(path string) bool {
 		isHash := func(name string) bool {
-			return len(name) >= 7 && strings.Trim(name, "0123456789abcdef") == "" && strings.ContainsAny(name, "0123456789")
+			return len(name) >= 7 && strings.Trim(name, "0123456789abcdef") == "" &&
+				strings.ContainsAny(name, "0123456789")
 		}
-		return !isHash(bareName(filepath.Base(path))) && !isHash(filepath.Base(filepath.Dir(path)))
+		return !isHash(trimFormat(filepath.Base(path))) && !isHash(filepath.Base(filepath.Dir(path)))
 	})
 }
 
-func (n *numbering) order() []int64 {
-	steps := make([]int64, len(n.paths))
-	for i := range steps {
-		steps[i] = int64(i)
-	}
-	return steps
-}
-
-func (n *numbering) orderWords() string {
+// fileOrder numbers the files from 0 in their order.
+func (n *numbering) fileOrder() decision {
 	order := "in the order of their names"
-	if n.listed {
+	if n.isListed {
 		order = "in the order given"
 	}
-	return fmt.Sprintf("the places of the files %s: %s is step 0", order, n.paths[0])
-}
-
-func (n *numbering) numbered(steps []int64) []numbered {
-	out := make([]numbered, min(len(steps), len(n.paths)))
-	for i := range out {
-		out[i] = numbered{n.paths[i], steps[i], "the list given", true}
+	d := decision{source: fmt.Sprintf("the places of the files %s: %s is step 0", order, n.paths[0])}
+	for i := range n.paths {
+		d.steps = append(d.steps, int64(i))
 	}
-	return out
+	return d
 }
 
-func (n *numbering) span() string {
+// describeFiles names the first and the last file.
+func (n *numbering) describeFiles() string {
 	if len(n.paths) == 1 {
 		return n.paths[0]
 	}
 	return n.paths[0] + " to " + n.paths[len(n.paths)-1]
 }
 
-func stepsOf(files []numbered) []int64 {
+func stepsOf(files []fileStep) []int64 {
 	steps := make([]int64, len(files))
 	for i, f := range files {
 		steps[i] = f.step
@@ -341,13 +360,13 @@ func stepsOf(files []numbered) []int64 {
 }
 
 // examples says where the steps come from, with one file for each way.
-func examples(files []numbered) string {
+func examples(files []fileStep) string {
 	var out []string
 	seen := map[string]bool{}
 	for _, f := range files {
-		if !seen[f.from] {
-			seen[f.from] = true
-			out = append(out, fmt.Sprintf("%s (%s is step %d)", f.from, f.path, f.step))
+		if !seen[f.source] {
+			seen[f.source] = true
+			out = append(out, fmt.Sprintf("%s (%s is step %d)", f.source, f.path, f.step))
 		}
 	}
 	return strings.Join(out, ", ")

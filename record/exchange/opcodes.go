@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// opcodes are the instructions of pickle protocols 0 to 5, except those for buffers
-// outside the pickle. Their names stand in Python's pickletools.
+// opcodes are the instructions of pickle protocols 0 to 5, except those for buffers outside
+// the pickle. Python's module pickletools documents them.
 var opcodes = [256]func(*unpickler){
 	// Stack and memo.
 	'(':  (*unpickler).mark,
@@ -39,7 +39,7 @@ var opcodes = [256]func(*unpickler){
 	'F':  floatLine,
 	'G':  binaryFloat,
 
-	// Texts and bytes.
+	// Strings and bytes.
 	'S':  func(u *unpickler) { u.push(unquoted(u.line())) },
 	'V':  func(u *unpickler) { u.push(u.line()) },
 	'T':  func(u *unpickler) { u.text(u.number(4)) },
@@ -100,10 +100,11 @@ func protocol(u *unpickler) {
 	}
 }
 
-// frame reads the length of a frame. It only helps readers that are not buffered.
+// frame reads the length of a frame. Frames only help readers without a buffer, so the
+// length is checked and then ignored.
 func frame(u *unpickler) {
 	if n := u.number(8); n > uint64(max(0, u.size-u.at)) {
-		u.fail("a frame says it has %d bytes; %d are left", n, max(0, u.size-u.at))
+		u.fail("a frame claims %d bytes; %d are left", n, max(0, u.size-u.at))
 	}
 }
 
@@ -130,7 +131,7 @@ func intLine(u *unpickler) {
 
 func longLine(u *unpickler) { u.parseInt(strings.TrimSuffix(u.line(), "L")) }
 
-// parseInt pushes a whole number; one of more than 64 bits is opaque.
+// parseInt pushes a whole number. A number of more than 64 bits becomes opaque.
 func (u *unpickler) parseInt(text string) {
 	if v, err := strconv.ParseInt(text, 10, 64); err == nil {
 		u.push(v)
@@ -139,9 +140,10 @@ func (u *unpickler) parseInt(text string) {
 	u.push(&opaque{"int"})
 }
 
-// long reads a whole number of n bytes, two's complement, little-endian.
+// long pushes a whole number of n bytes in two's complement, little-endian. A number of
+// more than 64 bits becomes opaque.
 func (u *unpickler) long(n uint64) {
-	b, ok := u.take(n)
+	b, ok := u.readBytes(n)
 	if !ok || len(b) > 8 {
 		u.push(&opaque{"int"})
 		return
@@ -164,11 +166,12 @@ func floatLine(u *unpickler) {
 }
 
 func binaryFloat(u *unpickler) {
-	if b, ok := u.take(8); ok {
+	if b, ok := u.readBytes(8); ok {
 		u.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
 	}
 }
 
+// unquoted removes the quotes of a string of protocol 0.
 func unquoted(text string) string {
 	if n := len(text); n >= 2 && (text[0] == '\'' || text[0] == '"') && text[n-1] == text[0] {
 		return text[1 : n-1]
@@ -177,7 +180,7 @@ func unquoted(text string) string {
 }
 
 func (u *unpickler) text(n uint64) {
-	if b, ok := u.take(n); ok {
+	if b, ok := u.readBytes(n); ok {
 		u.push(string(b))
 		return
 	}
@@ -185,7 +188,7 @@ func (u *unpickler) text(n uint64) {
 }
 
 func (u *unpickler) bytes(n uint64) {
-	if b, ok := u.take(n); ok {
+	if b, ok := u.readBytes(n); ok {
 		u.push(pybytes(b))
 		return
 	}
@@ -210,12 +213,12 @@ func stackGlobal(u *unpickler) {
 	name, ok := u.pop().(string)
 	module, alright := u.pop().(string)
 	if !ok || !alright {
-		u.fail("the name of a class is not a text")
+		u.fail("the name of a class is not a string")
 	}
 	u.push(globalOf(module, name))
 }
 
-// globalOf names a class in a form that is short and safe to print.
+// globalOf returns the name of a class, shortened and safe to print.
 func globalOf(module, name string) global {
 	text := strconv.QuoteToASCII(module + "." + name)
 	return global(text[1 : 1+min(len(text)-2, 200)])

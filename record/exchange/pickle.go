@@ -7,17 +7,17 @@ import (
 	"io"
 )
 
-// Limits of a pickle. What exceeds them is not a checkpoint; without them a small
-// file could take much memory.
+// Limits of a pickle. No checkpoint exceeds them; without them, a small malicious file
+// could take much memory.
 const (
-	maxPickleValues = 1 << 21  // on the stack, in the memo and in containers, each
-	maxPickleText   = 64 << 10 // longer texts and bytes are skipped
-	maxListNumbers  = 4096     // numbers and texts of a list after this many elements are skipped: loss histories
+	maxPickleValues = 1 << 21  // separately on the stack, in the memo and in containers
+	maxPickleText   = 64 << 10 // longer strings and bytes are skipped
+	maxListNumbers  = 4096     // further numbers and strings of a list are skipped: loss histories
 )
 
-// Values of a pickle besides nil, bool, int64, float64 and string.
+// The types of values of a pickle, in addition to nil, bool, int64, float64 and string.
 type (
-	// dict is a dict, OrderedDict or defaultdict. Only keys that are texts are kept.
+	// dict is a dict, OrderedDict or defaultdict. Only keys that are strings are kept.
 	dict struct {
 		items []item
 		index map[string]int
@@ -31,7 +31,7 @@ type (
 	pybytes string
 	// global is the name of a class or function.
 	global string
-	// opaque is a value of a class that is not known. Nothing is done with it.
+	// opaque is a value of an unknown class. It has only the name of the class.
 	opaque struct{ class string }
 )
 
@@ -67,6 +67,7 @@ func (d *dict) get(key string) (any, bool) {
 	return d.items[i].value, true
 }
 
+// add appends a value, except for numbers and strings of a long list.
 func (l *list) add(value any) {
 	if len(l.items) >= maxListNumbers {
 		switch value.(type) {
@@ -77,18 +78,18 @@ func (l *list) add(value any) {
 	l.items = append(l.items, value)
 }
 
-// unpickler reads a pickle and builds what checkpoints are made of: numbers, texts,
-// containers and tensors. It knows a few classes by name (constructors); a value of
-// any other class is opaque. It imports, calls and executes nothing. After the first
-// error it does nothing more.
+// unpickler is a virtual machine that reads a pickle and builds the values that
+// checkpoints consist of: numbers, strings, containers and tensors. It knows a few
+// classes by name (see constructors); a value of any other class is opaque. It never
+// imports, calls or executes anything. After the first error its methods do nothing.
 type unpickler struct {
 	in    *bufio.Reader
 	size  int64 // bytes of the pickle
-	at    int64 // bytes that were read
+	at    int64 // bytes read so far
 	stack []any
-	marks []int // places in the stack
+	marks []int // lengths of the stack at the marks
 	memo  map[int64]any
-	kept  int // values in containers
+	kept  int // number of values in containers
 	err   error
 }
 
@@ -129,11 +130,12 @@ func (u *unpickler) byte() byte {
 	return b
 }
 
-// take reads n bytes. More than the pickle has is an error before anything is
-// allocated; of more than maxPickleText it returns nil and false.
-func (u *unpickler) take(n uint64) ([]byte, bool) {
+// readBytes reads n bytes. It compares n with the rest of the pickle before it allocates
+// memory. It skips a value of more than maxPickleText bytes, and then returns nil and
+// false.
+func (u *unpickler) readBytes(n uint64) ([]byte, bool) {
 	if u.err == nil && n > uint64(max(0, u.size-u.at)) {
-		u.fail("a value says it has %d bytes; %d are left", n, max(0, u.size-u.at))
+		u.fail("a value claims %d bytes; %d are left", n, max(0, u.size-u.at))
 	}
 	if u.err != nil {
 		return nil, false
@@ -160,7 +162,7 @@ func (u *unpickler) number(n int) (v uint64) {
 	return v
 }
 
-// line reads the text of a line.
+// line reads a line without its newline.
 func (u *unpickler) line() string {
 	b, err := u.in.ReadSlice('\n')
 	u.at += int64(len(b))
@@ -184,8 +186,8 @@ func (u *unpickler) push(v any) {
 	u.stack = append(u.stack, v)
 }
 
-// floor is where the values after the last mark begin.
-func (u *unpickler) floor() int {
+// base returns the index of the first value after the last mark.
+func (u *unpickler) base() int {
 	if len(u.marks) == 0 {
 		return 0
 	}
@@ -201,7 +203,7 @@ func (u *unpickler) pop() any {
 }
 
 func (u *unpickler) top() any {
-	if u.err == nil && len(u.stack) <= u.floor() {
+	if u.err == nil && len(u.stack) <= u.base() {
 		u.fail("a value is missing on its stack")
 	}
 	if u.err != nil {
@@ -226,7 +228,7 @@ func (u *unpickler) popMark() []any {
 	if u.err != nil {
 		return nil
 	}
-	at := u.floor()
+	at := u.base()
 	u.marks = u.marks[:len(u.marks)-1]
 	values := append([]any(nil), u.stack[at:]...)
 	clear(u.stack[at:])
@@ -252,24 +254,24 @@ func (u *unpickler) get(at int64) {
 	u.push(v)
 }
 
-// keep counts values that containers hold. A pickle that writes every value has more
-// bytes than values; one that copies containers can have fewer.
-func (u *unpickler) keep(n int) {
+// countValues counts the values in containers. An honest pickle has more bytes than
+// values; a malicious one could copy containers again and again.
+func (u *unpickler) countValues(n int) {
 	if most := min(maxPickleValues, u.size); int64(u.kept+n) > most {
 		u.fail("more than %d values are in its containers", most)
 	}
 	u.kept += n
 }
 
-// newList makes a list or a tuple of values.
+// newList pushes a list, tuple or set of values.
 func (u *unpickler) newList(class string, values []any) {
 	l := &list{class: class}
 	u.push(l)
 	u.extend(values)
 }
 
-// extend appends values to the list on the stack. Additions to an opaque value are
-// ignored.
+// extend appends values to the list on top of the stack. It ignores additions to an opaque
+// value.
 func (u *unpickler) extend(values []any) {
 	l, ok := u.top().(*list)
 	if !ok {
@@ -279,10 +281,10 @@ func (u *unpickler) extend(values []any) {
 	for _, v := range values {
 		l.add(v)
 	}
-	u.keep(len(l.items) - before)
+	u.countValues(len(l.items) - before)
 }
 
-// update sets keys and values, one after the other, in the dict on the stack.
+// update sets alternating keys and values in the dict on top of the stack.
 func (u *unpickler) update(pairs []any) {
 	if len(pairs)%2 != 0 {
 		u.fail("a key of a dict has no value")
@@ -295,5 +297,5 @@ func (u *unpickler) update(pairs []any) {
 	for i := 0; i < len(pairs); i += 2 {
 		d.set(pairs[i], pairs[i+1])
 	}
-	u.keep(len(d.items) - before)
+	u.countValues(len(d.items) - before)
 }

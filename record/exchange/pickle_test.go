@@ -84,11 +84,11 @@ func TestHostilePickles(t *testing.T) {
 		"protocol":        {"\x80\x06.", "protocol is 6"},
 		"opcode":          {"\xff.", "the opcode 0xff is not known"},
 		"buffers":         {"\x97.", "the opcode 0x97 is not known"},
-		"bytes":           {"\x8e" + huge + "a.", "says it has 1099511627776 bytes; 2 are left"},
-		"text":            {"\x8d" + huge + ".", "says it has 1099511627776 bytes"},
-		"long":            {"\x8b\xff\xff\xff\xff.", "says it has 4294967295 bytes"},
-		"frame":           {"\x80\x04\x95" + huge + ".", "a frame says it has 1099511627776 bytes"},
-		"negative length": {"\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "says it has 18446744073709551615 bytes"},
+		"bytes":           {"\x8e" + huge + "a.", "claims 1099511627776 bytes; 2 are left"},
+		"text":            {"\x8d" + huge + ".", "claims 1099511627776 bytes"},
+		"long":            {"\x8b\xff\xff\xff\xff.", "claims 4294967295 bytes"},
+		"frame":           {"\x80\x04\x95" + huge + ".", "a frame claims 1099511627776 bytes"},
+		"negative length": {"\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "claims 18446744073709551615 bytes"},
 		"line":            {"I" + strings.Repeat("1", 200_000) + "\n.", "a line has more than"},
 		"number":          {"p" + "x\n.", "not a whole number"},
 		"empty stack":     {"0.", "a value is missing"},
@@ -97,7 +97,7 @@ func TestHostilePickles(t *testing.T) {
 		"below a mark":    {"K\x01(R.", "a value is missing"},
 		"memo":            {"h\x05.", "value 5 is missing in its memo"},
 		"odd dict":        {"}(K\x01u.", "a key of a dict has no value"},
-		"class name":      {"K\x01K\x02\x93.", "not a text"},
+		"class name":      {"K\x01K\x02\x93.", "not a string"},
 		"deep":            {strings.Repeat("(", 3<<20) + ".", "marks are on its stack"},
 		"stack":           {strings.Repeat("N", 3<<20) + ".", "values are on its stack"},
 		"copies of a dict": {"](" + entries + "e\x85q\x010" +
@@ -155,7 +155,7 @@ func FuzzUnpickle(f *testing.F) {
 		z := &torchArchive{}
 		if found, err := findStateDict(value, ""); err == nil {
 			c := &container{}
-			z.numbersBeside(c, value, found)
+			z.stepAndEpoch(c, value, found)
 			_ = c.addTensors(z, found.dict)
 		}
 	})

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// torchArchive is a zip archive that torch.save wrote: data.pkl is the pickle, and
-// data/KEY are the storages, all under one folder.
+// torchArchive is a zip archive of torch.save. In one folder it has data.pkl, the pickle,
+// and data/KEY, the storages.
 type torchArchive struct {
 	file     io.ReaderAt
 	size     int64 // of the file
@@ -22,9 +22,9 @@ type torchArchive struct {
 	verified map[string]bool
 }
 
-// readPT reads a state dict that torch.save wrote, alone or in a dict. Of the pickle
-// only tensors, numbers, texts and containers are built; nothing in it is executed.
-// Values are read from the file when they are used.
+// readPT reads a state dict of torch.save, alone or inside another dict. From the pickle it
+// builds only tensors, numbers, strings and containers, and executes nothing. The values of
+// tensors are read later, when they are used.
 func readPT(c *container, z *zip.Reader, size int64) error {
 	t, err := openTorchArchive(c.file, z, size)
 	if err != nil {
@@ -39,7 +39,7 @@ func readPT(c *container, z *zip.Reader, size int64) error {
 		return err
 	}
 	if found.path != topKey {
-		c.note("the tensors are those of the dict's key %q", found.path)
+		c.note("the tensors come from the key %q", found.path)
 	}
 	if top, ok := value.(*dict); ok && c.key == "" {
 		for _, it := range top.items {
@@ -48,7 +48,7 @@ func readPT(c *container, z *zip.Reader, size int64) error {
 			}
 		}
 	}
-	c.metadata = t.numbersBeside(c, value, found)
+	c.metadata = t.stepAndEpoch(c, value, found)
 	return c.addTensors(t, found.dict)
 }
 
@@ -66,7 +66,7 @@ func openTorchArchive(file io.ReaderAt, z *zip.Reader, size int64) (*torchArchiv
 		}
 	}
 	if pickles != 1 {
-		return nil, fmt.Errorf("its zip archive has %d entries data.pkl; torch.save writes one", pickles)
+		return nil, fmt.Errorf("its zip archive has %d entries data.pkl; torch.save writes exactly one", pickles)
 	}
 	order, err := t.text("byteorder")
 	switch {
@@ -75,26 +75,27 @@ func openTorchArchive(file io.ReaderAt, z *zip.Reader, size int64) (*torchArchiv
 	case order == "big":
 		t.big = true
 	case order != "" && order != "little":
-		return nil, fmt.Errorf("its byte order is %q; little and big are known", order)
+		return nil, fmt.Errorf("its byte order is %q; allowed are little and big", order)
 	}
 	return t, nil
 }
 
-// entry returns an entry after it checked the sizes that the archive claims.
+// entry returns an entry, after it compared its claimed sizes with the file.
 func (t *torchArchive) entry(name string) (*zip.File, error) {
 	f := t.entries[t.folder+name]
 	switch {
 	case f == nil:
-		return nil, fmt.Errorf("its zip archive has no entry %q: the file is not complete", t.folder+name)
+		return nil, fmt.Errorf("its zip archive has no entry %q; the file is not complete", t.folder+name)
 	case f.Method != zip.Store || f.Flags&1 != 0:
-		return nil, fmt.Errorf("the entry %q is compressed or encrypted, as torch.save never writes it; save the file again: torch.save(torch.load(FILE, map_location=\"cpu\"), OTHER)", f.Name)
+		return nil, fmt.Errorf("the entry %q is compressed or encrypted, which torch.save never does; save the file "+
+			"again: torch.save(torch.load(FILE, map_location=\"cpu\"), OTHER)", f.Name)
 	case f.UncompressedSize64 != f.CompressedSize64 || f.UncompressedSize64 > uint64(t.size):
-		return nil, fmt.Errorf("the entry %q says it has %d bytes; the file has %d", f.Name, f.UncompressedSize64, t.size)
+		return nil, fmt.Errorf("the entry %q claims %d bytes; the file has %d", f.Name, f.UncompressedSize64, t.size)
 	}
 	return f, nil
 }
 
-// text reads a small entry; one that is missing is "".
+// text reads a small entry; it returns "" for a missing one.
 func (t *torchArchive) text(name string) (string, error) {
 	if t.entries[t.folder+name] == nil {
 		return "", nil
@@ -119,8 +120,8 @@ func damagedEntry(f *zip.File, err error) error {
 	return fmt.Errorf("its entry %q is damaged: %w", f.Name, unexpected(err))
 }
 
-// unpickle builds the value that was saved. An entry whose checksum is wrong is
-// damaged, whatever its pickle seems to say.
+// unpickle builds the saved value. A wrong checksum of the entry is reported before any
+// error of the pickle, because it is the cause.
 func (t *torchArchive) unpickle() (any, error) {
 	f, err := t.entry("data.pkl")
 	if err != nil {
@@ -138,7 +139,7 @@ func (t *torchArchive) unpickle() (any, error) {
 	return value, err
 }
 
-// verify compares the checksum of a whole entry, once.
+// verify compares the checksum of a whole entry, once for each entry.
 func (t *torchArchive) verify(f *zip.File) error {
 	if t.verified[f.Name] {
 		return nil

@@ -82,9 +82,9 @@ func TestTorchRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		torchDir + "list.pt":  "it holds a list; what is read is a state dict",
-		torchDir + "empty.pt": `"loss"`, garbage: "it begins as a zip archive",
-		torchDir + "legacy.pt": "saved again with a newer PyTorch",
+		torchDir + "list.pt":  "it holds a list; only a state dict can be read",
+		torchDir + "empty.pt": `"loss"`, garbage: "it begins like a zip archive",
+		torchDir + "legacy.pt": "save it again with a newer PyTorch",
 	} {
 		_, err := Open([]string{path}, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

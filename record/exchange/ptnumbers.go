@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// Names of numbers in a checkpoint, in order of precedence: a number called
-// global_step never counts from 0 again within an epoch.
+// Names of numbers in a checkpoint, in the order of precedence. global_step is first,
+// because it never starts again in a new epoch.
 var (
 	stepNames  = []string{"global_step", "step", "iteration", "iter", "global_steps", "iter_num"}
 	epochNames = []string{"epoch"}
 )
 
-// numbersBeside returns what a checkpoint says of its step and epoch: beside the state
-// dict, else in the file's own dict, else in a dict within that which is not of
-// settings or of an optimizer.
-func (t *torchArchive) numbersBeside(c *container, value any, found foundDict) map[string]string {
+// stepAndEpoch returns the step and the epoch in a checkpoint, as metadata. It searches the
+// dict that has the state dict, then the outermost dict, then the dicts in it, except
+// those of settings and optimizers.
+func (t *torchArchive) stepAndEpoch(c *container, value any, found foundDict) map[string]string {
 	top, ok := value.(*dict)
 	if !ok {
 		top = &dict{} // a list has no numbers with names
@@ -28,7 +28,7 @@ func (t *torchArchive) numbersBeside(c *container, value any, found foundDict) m
 		dicts = append(dicts, foundDict{strings.TrimSuffix(found.path, "."+found.last()), found.parent, nil})
 	}
 	dicts = append(dicts, foundDict{topKey, top, nil})
-	for _, f := range inside([]foundDict{{topKey, top, nil}}, map[*dict]bool{found.dict: true}) {
+	for _, f := range innerDicts([]foundDict{{topKey, top, nil}}, map[*dict]bool{found.dict: true}) {
 		if !isSettings(f.path) && f.dict != found.parent {
 			dicts = append(dicts, f)
 		}
@@ -39,7 +39,7 @@ func (t *torchArchive) numbersBeside(c *container, value any, found foundDict) m
 		keys []string
 	}{{metaStep, stepNames}, {metaEpoch, epochNames}} {
 		for _, f := range dicts {
-			if v, ok := t.numberIn(c, f, number.name, number.keys); ok {
+			if v, ok := t.findNumber(c, f, number.name, number.keys); ok {
 				out[number.name] = fmt.Sprint(v)
 				break
 			}
@@ -48,21 +48,25 @@ func (t *torchArchive) numbersBeside(c *container, value any, found foundDict) m
 	return out
 }
 
-// isSettings reports whether a dict of that name has numbers of the script's settings
-// or of a part of the training.
+// isSettings reports whether a dict with this name has settings of the script, or the state
+// of a part of the training that counts its own steps.
 func isSettings(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"arg", "config", "cfg", "hparam", "hyper", "option", "setting", "optim", "sched", "scaler", "rng", "best", "callback", "loop"}, func(s string) bool { return strings.Contains(name, s) }) || name == "opt"
+	parts := []string{
+		"arg", "config", "cfg", "hparam", "hyper", "option", "setting",
+		"optim", "sched", "scaler", "rng", "best", "callback", "loop",
+	}
+	return name == "opt" || slices.ContainsFunc(parts, func(s string) bool { return strings.Contains(name, s) })
 }
 
-// numberIn returns the number of the first of some keys that a dict has. Others that
-// disagree are noted.
-func (t *torchArchive) numberIn(c *container, f foundDict, name string, keys []string) (number int64, ok bool) {
+// findNumber returns the number under the first key that the dict has. It adds a note for
+// other keys with another number.
+func (t *torchArchive) findNumber(c *container, f foundDict, name string, keys []string) (number int64, ok bool) {
 	from := ""
 	for _, key := range keys {
 		value, _ := f.dict.get(key)
 		v, isNumber := t.wholeNumber(value)
-		switch path := joined(f.path, key); {
+		switch path := joinKey(f.path, key); {
 		case !isNumber:
 		case !ok:
 			number, ok, from = v, true, path
@@ -70,13 +74,14 @@ func (t *torchArchive) numberIn(c *container, f foundDict, name string, keys []s
 				c.note("the %s is the number under the key %q", name, path)
 			}
 		case v != number:
-			c.note("the %s is the number under the key %q; the one under %q is another", name, from, path)
+			c.note("the %s is the number under the key %q; the number under %q differs", name, from, path)
 		}
 	}
 	return number, ok
 }
 
-// wholeNumber reads an int, a float without fraction, or a tensor that is one of them.
+// wholeNumber returns the value of an int, of a float without a fraction, or of a tensor
+// with one such number.
 func (t *torchArchive) wholeNumber(value any) (int64, bool) {
 	switch v := value.(type) {
 	case int64:
@@ -94,7 +99,7 @@ func (t *torchArchive) wholeNumber(value any) (int64, bool) {
 		}
 		defer r.Close()
 		b := make([]byte, a.element.width)
-		if _, err := io.ReadFull(r, b); err != nil || atEnd(r) != nil {
+		if _, err := io.ReadFull(r, b); err != nil || expectEnd(r) != nil {
 			return 0, false
 		}
 		if a.element.isInt() {

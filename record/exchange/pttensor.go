@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// storageTypes are the types of the elements of storages by their classes in torch.
+// storageTypes are the element types of PyTorch's storage classes.
 var storageTypes = map[string]string{
 	"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
 	"LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8",
@@ -27,9 +27,8 @@ func storageElement(class global) element {
 	return elementNamed(cmp.Or(storageTypes[name], name))
 }
 
-// addTensors makes arrays of the tensors of a state dict. What is not a tensor is left
-// out, and of what may be one in a form that is not known, such as a sparse one, there
-// is a note.
+// addTensors makes arrays of the tensors of a state dict. It leaves out other values. It
+// adds a note for values that may be tensors in an unknown form, such as sparse ones.
 func (c *container) addTensors(t *torchArchive, d *dict) error {
 	seen := map[string]string{}
 	elements := int64(0)
@@ -43,13 +42,16 @@ func (c *container) addTensors(t *torchArchive, d *dict) error {
 		if err != nil {
 			return err
 		}
-		view := fmt.Sprintf("%q", []any{tensor.storage.key, tensor.element.name, tensor.offset, tensor.shape, tensor.stride})
+		view := fmt.Sprintf("%q", []any{
+			tensor.storage.key, tensor.element.name, tensor.offset, tensor.shape,
+			tensor.stride,
+		})
 		if first, again := seen[view]; again && reason == "" {
-			a.same = first
+			a.tiedTo = first
 		} else if reason == "" && a.element.class != unsupported {
-			// Views may repeat what the file holds, but not without bound.
+			// Views may repeat elements of the file, but not without limit.
 			if elements += int64(a.length()); elements > maxInflation*t.size+maxRepeated {
-				reason = "the tensors up to it repeat the values of the file too often"
+				reason = "the tensors before it already repeat the values of the file too often"
 			} else {
 				seen[view] = it.key
 			}
@@ -63,15 +65,15 @@ func (c *container) addTensors(t *torchArchive, d *dict) error {
 	return nil
 }
 
-// noteLeftOut says that a value may have tensors in it that are not read. Numbers and
-// texts beside tensors need no note.
+// noteLeftOut adds a note about a value that may contain tensors. Numbers and strings need
+// no note.
 func (c *container) noteLeftOut(it item) {
 	switch v := it.value.(type) {
 	case *opaque:
-		c.note("%q is left out: it is made by %s, and values of that kind are not read", it.key, v.class)
+		c.note("%q is left out: it is made by %s, which is not supported", it.key, v.class)
 	case *dict:
 		if len(v.items) > 0 {
-			c.note("%q is left out: it is a dict within the state dict", it.key)
+			c.note("%q is left out: it is a dict inside the state dict", it.key)
 		}
 	case *list:
 		if len(v.items) > 0 {
@@ -80,12 +82,11 @@ func (c *container) noteLeftOut(it item) {
 	}
 }
 
-// maxRepeated is how many elements may be views of a file of any size.
+// maxRepeated is the number of elements that views may have for a file of any size.
 const maxRepeated = 1 << 22
 
-// array makes an array of a tensor: its elements in row-major order, whatever its
-// strides are. One that cannot be read, but costs no other tensor its values, has a
-// reason.
+// array makes an array of a tensor, with its elements in row-major order for any strides.
+// It returns a reason when the tensor cannot be read and others still can.
 func (t *torchArchive) array(name string, tensor *ptTensor) (a array, reason string, err error) {
 	a = array{name: name, element: tensor.element, shape: tensor.shape}
 	if a.element.class == unsupported {
@@ -109,22 +110,22 @@ func (t *torchArchive) array(name string, tensor *ptTensor) (a array, reason str
 	}
 	v, have := viewOf(tensor), int64(f.UncompressedSize64)/int64(e.width)
 	if tensor.offset < 0 || v.span > have-tensor.offset {
-		return fail("it takes elements %d to %d of a storage that has %d", tensor.offset, tensor.offset+v.span-1, have)
+		return fail("it uses elements %d to %d of a storage that has %d", tensor.offset, tensor.offset+v.span-1, have)
 	}
 	from, bytes := tensor.offset*int64(e.width), v.span*int64(e.width)
 	a.open = func() (io.ReadCloser, error) { return t.open(f, from, bytes) }
 	switch {
 	case v.rowMajor:
 	case v.overlaps && bytes > windowBytes:
-		return a, "its elements overlap in a way that is not read", nil
+		return a, "its elements overlap in an unsupported way", nil
 	default:
 		a.fill = func(r io.Reader, dst []float32) error { return v.read(r, e, dst) }
 	}
 	return a, "", nil
 }
 
-// open opens some bytes of an entry. The checksum is that of the whole entry: when
-// that is not what is read, the entry is verified first.
+// open opens n bytes of an entry. The checksum belongs to the whole entry, so an entry that
+// is read only in part is verified first.
 func (t *torchArchive) open(f *zip.File, from, n int64) (io.ReadCloser, error) {
 	if from == 0 && uint64(n) == f.UncompressedSize64 {
 		return f.Open()

@@ -306,7 +306,7 @@ func TestTorchLeftOut(t *testing.T) {
 		`"x" is left out: it is made by a conjugate or negated view`: conjugate(vector("FloatStorage", "1", 2)),
 		`"x" is left out: it is a tuple, not a tensor`: group{vector("FloatStorage",
 			"1", 2), 1},
-		`"x" is left out: it is a dict within the state dict`: pairs{"lr", 1},
+		`"x" is left out: it is a dict inside the state dict`: pairs{"lr", 1},
 		`"x" is left out: it is made by numpy.ndarray`: called{
 			"numpy.core.multiarray", "_reconstruct",
 			[]any{raw("cnumpy\nndarray\n"), group{0}, "b"},
@@ -316,8 +316,8 @@ func TestTorchLeftOut(t *testing.T) {
 			"_rebuild_tensor_v2",
 			[]any{1, 2},
 		},
-		`"x" of shape [1000000 1000000] is left out: the tensors up to it repeat`: nil,
-		`"x" of shape [300 300] is left out: its elements overlap in a way that is not re`: torchTensor{
+		`"x" of shape [1000000 1000000] is left out: the tensors before it already repeat`: nil,
+		`"x" of shape [300 300] is left out: its elements overlap in an unsupported way`: torchTensor{
 			"FloatStorage",
 			"1", 400000, 0,
 			[]int{300, 300},
@@ -345,10 +345,10 @@ func TestTorchLeftOut(t *testing.T) {
 			t.Errorf("%s: tensors %v", want, got)
 		}
 		m := &checkpoints{
-			Import: &Import{}, converted: map[string]int{}, left: map[string]bool{},
-			noted: map[string]bool{},
+			Import: &Import{}, converted: map[string]int{}, warnedArrays: map[string]bool{},
+			seenNotes: map[string]bool{},
 		}
-		m.notice(c)
+		m.warnAboutArrays(c)
 		if text := strings.Join(m.Warnings, "\n"); !strings.Contains(text, want) {
 			t.Errorf("notes %q; want %s", text, want)
 		}
@@ -384,7 +384,7 @@ func TestTorchKeys(t *testing.T) {
 		{
 			pairs{"state", pairs{"x", A, "y", B}},
 			"",
-			`several dicts of tensors; the option key (--key) says which is the model's: "state.x", "state.y"`,
+			`several dicts of tensors; choose that of the model with --key: "state.x", "state.y"`,
 		},
 		{pairs{"state", pairs{"x", A, "y", B}}, "state.y", "1"},
 		{pairs{"a.b", A, "a", pairs{"b", B}}, "a.b", "0"},
@@ -405,7 +405,7 @@ func TestTorchKeys(t *testing.T) {
 			`it has "w" (of the class numpy.ndarray)`,
 		},
 		{pairs{"w", a}, "w", "but a single tensor"},
-		{pairs{1, a}, "", "1 keys that are not texts"},
+		{pairs{1, a}, "", "1 keys that are not strings"},
 		{called{"my", "Params", nil}, "", "it holds an object of the class my.Params"},
 	} {
 		if test.want == "" {
@@ -477,7 +477,7 @@ func TestTorchArchive(t *testing.T) {
 		want string
 	}{
 		"huge storage": {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 1 << 40, 0, []int{3}, []int{1}, ""}},
-			"x/data/0", two), `tensor "w" of shape [3]: it takes elements 0 to 2 of a storage that has 2`},
+			"x/data/0", two), `tensor "w" of shape [3]: it uses elements 0 to 2 of a storage that has 2`},
 		"huge tensor": {torchZip(t, pairs{"w", torchTensor{"FloatStorage", "0", 2, 0, []int{1 << 40}, []int{1}, ""}},
 			"x/data/0", two), "too many elements"},
 		"huge stride": {torchZip(t,
@@ -489,12 +489,12 @@ func TestTorchArchive(t *testing.T) {
 				two),
 			"of a storage that has 2",
 		},
-		"no storage": {torchZip(t, w), `no entry "x/data/0": the file is not complete`},
+		"no storage": {torchZip(t, w), `no entry "x/data/0"; the file is not complete`},
 		"storage's path": {
 			torchZip(t, pairs{"w", vector("FloatStorage", "../../etc/passwd", 2)}),
 			`no entry "x/data/../../etc/passwd"`,
 		},
-		"checksum": {flipped, `array "w" is damaged: its checksum`},
+		"checksum": {flipped, `array "w" is damaged: its values`},
 		"deflated": {
 			zipOf(t, zip.Deflate, "x/data.pkl", p.String(), "x/data/0", two),
 			"is compressed or encrypted",

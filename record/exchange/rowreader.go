@@ -111,7 +111,8 @@ func (r *rowReader) setInt(k *column, i, at int, s *record.Step) error {
 	v := k.array.element.int64At(k.raw)
 	c := intColumns[at]
 	if c.bits == 32 && v != int64(int32(v)) || k.array.element.class == unsigned && v < 0 {
-		return r.c.errorf("array %q has %d in row %d, which is too large for %d bits", k.array.name, k.array.element.bits(k.raw), i, c.bits)
+		return r.c.errorf("array %q has %d in row %d, which is too large for %d bits", k.array.name,
+			k.array.element.bits(k.raw), i, c.bits)
 	}
 	c.set(s, v)
 	return nil
@@ -121,7 +122,7 @@ func (r *rowReader) setInt(k *column, i, at int, s *record.Step) error {
 // entry the zip reader also checks its checksum.
 func (r *rowReader) end() error {
 	for _, k := range r.columns {
-		if err := atEnd(k.reader); err != nil {
+		if err := expectEnd(k.reader); err != nil {
 			return r.c.errorf("array %q: %w", k.array.name, err)
 		}
 	}

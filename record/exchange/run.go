@@ -60,14 +60,14 @@ func isRun(c *container) bool {
 }
 
 // archive is a whole run in one file.
-type archive struct {
+type runFile struct {
 	*Import
 	path    string
 	lengths [3]int // of the vectors, see record.VectorNames; 0 for a vector that is missing
 }
 
 func openRun(c *container, o ImportOptions) (*Import, error) {
-	a := &archive{Import: new(Import), path: c.path}
+	a := &runFile{Import: new(Import), path: c.path}
 	if len(o.Kinds)+len(o.Exclude) > 0 || o.Layout+o.Key != "" || o.Steps != ByAnything {
 		return nil, c.errorf("it is a whole run; kinds, layout, key, exclude and steps apply only to checkpoints")
 	}
@@ -90,7 +90,7 @@ func openRun(c *container, o ImportOptions) (*Import, error) {
 }
 
 // checkShapes finds the number of rows and checks every array against it.
-func (a *archive) checkShapes(c *container) error {
+func (a *runFile) checkShapes(c *container) error {
 	decides := c.lookup("theta")
 	if decides == nil {
 		decides = c.lookup("step")
@@ -115,18 +115,21 @@ func (a *archive) checkShapes(c *container) error {
 				b.name, b.shape, a.rows)
 			continue
 		case len(b.shape) != dims || b.shape[0] != a.rows:
-			return c.errorf("array %q has shape %v; it must have %d dimensions, with %d rows as in %q", b.name, b.shape, dims, a.rows, decides.name)
+			return c.errorf("array %q has shape %v; it must have %d dimensions, with %d rows as in %q", b.name,
+				b.shape, dims, a.rows, decides.name)
 		case b.fortran && dims == 2:
-			return c.errorf("array %q is in Fortran order, so its rows cannot be read one by one; save numpy.ascontiguousarray(array)", b.name)
+			return c.errorf("array %q is in Fortran order, so its rows cannot be read one by one; save "+
+				"numpy.ascontiguousarray(array)", b.name)
 		case isValid && b.element.class != boolean, !isValid && !canHold(b.element, kind):
 			return c.errorf("array %q has elements of type %s, which this column cannot have", b.name, b.element.name)
 		}
 		if dims == 2 {
 			if a.lengths[v] = b.shape[1]; b.shape[1] == 0 || b.shape[1] > math.MaxInt32 {
-				return c.errorf("array %q has shape %v; a row must have 1 to %d elements", b.name, b.shape, math.MaxInt32)
+				return c.errorf("array %q has shape %v; a row must have 1 to %d elements", b.name, b.shape,
+					math.MaxInt32)
 			}
 			if b.element.name != "float32" {
-				a.warn("%s", conversion(b.element.name, b.name))
+				a.warn("%s", describeConversion(b.element.name, b.name))
 			}
 		}
 	}
@@ -138,7 +141,7 @@ func canHold(e element, kind columnKind) bool {
 	return e.isInt() || kind != intColumn && e.isFloat()
 }
 
-func (a *archive) readHeader(c *container, o ImportOptions) error {
+func (a *runFile) readHeader(c *container, o ImportOptions) error {
 	h := &record.Header{Format: record.FormatVersion, Software: software, DType: "float32", Model: record.ImportedModel}
 	if stored := c.lookup(headerName); stored != nil {
 		var err error
@@ -150,7 +153,10 @@ func (a *archive) readHeader(c *container, o ImportOptions) error {
 			return c.errorf("it has no header and no theta")
 		}
 		h.Layout = record.Pack(record.Tensor{Name: "theta", Kind: record.Other, Shape: []int{a.lengths[0]}})
-		h.Columns = record.Columns{Theta: true, Grad: a.lengths[1] > 0, State: a.lengths[2] > 0, Substep: c.lookup("substep") != nil}
+		h.Columns = record.Columns{
+			Theta: true, Grad: a.lengths[1] > 0, State: a.lengths[2] > 0,
+			Substep: c.lookup("substep") != nil,
+		}
 		if h.Columns.State {
 			h.State = record.Pack(record.Tensor{Name: "state", Kind: record.Other, Shape: []int{a.lengths[2]}})
 		}
@@ -193,9 +199,9 @@ func decodeHeader(c *container, stored *array) (*record.Header, error) {
 
 // dryRun reads the scalars of all rows and checks their order, so that errors are found
 // before anything is written.
-func (a *archive) dryRun(c *container) error {
+func (a *runFile) dryRun(c *container) error {
 	var row, previous record.Step
-	return a.each(context.Background(), c, false, func(i int, s *record.Step) error {
+	return a.forEachRow(context.Background(), c, false, func(i int, s *record.Step) error {
 		row = *s
 		var before *record.Step
 		if i > 0 {
@@ -209,7 +215,7 @@ func (a *archive) dryRun(c *container) error {
 	})
 }
 
-func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {
+func (a *runFile) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {
 	c, err := openContainer(a.path, "")
 	if err != nil {
 		return err
@@ -218,14 +224,14 @@ func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) err
 	if c.lookup("theta") != nil {
 		useAliases(c)
 	}
-	again := &archive{Import: new(Import)}
+	again := &runFile{Import: new(Import)}
 	if err := again.checkShapes(c); err != nil {
 		return err
 	}
 	if again.rows != a.rows || again.lengths != a.lengths {
 		return c.errorf("the file has changed since it was opened")
 	}
-	return a.each(ctx, c, true, func(i int, s *record.Step) error {
+	return a.forEachRow(ctx, c, true, func(i int, s *record.Step) error {
 		if err := appendRow(s); err != nil {
 			return fmt.Errorf("exchange: row %d: %w", i, err)
 		}
@@ -235,7 +241,7 @@ func (a *archive) copyRows(ctx context.Context, appendRow func(*record.Step) err
 
 // each calls use with every row, with or without vectors. The vectors are reused for
 // the next row.
-func (a *archive) each(ctx context.Context, c *container, vectors bool, use func(int, *record.Step) error) error {
+func (a *runFile) forEachRow(ctx context.Context, c *container, vectors bool, use func(int, *record.Step) error) error {
 	r, err := newRowReader(c, vectors)
 	defer r.close()
 	if err != nil {

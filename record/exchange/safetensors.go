@@ -11,27 +11,25 @@ import (
 	"sgdwalk/record"
 )
 
-// Keys of the metadata of a safetensors file that WriteSafetensors writes and
-// Import understands.
+// Keys of the metadata that WriteSafetensors writes and Open reads.
 const (
 	metaHeader = "sgdwalk.header" // the run's header as JSON
 	metaStep   = "step"
 	metaEpoch  = "epoch"
 )
 
-// WriteSafetensors writes one iterate as a checkpoint: every tensor of the
-// layout by its name, float32, in the layout's order, and the running
-// statistics, where the row has them, after it. A negative row counts from the
-// end: -1 is the last. The metadata has format, model, step, epoch and the run's
-// header; with them Import rebuilds a run from several such files. The same row
-// gives the same bytes. Memory: that of one row.
+// WriteSafetensors writes one iterate as a checkpoint: the tensors of the layout by
+// name, as float32, in the layout's order, followed by the running statistics if the
+// row has them. A negative row counts from the end: -1 is the last row. The metadata has
+// format, model, step, epoch and the run's header, so that Open can rebuild a run from
+// several such files. The same row gives the same bytes. Memory: that of one row.
 func WriteSafetensors(w io.Writer, t record.Trajectory, row int) error {
 	i := row
 	if i < 0 {
 		i += t.Len()
 	}
 	if i < 0 || i >= t.Len() {
-		return fmt.Errorf("exchange: row %d is outside the recording of %d rows", row, t.Len())
+		return fmt.Errorf("exchange: row %d is not in the recording; it has %d rows, from 0", row, t.Len())
 	}
 	s, err := t.Read(i, record.ThetaPart|record.StatePart)
 	if err != nil {
@@ -52,9 +50,8 @@ func WriteSafetensors(w io.Writer, t record.Trajectory, row int) error {
 	return nil
 }
 
-// safetensorsHeader returns everything before the payload. It is written here
-// because the safetensors module sorts tensors by name, and the layout's order
-// is part of a run.
+// safetensorsHeader returns the bytes before the values. The safetensors module is not
+// used, because it sorts tensors by name, and the layout's order is part of a run.
 func safetensorsHeader(h *record.Header, s *record.Step) ([]byte, error) {
 	h = h.Clone()
 	h.Columns = record.Columns{Theta: true, State: s.State != nil, Substep: h.Columns.Substep}
@@ -68,7 +65,7 @@ func safetensorsHeader(h *record.Header, s *record.Step) ([]byte, error) {
 	}
 	b := []byte(`{"__metadata__":`)
 	metadata := map[string]string{
-		"format": "pt", "model": h.Model, // "pt" is what loaders look for: row-major tensors by name
+		"format": "pt", "model": h.Model, // loaders expect "pt": row-major tensors by name
 		metaStep: strconv.FormatInt(s.Step, 10), metaEpoch: strconv.Itoa(int(s.Epoch)), metaHeader: compact.String(),
 	}
 	if b, err = appendJSON(b, metadata); err != nil {
@@ -105,7 +102,7 @@ func safetensorsHeader(h *record.Header, s *record.Step) ([]byte, error) {
 		}
 	}
 	b = append(b, '}')
-	for len(b)%8 != 0 { // so that the payload is aligned
+	for len(b)%8 != 0 { // aligns the values
 		b = append(b, ' ')
 	}
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(b))), b...), nil

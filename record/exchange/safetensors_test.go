@@ -151,8 +151,8 @@ func TestWriteSafetensorsRefused(t *testing.T) {
 		row  int
 		want string
 	}{
-		{h, 3, "exchange: row 3 is outside the recording of 3 rows"},
-		{h, -4, "exchange: row -4 is outside the recording of 3 rows"},
+		{h, 3, "exchange: row 3 is not in the recording; it has 3 rows, from 0"},
+		{h, -4, "exchange: row -4 is not in the recording; it has 3 rows, from 0"},
 		{h, 1, "exchange: row 1 (step 1) has no theta"},
 		{twice, 0, `exchange: safetensors: two tensors would be named "linear1.weight"`},
 	} {

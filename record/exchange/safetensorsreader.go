@@ -12,17 +12,17 @@ import (
 	"slices"
 )
 
-// maxSafetensorsHeader is what the format allows.
+// maxSafetensorsHeader is the limit of the format.
 const maxSafetensorsHeader = 100_000_000
 
-// safetensorsInfo is what the header says of a tensor.
+// safetensorsInfo is the entry of a tensor in the header.
 type safetensorsInfo struct {
 	DType   string    `json:"dtype"`
 	Shape   []int     `json:"shape"`
 	Offsets *[2]int64 `json:"data_offsets"`
 }
 
-// readSafetensors reads the header.
+// readSafetensors reads the header of a safetensors file.
 func readSafetensors(c *container, size int64) error {
 	var start [8]byte
 	if _, err := c.file.ReadAt(start[:], 0); err != nil {
@@ -30,7 +30,7 @@ func readSafetensors(c *container, size int64) error {
 	}
 	n := binary.LittleEndian.Uint64(start[:])
 	if n > maxSafetensorsHeader || int64(n) > size-8 {
-		return fmt.Errorf("the safetensors header says it has %d bytes; the file has %d", n, size)
+		return fmt.Errorf("the safetensors header claims %d bytes; the file has %d", n, size)
 	}
 	text := make([]byte, n)
 	if _, err := c.file.ReadAt(text, 8); err != nil {
@@ -47,8 +47,8 @@ func readSafetensors(c *container, size int64) error {
 	return nil
 }
 
-// parseSafetensors reads the header's JSON object. A name that comes twice is an
-// error, which a map would hide.
+// parseSafetensors reads the JSON object of the header, token by token, because decoding
+// into a map would hide a name that comes twice.
 func (c *container) parseSafetensors(text []byte) (map[string]safetensorsInfo, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -63,7 +63,7 @@ func (c *container) parseSafetensors(text []byte) (map[string]safetensorsInfo, e
 		name, _ := key.(string)
 		if name == "__metadata__" {
 			if err := d.Decode(&c.metadata); err != nil {
-				return nil, fmt.Errorf("its metadata must be texts: %w", unexpected(err))
+				return nil, fmt.Errorf("its metadata must be strings: %w", unexpected(err))
 			}
 			continue
 		}
@@ -74,8 +74,10 @@ func (c *container) parseSafetensors(text []byte) (map[string]safetensorsInfo, e
 		if _, twice := tensors[name]; twice {
 			return nil, fmt.Errorf("tensor %q comes twice", name)
 		}
-		if info.Offsets == nil || info.DType == "" || slices.ContainsFunc(info.Shape, func(n int) bool { return n < 0 }) {
-			return nil, fmt.Errorf("tensor %q has type %q and shape %d; a type, a shape of numbers of at least 0 and data_offsets are required", name, info.DType, info.Shape)
+		if info.Offsets == nil || info.DType == "" ||
+			slices.ContainsFunc(info.Shape, func(n int) bool { return n < 0 }) {
+			return nil, fmt.Errorf("tensor %q has type %q and shape %d; a type, a shape of numbers of at least 0 and "+
+				"data_offsets are required", name, info.DType, info.Shape)
 		}
 		tensors[name] = info
 	}
@@ -88,9 +90,8 @@ func (c *container) parseSafetensors(text []byte) (map[string]safetensorsInfo, e
 	return tensors, nil
 }
 
-// safetensorsArrays turns the tensors of a header into arrays, in the order of
-// their places. These must follow each other without gaps from the first byte
-// after the header to the end of the file.
+// safetensorsArrays makes arrays of the tensors in a header, in the order of their values
+// in the file. The values must fill the file after the header without gaps.
 func (c *container) safetensorsArrays(tensors map[string]safetensorsInfo, payload, size int64) error {
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
 		info := tensors[name]
@@ -108,7 +109,8 @@ func (c *container) safetensorsArrays(tensors map[string]safetensorsInfo, payloa
 		c.arrays = append(c.arrays, a)
 	}
 	place := func(a array) [2]int64 { return *tensors[a.name].Offsets }
-	slices.SortStableFunc(c.arrays, func(a, b array) int { // empty ones, which share a place, stay in the order of names
+	// empty tensors share a place and stay in the order of their names
+	slices.SortStableFunc(c.arrays, func(a, b array) int {
 		p, q := place(a), place(b)
 		return cmp.Or(cmp.Compare(p[0], q[0]), cmp.Compare(p[1], q[1]))
 	})
@@ -116,31 +118,31 @@ func (c *container) safetensorsArrays(tensors map[string]safetensorsInfo, payloa
 	for _, a := range c.arrays {
 		p := place(a)
 		if p[0] != next {
-			return fmt.Errorf("tensor %q begins at byte %d of the values, but the tensors before it end at %d", a.name, p[0], next)
+			return fmt.Errorf("tensor %q begins at byte %d of the values, but the tensors before it end at %d", a.name,
+				p[0], next)
 		}
 		next = p[1]
 	}
 	if have := size - payload; next != have {
-		return fmt.Errorf("the tensors have %d bytes, and the file has %d for them", next, have)
+		return fmt.Errorf("the tensors have %d bytes, but the file has %d bytes of values", next, have)
 	}
 	return nil
 }
 
-// addAliases adds the tied tensors that safetensors.torch.save_model left out: it
-// writes their names into the metadata, with the name of the tensor that has the
-// values.
+// addAliases adds the tied tensors that safetensors.torch.save_model left out. The metadata
+// has their names, each with the name of the tensor that has the values.
 func (c *container) addAliases() {
-	places := map[string]int{}
+	index := map[string]int{}
 	for i, a := range c.arrays {
-		places[a.name] = i
+		index[a.name] = i
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.metadata)) {
-		i, kept := places[c.metadata[name]]
-		if _, there := places[name]; !kept || there || name == "" {
+		i, isKept := index[c.metadata[name]]
+		if _, exists := index[name]; !isKept || exists || name == "" {
 			continue
 		}
 		alias := c.arrays[i]
-		alias.name, alias.same = name, alias.name
+		alias.name, alias.tiedTo = name, alias.name
 		c.arrays = append(c.arrays, alias)
 	}
 }

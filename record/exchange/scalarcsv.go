@@ -130,9 +130,11 @@ func (s *checkpoints) addScalars() error {
 	}
 	switch {
 	case found == 0:
-		return l.errorf("it has no line for the steps of the checkpoints, %d to %d", s.steps[0], s.steps[len(s.steps)-1])
+		return l.errorf("it has no line for the steps of the checkpoints, %d to %d", s.steps[0],
+			s.steps[len(s.steps)-1])
 	case found < len(s.steps):
-		s.warn("%d of %d checkpoints have no line in %s; their rows have no losses and other numbers", len(s.steps)-found, len(s.steps), l.path)
+		s.warn("%d of %d checkpoints have no line in %s; their rows have no losses and other numbers",
+			len(s.steps)-found, len(s.steps), l.path)
 	}
 	if n := len(l.rows) - found; n > 0 {
 		s.warn("%d lines of %s belong to steps without a checkpoint and are left out", n, l.path)
@@ -141,7 +143,8 @@ func (s *checkpoints) addScalars() error {
 		s.warn("%d checkpoints have another epoch than %s; the epoch of the checkpoint is used", epochs, l.path)
 	}
 	if len(l.unknown) > 0 {
-		s.warn("columns of %s are left out, because a recording does not have them: %s", l.path, strings.Join(l.unknown, ", "))
+		s.warn("columns of %s are left out, because a recording does not have them: %s", l.path,
+			strings.Join(l.unknown, ", "))
 	}
 	s.scalars = l
 	return nil

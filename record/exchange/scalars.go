@@ -26,10 +26,26 @@ var intColumns = []struct {
 	set  func(*record.Step, int64)
 }{
 	{"step", 64, func(s *record.Step) int64 { return s.Step }, func(s *record.Step, v int64) { s.Step = v }},
-	{"substep", 32, func(s *record.Step) int64 { return int64(s.Substep) }, func(s *record.Step, v int64) { s.Substep = int32(v) }},
-	{"epoch", 32, func(s *record.Step) int64 { return int64(s.Epoch) }, func(s *record.Step, v int64) { s.Epoch = int32(v) }},
-	{"examples", 32, func(s *record.Step) int64 { return int64(s.Examples) }, func(s *record.Step, v int64) { s.Examples = int32(v) }},
-	{"evaluations", 64, func(s *record.Step) int64 { return s.Evaluations }, func(s *record.Step, v int64) { s.Evaluations = v }},
+	{"substep", 32, func(s *record.Step) int64 { return int64(s.Substep) }, func(s *record.Step,
+		v int64,
+	) {
+		s.Substep = int32(v)
+	}},
+	{"epoch", 32, func(s *record.Step) int64 { return int64(s.Epoch) }, func(s *record.Step,
+		v int64,
+	) {
+		s.Epoch = int32(v)
+	}},
+	{"examples", 32, func(s *record.Step) int64 { return int64(s.Examples) }, func(s *record.Step,
+		v int64,
+	) {
+		s.Examples = int32(v)
+	}},
+	{"evaluations", 64, func(s *record.Step) int64 { return s.Evaluations }, func(s *record.Step,
+		v int64,
+	) {
+		s.Evaluations = v
+	}},
 	{wallTimeName, 64, (*record.Step).UnixNano, (*record.Step).SetUnixNano},
 }
 
@@ -63,7 +79,8 @@ func scalarTable(t record.Trajectory, rows []int) (*record.Table, error) {
 		ints = append(ints, record.Column{Name: c.name, Ints: make([]int64, len(rows))})
 	}
 	for _, name := range record.OptionalNames {
-		floats = append(floats, record.Column{Name: name, Floats: make([]float64, len(rows)), Valid: make([]bool, len(rows))})
+		floats = append(floats, record.Column{Name: name, Floats: make([]float64, len(rows)), Valid: make([]bool,
+			len(rows))})
 	}
 	for j, i := range rows {
 		s, err := t.Read(i, record.ScalarsOnly)

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// skipped are files that are left out, by their names without the folders.
-type skipped struct {
-	names []string // in the order in which they were met
+// skippedFiles collects the files that are left out, by their names without folders.
+type skippedFiles struct {
+	names []string // in the order in which they were found
 	count map[string]int
 }
 
-func (s *skipped) add(path string) {
+func (s *skippedFiles) add(path string) {
 	name := filepath.Base(path)
 	if strings.HasSuffix(path, string(filepath.Separator)) {
 		name += "/"
@@ -26,9 +26,9 @@ func (s *skipped) add(path string) {
 	}
 }
 
-// inWords lists the files: "optimizer.pt (3 times), log.txt", after a lead if there
-// are any.
-func (s *skipped) inWords(lead string) string {
+// describe lists the files, as in "optimizer.pt (3 times), log.txt", after the given
+// introduction. It returns "" when there are none.
+func (s *skippedFiles) describe(lead string) string {
 	if len(s.names) == 0 {
 		return ""
 	}
@@ -39,16 +39,16 @@ func (s *skipped) inWords(lead string) string {
 			names[i] = fmt.Sprintf("%s (%d times)", name, n)
 		}
 	}
-	return lead + strings.Join(shorten(names), ", ")
+	return lead + strings.Join(joinNames(names), ", ")
 }
 
-// mostNames is how many names a note lists.
-const mostNames = 12
+// maxNames is the largest number of names in a note.
+const maxNames = 12
 
-// shorten lists all of a few names, and the first of many with the number of the rest.
-func shorten(names []string) []string {
-	if len(names) <= mostNames {
+// joinNames returns all names, or the first ones and the number of the others.
+func joinNames(names []string) []string {
+	if len(names) <= maxNames {
 		return names
 	}
-	return append(slices.Clone(names[:mostNames-1]), fmt.Sprintf("and %d others", len(names)-mostNames+1))
+	return append(slices.Clone(names[:maxNames-1]), fmt.Sprintf("and %d others", len(names)-maxNames+1))
 }

@@ -7,47 +7,47 @@ import (
 	"strings"
 )
 
-// stateDictKeys are where a checkpoint usually has its state dict, when it has more
-// than that.
+// stateDictKeys are the usual keys of the state dict in a checkpoint with other content.
 var stateDictKeys = []string{"state_dict", "model_state_dict", "model", "net", "network", "module"}
 
-// topKey, as the key of a state dict, names the dict that the file holds itself.
+// topKey is the path of the outermost dict.
 const topKey = "."
 
-// maxKeyDepth is how deep a state dict is searched for: under one key or two.
+// maxKeyDepth is how deep a state dict is searched: under one key or two.
 const maxKeyDepth = 2
 
-// foundDict is a dict and where it is: keys that are joined by dots.
+// foundDict is a dict and its path: keys joined by dots.
 type foundDict struct {
 	path   string
 	dict   *dict
-	parent *dict // nil for the dict that the file holds itself
+	parent *dict // nil for the outermost dict
 }
 
 // last returns the last key of the path.
 func (f foundDict) last() string { return f.path[strings.LastIndexByte(f.path, '.')+1:] }
 
-// findStateDict finds the dict of tensors in a checkpoint: the one of that key if it
-// is given, else the one under a key that is known for it, else the only one there is
-// at the smallest depth.
+// findStateDict finds the dict of tensors in a checkpoint: the one under the given key;
+// without a key, one under a usual key; otherwise the only one at the smallest depth.
 func findStateDict(value any, key string) (foundDict, error) {
 	if key != "" && key != topKey {
 		return dictAt(value, key)
 	}
 	top, ok := value.(*dict)
 	if !ok {
-		return foundDict{}, fmt.Errorf("it holds %s; what is read is a state dict, as torch.save(model.state_dict(), FILE) writes it", described(value))
+		return foundDict{}, fmt.Errorf("it holds %s; only a state dict can be read, as "+
+			"torch.save(model.state_dict(), FILE) writes it", describeValue(value))
 	}
 	if key == topKey {
-		return checked(foundDict{topKey, top, nil})
+		return requireTensor(foundDict{topKey, top, nil})
 	}
 	level := []foundDict{{topKey, top, nil}}
 	seen := map[*dict]bool{top: true}
 	for depth := range maxKeyDepth {
-		level = inside(level, seen)
+		level = innerDicts(level, seen)
 		found := slices.DeleteFunc(slices.Clone(level), func(f foundDict) bool { return !hasTensor(f.dict) })
-		if known := slices.DeleteFunc(slices.Clone(found), func(f foundDict) bool { return !slices.Contains(stateDictKeys, f.last()) }); len(known) > 0 {
-			found = known // above tensors beside it, such as a loss
+		if known := slices.DeleteFunc(slices.Clone(found),
+			func(f foundDict) bool { return !slices.Contains(stateDictKeys, f.last()) }); len(known) > 0 {
+			found = known // a usual key wins over tensors of the outermost dict, such as a loss
 		} else if depth == 0 && hasTensor(top) {
 			found = append(found, foundDict{topKey, top, nil})
 		}
@@ -61,14 +61,14 @@ func findStateDict(value any, key string) (foundDict, error) {
 		for _, f := range found {
 			paths = append(paths, f.path)
 		}
-		return foundDict{}, fmt.Errorf("it has several dicts of tensors; the option key (--key) says which is the model's: %s", quoted(paths))
+		return foundDict{}, fmt.Errorf("it has several dicts of tensors; choose that of the model with --key: %s",
+			quoteList(paths))
 	}
 	return foundDict{}, fmt.Errorf("its dict has no tensor, alone or under a key; it has %s", keysOf(top))
 }
 
-// inside returns the dicts that the dicts of a level have, alone or in lists, each
-// once.
-func inside(level []foundDict, seen map[*dict]bool) (next []foundDict) {
+// innerDicts returns the dicts in the dicts of a level, also those in lists, each once.
+func innerDicts(level []foundDict, seen map[*dict]bool) (next []foundDict) {
 	for _, f := range level {
 		add := func(path string, value any) {
 			if d, ok := value.(*dict); ok && !seen[d] {
@@ -77,11 +77,11 @@ func inside(level []foundDict, seen map[*dict]bool) (next []foundDict) {
 			}
 		}
 		for _, it := range f.dict.items {
-			path := joined(f.path, it.key)
+			path := joinKey(f.path, it.key)
 			add(path, it.value)
 			if l, ok := it.value.(*list); ok {
 				for i, value := range l.items {
-					add(joined(path, strconv.Itoa(i)), value)
+					add(joinKey(path, strconv.Itoa(i)), value)
 				}
 			}
 		}
@@ -89,7 +89,7 @@ func inside(level []foundDict, seen map[*dict]bool) (next []foundDict) {
 	return next
 }
 
-func joined(path, key string) string {
+func joinKey(path, key string) string {
 	if path == topKey {
 		return key
 	}
@@ -102,34 +102,35 @@ func dictAt(value any, key string) (foundDict, error) {
 	d, isDict := inner.(*dict)
 	switch {
 	case !ok:
-		return foundDict{}, fmt.Errorf("it has no dict of tensors under the key %q; it has %s", key, contents(value))
+		return foundDict{}, fmt.Errorf("it has no dict of tensors under the key %q; it has %s", key,
+			describeContents(value))
 	case !isDict:
-		return foundDict{}, fmt.Errorf("it has no dict of tensors under the key %q, but %s", key, described(inner))
+		return foundDict{}, fmt.Errorf("it has no dict of tensors under the key %q, but %s", key, describeValue(inner))
 	}
-	return checked(foundDict{key, d, parent})
+	return requireTensor(foundDict{key, d, parent})
 }
 
-func checked(f foundDict) (foundDict, error) {
+func requireTensor(f foundDict) (foundDict, error) {
 	if !hasTensor(f.dict) {
 		return f, fmt.Errorf("it has no dict of tensors under the key %q: that dict has %s", f.path, keysOf(f.dict))
 	}
 	return f, nil
 }
 
-// contents says what a file holds.
-func contents(value any) string {
+// describeContents lists the content of a file for an error.
+func describeContents(value any) string {
 	switch v := value.(type) {
 	case *dict:
 		return keysOf(v)
 	case *list:
 		return fmt.Sprintf("a %s of %d values", v.class, len(v.items))
 	}
-	return described(value)
+	return describeValue(value)
 }
 
-// resolve follows a path of keys and of places in lists, which are joined by dots.
-// Keys may have dots themselves: of the keys that begin the path, the longest one is
-// tried first. parent is the last dict on the way.
+// resolve follows a path of keys and of indexes in lists, joined by dots. Keys may contain
+// dots too, so resolve tries the longest key that begins the path first. parent is the
+// last dict on the path.
 func resolve(value any, parent *dict, path string) (*dict, any, bool) {
 	if path == "" {
 		return parent, value, true
@@ -161,8 +162,8 @@ func hasTensor(d *dict) bool {
 	return slices.ContainsFunc(d.items, func(it item) bool { _, ok := it.value.(*ptTensor); return ok })
 }
 
-// described says what a value is that is not a dict.
-func described(value any) string {
+// describeValue names the kind of a value for an error.
+func describeValue(value any) string {
 	switch v := value.(type) {
 	case *opaque:
 		return "an object of the class " + v.class
@@ -181,12 +182,12 @@ func described(value any) string {
 	case int64, float64:
 		return "a number"
 	case string, pybytes:
-		return "a text"
+		return "a string"
 	}
 	return "a value of another kind"
 }
 
-// keysOf lists the keys of a dict, and the classes of the values that are not known.
+// keysOf lists the keys of a dict, with the classes of opaque values.
 func keysOf(d *dict) string {
 	var keys []string
 	for _, it := range d.items {
@@ -197,24 +198,24 @@ func keysOf(d *dict) string {
 		keys = append(keys, key)
 	}
 	if d.other > 0 {
-		keys = append(keys[:min(len(keys), maxListed-1)], fmt.Sprintf("%d keys that are not texts", d.other))
+		keys = append(keys[:min(len(keys), maxListed-1)], fmt.Sprintf("%d keys that are not strings", d.other))
 	}
-	return listed(keys)
+	return joinFirst(keys)
 }
 
-// quoted lists the first of some names in quotation marks.
-func quoted(names []string) string {
+// quoteList lists the first names, in quotation marks.
+func quoteList(names []string) string {
 	var out []string
 	for _, name := range names[:min(len(names), maxListed+1)] {
 		out = append(out, fmt.Sprintf("%.100q", name))
 	}
-	return listed(out)
+	return joinFirst(out)
 }
 
 const maxListed = 8
 
-// listed joins the first of some words.
-func listed(words []string) string {
+// joinFirst joins the first maxListed words.
+func joinFirst(words []string) string {
 	switch {
 	case len(words) == 0:
 		return "nothing"

@@ -137,16 +137,16 @@ func TestStepsOfNames(t *testing.T) {
 		paths := strings.Fields(test.paths)
 		n := newNumbering(paths, false)
 		if test.steps == nil {
-			if n.problem == nil || !strings.Contains(n.problem.Error(), test.text) ||
-				!strings.Contains(n.problem.Error(), "--steps") {
-				t.Errorf("%s: steps %v, %v; want a refusal with %q", test.paths, stepsOf(n.names), n.problem, test.text)
+			if n.nameErr == nil || !strings.Contains(n.nameErr.Error(), test.text) ||
+				!strings.Contains(n.nameErr.Error(), "--steps") {
+				t.Errorf("%s: steps %v, %v; want a refusal with %q", test.paths, stepsOf(n.names), n.nameErr, test.text)
 			}
 			continue
 		}
-		if got := stepsOf(n.names); n.problem != nil || !slices.Equal(got, test.steps) ||
+		if got := stepsOf(n.names); n.nameErr != nil || !slices.Equal(got, test.steps) ||
 			!strings.Contains(examples(n.names), test.text) {
 			t.Errorf("%s: steps %v by %s, %v; want %v by %q",
-				test.paths, got, examples(n.names), n.problem, test.steps, test.text)
+				test.paths, got, examples(n.names), n.nameErr, test.steps, test.text)
 		}
 	}
 }
@@ -166,9 +166,9 @@ func TestStepOfSingleFile(t *testing.T) {
 		"step3-finetune/results/model.pt":           0,
 		"lightning_logs/version_3/checkpoints/m.pt": 0,
 	} {
-		steps, from, _, err := newNumbering([]string{filepath.FromSlash(path)}, true).decide(ByAnything)
-		if err != nil || steps[0] != want {
-			t.Errorf("%s: steps %v from %s, %v; want %d", path, steps, from, err, want)
+		d, err := newNumbering([]string{filepath.FromSlash(path)}, true).decide(ByAnything)
+		if err != nil || d.steps[0] != want {
+			t.Errorf("%s: steps %v from %s, %v; want %d", path, d.steps, d.source, err, want)
 		}
 	}
 }
@@ -271,7 +271,8 @@ func TestDecideSteps(t *testing.T) {
 		if test.metadata != nil {
 			n.metadata = test.metadata
 		}
-		steps, _, _, err := n.decide(test.by)
+		d, err := n.decide(test.by)
+		steps := d.steps
 		got := strings.Trim(fmt.Sprint(steps), "[]")
 		if err != nil {
 			got = err.Error()

@@ -9,50 +9,51 @@ import (
 	"sgdwalk/record"
 )
 
-// usable reports whether an array can be a tensor of the run.
-func (s *checkpoints) usable(a *array) bool {
+// isTensor reports whether an array can be a tensor of the run.
+func (s *checkpoints) isTensor(a *array) bool {
 	return a.element.isFloat() && !slices.Contains(a.shape, 0) && !s.excluded(a.name)
 }
 
-// taken returns the arrays of a file that are tensors of the run, in the order of the
-// file. Of several names for the same values (tied tensors) one is taken: the one that
-// the layout has, else the first.
-func (s *checkpoints) taken(c *container) []*array {
-	known := s.known()
-	aliases := map[string]bool{} // the first names of values that a known name has
+// tensorsOf returns the arrays of a file that are tensors of the run, in the order of the
+// file. When several names share the same values (tied tensors), it returns only one of
+// them: the name that the layout has, otherwise the first.
+func (s *checkpoints) tensorsOf(c *container) []*array {
+	known := s.knownNames()
+	aliases := map[string]bool{} // first names of the values that are already taken
 	for i := range c.arrays {
-		if a := &c.arrays[i]; s.usable(a) && known(a.name) {
-			aliases[first(a)] = true
+		if a := &c.arrays[i]; s.isTensor(a) && known(a.name) {
+			aliases[firstName(a)] = true
 		}
 	}
 	var out []*array
 	for i := range c.arrays {
 		a := &c.arrays[i]
-		if !s.usable(a) || !known(a.name) && aliases[first(a)] {
+		if !s.isTensor(a) || !known(a.name) && aliases[firstName(a)] {
 			continue
 		}
-		aliases[first(a)] = true
+		aliases[firstName(a)] = true
 		out = append(out, a)
 	}
 	return out
 }
 
-// first is the first name of an array's values in its file.
-func first(a *array) string {
-	if a.same != "" {
-		return a.same
+// firstName returns the first name that the file has for the values of an array.
+func firstName(a *array) string {
+	if a.tiedTo != "" {
+		return a.tiedTo
 	}
 	return a.name
 }
 
-// known returns what tells the names of the run's tensors: those of the layout file, or
-// of the first checkpoint. For the first checkpoint itself no name is known.
-func (s *checkpoints) known() func(name string) bool {
+// knownNames returns a function that reports whether a tensor of the run has this name. The
+// layout file or the first checkpoint decides; for the first checkpoint itself no name is
+// known.
+func (s *checkpoints) knownNames() func(name string) bool {
 	switch {
 	case s.layout != nil:
 		return s.layout.has
 	case s.header != nil:
-		return func(name string) bool { return s.names[name] }
+		return func(name string) bool { return s.tensorNames[name] }
 	}
 	return func(string) bool { return false }
 }
@@ -61,18 +62,19 @@ func (s *checkpoints) excluded(name string) bool {
 	return slices.ContainsFunc(s.options.Exclude, func(p string) bool { return record.MatchName(p, name) })
 }
 
-// notice counts what is converted and warns of what is left out, once for each
-// array however many files have it.
-func (s *checkpoints) notice(c *container) {
+// warnAboutArrays counts conversions, and adds warnings about arrays that are left out,
+// one for each name, even if many files have the array.
+func (s *checkpoints) warnAboutArrays(c *container) {
 	for _, note := range c.notes {
-		if !s.noted[note] {
-			s.noted[note] = true
+		if !s.seenNotes[note] {
+			s.seenNotes[note] = true
 			s.warn("%s", note)
 		}
 	}
-	taken, names := map[string]bool{}, map[string]string{} // and the name under which values are taken
-	for _, a := range s.taken(c) {
-		taken[a.name], names[first(a)] = true, a.name
+	// names: from the first name of values to the name in the run
+	taken, names := map[string]bool{}, map[string]string{}
+	for _, a := range s.tensorsOf(c) {
+		taken[a.name], names[firstName(a)] = true, a.name
 		if t := a.element.name; t != "float32" {
 			if s.converted[t]++; s.converted[t] == 1 {
 				s.conversions = append(s.conversions, t)
@@ -82,17 +84,17 @@ func (s *checkpoints) notice(c *container) {
 	var others byType
 	for i := range c.arrays {
 		a := &c.arrays[i]
-		if s.excluded(a.name) || s.left[a.name] || taken[a.name] {
+		if s.excluded(a.name) || s.warnedArrays[a.name] || taken[a.name] {
 			continue
 		}
-		s.left[a.name] = true
+		s.warnedArrays[a.name] = true
 		switch {
 		case !a.element.isFloat():
 			others.add(a)
 		case slices.Contains(a.shape, 0):
 			s.warn("tensor %q of shape %v is left out: it has no elements", a.name, a.shape)
 		default:
-			s.warn("tensor %q is left out: its values are those of %q", a.name, names[first(a)])
+			s.warn("tensor %q is left out: it shares its values with %q", a.name, names[firstName(a)])
 		}
 	}
 	for _, name := range others.types {
@@ -100,9 +102,9 @@ func (s *checkpoints) notice(c *container) {
 	}
 }
 
-// byType are the names of arrays by the type of their elements.
+// byType groups the names of arrays by the type of their elements.
 type byType struct {
-	types []string // in the order in which they came
+	types []string // in the order in which they were found
 	names map[string][]string
 }
 
@@ -117,8 +119,8 @@ func (b *byType) add(a *array) {
 	b.names[t] = append(b.names[t], a.name)
 }
 
-// leftOut says why arrays of a type are not recorded: one line for all of them, since
-// every normalization layer has a counter.
+// leftOut explains why arrays of a type are not recorded. It is one sentence for all of
+// them, because every normalization layer has a counter of type int64.
 func leftOut(typeName string, names []string) string {
 	reason := "parameters are floating-point numbers"
 	if strings.HasPrefix(typeName, "complex") || typeName == "C64" {
@@ -135,14 +137,16 @@ func leftOut(typeName string, names []string) string {
 	if n := len(names) - most; n > 0 {
 		listed = append(listed, fmt.Sprintf("and %d more", n))
 	}
-	return fmt.Sprintf("%d arrays of type %s are left out: %s (%s)", len(names), typeName, reason, strings.Join(listed, ", "))
+	return fmt.Sprintf("%d arrays of type %s are left out: %s (%s)", len(names), typeName, reason, strings.Join(listed,
+		", "))
 }
 
-// sayConversions warns of types that are converted, and has the header say so too.
-func (s *checkpoints) sayConversions() {
+// warnAboutConversions adds a warning for each type that is converted, also to the comment
+// in the header.
+func (s *checkpoints) warnAboutConversions() {
 	var all []string
 	for _, t := range s.conversions {
-		text := conversion(t, fmt.Sprintf("tensors of all files: %d", s.converted[t]))
+		text := describeConversion(t, fmt.Sprintf("tensors of all files: %d", s.converted[t]))
 		s.warn("%s", text)
 		all = append(all, text)
 	}
@@ -152,8 +156,8 @@ func (s *checkpoints) sayConversions() {
 	s.header.Comment = strings.Join(all, "; ")
 }
 
-// conversion says in words what becomes of values of a type.
-func conversion(from, of string) string {
+// describeConversion says how values of a type are converted to float32.
+func describeConversion(from, of string) string {
 	if from == "float64" {
 		return fmt.Sprintf("float64 is rounded to float32 (%s)", of)
 	}

@@ -7,25 +7,27 @@ import (
 	"slices"
 )
 
-// windowBytes is how much of a storage is in memory while a view of it is read.
+// windowBytes is the size of the part of a storage that is in memory while a view is read.
 const windowBytes = 1 << 20
 
-// tensorView is which elements of a storage make a tensor, counted from its first one.
+// tensorView describes which elements of a storage make a tensor. Places are relative to
+// the tensor's first element.
 type tensorView struct {
-	dims     []viewDim // by falling strides: in the order of the storage
-	span     int64     // from the first element to behind the last one; MaxInt64 if that is too much to count
-	rowMajor bool      // the elements are the span, in its order
-	overlaps bool      // elements share places, other than by strides of 0
+	dims     []viewDim // by decreasing strides, which is the order of the storage
+	span     int64     // elements from the first to the last one of the tensor; at most MaxInt64
+	rowMajor bool      // the tensor is contiguous and in row-major order
+	overlaps bool      // elements share places, in another way than by strides of 0
 }
 
 type viewDim struct {
 	n      int
 	from   int64 // stride in the storage
 	to     int   // stride in the row-major tensor
-	rewind int64
+	rewind int64 // distance in the storage from the last index to the first
 }
 
-// viewOf returns the view of a tensor that has elements.
+// viewOf returns the view of a tensor that is not empty. Dimensions of size 1 do not
+// matter.
 func viewOf(t *ptTensor) tensorView {
 	v := tensorView{span: 1, rowMajor: true}
 	to := 1
@@ -50,9 +52,9 @@ func viewOf(t *ptTensor) tensorView {
 	return v
 }
 
-// read reads the span from r and puts its elements at their places in dst. It goes
-// through the storage once, from front to back; elements that overlap must all fit
-// into the window.
+// read reads the span from r and stores its elements at their places in dst. It reads the
+// storage once, from front to back; so elements that overlap must all fit into the
+// window.
 func (v *tensorView) read(r io.Reader, e element, dst []float32) error {
 	width := int64(e.width)
 	w := window{r: r, left: v.span * width, buf: make([]byte, min(windowBytes, v.span*width))}
@@ -84,16 +86,16 @@ func (v *tensorView) read(r io.Reader, e element, dst []float32) error {
 	}
 }
 
-// window is a part of a stream that only moves forward.
+// window is the part of a stream that is in memory. It only moves forward.
 type window struct {
 	r    io.Reader
 	buf  []byte
-	base int64 // place of the window in the stream
-	have int   // bytes that are valid
-	left int64 // bytes of the stream that are not read yet
+	base int64 // offset of the window in the stream
+	have int   // valid bytes in buf
+	left int64 // bytes of the stream that were not read yet
 }
 
-// at returns n bytes at a place, which is not before the window.
+// at returns the n bytes at an offset that is not before the window.
 func (w *window) at(place, n int64) ([]byte, error) {
 	if place+n > w.base+int64(w.have) {
 		end := w.base + int64(w.have)

@@ -2,17 +2,18 @@ package exchange
 
 import "sgdwalk/record"
 
-// ties are names of tensors that a file of the series has for the same values. A
-// safetensors file keeps one name of them, and not always the same one.
-type ties map[string]string // from a name to the first name that was met for its values
+// ties groups the names of tensors that share their values in some file of the series. It
+// is needed because a safetensors file keeps only one of these names, and not every file
+// keeps the same one.
+type ties map[string]string // from a name to the first name found for its values
 
-// learn remembers the names that a file ties.
-func (t ties) learn(c *container) {
+// add adds the names that a file ties.
+func (t ties) add(c *container) {
 	for _, a := range c.arrays {
-		if a.same == "" {
+		if a.tiedTo == "" {
 			continue
 		}
-		from, to := t.first(a.name), t.first(a.same)
+		from, to := t.first(a.name), t.first(a.tiedTo)
 		for name, first := range t {
 			if first == from {
 				t[name] = to
@@ -29,8 +30,8 @@ func (t ties) first(name string) string {
 	return name
 }
 
-// rename gives a tensor the name of a tensor of the run that another file ties it to. The
-// file lacks that name, and the run lacks the tensor's own name.
+// rename gives a tensor of a file the name that the run uses for its values. It applies
+// only when the file lacks that name, and the run lacks the tensor's name.
 func (t ties) rename(c *container, wanted []record.Tensor) {
 	if len(t) == 0 {
 		return
@@ -52,7 +53,7 @@ func (t ties) rename(c *container, wanted []record.Tensor) {
 			continue
 		}
 		delete(missing, t.first(a.name))
-		c.note("tensor %q is taken for %q: another file has the same values under both names", a.name, name)
+		c.note("tensor %q is read as %q: another file has the same values under both names", a.name, name)
 		a.name = name
 	}
 }

@@ -56,7 +56,7 @@ func TestTies(t *testing.T) {
 			}
 		}
 		if slices.Contains(order, "only b.safetensors") &&
-			!strings.Contains(strings.Join(warnings, "\n"), `tensor "b" is taken for "a"`) {
+			!strings.Contains(strings.Join(warnings, "\n"), `tensor "b" is read as "a"`) {
 			t.Errorf("%q: notes %q", order, warnings)
 		}
 	}

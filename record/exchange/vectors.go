@@ -7,17 +7,17 @@ import (
 	"sgdwalk/record"
 )
 
-// Vector is one vector in the space of theta that a file holds.
+// Vector is one vector in the space of theta, from a file.
 type Vector struct {
-	Name   string    // of the array, with [i] for row i of several; of a checkpoint, the file's
+	Name   string    // name of the array, with [i] for row i of a matrix; the file's name for a checkpoint
 	Values []float32 // of length P, finite or not
 }
 
-// Vectors reads directions, or points, in the space of theta from a .npy, .npz or
-// .safetensors file: arrays of P elements are a vector each, arrays of shape
-// (n, P) n of them, in the order of the file. A file that has an array for every
-// tensor of the layout, by its name and with as many elements, is one vector; it
-// may have others beside them. Any other array is an error.
+// Vectors reads directions or points in the space of theta from a .npy, .npz or
+// .safetensors file. An array of P elements is one vector, and an array of shape (n, P)
+// is n vectors, in the order of the file. A file that has an array for every tensor of
+// the layout, with the same name and number of elements, is a checkpoint and makes one
+// vector; its other arrays are ignored. Any other array is an error.
 func Vectors(path string, layout record.Layout) ([]Vector, error) {
 	c, err := openContainer(path, "")
 	if err != nil {
@@ -32,7 +32,8 @@ func Vectors(path string, layout record.Layout) ([]Vector, error) {
 	for i := range c.arrays {
 		a := &c.arrays[i]
 		if !a.element.isFloat() {
-			return nil, c.errorf("array %q is of type %s; a direction must be of floating point numbers", a.name, a.element.name)
+			return nil, c.errorf("array %q is of type %s; a direction must have floating-point numbers", a.name,
+				a.element.name)
 		}
 		rows := 1
 		switch {
@@ -40,7 +41,8 @@ func Vectors(path string, layout record.Layout) ([]Vector, error) {
 		case len(a.shape) == 2 && a.shape[1] == p && a.shape[0] >= 1 && a.shape[0] <= maxVectors:
 			rows = a.shape[0]
 		default:
-			return nil, c.errorf("array %q has shape %v; a direction of this model has %d elements, several have shape (n, %d) with n at most %d", a.name, a.shape, p, p, maxVectors)
+			return nil, c.errorf("array %q has shape %v; a direction of this model has %d elements, several have "+
+				"shape (n, %d) with n at most %d", a.name, a.shape, p, p, maxVectors)
 		}
 		values := make([]float32, rows*p)
 		if err := c.floats(a, values); err != nil {
@@ -63,8 +65,8 @@ func Vectors(path string, layout record.Layout) ([]Vector, error) {
 // maxVectors bounds the rows of an array of vectors.
 const maxVectors = 1000
 
-// tensors reads one vector whose pieces are named as in the layout; ok says
-// whether the file has them.
+// tensors reads one vector from arrays with the names of the layout; ok reports whether the
+// file has all of them.
 func (c *container) tensors(layout record.Layout) (v Vector, ok bool, err error) {
 	found := 0
 	for _, t := range layout {
@@ -79,7 +81,8 @@ func (c *container) tensors(layout record.Layout) (v Vector, ok bool, err error)
 	for _, t := range layout {
 		a := c.lookup(t.Name)
 		if !a.element.isFloat() || a.length() != t.Len() {
-			return v, true, c.errorf("array %q has shape %v and type %s; the model's tensor has shape %v", a.name, a.shape, a.element.name, t.Shape)
+			return v, true, c.errorf("array %q has shape %v and type %s; the model's tensor has shape %v", a.name,
+				a.shape, a.element.name, t.Shape)
 		}
 		if err := c.floats(a, t.View(v.Values)); err != nil {
 			return v, true, err

@@ -84,7 +84,7 @@ func TestVectors(t *testing.T) {
 			filepath.Join(dir, "checkpoint.safetensors"), other,
 			`array "w" has shape [1 2] and type float32; the model's tensor has shape [1 4]`,
 		},
-		{write("text.txt", []byte("0.1\n0.2\n")), layout, `its content is not of a known kind: it begins with "0.1`},
+		{write("text.txt", []byte("0.1\n0.2\n")), layout, `its format is not known: it begins with "0.1`},
 		{filepath.Join(dir, "none.npy"), layout, "no such file"},
 	} {
 		if _, err := Vectors(c.path, c.layout); err == nil || !strings.Contains(err.Error(), c.want) ||

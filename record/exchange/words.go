@@ -8,17 +8,17 @@ import (
 
 // word is a run of letters or a run of digits in the name of a file or folder.
 type word struct {
-	text   string // lower case
-	number bool
-	glued  bool // it follows the word before it without a separator
+	text       string // lower case
+	isNumber   bool
+	isAttached bool // no separator is between this word and the word before it
 }
 
-// blot stands in a list of words for a number that is never a step.
-const blot = "\x00"
+// nonStepMark replaces a number that is never a step.
+const nonStepMark = "\x00"
 
-// neverSteps are numbers in a name that are no steps, whatever stands before them:
+// neverSteps matches numbers that are never steps, also after a word such as "step":
 // dates with a time, decimals, powers of ten, negative numbers, UUIDs, shards
-// (00001-of-00003) and the count of a copy, as in "model (1)".
+// (00001-of-00003) and the number of a copy, as in "model (1)".
 var neverSteps = regexp.MustCompile(strings.Join([]string{
 	`(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])[-_.](?:0[1-9]|[12]\d|3[01])(?:[t_ -]+[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d)?)?`,
 	`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
@@ -32,10 +32,13 @@ var neverSteps = regexp.MustCompile(strings.Join([]string{
 // thousands are digits in groups of three.
 var thousands = regexp.MustCompile(`\d{1,3}(?:,\d{3})+`)
 
-// wordsOf cuts a name into its words.
-func wordsOf(name string) []word {
-	name = thousands.ReplaceAllStringFunc(strings.ToLower(name), func(s string) string { return strings.ReplaceAll(s, ",", "") })
-	name = neverSteps.ReplaceAllString(name, " "+blot+" ")
+// splitWords divides a name into its words.
+func splitWords(name string) []word {
+	name = thousands.ReplaceAllStringFunc(strings.ToLower(name), func(s string) string {
+		return strings.ReplaceAll(s,
+			",", "")
+	})
+	name = neverSteps.ReplaceAllString(name, " "+nonStepMark+" ")
 	var out []word
 	glued := false
 	for name != "" {
@@ -46,12 +49,12 @@ func wordsOf(name string) []word {
 		}
 		text := name[:end]
 		name = name[end:]
-		if kind == separator && !strings.Contains(text, blot) {
+		if kind == separator && !strings.Contains(text, nonStepMark) {
 			glued = false
 			continue
 		}
 		if kind == separator {
-			text = blot
+			text = nonStepMark
 		}
 		out = append(out, word{text, kind == digit, glued && kind != separator})
 		glued = kind != separator
@@ -75,24 +78,26 @@ func runeKind(r rune) int {
 	return separator
 }
 
-// Words that mark the number after them, or before them, as a step.
+// Words that mark the number after them, or before them, as a step. They are the names
+// that training scripts use.
 var (
-	stepWords   = []string{"step", "steps"}
-	iterWords   = []string{"iter", "iters", "iteration", "iterations", "it", "its", "itr", "update", "updates"}
-	savedWords  = []string{"checkpoint", "checkpoints", "ckpt", "ckpts", "chkpt", "chk", "cp"}
-	epochWords  = []string{"epoch", "epochs", "ep"}
-	longEndings = []string{"step", "steps", "epoch", "epochs", "checkpoint", "ckpt"} // also at the end of a longer word: globalstep
+	stepWords  = []string{"step", "steps"}
+	iterWords  = []string{"iter", "iters", "iteration", "iterations", "it", "its", "itr", "update", "updates"}
+	savedWords = []string{"checkpoint", "checkpoints", "ckpt", "ckpts", "chkpt", "chk", "cp"}
+	epochWords = []string{"epoch", "epochs", "ep"}
+	// marks also at the end of a longer word, as in globalstep
+	longEndings = []string{"step", "steps", "epoch", "epochs", "checkpoint", "ckpt"}
 )
 
-// notBefore are words that, before "step", make its number a setting:
-// warmup_steps_100, total-steps=1000.
+// notBefore are words that turn a following "step" into a setting, as in
+// warmup_steps_100 and total-steps=1000.
 var notBefore = map[string]bool{
 	"warmup": true, "total": true, "max": true, "num": true, "n": true, "per": true, "every": true,
 	"eval": true, "save": true, "accum": true, "accumulation": true, "time": true, "sub": true, "micro": true,
 	"timestep": true, "timesteps": true, "substep": true, "microstep": true, "maxsteps": true, "numsteps": true, "nsteps": true, "totalsteps": true,
 }
 
-// otherNumbers are words whose number is something else than a step.
+// otherNumbers are words whose number is not a step.
 var otherNumbers = map[string]bool{}
 
 func init() {

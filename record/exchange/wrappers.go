@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// reserved are the parts of a tensor's name that PyTorch's wrappers add and no model
-// has by itself: torch.compile, FSDP, activation checkpointing and Lightning.
-var reserved = []string{"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
+// wrapperParts are the parts of a tensor's name that only wrappers of PyTorch add:
+// torch.compile, FSDP, activation checkpointing and Lightning. A model has no such names.
+var wrapperParts = []string{"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
 
-// parallel is the part that DataParallel and AveragedModel add. A model may use it
-// too, so that it is a wrapper only where all parameters have it at the same place.
-const parallel = "module"
+// parallelPart is the part that DataParallel and AveragedModel add. A model may use this
+// name too, so it counts as a wrapper only if all parameters have it at the same place.
+const parallelPart = "module"
 
-// unwrap removes the parts of names that wrappers around the model added, in front and
-// inside: the model that evaluates a loss later has none. Names that the layout file
-// has stay, and so do those of our own files.
-func (s *checkpoints) unwrap(c *container) error {
+// removeWrapperParts removes the parts of names that wrappers around the model added,
+// because the model that evaluates a loss later has no wrappers. It keeps the names that
+// the layout file has, and the names in files of this program.
+func (s *checkpoints) removeWrapperParts(c *container) error {
 	if _, ours := c.metadata[metaHeader]; ours {
 		return nil
 	}
@@ -35,8 +35,8 @@ func (s *checkpoints) unwrap(c *container) error {
 			if a.name, part = rename(a.name); part != "" {
 				removed[part+"."] = true
 			}
-			if a.same != "" {
-				a.same, _ = rename(a.same)
+			if a.tiedTo != "" {
+				a.tiedTo, _ = rename(a.tiedTo)
 			}
 		}
 	}
@@ -46,11 +46,12 @@ func (s *checkpoints) unwrap(c *container) error {
 	seen := map[string]bool{}
 	for _, a := range c.arrays {
 		if seen[a.name] {
-			return c.errorf("two tensors have the name %q once the prefixes of wrappers are removed; leave one out with --exclude", a.name)
+			return c.errorf("two tensors have the name %q after the prefixes of wrappers are removed; leave one out "+
+				"with --exclude", a.name)
 		}
 		seen[a.name] = true
 	}
-	for _, part := range append(slices.Clone(reserved), parallel) {
+	for _, part := range append(slices.Clone(wrapperParts), parallelPart) {
 		if removed[part+"."] {
 			c.note("the prefix %q of a wrapper is removed from the names of the tensors", part+".")
 		}
@@ -58,10 +59,10 @@ func (s *checkpoints) unwrap(c *container) error {
 	return nil
 }
 
-// wrapperIn returns a function that removes a wrapper's part from a name and returns
-// the part; nil where the names have none.
+// wrapperIn returns a function that removes one wrapper's part from a name and also
+// returns the part, or nil when no name has such a part.
 func (s *checkpoints) wrapperIn(c *container) func(string) (string, string) {
-	for _, part := range reserved {
+	for _, part := range wrapperParts {
 		if slices.ContainsFunc(c.arrays, func(a array) bool { return slices.Contains(innerParts(a.name), part) }) {
 			return func(name string) (string, string) {
 				inner := innerParts(name)
@@ -78,24 +79,24 @@ func (s *checkpoints) wrapperIn(c *container) func(string) (string, string) {
 		return nil
 	}
 	return func(name string) (string, string) {
-		if rest, ok := strings.CutPrefix(name, prefix+parallel+"."); ok {
-			return prefix + rest, parallel
+		if rest, ok := strings.CutPrefix(name, prefix+parallelPart+"."); ok {
+			return prefix + rest, parallelPart
 		}
 		return name, ""
 	}
 }
 
-// parallelPrefix returns what stands in front of "module." in the names of all
-// parameters: "", or "model." in a Lightning checkpoint.
+// parallelPrefix returns the prefix before "module." that the names of all parameters
+// share: "", or "model." in a Lightning checkpoint.
 func (s *checkpoints) parallelPrefix(c *container) (string, bool) {
 	prefix, found := "", false
 	for i := range c.arrays {
 		a := &c.arrays[i]
-		if !s.usable(a) {
+		if !s.isTensor(a) {
 			continue // a counter such as n_averaged
 		}
 		if !found {
-			at := slices.Index(innerParts(a.name), parallel)
+			at := slices.Index(innerParts(a.name), parallelPart)
 			if at < 0 {
 				return "", false
 			}
@@ -104,14 +105,15 @@ func (s *checkpoints) parallelPrefix(c *container) (string, bool) {
 			}
 			found = true
 		}
-		if !strings.HasPrefix(a.name, prefix+parallel+".") {
+		if !strings.HasPrefix(a.name, prefix+parallelPart+".") {
 			return "", false
 		}
 	}
 	return prefix, found
 }
 
-// innerParts are the parts of a name except the last one, which is the tensor's own.
+// innerParts returns the parts of a name without the last one, which names the tensor
+// within its module.
 func innerParts(name string) []string {
 	parts := strings.Split(name, ".")
 	return parts[:len(parts)-1]
