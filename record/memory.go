@@ -42,7 +42,7 @@ func (m *Memory) Append(s *Step) error {
 	if err := m.header.CheckStep(s, previous); err != nil {
 		return err
 	}
-	m.rows = append(m.rows, s.clone(new([3][]float32)))
+	m.rows = append(m.rows, s.CloneInto(new([3][]float32)))
 	return nil
 }
 

@@ -31,7 +31,7 @@ func (s *scheduledSink) Append(step *Step) error {
 	s.previous = &Step{Step: step.Step, Substep: step.Substep}
 	if s.hasKept && !step.IsLast() && !h.Schedule.Keep(step.Step, step.Epoch) {
 		if step.Substep == 0 {
-			s.skipped, s.hasSkipped = step.clone(&s.memory), true
+			s.skipped, s.hasSkipped = step.CloneInto(&s.memory), true
 		}
 		return nil
 	}

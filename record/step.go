@@ -120,9 +120,10 @@ func (s Step) withParts(parts Parts) Step {
 	return s
 }
 
-// clone returns a copy of the row with copies of its vectors in memory, which is
-// grown as needed and reused by the next call. Vectors that are nil stay nil.
-func (s Step) clone(memory *[3][]float32) Step {
+// CloneInto returns a copy of the row whose vectors are copies in memory. It grows memory
+// as needed, and the next call with the same memory overwrites them. Vectors that are nil
+// stay nil.
+func (s Step) CloneInto(memory *[3][]float32) Step {
 	for i, v := range s.Vectors() {
 		if *v != nil {
 			memory[i] = append(memory[i][:0], *v...)

@@ -59,10 +59,10 @@ type Async struct {
 	flushed chan struct{}
 	done    chan struct{}
 
-	made     int // buffers so far; they are made when they are first needed
-	previous record.Step
-	appended bool
-	closed   bool
+	bufferCount int // buffers so far; they are made when they are first needed
+	previous    record.Step
+	appended    bool
+	closed      bool
 
 	mu             sync.Mutex
 	failure        error
@@ -71,22 +71,11 @@ type Async struct {
 	rows, dropped, blocked, copying, writing, waiting, mostWaiting atomic.Int64
 }
 
-// buffer is a row and the memory for its vectors, which it keeps when a row
-// comes without one.
+// buffer is a row, and the memory for its vectors. It keeps the memory of a vector also
+// when a row does not have that vector.
 type buffer struct {
 	step   record.Step
 	memory [vectors][]float32
-}
-
-// fill copies a row.
-func (b *buffer) fill(s *record.Step) {
-	b.step = *s
-	for i, to := range []*[]float32{&b.step.Theta, &b.step.Grad, &b.step.State} {
-		if *to != nil {
-			b.memory[i] = append(b.memory[i][:0], *to...)
-			*to = b.memory[i]
-		}
-	}
 }
 
 var _ record.Sink = (*Async)(nil)
@@ -131,7 +120,7 @@ func (a *Async) write() {
 			a.free <- b
 		case <-timer.C:
 		}
-		if after := a.tend(); after > 0 {
+		if after := a.syncIfDue(); after > 0 {
 			timer.Reset(after)
 		}
 	}
@@ -155,7 +144,7 @@ func (a *Async) writeOne(s *record.Step) {
 
 // tend lets a sink do what is due without a row, and returns when it wants to be
 // asked again; 0 for never before the next row.
-func (a *Async) tend() time.Duration {
+func (a *Async) syncIfDue() time.Duration {
 	t, ok := a.sink.(interface {
 		SyncIfDue() (time.Duration, error)
 	})
@@ -197,7 +186,7 @@ func (a *Async) Append(s *record.Step) error {
 	if err := a.header.CheckStep(s, previous); err != nil {
 		return err
 	}
-	if _, err := wallTime(s.WallTime); err != nil {
+	if err := checkWallTime(s); err != nil {
 		return err
 	}
 	if err := a.err(); err != nil {
@@ -214,7 +203,7 @@ func (a *Async) Append(s *record.Step) error {
 	}
 	b := a.buffer()
 	start := time.Now()
-	b.fill(s)
+	b.step = s.CloneInto(&b.memory)
 	a.copying.Add(int64(time.Since(start)))
 	a.previous, a.appended = record.Step{Step: s.Step, Substep: s.Substep}, true
 	if n := a.waiting.Add(1); n > a.mostWaiting.Load() {
@@ -231,8 +220,8 @@ func (a *Async) buffer() *buffer {
 		return b
 	default:
 	}
-	if a.made < cap(a.free) {
-		a.made++
+	if a.bufferCount < cap(a.free) {
+		a.bufferCount++
 		return new(buffer)
 	}
 	start := time.Now()

@@ -65,13 +65,13 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 
 // checker carries what Check knows from segment to segment.
 type checker struct {
-	dir     string
-	run     *runInfo
-	encoder *encoder
-	report  func(error)
-	next    int64 // number of the next row
-	sound   bool  // the last row that there was is intact
-	summary Summary
+	dir          string
+	run          *runInfo
+	encoder      *encoder
+	report       func(error)
+	next         int64 // number of the next row
+	lastIsIntact bool  // the last row that there was is intact
+	summary      Summary
 }
 
 func (c *checker) problem(err error) {
@@ -100,14 +100,14 @@ func (c *checker) segment(s *segment, last bool) {
 	c.summary.Bytes += s.src.size()
 	if missing := s.first - c.next; missing > 0 {
 		c.summary.Damaged += missing
-		c.problem(s.corrupt(-1, schemaAt, "the segment begins with row %d, but the %d rows before it are missing", s.first, missing))
+		c.problem(s.damageAt(-1, schemaAt, "the segment begins with row %d, but the %d rows before it are missing", s.first, missing))
 	}
-	if err := guardFaults(func() { c.rows(s, last) }); err != nil {
-		c.problem(s.corrupt(-1, 0, "%w", err))
+	if err := catchFaults(func() { c.rows(s, last) }); err != nil {
+		c.problem(s.damageAt(-1, 0, "%w", err))
 	}
 	c.next = s.next()
 	if last {
-		c.summary.Torn, c.summary.Closed = s.tail, s.closed
+		c.summary.Torn, c.summary.Closed = s.tornBytes, s.closed
 	}
 }
 
@@ -116,31 +116,31 @@ func (c *checker) rows(s *segment, last bool) {
 	if s.damage != nil {
 		c.problem(s.damage)
 	}
-	to := &comparer{src: s.src, different: -1, blindFrom: math.MaxInt64}
+	to := &comparer{src: s.src, firstDifference: -1, ignoreFrom: math.MaxInt64}
 	if err := c.encoder.begin(to, s.number, s.first); err != nil {
-		c.problem(s.corrupt(-1, 0, "%w", err))
+		c.problem(s.damageAt(-1, 0, "%w", err))
 		return
 	}
-	if s.start > 0 && to.different >= 0 && s.damage == nil { // else the file ends before its first row
-		c.problem(s.corrupt(-1, to.different, "the schema is not what the header implies"))
+	if s.start > 0 && to.firstDifference >= 0 && s.damage == nil { // else the file ends before its first row
+		c.problem(s.damageAt(-1, to.firstDifference, "the schema is not what the header implies"))
 	}
 	whole := true // every row has its place in the footer that is being made
 	for j := range s.rows() {
-		to.pos, to.different = s.offsets[j], -1
+		to.pos, to.firstDifference = s.offsets[j], -1
 		finished, err := c.row(s, j, to)
 		if err != nil {
 			c.summary.Damaged++
 			c.problem(err)
-			whole = whole && to.pos == s.offsets[j+1] || c.standIn(s, j, to) && whole
+			whole = whole && to.pos == s.offsets[j+1] || c.skipRow(s, j, to) && whole
 		} else {
 			c.summary.Rows++
 		}
-		c.sound, c.summary.Finished = err == nil, err == nil && finished
+		c.lastIsIntact, c.summary.Finished = err == nil, err == nil && finished
 	}
-	if s.ended != unknown {
-		c.summary.Finished = c.sound
+	if s.finalRows != unknown {
+		c.summary.Finished = c.lastIsIntact
 	}
-	c.frame(s, to, last, whole)
+	c.end(s, to, last, whole)
 }
 
 // row checks row j and reports whether it is a final one.
@@ -160,13 +160,13 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 		}
 	}
 	if err := c.encoder.write(&sc, &raw); err != nil {
-		return false, s.corrupt(j, s.offsets[j], "%w", err)
+		return false, s.damageAt(j, s.offsets[j], "%w", err)
 	}
 	switch {
-	case to.different >= 0:
-		return false, s.corrupt(j, to.different, "a byte outside the values is not what is written there")
+	case to.firstDifference >= 0:
+		return false, s.damageAt(j, to.firstDifference, "a byte outside the values is not what is written there")
 	case to.pos != s.offsets[j+1]:
-		return false, s.corrupt(j, s.offsets[j], "the row ends at byte %d; it must end at %d", s.offsets[j+1], to.pos)
+		return false, s.damageAt(j, s.offsets[j], "the row ends at byte %d; it must end at %d", s.offsets[j+1], to.pos)
 	}
 	step := sc.toStep()
 	c.summary.LastStep = step.Step
@@ -176,7 +176,7 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 // standIn has the encoder take note of a row that could not be read, without
 // comparing it, so that the footer can be compared in the end. The size of a row
 // tells how many of its values are absent, which is all that matters.
-func (c *checker) standIn(s *segment, j int, to *comparer) bool {
+func (c *checker) skipRow(s *segment, j int, to *comparer) bool {
 	size := s.offsets[j+1] - s.offsets[j]
 	absent := size - c.encoder.rowBytes(0)
 	bitmap := pad8(c.run.columns.bitmap)
@@ -191,43 +191,43 @@ func (c *checker) standIn(s *segment, j int, to *comparer) bool {
 		}
 		nulls |= rest & -rest
 	}
-	to.blindFrom = s.offsets[j]
+	to.ignoreFrom = s.offsets[j]
 	err := c.encoder.write(&scalars{nulls: nulls}, c.encoder.zeros())
-	to.blindFrom = math.MaxInt64
+	to.ignoreFrom = math.MaxInt64
 	return err == nil
 }
 
 // frame checks what is after the rows: the footer or a torn end.
-func (c *checker) frame(s *segment, to *comparer, last, whole bool) {
+func (c *checker) end(s *segment, to *comparer, last, whole bool) {
 	if s.closed {
-		to.pos, to.different = s.offsets[s.rows()], -1
+		to.pos, to.firstDifference = s.offsets[s.rows()], -1
 		if !whole {
-			to.blindFrom = to.pos
+			to.ignoreFrom = to.pos
 		}
-		if s.ended != unknown && s.ended != s.next() {
-			c.problem(s.corrupt(-1, to.pos, "the footer says that the run has %d rows; its rows end with row %d", s.ended, s.next()-1))
+		if s.finalRows != unknown && s.finalRows != s.next() {
+			c.problem(s.damageAt(-1, to.pos, "the footer says that the run has %d rows; its rows end with row %d", s.finalRows, s.next()-1))
 		}
-		if err := c.encoder.finish(s.ended); err != nil {
-			c.problem(s.corrupt(-1, to.pos, "%w", err))
+		if err := c.encoder.finish(s.finalRows); err != nil {
+			c.problem(s.damageAt(-1, to.pos, "%w", err))
 		}
 	}
 	switch {
-	case s.closed && (to.different >= 0 || !whole):
-		c.problem(s.corrupt(-1, max(to.different, s.offsets[s.rows()]), "the footer is not what the rows imply"))
-	case s.tail > 0 && last && !c.summary.Live:
-		c.problem(s.corrupt(-1, s.src.size()-s.tail, "%d bytes after the last row are no row: it or the footer was torn", s.tail))
+	case s.closed && (to.firstDifference >= 0 || !whole):
+		c.problem(s.damageAt(-1, max(to.firstDifference, s.offsets[s.rows()]), "the footer is not what the rows imply"))
+	case s.tornBytes > 0 && last && !c.summary.Live:
+		c.problem(s.damageAt(-1, s.src.size()-s.tornBytes, "%d bytes after the last row are no row: it or the footer was torn", s.tornBytes))
 	case !s.closed && !last:
-		c.problem(s.corrupt(-1, s.src.size()-s.tail, "the footer is missing or damaged"))
+		c.problem(s.damageAt(-1, s.src.size()-s.tornBytes, "the footer is missing or damaged"))
 	}
 }
 
 // comparer is what the encoder writes into during a check: it compares with the
 // bytes that a segment has.
 type comparer struct {
-	src       source
-	pos       int64 // where the next bytes belong
-	blindFrom int64 // what belongs from here on is only counted
-	different int64 // first different byte, or -1; reset for each part
+	src             source
+	pos             int64 // where the next bytes belong
+	ignoreFrom      int64 // what belongs from here on is only counted
+	firstDifference int64 // first different byte, or -1; reset for each part
 }
 
 // write compares the pieces with the bytes at the place where they belong.
@@ -236,7 +236,7 @@ func (c *comparer) write(pieces ...piece) error {
 		at := c.pos
 		n := int64(len(p.bytes))
 		c.pos += n
-		if at >= c.blindFrom || c.different >= 0 {
+		if at >= c.ignoreFrom || c.firstDifference >= 0 {
 			continue
 		}
 		have, err := c.src.bytes(at, min(n, max(0, c.src.size()-at)))
@@ -244,7 +244,7 @@ func (c *comparer) write(pieces ...piece) error {
 			return err
 		}
 		if !bytes.Equal(have, p.bytes) {
-			c.different = at + int64(commonPrefix(have, p.bytes))
+			c.firstDifference = at + int64(commonPrefix(have, p.bytes))
 		}
 	}
 	return nil

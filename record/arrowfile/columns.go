@@ -44,9 +44,9 @@ const (
 	fieldCRC
 	fieldWallTime
 	fieldWallCRC
-	fieldOptional                              // and the place in optionalNames
-	fieldVectorCRC = fieldOptional + optionals // and the vector
-	fieldVector    = fieldVectorCRC + vectors  // likewise
+	fieldOptional                                     // plus the index in record.OptionalNames
+	fieldVectorCRC = fieldOptional + field(optionals) // plus the vector
+	fieldVector    = fieldVectorCRC + vectors         // plus the vector
 )
 
 // column is one column of a segment.
@@ -77,12 +77,8 @@ const (
 	vectors
 )
 
-var vectorNames = [vectors]string{"theta", "grad", "state"}
-
-// The optional scalars of a row, in the order of their columns.
-const optionals = 5
-
-var optionalNames = [optionals]string{"batch_loss", "batch_accuracy", "learning_rate", "full_loss", "test_loss"}
+// optionals is the number of optional scalars of a row.
+const optionals = len(record.OptionalNames)
 
 // nullSet has one bit for each nullable column: the optional scalars from bit 0,
 // the vectors after them. Everything that varies between the record batches of a
@@ -104,7 +100,7 @@ type columns struct {
 	// bitmap is the size of the validity bitmap of an absent value: a byte, which
 	// format 1 pads to the 64 that the Arrow format recommends.
 	bitmap int64
-	bodies [256]atomic.Pointer[body]
+	bodies [256]atomic.Pointer[bodyLayout]
 }
 
 func columnsOf(h *record.Header) *columns {
@@ -119,7 +115,7 @@ func columnsOf(h *record.Header) *columns {
 	c.add("epoch", kindInt32, fieldEpoch)
 	c.add("examples", kindInt32, fieldExamples)
 	c.add("evaluations", kindInt64, fieldEvaluations)
-	for i, name := range optionalNames {
+	for i, name := range record.OptionalNames {
 		c.list = append(c.list, column{name: name, kind: kindFloat64, null: i, field: fieldOptional + field(i)})
 	}
 	if h.Format > 1 {
@@ -141,7 +137,7 @@ func (c *columns) add(name string, k kind, f field) {
 }
 
 func (c *columns) addVectors(h *record.Header) {
-	for v, name := range vectorNames {
+	for v, name := range record.VectorNames {
 		if !c.exists[v] {
 			continue
 		}
@@ -172,7 +168,7 @@ type extent struct{ offset, length int64 }
 type node struct{ length, nulls int64 }
 
 // body is the layout of a record batch's body for one nullSet.
-type body struct {
+type bodyLayout struct {
 	nodes   []node
 	buffers []extent
 	data    []extent // of each column in columns.list, its values
@@ -182,11 +178,11 @@ type body struct {
 }
 
 // body returns the layout for a nullSet. It is computed once.
-func (c *columns) body(nulls nullSet) *body {
+func (c *columns) bodyFor(nulls nullSet) *bodyLayout {
 	if b := c.bodies[nulls].Load(); b != nil {
 		return b
 	}
-	b := new(body)
+	b := new(bodyLayout)
 	reserve := func(length int64) extent {
 		e := extent{b.size, length}
 		b.size += pad8(length)

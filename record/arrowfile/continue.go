@@ -73,7 +73,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
+		w.previous, w.lastIsFinal = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
 	}
 	w.segment = r.Segments()
 	path := filepath.Join(w.dir, segmentName(w.segment-1))

@@ -30,15 +30,15 @@ const (
 // vectors are passed on where they are: nothing is copied or allocated per row,
 // but for vectors of 16 bits, which are rounded into a buffer of their own.
 type encoder struct {
-	columns *columns
-	header  *record.Header
-	text    string // of header.json
-	run     identity
-	frames  [256]*frame
-	absent  [vectors][]byte // zeros that stand for an absent vector
-	half    [vectors][]byte // vectors in two bytes an element
-	pieces  []piece
-	scratch []byte // what the checksum of the scalars is over
+	columns     *columns
+	header      *record.Header
+	text        string // of header.json
+	run         identity
+	frames      [256]*rowFrame
+	zeroVectors [vectors][]byte // zeros that stand for an absent vector
+	half        [vectors][]byte // vectors in two bytes an element
+	pieces      []piece
+	scratch     []byte // what the checksum of the scalars is over
 
 	out    output // of the segment that was begun
 	schema []pair
@@ -115,7 +115,7 @@ func (e *encoder) ending(rows int64) []pair {
 
 // frame is a row without its values: everything but the vectors, in which the
 // scalars are filled in.
-type frame struct {
+type rowFrame struct {
 	bytes   []byte
 	columns []slot
 	gaps    []gap
@@ -133,12 +133,12 @@ type slot struct {
 // gap is where a vector belongs: before frame.bytes[at:].
 type gap struct{ at, vector int }
 
-func (e *encoder) frame(nulls nullSet) *frame {
+func (e *encoder) frameFor(nulls nullSet) *rowFrame {
 	if f := e.frames[nulls]; f != nil {
 		return f
 	}
-	b := e.columns.body(nulls)
-	f := &frame{bytes: batchMessage(b), body: b.size}
+	b := e.columns.bodyFor(nulls)
+	f := &rowFrame{bytes: batchMessage(b), body: b.size}
 	f.meta = int64(len(f.bytes))
 	left := int64(0) // bytes of vectors so far, which the frame has not
 	place := func(field field, at, width int64) {
@@ -164,13 +164,13 @@ func (e *encoder) frame(nulls nullSet) *frame {
 // raw returns the vectors of a step as they stand in the file: views, or, of
 // 16-bit elements, rounded to the nearest in the encoder's own memory.
 func (e *encoder) raw(s *record.Step) (raw rawVectors) {
-	for v, values := range [vectors][]float32{s.Theta, s.Grad, s.State} {
+	for v, values := range s.Vectors() {
 		switch {
-		case !e.columns.exists[v] || values == nil:
+		case !e.columns.exists[v] || *values == nil:
 		case e.columns.ofVector(v).kind == kindHalf:
-			raw[v] = e.toHalf(v, values)
+			raw[v] = e.toHalf(v, *values)
 		default:
-			raw[v] = bytesOf(values)
+			raw[v] = bytesOf(*values)
 		}
 	}
 	return raw
@@ -192,9 +192,9 @@ func (e *encoder) toHalf(v int, values []float32) []byte {
 }
 
 // fill fills in the scalars as far as they are known.
-func (f *frame) fill(s *scalars) {
+func (f *rowFrame) fill(s *scalars) {
 	for _, c := range f.columns {
-		if w := s.word(c.field); c.width == 8 {
+		if w := s.words[c.field]; c.width == 8 {
 			binary.LittleEndian.PutUint64(f.bytes[c.at:], w)
 		} else {
 			binary.LittleEndian.PutUint32(f.bytes[c.at:], uint32(w))
@@ -213,9 +213,9 @@ func (e *encoder) append(s *scalars, raw *rawVectors, row int64) error {
 		return e.appendInParts(s, raw, row)
 	}
 	for v, b := range raw {
-		s.vectorCRC[v] = checksum(0, b)
+		s.setVectorCRC(v, checksum(0, b))
 	}
-	e.seal(s, row)
+	e.fillChecksums(s, row)
 	return e.write(s, raw)
 }
 
@@ -232,7 +232,7 @@ const (
 // appendInParts does what append does, from the beginning of the row to its end:
 // no checksum stands in a file before what it is of.
 func (e *encoder) appendInParts(s *scalars, raw *rawVectors, row int64) error {
-	f := e.frame(s.nulls)
+	f := e.frameFor(s.nulls)
 	if out, ok := e.out.(interface{ reserve(end int64) }); ok {
 		out.reserve(e.end + f.meta + f.body)
 	}
@@ -259,26 +259,26 @@ func (e *encoder) appendInParts(s *scalars, raw *rawVectors, row int64) error {
 		}
 		for rest := raw[g.vector]; len(rest) > 0; {
 			n := min(partBytes-at%partBytes, int64(len(rest)))
-			s.vectorCRC[g.vector] = checksum(s.vectorCRC[g.vector], rest[:n])
+			s.setVectorCRC(g.vector, checksum(s.vectorCRC(g.vector), rest[:n]))
 			if err := put(piece{bytes: rest[:n]}); err != nil {
 				return err
 			}
 			rest = rest[n:]
 		}
 	}
-	e.seal(s, row)
+	e.fillChecksums(s, row)
 	f.fill(s)
 	if err := put(piece{bytes: f.bytes[from:]}); err != nil {
 		return err
 	}
-	e.wrote(f)
+	e.addBlock(f)
 	return nil
 }
 
 // write writes one row whose checksums are known. The vectors are borrowed until
 // it returns; those that are absent are not looked at.
 func (e *encoder) write(s *scalars, raw *rawVectors) error {
-	f := e.frame(s.nulls)
+	f := e.frameFor(s.nulls)
 	f.fill(s)
 	e.pieces = e.pieces[:0]
 	from := 0
@@ -297,12 +297,12 @@ func (e *encoder) write(s *scalars, raw *rawVectors) error {
 	if err := e.out.write(e.pieces...); err != nil {
 		return err
 	}
-	e.wrote(f)
+	e.addBlock(f)
 	return nil
 }
 
 // wrote takes note of a row for the footer.
-func (e *encoder) wrote(f *frame) {
+func (e *encoder) addBlock(f *rowFrame) {
 	e.blocks = append(e.blocks, block{e.end, int32(f.meta), f.body})
 	e.end += f.meta + f.body
 }
@@ -310,10 +310,10 @@ func (e *encoder) wrote(f *frame) {
 // zero returns a vector of zeros. It is made when it is first asked for, and its
 // memory is untouched until somebody reads it.
 func (e *encoder) zero(v int) []byte {
-	if e.absent[v] == nil && e.columns.exists[v] {
-		e.absent[v] = make([]byte, e.columns.ofVector(v).bytes())
+	if e.zeroVectors[v] == nil && e.columns.exists[v] {
+		e.zeroVectors[v] = make([]byte, e.columns.ofVector(v).bytes())
 	}
-	return e.absent[v]
+	return e.zeroVectors[v]
 }
 
 func (e *encoder) zeros() *rawVectors {
@@ -322,7 +322,7 @@ func (e *encoder) zeros() *rawVectors {
 
 // rowBytes returns the size of a row in a segment.
 func (e *encoder) rowBytes(nulls nullSet) int64 {
-	f := e.frame(nulls)
+	f := e.frameFor(nulls)
 	return f.meta + f.body
 }
 

@@ -29,17 +29,17 @@ func (r *Reader) rowChecksum(i int) (crc uint32, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s.fetchEnds(j)
-	fault := guardFaults(func() {
+	s.prefetchEnds(j)
+	fault := catchFaults(func() {
 		var v rowView
 		var sc scalars
 		if v, err = s.row(j); err == nil {
 			sc, err = s.verifiedScalars(j, v)
 		}
-		crc = sc.crc
+		crc = uint32(sc.words[fieldCRC])
 	})
 	if fault != nil {
-		err = s.corrupt(j, 0, "%w", fault)
+		err = s.damageAt(j, 0, "%w", fault)
 	}
 	return crc, err
 }

@@ -233,7 +233,7 @@ func checksumByHand(t *testing.T, f fixture) {
 			}
 			sum := crc32.Checksum(raw.Bytes(), table) // of nothing: 0
 			if got := check(place); got != sum {
-				t.Errorf("row %d: the checksum of %s is %#x, want %#x", i, vectorNames[place], got, sum)
+				t.Errorf("row %d: the checksum of %s is %#x, want %#x", i, record.VectorNames[place], got, sum)
 			}
 			put(v != nil)
 			put(sum)

@@ -36,13 +36,13 @@ const (
 // every count is compared with what is expected before it is used.
 type flat struct{ flatbuffers.Table }
 
-var errBeyond = errors.New("an offset points outside the metadata")
+var errOutside = errors.New("an offset points outside the metadata")
 
 // flatGuard runs f and reports an access outside the flatbuffer as an error.
-func flatGuard(f func() error) (err error) {
+func catchOutside(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = errBeyond
+			err = errOutside
 		}
 	}()
 	return f()
@@ -50,7 +50,7 @@ func flatGuard(f func() error) (err error) {
 
 func flatRoot(b []byte) flat {
 	if len(b) > math.MaxInt32 {
-		panic(errBeyond)
+		panic(errOutside)
 	}
 	return flat{flatbuffers.Table{Bytes: b, Pos: flatbuffers.GetUOffsetT(b)}}
 }
@@ -65,34 +65,6 @@ func (t *flat) at(slot int) flatbuffers.UOffsetT {
 }
 
 func (t *flat) has(slot int) bool { return t.at(slot) != 0 }
-
-func (t *flat) u8(slot int) uint8 {
-	if p := t.at(slot); p != 0 {
-		return t.GetUint8(p)
-	}
-	return 0
-}
-
-func (t *flat) i16(slot int) int16 {
-	if p := t.at(slot); p != 0 {
-		return t.GetInt16(p)
-	}
-	return 0
-}
-
-func (t *flat) i32(slot int) int32 {
-	if p := t.at(slot); p != 0 {
-		return t.GetInt32(p)
-	}
-	return 0
-}
-
-func (t *flat) i64(slot int) int64 {
-	if p := t.at(slot); p != 0 {
-		return t.GetInt64(p)
-	}
-	return 0
-}
 
 func (t *flat) text(slot int) string {
 	if p := t.at(slot); p != 0 {
@@ -120,7 +92,7 @@ func (t *flat) vector(slot, size int) (start flatbuffers.UOffsetT, n int) {
 	p = t.Indirect(p)
 	n = int(t.GetUOffsetT(p))
 	if int64(p)+4+int64(n)*int64(size) > int64(len(t.Bytes)) {
-		panic(errBeyond)
+		panic(errOutside)
 	}
 	return p + 4, n
 }

@@ -40,7 +40,7 @@ func encapsulated(b *flatbuffers.Builder, kind byte, header flatbuffers.UOffsetT
 }
 
 // batchMessage is the message of a row, without its body.
-func batchMessage(layout *body) []byte {
+func batchMessage(layout *bodyLayout) []byte {
 	b := flatbuffers.NewBuilder(2048)
 	pairs := func(n int, pair func(i int) (int64, int64)) flatbuffers.UOffsetT {
 		b.StartVector(16, n, 8)

@@ -20,8 +20,8 @@ var errNoFooter = errors.New("the segment has no footer")
 
 // footerInfo is what a segment's footer says.
 type footerInfo struct {
-	offsets []int64 // of the rows, and where the last one ends
-	rows    int64   // of the run, where it came to its end with this segment; else unknown
+	offsets   []int64 // of the rows, and where the last one ends
+	finalRows int64   // of the run, where it came to its end with this segment; else unknown
 }
 
 // readFooter returns the places of the rows, the place where the last one ends
@@ -50,9 +50,9 @@ func readFooter(src source, start int64, c *columns) (out footerInfo, err error)
 	if err != nil {
 		return out, err
 	}
-	err = flatGuard(func() error {
+	err = catchOutside(func() error {
 		footer := flatRoot(b)
-		if v := footer.i16(slotFooterVersion); v != metadataV5 {
+		if v := footer.GetInt16Slot(slotFooterVersion, 0); v != metadataV5 {
 			return fmt.Errorf("the footer's version code is %d; it must be %d", v, metadataV5)
 		}
 		if _, n := footer.vector(slotFooterDictionaries, blockBytes); n != 0 {
@@ -60,7 +60,7 @@ func readFooter(src source, start int64, c *columns) (out footerInfo, err error)
 		}
 		first, rows := footer.vector(slotFooterBatches, blockBytes)
 		offsets := make([]int64, 0, min(rows, 1<<16)+1) // the number is only claimed
-		next, smallest := start, c.body(0).size
+		next, smallest := start, c.bodyFor(0).size
 		for i := range rows {
 			p := first + flatbuffers.UOffsetT(blockBytes*i)
 			off, meta, body := footer.GetInt64(p), int64(footer.GetInt32(p+8)), footer.GetInt64(p+16)
@@ -76,7 +76,7 @@ func readFooter(src source, start int64, c *columns) (out footerInfo, err error)
 		out = footerInfo{append(offsets, next), unknown}
 		own := metadataAt(&footer, slotFooterMetadata, keyRows)
 		if n, err := strconv.ParseInt(own[keyRows], 10, 64); err == nil && n >= 0 {
-			out.rows = n
+			out.finalRows = n
 		}
 		return nil
 	})

@@ -66,6 +66,6 @@ func checkName(f field) string {
 	case fieldWallCRC:
 		return "wall_crc32c"
 	default:
-		return vectorNames[f-fieldVectorCRC] + "_crc32c"
+		return record.VectorNames[f-fieldVectorCRC] + "_crc32c"
 	}
 }

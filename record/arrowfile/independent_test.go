@@ -60,7 +60,8 @@ func readBatch(t *rapid.T, b arrow.Record) record.Step {
 		return values
 	}
 	ns := column("wall_time_ns").(*array.Int64).Value(0)
-	sc := scalars{wallTime: ns}
+	var wall record.Step
+	wall.SetUnixNano(ns)
 	substep := int32(0)
 	if c, ok := column("substep").(*array.Int32); ok {
 		substep = c.Value(0)
@@ -68,7 +69,7 @@ func readBatch(t *rapid.T, b arrow.Record) record.Step {
 	return record.Step{
 		Step: column("step").(*array.Int64).Value(0), Substep: substep,
 		Epoch: column("epoch").(*array.Int32).Value(0), Examples: column("examples").(*array.Int32).Value(0),
-		Evaluations: column("evaluations").(*array.Int64).Value(0), WallTime: sc.toStep().WallTime,
+		Evaluations: column("evaluations").(*array.Int64).Value(0), WallTime: wall.WallTime,
 		BatchLoss: number("batch_loss"), BatchAccuracy: number("batch_accuracy"), LearningRate: number("learning_rate"),
 		FullLoss: number("full_loss"), TestLoss: number("test_loss"),
 		Theta: vector("theta"), Grad: vector("grad"), State: vector("state"),

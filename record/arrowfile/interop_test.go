@@ -58,11 +58,12 @@ func (f *foreignRow) toStep(t *testing.T) record.Step {
 		decode(s, v)
 		return v
 	}
-	sc := scalars{wallTime: integer(f.Wall)}
+	var wall record.Step
+	wall.SetUnixNano(integer(f.Wall))
 	return record.Step{
 		Step: integer(f.Step), Substep: int32(integer(f.Substep)), Epoch: int32(integer(f.Epoch)),
 		Examples:    int32(integer(f.Examples)),
-		Evaluations: integer(f.Evaluations), WallTime: sc.toStep().WallTime,
+		Evaluations: integer(f.Evaluations), WallTime: wall.WallTime,
 		BatchLoss: number(f.BatchLoss), BatchAccuracy: number(f.BatchAccuracy), LearningRate: number(f.LearningRate),
 		FullLoss: number(f.FullLoss), TestLoss: number(f.TestLoss),
 		Theta: vector(f.Theta), Grad: vector(f.Grad), State: vector(f.State),

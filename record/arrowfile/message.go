@@ -19,9 +19,9 @@ const (
 
 var (
 	// errShort means that the file ends before the message does.
-	errShort = errors.New("the file ends within a message")
+	errTruncated = errors.New("the file ends within a message")
 	// errEnd means that there is the mark after the last message.
-	errEnd = errors.New("the messages end here")
+	errEndMark = errors.New("the messages end here")
 )
 
 // envelope is a message's place in a file: its flatbuffer begins 8 bytes after
@@ -40,20 +40,20 @@ func readEnvelope(src source, off, limit int64) (envelope, error) {
 		return envelope{}, err
 	}
 	if len(prefix) < 8 {
-		return envelope{}, errShort
+		return envelope{}, errTruncated
 	}
 	if binary.LittleEndian.Uint32(prefix) != continuation {
 		return envelope{}, errors.New("no message begins here")
 	}
 	n := int64(binary.LittleEndian.Uint32(prefix[4:]))
 	if n == 0 {
-		return envelope{}, errEnd
+		return envelope{}, errEndMark
 	}
 	if n%8 != 0 || n > limit {
 		return envelope{}, fmt.Errorf("a message's metadata cannot have %d bytes", n)
 	}
 	if n > rest-8 {
-		return envelope{}, errShort
+		return envelope{}, errTruncated
 	}
 	meta, err := src.bytes(off+8, n)
 	return envelope{meta, off + 8 + n}, err
@@ -62,26 +62,26 @@ func readEnvelope(src source, off, limit int64) (envelope, error) {
 // message checks the outer table of a message and returns its header table.
 func message(meta []byte, kind uint8, bodyLength *int64) (flat, error) {
 	root := flatRoot(meta)
-	if v := root.i16(slotMessageVersion); v != metadataV5 {
+	if v := root.GetInt16Slot(slotMessageVersion, 0); v != metadataV5 {
 		return flat{}, fmt.Errorf("metadata version code is %d; it must be %d", v, metadataV5)
 	}
-	if k := root.u8(slotMessageType); k != kind {
+	if k := root.GetUint8Slot(slotMessageType, 0); k != kind {
 		return flat{}, fmt.Errorf("message type is %d; it must be %d", k, kind)
 	}
-	*bodyLength = root.i64(slotMessageBody)
+	*bodyLength = root.GetInt64Slot(slotMessageBody, 0)
 	return root.table(slotMessageHeader)
 }
 
 // parseBatch reads the metadata of a row and compares all of it with what the
 // header implies. The only thing it learns is which values are absent.
 func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
-	err = flatGuard(func() error {
+	err = catchOutside(func() error {
 		var length int64
 		batch, err := message(meta, headerRecordBatch, &length)
 		if err != nil {
 			return err
 		}
-		if n := batch.i64(slotBatchLength); n != 1 {
+		if n := batch.GetInt64Slot(slotBatchLength, 0); n != 1 {
 			return fmt.Errorf("a record batch has %d rows; it must have 1", n)
 		}
 		if batch.has(slotBatchCompression) {
@@ -90,7 +90,7 @@ func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
 		if nulls, err = parseNodes(&batch, c); err != nil {
 			return err
 		}
-		want := c.body(nulls)
+		want := c.bodyFor(nulls)
 		if length != want.size {
 			return fmt.Errorf("a record batch has a body of %d bytes; the header implies %d", length, want.size)
 		}
@@ -111,7 +111,7 @@ func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
 
 func parseNodes(batch *flat, c *columns) (nulls nullSet, err error) {
 	start, n := batch.vector(slotBatchNodes, nodeBytes)
-	if want := len(c.body(0).nodes); n != want {
+	if want := len(c.bodyFor(0).nodes); n != want {
 		return 0, fmt.Errorf("a record batch has %d arrays; the header implies %d", n, want)
 	}
 	i := 0
@@ -149,7 +149,7 @@ type segmentInfo struct {
 // parseSchema reads a segment's schema message and compares its columns with
 // what the header implies.
 func parseSchema(meta []byte, c *columns) (info segmentInfo, err error) {
-	err = flatGuard(func() error {
+	err = catchOutside(func() error {
 		var length int64
 		schema, err := message(meta, headerSchema, &length)
 		if err != nil {
@@ -161,7 +161,7 @@ func parseSchema(meta []byte, c *columns) (info segmentInfo, err error) {
 		if info, err = parseMetadata(&schema); err != nil {
 			return err
 		}
-		if schema.i16(slotSchemaEndian) != 0 {
+		if schema.GetInt16Slot(slotSchemaEndian, 0) != 0 {
 			return errors.New("the segment is big-endian")
 		}
 		start, n := schema.vector(slotSchemaFields, 4)
@@ -218,7 +218,7 @@ func checkField(f *flat, want column) error {
 	if name := f.text(slotFieldName); name != want.name {
 		return fmt.Errorf("it is named %q", name)
 	}
-	if nullable := f.u8(slotFieldNullable); (nullable != 0) != (want.null >= 0) {
+	if nullable := f.GetUint8Slot(slotFieldNullable, 0); (nullable != 0) != (want.null >= 0) {
 		return fmt.Errorf("nullable is %d", nullable)
 	}
 	if f.has(slotFieldDictionary) {
@@ -232,16 +232,16 @@ func checkField(f *flat, want column) error {
 	if err != nil {
 		return err
 	}
-	code := f.u8(slotFieldTypeCode)
+	code := f.GetUint8Slot(slotFieldTypeCode, 0)
 	ok := false
 	switch want.kind {
 	case kindInt32, kindInt64, kindUint32:
 		signed := want.kind != kindUint32
-		ok = code == typeInt && int64(t.i32(slotIntBits)) == 8*want.kind.width() && (t.u8(slotIntSigned) != 0) == signed
+		ok = code == typeInt && int64(t.GetInt32Slot(slotIntBits, 0)) == 8*want.kind.width() && (t.GetUint8Slot(slotIntSigned, 0) != 0) == signed
 	case kindFloat64:
-		ok = code == typeFloat && t.i16(slotFloatPrecision) == precisionDouble
+		ok = code == typeFloat && t.GetInt16Slot(slotFloatPrecision, 0) == precisionDouble
 	default:
-		if code != typeList || int(t.i32(slotListSize)) != want.length {
+		if code != typeList || int(t.GetInt32Slot(slotListSize, 0)) != want.length {
 			break
 		}
 		item := f.element(start, 0)
@@ -249,11 +249,11 @@ func checkField(f *flat, want column) error {
 		if err != nil {
 			return err
 		}
-		code := item.u8(slotFieldTypeCode)
+		code := item.GetUint8Slot(slotFieldTypeCode, 0)
 		if want.kind == kindHalf {
-			ok = code == typeInt && it.i32(slotIntBits) == 16 && it.u8(slotIntSigned) == 0
+			ok = code == typeInt && it.GetInt32Slot(slotIntBits, 0) == 16 && it.GetUint8Slot(slotIntSigned, 0) == 0
 		} else {
-			ok = code == typeFloat && it.i16(slotFloatPrecision) == precisionSingle
+			ok = code == typeFloat && it.GetInt16Slot(slotFloatPrecision, 0) == precisionSingle
 		}
 	}
 	if !ok {

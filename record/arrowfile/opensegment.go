@@ -15,11 +15,11 @@ import (
 
 // runInfo is what the segments of a run have in common.
 type runInfo struct {
-	header  *record.Header
-	columns *columns
-	id      identity
-	shapes  shapeCache
-	encoder func() *encoder // made when a schema is first compared
+	header   *record.Header
+	columns  *columns
+	id       identity
+	metadata metadataCache
+	encoder  func() *encoder // made when a schema is first compared
 }
 
 func newRunInfo(h *runHeader) *runInfo {
@@ -50,7 +50,7 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 		}
 		s, err := openGuarded(dir, n, first, i == len(numbers)-1, r, open)
 		if err == nil && len(out) > 0 {
-			if err = out[len(out)-1].endBefore(s); err != nil {
+			if err = out[len(out)-1].truncateBefore(s); err != nil {
 				s.src.close()
 			}
 		}
@@ -68,26 +68,26 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 }
 
 func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (s *segment, err error) {
-	if fault := guardFaults(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
+	if fault := catchFaults(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
 		path := filepath.Join(dir, segmentName(n))
 		size := int64(math.MaxInt64)
-		return nil, fmt.Errorf("arrowfile: %s: %w", path, faultOf(path, size))
+		return nil, fmt.Errorf("arrowfile: %s: %w", path, explainFault(path, size))
 	}
 	return s, err
 }
 
 // endBefore takes back rows that the walk thought to see in a damaged footer:
 // the segment after it knows how many there are.
-func (s *segment) endBefore(next *segment) error {
+func (s *segment) truncateBefore(next *segment) error {
 	rows := next.first - s.first
 	if rows >= int64(s.rows()) {
 		return nil
 	}
 	if rows < 0 || s.closed {
-		return next.corrupt(-1, schemaAt, "the segment says that it begins with row %d; the segments before it end with row %d", next.first, s.first+int64(s.rows())-1)
+		return next.damageAt(-1, schemaAt, "the segment says that it begins with row %d; the segments before it end with row %d", next.first, s.first+int64(s.rows())-1)
 	}
 	s.offsets = s.offsets[:rows+1]
-	s.tail = s.src.size() - s.offsets[rows]
+	s.tornBytes = s.src.size() - s.offsets[rows]
 	return nil
 }
 
@@ -98,7 +98,7 @@ const unknown = -1
 // openSegment opens segment number n, whose first row should be row first. The
 // last segment of a run may be incomplete: it is, or was, being written.
 func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment, error) {
-	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, ended: unknown}
+	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, finalRows: unknown}
 	var err error
 	if s.src, err = open(s.path); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
@@ -122,8 +122,8 @@ func openSegment(dir string, n int, first int64, last bool, run *runInfo, open f
 func (s *segment) load(first int64, last bool) error {
 	s.first = max(0, first)
 	startErr := s.readStart()
-	if errors.Is(startErr, errShort) && last && s.src.size() <= s.run.startOf(s.number, s.first) {
-		s.start, s.tail = 0, s.src.size()
+	if errors.Is(startErr, errTruncated) && last && s.src.size() <= s.run.startOf(s.number, s.first) {
+		s.start, s.tornBytes = 0, s.src.size()
 		return nil
 	}
 	if startErr == nil {
@@ -136,7 +136,7 @@ func (s *segment) load(first int64, last bool) error {
 		if s.holdsRow(0, s.first) {
 			return nil
 		}
-		startErr = s.corrupt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d, which does not follow from what is before it", s.first, s.start)
+		startErr = s.damageAt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d, which does not follow from what is before it", s.first, s.start)
 	}
 	if first == unknown {
 		return startErr
@@ -155,7 +155,7 @@ func (s *segment) load(first int64, last bool) error {
 func (s *segment) index() {
 	f, err := readFooter(s.src, s.start, s.run.columns)
 	if s.closed = err == nil; s.closed {
-		s.offsets, s.ended = f.offsets, f.rows
+		s.offsets, s.finalRows = f.offsets, f.finalRows
 	} else {
 		s.offsets = nil
 		s.walk(s.start)
@@ -174,12 +174,12 @@ func (s *segment) refreshed(last bool) (*segment, error) {
 	if err := s.src.refresh(from); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
-	n := &segment{path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start, damage: s.damage, ended: unknown}
+	n := &segment{path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start, damage: s.damage, finalRows: unknown}
 	if s.start == 0 {
 		return n, n.load(s.first, last)
 	}
 	if f, err := readFooter(n.src, n.start, n.run.columns); err == nil && len(f.offsets) > known && slices.Equal(f.offsets[:known], s.offsets[:known]) {
-		n.offsets, n.ended, n.closed = f.offsets, f.rows, true
+		n.offsets, n.finalRows, n.closed = f.offsets, f.finalRows, true
 	} else {
 		n.offsets = slices.Clone(s.offsets[:known])
 		n.walk(from)
@@ -198,23 +198,23 @@ func verifiedWords(rows int) int { return (4*rows + 63) / 64 }
 func (s *segment) readStart() error {
 	begin, err := s.src.bytes(0, min(schemaAt, s.src.size()))
 	if err != nil {
-		return s.corrupt(-1, 0, "%w", err)
+		return s.damageAt(-1, 0, "%w", err)
 	}
 	if fileStart[:len(begin)] != string(begin) {
-		return s.corrupt(-1, 0, "it does not begin like an Arrow file")
+		return s.damageAt(-1, 0, "it does not begin like an Arrow file")
 	}
 	if int64(len(begin)) < schemaAt {
-		return s.corrupt(-1, 0, "%w", errShort)
+		return s.damageAt(-1, 0, "%w", errTruncated)
 	}
 	e, err := readEnvelope(s.src, schemaAt, maxSchema)
 	if err != nil {
-		return s.corrupt(-1, schemaAt, "%w", err)
+		return s.damageAt(-1, schemaAt, "%w", err)
 	}
 	s.start = e.body
 	info, err := parseSchema(e.meta, s.run.columns)
 	switch {
 	case err != nil:
-		return s.corrupt(-1, schemaAt, "%w", err)
+		return s.damageAt(-1, schemaAt, "%w", err)
 	case info.format > record.FormatVersion:
 		return fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format, ErrNewerFormat, record.FormatVersion)
 	case info.format != s.run.header.Format:

@@ -28,11 +28,11 @@ func (c *collector) write(pieces ...piece) error {
 
 // TestChecksum: in whatever pieces, it is the CRC-32C of all of them.
 func TestChecksum(t *testing.T) {
-	b := make([]byte, 3*touchBytes+17)
+	b := make([]byte, 3*cacheBytes+17)
 	for i := range b {
 		b[i] = byte(i * i >> 3)
 	}
-	for _, n := range []int{0, 1, 255, 256, 257, touchBytes - 1, touchBytes, touchBytes + 1, len(b)} {
+	for _, n := range []int{0, 1, 255, 256, 257, cacheBytes - 1, cacheBytes, cacheBytes + 1, len(b)} {
 		want := crc32.Checksum(b[:n], castagnoli)
 		if got := checksum(0, b[:n]); got != want {
 			t.Errorf("%d bytes: %#x; want %#x", n, got, want)
@@ -70,9 +70,9 @@ func TestAppendInParts(t *testing.T) {
 					must(t, err)
 					p := s
 					for v, vector := range raw {
-						s.vectorCRC[v] = crc32.Checksum(vector, castagnoli)
+						s.setVectorCRC(v, crc32.Checksum(vector, castagnoli))
 					}
-					whole.seal(&s, int64(i))
+					whole.fillChecksums(&s, int64(i))
 					must(t, whole.write(&s, &raw))
 					calls := b.calls
 					must(t, parts.append(&p, &raw, int64(i)))

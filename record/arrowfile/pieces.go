@@ -23,7 +23,7 @@ type pieceSource interface {
 	// readAt reads the file without making it resident.
 	readAt(b []byte, off int64) error
 	// ahead has the system read n bytes from off on without waiting for them.
-	ahead(off, n int64)
+	prefetch(off, n int64)
 }
 
 // ThetaPieces returns theta of row i to read it piece by piece; nil when the row has
@@ -43,9 +43,9 @@ func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
 		return record.VerifiedPieces(theta), nil
 	}
 	var p *pieces
-	fault := guardFaults(func() { p, err = s.pieces(j) })
+	fault := catchFaults(func() { p, err = s.pieces(j) })
 	if fault != nil {
-		return nil, s.corrupt(j, 0, "%w", fault)
+		return nil, s.damageAt(j, 0, "%w", fault)
 	}
 	if p == nil || err != nil {
 		return nil, err
@@ -70,16 +70,16 @@ func (s *segment) pieces(j int) (*pieces, error) {
 	e := v.body.data[c.vectorAt[0]]
 	b, err := s.src.bytes(v.at+e.offset, e.length)
 	if err != nil {
-		return nil, s.corrupt(j, v.at+e.offset, "%s: %w", vectorNames[0], err)
+		return nil, s.damageAt(j, v.at+e.offset, "%s: %w", record.VectorNames[0], err)
 	}
-	return &pieces{s: s, j: j, at: v.at + e.offset, values: floatsOf(b), want: sc.vectorCRC[0]}, nil
+	return &pieces{s: s, j: j, at: v.at + e.offset, values: floatsOf(b), want: sc.vectorCRC(theta)}, nil
 }
 
 func (p *pieces) Values() []float32 { return p.values }
 
 func (p *pieces) Read(dst []float32, first int) error {
 	if err := p.s.src.(pieceSource).readAt(bytesOf(dst), p.at+4*int64(first)); err != nil {
-		return p.s.corrupt(p.j, p.at, "%s: %w", vectorNames[0], err)
+		return p.s.damageAt(p.j, p.at, "%s: %w", record.VectorNames[0], err)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (p *pieces) CheckSums(parts []record.PartSum) error {
 	if err := p.Verify(); err != nil {
 		return err
 	}
-	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), vectorNames[0], record.ErrPartSums)
+	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), record.VectorNames[0], record.ErrPartSums)
 }
 
 func (p *pieces) Verify() error {
@@ -108,11 +108,11 @@ func (p *pieces) Verify() error {
 		return nil
 	}
 	var sum uint32
-	if fault := guardFaults(func() { sum = crc32.Checksum(bytesOf(p.values), castagnoli) }); fault != nil {
-		return p.s.corrupt(p.j, p.at, "%w", fault)
+	if fault := catchFaults(func() { sum = crc32.Checksum(bytesOf(p.values), castagnoli) }); fault != nil {
+		return p.s.damageAt(p.j, p.at, "%w", fault)
 	}
 	if sum != p.want {
-		return p.s.corrupt(p.j, p.at, "%s does not match its checksum", vectorNames[0])
+		return p.s.damageAt(p.j, p.at, "%s does not match its checksum", record.VectorNames[0])
 	}
 	p.s.setVerified(p.j, 1)
 	return nil
@@ -120,27 +120,27 @@ func (p *pieces) Verify() error {
 
 func (p *pieces) Prefetch(first, end int) {
 	if first < end {
-		p.s.src.(pieceSource).ahead(p.at+4*int64(first), 4*int64(end-first))
+		p.s.src.(pieceSource).prefetch(p.at+4*int64(first), 4*int64(end-first))
 	}
 }
 
 const (
 	// largeRow is the size from which it matters what is read around a few bytes.
-	largeRow = 1 << 20
+	largeRowBytes = 1 << 20
 	// rowEnds is more than there is before and after the vectors of a row.
-	rowEnds = 8 << 10
+	rowEndBytes = 8 << 10
 )
 
 // fetchEnds has the system read what is at the ends of a large row, all of its
 // scalars, when they are looked at for the first time. To look at them without
 // would have it read megabytes around them, and wait for that.
-func (s *segment) fetchEnds(j int) {
+func (s *segment) prefetchEnds(j int) {
 	src, able := s.src.(pieceSource)
 	if !able || j >= s.rows() || s.isVerified(j, partScalars) {
 		return
 	}
-	if first, end := s.offsets[j], s.offsets[j+1]; end-first >= largeRow {
-		src.ahead(first, rowEnds)
-		src.ahead(end-rowEnds, rowEnds)
+	if first, end := s.offsets[j], s.offsets[j+1]; end-first >= largeRowBytes {
+		src.prefetch(first, rowEndBytes)
+		src.prefetch(end-rowEndBytes, rowEndBytes)
 	}
 }

@@ -21,18 +21,18 @@ type Reader struct {
 	header *record.Header
 	run    *runInfo
 	source func(string) (source, error)
-	state  atomic.Pointer[snapshot]
+	state  atomic.Pointer[runState]
 	mu     sync.Mutex // held by Refresh
 	closed atomic.Bool
 }
 
-// snapshot is the run as it was when it was last looked at.
-type snapshot struct {
+// runState is what is known of the run since it was opened or last refreshed.
+type runState struct {
 	segments []*segment
 	rows     int64
 }
 
-func (s *snapshot) last() *segment { return s.segments[len(s.segments)-1] }
+func (s *runState) last() *segment { return s.segments[len(s.segments)-1] }
 
 var _ record.Trajectory = (*Reader)(nil)
 
@@ -56,7 +56,7 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{dir: dir, header: h.Header, run: newRunInfo(h), source: source}
-	if err := r.look(nil); err != nil {
+	if err := r.openNew(nil); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 
 // look opens the segments that are there but for those given, of which the last
 // may have grown.
-func (r *Reader) look(have []*segment) error {
+func (r *Reader) openNew(have []*segment) error {
 	// The list of segments is taken before any of them is looked at: of what it
 	// has, only the last can still be growing.
 	n, err := countSegments(r.dir)
@@ -78,7 +78,7 @@ func (r *Reader) look(have []*segment) error {
 	}
 	if k := len(have) - 1; k >= 0 && !have[k].closed {
 		have = slices.Clone(have)
-		fault := guardFaults(func() { have[k], err = have[k].refreshed(k == len(numbers)-1) })
+		fault := catchFaults(func() { have[k], err = have[k].refreshed(k == len(numbers)-1) })
 		if err = errors.Join(err, fault); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (r *Reader) look(have []*segment) error {
 		}
 	}
 	segments := r.run.openSegments(r.dir, numbers, have, r.source, func(e error) bool { err = e; return false })
-	next := &snapshot{segments: segments}
+	next := &runState{segments: segments}
 	if len(segments) > 0 {
 		next.rows = next.last().next()
 	}
@@ -115,33 +115,33 @@ func (r *Reader) Refresh() (added int, err error) {
 		return 0, fmt.Errorf("arrowfile: %s: %w: another run was begun here", r.dir, ErrWrongRun)
 	}
 	before := r.state.Load()
-	err = r.look(before.segments)
+	err = r.openNew(before.segments)
 	return int(r.state.Load().rows - before.rows), err
 }
 
-var errFault = errors.New("the file cannot be read: it became shorter, or the disk failed")
+var errPageFault = errors.New("the file cannot be read: it became shorter, or the disk failed")
 
 // faultOf says what a fault in a mapped file means. One that is shorter than it was
 // when it was mapped was cut by another process, and has lost what was there;
 // otherwise the disk failed.
-func faultOf(path string, size int64) error {
+func explainFault(path string, size int64) error {
 	if info, err := os.Stat(path); err == nil && info.Size() < size {
-		return fmt.Errorf("%w: %d bytes are left of %d", errFault, info.Size(), size)
+		return fmt.Errorf("%w: %d bytes are left of %d", errPageFault, info.Size(), size)
 	}
-	return fmt.Errorf("%w: %w", errFault, syscall.EIO)
+	return fmt.Errorf("%w: %w", errPageFault, syscall.EIO)
 }
 
 // guardFaults runs f, which reads mapped memory. When the system cannot supply a
 // page, because the disk failed or somebody cut the file, the process would be
 // killed; here it becomes an error.
-func guardFaults(f func()) (err error) {
+func catchFaults(f func()) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			if _, isFault := p.(interface{ Addr() uintptr }); !isFault {
 				panic(p)
 			}
-			err = errFault
+			err = errPageFault
 		}
 	}()
 	f()
@@ -171,7 +171,7 @@ func (r *Reader) Closed() bool { return r.state.Load().last().closed }
 
 // Torn returns how many bytes follow the last row and belong to none: the
 // beginning of a row or of a footer whose writer died, or is at work on it.
-func (r *Reader) Torn() int64 { return r.state.Load().last().tail }
+func (r *Reader) Torn() int64 { return r.state.Load().last().tornBytes }
 
 // Live reports whether a writer has the run open now.
 func (r *Reader) Live() bool { return isLive(r.dir) }
@@ -185,7 +185,7 @@ func (r *Reader) Finished() bool {
 	if r.closed.Load() || now.rows == 0 {
 		return false
 	}
-	if r.header.Format > 2 && now.last().ended == now.rows {
+	if r.header.Format > 2 && now.last().finalRows == now.rows {
 		return true
 	}
 	s, err := r.Read(int(now.rows)-1, record.ScalarsOnly)
@@ -202,11 +202,11 @@ func (r *Reader) Read(i int, parts record.Parts) (out record.Step, err error) {
 		return record.Step{}, err
 	}
 	if parts == record.ScalarsOnly {
-		s.fetchEnds(j)
+		s.prefetchEnds(j)
 	}
-	fault := guardFaults(func() { out, err = s.step(j, parts) })
+	fault := catchFaults(func() { out, err = s.step(j, parts) })
 	if fault != nil {
-		return record.Step{}, s.corrupt(j, 0, "%w", fault)
+		return record.Step{}, s.damageAt(j, 0, "%w", fault)
 	}
 	if err != nil {
 		return record.Step{}, err
@@ -239,7 +239,7 @@ func (s *segment) step(j int, parts record.Parts) (out record.Step, err error) {
 	}
 	out = sc.toStep()
 	for which, to := range []*[]float32{&out.Theta, &out.Grad, &out.State} {
-		if parts&(1<<which) == 0 { // Parts and vectorNames have the same order
+		if parts&(1<<which) == 0 { // Parts and record.VectorNames have the same order
 			continue
 		}
 		if *to, err = s.vector(j, v, &sc, which); err != nil {

@@ -90,7 +90,7 @@ func Repair(dir, out string, opts Options, report func(error)) (Repaired, error)
 func nothingSaved(dir string, segments []*segment, damage error) error {
 	err := fmt.Errorf("arrowfile: %s: %w", dir, ErrNothingSaved)
 	for _, s := range segments {
-		if s.rows() > 0 || s.tail > 0 {
+		if s.rows() > 0 || s.tornBytes > 0 {
 			damage = record.ErrDamaged
 		}
 	}
@@ -108,8 +108,8 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 		for j := range s.rows() {
 			var step record.Step
 			var rowErr error
-			if fault := guardFaults(func() { step, rowErr = s.step(j, record.AllParts) }); fault != nil {
-				rowErr = s.corrupt(j, s.offsets[j], "%w", fault)
+			if fault := catchFaults(func() { step, rowErr = s.step(j, record.AllParts) }); fault != nil {
+				rowErr = s.damageAt(j, s.offsets[j], "%w", fault)
 			}
 			// A disk that cannot read a row has lost it. With too little memory, or too
 			// few files, the row may be intact.
@@ -128,11 +128,11 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 			kept, out.Finished = true, s.run.header.EndsRun(&step)
 			out.Rows++
 		}
-		if s.ended != unknown {
+		if s.finalRows != unknown {
 			out.Finished = kept
 		}
 		next = s.next()
-		out.Torn = s.tail
+		out.Torn = s.tornBytes
 	}
 	return out, nil
 }

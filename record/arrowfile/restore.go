@@ -13,14 +13,14 @@ import (
 )
 
 // claim is what the schema of a segment says about its run.
-type claim struct {
+type headerClaim struct {
 	segment string   // name of the file
 	id      identity // SHA-256 of the header
-	text    []byte   // the header itself, from format 3 on; nil where it is missing or damaged
+	header  []byte   // the header itself, from format 3 on; nil where it is missing or damaged
 }
 
 // readClaim reads the claim of a segment, nil when it is not to be had.
-func readClaim(path string) *claim {
+func readClaim(path string) *headerClaim {
 	src, err := openReadSource(path)
 	if err != nil {
 		return nil
@@ -34,8 +34,8 @@ func readClaim(path string) *claim {
 	if err != nil {
 		return nil
 	}
-	c := &claim{segment: filepath.Base(path)}
-	err = flatGuard(func() error {
+	c := &headerClaim{segment: filepath.Base(path)}
+	err = catchOutside(func() error {
 		var length int64
 		schema, err := message(e.meta, headerSchema, &length)
 		if err != nil {
@@ -48,7 +48,7 @@ func readClaim(path string) *claim {
 		}
 		copy(c.id[:], id)
 		if text := []byte(values[keyHeaderText]); sha256.Sum256(text) == c.id {
-			c.text = text
+			c.header = text
 		}
 		return nil
 	})
@@ -77,7 +77,7 @@ func restoreHeader(dir string) (h *runHeader, damage, err error) {
 	if damage != nil && !record.IsDamage(damage) {
 		return nil, nil, damage
 	}
-	most := mostClaimed(claims)
+	most := mostFrequentClaims(claims)
 	if len(most) == 0 || h != nil && h.id == most[0].id {
 		return h, damage, damage
 	}
@@ -85,16 +85,16 @@ func restoreHeader(dir string) (h *runHeader, damage, err error) {
 		damage = fmt.Errorf("arrowfile: %s: %w: %d of %d segments name header %x, %s is %x", dir, ErrWrongRun, len(most), len(claims), most[0].id[:6], headerName, h.id[:6])
 	}
 	for _, c := range most {
-		if c.text == nil {
+		if c.header == nil {
 			continue
 		}
-		if restored, err := parseRunHeader(c.text); err == nil {
+		if restored, err := parseRunHeader(c.header); err == nil {
 			return restored, fmt.Errorf("%w; the copy in %s is taken", damage, c.segment), nil
 		}
 	}
 	text, readErr := safefile.Read(filepath.Join(dir, headerName), maxHeader)
 	if readErr == nil {
-		if restored, err := parseRunHeader(undamaged(text, most[0].id)); err == nil {
+		if restored, err := parseRunHeader(undoOneChange(text, most[0].id)); err == nil {
 			return restored, fmt.Errorf("%w; the one change to it is undone that gives the hash which the segments name", damage), nil
 		}
 	}
@@ -105,7 +105,7 @@ func restoreHeader(dir string) (h *runHeader, damage, err error) {
 }
 
 // readClaims reads the claims of all segments that can be read.
-func readClaims(dir string) (claims []*claim, err error) {
+func readClaims(dir string) (claims []*headerClaim, err error) {
 	numbers, err := segmentNumbers(dir)
 	if os.IsNotExist(err) {
 		return nil, nil // readHeader says so
@@ -123,8 +123,8 @@ func readClaims(dir string) (claims []*claim, err error) {
 
 // mostClaimed returns the claims on the header that most segments name, the first
 // of them where several headers are named as often.
-func mostClaimed(claims []*claim) (most []*claim) {
-	by := make(map[identity][]*claim)
+func mostFrequentClaims(claims []*headerClaim) (most []*headerClaim) {
+	by := make(map[identity][]*headerClaim)
 	for _, c := range claims {
 		by[c.id] = append(by[c.id], c)
 	}
@@ -138,12 +138,12 @@ func mostClaimed(claims []*claim) (most []*claim) {
 
 // searchBytes bounds how many bytes are hashed to find a single changed byte of a
 // header: some seconds.
-const searchBytes = 4 << 30
+const maxHashedBytes = 4 << 30
 
 // undamaged looks for the text with this hash that differs from the given one in
 // one bit or, where that takes not too long, in one byte. It returns nil when there
 // is none.
-func undamaged(text []byte, id identity) []byte {
+func undoOneChange(text []byte, id identity) []byte {
 	text = bytes.Clone(text)
 	n := int64(len(text))
 	bits := make([]byte, 8)
@@ -155,7 +155,7 @@ func undamaged(text []byte, id identity) []byte {
 		all[i] = byte(i + 1)
 	}
 	for _, changes := range [][]byte{bits, all} {
-		if n*n*int64(len(changes))/2 > searchBytes {
+		if n*n*int64(len(changes))/2 > maxHashedBytes {
 			return nil
 		}
 		for at := range text {

@@ -10,50 +10,49 @@ import (
 	"sgdwalk/record"
 )
 
-// identity ties rows to their run: the SHA-256 of header.json's bytes.
+// identity is the SHA-256 of header.json's bytes. It ties rows to their run.
 type identity [32]byte
 
-// scalars is a row without its vectors: the values as they stand in the file.
-// A checksum of a vector that is absent is 0.
+// scalars is a row without its vectors: the values as they are in the file.
 type scalars struct {
-	step, evaluations        int64
-	substep, epoch, examples int32
-	optional                 [optionals]float64
-	nulls                    nullSet
-	vectorCRC                [vectors]uint32
-	crc                      uint32
-	wallTime                 int64
-	wallCRC                  uint32
+	words [fieldVector]uint64 // by field: little-endian in the file, narrow ones in the lower bits
+	nulls nullSet
 }
 
-// checksum is the CRC-32C that the column crc32c holds: over the scalars in the
-// order of their columns, little-endian, each nullable one preceded by a byte
-// that is 1 when it is there, vectors by their checksums, and then the row's
-// number and the run's identity. The wall time is left out, so that two runs of
-// one command differ in nothing else. The bytes are put together in scratch, when
-// that has room for them.
+// vectorCRC returns the checksum of vector v; 0 for a vector that is absent.
+func (s *scalars) vectorCRC(v int) uint32 { return uint32(s.words[fieldVectorCRC+field(v)]) }
+
+// setVectorCRC sets the checksum of vector v.
+func (s *scalars) setVectorCRC(v int, crc uint32) { s.words[fieldVectorCRC+field(v)] = uint64(crc) }
+
+// checksum returns the value of the column crc32c: the CRC-32C of the scalars in the order
+// of their columns, little-endian. A byte before each nullable value is 1 when the value
+// is present. Vectors enter by their checksums; the row's number and the run's identity
+// come last, so that a row is not accepted at another place or in another run. The wall
+// time is left out, so that two runs of one command have equal checksums. scratch avoids
+// an allocation when it is large enough.
 func (s *scalars) checksum(c *columns, row int64, run *identity, scratch []byte) uint32 {
 	buf := scratch[:0]
 	le := binary.LittleEndian
-	buf = le.AppendUint64(buf, uint64(s.step))
-	buf = le.AppendUint32(buf, uint32(s.substep))
-	buf = le.AppendUint32(buf, uint32(s.epoch))
-	buf = le.AppendUint32(buf, uint32(s.examples))
-	buf = le.AppendUint64(buf, uint64(s.evaluations))
+	buf = le.AppendUint64(buf, s.words[fieldStep])
+	for _, f := range []field{fieldSubstep, fieldEpoch, fieldExamples} {
+		buf = le.AppendUint32(buf, uint32(s.words[f]))
+	}
+	buf = le.AppendUint64(buf, s.words[fieldEvaluations])
 	present := func(bit int) byte {
 		if s.nulls.has(bit) {
 			return 0
 		}
 		return 1
 	}
-	for i, v := range s.optional {
+	for i := range optionals {
 		buf = append(buf, present(i))
-		buf = le.AppendUint64(buf, math.Float64bits(v))
+		buf = le.AppendUint64(buf, s.words[fieldOptional+field(i)])
 	}
 	for v := range vectors {
 		if c.exists[v] {
 			buf = append(buf, present(optionals+v))
-			buf = le.AppendUint32(buf, s.vectorCRC[v])
+			buf = le.AppendUint32(buf, s.vectorCRC(v))
 		}
 	}
 	buf = le.AppendUint64(buf, uint64(row))
@@ -61,82 +60,28 @@ func (s *scalars) checksum(c *columns, row int64, run *identity, scratch []byte)
 	return crc32.Checksum(buf, castagnoli)
 }
 
-func wallChecksum(ns int64, scratch []byte) uint32 {
-	return crc32.Checksum(binary.LittleEndian.AppendUint64(scratch[:0], uint64(ns)), castagnoli)
+// wallChecksum is the CRC-32C of the wall time.
+func wallChecksum(ns uint64, scratch []byte) uint32 {
+	return crc32.Checksum(binary.LittleEndian.AppendUint64(scratch[:0], ns), castagnoli)
 }
 
-// checksumBytes is more than the scalars take that are under a checksum.
+// checksumBytes is an upper bound of the bytes that checksum hashes.
 const checksumBytes = 160
 
-// word returns a field as it stands in the file, little-endian, in the lowest
-// bytes; 0 for a vector, which stands elsewhere.
-func (s *scalars) word(f field) uint64 {
-	switch {
-	case f == fieldStep:
-		return uint64(s.step)
-	case f == fieldSubstep:
-		return uint64(uint32(s.substep))
-	case f == fieldEpoch:
-		return uint64(uint32(s.epoch))
-	case f == fieldExamples:
-		return uint64(uint32(s.examples))
-	case f == fieldEvaluations:
-		return uint64(s.evaluations)
-	case f == fieldCRC:
-		return uint64(s.crc)
-	case f == fieldWallTime:
-		return uint64(s.wallTime)
-	case f == fieldWallCRC:
-		return uint64(s.wallCRC)
-	case f >= fieldVector:
-		return 0
-	case f >= fieldVectorCRC:
-		return uint64(s.vectorCRC[f-fieldVectorCRC])
-	default:
-		return math.Float64bits(s.optional[f-fieldOptional])
-	}
-}
-
-// setWord is the reverse of word.
-func (s *scalars) setWord(f field, w uint64) {
-	switch {
-	case f == fieldStep:
-		s.step = int64(w)
-	case f == fieldSubstep:
-		s.substep = int32(w)
-	case f == fieldEpoch:
-		s.epoch = int32(w)
-	case f == fieldExamples:
-		s.examples = int32(w)
-	case f == fieldEvaluations:
-		s.evaluations = int64(w)
-	case f == fieldCRC:
-		s.crc = uint32(w)
-	case f == fieldWallTime:
-		s.wallTime = int64(w)
-	case f == fieldWallCRC:
-		s.wallCRC = uint32(w)
-	case f >= fieldVector:
-	case f >= fieldVectorCRC:
-		s.vectorCRC[f-fieldVectorCRC] = uint32(w)
-	default:
-		s.optional[f-fieldOptional] = math.Float64frombits(w)
-	}
-}
-
-// rawVectors are the vectors of a row as they stand in the file; nil for one that
-// is absent.
+// rawVectors are the vectors of a row as they are in the file; nil for an absent one.
 type rawVectors [vectors][]byte
 
-// scalarsOf turns a step, whose vectors are given as they will stand in the file,
-// into what is written, without its checksums.
-func (e *encoder) scalarsOf(s *record.Step, raw *rawVectors) (scalars, error) {
-	out := scalars{
-		step: s.Step, substep: s.Substep, epoch: s.Epoch, examples: s.Examples, evaluations: s.Evaluations,
-	}
-	for i, o := range [optionals]record.Optional{s.BatchLoss, s.BatchAccuracy, s.LearningRate, s.FullLoss, s.TestLoss} {
+// scalarsOf converts a step to the values in the file, without the checksums. raw has the
+// vectors of the step as they will be in the file.
+func (e *encoder) scalarsOf(s *record.Step, raw *rawVectors) (out scalars, err error) {
+	out.words[fieldStep] = uint64(s.Step)
+	out.words[fieldSubstep] = uint64(uint32(s.Substep))
+	out.words[fieldEpoch] = uint64(uint32(s.Epoch))
+	out.words[fieldExamples] = uint64(uint32(s.Examples))
+	out.words[fieldEvaluations] = uint64(s.Evaluations)
+	for i, o := range s.Optionals() {
 		if o.Valid {
-			out.optional[i] = o.Value
+			out.words[fieldOptional+field(i)] = math.Float64bits(o.Value)
 		} else {
 			out.nulls |= 1 << i
 		}
@@ -146,43 +91,37 @@ func (e *encoder) scalarsOf(s *record.Step, raw *rawVectors) (scalars, error) {
 			out.nulls |= 1 << (optionals + v)
 		}
 	}
-	var err error
-	out.wallTime, err = wallTime(s.WallTime)
-	return out, err
+	out.words[fieldWallTime] = uint64(s.UnixNano())
+	return out, checkWallTime(s)
 }
 
-// seal fills in the checksums of row number row of the run, those of its vectors
-// excepted, on which they depend.
-func (e *encoder) seal(s *scalars, row int64) {
-	s.wallCRC = wallChecksum(s.wallTime, e.scratch)
-	s.crc = s.checksum(e.columns, row, &e.run, e.scratch)
+// fillChecksums fills in the checksums of the scalars for row number row of the run. They
+// depend on the checksums of the vectors, which must be set.
+func (e *encoder) fillChecksums(s *scalars, row int64) {
+	s.words[fieldWallCRC] = uint64(wallChecksum(s.words[fieldWallTime], e.scratch))
+	s.words[fieldCRC] = uint64(s.checksum(e.columns, row, &e.run, e.scratch))
 }
 
 // toStep is the reverse of scalarsOf, without vectors.
 func (s *scalars) toStep() record.Step {
 	out := record.Step{
-		Step: s.step, Substep: s.substep, Epoch: s.epoch, Examples: s.examples, Evaluations: s.evaluations,
+		Step: int64(s.words[fieldStep]), Substep: int32(s.words[fieldSubstep]), Epoch: int32(s.words[fieldEpoch]),
+		Examples: int32(s.words[fieldExamples]), Evaluations: int64(s.words[fieldEvaluations]),
 	}
-	for i, o := range []*record.Optional{&out.BatchLoss, &out.BatchAccuracy, &out.LearningRate, &out.FullLoss, &out.TestLoss} {
+	for i, o := range out.Optionals() {
 		if !s.nulls.has(i) {
-			*o = record.Some(s.optional[i])
+			*o = record.Some(math.Float64frombits(s.words[fieldOptional+field(i)]))
 		}
 	}
-	if s.wallTime != 0 {
-		out.WallTime = time.Unix(0, s.wallTime).UTC()
-	}
+	out.SetUnixNano(int64(s.words[fieldWallTime]))
 	return out
 }
 
-// wallTime is the number of nanoseconds since the beginning of 1970, or 0 for a
-// row without one.
-func wallTime(t time.Time) (int64, error) {
-	if t.IsZero() {
-		return 0, nil
+// checkWallTime returns an error when the wall time does not fit into 64 bits of
+// nanoseconds.
+func checkWallTime(s *record.Step) error {
+	if !s.WallTime.IsZero() && !time.Unix(0, s.WallTime.UnixNano()).Equal(s.WallTime) {
+		return fmt.Errorf("arrowfile: wall time %v is outside the years 1677 to 2262", s.WallTime)
 	}
-	ns := t.UnixNano()
-	if !time.Unix(0, ns).Equal(t) {
-		return 0, fmt.Errorf("arrowfile: wall time %v is outside the years 1677 to 2262", t)
-	}
-	return ns, nil
+	return nil
 }

@@ -60,8 +60,8 @@ func segmentNumbers(dir string) ([]int, error) {
 
 // A run that is being begun or replaced lacks segments for a moment.
 const (
-	beginningTries = 20
-	beginningPause = 25 * time.Millisecond
+	startTries = 20
+	startPause = 25 * time.Millisecond
 )
 
 // countSegments returns how many segments a run has; one that is missing is an
@@ -83,10 +83,10 @@ func countSegments(dir string) (int, error) {
 			}
 			return 0, fmt.Errorf("arrowfile: %s: %w: %s%s", dir, ErrMissingSegment, segmentName(missing), after)
 		}
-		if try == beginningTries {
+		if try == startTries {
 			return 0, fmt.Errorf("arrowfile: %s: %s is missing: %w", dir, segmentName(missing), ErrStarting)
 		}
-		time.Sleep(beginningPause)
+		time.Sleep(startPause)
 	}
 }
 
@@ -118,7 +118,7 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 	case err != nil:
 		return nil, nil, fmt.Errorf("arrowfile: %w", err)
 	case len(entries) == 0: // a directory that was made for the run
-	case isBegun(entries, opts.ExtraFiles): // and whose writer died before there was a header
+	case isUnstarted(entries, opts.ExtraFiles): // and whose writer died before there was a header
 	case !opts.Overwrite:
 		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless overwriting is asked for", dir, ErrExists)
 	default:
@@ -177,7 +177,7 @@ func isLive(dir string) bool {
 
 // isBegun reports whether there is nothing in a directory but what Create makes
 // before the header, its lock first: no row was ever there.
-func isBegun(entries []os.DirEntry, beside map[string][]byte) bool {
+func isUnstarted(entries []os.DirEntry, beside map[string][]byte) bool {
 	locked := false
 	for _, e := range entries {
 		_, isBeside := beside[e.Name()]
@@ -252,7 +252,7 @@ func removeRun(dir string, beside map[string][]byte) error {
 }
 
 // writeBeside writes the files that have content, each whole.
-func writeBeside(dir string, beside map[string][]byte) error {
+func writeExtraFiles(dir string, beside map[string][]byte) error {
 	for _, name := range slices.Sorted(maps.Keys(beside)) {
 		if beside[name] == nil {
 			continue

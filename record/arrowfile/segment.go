@@ -12,18 +12,18 @@ import (
 
 // segment is one file of a run, opened for reading.
 type segment struct {
-	path    string
-	src     source
-	run     *runInfo
-	number  int
-	first   int64   // number of its first row
-	start   int64   // where the first row begins
-	offsets []int64 // where row j begins; the last entry is where the last row ends
-	closed  bool    // it has a footer that holds together
-	ended   int64   // rows of the run that came to its end with this segment, else unknown
-	tail    int64   // bytes after the last row that are no footer
-	damage  error   // what is wrong with the schema
-	tried   int64   // row numbers that the walk has tried, see mostTries
+	path      string
+	src       source
+	run       *runInfo
+	number    int
+	first     int64   // number of its first row
+	start     int64   // where the first row begins
+	offsets   []int64 // where row j begins; the last entry is where the last row ends
+	closed    bool    // it has a footer that holds together
+	finalRows int64   // rows of the run that came to its end with this segment, else unknown
+	tornBytes int64   // bytes after the last row that are no footer
+	damage    error   // what is wrong with the schema
+	triedRows int64   // row numbers that the walk has tried, see mostTries
 
 	// verified has 4 bits a row, for the parts whose checksum was found right:
 	// the scalars, and the three vectors. Reading a part for the first time pays
@@ -38,10 +38,10 @@ func (s *segment) next() int64 { return s.first + int64(s.rows()) }
 
 // corrupt makes the error for damage at off, in a row unless that is negative. An
 // error of the machine stays one: what the file contains is then not known.
-func (s *segment) corrupt(row int, off int64, format string, args ...any) error {
+func (s *segment) damageAt(row int, off int64, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	if errors.Is(err, errFault) {
-		err = faultOf(s.path, s.src.size())
+	if errors.Is(err, errPageFault) {
+		err = explainFault(s.path, s.src.size())
 	}
 	if record.IsSystemError(err) {
 		return fmt.Errorf("arrowfile: %s: %w", s.path, err)
@@ -57,7 +57,7 @@ func (s *segment) corrupt(row int, off int64, format string, args ...any) error 
 // verified yet.
 type rowView struct {
 	nulls nullSet
-	body  *body
+	body  *bodyLayout
 	at    int64 // where the body begins
 	end   int64
 }
@@ -68,13 +68,13 @@ func (s *segment) view(off int64) (rowView, error) {
 	if err != nil {
 		return rowView{}, err
 	}
-	nulls, err := s.run.shapes.parse(e.meta, s.run.columns)
+	nulls, err := s.run.metadata.parse(e.meta, s.run.columns)
 	if err != nil {
 		return rowView{}, err
 	}
-	b := s.run.columns.body(nulls)
+	b := s.run.columns.bodyFor(nulls)
 	if b.size > s.src.size()-e.body {
-		return rowView{}, errShort
+		return rowView{}, errTruncated
 	}
 	return rowView{nulls, b, e.body, e.body + b.size}, nil
 }
@@ -82,14 +82,14 @@ func (s *segment) view(off int64) (rowView, error) {
 // row returns the view of row j of the segment.
 func (s *segment) row(j int) (rowView, error) {
 	if j >= s.rows() {
-		return rowView{}, s.corrupt(j, s.src.size(), "the segment ends before this row")
+		return rowView{}, s.damageAt(j, s.src.size(), "the segment ends before this row")
 	}
 	v, err := s.view(s.offsets[j])
 	if err != nil {
-		return v, s.corrupt(j, s.offsets[j], "%w", err)
+		return v, s.damageAt(j, s.offsets[j], "%w", err)
 	}
 	if v.end != s.offsets[j+1] {
-		return v, s.corrupt(j, s.offsets[j], "the row ends at byte %d and not where the next one begins, at %d", v.end, s.offsets[j+1])
+		return v, s.damageAt(j, s.offsets[j], "the row ends at byte %d and not where the next one begins, at %d", v.end, s.offsets[j+1])
 	}
 	return v, nil
 }
@@ -104,9 +104,9 @@ func (s *segment) scalars(v rowView) (out scalars, err error) {
 			return
 		}
 		if width == 8 {
-			out.setWord(f, binary.LittleEndian.Uint64(b))
+			out.words[f] = binary.LittleEndian.Uint64(b)
 		} else {
-			out.setWord(f, uint64(binary.LittleEndian.Uint32(b)))
+			out.words[f] = uint64(binary.LittleEndian.Uint32(b))
 		}
 	}
 	out.nulls = v.nulls
@@ -138,24 +138,24 @@ func (s *segment) setVerified(j, part int) {
 func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	out, err := s.scalars(v)
 	if err != nil {
-		return out, s.corrupt(j, v.at, "%w", err)
+		return out, s.damageAt(j, v.at, "%w", err)
 	}
 	if s.isVerified(j, partScalars) {
 		return out, nil
 	}
-	if out.checksum(s.run.columns, s.first+int64(j), &s.run.id, make([]byte, checksumBytes)) != out.crc {
-		return out, s.corrupt(j, v.at, "the scalars do not match their checksum")
+	if out.checksum(s.run.columns, s.first+int64(j), &s.run.id, make([]byte, checksumBytes)) != uint32(out.words[fieldCRC]) {
+		return out, s.damageAt(j, v.at, "the scalars do not match their checksum")
 	}
-	if wallChecksum(out.wallTime, make([]byte, 8)) != out.wallCRC {
-		return out, s.corrupt(j, v.at, "the wall time does not match its checksum")
+	if wallChecksum(out.words[fieldWallTime], make([]byte, 8)) != uint32(out.words[fieldWallCRC]) {
+		return out, s.damageAt(j, v.at, "the wall time does not match its checksum")
 	}
 	for _, e := range v.body.bitmaps {
 		b, err := s.src.bytes(v.at+e.offset, e.length)
 		if err != nil {
-			return out, s.corrupt(j, v.at, "%w", err)
+			return out, s.damageAt(j, v.at, "%w", err)
 		}
 		if len(bytes.TrimLeft(b, "\x00")) > 0 {
-			return out, s.corrupt(j, v.at+e.offset, "a value that is absent is marked as present")
+			return out, s.damageAt(j, v.at+e.offset, "a value that is absent is marked as present")
 		}
 	}
 	s.setVerified(j, partScalars)
@@ -172,11 +172,11 @@ func (s *segment) raw(j int, v rowView, sc *scalars, which int) ([]byte, error) 
 	e := v.body.data[c.vectorAt[which]]
 	b, err := s.src.bytes(v.at+e.offset, e.length)
 	if err != nil {
-		return nil, s.corrupt(j, v.at+e.offset, "%s: %w", vectorNames[which], err)
+		return nil, s.damageAt(j, v.at+e.offset, "%s: %w", record.VectorNames[which], err)
 	}
 	if !s.isVerified(j, 1+which) {
-		if checksum(0, b) != sc.vectorCRC[which] {
-			return nil, s.corrupt(j, v.at+e.offset, "%s does not match its checksum", vectorNames[which])
+		if checksum(0, b) != sc.vectorCRC(which) {
+			return nil, s.damageAt(j, v.at+e.offset, "%s does not match its checksum", record.VectorNames[which])
 		}
 		s.setVerified(j, 1+which)
 	}
@@ -208,5 +208,5 @@ func (s *segment) holdsRow(j int, number int64) bool {
 // isRow reports whether the checksum of the view's scalars holds for that row.
 func (s *segment) isRow(v rowView, number int64) bool {
 	sc, err := s.scalars(v)
-	return err == nil && sc.checksum(s.run.columns, number, &s.run.id, make([]byte, checksumBytes)) == sc.crc
+	return err == nil && sc.checksum(s.run.columns, number, &s.run.id, make([]byte, checksumBytes)) == uint32(sc.words[fieldCRC])
 }

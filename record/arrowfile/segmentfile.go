@@ -9,11 +9,11 @@ import (
 // segmentFile is the output of a Writer: a call of write is one system call, and
 // vectors go from the caller's memory to the system's.
 type segmentFile struct {
-	file     *os.File
-	size     int64 // bytes written
-	reserved int64 // room that the file system keeps for the file; see reserve
-	noRoom   bool  // it keeps none
-	parts    [][]byte
+	file          *os.File
+	size          int64 // bytes written
+	reserved      int64 // room that the file system keeps for the file; see reserve
+	cannotReserve bool  // it keeps none
+	parts         [][]byte
 }
 
 // holeBytes is the size from which zeros that stand for an absent vector are left
@@ -24,8 +24,8 @@ const holeBytes = 16 << 10
 // Room is reserved in steps of a quarter of the file: less than 1 MiB is not
 // worth a system call, and no more than 64 MiB lie idle.
 const (
-	leastReserve = 1 << 20
-	mostReserve  = 64 << 20
+	minReserve = 1 << 20
+	maxReserve = 64 << 20
 )
 
 // newSegmentFile makes the file or, again, empties the one that is there. That is
@@ -53,7 +53,7 @@ func (s *segmentFile) write(pieces ...piece) error {
 			if err := s.trim(); err != nil { // what is reserved is no hole
 				return err
 			}
-			s.noRoom = true
+			s.cannotReserve = true
 			s.size += int64(len(p.bytes))
 			pieces = pieces[1:]
 			continue
@@ -77,12 +77,12 @@ func (s *segmentFile) write(pieces ...piece) error {
 // them. What is left over is given back when the segment ends, and all of it when
 // a row leaves a hole.
 func (s *segmentFile) reserve(end int64) {
-	more := min(end/4, mostReserve)
-	if end <= s.reserved || s.noRoom || more < leastReserve {
+	more := min(end/4, maxReserve)
+	if end <= s.reserved || s.cannotReserve || more < minReserve {
 		return
 	}
 	if reserveRoom(s.file, s.reserved, end+more-s.reserved) != nil {
-		s.noRoom = true
+		s.cannotReserve = true
 		return
 	}
 	s.reserved = end + more
@@ -93,6 +93,6 @@ func (s *segmentFile) trim() error {
 	if s.reserved <= s.size {
 		return nil
 	}
-	s.reserved, s.noRoom = 0, true
+	s.reserved, s.cannotReserve = 0, true
 	return s.file.Truncate(s.size)
 }

@@ -9,21 +9,21 @@ import (
 // shapeCache remembers the metadata of rows that were found to be what the
 // header implies. All rows with the same absent values have the same metadata,
 // so that nearly every row is recognized by one comparison.
-type shapeCache struct {
+type metadataCache struct {
 	mu    sync.Mutex
-	known atomic.Pointer[[]shape]
+	known atomic.Pointer[[]knownMetadata]
 }
 
-type shape struct {
+type knownMetadata struct {
 	meta  []byte
 	nulls nullSet
 }
 
 // maxShapes bounds the cache. A run has two or three shapes.
-const maxShapes = 32
+const maxKnown = 32
 
 // parse is parseBatch with a memory.
-func (s *shapeCache) parse(meta []byte, c *columns) (nullSet, error) {
+func (s *metadataCache) parse(meta []byte, c *columns) (nullSet, error) {
 	known := s.known.Load()
 	if known != nil {
 		for _, k := range *known {
@@ -38,12 +38,12 @@ func (s *shapeCache) parse(meta []byte, c *columns) (nullSet, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []shape
+	var list []knownMetadata
 	if known := s.known.Load(); known != nil {
 		list = *known
 	}
-	if len(list) < maxShapes {
-		list = append(list[:len(list):len(list)], shape{bytes.Clone(meta), nulls})
+	if len(list) < maxKnown {
+		list = append(list[:len(list):len(list)], knownMetadata{bytes.Clone(meta), nulls})
 		s.known.Store(&list)
 	}
 	return nulls, nil

@@ -22,10 +22,10 @@ type mapSource struct {
 	length atomic.Int64
 	pieces atomic.Pointer[[]region]
 
-	path    string
-	info    os.FileInfo // of the file that is mapped
-	reading sync.Mutex  // held to open again
-	again   *os.File    // what readAt reads from; nil before
+	path     string
+	info     os.FileInfo // of the file that is mapped
+	reading  sync.Mutex  // held to open again
+	reopened *os.File    // what readAt reads from; nil before
 }
 
 // region is a mapped range of the file. It may reach beyond the file's end; there
@@ -37,7 +37,7 @@ type region struct {
 
 // aheadBytes is how much of a growing file is mapped before it is there. It
 // costs address space only and saves a map for each look at the file.
-const aheadBytes = 64 << 20
+const extraMapBytes = 64 << 20
 
 // openSource maps a segment.
 func openSource(path string) (source, error) {
@@ -110,7 +110,7 @@ func (s *mapSource) refresh(from int64) error {
 	}
 	if size > mapped {
 		begin := from &^ int64(os.Getpagesize()-1)
-		if err := s.add(begin, max(size-begin, aheadBytes)); err != nil {
+		if err := s.add(begin, max(size-begin, extraMapBytes)); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (s *mapSource) release() {
 }
 
 // ahead has the system read n bytes from off on without waiting for them.
-func (s *mapSource) ahead(off, n int64) {
+func (s *mapSource) prefetch(off, n int64) {
 	page := int64(os.Getpagesize())
 	for _, p := range s.list() {
 		if first, end := off-p.offset, off-p.offset+n; first >= 0 && end <= int64(len(p.memory)) {
@@ -148,19 +148,19 @@ func (s *mapSource) ahead(off, n int64) {
 
 // mostReopened bounds the descriptors that all sources keep for readAt. A run may
 // have more segments than a process may have open files.
-const mostReopened = 16
+const maxDescriptors = 16
 
-var reopened atomic.Int64
+var openDescriptors atomic.Int64
 
 // readAt reads into b, from a descriptor of its own that is opened when it is first
 // needed: what it opens must be the file that is mapped. Where no descriptor is to
 // be had, it copies from the map.
 func (s *mapSource) readAt(b []byte, off int64) error {
 	s.reading.Lock()
-	f := s.again
+	f := s.reopened
 	if f == nil {
 		var err error
-		if reopened.Load() >= mostReopened {
+		if openDescriptors.Load() >= maxDescriptors {
 			err = unix.EMFILE
 		} else {
 			f, err = safefile.Open(s.path, os.O_RDONLY)
@@ -182,8 +182,8 @@ func (s *mapSource) readAt(b []byte, off int64) error {
 			f.Close()
 			return err
 		}
-		s.again = f
-		reopened.Add(1)
+		s.reopened = f
+		openDescriptors.Add(1)
 	}
 	s.reading.Unlock()
 	_, err := f.ReadAt(b, off)
@@ -196,7 +196,7 @@ func (s *mapSource) copyAt(b []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	return guardFaults(func() { copy(b, from) })
+	return catchFaults(func() { copy(b, from) })
 }
 
 // nextData returns the first place from off on that is not in a hole of the file,
@@ -220,12 +220,12 @@ func (s *mapSource) mapped() bool { return true }
 
 func (s *mapSource) close() error {
 	err := s.freeze()
-	if s.again != nil {
-		if closeErr := s.again.Close(); err == nil {
+	if s.reopened != nil {
+		if closeErr := s.reopened.Close(); err == nil {
 			err = closeErr
 		}
-		s.again = nil
-		reopened.Add(-1)
+		s.reopened = nil
+		openDescriptors.Add(-1)
 	}
 	for _, p := range s.list() {
 		if unmapErr := unix.Munmap(p.memory); unmapErr != nil && err == nil {

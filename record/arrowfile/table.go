@@ -45,7 +45,7 @@ func WriteTable(w io.Writer, t *record.Table, metadata []Pair) (err error) {
 	}
 	m := arrow.NewMetadata(keys, values)
 	schema := arrow.NewSchema(fields, &m)
-	out, err := ipc.NewFileWriter(&teller{w: w}, ipc.WithSchema(schema))
+	out, err := ipc.NewFileWriter(&positionWriter{w: w}, ipc.WithSchema(schema))
 	if err != nil {
 		return fmt.Errorf("arrowfile: table: %w", err)
 	}
@@ -59,19 +59,19 @@ func WriteTable(w io.Writer, t *record.Table, metadata []Pair) (err error) {
 }
 
 // teller makes a Writer of what an Arrow writer wants.
-type teller struct {
+type positionWriter struct {
 	w   io.Writer
 	pos int64
 }
 
-func (t *teller) Write(p []byte) (int, error) {
+func (t *positionWriter) Write(p []byte) (int, error) {
 	n, err := t.w.Write(p)
 	t.pos += int64(n)
 	return n, err
 }
 
 // Seek tells the position, which is all that an Arrow writer asks for.
-func (t *teller) Seek(offset int64, whence int) (int64, error) {
+func (t *positionWriter) Seek(offset int64, whence int) (int64, error) {
 	if offset != 0 || whence != io.SeekCurrent {
 		return 0, errors.New("arrowfile: a table is written in one direction")
 	}

@@ -28,9 +28,9 @@ func (s *segment) walk(off int64) {
 				s.offsets = s.offsets[:j]
 			}
 		}
-		next, lost := s.resume(off)
+		next, lost := s.findNextRow(off)
 		if next < 0 {
-			off = s.endOfWalk(off, err)
+			off = s.endWalk(off, err)
 			break
 		}
 		for range lost {
@@ -39,17 +39,17 @@ func (s *segment) walk(off int64) {
 		off = next
 	}
 	s.offsets = append(s.offsets, off)
-	s.tail = size - off
+	s.tornBytes = size - off
 }
 
 // endOfWalk decides what the bytes from off to the end are. A row that was being
 // written when its writer died is no row, and neither is a footer; but a complete
 // row whose metadata is damaged was acknowledged, and counts.
-func (s *segment) endOfWalk(off int64, err error) int64 {
+func (s *segment) endWalk(off int64, err error) int64 {
 	rest := s.src.size() - off
 	prefix, readErr := s.src.bytes(off, min(4, rest))
 	complete := rest >= s.smallestRow()
-	if readErr == nil && len(prefix) == 4 && binary.LittleEndian.Uint32(prefix) == continuation && complete && !errors.Is(err, errShort) && !errors.Is(err, errEnd) {
+	if readErr == nil && len(prefix) == 4 && binary.LittleEndian.Uint32(prefix) == continuation && complete && !errors.Is(err, errTruncated) && !errors.Is(err, errEndMark) {
 		s.offsets = append(s.offsets, off)
 		return s.src.size()
 	}
@@ -57,11 +57,11 @@ func (s *segment) endOfWalk(off int64, err error) int64 {
 }
 
 // smallestRow is less than any row takes.
-func (s *segment) smallestRow() int64 { return 16 + s.run.columns.body(0).size }
+func (s *segment) smallestRow() int64 { return 16 + s.run.columns.bodyFor(0).size }
 
 // resume looks for the next intact row after the damage that begins at off. It
 // returns where that row begins and how many rows the damage covers, or -1.
-func (s *segment) resume(off int64) (next, lost int64) {
+func (s *segment) findNextRow(off int64) (next, lost int64) {
 	number := s.first + int64(len(s.offsets))
 	found := int64(-1)
 	s.eachMark(off+8, func(at int64) bool {
@@ -70,7 +70,7 @@ func (s *segment) resume(off int64) (next, lost int64) {
 			return true
 		}
 		for lost = 1; lost <= (at-off)/s.smallestRow()+1; lost++ {
-			if s.tried++; s.tried > mostTries {
+			if s.triedRows++; s.triedRows > maxTries {
 				return false
 			}
 			if s.isRow(v, number+lost) {
@@ -85,7 +85,7 @@ func (s *segment) resume(off int64) (next, lost int64) {
 
 // mostTries bounds how many row numbers are tried for what looks like a row behind
 // damage, in one segment: some seconds. What is found after that counts as lost.
-const mostTries = 1 << 22
+const maxTries = 1 << 22
 
 // eachMark calls f with the place of every continuation mark from off on, until
 // f returns false. Messages begin at multiples of 8.

@@ -19,13 +19,13 @@ func writeParts(f *os.File, parts [][]byte, at int64) (written int64, err error)
 			return written, &os.PathError{Op: "write", Path: f.Name(), Err: err}
 		}
 		written += int64(n)
-		parts = behind(parts, n)
+		parts = remaining(parts, n)
 	}
 	return written, nil
 }
 
 // behind returns what is left of the parts after n bytes. It changes parts.
-func behind(parts [][]byte, n int) [][]byte {
+func remaining(parts [][]byte, n int) [][]byte {
 	for len(parts) > 0 && n >= len(parts[0]) {
 		n -= len(parts[0])
 		parts = parts[1:]

@@ -65,20 +65,20 @@ type Writer struct {
 	opts    Options
 	lock    *flock.Flock
 
-	file     *segmentFile
-	path     string // of the open segment
-	segment  int
-	rows     int64 // of the run
-	segRows  int64 // of the open segment
-	good     int64 // size of the open segment up to its last acknowledged row
-	rowBytes int64 // size of the last row
-	previous record.Step
-	last     bool  // the previous row followed an update
-	err      error // why no more rows are taken
+	file        *segmentFile
+	path        string // of the open segment
+	segment     int
+	rows        int64 // of the run
+	segRows     int64 // of the open segment
+	ackedBytes  int64 // size of the open segment up to its last acknowledged row
+	rowBytes    int64 // size of the last row
+	previous    record.Step
+	lastIsFinal bool  // the previous row followed an update
+	err         error // why no more rows are taken
 
 	outcome atomic.Int32 // what SetFinished said
 
-	ending chan error // of the segment before, while it is made durable; nil when none is
+	pendingSync chan error // of the segment before, while it is made durable; nil when none is
 
 	unsyncedRows, unsyncedBytes int64
 	synced                      time.Time
@@ -114,12 +114,12 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	w = &Writer{dir: dir, header: run.Header, opts: opts, lock: lock, synced: time.Now()}
 	defer func() {
 		if err != nil {
-			w.abandon()
+			w.removeCreated()
 			undo()
 			w = nil
 		}
 	}()
-	if err := writeBeside(dir, opts.ExtraFiles); err != nil {
+	if err := writeExtraFiles(dir, opts.ExtraFiles); err != nil {
 		return w, err
 	}
 	if err := writeHeader(dir, run); err != nil {
@@ -130,7 +130,7 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 }
 
 // abandon removes what Create has made so far.
-func (w *Writer) abandon() {
+func (w *Writer) removeCreated() {
 	if w.file != nil {
 		w.file.file.Close()
 		os.Remove(w.path)
@@ -148,11 +148,11 @@ func (w *Writer) openSegment(again bool) error {
 	if err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
-	w.file, w.segRows, w.good = file, 0, 0
+	w.file, w.segRows, w.ackedBytes = file, 0, 0
 	if err := w.encoder.begin(file, w.segment, w.rows); err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
-	w.good = file.size
+	w.ackedBytes = file.size
 	w.byteCount.Add(file.size)
 	return safefile.SyncDir(w.dir)
 }
@@ -161,7 +161,7 @@ func (w *Writer) openSegment(again bool) error {
 // which settle waits: the rows of the next segment need not. A footer that finds
 // no room is cut off again: without one the rows are still readable.
 func (w *Writer) closeSegment(rows int64) error {
-	if err := w.settle(); err != nil {
+	if err := w.waitForSync(); err != nil {
 		return err
 	}
 	f, path, before := w.file, w.path, w.file.size
@@ -171,13 +171,13 @@ func (w *Writer) closeSegment(rows int64) error {
 		err = f.trim()
 	}
 	if err != nil {
-		err = errors.Join(err, f.file.Truncate(w.good), f.file.Close())
+		err = errors.Join(err, f.file.Truncate(w.ackedBytes), f.file.Close())
 		return fmt.Errorf("arrowfile: %s: footer: %w", path, err)
 	}
 	w.byteCount.Add(f.size - before)
 	w.unsyncedRows, w.unsyncedBytes, w.synced = 0, 0, time.Now()
 	done := make(chan error, 1) // room for the answer, so that the goroutine ends also when nobody asks
-	w.ending = done
+	w.pendingSync = done
 	go func() {
 		err := errors.Join(f.file.Sync(), f.file.Close())
 		if err != nil {
@@ -189,12 +189,12 @@ func (w *Writer) closeSegment(rows int64) error {
 }
 
 // settle waits until the segment that was ended last is durable.
-func (w *Writer) settle() error {
-	if w.ending == nil {
+func (w *Writer) waitForSync() error {
+	if w.pendingSync == nil {
 		return nil
 	}
-	err := <-w.ending
-	w.ending = nil
+	err := <-w.pendingSync
+	w.pendingSync = nil
 	if err == nil {
 		w.syncCount.Add(1)
 	}
@@ -227,7 +227,7 @@ func (w *Writer) Append(s *record.Step) error {
 		w.fail(err)
 		return w.err
 	}
-	w.previous, w.last = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
+	w.previous, w.lastIsFinal = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
 	w.rows++
 	w.segRows++
 	w.rowCount.Store(w.rows)
@@ -235,7 +235,7 @@ func (w *Writer) Append(s *record.Step) error {
 }
 
 func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
-	if w.segRows > 0 && w.good+w.rowBytes > w.opts.SegmentBytes {
+	if w.segRows > 0 && w.ackedBytes+w.rowBytes > w.opts.SegmentBytes {
 		if err := w.closeSegment(unknown); err != nil {
 			return err
 		}
@@ -247,9 +247,9 @@ func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 	if err := w.encoder.append(row, raw, w.rows); err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
-	w.byteCount.Add(w.file.size - w.good)
-	w.rowBytes = w.file.size - w.good
-	w.good = w.file.size
+	w.byteCount.Add(w.file.size - w.ackedBytes)
+	w.rowBytes = w.file.size - w.ackedBytes
+	w.ackedBytes = w.file.size
 	w.unsyncedRows++
 	w.unsyncedBytes += w.rowBytes
 	if w.syncDue() {
@@ -268,7 +268,7 @@ func (w *Writer) syncDue() bool {
 
 // sync makes durable what was written so far.
 func (w *Writer) sync() error {
-	if err := w.settle(); err != nil {
+	if err := w.waitForSync(); err != nil {
 		return err
 	}
 	if err := w.file.file.Sync(); err != nil {
@@ -304,7 +304,7 @@ func (w *Writer) fail(err error) {
 	if w.file == nil {
 		return
 	}
-	if cutErr := w.file.file.Truncate(w.good); cutErr != nil {
+	if cutErr := w.file.file.Truncate(w.ackedBytes); cutErr != nil {
 		w.err = errors.Join(w.err, cutErr)
 	}
 	if closeErr := w.file.file.Close(); closeErr != nil {
@@ -331,8 +331,8 @@ func (w *Writer) SetFinished(finished bool) {
 }
 
 // endedRows is what the last footer says: the number of rows of a finished run.
-func (w *Writer) endedRows() int64 {
-	if o := w.outcome.Load(); w.rows > 0 && (o == outcomeFinished || o == outcomeByRow && w.last) {
+func (w *Writer) finalRows() int64 {
+	if o := w.outcome.Load(); w.rows > 0 && (o == outcomeFinished || o == outcomeByRow && w.lastIsFinal) {
 		return w.rows
 	}
 	return unknown
@@ -348,9 +348,9 @@ func (w *Writer) Close() error {
 	w.closed = true
 	var err error
 	if w.file != nil {
-		err = w.closeSegment(w.endedRows())
+		err = w.closeSegment(w.finalRows())
 	}
-	if settleErr := w.settle(); err == nil {
+	if settleErr := w.waitForSync(); err == nil {
 		err = settleErr
 	}
 	if lockErr := w.lock.Close(); err == nil && lockErr != nil {
