@@ -35,7 +35,8 @@ const DefaultQueue = 2
 // Validate names the option, its value and what is allowed.
 func (o AsyncOptions) Validate() error {
 	if o.Queue < 0 || o.Queue > 1<<16 {
-		return fmt.Errorf("arrowfile: async: Queue is %d; it must be 1 to %d, or 0 for %d", o.Queue, 1<<16, DefaultQueue)
+		return fmt.Errorf("arrowfile: async: Queue is %d; it must be 1 to %d, or 0 for %d", o.Queue, 1<<16,
+			DefaultQueue)
 	}
 	if o.OnError != FailOnError && o.OnError != ContinueOnError {
 		return fmt.Errorf("arrowfile: async: OnError is %d; it must be FailOnError or ContinueOnError", o.OnError)

@@ -100,7 +100,8 @@ func (c *checker) segment(s *segment, last bool) {
 	c.summary.Bytes += s.src.size()
 	if missing := s.first - c.next; missing > 0 {
 		c.summary.Damaged += missing
-		c.problem(s.damageAt(-1, schemaAt, "the segment begins with row %d, but the %d rows before it are missing", s.first, missing))
+		c.problem(s.damageAt(-1, schemaAt, "the segment begins with row %d, but the %d rows before it are missing",
+			s.first, missing))
 	}
 	if err := catchFaults(func() { c.rows(s, last) }); err != nil {
 		c.problem(s.damageAt(-1, 0, "%w", err))
@@ -205,7 +206,8 @@ func (c *checker) end(s *segment, to *comparer, last, whole bool) {
 			to.ignoreFrom = to.pos
 		}
 		if s.finalRows != unknown && s.finalRows != s.next() {
-			c.problem(s.damageAt(-1, to.pos, "the footer says that the run has %d rows; its rows end with row %d", s.finalRows, s.next()-1))
+			c.problem(s.damageAt(-1, to.pos, "the footer says that the run has %d rows; its rows end with row %d",
+				s.finalRows, s.next()-1))
 		}
 		if err := c.encoder.finish(s.finalRows); err != nil {
 			c.problem(s.damageAt(-1, to.pos, "%w", err))
@@ -215,7 +217,8 @@ func (c *checker) end(s *segment, to *comparer, last, whole bool) {
 	case s.closed && (to.firstDifference >= 0 || !whole):
 		c.problem(s.damageAt(-1, max(to.firstDifference, s.offsets[s.rows()]), "the footer is not what the rows imply"))
 	case s.tornBytes > 0 && last && !c.summary.Live:
-		c.problem(s.damageAt(-1, s.src.size()-s.tornBytes, "%d bytes after the last row are no row: it or the footer was torn", s.tornBytes))
+		c.problem(s.damageAt(-1, s.src.size()-s.tornBytes, "%d bytes after the last row are no row: it or the footer "+
+			"was torn", s.tornBytes))
 	case !s.closed && !last:
 		c.problem(s.damageAt(-1, s.src.size()-s.tornBytes, "the footer is missing or damaged"))
 	}

@@ -149,7 +149,10 @@ func (c *columns) addVectors(h *record.Header) {
 			k = kindHalf
 		}
 		c.vectorAt[v] = len(c.list)
-		c.list = append(c.list, column{name: name, kind: k, null: optionals + v, field: fieldVector + field(v), length: length})
+		c.list = append(c.list, column{
+			name: name, kind: k, null: optionals + v, field: fieldVector + field(v),
+			length: length,
+		})
 		if h.Format == 1 {
 			c.add(name+"_crc32c", kindUint32, fieldVectorCRC+field(v))
 		} else {

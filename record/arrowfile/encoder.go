@@ -60,7 +60,10 @@ type piece struct {
 }
 
 func newEncoder(h *runHeader) *encoder {
-	return &encoder{columns: columnsOf(h.Header), header: h.Header, text: string(h.text), run: h.id, scratch: make([]byte, checksumBytes)}
+	return &encoder{
+		columns: columnsOf(h.Header), header: h.Header, text: string(h.text), run: h.id,
+		scratch: make([]byte, checksumBytes),
+	}
 }
 
 // metadata is what the schema of a segment says about it.

@@ -7,43 +7,43 @@ import (
 	"sgdwalk/record"
 )
 
-// Errors that a caller can act on; they come wrapped with the path concerned.
+// Errors that a caller can act on. They are wrapped together with the path.
 var (
-	// ErrNotRun: the directory holds no run.
+	// ErrNotRun: the directory does not have a run.
 	ErrNotRun = errors.New("not a recorded run")
 	// ErrNewerFormat: the run was written by a newer program.
 	ErrNewerFormat = record.ErrNewerFormat
-	// ErrMissingSegment: a segment file that must be there is not.
+	// ErrMissingSegment: a segment file is missing.
 	ErrMissingSegment error = damageError("a segment is missing")
 	// ErrWrongRun: a segment belongs to another run, or header.json was changed
 	// after the run was written.
 	ErrWrongRun error = damageError("segment and header.json belong to different runs, or one of them was changed")
-	// ErrExists: Create found something in its way.
+	// ErrExists: the directory of Create is not empty.
 	ErrExists = errors.New("already exists")
 	// ErrLocked: another writer has the run open.
 	ErrLocked = errors.New("another writer has this run open")
-	// ErrStarting: a writer has the run open and has not written its first segment,
-	// or is replacing a run.
-	ErrStarting = errors.New("its writer is just beginning or replacing it; try again")
-	// ErrNothingSaved: Repair found no row that is intact.
+	// ErrStarting: a writer has the run open, and has not written its first segment or
+	// is replacing a run.
+	ErrStarting = errors.New("its writer is starting or replacing the run; try again")
+	// ErrNothingSaved: Repair found no intact row.
 	ErrNothingSaved = errors.New("no row could be saved")
-	// errReaderClosed is what a closed Reader answers.
+	// errReaderClosed is the error of a closed Reader.
 	errReaderClosed = errors.New("arrowfile: the reader is closed")
 )
 
-// damageError is a sentinel that wraps record.ErrDamaged.
+// damageError is a sentinel error that also is record.ErrDamaged.
 type damageError string
 
 func (e damageError) Error() string        { return string(e) }
 func (e damageError) Is(target error) bool { return target == record.ErrDamaged }
 
-// CorruptError says which bytes of a run cannot be trusted.
+// CorruptError reports a damaged part of a run.
 type CorruptError struct {
 	Path   string // of the segment file
-	Batch  int    // record batch in the segment, from 0; -1 when the damage is in no batch
-	Row    int64  // row of the run, from 0; -1 when the damage is in no row
-	Offset int64  // byte in the file where the damaged part begins
-	Err    error  // what is wrong
+	Batch  int    // record batch in the segment, from 0; -1 when the damage is outside of all batches
+	Row    int64  // row of the run, from 0; -1 when the damage is outside of all rows
+	Offset int64  // byte of the file where the damaged part begins
+	Err    error  // the reason
 }
 
 // Error names the file, the row and the reason in one line.
@@ -57,5 +57,5 @@ func (e *CorruptError) Error() string {
 // Is reports that the error is damage.
 func (e *CorruptError) Is(target error) bool { return target == record.ErrDamaged }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the reason.
 func (e *CorruptError) Unwrap() error { return e.Err }

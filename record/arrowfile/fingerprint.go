@@ -6,10 +6,9 @@ import (
 	"encoding/hex"
 )
 
-// Fingerprint returns a hash of the rows: of the run's identity and of every row's
-// checksum, under which each of its values is, the wall time excepted. Two
-// recordings with one fingerprint have the same rows. Vectors are not read for it;
-// one that does not fit its checksum is met when it is read.
+// Fingerprint returns a hash of the run's identity and of the checksums of all rows, which
+// cover all values except the wall time. Two recordings with equal fingerprints have equal
+// rows. It does not read the vectors; a damaged vector is found when it is read.
 func (r *Reader) Fingerprint() (string, error) {
 	h := sha256.New()
 	h.Write(r.run.id[:])

@@ -52,8 +52,14 @@ func batchMessage(layout *bodyLayout) []byte {
 		}
 		return b.EndVector(n)
 	}
-	nodes := pairs(len(layout.nodes), func(i int) (int64, int64) { return layout.nodes[i].length, layout.nodes[i].nulls })
-	buffers := pairs(len(layout.buffers), func(i int) (int64, int64) { return layout.buffers[i].offset, layout.buffers[i].length })
+	nodes := pairs(len(layout.nodes), func(i int) (int64, int64) {
+		return layout.nodes[i].length,
+			layout.nodes[i].nulls
+	})
+	buffers := pairs(len(layout.buffers), func(i int) (int64, int64) {
+		return layout.buffers[i].offset,
+			layout.buffers[i].length
+	})
 	b.StartObject(5)
 	b.PrependInt64Slot(0, 1, 0)
 	b.PrependUOffsetTSlot(1, nodes, 0)
@@ -160,7 +166,9 @@ func itemTable(b *flatbuffers.Builder, k kind) flatbuffers.UOffsetT {
 	return namedTable(b, name, true, typeFloat, floatTable(b, precisionSingle), nil)
 }
 
-func namedTable(b *flatbuffers.Builder, name flatbuffers.UOffsetT, nullable bool, code byte, kind flatbuffers.UOffsetT, children []flatbuffers.UOffsetT) flatbuffers.UOffsetT {
+func namedTable(b *flatbuffers.Builder, name flatbuffers.UOffsetT, nullable bool, code byte, kind flatbuffers.UOffsetT,
+	children []flatbuffers.UOffsetT,
+) flatbuffers.UOffsetT {
 	list := offsets(b, children)
 	b.StartObject(7)
 	b.PrependUOffsetTSlot(0, name, 0)

@@ -18,17 +18,16 @@ const (
 
 var errNoFooter = errors.New("the segment has no footer")
 
-// footerInfo is what a segment's footer says.
+// footerInfo is the content of a segment's footer.
 type footerInfo struct {
-	offsets   []int64 // of the rows, and where the last one ends
-	finalRows int64   // of the run, where it came to its end with this segment; else unknown
+	offsets   []int64 // where the rows begin, and where the last row ends
+	finalRows int64   // rows of the run if it came to its end with this segment; otherwise unknown
 }
 
-// readFooter returns the places of the rows, the place where the last one ends
-// among them, as a segment's footer states them. The rows must follow each other
-// without gaps from start to the end mark before the footer, which some writers
-// leave out. A list that does not hold together is an error, and the caller walks
-// the messages instead.
+// readFooter reads a segment's footer. The rows in it must follow each other without gaps,
+// from start to the end mark before the footer (which some writers leave out). Otherwise
+// the footer is not used: readFooter returns an error, and the caller finds the rows by
+// walking from message to message.
 func readFooter(src source, start int64, c *columns) (out footerInfo, err error) {
 	size := src.size()
 	if size < start+int64(trailer) {
@@ -59,13 +58,14 @@ func readFooter(src source, start int64, c *columns) (out footerInfo, err error)
 			return fmt.Errorf("the footer lists %d dictionaries; runs have none", n)
 		}
 		first, rows := footer.vector(slotFooterBatches, blockBytes)
-		offsets := make([]int64, 0, min(rows, 1<<16)+1) // the number is only claimed
+		offsets := make([]int64, 0, min(rows, 1<<16)+1) // rows is not verified, so it must not decide the memory
 		next, smallest := start, c.bodyFor(0).size
 		for i := range rows {
 			p := first + flatbuffers.UOffsetT(blockBytes*i)
 			off, meta, body := footer.GetInt64(p), int64(footer.GetInt32(p+8)), footer.GetInt64(p+16)
 			if off != next || meta < 16 || meta > maxMetadata+8 || body < smallest || body > at-off-meta {
-				return fmt.Errorf("the footer puts batch %d at byte %d with %d and %d bytes, which does not follow from the batches before it", i, off, meta, body)
+				return fmt.Errorf("the footer puts batch %d at byte %d with %d and %d bytes, which does not follow "+
+					"from the batches before it", i, off, meta, body)
 			}
 			offsets = append(offsets, off)
 			next += meta + body

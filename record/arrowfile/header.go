@@ -13,30 +13,31 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// maxHeader bounds header.json. Its 16 MiB are enough for about 100,000 tensors.
+// maxHeader bounds the size of header.json. 16 MiB suffice for about 100,000 tensors.
 const maxHeader = 16 << 20
 
-// runHeader is header.json: what it says, its bytes, and their SHA-256, which is
-// the identity of the run.
+// runHeader is header.json: the header, its bytes, and their SHA-256, which is the identity
+// of the run.
 type runHeader struct {
 	*record.Header
 	text []byte
 	id   identity
 }
 
-// newRunHeader returns the header with the bytes that it is written with.
+// newRunHeader returns the header together with its bytes.
 func newRunHeader(h *record.Header) (*runHeader, error) {
 	text, err := h.Encode()
 	if err != nil {
 		return nil, err
 	}
 	if len(text) > maxHeader {
-		return nil, fmt.Errorf("arrowfile: %s would have %d bytes for %d tensors; at most %d are allowed", headerName, len(text), len(h.Layout)+len(h.State), maxHeader)
+		return nil, fmt.Errorf("arrowfile: %s would have %d bytes for %d tensors; at most %d are allowed", headerName,
+			len(text), len(h.Layout)+len(h.State), maxHeader)
 	}
 	return &runHeader{h, text, sha256.Sum256(text)}, nil
 }
 
-// parseRunHeader reads the bytes of header.json.
+// parseRunHeader decodes the bytes of header.json.
 func parseRunHeader(text []byte) (*runHeader, error) {
 	h, err := record.DecodeHeader(text)
 	if err != nil {
@@ -45,14 +46,15 @@ func parseRunHeader(text []byte) (*runHeader, error) {
 	return &runHeader{h, text, sha256.Sum256(text)}, nil
 }
 
-// readHeader reads a run's header. One that cannot be read, or is missing although
-// segments of a run are there, is damaged.
+// readHeader reads a run's header. The error is damage when the header cannot be decoded,
+// and when it is missing in a directory that has segments of a run.
 func readHeader(dir string) (*runHeader, error) {
 	path := filepath.Join(dir, headerName)
 	text, err := safefile.Read(path, maxHeader)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && hasOwnSegment(dir):
-		return nil, fmt.Errorf("arrowfile: %s: %s is missing, though there are segments of a run (%w); sgdwalk repair can restore it", dir, headerName, record.ErrDamaged)
+		return nil, fmt.Errorf("arrowfile: %s: %s is missing, but there are segments of a run (%w); sgdwalk repair "+
+			"can restore it", dir, headerName, record.ErrDamaged)
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("arrowfile: %s: %w: no such directory", dir, ErrNotRun)
@@ -67,14 +69,15 @@ func readHeader(dir string) (*runHeader, error) {
 	if err == nil {
 		return h, nil
 	}
-	// A newer program's header is sound, unless the segments name another one.
-	if claim := readClaim(filepath.Join(dir, segmentName(0))); errors.Is(err, ErrNewerFormat) && (claim == nil || claim.id == sha256.Sum256(text)) {
+	// The header of a newer program is intact, unless the segments name another header.
+	if claim := readClaim(filepath.Join(dir, segmentName(0))); errors.Is(err, ErrNewerFormat) && (claim == nil ||
+		claim.id == sha256.Sum256(text)) {
 		return nil, fmt.Errorf("arrowfile: %s: %w", path, err)
 	}
-	return nil, fmt.Errorf("arrowfile: %s is %w: %v; sgdwalk repair can restore it", path, record.ErrDamaged, err) //nolint:errorlint // it may say that a newer program wrote it, which is not so
+	return nil, fmt.Errorf("arrowfile: %s is %w: %v; sgdwalk repair can restore it", path, record.ErrDamaged, err) //nolint:errorlint // err may claim a newer program, wrongly
 }
 
-// writeHeader writes header.json, all of it or nothing.
+// writeHeader writes header.json as a whole.
 func writeHeader(dir string, h *runHeader) error {
 	return safefile.Write(filepath.Join(dir, headerName), func(w io.Writer) error {
 		_, err := w.Write(h.text)

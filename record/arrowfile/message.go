@@ -101,7 +101,8 @@ func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
 		for i, b := range want.buffers {
 			p := start + flatbuffers.UOffsetT(bufferBytes*i)
 			if off, n := batch.GetInt64(p), batch.GetInt64(p+8); off != b.offset || n != b.length {
-				return fmt.Errorf("buffer %d has %d bytes from byte %d of the body; the header implies %d from %d", i, n, off, b.length, b.offset)
+				return fmt.Errorf("buffer %d has %d bytes from byte %d of the body; the header implies %d from %d", i,
+					n, off, b.length, b.offset)
 			}
 		}
 		return nil
@@ -131,7 +132,8 @@ func parseNodes(batch *flat, c *columns) (nulls nullSet, err error) {
 		}
 		if col.kind.isVector() {
 			if got := next(); got != (node{int64(col.length), 0}) {
-				return 0, fmt.Errorf("column %s has %d elements, %d of them absent; the header implies %d", col.name, got.length, got.nulls, col.length)
+				return 0, fmt.Errorf("column %s has %d elements, %d of them absent; the header implies %d", col.name,
+					got.length, got.nulls, col.length)
 			}
 		}
 	}
@@ -237,7 +239,8 @@ func checkField(f *flat, want column) error {
 	switch want.kind {
 	case kindInt32, kindInt64, kindUint32:
 		signed := want.kind != kindUint32
-		ok = code == typeInt && int64(t.GetInt32Slot(slotIntBits, 0)) == 8*want.kind.width() && (t.GetUint8Slot(slotIntSigned, 0) != 0) == signed
+		ok = code == typeInt && int64(t.GetInt32Slot(slotIntBits, 0)) == 8*want.kind.width() &&
+			(t.GetUint8Slot(slotIntSigned, 0) != 0) == signed
 	case kindFloat64:
 		ok = code == typeFloat && t.GetInt16Slot(slotFloatPrecision, 0) == precisionDouble
 	default:

@@ -37,7 +37,9 @@ func (r *runInfo) startOf(n int, first int64) int64 {
 // openSegments opens the segments with these numbers, in order, but for the
 // first of them which it is given. It calls failed for each that cannot be opened
 // and goes on as long as that returns true.
-func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open func(string) (source, error), failed func(error) bool) []*segment {
+func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open func(string) (source, error),
+	failed func(error) bool,
+) []*segment {
 	out := slices.Clone(have)
 	first := int64(0)
 	if n := len(have); n > 0 {
@@ -67,7 +69,9 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 	return out
 }
 
-func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (s *segment, err error) {
+func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source,
+	error),
+) (s *segment, err error) {
 	if fault := catchFaults(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
 		path := filepath.Join(dir, segmentName(n))
 		size := int64(math.MaxInt64)
@@ -84,7 +88,8 @@ func (s *segment) truncateBefore(next *segment) error {
 		return nil
 	}
 	if rows < 0 || s.closed {
-		return next.damageAt(-1, schemaAt, "the segment says that it begins with row %d; the segments before it end with row %d", next.first, s.first+int64(s.rows())-1)
+		return next.damageAt(-1, schemaAt, "the segment says that it begins with row %d; the segments before it end "+
+			"with row %d", next.first, s.first+int64(s.rows())-1)
 	}
 	s.offsets = s.offsets[:rows+1]
 	s.tornBytes = s.src.size() - s.offsets[rows]
@@ -97,7 +102,9 @@ const unknown = -1
 
 // openSegment opens segment number n, whose first row should be row first. The
 // last segment of a run may be incomplete: it is, or was, being written.
-func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment, error) {
+func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment,
+	error,
+) {
 	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, finalRows: unknown}
 	var err error
 	if s.src, err = open(s.path); err != nil {
@@ -136,7 +143,8 @@ func (s *segment) load(first int64, last bool) error {
 		if s.holdsRow(0, s.first) {
 			return nil
 		}
-		startErr = s.damageAt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d, which does not follow from what is before it", s.first, s.start)
+		startErr = s.damageAt(-1, schemaAt, "the schema says that row %d is the first and begins at byte %d, which "+
+			"does not follow from what is before it", s.first, s.start)
 	}
 	if first == unknown {
 		return startErr
@@ -174,11 +182,15 @@ func (s *segment) refreshed(last bool) (*segment, error) {
 	if err := s.src.refresh(from); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
-	n := &segment{path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start, damage: s.damage, finalRows: unknown}
+	n := &segment{
+		path: s.path, src: s.src, run: s.run, number: s.number, first: s.first, start: s.start,
+		damage: s.damage, finalRows: unknown,
+	}
 	if s.start == 0 {
 		return n, n.load(s.first, last)
 	}
-	if f, err := readFooter(n.src, n.start, n.run.columns); err == nil && len(f.offsets) > known && slices.Equal(f.offsets[:known], s.offsets[:known]) {
+	if f, err := readFooter(n.src, n.start, n.run.columns); err == nil && len(f.offsets) > known &&
+		slices.Equal(f.offsets[:known], s.offsets[:known]) {
 		n.offsets, n.finalRows, n.closed = f.offsets, f.finalRows, true
 	} else {
 		n.offsets = slices.Clone(s.offsets[:known])
@@ -216,11 +228,14 @@ func (s *segment) readStart() error {
 	case err != nil:
 		return s.damageAt(-1, schemaAt, "%w", err)
 	case info.format > record.FormatVersion:
-		return fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format, ErrNewerFormat, record.FormatVersion)
+		return fmt.Errorf("arrowfile: %s: format is %d, %w; this one reads 1 to %d", s.path, info.format,
+			ErrNewerFormat, record.FormatVersion)
 	case info.format != s.run.header.Format:
-		return fmt.Errorf("arrowfile: %s: %w: its format is %d, that of %s is %d", s.path, ErrWrongRun, info.format, headerName, s.run.header.Format)
+		return fmt.Errorf("arrowfile: %s: %w: its format is %d, that of %s is %d", s.path, ErrWrongRun, info.format,
+			headerName, s.run.header.Format)
 	case info.run != hex.EncodeToString(s.run.id[:]):
-		return fmt.Errorf("arrowfile: %s: %w: the segment names header %.12s, %s is %x", s.path, ErrWrongRun, info.run, headerName, s.run.id[:6])
+		return fmt.Errorf("arrowfile: %s: %w: the segment names header %.12s, %s is %x", s.path, ErrWrongRun, info.run,
+			headerName, s.run.id[:6])
 	case info.segment != s.number:
 		return fmt.Errorf("arrowfile: %s: %w: it is segment %d of its run", s.path, ErrWrongRun, info.segment)
 	}

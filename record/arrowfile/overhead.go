@@ -2,11 +2,10 @@ package arrowfile
 
 import "sgdwalk/record"
 
-// Overhead returns what the format adds to the vectors of a run with this
-// header: for a row without full and test loss, its place in the footer
-// included, and once for the run, header.json included. Segments after the first
-// add about as much as the second again, each; the last row, without batch, has
-// a few bytes more.
+// Overhead returns the bytes that the format adds to the vectors of a run with this header:
+// for each row without full and test loss, including its entry in the footer, and once for
+// the run, including header.json. Every further segment adds about the second number again.
+// The last row, without a batch, has a few bytes more.
 func Overhead(h *record.Header) (row, once int64, err error) {
 	run, err := newRunHeader(h)
 	if err != nil {

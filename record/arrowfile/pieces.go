@@ -100,7 +100,8 @@ func (p *pieces) CheckSums(parts []record.PartSum) error {
 	if err := p.Verify(); err != nil {
 		return err
 	}
-	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), record.VectorNames[0], record.ErrPartSums)
+	return fmt.Errorf("arrowfile: %s: row %d: %s: %w", p.s.path, p.s.first+int64(p.j), record.VectorNames[0],
+		record.ErrPartSums)
 }
 
 func (p *pieces) Verify() error {

@@ -1,10 +1,9 @@
 package arrowfile
 
-// Release gives the memory of the mapped files back to the system: the run no
-// longer counts as resident. What was handed out stays valid, and what of it is
-// looked at again comes from the page cache or the disk. An analysis that walks
-// over a run larger than it may keep in memory calls it now and then. Where the
-// system has no memory map there is nothing to give back.
+// Release returns the memory of the mapped files to the operating system, so that the run
+// no longer counts as resident. Views stay valid; the system reads them again from the page
+// cache or the disk when they are used. An analysis of a run that is larger than its memory
+// limit calls Release from time to time. It does nothing on systems without memory maps.
 func (r *Reader) Release() {
 	if r.closed.Load() {
 		return

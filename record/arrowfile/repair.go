@@ -33,7 +33,8 @@ func Repair(dir, out string, opts Options, report func(error)) (Repaired, error)
 	}
 	if same, err := sameDirectory(dir, out); err != nil || same {
 		if err == nil {
-			err = fmt.Errorf("arrowfile: repair: %s is the damaged run itself; the new one needs another directory", out)
+			err = fmt.Errorf("arrowfile: repair: %s is the damaged run itself; the new one needs another directory",
+				out)
 		}
 		return Repaired{}, err
 	}

@@ -82,7 +82,8 @@ func restoreHeader(dir string) (h *runHeader, damage, err error) {
 		return h, damage, damage
 	}
 	if damage == nil {
-		damage = fmt.Errorf("arrowfile: %s: %w: %d of %d segments name header %x, %s is %x", dir, ErrWrongRun, len(most), len(claims), most[0].id[:6], headerName, h.id[:6])
+		damage = fmt.Errorf("arrowfile: %s: %w: %d of %d segments name header %x, %s is %x", dir, ErrWrongRun,
+			len(most), len(claims), most[0].id[:6], headerName, h.id[:6])
 	}
 	for _, c := range most {
 		if c.header == nil {
@@ -95,7 +96,8 @@ func restoreHeader(dir string) (h *runHeader, damage, err error) {
 	text, readErr := safefile.Read(filepath.Join(dir, headerName), maxHeader)
 	if readErr == nil {
 		if restored, err := parseRunHeader(undoOneChange(text, most[0].id)); err == nil {
-			return restored, fmt.Errorf("%w; the one change to it is undone that gives the hash which the segments name", damage), nil
+			return restored, fmt.Errorf("%w; the one change to it is undone that gives the hash which the segments "+
+				"name", damage), nil
 		}
 	}
 	if h == nil || len(most) == len(claims) { // no row belongs to it

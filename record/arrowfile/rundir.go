@@ -120,10 +120,12 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 	case len(entries) == 0: // a directory that was made for the run
 	case isUnstarted(entries, opts.ExtraFiles): // and whose writer died before there was a header
 	case !opts.Overwrite:
-		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless overwriting is asked for", dir, ErrExists)
+		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless "+
+			"overwriting is asked for", dir, ErrExists)
 	default:
 		if _, err := readHeader(dir); err != nil && !hasOwnSegment(dir) {
-			return nil, nil, fmt.Errorf("arrowfile: %s %w and is not overwritten, because only a recorded run is: %w", dir, ErrExists, err)
+			return nil, nil, fmt.Errorf("arrowfile: %s %w and is not overwritten, because only a recorded run is: %w",
+				dir, ErrExists, err)
 		}
 	}
 	path := filepath.Join(dir, lockName)

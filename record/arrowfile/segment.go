@@ -89,7 +89,8 @@ func (s *segment) row(j int) (rowView, error) {
 		return v, s.damageAt(j, s.offsets[j], "%w", err)
 	}
 	if v.end != s.offsets[j+1] {
-		return v, s.damageAt(j, s.offsets[j], "the row ends at byte %d and not where the next one begins, at %d", v.end, s.offsets[j+1])
+		return v, s.damageAt(j, s.offsets[j], "the row ends at byte %d and not where the next one begins, at %d",
+			v.end, s.offsets[j+1])
 	}
 	return v, nil
 }
@@ -143,7 +144,8 @@ func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	if s.isVerified(j, partScalars) {
 		return out, nil
 	}
-	if out.checksum(s.run.columns, s.first+int64(j), &s.run.id, make([]byte, checksumBytes)) != uint32(out.words[fieldCRC]) {
+	if out.checksum(s.run.columns, s.first+int64(j), &s.run.id,
+		make([]byte, checksumBytes)) != uint32(out.words[fieldCRC]) {
 		return out, s.damageAt(j, v.at, "the scalars do not match their checksum")
 	}
 	if wallChecksum(out.words[fieldWallTime], make([]byte, 8)) != uint32(out.words[fieldWallCRC]) {
@@ -208,5 +210,6 @@ func (s *segment) holdsRow(j int, number int64) bool {
 // isRow reports whether the checksum of the view's scalars holds for that row.
 func (s *segment) isRow(v rowView, number int64) bool {
 	sc, err := s.scalars(v)
-	return err == nil && sc.checksum(s.run.columns, number, &s.run.id, make([]byte, checksumBytes)) == uint32(sc.words[fieldCRC])
+	return err == nil && sc.checksum(s.run.columns, number, &s.run.id,
+		make([]byte, checksumBytes)) == uint32(sc.words[fieldCRC])
 }

@@ -6,30 +6,30 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// segmentFile is the output of a Writer: a call of write is one system call, and
-// vectors go from the caller's memory to the system's.
+// segmentFile is the output of a Writer. Each write is one system call, which copies vectors
+// directly from the caller's memory.
 type segmentFile struct {
 	file          *os.File
 	size          int64 // bytes written
-	reserved      int64 // room that the file system keeps for the file; see reserve
-	cannotReserve bool  // it keeps none
+	reserved      int64 // bytes that the file system has reserved for the file; see reserve
+	cannotReserve bool  // the file system does not reserve, or a hole forbids it
 	parts         [][]byte
 }
 
-// holeBytes is the size from which zeros that stand for an absent vector are left
-// out: where the file system keeps holes, they take no room on the disk. Other
-// bytes always follow them.
+// holeBytes is the size from which the zeros of an absent vector are not written but skipped:
+// where the file system supports holes, they then need no space on the disk. Other bytes
+// always follow them, so the size of the file is right.
 const holeBytes = 16 << 10
 
-// Room is reserved in steps of a quarter of the file: less than 1 MiB is not
-// worth a system call, and no more than 64 MiB lie idle.
+// Space is reserved in steps of a quarter of the file. Less than minReserve is not worth a
+// system call, and more than maxReserve would be unused for too long.
 const (
 	minReserve = 1 << 20
 	maxReserve = 64 << 20
 )
 
-// newSegmentFile makes the file or, again, empties the one that is there. That is
-// never without a name: a run whose writer dies just then still has its segment.
+// newSegmentFile creates the file or, if again is set, truncates the existing one. It never
+// removes the file, so that a run whose writer dies at this moment still has its segment.
 func newSegmentFile(path string, again bool) (*segmentFile, error) {
 	how := os.O_CREATE | os.O_EXCL
 	if again {
@@ -50,7 +50,7 @@ func (s *segmentFile) write(pieces ...piece) error {
 	s.reserve(s.size + n)
 	for len(pieces) > 0 {
 		if p := pieces[0]; p.hole && len(p.bytes) >= holeBytes {
-			if err := s.trim(); err != nil { // what is reserved is no hole
+			if err := s.trim(); err != nil { // reserved space is not a hole
 				return err
 			}
 			s.cannotReserve = true
@@ -72,10 +72,9 @@ func (s *segmentFile) write(pieces ...piece) error {
 	return nil
 }
 
-// reserve has the file system keep room up to byte end and some more, where it
-// can: finding room for many rows at once takes it less time than for each of
-// them. What is left over is given back when the segment ends, and all of it when
-// a row leaves a hole.
+// reserve asks the file system to reserve space up to byte end and beyond: allocating once
+// for many rows takes less time than allocating for each row. trim returns unused space
+// when the segment ends, or when a row has a hole.
 func (s *segmentFile) reserve(end int64) {
 	more := min(end/4, maxReserve)
 	if end <= s.reserved || s.cannotReserve || more < minReserve {
@@ -88,7 +87,7 @@ func (s *segmentFile) reserve(end int64) {
 	s.reserved = end + more
 }
 
-// trim gives back the room that was reserved and not used.
+// trim returns the space that was reserved but not used.
 func (s *segmentFile) trim() error {
 	if s.reserved <= s.size {
 		return nil

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// shapeCache remembers the metadata of rows that were found to be what the
-// header implies. All rows with the same absent values have the same metadata,
-// so that nearly every row is recognized by one comparison.
+// metadataCache remembers metadata of rows that was verified against the header. All rows
+// with the same absent values have the same metadata, so one comparison suffices for
+// nearly every row.
 type metadataCache struct {
 	mu    sync.Mutex
 	known atomic.Pointer[[]knownMetadata]
@@ -19,10 +19,10 @@ type knownMetadata struct {
 	nulls nullSet
 }
 
-// maxShapes bounds the cache. A run has two or three shapes.
+// maxKnown bounds the cache. A run has two or three different metadata.
 const maxKnown = 32
 
-// parse is parseBatch with a memory.
+// parse does what parseBatch does, but first searches the cache.
 func (s *metadataCache) parse(meta []byte, c *columns) (nullSet, error) {
 	known := s.known.Load()
 	if known != nil {

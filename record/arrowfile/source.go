@@ -9,21 +9,21 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// source gives access to the bytes of a segment file. Its methods are safe for
-// concurrent use, refresh and close excepted.
+// source gives access to the bytes of a segment file. Except for refresh and close, its
+// methods are safe for concurrent use.
 type source interface {
 	// bytes returns n bytes from off, starting at an address that is a multiple
 	// of 8 when off is. They stay valid until close.
 	bytes(off, n int64) ([]byte, error)
-	// size is the number of bytes that the file had when it was last looked at.
+	// size is the size of the file when it was opened or last refreshed.
 	size() int64
-	// mapped says whether bytes returns the same memory each time, so that what
-	// was verified once need not be verified again.
+	// mapped reports whether bytes always returns the same memory, so that verified
+	// values need not be verified again.
 	mapped() bool
-	// refresh looks how long the file is now. Of what is new, bytes may be asked
-	// for pieces that begin at from or later.
+	// refresh reads the current size of the file. Among the new bytes, only those at from
+	// or later may be requested.
 	refresh(from int64) error
-	// freeze says that the file does not grow any more.
+	// freeze releases resources that are needed only while the file grows.
 	freeze() error
 	close() error
 }
@@ -35,7 +35,7 @@ func checkRange(off, n, size int64) error {
 	return nil
 }
 
-// readSource reads on demand. It serves systems without a memory map.
+// readSource reads on demand, on systems without memory maps.
 type readSource struct {
 	file   *os.File
 	length atomic.Int64

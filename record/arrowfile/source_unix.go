@@ -15,28 +15,28 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// mapSource maps a segment, a growing one in several pieces: what was handed out
-// stays where it is.
+// mapSource maps a segment into memory. It maps a growing segment in several pieces, so that
+// views that were returned keep their address.
 type mapSource struct {
 	file   *os.File // nil once the file is frozen
 	length atomic.Int64
 	pieces atomic.Pointer[[]region]
 
 	path     string
-	info     os.FileInfo // of the file that is mapped
-	reading  sync.Mutex  // held to open again
-	reopened *os.File    // what readAt reads from; nil before
+	info     os.FileInfo // of the mapped file
+	reading  sync.Mutex  // held while the file is opened again
+	reopened *os.File    // the descriptor of readAt; nil before its first use
 }
 
-// region is a mapped range of the file. It may reach beyond the file's end; there
-// it must not be touched before the file has grown.
+// region is a mapped range of the file. It may extend beyond the end of the file; that part
+// must not be read before the file has grown.
 type region struct {
 	offset int64
 	memory []byte
 }
 
-// aheadBytes is how much of a growing file is mapped before it is there. It
-// costs address space only and saves a map for each look at the file.
+// extraMapBytes is how much a growing file is mapped beyond its end. It costs only address
+// space, and saves a new map at each refresh.
 const extraMapBytes = 64 << 20
 
 // openSource maps a segment.
@@ -61,11 +61,11 @@ func openSource(path string) (source, error) {
 
 // add maps n bytes from off on.
 func (s *mapSource) add(off, n int64) error {
-	if n == 0 { // an empty map is not to be had
+	if n == 0 { // the system refuses an empty map
 		return nil
 	}
 	if int64(int(n)) != n {
-		return fmt.Errorf("%d bytes are more than this processor can map", n)
+		return fmt.Errorf("a file of %d bytes is too large for the address space of this processor", n)
 	}
 	m, err := unix.Mmap(int(s.file.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
@@ -127,34 +127,33 @@ func (s *mapSource) freeze() error {
 	return err
 }
 
-// release drops the resident pages of the maps. They are shared and read-only, so
-// that nothing is lost; an error would mean that they stay.
+// release drops the resident pages of the maps. The maps are shared and read-only, so
+// nothing is lost. After an error the pages only stay resident.
 func (s *mapSource) release() {
 	for _, p := range s.list() {
 		_ = unix.Madvise(p.memory, unix.MADV_DONTNEED)
 	}
 }
 
-// ahead has the system read n bytes from off on without waiting for them.
+// prefetch asks the system to read n bytes from off on, and does not wait.
 func (s *mapSource) prefetch(off, n int64) {
 	page := int64(os.Getpagesize())
 	for _, p := range s.list() {
 		if first, end := off-p.offset, off-p.offset+n; first >= 0 && end <= int64(len(p.memory)) {
-			_ = unix.Madvise(p.memory[first&^(page-1):end], unix.MADV_WILLNEED) // nothing depends on it
+			_ = unix.Madvise(p.memory[first&^(page-1):end], unix.MADV_WILLNEED) // only an optimization
 			return
 		}
 	}
 }
 
-// mostReopened bounds the descriptors that all sources keep for readAt. A run may
+// maxDescriptors bounds the descriptors that all sources keep for readAt, because a run may
 // have more segments than a process may have open files.
 const maxDescriptors = 16
 
 var openDescriptors atomic.Int64
 
-// readAt reads into b, from a descriptor of its own that is opened when it is first
-// needed: what it opens must be the file that is mapped. Where no descriptor is to
-// be had, it copies from the map.
+// readAt reads into b from a separate descriptor, which is opened at its first use and must
+// be the mapped file. When no descriptor is available, it copies from the map.
 func (s *mapSource) readAt(b []byte, off int64) error {
 	s.reading.Lock()
 	f := s.reopened
@@ -175,7 +174,7 @@ func (s *mapSource) readAt(b []byte, off int64) error {
 		}
 		now, err := f.Stat()
 		if err == nil && !os.SameFile(now, s.info) {
-			err = fmt.Errorf("%s was replaced", s.path)
+			err = fmt.Errorf("%s was replaced by another file", s.path)
 		}
 		if err != nil {
 			s.reading.Unlock()
@@ -190,7 +189,7 @@ func (s *mapSource) readAt(b []byte, off int64) error {
 	return err
 }
 
-// copyAt is readAt from the map.
+// copyAt does what readAt does, from the map.
 func (s *mapSource) copyAt(b []byte, off int64) error {
 	from, err := s.bytes(off, int64(len(b)))
 	if err != nil {
@@ -199,8 +198,8 @@ func (s *mapSource) copyAt(b []byte, off int64) error {
 	return catchFaults(func() { copy(b, from) })
 }
 
-// nextData returns the first place from off on that is not in a hole of the file,
-// whose bytes are zeros; off itself where the system cannot tell.
+// nextData returns the first offset at or after off that is not in a hole of the file, where
+// all bytes are zero. It returns off when the system does not know.
 func (s *mapSource) nextData(off int64) int64 {
 	if s.file == nil {
 		return off

@@ -86,7 +86,10 @@ func columnArray(c *record.Column) arrow.Array {
 	switch {
 	case c.Singles != nil && c.Valid == nil:
 		// As many as there are parameters: not copied.
-		data := array.NewData(arrow.PrimitiveTypes.Float32, len(c.Singles), []*memory.Buffer{nil, memory.NewBufferBytes(bytesOf(c.Singles))}, nil, 0, 0)
+		data := array.NewData(arrow.PrimitiveTypes.Float32, len(c.Singles), []*memory.Buffer{
+			nil,
+			memory.NewBufferBytes(bytesOf(c.Singles)),
+		}, nil, 0, 0)
 		return array.NewFloat32Data(data)
 	case c.Singles != nil:
 		b := array.NewFloat32Builder(mem)
@@ -193,7 +196,8 @@ func tableColumn(field arrow.Field, a arrow.Array) (record.Column, error) {
 	case *array.Boolean:
 		c.Bools = values(a.Len(), a.IsValid, a.Value)
 	default:
-		return c, fmt.Errorf("arrowfile: table: column %q has type %s; a table has int64, float64, float32, utf8 and bool", field.Name, field.Type)
+		return c, fmt.Errorf("arrowfile: table: column %q has type %s; a table has int64, float64, float32, utf8 and "+
+			"bool", field.Name, field.Type)
 	}
 	if field.Nullable {
 		c.Valid = make([]bool, a.Len())

@@ -49,7 +49,8 @@ func (s *segment) endWalk(off int64, err error) int64 {
 	rest := s.src.size() - off
 	prefix, readErr := s.src.bytes(off, min(4, rest))
 	complete := rest >= s.smallestRow()
-	if readErr == nil && len(prefix) == 4 && binary.LittleEndian.Uint32(prefix) == continuation && complete && !errors.Is(err, errTruncated) && !errors.Is(err, errEndMark) {
+	if readErr == nil && len(prefix) == 4 && binary.LittleEndian.Uint32(prefix) == continuation && complete &&
+		!errors.Is(err, errTruncated) && !errors.Is(err, errEndMark) {
 		s.offsets = append(s.offsets, off)
 		return s.src.size()
 	}

@@ -25,7 +25,9 @@ type Options struct {
 	// without them, whenever the process dies.
 	ExtraFiles map[string][]byte
 
-	SegmentBytes int64 // a segment ends when another row of the size of its last would make it larger than this; 0 means DefaultSegmentBytes
+	// a segment ends when another row of the size of its last would make it larger than this; 0
+	// means DefaultSegmentBytes
+	SegmentBytes int64
 
 	// A power cut loses at most what was appended since the last sync: the death
 	// of the process loses nothing. Append syncs when one of these is reached;
@@ -42,16 +44,20 @@ const DefaultSegmentBytes = 1 << 30
 // Validate names the option, its value and what is allowed.
 func (o Options) Validate() error {
 	if o.SegmentBytes < 0 {
-		return fmt.Errorf("arrowfile: options: SegmentBytes is %d; it must be positive, or 0 for %d", o.SegmentBytes, int64(DefaultSegmentBytes))
+		return fmt.Errorf("arrowfile: options: SegmentBytes is %d; it must be positive, or 0 for %d", o.SegmentBytes,
+			int64(DefaultSegmentBytes))
 	}
 	for name := range o.ExtraFiles {
 		_, err := fmt.Sscanf(name, "steps-%d.arrow", new(int))
-		if err == nil || name != filepath.Base(name) || name == headerName || name == lockName || name == analysisName || name == "." || name == ".." {
-			return fmt.Errorf("arrowfile: options: ExtraFiles has %q; it must be the name of a file in the run's directory and none of the recording's", name)
+		if err == nil || name != filepath.Base(name) || name == headerName || name == lockName ||
+			name == analysisName || name == "." || name == ".." {
+			return fmt.Errorf("arrowfile: options: ExtraFiles has %q; it must be the name of a file in the run's "+
+				"directory and none of the recording's", name)
 		}
 	}
 	if o.SyncRows < 0 || o.SyncBytes < 0 || o.SyncInterval < 0 {
-		return fmt.Errorf("arrowfile: options: SyncRows is %d, SyncBytes %d, SyncInterval %v; each must be positive, or 0 for never", o.SyncRows, o.SyncBytes, o.SyncInterval)
+		return fmt.Errorf("arrowfile: options: SyncRows is %d, SyncBytes %d, SyncInterval %v; each must be positive, "+
+			"or 0 for never", o.SyncRows, o.SyncBytes, o.SyncInterval)
 	}
 	return nil
 }
