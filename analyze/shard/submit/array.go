@@ -15,7 +15,7 @@ type Array struct {
 	Offset int   // a multiple of the size of an array
 	Shards []int // ascending
 	Limit  int   // tasks at once; 0 sets no limit
-	After  int   // which array before must have ended, by its place in the list; -1 for none
+	After  int   // index of the array that must end before; -1 for none
 }
 
 // tasks is the argument of --array.
@@ -37,7 +37,7 @@ func arraySize(maxArraySize int) int { return min(maxArraySize, mostTasks) }
 
 // arrays divides the shards, which ascend, into arrays of up to size tasks. At most
 // limit tasks run at once over all arrays when it is above 0: then the arrays
-// stand in as few queues as can hold so many tasks, each with its part of the limit,
+// are divided into as few queues as the limit needs, each with its part of the limit,
 // and the arrays of a queue run one after another.
 func arrays(shards []int, size, limit int) []Array {
 	var list []Array

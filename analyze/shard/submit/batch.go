@@ -21,20 +21,20 @@ import (
 type Options struct {
 	// Program is the absolute path of the program that the tasks run.
 	Program string
-	// Objective is the command that the plan starts and that may run, empty for none.
+	// Objective is the command that the plan starts and that the user allowed; empty for none.
 	Objective string
-	// Resume submits again what is neither done nor in the queue.
+	// Resume submits the shards again that are neither done nor in the queue.
 	Resume bool
-	// DryRun does without Slurm where it is not there.
+	// DryRun works without Slurm if this machine does not have it.
 	DryRun bool
 }
 
-// Batch is what is to be submitted of a plan.
+// Batch is a set of jobs to submit for a plan.
 type Batch struct {
 	Arrays []Array
 	Done   int   // shards that are finished
-	Queued []int // shards that Slurm has already
-	Alive  []int // shards that a worker outside of Slurm is on
+	Queued []int // shards in the queue of Slurm
+	Alive  []int // shards that a worker outside Slurm computes now
 	Notes  []string
 
 	plan          *shard.Plan
@@ -48,17 +48,19 @@ type Batch struct {
 // before and Resume is not set.
 var ErrSubmitted = errors.New("the plan was submitted before")
 
-// Prepare finds out what of the plan is to be submitted, and writes nothing. The
+// Prepare finds the shards of the plan that must be submitted. It writes nothing. The
 // directory of the plan must be an absolute path.
 func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkPath("the plan's directory", p.Dir()), checkPath("the program's path", o.Program)); err != nil {
+	if err := errors.Join(checkPath("the plan's directory", p.Dir()), checkPath("the program's path",
+		o.Program)); err != nil {
 		return nil, err
 	}
 	if strings.ContainsRune(p.Dir(), '\\') {
-		return nil, fmt.Errorf("submit: the plan's directory %q has a backslash, which Slurm takes out of the names of log files", p.Dir())
+		return nil, fmt.Errorf("submit: the plan's directory %q has a backslash, which Slurm takes out of the names "+
+			"of log files", p.Dir())
 	}
 	b := &Batch{plan: p, slurm: s}
 	var err error
@@ -66,7 +68,8 @@ func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, er
 		return nil, err
 	}
 	if len(b.jobs.Jobs) > 0 && !o.Resume {
-		return nil, fmt.Errorf("submit: %s: %w, as %s; --resume submits what is missing", p.Dir(), ErrSubmitted, b.jobs)
+		return nil, fmt.Errorf("submit: %s: %w, as %s; --resume submits the missing shards", p.Dir(), ErrSubmitted,
+			b.jobs)
 	}
 	values := newScriptValues(p, o.Program, o.Objective)
 	if b.shards, err = execute(shardsScript, values); err != nil {
@@ -81,7 +84,8 @@ func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, er
 			return nil, err
 		}
 		most = defaultArraySize
-		b.Notes = append(b.Notes, fmt.Sprintf("Slurm cannot be asked here; up to %d tasks are put into an array", most))
+		b.Notes = append(b.Notes, fmt.Sprintf("Slurm is not available here; an array gets up to %d tasks, its default",
+			most))
 	}
 	size := arraySize(most)
 	if b.before, err = queue(ctx, p, b.names(size)); err != nil {
@@ -91,25 +95,26 @@ func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, er
 		b.before = new(queued)
 	}
 	if len(b.before.shards) > 0 && !o.Resume {
-		return nil, fmt.Errorf("submit: %s: %w: %d of its shards are in Slurm's queue; --resume submits what is missing", p.Dir(), ErrSubmitted, len(b.before.shards))
+		return nil, fmt.Errorf("submit: %s: %w: %d of its shards are in Slurm's queue; --resume submits the missing "+
+			"shards", p.Dir(), ErrSubmitted, len(b.before.shards))
 	}
 	return b, b.choose(size)
 }
 
-// names are all that the plan's jobs in the queue may have.
+// names returns all names that jobs of the plan in the queue may have.
 func (b *Batch) names(size int) []string {
 	names := []string{mergeJobName(b.plan)}
 	for offset := 0; offset < b.plan.Shards; offset += size {
 		names = append(names, jobName(b.plan, offset))
 	}
-	for _, j := range b.jobs.Jobs { // of when Slurm's limit was another
+	for _, j := range b.jobs.Jobs { // from a time when Slurm had another limit
 		names = append(names, j.Name)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// choose finds the shards that are neither done nor at work.
+// choose finds the shards that are neither done nor being computed.
 func (b *Batch) choose(size int) error {
 	st, err := b.plan.Status(0)
 	if err != nil {
@@ -128,7 +133,7 @@ func (b *Batch) choose(size int) error {
 		case one.State == shard.Done:
 		case inQueue:
 			b.Queued = append(b.Queued, one.Shard)
-		// One that Slurm had and has no longer has died a moment ago.
+		// A shard that Slurm started and no longer lists has just died.
 		case one.State == shard.Running && !given[one.Shard]:
 			b.Alive = append(b.Alive, one.Shard)
 		default:
@@ -136,13 +141,14 @@ func (b *Batch) choose(size int) error {
 		}
 	}
 	if len(b.Alive) > 0 {
-		b.Notes = append(b.Notes, "left out, because a worker outside of Slurm gave a sign of life less than a minute ago: "+shardsText(shard.Ranges(b.Alive)))
+		b.Notes = append(b.Notes, "left out, because a worker outside Slurm was active less than a minute ago: "+
+			shardsText(shard.Ranges(b.Alive)))
 	}
 	b.Arrays = arrays(missing, size, b.slurm.Limit)
 	return nil
 }
 
-// Missing returns how many shards are submitted.
+// Missing returns the number of shards to submit.
 func (b *Batch) Missing() int {
 	n := 0
 	for i := range b.Arrays {
@@ -151,7 +157,7 @@ func (b *Batch) Missing() int {
 	return n
 }
 
-// Merging returns the id of a merge that is running, and nothing when there is none.
+// Merging returns the id of a running merge; empty if no merge runs.
 func (b *Batch) Merging() string {
 	for _, id := range slices.Sorted(maps.Keys(b.before.merges)) {
 		if b.before.merges[id] != "PENDING" {
@@ -161,7 +167,8 @@ func (b *Batch) Merging() string {
 	return ""
 }
 
-// waitingMerges are those that wait for tasks before; the new one takes their place.
+// waitingMerges returns the ids of merges that wait for earlier tasks. The new merge
+// replaces them.
 func (b *Batch) waitingMerges() []string {
 	var ids []string
 	for id, state := range b.before.merges {
@@ -175,13 +182,14 @@ func (b *Batch) waitingMerges() []string {
 
 func (b *Batch) path(name string) string { return filepath.Join(b.plan.Dir(), slurmName, name) }
 
-// logs is a pattern for names of log files in which Slurm replaces only ours.
+// logs returns a pattern for names of log files. Percent signs in the path are doubled,
+// so that Slurm replaces only those of the pattern.
 func (b *Batch) logs(pattern string) string {
 	return strings.ReplaceAll(b.path(logsName), "%", "%%") + "/" + pattern
 }
 
-// arrayArgs are the arguments of sbatch for an array. All are on the command line:
-// there they win over SBATCH_ variables of the environment.
+// arrayArgs returns the arguments of sbatch for an array. The command line overrides
+// SBATCH_ variables of the environment.
 func (b *Batch) arrayArgs(a *Array, dependency string) []string {
 	args := []string{
 		"--parsable", "--job-name=" + jobName(b.plan, a.Offset), "--array=" + a.tasks(),
@@ -195,14 +203,17 @@ func (b *Batch) arrayArgs(a *Array, dependency string) []string {
 	return append(args, b.path(shardsName), strconv.Itoa(a.Offset))
 }
 
-// mergeArgs are those for the merge. It is taken out of the queue when a shard
-// failed.
+// mergeArgs returns the arguments of sbatch for the merge. Slurm removes the merge from
+// the queue if a shard fails.
 func (b *Batch) mergeArgs(dependency string) []string {
 	limit := b.slurm.MergeTime
 	if limit == "" {
 		limit = b.slurm.timeOf(b.plan)
 	}
-	args := []string{"--parsable", "--job-name=" + mergeJobName(b.plan), "--requeue", "--open-mode=append", "--output=" + b.logs("merge-%j.log")}
+	args := []string{
+		"--parsable", "--job-name=" + mergeJobName(b.plan), "--requeue", "--open-mode=append",
+		"--output=" + b.logs("merge-%j.log"),
+	}
 	args = append(args, b.slurm.resources(limit)...)
 	if dependency != "" {
 		args = append(args, "--dependency="+dependency, "--kill-on-invalid-dep=yes")
@@ -210,8 +221,8 @@ func (b *Batch) mergeArgs(dependency string) []string {
 	return append(args, b.path(mergeName))
 }
 
-// mergeAfter is what the merge waits for: the success of the new tasks and the end
-// of those that were in the queue before, some of whose arrays may have failed
+// mergeAfter returns the dependency of the merge: the success of the new tasks, and the
+// end of the tasks that were in the queue before. Arrays of the latter may have failed
 // tasks that are now submitted again.
 func (b *Batch) mergeAfter(ids []string) string {
 	var parts []string
@@ -231,10 +242,11 @@ func after(a *Array, ids []string) string {
 	return "afterany:" + ids[a.After]
 }
 
-// Submit writes the scripts and submits the jobs. It returns those that were
-// submitted, also with an error.
+// Submit writes the scripts and submits the jobs. It returns the submitted jobs, also
+// with an error.
 func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
-	if err := errors.Join(safefile.CheckBelow(b.plan.Dir(), b.path(logsName)), safefile.Check(b.path(lockName)), os.MkdirAll(b.path(logsName), 0o777)); err != nil {
+	if err := errors.Join(safefile.CheckBelow(b.plan.Dir(), b.path(logsName)), safefile.Check(b.path(lockName)),
+		os.MkdirAll(b.path(logsName), 0o777)); err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
 	lock := flock.New(b.path(lockName))
@@ -247,9 +259,11 @@ func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
 	if now, err := ReadJobs(b.plan); err != nil {
 		return nil, err
 	} else if len(now.Jobs) != len(b.jobs.Jobs) {
-		return nil, fmt.Errorf("submit: %s: %w, while this call looked at it; --resume submits what is missing", b.plan.Dir(), ErrSubmitted)
+		return nil, fmt.Errorf("submit: %s: %w, while this command read it; --resume submits the missing shards",
+			b.plan.Dir(), ErrSubmitted)
 	}
-	if err := errors.Join(safefile.WriteScript(b.path(shardsName), []byte(b.shards)), safefile.WriteScript(b.path(mergeName), []byte(b.merge))); err != nil {
+	if err := errors.Join(safefile.WriteScript(b.path(shardsName), []byte(b.shards)),
+		safefile.WriteScript(b.path(mergeName), []byte(b.merge))); err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
 	if old := b.waitingMerges(); len(old) > 0 {
@@ -260,21 +274,26 @@ func (b *Batch) Submit(ctx context.Context) (done []Job, err error) {
 	var ids []string
 	for i := range b.Arrays {
 		a := &b.Arrays[i]
-		id, err := b.sbatch(ctx, Job{Name: jobName(b.plan, a.Offset), Offset: a.Offset, Shards: shard.Ranges(a.Shards)}, b.arrayArgs(a, after(a, ids)))
+		id, err := b.sbatch(ctx, Job{
+			Name: jobName(b.plan, a.Offset), Offset: a.Offset,
+			Shards: shard.Ranges(a.Shards),
+		}, b.arrayArgs(a, after(a, ids)))
 		if err != nil {
-			return b.jobs.Jobs[len(b.jobs.Jobs)-i:], fmt.Errorf("%w; submitted were %d of %d job arrays, and --resume submits the rest", err, i, len(b.Arrays))
+			return b.jobs.Jobs[len(b.jobs.Jobs)-i:], fmt.Errorf("%w; %d of %d job arrays were submitted, and "+
+				"--resume submits the rest", err, i, len(b.Arrays))
 		}
 		ids = append(ids, id)
 	}
 	_, err = b.sbatch(ctx, Job{Name: mergeJobName(b.plan)}, b.mergeArgs(b.mergeAfter(ids)))
 	if err != nil {
-		return b.jobs.Jobs[len(b.jobs.Jobs)-len(ids):], fmt.Errorf("%w; the shards are submitted, and --resume submits the merge", err)
+		return b.jobs.Jobs[len(b.jobs.Jobs)-len(ids):], fmt.Errorf("%w; the shards are submitted, and --resume "+
+			"submits the merge", err)
 	}
 	return b.jobs.Jobs[len(b.jobs.Jobs)-len(ids)-1:], nil
 }
 
-// sbatch submits one job. It is noted before and its number behind: a process that
-// dies between the two leaves a name that can be asked for.
+// sbatch submits one job. It notes the name of the job before and its number after
+// submission: if this process dies in between, the queue can be searched by the name.
 func (b *Batch) sbatch(ctx context.Context, j Job, args []string) (id string, err error) {
 	b.jobs.Jobs = append(b.jobs.Jobs, j)
 	if err := b.jobs.write(b.plan); err != nil {
@@ -282,10 +301,10 @@ func (b *Batch) sbatch(ctx context.Context, j Job, args []string) (id string, er
 	}
 	out, err := call(ctx, "sbatch", args...)
 	if err == nil {
-		// A cluster's name stands behind the number where there are several.
+		// With several clusters, the name of the cluster follows the number.
 		id, _, _ = strings.Cut(strings.TrimSpace(out), ";")
 		if _, bad := strconv.ParseUint(id, 10, 64); bad != nil {
-			err = fmt.Errorf("submit: sbatch printed %q; that is no number of a job", strings.TrimSpace(out))
+			err = fmt.Errorf("submit: sbatch printed %q, which is not the number of a job", strings.TrimSpace(out))
 		}
 	}
 	if err != nil {
@@ -331,11 +350,11 @@ func shardsText(list string) string {
 	}
 }
 
-// Script returns a shell script that does what Submit does, but for keeping the
-// numbers of the jobs: later calls find them by their names.
+// Script returns a shell script that does the same as Submit, except that it does not
+// keep the numbers of the jobs: later commands find the jobs by their names.
 func (b *Batch) Script() string {
 	var w strings.Builder
-	w.WriteString("#!/bin/bash\nset -e\nunset " + strings.Join(strangers, " ") + "\n")
+	w.WriteString("#!/bin/bash\nset -e\nunset " + strings.Join(jobVariables, " ") + "\n")
 	fmt.Fprintf(&w, "mkdir -p %s\n", ShellQuote(b.path(logsName)))
 	for _, f := range []struct{ path, text string }{{b.path(shardsName), b.shards}, {b.path(mergeName), b.merge}} {
 		fmt.Fprintf(&w, "cat >%s <<'END_OF_SCRIPT'\n%sEND_OF_SCRIPT\n", ShellQuote(f.path), f.text)
@@ -349,7 +368,7 @@ func (b *Batch) Script() string {
 		for i, a := range args {
 			quoted[i] = ShellQuote(a)
 			if strings.HasPrefix(a, "--dependency=") {
-				quoted[i] = a // numbers and our variables
+				quoted[i] = a // numbers, and variables of this script
 			}
 		}
 		fmt.Fprintf(&w, "%s=$(sbatch %s)\n%s=${%s%%%%;*}\n", variable, strings.Join(quoted, " "), variable, variable)

@@ -56,7 +56,8 @@ echo "$((99 + n));cluster"`,
 *"show job"*) echo "JobId=7 ArrayJobId=5 JobState=$(cat "$dir/state") Reason=None" ;;
 esac`,
 	} {
-		script := fmt.Sprintf("#!%s\ndir=%s\nn=$(ls \"$dir\" | grep -c ^call-)\nfor a in \"$@\"; do printf '%%s\\n' \"$a\"; done >\"$dir/call-$(printf %%03d \"$n\")-%s\"\n%s\n", bash, ShellQuote(s.dir), name, text)
+		script := fmt.Sprintf("#!%s\ndir=%s\nn=$(ls \"$dir\" | grep -c ^call-)\nfor a in \"$@\"; do printf '%%s\\n' "+
+			"\"$a\"; done >\"$dir/call-$(printf %%03d \"$n\")-%s\"\n%s\n", bash, ShellQuote(s.dir), name, text)
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(script), 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -166,25 +167,35 @@ func TestSubmit(t *testing.T) {
 	t.Setenv("SLURM_ARRAY_TASK_COUNT", "2")
 	t.Setenv("SBATCH_ARRAY_INX", "0-99") // would make an array of the merge
 	t.Setenv("SBATCH_QOS", "mine")
-	s := Slurm{Partition: "short", Account: "lab", Mem: "4G", CPUs: 3, Limit: 2, Time: "1:00:00", MergeTime: "30", Extra: []string{"--comment=two words"}}
+	s := Slurm{
+		Partition: "short", Account: "lab", Mem: "4G", CPUs: 3, Limit: 2, Time: "1:00:00", MergeTime: "30",
+		Extra: []string{"--comment=two words"},
+	}
 	jobs := submitNow(t, prepare(t, p, s, Options{}))
 	calls := fake.calls("sbatch")
 	if len(calls) != 2 {
 		t.Fatalf("sbatch was called %d times", len(calls))
 	}
 	logs := strings.ReplaceAll(dir, "%", "%%") + "/slurm/logs/"
-	have(t, calls[0], "--parsable", "--array=0-4%2", "--job-name=sgdwalk-"+p.Hash()[:8]+"-0", "--requeue", "--signal=B:TERM@60", "--open-mode=append",
+	have(t, calls[0], "--parsable", "--array=0-4%2", "--job-name=sgdwalk-"+p.Hash()[:8]+"-0", "--requeue",
+		"--signal=B:TERM@60", "--open-mode=append",
 		"--output="+logs+"%A_%a.log", "--partition=short", "--account=lab", "--mem=4G", "--cpus-per-task=3", "--time=1:00:00", "--comment=two words")
 	lacks(t, calls[0], "--dependency")
-	if tail := calls[0][len(calls[0])-2:]; cmp.Diff(tail, []string{filepath.Join(dir, "slurm", "shards.sh"), "0"}) != "" {
+	if tail := calls[0][len(calls[0])-2:]; cmp.Diff(tail, []string{
+		filepath.Join(dir, "slurm", "shards.sh"),
+		"0",
+	}) != "" {
 		t.Errorf("the script is %q", tail)
 	}
-	have(t, calls[1], "--dependency=afterok:100", "--kill-on-invalid-dep=yes", "--time=30", "--partition=short", "--mem=4G", filepath.Join(dir, "slurm", "merge.sh"))
+	have(t, calls[1], "--dependency=afterok:100", "--kill-on-invalid-dep=yes", "--time=30", "--partition=short",
+		"--mem=4G", filepath.Join(dir, "slurm", "merge.sh"))
 	lacks(t, calls[1], "--array")
-	if got, want := readAll(t, filepath.Join(fake.dir, "environment"))[0], strings.Repeat("SBATCH_QOS=mine\n", 2); got != want {
+	if got, want := readAll(t, filepath.Join(fake.dir, "environment"))[0], strings.Repeat("SBATCH_QOS=mine\n",
+		2); got != want {
 		t.Errorf("sbatch saw %q; want %q", got, want)
 	}
-	want := []Job{{ID: "100", Name: "sgdwalk-" + p.Hash()[:8] + "-0", Shards: "0-4"}, {ID: "101", Name: "sgdwalk-" + p.Hash()[:8] + "-merge"}}
+	want := []Job{{ID: "100", Name: "sgdwalk-" + p.Hash()[:8] + "-0", Shards: "0-4"}, {ID: "101", Name: "sgdwalk-" +
+		p.Hash()[:8] + "-merge"}}
 	if d := cmp.Diff(want, jobs); d != "" {
 		t.Errorf("jobs (-want +got):\n%s", d)
 	}
@@ -265,7 +276,8 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := planName(p)
-	fake.set("queue", fmt.Sprintf("100 1 RUNNING %s-0\n100 3 PENDING %s-0\n101 2 PENDING %s-4\n103 N/A PENDING %s-merge\n", name, name, name, name))
+	fake.set("queue", fmt.Sprintf("100 1 RUNNING %s-0\n100 3 PENDING %s-0\n101 2 PENDING %s-4\n103 N/A PENDING "+
+		"%s-merge\n", name, name, name, name))
 	b := prepare(t, p, Slurm{}, Options{Resume: true})
 	if d := cmp.Diff([]int{1, 3, 6}, b.Queued); d != "" {
 		t.Error(d)
@@ -276,7 +288,8 @@ func TestResume(t *testing.T) {
 	if len(b.Notes) != 1 || !strings.Contains(b.Notes[0], "9") {
 		t.Errorf("notes are %q", b.Notes)
 	}
-	if asked := fake.calls("squeue"); len(asked) != 2 || !strings.Contains(strings.Join(asked[1], " "), "--name="+name+"-0,"+name+"-4,"+name+"-8,"+name+"-merge") {
+	if asked := fake.calls("squeue"); len(asked) != 2 || !strings.Contains(strings.Join(asked[1], " "), "--name="+name+
+		"-0,"+name+"-4,"+name+"-8,"+name+"-merge") {
 		t.Errorf("squeue was asked %q", asked)
 	}
 	jobs := submitNow(t, b)
@@ -343,7 +356,8 @@ func TestSbatchFails(t *testing.T) {
 	fake.set("fail-2", "")
 	p := testPlan(t, t.TempDir(), 5)
 	jobs, err := prepare(t, p, Slurm{}, Options{}).Submit(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "QOSMaxSubmitJobPerUserLimit") || !strings.Contains(err.Error(), "1 of 3 job arrays") {
+	if err == nil || !strings.Contains(err.Error(), "QOSMaxSubmitJobPerUserLimit") ||
+		!strings.Contains(err.Error(), "1 of 3 job arrays") {
 		t.Errorf("the error is %v", err)
 	}
 	kept, err := ReadJobs(p)
@@ -375,11 +389,16 @@ func TestDamagedJobs(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(p.Dir(), "slurm"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{`{"plan": "x"`: "jobs.json", `{"plan": "0000"}`: "of plan 0000", `{"plan": "` + p.Hash() + `", "more": 1}`: "more", `{"plan": "` + p.Hash() + `", "jobs": [{"id": "1", "name": "a", "shards": "0-x"}]}`: `"0-x"`} {
+	for text, want := range map[string]string{
+		`{"plan": "x"`: "jobs.json", `{"plan": "0000"}`: "of plan 0000",
+		`{"plan": "` + p.Hash() + `", "more": 1}`: "more", `{"plan": "` + p.Hash() +
+			`", "jobs": [{"id": "1", "name": "a", "shards": "0-x"}]}`: `"0-x"`,
+	} {
 		if err := os.WriteFile(jobsPath(p), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Prepare(context.Background(), p, Slurm{}, Options{Program: program, Resume: true}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Prepare(context.Background(), p, Slurm{}, Options{Program: program, Resume: true}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -389,7 +408,8 @@ func TestPathsThatScriptsCannotName(t *testing.T) {
 	newFakeSlurm(t)
 	for _, name := range []string{"a\nb", `a\b`} {
 		p := testPlan(t, filepath.Join(t.TempDir(), name), 1)
-		if _, err := Prepare(context.Background(), p, Slurm{}, Options{Program: program}); err == nil || strings.Contains(err.Error(), "\n") {
+		if _, err := Prepare(context.Background(), p, Slurm{}, Options{Program: program}); err == nil ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -447,7 +467,8 @@ func task(t *testing.T, fake *fakeSlurm, worker string, env ...string) (cmd *exe
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "it's a worker")
-	text := fmt.Sprintf("#!%s\nprintf '%%s\\n' \"$@\" \"$SGDWALK_KERNEL\" >%s\n%s\n", needBash(t), ShellQuote(filepath.Join(fake.dir, "worker")), worker)
+	text := fmt.Sprintf("#!%s\nprintf '%%s\\n' \"$@\" \"$SGDWALK_KERNEL\" >%s\n%s\n", needBash(t),
+		ShellQuote(filepath.Join(fake.dir, "worker")), worker)
 	if err := os.WriteFile(bin, []byte(text), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -467,7 +488,8 @@ func task(t *testing.T, fake *fakeSlurm, worker string, env ...string) (cmd *exe
 	}
 	defer f.Close()
 	cmd = exec.Command(needBash(t), script, "7")
-	cmd.Env = append(append(os.Environ(), "SLURM_ARRAY_TASK_ID=3", "SLURM_ARRAY_JOB_ID=5", "SLURMD_NODENAME=n1"), env...)
+	cmd.Env = append(append(os.Environ(), "SLURM_ARRAY_TASK_ID=3", "SLURM_ARRAY_JOB_ID=5", "SLURMD_NODENAME=n1"),
+		env...)
 	cmd.Stdout, cmd.Stderr = f, f
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -508,7 +530,8 @@ func TestTask(t *testing.T) {
 			t.Errorf("the status is %d; want %d", got, want)
 		}
 		args := strings.Split(readAll(t, filepath.Join(fake.dir, "worker"))[0], "\n")
-		if args[0] != "work" || filepath.Base(args[1]) != "the plan's" || cmp.Diff(args[2:8], []string{"--shard", "10", "--grace", "50s", "--quiet", "avx2"}) != "" {
+		if args[0] != "work" || filepath.Base(args[1]) != "the plan's" ||
+			cmp.Diff(args[2:8], []string{"--shard", "10", "--grace", "50s", "--quiet", "avx2"}) != "" {
 			t.Errorf("the worker got %q", args)
 		}
 		if calls := fake.calls("scontrol"); len(calls) != 0 {
@@ -567,7 +590,8 @@ func TestTaskStopped(t *testing.T) {
 func TestMergeScript(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "it's a program")
-	if err := os.WriteFile(bin, []byte("#!"+needBash(t)+"\nprintf '%s\\n' \"$@\" \"$SGDWALK_KERNEL\"\nexit 4\n"), 0o777); err != nil {
+	if err := os.WriteFile(bin, []byte("#!"+needBash(t)+"\nprintf '%s\\n' \"$@\" \"$SGDWALK_KERNEL\"\nexit 4\n"),
+		0o777); err != nil {
 		t.Fatal(err)
 	}
 	p := testPlan(t, filepath.Join(dir, "the plan's"), 2)

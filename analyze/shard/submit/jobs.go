@@ -26,7 +26,7 @@ const (
 
 // Job is one job that was submitted.
 type Job struct {
-	// ID is Slurm's. It is empty when it is not known whether sbatch came to its end.
+	// ID is the number in Slurm. It is empty if this program died before sbatch returned.
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Offset int    `json:"offset"`           // of an array: the shard of its task 0
@@ -36,7 +36,7 @@ type Job struct {
 // Merge reports whether the job is the merge.
 func (j *Job) Merge() bool { return j.Shards == "" }
 
-// shards are those that were submitted.
+// shards returns the submitted shards.
 func (j *Jobs) shards() (map[int]bool, error) {
 	all := make(map[int]bool)
 	for i := range j.Jobs {
@@ -51,7 +51,8 @@ func (j *Jobs) shards() (map[int]bool, error) {
 			first, err1 := strconv.Atoi(from)
 			last, err2 := strconv.Atoi(to)
 			if err1 != nil || err2 != nil || first < 0 || last >= shard.MaxShards {
-				return nil, fmt.Errorf("submit: %s has the shards %q; they must be numbers and ranges such as 0-3,7", jobsName, j.Jobs[i].Shards)
+				return nil, fmt.Errorf("submit: %s has the shards %q; they must be numbers and ranges such as 0-3,7",
+					jobsName, j.Jobs[i].Shards)
 			}
 			for s := first; s <= last; s++ {
 				all[s] = true
@@ -61,13 +62,13 @@ func (j *Jobs) shards() (map[int]bool, error) {
 	return all, nil
 }
 
-// Jobs are all that were submitted for a plan, in their order.
+// Jobs lists the submitted jobs of a plan, in their order.
 type Jobs struct {
 	Plan string `json:"plan"` // the plan's hash
 	Jobs []Job  `json:"jobs"`
 }
 
-// ReadJobs reads what was submitted for a plan; none is no error.
+// ReadJobs reads the submitted jobs of a plan. A plan without jobs is not an error.
 func ReadJobs(p *shard.Plan) (*Jobs, error) {
 	path := jobsPath(p)
 	b, err := safefile.Read(path, 64<<20)

@@ -15,21 +15,21 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Kubernetes is what the pods of a plan may use, and where they find it. None of it
-// was run on a cluster: the manifests are checked against the types of the
-// Kubernetes API, and what they say against its documentation.
+// Kubernetes holds the resources of the pods of a plan, and the place of their files.
+// The manifests are tested against the types of the Kubernetes API; they have not been
+// run on a cluster.
 type Kubernetes struct {
 	Image     string // that the pods run, with the program of the plan
 	Namespace string // empty leaves it to kubectl
-	// Claim is a claim of a volume that many nodes can write to, which holds what is
-	// below Mount here. The pods see it under the same path, so that the plan's
-	// paths are theirs.
+	// Claim is the claim of a volume that many nodes can write to. The volume holds the
+	// files below Mount. Pods see it under the same path, so that the paths of the plan
+	// are valid there.
 	Claim       string
 	Mount       string
 	Mem         string // of a pod, as Slurm writes it; empty means 2G
 	CPUs        int    // of a pod; 0 means 1
-	Parallelism int    // pods at once; 0 means as many as there are shards, up to 1000
-	Objective   string // command that the plan starts and that may run; empty for none
+	Parallelism int    // pods at the same time; 0 means the number of shards, up to 1000
+	Objective   string // command that the plan starts and that the user allowed; empty for none
 }
 
 const (
@@ -38,7 +38,7 @@ const (
 	mergeFile      = "merge.yaml"
 	dockerFile     = "Dockerfile"
 
-	// mostPods is how many pods run at once unless more are asked for.
+	// mostPods is the largest default of Parallelism.
 	mostPods = 1000
 	// Paths of the image, which no volume should be mounted over.
 	programInImage = "/usr/local/bin/sgdwalk"
@@ -57,11 +57,14 @@ func (k *Kubernetes) Validate() error {
 	case k.Image == "":
 		return errors.New("submit: --image is missing: the name that the image of the program will have")
 	case !imagePattern.MatchString(k.Image):
-		return fmt.Errorf("submit: --image is %q; it must be the name of an image, such as registry.example.org/sgdwalk:1", k.Image)
+		return fmt.Errorf("submit: --image is %q; it must be the name of an image, such as "+
+			"registry.example.org/sgdwalk:1", k.Image)
 	case k.Claim == "":
-		return errors.New("submit: --claim is missing: the ReadWriteMany volume claim that holds the plan and the recording")
+		return errors.New("submit: --claim is missing: the ReadWriteMany volume claim that holds the plan and the " +
+			"recording")
 	case !namePattern.MatchString(k.Claim):
-		return fmt.Errorf("submit: --claim is %q; it must be the name of a volume claim: small letters, digits, dashes and dots", k.Claim)
+		return fmt.Errorf("submit: --claim is %q; it must be the name of a volume claim: small letters, digits, "+
+			"dashes and dots", k.Claim)
 	case k.Namespace != "" && !labelPattern.MatchString(k.Namespace):
 		return fmt.Errorf("submit: --namespace is %q; it must be small letters, digits and dashes", k.Namespace)
 	case k.Mem != "" && !memPattern.MatchString(k.Mem):
@@ -69,12 +72,13 @@ func (k *Kubernetes) Validate() error {
 	case k.CPUs < 0:
 		return fmt.Errorf("submit: --cpus is %d; it must be at least 1", k.CPUs)
 	case k.Parallelism < 0:
-		return fmt.Errorf("submit: --parallelism is %d; it must be at least 1, or 0 for as many as there are shards", k.Parallelism)
+		return fmt.Errorf("submit: --parallelism is %d; it must be at least 1, or 0 for the number of shards",
+			k.Parallelism)
 	}
 	return nil
 }
 
-// memory is a quantity of Kubernetes. Slurm's K, M, G and T are powers of 1024.
+// memory returns Mem as a quantity of Kubernetes. The letters of Slurm are powers of 1024.
 func (k *Kubernetes) memory() string {
 	switch {
 	case k.Mem == "":
@@ -86,8 +90,8 @@ func (k *Kubernetes) memory() string {
 	}
 }
 
-// mountOf returns the directory that the volume holds: the one that was asked for,
-// or the deepest that all paths of the plan are below.
+// mountOf returns the directory that the volume holds: Mount, or the deepest directory
+// that contains all paths of the plan.
 func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
 	paths := append([]string{p.Dir()}, pathsOf(p)...)
 	mount := k.Mount
@@ -99,7 +103,8 @@ func (k *Kubernetes) mountOf(p *shard.Plan) (string, error) {
 			}
 		}
 		if mount == filepath.Dir(mount) {
-			return "", fmt.Errorf("submit: --mount is missing, and the paths of the plan have no directory in common: %s", strings.Join(paths, ", "))
+			return "", fmt.Errorf("submit: --mount is missing, and the paths of the plan have no directory in "+
+				"common: %s", strings.Join(paths, ", "))
 		}
 	}
 	if !filepath.IsAbs(mount) || filepath.Clean(mount) == "/" {
@@ -142,14 +147,14 @@ func below(path, dir string) bool {
 	return err == nil && rest != ".." && !strings.HasPrefix(rest, ".."+string(filepath.Separator))
 }
 
-// manifestValues are what the manifests are made of.
+// manifestValues are the values of the templates.
 type manifestValues struct {
 	Name, Namespace, Image, Claim, Mount, Memory  string
 	Plan, Program, Temp, Kernel, Arch, Binary     string
 	Shards, Parallelism, CPUs, MostFailed         int
 	Again, Usage, Damaged, Grace, UID, GID, Tries int
 	Objective                                     bool
-	Command                                       string // of the objective, allowed by whoever submits
+	Command                                       string // of the objective, allowed by the user of submit
 }
 
 // Manifests are the files for Kubernetes.
@@ -168,7 +173,8 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkPath("the plan's directory", p.Dir()), checkPath("the program's name", binary)); err != nil {
+	if err := errors.Join(checkPath("the plan's directory", p.Dir()), checkPath("the program's name",
+		binary)); err != nil {
 		return nil, err
 	}
 	parallelism := k.Parallelism
@@ -179,7 +185,7 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 		Name: planName(p), Namespace: k.Namespace, Image: k.Image, Claim: k.Claim, Mount: mount, Memory: k.memory(),
 		Plan: p.Dir(), Program: programInImage, Temp: tempInImage, Kernel: p.Identity.Kernel, Arch: arch, Binary: binary,
 		Shards: p.Shards, Parallelism: min(parallelism, p.Shards), CPUs: max(1, k.CPUs),
-		// A mistake in the image fails every shard: some are enough to know.
+		// A mistake in the image fails every shard, so a few failures are enough.
 		MostFailed: max(1, min(p.Shards/10, 10_000)), Tries: 3,
 		Again: again, Usage: 2, Damaged: 3, Grace: TermSeconds, UID: os.Getuid(), GID: os.Getgid(),
 		Objective: p.Identity.Objective != "", Command: k.Objective,
@@ -196,7 +202,7 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 	return m, nil
 }
 
-// Write puts the files into the plan's directory and returns where.
+// Write writes the files below the plan's directory and returns their directory.
 func (m *Manifests) Write(p *shard.Plan) (dir string, err error) {
 	dir = filepath.Join(p.Dir(), kubernetesName)
 	if err := errors.Join(safefile.CheckBelow(p.Dir(), dir), os.MkdirAll(dir, 0o777)); err != nil {

@@ -17,33 +17,34 @@ import (
 // defaultArraySize is Slurm's own default of MaxArraySize.
 const defaultArraySize = 1001
 
-// strangers are variables by which sbatch would make another job of ours where no
-// argument stands against them.
-var strangers = []string{"SBATCH_ARRAY_INX", "SBATCH_WAIT", "SBATCH_SIGNAL", "SBATCH_NO_REQUEUE"}
+// jobVariables are environment variables that change a job of sbatch and that no
+// argument overrides.
+var jobVariables = []string{"SBATCH_ARRAY_INX", "SBATCH_WAIT", "SBATCH_SIGNAL", "SBATCH_NO_REQUEUE"}
 
-// call runs one of Slurm's programs and returns what it prints. Its own words are
-// in the error.
+// call runs a program of Slurm and returns its output. An error contains what the
+// program printed on standard error.
 func call(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains(strangers, name)
+		return slices.Contains(jobVariables, name)
 	})
-	var said strings.Builder
-	cmd.Stderr = &said
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return "", fmt.Errorf("submit: %s is not on this machine's PATH; submit from a login node, or print the scripts with --dry-run: %w", name, err)
+		return "", fmt.Errorf("submit: %s is not on this machine's PATH; submit from a login node, or print the "+
+			"scripts with --dry-run: %w", name, err)
 	case err != nil:
-		return "", fmt.Errorf("submit: %s: %w: %s", name, err, strings.Join(strings.Fields(said.String()), " "))
+		return "", fmt.Errorf("submit: %s: %w: %s", name, err, strings.Join(strings.Fields(stderr.String()), " "))
 	}
 	return string(out), nil
 }
 
 var maxArrayLine = regexp.MustCompile(`(?m)^MaxArraySize\s*=\s*(\d+)\s*$`)
 
-// maxArraySize asks Slurm: the number of a task must be below it.
+// maxArraySize returns Slurm's bound on the number of a task of an array.
 func maxArraySize(ctx context.Context) (int, error) {
 	out, err := call(ctx, "scontrol", "show", "config")
 	if err != nil {
@@ -60,17 +61,17 @@ func maxArraySize(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// jobName names a job array by the plan and the shard of its first task, so that
-// the queue itself says what is in it.
+// jobName names a job array by the plan and the shard of its first task, so that the
+// queue alone shows which shards it contains.
 func jobName(p *shard.Plan, offset int) string { return fmt.Sprintf("%s-%d", planName(p), offset) }
 
 func mergeJobName(p *shard.Plan) string { return planName(p) + "-merge" }
 
 func planName(p *shard.Plan) string { return "sgdwalk-" + p.Hash()[:8] }
 
-// queued is what Slurm's queue has of a plan.
+// queued holds the jobs of a plan in the queue of Slurm.
 type queued struct {
-	shards map[int]string  // state of those that are in the queue
+	shards map[int]string  // state of each shard in the queue
 	arrays map[string]bool // ids of their arrays
 	merges map[string]string
 }
@@ -95,7 +96,8 @@ func queue(ctx context.Context, p *shard.Plan, names []string) (*queued, error) 
 		offset, err1 := strconv.Atoi(strings.TrimPrefix(name, planName(p)+"-"))
 		t, err2 := strconv.Atoi(task)
 		if err1 != nil || err2 != nil {
-			return nil, fmt.Errorf("submit: squeue says %q of a job of this plan, which is no task of an array", strings.TrimSpace(line))
+			return nil, fmt.Errorf("submit: squeue printed %q for a job of this plan, which is not a task of an array",
+				strings.TrimSpace(line))
 		}
 		q.shards[offset+t] = state
 		q.arrays[id] = true

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// ShellQuote returns a word that a shell reads as s.
+// ShellQuote returns s quoted for a shell.
 func ShellQuote(s string) string {
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+=./,:@%", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("_-+=./,:@%", r)
 	}
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
@@ -17,7 +18,7 @@ func ShellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// yamlQuote returns s as a scalar of YAML, of which the strings of JSON are a part.
+// yamlQuote returns s as a scalar of YAML. Every JSON string is a YAML scalar.
 func yamlQuote(s string) (string, error) {
 	b, err := json.Marshal(s)
 	return string(b), err
@@ -66,7 +67,7 @@ func Words(text string) ([]string, error) {
 	return words, nil
 }
 
-// checkPath refuses paths that no script can name.
+// checkPath refuses paths that a script cannot contain.
 func checkPath(what, path string) error {
 	if i := strings.IndexFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
 		return fmt.Errorf("submit: %s %q has a control character at byte %d; scripts cannot name it", what, path, i)

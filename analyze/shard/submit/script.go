@@ -8,20 +8,20 @@ import (
 	"sgdwalk/analyze/shard"
 )
 
-// again is the exit status of a worker that was told to stop and has to go on.
+// again is the exit status of a worker that was stopped and must continue later.
 const again = 75
 
-// mostRestarts ends a task that is put back into the queue without end, as one
-// whose units take longer than its time limit is.
+// mostRestarts bounds how often a task goes back into the queue. A task whose units take
+// longer than its time limit would otherwise restart forever.
 const mostRestarts = 100
 
-// scriptValues are what the scripts are made of.
+// scriptValues are the values of the templates.
 type scriptValues struct {
 	Plan, Program, Kernel string
 	Hash                  string
 	Shards                int
 	Again, MostRestarts   int
-	Objective             string // command that the plan starts, allowed by whoever submits
+	Objective             string // command that the plan starts, allowed by the user of submit
 }
 
 func newScriptValues(p *shard.Plan, program, objective string) scriptValues {

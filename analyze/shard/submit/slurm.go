@@ -11,28 +11,27 @@ import (
 	"sgdwalk/analyze/shard"
 )
 
-// Slurm is what the tasks of a plan may use. Empty fields leave the matter to the
-// site's defaults.
+// Slurm holds the resources of a task. An empty field means the default of the cluster.
 type Slurm struct {
 	Partition string
 	Account   string
 	// Time is the limit of a task as Slurm writes it. Empty takes twice the plan's
-	// estimate and ten minutes, or the partition's default when there is none.
+	// estimate plus ten minutes, or the default of the partition without an estimate.
 	Time string
-	// MergeTime is that of the merge; empty means Time.
+	// MergeTime is the limit of the merge; empty means Time.
 	MergeTime string
 	Mem       string // of a task, as Slurm writes it: 4G
 	CPUs      int    // of a task; 0 means 1
-	// Limit is how many tasks run at once; 0 sets no limit.
+	// Limit is the number of tasks that run at the same time; 0 sets no limit.
 	Limit int
 	Extra []string // further arguments for sbatch
 }
 
-// TermSeconds is how long before its time limit a task is told to stop.
+// TermSeconds is the time before its limit at which a task receives the signal to stop.
 const TermSeconds = 60
 
-// leastTime is the least limit that leaves a task time to work: Slurm may send its
-// signal a minute earlier than it is asked to.
+// leastTime is the shortest limit that leaves a task time to work: Slurm may send the
+// signal up to a minute before TermSeconds.
 const leastTime = 3 * time.Minute
 
 var (
@@ -41,9 +40,9 @@ var (
 	wordPattern = regexp.MustCompile(`^[A-Za-z0-9_.@%+,-]+$`)
 )
 
-// ours are the arguments of sbatch that a batch sets itself; others of Extra go
-// through to sbatch as they are.
-var ours = []string{
+// reservedArgs are the arguments of sbatch that a batch sets itself. All other arguments
+// of Extra are passed on unchanged.
+var reservedArgs = []string{
 	"--array", "-a", "--dependency", "-d", "--job-name", "-J", "--output", "-o", "--error", "-e", "--parsable",
 	"--requeue", "--no-requeue", "--signal", "--open-mode", "--kill-on-invalid-dep", "--wrap", "--wait", "-W",
 	"--partition", "-p", "--account", "-A", "--time", "-t", "--mem", "--cpus-per-task", "-c", "--test-only", "--help", "-h", "--version", "-V", "--usage",
@@ -66,7 +65,8 @@ func (s *Slurm) Validate() error {
 		}
 	}
 	if d, limited := limitOf(s.Time); s.Time != "" && limited && d < leastTime {
-		return fmt.Errorf("submit: --time is %q, %v; it must be at least %v: a task is told to stop up to two minutes before its limit", s.Time, d, leastTime)
+		return fmt.Errorf("submit: --time is %q, %v; it must be at least %v: a task receives the signal to stop up "+
+			"to two minutes before its limit", s.Time, d, leastTime)
 	}
 	switch {
 	case s.CPUs < 0:
@@ -79,17 +79,19 @@ func (s *Slurm) Validate() error {
 		if err := checkPath("--extra", word); err != nil {
 			return err
 		}
-		if slices.Contains(ours, name) || len(name) > 2 && name[0] == '-' && name[1] != '-' && slices.Contains(ours, name[:2]) {
+		if slices.Contains(reservedArgs, name) || len(name) > 2 && name[0] == '-' && name[1] != '-' &&
+			slices.Contains(reservedArgs, name[:2]) {
 			return fmt.Errorf("submit: --extra has %q, which submit sets itself or has a flag for", word)
 		}
 	}
 	if len(s.Extra) > 0 && !strings.HasPrefix(s.Extra[0], "-") {
-		return fmt.Errorf("submit: --extra begins with %q; it must begin with an option of sbatch, such as --qos=long", s.Extra[0])
+		return fmt.Errorf("submit: --extra begins with %q; it must begin with an option of sbatch, such as --qos=long",
+			s.Extra[0])
 	}
 	return nil
 }
 
-// limitOf reads a time limit; limited is false for none.
+// limitOf parses a time limit; limited is false if there is no limit.
 func limitOf(text string) (d time.Duration, limited bool) {
 	if text == "" || text == "UNLIMITED" || text == "INFINITE" {
 		return 0, false
@@ -119,8 +121,8 @@ func limitOf(text string) (d time.Duration, limited bool) {
 
 func (s *Slurm) cpus() int { return max(1, s.CPUs) }
 
-// timeOf is the limit of a task of the plan: what was asked for, or twice the
-// estimate, for slower nodes and a busy file system, and ten minutes.
+// timeOf returns the time limit of a task: Time, or twice the estimate plus ten minutes,
+// which leaves room for slower nodes and a busy file system.
 func (s *Slurm) timeOf(p *shard.Plan) string {
 	if s.Time != "" {
 		return s.Time
@@ -133,10 +135,15 @@ func (s *Slurm) timeOf(p *shard.Plan) string {
 	return fmt.Sprintf("%d-%02d:%02d:00", minutes/(24*60), minutes/60%24, minutes%60)
 }
 
-// resources are the arguments of sbatch for them.
+// resources returns the arguments of sbatch for the resources and the limit.
 func (s *Slurm) resources(limit string) []string {
 	args := []string{"--nodes=1", "--ntasks=1", "--cpus-per-task=" + strconv.Itoa(s.cpus())}
-	for _, f := range []struct{ flag, value string }{{"--partition=", s.Partition}, {"--account=", s.Account}, {"--time=", limit}, {"--mem=", s.Mem}} {
+	for _, f := range []struct{ flag, value string }{
+		{"--partition=", s.Partition},
+		{"--account=", s.Account},
+		{"--time=", limit},
+		{"--mem=", s.Mem},
+	} {
 		if f.value != "" {
 			args = append(args, f.flag+f.value)
 		}

@@ -38,7 +38,10 @@ func TestSlurmRefuses(t *testing.T) {
 			t.Errorf("%+v: %v; want one line with %q", c.s, err, c.want)
 		}
 	}
-	good := Slurm{Partition: "short,long", Account: "lab-1", Time: "1-00:00:00", MergeTime: "90", Mem: "4G", CPUs: 8, Limit: 20, Extra: []string{"--qos=long", "-C", "avx2|avx512"}}
+	good := Slurm{
+		Partition: "short,long", Account: "lab-1", Time: "1-00:00:00", MergeTime: "90", Mem: "4G", CPUs: 8,
+		Limit: 20, Extra: []string{"--qos=long", "-C", "avx2|avx512"},
+	}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -188,7 +191,8 @@ func TestWords(t *testing.T) {
 func TestQuotesOfShell(t *testing.T) {
 	bash := needBash(t)
 	rapid.Check(t, func(t *rapid.T) {
-		words := rapid.SliceOfN(rapid.StringOf(rapid.RuneFrom([]rune(` '"$\!*?[]{}()<>|&;#~%äaA0-=/`+"`"))), 1, 8).Draw(t, "words")
+		words := rapid.SliceOfN(rapid.StringOf(rapid.RuneFrom([]rune(` '"$\!*?[]{}()<>|&;#~%äaA0-=/`+"`"))), 1,
+			8).Draw(t, "words")
 		line := "printf '%s\\n'"
 		for _, w := range words {
 			line += " " + ShellQuote(w)
