@@ -37,8 +37,10 @@ func TestManifests(t *testing.T) {
 	shared := filepath.Join(t.TempDir(), `it's "shared" #1 {x}, Ümläut`)
 	p := testPlan(t, filepath.Join(shared, "plans", "a plan"), 64)
 	p.Directory, p.Of = shared, filepath.Join(shared, "run")
-	k := Kubernetes{Image: "registry.example.org/lab/sgdwalk:1", Claim: "shared-claim", Namespace: "lab", Mem: "4G",
-		CPUs: 3, Parallelism: 10}
+	k := Kubernetes{
+		Image: "registry.example.org/lab/sgdwalk:1", Claim: "shared-claim", Namespace: "lab", Mem: "4G",
+		CPUs: 3, Parallelism: 10,
+	}
 	m, err := k.Manifests(p, "amd64", "sgdwalk 1")
 	if err != nil {
 		t.Fatal(err)
@@ -55,8 +57,10 @@ func TestManifests(t *testing.T) {
 		what string
 		got  *int32
 		want int32
-	}{{"completions", s.Completions, 64}, {"parallelism", s.Parallelism, 10}, {"backoffLimitPerIndex",
-		s.BackoffLimitPerIndex, 3}, {"maxFailedIndexes", s.MaxFailedIndexes, 6}} {
+	}{{"completions", s.Completions, 64}, {"parallelism", s.Parallelism, 10}, {
+		"backoffLimitPerIndex",
+		s.BackoffLimitPerIndex, 3,
+	}, {"maxFailedIndexes", s.MaxFailedIndexes, 6}} {
 		if n.got == nil || *n.got != n.want {
 			t.Errorf("%s is %v; want %d", n.what, n.got, n.want)
 		}
@@ -66,9 +70,13 @@ func TestManifests(t *testing.T) {
 	}
 	wantRules := []batchv1.PodFailurePolicyRule{
 		{Action: batchv1.PodFailurePolicyActionIgnore, OnExitCodes: exitCodes(75)},
-		{Action: batchv1.PodFailurePolicyActionIgnore,
-			OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget,
-				Status: corev1.ConditionTrue}}},
+		{
+			Action: batchv1.PodFailurePolicyActionIgnore,
+			OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{
+				Type:   corev1.DisruptionTarget,
+				Status: corev1.ConditionTrue,
+			}},
+		},
 		{Action: batchv1.PodFailurePolicyActionFailIndex, OnExitCodes: exitCodes(2, 3)},
 	}
 	if d := cmp.Diff(wantRules, s.PodFailurePolicy.Rules); d != "" {
@@ -90,8 +98,10 @@ func TestManifests(t *testing.T) {
 
 func exitCodes(codes ...int32) *batchv1.PodFailurePolicyOnExitCodesRequirement {
 	name := "sgdwalk"
-	return &batchv1.PodFailurePolicyOnExitCodesRequirement{ContainerName: &name,
-		Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: codes}
+	return &batchv1.PodFailurePolicyOnExitCodesRequirement{
+		ContainerName: &name,
+		Operator:      batchv1.PodFailurePolicyOnExitCodesOpIn, Values: codes,
+	}
 }
 
 func checkPod(t *testing.T, pod *corev1.PodSpec, shared string, args []string) {
@@ -257,8 +267,10 @@ func testPlan(t *testing.T, dir string, shards int) *shard.Plan {
 		Analysis: "landscape", Of: filepath.Join(filepath.Dir(dir),
 			"run"), Directory: filepath.Dir(dir), Shards: shards,
 		Identity: shard.Identity{Software: "test", Program: "abc", Kernel: "avx2"},
-		Kinds: []shard.Kind{{Name: "cell", Units: 3 * shards, Timed: 1,
-			Seconds: 100}}, TimedCores: 2, SetupSeconds: 1,
+		Kinds: []shard.Kind{{
+			Name: "cell", Units: 3 * shards, Timed: 1,
+			Seconds: 100,
+		}}, TimedCores: 2, SetupSeconds: 1,
 	}
 	if err := shard.Create(dir, p, units); err != nil {
 		t.Fatal(err)
