@@ -9,7 +9,7 @@ import (
 	"sgdwalk/train"
 )
 
-// Adam scales every coordinate by its own gradients (Kingma and Ba 2015,
+// Adam scales every coordinate by the size of its own gradients (Kingma and Ba 2015,
 // algorithm 1); m, v and t start at zero:
 //
 //	t <- t + 1
@@ -17,8 +17,8 @@ import (
 //	v <- b2 v + (1-b2) g^2
 //	theta <- theta - eta (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps)
 //
-// Weight decay is added to the gradient, as PyTorch's Adam does, and so scaled
-// like it; [AdamW] keeps the two apart.
+// Weight decay is added to the gradient, as in PyTorch's Adam, so it is scaled too. [AdamW]
+// keeps the two apart.
 type Adam struct {
 	prepare      preparation
 	beta1, beta2 float64
@@ -35,7 +35,7 @@ var (
 func adamRule() rule {
 	return rule{
 		name: "adam", doc: "adaptive moments (Kingma and Ba 2015), weight decay in the gradient",
-		hyper: adamHyper(0, coupled),
+		hyper: adamHyper(0, decayDoc),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return newAdam("adam", v, layout)
 		},
@@ -43,21 +43,21 @@ func adamRule() rule {
 	}
 }
 
-// adamEdge is (2 + 2 beta1) / (1 - beta1), 38 for 0.9: the edge of the recursion with
-// the scales held fixed. That training ends there is recalled from Cohen et al. (2022,
-// arXiv:2207.14484), not checked here.
+// adamEdge has the threshold (2 + 2 beta1) / (1 - beta1), which is 38 for 0.9. It is the edge
+// of the recursion with fixed scales. That training ends there is quoted from Cohen et al.
+// (2022, arXiv:2207.14484), not checked here.
 func adamEdge(o record.Optimizer) Edge {
-	e := withFactor(o, "beta1", func(beta float64) float64 { return (2 + 2*beta) / (1 - beta) })
+	e := edgeFromFactor(o, "beta1", func(beta float64) float64 { return (2 + 2*beta) / (1 - beta) })
 	e.Preconditioned = true
 	return e
 }
 
 func adamHyper(decay float64, doc string) []Hyperparameter {
 	return slices.Concat([]Hyperparameter{
-		learningRate(0.001, "size of a step in every coordinate, about"),
-		{Name: "beta1", Default: 0.9, Doc: "decay of the mean of the gradient", Max: 1, ExcludeMax: true},
-		{Name: "beta2", Default: 0.999, Doc: "decay of the mean of its square", Max: 1, ExcludeMax: true},
-		{Name: "epsilon", Default: 1e-8, Doc: "added to the root of the mean square", Max: math.Inf(1), ExcludeMin: true},
+		learningRate(0.001, "approximate size of a step in every coordinate"),
+		factor("beta1", 0.9, "decay of the mean of the gradient"),
+		factor("beta2", 0.999, "decay of the mean of its square"),
+		positive("epsilon", 1e-8, "added to the root of the mean square"),
 	}, weightDecay(decay, doc), []Hyperparameter{clipNorm()})
 }
 
@@ -70,20 +70,20 @@ func newAdam(name string, v values, layout record.Layout) *Adam {
 	}
 }
 
-// Step moves theta.
+// Step updates theta.
 func (o *Adam) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
-	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+	if err := o.prepare.apply(theta, grad, learningRate); err != nil {
 		return err
 	}
 	o.move(theta, grad, learningRate)
 	return nil
 }
 
-// move is the rule, without weight decay.
+// move applies the rule without weight decay.
 func (o *Adam) move(theta, grad []float32, rate float64) {
 	o.steps[0]++
 	t := float64(o.steps[0])
-	// The corrections are applied to the two scalars rather than to the vectors:
+	// The bias corrections go into the two scalars instead of the vectors:
 	// sqrt(v/c) = sqrt(v)/sqrt(c).
 	size := float32(rate / (1 - math.Pow(o.beta1, t)))
 	root := float32(1 / math.Sqrt(1-math.Pow(o.beta2, t)))
@@ -101,19 +101,21 @@ func (o *Adam) move(theta, grad []float32, rate float64) {
 
 // State returns the moments and the number of steps.
 func (o *Adam) State() []train.Buffer {
-	return []train.Buffer{{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps}}
+	return []train.Buffer{
+		{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps},
+	}
 }
 
 // SetState restores them.
 func (o *Adam) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
-// Preconditioner sets dst, of the length of theta, to what the last step divided
-// every coordinate by: theta moved by -eta m / D with
+// Preconditioner sets dst, which has the length of theta, to the divisor of every coordinate
+// in the last step: theta changed by -eta m / D with
 //
 //	D = (1-b1^t) (sqrt(v / (1-b2^t)) + eps)
 //
-// and the running mean m. It is 0 for a coordinate that has had no gradient yet.
-// It reports false before the first step.
+// and the running mean m. dst is 0 for a coordinate that has had no gradient yet. Before
+// the first step Preconditioner returns false.
 func (o *Adam) Preconditioner(dst []float32) bool {
 	t := float64(o.steps[0])
 	if t == 0 {

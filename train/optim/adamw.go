@@ -7,12 +7,12 @@ import (
 	"sgdwalk/train"
 )
 
-// AdamW is [Adam] with weight decay apart from the gradient (Loshchilov and
-// Hutter 2019, algorithm 2, as PyTorch has it): before the step,
+// AdamW is [Adam] with weight decay apart from the gradient (Loshchilov and Hutter 2019,
+// algorithm 2, as in PyTorch): before the step,
 //
 //	theta <- theta - eta w theta
 //
-// where w is the weight decay.
+// with the weight decay w.
 type AdamW struct{ Adam }
 
 var (
@@ -23,7 +23,7 @@ var (
 func adamWRule() rule {
 	return rule{
 		name: "adamw", doc: "adaptive moments with decoupled weight decay (Loshchilov and Hutter 2019)",
-		hyper: adamHyper(0.01, "theta shrinks by this share of the learning rate each step"),
+		hyper: adamHyper(0.01, "each step scales theta by 1 minus this times the learning rate"),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &AdamW{*newAdam("adamw", v, layout)}
 		},
@@ -31,22 +31,22 @@ func adamWRule() rule {
 	}
 }
 
-// adamWEdge is that of Adam; weight decay is no part of the loss.
+// adamWEdge is the edge of Adam. Weight decay is not part of the loss.
 func adamWEdge(o record.Optimizer) Edge {
 	e := adamEdge(o)
 	e.DecoupledDecay = true
 	return e
 }
 
-// Step moves theta.
+// Step updates theta.
 func (o *AdamW) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
 	if err := o.prepare.check(theta, grad, learningRate); err != nil {
 		return err
 	}
-	o.prepare.clipped(grad)
+	o.prepare.clipGradient(grad)
 	if o.prepare.decay != 0 {
 		keep := float32(1 - learningRate*o.prepare.decay)
-		for _, s := range o.prepare.spans {
+		for _, s := range o.prepare.decaying {
 			for i := s.from; i < s.to; i++ {
 				theta[i] *= keep
 			}

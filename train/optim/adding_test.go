@@ -14,7 +14,7 @@ import (
 type signSGD struct{ prepare preparation }
 
 func (o *signSGD) Step(_ context.Context, theta, grad []float32, rate float64, _ train.Probe) error {
-	if err := o.prepare.coupled(theta, grad, rate); err != nil {
+	if err := o.prepare.apply(theta, grad, rate); err != nil {
 		return err
 	}
 	for i, g := range grad {
@@ -31,12 +31,13 @@ func (o *signSGD) Step(_ context.Context, theta, grad []float32, rate float64, _
 func signSGDRule() rule {
 	return rule{
 		name: "sign-sgd", doc: "sign of the gradient (Bernstein et al. 2018)",
-		hyper: slices.Concat([]Hyperparameter{learningRate(0.01, "size of a step in every coordinate")}, weightDecay(0, coupled)),
+		hyper: slices.Concat([]Hyperparameter{learningRate(0.01, "size of a step in every coordinate")},
+			weightDecay(0, decayDoc)),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &signSGD{newPreparation("sign-sgd", v, layout)}
 		},
 		edge: func(record.Optimizer) Edge {
-			return Edge{Absent: "the steps of optimizer sign-sgd do not shrink near a minimum: it has no edge of stability"}
+			return Edge{Absent: "the steps of optimizer sign-sgd do not shrink near a minimum: it has no edge"}
 		},
 	}
 }

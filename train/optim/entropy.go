@@ -18,30 +18,28 @@ const (
 	purposeLangevin = 0x6c616e676576696e // "langevin"
 )
 
-// EntropySGD descends the local entropy instead of the loss (Chaudhari et al.
-// 2017, and the released code): an inner loop of stochastic gradient Langevin
-// dynamics explores the surroundings of theta on fresh mini-batches, and theta
-// moves towards the average of what it visits. Step t, from 0, with
-// gamma_t = gamma (1 + scoping)^t, starts from x' = mu = theta and a zero inner
-// momentum buffer and does inner_steps times
+// EntropySGD descends the local entropy instead of the loss (Chaudhari et al. 2017, and the
+// released code). An inner loop of stochastic gradient Langevin dynamics explores the
+// surroundings of theta on fresh mini-batches, and theta moves towards the average of the
+// visited points. Step t, from 0, uses gamma_t = gamma (1 + scoping)^t. It starts with
+// x' = mu = theta and an inner momentum buffer of zero, and does inner_steps times
 //
 //	g   = gradient of a fresh mini-batch at x', plus weight decay, with Nesterov momentum
 //	x' <- x' - eta' (g - gamma_t (theta - x') + noise/sqrt(eta'/2) N(0, 1))
 //	mu <- averaging mu + (1 - averaging) x'
 //
-// then takes theta - mu, plus weight decay, with Nesterov momentum as the
-// gradient of an ordinary step. gamma is not a factor of the outer gradient: it
-// is part of the learning rate, whose default is 1.
+// Then theta - mu, plus weight decay, with Nesterov momentum, is the gradient of an ordinary
+// step. gamma is not a factor of the outer gradient: it is part of the learning rate, whose
+// default is 1.
 //
-// The average keeps the share averaging, 0.75, of its old value, as the code
-// does; the paper's formula has the two weights the other way round. The scoping
-// exponent counts the steps, as in the authors' Lua code; their Python code
-// never counts. The gradient that comes with a step is not used, as in the code,
-// unless inner_steps is 0, when the rule is SGD with Nesterov momentum. Inner
-// iterates are recorded before their update, each with the loss of the fresh
-// mini-batch at it, so the first one of a step is theta itself.
+// The average keeps the share averaging, 0.75, of its old value, as in the code; the paper's
+// formula has the two weights in the other order. The exponent of scoping counts the steps,
+// as in the authors' Lua code; their Python code never counts. The gradient of the step
+// itself is not used, as in the code, unless inner_steps is 0; then the rule is SGD with
+// Nesterov momentum. Inner iterates are recorded before their update, each with the loss of
+// the fresh mini-batch at it, so the first one of a step is theta itself.
 //
-// The noise of step t depends on the seed and t alone.
+// The noise of step t depends on the seed and on t only.
 type EntropySGD struct {
 	prepare    preparation
 	momentum   float64
@@ -72,14 +70,17 @@ func entropyRule() rule {
 		name: entropyName, doc: "descent on local entropy with an inner Langevin loop (Chaudhari et al. 2017)",
 		hyper: slices.Concat([]Hyperparameter{
 			learningRate(1, "factor of theta minus the inner average"),
-			momentumFactor(0.9, "Nesterov momentum of the outer step and of the inner loop"),
-			{Name: "inner_steps", Default: 20, Doc: "Langevin steps, a mini-batch each, per step; 0 is Nesterov momentum", Max: 10000, Whole: true},
-			{Name: "inner_learning_rate", Default: 0.1, Doc: "learning rate of the inner loop", Max: math.Inf(1), ExcludeMin: true},
-			{Name: "gamma", Default: 1e-4, Doc: "strength of the pull towards theta, in the first step", Max: math.Inf(1)},
-			{Name: "scoping", Default: 1e-3, Doc: "growth of gamma per step", Max: math.Inf(1)},
-			{Name: "noise", Default: 1e-4, Doc: "size of the Langevin noise", Max: math.Inf(1)},
-			{Name: "averaging", Default: 0.75, Doc: "share of the inner average that is kept each inner step", Max: 1, ExcludeMax: true},
-		}, weightDecay(0, coupled+", in the inner loop and in the outer step")),
+			factor("momentum", 0.9, "Nesterov momentum of the outer step and of the inner loop"),
+			{
+				Name: "inner_steps", Default: 20, Max: 10000, Whole: true,
+				Doc: "Langevin steps per step, each with its own mini-batch; 0 is Nesterov momentum",
+			},
+			positive("inner_learning_rate", 0.1, "learning rate of the inner loop"),
+			nonNegative("gamma", 1e-4, "strength of the pull towards theta, in the first step"),
+			nonNegative("scoping", 1e-3, "growth of gamma per step"),
+			nonNegative("noise", 1e-4, "size of the Langevin noise"),
+			factor("averaging", 0.75, "share of the inner average that is kept each inner step"),
+		}, weightDecay(0, decayDoc+", in the inner loop and in the outer step")),
 		build: func(v values, layout record.Layout, seed uint64) train.Optimizer {
 			n := layout.Len()
 			vector := func() []float32 { return make([]float32, n) }
@@ -98,12 +99,12 @@ func entropyRule() rule {
 	}
 }
 
-// entropyEdge has no threshold: the step goes to a mean of noisy inner iterates.
+// entropyEdge has no threshold: a step moves towards a mean of noisy inner iterates.
 func entropyEdge(o record.Optimizer) Edge {
 	return Edge{Absent: "no threshold is known for optimizer " + o.Name}
 }
 
-// Step moves theta. An error leaves theta and the state as they were.
+// Step updates theta. If it returns an error, theta and the state have not changed.
 func (o *EntropySGD) Step(_ context.Context, theta, grad []float32, learningRate float64, probe train.Probe) error {
 	if err := o.prepare.check(theta, grad, learningRate); err != nil {
 		return err
@@ -116,14 +117,14 @@ func (o *EntropySGD) Step(_ context.Context, theta, grad []float32, learningRate
 			grad[i] = v - o.average[i]
 		}
 	}
-	o.prepare.regularized(theta, grad)
-	lookAhead(o.buffer, grad, o.momentum)
+	o.prepare.addDecay(theta, grad)
+	nesterovDirection(o.buffer, grad, o.momentum)
 	descend(theta, grad, learningRate)
 	o.steps[0]++
 	return nil
 }
 
-// explore runs the inner loop, which leaves its average.
+// explore runs the inner loop and sets o.average.
 func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 	copy(o.point, theta)
 	copy(o.average, theta)
@@ -140,8 +141,8 @@ func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 		if err != nil {
 			return fmt.Errorf("optim: %s: inner step %d: %w", entropyName, l+1, err)
 		}
-		o.prepare.regularized(o.point, o.fresh)
-		lookAhead(o.inner, o.fresh, o.momentum)
+		o.prepare.addDecay(o.point, o.fresh)
+		nesterovDirection(o.inner, o.fresh, o.momentum)
 		for i, g := range o.fresh {
 			x := o.point[i]
 			d := g - float32(gamma*(theta[i]-x)) + float32(spread*float32(o.normal.NormFloat64()))
@@ -153,8 +154,8 @@ func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 	return nil
 }
 
-// State returns the number of steps and the outer momentum. The inner loop
-// starts anew at every step, and its noise needs nothing but the count.
+// State returns the number of steps and the outer momentum. Every step starts a new inner loop, whose
+// noise follows from the number of steps.
 func (o *EntropySGD) State() []train.Buffer {
 	return []train.Buffer{{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer}}
 }

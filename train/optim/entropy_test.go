@@ -12,10 +12,11 @@ import (
 	"sgdwalk/train/internal/random"
 )
 
-// TestEntropyOneInnerStep: with one inner step, no noise, no momentum and no
-// pull, theta - mu is (1-averaging) eta' g, so the step is that times eta.
+// TestEntropyOneInnerStep: with one inner step and without noise, momentum and pull, theta - mu is
+// (1-averaging) eta' g, and the step is eta times that.
 func TestEntropyOneInnerStep(t *testing.T) {
-	o := build(t, "entropy-sgd", hyper{"inner_steps": 1, "momentum": 0, "noise": 0, "inner_learning_rate": 0.2, "averaging": 0.75}, flat(2))
+	o := build(t, "entropy-sgd",
+		hyper{"inner_steps": 1, "momentum": 0, "noise": 0, "inner_learning_rate": 0.2, "averaging": 0.75}, flat(2))
 	theta := []float32{1, 2}
 	p := &fakeProbe{
 		next:  func(_, grad []float32) (float64, error) { grad[0], grad[1] = 4, -8; return 0, nil },
@@ -25,9 +26,9 @@ func TestEntropyOneInnerStep(t *testing.T) {
 	near(t, 1, theta, []float64{1 - 0.5*0.25*0.2*4, 2 + 0.5*0.25*0.2*8})
 }
 
-// TestEntropyTrajectory is a straight transcription of the definition in float64
-// with the same noise and the same mini-batches: batch j shifts the minimum.
-// Hyperparameters are large enough that every term matters.
+// TestEntropyTrajectory compares with a direct computation of the definition in float64, with the
+// same noise and the same mini-batches: batch j shifts the minimum. The hyperparameters are
+// so large that every term matters.
 func TestEntropyTrajectory(t *testing.T) {
 	const (
 		L, n                      = 5, 3
@@ -125,7 +126,8 @@ func TestEntropyFailureLeavesTheta(t *testing.T) {
 	}
 	theta := []float32{1, 2}
 	err := o.Step(context.Background(), theta, make([]float32, 2), 1, p)
-	if !errors.Is(err, bad) || err.Error() != "optim: entropy-sgd: inner step 3: no batch" || theta[0] != 1 || theta[1] != 2 {
+	if !errors.Is(err, bad) || err.Error() != "optim: entropy-sgd: inner step 3: no batch" || theta[0] != 1 ||
+		theta[1] != 2 {
 		t.Errorf("%v, theta %v", err, theta)
 	}
 	if s := o.(train.Checkpointed).State(); s[0].Uint64[0] != 0 {

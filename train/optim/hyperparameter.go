@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// Hyperparameter describes one number that decides how an optimizer moves.
+// Hyperparameter describes one number that decides how an optimizer moves theta.
 type Hyperparameter struct {
 	Name    string // snake_case, as in recordings and flags
 	Default float64
 	Doc     string // one line
 
-	Min, Max   float64 // allowed values; Max may be +Inf, which itself is not allowed
+	Min, Max   float64 // allowed range; a Max of +Inf allows every finite value
 	ExcludeMin bool    // Min itself is not allowed
 	ExcludeMax bool    // Max itself is not allowed
 	Whole      bool    // only whole numbers are allowed
@@ -45,7 +45,7 @@ func (h Hyperparameter) Range() string {
 	return what + from + " to " + number(h.Max)
 }
 
-// Check returns an error when the hyperparameter cannot have the value.
+// Check returns an *OptionError if the value is not allowed.
 func (h Hyperparameter) Check(v float64) error {
 	if !math.IsInf(v, 0) && // the comparisons are false for NaN
 		(v > h.Min || v == h.Min && !h.ExcludeMin) &&
@@ -56,12 +56,12 @@ func (h Hyperparameter) Check(v float64) error {
 	return &OptionError{h.Name, strconv.FormatFloat(v, 'g', -1, 64), h.Range()}
 }
 
-// OptionError is the error for a name, a hyperparameter or a schedule that is
-// not allowed; it is a mistake of the person who asks.
+// OptionError reports a name, a hyperparameter or a schedule that is not allowed: a mistake of
+// the caller.
 type OptionError struct {
 	Field   string // what was set
-	Value   string // what was given
-	Allowed string // what is allowed, in words
+	Value   string // the value that was given
+	Allowed string // the allowed values, in words
 }
 
 func (e *OptionError) Error() string {
@@ -71,15 +71,15 @@ func (e *OptionError) Error() string {
 // values are the effective hyperparameters of one optimizer.
 type values map[string]float64
 
-// resolve checks what is given and fills in the defaults.
-func resolve(known []Hyperparameter, given map[string]float64) (values, error) {
+// effective checks the given hyperparameters and fills in the defaults.
+func effective(known []Hyperparameter, given map[string]float64) (values, error) {
 	names := make([]string, len(known))
-	effective := make(values, len(known))
+	all := make(values, len(known))
 	for i, h := range known {
 		names[i] = h.Name
-		effective[h.Name] = h.Default
+		all[h.Name] = h.Default
 	}
-	for _, name := range slices.Sorted(maps.Keys(given)) { // in order, so that the same mistake is named every time
+	for _, name := range slices.Sorted(maps.Keys(given)) { // sorted, so that the error does not depend on the map
 		i := slices.Index(names, name)
 		if i < 0 {
 			return nil, &OptionError{"hyperparameter", strconv.Quote(name), strings.Join(names, ", ")}
@@ -87,32 +87,44 @@ func resolve(known []Hyperparameter, given map[string]float64) (values, error) {
 		if err := known[i].Check(given[name]); err != nil {
 			return nil, err
 		}
-		effective[name] = given[name]
+		all[name] = given[name]
 	}
-	return effective, nil
+	return all, nil
+}
+
+// positive returns a hyperparameter that may be any finite number above 0.
+func positive(name string, preset float64, doc string) Hyperparameter {
+	return Hyperparameter{Name: name, Default: preset, Doc: doc, Max: math.Inf(1), ExcludeMin: true}
+}
+
+// nonNegative returns a hyperparameter that may be any finite number from 0 on.
+func nonNegative(name string, preset float64, doc string) Hyperparameter {
+	return Hyperparameter{Name: name, Default: preset, Doc: doc, Max: math.Inf(1)}
+}
+
+// factor returns a hyperparameter in [0, 1), such as momentum.
+func factor(name string, preset float64, doc string) Hyperparameter {
+	return Hyperparameter{Name: name, Default: preset, Doc: doc, Max: 1, ExcludeMax: true}
 }
 
 // The hyperparameters that several optimizers share.
 
 func learningRate(preset float64, doc string) Hyperparameter {
-	return Hyperparameter{Name: "learning_rate", Default: preset, Doc: doc, Max: math.Inf(1), ExcludeMin: true}
-}
-
-func momentumFactor(preset float64, doc string) Hyperparameter {
-	return Hyperparameter{Name: "momentum", Default: preset, Doc: doc, Max: 1, ExcludeMax: true}
+	return positive("learning_rate", preset, doc)
 }
 
 func clipNorm() Hyperparameter {
-	return Hyperparameter{Name: "clip_norm", Doc: "largest norm of the gradient, which is scaled down to it; 0 does not clip", Max: math.Inf(1)}
+	return nonNegative("clip_norm", 0, "largest norm of the gradient, which is scaled down to it; 0 does not clip")
 }
 
 // weightDecay returns the two hyperparameters of weight decay.
 func weightDecay(preset float64, doc string) []Hyperparameter {
+	const all = "1 decays every parameter, 0 leaves out biases and normalization"
 	return []Hyperparameter{
-		{Name: "weight_decay", Default: preset, Doc: doc, Max: math.Inf(1)},
-		{Name: "decay_all", Default: 1, Doc: "1 decays every parameter, 0 leaves out biases and normalization", Max: 1, Whole: true},
+		nonNegative("weight_decay", preset, doc),
+		{Name: "decay_all", Default: 1, Doc: all, Max: 1, Whole: true},
 	}
 }
 
-// coupled is how weight decay works where it is part of the gradient.
-const coupled = "added to the gradient, times theta (L2 regularization)"
+// decayDoc describes weight decay that is part of the gradient.
+const decayDoc = "added to the gradient, times theta (L2 regularization)"

@@ -8,14 +8,14 @@ import (
 	"sgdwalk/train"
 )
 
-// Momentum is the heavy ball (Polyak 1964) in the form of PyTorch, without
-// dampening; the buffer v starts at zero:
+// Momentum is the heavy ball (Polyak 1964) in the form of PyTorch, without dampening; the
+// buffer v starts at zero:
 //
 //	v <- m v + g
 //	theta <- theta - eta v
 //
-// In the long run it moves as far as SGD with eta/(1-m), which is why its
-// default learning rate is a tenth of that.
+// In the long run it moves as far as SGD with eta/(1-m). Therefore its default learning rate
+// is a tenth of that of SGD.
 type Momentum struct {
 	prepare  preparation
 	momentum float64
@@ -38,25 +38,25 @@ func momentumRule() rule {
 	}
 }
 
-// momentumEdge is 2 + 2 beta.
+// momentumEdge has the threshold 2 + 2 beta.
 func momentumEdge(o record.Optimizer) Edge {
-	return withFactor(o, "momentum", func(beta float64) float64 { return 2 + 2*beta })
+	return edgeFromFactor(o, "momentum", func(beta float64) float64 { return 2 + 2*beta })
 }
 
 func momentumHyper() []Hyperparameter {
 	return slices.Concat([]Hyperparameter{
 		learningRate(0.01, "factor of the momentum buffer"),
-		momentumFactor(0.9, "share of the buffer that is kept each step"),
-	}, weightDecay(0, coupled), []Hyperparameter{clipNorm()})
+		factor("momentum", 0.9, "share of the buffer that is kept each step"),
+	}, weightDecay(0, decayDoc), []Hyperparameter{clipNorm()})
 }
 
 func newMomentum(name string, v values, layout record.Layout) *Momentum {
 	return &Momentum{newPreparation(name, v, layout), v["momentum"], make([]float32, layout.Len())}
 }
 
-// Step moves theta.
+// Step updates theta.
 func (o *Momentum) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
-	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+	if err := o.prepare.apply(theta, grad, learningRate); err != nil {
 		return err
 	}
 	accumulate(o.buffer, grad, o.momentum)
@@ -72,7 +72,7 @@ func (o *Momentum) State() []train.Buffer {
 // SetState restores it.
 func (o *Momentum) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
-// accumulate sets buffer to factor times buffer plus direction.
+// accumulate sets buffer to factor*buffer + direction.
 func accumulate(buffer, direction []float32, factor float64) {
 	m := float32(factor)
 	direction = direction[:len(buffer)]

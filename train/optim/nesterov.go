@@ -7,9 +7,9 @@ import (
 	"sgdwalk/train"
 )
 
-// Nesterov is momentum that looks ahead (Nesterov 1983) in the form of Sutskever
-// et al. (2013) as PyTorch has it, where theta is the point ahead; the buffer v
-// starts at zero:
+// Nesterov is Nesterov momentum (Nesterov 1983) in the form of Sutskever et al. (2013) and
+// PyTorch, where theta is the point at which the gradient is taken; the buffer v starts at
+// zero:
 //
 //	v <- m v + g
 //	theta <- theta - eta (g + m v)
@@ -31,24 +31,24 @@ func nesterovRule() rule {
 	}
 }
 
-// nesterovEdge is (2 + 2 beta) / (1 + 2 beta).
+// nesterovEdge has the threshold (2 + 2 beta) / (1 + 2 beta).
 func nesterovEdge(o record.Optimizer) Edge {
-	return withFactor(o, "momentum", func(beta float64) float64 { return (2 + 2*beta) / (1 + 2*beta) })
+	return edgeFromFactor(o, "momentum", func(beta float64) float64 { return (2 + 2*beta) / (1 + 2*beta) })
 }
 
-// Step moves theta.
+// Step updates theta.
 func (o *Nesterov) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
-	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+	if err := o.prepare.apply(theta, grad, learningRate); err != nil {
 		return err
 	}
-	lookAhead(o.buffer, grad, o.momentum)
+	nesterovDirection(o.buffer, grad, o.momentum)
 	descend(theta, grad, learningRate)
 	return nil
 }
 
-// lookAhead updates the buffer and turns the gradient into the direction of the
-// step, in place.
-func lookAhead(buffer, grad []float32, factor float64) {
+// nesterovDirection updates the buffer and replaces the gradient by the direction of the
+// step.
+func nesterovDirection(buffer, grad []float32, factor float64) {
 	m := float32(factor)
 	grad = grad[:len(buffer)]
 	for i, g := range grad {

@@ -49,7 +49,10 @@ func TestRecordHasEveryDefault(t *testing.T) {
 			t.Error(err, diff)
 		}
 	}
-	if !slices.Equal(Names(), []string{"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "gd", "pal", "entropy-sgd"}) {
+	if !slices.Equal(Names(), []string{
+		"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "gd", "pal",
+		"entropy-sgd",
+	}) {
 		t.Errorf("names are %q", Names())
 	}
 }
@@ -61,12 +64,29 @@ func TestNewErrors(t *testing.T) {
 		given m
 		want  string
 	}{
-		{"lion", nil, `optim: optimizer is "lion"; allowed is sgd, momentum, nesterov, adam, adamw, rmsprop, gd, pal, entropy-sgd`},
+		{"lion", nil, `optim: optimizer is "lion"; allowed is sgd, momentum, nesterov, adam, adamw, rmsprop, gd, ` +
+			`pal, entropy-sgd`},
 		{"", nil, `optim: optimizer is ""; allowed is sgd,`},
-		{"sgd", m{"momentum": 0.9}, `optim: sgd: hyperparameter is "momentum"; allowed is learning_rate, weight_decay, decay_all, clip_norm`},
-		{"pal", m{"weight_decay": 0}, `optim: pal: hyperparameter is "weight_decay"; allowed is learning_rate, mu, alpha, beta, max_step`},
-		{"sgd", m{"learning_rate": math.NaN()}, "optim: sgd: learning_rate is NaN; allowed is a number above 0, finite"},
-		{"sgd", m{"learning_rate": math.Inf(1)}, "optim: sgd: learning_rate is +Inf; allowed is a number above 0, finite"},
+		{
+			"sgd",
+			m{"momentum": 0.9},
+			`optim: sgd: hyperparameter is "momentum"; allowed is learning_rate, weight_decay, decay_all, clip_norm`,
+		},
+		{
+			"pal",
+			m{"weight_decay": 0},
+			`optim: pal: hyperparameter is "weight_decay"; allowed is learning_rate, mu, alpha, beta, max_step`,
+		},
+		{
+			"sgd",
+			m{"learning_rate": math.NaN()},
+			"optim: sgd: learning_rate is NaN; allowed is a number above 0, finite",
+		},
+		{
+			"sgd",
+			m{"learning_rate": math.Inf(1)},
+			"optim: sgd: learning_rate is +Inf; allowed is a number above 0, finite",
+		},
 		{"sgd", m{"learning_rate": 0}, "optim: sgd: learning_rate is 0; allowed is a number above 0, finite"},
 		{"sgd", m{"learning_rate": -0.1}, "optim: sgd: learning_rate is -0.1;"},
 		{"sgd", m{"weight_decay": -1e-4}, "optim: sgd: weight_decay is -0.0001; allowed is a number from 0 on, finite"},
@@ -75,7 +95,11 @@ func TestNewErrors(t *testing.T) {
 		{"adam", m{"epsilon": 0}, "optim: adam: epsilon is 0; allowed is a number above 0, finite"},
 		{"rmsprop", m{"centered": 0.5}, "optim: rmsprop: centered is 0.5; allowed is 0 or 1"},
 		{"gd", m{"micro_batch": 0}, "optim: gd: micro_batch is 0; allowed is a whole number from 1 to 2147483647"},
-		{"entropy-sgd", m{"inner_steps": 2.5}, "optim: entropy-sgd: inner_steps is 2.5; allowed is a whole number from 0 to 10000"},
+		{
+			"entropy-sgd",
+			m{"inner_steps": 2.5},
+			"optim: entropy-sgd: inner_steps is 2.5; allowed is a whole number from 0 to 10000",
+		},
 		{"adam", m{"zeta": 1, "alpha": 1}, `optim: adam: hyperparameter is "alpha"`},
 	} {
 		_, _, err := New(c.name, c.given, flat(3), 1)
@@ -104,7 +128,8 @@ func TestBatchesPerStepAndMicroBatch(t *testing.T) {
 			micro = 500
 		}
 		if BatchesPerStep(r) != batches || MicroBatch(r) != micro {
-			t.Errorf("%s: %d batches a step, micro-batch %d; want %d and %d", name, BatchesPerStep(r), MicroBatch(r), batches, micro)
+			t.Errorf("%s: %d batches a step, micro-batch %d; want %d and %d",
+				name, BatchesPerStep(r), MicroBatch(r), batches, micro)
 		}
 	}
 }

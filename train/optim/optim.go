@@ -19,8 +19,8 @@ type rule struct {
 	build func(v values, layout record.Layout, seed uint64) train.Optimizer
 	// edge returns the edge of stability for recorded hyperparameters; see EdgeOf.
 	edge func(o record.Optimizer) Edge
-	// innerBatches is the number of mini-batches that a step draws besides its own; nil
-	// means none.
+	// innerBatches is the number of mini-batches that a step draws in addition to its own;
+	// nil means none.
 	innerBatches func(v values) int
 	// microBatch is the number of examples evaluated at once by an optimizer whose
 	// every step uses the whole training set; nil for all others.
@@ -33,8 +33,8 @@ var rules = []rule{
 	rmspropRule(), gdRule(), palRule(), entropyRule(),
 }
 
-// Names returns the names of all optimizers, in the order in which help shows
-// them. The slice is the caller's.
+// Names returns the names of all optimizers, in the order in which help shows them. The slice is a
+// copy.
 func Names() []string {
 	var names []string
 	for _, r := range rules {
@@ -43,14 +43,14 @@ func Names() []string {
 	return names
 }
 
-// Description says what an optimizer is and what can be set.
+// Description describes an optimizer and its hyperparameters.
 type Description struct {
 	Name            string
 	Doc             string           // one line
 	Hyperparameters []Hyperparameter // learning_rate first
 }
 
-// Describe returns the description of the optimizer of that name.
+// Describe returns the description of an optimizer.
 func Describe(name string) (Description, error) {
 	r, err := find(name)
 	if err != nil {
@@ -68,15 +68,15 @@ func find(name string) (rule, error) {
 	return rule{}, &OptionError{"optimizer", strconv.Quote(name), strings.Join(Names(), ", ")}
 }
 
-// New builds the optimizer of that name for parameters of that layout, and
-// returns with it the record of every hyperparameter in effect: those given, and
-// the defaults of the others. Building it again from the record gives the same
-// optimizer. seed is that of the run; only an optimizer that draws random
-// numbers uses it.
+// New builds an optimizer for parameters with the given layout. It also returns the record of
+// all hyperparameters: the given ones, and the defaults of the others. Building from the
+// record gives the same optimizer. Only an optimizer that draws random numbers uses seed, the
+// seed of the run.
 //
-// An unknown name, a hyperparameter that the optimizer does not have and a value
-// out of range are an *OptionError that says what is allowed.
-func New(name string, given map[string]float64, layout record.Layout, seed uint64) (train.Optimizer, record.Optimizer, error) {
+// An unknown name, an unknown hyperparameter or a value out of range is an *OptionError.
+func New(name string, given map[string]float64, layout record.Layout, seed uint64) (
+	train.Optimizer, record.Optimizer, error,
+) {
 	o, err := Effective(name, given)
 	if err != nil {
 		return nil, record.Optimizer{}, err
@@ -84,30 +84,27 @@ func New(name string, given map[string]float64, layout record.Layout, seed uint6
 	if err := layout.Validate(); err != nil {
 		return nil, record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
 	}
-	r, err := find(name)
-	if err != nil {
-		return nil, record.Optimizer{}, fmt.Errorf("optim: %w", err)
-	}
+	r, _ := find(name) // Effective has found it
 	return r.build(o.Hyperparameters, layout, seed), o, nil
 }
 
-// Effective returns the record of an optimizer with every hyperparameter in
-// effect, as [New] does, without building it: what must be known of an optimizer
-// before the model can be built.
+// Effective returns the record of an optimizer with all hyperparameters, as [New] does, without
+// building the optimizer. The batch size of a run depends on this record, and the model on
+// the batch size.
 func Effective(name string, given map[string]float64) (record.Optimizer, error) {
 	r, err := find(name)
 	if err != nil {
 		return record.Optimizer{}, fmt.Errorf("optim: %w", err)
 	}
-	v, err := resolve(r.hyper, given)
+	v, err := effective(r.hyper, given)
 	if err != nil {
 		return record.Optimizer{}, fmt.Errorf("optim: %s: %w", name, err)
 	}
 	return record.Optimizer{Name: name, Hyperparameters: v}, nil
 }
 
-// BatchesPerStep returns how many mini-batches one step of the optimizer draws: 1, or
-// more for an optimizer with an inner loop. An epoch has that many times fewer steps.
+// BatchesPerStep returns how many mini-batches one step draws: 1, or more for an optimizer with an
+// inner loop. The number of steps in an epoch is smaller by this factor.
 func BatchesPerStep(o record.Optimizer) int {
 	if r, err := find(o.Name); err == nil && r.innerBatches != nil {
 		return 1 + r.innerBatches(o.Hyperparameters)
@@ -115,10 +112,9 @@ func BatchesPerStep(o record.Optimizer) int {
 	return 1
 }
 
-// MicroBatch returns how many examples are evaluated at once for an optimizer whose
-// every step uses the gradient over the whole training set, and 0 for every other
-// optimizer. The training loop then takes the training set as one batch and wraps the
-// model in a train.Accumulate of that size.
+// MicroBatch returns how many examples are evaluated at once for an optimizer whose every step uses the
+// whole training set, and 0 for every other optimizer. The training loop then uses the
+// training set as one batch and wraps the model in a train.Accumulator of that size.
 func MicroBatch(o record.Optimizer) int {
 	if r, err := find(o.Name); err == nil && r.microBatch != nil {
 		return r.microBatch(o.Hyperparameters)

@@ -13,13 +13,12 @@ func line(f func([]float32) float64, theta []float32) *fakeProbe {
 	return &fakeProbe{batchLoss: f(theta), loss: func(p []float32) (float64, error) { return f(p), nil }}
 }
 
-// TestPALLandsOnTheFloor: on a parabola, with alpha 1 and no bound, the step ends
-// where the slope along it is zero, whatever mu is. For equal curvatures that is
-// the minimum itself.
+// TestPALLandsOnTheFloor: on a parabola, with alpha 1 and no bound, the step ends where the slope along
+// it is zero, for every mu. If all curvatures are equal, that is the minimum.
 //
-// The point of the measurement is rounded to float32, by up to 2^-24 of its
-// coordinates, which changes the loss there by that times the gradient and the
-// step by the share that this is of a mu^2.
+// The point of the measurement is rounded to float32, by up to 2^-24 of its coordinates. This
+// changes the loss there by that times the gradient, and the step by the share of this in
+// a mu^2.
 func TestPALLandsOnTheFloor(t *testing.T) {
 	for _, mu := range []float64{0.1, 1, 7} {
 		for _, q := range []quadratic{{h: []float64{3, 3, 3, 3}, c: bowl.c}, bowl} {
@@ -66,17 +65,40 @@ func TestPALCases(t *testing.T) {
 		want  float64
 	}{
 		{"linear goes mu", hyper{"mu": 0.5}, 1, downhill, 0.5},
-		{"concave goes mu", hyper{"mu": 0.5}, 1, func(p []float32) float64 { return -float64(p[0]) - float64(p[0]*p[0]) }, 0.5},
+		{
+			"concave goes mu",
+			hyper{"mu": 0.5},
+			1,
+			func(p []float32) float64 { return -float64(p[0]) - float64(p[0]*p[0]) }, 0.5,
+		},
 		{"concave is bounded", hyper{"mu": 0.5, "max_step": 0.25}, 1, downhill, 0.25},
-		{"convex is bounded", hyper{"mu": 0.5, "max_step": 0.25}, 1, func(p []float32) float64 { return 0.5 * math.Pow(float64(p[0])-1, 2) }, 0.25},
-		{"alpha", hyper{"mu": 0.5, "alpha": 0.5}, 1, func(p []float32) float64 { return 0.5 * math.Pow(float64(p[0])-1, 2) }, 0.5},
+		{
+			"convex is bounded",
+			hyper{"mu": 0.5, "max_step": 0.25},
+			1,
+			func(p []float32) float64 { return 0.5 * math.Pow(float64(p[0])-1, 2) }, 0.25,
+		},
+		{
+			"alpha",
+			hyper{"mu": 0.5, "alpha": 0.5},
+			1,
+			func(p []float32) float64 { return 0.5 * math.Pow(float64(p[0])-1, 2) }, 0.5,
+		},
 		{"the learning rate scales mu", hyper{"mu": 0.5}, 0.5, downhill, 0.25},
 		{"the learning rate scales max_step", hyper{"mu": 0.5, "max_step": 0.25}, 0.5, downhill, 0.125},
-		{"NaN stays where it measured", hyper{"mu": 0.5, "max_step": 0.25}, 1, func([]float32) float64 { return math.NaN() }, 0.5},
+		{
+			"NaN stays where it measured",
+			hyper{"mu": 0.5, "max_step": 0.25},
+			1,
+			func([]float32) float64 { return math.NaN() }, 0.5,
+		},
 		{"infinite stays where it measured", hyper{"mu": 0.5}, 1, func([]float32) float64 { return math.Inf(1) }, 0.5},
 	} {
 		theta := []float32{0, 0}
-		p := &fakeProbe{batchLoss: c.loss([]float32{0, 0}), loss: func(p []float32) (float64, error) { return c.loss(p), nil }}
+		p := &fakeProbe{
+			batchLoss: c.loss([]float32{0, 0}),
+			loss:      func(p []float32) (float64, error) { return c.loss(p), nil },
+		}
 		if math.IsNaN(p.batchLoss) || math.IsInf(p.batchLoss, 0) {
 			p.batchLoss = 0
 		}
@@ -101,16 +123,16 @@ func TestPALCases(t *testing.T) {
 		t.Errorf("zero gradient: moved from %v to %v, %+v", kept, theta, o.(*PAL).Line())
 	}
 	bad := errors.New("no loss")
-	err := o.Step(context.Background(), theta, []float32{1, 0}, 1, &fakeProbe{loss: func([]float32) (float64, error) { return 0, bad }})
+	err := o.Step(context.Background(), theta, []float32{1, 0}, 1,
+		&fakeProbe{loss: func([]float32) (float64, error) { return 0, bad }})
 	if !errors.Is(err, bad) || !slices.Equal(kept, theta) {
 		t.Errorf("failing probe: %v, theta %v", err, theta)
 	}
 }
 
-// TestPALTrajectory follows many steps on an objective with both signs of
-// curvature. The reference knows the direction as a sum over all past gradients
-// and the parabola by its value at mu, from Lagrange's form on the points 0 (twice)
-// and mu.
+// TestPALTrajectory follows many steps on an objective with curvatures of both signs. The reference
+// computes the direction as a sum over all past gradients, and the parabola from Lagrange's
+// form on the points 0 (twice) and mu.
 func TestPALTrajectory(t *testing.T) {
 	const mu, alpha, beta, longest = 0.3, 1.2, 0.4, 0.8
 	f := func(v []float64) float64 {
@@ -151,7 +173,8 @@ func TestPALTrajectory(t *testing.T) {
 			s = longest
 			bounded++
 		}
-		step(t, o, theta, narrow(g), 1, &fakeProbe{batchLoss: f0, loss: func(p []float32) (float64, error) { return f(wide(p)), nil }})
+		step(t, o, theta, narrow(g), 1,
+			&fakeProbe{batchLoss: f0, loss: func(p []float32) (float64, error) { return f(wide(p)), nil }})
 		near(t, k, theta, []float64{at[0] - s*v[0]/n, at[1] - s*v[1]/n})
 	}
 	if convex == 0 || concave == 0 || bounded == 0 {

@@ -10,14 +10,14 @@ import (
 	"sgdwalk/train"
 )
 
-// The reference computations of these tests are in float64 and in another form
-// than the code: closed solutions on quadratics, explicit sums over all past
-// gradients, or the other of two equivalent recursions. Every step of the code
-// rounds theta and its buffers to float32, relative 6e-8 each; over the at most
-// 60 steps of contracting dynamics with values of order 1 that stays below
+// tolerance is the largest allowed difference to the reference computations. They are in
+// float64 and in another form than the code: closed solutions on quadratics, explicit sums
+// over all past gradients, or the other one of two equivalent recursions. Every step of the
+// code rounds theta and its buffers to float32, relative 6e-8 each. Over at most 60 steps
+// of contracting dynamics with values of order 1 that stays below the tolerance.
 const tolerance = 1e-5
 
-// probe is the training loop as an optimizer sees it.
+// fakeProbe is a train.Probe made of functions.
 type fakeProbe struct {
 	batchLoss float64
 	loss      func(theta []float32) (float64, error)
@@ -98,11 +98,11 @@ func (q quadratic) loss(theta []float32) float64 {
 	return sum
 }
 
-// bowl has curvatures that make eta h of 0.1 be 0.01 to 1.5.
+// bowl has curvatures from 0.1 to 15, so with eta = 0.1 eta h is 0.01 to 1.5.
 var bowl = quadratic{h: []float64{0.1, 1, 5, 15}, c: []float64{1, -2, 0.5, 3}}
 
-// explicit returns sum_i weight^(t-1-i) scale x_i over the first t values of x,
-// which is what a decaying mean or a momentum buffer is.
+// explicit returns sum_i weight^(t-1-i) scale x_i over the t values of x: a decaying mean, or a
+// momentum buffer.
 func explicit(x []float64, weight, scale float64) float64 {
 	sum := 0.0
 	for i, v := range x {

@@ -10,13 +10,13 @@ import (
 	"sgdwalk/train"
 )
 
-// RMSProp divides every coordinate by the root of the mean square of its
-// gradients (Tieleman and Hinton 2012, lecture 6.5; centered: Graves 2013,
-// equations 38 to 45), in the form of PyTorch; all buffers start at zero:
+// RMSProp divides every coordinate by the root of the mean square of its gradients (Tieleman and
+// Hinton 2012, lecture 6.5; centered: Graves 2013, equations 38 to 45), in the form of
+// PyTorch. All buffers start at zero:
 //
 //	s <- a s + (1-a) g^2
-//	c <- a c + (1-a) g                      only when centered
-//	d  = g / (sqrt(s - c^2) + eps)          c is zero when not centered
+//	c <- a c + (1-a) g                      only if centered
+//	d  = g / (sqrt(s - c^2) + eps)          c is zero if not centered
 //	b <- m b + d
 //	theta <- theta - eta b
 type RMSProp struct {
@@ -25,7 +25,7 @@ type RMSProp struct {
 	epsilon  float64
 	momentum float64
 	square   []float32 // s
-	mean     []float32 // c; nil when not centered
+	mean     []float32 // c; nil if not centered
 	buffer   []float32 // b; nil without momentum
 }
 
@@ -38,12 +38,12 @@ func rmspropRule() rule {
 	return rule{
 		name: "rmsprop", doc: "gradient over its root mean square (Tieleman and Hinton 2012)",
 		hyper: slices.Concat([]Hyperparameter{
-			learningRate(0.01, "size of a step in every coordinate, about"),
-			{Name: "alpha", Default: 0.99, Doc: "decay of the mean of the squared gradient", Max: 1, ExcludeMax: true},
-			{Name: "epsilon", Default: 1e-8, Doc: "added to the root of the mean square", Max: math.Inf(1), ExcludeMin: true},
-			momentumFactor(0, "share of the last direction that is kept"),
+			learningRate(0.01, "approximate size of a step in every coordinate"),
+			factor("alpha", 0.99, "decay of the mean of the squared gradient"),
+			positive("epsilon", 1e-8, "added to the root of the mean square"),
+			factor("momentum", 0, "share of the last direction that is kept"),
 			{Name: "centered", Doc: "1 takes the variance instead of the mean square", Max: 1, Whole: true},
-		}, weightDecay(0, coupled), []Hyperparameter{clipNorm()}),
+		}, weightDecay(0, decayDoc), []Hyperparameter{clipNorm()}),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			n := layout.Len()
 			o := &RMSProp{
@@ -63,19 +63,20 @@ func rmspropRule() rule {
 	}
 }
 
-// rmspropEdge is 2 + 2 momentum: the edge of the recursion with the scales held fixed.
-// A record without momentum has none.
+// rmspropEdge has the threshold 2 + 2 momentum, the edge of the recursion with fixed scales. A
+// record without momentum has momentum 0.
 func rmspropEdge(o record.Optimizer) Edge {
 	beta := o.Hyperparameters["momentum"]
 	if !(beta >= 0 && beta < 1) {
-		return Edge{Absent: fmt.Sprintf("optimizer %s has momentum %v, which is outside [0, 1)", o.Name, beta), Preconditioned: true}
+		reason := fmt.Sprintf("optimizer %s has momentum %v, which is outside [0, 1)", o.Name, beta)
+		return Edge{Absent: reason, Preconditioned: true}
 	}
 	return Edge{Threshold: 2 + 2*beta, Preconditioned: true}
 }
 
-// Step moves theta.
+// Step updates theta.
 func (o *RMSProp) Step(_ context.Context, theta, grad []float32, learningRate float64, _ train.Probe) error {
-	if err := o.prepare.coupled(theta, grad, learningRate); err != nil {
+	if err := o.prepare.apply(theta, grad, learningRate); err != nil {
 		return err
 	}
 	a, c, epsilon := float32(o.alpha), float32(1-o.alpha), float32(o.epsilon)
@@ -86,7 +87,7 @@ func (o *RMSProp) Step(_ context.Context, theta, grad []float32, learningRate fl
 		if o.mean != nil {
 			m := float32(a*o.mean[i]) + float32(c*g)
 			o.mean[i] = m
-			s = max(0, s-float32(m*m)) // a variance that rounding makes negative is zero
+			s = max(0, s-float32(m*m)) // rounding may make the variance negative
 		}
 		grad[i] = g / (float32(math.Sqrt(float64(s))) + epsilon)
 	}
@@ -113,9 +114,9 @@ func (o *RMSProp) State() []train.Buffer {
 // SetState restores them.
 func (o *RMSProp) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
-// Preconditioner sets dst, of the length of theta, to what the last step divided
-// every coordinate of the gradient by. It is 0 for a coordinate that has had no
-// gradient yet. It reports false before the first step.
+// Preconditioner sets dst, which has the length of theta, to the divisor of every coordinate of
+// the gradient in the last step. dst is 0 for a coordinate that has had no gradient yet.
+// Before the first step Preconditioner returns false.
 func (o *RMSProp) Preconditioner(dst []float32) bool {
 	moved := false
 	for i, s := range o.square[:len(dst)] {

@@ -50,15 +50,16 @@ func TestMomentumOnQuadratic(t *testing.T) {
 			e0 := complex(start[i]-bowl.c[i], 0)
 			e1 := complex(1-eta*h, 0) * e0
 			a := (e1 - s*e0) / (r - s)
-			want[i] = bowl.c[i] + real(a*cmplx.Pow(r, complex(float64(k), 0))+(e0-a)*cmplx.Pow(s, complex(float64(k), 0)))
+			want[i] = bowl.c[i] + real(a*cmplx.Pow(r, complex(float64(k), 0))+(e0-a)*cmplx.Pow(s,
+				complex(float64(k), 0)))
 		}
 		near(t, k, theta, want)
 	}
 }
 
-// TestNesterov follows Nesterov's own two sequences: a plain gradient step from
-// the point ahead, then extrapolation, x' = y - eta g(y), y' = x' + m (x' - x).
-// The code has y for theta and no x. The objective is not quadratic.
+// TestNesterov follows Nesterov's own two sequences: a plain gradient step from y, then an
+// extrapolation, x' = y - eta g(y), y' = x' + m (x' - x). The code has y as theta and no x. The
+// objective is not quadratic.
 func TestNesterov(t *testing.T) {
 	const m, eta, w = 0.9, 0.1, 0.01
 	gradient := func(v float64) float64 { return math.Tanh(v - 1) } // of log cosh
@@ -81,8 +82,8 @@ func TestNesterov(t *testing.T) {
 	}
 }
 
-// TestAdam compares with weighted averages over all past gradients: the bias
-// corrections make the moments exactly that.
+// TestAdam compares with weighted averages over all past gradients, which the moments with bias
+// correction are.
 func TestAdam(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -121,8 +122,8 @@ func TestAdam(t *testing.T) {
 	}
 }
 
-// TestAdamConstantGradient: whatever the size of a constant gradient, every step
-// is the learning rate, from the first one on.
+// TestAdamConstantGradient: if the gradient is constant, every step has the size of the learning rate,
+// for any size of the gradient.
 func TestAdamConstantGradient(t *testing.T) {
 	o := build(t, "adam", nil, flat(3))
 	theta := make([]float32, 3)
@@ -141,7 +142,10 @@ func TestRMSProp(t *testing.T) {
 		{0.5, 0.01, 0.5, 1, 0.1},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			o := build(t, "rmsprop", hyper{"alpha": c.a, "epsilon": c.eps, "momentum": c.m, "centered": c.centered, "weight_decay": c.w}, flat(4))
+			o := build(t, "rmsprop", hyper{
+				"alpha": c.a, "epsilon": c.eps, "momentum": c.m, "centered": c.centered,
+				"weight_decay": c.w,
+			}, flat(4))
 			want := gaussian(5, 4, 1)
 			theta := narrow(want)
 			var past, squares, directions [4][]float64
@@ -162,8 +166,8 @@ func TestRMSProp(t *testing.T) {
 	}
 }
 
-// TestCenteredRMSPropSurvivesRounding: with a constant gradient the variance
-// goes to zero, and rounding makes the float32 difference negative now and then.
+// TestCenteredRMSPropSurvivesRounding: with a constant gradient the variance goes to zero, and rounding
+// sometimes makes the float32 difference negative.
 func TestCenteredRMSPropSurvivesRounding(t *testing.T) {
 	o := build(t, "rmsprop", hyper{"centered": 1, "alpha": 0.5}, flat(64))
 	theta := make([]float32, 64)
@@ -178,8 +182,8 @@ func TestCenteredRMSPropSurvivesRounding(t *testing.T) {
 	}
 }
 
-// TestClipNorm: a longer gradient is scaled to the norm, a shorter one is not
-// touched, weight decay comes after.
+// TestClipNorm: a gradient that is too long is scaled to the norm, a shorter one does not change, and
+// weight decay comes afterwards.
 func TestClipNorm(t *testing.T) {
 	for _, name := range Names() {
 		if !has(t, name, "clip_norm") || name == "adam" || name == "adamw" || name == "rmsprop" {
@@ -204,7 +208,7 @@ func TestClipNorm(t *testing.T) {
 	p := preparation{clip: 2}
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 		g := []float32{1, float32(bad)}
-		p.clipped(g)
+		p.clipGradient(g)
 		if !math.IsNaN(float64(g[0])+float64(g[1])) && !math.IsInf(float64(g[1]), 0) {
 			t.Errorf("clipping hides %v: %v", bad, g)
 		}
@@ -236,8 +240,8 @@ func has(t *testing.T, name, hyperparameter string) bool {
 	return slices.ContainsFunc(d.Hyperparameters, func(h Hyperparameter) bool { return h.Name == hyperparameter })
 }
 
-// TestDecayLeavesOut: with a zero gradient only weight decay moves theta, and
-// decay_all=0 spares biases and normalization.
+// TestDecayLeavesOut: with a gradient of zero only weight decay changes theta, and decay_all=0 leaves out
+// biases and normalization.
 func TestDecayLeavesOut(t *testing.T) {
 	layout := record.Pack(
 		record.Tensor{Name: "conv", Kind: record.Filter, Shape: []int{2, 1, 1, 1}},
@@ -278,9 +282,11 @@ func TestStepErrors(t *testing.T) {
 		}{
 			{2, 3, 0.1, "optim: " + name + ": theta has 2 elements, the gradient 3; the layout has 3"},
 			{3, 4, 0.1, "optim: " + name + ": theta has 3 elements, the gradient 4; the layout has 3"},
-			{3, 3, math.NaN(), "optim: " + name + ": the learning rate of the step is NaN; it must be finite and not negative"},
+			{3, 3, math.NaN(), "optim: " + name +
+				": the learning rate of the step is NaN; it must be finite and not negative"},
 			{3, 3, -1, "optim: " + name + ": the learning rate of the step is -1; it must be finite and not negative"},
-			{3, 3, math.Inf(1), "optim: " + name + ": the learning rate of the step is +Inf; it must be finite and not negative"},
+			{3, 3, math.Inf(1), "optim: " + name +
+				": the learning rate of the step is +Inf; it must be finite and not negative"},
 		} {
 			err := o.Step(context.Background(), make([]float32, c.theta), make([]float32, c.grad), c.rate, nil)
 			if err == nil || err.Error() != c.want {

@@ -3,38 +3,39 @@ package optim
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// Schedule says how the learning rate changes over a run. It is a value with a
-// text form, which [ParseSchedule] reads and String writes:
+// Schedule says how the learning rate changes during a run. It is a value with a text form, which
+// [ParseSchedule] reads and String writes:
 //
 //	constant             the base rate throughout
 //	step:E:F             times F after every E epochs
 //	at:E1,E2,...:F       times F after E1, after E2, ... epochs
-//	cosine               half a cosine from the base rate to 0 at the end of the run (Loshchilov and Hutter 2017, without restarts)
+//	cosine               half a cosine from the base rate to 0 at the end of the run
+//	                     (Loshchilov and Hutter 2017, without restarts)
 //	cosine:F             the same, down to F times the base rate
-//	warmup:N+REST        the first N steps climb in equal stages to what REST then is; N alone is followed by constant
+//	warmup:N+REST        N steps with equally growing rates, up to the rate of REST;
+//	                     warmup:N alone continues as constant
 //
-// Epochs are whole or not, and counted from the start of the run. The cosine
-// spans the steps after the warm-up. The zero value is constant.
+// Epochs are counted from the start of the run and may be fractions. The cosine covers the
+// steps after the warm-up. The zero value is constant.
 type Schedule struct {
 	warmup int64
-	shape  string    // "" is constant; else step, at, cosine
+	shape  string    // step, at, cosine; "" is constant
 	epochs []float64 // step: one; at: increasing
-	factor float64   // of a stage; for cosine the floor
+	factor float64   // of a stage; for cosine the last factor
 }
 
-// ScheduleForms says in words what ParseSchedule takes.
-const ScheduleForms = "constant, step:EPOCHS:FACTOR, at:EPOCH,EPOCH,...:FACTOR, cosine, cosine:FLOOR, each also after warmup:STEPS+"
+// ScheduleForms lists the forms that ParseSchedule accepts.
+const ScheduleForms = "constant, step:EPOCHS:FACTOR, at:EPOCH,EPOCH,...:FACTOR, cosine, cosine:FLOOR, " +
+	"each also after warmup:STEPS+"
 
-// maxWarmup keeps step counts exact as floating-point numbers.
+// maxWarmup keeps step counts exact in float64.
 const maxWarmup = 1 << 53
 
-// ParseSchedule reads the text form; "" is constant. The error is an
-// *OptionError that names the value.
+// ParseSchedule reads the text form; "" is constant. The error is an *OptionError.
 func ParseSchedule(text string) (Schedule, error) {
 	s, err := parseSchedule(text)
 	if err != nil {
@@ -132,34 +133,19 @@ func (s Schedule) String() string {
 	return shape
 }
 
-// MarshalText and UnmarshalText let flags and configuration files hold one.
-func (s Schedule) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads what ParseSchedule reads.
-func (s *Schedule) UnmarshalText(text []byte) (err error) {
-	*s, err = ParseSchedule(string(text))
-	return err
-}
-
-// Equal reports whether both are the same schedule.
-func (s Schedule) Equal(o Schedule) bool {
-	return s.warmup == o.warmup && s.shape == o.shape && s.factor == o.factor && slices.Equal(s.epochs, o.epochs)
-}
-
-// Factor returns what the base learning rate is multiplied with in update step,
-// from 0, of a run of steps updates with perEpoch updates in an epoch (not
-// whole where an optimizer takes several mini-batches a step). It depends on
-// nothing else, so a run can be continued from any step.
+// Factor returns the factor of the base learning rate in an update, from 0, of a run of steps updates,
+// with perEpoch updates per epoch (a fraction if an optimizer draws several mini-batches per
+// step). It depends on nothing else, so a run can be resumed from any step.
 func (s Schedule) Factor(step int64, perEpoch float64, steps int64) float64 {
 	if step < s.warmup {
-		// The last stage of the climb ends where the rest takes over.
-		return float64(step+1) / float64(s.warmup+1) * s.rest(s.warmup, perEpoch, steps)
+		// The last step of the warm-up is followed by the first one of the rest.
+		return float64(step+1) / float64(s.warmup+1) * s.afterWarmup(s.warmup, perEpoch, steps)
 	}
-	return s.rest(step, perEpoch, steps)
+	return s.afterWarmup(step, perEpoch, steps)
 }
 
-// rest is the factor without the warm-up.
-func (s Schedule) rest(step int64, perEpoch float64, steps int64) float64 {
+// afterWarmup returns the factor without the warm-up.
+func (s Schedule) afterWarmup(step int64, perEpoch float64, steps int64) float64 {
 	epoch := float64(step) / perEpoch
 	switch s.shape {
 	case "step":
@@ -174,8 +160,8 @@ func (s Schedule) rest(step int64, perEpoch float64, steps int64) float64 {
 		return math.Pow(s.factor, float64(passed))
 	case "cosine":
 		if span := steps - s.warmup; span > 0 {
-			share := min(1, float64(step-s.warmup)/float64(span))
-			return s.factor + (1-s.factor)*(1+math.Cos(math.Pi*share))/2
+			progress := min(1, float64(step-s.warmup)/float64(span))
+			return s.factor + (1-s.factor)*(1+math.Cos(math.Pi*progress))/2
 		}
 	}
 	return 1

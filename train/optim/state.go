@@ -23,9 +23,12 @@ func restore(name string, own, given []train.Buffer) error {
 		if found != 1 {
 			return fmt.Errorf("optim: %s: the state has %d buffers named %q; it must have 1", name, found, o.Name)
 		}
-		if g := from[i]; len(g.Float32) != len(o.Float32) || len(g.Float64) != len(o.Float64) || len(g.Uint64) != len(o.Uint64) {
-			return fmt.Errorf("optim: %s: buffer %q has %d float32, %d float64 and %d uint64 elements; it must have %d, %d and %d",
-				name, o.Name, len(g.Float32), len(g.Float64), len(g.Uint64), len(o.Float32), len(o.Float64), len(o.Uint64))
+		if g := from[i]; len(g.Float32) != len(o.Float32) || len(g.Float64) != len(o.Float64) ||
+			len(g.Uint64) != len(o.Uint64) {
+			return fmt.Errorf("optim: %s: buffer %q has %d float32, %d float64 and %d uint64 elements; it must have "+
+				"%d, %d and %d",
+				name, o.Name, len(g.Float32), len(g.Float64), len(g.Uint64), len(o.Float32), len(o.Float64),
+				len(o.Uint64))
 		}
 	}
 	for _, g := range given {

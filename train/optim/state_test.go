@@ -9,8 +9,8 @@ import (
 	"sgdwalk/train"
 )
 
-// noisy is a deterministic stand-in for training: gradients that depend on
-// theta and on how many were drawn.
+// noisy replaces training: its gradients depend on theta and on how many gradients were
+// drawn.
 type noisy struct {
 	drawn int
 	fakeProbe
@@ -31,7 +31,7 @@ func (p *noisy) fill(theta, grad []float32) {
 	p.drawn++
 }
 
-// run does so many steps.
+// run does the given number of steps.
 func (p *noisy) run(t testing.TB, o train.Optimizer, theta []float32, steps int) {
 	grad := make([]float32, len(theta))
 	for range steps {
@@ -41,7 +41,7 @@ func (p *noisy) run(t testing.TB, o train.Optimizer, theta []float32, steps int)
 	}
 }
 
-// variants are all optimizers, with every buffer that they can have.
+// variants returns all optimizers, with all buffers that they can have.
 func variants() map[string]hyper {
 	v := map[string]hyper{"rmsprop": {"momentum": 0.5, "centered": 1}}
 	for _, name := range Names() {
@@ -55,19 +55,20 @@ func variants() map[string]hyper {
 func cloneBuffers(s []train.Buffer) []train.Buffer {
 	s = slices.Clone(s)
 	for i := range s {
-		s[i].Float32, s[i].Float64, s[i].Uint64 = slices.Clone(s[i].Float32), slices.Clone(s[i].Float64), slices.Clone(s[i].Uint64)
+		s[i].Float32, s[i].Float64, s[i].Uint64 = slices.Clone(s[i].Float32), slices.Clone(s[i].Float64),
+			slices.Clone(s[i].Uint64)
 	}
 	return s
 }
 
-// TestStateContinues stops after every number of steps and goes on in another
-// optimizer that has only the state: the same bits.
+// TestStateContinues stops an optimizer after several numbers of steps and continues with a second
+// optimizer that has only the state. Both must give the same bits.
 func TestStateContinues(t *testing.T) {
 	for name, given := range variants() {
 		for stop := range 6 {
-			whole := newNoisy(0)
+			first := newNoisy(0)
 			a, theta := build(t, name, given, flat(4)), []float32{1, 2, 3, 4}
-			whole.run(t, a, theta, stop)
+			first.run(t, a, theta, stop)
 			b, other := build(t, name, given, flat(4)), slices.Clone(theta)
 			if s, ok := a.(train.Checkpointed); ok {
 				buffers := cloneBuffers(s.State())
@@ -77,15 +78,15 @@ func TestStateContinues(t *testing.T) {
 				}
 			}
 			c, without := build(t, name, given, flat(4)), slices.Clone(theta)
-			continued, fresh := newNoisy(whole.drawn), newNoisy(whole.drawn)
-			whole.run(t, a, theta, 5)
+			continued, fresh := newNoisy(first.drawn), newNoisy(first.drawn)
+			first.run(t, a, theta, 5)
 			continued.run(t, b, other, 5)
 			fresh.run(t, c, without, 5)
 			if !slices.Equal(theta, other) {
 				t.Errorf("%s, stopped after %d: %v, without a stop %v", name, stop, other, theta)
 			}
 			if _, ok := a.(train.Checkpointed); ok && stop > 0 && slices.Equal(theta, without) {
-				t.Errorf("%s: a fresh optimizer goes on just the same: the state decides nothing", name)
+				t.Errorf("%s: an optimizer without the state continues in the same way", name)
 			}
 		}
 	}
@@ -106,7 +107,8 @@ func TestSetStateErrors(t *testing.T) {
 		`the state has 0 buffers named "mean"; it must have 1`: nil,
 		`the state has 0 buffers named "steps"`:                good[:2],
 		`the state has 2 buffers named "square"`:               append(cloneBuffers(good), good[1]),
-		`the state has a buffer "momentum", which this`:        append(cloneBuffers(good), train.Buffer{Name: "momentum"}),
+		`the state has a buffer "momentum", which this`: append(cloneBuffers(good),
+			train.Buffer{Name: "momentum"}),
 		`buffer "mean" has 3 float32, 0 float64 and 0 uint64 elements; it must have 4, 0 and 0`: {
 			{Name: "mean", Float32: make([]float32, 3)}, good[1], good[2],
 		},
