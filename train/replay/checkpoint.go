@@ -15,30 +15,30 @@ import (
 	"sgdwalk/train"
 )
 
-// CheckpointName is the file in a run's directory from which the run goes on.
+// CheckpointName is the file in the directory of a run from which the run resumes.
 const CheckpointName = "checkpoint"
 
-// ErrNoCheckpoint is wrapped by the error of LoadCheckpoint when the run has
-// none: it was never stopped, or died in its first epoch.
+// ErrNoCheckpoint is wrapped by the error of LoadCheckpoint if the run has no checkpoint: it was
+// never stopped, or the process died in the first epoch.
 var ErrNoCheckpoint = errors.New("the run has no checkpoint")
 
-// ErrBadCheckpoint is wrapped by the error of LoadCheckpoint when the file is
-// damaged or another run's: the run cannot continue from it, and never will.
+// ErrBadCheckpoint is wrapped by the error of LoadCheckpoint if the file is damaged or belongs to
+// another run, so the run cannot resume from it.
 var ErrBadCheckpoint = errors.New("the checkpoint cannot be used")
 
-// maxCheckpoint bounds what LoadCheckpoint reads: many times what theta, the state
-// and the memory of any optimizer of this layout take.
+// maxCheckpoint limits how much LoadCheckpoint reads. It is many times the size of theta, the
+// state and the buffers of any optimizer.
 func maxCheckpoint(h *record.Header) int64 {
 	return 1<<20 + 256*int64(h.Layout.Len()+h.State.Len())
 }
 
-// checkpointMagic begins the file: name, version and the order of what follows,
-// SHA-256 of the body, SHA-256 of the run's header, body.
+// checkpointMagic begins the file. After it come the SHA-256 of the body, the SHA-256 of the run's
+// header, and the body.
 const checkpointMagic = "sgdwalk checkpoint 1\n"
 
-// SaveCheckpoint writes the checkpoint of the run with that header into its
-// directory: under a temporary name, synced and renamed, so that there is always
-// a whole one.
+// SaveCheckpoint writes the checkpoint of the run with the given header into its directory. It writes
+// a temporary file, syncs it and renames it, so that the directory always has a complete
+// checkpoint.
 func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 	owner, err := headerSum(h)
 	if err != nil {
@@ -63,8 +63,8 @@ func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 	return nil
 }
 
-// LoadCheckpoint reads the checkpoint of the run with that header. One that is
-// damaged or another run's is refused.
+// LoadCheckpoint reads the checkpoint of the run with the given header. It refuses a file that is damaged
+// or belongs to another run.
 func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	path := filepath.Join(dir, CheckpointName)
 	b, err := safefile.Read(path, maxCheckpoint(h))
@@ -82,14 +82,16 @@ func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	}
 	b, ok := bytes.CutPrefix(b, []byte(checkpointMagic))
 	if !ok || len(b) < 2*sha256.Size {
-		return nil, fmt.Errorf("replay: %w: %s is no checkpoint, or is cut off", ErrBadCheckpoint, path)
+		return nil, fmt.Errorf("replay: %w: %s is not a checkpoint, or is truncated", ErrBadCheckpoint, path)
 	}
 	sum, of, body := b[:sha256.Size], b[sha256.Size:2*sha256.Size], b[2*sha256.Size:]
 	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
-		return nil, fmt.Errorf("replay: %w: %s is damaged: its checksum is %x, its content has %x", ErrBadCheckpoint, path, sum[:8], got[:8])
+		return nil, fmt.Errorf("replay: %w: %s is damaged: its checksum is %x, its content has %x",
+			ErrBadCheckpoint, path, sum[:8], got[:8])
 	}
 	if !bytes.Equal(of, owner[:]) {
-		return nil, fmt.Errorf("replay: %w: %s is of another run: its header has hash %x, this run's %x", ErrBadCheckpoint, path, of[:8], owner[:8])
+		return nil, fmt.Errorf("replay: %w: %s belongs to another run: its header has hash %x, that of this run %x",
+			ErrBadCheckpoint, path, of[:8], owner[:8])
 	}
 	c := new(train.Checkpoint)
 	if err := gob.NewDecoder(bytes.NewReader(body)).Decode(c); err != nil {

@@ -15,9 +15,8 @@ import (
 	"sgdwalk/train/replay"
 )
 
-// TestEveryOptimizerResumes stops every optimizer in the middle of an epoch,
-// writes the checkpoint, builds everything anew from the header and goes on: the
-// rows are those of a run in one piece.
+// TestEveryOptimizerResumes stops every optimizer in the middle of an epoch, saves the checkpoint, rebuilds
+// everything from the header and resumes. The rows must be those of an uninterrupted run.
 func TestEveryOptimizerResumes(t *testing.T) {
 	for _, name := range optim.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +28,7 @@ func TestEveryOptimizerResumes(t *testing.T) {
 			if name == "gd" {
 				c.Epochs = 5
 			}
-			want, _ := fly(t, c)
+			want, _ := trainRun(t, c)
 
 			x, err := replay.New(c)
 			if err != nil {
@@ -73,7 +72,8 @@ func TestEveryOptimizerResumes(t *testing.T) {
 			w, _ := want.Read(want.Len()-1, record.AllParts)
 			g, _ := m.Read(m.Len()-1, record.AllParts)
 			if w.Evaluations != g.Evaluations || w.Epoch != g.Epoch {
-				t.Errorf("%d evaluations, epoch %d; in one piece %d and %d", g.Evaluations, g.Epoch, w.Evaluations, w.Epoch)
+				t.Errorf("%d evaluations, epoch %d; the uninterrupted run has %d and %d",
+					g.Evaluations, g.Epoch, w.Evaluations, w.Epoch)
 			}
 		})
 	}
@@ -88,7 +88,10 @@ func TestDamagedCheckpoints(t *testing.T) {
 	if _, err := replay.LoadCheckpoint(dir, x.Header()); !errors.Is(err, replay.ErrNoCheckpoint) {
 		t.Errorf("got %v; want no checkpoint", err)
 	}
-	c := &train.Checkpoint{Step: 3, Epoch: 1, Theta: []float32{1, 2}, Optimizer: []train.Buffer{{Name: "v", Float64: []float64{3}}}}
+	c := &train.Checkpoint{
+		Step: 3, Epoch: 1, Theta: []float32{1, 2},
+		Optimizer: []train.Buffer{{Name: "v", Float64: []float64{3}}},
+	}
 	if err := replay.SaveCheckpoint(dir, x.Header(), c); err != nil {
 		t.Fatal(err)
 	}

@@ -15,46 +15,45 @@ import (
 	"sgdwalk/train/optim"
 )
 
-// Config is what a user asks for. Zero values are the defaults that the fields
-// name; Data, Model and Optimizer have none.
+// Config has the settings of a run. Zero values mean the documented defaults. Data, Model and
+// Optimizer have no default.
 type Config struct {
 	Data            string             // for example "digits" or "mnist:DIR"
 	Model           string             // for example "mlp:128"
 	Optimizer       string             // for example "sgd"
-	Hyperparameters map[string]float64 // those given; the optimizer's defaults fill in the others
+	Hyperparameters map[string]float64 // the others have the defaults of the optimizer
 	RateSchedule    string             // of the learning rate, for example "cosine"; default constant
-	Batch           int                // examples per mini-batch, default 100; gd takes the whole training set
+	Batch           int                // examples per mini-batch, default 100; gd uses the whole training set
 	Epochs          int                // default 1
-	Seed            uint64             // of batch order and initialization; 0 is a seed like any other
-	InitSeed        *uint64            // of the initialization alone; nil means Seed
-	Schedule        record.Schedule    // default every step
+	Seed            uint64             // of batch order and initialization; 0 is a normal seed
+	InitSeed        *uint64            // of the initialization only; nil means Seed
+	Schedule        record.Schedule    // which rows are recorded; default all
 	Grad            bool               // record gradients too
-	ThetaSchedule   record.Schedule    // which of the kept rows have theta; default all
-	GradSchedule    record.Schedule    // which of the kept rows have gradients; default all
-	StateSchedule   record.Schedule    // which of them have running statistics; default all
-	Workers         int                // goroutines of the kernels, default all cores; no result depends on it
-	Opened          *dataset.Data      // the data set, if it is open already; read only, shared by any number of runs
-	Software        string             // goes into the header, for example "sgdwalk 0.1.0"
+	ThetaSchedule   record.Schedule    // which recorded rows have theta; default all
+	GradSchedule    record.Schedule    // which recorded rows have gradients; default all
+	StateSchedule   record.Schedule    // which recorded rows have running statistics; default all
+	Workers         int                // goroutines of the kernels, default all cores; results do not depend on it
+	Opened          *dataset.Data      // the data set if it is open already; read only, several runs may share it
+	Software        string             // for the header, for example "sgdwalk 0.1.0"
 }
 
-// ErrOtherData is wrapped by the error of FromHeader when the data set that was
-// found is not the recorded one.
+// ErrOtherData is wrapped by the error of FromHeader if the data set is not the recorded
+// one.
 var ErrOtherData = errors.New("these are not the data that the run was recorded on")
 
 // Experiment is a run that can be trained or evaluated.
 type Experiment struct {
-	header    *record.Header
-	data      *dataset.Data
-	model     *nn.Model
-	optimizer train.Optimizer
-	micro     int // largest batch that the model takes at once
-	policy    nn.Policy
-	state     []float32 // for the policy running
-	workers   int
+	header     *record.Header
+	data       *dataset.Data
+	model      *nn.Model
+	optimizer  train.Optimizer
+	microBatch int // largest batch of the model
+	policy     nn.Policy
+	state      []float32 // running statistics for the policy Running
+	workers    int
 }
 
-// New prepares the run that c describes. Every error names the setting, its
-// value and what is allowed.
+// New prepares the run of a Config. Every error names the setting, its value and what is allowed.
 func New(c Config) (*Experiment, error) {
 	if c.Epochs == 0 {
 		c.Epochs = 1
@@ -73,7 +72,7 @@ func New(c Config) (*Experiment, error) {
 	if c.RateSchedule != "" {
 		optimizer.RateSchedule = rate.String()
 	}
-	data, err := open(c.Data, c.Opened)
+	data, err := openData(c.Data, c.Opened)
 	if err != nil {
 		return nil, err
 	}
@@ -94,62 +93,64 @@ func New(c Config) (*Experiment, error) {
 	}
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
-	h.Columns.Substep = optim.BatchesPerStep(optimizer) > 1 // each of them makes an inner iterate
+	h.Columns.Substep = optim.BatchesPerStep(optimizer) > 1 // every further batch has an inner iterate
 	e.Train()
 	return e, h.Validate()
 }
 
-// open returns the data set that is open already, or opens it.
-func open(spec string, opened *dataset.Data) (*dataset.Data, error) {
+// openData returns the data set if it is open already, and opens it otherwise.
+func openData(spec string, opened *dataset.Data) (*dataset.Data, error) {
 	if opened != nil {
 		return opened, nil
 	}
 	return dataset.Open(spec, dataset.Options{})
 }
 
-// batchSize checks the batch size that was asked for, 0 if none was.
-func batchSize(asked int, o record.Optimizer, data *dataset.Data) (int, error) {
+// batchSize returns the batch size of the run for the requested one, where 0 means the default.
+func batchSize(requested int, o record.Optimizer, data *dataset.Data) (int, error) {
 	n := data.Train.Len()
-	switch {
-	case optim.MicroBatch(o) > 0 && asked != 0 && asked != n:
-		return 0, fmt.Errorf("replay: batch is %d; %s takes all %d training examples of %s in every step, so leave it out", asked, o.Name, n, data.Spec)
-	case optim.MicroBatch(o) > 0:
+	switch fullBatch := optim.MicroBatch(o) > 0; {
+	case fullBatch && requested != 0 && requested != n:
+		return 0, fmt.Errorf("replay: batch is %d; leave it out: %s takes all %d training examples of %s in a step",
+			requested, o.Name, n, data.Spec)
+	case fullBatch:
 		return n, nil
-	case asked == 0:
+	case requested == 0:
 		return min(DefaultBatch, n), nil
-	case asked < 1 || asked > n:
-		return 0, fmt.Errorf("replay: batch is %d; it must be from 1 to the %d training examples of %s", asked, n, data.Spec)
+	case requested < 1 || requested > n:
+		return 0, fmt.Errorf("replay: batch is %d; it must be from 1 to the %d training examples of %s",
+			requested, n, data.Spec)
 	}
-	return asked, nil
+	return requested, nil
 }
 
-// DefaultBatch is the number of examples of a mini-batch when nothing is said.
+// DefaultBatch is the default number of examples in a mini-batch.
 const DefaultBatch = 100
 
-// steps returns how many updates fit into so many passes over the data. One that
-// begins before the end of the last pass is finished.
+// steps returns the number of updates in the given number of passes over the data. A step that begins
+// before the end of the last pass counts.
 func steps(epochs, examples, batch int, o record.Optimizer) int64 {
 	perEpoch := (examples + batch - 1) / batch
 	perStep := int64(optim.BatchesPerStep(o))
 	return (int64(epochs)*int64(perEpoch) + perStep - 1) / perStep
 }
 
-// Options of FromHeader.
+// Options are the options of FromHeader.
 type Options struct {
-	Data           string        // where the data are now, if not where the header says; a spec such as "mnist:DIR"
-	AllowOtherData bool          // go on when the data are not the recorded ones
+	Data           string        // current spec of the data, such as "mnist:DIR"; "" means that of the header
+	AllowOtherData bool          // accept data that are not the recorded ones
 	Workers        int           // as in Config
 	Opened         *dataset.Data // as in Config
 
-	// Policy says which statistics normalization layers have when a loss is
-	// evaluated. The default is batch, the function that training descends, in
-	// batches of the training's size; running needs State, the statistics of an
-	// iterate. Models without such layers do not ask.
+	// Policy says which statistics normalization layers have when a loss is evaluated.
+	// The default is Batch, with batches of the training's size: the function that
+	// training minimizes. Running needs State, the statistics of an iterate. Models
+	// without such layers ignore both.
 	Policy nn.Policy
 	State  []float32
 }
 
-// firstDifference says where a model's layout and the recording's part.
+// firstDifference describes the first tensor that differs between two layouts.
 func firstDifference(here, there record.Layout) string {
 	for i := range min(len(here), len(there)) {
 		if a, b := here[i], there[i]; a.Name != b.Name || !slices.Equal(a.Shape, b.Shape) {
@@ -159,9 +160,9 @@ func firstDifference(here, there record.Layout) string {
 	return ""
 }
 
-// unsaid names what a header does not say that a loss needs. Runs from elsewhere
-// have no more than what was said when they were imported.
-func unsaid(h *record.Header, data string) error {
+// checkComplete returns an error if a header lacks something that a loss needs. The header of an imported
+// run has only what was given at import.
+func checkComplete(h *record.Header, data string) error {
 	var missing []string
 	if h.Model == "" || h.Model == record.ImportedModel {
 		missing = append(missing, "the model (import --model names it)")
@@ -172,31 +173,35 @@ func unsaid(h *record.Header, data string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("replay: the header does not name %s: not enough to rebuild the loss; path and pca need neither", strings.Join(missing, " and "))
+	return fmt.Errorf("replay: the header does not name %s: not enough to rebuild the loss; path and pca need neither",
+		strings.Join(missing, " and "))
 }
 
-// FromHeader rebuilds the run of a recording, whose theta must be that of the
-// model, perhaps rounded.
+// FromHeader rebuilds the run of a recording. The layout of the model must be the recorded one. The
+// recorded theta may be rounded.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if h.CheckEvaluable() != nil {
-		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; path and pca work on them", h.Sketch.Spec)
+		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; "+
+			"path and pca work on them", h.Sketch.Spec)
 	}
 	spec := h.Data.Spec
 	if opts.Data != "" {
 		spec = opts.Data
 	}
-	if err := unsaid(h, spec); err != nil {
+	if err := checkComplete(h, spec); err != nil {
 		return nil, err
 	}
-	data, err := open(spec, opts.Opened)
+	data, err := openData(spec, opts.Opened)
 	if err != nil {
 		return nil, fmt.Errorf("%w (the run was recorded on %q; --data says where the data are now)", err, h.Data.Spec)
 	}
 	if h.Data.Hash == "" && !opts.AllowOtherData {
-		return nil, fmt.Errorf("replay: the run does not say which data it was recorded on, and %s may be others: %w", spec, ErrOtherData)
+		return nil, fmt.Errorf("replay: the run has no hash of its data, so %s may be another data set: %w",
+			spec, ErrOtherData)
 	}
 	if data.Hash != h.Data.Hash && !opts.AllowOtherData {
-		return nil, fmt.Errorf("replay: %s has hash %s, the run was recorded on %s: %w", spec, data.Hash, h.Data.Hash, ErrOtherData)
+		return nil, fmt.Errorf("replay: %s has hash %s, the run was recorded on %s: %w",
+			spec, data.Hash, h.Data.Hash, ErrOtherData)
 	}
 	e := &Experiment{header: h.Clone(), data: data, workers: opts.Workers, policy: opts.Policy, state: opts.State}
 	if e.policy == "" {
@@ -206,35 +211,41 @@ func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 		return nil, err
 	}
 	if h.Batch == 0 && e.policy == nn.Batch && e.model.StateLayout().Len() > 0 {
-		return nil, fmt.Errorf("replay: the header does not say how many examples a mini-batch has, and model %s normalizes over them; policies running and recompute need no batches", h.Model)
+		return nil, fmt.Errorf("replay: the header has no batch size, and model %s normalizes over batches; "+
+			"policies running and recompute need no batches", h.Model)
 	}
 	if n := e.model.StateLayout().Len(); e.policy == nn.Running && len(e.state) != n {
-		return nil, fmt.Errorf("replay: policy running needs the running statistics of an iterate: %d numbers, there are %d", n, len(e.state))
+		return nil, fmt.Errorf("replay: policy running needs the %d running statistics of an iterate; %d are given",
+			n, len(e.state))
 	}
 	if !e.model.Layout().Equal(h.Layout) {
-		return nil, fmt.Errorf("replay: model %s has %d parameters in %d tensors here; the recording's layout has %d in %d%s", h.Model, e.model.Layout().Len(), len(e.model.Layout()), h.Layout.Len(), len(h.Layout), firstDifference(e.model.Layout(), h.Layout))
+		here := e.model.Layout()
+		return nil, fmt.Errorf("replay: model %s has %d parameters in %d tensors; "+
+			"the layout of the recording has %d in %d%s",
+			h.Model, here.Len(), len(here), h.Layout.Len(), len(h.Layout), firstDifference(here, h.Layout))
 	}
 	return e, nil
 }
 
-// build makes model and optimizer of the header.
+// build makes the model and the optimizer of the header.
 func (e *Experiment) build() error {
 	h := e.header
 	largest := h.Batch
 	if micro := optim.MicroBatch(h.Optimizer); micro > 0 {
 		largest = min(micro, h.Batch)
 	}
-	if largest == 0 { // in a run from elsewhere, which no loss but that of a normalized model asks for
+	if largest == 0 { // an imported run; FromHeader has checked that no loss depends on the batch size
 		largest = min(DefaultBatch, e.data.Train.Len())
 	}
 	var err error
-	e.model, err = nn.New(h.Model, e.input(), nn.Options{Batch: largest, Workers: e.workers, Seed: h.InitializationSeed()})
+	e.model, err = nn.New(h.Model, e.input(),
+		nn.Options{Batch: largest, Workers: e.workers, Seed: h.InitializationSeed()})
 	if err != nil {
 		return err
 	}
-	e.micro = largest
+	e.microBatch = largest
 	if h.Optimizer.Name == "" {
-		return nil // a run from elsewhere can be looked at, not trained on
+		return nil // an imported run can be analyzed, but not trained again
 	}
 	e.optimizer, _, err = optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, e.model.Layout(), h.Seed)
 	return err
@@ -245,7 +256,7 @@ func (e *Experiment) input() nn.Input {
 	return nn.Input{Height: t.Height, Width: t.Width, Channels: t.Channels, Classes: t.Classes}
 }
 
-// Header returns the run's header, which the caller must not change.
+// Header returns the header of the run. The caller must not change it.
 func (e *Experiment) Header() *record.Header { return e.header }
 
 // Data returns the data set.
@@ -254,12 +265,12 @@ func (e *Experiment) Data() *dataset.Data { return e.data }
 // Model returns the model in training.
 func (e *Experiment) Model() *nn.Model { return e.model }
 
-// Loop returns the training loop, which writes to the sink (nil records
-// nothing). It may be run once.
+// Loop returns the training loop. It writes to the sink; nil records nothing. It may be run once,
+// because it changes the model.
 func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	h := e.header
 	if e.optimizer == nil {
-		return nil, fmt.Errorf("replay: the header does not name the optimizer: the run cannot be trained again")
+		return nil, errors.New("replay: the header does not name the optimizer: the run cannot be trained again")
 	}
 	source, err := newSource(e.data, h.Seed, h.Batch)
 	if err != nil {
@@ -270,8 +281,8 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 		return nil, err
 	}
 	var model train.Model = e.model
-	if e.micro < h.Batch {
-		model = &train.Accumulator{Model: e.model, MicroBatch: e.micro}
+	if e.microBatch < h.Batch {
+		model = &train.Accumulator{Model: e.model, MicroBatch: e.microBatch}
 	}
 	rate := h.Optimizer.Hyperparameters["learning_rate"]
 	perEpoch := float64(source.PerEpoch()) / float64(optim.BatchesPerStep(h.Optimizer))
@@ -283,12 +294,12 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	}, nil
 }
 
-// Train prepares the experiment for a loop: losses are then those of the network
-// as it would be used, with the running statistics of the model in training. New
-// has done so; what FromHeader returns is prepared for analyses.
+// Train prepares the experiment for training: losses then use the running statistics of the model in
+// training, as the finished network would. New calls Train; FromHeader does not, because
+// analyses use other statistics.
 func (e *Experiment) Train() { e.policy, e.state = nn.Running, e.model.State() }
 
-// Start returns the checkpoint before the first step of a run that was not begun.
+// Start returns the checkpoint of a new run, before its first step.
 func (e *Experiment) Start() *train.Checkpoint {
 	c := &train.Checkpoint{Epoch: 1, Theta: e.model.Theta(), State: e.model.State()}
 	if o, ok := e.optimizer.(train.Checkpointed); ok {
@@ -297,7 +308,7 @@ func (e *Experiment) Start() *train.Checkpoint {
 	return c.Clone()
 }
 
-// TimeStep measures one gradient of a mini-batch; the model is left as it was.
+// TimeStep measures the time of one mini-batch gradient. It does not change the model.
 func (e *Experiment) TimeStep() (time.Duration, error) {
 	source, err := newSource(e.data, e.header.Seed, e.header.Batch)
 	if err != nil {
@@ -307,13 +318,13 @@ func (e *Experiment) TimeStep() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := min(e.micro, len(labels))
+	n := min(e.microBatch, len(labels))
 	inputs, labels = inputs[:n*e.data.Train.Size()], labels[:n]
 	state := slices.Clone(e.model.State())
 	defer copy(e.model.State(), state)
 	grad := make([]float32, len(e.model.Theta()))
 	var best time.Duration
-	for i := range 3 { // the first one warms up
+	for i := range 3 { // the first call allocates and fills the caches
 		start := time.Now()
 		if _, err := e.model.Gradient(inputs, labels, grad); err != nil {
 			return 0, err
@@ -325,8 +336,8 @@ func (e *Experiment) TimeStep() (time.Duration, error) {
 	return best * time.Duration((e.header.Batch+n-1)/n), nil
 }
 
-// Policy returns which statistics normalization layers have when a loss is
-// evaluated, and nothing for a model without such layers.
+// Policy returns which statistics normalization layers have when a loss is evaluated. It returns "" for a
+// model without such layers.
 func (e *Experiment) Policy() nn.Policy {
 	if e.model.StateLayout().Len() == 0 {
 		return ""
@@ -334,11 +345,10 @@ func (e *Experiment) Policy() nn.Policy {
 	return e.policy
 }
 
-// TrainLoss evaluates any theta over the whole training set.
+// TrainLoss returns the loss over the whole training set, at any theta.
 func (e *Experiment) TrainLoss() (*nn.Evaluator, error) { return e.evaluator(e.data.Train) }
 
-// TestLoss evaluates any theta over the held-out set. Without held-out examples
-// it returns nil.
+// TestLoss returns the loss over the held-out set, at any theta, or nil without held-out examples.
 func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
 	if e.data.Test.Len() == 0 {
 		return nil, nil
@@ -351,15 +361,15 @@ func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 	if p := e.Policy(); p != "" {
 		o.Policy, o.State = p, e.state
 		if p != nn.Running {
-			o.Chunk = e.micro // the statistics are those of batches as in training
+			o.Chunk = e.microBatch // statistics of batches, as in training
 		}
 	}
 	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, o)
 }
 
-// BatchLoss evaluates any theta on the mini-batch of a recorded row, drawn and
-// augmented as it was in training, with the batch's own statistics in normalization
-// layers. Rows after the last update have no batch.
+// BatchLoss returns the loss over the mini-batch of a recorded row, at any theta. The batch is drawn and
+// augmented as in training, and normalization layers use its statistics. Rows after the
+// last update have no batch.
 func (e *Experiment) BatchLoss(s *record.Step) (*nn.Evaluator, error) {
 	h := e.header
 	if !s.BatchLoss.Valid || s.Substep != 0 {
@@ -375,5 +385,6 @@ func (e *Experiment) BatchLoss(s *record.Step) (*nn.Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nn.NewEvaluator(h.Model, e.input(), inputs, labels, nn.EvalOptions{Workers: e.workers, Policy: nn.Batch, Chunk: e.micro})
+	o := nn.EvalOptions{Workers: e.workers, Policy: nn.Batch, Chunk: e.microBatch}
+	return nn.NewEvaluator(h.Model, e.input(), inputs, labels, o)
 }

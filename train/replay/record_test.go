@@ -30,7 +30,7 @@ func TestRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	want, _ := fly(t, config())
+	want, _ := trainRun(t, config())
 	got, err := record.NewMemory(run.Header())
 	if err != nil {
 		t.Fatal(err)

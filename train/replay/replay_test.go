@@ -20,12 +20,19 @@ func config() replay.Config {
 	}
 }
 
-func fly(t *testing.T, c replay.Config) (*record.Memory, train.Result) {
+// trainRun trains in memory.
+func trainRun(t *testing.T, c replay.Config) (*record.Memory, train.Result) {
 	t.Helper()
 	x, err := replay.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, x)
+}
+
+// run runs the loop of an experiment in memory.
+func run(t *testing.T, x *replay.Experiment) (*record.Memory, train.Result) {
+	t.Helper()
 	m, err := record.NewMemory(x.Header())
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +63,7 @@ func equalRows(t *testing.T, a, b *record.Memory) {
 }
 
 func TestHeaderRebuildsTheRun(t *testing.T) {
-	m, r := fly(t, config())
+	m, r := trainRun(t, config())
 	// 1,438 training examples in batches of 100: 14 whole ones and one of 38.
 	if r.Steps != 15 || m.Len() != 16 {
 		t.Fatalf("%d steps, %d rows; want 15 and 16", r.Steps, m.Len())
@@ -72,26 +79,25 @@ func TestHeaderRebuildsTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	equalRows(t, m, retrain(t, h))
+}
+
+// retrain trains again from a header.
+func retrain(t *testing.T, h *record.Header) *record.Memory {
+	t.Helper()
 	x, err := replay.FromHeader(h, replay.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, _ := record.NewMemory(h)
-	loop, err := x.Loop(again)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := loop.Run(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	equalRows(t, m, again)
+	m, _ := run(t, x)
+	return m
 }
 
 func TestSeedDecides(t *testing.T) {
-	a, _ := fly(t, config())
+	a, _ := trainRun(t, config())
 	c := config()
 	c.Seed = 8
-	b, _ := fly(t, c)
+	b, _ := trainRun(t, c)
 	x, _ := a.Read(0, record.AllParts)
 	y, _ := b.Read(0, record.AllParts)
 	if slices.Equal(x.Theta, y.Theta) {
@@ -99,10 +105,10 @@ func TestSeedDecides(t *testing.T) {
 	}
 }
 
-// TestGradientIsRaw holds what plain SGD must satisfy row by row:
-// theta_{k+1} = theta_k - eta g_k, rounded once per operation.
+// TestGradientIsRaw: plain SGD satisfies theta_{k+1} = theta_k - eta g_k in every row, with
+// one rounding per operation.
 func TestGradientIsRaw(t *testing.T) {
-	m, _ := fly(t, config())
+	m, _ := trainRun(t, config())
 	for k := range m.Len() - 1 {
 		s, _ := m.Read(k, record.AllParts)
 		next, _ := m.Read(k+1, record.AllParts)
@@ -114,12 +120,12 @@ func TestGradientIsRaw(t *testing.T) {
 	}
 }
 
-// TestBatchLossIsOfTheBatch recomputes recorded losses in float64 from nothing
-// but the header's description: order, scaling and layout.
+// TestFullLossIsTheWeightedMeanOfBatches compares the full loss with the batch losses of one
+// epoch, whose weights are the numbers of examples.
 func TestFullLossIsTheWeightedMeanOfBatches(t *testing.T) {
 	c := config()
-	c.Hyperparameters = map[string]float64{"learning_rate": 1e-12} // stands still: all batches are at one theta
-	m, _ := fly(t, c)
+	c.Hyperparameters = map[string]float64{"learning_rate": 1e-12} // all batches are at about one theta
+	m, _ := trainRun(t, c)
 	x, err := replay.FromHeader(m.Header(), replay.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +153,7 @@ func TestFullLossIsTheWeightedMeanOfBatches(t *testing.T) {
 }
 
 func TestEvaluatingChangesNothing(t *testing.T) {
-	m, _ := fly(t, config())
+	m, _ := trainRun(t, config())
 	x, _ := replay.FromHeader(m.Header(), replay.Options{})
 	full, _ := x.TrainLoss()
 	s, _ := m.Read(3, record.AllParts)
@@ -159,8 +165,8 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 	}
 }
 
-// The loss of a recorded row's own batch is the recorded one, whatever the
-// optimizer draws besides, and across the end of an epoch.
+// TestBatchLossIsTheRecordedOne: the loss over the batch of a recorded row is the recorded one, also if the
+// optimizer draws further batches, and across the end of an epoch.
 func TestBatchLossIsTheRecordedOne(t *testing.T) {
 	for _, name := range []string{"sgd", "entropy-sgd"} {
 		c := config()
@@ -168,7 +174,7 @@ func TestBatchLossIsTheRecordedOne(t *testing.T) {
 		if name == "entropy-sgd" {
 			c.Hyperparameters = map[string]float64{"inner_steps": 3}
 		}
-		m, _ := fly(t, c)
+		m, _ := trainRun(t, c)
 		x, err := replay.FromHeader(m.Header(), replay.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -195,10 +201,11 @@ func TestBatchLossIsTheRecordedOne(t *testing.T) {
 }
 
 func TestOtherDataIsRefused(t *testing.T) {
-	m, _ := fly(t, config())
+	m, _ := trainRun(t, config())
 	h := m.Header().Clone()
 	h.Data.Hash = "sha256:0000"
-	if _, err := replay.FromHeader(h, replay.Options{}); !errors.Is(err, replay.ErrOtherData) || !strings.Contains(err.Error(), "sha256:0000") {
+	if _, err := replay.FromHeader(h, replay.Options{}); !errors.Is(err, replay.ErrOtherData) ||
+		!strings.Contains(err.Error(), "sha256:0000") {
 		t.Errorf("got %v; want the other data named and refused", err)
 	}
 	if _, err := replay.FromHeader(h, replay.Options{AllowOtherData: true}); err != nil {
@@ -231,15 +238,15 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := config()
 		c.change(&cfg)
-		if _, err := replay.New(cfg); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := replay.New(cfg); err == nil || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v; want one line that names %s", err, c.want)
 		}
 	}
 }
 
-// Runs with one seed of the initialization start at one theta to the last bit,
-// whatever their data order, optimizer and batch size; without it the seed
-// decides both, as ever.
+// TestSharedInitialization: runs with the same seed of the initialization start at the same theta, bit for
+// bit, with any data order, optimizer and batch size. Without it the seed decides both.
 func TestSharedInitialization(t *testing.T) {
 	start := func(c replay.Config) []float32 {
 		x, err := replay.New(c)
@@ -268,29 +275,14 @@ func TestSharedInitialization(t *testing.T) {
 	if slices.Equal(start(other), want) {
 		t.Error("another seed starts at the same theta")
 	}
-	// The data order is the seed's all the same, and the header rebuilds the run.
+	// The data order still follows from the seed, and the header rebuilds the run.
 	other.InitSeed = &init
-	m, _ := fly(t, other)
-	same, _ := fly(t, plain)
+	m, _ := trainRun(t, other)
+	same, _ := trainRun(t, plain)
 	a, _ := m.Read(0, record.AllParts)
 	b, _ := same.Read(0, record.AllParts)
 	if a.BatchLoss == b.BatchLoss {
 		t.Error("two data orders have the same first batch")
 	}
-	x, err := replay.FromHeader(m.Header(), replay.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := record.NewMemory(x.Header())
-	if err != nil {
-		t.Fatal(err)
-	}
-	loop, err := x.Loop(again)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := loop.Run(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	equalRows(t, m, again)
+	equalRows(t, m, retrain(t, m.Header()))
 }

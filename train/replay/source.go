@@ -5,8 +5,8 @@ import (
 	"sgdwalk/train/dataset"
 )
 
-// source hands the batches of a dataset.Order to the training loop, augmented as
-// the data set asks for.
+// source delivers the batches of a dataset.Order to the training loop, with the augmentation of the
+// data set.
 type source struct {
 	data   *dataset.Data
 	seed   uint64
@@ -22,13 +22,16 @@ func newSource(data *dataset.Data, seed uint64, batch int) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{data: data, seed: seed, order: order, inputs: make([]float32, batch*data.Train.Size()), labels: make([]int32, batch)}, nil
+	return &source{
+		data: data, seed: seed, order: order,
+		inputs: make([]float32, batch*data.Train.Size()), labels: make([]int32, batch),
+	}, nil
 }
 
-// PerEpoch returns the number of batches of an epoch.
+// PerEpoch returns the number of batches per epoch.
 func (s *source) PerEpoch() int { return s.order.Batches() }
 
-// Batch returns batch b, from 0, of an epoch, from 1.
+// Batch returns batch b (from 0) of an epoch (from 1).
 func (s *source) Batch(epoch, b int) ([]float32, []int32, error) {
 	indices := s.order.Batch(epoch, b)
 	inputs, labels := s.inputs[:len(indices)*s.data.Train.Size()], s.labels[:len(indices)]
