@@ -21,8 +21,7 @@ var benchmarks = []struct {
 	{"resnet20", "resnet:20", Input{32, 32, 3, 10}, 1000, "resnet20-1k"},
 }
 
-// BenchmarkStep is forward, backward and the update of plain gradient descent on
-// a batch of 128.
+// BenchmarkStep measures forward pass, backward pass and update of plain gradient descent on a batch of 128.
 func BenchmarkStep(b *testing.B) {
 	for _, c := range benchmarks {
 		b.Run(c.name, func(b *testing.B) {
@@ -43,7 +42,7 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// BenchmarkLoss is the loss over a whole data set, forward only.
+// BenchmarkLoss measures the loss over a whole data set.
 func BenchmarkLoss(b *testing.B) {
 	for _, c := range benchmarks {
 		b.Run(c.loss, func(b *testing.B) {
@@ -75,7 +74,7 @@ var productBenchmarks = []struct {
 	{"resnet8", "resnet:8", Input{32, 32, 3, 10}, 400},
 }
 
-// productEvaluator returns an evaluator with its model's theta and some vectors.
+// productEvaluator returns an evaluator, the theta of its model, and some vectors.
 func productEvaluator(b *testing.B, spec string, in Input, examples, vectors int) (e *Evaluator, theta []float32, v,
 	dst [][]float32,
 ) {
@@ -90,8 +89,7 @@ func productEvaluator(b *testing.B, spec string, in Input, examples, vectors int
 	return newEvaluator(b, spec, in, x, y, EvalOptions{Policy: Batch}), m.Theta(), v, dst
 }
 
-// BenchmarkGradient is the gradient over a whole data set, the unit of the
-// benchmarks of products.
+// BenchmarkGradient measures the gradient over a whole data set, the unit of the benchmarks of products.
 func BenchmarkGradient(b *testing.B) {
 	for _, c := range productBenchmarks {
 		b.Run(c.name, func(b *testing.B) {
@@ -109,8 +107,8 @@ func BenchmarkGradient(b *testing.B) {
 	}
 }
 
-// BenchmarkHessianProduct is one product, or a block of four: at one theta, where
-// the passes at theta are kept, and where theta has just moved.
+// BenchmarkHessianProduct measures one product, or a block of four: at the same theta, where the passes are
+// stored, and at a theta that has just changed.
 func BenchmarkHessianProduct(b *testing.B) {
 	for _, c := range productBenchmarks {
 		for _, vectors := range []int{1, 4} {

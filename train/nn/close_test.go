@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestGoroutinesEnd checks that the goroutines of models and evaluators end with
-// Close, and without it when nobody has the model any more.
+// TestGoroutinesEnd: the goroutines of models and evaluators end with Close, or with the garbage collection
+// of a model that is not closed.
 func TestGoroutinesEnd(t *testing.T) {
 	x, y := data(small, 8, 1)
 	before := settled()

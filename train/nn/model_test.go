@@ -21,8 +21,7 @@ func data(in Input, n int, seed uint64) ([]float32, []int32) {
 	return inputs, labels
 }
 
-// TestNewErrors checks that a wrong spec, input or option is named with its
-// value and with what is allowed.
+// TestNewErrors: the error names the wrong spec, input or option, its value and what is allowed.
 func TestNewErrors(t *testing.T) {
 	ok := Options{Batch: 4}
 	for _, c := range []struct {
@@ -99,8 +98,7 @@ func TestGradientErrors(t *testing.T) {
 	}
 }
 
-// TestInitialization checks the variance 2/fan-in, that biases are 0 and that
-// theta_0 depends on the seed and nothing else.
+// TestInitialization: weights have the variance 2/fan-in, biases are 0, and theta_0 depends on the seed only.
 func TestInitialization(t *testing.T) {
 	in := Input{Height: 20, Width: 20, Channels: 1, Classes: 10}
 	theta := func(seed uint64, batch, workers int) []float32 {
@@ -132,8 +130,8 @@ func TestInitialization(t *testing.T) {
 	}
 }
 
-// TestModelFollowsTheta checks that changing theta in place is enough, and that
-// a step against the gradient lowers the loss.
+// TestModelFollowsTheta: the model uses a theta that was changed in place, and a step against the gradient lowers the
+// loss.
 func TestModelFollowsTheta(t *testing.T) {
 	for _, c := range models {
 		t.Run(c.spec, func(t *testing.T) {
@@ -168,8 +166,7 @@ func TestModelFollowsTheta(t *testing.T) {
 	}
 }
 
-// TestStepAllocations checks that a step allocates less than 64 kB and that
-// memory does not grow.
+// TestStepAllocations: a step allocates less than 64 kB, and the memory does not grow.
 func TestStepAllocations(t *testing.T) {
 	for _, c := range models {
 		t.Run(c.spec, func(t *testing.T) {
@@ -205,7 +202,7 @@ func TestStepAllocations(t *testing.T) {
 	}
 }
 
-// TestManySteps checks that 10,000 steps need no more memory than the first.
+// TestManySteps: 10,000 steps need no more memory than the first one.
 func TestManySteps(t *testing.T) {
 	m, err := New("mlp:4", small, Options{Batch: 2, Workers: 1})
 	if err != nil {

@@ -21,9 +21,8 @@ func (p picture) at(c, y, x int) float64 {
 	return p.v[(c*p.h+y)*p.w+x]
 }
 
-// reference is the definition of the networks, written out without regard to
-// speed and without any code of theirs: pictures channel by channel, loops over
-// everything, parameters by name.
+// reference computes the networks by their definition, without regard to speed and without the code under test: pictures
+// channel by channel, loops over everything, parameters by name.
 type reference struct {
 	f    *fixture[float64]
 	rows int
@@ -215,7 +214,7 @@ func (r reference) resnet(blocks int, short bool) []picture {
 	return r.linear("linear1", x)
 }
 
-// TestAgainstDefinition compares the losses with the networks written out.
+// TestAgainstDefinition compares the losses with those of the reference.
 func TestAgainstDefinition(t *testing.T) {
 	for _, c := range []struct {
 		spec   string

@@ -25,8 +25,7 @@ func benchEach(b *testing.B, f func(b *testing.B)) {
 	}
 }
 
-// reportFlops reports the speed of operations per iteration, if there are any,
-// and its share.
+// reportFlops reports the speed of the given operations per iteration, and its share of the limit.
 func reportFlops(b *testing.B, operations float64) {
 	if operations == 0 {
 		return

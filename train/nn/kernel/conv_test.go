@@ -19,7 +19,7 @@ type convCase[T Float] struct {
 // outputs are the channels that results may have.
 var storedChannels = []int{8, 16, 24, 32, 40}
 
-// drawConv draws shapes; inputs has the stored input channels to choose from.
+// drawConv draws shapes. inputs has the stored input channels to choose from.
 func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
 	r := generator(t)
 	c := &convCase[T]{n: rapid.IntRange(1, 2).Draw(t, "images")}
@@ -73,7 +73,7 @@ func drawImages[T Float](t *rapid.T, shape Image, n, channels int) Images[T] {
 	return m
 }
 
-// each visits the interior.
+// each calls f for every element of the interior.
 func (m Images[T]) each(f func(i, y, x, c, at int)) {
 	for i := range m.Count() {
 		for y := range m.Height {
@@ -86,8 +86,7 @@ func (m Images[T]) each(f func(i, y, x, c, at int)) {
 	}
 }
 
-// soilHalo sets the halo to a value that no kernel may touch, and returns a
-// function that checks it.
+// soilHalo sets the halo to a value that no kernel may change. It returns a function that checks this.
 func (m Images[T]) soilHalo(t *rapid.T) (check func()) {
 	inside := make([]bool, len(m.Data))
 	m.each(func(_, _, _, _, at int) { inside[at] = true })
@@ -112,8 +111,7 @@ func newSums(n int) sums { return sums{make([]float64, n), make([]float64, n)} }
 
 func (s sums) add(i int, v float64) { s.value[i] += v; s.size[i] += math.Abs(v) }
 
-// terms calls f for every product of the convolution, with those of the padding
-// or without.
+// terms calls f for every product of the convolution, with or without those of the padding.
 func (c *convCase[T]) terms(padding bool, f func(x, y, dy, w int)) {
 	v := c.v
 	c.y.each(func(i, oy, ox, co, at int) {
@@ -261,8 +259,7 @@ func TestConvWeights(t *testing.T) {
 	t.Run("float64", testConvWeights[float64])
 }
 
-// With either instruction set, and for any split of the images, every bit of
-// results and gradients is the same.
+// TestConvBits: results and gradients have the same bits with every instruction set and for any split of the images.
 func TestConvBits(t *testing.T) {
 	if best() < useAVX2 {
 		t.Skip("no AVX2 here")

@@ -2,5 +2,5 @@
 
 package kernel
 
-// guarded returns n elements; only Linux has the guard pages.
+// guarded returns n elements. Only Linux has guard pages.
 func guarded[T Float](_ interface{ Cleanup(func()) }, n int, _ bool) []T { return make([]T, n) }

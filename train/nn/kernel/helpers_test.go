@@ -35,7 +35,7 @@ func with(i instructions, f func()) {
 	f()
 }
 
-// generator is a seeded source of test numbers.
+// generator returns a seeded generator of test numbers.
 func generator(t *rapid.T) *rand.Rand {
 	return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 }
@@ -48,10 +48,10 @@ func fill[T Float](r *rand.Rand, s []T) []T {
 	return s
 }
 
-// place is where a guarded slice lies against its unmapped neighbours.
+// place says at which end of its mapping a guarded slice is.
 func place(t *rapid.T) bool { return rapid.Bool().Draw(t, "atEnd") }
 
-// bitsOf returns the bits of a value, all NaNs alike.
+// bitsOf returns the bits of a value. All NaNs are equal.
 func bitsOf[T Float](v T) uint64 {
 	if v != v {
 		return 1
@@ -62,7 +62,7 @@ func bitsOf[T Float](v T) uint64 {
 	return math.Float64bits(float64(v))
 }
 
-// sameBits fails when two slices differ in a bit.
+// sameBits fails if two slices differ in a bit.
 func sameBits[T Float](t interface{ Fatalf(string, ...any) }, what string, got, want []T) {
 	for i := range want {
 		if bitsOf(got[i]) != bitsOf(want[i]) {
@@ -80,8 +80,8 @@ func unit[T Float]() float64 {
 	return 0x1p-53
 }
 
-// closeTo fails when got is further from want than bound, which the caller
-// derives from the number of roundings. NaN and infinities must agree.
+// closeTo fails if got differs from want by more than bound, which the caller derives from the number of roundings. NaN
+// and infinities must agree.
 func closeTo(t interface{ Fatalf(string, ...any) }, what string, i int, got, want, bound float64) {
 	switch {
 	case math.IsNaN(want):

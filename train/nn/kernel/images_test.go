@@ -15,13 +15,13 @@ func drawShape(t *rapid.T) (Image, int) {
 	}, rapid.IntRange(1, 3).Draw(t, "images")
 }
 
-// drawLike draws images of a shape with a halo of their own.
+// drawLike draws images of a shape with another halo.
 func drawLike[T Float](t *rapid.T, shape Image, n int) Images[T] {
 	shape.Halo = rapid.IntRange(0, 2).Draw(t, "halo")
 	return drawImages[T](t, shape, n, shape.Channels)
 }
 
-// rectify makes m look like the result of a ReLU, with some NaN.
+// rectify changes m to a possible result of a ReLU, with some NaN.
 func (m Images[T]) rectify(t *rapid.T) {
 	nan := rapid.Bool().Draw(t, "nan")
 	m.each(func(_, _, _, c, at int) {
@@ -289,7 +289,7 @@ func TestPadChannels(t *testing.T) {
 	}
 }
 
-// Sums around a pivot keep the variance of values far from zero.
+// TestStatsKeepTheVarianceOfShiftedValues: sums around a pivot keep the variance of values far from zero.
 func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		shape := Image{Height: 32, Width: 32, Channels: 16, Halo: 1}
@@ -322,7 +322,7 @@ func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 	})
 }
 
-// AVX2 and AVX-512 give the same bits, and so do images in one call or in two.
+// TestElementwiseBits: AVX2 and AVX-512 give the same bits, and so do images in one call or in two.
 func TestElementwiseBits(t *testing.T) {
 	if best() < useAVX2 {
 		t.Skip("no AVX2 here")
@@ -357,7 +357,7 @@ func TestElementwiseBits(t *testing.T) {
 	})
 }
 
-// ReLU keeps NaN, in every kernel that rectifies.
+// TestReLUKeepsNaN: every kernel that rectifies keeps NaN.
 func TestReLUKeepsNaN(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		nan := float32(math.NaN())

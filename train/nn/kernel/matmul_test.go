@@ -61,7 +61,7 @@ func drawProduct[T Float](t *rapid.T) productCase[T] {
 	return p
 }
 
-// check compares c with the sum in float64, and the gaps with what they were.
+// check compares c with the sum in float64. The gaps between rows must not change.
 func (p *productCase[T]) check(t *rapid.T, what string) {
 	for i := range p.c.Data {
 		r, j := i/p.c.Stride, i%p.c.Stride
@@ -119,7 +119,7 @@ func TestProducts(t *testing.T) {
 	t.Run("float64", testProducts[float64])
 }
 
-// AVX2 and AVX-512 add in the same order with the same rounding.
+// TestProductsHaveTheSameBitsInAVX2AndAVX512: both add in the same order with the same rounding.
 func TestProductsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
 	if best() < useAVX512 {
 		t.Skip("no AVX-512 here")
@@ -136,7 +136,7 @@ func TestProductsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
 	})
 }
 
-// A band of rows or of columns computed alone has the bits it has in the whole.
+// TestProductsOfBands: a band of rows or of columns has the bits of the whole product.
 func TestProductsOfBands(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		scratch := &Scratch[float32]{}
@@ -195,7 +195,7 @@ func TestPackLayout(t *testing.T) {
 	})
 }
 
-// Rows longer than one call of the transposition takes.
+// TestPackLongRows packs rows that need more than one call of the transposition.
 func TestPackLongRows(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		const out, in = 16, 9001
@@ -239,8 +239,7 @@ func TestProductsRefuseShapesThatDoNotFit(t *testing.T) {
 	MulNN(m(2, 3), m(2, 4), m(5, 3), Epilogue[float32]{}, &Scratch[float32]{})
 }
 
-// Every register shape and tile size, with sums short enough to compare exactly:
-// small integers have no rounding.
+// TestEveryTile uses every register shape and tile size, with small integers, whose sums have no rounding.
 func TestEveryTile(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		scratch := new(Scratch[float32])
