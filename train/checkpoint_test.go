@@ -69,7 +69,8 @@ func values(s record.Step) string {
 func TestResumeIsBitForBit(t *testing.T) {
 	uninterrupted, want, _ := resumable(t)
 	mustFinish(t, uninterrupted)
-	for schedule, wantSteps := range map[string][]int64{"every:1": {0, 1, 2, 3, 4, 5, 6, 7, 8}, "every:3": {0, 3, 6, 8}} {
+	steps := map[string][]int64{"every:1": {0, 1, 2, 3, 4, 5, 6, 7, 8}, "every:3": {0, 3, 6, 8}}
+	for schedule, wantSteps := range steps {
 		// The loop sees the cancellation at the step after at, so the last step is
 		// not reached here.
 		for at := range int64(7) {
@@ -88,7 +89,7 @@ func TestResumeIsBitForBit(t *testing.T) {
 				steps = append(steps, s.Step)
 				w, _ := want.Read(int(s.Step), record.AllParts)
 				if values(s) != values(w) {
-					t.Fatalf("stopped at %d: the row is %s; the run that was never stopped has %s", at, values(s), values(w))
+					t.Fatalf("stopped at %d: the row is %s; the uninterrupted run has %s", at, values(s), values(w))
 				}
 			}
 			if !slices.Equal(steps, wantSteps) {

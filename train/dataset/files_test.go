@@ -312,7 +312,7 @@ func TestCIFARDamage(t *testing.T) {
 		want    string
 	}{
 		{"missing", nil, "data_batch_3.bin is missing, but other training batches exist"},
-		{"empty", []byte{}, "data_batch_3.bin has 0 bytes; allowed are complete records of 3073 bytes, published are 30730000"},
+		{"empty", []byte{}, "has 0 bytes; allowed are complete records of 3073 bytes, published are 30730000"},
 		{"truncated", good[:6145], "data_batch_3.bin has 6145 bytes"},
 		{"trailing", append(bytes.Clone(good), 0), "data_batch_3.bin has 6147 bytes"},
 		{"label", bad, "data_batch_3.bin: label 1 is 10; labels are 0 to 9"},

@@ -154,8 +154,8 @@ func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 	return nil
 }
 
-// State returns the number of steps and the outer momentum. Every step starts a new inner loop, whose
-// noise follows from the number of steps.
+// State returns the number of steps and the outer momentum. Every step starts a new inner
+// loop, whose noise follows from the number of steps.
 func (o *EntropySGD) State() []train.Buffer {
 	return []train.Buffer{{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer}}
 }

@@ -33,8 +33,8 @@ var rules = []rule{
 	rmspropRule(), gdRule(), palRule(), entropyRule(),
 }
 
-// Names returns the names of all optimizers, in the order in which help shows them. The slice is a
-// copy.
+// Names returns the names of all optimizers, in the order in which help shows them. The
+// slice is a copy.
 func Names() []string {
 	var names []string
 	for _, r := range rules {
@@ -103,8 +103,8 @@ func Effective(name string, given map[string]float64) (record.Optimizer, error) 
 	return record.Optimizer{Name: name, Hyperparameters: v}, nil
 }
 
-// BatchesPerStep returns how many mini-batches one step draws: 1, or more for an optimizer with an
-// inner loop. The number of steps in an epoch is smaller by this factor.
+// BatchesPerStep returns how many mini-batches one step draws: 1, or more for an optimizer
+// with an inner loop. The number of steps in an epoch is smaller by this factor.
 func BatchesPerStep(o record.Optimizer) int {
 	if r, err := find(o.Name); err == nil && r.innerBatches != nil {
 		return 1 + r.innerBatches(o.Hyperparameters)
@@ -112,9 +112,10 @@ func BatchesPerStep(o record.Optimizer) int {
 	return 1
 }
 
-// MicroBatch returns how many examples are evaluated at once for an optimizer whose every step uses the
-// whole training set, and 0 for every other optimizer. The training loop then uses the
-// training set as one batch and wraps the model in a train.Accumulator of that size.
+// MicroBatch returns how many examples are evaluated at once for an optimizer whose every
+// step uses the whole training set, and 0 for every other optimizer. The training loop then
+// uses the training set as one batch and wraps the model in a train.Accumulator of that
+// size.
 func MicroBatch(o record.Optimizer) int {
 	if r, err := find(o.Name); err == nil && r.microBatch != nil {
 		return r.microBatch(o.Hyperparameters)

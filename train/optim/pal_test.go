@@ -13,8 +13,8 @@ func line(f func([]float32) float64, theta []float32) *fakeProbe {
 	return &fakeProbe{batchLoss: f(theta), loss: func(p []float32) (float64, error) { return f(p), nil }}
 }
 
-// TestPALLandsOnTheFloor: on a parabola, with alpha 1 and no bound, the step ends where the slope along
-// it is zero, for every mu. If all curvatures are equal, that is the minimum.
+// TestPALLandsOnTheFloor: on a parabola, with alpha 1 and no bound, the step ends where the
+// slope along it is zero, for every mu. If all curvatures are equal, that is the minimum.
 //
 // The point of the measurement is rounded to float32, by up to 2^-24 of its coordinates. This
 // changes the loss there by that times the gradient, and the step by the share of this in
@@ -130,9 +130,9 @@ func TestPALCases(t *testing.T) {
 	}
 }
 
-// TestPALTrajectory follows many steps on an objective with curvatures of both signs. The reference
-// computes the direction as a sum over all past gradients, and the parabola from Lagrange's
-// form on the points 0 (twice) and mu.
+// TestPALTrajectory follows many steps on an objective with curvatures of both signs. The
+// reference computes the direction as a sum over all past gradients, and the parabola from
+// Lagrange's form on the points 0 (twice) and mu.
 func TestPALTrajectory(t *testing.T) {
 	const mu, alpha, beta, longest = 0.3, 1.2, 0.4, 0.8
 	f := func(v []float64) float64 {

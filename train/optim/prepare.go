@@ -28,8 +28,8 @@ func newPreparation(name string, v values, layout record.Layout) preparation {
 	}
 }
 
-// decaying returns the parts of theta with weight decay: all of it, or the kinds of tensors that
-// filter normalization treats as weights.
+// decaying returns the parts of theta with weight decay: all of it, or the kinds of tensors
+// that filter normalization treats as weights.
 func decaying(layout record.Layout, all bool) []interval {
 	var parts []interval
 	for _, t := range layout {
@@ -59,8 +59,8 @@ func (p *preparation) check(theta, grad []float32, rate float64) error {
 	return nil
 }
 
-// clipGradient scales the gradient down to the largest norm, in place. A gradient that is not finite
-// stays so, so that the run reports its divergence.
+// clipGradient scales the gradient down to the largest norm, in place. A gradient that is
+// not finite stays so, so that the run reports its divergence.
 func (p *preparation) clipGradient(grad []float32) {
 	if p.clip == 0 {
 		return

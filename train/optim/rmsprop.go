@@ -10,9 +10,9 @@ import (
 	"sgdwalk/train"
 )
 
-// RMSProp divides every coordinate by the root of the mean square of its gradients (Tieleman and
-// Hinton 2012, lecture 6.5; centered: Graves 2013, equations 38 to 45), in the form of
-// PyTorch. All buffers start at zero:
+// RMSProp divides every coordinate by the root of the mean square of its gradients
+// (Tieleman and Hinton 2012, lecture 6.5; centered: Graves 2013, equations 38 to 45), in
+// the form of PyTorch. All buffers start at zero:
 //
 //	s <- a s + (1-a) g^2
 //	c <- a c + (1-a) g                      only if centered

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Schedule says how the learning rate changes during a run. It is a value with a text form, which
-// [ParseSchedule] reads and String writes:
+// Schedule says how the learning rate changes during a run. It is a value with a text form,
+// which [ParseSchedule] reads and String writes:
 //
 //	constant             the base rate throughout
 //	step:E:F             times F after every E epochs
@@ -133,9 +133,10 @@ func (s Schedule) String() string {
 	return shape
 }
 
-// Factor returns the factor of the base learning rate in an update, from 0, of a run of steps updates,
-// with perEpoch updates per epoch (a fraction if an optimizer draws several mini-batches per
-// step). It depends on nothing else, so a run can be resumed from any step.
+// Factor returns the factor of the base learning rate in an update, from 0, of a run of
+// steps updates, with perEpoch updates per epoch (a fraction if an optimizer draws several
+// mini-batches per step). It depends on nothing else, so a run can be resumed from any
+// step.
 func (s Schedule) Factor(step int64, perEpoch float64, steps int64) float64 {
 	if step < s.warmup {
 		// The last step of the warm-up is followed by the first one of the rest.

@@ -61,8 +61,8 @@ func cloneBuffers(s []train.Buffer) []train.Buffer {
 	return s
 }
 
-// TestStateContinues stops an optimizer after several numbers of steps and continues with a second
-// optimizer that has only the state. Both must give the same bits.
+// TestStateContinues stops an optimizer after several numbers of steps and continues with a
+// second optimizer that has only the state. Both must give the same bits.
 func TestStateContinues(t *testing.T) {
 	for name, given := range variants() {
 		for stop := range 6 {

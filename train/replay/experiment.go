@@ -53,7 +53,8 @@ type Experiment struct {
 	workers    int
 }
 
-// New prepares the run of a Config. Every error names the setting, its value and what is allowed.
+// New prepares the run of a Config. Every error names the setting, its value and what is
+// allowed.
 func New(c Config) (*Experiment, error) {
 	if c.Epochs == 0 {
 		c.Epochs = 1
@@ -127,8 +128,8 @@ func batchSize(requested int, o record.Optimizer, data *dataset.Data) (int, erro
 // DefaultBatch is the default number of examples in a mini-batch.
 const DefaultBatch = 100
 
-// steps returns the number of updates in the given number of passes over the data. A step that begins
-// before the end of the last pass counts.
+// steps returns the number of updates in the given number of passes over the data. A step
+// that begins before the end of the last pass counts.
 func steps(epochs, examples, batch int, o record.Optimizer) int64 {
 	perEpoch := (examples + batch - 1) / batch
 	perStep := int64(optim.BatchesPerStep(o))
@@ -160,8 +161,8 @@ func firstDifference(here, there record.Layout) string {
 	return ""
 }
 
-// checkComplete returns an error if a header lacks something that a loss needs. The header of an imported
-// run has only what was given at import.
+// checkComplete returns an error if a header lacks something that a loss needs. The header
+// of an imported run has only what was given at import.
 func checkComplete(h *record.Header, data string) error {
 	var missing []string
 	if h.Model == "" || h.Model == record.ImportedModel {
@@ -177,8 +178,8 @@ func checkComplete(h *record.Header, data string) error {
 		strings.Join(missing, " and "))
 }
 
-// FromHeader rebuilds the run of a recording. The layout of the model must be the recorded one. The
-// recorded theta may be rounded.
+// FromHeader rebuilds the run of a recording. The layout of the model must be the recorded
+// one. The recorded theta may be rounded.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if h.CheckEvaluable() != nil {
 		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; "+
@@ -265,8 +266,8 @@ func (e *Experiment) Data() *dataset.Data { return e.data }
 // Model returns the model in training.
 func (e *Experiment) Model() *nn.Model { return e.model }
 
-// Loop returns the training loop. It writes to the sink; nil records nothing. It may be run once,
-// because it changes the model.
+// Loop returns the training loop. It writes to the sink; nil records nothing. It may be run
+// once, because it changes the model.
 func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	h := e.header
 	if e.optimizer == nil {
@@ -294,9 +295,9 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	}, nil
 }
 
-// Train prepares the experiment for training: losses then use the running statistics of the model in
-// training, as the finished network would. New calls Train; FromHeader does not, because
-// analyses use other statistics.
+// Train prepares the experiment for training: losses then use the running statistics of the
+// model in training, as the finished network would. New calls Train; FromHeader does not,
+// because analyses use other statistics.
 func (e *Experiment) Train() { e.policy, e.state = nn.Running, e.model.State() }
 
 // Start returns the checkpoint of a new run, before its first step.
@@ -336,8 +337,8 @@ func (e *Experiment) TimeStep() (time.Duration, error) {
 	return best * time.Duration((e.header.Batch+n-1)/n), nil
 }
 
-// Policy returns which statistics normalization layers have when a loss is evaluated. It returns "" for a
-// model without such layers.
+// Policy returns which statistics normalization layers have when a loss is evaluated. It
+// returns "" for a model without such layers.
 func (e *Experiment) Policy() nn.Policy {
 	if e.model.StateLayout().Len() == 0 {
 		return ""
@@ -348,7 +349,8 @@ func (e *Experiment) Policy() nn.Policy {
 // TrainLoss returns the loss over the whole training set, at any theta.
 func (e *Experiment) TrainLoss() (*nn.Evaluator, error) { return e.evaluator(e.data.Train) }
 
-// TestLoss returns the loss over the held-out set, at any theta, or nil without held-out examples.
+// TestLoss returns the loss over the held-out set, at any theta, or nil without held-out
+// examples.
 func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
 	if e.data.Test.Len() == 0 {
 		return nil, nil
@@ -367,9 +369,9 @@ func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, o)
 }
 
-// BatchLoss returns the loss over the mini-batch of a recorded row, at any theta. The batch is drawn and
-// augmented as in training, and normalization layers use its statistics. Rows after the
-// last update have no batch.
+// BatchLoss returns the loss over the mini-batch of a recorded row, at any theta. The batch
+// is drawn and augmented as in training, and normalization layers use its statistics. Rows
+// after the last update have no batch.
 func (e *Experiment) BatchLoss(s *record.Step) (*nn.Evaluator, error) {
 	h := e.header
 	if !s.BatchLoss.Valid || s.Substep != 0 {

@@ -165,8 +165,8 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 	}
 }
 
-// TestBatchLossIsTheRecordedOne: the loss over the batch of a recorded row is the recorded one, also if the
-// optimizer draws further batches, and across the end of an epoch.
+// TestBatchLossIsTheRecordedOne: the loss over the batch of a recorded row is the recorded
+// one, also if the optimizer draws further batches, and across the end of an epoch.
 func TestBatchLossIsTheRecordedOne(t *testing.T) {
 	for _, name := range []string{"sgd", "entropy-sgd"} {
 		c := config()
@@ -245,8 +245,9 @@ func TestBadConfigs(t *testing.T) {
 	}
 }
 
-// TestSharedInitialization: runs with the same seed of the initialization start at the same theta, bit for
-// bit, with any data order, optimizer and batch size. Without it the seed decides both.
+// TestSharedInitialization: runs with the same seed of the initialization start at the same
+// theta, bit for bit, with any data order, optimizer and batch size. Without it the seed
+// decides both.
 func TestSharedInitialization(t *testing.T) {
 	start := func(c replay.Config) []float32 {
 		x, err := replay.New(c)

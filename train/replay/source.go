@@ -5,8 +5,8 @@ import (
 	"sgdwalk/train/dataset"
 )
 
-// source delivers the batches of a dataset.Order to the training loop, with the augmentation of the
-// data set.
+// source delivers the batches of a dataset.Order to the training loop, with the
+// augmentation of the data set.
 type source struct {
 	data   *dataset.Data
 	seed   uint64

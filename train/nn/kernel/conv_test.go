@@ -86,7 +86,8 @@ func (m Images[T]) each(f func(i, y, x, c, at int)) {
 	}
 }
 
-// soilHalo sets the halo to a value that no kernel may change. It returns a function that checks this.
+// soilHalo sets the halo to a value that no kernel may change. It returns a function that
+// checks this.
 func (m Images[T]) soilHalo(t *rapid.T) (check func()) {
 	inside := make([]bool, len(m.Data))
 	m.each(func(_, _, _, _, at int) { inside[at] = true })
@@ -259,7 +260,8 @@ func TestConvWeights(t *testing.T) {
 	t.Run("float64", testConvWeights[float64])
 }
 
-// TestConvBits: results and gradients have the same bits with every instruction set and for any split of the images.
+// TestConvBits: results and gradients have the same bits with every instruction set and for
+// any split of the images.
 func TestConvBits(t *testing.T) {
 	if best() < useAVX2 {
 		t.Skip("no AVX2 here")

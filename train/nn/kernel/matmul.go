@@ -53,9 +53,9 @@ func MulNN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// MulTN computes c = a^T b: a is (k, m), b is (k, n), c is (m, n). With a = dY and b = x this is
-// the gradient with respect to the weights of a fully connected layer. Bands of c and columns
-// of a split it among goroutines without partial sums.
+// MulTN computes c = a^T b: a is (k, m), b is (k, n), c is (m, n). With a = dY and b = x
+// this is the gradient with respect to the weights of a fully connected layer. Bands of c
+// and columns of a split it among goroutines without partial sums.
 func MulTN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	checkMatrices("MulTN", c.Rows == a.Cols && a.Rows == b.Rows && b.Cols == c.Cols, c, a, b)
 	p := product[T]{

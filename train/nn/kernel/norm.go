@@ -1,16 +1,18 @@
 package kernel
 
-// Norm is a normalization per channel, y = (x-Mean) Scale + Shift. The slices have the length of
-// the stored channels. For batch normalization Scale is gamma/sqrt(variance+epsilon) and
-// Shift is beta. Mean is subtracted first, because x Scale + (Shift - Mean Scale) would lose
-// digits if the mean is much larger than the standard deviation.
+// Norm is a normalization per channel, y = (x-Mean) Scale + Shift. The slices have the
+// length of the stored channels. For batch normalization Scale is
+// gamma/sqrt(variance+epsilon) and Shift is beta. Mean is subtracted first, because x Scale
+// + (Shift - Mean Scale) would lose digits if the mean is much larger than the standard
+// deviation.
 type Norm[T Float] struct {
 	Mean, Scale, Shift []T
 	ReLU               bool
 }
 
-// NormForward computes y = norm(x) + residual, rectified with ReLU; NaN stays NaN. A residual with
-// nil Data means none. The images are equal except for their halos. y may be x or residual.
+// NormForward computes y = norm(x) + residual, rectified with ReLU; NaN stays NaN. A
+// residual with nil Data means none. The images are equal except for their halos. y may be
+// x or residual.
 func NormForward[T Float](y, x, residual Images[T], p Norm[T]) {
 	checkInterior("NormForward", x, y)
 	s := stream[T]{op: opNorm, param: [4][]T{p.Mean, p.Scale, p.Shift}, scalar: [2]T{lowest[T](p.ReLU)}}
@@ -59,8 +61,8 @@ type NormGradient[T Float] struct {
 	Gradient, Centred, Constant []T
 }
 
-// NormInput computes dx from x and dy, the gradient of the result y after the ReLU. A y with nil
-// Data means no ReLU, or that dy is masked already. dx may be dy or x.
+// NormInput computes dx from x and dy, the gradient of the result y after the ReLU. A y
+// with nil Data means no ReLU, or that dy is masked already. dx may be dy or x.
 func NormInput[T Float](dx, dy, y, x Images[T], p NormGradient[T]) {
 	checkInterior("NormInput", x, dx, dy)
 	s := stream[T]{op: opNormInput, param: [4][]T{p.Gradient, p.Centred, p.Constant, p.Mean}}
@@ -73,10 +75,10 @@ func NormInput[T Float](dx, dy, y, x Images[T], p NormGradient[T]) {
 	s.each([6]Images[T]{dy, y, x, dx}, nil)
 }
 
-// MaskReLUImages computes g, the gradient dy of a rectified y: dy where y is positive or NaN, else
-// 0. If stats is not nil, it adds the sums of g per channel to First, which are the gradient
-// with respect to a bias. g may be dy. Without a ReLU, Stats.AddImages with pivot 0 computes
-// the sums.
+// MaskReLUImages computes g, the gradient dy of a rectified y: dy where y is positive or
+// NaN, else 0. If stats is not nil, it adds the sums of g per channel to First, which are
+// the gradient with respect to a bias. g may be dy. Without a ReLU, Stats.AddImages with
+// pivot 0 computes the sums.
 func MaskReLUImages[T Float](g, dy, y Images[T], stats *Stats[T]) {
 	checkInterior("MaskReLUImages", g, dy, y)
 	s := stream[T]{op: opReLU}

@@ -23,11 +23,11 @@ const (
 	opPoolTangentReLU
 )
 
-// stream is an elementwise kernel over rows of pixels whose channels are contiguous. The tensors
-// have the same pixels and channels, but each has its own row stride. The inputs of a 2x2
-// pool are doubled: they have two pixels per pixel of the result and are passed as two
-// tensors, one for each of the two rows. In assembly a channel has separate sums of the even
-// and of the odd pixels of a row, which are added at the end of the row.
+// stream is an elementwise kernel over rows of pixels whose channels are contiguous. The
+// tensors have the same pixels and channels, but each has its own row stride. The inputs of
+// a 2x2 pool are doubled: they have two pixels per pixel of the result and are passed as
+// two tensors, one for each of the two rows. In assembly a channel has separate sums of the
+// even and of the odd pixels of a row, which are added at the end of the row.
 type stream[T Float] struct {
 	op      streamOp
 	t       [6][]T // tensors, from their first element
@@ -61,8 +61,8 @@ func (s *stream[T]) run() {
 	}
 }
 
-// check touches the last element of every operand, so that a bug of the caller is a Go panic and
-// never a wrong memory access in assembly.
+// check touches the last element of every operand, so that a bug of the caller is a Go
+// panic and never a wrong memory access in assembly.
 func (s *stream[T]) check() {
 	for i, t := range s.t {
 		if t == nil {
@@ -197,8 +197,8 @@ func atLeast[T Float](low, v T) T {
 	return v
 }
 
-// maskedGradient returns the gradient of the input of a ReLU whose result is y: dy if y > 0 or NaN,
-// 0 if y = 0.
+// maskedGradient returns the gradient of the input of a ReLU whose result is y: dy if y > 0
+// or NaN, 0 if y = 0.
 func maskedGradient[T Float](dy, y T) T {
 	if y <= 0 {
 		return 0

@@ -77,8 +77,8 @@ func (s *contraction[T]) run() {
 // bColumn returns the index of the first element of column j of b.
 func (s *contraction[T]) bColumn(j int) int { return j/panel*s.bPanel + j%panel }
 
-// check touches the last element of every operand, so that a bug of the caller is a Go panic and
-// never a wrong memory access in assembly.
+// check touches the last element of every operand, so that a bug of the caller is a Go
+// panic and never a wrong memory access in assembly.
 func (s *contraction[T]) check() {
 	y, p, j := s.rows-1, s.pixels-1, s.width-1
 	last := y*s.cRow + p*s.cPixel + j
@@ -96,8 +96,8 @@ func (s *contraction[T]) check() {
 	}
 }
 
-// eightColumns computes eight columns of one pixel. The sums are separate variables, because the
-// compiler does not keep arrays in registers.
+// eightColumns computes eight columns of one pixel. The sums are separate variables,
+// because the compiler does not keep arrays in registers.
 func (s *contraction[T]) eightColumns(a, b, c, j int) {
 	var s0, s1, s2, s3, s4, s5, s6, s7 T
 	if s.bias != nil {

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// spinTime is how long an idle worker polls for work before it parks. Waking a parked worker costs 50
-// to 100 microseconds, as much as a whole op of a small network. The ops of one step follow
-// each other much faster.
+// spinTime is how long an idle worker polls for work before it parks. Waking a parked
+// worker costs 50 to 100 microseconds, as much as a whole op of a small network. The ops of
+// one step follow each other much faster.
 const spinTime = 200 * time.Microsecond
 
-// Workers runs pieces of work on a fixed number of goroutines. To get the same bits for any number of
-// workers, the caller must choose pieces whose number does not depend on the number of
-// workers, and must add results in the order of the pieces.
+// Workers runs pieces of work on a fixed number of goroutines. To get the same bits for any
+// number of workers, the caller must choose pieces whose number does not depend on the
+// number of workers, and must add results in the order of the pieces.
 type Workers struct {
 	helpers []*helper
 	busy    sync.Mutex // held by the call of Each that uses the helpers
@@ -66,8 +66,8 @@ func NewWorkers(n int) *Workers {
 // Count returns the number of workers.
 func (w *Workers) Count() int { return len(w.helpers) + 1 }
 
-// Close ends the workers and waits for them. Each still works afterwards, on the caller's goroutine
-// only. A piece of work must not call Close.
+// Close ends the workers and waits for them. Each still works afterwards, on the caller's
+// goroutine only. A piece of work must not call Close.
 func (w *Workers) Close() {
 	w.busy.Lock()
 	defer w.busy.Unlock()
@@ -168,8 +168,8 @@ func (w *Workers) serve(h *helper) {
 	}
 }
 
-// park waits until wakeUp. It checks for work after it has set parked: work that came before is seen
-// here, and work that comes later finds parked set.
+// park waits until wakeUp. It checks for work after it has set parked: work that came
+// before is seen here, and work that comes later finds parked set.
 func (h *helper) park(w *Workers) {
 	h.parked.Store(true)
 	if (w.left.Load() > 0 || w.closed.Load()) && h.parked.CompareAndSwap(true, false) {

@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// CrossEntropy is the last op of a graph: the mean over the batch of
-// -log softmax(logits)[label]. After a run its fields have the results.
+// CrossEntropy is the last op of a graph: the mean over the batch of -log
+// softmax(logits)[label]. After a run its fields have the results.
 type CrossEntropy[T Float] struct {
 	base
 	RowLoss []float64 // loss of each row of the batch

@@ -67,7 +67,8 @@ func (a *assembly) end() {
 	a.op("RET")
 }
 
-// argsType returns the argument struct of a function, which depends on the first word of its name.
+// argsType returns the argument struct of a function, which depends on the first word of
+// its name.
 func argsType(name string) string {
 	for _, kind := range []string{"tile", "stream", "transpose"} {
 		if strings.HasPrefix(name, kind) {

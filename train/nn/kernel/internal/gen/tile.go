@@ -36,8 +36,8 @@ func (s shape) columns(base string, v int) string {
 	return fmt.Sprintf("%d(%s)", v*s.isa.lanes*4, base)
 }
 
-// pixelAddress returns the address of the input of pixel p. S, 3S, 5S and 7S are in R8 to R11, the
-// first pixel is at SI and pixel 8 at BX.
+// pixelAddress returns the address of the input of pixel p. S, 3S, 5S and 7S are in R8 to
+// R11, the first pixel is at SI and pixel 8 at BX.
 func pixelAddress(p int) string {
 	base := "SI"
 	if p >= 8 {
@@ -61,8 +61,9 @@ func tileFile(s isa, d *declarations) []byte {
 	return a.Bytes()
 }
 
-// declare writes the Go function that chooses the kernel for a number of pixels. It uses a switch,
-// because a call through a table of functions would make the arguments escape to the heap.
+// declare writes the Go function that chooses the kernel for a number of pixels. It uses a
+// switch, because a call through a table of functions would make the arguments escape to
+// the heap.
 func (s shape) declare(d *declarations) {
 	fmt.Fprintf(&d.dispatch, "\n// %s runs the kernel for tiles of the given pixels, 1 to %d.\n", s.name(), s.maxPixels)
 	fmt.Fprintf(&d.dispatch, "func %s(pixels int, args *tileArgs) {\n\tswitch pixels {\n", s.name())
@@ -72,10 +73,10 @@ func (s shape) declare(d *declarations) {
 	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no tile of this size\")\n\t}\n}\n")
 }
 
-// emit writes the kernel of p pixels: rows of tiles. The frame holds the values that change from tile
-// to tile: at 0(SP) the remaining tiles, at 8(SP) and 16(SP) the addresses of the tile in a
-// and c. It also holds those that change from row to row: at 24(SP) the remaining rows, at
-// 32(SP) and 40(SP) the addresses.
+// emit writes the kernel of p pixels: rows of tiles. The frame holds the values that change
+// from tile to tile: at 0(SP) the remaining tiles, at 8(SP) and 16(SP) the addresses of the
+// tile in a and c. It also holds those that change from row to row: at 24(SP) the remaining
+// rows, at 32(SP) and 40(SP) the addresses.
 func (s shape) emit(a *assembly, p int) {
 	a.text(fmt.Sprintf("%sp%d", s.name(), p), 48,
 		fmt.Sprintf("Tiles of %d pixels by %d outputs.", p, s.vectors*s.isa.lanes))
@@ -194,8 +195,8 @@ func (s shape) skip(a *assembly, p int, around string) {
 	a.op("ADDQ tileArgs_b%s(DI), DX", around)
 }
 
-// finish adds the residual, applies the lower bound and stores. The operand order of VMAXPS keeps
-// NaN: it returns its last source if one is NaN.
+// finish adds the residual, applies the lower bound and stores. The operand order of VMAXPS
+// keeps NaN: it returns its last source if one is NaN.
 func (s shape) finish(a *assembly, p int) {
 	a.op("MOVQ tileArgs_cPixel(DI), BX")
 	a.op("MOVQ 16(SP), SI")
