@@ -50,6 +50,7 @@ type progress struct {
 	keptRows    int64
 }
 
+// progress returns the current progress.
 func (r *run) progress() progress {
 	return progress{r.cursor, r.lastEpoch, r.result.Evaluations, r.keptRows}
 }

@@ -44,22 +44,24 @@ type Loop struct {
 	ThetaSchedule, GradSchedule, StateSchedule record.Schedule
 
 	// Full and Test compute the losses over whole sets at the first step of every
-	// epoch and at the last iterate. The loop records them there. nil computes none.
+	// epoch and at the last iterate. The loop records them there. nil computes
+	// none.
 	Full, Test Evaluator
 
-	// Hook is called with every step before its update, also with steps that are not
-	// recorded. The step and its slices are borrowed for the call.
+	// Hook is called with every step before its update, also with steps that are
+	// not recorded. The step and its slices are borrowed for the call.
 	Hook func(*record.Step) error
 
-	// Resume continues a run from its checkpoint. Model, optimizer and source must be
-	// built as for the run that made the checkpoint. Recorded is the last row that
-	// the sink already has. A checkpoint may be older than that row: the loop then
-	// computes the rows in between again, but does not append them.
+	// Resume continues a run from its checkpoint. Model, optimizer and source
+	// must be built as for the run that made the checkpoint. Recorded is the last
+	// row that the sink already has. A checkpoint may be older than that row: the
+	// loop then computes the rows in between again, but does not append them.
 	Resume   *Checkpoint
 	Recorded Position
 
-	// Checkpoint is called at the first step of every epoch except the first epoch,
-	// and when the run is stopped. The checkpoint's vectors are borrowed for the call.
+	// Checkpoint is called at the first step of every epoch except the first
+	// epoch, and when the run is stopped. The checkpoint's vectors are borrowed
+	// for the call.
 	Checkpoint func(*Checkpoint) error
 }
 
@@ -70,8 +72,8 @@ type Status string
 const (
 	Finished Status = "finished" // all epochs, or MaxSteps updates, are done
 	Diverged Status = "diverged" // the loss or theta is not finite; the step is recorded
-	// Stopped means that the context was cancelled. The last row is the step at which
-	// the run stopped. If the run can resume from a checkpoint and the stop
+	// Stopped means that the context was cancelled. The last row is the step at
+	// which the run stopped. If the run can resume from a checkpoint and the stop
 	// interrupted the losses over whole sets, the last row is the step before.
 	Stopped Status = "stopped"
 )
@@ -111,6 +113,7 @@ func (l *Loop) Run(ctx context.Context) (Result, error) {
 	return r.result, err
 }
 
+// validate returns an error that names a missing field, or the value out of range.
 func (l *Loop) validate() error {
 	switch {
 	case l.Model == nil || l.Optimizer == nil || l.Source == nil || l.LearningRate == nil:
@@ -149,6 +152,7 @@ type run struct {
 	row         record.Step
 }
 
+// run does the remaining steps and then records the last iterate.
 func (r *run) run(ctx context.Context) error {
 	for r.cursor.epoch <= r.Epochs && (r.MaxSteps == 0 || r.result.Steps < r.MaxSteps) {
 		done, err := r.step(ctx)
@@ -188,14 +192,15 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	}
 	rate := r.LearningRate(k)
 	r.row = record.Step{
-		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: before.evaluations, WallTime: time.Now(),
+		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: before.evaluations,
+		WallTime:  time.Now(),
 		BatchLoss: record.Some(m.Loss), BatchAccuracy: record.Some(m.Accuracy), LearningRate: record.Some(rate),
 		FullLoss: measured.FullLoss, TestLoss: measured.TestLoss,
 	}
 	r.result.BatchLoss = m.Loss
 	diverged, stopped := !finite(m.Loss), ctx.Err() != nil
-	// The schedule cannot drop the row at which a run ends. A stopped run that has a
-	// checkpoint does not end here, because it can resume.
+	// The schedule cannot drop the row at which a run ends. A stopped run that
+	// has a checkpoint does not end here, because it can resume.
 	r.final = diverged || stopped && r.Checkpoint == nil
 	// A stop may have interrupted the losses of this row. The resumed run computes
 	// the whole row again, so do not record it incomplete.
@@ -222,6 +227,7 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
+// saveCheckpoint passes the checkpoint of the current step to the callback.
 func (r *run) saveCheckpoint(p progress) error {
 	if err := r.Checkpoint(r.checkpoint(p)); err != nil {
 		return fmt.Errorf("train: checkpoint before step %d: %w", r.result.Steps, err)

@@ -213,8 +213,8 @@ func TestStopsAtAStepBoundary(t *testing.T) {
 	if r.Status != train.Stopped {
 		t.Fatalf("got %+v; want a stopped run", r)
 	}
-	// The run stops at the next step at the latest, and the last row has the model's
-	// theta.
+	// The run stops at the next step at the latest, and the last row has the
+	// model's theta.
 	s, _ := m.Read(m.Len()-1, record.AllParts)
 	if s.Theta[0] != b.theta[0] || s.Step != r.Steps {
 		t.Errorf("the last row has theta %v of step %d; the model has %v after step %d",

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// loadStripes is the example of ADDING.md: images of vertical or horizontal stripes.
+// loadStripes is the example of ADDING.md: images of vertical or horizontal
+// stripes.
 func loadStripes() source {
 	s := Set{Height: 4, Width: 4, Channels: 1, Classes: 2}
 	for i := range 40 {

@@ -40,8 +40,8 @@ func checkSet(t *testing.T, s Set) {
 func TestDigits(t *testing.T) {
 	d := mustOpen(t, "digits", Options{})
 	h := d.Header()
-	// The hash fixes the embedded file, the split and the definition of the hash. If
-	// it changes, every recorded run loses its data.
+	// The hash fixes the embedded file, the split and the definition of the hash.
+	// If it changes, every recorded run loses its data.
 	want := "sha256:f72f656e3001ace0cd03f4810221b4159a2f5483427aa5843da7ca04a492ef7b"
 	if h.Hash != want {
 		t.Errorf("hash is %s, want %s", h.Hash, want)
@@ -170,7 +170,8 @@ func TestSpirals(t *testing.T) {
 	if d.Hash == mustOpen(t, "spirals?examples=4000&noise=0.001&seed=4", Options{}).Hash {
 		t.Error("another seed gives the same data")
 	}
-	// The inverse of the definition: from the radius the angle, and from it the arm.
+	// The inverse of the definition: from the radius the angle, and from it the
+	// arm.
 	inner := 0
 	for i := range d.Train.Len() {
 		x, y := float64(d.Train.Example(i)[0]), float64(d.Train.Example(i)[1])
@@ -310,7 +311,8 @@ func TestRealMNIST(t *testing.T) {
 			"out; the published training part is absent"; d.Split != want {
 			t.Errorf("split is %q, want %q", d.Split, want)
 		}
-		// The published test labels begin with these, and have this many of each digit.
+		// The published test labels begin with these, and have this many of each
+		// digit.
 		if diff := cmp.Diff([]int32{7, 2, 1, 0, 4, 1, 4, 9, 5, 9}, d.Train.Labels[:10]); diff != "" {
 			t.Error(diff)
 		}
@@ -322,7 +324,8 @@ func TestRealMNIST(t *testing.T) {
 			t.Errorf("digits occur %v times, want %v", counts, want)
 		}
 	}
-	// A picture's mean brightness is about 0.13 for MNIST; a wrong scale would show.
+	// A picture's mean brightness is about 0.13 for MNIST; a wrong scale would
+	// show.
 	var sum float64
 	for _, v := range d.Train.Inputs {
 		sum += float64(v)

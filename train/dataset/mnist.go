@@ -54,8 +54,8 @@ func readPart(directory, part string) (Set, error) {
 	case images == "":
 		return Set{}, fmt.Errorf("%s has no %s-images-idx3-ubyte next to it, plain or with .gz", labels, part)
 	}
-	// Read the labels first: the file is small, so a mistake shows before the images
-	// are read.
+	// Read the labels first: the file is small, so a mistake shows before the
+	// images are read.
 	labelExtents, labelBytes, err := readIDX(labels, 1)
 	if err != nil {
 		return Set{}, err

@@ -37,6 +37,7 @@ type kind struct {
 	load      func(directory string, o Options) (source, error)
 }
 
+// imageOptions are the options of every data set of images.
 var imageOptions = []string{"holdout", "spread", "limit", "pad", "crop", "flip"}
 
 // kinds lists all kinds of data sets, in the order in which help shows them.

@@ -21,20 +21,23 @@ func (e *OptionError) Error() string {
 
 // Options select how a data set is opened. The zero value of each field is its
 // documented default. An option that does not apply to the data set is an error.
-// A spec can have options too, after a question mark: "spirals?examples=500&seed=7".
-// The same option in both places is an error.
+// A spec can have options too, after a question mark:
+// "spirals?examples=500&seed=7". The same option in both places is an error.
 type Options struct {
-	// Holdout (spec "holdout") is the fraction of examples that are held out if the
-	// data set has one part only: the last floor(n*Holdout) ones. In (0, 1), default 1/5.
+	// Holdout (spec "holdout") is the fraction of examples that are held out if
+	// the data set has one part only: the last floor(n*Holdout) ones. In (0, 1),
+	// default 1/5.
 	Holdout float64
-	// Spread (spec "spread") holds out evenly spread examples instead of the last ones.
+	// Spread (spec "spread") holds out evenly spread examples instead of the last
+	// ones.
 	Spread bool
-	// Limit (spec "limit") is the largest number of examples of each part. The first
-	// ones are taken, after the split. Default all.
+	// Limit (spec "limit") is the largest number of examples of each part. The
+	// first ones are taken, after the split. Default all.
 	Limit int
 	// Pad (spec "pad") is the number of zero pixels added on every side, 0 to 64.
 	Pad int
-	// Augment (spec "crop" and "flip") changes training batches at random. Default none.
+	// Augment (spec "crop" and "flip") changes training batches at random.
+	// Default none.
 	Augment Augmentation
 	// Examples (spec "examples") is the number of examples of spirals, 10 to
 	// 10,000,000. Default 2,000.
@@ -153,6 +156,7 @@ func parseFloat(s string) (float64, bool) {
 	return v, err == nil && v != 0 && !math.IsInf(v, 0)
 }
 
+// parseInt accepts 0, which is the documented default of the options that use it.
 func parseInt(s string) (int, bool) {
 	v, err := strconv.Atoi(s)
 	return v, err == nil

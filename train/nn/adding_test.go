@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// bottleneck is the example of ADDING.md: one narrow hidden layer between two wide ones.
+// bottleneck is the example of ADDING.md: one narrow hidden layer between two
+// wide ones.
 func bottleneck(p *plan, args string) error {
 	width, err := strconv.Atoi(args)
 	if err != nil || width < 1 || width > maxExtent/4 {
@@ -21,8 +22,9 @@ func bottleneck(p *plan, args string) error {
 	return nil
 }
 
-// TestAddingAModel follows ADDING.md: one function and one line in architectures are
-// enough for a model that trains, is evaluated and has exact Hessian products.
+// TestAddingAModel follows ADDING.md: one function and one line in architectures
+// are enough for a model that trains, is evaluated and has exact Hessian
+// products.
 func TestAddingAModel(t *testing.T) {
 	old := architectures
 	t.Cleanup(func() { architectures = old })

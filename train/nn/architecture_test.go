@@ -9,9 +9,9 @@ import (
 	"sgdwalk/record"
 )
 
-// TestParameterCounts compares with the known numbers of parameters: LeNet-5 and the
-// residual networks with shortcuts of option A in their usual implementations, VGG-11 as in
-// Xing et al. (2018).
+// TestParameterCounts compares with the known numbers of parameters: LeNet-5 and
+// the residual networks with shortcuts of option A in their usual
+// implementations, VGG-11 as in Xing et al. (2018).
 func TestParameterCounts(t *testing.T) {
 	digits, cifar := Input{28, 28, 1, 10}, Input{32, 32, 3, 10}
 	for _, c := range []struct {
@@ -90,8 +90,8 @@ func TestResNetLayout(t *testing.T) {
 	}
 }
 
-// TestNormStart: normalizations start with scale 1, shift 0, mean 0 and variance 1, and a
-// step moves the statistics by a tenth towards those of the batch.
+// TestNormStart: normalizations start with scale 1, shift 0, mean 0 and variance
+// 1, and a step moves the statistics by a tenth towards those of the batch.
 func TestNormStart(t *testing.T) {
 	m, err := New("resnet:8", residual, Options{Batch: 4, Seed: 1})
 	if err != nil {
@@ -125,8 +125,8 @@ func TestNormStart(t *testing.T) {
 	}
 }
 
-// TestVGG checks the gradient of the deepest network along its own direction, on one small
-// batch. Its last layers have small images and many weights.
+// TestVGG checks the gradient of the deepest network along its own direction, on
+// one small batch. Its last layers have small images and many weights.
 func TestVGG(t *testing.T) {
 	in := Input{32, 32, 1, 3}
 	m, err := New("vgg11", in, Options{Batch: 3, Seed: 1})

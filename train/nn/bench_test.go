@@ -21,8 +21,8 @@ var benchmarks = []struct {
 	{"resnet20", "resnet:20", Input{32, 32, 3, 10}, 1000, "resnet20-1k"},
 }
 
-// BenchmarkStep measures forward pass, backward pass and update of plain gradient descent
-// on a batch of 128.
+// BenchmarkStep measures forward pass, backward pass and update of plain gradient
+// descent on a batch of 128.
 func BenchmarkStep(b *testing.B) {
 	for _, c := range benchmarks {
 		b.Run(c.name, func(b *testing.B) {
@@ -90,8 +90,8 @@ func productEvaluator(b *testing.B, spec string, in Input, examples, vectors int
 	return newEvaluator(b, spec, in, x, y, EvalOptions{Policy: Batch}), m.Theta(), v, dst
 }
 
-// BenchmarkGradient measures the gradient over a whole data set, the unit of the benchmarks
-// of products.
+// BenchmarkGradient measures the gradient over a whole data set, the unit of the
+// benchmarks of products.
 func BenchmarkGradient(b *testing.B) {
 	for _, c := range productBenchmarks {
 		b.Run(c.name, func(b *testing.B) {
@@ -109,8 +109,8 @@ func BenchmarkGradient(b *testing.B) {
 	}
 }
 
-// BenchmarkHessianProduct measures one product, or a block of four: at the same theta,
-// where the passes are stored, and at a theta that has just changed.
+// BenchmarkHessianProduct measures one product, or a block of four: at the same
+// theta, where the passes are stored, and at a theta that has just changed.
 func BenchmarkHessianProduct(b *testing.B) {
 	for _, c := range productBenchmarks {
 		for _, vectors := range []int{1, 4} {

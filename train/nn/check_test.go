@@ -8,8 +8,8 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// fixture is a model compiled for one element type, with random parameters and a random
-// batch. The numbers are the same for both element types.
+// fixture is a model compiled for one element type, with random parameters and a
+// random batch. The numbers are the same for both element types.
 type fixture[T op.Float] struct {
 	g       *graph[T]
 	workers *op.Workers
@@ -19,8 +19,8 @@ type fixture[T op.Float] struct {
 	labels  []int32
 }
 
-// build compiles spec and draws the numbers. Biases are random too, so that no gradient is
-// checked at a special point.
+// build compiles spec and draws the numbers. Biases are random too, so that no
+// gradient is checked at a special point.
 func build[T op.Float](t testing.TB, spec string, in Input, size, workers int, seed uint64) *fixture[T] {
 	t.Helper()
 	p, err := parse(spec, in)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestGoroutinesEnd: the goroutines of models and evaluators end with Close, or with the
-// garbage collection of a model that is not closed.
+// TestGoroutinesEnd: the goroutines of models and evaluators end with Close, or
+// with the garbage collection of a model that is not closed.
 func TestGoroutinesEnd(t *testing.T) {
 	x, y := data(small, 8, 1)
 	before := settled()

@@ -12,7 +12,7 @@
 //     whole data set at any theta, and the products of vectors with the exact Hessian
 //     and with the Gauss-Newton matrix.
 //
-// Losses are summed in float64 in the order of the examples. Every result has the same
-// bits for any number of workers. If inputs or parameters are NaN or infinite, the loss
-// and the gradient are not finite; this is not an error.
+// Losses are summed in float64 in the order of the examples. Every result has the
+// same bits for any number of workers. If inputs or parameters are NaN or
+// infinite, the loss and the gradient are not finite; this is not an error.
 package nn

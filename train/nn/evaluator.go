@@ -11,22 +11,23 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// EvalOptions are the options of NewEvaluator. The zero value uses all cores, and the
-// running statistics of a new model.
+// EvalOptions are the options of NewEvaluator. The zero value uses all cores, and
+// the running statistics of a new model.
 type EvalOptions struct {
 	Workers int // goroutines; 0 means one per usable core. Results do not depend on it
 
-	// Chunk is the largest number of examples that are computed together. 0 means as
-	// many as fit 64 MB, at most 1000, or 100 for a policy that normalizes by chunk. All
-	// chunks have nearly the same size. The results of such a policy depend on it; other
-	// results depend on it by rounding of gradients only.
+	// Chunk is the largest number of examples that are computed together. 0 means
+	// as many as fit 64 MB, at most 1000, or 100 for a policy that normalizes by
+	// chunk. All chunks have nearly the same size. The results of such a policy
+	// depend on it; other results depend on it by rounding of gradients only.
 	Chunk int
 
 	Policy Policy    // statistics of normalization layers; "" means Running
 	State  []float32 // running statistics, borrowed and read by every evaluation; nil means mean 0, variance 1
 }
 
-// Validate checks the ranges. The error names the option, its value and the allowed range.
+// Validate checks the ranges. The error names the option, its value and the
+// allowed range.
 func (o EvalOptions) Validate() error {
 	if o.Chunk < 0 || o.Chunk > maxExtent {
 		return fmt.Errorf("nn: options: chunk is %d; allowed are 0 (default) to %d", o.Chunk, maxExtent)
@@ -37,10 +38,11 @@ func (o EvalOptions) Validate() error {
 	return checkWorkers(o.Workers)
 }
 
-// Evaluator computes the loss and the gradient of a model over a whole data set at any
-// theta: the mean over all examples in their order, summed in float64. Evaluating
-// twice gives the same bits. An Evaluator has its own theta. It shares nothing with a
-// Model in training except the State that it reads. It is not safe for concurrent use.
+// Evaluator computes the loss and the gradient of a model over a whole data set
+// at any theta: the mean over all examples in their order, summed in float64.
+// Evaluating twice gives the same bits. An Evaluator has its own theta. It shares
+// nothing with a Model in training except the State that it reads. It is not safe
+// for concurrent use.
 type Evaluator struct {
 	plan         *plan
 	inputs       []float32
@@ -62,9 +64,9 @@ type Evaluator struct {
 	cacheBytes    int             // limit of the passes that cache stores
 }
 
-// NewEvaluator makes an evaluator of a model over at least one example. inputs and
-// labels are borrowed as long as the evaluator is used. The evaluator does not change
-// them.
+// NewEvaluator makes an evaluator of a model over at least one example. inputs
+// and labels are borrowed as long as the evaluator is used. The evaluator does
+// not change them.
 func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts EvalOptions) (*Evaluator, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -130,9 +132,9 @@ func (p *plan) activations() int {
 	return 4 * n
 }
 
-// Close ends the goroutines and frees the memory for products. The evaluator starts new
-// goroutines if it is used again. The garbage collector does the same with an evaluator
-// that is not closed.
+// Close ends the goroutines and frees the memory for products. The evaluator
+// starts new goroutines if it is used again. The garbage collector does the same
+// with an evaluator that is not closed.
 func (e *Evaluator) Close() {
 	e.workers.Close()
 	e.cache = nil
@@ -170,7 +172,8 @@ func (e *Evaluator) evaluate(ctx context.Context, theta []float32, done func(row
 }
 
 // Predict sets classes, which has one element per example, to the class with the
-// largest logit at theta, or to -1 if a logit is NaN. It returns the same as Evaluate.
+// largest logit at theta, or to -1 if a logit is NaN. It returns the same as
+// Evaluate.
 func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int32) (train.Measure, error) {
 	if len(classes) != len(e.labels) {
 		return train.Measure{}, fmt.Errorf("nn: evaluator: there is room for %d predictions; there are %d examples",
@@ -182,9 +185,9 @@ func (e *Evaluator) Predict(ctx context.Context, theta []float32, classes []int3
 	return e.evaluate(ctx, theta, func(rows int) { done += copy(classes[done:], loss.Predicted[:rows]) })
 }
 
-// UseState replaces EvalOptions.State in later evaluations; nil restores it. The vector
-// is borrowed and read by every evaluation; its length is that of StateLayout. Policies
-// that compute their own statistics ignore it.
+// UseState replaces EvalOptions.State in later evaluations; nil restores it. The
+// vector is borrowed and read by every evaluation; its length is that of
+// StateLayout. Policies that compute their own statistics ignore it.
 func (e *Evaluator) UseState(state []float32) {
 	if e.usedState = state; state == nil {
 		e.usedState = e.defaultState
@@ -194,10 +197,10 @@ func (e *Evaluator) UseState(state []float32) {
 // Labels returns the class of every example. The caller must not change the slice.
 func (e *Evaluator) Labels() []int32 { return e.labels }
 
-// Gradient fills grad with the gradient of the mean loss over all examples at theta, and
-// returns that loss. It adds the chunks in float64. With the policy Running the
-// statistics are constants. Recompute has no gradient, so it returns an error if the
-// model has statistics.
+// Gradient fills grad with the gradient of the mean loss over all examples at
+// theta, and returns that loss. It adds the chunks in float64. With the policy
+// Running the statistics are constants. Recompute has no gradient, so it returns
+// an error if the model has statistics.
 func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
 	if e.statsGraph != nil {
 		return 0, fmt.Errorf("nn: evaluator: normalization policy is %q, which has no gradient; allowed are %q and %q",
@@ -237,7 +240,8 @@ func (e *Evaluator) Gradient(ctx context.Context, theta, grad []float32) (float6
 	return m.Loss, nil
 }
 
-// setPoint copies theta and the running statistics to the vectors that the graphs read.
+// setPoint copies theta and the running statistics to the vectors that the graphs
+// read.
 func (e *Evaluator) setPoint(theta []float32) error {
 	if len(theta) != len(e.theta) {
 		return fmt.Errorf("nn: evaluator: theta has %d elements; the model has %d", len(theta), len(e.theta))
@@ -271,8 +275,8 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 		if err := g.run(e.inputs[low*size:], e.labels[low:high]); err != nil {
 			return train.Measure{}, err
 		}
-		// One running sum over all examples, so that the result does not depend on the
-		// chunk size.
+		// One running sum over all examples, so that the result does not depend
+		// on the chunk size.
 		for _, l := range g.loss.RowLoss[:high-low] {
 			sum += l
 		}
@@ -285,7 +289,8 @@ func (e *Evaluator) pass(ctx context.Context, g *graph[float32], done func(rows 
 // recompute sets the running statistics to the averages over the chunks.
 func (e *Evaluator) recompute(ctx context.Context) error {
 	total := make([]float64, len(e.state))
-	// The state has the normalizations in their order, the mean before the variance.
+	// The state has the normalizations in their order, the mean before the
+	// variance.
 	_, err := e.pass(ctx, e.statsGraph, func(rows int) {
 		weight, at := float64(rows)/float64(len(e.labels)), 0
 		for _, n := range e.statsGraph.norms {
@@ -303,8 +308,8 @@ func (e *Evaluator) recompute(ctx context.Context) error {
 	return err
 }
 
-// unbiased returns the variance of channel c of the last batch, corrected for the number
-// of values. A single value has the variance 0.
+// unbiased returns the variance of channel c of the last batch, corrected for the
+// number of values. A single value has the variance 0.
 func unbiased[T op.Float](n *op.Norm[T], c int) float64 {
 	return n.Variance[c] * float64(n.Count) / float64(max(n.Count-1, 1))
 }

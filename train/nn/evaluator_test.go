@@ -28,9 +28,9 @@ func newEvaluator(t testing.TB, spec string, in Input, x []float32, y []int32, o
 	return e
 }
 
-// TestEvaluatorAgainstModel compares the evaluator with a model that takes all examples as
-// one batch, for chunk sizes that divide the data and for others. Evaluating must change
-// nothing.
+// TestEvaluatorAgainstModel compares the evaluator with a model that takes all
+// examples as one batch, for chunk sizes that divide the data and for others.
+// Evaluating must change nothing.
 func TestEvaluatorAgainstModel(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range models {
@@ -92,10 +92,11 @@ func TestEvaluatorAgainstModel(t *testing.T) {
 	}
 }
 
-// TestEvaluatorGradient compares the gradient over all data with differences of the loss
-// along its direction. The loss is float32 up to the logits, so the difference of a single
-// coordinate would have no digits left. Along the gradient it is large: the relative error
-// is about 1e-7 / (h |g|^2 / loss) plus terms of h^2.
+// TestEvaluatorGradient compares the gradient over all data with differences of
+// the loss along its direction. The loss is float32 up to the logits, so the
+// difference of a single coordinate would have no digits left. Along the gradient
+// it is large: the relative error is about 1e-7 / (h |g|^2 / loss) plus terms of
+// h^2.
 func TestEvaluatorGradient(t *testing.T) {
 	ctx := context.Background()
 	x, y := data(small, 50, 4)
@@ -208,9 +209,9 @@ func TestEvaluatorErrors(t *testing.T) {
 // residual is a small network with every kind of layer that has statistics.
 var residual = Input{Height: 6, Width: 5, Channels: 3, Classes: 4}
 
-// TestPolicies compares the normalization policies with the model. Running statistics that
-// have converged to those of one batch give the loss of that batch, and so does recomputing
-// them over it.
+// TestPolicies compares the normalization policies with the model. Running
+// statistics that have converged to those of one batch give the loss of that
+// batch, and so does recomputing them over it.
 func TestPolicies(t *testing.T) {
 	ctx := context.Background()
 	for _, spec := range []string{"resnet:8", "resnet:8:noshort"} {
@@ -229,8 +230,8 @@ func TestPolicies(t *testing.T) {
 			}
 			want = got.Loss
 		}
-		// The running variance is corrected by count/(count-1), and the last stage has
-		// only 12*2*2 values; the batch's is not.
+		// The running variance is corrected by count/(count-1), and the last
+		// stage has only 12*2*2 values; the batch's is not.
 		for _, s := range m.StateLayout() {
 			if s.Kind == record.RunningVariance {
 				count := float64(n * positions(t, s.Name))
@@ -245,7 +246,8 @@ func TestPolicies(t *testing.T) {
 		if err != nil || math.Abs(got-want) > 1e-4*want {
 			t.Errorf("%s: running: loss %v, error %v; want %v", spec, got, err, want)
 		}
-		// Other statistics give what an evaluator of theirs gives, and nil the own again.
+		// Other statistics give what an evaluator of theirs gives, and nil the
+		// own again.
 		other := slices.Clone(m.State())
 		for i := range other {
 			other[i] += 0.5
@@ -304,8 +306,9 @@ func positions(t *testing.T, name string) int {
 	return 0
 }
 
-// TestRunningGradient compares the gradient with fixed statistics, in float64, with central
-// differences of the folded forward graph. The two graphs share only the last ops.
+// TestRunningGradient compares the gradient with fixed statistics, in float64,
+// with central differences of the folded forward graph. The two graphs share only
+// the last ops.
 func TestRunningGradient(t *testing.T) {
 	for _, spec := range []string{"resnet:8", "resnet:8:noshort"} {
 		f := build[float64](t, spec, residual, 5, 2, 3)
@@ -328,8 +331,8 @@ func TestRunningGradient(t *testing.T) {
 	}
 }
 
-// TestPredict: the number of correct predictions agrees with the accuracy, labels that are
-// the predictions are all correct, and NaN predicts nothing.
+// TestPredict: the number of correct predictions agrees with the accuracy, labels
+// that are the predictions are all correct, and NaN predicts nothing.
 func TestPredict(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range models {

@@ -6,10 +6,11 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// BenchmarkFirstConv shows whether a first convolution on a plane should be combined, as a
-// first fully connected layer is. It compares computing it from the images ("computed")
-// with combining three results that were computed once for the whole grid and are read from
-// memory for each point ("read") or for sixteen points ("shared"). On one core, per image.
+// BenchmarkFirstConv shows whether a first convolution on a plane should be
+// combined, as a first fully connected layer is. It compares computing it from
+// the images ("computed") with combining three results that were computed once
+// for the whole grid and are read from memory for each point ("read") or for
+// sixteen points ("shared"). On one core, per image.
 func BenchmarkFirstConv(b *testing.B) {
 	for _, c := range []struct {
 		name                          string

@@ -27,10 +27,10 @@ var models = []struct {
 	{"resnet:8:noshort", Input{Height: 5, Width: 5, Channels: 1, Classes: 4}, 9},
 }
 
-// TestFiniteDifferences compares the gradient with central differences of the loss in
-// float64. With the step 1e-6 their error is about 1e-10 from rounding and 1e-12 from the
-// third derivative, relative to a loss of order 1. A tolerance of 1e-6 of the norm allows
-// for a step across a kink.
+// TestFiniteDifferences compares the gradient with central differences of the
+// loss in float64. With the step 1e-6 their error is about 1e-10 from rounding
+// and 1e-12 from the third derivative, relative to a loss of order 1. A tolerance
+// of 1e-6 of the norm allows for a step across a kink.
 func TestFiniteDifferences(t *testing.T) {
 	for _, m := range models {
 		t.Run(m.spec, func(t *testing.T) {
@@ -57,9 +57,9 @@ var (
 	underRace   = false
 )
 
-// checkDifferences compares a few coordinates of every tensor of a gradient with central
-// differences of the loss. A wrong gradient is wrong nearly everywhere in its tensor, and
-// every evaluation costs a pass.
+// checkDifferences compares a few coordinates of every tensor of a gradient with
+// central differences of the loss. A wrong gradient is wrong nearly everywhere in
+// its tensor, and every evaluation costs a pass.
 func checkDifferences(t *testing.T, f *fixture[float64], grad []float64, loss func() float64) {
 	t.Helper()
 	norm := 0.0
@@ -85,10 +85,10 @@ func checkDifferences(t *testing.T, f *fixture[float64], grad []float64, loss fu
 	}
 }
 
-// TestSinglePrecision compares float32 with float64 at the same parameters. Half a unit in
-// the last place is 6e-8 relative; sums over a few dozen terms stay below 1e-6. The seeds
-// were not chosen: no preactivation of these batches is so near to 0 that rounding changes
-// its sign.
+// TestSinglePrecision compares float32 with float64 at the same parameters. Half
+// a unit in the last place is 6e-8 relative; sums over a few dozen terms stay
+// below 1e-6. The seeds were not chosen: no preactivation of these batches is so
+// near to 0 that rounding changes its sign.
 func TestSinglePrecision(t *testing.T) {
 	for _, m := range models {
 		t.Run(m.spec, func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestWorkersSameBits(t *testing.T) {
 	}
 }
 
-// TestRagged: a batch that is smaller than the largest one gives the mean over its own
-// rows, also after a larger batch, and the same as a graph for that size.
+// TestRagged: a batch that is smaller than the largest one gives the mean over
+// its own rows, also after a larger batch, and the same as a graph for that size.
 func TestRagged(t *testing.T) {
 	for _, m := range models {
 		for _, rows := range []int{1, m.rows - 1} {
@@ -150,7 +150,8 @@ func TestRagged(t *testing.T) {
 	}
 }
 
-// TestMeanOfRows: loss and gradient of a batch are the means of those of its single rows.
+// TestMeanOfRows: loss and gradient of a batch are the means of those of its
+// single rows.
 func TestMeanOfRows(t *testing.T) {
 	f := build[float64](t, "mlp:6,4", small, 5, 1, 3)
 	loss, grad := f.gradient(t, 5)

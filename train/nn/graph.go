@@ -12,9 +12,9 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// graph is a plan compiled for one element type and a largest batch: a Gorgonia graph and
-// the machine that runs it. Its parameters are views of a flat theta, so changing theta
-// is enough.
+// graph is a plan compiled for one element type and a largest batch: a Gorgonia
+// graph and the machine that runs it. Its parameters are views of a flat theta,
+// so changing theta is enough.
 type graph[T op.Float] struct {
 	plan        *plan
 	batch       *op.Batch
@@ -29,12 +29,13 @@ type graph[T op.Float] struct {
 	}
 }
 
-// minBatchedWeights is the layer size above which a layer processes many images at once.
-// Such a layer reads its weights from memory for every block of images, which costs more
-// than images that do not fit the cache.
+// minBatchedWeights is the layer size above which a layer processes many images
+// at once. Such a layer reads its weights from memory for every block of images,
+// which costs more than images that do not fit the cache.
 const minBatchedWeights = 1 << 16
 
-// blockSize returns how many images a blockwise graph takes through its layers at a time.
+// blockSize returns how many images a blockwise graph takes through its layers at
+// a time.
 func (p *plan) blockSize() int {
 	n, most := 16, 0
 	for _, l := range p.layers {
@@ -50,8 +51,9 @@ func (p *plan) blockSize() int {
 	return n
 }
 
-// buildMutex serializes the construction of graphs, because all graphs share Gorgonia's
-// constant nodes and group numbers without a lock. Running graphs is independent.
+// buildMutex serializes the construction of graphs, because all graphs share
+// Gorgonia's constant nodes and group numbers without a lock. Running graphs is
+// independent.
 var buildMutex sync.Mutex
 
 // purpose says what a graph computes.
@@ -119,6 +121,9 @@ type builder[T op.Float] struct {
 	unread []*op.Norm[T] // of each value that a normalization computes, for its first reader
 }
 
+// newBuilder makes the input nodes of a graph: one for each parameter tensor, as a view
+// of theta, and one for the examples. Networks of images begin with a copy of the
+// examples into images with a halo.
 func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
@@ -181,6 +186,8 @@ func (b *builder[T]) layer(l layer) (*G.Node, error) {
 	}
 }
 
+// conv appends a convolution. If a normalization comes directly before it, the
+// convolution computes the last pass of that normalization block by block.
 func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 	opts := op.ConvOptions{Stride: l.stride, Pad: l.pad, ReLU: l.relu, Input: l.in.index == 0}
 	if l.skip {
@@ -193,14 +200,15 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 		return nil, err
 	}
 	b.convs[l.out.index] = o
-	// Only the next layer may take over a normalization: it reads the result before the
-	// residual does.
+	// Only the next layer may take over a normalization: it reads the result
+	// before the residual does.
 	if norm := b.unread[l.in.index]; norm != nil && b.plan.layers[l.in.index] == layer(l) {
 		norm.DeferTo(o)
 	}
 	return n, nil
 }
 
+// norm appends a normalization, with its residual.
 func (b *builder[T]) norm(l normLayer) (*G.Node, error) {
 	opts := op.NormOptions{ReLU: l.relu}
 	if l.residual != nil {
@@ -233,13 +241,15 @@ func (b *builder[T]) bias(l convLayer) *G.Node {
 	return b.params[l.offset]
 }
 
+// statistic returns a tensor of running statistics, without copying it.
 func (b *builder[T]) statistic(i int) []T {
 	t := b.plan.state[i]
 	return b.state[t.Offset : t.Offset+t.Len()]
 }
 
-// run runs the graph on len(labels) examples. inputs may have more examples. If they fill
-// the largest batch, the graph reads them in place, otherwise it copies them.
+// run runs the graph on len(labels) examples. inputs may have more examples. If
+// they fill the largest batch, the graph reads them in place, otherwise it copies
+// them.
 func (g *graph[T]) run(inputs []float32, labels []int32) error {
 	if err := g.bind(inputs, len(labels)); err != nil {
 		return fmt.Errorf("nn: model %q: %w", g.plan.spec, err)
@@ -270,8 +280,8 @@ func (g *graph[T]) bind(inputs []float32, rows int) error {
 	return G.Let(g.input, g.inputBuffer)
 }
 
-// gradients calls f with the gradient of each parameter tensor of the last run, in the
-// order of the layout. The slices are borrowed from the ops.
+// gradients calls f with the gradient of each parameter tensor of the last run,
+// in the order of the layout. The slices are borrowed from the ops.
 func (g *graph[T]) gradients(f func(offset int, grad []T)) {
 	for i, n := range g.grads {
 		f(g.plan.params[i].Offset, n.Value().Data().([]T))
@@ -281,8 +291,8 @@ func (g *graph[T]) gradients(f func(offset int, grad []T)) {
 // momentum is the weight of a new batch in the running statistics, as in PyTorch.
 const momentum = 0.1
 
-// updateStatistics moves the running statistics towards those of the last batch. As in
-// PyTorch, the variance is corrected for the number of values.
+// updateStatistics moves the running statistics towards those of the last batch.
+// As in PyTorch, the variance is corrected for the number of values.
 func (g *graph[T]) updateStatistics() {
 	for _, n := range g.norms {
 		for c := range n.Mean {
@@ -298,8 +308,8 @@ func (g *graph[T]) measure() train.Measure {
 	return train.Measure{Loss: g.loss.Loss, Accuracy: float64(g.loss.Correct) / float64(rows), Examples: rows}
 }
 
-// firstLine shortens an error of the machine to its first line. The other lines describe
-// the state of the machine.
+// firstLine shortens an error of the machine to its first line. The other lines
+// describe the state of the machine.
 func firstLine(err error) error {
 	if text, _, cut := strings.Cut(err.Error(), "\n"); cut {
 		return fmt.Errorf("%s", text)

@@ -15,7 +15,8 @@ const maxExtent = 1 << 20
 // Len returns the number of values of one example.
 func (in Input) Len() int { return in.Height * in.Width * in.Channels }
 
-// Validate checks the ranges. The error names the field, its value and the allowed range.
+// Validate checks the ranges. The error names the field, its value and the
+// allowed range.
 func (in Input) Validate() error {
 	for _, f := range []struct {
 		name            string

@@ -34,8 +34,8 @@ func mnist(t *testing.T, options string) *dataset.Data {
 	return nil
 }
 
-// learn trains on mini-batches of 100 with momentum 0.9. It returns the held-out accuracy
-// after each epoch.
+// learn trains on mini-batches of 100 with momentum 0.9. It returns the held-out
+// accuracy after each epoch.
 func learn(t *testing.T, spec string, d *dataset.Data, examples, epochs int, rate float32) []float64 {
 	t.Helper()
 	set := d.Train.Subset(0, examples)
@@ -82,10 +82,10 @@ func TestLeNetLearnsMNIST(t *testing.T) {
 	}
 }
 
-// TestResNetsLearnMNIST trains on 2,000 images, padded to 32x32, for 100 updates. That is
-// few for these networks: their running statistics lag behind, so the test recomputes them.
-// The same network in PyTorch has a batch loss of about 0.5 and an accuracy of 0.73 after
-// 80 updates.
+// TestResNetsLearnMNIST trains on 2,000 images, padded to 32x32, for 100 updates.
+// That is few for these networks: their running statistics lag behind, so the
+// test recomputes them. The same network in PyTorch has a batch loss of about 0.5
+// and an accuracy of 0.73 after 80 updates.
 func TestResNetsLearnMNIST(t *testing.T) {
 	d := mnist(t, "?pad=2")
 	for _, spec := range []string{"resnet:8", "resnet:8:noshort"} {

@@ -21,8 +21,8 @@ func data(in Input, n int, seed uint64) ([]float32, []int32) {
 	return inputs, labels
 }
 
-// TestNewErrors: the error names the wrong spec, input or option, its value and what is
-// allowed.
+// TestNewErrors: the error names the wrong spec, input or option, its value and
+// what is allowed.
 func TestNewErrors(t *testing.T) {
 	ok := Options{Batch: 4}
 	for _, c := range []struct {
@@ -99,8 +99,8 @@ func TestGradientErrors(t *testing.T) {
 	}
 }
 
-// TestInitialization: weights have the variance 2/fan-in, biases are 0, and theta_0 depends
-// on the seed only.
+// TestInitialization: weights have the variance 2/fan-in, biases are 0, and
+// theta_0 depends on the seed only.
 func TestInitialization(t *testing.T) {
 	in := Input{Height: 20, Width: 20, Channels: 1, Classes: 10}
 	theta := func(seed uint64, batch, workers int) []float32 {
@@ -132,8 +132,8 @@ func TestInitialization(t *testing.T) {
 	}
 }
 
-// TestModelFollowsTheta: the model uses a theta that was changed in place, and a step
-// against the gradient lowers the loss.
+// TestModelFollowsTheta: the model uses a theta that was changed in place, and a
+// step against the gradient lowers the loss.
 func TestModelFollowsTheta(t *testing.T) {
 	for _, c := range models {
 		t.Run(c.spec, func(t *testing.T) {
@@ -168,7 +168,8 @@ func TestModelFollowsTheta(t *testing.T) {
 	}
 }
 
-// TestStepAllocations: a step allocates less than 64 kB, and the memory does not grow.
+// TestStepAllocations: a step allocates less than 64 kB, and the memory does not
+// grow.
 func TestStepAllocations(t *testing.T) {
 	for _, c := range models {
 		t.Run(c.spec, func(t *testing.T) {

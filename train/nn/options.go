@@ -14,7 +14,8 @@ type Options struct {
 	Seed    uint64 // seed of the initialization
 }
 
-// Validate checks the ranges. The error names the option, its value and the allowed range.
+// Validate checks the ranges. The error names the option, its value and the
+// allowed range.
 func (o Options) Validate() error {
 	if o.Batch < 1 || o.Batch > maxExtent {
 		return fmt.Errorf("nn: options: batch is %d; allowed are 1 to %d", o.Batch, maxExtent)
@@ -22,6 +23,7 @@ func (o Options) Validate() error {
 	return checkWorkers(o.Workers)
 }
 
+// maxWorkers limits the number of goroutines, to catch mistakes.
 const maxWorkers = 1 << 10
 
 func checkWorkers(n int) error {
@@ -31,7 +33,8 @@ func checkWorkers(n int) error {
 	return nil
 }
 
-// newWorkers returns the workers of owner. They end with the owner's memory at the latest.
+// newWorkers returns the workers of owner. They end with the owner's memory at
+// the latest.
 func newWorkers[T any](owner *T, n int) *op.Workers {
 	if n == 0 {
 		n = min(runtime.GOMAXPROCS(0), maxWorkers)

@@ -8,9 +8,9 @@ import (
 	"sgdwalk/record"
 )
 
-// plan describes a network: its layers in the order of their computation, the tensors of
-// theta in the order of the layers, and their initialization. It does not depend on the
-// element type or on the batch size.
+// plan describes a network: its layers in the order of their computation, the
+// tensors of theta in the order of the layers, and their initialization. It does
+// not depend on the element type or on the batch size.
 type plan struct {
 	spec   string
 	in     Input
@@ -22,8 +22,8 @@ type plan struct {
 	err    error // the first reason why the input does not fit the model
 }
 
-// value is the input or the result of a layer: its number and its shape. The input has
-// the number 0, the result of layer i the number i+1.
+// value is the input or the result of a layer: its number and its shape. The
+// input has the number 0, the result of layer i the number i+1.
 type value struct {
 	index                   int
 	height, width, channels int
@@ -37,6 +37,7 @@ func (v value) String() string { return fmt.Sprintf("%dx%dx%d", v.height, v.widt
 // layouts, -1 for none.
 type layer interface{ shape() value }
 
+// The layers. in and out are their input and result.
 type (
 	linearLayer struct {
 		in, out      value
@@ -137,8 +138,8 @@ func (p *plan) conv(name string, in value, channels int, s convStyle) value {
 	return l.out
 }
 
-// norm adds a batch normalization and a ReLU. A residual that is not nil is added before
-// the ReLU.
+// norm adds a batch normalization and a ReLU. A residual that is not nil is added
+// before the ReLU.
 func (p *plan) norm(name string, in value, residual *value) value {
 	n := in.channels
 	l := normLayer{in: in, out: p.output(in.height, in.width, n), relu: true, residual: residual}
@@ -216,9 +217,10 @@ func (p *plan) finish() (*plan, error) {
 	return p, nil
 }
 
-// initialize sets theta to the initialization of He et al. (2015): weights are normal with
-// variance 2/fan-in, biases are 0. It draws the numbers tensor by tensor in the order of
-// the layout, so theta_0 depends on the seed and the model only.
+// initialize sets theta to the initialization of He et al. (2015): weights are
+// normal with variance 2/fan-in, biases are 0. It draws the numbers tensor by
+// tensor in the order of the layout, so theta_0 depends on the seed and the model
+// only.
 func (p *plan) initialize(theta []float32, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, initStream))
 	for i, t := range p.params {
@@ -252,6 +254,6 @@ func (p *plan) initialState(state []float32) {
 	}
 }
 
-// initStream separates the generator of the initialization from other generators with
-// the same seed.
+// initStream separates the generator of the initialization from other generators
+// with the same seed.
 const initStream = 0x696e6974 // "init"

@@ -7,21 +7,22 @@ import (
 	"sync/atomic"
 )
 
-// OnPlane prepares the evaluation of points origin + a u + b v. For many points it is
-// faster than calling Loss for each of them. v may be nil, for a line. The vectors have
-// the length of theta and are borrowed as long as evaluate is used.
+// OnPlane prepares the evaluation of points origin + a u + b v. For many points
+// it is faster than calling Loss for each of them. v may be nil, for a line. The
+// vectors have the length of theta and are borrowed as long as evaluate is used.
 //
-// evaluate sets loss[i] to the mean loss over all examples at the point (a[i], b[i]), and
-// accuracy[i] unless accuracy is nil. The bits depend on the point only, not on the other
-// points of the call or on the number of workers. They differ from those of Loss by
-// rounding. Passing batch points at a time is fastest. evaluate checks the context between
-// pieces of the data. It is not safe for concurrent use and must not run at the same time
-// as the evaluator.
+// evaluate sets loss[i] to the mean loss over all examples at the point (a[i],
+// b[i]), and accuracy[i] unless accuracy is nil. The bits depend on the point
+// only, not on the other points of the call or on the number of workers. They
+// differ from those of Loss by rounding. Passing batch points at a time is
+// fastest. evaluate checks the context between pieces of the data. It is not safe
+// for concurrent use and must not run at the same time as the evaluator.
 //
-// A fully connected first layer is linear in the coordinates: its products with the data
-// are computed once, and every point combines them. Convolutions are computed for every
-// point (BenchmarkFirstConv has the gain of combining them). Networks with convolutions
-// gain because a piece of the data goes through all layers on one core.
+// A fully connected first layer is linear in the coordinates: its products with
+// the data are computed once, and every point combines them. Convolutions are
+// computed for every point (BenchmarkFirstConv has the gain of combining them).
+// Networks with convolutions gain because a piece of the data goes through all
+// layers on one core.
 func (e *Evaluator) OnPlane(origin, u, v []float32) (batch int,
 	evaluate func(ctx context.Context, a, b, loss, accuracy []float64) error, err error,
 ) {
@@ -68,14 +69,14 @@ func (e *Evaluator) OnPlane(origin, u, v []float32) (batch int,
 }
 
 const (
-	// sharedPoints is the number of points that share a pass over the products of the
-	// first layer.
+	// sharedPoints is the number of points that share a pass over the products of
+	// the first layer.
 	sharedPoints = 16
-	// replicaPoints is the number of points per queue of work. The cores wait for each
-	// other only at the end of a queue.
+	// replicaPoints is the number of points per queue of work. The cores wait for
+	// each other only at the end of a queue.
 	replicaPoints = 4
-	// maxProducts limits the elements of a first layer's result over all examples. Three
-	// such results are stored.
+	// maxProducts limits the elements of a first layer's result over all
+	// examples. Three such results are stored.
 	maxProducts = 1 << 27
 )
 
@@ -87,8 +88,8 @@ type planeEvaluator interface {
 // affine is a plane in the space of theta.
 type plane struct{ origin, u, v []float32 }
 
-// point sets dst to elements low to high of a point. It computes in float64 and rounds
-// once, as analyze.Plane does.
+// point sets dst to elements low to high of a point. It computes in float64 and
+// rounds once, as analyze.Plane does.
 func (p *plane) point(a, b float64, low, high int, dst []float32) {
 	origin, u, v := p.origin[low:high], p.u[low:high], p.v[low:high]
 	for i, o := range origin {
@@ -103,6 +104,7 @@ type pointByPoint struct {
 	theta []float32
 }
 
+// evaluate computes one loss per point.
 func (p *pointByPoint) evaluate(ctx context.Context, a, b, loss, accuracy []float64) error {
 	if p.theta == nil {
 		p.theta = make([]float32, len(p.plane.origin))
@@ -128,9 +130,9 @@ func (p *plan) allLinear() bool {
 	return true
 }
 
-// parallel calls f(worker, i) for i from 0 to n-1, each once, on the given number of
-// goroutines. It starts the calls in order and starts no more after an error. It returns
-// the error with the smallest i.
+// parallel calls f(worker, i) for i from 0 to n-1, each once, on the given number
+// of goroutines. It starts the calls in order and starts no more after an error.
+// It returns the error with the smallest i.
 func parallel(workers, n int, f func(worker, i int) error) error {
 	var next atomic.Int64
 	var failed atomic.Bool

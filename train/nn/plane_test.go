@@ -47,8 +47,8 @@ func (p *onPlane) evaluate(t testing.TB, a, b []float64) (loss, accuracy []float
 	return loss, accuracy
 }
 
-// TestPlaneAgreesWithLoss compares the evaluation of a plane with the loss of each of its
-// points, for all models and policies.
+// TestPlaneAgreesWithLoss compares the evaluation of a plane with the loss of
+// each of its points, for all models and policies.
 func TestPlaneAgreesWithLoss(t *testing.T) {
 	ctx := context.Background()
 	a, b := []float64{0, 1, -0.5, 0.3, 2, -1}, []float64{0, 0, 0.25, -1, 1.5, 0.7}
@@ -78,8 +78,8 @@ func TestPlaneAgreesWithLoss(t *testing.T) {
 	}
 }
 
-// TestPlaneBitsDependOnThePointAlone evaluates the same points together with other points,
-// in another order and with other numbers of workers.
+// TestPlaneBitsDependOnThePointAlone evaluates the same points together with
+// other points, in another order and with other numbers of workers.
 func TestPlaneBitsDependOnThePointAlone(t *testing.T) {
 	var a, b []float64
 	for i := range 21 {

@@ -7,9 +7,9 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// replicas evaluates points with one graph per worker. A piece of the data goes through
-// all layers on one core, so that its activations stay in the cache of that core and no
-// layer waits for other cores.
+// replicas evaluates points with one graph per worker. A piece of the data goes
+// through all layers on one core, so that its activations stay in the cache of
+// that core and no layer waits for other cores.
 type replicas struct {
 	e      *Evaluator
 	plane  plane
@@ -28,13 +28,16 @@ type replica struct {
 }
 
 const (
-	// replicaRows is the number of examples in a piece. Measured: fewer examples show the
-	// cost of running a graph, more examples do not fit the caches.
+	// replicaRows is the number of examples in a piece. Measured: fewer examples
+	// show the cost of running a graph, more examples do not fit the caches.
 	replicaRows = 64
 	// replicaBytes limits the activations of a replica.
 	replicaBytes = 256 << 20
 )
 
+// newReplicas compiles the graphs. If losses do not depend on how the data are cut, it
+// cuts them into pieces of at most the given number of examples; otherwise the pieces
+// are the chunks of the evaluator, whose statistics they have.
 func newReplicas(e *Evaluator, p plane, most int) (*replicas, error) {
 	r := &replicas{e: e, plane: p, chunks: e.chunks}
 	size, n := e.size, len(e.labels)
@@ -59,6 +62,9 @@ func newReplicas(e *Evaluator, p plane, most int) (*replicas, error) {
 	return r, nil
 }
 
+// evaluate runs all pieces of all points as one queue of work. Each worker uses its own
+// graph, which changes to another point only when the queue does. Losses are added in
+// the order of the examples afterwards.
 func (r *replicas) evaluate(ctx context.Context, a, b, loss, accuracy []float64) error {
 	n := len(r.e.labels)
 	for _, g := range r.graphs {
@@ -102,7 +108,8 @@ func (g *replica) moveTo(r *replicas, a, b float64) {
 	g.at, g.set = [2]float64{a, b}, true
 }
 
-// mean returns the mean of the losses of all rows, with one running sum in their order.
+// mean returns the mean of the losses of all rows, with one running sum in their
+// order.
 func mean(losses []float64) float64 {
 	sum := 0.0
 	for _, l := range losses {

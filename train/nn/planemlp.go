@@ -8,14 +8,14 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// planeMLP evaluates fully connected networks on a plane. The first layer is linear in the
-// coordinates: with the data X,
+// planeMLP evaluates fully connected networks on a plane. The first layer is
+// linear in the coordinates: with the data X,
 //
 //	X (W0 + a U + b V)^T + bias = Z0 + a Z1 + b Z2,
 //
-// so its three products are computed once. A pass over them serves several points: a band
-// of rows of the products stays in the cache while every point combines it and sends it
-// through the other layers.
+// so its three products are computed once. A pass over them serves several
+// points: a band of rows of the products stays in the cache while every point
+// combines it and sends it through the other layers.
 type planeMLP struct {
 	e        *Evaluator
 	plane    plane
@@ -45,6 +45,7 @@ type mlpScratch struct {
 // bandRows is the number of rows in a band.
 const bandRows = 32
 
+// newPlaneMLP computes the three products of the first layer with the data.
 func newPlaneMLP(e *Evaluator, p plane) (*planeMLP, error) {
 	first := e.plan.layers[0].(linearLayer)
 	m := &planeMLP{e: e, plane: p, units: first.out.len(), scratch: make([]mlpScratch, e.workerCount)}
@@ -78,6 +79,8 @@ func newPlaneMLP(e *Evaluator, p plane) (*planeMLP, error) {
 	return m, nil
 }
 
+// evaluate sets the points first, then sends all bands of rows through the layers of all
+// points, and adds the losses in the order of the examples at the end.
 func (m *planeMLP) evaluate(ctx context.Context, a, b, loss, accuracy []float64) error {
 	for len(m.points) < len(a) {
 		m.points = append(m.points, m.newPoint())
@@ -113,6 +116,7 @@ func (m *planeMLP) evaluate(ctx context.Context, a, b, loss, accuracy []float64)
 	return nil
 }
 
+// newPoint allocates a point.
 func (m *planeMLP) newPoint() mlpPoint {
 	n := len(m.e.labels)
 	p := mlpPoint{theta: make([]float32, len(m.e.theta)-m.from), losses: make([]float64, n), hits: make([]bool, n)}

@@ -9,9 +9,9 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// productCache is the memory for products with the Hessian or the Gauss-Newton matrix. It
-// stores the passes at theta of the batches that fit the limit. They are valid as long as
-// theta and the statistics do not change.
+// productCache is the memory for products with the Hessian or the Gauss-Newton
+// matrix. It stores the passes at theta of the batches that fit the limit. They
+// are valid as long as theta and the statistics do not change.
 type productCache struct {
 	tape         *op.Tape[float32]
 	chunks       int // number of batches
@@ -22,15 +22,16 @@ type productCache struct {
 }
 
 const (
-	// maxCacheBytes limits the stored passes of an evaluator. One batch is always stored.
+	// maxCacheBytes limits the stored passes of an evaluator. One batch is always
+	// stored.
 	maxCacheBytes = 1 << 30
-	// productRows is the largest number of examples in a batch, if the policy does not
-	// choose it. It decides speed only.
+	// productRows is the largest number of examples in a batch, if the policy
+	// does not choose it. It decides speed only.
 	productRows = 512
 )
 
-// HessianAbsent says why there are no products with the Hessian: the statistics of the
-// policy Recompute depend on theta. It returns "" if there are products.
+// HessianAbsent says why there are no products with the Hessian: the statistics
+// of the policy Recompute depend on theta. It returns "" if there are products.
 func (e *Evaluator) HessianAbsent() string {
 	if e.statsGraph == nil {
 		return ""
@@ -42,27 +43,29 @@ func (e *Evaluator) HessianAbsent() string {
 // GaussNewtonAbsent does the same as HessianAbsent for the Gauss-Newton matrix.
 func (e *Evaluator) GaussNewtonAbsent() string { return e.HessianAbsent() }
 
-// HessianVectors sets dst[i] to the Hessian of the mean loss over all examples, at theta,
-// times v[i]. All vectors have the length of theta. Products are exact up to rounding;
-// op.Tape says which derivative is used at a kink. Batches are added in float64 in their
-// order: dst[i] depends on theta, the statistics and v[i], but not on the other vectors or
-// on the number of workers.
+// HessianVectors sets dst[i] to the Hessian of the mean loss over all examples,
+// at theta, times v[i]. All vectors have the length of theta. Products are exact
+// up to rounding; op.Tape says which derivative is used at a kink. Batches are
+// added in float64 in their order: dst[i] depends on theta, the statistics and
+// v[i], but not on the other vectors or on the number of workers.
 //
-// The first call at a theta costs up to one gradient more than later ones, because it
-// stores the passes at theta, up to 1 GiB, until theta or the statistics change or the
-// evaluator is closed. Policies have the same meaning as in Gradient. A product that is
-// not finite is a result, not an error. The context is checked between batches.
+// The first call at a theta costs up to one gradient more than later ones,
+// because it stores the passes at theta, up to 1 GiB, until theta or the
+// statistics change or the evaluator is closed. Policies have the same meaning as
+// in Gradient. A product that is not finite is a result, not an error. The
+// context is checked between batches.
 func (e *Evaluator) HessianVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
 	return e.products(ctx, op.Hessian, theta, v, dst)
 }
 
-// GaussNewtonVectors does the same as HessianVectors for the matrix J' H J, averaged over
-// the examples. J is the Jacobian of the logits, and H the Hessian of the loss with
-// respect to the logits.
+// GaussNewtonVectors does the same as HessianVectors for the matrix J' H J,
+// averaged over the examples. J is the Jacobian of the logits, and H the Hessian
+// of the loss with respect to the logits.
 func (e *Evaluator) GaussNewtonVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
 	return e.products(ctx, op.GaussNewton, theta, v, dst)
 }
 
+// products sets dst[i] to the product of a matrix at theta with v[i].
 func (e *Evaluator) products(ctx context.Context, m op.Matrix, theta []float32, v, dst [][]float32) error {
 	if absent := e.HessianAbsent(); absent != "" {
 		return fmt.Errorf("nn: evaluator: %s", absent)
@@ -127,6 +130,8 @@ func equalBits(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
+// newProducts allocates the cache. The batches are the chunks of the evaluator, or smaller
+// if the policy does not choose them. It has as many passes as fit the limit.
 func (e *Evaluator) newProducts() (*productCache, error) {
 	n := len(e.labels)
 	p := &productCache{chunks: e.chunks}
@@ -144,8 +149,8 @@ func (e *Evaluator) newProducts() (*productCache, error) {
 	return p, nil
 }
 
-// productsOf adds the products of batch i. Batches that do not have their own pass share
-// the last one.
+// productsOf adds the products of batch i. Batches that do not have their own
+// pass share the last one.
 func (e *Evaluator) productsOf(ctx context.Context, p *productCache, i int, m op.Matrix, v [][]float32) error {
 	n, one := len(e.labels), e.plan.in.Len()
 	low, high := i*n/p.chunks, (i+1)*n/p.chunks

@@ -62,9 +62,10 @@ func direction[T op.Float](n int, seed uint64) []T {
 	return v
 }
 
-// withPlans calls f for the plan of every model, and for networks with features that these
-// do not have: normalizations after convolutions with biases and before max pools, as in
-// vgg11, and a convolution with so many weights that its product is split by channels.
+// withPlans calls f for the plan of every model, and for networks with features
+// that these do not have: normalizations after convolutions with biases and
+// before max pools, as in vgg11, and a convolution with so many weights that its
+// product is split by channels.
 func withPlans(t *testing.T, f func(t *testing.T, p *plan, rows int)) {
 	t.Helper()
 	run := func(name string, p *plan, err error, rows int) {
@@ -116,9 +117,10 @@ func differences(t testing.TB, f *fixture[float64], rows int, v []float64) []flo
 	return sides[0]
 }
 
-// TestProductAgainstDifferences compares products with central differences of the gradient,
-// in float64, with the statistics of the batch and with fixed ones, for full and for
-// smaller batches. The seeds were not chosen; no step of these crosses a kink.
+// TestProductAgainstDifferences compares products with central differences of the
+// gradient, in float64, with the statistics of the batch and with fixed ones, for
+// full and for smaller batches. The seeds were not chosen; no step of these
+// crosses a kink.
 func TestProductAgainstDifferences(t *testing.T) {
 	withPlans(t, func(t *testing.T, p *plan, rows int) {
 		for _, frozen := range []bool{false, true}[:1+min(1, len(p.state))] {
@@ -144,9 +146,9 @@ func TestProductAgainstDifferences(t *testing.T) {
 	})
 }
 
-// TestGaussNewton: the Gauss-Newton matrix is the expectation of the Hessian over labels
-// that are drawn from the network's own probabilities, because the mean of the derivative
-// of the loss with respect to the logits is then 0.
+// TestGaussNewton: the Gauss-Newton matrix is the expectation of the Hessian over
+// labels that are drawn from the network's own probabilities, because the mean of
+// the derivative of the loss with respect to the logits is then 0.
 func TestGaussNewton(t *testing.T) {
 	withPlans(t, func(t *testing.T, p *plan, _ int) {
 		const rows = 2
@@ -169,8 +171,9 @@ func TestGaussNewton(t *testing.T) {
 	})
 }
 
-// TestSoftmaxRegressionProduct compares with the closed form: for logits W x + b both
-// matrices are the mean over the rows of (diag(p) - p p') kron (x, 1)(x, 1)'.
+// TestSoftmaxRegressionProduct compares with the closed form: for logits W x + b
+// both matrices are the mean over the rows of (diag(p) - p p') kron (x, 1)(x,
+// 1)'.
 func TestSoftmaxRegressionProduct(t *testing.T) {
 	const rows = 7
 	f := build[float64](t, "mlp:", small, rows, 2, 3)
@@ -209,8 +212,9 @@ func TestSoftmaxRegressionProduct(t *testing.T) {
 	}
 }
 
-// TestProductAtKinks: at theta = 0 every rectified number is 0 and passes no derivative.
-// The Hessian is then that of the last biases: diag(p) - p p' with the uniform p.
+// TestProductAtKinks: at theta = 0 every rectified number is 0 and passes no
+// derivative. The Hessian is then that of the last biases: diag(p) - p p' with
+// the uniform p.
 func TestProductAtKinks(t *testing.T) {
 	for _, spec := range []string{"mlp:6,4", "lenet"} {
 		in := Input{Height: 12, Width: 12, Channels: 1, Classes: 5}
@@ -237,8 +241,9 @@ func TestProductAtKinks(t *testing.T) {
 	}
 }
 
-// TestDenseHessian: the columns of a small network's Hessian form a symmetric matrix, and
-// so do those of the Gauss-Newton matrix, whose diagonal is not negative.
+// TestDenseHessian: the columns of a small network's Hessian form a symmetric
+// matrix, and so do those of the Gauss-Newton matrix, whose diagonal is not
+// negative.
 func TestDenseHessian(t *testing.T) {
 	f := build[float64](t, "mlp:4,3", Input{Height: 1, Width: 5, Channels: 1, Classes: 3}, 11, 2, 3)
 	k, n := newTaped(t, f, 11), len(f.theta)
@@ -330,8 +335,8 @@ func TestProductSymmetric(t *testing.T) {
 	})
 }
 
-// TestProductSameBits: a product has the same bits for any number of workers, with any
-// other vectors, and for any number of stored passes.
+// TestProductSameBits: a product has the same bits for any number of workers,
+// with any other vectors, and for any number of stored passes.
 func TestProductSameBits(t *testing.T) {
 	evaluated(t, func(t *testing.T, theta []float32, evaluator func(int) *Evaluator) {
 		v, w := direction[float32](len(theta), 1), direction[float32](len(theta), 2)
@@ -355,7 +360,8 @@ func TestProductSameBits(t *testing.T) {
 	})
 }
 
-// TestProductMoves: passes that are stored for one theta and state are not used for others.
+// TestProductMoves: passes that are stored for one theta and state are not used
+// for others.
 func TestProductMoves(t *testing.T) {
 	const n = 12
 	x, y := data(residual, n, 4)
@@ -384,8 +390,9 @@ func TestProductMoves(t *testing.T) {
 	}
 }
 
-// TestProductSinglePrecision compares float32 products of the evaluator, over chunks that
-// normalize separately, with the mean of float64 products of the chunks.
+// TestProductSinglePrecision compares float32 products of the evaluator, over
+// chunks that normalize separately, with the mean of float64 products of the
+// chunks.
 func TestProductSinglePrecision(t *testing.T) {
 	for _, m := range models {
 		t.Run(m.spec, func(t *testing.T) {
@@ -450,8 +457,8 @@ func TestProductErrors(t *testing.T) {
 	}
 }
 
-// TestProductNotFinite: a product that is not finite is a result, and later products are
-// not affected.
+// TestProductNotFinite: a product that is not finite is a result, and later
+// products are not affected.
 func TestProductNotFinite(t *testing.T) {
 	evaluated(t, func(t *testing.T, theta []float32, evaluator func(int) *Evaluator) {
 		e, v := evaluator(2), direction[float32](len(theta), 1)

@@ -21,9 +21,9 @@ func (p picture) at(c, y, x int) float64 {
 	return p.v[(c*p.h+y)*p.w+x]
 }
 
-// reference computes the networks by their definition, without regard to speed and without
-// the code under test: pictures channel by channel, loops over everything, parameters by
-// name.
+// reference computes the networks by their definition, without regard to speed
+// and without the code under test: pictures channel by channel, loops over
+// everything, parameters by name.
 type reference struct {
 	f    *fixture[float64]
 	rows int

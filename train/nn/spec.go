@@ -6,12 +6,14 @@ import (
 	"strings"
 )
 
-// architecture describes a kind of network: everything that the rest of the program knows
-// about it. Help, flags, error messages and replay follow from the table.
+// architecture describes a kind of network: everything that the rest of the
+// program knows about it. Help, flags, error messages and replay follow from the
+// table.
 type architecture struct {
 	name    string
 	grammar string // the specs that name it, for help and errors
-	// hasArgs is true when a spec continues after the name with a colon and arguments.
+	// hasArgs is true when a spec continues after the name with a colon and
+	// arguments.
 	hasArgs bool
 	// plan adds the layers to p. Its error says what is wrong with the arguments.
 	plan func(p *plan, args string) error

@@ -8,9 +8,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// TestStockOps compares an MLP with the same network made of Gorgonia's own ops. It uses
-// only ops whose gradients are right (Mul, Transpose, BroadcastAdd, Rectify away from 0,
-// Exp, Log, Sum over one axis, HadamardProd).
+// TestStockOps compares an MLP with the same network made of Gorgonia's own ops.
+// It uses only ops whose gradients are right (Mul, Transpose, BroadcastAdd,
+// Rectify away from 0, Exp, Log, Sum over one axis, HadamardProd).
 func TestStockOps(t *testing.T) {
 	f := build[float64](t, "mlp:6,4", small, 7, 2, 5)
 	loss, grad := f.gradient(t, 7)

@@ -6,8 +6,9 @@ import (
 	"sgdwalk/train/nn/op"
 )
 
-// newTape makes a tape with the layers of a plan. state has the running statistics, which
-// are borrowed. A value has the same number in the plan and on the tape.
+// newTape makes a tape with the layers of a plan. state has the running
+// statistics, which are borrowed. A value has the same number in the plan and on
+// the tape.
 func newTape[T op.Float](p *plan, state []T, batch *op.Batch) (*op.Tape[T], error) {
 	image := func(v value) op.Image { return op.NewImage(v.height, v.width, v.channels, p.halo[v.index]) }
 	in := op.Shape{Width: p.in.Len()}

@@ -9,22 +9,23 @@ import (
 	"sgdwalk/train"
 )
 
-// Adam scales every coordinate by the size of its own gradients (Kingma and Ba 2015,
-// algorithm 1); m, v and t start at zero:
+// Adam scales every coordinate by the size of its own gradients (Kingma and Ba
+// 2015, algorithm 1); m, v and t start at zero:
 //
 //	t <- t + 1
 //	m <- b1 m + (1-b1) g
 //	v <- b2 v + (1-b2) g^2
 //	theta <- theta - eta (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps)
 //
-// Weight decay is added to the gradient, as in PyTorch's Adam, so it is scaled too. [AdamW]
-// keeps the two apart.
+// Weight decay is added to the gradient, as in PyTorch's Adam, so it is scaled
+// too. [AdamW] keeps the two apart.
 type Adam struct {
 	prepare      preparation
 	beta1, beta2 float64
 	epsilon      float64
 	mean, square []float32 // m and v
 	steps        []uint64  // t, one element
+	buffers
 }
 
 var (
@@ -43,9 +44,9 @@ func adamRule() rule {
 	}
 }
 
-// adamEdge has the threshold (2 + 2 beta1) / (1 - beta1), which is 38 for 0.9. It is the edge
-// of the recursion with fixed scales. That training ends there is quoted from Cohen et al.
-// (2022, arXiv:2207.14484), not checked here.
+// adamEdge has the threshold (2 + 2 beta1) / (1 - beta1), which is 38 for 0.9. It
+// is the edge of the recursion with fixed scales. That training ends there is
+// quoted from Cohen et al. (2022, arXiv:2207.14484), not checked here.
 func adamEdge(o record.Optimizer) Edge {
 	e := edgeFromFactor(o, "beta1", func(beta float64) float64 { return (2 + 2*beta) / (1 - beta) })
 	e.Preconditioned = true
@@ -63,11 +64,15 @@ func adamHyper(decay float64, doc string) []Hyperparameter {
 
 func newAdam(name string, v values, layout record.Layout) *Adam {
 	n := layout.Len()
-	return &Adam{
+	o := &Adam{
 		prepare: newPreparation(name, v, layout),
 		beta1:   v["beta1"], beta2: v["beta2"], epsilon: v["epsilon"],
 		mean: make([]float32, n), square: make([]float32, n), steps: make([]uint64, 1),
 	}
+	o.buffers = buffers{name, []train.Buffer{
+		{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps},
+	}}
+	return o
 }
 
 // Step updates theta.
@@ -99,23 +104,13 @@ func (o *Adam) move(theta, grad []float32, rate float64) {
 	}
 }
 
-// State returns the moments and the number of steps.
-func (o *Adam) State() []train.Buffer {
-	return []train.Buffer{
-		{Name: "mean", Float32: o.mean}, {Name: "square", Float32: o.square}, {Name: "steps", Uint64: o.steps},
-	}
-}
-
-// SetState restores them.
-func (o *Adam) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
-
-// Preconditioner sets dst, which has the length of theta, to the divisor of every coordinate
-// in the last step: theta changed by -eta m / D with
+// Preconditioner sets dst, which has the length of theta, to the divisor of every
+// coordinate in the last step: theta changed by -eta m / D with
 //
 //	D = (1-b1^t) (sqrt(v / (1-b2^t)) + eps)
 //
-// and the running mean m. dst is 0 for a coordinate that has had no gradient yet. Before
-// the first step Preconditioner returns false.
+// and the running mean m. dst is 0 for a coordinate that has had no gradient yet.
+// Before the first step Preconditioner returns false.
 func (o *Adam) Preconditioner(dst []float32) bool {
 	t := float64(o.steps[0])
 	if t == 0 {

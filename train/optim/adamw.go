@@ -7,8 +7,8 @@ import (
 	"sgdwalk/train"
 )
 
-// AdamW is [Adam] with weight decay apart from the gradient (Loshchilov and Hutter 2019,
-// algorithm 2, as in PyTorch): before the step,
+// AdamW is [Adam] with weight decay apart from the gradient (Loshchilov and
+// Hutter 2019, algorithm 2, as in PyTorch): before the step,
 //
 //	theta <- theta - eta w theta
 //

@@ -42,8 +42,9 @@ func signSGDRule() rule {
 	}
 }
 
-// TestAddingAnOptimizer follows ADDING.md: one file and one line in rules are enough
-// for an optimizer that is described, built, run and asked for its edge by name.
+// TestAddingAnOptimizer follows ADDING.md: one file and one line in rules are
+// enough for an optimizer that is described, built, run and asked for its edge by
+// name.
 func TestAddingAnOptimizer(t *testing.T) {
 	old := rules
 	t.Cleanup(func() { rules = old })
@@ -56,7 +57,8 @@ func TestAddingAnOptimizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// On |theta|^2/2 from (1, -0.25), 40 steps of 1/64 walk 0.625 towards 0, or as far as 0.
+	// On |theta|^2/2 from (1, -0.25), 40 steps of 1/64 walk 0.625 towards 0, or
+	// as far as 0.
 	theta := []float32{1, -0.25}
 	for range 40 {
 		step(t, o, theta, slices.Clone(theta), 1.0/64, nil)

@@ -6,21 +6,22 @@ import (
 	"sgdwalk/record"
 )
 
-// Edge is the edge of stability of an optimizer: the largest learning rate times curvature
-// at which its steps do not grow on a quadratic.
+// Edge is the edge of stability of an optimizer: the largest learning rate times
+// curvature at which its steps do not grow on a quadratic.
 type Edge struct {
 	Threshold float64 // the largest eta*lambda at which the optimizer is stable
 	Absent    string  // why there is no threshold; "" if there is one
-	// Preconditioned is true if the optimizer divides the coordinates of its step by a
-	// diagonal D. Then lambda is an eigenvalue of D^-1 H.
+	// Preconditioned is true if the optimizer divides the coordinates of its step
+	// by a diagonal D. Then lambda is an eigenvalue of D^-1 H.
 	Preconditioned bool
 	// DecoupledDecay is true if weight decay is not part of the minimized loss.
 	DecoupledDecay bool
 }
 
-// EdgeOf returns the edge of stability of a recorded optimizer, from the rule with its
-// name. The record may come from another program: it may lack a hyperparameter, or have
-// different values for parameter groups. Absent then says so.
+// EdgeOf returns the edge of stability of a recorded optimizer, from the rule
+// with its name. The record may come from another program: it may lack a
+// hyperparameter, or have different values for parameter groups. Absent then says
+// so.
 func EdgeOf(o record.Optimizer) Edge {
 	if o.Name == "" {
 		return Edge{Absent: "the optimizer is not known"}
@@ -40,8 +41,8 @@ func EdgeOf(o record.Optimizer) Edge {
 	return e
 }
 
-// edgeFromFactor returns the edge whose threshold depends on a hyperparameter in [0, 1),
-// such as momentum.
+// edgeFromFactor returns the edge whose threshold depends on a hyperparameter in
+// [0, 1), such as momentum.
 func edgeFromFactor(o record.Optimizer, name string, threshold func(beta float64) float64) Edge {
 	beta, known := o.Hyperparameters[name]
 	if !known || !(beta >= 0 && beta < 1) {

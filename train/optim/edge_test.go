@@ -63,8 +63,8 @@ func TestEdges(t *testing.T) {
 	}
 }
 
-// TestEdgeIsWhereTheRecursionDiverges: beyond the threshold the recursion of the optimizer
-// grows on lambda x^2/2, below it shrinks.
+// TestEdgeIsWhereTheRecursionDiverges: beyond the threshold the recursion of the
+// optimizer grows on lambda x^2/2, below it shrinks.
 func TestEdgeIsWhereTheRecursionDiverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		beta := rapid.Float64Range(0, 0.95).Draw(t, "beta")

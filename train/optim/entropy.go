@@ -18,26 +18,28 @@ const (
 	purposeLangevin = 0x6c616e676576696e // "langevin"
 )
 
-// EntropySGD descends the local entropy instead of the loss (Chaudhari et al. 2017, and the
-// released code). An inner loop of stochastic gradient Langevin dynamics explores the
-// surroundings of theta on fresh mini-batches, and theta moves towards the average of the
-// visited points. Step t, from 0, uses gamma_t = gamma (1 + scoping)^t. It starts with
-// x' = mu = theta and an inner momentum buffer of zero, and does inner_steps times
+// EntropySGD descends the local entropy instead of the loss (Chaudhari et al.
+// 2017, and the released code). An inner loop of stochastic gradient Langevin
+// dynamics explores the surroundings of theta on fresh mini-batches, and theta
+// moves towards the average of the visited points. Step t, from 0, uses gamma_t =
+// gamma (1 + scoping)^t. It starts with x' = mu = theta and an inner momentum
+// buffer of zero, and does inner_steps times
 //
 //	g   = gradient of a fresh mini-batch at x', plus weight decay, with Nesterov momentum
 //	x' <- x' - eta' (g - gamma_t (theta - x') + noise/sqrt(eta'/2) N(0, 1))
 //	mu <- averaging mu + (1 - averaging) x'
 //
-// Then theta - mu, plus weight decay, with Nesterov momentum, is the gradient of an ordinary
-// step. gamma is not a factor of the outer gradient: it is part of the learning rate, whose
-// default is 1.
+// Then theta - mu, plus weight decay, with Nesterov momentum, is the gradient of
+// an ordinary step. gamma is not a factor of the outer gradient: it is part of
+// the learning rate, whose default is 1.
 //
-// The average keeps the share averaging, 0.75, of its old value, as in the code; the paper's
-// formula has the two weights in the other order. The exponent of scoping counts the steps,
-// as in the authors' Lua code; their Python code never counts. The gradient of the step
-// itself is not used, as in the code, unless inner_steps is 0; then the rule is SGD with
-// Nesterov momentum. Inner iterates are recorded before their update, each with the loss of
-// the fresh mini-batch at it, so the first one of a step is theta itself.
+// The average keeps the share averaging, 0.75, of its old value, as in the code;
+// the paper's formula has the two weights in the other order. The exponent of
+// scoping counts the steps, as in the authors' Lua code; their Python code never
+// counts. The gradient of the step itself is not used, as in the code, unless
+// inner_steps is 0; then the rule is SGD with Nesterov momentum. Inner iterates
+// are recorded before their update, each with the loss of the fresh mini-batch at
+// it, so the first one of a step is theta itself.
 //
 // The noise of step t depends on the seed and on t only.
 type EntropySGD struct {
@@ -58,6 +60,7 @@ type EntropySGD struct {
 	average    []float32  // mu
 	inner      []float32  // inner momentum
 	fresh      []float32  // gradient at x'
+	buffers
 }
 
 var (
@@ -92,6 +95,11 @@ func entropyRule() rule {
 				point: vector(), average: vector(), inner: vector(), fresh: vector(),
 			}
 			o.normal = rand.New(&o.pcg)
+			// Every step starts a new inner loop, whose noise follows from the
+			// number of steps.
+			o.buffers = buffers{entropyName, []train.Buffer{
+				{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer},
+			}}
 			return o
 		},
 		edge:         entropyEdge,
@@ -99,7 +107,8 @@ func entropyRule() rule {
 	}
 }
 
-// entropyEdge has no threshold: a step moves towards a mean of noisy inner iterates.
+// entropyEdge has no threshold: a step moves towards a mean of noisy inner
+// iterates.
 func entropyEdge(o record.Optimizer) Edge {
 	return Edge{Absent: "no threshold is known for optimizer " + o.Name}
 }
@@ -153,12 +162,3 @@ func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 	}
 	return nil
 }
-
-// State returns the number of steps and the outer momentum. Every step starts a new inner
-// loop, whose noise follows from the number of steps.
-func (o *EntropySGD) State() []train.Buffer {
-	return []train.Buffer{{Name: "steps", Uint64: o.steps}, {Name: "momentum", Float32: o.buffer}}
-}
-
-// SetState restores them.
-func (o *EntropySGD) SetState(s []train.Buffer) error { return restore(entropyName, o.State(), s) }

@@ -12,8 +12,8 @@ import (
 	"sgdwalk/train/internal/random"
 )
 
-// TestEntropyOneInnerStep: with one inner step and without noise, momentum and pull, theta
-// - mu is (1-averaging) eta' g, and the step is eta times that.
+// TestEntropyOneInnerStep: with one inner step and without noise, momentum and
+// pull, theta - mu is (1-averaging) eta' g, and the step is eta times that.
 func TestEntropyOneInnerStep(t *testing.T) {
 	o := build(t, "entropy-sgd",
 		hyper{"inner_steps": 1, "momentum": 0, "noise": 0, "inner_learning_rate": 0.2, "averaging": 0.75}, flat(2))
@@ -26,9 +26,9 @@ func TestEntropyOneInnerStep(t *testing.T) {
 	near(t, 1, theta, []float64{1 - 0.5*0.25*0.2*4, 2 + 0.5*0.25*0.2*8})
 }
 
-// TestEntropyTrajectory compares with a direct computation of the definition in float64,
-// with the same noise and the same mini-batches: batch j shifts the minimum. The
-// hyperparameters are so large that every term matters.
+// TestEntropyTrajectory compares with a direct computation of the definition in
+// float64, with the same noise and the same mini-batches: batch j shifts the
+// minimum. The hyperparameters are so large that every term matters.
 func TestEntropyTrajectory(t *testing.T) {
 	const (
 		L, n                      = 5, 3

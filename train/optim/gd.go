@@ -7,10 +7,11 @@ import (
 	"sgdwalk/train"
 )
 
-// GD is gradient descent on the whole training set: the rule of [SGD] with the training set as
-// its only batch. The gradient is the mean over all examples, which the training loop
-// accumulates from micro-batches; see [MicroBatch]. (The released code of Xing et al. 2018
-// sums the micro-batches instead, so its learning rate of 0.1 acts as 0.9.)
+// GD is gradient descent on the whole training set: the rule of [SGD] with the
+// training set as its only batch. The gradient is the mean over all examples,
+// which the training loop accumulates from micro-batches; see [MicroBatch]. (The
+// released code of Xing et al. 2018 sums the micro-batches instead, so its
+// learning rate of 0.1 acts as 0.9.)
 type GD struct{ SGD }
 
 var _ train.Optimizer = (*GD)(nil)

@@ -56,8 +56,8 @@ func (h Hyperparameter) Check(v float64) error {
 	return &OptionError{h.Name, strconv.FormatFloat(v, 'g', -1, 64), h.Range()}
 }
 
-// OptionError reports a name, a hyperparameter or a schedule that is not allowed: a mistake of
-// the caller.
+// OptionError reports a name, a hyperparameter or a schedule that is not allowed:
+// a mistake of the caller.
 type OptionError struct {
 	Field   string // what was set
 	Value   string // the value that was given

@@ -8,9 +8,9 @@ import (
 	"sgdwalk/train/replay"
 )
 
-// TestTrainsDigits trains a small network on the digits with every optimizer and its
-// defaults. Gradient descent, which does one step per epoch, has a larger learning rate.
-// All must classify 95 % of the held-out digits correctly.
+// TestTrainsDigits trains a small network on the digits with every optimizer and
+// its defaults. Gradient descent, which does one step per epoch, has a larger
+// learning rate. All must classify 95 % of the held-out digits correctly.
 func TestTrainsDigits(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -8,18 +8,19 @@ import (
 	"sgdwalk/train"
 )
 
-// Momentum is the heavy ball (Polyak 1964) in the form of PyTorch, without dampening; the
-// buffer v starts at zero:
+// Momentum is the heavy ball (Polyak 1964) in the form of PyTorch, without
+// dampening; the buffer v starts at zero:
 //
 //	v <- m v + g
 //	theta <- theta - eta v
 //
-// In the long run it moves as far as SGD with eta/(1-m). Therefore its default learning rate
-// is a tenth of that of SGD.
+// In the long run it moves as far as SGD with eta/(1-m). Therefore its default
+// learning rate is a tenth of that of SGD.
 type Momentum struct {
 	prepare  preparation
 	momentum float64
 	buffer   []float32
+	buffers
 }
 
 var (
@@ -51,7 +52,11 @@ func momentumHyper() []Hyperparameter {
 }
 
 func newMomentum(name string, v values, layout record.Layout) *Momentum {
-	return &Momentum{newPreparation(name, v, layout), v["momentum"], make([]float32, layout.Len())}
+	buffer := make([]float32, layout.Len())
+	return &Momentum{
+		newPreparation(name, v, layout), v["momentum"], buffer,
+		buffers{name, []train.Buffer{{Name: "momentum", Float32: buffer}}},
+	}
 }
 
 // Step updates theta.
@@ -63,14 +68,6 @@ func (o *Momentum) Step(_ context.Context, theta, grad []float32, learningRate f
 	descend(theta, o.buffer, learningRate)
 	return nil
 }
-
-// State returns the momentum buffer.
-func (o *Momentum) State() []train.Buffer {
-	return []train.Buffer{{Name: "momentum", Float32: o.buffer}}
-}
-
-// SetState restores it.
-func (o *Momentum) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
 
 // accumulate sets buffer to factor*buffer + direction.
 func accumulate(buffer, direction []float32, factor float64) {

@@ -7,9 +7,9 @@ import (
 	"sgdwalk/train"
 )
 
-// Nesterov is Nesterov momentum (Nesterov 1983) in the form of Sutskever et al. (2013) and
-// PyTorch, where theta is the point at which the gradient is taken; the buffer v starts at
-// zero:
+// Nesterov is Nesterov momentum (Nesterov 1983) in the form of Sutskever et al.
+// (2013) and PyTorch, where theta is the point at which the gradient is taken;
+// the buffer v starts at zero:
 //
 //	v <- m v + g
 //	theta <- theta - eta (g + m v)
@@ -46,8 +46,8 @@ func (o *Nesterov) Step(_ context.Context, theta, grad []float32, learningRate f
 	return nil
 }
 
-// nesterovDirection updates the buffer and replaces the gradient by the direction of the
-// step.
+// nesterovDirection updates the buffer and replaces the gradient by the direction
+// of the step.
 func nesterovDirection(buffer, grad []float32, factor float64) {
 	m := float32(factor)
 	grad = grad[:len(buffer)]

@@ -19,8 +19,8 @@ type rule struct {
 	build func(v values, layout record.Layout, seed uint64) train.Optimizer
 	// edge returns the edge of stability for recorded hyperparameters; see EdgeOf.
 	edge func(o record.Optimizer) Edge
-	// innerBatches is the number of mini-batches that a step draws in addition to its own;
-	// nil means none.
+	// innerBatches is the number of mini-batches that a step draws in addition to
+	// its own; nil means none.
 	innerBatches func(v values) int
 	// microBatch is the number of examples evaluated at once by an optimizer whose
 	// every step uses the whole training set; nil for all others.
@@ -33,8 +33,8 @@ var rules = []rule{
 	rmspropRule(), gdRule(), palRule(), entropyRule(),
 }
 
-// Names returns the names of all optimizers, in the order in which help shows them. The
-// slice is a copy.
+// Names returns the names of all optimizers, in the order in which help shows
+// them. The slice is a copy.
 func Names() []string {
 	var names []string
 	for _, r := range rules {
@@ -59,6 +59,7 @@ func Describe(name string) (Description, error) {
 	return Description{r.name, r.doc, slices.Clone(r.hyper)}, nil
 }
 
+// find returns the rule of a name, or an *OptionError that lists the names.
 func find(name string) (rule, error) {
 	for _, r := range rules {
 		if r.name == name {
@@ -68,12 +69,13 @@ func find(name string) (rule, error) {
 	return rule{}, &OptionError{"optimizer", strconv.Quote(name), strings.Join(Names(), ", ")}
 }
 
-// New builds an optimizer for parameters with the given layout. It also returns the record of
-// all hyperparameters: the given ones, and the defaults of the others. Building from the
-// record gives the same optimizer. Only an optimizer that draws random numbers uses seed, the
-// seed of the run.
+// New builds an optimizer for parameters with the given layout. It also returns
+// the record of all hyperparameters: the given ones, and the defaults of the
+// others. Building from the record gives the same optimizer. Only an optimizer
+// that draws random numbers uses seed, the seed of the run.
 //
-// An unknown name, an unknown hyperparameter or a value out of range is an *OptionError.
+// An unknown name, an unknown hyperparameter or a value out of range is an
+// *OptionError.
 func New(name string, given map[string]float64, layout record.Layout, seed uint64) (
 	train.Optimizer, record.Optimizer, error,
 ) {
@@ -88,9 +90,9 @@ func New(name string, given map[string]float64, layout record.Layout, seed uint6
 	return r.build(o.Hyperparameters, layout, seed), o, nil
 }
 
-// Effective returns the record of an optimizer with all hyperparameters, as [New] does, without
-// building the optimizer. The batch size of a run depends on this record, and the model on
-// the batch size.
+// Effective returns the record of an optimizer with all hyperparameters, as [New]
+// does, without building the optimizer. The batch size of a run depends on this
+// record, and the model on the batch size.
 func Effective(name string, given map[string]float64) (record.Optimizer, error) {
 	r, err := find(name)
 	if err != nil {
@@ -103,8 +105,9 @@ func Effective(name string, given map[string]float64) (record.Optimizer, error) 
 	return record.Optimizer{Name: name, Hyperparameters: v}, nil
 }
 
-// BatchesPerStep returns how many mini-batches one step draws: 1, or more for an optimizer
-// with an inner loop. The number of steps in an epoch is smaller by this factor.
+// BatchesPerStep returns how many mini-batches one step draws: 1, or more for an
+// optimizer with an inner loop. The number of steps in an epoch is smaller by
+// this factor.
 func BatchesPerStep(o record.Optimizer) int {
 	if r, err := find(o.Name); err == nil && r.innerBatches != nil {
 		return 1 + r.innerBatches(o.Hyperparameters)
@@ -112,10 +115,10 @@ func BatchesPerStep(o record.Optimizer) int {
 	return 1
 }
 
-// MicroBatch returns how many examples are evaluated at once for an optimizer whose every
-// step uses the whole training set, and 0 for every other optimizer. The training loop then
-// uses the training set as one batch and wraps the model in a train.Accumulator of that
-// size.
+// MicroBatch returns how many examples are evaluated at once for an optimizer
+// whose every step uses the whole training set, and 0 for every other optimizer.
+// The training loop then uses the training set as one batch and wraps the model
+// in a train.Accumulator of that size.
 func MicroBatch(o record.Optimizer) int {
 	if r, err := find(o.Name); err == nil && r.microBatch != nil {
 		return r.microBatch(o.Hyperparameters)

@@ -9,10 +9,11 @@ import (
 	"sgdwalk/train"
 )
 
-// PAL is the parabolic approximation line search (Mutschler and Zell 2020, algorithm 1, and the
-// released PyTorch code). It computes the loss of the step's own mini-batch at one more
-// point along its direction, fits a parabola, and moves to its minimum. With the loss l of
-// the mini-batch and its gradient g, both at theta, and a buffer v that starts at zero:
+// PAL is the parabolic approximation line search (Mutschler and Zell 2020,
+// algorithm 1, and the released PyTorch code). It computes the loss of the step's
+// own mini-batch at one more point along its direction, fits a parabola, and
+// moves to its minimum. With the loss l of the mini-batch and its gradient g,
+// both at theta, and a buffer v that starts at zero:
 //
 //	v <- beta v + g,   n = |v|              n = 1e-10 if that is 0
 //	b = -<g, v>/n                           slope along -v/n
@@ -22,12 +23,13 @@ import (
 //	s = 0               if b >= 0
 //	theta <- theta - min(s, max_step) v/n
 //
-// If a or b is not finite, s = mu, because the released code then stays at the point of the
-// measurement. The learning rate scales the two lengths mu and max_step, so that a schedule
-// acts on both; with its default of 1 the rule is the published one.
+// If a or b is not finite, s = mu, because the released code then stays at the
+// point of the measurement. The learning rate scales the two lengths mu and
+// max_step, so that a schedule acts on both; with its default of 1 the rule is
+// the published one.
 //
-// The defaults are those of the constructor in the released PyTorch code. The authors
-// recommend mu from 0.1 to 1, alpha 1, 1.2 or 1.7 and beta 0 or 0.4.
+// The defaults are those of the constructor in the released PyTorch code. The
+// authors recommend mu from 0.1 to 1, alpha 1, 1.2 or 1.7 and beta 0 or 0.4.
 type PAL struct {
 	prepare   preparation
 	mu        float64
@@ -36,11 +38,12 @@ type PAL struct {
 	maxStep   float64
 	direction []float32 // v
 	point     []float32 // point of the measurement
-	line      Line
+	last      lineSearch
+	buffers
 }
 
-// Line is the line search of PAL's last step.
-type Line struct {
+// lineSearch has the measurements of one step of PAL.
+type lineSearch struct {
 	Loss         float64 // of the mini-batch at theta
 	MeasuredLoss float64 // of the mini-batch at distance Measured
 	Measured     float64 // mu, times the learning rate
@@ -67,11 +70,13 @@ func palRule() rule {
 		},
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			n := layout.Len()
-			return &PAL{
+			o := &PAL{
 				prepare: newPreparation("pal", v, layout),
 				mu:      v["mu"], alpha: v["alpha"], beta: v["beta"], maxStep: v["max_step"],
 				direction: make([]float32, n), point: make([]float32, n),
 			}
+			o.buffers = buffers{"pal", []train.Buffer{{Name: "direction", Float32: o.direction}}}
+			return o
 		},
 		edge: palEdge,
 	}
@@ -94,7 +99,7 @@ func (o *PAL) Step(_ context.Context, theta, grad []float32, learningRate float6
 		n = 1e-10
 	}
 	mu := learningRate * o.mu
-	l := Line{Loss: probe.BatchLoss(), Measured: mu, Norm: n, Slope: -dot(grad, o.direction) / n}
+	l := lineSearch{Loss: probe.BatchLoss(), Measured: mu, Norm: n, Slope: -dot(grad, o.direction) / n}
 	copy(o.point, theta)
 	descend(o.point, o.direction, mu/n)
 	var err error
@@ -107,7 +112,7 @@ func (o *PAL) Step(_ context.Context, theta, grad []float32, learningRate float6
 	if l.Step != 0 {
 		descend(theta, o.direction, l.Step/n)
 	}
-	o.line = l
+	o.last = l
 	return nil
 }
 
@@ -123,14 +128,3 @@ func parabolaStep(a, b, mu, alpha, longest float64) float64 {
 	}
 	return 0
 }
-
-// Line returns the line search of the last step. Before the first step it is zero.
-func (o *PAL) Line() Line { return o.line }
-
-// State returns the direction.
-func (o *PAL) State() []train.Buffer {
-	return []train.Buffer{{Name: "direction", Float32: o.direction}}
-}
-
-// SetState restores it.
-func (o *PAL) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }

@@ -13,12 +13,13 @@ func line(f func([]float32) float64, theta []float32) *fakeProbe {
 	return &fakeProbe{batchLoss: f(theta), loss: func(p []float32) (float64, error) { return f(p), nil }}
 }
 
-// TestPALLandsOnTheFloor: on a parabola, with alpha 1 and no bound, the step ends where the
-// slope along it is zero, for every mu. If all curvatures are equal, that is the minimum.
+// TestPALLandsOnTheFloor: on a parabola, with alpha 1 and no bound, the step ends
+// where the slope along it is zero, for every mu. If all curvatures are equal,
+// that is the minimum.
 //
-// The point of the measurement is rounded to float32, by up to 2^-24 of its coordinates. This
-// changes the loss there by that times the gradient, and the step by the share of this in
-// a mu^2.
+// The point of the measurement is rounded to float32, by up to 2^-24 of its
+// coordinates. This changes the loss there by that times the gradient, and the
+// step by the share of this in a mu^2.
 func TestPALLandsOnTheFloor(t *testing.T) {
 	for _, mu := range []float64{0.1, 1, 7} {
 		for _, q := range []quadratic{{h: []float64{3, 3, 3, 3}, c: bowl.c}, bowl} {
@@ -44,7 +45,7 @@ func TestPALLandsOnTheFloor(t *testing.T) {
 					}
 				}
 			}
-			l := o.(*PAL).Line()
+			l := o.(*PAL).last
 			if math.Abs(l.Curvature/curvature-1) > share || math.Abs(l.Step*curvature/n-1) > share {
 				t.Errorf("mu %v: %+v, want curvature %v", mu, l, curvature)
 			}
@@ -113,14 +114,14 @@ func TestPALCases(t *testing.T) {
 	step(t, o, theta, []float32{-1, 0}, 1, line(downhill, theta))
 	kept := slices.Clone(theta)
 	step(t, o, theta, []float32{0.1, 0}, 1, line(downhill, theta)) // v = -0.4 + 0.1, slope +0.1
-	if !slices.Equal(kept, theta) || o.(*PAL).Line().Slope != float64(float32(0.1)) {
-		t.Errorf("uphill: moved from %v to %v, %+v", kept, theta, o.(*PAL).Line())
+	if !slices.Equal(kept, theta) || o.(*PAL).last.Slope != float64(float32(0.1)) {
+		t.Errorf("uphill: moved from %v to %v, %+v", kept, theta, o.(*PAL).last)
 	}
 	// No gradient at all.
 	o = build(t, "pal", nil, flat(2))
 	step(t, o, theta, []float32{0, 0}, 1, line(downhill, theta))
-	if !slices.Equal(kept, theta) || o.(*PAL).Line().Norm != 1e-10 {
-		t.Errorf("zero gradient: moved from %v to %v, %+v", kept, theta, o.(*PAL).Line())
+	if !slices.Equal(kept, theta) || o.(*PAL).last.Norm != 1e-10 {
+		t.Errorf("zero gradient: moved from %v to %v, %+v", kept, theta, o.(*PAL).last)
 	}
 	bad := errors.New("no loss")
 	err := o.Step(context.Background(), theta, []float32{1, 0}, 1,
@@ -130,9 +131,9 @@ func TestPALCases(t *testing.T) {
 	}
 }
 
-// TestPALTrajectory follows many steps on an objective with curvatures of both signs. The
-// reference computes the direction as a sum over all past gradients, and the parabola from
-// Lagrange's form on the points 0 (twice) and mu.
+// TestPALTrajectory follows many steps on an objective with curvatures of both
+// signs. The reference computes the direction as a sum over all past gradients,
+// and the parabola from Lagrange's form on the points 0 (twice) and mu.
 func TestPALTrajectory(t *testing.T) {
 	const mu, alpha, beta, longest = 0.3, 1.2, 0.4, 0.8
 	f := func(v []float64) float64 {

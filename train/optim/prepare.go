@@ -10,8 +10,8 @@ import (
 // interval is a part of the flat vector, from index from to index to-1.
 type interval struct{ from, to int }
 
-// preparation is the common first part of optimizers: check the gradient, clip it, add weight
-// decay.
+// preparation is the common first part of optimizers: check the gradient, clip
+// it, add weight decay.
 type preparation struct {
 	name     string
 	length   int
@@ -20,7 +20,8 @@ type preparation struct {
 	decaying []interval // parts that decay, in order
 }
 
-// newPreparation uses clip_norm, weight_decay and decay_all, if the optimizer has them.
+// newPreparation uses clip_norm, weight_decay and decay_all, if the optimizer has
+// them.
 func newPreparation(name string, v values, layout record.Layout) preparation {
 	return preparation{
 		name: name, length: layout.Len(), clip: v["clip_norm"], decay: v["weight_decay"],
@@ -28,8 +29,8 @@ func newPreparation(name string, v values, layout record.Layout) preparation {
 	}
 }
 
-// decaying returns the parts of theta with weight decay: all of it, or the kinds of tensors
-// that filter normalization treats as weights.
+// decaying returns the parts of theta with weight decay: all of it, or the kinds
+// of tensors that filter normalization treats as weights.
 func decaying(layout record.Layout, all bool) []interval {
 	var parts []interval
 	for _, t := range layout {
@@ -59,8 +60,8 @@ func (p *preparation) check(theta, grad []float32, rate float64) error {
 	return nil
 }
 
-// clipGradient scales the gradient down to the largest norm, in place. A gradient that is
-// not finite stays so, so that the run reports its divergence.
+// clipGradient scales the gradient down to the largest norm, in place. A gradient
+// that is not finite stays so, so that the run reports its divergence.
 func (p *preparation) clipGradient(grad []float32) {
 	if p.clip == 0 {
 		return

@@ -10,11 +10,12 @@ import (
 	"sgdwalk/train"
 )
 
-// tolerance is the largest allowed difference to the reference computations. They are in
-// float64 and in another form than the code: closed solutions on quadratics, explicit sums
-// over all past gradients, or the other one of two equivalent recursions. Every step of the
-// code rounds theta and its buffers to float32, relative 6e-8 each. Over at most 60 steps
-// of contracting dynamics with values of order 1 that stays below the tolerance.
+// tolerance is the largest allowed difference to the reference computations. They
+// are in float64 and in another form than the code: closed solutions on
+// quadratics, explicit sums over all past gradients, or the other one of two
+// equivalent recursions. Every step of the code rounds theta and its buffers to
+// float32, relative 6e-8 each. Over at most 60 steps of contracting dynamics with
+// values of order 1 that stays below the tolerance.
 const tolerance = 1e-5
 
 // fakeProbe is a train.Probe made of functions.
@@ -101,8 +102,8 @@ func (q quadratic) loss(theta []float32) float64 {
 // bowl has curvatures from 0.1 to 15, so with eta = 0.1 eta h is 0.01 to 1.5.
 var bowl = quadratic{h: []float64{0.1, 1, 5, 15}, c: []float64{1, -2, 0.5, 3}}
 
-// explicit returns sum_i weight^(t-1-i) scale x_i over the t values of x: a decaying mean, or a
-// momentum buffer.
+// explicit returns sum_i weight^(t-1-i) scale x_i over the t values of x: a
+// decaying mean, or a momentum buffer.
 func explicit(x []float64, weight, scale float64) float64 {
 	sum := 0.0
 	for i, v := range x {

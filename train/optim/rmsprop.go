@@ -10,9 +10,9 @@ import (
 	"sgdwalk/train"
 )
 
-// RMSProp divides every coordinate by the root of the mean square of its gradients
-// (Tieleman and Hinton 2012, lecture 6.5; centered: Graves 2013, equations 38 to 45), in
-// the form of PyTorch. All buffers start at zero:
+// RMSProp divides every coordinate by the root of the mean square of its
+// gradients (Tieleman and Hinton 2012, lecture 6.5; centered: Graves 2013,
+// equations 38 to 45), in the form of PyTorch. All buffers start at zero:
 //
 //	s <- a s + (1-a) g^2
 //	c <- a c + (1-a) g                      only if centered
@@ -27,6 +27,7 @@ type RMSProp struct {
 	square   []float32 // s
 	mean     []float32 // c; nil if not centered
 	buffer   []float32 // b; nil without momentum
+	buffers
 }
 
 var (
@@ -51,11 +52,14 @@ func rmspropRule() rule {
 				alpha:   v["alpha"], epsilon: v["epsilon"], momentum: v["momentum"],
 				square: make([]float32, n),
 			}
+			o.buffers = buffers{"rmsprop", []train.Buffer{{Name: "square", Float32: o.square}}}
 			if v["centered"] == 1 {
 				o.mean = make([]float32, n)
+				o.all = append(o.all, train.Buffer{Name: "mean", Float32: o.mean})
 			}
 			if o.momentum > 0 {
 				o.buffer = make([]float32, n)
+				o.all = append(o.all, train.Buffer{Name: "momentum", Float32: o.buffer})
 			}
 			return o
 		},
@@ -63,8 +67,8 @@ func rmspropRule() rule {
 	}
 }
 
-// rmspropEdge has the threshold 2 + 2 momentum, the edge of the recursion with fixed scales. A
-// record without momentum has momentum 0.
+// rmspropEdge has the threshold 2 + 2 momentum, the edge of the recursion with
+// fixed scales. A record without momentum has momentum 0.
 func rmspropEdge(o record.Optimizer) Edge {
 	beta := o.Hyperparameters["momentum"]
 	if !(beta >= 0 && beta < 1) {
@@ -99,24 +103,9 @@ func (o *RMSProp) Step(_ context.Context, theta, grad []float32, learningRate fl
 	return nil
 }
 
-// State returns the buffers that are in use.
-func (o *RMSProp) State() []train.Buffer {
-	s := []train.Buffer{{Name: "square", Float32: o.square}}
-	if o.mean != nil {
-		s = append(s, train.Buffer{Name: "mean", Float32: o.mean})
-	}
-	if o.buffer != nil {
-		s = append(s, train.Buffer{Name: "momentum", Float32: o.buffer})
-	}
-	return s
-}
-
-// SetState restores them.
-func (o *RMSProp) SetState(s []train.Buffer) error { return restore(o.prepare.name, o.State(), s) }
-
-// Preconditioner sets dst, which has the length of theta, to the divisor of every coordinate of
-// the gradient in the last step. dst is 0 for a coordinate that has had no gradient yet.
-// Before the first step Preconditioner returns false.
+// Preconditioner sets dst, which has the length of theta, to the divisor of every
+// coordinate of the gradient in the last step. dst is 0 for a coordinate that has
+// had no gradient yet. Before the first step Preconditioner returns false.
 func (o *RMSProp) Preconditioner(dst []float32) bool {
 	moved := false
 	for i, s := range o.square[:len(dst)] {

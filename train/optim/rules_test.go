@@ -11,8 +11,8 @@ import (
 	"sgdwalk/record"
 )
 
-// TestSGDOnQuadratic: with weight decay w the iterates are f + (1 - eta (h+w))^t (theta_0 -
-// f) with the fixed point f = h c/(h+w).
+// TestSGDOnQuadratic: with weight decay w the iterates are f + (1 - eta (h+w))^t
+// (theta_0 - f) with the fixed point f = h c/(h+w).
 func TestSGDOnQuadratic(t *testing.T) {
 	for _, name := range []string{"sgd", "gd"} {
 		for _, w := range []float64{0, 0.5} {
@@ -32,9 +32,9 @@ func TestSGDOnQuadratic(t *testing.T) {
 	}
 }
 
-// TestMomentumOnQuadratic: the error e obeys e_{k+1} = (1 + m - eta h) e_k - m e_{k-1}, a
-// linear recursion whose solution is A r^k + B s^k with the (possibly complex) roots r and
-// s of its polynomial.
+// TestMomentumOnQuadratic: the error e obeys e_{k+1} = (1 + m - eta h) e_k - m
+// e_{k-1}, a linear recursion whose solution is A r^k + B s^k with the (possibly
+// complex) roots r and s of its polynomial.
 func TestMomentumOnQuadratic(t *testing.T) {
 	const m, eta = 0.9, 0.1
 	o := build(t, "momentum", hyper{"momentum": m}, flat(4))
@@ -57,9 +57,9 @@ func TestMomentumOnQuadratic(t *testing.T) {
 	}
 }
 
-// TestNesterov follows Nesterov's own two sequences: a plain gradient step from y, then an
-// extrapolation, x' = y - eta g(y), y' = x' + m (x' - x). The code has y as theta and no x. The
-// objective is not quadratic.
+// TestNesterov follows Nesterov's own two sequences: a plain gradient step from
+// y, then an extrapolation, x' = y - eta g(y), y' = x' + m (x' - x). The code has
+// y as theta and no x. The objective is not quadratic.
 func TestNesterov(t *testing.T) {
 	const m, eta, w = 0.9, 0.1, 0.01
 	gradient := func(v float64) float64 { return math.Tanh(v - 1) } // of log cosh
@@ -82,8 +82,8 @@ func TestNesterov(t *testing.T) {
 	}
 }
 
-// TestAdam compares with weighted averages over all past gradients, which the moments with bias
-// correction are.
+// TestAdam compares with weighted averages over all past gradients, which the
+// moments with bias correction are.
 func TestAdam(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -122,8 +122,8 @@ func TestAdam(t *testing.T) {
 	}
 }
 
-// TestAdamConstantGradient: if the gradient is constant, every step has the size of the
-// learning rate, for any size of the gradient.
+// TestAdamConstantGradient: if the gradient is constant, every step has the size
+// of the learning rate, for any size of the gradient.
 func TestAdamConstantGradient(t *testing.T) {
 	o := build(t, "adam", nil, flat(3))
 	theta := make([]float32, 3)
@@ -166,8 +166,8 @@ func TestRMSProp(t *testing.T) {
 	}
 }
 
-// TestCenteredRMSPropSurvivesRounding: with a constant gradient the variance goes to zero,
-// and rounding sometimes makes the float32 difference negative.
+// TestCenteredRMSPropSurvivesRounding: with a constant gradient the variance goes
+// to zero, and rounding sometimes makes the float32 difference negative.
 func TestCenteredRMSPropSurvivesRounding(t *testing.T) {
 	o := build(t, "rmsprop", hyper{"centered": 1, "alpha": 0.5}, flat(64))
 	theta := make([]float32, 64)
@@ -182,8 +182,8 @@ func TestCenteredRMSPropSurvivesRounding(t *testing.T) {
 	}
 }
 
-// TestClipNorm: a gradient that is too long is scaled to the norm, a shorter one does not
-// change, and weight decay comes afterwards.
+// TestClipNorm: a gradient that is too long is scaled to the norm, a shorter one
+// does not change, and weight decay comes afterwards.
 func TestClipNorm(t *testing.T) {
 	for _, name := range Names() {
 		if !has(t, name, "clip_norm") || name == "adam" || name == "adamw" || name == "rmsprop" {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Schedule says how the learning rate changes during a run. It is a value with a text form,
-// which [ParseSchedule] reads and String writes:
+// Schedule says how the learning rate changes during a run. It is a value with a
+// text form, which [ParseSchedule] reads and String writes:
 //
 //	constant             the base rate throughout
 //	step:E:F             times F after every E epochs
@@ -19,8 +19,8 @@ import (
 //	warmup:N+REST        N steps with equally growing rates, up to the rate of REST;
 //	                     warmup:N alone continues as constant
 //
-// Epochs are counted from the start of the run and may be fractions. The cosine covers the
-// steps after the warm-up. The zero value is constant.
+// Epochs are counted from the start of the run and may be fractions. The cosine
+// covers the steps after the warm-up. The zero value is constant.
 type Schedule struct {
 	warmup int64
 	shape  string    // step, at, cosine; "" is constant
@@ -98,6 +98,7 @@ func (s *Schedule) parseStages(name, arguments string) error {
 	return err
 }
 
+// parseNumber reads a number in a range. A range above 0 has no practical upper limit.
 func parseNumber(field, text string, from, to float64) (float64, error) {
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(v >= from && v <= to) {
@@ -133,10 +134,10 @@ func (s Schedule) String() string {
 	return shape
 }
 
-// Factor returns the factor of the base learning rate in an update, from 0, of a run of
-// steps updates, with perEpoch updates per epoch (a fraction if an optimizer draws several
-// mini-batches per step). It depends on nothing else, so a run can be resumed from any
-// step.
+// Factor returns the factor of the base learning rate in an update, from 0, of a
+// run of steps updates, with perEpoch updates per epoch (a fraction if an
+// optimizer draws several mini-batches per step). It depends on nothing else, so
+// a run can be resumed from any step.
 func (s Schedule) Factor(step int64, perEpoch float64, steps int64) float64 {
 	if step < s.warmup {
 		// The last step of the warm-up is followed by the first one of the rest.

@@ -38,7 +38,8 @@ func TestScheduleFactors(t *testing.T) {
 			}
 		}
 	}
-	// Epochs of an optimizer with an inner loop need not have a whole number of steps.
+	// Epochs of an optimizer with an inner loop need not have a whole number of
+	// steps.
 	s, _ := ParseSchedule("step:2:0.1")
 	if a, b := s.Factor(4, 2.5, 100), s.Factor(5, 2.5, 100); a != 1 || math.Abs(b-0.1) > 1e-12 {
 		t.Errorf("factors before and after 2 epochs of 2.5 steps are %v and %v", a, b)

@@ -34,7 +34,8 @@ func sgdHyper() []Hyperparameter {
 	return slices.Concat([]Hyperparameter{rate}, weightDecay(0, decayDoc), []Hyperparameter{clipNorm()})
 }
 
-// descentEdge has the threshold 2: theta - eta lambda theta grows if eta lambda is larger.
+// descentEdge has the threshold 2: theta - eta lambda theta grows if eta lambda
+// is larger.
 func descentEdge(o record.Optimizer) Edge {
 	if beta := o.Hyperparameters["momentum"]; beta != 0 {
 		const reason = "optimizer %s has momentum %v, and no threshold is known for that rule"

@@ -7,12 +7,22 @@ import (
 	"sgdwalk/train"
 )
 
-// restore copies the values of the given buffers, which may be in any order, into
-// an optimizer's own buffers. It checks names and lengths before it copies
-// anything, so that an error leaves the optimizer unchanged.
-func restore(name string, own, given []train.Buffer) error {
-	from := make([]train.Buffer, len(own))
-	for i, o := range own {
+// buffers is the state of an optimizer. Optimizers with state embed it, which
+// makes them train.Checkpointed.
+type buffers struct {
+	optimizer string // name, for errors
+	all       []train.Buffer
+}
+
+// State returns the optimizer's buffers, without copying them.
+func (b *buffers) State() []train.Buffer { return b.all }
+
+// SetState copies the values of the given buffers, which may be in any order. It
+// checks names and lengths before it copies anything, so that an error changes
+// nothing.
+func (b *buffers) SetState(given []train.Buffer) error {
+	from := make([]train.Buffer, len(b.all))
+	for i, o := range b.all {
 		found := 0
 		for _, g := range given {
 			if g.Name == o.Name {
@@ -21,25 +31,27 @@ func restore(name string, own, given []train.Buffer) error {
 			}
 		}
 		if found != 1 {
-			return fmt.Errorf("optim: %s: the state has %d buffers named %q; it must have 1", name, found, o.Name)
+			return fmt.Errorf("optim: %s: the state has %d buffers named %q; it must have 1",
+				b.optimizer, found, o.Name)
 		}
-		if g := from[i]; len(g.Float32) != len(o.Float32) || len(g.Float64) != len(o.Float64) ||
-			len(g.Uint64) != len(o.Uint64) {
-			return fmt.Errorf("optim: %s: buffer %q has %d float32, %d float64 and %d uint64 elements; it must have "+
-				"%d, %d and %d",
-				name, o.Name, len(g.Float32), len(g.Float64), len(g.Uint64), len(o.Float32), len(o.Float64),
-				len(o.Uint64))
+		if got, want := lengths(from[i]), lengths(o); got != want {
+			return fmt.Errorf("optim: %s: buffer %q has %d float32, %d float64 and %d uint64 elements; "+
+				"it must have %d, %d and %d", b.optimizer, o.Name, got[0], got[1], got[2], want[0], want[1], want[2])
 		}
 	}
 	for _, g := range given {
-		if !slices.ContainsFunc(own, func(o train.Buffer) bool { return o.Name == g.Name }) {
-			return fmt.Errorf("optim: %s: the state has a buffer %q, which this optimizer does not have", name, g.Name)
+		if !slices.ContainsFunc(b.all, func(o train.Buffer) bool { return o.Name == g.Name }) {
+			return fmt.Errorf("optim: %s: the state has a buffer %q, which this optimizer does not have",
+				b.optimizer, g.Name)
 		}
 	}
-	for i, o := range own {
+	for i, o := range b.all {
 		copy(o.Float32, from[i].Float32)
 		copy(o.Float64, from[i].Float64)
 		copy(o.Uint64, from[i].Uint64)
 	}
 	return nil
 }
+
+// lengths returns the lengths of the three slices of a buffer.
+func lengths(b train.Buffer) [3]int { return [3]int{len(b.Float32), len(b.Float64), len(b.Uint64)} }

@@ -9,8 +9,8 @@ import (
 	"sgdwalk/train"
 )
 
-// noisy replaces training: its gradients depend on theta and on how many gradients were
-// drawn.
+// noisy replaces training: its gradients depend on theta and on how many
+// gradients were drawn.
 type noisy struct {
 	drawn int
 	fakeProbe
@@ -61,8 +61,9 @@ func cloneBuffers(s []train.Buffer) []train.Buffer {
 	return s
 }
 
-// TestStateContinues stops an optimizer after several numbers of steps and continues with a
-// second optimizer that has only the state. Both must give the same bits.
+// TestStateContinues stops an optimizer after several numbers of steps and
+// continues with a second optimizer that has only the state. Both must give the
+// same bits.
 func TestStateContinues(t *testing.T) {
 	for name, given := range variants() {
 		for stop := range 6 {

@@ -18,27 +18,27 @@ import (
 // CheckpointName is the file in the directory of a run from which the run resumes.
 const CheckpointName = "checkpoint"
 
-// ErrNoCheckpoint is wrapped by the error of LoadCheckpoint if the run has no checkpoint:
-// it was never stopped, or the process died in the first epoch.
+// ErrNoCheckpoint is wrapped by the error of LoadCheckpoint if the run has no
+// checkpoint: it was never stopped, or the process died in the first epoch.
 var ErrNoCheckpoint = errors.New("the run has no checkpoint")
 
-// ErrBadCheckpoint is wrapped by the error of LoadCheckpoint if the file is damaged or
-// belongs to another run, so the run cannot resume from it.
+// ErrBadCheckpoint is wrapped by the error of LoadCheckpoint if the file is
+// damaged or belongs to another run, so the run cannot resume from it.
 var ErrBadCheckpoint = errors.New("the checkpoint cannot be used")
 
-// maxCheckpoint limits how much LoadCheckpoint reads. It is many times the size of theta, the
-// state and the buffers of any optimizer.
+// maxCheckpoint limits how much LoadCheckpoint reads. It is many times the size
+// of theta, the state and the buffers of any optimizer.
 func maxCheckpoint(h *record.Header) int64 {
 	return 1<<20 + 256*int64(h.Layout.Len()+h.State.Len())
 }
 
-// checkpointMagic begins the file. After it come the SHA-256 of the body, the SHA-256 of
-// the run's header, and the body.
+// checkpointMagic begins the file. After it come the SHA-256 of the body, the
+// SHA-256 of the run's header, and the body.
 const checkpointMagic = "sgdwalk checkpoint 1\n"
 
-// SaveCheckpoint writes the checkpoint of the run with the given header into its directory.
-// It writes a temporary file, syncs it and renames it, so that the directory always has a
-// complete checkpoint.
+// SaveCheckpoint writes the checkpoint of the run with the given header into its
+// directory. It writes a temporary file, syncs it and renames it, so that the
+// directory always has a complete checkpoint.
 func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 	owner, err := headerSum(h)
 	if err != nil {
@@ -63,8 +63,8 @@ func SaveCheckpoint(dir string, h *record.Header, c *train.Checkpoint) error {
 	return nil
 }
 
-// LoadCheckpoint reads the checkpoint of the run with the given header. It refuses a file
-// that is damaged or belongs to another run.
+// LoadCheckpoint reads the checkpoint of the run with the given header. It
+// refuses a file that is damaged or belongs to another run.
 func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	path := filepath.Join(dir, CheckpointName)
 	b, err := safefile.Read(path, maxCheckpoint(h))
@@ -100,6 +100,8 @@ func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	return c, nil
 }
 
+// headerSum returns the hash of a header, which ties a checkpoint to its run: resuming
+// another run from it would give wrong rows without any error.
 func headerSum(h *record.Header) ([sha256.Size]byte, error) {
 	b, err := h.Encode()
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"sgdwalk/train/replay"
 )
 
-// TestEveryOptimizerResumes stops every optimizer in the middle of an epoch, saves the
-// checkpoint, rebuilds everything from the header and resumes. The rows must be those of an
-// uninterrupted run.
+// TestEveryOptimizerResumes stops every optimizer in the middle of an epoch,
+// saves the checkpoint, rebuilds everything from the header and resumes. The rows
+// must be those of an uninterrupted run.
 func TestEveryOptimizerResumes(t *testing.T) {
 	for _, name := range optim.Names() {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
-// Package replay builds a run from its description: data, model, optimizer, batch order and
-// loop. There is only one way from a record.Header to a run. Training uses it, and later
-// analyses use it to rebuild the run, so every run that was trained can be replayed.
+// Package replay builds a run from its description: data, model, optimizer, batch
+// order and loop. There is only one way from a record.Header to a run. Training
+// uses it, and later analyses use it to rebuild the run, so every run that was
+// trained can be replayed.
 //
 //  1. [New] takes a [Config], the settings of a user, and returns an [Experiment]. Its
 //     Header is complete: data hash, layout, all hyperparameters.

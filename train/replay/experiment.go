@@ -15,8 +15,8 @@ import (
 	"sgdwalk/train/optim"
 )
 
-// Config has the settings of a run. Zero values mean the documented defaults. Data, Model and
-// Optimizer have no default.
+// Config has the settings of a run. Zero values mean the documented defaults.
+// Data, Model and Optimizer have no default.
 type Config struct {
 	Data            string             // for example "digits" or "mnist:DIR"
 	Model           string             // for example "mlp:128"
@@ -37,8 +37,8 @@ type Config struct {
 	Software        string             // for the header, for example "sgdwalk 0.1.0"
 }
 
-// ErrOtherData is wrapped by the error of FromHeader if the data set is not the recorded
-// one.
+// ErrOtherData is wrapped by the error of FromHeader if the data set is not the
+// recorded one.
 var ErrOtherData = errors.New("these are not the data that the run was recorded on")
 
 // Experiment is a run that can be trained or evaluated.
@@ -53,8 +53,8 @@ type Experiment struct {
 	workers    int
 }
 
-// New prepares the run of a Config. Every error names the setting, its value and what is
-// allowed.
+// New prepares the run of a Config. Every error names the setting, its value and
+// what is allowed.
 func New(c Config) (*Experiment, error) {
 	if c.Epochs == 0 {
 		c.Epochs = 1
@@ -107,7 +107,8 @@ func openData(spec string, opened *dataset.Data) (*dataset.Data, error) {
 	return dataset.Open(spec, dataset.Options{})
 }
 
-// batchSize returns the batch size of the run for the requested one, where 0 means the default.
+// batchSize returns the batch size of the run for the requested one, where 0
+// means the default.
 func batchSize(requested int, o record.Optimizer, data *dataset.Data) (int, error) {
 	n := data.Train.Len()
 	switch fullBatch := optim.MicroBatch(o) > 0; {
@@ -128,8 +129,8 @@ func batchSize(requested int, o record.Optimizer, data *dataset.Data) (int, erro
 // DefaultBatch is the default number of examples in a mini-batch.
 const DefaultBatch = 100
 
-// steps returns the number of updates in the given number of passes over the data. A step
-// that begins before the end of the last pass counts.
+// steps returns the number of updates in the given number of passes over the
+// data. A step that begins before the end of the last pass counts.
 func steps(epochs, examples, batch int, o record.Optimizer) int64 {
 	perEpoch := (examples + batch - 1) / batch
 	perStep := int64(optim.BatchesPerStep(o))
@@ -143,10 +144,10 @@ type Options struct {
 	Workers        int           // as in Config
 	Opened         *dataset.Data // as in Config
 
-	// Policy says which statistics normalization layers have when a loss is evaluated.
-	// The default is Batch, with batches of the training's size: the function that
-	// training minimizes. Running needs State, the statistics of an iterate. Models
-	// without such layers ignore both.
+	// Policy says which statistics normalization layers have when a loss is
+	// evaluated. The default is Batch, with batches of the training's size: the
+	// function that training minimizes. Running needs State, the statistics of an
+	// iterate. Models without such layers ignore both.
 	Policy nn.Policy
 	State  []float32
 }
@@ -161,8 +162,8 @@ func firstDifference(here, there record.Layout) string {
 	return ""
 }
 
-// checkComplete returns an error if a header lacks something that a loss needs. The header
-// of an imported run has only what was given at import.
+// checkComplete returns an error if a header lacks something that a loss needs.
+// The header of an imported run has only what was given at import.
 func checkComplete(h *record.Header, data string) error {
 	var missing []string
 	if h.Model == "" || h.Model == record.ImportedModel {
@@ -178,8 +179,8 @@ func checkComplete(h *record.Header, data string) error {
 		strings.Join(missing, " and "))
 }
 
-// FromHeader rebuilds the run of a recording. The layout of the model must be the recorded
-// one. The recorded theta may be rounded.
+// FromHeader rebuilds the run of a recording. The layout of the model must be the
+// recorded one. The recorded theta may be rounded.
 func FromHeader(h *record.Header, opts Options) (*Experiment, error) {
 	if h.CheckEvaluable() != nil {
 		return nil, fmt.Errorf("replay: the run recorded reduced rows (%s): the loss cannot be evaluated at them; "+
@@ -252,6 +253,7 @@ func (e *Experiment) build() error {
 	return err
 }
 
+// input returns the shape of the examples.
 func (e *Experiment) input() nn.Input {
 	t := e.data.Train
 	return nn.Input{Height: t.Height, Width: t.Width, Channels: t.Channels, Classes: t.Classes}
@@ -266,8 +268,8 @@ func (e *Experiment) Data() *dataset.Data { return e.data }
 // Model returns the model in training.
 func (e *Experiment) Model() *nn.Model { return e.model }
 
-// Loop returns the training loop. It writes to the sink; nil records nothing. It may be run
-// once, because it changes the model.
+// Loop returns the training loop. It writes to the sink; nil records nothing. It
+// may be run once, because it changes the model.
 func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	h := e.header
 	if e.optimizer == nil {
@@ -295,9 +297,9 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	}, nil
 }
 
-// Train prepares the experiment for training: losses then use the running statistics of the
-// model in training, as the finished network would. New calls Train; FromHeader does not,
-// because analyses use other statistics.
+// Train prepares the experiment for training: losses then use the running
+// statistics of the model in training, as the finished network would. New calls
+// Train; FromHeader does not, because analyses use other statistics.
 func (e *Experiment) Train() { e.policy, e.state = nn.Running, e.model.State() }
 
 // Start returns the checkpoint of a new run, before its first step.
@@ -309,7 +311,8 @@ func (e *Experiment) Start() *train.Checkpoint {
 	return c.Clone()
 }
 
-// TimeStep measures the time of one mini-batch gradient. It does not change the model.
+// TimeStep measures the time of one mini-batch gradient. It does not change the
+// model.
 func (e *Experiment) TimeStep() (time.Duration, error) {
 	source, err := newSource(e.data, e.header.Seed, e.header.Batch)
 	if err != nil {
@@ -337,8 +340,8 @@ func (e *Experiment) TimeStep() (time.Duration, error) {
 	return best * time.Duration((e.header.Batch+n-1)/n), nil
 }
 
-// Policy returns which statistics normalization layers have when a loss is evaluated. It
-// returns "" for a model without such layers.
+// Policy returns which statistics normalization layers have when a loss is
+// evaluated. It returns "" for a model without such layers.
 func (e *Experiment) Policy() nn.Policy {
 	if e.model.StateLayout().Len() == 0 {
 		return ""
@@ -349,8 +352,8 @@ func (e *Experiment) Policy() nn.Policy {
 // TrainLoss returns the loss over the whole training set, at any theta.
 func (e *Experiment) TrainLoss() (*nn.Evaluator, error) { return e.evaluator(e.data.Train) }
 
-// TestLoss returns the loss over the held-out set, at any theta, or nil without held-out
-// examples.
+// TestLoss returns the loss over the held-out set, at any theta, or nil without
+// held-out examples.
 func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
 	if e.data.Test.Len() == 0 {
 		return nil, nil
@@ -358,6 +361,8 @@ func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
 	return e.evaluator(e.data.Test)
 }
 
+// evaluator returns the loss over a set, with the policy of the experiment. Policies that
+// normalize by chunk use the batch size of training.
 func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 	o := nn.EvalOptions{Workers: e.workers}
 	if p := e.Policy(); p != "" {
@@ -369,9 +374,9 @@ func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 	return nn.NewEvaluator(e.header.Model, e.input(), s.Inputs, s.Labels, o)
 }
 
-// BatchLoss returns the loss over the mini-batch of a recorded row, at any theta. The batch
-// is drawn and augmented as in training, and normalization layers use its statistics. Rows
-// after the last update have no batch.
+// BatchLoss returns the loss over the mini-batch of a recorded row, at any theta.
+// The batch is drawn and augmented as in training, and normalization layers use
+// its statistics. Rows after the last update have no batch.
 func (e *Experiment) BatchLoss(s *record.Step) (*nn.Evaluator, error) {
 	h := e.header
 	if !s.BatchLoss.Valid || s.Substep != 0 {

@@ -8,13 +8,13 @@ import (
 	"sgdwalk/train"
 )
 
-// Record trains the experiment into a new run in the directory dir. Every row goes through
-// a queue to the disk. The losses over the whole sets are computed at the first step of
-// every epoch and at the end. Record may be called once. A run that diverges or is stopped
-// is a result, not an error; its rows stay.
+// Record trains the experiment into a new run in the directory dir. Every row
+// goes through a queue to the disk. The losses over the whole sets are computed
+// at the first step of every epoch and at the end. Record may be called once. A
+// run that diverges or is stopped is a result, not an error; its rows stay.
 //
-// Record is the shortest way from a [Config] to a recording. Use [Experiment.Loop] to inspect
-// steps, to save checkpoints or to reduce rows.
+// Record is the shortest way from a [Config] to a recording. Use
+// [Experiment.Loop] to inspect steps, to save checkpoints or to reduce rows.
 func (e *Experiment) Record(ctx context.Context, dir string, o arrowfile.Options) (result train.Result, err error) {
 	w, err := arrowfile.Create(dir, e.header, o)
 	if err != nil {
@@ -35,8 +35,8 @@ func (e *Experiment) Record(ctx context.Context, dir string, o arrowfile.Options
 	return loop.Run(ctx)
 }
 
-// Measure makes the loop compute the loss over the training set, and over the held-out set
-// if there is one, at the first step of every epoch and at the end.
+// Measure makes the loop compute the loss over the training set, and over the
+// held-out set if there is one, at the first step of every epoch and at the end.
 func (e *Experiment) Measure(loop *train.Loop) error {
 	full, err := e.TrainLoss()
 	if err != nil {

@@ -105,8 +105,8 @@ func TestSeedDecides(t *testing.T) {
 	}
 }
 
-// TestGradientIsRaw: plain SGD satisfies theta_{k+1} = theta_k - eta g_k in every row, with
-// one rounding per operation.
+// TestGradientIsRaw: plain SGD satisfies theta_{k+1} = theta_k - eta g_k in every
+// row, with one rounding per operation.
 func TestGradientIsRaw(t *testing.T) {
 	m, _ := trainRun(t, config())
 	for k := range m.Len() - 1 {
@@ -120,8 +120,8 @@ func TestGradientIsRaw(t *testing.T) {
 	}
 }
 
-// TestFullLossIsTheWeightedMeanOfBatches compares the full loss with the batch losses of one
-// epoch, whose weights are the numbers of examples.
+// TestFullLossIsTheWeightedMeanOfBatches compares the full loss with the batch
+// losses of one epoch, whose weights are the numbers of examples.
 func TestFullLossIsTheWeightedMeanOfBatches(t *testing.T) {
 	c := config()
 	c.Hyperparameters = map[string]float64{"learning_rate": 1e-12} // all batches are at about one theta
@@ -165,8 +165,9 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 	}
 }
 
-// TestBatchLossIsTheRecordedOne: the loss over the batch of a recorded row is the recorded
-// one, also if the optimizer draws further batches, and across the end of an epoch.
+// TestBatchLossIsTheRecordedOne: the loss over the batch of a recorded row is the
+// recorded one, also if the optimizer draws further batches, and across the end
+// of an epoch.
 func TestBatchLossIsTheRecordedOne(t *testing.T) {
 	for _, name := range []string{"sgd", "entropy-sgd"} {
 		c := config()
@@ -245,9 +246,9 @@ func TestBadConfigs(t *testing.T) {
 	}
 }
 
-// TestSharedInitialization: runs with the same seed of the initialization start at the same
-// theta, bit for bit, with any data order, optimizer and batch size. Without it the seed
-// decides both.
+// TestSharedInitialization: runs with the same seed of the initialization start
+// at the same theta, bit for bit, with any data order, optimizer and batch size.
+// Without it the seed decides both.
 func TestSharedInitialization(t *testing.T) {
 	start := func(c replay.Config) []float32 {
 		x, err := replay.New(c)

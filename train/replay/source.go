@@ -17,6 +17,7 @@ type source struct {
 
 var _ train.Source = (*source)(nil)
 
+// newSource returns the batches of a data set, with buffers that all batches share.
 func newSource(data *dataset.Data, seed uint64, batch int) (*source, error) {
 	order, err := dataset.NewOrder(seed, data.Train.Len(), batch)
 	if err != nil {

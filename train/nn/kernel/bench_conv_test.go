@@ -62,7 +62,8 @@ func BenchmarkConv(b *testing.B) {
 			run("packinput", 0, func() { PackConvInput(v, packedInput, w) })
 			run("input", operations, func() { ConvInput(v, x, y, packedInput, ConvEpilogue[float32]{}) })
 		}
-		// gonum multiplies matrices of the same size; making the column matrix is not counted.
+		// gonum multiplies matrices of the same size; making the column matrix is
+		// not counted.
 		pixels, taps := out*out, c.in*c.kernel*c.kernel
 		columns, result := fill(r, make([]float32, pixels*taps)), make([]float32, pixels*c.out)
 		b.Run("gonum/"+c.name, func(b *testing.B) {

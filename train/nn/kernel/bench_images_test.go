@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// BenchmarkElementwise reports the bytes that a pass must at least read and write, and for
-// comparison a copy of the same number of bytes. One image is in the first caches, 128
-// images are in main memory.
+// BenchmarkElementwise reports the bytes that a pass must at least read and
+// write, and for comparison a copy of the same number of bytes. One image is in
+// the first caches, 128 images are in main memory.
 func BenchmarkElementwise(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, images := range []int{1, 128} {

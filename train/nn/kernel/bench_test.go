@@ -25,8 +25,8 @@ func benchEach(b *testing.B, f func(b *testing.B)) {
 	}
 }
 
-// reportFlops reports the speed of the given operations per iteration, and its share of the
-// limit.
+// reportFlops reports the speed of the given operations per iteration, and its
+// share of the limit.
 func reportFlops(b *testing.B, operations float64) {
 	if operations == 0 {
 		return

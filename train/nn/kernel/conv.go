@@ -2,15 +2,15 @@ package kernel
 
 import "fmt"
 
-// Conv is a two-dimensional convolution with a square kernel, as used in neural networks
-// (the kernel is not flipped):
+// Conv is a two-dimensional convolution with a square kernel, as used in neural
+// networks (the kernel is not flipped):
 //
 //	y[oy, ox, co] = sum over kh, kw, ci of
 //	    x[oy*Stride+kh-Pad, ox*Stride+kw-Pad, ci] w[co, ci, kh, kw]
 //
 // It is computed directly, without a column matrix: the taps of a kernel row are
-// contiguous in a channels-last image, and the halo of the image is the padding. The
-// products of an output are added in the order kh, kw, ci.
+// contiguous in a channels-last image, and the halo of the image is the padding.
+// The products of an output are added in the order kh, kw, ci.
 type Conv struct {
 	In, Out             Image
 	Inputs, Outputs     int // real channels; the other stored channels are zero
@@ -53,15 +53,16 @@ func (v Conv) Validate() error {
 // WeightLen returns the number of weights, without bias.
 func (v Conv) WeightLen() int { return v.Outputs * v.Inputs * v.Kernel * v.Kernel }
 
-// narrow reports whether the rows of an image are too short to keep the registers busy.
-// The kernel then computes the same pixel of several images at once, instead of several
-// pixels of a row.
+// narrow reports whether the rows of an image are too short to keep the registers
+// busy. The kernel then computes the same pixel of several images at once,
+// instead of several pixels of a row.
 func (v Conv) narrow(images int) bool { return v.Out.Width < half && images > v.Out.Width }
 
-// ConvEpilogue says what is done with the results of a convolution before they are stored.
-// Bias (one per stored channel) is added, then Residual, then ReLU rectifies; NaN stays
-// NaN. Residual has the layout and number of the results, and may be their buffer. Stats
-// collects the stored values. nil leaves a step out.
+// ConvEpilogue says what is done with the results of a convolution before they
+// are stored. Bias (one per stored channel) is added, then Residual, then ReLU
+// rectifies; NaN stays NaN. Residual has the layout and number of the results,
+// and may be their buffer. Stats collects the stored values. nil leaves a step
+// out.
 type ConvEpilogue[T Float] struct {
 	Bias     []T
 	Residual []T
@@ -69,8 +70,8 @@ type ConvEpilogue[T Float] struct {
 	Stats    *Stats[T]
 }
 
-// ConvForward computes y from x with weights packed by [PackConv]. The images of x and y
-// have the shapes v.In and v.Out, and their numbers are equal.
+// ConvForward computes y from x with weights packed by [PackConv]. The images of
+// x and y have the shapes v.In and v.Out, and their numbers are equal.
 func ConvForward[T Float](v Conv, y, x Images[T], packed []T, e ConvEpilogue[T]) {
 	v.checkShapes("ConvForward", y.Image == v.Out && x.Image == v.In && y.Count() == x.Count())
 	taps := v.Kernel * v.In.Channels
@@ -95,9 +96,9 @@ func (v Conv) checkShapes(name string, ok bool) {
 	}
 }
 
-// pixelGrid says which pixels a contraction reads and writes. The result (i, j), of height
-// by width results, is written to pixel toStep*(i, j) from (toY, toX) and reads pixels from
-// fromStep*(i, j) from (fromY, fromX).
+// pixelGrid says which pixels a contraction reads and writes. The result (i, j),
+// of height by width results, is written to pixel toStep*(i, j) from (toY, toX)
+// and reads pixels from fromStep*(i, j) from (fromY, fromX).
 type pixelGrid[T Float] struct {
 	from, to               Images[T]
 	res                    []T
@@ -107,9 +108,9 @@ type pixelGrid[T Float] struct {
 	height, width          int
 }
 
-// row sets the middle and inner steps of s to the taps of a kernel row. real and stored are
-// the channels of a pixel. If they differ, only the real ones are read, which needs one more
-// loop.
+// row sets the middle and inner steps of s to the taps of a kernel row. real and
+// stored are the channels of a pixel. If they differ, only the real ones are
+// read, which needs one more loop.
 func (s *contraction[T]) row(taps, real, stored int) {
 	s.aInner, s.bInner = 1, panel
 	if real == stored || taps == 0 {
@@ -120,20 +121,23 @@ func (s *contraction[T]) row(taps, real, stored int) {
 	s.inner = real
 }
 
-// taps returns the outer steps of s, low to high, that read pixels for row i of the results.
-// The other steps read the halo above or below, whose products are zero.
+// taps returns the outer steps of s, low to high, that read pixels for row i of
+// the results. The other steps read the halo above or below, whose products are
+// zero.
 func (f *pixelGrid[T]) taps(s *contraction[T], i int) (low, high int) {
 	y := f.fromY + i*f.fromStep
 	low = max(0, -y)
 	return low, max(low, min(s.outer, f.from.Height-y))
 }
 
-// minHaloSaving is the smallest share of its products that a contraction must save by
-// leaving out the halo. Each band of rows with the same taps costs a call.
+// minHaloSaving is the smallest share of its products that a contraction must
+// save by leaving out the halo. Each band of rows with the same taps costs a
+// call.
 const minHaloSaving = 1. / 20
 
-// skipsHalo reports whether leaving out the halo saves enough. It does not leave out the halo
-// if a weight is not finite: 0 times that weight is NaN, which must reach the result.
+// skipsHalo reports whether leaving out the halo saves enough. It does not leave
+// out the halo if a weight is not finite: 0 times that weight is NaN, which must
+// reach the result.
 func (f *pixelGrid[T]) skipsHalo(s *contraction[T]) bool {
 	used := 0
 	for i := range f.height {
@@ -143,8 +147,8 @@ func (f *pixelGrid[T]) skipsHalo(s *contraction[T]) bool {
 	return float64(used) < (1-minHaloSaving)*float64(f.height*s.outer) && finite(s.b[:panels(s.width)*s.bPanel])
 }
 
-// band returns the end of the longest band of rows, from row i, that have the same taps, and
-// these taps.
+// band returns the end of the longest band of rows, from row i, that have the
+// same taps, and these taps.
 func (f *pixelGrid[T]) band(s *contraction[T], skip bool, i int) (end, low, high int) {
 	if !skip {
 		return f.height, 0, s.outer
@@ -174,8 +178,8 @@ func (f *pixelGrid[T]) contract(s contraction[T], narrow bool) {
 		s.pixels, s.aPixel, s.cPixel = f.width, aPixel, cPixel
 		s.stats = f.stats
 	}
-	// run computes rows low to high of image n, which all read the taps first to last, or
-	// in the narrow form one row of all images.
+	// run computes rows low to high of image n, which all read the taps first to
+	// last, or in the narrow form one row of all images.
 	skip := f.skipsHalo(&s)
 	run := func(n, low, high, first, last int) {
 		band := s

@@ -86,8 +86,8 @@ func (m Images[T]) each(f func(i, y, x, c, at int)) {
 	}
 }
 
-// soilHalo sets the halo to a value that no kernel may change. It returns a function that
-// checks this.
+// soilHalo sets the halo to a value that no kernel may change. It returns a
+// function that checks this.
 func (m Images[T]) soilHalo(t *rapid.T) (check func()) {
 	inside := make([]bool, len(m.Data))
 	m.each(func(_, _, _, _, at int) { inside[at] = true })
@@ -112,7 +112,8 @@ func newSums(n int) sums { return sums{make([]float64, n), make([]float64, n)} }
 
 func (s sums) add(i int, v float64) { s.value[i] += v; s.size[i] += math.Abs(v) }
 
-// terms calls f for every product of the convolution, with or without those of the padding.
+// terms calls f for every product of the convolution, with or without those of
+// the padding.
 func (c *convCase[T]) terms(padding bool, f func(x, y, dy, w int)) {
 	v := c.v
 	c.y.each(func(i, oy, ox, co, at int) {
@@ -260,8 +261,8 @@ func TestConvWeights(t *testing.T) {
 	t.Run("float64", testConvWeights[float64])
 }
 
-// TestConvBits: results and gradients have the same bits with every instruction set and for
-// any split of the images.
+// TestConvBits: results and gradients have the same bits with every instruction
+// set and for any split of the images.
 func TestConvBits(t *testing.T) {
 	if best() < useAVX2 {
 		t.Skip("no AVX2 here")
@@ -329,7 +330,7 @@ func TestConvValidate(t *testing.T) {
 		{func(*Conv) {}, ""},
 		{
 			func(v *Conv) { v.In.Height = 0 },
-			"kernel: image of 0x6 pixels, 3 channels, halo 1: sizes must be at least 1 and the halo 0",
+			"kernel: image of 0x6 pixels, 3 channels, halo 1: sizes must be at least 1, the halo 0",
 		},
 		{func(v *Conv) { v.Stride = 0 }, "kernel: convolution with kernel 3 and stride 0: both must be at least 1"},
 		{func(v *Conv) { v.Pad = 3 }, "kernel: convolution with padding 3: allowed 0 to 2"},

@@ -14,9 +14,9 @@ func (v Conv) InputHalo() int {
 	return halo
 }
 
-// phase is one residue class of input positions along an axis: position+Pad is r modulo
-// Stride for all of them. They see the same taps r, r+Stride, ... of the kernel, at
-// successive outputs.
+// phase is one residue class of input positions along an axis: position+Pad is r
+// modulo Stride for all of them. They see the same taps r, r+Stride, ... of the
+// kernel, at successive outputs.
 type phase struct {
 	first int // the first such position
 	count int // number of such positions
@@ -24,6 +24,7 @@ type phase struct {
 	from  int // the output that the last tap sees at the first position
 }
 
+// phase returns the class of remainder r along an axis with size input positions.
 func (v Conv) phase(r, size int) phase {
 	p := phase{
 		first: ((r-v.Pad)%v.Stride + v.Stride) % v.Stride,
@@ -34,12 +35,13 @@ func (v Conv) phase(r, size int) phase {
 	return p
 }
 
-// ConvInput computes dx, the gradient with respect to the input, from dy with weights packed
-// by [PackConvInput]. It is a forward convolution of dy with the flipped and transposed
-// kernel, one for each of the Stride*Stride classes of input pixels that see the same taps.
-// dy has the shape v.Out with a halo of at least InputHalo. dx has the shape v.In with any
-// halo; v.In.Channels must be a multiple of 8. Residual has the layout of dx. Stats is not
-// allowed with a Stride above 1.
+// ConvInput computes dx, the gradient with respect to the input, from dy with
+// weights packed by [PackConvInput]. It is a forward convolution of dy with the
+// flipped and transposed kernel, one for each of the Stride*Stride classes of
+// input pixels that see the same taps. dy has the shape v.Out with a halo of at
+// least InputHalo. dx has the shape v.In with any halo; v.In.Channels must be a
+// multiple of 8. Residual has the layout of dx. Stats is not allowed with a
+// Stride above 1.
 func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T]) {
 	v.checkShapes("ConvInput", sameShape(dx.Image, v.In) && sameShape(dy.Image, v.Out) && dx.Count() == dy.Count() &&
 		dy.Halo >= v.InputHalo() && v.In.Channels%half == 0 && (e.Stats == nil || v.Stride == 1))

@@ -13,17 +13,18 @@ func (v Conv) PackedInputLen() int {
 	return panels(v.In.Channels) * panel * v.Kernel * v.Kernel * v.Out.Channels
 }
 
-// PackConv copies the weights w, in the order (co, ci, kh, kw) of the parameter vector, to dst
-// in the order of ConvForward: panels of 16 output channels, and within a panel
-// (kh, kw, ci, co%16). Channels that are not real get zeros. dst has PackedLen elements.
+// PackConv copies the weights w, in the order (co, ci, kh, kw) of the parameter
+// vector, to dst in the order of ConvForward: panels of 16 output channels, and
+// within a panel (kh, kw, ci, co%16). Channels that are not real get zeros. dst
+// has PackedLen elements.
 func PackConv[T Float](v Conv, dst, w []T) {
 	clear(dst[:v.PackedLen()])
 	area := v.Kernel * v.Kernel
 	size := area * v.In.Channels * panel
 	for from := 0; from < v.Outputs; from += panel {
 		to := dst[from/panel*size:][:size]
-		// Sixteen input channels at a time, so that the weights of one tap are still in the
-		// cache for the next tap. The writes are contiguous.
+		// Sixteen input channels at a time, so that the weights of one tap are
+		// still in the cache for the next tap. The writes are contiguous.
 		for low := 0; low < v.Inputs; low += panel {
 			for tap := range area {
 				for ci := low; ci < min(low+panel, v.Inputs); ci++ {
@@ -39,10 +40,10 @@ func PackConv[T Float](v Conv, dst, w []T) {
 	}
 }
 
-// PackConvInput copies the weights w, in the order (co, ci, kh, kw), to dst in the order of
-// ConvInput: for each class of taps with the same remainders modulo Stride, panels of 16
-// input channels, and within a panel (kh, kw, co, ci%16) with kh and kw descending. dst has
-// PackedInputLen elements.
+// PackConvInput copies the weights w, in the order (co, ci, kh, kw), to dst in
+// the order of ConvInput: for each class of taps with the same remainders modulo
+// Stride, panels of 16 input channels, and within a panel (kh, kw, co, ci%16)
+// with kh and kw descending. dst has PackedInputLen elements.
 func PackConvInput[T Float](v Conv, dst, w []T) {
 	clear(dst[:v.PackedInputLen()])
 	area := v.Kernel * v.Kernel
@@ -70,9 +71,9 @@ func PackConvInput[T Float](v Conv, dst, w []T) {
 	}
 }
 
-// UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter vector, to the
-// sum of the parts that ConvWeights has filled, added in their order. It overwrites the
-// first part.
+// UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter
+// vector, to the sum of the parts that ConvWeights has filled, added in their
+// order. It overwrites the first part.
 func UnpackConvGradient[T Float](v Conv, grad []T, parts ...[]T) {
 	sum := parts[0][:v.GradientLen()]
 	for _, part := range parts[1:] {

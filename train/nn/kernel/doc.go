@@ -17,43 +17,46 @@
 //
 // # Layouts
 //
-// Matrices are row-major with a stride ([Matrix]): weights are (out, in), a batch is
-// (examples, features). Packed weights are panels of 16 outputs; [Pack] has the
-// formula.
+// Matrices are row-major with a stride ([Matrix]): weights are (out, in), a batch
+// is (examples, features). Packed weights are panels of 16 outputs; [Pack] has
+// the formula.
 //
-// Images are channels last with a halo of zeros ([Image] has the formula), one after
-// the other ([Images]). The halo is the padding of a convolution: ConvForward needs Pad
-// pixels around x, ConvInput needs [Conv.InputHalo] pixels around dy, all other kernels
-// need none. Kernels write the interior only, so a buffer that was allocated as zeros
-// keeps its halo. Two images with the same pixels may have different halos.
+// Images are channels last with a halo of zeros ([Image] has the formula), one
+// after the other ([Images]). The halo is the padding of a convolution:
+// ConvForward needs Pad pixels around x, ConvInput needs [Conv.InputHalo] pixels
+// around dy, all other kernels need none. Kernels write the interior only, so a
+// buffer that was allocated as zeros keeps its halo. Two images with the same
+// pixels may have different halos.
 //
-// The number of stored channels is a multiple of 8, preferably of 16 ([PadChannels]).
-// The input of a network is an exception: it may have 1 or 3 channels. Channels after
-// the real ones are zero: their weights are packed as zeros, and the caller passes zeros
-// as their bias, scale, shift and coefficients. If a picture has NaN or infinite values,
-// these channels become NaN too, but only kernels whose weights for them are zero read
-// them.
+// The number of stored channels is a multiple of 8, preferably of 16
+// ([PadChannels]). The input of a network is an exception: it may have 1 or 3
+// channels. Channels after the real ones are zero: their weights are packed as
+// zeros, and the caller passes zeros as their bias, scale, shift and
+// coefficients. If a picture has NaN or infinite values, these channels become
+// NaN too, but only kernels whose weights for them are zero read them.
 //
 // # Batch normalization in training
 //
-// ConvForward with Stats collects the sums of its results, and [Stats.Moments] computes
-// mean and variance. NormForward normalizes, adds the residual and rectifies in one
-// pass. In the backward pass, NormSums masks the gradient, returns the sums and, for a
-// residual, stores the masked gradient. [NormGradient] says how its coefficients follow
-// from the sums. NormInput makes one more pass.
+// ConvForward with Stats collects the sums of its results, and [Stats.Moments]
+// computes mean and variance. NormForward normalizes, adds the residual and
+// rectifies in one pass. In the backward pass, NormSums masks the gradient,
+// returns the sums and, for a residual, stores the masked gradient.
+// [NormGradient] says how its coefficients follow from the sums. NormInput makes
+// one more pass.
 //
 // # Rules
 //
-// An element of a result is a sum in one documented order. The order does not depend on
-// the number of goroutines or on how the caller splits bands or groups of images. Sums
-// over images (ConvWeights, Stats) are an exception: give every piece of work fixed
-// images and its own sums, and add those in order. AVX2 and AVX-512 give the same bits.
-// Pure Go has no fused multiply-add, so its results differ by rounding. NaN and
-// infinities pass through: ReLU keeps NaN, and a ReLU whose result is NaN passes its
-// gradient.
+// An element of a result is a sum in one documented order. The order does not
+// depend on the number of goroutines or on how the caller splits bands or groups
+// of images. Sums over images (ConvWeights, Stats) are an exception: give every
+// piece of work fixed images and its own sums, and add those in order. AVX2 and
+// AVX-512 give the same bits. Pure Go has no fused multiply-add, so its results
+// differ by rounding. NaN and infinities pass through: ReLU keeps NaN, and a ReLU
+// whose result is NaN passes its gradient.
 //
-// Slices are borrowed for the call. Results must not overlap operands unless the doc of
-// a function allows it. Sizes that do not fit are a bug of the caller and panic. Kernels
-// read and write only the given slices, and do not allocate. One call of assembly takes
-// at most about 20 microseconds, because the runtime cannot preempt it.
+// Slices are borrowed for the call. Results must not overlap operands unless the
+// doc of a function allows it. Sizes that do not fit are a bug of the caller and
+// panic. Kernels read and write only the given slices, and do not allocate. One
+// call of assembly takes at most about 20 microseconds, because the runtime
+// cannot preempt it.
 package kernel

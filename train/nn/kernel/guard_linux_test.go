@@ -7,8 +7,9 @@ import (
 
 const page = 4096
 
-// guarded returns n elements between two unmapped pages, at the end or at the beginning of
-// their mapping. An access beyond that end is a fault, which ends the test binary.
+// guarded returns n elements between two unmapped pages, at the end or at the
+// beginning of their mapping. An access beyond that end is a fault, which ends
+// the test binary.
 func guarded[T Float](t interface{ Cleanup(func()) }, n int, atEnd bool) []T {
 	var v T
 	size := n * int(unsafe.Sizeof(v))

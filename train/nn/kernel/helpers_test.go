@@ -80,8 +80,8 @@ func unit[T Float]() float64 {
 	return 0x1p-53
 }
 
-// closeTo fails if got differs from want by more than bound, which the caller derives from
-// the number of roundings. NaN and infinities must agree.
+// closeTo fails if got differs from want by more than bound, which the caller
+// derives from the number of roundings. NaN and infinities must agree.
 func closeTo(t interface{ Fatalf(string, ...any) }, what string, i int, got, want, bound float64) {
 	switch {
 	case math.IsNaN(want):

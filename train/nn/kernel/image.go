@@ -2,15 +2,15 @@ package kernel
 
 import "fmt"
 
-// Image is the shape of a picture or feature map: channels last, with a border of Halo pixels
-// of zeros on every side, which is the padding of a convolution. Element (y, x, c), with y
-// and x from -Halo on, is at
+// Image is the shape of a picture or feature map: channels last, with a border of
+// Halo pixels of zeros on every side, which is the padding of a convolution.
+// Element (y, x, c), with y and x from -Halo on, is at
 //
 //	((y+Halo)*(Width+2*Halo) + x+Halo)*Channels + c
 //
-// Kernels write the interior only, so a buffer that was zero at the start keeps its halo.
-// Channels is a multiple of 8, except for the input of a network. Channels after the real
-// ones are zero.
+// Kernels write the interior only, so a buffer that was zero at the start keeps
+// its halo. Channels is a multiple of 8, except for the input of a network.
+// Channels after the real ones are zero.
 type Image struct {
 	Height, Width, Channels int
 	Halo                    int
@@ -28,14 +28,14 @@ func (m Image) At(y, x int) int { return (y+m.Halo)*m.Row() + (x+m.Halo)*m.Chann
 // Validate returns an error for sizes below 1 or a negative halo.
 func (m Image) Validate() error {
 	if m.Height < 1 || m.Width < 1 || m.Channels < 1 || m.Halo < 0 {
-		return fmt.Errorf("kernel: image of %dx%d pixels, %d channels, halo %d: sizes must be at least 1 and the halo 0",
+		return fmt.Errorf("kernel: image of %dx%d pixels, %d channels, halo %d: sizes must be at least 1, the halo 0",
 			m.Height, m.Width, m.Channels, m.Halo)
 	}
 	return nil
 }
 
-// PadChannels returns the number of channels to store for n real ones: 8 for up to 8, otherwise
-// the next multiple of 16.
+// PadChannels returns the number of channels to store for n real ones: 8 for up
+// to 8, otherwise the next multiple of 16.
 func PadChannels(n int) int {
 	if n <= half {
 		return half
@@ -62,8 +62,8 @@ func (m Images[T]) Slice(low, high int) Images[T] {
 	return Images[T]{Image: m.Image, Data: m.Data[low*m.Len() : high*m.Len()]}
 }
 
-// Load sets image i to pixels, which has the given number of channels, channels last, and no
-// halo. Further stored channels become zero.
+// Load sets image i to pixels, which has the given number of channels, channels
+// last, and no halo. Further stored channels become zero.
 func (m Images[T]) Load(i int, pixels []T, channels int) {
 	image := m.Data[i*m.Len() : (i+1)*m.Len()]
 	for y := range m.Height {
@@ -87,8 +87,8 @@ func (m Images[T]) Store(i int, pixels []T, channels int) {
 // interior returns image i from its first pixel inside the halo.
 func (m Images[T]) interior(i int) []T { return m.Data[i*m.Len()+m.At(0, 0) : (i+1)*m.Len()] }
 
-// checkInterior panics unless the images have the same number, pixels and channels, a bug of
-// the caller. Their halos may differ.
+// checkInterior panics unless the images have the same number, pixels and
+// channels, a bug of the caller. Their halos may differ.
 func checkInterior[T Float](name string, first Images[T], others ...Images[T]) {
 	for _, m := range others {
 		if m.Count() != first.Count() || !sameShape(m.Image, first.Image) {

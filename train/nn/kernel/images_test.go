@@ -289,8 +289,8 @@ func TestPadChannels(t *testing.T) {
 	}
 }
 
-// TestStatsKeepTheVarianceOfShiftedValues: sums around a pivot keep the variance of values
-// far from zero.
+// TestStatsKeepTheVarianceOfShiftedValues: sums around a pivot keep the variance
+// of values far from zero.
 func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		shape := Image{Height: 32, Width: 32, Channels: 16, Halo: 1}
@@ -323,8 +323,8 @@ func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 	})
 }
 
-// TestElementwiseBits: AVX2 and AVX-512 give the same bits, and so do images in one call or
-// in two.
+// TestElementwiseBits: AVX2 and AVX-512 give the same bits, and so do images in
+// one call or in two.
 func TestElementwiseBits(t *testing.T) {
 	if best() < useAVX2 {
 		t.Skip("no AVX2 here")

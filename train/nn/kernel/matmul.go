@@ -2,14 +2,15 @@ package kernel
 
 import "fmt"
 
-// reduction is the largest number of products in one sum. Longer sums are cut into pieces of
-// nearly equal length, whose sums are added in order. The operands of a piece stay in the
-// second-level cache, and rounding errors grow with the length of a piece instead of the
-// whole length.
+// reduction is the largest number of products in one sum. Longer sums are cut
+// into pieces of nearly equal length, whose sums are added in order. The operands
+// of a piece stay in the second-level cache, and rounding errors grow with the
+// length of a piece instead of the whole length.
 const reduction = 512
 
-// Scratch is memory for the incomplete panels of matrix products. Its content has no meaning
-// between calls. One goroutine at a time may use it. The zero value is ready.
+// Scratch is memory for the incomplete panels of matrix products. Its content has
+// no meaning between calls. One goroutine at a time may use it. The zero value is
+// ready.
 type Scratch[T Float] struct {
 	b    [reduction * panel]T // a panel of b; values outside of the columns do not matter
 	c    [panel * panel]T     // a panel of c
@@ -17,19 +18,19 @@ type Scratch[T Float] struct {
 	one  [1]T
 }
 
-// Epilogue says what is done with the elements of a product before they are stored. Bias, one
-// per column, is added (nil: none), then the old value of c if Accumulate is set, then ReLU
-// rectifies. NaN stays NaN.
+// Epilogue says what is done with the elements of a product before they are
+// stored. Bias, one per column, is added (nil: none), then the old value of c if
+// Accumulate is set, then ReLU rectifies. NaN stays NaN.
 type Epilogue[T Float] struct {
 	Bias       []T
 	Accumulate bool
 	ReLU       bool
 }
 
-// MulPacked computes c = a w^T for weights w of shape (out, in) that [Pack] has packed: a is
-// (m, in), c is (m, out). This is the forward pass of a fully connected layer. The order in
-// which an element is computed depends on in only, so any split into bands of rows gives the
-// same bits.
+// MulPacked computes c = a w^T for weights w of shape (out, in) that [Pack] has
+// packed: a is (m, in), c is (m, out). This is the forward pass of a fully
+// connected layer. The order in which an element is computed depends on in only,
+// so any split into bands of rows gives the same bits.
 func MulPacked[T Float](c, a Matrix[T], packed []T, e Epilogue[T], scratch *Scratch[T]) {
 	checkMatrices("MulPacked", c.Rows == a.Rows, c, a)
 	p := product[T]{
@@ -53,9 +54,10 @@ func MulNN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// MulTN computes c = a^T b: a is (k, m), b is (k, n), c is (m, n). With a = dY and b = x
-// this is the gradient with respect to the weights of a fully connected layer. Bands of c
-// and columns of a split it among goroutines without partial sums.
+// MulTN computes c = a^T b: a is (k, m), b is (k, n), c is (m, n). With a = dY
+// and b = x this is the gradient with respect to the weights of a fully connected
+// layer. Bands of c and columns of a split it among goroutines without partial
+// sums.
 func MulTN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	checkMatrices("MulTN", c.Rows == a.Cols && a.Rows == b.Rows && b.Cols == c.Cols, c, a, b)
 	p := product[T]{
@@ -66,8 +68,8 @@ func MulTN[T Float](c, a, b Matrix[T], e Epilogue[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// ColumnSums sets dst to the sums of the columns of m, which is the gradient with respect to a
-// bias.
+// ColumnSums sets dst to the sums of the columns of m, which is the gradient with
+// respect to a bias.
 func ColumnSums[T Float](dst []T, m Matrix[T], scratch *Scratch[T]) {
 	scratch.one[0] = 1
 	p := product[T]{
@@ -78,7 +80,8 @@ func ColumnSums[T Float](dst []T, m Matrix[T], scratch *Scratch[T]) {
 	p.run()
 }
 
-// checkMatrices panics if ok is false: matrices that do not fit are a bug of the caller.
+// checkMatrices panics if ok is false: matrices that do not fit are a bug of the
+// caller.
 func checkMatrices[T Float](name string, ok bool, ms ...Matrix[T]) {
 	if ok {
 		return
@@ -90,7 +93,8 @@ func checkMatrices[T Float](name string, ok bool, ms ...Matrix[T]) {
 	panic(text)
 }
 
-// product is a matrix product whose operands may be transposed. It runs as contractions.
+// product is a matrix product whose operands may be transposed. It runs as
+// contractions.
 type product[T Float] struct {
 	c              Matrix[T]
 	e              Epilogue[T]
@@ -103,6 +107,8 @@ type product[T Float] struct {
 	padded         bool // the last panel of b is complete
 }
 
+// run computes the product piece by piece. The first piece adds the bias, every later one
+// adds to c, and only the last one rectifies.
 func (p *product[T]) run() {
 	if p.c.Rows == 0 || p.c.Cols == 0 {
 		return
@@ -136,8 +142,9 @@ func (p *product[T]) run() {
 // dropFirst returns s without its first n elements.
 func dropFirst[T any](s []T, n int) []T { return s[min(n, len(s)):] }
 
-// edge computes the last columns of c, fewer than a panel, in scratch memory. The columns that
-// fill up the panel may have any values; their results are not copied.
+// edge computes the last columns of c, fewer than a panel, in scratch memory. The
+// columns that fill up the panel may have any values; their results are not
+// copied.
 func (p *product[T]) edge(s contraction[T]) {
 	from, width := s.width, p.c.Cols-s.width
 	buffer := p.scratch.c[:]

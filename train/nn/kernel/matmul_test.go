@@ -119,8 +119,8 @@ func TestProducts(t *testing.T) {
 	t.Run("float64", testProducts[float64])
 }
 
-// TestProductsHaveTheSameBitsInAVX2AndAVX512: both add in the same order with the same
-// rounding.
+// TestProductsHaveTheSameBitsInAVX2AndAVX512: both add in the same order with the
+// same rounding.
 func TestProductsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
 	if best() < useAVX512 {
 		t.Skip("no AVX-512 here")
@@ -137,7 +137,8 @@ func TestProductsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
 	})
 }
 
-// TestProductsOfBands: a band of rows or of columns has the bits of the whole product.
+// TestProductsOfBands: a band of rows or of columns has the bits of the whole
+// product.
 func TestProductsOfBands(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		scratch := &Scratch[float32]{}
@@ -240,8 +241,8 @@ func TestProductsRefuseShapesThatDoNotFit(t *testing.T) {
 	MulNN(m(2, 3), m(2, 4), m(5, 3), Epilogue[float32]{}, &Scratch[float32]{})
 }
 
-// TestEveryTile uses every register shape and tile size, with small integers, whose sums
-// have no rounding.
+// TestEveryTile uses every register shape and tile size, with small integers,
+// whose sums have no rounding.
 func TestEveryTile(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		scratch := new(Scratch[float32])

@@ -1,7 +1,8 @@
 package kernel
 
-// Matrix is a view of a row-major matrix: element (r, c) is Data[r*Stride+c]. Data is borrowed.
-// Stride is at least Cols, so that bands of rows and of columns are matrices too.
+// Matrix is a view of a row-major matrix: element (r, c) is Data[r*Stride+c].
+// Data is borrowed. Stride is at least Cols, so that bands of rows and of columns
+// are matrices too.
 type Matrix[T Float] struct {
 	Data               []T
 	Rows, Cols, Stride int

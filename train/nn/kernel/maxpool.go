@@ -2,20 +2,21 @@ package kernel
 
 import "fmt"
 
-// MaxPool sets y to the largest of each 2x2 pixels of x, or to NaN if one of them is NaN.
-// It does not use an odd last row or column of x. y has half the height and width of x,
-// rounded down, and the same channels, a multiple of 8.
+// MaxPool sets y to the largest of each 2x2 pixels of x, or to NaN if one of them
+// is NaN. It does not use an odd last row or column of x. y has half the height
+// and width of x, rounded down, and the same channels, a multiple of 8.
 func MaxPool[T Float](y, x Images[T]) {
 	checkPool("MaxPool", y, x)
 	s := stream[T]{op: opPool}
 	s.pool(y, [6]Images[T]{x, x, y})
 }
 
-// MaxPoolInput computes dx, the gradient with respect to x. The gradient dy of a result
-// goes to the first of its four pixels, row by row, that equals it. In a window with NaN
-// the first pixel that is NaN, or any pixel if the result is NaN, counts as equal. If relu
-// is set, x is the result of a ReLU and dx is the gradient with respect to the input of
-// that ReLU: it is 0 where y is 0. The whole interior of dx is written.
+// MaxPoolInput computes dx, the gradient with respect to x. The gradient dy of a
+// result goes to the first of its four pixels, row by row, that equals it. In a
+// window with NaN the first pixel that is NaN, or any pixel if the result is NaN,
+// counts as equal. If relu is set, x is the result of a ReLU and dx is the
+// gradient with respect to the input of that ReLU: it is 0 where y is 0. The
+// whole interior of dx is written.
 func MaxPoolInput[T Float](dx, dy, y, x Images[T], relu bool) {
 	checkPool("MaxPoolInput", y, x)
 	checkInterior("MaxPoolInput", y, dy)
@@ -28,9 +29,10 @@ func MaxPoolInput[T Float](dx, dy, y, x Images[T], relu bool) {
 	dx.clearOdd()
 }
 
-// MaxPoolTangent computes yt, the tangent of y, from xt, the tangent of x. Each result
-// takes it from the pixel to which MaxPoolInput gives the gradient. If relu is set, x is
-// the result of a ReLU and xt the tangent of its input: yt is 0 where y is 0.
+// MaxPoolTangent computes yt, the tangent of y, from xt, the tangent of x. Each
+// result takes it from the pixel to which MaxPoolInput gives the gradient. If
+// relu is set, x is the result of a ReLU and xt the tangent of its input: yt is 0
+// where y is 0.
 func MaxPoolTangent[T Float](yt, xt, y, x Images[T], relu bool) {
 	checkPool("MaxPoolTangent", y, x)
 	checkInterior("MaxPoolTangent", y, yt)
@@ -50,8 +52,8 @@ func checkPool[T Float](name string, y, x Images[T]) {
 	}
 }
 
-// pool runs the kernel on the pixels of y. An image that is passed as two tensors in a row is
-// read or written in pairs of rows.
+// pool runs the kernel on the pixels of y. An image that is passed as two tensors
+// in a row is read or written in pairs of rows.
 func (s *stream[T]) pool(y Images[T], tensors [6]Images[T]) {
 	s.rows, s.pixels, s.pixel, s.channel = y.Height, y.Width, y.Channels, y.Channels
 	for n := range y.Count() {

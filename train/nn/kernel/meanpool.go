@@ -2,9 +2,9 @@ package kernel
 
 import "fmt"
 
-// MeanPool sets row i of y, of shape (images, channels), to the means of the channels of
-// image i: global average pooling. stats is scratch memory for the sums, which are of type
-// T. Its pivot must be zero; its own sums do not change.
+// MeanPool sets row i of y, of shape (images, channels), to the means of the
+// channels of image i: global average pooling. stats is scratch memory for the
+// sums, which are of type T. Its pivot must be zero; its own sums do not change.
 func MeanPool[T Float](y Matrix[T], x Images[T], stats *Stats[T]) {
 	checkMeanPool("MeanPool", y, x)
 	n, area := stats.channels(), T(x.Height*x.Width)
@@ -22,8 +22,8 @@ func MeanPool[T Float](y Matrix[T], x Images[T], stats *Stats[T]) {
 	}
 }
 
-// MeanPoolInput gives every pixel of dx the same fraction of the gradient dy, of shape (images,
-// channels).
+// MeanPoolInput gives every pixel of dx the same fraction of the gradient dy, of
+// shape (images, channels).
 func MeanPoolInput[T Float](dx Images[T], dy Matrix[T]) {
 	checkMeanPool("MeanPoolInput", dy, dx)
 	area := T(dx.Height * dx.Width)

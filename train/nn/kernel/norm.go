@@ -1,18 +1,18 @@
 package kernel
 
-// Norm is a normalization per channel, y = (x-Mean) Scale + Shift. The slices have the
-// length of the stored channels. For batch normalization Scale is
-// gamma/sqrt(variance+epsilon) and Shift is beta. Mean is subtracted first, because x Scale
-// + (Shift - Mean Scale) would lose digits if the mean is much larger than the standard
-// deviation.
+// Norm is a normalization per channel, y = (x-Mean) Scale + Shift. The slices
+// have the length of the stored channels. For batch normalization Scale is
+// gamma/sqrt(variance+epsilon) and Shift is beta. Mean is subtracted first,
+// because x Scale + (Shift - Mean Scale) would lose digits if the mean is much
+// larger than the standard deviation.
 type Norm[T Float] struct {
 	Mean, Scale, Shift []T
 	ReLU               bool
 }
 
-// NormForward computes y = norm(x) + residual, rectified with ReLU; NaN stays NaN. A
-// residual with nil Data means none. The images are equal except for their halos. y may be
-// x or residual.
+// NormForward computes y = norm(x) + residual, rectified with ReLU; NaN stays
+// NaN. A residual with nil Data means none. The images are equal except for their
+// halos. y may be x or residual.
 func NormForward[T Float](y, x, residual Images[T], p Norm[T]) {
 	checkInterior("NormForward", x, y)
 	s := stream[T]{op: opNorm, param: [4][]T{p.Mean, p.Scale, p.Shift}, scalar: [2]T{lowest[T](p.ReLU)}}
@@ -25,11 +25,12 @@ func NormForward[T Float](y, x, residual Images[T], p Norm[T]) {
 	s.each([6]Images[T]{x, y}, nil)
 }
 
-// NormSums adds First = sum of g and Second = sum of g (x-mean) over the pixels to stats, whose
-// pivot is the mean. g is dy masked by the ReLU with result y: dy where y is positive or NaN,
-// else 0. A y with nil Data means no ReLU: g is dy. If keep has Data, it receives g, the
-// gradient of the residual; keep may be dy, and needs a y. The gradient of Shift is First,
-// that of gamma is Second/sqrt(variance+epsilon).
+// NormSums adds First = sum of g and Second = sum of g (x-mean) over the pixels
+// to stats, whose pivot is the mean. g is dy masked by the ReLU with result y: dy
+// where y is positive or NaN, else 0. A y with nil Data means no ReLU: g is dy.
+// If keep has Data, it receives g, the gradient of the residual; keep may be dy,
+// and needs a y. The gradient of Shift is First, that of gamma is
+// Second/sqrt(variance+epsilon).
 func NormSums[T Float](stats *Stats[T], dy, y, x, keep Images[T]) {
 	checkInterior("NormSums", x, dy)
 	s := stream[T]{op: opNormSums, param: [4][]T{stats.Pivot}}
@@ -48,10 +49,10 @@ func NormSums[T Float](stats *Stats[T], dy, y, x, keep Images[T]) {
 	s.each([6]Images[T]{dy, y, x, keep}, stats)
 }
 
-// NormGradient has the coefficients per channel of the gradient with respect to the input of a
-// normalization, dx = Gradient g + Centred (x-Mean) + Constant. With n values per channel,
-// the sums First and Second of NormSums, and r = 1/sqrt(variance+epsilon), batch
-// normalization in training has
+// NormGradient has the coefficients per channel of the gradient with respect to
+// the input of a normalization, dx = Gradient g + Centred (x-Mean) + Constant.
+// With n values per channel, the sums First and Second of NormSums, and r =
+// 1/sqrt(variance+epsilon), batch normalization in training has
 //
 //	Gradient = gamma r    Centred = -gamma r^3 Second/n    Constant = -gamma r First/n
 //
@@ -61,8 +62,9 @@ type NormGradient[T Float] struct {
 	Gradient, Centred, Constant []T
 }
 
-// NormInput computes dx from x and dy, the gradient of the result y after the ReLU. A y
-// with nil Data means no ReLU, or that dy is masked already. dx may be dy or x.
+// NormInput computes dx from x and dy, the gradient of the result y after the
+// ReLU. A y with nil Data means no ReLU, or that dy is masked already. dx may be
+// dy or x.
 func NormInput[T Float](dx, dy, y, x Images[T], p NormGradient[T]) {
 	checkInterior("NormInput", x, dx, dy)
 	s := stream[T]{op: opNormInput, param: [4][]T{p.Gradient, p.Centred, p.Constant, p.Mean}}
@@ -75,10 +77,10 @@ func NormInput[T Float](dx, dy, y, x Images[T], p NormGradient[T]) {
 	s.each([6]Images[T]{dy, y, x, dx}, nil)
 }
 
-// MaskReLUImages computes g, the gradient dy of a rectified y: dy where y is positive or
-// NaN, else 0. If stats is not nil, it adds the sums of g per channel to First, which are
-// the gradient with respect to a bias. g may be dy. Without a ReLU, Stats.AddImages with
-// pivot 0 computes the sums.
+// MaskReLUImages computes g, the gradient dy of a rectified y: dy where y is
+// positive or NaN, else 0. If stats is not nil, it adds the sums of g per channel
+// to First, which are the gradient with respect to a bias. g may be dy. Without a
+// ReLU, Stats.AddImages with pivot 0 computes the sums.
 func MaskReLUImages[T Float](g, dy, y Images[T], stats *Stats[T]) {
 	checkInterior("MaskReLUImages", g, dy, y)
 	s := stream[T]{op: opReLU}

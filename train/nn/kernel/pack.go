@@ -3,9 +3,9 @@ package kernel
 // PackedLen returns the length of the packed form of a weight matrix.
 func PackedLen(out, in int) int { return (out + panel - 1) / panel * panel * in }
 
-// Pack copies the weights w, of shape (out, in), to dst in the order of [MulPacked]: panels
-// of 16 outputs, and within a panel the 16 weights of one input after the other. Zeros fill
-// up the last panel:
+// Pack copies the weights w, of shape (out, in), to dst in the order of
+// [MulPacked]: panels of 16 outputs, and within a panel the 16 weights of one
+// input after the other. Zeros fill up the last panel:
 //
 //	dst[(o/16*in+i)*16 + o%16] = w[o, i]
 //

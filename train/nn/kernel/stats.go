@@ -1,12 +1,14 @@
 package kernel
 
-// Stats collects two sums per channel over the pixels of images. For batch normalization
-// they are First = sum of (x-pivot) and Second = sum of (x-pivot)^2. In its backward pass
-// they are First = sum of dy and Second = sum of dy (x-pivot), with the mean as pivot.
+// Stats collects two sums per channel over the pixels of images. For batch
+// normalization they are First = sum of (x-pivot) and Second = sum of
+// (x-pivot)^2. In its backward pass they are First = sum of dy and Second = sum
+// of dy (x-pivot), with the mean as pivot.
 //
-// A pivot near the mean keeps the variance exact in float32. Without it, its relative error
-// grows with (mean/standard deviation)^2. The sums of one image are of type T, in an order that
-// depends on its shape. The sums over all images are float64.
+// A pivot near the mean keeps the variance exact in float32. Without it, its
+// relative error grows with (mean/standard deviation)^2. The sums of one image
+// are of type T, in an order that depends on its shape. The sums over all images
+// are float64.
 type Stats[T Float] struct {
 	Pivot         []T
 	First, Second []float64
@@ -28,8 +30,8 @@ func (s *Stats[T]) Reset() {
 	clear(s.Second)
 }
 
-// Add adds the sums of other, which has the same pivot. Chunks of a batch that are added in
-// their order give the same bits for any number of goroutines.
+// Add adds the sums of other, which has the same pivot. Chunks of a batch that
+// are added in their order give the same bits for any number of goroutines.
 func (s *Stats[T]) Add(other *Stats[T]) {
 	for c := range s.First {
 		s.First[c] += other.First[c]
@@ -37,8 +39,8 @@ func (s *Stats[T]) Add(other *Stats[T]) {
 	}
 }
 
-// Moments computes mean and variance (the biased one, divided by n) per channel from sums
-// over n values.
+// Moments computes mean and variance (the biased one, divided by n) per channel
+// from sums over n values.
 func (s *Stats[T]) Moments(n int, mean, variance []float64) {
 	for c := range s.First {
 		d := s.First[c] / float64(n)
@@ -53,7 +55,8 @@ func (s *Stats[T]) Moments(n int, mean, variance []float64) {
 // channels returns the number of channels.
 func (s *Stats[T]) channels() int { return len(s.Pivot) }
 
-// rows adds rows of pixels for the channels from to from+width-1. The first pixel is at c.
+// rows adds rows of pixels for the channels from to from+width-1. The first pixel
+// is at c.
 func (s *Stats[T]) rows(c []T, rows, row, pixels, pixel, from, width int) {
 	n := s.channels()
 	k := stream[T]{

@@ -1,6 +1,7 @@
 package kernel
 
-// streamOp names an elementwise kernel. The list of the generator has the same order.
+// streamOp names an elementwise kernel. The list of the generator has the same
+// order.
 type streamOp int
 
 const (
@@ -23,11 +24,12 @@ const (
 	opPoolTangentReLU
 )
 
-// stream is an elementwise kernel over rows of pixels whose channels are contiguous. The
-// tensors have the same pixels and channels, but each has its own row stride. The inputs of
-// a 2x2 pool are doubled: they have two pixels per pixel of the result and are passed as
-// two tensors, one for each of the two rows. In assembly a channel has separate sums of the
-// even and of the odd pixels of a row, which are added at the end of the row.
+// stream is an elementwise kernel over rows of pixels whose channels are
+// contiguous. The tensors have the same pixels and channels, but each has its own
+// row stride. The inputs of a 2x2 pool are doubled: they have two pixels per
+// pixel of the result and are passed as two tensors, one for each of the two
+// rows. In assembly a channel has separate sums of the even and of the odd pixels
+// of a row, which are added at the end of the row.
 type stream[T Float] struct {
 	op      streamOp
 	t       [6][]T // tensors, from their first element
@@ -61,8 +63,8 @@ func (s *stream[T]) run() {
 	}
 }
 
-// check touches the last element of every operand, so that a bug of the caller is a Go
-// panic and never a wrong memory access in assembly.
+// check touches the last element of every operand, so that a bug of the caller is
+// a Go panic and never a wrong memory access in assembly.
 func (s *stream[T]) check() {
 	for i, t := range s.t {
 		if t == nil {
@@ -136,11 +138,13 @@ func (s *stream[T]) pixelAt(y, p int) {
 	}
 }
 
+// addGradient adds to the two sums of channel c of the backward pass of a normalization.
 func (s *stream[T]) addGradient(c int, g, x T) {
 	s.sum[0][c] += g
 	s.sum[1][c] += g * (x - s.param[0][c])
 }
 
+// normInput returns dx of channel c; the order of the operations is that of the assembly.
 func (s *stream[T]) normInput(c int, g, x T) T {
 	return g*s.param[0][c] + ((x-s.param[3][c])*s.param[1][c] + s.param[2][c])
 }
@@ -197,8 +201,8 @@ func atLeast[T Float](low, v T) T {
 	return v
 }
 
-// maskedGradient returns the gradient of the input of a ReLU whose result is y: dy if y > 0
-// or NaN, 0 if y = 0.
+// maskedGradient returns the gradient of the input of a ReLU whose result is y:
+// dy if y > 0 or NaN, 0 if y = 0.
 func maskedGradient[T Float](dy, y T) T {
 	if y <= 0 {
 		return 0

@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// streamArgs are the arguments of an elementwise kernel. Strides and channels are in bytes.
-// The assembly gets the offsets of the fields from go_asm.h.
+// streamArgs are the arguments of an elementwise kernel. Strides and channels are
+// in bytes. The assembly gets the offsets of the fields from go_asm.h.
 type streamArgs struct {
 	t                             [6]unsafe.Pointer
 	row                           [6]int
@@ -38,8 +38,9 @@ func (s *stream[T]) runFast() {
 	}
 }
 
-// call runs the kernel on channels from to to-1 of the rows that begin at y. It has its own
-// copy of args, because a value that is stored through a pointer escapes to the heap.
+// call runs the kernel on channels from to to-1 of the rows that begin at y. It
+// has its own copy of args, because a value that is stored through a pointer
+// escapes to the heap.
 func (s *stream[T]) call(args streamArgs, y, from, to int, wide bool) {
 	if from == to {
 		return

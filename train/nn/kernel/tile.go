@@ -11,20 +11,20 @@ const (
 //
 //	c[y, p, j] = max(low, bias[j] + sum over o, m, i of a[y, p, o, m, i] b[o, m, i, j] + res[y, p, j])
 //
-// for rows y, pixels p and width columns j. Rows and pixels are two strides in a and c; the
-// outer, middle and inner steps o, m and i of the sum are three strides in a and b. All
-// strides count elements. Columns are contiguous within panels of 16, which are bPanel apart
-// in b and 16 apart in c.
+// for rows y, pixels p and width columns j. Rows and pixels are two strides in a
+// and c; the outer, middle and inner steps o, m and i of the sum are three
+// strides in a and b. All strides count elements. Columns are contiguous within
+// panels of 16, which are bPanel apart in b and 16 apart in c.
 //
-// In a forward convolution a pixel is a pixel, an outer step is a row of the filter, and the
-// inner steps are the contiguous taps and channels of that row. If some channels are not
-// real, a middle step is a tap and its inner steps are the real channels. In a gradient with
-// respect to weights a pixel is an input channel, and the sum is over pixels. A middle of 0
-// means one middle step.
+// In a forward convolution a pixel is a pixel, an outer step is a row of the
+// filter, and the inner steps are the contiguous taps and channels of that row.
+// If some channels are not real, a middle step is a tap and its inner steps are
+// the real channels. In a gradient with respect to weights a pixel is an input
+// channel, and the sum is over pixels. A middle of 0 means one middle step.
 //
-// The products of an element are added one after the other in the order of o, m and i, for
-// all sizes and instruction sets. So splitting the work changes no bit, and AVX-512 gives the
-// bits of AVX2.
+// The products of an element are added one after the other in the order of o, m
+// and i, for all sizes and instruction sets. So splitting the work changes no
+// bit, and AVX-512 gives the bits of AVX2.
 type contraction[T Float] struct {
 	a, b, c []T
 	bias    []T // of width columns, or nil for zeros
@@ -40,7 +40,8 @@ type contraction[T Float] struct {
 	stats                    *Stats[T] // may be nil; collects c while it is in the cache
 }
 
-// lowest returns the lower bound of the results: 0 rectifies, minus infinity changes nothing.
+// lowest returns the lower bound of the results: 0 rectifies, minus infinity
+// changes nothing.
 func lowest[T Float](relu bool) T {
 	if relu {
 		return 0
@@ -77,8 +78,8 @@ func (s *contraction[T]) run() {
 // bColumn returns the index of the first element of column j of b.
 func (s *contraction[T]) bColumn(j int) int { return j/panel*s.bPanel + j%panel }
 
-// check touches the last element of every operand, so that a bug of the caller is a Go
-// panic and never a wrong memory access in assembly.
+// check touches the last element of every operand, so that a bug of the caller is
+// a Go panic and never a wrong memory access in assembly.
 func (s *contraction[T]) check() {
 	y, p, j := s.rows-1, s.pixels-1, s.width-1
 	last := y*s.cRow + p*s.cPixel + j
@@ -96,8 +97,8 @@ func (s *contraction[T]) check() {
 	}
 }
 
-// eightColumns computes eight columns of one pixel. The sums are separate variables,
-// because the compiler does not keep arrays in registers.
+// eightColumns computes eight columns of one pixel. The sums are separate
+// variables, because the compiler does not keep arrays in registers.
 func (s *contraction[T]) eightColumns(a, b, c, j int) {
 	var s0, s1, s2, s3, s4, s5, s6, s7 T
 	if s.bias != nil {

@@ -6,8 +6,8 @@ import "unsafe"
 
 //go:generate go run ./internal/gen .
 
-// tileArgs are the arguments of a tile kernel. Strides are in bytes. The assembly gets the
-// offsets of the fields from go_asm.h.
+// tileArgs are the arguments of a tile kernel. Strides are in bytes. The assembly
+// gets the offsets of the fields from go_asm.h.
 type tileArgs struct {
 	a, b, c, bias, res             unsafe.Pointer // res may be nil
 	rows, tiles, n, m, k           int
@@ -22,17 +22,17 @@ type tileArgs struct {
 // zeros replaces a bias that is nil.
 var zeros [2 * panel]float32
 
-// tileWork is the largest number of multiply-adds in one call of a kernel, about 20
-// microseconds. The runtime cannot stop a goroutine in assembly, and the garbage collector
-// waits for it.
+// tileWork is the largest number of multiply-adds in one call of a kernel, about
+// 20 microseconds. The runtime cannot stop a goroutine in assembly, and the
+// garbage collector waits for it.
 const tileWork = 1 << 20
 
-// statsBlock is the number of results after which their statistics are taken, while the
-// results are in the first-level cache.
+// statsBlock is the number of results after which their statistics are taken,
+// while the results are in the first-level cache.
 const statsBlock = 4096
 
-// tileShape is a register shape of the tile kernel: its vectors, their lanes and the
-// largest number of pixels.
+// tileShape is a register shape of the tile kernel: its vectors, their lanes and
+// the largest number of pixels.
 type tileShape struct{ vectors, lanes, maxPixels int }
 
 // shapeFor returns the shape for the given number of remaining columns.
@@ -100,9 +100,9 @@ func (s *contraction[T]) runFast() {
 	}
 }
 
-// columns computes the columns of one register shape, from column j, of n rows from row y.
-// It has its own copy of args, because a value that is stored through a pointer escapes to
-// the heap.
+// columns computes the columns of one register shape, from column j, of n rows
+// from row y. It has its own copy of args, because a value that is stored through
+// a pointer escapes to the heap.
 func (s *contraction[T]) columns(args tileArgs, f tileShape, y, n, j int) {
 	limit := max(1, tileWork/max(1, s.inner*s.middle*s.outer*f.vectors*f.lanes)) // pixels per call
 	for p := 0; p < s.pixels; {
@@ -126,10 +126,10 @@ func (s *contraction[T]) columns(args tileArgs, f tileShape, y, n, j int) {
 	}
 }
 
-// split cuts pixels into tiles of at most the given size. All tiles have the same size if
-// possible, otherwise two sizes that differ by one: a small last tile would have too few
-// independent sums to keep the multiply-add units busy. It returns the size of the first
-// tiles and their number.
+// split cuts pixels into tiles of at most the given size. All tiles have the same
+// size if possible, otherwise two sizes that differ by one: a small last tile
+// would have too few independent sums to keep the multiply-add units busy. It
+// returns the size of the first tiles and their number.
 func split(pixels, most int) (tile, tiles int) {
 	for tile = most; tile > most-3 && tile > 0; tile-- {
 		if pixels%tile == 0 {

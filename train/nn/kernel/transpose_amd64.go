@@ -13,8 +13,8 @@ type transposeArgs struct {
 // transposeWork is the largest number of blocks in one call, about 20 microseconds.
 const transposeWork = 512
 
-// transposeFast transposes complete blocks of 8 columns of the 8 rows at src. It returns
-// the number of transposed columns.
+// transposeFast transposes complete blocks of 8 columns of the 8 rows at src. It
+// returns the number of transposed columns.
 func transposeFast[T Float](dst, src []T, cols, srcRow, dstRow int) int {
 	blocks := cols / half
 	if blocks == 0 {

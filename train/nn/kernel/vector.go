@@ -1,7 +1,8 @@
 package kernel
 
-// runVector runs an elementwise kernel on vectors of n elements. All elements, also the
-// last few, are computed in the same way, so splitting a vector changes no bit.
+// runVector runs an elementwise kernel on vectors of n elements. All elements,
+// also the last few, are computed in the same way, so splitting a vector changes
+// no bit.
 func (s *stream[T]) runVector(n int) {
 	const lane, block = panel, 1024 // block limits the pixels of one call
 	t := s.t
@@ -32,8 +33,8 @@ func (s *stream[T]) runVector(n int) {
 	copy(t[2][complete:n], last[2][:])
 }
 
-// ScaleAdd sets dst = alpha x + beta y. All have the same length; dst may be x or y. With
-// beta = 1 the product is added with one rounding.
+// ScaleAdd sets dst = alpha x + beta y. All have the same length; dst may be x or
+// y. With beta = 1 the product is added with one rounding.
 func ScaleAdd[T Float](dst []T, alpha T, x []T, beta T, y []T) {
 	checkLengths("ScaleAdd", len(dst), len(x), len(y))
 	s := stream[T]{op: opScaleAdd, t: [6][]T{x, y, dst}, scalar: [2]T{alpha, beta}}
@@ -43,16 +44,16 @@ func ScaleAdd[T Float](dst []T, alpha T, x []T, beta T, y []T) {
 // Axpy adds alpha x to y. Both have the same length.
 func Axpy[T Float](y []T, alpha T, x []T) { ScaleAdd(y, alpha, x, 1, y) }
 
-// MaskReLU sets dst to the gradient dy of a rectified y: dy where y is positive or NaN,
-// else 0. All have the same length; dst may be dy.
+// MaskReLU sets dst to the gradient dy of a rectified y: dy where y is positive
+// or NaN, else 0. All have the same length; dst may be dy.
 func MaskReLU[T Float](dst, dy, y []T) {
 	checkLengths("MaskReLU", len(dst), len(dy), len(y))
 	s := stream[T]{op: opReLU, t: [6][]T{dy, y, dst}}
 	s.runVector(len(dst))
 }
 
-// finite reports whether w, whose length is a multiple of 16, has no infinity and no NaN.
-// Only then its product with zeros is zero.
+// finite reports whether w, whose length is a multiple of 16, has no infinity and
+// no NaN. Only then its product with zeros is zero.
 func finite[T Float](w []T) bool {
 	const pixels = 64
 	var zeros [pixels * panel]T

@@ -9,22 +9,24 @@ import (
 	"time"
 )
 
-// spinTime is how long an idle worker polls for work before it parks. Waking a parked
-// worker costs 50 to 100 microseconds, as much as a whole op of a small network. The ops of
-// one step follow each other much faster.
+// spinTime is how long an idle worker polls for work before it parks. Waking a
+// parked worker costs 50 to 100 microseconds, as much as a whole op of a small
+// network. The ops of one step follow each other much faster.
 const spinTime = 200 * time.Microsecond
 
-// Workers runs pieces of work on a fixed number of goroutines. To get the same bits for any
-// number of workers, the caller must choose pieces whose number does not depend on the
-// number of workers, and must add results in the order of the pieces.
+// Workers runs pieces of work on a fixed number of goroutines. To get the same
+// bits for any number of workers, the caller must choose pieces whose number does
+// not depend on the number of workers, and must add results in the order of the
+// pieces.
 type Workers struct {
 	helpers []*helper
 	busy    sync.Mutex // held by the call of Each that uses the helpers
 	closed  atomic.Bool
 	done    sync.WaitGroup
 
-	// The job. Each writes f and n before it stores left. A helper reads them after it has
-	// taken a piece from left. So nobody reads them while they change.
+	// The job. Each writes f and n before it stores left. A helper reads them
+	// after it has taken a piece from left. So nobody reads them while they
+	// change.
 	f        func(i int)
 	n        int64
 	left     atomic.Int64 // pieces that are not taken yet; may become negative
@@ -48,8 +50,8 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("kernel: piece of work panicked: %v\n%s", e.Value, e.Stack)
 }
 
-// NewWorkers starts n workers. One of them is the goroutine that calls Each. n below 1 means
-// GOMAXPROCS. Close ends them.
+// NewWorkers starts n workers. One of them is the goroutine that calls Each. n
+// below 1 means GOMAXPROCS. Close ends them.
 func NewWorkers(n int) *Workers {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
@@ -66,8 +68,8 @@ func NewWorkers(n int) *Workers {
 // Count returns the number of workers.
 func (w *Workers) Count() int { return len(w.helpers) + 1 }
 
-// Close ends the workers and waits for them. Each still works afterwards, on the caller's
-// goroutine only. A piece of work must not call Close.
+// Close ends the workers and waits for them. Each still works afterwards, on the
+// caller's goroutine only. A piece of work must not call Close.
 func (w *Workers) Close() {
 	w.busy.Lock()
 	defer w.busy.Unlock()
@@ -80,13 +82,14 @@ func (w *Workers) Close() {
 	w.done.Wait()
 }
 
-// Each calls f(0) to f(n-1), each once and in any order, on the workers, and returns when all
-// calls have returned. f(i) must not write anything that another f(j) reads or writes. Each
-// does not allocate, except for f itself.
+// Each calls f(0) to f(n-1), each once and in any order, on the workers, and
+// returns when all calls have returned. f(i) must not write anything that another
+// f(j) reads or writes. Each does not allocate, except for f itself.
 //
-// A panic in f is raised again here. It is a *PanicError, after the other pieces are done.
-// If one goroutine does all pieces, it is the original panic. That is the case with one
-// worker or one piece, in a call from f, and while another Each runs.
+// A panic in f is raised again here. It is a *PanicError, after the other pieces
+// are done. If one goroutine does all pieces, it is the original panic. That is
+// the case with one worker or one piece, in a call from f, and while another Each
+// runs.
 func (w *Workers) Each(n int, f func(i int)) {
 	alone := n <= 1 || len(w.helpers) == 0 || !w.busy.TryLock()
 	if !alone && w.closed.Load() {
@@ -168,8 +171,8 @@ func (w *Workers) serve(h *helper) {
 	}
 }
 
-// park waits until wakeUp. It checks for work after it has set parked: work that came
-// before is seen here, and work that comes later finds parked set.
+// park waits until wakeUp. It checks for work after it has set parked: work that
+// came before is seen here, and work that comes later finds parked set.
 func (h *helper) park(w *Workers) {
 	h.parked.Store(true)
 	if (w.left.Load() > 0 || w.closed.Load()) && h.parked.CompareAndSwap(true, false) {

@@ -40,8 +40,8 @@ func TestEachCallsEveryPieceOnce(t *testing.T) {
 	}
 }
 
-// TestEachRunsPiecesAtTheSameTime: two pieces that wait for each other end only if two
-// goroutines run them.
+// TestEachRunsPiecesAtTheSameTime: two pieces that wait for each other end only
+// if two goroutines run them.
 func TestEachRunsPiecesAtTheSameTime(t *testing.T) {
 	w := NewWorkers(2)
 	defer w.Close()
@@ -113,8 +113,8 @@ func TestEachAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestWorkersGiveTheSameBits: the bits of a reduction in the order of the pieces do not
-// depend on the number of workers.
+// TestWorkersGiveTheSameBits: the bits of a reduction in the order of the pieces
+// do not depend on the number of workers.
 func TestWorkersGiveTheSameBits(t *testing.T) {
 	v := Conv{
 		In: Image{Height: 9, Width: 9, Channels: 16, Halo: 1}, Out: Image{Height: 9, Width: 9, Channels: 16, Halo: 1},

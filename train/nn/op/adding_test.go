@@ -73,8 +73,8 @@ func (l *tapeScale[T]) times(y, x []T) {
 }
 
 // TestAddingALayer follows ADDING.md. A scale by c behind softmax regression is
-// softmax regression at c theta: with L(theta) = M(c theta), the gradient is c times
-// that of M, and the Hessian c^2 times.
+// softmax regression at c theta: with L(theta) = M(c theta), the gradient is c
+// times that of M, and the Hessian c^2 times.
 func TestAddingALayer(t *testing.T) {
 	const rows, in, classes, c = 5, 3, 4, 1.5
 	x, labels := normal(rows*in, 1), []int32{0, 3, 2, 2, 1}

@@ -28,6 +28,7 @@ func GlobalAverage[T Float](b *Batch, in Image, x *G.Node) (*G.Node, error) {
 	return G.ApplyOp(o, x)
 }
 
+// average is the op of GlobalAverage. It ends the images, so it runs the chain.
 type average[T Float] struct {
 	base
 	in    Image

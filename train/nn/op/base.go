@@ -22,6 +22,7 @@ type base struct {
 	shape tensor.Shape // of the result
 }
 
+// newBase returns the base of an op with the given result and inputs.
 func newBase(b *Batch, name string, shape tensor.Shape, inputs ...*G.Node) base {
 	args := make([]int, len(inputs))
 	for i, n := range inputs {
@@ -87,9 +88,9 @@ func newTensor[T Float](shape ...int) (*tensor.Dense, []T) {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data)), data
 }
 
-// elements returns the elements of a tensor value, without copying them. It avoids
-// the method Data, which allocates: a step has a few hundred of these calls. A value
-// that is not a dense tensor of this element type panics.
+// elements returns the elements of a tensor value, without copying them. It
+// avoids the method Data, which allocates: a step has a few hundred of these
+// calls. A value that is not a dense tensor of this element type panics.
 func elements[T Float](v G.Value) []T {
 	d := v.(*tensor.Dense)
 	var result []T
@@ -104,6 +105,7 @@ func elements[T Float](v G.Value) []T {
 	return result
 }
 
+// checkType panics if a tensor has another element type, a bug of the caller.
 func checkType(d *tensor.Dense, want tensor.Dtype) {
 	if d.Dtype() != want {
 		panic(fmt.Sprintf("tensor of %v, wanted %v", d.Dtype(), want))

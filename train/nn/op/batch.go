@@ -40,12 +40,12 @@ const (
 	// the statistics of the batch needs it.
 	WholeBatch Mode = iota
 
-	// Blockwise computes block by block. The tensors have memory for the whole batch,
-	// so backward ops work as usual.
+	// Blockwise computes block by block. The tensors have memory for the whole
+	// batch, so backward ops work as usual.
 	Blockwise
 
-	// BlockwiseForward is Blockwise with memory for the blocks in work only. It has no
-	// gradient.
+	// BlockwiseForward is Blockwise with memory for the blocks in work only. It
+	// has no gradient.
 	BlockwiseForward
 )
 

@@ -89,8 +89,8 @@ type Conv[T Float] struct {
 	y       *tensor.Dense
 	yData   []T
 
-	// Other ops may leave their work to this one, which then does it for a few images
-	// at a time. nil means that the operand is complete.
+	// Other ops may leave their work to this one, which then does it for a few
+	// images at a time. nil means that the operand is complete.
 	prepareInput    func(low, high int) // computes images of x
 	prepareGradient func(low, high int) // computes the gradient of images of y
 	masked          *maskedGradient[T]  // computes the masked gradient
@@ -145,6 +145,7 @@ func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 // convolve computes the images of s.
 func (o *Conv[T]) convolve(s imageBlock) { o.forward(s, o.run.epilogue) }
 
+// forward convolves a block. If another op left its last pass to this one, it runs first.
 func (o *Conv[T]) forward(s imageBlock, e kernel.ConvEpilogue[T]) {
 	if o.prepareInput != nil {
 		o.prepareInput(s.low, s.high)

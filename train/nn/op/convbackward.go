@@ -28,6 +28,7 @@ const (
 	channelBlock = 64
 )
 
+// newConvSums allocates the sums of a convolution.
 func newConvSums[T Float](v kernel.Conv) *convSums[T] {
 	s := &convSums[T]{v: v, byChannel: chunks*v.GradientLen() > maxPartialSums}
 	for i := range chunks {
@@ -83,6 +84,8 @@ type convBackward[T Float] struct {
 	maskedData     []T   // masked gradient of the images in work in each chunk, or of all if sums are by channel
 }
 
+// newConvBackward allocates the gradients. The halo of the masked gradient must be wide
+// enough for the convolution that computes the gradient of the input.
 func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 	c := &convBackward[T]{forward: o, masked: o.out, sums: newConvSums[T](o.v)}
 	size := o.batch.Size

@@ -13,12 +13,13 @@
 //  5. A [Tape] has the same layers without a graph. It multiplies vectors by the
 //     exact Hessian and by the Gauss-Newton matrix.
 //
-// Every op gives the same bits for any number of workers: one goroutine computes an
-// element of a result in one order, or the op sums fixed pieces and adds them in
-// their order. The derivative of ReLU at exactly 0 is 0. NaN and infinities reach the
-// loss and the gradients. A panic in an op becomes an error of the run, because the
-// TapeMachine runs ops in its own goroutine, where the caller cannot recover it.
+// Every op gives the same bits for any number of workers: one goroutine computes
+// an element of a result in one order, or the op sums fixed pieces and adds them
+// in their order. The derivative of ReLU at exactly 0 is 0. NaN and infinities
+// reach the loss and the gradients. A panic in an op becomes an error of the run,
+// because the TapeMachine runs ops in its own goroutine, where the caller cannot
+// recover it.
 //
-// An op returns the same tensor in every run. Copy a value that must outlive the next
-// run. A graph may be run by one goroutine at a time.
+// An op returns the same tensor in every run. Copy a value that must outlive the
+// next run. A graph may be run by one goroutine at a time.
 package op

@@ -61,6 +61,7 @@ func unflattenImages[T Float](x kernel.Images[T], y []T, pixels []int, real int)
 	}
 }
 
+// flatten is the op of Flatten. It ends the images, so it runs the chain.
 type flatten[T Float] struct {
 	base
 	in     Image
@@ -85,6 +86,7 @@ func (o *flatten[T]) SymDiff(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	return applyAll(o.batch, c, G.Nodes{grad})
 }
 
+// flattenBackward copies the gradients back to images.
 type flattenBackward[T Float] struct {
 	base
 	in     Image

@@ -16,10 +16,11 @@ type FoldedOptions struct {
 	Norm        NormOptions
 }
 
-// FoldedConv appends one op for a convolution, the normalization of its result with
-// fixed statistics, a residual and a ReLU. With fixed statistics the normalization is
-// a scale and a shift of each channel, so it goes into the weights and the bias. This
-// saves two passes over memory. The op has no gradient.
+// FoldedConv appends one op for a convolution, the normalization of its result
+// with fixed statistics, a residual and a ReLU. With fixed statistics the
+// normalization is a scale and a shift of each channel, so it goes into the
+// weights and the bias. This saves two passes over memory. The op has no
+// gradient.
 //
 // bias may be nil. mean and variance are borrowed and read in every run. A residual
 // of the same size as the result must have its geometry, including the halo.
@@ -60,6 +61,7 @@ func FoldedConv[T Float](b *Batch, in, out Image, x, w, bias, gamma, beta *G.Nod
 	return G.ApplyOp(o, inputs...)
 }
 
+// foldedConv is the op of FoldedConv.
 type foldedConv[T Float] struct {
 	base
 	conv           *Conv[T] // only its buffers and geometry are used

@@ -25,8 +25,8 @@ func NewImage(height, width, channels, halo int) Image {
 	}
 }
 
-// NewInput returns the geometry of a network's input. Its few channels are not rounded
-// up, because most of the memory and of the products would be zeros.
+// NewInput returns the geometry of a network's input. Its few channels are not
+// rounded up, because most of the memory and of the products would be zeros.
 func NewInput(height, width, channels, halo int) Image {
 	return Image{kernel.Image{Height: height, Width: width, Channels: channels, Halo: halo}, channels}
 }
@@ -36,11 +36,13 @@ func (m Image) Shape(size int) []int {
 	return []int{size, m.Height + 2*m.Halo, m.Width + 2*m.Halo, m.Channels}
 }
 
-// Block returns how many images an op processes at a time. A few tensors of that many
-// images fit the second-level cache, and images with few pixels still come in
-// groups. It decides speed and the order of sums only.
+// Block returns how many images an op processes at a time. A few tensors of that
+// many images fit the second-level cache, and images with few pixels still come
+// in groups. It decides speed and the order of sums only.
 func (m Image) Block() int { return min(16, max(1, blockValues/m.Len())) }
 
+// blockValues is the number of values in a block: 128 KB of float32, so that a few
+// tensors of a block fit the second-level cache.
 const blockValues = 1 << 15
 
 func (m Image) String() string { return fmt.Sprintf("%dx%dx%d", m.Height, m.Width, m.Real) }
@@ -53,7 +55,8 @@ func (m Image) check(n *G.Node, size int) error {
 	return nil
 }
 
-// images returns the first count images of a tensor's elements, without copying them.
+// images returns the first count images of a tensor's elements, without copying
+// them.
 func images[T Float](m Image, data []T, count int) kernel.Images[T] {
 	return kernel.Images[T]{Image: m.Image, Data: data[:count*m.Len()]}
 }

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestImageOps checks the gradients of the ops from images to images or matrices, with
-// a halo, rounded channels and odd extents.
+// TestImageOps checks the gradients of the ops from images to images or matrices,
+// with a halo, rounded channels and odd extents.
 func TestImageOps(t *testing.T) {
 	const size = 2
 	for name, c := range map[string]struct {
@@ -180,8 +180,8 @@ func TestImageErrors(t *testing.T) {
 func first(_ *G.Node, err error) error                    { return err }
 func second(_ *Conv[float64], _ *G.Node, err error) error { return err }
 
-// TestManyWeights checks the gradient of the weights of a layer with too many weights
-// for partial sums.
+// TestManyWeights checks the gradient of the weights of a layer with too many
+// weights for partial sums.
 func TestManyWeights(t *testing.T) {
 	const size, channels = 3, 192
 	b := &Batch{Size: size, Rows: size, Labels: []int32{3, 1, 2}, Workers: NewWorkers(2)}

@@ -36,6 +36,7 @@ func Linear[T Float](b *Batch, x, w, bias *G.Node, opts LinearOptions) (*G.Node,
 	return G.ApplyOp(o, x, w, bias)
 }
 
+// linear is the op of Linear.
 type linear[T Float] struct {
 	base
 	opts    LinearOptions
@@ -121,8 +122,8 @@ func (o *linearBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			}
 		})
 	}
-	// Split by units, not by rows, so that no partial sums are needed: one goroutine
-	// sums the gradient of a weight over the batch, row after row.
+	// Split by units, not by rows, so that no partial sums are needed: one
+	// goroutine sums the gradient of a weight over the batch, row after row.
 	dw := kernel.Dense(o.dwData, o.out, o.in)
 	blocksWithScratch(o.batch, o.out, unitBlock, func(low, high int, s *kernel.Scratch[T]) {
 		part := g.Columns(low, high)

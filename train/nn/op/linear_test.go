@@ -7,8 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// TestTwins: Gorgonia merges nodes that it takes for equal. It must not merge two layers
-// with the same inputs.
+// TestTwins: Gorgonia merges nodes that it takes for equal. It must not merge two
+// layers with the same inputs.
 func TestTwins(t *testing.T) {
 	g, b := G.NewGraph(), &Batch{Size: 1, Rows: 1, Workers: NewWorkers(1)}
 	x := tensorNode(g, "x", []float64{1, 2}, 1, 2)

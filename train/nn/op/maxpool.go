@@ -10,13 +10,13 @@ import (
 )
 
 // MaxPool appends the maximum over windows of 2x2 pixels that do not overlap. It
-// ignores an odd last row or column of pixels. NaN counts as larger than any number,
-// so that it reaches the loss. Of equal values the first one, row by row, gets the
-// gradient.
+// ignores an odd last row or column of pixels. NaN counts as larger than any
+// number, so that it reaches the loss. Of equal values the first one, row by row,
+// gets the gradient.
 //
 // from, if not nil, is the convolution whose result is x. If it has a ReLU, the
-// gradients of both are computed in one pass, a few images at a time. No other op may
-// then read the result of the convolution.
+// gradients of both are computed in one pass, a few images at a time. No other op
+// may then read the result of the convolution.
 func MaxPool[T Float](b *Batch, in, out Image, x *G.Node, from *Conv[T]) (*G.Node, error) {
 	if err := in.check(x, b.Size); err != nil {
 		return nil, err
@@ -31,6 +31,7 @@ func MaxPool[T Float](b *Batch, in, out Image, x *G.Node, from *Conv[T]) (*G.Nod
 	return G.ApplyOp(o, x)
 }
 
+// maxPool is the op of MaxPool.
 type maxPool[T Float] struct {
 	base
 	in, out Image

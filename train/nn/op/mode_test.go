@@ -9,8 +9,8 @@ import (
 )
 
 // testNet has two convolutions with a max pool after the first one, and a folded
-// normalization with a shortcut around the second one. It ends with an average or with
-// flattening and returns the matrix.
+// normalization with a shortcut around the second one. It ends with an average or
+// with flattening and returns the matrix.
 func testNet(b *Batch, x *G.Node, average bool) (*G.Node, error) {
 	g := x.Graph()
 	in, first, pooled, last := NewInput(9, 8, 3, 1), NewImage(9, 8, 16, 1), NewImage(4, 4, 16, 1), NewImage(4, 4, 16, 1)
@@ -43,8 +43,8 @@ func testNet(b *Batch, x *G.Node, average bool) (*G.Node, error) {
 	return Flatten[float64](b, last, y)
 }
 
-// TestModes: the mode, the number of workers and the block size change no bit, also for
-// a smaller batch and when a graph runs again.
+// TestModes: the mode, the number of workers and the block size change no bit,
+// also for a smaller batch and when a graph runs again.
 func TestModes(t *testing.T) {
 	const size = 11
 	for _, average := range []bool{false, true} {
@@ -82,9 +82,10 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestMaxPoolOfConvolution: a max pool that computes the gradient of the rectified
-// convolution before it in one pass gives the bits of two passes. The convolution has
-// few weights, or so many that their gradient is split by channels.
+// TestMaxPoolOfConvolution: a max pool that computes the gradient of the
+// rectified convolution before it in one pass gives the bits of two passes. The
+// convolution has few weights, or so many that their gradient is split by
+// channels.
 func TestMaxPoolOfConvolution(t *testing.T) {
 	for _, channels := range []int{4, 520} {
 		in, out, pooled := NewImage(5, 4, channels, 1), NewImage(5, 4, 512, 1), NewImage(2, 2, 512, 0)

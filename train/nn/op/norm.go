@@ -10,16 +10,17 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// Epsilon is added to a variance before its root is taken. It is the value of PyTorch.
+// Epsilon is added to a variance before its root is taken. It is the value of
+// PyTorch.
 const Epsilon = 1e-5
 
 // NormOptions are the options of NewNorm.
 type NormOptions struct {
 	ReLU bool // rectify the result
 
-	// Residual is added before the ReLU. If its image is larger than the result by a
-	// stride, every stride-th pixel is added. If it has fewer channels, the other
-	// channels get zeros (He et al. 2016, option A).
+	// Residual is added before the ReLU. If its image is larger than the result
+	// by a stride, every stride-th pixel is added. If it has fewer channels, the
+	// other channels get zeros (He et al. 2016, option A).
 	Residual      *G.Node
 	ResidualImage Image
 	Skip          *Skip // receives the gradient of the residual; required with a residual
@@ -29,9 +30,9 @@ type NormOptions struct {
 // sqrt(variance + Epsilon) + beta for each channel, plus a residual, rectified.
 //
 // If Batch.Frozen is false, mean and variance are those of the current batch (the
-// biased variance), and the gradients include their derivatives. If it is true, they
-// are RunningMean and RunningVariance, which are constants, so the op is affine. The
-// op never writes the running statistics.
+// biased variance), and the gradients include their derivatives. If it is true,
+// they are RunningMean and RunningVariance, which are constants, so the op is
+// affine. The op never writes the running statistics.
 type Norm[T Float] struct {
 	base
 	Mean, Variance               []float64 // of each channel of the last batch; not set if frozen
@@ -98,6 +99,7 @@ func (o *Norm[T]) sameSize() bool {
 	return from == o.image
 }
 
+// checkNorm returns an error unless parameters and statistics have one value per channel.
 func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) error {
 	for _, p := range []int{gamma.Shape().TotalSize(), beta.Shape().TotalSize(), len(mean), len(variance)} {
 		if p != image.Real {
@@ -107,9 +109,10 @@ func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) er
 	return nil
 }
 
-// DeferTo leaves the last pass of every run to the convolution that reads the result
-// first. It normalizes a few images just before it convolves them, so that they are
-// still in the cache. No other op may read the result before that convolution.
+// DeferTo leaves the last pass of every run to the convolution that reads the
+// result first. It normalizes a few images just before it convolves them, so that
+// they are still in the cache. No other op may read the result before that
+// convolution.
 func (o *Norm[T]) DeferTo(next *Conv[T]) {
 	o.deferred = true
 	next.prepareInput = o.normalize

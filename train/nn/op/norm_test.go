@@ -7,8 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// TestNormFarFromZero normalizes values whose mean is 3000 standard deviations away from
-// 0. Sums of squares in float32 would lose all digits of the variance.
+// TestNormFarFromZero normalizes values whose mean is 3000 standard deviations
+// away from 0. Sums of squares in float32 would lose all digits of the variance.
 func TestNormFarFromZero(t *testing.T) {
 	const size, far = 6, 3000
 	in, out := NewInput(4, 5, 1, 0), NewImage(4, 5, 1, 1)

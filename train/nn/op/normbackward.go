@@ -7,10 +7,11 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// normBackward computes dbeta = sum g, dgamma = sum g u, and dz = scale (g - dbeta/N -
-// u dgamma/N), or dz = scale g if frozen. Here g is dy masked by the ReLU, and u is the
-// normalized z. The gradient of the residual is g. The backward op of the convolution
-// reads dz next, so it calls input, which computes dz, for a few images at a time.
+// normBackward computes dbeta = sum g, dgamma = sum g u, and dz = scale (g -
+// dbeta/N - u dgamma/N), or dz = scale g if frozen. Here g is dy masked by the
+// ReLU, and u is the normalized z. The gradient of the residual is g. The
+// backward op of the convolution reads dz next, so it calls input, which computes
+// dz, for a few images at a time.
 type normBackward[T Float] struct {
 	base
 	forward               *Norm[T]
@@ -23,6 +24,7 @@ type normBackward[T Float] struct {
 	run                   struct{ z, y, dy, dz kernel.Images[T] } // y has no data if dy is masked already
 }
 
+// newNormBackward allocates the gradients of a normalization.
 func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
 	size, n := o.batch.Size, o.image.Channels
 	c := &normBackward[T]{forward: o, stats: newBatchStats[T](n)}

@@ -7,8 +7,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Pad turns a network's input, a matrix (Size, height*width*channels) of images channels
-// last, into images with the halo of out. It has no gradient.
+// Pad turns a network's input, a matrix (Size, height*width*channels) of images
+// channels last, into images with the halo of out. It has no gradient.
 func Pad[T Float](b *Batch, out Image, x *G.Node) (*G.Node, error) {
 	if want := (tensor.Shape{b.Size, out.Height * out.Width * out.Channels}); !x.Shape().Eq(want) {
 		return nil, fmt.Errorf("op: pad: input has shape %v; wanted %v", x.Shape(), want)
@@ -20,6 +20,7 @@ func Pad[T Float](b *Batch, out Image, x *G.Node) (*G.Node, error) {
 	return G.ApplyOp(o, x)
 }
 
+// pad is the op of Pad.
 type pad[T Float] struct {
 	base
 	out   Image

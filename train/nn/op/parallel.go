@@ -6,9 +6,10 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// Workers are the goroutines that compute the ops of one graph, or of several graphs
-// that do not run at the same time. They start with the first run and sleep between
-// runs, because a step of a small network takes less time than starting them.
+// Workers are the goroutines that compute the ops of one graph, or of several
+// graphs that do not run at the same time. They start with the first run and
+// sleep between runs, because a step of a small network takes less time than
+// starting them.
 type Workers struct {
 	count   int
 	pool    *kernel.Workers // from the first run to Close
@@ -50,19 +51,19 @@ func (b *Batch) each(n int, f func(i int)) {
 	b.Workers.running.Each(n, f)
 }
 
-// blocks calls f for the pieces [low, high) of [0, n) of the given size; the last one
-// may be shorter. The pieces depend on n and size only.
+// blocks calls f for the pieces [low, high) of [0, n) of the given size; the last
+// one may be shorter. The pieces depend on n and size only.
 func (b *Batch) blocks(n, size int, f func(low, high int)) {
 	b.each((n+size-1)/size, func(i int) { f(i*size, min((i+1)*size, n)) })
 }
 
-// chunks is the number of partial sums over a batch. It is fixed, so that the sums
-// have the same bits for any number of workers, and small, because every chunk needs
-// memory for its sum.
+// chunks is the number of partial sums over a batch. It is fixed, so that the
+// sums have the same bits for any number of workers, and small, because every
+// chunk needs memory for its sum.
 const chunks = 8
 
-// chunks divides the rows of the batch into at most the given number of chunks, calls
-// f for each chunk, numbered from 0, and returns their number.
+// chunks divides the rows of the batch into at most the given number of chunks,
+// calls f for each chunk, numbered from 0, and returns their number.
 func (b *Batch) chunks(most int, f func(chunk, low, high int)) int {
 	size := (b.Rows + most - 1) / most
 	used := (b.Rows + size - 1) / size
@@ -70,8 +71,8 @@ func (b *Batch) chunks(most int, f func(chunk, low, high int)) int {
 	return used
 }
 
-// scratches is a pool of scratch space for matrix products. It grows to one for each
-// worker.
+// scratches is a pool of scratch space for matrix products. It grows to one for
+// each worker.
 type scratches[T Float] struct {
 	mutex sync.Mutex
 	free  []*kernel.Scratch[T]
@@ -94,6 +95,7 @@ func blocksWithScratch[T Float](b *Batch, n, size int, f func(low, high int, s *
 	})
 }
 
+// take returns scratch space from the pool, or new one.
 func (p *scratches[T]) take() *kernel.Scratch[T] {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

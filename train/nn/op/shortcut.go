@@ -8,9 +8,10 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// The shortcut of residual networks without parameters (He et al. 2016, option A):
-// if the image shrinks by a stride, it takes every stride-th pixel; if the number of
-// channels grows, the new channels get zeros. Otherwise it is the identity.
+// The shortcut of residual networks without parameters (He et al. 2016, option
+// A): if the image shrinks by a stride, it takes every stride-th pixel; if the
+// number of channels grows, the new channels get zeros. Otherwise it is the
+// identity.
 
 // shortcutStride returns the stride of the shortcut. An image with a single row or
 // column has any stride in that direction, so the other direction decides.
@@ -18,7 +19,8 @@ func shortcutStride(to, from kernel.Image) int {
 	return max((from.Height+to.Height-1)/to.Height, (from.Width+to.Width-1)/to.Width)
 }
 
-// checkResidual returns an error unless a shortcut leads from the residual to the result.
+// checkResidual returns an error unless a shortcut leads from the residual to the
+// result.
 func checkResidual(to, from Image, n *G.Node, size int) error {
 	s := shortcutStride(to.Image, from.Image)
 	if (from.Height-1)/s+1 != to.Height || (from.Width-1)/s+1 != to.Width || from.Real > to.Real {
@@ -42,8 +44,8 @@ func copyShortcut[T Float](to, from kernel.Images[T], channels int) {
 	}
 }
 
-// copyShortcutGradient is the transpose of copyShortcut: it copies gradients back to
-// the pixels and channels of the shortcut and leaves the others unchanged.
+// copyShortcutGradient is the transpose of copyShortcut: it copies gradients back
+// to the pixels and channels of the shortcut and leaves the others unchanged.
 func copyShortcutGradient[T Float](from, to kernel.Images[T], channels int) {
 	s := shortcutStride(to.Image, from.Image)
 	for i := range to.Count() {

@@ -16,8 +16,8 @@ type CrossEntropy[T Float] struct {
 	Loss    float64   // mean of RowLoss, summed in order
 	Correct int       // rows whose largest logit is that of their label; of equal logits the first counts
 
-	// Predicted, if not nil, is set to the class of each row's largest logit (the first
-	// of equal ones), and to -1 for a row whose loss is NaN.
+	// Predicted, if not nil, is set to the class of each row's largest logit (the
+	// first of equal ones), and to -1 for a row whose loss is NaN.
 	Predicted []int32
 
 	classes int
@@ -27,13 +27,13 @@ type CrossEntropy[T Float] struct {
 	dData   []T
 }
 
-// SoftmaxCrossEntropy appends the mean cross-entropy of the logits, (Size, classes),
-// with the labels of the batch. It returns the op, which has the results, and the
-// node of the loss, a scalar.
+// SoftmaxCrossEntropy appends the mean cross-entropy of the logits, (Size,
+// classes), with the labels of the batch. It returns the op, which has the
+// results, and the node of the loss, a scalar.
 //
-// The maximum of each row is subtracted and the exponentials are summed in float64, so
-// no finite row overflows or underflows. A row with a NaN or an infinite maximum has
-// the loss NaN and is never correct.
+// The maximum of each row is subtracted and the exponentials are summed in
+// float64, so no finite row overflows or underflows. A row with a NaN or an
+// infinite maximum has the loss NaN and is never correct.
 func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *G.Node, error) {
 	s := logits.Shape()
 	if s.Dims() != 2 || s[0] != b.Size {
@@ -46,8 +46,8 @@ func SoftmaxCrossEntropy[T Float](b *Batch, logits *G.Node) (*CrossEntropy[T], *
 	return o, n, err
 }
 
-// Do computes the loss, and also the gradient with respect to the logits, because both
-// need the softmax.
+// Do computes the loss, and also the gradient with respect to the logits, because
+// both need the softmax.
 func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.recoverError(&err)
 	if err := o.batch.checkRows(); err != nil {
@@ -93,8 +93,8 @@ func (o *CrossEntropy[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.value, nil
 }
 
-// argmax returns the index of the largest logit, or -1 if one is NaN or the largest is
-// infinite.
+// argmax returns the index of the largest logit, or -1 if one is NaN or the
+// largest is infinite.
 func argmax[T Float](x []T) int32 {
 	b := 0
 	for i, v := range x {
@@ -111,8 +111,9 @@ func argmax[T Float](x []T) int32 {
 	return int32(b)
 }
 
-// CrossEntropyRow returns the loss of one row of logits and whether the largest logit
-// is that of the label. It sets d to scale*(softmax - onehot); a nil d skips this.
+// CrossEntropyRow returns the loss of one row of logits and whether the largest
+// logit is that of the label. It sets d to scale*(softmax - onehot); a nil d
+// skips this.
 func CrossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64, correct bool) {
 	best := 0
 	for i, v := range x {
@@ -139,8 +140,8 @@ func CrossEntropyRow[T Float](x, d []T, label int, scale float64) (loss float64,
 		for i := range d {
 			d[i] = T(float64(d[i]) * factor)
 		}
-		// Not d[label]-scale: if softmax is nearly 1, that difference has no digits of
-		// 1-softmax left, which is the share of the others.
+		// Not d[label]-scale: if softmax is nearly 1, that difference has no
+		// digits of 1-softmax left, which is the share of the others.
 		d[label] = T(-others * factor)
 	}
 	switch {
@@ -162,9 +163,9 @@ func (o *CrossEntropy[T]) SymDiff(_ G.Nodes, output, grad *G.Node) (G.Nodes, err
 	return G.Nodes{n}, err
 }
 
-// crossEntropyBackward scales the gradient by the gradient of the loss, which is 1 if
-// the loss itself is differentiated. It reads the loss only so that Gorgonia runs it
-// after the loss.
+// crossEntropyBackward scales the gradient by the gradient of the loss, which is
+// 1 if the loss itself is differentiated. It reads the loss only so that Gorgonia
+// runs it after the loss.
 type crossEntropyBackward[T Float] struct {
 	base
 	forward *CrossEntropy[T]

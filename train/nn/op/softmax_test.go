@@ -38,8 +38,8 @@ func TestCrossEntropyRow(t *testing.T) {
 	}
 }
 
-// TestCrossEntropyRowProperties: the gradient is softmax minus one-hot and sums to 0, and
-// a shift of all logits changes the loss by rounding only.
+// TestCrossEntropyRowProperties: the gradient is softmax minus one-hot and sums
+// to 0, and a shift of all logits changes the loss by rounding only.
 func TestCrossEntropyRowProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.SliceOfN(rapid.Float64Range(-50, 50), 2, 12).Draw(t, "logits")

@@ -2,7 +2,8 @@ package op
 
 import "sgdwalk/train/nn/kernel"
 
-// batchStats are sums of each channel over the images of a batch, collected in chunks.
+// batchStats are sums of each channel over the images of a batch, collected in
+// chunks.
 type batchStats[T Float] struct {
 	chunks [chunks]*kernel.Stats[T]
 	used   int

@@ -41,8 +41,8 @@ type Matrix int
 const (
 	Hessian Matrix = iota
 
-	// GaussNewton is J' H J, where J is the Jacobian of the logits with respect to the
-	// parameters and H the Hessian of the loss with respect to the logits.
+	// GaussNewton is J' H J, where J is the Jacobian of the logits with respect
+	// to the parameters and H the Hessian of the loss with respect to the logits.
 	GaussNewton
 )
 
@@ -54,6 +54,7 @@ type Shape struct {
 	adjoint Image // geometry of the adjoint, which may need a wider halo
 }
 
+// len returns the number of elements of a value of one example.
 func (s Shape) len() int {
 	if s.Width > 0 {
 		return s.Width
@@ -61,6 +62,7 @@ func (s Shape) len() int {
 	return s.Image.Len()
 }
 
+// adjointLen returns the number of elements of an adjoint of one example.
 func (s Shape) adjointLen() int {
 	if s.Width > 0 {
 		return s.Width
@@ -83,10 +85,11 @@ type Pass[T Float] struct {
 	norms   []*normPass[T] // of the values that are results of a normalization
 }
 
-// tapeLayer is a layer of a Tape. It computes one value from the values that it reads.
+// tapeLayer is a layer of a Tape. It computes one value from the values that it
+// reads.
 type tapeLayer[T Float] interface {
-	// reads returns whether backwardTangent reads the adjoint of the layer's value, and
-	// the values that the layer reads.
+	// reads returns whether backwardTangent reads the adjoint of the layer's
+	// value, and the values that the layer reads.
 	reads() (ownAdjoint bool, inputs []int)
 	setTheta(theta []T)
 	forward(p *Pass[T])                      // computes the value
@@ -158,6 +161,7 @@ func (t *Tape[T]) newActivations(needed []bool) activations[T] {
 	return a
 }
 
+// classes returns the number of logits, the values of the last layer.
 func (t *Tape[T]) classes() int { return t.shapes[len(t.shapes)-1].Width }
 
 // SetTheta sets the parameters, which are borrowed until the next call.
@@ -257,8 +261,8 @@ func (t *Tape[T]) adjoint(value int, data []T) kernel.Images[T] {
 	return images(t.shapes[value].adjoint, data, t.batch.Rows)
 }
 
-// matrix returns a value or an adjoint of the current batch as a matrix with one row
-// per example.
+// matrix returns a value or an adjoint of the current batch as a matrix with one
+// row per example.
 func (t *Tape[T]) matrix(value int, data []T) kernel.Matrix[T] {
 	return kernel.Dense(data, t.batch.Rows, t.shapes[value].Width)
 }

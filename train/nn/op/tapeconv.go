@@ -43,6 +43,7 @@ func (t *Tape[T]) Conv(o TapeConv) error {
 	return nil
 }
 
+// tapeConv is a convolution of a Tape.
 type tapeConv[T Float] struct {
 	*Tape[T]
 	TapeConv
@@ -67,6 +68,8 @@ func (l *tapeConv[T]) pack(theta, packed, packedInput, bias []T) {
 	}
 }
 
+// reads says that a convolution of data does not need its own adjoint: the data have no
+// tangent, so no product has the adjoint as a factor.
 func (l *tapeConv[T]) reads() (ownAdjoint bool, inputs []int) { return l.In > 0, []int{l.In} }
 
 func (l *tapeConv[T]) setTheta(theta []T) { l.pack(theta, l.packed, l.packedInput, l.bias) }
@@ -79,6 +82,7 @@ func (l *tapeConv[T]) blocks(f func(low, high int)) {
 // masks reports whether the layer itself masks by its ReLU.
 func (l *tapeConv[T]) masks() bool { return l.ReLU && !l.maskedByPool }
 
+// forward computes y = w * x + bias.
 func (l *tapeConv[T]) forward(p *Pass[T]) {
 	x, y := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	e := kernel.ConvEpilogue[T]{Bias: l.bias, ReLU: l.ReLU}
@@ -87,6 +91,7 @@ func (l *tapeConv[T]) forward(p *Pass[T]) {
 	})
 }
 
+// backward masks the adjoint of the value and convolves it back to the input.
 func (l *tapeConv[T]) backward(p *Pass[T]) {
 	g, y := l.adjoint(l.out, p.adjoints[l.out]), l.images(l.out, p.values[l.out])
 	l.blocks(func(low, high int) {
@@ -128,8 +133,8 @@ func (l *tapeConv[T]) forwardTangent(p *Pass[T], v []T) {
 	})
 }
 
-// backwardTangent computes the tangent of the input's adjoint g * w, which is
-// g' * w + g * v, and the product: g' with x plus g with x' for the weights, and the
+// backwardTangent computes the tangent of the input's adjoint g * w, which is g'
+// * w + g * v, and the product: g' with x plus g with x' for the weights, and the
 // sum of g' for the bias.
 func (l *tapeConv[T]) backwardTangent(p *Pass[T], product []T) {
 	used := l.batch.chunks(chunks, func(chunk, low, high int) {
@@ -163,7 +168,8 @@ func (l *tapeConv[T]) block(p *Pass[T], chunk, low, high int) {
 	case l.Bias >= 0:
 		l.sums.bias[chunk].AddImages(gt)
 	}
-	// A second factor has a tangent too, unless it is data or the matrix leaves it out.
+	// A second factor has a tangent too, unless it is data or the matrix leaves
+	// it out.
 	both := l.In > 0 && !l.gaussNewton
 	var g kernel.Images[T]
 	if both {

@@ -70,6 +70,8 @@ func (t *Tape[T]) GlobalAverage(in int) {
 	t.addLayer(l, Shape{Width: t.shapes[in].Image.Real})
 }
 
+// tapeAverage is the mean over all pixels. It is linear, so its tangent is the mean of
+// the tangents.
 type tapeAverage[T Float] struct {
 	parameterFree[T]
 	sums []*kernel.Stats[T]
@@ -106,6 +108,7 @@ func (t *Tape[T]) Flatten(in int) {
 	l.adjointPixels = pixelOffsets(adjoint)
 }
 
+// tapeFlatten copies images to rows. It is linear, so tangents are copied in the same way.
 type tapeFlatten[T Float] struct {
 	parameterFree[T]
 	pixels, adjointPixels []int // offsets of the pixels in a value and in its adjoint

@@ -12,6 +12,7 @@ func (t *Tape[T]) Linear(in, units, weight, bias int, relu bool) {
 	}, Shape{Width: units})
 }
 
+// tapeLinear is a fully connected layer of a Tape.
 type tapeLinear[T Float] struct {
 	*Tape[T]
 	in, out         int // values
@@ -29,6 +30,7 @@ func (l *tapeLinear[T]) weights(theta []T) kernel.Matrix[T] {
 
 func (l *tapeLinear[T]) biases(theta []T) []T { return theta[l.bias : l.bias+l.units] }
 
+// reads says that a layer of data does not need its own adjoint, as for a convolution.
 func (l *tapeLinear[T]) reads() (ownAdjoint bool, inputs []int) { return l.in > 0, []int{l.in} }
 
 func (l *tapeLinear[T]) setTheta(theta []T) {
@@ -49,6 +51,7 @@ func (l *tapeLinear[T]) mask(data []T, p *Pass[T], low, high int) {
 	}
 }
 
+// forward computes y = x w^T + bias.
 func (l *tapeLinear[T]) forward(p *Pass[T]) {
 	x, y := l.matrix(l.in, p.values[l.in]), l.matrix(l.out, p.values[l.out])
 	e := kernel.Epilogue[T]{Bias: l.biases(l.theta), ReLU: l.relu}
@@ -57,6 +60,7 @@ func (l *tapeLinear[T]) forward(p *Pass[T]) {
 	})
 }
 
+// backward masks the adjoint g of the value and computes g w, the adjoint of the input.
 func (l *tapeLinear[T]) backward(p *Pass[T]) {
 	g := l.matrix(l.out, p.adjoints[l.out])
 	l.rowBlocks(func(low, high int, s *kernel.Scratch[T]) {

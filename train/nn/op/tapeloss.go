@@ -2,7 +2,8 @@ package op
 
 import "math"
 
-// loss computes the softmax and the adjoint of the logits for the mean cross-entropy.
+// loss computes the softmax and the adjoint of the logits for the mean
+// cross-entropy.
 func (t *Tape[T]) loss(p *Pass[T], labels []int32) {
 	last, n := len(t.layers), t.classes()
 	// The adjoint is nil in a network of one layer, which needs none.
@@ -46,9 +47,10 @@ func (t *Tape[T]) lossTangent(p *Pass[T]) {
 	})
 }
 
-// softmaxTangentRow sets d to scale (diag(p) - p p') x. It subtracts the tangent of
-// the most probable class from all tangents. Otherwise, if that probability is nearly
-// 1, rounding would remove all digits of the difference to the mean under p.
+// softmaxTangentRow sets d to scale (diag(p) - p p') x. It subtracts the tangent
+// of the most probable class from all tangents. Otherwise, if that probability is
+// nearly 1, rounding would remove all digits of the difference to the mean under
+// p.
 func softmaxTangentRow[T Float](d, p, x []T, scale float64) {
 	best := 0
 	for i, v := range p {

@@ -33,10 +33,10 @@ func (t *Tape[T]) Norm(o TapeNorm[T]) {
 }
 
 // tapeNorm is y = gamma r (z-m) + beta for each channel, with the mean m and r =
-// 1/sqrt(variance + Epsilon), plus a residual, rectified. With the statistics of the
-// batch, m and r have tangents too. In the comments below, a prime marks a tangent,
-// slope is gamma r, g is the adjoint masked by the ReLU, and S1 and S2 are the sums of
-// g and of g (z-m).
+// 1/sqrt(variance + Epsilon), plus a residual, rectified. With the statistics of
+// the batch, m and r have tangents too. In the comments below, a prime marks a
+// tangent, slope is gamma r, g is the adjoint masked by the ReLU, and S1 and S2
+// are the sums of g and of g (z-m).
 type tapeNorm[T Float] struct {
 	*Tape[T]
 	TapeNorm[T]
@@ -63,6 +63,7 @@ type normPass[T Float] struct {
 	first, second []float64 // S1 and S2
 }
 
+// newNormPass allocates the statistics and sums of a normalization.
 func newNormPass[T Float](m Image) *normPass[T] {
 	return &normPass[T]{
 		mean: make([]T, m.Channels), inv: make([]float64, m.Real),
@@ -70,6 +71,8 @@ func newNormPass[T Float](m Image) *normPass[T] {
 	}
 }
 
+// reads says that a normalization always needs its own adjoint: the product for gamma has
+// it as a factor.
 func (l *tapeNorm[T]) reads() (ownAdjoint bool, inputs []int) { return true, []int{l.In, l.Residual} }
 
 func (l *tapeNorm[T]) setTheta(theta []T) { l.gamma = theta[l.Scale : l.Scale+l.image.Real] }
@@ -118,6 +121,8 @@ func (l *tapeNorm[T]) passToResidual(adjoints [][]T, g kernel.Images[T], low, hi
 	copyShortcutGradient(to, g, l.shapes[l.Residual].Image.Real)
 }
 
+// forward computes y. With the statistics of the batch, the means of the first image are
+// the pivot, as in the op.
 func (l *tapeNorm[T]) forward(p *Pass[T]) {
 	n, z, y := p.norms[l.out], l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	mean, variance := make([]float64, l.image.Channels), make([]float64, l.image.Channels)
@@ -143,8 +148,8 @@ func (l *tapeNorm[T]) forward(p *Pass[T]) {
 	})
 }
 
-// mask masks an adjoint or its tangent by the ReLU. It returns its sum and the sum of
-// its product with z-m.
+// mask masks an adjoint or its tangent by the ReLU. It returns its sum and the
+// sum of its product with z-m.
 func (l *tapeNorm[T]) mask(p *Pass[T], data []T) *kernel.Stats[T] {
 	z, y, g := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out]), l.adjoint(l.out, data)
 	copy(l.sums.total.Pivot, p.norms[l.out].mean)
@@ -182,8 +187,9 @@ func (l *tapeNorm[T]) backward(p *Pass[T]) {
 	})
 }
 
-// forwardTangent computes y' = slope' (z-m) + slope (z'-m') + beta' plus the tangent of
-// the residual, where m' is the mean of z', and r' = -r^3 times the mean of (z-m) z'.
+// forwardTangent computes y' = slope' (z-m) + slope (z'-m') + beta' plus the
+// tangent of the residual, where m' is the mean of z', and r' = -r^3 times the
+// mean of (z-m) z'.
 func (l *tapeNorm[T]) forwardTangent(p *Pass[T], v []T) {
 	n, z, y := p.norms[l.out], l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	zt, yt := l.images(l.In, l.tangent.values[l.In]), l.images(l.out, l.tangent.values[l.out])
@@ -220,9 +226,9 @@ func (l *tapeNorm[T]) forwardTangent(p *Pass[T], v []T) {
 //
 //	slope g' + slope' g + centred' (z-m) + centred (z'-m') + constant'
 //
-// with centred = -slope r^2 S2/n and constant = -slope S1/n, which are 0 if frozen. The
-// product is S1' for beta and (r S2)' for gamma. The Gauss-Newton matrix leaves out the
-// terms with the factor g.
+// with centred = -slope r^2 S2/n and constant = -slope S1/n, which are 0 if
+// frozen. The product is S1' for beta and (r S2)' for gamma. The Gauss-Newton
+// matrix leaves out the terms with the factor g.
 func (l *tapeNorm[T]) backwardTangent(p *Pass[T], product []T) {
 	n, z := p.norms[l.out], l.images(l.In, p.values[l.In])
 	zt, g := l.images(l.In, l.tangent.values[l.In]), l.adjoint(l.out, p.adjoints[l.out])

@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCommittedOutputIsCurrent: the committed assembly is the output of the generator.
+// TestCommittedOutputIsCurrent: the committed assembly is the output of the
+// generator.
 func TestCommittedOutputIsCurrent(t *testing.T) {
 	for name, want := range generate() {
 		got, err := os.ReadFile(filepath.Join("..", "..", name))

@@ -1,6 +1,6 @@
-// Command gen writes the assembly of package kernel and the Go declarations that call
-// it. go generate runs it in the folder of the kernel. A test fails if the committed
-// files differ from its output.
+// Command gen writes the assembly of package kernel and the Go declarations that
+// call it. go generate runs it in the folder of the kernel. A test fails if the
+// committed files differ from its output.
 //
 //  1. tile.go emits the multiply-add kernel of matrix products and convolutions, in the
 //     register shapes that fit each instruction set.

@@ -13,8 +13,8 @@ func smallFile(d *declarations) []byte {
 	return a.Bytes()
 }
 
-// transpose writes the kernel that transposes 8 rows of 8*blocks floats to 8*blocks rows of 8.
-// Strides are in bytes.
+// transpose writes the kernel that transposes 8 rows of 8*blocks floats to
+// 8*blocks rows of 8. Strides are in bytes.
 func transpose(a *assembly) {
 	a.text("transpose8", 0, "Blocks of 8 by 8, one after the other along the rows of src.")
 	a.op("MOVQ transposeArgs_src(DI), SI")

@@ -2,9 +2,10 @@ package main
 
 import "fmt"
 
-// stream describes an elementwise kernel over rows of pixels whose channels are contiguous.
-// The kernel computes one register of channels for a whole row of pixels before the next
-// register, so that the parameters and sums of these channels stay in registers.
+// stream describes an elementwise kernel over rows of pixels whose channels are
+// contiguous. The kernel computes one register of channels for a whole row of
+// pixels before the next register, so that the parameters and sums of these
+// channels stay in registers.
 type stream struct {
 	name    string
 	comment string
@@ -16,7 +17,8 @@ type stream struct {
 	body    func(b *body)
 }
 
-// streams lists the kernels. The streamOp constants of the package have the same order.
+// streams lists the kernels. The streamOp constants of the package have the same
+// order.
 var streams = []stream{
 	{
 		name: "Stats", comment: "d = x-pivot; sum += d; sum1 += d*d",
@@ -179,10 +181,11 @@ func (b *body) each(f func()) {
 	b.vector = 0
 }
 
+// pointers are the registers with the addresses of the tensors.
 var pointers = []string{"SI", "DX", "BX", "R8", "R9", "R11"}
 
-// The registers hold, in this order: scalars, zeros, params, sums of even pixels, sums of
-// odd pixels, temporary values.
+// The registers hold, in this order: scalars, zeros, params, sums of even pixels,
+// sums of odd pixels, temporary values.
 func (b *body) scalar(i int) string { return b.isa.register(i) }
 func (b *body) zero() string        { return b.isa.register(b.s.scalars) }
 func (b *body) param(i int) string {
@@ -201,7 +204,8 @@ func (b *body) temp(i int) string {
 	return b.isa.register(b.s.scalars + 1 + b.vectors*(b.s.params+2*b.s.sums) + i)
 }
 
-// at returns the address of the current pixel of tensor t, next that of the pixel after it.
+// at returns the address of the current pixel of tensor t, next that of the pixel
+// after it.
 func (b *body) at(t int) string {
 	if b.odd {
 		return b.next(t)
@@ -213,11 +217,12 @@ func (b *body) next(t int) string { return fmt.Sprintf("%d(%s)(R10*1)", 32*b.vec
 // channel returns the address of the current channels in the vector at AX.
 func (b *body) channel() string { return fmt.Sprintf("%d(AX)(R13*1)", 32*b.vector) }
 
-// pairs reports whether two pixels are computed at a time, so that two chains of sums hide the
-// latency of one. The inputs of a pool advance by pairs anyway.
+// pairs reports whether two pixels are computed at a time, so that two chains of
+// sums hide the latency of one. The inputs of a pool advance by pairs anyway.
 func (b *body) pairs() bool { return b.s.tensors[0] == 1 }
 
-// logic returns the name of a bitwise instruction: AVX-512F has only those for integers.
+// logic returns the name of a bitwise instruction: AVX-512F has only those for
+// integers.
 func (b *body) logic(name string) string {
 	if b.isa.lanes == 16 {
 		return name + "D"
@@ -225,8 +230,8 @@ func (b *body) logic(name string) string {
 	return name
 }
 
-// masked loads tensor dy into g where tensor y is not <= 0, and zeros elsewhere, so a NaN in y
-// passes dy. Predicate 0x16 is "not less or equal, true for NaN".
+// masked loads tensor dy into g where tensor y is not <= 0, and zeros elsewhere,
+// so a NaN in y passes dy. Predicate 0x16 is "not less or equal, true for NaN".
 func (b *body) masked(dy, y int, g, t string) {
 	b.op("VMOVUPS %s, %s", b.at(y), t)
 	if b.isa.lanes == 16 {
@@ -267,9 +272,10 @@ func (b *body) normInput(x, dx int) {
 	b.op("VMOVUPS %s, %s", b.temp(1), b.at(dx))
 }
 
-// poolInput writes the gradient in temp(0) to the first pixel that equals the maximum, lane by
-// lane. temp(3), or mask K2, has the lanes that are not yet written. Predicate 0x08 is
-// "equal, true for NaN", so that a window with NaN has a gradient too.
+// poolInput writes the gradient in temp(0) to the first pixel that equals the
+// maximum, lane by lane. temp(3), or mask K2, has the lanes that are not yet
+// written. Predicate 0x08 is "equal, true for NaN", so that a window with NaN has
+// a gradient too.
 func (b *body) poolInput() {
 	b.op("VMOVUPS %s, %s", b.at(2), b.temp(1))
 	if b.isa.lanes == 16 {
@@ -294,9 +300,10 @@ func (b *body) poolInput() {
 	}
 }
 
-// poolTangent is the transpose of poolInput: it takes the tangent of the pixel to which
-// poolInput writes the gradient. temp(0) collects it. temp(3), or mask K2, has the lanes
-// that are not yet taken: at first all lanes, or those where y is not <= 0.
+// poolTangent is the transpose of poolInput: it takes the tangent of the pixel to
+// which poolInput writes the gradient. temp(0) collects it. temp(3), or mask K2,
+// has the lanes that are not yet taken: at first all lanes, or those where y is
+// not <= 0.
 func (b *body) poolTangent(relu bool) {
 	wide := b.isa.lanes == 16
 	b.op("VMOVUPS %s, %s", b.at(2), b.temp(1))

@@ -18,12 +18,14 @@ func streamFile(s isa, d *declarations) []byte {
 	return a.Bytes()
 }
 
+// function returns the name of the assembly function: bits of a register, adjacent
+// registers, and kernel.
 func (b *body) function() string {
 	return fmt.Sprintf("stream%dx%d%s", b.isa.lanes*32, b.vectors, b.s.name)
 }
 
-// emit writes the loops around the body. The frame holds the addresses of the current row of
-// each tensor and, at 48(SP), the number of remaining rows.
+// emit writes the loops around the body. The frame holds the addresses of the
+// current row of each tensor and, at 48(SP), the number of remaining rows.
 func (b *body) emit() {
 	b.text(b.function(), 56, b.s.comment)
 	for i := range b.s.tensors {

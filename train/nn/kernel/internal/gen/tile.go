@@ -2,18 +2,18 @@ package main
 
 import "fmt"
 
-// shape is a register shape of the tile kernel: up to maxPixels pixels by vectors registers of
-// outputs.
+// shape is a register shape of the tile kernel: up to maxPixels pixels by vectors
+// registers of outputs.
 type shape struct {
 	isa       isa
 	vectors   int
 	maxPixels int
 }
 
-// shapes returns the shapes of an instruction set. About eight chains of multiply-adds hide the
-// latency of two units; more than sixteen gain nothing. There is a kernel for every smaller
-// number of pixels, because a row of pixels is split into tiles of nearly equal size, not
-// into full tiles and a slow rest.
+// shapes returns the shapes of an instruction set. About eight chains of
+// multiply-adds hide the latency of two units; more than sixteen gain nothing.
+// There is a kernel for every smaller number of pixels, because a row of pixels
+// is split into tiles of nearly equal size, not into full tiles and a slow rest.
 func shapes(s isa) []shape {
 	if s.lanes == 16 {
 		return []shape{{s, 1, 16}, {s, 2, 8}}
@@ -36,8 +36,8 @@ func (s shape) columns(base string, v int) string {
 	return fmt.Sprintf("%d(%s)", v*s.isa.lanes*4, base)
 }
 
-// pixelAddress returns the address of the input of pixel p. S, 3S, 5S and 7S are in R8 to
-// R11, the first pixel is at SI and pixel 8 at BX.
+// pixelAddress returns the address of the input of pixel p. S, 3S, 5S and 7S are
+// in R8 to R11, the first pixel is at SI and pixel 8 at BX.
 func pixelAddress(p int) string {
 	base := "SI"
 	if p >= 8 {
@@ -49,6 +49,7 @@ func pixelAddress(p int) string {
 	}[p]
 }
 
+// tileFile writes the tile kernels of an instruction set.
 func tileFile(s isa, d *declarations) []byte {
 	a := newAssembly()
 	for _, shape := range shapes(s) {
@@ -61,9 +62,9 @@ func tileFile(s isa, d *declarations) []byte {
 	return a.Bytes()
 }
 
-// declare writes the Go function that chooses the kernel for a number of pixels. It uses a
-// switch, because a call through a table of functions would make the arguments escape to
-// the heap.
+// declare writes the Go function that chooses the kernel for a number of pixels.
+// It uses a switch, because a call through a table of functions would make the
+// arguments escape to the heap.
 func (s shape) declare(d *declarations) {
 	fmt.Fprintf(&d.dispatch, "\n// %s runs the kernel for tiles of the given pixels, 1 to %d.\n", s.name(), s.maxPixels)
 	fmt.Fprintf(&d.dispatch, "func %s(pixels int, args *tileArgs) {\n\tswitch pixels {\n", s.name())
@@ -73,10 +74,11 @@ func (s shape) declare(d *declarations) {
 	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no tile of this size\")\n\t}\n}\n")
 }
 
-// emit writes the kernel of p pixels: rows of tiles. The frame holds the values that change
-// from tile to tile: at 0(SP) the remaining tiles, at 8(SP) and 16(SP) the addresses of the
-// tile in a and c. It also holds those that change from row to row: at 24(SP) the remaining
-// rows, at 32(SP) and 40(SP) the addresses.
+// emit writes the kernel of p pixels: rows of tiles. The frame holds the values
+// that change from tile to tile: at 0(SP) the remaining tiles, at 8(SP) and
+// 16(SP) the addresses of the tile in a and c. It also holds those that change
+// from row to row: at 24(SP) the remaining rows, at 32(SP) and 40(SP) the
+// addresses.
 func (s shape) emit(a *assembly, p int) {
 	a.text(fmt.Sprintf("%sp%d", s.name(), p), 48,
 		fmt.Sprintf("Tiles of %d pixels by %d outputs.", p, s.vectors*s.isa.lanes))
@@ -155,8 +157,8 @@ func (s shape) begin(a *assembly, p int) {
 func (s shape) step(a *assembly, p int) {
 	a.op("VMOVUPS (DX), %s", s.vector(0))
 	if s.vectors == 2 {
-		// The second register of a row of b is the next panel of 16 with AVX-512, and the
-		// second half of the same panel with AVX2.
+		// The second register of a row of b is the next panel of 16 with AVX-512,
+		// and the second half of the same panel with AVX2.
 		second := "(DX)(R12*1)"
 		if s.isa.lanes == 8 {
 			second = "32(DX)"
@@ -195,8 +197,8 @@ func (s shape) skip(a *assembly, p int, around string) {
 	a.op("ADDQ tileArgs_b%s(DI), DX", around)
 }
 
-// finish adds the residual, applies the lower bound and stores. The operand order of VMAXPS
-// keeps NaN: it returns its last source if one is NaN.
+// finish adds the residual, applies the lower bound and stores. The operand order
+// of VMAXPS keeps NaN: it returns its last source if one is NaN.
 func (s shape) finish(a *assembly, p int) {
 	a.op("MOVQ tileArgs_cPixel(DI), BX")
 	a.op("MOVQ 16(SP), SI")

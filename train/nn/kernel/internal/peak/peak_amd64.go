@@ -2,13 +2,16 @@
 
 package peak
 
+// avx2 does n rounds of twelve multiply-adds of 8 floats.
 func avx2(n int)
 
+// avx512 does n rounds of twelve multiply-adds of 16 floats.
 func avx512(n int)
 
-// Run executes n rounds of twelve independent multiply-adds with the named instruction set. It
-// returns the number of floating-point operations, or 0 for an instruction set without such
-// a loop. The processor must have the instruction set.
+// Run executes n rounds of twelve independent multiply-adds with the named
+// instruction set. It returns the number of floating-point operations, or 0 for
+// an instruction set without such a loop. The processor must have the instruction
+// set.
 func Run(name string, n int) int {
 	switch name {
 	case "avx512":
