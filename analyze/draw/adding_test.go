@@ -39,7 +39,8 @@ func TestAddingAFigure(t *testing.T) {
 		}
 	}
 	var svg bytes.Buffer
-	if err := figure.Render(&svg, f, figure.SVG); err != nil || !strings.Contains(svg.String(), ">cosine of gradient and update<") {
+	if err := figure.Render(&svg, f, figure.SVG); err != nil || !strings.Contains(svg.String(),
+		">cosine of gradient and update<") {
 		t.Errorf("error %v in an SVG of %d bytes", err, svg.Len())
 	}
 	if table := f.Table(); table.Len() != 9 || table.Column("y").Floats[0] != f.Series[0].Y[0] {

@@ -17,7 +17,10 @@ import (
 // bulk, so that both have one unit: eigenvalues per unit of the axis.
 func Density(title string, r *curvature.Result) *figure.Curves {
 	d := &r.Summary.Density
-	f := &figure.Curves{Title: title, XLabel: "eigenvalue of the " + r.Summary.Matrix.Name(), YLabel: "eigenvalues per unit", YScale: figure.Log}
+	f := &figure.Curves{
+		Title: title, XLabel: "eigenvalue of the " + r.Summary.Matrix.Name(),
+		YLabel: "eigenvalues per unit", YScale: figure.Log,
+	}
 	p := float64(r.Summary.Parameters)
 	stems := values(&r.Spectrum, "eigenvalue")
 	sigma := d.Broadening
@@ -29,7 +32,11 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 	}
 	peak := 1 / (sigma * math.Sqrt(2*math.Pi))
 	top, floor := peak, peak/10
-	bulk := figure.Series{Name: fmt.Sprintf("the other %.0f: density, mean of %d probes \u00b1 2 standard errors", p-float64(len(stems)), d.Probes), X: Values(&r.Density, "eigenvalue")}
+	bulk := figure.Series{
+		Name: fmt.Sprintf("the other %.0f: density, mean of %d probes \u00b1 2 standard errors",
+			p-float64(len(stems)), d.Probes),
+		X: Values(&r.Density, "eigenvalue"),
+	}
 	for i, y := range Values(&r.Density, "density") {
 		y, low, high := p*y, p*r.Density.Column("density_low").Floats[i], p*r.Density.Column("density_high").Floats[i]
 		if y < floor { // less than a tenth of an eigenvalue: a gap, not a line along the axis
@@ -62,7 +69,8 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 	if s := &r.Summary; s.ProductMethod != curvature.Exact {
 		f.Notes = append(f.Notes, "Products are "+s.ProductMethod+".")
 	}
-	f.Notes = append(f.Notes, fmt.Sprintf("Gaussians of standard deviation %.2g. Less than a tenth of an eigenvalue is not drawn.", sigma))
+	f.Notes = append(f.Notes, fmt.Sprintf("Gaussians of standard deviation %.2g. Less than a tenth of an eigenvalue "+
+		"is not drawn.", sigma))
 	return f
 }
 
@@ -76,7 +84,8 @@ func Fisher(title string, f *curvature.Fisher) *figure.Curves {
 	})
 	c.Notes = []string{
 		fmt.Sprintf("%d mini-batch gradients of %s, steps %d to %d.", s.Gradients, s.Batches(), s.FirstStep, s.LastStep),
-		fmt.Sprintf("The other %d eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning.", s.Parameters-s.Rank),
+		fmt.Sprintf("The other %d eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning.",
+			s.Parameters-s.Rank),
 	}
 	return c
 }
@@ -99,22 +108,30 @@ func Curvatures(title string, t *record.Table) []Named {
 	steps := Values(t, "step")
 	var notes []string
 	if s := analyze.Describe(t.Column("product_step")); s.Min.Valid {
-		notes = []string{fmt.Sprintf("Products are finite differences of gradients over a step of %.3g to %.3g.", s.Min.Value, s.Max.Value)}
+		notes = []string{fmt.Sprintf("Products are finite differences of gradients over a step of %.3g to %.3g.",
+			s.Min.Value, s.Max.Value)}
 	}
 	var out []Named
 	add := func(name, label string, scale figure.Scale, series ...figure.Series) {
 		series = slices.DeleteFunc(series, func(s figure.Series) bool { return s.Y == nil })
 		if len(series) > 0 {
-			out = append(out, Named{name, &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: label, YScale: scale, Series: series, Notes: notes}})
+			out = append(out, Named{name, &figure.Curves{
+				Title: title, XLabel: "step", XWhole: true, YLabel: label,
+				YScale: scale, Series: series, Notes: notes,
+			}})
 		}
 	}
 	points := sparse(steps)
-	largest, edge, name := Values(t, "lambda_max"), divided(Values(t, "threshold"), Values(t, "learning_rate")), "\u03bb_{max}"
+	largest, name := Values(t, "lambda_max"), "\u03bb_{max}"
+	edge := divided(Values(t, "threshold"), Values(t, "learning_rate"))
 	if scaled := Values(t, "preconditioned_lambda_max"); scaled != nil {
 		largest, name = scaled, "\u03bb_{max}, preconditioned"
 	}
 	add("curvature", "curvature", figure.Auto,
-		figure.Series{Name: "critical sharpness along the update, 2/\u03b7_{c}", X: steps, Y: Values(t, "critical_sharpness"), Points: true, Apart: true},
+		figure.Series{
+			Name: "critical sharpness along the update, 2/\u03b7_{c}", X: steps,
+			Y: Values(t, "critical_sharpness"), Points: true, Apart: true,
+		},
 		figure.Series{Name: name, X: steps, Y: largest, Points: points},
 		figure.Series{Name: "edge of stability, threshold/\u03b7", X: steps, Y: edge},
 	)

@@ -54,9 +54,14 @@ func TestFiguresNameFiniteDifferences(t *testing.T) {
 		}
 	}
 	steps := record.Column{Name: "step", Ints: []int64{0, 1}}
-	table := record.Table{Columns: []record.Column{steps, {Name: "lambda_max", Floats: []float64{3, 3}}, {Name: "product_step", Floats: []float64{0.01, 0.02}}}}
+	table := record.Table{Columns: []record.Column{
+		steps,
+		{Name: "lambda_max", Floats: []float64{3, 3}},
+		{Name: "product_step", Floats: []float64{0.01, 0.02}},
+	}}
 	for _, f := range draw.Curvatures("", &table) {
-		if notes := f.Figure.(*figure.Curves).Notes; !slices.Contains(notes, "Products are finite differences of gradients over a step of 0.01 to 0.02.") {
+		if notes := f.Figure.(*figure.Curves).Notes; !slices.Contains(notes,
+			"Products are finite differences of gradients over a step of 0.01 to 0.02.") {
 			t.Errorf("%s: notes %q", f.Name, notes)
 		}
 	}
@@ -84,7 +89,10 @@ func TestFisherFigureHasStemsAlone(t *testing.T) {
 	if f.XLabel != "eigenvalue of the empirical Fisher matrix" || len(f.Series) != 1 || !f.Series[0].Stems || !slices.Equal(f.Series[0].X, []float64{2, 8}) {
 		t.Errorf("x is %q, series %+v; it must have one stem at 2 and one at 8", f.XLabel, f.Series)
 	}
-	want := []string{"2 mini-batch gradients of 3 examples, steps 0 to 1.", "The other 3 eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning."}
+	want := []string{
+		"2 mini-batch gradients of 3 examples, steps 0 to 1.",
+		"The other 3 eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning.",
+	}
 	if !slices.Equal(f.Notes, want) {
 		t.Errorf("notes %q", f.Notes)
 	}

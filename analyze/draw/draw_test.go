@@ -69,7 +69,8 @@ func TestWalk(t *testing.T) {
 	valid(t, f)
 	valid(t, Profile("", w))
 	if len(f.Steps) != 8 || len(f.Losses) != 8 || len(f.Losses[0]) != 11 || len(f.Distance) != 9 {
-		t.Fatalf("%d steps, %d segments of %d losses, %d distances; want 8, 8 of 11, 9", len(f.Steps), len(f.Losses), len(f.Losses[0]), len(f.Distance))
+		t.Fatalf("%d steps, %d segments of %d losses, %d distances; want 8, 8 of 11, 9", len(f.Steps), len(f.Losses),
+			len(f.Losses[0]), len(f.Distance))
 	}
 	if f.Cosine2 != nil {
 		t.Error("the cosine of updates is drawn although it is that of gradients")
@@ -189,7 +190,11 @@ func TestSamples(t *testing.T) {
 		for i := range x {
 			x[i] = float64(i)
 		}
-		f := Line("t", &record.Table{Columns: []record.Column{{Name: "alpha", Floats: x}, {Name: "loss", Floats: x}, {Name: "test_loss", Floats: x}}}, 0, 1)
+		f := Line("t", &record.Table{Columns: []record.Column{
+			{Name: "alpha", Floats: x},
+			{Name: "loss", Floats: x},
+			{Name: "test_loss", Floats: x},
+		}}, 0, 1)
 		for _, s := range f.Series {
 			if s.Points != marked {
 				t.Errorf("%d samples of %s: marked is %v", n, s.Name, s.Points)
@@ -208,7 +213,8 @@ func TestSamples(t *testing.T) {
 		t.Fatalf("%d figures; want one", len(figures))
 	}
 	var svg bytes.Buffer
-	if err := figure.Render(&svg, figures[0].Figure, figure.SVG); err != nil || !bytes.Contains(svg.Bytes(), []byte("No point of the lines")) {
+	if err := figure.Render(&svg, figures[0].Figure, figure.SVG); err != nil || !bytes.Contains(svg.Bytes(),
+		[]byte("No point of the lines")) {
 		t.Errorf("the figure does not say that it is empty: %v", err)
 	}
 }

@@ -23,7 +23,8 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 	}
 	for _, w := range r.Warnings {
 		if w.Code == "plane_disagrees" {
-			f.Notes = append(f.Notes, fmt.Sprintf("Contours are not the loss of the path: at the iterates the plane is %s off (median).", percent(r.Summary.PlaneErrorRelative.Value)))
+			f.Notes = append(f.Notes, fmt.Sprintf("Contours are not the loss of the path: at the iterates the plane is %s "+
+				"off (median).", percent(r.Summary.PlaneErrorRelative.Value)))
 		}
 	}
 	a, b, residual := Values(&r.Path, "a"), Values(&r.Path, "b"), Values(&r.Path, "residual")
@@ -33,7 +34,10 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 	}
 	steps, epochs := r.Path.Column("step").Ints, r.Path.Column("epoch").Ints
 	for i := range a {
-		q := figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]), Epoch: int(epochs[i])}
+		q := figure.PathPoint{
+			A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]),
+			Epoch: int(epochs[i]),
+		}
 		if loss != nil {
 			q.Loss = loss[i]
 		}
@@ -59,27 +63,35 @@ func measured(title, xlabel, ylabel string, r *landscape.Result, values []float6
 	switch s := &r.Summary; {
 	case interpolated == 0:
 	case s.Evaluated < s.Planned:
-		f.Notes = append(f.Notes, fmt.Sprintf("Unfinished: %d of %d grid points are evaluated, the others interpolated.", s.Evaluated, s.Planned))
+		f.Notes = append(f.Notes, fmt.Sprintf("Unfinished: %d of %d grid points are evaluated, the others interpolated.",
+			s.Evaluated, s.Planned))
 	default:
-		f.Notes = append(f.Notes, fmt.Sprintf("%d of %d grid points, away from contours, are interpolated.", interpolated, nx*ny))
+		f.Notes = append(f.Notes, fmt.Sprintf("%d of %d grid points, away from contours, are interpolated.", interpolated,
+			nx*ny))
 	}
 	return f
+}
+
+// measureLabels names what a landscape or a line measures.
+var measureLabels = map[string]string{
+	"loss":                     "full training loss",
+	landscape.AccuracyName:     "training accuracy",
+	landscape.TestLossName:     "held-out loss",
+	landscape.TestAccuracyName: "held-out accuracy",
+	landscape.LambdaMinName:    "smallest eigenvalue of the Hessian",
+	landscape.LambdaMaxName:    "largest eigenvalue of the Hessian",
 }
 
 // Measures draws what was measured beside the loss, and the ratio of the extreme
 // eigenvalues as Li et al. map it; the field ZName has their names.
 func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Landscape {
-	labels := map[string]string{
-		landscape.AccuracyName: "training accuracy", landscape.TestLossName: "held-out loss", landscape.TestAccuracyName: "held-out accuracy",
-		landscape.LambdaMinName: "smallest eigenvalue of the Hessian", landscape.LambdaMaxName: "largest eigenvalue of the Hessian",
-	}
 	maps := map[string]figure.Map{
 		landscape.AccuracyName: figure.Reversed, landscape.TestAccuracyName: figure.Reversed,
 		landscape.LambdaMinName: figure.Diverging, landscape.LambdaMaxName: figure.Diverging,
 	}
 	var out []*figure.Landscape
 	for i, name := range r.Grid.Names {
-		label, ok := labels[name]
+		label, ok := measureLabels[name]
 		if !ok {
 			continue
 		}
@@ -108,7 +120,8 @@ func Directions(s *pca.Summary) (x, y string) {
 		if i >= len(null) {
 			return fmt.Sprintf("PC%d: %s of variance", i+1, percent(s.ExplainedVarianceRatio[i]))
 		}
-		return fmt.Sprintf("PC%d: %s of variance (random walk %s)", i+1, percent(s.ExplainedVarianceRatio[i]), percent(null[i]))
+		return fmt.Sprintf("PC%d: %s of variance (random walk %s)", i+1, percent(s.ExplainedVarianceRatio[i]),
+			percent(null[i]))
 	}
 	return label(0), label(1)
 }

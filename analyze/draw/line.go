@@ -10,7 +10,10 @@ import (
 // Line draws the loss on the straight line between the iterates of two steps, with
 // the held-out loss where the table has it. t is the table Losses of line.Between.
 func Line(title string, t *record.Table, from, to int64) *figure.Curves {
-	f := &figure.Curves{Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to), YLabel: "loss"}
+	f := &figure.Curves{
+		Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to),
+		YLabel: "loss",
+	}
 	x := Values(t, "alpha")
 	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss"), Points: sparse(x)})
 	if t.Column("test_loss") != nil {

@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -12,16 +13,13 @@ import (
 // highest, one figure a measure.
 func Lines(title, label string, r *landscape.Lines) []Named {
 	names := append([]string{"loss"}, r.Names...)
-	labels := map[string]string{"loss": "full training loss", landscape.AccuracyName: "training accuracy", landscape.TestLossName: "held-out loss", landscape.TestAccuracyName: "held-out accuracy"}
 	var out []Named
 	for _, name := range names {
-		y := labels[name]
-		if y == "" {
-			y = name
-		}
+		y := cmp.Or(measureLabels[name], name)
 		s := figure.Series{
 			Name: fmt.Sprintf("mean of %d lines, lowest to highest", r.Summary.Lines),
-			X:    Values(&r.Band, "a"), Y: Values(&r.Band, name+"_mean"), Low: Values(&r.Band, name+"_min"), Top: Values(&r.Band, name+"_max"),
+			X:    Values(&r.Band, "a"), Y: Values(&r.Band, name+"_mean"),
+			Low: Values(&r.Band, name+"_min"), Top: Values(&r.Band, name+"_max"),
 		}
 		f := &figure.Curves{Title: title, XLabel: label, YLabel: y}
 		switch {

@@ -76,7 +76,10 @@ func present(x, y []float64, sparse bool) (px, py []float64) {
 // Diffusion draws the mean squared displacement over the lag, one line a
 // waiting time; nil when there is nothing to draw on logarithmic axes.
 func Diffusion(title string, t *record.Table) *figure.Curves {
-	f := &figure.Curves{Title: title, XLabel: "lag in steps", YLabel: "squared displacement", XScale: figure.Log, YScale: figure.Log}
+	f := &figure.Curves{
+		Title: title, XLabel: "lag in steps", YLabel: "squared displacement", XScale: figure.Log,
+		YScale: figure.Log,
+	}
 	wait, lag := t.Column("wait").Ints, t.Column("lag").Ints
 	displacement, steps2 := Values(t, "displacement2"), Values(t, "steps2")
 	independent := figure.Series{Name: "independent steps from 0"}

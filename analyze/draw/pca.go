@@ -16,7 +16,10 @@ func PCA(title string, r *pca.Result) []Named {
 // Spectrum draws the shares of variance beside those of a random walk.
 func Spectrum(title string, r *pca.Result) *figure.Spectrum {
 	null := r.Summary.RandomWalk.ExplainedVarianceRatio
-	return &figure.Spectrum{Title: title, Ratios: r.ExplainedVarianceRatio, Null: null[:min(len(null), len(r.ExplainedVarianceRatio))]}
+	return &figure.Spectrum{
+		Title: title, Ratios: r.ExplainedVarianceRatio,
+		Null: null[:min(len(null), len(r.ExplainedVarianceRatio))],
+	}
 }
 
 // Scores draws the scores of the leading directions over the steps: a random

@@ -14,7 +14,9 @@ import (
 // order given, groups that it does not name not at all; a run is labelled by its
 // group, or where that has several on the plane by its own name. The labels name
 // the two directions; see [JointDirections].
-func Runs(title, xlabel, ylabel string, groups []string, l *compare.LandscapeResult, paths *compare.PathsResult) *figure.Landscape {
+func Runs(title, xlabel, ylabel string, groups []string, l *compare.LandscapeResult,
+	paths *compare.PathsResult,
+) *figure.Landscape {
 	f := measured(title, xlabel, ylabel, l.Result, l.Grid.Loss)
 	f.EqualAspect = true
 	t := &paths.Table

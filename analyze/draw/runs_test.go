@@ -20,7 +20,10 @@ func straight(t *testing.T, name, group string, seed uint64, endX, endY float32)
 		t.Fatal(err)
 	}
 	for k := range 5 {
-		s := &record.Step{Step: int64(k), Epoch: 1, Evaluations: int64(k), Theta: []float32{endX * float32(k) / 4, endY * float32(k) / 4}}
+		s := &record.Step{
+			Step: int64(k), Epoch: 1, Evaluations: int64(k),
+			Theta: []float32{endX * float32(k) / 4, endY * float32(k) / 4},
+		}
 		if k < 4 {
 			s.BatchLoss = record.Some(float64(k) + float64(seed))
 		}
@@ -34,7 +37,10 @@ func straight(t *testing.T, name, group string, seed uint64, endX, endY float32)
 // TestRuns: one path for each run, in the order of the groups, at the coordinates
 // of the table; two runs of one group are told apart by their names.
 func TestRuns(t *testing.T) {
-	runs := []compare.Run{straight(t, "a1", "a", 1, 4, 0), straight(t, "a2", "a", 2, 4, 4), straight(t, "b1", "b", 1, 0, 2)}
+	runs := []compare.Run{
+		straight(t, "a1", "a", 1, 4, 0), straight(t, "a2", "a", 2, 4, 4),
+		straight(t, "b1", "b", 1, 0, 2),
+	}
 	joint, err := compare.Joint(t.Context(), runs, pca.Options{Center: pca.Init})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +67,8 @@ func TestRuns(t *testing.T) {
 		last := p.Points[len(p.Points)-1]
 		end := map[string][2]float64{"a1": {4, 0}, "a2": {4, 4}, "b": {0, 2}}[p.Name]
 		// The plane is the whole space, so that distances on it are those in it.
-		if got, want := math.Hypot(last.A-p.Points[0].A, last.B-p.Points[0].B), math.Hypot(end[0], end[1]); math.Abs(got-want) > 1e-6 || last.Residual > 1e-6 || last.Step != 4 {
+		if got, want := math.Hypot(last.A-p.Points[0].A, last.B-p.Points[0].B), math.Hypot(end[0],
+			end[1]); math.Abs(got-want) > 1e-6 || last.Residual > 1e-6 || last.Step != 4 {
 			t.Errorf("the path of %s goes %v far on the plane and ends at %+v; want %v", p.Name, got, last, want)
 		}
 	}
@@ -76,7 +83,10 @@ func TestRuns(t *testing.T) {
 // TestSeries: the mean of the seeds, their range as a band, against the axis that
 // was asked for.
 func TestSeries(t *testing.T) {
-	runs := []compare.Run{straight(t, "a1", "a", 1, 4, 0), straight(t, "a3", "a", 3, 4, 0), straight(t, "b1", "b", 1, 0, 2)}
+	runs := []compare.Run{
+		straight(t, "a1", "a", 1, 4, 0), straight(t, "a3", "a", 3, 4, 0),
+		straight(t, "b1", "b", 1, 0, 2),
+	}
 	table, err := compare.Series(t.Context(), runs)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +106,8 @@ func TestSeries(t *testing.T) {
 	for k := range 4 {
 		v := float64(k)
 		if a.X[k] != v || a.Y[k] != v+2 || a.Low[k] != v+1 || a.Top[k] != v+3 {
-			t.Errorf("step %d of a: %v, %v from %v to %v; want %v from %v to %v", k, a.X[k], a.Y[k], a.Low[k], a.Top[k], v+2, v+1, v+3)
+			t.Errorf("step %d of a: %v, %v from %v to %v; want %v from %v to %v", k, a.X[k], a.Y[k], a.Low[k], a.Top[k], v+2,
+				v+1, v+3)
 		}
 	}
 	if b.Low != nil || b.Top != nil {

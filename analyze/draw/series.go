@@ -10,7 +10,10 @@ import (
 
 // seriesPanels are the quantities of the series figure.
 var seriesPanels = []struct{ column, label string }{
-	{"full_loss", "full training loss"}, {"batch_loss", "batch loss"}, {"displacement", "distance from \u03b8_{0}"}, {"update_cos", "cosine of updates"},
+	{"full_loss", "full training loss"},
+	{"batch_loss", "batch loss"},
+	{"displacement", "distance from \u03b8_{0}"},
+	{"update_cos", "cosine of updates"},
 }
 
 // mostPoints of a line: what a figure can show of a noisy quantity.
@@ -59,7 +62,8 @@ func Series(title string, t *record.Table, groups []string, against Against) *fi
 		f.Panels = append(f.Panels, panel)
 	}
 	if bands {
-		f.Notes = append(f.Notes, "lines are means over seeds, bands go from the lowest to the highest; batch losses and cosines are means over neighbouring steps")
+		f.Notes = append(f.Notes, "lines are means over seeds, bands go from the lowest to the highest; batch losses and "+
+			"cosines are means over neighbouring steps")
 	}
 	return f
 }

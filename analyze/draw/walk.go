@@ -35,7 +35,8 @@ func Walk(title string, r *walk.Result, p *path.Result) *figure.Walk {
 	// figure of their own.
 	zero, one := slices.Index(alphas, 0), slices.Index(alphas, 1)
 	f.Alphas = alphas[zero : one+1]
-	cosine, cosine2, distance := Values(&p.Table, "grad_cos"), Values(&p.Table, "update_cos"), Values(&p.Table, "displacement")
+	cosine, cosine2 := Values(&p.Table, "grad_cos"), Values(&p.Table, "update_cos")
+	distance := Values(&p.Table, "displacement")
 	at := func(v []float64, i int) float64 {
 		if v == nil || i >= len(v) {
 			return math.NaN()
@@ -43,7 +44,8 @@ func Walk(title string, r *walk.Result, p *path.Result) *figure.Walk {
 		return v[i]
 	}
 	add := func(i int) {
-		f.Cosine, f.Cosine2, f.Distance = append(f.Cosine, at(cosine, i)), append(f.Cosine2, at(cosine2, i)), append(f.Distance, at(distance, i))
+		f.Cosine, f.Cosine2 = append(f.Cosine, at(cosine, i)), append(f.Cosine2, at(cosine2, i))
+		f.Distance = append(f.Distance, at(distance, i))
 	}
 	for i, row := range rows {
 		f.Steps = append(f.Steps, int(steps[i]))
@@ -111,6 +113,7 @@ func Profile(title string, r *walk.Result) *figure.Curves {
 	return &figure.Curves{
 		Title: title, XLabel: "position on the step, \u03b1", YLabel: "full training loss, change from \u03b1 = 0",
 		YScale: figure.Linear, Series: []figure.Series{s},
-		Notes: []string{fmt.Sprintf("%d segments, steps %d to %d.", r.Summary.Segments, r.Summary.FirstStep, r.Summary.LastStep)},
+		Notes: []string{fmt.Sprintf("%d segments, steps %d to %d.", r.Summary.Segments, r.Summary.FirstStep,
+			r.Summary.LastStep)},
 	}
 }

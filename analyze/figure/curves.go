@@ -117,9 +117,11 @@ func (c *Curves) Alt() string {
 	text := fmt.Sprintf("%s over %s", cmp.Or(c.YLabel, "Values"), cmp.Or(c.XLabel, "x"))
 	for i, s := range c.Series {
 		if from, to, ok := s.ends(); ok && s.Stems {
-			text += fmt.Sprintf("; %s at %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), canvas.Short(s.X[0]), canvas.Short(s.X[len(s.X)-1]))
+			text += fmt.Sprintf("; %s at %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), canvas.Short(s.X[0]),
+				canvas.Short(s.X[len(s.X)-1]))
 		} else if ok {
-			text += fmt.Sprintf("; %s from %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), canvas.Short(from), canvas.Short(to))
+			text += fmt.Sprintf("; %s from %s to %s", cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), canvas.Short(from),
+				canvas.Short(to))
 		}
 	}
 	return text + "."
@@ -152,7 +154,10 @@ func (c *Curves) Draw(p *canvas.Page) {
 		xs = append(xs, s.X)
 		ys = append(ys, s.Y, s.Low, s.Top)
 	}
-	f := canvas.Frame{X: canvas.SpreadBy(0.015, c.XScale == Log, xs...), Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(100, ys...), ys...)}
+	f := canvas.Frame{
+		X: canvas.SpreadBy(0.015, c.XScale == Log, xs...),
+		Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(100, ys...), ys...),
+	}
 	f.X.Whole, f.X.Label, f.Y.Label = c.XWhole, c.XLabel, c.YLabel
 	m := p.Font * 0.7
 	box := p.Footnotes(c.notes(f.Y.Log), canvas.Box(m, m, p.W-m, p.H-m))

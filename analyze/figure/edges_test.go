@@ -27,7 +27,10 @@ func (s *surveyor) Bytes() ([]byte, error)         { return nil, nil }
 
 func (s *surveyor) Text(t canvas.Run) {
 	box := canvas.Box(math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1))
-	for _, c := range []canvas.Point{canvas.Pt(0, -canvas.Descent*t.Size), canvas.Pt(t.Width, -canvas.Descent*t.Size), canvas.Pt(0, canvas.CapHeight*t.Size), canvas.Pt(t.Width, canvas.CapHeight*t.Size)} {
+	for _, c := range []canvas.Point{
+		canvas.Pt(0, -canvas.Descent*t.Size), canvas.Pt(t.Width, -canvas.Descent*t.Size),
+		canvas.Pt(0, canvas.CapHeight*t.Size), canvas.Pt(t.Width, canvas.CapHeight*t.Size),
+	} {
 		q := t.At.Add(c.Rotate(t.Angle))
 		box = canvas.Box(math.Min(box.X0, q.X), math.Min(box.Y0, q.Y), math.Max(box.X1, q.X), math.Max(box.Y1, q.Y))
 	}
@@ -51,7 +54,10 @@ func survey(fig figure.Figure) []string {
 	style, ratio := fig.Defaults()
 	style = style.WithDefaults(ratio)
 	s := &surveyor{w: style.Width * 72, h: style.Height * 72}
-	fig.Draw(&canvas.Page{Device: s, W: s.w, H: s.h, Font: style.FontSize, Theme: canvas.ThemeOf(style.Theme == figure.Dark)})
+	fig.Draw(&canvas.Page{
+		Device: s, W: s.w, H: s.h, Font: style.FontSize,
+		Theme: canvas.ThemeOf(style.Theme == figure.Dark),
+	})
 	return s.problems
 }
 
@@ -68,26 +74,43 @@ func TestNothingCut(t *testing.T) {
 		ratios[i] = math.Exp(-float64(i))
 	}
 	const short, long = "loss", "full training loss on the held-out examples, change from \u03b1 = 0"
-	walk := &figure.Walk{Cosine: wave[:101], Distance: small, Title: long, CosineLabel: "cosine of gradients", Notes: []string{long}}
+	walk := &figure.Walk{
+		Cosine: wave[:101], Distance: small, Title: long, CosineLabel: "cosine of gradients",
+		Notes: []string{long},
+	}
 	for i := range 100 {
 		walk.Steps, walk.Losses = append(walk.Steps, i), append(walk.Losses, []float64{large[i], large[i+1]})
 	}
 	walk.Alphas = []float64{0, 1}
 	both := *walk
 	both.Cosine2, both.CosineLabel = small, ""
-	path := []figure.PathPoint{{A: 10, B: 0.2}, {A: 50, B: 0.5, Step: 10, Epoch: 1, Residual: 3}, {A: 60, B: 0.3, Step: 20, Epoch: 2}}
+	path := []figure.PathPoint{
+		{A: 10, B: 0.2},
+		{A: 50, B: 0.5, Step: 10, Epoch: 1, Residual: 3},
+		{A: 60, B: 0.3, Step: 20, Epoch: 2},
+	}
 	figures := map[string]figure.Figure{"walk": walk, "walk with two cosines": &both}
 	for name, label := range map[string]string{"short": short, "long": long} {
 		for values, y := range map[string][]float64{"waves": wave, "small": small, "large": large} {
 			series := []figure.Series{{Name: name, X: x, Y: y}, {Name: "the same with a long name", X: x, Y: y, Low: y, Top: y}}
-			figures["curves "+name+" "+values] = &figure.Curves{Series: series, Title: label, XLabel: label, YLabel: label, Notes: []string{label}}
+			figures["curves "+name+" "+values] = &figure.Curves{
+				Series: series, Title: label, XLabel: label, YLabel: label,
+				Notes: []string{label},
+			}
 			figures["panels "+name+" "+values] = &figure.Panels{
-				Panels: []figure.Panel{{Series: series, YLabel: label}, {Series: series, YLabel: short, References: []float64{y[3]}}, {YLabel: label}},
-				Title:  label, XLabel: label,
+				Panels: []figure.Panel{
+					{Series: series, YLabel: label},
+					{Series: series, YLabel: short, References: []float64{y[3]}},
+					{YLabel: label},
+				},
+				Title: label, XLabel: label,
 			}
 		}
 		figures["spectrum "+name] = &figure.Spectrum{Ratios: ratios, Null: ratios, Title: label}
-		l := &figure.Landscape{X: evenly(0, 100, 21), Y: evenly(-0.003, 1, 17), Path: path, Title: label, XLabel: label, YLabel: label, ZLabel: label, Notes: []string{label}}
+		l := &figure.Landscape{
+			X: evenly(0, 100, 21), Y: evenly(-0.003, 1, 17), Path: path, Title: label, XLabel: label,
+			YLabel: label, ZLabel: label, Notes: []string{label},
+		}
 		for _, b := range l.Y {
 			row := make([]float64, len(l.X))
 			for i, a := range l.X {
@@ -105,7 +128,13 @@ func TestNothingCut(t *testing.T) {
 		figures["trajectory "+name] = &figure.Trajectory{Path: path, Title: label, XLabel: label, YLabel: label}
 	}
 	for name, fig := range figures {
-		for _, s := range []figure.Style{{Width: figure.SingleColumn}, {}, {Width: 4.9}, {Width: 14, FontSize: 12}, {Width: figure.SingleColumn, FontSize: 9}} {
+		for _, s := range []figure.Style{
+			{Width: figure.SingleColumn},
+			{},
+			{Width: 4.9},
+			{Width: 14, FontSize: 12},
+			{Width: figure.SingleColumn, FontSize: 9},
+		} {
 			for _, p := range survey(figure.Styled(fig, s)) {
 				t.Errorf("%s, %v: %s", name, s, p)
 			}

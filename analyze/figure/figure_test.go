@@ -98,7 +98,8 @@ func TestPNGSize(t *testing.T) {
 		t.Errorf("3 x 2 inches at 100 dpi are %d x %d pixels, want 300 x 200", config.Width, config.Height)
 	}
 	// 100 dots per inch are 3937 per metre.
-	if i := bytes.Index(data, []byte("pHYs")); i < 0 || !bytes.Equal(data[i+4:i+13], []byte{0, 0, 15, 97, 0, 0, 15, 97, 1}) {
+	if i := bytes.Index(data, []byte("pHYs")); i < 0 || !bytes.Equal(data[i+4:i+13],
+		[]byte{0, 0, 15, 97, 0, 0, 15, 97, 1}) {
 		t.Error("the PNG does not say that it has 3937 pixels a metre")
 	}
 }
@@ -110,20 +111,31 @@ func TestDegenerate(t *testing.T) {
 	constant := func(v float64) [][]float64 { return sample(x, y, func(_, _ float64) float64 { return v }) }
 	plane := sample(x, y, func(a, b float64) float64 { return a + 10*b })
 	never := [][]bool{make([]bool, 4), make([]bool, 4), make([]bool, 4)}
-	outside := []figure.PathPoint{{A: -5, B: -5}, {A: 5, B: 5, Step: 1}, {A: nan, B: 1, Step: 2}, {A: 9, B: inf, Step: 3, Epoch: 1}}
+	outside := []figure.PathPoint{
+		{A: -5, B: -5},
+		{A: 5, B: 5, Step: 1},
+		{A: nan, B: 1, Step: 2},
+		{A: 9, B: inf, Step: 3, Epoch: 1},
+	}
 	spike := sample(x, y, func(a, b float64) float64 { return 1 + a })
 	spike[1][1] = 1e300
 	figures := map[string]figure.Figure{
-		"equal":             &figure.Landscape{X: x, Y: y, Z: constant(2.3)},
-		"zero":              &figure.Landscape{X: x, Y: y, Z: constant(0)},
-		"all NaN":           &figure.Landscape{X: x, Y: y, Z: constant(nan)},
-		"all +Inf":          &figure.Landscape{X: x, Y: y, Z: constant(inf)},
-		"all -Inf":          &figure.Landscape{X: x, Y: y, Z: constant(-inf)},
-		"none valid":        &figure.Landscape{X: x, Y: y, Z: plane, Valid: never},
-		"negative, log":     &figure.Landscape{X: x, Y: y, Z: constant(-1), Scale: figure.Log},
-		"spike":             &figure.Landscape{X: x, Y: y, Z: spike},
-		"huge":              &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })},
-		"tiny":              &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a + b) * 1e-300 })},
+		"equal":         &figure.Landscape{X: x, Y: y, Z: constant(2.3)},
+		"zero":          &figure.Landscape{X: x, Y: y, Z: constant(0)},
+		"all NaN":       &figure.Landscape{X: x, Y: y, Z: constant(nan)},
+		"all +Inf":      &figure.Landscape{X: x, Y: y, Z: constant(inf)},
+		"all -Inf":      &figure.Landscape{X: x, Y: y, Z: constant(-inf)},
+		"none valid":    &figure.Landscape{X: x, Y: y, Z: plane, Valid: never},
+		"negative, log": &figure.Landscape{X: x, Y: y, Z: constant(-1), Scale: figure.Log},
+		"spike":         &figure.Landscape{X: x, Y: y, Z: spike},
+		"huge": &figure.Landscape{
+			X: x, Y: y,
+			Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 }),
+		},
+		"tiny": &figure.Landscape{
+			X: x, Y: y,
+			Z: sample(x, y, func(a, b float64) float64 { return (a + b) * 1e-300 }),
+		},
 		"levels outside":    &figure.Landscape{X: x, Y: y, Z: plane, Levels: []float64{-100, 500}},
 		"two by two":        &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}, EqualAspect: true},
 		"path of one point": &figure.Landscape{X: x, Y: y, Z: plane, Path: outside[:1]},
@@ -131,7 +143,10 @@ func TestDegenerate(t *testing.T) {
 		"standing path":     &figure.Landscape{X: x, Y: y, Z: plane, Path: make([]figure.PathPoint, 50)},
 		"bare grid":         &figure.Landscape{X: x, Y: y, Z: plane},
 		"walk of one":       &figure.Walk{Steps: []int{0}, Alphas: []float64{0, 1}, Losses: [][]float64{{1, 0.5}}},
-		"walk of NaN":       &figure.Walk{Steps: []int{3}, Alphas: []float64{0, 1}, Losses: [][]float64{{nan, inf}}, Floor: []float64{nan}, Cosine: []float64{nan}, Distance: []float64{nan}, Barriers: []bool{true}},
+		"walk of NaN": &figure.Walk{
+			Steps: []int{3}, Alphas: []float64{0, 1}, Losses: [][]float64{{nan, inf}},
+			Floor: []float64{nan}, Cosine: []float64{nan}, Distance: []float64{nan}, Barriers: []bool{true},
+		},
 		"walk without alphas": &figure.Walk{
 			Steps: []int{3, 9}, Losses: [][]float64{{}, {}}, Barriers: []bool{true, true}, Floor: []float64{0, 0},
 		},
@@ -139,22 +154,40 @@ func TestDegenerate(t *testing.T) {
 		"diverging, zero":    &figure.Landscape{X: x, Y: y, Z: constant(0), Map: figure.Diverging},
 		"diverging, NaN":     &figure.Landscape{X: x, Y: y, Z: constant(nan), Map: figure.Diverging},
 		"reversed, equal":    &figure.Landscape{X: x, Y: y, Z: constant(99), Map: figure.Reversed},
-		"runs":               &figure.Landscape{X: x, Y: y, Z: plane, Paths: []figure.LabelledPath{{Name: "a"}, {Name: "b", Points: outside}, {Name: "c", Points: outside[:1]}}},
+		"runs": &figure.Landscape{
+			X: x, Y: y, Z: plane,
+			Paths: []figure.LabelledPath{{Name: "a"}, {Name: "b", Points: outside}, {Name: "c", Points: outside[:1]}},
+		},
 		"panels without values": &figure.Panels{Panels: []figure.Panel{
 			{},
 			{Series: []figure.Series{{}}, References: []float64{3}},
 			{Series: []figure.Series{{X: []float64{1, 2}, Y: []float64{nan, -1}, Points: true}}, YScale: figure.Log},
 		}},
-		"surface, equal":         &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(2.3), Path: outside}},
-		"surface, NaN":           &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}},
-		"surface, +Inf":          &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(inf)}},
-		"surface, huge":          &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 })}},
-		"surface, spike":         &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
-		"surface, two by two":    &surface.Figure{Landscape: &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}}, Azimuth: 90, Elevation: 85},
-		"surface, seen end-on":   &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360, Elevation: 5},
-		"surface, infinite loss": &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: plane, Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}}}},
-		"empty curve":            &figure.Curves{Series: []figure.Series{{}}},
-		"one value":              &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}}, YScale: figure.Log},
+		"surface, equal": &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(2.3), Path: outside}},
+		"surface, NaN":   &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(nan), Path: outside}},
+		"surface, +Inf":  &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: constant(inf)}},
+		"surface, huge": &surface.Figure{Landscape: &figure.Landscape{
+			X: x, Y: y,
+			Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 }),
+		}},
+		"surface, spike": &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
+		"surface, two by two": &surface.Figure{Landscape: &figure.Landscape{
+			X: x[:2], Y: y[:2],
+			Z: [][]float64{{0, 1}, {2, 3}},
+		}, Azimuth: 90, Elevation: 85},
+		"surface, seen end-on": &surface.Figure{
+			Landscape: &figure.Landscape{X: x, Y: y, Z: plane}, Azimuth: 360,
+			Elevation: 5,
+		},
+		"surface, infinite loss": &surface.Figure{Landscape: &figure.Landscape{
+			X: x, Y: y, Z: plane,
+			Path: []figure.PathPoint{{Loss: inf}, {A: 0.5, B: 1, Loss: 3}, {A: 1, B: 1, Loss: -1e300}},
+		}},
+		"empty curve": &figure.Curves{Series: []figure.Series{{}}},
+		"one value": &figure.Curves{
+			Series: []figure.Series{{X: []float64{1}, Y: []float64{7}, Points: true}},
+			YScale: figure.Log,
+		},
 		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
 			X: []float64{1, 2, 3}, Y: []float64{nan, -1, inf}, Low: []float64{nan, 0, -inf}, Top: []float64{nan, 1, inf},
 		}}, YScale: figure.Log, XScale: figure.Log},
@@ -205,16 +238,34 @@ func TestWrongInput(t *testing.T) {
 		{"Landscape.Levels[0] is -1;", land(func(l *figure.Landscape) { l.Levels, l.Scale = []float64{-1, 1}, figure.Log })},
 		{"Landscape.Scale is \"sqrt\";", land(func(l *figure.Landscape) { l.Scale = "sqrt" })},
 		{"Landscape.Map is \"rainbow\";", land(func(l *figure.Landscape) { l.Map = "rainbow" })},
-		{"Landscape.Scale is \"log\" with Map \"diverging\";", land(func(l *figure.Landscape) { l.Map, l.Scale = figure.Diverging, figure.Log })},
-		{"Landscape.Path and Paths have 301 and 1;", land(func(l *figure.Landscape) { l.Paths = []figure.LabelledPath{{Name: "a"}} })},
-		{"Landscape.Paths[0].Name is empty;", land(func(l *figure.Landscape) { l.Path, l.Paths = nil, []figure.LabelledPath{{}} })},
+		{
+			"Landscape.Scale is \"log\" with Map \"diverging\";",
+			land(func(l *figure.Landscape) { l.Map, l.Scale = figure.Diverging, figure.Log }),
+		},
+		{
+			"Landscape.Path and Paths have 301 and 1;",
+			land(func(l *figure.Landscape) { l.Paths = []figure.LabelledPath{{Name: "a"}} }),
+		},
+		{"Landscape.Paths[0].Name is empty;", land(func(l *figure.Landscape) {
+			l.Path, l.Paths = nil,
+				[]figure.LabelledPath{{}}
+		})},
 		{"Landscape.Paths[1].Name is \"a\" as of Paths[0];", land(func(l *figure.Landscape) {
 			l.Path, l.Paths = nil, []figure.LabelledPath{{Name: "a"}, {Name: "a"}}
 		})},
 		{"Panels.Panels is empty;", &figure.Panels{}},
-		{"Panels.Panels[1].Series[0].Y has 0 values; X has 1", &figure.Panels{Panels: []figure.Panel{{}, {Series: []figure.Series{{X: []float64{1}}}}}}},
-		{"Panels.Panels[0].Series[1].Name is \"\" again;", &figure.Panels{Panels: []figure.Panel{{Series: []figure.Series{{}, {}}}}}},
-		{"Panels.Panels[0].References[0] is NaN;", &figure.Panels{Panels: []figure.Panel{{References: []float64{math.NaN()}}}}},
+		{
+			"Panels.Panels[1].Series[0].Y has 0 values; X has 1",
+			&figure.Panels{Panels: []figure.Panel{{}, {Series: []figure.Series{{X: []float64{1}}}}}},
+		},
+		{
+			"Panels.Panels[0].Series[1].Name is \"\" again;",
+			&figure.Panels{Panels: []figure.Panel{{Series: []figure.Series{{}, {}}}}},
+		},
+		{
+			"Panels.Panels[0].References[0] is NaN;",
+			&figure.Panels{Panels: []figure.Panel{{References: []float64{math.NaN()}}}},
+		},
 		{"Surface.Landscape is nil;", &surface.Figure{}},
 		{"Surface.Azimuth is 400;", &surface.Figure{Landscape: exampleLandscape(), Azimuth: 400}},
 		{"Surface.Elevation is 90;", &surface.Figure{Landscape: exampleLandscape(), Elevation: 90}},
@@ -225,7 +276,10 @@ func TestWrongInput(t *testing.T) {
 		{"Walk.Losses[4] has 10 values; Alphas has 11", walk(func(w *figure.Walk) { w.Losses[4] = w.Losses[4][:10] })},
 		{"Walk.Cosine has 3 values;", walk(func(w *figure.Walk) { w.Cosine = w.Cosine[:3] })},
 		{"Curves.Series is empty;", &figure.Curves{}},
-		{"Curves.Series[0].Top has 0 values; X has 1", &figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{1}, Low: []float64{1}}}}},
+		{
+			"Curves.Series[0].Top has 0 values; X has 1",
+			&figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{1}, Low: []float64{1}}}},
+		},
 		{"Spectrum.Ratios is empty;", &figure.Spectrum{}},
 	} {
 		err := figure.Render(io.Discard, c.fig, figure.PNG)
@@ -314,22 +368,34 @@ func TestWalkWindow(t *testing.T) {
 // TestNotes checks that what is not drawn is said.
 func TestNotes(t *testing.T) {
 	svg := string(render(t, gallery()["landscape-gaps"], figure.SVG))
-	for _, want := range []string{"grid points have no value.", "grid points are infinite.", "of 301 iterates are outside the grid.", ">+Inf<", ">no value<"} {
+	for _, want := range []string{
+		"grid points have no value.", "grid points are infinite.",
+		"of 301 iterates are outside the grid.", ">+Inf<", ">no value<",
+	} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the figure does not say %q", want)
 		}
 	}
-	if svg := string(render(t, gallery()["surface-holes"], figure.SVG)); !strings.Contains(svg, "grid points have no value.") || !strings.Contains(svg, "grid points are infinite.") {
+	if svg := string(render(t, gallery()["surface-holes"], figure.SVG)); !strings.Contains(svg,
+		"grid points have no value.") || !strings.Contains(svg, "grid points are infinite.") {
 		t.Error("the surface does not say that it has holes")
 	}
-	tiles := &figure.Landscape{X: grid(0, 1, 4), Y: grid(0, 1, 3), Z: sample(grid(0, 1, 4), grid(0, 1, 3), math.Hypot), Mosaic: true}
+	tiles := &figure.Landscape{
+		X: grid(0, 1, 4), Y: grid(0, 1, 3), Z: sample(grid(0, 1, 4), grid(0, 1, 3), math.Hypot),
+		Mosaic: true,
+	}
 	tiles.Valid = [][]bool{{true, false, true, false}, {false, true, false, true}, {true, true, true, true}}
-	if svg := string(render(t, tiles, figure.SVG)); !strings.Contains(svg, "4 of 12 grid points have no value.") || !strings.Contains(svg, ">no value<") {
+	if svg := string(render(t, tiles, figure.SVG)); !strings.Contains(svg,
+		"4 of 12 grid points have no value.") || !strings.Contains(svg, ">no value<") {
 		t.Error("tiles that are missing are not told of")
 	}
 	wide := grid(0, 1, 260)
-	large := &surface.Figure{Landscape: &figure.Landscape{X: wide, Y: grid(0, 1, 130), Z: sample(wide, grid(0, 1, 130), math.Hypot)}}
-	if svg := string(render(t, large, figure.SVG)); !strings.Contains(svg, "Of 260 by 130 grid points one row and one column in 2 is drawn.") {
+	large := &surface.Figure{Landscape: &figure.Landscape{
+		X: wide, Y: grid(0, 1, 130),
+		Z: sample(wide, grid(0, 1, 130), math.Hypot),
+	}}
+	if svg := string(render(t, large, figure.SVG)); !strings.Contains(svg,
+		"Of 260 by 130 grid points one row and one column in 2 is drawn.") {
 		t.Error("the surface does not say that it is thinned")
 	}
 	x, y := grid(0, 1, 20), grid(0, 1, 20)

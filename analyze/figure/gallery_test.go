@@ -249,13 +249,17 @@ func gallery() map[string]figure.Figure {
 			{Name: "full training loss", X: steps, Y: mean, Low: low, Top: top},
 		},
 	}
-	lengths := figure.Curves{XLabel: "step", YLabel: "step length", XWhole: true, Style: figure.Style{Width: figure.SingleColumn}}
+	lengths := figure.Curves{
+		XLabel: "step", YLabel: "step length", XWhole: true,
+		Style: figure.Style{Width: figure.SingleColumn},
+	}
 	for i := range 4 {
 		y := make([]float64, len(steps))
 		for k := range y {
 			y[k] = 0.004 * (1 + float64(i)*0.5 + math.Sin(steps[k]/float64(20+i*9)))
 		}
-		lengths.Series = append(lengths.Series, figure.Series{Name: []string{"SGD", "momentum 0.9", "Adam", "Entropy-SGD"}[i], X: steps, Y: y})
+		lengths.Series = append(lengths.Series,
+			figure.Series{Name: []string{"SGD", "momentum 0.9", "Adam", "Entropy-SGD"}[i], X: steps, Y: y})
 	}
 	out["curves-four"] = &lengths
 	var ratios, null []float64
@@ -264,7 +268,10 @@ func gallery() map[string]figure.Figure {
 		null = append(null, 6/(math.Pi*math.Pi*float64(k*k)))
 	}
 	out["spectrum"] = &figure.Spectrum{Title: "Principal directions of 300 iterates", Ratios: ratios, Null: null}
-	out["spectrum-linear"] = &figure.Spectrum{Ratios: ratios[:6], Null: null[:6], Scale: figure.Linear, Style: figure.Style{Width: figure.SingleColumn}}
+	out["spectrum-linear"] = &figure.Spectrum{
+		Ratios: ratios[:6], Null: null[:6], Scale: figure.Linear,
+		Style: figure.Style{Width: figure.SingleColumn},
+	}
 	return out
 }
 

@@ -35,7 +35,7 @@ type Landscape struct {
 	ZName  string // of the column in the table; "" is "full_loss"
 
 	Map         Map       // what the colours mean; "" is Sequential
-	Scale       Scale     // of the levels; Auto takes a logarithm when the loss is positive, spans a factor of 20 and Map is Sequential
+	Scale       Scale     // of the levels; Auto is Log for a positive loss over a factor of 20 with a Sequential Map
 	Levels      []float64 // strictly increasing; nil chooses them with [Levels]
 	LevelCount  int       // about how many are chosen, 2 to 100; 0 is 11
 	EqualAspect bool      // one unit is as long on both axes, unless the map would be too flat or too narrow to read
@@ -67,7 +67,10 @@ func (l *Landscape) wideRatio() float64 {
 		return high // drawing says what is wrong
 	}
 	w, h := s.Width*72, s.Width*72*high
-	p := &canvas.Page{Device: canvas.NewSVG(w, h, canvas.ThemeOf(s.Theme == Dark).Background, "", ""), W: w, H: h, Font: s.FontSize, Theme: canvas.ThemeOf(s.Theme == Dark)}
+	p := &canvas.Page{
+		Device: canvas.NewSVG(w, h, canvas.ThemeOf(s.Theme == Dark).Background, "", ""), W: w, H: h,
+		Font: s.FontSize, Theme: canvas.ThemeOf(s.Theme == Dark),
+	}
 	z := l.Relief()
 	at := l.lay(p, &z, l.entries(p, &z, false), 0)
 	return (h - at.spare) / w
@@ -144,7 +147,8 @@ func (l *Landscape) Validate() error {
 		return err
 	}
 	if l.Map == Diverging && l.Scale == Log {
-		return fmt.Errorf("%w: Landscape.Scale is %q with Map %q; values of both signs have no logarithm", ErrInput, Log, Diverging)
+		return fmt.Errorf("%w: Landscape.Scale is %q with Map %q; values of both signs have no logarithm", ErrInput, Log,
+			Diverging)
 	}
 	if err := l.validatePaths(); err != nil {
 		return err
@@ -217,7 +221,10 @@ func pathsAlt(trails []plane.Trail) string {
 
 func (l *Landscape) Relief() plane.Relief {
 	n := len(l.X) * len(l.Y)
-	s := plane.Relief{Field: plane.Field{X: l.X, Y: l.Y, Z: make([]float64, n), OK: make([]bool, n)}, Infinite: make([]bool, n)}
+	s := plane.Relief{
+		Field:    plane.Field{X: l.X, Y: l.Y, Z: make([]float64, n), OK: make([]bool, n)},
+		Infinite: make([]bool, n),
+	}
 	s.Diverging, s.Reversed = l.Map == Diverging, l.Map == Reversed
 	s.Min, s.Max = math.NaN(), math.NaN()
 	var finite []float64
@@ -262,7 +269,8 @@ func (l *Landscape) Relief() plane.Relief {
 
 func (l *Landscape) validatePaths() error {
 	if len(l.Path) > 0 && len(l.Paths) > 0 {
-		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty", ErrInput, len(l.Path), len(l.Paths))
+		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty", ErrInput, len(l.Path),
+			len(l.Paths))
 	}
 	seen := make(map[string]int)
 	for i, q := range l.Paths {

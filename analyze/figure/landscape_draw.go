@@ -126,10 +126,12 @@ func (l *Landscape) GridNotes(s *plane.Relief) []string {
 		out = append(out, points(s.InfCount)+" are infinite.")
 	}
 	if s.Above > 0 {
-		out = append(out, fmt.Sprintf("%s above %s share the top colour; the largest is %s.", points(s.Above), canvas.Short(s.Hi), canvas.Short(s.Max)))
+		out = append(out, fmt.Sprintf("%s above %s share the top colour; the largest is %s.", points(s.Above),
+			canvas.Short(s.Hi), canvas.Short(s.Max)))
 	}
 	if s.Below > 0 {
-		out = append(out, fmt.Sprintf("%s below %s share the bottom colour; the smallest is %s.", points(s.Below), canvas.Short(s.Lo), canvas.Short(s.Min)))
+		out = append(out, fmt.Sprintf("%s below %s share the bottom colour; the smallest is %s.", points(s.Below),
+			canvas.Short(s.Lo), canvas.Short(s.Min)))
 	}
 	if s.Min == s.Max {
 		out = append(out, fmt.Sprintf("Every value is %s.", canvas.Short(s.Min)))
@@ -153,11 +155,13 @@ func (l *Landscape) entries(p *canvas.Page, s *plane.Relief, moving bool) []canv
 	out := plane.PathEntries(l.Trails(), moving)
 	out = append(out, s.SignEntry(p)...)
 	if s.Missing > 0 {
-		out = append(out, canvas.BoxEntry("no value", func(p *canvas.Page, r canvas.Rect) { plane.HatchMissing(p, []canvas.Rect{r}) }))
+		out = append(out, canvas.BoxEntry("no value",
+			func(p *canvas.Page, r canvas.Rect) { plane.HatchMissing(p, []canvas.Rect{r}) }))
 	}
 	if s.InfCount > 0 {
 		colors := s.BandColors()
-		out = append(out, canvas.BoxEntry("+Inf", func(p *canvas.Page, r canvas.Rect) { plane.HatchInfinite(p, []canvas.Rect{r}, colors[len(colors)-1]) }))
+		out = append(out, canvas.BoxEntry("+Inf",
+			func(p *canvas.Page, r canvas.Rect) { plane.HatchInfinite(p, []canvas.Rect{r}, colors[len(colors)-1]) }))
 	}
 	return out
 }

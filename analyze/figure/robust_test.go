@@ -39,13 +39,17 @@ func TestAnyLandscape(t *testing.T) {
 		x, y := grid(0, 1, nx), grid(0, 1, ny)
 		l := &figure.Landscape{
 			X: x, Y: y, Z: sample(x, y, func(_, _ float64) float64 { return value.Draw(t, "z") }),
-			Map:         rapid.SampledFrom([]figure.Map{"", figure.Sequential, figure.Reversed, figure.Diverging}).Draw(t, "map"),
+			Map: rapid.SampledFrom([]figure.Map{"", figure.Sequential, figure.Reversed, figure.Diverging}).Draw(t,
+				"map"),
 			Scale:       rapid.SampledFrom([]figure.Scale{figure.Auto, figure.Linear, figure.Log}).Draw(t, "scale"),
 			EqualAspect: rapid.Bool().Draw(t, "equal"),
 			Style:       figure.Style{Width: 2.2, DPI: 50},
 		}
 		if rapid.Bool().Draw(t, "several") {
-			l.Paths = []figure.LabelledPath{{Name: "a", Points: path.Draw(t, "path a")}, {Name: "b", Points: path.Draw(t, "path b")}}
+			l.Paths = []figure.LabelledPath{
+				{Name: "a", Points: path.Draw(t, "path a")},
+				{Name: "b", Points: path.Draw(t, "path b")},
+			}
 		} else {
 			l.Path = path.Draw(t, "path")
 		}

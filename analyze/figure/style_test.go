@@ -13,7 +13,10 @@ import (
 // that itself.
 func TestStyled(t *testing.T) {
 	all := gallery()
-	for _, name := range []string{"landscape-linear", "surface-coarse", "panels", "walk-double", "curves-band", "spectrum"} {
+	for _, name := range []string{
+		"landscape-linear", "surface-coarse", "panels", "walk-double", "curves-band",
+		"spectrum",
+	} {
 		fig := all[name]
 		before := svgOf(t, fig)
 		dark := figure.Styled(fig, figure.Style{Theme: figure.Dark, Width: figure.SingleColumn, FontSize: 7, DPI: 72})
@@ -84,7 +87,10 @@ func TestScaled(t *testing.T) {
 		{"cosines", &figure.Curves{Series: series(1, -0.5, 0.2)}, figure.Auto, figure.Linear},
 		{"a change", &figure.Curves{Series: series(1, 2, 3), YScale: figure.Linear}, figure.Linear, figure.Linear},
 		{"panels", &figure.Panels{Panels: []figure.Panel{{Series: series(1, 2, 3)}}}, figure.Log, figure.Linear},
-		{"panel with a zero line", &figure.Panels{Panels: []figure.Panel{{Series: series(1, 2, 3), References: []float64{-1}}}}, figure.Auto, figure.Linear},
+		{"panel with a zero line", &figure.Panels{Panels: []figure.Panel{{
+			Series:     series(1, 2, 3),
+			References: []float64{-1},
+		}}}, figure.Auto, figure.Linear},
 		{"walk", exampleWalk(20, 0.1), figure.Log, figure.Linear},
 		{"landscape", land, figure.Log, figure.Linear},
 		{"eigenvalues", signed, figure.Auto, figure.Linear},
@@ -120,7 +126,10 @@ func TestLevelCount(t *testing.T) {
 
 // TestAltOfGaps: the text for readers who do not see names values, not gaps.
 func TestAltOfGaps(t *testing.T) {
-	c := &figure.Curves{Series: []figure.Series{{Name: "a", X: []float64{0, 1, 2, 3}, Y: []float64{math.NaN(), 2, 1, math.NaN()}}, {Name: "b", X: []float64{0}, Y: []float64{math.NaN()}}}}
+	c := &figure.Curves{Series: []figure.Series{{
+		Name: "a", X: []float64{0, 1, 2, 3},
+		Y: []float64{math.NaN(), 2, 1, math.NaN()},
+	}, {Name: "b", X: []float64{0}, Y: []float64{math.NaN()}}}}
 	if got, want := c.Alt(), "Values over x; a from 2 to 1."; got != want {
 		t.Errorf("alt %q, want %q", got, want)
 	}
@@ -137,7 +146,8 @@ func TestTrajectory(t *testing.T) {
 		"without a place":       {{A: 1, B: 1}, {A: math.NaN(), B: math.Inf(1), Step: 1}, {A: 2, B: 2, Step: 2}},
 	} {
 		f := &figure.Trajectory{Path: path}
-		if svg := svgOf(t, f); bytes.Contains(svg, []byte("NaN\"")) || bytes.Contains(svg, []byte("outside the grid")) && name == "walk" {
+		if svg := svgOf(t, f); bytes.Contains(svg, []byte("NaN\"")) || bytes.Contains(svg,
+			[]byte("outside the grid")) && name == "walk" {
 			t.Errorf("%s: %.300s", name, svg)
 		}
 		table := f.Table()

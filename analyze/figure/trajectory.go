@@ -70,7 +70,8 @@ func (t *Trajectory) Table() record.Table {
 
 // Alt implements Figure.
 func (t *Trajectory) Alt() string {
-	return fmt.Sprintf("The walk on a plane, %s over %s", cmp.Or(t.YLabel, "the second direction"), cmp.Or(t.XLabel, "the first")) +
+	return fmt.Sprintf("The walk on a plane, %s over %s", cmp.Or(t.YLabel, "the second direction"),
+		cmp.Or(t.XLabel, "the first")) +
 		pathsAlt(t.landscape().Trails()) + "."
 }
 

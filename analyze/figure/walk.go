@@ -115,7 +115,8 @@ func (w *Walk) Validate() error {
 		{"Distance", len(w.Distance), 1},
 	} {
 		if f.n != 0 && f.n != n && f.n != n+f.more {
-			return fmt.Errorf("%w: Walk.%s has %d values; %d segments want 0 or %d (per-step slices may have one more)", ErrInput, f.name, f.n, n, n)
+			return fmt.Errorf("%w: Walk.%s has %d values; %d segments want 0 or %d (per-step slices may have one more)",
+				ErrInput, f.name, f.n, n, n)
 		}
 	}
 	return w.Scale.validate("Walk.Scale")
@@ -222,7 +223,8 @@ func (w *Walk) Alt() string {
 	if w.Distance != nil {
 		s += "; distance from the first iterate"
 	}
-	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", canvas.Short(w.iterateLoss(0)), canvas.Short(w.iterateLoss(last)))
+	return s + fmt.Sprintf(". Loss at the start %s, at the end %s.", canvas.Short(w.iterateLoss(0)),
+		canvas.Short(w.iterateLoss(last)))
 }
 
 func (w *Walk) WithStyle(s Style) Figure { c := *w; c.Style = s; return &c }

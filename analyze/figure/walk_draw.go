@@ -24,7 +24,8 @@ func (w *Walk) series() walkSeries {
 	iterate := func(i int, step float64) {
 		s.iterX = append(s.iterX, step)
 		s.iter = append(s.iter, w.iterateLoss(i))
-		s.cos, s.cos2, s.dist = append(s.cos, at(w.Cosine, i)), append(s.cos2, at(w.Cosine2, i)), append(s.dist, at(w.Distance, i))
+		s.cos, s.cos2 = append(s.cos, at(w.Cosine, i)), append(s.cos2, at(w.Cosine2, i))
+		s.dist = append(s.dist, at(w.Distance, i))
 	}
 	for i := range last {
 		step := float64(w.Steps[i])
@@ -112,7 +113,8 @@ func (w *Walk) notes(s walkSeries) []string {
 		}
 	}
 	if missing+infinite > 0 {
-		out = append(out, fmt.Sprintf("%d of %d losses are not drawn: %d are NaN, %d are infinite.", missing+infinite, last*len(w.Alphas), missing, infinite))
+		out = append(out, fmt.Sprintf("%d of %d losses are not drawn: %d are NaN, %d are infinite.", missing+infinite,
+			last*len(w.Alphas), missing, infinite))
 	}
 	return append(out, w.Notes...)
 }
@@ -127,18 +129,22 @@ func (w *Walk) floorPen(p *canvas.Page) canvas.Pen {
 
 func (w *Walk) entries(p *canvas.Page, s walkSeries) []canvas.Entry {
 	line := p.Theme.Series[0]
-	out := []canvas.Entry{canvas.LineEntry("loss between iterates", w.linePen(p)), canvas.MarkEntry("iterate", func(p *canvas.Page, at canvas.Point) {
-		var c canvas.Path
-		c.Circle(at, w.dotRadius(p))
-		p.Fill(c, line)
-	})}
+	out := []canvas.Entry{
+		canvas.LineEntry("loss between iterates", w.linePen(p)),
+		canvas.MarkEntry("iterate", func(p *canvas.Page, at canvas.Point) {
+			var c canvas.Path
+			c.Circle(at, w.dotRadius(p))
+			p.Fill(c, line)
+		}),
+	}
 	if w.Floor != nil {
 		out = append(out, canvas.LineEntry("valley floor", w.floorPen(p)))
 	}
 	if len(s.barrierX) > 0 {
-		out = append(out, canvas.MarkEntry(fmt.Sprintf("barrier (%d)", len(s.barrierX)), func(p *canvas.Page, at canvas.Point) {
-			barrierMark(p, at.Sub(canvas.Pt(0, p.Font*0.55)))
-		}))
+		out = append(out, canvas.MarkEntry(fmt.Sprintf("barrier (%d)", len(s.barrierX)),
+			func(p *canvas.Page, at canvas.Point) {
+				barrierMark(p, at.Sub(canvas.Pt(0, p.Font*0.55)))
+			}))
 	}
 	return out
 }
@@ -150,7 +156,8 @@ func (w *Walk) cosineEntries(p *canvas.Page) []canvas.Entry {
 	}
 	return []canvas.Entry{
 		canvas.LineEntry(cmp.Or(w.CosineLabel, "consecutive gradients"), canvas.Pen{Width: 0.9, Color: p.Theme.Series[0]}),
-		canvas.LineEntry(cmp.Or(w.Cosine2Label, "consecutive updates"), canvas.Pen{Width: 0.9, Color: p.Theme.Series[3], Dash: []float64{2, 1.2}}),
+		canvas.LineEntry(cmp.Or(w.Cosine2Label, "consecutive updates"),
+			canvas.Pen{Width: 0.9, Color: p.Theme.Series[3], Dash: []float64{2, 1.2}}),
 	}
 }
 

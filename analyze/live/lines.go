@@ -44,7 +44,8 @@ func (l *Log) Lines(s *Status, width int) []string {
 	graph := max(0, min(60, width-label-30))
 	out := []string{
 		fmt.Sprintf("%s: %s", s.Run, l.title()),
-		fmt.Sprintf("%s, step %d of %d%s, epoch %d of %d%s", s.State, s.Step, s.Steps, share(s.Step, s.Steps), s.Epoch, s.Epochs, s.pace()),
+		fmt.Sprintf("%s, step %d of %d%s, epoch %d of %d%s", s.State, s.Step, s.Steps, share(s.Step, s.Steps), s.Epoch,
+			s.Epochs, s.pace()),
 		"",
 	}
 	row := func(name, text string, get func(*Point) record.Optional, lo, hi float64) {
@@ -58,7 +59,8 @@ func (l *Log) Lines(s *Status, width int) []string {
 	row("loss", number(s.BatchLoss)+" mini-batch", func(p *Point) record.Optional { return p.BatchLoss }, nan, nan)
 	row("", fmt.Sprintf("%s all, %s held out", number(s.FullLoss), number(s.TestLoss)), nil, 0, 0)
 	row("step length", number(s.StepLength), func(p *Point) record.Optional { return p.UpdateNorm }, 0, nan)
-	row("cosine", fmt.Sprintf("%s of updates", number(s.UpdateCos)), func(p *Point) record.Optional { return p.UpdateCos }, -1, 1)
+	row("cosine", fmt.Sprintf("%s of updates", number(s.UpdateCos)),
+		func(p *Point) record.Optional { return p.UpdateCos }, -1, 1)
 	row("", fmt.Sprintf("%s of gradients", number(s.GradCos)), func(p *Point) record.Optional { return p.GradCos }, -1, 1)
 	row("rate", number(s.LearningRate), func(p *Point) record.Optional { return p.LearningRate }, 0, nan)
 	row("queue", s.queue(), nil, 0, 0)

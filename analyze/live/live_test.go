@@ -40,7 +40,8 @@ func rows(steps int64) []record.Step {
 	var out []record.Step
 	for k := range steps + 1 {
 		s := record.Step{
-			Step: k, Epoch: int32(1 + min(k, steps-1)/10), WallTime: start.Add(time.Duration(k) * 100 * time.Millisecond), LearningRate: record.Some(0.1),
+			Step: k, Epoch: int32(1 + min(k,
+				steps-1)/10), WallTime: start.Add(time.Duration(k) * 100 * time.Millisecond), LearningRate: record.Some(0.1),
 			Theta: append([]float32(nil), theta...), Grad: make([]float32, parameters),
 		}
 		loss := 0.0
@@ -316,7 +317,8 @@ func TestThinned(t *testing.T) {
 	last := record.Step{Step: s.Step + 1, Epoch: s.Epoch, Theta: s.Theta}
 	l.Add(&last)
 	if status := l.Status(time.Now()); status.Step != last.Step || status.BatchLoss != s.BatchLoss || status.LearningRate != s.LearningRate {
-		t.Errorf("at the end: step %d, batch loss %v, learning rate %v; want those of step %d", status.Step, status.BatchLoss, status.LearningRate, s.Step)
+		t.Errorf("at the end: step %d, batch loss %v, learning rate %v; want those of step %d", status.Step,
+			status.BatchLoss, status.LearningRate, s.Step)
 	}
 }
 

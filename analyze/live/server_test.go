@@ -43,7 +43,8 @@ func TestServer(t *testing.T) {
 	}
 	const host = "127.0.0.1:8347"
 	page := body(t, get(t, s, http.MethodGet, host, "/"))
-	if strings.Contains(page, "<b>") || !strings.Contains(page, "mlp:4, sgd, batch 10") || !strings.Contains(page, "report.html") {
+	if strings.Contains(page, "<b>") || !strings.Contains(page, "mlp:4, sgd, batch 10") || !strings.Contains(page,
+		"report.html") {
 		t.Errorf("page: %s", page)
 	}
 	for _, outside := range []string{"http:", "https:", "//"} {
@@ -73,7 +74,8 @@ func TestServer(t *testing.T) {
 		for _, look := range []string{"", "?theme=dark&width=3.4", "?theme=light&width=7", "?theme=pink&width=1e9"} {
 			r := get(t, s, http.MethodGet, "localhost:8347", "/0/"+f.Name+".svg"+look)
 			svg := body(t, r)
-			if r.StatusCode != 200 || r.Header.Get("Content-Type") != "image/svg+xml" || xml.Unmarshal([]byte(svg), new(struct{})) != nil {
+			if r.StatusCode != 200 || r.Header.Get("Content-Type") != "image/svg+xml" || xml.Unmarshal([]byte(svg),
+				new(struct{})) != nil {
 				t.Errorf("%s%s: %d, %.200s", f.Name, look, r.StatusCode, svg)
 			}
 			if dark := strings.Contains(svg, "#16181d"); dark != strings.Contains(look, "dark") {
@@ -124,7 +126,8 @@ func TestServer(t *testing.T) {
 		t.Errorf("a report that is not there: %d", got)
 	}
 	failing := &live.Server{Report: func(context.Context, *bytes.Buffer) error { return errors.New("no room") }}
-	if r := get(t, failing, http.MethodGet, host, "/report.html"); r.StatusCode != 500 || !strings.Contains(body(t, r), "no room") {
+	if r := get(t, failing, http.MethodGet, host, "/report.html"); r.StatusCode != 500 || !strings.Contains(body(t, r),
+		"no room") {
 		t.Errorf("a report that fails: %d", r.StatusCode)
 	}
 }

@@ -65,7 +65,8 @@ func (a *Animation) Validate() error {
 		return err
 	}
 	if s := a.frameStyle(); s.Width*s.Height*float64(s.DPI)*float64(s.DPI) > 4e6 {
-		return fmt.Errorf("%w: a frame of %g x %g inches at %d dpi has more than 4 million pixels; choose a smaller Style.DPI",
+		return fmt.Errorf("%w: a frame of %g x %g inches at %d dpi has more than 4 million pixels; choose a smaller "+
+			"Style.DPI",
 			figure.ErrInput, s.Width, s.Height, s.DPI)
 	}
 	if err := a.Landscape.Validate(); err != nil {
@@ -90,7 +91,8 @@ func (a *Animation) Validate() error {
 // Alt says what is to be seen, for readers who do not see it.
 func (a *Animation) Alt() string {
 	steps := a.steps()
-	return fmt.Sprintf("Animation of the walk from step %d to %d in %d frames. %s", steps[0], steps[len(steps)-1], len(steps), a.Landscape.Alt())
+	return fmt.Sprintf("Animation of the walk from step %d to %d in %d frames. %s", steps[0], steps[len(steps)-1],
+		len(steps), a.Landscape.Alt())
 }
 
 func (a *Animation) frameStyle() figure.Style {

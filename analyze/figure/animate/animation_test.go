@@ -183,7 +183,8 @@ func TestAnimationWrongInput(t *testing.T) {
 	} {
 		var b bytes.Buffer
 		err := c.a.WriteGIF(&b)
-		if !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || b.Len() > 0 {
+		if !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(),
+			"\n") || b.Len() > 0 {
 			t.Errorf("error %q; want one line with %q and nothing written", err, c.want)
 		}
 	}

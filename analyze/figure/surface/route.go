@@ -207,9 +207,12 @@ func (s *scene) drawRoute(r *route, top float64) {
 	}
 	thin := plane.Thinning(halo, s.view.outline())
 	s.page.Stroke(hidden, hiddenPen(r.trail.Ink))
-	s.page.Stroke(halo, canvas.Pen{Width: plane.PathWidth*thin + (plane.HaloWidth-plane.PathWidth)*thin*thin, Color: canvas.WithAlpha(plane.PathHalo, 0.9*thin)})
+	s.page.Stroke(halo, plane.HaloPen(thin))
 	for k := range pieces {
-		s.page.Stroke(pieces[k], canvas.Pen{Width: plane.PathWidth * thin, Color: r.trail.Shade(shades[k]), Dash: r.trail.Dash})
+		s.page.Stroke(pieces[k], canvas.Pen{
+			Width: plane.PathWidth * thin, Color: r.trail.Shade(shades[k]),
+			Dash: r.trail.Dash,
+		})
 	}
 	starts := make(map[int]bool)
 	for _, i := range r.trail.EpochStarts() {

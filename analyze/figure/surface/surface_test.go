@@ -36,7 +36,10 @@ func sceneOf(f *plane.Field, azimuth, elevation float64, levels ...float64) (*sc
 	v.x, v.y, v.z = canvas.Axis{Lo: -1, Hi: 1}, canvas.Axis{Lo: -1, Hi: 1}, canvas.Axis{Lo: 0, Hi: 1}
 	h := newHeights(*f, &v, 0, 1)
 	r := new(recorder)
-	s := &scene{page: &canvas.Page{Device: r, Font: 8, Theme: canvas.ThemeOf(false)}, view: &v, heights: &h, levels: levels}
+	s := &scene{
+		page: &canvas.Page{Device: r, Font: 8, Theme: canvas.ThemeOf(false)}, view: &v, heights: &h,
+		levels: levels,
+	}
 	for range len(levels) + 1 {
 		s.colors = append(s.colors, canvas.Gray(200))
 	}
@@ -176,7 +179,10 @@ func sharedEdge(p, q canvas.Path) bool {
 // TestTilesCover: the tiles of one cell cover all of it however it is folded: a
 // cell of which one triangle is seen from below has the area of both.
 func TestTilesCover(t *testing.T) {
-	f := &plane.Field{X: []float64{-1, 1}, Y: []float64{-1, 1}, Z: []float64{0, 0, 1, 0}, OK: []bool{true, true, true, true}}
+	f := &plane.Field{
+		X: []float64{-1, 1}, Y: []float64{-1, 1}, Z: []float64{0, 0, 1, 0},
+		OK: []bool{true, true, true, true},
+	}
 	s, r := sceneOf(f, -90, 20)
 	s.drawCells()
 	c := s.corners(0, 0)
@@ -202,7 +208,8 @@ func TestTilesCover(t *testing.T) {
 // TestSurfaceContours: on a plane each contour is one straight line at its height;
 // on a cone it is one ring.
 func TestSurfaceContours(t *testing.T) {
-	s, _ := sceneOf(meshOf(steps(-1, 1, 9), steps(-1, 1, 7), func(x, y float64) float64 { return 0.5 + 0.2*x + 0.13*y }), -60, 40)
+	s, _ := sceneOf(meshOf(steps(-1, 1, 9), steps(-1, 1, 7), func(x, y float64) float64 { return 0.5 + 0.2*x + 0.13*y }),
+		-60, 40)
 	lines := joined(s.crossings(0.5))
 	if len(lines) != 1 {
 		t.Fatalf("%d lines on a plane", len(lines))
@@ -212,7 +219,8 @@ func TestSurfaceContours(t *testing.T) {
 			t.Errorf("%v is not on the contour", q)
 		}
 	}
-	s, _ = sceneOf(meshOf(steps(-1, 1, 21), steps(-1, 1, 21), func(x, y float64) float64 { return 0.6 * math.Hypot(x, y) }), -60, 40)
+	s, _ = sceneOf(meshOf(steps(-1, 1, 21), steps(-1, 1, 21),
+		func(x, y float64) float64 { return 0.6 * math.Hypot(x, y) }), -60, 40)
 	rings := joined(s.crossings(0.3))
 	if len(rings) != 1 || rings[0][0] != rings[0][len(rings[0])-1] {
 		t.Errorf("%d rings on a cone", len(rings))

@@ -13,8 +13,10 @@ func (s *scene) drawWalls() {
 	}
 	floor := quad(solid{0, 0, 0}, solid{1, 0, 0}, solid{1, 1, 0}, solid{0, 1, 0})
 	p.Fill(floor, canvas.Mix(p.Theme.Background, p.Theme.Ink, 0.075))
-	p.Fill(quad(solid{fu, 0, 0}, solid{fu, 1, 0}, solid{fu, 1, 1}, solid{fu, 0, 1}), canvas.Mix(p.Theme.Background, p.Theme.Ink, 0.05))
-	p.Fill(quad(solid{0, fv, 0}, solid{1, fv, 0}, solid{1, fv, 1}, solid{0, fv, 1}), canvas.Mix(p.Theme.Background, p.Theme.Ink, 0.03))
+	p.Fill(quad(solid{fu, 0, 0}, solid{fu, 1, 0}, solid{fu, 1, 1}, solid{fu, 0, 1}),
+		canvas.Mix(p.Theme.Background, p.Theme.Ink, 0.05))
+	p.Fill(quad(solid{0, fv, 0}, solid{1, fv, 0}, solid{1, fv, 1}, solid{0, fv, 1}),
+		canvas.Mix(p.Theme.Background, p.Theme.Ink, 0.03))
 	var lines canvas.Path
 	chain := func(q ...solid) {
 		pts := make([]canvas.Point, len(q))

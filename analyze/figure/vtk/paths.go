@@ -6,17 +6,17 @@ import (
 	"sgdwalk/analyze/figure/internal/plane"
 )
 
-// vtkCells is a list of cells: the points of all, and where each ends.
-type vtkCells struct{ connectivity, offsets []int }
+// cellList is a list of cells: the points of all, and where each ends.
+type cellList struct{ connectivity, offsets []int }
 
-// vtkPaths is the content of a file of paths.
-type vtkPaths struct {
+// pathData is the content of a file of paths.
+type pathData struct {
 	points, residual, plane, loss []float64
 	step, epoch, run, known       []int
-	verts, lines                  vtkCells
+	verts, lines                  cellList
 }
 
-func (d *vtkPaths) add(r *plane.Relief, run int, path []figure.PathPoint) {
+func (d *pathData) add(r *plane.Relief, run int, path []figure.PathPoint) {
 	first := len(d.step) // of the piece
 	flush := func() {
 		c := &d.lines
@@ -32,7 +32,7 @@ func (d *vtkPaths) add(r *plane.Relief, run int, path []figure.PathPoint) {
 		first = len(d.step)
 	}
 	for _, q := range path {
-		onPlane, z, ok := vtkAt(r, q.A, q.B)
+		onPlane, z, ok := valueAt(r, q.A, q.B)
 		if !ok {
 			flush()
 			continue

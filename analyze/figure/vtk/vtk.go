@@ -51,10 +51,10 @@ func WriteGrid(w io.Writer, l *figure.Landscape) error {
 				infinite[k] = 1
 			}
 		}
-		points = append(points, l.X[k%nx], l.Y[k/nx], vtkHeight(&r, loss[k]))
+		points = append(points, l.X[k%nx], l.Y[k/nx], heightOf(&r, loss[k]))
 	}
 	name := cmp.Or(l.ZName, "full_loss")
-	x := newVTKFile("StructuredGrid")
+	x := newFile("StructuredGrid")
 	extent := fmt.Sprintf("0 %d 0 %d 0 0", nx-1, ny-1)
 	x.open("StructuredGrid", "WholeExtent", extent)
 	x.open("Piece", "Extent", extent)
@@ -90,13 +90,13 @@ func WritePaths(w io.Writer, l *figure.Landscape) error {
 		return err
 	}
 	r := l.Relief()
-	var d vtkPaths
+	var d pathData
 	trails := l.Trails()
 	for run := range trails {
 		d.add(&r, run, trails[run].Points)
 	}
 	name := cmp.Or(l.ZName, "full_loss")
-	x := newVTKFile("PolyData")
+	x := newFile("PolyData")
 	x.open("PolyData")
 	if len(l.Paths) > 0 {
 		x.open("FieldData")
@@ -119,7 +119,7 @@ func WritePaths(w io.Writer, l *figure.Landscape) error {
 	x.close("Points")
 	for _, c := range []struct {
 		name  string
-		cells vtkCells
+		cells cellList
 	}{{"Verts", d.verts}, {"Lines", d.lines}} {
 		x.open(c.name)
 		x.ints("Int64", "connectivity", c.cells.connectivity)
@@ -154,17 +154,17 @@ func Save(base string, l *figure.Landscape) ([]string, error) {
 	return append(out, base+".vtp"), nil
 }
 
-// vtkHeight is the third coordinate of a value.
-func vtkHeight(r *plane.Relief, loss float64) float64 {
+// heightOf is the third coordinate of a value.
+func heightOf(r *plane.Relief, loss float64) float64 {
 	if r.Log {
 		return math.Log10(loss)
 	}
 	return loss
 }
 
-// vtkAt returns value and height of the plane over a place. Both are bilinear, so
+// valueAt returns value and height of the plane over a place. Both are bilinear, so
 // that the place is on the surface that ParaView draws.
-func vtkAt(r *plane.Relief, x, y float64) (value, height float64, ok bool) {
+func valueAt(r *plane.Relief, x, y float64) (value, height float64, ok bool) {
 	i, s, ok := plane.Interval(r.X, x)
 	j, t, ok2 := plane.Interval(r.Y, y)
 	if !ok || !ok2 || !r.CellOK(i, j) {
@@ -174,7 +174,7 @@ func vtkAt(r *plane.Relief, x, y float64) (value, height float64, ok bool) {
 	for c, k := range [4]int{j*nx + i, j*nx + i + 1, (j+1)*nx + i, (j+1)*nx + i + 1} {
 		share := [4]float64{(1 - s) * (1 - t), s * (1 - t), (1 - s) * t, s * t}[c]
 		value += share * r.Z[k]
-		height += share * vtkHeight(r, r.Z[k])
+		height += share * heightOf(r, r.Z[k])
 	}
 	return value, height, true
 }

@@ -173,7 +173,11 @@ func TestVTP(t *testing.T) {
 			{A: 1.25, B: 0.75, Step: 15, Epoch: 2},
 		}},
 		{Name: "none"},
-		{Name: "\u03b7", Points: []figure.PathPoint{{A: 1, B: 0.5, Step: 3, Loss: 0.5}, {A: 2, B: 1, Step: 4}, {A: 3.5, B: 0.1, Step: 5}}},
+		{Name: "\u03b7", Points: []figure.PathPoint{
+			{A: 1, B: 0.5, Step: 3, Loss: 0.5},
+			{A: 2, B: 1, Step: 4},
+			{A: 3.5, B: 0.1, Step: 5},
+		}},
 	}
 	d := vtkOf(t, vtk.WritePaths, l)
 	p := &d.Poly.Piece

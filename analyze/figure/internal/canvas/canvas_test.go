@@ -82,13 +82,15 @@ func TestTickLabels(t *testing.T) {
 		t.Errorf("logarithmic ticks (-want +got):\n%s", d)
 	}
 	major, _ = logTicks(1e-9, 1, 5)
-	if d := cmp.Diff([]string{"10^{\u22128}", "10^{\u22126}", "10^{\u22124}", "10^{\u22122}", "10^{0}"}, labels(major)); d != "" {
+	if d := cmp.Diff([]string{"10^{\u22128}", "10^{\u22126}", "10^{\u22124}", "10^{\u22122}", "10^{0}"},
+		labels(major)); d != "" {
 		t.Errorf("logarithmic ticks (-want +got):\n%s", d)
 	}
 }
 
 func TestWrapAndMarkup(t *testing.T) {
-	if d := cmp.Diff([]span{{"a_b \u03b8", 0}, {"t+1", -1}, {" 10", 0}, {"\u22123", 1}}, parseMarkup("a_b \u03b8_{t+1} 10^{\u22123}"), cmp.AllowUnexported(span{})); d != "" {
+	if d := cmp.Diff([]span{{"a_b \u03b8", 0}, {"t+1", -1}, {" 10", 0}, {"\u22123", 1}},
+		parseMarkup("a_b \u03b8_{t+1} 10^{\u22123}"), cmp.AllowUnexported(span{})); d != "" {
 		t.Errorf("markup (-want +got):\n%s", d)
 	}
 	for _, s := range []string{"", "x^", "x_{", "^{}", "a_b^c"} {
@@ -108,7 +110,8 @@ func TestWrapAndMarkup(t *testing.T) {
 
 // TestClipPolyline cuts a line that leaves and comes back, with a gap in it.
 func TestClipPolyline(t *testing.T) {
-	got := ClipPolyline([]Point{{-1, 0.5}, {0.5, 0.5}, {0.5, 2}, {0.8, 0.5}, {math.NaN(), 0}, {0.1, 0.1}, {0.2, 0.1}}, Rect{0, 0, 1, 1})
+	got := ClipPolyline([]Point{{-1, 0.5}, {0.5, 0.5}, {0.5, 2}, {0.8, 0.5}, {math.NaN(), 0}, {0.1, 0.1}, {0.2, 0.1}},
+		Rect{0, 0, 1, 1})
 	want := [][]Point{{{0, 0.5}, {0.5, 0.5}, {0.5, 1}}, {{0.7, 1}, {0.8, 0.5}}, {{0.1, 0.1}, {0.2, 0.1}}}
 	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -130,7 +133,8 @@ func TestPartsOfAPath(t *testing.T) {
 			t.Errorf("a part has %d operations", len(piece.path))
 		}
 		if piece.begun > 0 && math.Abs(piece.begun-math.Sqrt2*piece.path[0].P.X) > 1e-9 {
-			t.Errorf("a part at x = %v begins %v along the line, not %v", piece.path[0].P.X, piece.begun, math.Sqrt2*piece.path[0].P.X)
+			t.Errorf("a part at x = %v begins %v along the line, not %v", piece.path[0].P.X, piece.begun,
+				math.Sqrt2*piece.path[0].P.X)
 		}
 		for i, o := range piece.path {
 			switch o.Kind {

@@ -92,7 +92,8 @@ func (d *pdf) Stroke(p Path, s Pen) {
 	for i, v := range s.Dash {
 		dash[i] = num(v)
 	}
-	d.set(fmt.Sprintf("/A%d gs %s RG %s w [%s] 0 d\n", d.alpha(s.Color), rgb(s.Color), num(s.Width), strings.Join(dash, " ")))
+	d.set(fmt.Sprintf("/A%d gs %s RG %s w [%s] 0 d\n", d.alpha(s.Color), rgb(s.Color), num(s.Width),
+		strings.Join(dash, " ")))
 	d.data(p)
 	d.content.WriteString("S\n")
 }

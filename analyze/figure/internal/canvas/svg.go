@@ -86,7 +86,8 @@ func (v *svg) Stroke(p Path, s Pen) {
 	if len(p) == 0 {
 		return
 	}
-	fmt.Fprintf(&v.buf, `<path fill="none" stroke="%s"%s stroke-width="%s"`, hex(s.Color), opacity("stroke-opacity", s.Color), num(s.Width))
+	fmt.Fprintf(&v.buf, `<path fill="none" stroke="%s"%s stroke-width="%s"`, hex(s.Color),
+		opacity("stroke-opacity", s.Color), num(s.Width))
 	for i, d := range s.Dash {
 		if i == 0 {
 			v.buf.WriteString(` stroke-dasharray="`)
@@ -105,7 +106,8 @@ func (v *svg) Tile(p Path, c color.NRGBA) {
 	if len(p) == 0 {
 		return
 	}
-	fmt.Fprintf(&v.buf, `<path fill="%s" stroke="%s" stroke-width="%s" d="%s"/>`+"\n", hex(c), hex(c), num(tileEdge), v.data(p))
+	fmt.Fprintf(&v.buf, `<path fill="%s" stroke="%s" stroke-width="%s" d="%s"/>`+"\n", hex(c), hex(c), num(tileEdge),
+		v.data(p))
 }
 
 func (v *svg) Text(t Run) {
@@ -124,7 +126,8 @@ func (v *svg) Text(t Run) {
 	if t.Angle != 0 {
 		fmt.Fprintf(&v.buf, ` transform="rotate(%s %s %s)"`, num(-t.Angle*180/math.Pi), num(t.At.X), num(v.h-t.At.Y))
 	}
-	fmt.Fprintf(&v.buf, ` textLength="%s" lengthAdjust="spacingAndGlyphs" xml:space="preserve">%s</text>`+"\n", num(t.Width), Escape(t.Text))
+	fmt.Fprintf(&v.buf, ` textLength="%s" lengthAdjust="spacingAndGlyphs" xml:space="preserve">%s</text>`+"\n",
+		num(t.Width), Escape(t.Text))
 }
 
 func (v *svg) Bytes() ([]byte, error) {

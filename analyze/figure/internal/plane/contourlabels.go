@@ -162,7 +162,10 @@ func (l *labelPlacer) crossed(c Line, total, s float64, at canvas.Point, angle, 
 // keep clear of.
 func (l *labelPlacer) clearance(at canvas.Point, angle, width float64) (bool, float64) {
 	half := canvas.Pt(width/2, l.size*0.5)
-	for _, c := range [4]canvas.Point{canvas.Pt(half.X, half.Y), canvas.Pt(-half.X, half.Y), canvas.Pt(half.X, -half.Y), canvas.Pt(-half.X, -half.Y)} {
+	for _, c := range [4]canvas.Point{
+		canvas.Pt(half.X, half.Y), canvas.Pt(-half.X, half.Y), canvas.Pt(half.X, -half.Y),
+		canvas.Pt(-half.X, -half.Y),
+	} {
 		if !l.frame.Contains(at.Add(c.Rotate(angle))) {
 			return false, 0
 		}

@@ -65,7 +65,7 @@ func drawDense(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, top
 		halo = append(halo, s...)
 	}
 	thin := Thinning(halo, f.Box)
-	p.Stroke(halo, canvas.Pen{Width: PathWidth*thin + (HaloWidth-PathWidth)*thin*thin, Color: canvas.WithAlpha(PathHalo, 0.9*thin)})
+	p.Stroke(halo, HaloPen(thin))
 	for k := pathShades - 1; k >= 0; k-- {
 		p.Stroke(shades[k], canvas.Pen{Width: PathWidth * thin, Color: t.Shade(k)})
 	}

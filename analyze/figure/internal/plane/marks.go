@@ -58,17 +58,20 @@ func (t *Trail) entry() canvas.Entry {
 }
 
 func shadeEntry(t *Trail, top float64) canvas.Entry {
-	return canvas.Entry{Text: "off the plane, 0 to " + canvas.Short(top), Width: 3, Swatch: func(p *canvas.Page, left canvas.Point, width float64) {
-		var under canvas.Path
-		under.Segment(left, left.Add(canvas.Pt(width, 0)))
-		p.Stroke(under, canvas.Pen{Width: HaloWidth, Color: PathHalo})
-		for k := range pathShades {
-			var s canvas.Path
-			a, b := left.Add(canvas.Pt(width*float64(k)/pathShades, 0)), left.Add(canvas.Pt(width*float64(k+1)/pathShades, 0))
-			s.Segment(a, b)
-			p.Stroke(s, canvas.Pen{Width: PathWidth * 1.3, Color: t.Shade(k)})
-		}
-	}}
+	return canvas.Entry{
+		Text: "off the plane, 0 to " + canvas.Short(top), Width: 3,
+		Swatch: func(p *canvas.Page, left canvas.Point, width float64) {
+			var under canvas.Path
+			under.Segment(left, left.Add(canvas.Pt(width, 0)))
+			p.Stroke(under, canvas.Pen{Width: HaloWidth, Color: PathHalo})
+			for k := range pathShades {
+				var s canvas.Path
+				a, b := left.Add(canvas.Pt(width*float64(k)/pathShades, 0)), left.Add(canvas.Pt(width*float64(k+1)/pathShades, 0))
+				s.Segment(a, b)
+				p.Stroke(s, canvas.Pen{Width: PathWidth * 1.3, Color: t.Shade(k)})
+			}
+		},
+	}
 }
 
 // PathEntries is the legend of the paths; in an animation the mark at the end is
@@ -89,7 +92,8 @@ func PathEntries(trails []Trail, moving bool) []canvas.Entry {
 		}
 		if t.Alone {
 			if len(t.Points) > 1 {
-				out = append(out, canvas.MarkEntry(fmt.Sprintf("start (step %d)", t.Points[0].Step), func(p *canvas.Page, at canvas.Point) { StartMark(p, at, t.Ink) }))
+				out = append(out, canvas.MarkEntry(fmt.Sprintf("start (step %d)", t.Points[0].Step),
+					func(p *canvas.Page, at canvas.Point) { StartMark(p, at, t.Ink) }))
 			}
 			end := fmt.Sprintf("end (step %d)", t.Points[len(t.Points)-1].Step)
 			if moving {
@@ -104,7 +108,8 @@ func PathEntries(trails []Trail, moving bool) []canvas.Entry {
 		out = append(out, canvas.MarkEntry("start", func(p *canvas.Page, at canvas.Point) { StartMark(p, at, PathInk) }))
 	}
 	if epochs >= 0 {
-		out = append(out, canvas.MarkEntry("epoch", func(p *canvas.Page, at canvas.Point) { EpochMark(p, at, &trails[epochs]) }))
+		out = append(out, canvas.MarkEntry("epoch",
+			func(p *canvas.Page, at canvas.Point) { EpochMark(p, at, &trails[epochs]) }))
 	}
 	if top := MaxResidual(trails); top > 0 {
 		out = append(out, shadeEntry(&trails[0], top))

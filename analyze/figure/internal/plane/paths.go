@@ -52,7 +52,7 @@ func drawTrail(p *canvas.Page, f canvas.Frame, t *Trail, top float64) {
 		}
 		thin = Thinning(whole, f.Box)
 	}
-	p.Stroke(halo, canvas.Pen{Width: PathWidth*thin + (HaloWidth-PathWidth)*thin*thin, Color: canvas.WithAlpha(PathHalo, 0.9*thin)})
+	p.Stroke(halo, HaloPen(thin))
 	drawShaded(p, f, t, pts, PathWidth*thin, top)
 	var arrows []canvas.Point
 	if t.Whole == nil {
@@ -160,7 +160,8 @@ func arrowHead(p *canvas.Page, at, direction canvas.Point, ink color.NRGBA) {
 	u := direction.Scale(1 / direction.Norm())
 	v := canvas.Pt(-u.Y, u.X)
 	var head canvas.Path
-	head.Polygon(at.Add(u.Scale(3.6)), at.Add(v.Scale(2.3)).Sub(u.Scale(2.4)), at.Sub(u.Scale(1.3)), at.Sub(v.Scale(2.3)).Sub(u.Scale(2.4)))
+	head.Polygon(at.Add(u.Scale(3.6)), at.Add(v.Scale(2.3)).Sub(u.Scale(2.4)), at.Sub(u.Scale(1.3)),
+		at.Sub(v.Scale(2.3)).Sub(u.Scale(2.4)))
 	p.Stroke(head, canvas.Pen{Width: 1.3, Color: PathHalo})
 	p.Fill(head, ink)
 }
@@ -189,8 +190,13 @@ func drawEpochs(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, ar
 // numberEpoch writes the number of the epoch that begins at iterate i beside its
 // mark, on the first of four sides where it covers none of the taken places, and
 // returns these with its own.
-func numberEpoch(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, i int, taken []canvas.Point) []canvas.Point {
-	word := canvas.Label{Text: fmt.Sprint(t.Points[i].Epoch), Size: p.Font * 0.78, Color: PathInk, Halo: 1.1, HaloColor: PathHalo}
+func numberEpoch(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, i int,
+	taken []canvas.Point,
+) []canvas.Point {
+	word := canvas.Label{
+		Text: fmt.Sprint(t.Points[i].Epoch), Size: p.Font * 0.78, Color: PathInk, Halo: 1.1,
+		HaloColor: PathHalo,
+	}
 	a, b := pts[max(0, i-3)], pts[min(len(pts)-1, i+3)]
 	side := canvas.Pt(-(b.Y - a.Y), b.X-a.X)
 	if n := side.Norm(); n > 0 {
@@ -264,4 +270,12 @@ func PathsOnPage(f canvas.Frame, trails []Trail) []canvas.Point {
 		}
 	}
 	return out
+}
+
+// HaloPen strokes the pale border under a path that is thinned by a factor.
+func HaloPen(thin float64) canvas.Pen {
+	return canvas.Pen{
+		Width: PathWidth*thin + (HaloWidth-PathWidth)*thin*thin,
+		Color: canvas.WithAlpha(PathHalo, 0.9*thin),
+	}
 }

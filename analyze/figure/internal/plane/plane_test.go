@@ -176,7 +176,8 @@ func TestRegions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nx, ny := rapid.IntRange(2, 8).Draw(t, "nx"), rapid.IntRange(2, 8).Draw(t, "ny")
 		value := rapid.OneOf(rapid.Float64Range(-1, 1), rapid.Just(math.NaN()), rapid.SampledFrom([]float64{-1, 0, 1}))
-		f := fieldOf(axisGrid(0, float64(nx-1), nx), axisGrid(0, float64(ny-1), ny), func(_, _ float64) float64 { return value.Draw(t, "z") })
+		f := fieldOf(axisGrid(0, float64(nx-1), nx), axisGrid(0, float64(ny-1), ny),
+			func(_, _ float64) float64 { return value.Draw(t, "z") })
 		cells := 0
 		for j := range ny - 1 {
 			for i := range nx - 1 {

@@ -130,7 +130,9 @@ func OnColor(c color.NRGBA) (stroke, letters color.NRGBA) {
 	return canvas.WithAlpha(canvas.Gray(255), 0.65), canvas.Gray(255)
 }
 
-func (s *Relief) drawContours(p *canvas.Page, f canvas.Frame, fine *Field, links [][]link, colors []color.NRGBA, avoid []canvas.Point) {
+func (s *Relief) drawContours(p *canvas.Page, f canvas.Frame, fine *Field, links [][]link, colors []color.NRGBA,
+	avoid []canvas.Point,
+) {
 	contours := make([][]Line, len(s.Levels))
 	for k, level := range s.Levels {
 		for _, c := range fine.contours(links[k], level) {
