@@ -1,5 +1,5 @@
-// Package draw makes the figures of results: what an analysis returned goes in, a
-// figure of package figure comes out, ready to be saved, styled or shown.
+// Package draw maps the results of analyses to figures of package figure, ready to be
+// saved, styled or shown. No other package does.
 //
 //  1. [Path] and [Diffusion] draw the geometry of a run (package path).
 //  2. [Walk] and [Profile] draw the loss between its iterates (package walk).

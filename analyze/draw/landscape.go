@@ -47,8 +47,8 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 }
 
 // measured draws one measure on the plane. Cells that were not evaluated are
-// interpolated, and the figure says how many; where they are missing here and there,
-// every cell that is there is a tile.
+// interpolated, and the figure says how many; where many cells are missing, every
+// evaluated cell is a tile.
 func measured(title, xlabel, ylabel string, r *landscape.Result, values []float64) *figure.Landscape {
 	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B}
 	filled, ok, interpolated := values, r.Grid.Valid, 0
@@ -82,8 +82,9 @@ var measureLabels = map[string]string{
 	landscape.LambdaMaxName:    "largest eigenvalue of the Hessian",
 }
 
-// Measures draws what was measured beside the loss, and the ratio of the extreme
-// eigenvalues as Li et al. map it; the field ZName has their names.
+// Measures draws the quantities that were measured in addition to the loss, and the
+// ratio of the extreme eigenvalues as Li et al. map it; the field ZName has their
+// names.
 func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Landscape {
 	maps := map[string]figure.Map{
 		landscape.AccuracyName: figure.Reversed, landscape.TestAccuracyName: figure.Reversed,
@@ -113,7 +114,7 @@ func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Lands
 }
 
 // Directions labels the first two principal directions with their shares of the
-// variance, beside those of a random walk.
+// variance, next to the shares of a random walk.
 func Directions(s *pca.Summary) (x, y string) {
 	label := func(i int) string {
 		null := s.RandomWalk.ExplainedVarianceRatio

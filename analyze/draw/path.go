@@ -60,7 +60,7 @@ func LearningRate(title string, r *path.Result, notes ...string) *figure.Curves 
 }
 
 // present leaves out the places without a value where the series is sparse, so
-// that a line joins those that were measured; elsewhere they stay gaps.
+// that a line joins the measured values; in other series they stay gaps.
 func present(x, y []float64, sparse bool) (px, py []float64) {
 	if !sparse {
 		return x, y
@@ -74,7 +74,7 @@ func present(x, y []float64, sparse bool) (px, py []float64) {
 }
 
 // Diffusion draws the mean squared displacement over the lag, one line a
-// waiting time; nil when there is nothing to draw on logarithmic axes.
+// waiting time; nil when no value is positive.
 func Diffusion(title string, t *record.Table) *figure.Curves {
 	f := &figure.Curves{
 		Title: title, XLabel: "lag in steps", YLabel: "squared displacement", XScale: figure.Log,

@@ -13,7 +13,7 @@ func PCA(title string, r *pca.Result) []Named {
 	return []Named{{"pca", Spectrum(title, r)}, {"scores_over_steps", Scores(title, r)}}
 }
 
-// Spectrum draws the shares of variance beside those of a random walk.
+// Spectrum draws the shares of variance next to the shares of a random walk.
 func Spectrum(title string, r *pca.Result) *figure.Spectrum {
 	null := r.Summary.RandomWalk.ExplainedVarianceRatio
 	return &figure.Spectrum{

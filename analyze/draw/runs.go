@@ -26,8 +26,8 @@ func Runs(title, xlabel, ylabel string, groups []string, l *compare.LandscapeRes
 	loss := Values(t, "full_loss")
 	points := make(map[string][]figure.PathPoint)
 	for i, name := range run {
-		// Without epochs no ticks are drawn on the paths: those of many runs would
-		// hide them.
+		// Without epochs the paths have no marks: the marks of many runs would hide
+		// them.
 		p := figure.PathPoint{A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]), Epoch: 1}
 		if loss != nil {
 			p.Loss = loss[i]
@@ -53,7 +53,7 @@ func Runs(title, xlabel, ylabel string, groups []string, l *compare.LandscapeRes
 }
 
 // JointDirections labels the first two principal directions of several runs with
-// their shares of the variance, beside those of random walks.
+// their shares of the variance, next to the shares of random walks.
 func JointDirections(s *pca.Summary) (x, y string) {
 	label := func(i int) string {
 		t := fmt.Sprintf("joint PC%d: %s of the variance of all runs", i+1, percent(s.ExplainedVarianceRatio[i]))

@@ -197,7 +197,7 @@ func (s *Series) draw(p *canvas.Page, f canvas.Frame, style canvas.Pen) {
 	}
 }
 
-// apartRadius is that of marks without a line, in parts of the base font.
+// apartRadius is the radius of marks without a line, in parts of the base font.
 const apartRadius = 0.28
 
 // entry names a series in the legend.
@@ -219,7 +219,7 @@ func (c *Curves) notes(log bool) []string {
 	return append(undrawn(c.Series, log), c.Notes...)
 }
 
-// undrawn says how many values have no place on the axis.
+// undrawn returns a note for the values that have no place on the axis.
 func undrawn(series []Series, log bool) []string {
 	infinite, negative := 0, 0
 	for _, s := range series {

@@ -23,8 +23,8 @@ type Figure interface {
 	Validate() error
 	// Table returns what is drawn, in full precision.
 	Table() record.Table
-	// Alt says in a sentence or two what is to be seen, for readers who do not
-	// see it. It is the description inside the SVG file.
+	// Alt describes the picture in a sentence or two, for readers who do not see it. It
+	// is the description inside the SVG file.
 	Alt() string
 
 	Defaults() (Style, float64) // with the default ratio of height to width
@@ -59,7 +59,7 @@ const (
 	Dark  Theme = "dark"
 )
 
-// Style is the size and the look of a figure. The zero value is the default.
+// Style is the size and the colours of a figure. The zero value is the default.
 type Style struct {
 	Width    float64 // inches, 2..20; 0 is DoubleColumn
 	Height   float64 // inches, 1.5..30; 0 follows from the width and the figure

@@ -12,8 +12,8 @@ import (
 )
 
 // Landscape is a loss over a plane as filled contours, with the path of a run, or
-// of several, projected onto it. With Map it shows what is no loss: an accuracy,
-// an eigenvalue of either sign.
+// of several, projected onto it. With Map it shows another quantity: an accuracy, an
+// eigenvalue of either sign.
 //
 // Contours are marching squares. Between grid points the loss is interpolated by
 // parabolas that are exact for a quadratic and do not overshoot at a cliff. It has
@@ -64,7 +64,7 @@ func (l *Landscape) wideRatio() float64 {
 	const high = 2
 	s := l.Style.WithDefaults(high)
 	if _, err := canvas.Fonts(); err != nil || s.Validate() != nil || l.Validate() != nil {
-		return high // drawing says what is wrong
+		return high // drawing reports the error
 	}
 	w, h := s.Width*72, s.Width*72*high
 	p := &canvas.Page{
@@ -80,7 +80,8 @@ func (l *Landscape) wideRatio() float64 {
 // is too flat or too narrow to read.
 const least = 8
 
-// tooFlat reports whether equal units on both axes were asked for and cannot be had.
+// tooFlat reports whether EqualAspect would make the map too flat or too narrow to
+// read.
 func (l *Landscape) tooFlat(p *canvas.Page) bool {
 	dx, dy := l.X[len(l.X)-1]-l.X[0], l.Y[len(l.Y)-1]-l.Y[0]
 	return l.EqualAspect && 0.78*p.W*min(dy/dx, dx/dy) < least*p.Font
@@ -206,7 +207,7 @@ func (l *Landscape) Alt() string {
 	return text + pathsAlt(l.Trails()) + "."
 }
 
-// pathsAlt says where each path begins and ends.
+// pathsAlt describes where each path begins and ends.
 func pathsAlt(trails []plane.Trail) string {
 	text := ""
 	for _, t := range trails {

@@ -62,7 +62,7 @@ func (l *Landscape) lay(p *canvas.Page, s *plane.Relief, entries []canvas.Entry,
 	}
 	bar := plane.NewColorBar(p, s, cmp.Or(l.ZLabel, "full training loss"))
 	frame := canvas.Box(box.X0, box.Y0, box.X1-bar.Width, box.Y1)
-	// A legend stands over the frame, and begins further left where that saves a row.
+	// The legend is above the frame. It begins further left where that saves a row.
 	left := func() float64 {
 		over := p.Legend(entries, canvas.Box(frame.X0, box.Y0, box.X1, box.Y1), false)
 		if wide := p.Legend(entries, box, false); wide.Y1 > over.Y1+1 {
@@ -90,7 +90,7 @@ func (l *Landscape) lay(p *canvas.Page, s *plane.Relief, entries []canvas.Entry,
 	}
 }
 
-// drawFrame draws what stands over the map and around it.
+// drawFrame draws the axes and the colour bar, over the map.
 func (l *Landscape) drawFrame(p *canvas.Page, s *plane.Relief, at mapPlace) {
 	p.Axes(at.f, at.labelX, true)
 	at.bar.Draw(p, s, s.BandColors(), at.barBox)
@@ -111,7 +111,7 @@ func equalAspect(r canvas.Rect, f canvas.Frame) canvas.Rect {
 
 func (l *Landscape) notes(s *plane.Relief) []string { return append(l.GridNotes(s), l.Notes...) }
 
-// GridNotes says what the map does not show: values that are missing or share a
+// GridNotes describes what the map does not show: values that are missing or share a
 // colour, iterates outside the grid.
 func (l *Landscape) GridNotes(s *plane.Relief) []string {
 	var out []string

@@ -2,7 +2,7 @@ package figure
 
 import "fmt"
 
-// Map says what the colours of a [Landscape] mean.
+// Map is the meaning of the colours of a [Landscape].
 type Map string
 
 // The maps. The zero value is Sequential.

@@ -12,8 +12,8 @@ import (
 )
 
 // Panels is several line plots under each other over one axis, with one legend:
-// the per-step quantities of several runs. Series of the same name look the same
-// in all panels; a panel need not have all of them.
+// the per-step quantities of several runs. A name has the same pen in all panels; a
+// panel may leave some names out.
 type Panels struct {
 	Panels []Panel // from the top
 	Title  string
@@ -26,7 +26,7 @@ type Panels struct {
 
 // Panel is one of several plots over one axis.
 type Panel struct {
-	Series []Series // may be empty: the panel is then said to have no values
+	Series []Series // may be empty: the panel then shows "no values"
 	YLabel string
 	YScale Scale // Auto takes a logarithm when all is positive and spans two decades
 	// References are the values of horizontal lines to compare the series with, for
@@ -89,7 +89,7 @@ func (q *Panel) validate(name string) error {
 }
 
 // names returns the names of all series in the order in which they first appear:
-// the number of a name is that of its pen.
+// the index of a name is the index of its pen.
 func (c *Panels) names() []string {
 	var out []string
 	for _, q := range c.Panels {

@@ -11,8 +11,8 @@ import (
 	"sgdwalk/record"
 )
 
-// Spectrum is the share of each principal direction as bars, beside what a null
-// model (a random walk of as many steps) would give, as points: a bar means
+// Spectrum draws the share of each principal direction as a bar, with the share in a
+// null model (a random walk with the same number of steps) as a point: a bar means
 // something only where it differs from its point.
 type Spectrum struct {
 	Ratios []float64 // explained variance ratio of direction 1, 2, ...; NaN leaves a bar out
@@ -49,7 +49,8 @@ func (s *Spectrum) Validate() error {
 // shown is how many directions are drawn.
 func (s *Spectrum) shown() int { return min(mostDirections, max(len(s.Ratios), len(s.Null))) }
 
-// Table implements Figure: one row per direction, those not drawn too.
+// Table implements Figure: one row per direction, including the directions that are not
+// drawn.
 func (s *Spectrum) Table() record.Table {
 	type row struct {
 		Direction int64           `col:"direction"`
@@ -82,7 +83,7 @@ func (s *Spectrum) Draw(p *canvas.Page) {
 	if !log {
 		f.Y.Lo = math.Min(0, f.Y.Lo)
 		if low := canvas.Spread(false, ratios, null); low.Lo >= -0.06*low.Hi {
-			f.Y.Lo = 0 // bars stand on zero
+			f.Y.Lo = 0 // bars begin at zero
 		}
 	}
 	f.X.Label, f.Y.Label = "principal direction", "explained variance ratio"

@@ -30,11 +30,11 @@ func (s Style) over(under Style) Style {
 	return under
 }
 
-// Scaled returns a copy of fig with the given scale of what is drawn over the
-// steps or the plane: the loss of a walk, the levels of a landscape, the y axis of
+// Scaled returns a copy of fig with the given scale for the quantity that it draws over
+// the steps or the plane: the loss of a walk, the levels of a landscape, the y axis of
 // line plots and spectra. Auto returns fig itself. An axis with values that have
-// no logarithm, such as cosines, stays linear, and so does one whose figure says
-// that it must be.
+// no logarithm, such as cosines, stays linear; so does an axis that its figure sets to
+// Linear.
 func Scaled(fig Figure, s Scale) Figure {
 	if s == Auto {
 		return fig
@@ -50,7 +50,7 @@ func values(series []Series) [][]float64 {
 	return out
 }
 
-// logarithmic tells whether values can stand on a logarithmic axis: none is
+// logarithmic reports whether values can be drawn on a logarithmic axis: none is
 // negative and at least one is positive.
 func logarithmic(series ...[]float64) bool {
 	positive := false

@@ -11,7 +11,7 @@ import (
 )
 
 // Trajectory is the path of a run on a plane without a landscape:
-// what is known before any loss was evaluated. Marks and shades are those of a
+// what is known before any loss is evaluated. It has the marks and shades of a
 // [Landscape].
 type Trajectory struct {
 	Path []PathPoint // in order of steps, at least one

@@ -31,7 +31,7 @@ type Walk struct {
 
 	Cosine       []float64 // cosine at an iterate with the one before it
 	CosineLabel  string    // "" is "consecutive gradients", or cos(g_{t-1}, g_{t}) when alone
-	Cosine2      []float64 // a second series beside it
+	Cosine2      []float64 // a second series in the same panel
 	Cosine2Label string    // "" is "consecutive updates"
 	Distance     []float64 // norm of theta_k - theta_0
 
@@ -166,8 +166,8 @@ func (w *Walk) floorAt(i int) (step, loss float64) {
 }
 
 // walkRow is a point of the line; the columns from the floor to the barrier are of its
-// segment, the later ones of the iterate that the segment starts from. Both stand in the
-// row of the first alpha.
+// segment, the later columns are of the iterate that the segment starts from. Both are
+// in the row of the first alpha.
 type walkRow struct {
 	Step       int64           `col:"step"`
 	Alpha      float64         `col:"alpha"`

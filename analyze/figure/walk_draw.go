@@ -65,7 +65,7 @@ func (w *Walk) xLabel() string {
 	return "step"
 }
 
-// panels returns the panels that there is data for, from the top.
+// panels returns the panels that have data, from the top.
 func (w *Walk) panels(p *canvas.Page, s walkSeries) []canvas.Stacked {
 	log := w.Scale == Log || w.Scale == Auto && canvas.WantsLog(100, s.loss, s.floor, s.iter)
 	lossY := canvas.Spread(log, s.loss, s.floor, s.iter)

@@ -28,7 +28,7 @@ type Named struct {
 
 // Figures draws what is known so far, in the order of the page. A quantity that the run
 // did not record, or not yet, has no figure. The log draws again only after new rows;
-// other goroutines read the same figures, so that nobody may change them.
+// other goroutines read the same figures, so that no caller may change them.
 func (l *Log) Figures() []Named {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,7 +46,7 @@ func (l *Log) draw() []Named {
 	var rows []path.IterateRow
 	for _, p := range l.all() {
 		// Of a run with a long past only some vectors are read: the sum of the step
-		// lengths is not that of the run.
+		// lengths would be too small.
 		p.PathLength = record.Optional{}
 		rows = append(rows, p.IterateRow)
 	}

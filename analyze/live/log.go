@@ -32,7 +32,7 @@ type Log struct {
 	header   *record.Header
 	name     string
 	rows     int
-	iterates int // rows that are no inner iterates
+	iterates int // rows that are not inner iterates
 	meter    *path.Meter
 	plane    pca.Snapshots
 	points   []Point // complete rows, without the newest iterate
@@ -173,7 +173,7 @@ func (l *Log) Add(s *record.Step) error {
 	}
 	l.rows++
 	if s.Substep != 0 {
-		return nil // an inner iterate is no step of the walk
+		return nil // an inner iterate is not a step of the walk
 	}
 	if complete {
 		l.before = Point{before, l.time}
@@ -230,5 +230,5 @@ func (l *Log) all() []Point {
 func (p *Point) measured() bool { return p.FullLoss.Valid || p.TestLoss.Valid }
 
 // special reports whether a point is always kept: one at which a full loss was measured,
-// unless the run measures it at so many that they are nothing special.
+// unless the run measures it at more than an eighth of MaxPoints.
 func (l *Log) special(p *Point) bool { return l.measured <= MaxPoints/8 && p.measured() }

@@ -67,7 +67,7 @@ func (w *Watched) status() Status {
 	return w.Status()
 }
 
-// Loopback tells whether an address of a host is this machine alone.
+// Loopback reports whether the address of a host is this machine only.
 func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
@@ -108,7 +108,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-// anyAddress tells whether a server listens at all addresses of the machine: its
+// anyAddress reports whether a server listens at all addresses of the machine: its
 // names are then not known.
 func anyAddress(host string) bool {
 	a, err := netip.ParseAddr(host)

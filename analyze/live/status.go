@@ -20,7 +20,7 @@ const (
 	Stopped   State = "stopped"   // no process writes, before the end: the run was interrupted or killed
 )
 
-// Status has the numbers of a run now. Unless a field says otherwise, they are those of
+// Status has the numbers of a run now. Unless a field says otherwise, they belong to
 // the last iterate; a number that is not known is absent.
 type Status struct {
 	Run       string `json:"run"`
@@ -73,7 +73,7 @@ func (l *Log) Status(now time.Time) Status {
 		FullLoss: known(l.fullLoss), TestLoss: known(l.testLoss), FullStep: l.fullStep,
 	}
 	if l.noBatch && l.seen > 0 {
-		// The last row has no batch: what it lacks is that of the step before.
+		// The last row has no batch: these numbers are of the step before it.
 		q := &l.before
 		s.BatchLoss, s.LearningRate = known(q.BatchLoss), known(q.LearningRate)
 		s.GradNorm, s.GradCos = known(q.GradNorm), known(q.GradCos)

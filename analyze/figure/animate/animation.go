@@ -20,14 +20,14 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Animation is the walk over a [Landscape] as an animated GIF: the path grows, a
-// mark stands on the last iterate, and step and loss are printed over the frame.
-// The loss is that of the iterate where it is known (PathPoint.Loss), otherwise
-// that of the plane at its projection, and is then named so. Several paths walk
+// Animation is the walk over a [figure.Landscape] as an animated GIF: the path grows, a mark
+// shows the last iterate, and step and loss are printed above the frame.
+// The loss is PathPoint.Loss where all iterates have it. Otherwise it is the value of
+// the plane at the projection of the iterate, and the text says "on the plane". Several paths walk
 // together, by their steps.
 //
 // Between frames nothing is interpolated: each shows iterates that were recorded.
-// The last frame shows the whole path. The animation repeats for ever. The same
+// The last frame shows the whole path. The animation repeats without end. The same
 // animation gives the same bytes.
 type Animation struct {
 	// Landscape has the data, the paths, whose steps must not decrease, and the
@@ -88,7 +88,7 @@ func (a *Animation) Validate() error {
 	return nil
 }
 
-// Alt says what is to be seen, for readers who do not see it.
+// Alt describes the animation for readers who do not see it.
 func (a *Animation) Alt() string {
 	steps := a.steps()
 	return fmt.Sprintf("Animation of the walk from step %d to %d in %d frames. %s", steps[0], steps[len(steps)-1],
@@ -144,7 +144,7 @@ func (a *Animation) WriteGIF(w io.Writer) error {
 	}
 	film := newFilm(a)
 	steps := a.steps()
-	// The palette is that of the first, the last and a few frames between.
+	// The palette covers the first frame, the last frame and a few frames between.
 	var colors palette
 	for k := range 5 {
 		colors.count(film.draw(steps[(len(steps)-1)*k/4]))
@@ -167,7 +167,7 @@ func (a *Animation) WriteGIF(w io.Writer) error {
 	return out.encode(w)
 }
 
-// film draws frames: what does not move once, and the paths over a copy of it.
+// film draws the frames. It draws what does not move once, and the paths over a copy.
 type film struct {
 	landscape *figure.Landscape
 	page      *canvas.Page
@@ -180,7 +180,7 @@ type film struct {
 	trails    []plane.Trail
 	residual  float64   // the largest of all paths
 	columns   []float64 // where the parts of the line of text begin
-	known     bool      // every loss that is shown is that of an iterate
+	known     bool      // every iterate has its own loss
 	narrow    bool      // no room for the losses of all paths
 }
 
@@ -230,7 +230,7 @@ func (f *film) draw(step int) *image.RGBA {
 	return f.canvas
 }
 
-// status is the line of text over the frame, in parts that stand in columns.
+// status is the line of text above the frame, one part per column.
 func (f *film) status(step int, trails []plane.Trail) []string {
 	out := []string{fmt.Sprintf("step %d", step)}
 	if f.narrow {
@@ -262,8 +262,8 @@ func (f *film) status(step int, trails []plane.Trail) []string {
 	return out
 }
 
-// layStatus returns where the columns of the text begin: wide enough for every
-// frame, so that the text stands still. Where they have no room, the losses of several
+// layStatus returns where the columns of the text begin: wide enough for every frame,
+// so that the text does not move. Without room for all columns, the losses of several
 // paths are left out.
 func (f *film) layStatus(steps []int) []float64 {
 	width := make([]float64, 1+len(f.trails))

@@ -10,8 +10,8 @@ import (
 )
 
 // gifFile collects frames with one palette for all. A frame holds only the box in
-// which it differs from the one before, and in it only the pixels that do: the
-// others are of the transparent colour, index 0, which also packs well.
+// which it differs from the previous frame. Pixels that do not differ have the
+// transparent colour, index 0, which also compresses well.
 type gifFile struct {
 	file   gif.GIF
 	colors palette

@@ -98,7 +98,7 @@ func (s *Figure) entries(p *canvas.Page, r *plane.Relief, routes []route) []canv
 	return out
 }
 
-// scene is what is drawn and how it is seen.
+// scene is a surface with the projection in which it is drawn.
 type scene struct {
 	page    *canvas.Page
 	view    *view
@@ -128,7 +128,7 @@ func (s *scene) drawCells() {
 	}
 }
 
-// corners returns those of a cell, counterclockwise from the lower left.
+// corners returns the corners of a cell, counterclockwise from the lower left.
 func (s *scene) corners(i, j int) [4]solid {
 	h := s.heights
 	nx := len(h.X)
@@ -190,7 +190,7 @@ func facing(pts []canvas.Point) []canvas.Point {
 	return pts
 }
 
-// convex tells whether a polygon turns one way only.
+// convex reports whether a polygon turns in one direction only.
 func convex(pts []canvas.Point) bool {
 	left, right := false, false
 	for i, p := range pts {

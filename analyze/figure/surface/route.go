@@ -80,12 +80,11 @@ func (s *scene) route(t plane.Trail) route {
 	return out
 }
 
-// slack is by how much the surface must stand over the line of sight to hide a
-// place, in parts of the height of the box: a place on the surface is not hidden
-// by its own cell.
+// slack is the height above the line of sight at which the surface hides a place, in
+// parts of the height of the box: a place on the surface is not hidden by its own cell.
 const slack = 0.004
 
-// visible tells whether nothing of the surface is between a place and the viewer.
+// visible reports whether no part of the surface is between a place and the viewer.
 // It walks towards the viewer over the base, from edge to edge of the triangles,
 // for between two edges both the surface and the line of sight are straight.
 func (s *scene) visible(q solid) bool {
@@ -150,8 +149,8 @@ func hiddenPen(ink color.NRGBA) canvas.Pen {
 	return canvas.Pen{Width: 0.6, Color: canvas.WithAlpha(ink, 0.55), Dash: []float64{0.8, 1.6}}
 }
 
-// drawRoutes draws what is hidden of every path, then what is seen with its halo,
-// then the marks of the epochs that are seen, and the ends.
+// drawRoutes draws the hidden part of every path, then the visible part with its halo,
+// then the visible marks of the epochs, and the ends.
 func (s *scene) drawRoutes(routes []route) {
 	trails := make([]plane.Trail, len(routes))
 	for i := range routes {

@@ -17,7 +17,7 @@ import (
 	"sgdwalk/record"
 )
 
-// Figure is a [Landscape] as a shaded surface in space, with its path on it. It
+// Figure is a [figure.Landscape] as a shaded surface in space, with its path on it. It
 // is seen by parallel projection, so that equal lengths along an axis are equal
 // everywhere. Cells are painted from the far to the near ones, which is exact for
 // a surface over a grid. Cells without a value, NaN or infinite are holes.
@@ -37,9 +37,9 @@ type Figure struct {
 	Landscape *figure.Landscape
 
 	// Azimuth is the direction in which the viewer stands, in degrees
-	// counterclockwise from the first axis, -360 to 360; 0 is that of -60, -120,
-	// -30, -150, 60, 120, 30 and 150 from which the surface hides least of the
-	// path (the first of equals; use 360 for 0).
+	// counterclockwise from the first axis, -360 to 360; 0 chooses the one of -60,
+	// -120, -30, -150, 60, 120, 30 and 150 from which the surface hides the least of
+	// the path (the first of equals; use 360 for 0).
 	Azimuth float64
 	// Elevation is how far the viewer looks down, in degrees from the horizontal,
 	// 5 to 85; 0 is 40.
@@ -95,7 +95,7 @@ func (s *Figure) Validate() error {
 	return s.Landscape.Validate()
 }
 
-// Table implements Figure: that of the landscape.
+// Table implements Figure: the table of the landscape.
 func (s *Figure) Table() record.Table { return s.Landscape.Table() }
 
 // Alt implements Figure.
@@ -208,7 +208,7 @@ func newHeights(f plane.Field, v *view, lo, hi float64) heights {
 	return out
 }
 
-// at returns the height of the drawn surface over a place: that of the triangle
+// at returns the height of the drawn surface over a place: the height of the triangle
 // there. It is false outside the grid and over holes.
 func (h *heights) at(x, y float64) (float64, bool) {
 	i, u, ok := plane.Interval(h.X, x)

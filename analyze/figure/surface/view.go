@@ -6,7 +6,7 @@ import (
 	"sgdwalk/analyze/figure/internal/canvas"
 )
 
-// solid is a place in the box that a surface stands in: each coordinate runs from
+// solid is a place in the box around a surface: each coordinate runs from
 // 0 to 1 along its axis.
 type solid struct{ u, v, w float64 }
 
@@ -75,8 +75,8 @@ type edge struct {
 	from, to solid
 }
 
-// edges returns those of x, y and z: the near ones on the floor, and the vertical
-// one on the left.
+// edges returns the edges of x, y and z: the two near edges of the floor, and the
+// vertical edge on the left.
 func (v *view) edges() [3]edge {
 	nu, nv := v.near()
 	lu, lv := v.left()
@@ -141,7 +141,7 @@ func outward(v *view, middle, along canvas.Point, vertical bool) canvas.Point {
 	return n
 }
 
-// edgeRoom is the room for a number on an edge: on a steep one they stand over
+// edgeRoom is the room for a number on an edge: on a steep edge the numbers are above
 // each other.
 func edgeRoom(p *canvas.Page, along canvas.Point) float64 {
 	switch {
@@ -153,7 +153,7 @@ func edgeRoom(p *canvas.Page, along canvas.Point) float64 {
 	return p.Font * 3.6
 }
 
-// taken tells whether a word at this place would touch another one: at a corner
+// taken reports whether a word at this place would touch another word: at a corner
 // the last numbers of two axes can.
 func (s *scaffold) taken(r canvas.Rect) bool {
 	for _, w := range s.words {

@@ -34,7 +34,7 @@ func (x *file) open(name string, attributes ...string) {
 
 func (x *file) close(name string) { x.buf.WriteString("</" + name + ">\n") }
 
-// perLine is how many numbers stand in a line of text.
+// perLine is the number of values in a line of text.
 const perLine = 12
 
 func (x *file) array(kind, name string, components, tuples, values int, value func(i int) []byte) {

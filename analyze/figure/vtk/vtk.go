@@ -27,7 +27,7 @@ import (
 //	vtkGhostType          UInt8    2 where valid is 0, so that ParaView hides the point and its cells
 //
 // The arrays are text, in full precision; VTK's readers know no NaN as text, so that a point
-// that is not valid has the smallest value of the others, which stands for nothing.
+// that is not valid has the smallest value of the valid points as a placeholder.
 func WriteGrid(w io.Writer, l *figure.Landscape) error {
 	if err := l.Validate(); err != nil {
 		return err
@@ -131,8 +131,8 @@ func WritePaths(w io.Writer, l *figure.Landscape) error {
 	return x.writeTo(w)
 }
 
-// Save writes base.vts and, if there is a path, base.vtp, and returns what it
-// wrote. Each file appears whole or not at all.
+// Save writes base.vts and, if the landscape has a path, base.vtp, and returns the
+// names of the files that it wrote. Each file appears whole or not at all.
 func Save(base string, l *figure.Landscape) ([]string, error) {
 	var grid, paths bytes.Buffer
 	if err := WriteGrid(&grid, l); err != nil {

@@ -15,7 +15,7 @@ type Device interface {
 	Bytes() ([]byte, error)
 }
 
-// Pen says how a path is stroked. Colours are NRGBA: with premultiplied RGBA a
+// Pen is how a path is stroked. Colours are NRGBA: with premultiplied RGBA a
 // translucent line is drawn with the wrong colour.
 type Pen struct {
 	Width float64 // points

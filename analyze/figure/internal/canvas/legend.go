@@ -56,8 +56,8 @@ func (p *Page) Legend(entries []Entry, box Rect, draw bool) Rect {
 	return box
 }
 
-// Hatch fills a box with a colour and slanted lines. The lines of neighbouring
-// boxes meet: they are those of x + y (or x - y) = k times the spacing.
+// Hatch fills a box with a colour and slanted lines. The lines of neighbouring boxes
+// meet, because all are lines x + y (or x - y) = k times the spacing.
 func (p *Page) Hatch(boxes []Rect, fill, lines color.NRGBA, crossed bool) {
 	const spacing = 4.0
 	var area, strokes Path

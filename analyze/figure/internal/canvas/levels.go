@@ -72,8 +72,9 @@ func Levels(lo, hi float64, log bool, n int) []float64 {
 	return out
 }
 
-// LevelLabels writes levels as on an axis: on a linear scale with as many decimals
-// as the finest needs, on a logarithmic one each as short as it can be.
+// LevelLabels formats levels as on an axis: on a linear scale all with the number of
+// decimals that the finest level needs, on a logarithmic scale each as short as
+// possible.
 func LevelLabels(levels []float64, log bool) []string {
 	out := make([]string, len(levels))
 	decimals := 0

@@ -90,8 +90,8 @@ func SpreadBy(margin float64, log bool, series ...[]float64) Axis {
 	return a
 }
 
-// WantsLog tells whether values are better drawn on a logarithmic axis: all
-// positive and over more than ratio.
+// WantsLog reports whether a logarithmic axis suits the values: all are positive, and
+// the largest is at least ratio times the smallest.
 func WantsLog(ratio float64, series ...[]float64) bool {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, s := range series {
@@ -136,7 +136,7 @@ const (
 )
 
 // A line of a y label may be a little longer than its axis, and as long as a few
-// letters in any case: a short word is not torn beside a flat panel.
+// letters in any case: a short word is not wrapped next to a flat panel.
 const (
 	labelShare = 1.08
 	labelLeast = 6.5 // in parts of the base font

@@ -100,8 +100,8 @@ func (r *Raster) Text(t Run) {
 // Image is the picture as far as it is drawn.
 func (r *Raster) Image() draw.Image { return r.canvas.Image() }
 
-// Bytes encodes the image and says its resolution (the pHYs chunk), so that it
-// is placed at its true size in a document.
+// Bytes encodes the image with its resolution (the pHYs chunk), so that a document
+// shows it at its true size.
 func (r *Raster) Bytes() ([]byte, error) {
 	var buf bytes.Buffer
 	if err := png.Encode(&buf, r.canvas.Image()); err != nil {

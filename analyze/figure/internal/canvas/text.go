@@ -200,7 +200,8 @@ const (
 	Descent   = 0.21
 )
 
-// align says which part of the label stands at the given point: 0 is the left or
+// Draw places the label at a point. hAlign and vAlign choose the part of the label that
+// is at the point: 0 is the left or
 // bottom (descent), 0.5 the middle (of the capitals, vertically), 1 the right or
 // top (capitals).
 func (l Label) Draw(d Device, at Point, hAlign, vAlign float64) {
@@ -226,8 +227,8 @@ func (l Label) Draw(d Device, at Point, hAlign, vAlign float64) {
 	}
 }
 
-// wrap breaks text into as few lines as the width allows, and those as even as
-// possible. A word longer than the width stays whole; a unit stays with its
+// wrap breaks text into the smallest number of lines that the width allows, and makes
+// the lines as even as possible. A word longer than the width stays whole; a unit stays with its
 // number.
 func wrap(text string, size, width float64) []string {
 	var words []string

@@ -7,7 +7,7 @@ import (
 	"sgdwalk/analyze/figure/internal/canvas"
 )
 
-// ColorBar is the scale beside a landscape: the bands in proportion to their
+// ColorBar is the scale next to a landscape: the bands in proportion to their
 // values, the levels at its side, an arrow where values go beyond.
 type ColorBar struct {
 	Width  float64       // of all, from the edge of the frame

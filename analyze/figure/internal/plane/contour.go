@@ -137,8 +137,8 @@ type Line struct {
 }
 
 // contours returns the lines on which the function has the value level, the
-// higher side on the left, open ones first, each group in grid order. links are
-// those of that level.
+// higher side on the left, open ones first, each group in grid order. links are the
+// links of that level.
 func (f *Field) contours(links []link, level float64) []Line {
 	var cuts []link
 	for _, l := range links {
@@ -153,8 +153,8 @@ func (f *Field) contours(links []link, level float64) []Line {
 // lines: outer borders counterclockwise, holes clockwise.
 func (f *Field) region(links []link, level float64) []Line { return f.chain(links, level) }
 
-// chain puts links together to lines. It looks links up in maps but walks over
-// them in their own order, so the result has one order.
+// chain joins links to lines. It finds links in maps but iterates over them in their
+// own order, so that the result does not depend on the order of a map.
 func (f *Field) chain(links []link, level float64) []Line {
 	next := make(map[node][]int, len(links))
 	entered := make(map[node]bool, len(links))

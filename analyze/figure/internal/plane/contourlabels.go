@@ -15,9 +15,8 @@ type labelPlacer struct {
 	size   float64
 	avoid  []canvas.Point // places that labels keep clear of
 	placed []placedLabel
-	// samples are places on all contours, of which a label may cover none but
-	// those of the piece that it replaces: a stroke beside a number reads as a
-	// minus sign.
+	// samples are places on all contours. A label may cover only samples of the piece
+	// of line that it replaces: a stroke next to a number reads as a minus sign.
 	samples []contourSample
 }
 
@@ -134,7 +133,7 @@ func (l *labelPlacer) best(c Line, arc []float64, gap float64) (s float64, at ca
 	return s, at, angle, ok
 }
 
-// crossed tells whether a label at arc length s would cover another contour, or
+// crossed reports whether a label at arc length s would cover another contour, or
 // another part of its own.
 func (l *labelPlacer) crossed(c Line, total, s float64, at canvas.Point, angle, width float64) bool {
 	sin, cos := math.Sincos(-angle)
@@ -158,8 +157,8 @@ func (l *labelPlacer) crossed(c Line, total, s float64, at canvas.Point, angle, 
 	return false
 }
 
-// clearance tells whether a label fits there, and its distance from what it must
-// keep clear of.
+// clearance reports whether a label fits at a place, and returns its distance from the
+// nearest obstacle.
 func (l *labelPlacer) clearance(at canvas.Point, angle, width float64) (bool, float64) {
 	half := canvas.Pt(width/2, l.size*0.5)
 	for _, c := range [4]canvas.Point{
@@ -202,7 +201,8 @@ func arcLengths(c Line) []float64 {
 	return out
 }
 
-// along returns the place at arc length s, which goes round a closed line.
+// along returns the place at arc length s; on a closed line s is taken modulo its
+// length.
 func along(c Line, arc []float64, s float64) canvas.Point {
 	total := arc[len(arc)-1]
 	if c.closed {

@@ -43,7 +43,7 @@ func (c *coverage) segment(a, b canvas.Point, ink int) bool {
 }
 
 // visible returns the pieces of a polyline that reach a new cell of the given size,
-// by the ink of each: inkOf says the ink of the piece that ends at a point.
+// by ink: inkOf returns the ink of the piece that ends at point i.
 func visible(pts []canvas.Point, frame canvas.Rect, size float64, inks int, inkOf func(i int) int) []canvas.Path {
 	c, out := newCoverage(frame, size), make([]canvas.Path, inks)
 	for i := 1; i < len(pts); i++ {
@@ -56,8 +56,8 @@ func visible(pts []canvas.Point, frame canvas.Rect, size float64, inks int, inkO
 	return out
 }
 
-// drawDense draws a long path as drawTrail does, but only what is visible of it, the
-// shades from the palest to the darkest.
+// drawDense draws only the visible part of a long path, the shades from the palest to
+// the darkest.
 func drawDense(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, top float64) {
 	shades := visible(pts, f.Box, 0.4, pathShades, func(i int) int { return t.ShadeOf(i, top) })
 	var halo canvas.Path

@@ -74,8 +74,8 @@ func shadeEntry(t *Trail, top float64) canvas.Entry {
 	}
 }
 
-// PathEntries is the legend of the paths; in an animation the mark at the end is
-// that of the iterate of the frame.
+// PathEntries is the legend of the paths; in an animation the mark at the end is the
+// iterate of the frame.
 func PathEntries(trails []Trail, moving bool) []canvas.Entry {
 	if len(trails) == 0 {
 		return nil

@@ -167,7 +167,8 @@ func arrowHead(p *canvas.Page, at, direction canvas.Point, ink color.NRGBA) {
 }
 
 // drawEpochs marks the first iterate of each epoch, or of every 2nd, 5th, ... when
-// there are many. A path that is alone has the numbers of those that have room.
+// there are many. A path without others has the number of each marked epoch that has
+// room for it.
 func drawEpochs(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, arrows []canvas.Point) {
 	taken := append([]canvas.Point(nil), arrows...)
 	taken = append(taken, endsOf(pts)...)
@@ -187,9 +188,9 @@ func drawEpochs(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, ar
 	}
 }
 
-// numberEpoch writes the number of the epoch that begins at iterate i beside its
-// mark, on the first of four sides where it covers none of the taken places, and
-// returns these with its own.
+// numberEpoch writes the number of the epoch that begins at iterate i next to its mark,
+// on the first of four sides where it covers none of the taken places, and returns
+// these with its own.
 func numberEpoch(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, i int,
 	taken []canvas.Point,
 ) []canvas.Point {

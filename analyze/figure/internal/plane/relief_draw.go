@@ -59,7 +59,7 @@ func (s *Relief) drawCells(p *canvas.Page, f canvas.Frame, fine *Field, links []
 	HatchInfinite(p, infinite, colors[len(colors)-1])
 }
 
-// DrawTiles paints every grid point as the rectangle of what is nearest to it.
+// DrawTiles paints every grid point as the rectangle of the places nearest to it.
 func (s *Relief) DrawTiles(p *canvas.Page, f canvas.Frame) {
 	colors := s.BandColors()
 	x, y := edgesBetween(s.X), edgesBetween(s.Y)

@@ -14,14 +14,14 @@ type PathPoint struct {
 	Step     int
 	Epoch    int // the first point of an epoch is marked
 	// Loss is the loss at the iterate itself, not at its projection onto the plane
-	// (what Z has, if Z is no loss). 0 and NaN mean that it is not known.
+	// (the quantity of Z, if Z is not a loss). 0 and NaN mean that it is not known.
 	Loss float64
 }
 
 func (q PathPoint) HasLoss() bool { return q.Loss != 0 && !math.IsNaN(q.Loss) }
 
-// Trail is a path and how it is drawn. Several are told apart by colour, dashes
-// and the shape of their marks; of up to eight, colour or shape is enough alone.
+// Trail is a path with its pen and marks. Several trails differ in colour, dashes and
+// the shape of their marks; for up to eight, colour or shape alone is enough.
 type Trail struct {
 	Name      string
 	Points    []PathPoint
@@ -42,8 +42,8 @@ func (t *Trail) Whom() string {
 	return t.Name
 }
 
-// trailInks are told apart on every colour of the maps by their white halo, and
-// from each other by their lightness as well as by their hue.
+// trailInks are visible on every colour of the maps because of the white halo. They
+// differ from each other in lightness as well as in hue.
 var trailInks = []color.NRGBA{
 	{15, 15, 15, 255},
 	{220, 50, 10, 255},
@@ -102,7 +102,7 @@ func (t *Trail) maxResidual() float64 {
 	return m
 }
 
-// MaxResidual is that of all trails: one scale of shades for all.
+// MaxResidual is the largest residual of all trails, which share one scale of shades.
 func MaxResidual(trails []Trail) float64 {
 	m := 0.0
 	for i := range trails {
