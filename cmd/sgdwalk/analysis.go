@@ -32,7 +32,7 @@ var (
 type runFlags struct {
 	Run_ string `json:"-" arg:"" name:"run" help:"Directory of the run."`
 	Out  string `json:"-" placeholder:"DIR" help:"${out}"`
-	lookFlags
+	figureFlags
 }
 
 // lossFlags are what an analysis takes that evaluates the loss.
@@ -51,7 +51,7 @@ type analysis struct {
 	trace *arrowfile.Reader
 	out   *result.Dir
 	warn  []analyze.Warning
-	look  look
+	style figureStyle
 
 	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
 	dataHash, kernel, policy string             // of what the loss was evaluated with, if one was
@@ -67,7 +67,7 @@ type analysis struct {
 
 // open opens the run for the named analysis. close must be called.
 func (f *runFlags) open(e *env, name string) (*analysis, error) {
-	look, err := f.look()
+	style, err := f.check()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 		trace.Close()
 		return nil, fmt.Errorf("%w; name a directory outside of the run with --out", err)
 	}
-	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace, look: look}, nil
+	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace, style: style}, nil
 }
 
 func (a *analysis) close() {
@@ -190,7 +190,7 @@ func (a *analysis) figure(name string, f figure.Figure) error {
 	if err != nil {
 		return err
 	}
-	paths, err := figure.Save(a.look.of(f), filepath.Join(stage, name), a.look.formats...)
+	paths, err := figure.Save(a.style.apply(f), filepath.Join(stage, name), a.style.formats...)
 	if err != nil {
 		return err
 	}

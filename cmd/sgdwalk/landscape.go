@@ -319,7 +319,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 			return err
 		}
 		path := filepath.Join(stage, "walk.gif")
-		if err := draw.SaveAnimation(path, a.look.moving(f)); err != nil {
+		if err := draw.SaveAnimation(path, a.style.applyToFrames(f)); err != nil {
 			return err
 		}
 		if err := a.out.Keep(path); err != nil {

@@ -9,9 +9,9 @@ import (
 	"sgdwalk/analyze/figure"
 )
 
-// lookFlags say how figures look. Every command that draws takes them; they
+// figureFlags choose the style of figures. Every command that draws has them; they
 // change no number. The zero value is the default.
-type lookFlags struct {
+type figureFlags struct {
 	Theme    string  `group:"Figures" default:"light" enum:"light,dark" help:"Colours of figures: light or dark (default ${default})."`
 	Width    string  `group:"Figures" placeholder:"W" help:"Width of figures: single (3.4 inches, one of two columns), double (7 inches) or a number of inches (default double)."`
 	Height   float64 `group:"Figures" placeholder:"INCHES" help:"Height of figures (default: follows from the width)."`
@@ -21,15 +21,16 @@ type lookFlags struct {
 	Scale    string  `group:"Figures" default:"auto" enum:"auto,linear,log" help:"Scale of losses and contour levels: auto (from the data), linear or log (default ${default})."`
 }
 
-// look is what the flags say, checked.
-type look struct {
+// figureStyle is what the flags choose, checked.
+type figureStyle struct {
 	style   figure.Style
 	formats []figure.Format // nil is all
 	scale   figure.Scale
 }
 
-func (f *lookFlags) look() (look, error) {
-	l := look{style: figure.Style{Height: f.Height, FontSize: f.FontSize, DPI: f.DPI, Theme: figure.Theme(f.Theme)}}
+// check returns the style that the flags choose.
+func (f *figureFlags) check() (figureStyle, error) {
+	l := figureStyle{style: figure.Style{Height: f.Height, FontSize: f.FontSize, DPI: f.DPI, Theme: figure.Theme(f.Theme)}}
 	if f.Scale != "auto" {
 		l.scale = figure.Scale(f.Scale)
 	}
@@ -68,15 +69,15 @@ func (f *lookFlags) look() (look, error) {
 	return l, nil
 }
 
-// of returns the figure as the flags want it.
-func (l look) of(f figure.Figure) figure.Figure {
+// apply returns the figure in this style.
+func (l figureStyle) apply(f figure.Figure) figure.Figure {
 	return figure.Scaled(figure.Styled(f, l.style), l.scale)
 }
 
-// moving returns the landscape for an animation, whose frames have a resolution
-// of their own.
-func (l look) moving(f *figure.Landscape) *figure.Landscape {
-	out, ok := l.of(f).(*figure.Landscape)
+// applyToFrames returns the landscape in this style for an animation, whose frames have
+// their own resolution.
+func (l figureStyle) applyToFrames(f *figure.Landscape) *figure.Landscape {
+	out, ok := l.apply(f).(*figure.Landscape)
 	if !ok {
 		return f
 	}
