@@ -10,26 +10,26 @@ import (
 	"sgdwalk/record"
 )
 
-// ErrorPolicy says what an Async sink does after an error of writing.
+// ErrorPolicy decides what an Async sink does after a write error.
 type ErrorPolicy int
 
-// What to do after an error of writing.
+// The error policies.
 const (
-	// FailOnError: the next Append returns the error, so that training stops.
+	// FailOnError: the next Append returns the error, so that the training loop stops.
 	FailOnError ErrorPolicy = iota
-	// ContinueOnError: rows are dropped and counted, training goes on, and Close
-	// returns the error.
+	// ContinueOnError: further rows are dropped and counted, training continues, and
+	// Close returns the error.
 	ContinueOnError
 )
 
 // AsyncOptions of NewAsync. The zero value lets two rows wait and fails on error.
 type AsyncOptions struct {
 	Queue   int         // rows that may wait to be written; 0 means DefaultQueue
-	OnError ErrorPolicy // what to do after an error of writing
+	OnError ErrorPolicy // what to do after a write error
 }
 
-// DefaultQueue rows wait while another is written: enough to ride out a slow
-// write, and three rows of memory.
+// DefaultQueue is the number of rows that may wait while another is written. Two are
+// enough to bridge a slow write, and need memory for three rows.
 const DefaultQueue = 2
 
 // Validate names the option, its value and what is allowed.
@@ -44,23 +44,22 @@ func (o AsyncOptions) Validate() error {
 	return nil
 }
 
-// Async takes the writing out of the training step: Append copies the row into a
-// recycled buffer, and a goroutine of its own writes it to another sink. When all
-// buffers are full, Append waits: rows are never dropped to save time.
+// Async writes rows outside of the training step: Append copies a row into a reused buffer,
+// and another goroutine writes it to the given sink. When all buffers are full, Append
+// waits: rows are never dropped to save time.
 //
-// Its Append does not acknowledge a row in the sense of record.Sink: when the
-// process dies, the rows that wait are lost, Queue+1 of them at most. Flush
-// waits until there are none.
+// Its Append does not acknowledge a row in the sense of record.Sink: when the process dies,
+// the waiting rows are lost, at most Queue+1. Flush waits until no row is waiting.
 type Async struct {
 	sink    record.Sink
 	header  *record.Header
 	policy  ErrorPolicy
-	free    chan *buffer // to be filled; it has room for all buffers, so that giving one back never blocks
-	full    chan *buffer // to be written, in order; room for all of them likewise. nil asks to answer on flushed
+	free    chan *buffer // empty buffers; its capacity is all buffers, so returning one never blocks
+	full    chan *buffer // rows to write, in order; same capacity. nil requests an answer on flushed
 	flushed chan struct{}
 	done    chan struct{}
 
-	bufferCount int // buffers so far; they are made when they are first needed
+	bufferCount int // buffers so far; a buffer is allocated when it is first needed
 	previous    record.Step
 	appended    bool
 	closed      bool
@@ -81,8 +80,8 @@ type buffer struct {
 
 var _ record.Sink = (*Async)(nil)
 
-// NewAsync starts the writing goroutine; Close ends it. The header is the sink's.
-// From here on the sink belongs to the Async, which closes it.
+// NewAsync starts the goroutine that writes; Close ends it. h must be the header of the
+// sink. The Async owns the sink from now on, and closes it.
 func NewAsync(sink record.Sink, h *record.Header, opts AsyncOptions) (*Async, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -101,7 +100,7 @@ func NewAsync(sink record.Sink, h *record.Header, opts AsyncOptions) (*Async, er
 	return a, nil
 }
 
-// write is the goroutine.
+// write is the body of the goroutine.
 func (a *Async) write() {
 	defer close(a.done)
 	timer := time.NewTimer(0)
@@ -143,8 +142,8 @@ func (a *Async) writeOne(s *record.Step) {
 	a.rows.Add(1)
 }
 
-// tend lets a sink do what is due without a row, and returns when it wants to be
-// asked again; 0 for never before the next row.
+// syncIfDue lets the sink sync also while no row comes, and returns the delay until the next
+// call; 0 means not before the next row.
 func (a *Async) syncIfDue() time.Duration {
 	t, ok := a.sink.(interface {
 		SyncIfDue() (time.Duration, error)
@@ -173,9 +172,9 @@ func (a *Async) err() error {
 	return a.failure
 }
 
-// Append copies a row and leaves the writing to the goroutine. A row that does
-// not fit the header or goes backwards is refused at once. An error of writing
-// comes with a later call, or with Close; see ErrorPolicy.
+// Append copies a row, which the goroutine writes later. It refuses a row that does not fit
+// the header, or whose step does not increase. A write error is returned by a later call or
+// by Close; see ErrorPolicy.
 func (a *Async) Append(s *record.Step) error {
 	if a.closed {
 		return record.ErrClosed
@@ -214,7 +213,7 @@ func (a *Async) Append(s *record.Step) error {
 	return nil
 }
 
-// buffer returns a free buffer and waits for one when there is none.
+// buffer returns an empty buffer, and waits when there is none.
 func (a *Async) buffer() *buffer {
 	select {
 	case b := <-a.free:
@@ -231,8 +230,7 @@ func (a *Async) buffer() *buffer {
 	return b
 }
 
-// Flush waits until every row that was appended is written and returns the error
-// of writing, if there was one.
+// Flush waits until every appended row is written, and returns the first write error.
 func (a *Async) Flush() error {
 	if a.closed {
 		return record.ErrClosed
@@ -242,8 +240,8 @@ func (a *Async) Flush() error {
 	return a.err()
 }
 
-// Close writes what waits, ends the goroutine and closes the sink. It returns
-// the first error of writing, whatever the policy. A second call does nothing.
+// Close writes the waiting rows, ends the goroutine and closes the sink. It returns the
+// first write error under every policy. A second call does nothing.
 func (a *Async) Close() error {
 	if a.closed {
 		return nil
@@ -258,21 +256,21 @@ func (a *Async) Close() error {
 	return errors.Join(a.err(), err)
 }
 
-// AsyncStats says what recording has cost and whether it is complete.
+// AsyncStats has the costs of recording, and whether rows are missing.
 type AsyncStats struct {
-	Rows        int64         // written
-	Dropped     int64         // not written because of an error
-	Bytes       int64         // written, if the sink counts them
-	Waiting     int64         // rows that wait or are being written
-	MostWaiting int64         // the most that there were
-	Copying     time.Duration // time that Append took for copying
+	Rows        int64         // rows written
+	Dropped     int64         // rows not written, because of an error
+	Bytes       int64         // bytes written, if the sink counts them
+	Waiting     int64         // rows waiting or being written now
+	MostWaiting int64         // the maximum of Waiting
+	Copying     time.Duration // time for copying in Append
 	Blocked     time.Duration // time that Append waited for a buffer
 	Writing     time.Duration // time that the goroutine wrote
-	Elapsed     time.Duration // since the first Append, until the end of Close
-	Err         error         // the first error of writing
+	Elapsed     time.Duration // from the first Append to the end of Close, or until now
+	Err         error         // the first write error
 }
 
-// Share is the share of the elapsed time that recording took from training.
+// Share returns the part of the elapsed time that Append took from training.
 func (s AsyncStats) Share() float64 {
 	if s.Elapsed <= 0 {
 		return 0

@@ -7,29 +7,28 @@ import (
 	"math"
 )
 
-// Summary is what Check found.
+// Summary has the results of Check.
 type Summary struct {
-	Rows     int64 // rows that are intact in every bit
-	Damaged  int64 // rows that are not, or that are missing before rows that are there
+	Rows     int64 // rows with every bit intact
+	Damaged  int64 // rows that are damaged, or missing before other rows
 	Segments int
 	Bytes    int64 // of all segments
-	Torn     int64 // bytes after the last row that belong to none
-	Closed   bool  // the last segment was ended in order; false for a run that is being written
-	Live     bool  // a writer has the run open; what it is writing is then not reported as torn
+	Torn     int64 // bytes after the last row that are not a row
+	Closed   bool  // the last segment has a footer; false for a run that is being written
+	Live     bool  // a writer has the run open; the row that it is writing is then not reported as torn
 	Finished bool  // the run came to its end, see Reader.Finished
-	LastStep int64 // of the last row that is intact; -1 without one
-	Planned  int64 // updates that the header plans; 0 when it does not say
-	Problems int   // problems that were reported
+	LastStep int64 // of the last intact row; -1 without one
+	Planned  int64 // planned updates in the header; 0 when it has none
+	Problems int   // number of reported problems
 }
 
-// Check reads every byte of the run in dir and reports every problem that it
-// finds, in the order of the files. Every row is encoded again and compared with
-// what the file has, so that a flipped bit is found wherever it is: in a value,
-// in the padding, in the schema or in the footer.
+// Check reads every byte of the run in dir, and reports every problem in the order of the
+// files. It encodes every row again and compares the bytes with the file. So it finds a
+// flipped bit everywhere: in a value, in the padding, in the schema or in the footer.
 //
-// A segment without a footer is no problem by itself: a run that is being written
-// has one. The error of Check says only that checking was not possible: the
-// directory is no run, or its header cannot be read.
+// A last segment without a footer is not a problem, because a run that is being written has
+// one. Check returns an error only when checking was not possible: the directory is not a
+// run, or its header cannot be read.
 func Check(dir string, report func(error)) (Summary, error) {
 	return check(dir, report, openSource)
 }
@@ -63,7 +62,7 @@ func check(dir string, report func(error), open func(string) (source, error)) (S
 	return c.summary, nil
 }
 
-// checker carries what Check knows from segment to segment.
+// checker is the state of Check.
 type checker struct {
 	dir          string
 	run          *runInfo
@@ -79,7 +78,7 @@ func (c *checker) problem(err error) {
 	c.report(err)
 }
 
-// missing reports the segments that are not there.
+// missing reports missing segments.
 func (c *checker) missing(numbers []int) {
 	next := 0
 	for _, n := range numbers {
@@ -93,7 +92,7 @@ func (c *checker) missing(numbers []int) {
 	}
 }
 
-// segment checks a segment and closes it.
+// segment checks one segment, and closes it.
 func (c *checker) segment(s *segment, last bool) {
 	defer s.src.close()
 	c.summary.Segments++
@@ -112,7 +111,7 @@ func (c *checker) segment(s *segment, last bool) {
 	}
 }
 
-// rows checks everything in a segment.
+// rows checks the schema, the rows and the end of a segment.
 func (c *checker) rows(s *segment, last bool) {
 	if s.damage != nil {
 		c.problem(s.damage)
@@ -122,17 +121,17 @@ func (c *checker) rows(s *segment, last bool) {
 		c.problem(s.damageAt(-1, 0, "%w", err))
 		return
 	}
-	if s.start > 0 && to.firstDifference >= 0 && s.damage == nil { // else the file ends before its first row
+	if s.start > 0 && to.firstDifference >= 0 && s.damage == nil { // otherwise the file ends before its first row
 		c.problem(s.damageAt(-1, to.firstDifference, "the schema is not what the header implies"))
 	}
-	whole := true // every row has its place in the footer that is being made
+	knowsAll := true // the encoder knows the place of every row, which the footer needs
 	for j := range s.rows() {
 		to.pos, to.firstDifference = s.offsets[j], -1
 		finished, err := c.row(s, j, to)
 		if err != nil {
 			c.summary.Damaged++
 			c.problem(err)
-			whole = whole && to.pos == s.offsets[j+1] || c.skipRow(s, j, to) && whole
+			knowsAll = knowsAll && to.pos == s.offsets[j+1] || c.skipRow(s, j, to) && knowsAll
 		} else {
 			c.summary.Rows++
 		}
@@ -141,10 +140,10 @@ func (c *checker) rows(s *segment, last bool) {
 	if s.finalRows != unknown {
 		c.summary.Finished = c.lastIsIntact
 	}
-	c.end(s, to, last, whole)
+	c.end(s, to, last, knowsAll)
 }
 
-// row checks row j and reports whether it is a final one.
+// row checks row j, and reports whether it ends the run.
 func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error) {
 	v, err := s.row(j)
 	if err != nil {
@@ -165,7 +164,8 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 	}
 	switch {
 	case to.firstDifference >= 0:
-		return false, s.damageAt(j, to.firstDifference, "a byte outside the values is not what is written there")
+		return false, s.damageAt(j, to.firstDifference, "a byte outside of the values differs from what a writer "+
+			"writes")
 	case to.pos != s.offsets[j+1]:
 		return false, s.damageAt(j, s.offsets[j], "the row ends at byte %d; it must end at %d", s.offsets[j+1], to.pos)
 	}
@@ -174,9 +174,9 @@ func (c *checker) row(s *segment, j int, to *comparer) (finished bool, err error
 	return c.run.header.EndsRun(&step), nil
 }
 
-// standIn has the encoder take note of a row that could not be read, without
-// comparing it, so that the footer can be compared in the end. The size of a row
-// tells how many of its values are absent, which is all that matters.
+// skipRow makes the encoder count a row that could not be read, without comparing it, so that
+// the footer can still be compared. Only the size of the row matters: it tells how many of
+// its values are absent.
 func (c *checker) skipRow(s *segment, j int, to *comparer) bool {
 	size := s.offsets[j+1] - s.offsets[j]
 	absent := size - c.encoder.rowBytes(0)
@@ -198,11 +198,11 @@ func (c *checker) skipRow(s *segment, j int, to *comparer) bool {
 	return err == nil
 }
 
-// frame checks what is after the rows: the footer or a torn end.
-func (c *checker) end(s *segment, to *comparer, last, whole bool) {
+// end checks the bytes after the rows: the footer, or a torn end.
+func (c *checker) end(s *segment, to *comparer, last, knowsAll bool) {
 	if s.closed {
 		to.pos, to.firstDifference = s.offsets[s.rows()], -1
-		if !whole {
+		if !knowsAll {
 			to.ignoreFrom = to.pos
 		}
 		if s.finalRows != unknown && s.finalRows != s.next() {
@@ -214,7 +214,7 @@ func (c *checker) end(s *segment, to *comparer, last, whole bool) {
 		}
 	}
 	switch {
-	case s.closed && (to.firstDifference >= 0 || !whole):
+	case s.closed && (to.firstDifference >= 0 || !knowsAll):
 		c.problem(s.damageAt(-1, max(to.firstDifference, s.offsets[s.rows()]), "the footer is not what the rows imply"))
 	case s.tornBytes > 0 && last && !c.summary.Live:
 		c.problem(s.damageAt(-1, s.src.size()-s.tornBytes, "%d bytes after the last row are no row: it or the footer "+
@@ -228,12 +228,12 @@ func (c *checker) end(s *segment, to *comparer, last, whole bool) {
 // bytes that a segment has.
 type comparer struct {
 	src             source
-	pos             int64 // where the next bytes belong
-	ignoreFrom      int64 // what belongs from here on is only counted
-	firstDifference int64 // first different byte, or -1; reset for each part
+	pos             int64 // offset of the next bytes
+	ignoreFrom      int64 // bytes from this offset on are counted but not compared
+	firstDifference int64 // offset of the first difference, or -1; reset for each part
 }
 
-// write compares the pieces with the bytes at the place where they belong.
+// write compares the pieces with the bytes of the file, instead of writing them.
 func (c *comparer) write(pieces ...piece) error {
 	for _, p := range pieces {
 		at := c.pos
@@ -253,6 +253,7 @@ func (c *comparer) write(pieces ...piece) error {
 	return nil
 }
 
+// commonPrefix returns the length of the common prefix.
 func commonPrefix(a, b []byte) int {
 	n := min(len(a), len(b))
 	for i := range n {

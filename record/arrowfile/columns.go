@@ -18,7 +18,7 @@ const (
 	kindHalf    // FixedSizeList<uint16>, nullable: float16 or bfloat16, as the header's dtype says
 )
 
-// width is the size of a value, of an element for vectors.
+// width returns the bytes of a value, or of an element of a vector.
 func (k kind) width() int64 {
 	switch k {
 	case kindHalf:
@@ -32,7 +32,7 @@ func (k kind) width() int64 {
 
 func (k kind) isVector() bool { return k == kindVector || k == kindHalf }
 
-// field is a part of a row, wherever a format has it.
+// field identifies a value of a row. Formats differ in where they store it.
 type field uint8
 
 const (
@@ -58,7 +58,7 @@ type column struct {
 	length int // elements of a vector column
 }
 
-// bytes is the size of a column's values in one row.
+// bytes returns the size of a column in one row.
 func (c *column) bytes() int64 {
 	if c.kind.isVector() {
 		return c.kind.width() * int64(c.length)
@@ -66,7 +66,7 @@ func (c *column) bytes() int64 {
 	return c.kind.width()
 }
 
-// vector is which of theta, grad, state the column is.
+// vector returns which vector the column has: theta, grad or state.
 func (c *column) vector() int { return int(c.field - fieldVector) }
 
 // The vectors of a row, in the order of their columns.
@@ -80,25 +80,25 @@ const (
 // optionals is the number of optional scalars of a row.
 const optionals = len(record.OptionalNames)
 
-// nullSet has one bit for each nullable column: the optional scalars from bit 0,
-// the vectors after them. Everything that varies between the record batches of a
-// run follows from it.
+// nullSet has a bit for each nullable column: the optional scalars from bit 0 on, then the
+// vectors. A bit is set when the value is absent. The layout of a record batch depends only
+// on the header and the nullSet.
 type nullSet uint8
 
 func (n nullSet) has(bit int) bool { return bit >= 0 && n>>bit&1 == 1 }
 
-// columns is what a header implies for its segments: which columns there are
-// and, for each nullSet, where in a record batch's body everything is.
+// columns has what the header implies for all segments: the columns and, for each nullSet,
+// the place of every value in the body of a record batch.
 type columns struct {
 	list   []column
 	exists [vectors]bool
-	// vectorAt is the place in list of the vectors that exist.
+	// vectorAt has the index in list of each vector that exists.
 	vectorAt [vectors]int
-	// checks are the checksums that stand behind the columns, in no column, from
-	// format 2 on; 4 bytes each.
+	// checks are the checksums after the columns, from format 2 on, 4 bytes each. They are
+	// not in a column.
 	checks []field
-	// bitmap is the size of the validity bitmap of an absent value: a byte, which
-	// format 1 pads to the 64 that the Arrow format recommends.
+	// bitmap is the size of the validity bitmap of an absent value: one byte, which format
+	// 1 pads to 64, as the Arrow format recommends.
 	bitmap int64
 	bodies [256]atomic.Pointer[bodyLayout]
 }
@@ -216,10 +216,10 @@ func (c *columns) bodyFor(nulls nullSet) *bodyLayout {
 	return b
 }
 
-// pad8 is n rounded up to a multiple of 8.
+// pad8 rounds n up to a multiple of 8.
 func pad8(n int64) int64 { return (n + 7) &^ 7 }
 
-// nullable returns the bits that a nullSet of these columns may have.
+// nullable returns the nullSet with all bits that these columns allow.
 func (c *columns) nullable() nullSet {
 	var n nullSet
 	for _, col := range c.list {

@@ -12,15 +12,15 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Continue opens the run in dir, whose writer was closed or died, to append
-// further rows; the first must come after the last that is there. A torn end is
-// left behind: a last segment without a footer is written anew with its whole
-// rows, under a temporary name, and takes the place of the old one. The rows to
-// come begin a segment of their own. What an earlier attempt has left behind that
-// was killed is removed.
+// Continue opens the run in dir to append further rows, after its writer was closed or
+// died. The first new row must come after the last existing one. The new rows begin a new
+// segment. When the last segment has no footer, Continue writes its complete rows again
+// under a temporary name, without a torn end, and replaces the old segment. It also removes
+// temporary files of an earlier attempt that was killed.
 //
-// Options.Overwrite and Options.ExtraFiles have no meaning here. Errors are those of Open, ErrLocked, and
-// a *CorruptError when a row of that segment is damaged: Repair first.
+// Options.Overwrite and Options.ExtraFiles are ignored. Errors are those of Open,
+// ErrLocked, and a *CorruptError when a row of the last segment is damaged: then Repair
+// must come first.
 func Continue(dir string, opts Options) (w *Writer, err error) {
 	if !littleEndian {
 		return nil, errBigEndian
@@ -62,8 +62,8 @@ func Continue(dir string, opts Options) (w *Writer, err error) {
 	return w, w.openSegment(again)
 }
 
-// takeOver ends the last segment, if it has no footer, and puts the writer behind
-// it; or, again, before the beginning of one without rows.
+// takeOver ends the last segment, if it has no footer, and sets the writer to the next one.
+// again means that the last segment has no rows and must be written again from its start.
 func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 	last := r.state.Load().last()
 	w.rows = int64(r.Len())
@@ -80,7 +80,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 	switch {
 	case last.closed:
 	case last.rows() == 0:
-		// Nothing but its beginning: it is begun again.
+		// It has only its schema, so it is started again.
 		w.segment--
 		again = true
 	default:
@@ -96,7 +96,7 @@ func (w *Writer) takeOver(r *Reader) (again bool, err error) {
 	return again, err
 }
 
-// rewrite writes the last segment anew, from its first row on, and ends it.
+// rewrite writes the last segment again, with the rows from first on and a footer.
 func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 	return safefile.Write(path, func(out io.Writer) error {
 		f, ok := out.(*os.File)
@@ -128,7 +128,7 @@ func (w *Writer) rewrite(path string, r *Reader, first int64) error {
 	})
 }
 
-// segmentBytes adds up the sizes of a run's segments.
+// segmentBytes returns the total size of a run's segments.
 func segmentBytes(dir string) (int64, error) {
 	numbers, err := segmentNumbers(dir)
 	if err != nil {

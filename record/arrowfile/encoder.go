@@ -10,7 +10,7 @@ import (
 	"sgdwalk/record/half"
 )
 
-// Keys of a segment's schema metadata, in the order in which they are written.
+// Keys of a segment's schema metadata, in the order of the file.
 const (
 	keyFormat   = "sgdwalk.format"
 	keyHeader   = "sgdwalk.header_sha256"
@@ -19,41 +19,41 @@ const (
 	keyDType    = "sgdwalk.dtype" // from format 2 on
 
 	keyHeaderText = "sgdwalk.header" // the bytes of header.json, from format 3 on
-	keyRows       = "sgdwalk.rows"   // of the run, in the footer of the segment that ends it; from format 3 on
+	keyRows       = "sgdwalk.rows"   // number of rows of the run, in the footer of its last segment; from format 3 on
 )
 
-// encoder turns rows into the bytes of a segment. The Writer uses it to write
-// and Check to compare, so that both agree on every byte.
+// encoder converts rows to the bytes of a segment. The Writer uses it to write, and Check
+// uses it to compare, so that both agree on every byte.
 //
-// All rows with the same absent values have the same metadata and the same
-// layout. It is made once; a row then costs the filling in of its scalars, and its
-// vectors are passed on where they are: nothing is copied or allocated per row,
-// but for vectors of 16 bits, which are rounded into a buffer of their own.
+// All rows with the same absent values have the same metadata and the same layout, which
+// are made once. After that a row only needs its scalars filled in. Vectors are passed on
+// without a copy and without an allocation, except for 16-bit vectors, which are rounded
+// into a buffer.
 type encoder struct {
 	columns     *columns
 	header      *record.Header
 	text        string // of header.json
 	run         identity
 	frames      [256]*rowFrame
-	zeroVectors [vectors][]byte // zeros that stand for an absent vector
-	half        [vectors][]byte // vectors in two bytes an element
+	zeroVectors [vectors][]byte // zeros in the place of an absent vector
+	half        [vectors][]byte // buffers for vectors with 16-bit elements
 	pieces      []piece
-	scratch     []byte // what the checksum of the scalars is over
+	scratch     []byte // buffer for the bytes under the checksum of the scalars
 
-	out    output // of the segment that was begun
+	out    output // of the current segment
 	schema []pair
-	end    int64 // of its last row
+	end    int64 // where the last row of the segment ends
 	blocks []block
 }
 
-// output takes the pieces of a segment in their order. They are the encoder's
-// until write returns.
+// output receives the pieces of a segment in order. The encoder owns them, and may change
+// them after write returns.
 type output interface {
 	write(pieces ...piece) error
 }
 
-// piece is a part of a segment. A hole is one of zeros that stand for an absent
-// vector: a file system may leave it out.
+// piece is a part of a segment. A hole has the zeros of an absent vector, which need not be
+// written.
 type piece struct {
 	bytes []byte
 	hole  bool
@@ -66,7 +66,7 @@ func newEncoder(h *runHeader) *encoder {
 	}
 }
 
-// metadata is what the schema of a segment says about it.
+// metadata returns the metadata in the schema of a segment.
 func (e *encoder) metadata(segment int, firstRow int64) []pair {
 	pairs := []pair{
 		{keyFormat, strconv.Itoa(e.header.Format)},
@@ -83,24 +83,24 @@ func (e *encoder) metadata(segment int, firstRow int64) []pair {
 	return pairs
 }
 
-// prefix returns what comes before the first row of a segment.
+// prefix returns the bytes before the first row of a segment.
 func (e *encoder) prefix(segment int, firstRow int64) []byte {
 	return append([]byte(fileStart), schemaMessage(e.columns, e.metadata(segment, firstRow))...)
 }
 
-// begin starts a segment with what comes before its first row.
+// begin starts a segment, and writes the bytes before its first row.
 func (e *encoder) begin(out output, segment int, firstRow int64) error {
 	prefix := e.prefix(segment, firstRow)
 	e.out, e.schema, e.end, e.blocks = out, e.metadata(segment, firstRow), int64(len(prefix)), e.blocks[:0]
 	return out.write(piece{bytes: prefix})
 }
 
-// endMark ends a stream of messages. The Arrow format wants it before the footer
-// too, so that a segment can be read as a stream.
+// endMark ends a stream of messages. The Arrow format has it also before the footer, so that
+// a file can be read as a stream.
 var endMark = []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 
-// finish writes the end mark and the footer. Rows is the number of rows of a run
-// that came to its end with this segment, unknown for every other segment.
+// finish writes the end mark and the footer. rows is the number of rows of the run if it
+// came to its end with this segment, and unknown for every other segment.
 func (e *encoder) finish(rows int64) error {
 	b := append([]byte(nil), endMark...)
 	b = append(b, footer(e.columns, e.schema, e.blocks, e.ending(rows))...)
@@ -108,7 +108,7 @@ func (e *encoder) finish(rows int64) error {
 	return e.out.write(piece{bytes: append(b, magic...)})
 }
 
-// ending is what a footer says about the end of the run.
+// ending returns the metadata of a footer about the end of the run.
 func (e *encoder) ending(rows int64) []pair {
 	if rows == unknown || e.header.Format < 3 {
 		return nil
@@ -116,8 +116,7 @@ func (e *encoder) ending(rows int64) []pair {
 	return []pair{{keyRows, strconv.FormatInt(rows, 10)}}
 }
 
-// frame is a row without its values: everything but the vectors, in which the
-// scalars are filled in.
+// rowFrame is the encoded form of a row without its vectors; fill sets its scalars.
 type rowFrame struct {
 	bytes   []byte
 	columns []slot
@@ -126,14 +125,14 @@ type rowFrame struct {
 	body    int64
 }
 
-// slot is the place of a scalar in a frame.
+// slot is the place of a scalar in a rowFrame.
 type slot struct {
 	field field
 	at    int
 	width int
 }
 
-// gap is where a vector belongs: before frame.bytes[at:].
+// gap is the place of a vector: before rowFrame.bytes[at:].
 type gap struct{ at, vector int }
 
 func (e *encoder) frameFor(nulls nullSet) *rowFrame {
@@ -164,8 +163,8 @@ func (e *encoder) frameFor(nulls nullSet) *rowFrame {
 	return f
 }
 
-// raw returns the vectors of a step as they stand in the file: views, or, of
-// 16-bit elements, rounded to the nearest in the encoder's own memory.
+// raw returns the vectors of a step as they will be in the file: views of the step, or
+// 16-bit elements in the encoder's memory, rounded to the nearest.
 func (e *encoder) raw(s *record.Step) (raw rawVectors) {
 	for v, values := range s.Vectors() {
 		switch {
@@ -194,7 +193,7 @@ func (e *encoder) toHalf(v int, values []float32) []byte {
 	return out
 }
 
-// fill fills in the scalars as far as they are known.
+// fill sets the scalars that are known so far.
 func (f *rowFrame) fill(s *scalars) {
 	for _, c := range f.columns {
 		if w := s.words[c.field]; c.width == 8 {
@@ -205,8 +204,8 @@ func (f *rowFrame) fill(s *scalars) {
 	}
 }
 
-// append computes the checksums of row number row of the run and writes it. The
-// vectors are borrowed until it returns.
+// append computes the checksums of row number row of the run, and writes the row. It does not
+// keep the vectors.
 func (e *encoder) append(s *scalars, raw *rawVectors, row int64) error {
 	longest := 0
 	for _, b := range raw {
@@ -222,18 +221,17 @@ func (e *encoder) append(s *scalars, raw *rawVectors, row int64) error {
 	return e.write(s, raw)
 }
 
-// A vector that is larger than the caches near a core would leave them between
-// its checksum and the copy that the system makes. It is written in parts, each
-// right after its checksum: a row of 40 MB then takes a tenth less time. A quarter
-// of a MiB was slower and two MiB no faster; a second goroutine for the checksums, beside
-// one write of everything, was no faster either.
+// A vector that is larger than the caches of a core leaves them between its checksum and
+// the system's copy. So it is written in parts, each directly after its checksum, which
+// saves a tenth of the time for a row of 40 MB. Parts of 256 KiB were slower, and parts
+// of 2 MiB not faster. A second goroutine for the checksums was not faster either.
 const (
-	partBytes   = 1 << 20 // file systems keep smaller pieces at a greater cost
+	partBytes   = 1 << 20 // smaller pieces cost more in file systems
 	inPartsFrom = 4 << 20
 )
 
-// appendInParts does what append does, from the beginning of the row to its end:
-// no checksum stands in a file before what it is of.
+// appendInParts does what append does, in the order of the file. This is possible because
+// checksums come after the vectors in a row.
 func (e *encoder) appendInParts(s *scalars, raw *rawVectors, row int64) error {
 	f := e.frameFor(s.nulls)
 	if out, ok := e.out.(interface{ reserve(end int64) }); ok {
@@ -278,8 +276,8 @@ func (e *encoder) appendInParts(s *scalars, raw *rawVectors, row int64) error {
 	return nil
 }
 
-// write writes one row whose checksums are known. The vectors are borrowed until
-// it returns; those that are absent are not looked at.
+// write writes a row whose checksums are set. It does not keep the vectors, and ignores
+// absent ones.
 func (e *encoder) write(s *scalars, raw *rawVectors) error {
 	f := e.frameFor(s.nulls)
 	f.fill(s)
@@ -291,7 +289,8 @@ func (e *encoder) write(s *scalars, raw *rawVectors) error {
 		}
 		from = g.at
 		if s.nulls.has(optionals + g.vector) {
-			e.pieces = append(e.pieces, piece{e.zero(g.vector), true}) // the format wants room for an absent list too
+			// the Arrow format needs space for an absent list too
+			e.pieces = append(e.pieces, piece{e.zero(g.vector), true})
 		} else {
 			e.pieces = append(e.pieces, piece{bytes: raw[g.vector]})
 		}
@@ -304,14 +303,14 @@ func (e *encoder) write(s *scalars, raw *rawVectors) error {
 	return nil
 }
 
-// wrote takes note of a row for the footer.
+// addBlock adds a row to the blocks of the footer.
 func (e *encoder) addBlock(f *rowFrame) {
 	e.blocks = append(e.blocks, block{e.end, int32(f.meta), f.body})
 	e.end += f.meta + f.body
 }
 
-// zero returns a vector of zeros. It is made when it is first asked for, and its
-// memory is untouched until somebody reads it.
+// zero returns the zeros for vector v. They are allocated at the first call; the system
+// provides memory only when they are read.
 func (e *encoder) zero(v int) []byte {
 	if e.zeroVectors[v] == nil && e.columns.exists[v] {
 		e.zeroVectors[v] = make([]byte, e.columns.ofVector(v).bytes())
@@ -329,7 +328,7 @@ func (e *encoder) rowBytes(nulls nullSet) int64 {
 	return f.meta + f.body
 }
 
-// encodingError says which row could not be written.
+// encodingError adds the file and the row to a write error.
 func encodingError(path string, row int64, err error) error {
 	return fmt.Errorf("arrowfile: %s: row %d: %w", path, row, err)
 }

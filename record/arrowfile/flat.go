@@ -8,8 +8,9 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
-// Numbers of the Arrow format's flatbuffers that are read here: slots of the
-// tables' fields (4 + 2*index) and codes of unions and enumerations.
+// Numbers of the Arrow format's flatbuffers: slots of the fields in tables (4 + 2*index),
+// and codes of unions and enumerations. The generated code of the Arrow library is
+// internal to it.
 const (
 	slotMessageVersion, slotMessageType, slotMessageHeader, slotMessageBody = 4, 6, 8, 10
 	slotBatchLength, slotBatchNodes, slotBatchBuffers, slotBatchCompression = 4, 6, 8, 10
@@ -31,14 +32,14 @@ const (
 	continuation                       uint32 = 0xFFFFFFFF
 )
 
-// flat is a table of a flatbuffer that is not to be trusted. Reading beyond its
-// bytes is a slice error of the runtime's, which flatGuard turns into an error;
-// every count is compared with what is expected before it is used.
+// flat is a table of an untrusted flatbuffer. A read beyond its bytes panics, and
+// catchOutside converts the panic to an error. Every count in it is compared with the
+// expected value before it is used.
 type flat struct{ flatbuffers.Table }
 
 var errOutside = errors.New("an offset points outside the metadata")
 
-// flatGuard runs f and reports an access outside the flatbuffer as an error.
+// catchOutside runs f, and returns an error when f reads outside of the flatbuffer.
 func catchOutside(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -55,7 +56,7 @@ func flatRoot(b []byte) flat {
 	return flat{flatbuffers.Table{Bytes: b, Pos: flatbuffers.GetUOffsetT(b)}}
 }
 
-// at returns the position of a field's value, or 0 when it has its default.
+// at returns the position of a field's value, or 0 when the field is missing.
 func (t *flat) at(slot int) flatbuffers.UOffsetT {
 	o := flatbuffers.UOffsetT(t.Offset(flatbuffers.VOffsetT(slot)))
 	if o == 0 {
@@ -82,8 +83,8 @@ func (t *flat) table(slot int) (flat, error) {
 	return flat{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(p)}}, nil
 }
 
-// vector returns the position and the length of a vector of elements of size
-// bytes, all of which lie within the flatbuffer.
+// vector returns the position and the length of a vector with elements of size bytes, after
+// it checked that all elements are inside the flatbuffer.
 func (t *flat) vector(slot, size int) (start flatbuffers.UOffsetT, n int) {
 	p := t.at(slot)
 	if p == 0 {

@@ -6,23 +6,22 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
-// The flatbuffers of a segment. They are put together here, and not by the Arrow
-// library, because a row's are the same for thousands of rows and because the
-// library cannot place buffers as format 2 does. The order in which tables,
-// strings and vectors are laid down is the library's (version 15), which wrote
-// the first runs of format 1; Check compares every byte.
+// This file builds the flatbuffers of a segment. The Arrow library is not used, because the
+// flatbuffer of a row is the same for thousands of rows, and because the library cannot
+// place buffers as format 2 does. Tables, strings and vectors have the order of the library
+// (version 15), which wrote the first runs of format 1: Check compares every byte.
 
 // pair is an entry of a schema's metadata.
 type pair struct{ key, value string }
 
-// block is a row's place in a segment, as the footer lists it.
+// block is the place of a row in a segment, an entry of the footer.
 type block struct {
 	offset int64
 	meta   int32
 	body   int64
 }
 
-// encapsulated wraps a finished header table into an encapsulated message.
+// encapsulated makes an encapsulated message of a finished header table.
 func encapsulated(b *flatbuffers.Builder, kind byte, header flatbuffers.UOffsetT, bodyLength int64) []byte {
 	b.StartObject(5)
 	b.PrependInt16Slot(0, metadataV5, 0)
@@ -39,7 +38,7 @@ func encapsulated(b *flatbuffers.Builder, kind byte, header flatbuffers.UOffsetT
 	return out
 }
 
-// batchMessage is the message of a row, without its body.
+// batchMessage returns the message of a row, without its body.
 func batchMessage(layout *bodyLayout) []byte {
 	b := flatbuffers.NewBuilder(2048)
 	pairs := func(n int, pair func(i int) (int64, int64)) flatbuffers.UOffsetT {
@@ -67,14 +66,14 @@ func batchMessage(layout *bodyLayout) []byte {
 	return encapsulated(b, headerRecordBatch, b.EndObject(), layout.size)
 }
 
-// schemaMessage is the message before the rows of a segment.
+// schemaMessage returns the message before the rows of a segment.
 func schemaMessage(c *columns, metadata []pair) []byte {
 	b := flatbuffers.NewBuilder(4096)
 	return encapsulated(b, headerSchema, schemaTable(b, c, metadata), 0)
 }
 
-// footer is the flatbuffer at the end of a segment. What it says about itself is in
-// own, which may be empty.
+// footer returns the flatbuffer at the end of a segment. own has the metadata of the footer
+// itself, and may be empty.
 func footer(c *columns, metadata []pair, blocks []block, own []pair) []byte {
 	b := flatbuffers.NewBuilder(4096 + blockBytes*len(blocks))
 	schema := schemaTable(b, c, metadata)
@@ -116,7 +115,7 @@ func schemaTable(b *flatbuffers.Builder, c *columns, metadata []pair) flatbuffer
 	return b.EndObject()
 }
 
-// pairTables is a vector of key-value tables.
+// pairTables writes a vector of key-value tables.
 func pairTables(b *flatbuffers.Builder, metadata []pair) flatbuffers.UOffsetT {
 	pairs := make([]flatbuffers.UOffsetT, len(metadata))
 	for i, p := range metadata {
@@ -129,7 +128,7 @@ func pairTables(b *flatbuffers.Builder, metadata []pair) flatbuffers.UOffsetT {
 	return offsets(b, pairs)
 }
 
-// offsets is a vector of tables.
+// offsets writes a vector of tables.
 func offsets(b *flatbuffers.Builder, tables []flatbuffers.UOffsetT) flatbuffers.UOffsetT {
 	b.StartVector(4, len(tables), 4)
 	for i := len(tables) - 1; i >= 0; i-- {
@@ -157,7 +156,7 @@ func fieldTable(b *flatbuffers.Builder, c column) flatbuffers.UOffsetT {
 	return namedTable(b, name, c.null >= 0, code, kind, children)
 }
 
-// itemTable describes the elements of a vector.
+// itemTable writes the description of the elements of a vector.
 func itemTable(b *flatbuffers.Builder, k kind) flatbuffers.UOffsetT {
 	name := b.CreateString("item")
 	if k == kindHalf {

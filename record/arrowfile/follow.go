@@ -8,15 +8,15 @@ import (
 	"sgdwalk/record"
 )
 
-// DefaultPoll is how often Follow looks for new rows when it is not told.
+// DefaultPoll is the default interval between two refreshes of Follow.
 const DefaultPoll = 200 * time.Millisecond
 
-// Follow calls f with row from and every row after it, in order, as they are
-// recorded. It looks for new ones each time poll has passed; 0 means DefaultPoll.
+// Follow calls f with row from and every later row, in order, as they are recorded. It
+// refreshes every poll; 0 means DefaultPoll.
 //
-// It returns nil when all rows were passed on and no writer has the run open any
-// more, the error of f or of a damaged row, or the context's error. Only one
-// Follow may run on a Reader at a time; other methods may be used meanwhile.
+// It returns nil after the last row, when no writer has the run open any more. Otherwise it
+// returns the error of f, of a damaged row, or of the context. Only one Follow may run on a
+// Reader at a time; other methods may be called concurrently.
 func (r *Reader) Follow(ctx context.Context, from int, poll time.Duration, f func(i int, s record.Step) error) error {
 	if from < 0 || poll < 0 {
 		return fmt.Errorf("arrowfile: follow: from row %d every %v; neither may be negative", from, poll)
@@ -27,8 +27,8 @@ func (r *Reader) Follow(ctx context.Context, from int, poll time.Duration, f fun
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
-		// Whether a writer is there is asked first: what it writes before it leaves
-		// is then seen below.
+		// The lock is checked before the refresh, so that the rows that a writer appends
+		// just before it closes are not missed.
 		live := r.Live()
 		if _, err := r.Refresh(); err != nil {
 			return err

@@ -10,8 +10,8 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
-// maxMetadata bounds the metadata of a row, which has about 1.5 kB, and maxSchema
-// that of a schema, which has a copy of the header.
+// maxMetadata bounds the metadata of a row, which has about 1.5 kB. maxSchema bounds that of
+// a schema, which contains a copy of the header.
 const (
 	maxMetadata = 64 << 10
 	maxSchema   = maxMetadata + maxHeader
@@ -24,11 +24,10 @@ var (
 	errEndMark = errors.New("the messages end here")
 )
 
-// envelope is a message's place in a file: its flatbuffer begins 8 bytes after
-// its start, its body where the flatbuffer ends.
+// envelope has the flatbuffer of a message, and the place of its body.
 type envelope struct {
 	meta []byte
-	body int64 // offset of the body in the file
+	body int64 // offset of the body in the file, directly after the flatbuffer
 }
 
 // readEnvelope reads a message's prefix and flatbuffer. errShort is returned
@@ -59,7 +58,7 @@ func readEnvelope(src source, off, limit int64) (envelope, error) {
 	return envelope{meta, off + 8 + n}, err
 }
 
-// message checks the outer table of a message and returns its header table.
+// message checks the outer table of a message, and returns its header table.
 func message(meta []byte, kind uint8, bodyLength *int64) (flat, error) {
 	root := flatRoot(meta)
 	if v := root.GetInt16Slot(slotMessageVersion, 0); v != metadataV5 {
@@ -72,8 +71,8 @@ func message(meta []byte, kind uint8, bodyLength *int64) (flat, error) {
 	return root.table(slotMessageHeader)
 }
 
-// parseBatch reads the metadata of a row and compares all of it with what the
-// header implies. The only thing it learns is which values are absent.
+// parseBatch compares the metadata of a row with the metadata that the header implies. Its
+// result is the set of absent values, the only part that the header does not decide.
 func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
 	err = catchOutside(func() error {
 		var length int64
@@ -181,8 +180,7 @@ func parseSchema(meta []byte, c *columns) (info segmentInfo, err error) {
 	return info, err
 }
 
-// parseMetadata reads the key-value pairs of a schema. Keys that are not known
-// here are ignored.
+// parseMetadata reads the key-value pairs of a schema. It ignores unknown keys.
 func parseMetadata(schema *flat) (info segmentInfo, err error) {
 	values := metadataOf(schema, keyFormat, keyHeader, keySegment, keyFirstRow)
 	number := func(key string) int64 {

@@ -13,13 +13,13 @@ import (
 	"sgdwalk/record"
 )
 
-// runInfo is what the segments of a run have in common.
+// runInfo is shared by all segments of a run.
 type runInfo struct {
 	header   *record.Header
 	columns  *columns
 	id       identity
 	metadata metadataCache
-	encoder  func() *encoder // made when a schema is first compared
+	encoder  func() *encoder // made at its first use, to compare a schema
 }
 
 func newRunInfo(h *runHeader) *runInfo {
@@ -34,9 +34,9 @@ func (r *runInfo) startOf(n int, first int64) int64 {
 	return int64(len(r.encoder().prefix(n, first)))
 }
 
-// openSegments opens the segments with these numbers, in order, but for the
-// first of them which it is given. It calls failed for each that cannot be opened
-// and goes on as long as that returns true.
+// openSegments opens the segments with these numbers, in order. have are the first of them,
+// which are already open. For each segment that cannot be opened it calls failed, and
+// continues if that returns true.
 func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open func(string) (source, error),
 	failed func(error) bool,
 ) []*segment {
@@ -80,8 +80,8 @@ func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open f
 	return s, err
 }
 
-// endBefore takes back rows that the walk thought to see in a damaged footer:
-// the segment after it knows how many there are.
+// truncateBefore removes rows that the walk wrongly found in a damaged footer: the next
+// segment has the number of its first row, so the number of rows here is known.
 func (s *segment) truncateBefore(next *segment) error {
 	rows := next.first - s.first
 	if rows >= int64(s.rows()) {
@@ -96,12 +96,12 @@ func (s *segment) truncateBefore(next *segment) error {
 	return nil
 }
 
-// unknown stands for the number of a segment's first row when an earlier segment
-// cannot tell.
+// unknown is the number of a segment's first row when an earlier segment is missing or
+// damaged, and the number of rows of a run that is not finished.
 const unknown = -1
 
-// openSegment opens segment number n, whose first row should be row first. The
-// last segment of a run may be incomplete: it is, or was, being written.
+// openSegment opens segment number n, whose first row should be row first. The last segment
+// of a run may be incomplete, because a writer is or was writing it.
 func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment,
 	error,
 ) {
@@ -121,11 +121,11 @@ func openSegment(dir string, n int, first int64, last bool, run *runInfo, open f
 	return s, nil
 }
 
-// load finds out where the rows of a segment are.
+// load finds the rows of a segment.
 //
-// A damaged schema costs nothing but the independence of other programs from
-// the header: what it says is known from there, and the rows prove by their
-// checksums that they belong here. It is kept in damage, for Check.
+// A damaged schema loses no row: its content is known from the header, and the checksums of
+// the rows prove that they belong here. The damage is kept for Check, because other
+// programs need the schema.
 func (s *segment) load(first int64, last bool) error {
 	s.first = max(0, first)
 	startErr := s.readStart()
@@ -138,8 +138,8 @@ func (s *segment) load(first int64, last bool) error {
 		if (s.first == first || first == unknown) && s.start == s.run.startOf(s.number, s.first) {
 			return nil
 		}
-		// An earlier segment lost rows, or another program wrote this one, or the
-		// schema is damaged where it can be read all the same. The rows decide.
+		// An earlier segment lost rows, or another program wrote this one, or the schema is
+		// damaged but still readable. The checksum of the first row decides.
 		if s.holdsRow(0, s.first) {
 			return nil
 		}
@@ -159,7 +159,7 @@ func (s *segment) load(first int64, last bool) error {
 	return startErr
 }
 
-// index finds the rows from start on.
+// index finds the rows from start on: in the footer, or by a walk.
 func (s *segment) index() {
 	f, err := readFooter(s.src, s.start, s.run.columns)
 	if s.closed = err == nil; s.closed {
@@ -171,11 +171,11 @@ func (s *segment) index() {
 	s.verified = make([]atomic.Uint64, verifiedWords(s.rows()))
 }
 
-// refreshed returns the segment as it is after the file has grown. The segment
-// itself stays as it was, for those who are reading it.
+// refreshed returns a new segment for the file after it has grown. s is unchanged, because
+// other goroutines may be reading it.
 func (s *segment) refreshed(last bool) (*segment, error) {
 	from := s.start
-	known := max(0, s.rows()-1) // the last row is looked at again: it may have been thought damaged
+	known := max(0, s.rows()-1) // the last row is checked again: it may have been incomplete
 	if s.rows() > 0 {
 		from = s.offsets[known]
 	}
@@ -203,10 +203,10 @@ func (s *segment) refreshed(last bool) (*segment, error) {
 	return n, nil
 }
 
-// verifiedWords is the length of segment.verified for so many rows.
+// verifiedWords returns the length of segment.verified for this number of rows.
 func verifiedWords(rows int) int { return (4*rows + 63) / 64 }
 
-// readStart reads what comes before the first row.
+// readStart reads and checks the bytes before the first row.
 func (s *segment) readStart() error {
 	begin, err := s.src.bytes(0, min(schemaAt, s.src.size()))
 	if err != nil {

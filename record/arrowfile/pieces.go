@@ -7,35 +7,35 @@ import (
 	"sgdwalk/record"
 )
 
-// pieces is theta of a row, read piece by piece.
+// pieces is theta of a row, for reading piece by piece.
 type pieces struct {
 	s      *segment
 	j      int
-	at     int64     // of the vector in the file
-	values []float32 // a view of it
-	want   uint32    // its checksum
+	at     int64     // offset of the vector in the file
+	values []float32 // view of the vector
+	want   uint32    // checksum of the vector
 }
 
 var _ record.Pieces = (*pieces)(nil)
 
-// pieceSource is what reading piece by piece needs of a source.
+// pieceSource is a source that can read without a memory map.
 type pieceSource interface {
-	// readAt reads the file without making it resident.
+	// readAt reads into b, without making the map resident.
 	readAt(b []byte, off int64) error
-	// ahead has the system read n bytes from off on without waiting for them.
+	// prefetch asks the system to read n bytes from off on, and does not wait.
 	prefetch(off, n int64)
 }
 
-// ThetaPieces returns theta of row i to read it piece by piece; nil when the row has
-// no theta. The scalars are verified, the values are not yet. A vector that the file
-// keeps in two bytes an element is converted and verified at once.
+// ThetaPieces returns theta of row i for reading piece by piece; nil when the row has no
+// theta. The scalars are verified, the values are not yet. A vector with 16-bit elements in
+// the file is converted and verified at once.
 func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
 	s, j, err := r.locate(i)
 	if err != nil {
 		return nil, err
 	}
-	_, able := s.src.(pieceSource)
-	if !able || s.run.columns.exists[0] && s.run.columns.ofVector(0).kind == kindHalf {
+	_, isPieceSource := s.src.(pieceSource)
+	if !isPieceSource || s.run.columns.exists[0] && s.run.columns.ofVector(0).kind == kindHalf {
 		theta, err := record.ThetaOf(r, i)
 		if theta == nil || err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func (p *pieces) CheckSums(parts []record.PartSum) error {
 		p.s.setVerified(p.j, 1)
 		return nil
 	}
-	// Sums of another process can be wrong where the vector is not.
+	// The sums of another process can be wrong although the vector is intact.
 	if err := p.Verify(); err != nil {
 		return err
 	}
@@ -126,18 +126,18 @@ func (p *pieces) Prefetch(first, end int) {
 }
 
 const (
-	// largeRow is the size from which it matters what is read around a few bytes.
+	// largeRowBytes is the size of a row from which its ends are worth a separate read.
 	largeRowBytes = 1 << 20
-	// rowEnds is more than there is before and after the vectors of a row.
+	// rowEndBytes is an upper bound of the bytes before and after the vectors of a row.
 	rowEndBytes = 8 << 10
 )
 
-// fetchEnds has the system read what is at the ends of a large row, all of its
-// scalars, when they are looked at for the first time. To look at them without
-// would have it read megabytes around them, and wait for that.
+// prefetchEnds asks the system to read the two ends of a large row, where its scalars are,
+// before they are read for the first time. Without it the system would read megabytes
+// around them, and the caller would wait.
 func (s *segment) prefetchEnds(j int) {
-	src, able := s.src.(pieceSource)
-	if !able || j >= s.rows() || s.isVerified(j, partScalars) {
+	src, isPieceSource := s.src.(pieceSource)
+	if !isPieceSource || j >= s.rows() || s.isVerified(j, partScalars) {
 		return
 	}
 	if first, end := s.offsets[j], s.offsets[j+1]; end-first >= largeRowBytes {

@@ -14,8 +14,7 @@ import (
 	"sgdwalk/record"
 )
 
-// Reader reads a run. Its methods may be called from several goroutines, Close
-// excepted.
+// Reader reads a run. Except for Close, its methods may be called concurrently.
 type Reader struct {
 	dir    string
 	header *record.Header
@@ -36,15 +35,14 @@ func (s *runState) last() *segment { return s.segments[len(s.segments)-1] }
 
 var _ record.Trajectory = (*Reader)(nil)
 
-// Open opens the run in dir: finished, unfinished or being written. Rows that
-// are written later are seen after Refresh. A torn last row is left out, see
-// Torn; damage anywhere else is an error of the rows that it covers, and of Open
-// only when it is in the header or covers a whole segment. Errors are ErrNotRun,
-// ErrNewerFormat, ErrMissingSegment, ErrWrongRun, a *CorruptError or those of
-// the file system.
+// Open opens the run in dir, which may be finished, unfinished or being written. Refresh
+// finds rows that are written later. A torn last row is left out, see Torn. Other damage is
+// an error of the damaged rows only; it is an error of Open when it is in the header or
+// covers a whole segment. Errors are ErrNotRun, ErrNewerFormat, ErrMissingSegment,
+// ErrWrongRun, a *CorruptError, or errors of the file system.
 //
-// Beyond the maps a Reader takes about 9 bytes a row, and 2 MiB at most for the
-// shapes of rows, whatever a damaged file says.
+// In addition to the maps, a Reader needs about 9 bytes for each row, and at most 2 MiB for
+// the metadata of rows, also for a damaged file.
 func Open(dir string) (*Reader, error) { return open(dir, openSource) }
 
 func open(dir string, source func(string) (source, error)) (*Reader, error) {
@@ -63,11 +61,11 @@ func open(dir string, source func(string) (source, error)) (*Reader, error) {
 	return r, nil
 }
 
-// look opens the segments that are there but for those given, of which the last
-// may have grown.
+// openNew opens the segments that are not among have, and refreshes the last one of have,
+// which may have grown.
 func (r *Reader) openNew(have []*segment) error {
-	// The list of segments is taken before any of them is looked at: of what it
-	// has, only the last can still be growing.
+	// The segments are listed before any of them is opened, so that only the last one in the
+	// list can still be growing.
 	n, err := countSegments(r.dir)
 	if err != nil {
 		return err
@@ -97,10 +95,9 @@ func (r *Reader) openNew(have []*segment) error {
 	return err
 }
 
-// Refresh looks for rows that were written since the run was opened or last
-// refreshed and returns how many there are. Views that were handed out stay
-// valid, and rows may be read at the same time. It is an error, ErrWrongRun, when
-// another run was begun in the directory.
+// Refresh finds rows that were written since the run was opened or last refreshed, and
+// returns their number. Views stay valid, and other goroutines may read rows at the same
+// time. The error is ErrWrongRun when another run was started in the directory.
 func (r *Reader) Refresh() (added int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,7 +109,7 @@ func (r *Reader) Refresh() (added int, err error) {
 		return 0, err
 	}
 	if h.id != r.run.id {
-		return 0, fmt.Errorf("arrowfile: %s: %w: another run was begun here", r.dir, ErrWrongRun)
+		return 0, fmt.Errorf("arrowfile: %s: %w: another run was started here", r.dir, ErrWrongRun)
 	}
 	before := r.state.Load()
 	err = r.openNew(before.segments)
@@ -121,9 +118,8 @@ func (r *Reader) Refresh() (added int, err error) {
 
 var errPageFault = errors.New("the file cannot be read: it became shorter, or the disk failed")
 
-// faultOf says what a fault in a mapped file means. One that is shorter than it was
-// when it was mapped was cut by another process, and has lost what was there;
-// otherwise the disk failed.
+// explainFault explains a fault in a mapped file. A file that is shorter than its map was
+// cut by another process, which is damage; otherwise the disk failed.
 func explainFault(path string, size int64) error {
 	if info, err := os.Stat(path); err == nil && info.Size() < size {
 		return fmt.Errorf("%w: %d bytes are left of %d", errPageFault, info.Size(), size)
@@ -131,9 +127,9 @@ func explainFault(path string, size int64) error {
 	return fmt.Errorf("%w: %w", errPageFault, syscall.EIO)
 }
 
-// guardFaults runs f, which reads mapped memory. When the system cannot supply a
-// page, because the disk failed or somebody cut the file, the process would be
-// killed; here it becomes an error.
+// catchFaults runs f, which reads mapped memory. A page that the system cannot read, because
+// the disk failed or the file was cut, would kill the process; catchFaults returns an error
+// instead.
 func catchFaults(f func()) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -157,7 +153,7 @@ func (r *Reader) Len() int { return int(r.state.Load().rows) }
 // Segments returns the number of segment files.
 func (r *Reader) Segments() int { return len(r.state.Load().segments) }
 
-// Bytes returns the size of the segment files when they were last looked at.
+// Bytes returns the size of the segment files at the last refresh.
 func (r *Reader) Bytes() int64 {
 	n := int64(0)
 	for _, s := range r.state.Load().segments {
@@ -166,20 +162,20 @@ func (r *Reader) Bytes() int64 {
 	return n
 }
 
-// Closed reports whether the last segment was ended in order, with a footer.
+// Closed reports whether the last segment has a footer.
 func (r *Reader) Closed() bool { return r.state.Load().last().closed }
 
-// Torn returns how many bytes follow the last row and belong to none: the
-// beginning of a row or of a footer whose writer died, or is at work on it.
+// Torn returns the number of bytes after the last row that are not a row: the beginning of a
+// row or footer whose writer died, or is writing it now.
 func (r *Reader) Torn() int64 { return r.state.Load().last().tornBytes }
 
 // Live reports whether a writer has the run open now.
 func (r *Reader) Live() bool { return isLive(r.dir) }
 
-// Finished reports whether the run came to its end. From format 3 on its writer
-// says so in the last segment, and a last row that follows the last planned update
-// says the same; before, every last row that follows an update counts. The reason
-// why it cannot be told is an error of the last row.
+// Finished reports whether the run came to its end. From format 3 on the footer of the last
+// segment has this information; a last row after the last planned update proves it too.
+// Before format 3, a last row without a batch counts. Finished is false when the last row
+// cannot be read.
 func (r *Reader) Finished() bool {
 	now := r.state.Load()
 	if r.closed.Load() || now.rows == 0 {
@@ -193,9 +189,9 @@ func (r *Reader) Finished() bool {
 }
 
 // Read returns row i with the vectors in parts. The vectors are views of the mapped
-// files, valid until Close; vectors that the file keeps in two bytes an element are
-// converted to a new float32 slice on every call. Each part of a row is verified
-// when it is first read. An error is a *CorruptError and concerns this row only.
+// files, valid until Close; vectors with 16-bit elements in the file are converted to a new
+// float32 slice on every call. Each part of a row is verified when it is first read. An
+// error is a *CorruptError, and concerns only this row.
 func (r *Reader) Read(i int, parts record.Parts) (out record.Step, err error) {
 	s, j, err := r.locate(i)
 	if err != nil {
@@ -214,14 +210,14 @@ func (r *Reader) Read(i int, parts record.Parts) (out record.Step, err error) {
 	return out, nil
 }
 
-// locate returns the segment of row i, and which of its rows that is.
+// locate returns the segment of row i, and the index of the row in the segment.
 func (r *Reader) locate(i int) (*segment, int, error) {
 	if r.closed.Load() {
 		return nil, 0, errReaderClosed
 	}
 	now := r.state.Load()
 	if i < 0 || int64(i) >= now.rows {
-		return nil, 0, fmt.Errorf("arrowfile: row %d is outside the recording of %d rows", i, now.rows)
+		return nil, 0, fmt.Errorf("arrowfile: row %d is not in the recording; it has %d rows, from 0", i, now.rows)
 	}
 	s := now.segments[sort.Search(len(now.segments), func(n int) bool { return now.segments[n].first > int64(i) })-1]
 	return s, i - int(s.first), nil
@@ -238,8 +234,8 @@ func (s *segment) step(j int, parts record.Parts) (out record.Step, err error) {
 		return out, err
 	}
 	out = sc.toStep()
-	for which, to := range []*[]float32{&out.Theta, &out.Grad, &out.State} {
-		if parts&(1<<which) == 0 { // Parts and record.VectorNames have the same order
+	for which, to := range out.Vectors() {
+		if parts&(1<<which) == 0 {
 			continue
 		}
 		if *to, err = s.vector(j, v, &sc, which); err != nil {
@@ -249,7 +245,7 @@ func (s *segment) step(j int, parts record.Parts) (out record.Step, err error) {
 	return out, nil
 }
 
-// Close unmaps the run. Views that were handed out must not be used any more.
+// Close unmaps the run. Views must not be used any more.
 func (r *Reader) Close() error {
 	if r.closed.Swap(true) {
 		return nil

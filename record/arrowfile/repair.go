@@ -10,36 +10,36 @@ import (
 	"sgdwalk/record"
 )
 
-// Repaired says what Repair kept and what was lost.
+// Repaired has the results of Repair.
 type Repaired struct {
-	Rows     int64 // rows that were kept: all that are intact
+	Rows     int64 // rows that were kept: all intact ones
 	Lost     int64 // rows that are damaged or missing
-	Torn     int64 // bytes at the end that were no row
+	Torn     int64 // bytes at the end that are not a row
 	Finished bool  // the run came to its end, and its last row was kept
 }
 
-// Repair writes a new run in out with every intact row of the run in dir, ended
-// in order. A row of which any value is damaged is left out: its step is then
-// missing, as if the schedule had not kept it. Nothing in dir is changed.
+// Repair writes a new run with every intact row of the run in dir to out. It leaves out a row
+// with any damaged value: its step is then missing, as if the schedule had not kept it.
+// Repair changes nothing in dir.
 //
-// A damaged or missing header is restored from the copies in the segments, or from
-// their hash of it. Every problem is reported. The error says that there is no new
-// run: there is no header, no row is intact (ErrNothingSaved), an error of the
-// machine left unknown what is intact, or out could not be written; what was begun
-// there is removed. Out must be new or empty; opts.Overwrite is for a run that is there.
+// It restores a damaged or missing header from the copies in the segments, or from the hash
+// of the header in them. It reports every problem. After an error there is no new run:
+// there is no header, no row is intact (ErrNothingSaved), a system error hides which rows
+// are intact, or out could not be written. out must be new or empty, unless
+// opts.Overwrite allows an existing run.
 func Repair(dir, out string, opts Options, report func(error)) (Repaired, error) {
 	if !littleEndian {
 		return Repaired{}, errBigEndian
 	}
 	if same, err := sameDirectory(dir, out); err != nil || same {
 		if err == nil {
-			err = fmt.Errorf("arrowfile: repair: %s is the damaged run itself; the new one needs another directory",
+			err = fmt.Errorf("arrowfile: repair: %s is the damaged run itself; give another directory for the new run",
 				out)
 		}
 		return Repaired{}, err
 	}
 	if isLive(dir) {
-		return Repaired{}, fmt.Errorf("arrowfile: %s: %w; it is repaired when that has ended", dir, ErrLocked)
+		return Repaired{}, fmt.Errorf("arrowfile: %s: %w; repair it after the writer has ended", dir, ErrLocked)
 	}
 	h, damage, err := restoreHeader(dir)
 	if err != nil {
@@ -87,7 +87,8 @@ func Repair(dir, out string, opts Options, report func(error)) (Repaired, error)
 	return result, nil
 }
 
-// nothingSaved says that there is no row to save, and whether damage is the reason.
+// nothingSaved returns the error for a run without intact rows. It is damage unless the run
+// never had rows.
 func nothingSaved(dir string, segments []*segment, damage error) error {
 	err := fmt.Errorf("arrowfile: %s: %w", dir, ErrNothingSaved)
 	for _, s := range segments {
@@ -98,12 +99,12 @@ func nothingSaved(dir string, segments []*segment, damage error) error {
 	if damage != nil || len(segments) == 0 {
 		return fmt.Errorf("%w: %w", err, record.ErrDamaged)
 	}
-	return fmt.Errorf("%w: the run has none", err)
+	return fmt.Errorf("%w: the run has no rows", err)
 }
 
 // copyIntact appends every intact row to w.
 func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaired, err error) {
-	next, kept := int64(0), false // kept: the last row was
+	next, kept := int64(0), false // whether the last row was kept
 	for _, s := range segments {
 		out.Lost += max(0, s.first-next)
 		for j := range s.rows() {
@@ -112,8 +113,8 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 			if fault := catchFaults(func() { step, rowErr = s.step(j, record.AllParts) }); fault != nil {
 				rowErr = s.damageAt(j, s.offsets[j], "%w", fault)
 			}
-			// A disk that cannot read a row has lost it. With too little memory, or too
-			// few files, the row may be intact.
+			// A row that the disk cannot read is lost. After another system error, such as too
+			// little memory, the row may be intact.
 			if record.IsSystemError(rowErr) && !errors.Is(rowErr, syscall.EIO) {
 				return out, rowErr
 			}
@@ -153,8 +154,8 @@ func sameDirectory(a, b string) (bool, error) {
 	return os.SameFile(x, y), nil
 }
 
-// Discard removes a run that was begun and cannot be ended: its header, segments,
-// lock and analyses, and its directory if nothing else is in it.
+// Discard removes a run that was started and cannot be completed: its header, segments, lock
+// and analyses, and its directory if that is then empty.
 func Discard(dir string) error {
 	if err := removeRun(dir, nil); err != nil {
 		return fmt.Errorf("arrowfile: %w", err)
@@ -162,6 +163,6 @@ func Discard(dir string) error {
 	if err := os.Remove(filepath.Join(dir, lockName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("arrowfile: %w", err)
 	}
-	os.Remove(dir) // stays when something else is in it
+	os.Remove(dir) // fails when the directory has other files
 	return nil
 }

@@ -12,14 +12,14 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// claim is what the schema of a segment says about its run.
+// headerClaim is the information about the run's header in the schema of a segment.
 type headerClaim struct {
 	segment string   // name of the file
 	id      identity // SHA-256 of the header
 	header  []byte   // the header itself, from format 3 on; nil where it is missing or damaged
 }
 
-// readClaim reads the claim of a segment, nil when it is not to be had.
+// readClaim reads the claim of a segment; nil when it cannot be read.
 func readClaim(path string) *headerClaim {
 	src, err := openReadSource(path)
 	if err != nil {
@@ -58,7 +58,8 @@ func readClaim(path string) *headerClaim {
 	return c
 }
 
-// hasOwnSegment reports whether a directory has a segment of some run.
+// hasOwnSegment reports whether a directory has a segment of a run, and not only a file with
+// such a name.
 func hasOwnSegment(dir string) bool {
 	numbers, err := segmentNumbers(dir)
 	return err == nil && len(numbers) > 0 && readClaim(filepath.Join(dir, segmentName(numbers[0]))) != nil
@@ -123,8 +124,8 @@ func readClaims(dir string) (claims []*headerClaim, err error) {
 	return claims, nil
 }
 
-// mostClaimed returns the claims on the header that most segments name, the first
-// of them where several headers are named as often.
+// mostFrequentClaims returns the claims that name the most frequent header; the earliest one
+// when several are equally frequent.
 func mostFrequentClaims(claims []*headerClaim) (most []*headerClaim) {
 	by := make(map[identity][]*headerClaim)
 	for _, c := range claims {
@@ -142,9 +143,9 @@ func mostFrequentClaims(claims []*headerClaim) (most []*headerClaim) {
 // header: some seconds.
 const maxHashedBytes = 4 << 30
 
-// undamaged looks for the text with this hash that differs from the given one in
-// one bit or, where that takes not too long, in one byte. It returns nil when there
-// is none.
+// undoOneChange searches for the text with this hash that differs from the given text in one
+// bit or, if that does not take too long, in one byte. It returns nil when there is no such
+// text.
 func undoOneChange(text []byte, id identity) []byte {
 	text = bytes.Clone(text)
 	n := int64(len(text))

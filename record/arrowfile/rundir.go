@@ -28,9 +28,9 @@ func segmentName(n int) string { return fmt.Sprintf("steps-%06d.arrow", n) }
 // Segments lists the numbers of the segments in a directory, in order.
 func Segments(dir string) ([]int, error) { return segmentNumbers(dir) }
 
-// segmentNumbers lists the segments in a directory in order. A list of a directory
-// that is written meanwhile may have a later segment and not the one before it; the
-// segments in such a gap are looked up by their names.
+// segmentNumbers lists the segments in a directory in order. A list that is read while the
+// directory changes may have a later segment but not the one before it, so segments in
+// gaps are looked up by name.
 func segmentNumbers(dir string) ([]int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -49,7 +49,7 @@ func segmentNumbers(dir string) ([]int, error) {
 	for _, n := range numbers {
 		for ; next < n; next++ {
 			if _, err := os.Lstat(filepath.Join(dir, segmentName(next))); err != nil {
-				break // a gap that is there
+				break // the segment is really missing
 			}
 			all = append(all, next)
 		}
@@ -58,14 +58,14 @@ func segmentNumbers(dir string) ([]int, error) {
 	return all, nil
 }
 
-// A run that is being begun or replaced lacks segments for a moment.
+// A run that is being started or replaced has no segments for a moment, so a reader tries
+// again.
 const (
 	startTries = 20
 	startPause = 25 * time.Millisecond
 )
 
-// countSegments returns how many segments a run has; one that is missing is an
-// error.
+// countSegments returns the number of segments of a run. A missing segment is an error.
 func countSegments(dir string) (int, error) {
 	for try := 0; ; try++ {
 		numbers, err := segmentNumbers(dir)
@@ -79,7 +79,7 @@ func countSegments(dir string) (int, error) {
 		if !isLive(dir) {
 			after := ""
 			if missing < len(numbers) {
-				after = ", though there is " + segmentName(numbers[missing])
+				after = ", but there is " + segmentName(numbers[missing])
 			}
 			return 0, fmt.Errorf("arrowfile: %s: %w: %s%s", dir, ErrMissingSegment, segmentName(missing), after)
 		}
@@ -90,8 +90,8 @@ func countSegments(dir string) (int, error) {
 	}
 }
 
-// firstMissing returns the number of the first segment that is not in the list, -1
-// when all are.
+// firstMissing returns the number of the first segment that is not in the list; -1 when none
+// is missing.
 func firstMissing(numbers []int) int {
 	for i, n := range numbers {
 		if n != i {
@@ -104,8 +104,8 @@ func firstMissing(numbers []int) int {
 	return -1
 }
 
-// prepareDir makes dir ready for a new run and locks it. What it made is undone
-// by undo, which also unlocks.
+// prepareDir creates or clears dir for a new run, and locks it. undo removes what it created,
+// and unlocks.
 func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err error) {
 	made := false
 	entries, err := os.ReadDir(dir)
@@ -117,14 +117,14 @@ func prepareDir(dir string, opts Options) (lock *flock.Flock, undo func(), err e
 		made = true
 	case err != nil:
 		return nil, nil, fmt.Errorf("arrowfile: %w", err)
-	case len(entries) == 0: // a directory that was made for the run
-	case isUnstarted(entries, opts.ExtraFiles): // and whose writer died before there was a header
+	case len(entries) == 0: // an empty directory is fine
+	case isUnstarted(entries, opts.ExtraFiles): // the writer died before it wrote a header
 	case !opts.Overwrite:
-		return nil, nil, fmt.Errorf("arrowfile: %s %w; only a directory that is new or empty is used unless "+
-			"overwriting is asked for", dir, ErrExists)
+		return nil, nil, fmt.Errorf("arrowfile: %s %w; use a new or empty directory, or "+
+			"allow overwriting", dir, ErrExists)
 	default:
 		if _, err := readHeader(dir); err != nil && !hasOwnSegment(dir) {
-			return nil, nil, fmt.Errorf("arrowfile: %s %w and is not overwritten, because only a recorded run is: %w",
+			return nil, nil, fmt.Errorf("arrowfile: %s %w and is not a recorded run, so it is not overwritten: %w",
 				dir, ErrExists, err)
 		}
 	}
@@ -165,7 +165,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// isLive reports whether a writer has the run in dir open. Nothing is created.
+// isLive reports whether a writer has the run in dir open. It creates no file.
 func isLive(dir string) bool {
 	path := filepath.Join(dir, lockName)
 	if safefile.Check(path) != nil {
@@ -177,25 +177,24 @@ func isLive(dir string) bool {
 	return err == nil && !free
 }
 
-// isBegun reports whether there is nothing in a directory but what Create makes
-// before the header, its lock first: no row was ever there.
-func isUnstarted(entries []os.DirEntry, beside map[string][]byte) bool {
+// isUnstarted reports whether a directory has only files that Create makes before the header,
+// the lock among them: then it never had a row.
+func isUnstarted(entries []os.DirEntry, extra map[string][]byte) bool {
 	locked := false
 	for _, e := range entries {
-		_, isBeside := beside[e.Name()]
+		_, isExtra := extra[e.Name()]
 		switch {
 		case e.Name() == lockName:
 			locked = true
-		case !isBeside && !isTemporary(e.Name(), beside):
+		case !isExtra && !isTemporary(e.Name(), extra):
 			return false
 		}
 	}
 	return locked
 }
 
-// isTemporary reports whether a file is one that was not finished, of the header, a
-// segment or a file beside them.
-func isTemporary(name string, beside map[string][]byte) bool {
+// isTemporary reports whether a file is an unfinished header, segment or extra file.
+func isTemporary(name string, extra map[string][]byte) bool {
 	if !strings.HasSuffix(name, safefile.Suffix) {
 		return false
 	}
@@ -203,7 +202,7 @@ func isTemporary(name string, beside map[string][]byte) bool {
 	if _, err := fmt.Sscanf(name, ".steps-%d.arrow", &n); err == nil {
 		return n >= 0 && safefile.IsTemporary(name, segmentName(n))
 	}
-	for of := range beside {
+	for of := range extra {
 		if safefile.IsTemporary(name, of) {
 			return true
 		}
@@ -211,15 +210,15 @@ func isTemporary(name string, beside map[string][]byte) bool {
 	return safefile.IsTemporary(name, headerName)
 }
 
-// removeTemporary removes what is left of headers, segments and files
-// beside them in a process that was killed. The run must be locked.
-func removeTemporary(dir string, beside map[string][]byte) error {
+// removeTemporary removes unfinished headers, segments and extra files of a process that was
+// killed. The run must be locked.
+func removeTemporary(dir string, extra map[string][]byte) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if isTemporary(e.Name(), beside) {
+		if isTemporary(e.Name(), extra) {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
@@ -228,11 +227,10 @@ func removeTemporary(dir string, beside map[string][]byte) error {
 	return nil
 }
 
-// removeRun removes what a run consists of and nothing else. The lock stays: it
-// is held. The first segment goes first and the header last, so that what an
-// interruption leaves behind is not taken for a whole run, and yet for one that
-// may be replaced.
-func removeRun(dir string, beside map[string][]byte) error {
+// removeRun removes the files of a run and nothing else, and keeps the lock. It removes the
+// first segment first and the header last: after an interruption the rest is not a complete
+// run, but it is still recognized as a run that may be replaced.
+func removeRun(dir string, extra map[string][]byte) error {
 	segments, err := segmentNumbers(dir)
 	if err != nil {
 		return err
@@ -241,7 +239,7 @@ func removeRun(dir string, beside map[string][]byte) error {
 	for _, n := range segments {
 		names = append(names, segmentName(n))
 	}
-	names = append(append(names, slices.Sorted(maps.Keys(beside))...), headerName)
+	names = append(append(names, slices.Sorted(maps.Keys(extra))...), headerName)
 	if err := os.RemoveAll(filepath.Join(dir, analysisName)); err != nil {
 		return err
 	}
@@ -250,16 +248,16 @@ func removeRun(dir string, beside map[string][]byte) error {
 			return err
 		}
 	}
-	return removeTemporary(dir, beside)
+	return removeTemporary(dir, extra)
 }
 
-// writeBeside writes the files that have content, each whole.
-func writeExtraFiles(dir string, beside map[string][]byte) error {
-	for _, name := range slices.Sorted(maps.Keys(beside)) {
-		if beside[name] == nil {
+// writeExtraFiles writes the extra files that have content.
+func writeExtraFiles(dir string, extra map[string][]byte) error {
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if extra[name] == nil {
 			continue
 		}
-		if err := safefile.WriteBytes(filepath.Join(dir, name), beside[name]); err != nil {
+		if err := safefile.WriteBytes(filepath.Join(dir, name), extra[name]); err != nil {
 			return fmt.Errorf("arrowfile: %w", err)
 		}
 	}

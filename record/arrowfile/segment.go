@@ -19,15 +19,14 @@ type segment struct {
 	first     int64   // number of its first row
 	start     int64   // where the first row begins
 	offsets   []int64 // where row j begins; the last entry is where the last row ends
-	closed    bool    // it has a footer that holds together
-	finalRows int64   // rows of the run that came to its end with this segment, else unknown
-	tornBytes int64   // bytes after the last row that are no footer
-	damage    error   // what is wrong with the schema
-	triedRows int64   // row numbers that the walk has tried, see mostTries
+	closed    bool    // it has a valid footer
+	finalRows int64   // rows of the run, if it came to its end with this segment; otherwise unknown
+	tornBytes int64   // bytes after the last row that are not a footer
+	damage    error   // error of a damaged schema
+	triedRows int64   // number of row numbers that the walk has tried, see maxTries
 
-	// verified has 4 bits a row, for the parts whose checksum was found right:
-	// the scalars, and the three vectors. Reading a part for the first time pays
-	// for its checksum, reading it again does not.
+	// verified has 4 bits for each row, for the parts whose checksum was verified: the
+	// scalars and the three vectors. So a part is verified only when it is first read.
 	verified []atomic.Uint64
 }
 
@@ -36,8 +35,8 @@ func (s *segment) rows() int { return max(0, len(s.offsets)-1) }
 // next is the number of the row after the segment's last.
 func (s *segment) next() int64 { return s.first + int64(s.rows()) }
 
-// corrupt makes the error for damage at off, in a row unless that is negative. An
-// error of the machine stays one: what the file contains is then not known.
+// damageAt returns the error for damage at offset off, in a row unless row is negative. A
+// system error is not damage, because the content of the file is then not known.
 func (s *segment) damageAt(row int, off int64, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if errors.Is(err, errPageFault) {
@@ -53,8 +52,7 @@ func (s *segment) damageAt(row int, off int64, format string, args ...any) error
 	return e
 }
 
-// rowView is a row whose metadata is what the header implies. Its values are not
-// verified yet.
+// rowView is a row whose metadata was verified; its values were not yet.
 type rowView struct {
 	nulls nullSet
 	body  *bodyLayout
@@ -122,7 +120,8 @@ func (s *segment) scalars(v rowView) (out scalars, err error) {
 	return out, err
 }
 
-// parts of a row that have a checksum of their own; the vectors follow.
+// partScalars is the index of the scalars among the parts of a row with their own checksum;
+// the vectors follow.
 const partScalars = 0
 
 func (s *segment) isVerified(j, part int) bool {
@@ -164,8 +163,8 @@ func (s *segment) verifiedScalars(j int, v rowView) (scalars, error) {
 	return out, nil
 }
 
-// raw returns a view of one of the vectors of row j as it stands in the file, or
-// nil when the row does not have it.
+// raw returns a view of a vector of row j as it is in the file; nil when the row does not
+// have it.
 func (s *segment) raw(j int, v rowView, sc *scalars, which int) ([]byte, error) {
 	c := s.run.columns
 	if !c.exists[which] || sc.nulls.has(optionals+which) {
@@ -185,8 +184,8 @@ func (s *segment) raw(j int, v rowView, sc *scalars, which int) ([]byte, error) 
 	return b, nil
 }
 
-// vector returns one of the vectors of row j, or nil when the row does not have
-// it: a view of the file where that has float32, else a vector of its own.
+// vector returns a vector of row j; nil when the row does not have it. The result is a view of
+// the file for float32 elements, otherwise a new slice.
 func (s *segment) vector(j int, v rowView, sc *scalars, which int) ([]float32, error) {
 	b, err := s.raw(j, v, sc, which)
 	if b == nil || err != nil {
@@ -207,7 +206,7 @@ func (s *segment) holdsRow(j int, number int64) bool {
 	return err == nil && s.isRow(v, number)
 }
 
-// isRow reports whether the checksum of the view's scalars holds for that row.
+// isRow reports whether the checksum of the scalars is right for this row number.
 func (s *segment) isRow(v rowView, number int64) bool {
 	sc, err := s.scalars(v)
 	return err == nil && sc.checksum(s.run.columns, number, &s.run.id,

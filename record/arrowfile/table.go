@@ -19,9 +19,9 @@ import (
 // Pair is one entry of a table's metadata.
 type Pair struct{ Key, Value string }
 
-// WriteTable writes a result table as an Arrow IPC file of one record batch:
-// int64, float64, float32, utf8 and bool columns, nullable where Column.Valid is set. The
-// metadata, which may be nil, goes into the schema in the order given. The same
+// WriteTable writes a result table as an Arrow IPC file with one record batch. Columns have
+// the types int64, float64, float32, utf8 and bool, and are nullable where Column.Valid is
+// set. The metadata, which may be nil, goes into the schema in the given order. The same
 // table gives the same bytes.
 func WriteTable(w io.Writer, t *record.Table, metadata []Pair) (err error) {
 	if err := t.Validate(); err != nil {
@@ -58,7 +58,7 @@ func WriteTable(w io.Writer, t *record.Table, metadata []Pair) (err error) {
 	return nil
 }
 
-// teller makes a Writer of what an Arrow writer wants.
+// positionWriter is the io.WriteSeeker that an Arrow writer needs, for any io.Writer.
 type positionWriter struct {
 	w   io.Writer
 	pos int64
@@ -70,7 +70,7 @@ func (t *positionWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek tells the position, which is all that an Arrow writer asks for.
+// Seek returns the position. An Arrow writer needs nothing else.
 func (t *positionWriter) Seek(offset int64, whence int) (int64, error) {
 	if offset != 0 || whence != io.SeekCurrent {
 		return 0, errors.New("arrowfile: a table is written in one direction")
@@ -78,14 +78,14 @@ func (t *positionWriter) Seek(offset int64, whence int) (int64, error) {
 	return t.pos, nil
 }
 
-// columnArray makes an Arrow array of a column. What stands under an absent
-// value is zero, whatever the column has there.
+// columnArray makes an Arrow array of a column. It stores zero for an absent value, so that
+// the same table gives the same bytes.
 func columnArray(c *record.Column) arrow.Array {
 	present := func(i int) bool { return c.Valid == nil || c.Valid[i] }
 	mem := memory.NewGoAllocator()
 	switch {
 	case c.Singles != nil && c.Valid == nil:
-		// As many as there are parameters: not copied.
+		// These are parameters, which are too many to copy.
 		data := array.NewData(arrow.PrimitiveTypes.Float32, len(c.Singles), []*memory.Buffer{
 			nil,
 			memory.NewBufferBytes(bytesOf(c.Singles)),
@@ -121,8 +121,7 @@ func build[T any](b array.Builder, values []T, present func(int) bool, add func(
 	return b.NewArray()
 }
 
-// SaveTable writes a table to a file under a temporary name and then gives it
-// its name: the file is whole or not there. An existing one is replaced.
+// SaveTable writes a table to a file as a whole. It replaces an existing file.
 func SaveTable(path string, t *record.Table) error {
 	return safefile.Write(path, func(w io.Writer) error { return WriteTable(w, t, nil) })
 }
@@ -141,8 +140,8 @@ func LoadTable(path string) (*record.Table, error) {
 	return t, nil
 }
 
-// ReadTable reads what WriteTable wrote, all of it into memory. Tables have no
-// checksums: damage that leaves the file readable is not noticed.
+// ReadTable reads a table of WriteTable into memory. Tables have no checksums: it does not
+// detect damage that leaves the file readable.
 func ReadTable(r io.Reader) (t *record.Table, metadata []Pair, err error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -208,7 +207,7 @@ func tableColumn(field arrow.Field, a arrow.Array) (record.Column, error) {
 	return c, nil
 }
 
-// values copies the values of an array; absent ones are zero.
+// values copies the values of an array; absent values become zero.
 func values[T any](n int, present func(int) bool, value func(int) T) []T {
 	out := make([]T, n)
 	for i := range out {

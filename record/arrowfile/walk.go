@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// walk finds the rows of a segment that has no footer to believe, by going from
-// message to message. It begins at off, behind the rows that offsets has.
+// walk finds the rows of a segment without a valid footer, by going from message to message.
+// It starts at off, after the rows in offsets.
 //
-// Where a message is damaged it looks for the next row whose checksum holds and
-// learns from its number how many rows lie between; they keep their numbers, and
-// reading them is an error. What remains at the end is a torn row or footer.
+// After a damaged message it searches for the next row with a right checksum, whose number
+// tells how many rows are lost. These keep their numbers, and reading them is an error. The
+// bytes after the last row are a torn row or footer.
 func (s *segment) walk(off int64) {
 	size := s.src.size()
 	for off < size {
@@ -20,8 +20,8 @@ func (s *segment) walk(off int64) {
 			off = v.end
 			continue
 		}
-		// A damaged length sends the walk astray, and the row that it belongs to is
-		// found here only: by its checksum.
+		// A damaged length can lead the walk to a wrong place. The checksum of the row before
+		// shows whether its length is damaged.
 		if j := len(s.offsets) - 1; j >= 0 {
 			if v, err := s.view(s.offsets[j]); err != nil || !s.isRow(v, s.first+int64(j)) {
 				off = s.offsets[j]
@@ -42,9 +42,9 @@ func (s *segment) walk(off int64) {
 	s.tornBytes = size - off
 }
 
-// endOfWalk decides what the bytes from off to the end are. A row that was being
-// written when its writer died is no row, and neither is a footer; but a complete
-// row whose metadata is damaged was acknowledged, and counts.
+// endWalk decides what the bytes from off to the end are. An incomplete row, whose writer died,
+// is not a row, and neither is a footer. But a complete row with damaged metadata was
+// acknowledged, so it counts as a row.
 func (s *segment) endWalk(off int64, err error) int64 {
 	rest := s.src.size() - off
 	prefix, readErr := s.src.bytes(off, min(4, rest))
@@ -57,11 +57,11 @@ func (s *segment) endWalk(off int64, err error) int64 {
 	return off
 }
 
-// smallestRow is less than any row takes.
+// smallestRow returns a lower bound of the size of a row.
 func (s *segment) smallestRow() int64 { return 16 + s.run.columns.bodyFor(0).size }
 
-// resume looks for the next intact row after the damage that begins at off. It
-// returns where that row begins and how many rows the damage covers, or -1.
+// findNextRow searches for the next intact row after damage at off. It returns where that row
+// begins and how many rows the damage covers; next is -1 when there is none.
 func (s *segment) findNextRow(off int64) (next, lost int64) {
 	number := s.first + int64(len(s.offsets))
 	found := int64(-1)
@@ -84,8 +84,8 @@ func (s *segment) findNextRow(off int64) (next, lost int64) {
 	return found, lost
 }
 
-// mostTries bounds how many row numbers are tried for what looks like a row behind
-// damage, in one segment: some seconds. What is found after that counts as lost.
+// maxTries bounds the row numbers that are tried for rows after damage in one segment, which
+// takes some seconds. Rows after that count as lost.
 const maxTries = 1 << 22
 
 // eachMark calls f with the place of every continuation mark from off on, until
@@ -95,7 +95,7 @@ func (s *segment) eachMark(off int64, f func(at int64) bool) {
 	holes, _ := s.src.(interface{ nextData(off int64) int64 })
 	for size := s.src.size(); off < size; off += window {
 		if holes != nil {
-			// A hole has zeros only. Messages begin at multiples of 8.
+			// A hole has only zeros, and therefore no mark.
 			if off = max(off, holes.nextData(off)&^7); off >= size {
 				return
 			}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeParts writes the parts one after the other from byte at on, in one system
-// call unless the system takes less. It returns how much was written.
+// writeParts writes the parts one after the other from offset at on, in one system call
+// unless the system accepts less. It returns the number of bytes written.
 func writeParts(f *os.File, parts [][]byte, at int64) (written int64, err error) {
 	for len(parts) > 0 {
 		n, err := unix.Pwritev(int(f.Fd()), parts, at+written)
@@ -24,7 +24,7 @@ func writeParts(f *os.File, parts [][]byte, at int64) (written int64, err error)
 	return written, nil
 }
 
-// behind returns what is left of the parts after n bytes. It changes parts.
+// remaining returns the parts without their first n bytes. It changes parts.
 func remaining(parts [][]byte, n int) [][]byte {
 	for len(parts) > 0 && n >= len(parts[0]) {
 		n -= len(parts[0])
@@ -36,9 +36,9 @@ func remaining(parts [][]byte, n int) [][]byte {
 	return parts
 }
 
-// reserveRoom reserves room on the disk and leaves the size of the file as it is.
-// A file system in memory would fill it with zeros there and then, which takes
-// longer than writing.
+// reserveRoom reserves space on the disk without changing the size of the file. A file system
+// in memory would immediately fill the space with zeros, which takes longer than writing, so
+// it is not used there.
 func reserveRoom(f *os.File, at, n int64) error {
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {

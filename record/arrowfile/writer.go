@@ -14,28 +14,27 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Options of Create. The zero value never overwrites, starts a new segment after
-// each GiB and leaves it to the system when a segment that is not ended reaches
-// the disk.
+// Options of Create. The zero value never overwrites, starts a new segment after each GiB, and
+// syncs a segment to disk only when it ends.
 type Options struct {
 	Overwrite bool // replace the run that is in the directory, with its analyses
-	// ExtraFiles has files that belong to the run and are no part of the recording, by
-	// their names in its directory. Create removes those of a run that it replaces
-	// and writes the ones that have content before there is a header: no run is
-	// without them, whenever the process dies.
+	// ExtraFiles has the contents of other files that belong to the run, by their names in
+	// its directory. Create removes these files of a run that it replaces. Then it writes
+	// those with content, before the header, so that no run lacks them even when the
+	// process dies.
 	ExtraFiles map[string][]byte
 
 	// a segment ends when another row of the size of its last would make it larger than this; 0
 	// means DefaultSegmentBytes
 	SegmentBytes int64
 
-	// A power cut loses at most what was appended since the last sync: the death
-	// of the process loses nothing. Append syncs when one of these is reached;
-	// 0 means never. Through an Async sink, training does not wait for it, and the
-	// interval counts also while no row comes.
+	// A power cut loses at most the rows since the last sync to disk; the death of the
+	// process loses nothing. Append syncs when one of these limits is reached; 0 means no
+	// limit. With an Async sink, training does not wait for a sync, and the interval also
+	// counts while no row comes.
 	SyncRows     int64         // rows since the last sync
 	SyncBytes    int64         // bytes since the last sync
-	SyncInterval time.Duration // time since the last sync, looked at when a row is appended and by SyncIfDue
+	SyncInterval time.Duration // time since the last sync, checked by Append and SyncIfDue
 }
 
 // DefaultSegmentBytes is the size of a segment when the options say nothing.
@@ -52,7 +51,7 @@ func (o Options) Validate() error {
 		if err == nil || name != filepath.Base(name) || name == headerName || name == lockName ||
 			name == analysisName || name == "." || name == ".." {
 			return fmt.Errorf("arrowfile: options: ExtraFiles has %q; it must be the name of a file in the run's "+
-				"directory and none of the recording's", name)
+				"directory that is not part of the recording", name)
 		}
 	}
 	if o.SyncRows < 0 || o.SyncBytes < 0 || o.SyncInterval < 0 {
@@ -62,8 +61,8 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Writer writes a run. It is used from one goroutine; Rows and Bytes may be
-// asked from any.
+// Writer writes a run. It is for one goroutine; only Rows, Bytes and SyncCount may be called
+// from others.
 type Writer struct {
 	dir     string
 	header  *record.Header
@@ -76,15 +75,15 @@ type Writer struct {
 	segment     int
 	rows        int64 // of the run
 	segRows     int64 // of the open segment
-	ackedBytes  int64 // size of the open segment up to its last acknowledged row
+	ackedBytes  int64 // size of the open segment up to the last acknowledged row
 	rowBytes    int64 // size of the last row
 	previous    record.Step
 	lastIsFinal bool  // the previous row followed an update
-	err         error // why no more rows are taken
+	err         error // the write error after which no more rows are accepted
 
-	outcome atomic.Int32 // what SetFinished said
+	outcome atomic.Int32 // the outcome of SetFinished
 
-	pendingSync chan error // of the segment before, while it is made durable; nil when none is
+	pendingSync chan error // receives the result of syncing the previous segment; nil when none is being synced
 
 	unsyncedRows, unsyncedBytes int64
 	synced                      time.Time
@@ -95,10 +94,10 @@ type Writer struct {
 
 var _ record.Sink = (*Writer)(nil)
 
-// Create starts a run in dir, which must be new, empty or, with
-// Options.Overwrite, a recorded run: its header, segments, lock and analyses are
-// then removed and nothing else. Errors are ErrExists, ErrLocked or those of the
-// header and the file system; after an error nothing half-written is left.
+// Create starts a run in dir. The directory must be new or empty or, with
+// Options.Overwrite, a recorded run, whose header, segments, lock and analyses are then
+// removed, and nothing else. Errors are ErrExists, ErrLocked, or errors of the header and
+// the file system. After an error Create leaves no partial run.
 func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	if !littleEndian {
 		return nil, errBigEndian
@@ -135,7 +134,7 @@ func Create(dir string, h *record.Header, opts Options) (w *Writer, err error) {
 	return w, w.openSegment(false)
 }
 
-// abandon removes what Create has made so far.
+// removeCreated removes the files that Create has made so far.
 func (w *Writer) removeCreated() {
 	if w.file != nil {
 		w.file.file.Close()
@@ -147,7 +146,7 @@ func (w *Writer) removeCreated() {
 	}
 }
 
-// openSegment begins a segment; again, one that is there and has no rows.
+// openSegment starts a segment. again means that the file exists and has no rows.
 func (w *Writer) openSegment(again bool) error {
 	w.path = filepath.Join(w.dir, segmentName(w.segment))
 	file, err := newSegmentFile(w.path, again)
@@ -163,9 +162,9 @@ func (w *Writer) openSegment(again bool) error {
 	return safefile.SyncDir(w.dir)
 }
 
-// closeSegment writes the footer. The segment is made durable by a goroutine, for
-// which settle waits: the rows of the next segment need not. A footer that finds
-// no room is cut off again: without one the rows are still readable.
+// closeSegment writes the footer. A goroutine syncs the segment to disk, so that the rows of
+// the next segment need not wait; waitForSync waits for it. When the footer does not fit on
+// the disk, it is cut off again: the rows are readable without it.
 func (w *Writer) closeSegment(rows int64) error {
 	if err := w.waitForSync(); err != nil {
 		return err
@@ -182,7 +181,7 @@ func (w *Writer) closeSegment(rows int64) error {
 	}
 	w.byteCount.Add(f.size - before)
 	w.unsyncedRows, w.unsyncedBytes, w.synced = 0, 0, time.Now()
-	done := make(chan error, 1) // room for the answer, so that the goroutine ends also when nobody asks
+	done := make(chan error, 1) // with a capacity, so that the goroutine ends even if nobody receives
 	w.pendingSync = done
 	go func() {
 		err := errors.Join(f.file.Sync(), f.file.Close())
@@ -194,7 +193,7 @@ func (w *Writer) closeSegment(rows int64) error {
 	return nil
 }
 
-// settle waits until the segment that was ended last is durable.
+// waitForSync waits until the previous segment is synced to disk.
 func (w *Writer) waitForSync() error {
 	if w.pendingSync == nil {
 		return nil
@@ -207,9 +206,9 @@ func (w *Writer) waitForSync() error {
 	return err
 }
 
-// Append writes a row. When it returns nil the row is with the operating system.
-// A row that does not fit the header or goes backwards is refused and changes
-// nothing; after an error of writing, every further call returns that error.
+// Append writes a row. When it returns nil, the row is with the operating system. It refuses
+// a row that does not fit the header, or whose step does not increase, and then changes
+// nothing. After a write error, every further call returns that error.
 func (w *Writer) Append(s *record.Step) error {
 	if w.closed {
 		return record.ErrClosed
@@ -272,7 +271,7 @@ func (w *Writer) syncDue() bool {
 		w.opts.SyncInterval > 0 && time.Since(w.synced) >= w.opts.SyncInterval
 }
 
-// sync makes durable what was written so far.
+// sync syncs all rows so far to disk.
 func (w *Writer) sync() error {
 	if err := w.waitForSync(); err != nil {
 		return err
@@ -285,9 +284,9 @@ func (w *Writer) sync() error {
 	return nil
 }
 
-// SyncIfDue makes durable what has waited for Options.SyncInterval without a further
-// row, whose Append would do it. It returns after which time it is to be called
-// again, unless a row comes before that; 0 when there is nothing to wait for.
+// SyncIfDue syncs rows that have waited for Options.SyncInterval, for the case that no further
+// Append does it. It returns the time after which to call it again if no row comes before; 0
+// when no row is waiting.
 func (w *Writer) SyncIfDue() (after time.Duration, err error) {
 	if w.closed || w.err != nil || w.opts.SyncInterval == 0 || w.unsyncedRows == 0 {
 		return 0, nil
@@ -302,9 +301,9 @@ func (w *Writer) SyncIfDue() (after time.Duration, err error) {
 	return 0, nil
 }
 
-// fail remembers the error and cuts the segment after the last acknowledged row,
-// so that a full disk leaves a run without a torn end. No footer follows: the
-// encoder may count a row that is not there.
+// fail stores the error and cuts the segment after the last acknowledged row, so that a full
+// disk leaves a run without a torn end. It writes no footer, because the encoder may have
+// counted a row that was not written.
 func (w *Writer) fail(err error) {
 	w.err = fmt.Errorf("%w (the recording ends after row %d)", err, w.rows-1)
 	if w.file == nil {
@@ -326,9 +325,9 @@ const (
 	outcomeUnfinished
 )
 
-// SetFinished says, for Close, whether the run came to its end. Without a call the
-// last row decides: a run is finished when that row has no batch, because it then
-// follows the last update. It may be called from any goroutine.
+// SetFinished tells Close whether the run came to its end. Without a call the last row decides:
+// a row without a batch follows the last update, so the run is finished. SetFinished may be
+// called from any goroutine.
 func (w *Writer) SetFinished(finished bool) {
 	w.outcome.Store(outcomeUnfinished)
 	if finished {
@@ -336,7 +335,8 @@ func (w *Writer) SetFinished(finished bool) {
 	}
 }
 
-// endedRows is what the last footer says: the number of rows of a finished run.
+// finalRows returns the number of rows of a finished run, for the last footer; otherwise
+// unknown.
 func (w *Writer) finalRows() int64 {
 	if o := w.outcome.Load(); w.rows > 0 && (o == outcomeFinished || o == outcomeByRow && w.lastIsFinal) {
 		return w.rows
@@ -344,9 +344,8 @@ func (w *Writer) finalRows() int64 {
 	return unknown
 }
 
-// Close ends the last segment, makes it durable and unlocks the run. A second
-// call does nothing. Without Close the run is unfinished but every row of it is
-// readable.
+// Close ends the last segment, syncs it to disk and unlocks the run. A second call does
+// nothing. Without Close the run is unfinished, but all of its rows are readable.
 func (w *Writer) Close() error {
 	if w.closed {
 		return nil
@@ -371,5 +370,5 @@ func (w *Writer) Rows() int64 { return w.rowCount.Load() }
 // Bytes returns the size of all segments so far.
 func (w *Writer) Bytes() int64 { return w.byteCount.Load() }
 
-// Syncs returns how often the writer has made a segment durable.
+// SyncCount returns how often the writer has synced a segment to disk.
 func (w *Writer) SyncCount() int64 { return w.syncCount.Load() }

@@ -9,22 +9,21 @@ import (
 	"io"
 	"math"
 	"slices"
-	"time"
 	"unicode/utf8"
 	"unsafe"
 
 	"sgdwalk/record"
 )
 
-// Decoder reads a stream. It is for one goroutine.
+// Decoder reads a stream. It must not be used concurrently.
 type Decoder struct {
 	r       *bufio.Reader
 	version int
 	header  *record.Header
 	frames  int64
 	notes   []string
-	rates   []float64 // of the newest step's parameter groups
-	ended   error     // what every further call of Next returns
+	rates   []float64 // learning rates of the parameter groups at the newest step
+	ended   error     // the error of every further call of Next
 	memory  [3][]float32
 }
 
@@ -41,25 +40,24 @@ func NewDecoder(r io.Reader) (*Decoder, error) {
 	return d, nil
 }
 
-// Header is the header of the run. It is the caller's.
+// Header returns a copy of the header of the run.
 func (d *Decoder) Header() *record.Header { return d.header.Clone() }
 
-// Frames returns how many steps were read.
+// Frames returns the number of steps read so far.
 func (d *Decoder) Frames() int64 { return d.frames }
 
-// Notes returns the sentences about the run that have come so far, such as a warning
-// that the producer gave its user.
+// Notes returns the sentences about the run received so far, such as a warning of the
+// producer to its user.
 func (d *Decoder) Notes() []string { return slices.Clone(d.notes) }
 
-// GroupRates returns the learning rate of each parameter group that the newest step
-// uses; nil when it has none. The slice is the decoder's and valid until the next call
-// of Next.
+// GroupRates returns the learning rate of each parameter group at the newest step; nil when
+// the step has none. The next call of Next overwrites the slice.
 func (d *Decoder) GroupRates() []float64 { return d.rates }
 
-// Next reads the next step. The vectors are the decoder's and valid until the next
-// call; WallTime is zero where the producer says none. At the end it returns io.EOF; see
-// [ErrUnfinished] and [ErrTorn] for a stream that breaks off. After an error it
-// returns that error again.
+// Next reads the next step. The next call overwrites the vectors. WallTime is zero when the
+// producer sends none. At the end mark Next returns io.EOF; see [ErrUnfinished] and
+// [ErrTorn] for a stream that stops earlier. After an error every call returns the same
+// error.
 func (d *Decoder) Next(s *record.Step) error {
 	if d.ended != nil {
 		return d.ended
@@ -85,7 +83,7 @@ func (d *Decoder) next(s *record.Step) error {
 		case magic == frameMagic:
 			return d.body(f, s)
 		case magic == endMagic && f.step.Step != d.frames:
-			return fmt.Errorf("the end says that there are %d steps", f.step.Step)
+			return fmt.Errorf("the end mark says that there are %d steps", f.step.Step)
 		case magic == endMagic:
 			return io.EOF
 		}
@@ -103,7 +101,7 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 	case errors.Is(err, io.EOF):
 		return "", nil, ErrUnfinished
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "", nil, fmt.Errorf("%w: %d of the %d bytes of its head came", ErrTorn, n, headBytes)
+		return "", nil, fmt.Errorf("%w: only %d of the %d bytes of its head were received", ErrTorn, n, headBytes)
 	case err != nil:
 		return "", nil, err
 	}
@@ -113,7 +111,7 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 	}
 	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(head[at:]) }
 	if want, got := u32(sumAt), crc32.ChecksumIEEE(head[:sumAt]); want != got {
-		return "", nil, fmt.Errorf("the head of a frame has checksum %08x and contents with %08x", want, got)
+		return "", nil, fmt.Errorf("the head of a frame has the checksum %08x, but its bytes have %08x", want, got)
 	}
 	if a, b := u32(28), u32(sumAt+4); a != 0 || b != 0 {
 		return "", nil, fmt.Errorf("the head of a frame has %d at byte 28 and %d at byte %d; both are reserved and must be 0", a, b, sumAt+4)
@@ -121,14 +119,14 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 	return magic, parseHead(&head), nil
 }
 
-// note reads a sentence about the run.
+// note reads the text of a note.
 func (d *Decoder) note(f *frame) error {
 	if f.bytes > maxNoteBytes || len(d.notes) == maxNotes {
 		return fmt.Errorf("note %d has %d bytes; allowed are %d notes of up to %d bytes", len(d.notes)+1, f.bytes, maxNotes, maxNoteBytes)
 	}
 	text := make([]byte, f.bytes)
 	if _, err := io.ReadFull(d.r, text); err != nil {
-		return fmt.Errorf("%w: a note has fewer than its %d bytes", ErrTorn, f.bytes)
+		return fmt.Errorf("%w: fewer than the %d bytes of a note were received", ErrTorn, f.bytes)
 	}
 	if !utf8.Valid(text) {
 		return fmt.Errorf("note %d is not UTF-8", len(d.notes)+1)
@@ -148,68 +146,55 @@ func parseHead(b *[headBytes]byte) *frame {
 	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
 	u64 := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
 	f := &frame{flags: u32(4), bytes: u64(88)}
-	number := func(at int, flag uint32) record.Optional {
-		if f.flags&flag == 0 {
-			return record.Optional{}
-		}
-		return record.Some(math.Float64frombits(u64(at)))
-	}
 	f.step = record.Step{
-		Step: int64(u64(8)), Substep: int32(u32(16)), Epoch: int32(u32(20)), Examples: int32(u32(24)), Evaluations: int64(u64(32)),
-		BatchLoss: number(40, hasBatchLoss), BatchAccuracy: number(48, hasBatchAccuracy), LearningRate: number(56, hasLearningRate),
-		FullLoss: number(64, hasFullLoss), TestLoss: number(72, hasTestLoss),
+		Step: int64(u64(8)), Substep: int32(u32(16)), Epoch: int32(u32(20)), Examples: int32(u32(24)),
+		Evaluations: int64(u64(32)),
 	}
-	if ns := int64(u64(80)); ns != 0 {
-		f.step.WallTime = time.Unix(0, ns).UTC()
+	for i, o := range f.step.Optionals() {
+		if f.flags&(hasBatchLoss<<i) != 0 {
+			*o = record.Some(math.Float64frombits(u64(40 + 8*i)))
+		}
 	}
+	f.step.SetUnixNano(int64(u64(80)))
 	return f
 }
 
 // body reads the vectors of a frame.
 func (d *Decoder) body(f *frame, s *record.Step) error {
 	if extra := f.flags &^ uint32(allFlags); extra != 0 {
-		return fmt.Errorf("step %d: the flags %#x have bits that mean nothing", f.step.Step, f.flags)
+		return fmt.Errorf("step %d: the flags %#x have unknown bits", f.step.Step, f.flags)
 	}
-	p, state := d.header.Layout.Len(), d.header.State.Len()
-	parts := []struct {
-		name  string
-		flag  uint32
-		n     int
-		kept  bool
-		value *[]float32
-	}{
-		{"theta", hasTheta, p, d.header.Columns.Theta, &f.step.Theta},
-		{"grad", hasGrad, p, d.header.Columns.Grad, &f.step.Grad},
-		{"state", hasState, state, d.header.Columns.State, &f.step.State},
-	}
+	c := d.header.Columns
+	recorded := [3]bool{c.Theta, c.Grad, c.State}
 	want, groups := uint64(0), 0
 	if f.flags&hasGroupRates != 0 {
 		groups = len(d.header.Groups)
 		want = 8 * uint64(groups)
 	}
-	for _, v := range parts {
-		if f.flags&v.flag == 0 {
+	lens := d.header.VectorLens()
+	for i, name := range record.VectorNames {
+		if f.flags&(hasTheta<<i) == 0 {
 			continue
 		}
-		if !v.kept {
-			return fmt.Errorf("step %d brings %s, which the header line does not announce", f.step.Step, v.name)
+		if !recorded[i] {
+			return fmt.Errorf("step %d has %s, which the header line does not announce", f.step.Step, name)
 		}
-		want += 4 * uint64(v.n)
+		want += 4 * uint64(lens[i])
 	}
 	if f.bytes != want {
-		return fmt.Errorf("step %d says that %d bytes of vectors follow; by its flags and the layout it is %d", f.step.Step, f.bytes, want)
+		return fmt.Errorf("step %d says that %d bytes of vectors follow; its flags and the layout give %d", f.step.Step, f.bytes, want)
 	}
 	if err := d.groupRates(groups); err != nil {
 		return fmt.Errorf("step %d: learning rates: %w", f.step.Step, err)
 	}
-	for i, v := range parts {
-		if f.flags&v.flag == 0 {
+	for i, v := range f.step.Vectors() {
+		if f.flags&(hasTheta<<i) == 0 {
 			continue
 		}
-		if err := d.floats(i, v.n); err != nil {
-			return fmt.Errorf("step %d: %s: %w", f.step.Step, v.name, err)
+		if err := d.floats(i, lens[i]); err != nil {
+			return fmt.Errorf("step %d: %s: %w", f.step.Step, record.VectorNames[i], err)
 		}
-		*v.value = d.memory[i][:v.n:v.n]
+		*v = d.memory[i][:lens[i]:lens[i]]
 	}
 	*s = f.step
 	return nil
@@ -221,33 +206,33 @@ func (d *Decoder) groupRates(n int) error {
 	for i := range n {
 		var b [8]byte
 		if _, err := io.ReadFull(d.r, b[:]); err != nil {
-			return fmt.Errorf("%w: %d of the %d came", ErrTorn, i, n)
+			return fmt.Errorf("%w: only %d of the %d were received", ErrTorn, i, n)
 		}
 		rate := math.Float64frombits(binary.LittleEndian.Uint64(b[:]))
 		if !(rate >= 0) || math.IsInf(rate, 0) {
-			return fmt.Errorf("that of group %d is %v; it must be finite and at least 0", i, rate)
+			return fmt.Errorf("the rate of group %d is %v; it must be finite and at least 0", i, rate)
 		}
 		d.rates = append(d.rates, rate)
 	}
 	return nil
 }
 
-// chunk bounds how far memory runs ahead of what has come: a header that lies
-// about its sizes gets no more.
+// chunk is how many elements are allocated before they are received, so that a header
+// with wrong sizes cannot take much memory.
 const chunk = 1 << 20
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-// floats reads that many float32 into the memory of vector i.
+// floats reads total float32 numbers into the memory of vector i.
 func (d *Decoder) floats(i, total int) error {
 	v := d.memory[i][:0]
 	for k := 0; k < total; k = len(v) {
 		v = slices.Grow(v, min(total-k, chunk))[:k+min(total-k, chunk)]
-		// Into their place at once: a copy from a buffer costs as much as the pipe does.
+		// Read directly into the vector: another copy would cost as much as the pipe.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&v[k])), 4*(len(v)-k))
 		if n, err := io.ReadFull(d.r, b); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return fmt.Errorf("%w: %d of its %d elements came", ErrTorn, k+n/4, total)
+				return fmt.Errorf("%w: only %d of its %d elements were received", ErrTorn, k+n/4, total)
 			}
 			return err
 		}

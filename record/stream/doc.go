@@ -1,37 +1,37 @@
-// Package stream reads and writes a run as it comes through a pipe, so that a
-// program in any language records its steps. STREAM.md describes it byte by byte:
-// one line of JSON, then frames.
+// Package stream reads and writes a run that comes through a pipe, so that a program in
+// any language can record its steps. STREAM.md describes every byte: one line of JSON,
+// then frames.
 //
-//  1. NewDecoder reads the line; Header is the run's. Next reads one frame after
-//     another into a record.Step, in memory that it uses again.
+//  1. [NewDecoder] reads the line, which has the header of the run. Next reads one frame
+//     after another into a record.Step, and reuses the memory of the vectors.
 //  2. [Ingest] records a stream to its end.
 //  3. An Encoder is a record.Sink that writes such a stream, for programs in Go and
 //     for tests.
 //
-// A stream says when it ends. One that breaks off before is [ErrUnfinished] between
-// two frames and [ErrTorn] within one: no step is made of a part of a frame. A line
-// or a frame that lies about sizes costs no more memory than it has bytes.
+// A complete stream has a frame that marks its end. A stream that ends earlier is
+// [ErrUnfinished] between two frames and [ErrTorn] inside a frame; a part of a frame never
+// becomes a step. A line or frame with wrong sizes needs no more memory than the bytes
+// that were received.
 package stream
 
 import "errors"
 
-// Version is the newest version of the stream, the value of sgdwalk_stream in its
-// first line. Version 2 adds notes and
-// parameter groups; a stream of version 1 is read as before.
+// Version is the newest version of the stream, the value of sgdwalk_stream in its first
+// line. Version 2 adds notes and parameter groups. Streams of version 1 are readable.
 const Version = 2
 
 var (
-	// ErrUnfinished is wrapped by the error for a stream that broke off between two
-	// frames: the producer died, or did not close its recorder.
-	ErrUnfinished = errors.New("the stream breaks off without its end")
-	// ErrTorn is wrapped by the error for a stream that broke off within a frame.
-	ErrTorn = errors.New("the stream breaks off within a frame")
+	// ErrUnfinished is wrapped by the error for a stream that ends between two frames
+	// without an end mark: the producer died, or did not close its recorder.
+	ErrUnfinished = errors.New("the stream stops without its end mark")
+	// ErrTorn is wrapped by the error for a stream that ends inside a frame.
+	ErrTorn = errors.New("the stream stops inside a frame")
 )
 
-// Sizes and places in a frame; STREAM.md has the table.
+// Sizes and offsets in a frame; STREAM.md has the table.
 const (
 	headBytes    = 104
-	sumAt        = 96 // checksum of what is before it; four zero bytes follow
+	sumAt        = 96 // offset of the checksum of the bytes before it; four zero bytes follow
 	maxLineBytes = 16 << 20
 
 	maxNoteBytes = 64 << 10
@@ -42,7 +42,7 @@ const (
 	endMagic   = "SGDE"
 )
 
-// Bits of a frame's flags: which vectors follow and which numbers are there.
+// Bits of a frame's flags: which vectors follow, and which numbers are present.
 const (
 	hasTheta = 1 << iota
 	hasGrad

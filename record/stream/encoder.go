@@ -12,7 +12,7 @@ import (
 	"sgdwalk/record"
 )
 
-// Encoder writes a stream. It is a record.Sink and for one goroutine.
+// Encoder is a record.Sink that writes a stream. It must not be used concurrently.
 type Encoder struct {
 	w        *bufio.Writer
 	header   *record.Header
@@ -25,13 +25,13 @@ type Encoder struct {
 
 var _ record.Sink = (*Encoder)(nil)
 
-// NewEncoder writes the header line. Only what a stream can say of a run is said:
-// not schedules or sketches, which are the recorder's to decide.
+// NewEncoder writes the header line. It leaves out schedules and sketches, because the
+// program that records the stream decides them.
 func NewEncoder(w io.Writer, h *record.Header) (*Encoder, error) {
 	if err := h.Validate(); err != nil {
 		return nil, err
 	}
-	var theta *bool // there, unless it is said that it is not
+	var theta *bool // nil, the default, means that theta is recorded
 	if !h.Columns.Theta {
 		theta = new(bool)
 	}
@@ -69,29 +69,15 @@ func (e *Encoder) Append(s *record.Step) error {
 
 func (e *Encoder) frame(s *record.Step) error {
 	flags, size := uint32(0), 0
-	vectors := []struct {
-		v    []float32
-		flag uint32
-	}{{s.Theta, hasTheta}, {s.Grad, hasGrad}, {s.State, hasState}}
-	for _, v := range vectors {
-		if v.v != nil {
-			flags |= v.flag
-			size += 4 * len(v.v)
+	for i, v := range s.Vectors() {
+		if *v != nil {
+			flags |= hasTheta << i
+			size += 4 * len(*v)
 		}
 	}
-	numbers := []struct {
-		v    record.Optional
-		flag uint32
-	}{
-		{s.BatchLoss, hasBatchLoss},
-		{s.BatchAccuracy, hasBatchAccuracy},
-		{s.LearningRate, hasLearningRate},
-		{s.FullLoss, hasFullLoss},
-		{s.TestLoss, hasTestLoss},
-	}
-	for _, n := range numbers {
-		if n.v.Valid {
-			flags |= n.flag
+	for i, o := range s.Optionals() {
+		if o.Valid {
+			flags |= hasBatchLoss << i
 		}
 	}
 	head := newHead(frameMagic, flags, s.Step)
@@ -100,27 +86,23 @@ func (e *Encoder) frame(s *record.Step) error {
 	head = binary.LittleEndian.AppendUint32(head, uint32(s.Examples))
 	head = binary.LittleEndian.AppendUint32(head, 0)
 	head = binary.LittleEndian.AppendUint64(head, uint64(s.Evaluations))
-	for _, n := range numbers {
-		head = binary.LittleEndian.AppendUint64(head, math.Float64bits(n.v.Value))
+	for _, o := range s.Optionals() {
+		head = binary.LittleEndian.AppendUint64(head, math.Float64bits(o.Value))
 	}
-	wall := int64(0)
-	if !s.WallTime.IsZero() {
-		wall = s.WallTime.UnixNano()
-	}
-	head = binary.LittleEndian.AppendUint64(head, uint64(wall))
+	head = binary.LittleEndian.AppendUint64(head, uint64(s.UnixNano()))
 	head = binary.LittleEndian.AppendUint64(head, uint64(size))
 	if err := e.head(head); err != nil {
 		return err
 	}
-	for _, v := range vectors {
-		if err := e.floats(v.v); err != nil {
+	for _, v := range s.Vectors() {
+		if err := e.floats(*v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// floats writes a vector, a piece of the buffer at a time.
+// floats writes a vector in pieces of the buffer's size.
 func (e *Encoder) floats(v []float32) error {
 	for len(v) > 0 {
 		n := min(len(v), cap(e.bytes)/4)
@@ -136,14 +118,14 @@ func (e *Encoder) floats(v []float32) error {
 	return nil
 }
 
-// newHead begins a head.
+// newHead returns the first bytes of a head.
 func newHead(magic string, flags uint32, step int64) []byte {
 	head := append(make([]byte, 0, headBytes), magic...)
 	head = binary.LittleEndian.AppendUint32(head, flags)
 	return binary.LittleEndian.AppendUint64(head, uint64(step))
 }
 
-// head fills a head up, adds its checksum and writes it.
+// head completes a head with zeros and its checksum, and writes it.
 func (e *Encoder) head(head []byte) error {
 	head = append(head, make([]byte, sumAt-len(head))...)
 	head = binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
@@ -154,7 +136,7 @@ func (e *Encoder) head(head []byte) error {
 	return nil
 }
 
-// Close writes the end and flushes. The writer below stays open.
+// Close writes the end mark and flushes. It does not close the underlying writer.
 func (e *Encoder) Close() error {
 	if e.closed {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"sgdwalk/record"
 )
 
-// line is the first line of a stream. Layout alone must be there.
+// line is the first line of a stream. Only the layout is required.
 type line struct {
 	Version   int              `json:"sgdwalk_stream"`
 	Software  string           `json:"software,omitempty"`
@@ -26,22 +26,22 @@ type line struct {
 	InitSeed  *uint64          `json:"init_seed,omitempty"`
 	Layout    record.Layout    `json:"layout"`
 	State     record.Layout    `json:"state_layout,omitempty"`
-	Theta     *bool            `json:"theta,omitempty"`    // false: no frame has theta
-	Grad      bool             `json:"grad,omitempty"`     // there may be gradients in the frames
-	Substeps  bool             `json:"substeps,omitempty"` // there may be inner iterates
+	Theta     *bool            `json:"theta,omitempty"`    // nil means true
+	Grad      bool             `json:"grad,omitempty"`     // frames may have gradients
+	Substeps  bool             `json:"substeps,omitempty"` // frames may be inner iterates
 	Comment   string           `json:"comment,omitempty"`
 
 	Groups []record.ParameterGroup `json:"parameter_groups,omitempty"`
 }
 
-// readLine reads up to the first newline, byte after byte of a buffered reader.
+// readLine reads the header line, up to the first newline.
 func readLine(r io.ByteReader) ([]byte, error) {
 	var b []byte
 	for {
 		c, err := r.ReadByte()
 		switch {
 		case errors.Is(err, io.EOF) && len(b) == 0:
-			return nil, fmt.Errorf("stream: nothing came: %w", ErrUnfinished)
+			return nil, fmt.Errorf("stream: no byte was received: %w", ErrUnfinished)
 		case errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("stream: header line: %w, after %d bytes without a newline", ErrTorn, len(b))
 		case err != nil:
@@ -57,8 +57,7 @@ func readLine(r io.ByteReader) ([]byte, error) {
 	}
 }
 
-// parseLine makes the run's header from the first line, and returns the version of the
-// stream.
+// parseLine returns the run's header and the version of the stream from the first line.
 func parseLine(text []byte) (h *record.Header, version int, err error) {
 	var l line
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -74,7 +73,7 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 		return nil, 0, fmt.Errorf("stream: header line: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, 0, fmt.Errorf("stream: header line: there is something behind the object")
+		return nil, 0, fmt.Errorf("stream: header line: there is more text after the object")
 	}
 	switch {
 	case l.Version > Version:
@@ -94,7 +93,7 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 	for i, g := range h.Groups {
 		for _, name := range g.Tensors {
 			if !slices.ContainsFunc(h.Layout, func(t record.Tensor) bool { return t.Name == name }) {
-				return nil, 0, fmt.Errorf("stream: header line: parameter group %d names %q, which the layout does not have", i, name)
+				return nil, 0, fmt.Errorf("stream: header line: parameter group %d has %q, which is not in the layout", i, name)
 			}
 		}
 	}
