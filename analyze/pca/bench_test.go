@@ -111,7 +111,10 @@ func BenchmarkJoint(b *testing.B) {
 			defer r.Close()
 			traces = append(traces, r)
 		}
-		if _, err := pca.FitJoint(context.Background(), traces, pca.Options{EqualRuns: true, Surrogates: -1}); err != nil {
+		if _, err := pca.FitJoint(context.Background(), traces, pca.Options{
+			EqualRuns:  true,
+			Surrogates: -1,
+		}); err != nil {
 			b.Fatal(err)
 		}
 	}

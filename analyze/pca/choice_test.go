@@ -35,8 +35,10 @@ func TestKinds(t *testing.T) {
 			t.Errorf("coordinate %d: zero is %v, left out is %v", j, zero, out)
 		}
 	}
-	if s := r.Summary; s.ParametersIncluded != 38 || s.Parameters != 44 || fmt.Sprint(s.TensorsLeftOut) != "[gamma bias]" || s.Kinds != pca.Weights {
-		t.Errorf("the summary says %d of %d, without %v, %q", s.ParametersIncluded, s.Parameters, s.TensorsLeftOut, s.Kinds)
+	if s := r.Summary; s.ParametersIncluded != 38 || s.Parameters != 44 ||
+		fmt.Sprint(s.TensorsLeftOut) != "[gamma bias]" || s.Kinds != pca.Weights {
+		t.Errorf("the summary says %d of %d, without %v, %q", s.ParametersIncluded, s.Parameters, s.TensorsLeftOut,
+			s.Kinds)
 	}
 	if !strings.Contains(warningCodes(r), "left_out_variance") || r.Summary.LeftOutVarianceRatio < 0.99 {
 		t.Errorf("left out %g of the variance; warnings %s", r.Summary.LeftOutVarianceRatio, warningCodes(r))
@@ -54,7 +56,8 @@ func TestKinds(t *testing.T) {
 
 	all := fit(t, m, pca.Options{Kinds: pca.All, Surrogates: -1})
 	if all.ExplainedVarianceRatio[0] < 0.99 || all.Summary.LeftOutVarianceRatio != 0 {
-		t.Errorf("with all coordinates share 1 is %g, left out %g", all.ExplainedVarianceRatio[0], all.Summary.LeftOutVarianceRatio)
+		t.Errorf("with all coordinates share 1 is %g, left out %g", all.ExplainedVarianceRatio[0],
+			all.Summary.LeftOutVarianceRatio)
 	}
 	one := fit(t, m, pca.Options{Tensors: []string{"bias"}, Surrogates: -1})
 	if one.Summary.ParametersIncluded != 4 {
@@ -177,7 +180,10 @@ func TestAllIteratesAndNoState(t *testing.T) {
 	}
 	const updates = 5
 	for k := range updates + 1 {
-		s := record.Step{Step: int64(k), Epoch: 1, Theta: []float32{float32(k), float32(k % 2)}, State: []float32{float32(1000 * k * k)}}
+		s := record.Step{
+			Step: int64(k), Epoch: 1, Theta: []float32{float32(k), float32(k % 2)},
+			State: []float32{float32(1000 * k * k)},
+		}
 		if k < updates {
 			s.BatchLoss = record.Some(1)
 		}

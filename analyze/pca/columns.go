@@ -43,7 +43,8 @@ func choose(layout record.Layout, o *Options) (spans []span, in, out []string, e
 		}
 	}
 	if len(spans) == 0 {
-		return nil, nil, nil, fmt.Errorf("pca: kinds is %q, and no tensor of the run is of these kinds; %q takes every coordinate", o.Kinds, All)
+		return nil, nil, nil, fmt.Errorf("pca: kinds is %q, and no tensor of the run is of these kinds; %q takes "+
+			"every coordinate", o.Kinds, All)
 	}
 	return spans, in, out, nil
 }

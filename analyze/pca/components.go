@@ -72,9 +72,11 @@ type worker struct {
 	raw    []float64   // per row and component, inner products of x with narrow
 	shift  []float64   // per component, inner product of the mean with it
 
-	inside   []float64   // per row, squared distance over the coordinates that take part
-	rest     [][]float64 // per component of the plane and row, inner product of what is left of the row with the component
-	products []float64   // k x k, inner products of the components
+	inside []float64 // per row, squared distance over the coordinates that take part
+	// per component of the plane and row, inner product of what is left of the row with the
+	// component
+	rest     [][]float64
+	products []float64 // k x k, inner products of the components
 }
 
 func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
@@ -83,8 +85,12 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 	w := &worker{
 		s: s, u: u, d: d,
 		x: make([]float32, roundUp(n, kernelA)*stride), v: make([][]float64, k+1),
-		narrow: make([]float32, roundUp(k, kernelA*kernelB)*stride), raw: make([]float64, n*k), shift: make([]float64, k),
-		inside: make([]float64, n), rest: [][]float64{make([]float64, n), make([]float64, n)}, products: make([]float64, k*k),
+		narrow: make([]float32, roundUp(k, kernelA*kernelB)*stride), raw: make([]float64, n*k), shift: make([]float64,
+			k),
+		inside: make([]float64, n), rest: [][]float64{
+			make([]float64, n),
+			make([]float64, n),
+		}, products: make([]float64, k*k),
 	}
 	for c := range w.v {
 		w.v[c] = make([]float64, stride)
@@ -113,9 +119,8 @@ func newWorker(s *source, u [][]float64, mean bool, d *decomposition) *worker {
 	return w
 }
 
-// block adds one block of columns to everything. The parallel parts write each
-// to their own columns, rows or products, and every one of them is one sum in
-// the order of rows or columns.
+// block adds one block of columns to all sums. Parallel parts write to different columns,
+// rows or products, and each of those is one sum in the order of rows or columns.
 func (w *worker) block(b block) error {
 	s, n, k := w.s, b.len(), len(w.u)
 	w.stride = paddedStride(n)
@@ -187,7 +192,7 @@ func (w *worker) scores(rows span, columns int) {
 // to nothing of a row near their plane; see finishResiduals.
 func (w *worker) row(b block, i int) {
 	d := w.d
-	n := roundUp(b.len(), lanes) // columns beyond the block are zero in all of them
+	n := roundUp(b.len(), lanes) // columns beyond the block are zero everywhere
 	x, v0, u0 := w.x[i*w.stride:], w.v[0], w.u[0][i]
 	v1, u1 := v0, 0.0
 	if len(w.u) > 1 {

@@ -7,20 +7,20 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// decomposition is what becomes of the leading eigenpairs.
+// decomposition holds components, scores and distances, computed from the eigenpairs.
 type decomposition struct {
-	reference  []float32   // the center, length P; nil when only scores are wanted
-	components [][]float32 // orthonormal, length P, zero where a coordinate takes no part; nil when only scores are wanted
+	reference  []float32   // the center, length P; nil with ScoresOnly
+	components [][]float32 // orthonormal, length P, zero where a coordinate takes no part; nil with ScoresOnly
 	scores     [][]float64 // per component, per row
 	residual   []float64   // per row: distance from the plane of the first two components, over all coordinates
 	distance   []float64   // per row: distance from the center, over all coordinates
 	variance   float64     // sum of squared distances over the coordinates that take part
-	excluded   float64     // the same over those that do not
+	excluded   float64     // sum of squared distances over the coordinates that take no part
 }
 
-// orthonormalize makes the components orthonormal and changes the scores with
-// them. They are so already but for their lengths and the error of the Gram
-// matrix: V becomes V R^-1 with the Cholesky factor R of V^T V.
+// orthonormalize makes the components orthonormal and changes the scores accordingly.
+// Before, they differ from that only by their lengths and by the error of the Gram
+// matrix. V becomes V R^-1 with the Cholesky factor R of V^T V.
 func (d *decomposition) orthonormalize(products []float64, workers int) error {
 	k := len(d.components)
 	var chol mat.Cholesky

@@ -40,7 +40,10 @@ func dense(g []float64, n, workers int) operator {
 		const rows = 64
 		each(workers, (n+rows-1)/rows, func(c int) {
 			for i := c * rows; i < min((c+1)*rows, n); i++ {
-				dst[i] = blas64.Dot(blas64.Vector{N: n, Data: g[i*n : (i+1)*n], Inc: 1}, blas64.Vector{N: n, Data: v, Inc: 1})
+				dst[i] = blas64.Dot(blas64.Vector{N: n, Data: g[i*n : (i+1)*n], Inc: 1}, blas64.Vector{
+					N: n, Data: v,
+					Inc: 1,
+				})
 			}
 		})
 	}
@@ -99,7 +102,8 @@ func leadingKrylov(a operator, n, k int, tolerance float64) ([]pair, float64, er
 		if err != nil {
 			return nil, 0, err
 		}
-		if residual /= math.Max(pairs[0].value, math.SmallestNonzeroFloat64); len(basis) == size || residual <= tolerance {
+		if residual /= math.Max(pairs[0].value, math.SmallestNonzeroFloat64); len(basis) == size ||
+			residual <= tolerance {
 			return pairs, residual, nil
 		}
 		check = len(basis) + len(basis)/2

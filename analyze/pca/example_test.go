@@ -30,7 +30,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("shares %.3f, a random walk: %.3f\n", r.ExplainedVarianceRatio, r.Summary.RandomWalk.ExplainedVarianceRatio)
+	fmt.Printf("shares %.3f, a random walk: %.3f\n", r.ExplainedVarianceRatio,
+		r.Summary.RandomWalk.ExplainedVarianceRatio)
 	fmt.Printf("along component 1: %.2f\n", r.Scores[0])
 	// Output:
 	// shares [0.960 0.040], a random walk: [0.750 0.250]

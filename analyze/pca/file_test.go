@@ -22,8 +22,14 @@ import (
 func TestDamagedRun(t *testing.T) {
 	for _, n := range []int{12, 300} {
 		const p = 2500
-		tensors := []record.Tensor{{Name: "w", Kind: record.Weight, Shape: []int{1, p - 100}}, {Name: "b", Kind: record.Bias, Shape: []int{100}}}
-		h := &record.Header{Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true}, Layout: record.Pack(tensors...)}
+		tensors := []record.Tensor{
+			{Name: "w", Kind: record.Weight, Shape: []int{1, p - 100}},
+			{Name: "b", Kind: record.Bias, Shape: []int{100}},
+		}
+		h := &record.Header{
+			Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true},
+			Layout: record.Pack(tensors...),
+		}
 		dir := filepath.Join(t.TempDir(), "run")
 		w, err := arrowfile.Create(dir, h, arrowfile.Options{})
 		if err != nil {

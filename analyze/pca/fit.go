@@ -30,11 +30,11 @@ var ErrNoVariation = errors.New("there is no direction of variation")
 // float64 and half as much again, (K+2)*P float32 and a block of at most 24 MiB, and
 // two more n*n float64 for every surrogate at work. It holds no copy of the iterates. With
 // Options.ScoresOnly it reads the run once, without 2*n*K*P of the multiplications
-// and with nothing of length P in memory. ctx is looked at between blocks.
+// and with nothing of length P in memory. It checks ctx between blocks.
 //
-// The error names the row and the element when an iterate is not finite, and
-// says so when all rows are the same. The trajectory must stay open until Fit
-// returns; the result shares nothing with it.
+// The error names the row and the element of an iterate that is not finite, and wraps
+// ErrNoVariation if all rows are the same. The trajectory must stay open until Fit
+// returns; the result shares no memory with it.
 func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error) {
 	return FitJoint(ctx, []record.Trajectory{t}, opts)
 }
@@ -45,9 +45,9 @@ func Fit(ctx context.Context, t record.Trajectory, opts Options) (*Result, error
 // Options.Rows chooses in every run. The center must be one that the runs share: their mean, or the iterate that all of
 // them start at.
 //
-// Runs that start at one iterate have a null too, that of as many independent
-// random walks from there; for others, for rows of unequal weights, and for
-// surrogates, there is none.
+// Runs that start at one iterate have a null: the same number of independent random
+// walks from there. Runs with different starts and rows with unequal weights have no
+// null, and joint fits have no surrogates.
 func FitJoint(ctx context.Context, runs []record.Trajectory, opts Options) (*Result, error) {
 	j, err := NewJob(runs, opts)
 	if err != nil {
@@ -66,7 +66,8 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	s.scaleGram(g)
 	around, _ := traceAndSquare(g, n)
 	if around == 0 {
-		return nil, fmt.Errorf("pca: all %d rows are the same in %d coordinates of %q; %w", n, s.taking(), s.in, ErrNoVariation)
+		return nil, fmt.Errorf("pca: all %d rows are the same in %d coordinates of %q; %w", n, s.taking(), s.in,
+			ErrNoVariation)
 	}
 	switch {
 	case o.Center == Mean && s.scale != nil:
@@ -80,7 +81,8 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	}
 	pairs = significant(pairs, o.Components, s.rankTolerance()*around)
 	if len(pairs) == 0 {
-		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; %w", n, ErrNoVariation)
+		return nil, fmt.Errorf("pca: the %d rows differ by less than the rounding of their arithmetic; %w", n,
+			ErrNoVariation)
 	}
 	var d *decomposition
 	if o.ScoresOnly {
@@ -115,8 +117,8 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	return r, nil
 }
 
-// leading returns at least the k leading eigenpairs of g, largest first, and
-// what is left open of them, in units of the largest eigenvalue.
+// leading returns at least the k leading eigenpairs of g, largest first, and their
+// largest residual in units of the largest eigenvalue.
 func leading(g []float64, n, k, workers int) ([]pair, float64, error) {
 	if n <= denseRows {
 		pairs, err := leadingDense(g, n)
@@ -125,8 +127,7 @@ func leading(g []float64, n, k, workers int) ([]pair, float64, error) {
 	return leadingKrylov(dense(g, n, workers), n, k, krylovTolerance)
 }
 
-// significant returns those of the first k pairs whose eigenvalue is above the
-// floor.
+// significant returns the pairs, of the first k, whose eigenvalues are above the floor.
 func significant(pairs []pair, k int, floor float64) []pair {
 	for i, p := range pairs {
 		if i == k || p.value <= floor || math.IsNaN(p.value) {

@@ -6,7 +6,7 @@ const (
 	// exactRows is the number of rows up to which the products are float64: for so
 	// few rows that costs little, and small eigenvalues keep their digits.
 	exactRows = 256
-	// exactProducts is the number of them up to which that holds: a second of work.
+	// exactProducts is the number of products up to which they are float64: a second of work.
 	exactProducts = 4e10
 	// tileRows bounds the pieces of an exact Gram matrix that are one unit of
 	// parallel work. It is a multiple of kernelA and kernelB.
@@ -31,10 +31,10 @@ func (s *source) exact() bool {
 	return n <= exactRows && float64(n)*float64(n)/2*float64(len(s.reference)) <= exactProducts
 }
 
-// adder adds the products of the rows over the columns of a block to a Gram matrix
-// of which the lower triangle is wanted. Its buffers are used for all blocks.
+// adder adds the products of the rows over the columns of a block to the lower triangle
+// of a Gram matrix. It uses the same buffers for all blocks.
 type adder interface {
-	// stride is what the rows of the matrix are long, and how many there are.
+	// stride is the number of rows of the matrix and their length.
 	stride() int
 	// add adds block b, and the rows' elements to their checksums.
 	add(g []float64, b block, sums []uint32) error
@@ -43,7 +43,7 @@ type adder interface {
 func (s *source) newAdder() adder {
 	if s.exact() {
 		n, columns := roundUp(len(s.rows), kernelA*kernelB), min(s.width, len(s.reference))
-		// Rows up to a full tile are there, and zero.
+		// Rows up to a full tile exist and are zero.
 		return &exactAdder{s, make([]float32, n*paddedStride(columns))}
 	}
 	p := newPanels(len(s.rows), min(s.width, len(s.reference)))
@@ -121,7 +121,8 @@ func addProducts(g []float64, x matrix, columns span, workers int) {
 			ti++
 		}
 		i, j := ti*tileRows, (t-ti*(ti+1)/2)*tileRows
-		products(g[i*n+j:], n, x.from(i, tileRows, columns.first), x.from(j, tileRows, columns.first), columns.end-columns.first, i == j)
+		products(g[i*n+j:], n, x.from(i, tileRows, columns.first), x.from(j, tileRows, columns.first),
+			columns.end-columns.first, i == j)
 	})
 }
 

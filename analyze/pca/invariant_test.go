@@ -97,6 +97,7 @@ func check(t *rapid.T, rows [][]float32, r *pca.Result, k int) {
 		for c := range min(2, len(r.Scores)) {
 			squares += r.Scores[c][i] * r.Scores[c][i]
 		}
-		near(t, "residual and scores against the distance", math.Hypot(r.Residuals[i], math.Sqrt(squares)), r.Distances[i], 1e-5*scale)
+		near(t, "residual and scores against the distance", math.Hypot(r.Residuals[i], math.Sqrt(squares)),
+			r.Distances[i], 1e-5*scale)
 	}
 }

@@ -38,7 +38,8 @@ func TestJoint(t *testing.T) {
 	if run := r.Table.Column("run").Ints; fmt.Sprint(run[19:21]) != "[1 2]" {
 		t.Errorf("column run is %v", run)
 	}
-	if !strings.Contains(warningCodes(r), "no_null") || len(r.Summary.RandomWalk.ExplainedVarianceRatio) != 0 || r.Summary.Surrogates != nil {
+	if !strings.Contains(warningCodes(r), "no_null") || len(r.Summary.RandomWalk.ExplainedVarianceRatio) != 0 ||
+		r.Summary.Surrogates != nil {
 		t.Errorf("runs that start apart: warnings %s, null %v", warningCodes(r), r.Summary.RandomWalk)
 	}
 }
@@ -95,7 +96,8 @@ func TestEqualRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal, err := pca.FitJoint(context.Background(), []record.Trajectory{ra, recording(t, twice)}, pca.Options{EqualRuns: true})
+	equal, err := pca.FitJoint(context.Background(), []record.Trajectory{ra, recording(t, twice)},
+		pca.Options{EqualRuns: true})
 	if err != nil || fmt.Sprint(plain.Scores) != fmt.Sprint(equal.Scores) {
 		t.Errorf("equal lengths: %v", err)
 	}
@@ -141,7 +143,8 @@ func TestJointRefuses(t *testing.T) {
 		{[]record.Trajectory{a, b}, pca.Options{Center: pca.Init}, "do not start at the same iterate"},
 		{[]record.Trajectory{a, bad}, pca.Options{}, "run 2: row 1 (step 1): element 1 of weight is NaN"},
 	} {
-		if _, err := pca.FitJoint(context.Background(), c.runs, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := pca.FitJoint(context.Background(), c.runs, c.o); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v; want %q", err, c.want)
 		}
 	}

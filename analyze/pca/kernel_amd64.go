@@ -5,7 +5,7 @@ import "golang.org/x/sys/cpu"
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
 // Kernel names the arithmetic of this processor: "avx2", whose multiplications and
-// additions are fused, or "go". The last bits of a result are those of one of them.
+// additions are fused, or "go". The last bits of a result depend on it.
 func Kernel() string {
 	if hasAVX2 {
 		return "avx2"
@@ -23,13 +23,15 @@ func panelProductsAVX2(out *float64, stride uintptr, a, b *float32, n uintptr)
 // strides in bytes. n is a positive multiple of lanes.
 //
 //go:noescape
-func kernelExactAVX2(sums *[kernelA * kernelB]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+func kernelExactAVX2(sums *[kernelA * kernelB]float64, a *float32, strideA uintptr, b *float32, strideB uintptr,
+	n uintptr)
 
 // combineAVX2 is combineGo with fused multiply-adds and the stride in bytes. rows
 // is at least 1.
 //
 //go:noescape
-func combineAVX2(sums *[combineSums * combineColumns]float64, x *float32, stride uintptr, coefficients *float64, rows uintptr)
+func combineAVX2(sums *[combineSums * combineColumns]float64, x *float32, stride uintptr, coefficients *float64,
+	rows uintptr)
 
 // restAVX2 is restGo with fused multiply-adds. n is a positive multiple of lanes.
 //

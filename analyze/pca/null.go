@@ -7,9 +7,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// null is what a pure random walk shows that has one independent step of equal
-// size for every update, in many more dimensions than rows, recorded at the same
-// steps.
+// null holds the values of a random walk with one independent step of equal size per
+// update, in many more dimensions than rows, recorded at the same steps.
 type null struct {
 	ratios        []float64   // explained variance ratio of the leading components
 	participation float64     // participation ratio
@@ -95,8 +94,8 @@ func computed(times []float64, c Center, k int) (null, error) {
 	p := process{
 		n:          len(times),
 		covariance: func(i, j int) float64 { return min(times[i], times[j]) },
-		// (A v)_i rises from one row to the next by the time between them, times the
-		// sum of all v from there on.
+		// (A v)_i rises from one row to the next by the time between the rows, times the
+		// sum of v over the rows from the next one to the last.
 		times: func(dst, v []float64) {
 			var rest, sum, last float64
 			for _, i := range order {

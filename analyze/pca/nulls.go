@@ -2,18 +2,18 @@ package pca
 
 import "context"
 
-// nullResults is what stands beside the shares.
+// nullResults holds the nulls of the shares.
 type nullResults struct {
 	walk       null
 	lissajous  []float64
-	ou         *OrnsteinUhlenbeck // nil when there is none
-	surrogates *Surrogates        // nil when there are none
+	ou         *OrnsteinUhlenbeck // nil without it
+	surrogates *Surrogates        // nil without them
 }
 
-// nulls computes everything that the shares are to be compared with. g is the
-// centred Gram matrix; it is not changed. asked says that the number of surrogates
-// is no default.
-func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, asked bool) (nullResults, error) {
+// nulls computes the nulls that the shares are compared with. g is the centred Gram
+// matrix; it is not changed. requested is true if the number of surrogates is not a
+// default.
+func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, requested bool) (nullResults, error) {
 	var l nullResults
 	times := s.steps
 	if o.Substeps {
@@ -28,7 +28,7 @@ func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, a
 		if s.sharedStart() && s.scale == nil {
 			l.walk, err = randomWalks(times, s.run, o.Center, len(r.Scores))
 		}
-		// Equal walks have equal eigenvalues and no curve of their own.
+		// Equal walks have equal eigenvalues, so that no component has its own curve.
 		l.lissajous = null{}.correlations(r.Scores)
 		return l, err
 	}
@@ -41,6 +41,6 @@ func nulls(ctx context.Context, s *source, o *Options, g []float64, r *Result, a
 			return l, err
 		}
 	}
-	l.surrogates, err = surrogates(ctx, o, g, len(s.rows), r.ExplainedVarianceRatio, asked)
+	l.surrogates, err = surrogates(ctx, o, g, len(s.rows), r.ExplainedVarianceRatio, requested)
 	return l, err
 }

@@ -10,8 +10,8 @@ import (
 	"sgdwalk/record"
 )
 
-// Center says what is subtracted from the iterates before the directions are
-// found, and with it what a variance is a variance around.
+// Center is the point that is subtracted from the iterates before the directions are
+// computed. Variances are variances around it.
 type Center string
 
 // The centers. Shares around a single iterate are larger than shares around the
@@ -42,7 +42,7 @@ const DefaultSurrogates = 20
 // Options of Fit. The zero value is the documented default.
 type Options struct {
 	// Components is the number of principal directions, at least 1; 0 means 2.
-	// When the rows span fewer, the result has fewer and a warning says so.
+	// If the rows span fewer directions, the result has fewer, with a warning.
 	Components int `json:"components"`
 	// Center is what is subtracted; "" means Mean.
 	Center Center `json:"center"`
@@ -63,8 +63,8 @@ type Options struct {
 	// directions with little variance, and residuals of rows near the plane, then have
 	// the error of the Gram matrix, sqrt(1e-7) of the largest distance at worst.
 	ScoresOnly bool `json:"scores_only,omitempty"`
-	// EqualRuns gives every run of a joint fit the same weight, whatever its number
-	// of rows: a row of a run with n_r of all n rows of R runs weighs n/(R n_r) in
+	// EqualRuns gives every run of a joint fit the same weight for any number of rows: a row of a
+	// run with n_r of all n rows of R runs weighs n/(R n_r) in
 	// the mean and in the variances. Without it every row weighs 1.
 	EqualRuns bool `json:"equal_runs,omitempty"`
 	// Surrogates is the number of surrogate walks of each type; 0 means
@@ -77,7 +77,7 @@ type Options struct {
 	// Store keeps the slabs of the Gram matrix, the units of a fit that can be
 	// interrupted or shared; nil keeps none. See Gram.
 	Store analyze.Store `json:"-"`
-	// Progress is told of the columns done; nil means nobody is.
+	// Progress counts columns; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 
 	slabBlocks int // of a slab, in tests; 0 means as documented
@@ -93,7 +93,8 @@ func (o *Options) Validate() error {
 	case o.Workers < 0:
 		return fmt.Errorf("pca: workers is %d; it must be at least 1, or 0 for all processors", o.Workers)
 	case o.Kinds != "" && len(o.Tensors) > 0:
-		return fmt.Errorf("pca: kinds is %q and tensors is %q; only one of them can choose the coordinates", o.Kinds, o.Tensors)
+		return fmt.Errorf("pca: kinds is %q and tensors is %q; only one of the two can choose the coordinates",
+			o.Kinds, o.Tensors)
 	}
 	_, err := o.Kinds.list()
 	return err
@@ -126,7 +127,7 @@ func (o Options) Effective() Options {
 	return o
 }
 
-// list returns the tensor kinds that are meant.
+// list returns the tensor kinds of the choice.
 func (k Kinds) list() ([]record.Kind, error) {
 	switch k {
 	case "", Weights:
@@ -137,7 +138,8 @@ func (k Kinds) list() ([]record.Kind, error) {
 	var l []record.Kind
 	for name := range strings.SplitSeq(string(k), ",") {
 		if !slices.Contains(record.Kinds(), record.Kind(name)) {
-			return nil, fmt.Errorf("pca: kinds has %q; allowed are %q, %q, or some of %q", name, Weights, All, record.Kinds())
+			return nil, fmt.Errorf("pca: kinds has %q; allowed are %q, %q, or some of %q", name, Weights, All,
+				record.Kinds())
 		}
 		l = append(l, record.Kind(name))
 	}

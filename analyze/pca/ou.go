@@ -13,8 +13,8 @@ type OrnsteinUhlenbeck struct {
 	Rate           float64 `json:"rate"`            // per row, in (0, 1]
 	RelaxationRows float64 `json:"relaxation_rows"` // 1/Rate
 	// MSDError is the root mean square of the relative error of the fitted mean
-	// squared displacement over lags of 1 to n/2 rows. Above 0.2 or so, the process
-	// is no description of the run, and this null says little.
+	// squared displacement over lags of 1 to n/2 rows. Above about 0.2 the process
+	// does not describe the run, and this null means little.
 	MSDError float64 `json:"msd_error"`
 }
 
@@ -35,7 +35,7 @@ func ornsteinUhlenbeck(g []float64, n int, c Center, k int) (*OrnsteinUhlenbeck,
 	msd := meanSquaredDisplacement(g, n)
 	for _, m := range msd {
 		if !(m > 0) {
-			return nil, nil // some lag returns to where it was: a cycle, not a process
+			return nil, nil // a displacement is 0 or not a number: a cycle, not such a process
 		}
 	}
 	rate, misfit := fitRate(msd, n)

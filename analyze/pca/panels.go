@@ -9,27 +9,26 @@ const (
 	// panelGroup is the number of rows of the other operand of a call.
 	panelGroup = 4
 	// sumColumns is the number of columns whose products are summed in float32
-	// before they are added in float64. Float32 all the way makes small
-	// eigenvalues noise and some of them negative; with sums this short the error
-	// of an entry is about 1e-8 of the rows' norms. A panel of so many columns fits
-	// a first-level cache.
+	// before they are added in float64. Sums in float32 alone would turn small
+	// eigenvalues into noise, partly negative. With sums this short the error of an
+	// entry is about 1e-8 of the norms of the rows. A panel with this number of columns
+	// fits a first-level cache.
 	sumColumns = 256
-	// tilePanels squared is how many pairs of panels are one unit of parallel work:
+	// tilePanels squared is the number of panel pairs in one unit of parallel work:
 	// two tiles of sumColumns columns fit a second-level cache.
 	tilePanels = 6
 )
 
-// panels is a block of rows in the order in which the kernel reads it: panelRows
-// rows together, sumColumns columns of them together, column after column, so
-// that every operand of a call is one contiguous stretch. Rows and columns beyond
-// those of the block are zero.
+// panels is a block of rows in the order in which the kernel reads it: panelRows rows
+// together, in chunks of sumColumns columns, column by column. So every operand of a
+// kernel call is contiguous. Rows and columns beyond the block are zero.
 type panels struct {
 	data   []float32
 	chunks int // of sumColumns columns
 	count  int // of panelRows rows
 }
 
-// newPanels has room for that many rows and columns.
+// newPanels allocates panels for the given numbers of rows and columns.
 func newPanels(rows, columns int) *panels {
 	p := &panels{count: (rows + panelRows - 1) / panelRows}
 	p.resize(columns)
@@ -37,7 +36,7 @@ func newPanels(rows, columns int) *panels {
 	return p
 }
 
-// resize says how many columns the block has, at most those of newPanels.
+// resize sets the number of columns of the block, at most the columns of newPanels.
 func (p *panels) resize(columns int) { p.chunks = (columns + sumColumns - 1) / sumColumns }
 
 // at returns one panel's columns of one chunk.
@@ -47,7 +46,7 @@ func (p *panels) at(panel, chunk int) []float32 {
 	return p.data[i*size:][:size]
 }
 
-// setRows stores groupRows rows of the block from row i on, a multiple of them.
+// setRows stores groupRows rows of the block from row i on, a multiple of groupRows.
 // They begin every stride elements and are a whole number of chunks long.
 func (p *panels) setRows(i int, rows []float32, stride int) {
 	for chunk := range p.chunks {
@@ -57,8 +56,7 @@ func (p *panels) setRows(i int, rows []float32, stride int) {
 
 // transposeGo copies n columns of groupRows rows, which begin every stride
 // elements, so that each column is contiguous and the next one is panelRows
-// further. It is what processors without the assembly run, and what the assembly
-// is tested against.
+// further. Processors without the assembly run it, and tests compare the assembly with it.
 func transposeGo(dst, src []float32, stride, n int) {
 	for r := range groupRows {
 		for j, v := range src[r*stride:][:n] {

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// each calls f(0) to f(n-1), up to workers of them at a time, and returns when
-// all are done. The calls must not share what they write; then the result does
-// not depend on who made which call.
+// each calls f(0) to f(n-1) in up to workers goroutines, and returns after the last
+// call. The calls must write to different memory; then the result does not depend on
+// which goroutine makes which call.
 func each(workers, n int, f func(i int)) {
 	workers = min(workers, n)
 	if workers <= 1 {

@@ -363,7 +363,8 @@ func TestSign(t *testing.T) {
 			negated[i][j] = -v
 		}
 	}
-	r, s := fit(t, recording(t, rows), pca.Options{Components: 4}), fit(t, recording(t, negated), pca.Options{Components: 4})
+	r, s := fit(t, recording(t, rows), pca.Options{Components: 4}), fit(t, recording(t, negated),
+		pca.Options{Components: 4})
 	for k := range r.Scores {
 		low, high := math.Inf(1), math.Inf(-1)
 		for i, v := range r.Scores[k] {

@@ -1,14 +1,14 @@
 package pca
 
-// process is a random process in many dimensions, given by the covariance of its
-// rows in each of them: the Gram matrix that a walk of it tends to.
+// process is a random process in many dimensions. It is given by the covariance of its
+// rows in one dimension, which is the limit of the Gram matrix of a walk.
 type process struct {
 	n          int
 	covariance func(i, j int) float64
 	times      operator // the covariance matrix times a vector
 }
 
-// null returns what the first k components of the process show around a center.
+// null returns the values of the first k components of the process around a center.
 // No matrix is stored.
 func (p process) null(c Center, k int, tolerance float64) (null, error) {
 	n := p.n

@@ -51,11 +51,13 @@ func TestProcessAgainstTheMatrix(t *testing.T) {
 			}
 			for i := range k {
 				if math.Abs(l.ratios[i]-pairs[i].value/trace) > 1e-10 {
-					t.Errorf("rate %g, %s: share %d is %g, of the matrix %g", rate, c, i+1, l.ratios[i], pairs[i].value/trace)
+					t.Errorf("rate %g, %s: share %d is %g, of the matrix %g", rate, c, i+1, l.ratios[i],
+						pairs[i].value/trace)
 				}
 			}
 			if math.Abs(l.participation-trace*trace/square) > 1e-8*n {
-				t.Errorf("rate %g, %s: participation %g, of the matrix %g", rate, c, l.participation, trace*trace/square)
+				t.Errorf("rate %g, %s: participation %g, of the matrix %g", rate, c, l.participation,
+					trace*trace/square)
 			}
 		}
 	}
@@ -115,7 +117,8 @@ func TestOrnsteinUhlenbeck(t *testing.T) {
 			}
 		}
 		if rate == 0 && math.Abs(ou.ExplainedVarianceRatio[0]-6/math.Pi/math.Pi) > 0.01 {
-			t.Errorf("at rate %g the null's share is %g, not that of a random walk", ou.Rate, ou.ExplainedVarianceRatio[0])
+			t.Errorf("at rate %g the null's share is %g, not that of a random walk", ou.Rate,
+				ou.ExplainedVarianceRatio[0])
 		}
 	}
 }

@@ -14,7 +14,7 @@ type matrix struct {
 	stride, rows int
 }
 
-// from returns the rows from r on, at most n of them, and the columns from c on.
+// from returns at most n rows from row r on, and the columns from column c on.
 func (m matrix) from(r, n, c int) matrix {
 	return matrix{m.data[r*m.stride+c:], m.stride, min(n, m.rows-r)}
 }

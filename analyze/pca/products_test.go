@@ -46,7 +46,8 @@ func TestProducts(t *testing.T) {
 							want, tolerance = 0, 0
 						}
 						if got := out[i*nb+j]; math.Abs(got-want) > tolerance {
-							t.Fatalf("%d columns, %v rows, triangle %v: entry %d %d is %g, want %g", n, shape, triangle, i, j, got, want)
+							t.Fatalf("%d columns, %v rows, triangle %v: entry %d %d is %g, want %g", n, shape,
+								triangle, i, j, got, want)
 						}
 					}
 				}
@@ -132,7 +133,8 @@ func TestPanels(t *testing.T) {
 							tolerance = 0
 						}
 						if got := g[i*n+j]; math.Abs(got-want) > tolerance || got != first[i*n+j] {
-							t.Fatalf("%v, whole %v, %d workers: entry %d %d is %g, want %g", shape, whole, workers, i, j, got, want)
+							t.Fatalf("%v, whole %v, %d workers: entry %d %d is %g, want %g", shape, whole, workers, i,
+								j, got, want)
 						}
 					}
 				}

@@ -10,14 +10,14 @@ import (
 // program's memory.
 const aheadBytes = 128 << 20
 
-// aheadBlocks is that in blocks.
+// aheadBlocks is aheadBytes in blocks.
 func aheadBlocks(rows, width int) int { return max(1, aheadBytes/(4*rows*width)) }
 
-// fetch has the disk fetch what comes of row i after block b, as far as the blocks
-// in reach. Every row asks once in ahead blocks for as many, each at another block,
-// so that requests come evenly; at the first block it asks for all up to the next
-// time. Whoever reads the rows asks: a goroutine of its own would wait for a
-// processor after every request.
+// fetch asks the system to read the part of row i that follows block b, within reach.
+// Every row requests s.ahead blocks at a time, and different rows do so at different
+// blocks, so that requests are spread evenly. At the first block a row requests
+// everything up to its next request. The reading goroutine does this itself: a separate
+// goroutine would wait for a processor after every request.
 func (s *source) fetch(i int, b block) {
 	at := b.index - s.reach.first
 	phase := (at + i) % s.ahead
@@ -36,7 +36,7 @@ func (s *source) fetch(i int, b block) {
 	}
 }
 
-// errNotFinite says that some element is NaN or infinite.
+// errNotFinite reports an element that is NaN or infinite.
 var errNotFinite = errors.New("pca: not finite")
 
 // packRow copies the given columns of block b of row i, less the reference, into

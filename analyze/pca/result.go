@@ -9,10 +9,10 @@ import (
 	"sgdwalk/record"
 )
 
-// Result is what Fit found. n is the number of rows, K that of components. All
-// slices are the caller's.
+// Result is the result of Fit. n is the number of rows and K the number of components.
+// The caller owns all slices.
 type Result struct {
-	Runs   []int   // per row, the run that it is of, from 0
+	Runs   []int   // per row, its run, from 0
 	Rows   []int   // per row, its index in that run
 	Steps  []int64 // per row, its step
 	Epochs []int32 // per row, its epoch
@@ -25,12 +25,15 @@ type Result struct {
 
 	ExplainedVariance      []float64 // per component, sum of squared scores / (n-1)
 	ExplainedVarianceRatio []float64 // share of TotalVariance
-	TotalVariance          float64   // sum of squared distances from the center over the coordinates that take part / (n-1)
-	Participation          float64   // (sum of eigenvalues)^2 / sum of their squares: how many directions share the variance
+	// sum of squared distances from the center over the coordinates that take part / (n-1)
+	TotalVariance float64
+	// (sum of eigenvalues)^2 / sum of their squares: how many directions share the variance
+	Participation float64
 
-	Table    record.Table      // run (from 1; where there are several), row, step, epoch, pc1, pc2, ..., residual, distance
-	Summary  Summary           //
-	Warnings []analyze.Warning // what to know before believing the shares
+	// run (from 1; where there are several), row, step, epoch, pc1, pc2, ..., residual, distance
+	Table    record.Table
+	Summary  Summary
+	Warnings []analyze.Warning // limits of what may be concluded from the shares
 
 	nulls      nullResults
 	weighted   bool    // rows of different runs weigh differently
@@ -39,7 +42,7 @@ type Result struct {
 }
 
 // Plane returns the plane of two components, counted from 1, through the given
-// origin; nil means Reference. The usual plane is Plane(1, 2, nil); the one of
+// origin; nil means Reference. The usual plane is Plane(1, 2, nil); the plane of
 // Li et al. (2018) goes through the last iterate.
 func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, error) {
 	if r.Components == nil {
@@ -47,7 +50,8 @@ func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, erro
 	}
 	for _, c := range []int{first, second} {
 		if c < 1 || c > len(r.Components) {
-			return analyze.Plane{}, fmt.Errorf("pca: plane: component %d; the result has components 1 to %d", c, len(r.Components))
+			return analyze.Plane{}, fmt.Errorf("pca: plane: component %d; the result has components 1 to %d", c,
+				len(r.Components))
 		}
 	}
 	if origin == nil {
@@ -56,8 +60,8 @@ func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, erro
 	return analyze.NewPlane(origin, r.Components[first-1], r.Components[second-1])
 }
 
-// Summary is the result in numbers, as it is written to summary.json. Shares are
-// of the variance over the coordinates that take part, in [0, 1].
+// Summary is the numbers of the result, as in summary.json. Shares are shares of the
+// variance over the coordinates that take part, in [0, 1].
 type Summary struct {
 	Runs               int      `json:"runs"`
 	Rows               int      `json:"rows"` // of all runs
@@ -69,8 +73,8 @@ type Summary struct {
 	TensorsLeftOut     []string `json:"tensors_left_out"` // that do not
 	Parameters         int      `json:"parameters"`       // P
 	ParametersIncluded int      `json:"parameters_included"`
-	// LeftOutVarianceRatio is the squared distance from the center in the
-	// coordinates left out, over that in all of them.
+	// LeftOutVarianceRatio is the squared distance from the center in the coordinates
+	// left out, divided by the squared distance in all coordinates.
 	LeftOutVarianceRatio float64 `json:"left_out_variance_ratio"`
 
 	TotalVariance          float64   `json:"total_variance"`
@@ -78,28 +82,28 @@ type Summary struct {
 	ExplainedVarianceRatio []float64 `json:"explained_variance_ratio"`
 	ParticipationRatio     float64   `json:"participation_ratio"`
 
-	// RandomWalk is the exact null for as many rows at the same steps; without
-	// shares where there is none, see FitJoint.
+	// RandomWalk is the exact null for the same number of rows at the same steps. It has
+	// no shares if there is no null, see FitJoint.
 	RandomWalk Null `json:"random_walk"`
-	// LissajousCorrelation is, per component, |corr| of the scores with those of a
+	// LissajousCorrelation is, per component, |corr| of the scores with the scores of a
 	// random walk; 1 for a random walk.
 	LissajousCorrelation []record.Optional `json:"lissajous_correlation"`
 
 	// OrnsteinUhlenbeck is the null of a walk that is pulled back to a point; absent
 	// for fewer than 8 rows and for rows that are not equally spaced.
 	OrnsteinUhlenbeck *OrnsteinUhlenbeck `json:"ornstein_uhlenbeck,omitempty"`
-	// Surrogates are nulls made of the run's own updates; absent when there are
-	// none or only two rows.
+	// Surrogates are nulls that are made from the updates of the run; absent without
+	// surrogates or with two rows only.
 	Surrogates *Surrogates `json:"surrogates,omitempty"`
 
 	MedianResidual float64 `json:"median_residual"` // of the rows from the plane of the first two components
 	MaxResidual    float64 `json:"max_residual"`
 	// MedianResidualRatio is the median over the rows of residual/distance: 0 in
-	// the plane, 1 where the plane says nothing about the row.
+	// the plane, 1 if the plane contains nothing of the row.
 	MedianResidualRatio float64 `json:"median_residual_ratio"`
 }
 
-// Null is what a process without structure shows.
+// Null holds the values of a process without structure.
 type Null struct {
 	ExplainedVarianceRatio []float64 `json:"explained_variance_ratio"`
 	ParticipationRatio     float64   `json:"participation_ratio"`
@@ -119,7 +123,10 @@ func (r *Result) summarize(s *source, o *Options, d *decomposition) {
 		MedianResidual: median(r.Residuals), MaxResidual: slices.Max(r.Residuals),
 	}
 	for _, c := range r.nulls.lissajous {
-		r.Summary.LissajousCorrelation = append(r.Summary.LissajousCorrelation, record.Optional{Value: c, Valid: c == c})
+		r.Summary.LissajousCorrelation = append(r.Summary.LissajousCorrelation, record.Optional{
+			Value: c,
+			Valid: c == c,
+		})
 	}
 	var ratios []float64
 	for i, distance := range r.Distances {

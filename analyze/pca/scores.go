@@ -6,13 +6,14 @@ import (
 	"math"
 )
 
-// fromGram makes scores and distances of the centred Gram matrix g and its leading
-// eigenpairs, without the components: x_i v_k = sqrt(lambda_k) u_k[i]. What the
-// matrix does not have are the coordinates that take no part. With weights, row i
-// of g is that of sqrt(weight) x_i.
+// fromGram computes scores and distances from the centred Gram matrix g and its leading
+// eigenpairs, without components: x_i v_k = sqrt(lambda_k) u_k[i]. The matrix does not
+// contain the coordinates that take no part. With weights, row i of g belongs to
+// sqrt(weight) x_i.
 func fromGram(ctx context.Context, s *source, g []float64, pairs []pair, mean bool) (*decomposition, error) {
 	n := len(s.rows)
-	d := &decomposition{scores: make([][]float64, len(pairs)), residual: make([]float64, n), distance: make([]float64, n)}
+	d := &decomposition{scores: make([][]float64, len(pairs)), residual: make([]float64, n), distance: make([]float64,
+		n)}
 	outside, err := leftOut(ctx, s, mean)
 	if err != nil {
 		return nil, err

@@ -76,9 +76,11 @@ func TestScoresOnly(t *testing.T) {
 		equal("distance", got.Distances, want.Distances, 2, c.tolerance)
 		equal("ratio", got.ExplainedVarianceRatio, want.ExplainedVarianceRatio, 1, 0x1p-22)
 		g, w := got.Summary, want.Summary
-		equal("variance", []float64{g.TotalVariance, g.ParticipationRatio, g.LeftOutVarianceRatio}, []float64{w.TotalVariance, w.ParticipationRatio, w.LeftOutVarianceRatio}, 1, c.tolerance)
+		equal("variance", []float64{g.TotalVariance, g.ParticipationRatio, g.LeftOutVarianceRatio},
+			[]float64{w.TotalVariance, w.ParticipationRatio, w.LeftOutVarianceRatio}, 1, c.tolerance)
 		if g.Parameters != w.Parameters || g.ParametersIncluded != w.ParametersIncluded {
-			t.Errorf("%+v: %d of %d parameters; want %d of %d", c.o, g.ParametersIncluded, g.Parameters, w.ParametersIncluded, w.Parameters)
+			t.Errorf("%+v: %d of %d parameters; want %d of %d", c.o, g.ParametersIncluded, g.Parameters,
+				w.ParametersIncluded, w.Parameters)
 		}
 	}
 }

@@ -9,31 +9,30 @@ import (
 	"sgdwalk/record"
 )
 
-// A Gram matrix is the sum of those of slabs of coordinates, each of which is one
-// unit: a sum from zero over the columns of the slab, which is then added to that
-// of the slabs before it. So it has the same bits whoever makes the slabs.
+// The Gram matrix is the sum of the Gram matrices of slabs: ranges of coordinates that
+// are the units of this job. A slab is summed from zero over its columns, and then added
+// to the sum of the slabs before it. So the result has the same bits for any division of
+// the slabs among workers.
 //
-// Of a slab are kept the lower triangle of its matrix, n(n+1)/2 numbers row after
-// row, and behind them the checksum of the slab's part of every row, n whole
-// numbers. A row on disk has one checksum over all of its elements, and whoever
-// makes a slab wants to read no others: 64 workers that each verified the rows
-// whole would read the run 64 times (of 0.8 GB in 16 slabs, each 800 MB and not
-// 52). Checksums of parts make that of the whole
-// (record.Pieces), so every worker takes those of exactly the elements that it
-// computes with, and the sum of all slabs says whether they are what was recorded,
-// before anything is made of it. A run in two bytes an element, and one that is no
-// file, is verified whole by each, when it is opened.
+// The values of a unit are the lower triangle of its matrix, n(n+1)/2 numbers row by row,
+// followed by n checksums: one for the slab's part of every row. The reason for the
+// checksums is that a row on disk has one checksum over all of its elements. A worker
+// that verified whole rows would read the whole run for every slab: 64 workers would read
+// it 64 times. Instead, every worker computes the checksum of exactly the elements that
+// it uses. The checksums of all parts combine to the checksum of the row (record.Pieces),
+// which is verified before a result is made. Runs that are kept in two bytes an element,
+// and runs in memory, are verified when they are opened.
 
 const (
-	// fewRows is the number of rows up to which slabs are narrow: the values of a
-	// slab, rows squared, are then small against its elements.
+	// fewRows is the number of rows up to which slabs are narrow: the values of a slab,
+	// rows squared, are then few compared with its elements.
 	fewRows     = 256
 	narrowSlabs = 1 << 16 // columns
-	// wideSlabs is the number of columns of other slabs. One of ten thousand rows
-	// takes minutes; a worker that is told to stop in the middle of a slab loses it.
+	// wideSlabs is the number of columns of all other slabs. A slab of ten thousand rows
+	// takes minutes, and a worker that stops in the middle of a slab loses it.
 	wideSlabs = 1 << 18
-	// mostSlabs bounds what the slabs take together: there are not more for however
-	// many parameters.
+	// mostSlabs bounds the number of slabs, and so the size of all their values, for any
+	// number of parameters.
 	mostSlabs = 512
 )
 
@@ -221,13 +220,14 @@ func (j *Job) gram(ctx context.Context, values job.Values) ([]float64, error) {
 	j.total = nil
 	for i := range n {
 		if v := g[i*n+i]; v-v != 0 {
-			return nil, fmt.Errorf("pca: %s is so far from the others that its squared distance overflows; leave it out with a choice of rows", j.s.name(i))
+			return nil, fmt.Errorf("pca: %s is so far from the others that its squared distance overflows; leave it "+
+				"out with a choice of rows", j.s.name(i))
 		}
 	}
 	return g, nil
 }
 
-// verify says whether the elements of all slabs are those that were recorded.
+// verify checks that the elements of all slabs are the recorded ones.
 func (j *Job) verify() error {
 	parts := make([]record.PartSum, len(j.s.slabs))
 	for i, row := range j.s.rows {
@@ -236,7 +236,8 @@ func (j *Job) verify() error {
 		}
 		err := row.CheckSums(parts)
 		if errors.Is(err, record.ErrPartSums) {
-			return fmt.Errorf("pca: %s: a worker read other values than are recorded; the slabs must be made anew: %w", j.s.name(i), err)
+			return fmt.Errorf("pca: %s: a worker read other values than the recorded ones; compute the slabs again "+
+				"in a new plan: %w", j.s.name(i), err)
 		}
 		if err != nil {
 			return j.s.unread(i, err)

@@ -55,7 +55,8 @@ func slabRun(seed uint64, n, p int) record.Trajectory {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	m, err := record.NewMemory(&record.Header{
 		Format: record.FormatVersion, DType: "float32", Columns: record.Columns{Theta: true},
-		Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{1, p - p/10}}, record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{p / 10}}),
+		Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{1, p - p/10}},
+			record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{p / 10}}),
 	})
 	if err != nil {
 		panic(err)
@@ -117,7 +118,10 @@ func TestSlabsShared(t *testing.T) {
 		{"several runs", []record.Trajectory{few, more}, Options{Center: Init}, 7},
 		{"of equal weight", []record.Trajectory{few, more}, Options{EqualRuns: true, ScoresOnly: true}, 7},
 		{"biases", []record.Trajectory{few}, Options{Kinds: "bias"}, 7}, // of which most slabs have none
-		{"panels", []record.Trajectory{slabRun(3, exactRows+10, 5*maxBlockColumns-300)}, Options{Surrogates: -1, slabBlocks: 2}, 3},
+		{"panels", []record.Trajectory{slabRun(3, exactRows+10, 5*maxBlockColumns-300)}, Options{
+			Surrogates: -1,
+			slabBlocks: 2,
+		}, 3},
 		{"one slab", []record.Trajectory{slabRun(4, 20, 500)}, Options{Surrogates: -1}, 1},
 		{"one slab of panels", []record.Trajectory{slabRun(5, exactRows+10, 500)}, Options{Surrogates: -1}, 1},
 	} {
@@ -249,7 +253,8 @@ func TestSlabReadsItsColumns(t *testing.T) {
 		}
 	}
 	run := &watched{openRun(t, dir), make(map[int][]span)}
-	if _, err := Fit(t.Context(), run, Options{Store: merged, ScoresOnly: true, Kinds: All, Workers: 1}); err != nil || len(run.read) > 0 {
+	if _, err := Fit(t.Context(), run, Options{Store: merged, ScoresOnly: true, Kinds: All, Workers: 1}); err != nil ||
+		len(run.read) > 0 {
 		t.Errorf("a fit of finished slabs: %v; it reads %v", err, run.read)
 	}
 }

@@ -27,7 +27,7 @@ type source struct {
 	blocks    []block
 	slabs     []span // of blocks
 	reach     span   // the blocks that are read one after another
-	ahead     int    // of them, how many are fetched ahead
+	ahead     int    // blocks that are fetched ahead
 	workers   int
 	progress  analyze.Progress
 	runs      int       // number of trajectories
@@ -63,7 +63,8 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 		h := t.Header()
 		switch {
 		case !h.Columns.Theta:
-			return nil, fmt.Errorf("pca: %sthe run does not record theta; principal directions are those of its iterates", s.prefix(r))
+			return nil, fmt.Errorf("pca: %sthe run does not record theta; principal directions need the iterates",
+				s.prefix(r))
 		case !h.Layout.Equal(s.layout):
 			return nil, fmt.Errorf("pca: run %d has another layout than run 1; one basis needs one model", r+1)
 		}
@@ -72,7 +73,8 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 		}
 	}
 	if len(s.rows) < 2 {
-		return nil, fmt.Errorf("pca: %d of the recording's %d rows are chosen and have theta; principal directions need at least 2", len(s.rows), total)
+		return nil, fmt.Errorf("pca: %d of the recording's %d rows are chosen and have theta; principal directions "+
+			"need at least 2", len(s.rows), total)
 	}
 	if err := s.checkCenter(o.Center); err != nil {
 		return nil, err
@@ -155,20 +157,22 @@ func (s *source) checkCenter(c Center) error {
 		}
 		return fmt.Errorf("pca: center is %q, and the runs do not start at the same iterate; allowed is %q", c, Mean)
 	}
-	return fmt.Errorf("pca: center is %q; for several runs allowed are %q, and %q when they start at the same iterate", c, Mean, Init)
+	return fmt.Errorf("pca: center is %q; for several runs allowed are %q, and %q when they start at the same iterate",
+		c, Mean, Init)
 }
 
 // sharedStart reports whether the first chosen rows of all runs are the same.
 func (s *source) sharedStart() bool {
 	for i := range s.rows {
-		if (i == 0 || s.run[i] != s.run[i-1]) && (s.steps[i] != s.steps[0] || !slices.Equal(s.rows[i].Values(), s.rows[0].Values())) {
+		if (i == 0 || s.run[i] != s.run[i-1]) && (s.steps[i] != s.steps[0] ||
+			!slices.Equal(s.rows[i].Values(), s.rows[0].Values())) {
 			return false
 		}
 	}
 	return true
 }
 
-// prefix names a run where there are several.
+// prefix names a run if there are several.
 func (s *source) prefix(run int) string {
 	if s.runs == 1 {
 		return ""
@@ -210,7 +214,8 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 		case theta == nil:
 			continue
 		case len(theta.Values()) != p:
-			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i, step.Step, len(theta.Values()), p)
+			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i,
+				step.Step, len(theta.Values()), p)
 		}
 		s.rows = append(s.rows, theta)
 		s.run, s.index = append(s.run, run), append(s.index, i)
@@ -218,10 +223,12 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 		s.epochs = append(s.epochs, step.Epoch)
 	}
 	if rule, ok := o.Rows.Unmatched(seen); ok {
-		return fmt.Errorf("pca: %srows has %q, which is no step of the recording of %d rows", s.prefix(run), rule, t.Len())
+		return fmt.Errorf("pca: %srows has %q, which is not a step of the recording of %d rows", s.prefix(run), rule,
+			t.Len())
 	}
 	if n := len(s.rows); n > MaxRows {
-		return fmt.Errorf("pca: %d rows are chosen; at most %d can be: choose some, for example rows every:%d", n, MaxRows, (n+MaxRows-1)/MaxRows)
+		return fmt.Errorf("pca: %d rows are chosen; at most %d can be: choose some, for example rows every:%d", n,
+			MaxRows, (n+MaxRows-1)/MaxRows)
 	}
 	return nil
 }
@@ -250,10 +257,12 @@ func (s *source) notFinite(r int) error {
 		for _, t := range s.layout {
 			for j, v := range t.View(row.Values()) {
 				if v-v != 0 {
-					return fmt.Errorf("pca: %s: element %d of %s is %v; rows must be finite: leave it out with a choice of rows", s.name(i), j, t.Name, v)
+					return fmt.Errorf("pca: %s: element %d of %s is %v; rows must be finite: leave it out with a "+
+						"choice of rows", s.name(i), j, t.Name, v)
 				}
 			}
 		}
 	}
-	return fmt.Errorf("pca: %s is so far from the others that the difference overflows; leave it out with a choice of rows", s.name(r))
+	return fmt.Errorf("pca: %s is so far from the others that the difference overflows; leave it out with a choice "+
+		"of rows", s.name(r))
 }

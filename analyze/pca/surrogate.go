@@ -14,8 +14,8 @@ import (
 // as found. The error of an eigenvalue goes with the square of it.
 const surrogateTolerance = 1e-5
 
-// maxSurrogateRows is the number of rows above which surrogates must be asked
-// for: every one of them takes another matrix of rows x rows.
+// maxSurrogateRows is the number of rows above which surrogates must be requested:
+// each of them needs another matrix of rows x rows.
 const maxSurrogateRows = 2048
 
 // Band is how a share is distributed over surrogate walks.
@@ -23,30 +23,32 @@ type Band struct {
 	Mean float64 `json:"mean"`
 	Low  float64 `json:"low"`  // 5 % quantile
 	High float64 `json:"high"` // 95 % quantile
-	// AtLeast is the share of surrogates, the run itself counted as one of them,
-	// whose value is at least the run's: a permutation p-value.
+	// AtLeast is a permutation p-value: the share of surrogates whose value is at least
+	// the value of the run. The run itself counts as one surrogate.
 	AtLeast float64 `json:"at_least"`
 }
 
-// Surrogates are walks made of the run's own updates.
+// Surrogates are walks that are made from the updates of the run.
 //
 // Sign flips keep the length and the direction of every update and make its sign
-// random: a walk with these step lengths that does not know where it goes.
-// Permutations keep the updates and shuffle their order: first and last iterate
-// are the run's, what the order means is lost.
+// random: a walk with these step lengths and without a direction. Permutations keep the
+// updates and shuffle their order: the first and the last iterate stay, and the meaning
+// of the order is lost.
 type Surrogates struct {
 	Walks        int    `json:"walks"` // of each type
 	SignFlips    []Band `json:"sign_flips"`
 	Permutations []Band `json:"permutations"`
 }
 
-// surrogates makes the walks in Gram space: the Gram matrix of the updates
-// follows from that of the iterates, flips and permutations act on its rows and
-// columns, and summing up gives the Gram matrix of the surrogate's iterates. The
-// data are not read again. g is not changed. asked says that the number of walks
-// is no default.
-func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []float64, asked bool) (*Surrogates, error) {
-	if o.Surrogates < 0 || n < 3 || n > maxSurrogateRows && !asked {
+// surrogates computes the walks in Gram space. The Gram matrix of the updates follows
+// from the Gram matrix g of the iterates. Flips and permutations act on its rows and
+// columns, and cumulative sums give the Gram matrix of the surrogate's iterates. So the
+// recording is not read again. g is not changed. requested is true if the number of
+// walks is not a default.
+func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []float64, requested bool) (*Surrogates,
+	error,
+) {
+	if o.Surrogates < 0 || n < 3 || n > maxSurrogateRows && !requested {
 		return nil, nil
 	}
 	steps := updateGram(g, n)
@@ -54,7 +56,7 @@ func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []
 	shares := make([][]float64, 2*o.Surrogates) // flips, then permutations
 	failed := make([]error, len(shares))
 	o.Progress.Begin("surrogate walks", len(shares))
-	const batch = 8 // between two looks at ctx
+	const batch = 8 // walks between two checks of ctx
 	for first := 0; first < len(shares); first += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("pca: %w", err)
@@ -62,7 +64,7 @@ func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []
 		count := min(batch, len(shares)-first)
 		each(o.Workers, count, func(i int) {
 			w := first + i
-			// A stream of its own for every walk, whoever makes it.
+			// Every walk has its own random stream, so that any goroutine may compute it.
 			rng := rand.New(rand.NewPCG(o.Seed, uint64(w)))
 			order, sign := identity(n-1), make([]float64, n-1)
 			for j := range sign {

@@ -83,7 +83,8 @@ func TestSurrogatesOfADriftingWalk(t *testing.T) {
 			t.Fatal(err)
 		}
 		null := closedForm(n, c, 2)
-		if b := s.SignFlips[0]; math.Abs(b.Mean-null.ratios[0]) > 0.1 || b.AtLeast > 1./31 || b.Low > b.Mean || b.High < b.Mean || share[0] < b.High {
+		if b := s.SignFlips[0]; math.Abs(b.Mean-null.ratios[0]) > 0.1 || b.AtLeast > 1./31 || b.Low > b.Mean ||
+			b.High < b.Mean || share[0] < b.High {
 			t.Errorf("%s: share %.3f, sign flips %+v, a random walk %.3f", c, share[0], b, null.ratios[0])
 		}
 		if b := s.Permutations[0]; b.AtLeast < 0.02 || math.Abs(b.Mean-share[0]) > 0.05 {
@@ -200,7 +201,8 @@ func TestKrylovAgainstDense(t *testing.T) {
 				want = values[c]
 			}
 			if math.Abs(pairs[c].value-want) > 1e-9*values[0] || math.Abs(full[c].value-want) > 1e-9*values[0] {
-				t.Errorf("%s: eigenvalue %d is %g by iteration, %g by decomposition; it is %g", name, c+1, pairs[c].value, full[c].value, want)
+				t.Errorf("%s: eigenvalue %d is %g by iteration, %g by decomposition; it is %g", name, c+1,
+					pairs[c].value, full[c].value, want)
 			}
 		}
 	}
