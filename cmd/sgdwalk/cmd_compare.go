@@ -447,13 +447,13 @@ func (w *joint) openObjectives(ctx context.Context) error {
 			return err
 		}
 		r := &w.runs[i]
-		r.Loss = newExternal(w.objective, w.objective.LossAlone(), states[i])
+		r.Loss = objective.NewEvaluator(w.objective.LossAlone(), states[i])
 		for _, name := range o.Also {
 			v, err := w.objective.View(name, "")
 			if err != nil {
 				return err
 			}
-			r.Ends = append(r.Ends, compare.EndMeasure{Name: name, Loss: newExternal(w.objective, v, states[i])})
+			r.Ends = append(r.Ends, compare.EndMeasure{Name: name, Loss: objective.NewEvaluator(v, states[i])})
 		}
 	}
 	return nil

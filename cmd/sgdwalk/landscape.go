@@ -153,13 +153,13 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 	if err := c.measures(a, loss, &opts); err != nil {
 		return nil, err
 	}
-	var plane *planeOf
+	var plane *landscape.ChosenPlane
 	kept := new(keptPlane)
 	var recipe landscapeOptions
 	prepare := func() {
 		c.place(plane, &opts)
-		recipe = landscapeOptions{Plane: plane.recipe, Landscape: opts, Also: c.Also}
-		if plane.recipe.Kind == "pca" {
+		recipe = landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also}
+		if plane.Recipe.Kind == "pca" {
 			recipe.PCA = &fit
 		}
 		if c.withPath(plane) {
@@ -167,16 +167,23 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		}
 	}
 	err = a.once(kept, func() (keep bool, err error) {
-		if plane, err = c.choose(ctx, a, fit, func() (analyze.Gradient, error) { return loss, nil }); err != nil {
+		o, err := c.planeOptions(a)
+		if err != nil {
 			return false, err
 		}
+		if o.PCA, o.Gradient = fit, loss; o.Kind == "pca" {
+			a.fitKernel = pca.Kernel()
+		}
+		if plane, err = landscape.ChoosePlane(ctx, a.trace, o); err != nil {
+			return false, a.interrupted(ctx, err)
+		}
 		if prepare(); opts.Path != nil {
-			if plane.path, err = landscape.Project(ctx, plane.plane, opts); err != nil {
+			if plane.Path, err = landscape.Project(ctx, plane.Plane, opts); err != nil {
 				return false, err
 			}
 		}
-		*kept = keptPlane{Recipe: plane.recipe, Around: plane.around, Square: plane.square, Origin: plane.plane.Origin, U: plane.plane.U, V: plane.plane.V, FitKernel: a.fitKernel, Others: a.others, Path: plane.path}
-		return plane.plane.Len() <= mostKept, nil
+		*kept = keptPlane{Recipe: plane.Recipe, Around: plane.Around, Square: plane.Square, Origin: plane.Plane.Origin, U: plane.Plane.U, V: plane.Plane.V, FitKernel: a.fitKernel, Others: a.others, Path: plane.Path}
+		return plane.Plane.Len() <= mostKept, nil
 	})
 	if err != nil {
 		return nil, err
@@ -187,8 +194,8 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		}
 		prepare()
 	}
-	opts.Projection = plane.path
-	j, err := landscape.NewJob(ctx, plane.plane, loss, opts)
+	opts.Projection = plane.Path
+	j, err := landscape.NewJob(ctx, plane.Plane, loss, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -214,11 +221,11 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 }
 
 // conclude writes the summary of a landscape and prints it.
-func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *planeOf, recipe landscapeOptions) error {
-	a.warn = append(append(a.warn, plane.warn...), r.Warnings...)
-	r.Summary.Plane = &plane.recipe
-	if plane.fit != nil {
-		r.Summary.Directions = &plane.fit.Summary
+func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane, recipe landscapeOptions) error {
+	a.warn = append(append(a.warn, plane.Warnings...), r.Warnings...)
+	r.Summary.Plane = &plane.Recipe
+	if plane.Fit != nil {
+		r.Summary.Directions = &plane.Fit.Summary
 	}
 	if err := a.finish(&r.Summary, recipe, landscape.Method, landscape.Citation); err != nil {
 		return err
@@ -237,25 +244,25 @@ func (c *landscapeCmd) derivatives() derivatives {
 
 // withPath decides whether the path is projected. Random directions know nothing
 // of it, and it has next to no extent on them.
-func (c *landscapeCmd) withPath(p *planeOf) bool {
+func (c *landscapeCmd) withPath(p *landscape.ChosenPlane) bool {
 	if c.Path != nil {
 		return *c.Path
 	}
-	return p.recipe.Kind != "random"
+	return p.Recipe.Kind != "random"
 }
 
 // place fills in where the grid is, as far as the flags do not say.
-func (c *landscapeCmd) place(p *planeOf, o *landscape.Options) {
-	o.Around = p.around
+func (c *landscapeCmd) place(p *landscape.ChosenPlane, o *landscape.Options) {
+	o.Around = p.Around
 	for _, r := range []*analyze.Range{&o.X, &o.Y} {
-		if r.Min == 0 && r.Max == 0 && (p.square || !c.withPath(p) && len(p.around) == 0) {
+		if r.Min == 0 && r.Max == 0 && (p.Square || !c.withPath(p) && len(p.Around) == 0) {
 			r.Min, r.Max = -1, 1
 		}
 	}
 }
 
 // measures adds what --also names.
-func (c *landscapeCmd) measures(a *analysis, loss evaluator, o *landscape.Options) error {
+func (c *landscapeCmd) measures(a *analysis, loss analyze.Evaluator, o *landscape.Options) error {
 	if c.Also == "" {
 		return nil
 	}
@@ -284,8 +291,8 @@ func (c *landscapeCmd) measures(a *analysis, loss evaluator, o *landscape.Option
 }
 
 // write writes the tables and the figure.
-func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) error {
-	components := plane.directionTable()
+func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane) error {
+	components := plane.DirectionTable()
 	for _, t := range []struct {
 		name  string
 		table *record.Table
@@ -294,7 +301,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 			return err
 		}
 	}
-	f := draw.Landscape(a.title(), plane.labels[0], plane.labels[1], r)
+	f := draw.Landscape(a.title(), plane.Labels[0], plane.Labels[1], r)
 	if err := c.set(f, c.Scale); err != nil {
 		return err
 	}
@@ -302,7 +309,7 @@ func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *planeOf) e
 	if err := a.figure("landscape", f); err != nil {
 		return err
 	}
-	for _, m := range draw.Measures(a.title(), plane.labels[0], plane.labels[1], r) {
+	for _, m := range draw.Measures(a.title(), plane.Labels[0], plane.Labels[1], r) {
 		m.EqualAspect = c.Equal
 		if err := a.figure(m.ZName, m); err != nil {
 			return err

@@ -51,17 +51,21 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 		return err
 	}
 	o.Accuracy, o.Test, o.Measures = also.Accuracy, also.Test, also.Measures
-	p := &planeOf{recipe: landscape.PlaneRecipe{Kind: landscape.RandomKind, Seed: c.PlaneSeed}}
-	theta, err := c.origin(a, p)
+	p := &landscape.ChosenPlane{Recipe: landscape.PlaneRecipe{Kind: landscape.RandomKind, Seed: c.PlaneSeed}}
+	choice, err := c.planeOptions(a)
 	if err != nil {
 		return err
 	}
-	p.lines, err = landscape.RandomLines(theta, a.trace.Header().Layout, c.Lines, c.directionOptions(p, "filter"))
+	theta, err := choice.Origin(p)
 	if err != nil {
 		return err
 	}
-	recipe := linesRecipe{Plane: p.recipe, Lines: c.Lines, Options: o, Also: c.Also}
-	j, err := landscape.NewLinesJob(p.lines, loss, o)
+	lines, err := landscape.RandomLines(theta, a.trace.Header().Layout, c.Lines, choice.DirectionOptions(p, "filter"))
+	if err != nil {
+		return err
+	}
+	recipe := linesRecipe{Plane: p.Recipe, Lines: c.Lines, Options: o, Also: c.Also}
+	j, err := landscape.NewLinesJob(lines, loss, o)
 	if err != nil {
 		return err
 	}

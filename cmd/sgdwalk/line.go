@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -13,7 +11,6 @@ import (
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/walk"
 	"sgdwalk/record"
-	"sgdwalk/train"
 )
 
 // lineCmd evaluates the loss between two points.
@@ -46,12 +43,12 @@ What the numbers mean, and what not: analyze/MEANING.md.`
 
 // measures makes the further measures that were asked for, on the data that the
 // loss was opened on; loss is that of the training set.
-func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
+func (a *analysis) measures(text string, loss *analyze.Measured) ([]walk.Measure, error) {
 	if text == "" {
 		return nil, nil
 	}
 	var out []walk.Measure
-	var test *both
+	var test *analyze.Measured
 	for name := range strings.SplitSeq(text, ",") {
 		on, accuracy := loss, false
 		switch name {
@@ -61,7 +58,7 @@ func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
 				if err != nil {
 					return nil, err
 				}
-				test = &both{evaluator: e}
+				test = &analyze.Measured{Evaluator: e}
 			}
 			on, accuracy = test, name == "test_accuracy"
 		case "accuracy":
@@ -71,87 +68,11 @@ func (a *analysis) measures(text string, loss *both) ([]walk.Measure, error) {
 		}
 		m := walk.Measure{Name: name, Loss: on}
 		if accuracy {
-			m.Loss = accuracyOfBoth{on}
+			m.Loss = on.Accuracy()
 		}
 		out = append(out, m)
 	}
 	return out, nil
-}
-
-// both is the loss and the accuracy over a data set from one pass: whichever is
-// asked for second at a point is there already.
-type both struct {
-	evaluator evaluator
-	theta     []float32
-	last      train.Measure
-}
-
-var (
-	_ analyze.Stateful       = (*both)(nil)
-	_ analyze.HessianProduct = (*both)(nil)
-)
-
-// Loss returns the mean loss.
-func (b *both) Loss(ctx context.Context, theta []float32) (float64, error) {
-	m, err := b.evaluate(ctx, theta)
-	return m.Loss, err
-}
-
-// Ahead passes on which points come next, where that helps.
-func (b *both) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	return analyze.GoAhead(ctx, b.evaluator, n, point)
-}
-
-// SetState passes on the state of what comes next, where there is one.
-func (b *both) SetState(state []float32) bool {
-	s, ok := b.evaluator.(analyze.Stateful)
-	b.theta = b.theta[:0]
-	return ok && s.SetState(state)
-}
-
-// Gradient passes on the gradient.
-func (b *both) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
-	return b.evaluator.Gradient(ctx, theta, grad)
-}
-
-// HessianAbsent says why the evaluator has no products with the Hessian.
-func (b *both) HessianAbsent() string {
-	_, absent := analyze.ExactHessian(b.evaluator)
-	return absent
-}
-
-// HessianVectors passes on the products.
-func (b *both) HessianVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
-	h, absent := analyze.ExactHessian(b.evaluator)
-	if h == nil {
-		return errors.New(absent)
-	}
-	return h.HessianVectors(ctx, theta, v, dst)
-}
-
-// accuracyOfBoth is the accuracy as what is measured.
-type accuracyOfBoth struct{ *both }
-
-// Loss returns the accuracy.
-func (a accuracyOfBoth) Loss(ctx context.Context, theta []float32) (float64, error) {
-	return a.accuracy(ctx, theta)
-}
-
-func (b *both) accuracy(ctx context.Context, theta []float32) (float64, error) {
-	m, err := b.evaluate(ctx, theta)
-	return m.Accuracy, err
-}
-
-func (b *both) evaluate(ctx context.Context, theta []float32) (train.Measure, error) {
-	if b.theta != nil && slices.Equal(b.theta, theta) {
-		return b.last, nil
-	}
-	m, err := b.evaluator.Evaluate(ctx, theta)
-	if err != nil {
-		return m, err
-	}
-	b.theta, b.last = append(b.theta[:0], theta...), m
-	return m, nil
 }
 
 // Run computes, writes and prints.
@@ -183,7 +104,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	on := &both{evaluator: loss}
+	on := &analyze.Measured{Evaluator: loss}
 	if o.Also, err = a.measures(c.Also, on); err != nil {
 		return err
 	}

@@ -327,4 +327,4 @@ func saidBy(stderr io.Writer, err error) {
 }
 
 // oneLine keeps an error on one line, as other programs expect to read it.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+var oneLine = printable.OneLine

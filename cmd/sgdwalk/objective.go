@@ -13,7 +13,6 @@ import (
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
 	"sgdwalk/record/recorder"
-	"sgdwalk/train"
 	"sgdwalk/train/nn"
 )
 
@@ -50,17 +49,8 @@ func (f *objectiveFlags) check(l lossFlags) error {
 	return nil
 }
 
-// evaluator is a loss that an analysis takes: of the run rebuilt, or of another
-// program.
-type evaluator interface {
-	analyze.Gradient
-	analyze.Planar
-	Evaluate(ctx context.Context, theta []float32) (train.Measure, error)
-	Close()
-}
-
 // native returns a loss of the run rebuilt as what an analysis takes.
-func (a *analysis) native(e *nn.Evaluator) evaluator {
+func (a *analysis) native(e *nn.Evaluator) analyze.Evaluator {
 	if a.policy == string(nn.Running) {
 		return atState{e}
 	}
@@ -76,60 +66,6 @@ func (l atState) SetState(state []float32) bool {
 	l.UseState(state)
 	return true
 }
-
-// external is a loss, and perhaps an accuracy, that an objective gives.
-type external struct {
-	objective.View
-	o        *objective.Objective
-	state    []float32 // its own
-	loss     int       // places in what it answers
-	accuracy int       // -1: none
-}
-
-var (
-	_ evaluator        = (*external)(nil)
-	_ analyze.Stateful = (*external)(nil)
-)
-
-func newExternal(o *objective.Objective, v objective.View, state []float32) *external {
-	x := &external{View: v.WithState(state), o: o, state: state}
-	x.loss, x.accuracy = v.Places()
-	return x
-}
-
-func (x *external) Evaluate(ctx context.Context, theta []float32) (m train.Measure, err error) {
-	v, err := x.View.Evaluate(ctx, theta)
-	if err != nil {
-		return m, err
-	}
-	if m.Loss = v[x.loss]; x.accuracy >= 0 {
-		m.Accuracy = v[x.accuracy]
-	}
-	return m, nil
-}
-
-// SetState sets the state for what follows.
-func (x *external) SetState(state []float32) bool {
-	if x.o.StateLen() == 0 {
-		return false
-	}
-	if state == nil {
-		state = x.state
-	}
-	x.View = x.WithState(state)
-	return true
-}
-
-// Ahead evaluates the points in all processes, each with the state that it sets.
-func (x *external) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	return x.o.AheadOf(ctx, n, func(i int, dst []float32) objective.View {
-		point(i, dst)
-		return x.View
-	})
-}
-
-// Close does nothing: the processes end with the analysis.
-func (x *external) Close() {}
 
 // wanted are the numbers that an objective is asked for beside the loss. The
 // landscape has an accuracy of every loss or of none.
@@ -161,7 +97,7 @@ const (
 )
 
 // evaluator opens the loss that the flags name, and checks it.
-func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags, also []string, d derivatives) (evaluator, error) {
+func (a *analysis) evaluator(ctx context.Context, l lossFlags, f objectiveFlags, also []string, d derivatives) (analyze.Evaluator, error) {
 	h := a.trace.Header()
 	if f.Objective == "" {
 		e, err := a.loss(l)
@@ -281,7 +217,7 @@ func lastVectors(t record.Trajectory, dir string) (theta, state []float32, err e
 
 // external returns a number of the objective as a loss, with its accuracy if it was
 // asked for.
-func (a *analysis) external(loss, accuracy string) (*external, error) {
+func (a *analysis) external(loss, accuracy string) (*objective.Evaluator, error) {
 	v, err := a.objective.View(loss, accuracy)
 	if err != nil {
 		v, err = a.objective.View(loss, "")
@@ -289,11 +225,11 @@ func (a *analysis) external(loss, accuracy string) (*external, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newExternal(a.objective, v, nil), nil
+	return objective.NewEvaluator(v, nil), nil
 }
 
 // testLoss opens the loss over the held-out data; name is what it was asked for as.
-func (a *analysis) testLoss(name string) (evaluator, error) {
+func (a *analysis) testLoss(name string) (analyze.Evaluator, error) {
 	if a.objective != nil {
 		return a.external("test_loss", "test_accuracy")
 	}
@@ -305,4 +241,37 @@ func (a *analysis) testLoss(name string) (evaluator, error) {
 		return nil, usagef("--also %s: the data have no held-out examples", name)
 	}
 	return a.native(test), nil
+}
+
+// withProducts gives the loss of another program its derivatives. close ends their
+// process.
+func (a *analysis) withProducts(ctx context.Context, f objectiveFlags, on *analyze.Measured) (loss *objective.LateProducts, end func()) {
+	var o *objective.Objective
+	loss = &objective.LateProducts{Measured: on}
+	loss.Open = func() (g analyze.Gradient, err error) {
+		theta, state, err := lastVectors(a.trace, a.run)
+		if err != nil {
+			return nil, err
+		}
+		f.ObjectiveProcs = 1
+		options := objective.Options{Layout: a.trace.Header().Layout, Gradient: true, Hessian: true}
+		if state != nil {
+			options.StateLayout, options.State = a.trace.Header().State, state
+		}
+		if o, _, err = f.start(ctx, options, theta); err != nil {
+			return nil, err
+		}
+		known := a.objective.Warnings()
+		for _, w := range o.Warnings() {
+			if !slices.ContainsFunc(known, func(k analyze.Warning) bool { return k.Code == w.Code }) {
+				a.warn = append(a.warn, w)
+			}
+		}
+		return o.LossAlone(), nil
+	}
+	return loss, func() {
+		if o != nil {
+			_ = o.Close() // every number has been given
+		}
+	}
 }

@@ -190,12 +190,12 @@ func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe 
 	if err := a.out.Table("scores", &r.Table); err != nil {
 		return err
 	}
-	spectrum := spectrumTable(r)
+	spectrum := r.SpectrumTable()
 	if err := a.out.Table("spectrum", &spectrum); err != nil {
 		return err
 	}
 	if c.Layers {
-		layers, err := layerTable(ctx, a, recipe.Options)
+		layers, err := pca.LayerTable(ctx, a.trace, recipe.Options)
 		if err != nil {
 			return err
 		}
@@ -204,9 +204,14 @@ func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe 
 		}
 	}
 	if c.Losses > 0 {
-		losses, err := c.losses(ctx, a, r, recipe, loss)
+		journal, err := a.journal(recipe)
 		if err != nil {
 			return err
+		}
+		defer journal.Close()
+		losses, err := r.LossTable(ctx, a.trace, loss, c.Losses, a.progress, journal)
+		if err != nil {
+			return a.interrupted(ctx, err)
 		}
 		if err := a.out.Table("losses", losses); err != nil {
 			return err
@@ -215,7 +220,7 @@ func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe 
 	if c.ScoresOnly {
 		return nil
 	}
-	components := componentTable(r)
+	components := r.ComponentTable()
 	if components.Len() > textParameters {
 		return a.out.Arrow("components", &components)
 	}

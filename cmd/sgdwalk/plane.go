@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/landscape"
-	"sgdwalk/analyze/pca"
-	"sgdwalk/record"
 	"sgdwalk/record/exchange"
 )
 
@@ -40,19 +37,6 @@ or as --plane says:
   sgdwalk landscape --through RUN,RUN2 RUN              two points; the second axis is random
   sgdwalk landscape --directions dirs.npz --at 0 RUN
   sgdwalk landscape --lines 10 RUN                      the loss along ten random lines`
-
-// planeOf is the plane of a landscape and what is known of it.
-type planeOf struct {
-	plane  analyze.Plane
-	lines  []analyze.Line // instead of a plane
-	recipe landscape.PlaneRecipe
-	labels [2]string // of the axes
-	fit    *pca.Result
-	around [][2]float64
-	square bool // the range is -1 to 1 by default, as directions are as long as the parameters
-	warn   []analyze.Warning
-	path   *landscape.Projection // where the path lies on it, of one that a plan has kept
-}
 
 // kind is the one that the flags name or imply.
 func (f *planeFlags) kind() (string, error) {
@@ -85,233 +69,47 @@ func (f *planeFlags) kind() (string, error) {
 	return kind, nil
 }
 
-// choose makes the plane. The loss is asked for eigenvectors only.
-func (f *planeFlags) choose(ctx context.Context, a *analysis, fit pca.Options, gradient func() (analyze.Gradient, error)) (*planeOf, error) {
+// planeOptions returns what the flags choose.
+func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err error) {
 	kind, err := f.kind()
 	if err != nil {
-		return nil, err
+		return o, err
 	}
-	p := &planeOf{recipe: landscape.PlaneRecipe{Kind: landscape.PlaneKind(kind), Seed: f.PlaneSeed}}
-	switch kind {
-	case "pca":
-		err = f.principal(ctx, a, p, fit)
-	case "random":
-		err = f.random(a, p)
-	case "hessian":
-		err = f.hessian(ctx, a, p, gradient)
-	case "through":
-		err = f.through(a, p)
-	default:
-		err = f.file(a, p)
+	o = landscape.PlaneOptions{
+		Kind: landscape.PlaneKind(kind), At: f.At, Products: f.Products, Normalize: f.Normalize,
+		OneDim: landscape.OneDimensional(f.OneDim), Orthogonal: f.Orthogonal, Seed: f.PlaneSeed,
+		Point: a.point, Progress: a.progress,
 	}
-	return p, err
-}
-
-// origin returns the point where the plane is fixed.
-func (f *planeFlags) origin(a *analysis, p *planeOf) (theta []float32, err error) {
-	at := f.At
-	if at == "" {
-		at = "-1"
+	if f.Through != "" {
+		o.Through = strings.Split(f.Through, ",")
 	}
-	theta, p.recipe.Origin, err = a.point(at)
-	return theta, err
-}
-
-func (f *planeFlags) principal(ctx context.Context, a *analysis, p *planeOf, o pca.Options) error {
-	components := f.Components
-	if components == "" {
-		components = "1,2"
+	if o.Components, err = pairOf("--components", cmp.Or(f.Components, "1,2"), 1); err != nil {
+		return o, err
 	}
-	first, second, err := pairOf("--components", components, 1)
-	if err != nil {
-		return err
+	if o.Eigenvectors, err = pairOf("--eigenvectors", cmp.Or(f.Eigenvectors, "1,2"), -curvatureMost); err != nil || kind != "file" {
+		return o, err
 	}
-	o.Components = max(first, second)
-	a.fitKernel = pca.Kernel()
-	if p.fit, err = pca.Fit(ctx, a.trace, o); err != nil {
-		return err
-	}
-	if n := len(p.fit.Components); n < o.Components {
-		return fmt.Errorf("landscape: the iterates span %d direction; --components %s needs %d", n, components, o.Components)
-	}
-	var origin []float32
-	p.recipe.Origin = string(p.fit.Summary.Center)
-	if f.At != "" {
-		if origin, err = f.origin(a, p); err != nil {
-			return err
+	for name := range strings.SplitSeq(f.Directions, ",") {
+		vectors, err := exchange.Vectors(name, a.trace.Header().Layout)
+		if err != nil {
+			return o, err
+		}
+		for _, v := range vectors {
+			o.Directions = append(o.Directions, landscape.Direction{Name: v.Name, Values: v.Values})
 		}
 	}
-	s := &p.fit.Summary
-	for i, k := range []int{first, second} {
-		p.recipe.Directions = append(p.recipe.Directions, "pc"+strconv.Itoa(k))
-		p.labels[i] = fmt.Sprintf("PC%d: %s of variance (random walk %s)", k, percent(s.ExplainedVarianceRatio[k-1]), percent(at(s.RandomWalk.ExplainedVarianceRatio, k-1)))
+	if len(o.Directions) < 2 {
+		return o, fmt.Errorf("landscape: --directions %s has %d vector; a plane needs 2", f.Directions, len(o.Directions))
 	}
-	p.warn = p.fit.Warnings
-	p.plane, err = p.fit.Plane(first, second, origin)
-	return err
-}
-
-// directionOptions are those of random directions, and of given ones that are
-// normalized.
-func (f *planeFlags) directionOptions(p *planeOf, preset string) landscape.DirectionOptions {
-	if f.Normalize != "" {
-		preset = f.Normalize
-	}
-	o := landscape.DirectionOptions{Normalization: landscape.Normalization(preset), OneDimensional: landscape.OneDimensional(f.OneDim), Orthogonal: f.Orthogonal, Seed: f.PlaneSeed}
-	p.recipe.Normalization, p.recipe.OneDimensional, p.recipe.Orthogonal = preset, f.OneDim, f.Orthogonal
-	return o
-}
-
-func (f *planeFlags) random(a *analysis, p *planeOf) error {
-	theta, err := f.origin(a, p)
-	if err != nil {
-		return err
-	}
-	o := f.directionOptions(p, "filter")
-	if p.plane, err = landscape.RandomPlane(theta, a.trace.Header().Layout, o); err != nil {
-		return err
-	}
-	p.square = true
-	for i := range p.labels {
-		p.recipe.Directions = append(p.recipe.Directions, fmt.Sprintf("random%d", i+1))
-		p.labels[i] = fmt.Sprintf("random direction %d, %s (seed %d)", i+1, p.recipe.LengthText(), f.PlaneSeed)
-	}
-	return nil
-}
-
-func (f *planeFlags) hessian(ctx context.Context, a *analysis, p *planeOf, gradient func() (analyze.Gradient, error)) error {
-	text := f.Eigenvectors
-	if text == "" {
-		text = "1,2"
-	}
-	first, second, err := pairOf("--eigenvectors", text, -curvatureMost)
-	if err != nil {
-		return err
-	}
-	theta, err := f.origin(a, p)
-	if err != nil {
-		return err
-	}
-	g, err := gradient()
-	if err != nil {
-		return err
-	}
-	o := curvature.Options{Top: max(first, second, 1), Bottom: max(-first, -second, -1), MaxProducts: f.Products, TraceSamples: -1, DensityProbes: -1, Seed: f.PlaneSeed, Progress: a.progress}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
-	r, err := curvature.Compute(ctx, theta, g, o)
-	if err != nil {
-		return a.interrupted(ctx, err)
-	}
-	of := "of the Hessian"
-	if p.recipe.ProductMethod = r.Summary.ProductMethod; p.recipe.ProductMethod != curvature.Exact {
-		of += " (finite differences)"
-		p.warn = append(p.warn, analyze.Warning{Code: "finite_differences", Text: "the eigenvectors of the plane are from " + p.recipe.ProductMethod})
-	}
-	vectors := [2][]float32{}
-	for i, k := range []int{first, second} {
-		pairs := r.Top
-		if k < 0 {
-			pairs = r.Bottom
-		}
-		at := max(k, -k) - 1
-		if at >= len(pairs) {
-			return fmt.Errorf("landscape: eigenvector %d was not found: %d products gave %d pairs on that side", k, r.Summary.LanczosProducts, len(pairs))
-		}
-		e := pairs[at]
-		vectors[i] = e.Vector
-		p.recipe.Directions = append(p.recipe.Directions, fmt.Sprintf("eigenvector %d", k))
-		p.recipe.Eigenvalues, p.recipe.Residuals = append(p.recipe.Eigenvalues, e.Value), append(p.recipe.Residuals, e.Residual)
-		p.labels[i] = fmt.Sprintf("eigenvector %d %s, \u03bb = %.3g", k, of, e.Value)
-		if !e.Converged {
-			p.warn = append(p.warn, analyze.Warning{Code: "eigenvector_not_converged", Text: fmt.Sprintf("eigenvector %d has not converged in %d products (eigenvalue %.3g, residual %.2g); --products gives it more", k, r.Summary.LanczosProducts, e.Value, e.Residual)})
-		}
-	}
-	p.plane, err = analyze.NewPlane(theta, vectors[0], vectors[1])
-	return err
+	return o, nil
 }
 
 // curvatureMost bounds the number of an eigenvector.
 const curvatureMost = 50
 
-func (f *planeFlags) through(a *analysis, p *planeOf) error {
-	names := strings.Split(f.Through, ",")
-	if len(names) != 2 && len(names) != 3 {
-		return usagef("--through has %d points; it must have 2 or 3, with commas between them", len(names))
-	}
-	points, said := make([][]float32, len(names)), make([]string, len(names))
-	for i, name := range names {
-		var err error
-		if points[i], said[i], err = a.point(name); err != nil {
-			return err
-		}
-	}
-	p.recipe.Origin, p.recipe.Directions = said[0], said[1:]
-	p.around = [][2]float64{{0, 0}, {1, 0}, {0, 1}}[:len(points)]
-	p.labels = [2]string{fmt.Sprintf("0: %s, 1: %s", said[0], said[1]), ""}
-	var err error
-	if len(points) == 3 {
-		p.labels[1] = fmt.Sprintf("0: %s, 1: %s", said[0], said[2])
-		p.plane, err = analyze.PlaneThrough(points[0], points[1], points[2])
-		return err
-	}
-	if f.Normalize == "none" {
-		return usagef("--normalize is %q, but two points leave the length of the second direction open; allowed are filter and layer", f.Normalize)
-	}
-	o := f.directionOptions(p, "filter")
-	layout := a.trace.Header().Layout
-	across, err := landscape.RandomDirections(points[0], layout, 1, o)
-	if err != nil {
-		return err
-	}
-	p.around = append(p.around, [2]float64{0, -1}, [2]float64{0, 1})
-	p.recipe.Directions = append(p.recipe.Directions, "random1")
-	p.labels[1] = fmt.Sprintf("random direction, %s (seed %d)", p.recipe.LengthText(), f.PlaneSeed)
-	u := make([]float32, len(points[0]))
-	for i := range u {
-		u[i] = points[1][i] - points[0][i]
-	}
-	p.plane, err = analyze.NewPlane(points[0], u, across[0])
-	return err
-}
-
-func (f *planeFlags) file(a *analysis, p *planeOf) error {
-	theta, err := f.origin(a, p)
-	if err != nil {
-		return err
-	}
-	layout := a.trace.Header().Layout
-	o := f.directionOptions(p, "none")
-	var vectors []exchange.Vector
-	for name := range strings.SplitSeq(f.Directions, ",") {
-		v, err := exchange.Vectors(name, layout)
-		if err != nil {
-			return err
-		}
-		vectors = append(vectors, v...)
-	}
-	if len(vectors) < 2 {
-		return fmt.Errorf("landscape: --directions %s has %d vector; a plane needs 2", f.Directions, len(vectors))
-	}
-	for i := range p.labels {
-		if f.Normalize != "" {
-			if vectors[i].Values, err = landscape.Normalize(vectors[i].Values, theta, layout, o); err != nil {
-				return err
-			}
-		}
-		p.recipe.Directions = append(p.recipe.Directions, vectors[i].Name)
-		p.labels[i] = "direction " + vectors[i].Name
-		if f.Normalize != "" {
-			p.labels[i] += ", " + p.recipe.LengthText()
-		}
-	}
-	p.plane, err = analyze.NewPlane(theta, vectors[0].Values, vectors[1].Values)
-	return err
-}
-
 // pairOf reads two different whole numbers, from low on and not 0.
-func pairOf(flag, text string, low int) (first, second int, err error) {
+func pairOf(flag, text string, low int) (pair [2]int, err error) {
+	first, second := 0, 0
 	a, b, ok := strings.Cut(text, ",")
 	if ok {
 		if first, err = strconv.Atoi(a); err == nil {
@@ -319,9 +117,9 @@ func pairOf(flag, text string, low int) (first, second int, err error) {
 		}
 	}
 	if !ok || err != nil || first == second || min(first, second) < low || max(first, second) > curvatureMost || first == 0 || second == 0 {
-		return 0, 0, usagef("%s is %q; it must be two different whole numbers of %d to %d, for example 1,2", flag, text, low, curvatureMost)
+		return pair, usagef("%s is %q; it must be two different whole numbers of %d to %d, for example 1,2", flag, text, low, curvatureMost)
 	}
-	return first, second, nil
+	return [2]int{first, second}, nil
 }
 
 // point returns a copy of the iterate that POINT names: STEP of the run at hand,
@@ -361,29 +159,4 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 		a.warn = append(a.warn, analyze.Warning{Code: "other_model", Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout", filepath.Base(run), there.Model, here.Model)})
 	}
 	return append([]float32(nil), s.Theta...), fmt.Sprintf("%s step %d", filepath.Base(run), s.Step), nil
-}
-
-// directionTable has the origin and the directions, one row a parameter.
-func (p *planeOf) directionTable() record.Table {
-	if p.fit != nil && len(p.fit.Components) == 2 && p.recipe.Origin == string(p.fit.Summary.Center) {
-		return componentTable(p.fit)
-	}
-	index := make([]int64, p.plane.Len())
-	for i := range index {
-		index[i] = int64(i)
-	}
-	return record.Table{Columns: []record.Column{
-		{Name: "parameter", Ints: index},
-		{Name: "reference", Floats: widen(p.plane.Origin)},
-		{Name: "u", Floats: widen(p.plane.U)},
-		{Name: "v", Floats: widen(p.plane.V)},
-	}}
-}
-
-// at is element i, or 0 beyond the end: a null has no more directions than its rows.
-func at(v []float64, i int) float64 {
-	if i < len(v) {
-		return v[i]
-	}
-	return 0
 }

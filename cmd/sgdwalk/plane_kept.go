@@ -26,11 +26,11 @@ type keptPlane struct {
 const mostKept = 50_000_000
 
 // plane returns the plane that a plan has kept.
-func (k *keptPlane) plane(a *analysis) (*planeOf, error) {
+func (k *keptPlane) plane(a *analysis) (*landscape.ChosenPlane, error) {
 	plane, err := analyze.NewPlane(k.Origin, k.U, k.V)
 	if err != nil {
 		return nil, fmt.Errorf("the plane of the plan: %w", err)
 	}
 	a.fitKernel, a.others = k.FitKernel, k.Others
-	return &planeOf{plane: plane, recipe: k.Recipe, around: k.Around, square: k.Square, path: k.Path}, nil
+	return &landscape.ChosenPlane{Plane: plane, Recipe: k.Recipe, Around: k.Around, Square: k.Square, Path: k.Path}, nil
 }

@@ -81,7 +81,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 	if err != nil {
 		return nil, err
 	}
-	on := &both{evaluator: loss}
+	on := &analyze.Measured{Evaluator: loss}
 	if opts.Also, err = a.measures(also, on); err != nil {
 		return nil, err
 	}

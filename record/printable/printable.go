@@ -69,3 +69,6 @@ func (w Writer) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// OneLine returns the text of an error with a space for every line break.
+func OneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

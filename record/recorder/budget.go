@@ -10,6 +10,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/sketch"
 )
 
@@ -56,7 +57,7 @@ func (o *Options) Budget(h *record.Header, batchesPerStep int, dir string) (*rec
 func tooLarge(err error) string {
 	var e *record.BudgetError
 	if !errors.As(err, &e) || !e.Fits {
-		return oneLine(err)
+		return printable.OneLine(err)
 	}
 	total, row := record.Bytes(e.Budget.TotalBytes), record.Bytes(e.Budget.RowBytes)
 	return fmt.Sprintf("the recording would take %s (%d rows of %s), and %s are allowed; --record %s fits with %s",

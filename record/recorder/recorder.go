@@ -3,7 +3,6 @@ package recorder
 import (
 	"errors"
 	"path/filepath"
-	"strings"
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
@@ -89,6 +88,3 @@ func (r *Recorder) Close() error {
 	r.stop()
 	return err
 }
-
-// oneLine returns the text of an error without line breaks.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -1,6 +1,10 @@
 package recorder
 
-import "fmt"
+import (
+	"fmt"
+
+	"sgdwalk/record/printable"
+)
 
 // Stats are the costs of one session of recording. They differ from call to call.
 type Stats struct {
@@ -29,7 +33,7 @@ func (r *Recorder) Stats() Stats {
 		Share:      s.Share(),
 	}
 	if s.Err != nil {
-		out.Error = oneLine(s.Err)
+		out.Error = printable.OneLine(s.Err)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/printable"
 )
 
 // Verification is what Verify found in a run.
@@ -30,7 +31,7 @@ func Verify(dir string, report func(problem string)) (*Verification, error) {
 	v := &Verification{Run: dir, Problems: []string{}, report: report}
 	var machine error
 	s, err := arrowfile.Check(dir, func(problem error) {
-		v.Add(oneLine(problem))
+		v.Add(printable.OneLine(problem))
 		if record.IsSystemError(problem) {
 			machine = problem
 		}
@@ -66,7 +67,7 @@ func (v *Verification) compareEnd(s *arrowfile.Summary) {
 	for _, name := range []string{SummaryName, IngestName, ImportName} {
 		var noted struct{ Rows int64 }
 		if _, err := readJSON(v.Run, name, &noted); err != nil {
-			v.Notes = append(v.Notes, oneLine(err))
+			v.Notes = append(v.Notes, printable.OneLine(err))
 		} else if noted.Rows > have {
 			v.Add(fmt.Sprintf("%s: %s says that the run has %d rows; it has %d, and its end is missing",
 				v.Run, name, noted.Rows, have))

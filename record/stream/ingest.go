@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 	"time"
 
 	"sgdwalk/record"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
 )
 
@@ -60,7 +60,7 @@ func Ingest(dir string, h *record.Header, d *Decoder, r *recorder.Recorder, step
 	out.Message = fmt.Sprintf("%d steps came, %d rows are recorded", out.Frames, out.Rows)
 	if failure != nil {
 		failure = fmt.Errorf("%w (%s: %s)", failure, dir, out.Message)
-		out.Message = strings.Join(strings.Fields(failure.Error()), " ")
+		out.Message = printable.OneLine(failure)
 	}
 	return out, errors.Join(failure, recorder.WriteJSON(dir, recorder.IngestName, out))
 }

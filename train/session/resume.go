@@ -10,6 +10,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
 	"sgdwalk/train"
 	"sgdwalk/train/optim"
@@ -128,7 +129,7 @@ func prepare(
 			return nil, errors.Join(err, renameErr)
 		}
 		o.note("%s; it is now %s, and the steps are computed again from the start, bit for bit, and not recorded twice",
-			oneLine(err), aside)
+			printable.OneLine(err), aside)
 		return nil, nil
 	case err != nil:
 		return nil, err

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"sgdwalk/record"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
 	"sgdwalk/train"
 	"sgdwalk/train/dataset"
@@ -78,11 +78,11 @@ func Start(ctx context.Context, dir string, s *Settings, o Options) (*Summary, e
 func timeShare(x *replay.Experiment, b *record.Budget, dir string) string {
 	step, err := x.TimeStep()
 	if err != nil {
-		return "the time share is not known: " + oneLine(err)
+		return "the time share is not known: " + printable.OneLine(err)
 	}
 	speed, err := recorder.WriteSpeed(dir, b.RowBytes)
 	if err != nil {
-		return "the time share is not known: " + oneLine(err)
+		return "the time share is not known: " + printable.OneLine(err)
 	}
 	return fmt.Sprintf("a step takes %.3g ms, and writing it takes about %.3g %% of that time in the background (%.2g GB/s)",
 		1e3*step.Seconds(), 100*b.TimeShare(step, speed), speed/1e9)
@@ -114,7 +114,7 @@ func run(
 			return err
 		}
 		if s.CheckpointError == "" {
-			s.CheckpointError = oneLine(err)
+			s.CheckpointError = printable.OneLine(err)
 			o.note("note: %s; training continues without it", s.CheckpointError)
 		}
 		return nil
@@ -143,10 +143,7 @@ func run(
 		if !r.ContinuesOnError() {
 			return nil, err
 		}
-		o.note("note: %s", oneLine(err))
+		o.note("note: %s", printable.OneLine(err))
 	}
 	return s, nil
 }
-
-// oneLine returns the text of an error without line breaks.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

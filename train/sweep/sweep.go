@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sgdwalk/record"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train/dataset"
@@ -80,7 +81,7 @@ func (s *Sweep) Plan(cells []Cell) error {
 	for _, c := range cells {
 		p, err := s.plan(c)
 		if err != nil {
-			bad = append(bad, fmt.Sprintf("%s: %s", c.Name, oneLine(err)))
+			bad = append(bad, fmt.Sprintf("%s: %s", c.Name, printable.OneLine(err)))
 			continue
 		}
 		s.Cells = append(s.Cells, p)
@@ -236,6 +237,3 @@ func (p *Planned) Time() time.Duration {
 	losses := float64(h.Epochs+1) * float64(h.Data.TrainExamples+h.Data.TestExamples) / float64(h.Batch) / 3
 	return time.Duration(float64(step) * (batches + losses))
 }
-
-// oneLine returns the text of an error without line breaks.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

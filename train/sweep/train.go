@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
 	"sgdwalk/train"
 	"sgdwalk/train/replay"
@@ -128,7 +129,7 @@ func (s *Sweep) trainCell(ctx context.Context, p *Planned, all *sharedProgress) 
 			err = fmt.Errorf("panic: %v", v)
 		}
 		if err != nil {
-			t = &session.Summary{Result: train.Result{Status: Failed, Message: oneLine(err)}}
+			t = &session.Summary{Result: train.Result{Status: Failed, Message: printable.OneLine(err)}}
 		}
 	}()
 	o := session.Options{Software: s.o.Software, Workers: p.workers, Opened: p.config.Opened, Progress: seen}
