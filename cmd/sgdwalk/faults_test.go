@@ -152,7 +152,7 @@ func (f faultRun) train(dir string) error {
 		}
 		return replay.SaveCheckpoint(dir, x.Header(), c)
 	}
-	if err := x.Measure(loop); err != nil {
+	if err := x.MeasureLosses(loop); err != nil {
 		return err
 	}
 	_, err = loop.Run(context.Background())

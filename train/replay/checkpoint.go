@@ -100,8 +100,8 @@ func LoadCheckpoint(dir string, h *record.Header) (*train.Checkpoint, error) {
 	return c, nil
 }
 
-// headerSum returns the hash of a header, which ties a checkpoint to its run: resuming
-// another run from it would give wrong rows without any error.
+// headerSum returns the hash of a header, which ties a checkpoint to its run:
+// resuming another run from it would give wrong rows without any error.
 func headerSum(h *record.Header) ([sha256.Size]byte, error) {
 	b, err := h.Encode()
 	if err != nil {

@@ -95,7 +95,7 @@ func New(c Config) (*Experiment, error) {
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
 	h.Columns.Substep = optim.BatchesPerStep(optimizer) > 1 // every further batch has an inner iterate
-	e.Train()
+	e.UseModelState()
 	return e, h.Validate()
 }
 
@@ -297,13 +297,13 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	}, nil
 }
 
-// Train prepares the experiment for training: losses then use the running
+// UseModelState prepares the experiment for training: losses then use the running
 // statistics of the model in training, as the finished network would. New calls
-// Train; FromHeader does not, because analyses use other statistics.
-func (e *Experiment) Train() { e.policy, e.state = nn.Running, e.model.State() }
+// it; FromHeader does not, because analyses use other statistics.
+func (e *Experiment) UseModelState() { e.policy, e.state = nn.Running, e.model.State() }
 
-// Start returns the checkpoint of a new run, before its first step.
-func (e *Experiment) Start() *train.Checkpoint {
+// InitialCheckpoint returns the checkpoint of a new run, before its first step.
+func (e *Experiment) InitialCheckpoint() *train.Checkpoint {
 	c := &train.Checkpoint{Epoch: 1, Theta: e.model.Theta(), State: e.model.State()}
 	if o, ok := e.optimizer.(train.Checkpointed); ok {
 		c.Optimizer = o.State()
@@ -311,9 +311,9 @@ func (e *Experiment) Start() *train.Checkpoint {
 	return c.Clone()
 }
 
-// TimeStep measures the time of one mini-batch gradient. It does not change the
-// model.
-func (e *Experiment) TimeStep() (time.Duration, error) {
+// MeasureStepTime measures the time of one mini-batch gradient. It does not
+// change the model.
+func (e *Experiment) MeasureStepTime() (time.Duration, error) {
 	source, err := newSource(e.data, e.header.Seed, e.header.Batch)
 	if err != nil {
 		return 0, err
@@ -361,8 +361,8 @@ func (e *Experiment) TestLoss() (*nn.Evaluator, error) {
 	return e.evaluator(e.data.Test)
 }
 
-// evaluator returns the loss over a set, with the policy of the experiment. Policies that
-// normalize by chunk use the batch size of training.
+// evaluator returns the loss over a set, with the policy of the experiment.
+// Policies that normalize by chunk use the batch size of training.
 func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 	o := nn.EvalOptions{Workers: e.workers}
 	if p := e.Policy(); p != "" {

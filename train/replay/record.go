@@ -29,15 +29,15 @@ func (e *Experiment) Record(ctx context.Context, dir string, o arrowfile.Options
 	if err != nil {
 		return result, err
 	}
-	if err := e.Measure(loop); err != nil {
+	if err := e.MeasureLosses(loop); err != nil {
 		return result, err
 	}
 	return loop.Run(ctx)
 }
 
-// Measure makes the loop compute the loss over the training set, and over the
+// MeasureLosses makes the loop compute the loss over the training set, and over the
 // held-out set if there is one, at the first step of every epoch and at the end.
-func (e *Experiment) Measure(loop *train.Loop) error {
+func (e *Experiment) MeasureLosses(loop *train.Loop) error {
 	full, err := e.TrainLoss()
 	if err != nil {
 		return err

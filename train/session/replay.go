@@ -28,7 +28,7 @@ func Replay(ctx context.Context, dir, data string, progress Progress) (rows int6
 	if err != nil {
 		return 0, "", err
 	}
-	x.Train()
+	x.UseModelState()
 	again := &comparison{trace: trace}
 	sink, err := reduced(again, trace.Header())
 	if err != nil {
@@ -38,7 +38,7 @@ func Replay(ctx context.Context, dir, data string, progress Progress) (rows int6
 	if err != nil {
 		return 0, "", err
 	}
-	if err := x.Measure(loop); err != nil {
+	if err := x.MeasureLosses(loop); err != nil {
 		return 0, "", err
 	}
 	outer := ctx

@@ -57,7 +57,7 @@ func Resume(ctx context.Context, dir string, o Options, check func(*Settings) er
 		return nil, err
 	}
 	defer x.Model().Close()
-	x.Train()
+	x.UseModelState()
 	o.Recording.Sketch = stored.Sketch
 	have := record.Bytes(trace.Bytes())
 	if err := o.Recording.CheckRest(h, optim.BatchesPerStep(h.Optimizer), dir, have); err != nil {
@@ -73,7 +73,7 @@ func Resume(ctx context.Context, dir string, o Options, check func(*Settings) er
 		return nil, errors.Join(err, r.Close())
 	}
 	if checkpoint == nil {
-		checkpoint = x.Start()
+		checkpoint = x.InitialCheckpoint()
 	}
 	o.note("%s continues at step %d, epoch %d; %d rows are recorded", dir, checkpoint.Step, checkpoint.Epoch, trace.Len())
 	return run(ctx, x, r, dir, &o, checkpoint, recorded)

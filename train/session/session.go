@@ -76,7 +76,7 @@ func Start(ctx context.Context, dir string, s *Settings, o Options) (*Summary, e
 // timeShare measures one step and one row, and returns a sentence about the time that writing takes compared
 // with training. The writer works while the next step is computed.
 func timeShare(x *replay.Experiment, b *record.Budget, dir string) string {
-	step, err := x.TimeStep()
+	step, err := x.MeasureStepTime()
 	if err != nil {
 		return "the time share is not known: " + printable.OneLine(err)
 	}
@@ -98,7 +98,7 @@ func run(
 	s := &Summary{Run: dir, Model: h.Model, Parameters: h.Layout.Len(), Planned: h.Steps}
 	loop, err := x.Loop(r)
 	if err == nil {
-		err = x.Measure(loop)
+		err = x.MeasureLosses(loop)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())

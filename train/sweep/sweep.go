@@ -228,7 +228,7 @@ func (p *Planned) Time() time.Duration {
 		return 0
 	}
 	defer x.Model().Close()
-	step, err := x.TimeStep()
+	step, err := x.MeasureStepTime()
 	if err != nil {
 		return 0
 	}

@@ -65,7 +65,7 @@ func speedup(c replay.Config, cores int) float64 {
 		if err != nil {
 			return 1
 		}
-		took[i], err = x.TimeStep()
+		took[i], err = x.MeasureStepTime()
 		x.Model().Close()
 		if err != nil || took[i] <= 0 {
 			return 1
