@@ -56,10 +56,12 @@ func (s *Spectrum) Table() record.Table {
 		Direction int64           `col:"direction"`
 		Ratio     record.Optional `col:"explained_variance_ratio"`
 		Null      record.Optional `col:"null"`
+		NullLow   record.Optional `col:"null_low"` // always absent: the columns of the file stay the same
+		NullTop   record.Optional `col:"null_top"`
 	}
 	var t column.Builder[row]
 	for i := range max(len(s.Ratios), len(s.Null)) {
-		t.Add(row{int64(i + 1), optional(s.Ratios, i), optional(s.Null, i)})
+		t.Add(row{Direction: int64(i + 1), Ratio: optional(s.Ratios, i), Null: optional(s.Null, i)})
 	}
 	return t.Table()
 }
