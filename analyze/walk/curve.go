@@ -8,16 +8,19 @@ import (
 	"sgdwalk/record"
 )
 
-// grid is what all segments of a walk share: the alphas, where the two ends of
-// the step are among them, and what the measurements need of them.
+// grid holds what all segments of a walk have in common: the alphas, the indices of the two
+// ends of the step among them, and the weights that the measurements use. The weights
+// depend on the alphas only, so they are computed once.
 type grid struct {
 	alphas      []float64
 	zero, one   int
-	tolerance   float64
+	tolerance   float64 // Options.BarrierTolerance
 	slopeAtZero curve.Stencil
 	slopeAtOne  curve.Stencil
 	fits        *curve.Fits
-	gain        float64 // standard deviation of the curvature for noise 1 of the samples
+	// curvatureGain is the standard deviation of the curvature when every sample has
+	// independent noise of standard deviation 1.
+	curvatureGain float64
 }
 
 func newGrid(alphas []float64, zero, one int, tolerance float64) *grid {
@@ -28,44 +31,55 @@ func newGrid(alphas []float64, zero, one int, tolerance float64) *grid {
 		fits:        curve.NewFits(alphas),
 	}
 	for i := range alphas {
-		g.gain = math.Hypot(g.gain, g.slopeAtOne.Weight(i)-g.slopeAtZero.Weight(i))
+		g.curvatureGain = math.Hypot(g.curvatureGain, g.slopeAtOne.Weight(i)-g.slopeAtZero.Weight(i))
 	}
 	return g
 }
 
-// shape is what one sampled curve phi(alpha) looks like. Everything but the
-// counts is absent when it cannot be had.
+// shape describes one sampled curve phi(alpha). Result.Segments defines the tagged fields,
+// which become columns of that table. A value that cannot be computed is absent.
 type shape struct {
-	nonfinite int // samples that are NaN or infinite
-	// resolution is the least difference of losses that is one; see resolve. A step of
-	// length 0 is zero; one that the resolution makes flat, or only straight, is that.
-	resolution           record.Optional
-	zero, flat, straight bool
-	rough                bool   // a straight one that has a floor inside all the same
-	source               string // of the curvature: fromSamples, fromHessian, or empty without one
+	start      record.Optional `col:"loss_start"` // always present, possibly not finite
+	end        record.Optional `col:"loss_end"`   // always present, possibly not finite
+	resolution record.Optional `col:"loss_resolution"`
+	rises      column.Truth    `col:"rises"`
 
-	start, end record.Optional // phi(0), phi(1), always present, perhaps not finite
-	rises      column.Truth
+	floorPosition record.Optional `col:"floor_position"`
+	floorLoss     record.Optional `col:"floor_loss"`
+	floorAtEdge   column.Truth    `col:"floor_at_edge"`
+	floorInterior column.Truth    `col:"floor_interior"`
+	heightStart   record.Optional `col:"height_start"`
+	heightEnd     record.Optional `col:"height_end"`
+	heightMean    record.Optional `col:"height_mean"`
 
-	floorPosition, floorLoss           record.Optional
-	floorAtEdge, floorInterior         column.Truth
-	heightStart, heightEnd, heightMean record.Optional
+	barrier            column.Truth    `col:"barrier"`
+	barrierHeight      record.Optional `col:"barrier_height"`
+	barrierAlpha       record.Optional `col:"barrier_alpha"`
+	chordBarrierHeight record.Optional `col:"chord_barrier_height"`
+	interiorMaxima     int             `col:"interior_maxima"`
 
-	barrier            column.Truth
-	barrierHeight      record.Optional // over the higher end; only where there is a barrier
-	barrierAlpha       record.Optional
-	chordBarrierHeight record.Optional // over the straight line between the ends, at least 0
-	interiorMaxima     int
+	slopeStart       record.Optional `col:"slope_start"`
+	slopeEnd         record.Optional `col:"slope_end"`
+	curvature        record.Optional `col:"curvature"`
+	source           string          `col:"curvature_source"` // fromSamples, fromProduct or empty
+	sharpness        record.Optional `col:"sharpness"`
+	etaSharpness     record.Optional `col:"eta_sharpness"`
+	parabolaPosition record.Optional `col:"parabola_position"`
+	cockpitAlpha     record.Optional `col:"cockpit_alpha"`
 
-	slopeStart, slopeEnd, curvature record.Optional
-	parabolaPosition, cockpitAlpha  record.Optional
-	mae                             [4]record.Optional
-	r2                              record.Optional // of the parabola
+	mae       [4]record.Optional // of the polynomials of degree 1 to 4
+	r2        record.Optional    // of the parabola
+	nonfinite int                // samples that are NaN or infinite
+
+	// What resolve found. zero: the step has length 0. flat: the losses differ by no more
+	// than the resolution. straight: the curvature is within the resolution. rough: the
+	// curve is straight on average and has a floor inside nevertheless.
+	zero, flat, straight, rough bool
 }
 
-// measure measures one curve. A sample that is not finite makes every comparison
-// meaningless: then only the ends are reported, and whether the loss rises if
-// both of them are finite.
+// measure measures one curve. With a sample that is not finite every comparison is
+// meaningless. Then measure reports the ends only and, if both are finite, which end is
+// higher.
 func (g *grid) measure(losses []float64) shape {
 	var s shape
 	f0, f1 := losses[g.zero], losses[g.one]
@@ -88,7 +102,7 @@ func (g *grid) measure(losses []float64) shape {
 	s.heightStart, s.heightEnd = record.Some(f0-floor), record.Some(f1-floor)
 	s.heightMean = record.Some((f0-floor)/2 + (f1-floor)/2)
 
-	g.barriers(losses, &s)
+	g.findBarrier(losses, &s)
 
 	slope0, slope1 := g.slopeAtZero.Apply(losses), g.slopeAtOne.Apply(losses)
 	s.slopeStart, s.slopeEnd = record.Some(slope0), record.Some(slope1)
@@ -99,8 +113,9 @@ func (g *grid) measure(losses []float64) shape {
 	return s
 }
 
-// barriers looks at the samples strictly between the ends of the step.
-func (g *grid) barriers(losses []float64, s *shape) {
+// findBarrier measures the samples strictly between the two ends of the step. Samples
+// beyond the step cannot be a barrier of the step.
+func (g *grid) findBarrier(losses []float64, s *shape) {
 	f0, f1 := losses[g.zero], losses[g.one]
 	reference := max(f0, f1)
 	highest, chord := -1, 0.0

@@ -9,10 +9,11 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
+	"sgdwalk/analyze/internal/curve"
 )
 
 func sampled(phi func(float64) float64, r analyze.Range) (*grid, []float64) {
-	alphas, zero, one := points(r)
+	alphas, zero, one := curve.Alphas(r)
 	g := newGrid(alphas, zero, one, 0)
 	losses := make([]float64, len(alphas))
 	for i, a := range alphas {
@@ -29,7 +30,10 @@ func TestQuadraticOracle(t *testing.T) {
 		curvature := rapid.Float64Range(0.01, 100).Draw(t, "curvature")
 		star := rapid.Float64Range(-3, 4).Draw(t, "s*")
 		base := rapid.Float64Range(-5, 5).Draw(t, "base")
-		r := rapid.SampledFrom([]analyze.Range{{Min: 0, Max: 1, N: 11}, {Min: 0, Max: 1, N: 3}, {Min: -0.5, Max: 2, N: 26}, {Min: 0.1, Max: 0.9, N: 5}}).Draw(t, "alphas")
+		r := rapid.SampledFrom([]analyze.Range{{Min: 0, Max: 1, N: 11}, {Min: 0, Max: 1, N: 3}, {
+			Min: -0.5, Max: 2,
+			N: 26,
+		}, {Min: 0.1, Max: 0.9, N: 5}}).Draw(t, "alphas")
 		// Too near to the ends and to 1/2, rounding decides, not the parabola.
 		for _, v := range []float64{0, 0.5, 1, r.Min, r.Max} {
 			if math.Abs(star-v) < 1e-6 {
@@ -90,7 +94,8 @@ func near(t interface{ Fatalf(string, ...any) }, name string, got, want, tol flo
 // middle, and its floor is at the ends.
 func TestDoubleWellOracle(t *testing.T) {
 	for _, n := range []int{3, 11, 26, 101} {
-		g, losses := sampled(func(a float64) float64 { x := 2*a - 1; return (x*x - 1) * (x*x - 1) / 4 }, analyze.Range{Min: 0, Max: 1, N: n})
+		g, losses := sampled(func(a float64) float64 { x := 2*a - 1; return (x*x - 1) * (x*x - 1) / 4 },
+			analyze.Range{Min: 0, Max: 1, N: n})
 		s := g.measure(losses)
 		// With an even number of points the top is missed by half a spacing h:
 		// 1/4 (1-h^2)^2, h = 1/(n-1).
@@ -111,11 +116,13 @@ func TestDoubleWellOracle(t *testing.T) {
 			t.Errorf("n=%d: %+v", n, s)
 		}
 		if s.parabolaPosition.Valid || s.cockpitAlpha.Value != -1 {
-			t.Errorf("n=%d: a curve that is concave at large has the minimum %+v and alpha %+v", n, s.parabolaPosition, s.cockpitAlpha)
+			t.Errorf("n=%d: a curve that is concave at large has the minimum %+v and alpha %+v", n, s.parabolaPosition,
+				s.cockpitAlpha)
 		}
 		if n >= 11 {
 			near(fatal{t}, "MAE of degree 4", s.mae[3].Value, 0, 1e-15)
-			near(fatal{t}, "MAE of degree 3 is that of degree 2, the curve being even", s.mae[2].Value, s.mae[1].Value, 1e-15)
+			near(fatal{t}, "MAE of degree 3 is that of degree 2, the curve being even", s.mae[2].Value, s.mae[1].Value,
+				1e-15)
 			// Exact for degree 4: phi'(0) = 2 x (x^2-1) at x = -1 is 0.
 			near(fatal{t}, "slope at the start", s.slopeStart.Value, 0, 1e-12)
 			near(fatal{t}, "slope at the end", s.slopeEnd.Value, 0, 1e-12)
@@ -156,12 +163,13 @@ func TestBarrierReferences(t *testing.T) {
 	if s := tolerant.measure([]float64{1, 0, 2, 0, 1.5}); s.barrier.Value {
 		t.Error("a barrier of the height of the tolerance counts")
 	}
-	if s := tolerant.measure([]float64{1, 0, 2.1, 0, 1.5}); !s.barrier.Value || math.Abs(s.barrierHeight.Value-0.6) > 1e-15 {
+	if s := tolerant.measure([]float64{1, 0, 2.1, 0, 1.5}); !s.barrier.Value ||
+		math.Abs(s.barrierHeight.Value-0.6) > 1e-15 {
 		t.Errorf("the tolerance is taken off the height: %+v", s.barrierHeight)
 	}
 }
 
-// What happens beyond the step is no barrier of the step.
+// A high sample beyond the step is not a barrier of the step.
 func TestBarrierIsInsideTheStep(t *testing.T) {
 	g, losses := sampled(func(a float64) float64 { return math.Abs(a) }, analyze.Range{Min: -2, Max: 3, N: 26})
 	if s := g.measure(losses); s.barrier.Value || s.interiorMaxima != 0 || s.chordBarrierHeight.Value > 1e-15 {
@@ -169,7 +177,7 @@ func TestBarrierIsInsideTheStep(t *testing.T) {
 	}
 }
 
-// NaN is never compared: not with < and not by being skipped.
+// NaN is never compared, and a curve with a NaN is not measured without it either.
 func TestNaNLossHasNoFloor(t *testing.T) {
 	alphas := []float64{0, 0.25, 0.5, 0.75, 1}
 	g := newGrid(alphas, 0, 4, 0)
@@ -188,8 +196,9 @@ func TestNaNLossHasNoFloor(t *testing.T) {
 		if s.nonfinite != c.n || s.rises != c.rises {
 			t.Errorf("%v: %d not finite, rises %v", c.losses, s.nonfinite, s.rises)
 		}
-		if s.floorPosition.Valid || s.floorLoss.Valid || s.barrier.Valid || s.heightMean.Valid || s.slopeStart.Valid || s.mae[0].Valid || s.cockpitAlpha.Valid {
-			t.Errorf("%v: something was made of it: %+v", c.losses, s)
+		if s.floorPosition.Valid || s.floorLoss.Valid || s.barrier.Valid || s.heightMean.Valid || s.slopeStart.Valid ||
+			s.mae[0].Valid || s.cockpitAlpha.Valid {
+			t.Errorf("%v was measured: %+v", c.losses, s)
 		}
 		if !s.start.Valid || !s.end.Valid {
 			t.Errorf("%v: the ends are lost", c.losses)
@@ -200,7 +209,8 @@ func TestNaNLossHasNoFloor(t *testing.T) {
 func TestFlatCurve(t *testing.T) {
 	g, losses := sampled(func(float64) float64 { return 0.7 }, analyze.Range{Min: 0, Max: 1, N: 11})
 	s := g.measure(losses)
-	if s.floorPosition.Value != 0 || s.floorInterior.Value || !s.floorAtEdge.Value || s.rises.Value || s.heightMean.Value != 0 {
+	if s.floorPosition.Value != 0 || s.floorInterior.Value || !s.floorAtEdge.Value || s.rises.Value ||
+		s.heightMean.Value != 0 {
 		t.Errorf("%+v", s)
 	}
 	if s.parabolaPosition.Valid || s.cockpitAlpha.Valid || s.r2.Valid {
@@ -221,7 +231,10 @@ func TestStraightCurveHasNoMinimum(t *testing.T) {
 func TestSlopesOfPolynomials(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.SliceOfN(rapid.Float64Range(-3, 3), 5, 5).Draw(t, "coefficients")
-		r := rapid.SampledFrom([]analyze.Range{{Min: 0, Max: 1, N: 5}, {Min: 0, Max: 1, N: 11}, {Min: -0.5, Max: 2, N: 26}, {Min: -0.3, Max: 1.3, N: 9}}).Draw(t, "alphas")
+		r := rapid.SampledFrom([]analyze.Range{{Min: 0, Max: 1, N: 5}, {Min: 0, Max: 1, N: 11}, {
+			Min: -0.5, Max: 2,
+			N: 26,
+		}, {Min: -0.3, Max: 1.3, N: 9}}).Draw(t, "alphas")
 		g, losses := sampled(func(a float64) float64 { return c[0] + a*(c[1]+a*(c[2]+a*(c[3]+a*c[4]))) }, r)
 		s := g.measure(losses)
 		// Weights of up to 1e3 (at uneven alphas) on losses rounded to 2^-53 of 15.
@@ -240,16 +253,17 @@ func TestSlopesOfPolynomials(t *testing.T) {
 	})
 }
 
-// Shifting the loss moves no position and no height; scaling it scales them.
+// Shifting the loss does not change positions and heights. Scaling the loss scales heights.
 // Scaling by a power of two is exact as long as nothing on the way is subnormal:
 // losses of 1e-156 have squares that are, so losses are multiples of 2^-30, whose
-// differences are 0 or at least 2^-30, and are exact also after a shift by 1.
-// Equal values and zeros stay frequent.
+// differences are 0 or at least 2^-30, and are exact also after a shift by 1. Equal
+// values and zeros are still frequent.
 func TestMeasureUnderShiftAndScale(t *testing.T) {
-	multiple := rapid.Map(rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(0, 1<<30)), func(n int) float64 { return math.Ldexp(float64(n), -30) })
+	multiple := rapid.Map(rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(0, 1<<30)),
+		func(n int) float64 { return math.Ldexp(float64(n), -30) })
 	rapid.Check(t, func(t *rapid.T) {
 		losses := rapid.SliceOfN(multiple, 11, 11).Draw(t, "losses")
-		alphas, zero, one := points(defaultAlphas)
+		alphas, zero, one := curve.Alphas(analyze.Range{Min: 0, Max: 1, N: 11})
 		g := newGrid(alphas, zero, one, 0)
 		a := g.measure(losses)
 		scaled := make([]float64, len(losses))
@@ -257,7 +271,8 @@ func TestMeasureUnderShiftAndScale(t *testing.T) {
 			scaled[i] = 4 * v // exact
 		}
 		b := g.measure(scaled)
-		if a.floorPosition != b.floorPosition || 4*a.heightEnd.Value != b.heightEnd.Value || 4*a.barrierHeight.Value != b.barrierHeight.Value || 4*a.mae[2].Value != b.mae[2].Value {
+		if a.floorPosition != b.floorPosition || 4*a.heightEnd.Value != b.heightEnd.Value ||
+			4*a.barrierHeight.Value != b.barrierHeight.Value || 4*a.mae[2].Value != b.mae[2].Value {
 			t.Fatalf("%+v\n%+v", a, b)
 		}
 		shifted := make([]float64, len(losses))
@@ -265,10 +280,12 @@ func TestMeasureUnderShiftAndScale(t *testing.T) {
 			shifted[i] = 1 + v // exact
 		}
 		c := g.measure(shifted)
-		if a.floorPosition != c.floorPosition || a.rises != c.rises || a.barrier != c.barrier || a.barrierHeight != c.barrierHeight || a.interiorMaxima != c.interiorMaxima {
+		if a.floorPosition != c.floorPosition || a.rises != c.rises || a.barrier != c.barrier ||
+			a.barrierHeight != c.barrierHeight || a.interiorMaxima != c.interiorMaxima {
 			t.Fatalf("%+v\n%+v", a, c)
 		}
-		near(t, "height at the end", c.heightEnd.Value, a.heightEnd.Value, 1e-15) // the floor is rounded, at a size of 2 at most
+		// the floor is rounded, at a size of 2 at most
+		near(t, "height at the end", c.heightEnd.Value, a.heightEnd.Value, 1e-15)
 		low := slices.Min(losses)
 		if a.floorLoss.Value > low {
 			t.Fatalf("the floor %v is above the lowest sample %v", a.floorLoss.Value, low)
@@ -294,7 +311,7 @@ func TestPointsAlwaysHaveTheEnds(t *testing.T) {
 		{analyze.Range{Min: -0.3, Max: 1.2, N: 16}, 16, 3, 13},
 		{analyze.Range{Min: -0.1, Max: 1.1, N: 13}, 13, 1, 11},
 	} {
-		alphas, zero, one := points(c.r)
+		alphas, zero, one := curve.Alphas(c.r)
 		if len(alphas) != c.n || zero != c.zero || one != c.one || alphas[zero] != 0 || alphas[one] != 1 {
 			t.Errorf("%v: %v, 0 at %d and 1 at %d", c.r, alphas, zero, one)
 		}

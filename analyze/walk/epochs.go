@@ -8,67 +8,67 @@ import (
 	"sgdwalk/record"
 )
 
-// epochQuantity is a column of the table of epochs: the share or the mean of one
+// epochQuantity is a quantity in the table of epochs: the share or the mean of one column
 // of the segments.
 type epochQuantity struct {
-	of, name string
-	// null says that a quadratic has it too. Its flat directions have no length, so
-	// that the length of a step, and what is divided by it, are not comparable.
+	column, name string
+	// null says that the quantity is also measured on the matched quadratic. The flat
+	// directions of the quadratic are not simulated, so its step lengths, and what is
+	// divided by them, cannot be compared with the run.
 	null bool
 
 	mean, low, high, simulated column.Floats
 }
 
-// epochTable groups the segments by epoch, in the order of the recording: epoch,
-// segments, the shares floor_interior_ratio, rises_ratio and barrier_ratio, the
-// number of barriers, and the means of floor_position, height_start, height_end,
-// height_mean, step_length and eta_sharpness. Shares and means are over the
-// segments that have a finite value, and each is followed by the ends NAME_low and
-// NAME_high of its 95 % interval (see analyze.MeanInterval), which treats one
-// epoch as stationary, and by null_NAME, the same of a stationary noisy quadratic
-// that is matched to the epoch as Comparison says, where it has one.
-// null_eigenvalue and null_directions are what was matched.
-func epochTable(segments *record.Table, o *Options) (record.Table, error) {
+// epochTable groups the segments by epoch, in the order of the recording. Its columns are
+// epoch, segments, the number of barriers, the shares floor_interior_ratio, rises_ratio
+// and barrier_ratio, and the means of floor_position, height_start, height_end,
+// height_mean, step_length and eta_sharpness.
+//
+// Shares and means are over the segments with a finite value. Each is followed by the ends
+// NAME_low and NAME_high of its 95 % interval (analyze.MeanInterval), which treats one
+// epoch as stationary, and by null_NAME, the same quantity of a stationary noisy quadratic
+// that is matched to the epoch as Comparison describes. null_eigenvalue and
+// null_directions say which quadratic was matched. They are absent when none was.
+func epochTable(rows []segmentRow, o *Options) (record.Table, error) {
 	quantities := []epochQuantity{
-		{of: "floor_interior", name: "floor_interior_ratio", null: true},
-		{of: "rises", name: "rises_ratio", null: true},
-		{of: "barrier", name: "barrier_ratio", null: true},
-		{of: "floor_position", name: "floor_position", null: true},
-		{of: "height_start", name: "height_start", null: true},
-		{of: "height_end", name: "height_end", null: true},
-		{of: "height_mean", name: "height_mean", null: true},
-		{of: "step_length", name: "step_length"},
-		{of: "eta_sharpness", name: "eta_sharpness"},
+		{column: "floor_interior", name: "floor_interior_ratio", null: true},
+		{column: "rises", name: "rises_ratio", null: true},
+		{column: "barrier", name: "barrier_ratio", null: true},
+		{column: "floor_position", name: "floor_position", null: true},
+		{column: "height_start", name: "height_start", null: true},
+		{column: "height_end", name: "height_end", null: true},
+		{column: "height_mean", name: "height_mean", null: true},
+		{column: "step_length", name: "step_length"},
+		{column: "eta_sharpness", name: "eta_sharpness"},
 	}
-	epochs := segments.Column("epoch").Ints
 	var epoch, count, barriers []int64
 	var eigenvalue, directions column.Floats
-	for from := 0; from < len(epochs); {
-		to := from
-		for to < len(epochs) && epochs[to] == epochs[from] {
-			to++
+	for len(rows) > 0 {
+		n, barred := 0, int64(0)
+		for n < len(rows) && rows[n].Epoch == rows[0].Epoch {
+			if rows[n].barrier.Value {
+				barred++
+			}
+			n++
 		}
-		epoch, count = append(epoch, epochs[from]), append(count, int64(to-from))
-		part := rowsOf(segments, from, to)
-		c, null, err := simulate(&part, o, epochNullSteps, rand.New(rand.NewPCG(o.Seed, nullSteps+uint64(epochs[from]))))
+		number := uint64(rows[0].Epoch)
+		part := column.Of(rows[:n])
+		c, null, err := simulate(&part, o, epochNullSteps, rand.New(rand.NewPCG(o.Seed, nullSteps+number)))
 		if err != nil {
 			return record.Table{}, err
 		}
 		eigenvalue.Add(record.Optional{Value: c.Eigenvalue, Valid: null != nil})
 		directions.Add(record.Optional{Value: float64(c.Directions), Valid: null != nil})
-		// The generator belongs to the epoch: other epochs change no interval.
-		rng := rand.New(rand.NewPCG(o.Seed, uint64(epochs[from])))
+		// Each epoch has its own generator, so the selection of other epochs does not change
+		// an interval.
+		rng := rand.New(rand.NewPCG(o.Seed, number))
 		for i := range quantities {
 			quantities[i].add(&part, null, rng)
 		}
-		n := int64(0)
-		for _, b := range part.Column("barrier").Bools {
-			if b {
-				n++
-			}
-		}
-		barriers = append(barriers, n)
-		from = to
+		epoch, count = append(epoch, int64(rows[0].Epoch)), append(count, int64(n))
+		barriers = append(barriers, barred)
+		rows = rows[n:]
 	}
 	t := record.Table{Columns: []record.Column{
 		column.Ints("epoch", epoch), column.Ints("segments", count), column.Ints("barriers", barriers),
@@ -84,22 +84,22 @@ func epochTable(segments *record.Table, o *Options) (record.Table, error) {
 	return t, nil
 }
 
-// add adds an epoch; null may be nil.
+// add adds an epoch. null is nil when no quadratic matches the epoch.
 func (q *epochQuantity) add(segments *record.Table, null *NullResult, rng *rand.Rand) {
-	of := segments.Column(q.of)
-	values := present(of)
+	values := finite(segments.Column(q.column))
 	interval := analyze.MeanInterval(values, rng)
-	q.mean.Add(meanOf(values))
+	q.mean.Add(mean(values))
 	q.low.Add(interval.Low)
 	q.high.Add(interval.High)
 	simulated := record.Optional{}
 	if null != nil {
-		simulated = meanOf(present(null.Segments.Column(q.of)))
+		simulated = mean(finite(null.Segments.Column(q.column)))
 	}
 	q.simulated.Add(simulated)
 }
 
-func meanOf(values []float64) record.Optional {
+// mean returns the mean of values, summed in their order. The mean of no value is absent.
+func mean(values []float64) record.Optional {
 	mean := record.Optional{Valid: len(values) > 0}
 	for _, v := range values {
 		mean.Value += v / float64(len(values))
@@ -107,33 +107,8 @@ func meanOf(values []float64) record.Optional {
 	return mean
 }
 
-// rowsOf returns the rows from one up to another of a table, sharing its memory.
-func rowsOf(t *record.Table, from, to int) record.Table {
-	var out record.Table
-	for _, c := range t.Columns {
-		part := record.Column{Name: c.Name}
-		if c.Ints != nil {
-			part.Ints = c.Ints[from:to]
-		}
-		if c.Floats != nil {
-			part.Floats = c.Floats[from:to]
-		}
-		if c.Strings != nil {
-			part.Strings = c.Strings[from:to]
-		}
-		if c.Bools != nil {
-			part.Bools = c.Bools[from:to]
-		}
-		if c.Valid != nil {
-			part.Valid = c.Valid[from:to]
-		}
-		out.Columns = append(out.Columns, part)
-	}
-	return out
-}
-
-// present returns the finite values of a column; a truth value counts 0 or 1.
-func present(c *record.Column) []float64 {
+// finite returns the present, finite values of a column. A truth value counts as 0 or 1.
+func finite(c *record.Column) []float64 {
 	var values []float64
 	for i := range c.Len() {
 		switch {

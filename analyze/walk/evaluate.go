@@ -11,42 +11,43 @@ import (
 	"sgdwalk/record"
 )
 
-// walker evaluates units of segments.
-type walker struct {
+// evaluator evaluates the units of a walk. It holds the vectors of one segment at a time.
+type evaluator struct {
 	run      record.Trajectory
 	loss     analyze.Loss
 	opts     *Options
 	segments []segment
 	grid     *grid
-	scratch  []float32 // the point under evaluation
-	states   *states
+	point    []float32 // the point under evaluation
+	states   *states   // running statistics of normalization layers
 
-	products *products // for segments whose losses do not tell the curvature
+	hessian *products // for segments whose samples do not determine the curvature
 
-	inside      []int     // alphas that belong to a segment alone, by index: all but the iterates'
-	shared, own []Measure // of Options.Also: the same on all segments, and one for each
+	inside     []int     // indices of the alphas that no other segment shares
+	perPoint   []Measure // of Options.Also: functions of theta, the same on all segments
+	perSegment []Measure // of Options.Also: one function for each segment
 
-	// The segment whose rows are read, by index; -1 for none. Only from is set when the
-	// direction needs no other row.
+	// loaded is the index of the segment whose rows are in from and to; -1 for none. to is
+	// not set when the direction is Gradient.
 	loaded   int
 	from, to record.Step
 	length   float64 // of the step
 
-	evaluated int // points
+	points int // evaluated points
 
-	// How far the evaluated losses are from the ones the run recorded.
+	// How far the evaluated losses are from the losses that the run recorded.
 	compared      int
 	maxDifference float64
 }
 
-// sample is what was evaluated at one point: the loss, then Options.Also in order.
+// sample holds the values at one point: the loss, then the measures of Options.Also.
 type sample []float64
 
 // Evaluate evaluates units one after the other. It reads the rows of a segment once for
-// all units of the segment.
-func (w *walker) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+// all units of the segment, because theta is the largest thing to read.
+func (w *evaluator) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
 	for _, u := range units {
-		i, k := w.of(u)
+		i, k := w.locate(u)
 		if err := w.load(i); err != nil {
 			return err
 		}
@@ -54,17 +55,17 @@ func (w *walker) Evaluate(ctx context.Context, units []job.Unit, save job.Save) 
 		var err error
 		switch k {
 		case startKind:
-			values, err = w.points(ctx, u, w.grid.zero)
+			values, err = w.samplesAt(ctx, u, w.grid.zero)
 		case endKind:
-			values, err = w.points(ctx, u, w.grid.one)
+			values, err = w.samplesAt(ctx, u, w.grid.one)
 		case insideKind:
-			values, err = w.points(ctx, u, w.inside...)
+			values, err = w.samplesAt(ctx, u, w.inside...)
 		case w.productKind():
-			if values, err = w.products.at(ctx); err != nil {
+			if values, err = w.hessian.evaluate(ctx); err != nil {
 				err = job.Failed(u.Name, err)
 			}
 		default:
-			values, err = w.ofSegment(ctx, u, w.own[k-ownKind])
+			values, err = w.measureSegment(ctx, u, w.perSegment[k-segmentMeasureKind])
 		}
 		if err != nil {
 			return fmt.Errorf("walk: %w", err)
@@ -76,8 +77,9 @@ func (w *walker) Evaluate(ctx context.Context, units []job.Unit, save job.Save) 
 	return nil
 }
 
-// load reads the rows of a segment.
-func (w *walker) load(i int) (err error) {
+// load reads the rows of a segment and computes the length of its step. It does nothing
+// when the segment is loaded already.
+func (w *evaluator) load(i int) (err error) {
 	if w.loaded == i {
 		return nil
 	}
@@ -86,7 +88,7 @@ func (w *walker) load(i int) (err error) {
 	if w.from, err = w.read(s.row); err != nil {
 		return err
 	}
-	if err := w.states.segment(s.row, s.next); err != nil {
+	if err := w.states.load(s.row, s.next); err != nil {
 		return err
 	}
 	if w.opts.Direction == Update {
@@ -101,56 +103,59 @@ func (w *walker) load(i int) (err error) {
 	return nil
 }
 
-// fill puts the point at alpha of the loaded segment into the scratch.
-func (w *walker) fill(alpha float64) {
+// setPoint sets w.point and the state of normalization layers to the point at alpha of the
+// loaded segment.
+func (w *evaluator) setPoint(alpha float64) {
 	if w.opts.Direction == Update {
-		curve.Between(w.scratch, w.from.Theta, w.to.Theta, alpha)
+		curve.Between(w.point, w.from.Theta, w.to.Theta, alpha)
 	} else {
-		curve.Along(w.scratch, w.from.Theta, w.from.Grad, -alpha*w.from.LearningRate.Value)
+		curve.Along(w.point, w.from.Theta, w.from.Grad, -alpha*w.from.LearningRate.Value)
 	}
-	w.states.at(alpha)
+	w.states.setAlpha(alpha)
 }
 
-// points returns the samples at some alphas of the loaded segment, one after the other.
-func (w *walker) points(ctx context.Context, u job.Unit, alphas ...int) ([]float64, error) {
+// samplesAt returns the samples at the alphas with the given indices on the loaded segment,
+// one sample after the other.
+func (w *evaluator) samplesAt(ctx context.Context, u job.Unit, alphas ...int) ([]float64, error) {
 	if len(alphas) > 1 {
 		err := analyze.GoAhead(ctx, w.loss, len(alphas), func(i int, dst []float32) {
-			w.fill(w.grid.alphas[alphas[i]])
-			copy(dst, w.scratch)
+			w.setPoint(w.grid.alphas[alphas[i]])
+			copy(dst, w.point)
 		})
 		if err != nil {
 			return nil, job.Failed(u.Name, err)
 		}
 	}
-	_, k := w.of(u)
+	_, k := w.locate(u)
 	values := make([]float64, 0, len(alphas)*w.width())
 	for _, i := range alphas {
-		w.fill(w.grid.alphas[i])
+		w.setPoint(w.grid.alphas[i])
 		for m := range w.width() {
 			loss, name := w.loss, u.Name
 			if k == insideKind {
 				name += fmt.Sprintf(" at alpha %v", w.grid.alphas[i])
 			}
 			if m > 0 {
-				loss, name = w.shared[m-1].Loss, name+": "+w.shared[m-1].Name
+				loss, name = w.perPoint[m-1].Loss, name+": "+w.perPoint[m-1].Name
 			}
 			x, err := 0.0, ctx.Err()
 			if err == nil {
-				x, err = loss.Loss(ctx, w.scratch)
+				x, err = loss.Loss(ctx, w.point)
 			}
 			if err != nil {
 				return nil, job.Failed(name, err)
 			}
 			values = append(values, x)
 		}
-		w.evaluated++
+		w.points++
 	}
 	return values, nil
 }
 
-// ofSegment returns a measure that the loaded segment has of its own, at all alphas.
-func (w *walker) ofSegment(ctx context.Context, u job.Unit, m Measure) ([]float64, error) {
-	i, _ := w.of(u)
+// measureSegment returns the values of a measure that belongs to the loaded segment, at
+// all alphas. It closes a loss that can be closed, because every segment has a new one.
+func (w *evaluator) measureSegment(ctx context.Context, u job.Unit, m Measure) ([]float64, error) {
+	i, _ := w.locate(u)
 	loss, err := m.At(&w.segments[i].Step)
 	if err != nil {
 		return nil, job.Failed(u.Name, err)
@@ -160,19 +165,19 @@ func (w *walker) ofSegment(ctx context.Context, u job.Unit, m Measure) ([]float6
 	}
 	values := make([]float64, len(w.grid.alphas))
 	for i, alpha := range w.grid.alphas {
-		w.fill(alpha)
-		if values[i], err = loss.Loss(ctx, w.scratch); err != nil {
+		w.setPoint(alpha)
+		if values[i], err = loss.Loss(ctx, w.point); err != nil {
 			return nil, job.Failed(fmt.Sprintf("%s at alpha %v", u.Name, alpha), err)
 		}
 	}
 	return values, nil
 }
 
-// width is the length of a sample before ofSegment.
-func (w *walker) width() int { return 1 + len(w.shared) }
+// width returns the number of values that are evaluated at every point of every segment.
+func (w *evaluator) width() int { return 1 + len(w.perPoint) }
 
-// difference is 0 for equal losses, two NaNs included, and infinite when only one
-// of them is a number.
+// difference returns |a - b|. It is 0 for two NaNs and for equal infinities, and infinite
+// when only one of the two is NaN.
 func difference(a, b float64) float64 {
 	switch d := math.Abs(a - b); {
 	case a == b || a != a && b != b:
@@ -184,8 +189,9 @@ func difference(a, b float64) float64 {
 	}
 }
 
-// read returns a row with the vectors that the direction needs.
-func (w *walker) read(row int) (record.Step, error) {
+// read returns a row with theta and, along the gradient, the gradient. The vectors belong
+// to the trajectory and are not changed.
+func (w *evaluator) read(row int) (record.Step, error) {
 	parts := record.ThetaPart
 	if w.opts.Direction == Gradient {
 		parts |= record.GradPart
@@ -201,11 +207,13 @@ func (w *walker) read(row int) (record.Step, error) {
 	if w.opts.Direction == Update {
 		vectors = vectors[:1]
 	} else if !s.LearningRate.Valid {
-		return s, fmt.Errorf("walk: row %d has no learning rate; direction %q needs it", row, Gradient)
+		return s, fmt.Errorf("walk: row %d has no learning rate, which direction %q needs; choose direction %q",
+			row, Gradient, Update)
 	}
 	for _, v := range vectors {
-		if len(v.values) != len(w.scratch) {
-			return s, fmt.Errorf("walk: row %d: %s has %d elements; the layout has %d", row, v.name, len(v.values), len(w.scratch))
+		if len(v.values) != len(w.point) {
+			return s, fmt.Errorf("walk: row %d: %s has %d elements and the layout has %d; they must be equal",
+				row, v.name, len(v.values), len(w.point))
 		}
 	}
 	return s, nil

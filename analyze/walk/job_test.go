@@ -23,7 +23,10 @@ func TestJob(t *testing.T) {
 	own := walk.Measure{Name: "own", At: func(s *record.Step) (analyze.Loss, error) {
 		return analyze.LossFunc(func(context.Context, []float32) (float64, error) { return float64(s.Step), nil }), nil
 	}}
-	check(m, &counter{f: square}, walk.Options{Also: []walk.Measure{own, {Name: "again", Loss: &counter{f: square}}}, Alphas: analyze.Range{Min: -1, Max: 2, N: 7}})
+	check(m, &counter{f: square}, walk.Options{
+		Also:   []walk.Measure{own, {Name: "again", Loss: &counter{f: square}}},
+		Alphas: analyze.Range{Min: -1, Max: 2, N: 7},
+	})
 	short, _, _, _ := short(t, 1e-6) // its curvatures are units that depend on the losses
 	check(short, &bowl{}, walk.Options{})
 }

@@ -16,8 +16,8 @@ import (
 	"sgdwalk/record"
 )
 
-// A walk whose losses have every kind of value, stopped after each evaluation and
-// resumed from the file, writes the same tables as one that was never stopped.
+// A walk that is stopped after each evaluation and resumed from the file writes the same
+// tables as a walk that is never stopped. Its losses have every kind of value.
 func TestResumeFromAJournal(t *testing.T) {
 	m := positions(t, 5, -3, 2.5, -1)
 	value := func(theta []float32) float64 {

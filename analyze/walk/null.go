@@ -7,37 +7,41 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
+	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
 
-// Quadratic is the null model: SGD with a constant learning rate on
-// 1/2 sum_i lambda_i x_i^2, where every gradient component carries independent
-// Gaussian noise. In every direction x is a first-order autoregression,
-// x' = (1 - eta lambda) x - eta xi, whose stationary variance is
-// eta noise / (lambda (2 - eta lambda)). Nothing of a network is in it: what a
-// walk shares with it needs no explanation by structure.
+// Quadratic is the null model of a walk: SGD with a constant learning rate on
+// 1/2 sum_i lambda_i x_i^2, with independent Gaussian noise in every component of the
+// gradient. In every direction x is a first-order autoregression,
+// x' = (1 - eta lambda) x - eta xi, with the stationary variance
+// eta noise / (lambda (2 - eta lambda)). The model contains nothing of a network, so
+// properties that a walk shares with it are not evidence of structure.
 type Quadratic struct {
-	// Eigenvalues of the Hessian, each above 0 and below 2/LearningRate, so that
-	// the walk is stationary.
+	// Eigenvalues of the Hessian, each above 0 and below 2/LearningRate. Otherwise the walk
+	// would not be stationary.
 	Eigenvalues []float64
-	// Noise has the variance of the gradient noise in each direction, at least 0;
-	// it is proportional to 1/batch size.
+	// Noise is the variance of the gradient noise in each direction, at least 0. It is
+	// proportional to 1/batch size.
 	Noise []float64
 	// LearningRate is eta, above 0.
 	LearningRate float64
 }
 
-// Validate checks the ranges; the error names what is outside.
+// Validate checks the ranges. The error names the field, its value and the allowed range.
 func (q *Quadratic) Validate() error {
 	if len(q.Eigenvalues) == 0 || len(q.Noise) != len(q.Eigenvalues) {
-		return fmt.Errorf("walk: quadratic: %d eigenvalues and %d noise variances; there must be one of each per direction", len(q.Eigenvalues), len(q.Noise))
+		return fmt.Errorf("walk: quadratic: there are %d eigenvalues and %d noise variances; every direction needs "+
+			"one "+
+			"of each, and there must be at least one direction", len(q.Eigenvalues), len(q.Noise))
 	}
 	if !(q.LearningRate > 0) || math.IsInf(q.LearningRate, 0) {
 		return fmt.Errorf("walk: quadratic: learning rate is %v; it must be above 0 and finite", q.LearningRate)
 	}
 	for i, l := range q.Eigenvalues {
 		if !(l > 0 && q.LearningRate*l < 2) {
-			return fmt.Errorf("walk: quadratic: eigenvalue %d is %v; it must be above 0 and below 2/learning rate = %v", i, l, 2/q.LearningRate)
+			return fmt.Errorf("walk: quadratic: eigenvalue %d is %v; it must be above 0 and below 2/learning rate = %v",
+				i, l, 2/q.LearningRate)
 		}
 		if v := q.Noise[i]; !(v >= 0) || math.IsInf(v, 0) {
 			return fmt.Errorf("walk: quadratic: noise variance %d is %v; it must be finite and at least 0", i, v)
@@ -46,22 +50,24 @@ func (q *Quadratic) Validate() error {
 	return nil
 }
 
-// NullResult is a walk on a quadratic, measured as a recorded walk is.
+// NullResult is a walk on a quadratic, with the same measurements as a recorded walk. The
+// caller owns it.
 type NullResult struct {
-	// Segments has the columns of Result.Segments, with the number of the step for
-	// row and step, and epoch 1.
+	// Segments has the columns of Result.Segments. Row and step are the number of the
+	// simulated step, and the epoch is 1.
 	Segments record.Table
-	// Summary describes them as Summary describes a recorded walk; what a
-	// quadratic has no word for is left at its zero value.
+	// Summary describes the segments. Fields that do not apply to a quadratic, such as
+	// RecordedLosses, have their zero value.
 	Summary Summary
-	// UpdateCos is the cosine between consecutive updates, over all directions.
+	// UpdateCos describes the cosine between consecutive updates, over all directions.
 	UpdateCos analyze.Distribution
 }
 
-// Null walks the given number of steps on the quadratic, from a start drawn from
-// the stationary distribution, and measures every segment at the given alphas
-// (zero value: 0:1:11). The loss is evaluated in float64 without rounding of the
-// iterates. The same generator state gives the same bits.
+// Null walks the given number of steps, at least 1, on the quadratic and measures every
+// segment at the given alphas (zero value: 0:1:11). It draws the start from the stationary
+// distribution. The loss is evaluated in float64, and iterates are not rounded to float32.
+// The same generator state gives the same bits. An error names the value that is not
+// allowed.
 func Null(q *Quadratic, alphas analyze.Range, steps int, rng *rand.Rand) (*NullResult, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
@@ -71,9 +77,9 @@ func Null(q *Quadratic, alphas analyze.Range, steps int, rng *rand.Rand) (*NullR
 		return nil, err
 	}
 	if steps < 1 {
-		return nil, fmt.Errorf("walk: quadratic: %d steps; at least 1 is needed", steps)
+		return nil, fmt.Errorf("walk: quadratic: steps is %d; it must be at least 1", steps)
 	}
-	at, zero, one := points(o.Effective().Alphas)
+	at, zero, one := curve.Alphas(o.Effective().Alphas)
 	g := newGrid(at, zero, one, 0)
 
 	x, d, last := q.start(rng), make([]float64, len(q.Eigenvalues)), make([]float64, len(q.Eigenvalues))
@@ -102,15 +108,18 @@ func Null(q *Quadratic, alphas analyze.Range, steps int, rng *rand.Rand) (*NullR
 		s := segment{row: k, Step: record.Step{Step: int64(k), Epoch: 1, LearningRate: record.Some(q.LearningRate)}}
 		b.add(&s, math.Sqrt(length2), g.measure(losses))
 	}
-	r := &NullResult{Segments: b.segments()}
-	r.Summary = Summary{Segments: steps, LastStep: int64(steps - 1), Direction: Update, AlphaMin: at[0], AlphaMax: at[len(at)-1], Alphas: len(at)}
-	describe(&r.Summary, &r.Segments)
+	r := &NullResult{Segments: column.Of(b.rows)}
+	r.Summary = Summary{
+		Segments: steps, LastStep: int64(steps - 1), Direction: Update,
+		AlphaMin: at[0], AlphaMax: at[len(at)-1], Alphas: len(at),
+	}
+	describe(&r.Summary, &r.Segments, b.rows)
 	c := cosines.Column("update_cos")
 	r.UpdateCos = analyze.Describe(&c)
 	return r, nil
 }
 
-// start draws from the stationary distribution.
+// start draws x from the stationary distribution, so that no step belongs to a transient.
 func (q *Quadratic) start(rng *rand.Rand) []float64 {
 	x := make([]float64, len(q.Eigenvalues))
 	for i, l := range q.Eigenvalues {

@@ -13,8 +13,8 @@ import (
 	"sgdwalk/record"
 )
 
-// stiffAndSoft is one stiff and 199 soft directions with noise in proportion to
-// the curvature, as gradient noise has it near a minimum.
+// stiffAndSoft has one stiff and 199 soft directions. The noise is proportional to the
+// curvature, as gradient noise is near a minimum.
 func stiffAndSoft(etaLambda, noise float64) *walk.Quadratic {
 	q := &walk.Quadratic{LearningRate: 0.1}
 	for i := range 200 {
@@ -35,9 +35,8 @@ func null(t fataler, q *walk.Quadratic, alphas analyze.Range, steps int) *walk.N
 	return r
 }
 
-// Oracle (viii): a stationary noisy quadratic raises the loss in half of its
-// steps, has interior floors in a good part of them and a negative mean cosine,
-// with no structure at all.
+// Oracle (viii): a stationary noisy quadratic has no structure. It raises the loss in half
+// of its steps, has interior floors in many steps, and has a negative mean cosine.
 func TestStationaryQuadraticOracle(t *testing.T) {
 	const steps = 4000
 	// Interior floors and cosines for the same quadratic by an independent
@@ -69,9 +68,9 @@ func TestStationaryQuadraticOracle(t *testing.T) {
 	}
 }
 
-// In one direction everything is known: the floor is inside the step when the two
-// ends lie on different sides of it, arccos(rho)/pi of the time for a stationary
-// autoregression with coefficient rho = 1 - eta lambda.
+// One direction has a closed form: the floor is inside the step when the two ends are on
+// different sides of it. The probability is arccos(rho)/pi for a stationary autoregression
+// with coefficient rho = 1 - eta lambda.
 func TestOneDirectionInClosedForm(t *testing.T) {
 	for _, etaLambda := range []float64{0.3, 1, 1.7} {
 		q := &walk.Quadratic{LearningRate: 1, Eigenvalues: []float64{etaLambda}, Noise: []float64{2}}
@@ -86,8 +85,8 @@ func TestOneDirectionInClosedForm(t *testing.T) {
 	}
 }
 
-// Height goes with the noise, that is with 1/batch size, exactly: the same draws
-// scaled.
+// Height is exactly proportional to the noise, that is to 1/batch size, because the same
+// draws are scaled.
 func TestHeightIsProportionalToNoise(t *testing.T) {
 	a := null(t, stiffAndSoft(1, 1), analyze.Range{}, 200).Summary
 	b := null(t, stiffAndSoft(1, 4), analyze.Range{}, 200).Summary
@@ -96,8 +95,8 @@ func TestHeightIsProportionalToNoise(t *testing.T) {
 	}
 }
 
-// A walk that is a noisy quadratic is told to be like one: recorded in float32,
-// evaluated by the machinery of real walks, compared with the matched null.
+// A recorded walk on a noisy quadratic agrees with its null, although it is recorded in
+// float32 and evaluated like any walk.
 func TestComparisonOfAQuadraticWithItself(t *testing.T) {
 	const eta, lambda, directions, steps = 0.5, 2.4, 3, 3000
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -143,7 +142,10 @@ func TestComparisonOfAQuadraticWithItself(t *testing.T) {
 		// The table of epochs has it beside the walk: one epoch here, with another
 		// thousand simulated segments.
 		epochs := &r.Epochs
-		for name, tol := range map[string]float64{"floor_interior_ratio": 0.06, "rises_ratio": 0.06, "floor_position": 0.05, "barrier_ratio": 0} {
+		for name, tol := range map[string]float64{
+			"floor_interior_ratio": 0.06, "rises_ratio": 0.06,
+			"floor_position": 0.05, "barrier_ratio": 0,
+		} {
 			own, null := epochs.Column(name).Floats[0], epochs.Column("null_" + name).Floats[0]
 			if math.Abs(own-null) > tol {
 				t.Errorf("epoch: %s is %v, %v in the null", name, own, null)
@@ -157,13 +159,14 @@ func TestComparisonOfAQuadraticWithItself(t *testing.T) {
 		if e, d := epochs.Column("null_eigenvalue").Floats[0], epochs.Column("null_directions").Floats[0]; math.Abs(e-lambda) > 1e-3 || d != directions {
 			t.Errorf("epoch: matched eigenvalue %v, %v directions", e, d)
 		}
-		if last := r.Warnings[len(r.Warnings)-1]; last.Code != "null" || !strings.Contains(last.Text, "eta*lambda = 1.2, 3 directions") {
+		if last := r.Warnings[len(r.Warnings)-1]; last.Code != "null" ||
+			!strings.Contains(last.Text, "eta*lambda = 1.2, 3 directions") {
 			t.Errorf("%+v", r.Warnings)
 		}
 	}
 }
 
-// Where no quadratic fits, that is said, and no number is made up.
+// Without a quadratic that fits, the result says why and has no numbers of a null.
 func TestNoComparison(t *testing.T) {
 	concave := &counter{f: func(theta []float32) float64 { return -square(theta) }}
 	for _, c := range []struct {
@@ -172,15 +175,23 @@ func TestNoComparison(t *testing.T) {
 		o    walk.Options
 		want string
 	}{
-		{positions(t, 1, 2, 3), concave, walk.Options{}, "the mean curvature along the steps is -1: no quadratic with a minimum has that"},
-		{positions(t, 1, 2), &counter{f: square}, walk.Options{}, "fewer than two segments have a curvature that is known"},
-		{positions(t, 3, 2, 1), &counter{f: square}, walk.Options{TopEigenvalue: 8}, "learning rate 0.5 times eigenvalue 8 is 4: a walk on that quadratic diverges"},
+		{positions(t, 1, 2, 3), concave, walk.Options{}, "the mean curvature along the steps is -1, and a quadratic " +
+			"with a minimum has a mean above 0"},
+		{positions(t, 1, 2), &counter{f: square}, walk.Options{}, "fewer than two segments have a known curvature"},
+		{
+			positions(t, 3, 2, 1), &counter{f: square},
+			walk.Options{TopEigenvalue: 8},
+			"learning rate 0.5 times eigenvalue 8 is 4, and a walk on a quadratic diverges from 2 on",
+		},
 	} {
 		r := run(t, c.m, c.loss, c.o)
 		if diff := cmp.Diff(walk.Comparison{Absent: c.want}, r.Summary.Null); diff != "" {
 			t.Error(diff)
 		}
-		for _, name := range []string{"null_floor_interior_ratio", "null_height_mean", "null_eigenvalue", "null_directions"} {
+		for _, name := range []string{
+			"null_floor_interior_ratio", "null_height_mean", "null_eigenvalue",
+			"null_directions",
+		} {
 			if v := r.Epochs.Column(name).Text(0); v != "" {
 				t.Errorf("%s is %s without a quadratic", name, v)
 			}
@@ -190,10 +201,20 @@ func TestNoComparison(t *testing.T) {
 
 func TestNullRefuses(t *testing.T) {
 	for want, q := range map[string]*walk.Quadratic{
-		"walk: quadratic: 0 eigenvalues and 0 noise variances; there must be one of each per direction": {LearningRate: 1},
-		"walk: quadratic: learning rate is NaN; it must be above 0 and finite":                          {LearningRate: math.NaN(), Eigenvalues: []float64{1}, Noise: []float64{1}},
-		"walk: quadratic: eigenvalue 0 is 4; it must be above 0 and below 2/learning rate = 4":          {LearningRate: 0.5, Eigenvalues: []float64{4}, Noise: []float64{1}},
-		"walk: quadratic: noise variance 0 is -1; it must be finite and at least 0":                     {LearningRate: 0.5, Eigenvalues: []float64{1}, Noise: []float64{-1}},
+		"walk: quadratic: there are 0 eigenvalues and 0 noise variances; every direction needs one of each, and " +
+			"there must be at least one direction": {LearningRate: 1},
+		"walk: quadratic: learning rate is NaN; it must be above 0 and finite": {
+			LearningRate: math.NaN(),
+			Eigenvalues:  []float64{1}, Noise: []float64{1},
+		},
+		"walk: quadratic: eigenvalue 0 is 4; it must be above 0 and below 2/learning rate = 4": {
+			LearningRate: 0.5,
+			Eigenvalues:  []float64{4}, Noise: []float64{1},
+		},
+		"walk: quadratic: noise variance 0 is -1; it must be finite and at least 0": {
+			LearningRate: 0.5,
+			Eigenvalues:  []float64{1}, Noise: []float64{-1},
+		},
 	} {
 		if _, err := walk.Null(q, analyze.Range{}, 5, rand.New(rand.NewPCG(1, 1))); err == nil || err.Error() != want {
 			t.Errorf("got %v\nwant %s", err, want)

@@ -11,68 +11,77 @@ import (
 	"sgdwalk/record"
 )
 
-// Direction says along what the loss is evaluated.
+// Direction is the direction of the segments along which the loss is evaluated.
 type Direction string
 
 // The directions. The empty string is Update.
 const (
-	// Update is from theta_k to theta_{k+1}, the step that was taken.
+	// Update goes from theta_k to theta_{k+1}: the step that the optimizer took.
 	Update Direction = "update"
-	// Gradient is from theta_k to theta_k - eta g_k, with the recorded learning
-	// rate eta and the raw mini-batch gradient g_k: the step that plain SGD would
-	// have taken. It needs recorded gradients and evaluates S*A points.
+	// Gradient goes from theta_k to theta_k - eta g_k, with the recorded learning rate eta
+	// and the raw mini-batch gradient g_k: the step that plain SGD would have taken. It
+	// needs recorded gradients. S segments with A alphas take S*A evaluations, because
+	// segments share no iterate.
 	Gradient Direction = "gradient"
 )
 
-// Measure is something else to evaluate at every point: the loss or the accuracy
-// on held-out data, the loss of one batch.
+// Measure is a further function of theta that is evaluated at every point: the loss or the
+// accuracy on held-out data, or the loss of one batch. It has either Loss or At.
 type Measure struct {
-	Name string       `json:"name"` // of the column: snake_case, not one of the table's own
+	Name string       `json:"name"` // of the column: snake_case, different from all other columns
 	Loss analyze.Loss `json:"-"`
-	// At, in place of Loss, gives what to evaluate on the segment that begins at the
-	// iterate, whose vectors are nil: the loss of its own mini-batch, for example. An
-	// iterate that two segments share is then evaluated for each of them.
+	// At returns the function for the segment that begins at the iterate s, for example the
+	// loss of the mini-batch of s. The vectors of s are nil. An iterate that two segments
+	// share is then evaluated once for each segment.
 	At func(s *record.Step) (analyze.Loss, error) `json:"-"`
 }
 
 var columnName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// defaultAlphas are the 11 points 0, 0.1, ..., 1.
-var defaultAlphas = analyze.Range{Min: 0, Max: 1, N: 11}
+// CheckMeasures returns an error when a name is not snake_case or not unique, or when a
+// measure does not have exactly one of Loss and At. taken are the other columns of the table.
+func CheckMeasures(measures []Measure, taken ...string) error {
+	for _, m := range measures {
+		if !columnName.MatchString(m.Name) || slices.Contains(taken, m.Name) {
+			return fmt.Errorf("measure %q: the name must be snake_case and different from %q", m.Name, taken)
+		}
+		if (m.Loss == nil) == (m.At == nil) {
+			return fmt.Errorf("measure %q: it must have either Loss or At", m.Name)
+		}
+		taken = append(taken, m.Name)
+	}
+	return nil
+}
 
-// Options says which segments to evaluate and how. The zero value walks over
+// Options selects the segments and says how to evaluate them. The zero value evaluates
 // every segment at 11 alphas from 0 to 1.
 type Options struct {
-	// Segments selects by step or epoch; the zero value is all.
+	// Segments selects segments by step or epoch (default: all).
 	Segments analyze.Segments `json:"segments"`
-	// Alphas are the points on a segment in fractions of the step; they may reach
-	// beyond it, for example -0.5:2:26. 0 and 1 are always among them. The zero
-	// value is 0:1:11.
+	// Alphas are the points on a segment, in fractions of the step (default: 0:1:11). They
+	// may extend beyond the step, for example -0.5:2:26. 0 and 1 are always added.
 	Alphas analyze.Range `json:"alphas"`
-	// Direction is Update by default.
+	// Direction of the segments (default: Update).
 	Direction Direction `json:"direction"`
-	// BarrierTolerance is how much higher than both ends an interior point must be
-	// to count as a barrier, in units of the loss; 0, the default, is right for a
-	// deterministic loss. Finite and not negative.
+	// BarrierTolerance is the smallest height of a barrier above both ends, in units of the
+	// loss; finite and at least 0 (default: 0, which is right for a deterministic loss).
 	BarrierTolerance float64 `json:"barrier_tolerance"`
-	// Also are measured at every point besides the loss, into further columns of
-	// Result.Losses. Nothing is derived from them.
+	// Also are evaluated at every point too. Their values are further columns of
+	// Result.Losses, and no other number depends on them.
 	Also []Measure `json:"also,omitempty"`
-	// TopEigenvalue is the largest eigenvalue of the Hessian of the loss, for the
-	// comparison with a noisy quadratic; 0, the default, takes the largest
-	// curvature along a step. Finite and not negative.
+	// TopEigenvalue is the largest eigenvalue of the Hessian of the loss, for the noisy
+	// quadratic; finite and at least 0 (default: the largest sharpness along a step).
 	TopEigenvalue float64 `json:"top_eigenvalue"`
-	// Seed is that of the simulated quadratic and of the bootstrap.
+	// Seed of the simulated quadratic and of the bootstrap.
 	Seed uint64 `json:"seed"`
 
-	// Progress is told of every evaluation; nil tells nobody.
+	// Progress receives every evaluated point; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 	// Store keeps finished units; nil keeps nothing.
 	Store analyze.Store `json:"-"`
 }
 
-// Validate checks the options; the error names the field, its value and what is
-// allowed.
+// Validate checks the options. The error names the field, its value and the allowed values.
 func (o *Options) Validate() error {
 	if !o.Alphas.IsZero() {
 		if err := o.Alphas.Validate(); err != nil {
@@ -85,15 +94,8 @@ func (o *Options) Validate() error {
 	if t := o.BarrierTolerance; math.IsNaN(t) || math.IsInf(t, 0) || t < 0 {
 		return fmt.Errorf("walk: barrier tolerance is %v; it must be finite and at least 0", t)
 	}
-	seen := []string{"row", "step", "epoch", "alpha", "position", "loss"}
-	for _, m := range o.Also {
-		if !columnName.MatchString(m.Name) || slices.Contains(seen, m.Name) {
-			return fmt.Errorf("walk: measure %q: its name must be snake_case and none of %q", m.Name, seen)
-		}
-		if (m.Loss == nil) == (m.At == nil) {
-			return fmt.Errorf("walk: measure %q must have one thing to evaluate, for all segments or for each", m.Name)
-		}
-		seen = append(seen, m.Name)
+	if err := CheckMeasures(o.Also, "row", "step", "epoch", "alpha", "position", "loss"); err != nil {
+		return fmt.Errorf("walk: %w", err)
 	}
 	if l := o.TopEigenvalue; math.IsNaN(l) || math.IsInf(l, 0) || l < 0 {
 		return fmt.Errorf("walk: top eigenvalue is %v; it must be finite and at least 0", l)
@@ -101,52 +103,14 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// Effective returns the options with the defaults filled in, as they belong in a
-// result's provenance.
+// Effective returns the options with the defaults filled in, for the provenance of a
+// result.
 func (o Options) Effective() Options {
 	if o.Alphas.IsZero() {
-		o.Alphas = defaultAlphas
+		o.Alphas = analyze.Range{Min: 0, Max: 1, N: 11}
 	}
 	if o.Direction == "" {
 		o.Direction = Update
 	}
-	if o.Progress == nil {
-		o.Progress = analyze.NoProgress{}
-	}
-	if o.Store == nil {
-		o.Store = analyze.NoStore{}
-	}
 	return o
-}
-
-// points returns the alphas in order, 0 and 1 among them exactly, and the
-// indices of these two. A point of the range that misses 0 or 1 by rounding only
-// is moved onto it.
-func points(r analyze.Range) (alphas []float64, zero, one int) {
-	alphas = r.Values()
-	zero, alphas = include(alphas, 0)
-	one, alphas = include(alphas, 1)
-	return alphas, zero, one
-}
-
-func include(alphas []float64, v float64) (int, []float64) {
-	const rounding = 1e-9 // of the smallest distance between points
-	for i, a := range alphas {
-		gap := math.Inf(1)
-		if i > 0 {
-			gap = a - alphas[i-1]
-		}
-		if i+1 < len(alphas) {
-			gap = min(gap, alphas[i+1]-a)
-		}
-		switch {
-		case math.Abs(a-v) <= rounding*gap:
-			alphas[i] = v
-			return i, alphas
-		case a > v:
-			alphas = append(alphas[:i], append([]float64{v}, alphas[i:]...)...)
-			return i, alphas
-		}
-	}
-	return len(alphas), append(alphas, v)
 }

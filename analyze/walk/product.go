@@ -11,111 +11,118 @@ import (
 	"sgdwalk/record"
 )
 
-// What a curvature comes from: the column curvature_source.
+// Values of the column curvature_source.
 const (
 	fromSamples = "samples" // of the loss
-	fromHessian = "hessian" // a product with the Hessian at the first iterate
+	fromProduct = "hessian" // a product with the Hessian at the first iterate
 )
 
-// products know the slope g'd and the curvature d'Hd of a step at its first iterate,
-// however short the step is. They are asked for where the samples do not tell the
-// curvature: one gradient and one product for each such segment.
+// products computes the slope g'd and the curvature d'Hd of a step at its first iterate.
+// These are exact even for a step that is too short for the resolution of the loss. The
+// walk uses them only where the samples do not determine the curvature, because each such
+// segment costs one gradient and one Hessian-vector product.
 type products struct {
-	walker *walker
-	loss   analyze.HessianProduct
-	absent string // why there are none
-	why    string // why the last segment that wanted one has none
+	evaluator *evaluator
+	loss      analyze.HessianProduct
+	absent    string // why the loss has no products; empty when it has them or find was not called
+	// lastReason is why the last segment that needed a product has none.
+	lastReason string
 
-	unit, grad, product []float32
+	direction, grad, product []float32
 }
 
-// known asks the loss for products, when they are first needed.
-func (p *products) known() {
+// find sets loss or absent when products are first needed, because the answer may come
+// from another process.
+func (p *products) find() {
 	if p.loss != nil || p.absent != "" {
 		return
 	}
-	g, ok := p.walker.loss.(analyze.Gradient)
+	g, ok := p.evaluator.loss.(analyze.Gradient)
 	switch {
 	case !ok:
 		p.absent = "the loss offers no gradients"
-	case len(p.walker.states.losses) > 0:
-		p.absent = "the running statistics move along the step with theta, and products with the Hessian do not know how"
+	case len(p.evaluator.states.losses) > 0:
+		p.absent = "the running statistics change along the step together with theta, and the Hessian at fixed " +
+			"statistics " +
+			"does not include that"
 	default:
 		p.loss, p.absent = analyze.ExactHessian(g)
 	}
 }
 
-// unresolved reports whether the segment has a length and its losses, but no curvature.
+// unresolved reports whether the segment has a length and finite losses, but no curvature.
 func (s *shape) unresolved() bool { return (s.flat || s.straight) && !s.curvature.Valid }
 
-// complete gives a shape whose samples do not tell the curvature the parabola of a
-// product, which is one more unit of the segment.
+// complete replaces a shape without a curvature by the parabola of a product. The product
+// is one more unit of the segment, so the store keeps it.
 func (p *products) complete(ctx context.Context, values job.Values, i int, f *shape) error {
 	if !f.unresolved() {
 		return nil
 	}
-	if p.known(); p.absent != "" {
-		p.why = p.absent
-		return ctx.Err() // asking may have been stopped
+	if p.find(); p.absent != "" {
+		p.lastReason = p.absent
+		return ctx.Err() // a cancelled find is not a reason
 	}
-	return values(ctx, "", []job.Unit{p.walker.unit(i, p.walker.productKind())}, func(_ job.Unit, v []float64) error {
+	return values(ctx, "", []job.Unit{p.evaluator.unit(i, p.evaluator.productKind())}, func(_ job.Unit,
+		v []float64,
+	) error {
 		if slope, curvature := v[0], v[1]; slope-slope != 0 || curvature-curvature != 0 {
-			p.why = "the gradient or the product is not finite"
+			p.lastReason = "the gradient or the product is not finite"
 			return nil
 		}
-		p.walker.grid.parabola(f, v[0], v[1])
+		p.evaluator.grid.parabola(f, v[0], v[1])
 		return nil
 	})
 }
 
-// at returns the slope and the curvature along the step of the loaded segment, at its
-// first iterate.
-func (p *products) at(ctx context.Context) ([]float64, error) {
+// evaluate returns the slope and the curvature along the step of the loaded segment, at
+// its first iterate, in units of alpha.
+func (p *products) evaluate(ctx context.Context) ([]float64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := p.walker
-	if p.unit == nil {
-		n := len(w.scratch)
-		p.unit, p.grad, p.product = make([]float32, n), make([]float32, n), make([]float32, n)
+	w := p.evaluator
+	if p.direction == nil {
+		n := len(w.point)
+		p.direction, p.grad, p.product = make([]float32, n), make([]float32, n), make([]float32, n)
 	}
-	p.direction()
-	copy(w.scratch, w.from.Theta)
-	if _, err := p.loss.Gradient(ctx, w.scratch, p.grad); err != nil {
+	p.setDirection()
+	copy(w.point, w.from.Theta)
+	if _, err := p.loss.Gradient(ctx, w.point, p.grad); err != nil {
 		return nil, err
 	}
-	if err := p.loss.HessianVectors(ctx, w.scratch, [][]float32{p.unit}, [][]float32{p.product}); err != nil {
+	if err := p.loss.HessianVectors(ctx, w.point, [][]float32{p.direction}, [][]float32{p.product}); err != nil {
 		return nil, err
 	}
 	var slope, curvature float64
-	for i, u := range p.unit {
+	for i, u := range p.direction {
 		slope += float64(u) * float64(p.grad[i])
 		curvature += float64(u) * float64(p.product[i])
 	}
 	return []float64{slope * w.length, curvature * w.length * w.length}, nil
 }
 
-// direction sets the unit vector along the step. A unit vector loses nothing to the
-// smallest numbers of float32.
-func (p *products) direction() {
-	w := p.walker
+// setDirection sets direction to the unit vector along the step. The elements of a unit
+// vector do not underflow in float32, and those of a short step may.
+func (p *products) setDirection() {
+	w := p.evaluator
 	if w.opts.Direction == Gradient {
 		norm := math.Sqrt(curve.Norm2(w.from.Grad))
 		for i, g := range w.from.Grad {
-			p.unit[i] = float32(-math.Copysign(1, w.from.LearningRate.Value) * float64(g) / norm)
+			p.direction[i] = float32(-math.Copysign(1, w.from.LearningRate.Value) * float64(g) / norm)
 		}
 		return
 	}
 	for i, v := range w.to.Theta {
-		p.unit[i] = float32((float64(v) - float64(w.from.Theta[i])) / w.length)
+		p.direction[i] = float32((float64(v) - float64(w.from.Theta[i])) / w.length)
 	}
 }
 
-// parabola gives a shape what follows from the slope and the curvature at alpha 0: the
-// loss at alpha is phi(0) + slope alpha + curvature/2 alpha^2. What the samples tell
-// stays: a floor inside a rough curve, and which end is higher.
+// parabola sets the values of a shape that follow from the slope and the curvature at
+// alpha 0, where phi(alpha) = phi(0) + slope alpha + curvature/2 alpha^2. It keeps what the
+// samples determine: the floor inside a rough curve, and which end is higher.
 func (g *grid) parabola(s *shape, slope, curvature float64) {
-	s.source = fromHessian
+	s.source = fromProduct
 	s.curvature = record.Some(curvature)
 	s.slopeStart, s.slopeEnd = record.Some(slope), record.Some(slope+curvature)
 	if !s.rises.Valid {
@@ -127,7 +134,7 @@ func (g *grid) parabola(s *shape, slope, curvature float64) {
 			s.cockpitAlpha = record.Some(-curvature/slope - 1)
 		}
 	} else {
-		s.cockpitAlpha = record.Some(-1) // as of a fitted parabola that has no minimum
+		s.cockpitAlpha = record.Some(-1) // the same value as for a fitted parabola without a minimum
 	}
 	if s.rough {
 		return

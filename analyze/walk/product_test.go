@@ -12,8 +12,8 @@ import (
 	"sgdwalk/record"
 )
 
-// bowl is 2 + x^2 + 3/2 y^2 rounded to float32, which is what makes short steps hard.
-// Curvatures are 2 and 3. products are counted.
+// bowl is 2 + x^2 + 3/2 y^2 rounded to float32, so that short steps are below the
+// resolution. The curvatures are 2 and 3. It counts products.
 type bowl struct {
 	products int
 	absent   string
@@ -39,11 +39,16 @@ func (b *bowl) HessianVectors(_ context.Context, _ []float32, v, dst [][]float32
 	return nil
 }
 
-// short records three steps of the given length, about, away from (1, 1) and around
-// the floor, and what they are exactly.
+// short records three steps of about the given length, away from (1, 1) and around the
+// floor, and returns their exact curvatures and floors.
 func short(t *testing.T, length float64) (m *record.Memory, curvature, position, sharpness []float64) {
 	var rows []record.Step
-	at := [][2]float64{{length, 0.7 * length}, {-length / 2, 0.2 * length}, {length / 3, 0.5 * length}, {length, length}}
+	at := [][2]float64{
+		{length, 0.7 * length},
+		{-length / 2, 0.2 * length},
+		{length / 3, 0.5 * length},
+		{length, length},
+	}
 	for k, p := range at {
 		s := record.Step{Step: int64(k), Epoch: 1, Theta: []float32{float32(p[0]), float32(p[1])}}
 		if k < len(at)-1 {
@@ -83,7 +88,8 @@ func TestCurvatureOfShortSteps(t *testing.T) {
 				near := func(name string, want float64) {
 					t.Helper()
 					c := r.Segments.Column(name)
-					if got := c.Floats[i]; c.Valid != nil && !c.Valid[i] || math.Abs(got-want) > tolerance*math.Abs(want) {
+					if got := c.Floats[i]; c.Valid != nil && !c.Valid[i] ||
+						math.Abs(got-want) > tolerance*math.Abs(want) {
 						t.Errorf("segment %d, %s: %s is %v, want %v", i, source, name, got, want)
 					}
 				}
@@ -102,21 +108,23 @@ func TestCurvatureOfShortSteps(t *testing.T) {
 			if length < 1e-4 && products != len(curvature) || length == 1 && products != 0 {
 				t.Errorf("%d of %d segments took a product", products, len(curvature))
 			}
-			if products != b.products || products != r.Summary.ProductCurvatures || r.Summary.UnresolvedCurvatures != 0 || r.Summary.UnresolvedSegments != 0 {
+			if products != b.products || products != r.Summary.ProductCurvatures ||
+				r.Summary.UnresolvedCurvatures != 0 || r.Summary.UnresolvedSegments != 0 {
 				t.Errorf("%d products, %d made, summary %+v", products, b.products, r.Summary)
 			}
 			if got := r.Summary.EtaSharpness.Mean; !got.Valid || math.Abs(got.Value-summed/2) > 0.2*summed/2 {
 				t.Errorf("eta_sharpness is %v, want %v", got, summed/2)
 			}
 			text := said(r.Warnings, "below_rounding")
-			if want := fmt.Sprintf("Of %d of them it is d'Hd", products); products > 0 != strings.Contains(text, want) {
+			if want := fmt.Sprintf("For %d of these steps the curvature is d'Hd",
+				products); products > 0 != strings.Contains(text, want) {
 				t.Errorf("warning: %q, want %q", text, want)
 			}
 		})
 	}
 }
 
-// Without products there is no curvature, no floor and no null; the reason is told.
+// Without products curvature, floor and null are absent, and the warning has the reason.
 func TestShortStepsWithoutProducts(t *testing.T) {
 	for absent, loss := range map[string]analyze.Loss{
 		"the loss offers no gradients": analyze.LossFunc((&bowl{}).Loss),
@@ -125,7 +133,10 @@ func TestShortStepsWithoutProducts(t *testing.T) {
 		m, _, _, _ := short(t, 1e-6)
 		r := run(t, m, loss, walk.Options{})
 		s := &r.Summary
-		for name, d := range map[string]analyze.Distribution{"curvature": s.Curvature, "sharpness": s.Sharpness, "eta_sharpness": s.EtaSharpness, "floor_position": s.FloorPosition, "height_mean": s.HeightMean, "parabola_position": s.ParabolaPosition} {
+		for name, d := range map[string]analyze.Distribution{
+			"curvature": s.Curvature, "sharpness": s.Sharpness,
+			"eta_sharpness": s.EtaSharpness, "floor_position": s.FloorPosition, "height_mean": s.HeightMean, "parabola_position": s.ParabolaPosition,
+		} {
 			if d.Count != 0 || d.Mean.Valid || d.Max.Valid {
 				t.Errorf("%s: %s is %+v", absent, name, d)
 			}
@@ -157,7 +168,7 @@ type kept map[string][]float64
 func (k kept) Lookup(unit string) ([]float64, bool) { v, ok := k[unit]; return v, ok }
 func (k kept) Save(unit string, v []float64) error  { k[unit] = v; return nil }
 
-// A product is a unit of the store, and is not made again.
+// A product is a unit of the store and is not computed again.
 func TestProductsAreKept(t *testing.T) {
 	m, _, _, _ := short(t, 1e-6)
 	store, b := kept{}, &bowl{}
@@ -166,7 +177,7 @@ func TestProductsAreKept(t *testing.T) {
 	if got != want || b.products != 3 {
 		t.Errorf("%d products; the tables are\n%s\nthen\n%s", b.products, want, got)
 	}
-	// A product that is not finite is no curvature.
+	// A product that is not finite does not give a curvature.
 	for unit := range store {
 		if strings.HasSuffix(unit, "product") {
 			store[unit] = []float64{1, math.NaN()}
@@ -183,22 +194,29 @@ type moving struct{ bowl }
 
 func (*moving) SetState([]float32) bool { return true }
 
-// Where running statistics move with the step its product says nothing about them.
+// A product does not include the change of running statistics along the step.
 func TestMovingStatisticsHaveNoProducts(t *testing.T) {
 	h := header(2)
-	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{Name: "mean", Kind: record.RunningMean, Shape: []int{1}}), true, false
+	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{
+		Name: "mean", Kind: record.RunningMean,
+		Shape: []int{1},
+	}), true, false
 	m, err := record.NewMemory(h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for k := range 3 {
-		if err := m.Append(&record.Step{Step: int64(k), Epoch: 1, Theta: []float32{float32(k) * 1e-7, 0}, State: []float32{float32(k)}}); err != nil {
+		if err := m.Append(&record.Step{
+			Step: int64(k), Epoch: 1, Theta: []float32{float32(k) * 1e-7, 0},
+			State: []float32{float32(k)},
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	loss := &moving{}
 	s := run(t, m, loss, walk.Options{}).Summary
-	if loss.products != 0 || s.UnresolvedCurvatures != 2 || s.Curvature.Count != 0 || !strings.Contains(s.ProductsAbsent, "running statistics move") {
+	if loss.products != 0 || s.UnresolvedCurvatures != 2 || s.Curvature.Count != 0 ||
+		!strings.Contains(s.ProductsAbsent, "running statistics change") {
 		t.Errorf("%d products, %+v", loss.products, s)
 	}
 }

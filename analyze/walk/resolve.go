@@ -8,29 +8,28 @@ import (
 	"sgdwalk/record"
 )
 
-// Losses are evaluated at parameters that are rounded to float32, mostly in float32
-// arithmetic. On a short step that rounding is larger than what the loss does, and
-// floor, height and curvature would be numbers about the rounding. So every segment
-// has a resolution: what cannot be told from rounding has no value.
+// The loss is evaluated at parameters that are rounded to float32, mostly in float32
+// arithmetic. On a short step the rounding changes the loss more than the step does, and
+// floor, height and curvature would describe the rounding. So every segment has a
+// resolution, and a value below the resolution is absent.
 const (
-	// resolved is how many standard deviations of the rounding noise a difference of
-	// losses must exceed to be one.
-	resolved = 5
-	// unmeasured is the noise, relative to the loss, where a segment has too few
-	// samples to measure it: that of one rounding to float32.
-	unmeasured = 0x1p-24
-	// mostNoise is the largest noise relative to the loss, that of half precision: a
-	// rougher curve is rough, not noisy.
-	mostNoise = 0x1p-11
-	// leastNoise is the smallest noise relative to the loss: the mean over 4096 examples
-	// of losses that were rounded to float32 each. The residual of a few samples is
-	// sometimes smaller by chance.
-	leastNoise = unmeasured / 64
+	// resolutionSigmas is the resolution in standard deviations of the rounding noise.
+	resolutionSigmas = 5
+	// roundingNoise is the noise relative to the loss when a segment has too few samples to
+	// estimate it: the noise of one rounding to float32.
+	roundingNoise = 0x1p-24
+	// maxNoise is the largest noise relative to the loss: the noise of half precision. A
+	// curve with a larger residual is a rough curve, not a noisy one.
+	maxNoise = 0x1p-11
+	// minNoise is the smallest noise relative to the loss: the noise of a mean over 4096
+	// losses that were rounded to float32 separately. The residual of a few samples can be
+	// smaller by chance.
+	minNoise = roundingNoise / 64
 )
 
-// noise estimates the noise of one sample: the residual of the polynomial of degree 4
-// through the samples, which a short piece of a smooth curve does not exceed. It does
-// not depend on other segments.
+// noise estimates the standard deviation of the noise of one sample. It is the residual of
+// the polynomial of degree 4 through the samples, because a short piece of a smooth curve
+// has almost no other residual. It does not depend on other segments.
 func (g *grid) noise(losses []float64) float64 {
 	level := 0.0
 	for _, v := range losses {
@@ -38,19 +37,19 @@ func (g *grid) noise(losses []float64) float64 {
 	}
 	sigma, ok := g.fits.Noise(losses)
 	if !ok {
-		sigma = unmeasured * level
+		sigma = roundingNoise * level
 	}
-	return min(max(sigma, leastNoise*level), mostNoise*level)
+	return min(max(sigma, minNoise*level), maxNoise*level)
 }
 
-// resolve takes away from a shape what the noise of its samples does not resolve. A
-// step of length 0 has nothing to resolve.
+// resolve makes the values of a shape absent that are below the resolution of its samples.
+// A step of length 0 keeps its losses only.
 func (g *grid) resolve(s *shape, losses []float64, length float64) {
 	s.zero = length == 0
 	if s.nonfinite > 0 {
 		return
 	}
-	s.resolution = record.Some(resolved * g.noise(losses))
+	s.resolution = record.Some(resolutionSigmas * g.noise(losses))
 	if low, high := slices.Min(losses), slices.Max(losses); s.zero || high-low <= s.resolution.Value {
 		kept := shape{start: s.start, end: s.end, resolution: s.resolution, zero: s.zero, flat: !s.zero}
 		*s = kept
@@ -59,9 +58,10 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 	if math.Abs(s.end.Value-s.start.Value) <= s.resolution.Value {
 		s.rises = column.Truth{}
 	}
-	if s.straight = !(math.Abs(s.curvature.Value) > s.resolution.Value*g.gain); s.straight {
-		// The parabola through all samples is less exact on a long step, and many times
-		// less noisy on a short one, which is a parabola.
+	if s.straight = !(math.Abs(s.curvature.Value) > s.resolution.Value*g.curvatureGain); s.straight {
+		// The least-squares parabola through all samples has much less noise than the
+		// difference of two slopes. It is biased on a long step, where the curve is not a
+		// parabola, but a step whose curvature is below the noise is short.
 		if c, gain, slope, ok := g.fits.Curvature(losses); ok && math.Abs(c) > s.resolution.Value*gain {
 			s.curvature, s.straight = record.Some(c), false
 			s.slopeStart, s.slopeEnd = record.Some(slope), record.Some(slope+c)
@@ -73,7 +73,7 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 	none := record.Optional{}
 	s.curvature, s.parabolaPosition, s.cockpitAlpha, s.r2, s.source = none, none, none, none, ""
 	s.slopeStart, s.slopeEnd = none, none
-	// A straight line has its floor at the lower end of the range.
+	// A straight line has its floor at the lower end of the range, and one slope.
 	first, last := losses[0], losses[len(losses)-1]
 	if math.Abs(last-first) > s.resolution.Value {
 		slope := record.Some((last - first) / (g.alphas[len(g.alphas)-1] - g.alphas[0]))
@@ -81,7 +81,8 @@ func (g *grid) resolve(s *shape, losses []float64, length float64) {
 	}
 	switch end := min(first, last); {
 	case s.floorLoss.Value < end-s.resolution.Value:
-		// The floor is inside all the same: the curve bends up and down.
+		// There is a floor inside although the curve is straight on average: it bends both
+		// up and down.
 		s.rough = true
 	case math.Abs(last-first) > s.resolution.Value:
 		at := g.alphas[0]

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/column"
 	"sgdwalk/record"
 )
 
@@ -19,8 +20,8 @@ func noisy(g *grid, slope, curvature, noise float64, rng *rand.Rand) []float64 {
 	return out
 }
 
-// What is measured is what is there, to the resolution that is stated; what is below
-// it has no value and is counted.
+// A measured value is right within the resolution. A value below the resolution is absent
+// and counted.
 func TestResolution(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	alphas := make([]float64, 11)
@@ -45,13 +46,14 @@ func TestResolution(t *testing.T) {
 			s := g.measure(losses)
 			g.resolve(&s, losses, c.length)
 			bends := s.curvature.Valid && !s.flat && !s.straight && !s.zero
-			if s.floorPosition.Valid != c.floor || s.floorInterior.Valid != c.floor || bends != c.bends || s.rises.Valid != c.up {
+			if s.floorPosition.Valid != c.floor || s.floorInterior.Valid != c.floor || bends != c.bends ||
+				s.rises.Valid != c.up {
 				t.Fatalf("%s: %+v", c.name, s)
 			}
 			if c.floor && (s.floorInterior.Value || s.floorPosition.Value != 1) {
 				t.Fatalf("%s: the floor is at %v", c.name, s.floorPosition.Value)
 			}
-			if bends && math.Abs(s.curvature.Value-c.curvature) > s.resolution.Value*g.gain {
+			if bends && math.Abs(s.curvature.Value-c.curvature) > s.resolution.Value*g.curvatureGain {
 				t.Fatalf("%s: curvature %v, want %v", c.name, s.curvature.Value, c.curvature)
 			}
 			if s.zero != (c.length == 0) || s.parabolaPosition.Valid && !c.bends {
@@ -67,15 +69,17 @@ func TestResolution(t *testing.T) {
 	}
 }
 
-// Every sentence on both sides of its threshold.
+// Every sentence is tested on both sides of its threshold.
 func TestFindings(t *testing.T) {
 	text := func(s *Summary) string { return strings.Join(analyze.Texts(s.Findings()), "\n") }
 	s := &Summary{Segments: 4}
-	if got := text(s); strings.Contains(got, "s*") || strings.Contains(got, "rises") || strings.Contains(got, "barriers (") {
+	if got := text(s); strings.Contains(got, "s*") || strings.Contains(got, "rises") ||
+		strings.Contains(got, "barriers (") {
 		t.Errorf("nothing is known: %q", got)
 	}
 	s.ZeroSegments, s.UnresolvedSegments = 1, 2
-	if got := text(s); !strings.Contains(got, "1 of them have a known floor: 1 have length 0, 2 change the loss by no more than rounding") {
+	if got := text(s); !strings.Contains(got, "1 of them have a known floor: 1 have length 0, 2 change the loss by "+
+		"no more than rounding") {
 		t.Errorf("counts: %q", got)
 	}
 	s.FloorInteriorRatio = record.Some(0.25)
@@ -88,34 +92,38 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// The warning says where curvatures come from, and counts.
-func TestTooShort(t *testing.T) {
+// The warning says where curvatures come from, with counts.
+func TestDescribeCurvatures(t *testing.T) {
 	for _, c := range []struct {
 		s             Summary
 		says, saysNot string
 	}{
-		{Summary{Segments: 4, ProductCurvatures: 2}, "of 2 of 4 steps", "absent"},
-		{Summary{Segments: 4, UnresolvedCurvatures: 3, UnresolvedSegments: 1, ProductsAbsent: "so it is"}, "Of 3 of them curvature, sharpness and eta_sharpness are absent, and of 1 the floor too: so it is", "product"},
+		{Summary{Segments: 4, ProductCurvatures: 2}, "the sampled losses of 2 of 4 steps", "absent"},
+		{
+			Summary{Segments: 4, UnresolvedCurvatures: 3, UnresolvedSegments: 1, ProductsAbsent: "REASON"},
+			"For 3 of these steps curvature, sharpness and eta_sharpness are absent, and for 1 the floor is absent " +
+				"too, because REASON", "product",
+		},
 	} {
-		if got := tooShort(&c.s); !strings.Contains(got, c.says) || strings.Contains(got, c.saysNot) {
+		if got := c.s.describeCurvatures(); !strings.Contains(got, c.says) || strings.Contains(got, c.saysNot) {
 			t.Errorf("%+v: %q", c.s, got)
 		}
 	}
 }
 
-// Alphas are named that reach farther than the walk's, and no others.
-func TestFarther(t *testing.T) {
+// A walk that does not reach far gets a suggestion of alphas, and no other walk does.
+func TestSuggestAlphas(t *testing.T) {
 	for _, c := range []struct {
 		low, high float64
 		named     bool
 	}{{0, 1, true}, {-0.5, 1.9, true}, {-0.4, 2, true}, {-0.5, 2, false}, {-1, 3, false}} {
-		if got := farther(&Summary{AlphaMin: c.low, AlphaMax: c.high}); (got != "") != c.named {
+		if got := (&Summary{AlphaMin: c.low, AlphaMax: c.high}).suggestAlphas(); (got != "") != c.named {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}
 }
 
-// With several learning rates there is no eta, and nothing that needs one.
+// With several learning rates there is no single eta, and values that need one are absent.
 func TestSeveralLearningRates(t *testing.T) {
 	b := newBuilder([]float64{0, 1}, nil)
 	b.severalRates = true
@@ -123,11 +131,11 @@ func TestSeveralLearningRates(t *testing.T) {
 		s := segment{row: k, Step: record.Step{Step: int64(k), Epoch: 1, LearningRate: record.Some(0.5)}}
 		b.add(&s, 1, shape{start: record.Some(1), end: record.Some(0.5), curvature: record.Some(1 + float64(k))})
 	}
-	table := b.segments()
+	table := column.Of(b.rows)
 	if c := table.Column("eta_sharpness"); c.Valid == nil || c.Valid[0] {
 		t.Error("eta_sharpness has a value")
 	}
-	if q, c := match(&table, 0); q != nil || !strings.Contains(c.Absent, "no single learning rate") {
+	if q, c := match(&table, 0); q != nil || !strings.Contains(c.Absent, "needs a single learning rate") {
 		t.Errorf("a null was matched: %+v", c)
 	}
 }

@@ -119,7 +119,8 @@ func ExampleRun() {
 	}
 	fmt.Printf("%d segments, %d evaluations\n", r.Summary.Segments, r.Summary.Evaluations)
 	for k, s := range r.Segments.Column("floor_position").Floats {
-		fmt.Printf("segment %d: s* = %.4f, height %v to %v\n", k, s, r.Segments.Column("height_start").Floats[k], r.Segments.Column("height_end").Floats[k])
+		fmt.Printf("segment %d: s* = %.4f, height %v to %v\n", k, s, r.Segments.Column("height_start").Floats[k],
+			r.Segments.Column("height_end").Floats[k])
 	}
 	// Output:
 	// 2 segments, 17 evaluations
@@ -136,7 +137,10 @@ func TestGradientDescentOracle(t *testing.T) {
 			xs = append(xs, float32(x)) // exact: few bits
 			x *= 1 - etaLambda
 		}
-		r := run(t, positions(t, xs...), &counter{f: square}, walk.Options{Alphas: analyze.Range{Min: 0, Max: 5, N: 41}})
+		r := run(t, positions(t, xs...), &counter{f: square}, walk.Options{Alphas: analyze.Range{
+			Min: 0, Max: 5,
+			N: 41,
+		}})
 		for k := range r.Segments.Len() {
 			if got := floats(r.Segments, "floor_position")[k]; math.Abs(got-1/etaLambda) > 1e-12 {
 				t.Errorf("eta lambda %v, segment %d: s* is %v, want %v", etaLambda, k, got, 1/etaLambda)
@@ -164,7 +168,7 @@ func TestGradientDescentOracle(t *testing.T) {
 	}
 }
 
-// Oracle (iv) through the whole machinery.
+// Oracle (iv) on a recorded run.
 func TestDoubleWellHasOneBarrier(t *testing.T) {
 	well := &counter{f: func(theta []float32) float64 { x := float64(theta[0]); return (x*x - 1) * (x*x - 1) / 4 }}
 	r := run(t, positions(t, -1, 1), well, walk.Options{})
@@ -184,7 +188,8 @@ func TestSegmentEndsAreTheIteratesToTheBit(t *testing.T) {
 		p := rapid.IntRange(1, 4).Draw(t, "parameters")
 		var rows []record.Step
 		for k := range n {
-			rows = append(rows, record.Step{Step: int64(k), Epoch: 1, Theta: rapid.SliceOfN(rapid.Float32(), p, p).Draw(t, "theta")})
+			rows = append(rows, record.Step{Step: int64(k), Epoch: 1, Theta: rapid.SliceOfN(rapid.Float32(), p,
+				p).Draw(t, "theta")})
 		}
 		c := &counter{f: square}
 		r := run(t, memory(t, rows...), c, walk.Options{Alphas: analyze.Range{Min: -0.5, Max: 2, N: 6}})
@@ -228,8 +233,10 @@ func TestSharedIteratesAreEvaluatedOnce(t *testing.T) {
 			Segments: must[analyze.Segments](t)(analyze.ParseSegments(c.segments)),
 			Progress: &p,
 		})
-		if len(loss.points) != c.want || r.Summary.Evaluations != c.want || r.Evaluated != c.want || p.total != c.want || p.done != c.want {
-			t.Errorf("%+v: %d calls, %d evaluations, %d made, progress %+v", c, len(loss.points), r.Summary.Evaluations, r.Evaluated, p)
+		if len(loss.points) != c.want || r.Summary.Evaluations != c.want || r.Evaluated != c.want ||
+			p.total != c.want || p.done != c.want {
+			t.Errorf("%+v: %d calls, %d evaluations, %d made, progress %+v", c, len(loss.points),
+				r.Summary.Evaluations, r.Evaluated, p)
 		}
 		if got, want := r.Losses.Len(), r.Summary.Segments*c.alphas; got != want {
 			t.Errorf("%+v: %d samples, want %d", c, got, want)
@@ -242,7 +249,7 @@ type tally struct{ total, done int }
 func (p *tally) Begin(_ string, total int) { p.total = total }
 func (p *tally) Add(n int)                 { p.done += n }
 
-// Peer mistake: points are reached by adding up, so they drift with the way.
+// Peer mistake: points are computed by adding steps, so rounding errors accumulate.
 func TestPointsComeFromTheEndsNotFromTheirNeighbours(t *testing.T) {
 	c := &counter{f: square}
 	run(t, positions(t, 1, 8), c, walk.Options{Alphas: analyze.Range{Min: -0.5, Max: 2, N: 26}})
@@ -258,8 +265,8 @@ func TestPointsComeFromTheEndsNotFromTheirNeighbours(t *testing.T) {
 	}
 }
 
-// Peer mistake: looking changes what is looked at. A loss that scribbles on its
-// argument, against its contract, does not reach the recording either.
+// Peer mistake: the evaluation changes the iterates. A loss that breaks its contract and
+// writes to its argument does not change the recording either.
 func TestEvaluationChangesNothing(t *testing.T) {
 	m := positions(t, 3, -2, 1, 0.5)
 	before := text(t, m)
@@ -330,7 +337,7 @@ func (m memoryStore) Save(unit string, values []float64) error {
 	return nil
 }
 
-// Interrupted anywhere and resumed, in whatever pieces: the same result.
+// A walk that is interrupted anywhere and resumed has the same result.
 func TestResume(t *testing.T) {
 	m := positions(t, 5, -3, 2, -1, 0.5)
 	want := run(t, m, &counter{f: square}, walk.Options{})
@@ -360,13 +367,14 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A unit's numbers depend on its name only: any subset of segments gives the
-// rows that the whole walk gives.
+// The values of a unit depend on its name only: a walk over a subset of the segments has
+// the same rows as the whole walk.
 func TestSegmentsAreIndependent(t *testing.T) {
 	m := positions(t, 5, -3, 2, -1, 0.5, 4)
 	whole := run(t, m, &counter{f: square}, walk.Options{})
 	for k := range 5 {
-		part := run(t, m, &counter{f: square}, walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments(fmt.Sprint(k)))})
+		part := run(t, m, &counter{f: square},
+			walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments(fmt.Sprint(k)))})
 		for i := range whole.Segments.Columns {
 			c := &whole.Segments.Columns[i]
 			if got, want := part.Segments.Column(c.Name).Text(0), c.Text(k); got != want {
@@ -378,12 +386,21 @@ func TestSegmentsAreIndependent(t *testing.T) {
 
 func TestAlongTheGradient(t *testing.T) {
 	rows := []record.Step{
-		{Step: 0, Epoch: 1, BatchLoss: record.Some(1), LearningRate: record.Some(0.5), Theta: []float32{4}, Grad: []float32{8}},
-		{Step: 1, Epoch: 1, BatchLoss: record.Some(1), LearningRate: record.Some(0.5), Theta: []float32{1}, Grad: []float32{-2}},
+		{
+			Step: 0, Epoch: 1, BatchLoss: record.Some(1), LearningRate: record.Some(0.5), Theta: []float32{4},
+			Grad: []float32{8},
+		},
+		{
+			Step: 1, Epoch: 1, BatchLoss: record.Some(1), LearningRate: record.Some(0.5), Theta: []float32{1},
+			Grad: []float32{-2},
+		},
 		{Step: 2, Epoch: 1, Theta: []float32{7}},
 	}
 	c := &counter{f: square}
-	r := run(t, memory(t, rows...), c, walk.Options{Direction: walk.Gradient, Alphas: analyze.Range{Min: 0, Max: 1, N: 5}})
+	r := run(t, memory(t, rows...), c, walk.Options{Direction: walk.Gradient, Alphas: analyze.Range{
+		Min: 0, Max: 1,
+		N: 5,
+	}})
 	want := [][]float32{{4}, {3}, {2}, {1}, {0}, {1}, {1.25}, {1.5}, {1.75}, {2}}
 	if diff := cmp.Diff(want, c.points); diff != "" {
 		t.Error(diff)
@@ -391,13 +408,14 @@ func TestAlongTheGradient(t *testing.T) {
 	if diff := cmp.Diff([]float64{4, 1}, floats(r.Segments, "step_length")); diff != "" {
 		t.Error(diff)
 	}
-	if r.Summary.Evaluations != 10 || r.Evaluated != 10 || !slices.ContainsFunc(r.Warnings, func(w analyze.Warning) bool { return w.Code == "along_gradient" }) {
+	if r.Summary.Evaluations != 10 || r.Evaluated != 10 ||
+		!slices.ContainsFunc(r.Warnings, func(w analyze.Warning) bool { return w.Code == "along_gradient" }) {
 		t.Errorf("%+v %v", r.Summary, r.Warnings)
 	}
 }
 
-// Choosing segments reads no vectors where the trajectory can leave them out, and
-// evaluating reads only the rows that are walked.
+// Selecting segments reads no vectors, and evaluating reads the vectors of the selected
+// rows only.
 func TestOnlyWalkedRowsAreRead(t *testing.T) {
 	m := &partial{Trajectory: positions(t, 5, -3, 2, -1, 0.5, 4)}
 	o := walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments("1-2"))}
@@ -422,7 +440,7 @@ func (p *partial) Read(i int, parts record.Parts) (record.Step, error) {
 	return p.Trajectory.Read(i, parts)
 }
 
-// Further measures see the same points and are kept and resumed with the loss.
+// Further measures get the same points as the loss, and are stored and resumed with it.
 func TestAlsoMeasures(t *testing.T) {
 	m := positions(t, 4, -2, 1)
 	store := memoryStore{}
@@ -450,8 +468,8 @@ func TestAlsoMeasures(t *testing.T) {
 	}
 }
 
-// A measure of its own for each segment sees all points of the segment, the
-// shared iterates for both, and is kept and resumed.
+// A measure of one segment gets all points of the segment, including iterates that another
+// segment shares, and is stored and resumed.
 func TestMeasureOfEachSegment(t *testing.T) {
 	m := positions(t, 4, -2, 1)
 	store, made := memoryStore{}, 0
@@ -481,7 +499,7 @@ func TestMeasureOfEachSegment(t *testing.T) {
 	}
 }
 
-// Segments never reach across inner iterates wrongly nor across missing steps.
+// A segment skips inner iterates and never crosses a missing step.
 func TestOnlyConsecutiveIteratesMakeSegments(t *testing.T) {
 	at := func(step int64, sub int32, x float32) record.Step {
 		return record.Step{Step: step, Substep: sub, Epoch: 1, BatchLoss: record.Some(1), Theta: []float32{x}}
@@ -515,12 +533,14 @@ func TestRecordedLossesAreCompared(t *testing.T) {
 		t.Errorf("%+v", r.Summary)
 	}
 	r = run(t, memory(t, rows(0.25)...), &counter{f: square}, walk.Options{})
-	if r.Summary.RecordedLossMaxAbsolute != record.Some(0.25) || r.Warnings[len(r.Warnings)-1].Code != "recorded_loss_differs" {
+	if r.Summary.RecordedLossMaxAbsolute != record.Some(0.25) ||
+		r.Warnings[len(r.Warnings)-1].Code != "recorded_loss_differs" {
 		t.Errorf("%+v %v", r.Summary, r.Warnings)
 	}
 }
 
-// Ripples of float32 rounding are barriers by definition, and said to be small.
+// Ripples of float32 rounding are barriers by definition, and a warning says that they are
+// small.
 func TestBarriersBelowFloat32AreCounted(t *testing.T) {
 	ripple := &counter{f: func(theta []float32) float64 {
 		if theta[0] != 0 && theta[0] != 1 {
@@ -547,7 +567,10 @@ func TestEpochTable(t *testing.T) {
 	}
 	r := run(t, memory(t, rows...), &counter{f: square}, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 9}})
 	var b strings.Builder
-	for _, name := range []string{"epoch", "segments", "floor_interior_ratio", "rises_ratio", "barriers", "height_end", "step_length"} {
+	for _, name := range []string{
+		"epoch", "segments", "floor_interior_ratio", "rises_ratio", "barriers", "height_end",
+		"step_length",
+	} {
 		c := r.Epochs.Column(name)
 		fmt.Fprintf(&b, "%s %s %s\n", name, c.Text(0), c.Text(1))
 	}
@@ -564,8 +587,7 @@ step_length 4.5 2
 	}
 }
 
-// Enough segments have intervals, and those of one epoch do not depend on what
-// else was walked.
+// An epoch with enough segments has intervals, which do not depend on the other epochs.
 func TestEpochIntervals(t *testing.T) {
 	var rows []record.Step
 	for k := range 41 {
@@ -577,14 +599,16 @@ func TestEpochIntervals(t *testing.T) {
 	}
 	m := memory(t, rows...)
 	both := run(t, m, &counter{f: square}, walk.Options{})
-	second := run(t, m, &counter{f: square}, walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments("epoch:2"))})
+	second := run(t, m, &counter{f: square},
+		walk.Options{Segments: must[analyze.Segments](t)(analyze.ParseSegments("epoch:2"))})
 	for i := range both.Epochs.Columns {
 		c := &both.Epochs.Columns[i]
 		if got, want := second.Epochs.Column(c.Name).Text(0), c.Text(1); got != want {
-			t.Errorf("%s is %s alone and %s beside another epoch", c.Name, got, want)
+			t.Errorf("%s is %s alone and %s with another epoch", c.Name, got, want)
 		}
 	}
-	low, mean, high := floats(both.Epochs, "floor_position_low")[0], floats(both.Epochs, "floor_position")[0], floats(both.Epochs, "floor_position_high")[0]
+	low, mean, high := floats(both.Epochs, "floor_position_low")[0], floats(both.Epochs,
+		"floor_position")[0], floats(both.Epochs, "floor_position_high")[0]
 	if !(0.5 < low && low < mean && mean < high && high < 0.6) {
 		t.Errorf("mean s* %v in %v to %v", mean, low, high)
 	}
@@ -620,19 +644,64 @@ func TestErrors(t *testing.T) {
 		o    walk.Options
 		want string
 	}{
-		{"bad alphas", m, nil, walk.Options{Alphas: analyze.Range{Min: 1, Max: 0, N: 5}}, "walk: alphas: range 1:0:5: min is 1 and max is 0; min must be less than max"},
-		{"direction", m, nil, walk.Options{Direction: "up"}, `walk: direction is "up"; allowed are "update" and "gradient"`},
-		{"measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "loss", Loss: failing}}}, `walk: measure "loss": its name must be snake_case and none of ["row" "step" "epoch" "alpha" "position" "loss"]`},
-		{"no measure", m, nil, walk.Options{Also: []walk.Measure{{Name: "test_loss"}}}, `walk: measure "test_loss" must have one thing to evaluate, for all segments or for each`},
-		{"measure fails", m, &counter{f: square}, walk.Options{Also: []walk.Measure{{Name: "test_loss", Loss: failing}}, Alphas: analyze.Range{Min: 0, Max: 1, N: 2}}, "walk: iterate 1: test_loss: the data are gone"},
-		{"tolerance", m, nil, walk.Options{BarrierTolerance: math.NaN()}, "walk: barrier tolerance is NaN; it must be finite and at least 0"},
-		{"outside", m, nil, walk.Options{Segments: segments}, `walk: segments "7-9": the recording has no such segment; its 2 segments are between steps 0 and 2, epochs 1 to 1`},
+		{
+			"bad alphas", m, nil,
+			walk.Options{Alphas: analyze.Range{Min: 1, Max: 0, N: 5}},
+			"walk: alphas: range 1:0:5: min is 1 and max is 0; min must be less than max",
+		},
+		{
+			"direction", m, nil,
+			walk.Options{Direction: "up"},
+			`walk: direction is "up"; allowed are "update" and "gradient"`,
+		},
+		{
+			"measure", m, nil,
+			walk.Options{Also: []walk.Measure{{Name: "loss", Loss: failing}}},
+			`walk: measure "loss": the name must be snake_case and different from ["row" "step" "epoch" "alpha" "position" "loss"]`,
+		},
+		{
+			"no measure", m, nil,
+			walk.Options{Also: []walk.Measure{{Name: "test_loss"}}},
+			`walk: measure "test_loss": it must have either Loss or At`,
+		},
+		{"measure fails", m, &counter{f: square}, walk.Options{Also: []walk.Measure{{
+			Name: "test_loss",
+			Loss: failing,
+		}}, Alphas: analyze.Range{Min: 0, Max: 1, N: 2}}, "walk: iterate 1: test_loss: the data are " +
+			"gone"},
+		{
+			"tolerance", m, nil,
+			walk.Options{BarrierTolerance: math.NaN()},
+			"walk: barrier tolerance is NaN; it must be finite and at least 0",
+		},
+		{
+			"outside", m, nil,
+			walk.Options{Segments: segments},
+			`walk: segments "7-9": the recording has no such segment; it has 2 segments between steps 0 and 2, epochs 1 to 1`,
+		},
 		{"no theta", scalars, nil, walk.Options{}, "walk: the run recorded no theta; a walk needs the iterates"},
-		{"no gradients", noGrad, nil, walk.Options{Direction: walk.Gradient}, `walk: the run recorded no gradients; direction "gradient" needs them, "update" does not`},
-		{"no gradient", m, nil, walk.Options{Direction: walk.Gradient}, "walk: row 0: gradient has 0 elements; the layout has 1"},
-		{"one iterate", positions(t, 1), nil, walk.Options{}, "walk: none of the 1 recorded iterates is followed by that of the next step; a walk needs consecutive steps"},
-		{"loss", m, failing, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 2}}, "walk: iterate 1: the data are gone"},
-		{"loss inside", positions(t, 3, 1), failing, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 3}}, "walk: segment 0 at alpha 0.5: the data are gone"},
+		{
+			"no gradients", noGrad, nil,
+			walk.Options{Direction: walk.Gradient},
+			`walk: the run recorded no gradients; direction "gradient" needs them, "update" does not`,
+		},
+		{
+			"no gradient", m, nil,
+			walk.Options{Direction: walk.Gradient},
+			"walk: row 0: gradient has 0 elements and the layout has 1; they must be equal",
+		},
+		{"one iterate", positions(t, 1), nil, walk.Options{}, "walk: no two of the 1 recorded iterates are of " +
+			"consecutive steps; a walk needs pairs of consecutive steps"},
+		{
+			"loss", m, failing,
+			walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 2}},
+			"walk: iterate 1: the data are gone",
+		},
+		{
+			"loss inside", positions(t, 3, 1), failing,
+			walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 3}},
+			"walk: segment 0 at alpha 0.5: the data are gone",
+		},
 	} {
 		_, err := walk.Run(context.Background(), c.m, c.loss, c.o)
 		if err == nil || err.Error() != c.want {

@@ -8,26 +8,26 @@ import (
 	"sgdwalk/record"
 )
 
-// states tells losses that take one the state of every point: at an iterate the one
-// that was recorded with it, between two iterates a mean of theirs, as in Xing et
-// al., who interpolate running statistics with the weights. Beyond the ends it stays
-// what it is there: a running variance that goes on on a straight line becomes
-// negative.
+// states sets the running statistics of normalization layers for every point. At an iterate
+// the loss gets the state that was recorded with the iterate. Between two iterates it gets
+// their interpolation, because Xing et al. interpolate running statistics with the weights.
+// Beyond an end it gets the state of that end, because an extrapolated running variance can
+// become negative.
 type states struct {
-	losses []analyze.Stateful // none: no loss takes a state
+	losses []analyze.Stateful // empty when no loss takes a state or none was recorded
 	run    record.Trajectory
 
-	from, to []float32 // of the segment
-	rows     map[int]bool
-	carried  int // iterates without a state of their own, which have the last one before
-	seen     struct {
-		row   int // the last one that was looked for
+	from, to    []float32    // of the loaded segment
+	carriedRows map[int]bool // rows without a recorded state, which get the last state before
+	last        struct {     // the last answer of stateOf
+		row   int
 		state []float32
 	}
 }
 
+// newStates asks every loss whether it takes a state.
 func newStates(run record.Trajectory, losses []analyze.Loss) *states {
-	s := &states{run: run, rows: make(map[int]bool)}
+	s := &states{run: run, carriedRows: make(map[int]bool)}
 	if !run.Header().Columns.State {
 		return s
 	}
@@ -39,26 +39,26 @@ func newStates(run record.Trajectory, losses []analyze.Loss) *states {
 	return s
 }
 
-// segment takes up the two ends; without a next iterate the state stays that of the
-// first.
-func (s *states) segment(row, next int) (err error) {
+// load reads the states of the two ends of a segment. Along the gradient there is no next
+// row, and the state of the first end holds for the whole segment.
+func (s *states) load(row, next int) (err error) {
 	if len(s.losses) == 0 {
 		return nil
 	}
-	if s.from, err = s.of(row); err != nil {
+	if s.from, err = s.stateOf(row); err != nil {
 		return err
 	}
 	if s.to = s.from; next > row {
-		s.to, err = s.of(next)
+		s.to, err = s.stateOf(next)
 	}
 	return err
 }
 
-// of returns the state of a row, or the last one that was recorded before it; nil
-// when there is none.
-func (s *states) of(row int) ([]float32, error) {
-	if s.seen.state != nil && s.seen.row == row {
-		return s.seen.state, nil
+// stateOf returns a copy of the state of a row or, when the row has none, of the last row
+// before that has one. It returns nil when no such row exists.
+func (s *states) stateOf(row int) ([]float32, error) {
+	if s.last.state != nil && s.last.row == row {
+		return s.last.state, nil
 	}
 	for i := row; i >= 0; i-- {
 		state, err := record.StateOf(s.run, i)
@@ -68,18 +68,17 @@ func (s *states) of(row int) ([]float32, error) {
 		if state == nil {
 			continue
 		}
-		if i < row && !s.rows[row] {
-			s.rows[row] = true
-			s.carried++
+		if i < row {
+			s.carriedRows[row] = true
 		}
-		s.seen.row, s.seen.state = row, slices.Clone(state)
-		return s.seen.state, nil
+		s.last.row, s.last.state = row, slices.Clone(state)
+		return s.last.state, nil
 	}
 	return nil, nil
 }
 
-// at sets the state for a point of the segment.
-func (s *states) at(alpha float64) {
+// setAlpha sets the state for the point at alpha of the loaded segment.
+func (s *states) setAlpha(alpha float64) {
 	if len(s.losses) == 0 {
 		return
 	}
@@ -89,7 +88,7 @@ func (s *states) at(alpha float64) {
 	case alpha >= 1:
 		state = s.to
 	default:
-		state = make([]float32, len(s.from)) // the loss keeps it
+		state = make([]float32, len(s.from)) // a new slice, because the loss keeps it
 		for i, v := range s.from {
 			state[i] = between(v, s.to[i], alpha)
 		}
@@ -99,9 +98,9 @@ func (s *states) at(alpha float64) {
 	}
 }
 
-// between returns the value of a state element at alpha, 0 < alpha < 1. An element
-// that both ends share stays as it is. An element that is not finite at one end has
-// no mean (0 times infinity is NaN) and takes the value of the nearer end.
+// between interpolates one element of the state at alpha, 0 < alpha < 1. An element with
+// the same value at both ends keeps its bits. An element that is not finite at one end
+// cannot be interpolated (0 times infinity is NaN) and takes the value of the nearer end.
 func between(from, to float32, alpha float64) float32 {
 	a, b := float64(from), float64(to)
 	switch finite := a-a == 0 && b-b == 0; {
@@ -113,25 +112,23 @@ func between(from, to float32, alpha float64) float32 {
 	return float32(a + float64(alpha*(b-a)))
 }
 
-// end gives the losses their own state back.
-func (s *states) end() {
+// restore resets the losses to their own state.
+func (s *states) restore() {
 	for _, l := range s.losses {
 		l.SetState(nil)
 	}
 }
 
-// warnings say where the state of a point came from.
-func (s *states) warnings(h *record.Header) []analyze.Warning {
-	if len(h.State) == 0 {
-		return nil
-	}
-	text := "the model has running statistics; they are no parameters and are not interpolated: the policy of the loss decides what they are between iterates"
+// warn adds warnings about the running statistics at the evaluated points.
+func (s *states) warn(w *analyze.Warnings, h *record.Header) {
+	text := "the model has running statistics, which are not parameters and are not interpolated: the policy of the " +
+		"loss decides their values between iterates"
 	if len(s.losses) > 0 {
-		text = "the model has running statistics: an iterate is evaluated with those that were recorded with it, a point between two iterates with those of both, interpolated as theta is"
+		text = "the model has running statistics: an iterate is evaluated with the statistics that were recorded " +
+			"with " +
+			"it, and a point between two iterates with those of both, interpolated as theta is"
 	}
-	out := []analyze.Warning{{Code: "normalization_state", Text: text}}
-	if s.carried > 0 {
-		out = append(out, analyze.Warning{Code: "state_carried", Text: fmt.Sprintf("%d iterates were recorded without their running statistics and are evaluated with the last ones before", s.carried)})
-	}
-	return out
+	w.Add(len(h.State) > 0, "normalization_state", "%s", text)
+	w.Add(len(s.carriedRows) > 0, "state_carried", "%d iterates were recorded without running statistics and are "+
+		"evaluated with the last statistics before them", len(s.carriedRows))
 }

@@ -13,7 +13,7 @@ import (
 	"sgdwalk/record"
 )
 
-// stateful is a loss that is theta plus a hundred times the state.
+// stateful is a loss: theta plus a hundred times the state.
 type stateful struct{ own, state []float32 }
 
 func (s *stateful) SetState(state []float32) bool {
@@ -29,10 +29,10 @@ func (s *stateful) Loss(_ context.Context, theta []float32) (float64, error) {
 	return float64(theta[0]) + 100*float64(state[0]), nil
 }
 
-// ahead evaluates every point when it is told of it: the state must be there then.
+// ahead evaluates every point when it is announced, so the state must be set by then.
 type ahead struct {
 	stateful
-	told []float64
+	announced []float64
 }
 
 func (a *ahead) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
@@ -43,16 +43,19 @@ func (a *ahead) Ahead(ctx context.Context, n int, point func(i int, dst []float3
 		if err != nil {
 			return err
 		}
-		a.told = append(a.told, v)
+		a.announced = append(a.announced, v)
 	}
 	return nil
 }
 
-// Every point has the statistics of its iterates: recorded ones at the iterates, a
-// mean of two between them, those of the nearer end beyond.
+// An iterate gets its recorded statistics, a point between two iterates gets their
+// interpolation, and a point beyond gets the statistics of the nearer end.
 func TestState(t *testing.T) {
 	h := header(1)
-	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{Name: "mean", Kind: record.RunningMean, Shape: []int{1}}), true, false
+	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{
+		Name: "mean", Kind: record.RunningMean,
+		Shape: []int{1},
+	}), true, false
 	rows := []record.Step{
 		{Step: 0, Theta: []float32{0}, State: []float32{1}},
 		{Step: 1, Theta: []float32{4}, State: []float32{3}},
@@ -80,7 +83,10 @@ func TestState(t *testing.T) {
 	alphas := analyze.Range{Min: -0.5, Max: 1.5, N: 5}
 	theta := []float64{-2, 0, 2, 4, 6, 5, 4, 3, 2, 1, -1, 2, 5, 8, 11}
 	loss := &ahead{stateful: stateful{own: []float32{10}}}
-	r := run(t, record1(h), loss, walk.Options{Alphas: alphas, Also: []walk.Measure{{Name: "other", Loss: &stateful{own: []float32{10}}}}})
+	r := run(t, record1(h), loss, walk.Options{Alphas: alphas, Also: []walk.Measure{{
+		Name: "other",
+		Loss: &stateful{own: []float32{10}},
+	}}})
 	for column, state := range map[string][]float64{
 		"loss":  {1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 7, 7},
 		"other": {1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 7, 7},
@@ -91,16 +97,17 @@ func TestState(t *testing.T) {
 			}
 		}
 	}
-	if want := []float64{98, 202, 306, 305, 303, 301, 299, 505, 711}; !slices.Equal(loss.told, want) {
-		t.Errorf("ahead it is told of %v; want %v", loss.told, want)
+	if want := []float64{98, 202, 306, 305, 303, 301, 299, 505, 711}; !slices.Equal(loss.announced, want) {
+		t.Errorf("announced losses are %v; want %v", loss.announced, want)
 	}
-	if text := fmt.Sprint(r.Warnings); !strings.Contains(text, "state_carried 1 iterates") || !strings.Contains(text, "interpolated as theta is") {
+	if text := fmt.Sprint(r.Warnings); !strings.Contains(text, "state_carried 1 iterates") ||
+		!strings.Contains(text, "interpolated as theta is") {
 		t.Errorf("warnings are %v", text)
 	}
 	if loss.state != nil {
 		t.Errorf("afterwards the loss still has the state %v", loss.state)
 	}
-	// Without recorded statistics it has those of its own.
+	// Without recorded statistics the loss keeps its own.
 	h.Columns.State = false
 	r = run(t, record1(h), loss, walk.Options{Alphas: alphas})
 	for i, v := range r.Losses.Column("loss").Floats {
@@ -122,18 +129,24 @@ func (s *seen) SetState(state []float32) bool {
 
 func (s *seen) Loss(context.Context, []float32) (float64, error) { return 1, nil }
 
-// Infinite elements, such as those of a mask, and elements that both ends share are
-// not interpolated.
+// Infinite elements, such as the elements of a mask, and elements that are equal at both
+// ends are not interpolated.
 func TestStateThatIsNotInterpolated(t *testing.T) {
 	inf := float32(math.Inf(1))
 	h := header(1)
-	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{Name: "mask", Kind: record.Other, Shape: []int{5}}), true, false
+	h.State, h.Columns.State, h.Columns.Grad = record.Pack(record.Tensor{
+		Name: "mask", Kind: record.Other,
+		Shape: []int{5},
+	}), true, false
 	m, err := record.NewMemory(h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, state := range [][]float32{{-inf, 0.1, inf, 1, -inf}, {-inf, 0.1, -inf, inf, 2}} {
-		if err := m.Append(&record.Step{Step: int64(i), Epoch: 1, Theta: []float32{float32(i)}, State: state}); err != nil {
+		if err := m.Append(&record.Step{
+			Step: int64(i), Epoch: 1, Theta: []float32{float32(i)},
+			State: state,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,29 +9,30 @@ import (
 	"sgdwalk/analyze/job"
 )
 
-// kind says what a unit of a segment evaluates. Every further measure that the segment has
-// of its own is one more kind, from ownKind on, and a product comes after them.
+// kind is what a unit of a segment evaluates. Every measure of perSegment is a further kind,
+// starting at segmentMeasureKind. The last kind is the product with the Hessian.
 type kind int
 
 const (
 	startKind  kind = iota // the iterate at alpha 0
-	insideKind             // the points that belong to the segment alone
+	insideKind             // the points that no other segment shares
 	endKind                // the iterate at alpha 1
-	ownKind
+	segmentMeasureKind
 )
 
 // kinds is the number of kinds.
-func (w *walker) kinds() int { return int(ownKind) + len(w.own) + 1 }
+func (w *evaluator) kinds() int { return int(segmentMeasureKind) + len(w.perSegment) + 1 }
 
-func (w *walker) productKind() kind { return ownKind + kind(len(w.own)) }
+func (w *evaluator) productKind() kind { return segmentMeasureKind + kind(len(w.perSegment)) }
 
-// of returns the place of a unit's segment and what the unit evaluates.
-func (w *walker) of(u job.Unit) (segment int, k kind) {
+// locate returns the index of the segment of a unit and what the unit evaluates.
+func (w *evaluator) locate(u job.Unit) (segment int, k kind) {
 	return u.Index / w.kinds(), kind(u.Index % w.kinds())
 }
 
-// unit returns a unit of a segment.
-func (w *walker) unit(i int, k kind) job.Unit {
+// unit returns the unit of kind k of segment i. Its name depends on the step, not on the
+// selection, so a store stays valid when the selection changes.
+func (w *evaluator) unit(i int, k kind) job.Unit {
 	step := w.segments[i].Step.Step
 	u := job.Unit{Index: i*w.kinds() + int(k)}
 	name := "segment"
@@ -49,20 +50,20 @@ func (w *walker) unit(i int, k kind) job.Unit {
 		u.Name = fmt.Sprintf("%s %d product", name, step)
 		return u
 	default:
-		name, u.Points = w.own[k-ownKind].Name, len(w.grid.alphas)
+		name, u.Points = w.perSegment[k-segmentMeasureKind].Name, len(w.grid.alphas)
 	}
 	u.Name = name + " " + strconv.FormatInt(step, 10)
 	return u
 }
 
-// follows reports whether the segment begins at the iterate that ends the one before.
-func (w *walker) follows(i int) bool {
+// follows reports whether segment i begins at the iterate where segment i-1 ends.
+func (w *evaluator) follows(i int) bool {
 	return w.opts.Direction == Update && i > 0 && w.segments[i-1].next == w.segments[i].row
 }
 
-// kindsOf returns what has to be evaluated for the segment: its own units and, first, the
-// unit of its start, which it may share with the segment before.
-func (w *walker) kindsOf() []kind {
+// kindsOf returns the kinds of units that every segment needs. The first is its start, which
+// may be the end of the segment before.
+func (w *evaluator) kindsOf() []kind {
 	kinds := []kind{startKind}
 	if len(w.inside) > 0 {
 		kinds = append(kinds, insideKind)
@@ -70,14 +71,15 @@ func (w *walker) kindsOf() []kind {
 	if w.opts.Direction == Update {
 		kinds = append(kinds, endKind)
 	}
-	for m := range w.own {
-		kinds = append(kinds, ownKind+kind(m))
+	for m := range w.perSegment {
+		kinds = append(kinds, segmentMeasureKind+kind(m))
 	}
 	return kinds
 }
 
-// Units returns the units segment by segment.
-func (w *walker) Units() []job.Unit {
+// Units returns the units, segment by segment. Products are not among them, because only
+// the losses show which segments need one.
+func (w *evaluator) Units() []job.Unit {
 	var units []job.Unit
 	for i := range w.segments {
 		for _, k := range w.kindsOf() {
@@ -89,9 +91,9 @@ func (w *walker) Units() []job.Unit {
 	return units
 }
 
-// Fits reports whether there are as many values as the unit has.
-func (w *walker) Fits(u job.Unit, values []float64) bool {
-	switch _, k := w.of(u); k {
+// Fits reports whether the number of values is that of the unit.
+func (w *evaluator) Fits(u job.Unit, values []float64) bool {
+	switch _, k := w.locate(u); k {
 	case startKind, endKind:
 		return len(values) == w.width()
 	case insideKind:
@@ -103,46 +105,47 @@ func (w *walker) Fits(u job.Unit, values []float64) bool {
 	}
 }
 
-// collector puts the units of segments together, in order.
+// collector assembles segments from the values of their units, which arrive in the order
+// of Units.
 type collector struct {
-	*walker
+	*evaluator
 	values  job.Values
 	builder *builder
 
-	at   int // segment of the units that come
-	have map[kind][]float64
+	segment  int                // that the next units belong to
+	finished map[kind][]float64 // values of the finished units of that segment
 }
 
-// take receives the values of the next unit.
+// take receives the values of the next unit and copies them.
 func (c *collector) take(ctx context.Context, u job.Unit, values []float64) error {
-	i, k := c.of(u)
-	if c.have == nil || i != c.at {
+	i, k := c.locate(u)
+	if c.finished == nil || i != c.segment {
 		c.begin(i)
 	}
-	c.have[k] = slices.Clone(values)
+	c.finished[k] = slices.Clone(values)
 	if k == startKind || k == endKind {
-		c.compare(i, k, values)
+		c.compareRecorded(i, k, values)
 	}
-	if len(c.have) < len(c.kindsOf()) {
+	if len(c.finished) < len(c.kindsOf()) {
 		return nil
 	}
 	return c.complete(ctx, i)
 }
 
-// begin prepares for the units of a segment.
+// begin starts segment i. It takes over the values of a shared iterate.
 func (c *collector) begin(i int) {
 	var start []float64
-	if c.have != nil && i == c.at+1 && c.follows(i) {
-		start = c.have[endKind]
+	if c.finished != nil && i == c.segment+1 && c.follows(i) {
+		start = c.finished[endKind]
 	}
-	c.at, c.have = i, make(map[kind][]float64)
+	c.segment, c.finished = i, make(map[kind][]float64)
 	if start != nil {
-		c.have[startKind] = start
+		c.finished[startKind] = start
 	}
 }
 
-// compare compares the loss at an iterate with the one that the run recorded.
-func (c *collector) compare(i int, k kind, values []float64) {
+// compareRecorded compares the loss at an iterate with the loss that the run recorded.
+func (c *collector) compareRecorded(i int, k kind, values []float64) {
 	s := &c.segments[i]
 	recorded := s.FullLoss
 	if k == endKind {
@@ -154,7 +157,7 @@ func (c *collector) compare(i int, k kind, values []float64) {
 	}
 }
 
-// complete adds a segment that has all its units to the tables.
+// complete measures a segment whose units are finished and adds it to the tables.
 func (c *collector) complete(ctx context.Context, i int) error {
 	s := &c.segments[i]
 	if err := c.load(i); err != nil {
@@ -163,22 +166,22 @@ func (c *collector) complete(ctx context.Context, i int) error {
 	samples, losses := make([]sample, len(c.grid.alphas)), make([]float64, len(c.grid.alphas))
 	n := c.width()
 	for j, at := range c.inside {
-		samples[at] = c.have[insideKind][j*n : (j+1)*n]
+		samples[at] = c.finished[insideKind][j*n : (j+1)*n]
 	}
-	samples[c.grid.zero] = c.have[startKind]
-	if end, ok := c.have[endKind]; ok {
+	samples[c.grid.zero] = c.finished[startKind]
+	if end, ok := c.finished[endKind]; ok {
 		samples[c.grid.one] = end
 	}
 	for j := range samples {
 		losses[j] = samples[j][0]
 		samples[j] = slices.Clone(samples[j])
-		for m := range c.own {
-			samples[j] = append(samples[j], c.have[ownKind+kind(m)][j])
+		for m := range c.perSegment {
+			samples[j] = append(samples[j], c.finished[segmentMeasureKind+kind(m)][j])
 		}
 	}
 	f := c.grid.measure(losses)
 	c.grid.resolve(&f, losses, c.length)
-	if err := c.products.complete(ctx, c.values, i, &f); err != nil {
+	if err := c.hessian.complete(ctx, c.values, i, &f); err != nil {
 		return err
 	}
 	c.builder.add(s, c.length, f)

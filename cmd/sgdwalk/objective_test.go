@@ -188,7 +188,8 @@ func TestObjectiveOfShortSteps(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"walk", "--segments", "0-2", "--out", out}, args, []string{dir})...)
 		got := string(must(os.ReadFile(filepath.Join(out, "segments.csv"))))
-		if strings.Count(got, ",hessian,") != 3 || !strings.Contains(stdout, "of 3 of 3 steps the sampled losses do not tell the curvature") || !strings.Contains(stdout, "Of 3 of them it is d'Hd") {
+		if strings.Count(got, ",hessian,") != 3 || !strings.Contains(stdout, "losses of 3 of 3 steps do not determine the curvature") ||
+			!strings.Contains(stdout, "For 3 of these steps the curvature is d'Hd") {
 			t.Errorf("%v: %s%s", args, got, stdout)
 		}
 		if i > 0 && got != want {
