@@ -24,7 +24,10 @@ func TestDescribeCountsWhatItLeavesOut(t *testing.T) {
 	if diff := cmp.Diff(want, analyze.Describe(&c), near); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(analyze.Distribution{Absent: 1}, analyze.Describe(&record.Column{Floats: []float64{3}, Valid: []bool{false}})); diff != "" {
+	if diff := cmp.Diff(analyze.Distribution{Absent: 1}, analyze.Describe(&record.Column{
+		Floats: []float64{3},
+		Valid:  []bool{false},
+	})); diff != "" {
 		t.Error(diff)
 	}
 	one := analyze.Describe(&record.Column{Floats: []float64{3}})

@@ -15,5 +15,6 @@ type Planar interface {
 	// at the point (a[i], b[i]); all slices have one length. The bits of a value
 	// depend on its point alone. Losses agree with those of Loss to 1e-6, relatively.
 	// batch is how many points at a time are evaluated best.
-	OnPlane(origin, u, v []float32) (batch int, evaluate func(ctx context.Context, a, b, loss, accuracy []float64) error, err error)
+	OnPlane(origin, u, v []float32) (batch int, evaluate func(ctx context.Context, a, b, loss,
+		accuracy []float64) error, err error)
 }

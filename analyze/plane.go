@@ -37,7 +37,8 @@ func NewPlane(origin, u, v []float32) (Plane, error) {
 	p.uu, p.uv, p.vv = dot(u, u), dot(u, v), dot(v, v)
 	cos := p.uv / math.Sqrt(p.uu) / math.Sqrt(p.vv)
 	if 1-cos*cos < minSine2 {
-		return Plane{}, fmt.Errorf("analyze: plane: the two directions are parallel (cosine %.12g); they must span a plane", cos)
+		return Plane{}, fmt.Errorf("analyze: plane: the two directions are parallel (cosine %.12g); they must span a "+
+			"plane", cos)
 	}
 	return p, nil
 }
@@ -50,7 +51,8 @@ func PlaneThrough(a, b, c []float32) (Plane, error) {
 	directions := [2][]float32{}
 	for i, q := range [][]float32{b, c} {
 		if len(q) != len(a) {
-			return Plane{}, fmt.Errorf("analyze: plane: point %d has %d elements, the first one has %d; they must be equal", i+2, len(q), len(a))
+			return Plane{}, fmt.Errorf("analyze: plane: point %d has %d elements, the first one has %d; they must be "+
+				"equal", i+2, len(q), len(a))
 		}
 		directions[i] = make([]float32, len(a))
 		for j := range a {
@@ -67,7 +69,8 @@ func checkDirection(name string, origin, d []float32) error {
 	case len(origin) == 0:
 		return fmt.Errorf("analyze: plane: the origin has no elements; it must have one for every parameter")
 	case len(d) != len(origin):
-		return fmt.Errorf("analyze: plane: the %s has %d elements, the origin has %d; they must be equal", name, len(d), len(origin))
+		return fmt.Errorf("analyze: plane: the %s has %d elements, the origin has %d; they must be equal", name,
+			len(d), len(origin))
 	}
 	if i := notFinite(origin); i >= 0 {
 		return fmt.Errorf("analyze: plane: element %d of the origin is %v; it must be finite", i, origin[i])

@@ -176,10 +176,12 @@ func TestPlaneThrough(t *testing.T) {
 	if _, err := PlaneThrough(points[0], points[1], middle); err == nil || !strings.Contains(err.Error(), "parallel") {
 		t.Errorf("three points on a line: %v", err)
 	}
-	if _, err := PlaneThrough(points[0], points[1], middle[1:]); err == nil || !strings.Contains(err.Error(), "point 3 has 39 elements") {
+	if _, err := PlaneThrough(points[0], points[1], middle[1:]); err == nil ||
+		!strings.Contains(err.Error(), "point 3 has 39 elements") {
 		t.Errorf("points of different lengths: %v", err)
 	}
-	if _, err := PlaneThrough(points[0], points[0], middle); err == nil || !strings.Contains(err.Error(), "first direction is zero") {
+	if _, err := PlaneThrough(points[0], points[0], middle); err == nil ||
+		!strings.Contains(err.Error(), "first direction is zero") {
 		t.Errorf("a point twice: %v", err)
 	}
 }

@@ -34,7 +34,8 @@ func ParseRange(text string) (Range, error) {
 		return Range{}, fmt.Errorf("analyze: range %q: max is %q; it must be a finite number", text, parts[1])
 	}
 	if r.N, err = strconv.Atoi(parts[2]); err != nil {
-		return Range{}, fmt.Errorf("analyze: range %q: n is %q; it must be a whole number of 2 to %d", text, parts[2], MaxRangePoints)
+		return Range{}, fmt.Errorf("analyze: range %q: n is %q; it must be a whole number of 2 to %d", text, parts[2],
+			MaxRangePoints)
 	}
 	if err := r.Validate(); err != nil {
 		return Range{}, err
@@ -104,7 +105,8 @@ func (r Range) String() string {
 	if r.IsZero() {
 		return ""
 	}
-	return strconv.FormatFloat(r.Min, 'g', -1, 64) + ":" + strconv.FormatFloat(r.Max, 'g', -1, 64) + ":" + strconv.Itoa(r.N)
+	return strconv.FormatFloat(r.Min, 'g', -1, 64) + ":" + strconv.FormatFloat(r.Max, 'g', -1, 64) + ":" +
+		strconv.Itoa(r.N)
 }
 
 // MarshalText returns the text form.

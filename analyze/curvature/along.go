@@ -12,7 +12,7 @@ import (
 	"sgdwalk/record"
 )
 
-// AlongOptions of Along. The zero value looks at every row, which is seldom what
+// AlongOptions of Along. The zero value chooses every row, which is seldom what
 // one can afford: a row costs as much as a Compute, 40 to 120 products.
 type AlongOptions struct {
 	// Rows chooses the rows by step and epoch, for example "every:50" or "epoch:1";
@@ -33,9 +33,11 @@ type AlongOptions struct {
 func (o *AlongOptions) Validate() error {
 	switch {
 	case len(o.Each.Directions) > 0:
-		return fmt.Errorf("curvature: along a run, directions has %d vectors; there must be none: those of the run are taken", len(o.Each.Directions))
+		return fmt.Errorf("curvature: along a run, directions has %d vectors; leave it empty: Along uses the "+
+			"directions of the run", len(o.Each.Directions))
 	case o.Each.LearningRate != 0:
-		return fmt.Errorf("curvature: along a run, learning rate is %v; it must be 0: that of the row is taken", o.Each.LearningRate)
+		return fmt.Errorf("curvature: along a run, learning rate is %v; it must be 0: Along uses the learning rate "+
+			"of the row", o.Each.LearningRate)
 	}
 	return o.Each.Validate()
 }
@@ -91,7 +93,7 @@ func NewJob(t record.Trajectory, g analyze.Gradient, opts AlongOptions) (*Job, e
 	return &Job{w, t.Header()}, nil
 }
 
-// Along looks at the Hessian at the chosen rows of a run. Inner iterates of
+// Along computes the curvature at the chosen rows of a run. Inner iterates of
 // optimizers with inner loops are left out. A row where the gradient is not
 // finite is kept, without values, and counted. The vectors of two rows and two
 // sets of eigenvectors are held at a time.
@@ -116,7 +118,7 @@ func (w *walker) Units() []job.Unit {
 	return units
 }
 
-// Fits reports whether values are those of a row.
+// Fits reports whether values can belong to a row.
 func (w *walker) Fits(_ job.Unit, packed []float64) bool {
 	_, ok := unpack(packed)
 	return ok
@@ -182,10 +184,12 @@ func choose(t record.Trajectory, rows analyze.Segments) ([]place, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("curvature: all %d rows are inner iterates; at least one with substep 0 is needed", t.Len())
+		return nil, fmt.Errorf("curvature: all %d rows are inner iterates; at least one with substep 0 is needed",
+			t.Len())
 	}
 	if rule, ok := rows.Unmatched(all); ok {
-		return nil, fmt.Errorf("curvature: rows %q: the recording has no such row; it has steps %d to %d", rule, all[0].Step, all[len(all)-1].Step)
+		return nil, fmt.Errorf("curvature: rows %q: the recording has no such row; it has steps %d to %d", rule,
+			all[0].Step, all[len(all)-1].Step)
 	}
 	for i := range places {
 		p := &places[i]
@@ -232,7 +236,7 @@ type walker struct {
 
 // vectorsAt is the eigenvectors at a place.
 type vectorsAt struct {
-	place       int // index, -1 when there are none
+	place       int // index, -1 without any
 	top, bottom [][]float32
 	finite      bool
 }
@@ -344,7 +348,8 @@ func (w *walker) at(ctx context.Context, p *place, o Options) (*Result, error) {
 		o.Directions = append(o.Directions, Direction{Name: update, Vector: d, Walk: true})
 	}
 	if w.opts.Preconditioner != nil && o.Edge.Preconditioned {
-		if o.Preconditioner, o.PreconditionerAbsent, err = w.opts.Preconditioner.Preconditioner(ctx, p.row); err != nil {
+		if o.Preconditioner, o.PreconditionerAbsent, err = w.opts.Preconditioner.Preconditioner(ctx,
+			p.row); err != nil {
 			return nil, err
 		}
 		w.absent = o.PreconditionerAbsent

@@ -98,8 +98,10 @@ func TestAlongQuadraticDescent(t *testing.T) {
 					top += g * g
 				}
 			}
-			if !near(shares.Floats[k], top/all, 1e-3) || !near(r.Table.Column("grad_dominant_share").Floats[k], top/all, 1e-3) {
-				t.Errorf("eta %v, row %d: shares %v, %v; want %v", eta, k, shares.Floats[k], r.Table.Column("grad_dominant_share").Floats[k], top/all)
+			if !near(shares.Floats[k], top/all, 1e-3) || !near(r.Table.Column("grad_dominant_share").Floats[k],
+				top/all, 1e-3) {
+				t.Errorf("eta %v, row %d: shares %v, %v; want %v", eta, k, shares.Floats[k],
+					r.Table.Column("grad_dominant_share").Floats[k], top/all)
 			}
 			change := r.Table.Column("loss_change").Floats[k]
 			parts := r.Table.Column("loss_change_dominant").Floats[k] + r.Table.Column("loss_change_bulk").Floats[k]
@@ -108,7 +110,8 @@ func TestAlongQuadraticDescent(t *testing.T) {
 			}
 		}
 		if r.Table.Column("update_dominant_share").Valid[6] || !near(etas.Floats[6], 10*eta, 1e-3) {
-			t.Errorf("the last row has no update, and the learning rate of the last update: eta lambda %v", etas.Floats[6])
+			t.Errorf("the last row has no update, and the learning rate of the last update: eta lambda %v",
+				etas.Floats[6])
 		}
 		overlap := r.Table.Column("overlap")
 		if overlap.Valid[0] || !near(overlap.Floats[1], 1, 1e-3) {
@@ -123,7 +126,8 @@ func TestAlongQuadraticDescent(t *testing.T) {
 func ExampleAlong() {
 	q := quadratic{diagonal: []float64{8, 2, -1}}
 	run := descent(panics{}, q, []float32{1, 1, 1}, sgd(0.2), 2)
-	r, err := curvature.Along(context.Background(), run, q, curvature.AlongOptions{Each: curvature.Options{Edge: curvature.Edge{Threshold: 2}}})
+	r, err := curvature.Along(context.Background(), run, q,
+		curvature.AlongOptions{Each: curvature.Options{Edge: curvature.Edge{Threshold: 2}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -194,7 +198,8 @@ func TestAlongSelection(t *testing.T) {
 		"directions has 1":     {Each: curvature.Options{Directions: make([]curvature.Direction, 1)}},
 		"top is -3":            {Each: curvature.Options{Top: -3}},
 	} {
-		if _, err := curvature.Along(context.Background(), m, q, o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := curvature.Along(context.Background(), m, q, o); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
@@ -229,17 +234,22 @@ func TestAlongKeepsRowsThatAreNotFinite(t *testing.T) {
 }
 
 func TestAlongNeedsTheta(t *testing.T) {
-	m, err := record.NewMemory(&record.Header{Format: 1, DType: "float32", Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{3}})})
+	m, err := record.NewMemory(&record.Header{Format: 1, DType: "float32", Layout: record.Pack(record.Tensor{
+		Name: "w",
+		Kind: record.Weight, Shape: []int{3},
+	})})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := curvature.Along(context.Background(), m, quadratic{}, curvature.AlongOptions{}); err == nil || !strings.Contains(err.Error(), "no rows") {
+	if _, err := curvature.Along(context.Background(), m, quadratic{}, curvature.AlongOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "no rows") {
 		t.Errorf("empty: %v", err)
 	}
 	if err := m.Append(&record.Step{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := curvature.Along(context.Background(), m, quadratic{}, curvature.AlongOptions{}); err == nil || !strings.Contains(err.Error(), "recorded no theta") {
+	if _, err := curvature.Along(context.Background(), m, quadratic{}, curvature.AlongOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "recorded no theta") {
 		t.Errorf("without theta: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"sgdwalk/record"
 )
 
-// Compute looks at the Hessian at theta. It borrows theta, of length P >= 1, and
+// Compute computes the curvature at theta. It borrows theta, of length P >= 1, and
 // changes neither it nor anything else. The result depends on theta, the
 // gradient and the options only.
 //
@@ -28,12 +28,14 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 	}
 	for _, d := range opts.Directions {
 		if len(d.Vector) != len(theta) {
-			return nil, fmt.Errorf("curvature: direction %q has %d elements, theta has %d; they must be equal", d.Name, len(d.Vector), len(theta))
+			return nil, fmt.Errorf("curvature: direction %q has %d elements, theta has %d; they must be equal", d.Name,
+				len(d.Vector), len(theta))
 		}
 	}
 	for i, v := range opts.Start {
 		if len(v) != len(theta) {
-			return nil, fmt.Errorf("curvature: start vector %d has %d elements, theta has %d; they must be equal", i, len(v), len(theta))
+			return nil, fmt.Errorf("curvature: start vector %d has %d elements, theta has %d; they must be equal", i,
+				len(v), len(theta))
 		}
 	}
 	capacity, err := opts.capacity(len(theta))
@@ -67,7 +69,8 @@ func Compute(ctx context.Context, theta []float32, g analyze.Gradient, opts Opti
 
 // budget is the most products that a computation makes.
 func (o *Options) budget() int {
-	n := powerSteps + len(relativeSteps) + o.MaxProducts + max(o.TraceSamples, 0) + max(o.DensityProbes, 0)*o.DensitySteps + 2
+	n := powerSteps + len(relativeSteps) + o.MaxProducts + max(o.TraceSamples, 0) + max(o.DensityProbes,
+		0)*o.DensitySteps + 2
 	n += len(checkedSteps) * (o.Top + max(o.Bottom, 0))
 	if o.Preconditioner != nil {
 		n += o.MaxProducts + len(checkedSteps)
@@ -89,7 +92,7 @@ type computation struct {
 func (c *computation) run() (*Result, error) {
 	r := &c.result
 	r.Gradient = make([]float32, len(c.theta))
-	// A copy: theta may be a view of a file that nobody must write to.
+	// A copy: theta may be a view of a file, which must not be changed.
 	loss, err := c.g.Gradient(c.ctx, slices.Clone(c.theta), r.Gradient)
 	if err != nil {
 		return nil, fmt.Errorf("curvature: gradient: %w", err)

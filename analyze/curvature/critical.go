@@ -24,10 +24,12 @@ const criticalSteps = 12
 // theta is the iterate, update the step that the optimizer took with the learning rate
 // eta, loss the loss at theta. The search doubles or halves the update until the loss
 // is enclosed and then bisects: about ten evaluations. The value is absent, with the
-// reason in words, when the update raises the loss however short it is, or never.
-func CriticalSharpness(ctx context.Context, g analyze.Loss, theta, update []float32, loss, eta float64) (sharpness record.Optional, absent string, err error) {
+// reason in words, if the update raises the loss at any length, or at none.
+func CriticalSharpness(ctx context.Context, g analyze.Loss, theta, update []float32, loss,
+	eta float64,
+) (sharpness record.Optional, absent string, err error) {
 	if !(eta > 0) {
-		return sharpness, "there is no learning rate", nil
+		return sharpness, "the learning rate is missing", nil
 	}
 	point := make([]float32, len(theta))
 	rises := func(share float64) (bool, error) {

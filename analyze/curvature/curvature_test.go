@@ -27,7 +27,10 @@ func compute(t fataler, theta []float32, g analyze.Gradient, o curvature.Options
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []*record.Table{&r.Eigenvalues, &r.Steps, &r.TraceSamples, &r.Spectrum, &r.Density, &r.Shares, &r.Overlaps} {
+	for _, table := range []*record.Table{
+		&r.Eigenvalues, &r.Steps, &r.TraceSamples, &r.Spectrum, &r.Density,
+		&r.Shares, &r.Overlaps,
+	} {
 		if err := table.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +68,8 @@ func TestQuadraticHasItsOwnEigenvalues(t *testing.T) {
 		r := compute(t, gaussian(300, 5), q, curvature.Options{Top: 3, Tolerance: 1e-4})
 		for i, want := range []float64{20, 11, 7} {
 			if p := r.Top[i]; !near(p.Value, want, 1e-4*20) || !p.Converged || p.Residual > 1e-4*20 {
-				t.Errorf("%s: eigenvalue %d is %v, residual %v, converged %v; want %v", name, i+1, p.Value, p.Residual, p.Converged, want)
+				t.Errorf("%s: eigenvalue %d is %v, residual %v, converged %v; want %v", name, i+1, p.Value, p.Residual,
+					p.Converged, want)
 			}
 		}
 		if p := r.Bottom[0]; !near(p.Value, -3, 1e-4*20) || !p.Converged {
@@ -123,7 +127,8 @@ func TestSmallNetworkAgreesWithDenseHessian(t *testing.T) {
 		t.Errorf("lambda_max is %v, relative error %v, converged %v", r.Top[0].Value, rel, r.Top[0].Converged)
 	}
 	if last := want[len(want)-1]; last >= 0 || !near(r.Bottom[0].Value, last, 1e-3*want[0]) {
-		t.Errorf("the smallest eigenvalue is %v; the dense Hessian, which is indefinite, has %v", r.Bottom[0].Value, last)
+		t.Errorf("the smallest eigenvalue is %v; the dense Hessian, which is indefinite, has %v", r.Bottom[0].Value,
+			last)
 	}
 	if !slices.Equal(theta, before) {
 		t.Error("theta was changed")
@@ -137,7 +142,10 @@ func TestSmallNetworkAgreesWithDenseHessian(t *testing.T) {
 // often as they occur, and the weights of a run add up to one.
 func TestDegenerateSpectrumIsFoundCompletely(t *testing.T) {
 	lambda := []float64{5, 5, 5, 1, 1, -2, -2, 0}
-	r := compute(t, gaussian(8, 1), quadratic{full: rotated(lambda, 9)}, curvature.Options{Top: 8, Bottom: 8, TraceSamples: -1})
+	r := compute(t, gaussian(8, 1), quadratic{full: rotated(lambda, 9)}, curvature.Options{
+		Top: 8, Bottom: 8,
+		TraceSamples: -1,
+	})
 	want := slices.Sorted(slices.Values(lambda))
 	if d := cmp.Diff(want, r.Summary.Bottom, cmpopts.EquateApprox(0, 1e-4)); d != "" {
 		t.Error(d)
@@ -154,7 +162,8 @@ func TestConstantAndZeroHessian(t *testing.T) {
 	for _, c := range []float64{0, 3} {
 		lambda := slices.Repeat([]float64{c}, 5)
 		r := compute(t, gaussian(5, 1), quadratic{diagonal: lambda}, curvature.Options{Top: 2})
-		if !near(r.Summary.LambdaMax.Value, c, 1e-4) || !near(r.Summary.Trace.Mean.Value, 5*c, 4*r.Summary.Trace.StandardError.Value+1e-3) {
+		if !near(r.Summary.LambdaMax.Value, c, 1e-4) || !near(r.Summary.Trace.Mean.Value, 5*c,
+			4*r.Summary.Trace.StandardError.Value+1e-3) {
 			t.Errorf("curvature %v everywhere: lambda_max %v, trace %v", c, r.Summary.LambdaMax, r.Summary.Trace.Mean)
 		}
 		if want := 1 - float64(r.Summary.Density.Eigenvalues)/5; !near(integral(r.Density), want, 1e-9) {
@@ -198,7 +207,10 @@ func TestDominantAndBulkParts(t *testing.T) {
 		y := x + float64(d[i])
 		return lambda[i] * (y*y - x*x) / 2
 	}
-	for name, want := range map[string]float64{"loss_change": change(0) + change(50), "loss_change_dominant": change(0), "loss_change_bulk": change(50)} {
+	for name, want := range map[string]float64{
+		"loss_change":          change(0) + change(50),
+		"loss_change_dominant": change(0), "loss_change_bulk": change(50),
+	} {
 		if got := r.Shares.Column(name).Floats[1]; !near(got, want, 0.02) {
 			t.Errorf("%s is %v; want %v", name, got, want)
 		}
@@ -213,7 +225,10 @@ func TestSameBitsForAnyNumberOfProcessors(t *testing.T) {
 	var results []*curvature.Result
 	for _, n := range []int{1, 4} {
 		before := runtime.GOMAXPROCS(n)
-		results = append(results, compute(t, s.start(), s, curvature.Options{Top: 2, MaxProducts: 60, DensityProbes: 2, DensitySteps: 10, Seed: 3}))
+		results = append(results, compute(t, s.start(), s, curvature.Options{
+			Top: 2, MaxProducts: 60, DensityProbes: 2,
+			DensitySteps: 10, Seed: 3,
+		}))
 		runtime.GOMAXPROCS(before)
 	}
 	if d := cmp.Diff(results[0], results[1], cmpopts.IgnoreUnexported(curvature.Result{})); d != "" {
@@ -301,7 +316,8 @@ func (w wall) Gradient(ctx context.Context, x, grad []float32) (float64, error) 
 
 func TestGradientThatIsNotFinite(t *testing.T) {
 	w := wall{quadratic{diagonal: []float64{1, 2, 3}}}
-	if _, err := curvature.Compute(context.Background(), []float32{0, 0, 2}, w, curvature.Options{}); !errors.Is(err, curvature.ErrNotFinite) {
+	if _, err := curvature.Compute(context.Background(), []float32{0, 0, 2}, w, curvature.Options{}); !errors.Is(err,
+		curvature.ErrNotFinite) {
 		t.Errorf("beyond the wall: %v", err)
 	}
 	// Near the wall only short steps stay on this side.
@@ -317,7 +333,8 @@ func TestGradientThatIsNotFinite(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := curvature.Compute(ctx, gaussian(5, 1), quadratic{diagonal: spread(5)}, curvature.Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := curvature.Compute(ctx, gaussian(5, 1), quadratic{diagonal: spread(5)},
+		curvature.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -340,7 +357,8 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		`direction "gradient"`:    {Directions: []curvature.Direction{{Name: "gradient"}}},
 		`direction "x" has 1 ele`: {Directions: []curvature.Direction{{Name: "x", Vector: []float32{1}}}},
 	} {
-		_, err := curvature.Compute(context.Background(), make([]float32, 3), quadratic{diagonal: make([]float64, 3)}, o)
+		_, err := curvature.Compute(context.Background(), make([]float32, 3), quadratic{diagonal: make([]float64, 3)},
+			o)
 		if err == nil || !strings.HasPrefix(err.Error(), "curvature: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
@@ -396,7 +414,10 @@ func TestBothSidesAtOnce(t *testing.T) {
 	if d := cmp.Diff(want.Summary, got.Summary, cmpopts.EquateNaNs()); d != "" {
 		t.Errorf("at the same time (-after each other):\n%s", d)
 	}
-	if !slices.EqualFunc(want.Top, got.Top, func(a, b curvature.Pair) bool { return a.Value == b.Value && slices.Equal(a.Vector, b.Vector) }) {
+	if !slices.EqualFunc(want.Top, got.Top, func(a, b curvature.Pair) bool {
+		return a.Value == b.Value &&
+			slices.Equal(a.Vector, b.Vector)
+	}) {
 		t.Error("the eigenvectors differ")
 	}
 }

@@ -14,7 +14,8 @@ import (
 // Density is the spectral density in numbers. The eigenvalues that were found have
 // the weight 1/P each; the rest, the bulk, is known as a smooth density.
 type Density struct {
-	Probes      int     `json:"probes"`      // random vectors that the bulk is the mean of; 0 when all eigenvalues are known
+	// random vectors that the bulk is the mean of; 0 when all eigenvalues are known
+	Probes      int     `json:"probes"`
 	Steps       int     `json:"steps"`       // Lanczos steps of a probe
 	Eigenvalues int     `json:"eigenvalues"` // eigenvalues with the weight 1/P each, taken out of the bulk
 	Broadening  float64 `json:"broadening"`  // standard deviation of the Gaussians of the bulk
@@ -96,7 +97,8 @@ func (p *products) advance(ctx context.Context, runs []*probe, found [][]float32
 		var w [][]float64
 		for _, r := range runs {
 			if !r.ended {
-				active, vectors, w = append(active, r), append(vectors, r.q[len(r.q)-1]), append(w, make([]float64, len(p.theta)))
+				active, vectors, w = append(active, r), append(vectors, r.q[len(r.q)-1]), append(w,
+					make([]float64, len(p.theta)))
 			}
 		}
 		if len(active) == 0 {
@@ -184,7 +186,10 @@ func (d *density) summarize(o *Options) Density {
 		}
 		moments[0], moments[1] = append(moments[0], rest*m[0]), append(moments[1], rest*m[1])
 	}
-	for i, to := range []struct{ value, err *record.Optional }{{&s.Trace, &s.TraceError}, {&s.FrobeniusSquared, &s.FrobeniusSquaredError}} {
+	for i, to := range []struct{ value, err *record.Optional }{{&s.Trace, &s.TraceError}, {
+		&s.FrobeniusSquared,
+		&s.FrobeniusSquaredError,
+	}} {
 		mean, e := meanAndError(moments[i])
 		*to.value, *to.err = record.Some(known[i]+mean), e
 	}
@@ -224,7 +229,8 @@ func (d *density) broaden(points int, sigma float64) (x, mean, low, high []float
 	// are 2/3 sigma apart at sigma = range / (2/3 (n-1) - 16).
 	sigma = max(sigma, (to-from)/(2.0/3*float64(points-1)-16))
 	from, to = from-8*sigma, to+8*sigma
-	x, mean, low, high = make([]float64, points), make([]float64, points), make([]float64, points), make([]float64, points)
+	x, mean, low, high = make([]float64, points), make([]float64, points), make([]float64, points), make([]float64,
+		points)
 	peak := d.bulkWeight() / (sigma * math.Sqrt(2*math.Pi))
 	values := make([]float64, len(d.probes))
 	for i := range x {
@@ -248,7 +254,8 @@ func (d *density) tables(o *Options) (spectrum, bulk record.Table, broadening fl
 	var run []int64
 	var node, weight []float64
 	for _, v := range d.eigenvalues {
-		part, run, node, weight = append(part, "eigenvalue"), append(run, -1), append(node, v), append(weight, 1/float64(d.parameters))
+		part, run, node, weight = append(part, "eigenvalue"), append(run, -1), append(node, v), append(weight,
+			1/float64(d.parameters))
 	}
 	for r, q := range d.probes {
 		for i, v := range q.nodes {
@@ -258,10 +265,16 @@ func (d *density) tables(o *Options) (spectrum, bulk record.Table, broadening fl
 	}
 	x, mean, low, high, sigma := d.broaden(o.DensityPoints, o.Broadening)
 	spectrum = record.Table{Columns: []record.Column{
-		column.Strings("part", part), column.Ints("run", run), {Name: "node", Floats: node}, {Name: "weight", Floats: weight},
+		column.Strings("part", part), column.Ints("run", run), {Name: "node", Floats: node}, {
+			Name:   "weight",
+			Floats: weight,
+		},
 	}}
 	bulk = record.Table{Columns: []record.Column{
-		{Name: "eigenvalue", Floats: x}, {Name: "density", Floats: mean}, {Name: "density_low", Floats: low}, {Name: "density_high", Floats: high},
+		{Name: "eigenvalue", Floats: x}, {Name: "density", Floats: mean}, {
+			Name:   "density_low",
+			Floats: low,
+		}, {Name: "density_high", Floats: high},
 	}}
 	return spectrum, bulk, sigma
 }

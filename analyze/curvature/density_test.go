@@ -23,7 +23,10 @@ func TestDensityHasTheRightWeightAndMoments(t *testing.T) {
 	for _, l := range lambda {
 		trace, square = trace+l, square+l*l
 	}
-	r := compute(t, gaussian(200, 1), exact{quadratic{full: rotated(lambda, 2)}}, curvature.Options{Top: 3, DensityProbes: 20, DensityPoints: 4001})
+	r := compute(t, gaussian(200, 1), exact{quadratic{full: rotated(lambda, 2)}}, curvature.Options{
+		Top:           3,
+		DensityProbes: 20, DensityPoints: 4001,
+	})
 	d := r.Summary.Density
 	if want := 1 - float64(d.Eigenvalues)/200; d.Eigenvalues != 4 || !near(integral(r.Density), want, 1e-9) {
 		t.Errorf("%d eigenvalues; the density integrates to %v, want %v", d.Eigenvalues, integral(r.Density), want)
@@ -52,7 +55,10 @@ func TestDensityHasTheRightWeightAndMoments(t *testing.T) {
 		{"trace", d.Trace, d.TraceError, trace, 4},
 		{"squared Frobenius norm", d.FrobeniusSquared, d.FrobeniusSquaredError, square, 4},
 		{"trace by Hutchinson", r.Summary.Trace.Mean, r.Summary.Trace.StandardError, trace, 4},
-		{"squared Frobenius norm by Hutchinson", r.Summary.Trace.FrobeniusSquared, r.Summary.Trace.FrobeniusSquaredError, square, 4},
+		{
+			"squared Frobenius norm by Hutchinson", r.Summary.Trace.FrobeniusSquared,
+			r.Summary.Trace.FrobeniusSquaredError, square, 4,
+		},
 	} {
 		if !near(m.got.Value, m.want, m.tolerance*m.err.Value+1e-5*square) || !(m.err.Value < 0.05*square) {
 			t.Errorf("%s is %v +- %v; it is %v", m.name, m.got.Value, m.err.Value, m.want)
@@ -68,11 +74,16 @@ func TestDensityHasTheRightWeightAndMoments(t *testing.T) {
 
 // A small matrix is known completely: its density is its eigenvalues, without probes.
 func TestDensityOfACompleteSpectrum(t *testing.T) {
-	r := compute(t, gaussian(40, 1), exact{quadratic{full: rotated(spread(40), 2)}}, curvature.Options{Top: 40, Bottom: -1})
-	if d := r.Summary.Density; !r.Summary.Complete || d.Eigenvalues != 40 || d.Probes != 0 || len(r.Density.Column("density").Floats) != 0 {
+	r := compute(t, gaussian(40, 1), exact{quadratic{full: rotated(spread(40), 2)}}, curvature.Options{
+		Top:    40,
+		Bottom: -1,
+	})
+	if d := r.Summary.Density; !r.Summary.Complete || d.Eigenvalues != 40 || d.Probes != 0 ||
+		len(r.Density.Column("density").Floats) != 0 {
 		t.Errorf("complete %v, %+v", r.Summary.Complete, d)
 	}
-	if tr := r.Summary.Trace; tr.Samples != 0 || tr.StandardError.Value != 0 || !near(tr.Mean.Value, r.Summary.Density.Trace.Value, 1e-4) {
+	if tr := r.Summary.Trace; tr.Samples != 0 || tr.StandardError.Value != 0 ||
+		!near(tr.Mean.Value, r.Summary.Density.Trace.Value, 1e-4) {
 		t.Errorf("trace %+v, of the eigenvalues %v", tr, r.Summary.Density.Trace)
 	}
 }

@@ -1,4 +1,4 @@
-// Package curvature looks at the Hessian of the loss at a point or along a
+// Package curvature computes the curvature of the loss at a point or along a
 // recorded run: its largest and smallest eigenvalues, its trace, its spectral
 // density, how the largest eigenvalue stands to the edge of stability of the
 // optimizer, and how much of the gradient and of the updates lies in the space
@@ -17,7 +17,7 @@
 //     the top eigenvectors (dominant) and the rest (bulk).
 //  5. [Along] does this at chosen rows of a run.
 //
-// The Hessian is that of the loss that is passed in: of its data, without weight
+// The Hessian belongs to the loss that the caller passes in: of its data, without weight
 // decay. "Top" means largest, "bottom" means smallest, with the sign.
 //
 // Of a loss with kinks (ReLU, max pooling) exact products are the derivative almost
@@ -25,7 +25,7 @@
 // the gradient does over the step, kinks included: [Pair].Residual then includes the
 // spread over half, one and two steps, and a warning says that products are differences.
 //
-// [EmpiricalFisher] looks at another matrix, the mean of g g' over recorded mini-batch
+// [EmpiricalFisher] computes another matrix, the mean of g g' over recorded mini-batch
 // gradients g. It evaluates no loss. This matrix is neither the Hessian nor the Fisher
 // matrix of single examples, and no edge of stability applies to it.
 //
@@ -34,7 +34,10 @@
 package curvature
 
 // Method says in one sentence how the numbers came about.
-const Method = "Hessian-vector products, exact or by central differences of full-data gradients as the summary says; with differences, the residual of an eigenvalue includes the spread over half, one and two steps; block Lanczos with full reorthogonalization; trace by Hutchinson's estimator outside the Lanczos basis; density by stochastic Lanczos quadrature outside the eigenvectors found."
+const Method = "Hessian-vector products, exact or by central differences of full-data gradients as the summary says; " +
+	"with differences, the residual of an eigenvalue includes the spread over half, one and two steps; block Lanczos " +
+	"with full reorthogonalization; trace by Hutchinson's estimator outside the Lanczos basis; density by stochastic " +
+	"Lanczos quadrature outside the eigenvectors found."
 
 // Citation is the BibTeX entries of the methods.
 const Citation = `@inproceedings{ghorbani2019hessian,

@@ -22,7 +22,8 @@ func Example() {
 	}
 	s := &r.Summary
 	fmt.Printf("top %.3f, bottom %.3f, trace %.3f\n", s.Top, s.Bottom, s.Trace.Mean.Value)
-	fmt.Printf("eta*lambda %.3f, edge of stability %v, above it: %v\n", s.Stability.EtaLambdaMax.Value, s.Stability.Threshold.Value, *s.Stability.AboveEdge)
+	fmt.Printf("eta*lambda %.3f, edge of stability %v, above it: %v\n", s.Stability.EtaLambdaMax.Value,
+		s.Stability.Threshold.Value, *s.Stability.AboveEdge)
 	fmt.Printf("share of the gradient in the top two directions: %.3f\n", s.GradDominantShare.Value)
 	// Output:
 	// top [8.000 2.000], bottom [-1.000], trace 9.000

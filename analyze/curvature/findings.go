@@ -61,7 +61,7 @@ func (s *RunSummary) Findings() []analyze.Finding {
 		analyze.Number(s.LambdaMax.Min), analyze.Number(s.LambdaMax.Max), analyze.Number(s.LambdaMax.Mean), analyze.Number(s.EtaLambdaMax.Max), analyze.Number(s.EtaLambdaMax.Mean))
 	addMethod(&f, s.ProductMethod)
 	if text := s.Stability.standing(); text != "" {
-		f.Add(analyze.Curvature, "at the last of them, step %d: %s", s.LastStep, text)
+		f.Add(analyze.Curvature, "at the last iterate, step %d: %s", s.LastStep, text)
 	}
 	if n := s.LanczosProducts; n.Count > 0 {
 		f.Add(analyze.Detail, "the eigenvalues of a step took %s products on average (%s to %s)",

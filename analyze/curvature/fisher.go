@@ -20,7 +20,9 @@ import (
 const FisherMatrix Matrix = "empirical-fisher"
 
 // FisherMethod describes the method of [EmpiricalFisher] in one sentence.
-const FisherMethod = "Empirical Fisher matrix (1/n) sum g_i g_i' of n recorded mini-batch gradients, not centered; its nonzero eigenvalues and its trace are those of the n x n Gram matrix (1/n) <g_i, g_j>, summed and decomposed in float64; each residual is from one more pass over the gradients with the eigenvector as float32."
+const FisherMethod = "Empirical Fisher matrix (1/n) sum g_i g_i' of n recorded mini-batch gradients, not centered; " +
+	"its nonzero eigenvalues and its trace are those of the n x n Gram matrix (1/n) <g_i, g_j>, summed and " +
+	"decomposed in float64; each residual is from one more pass over the gradients with the eigenvector as float32."
 
 // FisherCitation is the BibTeX entry on what an empirical Fisher matrix is and is not.
 const FisherCitation = `@inproceedings{kunstner2019limitations,
@@ -40,7 +42,7 @@ const (
 // gradients, or with gradients of only some parameters.
 var ErrNoGradients = errors.New("the recording does not have the gradients that the empirical Fisher matrix needs")
 
-// FisherOptions of EmpiricalFisher. The zero value looks at step 0 with the defaults
+// FisherOptions of EmpiricalFisher. The zero value chooses step 0 with the defaults
 // that the fields name.
 type FisherOptions struct {
 	// Step is the step around which gradients are taken; a negative number is the last
@@ -66,7 +68,8 @@ type FisherOptions struct {
 func (o *FisherOptions) Validate() error {
 	switch {
 	case o.Gradients != 0 && (o.Gradients < 2 || o.Gradients > maxGradients):
-		return fmt.Errorf("curvature: gradients is %d; it must be 2 to %d, or 0 for %d", o.Gradients, maxGradients, defaultGradients)
+		return fmt.Errorf("curvature: gradients is %d; it must be 2 to %d, or 0 for %d", o.Gradients, maxGradients,
+			defaultGradients)
 	case o.Top < 0:
 		return fmt.Errorf("curvature: top is %d; it must be at least 1, or 0 for %d", o.Top, defaultTop)
 	case o.MaxMemory < 0:
@@ -133,7 +136,7 @@ type FisherSummary struct {
 	// to the mean gradient. Independent gradients with mean 0 have 1/n on average. It is
 	// absent when the trace is 0.
 	MeanGradientShare record.Optional `json:"mean_gradient_share"`
-	Stability         Stability       `json:"stability"` // says why there is no edge of stability
+	Stability         Stability       `json:"stability"` // with the reason why it has no edge of stability
 }
 
 // EmpiricalFisher computes eigenvalues of F = (1/n) sum g_i g_i' from n recorded
@@ -189,7 +192,8 @@ func (f *fisher) choose() (int64, error) {
 		return 0, fmt.Errorf("curvature: %w: it has none (train --grad records them)", ErrNoGradients)
 	}
 	if h.CheckEvaluable() != nil {
-		return 0, fmt.Errorf("curvature: %w: the gradients were reduced by %q from %d parameters to %d", ErrNoGradients, h.Sketch.Spec, h.Sketch.Parameters, f.parameters)
+		return 0, fmt.Errorf("curvature: %w: the gradients were reduced by %q from %d parameters to %d",
+			ErrNoGradients, h.Sketch.Spec, h.Sketch.Parameters, f.parameters)
 	}
 	var all []place
 	at := -1
@@ -211,7 +215,8 @@ func (f *fisher) choose() (int64, error) {
 		return 0, fmt.Errorf("curvature: %w: it has no steps", ErrNoGradients)
 	}
 	if at < 0 {
-		return 0, fmt.Errorf("curvature: step %d is not in the recording, which has steps %d to %d", f.opts.Step, all[0].Step.Step, all[len(all)-1].Step.Step)
+		return 0, fmt.Errorf("curvature: step %d is not in the recording, which has steps %d to %d", f.opts.Step,
+			all[0].Step.Step, all[len(all)-1].Step.Step)
 	}
 	step := all[at].Step.Step
 	for before, after := at, at+1; len(f.places) < f.opts.Gradients && (before >= 0 || after < len(all)); {
@@ -232,7 +237,8 @@ func (f *fisher) choose() (int64, error) {
 		}
 	}
 	if len(f.places) < 2 {
-		return 0, fmt.Errorf("curvature: %w: it has %d, and at least 2 are necessary (train --grad records those of all steps)", ErrNoGradients, len(f.places))
+		return 0, fmt.Errorf("curvature: %w: it has %d, and at least 2 are necessary (train --grad records the gradients "+
+			"of all steps)", ErrNoGradients, len(f.places))
 	}
 	slices.SortFunc(f.places, func(a, b place) int { return a.row - b.row })
 	return step, nil
@@ -313,7 +319,10 @@ func (f *fisher) decompose() ([]Pair, error) {
 		for r := range some {
 			some[r] = Pair{Value: f.values[first+r], Converged: true, Vector: rounded(u[r], 1/norm(u[r]))}
 		}
-		products, err := f.combine(len(some), func(_, r int, g []float32) float64 { return dot32(g, some[r].Vector) / float64(n) })
+		products, err := f.combine(len(some), func(_, r int, g []float32) float64 {
+			return dot32(g,
+				some[r].Vector) / float64(n)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -380,7 +389,10 @@ func (f *fisher) result(step int64, pairs []Pair) (*Fisher, error) {
 			mean += v / float64(n)
 		}
 	}
-	s.Trace = Trace{Mean: record.Some(trace), StandardError: record.Some(0), FrobeniusSquared: record.Some(squares), FrobeniusSquaredError: record.Some(0)}
+	s.Trace = Trace{
+		Mean: record.Some(trace), StandardError: record.Some(0), FrobeniusSquared: record.Some(squares),
+		FrobeniusSquaredError: record.Some(0),
+	}
 	if trace > 0 {
 		s.MeanGradientShare = record.Some(max(0, mean) / trace)
 	}
@@ -418,7 +430,8 @@ func (f *fisher) table() record.Table {
 		lengths.Add(record.Some(math.Sqrt(float64(len(f.places)) * f.gram.At(i, i))))
 	}
 	return record.Table{Columns: []record.Column{
-		column.Ints("row", row), column.Ints("step", step), column.Ints("epoch", epoch), column.Ints("examples", examples), lengths.Column("norm"),
+		column.Ints("row", row), column.Ints("step", step), column.Ints("epoch", epoch), column.Ints("examples",
+			examples), lengths.Column("norm"),
 	}}
 }
 
@@ -427,16 +440,22 @@ func (f *fisher) warnings(s *FisherSummary) []analyze.Warning {
 	if s.ThetaMoved.Valid {
 		moved = fmt.Sprintf(", between which theta moves by %.3g", s.ThetaMoved.Value)
 	}
-	w := []analyze.Warning{{Code: "minibatch_fisher", Text: fmt.Sprintf("the matrix is the second moment of %d mini-batch gradients of %s, at different iterates from step %d to %d%s: it is not the Fisher matrix of single examples (the covariance of a mini-batch gradient is that of one example divided by the size of the mini-batch), and it is not a Hessian", s.Gradients, s.Batches(), s.FirstStep, s.LastStep, moved)}}
+	w := []analyze.Warning{{Code: "minibatch_fisher", Text: fmt.Sprintf("the matrix is the second moment of %d "+
+		"mini-batch gradients of %s, at different iterates from step %d to %d%s: it is not the Fisher matrix of "+
+		"single examples (the covariance of a mini-batch gradient is that of one example divided by the size of the "+
+		"mini-batch), and it is not a Hessian", s.Gradients, s.Batches(), s.FirstStep, s.LastStep, moved)}}
 	if s.Gradients < f.opts.Gradients {
-		w = append(w, analyze.Warning{Code: "gradients_missing", Text: fmt.Sprintf("%d gradients were requested; the recording has %d", f.opts.Gradients, s.Gradients)})
+		w = append(w, analyze.Warning{Code: "gradients_missing", Text: fmt.Sprintf("%d gradients were requested; the "+
+			"recording has %d", f.opts.Gradients, s.Gradients)})
 	}
 	if h := f.run.Header(); h.DType != record.Float32 || h.Sketch != nil {
 		kept := string(h.DType)
 		if h.Sketch != nil {
 			kept = h.Sketch.Spec
 		}
-		w = append(w, analyze.Warning{Code: "rounded_gradients", Text: fmt.Sprintf("the gradients were rounded when they were recorded (%s): eigenvalues far below the largest one are those of the rounding, and the rank is no property of the run", kept)})
+		w = append(w, analyze.Warning{Code: "rounded_gradients", Text: fmt.Sprintf("the gradients were rounded when "+
+			"they were recorded (%s): eigenvalues far below the largest one are those of the rounding, and the rank "+
+			"is no property of the run", kept)})
 	}
 	return w
 }

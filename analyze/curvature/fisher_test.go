@@ -64,13 +64,15 @@ func TestFisherOfOrthogonalGradients(t *testing.T) {
 	if len(s.Top) != 2 || !near(s.Top[0], 10, 1e-13) || !near(s.Top[1], 8, 1e-13) || s.Rank != 2 {
 		t.Errorf("eigenvalues %v, rank %d; they are 10 and 8", s.Top, s.Rank)
 	}
-	if s.Trace.Mean != record.Some(18) || !near(s.Trace.FrobeniusSquared.Value, 164, 1e-12) || s.Trace.StandardError != record.Some(0) {
+	if s.Trace.Mean != record.Some(18) || !near(s.Trace.FrobeniusSquared.Value, 164, 1e-12) ||
+		s.Trace.StandardError != record.Some(0) {
 		t.Errorf("trace %+v; it is 18, and the sum of the squares is 164", s.Trace)
 	}
 	if !near(s.MeanGradientShare.Value, 4.0/18, 1e-15) { // the mean gradient is v
 		t.Errorf("share of the mean gradient %v; it is 4/18", s.MeanGradientShare)
 	}
-	if s.Step != 4 || s.FirstStep != 0 || s.LastStep != 3 || s.ThetaMoved != record.Some(3) || s.ExamplesMin != 8 || s.ExamplesMax != 8 {
+	if s.Step != 4 || s.FirstStep != 0 || s.LastStep != 3 || s.ThetaMoved != record.Some(3) || s.ExamplesMin != 8 ||
+		s.ExamplesMax != 8 {
 		t.Errorf("%+v", s)
 	}
 	for i, want := range [][]float32{{.5, -.5, .5, -.5, 0}, {.5, .5, .5, .5, 0}} {
@@ -127,7 +129,8 @@ func TestFisherAgreesWithDenseMatrix(t *testing.T) {
 		m := gradients(t, nil, all...)
 		whole := fisher(t, m, curvature.FisherOptions{Step: -1, Gradients: n, Top: p})
 		if whole.Summary.Rank != rank || len(whole.Summary.Top) != rank {
-			t.Fatalf("n = %d: rank %d, %d eigenvalues; both are %d", n, whole.Summary.Rank, len(whole.Summary.Top), rank)
+			t.Fatalf("n = %d: rank %d, %d eigenvalues; both are %d", n, whole.Summary.Rank, len(whole.Summary.Top),
+				rank)
 		}
 		for i, v := range whole.Summary.Top {
 			// Both decompositions are good to some 2^-52 times the row sums.
@@ -138,7 +141,8 @@ func TestFisherAgreesWithDenseMatrix(t *testing.T) {
 				t.Errorf("n = %d: residual %d is %v", n, i+1, r)
 			}
 		}
-		if f := mat.Norm(dense, 2); !near(whole.Summary.Trace.FrobeniusSquared.Value, f*f, 1e-12*f*f) || !near(whole.Summary.Trace.Mean.Value, dense.Trace(), 1e-13*dense.Trace()) {
+		if f := mat.Norm(dense, 2); !near(whole.Summary.Trace.FrobeniusSquared.Value, f*f, 1e-12*f*f) ||
+			!near(whole.Summary.Trace.Mean.Value, dense.Trace(), 1e-13*dense.Trace()) {
 			t.Errorf("n = %d: %+v; trace %v and norm %v", n, whole.Summary.Trace, dense.Trace(), f)
 		}
 		for _, vectors := range []int64{1, 2, 5} {
@@ -177,7 +181,8 @@ func TestFisherOfMiniBatchesIsMeanAndCovariance(t *testing.T) {
 	var e mat.EigenSym
 	e.Factorize(want, false)
 	v := e.Values(nil)
-	if s := fisher(t, gradients(t, nil, all...), curvature.FisherOptions{}).Summary; !near(s.Top[0], v[1], 1e-13) || !near(s.Top[1], v[0], 1e-13) {
+	if s := fisher(t, gradients(t, nil, all...), curvature.FisherOptions{}).Summary; !near(s.Top[0], v[1], 1e-13) ||
+		!near(s.Top[1], v[0], 1e-13) {
 		t.Errorf("eigenvalues %v; those of the mean and the covariance are %v", s.Top, v)
 	}
 }
@@ -207,7 +212,8 @@ func TestFisherTakesTheNearestGradients(t *testing.T) {
 		}
 	}
 	f := fisher(t, m, curvature.FisherOptions{Step: 5})
-	if got := codes(f.Warnings); f.Summary.Gradients != 19 || !strings.Contains(got, "gradients_missing") || !strings.Contains(got, "minibatch_fisher") {
+	if got := codes(f.Warnings); f.Summary.Gradients != 19 || !strings.Contains(got, "gradients_missing") ||
+		!strings.Contains(got, "minibatch_fisher") {
 		t.Errorf("%d gradients, warnings %s", f.Summary.Gradients, got)
 	}
 	if norm := f.Gradients.Column("norm").Floats[3]; !near(norm, math.Sqrt(10), 1e-14) {
@@ -218,7 +224,8 @@ func TestFisherTakesTheNearestGradients(t *testing.T) {
 // Gradients of 0 have the eigenvalue 0 and no eigenvector.
 func TestFisherOfZeroGradients(t *testing.T) {
 	f := fisher(t, gradients(t, nil, []float32{0, 0}, []float32{0, 0}), curvature.FisherOptions{})
-	if s := &f.Summary; s.Rank != 0 || len(f.Top) != 0 || s.LambdaMax != record.Some(0) || s.LambdaMaxResidual.Valid || s.MeanGradientShare.Valid {
+	if s := &f.Summary; s.Rank != 0 || len(f.Top) != 0 || s.LambdaMax != record.Some(0) || s.LambdaMaxResidual.Valid ||
+		s.MeanGradientShare.Valid {
 		t.Errorf("%+v", f.Summary)
 	}
 }
@@ -234,14 +241,45 @@ func TestFisherRefusesWhatItCannotUse(t *testing.T) {
 		want   string
 		is     error
 	}{
-		{"not recorded", func(h *record.Header) { h.Columns.Grad = false }, [][]float32{nil, nil}, curvature.FisherOptions{}, "train --grad", curvature.ErrNoGradients},
-		{"one", nil, [][]float32{one, nil, nil}, curvature.FisherOptions{}, "it has 1, and at least 2", curvature.ErrNoGradients},
-		{"not finite", nil, [][]float32{one, one, one, inf}, curvature.FisherOptions{}, "step 3 (row 3)", curvature.ErrNotFinite},
+		{
+			"not recorded", func(h *record.Header) { h.Columns.Grad = false },
+			[][]float32{nil, nil},
+			curvature.FisherOptions{},
+			"train --grad", curvature.ErrNoGradients,
+		},
+		{
+			"one", nil,
+			[][]float32{one, nil, nil},
+			curvature.FisherOptions{},
+			"it has 1, and at least 2",
+			curvature.ErrNoGradients,
+		},
+		{
+			"not finite", nil,
+			[][]float32{one, one, one, inf},
+			curvature.FisherOptions{},
+			"step 3 (row 3)",
+			curvature.ErrNotFinite,
+		},
 		{"projected", func(h *record.Header) {
-			h.Sketch = &record.Sketch{Spec: "project:2", Parameters: 3, Layout: record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{3}})}
+			h.Sketch = &record.Sketch{Spec: "project:2", Parameters: 3, Layout: record.Pack(record.Tensor{
+				Name: "w",
+				Kind: record.Weight, Shape: []int{3},
+			})}
 		}, [][]float32{one, one}, curvature.FisherOptions{}, `reduced by "project:2" from 3 parameters to 2`, curvature.ErrNoGradients},
-		{"no such step", nil, [][]float32{one, one}, curvature.FisherOptions{Step: 7}, "step 7 is not in the recording", nil},
-		{"one gradient requested", nil, [][]float32{one, one}, curvature.FisherOptions{Gradients: 1}, "gradients is 1", nil},
+		{
+			"no such step", nil,
+			[][]float32{one, one},
+			curvature.FisherOptions{Step: 7},
+			"step 7 is not in the recording", nil,
+		},
+		{
+			"one gradient requested", nil,
+			[][]float32{one, one},
+			curvature.FisherOptions{Gradients: 1},
+			"gradients is 1",
+			nil,
+		},
 		{"too many", nil, [][]float32{one, one}, curvature.FisherOptions{Gradients: 4097}, "gradients is 4097", nil},
 		{"top", nil, [][]float32{one, one}, curvature.FisherOptions{Top: -1}, "top is -1", nil},
 		{"memory", nil, [][]float32{one, one}, curvature.FisherOptions{MaxMemory: -1}, "max memory is -1", nil},
@@ -253,14 +291,17 @@ func TestFisherRefusesWhatItCannotUse(t *testing.T) {
 	}
 	stopped, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := curvature.EmpiricalFisher(stopped, gradients(t, nil, one, one), curvature.FisherOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := curvature.EmpiricalFisher(stopped, gradients(t, nil, one, one),
+		curvature.FisherOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if f := fisher(t, gradients(t, nil, one, one, inf), curvature.FisherOptions{Gradients: 2}); f.Summary.LastStep != 1 {
+	if f := fisher(t, gradients(t, nil, one, one, inf),
+		curvature.FisherOptions{Gradients: 2}); f.Summary.LastStep != 1 {
 		t.Error("a gradient outside of the window must not matter")
 	}
 	half := gradients(t, func(h *record.Header) { h.Format, h.DType = 2, record.BFloat16 }, one, one)
-	if got := codes(fisher(t, half, curvature.FisherOptions{Gradients: 2}).Warnings); !strings.Contains(got, "rounded_gradients") {
+	if got := codes(fisher(t, half, curvature.FisherOptions{Gradients: 2}).Warnings); !strings.Contains(got,
+		"rounded_gradients") {
 		t.Errorf("warnings of 16-bit gradients: %s", got)
 	}
 	o := curvature.Options{Matrix: curvature.FisherMatrix}

@@ -15,8 +15,10 @@ import (
 
 // Pair is an eigenvalue with its eigenvector.
 type Pair struct {
-	Value     float64
-	Residual  float64   // |Au - Value u|: an eigenvalue of A lies within it. Differences of gradients add their spread over three steps
+	Value float64
+	// |Au - Value u|: an eigenvalue of A lies within it. Differences of gradients add their spread
+	// over three steps
+	Residual  float64
 	Estimate  float64   // the part of Residual outside the Lanczos space: what more products could still change
 	Converged bool      // Estimate is within the tolerance
 	Vector    []float32 // u, of unit length up to float32 rounding, length P; the caller's
@@ -458,7 +460,8 @@ func (o *Options) capacity(parameters int) (int, error) {
 	fit := int(min((o.MaxMemory-o.fixedMemory(parameters))/(4*int64(parameters)), int64(most+want)))
 	// The wanted vectors are there twice at the end: in the basis and as the result.
 	if least := min(2*want+4*o.Block, most+want); fit < least {
-		return 0, fmt.Errorf("curvature: %d eigenvalues of %d parameters need %s of memory; %s are allowed: %s (--top, --max-memory)",
+		return 0, fmt.Errorf("curvature: %d eigenvalues of %d parameters need %s of memory; %s are allowed: %s "+
+			"(--top, --max-memory)",
 			want, parameters, bytesText(o.fixedMemory(parameters)+4*int64(parameters)*int64(least)), bytesText(o.MaxMemory), fits(fit, o.Block))
 	}
 	return min(fit-want, most), nil

@@ -37,7 +37,10 @@ func TestMultiplicity(t *testing.T) {
 		copy(lambda[4:], group)
 		q := exact{quadratic{diagonal: lambda}}
 		for seed := range uint64(20) {
-			r := compute(t, gaussian(400, 1), q, curvature.Options{Top: 12, TraceSamples: -1, DensityProbes: -1, Seed: seed})
+			r := compute(t, gaussian(400, 1), q, curvature.Options{
+				Top: 12, TraceSamples: -1, DensityProbes: -1,
+				Seed: seed,
+			})
 			if !matches(r.Top, lambda) || !near(r.Bottom[0].Value, -3, 1e-4) {
 				t.Errorf("%s, seed %d: %v, bottom %v", name, seed, r.Summary.Top, r.Summary.Bottom)
 			}
@@ -64,14 +67,16 @@ func TestRestartsWithinMemory(t *testing.T) {
 		t.Errorf("with little memory %v, with enough %v", bounded.Summary.Top, free.Summary.Top)
 	}
 	if bounded.Summary.LanczosProducts <= free.Summary.LanczosProducts {
-		t.Errorf("%d products with little memory, %d with enough: it did not restart", bounded.Summary.LanczosProducts, free.Summary.LanczosProducts)
+		t.Errorf("%d products with little memory, %d with enough: it did not restart", bounded.Summary.LanczosProducts,
+			free.Summary.LanczosProducts)
 	}
 	if memory, err := o.Memory(300); err != nil || memory > o.MaxMemory {
 		t.Errorf("memory %d of %d bytes: %v", memory, o.MaxMemory, err)
 	}
 	o.MaxMemory = least - 1
 	_, err := curvature.Compute(t.Context(), gaussian(300, 1), q, o)
-	if want := "curvature: 6 eigenvalues of 300 parameters need 0.1 MiB of memory; 0.1 MiB are allowed: 5 fit (--top, --max-memory)"; err == nil || err.Error() != want {
+	if want := "curvature: 6 eigenvalues of 300 parameters need 0.1 MiB of memory; 0.1 MiB are allowed: 5 fit " +
+		"(--top, --max-memory)"; err == nil || err.Error() != want {
 		t.Errorf("%v; want %s", err, want)
 	}
 }
@@ -88,7 +93,8 @@ func TestWarmStart(t *testing.T) {
 	o.Seed = 7
 	warm := compute(t, gaussian(200, 1), q, o)
 	if !matches(warm.Top, lambda) || 2*warm.Summary.LanczosProducts > cold.Summary.LanczosProducts {
-		t.Errorf("%d products from eigenvectors, %d from random ones: %v", warm.Summary.LanczosProducts, cold.Summary.LanczosProducts, warm.Summary.Top)
+		t.Errorf("%d products from eigenvectors, %d from random ones: %v", warm.Summary.LanczosProducts,
+			cold.Summary.LanczosProducts, warm.Summary.Top)
 	}
 	// A start inside an invariant space does not hide what is outside.
 	o.Start = [][]float32{cold.Top[1].Vector, cold.Top[2].Vector, cold.Bottom[0].Vector}
@@ -122,7 +128,8 @@ func TestCriticalSharpness(t *testing.T) {
 		}
 	}
 	copy(update, grad)
-	if s, absent, err := curvature.CriticalSharpness(t.Context(), q, theta, update, loss, 1); err != nil || s.Valid || absent == "" {
+	if s, absent, err := curvature.CriticalSharpness(t.Context(), q, theta, update, loss, 1); err != nil || s.Valid ||
+		absent == "" {
 		t.Errorf("uphill: %v %q %v", s, absent, err)
 	}
 }

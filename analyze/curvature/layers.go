@@ -47,7 +47,8 @@ type blockOf struct {
 func (c *computation) layers() error {
 	for _, l := range c.opts.Layers {
 		if l.From < 0 || l.To > len(c.theta) || l.From >= l.To {
-			return fmt.Errorf("curvature: layer %q has the elements %d to %d of theta, which has %d", l.Name, l.From, l.To, len(c.theta))
+			return fmt.Errorf("curvature: layer %q has the elements %d to %d of theta, which has %d", l.Name, l.From,
+				l.To, len(c.theta))
 		}
 		p, err := newProducts(c.g, c.theta, c.opts.Matrix, c.opts.Progress)
 		if err != nil {
@@ -93,7 +94,8 @@ func layersTable(blocks []blockOf) record.Table {
 	var top, topResidual, bottom, bottomResidual, trace, traceError column.Floats
 	var converged column.Bools
 	for _, b := range blocks {
-		name, parameters, products = append(name, b.layer.Name), append(parameters, int64(b.layer.To-b.layer.From)), append(products, int64(b.products))
+		name, parameters, products = append(name, b.layer.Name), append(parameters,
+			int64(b.layer.To-b.layer.From)), append(products, int64(b.products))
 		top.Add(record.Some(b.top.Value))
 		topResidual.Add(record.Some(b.top.Residual))
 		bottom.Add(record.Some(b.bottom.Value))

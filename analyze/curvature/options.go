@@ -10,7 +10,7 @@ import (
 )
 
 // ErrNotFinite is wrapped by the error for a point where a gradient is NaN or
-// infinite: there is no curvature to be had there.
+// infinite: no curvature can be computed there.
 var ErrNotFinite = errors.New("the gradient is not finite")
 
 const (
@@ -108,26 +108,26 @@ type Options struct {
 	// Step is the length of theta's displacement where products are central
 	// differences of gradients; 0 chooses it. Exact products have no step.
 	Step float64 `json:"step"`
-	// Optimizer is the one of the run; the zero value means unknown.
+	// Optimizer is the optimizer of the run; the zero value means unknown.
 	Optimizer record.Optimizer `json:"optimizer"`
 	// Edge is the optimizer's edge of stability; the zero value means unknown.
 	Edge Edge `json:"-"`
 	// LearningRate is the one in effect; 0 means the optimizer's learning_rate.
 	LearningRate float64 `json:"learning_rate"`
-	// NoRate says why there is no learning rate to multiply eigenvalues with, as
+	// NoRate is the reason why no learning rate multiplies the eigenvalues, as
 	// RateAt does; LearningRate is then 0 and stays 0.
 	NoRate string `json:"no_learning_rate,omitempty"`
 	// Preconditioner is the diagonal D of an optimizer that divides every coordinate
 	// of its step by it (Adam, RMSProp), of length P, borrowed; a 0 leaves the
-	// coordinate out. Its edge of stability is then that of D^-1 H. nil means none.
+	// coordinate out. Its edge of stability then belongs to D^-1 H. nil means no preconditioner.
 	Preconditioner []float32 `json:"-"`
-	// PreconditionerAbsent says why there is none.
+	// PreconditionerAbsent is the reason why Preconditioner is nil.
 	PreconditionerAbsent string `json:"-"`
-	// Layers are the ranges of theta whose diagonal blocks are looked at besides.
+	// Layers are ranges of theta whose diagonal blocks are also computed.
 	Layers []Layer `json:"layers,omitempty"`
 	// Directions are split into dominant and bulk besides the gradient.
 	Directions []Direction `json:"-"`
-	// Seed is that of the random vectors.
+	// Seed seeds the random vectors.
 	Seed uint64 `json:"seed"`
 
 	// Progress receives the count of products; nil disables progress reporting.
@@ -149,7 +149,8 @@ func (o *Options) Validate() error {
 	case o.Top < 0:
 		return fmt.Errorf("curvature: top is %d; it must be at least 1, or 0 for %d", o.Top, defaultTop)
 	case o.MaxProducts < 0 || o.MaxProducts > maxProducts:
-		return fmt.Errorf("curvature: max products is %d; it must be 1 to %d, or 0 for %d", o.MaxProducts, maxProducts, defaultMaxProducts)
+		return fmt.Errorf("curvature: max products is %d; it must be 1 to %d, or 0 for %d", o.MaxProducts, maxProducts,
+			defaultMaxProducts)
 	case o.Matrix != "" && o.Matrix != Hessian && o.Matrix != GaussNewton:
 		return fmt.Errorf("curvature: matrix is %q; it must be %s or %s", o.Matrix, Hessian, GaussNewton)
 	case o.Block < 0 || o.Block > maxBlock:
@@ -157,16 +158,19 @@ func (o *Options) Validate() error {
 	case o.MaxMemory < 0:
 		return fmt.Errorf("curvature: max memory is %d bytes; it must be positive, or 0 for no bound", o.MaxMemory)
 	case o.DensitySteps != 0 && (o.DensitySteps < 2 || o.DensitySteps > 1000):
-		return fmt.Errorf("curvature: density steps is %d; it must be 2 to 1000, or 0 for %d", o.DensitySteps, defaultSteps)
+		return fmt.Errorf("curvature: density steps is %d; it must be 2 to 1000, or 0 for %d", o.DensitySteps,
+			defaultSteps)
 	case o.DensityPoints != 0 && (o.DensityPoints < 101 || o.DensityPoints > 100000):
-		return fmt.Errorf("curvature: density points is %d; it must be 101 to 100000, or 0 for %d", o.DensityPoints, defaultPoints)
+		return fmt.Errorf("curvature: density points is %d; it must be 101 to 100000, or 0 for %d", o.DensityPoints,
+			defaultPoints)
 	case o.Tolerance >= 1:
 		return fmt.Errorf("curvature: tolerance is %v; it must be less than 1", o.Tolerance)
 	}
 	seen := map[string]bool{gradientName: true}
 	for _, d := range o.Directions {
 		if d.Name == "" || seen[d.Name] {
-			return fmt.Errorf("curvature: direction %q: names must be unique, not empty and not %q", d.Name, gradientName)
+			return fmt.Errorf("curvature: direction %q: names must be unique, not empty and not %q", d.Name,
+				gradientName)
 		}
 		seen[d.Name] = true
 	}

@@ -10,12 +10,14 @@ import (
 )
 
 // errPreconditioner is wrapped when a preconditioner cannot be one.
-var errPreconditioner = errors.New("a preconditioner must have a finite element of at least 0 for every parameter, and one above 0")
+var errPreconditioner = errors.New("a preconditioner must have a finite element of at least 0 for every parameter, " +
+	"and one above 0")
 
 // checkPreconditioner refuses a diagonal that cannot be one.
 func checkPreconditioner(d []float32, parameters int) error {
 	if len(d) != parameters {
-		return fmt.Errorf("curvature: the preconditioner has %d elements, theta has %d: %w", len(d), parameters, errPreconditioner)
+		return fmt.Errorf("curvature: the preconditioner has %d elements, theta has %d: %w", len(d), parameters,
+			errPreconditioner)
 	}
 	positive := false
 	for i, v := range d {
@@ -31,7 +33,7 @@ func checkPreconditioner(d []float32, parameters int) error {
 }
 
 // precondition finds the largest eigenvalue of D^(-1/2) H D^(-1/2), whose
-// eigenvalues are those of D^-1 H, by an iteration of its own.
+// eigenvalues are the eigenvalues of D^-1 H, from a separate iteration.
 func (c *computation) precondition() error {
 	d := c.opts.Preconditioner
 	if d == nil {

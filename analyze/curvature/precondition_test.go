@@ -44,31 +44,40 @@ func TestEdgeOfAnOptimizerThatScales(t *testing.T) {
 		above bool
 	}{{3.7, false}, {3.9, true}} { // 3.8 * 10 = 38
 		r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{
-			Top: 2, Optimizer: adam, Edge: curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: c.rate, Preconditioner: scale,
+			Top: 2, Optimizer: adam, Edge: curvature.Edge{
+				Threshold:      38,
+				Preconditioned: true,
+			}, LearningRate: c.rate, Preconditioner: scale,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := r.Summary.Stability
-		if s.Preconditioned == nil || !near(s.Preconditioned.LambdaMax.Value, 10, 1e-3) || s.Preconditioned.LeftOut != 1 {
+		if s.Preconditioned == nil || !near(s.Preconditioned.LambdaMax.Value, 10, 1e-3) ||
+			s.Preconditioned.LeftOut != 1 {
 			t.Fatalf("preconditioned: %+v; want 1/0.1 and one coordinate left out", s.Preconditioned)
 		}
 		if !near(r.Summary.LambdaMax.Value, 100, 0.02) || !near(s.Threshold.Value, 38, 1e-12) {
 			t.Errorf("lambda_max %v, threshold %v; want 100 and 38", r.Summary.LambdaMax, s.Threshold)
 		}
-		if s.AboveEdge == nil || *s.AboveEdge != c.above || !near(s.EtaPreconditionedLambdaMax.Value, 10*c.rate, 1e-3*c.rate) {
+		if s.AboveEdge == nil || *s.AboveEdge != c.above || !near(s.EtaPreconditionedLambdaMax.Value, 10*c.rate,
+			1e-3*c.rate) {
 			t.Errorf("rate %v: %+v; above the edge should be %v", c.rate, s, c.above)
 		}
 	}
 	// Without scales there is no edge, and a reason.
-	r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{Optimizer: adam, Edge: curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: 1, PreconditionerAbsent: "for a test"})
+	r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{
+		Optimizer: adam,
+		Edge:      curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: 1, PreconditionerAbsent: "for a test",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := r.Summary.Stability; s.Threshold.Valid || s.AboveEdge != nil || s.ThresholdAbsent != "for a test" {
 		t.Errorf("without scales: %+v", s)
 	}
-	for name, bad := range map[string][]float32{"elements": {1}, "element 2": {1, 1, -1, 1, 1}, "is 0": make([]float32, 5), "element 0": {float32(math.NaN()), 1, 1, 1, 1}} {
+	for name, bad := range map[string][]float32{"elements": {1}, "element 2": {1, 1, -1, 1, 1}, "is 0": make([]float32,
+		5), "element 0": {float32(math.NaN()), 1, 1, 1, 1}} {
 		_, err := curvature.Compute(context.Background(), theta, h, curvature.Options{Preconditioner: bad})
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("preconditioner %v: %v; the error must say %q", bad, err, name)

@@ -19,9 +19,11 @@ type products struct {
 	scaling  []float64
 	progress analyze.Progress
 
-	exact  func(ctx context.Context, theta []float32, v, dst [][]float32) error // nil takes differences of gradients
-	absent string                                                               // why there are no exact products
-	size   int                                                                  // of the space: the number of elements of scaling that are not 0
+	exact func(ctx context.Context, theta []float32, v, dst [][]float32) error // nil takes differences of gradients
+	// the reason why exact products are missing
+	absent string
+	// of the space: the number of elements of scaling that are not 0
+	size int
 
 	points      [2][]float32 // one is enough unless both sides are evaluated at the same time
 	plus, minus []float32

@@ -41,12 +41,22 @@ func TestRateAt(t *testing.T) {
 		absent string
 	}{
 		{"a row's own", header(plain, ""), []record.Optional{record.Some(0.5), record.Some(0.25), none}, 1, 0.25, ""},
-		{"the end has the last update's, not the header's", header(plain, ""), []record.Optional{record.Some(0.5), record.Some(0.005), none}, 2, 0.005, ""},
+		{"the end has the last update's, not the header's", header(plain, ""), []record.Optional{
+			record.Some(0.5),
+			record.Some(0.005), none,
+		}, 2, 0.005, ""},
 		{"not recorded", header(plain, ""), []record.Optional{none, none, none}, 1, 0.5, ""},
 		{"a schedule, not recorded", header(plain, "at:2:0.1"), []record.Optional{none, none}, 1, 0, "schedule"},
-		{"a schedule that reached zero", header(plain, "linear"), []record.Optional{record.Some(0.5), record.Some(0), none}, 2, 0, "is 0"},
+		{"a schedule that reached zero", header(plain, "linear"), []record.Optional{
+			record.Some(0.5), record.Some(0),
+			none,
+		}, 2, 0, "is 0"},
 		{"nothing known", header(nil, ""), []record.Optional{none}, 0, 0, "no learning rate is known"},
-		{"two groups", header(map[string]float64{"learning_rate": 0.5, "learning_rate_group_1": 0.01}, ""), []record.Optional{record.Some(0.5), none}, 1, 0, "from 0.01 to 0.5"},
+		{
+			"two groups", header(map[string]float64{"learning_rate": 0.5, "learning_rate_group_1": 0.01}, ""),
+			[]record.Optional{record.Some(0.5), none},
+			1, 0, "from 0.01 to 0.5",
+		},
 	} {
 		rate, absent, err := curvature.RateAt(scheduled(t, c.o, c.rates...), c.row)
 		if err != nil || rate != c.want || (absent == "") != (c.absent == "") || !strings.Contains(absent, c.absent) {

@@ -65,7 +65,7 @@ type Check struct {
 	Residual record.Optional `json:"residual"` // |Au - lambda u| with the lambda that is returned
 }
 
-// Summary is the result in numbers; a value that cannot be had is null.
+// Summary is the result in numbers; a value that cannot be computed is null.
 type Summary struct {
 	AtStep     int64           `json:"at_step"`    // of the iterate; Compute does not know it
 	Parameters int             `json:"parameters"` // P
@@ -87,8 +87,8 @@ type Summary struct {
 	// Asymmetry is the largest |<v, Hw> - <w, Hv>| over pairs of vectors of the
 	// Lanczos basis, in units of the largest absolute eigenvalue: 0 for exact products.
 	Asymmetry       float64 `json:"asymmetry"`
-	Products        int     `json:"products"`         // all of them
-	LanczosProducts int     `json:"lanczos_products"` // those of the eigenvalues
+	Products        int     `json:"products"`         // in total
+	LanczosProducts int     `json:"lanczos_products"` // for the eigenvalues
 	Complete        bool    `json:"complete"`         // the basis spans the whole space: all eigenvalues are known
 
 	LambdaMax         record.Optional `json:"lambda_max"`
@@ -97,9 +97,10 @@ type Summary struct {
 	LambdaMinResidual record.Optional `json:"lambda_min_residual"`
 	Top               []float64       `json:"top"`
 	Bottom            []float64       `json:"bottom"`
-	Converged         int             `json:"converged"` // pairs that more products would not change beyond the tolerance
-	TopCheck          Check           `json:"lambda_max_second_step"`
-	BottomCheck       Check           `json:"lambda_min_second_step"`
+	// pairs that more products would not change beyond the tolerance
+	Converged   int   `json:"converged"`
+	TopCheck    Check `json:"lambda_max_second_step"`
+	BottomCheck Check `json:"lambda_min_second_step"`
 
 	Stability Stability `json:"stability"`
 	Trace     Trace     `json:"trace"`
@@ -123,7 +124,8 @@ func (r *Result) Plane(first, second int, origin []float32) (analyze.Plane, erro
 		case rank < 0 && -rank <= len(r.Bottom):
 			vectors[i] = r.Bottom[-rank-1].Vector
 		default:
-			return analyze.Plane{}, fmt.Errorf("curvature: plane: eigenvector %d; the result has 1 to %d and -1 to -%d", rank, len(r.Top), len(r.Bottom))
+			return analyze.Plane{}, fmt.Errorf("curvature: plane: eigenvector %d; the result has 1 to %d and -1 to "+
+				"-%d", rank, len(r.Top), len(r.Bottom))
 		}
 	}
 	return analyze.NewPlane(origin, vectors[0], vectors[1])

@@ -20,14 +20,15 @@ type Run struct {
 	//	lambda_min, lambda_min_residual         smallest eigenvalue
 	//	trace, trace_standard_error             Hutchinson
 	//	critical_sharpness                      2/eta_c along the update, see CriticalSharpness
-	//	eta_lambda_max, threshold, above_edge   edge of stability; absent where there is none
-	//	preconditioned_lambda_max, eta_preconditioned_lambda_max   what the threshold is held against for optimizers that scale coordinates
+	//	eta_lambda_max, threshold, above_edge   edge of stability; absent without an edge
+	// preconditioned_lambda_max, eta_preconditioned_lambda_max what the threshold is held against
+	// for optimizers that scale coordinates
 	//	grad_dominant_share                     of the full gradient, in the space of the top k eigenvectors
 	//	batch_grad_dominant_share               of the recorded mini-batch gradient
 	//	update_dominant_share                   of theta_{k+1}-theta_k
 	//	loss_change                             loss at theta_{k+1} minus loss at theta_k
 	//	loss_change_dominant, loss_change_bulk  the same for the two parts of the update alone
-	//	overlap                                 tr(P P')/k with the top space at the chosen row before; k/P for random spaces
+	// overlap tr(P P')/k with the top space at the chosen row before; k/P for random spaces
 	//	product_step                            of products that are differences of gradients, else absent
 	//	product_error, asymmetry                how exact the products are, as in Summary
 	//	converged                               pairs that more products would not change beyond the tolerance
@@ -58,8 +59,9 @@ type RunSummary struct {
 	// over the rows.
 	ProductMethod string `json:"product_method"`
 
-	Stability      Stability            `json:"stability"`        // its numbers are those of the last row
-	AboveEdgeRatio record.Optional      `json:"above_edge_ratio"` // share of the rows with eta lambda_max above the threshold
+	Stability Stability `json:"stability"` // of the last row
+	// share of the rows with eta lambda_max above the threshold
+	AboveEdgeRatio record.Optional      `json:"above_edge_ratio"`
 	LambdaMax      analyze.Distribution `json:"lambda_max"`
 	LambdaMin      analyze.Distribution `json:"lambda_min"`
 	EtaLambdaMax   analyze.Distribution `json:"eta_lambda_max"`
@@ -77,7 +79,8 @@ type RunSummary struct {
 	LossChangeDominant     analyze.Distribution `json:"loss_change_dominant"`
 	LossChangeBulk         analyze.Distribution `json:"loss_change_bulk"`
 	Overlap                analyze.Distribution `json:"overlap"`
-	RandomDominantShare    float64              `json:"random_dominant_share"` // k/P, of a random vector; also the overlap of random spaces
+	// k/P, of a random vector; also the overlap of random spaces
+	RandomDominantShare float64 `json:"random_dominant_share"`
 
 	ProductErrorMax record.Optional `json:"product_error_max"`
 	NonfiniteRows   int             `json:"nonfinite_rows"`   // rows whose gradient is not finite
@@ -243,7 +246,8 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 		}
 		if full := places[i].FullLoss; full.Valid {
 			s.RecordedLosses++
-			s.RecordedLossMaxAbsolute = record.Some(math.Max(s.RecordedLossMaxAbsolute.Value, math.Abs(full.Value-loss.Value)))
+			s.RecordedLossMaxAbsolute = record.Some(math.Max(s.RecordedLossMaxAbsolute.Value,
+				math.Abs(full.Value-loss.Value)))
 		}
 	}
 	r.Warnings = r.warnings(h, o)
@@ -292,7 +296,8 @@ func (r *Run) tables(places []place, threshold record.Optional, scales bool) {
 		}
 	}
 	r.Eigenvalues = record.Table{Columns: []record.Column{
-		column.Ints("row", pairRow), column.Ints("step", pairStep), column.Strings("side", side), column.Ints("rank", rank),
+		column.Ints("row", pairRow), column.Ints("step", pairStep), column.Strings("side", side), column.Ints("rank",
+			rank),
 		value.Column("eigenvalue"), residual.Column("residual"), estimate.Column("lanczos_residual"), converged.Column("converged"),
 	}}
 }
@@ -307,20 +312,32 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 	s := &r.Summary
 	e := &s.Stability
 	if n := len(r.nonfinite); n > 0 {
-		add(true, "nonfinite_gradients", "at %d of %d rows, steps %d to %d, the gradient or a product is not finite: they have no curvature", n, s.Rows, r.nonfinite[0], r.nonfinite[n-1])
+		add(true, "nonfinite_gradients", "at %d of %d rows, steps %d to %d, the gradient or a product is not finite: "+
+			"they have no curvature", n, s.Rows, r.nonfinite[0], r.nonfinite[n-1])
 	}
-	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has not converged to %v of the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
+	add(s.UnconvergedRows > 0, "eigenpairs_unconverged", "at %d of %d rows some eigenpair has not converged to %v of "+
+		"the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
 	add(s.ProductMethod != Exact, "finite_differences", differencesText, s.ProductMethod)
-	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error", "the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
-	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known at the last row: %s", e.LearningRateAbsent)
-	add(e.ThresholdAbsent != "", "no_threshold", "there is no edge of stability to compare with: %s", e.ThresholdAbsent)
-	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
-	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a clipped step is shorter than the edge of stability assumes", e.ClipNorm)
-	add(e.Threshold.Valid && h.Batch > 0 && h.Batch < h.Data.TrainExamples, "minibatch_edge", "the edge of stability is that of the full gradient; with batches of %d of %d examples, noise may keep lambda_max below it", h.Batch, h.Data.TrainExamples)
-	add(len(h.State) > 0, "normalization_state", "the model has running statistics, which are no parameters: the policy of the loss decides what they are")
-	add(s.GradDominantShare.Mean.Valid && s.GradDominantShare.Mean.Value > 0.5, "dominant_not_progress", "%.3g of the squared gradient lies in %d directions on the average; noise in a narrow valley does that too: loss_change_bulk says what the rest of the update achieves (Song et al. 2025)", s.GradDominantShare.Mean.Value, s.Top)
+	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error",
+		"the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
+	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known at the last row: %s",
+		e.LearningRateAbsent)
+	add(e.ThresholdAbsent != "", "no_threshold", "no edge of stability to compare with: %s", e.ThresholdAbsent)
+	add(e.Threshold.Valid && e.WeightDecay > 0, "weight_decay", "the optimizer's weight decay of %v adds up to as "+
+		"much to the eigenvalues of what it minimizes; lambda_max is without it", e.WeightDecay)
+	add(e.Threshold.Valid && e.ClipNorm > 0, "clipped_gradients", "the optimizer clips gradients at norm %v: a "+
+		"clipped step is shorter than the edge of stability assumes", e.ClipNorm)
+	add(e.Threshold.Valid && h.Batch > 0 && h.Batch < h.Data.TrainExamples, "minibatch_edge",
+		"the edge of stability belongs to the full gradient; with batches of %d of %d examples, noise may keep "+
+			"lambda_max below it", h.Batch, h.Data.TrainExamples)
+	add(len(h.State) > 0, "normalization_state", "the model has running statistics, which are not parameters: the "+
+		"policy of the loss decides their values")
+	add(s.GradDominantShare.Mean.Valid && s.GradDominantShare.Mean.Value > 0.5, "dominant_not_progress",
+		"%.3g of the squared gradient lies in %d directions on the average; noise in a narrow valley does that too: "+
+			"loss_change_bulk says what the rest of the update achieves (Song et al. 2025)", s.GradDominantShare.Mean.Value, s.Top)
 	if d := s.RecordedLossMaxAbsolute; d.Valid && d.Value > 0 {
-		add(true, "recorded_loss_differs", "the losses differ by up to %.3g from the %d that the run recorded: other data, another processor or another policy", d.Value, s.RecordedLosses)
+		add(true, "recorded_loss_differs", "the losses differ by up to %.3g from the %d that the run recorded: other "+
+			"data, another processor or another policy", d.Value, s.RecordedLosses)
 	}
 	return w
 }

@@ -60,24 +60,31 @@ func TestResidualOfDifferencesHoldsTheExactEigenvalue(t *testing.T) {
 		for _, distance := range []float64{0.1, 0.4, 0.7, 0.95, 1.5, 30} {
 			theta := gaussian(40, seed)
 			k := newKinked(theta, step, distance)
-			r := compute(t, theta, k, curvature.Options{Top: 3, Bottom: 2, TraceSamples: -1, DensityProbes: -1, Step: step})
+			r := compute(t, theta, k, curvature.Options{
+				Top: 3, Bottom: 2, TraceSamples: -1, DensityProbes: -1,
+				Step: step,
+			})
 			want := slices.Sorted(slices.Values(k.diagonal))
 			pairs := slices.Concat(r.Top, r.Bottom)
 			n := len(want)
 			for i, exact := range []float64{want[n-1], want[n-2], want[n-3], want[0], want[1]} {
 				p := pairs[i]
 				if math.Abs(p.Value-exact) > p.Residual+1e-3 {
-					t.Errorf("kinks at %v steps: pair %d is %v \u00b1 %v; exact is %v", distance, i, p.Value, p.Residual, exact)
+					t.Errorf("kinks at %v steps: pair %d is %v \u00b1 %v; exact is %v", distance, i, p.Value,
+						p.Residual, exact)
 				}
 			}
 			if distance < 1 && (pairs[0].Residual < 1 || pairs[0].Estimate > 0.1*pairs[0].Residual) {
-				t.Errorf("kinks at %v steps: residual %v, of the iteration %v", distance, pairs[0].Residual, pairs[0].Estimate)
+				t.Errorf("kinks at %v steps: residual %v, of the iteration %v", distance, pairs[0].Residual,
+					pairs[0].Estimate)
 			}
 			if distance > 2 && pairs[0].Residual > 0.01*pairs[0].Value {
 				t.Errorf("without kinks within two steps the residual is %v", pairs[0].Residual)
 			}
-			if got, want := r.Eigenvalues.Column("residual").Floats[0], pairs[0].Residual; got != want || r.Summary.LambdaMaxResidual.Value != want {
-				t.Errorf("the table has the residual %v, the summary %v, the pair %v", got, r.Summary.LambdaMaxResidual, want)
+			if got, want := r.Eigenvalues.Column("residual").Floats[0], pairs[0].Residual; got != want ||
+				r.Summary.LambdaMaxResidual.Value != want {
+				t.Errorf("the table has the residual %v, the summary %v, the pair %v", got,
+					r.Summary.LambdaMaxResidual, want)
 			}
 			holdsLabel(t, r.Summary.ProductMethod, step)
 			if !strings.Contains(codes(r.Warnings), "finite_differences ") {
@@ -89,7 +96,8 @@ func TestResidualOfDifferencesHoldsTheExactEigenvalue(t *testing.T) {
 
 func holdsLabel(t *testing.T, method string, step float64) {
 	t.Helper()
-	if want := fmt.Sprintf("finite differences of gradients over a step of %v: the loss offers gradients only", step); method != want {
+	if want := fmt.Sprintf("finite differences of gradients over a step of %v: the loss offers gradients only",
+		step); method != want {
 		t.Errorf("product method %q; want %q", method, want)
 	}
 }
@@ -99,7 +107,10 @@ func TestResidualOfDifferencesInLayersAndRuns(t *testing.T) {
 	const step = 0.01
 	theta := gaussian(40, 3)
 	k := newKinked(theta, step, 0.4)
-	o := curvature.Options{Top: 1, TraceSamples: -1, DensityProbes: -1, Step: step, Layers: []curvature.Layer{{Name: "first", From: 0, To: 20}}}
+	o := curvature.Options{
+		Top: 1, TraceSamples: -1, DensityProbes: -1, Step: step,
+		Layers: []curvature.Layer{{Name: "first", From: 0, To: 20}},
+	}
 	r := compute(t, theta, k, o)
 	value, residual := r.Layers.Column("lambda_max").Floats[0], r.Layers.Column("lambda_max_residual").Floats[0]
 	if math.Abs(value-20) > residual+1e-3 || residual < 1 {

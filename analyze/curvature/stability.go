@@ -6,35 +6,40 @@ import "sgdwalk/record"
 // it, gradient descent with the full gradient diverges on the quadratic
 // approximation (Cohen et al. 2021).
 type Stability struct {
-	Optimizer          string          `json:"optimizer"`                      // name; empty when unknown
-	LearningRate       record.Optional `json:"learning_rate"`                  // eta: of the row's update, of the last one at the end
-	LearningRateAbsent string          `json:"learning_rate_absent,omitempty"` // why there is no eta
+	Optimizer string `json:"optimizer"` // name; empty when unknown
+	// eta: of the row's update, of the last one at the end
+	LearningRate       record.Optional `json:"learning_rate"`
+	LearningRateAbsent string          `json:"learning_rate_absent,omitempty"` // the reason why eta is missing
 	EtaLambdaMax       record.Optional `json:"eta_lambda_max"`                 // eta times the largest eigenvalue
 	Threshold          record.Optional `json:"threshold"`                      // what eta lambda may be at most
-	ThresholdAbsent    string          `json:"threshold_absent"`               // why there is none; empty when there is one
-	AboveEdge          *bool           `json:"above_edge"`                     // eta lambda_max > threshold; null without one
+	// the reason why the threshold is missing; empty with a threshold
+	ThresholdAbsent string `json:"threshold_absent"`
+	// eta lambda_max > threshold; null without one
+	AboveEdge *bool `json:"above_edge"`
 
 	// Preconditioned is that of an optimizer that scales coordinates, null for
 	// others: its threshold is held against eta times this largest eigenvalue.
 	Preconditioned             *Preconditioned `json:"preconditioned"`
 	EtaPreconditionedLambdaMax record.Optional `json:"eta_preconditioned_lambda_max"`
 
-	WeightDecay float64 `json:"weight_decay"` // adds up to as much to every eigenvalue of what is minimized; not in lambda_max
-	ClipNorm    float64 `json:"clip_norm"`    // 0 is none; a clipped step is shorter than the threshold assumes
+	// adds up to as much to every eigenvalue of what is minimized; not in lambda_max
+	WeightDecay float64 `json:"weight_decay"`
+	// 0 without clipping; a clipped step is shorter than the threshold assumes
+	ClipNorm float64 `json:"clip_norm"`
 }
 
 // Edge is what is known of an optimizer's edge of stability. The zero value is that of
 // an unknown optimizer.
 type Edge struct {
 	Threshold float64 // the largest eta*lambda at which the optimizer is stable on a quadratic
-	Absent    string  // why there is no threshold; empty when there is one
+	Absent    string  // the reason why the threshold is missing; empty with a threshold
 	// Preconditioned is true for an optimizer that divides every coordinate of its step by
 	// its own number, the diagonal D: lambda is then an eigenvalue of D^-1 H.
 	Preconditioned bool
 	DecoupledDecay bool // weight decay is not part of the loss that is minimized
 }
 
-// threshold returns the threshold, or the reason in words why there is none.
+// threshold returns the threshold, or the reason why it is missing.
 func (o *Options) threshold() (threshold float64, absent string) {
 	switch e := &o.Edge; {
 	case e.Absent != "":
@@ -54,7 +59,7 @@ func stability(o *Options, largest record.Optional, scaled Preconditioned) Stabi
 		WeightDecay: o.Optimizer.Hyperparameters["weight_decay"], ClipNorm: o.Optimizer.Hyperparameters["clip_norm"],
 	}
 	if o.Edge.DecoupledDecay {
-		s.WeightDecay = 0 // it is no part of what is minimized
+		s.WeightDecay = 0 // it is not part of the minimized loss
 	}
 	threshold, absent := o.threshold()
 	decides := largest
@@ -63,7 +68,8 @@ func stability(o *Options, largest record.Optional, scaled Preconditioned) Stabi
 		if decides.Valid {
 			s.Preconditioned = &scaled
 		} else if absent = o.PreconditionerAbsent; absent == "" {
-			absent = "optimizer " + o.Optimizer.Name + " scales every coordinate: the edge is one of the preconditioned Hessian, and the scales are not known"
+			absent = "optimizer " + o.Optimizer.Name + " scales every coordinate: the edge is one of the " +
+				"preconditioned Hessian, and the scales are not known"
 		}
 	}
 	s.ThresholdAbsent = absent

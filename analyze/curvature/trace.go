@@ -13,7 +13,8 @@ import (
 // Trace is the trace of the matrix: exact in the space of the Lanczos basis,
 // estimated outside it.
 type Trace struct {
-	Samples       int             `json:"samples"`        // random vectors outside the basis; 0 when the basis spans everything
+	// random vectors outside the basis; 0 when the basis spans everything
+	Samples       int             `json:"samples"`
 	Mean          record.Optional `json:"mean"`           // the estimate
 	StandardError record.Optional `json:"standard_error"` // 0 when the basis spans everything
 	// FrobeniusSquared is the sum of all squared eigenvalues, estimated in the same way.
@@ -21,7 +22,7 @@ type Trace struct {
 	FrobeniusSquaredError record.Optional `json:"frobenius_squared_standard_error"`
 }
 
-// traceSample is what one random vector says of the part outside the basis.
+// traceSample is the estimate of one random vector for the part outside the basis.
 type traceSample struct {
 	value   float64 // d u'Bu with B = (1-QQ') A (1-QQ') and d the dimension outside Q; its mean is tr B
 	squares float64 // d |Bu|^2, whose mean is |B|_F^2
@@ -48,7 +49,10 @@ func (k *krylov) trace(ctx context.Context, o *Options) (Trace, []traceSample, e
 		length := norm(column)
 		squares += length * length
 	}
-	t := Trace{Mean: record.Some(inside), FrobeniusSquared: record.Some(squares), StandardError: record.Some(0), FrobeniusSquaredError: record.Some(0)}
+	t := Trace{
+		Mean: record.Some(inside), FrobeniusSquared: record.Some(squares), StandardError: record.Some(0),
+		FrobeniusSquaredError: record.Some(0),
+	}
 	if m == k.products.dimension() {
 		return t, nil, nil
 	}

@@ -51,7 +51,8 @@ func TestSmallMatricesComeOutCompletely(t *testing.T) {
 		lambda := rapid.SliceOfN(rapid.SampledFrom([]float64{-5, -1, 0, 0.5, 2, 2.25, 9}), 1, 9).Draw(t, "eigenvalues")
 		n := len(lambda)
 		q := quadratic{full: rotated(lambda, rapid.Uint64Range(1, 1000).Draw(t, "rotation"))}
-		o := curvature.Options{Top: n, Bottom: n, TraceSamples: 2, DensityPoints: 101, Seed: rapid.Uint64().Draw(t, "seed")}
+		o := curvature.Options{Top: n, Bottom: n, TraceSamples: 2, DensityPoints: 101, Seed: rapid.Uint64().Draw(t,
+			"seed")}
 		r := compute(t, gaussian(n, rapid.Uint64Range(1, 1000).Draw(t, "theta")), q, o)
 		want := slices.Sorted(slices.Values(lambda))
 		scale := math.Max(math.Abs(want[0]), math.Abs(want[n-1]))
@@ -80,8 +81,10 @@ func TestEigenvaluesHaveTheUnitOfTheLoss(t *testing.T) {
 				lambda[i] *= unit
 			}
 			r := compute(t, theta, quadratic{diagonal: lambda}, curvature.Options{Top: 1})
-			if !near(r.Summary.LambdaMax.Value/unit, 20, 1e-3*20) || !near(r.Summary.LambdaMin.Value/unit, -3, 1e-3*20) {
-				t.Errorf("theta of length %v, loss in units of %v: %v and %v", length, unit, r.Summary.LambdaMax, r.Summary.LambdaMin)
+			if !near(r.Summary.LambdaMax.Value/unit, 20, 1e-3*20) || !near(r.Summary.LambdaMin.Value/unit, -3,
+				1e-3*20) {
+				t.Errorf("theta of length %v, loss in units of %v: %v and %v", length, unit, r.Summary.LambdaMax,
+					r.Summary.LambdaMin)
 			}
 			if got, want := integral(r.Density), 1-float64(r.Summary.Density.Eigenvalues)/60; !near(got, want, 1e-9) {
 				t.Errorf("loss in units of %v: the density integrates to %v, want %v", unit, got, want)

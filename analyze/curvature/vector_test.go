@@ -15,7 +15,8 @@ func TestRademacherVectorsAreIndependent(t *testing.T) {
 	}
 	vectors := [][]float32{ones}
 	for stream := range uint64(8) {
-		vectors = append(vectors, rademacher(n, 1, streamTrace+stream), rademacher(n, 2, streamTrace+stream), rademacher(n, 1, streamDensity+stream))
+		vectors = append(vectors, rademacher(n, 1, streamTrace+stream), rademacher(n, 2, streamTrace+stream),
+			rademacher(n, 1, streamDensity+stream))
 	}
 	for i, a := range vectors {
 		if i > 0 && math.Abs(norm32(a)-1) > 1e-6 {

@@ -58,7 +58,8 @@ func TestUnitsAreTakenInTheirOrder(t *testing.T) {
 		s.alphas[i] = float64(i)
 	}
 	sum, err := job.Run(t.Context(), s, job.Driver{})
-	if want := []string{"alpha 0", "alpha 1", "alpha 2", "alpha 3", "last"}; err != nil || sum != 1239 || !slices.Equal(s.received, want) {
+	if want := []string{"alpha 0", "alpha 1", "alpha 2", "alpha 3", "last"}; err != nil || sum != 1239 ||
+		!slices.Equal(s.received, want) {
 		t.Errorf("%v, %v: %v; want 1239 of %v", sum, err, s.received, want)
 	}
 }
@@ -77,7 +78,8 @@ func TestWrongJobs(t *testing.T) {
 func TestIncomplete(t *testing.T) {
 	v := &valley{analyze.LossFunc(bowl), []float64{0, 1, 2}}
 	d := job.Driver{Mine: func(unit string) bool { return unit != "alpha 1" }}
-	if _, err := job.Run(t.Context(), v, d); !errors.Is(err, job.ErrIncomplete) || !strings.Contains(err.Error(), "alpha 1") {
+	if _, err := job.Run(t.Context(), v, d); !errors.Is(err, job.ErrIncomplete) ||
+		!strings.Contains(err.Error(), "alpha 1") {
 		t.Errorf("%v does not say that alpha 1 is missing", err)
 	}
 	d.Preview = true

@@ -22,7 +22,9 @@ const aheadPoints = 16
 // those of the measures, in order. The first measure may evaluate several points at the
 // same time, see analyze.Ahead. scratch has the length of theta; point sets dst, of the
 // same length, to the point of a unit.
-func AtPoints(ctx context.Context, measures []Measure, scratch []float32, point func(u Unit, dst []float32), units []Unit, save Save) error {
+func AtPoints(ctx context.Context, measures []Measure, scratch []float32, point func(u Unit, dst []float32),
+	units []Unit, save Save,
+) error {
 	for first := 0; first < len(units); first += aheadPoints {
 		group := units[first:min(first+aheadPoints, len(units))]
 		err := analyze.GoAhead(ctx, measures[0].Loss, len(group), func(i int, dst []float32) { point(group[i], dst) })

@@ -211,7 +211,10 @@ func (s *simulation) ideal() float64 {
 
 func newSimulation(t testing.TB, c *cluster, units, shards int, seed uint64) *simulation {
 	t.Helper()
-	return &simulation{cluster: c, plan: newPlan(t, units, shards), units: unitsOf(units), rng: rand.New(rand.NewPCG(seed, 0)), active: make(map[int]int)}
+	return &simulation{
+		cluster: c, plan: newPlan(t, units, shards), units: unitsOf(units),
+		rng: rand.New(rand.NewPCG(seed, 0)), active: make(map[int]int),
+	}
 }
 
 // TestCluster: with deaths, duplicates, slow machines and lost files every unit is
@@ -232,7 +235,8 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	ratio := makespan / s.ideal()
-	t.Logf("%d tasks on %d slots: %d attempts, %d looks, %.0f s of virtual time, %.3f of the ideal; %.1f s of real time",
+	t.Logf("%d tasks on %d slots: %d attempts, %d looks, %.0f s of virtual time, %.3f of the ideal; %.1f s of real "+
+		"time",
 		tasks, c.slots, s.attempts, s.rounds, makespan, ratio, time.Since(began).Seconds())
 	if ratio > 1.3 {
 		t.Errorf("the work took %.2f of the ideal, want 1.3 at most", ratio)
@@ -263,7 +267,8 @@ func TestTaskTable(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantMerged(t, s.plan)
-			fmt.Fprintf(&b, "| %d | %d | %.0f %% | %.2f h | %.0f %% | %d |\n", tasks, c.slots, 100*deaths, makespan/3600, 100*hours*3600/float64(c.slots)/makespan, s.attempts)
+			fmt.Fprintf(&b, "| %d | %d | %.0f %% | %.2f h | %.0f %% | %d |\n", tasks, c.slots, 100*deaths,
+				makespan/3600, 100*hours*3600/float64(c.slots)/makespan, s.attempts)
 		}
 	}
 	t.Logf("\n%s", b.String())
@@ -314,7 +319,8 @@ func TestMillionUnits(t *testing.T) {
 		t.Errorf("%d of %d units are there", n, units)
 	}
 	bytes := peak()
-	t.Logf("%d units: planned in %.2f s, merged in %.2f s, with %d MB at most", units, planned.Seconds(), merged.Seconds(), bytes>>20)
+	t.Logf("%d units: planned in %.2f s, merged in %.2f s, with %d MB at most", units, planned.Seconds(),
+		merged.Seconds(), bytes>>20)
 	// Beside other tests a clock tells little.
 	if os.Getenv("SGDWALK_SCALE") != "" && (planned > 10*time.Second || merged > 10*time.Second) {
 		t.Errorf("planned in %v, merged in %v; want 10 s at most each", planned, merged)

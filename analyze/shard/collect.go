@@ -49,7 +49,9 @@ func Kinds(units []string) []Kind {
 // Time evaluates up to perKind units of each kind, spread over the job, to measure how long
 // they take. It begins no further unit after the given time, but ends the first. A kind
 // without an evaluated unit gets the mean of the others.
-func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration, progress analyze.Progress) ([]Kind, error) {
+func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration, progress analyze.Progress) ([]Kind,
+	error,
+) {
 	units := Names(j)
 	byKind := make(map[string][]string)
 	for _, u := range units {

@@ -42,12 +42,14 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Merged{plan: p, long: make(map[int]lineAt), values: make([][]float64, len(names)), have: make([]bool, len(names)), place: make(map[string]int, len(names))}
+	m := &Merged{plan: p, long: make(map[int]lineAt), values: make([][]float64, len(names)), have: make([]bool,
+		len(names)), place: make(map[string]int, len(names))}
 	for i, n := range names {
 		m.place[n] = i
 	}
 	if len(m.place) != len(names) {
-		return nil, fmt.Errorf("shard: the plan has %d units of %d names; each must be there once", len(names), len(m.place))
+		return nil, fmt.Errorf("shard: the plan has %d units of %d names; each must be there once", len(names),
+			len(m.place))
 	}
 	for shard := range p.Shards {
 		err := p.readShard(shard, names, func(unit int, values []float64, at lineAt) {
@@ -67,7 +69,8 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 		}
 	}
 	if len(m.missing) > 0 && !preview {
-		return nil, fmt.Errorf("shard: %d of %d %w: %s; sgdwalk status says how they are", len(m.missing), p.Shards, ErrMissing, Ranges(m.missing))
+		return nil, fmt.Errorf("shard: %d of %d %w: %s; sgdwalk status says how they are", len(m.missing), p.Shards,
+			ErrMissing, Ranges(m.missing))
 	}
 	for _, shard := range m.missing {
 		paths, err := p.workFiles(shard, partEnding)
@@ -120,7 +123,8 @@ func (m *Merged) Lookup(unit string) ([]float64, bool) {
 // Save keeps a unit that is in no shard.
 func (m *Merged) Save(unit string, values []float64) error {
 	if _, ok := m.place[unit]; ok {
-		return fmt.Errorf("shard: %s was computed again: its values in the shard are not those that the analysis expects, or its file was changed meanwhile", unit)
+		return fmt.Errorf("shard: %s was computed again: its values in the shard are not those that the analysis "+
+			"expects, or its file was changed meanwhile", unit)
 	}
 	if m.Behind == nil {
 		return nil

@@ -62,8 +62,10 @@ func (id *Identity) Check(now *Identity) error {
 		{"the recording", id.Recording, now.Recording, ""},
 		{"the data", id.Data, now.Data, ""},
 		{"the version of the program", id.Software, now.Software, ""},
-		{"the program", id.Program, now.Program, "; build it once, and use that file for all (go run and go build make two)"},
-		{"the instruction set of the kernels", id.Kernel, now.Kernel, "; SGDWALK_KERNEL=" + id.Kernel + " asks for the planned one"},
+		{"the program", id.Program, now.Program, "; build it once, and use that file for all (go run and go build " +
+			"make two)"},
+		{"the instruction set of the kernels", id.Kernel, now.Kernel, "; SGDWALK_KERNEL=" + id.Kernel +
+			" asks for the planned one"},
 		{"the statistics of normalization layers", id.Policy, now.Policy, ""},
 		{"the objective", id.Objective, now.Objective, ""},
 		{"the instruction set of the PCA", id.FitKernel, now.FitKernel, ""},
@@ -71,7 +73,8 @@ func (id *Identity) Check(now *Identity) error {
 		{"the options of the analysis", id.Options, now.Options, ""},
 	} {
 		if f.planned != f.found {
-			return fmt.Errorf("shard: %s changed since the plan was made: %s then, %s now%s", f.what, orNone(f.planned), orNone(f.found), f.hint)
+			return fmt.Errorf("shard: %s changed since the plan was made: %s then, %s now%s", f.what,
+				orNone(f.planned), orNone(f.found), f.hint)
 		}
 	}
 	return nil
@@ -189,7 +192,8 @@ func Create(dir string, p *Plan, units []string) error {
 	if there.Identity != p.Identity {
 		return fmt.Errorf("shard: %s: %w: %w", dir, ErrExists, there.Identity.Check(&p.Identity))
 	}
-	return fmt.Errorf("shard: %s: %w, of %d units in %d shards; this one has %d units in %d", dir, ErrExists, there.Units, there.Shards, p.Units, p.Shards)
+	return fmt.Errorf("shard: %s: %w, of %d units in %d shards; this one has %d units in %d", dir, ErrExists,
+		there.Units, there.Shards, p.Units, p.Shards)
 }
 
 // owner names this process among those that see the directory.
@@ -234,20 +238,24 @@ func Open(dir string) (*Plan, error) {
 		return nil, fmt.Errorf("shard: %s: %w", filepath.Join(dir, planName), err)
 	}
 	if version.Format != Format {
-		return nil, fmt.Errorf("shard: %s has a plan of format %d; this program reads format %d: make the plan again with this program's sgdwalk plan, into another directory", dir, version.Format, Format)
+		return nil, fmt.Errorf("shard: %s has a plan of format %d; this program reads format %d: make the plan again "+
+			"with this program's sgdwalk plan, into another directory", dir, version.Format, Format)
 	}
 	if err := d.Decode(p); err != nil {
 		return nil, fmt.Errorf("shard: %s: %w", filepath.Join(dir, planName), err)
 	}
 	if p.Shards < 1 || p.Shards > MaxShards || p.Units < 1 {
-		return nil, fmt.Errorf("shard: %s: %d shards and %d units; there must be 1 to %d and at least 1", filepath.Join(dir, planName), p.Shards, p.Units, MaxShards)
+		return nil, fmt.Errorf("shard: %s: %d shards and %d units; there must be 1 to %d and at least 1",
+			filepath.Join(dir, planName), p.Shards, p.Units, MaxShards)
 	}
 	if got := p.request(); got != p.RequestSHA256 {
-		return nil, fmt.Errorf("shard: %s was changed: the hash of its options is %s, planned was %s", filepath.Join(dir, planName), got, orNone(p.RequestSHA256))
+		return nil, fmt.Errorf("shard: %s was changed: the hash of its options is %s, planned was %s",
+			filepath.Join(dir, planName), got, orNone(p.RequestSHA256))
 	}
 	const hash = 2 * sha256.Size
 	if len(p.UnitsSHA256) != hash || p.InputSHA256 != "" && len(p.InputSHA256) != hash {
-		return nil, fmt.Errorf("shard: %s: the hashes of units and input are %q and %q; they must have %d digits, the latter none if there is no input", filepath.Join(dir, planName), p.UnitsSHA256, p.InputSHA256, hash)
+		return nil, fmt.Errorf("shard: %s: the hashes of units and input are %q and %q; they must have %d digits, "+
+			"the latter none if there is no input", filepath.Join(dir, planName), p.UnitsSHA256, p.InputSHA256, hash)
 	}
 	p.setDir(dir, text)
 	return p, nil
@@ -349,7 +357,8 @@ func (p *Plan) of(shard int) []int {
 // CheckShard refuses a number that is no shard.
 func (p *Plan) CheckShard(shard int) error {
 	if shard < 0 || shard >= p.Shards {
-		return fmt.Errorf("shard: shard %d is outside the plan of %d shards; allowed are 0 to %d", shard, p.Shards, p.Shards-1)
+		return fmt.Errorf("shard: shard %d is outside the plan of %d shards; allowed are 0 to %d", shard, p.Shards,
+			p.Shards-1)
 	}
 	return nil
 }

@@ -170,7 +170,8 @@ func TestEveryUnitHasOneShard(t *testing.T) {
 			}
 			for _, unit := range list {
 				if owner[unit] != -1 || p.ShardOf(unit) != shard {
-					t.Fatalf("unit %d is of shards %d and %d, ShardOf says %d", unit, owner[unit], shard, p.ShardOf(unit))
+					t.Fatalf("unit %d is of shards %d and %d, ShardOf says %d", unit, owner[unit], shard,
+						p.ShardOf(unit))
 				}
 				owner[unit] = shard
 			}
@@ -410,7 +411,8 @@ func TestForeignFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(p.shardPath(1), bytes.Replace(b, []byte(magic+" 1 "), []byte(magic+" 2 "), 1), 0o666); err != nil {
+	if err := os.WriteFile(p.shardPath(1), bytes.Replace(b, []byte(magic+" 1 "), []byte(magic+" 2 "), 1),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	check(`"2"`)
@@ -529,7 +531,10 @@ func TestTwoPlans(t *testing.T) {
 }
 
 func TestIdentityNamesBoth(t *testing.T) {
-	was := Identity{Software: "a", Program: "b", Kernel: "avx2", Header: "c", Recording: "d", Data: "e", Policy: "f", Objective: "g", Options: "h"}
+	was := Identity{
+		Software: "a", Program: "b", Kernel: "avx2", Header: "c", Recording: "d", Data: "e", Policy: "f",
+		Objective: "g", Options: "h",
+	}
 	if err := was.Check(&was); err != nil {
 		t.Error(err)
 	}
@@ -543,7 +548,8 @@ func TestIdentityNamesBoth(t *testing.T) {
 		now := was
 		*change(&now) = "other"
 		err := was.Check(&now)
-		if err == nil || !strings.Contains(err.Error(), *change(&was)+" then") || !strings.Contains(err.Error(), "other now") {
+		if err == nil || !strings.Contains(err.Error(), *change(&was)+" then") ||
+			!strings.Contains(err.Error(), "other now") {
 			t.Errorf("%v does not name %q and %q", err, *change(&was), "other")
 		}
 	}
@@ -567,7 +573,8 @@ func TestDamagedPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, name), bytes.Replace(b, []byte(c.old), []byte(c.new), 1), 0o666); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), bytes.Replace(b, []byte(c.old), []byte(c.new), 1),
+				0o666); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -613,8 +620,16 @@ func TestRanges(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	kinds := Kinds([]string{"iterate 0", "segment 0", "iterate 1", "line 3 cell 4 0", "line 12 cell 5 1", "alpha 0.25", "alpha -1e-05"})
-	want := []Kind{{Name: "iterate", Units: 2}, {Name: "segment", Units: 1}, {Name: "line cell", Units: 2}, {Name: "alpha", Units: 2}}
+	kinds := Kinds([]string{
+		"iterate 0", "segment 0", "iterate 1", "line 3 cell 4 0", "line 12 cell 5 1", "alpha 0.25",
+		"alpha -1e-05",
+	})
+	want := []Kind{
+		{Name: "iterate", Units: 2},
+		{Name: "segment", Units: 1},
+		{Name: "line cell", Units: 2},
+		{Name: "alpha", Units: 2},
+	}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("%v, want %v", kinds, want)
 	}

@@ -50,11 +50,13 @@ func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err er
 	case !whole || len(words) != 6 || words[0] != magic || words[4] != "of":
 		return nil, fmt.Errorf("shard: %s: %w: it has no first line", path, ErrDamaged)
 	case words[1] != strconv.Itoa(fileFormat):
-		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program knows %d", path, ErrForeign, words[1], fileFormat)
+		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program knows %d", path, ErrForeign, words[1],
+			fileFormat)
 	case words[2] != p.hash:
 		return nil, fmt.Errorf("shard: %s: %w: it is of plan %s, this one is %s", path, ErrForeign, words[2], p.hash)
 	default:
-		return nil, fmt.Errorf("shard: %s: %w: it says shard %s of %s, not %s of %d", path, ErrForeign, words[3], words[5], name(shard), p.Shards)
+		return nil, fmt.Errorf("shard: %s: %w: it says shard %s of %s, not %s of %d", path, ErrForeign, words[3],
+			words[5], name(shard), p.Shards)
 	}
 }
 
@@ -78,7 +80,8 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 	}
 	units := p.of(shard)
 	damaged := func(format string, args ...any) error {
-		return fmt.Errorf("shard: %s: %w: %w; remove it and work on shard %d again", path, ErrDamaged, fmt.Errorf(format, args...), shard)
+		return fmt.Errorf("shard: %s: %w: %w; remove it and work on shard %d again", path, ErrDamaged,
+			fmt.Errorf(format, args...), shard)
 	}
 	before := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n') + 1
 	if string(b[before:]) != lastLine(len(units), b[:before]) {

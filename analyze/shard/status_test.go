@@ -66,7 +66,8 @@ func TestStates(t *testing.T) {
 			t.Errorf("shard %d is %s, want %s", one.Shard, one.State, want[i])
 		}
 	}
-	if s.Done != 1 || s.Running != 2 || s.Failed != 1 || s.Lost != 1 || s.Waiting != 1 || s.Damaged != 0 || s.Shards != 6 || s.Units != 60 {
+	if s.Done != 1 || s.Running != 2 || s.Failed != 1 || s.Lost != 1 || s.Waiting != 1 || s.Damaged != 0 ||
+		s.Shards != 6 || s.Units != 60 {
 		t.Errorf("%+v", s)
 	}
 	if s.Present != 17 || s.Each[5].Units != 3 || s.Each[1].Units != 4 {

@@ -84,7 +84,10 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{plan: p, shard: shard, names: names, opts: opts, mine: make(map[string]bool), have: make(map[string][]float64), quit: make(chan struct{}), started: time.Now(), owner: opts.owner}
+	w := &Worker{
+		plan: p, shard: shard, names: names, opts: opts, mine: make(map[string]bool),
+		have: make(map[string][]float64), quit: make(chan struct{}), started: time.Now(), owner: opts.owner,
+	}
 	if w.owner == "" {
 		w.owner = owner()
 	}
@@ -125,7 +128,8 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err := os.MkdirAll(p.workPath(shard, ""), 0o777); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
-	if w.part, err = safefile.Open(p.workPath(shard, w.owner+partEnding), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND); err != nil {
+	if w.part, err = safefile.Open(p.workPath(shard, w.owner+partEnding),
+		os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	if err := w.begin(); err != nil {
@@ -245,7 +249,8 @@ func (w *Worker) Finish() error {
 	for unit := range w.mine {
 		if _, ok := w.have[unit]; !ok {
 			w.mu.Unlock()
-			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not ask for it", unit, w.shard)
+			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not ask for it", unit,
+				w.shard)
 		}
 	}
 	w.mu.Unlock()
@@ -278,7 +283,10 @@ func (w *Worker) Fail(reason error) error { return w.sign(reason.Error()) }
 // sign leaves a sign of life, or the reason of a failure.
 func (w *Worker) sign(failure string) error {
 	w.mu.Lock()
-	l := life{Host: host(), Process: os.Getpid(), Units: len(w.have), Made: len(w.have) - w.found, Seconds: time.Since(w.started).Seconds(), Error: failure}
+	l := life{
+		Host: host(), Process: os.Getpid(), Units: len(w.have), Made: len(w.have) - w.found,
+		Seconds: time.Since(w.started).Seconds(), Error: failure,
+	}
 	w.mu.Unlock()
 	text, err := json.Marshal(l)
 	if err != nil {

@@ -26,7 +26,8 @@ func Check[R any](t *testing.T, newJob func() job.Job[R], encode func(R) []byte)
 	for i, u := range units {
 		other := slices.IndexFunc(units, func(v job.Unit) bool { return v.Name == u.Name })
 		if u.Name == "" || strings.Contains(u.Name, "\n") || other != i {
-			t.Fatalf("unit %d of %d is named %q, like unit %d; names must be unique and on one line", i, len(units), u.Name, other)
+			t.Fatalf("unit %d of %d is named %q, like unit %d; names must be unique and on one line", i, len(units),
+				u.Name, other)
 		}
 	}
 	want := run(t, "in one process", newJob, encode, job.Driver{})
@@ -42,7 +43,8 @@ func Check[R any](t *testing.T, newJob func() job.Job[R], encode func(R) []byte)
 			t.Fatalf("interrupted after %d units: %v", after, err)
 		}
 		kept := len(s)
-		same(t, fmt.Sprintf("interrupted after %d units and resumed", after), run(t, "resumed", newJob, encode, job.Driver{Store: s}), want)
+		same(t, fmt.Sprintf("interrupted after %d units and resumed", after), run(t, "resumed", newJob, encode,
+			job.Driver{Store: s}), want)
 		if kept < min(after, len(units)) {
 			t.Errorf("interrupted after %d units: %d are in the store", after, kept)
 		}
@@ -94,7 +96,10 @@ func inShards[R any](t *testing.T, newJob func() job.Job[R], encode func(R) []by
 		t.Fatal(err)
 	}
 	how := fmt.Sprintf("in %d shards", shards)
-	same(t, how, run(t, how, newJob, encode, job.Driver{Store: m, Mine: func(unit string) bool { return !m.Planned(unit) }}), want)
+	same(t, how, run(t, how, newJob, encode, job.Driver{
+		Store: m,
+		Mine:  func(unit string) bool { return !m.Planned(unit) },
+	}), want)
 }
 
 // store keeps units in memory and refuses to keep one twice.
