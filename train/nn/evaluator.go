@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"sgdwalk/record"
 	"sgdwalk/train"
@@ -50,7 +49,6 @@ type Evaluator struct {
 	chunks       int // number of chunks
 	size         int // examples of the largest chunk
 	workers      *op.Workers
-	workerCount  int
 	policy       Policy
 	defaultState []float32 // EvalOptions.State
 	usedState    []float32 // the same, or the vector that UseState has set
@@ -89,10 +87,7 @@ func NewEvaluator(spec string, in Input, inputs []float32, labels []int32, opts 
 		plan: p, inputs: inputs, labels: labels, defaultState: opts.State, usedState: opts.State,
 		cacheBytes: maxCacheBytes,
 	}
-	e.workers, e.workerCount = newWorkers(e, opts.Workers), opts.Workers
-	if e.workerCount == 0 {
-		e.workerCount = min(runtime.GOMAXPROCS(0), maxWorkers)
-	}
+	e.workers = newWorkers(e, opts.Workers)
 	e.policy, _ = opts.Policy.orDefault()
 	e.split(opts.Chunk)
 	e.theta, e.state = make([]float32, p.params.Len()), make([]float32, p.state.Len())

@@ -50,7 +50,7 @@ func newReplicas(e *Evaluator, p plane, most int) (*replicas, error) {
 	if e.policy == Batch {
 		use = forLoss
 	}
-	for range min(e.workerCount, replicaPoints*r.chunks) {
+	for range min(e.workers.Count(), replicaPoints*r.chunks) {
 		g := &replica{theta: make([]float32, len(e.theta)), state: make([]float32, len(e.state))}
 		var err error
 		if g.graph, err = compile(e.plan, g.theta, g.state, size, op.NewWorkers(1), use); err != nil {

@@ -48,7 +48,7 @@ const bandRows = 32
 // newPlaneMLP computes the three products of the first layer with the data.
 func newPlaneMLP(e *Evaluator, p plane) (*planeMLP, error) {
 	first := e.plan.layers[0].(linearLayer)
-	m := &planeMLP{e: e, plane: p, units: first.out.len(), scratch: make([]mlpScratch, e.workerCount)}
+	m := &planeMLP{e: e, plane: p, units: first.out.len(), scratch: make([]mlpScratch, e.workers.Count())}
 	width := m.units
 	for _, l := range e.plan.layers[1:] {
 		m.layers = append(m.layers, l.(linearLayer))
@@ -67,7 +67,7 @@ func newPlaneMLP(e *Evaluator, p plane) (*planeMLP, error) {
 		kernel.Pack(packed, kernel.Dense(w.View(theta), m.units, in))
 		z := kernel.Dense(m.products[i], n, m.units)
 		epilogue := kernel.Epilogue[float32]{Bias: bias.View(theta)}
-		err := parallel(e.workerCount, (n+bandRows-1)/bandRows, func(worker, band int) error {
+		err := parallel(e.workers.Count(), (n+bandRows-1)/bandRows, func(worker, band int) error {
 			low, high := band*bandRows, min((band+1)*bandRows, n)
 			kernel.MulPacked(z.Band(low, high), x.Band(low, high), packed, epilogue, &m.scratch[worker].kernel)
 			return nil
@@ -86,12 +86,12 @@ func (m *planeMLP) evaluate(ctx context.Context, a, b, loss, accuracy []float64)
 		m.points = append(m.points, m.newPoint())
 	}
 	points := m.points[:len(a)]
-	if err := parallel(m.e.workerCount, len(points),
+	if err := parallel(m.e.workers.Count(), len(points),
 		func(_, i int) error { m.moveTo(&points[i], a[i], b[i]); return nil }); err != nil {
 		return err
 	}
 	n := len(m.e.labels)
-	err := parallel(m.e.workerCount, (n+bandRows-1)/bandRows, func(worker, band int) error {
+	err := parallel(m.e.workers.Count(), (n+bandRows-1)/bandRows, func(worker, band int) error {
 		low, high := band*bandRows, min((band+1)*bandRows, n)
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)

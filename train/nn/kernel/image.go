@@ -74,16 +74,6 @@ func (m Images[T]) Load(i int, pixels []T, channels int) {
 	}
 }
 
-// Store copies the first channels of image i to pixels. It is the inverse of Load.
-func (m Images[T]) Store(i int, pixels []T, channels int) {
-	image := m.Data[i*m.Len() : (i+1)*m.Len()]
-	for y := range m.Height {
-		for x := range m.Width {
-			copy(pixels[(y*m.Width+x)*channels:][:channels], image[m.At(y, x):])
-		}
-	}
-}
-
 // interior returns image i from its first pixel inside the halo.
 func (m Images[T]) interior(i int) []T { return m.Data[i*m.Len()+m.At(0, 0) : (i+1)*m.Len()] }
 

@@ -65,9 +65,6 @@ func NewWorkers(n int) *Workers {
 	return w
 }
 
-// Count returns the number of workers.
-func (w *Workers) Count() int { return len(w.helpers) + 1 }
-
 // Close ends the workers and waits for them. Each still works afterwards, on the
 // caller's goroutine only. A piece of work must not call Close.
 func (w *Workers) Close() {

@@ -14,8 +14,8 @@ func TestEachCallsEveryPieceOnce(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	for _, workers := range []int{1, 2, 5} {
 		w := NewWorkers(workers)
-		if w.Count() != workers {
-			t.Errorf("%d workers, want %d", w.Count(), workers)
+		if len(w.helpers)+1 != workers {
+			t.Errorf("%d workers, want %d", len(w.helpers)+1, workers)
 		}
 		for round := range 300 {
 			n := round % 23

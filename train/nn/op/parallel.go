@@ -19,6 +19,9 @@ type Workers struct {
 // NewWorkers returns n workers, at least 1. The caller's goroutine is one of them.
 func NewWorkers(n int) *Workers { return &Workers{count: n} }
 
+// Count returns the number of workers.
+func (w *Workers) Count() int { return w.count }
+
 // Run calls f with the workers. Ops that run outside of Run use the caller's
 // goroutine only.
 func (w *Workers) Run(f func() error) error {
