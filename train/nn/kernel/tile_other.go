@@ -3,4 +3,4 @@
 package kernel
 
 // runFast is never called without assembly.
-func (s *sweep[T]) runFast() { panic("kernel: no assembly in this build") }
+func (s *contraction[T]) runFast() { panic("kernel: no assembly in this build") }
