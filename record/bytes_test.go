@@ -21,7 +21,10 @@ func TestBytes(t *testing.T) {
 			t.Errorf("%q: %v; want an OptionError", text, err)
 		}
 	}
-	for n, want := range map[record.Bytes]string{0: "0 B", 999: "999 B", 1000: "1 kB", 999_600: "1 MB", 12_345_678: "12.3 MB"} {
+	for n, want := range map[record.Bytes]string{
+		0: "0 B", 999: "999 B", 1000: "1 kB", 999_600: "1 MB",
+		12_345_678: "12.3 MB",
+	} {
 		if got := n.String(); got != want {
 			t.Errorf("%d is %q; want %q", int64(n), got, want)
 		}

@@ -47,7 +47,8 @@ func (o *Options) Budget(h *record.Header, batchesPerStep int, dir string) (*rec
 	}
 	if free, ok := FreeBytes(dir); ok {
 		if err := b.Check(int64(free)); err != nil {
-			return nil, &fs.PathError{Op: "record", Path: dir, Err: fmt.Errorf("not enough room on the disk: %s", tooLarge(err))}
+			return nil, &fs.PathError{Op: "record", Path: dir, Err: fmt.Errorf("not enough room on the disk: %s",
+				tooLarge(err))}
 		}
 	}
 	return b, nil
@@ -73,11 +74,13 @@ func (o *Options) CheckRest(h *record.Header, batchesPerStep int, dir string, ha
 	}
 	total := record.Bytes(b.TotalBytes)
 	if o.MaxBytes > 0 && total > o.MaxBytes {
-		return record.Optionf("--max-bytes is %s: the whole run takes %s (%s are recorded), and a run keeps its schedule",
+		return record.Optionf("--max-bytes is %s: the whole run takes %s (%s are recorded), and a run keeps its "+
+			"schedule",
 			o.MaxBytes, total, have)
 	}
 	if free, ok := FreeBytes(dir); ok && total-have > free {
-		err := fmt.Errorf("not enough room on the disk: the rest of the run takes %s, and %s are free", total-have, free)
+		err := fmt.Errorf("not enough room on the disk: the rest of the run takes %s, and %s are free", total-have,
+			free)
 		return &fs.PathError{Op: "record", Path: dir, Err: err}
 	}
 	return nil

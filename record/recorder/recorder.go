@@ -29,7 +29,10 @@ type Recorder struct {
 // Create begins a run in dir, with a header that describes rows before their reduction.
 func Create(dir string, h *record.Header, o Options) (*Recorder, error) {
 	o.File.ExtraFiles = ExtraFiles(o.File.ExtraFiles)
-	return open(dir, h, o, func(h *record.Header) (*arrowfile.Writer, error) { return arrowfile.Create(dir, h, o.File) })
+	return open(dir, h, o, func(h *record.Header) (*arrowfile.Writer, error) {
+		return arrowfile.Create(dir, h,
+			o.File)
+	})
 }
 
 // Continue continues the run in dir. The header and Options.Sketch must be those of Create.

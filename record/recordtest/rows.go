@@ -14,9 +14,15 @@ import (
 func Header(p int) *record.Header {
 	return &record.Header{
 		Format: record.FormatVersion, Software: "sgdwalk test", Kernel: "generic", DType: "float32", Model: "mlp:2",
-		Data:      record.Data{Spec: "digits", Hash: "sha256:0", TrainExamples: 1000, TestExamples: 100, Height: 8, Width: 8, Channels: 1, Classes: 10},
-		Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.1, "momentum": 0}},
-		Batch:     100, Epochs: 2, Steps: 20, Seed: 1,
+		Data: record.Data{
+			Spec: "digits", Hash: "sha256:0", TrainExamples: 1000, TestExamples: 100, Height: 8,
+			Width: 8, Channels: 1, Classes: 10,
+		},
+		Optimizer: record.Optimizer{Name: "sgd", Hyperparameters: map[string]float64{
+			"learning_rate": 0.1,
+			"momentum":      0,
+		}},
+		Batch: 100, Epochs: 2, Steps: 20, Seed: 1,
 		Columns: record.Columns{Theta: true, Grad: true, State: true, Substep: true},
 		Layout: record.Pack(
 			record.Tensor{Name: "linear1.weight", Kind: record.Weight, Shape: []int{1, p - 1}},

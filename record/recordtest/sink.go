@@ -169,7 +169,10 @@ func sinkAbsent(t *testing.T, open OpenSink) {
 	rows := make([]record.Step, 32)
 	for k := range rows {
 		rows[k].Step = int64(k)
-		for bit, o := range []*record.Optional{&rows[k].BatchLoss, &rows[k].BatchAccuracy, &rows[k].LearningRate, &rows[k].FullLoss, &rows[k].TestLoss} {
+		for bit, o := range []*record.Optional{
+			&rows[k].BatchLoss, &rows[k].BatchAccuracy, &rows[k].LearningRate,
+			&rows[k].FullLoss, &rows[k].TestLoss,
+		} {
 			if k>>bit&1 == 1 {
 				*o = nan
 			} else {
@@ -190,7 +193,10 @@ func sinkAbsent(t *testing.T, open OpenSink) {
 func sinkExtremes(t *testing.T, open OpenSink) {
 	written(t, open, Header(2), []record.Step{
 		{Step: 0, Epoch: math.MinInt32, Examples: math.MinInt32, Evaluations: math.MinInt64},
-		{Step: math.MaxInt64, Substep: math.MaxInt32, Epoch: math.MaxInt32, Examples: math.MaxInt32, Evaluations: math.MaxInt64},
+		{
+			Step: math.MaxInt64, Substep: math.MaxInt32, Epoch: math.MaxInt32, Examples: math.MaxInt32,
+			Evaluations: math.MaxInt64,
+		},
 	})
 }
 

@@ -111,7 +111,8 @@ func Read(path string, maxBytes int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > maxBytes {
-		return nil, fmt.Errorf("%s is %w: it has %d bytes, but at most %d are allowed", path, errTooLong, info.Size(), maxBytes)
+		return nil, fmt.Errorf("%s is %w: it has %d bytes, but at most %d are allowed", path, errTooLong, info.Size(),
+			maxBytes)
 	}
 	b := make([]byte, 0, info.Size()+1)
 	for {

@@ -60,7 +60,9 @@ func content(b []byte) func(io.Writer) error {
 	return func(w io.Writer) error { _, err := w.Write(b); return err }
 }
 
-func writeAndRename(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, rename func(tmp, path string) error) (err error) {
+func writeAndRename(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, rename func(tmp,
+	path string) error,
+) (err error) {
 	tmp := TemporaryName(path)
 	// O_EXCL: the file is new, and the name is not a link.
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -132,7 +134,8 @@ func RemoveLeftovers(path string) {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && info.Mode().IsRegular() && strings.HasSuffix(e.Name(), Suffix) && IsTemporary(e.Name(), base) && time.Since(info.ModTime()) > leftoverAge {
+		if err == nil && info.Mode().IsRegular() && strings.HasSuffix(e.Name(), Suffix) &&
+			IsTemporary(e.Name(), base) && time.Since(info.ModTime()) > leftoverAge {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}

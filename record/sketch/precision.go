@@ -2,9 +2,9 @@ package sketch
 
 import "sgdwalk/record/half"
 
-// Precision is what the elements of a vector are rounded to. In memory they stay
-// float32, with the value that the shorter type has; the header's DType tells a
-// format that it may keep them in two bytes, without a further loss.
+// Precision is the type to which the elements of a vector are rounded. In memory they stay
+// float32, with a value that the shorter type can represent. The header's DType tells a
+// file format that it can store them in two bytes without a further loss.
 type Precision uint8
 
 // The precisions. See half.ToFloat16 and half.ToBFloat16 for the rounding.
@@ -16,7 +16,7 @@ const (
 
 var precisionNames = [...]string{"float32", "float16", "bfloat16"}
 
-// String returns the name as it stands in a Spec.
+// String returns the name in the text of a Spec.
 func (p Precision) String() string {
 	if int(p) < len(precisionNames) {
 		return precisionNames[p]

@@ -13,13 +13,14 @@ const (
 )
 
 const (
-	// blocks is how many of the k sums every parameter goes into, one in each
-	// block of k/4 of them. Four make the scale factor 1/2, which rounds nothing,
-	// and need one 64-bit hash for a parameter; eight took twice the time without
-	// changing the variance below.
+	// blocks is the number of sums to which every parameter is added: one sum in each
+	// block of k/4 sums. With four blocks the scale factor is 1/2, which is exact, and one
+	// 64-bit hash per parameter is enough. Eight blocks took twice the time without a
+	// smaller variance.
 	blocks = 4
-	// chunk is what one goroutine sums up at a time. It is part of the definition:
-	// the sums of the chunks are added in their order, whoever computed them.
+	// chunk is the number of parameters that a goroutine sums at a time. It is part of the
+	// definition: the sums of the chunks are added in a fixed order, so that the result
+	// does not depend on the number of workers.
 	chunk = 1 << 16
 )
 
@@ -67,7 +68,8 @@ func NewProjection(length, k int, seed uint64) (*Projection, error) {
 
 func validateDimension(k int) error {
 	if k < MinProject || k > MaxProject || k%blocks != 0 {
-		return fmt.Errorf("sketch: project is %d; it must be a multiple of %d from %d to %d", k, blocks, MinProject, MaxProject)
+		return fmt.Errorf("sketch: project is %d; it must be a multiple of %d from %d to %d", k, blocks, MinProject,
+			MaxProject)
 	}
 	return nil
 }
@@ -92,7 +94,8 @@ func (p *Projection) ErrorBound(probability float64) float64 {
 // length is wrong.
 func (p *Projection) To(dst, src []float32, workers int) {
 	if len(src) != p.length || len(dst) != p.k {
-		panic(fmt.Sprintf("sketch: projection of %d elements to %d was given %d and %d", p.length, p.k, len(src), len(dst)))
+		panic(fmt.Sprintf("sketch: projection of %d elements to %d was given %d and %d", p.length, p.k, len(src),
+			len(dst)))
 	}
 	chunks := (p.length + chunk - 1) / chunk
 	workers = max(1, min(workers, chunks))

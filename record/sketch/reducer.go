@@ -14,8 +14,8 @@ type reducer struct {
 	spec       Spec
 	before     *record.Header
 	after      *record.Header
-	taken      []record.Tensor // with their places in the full vector; nil takes all
-	length     int             // of a vector after the subset was taken
+	taken      []record.Tensor // the tensors of the subset, with their offsets in the full vector; nil means all
+	length     int             // of a vector after the subset, before the projection
 	projection *Projection
 }
 
@@ -28,7 +28,8 @@ func newReducer(h *record.Header, spec Spec) (*reducer, error) {
 		return nil, err
 	}
 	if h.Sketch != nil && !spec.IsZero() {
-		return nil, errors.New("sketch: the rows are reduced already, by " + h.Sketch.Spec + "; the sketch of a sketch is not made")
+		return nil, errors.New("sketch: the rows are already reduced by " + h.Sketch.Spec +
+			"; a sketch cannot be reduced again")
 	}
 	r := &reducer{spec: spec, before: h.Clone(), after: h.Clone(), length: h.Layout.Len()}
 	if spec.IsZero() {
@@ -54,16 +55,19 @@ func newReducer(h *record.Header, spec Spec) (*reducer, error) {
 		if r.projection, err = NewProjection(r.length, spec.Project, spec.Seed); err != nil {
 			return nil, err
 		}
-		r.after.Layout = record.Pack(record.Tensor{Name: projectionName, Kind: record.Other, Shape: []int{spec.Project}})
+		r.after.Layout = record.Pack(record.Tensor{
+			Name: projectionName, Kind: record.Other,
+			Shape: []int{spec.Project},
+		})
 	}
-	r.after = r.after.Clone() // shares no shape with the header before
+	r.after = r.after.Clone() // so that it shares no slices with before
 	return r, r.after.Validate()
 }
 
-// buffers are what one vector is reduced with.
+// buffers has the memory for reducing one vector. It is reused for the next row.
 type buffers struct{ subset, out []float32 }
 
-// vector reduces one vector. nil stays nil. The result is v itself, or in b.
+// vector reduces one vector; nil stays nil. The result is v itself, or memory of b.
 func (r *reducer) vector(v []float32, b *buffers) []float32 {
 	if v == nil || r.spec.IsZero() {
 		return v

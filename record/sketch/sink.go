@@ -2,15 +2,17 @@ package sketch
 
 import "sgdwalk/record"
 
-// Sink opens inner with the header of the reduced rows and returns a sink that
-// takes full rows, described by h, and appends them reduced. Theta and grad are
-// reduced in the same way; state and all scalars stay. The returned header,
-// which is the caller's, is the one that inner was given: its Sketch says what
-// was done. With the zero Spec it equals h and rows pass unchanged.
+// Sink opens inner with the header of the reduced rows, and returns a sink that reduces
+// full rows, described by h, before it appends them to inner. Theta and grad are reduced
+// in the same way; state and all scalars are unchanged. The returned header is a copy of
+// the header for inner; its Sketch describes the reduction. With the zero Spec it equals
+// h, and rows are unchanged.
 //
-// A row that does not fit h is refused as every sink refuses it. Close closes
-// the inner sink. Errors of inner come back as they are.
-func Sink(inner func(*record.Header) (record.Sink, error), h *record.Header, spec Spec) (record.Sink, *record.Header, error) {
+// The sink refuses a row that does not fit h. Close closes the inner sink. Errors of inner
+// are returned unchanged.
+func Sink(inner func(*record.Header) (record.Sink, error), h *record.Header, spec Spec) (record.Sink, *record.Header,
+	error,
+) {
 	r, err := newReducer(h, spec)
 	if err != nil {
 		return nil, nil, err
@@ -25,8 +27,8 @@ func Sink(inner func(*record.Header) (record.Sink, error), h *record.Header, spe
 type sink struct {
 	*reducer
 	inner       record.Sink
-	previous    *record.Step // &last, once there is one
-	last        record.Step  // number of the last row
+	previous    *record.Step // &last; nil before the first row
+	last        record.Step  // step and substep of the last row
 	theta, grad buffers
 	closed      bool
 }
@@ -58,8 +60,7 @@ func (s *sink) Close() error {
 	return s.inner.Close()
 }
 
-// Header returns the header that Sink gives to its inner sink, without opening
-// one: what the reduced rows will be.
+// Header returns the header of the reduced rows, which Sink gives to its inner sink.
 func Header(h *record.Header, spec Spec) (*record.Header, error) {
 	r, err := newReducer(h, spec)
 	if err != nil {

@@ -205,12 +205,12 @@ func TestSinkRefused(t *testing.T) {
 	}{
 		{
 			threeLayers(), "subset:dense*",
-			`record: pattern "dense*" matches no tensor; there are conv1.weight, conv1.bias, linear.weight`,
+			`record: pattern "dense*" matches no tensor; the tensors are conv1.weight, conv1.bias, linear.weight`,
 		},
 		{threeLayers(), "project:256", "sketch: project is 256, but there are only 36 parameters; it must be less"},
 		{threeLayers(), "subset:*bias+project:16", "sketch: project is 16, but there are only 4 parameters; it must " +
 			"be less"},
-		{reduced, "float16", "reduced already"},
+		{reduced, "float16", "already reduced"},
 		{threeLayers(), "float16", "inner"},
 		{&record.Header{}, "float16", "format"},
 	} {

@@ -7,29 +7,29 @@ import (
 	"strings"
 )
 
-// Spec says how rows are reduced. The zero value keeps them as they are. Its
-// text form has parts joined by plus signs, in this order:
+// Spec says how rows are reduced. The zero value does not change them. The text form has
+// parts joined by plus signs, in this order:
 //
 //	subset:P,P,...    the tensors whose name matches a pattern (record.MatchName)
 //	project:K         a random projection to K dimensions, with seed 0
 //	project:K:SEED    the same with another seed
-//	float16           values rounded to 16 bits and kept in as many
+//	float16           values rounded to 16 bits, and stored in 16 bits
 //	bfloat16          the same with the range of float32
 //
-// Runs that are to be compared with each other need projections of the same
-// seed, which is why it does not follow the run's own.
+// The seed does not depend on the seed of the run, because runs can be compared only if
+// their projections have the same seed.
 type Spec struct {
 	Subset    []string  // patterns of tensor names; nil keeps all tensors
 	Project   int       // dimensions to project to, a multiple of 4 from MinProject to MaxProject; 0 does not project
 	Seed      uint64    // of the projection
-	Precision Precision // of theta and grad as they are kept
+	Precision Precision // of theta and grad
 
 	// Workers is how many goroutines project a vector; 0 means 1. It changes no
 	// result and is not part of the text.
 	Workers int
 }
 
-// ParseSpec reads the text form; the empty string keeps rows as they are.
+// ParseSpec reads the text form; the empty string is the zero Spec.
 func ParseSpec(text string) (Spec, error) {
 	var s Spec
 	if text == "" {
@@ -39,7 +39,8 @@ func ParseSpec(text string) (Spec, error) {
 	for part := range strings.SplitSeq(text, "+") {
 		place, err := s.parse(part)
 		if err == nil && place <= last {
-			err = fmt.Errorf("%q is at the wrong place; the order is subset, project, float16 or bfloat16, each at most once", part)
+			err = fmt.Errorf("%q is at the wrong place; the order is subset, project, float16 or bfloat16, each at "+
+				"most once", part)
 		}
 		if err != nil {
 			return Spec{}, fmt.Errorf("sketch: %q: %w", text, err)
@@ -52,7 +53,7 @@ func ParseSpec(text string) (Spec, error) {
 	return s, nil
 }
 
-// parse reads one part and returns its place in the order.
+// parse reads one part, and returns its place in the required order.
 func (s *Spec) parse(part string) (int, error) {
 	name, value, hasValue := strings.Cut(part, ":")
 	switch {
@@ -78,14 +79,16 @@ func (s *Spec) parse(part string) (int, error) {
 		s.Precision = BFloat16
 		return 2, nil
 	}
-	return 0, fmt.Errorf("%q is no part of a sketch; allowed are subset:PATTERN,..., project:K, project:K:SEED, float16 and bfloat16", part)
+	return 0, fmt.Errorf("%q is not a part of a sketch; allowed are subset:PATTERN,..., project:K, project:K:SEED, "+
+		"float16 and bfloat16", part)
 }
 
 // Validate names the field, its value and what is allowed.
 func (s Spec) Validate() error {
 	for _, p := range s.Subset {
 		if p == "" || strings.ContainsAny(p, "+,") {
-			return fmt.Errorf("sketch: subset has the pattern %q; a pattern must not be empty nor contain + or a comma", p)
+			return fmt.Errorf("sketch: subset has the pattern %q; a pattern must not be empty, and must not contain "+
+				"+ or a comma", p)
 		}
 	}
 	if s.Subset != nil && len(s.Subset) == 0 {
@@ -107,7 +110,7 @@ func (s Spec) Validate() error {
 	return nil
 }
 
-// IsZero reports whether rows are kept as they are.
+// IsZero reports whether rows are not changed.
 func (s Spec) IsZero() bool { return s.Subset == nil && s.Project == 0 && s.Precision == Float32 }
 
 // String returns the text form.

@@ -39,8 +39,8 @@ func TestParseSpec(t *testing.T) {
 
 func TestParseSpecRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"project":              `"project" is no part of a sketch`,
-		"projekt:256":          `"projekt:256" is no part`,
+		"project":              `"project" is not a part of a sketch`,
+		"projekt:256":          `"projekt:256" is not a part`,
 		"project:x":            `project is "x"; it must be a whole number`,
 		"project:10":           "multiple of 4 from 16 to 16384",
 		"project:0":            "project is 0",
@@ -52,8 +52,8 @@ func TestParseSpecRefused(t *testing.T) {
 		"float16+project:16":   "wrong place",
 		"project:16+subset:*":  "wrong place",
 		"project:16+project:8": "multiple of 4",
-		"float32":              "no part of a sketch",
-		"+":                    `"" is no part`,
+		"float32":              "not a part of a sketch",
+		"+":                    `"" is not a part`,
 	} {
 		if _, err := ParseSpec(text); err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.HasPrefix(err.Error(), "sketch: ") {

@@ -2,7 +2,7 @@ package sketch
 
 import "sgdwalk/record"
 
-// Reduced is a recording whose rows are reduced when they are read.
+// Reduced is a recording that reduces rows when they are read.
 type Reduced struct {
 	*reducer
 	inner record.Trajectory
@@ -10,9 +10,9 @@ type Reduced struct {
 
 var _ record.Trajectory = (*Reduced)(nil)
 
-// Reduce returns t with its rows reduced when they are read: what a recording
-// through Sink would have kept. Every read computes the reduced vectors again. It is
-// as safe for concurrent use as t.
+// Reduce returns a recording with the rows of t, reduced when they are read: the same rows
+// that Sink would have written. Every read computes the reduced vectors again. It is as
+// safe for concurrent use as t.
 func Reduce(t record.Trajectory, spec Spec) (*Reduced, error) {
 	r, err := newReducer(t.Header(), spec)
 	if err != nil {
@@ -47,5 +47,5 @@ func (t *Reduced) ThetaPieces(i int) (record.Pieces, error) {
 	return record.VerifiedPieces(theta), nil
 }
 
-// Release releases the memory of the recording that is reduced.
+// Release releases memory of the original recording.
 func (t *Reduced) Release() { t.inner.Release() }

@@ -107,14 +107,16 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 	}
 	magic = string(head[:4])
 	if magic != frameMagic && magic != endMagic && (magic != noteMagic || d.version < 2) {
-		return "", nil, fmt.Errorf("a frame begins with %q; it must begin with %q, or %q at the end", magic, frameMagic, endMagic)
+		return "", nil, fmt.Errorf("a frame begins with %q; it must begin with %q, or %q at the end", magic,
+			frameMagic, endMagic)
 	}
 	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(head[at:]) }
 	if want, got := u32(sumAt), crc32.ChecksumIEEE(head[:sumAt]); want != got {
 		return "", nil, fmt.Errorf("the head of a frame has the checksum %08x, but its bytes have %08x", want, got)
 	}
 	if a, b := u32(28), u32(sumAt+4); a != 0 || b != 0 {
-		return "", nil, fmt.Errorf("the head of a frame has %d at byte 28 and %d at byte %d; both are reserved and must be 0", a, b, sumAt+4)
+		return "", nil, fmt.Errorf("the head of a frame has %d at byte 28 and %d at byte %d; both are reserved and "+
+			"must be 0", a, b, sumAt+4)
 	}
 	return magic, parseHead(&head), nil
 }
@@ -122,7 +124,8 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 // note reads the text of a note.
 func (d *Decoder) note(f *frame) error {
 	if f.bytes > maxNoteBytes || len(d.notes) == maxNotes {
-		return fmt.Errorf("note %d has %d bytes; allowed are %d notes of up to %d bytes", len(d.notes)+1, f.bytes, maxNotes, maxNoteBytes)
+		return fmt.Errorf("note %d has %d bytes; allowed are %d notes of up to %d bytes", len(d.notes)+1, f.bytes,
+			maxNotes, maxNoteBytes)
 	}
 	text := make([]byte, f.bytes)
 	if _, err := io.ReadFull(d.r, text); err != nil {
@@ -182,7 +185,8 @@ func (d *Decoder) body(f *frame, s *record.Step) error {
 		want += 4 * uint64(lens[i])
 	}
 	if f.bytes != want {
-		return fmt.Errorf("step %d says that %d bytes of vectors follow; its flags and the layout give %d", f.step.Step, f.bytes, want)
+		return fmt.Errorf("step %d says that %d bytes of vectors follow; its flags and the layout give %d",
+			f.step.Step, f.bytes, want)
 	}
 	if err := d.groupRates(groups); err != nil {
 		return fmt.Errorf("step %d: learning rates: %w", f.step.Step, err)

@@ -23,9 +23,9 @@ const Version = 2
 var (
 	// ErrUnfinished is wrapped by the error for a stream that ends between two frames
 	// without an end mark: the producer died, or did not close its recorder.
-	ErrUnfinished = errors.New("the stream stops without its end mark")
+	ErrUnfinished = errors.New("the stream breaks off without its end mark")
 	// ErrTorn is wrapped by the error for a stream that ends inside a frame.
-	ErrTorn = errors.New("the stream stops inside a frame")
+	ErrTorn = errors.New("the stream breaks off inside a frame")
 )
 
 // Sizes and offsets in a frame; STREAM.md has the table.

@@ -49,7 +49,8 @@ func readLine(r io.ByteReader) ([]byte, error) {
 		case c == '\n':
 			return b, nil
 		case len(b) == 0 && c != '{':
-			return nil, fmt.Errorf("stream: it begins with %q; it must begin with a line of JSON, {\"sgdwalk_stream\":%d, ...}", c, Version)
+			return nil, fmt.Errorf("stream: it begins with %q; it must begin with a line of JSON, "+
+				"{\"sgdwalk_stream\":%d, ...}", c, Version)
 		case len(b) == maxLineBytes:
 			return nil, fmt.Errorf("stream: the header line is longer than %d bytes", maxLineBytes)
 		}
@@ -68,7 +69,8 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 			Version int `json:"sgdwalk_stream"`
 		}
 		if json.Unmarshal(text, &only) == nil && only.Version > Version {
-			return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", only.Version, Version, record.ErrNewerFormat)
+			return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", only.Version,
+				Version, record.ErrNewerFormat)
 		}
 		return nil, 0, fmt.Errorf("stream: header line: %w", err)
 	}
@@ -77,7 +79,8 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 	}
 	switch {
 	case l.Version > Version:
-		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", l.Version, Version, record.ErrNewerFormat)
+		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", l.Version, Version,
+			record.ErrNewerFormat)
 	case l.Version < 1:
 		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; it must be 1 to %d", l.Version, Version)
 	}
@@ -93,7 +96,8 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 	for i, g := range h.Groups {
 		for _, name := range g.Tensors {
 			if !slices.ContainsFunc(h.Layout, func(t record.Tensor) bool { return t.Name == name }) {
-				return nil, 0, fmt.Errorf("stream: header line: parameter group %d has %q, which is not in the layout", i, name)
+				return nil, 0, fmt.Errorf("stream: header line: parameter group %d has %q, which is not in the layout",
+					i, name)
 			}
 		}
 	}

@@ -170,15 +170,15 @@ func TestLyingSizes(t *testing.T) {
 func TestBadStreams(t *testing.T) {
 	layout := `"layout":[{"name":"w","kind":"weight","shape":[2]}]`
 	for _, c := range []struct{ text, want string }{
-		{"", "nothing came"},
+		{"", "no byte was received"},
 		{"loss 0.5\n", `begins with 'l'`},
 		{`{"sgdwalk_stream":1`, "without a newline"},
 		{"{nonsense}\n", "header line"},
-		{`{"sgdwalk_stream":1}` + "\n", "names no tensor"},
+		{`{"sgdwalk_stream":1}` + "\n", "has no tensor"},
 		{"{" + layout + "}\n", "sgdwalk_stream is 0"},
 		{`{"sgdwalk_stream":3,"new":3,` + layout + "}\n", "this program reads 1"},
 		{`{"sgdwalk_stream":1,"colour":3,` + layout + "}\n", `"colour"`},
-		{`{"sgdwalk_stream":1,` + layout + "} {}\n", "behind the object"},
+		{`{"sgdwalk_stream":1,` + layout + "} {}\n", "more text after the object"},
 		{`{"sgdwalk_stream":1,"layout":[{"name":"w","kind":"wait","shape":[2]}]}` + "\n", `"wait"`},
 		{`{"sgdwalk_stream":1,"layout":[{"name":"w","kind":"bias","shape":[-2]}]}` + "\n", "extent"},
 		{`{"sgdwalk_stream":1,"steps":-1,` + layout + "}\n", "steps -1"},
@@ -199,10 +199,10 @@ func TestFlags(t *testing.T) {
 		bytes uint64
 		want  string
 	}{
-		{hasTheta | hasGrad, 16, "brings grad"},
-		{hasTheta | hasState, 8, "brings state"},
+		{hasTheta | hasGrad, 16, "has grad"},
+		{hasTheta | hasState, 8, "has state"},
 		{hasTheta, 12, "12 bytes of vectors"},
-		{hasTheta | 1<<20, 8, "mean nothing"},
+		{hasTheta | 1<<20, 8, "unknown bits"},
 	} {
 		var b bytes.Buffer
 		b.WriteString(`{"sgdwalk_stream":1,"layout":[{"name":"w","kind":"weight","shape":[2]}]}` + "\n")
@@ -248,7 +248,7 @@ func TestNotes(t *testing.T) {
 		{slices.Concat(line(1), note("one"), end), `begins with "SGDN"`},
 		{slices.Concat(line(2), note("\xff"), end), "not UTF-8"},
 		{slices.Concat(line(2), note(strings.Repeat("x", maxNoteBytes+1)), end), "65537 bytes"},
-		{slices.Concat(line(2), note("one")[:106]), "fewer than its 3 bytes"},
+		{slices.Concat(line(2), note("one")[:106]), "fewer than the 3 bytes"},
 		{slices.Concat(line(2), bytes.Repeat(note(""), maxNotes+1), end), "note 1001"},
 	} {
 		if _, err := decode(bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
