@@ -120,6 +120,7 @@ func (b *Budget) rowsForSteps(kept int64) int64 {
 	return kept*perStep + 1
 }
 
+// bytesForRows returns the size of a run with this number of rows, at most math.MaxInt64.
 func (b *Budget) bytesForRows(rows int64) int64 {
 	if b.RowBytes > 0 && rows > (math.MaxInt64-b.options.RunOverhead)/b.RowBytes {
 		return math.MaxInt64

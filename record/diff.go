@@ -43,6 +43,7 @@ func Diff(got, want *Step) string {
 	return ""
 }
 
+// describeVectorDifference describes the first difference between two vectors; "" when equal.
 func describeVectorDifference(got, want []float32) string {
 	if (got == nil) != (want == nil) || len(got) != len(want) {
 		return fmt.Sprintf("has %d elements (nil: %v), want %d (nil: %v)", len(got), got == nil, len(want), want == nil)

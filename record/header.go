@@ -174,6 +174,7 @@ func (h *Header) Clone() *Header {
 	return &c
 }
 
+// cloneLayout returns a deep copy of a layout.
 func cloneLayout(l Layout) Layout {
 	c := slices.Clone(l)
 	for i := range c {

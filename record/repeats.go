@@ -153,6 +153,7 @@ func (r *Repeats) Describe() []string {
 	return out
 }
 
+// stepList lists the steps of rows, at most nine.
 func (r *Repeats) stepList(rows []int) string {
 	var names []string
 	for i, row := range rows {
@@ -173,6 +174,7 @@ func (r *Repeats) tensorList(tensors []int) string {
 	return l.tensorNames()
 }
 
+// plural writes a number with the right form of its noun.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

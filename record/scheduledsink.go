@@ -12,6 +12,7 @@ func NewScheduledSink(sink Sink, h *Header) Sink {
 	return &scheduledSink{sink: sink, header: h.Clone()}
 }
 
+// scheduledSink is the sink of NewScheduledSink.
 type scheduledSink struct {
 	sink       Sink
 	header     *Header

@@ -29,6 +29,7 @@ func (s *Sketch) clone() *Sketch {
 	return &c
 }
 
+// validate checks the sketch of a header; nil is valid.
 func (s *Sketch) validate() error {
 	switch {
 	case s == nil:

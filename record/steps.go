@@ -59,6 +59,7 @@ func ParseSteps(text string) (Steps, error) {
 	return s, nil
 }
 
+// parseStepRule reads one rule in any of its spellings.
 func parseStepRule(text string) (stepRule, error) {
 	kind, value, hasKind := strings.Cut(text, ":")
 	if !hasKind {
@@ -122,6 +123,7 @@ func (s Steps) Unmatched(rows []Step) (rule string, ok bool) {
 	return "", false
 }
 
+// contains reports whether the rule selects a step in an epoch.
 func (r stepRule) contains(step int64, epoch int32) bool {
 	n := step
 	switch r.kind {
@@ -167,6 +169,7 @@ func (r stepRule) text(steps, epochs string) string {
 	return prefix + strings.Join(parts, ",")
 }
 
+// join returns the text form, with these words before steps and epochs.
 func (s Steps) join(steps, epochs string) string {
 	parts := make([]string, len(s.rules))
 	for i, r := range s.rules {

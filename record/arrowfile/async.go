@@ -126,6 +126,8 @@ func (a *Async) write() {
 	}
 }
 
+// writeOne writes one row to the sink, or drops it after an earlier error. The first error is
+// kept; rows after it would leave a gap that looks like a schedule.
 func (a *Async) writeOne(s *record.Step) {
 	if a.err() != nil {
 		a.dropped.Add(1)
@@ -158,6 +160,7 @@ func (a *Async) syncIfDue() time.Duration {
 	return after
 }
 
+// fail keeps the first error. The goroutine and Append both read it, so it is locked.
 func (a *Async) fail(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -166,6 +169,7 @@ func (a *Async) fail(err error) {
 	}
 }
 
+// err returns the first write error so far.
 func (a *Async) err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

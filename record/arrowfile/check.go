@@ -33,6 +33,7 @@ func Check(dir string, report func(error)) (Summary, error) {
 	return check(dir, report, openSource)
 }
 
+// check does the work of Check with another way to open files, for tests.
 func check(dir string, report func(error), open func(string) (source, error)) (Summary, error) {
 	if !littleEndian {
 		return Summary{}, errBigEndian
@@ -73,6 +74,7 @@ type checker struct {
 	summary      Summary
 }
 
+// problem counts and reports a problem.
 func (c *checker) problem(err error) {
 	c.summary.Problems++
 	c.report(err)

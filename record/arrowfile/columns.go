@@ -30,6 +30,7 @@ func (k kind) width() int64 {
 	}
 }
 
+// isVector reports whether a column of this kind has a list in each row.
 func (k kind) isVector() bool { return k == kindVector || k == kindHalf }
 
 // field identifies a value of a row. Formats differ in where they store it.
@@ -85,6 +86,8 @@ const optionals = len(record.OptionalNames)
 // on the header and the nullSet.
 type nullSet uint8
 
+// has reports whether the value of this bit is absent. Columns that are never null have the
+// bit -1.
 func (n nullSet) has(bit int) bool { return bit >= 0 && n>>bit&1 == 1 }
 
 // columns has what the header implies for all segments: the columns and, for each nullSet,
@@ -103,6 +106,9 @@ type columns struct {
 	bodies [256]atomic.Pointer[bodyLayout]
 }
 
+// columnsOf returns the columns for a header. Their order is part of the format: see FORMAT.md.
+// In format 1 the checksums are columns; from format 2 on they follow the columns, where other
+// programs do not see them.
 func columnsOf(h *record.Header) *columns {
 	c := &columns{exists: [vectors]bool{h.Columns.Theta, h.Columns.Grad, h.Columns.State}, bitmap: 1}
 	if h.Format == 1 {
@@ -132,10 +138,13 @@ func columnsOf(h *record.Header) *columns {
 	return c
 }
 
+// add adds a column of numbers that are never null.
 func (c *columns) add(name string, k kind, f field) {
 	c.list = append(c.list, column{name: name, kind: k, null: -1, field: f})
 }
 
+// addVectors adds the columns of the recorded vectors. State always has float32, because it is
+// small and running variances need its range.
 func (c *columns) addVectors(h *record.Header) {
 	for v, name := range record.VectorNames {
 		if !c.exists[v] {

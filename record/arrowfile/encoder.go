@@ -59,6 +59,7 @@ type piece struct {
 	hole  bool
 }
 
+// newEncoder returns an encoder for the segments of a run.
 func newEncoder(h *runHeader) *encoder {
 	return &encoder{
 		columns: columnsOf(h.Header), header: h.Header, text: string(h.text), run: h.id,
@@ -135,6 +136,8 @@ type slot struct {
 // gap is the place of a vector: before rowFrame.bytes[at:].
 type gap struct{ at, vector int }
 
+// frameFor returns the frame for a set of absent values. It is built at the first row with
+// this set and used again; a run has two or three different sets.
 func (e *encoder) frameFor(nulls nullSet) *rowFrame {
 	if f := e.frames[nulls]; f != nil {
 		return f
@@ -178,6 +181,7 @@ func (e *encoder) raw(s *record.Step) (raw rawVectors) {
 	return raw
 }
 
+// toHalf rounds a vector to 16-bit elements, in memory that the next row overwrites.
 func (e *encoder) toHalf(v int, values []float32) []byte {
 	if e.half[v] == nil {
 		e.half[v] = make([]byte, 2*len(values))
@@ -318,6 +322,7 @@ func (e *encoder) zero(v int) []byte {
 	return e.zeroVectors[v]
 }
 
+// zeros returns zeros for all vectors.
 func (e *encoder) zeros() *rawVectors {
 	return &rawVectors{e.zero(theta), e.zero(grad), e.zero(state)}
 }

@@ -49,6 +49,7 @@ func catchOutside(f func() error) (err error) {
 	return f()
 }
 
+// flatRoot returns the root table of a flatbuffer.
 func flatRoot(b []byte) flat {
 	if len(b) > math.MaxInt32 {
 		panic(errOutside)
@@ -65,8 +66,10 @@ func (t *flat) at(slot int) flatbuffers.UOffsetT {
 	return o + t.Pos
 }
 
+// has reports whether the table has a field.
 func (t *flat) has(slot int) bool { return t.at(slot) != 0 }
 
+// text returns a string field; "" when it is missing.
 func (t *flat) text(slot int) string {
 	if p := t.at(slot); p != 0 {
 		return string(t.ByteVector(p))

@@ -102,6 +102,7 @@ func footer(c *columns, metadata []pair, blocks []block, own []pair) []byte {
 	return b.FinishedBytes()
 }
 
+// schemaTable writes the schema: the columns and the metadata of the segment.
 func schemaTable(b *flatbuffers.Builder, c *columns, metadata []pair) flatbuffers.UOffsetT {
 	fields := make([]flatbuffers.UOffsetT, len(c.list))
 	for i, col := range c.list {
@@ -137,6 +138,8 @@ func offsets(b *flatbuffers.Builder, tables []flatbuffers.UOffsetT) flatbuffers.
 	return b.EndVector(len(tables))
 }
 
+// fieldTable writes the description of a column. A vector is a list of fixed size, so that its
+// values are contiguous and need no offsets.
 func fieldTable(b *flatbuffers.Builder, c column) flatbuffers.UOffsetT {
 	name := b.CreateString(c.name)
 	var children []flatbuffers.UOffsetT
@@ -165,6 +168,7 @@ func itemTable(b *flatbuffers.Builder, k kind) flatbuffers.UOffsetT {
 	return namedTable(b, name, true, typeFloat, floatTable(b, precisionSingle), nil)
 }
 
+// namedTable writes a field of the schema with its type and its children.
 func namedTable(b *flatbuffers.Builder, name flatbuffers.UOffsetT, nullable bool, code byte, kind flatbuffers.UOffsetT,
 	children []flatbuffers.UOffsetT,
 ) flatbuffers.UOffsetT {
@@ -178,6 +182,7 @@ func namedTable(b *flatbuffers.Builder, name flatbuffers.UOffsetT, nullable bool
 	return b.EndObject()
 }
 
+// intTable writes an integer type.
 func intTable(b *flatbuffers.Builder, bits int32, signed bool) flatbuffers.UOffsetT {
 	b.StartObject(2)
 	b.PrependInt32Slot(0, bits, 0)
@@ -185,6 +190,7 @@ func intTable(b *flatbuffers.Builder, bits int32, signed bool) flatbuffers.UOffs
 	return b.EndObject()
 }
 
+// floatTable writes a floating-point type.
 func floatTable(b *flatbuffers.Builder, precision int16) flatbuffers.UOffsetT {
 	b.StartObject(1)
 	b.PrependInt16Slot(0, precision, 0)

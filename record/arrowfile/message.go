@@ -109,6 +109,7 @@ func parseBatch(meta []byte, c *columns) (nulls nullSet, err error) {
 	return nulls, err
 }
 
+// parseNodes reads which values of a row are absent.
 func parseNodes(batch *flat, c *columns) (nulls nullSet, err error) {
 	start, n := batch.vector(slotBatchNodes, nodeBytes)
 	if want := len(c.bodyFor(0).nodes); n != want {
@@ -202,6 +203,8 @@ func metadataOf(schema *flat, keys ...string) map[string]string {
 	return metadataAt(schema, slotSchemaMetadata, keys...)
 }
 
+// metadataAt returns the values of these keys in the metadata of a table: slot 8 of a schema,
+// slot 12 of a footer.
 func metadataAt(t *flat, slot int, keys ...string) map[string]string {
 	start, n := t.vector(slot, 4)
 	values := make(map[string]string, len(keys))
@@ -214,6 +217,7 @@ func metadataAt(t *flat, slot int, keys ...string) map[string]string {
 	return values
 }
 
+// checkField compares the description of a column with the column that the header implies.
 func checkField(f *flat, want column) error {
 	if name := f.text(slotFieldName); name != want.name {
 		return fmt.Errorf("it is named %q", name)

@@ -22,6 +22,7 @@ type runInfo struct {
 	encoder  func() *encoder // made at its first use, to compare a schema
 }
 
+// newRunInfo returns the shared information for a header.
 func newRunInfo(h *runHeader) *runInfo {
 	return &runInfo{
 		header: h.Header, columns: columnsOf(h.Header), id: h.id,
@@ -69,6 +70,7 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 	return out
 }
 
+// openGuarded opens a segment, and returns an error when the system cannot read a mapped page.
 func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source,
 	error),
 ) (s *segment, err error) {

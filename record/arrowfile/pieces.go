@@ -75,8 +75,10 @@ func (s *segment) pieces(j int) (*pieces, error) {
 	return &pieces{s: s, j: j, at: v.at + e.offset, values: floatsOf(b), want: sc.vectorCRC(theta)}, nil
 }
 
+// Values returns the vector in the mapped file.
 func (p *pieces) Values() []float32 { return p.values }
 
+// Read reads the file through a descriptor, so that the map does not become resident.
 func (p *pieces) Read(dst []float32, first int) error {
 	if err := p.s.src.(pieceSource).readAt(bytesOf(dst), p.at+4*int64(first)); err != nil {
 		return p.s.damageAt(p.j, p.at, "%s: %w", record.VectorNames[0], err)
@@ -84,6 +86,7 @@ func (p *pieces) Read(dst []float32, first int) error {
 	return nil
 }
 
+// ReadSum reads and continues the CRC-32C of the part.
 func (p *pieces) ReadSum(dst []float32, first int, sum uint32) (uint32, error) {
 	if err := p.Read(dst, first); err != nil {
 		return 0, err
@@ -91,6 +94,8 @@ func (p *pieces) ReadSum(dst []float32, first int, sum uint32) (uint32, error) {
 	return crc32.Update(sum, castagnoli, bytesOf(dst)), nil
 }
 
+// CheckSums joins the checksums of the parts and compares them with that of the vector. When
+// they differ, it reads the vector to find out which of the two is wrong.
 func (p *pieces) CheckSums(parts []record.PartSum) error {
 	if sum, n := joinSums(parts); sum == p.want && n == len(p.values) {
 		p.s.setVerified(p.j, 1)
@@ -104,6 +109,7 @@ func (p *pieces) CheckSums(parts []record.PartSum) error {
 		record.ErrPartSums)
 }
 
+// Verify reads the vector through the map, unless it was verified before.
 func (p *pieces) Verify() error {
 	if p.s.isVerified(p.j, 1) {
 		return nil
@@ -119,6 +125,7 @@ func (p *pieces) Verify() error {
 	return nil
 }
 
+// Prefetch asks the system to read ahead.
 func (p *pieces) Prefetch(first, end int) {
 	if first < end {
 		p.s.src.(pieceSource).prefetch(p.at+4*int64(first), 4*int64(end-first))

@@ -31,6 +31,7 @@ type runState struct {
 	rows     int64
 }
 
+// last returns the last segment, the only one that may still grow.
 func (s *runState) last() *segment { return s.segments[len(s.segments)-1] }
 
 var _ record.Trajectory = (*Reader)(nil)
@@ -45,6 +46,7 @@ var _ record.Trajectory = (*Reader)(nil)
 // the metadata of rows, also for a damaged file.
 func Open(dir string) (*Reader, error) { return open(dir, openSource) }
 
+// open does the work of Open with another way to open files, for tests.
 func open(dir string, source func(string) (source, error)) (*Reader, error) {
 	if !littleEndian {
 		return nil, errBigEndian

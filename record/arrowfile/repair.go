@@ -139,6 +139,7 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 	return out, nil
 }
 
+// sameDirectory reports whether both paths are the same directory. b may be missing.
 func sameDirectory(a, b string) (bool, error) {
 	x, err := os.Stat(a)
 	if err != nil {

@@ -23,6 +23,7 @@ const (
 	analysisName = "analysis"
 )
 
+// segmentName returns the file name of segment n.
 func segmentName(n int) string { return fmt.Sprintf("steps-%06d.arrow", n) }
 
 // Segments lists the numbers of the segments in a directory, in order.

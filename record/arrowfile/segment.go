@@ -30,6 +30,7 @@ type segment struct {
 	verified []atomic.Uint64
 }
 
+// rows returns the number of rows in the segment.
 func (s *segment) rows() int { return max(0, len(s.offsets)-1) }
 
 // next is the number of the row after the segment's last.
@@ -124,10 +125,13 @@ func (s *segment) scalars(v rowView) (out scalars, err error) {
 // the vectors follow.
 const partScalars = 0
 
+// isVerified reports whether a part of row j was verified before.
 func (s *segment) isVerified(j, part int) bool {
 	return s.verified[j/16].Load()>>(4*(j%16)+part)&1 == 1
 }
 
+// setVerified marks a part of row j as verified. Without a map the next read may return other
+// bytes, so nothing is marked.
 func (s *segment) setVerified(j, part int) {
 	if s.src.mapped() {
 		s.verified[j/16].Or(1 << (4*(j%16) + part))

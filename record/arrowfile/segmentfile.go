@@ -42,6 +42,7 @@ func newSegmentFile(path string, again bool) (*segmentFile, error) {
 	return &segmentFile{file: f}, nil
 }
 
+// write appends the pieces to the file. Consecutive pieces between holes are one system call.
 func (s *segmentFile) write(pieces ...piece) error {
 	n := int64(0)
 	for _, p := range pieces {

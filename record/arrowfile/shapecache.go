@@ -14,6 +14,7 @@ type metadataCache struct {
 	known atomic.Pointer[[]knownMetadata]
 }
 
+// knownMetadata is verified metadata, and the absent values that it means.
 type knownMetadata struct {
 	meta  []byte
 	nulls nullSet

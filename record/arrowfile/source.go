@@ -28,6 +28,7 @@ type source interface {
 	close() error
 }
 
+// checkRange returns an error when n bytes from off on are not inside of size bytes.
 func checkRange(off, n, size int64) error {
 	if off < 0 || n < 0 || off > size-n {
 		return fmt.Errorf("%d bytes from byte %d are outside the file of %d bytes", n, off, size)
@@ -41,6 +42,7 @@ type readSource struct {
 	length atomic.Int64
 }
 
+// openReadSource opens a segment for reading on demand.
 func openReadSource(path string) (source, error) {
 	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
@@ -54,6 +56,8 @@ func openReadSource(path string) (source, error) {
 	return s, nil
 }
 
+// bytes reads into new memory. It allocates words, because callers view the bytes as numbers,
+// which need an aligned address.
 func (s *readSource) bytes(off, n int64) ([]byte, error) {
 	if err := checkRange(off, n, s.size()); err != nil || n == 0 {
 		return nil, err
@@ -64,6 +68,7 @@ func (s *readSource) bytes(off, n int64) ([]byte, error) {
 	return b, err
 }
 
+// refresh reads the size of the file.
 func (s *readSource) refresh(int64) error {
 	info, err := s.file.Stat()
 	if err == nil {

@@ -76,6 +76,8 @@ func (s *mapSource) add(off, n int64) error {
 	return nil
 }
 
+// list returns the mapped regions. The list is never changed in place, so that readers need no
+// lock.
 func (s *mapSource) list() []region {
 	if p := s.pieces.Load(); p != nil {
 		return *p
@@ -83,6 +85,7 @@ func (s *mapSource) list() []region {
 	return nil
 }
 
+// bytes returns a view of the newest region that contains the range.
 func (s *mapSource) bytes(off, n int64) ([]byte, error) {
 	if err := checkRange(off, n, s.size()); err != nil || n == 0 {
 		return nil, err
@@ -95,6 +98,8 @@ func (s *mapSource) bytes(off, n int64) ([]byte, error) {
 	return nil, fmt.Errorf("%d bytes from byte %d are not mapped", n, off)
 }
 
+// refresh maps the new part of a file that has outgrown its regions. A map begins at a page, so
+// it may overlap an earlier region.
 func (s *mapSource) refresh(from int64) error {
 	if s.file == nil {
 		return nil
@@ -118,6 +123,7 @@ func (s *mapSource) refresh(from int64) error {
 	return nil
 }
 
+// freeze closes the descriptor: a run may have more segments than a process may have open files.
 func (s *mapSource) freeze() error {
 	if s.file == nil {
 		return nil
@@ -217,6 +223,7 @@ func (s *mapSource) nextData(off int64) int64 {
 func (s *mapSource) size() int64  { return s.length.Load() }
 func (s *mapSource) mapped() bool { return true }
 
+// close unmaps the file.
 func (s *mapSource) close() error {
 	err := s.freeze()
 	if s.reopened != nil {

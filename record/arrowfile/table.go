@@ -64,6 +64,7 @@ type positionWriter struct {
 	pos int64
 }
 
+// Write writes and counts.
 func (t *positionWriter) Write(p []byte) (int, error) {
 	n, err := t.w.Write(p)
 	t.pos += int64(n)
@@ -109,6 +110,7 @@ func columnArray(c *record.Column) arrow.Array {
 	}
 }
 
+// build makes an array with nulls for absent values.
 func build[T any](b array.Builder, values []T, present func(int) bool, add func(T)) arrow.Array {
 	b.Reserve(len(values))
 	for i, v := range values {
@@ -181,6 +183,8 @@ func ReadTable(r io.Reader) (t *record.Table, metadata []Pair, err error) {
 	return t, metadata, t.Validate()
 }
 
+// tableColumn converts an array of a file to a column. It copies strings, because the library's
+// strings share the memory of the whole file.
 func tableColumn(field arrow.Field, a arrow.Array) (record.Column, error) {
 	c := record.Column{Name: field.Name}
 	switch a := a.(type) {

@@ -239,6 +239,7 @@ func (w *Writer) Append(s *record.Step) error {
 	return nil
 }
 
+// writeRow writes a row, in a new segment when the current one is full, and syncs when it is due.
 func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 	if w.segRows > 0 && w.ackedBytes+w.rowBytes > w.opts.SegmentBytes {
 		if err := w.closeSegment(unknown); err != nil {
@@ -265,6 +266,7 @@ func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 	return nil
 }
 
+// syncDue reports whether one of the limits of the options is reached.
 func (w *Writer) syncDue() bool {
 	reached := func(value, limit int64) bool { return limit > 0 && value >= limit }
 	return reached(w.unsyncedRows, w.opts.SyncRows) || reached(w.unsyncedBytes, w.opts.SyncBytes) ||

@@ -76,6 +76,7 @@ func (s *checkpoints) guessLayouts(c *container, arrays []*array) (record.Layout
 	return record.Pack(params...), record.Pack(state...), nil
 }
 
+// isState reports whether tensors of this kind are state and not parameters.
 func isState(k record.Kind) bool { return k == record.RunningMean || k == record.RunningVariance }
 
 // useStoredHeader uses the header that WriteSafetensors put into the file, if it

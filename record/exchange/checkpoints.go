@@ -61,6 +61,8 @@ type checkpoints struct {
 	scalars      *scalarLog      // nil when the options name no file with scalars
 }
 
+// openCheckpoints examines all files of a series, and decides layout, steps and scalars. Nothing
+// is written before all files were compared.
 func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) (*Import, error) {
 	members, copies := dropCopies(members)
 	s := &checkpoints{
@@ -170,6 +172,7 @@ func (s *checkpoints) number(n *numbering) error {
 	return nil
 }
 
+// open opens checkpoint i, and renames its arrays as the run names them.
 func (s *checkpoints) open(i int) (*container, error) {
 	c, err := s.files[i].open(s.options.Key)
 	if err != nil {
@@ -241,6 +244,8 @@ func (s *checkpoints) sameShape(a *array, t record.Tensor) bool {
 		t.Len() == 1
 }
 
+// copyRows reads one checkpoint after another into the same vectors, so that the memory is that of
+// one row.
 func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {
 	theta := make([]float32, s.header.Layout.Len())
 	var state []float32

@@ -85,6 +85,7 @@ func (u *unpickler) persistent(id any) {
 	u.push(&opaque{"an unknown persistent identifier"})
 }
 
+// makeDict builds a dict from nothing or from a list of pairs, as OrderedDict is pickled.
 func makeDict(u *unpickler, args []any) any {
 	d := &dict{}
 	if len(args) == 0 {
@@ -105,6 +106,7 @@ func makeDict(u *unpickler, args []any) any {
 	return d
 }
 
+// makeList returns a constructor for a class of lists.
 func makeList(class string) func(*unpickler, []any) any {
 	return func(_ *unpickler, args []any) any {
 		if len(args) == 0 {
@@ -145,6 +147,7 @@ func nameOfClass(_ *unpickler, args []any) any {
 	return &opaque{classOf(args[0])}
 }
 
+// classOf returns the name of the class that a value is or has, for messages.
 func classOf(v any) string {
 	switch v := v.(type) {
 	case global:
@@ -155,6 +158,7 @@ func classOf(v any) string {
 	return "an unknown class"
 }
 
+// firstArgument returns the wrapped tensor of a Parameter, whose other arguments do not matter.
 func firstArgument(_ *unpickler, args []any) any {
 	if len(args) == 0 {
 		return nil
@@ -165,6 +169,7 @@ func firstArgument(_ *unpickler, args []any) any {
 // numpyType is a numpy.dtype.
 type numpyType struct{ name, order string }
 
+// makeNumpyType builds a numpy.dtype. Its byte order comes later, with its state.
 func makeNumpyType(_ *unpickler, args []any) any {
 	if len(args) > 0 {
 		if name, ok := args[0].(string); ok {
@@ -174,6 +179,7 @@ func makeNumpyType(_ *unpickler, args []any) any {
 	return nil
 }
 
+// makeNumpyScalar converts a numpy scalar, such as a step that numpy counted, to a number.
 func makeNumpyScalar(_ *unpickler, args []any) any {
 	if len(args) != 2 {
 		return nil

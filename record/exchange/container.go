@@ -59,6 +59,7 @@ type container struct {
 	notes    []string // sentences for the user about decisions
 }
 
+// note adds a sentence for the user.
 func (c *container) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
@@ -96,6 +97,7 @@ func newContainer(path, key string, file io.ReaderAt, size int64) (*container, e
 	return c, nil
 }
 
+// readContents finds the format and calls its reader.
 func (c *container) readContents(size int64) error {
 	format, z, err := recognize(c.path, c.file, size)
 	if err != nil {
@@ -118,12 +120,14 @@ func (c *container) readContents(size int64) error {
 	}
 }
 
+// errorf returns an error that names the file.
 func (c *container) errorf(format string, args ...any) error {
 	return fmt.Errorf("exchange: %s: "+format, append([]any{c.path}, args...)...)
 }
 
 func (c *container) Close() error { return c.closer.Close() }
 
+// checkNames returns an error for empty, invalid and repeated names, which a recording cannot have.
 func (c *container) checkNames() error {
 	seen := make(map[string]bool, len(c.arrays))
 	for _, a := range c.arrays {

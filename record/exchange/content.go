@@ -50,6 +50,7 @@ func openFile(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
+// typeName names a type of file that is not a regular file.
 func typeName(m fs.FileMode) string {
 	switch {
 	case m.IsDir():
@@ -180,6 +181,8 @@ func looksLikeSafetensors(start []byte) bool {
 	return len(start) > 8 && start[8] == '{' && binary.LittleEndian.Uint64(start) <= maxSafetensorsHeader
 }
 
+// isTensorFlowIndex reports whether a file ends with the magic number of a LevelDB table, which is
+// the format of a TensorFlow index.
 func isTensorFlowIndex(file io.ReaderAt, size int64) bool {
 	end := make([]byte, 8)
 	_, err := file.ReadAt(end, max(0, size-8))

@@ -37,6 +37,7 @@ const (
 // isFloat reports whether a parameter can be of this type.
 func (e element) isFloat() bool { return e.class >= floating && e.class <= float8E5M2FNUZ }
 
+// isInt reports whether a column of whole numbers can be of this type.
 func (e element) isInt() bool { return e.class == signed || e.class == unsigned }
 
 // elements are the types that can be read, by their names in numpy and PyTorch.

@@ -22,6 +22,7 @@ type checkpointFile struct {
 // folder. A file that the user names may have any name.
 var checkpointEndings = []string{".safetensors", ".npz", ".npy", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin"}
 
+// hasEnding reports whether a name has the ending of a checkpoint.
 func hasEnding(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(checkpointEndings, func(end string) bool { return strings.HasSuffix(name, end) })
@@ -292,6 +293,7 @@ func dropCopies(members []checkpointFile) ([]checkpointFile, []string) {
 		strings.Join(joinNames(copies), ", ")}
 }
 
+// isCopy reports whether the name of a file says that it is a copy of another checkpoint.
 func isCopy(path string) bool {
 	return slices.ContainsFunc(splitWords(trimFormat(filepath.Base(path))),
 		func(w word) bool { return slices.Contains(copyWords, w.text) })
@@ -319,6 +321,7 @@ func areNamed(members []checkpointFile) bool {
 	return !slices.ContainsFunc(members, func(m checkpointFile) bool { return !m.isNamed })
 }
 
+// pathsOf returns the paths of the checkpoints.
 func pathsOf(members []checkpointFile) []string {
 	paths := make([]string, len(members))
 	for i, m := range members {

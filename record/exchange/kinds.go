@@ -107,6 +107,7 @@ func isNormName(part string) bool {
 	})
 }
 
+// isEmbeddingName reports whether a part of a name means an embedding, whose rows are not units.
 func isEmbeddingName(part string) bool {
 	return strings.Contains(part, "embed") || slices.Contains([]string{"emb", "wte", "wpe"}, part)
 }

@@ -119,6 +119,7 @@ func (n *npzWriter) write(w io.Writer, b []byte) {
 	}
 }
 
+// header writes the run's header, from which Open rebuilds an equal run.
 func (n *npzWriter) header(h *record.Header) {
 	b, err := h.Encode()
 	if err != nil {
@@ -128,6 +129,7 @@ func (n *npzWriter) header(h *record.Header) {
 	n.write(n.entry(headerName, "|S"+strconv.Itoa(len(b))), b)
 }
 
+// column writes a column of numbers, narrow ones as int32.
 func (n *npzWriter) column(c *record.Column) {
 	le := binary.LittleEndian
 	var b []byte
@@ -169,6 +171,8 @@ func (n *npzWriter) valid(name string, valid []bool) {
 	n.write(n.entry(name+validSuffix, "|b1", len(valid)), b)
 }
 
+// vector writes vector v of all rows as a matrix. An absent vector becomes a row of NaN, because a
+// matrix has no gaps.
 func (n *npzWriter) vector(v, length int) {
 	w := n.entry(record.VectorNames[v], "<f4", len(n.rows), length)
 	valid := make([]bool, len(n.rows))

@@ -86,6 +86,7 @@ var opcodes = [256]func(*unpickler){
 	'Q':  func(u *unpickler) { u.persistent(u.pop()) },
 }
 
+// popOrMark removes the top of the stack, which may be a mark.
 func popOrMark(u *unpickler) {
 	if n := len(u.marks); n > 0 && u.marks[n-1] == len(u.stack) {
 		u.marks = u.marks[:n-1]
@@ -94,6 +95,7 @@ func popOrMark(u *unpickler) {
 	u.pop()
 }
 
+// protocol checks the version of the pickle.
 func protocol(u *unpickler) {
 	if v := u.byte(); v > 5 {
 		u.fail("its protocol is %d; 0 to 5 are known", v)
@@ -118,6 +120,7 @@ func (u *unpickler) decimal() int64 {
 	return v
 }
 
+// intLine pushes a number in text form. Protocols 0 and 1 write booleans as 00 and 01.
 func intLine(u *unpickler) {
 	switch text := u.line(); text {
 	case "00":
@@ -129,6 +132,7 @@ func intLine(u *unpickler) {
 	}
 }
 
+// longLine pushes a long integer in text form, which ends in L.
 func longLine(u *unpickler) { u.parseInt(strings.TrimSuffix(u.line(), "L")) }
 
 // parseInt pushes a whole number. A number of more than 64 bits becomes opaque.
@@ -156,6 +160,7 @@ func (u *unpickler) long(n uint64) {
 	u.push(int64(v<<shift) >> shift)
 }
 
+// floatLine pushes a float in text form.
 func floatLine(u *unpickler) {
 	text := u.line()
 	v, err := strconv.ParseFloat(text, 64)
@@ -165,6 +170,7 @@ func floatLine(u *unpickler) {
 	u.push(v)
 }
 
+// binaryFloat pushes a float64. It is the only big-endian value of a pickle.
 func binaryFloat(u *unpickler) {
 	if b, ok := u.readBytes(8); ok {
 		u.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
@@ -179,6 +185,8 @@ func unquoted(text string) string {
 	return text
 }
 
+// text pushes a string of n bytes. A string that is too long becomes opaque: checkpoints have no
+// use for it.
 func (u *unpickler) text(n uint64) {
 	if b, ok := u.readBytes(n); ok {
 		u.push(string(b))
@@ -187,6 +195,7 @@ func (u *unpickler) text(n uint64) {
 	u.push(&opaque{"str"})
 }
 
+// bytes pushes n bytes, as text does.
 func (u *unpickler) bytes(n uint64) {
 	if b, ok := u.readBytes(n); ok {
 		u.push(pybytes(b))
@@ -195,12 +204,14 @@ func (u *unpickler) bytes(n uint64) {
 	u.push(&opaque{"bytes"})
 }
 
+// newDict pushes a dict of the values after the mark.
 func newDict(u *unpickler) {
 	pairs := u.popMark()
 	u.push(&dict{})
 	u.update(pairs)
 }
 
+// tuple replaces the top n values by a tuple of them.
 func (u *unpickler) tuple(n int) {
 	values := make([]any, n)
 	for i := n - 1; i >= 0; i-- {
@@ -209,6 +220,7 @@ func (u *unpickler) tuple(n int) {
 	u.newList("tuple", values)
 }
 
+// stackGlobal pushes a class whose module and name are on the stack.
 func stackGlobal(u *unpickler) {
 	name, ok := u.pop().(string)
 	module, alright := u.pop().(string)
@@ -224,12 +236,14 @@ func globalOf(module, name string) global {
 	return global(text[1 : 1+min(len(text)-2, 200)])
 }
 
+// inst constructs an object of protocol 0, whose class follows as text.
 func inst(u *unpickler) {
 	module := u.line()
 	name := u.line()
 	u.construct(globalOf(module, name), &list{items: u.popMark()})
 }
 
+// obj constructs an object whose class is the first value after the mark.
 func obj(u *unpickler) {
 	values := u.popMark()
 	if len(values) == 0 {

@@ -41,6 +41,7 @@ type item struct {
 	value any
 }
 
+// set sets the value of a key. It keeps the order of first use, which is the order of the tensors.
 func (d *dict) set(key, value any) {
 	k, ok := key.(string)
 	if !ok {
@@ -115,12 +116,14 @@ func unpickle(r io.Reader, size int64) (any, error) {
 	}
 }
 
+// fail keeps the first error. Later ones are only its consequences.
 func (u *unpickler) fail(format string, args ...any) {
 	if u.err == nil {
 		u.err = fmt.Errorf(format, args...)
 	}
 }
 
+// byte reads one byte; 0 after an error.
 func (u *unpickler) byte() byte {
 	b, err := u.in.ReadByte()
 	u.at++
@@ -178,6 +181,7 @@ func (u *unpickler) line() string {
 	return string(b[:len(b)-1])
 }
 
+// push puts a value on the stack.
 func (u *unpickler) push(v any) {
 	if len(u.stack) >= maxPickleValues {
 		u.fail("more than %d values are on its stack", maxPickleValues)
@@ -194,6 +198,7 @@ func (u *unpickler) base() int {
 	return u.marks[len(u.marks)-1]
 }
 
+// pop removes and returns the top of the stack; nil after an error.
 func (u *unpickler) pop() any {
 	v := u.top()
 	if u.err == nil {
@@ -202,6 +207,7 @@ func (u *unpickler) pop() any {
 	return v
 }
 
+// top returns the top of the stack. Values before the last mark are not accessible.
 func (u *unpickler) top() any {
 	if u.err == nil && len(u.stack) <= u.base() {
 		u.fail("a value is missing on its stack")
@@ -212,6 +218,8 @@ func (u *unpickler) top() any {
 	return u.stack[len(u.stack)-1]
 }
 
+// mark puts a mark on the stack. Marks are kept apart from values, so that no value can look like
+// one.
 func (u *unpickler) mark() {
 	if len(u.marks) >= maxPickleValues {
 		u.fail("more than %d marks are on its stack", maxPickleValues)
@@ -236,6 +244,7 @@ func (u *unpickler) popMark() []any {
 	return values
 }
 
+// put stores the top of the stack in the memo, where later instructions find it again.
 func (u *unpickler) put(at int64) {
 	v := u.top()
 	if len(u.memo) >= maxPickleValues {
@@ -246,6 +255,7 @@ func (u *unpickler) put(at int64) {
 	}
 }
 
+// get pushes a value of the memo.
 func (u *unpickler) get(at int64) {
 	v, ok := u.memo[at]
 	if !ok {

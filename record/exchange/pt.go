@@ -52,6 +52,7 @@ func readPT(c *container, z *zip.Reader, size int64) error {
 	return c.addTensors(t, found.dict)
 }
 
+// openTorchArchive finds the folder and the byte order of an archive of torch.save.
 func openTorchArchive(file io.ReaderAt, z *zip.Reader, size int64) (*torchArchive, error) {
 	t := &torchArchive{file: file, size: size, entries: map[string]*zip.File{}, verified: map[string]bool{}}
 	pickles := 0
@@ -116,6 +117,7 @@ func (t *torchArchive) text(name string) (string, error) {
 	return string(bytes.TrimSpace(b)), nil
 }
 
+// damagedEntry returns the error for an entry that cannot be read to its end.
 func damagedEntry(f *zip.File, err error) error {
 	return fmt.Errorf("its entry %q is damaged: %w", f.Name, unexpected(err))
 }

@@ -107,6 +107,8 @@ func (r *rowReader) next(i int, s *record.Step) error {
 	return nil
 }
 
+// setInt sets a whole number of the row, after it checked its range: a uint64 or int64 of a file may
+// not fit.
 func (r *rowReader) setInt(k *column, i, at int, s *record.Step) error {
 	v := k.array.element.int64At(k.raw)
 	c := intColumns[at]
@@ -129,6 +131,7 @@ func (r *rowReader) end() error {
 	return nil
 }
 
+// close closes all arrays.
 func (r *rowReader) close() {
 	for _, k := range r.columns {
 		k.file.Close()

@@ -66,6 +66,7 @@ type runFile struct {
 	lengths [3]int // of the vectors, see record.VectorNames; 0 for a vector that is missing
 }
 
+// openRun examines a whole run: shapes, header, and the scalars of all rows.
 func openRun(c *container, o ImportOptions) (*Import, error) {
 	a := &runFile{Import: new(Import), path: c.path}
 	if len(o.Kinds)+len(o.Exclude) > 0 || o.Layout+o.Key != "" || o.Steps != ByAnything {
@@ -141,6 +142,7 @@ func canHold(e element, kind columnKind) bool {
 	return e.isInt() || kind != intColumn && e.isFloat()
 }
 
+// readHeader uses the header in the file, or makes one with a single tensor for each vector.
 func (a *runFile) readHeader(c *container, o ImportOptions) error {
 	h := &record.Header{Format: record.FormatVersion, Software: software, DType: "float32", Model: record.ImportedModel}
 	if stored := c.lookup(headerName); stored != nil {
@@ -178,6 +180,7 @@ func (a *runFile) readHeader(c *container, o ImportOptions) error {
 	return h.Validate()
 }
 
+// decodeHeader decodes the header in an archive. numpy pads byte strings with zeros.
 func decodeHeader(c *container, stored *array) (*record.Header, error) {
 	if stored.element.class != text || len(stored.shape) != 0 || stored.element.width > maxHeaderBytes {
 		return nil, c.errorf("array %q is not one byte string of at most %d bytes", stored.name, maxHeaderBytes)
@@ -215,6 +218,8 @@ func (a *runFile) dryRun(c *container) error {
 	})
 }
 
+// copyRows opens the file again and appends all rows. The file may have changed since it was examined,
+// so its shapes are compared.
 func (a *runFile) copyRows(ctx context.Context, appendRow func(*record.Step) error) error {
 	c, err := openContainer(a.path, "")
 	if err != nil {

@@ -108,6 +108,7 @@ func safetensorsHeader(h *record.Header, s *record.Step) ([]byte, error) {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(b))), b...), nil
 }
 
+// appendJSON appends the JSON text of a value.
 func appendJSON(b []byte, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {

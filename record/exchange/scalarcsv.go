@@ -77,6 +77,7 @@ func readScalars(path string) (*scalarLog, error) {
 	}
 }
 
+// errorf returns an error that names the file.
 func (l *scalarLog) errorf(format string, args ...any) error {
 	return fmt.Errorf("exchange: %s: "+format, append([]any{l.path}, args...)...)
 }

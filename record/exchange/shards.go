@@ -32,6 +32,7 @@ func shardOf(name string) (index, count string, ok bool) {
 // singleShard is the number of shards of a model that needs no index.
 const singleShard = "1"
 
+// isIndex reports whether a name is that of an index of shards.
 func isIndex(name string) bool {
 	file, ok := strings.CutSuffix(name, indexEnding)
 	return ok && hasEnding(file)
@@ -92,6 +93,7 @@ func readIndex(path string) (*shardIndex, error) {
 	return x, x.checkFolder()
 }
 
+// errorf returns an error that names the index.
 func (x *shardIndex) errorf(format string, args ...any) error {
 	return fmt.Errorf("exchange: %s: "+format, append([]any{x.path}, args...)...)
 }
@@ -193,6 +195,7 @@ func joinShards(members []checkpointFile) ([]checkpointFile, error) {
 // closers closes several files.
 type closers []io.Closer
 
+// Close closes all files, and returns all errors.
 func (c closers) Close() error {
 	var err error
 	for _, one := range c {

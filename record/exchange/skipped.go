@@ -13,6 +13,7 @@ type skippedFiles struct {
 	count map[string]int
 }
 
+// add adds a file, or a folder when the path ends in a separator.
 func (s *skippedFiles) add(path string) {
 	name := filepath.Base(path)
 	if strings.HasSuffix(path, string(filepath.Separator)) {

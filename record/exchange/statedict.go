@@ -89,6 +89,7 @@ func innerDicts(level []foundDict, seen map[*dict]bool) (next []foundDict) {
 	return next
 }
 
+// joinKey returns the path of a key in the dict at path.
 func joinKey(path, key string) string {
 	if path == topKey {
 		return key
@@ -110,6 +111,7 @@ func dictAt(value any, key string) (foundDict, error) {
 	return requireTensor(foundDict{key, d, parent})
 }
 
+// requireTensor returns an error when a dict has no tensor.
 func requireTensor(f foundDict) (foundDict, error) {
 	if !hasTensor(f.dict) {
 		return f, fmt.Errorf("it has no dict of tensors under the key %q: that dict has %s", f.path, keysOf(f.dict))
@@ -158,6 +160,7 @@ func resolve(value any, parent *dict, path string) (*dict, any, bool) {
 	return nil, nil, false
 }
 
+// hasTensor reports whether a value of the dict is a tensor.
 func hasTensor(d *dict) bool {
 	return slices.ContainsFunc(d.items, func(it item) bool { _, ok := it.value.(*ptTensor); return ok })
 }

@@ -58,6 +58,7 @@ func (s *checkpoints) knownNames() func(name string) bool {
 	return func(string) bool { return false }
 }
 
+// excluded reports whether the options leave out a tensor with this name.
 func (s *checkpoints) excluded(name string) bool {
 	return slices.ContainsFunc(s.options.Exclude, func(p string) bool { return record.MatchName(p, name) })
 }
@@ -108,6 +109,7 @@ type byType struct {
 	names map[string][]string
 }
 
+// add adds the name of an array.
 func (b *byType) add(a *array) {
 	if b.names == nil {
 		b.names = make(map[string][]string)

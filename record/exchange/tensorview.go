@@ -19,6 +19,7 @@ type tensorView struct {
 	overlaps bool      // elements share places, in another way than by strides of 0
 }
 
+// viewDim is one dimension of a view.
 type viewDim struct {
 	n      int
 	from   int64 // stride in the storage

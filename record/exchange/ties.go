@@ -23,6 +23,7 @@ func (t ties) add(c *container) {
 	}
 }
 
+// first returns the first name found for the values of a name; the name itself when it is not tied.
 func (t ties) first(name string) string {
 	if first, ok := t[name]; ok {
 		return first

@@ -68,6 +68,8 @@ const (
 	digit
 )
 
+// runeKind classifies a character. Every character beyond ASCII counts as a letter, because the
+// name is cut byte by byte.
 func runeKind(r rune) int {
 	switch {
 	case '0' <= r && r <= '9':

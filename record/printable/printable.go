@@ -21,6 +21,7 @@ func Text(s string) string { return escape(s, "\n\t") }
 // always one line.
 func Line(s string) string { return escape(s, "") }
 
+// escape replaces every character that is neither graphic nor in keep.
 func escape(s, keep string) string {
 	i := strings.IndexFunc(s, func(r rune) bool { return !isPrintable(r, keep) })
 	if i < 0 {

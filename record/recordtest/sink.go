@@ -50,6 +50,7 @@ func written(t *testing.T, open OpenSink, h *record.Header, rows []record.Step) 
 	return closed(t, sink, reopen, rows)
 }
 
+// closed closes the sink, and compares what can be read with the rows.
 func closed(t *testing.T, sink record.Sink, reopen func() record.Trajectory, rows []record.Step) record.Trajectory {
 	t.Helper()
 	if err := sink.Close(); err != nil {
@@ -60,6 +61,7 @@ func closed(t *testing.T, sink record.Sink, reopen func() record.Trajectory, row
 	return tr
 }
 
+// compare compares a recording with the rows, bit for bit.
 func compare(t *testing.T, tr record.Trajectory, rows []record.Step) {
 	t.Helper()
 	if tr.Len() != len(rows) {
@@ -76,6 +78,7 @@ func compare(t *testing.T, tr record.Trajectory, rows []record.Step) {
 	}
 }
 
+// sinkRows checks that T updates give T+1 rows, and that the header is unchanged.
 func sinkRows(t *testing.T, open OpenSink) {
 	const updates = 20
 	h := Header(7)
@@ -108,6 +111,7 @@ func mustEncode(t *testing.T, h *record.Header) string {
 
 func sinkNoRows(t *testing.T, open OpenSink) { written(t, open, Header(2), nil) }
 
+// sinkColumns records every combination of vectors, and leaves some out of some rows.
 func sinkColumns(t *testing.T, open OpenSink) {
 	for bits := range 8 {
 		h := Header(5)
@@ -121,6 +125,7 @@ func sinkColumns(t *testing.T, open OpenSink) {
 	}
 }
 
+// sinkBorrowed checks that a sink keeps no slice of the caller, who reuses them for the next step.
 func sinkBorrowed(t *testing.T, open OpenSink) {
 	h := Header(6)
 	rows := Rows(h, 5, 3)
@@ -142,6 +147,8 @@ func sinkBorrowed(t *testing.T, open OpenSink) {
 	closed(t, sink, reopen, rows)
 }
 
+// sinkSpecialValues checks that NaNs keep their bits, and zeros their signs: a run that diverges is
+// recorded too.
 func sinkSpecialValues(t *testing.T, open OpenSink) {
 	vector := []float32{
 		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1)), 0,
@@ -164,6 +171,7 @@ func sinkSpecialValues(t *testing.T, open OpenSink) {
 	written(t, open, h, rows)
 }
 
+// sinkAbsent checks all combinations of absent and NaN numbers.
 func sinkAbsent(t *testing.T, open OpenSink) {
 	nan := record.Some(math.NaN())
 	rows := make([]record.Step, 32)
@@ -190,6 +198,7 @@ func sinkAbsent(t *testing.T, open OpenSink) {
 	}
 }
 
+// sinkExtremes records the largest whole numbers.
 func sinkExtremes(t *testing.T, open OpenSink) {
 	written(t, open, Header(2), []record.Step{
 		{Step: 0, Epoch: math.MinInt32, Examples: math.MinInt32, Evaluations: math.MinInt64},
@@ -200,6 +209,7 @@ func sinkExtremes(t *testing.T, open OpenSink) {
 	})
 }
 
+// sinkWallTime checks that nanoseconds are kept, and that a time that does not fit is refused.
 func sinkWallTime(t *testing.T, open OpenSink) {
 	written(t, open, Header(2), []record.Step{
 		{Step: 0}, // not taken
@@ -208,6 +218,7 @@ func sinkWallTime(t *testing.T, open OpenSink) {
 	})
 }
 
+// sinkSubsteps records inner iterates.
 func sinkSubsteps(t *testing.T, open OpenSink) {
 	written(t, open, Header(2), []record.Step{
 		{Step: 0}, {Step: 0, Substep: 1}, {Step: 0, Substep: 5}, {Step: 3}, {Step: 3, Substep: 1}, {Step: 4},
@@ -248,6 +259,7 @@ func sinkRefused(t *testing.T, open OpenSink) {
 	closed(t, sink, reopen, rows)
 }
 
+// sinkClosed checks that Close may be called twice, and that Append then fails.
 func sinkClosed(t *testing.T, open OpenSink) {
 	h := Header(2)
 	rows := Rows(h, 1, 1)
@@ -265,6 +277,7 @@ func sinkClosed(t *testing.T, open OpenSink) {
 	compare(t, reopen(), rows[:1])
 }
 
+// sinkHeaderCopied checks that a later change of the caller's header does not reach the sink.
 func sinkHeaderCopied(t *testing.T, open OpenSink) {
 	h := Header(3)
 	want := mustEncode(t, h)

@@ -18,6 +18,7 @@ var ErrNotPlain error = damageError("not a plain file")
 
 var errTooLong error = damageError("too long")
 
+// damageError is a sentinel error that also is record.ErrDamaged.
 type damageError string
 
 func (d damageError) Error() string        { return string(d) }
@@ -35,6 +36,7 @@ func Check(path string) error {
 	return checkPlain(path, info)
 }
 
+// checkPlain returns an error that names the kind of file when it is not a regular file.
 func checkPlain(path string, info fs.FileInfo) error {
 	kind := "a special file"
 	switch mode := info.Mode(); {

@@ -56,10 +56,13 @@ func WriteNew(path string, b []byte) error {
 	})
 }
 
+// content returns a function that writes b.
 func content(b []byte) func(io.Writer) error {
 	return func(w io.Writer) error { _, err := w.Write(b); return err }
 }
 
+// writeAndRename writes a file under a temporary name, syncs it, and gives it its name. The order
+// matters for a power cut: first the content must be on the disk, then the name.
 func writeAndRename(path string, mode fs.FileMode, sync bool, write func(io.Writer) error, rename func(tmp,
 	path string) error,
 ) (err error) {

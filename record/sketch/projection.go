@@ -66,6 +66,8 @@ func NewProjection(length, k int, seed uint64) (*Projection, error) {
 	return &Projection{length: length, k: k, key: mix(seed + golden)}, nil
 }
 
+// validateDimension checks the dimension of a projection. Very small dimensions have errors of the size
+// of the values, and very large ones do not save memory.
 func validateDimension(k int) error {
 	if k < MinProject || k > MaxProject || k%blocks != 0 {
 		return fmt.Errorf("sketch: project is %d; it must be a multiple of %d from %d to %d", k, blocks, MinProject,

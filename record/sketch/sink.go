@@ -24,6 +24,7 @@ func Sink(inner func(*record.Header) (record.Sink, error), h *record.Header, spe
 	return &sink{reducer: r, inner: s}, r.after.Clone(), nil
 }
 
+// sink is the sink of Sink.
 type sink struct {
 	*reducer
 	inner       record.Sink

@@ -145,6 +145,7 @@ type frame struct {
 	bytes uint64 // of the vectors
 }
 
+// parseHead reads the head of a frame; STREAM.md has the offsets.
 func parseHead(b *[headBytes]byte) *frame {
 	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
 	u64 := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }

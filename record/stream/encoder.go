@@ -67,6 +67,7 @@ func (e *Encoder) Append(s *record.Step) error {
 	return e.err
 }
 
+// frame writes one frame: its head, then the vectors that the row has.
 func (e *Encoder) frame(s *record.Step) error {
 	flags, size := uint32(0), 0
 	for i, v := range s.Vectors() {
