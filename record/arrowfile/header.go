@@ -74,7 +74,9 @@ func readHeader(dir string) (*runHeader, error) {
 		claim.id == sha256.Sum256(text)) {
 		return nil, fmt.Errorf("arrowfile: %s: %w", path, err)
 	}
-	return nil, fmt.Errorf("arrowfile: %s is %w: %v; sgdwalk repair can restore it", path, record.ErrDamaged, err) //nolint:errorlint // err may claim a newer program, wrongly
+	// err is not wrapped, because it may claim wrongly that a newer program wrote the header.
+	return nil, fmt.Errorf("arrowfile: %s is %w: %s; sgdwalk repair can restore it", path, record.ErrDamaged,
+		err.Error())
 }
 
 // writeHeader writes header.json as a whole.

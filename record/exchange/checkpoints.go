@@ -67,7 +67,8 @@ func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) 
 	members, copies := dropCopies(members)
 	s := &checkpoints{
 		Import: &Import{Warnings: slices.Concat(notes, copies)}, options: o, files: members,
-		tensorNames: map[string]bool{}, converted: map[string]int{}, warnedArrays: map[string]bool{}, seenNotes: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
+		tensorNames: map[string]bool{}, converted: map[string]int{}, warnedArrays: map[string]bool{},
+		seenNotes: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
 	}
 	if err := s.readLayout(); err != nil {
 		return nil, err

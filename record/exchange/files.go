@@ -204,7 +204,10 @@ var modelFiles = []string{
 
 // nonModelName matches the names of other files that a training script saves next to a
 // model, such as the state of the optimizer.
-var nonModelName = regexp.MustCompile(`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
+var nonModelName = regexp.MustCompile(
+	`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|` +
+		`(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|` +
+		`random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
 
 // isNonModelName reports whether a file is not a model, judged by its name.
 func isNonModelName(name string) bool {

@@ -18,8 +18,10 @@ const maxHeaderBytes = 64 << 20
 // aliases are other names that training scripts use for the columns of a run.
 var aliases = map[string]string{
 	"steps": "step", "epochs": "epoch", "grads": "grad", "gradients": "grad",
-	"loss": "batch_loss", "losses": "batch_loss", "train_loss": "batch_loss", "train_losses": "batch_loss", "batch_losses": "batch_loss",
-	"full_losses": "full_loss", "test_losses": "test_loss", "lr": "learning_rate", "lrs": "learning_rate", "learning_rates": "learning_rate",
+	"loss": "batch_loss", "losses": "batch_loss", "train_loss": "batch_loss", "train_losses": "batch_loss",
+	"batch_losses": "batch_loss",
+	"full_losses":  "full_loss", "test_losses": "test_loss", "lr": "learning_rate", "lrs": "learning_rate",
+	"learning_rates": "learning_rate",
 }
 
 // useAliases renames arrays with an alias to the column that they mean, where the file

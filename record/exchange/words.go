@@ -96,7 +96,8 @@ var (
 var notBefore = map[string]bool{
 	"warmup": true, "total": true, "max": true, "num": true, "n": true, "per": true, "every": true,
 	"eval": true, "save": true, "accum": true, "accumulation": true, "time": true, "sub": true, "micro": true,
-	"timestep": true, "timesteps": true, "substep": true, "microstep": true, "maxsteps": true, "numsteps": true, "nsteps": true, "totalsteps": true,
+	"timestep": true, "timesteps": true, "substep": true, "microstep": true, "maxsteps": true,
+	"numsteps": true, "nsteps": true, "totalsteps": true,
 }
 
 // otherNumbers are words whose number is not a step.

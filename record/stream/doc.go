@@ -57,5 +57,6 @@ const (
 	hasTestLoss
 	hasGroupRates
 
-	allFlags = hasGroupRates | hasTheta | hasGrad | hasState | hasBatchLoss | hasBatchAccuracy | hasLearningRate | hasFullLoss | hasTestLoss
+	allFlags = hasTheta | hasGrad | hasState | hasGroupRates |
+		hasBatchLoss | hasBatchAccuracy | hasLearningRate | hasFullLoss | hasTestLoss
 )
