@@ -122,7 +122,12 @@ func (c *container) readContents(size int64) error {
 
 // errorf returns an error that names the file.
 func (c *container) errorf(format string, args ...any) error {
-	return fmt.Errorf("exchange: %s: "+format, append([]any{c.path}, args...)...)
+	return fileErrorf(c.path, format, args...)
+}
+
+// fileErrorf returns an error that names a file, in the same form for all kinds of files.
+func fileErrorf(path, format string, args ...any) error {
+	return fmt.Errorf("exchange: %s: "+format, append([]any{path}, args...)...)
 }
 
 func (c *container) Close() error { return c.closer.Close() }

@@ -24,33 +24,32 @@ func readLayoutFile(path string) (*layoutFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
-	fail := func(format string, args ...any) (*layoutFile, error) {
-		return nil, fmt.Errorf("exchange: layout file %s: "+format, append([]any{path}, args...)...)
-	}
+	name := "layout file " + path
 	var h record.Header
 	if err := decodeStrict(text, &h); err != nil {
 		var version struct{ Format int }
 		if json.Unmarshal(text, &version) == nil && version.Format > record.FormatVersion {
-			return fail("its format is %d, %w; this program reads 1 to %d",
+			return nil, fileErrorf(name, "its format is %d, %w; this program reads 1 to %d",
 				version.Format, record.ErrNewerFormat, record.FormatVersion)
 		}
-		return fail(`%w; it must be an object {"layout": [{"name", "kind", "shape"}, ...], "state_layout": [...]}`, err)
+		return nil, fileErrorf(name, `%w; it must be an object {"layout": [{"name", "kind", "shape"}, ...], "state_layout": [...]}`, err)
 	}
 	l := &layoutFile{path, h.Layout.WithOffsets(), h.State.WithOffsets()}
 	if len(l.theta) == 0 {
-		return fail(`its "layout" has no tensor; a run has at least one parameter`)
+		return nil, fileErrorf(name, `its "layout" has no tensor; a run has at least one parameter`)
 	}
-	for name, part := range map[string]record.Layout{"layout": l.theta, "state_layout": l.state} {
+	for field, part := range map[string]record.Layout{"layout": l.theta, "state_layout": l.state} {
 		if err := part.Validate(); err != nil {
-			return fail("%s: %s", name, strings.TrimPrefix(err.Error(), "record: layout: "))
+			return nil, fileErrorf(name, "%s: %s", field, strings.TrimPrefix(err.Error(), "record: layout: "))
 		}
 	}
 	for _, t := range l.theta {
 		if _, twice := l.state.Lookup(t.Name); twice {
-			return fail("tensor %q is in both layouts; it is either a parameter or a buffer", t.Name)
+			return nil, fileErrorf(name, "tensor %q is in both layouts; it is either a parameter or a buffer", t.Name)
 		}
 		if isState(t.Kind) {
-			return fail("tensor %q of kind %s is in layout; running statistics must be in state_layout", t.Name, t.Kind)
+			return nil, fileErrorf(name, "tensor %q of kind %s is in layout; running statistics must be in "+
+				"state_layout", t.Name, t.Kind)
 		}
 	}
 	return l, nil

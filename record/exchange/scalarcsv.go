@@ -36,13 +36,13 @@ func readScalars(path string) (*scalarLog, error) {
 	l := &scalarLog{path: path, rows: map[int64]record.Step{}}
 	head, err := r.Read()
 	if err != nil {
-		return nil, l.errorf("its heading: %w", err)
+		return nil, fileErrorf(path, "its heading: %w", err)
 	}
 	names := make([]string, len(head))
 	for i, name := range head {
 		names[i] = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")) // the byte order mark of spreadsheets
 		if slices.Contains(names[:i], names[i]) {
-			return nil, l.errorf("two columns are named %q", names[i])
+			return nil, fileErrorf(path, "two columns are named %q", names[i])
 		}
 		if kind, _ := columnOf(names[i]); kind != intColumn && kind != floatColumn {
 			l.unknown = append(l.unknown, names[i])
@@ -50,7 +50,7 @@ func readScalars(path string) (*scalarLog, error) {
 	}
 	step := slices.Index(names, stepName)
 	if step < 0 {
-		return nil, l.errorf("it has no column %q; its columns are %s", stepName, strings.Join(names, ", "))
+		return nil, fileErrorf(path, "it has no column %q; its columns are %s", stepName, strings.Join(names, ", "))
 	}
 	for {
 		fields, err := r.Read()
@@ -58,28 +58,23 @@ func readScalars(path string) (*scalarLog, error) {
 			return l, nil
 		}
 		if err != nil {
-			return nil, l.errorf("%w", err)
+			return nil, fileErrorf(path, "%w", err)
 		}
 		line, _ := r.FieldPos(step)
 		s, err := parseScalars(names, fields)
 		switch {
 		case err != nil:
-			return nil, l.errorf("line %d: %w", line, err)
+			return nil, fileErrorf(path, "line %d: %w", line, err)
 		case s.Substep != 0:
 			continue
 		case strings.TrimSpace(fields[step]) == "":
-			return nil, l.errorf("line %d has no step", line)
+			return nil, fileErrorf(path, "line %d has no step", line)
 		}
 		if _, twice := l.rows[s.Step]; twice {
-			return nil, l.errorf("line %d: step %d comes twice", line, s.Step)
+			return nil, fileErrorf(path, "line %d: step %d comes twice", line, s.Step)
 		}
 		l.rows[s.Step] = s
 	}
-}
-
-// errorf returns an error that names the file.
-func (l *scalarLog) errorf(format string, args ...any) error {
-	return fmt.Errorf("exchange: %s: "+format, append([]any{l.path}, args...)...)
 }
 
 // parseScalars reads a line.
@@ -131,7 +126,7 @@ func (s *checkpoints) addScalars() error {
 	}
 	switch {
 	case found == 0:
-		return l.errorf("it has no line for the steps of the checkpoints, %d to %d", s.steps[0],
+		return fileErrorf(l.path, "it has no line for the steps of the checkpoints, %d to %d", s.steps[0],
 			s.steps[len(s.steps)-1])
 	case found < len(s.steps):
 		s.warn("%d of %d checkpoints have no line in %s; their rows have no losses and other numbers",

@@ -70,10 +70,10 @@ func readIndex(path string) (*shardIndex, error) {
 		WeightMap map[string]string `json:"weight_map"`
 	}
 	if err := json.Unmarshal(text, &content); err != nil {
-		return nil, x.errorf("it is not an index of shards: %w", err)
+		return nil, fileErrorf(x.path, "it is not an index of shards: %w", err)
 	}
 	if len(content.WeightMap) == 0 {
-		return nil, x.errorf(`its "weight_map" has no tensor`)
+		return nil, fileErrorf(x.path, `its "weight_map" has no tensor`)
 	}
 	if size, err := content.Metadata.TotalSize.Float64(); err == nil {
 		x.totalBytes = int64(size)
@@ -82,7 +82,7 @@ func readIndex(path string) (*shardIndex, error) {
 	for _, tensor := range slices.Sorted(maps.Keys(x.fileOf)) {
 		file := x.fileOf[tensor]
 		if file == "" || file == "." || file == ".." || strings.ContainsAny(file, "/\\\x00:") {
-			return nil, x.errorf("tensor %q is in the file %q, but a shard must be in the folder of the index", tensor,
+			return nil, fileErrorf(x.path, "tensor %q is in the file %q, but a shard must be in the folder of the index", tensor,
 				file)
 		}
 		if !slices.Contains(x.files, file) {
@@ -91,11 +91,6 @@ func readIndex(path string) (*shardIndex, error) {
 	}
 	slices.SortFunc(x.files, compareNatural)
 	return x, x.checkFolder()
-}
-
-// errorf returns an error that names the index.
-func (x *shardIndex) errorf(format string, args ...any) error {
-	return fmt.Errorf("exchange: %s: "+format, append([]any{x.path}, args...)...)
 }
 
 // checkFolder returns an error for a missing shard and for an extra one.
@@ -109,12 +104,12 @@ func (x *shardIndex) checkFolder() error {
 		exists[e.Name()] = true
 		if index, _, ok := shardOf(e.Name()); ok && index == filepath.Base(x.path) &&
 			!slices.Contains(x.files, e.Name()) {
-			return x.errorf("shard %s is in the folder but not in the index; one of them is out of date", e.Name())
+			return fileErrorf(x.path, "shard %s is in the folder but not in the index; one of them is out of date", e.Name())
 		}
 	}
 	for _, file := range x.files {
 		if !exists[file] {
-			return x.errorf("shard %s is in the index but not in the folder", file)
+			return fileErrorf(x.path, "shard %s is in the index but not in the folder", file)
 		}
 	}
 	return nil
@@ -221,7 +216,7 @@ func (x *shardIndex) open(key string) (_ *container, err error) {
 		files = append(files, c)
 		for _, a := range c.arrays {
 			if in, ok := x.fileOf[a.name]; !ok || in != name {
-				return nil, x.errorf("the index is out of date: shard %s has the tensor %q, but the index has it in "+
+				return nil, fileErrorf(x.path, "the index is out of date: shard %s has the tensor %q, but the index has it in "+
 					"%q", name, a.name, in)
 			}
 		}
@@ -255,12 +250,12 @@ func (x *shardIndex) checkTensors(all *container) error {
 	}
 	for _, tensor := range slices.Sorted(maps.Keys(x.fileOf)) {
 		if !exists[tensor] {
-			return x.errorf("the index is out of date: it has the tensor %q in %s, but that file does not have it",
+			return fileErrorf(x.path, "the index is out of date: it has the tensor %q in %s, but that file does not have it",
 				tensor, x.fileOf[tensor])
 		}
 	}
 	if isKnown && x.totalBytes > 0 && x.totalBytes != total && x.totalBytes != withoutTies {
-		return x.errorf("the index is out of date: its total_size is %d bytes, but the tensors in the shards have %d",
+		return fileErrorf(x.path, "the index is out of date: its total_size is %d bytes, but the tensors in the shards have %d",
 			x.totalBytes, total)
 	}
 	return nil
