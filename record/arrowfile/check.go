@@ -34,7 +34,7 @@ func Check(dir string, report func(error)) (Summary, error) {
 }
 
 // check does the work of Check with another way to open files, for tests.
-func check(dir string, report func(error), open func(string) (source, error)) (Summary, error) {
+func check(dir string, report func(error), open func(string) (byteSource, error)) (Summary, error) {
 	if !littleEndian {
 		return Summary{}, errBigEndian
 	}
@@ -229,7 +229,7 @@ func (c *checker) end(s *segment, to *comparer, last, knowsAll bool) {
 // comparer is what the encoder writes into during a check: it compares with the
 // bytes that a segment has.
 type comparer struct {
-	src             source
+	src             byteSource
 	pos             int64 // offset of the next bytes
 	ignoreFrom      int64 // bytes from this offset on are counted but not compared
 	firstDifference int64 // offset of the first difference, or -1; reset for each part

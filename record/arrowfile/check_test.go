@@ -126,7 +126,7 @@ func newDamagedRun(t *testing.T) *damagedRun {
 	return f
 }
 
-func (f *damagedRun) open(path string) (source, error) {
+func (f *damagedRun) open(path string) (byteSource, error) {
 	return memorySource(f.files[filepath.Base(path)]), nil
 }
 

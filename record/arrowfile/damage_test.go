@@ -28,7 +28,7 @@ func TestTruncation(t *testing.T) {
 	whole := mustRead(t, filepath.Join(dir, segmentName(0)))
 	full := mustOpen(t, dir).state.Load().segments[0]
 	for n := 0; n < len(whole); n += stride {
-		at := func(string) (source, error) { return memorySource(whole[:n]), nil }
+		at := func(string) (byteSource, error) { return memorySource(whole[:n]), nil }
 		r, err := open(dir, at)
 		if err != nil {
 			t.Fatalf("%d of %d bytes: %v", n, len(whole), err)

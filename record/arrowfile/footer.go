@@ -28,7 +28,7 @@ type footerInfo struct {
 // from start to the end mark before the footer (which some writers leave out). Otherwise
 // the footer is not used: readFooter returns an error, and the caller finds the rows by
 // walking from message to message.
-func readFooter(src source, start int64, c *columns) (out footerInfo, err error) {
+func readFooter(src byteSource, start int64, c *columns) (out footerInfo, err error) {
 	size := src.size()
 	if size < start+int64(trailer) {
 		return out, errNoFooter

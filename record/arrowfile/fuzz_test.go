@@ -33,7 +33,7 @@ func fuzzSegment(f *testing.F, fixture fixture) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		source := func(path string) (source, error) {
+		source := func(path string) (byteSource, error) {
 			if filepath.Base(path) == segmentName(0) {
 				return memorySource(b), nil
 			}

@@ -32,7 +32,7 @@ type envelope struct {
 
 // readEnvelope reads a message's prefix and flatbuffer. errShort is returned
 // when the bytes that are there could be the beginning of a message.
-func readEnvelope(src source, off, limit int64) (envelope, error) {
+func readEnvelope(src byteSource, off, limit int64) (envelope, error) {
 	rest := src.size() - off
 	prefix, err := src.bytes(off, min(8, rest))
 	if err != nil {

@@ -38,7 +38,7 @@ func (r *runInfo) startOf(n int, first int64) int64 {
 // openSegments opens the segments with these numbers, in order. have are the first of them,
 // which are already open. For each segment that cannot be opened it calls failed, and
 // continues if that returns true.
-func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open func(string) (source, error),
+func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open func(string) (byteSource, error),
 	failed func(error) bool,
 ) []*segment {
 	out := slices.Clone(have)
@@ -71,7 +71,7 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 }
 
 // openGuarded opens a segment, and returns an error when the system cannot read a mapped page.
-func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source,
+func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (byteSource,
 	error),
 ) (s *segment, err error) {
 	if fault := catchFaults(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
@@ -104,7 +104,7 @@ const unknown = -1
 
 // openSegment opens segment number n, whose first row should be row first. The last segment
 // of a run may be incomplete, because a writer is or was writing it.
-func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (source, error)) (*segment,
+func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (byteSource, error)) (*segment,
 	error,
 ) {
 	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, finalRows: unknown}

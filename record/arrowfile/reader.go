@@ -19,7 +19,7 @@ type Reader struct {
 	dir    string
 	header *record.Header
 	run    *runInfo
-	source func(string) (source, error)
+	source func(string) (byteSource, error)
 	state  atomic.Pointer[runState]
 	mu     sync.Mutex // held by Refresh
 	closed atomic.Bool
@@ -47,7 +47,7 @@ var _ record.Trajectory = (*Reader)(nil)
 func Open(dir string) (*Reader, error) { return open(dir, openSource) }
 
 // open does the work of Open with another way to open files, for tests.
-func open(dir string, source func(string) (source, error)) (*Reader, error) {
+func open(dir string, source func(string) (byteSource, error)) (*Reader, error) {
 	if !littleEndian {
 		return nil, errBigEndian
 	}

@@ -13,7 +13,7 @@ import (
 // segment is one file of a run, opened for reading.
 type segment struct {
 	path      string
-	src       source
+	src       byteSource
 	run       *runInfo
 	number    int
 	first     int64   // number of its first row

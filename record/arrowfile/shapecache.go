@@ -37,6 +37,8 @@ func (s *metadataCache) parse(meta []byte, c *columns) (nullSet, error) {
 	if err != nil {
 		return 0, err
 	}
+	// The list is copied on write, so that readers need no lock. Two goroutines may add the
+	// same metadata, which costs only an entry.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []knownMetadata

@@ -9,9 +9,9 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// source gives access to the bytes of a segment file. Except for refresh and close, its
+// byteSource gives access to the bytes of a segment file. Except for refresh and close, its
 // methods are safe for concurrent use.
-type source interface {
+type byteSource interface {
 	// bytes returns n bytes from off, starting at an address that is a multiple
 	// of 8 when off is. They stay valid until close.
 	bytes(off, n int64) ([]byte, error)
@@ -43,7 +43,7 @@ type readSource struct {
 }
 
 // openReadSource opens a segment for reading on demand.
-func openReadSource(path string) (source, error) {
+func openReadSource(path string) (byteSource, error) {
 	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ type region struct {
 const extraMapBytes = 64 << 20
 
 // openSource maps a segment.
-func openSource(path string) (source, error) {
+func openSource(path string) (byteSource, error) {
 	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err

@@ -232,6 +232,7 @@ func (w *Writer) Append(s *record.Step) error {
 		w.fail(err)
 		return w.err
 	}
+	// Only the numbers are kept: the vectors belong to the caller.
 	w.previous, w.lastIsFinal = record.Step{Step: s.Step, Substep: s.Substep}, s.IsLast()
 	w.rows++
 	w.segRows++

@@ -168,8 +168,8 @@ func (s *checkpoints) number(n *numbering) error {
 	if n.isListed && !slices.IsSorted(d.steps) {
 		s.warn("the rows are in the order of their steps, and the files were given in another order")
 	}
-	s.StepsFrom = d.source
-	s.warn("the steps, %d to %d, come from %s", s.steps[0], s.steps[len(s.steps)-1], d.source)
+	s.StepsFrom = d.origin
+	s.warn("the steps, %d to %d, come from %s", s.steps[0], s.steps[len(s.steps)-1], d.origin)
 	return nil
 }
 

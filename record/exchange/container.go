@@ -158,6 +158,8 @@ func (c *container) lookup(name string) *array {
 
 // floats reads an array into dst in row-major order, also from Fortran order.
 func (c *container) floats(a *array, dst []float32) error {
+	// Fortran order is read into a second array and then transposed, because the elements of a
+	// row are far apart in the file.
 	target := dst
 	if a.fortran && len(a.shape) > 1 {
 		target = make([]float32, len(dst))

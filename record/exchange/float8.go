@@ -26,11 +26,13 @@ func (f float8) value(b byte) float64 {
 	highest := exponent == 0x7f>>f.fraction
 	var v float64
 	switch {
+	// The formats differ in their NaNs: FNUZ uses the code of negative zero, IEEE 754 the
+	// highest exponent with a fraction, and E4M3FN only the code with all bits set.
 	case f.unsigned && b == 0x80, f.infinite && highest && fraction != 0, !f.infinite && !f.unsigned && b&0x7f == 0x7f:
 		v = math.NaN()
 	case f.infinite && highest:
 		v = math.Inf(1)
-	case exponent == 0:
+	case exponent == 0: // subnormal: no implicit 1 before the fraction
 		v = math.Ldexp(float64(fraction), 1-f.bias-f.fraction)
 	default:
 		v = math.Ldexp(float64(fractions+fraction), exponent-f.bias-f.fraction)

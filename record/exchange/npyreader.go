@@ -50,6 +50,8 @@ func readNPZ(c *container, z *zip.Reader, size int64) error {
 			c.note("the entry %q is left out: it is not a .npy file", f.Name)
 			continue
 		}
+		// The sizes in a zip archive are only claims. They are compared with the size of the
+		// file and with the limit of deflate before anything is read.
 		packed, full := f.CompressedSize64, f.UncompressedSize64
 		total += min(packed, uint64(size)+1)
 		switch {

@@ -60,7 +60,7 @@ const stepsAdvice = "--steps order numbers the files in their order, --steps 0,1
 type fileStep struct {
 	path    string
 	step    int64
-	source  string // for messages: `the number after "step" in the file's name`
+	origin  string // for messages: `the number after "step" in the file's name`
 	hasStep bool
 }
 
@@ -78,7 +78,7 @@ type numbering struct {
 // sentence about their source, and notes for the user.
 type decision struct {
 	steps  []int64
-	source string
+	origin string
 	notes  []string
 }
 
@@ -140,10 +140,10 @@ func (n *numbering) checkNames(example fileStep) error {
 		switch {
 		case !f.hasStep:
 			return fmt.Errorf("exchange: %s has no step in its name, and %s has step %d, %s; %s",
-				f.path, example.path, example.step, example.source, stepsAdvice)
-		case n.rule.name == attachedRule && f.source != example.source:
+				f.path, example.path, example.step, example.origin, stepsAdvice)
+		case n.rule.name == attachedRule && f.origin != example.origin:
 			return fmt.Errorf("exchange: the names have no common rule for the step: %s has %s and %s has %s; %s",
-				f.path, f.source, example.path, example.source, stepsAdvice)
+				f.path, f.origin, example.path, example.origin, stepsAdvice)
 		}
 	}
 	return nil
@@ -271,7 +271,7 @@ func (n *numbering) compareWithNames(meta []fileStep) ([]string, error) {
 		}
 		if n.rule.isStep {
 			return nil, fmt.Errorf("exchange: %s has step %d in its metadata, and %d is %s; %s", f.path, meta[i].step,
-				f.step, f.source, flags)
+				f.step, f.origin, flags)
 		}
 		if other < 0 {
 			other = i
@@ -291,7 +291,7 @@ func (n *numbering) compareWithNames(meta []fileStep) ([]string, error) {
 		}
 	}
 	return []string{fmt.Sprintf("the numbers in the names are not the steps: %s has step %d in its metadata, and %d "+
-		"is %s", n.paths[other], meta[other].step, n.names[other].step, n.names[other].source)}, nil
+		"is %s", n.paths[other], meta[other].step, n.names[other].step, n.names[other].origin)}, nil
 }
 
 // fromSingleName reads the step of a single file by any rule, also from an unmarked
@@ -312,7 +312,7 @@ func checkUniqueSteps(files []fileStep) error {
 	for _, f := range files {
 		if first, twice := seen[f.step]; twice {
 			return fmt.Errorf("exchange: step %d comes twice: %s and %s have it (%s); leave one of them out, or %s",
-				f.step, first.path, f.path, f.source, stepsAdvice)
+				f.step, first.path, f.path, f.origin, stepsAdvice)
 		}
 		seen[f.step] = f
 	}
@@ -336,7 +336,7 @@ func (n *numbering) fileOrder() decision {
 	if n.isListed {
 		order = "in the order given"
 	}
-	d := decision{source: fmt.Sprintf("the places of the files %s: %s is step 0", order, n.paths[0])}
+	d := decision{origin: fmt.Sprintf("the places of the files %s: %s is step 0", order, n.paths[0])}
 	for i := range n.paths {
 		d.steps = append(d.steps, int64(i))
 	}
@@ -364,9 +364,9 @@ func examples(files []fileStep) string {
 	var out []string
 	seen := map[string]bool{}
 	for _, f := range files {
-		if !seen[f.source] {
-			seen[f.source] = true
-			out = append(out, fmt.Sprintf("%s (%s is step %d)", f.source, f.path, f.step))
+		if !seen[f.origin] {
+			seen[f.origin] = true
+			out = append(out, fmt.Sprintf("%s (%s is step %d)", f.origin, f.path, f.step))
 		}
 	}
 	return strings.Join(out, ", ")

@@ -135,6 +135,7 @@ func (t *torchArchive) unpickle() (any, error) {
 	}
 	defer r.Close()
 	value, err := unpickle(r, int64(f.UncompressedSize64))
+	// Reading to the end compares the checksum.
 	if _, damage := io.Copy(io.Discard, r); damage != nil {
 		return nil, damagedEntry(f, damage)
 	}

@@ -97,6 +97,8 @@ func (r *rowReader) next(i int, s *record.Step) error {
 		if err != nil {
 			return r.c.errorf("array %q, row %d: %w", k.array.name, i, err)
 		}
+		// The array with "_valid" was opened before its column, so its value of this row was
+		// already read.
 		if k.valid != nil && k.valid.raw[0] == 0 {
 			continue
 		}

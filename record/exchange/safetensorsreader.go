@@ -28,7 +28,7 @@ func readSafetensors(c *container, size int64) error {
 	if _, err := c.file.ReadAt(start[:], 0); err != nil {
 		return fmt.Errorf("the safetensors header is cut off: %w", unexpected(err))
 	}
-	n := binary.LittleEndian.Uint64(start[:])
+	n := binary.LittleEndian.Uint64(start[:]) // a claim of the file, compared before it is used
 	if n > maxSafetensorsHeader || int64(n) > size-8 {
 		return fmt.Errorf("the safetensors header claims %d bytes; the file has %d", n, size)
 	}

@@ -168,7 +168,7 @@ func TestStepOfSingleFile(t *testing.T) {
 	} {
 		d, err := newNumbering([]string{filepath.FromSlash(path)}, true).decide(ByAnything)
 		if err != nil || d.steps[0] != want {
-			t.Errorf("%s: steps %v from %s, %v; want %d", path, d.steps, d.source, err, want)
+			t.Errorf("%s: steps %v from %s, %v; want %d", path, d.steps, d.origin, err, want)
 		}
 	}
 }

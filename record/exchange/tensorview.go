@@ -39,6 +39,7 @@ func viewOf(t *ptTensor) tensorView {
 			to *= n
 		}
 	}
+	// Reading in the order of the storage needs each byte once, whatever the strides are.
 	slices.SortStableFunc(v.dims, func(a, b viewDim) int { return cmp.Compare(b.from, a.from) })
 	for i := len(v.dims) - 1; i >= 0; i-- {
 		d := &v.dims[i]
@@ -71,6 +72,8 @@ func (v *tensorView) read(r io.Reader, e element, dst []float32) error {
 				return err
 			}
 		}
+		// Count up the index like an odometer, the last dimension fastest. from and to follow
+		// it by additions, without a multiplication for each element.
 		i := len(index) - 1
 		for ; i >= 0; i-- {
 			d := &v.dims[i]

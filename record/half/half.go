@@ -40,11 +40,11 @@ func ToFloat16(f float32) uint16 {
 func FromFloat16(h uint16) float32 {
 	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&0x1f), uint32(h&0x3ff)
 	switch exponent {
-	case 0:
+	case 0: // zero, or subnormal: the fraction counts in units of 2^-24
 		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
-	case 0x1f:
+	case 0x1f: // infinity or NaN, whose payload moves to the upper bits
 		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	default:
+	default: // the biases of the exponents, 15 and 127, differ by 112
 		return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 	}
 }
@@ -55,13 +55,16 @@ func FromFloat16(h uint16) float32 {
 // seven bits of its payload.
 func ToBFloat16(f float32) uint16 {
 	bits := math.Float32bits(f)
-	if bits&0x7fffffff > 0x7f800000 {
+	if bits&0x7fffffff > 0x7f800000 { // a NaN: the addition below could turn it into infinity or zero
 		h := uint16(bits >> 16)
 		if h&0x7f == 0 {
 			h |= 0x40
 		}
 		return h
 	}
+	// 0x7fff is just less than half of the last place. The added parity bit makes it half when
+	// the cut result is odd, so ties go to even. A carry into the exponent is correct, up to
+	// infinity.
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
 
