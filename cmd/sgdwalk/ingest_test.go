@@ -329,7 +329,7 @@ func TestIngestGroups(t *testing.T) {
 	for _, c := range []struct {
 		text []byte
 		want string
-	}{{line("x"), `parameter group 1 names "x"`}, {append(line("w"), frame(0, 0.5, -1)...), "that of group 1 is -1"}, {append(line("w"), frame(0, 0.5)...), "16 bytes"}} {
+	}{{line("x"), `parameter group 1 has "x"`}, {append(line("w"), frame(0, 0.5, -1)...), "the rate of group 1 is -1"}, {append(line("w"), frame(0, 0.5)...), "16 bytes"}} {
 		if status, _, stderr := ingest(t, c.text, "--out", dir+"2", "--force"); status != exitFailure || !strings.Contains(stderr, c.want) {
 			t.Errorf("status %d: %q; want %q", status, stderr, c.want)
 		}
