@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/objective"
@@ -26,6 +27,8 @@ import (
 var (
 	_ analyze.HessianProduct     = (*nn.Evaluator)(nil)
 	_ analyze.GaussNewtonProduct = (*nn.Evaluator)(nil)
+
+	_ curvature.PreconditionerSource = (*replay.Preconditioner)(nil)
 )
 
 // runFlags are what every analysis of one run takes.
@@ -195,6 +198,22 @@ func (a *analysis) figure(name string, f figure.Figure) error {
 		return err
 	}
 	return a.out.Keep(paths...)
+}
+
+// namedTable is a table with the name of its file.
+type namedTable struct {
+	name  string
+	table *record.Table
+}
+
+// tables writes tables into the result.
+func (a *analysis) tables(tables ...namedTable) error {
+	for _, t := range tables {
+		if err := a.out.Table(t.name, t.table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finish writes summary.json: the result is complete.

@@ -11,6 +11,7 @@ import (
 	"sgdwalk/analyze/draw"
 	"sgdwalk/record"
 	"sgdwalk/train/optim"
+	"sgdwalk/train/replay"
 )
 
 // curvatureCmd looks at the Hessian, at one iterate or along the run.
@@ -147,7 +148,7 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	}
 	defer journal.Close()
 	o.Store = journal
-	known, err := newScales(a.trace)
+	known, err := replay.NewPreconditioner(a.trace)
 	if err != nil {
 		return nil, err
 	}
@@ -164,10 +165,8 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	if c.Layers {
 		tables = append(tables, namedTable{"layers", &r.Layers})
 	}
-	for _, t := range tables {
-		if err := a.out.Table(t.name, t.table); err != nil {
-			return nil, err
-		}
+	if err := a.tables(tables...); err != nil {
+		return nil, err
 	}
 	if r.Summary.Density.Eigenvalues > 0 {
 		if err := a.figure("curvature", draw.Density(fmt.Sprintf("%s, step %d", a.title(), s.Step), r)); err != nil {
@@ -180,12 +179,6 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 		return nil, err
 	}
 	return r, a.show(&r.Summary)
-}
-
-// namedTable is a table with the name of its file.
-type namedTable struct {
-	name  string
-	table *record.Table
 }
 
 // iterate returns the row of a step; -1 is the last iterate.
@@ -226,7 +219,7 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 		return usageError{err}
 	}
 	o := curvature.AlongOptions{Rows: rows, Each: each}
-	known, err := newScales(a.trace)
+	known, err := replay.NewPreconditioner(a.trace)
 	if err != nil {
 		return err
 	}
@@ -242,10 +235,7 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 
 // writeAlong writes the curvature along a run and prints it.
 func writeAlong(a *analysis, r *curvature.Run, o curvature.AlongOptions) error {
-	if err := a.out.Table("along", &r.Table); err != nil {
-		return err
-	}
-	if err := a.out.Table("eigenvalues", &r.Eigenvalues); err != nil {
+	if err := a.tables(namedTable{"along", &r.Table}, namedTable{"eigenvalues", &r.Eigenvalues}); err != nil {
 		return err
 	}
 	if err := a.figures(draw.Curvatures(a.title(), &r.Table)); err != nil {

@@ -65,10 +65,8 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	for _, t := range []namedTable{{"eigenvalues", &r.Eigenvalues}, {"spectrum", &r.Spectrum}, {"gradients", &r.Gradients}} {
-		if err := a.out.Table(t.name, t.table); err != nil {
-			return err
-		}
+	if err := a.tables([]namedTable{{"eigenvalues", &r.Eigenvalues}, {"spectrum", &r.Spectrum}, {"gradients", &r.Gradients}}...); err != nil {
+		return err
 	}
 	s := &r.Summary
 	if s.Rank > 0 {

@@ -13,7 +13,6 @@ import (
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
-	"sgdwalk/record"
 )
 
 // landscapeCmd evaluates the loss on a plane, by default that of the first two
@@ -293,13 +292,8 @@ func (c *landscapeCmd) measures(a *analysis, loss analyze.Evaluator, o *landscap
 // write writes the tables and the figure.
 func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane) error {
 	components := plane.DirectionTable()
-	for _, t := range []struct {
-		name  string
-		table *record.Table
-	}{{"grid", &r.Table}, {"path", &r.Path}, {"directions", &components}} {
-		if err := a.out.Table(t.name, t.table); err != nil {
-			return err
-		}
+	if err := a.tables(namedTable{"grid", &r.Table}, namedTable{"path", &r.Path}, namedTable{"directions", &components}); err != nil {
+		return err
 	}
 	f := draw.Landscape(a.title(), plane.Labels[0], plane.Labels[1], r)
 	if err := c.set(f, c.Scale); err != nil {

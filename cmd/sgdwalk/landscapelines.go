@@ -7,7 +7,6 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/landscape"
-	"sgdwalk/record"
 )
 
 // maxLines bounds --lines.
@@ -77,13 +76,8 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 // writeLines writes the result of lines and prints it.
 func writeLines(a *analysis, r *landscape.Lines, recipe linesRecipe) error {
 	p := recipe.Plane
-	for _, t := range []struct {
-		name  string
-		table *record.Table
-	}{{"lines", &r.Table}, {"band", &r.Band}} {
-		if err := a.out.Table(t.name, t.table); err != nil {
-			return err
-		}
+	if err := a.tables(namedTable{"lines", &r.Table}, namedTable{"band", &r.Band}); err != nil {
+		return err
 	}
 	label := fmt.Sprintf("position along random directions through %s, %s", p.Origin, p.LengthText())
 	if err := a.figures(draw.Lines(a.title(), label, r)); err != nil {

@@ -156,10 +156,7 @@ func (c *pathCmd) noise(ctx context.Context, a *analysis, s *path.Summary, recip
 	recipe.Noise = &o
 	s.Noise = &n.Summary
 	a.warn = append(a.warn, n.Warnings...)
-	if err := a.out.Table("noise", &n.Table); err != nil {
-		return err
-	}
-	if err := a.out.Table("noise_epochs", &n.Epochs); err != nil {
+	if err := a.tables(namedTable{"noise", &n.Table}, namedTable{"noise_epochs", &n.Epochs}); err != nil {
 		return err
 	}
 	if c.FullGradients > 0 {

@@ -115,13 +115,7 @@ func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *
 	if err != nil {
 		return err
 	}
-	if err := a.out.Table("segments", &r.Segments); err != nil {
-		return err
-	}
-	if err := a.out.Table("losses", &r.Losses); err != nil {
-		return err
-	}
-	if err := a.out.Table("epochs", &r.Epochs); err != nil {
+	if err := a.tables(namedTable{"segments", &r.Segments}, namedTable{"losses", &r.Losses}, namedTable{"epochs", &r.Epochs}); err != nil {
 		return err
 	}
 	u, err := line.Updates(r)

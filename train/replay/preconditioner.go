@@ -1,21 +1,18 @@
-package main
+package replay
 
 import (
 	"context"
 	"fmt"
 
-	"sgdwalk/analyze/curvature"
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 	"sgdwalk/train"
 	"sgdwalk/train/optim"
 )
 
-// scales gives what an optimizer like Adam divides every coordinate by at a row of
-// a recording: the optimizer's own code, fed with the recorded iterates and
-// gradients from the first step on.
-type scales struct {
-	trace     *arrowfile.Reader
+// Preconditioner gives what an optimizer such as Adam divides every coordinate by at a row of a recording. It runs
+// the optimizer's own code on the recorded iterates and gradients, from the first step on.
+type Preconditioner struct {
+	trace     record.Trajectory
 	optimizer train.Optimizer
 	next      int    // row to be fed next
 	absent    string // why there is none; empty when there is one
@@ -23,26 +20,23 @@ type scales struct {
 	grad      []float32
 }
 
-var _ curvature.PreconditionerSource = (*scales)(nil)
-
-// newScales begins before the first row. It returns nil for an optimizer that
-// scales nothing.
-func newScales(trace *arrowfile.Reader) (*scales, error) {
+// NewPreconditioner returns nil for an optimizer that scales no coordinate.
+func NewPreconditioner(trace record.Trajectory) (*Preconditioner, error) {
 	h := trace.Header()
 	if !optim.EdgeOf(h.Optimizer).Preconditioned {
 		return nil, nil
 	}
 	o, _, err := optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, h.Layout, h.Seed)
 	if err != nil { // an optimizer of another program by that name, with settings of its own
-		return &scales{absent: fmt.Sprintf("the scales of %s cannot be computed again: %v", h.Optimizer.Name, err)}, nil
+		return &Preconditioner{absent: fmt.Sprintf("the scales of %s cannot be computed again: %v", h.Optimizer.Name, err)}, nil
 	}
 	n := h.Layout.Len()
-	return &scales{trace: trace, optimizer: o, theta: make([]float32, n), grad: make([]float32, n)}, nil
+	return &Preconditioner{trace: trace, optimizer: o, theta: make([]float32, n), grad: make([]float32, n)}, nil
 }
 
-// Preconditioner returns the scales of the update at the row, or of the last one
-// for the row after it. Rows must be asked for in ascending order.
-func (s *scales) Preconditioner(ctx context.Context, row int) (d []float32, absent string, err error) {
+// Preconditioner returns the scales of the update at the row; for the row after the last update, the scales of that
+// update. absent says why there are none. Rows must be requested in ascending order.
+func (s *Preconditioner) Preconditioner(ctx context.Context, row int) (d []float32, absent string, err error) {
 	for ; s.next <= row && s.absent == ""; s.next++ {
 		if err := ctx.Err(); err != nil {
 			return nil, "", err
