@@ -24,7 +24,7 @@ type LineOptions struct {
 	Test     analyze.Loss  `json:"-"`        // as in Options
 	Measures []Measure     `json:"-"`        // as in Options
 
-	Progress analyze.Progress `json:"-"` // is told of every point; nil tells nobody
+	Progress analyze.Progress `json:"-"` // receives every point; nil disables progress reporting
 	Store    analyze.Store    `json:"-"` // keeps finished points; nil keeps nothing
 }
 

@@ -62,7 +62,7 @@ type Options struct {
 	// Measures are further ones.
 	Measures []Measure `json:"-"`
 
-	// Progress is told of every evaluation; nil tells nobody.
+	// Progress receives every evaluation; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 	// Projection is what Project found for this plane, Path and Rows; nil finds it.
 	Projection *Projection `json:"-"`
@@ -144,9 +144,6 @@ func (o Options) Effective() Options {
 	}
 	if o.Progress == nil {
 		o.Progress = analyze.NoProgress{}
-	}
-	if o.Store == nil {
-		o.Store = analyze.NoStore{}
 	}
 	return o
 }

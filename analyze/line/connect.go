@@ -42,7 +42,7 @@ type ConnectOptions struct {
 	// Seed decides the points t of the training.
 	Seed uint64 `json:"seed"`
 
-	// Progress is told of every step and point; nil tells nobody.
+	// Progress receives every step and point; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 	// Store keeps evaluated points, not the training; nil keeps nothing. It belongs
 	// to one pair of ends.

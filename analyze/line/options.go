@@ -40,7 +40,7 @@ type Options struct {
 	// Also are measured at every point besides the loss, into further columns.
 	Also []Measure `json:"also,omitempty"`
 
-	// Progress is told of every point; nil tells nobody.
+	// Progress receives every point; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 	// Store keeps finished points; nil keeps nothing. It belongs to one pair of ends.
 	Store analyze.Store `json:"-"`

@@ -21,7 +21,7 @@ type ProgressOptions struct {
 	// nil evaluates nothing.
 	Loss analyze.Loss `json:"-"`
 
-	// Progress is told of every row; nil tells nobody.
+	// Progress receives every row; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
 	// Store keeps evaluated losses ("row 12"); nil keeps nothing. It belongs to one
 	// line.

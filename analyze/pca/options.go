@@ -75,7 +75,7 @@ type Options struct {
 	// Workers bounds the goroutines; 0 means GOMAXPROCS. It changes no bit.
 	Workers int `json:"-"`
 	// Store keeps the slabs of the Gram matrix, the units of a fit that can be
-	// interrupted or shared; nil keeps none. See Gram.
+	// interrupted or shared; nil keeps none. See Job.
 	Store analyze.Store `json:"-"`
 	// Progress counts columns; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
@@ -117,9 +117,6 @@ func (o Options) Effective() Options {
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	if o.Store == nil {
-		o.Store = analyze.NoStore{}
 	}
 	if o.Progress == nil {
 		o.Progress = analyze.NoProgress{}

@@ -152,48 +152,18 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 	if err := c.measures(a, loss, &opts); err != nil {
 		return nil, err
 	}
-	var plane *landscape.ChosenPlane
-	kept := new(keptPlane)
-	var recipe landscapeOptions
-	prepare := func() {
-		c.place(plane, &opts)
-		recipe = landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also}
-		if plane.Recipe.Kind == "pca" {
-			recipe.PCA = &fit
-		}
-		if c.withPath(plane) {
-			opts.Path = a.trace
-		}
-	}
-	err = a.once(kept, func() (keep bool, err error) {
-		o, err := c.planeOptions(a)
-		if err != nil {
-			return false, err
-		}
-		if o.PCA, o.Gradient = fit, loss; o.Kind == "pca" {
-			a.fitKernel = pca.Kernel()
-		}
-		if plane, err = landscape.ChoosePlane(ctx, a.trace, o); err != nil {
-			return false, a.interrupted(ctx, err)
-		}
-		if prepare(); opts.Path != nil {
-			if plane.Path, err = landscape.Project(ctx, plane.Plane, opts); err != nil {
-				return false, err
-			}
-		}
-		*kept = keptPlane{Recipe: plane.Recipe, Around: plane.Around, Square: plane.Square, Origin: plane.Plane.Origin, U: plane.Plane.U, V: plane.Plane.V, FitKernel: a.fitKernel, Others: a.others, Path: plane.Path}
-		return plane.Plane.Len() <= mostKept, nil
-	})
+	plane, err := c.plane(ctx, a, fit, loss, opts)
 	if err != nil {
 		return nil, err
 	}
-	if plane == nil {
-		if plane, err = kept.plane(a); err != nil {
-			return nil, err
-		}
-		prepare()
+	c.place(plane, &opts)
+	recipe := landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also}
+	if plane.Recipe.Kind == "pca" {
+		recipe.PCA = &fit
 	}
-	opts.Projection = plane.Path
+	if c.withPath(plane) {
+		opts.Path, opts.Projection = a.trace, plane.Path
+	}
 	j, err := landscape.NewJob(ctx, plane.Plane, loss, opts)
 	if err != nil {
 		return nil, err
