@@ -19,13 +19,13 @@ func kindOf(unit string) string {
 	return strings.Join(words, " ")
 }
 
-// Kind is the units of one kind: those whose names differ in numbers alone.
+// Kind is a group of units whose names differ only in their numbers.
 type Kind struct {
 	Name    string  `json:"name"`
 	Units   int     `json:"units"`
-	Timed   int     `json:"timed"`   // of them, how many were computed to see how long they take
-	Seconds float64 `json:"seconds"` // mean time of one of those
-	// Values is how many values one of those had, where that is known.
+	Timed   int     `json:"timed"`   // how many of them were evaluated to measure their time
+	Seconds float64 `json:"seconds"` // mean time of a timed unit
+	// Values is the number of values of a timed unit; 0 when no unit was timed.
 	Values int `json:"values,omitempty"`
 }
 

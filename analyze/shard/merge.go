@@ -27,16 +27,16 @@ type Merged struct {
 
 var _ analyze.Store = (*Merged)(nil)
 
-// ErrMissing is wrapped by the error of Merge when shards are not there.
+// ErrMissing is wrapped by the error of Merge when shards are missing.
 var ErrMissing = errors.New("shards are missing")
 
-// longValues is the number of values from which those of a unit are read again
-// when they are asked for, once they are known to be sound: all slabs of a large
-// matrix together would not fit in memory.
+// longValues is the number of values above which a unit stays on the disk: Lookup reads it
+// again. All slabs of a large matrix would not fit in memory together.
 const longValues = 1024
 
-// Merge reads the shards. Without preview all must be there and sound. With it
-// those are taken that are there, and of the others what their workers have so far.
+// Merge reads the shards. Without preview, every shard must be finished and intact. With
+// preview, Merge takes the finished shards, and from the others the units that workers have
+// saved.
 func (p *Plan) Merge(preview bool) (*Merged, error) {
 	names, err := p.Names()
 	if err != nil {
@@ -48,8 +48,8 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 		m.place[n] = i
 	}
 	if len(m.place) != len(names) {
-		return nil, fmt.Errorf("shard: the plan has %d units of %d names; each must be there once", len(names),
-			len(m.place))
+		return nil, fmt.Errorf("shard: the plan has %d units with %d different names; names must be unique",
+			len(names), len(m.place))
 	}
 	for shard := range p.Shards {
 		err := p.readShard(shard, names, func(unit int, values []float64, at lineAt) {
@@ -69,7 +69,7 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 		}
 	}
 	if len(m.missing) > 0 && !preview {
-		return nil, fmt.Errorf("shard: %d of %d %w: %s; sgdwalk status says how they are", len(m.missing), p.Shards,
+		return nil, fmt.Errorf("shard: %d of %d %w: %s; sgdwalk status shows their states", len(m.missing), p.Shards,
 			ErrMissing, Ranges(m.missing))
 	}
 	for _, shard := range m.missing {
@@ -99,14 +99,13 @@ func (m *Merged) take(unit int, values []float64) {
 	m.values[unit], m.have[unit] = values, true
 }
 
-// Units returns how many units are there, and how many the plan has.
+// Units returns how many units are available, and how many the plan has.
 func (m *Merged) Units() (present, planned int) { return m.present, len(m.values) }
 
 // Missing returns the shards that are not finished.
 func (m *Merged) Missing() []int { return m.missing }
 
-// Lookup returns the values of a unit. The slice is the store's: read it, do not
-// change it.
+// Lookup returns the values of a unit. The slice belongs to the store: do not change it.
 func (m *Merged) Lookup(unit string) ([]float64, bool) {
 	if i, ok := m.place[unit]; ok {
 		if at, long := m.long[i]; long && m.have[i] {
@@ -120,11 +119,11 @@ func (m *Merged) Lookup(unit string) ([]float64, bool) {
 	return m.Behind.Lookup(unit)
 }
 
-// Save keeps a unit that is in no shard.
+// Save keeps a unit that is not in a shard.
 func (m *Merged) Save(unit string, values []float64) error {
 	if _, ok := m.place[unit]; ok {
-		return fmt.Errorf("shard: %s was computed again: its values in the shard are not those that the analysis "+
-			"expects, or its file was changed meanwhile", unit)
+		return fmt.Errorf("shard: %s was evaluated again: its values in the shard do not fit "+
+			"the analysis, or the file has changed since it was read", unit)
 	}
 	if m.Behind == nil {
 		return nil

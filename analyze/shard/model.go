@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// TaskTime is how much work a task of a batch system should have at least: to
-// start one costs seconds, and sites have rules against many short ones.
+// TaskTime is the least work that a task of a batch system should have. Starting a task
+// costs seconds, and many sites have rules against short tasks.
 const TaskTime = 10 * time.Minute
 
 // Estimate is what a plan costs.
 type Estimate struct {
 	CoreSeconds float64 `json:"core_seconds"` // of all units
 	Setup       float64 `json:"setup_seconds"`
-	Cores       int     `json:"cores"` // that a task has
+	Cores       int     `json:"cores"` // of a task
 	// Suggested is the number of shards that gives each task TaskTime of work.
 	Suggested int `json:"suggested_shards"`
-	// ShardBytes is about what all shard files take.
+	// ShardBytes is about the size of all shard files.
 	ShardBytes int64 `json:"shard_bytes"`
 }
 
-// NewEstimate makes the estimate from units that were timed on some cores, for
-// tasks of cores each. setup is the time from the start of a process to its first
-// unit.
+// NewEstimate returns the estimate for tasks with the given number of cores, from units
+// that were timed on timedOn cores. setup is the time from the start of a process to its
+// first unit.
 func NewEstimate(kinds []Kind, timedOn, cores int, setup time.Duration, bytes int64) Estimate {
 	e := Estimate{Setup: setup.Seconds(), Cores: cores, ShardBytes: bytes}
 	units := 0
@@ -34,14 +34,14 @@ func NewEstimate(kinds []Kind, timedOn, cores int, setup time.Duration, bytes in
 	return e
 }
 
-// Task is how long the longest task of n shards takes.
+// Task returns how long the longest task takes when there are n shards.
 func (e *Estimate) Task(n int) time.Duration {
 	s := e.Setup + e.CoreSeconds/float64(e.Cores)/float64(n)
 	return time.Duration(math.Ceil(s)) * time.Second
 }
 
-// TaskTime is how long the longest task of the plan takes on so many cores; ok is
-// false when no unit was timed.
+// TaskTime returns how long the longest task of the plan takes on the given number of cores.
+// ok is false when no unit was timed.
 func (p *Plan) TaskTime(cores int) (d time.Duration, ok bool) {
 	if p.TimedCores < 1 {
 		return 0, false

@@ -32,9 +32,9 @@ const MaxShards = 100_000
 const (
 	planName   = "plan.json"
 	unitsName  = "units"  // one name a line, in the order of the analysis
-	inputName  = "input"  // what every worker begins with
+	inputName  = "input"  // the input of every worker
 	shardsName = "shards" // finished shards, one file each
-	workName   = "work"   // what workers have so far, how they are, why they failed
+	workName   = "work"   // of workers: finished units, signs of life, reasons of failures
 )
 
 // Identity is what the numbers of an analysis depend on. Two workers with the
@@ -97,7 +97,7 @@ type Plan struct {
 	// Options are those of the analysis, as JSON. They name no program.
 	Options json.RawMessage `json:"options"`
 	// Objective is the command of the program that evaluates the loss, empty for none.
-	// Who starts a worker or the merge must allow it.
+	// The user who starts a worker or the merge must allow it.
 	Objective string `json:"objective,omitempty"`
 	// Directory is where relative paths begin.
 	Directory string   `json:"directory"`
@@ -106,17 +106,17 @@ type Plan struct {
 	Units     int      `json:"units"`
 	// UnitsSHA256 is the hash of the list of units.
 	UnitsSHA256 string `json:"units_sha256"`
-	// InputSHA256 is that of Input; empty when there is none.
+	// InputSHA256 is the hash of Input; empty when there is no input.
 	InputSHA256 string `json:"input_sha256,omitempty"`
-	// Input is something that every worker begins with and would have to compute
-	// otherwise. Create writes it, ReadInput reads it.
+	// Input is something that every worker needs and would otherwise compute by itself.
+	// Create writes it, ReadInput reads it.
 	Input []byte `json:"-"`
 	// RequestSHA256 is the hash of what is requested, Analysis, Of, Options and Objective: a
 	// plan that was changed later is refused.
 	RequestSHA256 string `json:"request_sha256"`
-	// Kinds says how many units there are of each kind and how long some took, on
-	// TimedCores cores; SetupSeconds is from the start of a process to its first unit.
-	// Both are 0 when nothing was timed.
+	// Kinds has the number of units of each kind, and the time of a unit on TimedCores cores.
+	// SetupSeconds is the time from the start of a process to its first unit. TimedCores and
+	// SetupSeconds are 0 when nothing was timed.
 	Kinds        []Kind  `json:"kinds"`
 	TimedCores   int     `json:"timed_cores"`
 	SetupSeconds float64 `json:"setup_seconds"`
@@ -127,16 +127,17 @@ type Plan struct {
 	names []string // read once
 }
 
-// ErrExists is wrapped by the error of Create when the directory has another plan.
+// ErrExists is wrapped by the error of Create when the directory already has another plan.
 var ErrExists = errors.New("there is another plan")
 
-// Create makes the directory, parents included, and the plan in it. Format, Units
-// and UnitsSHA256 are filled in. A directory that has the same plan already is
-// left as it is; with another one the error wraps ErrExists, whoever came first.
+// Create makes the directory with its parents, and writes the plan into it. It sets Format,
+// Units and the hashes. A directory that has the same plan stays as it is. When the
+// directory has another plan, also one that another process writes at the same time, the
+// error wraps ErrExists.
 func Create(dir string, p *Plan, units []string) error {
 	switch {
 	case len(units) == 0:
-		return errors.New("shard: the analysis has no unit to share")
+		return errors.New("shard: the analysis has no units to divide")
 	case p.Shards < 1 || p.Shards > MaxShards:
 		return fmt.Errorf("shard: the number of shards is %d; it must be 1 to %d", p.Shards, MaxShards)
 	}
@@ -184,7 +185,7 @@ func Create(dir string, p *Plan, units []string) error {
 	if err != nil {
 		return err
 	}
-	// Its measured times are others each time, and no reason to refuse.
+	// The measured times differ in every call: they are not compared.
 	if there.Identity == p.Identity && there.Shards == p.Shards && there.UnitsSHA256 == p.UnitsSHA256 {
 		*p = *there
 		return nil
@@ -199,7 +200,7 @@ func Create(dir string, p *Plan, units []string) error {
 // owner names this process among those that see the directory.
 func owner() string { return host() + "-" + strconv.Itoa(os.Getpid()) }
 
-// host is the name of this machine as a part of a file's name.
+// host returns the name of this machine, in characters that a file name may have.
 func host() string {
 	name, err := os.Hostname()
 	if err != nil || name == "" {
@@ -261,7 +262,7 @@ func Open(dir string) (*Plan, error) {
 	return p, nil
 }
 
-// request is the hash of what is requested, whatever the white space of the options.
+// request is the hash of what is requested. White space in the options does not change it.
 func (p *Plan) request() string {
 	var options bytes.Buffer
 	if err := json.Compact(&options, p.Options); err != nil {
@@ -279,17 +280,17 @@ func (p *Plan) setDir(dir string, text []byte) {
 // Dir returns the directory of the plan.
 func (p *Plan) Dir() string { return p.dir }
 
-// Hash returns what shard files name the plan by.
+// Hash returns the hash by which shard files name the plan.
 func (p *Plan) Hash() string { return p.hash }
 
-// The list is named by its hash: a plan that loses a race leaves a list that
-// nobody reads, and does not replace the winner's.
+// unitsPath is named by the hash of the list. When two processes write different plans at
+// the same time, one plan wins, and the list of the other one does not replace its list.
 func (p *Plan) unitsPath() string { return filepath.Join(p.dir, unitsName+"-"+p.UnitsSHA256[:12]) }
 
 func (p *Plan) inputPath() string { return filepath.Join(p.dir, inputName+"-"+p.InputSHA256[:12]) }
 
-// ReadInput reads what every worker begins with, and checks it against the plan;
-// nil when the plan has none.
+// ReadInput reads the input of every worker and checks its hash. It returns nil when the
+// plan has no input.
 func (p *Plan) ReadInput() ([]byte, error) {
 	if p.InputSHA256 == "" {
 		return nil, nil
@@ -297,7 +298,7 @@ func (p *Plan) ReadInput() ([]byte, error) {
 	return readHashed(p.inputPath(), p.InputSHA256)
 }
 
-// readHashed reads a file of the plan that the plan knows the hash of.
+// readHashed reads a file whose hash the plan has.
 func readHashed(path, want string) ([]byte, error) {
 	b, err := safefile.Read(path, maxFile)
 	if err != nil {
@@ -310,8 +311,8 @@ func readHashed(path, want string) ([]byte, error) {
 	return b, nil
 }
 
-// Names reads the units in their order and checks them against the plan. The
-// slice is the plan's.
+// Names reads the names of the units, in order, and checks their hash. The slice belongs to
+// the plan.
 func (p *Plan) Names() ([]string, error) {
 	if p.names != nil {
 		return p.names, nil
@@ -328,9 +329,9 @@ func (p *Plan) Names() ([]string, error) {
 	return names, nil
 }
 
-// ShardOf returns the shard of a unit: the units are dealt out like cards, and the
-// first card goes to the next shard in each round. So any shards are spread over
-// the analysis, and kinds of units that alternate are spread over the shards.
+// ShardOf returns the shard of a unit. Units are dealt to the shards like cards, and every
+// round starts with the next shard. So each shard is spread over the analysis, and kinds of
+// units that alternate are spread over the shards.
 func (p *Plan) ShardOf(unit int) int { return (unit + unit/p.Shards) % p.Shards }
 
 // Count returns how many units a shard has.
@@ -342,7 +343,7 @@ func (p *Plan) Count(shard int) int {
 	return rounds
 }
 
-// of lists the units of a shard by their place in the plan, in order.
+// of returns the units of a shard by their place in the plan, in order.
 func (p *Plan) of(shard int) []int {
 	list := make([]int, 0, p.Count(shard))
 	for first := 0; first < p.Units; first += p.Shards {
@@ -354,7 +355,7 @@ func (p *Plan) of(shard int) []int {
 	return list
 }
 
-// CheckShard refuses a number that is no shard.
+// CheckShard returns an error for a number that is not a shard of the plan.
 func (p *Plan) CheckShard(shard int) error {
 	if shard < 0 || shard >= p.Shards {
 		return fmt.Errorf("shard: shard %d is outside the plan of %d shards; allowed are 0 to %d", shard, p.Shards,
@@ -363,12 +364,12 @@ func (p *Plan) CheckShard(shard int) error {
 	return nil
 }
 
-// Bytes returns about what the shard files of the units take together.
+// Bytes returns about the size of all shard files together.
 func (p *Plan) Bytes(units []string) int64 {
 	const (
 		perUnit  = 9 + 1 // checksum, the line break
 		perValue = 17
-		values   = 3 // where nothing is known
+		values   = 3 // of a unit that was not timed
 	)
 	total := int64(0)
 	for _, u := range units {
@@ -386,19 +387,19 @@ func (p *Plan) Bytes(units []string) int64 {
 
 func (p *Plan) seed() uint32 { return unitline.Seed(p.key) }
 
-// name is how files call a shard.
+// name is the name of a shard's file.
 func name(shard int) string { return fmt.Sprintf("%05d", shard) }
 
 func (p *Plan) shardPath(shard int) string { return filepath.Join(p.dir, shardsName, name(shard)) }
 
-// workPath is a file of a worker on the shard. Every shard has a directory for
-// them, so that no worker has to read a list of all.
+// workPath is a file of a worker on the shard. Every shard has its own directory for them,
+// so that a worker reads a short list.
 func (p *Plan) workPath(shard int, file string) string {
 	return filepath.Join(p.dir, workName, name(shard), file)
 }
 
-// workFiles lists what workers on the shard have left or are writing, by the
-// ending of its names.
+// workFiles returns the files of workers on the shard, running or not, with the given
+// endings.
 func (p *Plan) workFiles(shard int, endings ...string) (paths []string, err error) {
 	entries, err := os.ReadDir(p.workPath(shard, ""))
 	if errors.Is(err, fs.ErrNotExist) {

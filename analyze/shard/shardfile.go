@@ -14,10 +14,9 @@ import (
 )
 
 // The file of a shard is text: a first line that names the plan and the shard, one
-// line a unit (package unitline) in the order of the plan, and a last line with
-// the number of units and a checksum of everything before it. What a worker has
-// so far is the same without the last line, in the order of computation; its last
-// line may be torn.
+// line per unit (package unitline) in the order of the plan, and a last line with
+// the number of units and a checksum of everything before it. The file of a worker has the
+// same lines without the last one, in the order of evaluation; a crash may cut its last line.
 
 const magic = "sgdwalk-shard"
 
@@ -31,14 +30,14 @@ func lastLine(units int, before []byte) string {
 	return fmt.Sprintf("end %d %08x\n", units, crc32.Checksum(before, castagnoli))
 }
 
-// ErrForeign is wrapped by the error of a file that belongs to another plan or to
-// a version of the format that this program does not know.
-var ErrForeign = errors.New("it is no file of this shard of this plan")
+// ErrForeign is wrapped by the error of a file that belongs to another plan, to another
+// shard, or to a version of the format that this program cannot read.
+var ErrForeign = errors.New("it is not a file of this shard of this plan")
 
 // ErrDamaged is wrapped by the error of a shard file that is cut or changed.
 var ErrDamaged = errors.New("the shard file is damaged")
 
-// checkFirst compares the first line of a file and returns what is behind it.
+// checkFirst checks the first line of a file and returns the rest.
 func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err error) {
 	want := p.firstLine(shard)
 	if bytes.HasPrefix(b, []byte(want)) {
@@ -66,8 +65,7 @@ type lineAt struct {
 	offset       int64
 }
 
-// readShard reads a finished shard. take is called with every unit, by its place
-// in the plan.
+// readShard reads a finished shard, and calls take with every unit by its place in the plan.
 func (p *Plan) readShard(shard int, names []string, take func(unit int, values []float64, at lineAt)) error {
 	path := p.shardPath(shard)
 	b, err := safefile.Read(path, maxFile)
@@ -88,7 +86,7 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 		if !bytes.HasPrefix(b[before:], []byte("end ")) {
 			return damaged("it is cut off after %d bytes", len(b))
 		}
-		return damaged("its last line does not fit the rest")
+		return damaged("its last line does not match the rest")
 	}
 	text, seed := string(rest[:len(rest)-(len(b)-before)]), p.seed()
 	for _, unit := range units {
@@ -97,18 +95,18 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 		text = after
 		found, values, ok := unitline.Parse(seed, line)
 		if !ok || found != names[unit] {
-			return damaged("%s is not where the plan has it", names[unit])
+			return damaged("%s is not at its place", names[unit])
 		}
 		take(unit, values, at)
 	}
 	if text != "" {
-		return damaged("it goes on behind its last unit")
+		return damaged("it continues after its last unit")
 	}
 	return nil
 }
 
-// readLine reads the values of one unit of a finished shard again; ok is false when
-// its line is not there any more.
+// readLine reads the values of one unit of a finished shard again. ok is false when its line
+// has changed.
 func (p *Plan) readLine(unit string, at lineAt) (values []float64, ok bool) {
 	f, err := safefile.Open(p.shardPath(at.shard), os.O_RDONLY)
 	if err != nil {
@@ -123,15 +121,15 @@ func (p *Plan) readLine(unit string, at lineAt) (values []float64, ok bool) {
 	return values, ok && found == unit
 }
 
-// readPart reads what a worker has so far. Lines that do not fit their checksums
-// are left out: their units are computed again.
+// readPart reads the units that a worker has saved. It skips lines that do not match their
+// checksums; their units are evaluated again.
 func (p *Plan) readPart(path string, shard int, take func(unit string, values []float64)) error {
 	b, err := safefile.Read(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	if !bytes.ContainsRune(b, '\n') {
-		return nil // its worker died while it began
+		return nil // the worker died when it wrote the first line
 	}
 	rest, err := p.checkFirst(path, shard, b)
 	if errors.Is(err, ErrDamaged) {

@@ -15,38 +15,38 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// State is how a shard is.
+// State is the state of a shard.
 type State string
 
 // The states.
 const (
-	Done    State = "done"    // its file is there
-	Running State = "running" // a worker gave a sign of life lately
-	Failed  State = "failed"  // its last worker gave up and said why
-	Lost    State = "lost"    // its last worker gave no sign of life for long: it died
+	Done    State = "done"    // its file is finished
+	Running State = "running" // a worker has given a sign of life recently
+	Failed  State = "failed"  // its last worker gave up and left the reason
+	Lost    State = "lost"    // its last worker has given no sign of life for long: it died
 	Waiting State = "waiting" // no worker is on it
-	Damaged State = "damaged" // its file is there, but cut; the next worker makes it anew
+	Damaged State = "damaged" // its file is cut; the next worker writes it again
 )
 
 // maxLife is the size up to which a sign of life is read.
 const maxLife = 1 << 20
 
-// silence is after how many beats without a sign a worker counts as dead.
+// silence is the number of beats without a sign of life after which a worker counts as dead.
 const silence = 6
 
-// ShardStatus is how one shard is.
+// ShardStatus describes one shard.
 type ShardStatus struct {
 	Shard  int    `json:"shard"`
 	State  State  `json:"state"`
-	Units  int    `json:"units"` // that are there, as far as the worker has said
+	Units  int    `json:"units"` // finished units, by the last sign of life
 	Of     int    `json:"of"`
 	Host   string `json:"host,omitempty"`
 	Reason string `json:"reason,omitempty"` // of a failure
 
-	rate float64 // units a second of a running worker; 0 unknown
+	rate float64 // units per second of a running worker; 0 when unknown
 }
 
-// Status is how a plan is, seen from its directory alone.
+// Status describes a plan, from its directory alone.
 type Status struct {
 	Shards  int           `json:"shards"`
 	Done    int           `json:"done"`
@@ -56,16 +56,15 @@ type Status struct {
 	Waiting int           `json:"waiting"`
 	Damaged int           `json:"damaged"`
 	Units   int           `json:"units"`       // of the plan
-	Present int           `json:"units_done"`  // that are there
-	Rate    float64       `json:"unit_rate"`   // units a second of all running workers; 0 while unknown
-	ETA     float64       `json:"eta_seconds"` // at that rate; 0 while unknown
+	Present int           `json:"units_done"`  // finished units
+	Rate    float64       `json:"unit_rate"`   // units per second of all running workers; 0 while unknown
+	ETA     float64       `json:"eta_seconds"` // at this rate; 0 while unknown
 	Each    []ShardStatus `json:"each"`
 }
 
-// Status looks at every shard. Ages of files are taken against the clock of the
-// file system, so that clocks of hosts that differ do no harm; of a directory
-// that cannot be written to, against this host's. beat is the workers'
-// WorkOptions.Beat; 0 means Beat.
+// Status returns the state of every shard. It measures ages of files with the clock of the
+// file system, so the clocks of hosts may differ; in a directory that it cannot write to,
+// it uses the clock of this host. beat is WorkOptions.Beat of the workers; 0 means Beat.
 func (p *Plan) Status(beat time.Duration) (*Status, error) {
 	if beat == 0 {
 		beat = Beat
@@ -82,7 +81,7 @@ func (p *Plan) Status(beat time.Duration) (*Status, error) {
 		case Done:
 			one.Units = one.Of
 		case Waiting:
-			if err := p.look(&one, now, silence*beat); err != nil {
+			if err := p.inspect(&one, now, silence*beat); err != nil {
 				return nil, err
 			}
 		}
@@ -114,7 +113,7 @@ func (s *Status) add(one ShardStatus) {
 	}
 }
 
-// Unfinished lists the shards that no worker is on and that are not done.
+// Unfinished returns the shards that are not done and have no running worker.
 func (s *Status) Unfinished() []int {
 	var list []int
 	for i := range s.Each {
@@ -125,7 +124,7 @@ func (s *Status) Unfinished() []int {
 	return list
 }
 
-// now is the time by the clock of the file system.
+// now returns the time by the clock of the file system.
 func (p *Plan) now() time.Time {
 	if safefile.CheckBelow(p.dir, filepath.Join(p.dir, workName)) != nil {
 		return time.Now()
@@ -142,8 +141,8 @@ func (p *Plan) now() time.Time {
 	return time.Now()
 }
 
-// finished looks at the file of a shard: its first and its last line. Waiting is
-// that there is none.
+// finished checks the first and the last line of a shard's file. It returns Waiting when the
+// shard has no file.
 func (p *Plan) finished(shard int) (State, error) {
 	path := p.shardPath(shard)
 	f, err := safefile.Open(path, os.O_RDONLY)
@@ -175,9 +174,8 @@ func (p *Plan) finished(shard int) (State, error) {
 	return Done, nil
 }
 
-// look finds out how an unfinished shard is from what its workers have left: the
-// latest of them counts.
-func (p *Plan) look(s *ShardStatus, now time.Time, silent time.Duration) error {
+// inspect sets the state of an unfinished shard from the latest file of its workers.
+func (p *Plan) inspect(s *ShardStatus, now time.Time, silent time.Duration) error {
 	paths, err := p.workFiles(s.Shard, lifeEnding, failedEnding)
 	if err != nil {
 		return err
@@ -186,7 +184,7 @@ func (p *Plan) look(s *ShardStatus, now time.Time, silent time.Duration) error {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			continue // its worker has just ended
+			continue // the worker has just ended
 		}
 		b, err := safefile.Read(path, maxLife)
 		var l life
@@ -212,14 +210,14 @@ func (p *Plan) look(s *ShardStatus, now time.Time, silent time.Duration) error {
 		}
 	}
 	if s.State != Running {
-		s.Units, err = p.left(s.Shard)
+		s.Units, err = p.saved(s.Shard)
 	}
 	return err
 }
 
-// left returns how many units workers have left of a shard: each begins with those
-// that it found, so the longest file has most. Lines are counted, not verified.
-func (p *Plan) left(shard int) (units int, err error) {
+// saved returns how many units of a shard workers have saved. Every worker starts with the
+// units that it finds, so the longest file has the most. Lines are counted, not verified.
+func (p *Plan) saved(shard int) (units int, err error) {
 	paths, err := p.workFiles(shard, partEnding)
 	if err != nil {
 		return 0, err
@@ -232,7 +230,7 @@ func (p *Plan) left(shard int) (units int, err error) {
 	return min(units, p.Count(shard)), nil
 }
 
-// Numbers lists the shards in one of the states.
+// Numbers returns the shards in one of the states.
 func (s *Status) Numbers(states ...State) []int {
 	var list []int
 	for i := range s.Each {

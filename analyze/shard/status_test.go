@@ -172,7 +172,7 @@ func TestInterruptKeepsTheUnitAtWork(t *testing.T) {
 	if done != 4 || w.Left() != 6 {
 		t.Errorf("%d units done, %d left; want 4 and 6", done, w.Left())
 	}
-	if err := w.Finish(); err == nil || !strings.Contains(err.Error(), "did not ask for it") {
+	if err := w.Finish(); err == nil || !strings.Contains(err.Error(), "did not evaluate it") {
 		t.Errorf("a part of a shard is finished: %v", err)
 	}
 	w.Close()

@@ -18,14 +18,14 @@ import (
 
 // WorkOptions of Work. The zero value is the documented default.
 type WorkOptions struct {
-	// Progress is told of the shard's units; nil means nobody is.
+	// Progress receives the units of the shard; nil disables progress reporting.
 	Progress analyze.Progress
-	// Stop is called when the unit that was at work when Interrupt came is kept, and
-	// ends the analysis; nil does nothing.
+	// Stop is called after Interrupt, when the unit that was being evaluated is saved. It ends
+	// the analysis; nil does nothing.
 	Stop func()
 	// Beat is the time between two signs of life; 0 means Beat.
 	Beat time.Duration
-	// Note is told of damaged files that are made anew; nil means nobody is.
+	// Note receives a message about damaged files that are written again; nil ignores it.
 	Note func(text string)
 
 	owner string // of the files, in tests
@@ -35,11 +35,10 @@ type WorkOptions struct {
 const Beat = 10 * time.Second
 
 // ErrDone is wrapped by the error of Work when the shard is finished.
-var ErrDone = errors.New("the shard is done already")
+var ErrDone = errors.New("the shard is already done")
 
-// Worker is the store of one worker: it has the analysis compute the units of one
-// shard, less those that workers before it have kept. A unit is handed to the
-// operating system before Save returns.
+// Worker is the store of one worker. It has the units of its shard that earlier workers have
+// saved, and saves the others. Save returns after the operating system has the unit.
 type Worker struct {
 	plan  *Plan
 	shard int
@@ -50,7 +49,7 @@ type Worker struct {
 	mu       sync.Mutex
 	mine     map[string]bool
 	have     map[string][]float64
-	found    int // that were there at the start
+	found    int // units that earlier workers have saved
 	part     *os.File
 	buffer   []byte
 	stopping bool
@@ -62,20 +61,20 @@ type Worker struct {
 
 var _ analyze.Store = (*Worker)(nil)
 
-// life is the sign of life of a worker, and what a failed one leaves.
+// life is the sign of life of a worker. With an error it is what a failed worker leaves.
 type life struct {
 	Host    string  `json:"host"`
 	Process int     `json:"process"`
-	Units   int     `json:"units"`   // that the shard has so far
-	Made    int     `json:"made"`    // of them, by this worker
-	Seconds float64 `json:"seconds"` // it took for them
+	Units   int     `json:"units"`   // finished units of the shard
+	Made    int     `json:"made"`    // units that this worker has finished
+	Seconds float64 `json:"seconds"` // time that it took for them
 	Error   string  `json:"error,omitempty"`
 }
 
-// Work begins or goes on with a shard. Close must be called.
+// Work starts or continues the work on a shard. Close must be called.
 //
 // The error wraps ErrDone when there is nothing to do, and ErrForeign when files of
-// another plan are in the way. A finished file that is damaged is put aside.
+// another plan are in the way. Work puts a damaged shard file aside.
 func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err := p.CheckShard(shard); err != nil {
 		return nil, err
@@ -114,7 +113,7 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 			return nil, fmt.Errorf("shard: %w", err)
 		}
 		if opts.Note != nil {
-			opts.Note(fmt.Sprintf("%v; it is put aside as %s and made anew", err, aside))
+			opts.Note(fmt.Sprintf("%v; it is put aside as %s and written again", err, aside))
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
@@ -142,7 +141,7 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	return w, nil
 }
 
-// takeOver takes the units that workers before this one have kept.
+// takeOver takes the units that earlier workers have saved.
 func (w *Worker) takeOver() error {
 	paths, err := w.plan.workFiles(w.shard, partEnding)
 	if err != nil {
@@ -154,7 +153,7 @@ func (w *Worker) takeOver() error {
 				w.have[unit] = values
 			}
 		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // its worker has just finished
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the worker has just finished
 			return err
 		}
 	}
@@ -162,8 +161,9 @@ func (w *Worker) takeOver() error {
 	return nil
 }
 
-// begin writes the first line, and what was found: this process has the id of one
-// before it whose file was cut by opening it, or that one's file goes soon.
+// begin writes the first line and the units that were found. It writes them again, because
+// opening the file has emptied it when an earlier process had the same id, and because
+// other workers remove their files when they finish.
 func (w *Worker) begin() error {
 	b := []byte(w.plan.firstLine(w.shard))
 	for _, unit := range w.plan.of(w.shard) {
@@ -180,10 +180,10 @@ func (w *Worker) begin() error {
 	return w.sign("")
 }
 
-// Found returns how many units were there at the start.
+// Found returns how many units earlier workers had saved.
 func (w *Worker) Found() int { return w.found }
 
-// Left returns how many units are to be computed.
+// Left returns how many units have to be evaluated.
 func (w *Worker) Left() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -209,7 +209,7 @@ func (w *Worker) Mine(unit string) bool {
 	return w.mine[unit]
 }
 
-// Save keeps a unit. One that is not of this shard is not kept.
+// Save keeps a unit of this shard, and ignores others.
 func (w *Worker) Save(unit string, values []float64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -234,23 +234,22 @@ func (w *Worker) Save(unit string, values []float64) error {
 	return nil
 }
 
-// Interrupt lets the unit that is being evaluated come to its end, keeps it, and then
-// calls WorkOptions.Stop.
+// Interrupt lets the unit that is being evaluated finish, saves it, and then calls
+// WorkOptions.Stop.
 func (w *Worker) Interrupt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stopping = true
 }
 
-// Finish writes the file of the shard, once the analysis has gone through. What
-// workers have left on the way is removed.
+// Finish writes the file of the shard when all units are evaluated, and removes the files of
+// workers on the shard.
 func (w *Worker) Finish() error {
 	w.mu.Lock()
 	for unit := range w.mine {
 		if _, ok := w.have[unit]; !ok {
 			w.mu.Unlock()
-			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not ask for it", unit,
-				w.shard)
+			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not evaluate it", unit, w.shard)
 		}
 	}
 	w.mu.Unlock()
@@ -265,22 +264,21 @@ func (w *Worker) Finish() error {
 	for _, path := range paths {
 		os.Remove(path)
 	}
-	os.Remove(w.plan.workPath(w.shard, "")) // if nobody else is there
+	os.Remove(w.plan.workPath(w.shard, "")) // unless another worker has files there
 	return nil
 }
 
-// Endings of what a worker writes: its units so far, its sign of life, why it
-// gave up.
+// Endings of the files of a worker: finished units, sign of life, reason of its failure.
 const (
 	partEnding   = ".part"
 	lifeEnding   = ".life"
 	failedEnding = ".failed"
 )
 
-// Fail leaves the reason for which the worker gave up, for status to show.
+// Fail leaves the reason why the worker gave up, which Status shows.
 func (w *Worker) Fail(reason error) error { return w.sign(reason.Error()) }
 
-// sign leaves a sign of life, or the reason of a failure.
+// sign writes a sign of life, or the reason of a failure.
 func (w *Worker) sign(failure string) error {
 	w.mu.Lock()
 	l := life{
@@ -310,13 +308,13 @@ func (w *Worker) beat() {
 		case <-w.quit:
 			return
 		case <-t.C:
-			// A full or vanished directory is met by the next Save, which can say so.
+			// When the directory is full or gone, the next Save reports it.
 			_ = w.sign("")
 		}
 	}
 }
 
-// Close ends the work. What was kept stays, for the next worker on this shard.
+// Close ends the work. The saved units stay for the next worker on this shard.
 func (w *Worker) Close() error {
 	w.mu.Lock()
 	if w.part == nil {

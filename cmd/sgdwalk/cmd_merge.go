@@ -6,22 +6,22 @@ import (
 	"path/filepath"
 )
 
-// mergeCmd makes the result.
+// mergeCmd makes the result of a plan.
 type mergeCmd struct {
 	Plan string `arg:"" name:"plan" help:"Directory of the plan."`
 	Out  string `placeholder:"DIR" help:"Where the results go (default RUN/analysis/NAME; PLAN/preview for a preview; a sweep's tables go to its runs)."`
 	consentFlags
-	Preview bool `help:"Make what can be made of the units that are there."`
+	Preview bool `help:"Make a result of the available units."`
 }
 
 func (mergeCmd) Help() string {
 	return `Reads the files of all shards and writes what a single process would have written, to the
-last bit. What depends on the values of others, the cells of --refine for example, is
-computed here. Nothing in the plan is changed: it can be merged again.
+last bit. The merge itself evaluates units that depend on others, for example the cells of
+--refine. It does not change the plan: you can merge it again.
 
 Examples:
   sgdwalk merge PLAN
-  sgdwalk merge --preview PLAN    the picture so far, with the cells that are missing`
+  sgdwalk merge --preview PLAN    the picture so far, which shows the missing cells`
 }
 
 // Run merges.
@@ -46,10 +46,10 @@ func (c *mergeCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if present, planned := m.Units(); present == 0 {
-		return fmt.Errorf("none of the %d units is there yet", planned)
+		return fmt.Errorf("none of the %d units is available yet", planned)
 	}
 	if p.Analysis == "sweep" && out != "" {
-		return usagef("--out is %s; the tables of a sweep are written to where its runs are, and nowhere else", c.Out)
+		return usagef("--out is %s; the tables of a sweep go to the directory of its runs only", c.Out)
 	}
 	if out == "" && c.Preview && p.Analysis != "sweep" {
 		out = filepath.Join(p.Dir(), "preview")

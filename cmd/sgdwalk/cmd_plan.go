@@ -15,8 +15,8 @@ import (
 	"sgdwalk/record/arrowfile"
 )
 
-// planCmd divides an analysis. Its flags are those of the analysis, --out
-// excepted, which is the directory of the plan.
+// planCmd divides an analysis. It takes the flags of the analysis, but --out is the directory
+// of the plan.
 type planCmd struct {
 	Landscape divided[landscapeCmd] `cmd:"" help:"The loss on a plane, or along lines: cells are the units."`
 	Walk      divided[walkCmd]      `cmd:"" help:"The loss between iterates: segments are the units."`
@@ -28,8 +28,8 @@ type planCmd struct {
 
 func (planCmd) Help() string {
 	return `Makes a directory that any number of processes and machines can work on, each on a shard
-of the units, without talking to each other. The result is the same to the last bit as that
-of one process.
+of the units, without messages between them. The result is that of one process, to the last
+bit.
 
 Examples:
   sgdwalk plan landscape RUN --grid 51x51 --shards 64 --out PLAN
@@ -42,11 +42,11 @@ Examples:
 From a laptop to a cluster, and what it costs: analyze/SCALE.md.`
 }
 
-// planFlags are those of planning.
+// planFlags are the flags of planning.
 type planFlags struct {
-	Shards int           `default:"0" placeholder:"N" help:"How many shards; 0 takes as many as give each task ten minutes of work (default ${default})."`
+	Shards int           `default:"0" placeholder:"N" help:"How many shards; 0 takes the number that gives each task ten minutes of work (default ${default})."`
 	Cores  int           `default:"1" placeholder:"N" help:"Cores of a task, for the estimate (default ${default})."`
-	Timing time.Duration `default:"10s" placeholder:"TIME" help:"How long units may be timed for the estimate; 0 for no estimate (default ${default})."`
+	Timing time.Duration `default:"10s" placeholder:"TIME" help:"How long to evaluate units for the estimate; 0 makes no estimate (default ${default})."`
 }
 
 // divided is a verb that is planned instead of run.
@@ -66,20 +66,20 @@ func (c *divided[V]) Run(ctx context.Context, e *env, k *kong.Context) error {
 func (f *planFlags) check(out string) error {
 	switch {
 	case f.Shards < 0 || f.Shards > shard.MaxShards:
-		return usagef("--shards is %d; it must be 1 to %d, or 0 for as many as give each task ten minutes", f.Shards, shard.MaxShards)
+		return usagef("--shards is %d; it must be 1 to %d, or 0 for the number that gives each task ten minutes", f.Shards, shard.MaxShards)
 	case f.Cores < 1:
 		return usagef("--cores is %d; it must be at least 1", f.Cores)
 	case f.Timing < 0:
 		return usagef("--timing is %v; it must be 0 or more", f.Timing)
 	case f.Shards == 0 && f.Timing == 0:
-		return usagef("--timing 0 gives no estimate, so --shards must say how many there are")
+		return usagef("--timing 0 makes no estimate; with it --shards must be at least 1")
 	case out == "":
 		return usagef("--out is missing: the directory of the plan")
 	}
 	return nil
 }
 
-// timedUnits is how many units of a kind are timed.
+// timedUnits is how many units of each kind are timed.
 const timedUnits = 16
 
 // plan plans the analysis of a run.
@@ -153,7 +153,7 @@ type planned struct {
 	RunBytes int64           `json:"run_bytes"`
 }
 
-// counted is a number of things in words.
+// counted returns a number with its noun in the right form.
 func counted(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -174,11 +174,11 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 	}
 	e.printf("%s: %s (%s) in %s of up to %d\n", p.Analysis, counted(p.Units, "unit"), strings.Join(kinds, ", "), counted(p.Shards, "shard"), (p.Units+p.Shards-1)/p.Shards)
 	if estimate != nil {
-		e.printf("about %.3g core hours; on %s a task takes %s, %.2g s of it to begin\n", estimate.CoreSeconds/3600, counted(estimate.Cores, "core"), estimate.Task(p.Shards), estimate.Setup)
+		e.printf("about %.3g core hours; on %s a task takes %s, %.2g s of it before its first unit\n", estimate.CoreSeconds/3600, counted(estimate.Cores, "core"), estimate.Task(p.Shards), estimate.Setup)
 		switch estimate.Suggested {
 		case p.Shards:
 		case 1:
-			e.printf("a task should have ten minutes of work at least: this is work for one process\n")
+			e.printf("a task should have at least ten minutes of work: this is work for one process\n")
 		default:
 			e.printf("%d shards would give each task ten minutes of work\n", estimate.Suggested)
 		}

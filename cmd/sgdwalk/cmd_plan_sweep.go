@@ -15,13 +15,13 @@ import (
 type planSweepCmd struct {
 	planFlags
 	sweepCmd
-	Into string `placeholder:"DIR" help:"Directory of the runs, on a file system that all workers see (default PLAN/sweep). A sweep that is there goes on."`
+	Into string `placeholder:"DIR" help:"Directory of the runs, on a file system that all workers see (default PLAN/sweep). An existing sweep continues."`
 }
 
 func (planSweepCmd) Help() string {
-	return `A unit is a run of the grid. Workers train them into the directory of the sweep, and go on
-with those that were interrupted, bit for bit; merge writes the tables there. It is a
-sweep like any other: compare takes it, and sgdwalk sweep --out on it tries failed runs again.
+	return `A unit is a run of the grid. Workers train the runs into the directory of the sweep, and
+continue interrupted ones, bit for bit; merge writes the tables there. It is a sweep like any
+other: compare takes it, and sgdwalk sweep --out on it tries failed runs again.
 
 Examples:
   sgdwalk plan sweep grid.toml --shards 10 --out PLAN
@@ -81,9 +81,9 @@ func (c *planSweepCmd) Run(ctx context.Context, e *env) error {
 	return c.create(e, out, p, units, bytes)
 }
 
-// cellKinds are the cells that differ in learning rate, hyperparameters and seed
-// alone, with the time that one of them takes on one core: steps are timed, until
-// there is no more time for that.
+// cellKinds returns the kinds of cells. Cells of a kind differ only in learning rate,
+// hyperparameters and seed. A kind has the time that one of its cells takes on one core, from
+// timed steps; no step is timed after the given time, except for the first kind.
 func cellKinds(s *sweep.Sweep, most time.Duration) []shard.Kind {
 	var kinds []shard.Kind
 	place := make(map[string]int)

@@ -11,16 +11,16 @@ import (
 	"sgdwalk/analyze/shard/submit"
 )
 
-// statusCmd says how a plan is.
+// statusCmd shows the state of a plan.
 type statusCmd struct {
 	Plan  string        `arg:"" name:"plan" help:"Directory of the plan."`
-	Watch bool          `help:"Look again and again until all shards are done."`
-	Every time.Duration `default:"10s" placeholder:"TIME" help:"Time between two looks (default ${default})."`
+	Watch bool          `help:"Repeat until all shards are done."`
+	Every time.Duration `default:"10s" placeholder:"TIME" help:"Time between two repetitions (default ${default})."`
 }
 
 func (statusCmd) Help() string {
-	return `Everything is seen from the directory of the plan, on any machine that sees it. A worker that
-has given no sign of life for a minute counts as lost: its shard can be given to another.
+	return `Reads the directory of the plan, on any machine that sees it. A worker that has given no sign
+of life for a minute counts as lost: another worker can take its shard.
 
 Examples:
   sgdwalk status PLAN
@@ -28,7 +28,7 @@ Examples:
   sgdwalk status --json PLAN`
 }
 
-// Run looks.
+// Run shows it.
 func (c *statusCmd) Run(ctx context.Context, e *env) error {
 	if c.Every <= 0 {
 		return usagef("--every is %v; it must be above 0", c.Every)
@@ -60,13 +60,13 @@ func (c *statusCmd) Run(ctx context.Context, e *env) error {
 	}
 }
 
-// mostReasons is how many failures are told in words.
+// mostReasons is how many reasons of failures are printed.
 const mostReasons = 10
 
 // statusPrinted is what status prints with --json.
 type statusPrinted struct {
 	*shard.Status
-	Jobs []submit.Job `json:"jobs"` // that were submitted to Slurm
+	Jobs []submit.Job `json:"jobs"` // of Slurm
 }
 
 func (e *env) showStatus(p *shard.Plan, s *shard.Status, jobs *submit.Jobs) error {
@@ -79,16 +79,16 @@ func (e *env) showStatus(p *shard.Plan, s *shard.Status, jobs *submit.Jobs) erro
 			e.printf("  %d %s: %s\n", len(list), state, shorten(shard.Ranges(list)))
 		}
 	}
-	told := 0
+	printed := 0
 	for _, one := range s.Each {
-		if one.State != shard.Failed || told == mostReasons {
+		if one.State != shard.Failed || printed == mostReasons {
 			continue
 		}
-		told++
+		printed++
 		e.printf("  shard %d failed on %s: %s\n", one.Shard, one.Host, one.Reason)
 	}
 	if s.Rate > 0 {
-		e.printf("  %.3g units a second, %s left at that rate\n", s.Rate, time.Duration(s.ETA*float64(time.Second)).Round(time.Second))
+		e.printf("  %.3g units per second, %s left at this rate\n", s.Rate, time.Duration(s.ETA*float64(time.Second)).Round(time.Second))
 	}
 	if len(jobs.Jobs) > 0 {
 		e.printf("  submitted as %s; logs are in %s\n", jobs, filepath.Join(p.Dir(), "slurm", "logs"))

@@ -18,20 +18,20 @@ import (
 // errAgain is wrapped by the error of a worker that was interrupted.
 var errAgain = errors.New("interrupted")
 
-// workCmd computes one shard.
+// workCmd evaluates one shard.
 type workCmd struct {
 	Plan  string `arg:"" name:"plan" help:"Directory of the plan."`
 	Shard int    `default:"-1" placeholder:"I" help:"Which shard, from 0; -1 takes it from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK or PMI_RANK (default ${default})."`
 	Cores int    `default:"0" placeholder:"N" help:"Cores to use; 0 takes SLURM_CPUS_PER_TASK, or all (default ${default})."`
 	consentFlags
-	Grace time.Duration `default:"30s" placeholder:"TIME" help:"How long a unit at work may take to its end when the process is told to stop (default ${default})."`
+	Grace time.Duration `default:"30s" placeholder:"TIME" help:"How long the unit that is being evaluated may take to finish when the process receives a signal to stop (default ${default})."`
 }
 
 func (workCmd) Help() string {
-	return `Keeps every unit as it is finished: a worker that died goes on where it stopped when it is
-called again, on any machine. Two workers on one shard do no harm. An interrupt or SIGTERM
-lets the unit at work come to its end, and a run of a sweep to the end of its step; the exit
-status is then 75, and the same call goes on.
+	return `Saves every unit when it is finished. A worker that died continues when it is called again,
+on any machine. Two workers on one shard do no harm. After an interrupt or SIGTERM the current
+unit finishes, or the current step in a run of a sweep; the exit status is then 75, and the
+same call continues.
 
 Examples:
   sgdwalk work PLAN --shard 7
@@ -39,9 +39,8 @@ Examples:
   srun --ntasks 64 sgdwalk work PLAN     (the shard is the rank)`
 }
 
-// indexVariables name the task among its siblings, in the order in which they
-// are believed. How many siblings there are is said by the plan alone: a
-// resubmission of some shards would tell another number.
+// indexVariables have the number of the task in its array; the first that is set counts. The
+// number of shards comes from the plan: an array that resubmits some shards is smaller.
 var indexVariables = []string{"SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}
 
 // index returns the shard that the flag or the environment names.
@@ -63,7 +62,7 @@ func (c *workCmd) index() (int, error) {
 	return 0, usagef("--shard is missing, and none of %v is set", indexVariables)
 }
 
-// cores returns how many processors to use; 0 is all.
+// cores returns how many cores to use; 0 means all.
 func (c *workCmd) cores() (int, error) {
 	if c.Cores < 0 {
 		return 0, usagef("--cores is %d; it must be at least 1, or 0 for all", c.Cores)
@@ -112,8 +111,8 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer w.Close()
-	told, heard := c.listen(ctx, p.Analysis, w, cancel)
-	defer heard()
+	stopping, end := c.listen(ctx, p.Analysis, w, cancel)
+	defer end()
 	found := w.Found()
 	r := &role{planned: &p.Identity, evaluate: func(ctx context.Context, j job.Evaluator) error {
 		return job.Evaluate(ctx, j, job.Driver{Store: w, Mine: w.Mine})
@@ -127,26 +126,26 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	switch {
 	case err == nil:
 		return e.showShard(p, i, found)
-	case told.Err() != nil:
-		return fmt.Errorf("shard %d was %w after %d of %d units; the same call goes on from there", i, errAgain, p.Count(i)-w.Left(), p.Count(i))
+	case stopping.Err() != nil:
+		return fmt.Errorf("shard %d was %w after %d of %d units; the same call continues", i, errAgain, p.Count(i)-w.Left(), p.Count(i))
 	default:
 		return errors.Join(err, w.Fail(err))
 	}
 }
 
-// listen has the worker end with the unit that it is at when the process is told
-// to stop, or in the middle of it when the time of grace is over.
-func (c *workCmd) listen(ctx context.Context, analysis string, w *shard.Worker, cancel context.CancelFunc) (told context.Context, stop func()) {
-	told, stopTerm := signal.NotifyContext(ctx, syscall.SIGTERM)
-	off := context.AfterFunc(told, func() {
+// listen ends the worker when the process receives a signal to stop: after the current unit,
+// or in the middle of it when the time of grace is over. stopping is done after the signal.
+func (c *workCmd) listen(ctx context.Context, analysis string, w *shard.Worker, cancel context.CancelFunc) (stopping context.Context, end func()) {
+	stopping, stopTerm := signal.NotifyContext(ctx, syscall.SIGTERM)
+	off := context.AfterFunc(stopping, func() {
 		if analysis == "sweep" {
-			cancel() // a run that is stopped keeps a checkpoint, and goes on from it
+			cancel() // a run that is stopped keeps a checkpoint, and continues from it
 			return
 		}
 		w.Interrupt()
 		time.AfterFunc(c.Grace, cancel)
 	})
-	return told, func() { off(); stopTerm() }
+	return stopping, func() { off(); stopTerm() }
 }
 
 // shardDone is what work prints with --json.
@@ -154,7 +153,7 @@ type shardDone struct {
 	Plan  string `json:"plan"`
 	Shard int    `json:"shard"`
 	Units int    `json:"units"`
-	Found int    `json:"units_found"` // that a worker before had left
+	Found int    `json:"units_found"` // units that earlier workers had saved
 }
 
 func (e *env) showShard(p *shard.Plan, i, found int) error {

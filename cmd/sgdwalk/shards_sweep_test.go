@@ -286,7 +286,7 @@ func TestSweepPlanRefuses(t *testing.T) {
 	if err := os.WriteFile(summary, []byte(strings.Replace(text, `"steps": 2`, `"steps": 3`, 1)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	refused(exitFailure, []string{"merge", "-q", plan}, "mlp-4_gd_lr0.5_s2", "is not the one that its worker left")
+	refused(exitFailure, []string{"merge", "-q", plan}, "mlp-4_gd_lr0.5_s2", "differs from the one that the worker left")
 	if err := os.RemoveAll(filepath.Dir(summary)); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ import (
 
 const (
 	sweepDirName = "sweep"  // of the runs, below the plan
-	failedName   = "failed" // next to the cells: why a worker could not train some, a file each
+	failedName   = "failed" // next to the cells: a file for each cell that a worker could not train, with the reason
 )
 
 // sweepJob is a sweep divided into its cells. The result of a cell is its run, in the
@@ -44,7 +44,7 @@ type sweepJob struct {
 	save  job.Save
 	units map[string]job.Unit // that are trained, by cell; nil when none is
 	mutex sync.Mutex
-	fault error // of the place, not of a cell
+	fault error // of the place and not of a cell
 }
 
 var _ job.Job[*sweep.Summary] = (*sweepJob)(nil)
@@ -62,7 +62,7 @@ func cellEnd(t *session.Summary) []float64 {
 	return v
 }
 
-// sameEnd compares them bit for bit.
+// sameEnd compares the values of two units bit for bit.
 func sameEnd(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) })
 }
@@ -169,9 +169,8 @@ func (s *sweepJob) Finish(ctx context.Context, values job.Values) (*sweep.Summar
 	return sum, stopped
 }
 
-// ofThePlace tells failures of a machine, a disk or a network, and of the
-// directory, from those of the cell: the former are gone when it is tried again
-// elsewhere.
+// ofThePlace reports whether a machine, a disk, a network or the directory failed, and not the
+// cell: another worker may succeed.
 func ofThePlace(err error) bool {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -179,12 +178,12 @@ func ofThePlace(err error) bool {
 	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) || errors.Is(err, arrowfile.ErrLocked)
 }
 
-// reasonPath is the file of why a cell failed.
+// reasonPath is the file with the reason why a cell failed.
 func (s *sweepJob) reasonPath(p *sweep.Planned) string {
 	return filepath.Join(s.Dir, failedName, p.Name+".json")
 }
 
-// leaveReason keeps why the cell failed, for the merge.
+// leaveReason saves the reason why the cell failed, for the merge.
 func (s *sweepJob) leaveReason(p *sweep.Planned, t *session.Summary) error {
 	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
@@ -199,11 +198,11 @@ func (s *sweepJob) leaveReason(p *sweep.Planned, t *session.Summary) error {
 	return safefile.WriteBytes(s.reasonPath(p), append(text, '\n'))
 }
 
-// reason reads it.
+// reason reads the reason.
 func (s *sweepJob) reason(p *sweep.Planned) (*session.Summary, error) {
 	text, err := safefile.Read(s.reasonPath(p), 16<<20)
 	if err != nil {
-		return nil, fmt.Errorf("%s failed, and why is not there: %w", cellUnit(p.Name), err)
+		return nil, fmt.Errorf("%s failed, and the file with the reason is missing: %w", cellUnit(p.Name), err)
 	}
 	t := new(session.Summary)
 	if err := json.Unmarshal(text, t); err != nil {
@@ -212,9 +211,9 @@ func (s *sweepJob) reason(p *sweep.Planned) (*session.Summary, error) {
 	return t, nil
 }
 
-// end returns how a cell ended whose unit has the values v; nil when its shard is not done. A run that is not
-// the one that its worker left is an error; a failed cell may have been tried again
-// since.
+// end returns how a cell ended whose unit has the values v; nil when its shard is not done. A
+// run that differs from the one that the worker left is an error. A failed cell may have been
+// trained again since.
 func (s *sweepJob) end(p *sweep.Planned, v []float64) (*session.Summary, error) {
 	switch {
 	case v == nil || v[0] == 2 && p.Kept != nil:
@@ -222,9 +221,9 @@ func (s *sweepJob) end(p *sweep.Planned, v []float64) (*session.Summary, error) 
 	case v[0] == 2:
 		return s.reason(p)
 	case p.Kept == nil:
-		return nil, fmt.Errorf("%s was trained, and there is no finished run in %s any more", cellUnit(p.Name), p.Dir)
+		return nil, fmt.Errorf("%s was trained, and its finished run is missing from %s", cellUnit(p.Name), p.Dir)
 	case !sameEnd(v, cellEnd(p.Kept)):
-		return nil, fmt.Errorf("%s: the run in %s is not the one that its worker left: status, steps, evaluations and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
+		return nil, fmt.Errorf("%s: the run in %s differs from the one that the worker left: status, steps, evaluations and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
 	}
 	return p.Kept, nil
 }
