@@ -290,7 +290,7 @@ func TestSweepPlanRefuses(t *testing.T) {
 	if err := os.RemoveAll(filepath.Dir(summary)); err != nil {
 		t.Fatal(err)
 	}
-	refused(exitFailure, []string{"merge", "-q", plan}, "mlp-4_gd_lr0.5_s2", "no finished run")
+	refused(exitFailure, []string{"merge", "-q", plan}, "mlp-4_gd_lr0.5_s2", "its finished run is missing")
 }
 
 // readIdentity is what a plan was made of.
