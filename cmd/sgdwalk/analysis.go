@@ -54,6 +54,7 @@ type analysis struct {
 	trace *arrowfile.Reader
 	out   *result.Dir
 	warn  []analyze.Warning
+	lines []string // that are printed before the findings
 	style figureStyle
 
 	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
@@ -216,8 +217,11 @@ func (a *analysis) tables(tables ...namedTable) error {
 	return nil
 }
 
-// finish writes summary.json: the result is complete.
-func (a *analysis) finish(summary, options any, method, citation string) error {
+// finish completes the result with summary.json and prints it.
+func (a *analysis) finish(
+	summary analyze.Summary, warnings []analyze.Warning, options any, method, citation string,
+) error {
+	a.warn = append(a.warn, warnings...)
 	p, err := result.NewProvenance(a.run, a.trace.Header())
 	if err != nil {
 		return err
@@ -232,7 +236,11 @@ func (a *analysis) finish(summary, options any, method, citation string) error {
 		p.Objective = a.objective.Command()
 		a.warn = append(a.warn, a.objective.Warnings()...)
 	}
-	return a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
+	err = a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
+	if err != nil {
+		return err
+	}
+	return a.show(summary)
 }
 
 // dataName is a data set without the place where it was.
@@ -260,6 +268,9 @@ func (a *analysis) show(summary analyze.Summary) error {
 	}
 	if a.json {
 		return a.printJSON(printed{a.name, a.run, a.dir, summary, append([]analyze.Warning{}, a.warn...)})
+	}
+	for _, line := range a.lines {
+		a.printf("%s\n", line)
 	}
 	for _, f := range summary.Findings() {
 		a.printf("%s\n", f.Text)

@@ -188,15 +188,8 @@ func (w *joint) write() error {
 		}
 	}
 	w.warn = append(w.warn, x.Warnings...)
-	if err := w.finish(&x.Summary, w.recipe(), compare.Method, compare.Citation); err != nil {
-		return err
-	}
-	if !w.silent && !w.json {
-		for _, line := range x.Summary.GroupLines() {
-			w.printf("%s\n", line)
-		}
-	}
-	return w.show(&x.Summary)
+	w.lines = x.Summary.GroupLines()
+	return w.finish(&x.Summary, nil, w.recipe(), compare.Method, compare.Citation)
 }
 
 func (w *joint) close() {

@@ -173,12 +173,8 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 			return nil, err
 		}
 	}
-	a.warn = append(a.warn, r.Warnings...)
 	r.Summary.AtStep = s.Step
-	if err := a.finish(&r.Summary, o.Effective(), curvature.Method, curvature.Citation); err != nil {
-		return nil, err
-	}
-	return r, a.show(&r.Summary)
+	return r, a.finish(&r.Summary, r.Warnings, o.Effective(), curvature.Method, curvature.Citation)
 }
 
 // iterate returns the row of a step; -1 is the last iterate.
@@ -241,9 +237,5 @@ func writeAlong(a *analysis, r *curvature.Run, o curvature.AlongOptions) error {
 	if err := a.figures(draw.Curvatures(a.title(), &r.Table)); err != nil {
 		return err
 	}
-	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(&r.Summary, o, curvature.Method, curvature.Citation); err != nil {
-		return err
-	}
-	return a.show(&r.Summary)
+	return a.finish(&r.Summary, r.Warnings, o, curvature.Method, curvature.Citation)
 }

@@ -74,9 +74,5 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(s, o.Effective(), curvature.FisherMethod, curvature.FisherCitation); err != nil {
-		return err
-	}
-	return a.show(s)
+	return a.finish(s, r.Warnings, o.Effective(), curvature.FisherMethod, curvature.FisherCitation)
 }

@@ -196,10 +196,7 @@ func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landsca
 	if plane.Fit != nil {
 		r.Summary.Directions = &plane.Fit.Summary
 	}
-	if err := a.finish(&r.Summary, recipe, landscape.Method, landscape.Citation); err != nil {
-		return err
-	}
-	return a.show(&r.Summary)
+	return a.finish(&r.Summary, nil, recipe, landscape.Method, landscape.Citation)
 }
 
 // derivatives are what the loss is asked for.

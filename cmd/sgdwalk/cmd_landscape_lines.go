@@ -83,12 +83,8 @@ func writeLines(a *analysis, r *landscape.Lines, recipe linesRecipe) error {
 	if err := a.figures(draw.Lines(a.title(), label, r)); err != nil {
 		return err
 	}
-	a.warn = append(a.warn, r.Warnings...)
 	r.Summary.Plane = p
-	if err := a.finish(&r.Summary, recipe, landscape.LinesMethod, landscape.Citation); err != nil {
-		return err
-	}
-	return a.show(&r.Summary)
+	return a.finish(&r.Summary, r.Warnings, recipe, landscape.LinesMethod, landscape.Citation)
 }
 
 // linesRecipe is what a result keeps of how it was asked for.

@@ -164,10 +164,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		summary.Curve = &k.Summary
 		a.warn = append(a.warn, k.Warnings...)
 	}
-	if err := a.finish(&summary, recipe, line.Method, line.Citation); err != nil {
-		return err
-	}
-	return a.show(&summary)
+	return a.finish(&summary, nil, recipe, line.Method, line.Citation)
 }
 
 // lineRecipe is what a result keeps of how it was asked for.

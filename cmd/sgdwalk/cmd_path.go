@@ -73,11 +73,7 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	if err := a.figures(draw.Path(a.title(), r)); err != nil {
 		return nil, err
 	}
-	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(&r.Summary, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation); err != nil {
-		return nil, err
-	}
-	return r, a.show(&r.Summary)
+	return r, a.finish(&r.Summary, r.Warnings, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation)
 }
 
 // pathRecipe is what a result keeps of how it was asked for: the options in

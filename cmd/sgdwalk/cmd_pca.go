@@ -171,11 +171,7 @@ func (c *pcaCmd) write(ctx context.Context, a *analysis, r *pca.Result, recipe *
 	if err := a.figures(draw.PCA(a.title(), r)); err != nil {
 		return err
 	}
-	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(r.Summary, recipe, pca.Method, pca.Citation); err != nil {
-		return err
-	}
-	return a.show(&r.Summary)
+	return a.finish(&r.Summary, r.Warnings, recipe, pca.Method, pca.Citation)
 }
 
 // mostLayers is the number of tensors up to which --layers fits each of them.

@@ -128,11 +128,7 @@ func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *
 	if err := a.figures(draw.Walks(a.title(), r, p)); err != nil {
 		return err
 	}
-	a.warn = append(a.warn, r.Warnings...)
-	if err := a.finish(&walkSummary{r.Summary, u.Summary}, opts.Effective(), walk.Method, walk.Citation); err != nil {
-		return err
-	}
-	return a.show(&r.Summary)
+	return a.finish(&walkSummary{r.Summary, u.Summary}, r.Warnings, opts.Effective(), walk.Method, walk.Citation)
 }
 
 // walkSummary is the walk, and how its steps compare with exact line searches.
