@@ -3,7 +3,6 @@ package line
 import (
 	"context"
 	"math"
-	"slices"
 	"strconv"
 
 	"sgdwalk/analyze"
@@ -12,31 +11,31 @@ import (
 	"sgdwalk/record"
 )
 
-// Result is the loss on a straight line. The tables and the summary are the
-// caller's.
+// Result is the loss on a straight line. The caller owns the table and the summary.
 type Result struct {
-	// Losses has one row per point, in the order of alpha: alpha, distance (from a,
-	// negative before it), loss, and a column for each of Options.Also.
+	// Losses has one row per point, in the order of alpha: alpha, distance (from a, negative
+	// for negative alpha), loss, and a column for each of Options.Also.
 	Losses   record.Table
 	Summary  LossSummary
 	Warnings []analyze.Warning
-	// Evaluated is how many points were evaluated this time: fewer than there are
-	// rows when a Store had some.
+	// Evaluated is the number of points that this call evaluated. It is less than the number
+	// of rows when a Store had some of the values.
 	Evaluated int
 }
 
 // Job is the loss on the line through two points, divided into the points of the line.
 type Job struct {
 	*points
-	opts   Options
-	alphas []float64
-	length float64 // of b - a
+	opts      Options
+	alphas    []float64
+	zero, one int     // indices of the ends in alphas
+	length    float64 // of b - a
 }
 
 var _ job.Job[*Result] = (*Job)(nil)
 
-// NewJob returns the job that Between runs, with the same arguments. Progress and Store
-// of the options are not used: they are the driver's.
+// NewJob returns the job that Between runs, with the same arguments. Progress and Store of
+// the options are not used, because the driver has its own. The job borrows a and b.
 func NewJob(a, b []float32, loss analyze.Loss, opts Options) (*Job, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -45,7 +44,7 @@ func NewJob(a, b []float32, loss analyze.Loss, opts Options) (*Job, error) {
 		return nil, err
 	}
 	j := &Job{opts: opts.Effective(), length: math.Sqrt(curve.Distance2(a, b))}
-	j.alphas = include(include(j.opts.Alphas.Values(), 0), 1)
+	j.alphas, j.zero, j.one = curve.Alphas(j.opts.Alphas)
 	names := make([]string, len(j.alphas))
 	for i, alpha := range j.alphas {
 		names[i] = "alpha " + strconv.FormatFloat(alpha, 'g', -1, 64)
@@ -56,12 +55,13 @@ func NewJob(a, b []float32, loss analyze.Loss, opts Options) (*Job, error) {
 	return j, nil
 }
 
-// Between evaluates the loss on the line through a and b. Both have length P, are
-// finite, different, borrowed and not changed: the loss is given a copy.
+// Between evaluates the loss on the line through a and b. Both points must have length P, be
+// finite, and differ from each other. They are borrowed and not changed, because the loss
+// receives a copy.
 //
-// It returns an error when options or points are wrong, when the loss or the store
-// fails, and the context's error when it was cancelled; finished points are then in the
-// store. A NaN loss is not an error.
+// Between returns an error when options or points are wrong, and when the loss or the store
+// fails. After a cancellation it returns the error of the context. Finished points are then
+// in the store. A NaN loss is not an error.
 func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Options) (*Result, error) {
 	j, err := NewJob(a, b, loss, opts)
 	if err != nil {
@@ -70,7 +70,7 @@ func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Option
 	return job.Run(ctx, j, job.Driver{Store: opts.Store, Progress: opts.Progress})
 }
 
-// Finish makes the table and the summary.
+// Finish returns the table and the summary. A missing point is an error.
 func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	columns, err := j.points.Finish(ctx, values)
 	if err != nil {
@@ -80,31 +80,17 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	for i, alpha := range j.alphas {
 		distances[i] = alpha * j.length
 	}
-	r := &Result{Evaluated: j.made}
-	r.Losses = record.Table{Columns: []record.Column{
-		{Name: "alpha", Floats: j.alphas}, {Name: "distance", Floats: distances}, {Name: "loss", Floats: columns[0]},
-	}}
-	for i, m := range j.opts.Also {
-		r.Losses.Columns = append(r.Losses.Columns, record.Column{Name: m.Name, Floats: columns[1+i]})
-	}
-	r.summarize(j.alphas, columns, j.length, &j.opts)
+	r := &Result{Evaluated: j.evaluated}
+	r.Losses.Columns = []record.Column{{Name: "alpha", Floats: j.alphas}, {Name: "distance", Floats: distances}}
+	addLosses(&r.Losses, columns, j.opts.Also)
+	r.summarize(j, columns)
 	return r, nil
 }
 
-// include puts v among the ascending alphas; one that misses v by rounding only is
-// moved onto it.
-func include(alphas []float64, v float64) []float64 {
-	const rounding = 1e-9 // of the smallest distance between points
-	gap := math.Inf(1)
-	for i := 1; i < len(alphas); i++ {
-		gap = min(gap, alphas[i]-alphas[i-1])
+// addLosses adds the columns of the loss and of the further measures.
+func addLosses(t *record.Table, columns [][]float64, also []Measure) {
+	t.Columns = append(t.Columns, record.Column{Name: "loss", Floats: columns[0]})
+	for i, m := range also {
+		t.Columns = append(t.Columns, record.Column{Name: m.Name, Floats: columns[1+i]})
 	}
-	for i, a := range alphas {
-		if math.Abs(a-v) <= rounding*gap {
-			alphas[i] = v
-			return alphas
-		}
-	}
-	i, _ := slices.BinarySearch(alphas, v)
-	return slices.Insert(alphas, i, v)
 }

@@ -18,7 +18,7 @@ import (
 
 type fataler interface{ Fatal(...any) }
 
-// counter is a loss that keeps the points it was asked for.
+// counter is a loss that keeps the points at which it was evaluated.
 type counter struct {
 	f      func(theta []float32) float64
 	points [][]float32
@@ -27,7 +27,7 @@ type counter struct {
 func (c *counter) Loss(_ context.Context, theta []float32) (float64, error) {
 	c.points = append(c.points, slices.Clone(theta))
 	v := c.f(theta)
-	clear(theta) // whatever a loss does to its argument is no concern of the line
+	clear(theta) // the line must be robust to a loss that changes its argument
 	return v, nil
 }
 
@@ -70,7 +70,10 @@ func TestDoubleWellHasABarrierOfOneQuarter(t *testing.T) {
 	well := first(func(x float64) float64 { return (x*x - 1) * (x*x - 1) / 4 })
 	r := between(t, []float32{-1, 3}, []float32{1, 3}, well, line.Options{})
 	s := &r.Summary
-	for name, v := range map[string]record.Optional{"mean": s.BarrierHeight, "chord": s.BarrierOverChord, "ends": s.BarrierOverEnds, "rise": s.LargestRise} {
+	for name, v := range map[string]record.Optional{
+		"mean": s.BarrierHeight, "chord": s.BarrierOverChord,
+		"ends": s.BarrierOverEnds, "rise": s.LargestRise,
+	} {
 		if !v.Valid || !near(v.Value, 0.25, 1e-15) {
 			t.Errorf("barrier over %s is %v; want 1/4", name, v)
 		}
@@ -83,7 +86,8 @@ func TestDoubleWellHasABarrierOfOneQuarter(t *testing.T) {
 		t.Errorf("the least second difference is %v; want about -4", s.MinSecond)
 	}
 	connectivity := between(t, []float32{-1, 3}, []float32{1, 3}, well, line.Options{Mode: line.Connectivity})
-	if c := connectivity.Summary; c.Points != 30 || c.AlphaMin != 0 || c.AlphaMax != 1 || !near(c.BarrierHeight.Value, 0.25, 1e-3) {
+	if c := connectivity.Summary; c.Points != 30 || c.AlphaMin != 0 || c.AlphaMax != 1 ||
+		!near(c.BarrierHeight.Value, 0.25, 1e-3) {
 		t.Errorf("30 points: %+v", c)
 	}
 }
@@ -97,11 +101,14 @@ func TestQuadraticIsConvexAndBelowTheChord(t *testing.T) {
 		// The coordinate runs from 0 to 1, so it is alpha up to float32.
 		f := first(func(x float64) float64 { return 2 + c*(x-at)*(x-at)/2 })
 		s := between(t, []float32{0}, []float32{1}, f, line.Options{Alphas: grid(t, "-2:3:161")}).Summary
-		if s.BelowChordRatio.Value != 1 || s.ConvexRatio.Value != 1 || s.BarrierOverChord.Value != 0 || s.BarrierOverEnds.Value != 0 {
+		if s.BelowChordRatio.Value != 1 || s.ConvexRatio.Value != 1 || s.BarrierOverChord.Value != 0 ||
+			s.BarrierOverEnds.Value != 0 {
 			t.Fatalf("%+v", s)
 		}
-		if !near(s.MinSecond.Value, c, 1e-2*c) || !near(s.FloorPosition.Value, at, 1e-4) || !near(s.FloorLoss.Value, 2, 1e-5) {
-			t.Fatalf("second difference %v of %v, floor %v at %v of %v", s.MinSecond, c, s.FloorLoss, s.FloorPosition, at)
+		if !near(s.MinSecond.Value, c, 1e-2*c) || !near(s.FloorPosition.Value, at, 1e-4) ||
+			!near(s.FloorLoss.Value, 2, 1e-5) {
+			t.Fatalf("second difference %v of %v, floor %v at %v of %v",
+				s.MinSecond, c, s.FloorLoss, s.FloorPosition, at)
 		}
 		if !near(s.SlopeStart.Value, -c*at, 1e-2) || !near(s.SlopeEnd.Value, c*(1-at), 1e-2) {
 			t.Fatalf("slopes %v, %v", s.SlopeStart, s.SlopeEnd)
@@ -115,17 +122,18 @@ func TestQuadraticIsConvexAndBelowTheChord(t *testing.T) {
 	})
 }
 
-// Trap: the chord through the first and the second value instead of the last.
+// Trap: a chord through the first and the second value instead of the first and the last.
 func TestChordGoesToTheLastPoint(t *testing.T) {
 	// Falls steeply first, then slowly: everything is below the chord to the last
 	// point and above that through the first two.
-	s := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return math.Exp(-5 * x) }), line.Options{Alphas: grid(t, "0:1:25")}).Summary
+	s := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return math.Exp(-5 * x) }),
+		line.Options{Alphas: grid(t, "0:1:25")}).Summary
 	if s.BelowChordRatio.Value != 1 || !*s.Monotone || s.MonotonicityDelta.Value >= 0 || s.LargestRise.Value != 0 {
 		t.Errorf("%+v", s)
 	}
 }
 
-// Trap: ends left out (alpha 0 or 1), or computed by steps. The two ends are
+// Trap: ends that are left out (alpha 0 or 1) or computed by steps. The two ends are
 // evaluated at the given points to the bit, for any range.
 func TestEndsAreExact(t *testing.T) {
 	a, b := []float32{0.1, -7, 1e-20}, []float32{0.3, 1e10, 5}
@@ -148,7 +156,7 @@ func TestEndsAreExact(t *testing.T) {
 	}
 }
 
-// Trap: negative offsets that do nothing.
+// Trap: negative offsets that have no effect.
 func TestSymmetricLossGivesASymmetricLine(t *testing.T) {
 	r := between(t, []float32{0, 0}, []float32{3, 4}, func(x []float32) float64 {
 		return float64(x[0])*float64(x[0]) + float64(x[1])*float64(x[1])
@@ -164,7 +172,7 @@ func TestSymmetricLossGivesASymmetricLine(t *testing.T) {
 	}
 }
 
-// Trap: NaN losses replaced by a mean or taken for unfinished.
+// Trap: NaN losses that are replaced by a mean or count as unfinished.
 func TestLossesThatAreNotFiniteAreKeptAndCounted(t *testing.T) {
 	f := first(func(x float64) float64 {
 		if x > 1.21 {
@@ -183,7 +191,8 @@ func TestLossesThatAreNotFiniteAreKeptAndCounted(t *testing.T) {
 			}
 		}
 	}
-	if s.NonfiniteLosses != want || s.FloorPosition.Valid || !s.BarrierHeight.Valid || !strings.Contains(codes(r.Warnings), "nonfinite_losses") {
+	if s.NonfiniteLosses != want || s.FloorPosition.Valid || !s.BarrierHeight.Valid ||
+		!strings.Contains(codes(r.Warnings), "nonfinite_losses") {
 		t.Errorf("%d of %d counted; floor %v; inside %v", s.NonfiniteLosses, want, s.FloorPosition, s.BarrierHeight)
 	}
 	r = between(t, []float32{0}, []float32{2}, f, line.Options{})
@@ -192,8 +201,8 @@ func TestLossesThatAreNotFiniteAreKeptAndCounted(t *testing.T) {
 	}
 }
 
-// Trap: a stored value at or below zero taken for unfinished; and a store must not
-// change a bit.
+// Trap: a stored value at or below zero that counts as unfinished. A store must not change
+// a bit of the result.
 func TestStoredPointsAreNotEvaluatedAgain(t *testing.T) {
 	f := first(func(x float64) float64 { return math.Min(x-0.5, 0) })
 	store := memo{}
@@ -227,11 +236,14 @@ func (m memo) Save(unit string, values []float64) error {
 	return nil
 }
 
-// Trap: what is evaluated is changed by evaluating, or twice gives other bits.
+// Trap: an evaluation that changes its point, or a second evaluation with other bits.
 func TestEvaluatingChangesNothing(t *testing.T) {
 	a, b := []float32{1, 2, 3}, []float32{3, 2, 1}
 	f := func(x []float32) float64 { return float64(x[0]) * float64(x[1]) * float64(x[2]) }
-	also := []line.Measure{{Name: "accuracy", Loss: &counter{f: func(x []float32) float64 { return float64(x[2]) / 4 }}}}
+	also := []line.Measure{{
+		Name: "accuracy",
+		Loss: &counter{f: func(x []float32) float64 { return float64(x[2]) / 4 }},
+	}}
 	one := between(t, a, b, f, line.Options{Also: also})
 	two := between(t, a, b, f, line.Options{Also: also})
 	if d := cmp.Diff(one, two); d != "" {
@@ -241,7 +253,8 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 		t.Errorf("the points are now %v and %v", a, b)
 	}
 	want := line.MeasureSummary{
-		Name: "accuracy", Start: record.Some(0.75), End: record.Some(0.25), Min: record.Some(0.25), Max: record.Some(0.75),
+		Name: "accuracy", Start: record.Some(0.75), End: record.Some(0.25), Min: record.Some(0.25),
+		Max:          record.Some(0.75),
 		BarrierAbove: record.Some(0.25), BarrierBelow: record.Some(0.25),
 	}
 	if d := cmp.Diff([]line.MeasureSummary{want}, one.Summary.Also); d != "" {
@@ -249,10 +262,11 @@ func TestEvaluatingChangesNothing(t *testing.T) {
 	}
 }
 
-// Trap: a range bound of zero refused.
+// Trap: a range that is rejected because a bound is zero.
 func TestRangesWithZeroAndNegativeBounds(t *testing.T) {
 	for _, text := range []string{"0:1:3", "-1:0:3", "-2:-1:3", "0:0.5:2"} {
-		r := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return x }), line.Options{Alphas: grid(t, text)})
+		r := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return x }),
+			line.Options{Alphas: grid(t, text)})
 		if r.Losses.Column("alpha").Floats == nil || r.Summary.LossStart.Value != 0 || r.Summary.LossEnd.Value != 1 {
 			t.Errorf("%s: %+v", text, r.Summary)
 		}
@@ -260,25 +274,14 @@ func TestRangesWithZeroAndNegativeBounds(t *testing.T) {
 }
 
 func TestUnequalEndsWarn(t *testing.T) {
-	r := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return 1 - x }), line.Options{Mode: line.Connectivity})
+	r := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return 1 - x }),
+		line.Options{Mode: line.Connectivity})
 	s := &r.Summary
 	if !near(s.BarrierHeight.Value, 0.5, 1e-12) || s.BarrierOverEnds.Value != 0 || s.BarrierOverChord.Value > 1e-7 {
 		t.Errorf("%+v", s)
 	}
 	if !strings.Contains(codes(r.Warnings), "barrier_of_unequal_ends") {
 		t.Errorf("warnings: %v", r.Warnings)
-	}
-}
-
-func TestMonotoneRatio(t *testing.T) {
-	down := between(t, []float32{0}, []float32{1}, first(func(x float64) float64 { return -x }), line.Options{})
-	up := between(t, []float32{1}, []float32{0}, first(func(x float64) float64 { return -x }), line.Options{})
-	broken := between(t, []float32{1}, []float32{0}, first(func(x float64) float64 { return math.NaN() }), line.Options{})
-	if got := line.MonotoneRatio(down, up, broken, down, down); got != record.Some(0.75) {
-		t.Errorf("%v; want 3/4", got)
-	}
-	if got := line.MonotoneRatio(broken); got.Valid {
-		t.Errorf("%v of nothing", got)
 	}
 }
 
@@ -292,13 +295,13 @@ func TestBadInputIsNamed(t *testing.T) {
 	}{
 		{"no elements", nil, nil, line.Options{}},
 		{"2 and 1 elements", ok, ok[:1], line.Options{}},
-		{"the same", ok, ok, line.Options{}},
+		{"are equal", ok, ok, line.Options{}},
 		{"must be finite", ok, []float32{1, float32(math.NaN())}, line.Options{}},
 		{`mode is "x"`, ok, ok, line.Options{Mode: "x"}},
 		{"tolerance is -1", ok, ok, line.Options{Tolerance: -1}},
 		{"alphas: range", ok, ok, line.Options{Alphas: analyze.Range{Min: 1, Max: 0, N: 3}}},
 		{`measure "loss"`, ok, ok, line.Options{Also: []line.Measure{{Name: "loss", Loss: good}}}},
-		{`measure "error" has nothing`, ok, ok, line.Options{Also: []line.Measure{{Name: "error"}}}},
+		{`measure "error": it must have either`, ok, ok, line.Options{Also: []line.Measure{{Name: "error"}}}},
 	} {
 		_, err := line.Between(context.Background(), c.a, c.b, good, c.o)
 		if err == nil || !strings.HasPrefix(err.Error(), "line: ") || !strings.Contains(err.Error(), c.want) {

@@ -32,7 +32,7 @@ func (r ring) Gradient(ctx context.Context, p, grad []float32) (float64, error) 
 	return r.Loss(ctx, p)
 }
 
-// ends are two points of the floor with the ring's center a little below the line
+// ends are two points of the floor. The center of the ring is a little below the line
 // between them, so that the way around is above.
 func (r ring) ends() (a, b []float32) {
 	x := float32(math.Sqrt(1 - r.c*r.c))
@@ -53,8 +53,7 @@ func connect(t fataler, a, b []float32, g analyze.Gradient, o line.ConnectOption
 	return r
 }
 
-// In a curved valley the bent path finds a barrier far below that of the straight
-// line.
+// In a curved valley the barrier of the curve is far below the barrier of the straight line.
 func TestBentPathGoesAroundTheBarrier(t *testing.T) {
 	valley := ring{c: -0.2}
 	a, b := valley.ends()
@@ -68,11 +67,13 @@ func TestBentPathGoesAroundTheBarrier(t *testing.T) {
 				t.Errorf("%s, momentum %v: mean loss %v; the best bend has %v", form, momentum, s.Curve.Mean, best)
 			}
 			straight := 1 - valley.c*valley.c
-			if !near(s.Straight.BarrierHeight.Value, straight*straight, 1e-6) || !near(s.Straight.Length, 2*math.Sqrt(straight), 1e-6) {
+			if !near(s.Straight.BarrierHeight.Value, straight*straight, 1e-6) ||
+				!near(s.Straight.Length, 2*math.Sqrt(straight), 1e-6) {
 				t.Errorf("%s: straight line %+v", form, s.Straight)
 			}
 			if s.BarrierRatio.Value > 0.3 {
-				t.Errorf("%s, momentum %v: barrier %v, straight %v", form, momentum, s.Curve.BarrierHeight, s.Straight.BarrierHeight)
+				t.Errorf("%s, momentum %v: barrier %v, straight %v",
+					form, momentum, s.Curve.BarrierHeight, s.Straight.BarrierHeight)
 			}
 			if s.LengthRatio <= 1 || s.Diverged || r.Curve.Bend[1] <= 0 || r.Curve.Bend[2] != 7 {
 				t.Errorf("%s, momentum %v: length ratio %v, bend %v", form, momentum, s.LengthRatio, r.Curve.Bend)
@@ -108,8 +109,8 @@ func bestMean(valley ring, form line.Form) float64 {
 	return best
 }
 
-// A bent curve runs through its ends to the bit, and its length is that of the
-// pieces that it is made of.
+// A curve passes through its ends to the bit, and its length is the sum of the lengths of
+// short pieces.
 func TestCurveThroughItsEndsWithItsLength(t *testing.T) {
 	a, b, w := []float32{0.1, 0, 0}, []float32{3.3, 0, 0}, []float32{1, 2, 0}
 	for _, form := range []line.Form{line.Bezier, line.Polychain} {
@@ -198,7 +199,8 @@ func TestBadConnectOptionsAreNamed(t *testing.T) {
 		"points is 2":         {Points: 2},
 		`measure "curve"`:     {Also: []line.Measure{{Name: "curve", Loss: valley}}},
 	} {
-		if _, err := line.Connect(context.Background(), a, b, valley, o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := line.Connect(context.Background(), a, b, valley, o); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Form is the form of a curve between two points with one point to bend it.
+// Form is the form of a curve between two points. One further point bends the curve.
 type Form string
 
 // The forms. The empty string is Bezier.
@@ -16,17 +16,16 @@ const (
 	Polychain Form = "polychain"
 )
 
-// Curve goes from A (t = 0) to B (t = 1). Bend is the control point of a Bezier
-// curve, which it does not pass through, or the corner of a polychain, which it
-// reaches at t = 1/2. The slices have one length and are shared with whoever made
-// the curve.
+// Curve is a curve from A (t = 0) to B (t = 1). Bend is the control point of a Bezier curve,
+// which the curve does not pass through, or the corner of a polychain at t = 1/2. The slices
+// have the same length and belong to the caller that made the curve.
 type Curve struct {
 	Form Form
 	A, B []float32
 	Bend []float32
 }
 
-// weights returns the shares of A, Bend and B at t.
+// weights returns the weights of A, Bend and B in the point at t. They add up to 1.
 func (f Form) weights(t float64) (a, w, b float64) {
 	switch {
 	case f != Polychain:
@@ -38,8 +37,8 @@ func (f Form) weights(t float64) (a, w, b float64) {
 	}
 }
 
-// Point sets dst to the point at t, 0 <= t <= 1, computed in float64 and rounded
-// once; t = 0 and 1 give A and B to the bit. It panics when dst has another length.
+// Point sets dst to the point at t, 0 <= t <= 1. The point is computed in float64 and rounded
+// once. t = 0 and 1 give A and B to the bit. Point panics when dst has another length than A.
 func (c *Curve) Point(t float64, dst []float32) {
 	if len(dst) != len(c.A) {
 		panic(fmt.Sprintf("line: curve: Point got %d elements for %d parameters", len(dst), len(c.A)))
@@ -61,9 +60,9 @@ func (c *Curve) Point(t float64, dst []float32) {
 // Length returns the length of the curve.
 func (c *Curve) Length() float64 { return c.LengthTo(1) }
 
-// LengthTo returns the length of the part from 0 to t. The speed of a Bezier curve
-// is |2(1-t)(w-a) + 2t(b-w)|, so three inner products decide it; its integral is
-// taken by Simpson's rule on 2000 pieces.
+// LengthTo returns the length of the part from 0 to t. The speed of a Bezier curve is
+// |2(1-t)(w-a) + 2t(b-w)|, which three inner products determine. LengthTo integrates the
+// speed by Simpson's rule on 2000 pieces.
 func (c *Curve) LengthTo(t float64) float64 {
 	aa, ab, bb := c.gram()
 	if c.Form == Polychain {

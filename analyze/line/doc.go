@@ -1,32 +1,29 @@
-// Package line looks at the loss on lines and curves between points of the space
-// of theta: the start and the end of a run, a checkpoint and the end, the ends of
-// two runs.
+// Package line evaluates the loss on lines and curves between two points of the space of
+// theta: the start and the end of a run, a checkpoint and the end, or the ends of two runs.
 //
-//  1. [Between] evaluates the loss on the straight line between two points and
-//     beyond them, and says whether it falls all the way (Goodfellow et al.), how
-//     convex it is, and how high the barrier is (linear mode connectivity, Frankle
-//     et al.).
-//  2. [Progress] holds the path of a run against a line: how far along it and how
-//     far from it every iterate is, beside what a random walk would show.
-//  3. [Updates] takes a walk's samples along the updates and says how far each
-//     step was from the optimal one (Mutschler and Zell).
-//  4. [Connect] bends the line: it trains the middle point of a quadratic Bezier
-//     curve or of a chain of two segments so that the loss along it becomes low
-//     (Garipov et al.), and compares it with the straight line.
+//  1. [Between] evaluates the loss on the straight line between two points and beyond them.
+//     It measures whether the loss falls all the way (Goodfellow et al.), how convex it is,
+//     and how high the barrier is (linear mode connectivity, Frankle et al.).
+//  2. [ProjectPath] projects the path of a run onto a line: how far along the line and how
+//     far from the line every iterate is, compared with a random walk.
+//  3. [Updates] reads the samples of a walk and measures how far each step is from the step
+//     of an exact line search (Mutschler and Zell).
+//  4. [Connect] bends the line. It trains the middle point of a quadratic Bezier curve, or of
+//     a chain of two segments, so that the loss along the curve becomes low (Garipov et al.).
+//     It compares the curve with the straight line.
 //
-// Points are theta(alpha) = a + alpha (b - a), computed from the two ends in
-// float64 and rounded once; alpha 0 and 1 are a and b to the bit. Every point is a
-// unit of its own ("alpha 0.25"), so that with a Store the work resumes.
+// Points are theta(alpha) = a + alpha (b - a), computed from the two ends in float64 and
+// rounded once. Alpha 0 and 1 are a and b to the bit. Every point is a unit of the job with
+// a name such as "alpha 0.25", so that with a Store the work resumes.
 //
-// Only parameters are interpolated. What the running statistics of normalization
-// layers are between the ends is decided by the policy of the loss that is
-// passed in.
+// Only parameters are interpolated. The policy of the loss decides the running statistics of
+// normalization layers between the ends.
 package line
 
-// Method says in one sentence how the numbers came about.
+// Method describes the method in one sentence, for the provenance of a result.
 const Method = "Loss on the straight line or trained curve between two points of parameter space, computed from the ends."
 
-// Citation is the BibTeX entries of the methods.
+// Citation has the BibTeX entries of the methods.
 const Citation = `@inproceedings{goodfellow2015qualitatively,
   title     = {Qualitatively Characterizing Neural Network Optimization Problems},
   author    = {Goodfellow, Ian J. and Vinyals, Oriol and Saxe, Andrew M.},

@@ -9,18 +9,20 @@ import (
 	"sgdwalk/analyze/job"
 )
 
-// points is the job of evaluating the loss and the further measures at named points.
+// points is a job that evaluates the loss and the further measures at named points.
 type points struct {
-	measures []job.Measure
-	scratch  []float32
-	units    []job.Unit
-	at       func(i int, dst []float32) // sets dst to the point of units[i]
-	made     int                        // points that were evaluated
+	measures  []job.Measure
+	scratch   []float32
+	units     []job.Unit
+	at        func(i int, dst []float32) // sets dst to the point of units[i]
+	evaluated int                        // points that this job evaluated
 }
 
 var _ job.Job[[][]float64] = (*points)(nil)
 
-func newPoints(loss analyze.Loss, also []Measure, parameters int, names []string, at func(i int, dst []float32)) *points {
+func newPoints(loss analyze.Loss, also []Measure, parameters int, names []string,
+	at func(i int, dst []float32),
+) *points {
 	p := &points{measures: []job.Measure{{Loss: loss}}, scratch: make([]float32, parameters), at: at}
 	for _, m := range also {
 		p.measures = append(p.measures, job.Measure{Name: m.Name, Loss: m.Loss})
@@ -34,15 +36,15 @@ func newPoints(loss analyze.Loss, also []Measure, parameters int, names []string
 // Units returns the points in their order.
 func (p *points) Units() []job.Unit { return p.units }
 
-// Fits reports whether there is a value for every measure. A loss that is zero, negative
-// or NaN is a value.
+// Fits reports whether there is a value for every measure. A zero, a negative number and NaN
+// are values too.
 func (p *points) Fits(_ job.Unit, values []float64) bool { return len(values) == len(p.measures) }
 
-// Evaluate measures at points.
+// Evaluate evaluates all measures at the points of the units.
 func (p *points) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
 	at := func(u job.Unit, dst []float32) { p.at(u.Index, dst) }
 	err := job.AtPoints(ctx, p.measures, p.scratch, at, units, func(u job.Unit, values []float64) error {
-		p.made++
+		p.evaluated++
 		return save(u, values)
 	})
 	if err != nil {
@@ -51,7 +53,8 @@ func (p *points) Evaluate(ctx context.Context, units []job.Unit, save job.Save) 
 	return nil
 }
 
-// Finish returns the values of every measure at all points.
+// Finish returns one slice for every measure, with its values at all points. A missing point
+// is an error.
 func (p *points) Finish(ctx context.Context, values job.Values) ([][]float64, error) {
 	columns := make([][]float64, len(p.measures))
 	err := values(ctx, "line", p.units, func(_ job.Unit, v []float64) error {
@@ -66,11 +69,11 @@ func (p *points) Finish(ctx context.Context, values job.Values) ([][]float64, er
 	return columns, err
 }
 
-// checkEnds refuses two points that have no line between them.
+// checkEnds returns an error when two points do not define a line.
 func checkEnds(a, b []float32) error {
 	switch {
 	case len(a) == 0:
-		return errors.New("line: the first point has no elements; it must have one for every parameter")
+		return errors.New("line: the first point has no elements; it must have one element for every parameter")
 	case len(a) != len(b):
 		return fmt.Errorf("line: the points have %d and %d elements; they must be equal", len(a), len(b))
 	}
@@ -84,5 +87,5 @@ func checkEnds(a, b []float32) error {
 			return nil
 		}
 	}
-	return errors.New("line: the two points are the same; there is no line between them")
+	return errors.New("line: the two points are equal and define no line; choose two different points")
 }

@@ -8,7 +8,7 @@ import (
 	"sgdwalk/record"
 )
 
-// What is said of the way between the ends, on both sides of each threshold.
+// The findings about the line are tested on both sides of each threshold.
 func TestFindings(t *testing.T) {
 	yes, no := true, false
 	for _, c := range []struct {

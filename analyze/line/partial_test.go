@@ -12,8 +12,8 @@ import (
 	"sgdwalk/record"
 )
 
-// Moving some layers and then the others ends where moving all of them does, and
-// each line changes the loss by what its layers contribute.
+// Moving some layers and then the others ends at the same point as moving all layers, and
+// each line changes the loss by the contribution of its layers.
 func TestLayersMoveOneAfterTheOther(t *testing.T) {
 	layout := record.Pack(
 		record.Tensor{Name: "a", Kind: record.Weight, Shape: []int{2}},
@@ -37,7 +37,8 @@ func TestLayersMoveOneAfterTheOther(t *testing.T) {
 	}
 	start := between(t, from, middle, sum, line.Options{}).Summary
 	second := between(t, middle, to, sum, line.Options{}).Summary
-	if start.LossEnd != second.LossStart || start.LossEnd.Value-start.LossStart.Value != 108 || second.LossEnd.Value-second.LossStart.Value != 27 {
+	if start.LossEnd != second.LossStart || start.LossEnd.Value-start.LossStart.Value != 108 ||
+		second.LossEnd.Value-second.LossStart.Value != 27 {
 		t.Errorf("losses %v, %v, %v, %v", start.LossStart, start.LossEnd, second.LossStart, second.LossEnd)
 	}
 	if _, err := line.Partial(from, to[:3]); err == nil {
@@ -48,18 +49,23 @@ func TestLayersMoveOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// Every summary can be written, whatever happened.
+// Every summary can be encoded, also after a failure.
 func TestSummariesAreJSON(t *testing.T) {
 	nan := between(t, []float32{0}, []float32{1}, first(func(float64) float64 { return math.NaN() }), line.Options{})
 	valley := ring{c: -0.2}
 	a, b := valley.ends()
 	wild := connect(t, a, b, valley, line.ConnectOptions{LearningRate: 1e30, Steps: 5})
-	lost := progress(t, run(t, []float32{1, 1}, []float32{float32(math.NaN()), 1}, []float32{2, 2}), nil, nil, line.ProgressOptions{})
+	lost := progress(t, run(t, []float32{1, 1}, []float32{float32(math.NaN()), 1}, []float32{2, 2}), nil, nil,
+		line.PathOptions{})
 	updates, err := line.Updates(gdWalk(t, 1, 0, 2, "0:1:3"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []any{nan.Summary, wild.Summary, lost.Summary, updates.Summary, line.Options{}.Effective(), line.ConnectOptions{}.Effective(), line.ProgressOptions{}} {
+	for _, s := range []any{
+		nan.Summary, wild.Summary, lost.Summary, updates.Summary, line.Options{}.Effective(),
+		line.ConnectOptions{}.Effective(),
+		line.PathOptions{},
+	} {
 		if _, err := json.Marshal(s); err != nil {
 			t.Error(err)
 		}
@@ -70,6 +76,6 @@ func TestSummariesAreJSON(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := line.Connect(ctx, a, b, valley, line.ConnectOptions{}); err == nil {
-		t.Error("a cancelled training went on")
+		t.Error("a cancelled training did not stop")
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"sgdwalk/record"
 )
 
-// Summary has the numbers of the line between two iterates, and of the path and the
-// trained curve between them.
+// Summary has the numbers of the line between two iterates, and of the path and the trained
+// curve between the same iterates.
 type Summary struct {
-	Ends  *Ends           `json:"-"` // nil when they are unknown: they are among the options of a result
+	Ends  *Ends           `json:"-"` // nil when unknown; a result has them in its options
 	Line  LossSummary     `json:"line"`
 	Path  *PathSummary    `json:"path,omitempty"`  // nil between two runs
 	Curve *ConnectSummary `json:"curve,omitempty"` // nil without a trained curve
@@ -24,7 +24,7 @@ type Summary struct {
 type Ends struct {
 	From  int64  `json:"from_step"`
 	To    int64  `json:"to_step"`
-	ToRun string `json:"to_run"` // of the second one; empty for the same run
+	ToRun string `json:"to_run"` // directory of the second iterate's run; empty for the same run
 }
 
 // String writes the ends, such as "step 0 to step 20 of other".
@@ -36,9 +36,9 @@ func (e *Ends) String() string {
 	return text
 }
 
-// LossSummary has the numbers of the loss on a line. Everything from MonotonicityDelta
-// on is over the points with alpha in [0, 1], and absent when one of them is NaN or
-// infinite; the floor is over all points.
+// LossSummary has the numbers of the loss on a line. The floor is over all points. The
+// fields from MonotonicityDelta to BarrierOverEnds are over the points with alpha in [0, 1],
+// and are absent when one of these losses is NaN or infinite.
 type LossSummary struct {
 	Mode     Mode    `json:"mode"`
 	Points   int     `json:"points"`
@@ -51,29 +51,31 @@ type LossSummary struct {
 	LossEnd   record.Optional `json:"loss_end"`   // at b
 
 	// FloorPosition is the alpha of the lowest point of the whole range, refined by a
-	// parabola; FloorAtEdge says that the range may be too short for it.
+	// parabola. FloorAtEdge says that the minimum may be outside of the range.
 	FloorPosition record.Optional `json:"floor_position"`
 	FloorLoss     record.Optional `json:"floor_loss"`
 	FloorAtEdge   bool            `json:"floor_at_edge"`
 
-	// MonotonicityDelta is the largest increment of the loss from one alpha to the
-	// next: not above 0 where the loss falls all the way. LargestRise is the largest
-	// rise between any two points in order (Lucas et al. 2021), at least 0; it does
-	// not depend on how fine the alphas are.
+	// MonotonicityDelta is the largest increment of the loss from one alpha to the next. It
+	// is at most 0 when the loss falls all the way. LargestRise is the largest rise from a
+	// point to any later point (Lucas et al. 2021), at least 0. Unlike the increment it does
+	// not depend on the number of alphas.
 	MonotonicityDelta record.Optional `json:"monotonicity_delta"`
 	LargestRise       record.Optional `json:"largest_rise"`
 	Monotone          *bool           `json:"monotone"`      // no increment is above the tolerance
 	FallingRatio      record.Optional `json:"falling_ratio"` // share of the increments that are at most 0
-	// smallest second difference / h^2, the smallest second derivative
+	// MinSecond is the smallest second difference divided by h^2: the smallest second
+	// derivative.
 	MinSecond   record.Optional `json:"min_second_diff"`
 	ConvexRatio record.Optional `json:"convex_ratio"` // share of the second differences that are at least 0
-	// share of the interior points below the straight line from (0, loss a) to (1, loss b)
+	// BelowChordRatio is the share of the interior points below the chord from (0, loss at a)
+	// to (1, loss at b).
 	BelowChordRatio record.Optional `json:"below_chord_ratio"`
 
-	// BarrierHeight is the highest loss minus the mean of the two ends (Frankle et
-	// al. 2020); with ends of unequal loss it is positive without any barrier, which
-	// the two others are not: BarrierOverChord is the largest excess over the straight
-	// line between the ends, BarrierOverEnds that over the higher end; both at least 0.
+	// BarrierHeight is the highest loss minus the mean of the two ends (Frankle et al. 2020).
+	// When the ends have different losses, it is above 0 even without a barrier.
+	// BarrierOverChord is the largest excess over the chord, and BarrierOverEnds the largest
+	// excess over the higher end. Both are at least 0 and do not have this problem.
 	BarrierHeight    record.Optional `json:"barrier_height"`
 	BarrierAlpha     record.Optional `json:"barrier_alpha"` // of the highest loss
 	BarrierOverChord record.Optional `json:"barrier_over_chord"`
@@ -87,10 +89,9 @@ type LossSummary struct {
 	NonfiniteLosses int `json:"nonfinite_losses"` // over all points
 }
 
-// MeasureSummary has the numbers of a further measure. Which of the two barriers
-// counts depends on the measure: that above for an error, that below for an
-// accuracy. Ends are called connected by Frankle et al. (2020) when the error has
-// a barrier below 0.02.
+// MeasureSummary has the numbers of a further measure. For an error the barrier above is the
+// relevant one, and for an accuracy the barrier below. Frankle et al. (2020) call two ends
+// connected when the error has a barrier below 0.02.
 type MeasureSummary struct {
 	Name         string          `json:"name"`
 	Start        record.Optional `json:"start"`
@@ -101,6 +102,7 @@ type MeasureSummary struct {
 	BarrierBelow record.Optional `json:"barrier_below"` // mean of the ends minus Min
 }
 
+// nonfinite counts the values that are NaN or infinite.
 func nonfinite(x []float64) int {
 	n := 0
 	for _, v := range x {
@@ -111,13 +113,14 @@ func nonfinite(x []float64) int {
 	return n
 }
 
-func (r *Result) summarize(alphas []float64, columns [][]float64, length float64, o *Options) {
-	zero, one := slices.Index(alphas, 0), slices.Index(alphas, 1)
+// summarize computes the summary and the warnings.
+func (r *Result) summarize(j *Job, columns [][]float64) {
+	alphas, zero, one, o := j.alphas, j.zero, j.one, &j.opts
 	losses := columns[0]
 	s := &r.Summary
 	*s = LossSummary{
 		Mode: o.Mode, Points: len(alphas), AlphaMin: alphas[0], AlphaMax: alphas[len(alphas)-1],
-		Inside: one - zero + 1, Distance: length,
+		Inside: one - zero + 1, Distance: j.length,
 		LossStart: record.Some(losses[zero]), LossEnd: record.Some(losses[one]),
 		NonfiniteLosses: nonfinite(losses), Also: []MeasureSummary{},
 	}
@@ -136,7 +139,7 @@ func (r *Result) summarize(alphas []float64, columns [][]float64, length float64
 	r.warn(o)
 }
 
-// shape measures the points from a to b, at least two.
+// shape measures the losses f at the alphas x from 0 to 1, at least two.
 func (s *LossSummary) shape(x, f []float64, tolerance float64) {
 	last := len(x) - 1
 	delta, rise, low := math.Inf(-1), 0.0, f[0]
@@ -182,6 +185,7 @@ func (s *LossSummary) shape(x, f []float64, tolerance float64) {
 	}
 }
 
+// measure returns the numbers of a further measure with the values f from a to b.
 func measure(name string, f []float64) MeasureSummary {
 	s := MeasureSummary{Name: name, Start: record.Some(f[0]), End: record.Some(f[len(f)-1])}
 	if nonfinite(f) > 0 {
@@ -193,43 +197,25 @@ func measure(name string, f []float64) MeasureSummary {
 	return s
 }
 
-// MonotoneRatio returns the share of the lines on which the loss falls all the
-// way, among those where that can be told; absent when there is none.
-func MonotoneRatio(results ...*Result) record.Optional {
-	yes, all := 0, 0
-	for _, r := range results {
-		if m := r.Summary.Monotone; m != nil {
-			all++
-			if *m {
-				yes++
-			}
-		}
-	}
-	if all == 0 {
-		return record.Optional{}
-	}
-	return record.Some(float64(yes) / float64(all))
-}
-
+// warn adds warnings about the numbers of the summary.
 func (r *Result) warn(o *Options) {
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
+	var w analyze.Warnings
 	s := &r.Summary
-	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d of %d losses are NaN or infinite: they are kept, and what "+
-		"would need them is absent", s.NonfiniteLosses, s.Points)
-	add(s.FloorAtEdge && o.Mode != Connectivity, "floor_at_edge", "the lowest point is at the edge of the range, "+
+	w.Add(s.NonfiniteLosses > 0, "nonfinite_losses",
+		"%d of %d losses are NaN or infinite: they are kept, and the values "+
+			"that depend on them are absent", s.NonfiniteLosses, s.Points)
+	w.Add(s.FloorAtEdge && o.Mode != Connectivity, "floor_at_edge", "the lowest point is at the edge of the range, "+
 		"alpha %.4g: the minimum of the line may be farther out", s.FloorPosition.Value)
-	add(s.Inside < 10, "few_alphas", "%d points from end to end: a barrier between them is easily missed", s.Inside)
+	w.Add(s.Inside < 10, "few_alphas", "there are only %d points from end to end: they can miss a barrier", s.Inside)
 	if d := s.MonotonicityDelta; d.Valid && s.Monotone != nil && !*s.Monotone {
 		limit := 0x1p-23 * max(math.Abs(s.LossStart.Value), math.Abs(s.LossEnd.Value))
-		add(d.Value < limit, "rises_below_float32", "the loss rises by at most %.3g from one alpha to the next, "+
-			"which float32 rounding alone can make", d.Value)
+		w.Add(d.Value < limit, "rises_below_float32",
+			"the loss rises by at most %.3g from one alpha to the next, which "+
+				"rounding to float32 can cause", d.Value)
 	}
-	if s.BarrierHeight.Valid && s.BarrierOverEnds.Value <= 0 && s.BarrierHeight.Value > o.Tolerance {
-		add(true, "barrier_of_unequal_ends", "the barrier height of %.4g is half the difference of the ends' losses: "+
-			"no point between them is higher than both", s.BarrierHeight.Value)
-	}
+	w.Add(s.BarrierHeight.Valid && s.BarrierOverEnds.Value <= 0 && s.BarrierHeight.Value > o.Tolerance,
+		"barrier_of_unequal_ends",
+		"the barrier height of %.4g is half the difference of the losses at the ends: no point "+
+			"between the ends is higher than both", s.BarrierHeight.Value)
+	r.Warnings = w
 }

@@ -3,6 +3,7 @@ package line
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
@@ -11,33 +12,34 @@ import (
 	"sgdwalk/record"
 )
 
-// UpdatesResult says how the steps of a walk compare with an exact line search on
-// the full loss. The table is the caller's. l(s) is the loss at distance s from
-// the iterate along the step, so that steps of different lengths can be compared.
+// UpdatesResult compares the steps of a walk with an exact line search on the full loss. The
+// caller owns the table. l(s) is the loss at distance s from the iterate along the step, so
+// that steps of different lengths can be compared.
 type UpdatesResult struct {
 	// Table has one row per segment of the walk:
 	//
 	//	row, step, epoch
-	//	step_length            s_upd, how far the update went
-	//	optimum                s_opt, where the loss is lowest, by the walk's floor
-	//	optimum_at_edge        the optimum is at the edge of the samples: perhaps it is farther out
-	//	optimum_minus_step     s_opt - s_upd; 0 for an exact line search, negative for a step that overshot
+	//	step_length            s_upd, the length of the update
+	//	optimum                s_opt, the distance of the lowest loss: the floor of the walk
+	//	optimum_at_edge        the optimum is at the edge of the samples; the true optimum may be farther out
+	//	optimum_minus_step     s_opt - s_upd; 0 for an exact line search, negative for a step beyond the optimum
 	//	improvement            l(0) - l(s_upd)
 	//	best_improvement       l(0) - l(s_opt)
 	//	relative_improvement   the ratio of the two; 1 for an exact line search
 	//	slope                  l'(0)
 	//	curvature              (l'(s_upd) - l'(0)) / s_upd
-	//	optimum_per_slope      s_opt / |l'(0)|: the rate of gradient descent along the line that would end at the optimum
+	//	optimum_per_slope      s_opt / |l'(0)|: the rate at which gradient descent along the line ends at the optimum
 	//	parabola_mae           mean absolute residual of the least-squares parabola
-	//	parabola_mae_ratio     the same over the range of the samples: 0 for a parabola
-	//	shape_distance         mean |difference| between this curve and the one before, both shifted so that their minima lie on each other
+	//	parabola_mae_ratio     parabola_mae divided by the range of the sampled losses: 0 for a parabola
+	//	shape_distance         mean |difference| between this curve and the curve before it, both shifted so that their
+	//	                       minima coincide
 	Table    record.Table
 	Summary  UpdatesSummary
 	Warnings []analyze.Warning
 }
 
-// UpdatesSummary describes the columns of the table. A ratio is over the segments
-// where the answer exists.
+// UpdatesSummary describes the columns of the table. A ratio is over the segments with a
+// known answer.
 type UpdatesSummary struct {
 	Segments            int                  `json:"segments"`
 	OvershootRatio      record.Optional      `json:"overshoot_ratio"` // share of the steps that went beyond the optimum
@@ -52,74 +54,79 @@ type UpdatesSummary struct {
 	ShapeDistance       analyze.Distribution `json:"shape_distance"`
 }
 
-// segment is what is taken from the walk for one segment.
+// segment has the values of one segment of the walk.
 type segment struct {
-	length           float64
-	alphas, losses   []float64
-	floor, floorLoss record.Optional
-	slope, curvature record.Optional
-	// Absent with the floor.
-	heightStart, heightEnd record.Optional
+	length                 float64
+	alphas, losses         []float64
+	floor, floorLoss       record.Optional
+	slope, curvature       record.Optional
+	heightStart, heightEnd record.Optional // absent without a floor
 	mae                    record.Optional
 	row, step, epoch       int64
-	optimumAtEdge, has     bool
+	optimumAtEdge          bool
+	known                  bool // has a floor and a length above 0
 }
 
-// Updates computes the metrics of Mutschler and Zell (2021) from the samples of a
-// walk; nothing is evaluated. The samples should reach beyond the step (alphas
-// -0.5:2:26), else an optimum there is not seen. Segments with a loss that is not
-// finite keep their row, without values.
+// Updates computes the metrics of Mutschler and Zell (2021) from the samples of a walk. It
+// does not evaluate the loss. The samples should extend beyond the step (alphas -0.5:2:26),
+// because an optimum beyond the samples is cut off. A segment with a loss that is not finite
+// has a row without values.
 func Updates(r *walk.Result) (*UpdatesResult, error) {
-	segments, err := fromWalk(r)
+	segments, err := segmentsOf(r)
 	if err != nil {
 		return nil, err
 	}
-	var b updatesBuilder
+	rows := make([]updateRow, len(segments))
+	beyond, known := 0, 0
 	for i := range segments {
 		var before *segment
 		if i > 0 && segments[i].step == segments[i-1].step+1 {
 			before = &segments[i-1]
 		}
-		b.add(&segments[i], before)
-	}
-	u := &UpdatesResult{Table: b.table()}
-	t := &u.Table
-	u.Summary = UpdatesSummary{
-		Segments: len(segments), OvershootRatio: negative(t.Column("optimum_minus_step")),
-		OptimumAtEdgeRatio: analyze.Share(t.Column("optimum_at_edge")),
-		StepLength:         analyze.Describe(t.Column("step_length")), Optimum: analyze.Describe(t.Column("optimum")),
-		OptimumMinusStep: analyze.Describe(t.Column("optimum_minus_step")), Improvement: analyze.Describe(t.Column("improvement")),
-		RelativeImprovement: analyze.Describe(t.Column("relative_improvement")), OptimumPerSlope: analyze.Describe(t.Column("optimum_per_slope")),
-		ParabolaMAERatio: analyze.Describe(t.Column("parabola_mae_ratio")), ShapeDistance: analyze.Describe(t.Column("shape_distance")),
-	}
-	if e := u.Summary.OptimumAtEdgeRatio; e.Valid && e.Value > 0 {
-		u.Warnings = append(u.Warnings, analyze.Warning{Code: "optimum_at_edge", Text: fmt.Sprintf("%.3g %% of the optima are at the edge of the samples: they may be farther out, and the metrics are cut off there", 100*e.Value)})
-	}
-	return u, nil
-}
-
-func negative(c *record.Column) record.Optional {
-	n, all := 0, 0
-	for i, v := range c.Floats {
-		if c.Valid == nil || c.Valid[i] {
-			all++
-			if v < 0 {
-				n++
+		rows[i] = segments[i].compare(before)
+		if d := rows[i].OptimumMinusStep; d.Valid {
+			known++
+			if d.Value < 0 {
+				beyond++
 			}
 		}
 	}
-	if all == 0 {
-		return record.Optional{}
+	u := &UpdatesResult{Table: column.Of(rows)}
+	u.Summary.Segments = len(segments)
+	if known > 0 {
+		u.Summary.OvershootRatio = record.Some(float64(beyond) / float64(known))
 	}
-	return record.Some(float64(n) / float64(all))
+	u.Summary.describe(&u.Table)
+	var w analyze.Warnings
+	if e := u.Summary.OptimumAtEdgeRatio; e.Valid && e.Value > 0 {
+		w.Add(true, "optimum_at_edge",
+			"%.3g %% of the optima are at the edge of the samples: the true optima may be farther "+
+				"out, and the metrics are cut off there", 100*e.Value)
+	}
+	u.Warnings = w
+	return u, nil
 }
 
-// fromWalk reads the walk's tables.
-func fromWalk(r *walk.Result) ([]segment, error) {
+// describe fills in what the columns of the table determine.
+func (s *UpdatesSummary) describe(t *record.Table) {
+	s.OptimumAtEdgeRatio = analyze.Share(t.Column("optimum_at_edge"))
+	s.StepLength = analyze.Describe(t.Column("step_length"))
+	s.Optimum = analyze.Describe(t.Column("optimum"))
+	s.OptimumMinusStep = analyze.Describe(t.Column("optimum_minus_step"))
+	s.Improvement = analyze.Describe(t.Column("improvement"))
+	s.RelativeImprovement = analyze.Describe(t.Column("relative_improvement"))
+	s.OptimumPerSlope = analyze.Describe(t.Column("optimum_per_slope"))
+	s.ParabolaMAERatio = analyze.Describe(t.Column("parabola_mae_ratio"))
+	s.ShapeDistance = analyze.Describe(t.Column("shape_distance"))
+}
+
+// segmentsOf reads the tables of the walk. The slices share its memory.
+func segmentsOf(r *walk.Result) ([]segment, error) {
 	t, l := &r.Segments, &r.Losses
 	n := t.Len()
-	if n == 0 || l.Len()%n != 0 {
-		return nil, fmt.Errorf("line: the walk has %d segments and %d samples; it must have as many samples for every segment", n, l.Len())
+	if n == 0 || l.Len() == 0 || l.Len()%n != 0 {
+		return nil, fmt.Errorf("line: the walk has %d segments and %d samples; it must have at least one segment, and every "+
+			"segment the same number of samples", n, l.Len())
 	}
 	per := l.Len() / n
 	value := func(name string, i int) record.Optional {
@@ -137,54 +144,68 @@ func fromWalk(r *walk.Result) ([]segment, error) {
 		s.heightStart, s.heightEnd = value("height_start", i), value("height_end", i)
 		s.mae = value("mae_degree_2", i)
 		s.optimumAtEdge = t.Column("floor_at_edge").Bools[i]
-		s.has = s.floor.Valid && s.length > 0
+		s.known = s.floor.Valid && s.length > 0
 	}
 	return segments, nil
 }
 
-type updatesBuilder struct {
-	row, step, epoch                            []int64
-	length, optimum, minus                      column.Floats
-	edge                                        column.Bools
-	improvement, best, relative                 column.Floats
-	slope, curvature, perSlope, mae, ratio, gap column.Floats
+// updateRow is a row of UpdatesResult.Table, which defines the columns.
+type updateRow struct {
+	Row              int64           `col:"row"`
+	Step             int64           `col:"step"`
+	Epoch            int64           `col:"epoch"`
+	Length           float64         `col:"step_length"`
+	Optimum          record.Optional `col:"optimum"`
+	AtEdge           column.Truth    `col:"optimum_at_edge"`
+	OptimumMinusStep record.Optional `col:"optimum_minus_step"`
+	Improvement      record.Optional `col:"improvement"`
+	Best             record.Optional `col:"best_improvement"`
+	Relative         record.Optional `col:"relative_improvement"`
+	Slope            record.Optional `col:"slope"`
+	Curvature        record.Optional `col:"curvature"`
+	OptimumPerSlope  record.Optional `col:"optimum_per_slope"`
+	MAE              record.Optional `col:"parabola_mae"`
+	MAERatio         record.Optional `col:"parabola_mae_ratio"`
+	ShapeDistance    record.Optional `col:"shape_distance"`
 }
 
-func (b *updatesBuilder) add(s, before *segment) {
-	b.row, b.step, b.epoch = append(b.row, s.row), append(b.step, s.step), append(b.epoch, s.epoch)
-	b.length.Add(record.Some(s.length))
-	when := func(v float64, valid bool) record.Optional { return record.Optional{Value: v, Valid: s.has && valid} }
+// compare returns the row of a segment. before is the segment of the step before, or nil
+// when the walk does not have it.
+func (s *segment) compare(before *segment) updateRow {
+	when := func(v float64, valid bool) record.Optional { return record.Optional{Value: v, Valid: s.known && valid} }
 	optimum := s.floor.Value * s.length
-	b.optimum.Add(when(optimum, true))
-	b.edge.Add(s.optimumAtEdge, s.has)
-	b.minus.Add(when(optimum-s.length, true))
-	// Not from the losses themselves, which on a short step are rounding.
+	slope := s.slope.Value / s.length
+	// The difference of the heights, not of the losses: on a short step the difference of
+	// two losses is mostly rounding.
 	best := s.heightStart.Value
 	improvement := best - s.heightEnd.Value
-	b.improvement.Add(when(improvement, true))
-	b.best.Add(when(best, true))
-	b.relative.Add(when(improvement/best, best > 0))
-	slope := s.slope.Value / s.length
-	b.slope.Add(when(slope, s.slope.Valid))
-	b.curvature.Add(when(s.curvature.Value/(s.length*s.length), s.curvature.Valid))
-	b.perSlope.Add(when(optimum/math.Abs(slope), s.slope.Valid && slope != 0))
-	b.mae.Add(when(s.mae.Value, s.mae.Valid))
-	low, high := s.losses[0], s.losses[0]
-	for _, v := range s.losses {
-		low, high = min(low, v), max(high, v)
+	low, high := slices.Min(s.losses), slices.Max(s.losses)
+	distance, ok := 0.0, false
+	if before != nil && before.known && s.known && before.mae.Valid &&
+		s.mae.Valid { // without a fit the samples are rounding
+		distance, ok = shapeDistance(s, before)
 	}
-	b.ratio.Add(when(s.mae.Value/(high-low), s.mae.Valid && high > low))
-	gap, ok := 0.0, false
-	if before != nil && before.has && s.has && before.mae.Valid && s.mae.Valid { // without a fit the samples are rounding
-		gap, ok = shapeDistance(s, before)
+	return updateRow{
+		Row: s.row, Step: s.step, Epoch: s.epoch, Length: s.length,
+		Optimum:          when(optimum, true),
+		AtEdge:           column.Truth{Value: s.optimumAtEdge, Valid: s.known},
+		OptimumMinusStep: when(optimum-s.length, true),
+		Improvement:      when(improvement, true),
+		Best:             when(best, true),
+		Relative:         when(improvement/best, best > 0),
+		Slope:            when(slope, s.slope.Valid),
+		Curvature:        when(s.curvature.Value/(s.length*s.length), s.curvature.Valid),
+		OptimumPerSlope:  when(optimum/math.Abs(slope), s.slope.Valid && slope != 0),
+		MAE:              when(s.mae.Value, s.mae.Valid),
+		MAERatio:         when(s.mae.Value/(high-low), s.mae.Valid && high > low),
+		ShapeDistance:    when(distance, ok),
 	}
-	b.gap.Add(when(gap, ok))
 }
 
-// shapeDistance returns the mean absolute difference between two curves as
-// functions of the distance from their minimum, above their minimum, at the
-// samples of the first that the second covers; the second is read by linear
-// interpolation. ok is false when they overlap in fewer than three samples.
+// shapeDistance returns the mean absolute difference between two curves. Each curve is the
+// loss above its minimum as a function of the distance from its minimum. The mean is over
+// the samples of a that b covers, and b is interpolated linearly. ok is false when b covers
+// fewer than three samples.
 func shapeDistance(a, b *segment) (mean float64, ok bool) {
 	n := 0
 	for i, alpha := range a.alphas {
@@ -198,15 +219,4 @@ func shapeDistance(a, b *segment) (mean float64, ok bool) {
 		n++
 	}
 	return mean / float64(max(n, 1)), n >= 3
-}
-
-func (b *updatesBuilder) table() record.Table {
-	return record.Table{Columns: []record.Column{
-		column.Ints("row", b.row), column.Ints("step", b.step), column.Ints("epoch", b.epoch),
-		b.length.Column("step_length"), b.optimum.Column("optimum"), b.edge.Column("optimum_at_edge"),
-		b.minus.Column("optimum_minus_step"), b.improvement.Column("improvement"), b.best.Column("best_improvement"),
-		b.relative.Column("relative_improvement"), b.slope.Column("slope"), b.curvature.Column("curvature"),
-		b.perSlope.Column("optimum_per_slope"), b.mae.Column("parabola_mae"), b.ratio.Column("parabola_mae_ratio"),
-		b.gap.Column("shape_distance"),
-	}}
 }

@@ -27,8 +27,8 @@ func gdWalk(t fataler, lambda, eta float64, steps int, alphas string) *walk.Resu
 	return r
 }
 
-// On a parabola all metrics of Mutschler and Zell are known: gradient descent with
-// eta = 1/lambda is the exact line search, a longer step overshoots.
+// On a parabola all metrics of Mutschler and Zell have a closed form: gradient descent with
+// eta = 1/lambda is the exact line search, and a longer step overshoots.
 func TestUpdatesOfGradientDescentOnAParabola(t *testing.T) {
 	const lambda = 2.0
 	for _, etaLambda := range []float64{0.5, 0.8, 1.25, 1.9} {

@@ -137,7 +137,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		if err != nil {
 			return err
 		}
-		p, err := line.Progress(ctx, a.trace, from.Theta, to.Theta, line.ProgressOptions{Rows: between, Progress: a.progress})
+		p, err := line.ProjectPath(ctx, a.trace, from.Theta, to.Theta, line.PathOptions{Rows: between, Progress: a.progress})
 		if err != nil {
 			return err
 		}

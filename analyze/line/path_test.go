@@ -36,8 +36,8 @@ func run(t fataler, thetas ...[]float32) *record.Memory {
 	return m
 }
 
-func progress(t fataler, m record.Trajectory, from, to []float32, o line.ProgressOptions) *line.PathResult {
-	r, err := line.Progress(context.Background(), m, from, to, o)
+func progress(t fataler, m record.Trajectory, from, to []float32, o line.PathOptions) *line.PathResult {
+	r, err := line.ProjectPath(context.Background(), m, from, to, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +49,11 @@ func progress(t fataler, m record.Trajectory, from, to []float32, o line.Progres
 
 func floats(r record.Table, name string) []float64 { return r.Column(name).Floats }
 
-// Trap: coordinates off by the length of the direction. Progress is in units of
-// the difference of the ends, whatever its length, and the point it names is the
-// nearest one.
+// Trap: coordinates that are wrong by the length of the direction. Progress is in units of
+// the difference of the ends, for every length, and its point is the nearest one.
 func TestProgressIsInUnitsOfTheLine(t *testing.T) {
 	m := run(t, []float32{0, 0}, []float32{1, 2}, []float32{3, -1}, []float32{5, 0})
-	r := progress(t, m, nil, nil, line.ProgressOptions{})
+	r := progress(t, m, nil, nil, line.PathOptions{})
 	if d := cmp.Diff([]float64{0, 0.2, 0.6, 1}, floats(r.Table, "progress")); d != "" {
 		t.Error(d)
 	}
@@ -62,13 +61,14 @@ func TestProgressIsInUnitsOfTheLine(t *testing.T) {
 		t.Error(d)
 	}
 	s := &r.Summary
-	if s.MaxResidual.Value != 2 || s.MaxResidualRatio.Value != 0.4 || s.MaxResidualStep != 1 || s.BackwardRatio.Value != 0 {
+	if s.MaxResidual.Value != 2 || s.MaxResidualRatio.Value != 0.4 || s.MaxResidualStep != 1 ||
+		s.BackwardRatio.Value != 0 {
 		t.Errorf("%+v", s)
 	}
 }
 
-// Trap: projecting and evaluating disagree. Where the residual is zero, the loss at
-// the foot is that at the iterate.
+// Trap: projection and evaluation disagree. Where the residual is zero, the loss on the line
+// equals the loss at the iterate.
 func TestFootOfAPointOnTheLineIsThePoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		alphas := rapid.SliceOfN(rapid.Float64Range(-2, 3), 1, 8).Draw(t, "alphas")
@@ -96,10 +96,11 @@ func TestFootOfAPointOnTheLineIsThePoint(t *testing.T) {
 			}
 			return s
 		}}
-		r := progress(t, run(t, rows...), nil, nil, line.ProgressOptions{Loss: loss})
+		r := progress(t, run(t, rows...), nil, nil, line.PathOptions{Loss: loss})
 		for i, residual := range floats(r.Table, "residual") {
 			if residual > 1e-9 || !near(floats(r.Table, "loss")[i], floats(r.Table, "line_loss")[i], 1e-4) {
-				t.Fatalf("row %d: residual %v, loss %v, on the line %v", i, residual, floats(r.Table, "loss")[i], floats(r.Table, "line_loss")[i])
+				t.Fatalf("row %d: residual %v, loss %v, on the line %v",
+					i, residual, floats(r.Table, "loss")[i], floats(r.Table, "line_loss")[i])
 			}
 		}
 	})
@@ -117,7 +118,7 @@ func TestCloseIteratesKeepTheirDigits(t *testing.T) {
 		}
 		thetas = append(thetas, theta)
 	}
-	r := progress(t, run(t, thetas...), nil, nil, line.ProgressOptions{})
+	r := progress(t, run(t, thetas...), nil, nil, line.PathOptions{})
 	for k, alpha := range floats(r.Table, "progress") {
 		if !near(alpha, float64(k)/(rows-1), 1e-12) || floats(r.Table, "residual")[k] > 1e-12 {
 			t.Errorf("row %d: progress %v, residual %v", k, alpha, floats(r.Table, "residual")[k])
@@ -125,7 +126,7 @@ func TestCloseIteratesKeepTheirDigits(t *testing.T) {
 	}
 }
 
-// A random walk keeps to the distance that the null says, and is warned about.
+// A random walk has the distance of the null, and a warning says so.
 func TestRandomWalkHasTheResidualOfTheNull(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	theta := make([]float32, 4000)
@@ -136,7 +137,7 @@ func TestRandomWalkHasTheResidualOfTheNull(t *testing.T) {
 			theta[i] += float32(rng.NormFloat64())
 		}
 	}
-	r := progress(t, run(t, thetas...), nil, nil, line.ProgressOptions{})
+	r := progress(t, run(t, thetas...), nil, nil, line.PathOptions{})
 	for k, want := range floats(r.Table, "random_walk_residual") {
 		if got := floats(r.Table, "residual")[k]; !near(got, want, 0.05*r.Summary.Distance) {
 			t.Errorf("row %d: residual %v; a random walk has %v", k, got, want)
@@ -150,32 +151,34 @@ func TestRandomWalkHasTheResidualOfTheNull(t *testing.T) {
 // Ends of another run, a selection, and NaN iterates.
 func TestProgressBesideAnotherLine(t *testing.T) {
 	m := run(t, []float32{1, 1}, []float32{2, 1}, []float32{float32(math.NaN()), 0}, []float32{4, 5})
-	r := progress(t, m, []float32{0, 0}, []float32{2, 0}, line.ProgressOptions{})
+	r := progress(t, m, []float32{0, 0}, []float32{2, 0}, line.PathOptions{})
 	if got := floats(r.Table, "progress"); got[0] != 0.5 || got[3] != 2 || !math.IsNaN(got[2]) {
 		t.Errorf("progress %v", got)
 	}
-	if r.Summary.NonfiniteRows != 1 || r.Summary.MaxResidual.Value != 5 || !strings.Contains(codes(r.Warnings), "nonfinite_iterates") {
+	if r.Summary.NonfiniteRows != 1 || r.Summary.MaxResidual.Value != 5 ||
+		!strings.Contains(codes(r.Warnings), "nonfinite_iterates") {
 		t.Errorf("%+v", r.Summary)
 	}
 	some, err := analyze.ParseSegments("0-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := progress(t, m, nil, nil, line.ProgressOptions{Rows: some}); r.Summary.Rows != 2 || r.Summary.Distance != 1 {
+	if r := progress(t, m, nil, nil, line.PathOptions{Rows: some}); r.Summary.Rows != 2 || r.Summary.Distance != 1 {
 		t.Errorf("%+v", r.Summary)
 	}
 	none, _ := analyze.ParseSegments("77")
 	for want, f := range map[string]func() error{
 		`rows "77"`: func() error {
-			_, err := line.Progress(context.Background(), m, nil, nil, line.ProgressOptions{Rows: none})
+			_, err := line.ProjectPath(context.Background(), m, nil, nil, line.PathOptions{Rows: none})
 			return err
 		},
 		"3 elements": func() error {
-			_, err := line.Progress(context.Background(), m, []float32{1, 2, 3}, []float32{1, 2, 4}, line.ProgressOptions{})
+			_, err := line.ProjectPath(context.Background(), m, []float32{1, 2, 3}, []float32{1, 2, 4},
+				line.PathOptions{})
 			return err
 		},
 		"points are the": func() error {
-			_, err := line.Progress(context.Background(), m, []float32{1, 1}, []float32{1, 1}, line.ProgressOptions{})
+			_, err := line.ProjectPath(context.Background(), m, []float32{1, 1}, []float32{1, 1}, line.PathOptions{})
 			return err
 		},
 	} {
@@ -185,10 +188,10 @@ func TestProgressBesideAnotherLine(t *testing.T) {
 	}
 }
 
-// Trap: the path without its last iterate.
+// Trap: a path without its last iterate.
 func TestPathHasItsFirstAndLastIterate(t *testing.T) {
 	m := run(t, []float32{0}, []float32{1}, []float32{2}, []float32{10})
-	r := progress(t, m, nil, nil, line.ProgressOptions{})
+	r := progress(t, m, nil, nil, line.PathOptions{})
 	if d := cmp.Diff([]int64{0, 1, 2, 3}, r.Table.Column("step").Ints); d != "" {
 		t.Error(d)
 	}
