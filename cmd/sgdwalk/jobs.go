@@ -89,7 +89,9 @@ func runJob[R any](ctx context.Context, a *analysis, j job.Job[R], f finish[R]) 
 
 // part compares what the units depend on with the plan and does the part of the role that
 // makes no result; then done is true. Otherwise it returns the driver that makes the result.
-func (r *role) part(ctx context.Context, j job.Evaluator, identity func() (shard.Identity, error)) (d job.Driver, done bool, err error) {
+func (r *role) part(
+	ctx context.Context, j job.Evaluator, identity func() (shard.Identity, error),
+) (d job.Driver, done bool, err error) {
 	if r == nil {
 		return d, false, nil
 	}
@@ -104,7 +106,9 @@ func (r *role) part(ctx context.Context, j job.Evaluator, identity func() (shard
 	if r.evaluate != nil {
 		return d, true, r.evaluate(ctx, j)
 	}
-	return job.Driver{Store: r.merged, Preview: r.preview, Mine: func(unit string) bool { return !r.merged.Planned(unit) }}, false, nil
+	d.Store, d.Preview = r.merged, r.preview
+	d.Mine = func(unit string) bool { return !r.merged.Planned(unit) }
+	return d, false, nil
 }
 
 // indivisible refuses to be a part of a plan; why says what the analysis does instead.
@@ -169,7 +173,8 @@ func (r *role) mark(warnings []analyze.Warning) []analyze.Warning {
 	}
 	present, planned := r.merged.Units()
 	warnings = slices.DeleteFunc(warnings, func(w analyze.Warning) bool { return w.Code == "unfinished" })
-	return append(warnings, analyze.Warning{Code: "preview", Text: fmt.Sprintf("a preview: %d of %d units are there", present, planned)})
+	text := fmt.Sprintf("a preview: %d of %d units are there", present, planned)
+	return append(warnings, analyze.Warning{Code: "preview", Text: text})
 }
 
 // dependsOn notes a further run that the units depend on.

@@ -69,7 +69,8 @@ func newPlanned(analysis string, verb jobVerb) (*shard.Plan, error) {
 func (f *consentFlags) verb(p *shard.Plan) (jobVerb, error) {
 	newVerb, ok := jobVerbs[p.Analysis]
 	if !ok {
-		return nil, usagef("%s: the plan is of %q; a plan divides %s, and runs nothing else", p.Dir(), p.Analysis, strings.Join(slices.Sorted(maps.Keys(jobVerbs)), ", "))
+		return nil, usagef("%s: the plan is of %q; a plan divides %s, and runs nothing else", p.Dir(), p.Analysis,
+			strings.Join(slices.Sorted(maps.Keys(jobVerbs)), ", "))
 	}
 	verb := newVerb()
 	d := json.NewDecoder(bytes.NewReader(p.Options))
@@ -91,7 +92,8 @@ func (f *consentFlags) verb(p *shard.Plan) (jobVerb, error) {
 	case command == nil:
 		return nil, usagef("%s: the plan has the program %q; %s starts none", p.Dir(), p.Objective, p.Analysis)
 	case f.Objective == "" && !f.AllowObjective:
-		return nil, usagef("%s: the plan starts the program %q; repeat it with --objective, or give --allow-objective, to allow that", p.Dir(), p.Objective)
+		return nil, usagef("%s: the plan starts the program %q; repeat it with --objective, or give --allow-objective, "+
+			"to allow that", p.Dir(), p.Objective)
 	}
 	*command = p.Objective
 	return verb, nil

@@ -158,7 +158,8 @@ func (s *sweepJob) Finish(ctx context.Context, values job.Values) (*sweep.Summar
 		return nil
 	})
 	if s.units == nil {
-		if err := s.Merge(func(p *sweep.Planned) (*session.Summary, error) { return s.end(p, ends[cellUnit(p.Name)]) }); err != nil {
+		end := func(p *sweep.Planned) (*session.Summary, error) { return s.end(p, ends[cellUnit(p.Name)]) }
+		if err := s.Merge(end); err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +176,8 @@ func ofThePlace(err error) bool {
 	var path *fs.PathError
 	var link *os.LinkError
 	var call *os.SyscallError
-	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) || errors.Is(err, arrowfile.ErrLocked)
+	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) ||
+		errors.Is(err, arrowfile.ErrLocked)
 }
 
 // reasonPath is the file with the reason why a cell failed.
@@ -223,7 +225,8 @@ func (s *sweepJob) end(p *sweep.Planned, v []float64) (*session.Summary, error) 
 	case p.Kept == nil:
 		return nil, fmt.Errorf("%s was trained, and its finished run is missing from %s", cellUnit(p.Name), p.Dir)
 	case !sameEnd(v, cellEnd(p.Kept)):
-		return nil, fmt.Errorf("%s: the run in %s differs from the one that the worker left: status, steps, evaluations and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
+		return nil, fmt.Errorf("%s: the run in %s differs from the one that the worker left: status, steps, evaluations "+
+			"and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
 	}
 	return p.Kept, nil
 }
