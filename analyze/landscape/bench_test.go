@@ -49,7 +49,8 @@ func BenchmarkGrid(b *testing.B) {
 			r := analyze.Range{Min: -1, Max: 1, N: c.side}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := landscape.Compute(context.Background(), plane, e, landscape.Options{X: r, Y: r}); err != nil {
+				if _, err := landscape.Compute(context.Background(), plane, e,
+					landscape.Options{X: r, Y: r}); err != nil {
 					b.Fatal(err)
 				}
 			}

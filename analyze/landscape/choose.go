@@ -180,7 +180,8 @@ func (o *PlaneOptions) hessian(ctx context.Context, p *ChosenPlane) error {
 		e := pairs[at]
 		vectors[i] = e.Vector
 		p.Recipe.Directions = append(p.Recipe.Directions, fmt.Sprintf("eigenvector %d", k))
-		p.Recipe.Eigenvalues, p.Recipe.Residuals = append(p.Recipe.Eigenvalues, e.Value), append(p.Recipe.Residuals, e.Residual)
+		p.Recipe.Eigenvalues, p.Recipe.Residuals = append(p.Recipe.Eigenvalues, e.Value),
+			append(p.Recipe.Residuals, e.Residual)
 		p.Labels[i] = fmt.Sprintf("eigenvector %d %s, \u03bb = %.3g", k, of, e.Value)
 		if !e.Converged {
 			p.Warnings = append(p.Warnings, analyze.Warning{Code: "eigenvector_not_converged", Text: fmt.Sprintf(

@@ -9,10 +9,9 @@ import (
 	"sgdwalk/record"
 )
 
-// Normalization says what the length of a random direction is compared with.
-// Without any, a surface says more about the scale of the weights than about the
-// loss: a network with ReLU computes the same function when one layer is scaled
-// up and the next one down, but looks flatter.
+// Normalization decides the length of a random direction. Without a normalization a surface
+// shows the scale of the weights more than the loss. A network with ReLU computes the same
+// function when one layer is scaled up and the next layer down, but its surface is flatter.
 type Normalization string
 
 // The normalizations of Li et al. (2018), section 4. In their notation
@@ -20,41 +19,43 @@ type Normalization string
 const (
 	FilterNormalization Normalization = "filter" // every filter gets the norm of its weights; the default
 	LayerNormalization  Normalization = "layer"  // every tensor gets the norm of its weights
-	NoNormalization     Normalization = "none"   // as drawn
+	NoNormalization     Normalization = "none"   // the direction keeps the length with which it was drawn
 )
 
-// OneDimensional says what happens to tensors that have no filters: biases and
-// the scales and shifts of normalization layers.
+// OneDimensional decides the direction of tensors without filters: biases, and the scales and
+// shifts of normalization layers.
 type OneDimensional string
 
-// The rules.
+// The rules for tensors without filters.
 const (
-	Zero OneDimensional = "zero" // they do not move: Li et al.'s ignore=biasbn, and the default
-	Copy OneDimensional = "copy" // the direction is the parameters themselves, as in Li et al.'s code without ignore
+	Zero OneDimensional = "zero" // they do not move: ignore=biasbn of Li et al., and the default
+	Copy OneDimensional = "copy" // the direction is the parameters, as in the code of Li et al. without ignore
 )
 
-// filterEpsilon keeps a filter whose direction is zero at zero.
+// filterEpsilon prevents a division by zero for a filter with direction zero.
 const filterEpsilon = 1e-10
 
-// DirectionOptions of Directions. The zero value is the filter normalization of
-// Li et al. with seed 0.
+// DirectionOptions are the options of Directions. The zero value is the filter normalization
+// of Li et al. with seed 0.
 type DirectionOptions struct {
-	Normalization  Normalization  `json:"normalization"`   // "" means FilterNormalization
-	OneDimensional OneDimensional `json:"one_dimensional"` // "" means Zero
-	// Orthogonal makes the second direction orthogonal to the first one within
-	// every filter, which keeps the norms of the filters. Filters of one element
-	// stay as drawn. Li et al. do not do it: two Gaussian directions of many
-	// parameters are nearly orthogonal, and coordinates are right anyway.
+	Normalization  Normalization  `json:"normalization"`   // (default: FilterNormalization)
+	OneDimensional OneDimensional `json:"one_dimensional"` // (default: Zero)
+	// Orthogonal makes the second direction orthogonal to the first direction within every
+	// filter, which keeps the norms of the filters. Filters of one element stay as drawn. Li
+	// et al. do not do it: two Gaussian directions of many parameters are nearly orthogonal,
+	// and coordinates are also right for oblique directions.
 	Orthogonal bool   `json:"orthogonal"`
 	Seed       uint64 `json:"seed"`
 }
 
-// Validate names the first field whose value is not allowed.
+// Validate checks the options. The error names the first field that is not allowed, its
+// value and the allowed values.
 func (o *DirectionOptions) Validate() error {
 	switch o.Normalization {
 	case "", FilterNormalization, LayerNormalization, NoNormalization:
 	default:
-		return fmt.Errorf("landscape: normalization is %q; allowed are %q, %q and %q", o.Normalization, FilterNormalization, LayerNormalization, NoNormalization)
+		return fmt.Errorf("landscape: normalization is %q; allowed are %q, %q and %q",
+			o.Normalization, FilterNormalization, LayerNormalization, NoNormalization)
 	}
 	switch o.OneDimensional {
 	case "", Zero, Copy:
@@ -75,10 +76,10 @@ func (o DirectionOptions) Effective() DirectionOptions {
 	return o
 }
 
-// Directions draws two independent Gaussian directions of length P at theta, and
-// normalizes them. Filters are the pieces of the first axis of a tensor: the
-// kernels of one output channel, the weights into one unit. The same seed and
-// layout give the same directions before normalization, whatever theta is.
+// Directions draws two independent Gaussian directions of length P at theta, and normalizes
+// them. A filter is one slice along the first axis of a tensor: the kernels of one output
+// channel, or the weights into one unit. Before normalization the directions depend on the
+// seed and the layout only, not on theta. The caller owns u and v.
 func Directions(theta []float32, layout record.Layout, opts DirectionOptions) (u, v []float32, err error) {
 	rng, o, err := generator(theta, layout, opts)
 	if err != nil {
@@ -88,16 +89,16 @@ func Directions(theta []float32, layout record.Layout, opts DirectionOptions) (u
 	for _, t := range layout {
 		filters(t, func(from, end int) {
 			if o.Orthogonal && end-from > 1 {
-				deflate(second[from:end], first[from:end])
+				orthogonalize(second[from:end], first[from:end])
 			}
 		})
 	}
 	return normalize(first, theta, layout, &o), normalize(second, theta, layout, &o), nil
 }
 
-// RandomDirections draws n independent directions at theta as [Directions] does;
-// the first one is the first one of Directions with the same options. Orthogonal
-// is not looked at: every direction is one of its own.
+// RandomDirections draws n independent directions at theta as [Directions] does. Its first
+// direction equals the first direction of Directions with the same options. It ignores
+// Orthogonal, because the directions belong to separate lines.
 func RandomDirections(theta []float32, layout record.Layout, n int, opts DirectionOptions) ([][]float32, error) {
 	opts.Orthogonal = false
 	out := make([][]float32, 0, n)
@@ -111,8 +112,8 @@ func RandomDirections(theta []float32, layout record.Layout, n int, opts Directi
 	return out, nil
 }
 
-// generator checks what directions are drawn for and returns their random
-// numbers.
+// generator checks the arguments of directions. It returns the generator of their random
+// numbers and the effective options.
 func generator(theta []float32, layout record.Layout, opts DirectionOptions) (*rand.Rand, DirectionOptions, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, opts, err
@@ -121,13 +122,15 @@ func generator(theta []float32, layout record.Layout, opts DirectionOptions) (*r
 		return nil, opts, fmt.Errorf("landscape: %w", err)
 	}
 	if layout.Len() != len(theta) || len(theta) == 0 {
-		return nil, opts, fmt.Errorf("landscape: theta has %d parameters, the layout has %d; they must be equal and not 0", len(theta), layout.Len())
+		return nil, opts, fmt.Errorf("landscape: theta has %d parameters and the layout has %d; they must be equal and not 0",
+			len(theta), layout.Len())
 	}
 	o := opts.Effective()
 	return rand.New(rand.NewPCG(o.Seed, 0x6c616e6473636170)), o, nil
 }
 
-// RandomPlane returns the plane through theta along two random directions.
+// RandomPlane returns the plane through theta along two random directions. The plane shares
+// theta.
 func RandomPlane(theta []float32, layout record.Layout, opts DirectionOptions) (analyze.Plane, error) {
 	u, v, err := Directions(theta, layout, opts)
 	if err != nil {
@@ -136,16 +139,16 @@ func RandomPlane(theta []float32, layout record.Layout, opts DirectionOptions) (
 	return analyze.NewPlane(theta, u, v)
 }
 
-// Normalize returns a copy of the direction d at theta in the lengths of theta,
-// as random directions have them: filter by filter, tensor by tensor or not at
-// all, and tensors without filters by the rule for them. All have length P.
+// Normalize returns a normalized copy of the direction d at theta, with the same rules as for
+// random directions. d and theta have length P.
 func Normalize(d, theta []float32, layout record.Layout, opts DirectionOptions) ([]float32, error) {
 	_, o, err := generator(theta, layout, opts)
 	if err != nil {
 		return nil, err
 	}
 	if len(d) != len(theta) {
-		return nil, fmt.Errorf("landscape: the direction has %d elements, theta has %d; they must be equal", len(d), len(theta))
+		return nil, fmt.Errorf("landscape: the direction has %d elements and theta has %d; they must be equal", len(d),
+			len(theta))
 	}
 	wide := make([]float64, len(d))
 	for i, v := range d {
@@ -154,6 +157,7 @@ func Normalize(d, theta []float32, layout record.Layout, opts DirectionOptions) 
 	return normalize(wide, theta, layout, &o), nil
 }
 
+// draw draws n independent numbers from the standard normal distribution.
 func draw(rng *rand.Rand, n int) []float64 {
 	d := make([]float64, n)
 	for i := range d {
@@ -162,7 +166,8 @@ func draw(rng *rand.Rand, n int) []float64 {
 	return d
 }
 
-// hasFilters tells by kind, and only where the kind does not tell, by shape.
+// hasFilters reports whether a tensor has filters. The kind of the tensor decides. For kind
+// Other the shape decides.
 func hasFilters(t record.Tensor) bool {
 	switch t.Kind {
 	case record.Filter, record.Weight:
@@ -187,8 +192,8 @@ func filters(t record.Tensor, f func(from, end int)) {
 	}
 }
 
-// deflate takes the part along u away from v.
-func deflate(v, u []float64) {
+// orthogonalize subtracts from v its component along u.
+func orthogonalize(v, u []float64) {
 	var uu, uv float64
 	for i := range u {
 		uu += u[i] * u[i]
@@ -202,7 +207,7 @@ func deflate(v, u []float64) {
 	}
 }
 
-// normalize returns d in the lengths of theta, rounded once.
+// normalize returns d scaled by the rules of the options, rounded once to float32.
 func normalize(d []float64, theta []float32, layout record.Layout, o *DirectionOptions) []float32 {
 	out := make([]float32, len(d))
 	scale := func(from, end int) {

@@ -41,8 +41,8 @@ func inner(x, y []float32) float64 {
 	return s
 }
 
-// Every filter of a direction has the norm of its weights, tensors without
-// filters are zero or copied, layers have the norm of their weights.
+// Every filter of a direction has the norm of its weights, and every layer too. Tensors
+// without filters are zero or copied.
 func TestFilterNormalization(t *testing.T) {
 	layout, theta := network()
 	for _, orthogonal := range []bool{false, true} {
@@ -70,7 +70,8 @@ func TestFilterNormalization(t *testing.T) {
 		}
 	}
 
-	u, _, err := landscape.Directions(theta, layout, landscape.DirectionOptions{Normalization: landscape.LayerNormalization, OneDimensional: landscape.Copy})
+	u, _, err := landscape.Directions(theta, layout,
+		landscape.DirectionOptions{Normalization: landscape.LayerNormalization, OneDimensional: landscape.Copy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,9 +83,10 @@ func TestFilterNormalization(t *testing.T) {
 		t.Error("copied parameters differ")
 	}
 
-	// A filter of zeros has a direction of zeros, not of NaN.
+	// A filter of zeros has a direction of zeros, not a direction of NaNs.
 	clear(theta[:75])
-	if u, _, err = landscape.Directions(theta, layout, landscape.DirectionOptions{}); err != nil || norm(u[:75]) != 0 || math.IsNaN(norm(u)) {
+	if u, _, err = landscape.Directions(theta, layout, landscape.DirectionOptions{}); err != nil || norm(u[:75]) != 0 ||
+		math.IsNaN(norm(u)) {
 		t.Errorf("a filter of zeros: %v, direction of norm %g", err, norm(u[:75]))
 	}
 }
@@ -96,7 +98,8 @@ func TestDirectionsAreGaussian(t *testing.T) {
 	theta := make([]float32, layout.Len())
 	theta[0] = 1
 	for seed := range uint64(5) {
-		u, v, err := landscape.Directions(theta, layout, landscape.DirectionOptions{Normalization: landscape.NoNormalization, Seed: seed})
+		u, v, err := landscape.Directions(theta, layout,
+			landscape.DirectionOptions{Normalization: landscape.NoNormalization, Seed: seed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +113,8 @@ func TestDirectionsAreGaussian(t *testing.T) {
 		}
 		near(t, "mean", mean, 0, 4/math.Sqrt(n))
 		near(t, "fourth moment", fourth, 3, 4*math.Sqrt(96/n))
-		again, _, _ := landscape.Directions(theta, layout, landscape.DirectionOptions{Normalization: landscape.NoNormalization, Seed: seed})
+		again, _, _ := landscape.Directions(theta, layout,
+			landscape.DirectionOptions{Normalization: landscape.NoNormalization, Seed: seed})
 		if !slices.Equal(u, again) {
 			t.Error("the same seed gave another direction")
 		}
@@ -147,8 +151,7 @@ func relu(_ context.Context, theta []float32) (float64, error) {
 }
 
 // Scaling one layer up and the next one down does not change a ReLU network. A
-// filter-normalized surface does not change either; one without normalization
-// does.
+// filter-normalized surface does not change either. A surface without normalization changes.
 func TestSurfaceIsInvariantUnderRescaling(t *testing.T) {
 	layout := record.Pack(
 		record.Tensor{Name: "linear1", Kind: record.Weight, Shape: []int{6, 3}},
@@ -200,14 +203,16 @@ func TestDirectionsRefuse(t *testing.T) {
 	}{
 		{theta, layout, landscape.DirectionOptions{Normalization: "fliter"}, `normalization is "fliter"`},
 		{theta, layout, landscape.DirectionOptions{OneDimensional: "drop"}, `one-dimensional is "drop"`},
-		{theta[1:], layout, landscape.DirectionOptions{}, "theta has 717 parameters, the layout has 718"},
+		{theta[1:], layout, landscape.DirectionOptions{}, "theta has 717 parameters and the layout has 718"},
 		{nil, nil, landscape.DirectionOptions{}, "theta has 0 parameters"},
 	} {
-		if _, _, err := landscape.Directions(c.theta, c.layout, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := landscape.Directions(c.theta, c.layout, c.o); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v; want %q", err, c.want)
 		}
 	}
-	if _, err := landscape.RandomPlane(make([]float32, len(theta)), layout, landscape.DirectionOptions{}); err == nil || !strings.Contains(err.Error(), "direction is zero") {
+	if _, err := landscape.RandomPlane(make([]float32, len(theta)), layout, landscape.DirectionOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "direction is zero") {
 		t.Errorf("filters of zeros: %v", err)
 	}
 }

@@ -58,7 +58,7 @@ func (s *Summary) agreement(f *analyze.Findings) {
 		return
 	}
 	verdict := "contours near the path can be trusted"
-	if s.disagrees() {
+	if s.isMisleading() {
 		verdict = "trust the shape, not the loss under the path"
 	}
 	f.Add(analyze.Trust, "the loss on the plane differs from the loss at the iterate by %s (median of %d): %s",
@@ -69,9 +69,9 @@ func (s *Summary) agreement(f *analyze.Findings) {
 	}
 }
 
-// disagrees reports whether the loss on the plane is too far from that of the iterates to
-// read the loss of the path off the contours.
-func (s *Summary) disagrees() bool {
+// isMisleading reports whether the loss on the plane differs so much from the loss at the
+// iterates that the contours do not show the loss along the path.
+func (s *Summary) isMisleading() bool {
 	return s.PlaneErrorRelative.Valid && s.PlaneErrorRelative.Value > planeErrorLimit
 }
 
@@ -87,9 +87,9 @@ func (s *Summary) PlaneOf() PlaneRecipe {
 	return PlaneRecipe{}
 }
 
-// PlaneShares returns the shares of the iterates' variance that the two principal
-// directions of the plane hold, and those of a random walk, which are 0 where it has no
-// such direction. ok is false for other planes.
+// PlaneShares returns the explained variance ratios of the two principal directions of the
+// plane, and the ratios of a random walk. A ratio of the random walk is 0 when it has no such
+// direction. ok is false for a plane without principal directions.
 func (s *Summary) PlaneShares() (run, walk [2]float64, ok bool) {
 	plane := s.PlaneOf()
 	if s.Directions == nil || plane.Kind != PrincipalPlane {
@@ -113,7 +113,8 @@ func (s *Summary) PlaneShares() (run, walk [2]float64, ok bool) {
 func (s *LinesSummary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	f.Add(analyze.Detail, "%d random lines of %d points, %s, through %s; loss %s there, %s to %s on them",
-		s.Lines, s.X.N, s.Plane.LengthText(), s.Plane.Origin, analyze.Number(s.LossAtOrigin), analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
+		s.Lines, s.X.N, s.Plane.LengthText(), s.Plane.Origin, analyze.Number(s.LossAtOrigin),
+		analyze.Number(s.Loss.Min), analyze.Number(s.Loss.Max))
 	if at, low := s.LossAtOrigin, s.Loss.Min; at.Valid && low.Valid {
 		if low.Value < at.Value {
 			f.Add(analyze.Detail, "the lowest point of the lines is %.4g below the point that they go through",

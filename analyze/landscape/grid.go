@@ -11,15 +11,15 @@ import (
 
 var nan = math.NaN()
 
-// Grid is the loss on a rectangle of a plane: nx points along a, ny along b.
-// Values are stored with a running fastest: the cell (i, j), at a = X(i) and
-// b = Y(j), is element j*nx + i. It has the methods of gonum's plotter.GridXYZ.
+// Grid is the loss on a rectangle of a plane: nx points along a, and ny points along b. The
+// cell (i, j) at a = X(i) and b = Y(j) is element j*nx + i. A grid has the methods of
+// gonum's plotter.GridXYZ.
 type Grid struct {
 	A, B  []float64   // coordinates, of length nx and ny
 	Loss  []float64   // of length nx*ny; 0 where Valid is false
 	Valid []bool      // whether the cell was evaluated
-	Names []string    // of what was measured beside the loss
-	Also  [][]float64 // its values, like Loss, one slice for each name
+	Names []string    // of the further measures
+	Also  [][]float64 // values of each further measure, in the order of Loss
 }
 
 func newGrid(x, y analyze.Range, names []string) *Grid {
@@ -40,8 +40,8 @@ func (g *Grid) X(i int) float64 { return g.A[i] }
 // Y returns the coordinate b of row j.
 func (g *Grid) Y(j int) float64 { return g.B[j] }
 
-// Z returns the loss of the cell (i, j), NaN when it was not evaluated. To tell
-// a loss that is NaN from one that is not there, ask Valid.
+// Z returns the loss of the cell (i, j). It returns NaN for a cell that was not evaluated and
+// for a NaN loss; Valid distinguishes the two.
 func (g *Grid) Z(i, j int) float64 {
 	if c := g.Cell(i, j); g.Valid[c] {
 		return g.Loss[c]
@@ -52,8 +52,8 @@ func (g *Grid) Z(i, j int) float64 {
 // Cell returns the index of the cell (i, j) in Loss and Valid.
 func (g *Grid) Cell(i, j int) int { return j*len(g.A) + i }
 
-// Measured returns the values of a measure by its name, the loss being "loss",
-// and nil when there is none. It is the grid's own slice.
+// Measured returns the values of the measure with the name; "loss" names the loss. It returns
+// nil when the grid does not have the measure. The slice belongs to the grid.
 func (g *Grid) Measured(name string) []float64 {
 	if name == "loss" {
 		return g.Loss
@@ -71,10 +71,10 @@ func (g *Grid) unit(i, j int) job.Unit {
 	return job.Unit{Name: fmt.Sprintf("cell %d %d", i, j), Index: g.Cell(i, j)}
 }
 
-// at returns the coordinates of a cell by its index.
+// at returns the coordinates of the cell with index c.
 func (g *Grid) at(c int) (a, b float64) { return g.A[c%len(g.A)], g.B[c/len(g.A)] }
 
-// set puts the values of a cell by its index, the loss first.
+// set stores the values of the cell with index c, the loss first.
 func (g *Grid) set(c int, values []float64) {
 	g.Loss[c], g.Valid[c] = values[0], true
 	for k := range g.Also {
@@ -82,11 +82,11 @@ func (g *Grid) set(c int, values []float64) {
 	}
 }
 
-// Filled returns a copy of values, which are like Loss, with cells that were not
-// evaluated interpolated from evaluated ones around them, from coarse to fine: a
-// cell between two is their mean, one between four the mean of the means. So an
-// unfinished or refined grid is a whole picture. ok says which cells have a value
-// now, and interpolated how many of them were not evaluated.
+// Filled returns a copy of values, which are in the order of Loss. It interpolates the cells
+// that were not evaluated, from coarse to fine: a cell between two neighbours gets their
+// mean, and a cell between four neighbours gets the mean of the four. A figure of an
+// unfinished or refined grid is then complete. ok marks the cells that have a value, and
+// interpolated counts those that were not evaluated.
 func (g *Grid) Filled(values []float64) (filled []float64, ok []bool, interpolated int) {
 	nx, ny := g.Dims()
 	filled, ok = append([]float64{}, values...), append([]bool{}, g.Valid...)
@@ -95,8 +95,8 @@ func (g *Grid) Filled(values []float64) (filled []float64, ok []bool, interpolat
 		stride *= 2
 	}
 	for ; stride >= 1; stride /= 2 {
-		// First the points between two neighbours along an axis, then those in the
-		// middle of four, which need the former.
+		// Pass 0 fills the points between two neighbours along an axis. Pass 1 fills the
+		// points in the middle of four neighbours, which pass 0 has filled.
 		for pass := range 2 {
 			for j := 0; j < ny; j += stride {
 				for i := 0; i < nx; i += stride {
@@ -130,9 +130,9 @@ func (g *Grid) Filled(values []float64) (filled []float64, ok []bool, interpolat
 	return filled, ok, interpolated
 }
 
-// Scattered reports whether cells of the grid before refinement are missing here
-// and there, as in a preview of some workers' shards, and not only from some cell
-// on, as after an interruption. Then nothing can be interpolated.
+// Scattered reports whether missing cells of the grid before refinement are scattered, as in
+// a preview of some shards. After an interruption all cells from one cell on are missing, and
+// Filled can interpolate. It cannot interpolate scattered cells.
 func (r *Result) Scattered() bool {
 	nx, _ := r.Grid.Dims()
 	bx, by := r.Summary.Base[0], r.Summary.Base[1]
@@ -148,9 +148,9 @@ func (r *Result) Scattered() bool {
 	return false
 }
 
-// coarseToFine lists the cells of a grid of nx times ny, each once, so that
-// every beginning of the list is spread over the grid: all multiples of a power
-// of two, then those of half of it, down to 1.
+// coarseToFine lists the cells of a grid of nx times ny, each once. It lists the cells at
+// multiples of a power of two, then the remaining cells at multiples of half of that power,
+// and so on down to 1. So the first cells of the list always cover the whole grid.
 func coarseToFine(nx, ny int) [][2]int {
 	stride := 1
 	for stride < max(nx, ny) {
@@ -169,13 +169,14 @@ func coarseToFine(nx, ny int) [][2]int {
 	return cells
 }
 
+// table returns Result.Table. It shares the values with the grid.
 func (g *Grid) table() record.Table {
 	n := len(g.Loss)
 	i, j := make([]int64, n), make([]int64, n)
 	a, b := make([]float64, n), make([]float64, n)
 	for c := range n {
 		i[c], j[c] = int64(c%len(g.A)), int64(c/len(g.A))
-		a[c], b[c] = g.A[i[c]], g.B[j[c]]
+		a[c], b[c] = g.at(c)
 	}
 	t := record.Table{Columns: []record.Column{
 		{Name: "i", Ints: i},

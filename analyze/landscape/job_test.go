@@ -39,7 +39,8 @@ func TestLinesJob(t *testing.T) {
 		lines = append(lines, l)
 	}
 	jobtest.Check(t, func() job.Job[*landscape.Lines] {
-		j, err := landscape.NewLinesJob(lines, bowl(1, 4), landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: 7}})
+		j, err := landscape.NewLinesJob(lines, bowl(1, 4),
+			landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: 7}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,11 +82,12 @@ func codes(r *landscape.Result) string {
 	return strings.Join(c, " ")
 }
 
-// A quadratic bowl has elliptic contours: its values at the grid points are
-// known, in oblique and non-unit directions too.
+// The loss of a quadratic bowl at the grid points has a closed form, also for oblique
+// directions and for directions that are not of unit length.
 func TestBowl(t *testing.T) {
 	p := plane(t, []float32{1, 2, 3}, []float32{5, 0, 0}, []float32{1, 2, 0})
-	r := compute(t, p, bowl(1, 4, 9), landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 9}, Y: analyze.Range{Min: 0, Max: 2, N: 5}})
+	r := compute(t, p, bowl(1, 4, 9),
+		landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 9}, Y: analyze.Range{Min: 0, Max: 2, N: 5}})
 	nx, ny := r.Grid.Dims()
 	for j := range ny {
 		for i := range nx {
@@ -129,7 +130,8 @@ func TestRectangularGridIsNotTransposed(t *testing.T) {
 // In a peer, negative offsets do nothing.
 func TestSymmetricSurface(t *testing.T) {
 	p := plane(t, make([]float32, 3), []float32{1, 2, 0}, []float32{0, 1, 3})
-	r := compute(t, p, bowl(1, 2, 3), landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 11}, Y: analyze.Range{Min: -1, Max: 1, N: 7}})
+	r := compute(t, p, bowl(1, 2, 3),
+		landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 11}, Y: analyze.Range{Min: -1, Max: 1, N: 7}})
 	for j := range 7 {
 		for i := range 11 {
 			if a, b := r.Grid.Z(i, j), r.Grid.Z(10-i, 6-j); a != b {
@@ -142,8 +144,8 @@ func TestSymmetricSurface(t *testing.T) {
 	}
 }
 
-// Iterates on the plane have the loss of their projections, whatever the lengths
-// and the angle of the directions; iterates off it do not, and the result says so.
+// An iterate on the plane has the loss of its projection, for all lengths and angles of the
+// directions. An iterate off the plane has another loss, and a warning says so.
 func TestPathOnAndOffThePlane(t *testing.T) {
 	const n = 80
 	p := plane(t, []float32{0, 0, 0}, []float32{0, 4, 0}, []float32{0.5, 1, 0})
@@ -153,7 +155,8 @@ func TestPathOnAndOffThePlane(t *testing.T) {
 		x, y := float32(math.Cos(angle)*5/(1+angle)), float32(math.Sin(angle)*5/(1+angle))
 		on[i], off[i] = []float32{x, y, 0}, []float32{x, y, 4}
 	}
-	r := compute(t, p, bowl(1, 1, 1), landscape.Options{Path: recording(t, on), X: analyze.Range{N: 5}, Y: analyze.Range{N: 4}})
+	r := compute(t, p, bowl(1, 1, 1),
+		landscape.Options{Path: recording(t, on), X: analyze.Range{N: 5}, Y: analyze.Range{N: 4}})
 	s := r.Summary
 	if s.Compared != landscape.DefaultCompared || s.PathRows != n || s.PathOutside != 0 || len(r.Warnings) != 0 {
 		t.Errorf("%d of %d compared, %d outside, warnings %v", s.Compared, s.PathRows, s.PathOutside, r.Warnings)
@@ -178,9 +181,10 @@ func TestPathOnAndOffThePlane(t *testing.T) {
 	near(t, "smallest a", s.X.Min, low-0.15*(high-low), 1e-12)
 	near(t, "largest a", s.X.Max, high+0.15*(high-low), 1e-12)
 
-	r = compute(t, p, bowl(1, 1, 1), landscape.Options{Path: recording(t, off), X: analyze.Range{N: 3}, Y: analyze.Range{N: 3}})
+	r = compute(t, p, bowl(1, 1, 1),
+		landscape.Options{Path: recording(t, off), X: analyze.Range{N: 3}, Y: analyze.Range{N: 3}})
 	if c := codes(r); !strings.Contains(c, "plane_disagrees") || !strings.Contains(c, "path_off_plane") {
-		t.Errorf("a path 4 off the plane is warned of by %q", c)
+		t.Errorf("a path at distance 4 from the plane has the warnings %q", c)
 	}
 	near(t, "median residual", r.Summary.Residual.Median.Value, 4, 1e-6)
 	near(t, "plane error", r.Summary.PlaneError.Value, 8, 1e-5)    // 4*4/2
@@ -191,7 +195,7 @@ func TestPathOnAndOffThePlane(t *testing.T) {
 	near(t, "loss at the last iterate", r.Summary.LastTrueLoss.Value-r.Summary.LastPlaneLoss.Value, 8, 1e-5)
 }
 
-// memory is a store; it stops the work after so many saved units.
+// memory is a store that stops the work after a number of saved units.
 type memory struct {
 	units map[string][]float64
 	left  int
@@ -223,8 +227,8 @@ func written(t *testing.T, r *landscape.Result) string {
 	return b.String() + string(s) + fmt.Sprint(r.Warnings)
 }
 
-// Interrupted anywhere and resumed, the bytes are those of one go, no point is
-// evaluated twice, and what is there on the way is spread over the grid.
+// A landscape that is interrupted anywhere and resumed has the same bytes as one without
+// interruption. No point is evaluated twice, and the finished cells cover the whole grid.
 func TestInterruptAndResume(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	rows := make([][]float32, 20)
@@ -272,14 +276,18 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 }
 
-// A quarter of the work already shows the whole grid: every cell has an
-// evaluated one within three steps along each axis.
+// A quarter of the work covers the whole grid: every cell has an evaluated cell within three
+// steps along each axis.
 func TestCoarseToFine(t *testing.T) {
 	p := plane(t, []float32{0, 0}, []float32{1, 0}, []float32{0, 1})
 	const nx, ny = 51, 20
 	ctx, cancel := context.WithCancel(context.Background())
 	store := &memory{units: map[string][]float64{}, left: nx * ny / 4, stop: cancel}
-	r, err := landscape.Compute(ctx, p, bowl(1, 1), landscape.Options{X: analyze.Range{Min: 0, Max: 1, N: nx}, Y: analyze.Range{Min: 0, Max: 1, N: ny}, Store: store})
+	r, err := landscape.Compute(ctx, p, bowl(1, 1),
+		landscape.Options{
+			X: analyze.Range{Min: 0, Max: 1, N: nx}, Y: analyze.Range{Min: 0, Max: 1, N: ny},
+			Store: store,
+		})
 	if !errors.Is(err, context.Canceled) || r.Summary.Evaluated != nx*ny/4 {
 		t.Fatalf("%v, %d evaluated", err, r.Summary.Evaluated)
 	}
@@ -303,7 +311,7 @@ func TestCoarseToFine(t *testing.T) {
 	}
 }
 
-// A store of a grid at another place is not believed.
+// Stored values of a grid at another place are not used.
 func TestStoreOfAnotherRange(t *testing.T) {
 	p := plane(t, []float32{0, 0}, []float32{1, 0}, []float32{0, 1})
 	store := &memory{units: map[string][]float64{}}
@@ -313,8 +321,8 @@ func TestStoreOfAnotherRange(t *testing.T) {
 	near(t, "loss of the moved corner", compute(t, p, bowl(1, 1), o).Grid.Z(2, 2), 2.5, 0)
 }
 
-// NaN, infinite, zero and negative losses are losses; a peer takes the latter two
-// for unfinished work, another replaces NaN by a mean.
+// NaN, infinite, zero and negative losses are losses. One peer treats zero and negative
+// losses as unfinished work, and another replaces NaN by a mean.
 func TestOddLosses(t *testing.T) {
 	p := plane(t, []float32{0, 0}, []float32{1, 0}, []float32{0, 1})
 	grid := landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 3}, Y: analyze.Range{Min: -1, Max: 1, N: 3}}
@@ -322,7 +330,8 @@ func TestOddLosses(t *testing.T) {
 	k := -1
 	r := compute(t, p, func(context.Context, []float32) (float64, error) { k++; return values[k], nil }, grid)
 	s := r.Summary
-	if s.Evaluated != 9 || s.Loss.Nonfinite != 2 || s.Loss.Min.Value != -5 || s.Loss.Count != 7 || codes(r) != "nonfinite_losses" {
+	if s.Evaluated != 9 || s.Loss.Nonfinite != 2 || s.Loss.Min.Value != -5 || s.Loss.Count != 7 ||
+		codes(r) != "nonfinite_losses" {
 		t.Errorf("summary %+v, warnings %q", s, codes(r))
 	}
 	if b, err := json.Marshal(s); err != nil || !json.Valid(b) {
@@ -336,30 +345,43 @@ func TestOddLosses(t *testing.T) {
 	}
 }
 
-// A path with an iterate that is not finite, a path of one point, a path outside.
+// The path has an iterate that is not finite, or a single point, or is outside of the grid.
 func TestOddPaths(t *testing.T) {
 	nan := float32(math.NaN())
 	p := plane(t, []float32{0, 0}, []float32{2, 0}, []float32{0, 1})
-	r := compute(t, p, bowl(1, 1), landscape.Options{Path: recording(t, [][]float32{{0, 0}, {2, 4}, {nan, 1}}), X: analyze.Range{N: 2}, Y: analyze.Range{N: 2}})
+	r := compute(t, p, bowl(1, 1),
+		landscape.Options{
+			Path: recording(t, [][]float32{{0, 0}, {2, 4}, {nan, 1}}), X: analyze.Range{N: 2},
+			Y: analyze.Range{N: 2},
+		})
 	if r.Summary.PathNonfinite != 1 || r.Summary.Compared != 2 || !strings.Contains(codes(r), "nonfinite_iterates") {
 		t.Errorf("a NaN iterate: %+v, warnings %q", r.Summary, codes(r))
 	}
 	near(t, "largest a", r.Summary.X.Max, 1.15, 1e-12)
 
-	r = compute(t, p, bowl(1, 1), landscape.Options{Path: recording(t, [][]float32{{6, 1}}), X: analyze.Range{N: 2}, Y: analyze.Range{N: 2}})
+	r = compute(t, p, bowl(1, 1),
+		landscape.Options{Path: recording(t, [][]float32{{6, 1}}), X: analyze.Range{N: 2}, Y: analyze.Range{N: 2}})
 	if r.Summary.X != (analyze.Range{Min: 2, Max: 4, N: 2}) || r.Summary.Y != (analyze.Range{Min: 0, Max: 2, N: 2}) {
 		t.Errorf("around one point: %v, %v", r.Summary.X, r.Summary.Y)
 	}
-	r = compute(t, p, bowl(1, 1), landscape.Options{Path: recording(t, [][]float32{{0, 1}, {8, 1}}), X: analyze.Range{N: 2}, Y: analyze.Range{N: 2}})
+	r = compute(t, p, bowl(1, 1),
+		landscape.Options{
+			Path: recording(t, [][]float32{{0, 1}, {8, 1}}), X: analyze.Range{N: 2},
+			Y: analyze.Range{N: 2},
+		})
 	near(t, "b of a flat path", r.Summary.Y.Max, 1+2, 1e-12)
 
-	r = compute(t, p, bowl(1, 1), landscape.Options{Path: recording(t, [][]float32{{0, 0}, {8, 1}}), Compared: -1, X: analyze.Range{Min: -1, Max: 1, N: 2}, Y: analyze.Range{Min: -1, Max: 1, N: 2}})
+	r = compute(t, p, bowl(1, 1),
+		landscape.Options{
+			Path: recording(t, [][]float32{{0, 0}, {8, 1}}), Compared: -1,
+			X: analyze.Range{Min: -1, Max: 1, N: 2}, Y: analyze.Range{Min: -1, Max: 1, N: 2},
+		})
 	if r.Summary.PathOutside != 1 || r.Summary.Compared != 0 || !strings.Contains(codes(r), "path_outside") {
 		t.Errorf("outside: %+v, warnings %q", r.Summary, codes(r))
 	}
 }
 
-// Evaluation changes nothing that was given.
+// An evaluation does not change its arguments.
 func TestInputsAreLeftAlone(t *testing.T) {
 	rows := [][]float32{{0, 1}, {2, 3}, {4, 4}}
 	m := recording(t, rows)
@@ -394,31 +416,49 @@ func TestRefuses(t *testing.T) {
 	}{
 		{"no range", p, landscape.Options{}, "x has no bounds and there is no path"},
 		{"no points", p, landscape.Options{X: analyze.Range{Min: 0, Max: 1}, Y: good}, "n is 0"},
-		{"one point", p, landscape.Options{X: good, Y: analyze.Range{Min: 0, Max: 1, N: 1}}, "landscape: y: range 0:1:1: n is 1"},
+		{
+			"one point", p,
+			landscape.Options{X: good, Y: analyze.Range{Min: 0, Max: 1, N: 1}},
+			"landscape: y: range 0:1:1: n is 1",
+		},
 		{"one automatic point", p, landscape.Options{Path: run, X: analyze.Range{N: 1}}, "x has 1 points"},
-		{"min above max", p, landscape.Options{X: analyze.Range{Min: 1, Max: -1, N: 5}, Y: good}, "min must be less than max"},
+		{
+			"min above max", p,
+			landscape.Options{X: analyze.Range{Min: 1, Max: -1, N: 5}, Y: good},
+			"min must be less than max",
+		},
 		{"NaN", p, landscape.Options{X: analyze.Range{Min: math.NaN(), Max: 1, N: 5}, Y: good}, "finite"},
-		{"cells", p, landscape.Options{X: analyze.Range{Min: 0, Max: 1, N: 1e6}, Y: analyze.Range{Min: 0, Max: 1, N: 1e6}}, "cells"},
+		{"cells", p, landscape.Options{
+			X: analyze.Range{Min: 0, Max: 1, N: 1e6},
+			Y: analyze.Range{Min: 0, Max: 1, N: 1e6},
+		}, "cells"},
 		{"margin", p, landscape.Options{X: good, Y: good, Margin: -0.1}, "margin is -0.1"},
-		{"layout", p, landscape.Options{Path: wrong}, "the run has 3 parameters, the plane has 2"},
+		{"layout", p, landscape.Options{Path: wrong}, "the run has 3 parameters and the plane has 2"},
 		{"rows", p, far, `rows has "7-9"`},
 		{"plane", analyze.Plane{}, landscape.Options{X: good, Y: good}, "no parameters"},
-		{"all NaN", p, landscape.Options{Path: recording(t, [][]float32{{float32(math.NaN()), 0}})}, "none of the path's 1 iterates is finite"},
+		{
+			"all NaN", p,
+			landscape.Options{Path: recording(t, [][]float32{{float32(math.NaN()), 0}})},
+			"none of the 1 iterates of the path is finite",
+		},
 	} {
 		r, err := landscape.Compute(context.Background(), c.plane, bowl(1, 1), c.o)
-		if err == nil || r != nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "analyze: ") > 0 {
+		if err == nil || r != nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") ||
+			strings.Count(err.Error(), "analyze: ") > 0 {
 			t.Errorf("%s: got %v; want one line with %q", c.name, err, c.want)
 		}
 	}
 	broken := errors.New("no data")
-	r, err := landscape.Compute(context.Background(), p, analyze.LossFunc(func(context.Context, []float32) (float64, error) { return 0, broken }), landscape.Options{X: good, Y: good})
+	r, err := landscape.Compute(context.Background(), p,
+		analyze.LossFunc(func(context.Context, []float32) (float64, error) { return 0, broken }),
+		landscape.Options{X: good, Y: good})
 	if !errors.Is(err, broken) || r == nil || r.Summary.Evaluated != 0 || !strings.Contains(err.Error(), "cell 0 0") {
 		t.Errorf("a broken loss: %v", err)
 	}
 }
 
-// A peer's scheduler recomputes losses of zero and below for ever. And an
-// unchanged grid read from the store asks for no loss at all.
+// The scheduler of a peer evaluates losses of zero and below again and again. A grid whose
+// cells are all in the store needs no evaluation.
 func TestFinishedCellsAreNotEvaluatedAgain(t *testing.T) {
 	p := plane(t, []float32{0, 0}, []float32{1, 0}, []float32{0, 1})
 	store := &memory{units: map[string][]float64{}}

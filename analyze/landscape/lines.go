@@ -13,12 +13,14 @@ import (
 	"sgdwalk/record"
 )
 
-// LinesMethod says in one sentence how the numbers of ComputeLines came about.
-const LinesMethod = "Loss at evenly spaced points of several lines through one point, with the mean and the extremes over the lines."
+// LinesMethod describes the method of ComputeLines in one sentence, for the provenance of a
+// result.
+const LinesMethod = "Loss at evenly spaced points of several lines through one point, with the mean and the extremes " +
+	"over the lines."
 
-// LineOptions of ComputeLines.
+// LineOptions are the options of ComputeLines.
 type LineOptions struct {
-	X        analyze.Range `json:"x"`        // coordinates in multiples of the directions; the zero value means -1:1:51
+	X        analyze.Range `json:"x"`        // coordinates in multiples of the directions (default: -1:1:51)
 	Accuracy bool          `json:"accuracy"` // as in Options
 	Plain    bool          `json:"plain"`    // as in Options
 	Test     analyze.Loss  `json:"-"`        // as in Options
@@ -31,12 +33,15 @@ type LineOptions struct {
 // Lines is the loss along several lines.
 type Lines struct {
 	X     []float64     // coordinates, of length n
-	Loss  [][]float64   // of each line, n values
-	Names []string      // of what was measured beside the loss
-	Also  [][][]float64 // of each name and line, n values
+	Loss  [][]float64   // n values for each line
+	Names []string      // of the further measures
+	Also  [][][]float64 // n values for each further measure and line
 
-	Table    record.Table // one row a point: line (from 1), k, a, loss, further measures
-	Band     record.Table // one row a coordinate: k, a, and of each measure NAME_mean, _sd, _min and _max over the lines
+	// Table has one row per point: line (from 1), k, a, loss, further measures.
+	Table record.Table
+	// Band has one row per coordinate: k, a, and for each measure NAME_mean, NAME_sd, NAME_min
+	// and NAME_max over the lines.
+	Band     record.Table
 	Summary  LinesSummary
 	Warnings []analyze.Warning
 }
@@ -49,15 +54,15 @@ type LinesSummary struct {
 	Norms        analyze.Distribution `json:"norms"`          // lengths of the directions
 	Loss         analyze.Distribution `json:"loss"`           // over all points
 	LossAtOrigin record.Optional      `json:"loss_at_origin"` // where 0 is among the coordinates
-	// SpreadRatio is the median over the coordinates, 0 left out, of the standard
-	// deviation over the lines divided by |mean - loss at the origin|: how much of
-	// what one line shows is that line alone.
-	SpreadRatio record.Optional `json:"spread_ratio"`
-	Also        []Described     `json:"also,omitempty"`
-	Plane       PlaneRecipe     `json:"plane"` // how the lines were chosen; ComputeLines leaves it to the caller
+	// SpreadRatio is the standard deviation over the lines divided by |mean - loss at the
+	// origin|, as the median over the coordinates except 0. It is the relative difference
+	// between one random line and another.
+	SpreadRatio record.Optional  `json:"spread_ratio"`
+	Also        []MeasureSummary `json:"also,omitempty"`
+	Plane       PlaneRecipe      `json:"plane"` // how the lines were chosen; the caller of ComputeLines sets it
 }
 
-// RandomLines returns n lines through theta along random directions.
+// RandomLines returns n lines through theta along random directions. The lines share theta.
 func RandomLines(theta []float32, layout record.Layout, n int, opts DirectionOptions) ([]analyze.Line, error) {
 	directions, err := RandomDirections(theta, layout, n, opts)
 	if err != nil {
@@ -74,18 +79,18 @@ func RandomLines(theta []float32, layout record.Layout, n int, opts DirectionOpt
 
 // LinesJob is the loss along several lines, divided into their points.
 type LinesJob struct {
-	lines   []analyze.Line
-	opts    LineOptions
-	o       Options
-	x       []float64
-	order   []int     // of the points of a line
-	workers []*worker // one for each line
+	lines      []analyze.Line
+	opts       LineOptions
+	o          Options
+	x          []float64
+	order      []int        // of the points of a line
+	evaluators []*evaluator // one for each line
 }
 
 var _ job.Job[*Lines] = (*LinesJob)(nil)
 
 // NewLinesJob returns the job that ComputeLines runs, with the same arguments. Store and
-// Progress of the options are not used: they are the driver's.
+// Progress of the options are not used, because the driver has its own.
 func NewLinesJob(lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*LinesJob, error) {
 	if opts.X.IsZero() {
 		opts.X = analyze.Range{Min: -1, Max: 1, N: DefaultPoints}
@@ -94,7 +99,7 @@ func NewLinesJob(lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Li
 		return nil, fmt.Errorf("landscape: x: %s", strings.TrimPrefix(err.Error(), "analyze: "))
 	}
 	if len(lines) == 0 || len(lines[0].Origin) == 0 {
-		return nil, errors.New("landscape: there are no lines; there must be at least one, with parameters")
+		return nil, errors.New("landscape: there are no lines with parameters; at least one is needed")
 	}
 	o := Options{Accuracy: opts.Accuracy, Plain: opts.Plain, Test: opts.Test, Measures: opts.Measures}
 	if err := o.validateMeasures(); err != nil {
@@ -108,21 +113,23 @@ func NewLinesJob(lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Li
 	theta := make([]float32, len(zero))
 	for i, l := range lines {
 		if len(l.Origin) != len(zero) {
-			return nil, fmt.Errorf("landscape: line %d has %d parameters, the first one has %d; they must be equal", i+1, len(l.Origin), len(zero))
+			return nil, fmt.Errorf("landscape: line %d has %d parameters and the first line has %d; they must be equal",
+				i+1,
+				len(l.Origin), len(zero))
 		}
-		w := &worker{plane: &analyze.Plane{Origin: l.Origin, U: l.U, V: zero}, loss: loss, o: &j.o, theta: theta}
+		w := &evaluator{plane: &analyze.Plane{Origin: l.Origin, U: l.U, V: zero}, loss: loss, o: &j.o, theta: theta}
 		if err := w.prepare(); err != nil {
 			return nil, err
 		}
-		j.workers = append(j.workers, w)
+		j.evaluators = append(j.evaluators, w)
 	}
 	return j, nil
 }
 
-// ComputeLines evaluates the loss along the lines, of which there must be at
-// least one, all of one length; one line after the other, each from coarse to
-// fine. An interruption or an error of the loss gives an error; with a Store what
-// was evaluated is not evaluated again.
+// ComputeLines evaluates the loss along at least one line, one line after the other, each
+// from coarse to fine. All lines have the same number of parameters. It returns an error when
+// the options are wrong, when the loss or the store fails, and after a cancellation. With a
+// Store it does not evaluate finished points again.
 func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, opts LineOptions) (*Lines, error) {
 	j, err := NewLinesJob(lines, loss, opts)
 	if err != nil {
@@ -131,7 +138,7 @@ func ComputeLines(ctx context.Context, lines []analyze.Line, loss analyze.Loss, 
 	return job.Run(ctx, j, job.Driver{Store: opts.Store, Progress: opts.Progress})
 }
 
-// Units returns the points: element k of line l has the index l*n + k.
+// Units returns the points. Point k of line l has the index l*n + k.
 func (j *LinesJob) Units() []job.Unit {
 	var units []job.Unit
 	for l := range j.lines {
@@ -142,13 +149,13 @@ func (j *LinesJob) Units() []job.Unit {
 	return units
 }
 
-// at returns the coordinates of a point in the plane of its worker.
+// at returns the coordinates of a point in the plane of its evaluator.
 func (j *LinesJob) at(i int) (a, b float64) { return j.x[i%len(j.x)], 0 }
 
 // Fits reports whether values were measured at the point of the unit.
 func (j *LinesJob) Fits(u job.Unit, values []float64) bool {
 	a, b := j.at(u.Index)
-	return len(values) == 3+len(j.workers[0].names) && values[0] == a && values[1] == b
+	return len(values) == 3+len(j.evaluators[0].names) && values[0] == a && values[1] == b
 }
 
 // Evaluate evaluates the points of one line after the other.
@@ -158,7 +165,7 @@ func (j *LinesJob) Evaluate(ctx context.Context, units []job.Unit, save job.Save
 		for n < len(units) && units[n].Index/len(j.x) == line {
 			n++
 		}
-		if err := j.workers[line].cells(ctx, units[:n], j.at, save); err != nil {
+		if err := j.evaluators[line].evaluateCells(ctx, units[:n], j.at, save); err != nil {
 			return err
 		}
 		units = units[n:]
@@ -166,7 +173,7 @@ func (j *LinesJob) Evaluate(ctx context.Context, units []job.Unit, save job.Save
 	return nil
 }
 
-// Finish makes the tables and the summary.
+// Finish returns the tables and the summary. A missing point is an error.
 func (j *LinesJob) Finish(ctx context.Context, values job.Values) (*Lines, error) {
 	n := len(j.x)
 	all := func() [][]float64 {
@@ -176,7 +183,7 @@ func (j *LinesJob) Finish(ctx context.Context, values job.Values) (*Lines, error
 		}
 		return v
 	}
-	r := &Lines{X: j.x, Loss: all(), Names: j.workers[0].names}
+	r := &Lines{X: j.x, Loss: all(), Names: j.evaluators[0].names}
 	for range r.Names {
 		r.Also = append(r.Also, all())
 	}
@@ -202,11 +209,12 @@ func (j *LinesJob) Finish(ctx context.Context, values job.Values) (*Lines, error
 	return r, nil
 }
 
-// measured returns the names of all measures and their values, line by line.
-func (r *Lines) measured() ([]string, [][][]float64) {
+// columns returns the names of all measures and their values, line by line.
+func (r *Lines) columns() ([]string, [][][]float64) {
 	return append([]string{"loss"}, r.Names...), append([][][]float64{r.Loss}, r.Also...)
 }
 
+// tables fills in Table and Band.
 func (r *Lines) tables() {
 	n := len(r.X)
 	var line, k []int64
@@ -216,8 +224,12 @@ func (r *Lines) tables() {
 			line, k, a = append(line, int64(i+1)), append(k, int64(j)), append(a, x)
 		}
 	}
-	names, values := r.measured()
-	r.Table = record.Table{Columns: []record.Column{{Name: "line", Ints: line}, {Name: "k", Ints: k}, {Name: "a", Floats: a}}}
+	names, values := r.columns()
+	r.Table = record.Table{Columns: []record.Column{
+		{Name: "line", Ints: line},
+		{Name: "k", Ints: k},
+		{Name: "a", Floats: a},
+	}}
 	r.Band = record.Table{Columns: []record.Column{{Name: "k", Ints: k[:n:n]}, {Name: "a", Floats: r.X}}}
 	for m, name := range names {
 		r.Table.Columns = append(r.Table.Columns, record.Column{Name: name, Floats: slices.Concat(values[m]...)})
@@ -244,6 +256,7 @@ func across(lines [][]float64, j int) []float64 {
 	return v
 }
 
+// summarize fills in the summary and the warnings from the tables.
 func (r *Lines) summarize(lines []analyze.Line, x analyze.Range) {
 	norms := make([]float64, len(lines))
 	for i := range lines {
@@ -256,7 +269,7 @@ func (r *Lines) summarize(lines []analyze.Line, x analyze.Range) {
 		Loss:  analyze.Describe(r.Table.Column("loss")),
 	}
 	for _, name := range r.Names {
-		s.Also = append(s.Also, Described{Name: name, Values: analyze.Describe(r.Table.Column(name))})
+		s.Also = append(s.Also, MeasureSummary{Name: name, Values: analyze.Describe(r.Table.Column(name))})
 	}
 	if k := slices.Index(r.X, 0); k >= 0 {
 		s.LossAtOrigin = record.Some(r.Loss[0][k])
@@ -270,6 +283,8 @@ func (r *Lines) summarize(lines []analyze.Line, x analyze.Range) {
 		s.SpreadRatio = analyze.Describe(&record.Column{Floats: ratios}).Median
 	}
 	if n := s.Loss.Nonfinite; n > 0 {
-		r.Warnings = append(r.Warnings, analyze.Warning{Code: "nonfinite_losses", Text: fmt.Sprintf("%d of %d points have a NaN or infinite loss; they are kept, and left out of means", n, len(lines)*x.N)})
+		r.Warnings = append(r.Warnings,
+			analyze.Warning{Code: "nonfinite_losses", Text: fmt.Sprintf("%d of %d points have a "+
+				"NaN or infinite loss; they are kept, and means leave them out", n, len(lines)*x.N)})
 	}
 }

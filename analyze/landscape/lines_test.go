@@ -13,8 +13,8 @@ import (
 	"sgdwalk/analyze/landscape"
 )
 
-// The first random direction is that of the plane with the same seed, the others
-// are others, and every one has the lengths of the parameters.
+// The first random direction equals the first direction of the plane with the same seed. The
+// directions differ, and every direction has the norms of the parameters.
 func TestRandomDirections(t *testing.T) {
 	layout, theta := network()
 	u, _, err := landscape.Directions(theta, layout, landscape.DirectionOptions{Seed: 3})
@@ -22,7 +22,8 @@ func TestRandomDirections(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := landscape.RandomDirections(theta, layout, 3, landscape.DirectionOptions{Seed: 3})
-	if err != nil || len(all) != 3 || !slices.Equal(all[0], u) || slices.Equal(all[1], u) || slices.Equal(all[1], all[2]) {
+	if err != nil || len(all) != 3 || !slices.Equal(all[0], u) || slices.Equal(all[1], u) ||
+		slices.Equal(all[1], all[2]) {
 		t.Fatalf("%d directions, error %v", len(all), err)
 	}
 	again, err := landscape.Normalize(u, theta, layout, landscape.DirectionOptions{})
@@ -37,8 +38,8 @@ func TestRandomDirections(t *testing.T) {
 	}
 }
 
-// On a bowl the loss along a line is a parabola that is known; the band is over
-// the lines.
+// On a bowl the loss along a line is a parabola in closed form, and so is the band over the
+// lines.
 func TestLines(t *testing.T) {
 	origin := []float32{1, 0, 0}
 	var lines []analyze.Line
@@ -49,7 +50,8 @@ func TestLines(t *testing.T) {
 		}
 		lines = append(lines, l)
 	}
-	r, err := landscape.ComputeLines(context.Background(), lines, bowl(2, 2, 2), landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: 5}})
+	r, err := landscape.ComputeLines(context.Background(), lines, bowl(2, 2, 2),
+		landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: 5}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +79,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Interrupted lines go on where they stopped, and end with the same numbers.
+// Interrupted lines resume where they stopped and have the same numbers in the end.
 func TestLinesResume(t *testing.T) {
 	layout, theta := network()
 	lines, err := landscape.RandomLines(theta, layout, 4, landscape.DirectionOptions{})
@@ -132,9 +134,10 @@ func TestLinesRefuse(t *testing.T) {
 		{[]analyze.Line{{}}, analyze.Range{}, "no lines"},
 		{[]analyze.Line{line}, analyze.Range{Min: 0, Max: 1, N: 1}, "n is 1"},
 		{[]analyze.Line{line}, analyze.Range{Min: 1, Max: 1, N: 3}, "min must be less than max"},
-		{[]analyze.Line{line, other}, analyze.Range{}, "line 2 has 1 parameters, the first one has 2"},
+		{[]analyze.Line{line, other}, analyze.Range{}, "line 2 has 1 parameters and the first line has 2"},
 	} {
-		if r, err := landscape.ComputeLines(context.Background(), c.lines, bowl(1, 1), landscape.LineOptions{X: c.x}); err == nil || r != nil || !strings.Contains(err.Error(), c.want) {
+		if r, err := landscape.ComputeLines(context.Background(), c.lines, bowl(1, 1),
+			landscape.LineOptions{X: c.x}); err == nil || r != nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v; want %q", err, c.want)
 		}
 	}

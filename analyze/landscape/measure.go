@@ -9,15 +9,15 @@ import (
 	"sgdwalk/analyze/curvature"
 )
 
-// Measure is measured at every grid point in addition to the loss: numbers with names,
-// which become columns of Result.Table.
+// Measure is evaluated at every grid point in addition to the loss. It returns one or more
+// numbers with names, which become columns of Result.Table.
 type Measure struct {
-	Names []string // snake_case, different from each other and from those of the table
-	// Differences says why the Hessian is taken from differences of gradients; it is empty
-	// where the Hessian is exact or does not matter. The summary repeats it and warns.
+	Names []string // snake_case, different from each other and from the other columns
+	// Differences says why Hessian-vector products are differences of gradients. It is empty
+	// when the products are exact or not used. The summary repeats it in a warning.
 	Differences string
-	// At sets values, one for each name, to what is measured at theta, which is only
-	// read. NaN and infinities are values.
+	// At sets values, one for each name, at theta. It must not change theta. NaN and
+	// infinities are values.
 	At func(ctx context.Context, theta []float32, values []float64) error
 }
 
@@ -28,19 +28,21 @@ const (
 	TestAccuracyName = "test_accuracy"
 )
 
-// source fills columns of all cells of a batch.
-type source struct {
-	width int // columns
-	at    func(ctx context.Context, a, b []float64, columns [][]float64) error
+// quantity evaluates one or more values at the cells of a batch.
+type quantity struct {
+	width int // number of values
+	// at fills one column for each value. The cells have the coordinates a and b.
+	at func(ctx context.Context, a, b []float64, columns [][]float64) error
 }
 
-// prepare decides how everything is evaluated.
-func (w *worker) prepare() error {
+// prepare sets the quantities of the loss and the measures, their names and the batch size.
+func (w *evaluator) prepare() error {
 	w.batch = 1
 	if err := w.addLoss(w.loss, "", AccuracyName); err != nil {
 		return err
 	}
-	// A loss that evaluates several points at the same time evaluates each by itself.
+	// A concurrent loss evaluates several points at the same time, but separately: they share
+	// no work.
 	_, concurrent := w.loss.(analyze.Concurrent)
 	_, planar := w.planar(w.loss)
 	w.shared = planar && !concurrent
@@ -52,20 +54,21 @@ func (w *worker) prepare() error {
 	for _, m := range w.o.Measures {
 		w.names = append(w.names, m.Names...)
 		values := make([]float64, len(m.Names))
-		w.sources = append(w.sources, source{len(m.Names), w.pointwise(values, m.At)})
-		w.batch = 1 // it is slow, and finished cells are kept
+		w.quantities = append(w.quantities, quantity{len(m.Names), w.pointwise(values, m.At)})
+		w.batch = 1 // a measure is slow, and an interruption should lose one cell at most
 	}
 	return nil
 }
 
-// planar returns the loss as an analyze.Planar if it is one and may be used so.
-func (w *worker) planar(loss analyze.Loss) (analyze.Planar, bool) {
+// planar returns the loss as an analyze.Planar, unless Options.Plain is set.
+func (w *evaluator) planar(loss analyze.Loss) (analyze.Planar, bool) {
 	p, ok := loss.(analyze.Planar)
 	return p, ok && !w.o.Plain
 }
 
-// addLoss adds a loss, and the accuracy over the same data if it is asked for.
-func (w *worker) addLoss(loss analyze.Loss, name, accuracy string) error {
+// addLoss adds a loss and, with Options.Accuracy, the accuracy over the same data. An empty
+// name means the loss of the landscape, whose column has a fixed name.
+func (w *evaluator) addLoss(loss analyze.Loss, name, accuracy string) error {
 	if name != "" {
 		w.names = append(w.names, name)
 	}
@@ -76,12 +79,15 @@ func (w *worker) addLoss(loss analyze.Loss, name, accuracy string) error {
 	p, ok := w.planar(loss)
 	if !ok {
 		if w.o.Accuracy {
-			return fmt.Errorf("landscape: accuracy is asked for, but the loss is evaluated point by point and has none; leave it out, or give an analyze.Planar")
+			return fmt.Errorf("landscape: the options request the accuracy, but the loss has none when it is evaluated " +
+				"point by point; omit the accuracy, or use a loss that is an analyze.Planar")
 		}
-		w.sources = append(w.sources, source{1, w.pointwise(make([]float64, 1), func(ctx context.Context, theta []float32, values []float64) (err error) {
-			values[0], err = loss.Loss(ctx, theta)
-			return err
-		})})
+		w.quantities = append(w.quantities,
+			quantity{1, w.pointwise(make([]float64, 1),
+				func(ctx context.Context, theta []float32, values []float64) (err error) {
+					values[0], err = loss.Loss(ctx, theta)
+					return err
+				})})
 		return nil
 	}
 	batch, evaluate, err := p.OnPlane(w.plane.Origin, w.plane.U, w.plane.V)
@@ -89,17 +95,22 @@ func (w *worker) addLoss(loss analyze.Loss, name, accuracy string) error {
 		return fmt.Errorf("landscape: %w", err)
 	}
 	w.batch = max(w.batch, batch)
-	w.sources = append(w.sources, source{width, func(ctx context.Context, a, b []float64, columns [][]float64) error {
-		if width == 1 {
-			return evaluate(ctx, a, b, columns[0], nil)
-		}
-		return evaluate(ctx, a, b, columns[0], columns[1])
-	}})
+	w.quantities = append(w.quantities,
+		quantity{width, func(ctx context.Context, a, b []float64, columns [][]float64) error {
+			if width == 1 {
+				return evaluate(ctx, a, b, columns[0], nil)
+			}
+			return evaluate(ctx, a, b, columns[0], columns[1])
+		}})
 	return nil
 }
 
-// pointwise makes the source of a function of theta.
-func (w *worker) pointwise(values []float64, at func(ctx context.Context, theta []float32, values []float64) error) func(context.Context, []float64, []float64, [][]float64) error {
+// pointwise returns the function at of a quantity that is a function of theta. It reuses
+// values for every point.
+func (w *evaluator) pointwise(values []float64,
+	at func(ctx context.Context, theta []float32,
+		values []float64) error,
+) func(context.Context, []float64, []float64, [][]float64) error {
 	return func(ctx context.Context, a, b []float64, columns [][]float64) error {
 		for k := range a {
 			if err := ctx.Err(); err != nil {
@@ -127,19 +138,22 @@ const (
 // defaultEigenProducts bounds the Hessian-vector products of a grid point.
 const defaultEigenProducts = 40
 
-// Eigenvalues measures the smallest and the largest eigenvalue of the Hessian at
-// every grid point, as Li et al. do, by the Lanczos iteration of package
-// curvature; and the larger of their residuals |Hu - lambda u|, in units of the
-// larger absolute eigenvalue. Where the gradient is not finite all are NaN.
+// Eigenvalues measures the smallest and the largest eigenvalue of the Hessian at every grid
+// point, as Li et al. do. It uses the Lanczos iteration of package curvature. The third value
+// is the larger of the two residuals |Hu - lambda u|, in units of the larger absolute
+// eigenvalue. All three are NaN where the gradient is not finite.
 //
-// maxProducts bounds the Hessian-vector products of a point, which cost one to two
-// gradients each; 0 means 40. A loss that offers gradients only is evaluated by
-// differences of gradients, and Measure.Differences says so.
+// maxProducts bounds the number of Hessian-vector products at a point (default: 40). Each
+// costs one to two gradients. For a loss without exact products, the products are differences
+// of gradients, and Measure.Differences says why.
 func Eigenvalues(g analyze.Gradient, maxProducts int, seed uint64) Measure {
 	if maxProducts == 0 {
 		maxProducts = defaultEigenProducts
 	}
-	o := curvature.Options{Top: 1, Bottom: 1, Block: 2, MaxProducts: maxProducts, TraceSamples: -1, DensityProbes: -1, Tolerance: 1e-2, Seed: seed}
+	o := curvature.Options{
+		Top: 1, Bottom: 1, Block: 2, MaxProducts: maxProducts, TraceSamples: -1, DensityProbes: -1,
+		Tolerance: 1e-2, Seed: seed,
+	}
 	_, absent := analyze.ExactHessian(g)
 	return Measure{
 		Names:       []string{LambdaMinName, LambdaMaxName, LambdaResidualName},

@@ -4,31 +4,38 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/job"
 	"sgdwalk/record"
 )
 
-// projected is the path on the plane.
-type projected struct {
-	run      record.Trajectory
-	rows     []int // row of the run
-	steps    []int64
-	epochs   []int64
-	a, b     []float64
-	residual []float64
-	compared []int // indices of the iterates to compare, in order
-
-	planeLoss, trueLoss []record.Optional
+// pathRow is a row of Result.Path, which defines the columns.
+type pathRow struct {
+	Row       int             `col:"row"`
+	Step      int64           `col:"step"`
+	Epoch     int64           `col:"epoch"`
+	A         float64         `col:"a"`
+	B         float64         `col:"b"`
+	Residual  float64         `col:"residual"`
+	PlaneLoss record.Optional `col:"plane_loss"`
+	TrueLoss  record.Optional `col:"true_loss"`
 }
 
-// Projection is where the chosen iterates of a path lie on a plane, in their
-// order: one element an iterate in each slice. Coordinates are multiples of the
-// plane's directions.
+// isFinite reports whether the iterate has a projection.
+func (r *pathRow) isFinite() bool { return r.A-r.A == 0 && r.B-r.B == 0 }
+
+// planePath is the path on the plane.
+type planePath struct {
+	run      record.Trajectory
+	rows     []pathRow
+	compared []int // indices of the compared iterates in rows, in order
+}
+
+// Projection has the projections of the selected iterates of a path onto a plane, in their
+// order. Every slice has one element per iterate. Coordinates are multiples of the
+// directions of the plane.
 type Projection struct {
 	Rows          []int // of the recording
 	Steps, Epochs []int64
@@ -36,9 +43,9 @@ type Projection struct {
 	Residual      []float64 // distance from the plane
 }
 
-// Project finds where the iterates of Options.Path, as Options.Rows chooses them,
-// lie on the plane, as Compute does. Given to Compute as Options.Projection they
-// are not read again.
+// Project projects the iterates of Options.Path that Options.Rows selects onto the plane, as
+// Compute does. Compute does not read the iterates again when it gets the result as
+// Options.Projection.
 func Project(ctx context.Context, p analyze.Plane, opts Options) (*Projection, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -49,26 +56,37 @@ func Project(ctx context.Context, p analyze.Plane, opts Options) (*Projection, e
 	if err != nil {
 		return nil, err
 	}
-	return &Projection{Rows: l.rows, Steps: l.steps, Epochs: l.epochs, A: l.a, B: l.b, Residual: l.residual}, nil
+	k := &Projection{}
+	for _, r := range l.rows {
+		k.Rows, k.Steps, k.Epochs = append(k.Rows, r.Row), append(k.Steps, r.Step), append(k.Epochs, r.Epoch)
+		k.A, k.B, k.Residual = append(k.A, r.A), append(k.B, r.B), append(k.Residual, r.Residual)
+	}
+	return k, nil
 }
 
-// project takes the chosen iterates of the path to the plane.
-func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, error) {
-	l := &projected{run: o.Path}
+// project projects the selected iterates of the path onto the plane. It reads theta of the
+// selected rows only.
+func project(ctx context.Context, p *analyze.Plane, o *Options) (*planePath, error) {
+	l := &planePath{run: o.Path}
 	if o.Path == nil {
 		return l, nil
 	}
 	if k := o.Projection; k != nil {
-		l.rows, l.steps, l.epochs, l.a, l.b, l.residual = k.Rows, k.Steps, k.Epochs, k.A, k.B, k.Residual
-		l.compare(o)
+		for i, row := range k.Rows {
+			l.rows = append(l.rows, pathRow{
+				Row: row, Step: k.Steps[i], Epoch: k.Epochs[i], A: k.A[i], B: k.B[i], Residual: k.Residual[i],
+			})
+		}
+		l.chooseCompared(o)
 		return l, nil
 	}
 	h := o.Path.Header()
 	switch {
 	case !h.Columns.Theta:
-		return nil, fmt.Errorf("landscape: the run does not record theta; a path needs its iterates")
+		return nil, fmt.Errorf("landscape: the run recorded no theta; a path needs the iterates")
 	case h.Layout.Len() != p.Len():
-		return nil, fmt.Errorf("landscape: the run has %d parameters, the plane has %d; they must be of one model", h.Layout.Len(), p.Len())
+		return nil, fmt.Errorf("landscape: the run has %d parameters and the plane has %d; they must be of the same model",
+			h.Layout.Len(), p.Len())
 	}
 	o.Progress.Begin("projection", o.Path.Len())
 	var seen []record.Step
@@ -96,44 +114,48 @@ func project(ctx context.Context, p *analyze.Plane, o *Options) (*projected, err
 			continue
 		}
 		a, b, residual := p.Project(theta)
-		l.rows = append(l.rows, i)
-		l.steps, l.epochs = append(l.steps, s.Step), append(l.epochs, int64(s.Epoch))
-		l.a, l.b, l.residual = append(l.a, a), append(l.b, b), append(l.residual, residual)
+		l.rows = append(l.rows, pathRow{
+			Row: i, Step: s.Step, Epoch: int64(s.Epoch), A: a, B: b, Residual: residual,
+		})
 	}
 	if rule, ok := o.Rows.Unmatched(seen); ok {
-		return nil, fmt.Errorf("landscape: rows has %q, which is no step of the recording of %d rows", rule, o.Path.Len())
+		return nil, fmt.Errorf("landscape: rows has %q, which is not a step of the recording of %d rows",
+			rule, o.Path.Len())
 	}
 	if len(l.rows) == 0 {
-		return nil, fmt.Errorf("landscape: none of the recording's %d rows is chosen and has theta; a path needs one", o.Path.Len())
+		return nil, fmt.Errorf("landscape: no selected row among the %d rows of the recording has theta; a path needs at "+
+			"least one", o.Path.Len())
 	}
-	l.compare(o)
+	l.chooseCompared(o)
 	return l, nil
 }
 
-// compare chooses the iterates whose losses are compared.
-func (l *projected) compare(o *Options) {
+// chooseCompared chooses the iterates whose losses are compared.
+func (l *planePath) chooseCompared(o *Options) {
 	l.compared = analyze.Spread(len(l.rows), o.Compared)
-	l.planeLoss, l.trueLoss = make([]record.Optional, len(l.rows)), make([]record.Optional, len(l.rows))
 }
 
-// around returns the ranges of the grid, those without bounds put around the
-// path.
-func (l *projected) around(o *Options) (x, y analyze.Range, err error) {
+// ranges returns the ranges of the grid. It puts ranges without bounds around the path.
+func (l *planePath) ranges(o *Options) (x, y analyze.Range, err error) {
 	x, y = o.X, o.Y
-	if !automatic(x) && !automatic(y) {
+	if !isAutomatic(x) && !isAutomatic(y) {
 		return x, y, nil
 	}
-	a, b := slices.Clone(l.a), slices.Clone(l.b)
+	var a, b []float64
+	for _, r := range l.rows {
+		a, b = append(a, r.A), append(b, r.B)
+	}
 	for _, p := range o.Around {
 		a, b = append(a, p[0]), append(b, p[1])
 	}
 	aMin, aMax := extent(a)
 	bMin, bMax := extent(b)
 	if math.IsInf(aMin, 1) || math.IsInf(bMin, 1) {
-		return x, y, fmt.Errorf("landscape: none of the path's %d iterates is finite; the ranges must be given", len(l.rows))
+		return x, y, fmt.Errorf("landscape: none of the %d iterates of the path is finite; set the bounds of both ranges",
+			len(l.rows))
 	}
-	// A path that does not move along an axis gets the width of the other one, and
-	// a single point a square of side 2.
+	// A path that does not move along one axis gets the width of the other axis. A single
+	// point gets a square of side 2.
 	fallback := max(aMax-aMin, bMax-bMin)
 	if fallback == 0 {
 		fallback = 2
@@ -147,8 +169,10 @@ func (l *projected) around(o *Options) (x, y analyze.Range, err error) {
 	return x, y, nil
 }
 
+// widen returns the range from low to high with the margin on both sides, or r if it has
+// bounds.
 func widen(r analyze.Range, low, high, fallback, margin float64) analyze.Range {
-	if !automatic(r) {
+	if !isAutomatic(r) {
 		return r
 	}
 	width := high - low
@@ -158,8 +182,8 @@ func widen(r analyze.Range, low, high, fallback, margin float64) analyze.Range {
 	return analyze.Range{Min: low - margin*width, Max: high + margin*width, N: r.N}
 }
 
-// extent returns the smallest and the largest finite value; +Inf and -Inf when
-// there is none.
+// extent returns the smallest and the largest finite value, or +Inf and -Inf without a
+// finite value.
 func extent(values []float64) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
@@ -170,85 +194,55 @@ func extent(values []float64) (low, high float64) {
 	return low, high
 }
 
-// Every compared iterate has two units. Their indices are negative: cells have the others.
-// The k-th compared iterate has -1-2k, the loss at its projection, and -2-2k, the loss at
-// the iterate itself.
-
-// units returns them. An iterate that is not finite has no projection, and its loss is
-// not evaluated either.
-func (l *projected) units() []job.Unit {
+// units returns two units for the k-th compared iterate: the loss at its projection has the
+// index -1-2k, and the loss at the iterate has the index -2-2k. Indices of at least 0 belong
+// to cells. An iterate that is not finite has no projection and no units.
+func (l *planePath) units() []job.Unit {
 	var units []job.Unit
 	for k, i := range l.compared {
-		if l.a[i]-l.a[i] == 0 && l.b[i]-l.b[i] == 0 {
+		if r := &l.rows[i]; r.isFinite() {
 			units = append(
 				units,
-				job.Unit{Name: fmt.Sprintf("projection %d", l.rows[i]), Index: -1 - 2*k},
-				job.Unit{Name: fmt.Sprintf("iterate %d", l.rows[i]), Index: -2 - 2*k},
+				job.Unit{Name: fmt.Sprintf("projection %d", r.Row), Index: -1 - 2*k},
+				job.Unit{Name: fmt.Sprintf("iterate %d", r.Row), Index: -2 - 2*k},
 			)
 		}
 	}
 	return units
 }
 
-// of returns the iterate of a unit, and whether the unit is its projection.
-func (l *projected) of(u job.Unit) (i int, projection bool) {
-	return l.compared[(-1-u.Index)/2], u.Index%2 != 0
+// iterateOf returns the row of a unit, and whether the unit is the projection.
+func (l *planePath) iterateOf(u job.Unit) (r *pathRow, projection bool) {
+	return &l.rows[l.compared[(-1-u.Index)/2]], u.Index%2 != 0
 }
 
-// at returns the coordinates of the projection.
-func (l *projected) at(u job.Unit) (a, b float64) {
-	i, _ := l.of(u)
-	return l.a[i], l.b[i]
+// projection returns the coordinates of the projection of the iterate of a unit.
+func (l *planePath) projection(u job.Unit) (a, b float64) {
+	r, _ := l.iterateOf(u)
+	return r.A, r.B
 }
 
-// set puts the loss of a unit.
-func (l *projected) set(u job.Unit, loss float64) {
-	if i, projection := l.of(u); projection {
-		l.planeLoss[i] = record.Some(loss)
+// set stores the loss of a unit.
+func (l *planePath) set(u job.Unit, loss float64) {
+	if r, projection := l.iterateOf(u); projection {
+		r.PlaneLoss = record.Some(loss)
 	} else {
-		l.trueLoss[i] = record.Some(loss)
+		r.TrueLoss = record.Some(loss)
 	}
 }
 
-// point puts the point of a unit into the worker's theta.
-func (l *projected) point(u job.Unit, w *worker) error {
-	i, projection := l.of(u)
+// setTheta sets theta of the evaluator to the point of a unit.
+func (l *planePath) setTheta(u job.Unit, w *evaluator) error {
+	r, projection := l.iterateOf(u)
 	if projection {
-		w.plane.Point(l.a[i], l.b[i], w.theta)
+		w.plane.Point(r.A, r.B, w.theta)
 		return nil
 	}
-	theta, err := record.ThetaOf(l.run, l.rows[i])
+	theta, err := record.ThetaOf(l.run, r.Row)
 	if err != nil {
-		return fmt.Errorf("row %d: %w", l.rows[i], err)
+		return fmt.Errorf("row %d: %w", r.Row, err)
 	}
-	// A copy: the views belong to the trajectory, and it may be a mapped file.
+	// The loss may change theta, and theta of the trajectory may be a mapped file.
 	copy(w.theta, theta)
 	return nil
-}
-
-func (l *projected) table() record.Table {
-	rows := make([]int64, len(l.rows))
-	for i, r := range l.rows {
-		rows[i] = int64(r)
-	}
-	t := record.Table{Columns: []record.Column{
-		column.Ints("row", rows), column.Ints("step", l.steps), column.Ints("epoch", l.epochs),
-	}}
-	for _, c := range []struct {
-		name   string
-		values []float64
-	}{{"a", l.a}, {"b", l.b}, {"residual", l.residual}} {
-		t.Columns = append(t.Columns, record.Column{Name: c.name, Floats: append([]float64{}, c.values...)})
-	}
-	for _, c := range []struct {
-		name   string
-		values []record.Optional
-	}{{"plane_loss", l.planeLoss}, {"true_loss", l.trueLoss}} {
-		var f column.Floats
-		for _, v := range c.values {
-			f.Add(v)
-		}
-		t.Columns = append(t.Columns, f.Column(c.name))
-	}
-	return t
 }

@@ -14,14 +14,16 @@ import (
 	"sgdwalk/train/nn"
 )
 
-// planar is a loss of two coordinates that is evaluated four points at a time.
+// planar is a loss of two coordinates that evaluates four points at a time.
 type planar struct {
 	analyze.LossFunc
 	at    func(a, b float64) float64
 	calls *int // of evaluate
 }
 
-func (p planar) OnPlane(_, _, _ []float32) (int, func(context.Context, []float64, []float64, []float64, []float64) error, error) {
+func (p planar) OnPlane(_, _, _ []float32) (int,
+	func(context.Context, []float64, []float64, []float64, []float64) error, error,
+) {
 	return 4, func(ctx context.Context, a, b, loss, accuracy []float64) error {
 		*p.calls++
 		for i := range a {
@@ -42,22 +44,29 @@ func newPlanar(at func(a, b float64) float64) planar {
 
 var unit = [][]float32{{0, 0}, {1, 0}, {0, 1}}
 
-// A loss that shares work is evaluated in batches, with its accuracy, and point
-// by point where that is asked for.
+// A loss that shares work is evaluated in batches, with its accuracy, and with Options.Plain
+// point by point.
 func TestPlanar(t *testing.T) {
 	p := plane(t, unit[0], unit[1], unit[2])
 	loss := newPlanar(func(a, b float64) float64 { return a*a + 3*b })
-	o := landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 5}, Y: analyze.Range{Min: 0, Max: 1, N: 3}, Accuracy: true, Test: newPlanar(func(a, b float64) float64 { return a + b })}
+	o := landscape.Options{
+		X: analyze.Range{Min: -1, Max: 1, N: 5}, Y: analyze.Range{Min: 0, Max: 1, N: 3},
+		Accuracy: true, Test: newPlanar(func(a, b float64) float64 { return a + b }),
+	}
 	r, err := landscape.Compute(context.Background(), p, loss, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *loss.calls != 4 || !r.Summary.Shared || fmt.Sprint(r.Grid.Names) != "[accuracy test_loss test_accuracy]" { // ceil(15/4)
+	if *loss.calls != 4 || !r.Summary.Shared ||
+		fmt.Sprint(r.Grid.Names) != "[accuracy test_loss test_accuracy]" { // ceil(15/4)
 		t.Errorf("%d calls, shared %v, measured %v", *loss.calls, r.Summary.Shared, r.Grid.Names)
 	}
 	for row := range r.Table.Len() {
 		a, b := r.Table.Column("a").Floats[row], r.Table.Column("b").Floats[row]
-		for name, want := range map[string]float64{"loss": a*a + 3*b, "accuracy": 1 - (a*a+3*b)/100, "test_loss": a + b, "test_accuracy": 1 - (a+b)/100} {
+		for name, want := range map[string]float64{
+			"loss": a*a + 3*b, "accuracy": 1 - (a*a+3*b)/100, "test_loss": a + b,
+			"test_accuracy": 1 - (a+b)/100,
+		} {
 			near(t, name, r.Table.Column(name).Floats[row], want, 1e-15)
 		}
 	}
@@ -66,7 +75,8 @@ func TestPlanar(t *testing.T) {
 		t.Errorf("plain: error %v, %d calls, shared %v", err, *loss.calls, plain.Summary.Shared)
 	}
 	o.Plain = true
-	if _, err := landscape.Compute(context.Background(), p, loss, o); err == nil || !strings.Contains(err.Error(), "accuracy") {
+	if _, err := landscape.Compute(context.Background(), p, loss, o); err == nil ||
+		!strings.Contains(err.Error(), "accuracy") {
 		t.Errorf("accuracy point by point: %v", err)
 	}
 }
@@ -116,9 +126,9 @@ func TestSharedAgreesWithPlain(t *testing.T) {
 	}
 }
 
-// Where a contour of a linear function passes, every edge of the fine grid that it
-// crosses has both its ends evaluated; elsewhere nothing is; what both grids
-// have, they have bit for bit; and interpolation is exact.
+// For a linear function, both ends of every edge of the fine grid that a contour crosses are
+// evaluated, and other cells are not. Cells of both grids have the same bits, and the
+// interpolation is exact.
 func TestRefine(t *testing.T) {
 	p := plane(t, unit[0], unit[1], unit[2])
 	at := func(a, b float64) float64 { return 3*a + b }
@@ -155,13 +165,15 @@ func TestRefine(t *testing.T) {
 			if (at(r.Grid.X(i), r.Grid.Y(j))-0.05)*(at(r.Grid.X(i+1), r.Grid.Y(j))-0.05) < 0 {
 				crossed++
 				if !r.Grid.Valid[r.Grid.Cell(i, j)] || !r.Grid.Valid[r.Grid.Cell(i+1, j)] {
-					t.Errorf("the contour crosses from cell %d to %d of row %d, which are not both evaluated", i, i+1, j)
+					t.Errorf("the contour crosses from cell %d to %d of row %d, which are not both evaluated",
+						i, i+1, j)
 				}
 			}
 		}
 	}
 	if s := r.Summary; crossed < ny || s.Evaluated != s.Planned || s.Evaluated > s.Cells/2 || len(r.Warnings) != 0 {
-		t.Errorf("%d crossings, %d of %d planned of %d cells evaluated, warnings %v", crossed, s.Evaluated, s.Planned, s.Cells, r.Warnings)
+		t.Errorf("%d crossings, %d of %d planned of %d cells evaluated, warnings %v",
+			crossed, s.Evaluated, s.Planned, s.Cells, r.Warnings)
 	}
 	filled, ok, n := r.Grid.Filled(r.Grid.Loss)
 	if n != r.Summary.Cells-r.Summary.Evaluated {
@@ -178,20 +190,29 @@ func TestRefine(t *testing.T) {
 func TestRefineWithoutContours(t *testing.T) {
 	p := plane(t, unit[0], unit[1], unit[2])
 	for _, v := range []float64{7, math.NaN(), math.Inf(1)} {
-		r := compute(t, p, func(context.Context, []float32) (float64, error) { return v, nil }, landscape.Options{X: analyze.Range{Min: 0, Max: 1, N: 3}, Y: analyze.Range{Min: 0, Max: 1, N: 4}, Refine: 1})
-		if r.Summary.Evaluated != 12 || r.Summary.Planned != 12 || r.Summary.Cells != 35 || strings.Contains(codes(r), "unfinished") {
+		r := compute(t, p, func(context.Context, []float32) (float64, error) { return v, nil },
+			landscape.Options{
+				X: analyze.Range{Min: 0, Max: 1, N: 3}, Y: analyze.Range{Min: 0, Max: 1, N: 4},
+				Refine: 1,
+			})
+		if r.Summary.Evaluated != 12 || r.Summary.Planned != 12 || r.Summary.Cells != 35 ||
+			strings.Contains(codes(r), "unfinished") {
 			t.Errorf("all %g: %+v, warnings %q", v, r.Summary, codes(r))
 		}
 	}
 }
 
-// An interrupted grid is a whole picture: every cell has a value after a quarter
-// of the work, and of a linear function the right one.
+// An interrupted grid gives a complete picture: after a quarter of the work every cell has a
+// value, which is right for a linear function.
 func TestInterruptedGridIsFilled(t *testing.T) {
 	p := plane(t, unit[0], unit[1], unit[2])
 	ctx, cancel := context.WithCancel(context.Background())
 	store := &memory{units: map[string][]float64{}, left: 9*5 + 3, stop: cancel} // all of every second row and column
-	r, err := landscape.Compute(ctx, p, newPlanar(func(a, b float64) float64 { return a - 2*b }), landscape.Options{X: analyze.Range{Min: 0, Max: 1, N: 17}, Y: analyze.Range{Min: 0, Max: 1, N: 9}, Store: store})
+	r, err := landscape.Compute(ctx, p, newPlanar(func(a, b float64) float64 { return a - 2*b }),
+		landscape.Options{
+			X: analyze.Range{Min: 0, Max: 1, N: 17}, Y: analyze.Range{Min: 0, Max: 1, N: 9},
+			Store: store,
+		})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -206,12 +227,15 @@ func TestInterruptedGridIsFilled(t *testing.T) {
 	}
 }
 
-// Interrupted anywhere and resumed, a refined grid that is evaluated in batches
-// has the bytes of one go.
+// A refined grid that is evaluated in batches, interrupted anywhere and resumed, has the same
+// bytes as one without interruption.
 func TestInterruptAndResumeRefined(t *testing.T) {
 	p := plane(t, unit[0], unit[1], unit[2])
 	loss := newPlanar(func(a, b float64) float64 { return a*a + 4*b*b + 0.1 })
-	o := landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 9}, Y: analyze.Range{Min: -1, Max: 2, N: 6}, Refine: 2, Accuracy: true}
+	o := landscape.Options{
+		X: analyze.Range{Min: -1, Max: 1, N: 9}, Y: analyze.Range{Min: -1, Max: 2, N: 6}, Refine: 2,
+		Accuracy: true,
+	}
 	all, err := landscape.Compute(context.Background(), p, loss, o)
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +280,7 @@ func (q quadratic) Gradient(ctx context.Context, theta, grad []float32) (float64
 	return q.Loss(ctx, theta)
 }
 
-// exactQuadratic offers products of its Hessian too.
+// exactQuadratic also has products with its Hessian.
 type exactQuadratic struct{ quadratic }
 
 func (exactQuadratic) HessianAbsent() string { return "" }
@@ -270,8 +294,8 @@ func (q exactQuadratic) HessianVectors(_ context.Context, _ []float32, v, dst []
 	return nil
 }
 
-// The extreme eigenvalues of a quadratic are the same everywhere and known. Those from
-// differences of gradients are marked.
+// The extreme eigenvalues of a quadratic are known and the same everywhere. A warning marks
+// eigenvalues from differences of gradients.
 func TestEigenvalueMaps(t *testing.T) {
 	q := quadratic{-2, 1, 9, 4}
 	p := plane(t, []float32{1, 1, 1, 1}, []float32{1, 0, 2, 0}, []float32{0, 3, 0, 1})
@@ -279,22 +303,30 @@ func TestEigenvalueMaps(t *testing.T) {
 		loss              analyze.Gradient
 		differences, code string
 	}{{q, "the loss offers gradients only", "finite_differences"}, {exactQuadratic{q}, "", ""}} {
-		r := compute(t, p, q.Loss, landscape.Options{X: analyze.Range{Min: -1, Max: 1, N: 3}, Y: analyze.Range{Min: 0, Max: 1, N: 2}, Measures: []landscape.Measure{landscape.Eigenvalues(e.loss, 0, 1)}})
+		r := compute(t, p, q.Loss,
+			landscape.Options{
+				X: analyze.Range{Min: -1, Max: 1, N: 3}, Y: analyze.Range{Min: 0, Max: 1, N: 2},
+				Measures: []landscape.Measure{landscape.Eigenvalues(e.loss, 0, 1)},
+			})
 		for c := range r.Grid.Loss {
 			near(t, "smallest eigenvalue", r.Grid.Measured("lambda_min")[c], -2, 1e-3)
 			near(t, "largest eigenvalue", r.Grid.Measured("lambda_max")[c], 9, 1e-3)
 			near(t, "residual", r.Grid.Measured("lambda_residual")[c], 0, 1e-3)
 		}
-		if r.Table.Column("lambda_min") == nil || len(r.Summary.Also) != 3 || r.Summary.Also[0].Differences != e.differences || codes(r) != e.code {
+		if r.Table.Column("lambda_min") == nil || len(r.Summary.Also) != 3 ||
+			r.Summary.Also[0].Differences != e.differences || codes(r) != e.code {
 			t.Errorf("%T: summary %+v, warnings %v", e.loss, r.Summary.Also, r.Warnings)
 		}
 	}
 }
 
-// An automatic range holds points besides the path, or instead of one.
+// An automatic range contains given points, with or without a path.
 func TestAround(t *testing.T) {
 	p := plane(t, unit[0], unit[1], unit[2])
-	o := landscape.Options{X: analyze.Range{N: 3}, Y: analyze.Range{Min: 5, Max: 6, N: 2}, Around: [][2]float64{{0, 0}, {1, 0}, {0, 1}}, Margin: 0.5}
+	o := landscape.Options{
+		X: analyze.Range{N: 3}, Y: analyze.Range{Min: 5, Max: 6, N: 2},
+		Around: [][2]float64{{0, 0}, {1, 0}, {0, 1}}, Margin: 0.5,
+	}
 	r := compute(t, p, bowl(1, 1), o)
 	if r.Summary.X != (analyze.Range{Min: -0.5, Max: 1.5, N: 3}) || r.Summary.Y.Min != 5 {
 		t.Errorf("ranges %v and %v", r.Summary.X, r.Summary.Y)
@@ -311,12 +343,19 @@ func TestRefusesMeasures(t *testing.T) {
 	at := func(context.Context, []float32, []float64) error { return nil }
 	for want, o := range map[string]landscape.Options{
 		"refine is -1": {X: good, Y: good, Refine: -1}, "refine is 7": {X: good, Y: good, Refine: 7},
-		`named "loss"`:   {X: good, Y: good, Measures: []landscape.Measure{{Names: []string{"loss"}, At: at}}},
-		`named "m"`:      {X: good, Y: good, Measures: []landscape.Measure{{Names: []string{"m"}, At: at}, {Names: []string{"m"}, At: at}}},
+		`named "loss"`: {X: good, Y: good, Measures: []landscape.Measure{{Names: []string{"loss"}, At: at}}},
+		`named "m"`: {
+			X: good, Y: good,
+			Measures: []landscape.Measure{{Names: []string{"m"}, At: at}, {Names: []string{"m"}, At: at}},
+		},
 		"must have both": {X: good, Y: good, Measures: []landscape.Measure{{Names: []string{"m"}}}},
-		"cells":          {X: analyze.Range{Min: 0, Max: 1, N: 1001}, Y: analyze.Range{Min: 0, Max: 1, N: 1001}, Refine: 4},
+		"cells": {
+			X: analyze.Range{Min: 0, Max: 1, N: 1001}, Y: analyze.Range{Min: 0, Max: 1, N: 1001},
+			Refine: 4,
+		},
 	} {
-		if r, err := landscape.Compute(context.Background(), p, bowl(1, 1), o); err == nil || r != nil || !strings.Contains(err.Error(), want) {
+		if r, err := landscape.Compute(context.Background(), p, bowl(1, 1), o); err == nil || r != nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got %v; want %q", err, want)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// PlaneKind is how the directions of a plane were chosen.
+// PlaneKind is the way in which the directions of a plane were chosen.
 type PlaneKind string
 
 // The kinds of planes.
@@ -17,7 +17,7 @@ const (
 	FilePlane      PlaneKind = "file"    // directions from files
 )
 
-// PlaneRecipe records in a result how a plane, or a set of random lines, was chosen.
+// PlaneRecipe records how a plane, or a set of random lines, was chosen. A result contains it.
 type PlaneRecipe struct {
 	Kind       PlaneKind `json:"kind"`
 	Origin     string    `json:"origin"`
@@ -43,8 +43,8 @@ func (p *PlaneRecipe) Direction(i int) string {
 	return p.Directions[i]
 }
 
-// Title names the plane in a few words, such as "PC1 and PC2"; it is empty when the kind
-// is unknown.
+// Title names the plane in a few words, such as "PC1 and PC2". It is empty when the kind is
+// unknown.
 func (p *PlaneRecipe) Title() string {
 	switch p.Kind {
 	case PrincipalPlane:
@@ -101,7 +101,7 @@ func (p *PlaneRecipe) String() string {
 	return "a plane"
 }
 
-// LengthText says how long random directions are.
+// LengthText describes the normalization of random directions.
 func (p *PlaneRecipe) LengthText() string {
 	if p.Normalization == "" || p.Normalization == string(NoNormalization) {
 		return "not normalized"

@@ -6,29 +6,34 @@ import (
 	"sgdwalk/analyze"
 )
 
-// refined returns the range with the given number of times as many intervals.
-// Its points at multiples of times are those of the range, to the last bit,
-// because times is a power of two.
-func refined(r analyze.Range, times int) analyze.Range {
+// subdivide divides every interval of the range into the given number of intervals, a power
+// of two. The points of the range stay the same to the last bit, because a division by a
+// power of two is exact.
+func subdivide(r analyze.Range, times int) analyze.Range {
 	r.N = (r.N-1)*times + 1
 	return r
 }
 
-// around lists the cells to evaluate next: where a contour crosses one of the
-// squares of side stride whose four corners are evaluated, or where it has corners
-// with and without a finite loss, the middles of its sides and its own. Every
-// cell comes once.
-func (g *Grid) around(levels []float64, stride int) [][2]int {
+// cellsToRefine lists the cells to evaluate next, each once. It considers the squares of side
+// stride whose four corners are evaluated. If a contour crosses a square, or if only some of
+// its corners have a finite loss, the cells are the middles of its sides and its center.
+func (g *Grid) cellsToRefine(levels []float64, stride int) [][2]int {
 	nx, ny := g.Dims()
 	half := stride / 2
 	taken := make(map[[2]int]bool)
 	var cells [][2]int
 	for j := 0; j+stride < ny; j += stride {
 		for i := 0; i+stride < nx; i += stride {
-			if !g.crossed(levels, i, j, stride) {
+			if !g.needsRefining(levels, i, j, stride) {
 				continue
 			}
-			for _, c := range [][2]int{{i + half, j}, {i, j + half}, {i + half, j + half}, {i + stride, j + half}, {i + half, j + stride}} {
+			for _, c := range [][2]int{
+				{i + half, j},
+				{i, j + half},
+				{i + half, j + half},
+				{i + stride, j + half},
+				{i + half, j + stride},
+			} {
 				if !taken[c] && !g.Valid[g.Cell(c[0], c[1])] {
 					taken[c] = true
 					cells = append(cells, c)
@@ -39,8 +44,9 @@ func (g *Grid) around(levels []float64, stride int) [][2]int {
 	return cells
 }
 
-// crossed reports whether the square needs to be refined.
-func (g *Grid) crossed(levels []float64, i, j, side int) bool {
+// needsRefining reports whether a contour crosses the square, or whether only some of its
+// four corners have a finite loss.
+func (g *Grid) needsRefining(levels []float64, i, j, side int) bool {
 	low, high := math.Inf(1), math.Inf(-1)
 	finite := 0
 	for _, c := range [4]int{g.Cell(i, j), g.Cell(i+side, j), g.Cell(i, j+side), g.Cell(i+side, j+side)} {
@@ -63,7 +69,8 @@ func (g *Grid) crossed(levels []float64, i, j, side int) bool {
 	return false
 }
 
-// levels returns the contour levels of the losses evaluated so far.
+// levels returns the contour levels for the losses that were evaluated so far. It is empty
+// when all finite losses are equal.
 func (o *Options) levels(g *Grid) []float64 {
 	var finite []float64
 	for c, v := range g.Loss {
@@ -81,8 +88,8 @@ func (o *Options) levels(g *Grid) []float64 {
 	return contours(low, high)
 }
 
-// contours returns ten levels strictly between low and high, evenly spaced, or by
-// factors where the losses are positive and span one of 20.
+// contours returns ten levels strictly between low and high. They are evenly spaced or, for
+// positive losses with a ratio above 20, in equal factors.
 func contours(low, high float64) []float64 {
 	const n = 10
 	levels := make([]float64, n)

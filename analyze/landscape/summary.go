@@ -9,9 +9,9 @@ import (
 	"sgdwalk/record"
 )
 
-// Summary is the result in numbers. Coordinates are multiples of the plane's
-// directions; distances and residuals are in the space of theta. A value that
-// cannot be had is null.
+// Summary has the numbers of a landscape. Coordinates are multiples of the directions of the
+// plane. Distances and residuals are in the space of theta. A value that cannot be computed
+// is null.
 type Summary struct {
 	Parameters int           `json:"parameters"` // P
 	X          analyze.Range `json:"x"`          // of the grid, along U
@@ -23,49 +23,51 @@ type Summary struct {
 	Shared    bool                 `json:"shared"`    // whether points shared work, see analyze.Planar
 	Base      [2]int               `json:"base"`      // points along U and V before refinement
 	Cells     int                  `json:"cells"`     // nx*ny
-	Planned   int                  `json:"planned"`   // cells to be evaluated; fewer than all in a refined grid
+	Planned   int                  `json:"planned"`   // cells to evaluate; less than Cells in a refined grid
 	Evaluated int                  `json:"evaluated"` // cells that are valid
 	Loss      analyze.Distribution `json:"loss"`      // over the cells
-	MinA      record.Optional      `json:"min_a"`     // where the lowest finite cell is
+	MinA      record.Optional      `json:"min_a"`     // coordinates of the cell with the lowest finite loss
 	MinB      record.Optional      `json:"min_b"`
-	Also      []Described          `json:"also,omitempty"` // what was measured beside the loss
+	Also      []MeasureSummary     `json:"also,omitempty"` // further measures
 
 	PathRows      int                  `json:"path_rows"`
 	PathNonfinite int                  `json:"path_nonfinite"` // iterates without a projection
 	PathOutside   int                  `json:"path_outside"`   // iterates whose projection is beyond the grid
 	Residual      analyze.Distribution `json:"residual"`       // distances of the iterates from the plane
-	// ResidualRatio is the median residual over the diameter of the path on the
-	// plane, the diagonal of its bounding box along and across U.
+	// ResidualRatio is the median residual divided by the diameter of the path on the plane:
+	// the diagonal of its bounding box along U and across U.
 	ResidualRatio record.Optional `json:"residual_ratio"`
 
 	Compared      int             `json:"compared"`        // iterates with both losses
-	PathLossRange record.Optional `json:"path_loss_range"` // largest less smallest true loss of the compared iterates
-	// PlaneMinusTrue is over the compared iterates: loss at the projection less
-	// loss at the iterate.
+	PathLossRange record.Optional `json:"path_loss_range"` // largest minus smallest true loss of the compared iterates
+	// PlaneMinusTrue describes the loss at the projection minus the loss at the iterate, over
+	// the compared iterates.
 	PlaneMinusTrue analyze.Distribution `json:"plane_minus_true"`
-	// PlaneError is the median of |plane_loss - true_loss|, PlaneErrorRatio that
-	// over PathLossRange, and PlaneErrorRelative the median of
-	// |plane_loss - true_loss| / |true_loss|. Late in training the first ratio can
-	// be small and the second one large: the path's range is that of its start.
+	// PlaneError is the median of |plane_loss - true_loss|. PlaneErrorRatio is PlaneError
+	// divided by PathLossRange. PlaneErrorRelative is the median of
+	// |plane_loss - true_loss| / |true_loss|. PlaneErrorRatio can be small and
+	// PlaneErrorRelative large, because the large losses at the start decide the range.
 	PlaneError         record.Optional `json:"plane_error"`
 	PlaneErrorRatio    record.Optional `json:"plane_error_ratio"`
 	PlaneErrorRelative record.Optional `json:"plane_error_relative"`
 	LastPlaneLoss      record.Optional `json:"last_plane_loss"` // of the last iterate, if it was compared
 	LastTrueLoss       record.Optional `json:"last_true_loss"`
 
-	// Compute knows no more of the plane than its vectors: the caller fills these in.
+	// Plane and Directions are set by the caller, because Compute gets only the vectors of the
+	// plane.
 	Plane      *PlaneRecipe `json:"plane,omitempty"`
 	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
 }
 
-// Described is a further measure in numbers.
-type Described struct {
+// MeasureSummary describes a further measure.
+type MeasureSummary struct {
 	Name        string               `json:"name"`
 	Values      analyze.Distribution `json:"values"`                // over the cells
-	Differences string               `json:"differences,omitempty"` // as in Measure
+	Differences string               `json:"differences,omitempty"` // Measure.Differences
 }
 
-func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
+// summarize computes the numbers that do not depend on how the work was done.
+func summarize(p *analyze.Plane, g *Grid, l *planePath) Summary {
 	nx, ny := g.Dims()
 	s := Summary{
 		Parameters: p.Len(), Cosine: p.Cosine(),
@@ -85,7 +87,10 @@ func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
 		}
 	}
 	for k, name := range g.Names {
-		s.Also = append(s.Also, Described{Name: name, Values: analyze.Describe(&record.Column{Floats: g.Also[k], Valid: g.Valid})})
+		s.Also = append(s.Also, MeasureSummary{
+			Name:   name,
+			Values: analyze.Describe(&record.Column{Floats: g.Also[k], Valid: g.Valid}),
+		})
 	}
 	s.describePath(l)
 	s.compare(l)
@@ -93,7 +98,7 @@ func summarize(p *analyze.Plane, g *Grid, l *projected) Summary {
 }
 
 // markDifferences copies Measure.Differences to each value of the measure.
-func markDifferences(also []Described, measures []Measure) {
+func markDifferences(also []MeasureSummary, measures []Measure) {
 	for _, m := range measures {
 		for i := range also {
 			if slices.Contains(m.Names, also[i].Name) {
@@ -103,46 +108,49 @@ func markDifferences(also []Described, measures []Measure) {
 	}
 }
 
-func (s *Summary) describePath(l *projected) {
+// describePath fills in where the path is in relation to the plane and the grid.
+func (s *Summary) describePath(l *planePath) {
 	s.PathRows = len(l.rows)
 	if s.PathRows == 0 {
 		return
 	}
-	s.Residual = analyze.Describe(&record.Column{Floats: l.residual})
-	for i := range l.rows {
-		switch a, b := l.a[i], l.b[i]; {
-		case a-a != 0 || b-b != 0:
+	residuals := make([]float64, len(l.rows))
+	for i, r := range l.rows {
+		residuals[i] = r.Residual
+		switch {
+		case !r.isFinite():
 			s.PathNonfinite++
-		case a < s.X.Min || a > s.X.Max || b < s.Y.Min || b > s.Y.Max:
+		case r.A < s.X.Min || r.A > s.X.Max || r.B < s.Y.Min || r.B > s.Y.Max:
 			s.PathOutside++
 		}
 	}
+	s.Residual = analyze.Describe(&record.Column{Floats: residuals})
 	diameter := s.diameter(l)
 	if s.Residual.Median.Valid && diameter > 0 && diameter-diameter == 0 {
 		s.ResidualRatio = record.Some(s.Residual.Median.Value / diameter)
 	}
 }
 
-// diameter returns the diagonal of the bounding box of the path on the plane, in
-// the space of theta. The sides of the box are along U and across it: in oblique
-// coordinates a box can be many times as long as what is in it.
-func (s *Summary) diameter(l *projected) float64 {
+// diameter returns the diagonal of the bounding box of the path on the plane, in the space of
+// theta. The sides of the box are along U and across U, because a box in oblique coordinates
+// can be many times longer than its content.
+func (s *Summary) diameter(l *planePath) float64 {
 	across := s.NormV * math.Sqrt(1-s.Cosine*s.Cosine)
-	x, y := make([]float64, len(l.a)), make([]float64, len(l.a))
-	for i := range x {
-		x[i], y[i] = l.a[i]*s.NormU+l.b[i]*s.NormV*s.Cosine, l.b[i]*across
+	x, y := make([]float64, len(l.rows)), make([]float64, len(l.rows))
+	for i, r := range l.rows {
+		x[i], y[i] = r.A*s.NormU+r.B*s.NormV*s.Cosine, r.B*across
 	}
 	xMin, xMax := extent(x)
 	yMin, yMax := extent(y)
 	return math.Hypot(xMax-xMin, yMax-yMin)
 }
 
-// compare fills in what the two losses of the compared iterates say.
-func (s *Summary) compare(l *projected) {
+// compare fills in how the loss on the plane differs from the loss at the compared iterates.
+func (s *Summary) compare(l *planePath) {
 	var difference, size, relative []float64
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, i := range l.compared {
-		plane, truth := l.planeLoss[i], l.trueLoss[i]
+		plane, truth := l.rows[i].PlaneLoss, l.rows[i].TrueLoss
 		if !plane.Valid || !truth.Valid {
 			continue
 		}
@@ -168,6 +176,6 @@ func (s *Summary) compare(l *projected) {
 	if s.PlaneError.Valid && high > low {
 		s.PlaneErrorRatio = record.Some(s.PlaneError.Value / (high - low))
 	}
-	last := len(l.rows) - 1
-	s.LastPlaneLoss, s.LastTrueLoss = l.planeLoss[last], l.trueLoss[last]
+	last := &l.rows[len(l.rows)-1]
+	s.LastPlaneLoss, s.LastTrueLoss = last.PlaneLoss, last.TrueLoss
 }

@@ -8,52 +8,73 @@ import (
 )
 
 const (
-	// planeErrorLimit is the relative error of the loss on the plane from which on
-	// a reader is told not to read losses of the path off the contours.
+	// planeErrorLimit is the relative error of the loss on the plane above which the contours
+	// do not show the loss along the path.
 	planeErrorLimit = 0.1
-	// residualLimit is the distance from the plane, in diameters of the path on
-	// it, from which on the path is not in the picture.
+	// residualLimit is the median distance from the plane, in diameters of the path on the
+	// plane, above which the plane does not show where the path is.
 	residualLimit = 0.25
-	// eigenLimit is the residual of an eigenvalue, in units of the largest, from
-	// which on a map of them is not to be trusted in its details.
+	// eigenLimit is the residual of an eigenvalue, in units of the largest eigenvalue, above
+	// which the details of a map of eigenvalues are not reliable.
 	eigenLimit = 0.1
 )
 
-func warnings(s *Summary, path record.Trajectory) []analyze.Warning {
-	var w []analyze.Warning
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
-	add(s.Evaluated < s.Planned, "unfinished", "%d of %d cells are evaluated; running again goes on from there", s.Evaluated, s.Planned)
-	if e := s.PlaneErrorRelative; s.disagrees() {
-		text := fmt.Sprintf("contours under the path are not its loss: at %d compared iterates the loss on the plane differs from the true one by %.3g %% in the median (%.3g)", s.Compared, 100*e.Value, s.PlaneError.Value)
+// warnings returns what limits the conclusions. path is nil for a landscape without a path.
+func (s *Summary) warnings(path record.Trajectory) []analyze.Warning {
+	var w analyze.Warnings
+	w.Add(s.Evaluated < s.Planned, "unfinished",
+		"%d of %d cells are evaluated; run the same command again to evaluate the "+
+			"others", s.Evaluated, s.Planned)
+	if e := s.PlaneErrorRelative; s.isMisleading() {
+		last := ""
 		if plane, truth := s.LastPlaneLoss, s.LastTrueLoss; plane.Valid && truth.Valid {
-			text += fmt.Sprintf(", at the last one the plane has %.4g and the iterate %.4g", plane.Value, truth.Value)
+			last = fmt.Sprintf("; at the last one the plane has %.4g and the iterate has %.4g",
+				plane.Value, truth.Value)
 		}
-		w = append(w, analyze.Warning{Code: "plane_disagrees", Text: text})
+		w.Add(true, "plane_disagrees",
+			"contours under the path do not show its loss: the loss on the plane differs from the "+
+				"true loss by %.3g %% (%.3g) in the median of %d compared iterates%s",
+			100*e.Value, s.PlaneError.Value, s.Compared,
+			last)
 	}
 	if e := s.ResidualRatio; e.Valid && e.Value > residualLimit {
 		far := fmt.Sprintf("%.3g %% of", 100*e.Value)
 		if e.Value >= 1.5 {
 			far = fmt.Sprintf("%.3g times", e.Value)
 		}
-		add(true, "path_off_plane", "half of the iterates lie more than %.3g off the plane, %s the diameter of the path on it", s.Residual.Median.Value, far)
+		w.Add(true, "path_off_plane",
+			"half of the iterates are farther than %.3g from the plane, which is %s the diameter of "+
+				"the path on the plane", s.Residual.Median.Value, far)
 	}
-	add(s.Loss.Nonfinite > 0, "nonfinite_losses", "%d of %d evaluated cells have a NaN or infinite loss; they are kept", s.Loss.Nonfinite, s.Evaluated)
+	w.Add(s.Loss.Nonfinite > 0, "nonfinite_losses",
+		"%d of %d evaluated cells have a NaN or infinite loss; they are kept",
+		s.Loss.Nonfinite, s.Evaluated)
 	if n := s.Compared - s.PlaneMinusTrue.Count; n > 0 {
-		add(true, "nonfinite_path_losses", "%d of %d compared iterates have a NaN or infinite loss, there or at their projection", n, s.Compared)
+		w.Add(true, "nonfinite_path_losses",
+			"%d of %d compared iterates have a NaN or infinite loss, at the iterate or at its "+
+				"projection", n, s.Compared)
 	}
-	add(s.PathNonfinite > 0, "nonfinite_iterates", "%d of the path's %d iterates are not finite and have no projection", s.PathNonfinite, s.PathRows)
-	add(s.PathOutside > 0, "path_outside", "%d of the path's %d iterates lie outside the grid", s.PathOutside, s.PathRows)
-	add(path != nil && len(path.Header().State) > 0, "normalization_state", "the model has running statistics; they are no parameters and no part of the plane: the policy of the loss decides what they are at its points")
+	w.Add(s.PathNonfinite > 0, "nonfinite_iterates",
+		"%d of %d iterates of the path are not finite and have no projection",
+		s.PathNonfinite, s.PathRows)
+	w.Add(s.PathOutside > 0, "path_outside", "%d of %d iterates of the path are outside the grid",
+		s.PathOutside, s.PathRows)
+	w.Add(path != nil && len(path.Header().State) > 0, "normalization_state",
+		"the model has running statistics, which are "+
+			"not parameters and not part of the plane: the policy of the loss decides their values at the points of the plane")
 	for _, d := range s.Also {
-		add(d.Name == LambdaMaxName && d.Differences != "", "finite_differences", "the eigenvalues are from finite differences of gradients: %s. Their residuals cover half and twice the step; a loss with kinks (ReLU, max pooling) has other eigenvalues over a step than at the point", d.Differences)
-		add(d.Name == LambdaResidualName && d.Values.Median.Valid && d.Values.Median.Value > eigenLimit, "eigenvalues_uncertain", "the extreme eigenvalues have residuals of %.3g %% of the larger one in the median; more products may help", 100*d.Values.Median.Value)
-		add(d.Values.Nonfinite > 0, "nonfinite_measures", "%d of %d evaluated cells have a NaN or infinite %s; they are kept", d.Values.Nonfinite, s.Evaluated, d.Name)
+		w.Add(d.Name == LambdaMaxName && d.Differences != "", "finite_differences", "the eigenvalues come from finite "+
+			"differences of gradients: %s. Their residuals include half and twice the step. A loss with kinks (ReLU, max "+
+			"pooling) has other eigenvalues over a step than at the point", d.Differences)
+		w.Add(d.Name == LambdaResidualName && d.Values.Median.Valid && d.Values.Median.Value > eigenLimit,
+			"eigenvalues_uncertain", "the extreme eigenvalues have residuals of %.3g %% of the larger eigenvalue in "+
+				"the median; "+
+				"more products may reduce them", 100*d.Values.Median.Value)
+		w.Add(d.Values.Nonfinite > 0, "nonfinite_measures",
+			"%d of %d evaluated cells have a NaN or infinite %s; they are kept",
+			d.Values.Nonfinite, s.Evaluated, d.Name)
 	}
 	flat := s.Evaluated > 1 && s.Loss.Count == s.Evaluated && s.Loss.Min == s.Loss.Max
-	add(flat, "flat", "all %d evaluated cells have the same loss", s.Evaluated)
+	w.Add(flat, "flat", "all %d evaluated cells have the same loss", s.Evaluated)
 	return w
 }
