@@ -67,7 +67,7 @@ func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration,
 	defer cancel()
 	t := &timer{kinds: Kinds(units), last: time.Now(), until: time.Now().Add(most), over: cancel}
 	d := job.Driver{Store: t, Progress: progress, Mine: func(unit string) bool { return chosen[unit] }}
-	if err := job.Evaluate(timing, j, d); err != nil && !(timing.Err() != nil && ctx.Err() == nil) {
+	if err := job.Evaluate(timing, j, d); err != nil && (timing.Err() == nil || ctx.Err() != nil) {
 		return nil, err
 	}
 	return t.result(), nil
