@@ -69,7 +69,7 @@ type simulation struct {
 func (s *simulation) run() (makespan float64, err error) {
 	next := 0.0
 	for {
-		// A resubmission looks at the directory alone, and at what is queued or running.
+		// A resubmission reads only the directory and the queue.
 		if s.now >= next || len(s.running) == 0 && len(s.queue) == 0 {
 			done, err := s.submit()
 			if err != nil {
@@ -158,7 +158,7 @@ func (s *simulation) finish(a *attempt) error {
 		return err
 	}
 	made := a.made
-	for _, i := range s.plan.of(a.shard) {
+	for _, i := range s.plan.unitsOf(a.shard) {
 		u := s.units[i]
 		if _, ok := w.Lookup(u); ok {
 			continue
@@ -293,7 +293,7 @@ func TestMillionUnits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, i := range p.of(shard) {
+		for _, i := range p.unitsOf(shard) {
 			if err := w.Save(names[i], valuesOf(i)); err != nil {
 				t.Fatal(err)
 			}
@@ -321,7 +321,7 @@ func TestMillionUnits(t *testing.T) {
 	bytes := peak()
 	t.Logf("%d units: planned in %.2f s, merged in %.2f s, with %d MB at most", units, planned.Seconds(),
 		merged.Seconds(), bytes>>20)
-	// Beside other tests a clock tells little.
+	// Times mean little while other tests run.
 	if os.Getenv("SGDWALK_SCALE") != "" && (planned > 10*time.Second || merged > 10*time.Second) {
 		t.Errorf("planned in %v, merged in %v; want 10 s at most each", planned, merged)
 	}

@@ -10,7 +10,8 @@ import (
 	"sgdwalk/analyze/job"
 )
 
-// kindOf is a unit's name without its numbers.
+// kindOf returns the kind of a unit: its name without the words that are numbers. Units of
+// the same kind, such as all cells of a grid, take about the same time.
 func kindOf(unit string) string {
 	words := strings.Fields(unit)
 	words = slices.DeleteFunc(words, func(w string) bool {
@@ -23,13 +24,13 @@ func kindOf(unit string) string {
 type Kind struct {
 	Name    string  `json:"name"`
 	Units   int     `json:"units"`
-	Timed   int     `json:"timed"`   // how many of them were evaluated to measure their time
+	Timed   int     `json:"timed"`   // units that were evaluated to measure the time
 	Seconds float64 `json:"seconds"` // mean time of a timed unit
-	// Values is the number of values of a timed unit; 0 when no unit was timed.
+	// Values is the largest number of values of a timed unit; 0 when no unit was timed.
 	Values int `json:"values,omitempty"`
 }
 
-// Kinds counts the units of each kind.
+// Kinds counts the units of each kind. The kinds are in the order of their first units.
 func Kinds(units []string) []Kind {
 	var kinds []Kind
 	place := make(map[string]int)
@@ -47,8 +48,9 @@ func Kinds(units []string) []Kind {
 }
 
 // Time evaluates up to perKind units of each kind, spread over the job, to measure how long
-// they take. It begins no further unit after the given time, but ends the first. A kind
-// without an evaluated unit gets the mean of the others.
+// a unit takes; it discards the values. After the given time it starts no further unit, but
+// it always finishes the first one. A kind without a timed unit gets the mean time of all
+// timed units.
 func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration, progress analyze.Progress) ([]Kind,
 	error,
 ) {
@@ -65,7 +67,7 @@ func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration,
 	}
 	timing, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &timer{kinds: Kinds(units), last: time.Now(), until: time.Now().Add(most), over: cancel}
+	t := &timer{kinds: Kinds(units), last: time.Now(), until: time.Now().Add(most), cancel: cancel}
 	d := job.Driver{Store: t, Progress: progress, Mine: func(unit string) bool { return chosen[unit] }}
 	if err := job.Evaluate(timing, j, d); err != nil && (timing.Err() == nil || ctx.Err() != nil) {
 		return nil, err
@@ -73,7 +75,7 @@ func Time(ctx context.Context, j job.Evaluator, perKind int, most time.Duration,
 	return t.result(), nil
 }
 
-// Names returns the names of a job's units.
+// Names returns the names of a job's units in the order of evaluation.
 func Names(j job.Evaluator) []string {
 	var names []string
 	for _, u := range j.Units() {
@@ -82,16 +84,18 @@ func Names(j job.Evaluator) []string {
 	return names
 }
 
-// timer is a store that measures the time from one unit to the next.
+// timer is a store that measures the time between two saved units. It never has a unit, so
+// the driver evaluates all chosen units.
 type timer struct {
 	kinds       []Kind
 	last, until time.Time
-	over        func() // ends the evaluation
+	cancel      func() // ends the evaluation
 }
 
 func (*timer) Lookup(string) ([]float64, bool) { return nil, false }
 
-// Save takes the time, and notes how many values the unit has.
+// Save adds the time since the last unit to the mean of the kind, and records the number of
+// values.
 func (t *timer) Save(unit string, values []float64) error {
 	now := time.Now()
 	i := slices.IndexFunc(t.kinds, func(k Kind) bool { return k.Name == kindOf(unit) })
@@ -100,12 +104,13 @@ func (t *timer) Save(unit string, values []float64) error {
 	k.Timed++
 	k.Values = max(k.Values, len(values))
 	if t.last = now; now.After(t.until) {
-		t.over()
+		t.cancel()
 	}
 	return nil
 }
 
-// result gives kinds without a time the mean of the others.
+// result returns the kinds. A kind without a timed unit gets the mean time of all timed
+// units.
 func (t *timer) result() []Kind {
 	timed, seconds := 0, 0.0
 	for _, k := range t.kinds {

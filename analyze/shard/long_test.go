@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// TestLongUnits: the values of long units are not kept in memory, and are those of
-// the shard whenever they are asked for; of a file that was changed or removed
-// after it was merged none are given.
+// TestLongUnits checks that Lookup reads the values of long units from the shard's file, and
+// returns none when the file was changed or removed after Merge.
 func TestLongUnits(t *testing.T) {
 	const units, shards = 11, 3
 	p := newPlan(t, units, shards)

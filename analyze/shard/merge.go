@@ -10,18 +10,19 @@ import (
 	"sgdwalk/analyze"
 )
 
-// Merged is a store that has the units of finished shards, and in a preview the units
-// that workers have so far. Units that are in no plan, because they depend on the values of
-// others, go to the store behind it.
+// Merged is a store that has the units of finished shards. In a preview it also has the
+// units that workers have saved so far. The store Behind keeps the units that the plan does
+// not list, because their choice depends on the values of other units (the cells of a
+// refinement, for example).
 type Merged struct {
 	plan    *Plan
-	values  [][]float64
-	long    map[int]lineAt // units whose values are not kept in memory
-	have    []bool
-	place   map[string]int
-	present int
-	missing []int // shards
-	// Behind keeps units that are in no shard; nil keeps none.
+	values  [][]float64    // by place in the plan
+	long    map[int]lineAt // places in files of the units whose values are not kept in memory
+	have    []bool         // by place in the plan
+	place   map[string]int // place of a unit in the plan
+	present int            // number of available units
+	missing []int          // unfinished shards
+	// Behind keeps the units that no shard has; nil discards them.
 	Behind analyze.Store
 }
 
@@ -30,20 +31,23 @@ var _ analyze.Store = (*Merged)(nil)
 // ErrMissing is wrapped by the error of Merge when shards are missing.
 var ErrMissing = errors.New("shards are missing")
 
-// longValues is the number of values above which a unit stays on the disk: Lookup reads it
-// again. All slabs of a large matrix would not fit in memory together.
+// longValues is the number of values at which a unit stays on disk: Lookup reads its line
+// again. The slabs of a large Gram matrix would not fit in memory together.
 const longValues = 1024
 
-// Merge reads the shards. Without preview, every shard must be finished and intact. With
-// preview, Merge takes the finished shards, and from the others the units that workers have
-// saved.
+// Merge reads the shards and checks their checksums. Without preview, every shard must be
+// finished and intact; the error wraps ErrMissing when a shard is not finished. With
+// preview, Merge also takes the units that workers have saved for unfinished or damaged
+// shards.
 func (p *Plan) Merge(preview bool) (*Merged, error) {
 	names, err := p.Names()
 	if err != nil {
 		return nil, err
 	}
-	m := &Merged{plan: p, long: make(map[int]lineAt), values: make([][]float64, len(names)), have: make([]bool,
-		len(names)), place: make(map[string]int, len(names))}
+	m := &Merged{
+		plan: p, long: make(map[int]lineAt), values: make([][]float64, len(names)),
+		have: make([]bool, len(names)), place: make(map[string]int, len(names)),
+	}
 	for i, n := range names {
 		m.place[n] = i
 	}
@@ -99,13 +103,14 @@ func (m *Merged) take(unit int, values []float64) {
 	m.values[unit], m.have[unit] = values, true
 }
 
-// Units returns how many units are available, and how many the plan has.
+// Units returns the number of available units and the number of planned units.
 func (m *Merged) Units() (present, planned int) { return m.present, len(m.values) }
 
-// Missing returns the shards that are not finished.
+// Missing returns the shards that are not finished, in ascending order.
 func (m *Merged) Missing() []int { return m.missing }
 
-// Lookup returns the values of a unit. The slice belongs to the store: do not change it.
+// Lookup returns the values of a unit. The slice belongs to the store; callers must not
+// change it.
 func (m *Merged) Lookup(unit string) ([]float64, bool) {
 	if i, ok := m.place[unit]; ok {
 		if at, long := m.long[i]; long && m.have[i] {
@@ -119,7 +124,8 @@ func (m *Merged) Lookup(unit string) ([]float64, bool) {
 	return m.Behind.Lookup(unit)
 }
 
-// Save keeps a unit that is not in a shard.
+// Save keeps a unit that the plan does not list. It returns an error for a planned unit:
+// the job evaluates such a unit only if the job refused the values in the shard.
 func (m *Merged) Save(unit string, values []float64) error {
 	if _, ok := m.place[unit]; ok {
 		return fmt.Errorf("shard: %s was evaluated again: its values in the shard do not fit "+
@@ -137,7 +143,7 @@ func (m *Merged) Planned(unit string) bool {
 	return ok
 }
 
-// Ranges writes ascending numbers as Slurm does: "0-3,7,9-12".
+// Ranges formats ascending numbers in the notation of Slurm arrays: "0-3,7,9-12".
 func Ranges(numbers []int) string {
 	var b strings.Builder
 	for i := 0; i < len(numbers); {

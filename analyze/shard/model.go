@@ -9,20 +9,20 @@ import (
 // costs seconds, and many sites have rules against short tasks.
 const TaskTime = 10 * time.Minute
 
-// Estimate is what a plan costs.
+// Estimate is the estimated cost of a plan.
 type Estimate struct {
-	CoreSeconds float64 `json:"core_seconds"` // of all units
-	Setup       float64 `json:"setup_seconds"`
-	Cores       int     `json:"cores"` // of a task
-	// Suggested is the number of shards that gives each task TaskTime of work.
+	CoreSeconds float64 `json:"core_seconds"`  // seconds that one core needs for all units
+	Setup       float64 `json:"setup_seconds"` // seconds from the start of a process to its first unit
+	Cores       int     `json:"cores"`         // cores of a task
+	// Suggested is the largest number of shards that gives each task TaskTime of work.
 	Suggested int `json:"suggested_shards"`
-	// ShardBytes is about the size of all shard files.
+	// ShardBytes is the approximate size of all shard files together.
 	ShardBytes int64 `json:"shard_bytes"`
 }
 
-// NewEstimate returns the estimate for tasks with the given number of cores, from units
-// that were timed on timedOn cores. setup is the time from the start of a process to its
-// first unit.
+// NewEstimate returns the estimate for tasks with the given number of cores. The kinds were
+// timed on timedOn cores; the estimate assumes that a unit uses all of them equally well.
+// setup is the time from the start of a process to its first unit.
 func NewEstimate(kinds []Kind, timedOn, cores int, setup time.Duration, bytes int64) Estimate {
 	e := Estimate{Setup: setup.Seconds(), Cores: cores, ShardBytes: bytes}
 	units := 0
@@ -34,14 +34,14 @@ func NewEstimate(kinds []Kind, timedOn, cores int, setup time.Duration, bytes in
 	return e
 }
 
-// Task returns how long the longest task takes when there are n shards.
+// Task returns the time of a mean task when there are n shards, rounded up to a second.
 func (e *Estimate) Task(n int) time.Duration {
 	s := e.Setup + e.CoreSeconds/float64(e.Cores)/float64(n)
 	return time.Duration(math.Ceil(s)) * time.Second
 }
 
-// TaskTime returns how long the longest task of the plan takes on the given number of cores.
-// ok is false when no unit was timed.
+// TaskTime returns the time of the longest task of the plan on the given number of cores,
+// rounded up to a second. ok is false when no unit was timed.
 func (p *Plan) TaskTime(cores int) (d time.Duration, ok bool) {
 	if p.TimedCores < 1 {
 		return 0, false

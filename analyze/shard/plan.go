@@ -18,11 +18,11 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Format is the number of the format of plans. Format 1 had a command line in place of
-// options.
+// Format is the number of the format of plans. Plans of format 1 had a command line in
+// place of options, and Open refuses them.
 const Format = 2
 
-// fileFormat is that of shard files.
+// fileFormat is the number of the format of shard files.
 const fileFormat = 1
 
 // MaxShards is the largest number of shards of a plan.
@@ -31,15 +31,15 @@ const MaxShards = 100_000
 // Names below the directory of a plan.
 const (
 	planName   = "plan.json"
-	unitsName  = "units"  // one name a line, in the order of the analysis
-	inputName  = "input"  // the input of every worker
-	shardsName = "shards" // finished shards, one file each
-	workName   = "work"   // of workers: finished units, signs of life, reasons of failures
+	unitsName  = "units"  // prefix of the list of units: one name per line, in the order of the analysis
+	inputName  = "input"  // prefix of the input of every worker
+	shardsName = "shards" // directory of finished shards, one file each
+	workName   = "work"   // directory of the workers' files: finished units, signs of life, reasons of failures
 )
 
-// Identity is what the numbers of an analysis depend on. Two workers with the
-// same identity compute the same bits for a unit. Fields that do not apply are
-// empty.
+// Identity describes everything that the numbers of an analysis depend on. Two workers
+// with the same identity compute the same bits for a unit, so their files can be merged.
+// Fields that do not apply are empty.
 type Identity struct {
 	Software  string `json:"software"`  // name and version of the program
 	Program   string `json:"program"`   // SHA-256 of its executable file
@@ -55,7 +55,8 @@ type Identity struct {
 	Sweep     string `json:"sweep,omitempty"`      // SHA-256 of the file of a sweep
 }
 
-// Check returns an error that names the first difference and both values.
+// Check compares the identity of the plan with the identity now. The error names the first
+// difference and both values; nil means that they are equal.
 func (id *Identity) Check(now *Identity) error {
 	for _, f := range []struct{ what, planned, found, hint string }{
 		{"the header of the run", id.Header, now.Header, ""},
@@ -65,7 +66,7 @@ func (id *Identity) Check(now *Identity) error {
 		{"the program", id.Program, now.Program, "; build it once, and use that file for all (go run and go build " +
 			"make two)"},
 		{"the instruction set of the kernels", id.Kernel, now.Kernel, "; SGDWALK_KERNEL=" + id.Kernel +
-			" asks for the planned one"},
+			" selects the planned one"},
 		{"the statistics of normalization layers", id.Policy, now.Policy, ""},
 		{"the objective", id.Objective, now.Objective, ""},
 		{"the instruction set of the PCA", id.FitKernel, now.FitKernel, ""},
@@ -87,32 +88,32 @@ func orNone(s string) string {
 	return s
 }
 
-// Plan is a division of the units of one analysis into shards. It is not changed
-// once it is made.
+// Plan is a division of the units of one analysis into shards. A plan on disk never
+// changes.
 type Plan struct {
 	Format   int    `json:"format"`
 	Analysis string `json:"analysis"`
-	// Of is what the analysis is of: the directory of a run, or a file.
+	// Of is the input of the analysis: the directory of a run, or the file of a sweep.
 	Of string `json:"of"`
-	// Options are those of the analysis, as JSON. They name no program.
+	// Options are the options of the analysis as JSON. They never name a program to start.
 	Options json.RawMessage `json:"options"`
 	// Objective is the command of the program that evaluates the loss, empty for none.
 	// The user who starts a worker or the merge must allow it.
 	Objective string `json:"objective,omitempty"`
-	// Directory is where relative paths begin.
+	// Directory is the directory that relative paths in the plan start from.
 	Directory string   `json:"directory"`
 	Identity  Identity `json:"identity"`
 	Shards    int      `json:"shards"`
 	Units     int      `json:"units"`
 	// UnitsSHA256 is the hash of the list of units.
 	UnitsSHA256 string `json:"units_sha256"`
-	// InputSHA256 is the hash of Input; empty when there is no input.
+	// InputSHA256 is the hash of Input; it is empty when the plan has no input.
 	InputSHA256 string `json:"input_sha256,omitempty"`
-	// Input is something that every worker needs and would otherwise compute by itself.
-	// Create writes it, ReadInput reads it.
+	// Input holds data that every worker needs, such as the plane of a landscape. It saves
+	// each worker the computation. Create writes it, and ReadInput reads it.
 	Input []byte `json:"-"`
-	// RequestSHA256 is the hash of what is requested, Analysis, Of, Options and Objective: a
-	// plan that was changed later is refused.
+	// RequestSHA256 is the hash of Analysis, Of, Options and Objective. Open refuses a plan
+	// in which one of them was edited later.
 	RequestSHA256 string `json:"request_sha256"`
 	// Kinds has the number of units of each kind, and the time of a unit on TimedCores cores.
 	// SetupSeconds is the time from the start of a process to its first unit. TimedCores and
@@ -122,18 +123,18 @@ type Plan struct {
 	SetupSeconds float64 `json:"setup_seconds"`
 
 	dir   string
-	hash  string // of plan.json: shard files name it
-	key   []byte
-	names []string // read once
+	hash  string   // of plan.json, shortened; shard files name it
+	key   []byte   // hash of plan.json; the checksums of lines depend on it
+	names []string // of the units; nil until Names has read them
 }
 
 // ErrExists is wrapped by the error of Create when the directory already has another plan.
 var ErrExists = errors.New("there is another plan")
 
 // Create makes the directory with its parents, and writes the plan into it. It sets Format,
-// Units and the hashes. A directory that has the same plan stays as it is. When the
-// directory has another plan, also one that another process writes at the same time, the
-// error wraps ErrExists.
+// Units and the hashes of p. When the directory already has the same plan, the directory
+// does not change and p becomes that plan. When the directory has a different plan, the
+// error wraps ErrExists; another process may write that plan at the same time.
 func Create(dir string, p *Plan, units []string) error {
 	switch {
 	case len(units) == 0:
@@ -185,7 +186,7 @@ func Create(dir string, p *Plan, units []string) error {
 	if err != nil {
 		return err
 	}
-	// The measured times differ in every call: they are not compared.
+	// Two calls measure different times, so the times are not compared.
 	if there.Identity == p.Identity && there.Shards == p.Shards && there.UnitsSHA256 == p.UnitsSHA256 {
 		*p = *there
 		return nil
@@ -197,10 +198,10 @@ func Create(dir string, p *Plan, units []string) error {
 		there.Units, there.Shards, p.Units, p.Shards)
 }
 
-// owner names this process among those that see the directory.
+// owner returns a name for this process that no other process uses in the directory.
 func owner() string { return host() + "-" + strconv.Itoa(os.Getpid()) }
 
-// host returns the name of this machine, in characters that a file name may have.
+// host returns the name of this machine with only characters that are valid in file names.
 func host() string {
 	name, err := os.Hostname()
 	if err != nil || name == "" {
@@ -214,13 +215,15 @@ func host() string {
 	}, name)
 }
 
-// Sizes up to which plan.json and the other files of a plan are read.
+// Largest sizes in bytes at which plan.json and the other files of a plan are read: a
+// forged file must not fill the memory.
 const (
 	maxPlan = 16 << 20
 	maxFile = 16 << 30
 )
 
-// Open reads the plan of a directory.
+// Open reads the plan of a directory and checks it. When the directory has no plan, the
+// error wraps fs.ErrNotExist. The error for another format says how to make the plan again.
 func Open(dir string) (*Plan, error) {
 	text, err := safefile.Read(filepath.Join(dir, planName), maxPlan)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -255,14 +258,16 @@ func Open(dir string) (*Plan, error) {
 	}
 	const hash = 2 * sha256.Size
 	if len(p.UnitsSHA256) != hash || p.InputSHA256 != "" && len(p.InputSHA256) != hash {
-		return nil, fmt.Errorf("shard: %s: the hashes of units and input are %q and %q; they must have %d digits, "+
-			"the latter none if there is no input", filepath.Join(dir, planName), p.UnitsSHA256, p.InputSHA256, hash)
+		return nil, fmt.Errorf("shard: %s: the hashes of units and input are %q and %q; they must have %d digits "+
+			"(the hash of the input is empty if there is no input)", filepath.Join(dir, planName), p.UnitsSHA256,
+			p.InputSHA256, hash)
 	}
 	p.setDir(dir, text)
 	return p, nil
 }
 
-// request is the hash of what is requested. White space in the options does not change it.
+// request returns the hash of Analysis, Of, Options and Objective. White space in the
+// options does not change the hash, because an editor or a JSON writer may add it.
 func (p *Plan) request() string {
 	var options bytes.Buffer
 	if err := json.Compact(&options, p.Options); err != nil {
@@ -280,11 +285,13 @@ func (p *Plan) setDir(dir string, text []byte) {
 // Dir returns the directory of the plan.
 func (p *Plan) Dir() string { return p.dir }
 
-// Hash returns the hash by which shard files name the plan.
+// Hash returns the first 16 digits of the SHA-256 of plan.json. Shard files name the plan
+// by it.
 func (p *Plan) Hash() string { return p.hash }
 
-// unitsPath is named by the hash of the list. When two processes write different plans at
-// the same time, one plan wins, and the list of the other one does not replace its list.
+// unitsPath returns the path of the list of units. Its name has the hash of the list: when
+// two processes write different plans at the same time, the list of the plan that loses
+// must not replace the list of the plan that wins.
 func (p *Plan) unitsPath() string { return filepath.Join(p.dir, unitsName+"-"+p.UnitsSHA256[:12]) }
 
 func (p *Plan) inputPath() string { return filepath.Join(p.dir, inputName+"-"+p.InputSHA256[:12]) }
@@ -298,7 +305,7 @@ func (p *Plan) ReadInput() ([]byte, error) {
 	return readHashed(p.inputPath(), p.InputSHA256)
 }
 
-// readHashed reads a file whose hash the plan has.
+// readHashed reads a file and checks it against the hash from the plan.
 func readHashed(path, want string) ([]byte, error) {
 	b, err := safefile.Read(path, maxFile)
 	if err != nil {
@@ -329,9 +336,10 @@ func (p *Plan) Names() ([]string, error) {
 	return names, nil
 }
 
-// ShardOf returns the shard of a unit. Units are dealt to the shards like cards, and every
-// round starts with the next shard. So each shard is spread over the analysis, and kinds of
-// units that alternate are spread over the shards.
+// ShardOf returns the shard of a unit; both are numbers from 0. Units are dealt to the
+// shards like cards, and every round starts with the next shard. Therefore each shard is
+// spread over the whole analysis, and units of different kinds that alternate in the list
+// are spread over all shards.
 func (p *Plan) ShardOf(unit int) int { return (unit + unit/p.Shards) % p.Shards }
 
 // Count returns how many units a shard has.
@@ -343,8 +351,8 @@ func (p *Plan) Count(shard int) int {
 	return rounds
 }
 
-// of returns the units of a shard by their place in the plan, in order.
-func (p *Plan) of(shard int) []int {
+// unitsOf returns the places in the plan of the units of a shard, in ascending order.
+func (p *Plan) unitsOf(shard int) []int {
 	list := make([]int, 0, p.Count(shard))
 	for first := 0; first < p.Units; first += p.Shards {
 		round := first / p.Shards
@@ -364,42 +372,43 @@ func (p *Plan) CheckShard(shard int) error {
 	return nil
 }
 
-// Bytes returns about the size of all shard files together.
+// Bytes returns the approximate size of all shard files together, in bytes.
 func (p *Plan) Bytes(units []string) int64 {
 	const (
-		perUnit  = 9 + 1 // checksum, the line break
-		perValue = 17
-		values   = 3 // of a unit that was not timed
+		perUnit  = 9 + 1 // checksum and space, line break
+		perValue = 17    // 16 hexadecimal digits and a space
+		values   = 3     // values of a unit when no unit of its kind was timed
 	)
 	total := int64(0)
 	for _, u := range units {
 		total += perUnit + int64(len(u))
 	}
 	for _, k := range p.Kinds {
-		of := k.Values
-		if of == 0 {
-			of = values
+		n := k.Values
+		if n == 0 {
+			n = values
 		}
-		total += perValue * int64(k.Units) * int64(of)
+		total += perValue * int64(k.Units) * int64(n)
 	}
 	return total
 }
 
 func (p *Plan) seed() uint32 { return unitline.Seed(p.key) }
 
-// name is the name of a shard's file.
-func name(shard int) string { return fmt.Sprintf("%05d", shard) }
+// shardName returns the name of a shard's file and of the directory of its workers' files.
+func shardName(shard int) string { return fmt.Sprintf("%05d", shard) }
 
-func (p *Plan) shardPath(shard int) string { return filepath.Join(p.dir, shardsName, name(shard)) }
+func (p *Plan) shardPath(shard int) string { return filepath.Join(p.dir, shardsName, shardName(shard)) }
 
-// workPath is a file of a worker on the shard. Every shard has its own directory for them,
-// so that a worker reads a short list.
+// workPath returns the path of a worker's file for the shard. Every shard has its own
+// directory for these files, so that a worker lists a short directory.
 func (p *Plan) workPath(shard int, file string) string {
-	return filepath.Join(p.dir, workName, name(shard), file)
+	return filepath.Join(p.dir, workName, shardName(shard), file)
 }
 
-// workFiles returns the files of workers on the shard, running or not, with the given
-// endings.
+// workFiles returns the paths of the files with the given endings that workers on the shard
+// have written. The workers may be running or not. It returns nil when the shard has no
+// files.
 func (p *Plan) workFiles(shard int, endings ...string) (paths []string, err error) {
 	entries, err := os.ReadDir(p.workPath(shard, ""))
 	if errors.Is(err, fs.ErrNotExist) {

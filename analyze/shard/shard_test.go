@@ -161,7 +161,7 @@ func TestEveryUnitHasOneShard(t *testing.T) {
 			owner[i] = -1
 		}
 		for shard := range p.Shards {
-			list := p.of(shard)
+			list := p.unitsOf(shard)
 			if len(list) != p.Count(shard) || !slices.IsSorted(list) {
 				t.Fatalf("shard %d has %v, its count is %d", shard, list, p.Count(shard))
 			}
@@ -189,7 +189,7 @@ func TestAlternatingKindsAreSpread(t *testing.T) {
 		p := &Plan{Units: 900, Shards: shards}
 		for shard := range shards {
 			even := 0
-			for _, unit := range p.of(shard) {
+			for _, unit := range p.unitsOf(shard) {
 				if unit%2 == 0 {
 					even++
 				}
@@ -264,7 +264,7 @@ func TestDeathAndDuplicates(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		// Two go on at the same time, and both finish.
+		// Two workers continue at the same time, and both finish.
 		a, err := p.Work(2, WorkOptions{owner: "a"})
 		if err != nil {
 			rt.Fatal(err)
@@ -308,8 +308,8 @@ func (d dying) Save(unit string, values []float64) error {
 	return d.Worker.Save(unit, values)
 }
 
-// Every flipped bit and every cut of a shard file is found, and the shard is made
-// anew by the next worker.
+// Every flipped bit and every truncation of a shard file is detected, and the next worker
+// computes the shard again.
 func TestDamagedShard(t *testing.T) {
 	p := newPlan(t, 12, 3)
 	for shard := range 3 {
@@ -393,7 +393,7 @@ func TestForeignFiles(t *testing.T) {
 		_, looking := p.Status(0)
 		for _, err := range []error{merging, working, looking} {
 			if !errors.Is(err, ErrForeign) {
-				t.Errorf("%v is no foreign file", err)
+				t.Errorf("%v does not wrap ErrForeign", err)
 				continue
 			}
 			for _, w := range want {
@@ -491,7 +491,7 @@ func TestUnitsBehindThePlan(t *testing.T) {
 		t.Errorf("%v, %v", err, behind)
 	}
 	if err := m.Save("cell 0 0", []float64{1}); err == nil {
-		t.Error("a planned unit is computed again, and nobody minds")
+		t.Error("saving a planned unit again gives no error")
 	}
 }
 

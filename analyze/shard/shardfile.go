@@ -23,21 +23,22 @@ const magic = "sgdwalk-shard"
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (p *Plan) firstLine(shard int) string {
-	return fmt.Sprintf("%s %d %s %s of %d\n", magic, fileFormat, p.hash, name(shard), p.Shards)
+	return fmt.Sprintf("%s %d %s %s of %d\n", magic, fileFormat, p.hash, shardName(shard), p.Shards)
 }
 
 func lastLine(units int, before []byte) string {
 	return fmt.Sprintf("end %d %08x\n", units, crc32.Checksum(before, castagnoli))
 }
 
-// ErrForeign is wrapped by the error of a file that belongs to another plan, to another
+// ErrForeign is wrapped by the error about a file that belongs to another plan, to another
 // shard, or to a version of the format that this program cannot read.
 var ErrForeign = errors.New("it is not a file of this shard of this plan")
 
-// ErrDamaged is wrapped by the error of a shard file that is cut or changed.
+// ErrDamaged is wrapped by the error about a shard file that is truncated or changed.
 var ErrDamaged = errors.New("the shard file is damaged")
 
-// checkFirst checks the first line of a file and returns the rest.
+// checkFirst checks the first line of a file and returns the bytes after it. The error
+// wraps ErrDamaged or ErrForeign.
 func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err error) {
 	want := p.firstLine(shard)
 	if bytes.HasPrefix(b, []byte(want)) {
@@ -49,23 +50,25 @@ func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err er
 	case !whole || len(words) != 6 || words[0] != magic || words[4] != "of":
 		return nil, fmt.Errorf("shard: %s: %w: it has no first line", path, ErrDamaged)
 	case words[1] != strconv.Itoa(fileFormat):
-		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program knows %d", path, ErrForeign, words[1],
+		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program reads %d", path, ErrForeign, words[1],
 			fileFormat)
 	case words[2] != p.hash:
-		return nil, fmt.Errorf("shard: %s: %w: it is of plan %s, this one is %s", path, ErrForeign, words[2], p.hash)
+		return nil, fmt.Errorf("shard: %s: %w: it belongs to plan %s, this plan is %s", path, ErrForeign, words[2], p.hash)
 	default:
-		return nil, fmt.Errorf("shard: %s: %w: it says shard %s of %s, not %s of %d", path, ErrForeign, words[3],
-			words[5], name(shard), p.Shards)
+		return nil, fmt.Errorf("shard: %s: %w: it is shard %s of %s, expected was %s of %d", path, ErrForeign, words[3],
+			words[5], shardName(shard), p.Shards)
 	}
 }
 
-// lineAt is where in its shard's file the line of a unit is.
+// lineAt is the place of a unit's line in the file of its shard.
 type lineAt struct {
 	shard, bytes int
 	offset       int64
 }
 
-// readShard reads a finished shard, and calls take with every unit by its place in the plan.
+// readShard reads a finished shard and checks every line and the checksum of the file. It
+// calls take for every unit, with the unit's place in the plan, in the order of the plan.
+// The error wraps ErrDamaged or ErrForeign; without a file it wraps fs.ErrNotExist.
 func (p *Plan) readShard(shard int, names []string, take func(unit int, values []float64, at lineAt)) error {
 	path := p.shardPath(shard)
 	b, err := safefile.Read(path, maxFile)
@@ -76,7 +79,7 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 	if err != nil {
 		return err
 	}
-	units := p.of(shard)
+	units := p.unitsOf(shard)
 	damaged := func(format string, args ...any) error {
 		return fmt.Errorf("shard: %s: %w: %w; remove it and work on shard %d again", path, ErrDamaged,
 			fmt.Errorf(format, args...), shard)
@@ -84,7 +87,7 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 	before := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n') + 1
 	if string(b[before:]) != lastLine(len(units), b[:before]) {
 		if !bytes.HasPrefix(b[before:], []byte("end ")) {
-			return damaged("it is cut off after %d bytes", len(b))
+			return damaged("it is truncated to %d bytes", len(b))
 		}
 		return damaged("its last line does not match the rest")
 	}
@@ -95,7 +98,7 @@ func (p *Plan) readShard(shard int, names []string, take func(unit int, values [
 		text = after
 		found, values, ok := unitline.Parse(seed, line)
 		if !ok || found != names[unit] {
-			return damaged("%s is not at its place", names[unit])
+			return damaged("the line of %s is missing or damaged", names[unit])
 		}
 		take(unit, values, at)
 	}
@@ -122,14 +125,15 @@ func (p *Plan) readLine(unit string, at lineAt) (values []float64, ok bool) {
 }
 
 // readPart reads the units that a worker has saved. It skips lines that do not match their
-// checksums; their units are evaluated again.
+// checksums, because a crash of the machine may damage them; the next worker evaluates
+// their units again.
 func (p *Plan) readPart(path string, shard int, take func(unit string, values []float64)) error {
 	b, err := safefile.Read(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("shard: %w", err)
 	}
 	if !bytes.ContainsRune(b, '\n') {
-		return nil // the worker died when it wrote the first line
+		return nil // the worker died while it wrote the first line
 	}
 	rest, err := p.checkFirst(path, shard, b)
 	if errors.Is(err, ErrDamaged) {
@@ -152,10 +156,11 @@ func (p *Plan) readPart(path string, shard int, take func(unit string, values []
 	return nil
 }
 
-// writeShard writes the file of a finished shard.
+// writeShard writes the file of a finished shard, in the order of the plan. So the bytes do
+// not depend on the order of evaluation or on the number of workers.
 func (p *Plan) writeShard(shard int, names []string, values func(unit string) []float64) error {
 	b := []byte(p.firstLine(shard))
-	units, seed := p.of(shard), p.seed()
+	units, seed := p.unitsOf(shard), p.seed()
 	var err error
 	for _, unit := range units {
 		if b, err = unitline.Append(b, seed, names[unit], values(names[unit])); err != nil {

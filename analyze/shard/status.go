@@ -20,33 +20,34 @@ type State string
 
 // The states.
 const (
-	Done    State = "done"    // its file is finished
-	Running State = "running" // a worker has given a sign of life recently
-	Failed  State = "failed"  // its last worker gave up and left the reason
-	Lost    State = "lost"    // its last worker has given no sign of life for long: it died
-	Waiting State = "waiting" // no worker is on it
-	Damaged State = "damaged" // its file is cut; the next worker writes it again
+	Done    State = "done"    // the shard's file is finished
+	Running State = "running" // a worker gave a sign of life recently
+	Failed  State = "failed"  // the last worker gave up and left the reason
+	Lost    State = "lost"    // the last worker gave no sign of life for a long time: it died
+	Waiting State = "waiting" // no worker has the shard
+	Damaged State = "damaged" // the shard's file is truncated; the next worker writes it again
 )
 
-// maxLife is the size up to which a sign of life is read.
+// maxLife is the largest size in bytes at which a sign of life is read.
 const maxLife = 1 << 20
 
-// silence is the number of beats without a sign of life after which a worker counts as dead.
+// silence is the number of beats without a sign of life after which a worker counts as
+// dead. One missed beat proves nothing: network file systems show files of other hosts late.
 const silence = 6
 
 // ShardStatus describes one shard.
 type ShardStatus struct {
 	Shard  int    `json:"shard"`
 	State  State  `json:"state"`
-	Units  int    `json:"units"` // finished units, by the last sign of life
-	Of     int    `json:"of"`
-	Host   string `json:"host,omitempty"`
-	Reason string `json:"reason,omitempty"` // of a failure
+	Units  int    `json:"units"`            // finished units, from the last sign of life or the saved lines
+	Of     int    `json:"of"`               // planned units of the shard
+	Host   string `json:"host,omitempty"`   // machine of the last worker
+	Reason string `json:"reason,omitempty"` // why the last worker failed
 
 	rate float64 // units per second of a running worker; 0 when unknown
 }
 
-// Status describes a plan, from its directory alone.
+// Status describes the progress of a plan. Its numbers come from the plan's directory alone.
 type Status struct {
 	Shards  int           `json:"shards"`
 	Done    int           `json:"done"`
@@ -55,16 +56,17 @@ type Status struct {
 	Lost    int           `json:"lost"`
 	Waiting int           `json:"waiting"`
 	Damaged int           `json:"damaged"`
-	Units   int           `json:"units"`       // of the plan
+	Units   int           `json:"units"`       // planned units
 	Present int           `json:"units_done"`  // finished units
 	Rate    float64       `json:"unit_rate"`   // units per second of all running workers; 0 while unknown
 	ETA     float64       `json:"eta_seconds"` // at this rate; 0 while unknown
 	Each    []ShardStatus `json:"each"`
 }
 
-// Status returns the state of every shard. It measures ages of files with the clock of the
-// file system, so the clocks of hosts may differ; in a directory that it cannot write to,
-// it uses the clock of this host. beat is WorkOptions.Beat of the workers; 0 means Beat.
+// Status returns the state of every shard. It measures the ages of files with the clock of
+// the file system, because the clocks of the hosts may differ. In a directory that it
+// cannot write to, it uses the clock of this host. beat is WorkOptions.Beat of the workers;
+// 0 means Beat.
 func (p *Plan) Status(beat time.Duration) (*Status, error) {
 	if beat == 0 {
 		beat = Beat
@@ -113,7 +115,8 @@ func (s *Status) add(one ShardStatus) {
 	}
 }
 
-// Unfinished returns the shards that are not done and have no running worker.
+// Unfinished returns the shards that are not done and have no running worker, in ascending
+// order. These shards can be submitted again.
 func (s *Status) Unfinished() []int {
 	var list []int
 	for i := range s.Each {
@@ -124,7 +127,8 @@ func (s *Status) Unfinished() []int {
 	return list
 }
 
-// now returns the time by the clock of the file system.
+// now returns the time of the file system's clock: the modification time of a new temporary
+// file. It returns the time of this host when the file cannot be made.
 func (p *Plan) now() time.Time {
 	if safefile.CheckBelow(p.dir, filepath.Join(p.dir, workName)) != nil {
 		return time.Now()
@@ -141,8 +145,9 @@ func (p *Plan) now() time.Time {
 	return time.Now()
 }
 
-// finished checks the first and the last line of a shard's file. It returns Waiting when the
-// shard has no file.
+// finished checks the first and the last line of a shard's file and returns Done, Damaged,
+// or Waiting when the shard has no file. It does not read the lines between them, so that
+// status stays fast for thousands of shards; a merge checks them.
 func (p *Plan) finished(shard int) (State, error) {
 	path := p.shardPath(shard)
 	f, err := safefile.Open(path, os.O_RDONLY)
@@ -174,7 +179,8 @@ func (p *Plan) finished(shard int) (State, error) {
 	return Done, nil
 }
 
-// inspect sets the state of an unfinished shard from the latest file of its workers.
+// inspect sets the state of an unfinished shard from the latest file of its workers. It
+// changes nothing when no worker has left a file.
 func (p *Plan) inspect(s *ShardStatus, now time.Time, silent time.Duration) error {
 	paths, err := p.workFiles(s.Shard, lifeEnding, failedEnding)
 	if err != nil {
@@ -184,7 +190,7 @@ func (p *Plan) inspect(s *ShardStatus, now time.Time, silent time.Duration) erro
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			continue // the worker has just ended
+			continue // the worker ended after the directory was listed
 		}
 		b, err := safefile.Read(path, maxLife)
 		var l life
@@ -215,8 +221,9 @@ func (p *Plan) inspect(s *ShardStatus, now time.Time, silent time.Duration) erro
 	return err
 }
 
-// saved returns how many units of a shard workers have saved. Every worker starts with the
-// units that it finds, so the longest file has the most. Lines are counted, not verified.
+// saved returns the number of units that workers have saved for an unfinished shard. Every
+// worker copies the units that it finds, so the longest file has the most units. saved
+// counts lines and does not verify them.
 func (p *Plan) saved(shard int) (units int, err error) {
 	paths, err := p.workFiles(shard, partEnding)
 	if err != nil {
@@ -230,7 +237,7 @@ func (p *Plan) saved(shard int) (units int, err error) {
 	return min(units, p.Count(shard)), nil
 }
 
-// Numbers returns the shards in one of the states.
+// Numbers returns the shards that are in one of the states, in ascending order.
 func (s *Status) Numbers(states ...State) []int {
 	var list []int
 	for i := range s.Each {

@@ -105,7 +105,7 @@ func TestAgesAreOfTheFileSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 200 { // the worker goes on signing
+	for range 200 { // the worker keeps writing signs of life
 		later, err := os.Stat(path)
 		if err == nil && later.ModTime().After(info.ModTime()) {
 			break
@@ -123,7 +123,7 @@ func TestAgesAreOfTheFileSystem(t *testing.T) {
 	}
 }
 
-// A directory that cannot be written to can be looked at.
+// Status works in a read-only directory.
 func TestStatusOfAReadOnlyDirectory(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may write to a read-only directory")
@@ -142,7 +142,7 @@ func TestStatusOfAReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// A worker that is told to stop ends behind the unit that it is at, which is kept.
+// An interrupted worker finishes and saves its current unit.
 func TestInterruptKeepsTheUnitAtWork(t *testing.T) {
 	p := newPlan(t, 10, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -186,7 +186,7 @@ func TestInterruptKeepsTheUnitAtWork(t *testing.T) {
 	}
 }
 
-// A worker that is told to stop between two units begins none.
+// A worker that is interrupted between two units starts no other unit.
 func TestInterruptBetweenUnits(t *testing.T) {
 	p := newPlan(t, 10, 1)
 	stopped := false
@@ -197,7 +197,7 @@ func TestInterruptBetweenUnits(t *testing.T) {
 	defer w.Close()
 	w.Interrupt()
 	if w.Mine("cell 0 0"); !stopped {
-		t.Error("it goes on")
+		t.Error("the worker continues")
 	}
 }
 

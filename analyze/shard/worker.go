@@ -16,29 +16,30 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// WorkOptions of Work. The zero value is the documented default.
+// WorkOptions are the options of Work. The zero value is valid.
 type WorkOptions struct {
 	// Progress receives the units of the shard; nil disables progress reporting.
 	Progress analyze.Progress
-	// Stop is called after Interrupt, when the unit that was being evaluated is saved. It ends
-	// the analysis; nil does nothing.
+	// Stop is called after Interrupt as soon as the current unit is saved, and must cancel the
+	// context of the analysis; nil does nothing.
 	Stop func()
 	// Beat is the time between two signs of life; 0 means Beat.
 	Beat time.Duration
-	// Note receives a message about damaged files that are written again; nil ignores it.
+	// Note receives a message about every damaged file that is written again; nil ignores it.
 	Note func(text string)
 
-	owner string // of the files, in tests
+	owner string // name of the worker in its file names; tests set it
 }
 
 // Beat is the time between two signs of life of a worker.
 const Beat = 10 * time.Second
 
-// ErrDone is wrapped by the error of Work when the shard is finished.
+// ErrDone is wrapped by the error of Work when the shard is already finished.
 var ErrDone = errors.New("the shard is already done")
 
 // Worker is the store of one worker. It has the units of its shard that earlier workers have
-// saved, and saves the others. Save returns after the operating system has the unit.
+// saved, and saves the remaining ones. Save returns after the operating system has the unit,
+// so the death of the process loses no saved unit.
 type Worker struct {
 	plan  *Plan
 	shard int
@@ -47,12 +48,12 @@ type Worker struct {
 	opts  WorkOptions
 
 	mu       sync.Mutex
-	mine     map[string]bool
-	have     map[string][]float64
-	found    int // units that earlier workers have saved
-	part     *os.File
+	mine     map[string]bool      // the units of the shard
+	have     map[string][]float64 // the finished units
+	found    int                  // number of units that earlier workers have saved
+	part     *os.File             // file of the finished units; nil after Close
 	buffer   []byte
-	stopping bool
+	stopping bool // Interrupt was called
 
 	started time.Time
 	quit    chan struct{}
@@ -61,20 +62,21 @@ type Worker struct {
 
 var _ analyze.Store = (*Worker)(nil)
 
-// life is the sign of life of a worker. With an error it is what a failed worker leaves.
+// life is the content of a worker's sign of life. A failed worker leaves one with an error.
 type life struct {
 	Host    string  `json:"host"`
 	Process int     `json:"process"`
 	Units   int     `json:"units"`   // finished units of the shard
 	Made    int     `json:"made"`    // units that this worker has finished
-	Seconds float64 `json:"seconds"` // time that it took for them
+	Seconds float64 `json:"seconds"` // time since this worker started
 	Error   string  `json:"error,omitempty"`
 }
 
-// Work starts or continues the work on a shard. Close must be called.
+// Work starts or continues the work on a shard. The caller must call Close.
 //
-// The error wraps ErrDone when there is nothing to do, and ErrForeign when files of
-// another plan are in the way. Work puts a damaged shard file aside.
+// The error wraps ErrDone when the shard is already finished, and ErrForeign when the
+// directory has files of another plan or shard. Work renames a damaged shard file, so that
+// the shard is computed again and the damaged file remains for inspection.
 func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	if err := p.CheckShard(shard); err != nil {
 		return nil, err
@@ -105,20 +107,20 @@ func (p *Plan) Work(shard int, opts WorkOptions) (*Worker, error) {
 	case err == nil:
 		return nil, fmt.Errorf("shard: shard %d: %w", shard, ErrDone)
 	case errors.Is(err, ErrDamaged):
-		aside := p.workPath(shard, w.owner+".damaged")
-		if err := os.MkdirAll(filepath.Dir(aside), 0o777); err != nil {
+		renamed := p.workPath(shard, w.owner+".damaged")
+		if err := os.MkdirAll(filepath.Dir(renamed), 0o777); err != nil {
 			return nil, fmt.Errorf("shard: %w", err)
 		}
-		if err := os.Rename(p.shardPath(shard), aside); err != nil {
+		if err := os.Rename(p.shardPath(shard), renamed); err != nil {
 			return nil, fmt.Errorf("shard: %w", err)
 		}
 		if opts.Note != nil {
-			opts.Note(fmt.Sprintf("%v; it is put aside as %s and written again", err, aside))
+			opts.Note(fmt.Sprintf("%v; it is renamed to %s and the shard is computed again", err, renamed))
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	for _, unit := range p.of(shard) {
+	for _, unit := range p.unitsOf(shard) {
 		w.mine[names[unit]] = true
 	}
 	if err := w.takeOver(); err != nil {
@@ -153,7 +155,8 @@ func (w *Worker) takeOver() error {
 				w.have[unit] = values
 			}
 		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the worker has just finished
+		// Another worker that has just finished removes the files.
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -161,12 +164,12 @@ func (w *Worker) takeOver() error {
 	return nil
 }
 
-// begin writes the first line and the units that were found. It writes them again, because
-// opening the file has emptied it when an earlier process had the same id, and because
-// other workers remove their files when they finish.
+// begin writes the first line and the units that earlier workers have saved. The units are
+// written again for two reasons: Work has emptied the file of an earlier process with the
+// same id, and other workers remove their files when they finish.
 func (w *Worker) begin() error {
 	b := []byte(w.plan.firstLine(w.shard))
-	for _, unit := range w.plan.of(w.shard) {
+	for _, unit := range w.plan.unitsOf(w.shard) {
 		if values, ok := w.have[w.names[unit]]; ok {
 			var err error
 			if b, err = unitline.Append(b, w.plan.seed(), w.names[unit], values); err != nil {
@@ -180,10 +183,10 @@ func (w *Worker) begin() error {
 	return w.sign("")
 }
 
-// Found returns how many units earlier workers had saved.
+// Found returns the number of units that earlier workers had saved.
 func (w *Worker) Found() int { return w.found }
 
-// Left returns how many units have to be evaluated.
+// Left returns the number of units that are not evaluated yet.
 func (w *Worker) Left() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -198,8 +201,8 @@ func (w *Worker) Lookup(unit string) ([]float64, bool) {
 	return v, ok
 }
 
-// Mine reports whether the unit is in this shard. A worker that was interrupted before it
-// evaluates anything is stopped here.
+// Mine reports whether the unit is in this shard. It also calls WorkOptions.Stop after
+// Interrupt, for a worker that is interrupted before its first unit and so never calls Save.
 func (w *Worker) Mine(unit string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -209,7 +212,7 @@ func (w *Worker) Mine(unit string) bool {
 	return w.mine[unit]
 }
 
-// Save keeps a unit of this shard, and ignores others.
+// Save appends a unit of this shard to the worker's file, and ignores units of other shards.
 func (w *Worker) Save(unit string, values []float64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -234,16 +237,16 @@ func (w *Worker) Save(unit string, values []float64) error {
 	return nil
 }
 
-// Interrupt lets the unit that is being evaluated finish, saves it, and then calls
-// WorkOptions.Stop.
+// Interrupt asks the worker to stop. The worker finishes and saves the current unit, and
+// then calls WorkOptions.Stop. Interrupt does not wait for that.
 func (w *Worker) Interrupt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stopping = true
 }
 
-// Finish writes the file of the shard when all units are evaluated, and removes the files of
-// workers on the shard.
+// Finish writes the file of the shard, closes the worker, and removes the files of all
+// workers on the shard. It returns an error when a unit of the shard was not evaluated.
 func (w *Worker) Finish() error {
 	w.mu.Lock()
 	for unit := range w.mine {
@@ -264,18 +267,18 @@ func (w *Worker) Finish() error {
 	for _, path := range paths {
 		os.Remove(path)
 	}
-	os.Remove(w.plan.workPath(w.shard, "")) // unless another worker has files there
+	os.Remove(w.plan.workPath(w.shard, "")) // fails, as it should, when another worker has files there
 	return nil
 }
 
-// Endings of the files of a worker: finished units, sign of life, reason of its failure.
+// Endings of a worker's files: finished units, sign of life, reason of a failure.
 const (
 	partEnding   = ".part"
 	lifeEnding   = ".life"
 	failedEnding = ".failed"
 )
 
-// Fail leaves the reason why the worker gave up, which Status shows.
+// Fail writes the reason why the worker gives up; Status shows it.
 func (w *Worker) Fail(reason error) error { return w.sign(reason.Error()) }
 
 // sign writes a sign of life, or the reason of a failure.
@@ -300,6 +303,7 @@ func (w *Worker) sign(failure string) error {
 	return nil
 }
 
+// beat writes a sign of life at every beat until Close.
 func (w *Worker) beat() {
 	t := time.NewTicker(w.opts.Beat)
 	defer t.Stop()
@@ -314,7 +318,8 @@ func (w *Worker) beat() {
 	}
 }
 
-// Close ends the work. The saved units stay for the next worker on this shard.
+// Close ends the work and removes the sign of life. The saved units stay on disk for the
+// next worker on this shard. A second Close does nothing.
 func (w *Worker) Close() error {
 	w.mu.Lock()
 	if w.part == nil {
