@@ -8,20 +8,21 @@ import (
 	"sgdwalk/analyze"
 )
 
-// Measure is a function of theta that is evaluated at the points of a job.
+// Measure is a function of theta that a job evaluates at its points, such as the accuracy.
 type Measure struct {
-	Name string // names it in errors; empty for the loss itself
+	Name string // the name in errors; empty for the loss itself
 	Loss analyze.Loss
 }
 
 // aheadPoints is the number of points that AtPoints announces to a loss that evaluates
-// several at the same time. An interruption loses up to that number of points.
+// several points at the same time. An interruption loses at most this number of points.
 const aheadPoints = 16
 
-// AtPoints is the Evaluate of a job whose units are points: the values of a unit are
-// those of the measures, in order. The first measure may evaluate several points at the
-// same time, see analyze.Ahead. scratch has the length of theta; point sets dst, of the
-// same length, to the point of a unit.
+// AtPoints implements Evaluator.Evaluate for a job whose units are points of the space of
+// theta. The values of a unit are the values of the measures at its point, in the order of
+// the measures. The first measure may evaluate several points at the same time, see
+// analyze.Ahead. scratch has the length of theta and is overwritten; point sets dst, of
+// the same length, to the point of a unit.
 func AtPoints(ctx context.Context, measures []Measure, scratch []float32, point func(u Unit, dst []float32),
 	units []Unit, save Save,
 ) error {
@@ -38,7 +39,7 @@ func AtPoints(ctx context.Context, measures []Measure, scratch []float32, point 
 				if m.Name != "" {
 					name += ": " + m.Name
 				}
-				// The point is set again for every measure: none can spoil it for the next.
+				// The point is set again for every measure, because a measure may overwrite it.
 				point(u, scratch)
 				err := ctx.Err()
 				if err == nil {
@@ -56,8 +57,8 @@ func AtPoints(ctx context.Context, measures []Measure, scratch []float32, point 
 	return nil
 }
 
-// Failed says at which unit an evaluation failed or, when err is a context's error, at
-// which unit it was stopped.
+// Failed returns an error that wraps err and names the unit at which the evaluation failed
+// or, when err is a context's error, stopped.
 func Failed(unit string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("stopped at %s: %w", unit, err)
