@@ -8,8 +8,8 @@ import (
 	"sgdwalk/record"
 )
 
-// Interval is a 95 % confidence interval; both ends are absent when there are too
-// few values for one.
+// Interval is a 95 % confidence interval. Both ends are absent when there are too few
+// values.
 type Interval struct {
 	Low  record.Optional `json:"low"`
 	High record.Optional `json:"high"`
@@ -17,15 +17,15 @@ type Interval struct {
 
 const (
 	bootstrapResamples = 1000
-	bootstrapValues    = 8 // fewer give no interval
+	bootstrapValues    = 8 // smallest number of values with an interval
 )
 
-// MeanInterval returns the bootstrap interval of the mean of values that follow
-// each other in time: the 2.5 % and 97.5 % quantiles of the means of 1000
-// resamples made of blocks of ceil(n^(1/3)) neighbours (Kuensch 1989; circular,
-// Politis and Romano 1992), because neighbouring steps of a walk are not
-// independent. It needs 8 values; all must be finite. The same generator state
-// gives the same bits.
+// MeanInterval returns the bootstrap interval of the mean of values that follow each other
+// in time. Its ends are the 2.5 % and 97.5 % quantiles of the means of 1000 resamples. A
+// resample consists of blocks of ceil(n^(1/3)) neighbours (Kuensch 1989; circular, Politis
+// and Romano 1992), because neighbouring steps of a walk are not independent and single
+// values would give too narrow an interval. With fewer than 8 values the interval is
+// absent. All values must be finite. The same state of rng gives the same bits.
 func MeanInterval(values []float64, rng *rand.Rand) Interval {
 	n := len(values)
 	if n < bootstrapValues {

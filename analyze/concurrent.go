@@ -1,19 +1,21 @@
 package analyze
 
-// Concurrent is a Gradient that may be asked for several points at the same time,
-// and is faster so. It is optional.
+// Concurrent is a Gradient that several goroutines may call at the same time. It is then
+// faster than one call after the other. It is optional.
 type Concurrent interface {
 	Gradient
-	Concurrency() int // how many at a time it is made for; 1: nothing is gained
+	// Concurrency returns the number of simultaneous calls that is fastest; 1 means that
+	// simultaneous calls gain nothing.
+	Concurrency() int
 }
 
-// Stateful is a Loss of theta and of a state: the running statistics of
-// normalization layers. It is optional: an analysis of recorded iterates tells it
-// the state that they were recorded with.
+// Stateful is a Loss that depends on theta and on a state: the running statistics of
+// normalization layers. It is optional: an analysis of recorded iterates sets the state
+// that was recorded with each iterate.
 type Stateful interface {
 	Loss
-	// SetState is for everything that is evaluated from now on, and in Ahead for the
-	// point that is being set. The vector must not change after the call; nil is the
-	// state that the loss has by itself. It reports whether the loss takes one.
+	// SetState sets the state for all later evaluations. During Ahead, the function point
+	// calls it to set the state of that point. The vector must not change after the call;
+	// nil restores the loss's default state. SetState reports whether the loss uses a state.
 	SetState(state []float32) bool
 }

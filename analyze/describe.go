@@ -9,10 +9,9 @@ import (
 	"sgdwalk/record"
 )
 
-// Distribution is the short description of a column of numbers. Mean, SD,
-// Median, Min and Max are over the finite values only; what is left out is
-// counted, and what has no value (the mean of nothing, the SD of one number) is
-// absent.
+// Distribution summarizes a column of numbers. Mean, SD, Median, Min and Max are over the
+// finite values only; Absent and Nonfinite count the other rows. A statistic that is not
+// defined (the mean of no values, the SD of one value) is absent.
 type Distribution struct {
 	Count     int             `json:"count"`     // finite values
 	Absent    int             `json:"absent"`    // rows without a value
@@ -24,7 +23,7 @@ type Distribution struct {
 	Max       record.Optional `json:"max"`
 }
 
-// Describe describes a column of floats; nil gives the zero value.
+// Describe returns the distribution of a column of floats; nil gives the zero value.
 func Describe(c *record.Column) Distribution {
 	var d Distribution
 	if c == nil {
@@ -45,8 +44,9 @@ func Describe(c *record.Column) Distribution {
 	if d.Count == 0 {
 		return d
 	}
-	// The mean in the order of the rows, then the squares around it: two passes
-	// keep the digits of a column whose spread is small beside its mean.
+	// The first pass sums the mean in the order of the rows, the second one the squared
+	// deviations from it. One pass with the sum of squares would lose the digits of a
+	// column whose spread is small compared with its mean.
 	n, sum, squares := float64(d.Count), 0.0, 0.0
 	for _, v := range values {
 		sum += v / n
@@ -64,8 +64,8 @@ func Describe(c *record.Column) Distribution {
 	return d
 }
 
-// Share returns the share of the present values of a column of truth values
-// that are true; absent when there is none.
+// Share returns the fraction of true values among the present values of a column of
+// booleans. It is absent when the column has no present value.
 func Share(c *record.Column) record.Optional {
 	if c == nil {
 		return record.Optional{}
@@ -86,12 +86,12 @@ func Share(c *record.Column) record.Optional {
 	return record.Some(float64(yes) / float64(all))
 }
 
-// Percent writes a share for a reader.
+// Percent formats a fraction as a percentage with one decimal: 0.5 gives "50 %".
 func Percent(share float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
 }
 
-// Count writes how many of a thing there are: 1 row, 2 rows.
+// Count formats a number with its noun, in the plural unless n is 1: "1 row", "2 rows".
 func Count(n int, thing string) string {
 	if n != 1 {
 		thing += "s"

@@ -16,8 +16,8 @@ type Evaluator interface {
 	Close()
 }
 
-// Measured is the loss over a data set. It keeps the last measure, so that Accuracy at the same point needs no
-// second pass. The zero value with an Evaluator is ready.
+// Measured is the loss over a data set. It keeps the last measure, so that the accuracy at the same point needs no
+// second pass over the data. A value with only Evaluator set is ready to use. It is not safe for concurrent use.
 type Measured struct {
 	Evaluator Evaluator
 	theta     []float32
@@ -35,10 +35,10 @@ func (m *Measured) Loss(ctx context.Context, theta []float32) (float64, error) {
 	return v.Loss, err
 }
 
-// Accuracy returns the accuracy as a measure of its own.
+// Accuracy returns a Loss whose value is the accuracy, a fraction from 0 to 1. It shares the last measure with m.
 func (m *Measured) Accuracy() Loss { return accuracy{m} }
 
-// accuracy has every method of Measured, so that its points and states are known too.
+// accuracy embeds Measured, so that it also forwards announced points and states.
 type accuracy struct{ *Measured }
 
 // Loss returns the accuracy.
@@ -47,6 +47,7 @@ func (a accuracy) Loss(ctx context.Context, theta []float32) (float64, error) {
 	return v.Accuracy, err
 }
 
+// measure evaluates theta, unless theta equals the last point.
 func (m *Measured) measure(ctx context.Context, theta []float32) (record.Measure, error) {
 	if m.theta != nil && slices.Equal(m.theta, theta) {
 		return m.last, nil
@@ -59,30 +60,31 @@ func (m *Measured) measure(ctx context.Context, theta []float32) (record.Measure
 	return v, nil
 }
 
-// Ahead passes on the points that come next.
+// Ahead forwards the next points to the evaluator.
 func (m *Measured) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
 	return GoAhead(ctx, m.Evaluator, n, point)
 }
 
-// SetState passes on the state of the points that come next. It reports whether the evaluator has a state.
+// SetState forwards the state of the next points to the evaluator, and forgets the last measure because it belongs
+// to another state. It reports whether the evaluator uses a state.
 func (m *Measured) SetState(state []float32) bool {
 	s, ok := m.Evaluator.(Stateful)
 	m.theta = m.theta[:0]
 	return ok && s.SetState(state)
 }
 
-// Gradient passes on the gradient.
+// Gradient returns the loss and the gradient of the evaluator.
 func (m *Measured) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
 	return m.Evaluator.Gradient(ctx, theta, grad)
 }
 
-// HessianAbsent says why the evaluator has no products with the Hessian.
+// HessianAbsent returns the reason why the evaluator has no products with the Hessian, or the empty string.
 func (m *Measured) HessianAbsent() string {
 	_, absent := ExactHessian(m.Evaluator)
 	return absent
 }
 
-// HessianVectors passes on the products.
+// HessianVectors returns the products of the evaluator.
 func (m *Measured) HessianVectors(ctx context.Context, theta []float32, v, dst [][]float32) error {
 	h, absent := ExactHessian(m.Evaluator)
 	if h == nil {

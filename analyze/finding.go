@@ -6,26 +6,26 @@ import (
 	"sgdwalk/record"
 )
 
-// Summary is the numbers of a result, as summary.json has them. Every analysis exports
+// Summary has the numbers of a result, as summary.json stores them. Every analysis exports
 // its own type, with the JSON keys as tags.
 type Summary interface {
-	// Findings returns what the numbers say, the most important first.
+	// Findings returns sentences that explain the numbers, the most important first.
 	Findings() []Finding
 }
 
 // Finding is one sentence about a result. The command line, the report and the demo print
-// the same one.
+// the same sentence.
 type Finding struct {
-	Question Question // that the finding helps to answer
-	Text     string   // without a capital letter at its start and without a full stop
+	Question Question // the question that the finding helps to answer
+	Text     string   // starts with a small letter and has no full stop
 }
 
-// Question is what a reader asks about a run.
+// Question is a question that readers have about a run. The report groups findings by it.
 type Question int
 
 // The questions.
 const (
-	Detail     Question = iota // none: the finding describes the result itself
+	Detail     Question = iota // no question: the finding describes the result itself
 	Motion                     // How far did the run walk, and how?
 	Noise                      // Is that more than noise alone would do?
 	Trust                      // Can the picture of the landscape be trusted?
@@ -38,14 +38,14 @@ const (
 // Findings collects findings in the order in which they are added.
 type Findings []Finding
 
-// Add adds a finding; one whose text is empty is left out.
+// Add formats a finding as fmt.Sprintf does and adds it. It ignores an empty text.
 func (f *Findings) Add(q Question, format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); text != "" {
 		*f = append(*f, Finding{q, text})
 	}
 }
 
-// Texts returns the sentences.
+// Texts returns the texts of the findings, in the same order.
 func Texts(findings []Finding) []string {
 	texts := make([]string, len(findings))
 	for i, f := range findings {
@@ -54,7 +54,7 @@ func Texts(findings []Finding) []string {
 	return texts
 }
 
-// Number writes a number with four digits for a reader, or that it was not measured.
+// Number formats a number with four digits; an absent number gives "not measured".
 func Number(o record.Optional) string {
 	if !o.Valid {
 		return "not measured"

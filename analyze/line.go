@@ -5,8 +5,9 @@ import (
 	"math"
 )
 
-// Line is the set Origin + a U in the space of theta; see [Plane] for what
-// holds of both. Make one with [NewLine].
+// Line is the set Origin + a U in the space of theta. The coordinate a is a multiple of U,
+// which need not be of unit length. The slices have length P and are shared with the
+// creator of the line: read them, do not change them. Make a line with [NewLine].
 type Line struct {
 	Origin []float32
 	U      []float32
@@ -14,8 +15,9 @@ type Line struct {
 	uu float64
 }
 
-// NewLine returns the line through origin along u. It keeps the slices. The
-// error says what is empty, of another length, zero or not finite.
+// NewLine returns the line through origin along u. It keeps the slices. It returns an
+// error when origin is empty, when the lengths differ, when u is zero, or when an element
+// is not finite.
 func NewLine(origin, u []float32) (Line, error) {
 	if err := checkDirection("direction", origin, u); err != nil {
 		return Line{}, err
@@ -26,8 +28,8 @@ func NewLine(origin, u []float32) (Line, error) {
 // Norm returns the length of U.
 func (l *Line) Norm() float64 { return math.Sqrt(l.uu) }
 
-// Point sets dst, of length P, to Origin + a U, computed from the origin in
-// float64 and rounded once. It panics when dst has another length.
+// Point sets dst, of length P, to Origin + a U. Every element is computed in float64 from
+// the origin and rounded once, as in [Plane.Point]. It panics when dst has another length.
 func (l *Line) Point(a float64, dst []float32) {
 	if len(dst) != len(l.Origin) {
 		panic(fmt.Sprintf("analyze: line: Point got %d elements for %d parameters", len(dst), len(l.Origin)))
@@ -38,8 +40,8 @@ func (l *Line) Point(a float64, dst []float32) {
 	}
 }
 
-// Project returns the coordinate of the point of the line nearest to theta, in
-// multiples of U, and the distance between the two. It panics when theta has
+// Project returns the coordinate of the point on the line that is nearest to theta, as a
+// multiple of U, and the distance between this point and theta. It panics when theta has
 // another length.
 func (l *Line) Project(theta []float32) (a, residual float64) {
 	if len(theta) != len(l.Origin) {

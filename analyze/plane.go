@@ -10,12 +10,12 @@ import (
 // would keep less than half the digits of its inputs.
 const minSine2 = 1e-10
 
-// Plane is the set Origin + a U + b V in the space of theta. U and V need be
-// neither of unit length nor orthogonal: coordinates are multiples of the
-// directions, in [Plane.Point] as in [Plane.Project].
+// Plane is the set Origin + a U + b V in the space of theta. U and V need not have unit
+// length and need not be orthogonal. Coordinates are multiples of the directions, both in
+// [Plane.Point] and in [Plane.Project].
 //
-// The three slices have length P and are shared with whoever made the plane:
-// read them, do not change them. Make a plane with [NewPlane].
+// The three slices have length P and are shared with the creator of the plane: read them,
+// do not change them. Make a plane with [NewPlane].
 type Plane struct {
 	Origin []float32
 	U, V   []float32
@@ -23,9 +23,9 @@ type Plane struct {
 	uu, uv, vv float64 // Gram matrix of U and V
 }
 
-// NewPlane returns the plane through origin along u and v. It keeps the slices.
-// The error says which of the three is empty, of another length, zero or not
-// finite, or that the directions are parallel.
+// NewPlane returns the plane through origin along u and v. It keeps the slices. It returns
+// an error when origin is empty, when the lengths differ, when a direction is zero, when an
+// element is not finite, or when the directions are parallel.
 func NewPlane(origin, u, v []float32) (Plane, error) {
 	if err := checkDirection("first direction", origin, u); err != nil {
 		return Plane{}, err
@@ -43,10 +43,10 @@ func NewPlane(origin, u, v []float32) (Plane, error) {
 	return p, nil
 }
 
-// PlaneThrough returns the plane through three points, with the coordinates
-// (0,0), (1,0) and (0,1): a, b and c. Three end points of runs give the canvas on
-// which their basins can be compared. The error says which point is of another
-// length or not finite, or that the three are on a line.
+// PlaneThrough returns the plane through the points a, b and c, which get the coordinates
+// (0,0), (1,0) and (0,1). The plane through the last iterates of three runs shows their
+// basins together. It returns an error when the lengths differ, when an element is not
+// finite, or when the points are on one line.
 func PlaneThrough(a, b, c []float32) (Plane, error) {
 	directions := [2][]float32{}
 	for i, q := range [][]float32{b, c} {
@@ -62,8 +62,8 @@ func PlaneThrough(a, b, c []float32) (Plane, error) {
 	return NewPlane(a, directions[0], directions[1])
 }
 
-// checkDirection refuses what cannot be the origin and a direction of a line or
-// plane.
+// checkDirection returns an error when origin and d cannot be the origin and a direction of
+// a line or plane.
 func checkDirection(name string, origin, d []float32) error {
 	switch {
 	case len(origin) == 0:
@@ -79,7 +79,7 @@ func checkDirection(name string, origin, d []float32) error {
 		return fmt.Errorf("analyze: plane: element %d of the %s is %v; it must be finite", i, name, d[i])
 	}
 	if dot(d, d) == 0 {
-		return fmt.Errorf("analyze: plane: the %s is zero; it must have a length", name)
+		return fmt.Errorf("analyze: plane: the %s is zero; it must have a positive length", name)
 	}
 	return nil
 }
@@ -87,16 +87,16 @@ func checkDirection(name string, origin, d []float32) error {
 // Len returns P, the number of parameters.
 func (p *Plane) Len() int { return len(p.Origin) }
 
-// Norms returns the lengths of U and V: one unit of a coordinate is that far in
-// the space of theta.
+// Norms returns the lengths of U and V: the distances in the space of theta of one unit of
+// each coordinate.
 func (p *Plane) Norms() (u, v float64) { return math.Sqrt(p.uu), math.Sqrt(p.vv) }
 
 // Cosine returns the cosine of the angle between U and V.
 func (p *Plane) Cosine() float64 { return p.uv / math.Sqrt(p.uu) / math.Sqrt(p.vv) }
 
-// Point sets dst, of length P, to Origin + a U + b V. Every element is computed
-// from the origin in float64 and rounded once, so a point does not depend on
-// the points that were visited before it. It panics when dst has another length.
+// Point sets dst, of length P, to Origin + a U + b V. Every element is computed in float64
+// from the origin and rounded once, so a point does not depend on earlier points. It panics
+// when dst has another length.
 //
 // The conversions in the sums keep a compiler from fusing multiplication and
 // addition, so that every processor evaluates the loss at the same points.
@@ -110,11 +110,11 @@ func (p *Plane) Point(a, b float64, dst []float32) {
 	}
 }
 
-// Project returns the coordinates of the point of the plane nearest to theta
-// and the distance between the two. The coordinates solve the normal equations
-// with the 2x2 Gram matrix of the directions, so they are right for oblique
-// directions and in units of the directions, whatever their lengths. A theta
-// that is not finite gives NaN. It panics when theta has another length.
+// Project returns the coordinates of the point on the plane that is nearest to theta, and
+// the distance between this point and theta. The coordinates solve the normal equations
+// with the 2x2 Gram matrix of the directions, so they are also right for oblique directions
+// and for directions of any length. A theta that is not finite gives NaN. It panics when
+// theta has another length.
 func (p *Plane) Project(theta []float32) (a, b, residual float64) {
 	if len(theta) != len(p.Origin) {
 		panic(fmt.Sprintf("analyze: plane: Project got %d elements for %d parameters", len(theta), len(p.Origin)))
@@ -126,15 +126,15 @@ func (p *Plane) Project(theta []float32) (a, b, residual float64) {
 		du += d * float64(u[i])
 		dv += d * float64(v[i])
 	}
-	// The determinant as uu times the squared length of V's part across U: the
-	// plain difference of products would lose the digits of a small angle.
+	// The determinant is uu times the squared length of the part of V that is orthogonal
+	// to U. The plain difference uu*vv - uv*uv would lose the digits of a small angle.
 	shear := p.uv / p.uu
-	across := p.vv - shear*p.uv
-	b = (dv - shear*du) / across
+	orthogonal := p.vv - shear*p.uv
+	b = (dv - shear*du) / orthogonal
 	a = (du - b*p.uv) / p.uu
 
-	// The distance is summed from the differences themselves. Taking it from
-	// norms (Pythagoras) would leave only half the digits near the plane.
+	// The distance is the sum of the squared differences. Computing it from norms
+	// (Pythagoras) would leave only half of the digits near the plane.
 	var r float64
 	for i, o := range p.Origin {
 		d := float64(theta[i]) - (float64(o) + a*float64(u[i]) + b*float64(v[i]))
@@ -143,8 +143,8 @@ func (p *Plane) Project(theta []float32) (a, b, residual float64) {
 	return a, b, math.Sqrt(r)
 }
 
-// dot sums the products in float64, where a product of two float32 is exact.
-// Four running sums in a fixed pattern: the same bits every time.
+// dot sums the products in float64, where a product of two float32 is exact. It uses four
+// running sums in a fixed pattern: they are faster than one sum, and the bits never change.
 func dot(x, y []float32) float64 {
 	var s0, s1, s2, s3 float64
 	y = y[:len(x)]

@@ -10,10 +10,9 @@ import (
 // MaxRangePoints is the largest number of points of a Range.
 const MaxRangePoints = 1_000_000
 
-// Range is a number of evenly spaced points from Min to Max, both included,
-// written min:max:n, for example "-0.5:2:26". Bounds of zero and below are
-// ordinary bounds. The zero value means "not given": an operation that takes a
-// Range documents its default.
+// Range describes N evenly spaced points from Min to Max, both included. Its text form is
+// min:max:n, for example "-0.5:2:26". Bounds may be zero or negative. The zero value means
+// "not given": an operation that takes a Range documents its default.
 type Range struct {
 	Min, Max float64
 	N        int
@@ -46,9 +45,9 @@ func ParseRange(text string) (Range, error) {
 // IsZero reports whether the range was not given.
 func (r Range) IsZero() bool { return r == Range{} }
 
-// Validate checks that the bounds are finite and in order, that n is 2 to
-// MaxRangePoints, and that the points are different numbers. The zero value is
-// not valid: apply the operation's default first.
+// Validate returns an error unless the bounds are finite, Min is less than Max, N is 2 to
+// MaxRangePoints, and the points are different numbers. The zero value is not valid: apply
+// the operation's default first.
 func (r Range) Validate() error {
 	switch {
 	case !finite(r.Min) || !finite(r.Max):
@@ -60,16 +59,17 @@ func (r Range) Validate() error {
 	}
 	for i := 1; i < r.N; i++ {
 		if r.At(i-1) >= r.At(i) {
-			return fmt.Errorf("analyze: range %s: float64 has no %d different numbers so close together", r, r.N)
+			return fmt.Errorf("analyze: range %s: the bounds are too close together for %d different float64 numbers",
+				r, r.N)
 		}
 	}
 	return nil
 }
 
-// At returns point i, 0 <= i < N. Each point is computed from the ends, never
-// from its neighbour: At(0) is Min and At(N-1) is Max to the last bit, and the
-// points of a range that is symmetric around zero are symmetric around zero. It
-// panics when i is outside, which is a caller's bug.
+// At returns point i, 0 <= i < N. Each point is computed from the ends and not from its
+// neighbour, so errors do not add up: At(0) is exactly Min, At(N-1) is exactly Max, and the
+// points of a range that is symmetric around zero are exactly symmetric. It panics when i is
+// out of range, which is a caller's bug.
 func (r Range) At(i int) float64 {
 	last := r.N - 1
 	switch {
@@ -80,9 +80,9 @@ func (r Range) At(i int) float64 {
 	case i == last:
 		return r.Max
 	}
-	// One weighted sum and one division: 0:1:11 gives the float64 nearest to 0.1,
-	// 0.2, ..., which min + i*step does not. The conversions keep a compiler from
-	// fusing multiplication and addition, so the bits are the same everywhere.
+	// One weighted sum and one division give, for 0:1:11, the float64 numbers nearest to
+	// 0.1, 0.2, ...; min + i*step does not. The conversions keep a compiler from fusing
+	// multiplication and addition, so the bits are the same on every processor.
 	a, b := float64(last-i), float64(i)
 	v := (float64(r.Min*a) + float64(r.Max*b)) / float64(last)
 	if !finite(v) {
@@ -91,7 +91,7 @@ func (r Range) At(i int) float64 {
 	return v
 }
 
-// Values returns all N points in order. The slice is the caller's.
+// Values returns all N points in ascending order, in a new slice.
 func (r Range) Values() []float64 {
 	v := make([]float64, r.N)
 	for i := range v {

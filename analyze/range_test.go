@@ -56,19 +56,20 @@ func TestRangeIsNotAccumulated(t *testing.T) {
 
 func TestParseRangeRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                         `analyze: range "": it must be min:max:n, for example 0:1:11`,
-		"0:1":                      `analyze: range "0:1": it must be min:max:n, for example 0:1:11`,
-		"0:1:2:3":                  `analyze: range "0:1:2:3": it must be min:max:n, for example 0:1:11`,
-		"a:1:3":                    `analyze: range "a:1:3": min is "a"; it must be a finite number`,
-		"0::3":                     `analyze: range "0::3": max is ""; it must be a finite number`,
-		"0:1:x":                    `analyze: range "0:1:x": n is "x"; it must be a whole number of 2 to 1000000`,
-		"0:1:1":                    `analyze: range 0:1:1: n is 1; it must be 2 to 1000000`,
-		"0:1:-3":                   `analyze: range 0:1:-3: n is -3; it must be 2 to 1000000`,
-		"0:1:9999999":              `analyze: range 0:1:9999999: n is 9999999; it must be 2 to 1000000`,
-		"1:1:3":                    `analyze: range 1:1:3: min is 1 and max is 1; min must be less than max`,
-		"NaN:1:3":                  `analyze: range NaN:1:3: both bounds must be finite numbers`,
-		"0:Inf:3":                  `analyze: range 0:+Inf:3: both bounds must be finite numbers`,
-		"1:1.0000000000000002:100": `analyze: range 1:1.0000000000000002:100: float64 has no 100 different numbers so close together`,
+		"":            `analyze: range "": it must be min:max:n, for example 0:1:11`,
+		"0:1":         `analyze: range "0:1": it must be min:max:n, for example 0:1:11`,
+		"0:1:2:3":     `analyze: range "0:1:2:3": it must be min:max:n, for example 0:1:11`,
+		"a:1:3":       `analyze: range "a:1:3": min is "a"; it must be a finite number`,
+		"0::3":        `analyze: range "0::3": max is ""; it must be a finite number`,
+		"0:1:x":       `analyze: range "0:1:x": n is "x"; it must be a whole number of 2 to 1000000`,
+		"0:1:1":       `analyze: range 0:1:1: n is 1; it must be 2 to 1000000`,
+		"0:1:-3":      `analyze: range 0:1:-3: n is -3; it must be 2 to 1000000`,
+		"0:1:9999999": `analyze: range 0:1:9999999: n is 9999999; it must be 2 to 1000000`,
+		"1:1:3":       `analyze: range 1:1:3: min is 1 and max is 1; min must be less than max`,
+		"NaN:1:3":     `analyze: range NaN:1:3: both bounds must be finite numbers`,
+		"0:Inf:3":     `analyze: range 0:+Inf:3: both bounds must be finite numbers`,
+		"1:1.0000000000000002:100": `analyze: range 1:1.0000000000000002:100: the bounds are too close together for ` +
+			`100 different float64 numbers`,
 	} {
 		if _, err := analyze.ParseRange(text); err == nil || err.Error() != want {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)

@@ -1,7 +1,8 @@
 package analyze
 
-// Spread returns at most k of the numbers 0 to n-1, evenly spaced, the first and
-// the last among them as far as k allows: the last alone for k = 1, none for less.
+// Spread returns at most k of the numbers 0 to n-1, evenly spaced and ascending. They
+// include the first and the last number; k = 1 gives only the last, because the last
+// iterate matters most, and k <= 0 gives none.
 func Spread(n, k int) []int {
 	k = min(n, k)
 	switch {

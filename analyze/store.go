@@ -1,15 +1,16 @@
 package analyze
 
-// Store keeps the results of finished units, so that interrupted work resumes
-// where it stopped. A unit has a symbolic name ("iterate 12", "cell 3 4") and a
-// few numbers that depend on nothing but the name and the analysis' options.
-// package result has the one that lives beside the analysis' files.
+// Store keeps the values of finished units, so that interrupted work resumes where it
+// stopped. A unit has a symbolic name ("iterate 12", "cell 3 4") and a few numbers, which
+// depend only on the name and on the options of the analysis. result.Journal stores them
+// in the directory of the result, and shard.Worker in the directory of a plan. Save does
+// not keep the slice.
 type Store interface {
 	Lookup(unit string) (values []float64, ok bool)
 	Save(unit string, values []float64) error
 }
 
-// NoStore remembers nothing.
+// NoStore is a Store that keeps nothing.
 type NoStore struct{}
 
 // Lookup finds nothing.
@@ -18,8 +19,8 @@ func (NoStore) Lookup(string) ([]float64, bool) { return nil, false }
 // Save does nothing.
 func (NoStore) Save(string, []float64) error { return nil }
 
-// Prefixed returns the store for a piece of an analysis whose units have names of
-// their own: it puts the prefix before each.
+// Prefixed returns a store that adds the prefix to every unit name. It keeps the units of
+// the parts of an analysis apart when the parts use the same names.
 func Prefixed(s Store, prefix string) Store { return prefixed{s, prefix} }
 
 type prefixed struct {
