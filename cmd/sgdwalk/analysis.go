@@ -6,29 +6,17 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
-	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/result"
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train/nn"
-	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
-)
-
-// What train/replay rebuilds is what the analyses ask for: they meet here, by
-// structure alone.
-var (
-	_ analyze.HessianProduct     = (*nn.Evaluator)(nil)
-	_ analyze.GaussNewtonProduct = (*nn.Evaluator)(nil)
-
-	_ curvature.PreconditionerSource = (*replay.Preconditioner)(nil)
 )
 
 // runFlags are what every analysis of one run takes.
@@ -48,25 +36,18 @@ type lossFlags struct {
 // analysis is one analysis at work: its run, its options and its output.
 type analysis struct {
 	*env
+	*runloss.Run
 	name  string
 	dir   string
-	run   string
 	trace *arrowfile.Reader
 	out   *result.Dir
-	warn  []analyze.Warning
 	lines []string // that are printed before the findings
 	style figureStyle
-
-	experiment               *replay.Experiment // the run rebuilt, once loss was asked for
-	dataHash, kernel, policy string             // of what the loss was evaluated with, if one was
 
 	others    []string // fingerprints of further runs that the units depend on
 	fitKernel string   // instruction set of a PCA that they depend on
 
 	kept *result.Journal // the finished units; nil without a journal
-
-	objective    *objective.Objective // the other program that evaluates it, if one does
-	objectiveKey string               // which one it is, and which loss
 }
 
 // open opens the run for the named analysis. close must be called.
@@ -75,7 +56,7 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
-	trace, err := arrowfile.Open(f.Run_)
+	run, err := runloss.Open(f.Run_)
 	if err != nil {
 		return nil, err
 	}
@@ -84,16 +65,20 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 		dir = filepath.Join(f.Run_, "analysis", name)
 	}
 	if err := safefile.CheckBelow(f.Run_, dir); err != nil {
-		trace.Close()
+		run.Close()
 		return nil, fmt.Errorf("%w; name a directory outside of the run with --out", err)
 	}
-	return &analysis{env: e, name: name, dir: dir, run: f.Run_, trace: trace, style: style}, nil
+	run.Notice = e.say
+	return &analysis{env: e, Run: run, name: name, dir: dir, trace: run.Reader, style: style}, nil
 }
 
+// close closes the run and the directory of the result. An error changes no number: what is
+// finished is there already.
 func (a *analysis) close() {
-	a.closeObjective()
+	if err := a.Run.Close(); err != nil {
+		a.say("sgdwalk: note: %s", oneLine(err))
+	}
 	a.closeOut()
-	a.trace.Close()
 }
 
 // closeOut gives up the directory of the result. What is finished is there already.
@@ -106,34 +91,22 @@ func (a *analysis) closeOut() {
 	}
 }
 
-// loss rebuilds the full training loss from the run's header.
-func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
-	x, err := replay.FromHeader(a.trace.Header(), a.replayOptions(f))
-	if errors.Is(err, replay.ErrOtherData) {
-		return nil, fmt.Errorf("%w; --allow-other-data evaluates on them all the same", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if x.Data().Hash != a.trace.Header().Data.Hash {
-		a.warn = append(a.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss was evaluated on %s (%s), not on the data of the run (%s)", dataName(x.Header().Data.Spec), x.Data().Hash, a.trace.Header().Data.Hash)})
-	}
-	a.experiment = x
-	a.dataHash, a.kernel, a.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
-	return x.TrainLoss()
+func (f *lossFlags) lossOptions() runloss.Options {
+	return runloss.Options{Data: f.Data, AllowOtherData: f.AllowOtherData, Policy: nn.Policy(f.Norm)}
 }
 
-// replayOptions are where the data are and what normalization layers do. The
-// policy running takes the statistics of the last row that has them; replay
-// refuses it when none has.
-func (a *analysis) replayOptions(f lossFlags) replay.Options {
-	o := replay.Options{Data: f.Data, AllowOtherData: f.AllowOtherData, Policy: nn.Policy(f.Norm)}
-	if o.Policy == nn.Running && a.trace.Len() > 0 {
-		if state, err := record.StateOf(a.trace, a.trace.Len()-1); err == nil {
-			o.State = state
-		}
+// loss rebuilds the full training loss from the run's header.
+func (a *analysis) loss(f lossFlags) (*nn.Evaluator, error) {
+	e, err := a.TrainLoss(f.lossOptions())
+	return e, withDataFlag(err)
+}
+
+// withDataFlag adds to an error about other data which flag allows them.
+func withDataFlag(err error) error {
+	if errors.Is(err, replay.ErrOtherData) {
+		return fmt.Errorf("%w; --allow-other-data evaluates on them anyway", err)
 	}
-	return o
+	return err
 }
 
 // begin makes the output directory.
@@ -145,9 +118,9 @@ func (a *analysis) begin() (err error) {
 // journal opens the record of finished units, so that interrupted work resumes where it
 // stopped. The caller closes it.
 func (a *analysis) journal(key any) (*result.Journal, error) {
-	with := []string{a.dataHash, a.kernel, a.policy}
-	if a.objective != nil {
-		with = append(with, a.objectiveKey)
+	with := []string{a.DataHash, a.Kernel, a.Policy}
+	if a.Objective != nil {
+		with = append(with, a.ObjectiveKey)
 	}
 	j, err := a.out.Journal(a.name, a.trace.Header(), key, with...)
 	a.kept = j
@@ -221,32 +194,26 @@ func (a *analysis) tables(tables ...namedTable) error {
 func (a *analysis) finish(
 	summary analyze.Summary, warnings []analyze.Warning, options any, method, citation string,
 ) error {
-	a.warn = append(a.warn, warnings...)
-	p, err := result.NewProvenance(a.run, a.trace.Header())
+	a.Warnings = append(a.Warnings, warnings...)
+	p, err := result.NewProvenance(a.Dir, a.trace.Header())
 	if err != nil {
 		return err
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
-	if !a.trace.Finished() && !slices.ContainsFunc(a.warn, func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
-		a.warn = append(a.warn, analyze.Warning{Code: "run_unfinished", Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"})
+	if !a.trace.Finished() && !slices.ContainsFunc(a.Warnings, func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
+		a.Warnings = append(a.Warnings, analyze.Warning{Code: "run_unfinished", Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"})
 	}
-	a.warn = a.role.mark(a.warn)
-	p.DataHash, p.Kernel, p.Policy = a.dataHash, a.kernel, a.policy
-	if a.objective != nil {
-		p.Objective = a.objective.Command()
-		a.warn = append(a.warn, a.objective.Warnings()...)
+	a.Warnings = a.role.mark(a.Warnings)
+	p.DataHash, p.Kernel, p.Policy = a.DataHash, a.Kernel, a.Policy
+	if a.Objective != nil {
+		p.Objective = a.Objective.Command()
+		a.Warnings = append(a.Warnings, a.Objective.Warnings()...)
 	}
-	err = a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.warn, Provenance: p})
+	err = a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.Warnings, Provenance: p})
 	if err != nil {
 		return err
 	}
 	return a.show(summary)
-}
-
-// dataName is a data set without the place where it was.
-func dataName(spec string) string {
-	name, _, _ := strings.Cut(spec, ":")
-	return name
 }
 
 // title names the run on a figure.
@@ -267,7 +234,7 @@ func (a *analysis) show(summary analyze.Summary) error {
 		return nil
 	}
 	if a.json {
-		return a.printJSON(printed{a.name, a.run, a.dir, summary, append([]analyze.Warning{}, a.warn...)})
+		return a.printJSON(printed{a.name, a.Dir, a.dir, summary, append([]analyze.Warning{}, a.Warnings...)})
 	}
 	for _, line := range a.lines {
 		a.printf("%s\n", line)
@@ -275,7 +242,7 @@ func (a *analysis) show(summary analyze.Summary) error {
 	for _, f := range summary.Findings() {
 		a.printf("%s\n", f.Text)
 	}
-	for _, w := range a.warn {
+	for _, w := range a.Warnings {
 		a.printf("note: %s\n", w.Text)
 	}
 	a.printf("figures and data are in %s\n", a.dir)

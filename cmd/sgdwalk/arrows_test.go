@@ -48,8 +48,11 @@ func listPackages(t *testing.T) []listed {
 }
 
 func area(path string) string {
-	if path == "sgdwalk/notebooks/python" { // a file for other programs, which the command prints
+	switch path {
+	case "sgdwalk/notebooks/python": // a file for other programs, which the command prints
 		return "python"
+	case "sgdwalk/cmd/runloss": // opens runs for the command and for notebooks
+		return "runloss"
 	}
 	parts := strings.Split(path, "/")
 	if parts[0] != "sgdwalk" || len(parts) < 2 {
@@ -66,9 +69,10 @@ func TestArrows(t *testing.T) {
 		"record":    {"record"},
 		"train":     {"train", "record"},
 		"analyze":   {"analyze", "record"},
-		"cmd":       {"cmd", "train", "analyze", "record", "python"},
+		"cmd":       {"cmd", "runloss", "train", "analyze", "record", "python"},
+		"runloss":   {"runloss", "train", "analyze", "record"},
 		"python":    {"python"},
-		"notebooks": {"notebooks", "train", "analyze", "record"},
+		"notebooks": {"notebooks", "runloss", "train", "analyze", "record"},
 	}
 	for _, p := range listPackages(t) {
 		may, known := allowed[area(p.ImportPath)]

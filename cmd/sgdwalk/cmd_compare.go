@@ -16,11 +16,9 @@ import (
 	"sgdwalk/analyze/objective"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/result"
-	"sgdwalk/record/arrowfile"
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/train"
-	"sgdwalk/train/dataset"
 	"sgdwalk/train/nn"
-	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
 	"sgdwalk/train/sweep"
 )
@@ -111,17 +109,12 @@ type joint struct {
 	*analysis
 	c      *compareCmd
 	runs   []compare.Run // in the order given
-	traces []*arrowfile.Reader
-	dirs   []string // where they are
+	opened []*runloss.Run
 	left   []string // cells of sweeps that did not finish
 	with   *compare.Comparison
-	losses map[string]*lossOf
-	lossOf []*lossOf // of every run; none with an objective
-	data   map[string]*dataset.Data
+	shared runloss.Shared
+	losses []*runloss.Losses // of every run; none with an objective
 }
-
-// lossOf is the loss of one model on one data set.
-type lossOf struct{ train, test *nn.Evaluator }
 
 // Run compares.
 func (c *compareCmd) Run(ctx context.Context, e *env) error {
@@ -129,7 +122,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	w := &joint{analysis: &analysis{env: e, name: "compare", dir: c.Out, run: c.Out}, c: c, losses: make(map[string]*lossOf), data: make(map[string]*dataset.Data)}
+	w := &joint{analysis: &analysis{env: e, Run: &runloss.Run{Dir: c.Out, Notice: e.say}, name: "compare", dir: c.Out}, c: c}
 	defer w.close()
 	if err := w.gather(); err != nil {
 		return err
@@ -137,7 +130,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if w.with, err = compare.New(w.runs, c.Baseline); err != nil {
 		return err
 	}
-	w.trace = w.traces[w.with.ByName()[0]]
+	w.trace = w.opened[w.with.ByName()[0]].Reader
 	w.with.Summary.LeftOut = w.left
 	if err := w.openLosses(ctx); err != nil {
 		return err
@@ -153,7 +146,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer store.Close()
-	o.Progress, o.Store, o.OneLoss, o.Probe = e.progress, store, w.objective != nil, w.probe()
+	o.Progress, o.Store, o.OneLoss, o.Probe = e.progress, store, w.Objective != nil, w.probe()
 	if err := w.with.Compute(ctx, o); err != nil {
 		return w.interrupted(ctx, err)
 	}
@@ -187,16 +180,15 @@ func (w *joint) write() error {
 			return err
 		}
 	}
-	w.warn = append(w.warn, x.Warnings...)
+	w.Warnings = append(w.Warnings, x.Warnings...)
 	w.lines = x.Summary.GroupLines()
 	return w.finish(&x.Summary, nil, w.recipe(), compare.Method, compare.Citation)
 }
 
 func (w *joint) close() {
-	w.closeObjective()
-	w.closeOut()
-	for _, t := range w.traces {
-		t.Close()
+	w.analysis.close()
+	for _, r := range w.opened {
+		r.Close()
 	}
 }
 
@@ -221,13 +213,13 @@ func (c *compareCmd) ends(x *compare.Comparison) (ends [2]string, err error) {
 // probe compares predictions on the held-out examples, or without any on the training set. It is nil with an
 // objective.
 func (w *joint) probe() *compare.Probe {
-	if w.objective != nil {
+	if w.Objective != nil {
 		return nil
 	}
 	p := &compare.Probe{Own: make(map[string]compare.Predictor)}
-	for i, l := range w.lossOf {
-		e := cmp.Or(l.test, l.train)
-		p.Labels, p.Classes = e.Labels(), w.traces[i].Header().Data.Classes
+	for i, l := range w.losses {
+		e := cmp.Or(l.Test, l.Train)
+		p.Labels, p.Classes = e.Labels(), w.opened[i].Header().Data.Classes
 		p.Own[w.runs[i].Name] = func(ctx context.Context, theta []float32, classes []int32) error {
 			_, err := e.Predict(ctx, theta, classes)
 			return err
@@ -254,11 +246,11 @@ func (w *joint) recipe() compareRecipe {
 	r := compareRecipe{Command: *w.c}
 	r.Command.Paths, r.Command.Out, r.Command.Data = nil, "", ""
 	for i := range w.runs {
-		sum, err := result.HeaderSHA256(w.traces[i].Header())
+		sum, err := result.HeaderSHA256(w.opened[i].Header())
 		if err != nil {
 			sum = err.Error()
 		}
-		r.Runs = append(r.Runs, comparedRun{w.runs[i].Name, w.runs[i].Group, w.runs[i].Seed, sum, w.traces[i].Len()})
+		r.Runs = append(r.Runs, comparedRun{w.runs[i].Name, w.runs[i].Group, w.runs[i].Seed, sum, w.opened[i].Len()})
 	}
 	slices.SortFunc(r.Runs, func(a, b comparedRun) int { return strings.Compare(a.Name, b.Name) })
 	return r
@@ -289,7 +281,7 @@ func (w *joint) gather() error {
 	}
 	if n := len(w.left); n > 0 {
 		slices.Sort(w.left)
-		w.warn = append(w.warn, analyze.Warning{Code: "cells_left_out", Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s", n, strings.Join(w.left, ", "))})
+		w.Warnings = append(w.Warnings, analyze.Warning{Code: "cells_left_out", Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s", n, strings.Join(w.left, ", "))})
 	}
 	if len(w.runs) == 0 {
 		return fmt.Errorf("compare: none of the sweep's %d cells has finished", len(w.left))
@@ -298,13 +290,13 @@ func (w *joint) gather() error {
 }
 
 func (w *joint) open(dir, name string) error {
-	t, err := arrowfile.Open(dir)
+	t, err := runloss.Open(dir)
 	if err != nil {
 		return err
 	}
-	w.traces, w.dirs = append(w.traces, t), append(w.dirs, dir)
+	w.opened = append(w.opened, t)
 	if !t.Finished() {
-		w.warn = append(w.warn, analyze.Warning{Code: "run_unfinished", Text: fmt.Sprintf("%s did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost", dir)})
+		w.Warnings = append(w.Warnings, analyze.Warning{Code: "run_unfinished", Text: fmt.Sprintf("%s did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost", dir)})
 	}
 	if t.Header().Sketch != nil {
 		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters", dir, t.Header().Sketch.Spec)
@@ -328,52 +320,19 @@ func (w *joint) openLosses(ctx context.Context) error {
 
 // openLoss opens the loss of a run; runs of one model on one data set share it.
 func (w *joint) openLoss(i int) error {
-	h := w.traces[i].Header()
-	one := &analysis{trace: w.traces[i]}
-	o := one.replayOptions(w.c.lossFlags)
-	spec := h.Data.Spec
-	if o.Data != "" {
-		spec = o.Data
+	l, err := w.shared.Open(w.opened[i], w.runs[i].Name, w.c.lossFlags.lossOptions())
+	if errors.Is(err, replay.ErrOtherData) {
+		return fmt.Errorf("%s: %w", w.runs[i].Name, withDataFlag(err))
 	}
-	key := fmt.Sprint(h.Model, " ", h.Data.Hash, " ", spec)
-	if h.State.Len() > 0 { // normalization: batches of the run's size, or its own statistics
-		key += fmt.Sprint(" ", h.Batch)
-		if o.Policy == nn.Running {
-			key += " " + w.runs[i].Name
-		}
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.runs[i].Name, withObjectiveFlag(err, w.opened[i]))
 	}
-	l := w.losses[key]
-	if l == nil {
-		o.Opened = w.data[spec]
-		x, err := replay.FromHeader(h, o)
-		if errors.Is(err, replay.ErrOtherData) {
-			return fmt.Errorf("%s: %w; --allow-other-data evaluates on them all the same", w.runs[i].Name, err)
-		}
-		if err != nil && foreign(h, w.dirs[i]) {
-			err = fmt.Errorf("%w; --objective lets the program that made the runs evaluate it", err)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", w.runs[i].Name, err)
-		}
-		if x.Data().Hash != h.Data.Hash {
-			w.warn = append(w.warn, analyze.Warning{Code: "other_data", Text: fmt.Sprintf("the loss of %s was evaluated on %s (%s), not on the data of the run (%s)", w.runs[i].Name, dataName(spec), x.Data().Hash, h.Data.Hash)})
-		}
-		w.data[spec] = x.Data()
-		l = new(lossOf)
-		if l.train, err = x.TrainLoss(); err != nil {
-			return err
-		}
-		if l.test, err = x.TestLoss(); err != nil {
-			return err
-		}
-		w.losses[key] = l
-		w.dataHash, w.kernel, w.policy = x.Data().Hash, kernel.Name(), string(x.Policy())
-	}
-	w.lossOf = append(w.lossOf, l)
+	w.Warnings, w.Evaluated = append(w.Warnings, w.opened[i].Warnings...), w.shared.Evaluated
+	w.losses = append(w.losses, l)
 	r := &w.runs[i]
-	r.Loss = w.native(l.train)
-	if l.test != nil {
-		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.test}, {Name: "test_accuracy", Loss: accuracyOf(l.test)}}
+	r.Loss = w.Native(l.Train)
+	if l.Test != nil {
+		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.Test}, {Name: "test_accuracy", Loss: accuracyOf(l.Test)}}
 	}
 	return nil
 }
@@ -411,9 +370,9 @@ func (w *joint) openObjectives(ctx context.Context) error {
 	states := make([][]float32, len(w.runs))
 	ends := make([][]float32, len(w.runs))
 	without := ""
-	for i, t := range w.traces {
+	for i, t := range w.opened {
 		var err error
-		if ends[i], states[i], err = lastVectors(t, w.dirs[i]); err != nil {
+		if ends[i], states[i], err = t.LastVectors(); err != nil {
 			return err
 		}
 		if states[i] == nil {
@@ -422,7 +381,11 @@ func (w *joint) openObjectives(ctx context.Context) error {
 			return fmt.Errorf("compare: %s and another run have different layouts of the statistics of normalization layers", w.runs[i].Name)
 		}
 	}
-	o := objective.Options{Layout: w.trace.Header().Layout, Gradient: true, Hessian: w.c.Hessians > 0}
+	o, err := w.c.objectiveFlags.program()
+	if err != nil {
+		return err
+	}
+	o.Layout, o.Gradient, o.Hessian = w.trace.Header().Layout, true, w.c.Hessians > 0
 	if w.c.Also != "" {
 		o.Also = strings.Split(w.c.Also, ",")
 	}
@@ -432,17 +395,17 @@ func (w *joint) openObjectives(ctx context.Context) error {
 	} else if slices.ContainsFunc(states, func(s []float32) bool { return s != nil }) {
 		return fmt.Errorf("compare: %s recorded no statistics of normalization layers and another run did: --objective would take one's for the other", without)
 	}
-	if err := w.openObjective(ctx, w.c.objectiveFlags, o, ends[first]); err != nil {
+	if err := w.StartObjective(ctx, *o, ends[first]); err != nil {
 		return err
 	}
 	for i := range w.runs {
-		if _, err := w.objective.CheckRecorded(ctx, w.traces[i], states[i]); err != nil {
+		if _, err := w.Objective.CheckRecorded(ctx, w.opened[i], states[i]); err != nil {
 			return err
 		}
 		r := &w.runs[i]
-		r.Loss = objective.NewEvaluator(w.objective.LossAlone(), states[i])
+		r.Loss = objective.NewEvaluator(w.Objective.LossAlone(), states[i])
 		for _, name := range o.Also {
-			v, err := w.objective.View(name, "")
+			v, err := w.Objective.View(name, "")
 			if err != nil {
 				return err
 			}

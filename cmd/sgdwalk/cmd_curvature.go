@@ -124,7 +124,7 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	if err := a.begin(); err != nil {
 		return nil, err
 	}
-	s, err := a.iterate(c.Step)
+	s, err := a.Iterate(c.Step)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 		l.SetState(s.State)
 	}
 	o.Optimizer = a.trace.Header().Optimizer
-	if o.LearningRate, o.NoRate, err = curvature.RateAt(a.trace, a.rowOf(s.Step)); err != nil {
+	if o.LearningRate, o.NoRate, err = curvature.RateAt(a.trace, a.RowOf(s.Step)); err != nil {
 		return nil, err
 	}
 	if c.Layers {
@@ -153,7 +153,7 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 		return nil, err
 	}
 	if known != nil {
-		if o.Preconditioner, o.PreconditionerAbsent, err = known.Preconditioner(ctx, a.rowOf(s.Step)); err != nil {
+		if o.Preconditioner, o.PreconditionerAbsent, err = known.Preconditioner(ctx, a.RowOf(s.Step)); err != nil {
 			return nil, err
 		}
 	}
@@ -175,37 +175,6 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	}
 	r.Summary.AtStep = s.Step
 	return r, a.finish(&r.Summary, r.Warnings, o.Effective(), curvature.Method, curvature.Citation)
-}
-
-// iterate returns the row of a step; -1 is the last iterate.
-func (a *analysis) iterate(step int64) (record.Step, error) {
-	for i := a.trace.Len() - 1; i >= 0; i-- {
-		s, err := a.trace.Read(i, record.ScalarsOnly)
-		if err != nil {
-			return s, err
-		}
-		if s.Substep != 0 || step >= 0 && s.Step != step {
-			continue
-		}
-		if s, err = a.trace.Read(i, record.ThetaPart|record.StatePart); err != nil {
-			return s, err
-		}
-		if s.Theta == nil {
-			return s, fmt.Errorf("%s: the iterate of step %d was not recorded", a.run, s.Step)
-		}
-		return s, nil
-	}
-	return record.Step{}, fmt.Errorf("%s: step %d is not in the recording", a.run, step)
-}
-
-// rowOf returns the row of a step that iterate has found.
-func (a *analysis) rowOf(step int64) int {
-	for i := a.trace.Len() - 1; i > 0; i-- {
-		if s, err := a.trace.Read(i, record.ScalarsOnly); err == nil && s.Substep == 0 && s.Step == step {
-			return i
-		}
-	}
-	return 0
 }
 
 // along looks at several iterates.

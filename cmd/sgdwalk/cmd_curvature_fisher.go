@@ -60,7 +60,7 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 	}
 	r, err := curvature.EmpiricalFisher(ctx, a.trace, o)
 	if err != nil {
-		return fmt.Errorf("%s: %w", a.run, err)
+		return fmt.Errorf("%s: %w", a.Dir, err)
 	}
 	if err := a.begin(); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
+	"sgdwalk/cmd/runloss"
 )
 
 // landscapeCmd evaluates the loss on a plane, by default that of the first two
@@ -144,7 +145,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		return nil, err
 	}
 	defer a.close()
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.derivatives())
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(c.Also, true), c.derivatives())
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +192,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 
 // conclude writes the summary of a landscape and prints it.
 func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane, recipe landscapeOptions) error {
-	a.warn = append(append(a.warn, plane.Warnings...), r.Warnings...)
+	a.Warnings = append(append(a.Warnings, plane.Warnings...), r.Warnings...)
 	r.Summary.Plane = &plane.Recipe
 	if plane.Fit != nil {
 		r.Summary.Directions = &plane.Fit.Summary

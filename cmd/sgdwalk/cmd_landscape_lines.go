@@ -7,6 +7,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/landscape"
+	"sgdwalk/cmd/runloss"
 )
 
 // maxLines bounds --lines.
@@ -40,7 +41,7 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, true), c.derivatives())
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(c.Also, true), c.derivatives())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
 )
 
@@ -100,7 +101,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(c.Also, false), c.derivatives())
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(c.Also, false), c.derivatives())
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		return err
 	}
 	summary := line.Summary{Ends: &recipe.Ends, Line: r.Summary}
-	a.warn = append(a.warn, r.Warnings...)
+	a.Warnings = append(a.Warnings, r.Warnings...)
 	if c.ToRun == "" {
 		between, err := analyze.ParseSegments(fmt.Sprintf("%d-%d", min(from.Step, to.Step), max(from.Step, to.Step)))
 		if err != nil {
@@ -145,7 +146,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 			return err
 		}
 		summary.Path = &p.Summary
-		a.warn = append(a.warn, p.Warnings...)
+		a.Warnings = append(a.Warnings, p.Warnings...)
 	}
 	if c.Curve != "none" {
 		k, err := line.Connect(ctx, from.Theta, to.Theta, loss, line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: a.progress})
@@ -162,7 +163,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 			return err
 		}
 		summary.Curve = &k.Summary
-		a.warn = append(a.warn, k.Warnings...)
+		a.Warnings = append(a.Warnings, k.Warnings...)
 	}
 	return a.finish(&summary, nil, recipe, line.Method, line.Citation)
 }
@@ -177,11 +178,11 @@ type lineRecipe struct {
 
 // points returns the two ends.
 func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
-	if from, err = a.iterate(c.From); err != nil {
+	if from, err = a.Iterate(c.From); err != nil {
 		return from, to, err
 	}
 	if c.ToRun == "" {
-		to, err = a.iterate(c.To)
+		to, err = a.Iterate(c.To)
 		return from, to, err
 	}
 	other, err := (&runFlags{Run_: c.ToRun}).open(a.env, "line")
@@ -190,9 +191,9 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 	}
 	defer other.close()
 	if !other.trace.Header().Layout.Equal(a.trace.Header().Layout) {
-		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): there is no line between them", a.run, c.ToRun, a.trace.Header().Model, other.trace.Header().Model)
+		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): there is no line between them", a.Dir, c.ToRun, a.trace.Header().Model, other.trace.Header().Model)
 	}
-	if to, err = other.iterate(c.To); err != nil {
+	if to, err = other.Iterate(c.To); err != nil {
 		return from, to, err
 	}
 	if err := a.dependsOn(other.trace); err != nil {

@@ -91,7 +91,7 @@ func (c *pathCmd) more(ctx context.Context, a *analysis, s *path.Summary, recipe
 	switch {
 	case !h.Columns.Theta || s.NonfiniteIterates > 0:
 	case s.Rows < 3:
-		a.warn = append(a.warn, analyze.Warning{Code: "diffusion_skipped", Text: fmt.Sprintf("how the displacement grows with time is left out: it needs at least 3 rows, and the run has %d", s.Rows)})
+		a.Warnings = append(a.Warnings, analyze.Warning{Code: "diffusion_skipped", Text: fmt.Sprintf("how the displacement grows with time is left out: it needs at least 3 rows, and the run has %d", s.Rows)})
 	default:
 		o := path.DiffusionOptions{Progress: a.progress}.Effective()
 		d, err := path.Diffusion(ctx, a.trace, o)
@@ -101,7 +101,7 @@ func (c *pathCmd) more(ctx context.Context, a *analysis, s *path.Summary, recipe
 		o.Waits = d.Summary.Waits
 		recipe.Diffusion = &o
 		s.Diffusion = &d.Summary
-		a.warn = append(a.warn, d.Warnings...)
+		a.Warnings = append(a.Warnings, d.Warnings...)
 		if err := a.out.Table("diffusion", &d.Table); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (c *pathCmd) noise(ctx context.Context, a *analysis, s *path.Summary, recip
 			return err
 		}
 		defer g.Close()
-		o.Full, o.Examples = g, a.experiment.Data().Train.Len()
+		o.Full, o.Examples = g, a.Experiment.Data().Train.Len()
 		if o.FullRows, err = a.spreadSteps(c.FullGradients); err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (c *pathCmd) noise(ctx context.Context, a *analysis, s *path.Summary, recip
 	}
 	recipe.Noise = &o
 	s.Noise = &n.Summary
-	a.warn = append(a.warn, n.Warnings...)
+	a.Warnings = append(a.Warnings, n.Warnings...)
 	if err := a.tables(namedTable{"noise", &n.Table}, namedTable{"noise_epochs", &n.Epochs}); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
 )
 
@@ -77,7 +78,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 	if batch && c.Objective != "" {
 		return nil, usagef("--also batch_loss with --objective: it does not know the batches; allowed are test_loss, accuracy and test_accuracy")
 	}
-	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, wanted(also, false), lossOnly)
+	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(also, false), lossOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +88,16 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 	}
 	if batch {
 		opts.Also = append(opts.Also, walk.Measure{Name: "batch_loss", At: func(s *record.Step) (analyze.Loss, error) {
-			return a.experiment.BatchLoss(s)
+			return a.Experiment.BatchLoss(s)
 		}})
 	}
 	var walked analyze.Loss = on
 	if c.Objective != "" {
-		products, end := a.withProducts(ctx, c.objectiveFlags, on)
+		options, err := c.objectiveFlags.program()
+		if err != nil {
+			return nil, err
+		}
+		products, end := a.Products(ctx, *options, on)
 		defer end()
 		walked = products
 	}

@@ -126,7 +126,7 @@ func pairOf(flag, text string, low int) (pair [2]int, err error) {
 // RUN@STEP, or RUN for its last iterate. It also returns what to call it.
 func (a *analysis) point(text string) (theta []float32, said string, err error) {
 	if step, err := strconv.ParseInt(text, 10, 64); err == nil && step >= -1 {
-		s, err := a.iterate(step)
+		s, err := a.Iterate(step)
 		return append([]float32(nil), s.Theta...), fmt.Sprintf("step %d", s.Step), err
 	}
 	run, step := text, int64(-1)
@@ -146,9 +146,9 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 	defer other.close()
 	here, there := a.trace.Header(), other.trace.Header()
 	if !there.Layout.Equal(here.Layout) {
-		return nil, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no plane goes through both", a.run, run, here.Model, here.Layout.Len(), there.Model, there.Layout.Len())
+		return nil, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no plane goes through both", a.Dir, run, here.Model, here.Layout.Len(), there.Model, there.Layout.Len())
 	}
-	s, err := other.iterate(step)
+	s, err := other.Iterate(step)
 	if err != nil {
 		return nil, "", err
 	}
@@ -156,7 +156,7 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 		return nil, "", err
 	}
 	if here.Model != there.Model {
-		a.warn = append(a.warn, analyze.Warning{Code: "other_model", Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout", filepath.Base(run), there.Model, here.Model)})
+		a.Warnings = append(a.Warnings, analyze.Warning{Code: "other_model", Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout", filepath.Base(run), there.Model, here.Model)})
 	}
 	return append([]float32(nil), s.Theta...), fmt.Sprintf("%s step %d", filepath.Base(run), s.Step), nil
 }

@@ -201,7 +201,7 @@ func (a *analysis) identity(key any) (id shard.Identity, err error) {
 	for _, rows := range a.others {
 		id.Recording += "+" + rows
 	}
-	id.Data, id.Kernel, id.Policy, id.Objective = a.dataHash, a.kernel, a.policy, a.objectiveKey
+	id.Data, id.Kernel, id.Policy, id.Objective = a.DataHash, a.Kernel, a.Policy, a.ObjectiveKey
 	id.FitKernel = a.fitKernel
 	return id, nil
 }
