@@ -68,6 +68,12 @@ func newKrylov(p *products, block, limit int, start [][]float32, seed uint64) *k
 // as rounding.
 const invariant = 1e-7
 
+// cancelled is the share of a product below which its remainder is projected once more on
+// the whole basis. The vectors of the basis are rounded to float32: subtracting a new
+// vector of the block from another product that is nearly parallel to it leaves the
+// rounding of the new vector, which is not orthogonal to the older vectors.
+const cancelled = 1e-3
+
 // dependent is the same for a start vector, in units of its length.
 const dependent = 1e-4
 
@@ -137,8 +143,14 @@ func (k *krylov) step(ctx context.Context, count int) error {
 	}
 	before, columns := len(k.q), project(k.q, k.w[:count]...)
 	for j, w := range k.w[:count] {
+		length := norm(w)
 		column := append(columns[j], project(k.q[before:], w)[0]...)
-		if left := norm(w); left > invariant*k.scale && len(k.q) < k.products.dimension() {
+		left := norm(w)
+		if left < cancelled*length {
+			floats.Add(column, project(k.q, w)[0])
+			left = norm(w)
+		}
+		if left > invariant*k.scale && len(k.q) < k.products.dimension() {
 			k.q, column = append(k.q, rounded(w, 1/left)), append(column, left)
 		}
 		k.columns = append(k.columns, column)
