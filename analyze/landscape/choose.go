@@ -11,7 +11,7 @@ import (
 	"sgdwalk/record"
 )
 
-// PlaneOptions choose the plane of a landscape.
+// PlaneOptions are the options of ChoosePlane. Only the fields of the kind are used.
 type PlaneOptions struct {
 	Kind PlaneKind
 	At   string // the point where the plane is fixed; empty for the last iterate, or the center of the PCA
@@ -23,9 +23,9 @@ type PlaneOptions struct {
 	Through      []string    // of kind through: two or three points
 	Directions   []Direction // of kind file: two vectors
 
-	Normalize  string // of random directions and of a file; empty is filter for random directions and none for a file
+	Normalize  string // (default: filter for random directions, none for directions from files)
 	OneDim     OneDimensional
-	Orthogonal bool // the second random direction is orthogonal to the first, filter by filter
+	Orthogonal bool // make the second random direction orthogonal to the first, filter by filter
 	Seed       uint64
 
 	// Point returns a copy of the iterate that a text names, and its name for a reader.
@@ -40,19 +40,20 @@ type Direction struct {
 	Values []float32
 }
 
-// ChosenPlane is a plane with what is known of it.
+// ChosenPlane is a plane together with how it was chosen and how to draw it.
 type ChosenPlane struct {
 	Plane    analyze.Plane
 	Recipe   PlaneRecipe
 	Labels   [2]string    // of the axes
 	Fit      *pca.Result  // of kind pca
 	Around   [][2]float64 // coordinates that the grid must cover
-	Square   bool         // the default range is -1 to 1, because directions are as long as the parameters
+	Square   bool         // the default range is -1 to 1, because directions have the norms of the parameters
 	Warnings []analyze.Warning
-	Path     *Projection // where the path lies, when that is known; otherwise nil
+	Path     *Projection // of the path onto the plane; nil when it was not computed
 }
 
-// ChoosePlane makes the plane for the landscape of a run.
+// ChoosePlane returns the plane for the landscape of a run. Errors about options are
+// record.OptionErrors.
 func ChoosePlane(ctx context.Context, run record.Trajectory, o PlaneOptions) (*ChosenPlane, error) {
 	p := &ChosenPlane{Recipe: PlaneRecipe{Kind: o.Kind, Seed: o.Seed}}
 	layout := run.Header().Layout
@@ -72,7 +73,7 @@ func ChoosePlane(ctx context.Context, run record.Trajectory, o PlaneOptions) (*C
 	return p, err
 }
 
-// Origin returns the point where the plane is fixed, and notes its name.
+// Origin returns the point where the plane is fixed, and records its name in the recipe.
 func (o *PlaneOptions) Origin(p *ChosenPlane) (theta []float32, err error) {
 	at := o.At
 	if at == "" {
@@ -82,6 +83,7 @@ func (o *PlaneOptions) Origin(p *ChosenPlane) (theta []float32, err error) {
 	return theta, err
 }
 
+// principal chooses two principal directions of the iterates.
 func (o *PlaneOptions) principal(ctx context.Context, run record.Trajectory, p *ChosenPlane) (err error) {
 	first, second := o.Components[0], o.Components[1]
 	o.PCA.Components = max(first, second)
@@ -89,7 +91,7 @@ func (o *PlaneOptions) principal(ctx context.Context, run record.Trajectory, p *
 		return err
 	}
 	if n := len(p.Fit.Components); n < o.PCA.Components {
-		return fmt.Errorf("landscape: the iterates span %d direction; --components %d,%d needs %d",
+		return fmt.Errorf("landscape: the iterates span %d directions; --components %d,%d needs %d",
 			n, first, second, o.PCA.Components)
 	}
 	var origin []float32
@@ -114,8 +116,8 @@ func (o *PlaneOptions) principal(ctx context.Context, run record.Trajectory, p *
 	return err
 }
 
-// DirectionOptions returns the options of random and of normalized directions, and notes them in the recipe. preset
-// is the normalization when Normalize is empty.
+// DirectionOptions returns the options of random and of normalized directions, and records
+// them in the recipe. preset is the normalization when Normalize is empty.
 func (o *PlaneOptions) DirectionOptions(p *ChosenPlane, preset string) DirectionOptions {
 	if o.Normalize != "" {
 		preset = o.Normalize
@@ -126,6 +128,7 @@ func (o *PlaneOptions) DirectionOptions(p *ChosenPlane, preset string) Direction
 	}
 }
 
+// random chooses two random directions.
 func (o *PlaneOptions) random(layout record.Layout, p *ChosenPlane) error {
 	theta, err := o.Origin(p)
 	if err != nil {
@@ -142,6 +145,7 @@ func (o *PlaneOptions) random(layout record.Layout, p *ChosenPlane) error {
 	return nil
 }
 
+// hessian chooses two eigenvectors of the Hessian at the origin.
 func (o *PlaneOptions) hessian(ctx context.Context, p *ChosenPlane) error {
 	first, second := o.Eigenvectors[0], o.Eigenvectors[1]
 	theta, err := o.Origin(p)
@@ -163,7 +167,7 @@ func (o *PlaneOptions) hessian(ctx context.Context, p *ChosenPlane) error {
 	if p.Recipe.ProductMethod = r.Summary.ProductMethod; p.Recipe.ProductMethod != curvature.Exact {
 		of += " (finite differences)"
 		p.Warnings = append(p.Warnings, analyze.Warning{
-			Code: "finite_differences", Text: "the eigenvectors of the plane are from " + p.Recipe.ProductMethod,
+			Code: "finite_differences", Text: "the eigenvectors of the plane come from " + p.Recipe.ProductMethod,
 		})
 	}
 	vectors := [2][]float32{}
@@ -174,7 +178,8 @@ func (o *PlaneOptions) hessian(ctx context.Context, p *ChosenPlane) error {
 		}
 		at := max(k, -k) - 1
 		if at >= len(pairs) {
-			return fmt.Errorf("landscape: eigenvector %d was not found: %d products gave %d pairs on that side",
+			return fmt.Errorf("landscape: eigenvector %d was not found: %d products gave %d eigenvectors at that "+
+				"end; allow more products",
 				k, r.Summary.LanczosProducts, len(pairs))
 		}
 		e := pairs[at]
@@ -185,7 +190,7 @@ func (o *PlaneOptions) hessian(ctx context.Context, p *ChosenPlane) error {
 		p.Labels[i] = fmt.Sprintf("eigenvector %d %s, \u03bb = %.3g", k, of, e.Value)
 		if !e.Converged {
 			p.Warnings = append(p.Warnings, analyze.Warning{Code: "eigenvector_not_converged", Text: fmt.Sprintf(
-				"eigenvector %d has not converged in %d products (eigenvalue %.3g, residual %.2g); --products allows more",
+				"eigenvector %d has not converged in %d products (eigenvalue %.3g, residual %.2g); allow more with --products",
 				k, r.Summary.LanczosProducts, e.Value, e.Residual,
 			)})
 		}
@@ -194,29 +199,31 @@ func (o *PlaneOptions) hessian(ctx context.Context, p *ChosenPlane) error {
 	return err
 }
 
+// through chooses the plane through three points, or the plane through two points along a
+// random direction.
 func (o *PlaneOptions) through(layout record.Layout, p *ChosenPlane) error {
 	names := o.Through
 	if len(names) != 2 && len(names) != 3 {
 		return record.Optionf("--through has %d points; it must have 2 or 3, with commas between them", len(names))
 	}
-	points, said := make([][]float32, len(names)), make([]string, len(names))
+	points, labels := make([][]float32, len(names)), make([]string, len(names))
 	for i, name := range names {
 		var err error
-		if points[i], said[i], err = o.Point(name); err != nil {
+		if points[i], labels[i], err = o.Point(name); err != nil {
 			return err
 		}
 	}
-	p.Recipe.Origin, p.Recipe.Directions = said[0], said[1:]
+	p.Recipe.Origin, p.Recipe.Directions = labels[0], labels[1:]
 	p.Around = [][2]float64{{0, 0}, {1, 0}, {0, 1}}[:len(points)]
-	p.Labels = [2]string{fmt.Sprintf("0: %s, 1: %s", said[0], said[1]), ""}
+	p.Labels = [2]string{fmt.Sprintf("0: %s, 1: %s", labels[0], labels[1]), ""}
 	var err error
 	if len(points) == 3 {
-		p.Labels[1] = fmt.Sprintf("0: %s, 1: %s", said[0], said[2])
+		p.Labels[1] = fmt.Sprintf("0: %s, 1: %s", labels[0], labels[2])
 		p.Plane, err = analyze.PlaneThrough(points[0], points[1], points[2])
 		return err
 	}
 	if o.Normalize == "none" {
-		return record.Optionf("--normalize is %q, but two points leave the length of the second direction open; "+
+		return record.Optionf("--normalize is %q, but with two points the second direction is random and needs a length; "+
 			"allowed are filter and layer", o.Normalize)
 	}
 	across, err := RandomDirections(points[0], layout, 1, o.DirectionOptions(p, "filter"))
@@ -234,6 +241,7 @@ func (o *PlaneOptions) through(layout record.Layout, p *ChosenPlane) error {
 	return err
 }
 
+// given chooses two given vectors as directions.
 func (o *PlaneOptions) given(layout record.Layout, p *ChosenPlane) error {
 	theta, err := o.Origin(p)
 	if err != nil {
@@ -257,7 +265,7 @@ func (o *PlaneOptions) given(layout record.Layout, p *ChosenPlane) error {
 	return err
 }
 
-// DirectionTable returns the origin and the directions, one row a parameter.
+// DirectionTable returns the origin and the directions, with one row per parameter.
 func (p *ChosenPlane) DirectionTable() record.Table {
 	if p.Fit != nil && len(p.Fit.Components) == 2 && p.Recipe.Origin == string(p.Fit.Summary.Center) {
 		return p.Fit.ComponentTable()
@@ -274,6 +282,7 @@ func (p *ChosenPlane) DirectionTable() record.Table {
 	}}
 }
 
+// toFloat64 returns a copy in float64.
 func toFloat64(v []float32) []float64 {
 	w := make([]float64, len(v))
 	for i, x := range v {

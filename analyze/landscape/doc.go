@@ -17,9 +17,9 @@
 //
 // The definitions are those of Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss
 // landscape of neural nets", NeurIPS 2018. This package does not repeat three errors of
-// their released code. Their scheduler treats losses of zero and below as unfinished cells. Their code fills
-// grids of unequal sides in the wrong order. Their code projects onto directions that are not of
-// unit length in other units than it draws in.
+// their released code. Their scheduler treats losses of zero and below as unfinished cells.
+// Their code fills grids of unequal sides in the wrong order. It projects onto directions that
+// are not of unit length in other units than it draws in.
 package landscape
 
 // Method describes the method in one sentence, for the provenance of a result.

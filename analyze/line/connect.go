@@ -133,10 +133,11 @@ type ConnectSummary struct {
 	// Settled says that the bend had settled within Tolerance when the training ended.
 	// StillFalling is the decrease of the mean loss over the last 100 steps at the full
 	// rate, as a share of the excess of the straight line. It is absent without an excess.
-	Settled         bool                 `json:"settled"`
-	StillFalling    record.Optional      `json:"still_falling"`
-	LengthRatio     float64              `json:"length_ratio"` // of the curve over the straight line
-	Diverged        bool                 `json:"diverged"`     // the training ended at a gradient that is not finite or too large
+	Settled      bool            `json:"settled"`
+	StillFalling record.Optional `json:"still_falling"`
+	LengthRatio  float64         `json:"length_ratio"` // of the curve over the straight line
+	// Diverged says that the training ended at a gradient that is not finite or too large.
+	Diverged        bool                 `json:"diverged"`
 	NonfiniteLosses int                  `json:"nonfinite_losses"`
 	TrainingLoss    analyze.Distribution `json:"training_loss"`
 }

@@ -31,8 +31,8 @@ type UpdatesResult struct {
 	//	optimum_per_slope      s_opt / |l'(0)|: the rate at which gradient descent along the line ends at the optimum
 	//	parabola_mae           mean absolute residual of the least-squares parabola
 	//	parabola_mae_ratio     parabola_mae divided by the range of the sampled losses: 0 for a parabola
-	//	shape_distance         mean |difference| between this curve and the curve before it, both shifted so that their
-	//	                       minima coincide
+	//	shape_distance         mean |difference| between this curve and the curve before it, both shifted so that
+	//	                       their minima coincide
 	Table    record.Table
 	Summary  UpdatesSummary
 	Warnings []analyze.Warning

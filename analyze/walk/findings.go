@@ -9,15 +9,16 @@ import (
 
 var _ analyze.Summary = (*Summary)(nil)
 
-// Findings returns what the walk says. Its floor position is always the weighted one:
-// steps that hardly curve would decide a mean over steps.
+// Findings returns the findings of the walk. The floor position is always the mean weighted
+// with the curvature, because steps with almost no curvature would dominate a plain mean.
 func (s *Summary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	f.Add(analyze.Detail, "%d segments, steps %d to %d, %d evaluations of the full training loss", s.Segments,
 		s.FirstStep, s.LastStep, s.Evaluations)
 	if n := s.ZeroSegments + s.UnresolvedSegments + s.NonfiniteSegments; n > 0 {
 		f.Add(analyze.Detail, "%d of them have a known floor: %d have length 0, %d change the loss by no more than "+
-			"rounding to float32 does, %d have losses that are NaN or infinite", s.Segments-n, s.ZeroSegments, s.UnresolvedSegments, s.NonfiniteSegments)
+			"rounding to float32 does, %d have losses that are NaN or infinite", s.Segments-n, s.ZeroSegments,
+			s.UnresolvedSegments, s.NonfiniteSegments)
 	}
 	if s.FloorInteriorRatio.Valid {
 		f.Add(analyze.Motion, "%s of the steps have their valley floor strictly inside the step; %s",
@@ -43,7 +44,8 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Noise, "a stationary walk on a quadratic with this curvature and noise, which has no "+
 			"structure: %s interior floors, %s, %s of the steps rise, height %.3g, no barriers; only the differences "+
 			"say something about this loss",
-			analyze.Percent(n.FloorInteriorRatio.Value), floorPosition(n.FloorPositionWeighted), analyze.Percent(n.RisesRatio.Value), n.HeightMean.Mean.Value)
+			analyze.Percent(n.FloorInteriorRatio.Value), floorPosition(n.FloorPositionWeighted),
+			analyze.Percent(n.RisesRatio.Value), n.HeightMean.Mean.Value)
 	}
 	return f
 }

@@ -97,7 +97,8 @@ func match(segments *record.Table, eigenvalue float64) (*Quadratic, *Comparison)
 		c.Directions = int(math.Round(min(max(2*mean*mean/(sd*sd), 1), 1000)))
 	}
 	// In each direction a stationary step d has the variance 2 eta^2 noise / (2 - eta lambda).
-	c.GradientNoise = mean * (2 - c.LearningRate*c.Eigenvalue) / (2 * c.LearningRate * c.LearningRate * c.Eigenvalue * float64(c.Directions))
+	c.GradientNoise = mean * (2 - c.LearningRate*c.Eigenvalue) /
+		(2 * c.LearningRate * c.LearningRate * c.Eigenvalue * float64(c.Directions))
 	if !(c.GradientNoise > 0) || math.IsInf(c.GradientNoise, 0) {
 		return absent("no finite gradient noise above 0 gives the mean curvature %.3g", mean)
 	}

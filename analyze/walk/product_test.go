@@ -135,7 +135,8 @@ func TestShortStepsWithoutProducts(t *testing.T) {
 		s := &r.Summary
 		for name, d := range map[string]analyze.Distribution{
 			"curvature": s.Curvature, "sharpness": s.Sharpness,
-			"eta_sharpness": s.EtaSharpness, "floor_position": s.FloorPosition, "height_mean": s.HeightMean, "parabola_position": s.ParabolaPosition,
+			"eta_sharpness": s.EtaSharpness, "floor_position": s.FloorPosition, "height_mean": s.HeightMean,
+			"parabola_position": s.ParabolaPosition,
 		} {
 			if d.Count != 0 || d.Mean.Valid || d.Max.Valid {
 				t.Errorf("%s: %s is %+v", absent, name, d)

@@ -657,7 +657,8 @@ func TestErrors(t *testing.T) {
 		{
 			"measure", m, nil,
 			walk.Options{Also: []walk.Measure{{Name: "loss", Loss: failing}}},
-			`walk: measure "loss": the name must be snake_case and different from ["row" "step" "epoch" "alpha" "position" "loss"]`,
+			`walk: measure "loss": the name must be snake_case and different from ["row" "step" "epoch" "alpha" ` +
+				`"position" "loss"]`,
 		},
 		{
 			"no measure", m, nil,
@@ -677,7 +678,8 @@ func TestErrors(t *testing.T) {
 		{
 			"outside", m, nil,
 			walk.Options{Segments: segments},
-			`walk: segments "7-9": the recording has no such segment; it has 2 segments between steps 0 and 2, epochs 1 to 1`,
+			`walk: segments "7-9": the recording has no such segment; it has 2 segments between steps 0 and 2, ` +
+				`epochs 1 to 1`,
 		},
 		{"no theta", scalars, nil, walk.Options{}, "walk: the run recorded no theta; a walk needs the iterates"},
 		{
