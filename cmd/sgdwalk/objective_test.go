@@ -126,7 +126,7 @@ func TestLandscapeNamesDifferences(t *testing.T) {
 			"the method of the plane":      {summary, `"product_method": "finite differences of gradients over a step of `},
 			"the method of the eigenvalue": {summary, `"differences": "the program offers gradients only`},
 			"the warning of the plane":     {stdout, "the eigenvectors of the plane come from finite differences of gradients over a step of "},
-			"the warning of the map":       {stdout, "the eigenvalues are from finite differences of gradients"},
+			"the warning of the map":       {stdout, "the eigenvalues come from finite differences of gradients"},
 		} {
 			if got := strings.Contains(text[0], text[1]); got != c.want {
 				t.Errorf("%v: %s is there: %v, want %v in\n%s", c.objective, what, got, c.want, text[0])
