@@ -16,22 +16,22 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Dir is the directory of one result in the making. Its methods must be called
-// from one goroutine at a time.
+// Dir is the directory of a result that is being written. Only one goroutine at a time
+// may call its methods.
 type Dir struct {
-	path    string // as it was given
-	real    string // the same without links
+	path    string // the argument of Create
+	real    string // the same directory as an absolute path without links
 	unlock  func() error
-	stage   string   // private directory of the new files; empty until the first one
+	stage   string   // private directory of the new files; empty until the first file
 	files   []string // names of the new files
 	journal *Journal
 	made    []string // directories that Create made, the deepest first
 }
 
-// Create locks the directory of a result, and makes it, parents included, when it is
-// missing. An earlier result in it stays until Finish. The error wraps
-// safefile.ErrBusy when
-// another process has the directory. Close must be called.
+// Create locks the directory of a result. When the directory is missing, Create makes it
+// and its parents. An earlier result in it stays until Finish. The error wraps
+// safefile.ErrBusy when another process has locked the directory. The caller must call
+// Close.
 func Create(dir string) (d *Dir, err error) {
 	if dir == "" {
 		return nil, errors.New("result: the directory has no name")
@@ -58,7 +58,8 @@ func Create(dir string) (d *Dir, err error) {
 	return d, nil
 }
 
-// makeAll is os.MkdirAll that says which directories it made, the deepest first.
+// makeAll makes a directory and its parents like os.MkdirAll, and returns the directories
+// that were missing, the deepest first. Close removes them again if they stay empty.
 func makeAll(dir string) (made []string, err error) {
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
 		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
@@ -69,12 +70,12 @@ func makeAll(dir string) (made []string, err error) {
 	return made, os.MkdirAll(dir, 0o777)
 }
 
-// stagePrefix begins the names of private directories.
+// stagePrefix is the prefix of the names of private directories.
 const stagePrefix = ".new-"
 
-// clean removes what processes that were killed have left: private directories in
-// the result's directory, and beside it those that were about to take its place.
-// What cannot be removed, because it is another user's, is in nobody's way.
+// clean removes the directories that killed processes have left: private directories in the
+// result's directory, and next to it the ones that were about to replace it. It ignores
+// errors, because a leftover of another user does no harm.
 func (d *Dir) clean() {
 	removeDirs(d.real, func(name string) bool { return strings.HasPrefix(name, stagePrefix) })
 	parent, base := filepath.Split(d.real)
@@ -83,6 +84,7 @@ func (d *Dir) clean() {
 	})
 }
 
+// removeDirs removes the directories in dir whose names are leftovers.
 func removeDirs(dir string, left func(name string) bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -98,8 +100,8 @@ func removeDirs(dir string, left func(name string) bool) {
 // Path returns the directory as it was given to Create.
 func (d *Dir) Path() string { return d.path }
 
-// Stage returns the private directory that the files of the new result are written
-// to. Its name cannot be predicted.
+// Stage returns the private directory for the files of the new result, and makes it if
+// necessary. Its name is random, so that no other process can prepare it.
 func (d *Dir) Stage() (string, error) {
 	if d.unlock == nil {
 		return "", fmt.Errorf("result: %s is closed", d.path)
@@ -114,7 +116,7 @@ func (d *Dir) Stage() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("result: %w", err)
 		}
-		// It takes the directory's place, so it is as readable.
+		// The private directory will replace the result's directory and needs its permissions.
 		if err := os.Chmod(stage, info.Mode()); err != nil {
 			return "", fmt.Errorf("result: %w", err)
 		}
@@ -122,8 +124,8 @@ func (d *Dir) Stage() (string, error) {
 	return d.stage, nil
 }
 
-// Table writes NAME.csv and NAME.arrow. An invalid table is refused before
-// anything is written.
+// Table writes NAME.csv and NAME.arrow. It returns an error for an invalid table before it
+// writes anything.
 func (d *Dir) Table(name string, t *record.Table) error {
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("result: table %s: %w", name, err)
@@ -134,7 +136,7 @@ func (d *Dir) Table(name string, t *record.Table) error {
 	return d.Arrow(name, t)
 }
 
-// Arrow writes NAME.arrow alone: a table that is too long to be read as text.
+// Arrow writes only NAME.arrow, for a table that is too long for a text file.
 func (d *Dir) Arrow(name string, t *record.Table) error {
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("result: table %s: %w", name, err)
@@ -142,7 +144,7 @@ func (d *Dir) Arrow(name string, t *record.Table) error {
 	return d.Write(name+".arrow", func(w io.Writer) error { return arrowfile.WriteTable(w, t, nil) })
 }
 
-// Write writes one file of the new result.
+// Write writes one file of the new result with the given function.
 func (d *Dir) Write(name string, write func(io.Writer) error) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -158,8 +160,8 @@ func (d *Dir) Write(name string, write func(io.Writer) error) error {
 	return d.Keep(name)
 }
 
-// Keep adds files that the caller wrote to Stage, such as figures, to the result.
-// Directories in front of a name are ignored.
+// Keep adds files that the caller has written to Stage, such as figures, to the result. It
+// uses only the last element of each path.
 func (d *Dir) Keep(paths ...string) error {
 	for _, p := range paths {
 		name := filepath.Base(p)
@@ -173,8 +175,8 @@ func (d *Dir) Keep(paths ...string) error {
 	return nil
 }
 
-// Finish completes the result with summary.json, puts it in the place of an earlier
-// one and removes the journal. The document's Files are filled in.
+// Finish completes the result with summary.json, replaces an earlier result, removes the
+// journal and closes d. It sets the document's Files.
 func (d *Dir) Finish(doc *Document) error {
 	slices.Sort(d.files)
 	doc.Files = slices.Clone(d.files)
@@ -185,9 +187,9 @@ func (d *Dir) Finish(doc *Document) error {
 	return d.end(SummaryName, b)
 }
 
-// Leave puts the files of an interrupted analysis into the directory, with
-// unfinished.json instead of a summary, so that they can be looked at. An earlier
-// finished result is worth more: then they are dropped, and left is false.
+// Leave publishes the files of an interrupted analysis, with unfinished.json instead of a
+// summary, so that users can inspect them. It does nothing and returns false when the
+// directory has a finished result, which is worth more, or when no file was written.
 func (d *Dir) Leave() (left bool, err error) {
 	if _, err := os.Lstat(filepath.Join(d.real, SummaryName)); err == nil || d.stage == "" {
 		return false, nil
@@ -200,7 +202,7 @@ func (d *Dir) Leave() (left bool, err error) {
 	return true, d.end(unfinishedName, b)
 }
 
-// end writes the file that names the others, and replaces what is in the directory.
+// end writes the file that lists the other files, publishes all files and closes d.
 func (d *Dir) end(name string, b []byte) error {
 	stage, err := d.Stage()
 	if err != nil {
@@ -218,8 +220,8 @@ func (d *Dir) end(name string, b []byte) error {
 	return errors.Join(err, d.Close())
 }
 
-// Close gives up the lock, and removes what is not part of a finished result. A
-// second Close does nothing.
+// Close releases the lock, and removes the private directory and the empty directories that
+// Create made. It keeps a journal that has units. A second Close does nothing.
 func (d *Dir) Close() error {
 	var errs []error
 	if d.journal != nil {
@@ -234,7 +236,7 @@ func (d *Dir) Close() error {
 		d.unlock = nil
 	}
 	for _, dir := range d.made {
-		if os.Remove(dir) != nil { // it has something in it
+		if os.Remove(dir) != nil { // it is not empty
 			break
 		}
 	}
@@ -245,10 +247,10 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-// unfinishedName is the file that names the files of a result that is not finished.
+// unfinishedName is the file that lists the files of an unfinished result.
 const unfinishedName = "unfinished.json"
 
-// manifest is its content.
+// manifest returns the content of an unfinished.json that lists files.
 func manifest(files []string) ([]byte, error) {
 	b, err := json.MarshalIndent(struct {
 		Files []string `json:"files"`
@@ -256,11 +258,11 @@ func manifest(files []string) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// maxSummary is the size up to which a summary is read.
+// maxSummary is the largest size in bytes at which a summary is read.
 const maxSummary = 64 << 20
 
-// earlier lists the files of earlier results in the directory, the files that name
-// them included. A summary that cannot be read names nothing.
+// earlier returns the names of the files of earlier results in the directory, including
+// summary.json and unfinished.json. A summary that cannot be decoded adds only its own name.
 func (d *Dir) earlier() []string {
 	var names []string
 	for _, by := range []string{SummaryName, unfinishedName} {
@@ -282,12 +284,12 @@ func (d *Dir) earlier() []string {
 	return names
 }
 
-// checkName accepts names of files in the directory itself, so that neither a
-// caller's mistake nor a forged summary reaches outside it.
+// checkName returns an error unless name is a plain file name in the directory itself, so
+// that neither a caller's mistake nor a forged summary reaches a file outside of it.
 func checkName(name string) error {
 	if name == "" || strings.HasPrefix(name, ".") || name == SummaryName || name == unfinishedName ||
 		strings.ContainsAny(name, `/\:`) || name != filepath.Base(name) {
-		return fmt.Errorf("result: %q is not a name for a file of a result; allowed is a plain file name other than "+
+		return fmt.Errorf("result: %q cannot be the name of a file of a result; allowed is a plain file name other than "+
 			"%s and %s", name, SummaryName, unfinishedName)
 	}
 	return nil

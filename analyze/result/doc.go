@@ -1,21 +1,22 @@
-// Package result is the one form in which every analysis is written: a directory
-// RUN/analysis/NAME with the data as CSV and Arrow, a summary.json with the
-// numbers, warnings and provenance, and the figures.
+// Package result writes and reads the results of all analyses in the same form: a
+// directory RUN/analysis/NAME with the data as CSV and Arrow, the figures, and a
+// summary.json with numbers, warnings and provenance.
 //
-//  1. [Create] locks the directory: one process at a time makes a result in it.
-//  2. [Dir.Journal] gives a long analysis an analyze.Store, so that interrupted
+//  1. [Create] locks the directory, so that only one process at a time writes a result
+//     in it.
+//  2. [Dir.Journal] opens an analyze.Store for a long analysis, so that interrupted
 //     work resumes where it stopped.
-//  3. [Dir.Table] writes a table, and [Dir.Keep] adds a file, such as a figure, that
-//     the caller wrote to [Dir.Stage].
-//  4. [Dir.Finish] adds summary.json and puts the new result in the place of an
-//     earlier one. [Dir.Close] must be called in any case.
+//  3. [Dir.Table] writes a table. [Dir.Keep] adds a file, such as a figure, that the
+//     caller has written to [Dir.Stage].
+//  4. [Dir.Finish] adds summary.json and replaces an earlier result. The caller must
+//     call [Dir.Close] in any case.
 //
 // A result is replaced as a whole. All its files are written to a private directory,
-// which then takes the place of the result's directory in one step. A process that
-// is killed leaves the old result or the new one, and the next one removes what it
-// has left. A directory with a summary.json is complete: the summary names every
-// file of the result. Files that no summary names are never touched.
+// which then replaces the result's directory in one step. A killed process leaves the
+// old or the new result, and the next process removes the remaining private directory.
+// A directory with a summary.json is complete: the summary names every file of the
+// result. Files that no summary names belong to the user and are never changed.
 //
-// The same result gives the same bytes: there is no time, no host and no absolute
-// path in a summary.
+// The same result gives the same bytes: a summary has no time, no host name and no
+// absolute path.
 package result

@@ -13,35 +13,39 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// SummaryName is the file that makes a result complete.
+// SummaryName is the name of the file that marks a result as complete.
 const SummaryName = "summary.json"
 
-// Document is what summary.json holds.
+// Document is the content of summary.json.
 type Document struct {
 	Analysis string            `json:"analysis"` // name of the analysis, for example "walk"
-	Summary  any               `json:"summary"`  // its Summary
-	Warnings []analyze.Warning `json:"warnings"` // never null
-	// names of the other files of the result, sorted; Finish fills it in
+	Summary  any               `json:"summary"`  // an analyze.Summary of the analysis
+	Warnings []analyze.Warning `json:"warnings"` // never null in the file
+	// Files are the sorted names of the other files of the result. Finish sets them.
 	Files      []string   `json:"files"`
-	Provenance Provenance `json:"provenance"` // where the numbers come from
+	Provenance Provenance `json:"provenance"` // the origin of the numbers
 }
 
-// Provenance says where the numbers of a result come from: enough to make them
-// again.
+// Provenance describes the origin of the numbers of a result, in enough detail to compute
+// them again.
 type Provenance struct {
-	Run          string `json:"run"`           // name of the run's directory
-	HeaderSHA256 string `json:"header_sha256"` // of the run's header in its canonical form
-	Software     string `json:"software"`      // that made the result
-	Options      any    `json:"options"`       // of the analysis, defaults filled in
+	Run          string `json:"run"`           // name of the run's directory, without its parents
+	HeaderSHA256 string `json:"header_sha256"` // hash of the run's header in its canonical form
+	Software     string `json:"software"`      // program that made the result, with its version
+	Options      any    `json:"options"`       // options of the analysis, including defaults
 	Method       string `json:"method"`        // one sentence
 	Citation     string `json:"citation"`      // BibTeX
-	DataHash     string `json:"data_hash"`     // of the data that the loss was evaluated on; empty when no loss was
-	// instruction set that evaluated the loss; empty when no loss was evaluated
+	// DataHash is the hash of the data that the loss was evaluated on; it is empty when no
+	// loss was evaluated.
+	DataHash string `json:"data_hash"`
+	// Kernel is the instruction set that evaluated the loss; it is empty when no loss was
+	// evaluated.
 	Kernel string `json:"kernel"`
-	// where the statistics of normalization layers came from; empty when there are none
+	// Policy names the source of the statistics of normalization layers; it is empty when
+	// the network has no such layers.
 	Policy string `json:"policy"`
-	// Objective is the command line of the program that evaluated the loss; empty
-	// when this one did.
+	// Objective is the command line of the program that evaluated the loss; it is empty
+	// when this program did.
 	Objective string `json:"objective,omitempty"`
 }
 
@@ -55,8 +59,8 @@ func HeaderSHA256(h *record.Header) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// NewProvenance fills in what a run's directory and header say. The run may be
-// given as any path; only the directory's own name is kept.
+// NewProvenance returns a Provenance with Run and HeaderSHA256 set. run is a path; only its
+// last element is kept, because a result must not reveal where it was made.
 func NewProvenance(run string, h *record.Header) (Provenance, error) {
 	sum, err := HeaderSHA256(h)
 	if err != nil {
@@ -68,8 +72,8 @@ func NewProvenance(run string, h *record.Header) (Provenance, error) {
 	return Provenance{Run: filepath.Base(run), HeaderSHA256: sum}, nil
 }
 
-// encode returns the document as indented JSON that ends in a newline: the same
-// bytes for the same document.
+// encode returns the document as indented JSON that ends in a newline. The same document
+// gives the same bytes.
 func (d *Document) encode() ([]byte, error) {
 	c := *d
 	if c.Warnings == nil {
@@ -88,15 +92,15 @@ func (d *Document) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Read returns the document of the result in that directory and decodes its
-// summary into the value that summary points to; nil leaves it undecoded, as a
-// json.RawMessage. The options are always a json.RawMessage. The error of a directory
-// without a finished result wraps fs.ErrNotExist.
+// Read returns the document of the result in a directory. It decodes the summary into the
+// value that summary points to; when summary is nil, Document.Summary is a json.RawMessage.
+// The options are always a json.RawMessage. When the directory has no finished result, the
+// error wraps fs.ErrNotExist.
 func Read(dir string, summary any) (*Document, error) {
 	path := filepath.Join(dir, SummaryName)
 	b, err := safefile.Read(path, maxSummary)
 	if err != nil {
-		return nil, fmt.Errorf("result: %s holds no finished result: %w", dir, err)
+		return nil, fmt.Errorf("result: %s has no finished result: %w", dir, err)
 	}
 	var raw, options json.RawMessage
 	d := &Document{Summary: &raw, Provenance: Provenance{Options: &options}}

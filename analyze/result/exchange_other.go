@@ -4,5 +4,5 @@ package result
 
 import "errors"
 
-// exchange would give each of two directories the other's place, in one step.
+// exchange always fails, because this system has no call that swaps two directories.
 var exchange = func(a, b string) error { return errors.ErrUnsupported }

@@ -18,32 +18,32 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Journal is an analyze.Store in a file: finished units of one analysis with one
-// set of options. Its file is named for a hash of everything the numbers depend
-// on, so work with other options is never resumed from it.
+// Journal is an analyze.Store in a file. It has the finished units of one analysis with one
+// set of options. The name of the file has a hash of everything that the numbers depend on,
+// so an analysis with other options never resumes from it.
 //
-// A unit is one line. Save hands it to the operating system before it returns, so the
-// death of the process loses nothing that was saved. A line that a crash of the
-// machine tore is not used, and its unit is computed again.
+// A unit is one line. Save returns after the operating system has the line, so the death of
+// the process loses no saved unit. A crash of the machine may damage a line; then the line
+// is ignored and its unit is computed again.
 //
-// Lookup and Save may be called from several goroutines.
+// Several goroutines may call Lookup and Save.
 type Journal struct {
 	path string
 
 	mu      sync.Mutex
 	file    *os.File
-	seed    uint32 // of the checksums: lines of another plan do not fit
+	seed    uint32 // start value of the checksums, from the key: lines of another journal do not match
 	units   map[string][]float64
-	damaged int
+	damaged int // number of lines that did not match their checksums
 }
 
 var _ analyze.Store = (*Journal)(nil)
 
-// Journal opens the journal of the analysis: empty, or with the units that an
-// interrupted one left. The key is made of the analysis' name, the header, the
-// options (as JSON) and whatever else the numbers depend on, such as the hash of
-// other data or the policy for normalization statistics. Finish removes the
-// journal; Close keeps it.
+// Journal opens the journal of the analysis. The journal is empty or has the units that an
+// interrupted analysis left. Its key consists of the name of the analysis, the header, the
+// options as JSON, and in also everything else that the numbers depend on, such as the hash
+// of other data or the policy for normalization statistics. Finish removes the journal;
+// Close keeps it.
 func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...string) (*Journal, error) {
 	sum, err := HeaderSHA256(h)
 	if err != nil {
@@ -67,7 +67,7 @@ func (d *Dir) Journal(analysis string, h *record.Header, options any, also ...st
 	return j, nil
 }
 
-// maxJournal is the size up to which a journal is read.
+// maxJournal is the largest size in bytes at which a journal is read.
 const maxJournal = 2 << 30
 
 func openJournal(dir string, key [sha256.Size]byte) (*Journal, error) {
@@ -81,7 +81,7 @@ func openJournal(dir string, key [sha256.Size]byte) (*Journal, error) {
 	if j.file, err = safefile.Open(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND); err != nil {
 		return nil, fmt.Errorf("result: journal: %w", err)
 	}
-	// A torn last line goes, so that the next one starts at the start of a line.
+	// An incomplete last line is removed, so that the next unit starts on a new line.
 	if whole < len(b) {
 		if err := j.file.Truncate(int64(whole)); err != nil {
 			return nil, fmt.Errorf("result: journal: %w", errors.Join(err, j.file.Close()))
@@ -90,8 +90,8 @@ func openJournal(dir string, key [sha256.Size]byte) (*Journal, error) {
 	return j, nil
 }
 
-// load takes the units of all sound lines and returns where the last complete
-// line ends. A line that does not fit its checksum is counted and left out.
+// load takes the units of all intact lines and returns the offset after the last complete
+// line. It counts and ignores lines that do not match their checksums.
 func (j *Journal) load(b []byte) (whole int) {
 	for {
 		n := bytes.IndexByte(b[whole:], '\n')
@@ -107,8 +107,8 @@ func (j *Journal) load(b []byte) (whole int) {
 	}
 }
 
-// Lookup returns the values of a finished unit. The slice is the journal's: read
-// it, do not change it.
+// Lookup returns the values of a finished unit. The slice belongs to the journal; callers
+// must not change it.
 func (j *Journal) Lookup(unit string) ([]float64, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -116,7 +116,8 @@ func (j *Journal) Lookup(unit string) ([]float64, bool) {
 	return v, ok
 }
 
-// Save keeps a finished unit. Its name must not be empty or contain a line break.
+// Save appends a finished unit to the file and copies its values. The name must not be
+// empty or contain a line break.
 func (j *Journal) Save(unit string, values []float64) error {
 	line, err := unitline.Append(nil, j.seed, unit, values)
 	if err != nil {
@@ -141,14 +142,15 @@ func (j *Journal) Len() int {
 	return len(j.units)
 }
 
-// Damaged returns how many lines of the file did not fit their checksums and
-// were left out when it was opened; a torn last line is not among them.
+// Damaged returns the number of lines that did not match their checksums when the file was
+// opened, and were ignored. An incomplete last line does not count.
 func (j *Journal) Damaged() int { return j.damaged }
 
-// Close keeps the file for the next time, if it has a unit. A second Close or Remove does nothing.
+// Close closes the file, and removes it if it has no unit. A second Close or Remove does
+// nothing.
 func (j *Journal) Close() error { return j.close(false) }
 
-// Remove closes the journal and removes its file: the work is done.
+// Remove closes the journal and removes its file, because the analysis is finished.
 func (j *Journal) Remove() error { return j.close(true) }
 
 func (j *Journal) close(remove bool) error {

@@ -56,7 +56,7 @@ func writeKind(dir string, kind int) error {
 }
 
 // TestKill kills a process that replaces one result by another all the time: the
-// directory has one of them, whole, and the next process goes on.
+// directory has one complete result, and the next process continues.
 func TestKill(t *testing.T) {
 	kills := 6
 	if os.Getenv("SGDWALK_FAULTS") != "" {
@@ -87,8 +87,8 @@ func TestKill(t *testing.T) {
 		if got := names(t, dir); !slices.Equal(got, want) {
 			t.Errorf("after a whole call there are %v, want %v", got, want)
 		}
-		if beside := names(t, filepath.Dir(dir)); len(beside) != 1 {
-			t.Errorf("beside the result are %v", beside)
+		if left := names(t, filepath.Dir(dir)); len(left) != 1 {
+			t.Errorf("next to the result are %v", left)
 		}
 		t.Logf("%d kills, exchanged %v: %v", kills, exchanged, seen)
 	}

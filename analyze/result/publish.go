@@ -10,13 +10,14 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// publish puts the new files in the place of the earlier ones. Last is the file that
-// names the others.
+// publish replaces the earlier files by the new files. last is the file that lists the
+// others.
 //
-// Where the system can do that, the private directory and the result's directory
-// exchange their places in one step: a kill leaves the old result or the new one.
-// Elsewhere, and in a directory that holds more than results, files are moved one by
-// one; a kill in between leaves no summary.json, and unfinished.json names the files.
+// If the system can swap directories, the private directory and the result's directory
+// swap their names in one step, so a kill leaves the old or the new result. On other
+// systems, and when the directory has entries that are not regular files, publish moves
+// files one by one. A kill during the moves leaves no summary.json, and unfinished.json
+// lists the files.
 func (d *Dir) publish(last string) error {
 	if err := safefile.SyncDir(d.stage); err != nil {
 		return err
@@ -26,7 +27,7 @@ func (d *Dir) publish(last string) error {
 		next := safefile.TemporaryName(d.real)
 		if os.Rename(d.stage, next) == nil {
 			if linkOthers(d.real, next, earlier) == nil && exchange(next, d.real) == nil {
-				d.stage = next // which now is the earlier one, and goes
+				d.stage = next // it now has the earlier files; Close removes it
 				return safefile.SyncDir(filepath.Dir(d.real))
 			}
 			if err := os.Rename(next, d.stage); err != nil {
@@ -37,17 +38,19 @@ func (d *Dir) publish(last string) error {
 	return d.move(earlier, last)
 }
 
-// canExchange reports whether the directory may be replaced: a process whose working
-// directory it is would find itself nowhere.
+// canExchange reports whether the directory may be replaced. It may not when it is the
+// working directory of this process, because the process would then be in a removed
+// directory.
 func (d *Dir) canExchange() bool {
 	here, err1 := os.Stat(".")
 	there, err2 := os.Stat(d.real)
 	return err1 == nil && err2 == nil && !os.SameFile(here, there)
 }
 
-// linkOthers gives the files that are not part of a result, such as the user's notes
-// and journals of other analyses, a second name in the new directory. It fails when
-// there is something that cannot have one.
+// linkOthers adds hard links in the new directory for the files that are not part of a
+// result, such as the user's notes and the journals of other analyses. It returns an error
+// when the directory has an entry that is not a regular file, because such an entry cannot
+// have a hard link.
 func linkOthers(from, to string, earlier []string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -69,14 +72,16 @@ func linkOthers(from, to string, earlier []string) error {
 	return nil
 }
 
-// move moves the new files into the directory one by one.
+// move moves the new files into the directory one by one. First it writes unfinished.json
+// with all old and new names, and removes summary.json: so a killed process leaves a
+// directory that is marked as unfinished, and whose files the next process removes.
 func (d *Dir) move(earlier []string, last string) error {
 	all, err := manifest(slices.Concat(d.files, slices.DeleteFunc(slices.Clone(earlier),
 		func(s string) bool { return checkName(s) != nil })))
 	if err != nil {
 		return err
 	}
-	list := filepath.Join(d.stage, ".all") // made there, so that a kill leaves it there
+	list := filepath.Join(d.stage, ".all") // in the stage, so that a leftover is removed with it
 	if err := safefile.WriteBytes(list, all); err != nil {
 		return err
 	}
@@ -87,7 +92,7 @@ func (d *Dir) move(earlier []string, last string) error {
 		return err
 	}
 	for _, name := range d.files {
-		// A directory of that name is the user's mistake; a link is replaced.
+		// The rename fails when the user has made a directory of this name; it replaces a link.
 		if err := os.Rename(filepath.Join(d.stage, name), filepath.Join(d.real, name)); err != nil {
 			return err
 		}
@@ -110,6 +115,7 @@ func (d *Dir) move(earlier []string, last string) error {
 	return safefile.SyncDir(d.real)
 }
 
+// remove removes a file of the directory, if it exists.
 func (d *Dir) remove(name string) error {
 	if err := os.Remove(filepath.Join(d.real, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

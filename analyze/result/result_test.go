@@ -234,11 +234,11 @@ func replaced(t *testing.T, prepare func(dir string)) {
 	ok(t, d.Finish(document(t)))
 	expect("both.arrow", "both.csv", "mine.txt", "new.arrow", "new.csv", "summary.json")
 	if left := names(t, filepath.Dir(dir)); len(left) != 1 {
-		t.Errorf("beside the result is %v", left)
+		t.Errorf("next to the result is %v", left)
 	}
 }
 
-// Whatever a killed process has left, the next result is as if it had not been.
+// The leftovers of a killed process do not change the next result.
 func TestLeftovers(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "x")
@@ -287,7 +287,7 @@ func TestOneAnalysisAtATime(t *testing.T) {
 	ok(t, create(t, dir).Close())
 }
 
-// What an interruption leaves can be looked at, but never replaces a finished result.
+// An interrupted analysis leaves files to inspect, but never replaces a finished result.
 func TestLeave(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "x")
 	leave := func(name string, want bool) {
@@ -545,7 +545,7 @@ func journalName(t *testing.T, dir string) string {
 			return filepath.Join(dir, n)
 		}
 	}
-	t.Fatal("there is no journal")
+	t.Fatal("the journal is missing")
 	return ""
 }
 
