@@ -7,10 +7,12 @@
 //  2. [Log.Status] returns the state of the run; [Status.Lines] and [Status.Line] print
 //     it for a terminal and for a log file.
 //  3. [Log.Figures] draws the rows so far with package draw: loss, step length, cosine,
-//     distance, and the path in the plane of its own first two principal directions
-//     (pca.Snapshots). [Server] serves them, with the report of the run, on loopback.
+//     distance, and the path in the plane of the first two principal directions of these
+//     rows (pca.Snapshots). [Server] serves the figures and the report of the run on
+//     loopback.
 //
-// Memory and the cost of a row are bounded: when the log keeps [MaxPoints] iterates, it
-// drops every second one, and the figures say so; the plane is fitted to at most 97
-// iterates spread over the run.
+// Memory and the cost of a row are bounded, because a run may have millions of steps: when
+// the log has [MaxPoints] iterates, it drops every second iterate, and a note in the
+// figures gives the fraction. The plane is fitted to at most 97 iterates that are spread
+// over the run.
 package live

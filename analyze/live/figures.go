@@ -26,9 +26,9 @@ type Named struct {
 	Heading string
 }
 
-// Figures draws what is known so far, in the order of the page. A quantity that the run
-// did not record, or not yet, has no figure. The log draws again only after new rows;
-// other goroutines read the same figures, so that no caller may change them.
+// Figures draws the rows so far, in the order of the page. A quantity without a recorded
+// value has no figure. The log draws again only after new rows. Other goroutines use the
+// same figures, so callers must not change them.
 func (l *Log) Figures() []Named {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,8 +45,8 @@ func (l *Log) draw() []Named {
 	title := l.header.Title()
 	var rows []path.IterateRow
 	for _, p := range l.all() {
-		// Of a run with a long past only some vectors are read: the sum of the step
-		// lengths would be too small.
+		// Follow reads only some vectors of a run that already has many rows, so the sum
+		// of the step lengths would be too small.
 		p.PathLength = record.Optional{}
 		rows = append(rows, p.IterateRow)
 	}

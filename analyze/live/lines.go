@@ -11,7 +11,7 @@ import (
 	"sgdwalk/record"
 )
 
-// Line is the status on one line, for a log file.
+// Line returns the status on one line, for a log file.
 func (s *Status) Line() string {
 	parts := []string{fmt.Sprintf("step %d/%d", s.Step, s.Steps), "loss " + number(s.BatchLoss)}
 	add := func(name string, o record.Optional) {
@@ -35,9 +35,9 @@ func (s *Status) Line() string {
 	return strings.Join(parts, ", ")
 }
 
-// Lines is the status for a terminal of the given width. Each number keeps its place from
-// call to call, so that the caller can write the lines over the earlier ones. No line is
-// wider than width, in characters.
+// Lines returns the status as lines for a terminal. Each number is at the same place in
+// every call, so that the caller can write the lines over the earlier ones. No line has more
+// than width characters; widths below 20 count as 20.
 func (l *Log) Lines(s *Status, width int) []string {
 	width = max(width, 20)
 	const label = 13
@@ -61,7 +61,8 @@ func (l *Log) Lines(s *Status, width int) []string {
 	row("step length", number(s.StepLength), func(p *Point) record.Optional { return p.UpdateNorm }, 0, nan)
 	row("cosine", fmt.Sprintf("%s of updates", number(s.UpdateCos)),
 		func(p *Point) record.Optional { return p.UpdateCos }, -1, 1)
-	row("", fmt.Sprintf("%s of gradients", number(s.GradCos)), func(p *Point) record.Optional { return p.GradCos }, -1, 1)
+	row("", fmt.Sprintf("%s of gradients",
+		number(s.GradCos)), func(p *Point) record.Optional { return p.GradCos }, -1, 1)
 	row("rate", number(s.LearningRate), func(p *Point) record.Optional { return p.LearningRate }, 0, nan)
 	row("queue", s.queue(), nil, 0, 0)
 	row("disk", s.disk(), nil, 0, 0)
@@ -129,12 +130,12 @@ func (s *Status) disk() string {
 	return text
 }
 
-// bars are the eighths of a character cell.
+// bars are the characters that fill one to eight eighths of a cell.
 var bars = []rune("▁▂▃▄▅▆▇█")
 
-// spark draws the recent past of a quantity in n characters, the newest at the right.
-// Each character is the mean over a few iterates; it is blank where none has a value.
-// The scale is from lo to hi; where one of them is NaN, it follows from the values.
+// spark draws the recent values of a quantity in at most n characters, the newest at the
+// right. Each character is the mean over a few iterates, or a blank when no iterate has a
+// value. The scale goes at least from lo to hi; a NaN means the lowest or highest mean.
 func (l *Log) spark(n int, get func(*Point) record.Optional, lo, hi float64) string {
 	l.mu.Lock()
 	recent := slices.Clip(l.points[max(0, len(l.points)-8*n):])
@@ -186,7 +187,7 @@ func (l *Log) spark(n int, get func(*Point) record.Optional, lo, hi float64) str
 	return strings.TrimRight(out.String(), " ")
 }
 
-// number writes a value in four digits.
+// number formats a value with four digits; an absent value gives a dash.
 func number(o record.Optional) string {
 	if !o.Valid {
 		return "–"

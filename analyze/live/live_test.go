@@ -29,7 +29,7 @@ func header(steps int64) *record.Header {
 	return h
 }
 
-// rows are those of gradient descent with noise on a quadratic, T updates.
+// rows returns the rows of gradient descent with noise on a quadratic.
 func rows(steps int64) []record.Step {
 	rng := rand.New(rand.NewPCG(3, 9))
 	theta := make([]float32, parameters)
@@ -40,8 +40,8 @@ func rows(steps int64) []record.Step {
 	var out []record.Step
 	for k := range steps + 1 {
 		s := record.Step{
-			Step: k, Epoch: int32(1 + min(k,
-				steps-1)/10), WallTime: start.Add(time.Duration(k) * 100 * time.Millisecond), LearningRate: record.Some(0.1),
+			Step: k, Epoch: int32(1 + min(k, steps-1)/10),
+			WallTime: start.Add(time.Duration(k) * 100 * time.Millisecond), LearningRate: record.Some(0.1),
 			Theta: append([]float32(nil), theta...), Grad: make([]float32, parameters),
 		}
 		loss := 0.0
@@ -92,7 +92,7 @@ func figureNamed(t *testing.T, l *live.Log, name string) figure.Figure {
 			return f.Figure
 		}
 	}
-	t.Fatalf("there is no figure %s", name)
+	t.Fatalf("the figure %s is missing", name)
 	return nil
 }
 
@@ -170,7 +170,7 @@ func TestLikePCA(t *testing.T) {
 }
 
 // TestPlaneKeepsFew: of a long run a bounded number of iterates stays, spread over
-// all of it, and the picture does not flip as it goes on.
+// all of it, and the picture does not flip as the run continues.
 func TestPlaneKeepsFew(t *testing.T) {
 	h, steps := header(1000), rows(1000)
 	l := live.NewLog("run", h)
@@ -205,7 +205,8 @@ func TestStatus(t *testing.T) {
 	if v := s.StepsPerSecond.Value; math.Abs(v-10) > 1e-9 {
 		t.Errorf("%v steps a second, want 10", v)
 	}
-	if s.FullLoss.Value != steps[20].FullLoss.Value || s.FullStep != 20 || s.BatchLoss.Value != steps[20].BatchLoss.Value {
+	if s.FullLoss.Value != steps[20].FullLoss.Value || s.FullStep != 20 ||
+		s.BatchLoss.Value != steps[20].BatchLoss.Value {
 		t.Errorf("losses: %+v", s)
 	}
 	whole := logOf(h, steps).Status(time.Time{})
@@ -307,7 +308,8 @@ func TestThinned(t *testing.T) {
 	}
 	// What is shown ends with the last row, and with the batch before it at the end.
 	for k := int64(3*live.MaxPoints + 5000); k < 3*live.MaxPoints+5010; k++ {
-		s.Step, s.BatchLoss, s.FullLoss, s.LearningRate = k, record.Some(float64(k)), record.Optional{}, record.Some(1/float64(k))
+		s.Step, s.BatchLoss, s.FullLoss, s.LearningRate = k, record.Some(float64(k)), record.Optional{},
+			record.Some(1/float64(k))
 		l.Add(&s)
 		x := figureNamed(t, l, "loss").(*figure.Curves).Series[0].X
 		if n := len(x); x[n-1] != float64(k) || x[n-2] >= x[n-1] {
@@ -316,8 +318,9 @@ func TestThinned(t *testing.T) {
 	}
 	last := record.Step{Step: s.Step + 1, Epoch: s.Epoch, Theta: s.Theta}
 	l.Add(&last)
-	if status := l.Status(time.Now()); status.Step != last.Step || status.BatchLoss != s.BatchLoss || status.LearningRate != s.LearningRate {
-		t.Errorf("at the end: step %d, batch loss %v, learning rate %v; want those of step %d", status.Step,
+	if status := l.Status(time.Now()); status.Step != last.Step || status.BatchLoss != s.BatchLoss ||
+		status.LearningRate != s.LearningRate {
+		t.Errorf("at the end: step %d, batch loss %v, learning rate %v; want the values of step %d", status.Step,
 			status.BatchLoss, status.LearningRate, s.Step)
 	}
 }

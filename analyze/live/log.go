@@ -15,8 +15,9 @@ import (
 // MaxPoints is the number of iterates at which a Log drops every second one.
 const MaxPoints = 1 << 15
 
-// geometryBacklog is the number of rows whose vectors Follow reads when it opens a run
-// with a long past. Of earlier rows it reads only the scalars, which is quick.
+// geometryBacklog is the number of newest rows whose vectors Follow reads when it opens a
+// run that already has many rows. It reads only the scalars of the earlier rows, which is
+// fast.
 const geometryBacklog = 2000
 
 // Point is one iterate: its row of the path analysis, and when it was recorded.
@@ -25,8 +26,8 @@ type Point struct {
 	Time time.Time
 }
 
-// Log is what is known of a run so far. Its methods may be called from several
-// goroutines; one goroutine adds the rows.
+// Log has the measured rows of a run so far. Several goroutines may call its methods, but
+// only one may add rows.
 type Log struct {
 	mu       sync.Mutex
 	header   *record.Header
@@ -36,23 +37,23 @@ type Log struct {
 	meter    *path.Meter
 	plane    pca.Snapshots
 	points   []Point // complete rows, without the newest iterate
-	stride   int     // every stride-th of them is kept
-	seen     int     // complete rows seen
-	measured int     // of them with a loss over a whole set
+	stride   int     // points has every stride-th complete row
+	seen     int     // number of complete rows
+	measured int     // number of complete rows with a loss over a whole set
 	before   Point   // the last complete row
-	newest   Point   // of newestOf rows: see last
+	newest   Point   // the newest iterate when the log had newestOf rows; see last
 	newestOf int
-	time     time.Time // of the newest iterate
+	time     time.Time // when the newest iterate was recorded
 
-	fullLoss, testLoss record.Optional // measured last
-	fullStep           int64
+	fullLoss, testLoss record.Optional // the last measured values
+	fullStep           int64           // step of fullLoss
 
-	noBatch  bool // the last row has no batch
-	finished bool // the run came to its end
-	bad      bool // a loss was not finite
-	live     bool
-	bytes    int64
-	figures  []Named // of the first drawn rows
+	noBatch  bool    // the last row has no batch
+	finished bool    // the last row is the last one of the whole run
+	bad      bool    // a loss was not finite
+	live     bool    // a writer has the run open
+	bytes    int64   // size on disk
+	figures  []Named // the figures of the first drawn rows
 	drawn    int
 }
 
@@ -61,14 +62,14 @@ func NewLog(name string, h *record.Header) *Log {
 	return &Log{name: name, header: h, stride: 1, meter: path.NewMeter(h.Layout)}
 }
 
-// Header returns the header of the run, which must not be changed.
+// Header returns the header of the run. Callers must not change it.
 func (l *Log) Header() *record.Header { return l.header }
 
-// Follow adds the rows of r that the log does not have, and then polls r for rows that
-// are recorded meanwhile. It calls each after every poll, with new rows or without; nil
-// does nothing. It returns nil when all rows were added and no writer has the run open
-// any more, otherwise the error of r, of each or of the context. r must stay open as
-// long as the log is used.
+// Follow adds the rows of r that the log does not have, and then polls r for new rows. It
+// calls each after every poll, even when there were no new rows; each may be nil. Follow
+// returns nil when it has added all rows and no writer has the run open any more. Otherwise
+// it returns the error of r, of each or of the context. r must stay open as long as the log
+// is used, because the log keeps vectors of r.
 func (l *Log) Follow(ctx context.Context, r *arrowfile.Reader, poll time.Duration, each func() error) error {
 	l.readState(r)
 	if err := l.catchUp(ctx, r, each); err != nil {
@@ -140,13 +141,14 @@ func (l *Log) catchUp(ctx context.Context, r *arrowfile.Reader, each func() erro
 	return nil
 }
 
+// expect sets the last known step, so that the plane can spread its iterates over the run.
 func (l *Log) expect(step int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.plane.Expect(step)
 }
 
-// readState takes the state of the run from its files.
+// readState reads from the files whether the run has a writer and is finished, and its size.
 func (l *Log) readState(r *arrowfile.Reader) {
 	live, bytes, finished := r.Live(), r.Bytes(), r.Finished()
 	l.mu.Lock()
@@ -154,16 +156,16 @@ func (l *Log) readState(r *arrowfile.Reader) {
 	l.live, l.bytes, l.finished = live, bytes, finished
 }
 
-// Rows returns how many rows were added.
+// Rows returns the number of rows that were added.
 func (l *Log) Rows() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.rows
 }
 
-// Add adds the next row. Its vectors are not copied: they must not change as long as
-// the log is used. It returns an error when a vector does not have the length of the
-// layout.
+// Add adds the next row. It keeps the vectors without copying them, so they must not change
+// as long as the log is used. It returns an error when a vector does not have the length of
+// the layout.
 func (l *Log) Add(s *record.Step) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -193,7 +195,9 @@ func (l *Log) Add(s *record.Step) error {
 	return nil
 }
 
-// keep adds a complete row to the points if it is its turn.
+// keep adds a complete row to the points when its number is a multiple of the stride or the
+// row is special. When the points are full, keep doubles the stride and drops every second
+// point.
 func (l *Log) keep(p *Point) {
 	if p.measured() {
 		l.measured++
@@ -210,7 +214,7 @@ func (l *Log) keep(p *Point) {
 	l.points = slices.DeleteFunc(l.points, func(p Point) bool { i++; return i%2 == 1 && !l.special(&p) })
 }
 
-// last returns the newest iterate. The columns that need its successor are absent.
+// last returns the newest iterate. The columns that need the next iterate are absent.
 func (l *Log) last() Point {
 	if l.newestOf != l.rows {
 		l.newest, l.newestOf = Point{l.meter.Newest(), l.time}, l.rows
@@ -218,7 +222,7 @@ func (l *Log) last() Point {
 	return l.newest
 }
 
-// all returns the points with the newest iterate.
+// all returns the points and, after them, the newest iterate.
 func (l *Log) all() []Point {
 	if l.iterates == 0 {
 		return nil
@@ -226,9 +230,10 @@ func (l *Log) all() []Point {
 	return append(slices.Clip(l.points), l.last())
 }
 
-// measured reports whether a loss over a whole set is known.
+// measured reports whether the point has a loss over a whole data set.
 func (p *Point) measured() bool { return p.FullLoss.Valid || p.TestLoss.Valid }
 
-// special reports whether a point is always kept: one at which a full loss was measured,
-// unless the run measures it at more than an eighth of MaxPoints.
+// special reports whether keep never drops the point. Points with a measured full loss are
+// special, because they are rare and expensive; but when there are more than MaxPoints/8 of
+// them, no point is special, so that the memory stays bounded.
 func (l *Log) special(p *Point) bool { return l.measured <= MaxPoints/8 && p.measured() }

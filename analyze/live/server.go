@@ -31,22 +31,23 @@ var (
 	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 )
 
-// Server shows runs in a browser while they are recorded. It answers GET and HEAD
-// alone, names nothing outside itself, and changes nothing.
+// Server shows runs in a browser while they are recorded. It answers only GET and HEAD
+// requests and changes nothing, and its pages load nothing from other servers.
 //
 //	/                       the page
 //	/status.json            an object with the Status of every run and its figures
-//	/N/NAME.svg             figure NAME of run N, counted from 0; ?theme=dark, ?width=3.4 and
-//	                        ?width=7 are understood
-//	/N/NAME.csv             its data
-//	/report.html            what Report writes
+//	/N/NAME.svg             figure NAME of run N, counted from 0; the options are
+//	                        ?theme=dark, ?width=3.4 and ?width=7
+//	/N/NAME.csv             the data of the figure
+//	/report.html            the output of Report
 type Server struct {
 	Runs []Watched
-	// Report writes the report of the runs as they are now; nil leaves it out.
+	// Report writes the report of the runs as they are now; without it there is no report.
 	Report func(ctx context.Context, w *bytes.Buffer) error
-	// Host is the host part of the address that is listened at. Requests that
-	// name another one are refused, so that no page from elsewhere can read this
-	// one by letting its own name point here. "" allows the names of loopback.
+	// Host is the host part of the address that the server listens at. The server refuses
+	// requests that name another host, so that a page of another site cannot read this
+	// server by pointing its own host name to this machine. "" allows only the names of
+	// loopback, which are always allowed.
 	Host string
 
 	once    sync.Once
@@ -56,7 +57,8 @@ type Server struct {
 // Watched is one run on the page.
 type Watched struct {
 	Log *Log
-	// Status completes what the log knows; nil is the log's.
+	// Status returns the status of the run, for example the log's status with the counters
+	// of the recorder; nil means the log's status.
 	Status func() Status
 }
 
@@ -67,7 +69,8 @@ func (w *Watched) status() Status {
 	return w.Status()
 }
 
-// Loopback reports whether the address of a host is this machine only.
+// Loopback reports whether the host is "localhost" or a loopback address, which only this
+// machine can reach.
 func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
@@ -108,8 +111,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-// anyAddress reports whether a server listens at all addresses of the machine: its
-// names are then not known.
+// anyAddress reports whether a server listens at all addresses of the machine. The server
+// then cannot know its names and accepts every host.
 func anyAddress(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsUnspecified()
@@ -118,7 +121,7 @@ func anyAddress(host string) bool {
 func asset(kind string, content []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
-		_, _ = w.Write(content) // a reader that left is no error of ours
+		_, _ = w.Write(content) // a browser that closes the connection is not an error
 	}
 }
 
@@ -146,7 +149,8 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy",
-		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
+			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	_, _ = w.Write(b.Bytes())
 }
 
@@ -232,7 +236,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes()) // it has its own policy
+	_, _ = w.Write(b.Bytes()) // the report has its own content security policy
 }
 
 // Serve answers requests at the listener until the context ends. Then it closes the

@@ -35,7 +35,7 @@ func body(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
-// TestServer asks for everything that is there and for what is not.
+// TestServer requests every page, figure and table, and some that do not exist.
 func TestServer(t *testing.T) {
 	s := &live.Server{
 		Runs:   []live.Watched{{Log: logOf(header(40), rows(40))}, {Log: live.NewLog("<b>empty</b>", header(5))}},
@@ -62,7 +62,8 @@ func TestServer(t *testing.T) {
 	if err := json.Unmarshal([]byte(body(t, get(t, s, http.MethodGet, host, "/status.json"))), &status); err != nil {
 		t.Fatal(err)
 	}
-	if len(status.Runs) != 2 || status.Runs[0].Step != 40 || status.Runs[0].State != "finished" || len(status.Runs[1].Figures) != 0 {
+	if len(status.Runs) != 2 || status.Runs[0].Step != 40 || status.Runs[0].State != "finished" ||
+		len(status.Runs[1].Figures) != 0 {
 		t.Fatalf("%+v", status)
 	}
 	names := ""
@@ -170,8 +171,10 @@ func TestServe(t *testing.T) {
 
 func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"127.0.0.1": true, "127.5.5.5": true, "::1": true, "[::1]": true, "localhost": true, "LOCALHOST": true, "::ffff:127.0.0.1": true,
-		"0.0.0.0": false, "::": false, "10.0.0.1": false, "example.org": false, "": false, "localhost.example.org": false, "127.0.0.1.nip.io": false,
+		"127.0.0.1": true, "127.5.5.5": true, "::1": true, "[::1]": true, "localhost": true, "LOCALHOST": true,
+		"::ffff:127.0.0.1": true,
+		"0.0.0.0":          false, "::": false, "10.0.0.1": false, "example.org": false, "": false,
+		"localhost.example.org": false, "127.0.0.1.nip.io": false,
 	} {
 		if live.Loopback(host) != want {
 			t.Errorf("Loopback(%q) is %v", host, !want)

@@ -14,14 +14,14 @@ type State string
 
 // The states of a run.
 const (
-	Recording State = "recording" // a writer has it open
-	Finished  State = "finished"  // the last row follows the last update
-	Diverged  State = "diverged"  // a loss is not finite, and no process writes
-	Stopped   State = "stopped"   // no process writes, before the end: the run was interrupted or killed
+	Recording State = "recording" // a writer has the run open
+	Finished  State = "finished"  // no writer has the run open, and it has all its rows
+	Diverged  State = "diverged"  // no writer has the run open, and a loss is not finite
+	Stopped   State = "stopped"   // no writer has the run open before its end: it was interrupted or killed
 )
 
-// Status has the numbers of a run now. Unless a field says otherwise, they belong to
-// the last iterate; a number that is not known is absent.
+// Status has the current numbers of a run. They belong to the last iterate unless the
+// comment of a field names another one. Unknown numbers are absent.
 type Status struct {
 	Run       string `json:"run"`
 	Model     string `json:"model"`
@@ -47,12 +47,12 @@ type Status struct {
 	Nonfinite    bool            `json:"nonfinite"`    // a mini-batch loss was NaN or infinite
 
 	StepsPerSecond record.Optional `json:"steps_per_second"` // over the last seconds of the recording
-	SecondsLeft    record.Optional `json:"seconds_left"`     // while it is recorded
-	SecondsSince   record.Optional `json:"seconds_since"`    // the last row was taken, while it is recorded
+	SecondsLeft    record.Optional `json:"seconds_left"`     // until the end; only while the run is recorded
+	SecondsSince   record.Optional `json:"seconds_since"`    // since the last row; only while the run is recorded
 
-	Bytes      int64           `json:"bytes"`       // on disk
-	WholeBytes record.Optional `json:"whole_bytes"` // about what the whole run takes
-	FreeBytes  record.Optional `json:"free_bytes"`  // left on its disk
+	Bytes      int64           `json:"bytes"`       // size on disk
+	WholeBytes record.Optional `json:"whole_bytes"` // approximate size of the whole run
+	FreeBytes  record.Optional `json:"free_bytes"`  // free space on the disk of the run
 
 	Recorder *recorder.Counters `json:"recorder"` // nil when no process records the run
 }
@@ -73,7 +73,7 @@ func (l *Log) Status(now time.Time) Status {
 		FullLoss: known(l.fullLoss), TestLoss: known(l.testLoss), FullStep: l.fullStep,
 	}
 	if l.noBatch && l.seen > 0 {
-		// The last row has no batch: these numbers are of the step before it.
+		// The last row has no batch, so these numbers come from the step before it.
 		q := &l.before
 		s.BatchLoss, s.LearningRate = known(q.BatchLoss), known(q.LearningRate)
 		s.GradNorm, s.GradCos = known(q.GradNorm), known(q.GradCos)
@@ -108,8 +108,8 @@ func (l *Log) state() State {
 	}
 }
 
-// rate is the number of steps a second over the last ten seconds of the recording,
-// absent when it is not known.
+// rate returns the steps per second over the last ten seconds of the recording. It is
+// absent when the log has fewer than two iterates or no time passed between them.
 func (l *Log) rate() record.Optional {
 	first := len(l.points) - 1
 	if first < 0 {
@@ -126,7 +126,8 @@ func (l *Log) rate() record.Optional {
 	return record.Some(float64(last.Step-l.points[first].Step) / span)
 }
 
-// known is absent for NaN. An infinite value is kept.
+// known returns o, or an absent value for NaN. It keeps infinite values, which show that a
+// run diverged.
 func known(o record.Optional) record.Optional {
 	o.Valid = o.Valid && !math.IsNaN(o.Value)
 	return o
