@@ -22,6 +22,7 @@ type Grid struct {
 	Also  [][]float64 // values of each further measure, in the order of Loss
 }
 
+// newGrid returns a grid without evaluated cells.
 func newGrid(x, y analyze.Range, names []string) *Grid {
 	n := x.N * y.N
 	g := &Grid{A: x.Values(), B: y.Values(), Loss: make([]float64, n), Valid: make([]bool, n), Names: names}
@@ -86,7 +87,7 @@ func (g *Grid) set(c int, values []float64) {
 // that were not evaluated, from coarse to fine: a cell between two neighbours gets their
 // mean, and a cell between four neighbours gets the mean of the four. A figure of an
 // unfinished or refined grid is then complete. ok marks the cells that have a value, and
-// interpolated counts those that were not evaluated.
+// interpolated counts the interpolated cells.
 func (g *Grid) Filled(values []float64) (filled []float64, ok []bool, interpolated int) {
 	nx, ny := g.Dims()
 	filled, ok = append([]float64{}, values...), append([]bool{}, g.Valid...)

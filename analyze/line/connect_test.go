@@ -176,7 +176,7 @@ func (f flat) Gradient(ctx context.Context, p, grad []float32) (float64, error) 
 	return f.Loss(ctx, p)
 }
 
-func TestBendThatDoesNotMoveIsTold(t *testing.T) {
+func TestBendThatDoesNotMoveIsReported(t *testing.T) {
 	valley := ring{c: -0.2}
 	a, b := valley.ends()
 	r := connect(t, a, b, flat{valley}, line.ConnectOptions{Steps: 3, Points: 11})

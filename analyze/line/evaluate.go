@@ -20,6 +20,8 @@ type points struct {
 
 var _ job.Job[[][]float64] = (*points)(nil)
 
+// newPoints returns the job for the named points. at sets dst to the i-th point, and is called
+// by one goroutine at a time.
 func newPoints(loss analyze.Loss, also []Measure, parameters int, names []string,
 	at func(i int, dst []float32),
 ) *points {

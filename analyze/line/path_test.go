@@ -69,7 +69,7 @@ func TestProgressIsInUnitsOfTheLine(t *testing.T) {
 
 // Trap: projection and evaluation disagree. Where the residual is zero, the loss on the line
 // equals the loss at the iterate.
-func TestFootOfAPointOnTheLineIsThePoint(t *testing.T) {
+func TestProjectionOfAPointOnTheLineIsThePoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		alphas := rapid.SliceOfN(rapid.Float64Range(-2, 3), 1, 8).Draw(t, "alphas")
 		n := rapid.IntRange(2, 10).Draw(t, "P")
@@ -149,7 +149,7 @@ func TestRandomWalkHasTheResidualOfTheNull(t *testing.T) {
 }
 
 // Ends of another run, a selection, and NaN iterates.
-func TestProgressBesideAnotherLine(t *testing.T) {
+func TestPathAlongALineOfAnotherRun(t *testing.T) {
 	m := run(t, []float32{1, 1}, []float32{2, 1}, []float32{float32(math.NaN()), 0}, []float32{4, 5})
 	r := progress(t, m, []float32{0, 0}, []float32{2, 0}, line.PathOptions{})
 	if got := floats(r.Table, "progress"); got[0] != 0.5 || got[3] != 2 || !math.IsNaN(got[2]) {

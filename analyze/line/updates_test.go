@@ -78,7 +78,7 @@ func TestUpdatesOfGradientDescentOnAParabola(t *testing.T) {
 	}
 }
 
-func TestOptimumBeyondTheSamplesIsTold(t *testing.T) {
+func TestOptimumBeyondTheSamplesIsReported(t *testing.T) {
 	r, err := line.Updates(gdWalk(t, 1, 0.1, 3, "0:1:11"))
 	if err != nil {
 		t.Fatal(err)

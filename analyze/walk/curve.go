@@ -23,6 +23,7 @@ type grid struct {
 	curvatureGain float64
 }
 
+// newGrid computes the weights for ascending alphas that contain 0 and 1 at the given indices.
 func newGrid(alphas []float64, zero, one int, tolerance float64) *grid {
 	g := &grid{
 		alphas: alphas, zero: zero, one: one, tolerance: tolerance,

@@ -102,8 +102,8 @@ func (p *products) evaluate(ctx context.Context) ([]float64, error) {
 	return []float64{slope * w.length, curvature * w.length * w.length}, nil
 }
 
-// setDirection sets direction to the unit vector along the step. The elements of a unit
-// vector do not underflow in float32, and those of a short step may.
+// setDirection sets direction to the unit vector along the step. A unit vector avoids
+// underflow in float32, which the elements of a short step can have.
 func (p *products) setDirection() {
 	w := p.evaluator
 	if w.opts.Direction == Gradient {

@@ -75,6 +75,8 @@ type Summary struct {
 	RecordedLossMaxAbsolute record.Optional `json:"recorded_loss_max_difference"`
 }
 
+// summarize returns the summary of a walk without the null, which is simulated afterwards.
+// There is at least one segment.
 func summarize(r *Result, p *selection, w *evaluator, rows []segmentRow) Summary {
 	alphas := w.grid.alphas
 	s := Summary{
@@ -180,8 +182,8 @@ func (s *Summary) describeCurvatures() string {
 	return text
 }
 
-// suggestAlphas suggests alphas that reach farther than those of the walk. It is empty when
-// the walk has reached that far.
+// suggestAlphas suggests a wider range of alphas. It is empty when the range of the walk is
+// wide enough.
 func (s *Summary) suggestAlphas() string {
 	if s.AlphaMin <= -0.5 && s.AlphaMax >= 2 {
 		return ""

@@ -44,6 +44,7 @@ type builder struct {
 	samples [][]float64 // the losses, then each measure of also
 }
 
+// newBuilder returns a builder for samples at the alphas, each with the loss and the measures.
 func newBuilder(alphas []float64, also []Measure) *builder {
 	return &builder{alphas: alphas, also: also, samples: make([][]float64, 1+len(also))}
 }

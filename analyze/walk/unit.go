@@ -23,6 +23,7 @@ const (
 // kinds is the number of kinds.
 func (w *evaluator) kinds() int { return int(segmentMeasureKind) + len(w.perSegment) + 1 }
 
+// productKind returns the kind of the product with the Hessian.
 func (w *evaluator) productKind() kind { return segmentMeasureKind + kind(len(w.perSegment)) }
 
 // locate returns the index of the segment of a unit and what the unit evaluates.
@@ -91,7 +92,7 @@ func (w *evaluator) Units() []job.Unit {
 	return units
 }
 
-// Fits reports whether the number of values is that of the unit.
+// Fits reports whether the unit has the given number of values.
 func (w *evaluator) Fits(u job.Unit, values []float64) bool {
 	switch _, k := w.locate(u); k {
 	case startKind, endKind:
