@@ -117,7 +117,7 @@ func TestOneImporter(t *testing.T) {
 		"sgdwalk/analyze/figure/vtk":     {"sgdwalk/analyze/draw"},
 
 		"github.com/alecthomas/":    {"sgdwalk/cmd/sgdwalk"},
-		"github.com/vbauerster/mpb": {"sgdwalk/cmd/sgdwalk"},
+		"github.com/vbauerster/mpb": {"sgdwalk/cmd/internal/terminal"},
 		"github.com/janpfeifer/":    {"sgdwalk/notebooks/show"},
 	}
 	for _, p := range listPackages(t) {

@@ -7,7 +7,7 @@ import (
 
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
-	"sgdwalk/train/session"
+	"sgdwalk/cmd/internal/sweepjob"
 	"sgdwalk/train/sweep"
 )
 
@@ -94,7 +94,7 @@ func cellKinds(s *sweep.Sweep, most time.Duration) []shard.Kind {
 		if !known {
 			i = len(kinds)
 			place[name] = i
-			k := shard.Kind{Name: name, Values: len(cellEnd(new(session.Summary)))}
+			k := shard.Kind{Name: name, Values: sweepjob.NumValues}
 			if most > 0 && (i == 0 || time.Now().Before(until)) {
 				if took := p.Time(); took > 0 {
 					k.Seconds, k.Timed = took.Seconds(), 1

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"debug/elf"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -109,7 +108,7 @@ func plannedProgram(p *shard.Plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hash, err := programHash()
+	hash, err := shard.ProgramHash()
 	if err != nil {
 		return "", err
 	}
@@ -189,7 +188,7 @@ func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program, objective string)
 	if err != nil {
 		return usageError{err}
 	}
-	if why := notStatic(program); why != "" {
+	if why := submit.WhyNotStatic(program); why != "" {
 		e.say("sgdwalk: note: %s %s: it will not run in an empty image; build it with CGO_ENABLED=0 for linux, and plan and submit with that", program, why)
 	}
 	if c.DryRun {
@@ -210,19 +209,4 @@ func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program, objective string)
   kubectl wait --for=condition=complete --timeout=-1s job/%s && kubectl apply --filename %s
 `, p.Shards, dir, quote(filepath.Join(dir, "Dockerfile")), c.Image, quote(filepath.Dir(program)), c.Image, quote(filepath.Join(dir, "job.yaml")), m.Name, quote(filepath.Join(dir, "merge.yaml")))
 	return nil
-}
-
-// notStatic says why a program cannot run alone in an image.
-func notStatic(program string) string {
-	f, err := elf.Open(program)
-	if err != nil {
-		return "is no program for linux"
-	}
-	defer f.Close()
-	for _, s := range f.Progs {
-		if s.Type == elf.PT_INTERP {
-			return "needs shared libraries"
-		}
-	}
-	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
+	"sgdwalk/cmd/internal/sweepjob"
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
 	"sgdwalk/train"
@@ -59,12 +60,12 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	if c.Out == "" {
 		return usagef("--out is missing: the directory of the sweep")
 	}
-	j := &sweepJob{again: "the same call", shared: e.role != nil}
-	if j.shared {
-		j.again = fmt.Sprintf("sgdwalk sweep %s --out %s", c.File, c.Out)
+	j, again := &sweepjob.Job{Shared: e.role != nil}, "the same call"
+	if j.Shared {
+		again = fmt.Sprintf("sgdwalk sweep %s --out %s", c.File, c.Out)
 	}
 	var err error
-	j.Sweep, j.cells, err = c.read(e, c.Out, sweep.Options{Shared: j.shared, Ended: j.ended})
+	j.Sweep, j.Grid, err = c.read(e, c.Out, sweep.Options{Shared: j.Shared, Ended: j.Ended})
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	if done || err != nil {
 		return err
 	}
-	if err := c.planCells(j.Sweep, j.cells, !j.shared); err != nil {
+	if err := c.planCells(j.Sweep, j.Grid, !j.Shared); err != nil {
 		return err
 	}
 	release, err := j.Lock()
@@ -92,9 +93,22 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	case stopped != nil:
 		return fmt.Errorf("%w; %d of %d cells are left, and the same call continues with them", stopped, sum.Left, sum.Cells)
 	case sum.Failed > 0:
-		return fmt.Errorf("%d of %d cells failed; %s tries them again", sum.Failed, sum.Cells, j.again)
+		return fmt.Errorf("%d of %d cells failed; %s tries them again", sum.Failed, sum.Cells, again)
 	}
 	return nil
+}
+
+// identity is what the cells depend on.
+func (c *sweepCmd) identity(j *sweepjob.Job) (id shard.Identity, err error) {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return id, err
+	}
+	if id, err = shard.NewIdentity(software, struct{ Data string }{c.Data}); err != nil {
+		return id, err
+	}
+	err = j.Identify(&id, text)
+	return id, err
 }
 
 // read reads the file and returns its cells, and a sweep without them.

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"sgdwalk/analyze/live"
+	"sgdwalk/cmd/internal/terminal"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/printable"
@@ -46,7 +46,7 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer r.Close()
-	w := &watcher{env: e, log: live.NewLog(runName(c.Run_), r.Header()), dir: c.Run_, every: c.Every, screen: terminalOf(e)}
+	w := &watcher{env: e, log: live.NewLog(runName(c.Run_), r.Header()), dir: c.Run_, every: c.Every, screen: terminal.NewScreen(e.raw.w)}
 	if w.every == 0 {
 		w.every = 5 * time.Second
 		if w.screen != nil {
@@ -102,11 +102,10 @@ type watcher struct {
 	dir    string
 	every  time.Duration
 	once   bool
-	screen *os.File // nil without a terminal
+	screen *terminal.Screen // nil without a terminal
 
 	said  time.Time
 	shown live.Status
-	lines int // on the screen
 }
 
 // look is called after every look at the run.
@@ -141,27 +140,7 @@ func (w *watcher) show(s *live.Status) error {
 		_, err := fmt.Fprintf(w.stdout, "%s\n", printable.Line(s.Line()))
 		return err
 	}
-	return w.paint(s)
-}
-
-// paint writes the lines over those that are there. Only sequences are used that
-// every terminal knows: up, to the left, erase to the end of the line and of the
-// screen.
-func (w *watcher) paint(s *live.Status) error {
-	width, height := terminalSize(w.screen)
-	lines := w.log.Lines(s, width-1)
-	lines = lines[:max(1, min(len(lines), height-1))]
-	var b strings.Builder
-	if w.lines > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\r", w.lines)
-	}
-	for _, line := range lines {
-		b.WriteString(printable.Line(line) + "\x1b[K\n")
-	}
-	b.WriteString("\x1b[J")
-	w.lines = len(lines)
-	_, err := w.raw.Write([]byte(b.String()))
-	return err
+	return w.screen.Paint(w.raw, func(width int) []string { return w.log.Lines(s, width) })
 }
 
 // linesOf makes every line safe to print.
@@ -170,16 +149,4 @@ func linesOf(lines []string) []string {
 		lines[i] = printable.Line(line)
 	}
 	return lines
-}
-
-// terminalOf returns standard output where it is a terminal.
-func terminalOf(e *env) *os.File {
-	f, ok := e.raw.w.(*os.File)
-	if !ok || !isTerminal(f) || os.Getenv("TERM") == "dumb" {
-		return nil
-	}
-	if w, h := terminalSize(f); w < 20 || h < 3 {
-		return nil // /dev/null is such a device
-	}
-	return f
 }

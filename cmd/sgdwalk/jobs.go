@@ -3,17 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/gob"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"sgdwalk/analyze"
@@ -147,7 +141,7 @@ func (r *role) checkBefore(a *analysis) error {
 	if r == nil || r.planned == nil {
 		return nil
 	}
-	id, err := programIdentity(nil)
+	id, err := shard.NewIdentity(software, nil)
 	if err != nil {
 		return err
 	}
@@ -189,7 +183,7 @@ func (a *analysis) dependsOn(other *arrowfile.Reader) error {
 
 // identity is what the units of the analysis depend on.
 func (a *analysis) identity(key any) (id shard.Identity, err error) {
-	if id, err = programIdentity(key); err != nil {
+	if id, err = shard.NewIdentity(software, key); err != nil {
 		return id, err
 	}
 	if id.Header, err = result.HeaderSHA256(a.trace.Header()); err != nil {
@@ -205,33 +199,3 @@ func (a *analysis) identity(key any) (id shard.Identity, err error) {
 	id.FitKernel = a.fitKernel
 	return id, nil
 }
-
-// programIdentity is the part of an identity that needs no run.
-func programIdentity(key any) (id shard.Identity, err error) {
-	text, err := json.Marshal(key)
-	if err != nil {
-		return id, err
-	}
-	sum := sha256.Sum256(text)
-	id.Software, id.Options = software, hex.EncodeToString(sum[:])
-	id.Program, err = programHash()
-	return id, err
-}
-
-// programHash is the hash of the file that this process runs.
-var programHash = sync.OnceValues(func() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("the program's own file: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("the program's own file: %w", err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-})

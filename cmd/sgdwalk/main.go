@@ -49,6 +49,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
+	"sgdwalk/cmd/internal/terminal"
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
 	"sgdwalk/train/dataset"
@@ -220,7 +221,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	if err := kernel.Check(); err != nil {
 		return leave(stderr, usageError{err})
 	}
-	e := &env{stdout: stdout, stderr: stderr, raw: raw, json: c.JSON, progress: newMeter(rawStderr, c.Quiet)}
+	e := &env{stdout: stdout, stderr: stderr, raw: raw, json: c.JSON, progress: terminal.NewMeter(rawStderr, c.Quiet)}
 	if verb, ok := ctx.Value(verbKey{}).(*atomic.Value); ok && k.Selected() != nil {
 		verb.Store(k.Selected().Name)
 	}

@@ -15,6 +15,9 @@ import (
 	"sgdwalk/analyze/shard"
 )
 
+// sweepDirName is the directory of the runs of a sweep, below its plan.
+const sweepDirName = "sweep"
+
 // jobVerb is a verb whose analysis is a job, so that a plan can divide it. A plan keeps its
 // fields as JSON. What paths and command point to is not among them.
 type jobVerb interface {

@@ -156,7 +156,7 @@ func TestPlanChecksBeforeItWorks(t *testing.T) {
 	}
 	// The program.
 	text := must(os.ReadFile(filepath.Join(plan, "plan.json")))
-	program := must(programHash())
+	program := must(shard.ProgramHash())
 	other := strings.Repeat("ab", 32)
 	put(filepath.Join(plan, "plan.json"), strings.Replace(string(text), program, other, 1))
 	for _, shard := range []string{"00000", "00001"} { // of the plan that this one is not any more

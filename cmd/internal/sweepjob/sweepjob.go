@@ -1,4 +1,6 @@
-package main
+// Package sweepjob divides a sweep into its cells, as a job that a plan can distribute. It
+// connects train/sweep, which trains the cells, with analyze/job, which evaluates units.
+package sweepjob
 
 import (
 	"cmp"
@@ -26,19 +28,17 @@ import (
 	"sgdwalk/train/sweep"
 )
 
-const (
-	sweepDirName = "sweep"  // of the runs, below the plan
-	failedName   = "failed" // next to the cells: a file for each cell that a worker could not train, with the reason
-)
+// failedName is the directory next to the cells that has a file for each cell that a worker
+// could not train, with the reason.
+const failedName = "failed"
 
-// sweepJob is a sweep divided into its cells. The result of a cell is its run, in the
+// Job is a sweep divided into its cells. The result of a cell is its run, in the
 // directory of the sweep, which the process that writes it locks. The values of its unit
 // say in a few numbers how the run ended; a merge recognizes the run by them.
-type sweepJob struct {
+type Job struct {
 	*sweep.Sweep
-	cells  []sweep.Cell
-	shared bool   // by several processes
-	again  string // the call that trains failed cells again
+	Grid   []sweep.Cell // all cells, also those that this process does not train
+	Shared bool         // by several processes
 
 	ctx   context.Context // of Evaluate
 	save  job.Save
@@ -47,12 +47,15 @@ type sweepJob struct {
 	fault error // of the place and not of a cell
 }
 
-var _ job.Job[*sweep.Summary] = (*sweepJob)(nil)
+var _ job.Job[*sweep.Summary] = (*Job)(nil)
 
 // cellUnit is the name of a cell's unit.
 func cellUnit(cell string) string { return "cell " + cell }
 
-// cellEnd are the values of a unit.
+// NumValues is the length of the values of a unit.
+const NumValues = 4
+
+// cellEnd returns the values of a unit: how its run ended.
 func cellEnd(t *session.Summary) []float64 {
 	code := slices.Index([]train.Status{train.Finished, train.Diverged, sweep.Failed}, t.Result.Status)
 	v := []float64{float64(code), float64(t.Result.Steps), float64(t.Result.Evaluations), math.NaN()}
@@ -67,52 +70,45 @@ func sameEnd(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) })
 }
 
-// identity is what the cells depend on.
-func (c *sweepCmd) identity(s *sweepJob) (id shard.Identity, err error) {
-	if id, err = programIdentity(struct{ Data string }{c.Data}); err != nil {
-		return id, err
-	}
-	text, err := os.ReadFile(c.File)
-	if err != nil {
-		return id, err
-	}
+// Identify adds to an identity what the cells depend on; text is the file of the grid.
+func (s *Job) Identify(id *shard.Identity, text []byte) error {
 	sum := sha256.Sum256(text)
 	id.Sweep, id.Kernel = hex.EncodeToString(sum[:]), kernel.Name()
 	var specs, hashes []string
-	for i := range s.cells {
-		spec := s.cells[i].Data
+	for i := range s.Grid {
+		spec := s.Grid[i].Data
 		if slices.Contains(specs, spec) {
 			continue
 		}
 		specs = append(specs, spec)
 		d, err := s.Dataset(spec)
 		if err != nil {
-			return id, err
+			return err
 		}
 		hashes = append(hashes, d.Hash)
 	}
 	id.Data = strings.Join(hashes, "+")
-	return id, nil
+	return nil
 }
 
 // Units returns the cells.
-func (s *sweepJob) Units() []job.Unit {
-	units := make([]job.Unit, len(s.cells))
-	for i := range s.cells {
-		units[i] = job.Unit{Name: cellUnit(s.cells[i].Name), Index: i}
+func (s *Job) Units() []job.Unit {
+	units := make([]job.Unit, len(s.Grid))
+	for i := range s.Grid {
+		units[i] = job.Unit{Name: cellUnit(s.Grid[i].Name), Index: i}
 	}
 	return units
 }
 
 // Fits reports whether values say how a run ended.
-func (*sweepJob) Fits(_ job.Unit, values []float64) bool { return len(values) == 4 }
+func (*Job) Fits(_ job.Unit, values []float64) bool { return len(values) == NumValues }
 
 // Evaluate trains cells. A worker plans its own cells only.
-func (s *sweepJob) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
+func (s *Job) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
 	s.ctx, s.save, s.units = ctx, save, make(map[string]job.Unit, len(units))
 	cells := make([]sweep.Cell, len(units))
 	for i, u := range units {
-		cells[i] = s.cells[u.Index]
+		cells[i] = s.Grid[u.Index]
 		s.units[cells[i].Name] = u
 	}
 	if s.Cells == nil {
@@ -127,31 +123,31 @@ func (s *sweepJob) Evaluate(ctx context.Context, units []job.Unit, save job.Save
 	return cmp.Or(s.fault, ctx.Err())
 }
 
-// ended keeps how a cell ended. A cell has not ended when it was stopped, or when other
+// Ended keeps how a cell ended. A cell has not ended when it was stopped, or when other
 // workers may succeed because it failed by the place where it was written.
-func (s *sweepJob) ended(p *sweep.Planned, t *session.Summary, err error) {
+func (s *Job) Ended(p *sweep.Planned, t *session.Summary, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	switch {
-	case err != nil && (s.shared && ofThePlace(err) || s.ctx.Err() != nil):
+	case err != nil && (s.Shared && ofThePlace(err) || s.ctx.Err() != nil):
 	case t.Result.Status == train.Stopped:
 		return
 	default:
-		if err = nil; s.shared && t.Result.Status == sweep.Failed {
+		if err = nil; s.Shared && t.Result.Status == sweep.Failed {
 			err = s.leaveReason(p, t)
 		}
 		if err == nil {
 			err = s.save(s.units[p.Name], cellEnd(t))
 		}
 	}
-	if err != nil && s.shared {
+	if err != nil && s.Shared {
 		s.fault = errors.Join(s.fault, fmt.Errorf("%s: %w", cellUnit(p.Name), err))
 	}
 }
 
 // Finish writes the tables of the cells that this process or workers have trained. The
 // summary has every cell, also after an interruption.
-func (s *sweepJob) Finish(ctx context.Context, values job.Values) (*sweep.Summary, error) {
+func (s *Job) Finish(ctx context.Context, values job.Values) (*sweep.Summary, error) {
 	ends := make(map[string][]float64)
 	stopped := values(ctx, "", s.Units(), func(u job.Unit, v []float64) error {
 		ends[u.Name] = slices.Clone(v)
@@ -181,12 +177,12 @@ func ofThePlace(err error) bool {
 }
 
 // reasonPath is the file with the reason why a cell failed.
-func (s *sweepJob) reasonPath(p *sweep.Planned) string {
+func (s *Job) reasonPath(p *sweep.Planned) string {
 	return filepath.Join(s.Dir, failedName, p.Name+".json")
 }
 
 // leaveReason saves the reason why the cell failed, for the merge.
-func (s *sweepJob) leaveReason(p *sweep.Planned, t *session.Summary) error {
+func (s *Job) leaveReason(p *sweep.Planned, t *session.Summary) error {
 	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return err
@@ -201,7 +197,7 @@ func (s *sweepJob) leaveReason(p *sweep.Planned, t *session.Summary) error {
 }
 
 // reason reads the reason.
-func (s *sweepJob) reason(p *sweep.Planned) (*session.Summary, error) {
+func (s *Job) reason(p *sweep.Planned) (*session.Summary, error) {
 	text, err := safefile.Read(s.reasonPath(p), 16<<20)
 	if err != nil {
 		return nil, fmt.Errorf("%s failed, and the file with the reason is missing: %w", cellUnit(p.Name), err)
@@ -216,7 +212,7 @@ func (s *sweepJob) reason(p *sweep.Planned) (*session.Summary, error) {
 // end returns how a cell ended whose unit has the values v; nil when its shard is not done. A
 // run that differs from the one that the worker left is an error. A failed cell may have been
 // trained again since.
-func (s *sweepJob) end(p *sweep.Planned, v []float64) (*session.Summary, error) {
+func (s *Job) end(p *sweep.Planned, v []float64) (*session.Summary, error) {
 	switch {
 	case v == nil || v[0] == 2 && p.Kept != nil:
 		return p.Kept, nil

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package terminal
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalSize returns the columns and rows of a terminal, zeros when it is none.
-func terminalSize(f *os.File) (width, height int) {
+// size returns the columns and rows of a terminal, or zeros when f is not a terminal.
+func size(f *os.File) (width, height int) {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		return 0, 0

@@ -1,4 +1,6 @@
-package main
+// Package terminal shows changing text to a person: the progress of long work, and a block of
+// lines that is kept up to date.
+package terminal
 
 import (
 	"fmt"
@@ -12,9 +14,9 @@ import (
 	"sgdwalk/record/printable"
 )
 
-// meter shows how far long work is, with its rate and the time that is left: a
-// bar where standard error is a terminal, a line now and then where it is not.
-type meter struct {
+// Meter shows the progress of long work, with its rate and the time that is left: a bar where
+// the output is a terminal, and a line every few seconds elsewhere.
+type Meter struct {
 	out   io.Writer
 	quiet bool
 	bars  *mpb.Progress // nil without a terminal
@@ -26,13 +28,12 @@ type meter struct {
 	now         func() time.Time
 }
 
-var _ view = (*meter)(nil)
-
 // lineEvery is the pause between two lines where there is no terminal.
 const lineEvery = 5 * time.Second
 
-func newMeter(out io.Writer, quiet bool) *meter {
-	m := &meter{out: out, quiet: quiet, now: time.Now}
+// NewMeter returns a meter that writes to out. A quiet one shows nothing.
+func NewMeter(out io.Writer, quiet bool) *Meter {
+	m := &Meter{out: out, quiet: quiet, now: time.Now}
 	if f, ok := out.(*os.File); ok && !quiet && isTerminal(f) {
 		m.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
 	}
@@ -45,8 +46,8 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// Begin starts a phase; the one before it is over.
-func (m *meter) Begin(phase string, total int) {
+// Begin starts a phase and ends the one before it.
+func (m *Meter) Begin(phase string, total int) {
 	m.closeBar()
 	m.phase, m.done, m.total = printable.Line(phase), 0, total
 	m.began = m.now()
@@ -65,7 +66,7 @@ func (m *meter) Begin(phase string, total int) {
 }
 
 // Add reports n more units done.
-func (m *meter) Add(n int) {
+func (m *Meter) Add(n int) {
 	m.done += n
 	if m.bar != nil {
 		m.bar.IncrBy(n)
@@ -78,14 +79,15 @@ func (m *meter) Add(n int) {
 }
 
 // line is one report without a terminal.
-func (m *meter) line(now time.Time) string {
+func (m *Meter) line(now time.Time) string {
 	elapsed := now.Sub(m.began)
 	rate := float64(m.done) / elapsed.Seconds()
 	left := time.Duration(float64(elapsed) / float64(m.done) * float64(m.total-m.done))
-	return fmt.Sprintf("%s: %d/%d (%.0f %%), %.3g/s, ETA %s", m.phase, m.done, m.total, 100*float64(m.done)/float64(m.total), rate, left.Round(time.Second))
+	return fmt.Sprintf("%s: %d/%d (%.0f %%), %.3g/s, ETA %s", m.phase, m.done, m.total,
+		100*float64(m.done)/float64(m.total), rate, left.Round(time.Second))
 }
 
-func (m *meter) closeBar() {
+func (m *Meter) closeBar() {
 	if m.bar != nil {
 		m.bar.Abort(true)
 		m.bar.Wait()
@@ -93,8 +95,8 @@ func (m *meter) closeBar() {
 	}
 }
 
-// End takes what is shown off the screen.
-func (m *meter) End() {
+// End removes the bar from the screen.
+func (m *Meter) End() {
 	m.closeBar()
 	if m.bars != nil {
 		m.bars.Wait()
