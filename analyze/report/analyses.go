@@ -11,13 +11,14 @@ import (
 	"sgdwalk/analyze/line"
 )
 
-// analysis is what the page knows about one analysis.
+// analysis describes how the page shows one analysis.
 type analysis struct {
 	name     string
-	title    string // what follows the colon is not in the list of contents
-	expected bool   // the page of a run without it names the command that makes it
-	figure   string // the one that stands first
-	// tables are the CSV files that the page reads, with the columns that it uses.
+	title    string // the list of contents has only the part before the colon
+	expected bool   // if the result is missing, the page names the command that makes it
+	figure   string // name of the first figure on the page
+	// tables are the names of the CSV files that the page reads, with the columns that it
+	// uses.
 	tables map[string]string
 	content
 }
@@ -28,8 +29,8 @@ type content struct {
 	describe func(s analyze.Summary, to *section)
 }
 
-// analyses are the known ones, in the order of the page. Others follow by name, with all
-// their numbers in tables.
+// analyses are the analyses that the page knows, in the order of the page. Other analyses
+// follow in the order of their names, with all their numbers in tables.
 var analyses = []analysis{
 	{
 		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss",
@@ -70,7 +71,7 @@ var analyses = []analysis{
 	{name: "compare", title: "Comparison of runs", content: of(compareSection)},
 }
 
-// of makes the content of an analysis with one type of summary.
+// of returns the content of an analysis that has a single type of summary.
 func of[T any, P interface {
 	*T
 	analyze.Summary
@@ -84,8 +85,8 @@ func of[T any, P interface {
 	}
 }
 
-// rank returns the place of an analysis on the page; those that are not known have the
-// last one.
+// rank returns the place of an analysis on the page. All unknown analyses have the last
+// place.
 func rank(name string) int {
 	i := slices.IndexFunc(analyses, func(a analysis) bool { return a.name == name })
 	if i < 0 {
@@ -94,7 +95,7 @@ func rank(name string) int {
 	return i
 }
 
-// known returns an analysis; the zero value when the page does not know it.
+// known returns an analysis by its name, or the zero value for an unknown name.
 func known(name string) analysis {
 	if i := rank(name); i < len(analyses) {
 		return analyses[i]
@@ -102,8 +103,8 @@ func known(name string) analysis {
 	return analysis{}
 }
 
-// decode returns the summary as its analysis has it, nil when the page does not know the
-// analysis.
+// decode returns the summary in the type of its analysis, or nil for an unknown analysis.
+// The error names the field with a wrong type.
 func decode(name string, summary, options []byte) (analyze.Summary, error) {
 	a := known(name)
 	if a.decode == nil {

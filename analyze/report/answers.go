@@ -9,14 +9,14 @@ import (
 	"sgdwalk/analyze/path"
 )
 
-// answer is what a colleague asks first, with what the results say to it.
+// answer is a question of the reader, with the sentences of the results that answer it.
 type answer struct {
 	Question string
 	Text     []string
 }
 
-// first returns the first result of an analysis: the one in the directory of the
-// same name, if there is one.
+// first returns the result of an analysis in the directory of the same name or, if it does
+// not exist, the first result of the analysis. It returns nil if there is no result.
 func (r *Run) first(analysis string) *Result {
 	var found *Result
 	for i := range r.Results {
@@ -28,12 +28,12 @@ func (r *Run) first(analysis string) *Result {
 	return found
 }
 
-// command names the command that makes a missing result.
+// command returns the command line that makes a missing result.
 func (r *Run) command(analysis string) string { return "sgdwalk " + analysis + " " + quoted(r.Name) }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/+=@%][A-Za-z0-9._/+=@%-]*$`)
 
-// quoted makes one word for a shell of a name.
+// quoted quotes a name as one word for a shell.
 func quoted(name string) string {
 	if plainWord.MatchString(name) {
 		return name
@@ -44,7 +44,7 @@ func quoted(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// answers are the questions that a colleague asks first.
+// answers returns the first questions that readers have about a run, with their answers.
 func (r *Run) answers() []answer {
 	return []answer{
 		{"What was trained, and did it converge?", r.learned()},
@@ -58,8 +58,8 @@ func (r *Run) answers() []answer {
 	}
 }
 
-// findings returns what the results say to a question, and the commands of the analyses
-// that would say more.
+// findings returns the findings of the results that answer a question. For each missing
+// result of sources, it adds a sentence with the command that makes the result.
 func (r *Run) findings(q analyze.Question, sources ...string) []string {
 	var out []string
 	for i := range r.Results {
@@ -104,7 +104,7 @@ func (r *Run) learned() []string {
 	if name := h.Data.Name(); name != "" {
 		s += " " + name
 	}
-	if n := h.Data.TrainExamples; n > 0 { // a run from elsewhere may not say
+	if n := h.Data.TrainExamples; n > 0 { // the header of an imported run may not have it
 		s += fmt.Sprintf(" (%s examples", short(float64(n)))
 		if h.Data.TestExamples > 0 {
 			s += fmt.Sprintf(", %s held out", short(float64(h.Data.TestExamples)))
@@ -129,13 +129,14 @@ func (r *Run) learned() []string {
 	if h.Epochs > 0 {
 		s += fmt.Sprintf(" (%d epochs)", h.Epochs)
 	}
-	if h.Kernel != "" { // only this program's own training says its seed for certain
+	if h.Kernel != "" { // the seed is reliable only for runs that this program trained
 		s += fmt.Sprintf(", seed %d", h.Seed)
 	}
 	out := []string{s + "."}
 	p := r.first("path")
 	if p == nil {
-		return append(out, "How the loss went is not known here; "+r.command("path")+" reads it from the recording.")
+		return append(out, "The course of the loss is not known here; "+r.command("path")+
+			" reads it from the recording.")
 	}
 	t := p.tables["path"]
 	for _, c := range []struct{ name, column string }{
@@ -176,14 +177,14 @@ func (r *Run) again() []string {
 	}
 	kept := fmt.Sprintf("The recording keeps %s (schedule %s).", strings.Join(what, " and "), h.Schedule)
 	if h.Data.Hash == "" || h.Kernel == "" { // trained by another program
-		kept += " Training is another program's, which made it"
+		kept += " Another program trained the run"
 		if h.Software != "" {
 			kept += " (" + h.Software + ")"
 		}
-		kept += ": what its header does not say, such as the order of the data, only that program can repeat."
+		kept += ": only that program can repeat details that the header does not have, such as the order of the data."
 	} else {
 		kept += fmt.Sprintf(" Its header names the model, the data with their hash, every hyperparameter and the "+
-			"seed; bits repeat on processors with the same kernels (%s).", h.Kernel)
+			"seed; processors with the same kernels (%s) repeat the same bits.", h.Kernel)
 	}
 	out := []string{kept}
 	if h.Sketch != nil {

@@ -7,7 +7,7 @@ import (
 	"sgdwalk/record"
 )
 
-// TestRunFromElsewhere: of a run that another program made, nothing is said that its
+// TestRunFromElsewhere: the report of an imported run says nothing that the run's
 // header does not say.
 func TestRunFromElsewhere(t *testing.T) {
 	h := record.NewHeader(record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2, 3}}))
@@ -17,7 +17,7 @@ func TestRunFromElsewhere(t *testing.T) {
 		t.Errorf("%q; want %q", got, want)
 	}
 	again := strings.Join(r.again(), " ")
-	if !strings.Contains(again, "which made it (sgdwalk.py 1)") ||
+	if !strings.Contains(again, "Another program trained the run (sgdwalk.py 1)") ||
 		strings.Contains(again, "the data with their hash") || strings.Contains(again, "()") {
 		t.Errorf("%q", again)
 	}

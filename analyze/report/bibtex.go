@@ -10,11 +10,11 @@ import (
 // entry is one BibTeX entry.
 type entry struct {
 	key  string
-	text string // as it was written, without what surrounds it
+	text string // the unchanged text of the entry, from @ to the closing brace
 }
 
-// entries takes BibTeX apart. An entry ends with the brace that closes it; what
-// stands between entries, and an entry without an end, is left out.
+// entries splits BibTeX into its entries. An entry ends with its closing brace. Text between
+// entries and an entry without a closing brace are ignored.
 func entries(bibtex string) []entry {
 	var out []entry
 	for {
@@ -48,8 +48,8 @@ func entries(bibtex string) []entry {
 	}
 }
 
-// bibliography returns the entries of all citations, one per key, sorted by key.
-// Of two with the same key the first one stays.
+// bibliography returns the entries of all citations, sorted by key. If several entries have
+// the same key, it keeps the first.
 func bibliography(citations []string) []entry {
 	var out []entry
 	for _, c := range citations {
@@ -65,7 +65,7 @@ func bibliography(citations []string) []entry {
 
 var field = regexp.MustCompile(`(?i)(\w+)\s*=\s*(?:\{((?:[^{}\\]|\\.|\{[^{}]*\})*)\}|"([^"]*)")`)
 
-// line writes an entry for a reader: authors, title, where and when.
+// line formats an entry as one line of a bibliography: authors, title, journal and year.
 func (e entry) line() string {
 	f := make(map[string]string)
 	for _, m := range field.FindAllStringSubmatch(e.text, -1) {

@@ -8,37 +8,38 @@ import (
 	"sgdwalk/analyze/landscape"
 )
 
-// captions say what figures show, by analysis and name. Those of landscapes depend
-// on their plane, see caption.
+// captions are the captions of figures by ANALYSIS/FIGURE. The captions of landscapes depend
+// on their plane and are in onPlane.
 var captions = map[string]string{
 	"path/loss":        "Loss over the steps.",
 	"path/cosine":      "Cosine of each gradient, or update, with the one before.",
 	"path/step_length": "Length of each update and of its mini-batch gradient.",
 	"path/distance":    "How far the iterates are from the first one, and how long the path is so far.",
-	"path/diffusion_figure": "Squared distance from an iterate to those so many steps later, on logarithmic axes: " +
-		"steps that do not know of one another make a line of slope 1, a straight walk one of slope 2.",
+	"path/diffusion_figure": "Squared distance between two iterates against the number of steps between them, on " +
+		"logarithmic axes: independent steps give a line of slope 1, a straight walk a line of slope 2.",
 	"walk/walk": "The full training loss along the segments between consecutive iterates, with the " +
 		"valley floor below.",
 	"walk/profile": "The loss along a step, relative to its start: the median over all segments and the " +
-		"middle half of them.",
-	"pca/pca":               "Share of the variance of each principal direction, beside that of a random walk.",
+		"band of the middle half.",
+	"pca/pca":               "Share of the variance of each principal direction, compared with a random walk.",
 	"pca/scores_over_steps": "Coordinates along the leading directions, over the steps.",
-	"line/line": "The loss on the straight line between two points of parameter space; beyond 0 and 1 " +
-		"the line goes on past them.",
+	"line/line": "The loss on the straight line between two points of parameter space; below 0 and above 1 " +
+		"the line continues beyond the points.",
 	"line/curve": "The loss along the trained curve between the two points, and on the straight line.",
-	"lines/lines": "The loss along random lines through one point: their mean, and the band from the " +
-		"lowest to the highest of them.",
+	"lines/lines": "The loss along random lines through one point: the mean over the lines, and the band from the " +
+		"lowest to the highest loss.",
 	"lines/accuracy":      "Training accuracy along the same lines.",
 	"lines/test_loss":     "Held-out loss along the same lines.",
 	"lines/test_accuracy": "Held-out accuracy along the same lines.",
-	"curvature/along":     "Learning rate times largest eigenvalue over the steps, beside the edge of stability.",
+	"curvature/along": "Learning rate times largest eigenvalue over the steps, compared with the edge of " +
+		"stability.",
 	"curvature/dominant": "How much of the gradients and of the updates lies in the space of the leading " +
 		"eigenvectors, over the steps.",
 	"compare/landscape": "All runs over one landscape, each projected onto the common plane.",
 	"compare/series":    "The runs over their passes through the data, on common scales.",
 }
 
-// onPlane say what figures of landscapes show; the plane in words is put in.
+// onPlane are the captions of figures of landscapes; %s stands for the name of the plane.
 var onPlane = map[string]string{
 	"landscape":     "The loss on %s",
 	"surface":       "The loss on %s, as a shaded surface",
@@ -53,7 +54,7 @@ var onPlane = map[string]string{
 		"where it is near 0 the loss is close to convex.",
 }
 
-// caption returns what a figure of a result shows, "" for one that is not known.
+// caption returns the caption of a figure of a result, or "" for an unknown figure.
 func (r *Result) caption(name string) string {
 	switch s := r.Summary.(type) {
 	case *landscape.Summary:
@@ -81,7 +82,7 @@ func (r *Result) caption(name string) string {
 	return captions[r.Document.Analysis+"/"+name]
 }
 
-// density is the caption of a spectral density.
+// density returns the caption of a figure of a spectral density.
 func density(m curvature.Matrix) string {
 	return "Eigenvalues of the " + m.Name() + ": their spectral density."
 }

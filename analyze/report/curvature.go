@@ -7,14 +7,15 @@ import (
 	"sgdwalk/analyze/curvature"
 )
 
-// curvatureSection describes each kind of curvature result.
+// curvatureSection describes a result of the analysis curvature, whose summary has one of
+// three types.
 func curvatureSection(s analyze.Summary, to *section) {
 	to.Reading = []string{
 		"Gradient descent with rate \u03b7 is stable along a direction only while \u03b7 times its eigenvalue stays " +
 			"below the edge of stability (2 for plain gradient descent). With mini-batches training settles at a " +
 			"lower value: a value far below the edge does not mean that the rate is too small.",
-		"Eigenvalues are those of the full training loss, without weight decay. A few large ones above a bulk near " +
-			"zero are usual for classification with few classes.",
+		"Eigenvalues belong to the Hessian of the full training loss, without weight decay. A few large eigenvalues " +
+			"above a bulk near zero are usual for classification with few classes.",
 	}
 	switch s := s.(type) {
 	case *curvature.Summary:
@@ -54,7 +55,7 @@ func (t *table) trace(trace *curvature.Trace) {
 	t.add("its standard error", optional(trace.StandardError))
 }
 
-// leading makes the table of the largest eigenvalues.
+// leading returns the table of the largest eigenvalues.
 func leading(top []float64) table {
 	t := newTable("Leading eigenvalues", "number", "eigenvalue")
 	for i, l := range top[:min(maxListed, len(top))] {

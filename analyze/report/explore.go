@@ -13,14 +13,14 @@ import (
 	"sgdwalk/record/printable"
 )
 
-// Limits of what is put into the page for the view step by step.
+// Limits of the data in the page for the interactive view, so that a browser can draw it.
 const (
-	maxSteps  = 4000  // places of the slider
-	maxDrawn  = 20000 // about how many iterates of a long run are drawn
-	maxPoints = 30000 // of the walk
+	maxSteps  = 4000  // positions of the slider
+	maxDrawn  = 20000 // approximate number of drawn iterates of a long run
+	maxPoints = 30000 // approximate number of drawn points of the walk
 )
 
-// numbers are written with six digits; what is absent or not finite is null.
+// numbers are encoded in JSON with six digits; a NaN or infinite number is null.
 type numbers []float64
 
 // MarshalJSON implements json.Marshaler.
@@ -43,8 +43,8 @@ func (n numbers) MarshalJSON() ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// exploration is the data of the view step by step. Steps are those of the
-// slider; every panel has its own, so one may have fewer.
+// exploration is the data of the interactive view. Steps are the positions of the slider.
+// Every panel has its own steps, because results may have different rows.
 type exploration struct {
 	Steps     numbers    `json:"steps"`
 	Loss      *lossPanel `json:"loss,omitempty"`
@@ -85,8 +85,8 @@ type mapPanel struct {
 	Residual numbers `json:"residual"`
 }
 
-// explore collects the data of a run, nil when no panel has any. The notes say
-// what was left out.
+// explore collects the data of a run for the interactive view. It returns nil when the run
+// has neither a walk nor a landscape. The notes describe what is not drawn.
 func (r *Run) explore() (*exploration, []string) {
 	x := &exploration{}
 	var notes []string
@@ -154,9 +154,10 @@ func lossData(t *series) *lossPanel {
 	return &lossPanel{Step: keep(step), Batch: keep(t.column("batch_loss")), Full: keep(full), Test: keep(test)}
 }
 
-// sparse returns what thins the columns of a long run alike: every k-th row, the
-// last one, and the rows where one of the rare columns has a value, up to as many
-// as are drawn anyway.
+// sparse returns a function that takes the same rows of every column of a long run with n
+// rows: every k-th row, the last row, and at most maxDrawn other rows in which one of the
+// rare columns has a value. Rare columns, such as the full loss, would otherwise almost
+// disappear.
 func sparse(n int, rare ...[]float64) func([]float64) numbers {
 	k := (n + maxDrawn - 1) / maxDrawn
 	if k <= 1 {
@@ -188,8 +189,8 @@ func sparse(n int, rare ...[]float64) func([]float64) numbers {
 	}
 }
 
-// walkData takes the part of every segment between its ends; of a long walk the
-// first segments.
+// walkData takes the part of every segment between its ends. It takes only the first
+// segments of a long walk, and then returns a note.
 func walkData(r *Result) (*walkPanel, string) {
 	losses, segments := r.tables["losses"], r.tables["segments"]
 	alpha, loss, step := losses.column("alpha"), losses.column("loss"), losses.column("step")
@@ -206,7 +207,7 @@ func walkData(r *Result) (*walkPanel, string) {
 			break
 		}
 		if n := len(w.X); a == 0 && n > 0 && step[i] > w.X[n-1] {
-			w.X, w.Loss = append(w.X, nan), append(w.Loss, nan) // steps that were not walked are a gap
+			w.X, w.Loss = append(w.X, nan), append(w.Loss, nan) // a gap for segments that were not evaluated
 		}
 		if a == 0 {
 			w.Step, w.Start = append(w.Step, step[i]), append(w.Start, loss[i])
@@ -222,7 +223,8 @@ func walkData(r *Result) (*walkPanel, string) {
 	return w, note
 }
 
-// mapData makes rows of the grid. A grid whose rows do not fit is left out.
+// mapData returns the grid as rows of a surface, with the path on it. It returns nil when
+// the table does not have exactly one row for every cell.
 func mapData(r *Result) (*mapPanel, string) {
 	grid, path := r.tables["grid"], r.tables["path"]
 	ci, cj, a, b, loss := grid.column("i"), grid.column("j"), grid.column("a"), grid.column("b"), grid.column("loss")
@@ -252,7 +254,7 @@ func mapData(r *Result) (*mapPanel, string) {
 			low, high = min(low, loss[k]), max(high, loss[k])
 		}
 	}
-	// What a refined grid leaves out would be holes in the surface.
+	// The cells that a refined grid does not evaluate would be holes in the surface.
 	filled, ok, interpolated := g.Filled(g.Loss)
 	for c := range filled {
 		if !ok[c] {
@@ -264,8 +266,8 @@ func mapData(r *Result) (*mapPanel, string) {
 	}
 	note := ""
 	if interpolated > 0 {
-		note = fmt.Sprintf("Of the surface's %s points %s, away from contours, are interpolated.",
-			short(float64(nx*ny)), short(float64(interpolated)))
+		note = fmt.Sprintf("%s of the grid points, away from contours, are interpolated (the grid has %s points).",
+			short(float64(interpolated)), short(float64(nx*ny)))
 	}
 	m.Log = low > 0 && high/low >= 20 && high-high == 0
 	var plane landscape.PlaneRecipe
@@ -296,8 +298,8 @@ func mapData(r *Result) (*mapPanel, string) {
 	return m, note
 }
 
-// under interpolates the loss on the plane between the four grid points around a
-// place, NaN beyond the grid.
+// under interpolates the loss at a point of the plane between the four surrounding grid
+// points. It returns NaN outside of the grid.
 func (m *mapPanel) under(a, b float64) float64 {
 	i, s := between(m.A, a)
 	j, t := between(m.B, b)
@@ -307,8 +309,8 @@ func (m *mapPanel) under(a, b float64) float64 {
 	return (1-t)*((1-s)*m.Z[j][i]+s*m.Z[j][i+1]) + t*((1-s)*m.Z[j+1][i]+s*m.Z[j+1][i+1])
 }
 
-// between returns the interval of increasing values that x lies in and how far
-// along it.
+// between returns the index of the interval of increasing values that contains x, and the
+// position of x in it from 0 to 1. The index is -1 when no interval contains x.
 func between(v numbers, x float64) (int, float64) {
 	for i := 0; i+1 < len(v); i++ {
 		if x >= v[i] && x <= v[i+1] && v[i] < v[i+1] {
@@ -318,8 +320,8 @@ func between(v numbers, x float64) (int, float64) {
 	return -1, 0
 }
 
-// block returns the data as a script element that nothing runs. What could end
-// the element is escaped by the encoder.
+// block returns the data as a script element of type JSON, which browsers do not run. The
+// encoder escapes every character that could end the element.
 func (x *exploration) block(id string) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// dash stands where there is no number.
+// dash is the text of an absent number.
 const dash = "\u2013"
 
-// short writes a number with four digits.
+// short formats a number with four digits, and a whole number with all its digits.
 func short(x float64) string {
 	switch {
 	case math.IsNaN(x):
@@ -24,7 +24,7 @@ func short(x float64) string {
 	return strconv.FormatFloat(x, 'g', 4, 64)
 }
 
-// grouped writes a whole number with commas between thousands.
+// grouped formats a whole number with commas between thousands.
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	head := len(s)
@@ -38,10 +38,10 @@ func grouped(n int64) string {
 	return s
 }
 
-// words turns a snake_case name into words.
+// words returns a snake_case name with spaces instead of underscores.
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
-// sentence makes the first letter of a text a capital and ends it with a stop.
+// sentence returns the text with a capital first letter and a full stop at the end.
 func sentence(s string) string {
 	if s == "" {
 		return ""

@@ -8,15 +8,15 @@ import (
 
 var nan = math.NaN()
 
-// What is shown of long lists; the rest is in summary.json.
+// Limits for long lists on the page; summary.json has the rest.
 const (
-	maxListed = 12
-	maxRows   = 50
+	maxListed = 12 // values of a list in one cell
+	maxRows   = 50 // rows of a table
 )
 
-// generic shows any summary as tables: one of the plain values, one of the
-// described columns (mean, sd, median, ...), one for each list of objects, and so
-// on for the objects inside.
+// generic returns any summary as tables: one table of the plain values, one of the
+// distributions (mean, sd, median, ...), one for each list of objects, and the same tables
+// for each inner object.
 func generic(caption string, v value) []table {
 	plain, spread := pairs(caption), spreads(caption+": spread")
 	var inner []table
@@ -49,7 +49,7 @@ func generic(caption string, v value) []table {
 	return out
 }
 
-// distribution has the keys of an analyze.Distribution, in the order of the table.
+// distribution are the keys of an analyze.Distribution, in the order of the table.
 var distribution = []string{"mean", "sd", "median", "min", "max", "count"}
 
 func isDistribution(v value) bool {
@@ -61,14 +61,14 @@ func isDistribution(v value) bool {
 	return true
 }
 
-// cell writes a value in one cell.
+// cell formats a value for one cell.
 func cell(v value) string {
 	switch v.kind {
 	case absent:
 		return dash
 	case number:
 		if !strings.ContainsAny(v.text, ".eE") && len(v.text) > 15 {
-			return v.text // a seed, say: every digit counts
+			return v.text // every digit of a long integer matters, for example of a seed
 		}
 		if x, ok := v.float(); ok {
 			return short(x)
@@ -100,8 +100,8 @@ func cell(v value) string {
 	}
 }
 
-// listTable shows a list of objects, one row each, numbered, with a column for
-// every key.
+// listTable returns a list of objects as a table with a numbered row for every object and a
+// column for every key.
 func listTable(caption string, v value) table {
 	t := newTable(caption, "no.")
 	var keys []string
@@ -117,8 +117,8 @@ func listTable(caption string, v value) table {
 	}
 	for i, item := range v.items {
 		if i == maxRows {
-			t.Note = "The first " + short(maxRows) + " of " + short(float64(len(v.items))) +
-				"; the rest is in summary.json."
+			t.Note = "These are the first " + short(maxRows) + " of " + short(float64(len(v.items))) +
+				" rows; summary.json has all of them."
 			break
 		}
 		row := []string{short(float64(i + 1))}
@@ -130,7 +130,8 @@ func listTable(caption string, v value) table {
 	return t
 }
 
-// leaves lists the plain values of a value with their full names, for options.
+// leaves returns the plain values inside of a value with their full names, such as
+// "plane.seed". The page shows options this way.
 func leaves(prefix string, v value) [][2]string {
 	if v.kind != object {
 		return [][2]string{{prefix, cell(v)}}

@@ -40,7 +40,8 @@ func TestInline(t *testing.T) {
 		t.Errorf("title %q, description %q", d.title, d.desc)
 	}
 	d, err = inline([]byte(`<svg viewBox="0 0 1 1"><path d="M0 0"/></svg>`), "p", "a name", "an alt")
-	if want := `<svg viewBox="0 0 1 1" role="img" aria-labelledby="p-title p-desc"><title id="p-title">a name</title><desc id="p-desc">an alt</desc><path d="M0 0"/></svg>`; err != nil || d.markup != want {
+	if want := `<svg viewBox="0 0 1 1" role="img" aria-labelledby="p-title p-desc"><title id="p-title">a ` +
+		`name</title><desc id="p-desc">an alt</desc><path d="M0 0"/></svg>`; err != nil || d.markup != want {
 		t.Errorf("without a text of its own: %s, %v", d.markup, err)
 	}
 	for _, bad := range []string{"", "x", "<svg>", "<svg></svg><svg></svg>", "<html></html>", "<svg>&nosuch;</svg>"} {
@@ -66,7 +67,8 @@ func TestInlineHarmless(t *testing.T) {
 			}).Draw(t, "attribute")
 			v := rapid.SampledFrom([]string{
 				"javascript:alert(1)", "http://a.b/c", "//a.b", "url(http://a.b)",
-				"url(#x) url(//a.b)", `URL(//a.b)`, `u\72l(//a.b)`, "url(&quot;#x&quot;)", "#x", "data:text/html,x", "$1", "&quot;&gt;&lt;script&gt;",
+				"url(#x) url(//a.b)", `URL(//a.b)`, `u\72l(//a.b)`, "url(&quot;#x&quot;)", "#x", "data:text/html,x",
+				"$1", "&quot;&gt;&lt;script&gt;",
 			}).Draw(t, "value")
 			b.WriteString("<" + n + " " + a + `="` + v + `">` + "x&lt;script&gt;")
 		}

@@ -16,42 +16,42 @@ import (
 // ErrOptions is wrapped by every error about the options.
 var ErrOptions = errors.New("report: wrong options")
 
-// Options of Write. The zero value is a still page with a title made of the runs.
+// Options are the options of Write. The zero value gives a page without interactive views.
 type Options struct {
-	// Title is the heading; "" says what was trained, or how many runs there are.
+	// Title is the heading; "" means a title with the optimizer or the number of runs.
 	Title string
-	// Plotly is the text of a Plotly.js distribution, plotly.min.js, which is put
-	// into the page; nil for none. The page then needs no network.
+	// Plotly is the text of a Plotly.js distribution (plotly.min.js). Write copies it into
+	// the page, and the interactive view then needs no network; nil means none.
 	Plotly []byte
-	// PlotlyRelease is loaded by the reader's browser instead; the zero value is
-	// none. At most one of Plotly and PlotlyRelease may be given.
+	// PlotlyRelease is a Plotly.js distribution that the reader's browser loads; the zero
+	// value means none. At most one of Plotly and PlotlyRelease may be set.
 	PlotlyRelease Release
-	// Shared are results over several runs, such as a comparison, which stand in
-	// front of the runs in the given order; OpenResult reads one.
+	// Shared are results over several runs, such as a comparison. The page shows them
+	// before the runs, in the given order. OpenResult reads one.
 	Shared []Result
-	// Software is the program that writes the report, with its version; "" leaves
-	// it out.
+	// Software is the program that writes the report, with its version; it may be empty.
 	Software string
 }
 
-// Release is a script at a fixed address with the hash that it must have.
+// Release is a script at a fixed address, with its hash. The browser refuses a script that
+// has another hash.
 type Release struct {
-	URL       string // https, of one exact version
+	URL       string // https address that names an exact version
 	Integrity string // as in the integrity attribute: sha256-, sha384- or sha512- and the hash in base64
 }
 
-// DefaultPlotly is the release of Plotly.js that the page was written for. The
-// hash is that of the file in the npm package of the same version.
+// DefaultPlotly is the release of Plotly.js that the page was tested with. Its hash is the
+// hash of the file in the npm package of the same version.
 var DefaultPlotly = Release{
 	URL:       "https://cdn.jsdelivr.net/npm/plotly.js-dist-min@4.1.2/plotly.min.js",
 	Integrity: "sha384-hHv6D3tTUUBpp4tVv6t2Dc3oGuRhphmWOTKUR8jWyN0Pnon1g3iebKCNDNmKmxo8",
 }
 
-// IsZero reports whether no release is named.
+// IsZero reports whether r is the zero value, which means no release.
 func (r Release) IsZero() bool { return r == Release{} }
 
-// An exact version in an address: what "latest" or "@4" points to changes, and
-// the hash would fit no longer.
+// version matches an exact version in an address. An address with "latest" or "@4" leads to
+// a new file later, which does not match the hash.
 var version = regexp.MustCompile(`\d+\.\d+\.\d+`)
 
 var digests = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
@@ -75,11 +75,11 @@ func (r Release) validate() error {
 	return nil
 }
 
-// Validate checks the options; the error names the field, its value and what is
-// allowed.
+// Validate returns an error that names a wrong field, its value and the allowed values. The
+// error wraps ErrOptions.
 func (o *Options) Validate() error {
 	if o.Plotly != nil && !o.PlotlyRelease.IsZero() {
-		return fmt.Errorf("%w: Plotly and PlotlyRelease are both given; allowed is one of them", ErrOptions)
+		return fmt.Errorf("%w: Plotly and PlotlyRelease are both set; set at most one", ErrOptions)
 	}
 	if o.Plotly != nil && (!utf8.Valid(o.Plotly) || !bytes.Contains(o.Plotly, []byte("Plotly"))) {
 		return fmt.Errorf("%w: Plotly holds %d bytes that are not a Plotly.js distribution; it must be the text of "+
@@ -91,12 +91,12 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// interactive reports whether the page may become interactive.
+// interactive reports whether the options allow an interactive view.
 func (o *Options) interactive() bool { return o.Plotly != nil || !o.PlotlyRelease.IsZero() }
 
 var banner = regexp.MustCompile(`plotly\.js(?: \([^)]*\))? v(\d+\.\d+\.\d+)`)
 
-// origin says which Plotly.js the page uses.
+// origin names the Plotly.js distribution that the page uses, with its hash; "" means none.
 func (o *Options) origin() string {
 	switch {
 	case o.Plotly != nil:

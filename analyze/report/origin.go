@@ -14,8 +14,9 @@ import (
 	"sgdwalk/analyze/walk"
 )
 
-// headerTables show what the header says: enough to make the run again. Of the
-// place of the data only the kind of data is shown: a report is mailed.
+// headerTables returns the header of a run as tables, in enough detail to train the run
+// again. They have the name of the data but not their path, because reports are sent to
+// other people.
 func headerTables(r *Run) []table {
 	h := r.Header
 	t := newTable("The run", "what", "value")
@@ -23,18 +24,17 @@ func headerTables(r *Run) []table {
 	t.add("parameters", short(float64(h.Layout.Len())))
 	t.add("data", h.Data.Name())
 	t.add("hash of the data", h.Data.Hash)
-	count := func(name string, n int64) { // 0 is what a run from elsewhere does not say
+	count := func(name string, n int64) { // 0 means that the header of an imported run does not have it
 		if n > 0 {
 			t.add(name, short(float64(n)))
 		}
 	}
 	count("training examples", int64(h.Data.TrainExamples))
 	count("held-out examples", int64(h.Data.TestExamples))
-	t.add("which are which", h.Data.Split)
+	t.add("split into training and held-out examples", h.Data.Split)
 	if h.Data.Height > 0 {
 		t.add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width,
-			h.Data.Channels,
-			h.Data.Classes))
+			h.Data.Channels, h.Data.Classes))
 	}
 	t.add("scaling", h.Data.Scaling)
 	t.add("optimizer", h.Optimizer.Name)
@@ -44,7 +44,7 @@ func headerTables(r *Run) []table {
 	t.add("learning rate schedule", h.Optimizer.RateSchedule)
 	count("mini-batch", int64(h.Batch))
 	count("epochs", int64(h.Epochs))
-	count("steps asked for", int64(h.Steps))
+	count("planned steps", int64(h.Steps))
 	t.add("seed", strconv.FormatUint(h.Seed, 10))
 	if h.InitSeed != nil {
 		t.add("seed of the initialization", strconv.FormatUint(*h.InitSeed, 10))
@@ -72,7 +72,7 @@ func headerTables(r *Run) []table {
 	return []table{t, l}
 }
 
-// origin says where the numbers of a result come from.
+// origin returns the provenance of a result for the page.
 func origin(x *Result) originView {
 	p := &x.Document.Provenance
 	o := originView{Title: head(x.section().Title)}
@@ -95,27 +95,31 @@ func origin(x *Result) originView {
 	return o
 }
 
-// mismatches are warnings about a result that is not one of this recording, or
-// whose loss is that of other data.
+// mismatches returns warnings when a result belongs to another recording, or when its loss
+// was evaluated on other data than the training data of the run. sum is the hash of the
+// run's header.
 func mismatches(r *Run, x *Result, sum string) []warning {
 	var out []warning
 	p := &x.Document.Provenance
 	if p.HeaderSHA256 != "" && p.HeaderSHA256 != sum {
-		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("These numbers were made from another "+
-			"recording: its header has the hash %.12s, that of this run %.12s.", p.HeaderSHA256, sum)})
+		out = append(out, warning{Code: "other_run", Text: fmt.Sprintf("These numbers come from another "+
+			"recording: its header has the hash %.12s, the header of this run has %.12s.", p.HeaderSHA256, sum)})
 	}
 	if p.DataHash != "" && p.DataHash != r.Header.Data.Hash && !slices.ContainsFunc(x.Document.Warnings,
 		func(w warning) bool { return w.Code == "other_data" }) {
-		out = append(out, warning{Code: "other_data", Text: "The loss was evaluated on other data than those of the " +
-			"run."})
+		out = append(out, warning{
+			Code: "other_data",
+			Text: "The loss was not evaluated on the data of the run, but on " +
+				"other data.",
+		})
 	}
 	return out
 }
 
-// overview puts the runs side by side.
+// overview returns a table with one row of key numbers for every run.
 func overview(runs []Run) *table {
 	t := &table{
-		Caption: "What each run came to",
+		Caption: "Key numbers of every run",
 		Head: []string{
 			"run", "what", "seed", "steps", "training loss at the end", "held-out loss at the end",
 			"floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2",
@@ -150,8 +154,8 @@ func overview(runs []Run) *table {
 	return t
 }
 
-// placeless leaves of paths their last element: a report says nothing of where
-// runs and data were.
+// placeless shortens every absolute path to its last element, so that a report does not
+// show where runs and data were stored. It changes rows in place.
 func placeless(rows [][2]string) [][2]string {
 	for i, r := range rows {
 		if filepath.IsAbs(r[1]) {

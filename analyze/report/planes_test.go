@@ -34,16 +34,20 @@ func keepJSON(t *testing.T, run, name, analysis, summary string, options any, fi
 func TestPlaneKinds(t *testing.T) {
 	for _, c := range []struct{ plane, title, where, share string }{
 		{
-			`"plane": {"kind": "pca", "origin": "mean", "directions": ["pc2", "pc3"]}, "directions": {"explained_variance_ratio": [0.6, 0.25, 0.1], "random_walk": {"explained_variance_ratio": [0.5, 0.2, 0.05]}}`,
+			`"plane": {"kind": "pca", "origin": "mean", "directions": ["pc2", "pc3"]}, "directions": ` +
+				`{"explained_variance_ratio": [0.6, 0.25, 0.1], "random_walk": {"explained_variance_ratio": [0.5, ` +
+				`0.2, 0.05]}}`,
 			"Landscape, PC2 and PC3", "the plane of the principal directions PC2 and PC3 through the mean of the " +
 				"iterates", "The plane holds 35 % of the variance of the iterates (a random walk: 25 %).",
 		},
 		{
 			`"plane": {"kind": "random", "origin": "step 20", "directions": ["random1", "random2"], "normalization": "filter"}`,
-			"Landscape, random directions", "the plane of two random directions, filter-normalized, through step 20", "the path was not projected",
+			"Landscape, random directions", "the plane of two random directions, filter-normalized, through step 20",
+			"the path was not projected",
 		},
 		{
-			`"plane": {"kind": "hessian", "origin": "step 20", "directions": ["eigenvector 1", "eigenvector -1"], "eigenvalues": [4, -0.5]}`,
+			`"plane": {"kind": "hessian", "origin": "step 20", "directions": ["eigenvector 1", "eigenvector -1"], ` +
+				`"eigenvalues": [4, -0.5]}`,
 			"Landscape, Hessian eigenvectors", "the plane of the eigenvectors 1 and -1 of the Hessian through step " +
 				"20 (λ = 4 and -0.5 there)", "",
 		},
@@ -52,7 +56,8 @@ func TestPlaneKinds(t *testing.T) {
 			"Landscape, through points", "the plane through a step 0, a step 20 and b step 20", "",
 		},
 		{
-			`"plane": {"kind": "through", "origin": "a step 0", "directions": ["a step 20", "random1"], "normalization": "layer"}`,
+			`"plane": {"kind": "through", "origin": "a step 0", "directions": ["a step 20", "random1"], ` +
+				`"normalization": "layer"}`,
 			"Landscape, through points", "the plane through a step 0 and a step 20, with a random direction, " +
 				"layer-normalized, as its second", "",
 		},
@@ -99,13 +104,18 @@ func TestBarriersAndEdge(t *testing.T) {
 	keepJSON(t, run, "far", "line", `{"line": {"points": 5, "distance": 2, "barrier_over_ends": 0}}`,
 		map[string]any{"from_step": 3, "to_step": 20, "to_run": ""}, "line")
 	keepJSON(t, run, "lines", "lines",
-		`{"lines": 8, "x": "-1:1:51", "loss_at_origin": 0.5, "loss": {"min": 0.25, "max": 4}, "spread_ratio": 0.5, "plane": {"origin": "step 20", "normalization": "filter"}}`, nil, "lines", "test_loss")
+		`{"lines": 8, "x": "-1:1:51", "loss_at_origin": 0.5, "loss": {"min": 0.25, "max": 4}, "spread_ratio": 0.5, `+
+			`"plane": {"origin": "step 20", "normalization": "filter"}}`, nil, "lines", "test_loss")
 	keepJSON(t, run, "curvature", "curvature",
-		`{"at_step": 20, "lambda_max": 8, "lambda_min": -2, "top": [8, 4], "stability": {"optimizer": "sgd", "learning_rate": 0.3, "eta_lambda_max": 2.4, "threshold": 2}}`, nil, "curvature")
+		`{"at_step": 20, "lambda_max": 8, "lambda_min": -2, "top": [8, 4], "stability": {"optimizer": "sgd", `+
+			`"learning_rate": 0.3, "eta_lambda_max": 2.4, "threshold": 2}}`, nil, "curvature")
 	keepJSON(t, run, "fisher", "curvature",
-		`{"at_step": 20, "matrix": "empirical-fisher", "gradients": 8, "first_step": 12, "last_step": 19, "lambda_max": 0.5, "trace": {"mean": 2}, "mean_gradient_share": 0.25, "stability": {"threshold_absent": "it is not the Hessian"}}`, nil, "curvature")
+		`{"at_step": 20, "matrix": "empirical-fisher", "gradients": 8, "first_step": 12, "last_step": 19, `+
+			`"lambda_max": 0.5, "trace": {"mean": 2}, "mean_gradient_share": 0.25, "stability": {"threshold_absent": `+
+			`"it is not the Hessian"}}`, nil, "curvature")
 	keepJSON(t, run, "along", "curvature",
-		`{"rows": 4, "first_step": 0, "last_step": 20, "lambda_max": {"min": 1, "max": 8}, "eta_lambda_max": {"mean": 0.6, "max": 2.4}}`, nil, "curvature", "dominant")
+		`{"rows": 4, "first_step": 0, "last_step": 20, "lambda_max": {"min": 1, "max": 8}, "eta_lambda_max": `+
+			`{"mean": 0.6, "max": 2.4}}`, nil, "curvature", "dominant")
 	html = write(t, report.Options{}, open(t, run))
 	for _, want := range []string{
 		"Step 0 to step 20 of other, distance 2: loss 1 at the first end and 0.5 at the second.", "(barrier above " +
@@ -115,7 +125,8 @@ func TestBarriersAndEdge(t *testing.T) {
 		"In far: step 3 to step 20, distance 2: loss",
 		">Line from step 0 to step 20 of other: the loss between two points</h2>", ">Line from step 3 to step 20 " +
 			"(far): the loss between two points</h2>",
-		"The loss rises by up to 0.25 on the way", `<th scope="row">test loss</th>`, `<th scope="row">barrier above the higher end</th><td class="n">0</td><td class="n">0.125</td>`,
+		"The loss rises by up to 0.25 on the way", `<th scope="row">test loss</th>`,
+		`<th scope="row">barrier above the higher end</th><td class="n">0</td><td class="n">0.125</td>`,
 		">Random lines: the loss around one point</h2>", "8 random lines of 51 points, filter-normalized, through " +
 			"step 20; loss 0.5 there, 0.25 to 4 on them.", "<figcaption>Held-out loss along the same " +
 			"lines.</figcaption>",
@@ -127,7 +138,7 @@ func TestBarriersAndEdge(t *testing.T) {
 			"12 to 19)", "The empirical Fisher matrix is not the Hessian: no edge of stability applies.",
 		"<figcaption>Eigenvalues of the empirical Fisher matrix: their spectral density.</figcaption>",
 		"<figcaption>Eigenvalues of the Hessian: their spectral density.</figcaption>", "<figcaption>Learning rate " +
-			"times largest eigenvalue over the steps, beside the edge of stability.</figcaption>",
+			"times largest eigenvalue over the steps, compared with the edge of stability.</figcaption>",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
@@ -167,8 +178,8 @@ func TestRefinedSurface(t *testing.T) {
 	keep(t, run, "landscape", "landscape", h, r.Summary, nil, r.Warnings, "",
 		map[string]*record.Table{"grid": &r.Table, "path": &r.Path}, drawing("landscape"))
 	html := write(t, report.Options{Plotly: fakePlotly}, open(t, run))
-	if !strings.Contains(html, "points "+strconv.Itoa(r.Summary.Cells-r.Summary.Evaluated)+
-		", away from contours, are interpolated.") && r.Summary.Cells-r.Summary.Evaluated < 1000 {
+	if !strings.Contains(html, strconv.Itoa(r.Summary.Cells-r.Summary.Evaluated)+
+		" of the grid points, away from contours, are interpolated") && r.Summary.Cells-r.Summary.Evaluated < 1000 {
 		t.Error("the page does not say how much is interpolated")
 	}
 	block := html[strings.Index(html, `<script type="application/json"`):]

@@ -44,7 +44,8 @@ func ok(t testing.TB, err error) {
 
 func header(comment string) *record.Header {
 	return &record.Header{
-		Format: record.FormatVersion, Software: "test 1", Kernel: "go", DType: "float32", Model: "mlp:2", Comment: comment,
+		Format: record.FormatVersion, Software: "test 1", Kernel: "go", DType: "float32", Model: "mlp:2",
+		Comment: comment,
 		Data: record.Data{
 			Spec: "spirals:/home/somebody/secret", Hash: "sha256:00", TrainExamples: 1000,
 			TestExamples: 10,
@@ -169,7 +170,8 @@ func fullRun(t testing.TB, comment string) string {
 	keep(t, run, "landscape", "landscape", h, summary, nil, append(l.Warnings, analyze.Warning{
 		Code: "x",
 		Text: "careful: " + comment,
-	}), landscape.Citation+walk.Citation, map[string]*record.Table{"grid": &l.Table, "path": &l.Path}, map[string]figure.Figure{"landscape": curves()})
+	}), landscape.Citation+walk.Citation, map[string]*record.Table{"grid": &l.Table, "path": &l.Path},
+		map[string]figure.Figure{"landscape": curves()})
 	return run
 }
 
@@ -247,7 +249,8 @@ func TestNumbers(t *testing.T) {
 	}
 	for _, row := range []string{
 		"PC3", "step length", "mean height of the iterates above the floor",
-		"true loss of the last iterate", "loss on the plane under it", "participation ratio of a random walk", "displacement / path length (1 is straight)",
+		"true loss of the last iterate", "loss on the plane under it", "participation ratio of a random walk",
+		"displacement / path length (1 is straight)",
 	} {
 		if !strings.Contains(html, `<th scope="row">`+row+`</th>`) {
 			t.Errorf("the page lacks the row %q", row)
@@ -336,7 +339,8 @@ func TestIDsAndText(t *testing.T) {
 		}
 	}
 	svgs := strings.Count(html, "<svg ")
-	described := regexp.MustCompile(`<svg [^>]*role="img"[^>]*><title id="[^"]+">[^<]+</title><desc id="[^"]+">[^<]+</desc>`).FindAllString(html, -1)
+	described := regexp.MustCompile(`<svg [^>]*role="img"[^>]*><title id="[^"]+">[^<]+</title><desc `+
+		`id="[^"]+">[^<]+</desc>`).FindAllString(html, -1)
 	if svgs != 10 || len(described) != svgs {
 		t.Errorf("%d figures, %d with title and description; want 10", svgs, len(described))
 	}
@@ -468,7 +472,8 @@ func TestGeneric(t *testing.T) {
 	html := write(t, report.Options{}, open(t, run))
 	for _, want := range []string{
 		">Novelty (zoom)</h2>", `<th scope="row">trace of hessian</th><td class="n">&#43;Inf</td>`, "(20 in all)",
-		`<th scope="row">lost</th><td class="n">–</td>`, `<th scope="row">width</th><td class="n">1.5</td>`, "&lt;mean&gt;", "<caption>Numbers, rows</caption>",
+		`<th scope="row">lost</th><td class="n">–</td>`, `<th scope="row">width</th><td class="n">1.5</td>`,
+		"&lt;mean&gt;", "<caption>Numbers, rows</caption>",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
@@ -504,7 +509,8 @@ func TestSharedAndImages(t *testing.T) {
 	one := open(t, run)
 	html := write(t, report.Options{Shared: []report.Result{shared}}, one, one)
 	for _, want := range []string{
-		`<h2 id="all-both-h">Comparison of runs (both)</h2>`, `<li>One basis.</li>`, "Side by side.", "<li>shared.</li>", `<a href="#all-both">`,
+		`<h2 id="all-both-h">Comparison of runs (both)</h2>`, `<li>One basis.</li>`, "Side by side.",
+		"<li>shared.</li>", `<a href="#all-both">`,
 		`<img src="data:image/gif;base64,`, `alt="Figure surface of the analysis both."`,
 	} {
 		if !strings.Contains(html, want) {
@@ -528,8 +534,8 @@ func TestOtherRecording(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(run, "header.json"), b, 0o666))
 	html := write(t, report.Options{}, open(t, run))
 	for _, want := range []string{
-		"These numbers were made from another recording",
-		"The loss was evaluated on other data",
+		"These numbers come from another recording",
+		"The loss was not evaluated on the data of the run",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page lacks %q", want)
@@ -545,9 +551,9 @@ func TestDamaged(t *testing.T) {
 			"input"},
 		{
 			"analysis/walk/summary.json", `{"analysis": "walk", "summary": 3}`,
-			"analysis/walk/summary.json: it has no object summary",
+			"analysis/walk/summary.json: its summary is missing or not a JSON object",
 		},
-		{"analysis/walk/summary.json", `{"summary": {}}`, "analysis/walk/summary.json: it names no analysis"},
+		{"analysis/walk/summary.json", `{"summary": {}}`, "analysis/walk/summary.json: the name of the analysis is missing"},
 		{
 			"analysis/walk/summary.json", `{"analysis": "walk", "summary": {"segments": "many"}}`,
 			"analysis/walk/summary.json: summary.segments is a JSON string; it must be of type int",
@@ -556,9 +562,9 @@ func TestDamaged(t *testing.T) {
 			"analysis/pca/summary.json", `{"analysis": "pca", "summary": {"explained_variance_ratio": [[]]}}`,
 			"analysis/pca/summary.json: summary.explained_variance_ratio is a JSON array; it must be of type float64",
 		},
-		{"analysis/walk/walk.svg", "<svg><g></svg>", "analysis/walk/walk.svg: it is no SVG"},
-		{"analysis/walk/walk.svg", "<html/>", "analysis/walk/walk.svg: it is no SVG: its root is <html>"},
-		{"analysis/walk/walk.svg", "", "analysis/walk/walk.svg: it is no SVG: it is empty"},
+		{"analysis/walk/walk.svg", "<svg><g></svg>", "analysis/walk/walk.svg: it is not an SVG figure"},
+		{"analysis/walk/walk.svg", "<html/>", "analysis/walk/walk.svg: it is not an SVG figure: its root is <html>"},
+		{"analysis/walk/walk.svg", "", "analysis/walk/walk.svg: it is not an SVG figure: it is empty"},
 		{
 			"analysis/path/path.csv", "step,batch_loss\n0,a lot\n",
 			`analysis/path/path.csv: row 1: batch_loss is "a lot"; it must be a number`,
@@ -576,8 +582,8 @@ func TestDamaged(t *testing.T) {
 				t.Errorf("%s: %d results are left of %d", c.file, len(r.Results), len(whole.Results))
 			}
 			if html := write(t, report.Options{}, r); !strings.Contains(html, "The result "+r.Unreadable[0].Name+
-				" cannot be read and is left out") {
-				t.Errorf("%s: the page does not name the result that is left out", c.file)
+				" cannot be read and is not shown") {
+				t.Errorf("%s: the page does not name the unreadable result", c.file)
 			}
 		}
 		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), c.want) ||
@@ -591,7 +597,7 @@ func TestDamaged(t *testing.T) {
 		!strings.Contains(r.Unreadable[0].Err.Error(), "walk.svg") {
 		t.Errorf("a figure that is gone: %v, %v", err, r.Unreadable)
 	}
-	if _, err := report.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no run") {
+	if _, err := report.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a run") {
 		t.Errorf("a directory without a header: %v", err)
 	}
 }

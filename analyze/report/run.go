@@ -16,53 +16,53 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// Run is a run with what is known about it. It is a copy: nothing on disk is
-// looked at again.
+// Run is a run with its finished results. All data are in memory: Write reads no files.
 type Run struct {
-	Name    string         // of its directory
-	Header  *record.Header //
-	Results []Result       // finished ones, in the order of the page
+	Name    string // name of the run's directory
+	Header  *record.Header
+	Results []Result // the finished results, in the order of the page
 	// Unreadable are the results that could not be read; the page names them.
 	Unreadable []Unreadable
 }
 
-// Unreadable is a result that cannot be read, and why.
+// Unreadable is a result that could not be read, with the reason.
 type Unreadable struct {
-	Name string // of its directory under RUN/analysis
+	Name string // name of its directory under RUN/analysis
 	Err  error
 }
 
 // Result is a finished result of one analysis.
 type Result struct {
-	Name     string           // of its directory under RUN/analysis: "walk", or what --out said
-	Document *result.Document // with Summary and Options as a json.RawMessage
-	Summary  analyze.Summary  // of the analysis' own type; nil for an analysis that is not known
+	Name     string           // name of its directory, for example "walk"
+	Document *result.Document // its Summary and Options are json.RawMessage values
+	Summary  analyze.Summary  // has the analysis' own type; nil for an unknown analysis
 	Figures  []Figure         // in the order of the page
 
-	summary value // for tables of all numbers
+	summary value // the summary for tables of all numbers
 	options json.RawMessage
 	tables  map[string]*series
 }
 
 // Figure is one figure of a result.
 type Figure struct {
-	Name string // of its file, without the extension
-	SVG  []byte // as it was drawn; nil for a figure that has none
-	PNG  []byte // of a figure without SVG
-	GIF  []byte // of an animation
+	Name string // name of its file, without the extension
+	SVG  []byte // content of the SVG file; nil when there is none
+	PNG  []byte // content of the PNG file of a figure without an SVG file
+	GIF  []byte // content of the GIF file of an animation
 }
 
-// Limits of what is read, so that a forged file does not take all memory.
+// Largest sizes in bytes of the files that are read, so that a forged file does not fill the
+// memory.
 const (
 	maxSummary = 64 << 20
 	maxFigure  = 64 << 20
 	maxTable   = 1 << 30
 )
 
-// Open reads the header of a run and its finished results. A run without any
-// result is in order. A directory of a result without summary.json is unfinished
-// and left out. A result whose summary.json, table or figure cannot be read is in
-// Run.Unreadable with an error that names the file; the other results stay.
+// Open reads the header of a run and its finished results. A run without results is valid.
+// Open ignores directories without summary.json, because their results are unfinished. A
+// result whose summary.json, table or figure cannot be read goes to Run.Unreadable with an
+// error that names the file, so that one damaged file does not prevent the report.
 func Open(dir string) (Run, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -71,7 +71,7 @@ func Open(dir string) (Run, error) {
 	path := filepath.Join(dir, "header.json")
 	b, err := safefile.Read(path, maxSummary)
 	if err != nil {
-		return Run{}, fmt.Errorf("report: %s is no run: %w", dir, err)
+		return Run{}, fmt.Errorf("report: %s is not a run: %w", dir, err)
 	}
 	r := Run{Name: filepath.Base(abs)}
 	if r.Header, err = record.DecodeHeader(b); err != nil {
@@ -103,7 +103,7 @@ func Open(dir string) (Run, error) {
 	return r, nil
 }
 
-// sortResults puts results in the order of the page.
+// sortResults sorts results in the order of the page: by analysis, then by name.
 func sortResults(results []Result) {
 	slices.SortStableFunc(results, func(a, b Result) int {
 		if d := rank(a.Document.Analysis) - rank(b.Document.Analysis); d != 0 {
@@ -118,9 +118,8 @@ func finished(dir string) bool {
 	return err == nil
 }
 
-// OpenResult reads one finished result wherever it is, such as a comparison of
-// several runs. The error of a directory without summary.json wraps
-// fs.ErrNotExist.
+// OpenResult reads one finished result from any directory, such as a comparison of several
+// runs. When the directory has no summary.json, the error wraps fs.ErrNotExist.
 func OpenResult(dir string) (Result, error) {
 	path := filepath.Join(dir, result.SummaryName)
 	doc, err := result.Read(dir, nil)
@@ -130,10 +129,10 @@ func OpenResult(dir string) (Result, error) {
 	raw, _ := doc.Summary.(json.RawMessage)
 	r := Result{Name: filepath.Base(dir), Document: doc, tables: make(map[string]*series)}
 	if r.summary, err = parse(raw); err != nil || r.summary.kind != object {
-		return Result{}, fmt.Errorf("report: %s: it has no object summary", path)
+		return Result{}, fmt.Errorf("report: %s: its summary is missing or not a JSON object", path)
 	}
 	if doc.Analysis == "" {
-		return Result{}, fmt.Errorf("report: %s: it names no analysis", path)
+		return Result{}, fmt.Errorf("report: %s: the name of the analysis is missing", path)
 	}
 	r.options, _ = doc.Provenance.Options.(json.RawMessage)
 	if r.Summary, err = decode(doc.Analysis, raw, r.options); err != nil {
@@ -145,8 +144,8 @@ func OpenResult(dir string) (Result, error) {
 	return r, r.readTables(dir)
 }
 
-// readFigures reads the figures that the summary lists: SVG first; PNG and GIF
-// only where there is no SVG of that name.
+// readFigures reads the figures that the summary lists. It reads a PNG file only when no SVG
+// or GIF file has the same name, and moves the main figure of the analysis to the front.
 func (r *Result) readFigures(dir string) error {
 	at := make(map[string]int)
 	for _, ext := range []string{".svg", ".gif", ".png"} {

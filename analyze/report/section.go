@@ -12,17 +12,16 @@ import (
 	"sgdwalk/record"
 )
 
-// section is what the page says about one result, before it has figures and an
-// address.
+// section has the text and the tables of one result, without figures and ids.
 type section struct {
 	Title   string
-	about   string   // follows the first part of the title
+	about   string   // text after the first part of the title
 	Points  []string // the findings
 	Reading []string // how to read the figures, and what not to conclude
 	Tables  []table
 }
 
-// section describes a result.
+// section returns the text and the tables of a result.
 func (r *Result) section() section {
 	var s section
 	if r.Summary == nil {
@@ -121,9 +120,9 @@ func pcaSection(p *pca.Summary, s *section) {
 	var flips, permutations []pca.Band
 	if r := p.Surrogates; r != nil {
 		flips, permutations = r.SignFlips, r.Permutations
-		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks made of "+
-			"the run's own updates. The last column is 1 where the coordinates over the steps are the cosines that a "+
-			"random walk shows.", count(r.Walks))
+		t.Note = fmt.Sprintf("Random signs and random order: the 5 %% to the 95 %% quantile over %s walks that "+
+			"consist of the run's updates. The last column is 1 if the coordinates over the steps are the cosines of "+
+			"a random walk.", count(r.Walks))
 	}
 	span := func(bands []pca.Band, i int) string {
 		if i >= len(bands) {
@@ -154,7 +153,7 @@ func pcaSection(p *pca.Summary, s *section) {
 	s.Tables = []table{t, whole}
 	s.Reading = []string{
 		"Bars are the run. The marks next to them are a random walk with the same number of rows (Antognini and " +
-			"Sohl-Dickstein, 2018). A large first share is no finding by itself: walks without any structure have one.",
+			"Sohl-Dickstein, 2018). A large first share alone means nothing: walks without any structure have one.",
 		"A random walk shows coordinates that look like one half, one, and one and a half periods of a cosine, and a " +
 			"path that curves in the plane of PC1 and PC2.",
 	}
@@ -218,8 +217,8 @@ func linesSection(l *landscape.LinesSummary, s *section) {
 	t.add("losses that are not finite", count(l.Loss.Nonfinite))
 	s.Tables = []table{t}
 	s.Reading = []string{
-		"The line is the mean over the directions. The band reaches from the lowest to the highest of them. One " +
-			"random line is one draw from this band.",
+		"The line is the mean over the directions. The band reaches from the lowest to the highest loss. One random " +
+			"line is one draw from this band.",
 		"In a space of many dimensions random directions hardly meet the few steep ones: the loss appears flatter " +
 			"here than along a step of the optimizer.",
 	}
@@ -228,7 +227,7 @@ func linesSection(l *landscape.LinesSummary, s *section) {
 // read adds sentences on how to read the figures.
 func (s *section) read(sentences ...string) { s.Reading = append(s.Reading, sentences...) }
 
-// rangeText writes a range min : max : points; it is empty for none.
+// rangeText formats a range as min : max : points, and the zero value as "".
 func rangeText(r analyze.Range) string {
 	if r.IsZero() {
 		return ""

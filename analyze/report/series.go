@@ -13,14 +13,14 @@ import (
 	"sgdwalk/record/safefile"
 )
 
-// series are columns of numbers out of a CSV file; NaN where there is none, and 1
-// or 0 for true or false.
+// series has columns of numbers from a CSV file. An empty cell is NaN, true is 1 and false
+// is 0.
 type series struct {
 	rows    int
 	columns map[string][]float64
 }
 
-// column returns the values of a column, nil when the file has no such column.
+// column returns the values of a column, or nil when s is nil or has no such column.
 func (s *series) column(name string) []float64 {
 	if s == nil {
 		return nil
@@ -28,8 +28,8 @@ func (s *series) column(name string) []float64 {
 	return s.columns[name]
 }
 
-// readSeries reads the wanted columns, row by row; the other ones may hold
-// anything.
+// readSeries reads the wanted columns. It ignores the other columns, which may have any
+// content.
 func readSeries(path string, want []string) (*series, error) {
 	f, err := safefile.Open(path, os.O_RDONLY)
 	if err != nil {
@@ -37,7 +37,7 @@ func readSeries(path string, want []string) (*series, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || info.Size() > maxTable {
-		return nil, errors.Join(err, fmt.Errorf("report: table %s is not read: at most %d bytes are allowed", path,
+		return nil, errors.Join(err, fmt.Errorf("report: table %s is too large; at most %d bytes are allowed", path,
 			maxTable))
 	}
 	r := csv.NewReader(f)
@@ -82,7 +82,8 @@ func readSeries(path string, want []string) (*series, error) {
 	}
 }
 
-// ends returns the first and the last finite value of a column.
+// ends returns the first and the last finite value of a column; ok is false when it has
+// none.
 func ends(v []float64) (first, last float64, ok bool) {
 	for _, x := range v {
 		if x-x != 0 {
@@ -96,7 +97,7 @@ func ends(v []float64) (first, last float64, ok bool) {
 	return first, last, ok
 }
 
-// lowest returns the place of the lowest finite value, -1 when there is none.
+// lowest returns the index of the lowest finite value, or -1 when the column has none.
 func lowest(v []float64) int {
 	best := -1
 	for i, x := range v {
@@ -107,7 +108,7 @@ func lowest(v []float64) int {
 	return best
 }
 
-// at is element i of a column; NaN beyond its ends.
+// at returns element i of a column, or NaN when i is out of range.
 func at(v []float64, i int) float64 {
 	if i < 0 || i >= len(v) {
 		return nan

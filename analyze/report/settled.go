@@ -6,8 +6,9 @@ import (
 	"sgdwalk/analyze"
 )
 
-// settled says whether the full training loss, or the mini-batch loss where there
-// is none, still moved when the run ended.
+// settled returns a sentence on whether the full training loss still changed at the end of
+// the run. A run without two measurements of the full loss is judged by the mini-batch loss.
+// The sentence is empty when there are too few values.
 func settled(t *series) string {
 	var v []float64
 	for _, x := range t.column("full_loss") {
@@ -20,10 +21,10 @@ func settled(t *series) string {
 		if !(before > 0 && last-last == 0 && before-before == 0) {
 			return ""
 		}
-		return verdict(fmt.Sprintf("Between the last two measurements of the training loss, %s to %s", short(before),
-			short(last)), (before-last)/before)
+		return verdict(fmt.Sprintf("The training loss went from %s to %s between its last two measurements",
+			short(before), short(last)), (before-last)/before)
 	}
-	// The means over the last tenth of the steps and over the tenth before it.
+	// The mini-batch loss is noisy, so the means over two tenths of the steps are compared.
 	batch := t.column("batch_loss")
 	k := len(batch) / 10
 	if k < 10 {
@@ -42,18 +43,19 @@ func settled(t *series) string {
 	if !(before > 0 && last-last == 0 && before-before == 0) {
 		return ""
 	}
-	return verdict(fmt.Sprintf("From the last tenth but one of the steps to the last, the mean mini-batch loss %s to "+
-		"%s", short(before), short(last)), (before-last)/before)
+	return verdict(fmt.Sprintf("The mean mini-batch loss went from %s to %s between the last two tenths of the steps",
+		short(before), short(last)), (before-last)/before)
 }
 
-// verdict ends a sentence about a relative fall of the loss with what it means.
+// verdict completes the sentence s with the relative fall of the loss and its meaning. A
+// change of at most 2 % counts as settled.
 func verdict(s string, fall float64) string {
 	switch {
 	case fall > 0.02:
-		return fmt.Sprintf("%s, it fell by %s: it had not converged.", s, analyze.Percent(fall))
+		return fmt.Sprintf("%s; it fell by %s and had not converged.", s, analyze.Percent(fall))
 	case fall < -0.02:
-		return fmt.Sprintf("%s, it rose by %s: it had not settled.", s, analyze.Percent(-fall))
+		return fmt.Sprintf("%s; it rose by %s and had not settled.", s, analyze.Percent(-fall))
 	default:
-		return fmt.Sprintf("%s, it changed by %s: it had settled.", s, analyze.Percent(max(fall, -fall)))
+		return fmt.Sprintf("%s; it changed by %s and had settled.", s, analyze.Percent(max(fall, -fall)))
 	}
 }

@@ -12,22 +12,28 @@ import (
 	"strings"
 )
 
-// What may be in a figure: what draws, and nothing that runs, loads or leads
-// elsewhere.
+// The elements and attributes that a figure in the page may have. They only draw: none runs
+// a script, loads a file or links to another page.
 var (
 	svgElements = []string{
 		"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan",
-		"title", "desc", "defs", "clipPath", "mask", "linearGradient", "radialGradient", "stop", "pattern", "marker", "symbol", "use", "image",
+		"title", "desc", "defs", "clipPath", "mask", "linearGradient", "radialGradient", "stop", "pattern", "marker",
+		"symbol", "use", "image",
 	}
 	svgAttributes = []string{
-		"id", "x", "y", "x1", "y1", "x2", "y2", "dx", "dy", "cx", "cy", "r", "rx", "ry", "fx", "fy", "width", "height", "d", "points",
+		"id", "x", "y", "x1", "y1", "x2", "y2", "dx", "dy", "cx", "cy", "r", "rx", "ry", "fx", "fy", "width", "height",
+		"d", "points",
 		"transform", "viewBox", "preserveAspectRatio", "offset", "orient", "refX", "refY",
 		"markerWidth", "markerHeight", "markerUnits", "gradientUnits", "gradientTransform", "spreadMethod",
 		"patternUnits", "patternContentUnits", "patternTransform", "clipPathUnits", "maskUnits", "maskContentUnits",
-		"fill", "fill-opacity", "fill-rule", "clip-path", "clip-rule", "mask", "opacity", "color", "display", "visibility", "overflow",
-		"stroke", "stroke-opacity", "stroke-width", "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit",
-		"stop-color", "stop-opacity", "marker-start", "marker-mid", "marker-end", "paint-order", "vector-effect", "shape-rendering", "image-rendering",
-		"font-family", "font-size", "font-style", "font-weight", "font-variant", "text-anchor", "dominant-baseline", "baseline-shift",
+		"fill", "fill-opacity", "fill-rule", "clip-path", "clip-rule", "mask", "opacity", "color", "display",
+		"visibility", "overflow",
+		"stroke", "stroke-opacity", "stroke-width", "stroke-dasharray", "stroke-dashoffset", "stroke-linecap",
+		"stroke-linejoin", "stroke-miterlimit",
+		"stop-color", "stop-opacity", "marker-start", "marker-mid", "marker-end", "paint-order", "vector-effect",
+		"shape-rendering", "image-rendering",
+		"font-family", "font-size", "font-style", "font-weight", "font-variant", "text-anchor", "dominant-baseline",
+		"baseline-shift",
 		"letter-spacing", "textLength", "lengthAdjust", "href",
 	}
 	reference = regexp.MustCompile(`url\(\s*['"]?#([^'")\s]*)['"]?\s*\)`)
@@ -44,18 +50,17 @@ type drawing struct {
 type inliner struct {
 	out      bytes.Buffer
 	prefix   string // in front of every id
-	open     bool   // the last start tag still lacks its end
+	open     bool   // the last start tag is not closed yet
 	depth    int
-	grounded bool // the ground, a first rectangle in white, is marked
-	into     *string
+	grounded bool    // the background, the first rectangle, is marked
+	into     *string // receives the text of the title or description while inside of it
 	drawing
 }
 
-// inline returns the markup of an SVG figure for use inside a page. Ids get the
-// prefix; references to them follow. Title and description are taken out and put
-// back as the first children, with ids, so that the figure is labelled by them;
-// where there are none the given ones stand in. An element that is not on the
-// list is left out with all that is in it.
+// inline returns the markup of an SVG figure for use inside a page. Ids and references to
+// them get the prefix. Title and description become the first children and get ids, because
+// the root element refers to them as its labels; a figure without them gets the given ones.
+// An element that is not on the list is dropped with its content.
 func inline(svg []byte, prefix, title, desc string) (drawing, error) {
 	in := inliner{prefix: prefix}
 	d := xml.NewDecoder(bytes.NewReader(svg))
@@ -66,13 +71,13 @@ func inline(svg []byte, prefix, title, desc string) (drawing, error) {
 			break
 		}
 		if err != nil {
-			return drawing{}, fmt.Errorf("it is no SVG: %w", err)
+			return drawing{}, fmt.Errorf("it is not an SVG figure: %w", err)
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
 			switch {
 			case in.depth == 0 && skip == 0 && (t.Name.Local != "svg" || in.out.Len() > 0):
-				return drawing{}, fmt.Errorf("it is no SVG: its root is <%s>", t.Name.Local)
+				return drawing{}, fmt.Errorf("it is not an SVG figure: its root is <%s>", t.Name.Local)
 			case skip > 0 || !slices.Contains(svgElements, t.Name.Local):
 				skip++
 			default:
@@ -91,7 +96,7 @@ func inline(svg []byte, prefix, title, desc string) (drawing, error) {
 		}
 	}
 	if in.out.Len() == 0 {
-		return drawing{}, errors.New("it is no SVG: it is empty")
+		return drawing{}, errors.New("it is not an SVG figure: it is empty")
 	}
 	if in.title == "" {
 		in.title = title
@@ -105,7 +110,7 @@ func inline(svg []byte, prefix, title, desc string) (drawing, error) {
 	return in.drawing, nil
 }
 
-// labelHere cannot come out of escaped text.
+// labelHere marks the place of title and description. Escaped text cannot contain it.
 const labelHere = "<label-here>"
 
 func (in *inliner) close() {
@@ -141,8 +146,8 @@ func (in *inliner) start(t xml.StartElement) {
 	in.open = true
 }
 
-// root writes the attributes of the outermost element: its size is the page's
-// business, so a missing view box is made of it.
+// root writes the attributes of the outermost element. The page sets the size of a figure,
+// so width and height are dropped, and used only to make a missing view box.
 func (in *inliner) root(t xml.StartElement) {
 	get := func(name string) string {
 		for _, a := range t.Attr {
@@ -189,7 +194,7 @@ func (in *inliner) attribute(a xml.Attr) {
 			return
 		}
 	case strings.Contains(v, "("):
-		// What is left of it after the references must not refer to anything.
+		// The value without its references to ids must not refer to anything else.
 		if rest := strings.ToLower(reference.ReplaceAllString(v, "")); strings.Contains(rest, "url") ||
 			strings.Contains(rest, `\`) {
 			return
@@ -201,7 +206,7 @@ func (in *inliner) attribute(a xml.Attr) {
 	in.out.WriteString(" " + name + `="` + html.EscapeString(v) + `"`)
 }
 
-// name is an id of the figure as it is in the page.
+// name returns the id in the page for an id of the figure.
 func (in *inliner) name(id string) string {
 	return in.prefix + "-" + strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '-' {

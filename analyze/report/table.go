@@ -7,7 +7,7 @@ import (
 	"sgdwalk/record"
 )
 
-// table is a table of the page; the first cell of a row heads it.
+// table is a table of the page; the first cell of a row is its heading.
 type table struct {
 	Caption string
 	Head    []string
@@ -15,8 +15,7 @@ type table struct {
 	Note    string
 }
 
-// add adds a row. A row without any value is left out, and a dash stands for one value that
-// is absent.
+// add adds a row, unless all its cells are empty. A single empty cell becomes a dash.
 func (t *table) add(name string, cells ...string) {
 	if !slices.ContainsFunc(cells, func(c string) bool { return c != "" }) {
 		return
@@ -31,18 +30,18 @@ func (t *table) add(name string, cells ...string) {
 	t.Rows = append(t.Rows, row)
 }
 
-// newTable makes a table without rows.
+// newTable returns a table without rows.
 func newTable(caption string, head ...string) table { return table{Caption: caption, Head: head} }
 
-// pairs makes a table of single numbers.
+// pairs returns a table with one number in each row.
 func pairs(caption string) table { return newTable(caption, "quantity", "value") }
 
-// spreads makes a table of distributions.
+// spreads returns a table with one distribution in each row.
 func spreads(caption string) table {
 	return newTable(caption, "quantity", "mean", "sd", "median", "min", "max", "values")
 }
 
-// spread adds the row of a distribution that has values.
+// spread adds a row with a distribution, unless the distribution has no values.
 func (t *table) spread(name string, d *analyze.Distribution) {
 	if d.Count > 0 {
 		t.add(name, optional(d.Mean), optional(d.SD), optional(d.Median), optional(d.Min), optional(d.Max),
@@ -50,7 +49,7 @@ func (t *table) spread(name string, d *analyze.Distribution) {
 	}
 }
 
-// optional writes a number; it is empty for an absent one.
+// optional formats a number; an absent number gives "".
 func optional(o record.Optional) string {
 	if !o.Valid {
 		return ""
@@ -58,7 +57,7 @@ func optional(o record.Optional) string {
 	return short(o.Value)
 }
 
-// share writes a share in percent; it is empty for an absent one.
+// share formats a fraction as a percentage; an absent fraction gives "".
 func share(o record.Optional) string {
 	if !o.Valid {
 		return ""
@@ -66,5 +65,5 @@ func share(o record.Optional) string {
 	return analyze.Percent(o.Value)
 }
 
-// count writes a whole number.
+// count formats a whole number.
 func count[N int | int64](n N) string { return grouped(int64(n)) }

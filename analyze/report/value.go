@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// kind is what a JSON value is.
+// kind is the kind of a JSON value.
 type kind int
 
 const (
-	absent kind = iota // not there, or null
+	absent kind = iota // a missing key or null
 	object
 	array
 	text
@@ -20,13 +20,13 @@ const (
 	truth
 )
 
-// value is a JSON value with its keys in the order of the file, so that tables
-// show numbers in the order in which the analysis wrote them.
+// value is a JSON value with its keys in the order of the file, so that tables show numbers
+// in the order in which the analysis wrote them.
 type value struct {
 	kind  kind
-	keys  []string // of an object
-	items []value  // of an object or an array
-	text  string   // of a text; of a number as it stands in the file; "true" or "false"
+	keys  []string // the keys of an object
+	items []value  // the values of an object or an array
+	text  string   // a text; a number as it is written in the file; "true" or "false"
 }
 
 // parse reads one JSON value.
@@ -53,7 +53,7 @@ func parseNext(d *json.Decoder) (value, error) {
 				if err != nil {
 					return value{}, err
 				}
-				v.keys = append(v.keys, key.(string)) // a decoder gives nothing else in front of a colon
+				v.keys = append(v.keys, key.(string)) // the decoder returns only strings as keys
 			}
 			item, err := parseNext(d)
 			if err != nil {
@@ -74,7 +74,7 @@ func parseNext(d *json.Decoder) (value, error) {
 	}
 }
 
-// item returns the value of a key; what is missing is absent.
+// item returns the value of a key, or an absent value when the key is missing.
 func (v value) item(key string) value {
 	if i := slices.Index(v.keys, key); i >= 0 {
 		return v.items[i]
@@ -82,7 +82,8 @@ func (v value) item(key string) value {
 	return value{}
 }
 
-// float returns a number; NaN and the infinities are texts in JSON.
+// float returns the value as a number. JSON has no NaN and no infinities, so the analyses
+// write them as the texts NaN, +Inf and -Inf.
 func (v value) float() (float64, bool) {
 	switch {
 	case v.kind == number:

@@ -13,21 +13,21 @@ import (
 
 type warning = analyze.Warning
 
-// view is the page, ready for the template.
+// view has the data of the page's template.
 type view struct {
 	Title, Lead string
 	Style       template.HTML
 	Scripts     template.HTML
 	Policy      string
-	Plotly      string // which one, "" for none
-	Remote      bool   // it is loaded by the browser
+	Plotly      string // the Plotly.js distribution; "" for none
+	Remote      bool   // the browser loads Plotly.js
 	Software    string
 	Runs        []runView
-	Overview    *table // of several runs
+	Overview    *table // key numbers of several runs; nil for one run
 	Shared      []sectionView
-	Origins     []originView // of the shared results
+	Origins     []originView // provenance of the shared results
 	References  []entryView
-	Level       int // of the headings of sections
+	Level       int // heading level of sections
 }
 
 type entryView struct{ Line, Text string }
@@ -44,29 +44,29 @@ type runView struct {
 	Origins           []originView
 }
 
-// noted is a warning with the section that it belongs to.
+// noted is a warning with the title and the id of its section.
 type noted struct {
 	Section, ID, Text string
 }
 
 type sectionView struct {
 	ID    string
-	Level int // of the heading
+	Level int // heading level
 	section
-	Missing  string // the command that makes it
+	Missing  string // the command that makes the missing result; "" for an existing one
 	Warnings []warning
 	Figures  []figureView
 	All      []table
-	Data     string // files with the numbers
+	Data     string // names of the files with the numbers
 }
 
-// Short is the title for a list of contents.
+// Short returns the title for the list of contents.
 func (s sectionView) Short() string { return head(s.Title) }
 
 type figureView struct {
 	ID     string
 	Markup template.HTML
-	Image  template.URL // of a figure that is no SVG
+	Image  template.URL // data address of a PNG or GIF figure
 	Alt    string
 	Title  string
 	File   string
@@ -88,9 +88,10 @@ type originView struct {
 	Options [][2]string
 }
 
-// namer hands out ids, each once.
+// namer makes ids that are unique in the page. It has the ids that are in use.
 type namer map[string]bool
 
+// name returns an id from the parts, with a number at the end if the id is already in use.
 func (n namer) name(parts ...string) string {
 	var words []string
 	for _, p := range parts {
@@ -201,7 +202,7 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	unread := make(map[string]bool)
 	for _, u := range r.Unreadable {
 		id := ids.name(run, u.Name)
-		text := fmt.Sprintf("The result %s cannot be read and is left out: %s. Make it again, or delete analysis/%s.",
+		text := fmt.Sprintf("The result %s cannot be read and is not shown: %s. Make it again, or delete analysis/%s.",
 			u.Name, strings.TrimPrefix(u.Err.Error(), "report: "), u.Name)
 		v.Warnings = append(v.Warnings, noted{u.Name, id, text})
 		v.Sections = append(v.Sections, sectionView{
@@ -233,7 +234,8 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	return v, nil
 }
 
-// sentenceTitle is the title of the section of a result by its directory's name.
+// sentenceTitle returns the title of the section of an analysis. An unknown analysis has its
+// name as the title.
 func sentenceTitle(name string) string {
 	if t := known(name).title; t != "" {
 		return t
@@ -241,13 +243,14 @@ func sentenceTitle(name string) string {
 	return strings.TrimSuffix(sentence(words(name)), ".")
 }
 
-// head is the part of a title before the colon.
+// head returns the part of a title before the colon.
 func head(title string) string {
 	head, _, _ := strings.Cut(title, ":")
 	return head
 }
 
-// withMissing adds a section that names the command where an expected result is missing.
+// withMissing returns the sections with an additional section for every missing result that
+// is expected. The additional section names the command that makes the result.
 func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[string]bool) []sectionView {
 	var out []sectionView
 	at := 0
@@ -267,8 +270,8 @@ func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[s
 	return append(out, have[at:]...)
 }
 
-// newSectionView makes the section of a result whose directory stands in the
-// given one.
+// newSectionView returns the section of a result. in is the path of the directory that has
+// the result's directory, as the page shows it.
 func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, error) {
 	s := &sectionView{ID: ids.name(run, x.Name), section: x.section(), Warnings: append([]warning{},
 		x.Document.Warnings...)}
@@ -298,7 +301,7 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 		}
 		s.Figures = append(s.Figures, v)
 	}
-	// A section of tables made of the summary has all of it already.
+	// The section of an unknown analysis already has all numbers of the summary.
 	if x.Summary != nil {
 		s.All = generic("All numbers", x.summary)
 	}

@@ -25,8 +25,8 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-// page is the template. Headings have a level that depends on where they stand,
-// which html/template has no word for.
+// page is the template. The function heading exists because the level of a heading varies,
+// and html/template does not allow a variable in the name of an element.
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"heading": func(level int, id, text string) template.HTML {
 		attribute := ""
@@ -41,7 +41,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 
 var numberText = regexp.MustCompile(`^[-+]?(\d[\d.,]*(e[-+]?\d+)?|Inf)( %)?( to [-+]?\d[\d.,]* %)?$`)
 
-// cellClass is the class of a cell: a number is not broken, a long word anywhere.
+// cellClass returns the CSS class of a cell. Browsers do not break a number (n), may break
+// long words anywhere (long), and break other text between words (t).
 func cellClass(cell string) string {
 	switch {
 	case cell == dash || cell == "NaN" || numberText.MatchString(cell):
@@ -53,14 +54,15 @@ func cellClass(cell string) string {
 	}
 }
 
-// Write writes the page of the runs, at least one, in their order. Options are
-// checked and everything is made before the first byte is written.
+// Write writes the page of at least one run, in the given order. It checks the options and
+// makes the whole page before it writes the first byte, so an error of the runs or options
+// leaves w empty.
 func Write(w io.Writer, runs []Run, opts Options) error {
 	if err := opts.Validate(); err != nil {
 		return err
 	}
 	if len(runs) == 0 {
-		return errors.New("report: there is no run to report on; at least one is needed")
+		return errors.New("report: the list of runs is empty; give at least one run")
 	}
 	v, err := newView(runs, &opts)
 	if err != nil {
@@ -72,8 +74,9 @@ func Write(w io.Writer, runs []Run, opts Options) error {
 	if err := page.Execute(&b, v); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	// Names and notes of a run may have what reorders or hides text. The scripts, which
-	// have none of these, are named by their hashes and stay as they are.
+	// Names and comments of a run may have characters that reorder or hide text, so
+	// printable.Text replaces them. The scripts must not change, because the policy has
+	// their hashes; so they are inserted afterwards.
 	html := strings.Replace(printable.Text(b.String()), string(scriptsHere), string(scripts), 1)
 	if _, err := io.WriteString(w, html); err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -81,19 +84,19 @@ func Write(w io.Writer, runs []Run, opts Options) error {
 	return nil
 }
 
-// scriptsHere stands in the page where the scripts go. A name in a run cannot have it:
-// it is escaped there.
+// scriptsHere marks the place of the scripts in the page. A name of a run cannot contain
+// it, because the template escapes names.
 const scriptsHere template.HTML = "<!-- scripts -->"
 
-// scripts puts the scripts of the page together with the policy that allows
-// these and nothing else.
+// scripts returns the script elements of the page, and the content security policy that
+// allows only these scripts.
 func scripts(opts *Options, interactive bool) (markup template.HTML, policy string) {
 	var b strings.Builder
 	allowed := []string{hash(pageScript)}
 	switch {
 	case interactive && opts.Plotly != nil:
-		// What would end the element, or hide its end, can stand in a literal only,
-		// where a backslash changes nothing.
+		// The texts that would end the script element, or hide its end, can occur only in
+		// string literals, where the added backslash changes nothing.
 		text := strings.NewReplacer("</script", `<\/script`, "</SCRIPT", `<\/SCRIPT`, "<!--",
 			`<\!--`).Replace(string(opts.Plotly))
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
@@ -111,7 +114,7 @@ func scripts(opts *Options, interactive bool) (markup template.HTML, policy stri
 	return template.HTML(b.String()), policy
 }
 
-// hash names a script in a policy.
+// hash returns the hash of a script in the form of a content security policy.
 func hash(script string) string {
 	sum := sha256.Sum256([]byte(script))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
