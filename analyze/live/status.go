@@ -57,6 +57,19 @@ type Status struct {
 	Recorder *recorder.Counters `json:"recorder"` // nil when no process records the run
 }
 
+// StatusIn returns the state of the run now, with the room on the disk of its directory and the
+// counters of its writer.
+func (l *Log) StatusIn(dir string) Status {
+	s := l.Status(time.Now())
+	if free, ok := recorder.FreeBytes(dir); ok {
+		s.FreeBytes = record.Some(float64(free))
+	}
+	if s.State == Recording {
+		s.Recorder = recorder.ReadCounters(dir)
+	}
+	return s
+}
+
 // Status returns the state of the run at the given time.
 func (l *Log) Status(now time.Time) Status {
 	l.mu.Lock()

@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
+
+	"sgdwalk/record"
 )
 
 // NewIdentity returns the part of an identity that needs no run: the version of this program,
@@ -40,3 +44,25 @@ var ProgramHash = sync.OnceValues(func() (string, error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 })
+
+// Program returns the path of the running program, for the tasks of the plan. It is an error if
+// another program made the plan, because every task would then refuse to work.
+func (p *Plan) Program() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	hash, err := ProgramHash()
+	if err != nil {
+		return "", err
+	}
+	if hash != p.Identity.Program {
+		return "", fmt.Errorf("the plan was made by another program: its SHA-256 is %s, that of %s is %s",
+			p.Identity.Program, path, hash)
+	}
+	if strings.Contains(path, "go-build") && filepath.Base(filepath.Dir(path)) == "exe" {
+		return "", record.Optionf("%s is removed when `go run` ends; build the program with `go build`, "+
+			"and plan and submit with that", path)
+	}
+	return path, nil
+}

@@ -1,8 +1,10 @@
 package runloss
 
 import (
+	"context"
 	"fmt"
 
+	"sgdwalk/analyze/objective"
 	"sgdwalk/train/dataset"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/replay"
@@ -54,4 +56,45 @@ func (s *Shared) Open(r *Run, name string, o Options) (*Losses, error) {
 	}
 	s.losses[key], s.data[spec], s.Evaluated = l, x.Data(), evaluated(x)
 	return l, nil
+}
+
+// StartObjectiveOf starts the program of o.Command for several runs of one layout. It checks the
+// program at the end of the first of them and against the recorded losses of every one. It
+// returns the last state of each run, because a loss is only comparable with the run's own
+// statistics of normalization layers.
+func (r *Run) StartObjectiveOf(
+	ctx context.Context, o objective.Options, runs []*Run, first int,
+) (states [][]float32, err error) {
+	theta, err := runs[first].atEnd(&o)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		_, state, err := run.LastVectors()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case (state == nil) != (o.State == nil):
+			without := run
+			if state != nil {
+				without = runs[first]
+			}
+			return nil, fmt.Errorf("%s recorded no statistics of normalization layers and another run did: "+
+				"the program would use the statistics of one run for the other", without.Dir)
+		case state != nil && !run.Header().State.Equal(o.StateLayout):
+			return nil, fmt.Errorf("%s and %s have different layouts of the statistics of normalization layers",
+				run.Dir, runs[first].Dir)
+		}
+		states = append(states, state)
+	}
+	if err := r.StartObjective(ctx, o, theta); err != nil {
+		return nil, err
+	}
+	for i, run := range runs {
+		if _, err := r.Objective.CheckRecorded(ctx, run, states[i]); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
 }

@@ -367,41 +367,19 @@ func (w *joint) openObjectives(ctx context.Context) error {
 	if !w.with.Summary.Common.Layout {
 		return fmt.Errorf("compare: the runs have different layouts, and --objective %s is the loss of one: compare those of each layout by themselves", w.c.Objective)
 	}
-	states := make([][]float32, len(w.runs))
-	ends := make([][]float32, len(w.runs))
-	without := ""
-	for i, t := range w.opened {
-		var err error
-		if ends[i], states[i], err = t.LastVectors(); err != nil {
-			return err
-		}
-		if states[i] == nil {
-			without = w.runs[i].Name
-		} else if !t.Header().State.Equal(w.trace.Header().State) {
-			return fmt.Errorf("compare: %s and another run have different layouts of the statistics of normalization layers", w.runs[i].Name)
-		}
-	}
 	o, err := w.c.objectiveFlags.program()
 	if err != nil {
 		return err
 	}
-	o.Layout, o.Gradient, o.Hessian = w.trace.Header().Layout, true, w.c.Hessians > 0
+	o.Gradient, o.Hessian = true, w.c.Hessians > 0
 	if w.c.Also != "" {
 		o.Also = strings.Split(w.c.Also, ",")
 	}
-	first := w.with.ByName()[0]
-	if without == "" {
-		o.StateLayout, o.State = w.trace.Header().State, states[first]
-	} else if slices.ContainsFunc(states, func(s []float32) bool { return s != nil }) {
-		return fmt.Errorf("compare: %s recorded no statistics of normalization layers and another run did: --objective would take one's for the other", without)
-	}
-	if err := w.StartObjective(ctx, *o, ends[first]); err != nil {
+	states, err := w.StartObjectiveOf(ctx, *o, w.opened, w.with.ByName()[0])
+	if err != nil {
 		return err
 	}
 	for i := range w.runs {
-		if _, err := w.Objective.CheckRecorded(ctx, w.opened[i], states[i]); err != nil {
-			return err
-		}
 		r := &w.runs[i]
 		r.Loss = objective.NewEvaluator(w.Objective.LossAlone(), states[i])
 		for _, name := range o.Also {

@@ -74,46 +74,9 @@ func (c *planSweepCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	p.Identity, p.Shards, p.Kinds = r.found, c.Shards, cellKinds(s, c.Timing)
+	p.Identity, p.Shards, p.Kinds = r.found, c.Shards, sweepjob.Kinds(s, c.Timing)
 	if c.Timing > 0 {
 		p.TimedCores, p.SetupSeconds = 1, setup.Seconds()
 	}
 	return c.create(e, out, p, units, bytes)
-}
-
-// cellKinds returns the kinds of cells. Cells of a kind differ only in learning rate,
-// hyperparameters and seed. A kind has the time that one of its cells takes on one core, from
-// timed steps; no step is timed after the given time, except for the first kind.
-func cellKinds(s *sweep.Sweep, most time.Duration) []shard.Kind {
-	var kinds []shard.Kind
-	place := make(map[string]int)
-	until := time.Now().Add(most)
-	for _, p := range s.Cells {
-		name := s.Kind(p)
-		i, known := place[name]
-		if !known {
-			i = len(kinds)
-			place[name] = i
-			k := shard.Kind{Name: name, Values: sweepjob.NumValues}
-			if most > 0 && (i == 0 || time.Now().Before(until)) {
-				if took := p.Time(); took > 0 {
-					k.Seconds, k.Timed = took.Seconds(), 1
-				}
-			}
-			kinds = append(kinds, k)
-		}
-		kinds[i].Units++
-	}
-	timed, mean := 0, 0.0
-	for _, k := range kinds {
-		if k.Timed > 0 {
-			timed, mean = timed+1, mean+k.Seconds
-		}
-	}
-	for i := range kinds {
-		if kinds[i].Timed == 0 && timed > 0 {
-			kinds[i].Seconds = mean / float64(timed)
-		}
-	}
-	return kinds
 }

@@ -63,7 +63,7 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 		}
 		defer r.Close()
 		log := live.NewLog(runName(dir), r.Header())
-		server.Runs = append(server.Runs, live.Watched{Log: log, Status: func() live.Status { return runStatus(log, dir) }})
+		server.Runs = append(server.Runs, live.Watched{Log: log, Status: func() live.Status { return log.StatusIn(dir) }})
 		group.Go(func() error { return followOn(ctx, e, log, r, dir) })
 	}
 	// The followers end before the readers are closed: their maps are in use.

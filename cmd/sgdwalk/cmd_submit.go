@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"sgdwalk/analyze/shard"
 	"sgdwalk/analyze/shard/submit"
@@ -69,7 +67,7 @@ func (c *submitCmd) Run(ctx context.Context, e *env) error {
 	if _, err := c.verb(p); err != nil {
 		return err
 	}
-	program, err := plannedProgram(p)
+	program, err := p.Program()
 	if err != nil {
 		return err
 	}
@@ -99,26 +97,6 @@ func (c *submitCmd) checkFlags() error {
 		return usagef("--cpus is %d; it must be at least 1", c.Cpus)
 	}
 	return nil
-}
-
-// plannedProgram is the path of the running program, if it is the one of the plan:
-// with another one every task would refuse to work.
-func plannedProgram(p *shard.Plan) (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	hash, err := shard.ProgramHash()
-	if err != nil {
-		return "", err
-	}
-	if hash != p.Identity.Program {
-		return "", fmt.Errorf("the plan was made by another program: its SHA-256 is %s, that of %s is %s", p.Identity.Program, path, hash)
-	}
-	if strings.Contains(path, "go-build") && filepath.Base(filepath.Dir(path)) == "exe" {
-		return "", usagef("%s is removed when `go run` ends; build the program with `go build`, and plan and submit with that", path)
-	}
-	return path, nil
 }
 
 // submitted is what submit prints with --json.

@@ -11,10 +11,8 @@ import (
 
 	"sgdwalk/analyze/live"
 	"sgdwalk/cmd/internal/terminal"
-	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/printable"
-	"sgdwalk/record/recorder"
 )
 
 // watchCmd shows a run in the terminal while it is recorded.
@@ -67,7 +65,7 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if s := runStatus(w.log, w.dir); w.said.IsZero() || s.Rows != w.shown.Rows || s.State != w.shown.State {
+	if s := w.log.StatusIn(w.dir); w.said.IsZero() || s.Rows != w.shown.Rows || s.State != w.shown.State {
 		return w.show(&s)
 	}
 	return nil
@@ -79,18 +77,6 @@ func runName(dir string) string {
 		return filepath.Base(abs)
 	}
 	return dir
-}
-
-// runStatus is what the log knows, with what the writer and the disk say.
-func runStatus(l *live.Log, dir string) live.Status {
-	s := l.Status(time.Now())
-	if free, ok := recorder.FreeBytes(dir); ok {
-		s.FreeBytes = record.Some(float64(free))
-	}
-	if s.State == live.Recording {
-		s.Recorder = recorder.ReadCounters(dir)
-	}
-	return s
 }
 
 // errSeen ends the following after one look.
@@ -117,7 +103,7 @@ func (w *watcher) look() error {
 		return nil
 	}
 	w.said = time.Now()
-	s := runStatus(w.log, w.dir)
+	s := w.log.StatusIn(w.dir)
 	return w.show(&s)
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -83,10 +82,10 @@ func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err er
 	if f.Through != "" {
 		o.Through = strings.Split(f.Through, ",")
 	}
-	if o.Components, err = pairOf("--components", cmp.Or(f.Components, "1,2"), 1); err != nil {
+	if o.Components, err = landscape.ParsePair("--components", f.Components, 1); err != nil {
 		return o, err
 	}
-	if o.Eigenvectors, err = pairOf("--eigenvectors", cmp.Or(f.Eigenvectors, "1,2"), -curvatureMost); err != nil || kind != "file" {
+	if o.Eigenvectors, err = landscape.ParsePair("--eigenvectors", f.Eigenvectors, -landscape.MaxEigenvector); err != nil || kind != "file" {
 		return o, err
 	}
 	for name := range strings.SplitSeq(f.Directions, ",") {
@@ -102,24 +101,6 @@ func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err er
 		return o, fmt.Errorf("landscape: --directions %s has %d vector; a plane needs 2", f.Directions, len(o.Directions))
 	}
 	return o, nil
-}
-
-// curvatureMost bounds the number of an eigenvector.
-const curvatureMost = 50
-
-// pairOf reads two different whole numbers, from low on and not 0.
-func pairOf(flag, text string, low int) (pair [2]int, err error) {
-	first, second := 0, 0
-	a, b, ok := strings.Cut(text, ",")
-	if ok {
-		if first, err = strconv.Atoi(a); err == nil {
-			second, err = strconv.Atoi(b)
-		}
-	}
-	if !ok || err != nil || first == second || min(first, second) < low || max(first, second) > curvatureMost || first == 0 || second == 0 {
-		return pair, usagef("%s is %q; it must be two different whole numbers of %d to %d, for example 1,2", flag, text, low, curvatureMost)
-	}
-	return [2]int{first, second}, nil
 }
 
 // point returns a copy of the iterate that POINT names: STEP of the run at hand,

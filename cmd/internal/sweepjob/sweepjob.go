@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
@@ -225,4 +226,41 @@ func (s *Job) end(p *sweep.Planned, v []float64) (*session.Summary, error) {
 			"and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
 	}
 	return p.Kept, nil
+}
+
+// Kinds returns the kinds of cells. Cells of a kind differ only in learning rate,
+// hyperparameters and seed. A kind has the time that one of its cells takes on one core, from
+// timed steps; no step is timed after the given time, except for the first kind.
+func Kinds(s *sweep.Sweep, most time.Duration) []shard.Kind {
+	var kinds []shard.Kind
+	place := make(map[string]int)
+	until := time.Now().Add(most)
+	for _, p := range s.Cells {
+		name := s.Kind(p)
+		i, known := place[name]
+		if !known {
+			i = len(kinds)
+			place[name] = i
+			k := shard.Kind{Name: name, Values: NumValues}
+			if most > 0 && (i == 0 || time.Now().Before(until)) {
+				if took := p.Time(); took > 0 {
+					k.Seconds, k.Timed = took.Seconds(), 1
+				}
+			}
+			kinds = append(kinds, k)
+		}
+		kinds[i].Units++
+	}
+	timed, mean := 0, 0.0
+	for _, k := range kinds {
+		if k.Timed > 0 {
+			timed, mean = timed+1, mean+k.Seconds
+		}
+	}
+	for i := range kinds {
+		if kinds[i].Timed == 0 && timed > 0 {
+			kinds[i].Seconds = mean / float64(timed)
+		}
+	}
+	return kinds
 }
