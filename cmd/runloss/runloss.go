@@ -59,7 +59,7 @@ func (o Options) replay(t record.Trajectory) replay.Options {
 type Evaluated struct {
 	DataHash     string // of the data
 	Kernel       string // instruction set
-	Policy       string // statistics of normalization layers, or "objective"
+	Policy       string // statistics of normalization layers; empty without such layers; or "objective"
 	ObjectiveKey string // command of the other program, and its loss at the last iterate
 }
 

@@ -18,8 +18,6 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/train"
-	"sgdwalk/train/nn"
-	"sgdwalk/train/replay"
 	"sgdwalk/train/sweep"
 )
 
@@ -321,28 +319,18 @@ func (w *joint) openLosses(ctx context.Context) error {
 // openLoss opens the loss of a run; runs of one model on one data set share it.
 func (w *joint) openLoss(i int) error {
 	l, err := w.shared.Open(w.opened[i], w.runs[i].Name, w.c.lossFlags.lossOptions())
-	if errors.Is(err, replay.ErrOtherData) {
-		return fmt.Errorf("%s: %w", w.runs[i].Name, withDataFlag(err))
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.runs[i].Name, withObjectiveFlag(err, w.opened[i]))
+		return fmt.Errorf("%s: %w", w.runs[i].Name, withObjectiveFlag(withDataFlag(err), w.opened[i]))
 	}
 	w.Warnings, w.Evaluated = append(w.Warnings, w.opened[i].Warnings...), w.shared.Evaluated
 	w.losses = append(w.losses, l)
 	r := &w.runs[i]
 	r.Loss = w.Native(l.Train)
 	if l.Test != nil {
-		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.Test}, {Name: "test_accuracy", Loss: accuracyOf(l.Test)}}
+		accuracy := (&analyze.Measured{Evaluator: l.Test}).Accuracy()
+		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.Test}, {Name: "test_accuracy", Loss: accuracy}}
 	}
 	return nil
-}
-
-// accuracyOf is the accuracy over an evaluator's examples, as a measure.
-func accuracyOf(e *nn.Evaluator) analyze.Loss {
-	return analyze.LossFunc(func(ctx context.Context, theta []float32) (float64, error) {
-		m, err := e.Evaluate(ctx, theta)
-		return m.Accuracy, err
-	})
 }
 
 // checkAlso refuses a wrong --also.

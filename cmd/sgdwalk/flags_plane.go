@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"sgdwalk/analyze"
@@ -103,22 +102,16 @@ func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err er
 	return o, nil
 }
 
-// point returns a copy of the iterate that POINT names: STEP of the run at hand,
-// RUN@STEP, or RUN for its last iterate. It also returns what to call it.
+// point returns a copy of the iterate that a point of this run or of another run names, and what
+// to call it.
 func (a *analysis) point(text string) (theta []float32, said string, err error) {
-	if step, err := strconv.ParseInt(text, 10, 64); err == nil && step >= -1 {
-		s, err := a.Iterate(step)
-		return append([]float32(nil), s.Theta...), fmt.Sprintf("step %d", s.Step), err
-	}
-	run, step := text, int64(-1)
-	if i := strings.LastIndexByte(text, '@'); i >= 0 {
-		if step, err = strconv.ParseInt(text[i+1:], 10, 64); err != nil || step < -1 {
-			return nil, "", usagef("point %q: %q is no step; it must be a whole number of 0 or more, or -1 for the last", text, text[i+1:])
-		}
-		run = text[:i]
+	run, step, err := landscape.ParsePoint(text)
+	if err != nil {
+		return nil, "", err
 	}
 	if run == "" {
-		return a.point(strconv.FormatInt(step, 10))
+		s, err := a.Iterate(step)
+		return append([]float32(nil), s.Theta...), fmt.Sprintf("step %d", s.Step), err
 	}
 	other, err := (&runFlags{Run_: run}).open(a.env, "landscape")
 	if err != nil {

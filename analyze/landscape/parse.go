@@ -29,3 +29,20 @@ func ParsePair(name, text string, low int) (pair [2]int, err error) {
 	}
 	return pair, nil
 }
+
+// ParsePoint reads a point of a plane: STEP of the analyzed run, RUN@STEP, or RUN for its last
+// iterate. The run is empty for the analyzed one, and step -1 is the last iterate.
+func ParsePoint(text string) (run string, step int64, err error) {
+	if step, err = strconv.ParseInt(text, 10, 64); err == nil && step >= -1 {
+		return "", step, nil
+	}
+	i := strings.LastIndexByte(text, '@')
+	if i < 0 {
+		return text, -1, nil
+	}
+	if step, err = strconv.ParseInt(text[i+1:], 10, 64); err != nil || step < -1 {
+		return "", 0, record.Optionf("point %q: %q is not a step; it must be a whole number of 0 or more, or -1 for the last",
+			text, text[i+1:])
+	}
+	return text[:i], step, nil
+}
