@@ -17,8 +17,8 @@ func gaussian(rng *rand.Rand, n int, scale float64) []float32 {
 	return x
 }
 
-// Peers divide by the length of a direction, or treat oblique directions as
-// orthogonal; then a projection does not come back to the point it was made of.
+// Other tools divide by the length of a direction, or treat oblique directions as
+// orthogonal; then the projection of Point(a, b) is not (a, b).
 func TestPlaneProjectsObliqueAndNonUnitDirections(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
@@ -41,9 +41,9 @@ func TestPlaneProjectsObliqueAndNonUnitDirections(t *testing.T) {
 		ga, gb, residual := p.Project(theta)
 
 		// Each element of theta is rounded to float32 once: an error of at most
-		// 2^-24 of its size, so the distance from the plane is at most that of
-		// |theta|, and the coordinates move by it over the length across the
-		// other direction.
+		// 2^-24 of its size. So the distance from the plane is at most 2^-24 |theta|,
+		// and a coordinate moves by at most this distance divided by the length of
+		// the part of its direction that is orthogonal to the other direction.
 		var size float64
 		for _, x := range theta {
 			size += float64(x) * float64(x)
@@ -55,7 +55,7 @@ func TestPlaneProjectsObliqueAndNonUnitDirections(t *testing.T) {
 			rt.Fatalf("residual %g of a point of the plane, rounding explains %g", residual, rounding)
 		}
 		if math.Abs(ga-a) > 2*rounding/(nu*sine) || math.Abs(gb-b) > 2*rounding/(nv*sine) {
-			rt.Fatalf("projected to %g %g, was made of %g %g (cosine %g)", ga, gb, a, b, p.Cosine())
+			rt.Fatalf("projected to %g %g; want %g %g (cosine %g)", ga, gb, a, b, p.Cosine())
 		}
 	})
 }
@@ -141,7 +141,7 @@ func TestLine(t *testing.T) {
 	if got[0] != 1 || got[1] != 0 {
 		t.Fatalf("point at -0.4 is %v; want [1 0]", got)
 	}
-	// The coordinate is in multiples of the direction, not of its length.
+	// The coordinate is a multiple of the direction, not a distance.
 	a, r := l.Project([]float32{4, 5.5})
 	if math.Abs(a-0.7) > 1e-12 || math.Abs(r-3) > 1e-12 {
 		t.Fatalf("projected to %g, residual %g; want 0.7, 3", a, r)

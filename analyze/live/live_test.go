@@ -143,7 +143,7 @@ func TestLikePath(t *testing.T) {
 	}
 }
 
-// TestLikePCA: the plane of all iterates is that of their principal directions.
+// TestLikePCA checks that the live plane of all iterates is the plane of the PCA.
 func TestLikePCA(t *testing.T) {
 	h, steps := header(60), rows(60)
 	m := memoryOf(t, h, steps)
@@ -276,8 +276,8 @@ func TestAnything(t *testing.T) {
 	}
 }
 
-// TestThinned: a very long run keeps a bounded number of points, those with full
-// losses among them, and says so.
+// TestThinned checks that the log of a very long run keeps a bounded number of points, that
+// it keeps the points with full losses, and that the figures have a note.
 func TestThinned(t *testing.T) {
 	h := header(100000)
 	h.Columns.Theta, h.Columns.Grad = true, false

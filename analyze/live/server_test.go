@@ -133,8 +133,8 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestServe listens on loopback, answers, and leaves no goroutine behind (TestMain
-// looks) when it is told to end.
+// TestServe listens on loopback and answers. TestMain checks that no goroutine remains
+// after the server has ended.
 func TestServe(t *testing.T) {
 	at, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

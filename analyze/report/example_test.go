@@ -11,8 +11,7 @@ import (
 	"sgdwalk/record"
 )
 
-// A run of which nothing was analyzed yet: the report says what it is and which
-// commands come next.
+// The report of a run without results describes the run and names the next commands.
 func Example() {
 	dir, err := os.MkdirTemp("", "report")
 	if err != nil {

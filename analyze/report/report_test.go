@@ -31,7 +31,7 @@ import (
 	"sgdwalk/record"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 const hostile = `</title><script>alert(1)</script>&"'<img src=x onerror=alert(2)>`
 
@@ -57,8 +57,8 @@ func header(comment string) *record.Header {
 	}
 }
 
-// bowl is a noisy walk on the quadratic with these eigenvalues: what the real
-// analyses make of it is what the page is made of.
+// eigenvalues belong to the quadratic of bowl, a noisy walk. The pages in these tests show
+// the results of the real analyses of this walk.
 var eigenvalues = []float64{4, 2, 1, 0.5, 0.25, 0.1}
 
 func bowl(_ context.Context, theta []float32) (float64, error) {
@@ -219,7 +219,7 @@ func TestOutline(t *testing.T) {
 	}
 }
 
-// The numbers on the page are those of the analyses.
+// The page has the same numbers as the summaries.
 func TestNumbers(t *testing.T) {
 	run := fullRun(t, "c")
 	html := write(t, report.Options{}, open(t, run))
@@ -445,7 +445,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// Results of analyses without a section of their own are shown all the same.
+// The page shows results of unknown analyses as tables.
 func TestGeneric(t *testing.T) {
 	h := header("")
 	run := emptyRun(t, "run", h)
@@ -482,7 +482,7 @@ func TestGeneric(t *testing.T) {
 }
 
 // A figure without SVG is a picture with a text; one that has both is there once.
-// A result over several runs stands in front of them.
+// The page shows a result over several runs before the runs.
 func TestSharedAndImages(t *testing.T) {
 	h := header("")
 	run := emptyRun(t, "run", h)

@@ -69,7 +69,7 @@ func pathSection(p *path.Summary, s *section) {
 
 func walkSection(w *walk.Summary, s *section) {
 	null := &w.Null
-	beside := newTable("The walk compared with a noisy quadratic without structure", "quantity", "this walk",
+	compared := newTable("The walk compared with a noisy quadratic without structure", "quantity", "this walk",
 		"noisy quadratic")
 	for _, q := range []struct {
 		name       string
@@ -84,10 +84,10 @@ func walkSection(w *walk.Summary, s *section) {
 		{"mean height of the iterates above the floor", optional, w.HeightMean.Mean, null.HeightMean.Mean},
 		{"mean curvature along the step", optional, w.Curvature.Mean, null.Curvature.Mean},
 	} {
-		beside.add(q.name, q.write(q.walk), q.write(q.null))
+		compared.add(q.name, q.write(q.walk), q.write(q.null))
 	}
 	if null.Absent == "" && null.FloorInteriorRatio.Valid {
-		beside.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, "+
+		compared.Note = fmt.Sprintf("The quadratic has the walk's curvature and gradient noise: largest eigenvalue %s, "+
 			"independent directions: %s.", short(null.Eigenvalue), count(null.Directions))
 	}
 	spread := spreads("Spread over the segments")
@@ -99,7 +99,7 @@ func walkSection(w *walk.Summary, s *section) {
 	spread.spread("curvature per length\u00b2 (sharpness)", &w.Sharpness)
 	spread.spread("learning rate \u00d7 sharpness", &w.EtaSharpness)
 	spread.spread("R\u00b2 of a parabola", &w.R2)
-	s.Tables = []table{beside, spread}
+	s.Tables = []table{compared, spread}
 	s.Reading = []string{
 		"Dots are iterates. Between two dots the line is the loss on the straight way from one to the next, and the " +
 			"dashed line is the lowest value of each step (the valley floor).",

@@ -111,7 +111,7 @@ func killOne(t *testing.T, dir string) {
 	_ = cmd.Wait() // it was killed
 }
 
-// whole says which result the directory has, all files of which must be its.
+// whole returns which result the directory has. All files must belong to this result.
 func whole(t *testing.T, dir string) string {
 	t.Helper()
 	all := slices.DeleteFunc(names(t, dir), func(s string) bool { return strings.HasPrefix(s, ".") || s == "sub" })

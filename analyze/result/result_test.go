@@ -188,8 +188,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A new result takes the place of an earlier one as a whole: until Finish the earlier
-// one stays as it is; then stale files go, and a user's files stay.
+// A new result replaces an earlier one as a whole. Until Finish the earlier result does not
+// change; then its files disappear, and the user's files stay.
 func TestReplace(t *testing.T) {
 	replaced(t, func(dir string) {})
 	// A directory with more than files is not exchanged.

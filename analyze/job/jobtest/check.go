@@ -1,4 +1,5 @@
-// Package jobtest checks that a job has the same result in whatever pieces it is evaluated.
+// Package jobtest checks that the result of a job does not depend on how its evaluation is
+// divided or interrupted.
 package jobtest
 
 import (
@@ -17,9 +18,10 @@ import (
 	"sgdwalk/record"
 )
 
-// Check runs a job as one process, in shards that are merged, and interrupted and resumed
-// after any number of units, and compares the results byte by byte. newJob returns a new
-// job at every call, always of the same analysis; encode returns the numbers of a result.
+// Check runs a job in one process, in shards with a merge, and with an interruption after
+// several numbers of units. It reports an error unless all results have the same bytes.
+// newJob returns a new job of the same analysis in every call; encode returns the numbers of
+// a result, see Encode.
 func Check[R any](t *testing.T, newJob func() job.Job[R], encode func(R) []byte) {
 	t.Helper()
 	units := newJob().Units()
@@ -65,10 +67,11 @@ func run[R any](t *testing.T, how string, newJob func() job.Job[R], encode func(
 	return encode(r)
 }
 
+// same compares a result with the result of one process.
 func same(t *testing.T, how string, got, want []byte) {
 	t.Helper()
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s: the result is\n%s\nwant that of one process\n%s", how, got, want)
+		t.Errorf("%s: the result is\n%s\nwant the result of one process\n%s", how, got, want)
 	}
 }
 
@@ -115,11 +118,11 @@ func (s store) Save(unit string, values []float64) error {
 	return nil
 }
 
-// stopping is a store that interrupts the job after some units.
+// stopping is a store that interrupts the job after a number of units.
 type stopping struct {
 	store
-	left int
-	stop func()
+	left int    // units until the interruption
+	stop func() // cancels the context of the job
 }
 
 func (s *stopping) Save(unit string, values []float64) error {
@@ -133,7 +136,7 @@ func (s *stopping) Save(unit string, values []float64) error {
 	return s.store.Save(unit, values)
 }
 
-// Encode returns the numbers of tables as CSV and of a summary as JSON.
+// Encode returns the numbers of tables as CSV and the summary as JSON.
 func Encode(summary any, tables ...*record.Table) []byte {
 	var b bytes.Buffer
 	for _, t := range tables {
