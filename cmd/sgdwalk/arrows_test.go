@@ -116,7 +116,7 @@ func TestOneImporter(t *testing.T) {
 		"sgdwalk/analyze/figure/animate": {"sgdwalk/analyze/draw"},
 		"sgdwalk/analyze/figure/vtk":     {"sgdwalk/analyze/draw"},
 
-		"github.com/alecthomas/":    {"sgdwalk/cmd/sgdwalk"},
+		"github.com/alecthomas/":    {"sgdwalk/cmd/sgdwalk", "sgdwalk/cmd/internal/completion"},
 		"github.com/vbauerster/mpb": {"sgdwalk/cmd/internal/terminal"},
 		"github.com/janpfeifer/":    {"sgdwalk/notebooks/show"},
 	}
