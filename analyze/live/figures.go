@@ -38,6 +38,7 @@ func (l *Log) Figures() []Named {
 	return l.figures
 }
 
+// draw makes all figures of the rows so far.
 func (l *Log) draw() []Named {
 	if l.iterates == 0 {
 		return nil

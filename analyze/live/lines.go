@@ -77,8 +77,10 @@ func (l *Log) Lines(s *Status, width int) []string {
 	return out
 }
 
+// title returns the title of the run, without a lock: the header never changes.
 func (l *Log) title() string { return l.header.Title() }
 
+// share formats the fraction of finished steps, or "" when the number of steps is unknown.
 func share(step, steps int64) string {
 	if steps <= 0 {
 		return ""
@@ -86,6 +88,8 @@ func share(step, steps int64) string {
 	return fmt.Sprintf(" (%.1f %%)", 100*float64(step)/float64(steps))
 }
 
+// pace formats the speed, the remaining time, and the age of the last row when it is more than
+// 10 seconds.
 func (s *Status) pace() string {
 	out := ""
 	if s.StepsPerSecond.Valid {
@@ -100,6 +104,8 @@ func (s *Status) pace() string {
 	return out
 }
 
+// queue describes the queue of the recorder. Lost rows are in capital letters, because the
+// recording is then incomplete.
 func (s *Status) queue() string {
 	r := s.Recorder
 	if r == nil && s.State != Recording {
@@ -116,6 +122,8 @@ func (s *Status) queue() string {
 	return text
 }
 
+// disk describes the size of the run, and warns when the free space is too small for the
+// whole run.
 func (s *Status) disk() string {
 	text := fmt.Sprintf("%d rows, %s", s.Rows, record.Bytes(s.Bytes))
 	if s.WholeBytes.Valid {
@@ -195,10 +203,12 @@ func number(o record.Optional) string {
 	return fmt.Sprintf("%.4g", o.Value)
 }
 
+// pad fills s with spaces up to n characters.
 func pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
 }
 
+// cut shortens s to n characters.
 func cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s

@@ -62,6 +62,7 @@ type Watched struct {
 	Status func() Status
 }
 
+// status returns the status of the run now.
 func (w *Watched) status() Status {
 	if w.Status == nil {
 		return w.Log.Status(time.Now())
@@ -118,6 +119,7 @@ func anyAddress(host string) bool {
 	return err == nil && a.IsUnspecified()
 }
 
+// asset returns a handler for a fixed file.
 func asset(kind string, content []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
@@ -125,6 +127,7 @@ func asset(kind string, content []byte) http.HandlerFunc {
 	}
 }
 
+// page serves the page with the names of the runs; its script loads the rest.
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	type run struct {
 		Index       int
@@ -167,6 +170,7 @@ type runInfo struct {
 	Figures []figureInfo `json:"figures"`
 }
 
+// status serves status.json.
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	out := struct {
 		Runs []runInfo `json:"runs"`
@@ -187,6 +191,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(b)
 }
 
+// figure serves a figure as SVG, or its data as CSV.
 func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
 	i, err := strconv.Atoi(r.PathValue("run"))
 	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
@@ -225,6 +230,7 @@ func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
+// report serves the report, or 404 when the server has none.
 func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	if s.Report == nil {
 		http.NotFound(w, r)

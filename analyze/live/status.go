@@ -108,6 +108,8 @@ func (l *Log) Status(now time.Time) Status {
 	return s
 }
 
+// state returns the state of the run. A run with a writer is never Diverged, because the
+// training may still continue.
 func (l *Log) state() State {
 	switch {
 	case l.finished && !l.live && !l.bad:

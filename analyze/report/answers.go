@@ -98,6 +98,8 @@ func (r *Run) relativeDisplacement() []string {
 	return []string{fmt.Sprintf("The displacement is %s of the norm of the first iterate.", analyze.Percent(d.Value/n))}
 }
 
+// learned describes the training and how the losses changed, from the header and the
+// analysis path.
 func (r *Run) learned() []string {
 	h := r.Header
 	s := fmt.Sprintf("%s with %s parameters learned", h.Model, short(float64(h.Layout.Len())))
@@ -161,6 +163,7 @@ func (r *Run) learned() []string {
 	return append(out, r.findings(analyze.Convergent)...)
 }
 
+// again describes what is recorded, and whether the training can be repeated bit for bit.
 func (r *Run) again() []string {
 	h := r.Header
 	var what []string

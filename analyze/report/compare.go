@@ -6,6 +6,8 @@ import (
 	"sgdwalk/analyze/compare"
 )
 
+// compareSection has a table of the differences from the baseline and a table of all runs.
+// An interval is empty when there are too few pairs of seeds.
 func compareSection(c *compare.Summary, s *section) {
 	effects := newTable("Groups compared with "+c.Baseline, "statistic", "group", "seeds", "mean", "sd",
 		"difference from the baseline", "its 95 % interval")

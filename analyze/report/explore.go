@@ -52,6 +52,7 @@ type exploration struct {
 	Landscape *mapPanel  `json:"landscape,omitempty"`
 }
 
+// lossPanel has the losses of the iterates, one value per recorded step.
 type lossPanel struct {
 	Step  numbers `json:"step"`
 	Batch numbers `json:"batch"`
@@ -69,6 +70,8 @@ type walkPanel struct {
 	Start  numbers `json:"start"`
 }
 
+// mapPanel has the surface of the landscape and the path on it. A and B are the coordinates
+// of the grid.
 type mapPanel struct {
 	A     numbers   `json:"a"`
 	B     numbers   `json:"b"`
@@ -126,6 +129,7 @@ func (r *Run) explore() (*exploration, []string) {
 	return x, notes
 }
 
+// stride returns the distance between two iterates on the slider of a run with n iterates.
 func stride(n int) int { return (n + maxSteps - 1) / maxSteps }
 
 // thin keeps every stride-th value and the last one.
@@ -144,6 +148,8 @@ func thin(v numbers) numbers {
 	return out
 }
 
+// lossData takes the losses from the table of the analysis path. It returns nil when the
+// table has no rows.
 func lossData(t *series) *lossPanel {
 	step := t.column("step")
 	if len(step) == 0 {

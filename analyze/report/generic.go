@@ -52,6 +52,7 @@ func generic(caption string, v value) []table {
 // distribution are the keys of an analyze.Distribution, in the order of the table.
 var distribution = []string{"mean", "sd", "median", "min", "max", "count"}
 
+// isDistribution reports whether a value is an object with all keys of a distribution.
 func isDistribution(v value) bool {
 	for _, k := range distribution {
 		if v.kind != object || !slices.Contains(v.keys, k) {

@@ -4,6 +4,8 @@ import (
 	"sgdwalk/analyze/line"
 )
 
+// lineSection fills in the tables and explanations of the analysis line. The second part
+// appears only for a trained curve.
 func lineSection(l *line.Summary, s *section) {
 	if l.Ends != nil {
 		s.about = " from " + l.Ends.String()

@@ -56,6 +56,8 @@ var version = regexp.MustCompile(`\d+\.\d+\.\d+`)
 
 var digests = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
 
+// validate returns an error for an address that is not https or has no exact version, and for
+// a malformed hash.
 func (r Release) validate() error {
 	u, err := url.Parse(r.URL)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil ||

@@ -113,6 +113,7 @@ func sortResults(results []Result) {
 	})
 }
 
+// finished reports whether a directory has a summary.json, even one that is a broken link.
 func finished(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, result.SummaryName))
 	return err == nil
@@ -193,6 +194,8 @@ func (r *Result) readFigures(dir string) error {
 	return nil
 }
 
+// readTables reads the tables that the page uses. It skips tables that the summary does not
+// list.
 func (r *Result) readTables(dir string) error {
 	for name, columns := range known(r.Document.Analysis).tables {
 		file := name + ".csv"

@@ -43,6 +43,7 @@ func (r *Result) section() section {
 	return s
 }
 
+// pathSection fills in the tables and explanations of the analysis path.
 func pathSection(p *path.Summary, s *section) {
 	whole := pairs("The path as a whole")
 	whole.add("path length", optional(p.PathLength))
@@ -67,6 +68,8 @@ func pathSection(p *path.Summary, s *section) {
 	}
 }
 
+// walkSection compares the walk with its null, a noisy quadratic. Without the comparison, a
+// reader would take the bouncing of any noisy quadratic for a property of the loss.
 func walkSection(w *walk.Summary, s *section) {
 	null := &w.Null
 	compared := newTable("The walk compared with a noisy quadratic without structure", "quantity", "this walk",
@@ -109,6 +112,8 @@ func walkSection(w *walk.Summary, s *section) {
 	}
 }
 
+// pcaSection compares the shares of the variance with those of a random walk and of the
+// shuffled updates, because every random walk has a large first share.
 func pcaSection(p *pca.Summary, s *section) {
 	t := table{
 		Caption: "Share of the variance by direction, compared with walks without structure",
@@ -159,6 +164,8 @@ func pcaSection(p *pca.Summary, s *section) {
 	}
 }
 
+// landscapeSection puts the errors of the projection first, because they decide whether the
+// picture can be trusted. The explanations depend on the kind of the plane.
 func landscapeSection(l *landscape.Summary, s *section) {
 	plane := l.PlaneOf()
 	if title := plane.Title(); title != "" {
@@ -210,6 +217,7 @@ func landscapeSection(l *landscape.Summary, s *section) {
 	s.read("Two directions show two of all directions. A wide valley here says nothing about the width in the others.")
 }
 
+// linesSection fills in the tables and explanations of the analysis lines.
 func linesSection(l *landscape.LinesSummary, s *section) {
 	t := pairs("The lines")
 	t.add("positions, min:max:points", rangeText(l.X))

@@ -113,6 +113,8 @@ func inline(svg []byte, prefix, title, desc string) (drawing, error) {
 // labelHere marks the place of title and description. Escaped text cannot contain it.
 const labelHere = "<label-here>"
 
+// close ends the last start tag, if it is still open. Tags stay open as long as possible,
+// because an element without content is written as one tag.
 func (in *inliner) close() {
 	if in.open {
 		in.out.WriteByte('>')
@@ -120,6 +122,8 @@ func (in *inliner) close() {
 	}
 }
 
+// start writes the start tag of an element on the list. The text of a title or description of
+// the root is collected instead; the same elements further inside are copied.
 func (in *inliner) start(t xml.StartElement) {
 	in.depth++
 	name := t.Name.Local
@@ -170,6 +174,8 @@ func (in *inliner) root(t xml.StartElement) {
 	fmt.Fprintf(&in.out, ` role="img" aria-labelledby="%s-title %s-desc">%s`, in.prefix, in.prefix, labelHere)
 }
 
+// attribute writes an attribute that is on the list and refers to nothing outside of the
+// figure. It drops every other attribute.
 func (in *inliner) attribute(a xml.Attr) {
 	name, v := a.Name.Local, a.Value
 	if a.Name.Space == "xmlns" || name == "xmlns" {
@@ -216,6 +222,7 @@ func (in *inliner) name(id string) string {
 	}, id)
 }
 
+// end writes the end of an element.
 func (in *inliner) end(name string) {
 	if in.into != nil {
 		if in.depth == 2 {
@@ -233,6 +240,7 @@ func (in *inliner) end(name string) {
 	in.out.WriteString("</" + name + ">")
 }
 
+// text writes escaped text, or adds it to the title or description.
 func (in *inliner) text(s string) {
 	if in.into != nil {
 		*in.into += s

@@ -36,6 +36,7 @@ func parse(raw []byte) (value, error) {
 	return parseNext(d)
 }
 
+// parseNext reads the next value of the decoder, including the values inside of it.
 func parseNext(d *json.Decoder) (value, error) {
 	t, err := d.Token()
 	if err != nil {

@@ -116,6 +116,8 @@ func (n namer) name(parts ...string) string {
 	return id
 }
 
+// newView makes the data of the page. The order of runs and results determines all ids, so
+// the same input gives the same bytes.
 func newView(runs []Run, opts *Options) (*view, error) {
 	v := &view{
 		Title: opts.Title, Style: template.HTML("<style>" + pageStyle + "</style>"), Software: opts.Software,
@@ -176,6 +178,7 @@ func newView(runs []Run, opts *Options) (*view, error) {
 	return v, nil
 }
 
+// newRunView makes the part of the page about one run. number counts from 1 and is in the ids.
 func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, error) {
 	run := fmt.Sprintf("r%d", number)
 	v := &runView{

@@ -95,6 +95,7 @@ func (p *Plan) Merge(preview bool) (*Merged, error) {
 	return m, nil
 }
 
+// take sets the values of a unit. It replaces values that were taken before.
 func (m *Merged) take(unit int, values []float64) {
 	if !m.have[unit] {
 		m.present++

@@ -81,6 +81,7 @@ func (id *Identity) Check(now *Identity) error {
 	return nil
 }
 
+// orNone returns "none" for an empty hash or name in a message.
 func orNone(s string) string {
 	if s == "" {
 		return "none"
@@ -277,6 +278,7 @@ func (p *Plan) request() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// setDir sets the directory and the hashes of plan.json, whose content is text.
 func (p *Plan) setDir(dir string, text []byte) {
 	sum := sha256.Sum256(text)
 	p.dir, p.key, p.hash = dir, sum[:], hex.EncodeToString(sum[:8])
@@ -393,6 +395,8 @@ func (p *Plan) Bytes(units []string) int64 {
 	return total
 }
 
+// seed returns the start value of the checksums of lines. It depends on the plan, so lines of
+// another plan do not match.
 func (p *Plan) seed() uint32 { return unitline.Seed(p.key) }
 
 // shardName returns the name of a shard's file and of the directory of its workers' files.

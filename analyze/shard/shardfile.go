@@ -22,10 +22,12 @@ const magic = "sgdwalk-shard"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// firstLine returns the first line of the files of a shard.
 func (p *Plan) firstLine(shard int) string {
 	return fmt.Sprintf("%s %d %s %s of %d\n", magic, fileFormat, p.hash, shardName(shard), p.Shards)
 }
 
+// lastLine returns the last line of a finished file; before has all bytes in front of it.
 func lastLine(units int, before []byte) string {
 	return fmt.Sprintf("end %d %08x\n", units, crc32.Checksum(before, castagnoli))
 }

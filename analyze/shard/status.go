@@ -95,6 +95,7 @@ func (p *Plan) Status(beat time.Duration) (*Status, error) {
 	return s, nil
 }
 
+// add adds one shard to the list and to the counts.
 func (s *Status) add(one ShardStatus) {
 	s.Each = append(s.Each, one)
 	s.Present += one.Units
