@@ -147,7 +147,8 @@ func compareJSON(name, before, after string, report func(string, ...any)) {
 // isUnstable says of a key or a column whether two calls of one program write different
 // values: times, and how far the recorder was behind.
 func isUnstable(name string) bool {
-	return name == "software" || name == "most_queued" || name == "time_share" || strings.Contains(name, "seconds") || strings.HasPrefix(name, "wall")
+	return name == "software" || name == "most_queued" || name == "time_share" || strings.Contains(name, "seconds") ||
+		strings.HasPrefix(name, "wall")
 }
 
 // table returns a file without the columns that are unstable.
@@ -177,7 +178,8 @@ func compareValues(name, at string, a, b any, report func(string, ...any)) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
 		if !ok || !slices.Equal(slices.Sorted(maps.Keys(x)), slices.Sorted(maps.Keys(y))) {
-			report("%s: the keys of %q differ: %v before, %v now", name, at, slices.Sorted(maps.Keys(x)), slices.Sorted(maps.Keys(y)))
+			report("%s: the keys of %q differ: %v before, %v now",
+				name, at, slices.Sorted(maps.Keys(x)), slices.Sorted(maps.Keys(y)))
 			return
 		}
 		for _, key := range slices.Sorted(maps.Keys(x)) {

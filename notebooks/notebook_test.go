@@ -45,7 +45,8 @@ func readNotebook(t *testing.T, file string) *notebook {
 		kernel = "python3"
 	}
 	if n.Format != 4 || n.Metadata.Kernel.Name != kernel || len(n.Cells) == 0 {
-		t.Fatalf("%s: format %d, kernel %q, %d cells; want format 4 and the kernel %s", file, n.Format, n.Metadata.Kernel.Name, len(n.Cells), kernel)
+		t.Fatalf("%s: format %d, kernel %q, %d cells; want format 4 and the kernel %s",
+			file, n.Format, n.Metadata.Kernel.Name, len(n.Cells), kernel)
 	}
 	return n
 }
@@ -102,13 +103,15 @@ func parseCells(n *notebook) (*cells, error) {
 			}
 			known[name] = i
 			if first, early := used[name]; early && first < i {
-				return nil, fmt.Errorf("cell %d may use %s, which cell %d declares: the kernel does not know it there", first, name, i)
+				return nil, fmt.Errorf("cell %d may use %s, which cell %d declares: the kernel does not know it there",
+					first, name, i)
 			}
 		}
 		if inBody {
 			out.bodies, out.at = append(out.bodies, strings.Join(body, "\n")), append(out.at, i)
 		}
-		for _, word := range regexp.MustCompile(`\b[a-zA-Z_]\w*\b`).FindAllString(strings.Join(append(decls, body...), "\n"), -1) {
+		for _, word := range regexp.MustCompile(`\b[a-zA-Z_]\w*\b`).FindAllString(strings.Join(append(decls, body...),
+			"\n"), -1) {
 			if _, seen := used[word]; !seen {
 				used[word] = i
 			}

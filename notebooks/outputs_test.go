@@ -23,7 +23,8 @@ func TestOutputs(t *testing.T) {
 				continue
 			}
 			if c.Execution == nil || *c.Execution != next {
-				t.Errorf("%s: code cell %d was not executed as number %d: run the notebook from top to bottom", file, i, next)
+				t.Errorf("%s: code cell %d was not executed as number %d: run the notebook from top to bottom",
+					file, i, next)
 			}
 			next++
 			shows := strings.Contains(strings.Join(c.Source, ""), "%%\n")

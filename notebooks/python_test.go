@@ -23,7 +23,10 @@ import (
 func TestPython(t *testing.T) {
 	python := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
-	x, err := replay.New(replay.Config{Data: "digits", Model: "mlp:8", Optimizer: "sgd", Hyperparameters: map[string]float64{"learning_rate": 0.2}, Epochs: 2})
+	x, err := replay.New(replay.Config{
+		Data: "digits", Model: "mlp:8", Optimizer: "sgd",
+		Hyperparameters: map[string]float64{"learning_rate": 0.2}, Epochs: 2,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +75,17 @@ func TestPython(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", how, err, out)
 		}
 		text := string(out)
-		if want := fmt.Sprintf("read with %s: %d rows of %d parameters\n", how, run.Len(), run.Header().Layout.Len()); !strings.HasPrefix(text, want) {
+		if want := fmt.Sprintf("read with %s: %d rows of %d parameters\n",
+			how, run.Len(), run.Header().Layout.Len()); !strings.HasPrefix(text, want) {
 			t.Errorf("%s: got %q, want %q first", how, text, want)
 		}
 		if !strings.Contains(text, "epoch 2: 15 steps, mean batch loss ") {
 			t.Errorf("%s: no line for epoch 2: %s", how, text)
 		}
-		for name, want := range map[string]float64{"path length": p.Summary.PathLength.Value, "displacement": p.Summary.Displacement.Value} {
+		for name, want := range map[string]float64{
+			"path length":  p.Summary.PathLength.Value,
+			"displacement": p.Summary.Displacement.Value,
+		} {
 			m := regexp.MustCompile(name + ` (\S+)`).FindStringSubmatch(text)
 			if m == nil {
 				t.Errorf("%s: no %s: %s", how, name, text)

@@ -165,7 +165,8 @@ func (h *Header) Clone() *Header {
 	c.Optimizer.Hyperparameters = maps.Clone(h.Optimizer.Hyperparameters)
 	c.Groups = slices.Clone(h.Groups)
 	for i, g := range h.Groups {
-		c.Groups[i].Tensors, c.Groups[i].Optimizer.Hyperparameters = slices.Clone(g.Tensors), maps.Clone(g.Optimizer.Hyperparameters)
+		c.Groups[i].Tensors, c.Groups[i].Optimizer.Hyperparameters = slices.Clone(g.Tensors),
+			maps.Clone(g.Optimizer.Hyperparameters)
 	}
 	c.Schedule, c.ThetaSchedule = h.Schedule.clone(), h.ThetaSchedule.clone()
 	c.GradSchedule, c.StateSchedule = h.GradSchedule.clone(), h.StateSchedule.clone()

@@ -101,7 +101,8 @@ func Barriers(ctx context.Context, runs []Run, loss analyze.Gradient, opts Barri
 		b.warnings = append(b.warnings, analyze.Warning{
 			Code: "curves_still_improving",
 			Text: fmt.Sprintf("%d of %d trained curves had not settled after %d steps: curve_barrier_over_ends is an "+
-				"upper bound there, and more steps (--curve-steps) may find lower curves", b.unsettled, b.trained, b.o.CurveSteps),
+				"upper bound there, and more steps (--curve-steps) may find lower curves", b.unsettled, b.trained,
+				b.o.CurveSteps),
 		})
 	}
 	return &BarrierResult{Table: column.Of(b.rows), Warnings: b.warnings}, nil

@@ -226,7 +226,8 @@ func TestMeasureOnAQuadratic(t *testing.T) {
 	}
 	end, _ := r.Trajectory.Read(25, record.AllParts)
 	for name, want := range map[string]float64{
-		"passes": 2.5, "sum": dims, "lambda_max": 4, "trace": 4 + dims - 1, "eta_lambda_max": 1.2, "barrier_ratio": 0, "full_loss": end.FullLoss.Value,
+		"passes": 2.5, "sum": dims, "lambda_max": 4, "trace": 4 + dims - 1, "eta_lambda_max": 1.2, "barrier_ratio": 0,
+		"full_loss": end.FullLoss.Value,
 	} {
 		if v := s.Value(name); !v.Valid || math.Abs(v.Value-want) > 2e-3*max(1, want) {
 			t.Errorf("%s is %v; want %g", name, v, want)

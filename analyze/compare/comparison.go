@@ -70,7 +70,8 @@ func New(runs []Run, baseline string) (*Comparison, error) {
 	}
 	for i, g := range Groups(headers) {
 		// A run that is given twice is a separate group, so that it is compared.
-		for n := 2; slices.ContainsFunc(runs[:i], func(r Run) bool { return r.Group == g && r.Seed == runs[i].Seed }); n++ {
+		for n := 2; slices.ContainsFunc(runs[:i],
+			func(r Run) bool { return r.Group == g && r.Seed == runs[i].Seed }); n++ {
 			base, _, _ := strings.Cut(g, " (")
 			g = fmt.Sprintf("%s (%d)", base, n)
 		}
@@ -212,7 +213,8 @@ func (c *Comparison) plane(ctx context.Context, shown []Run) (plane analyze.Plan
 		s.Plane = "ends"
 		for i, name := range c.o.Ends {
 			if c.EndRuns[i] = c.find(shown, name); c.EndRuns[i] == nil {
-				return plane, record.Optionf("--ends has %q; it must be a run or one of the groups %s", name, strings.Join(s.Groups, ", "))
+				return plane, record.Optionf("--ends has %q; it must be a run or one of the groups %s",
+					name, strings.Join(s.Groups, ", "))
 			}
 		}
 		return Ends(c.EndRuns[0], c.EndRuns[1])

@@ -157,7 +157,8 @@ func (m *measurement) ends(ctx context.Context) error {
 	h := m.run.Trajectory.Header()
 	m.add("passes", passes(h, end.Evaluations))
 	if end.Step < h.Steps {
-		m.warn("incomplete", "it has %d of %d updates: its last iterate is not the end of a finished run", end.Step, h.Steps)
+		m.warn("incomplete", "it has %d of %d updates: its last iterate is not the end of a finished run",
+			end.Step, h.Steps)
 	}
 	evaluated := func(name string, loss analyze.Loss) (record.Optional, error) {
 		if loss == nil {
@@ -231,7 +232,8 @@ func (m *measurement) walk(ctx context.Context) error {
 			"farther out than alpha %g", 100*s.FloorAtEdgeRatio.Value, m.o.Alphas.Max)
 	}
 	for i, v := range []record.Optional{
-		s.FloorPositionWeighted, s.FloorInteriorRatio, u.Summary.RelativeImprovement.Median, s.RisesRatio, s.HeightMean.Mean, barriers,
+		s.FloorPositionWeighted, s.FloorInteriorRatio, u.Summary.RelativeImprovement.Median, s.RisesRatio,
+		s.HeightMean.Mean, barriers,
 	} {
 		m.add(names[i], v)
 	}
@@ -295,8 +297,9 @@ func (m *measurement) curvature(ctx context.Context) error {
 	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{
 		Rows: rows,
 		Each: curvature.Options{
-			Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10, Progress: m.o.Progress,
-			Store: analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
+			Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10,
+			Progress: m.o.Progress,
+			Store:    analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
 		},
 	})
 	switch {

@@ -132,7 +132,8 @@ func TestAgreement(t *testing.T) {
 	// fast is before slow by name. It gets 1 of 4 right, slow 2 of 4; both call the
 	// third example 1, wrongly; what NaN left out agrees with nothing.
 	for name, want := range map[string]float64{
-		"agreement": 0.5, "both_wrong_same": 0.25, "accuracy_a": 0.25, "accuracy_b": 0.5, "independent": 0.25*0.5 + 0.75*0.5/2,
+		"agreement": 0.5, "both_wrong_same": 0.25, "accuracy_a": 0.25, "accuracy_b": 0.5,
+		"independent": 0.25*0.5 + 0.75*0.5/2,
 	} {
 		if v := r.Column(name).Floats[0]; v != want {
 			t.Errorf("%s is %v; want %v", name, v, want)

@@ -166,7 +166,8 @@ func Check(runs []Run) (Common, []analyze.Warning, error) {
 			"have different models (%s and %s): each is measured on its own loss, and there is no landscape or "+
 				"barrier between them", first.Model, h.Model)
 		differ(&c.Layout, h.Layout.Equal(first.Layout), "different_layouts", r,
-			"have different layouts (%d and %d parameters): they have no plane and no distance in common", first.Layout.Len(), h.Layout.Len())
+			"have different layouts (%d and %d parameters): they have no plane and no distance in common",
+			first.Layout.Len(), h.Layout.Len())
 		differ(&c.Data, h.Data.Hash == first.Data.Hash, "different_data", r,
 			"have different data (%s and %s): their losses are not the same function", first.Data.Spec, h.Data.Spec)
 	}

@@ -81,7 +81,8 @@ func (s *Summary) barriers(f *analyze.Findings) {
 		if distance := mean("distance"); distance.Count > 0 {
 			f.Add(analyze.Barriers, "between the ends of %s and %s (mean of %d): distance %.3g, barrier above the "+
 				"higher end %s on the straight line, %s on a trained curve",
-				s.Baseline, g, distance.Count, distance.Mean.Value, analyze.Number(mean("barrier_over_ends").Mean), analyze.Number(mean("curve_barrier_over_ends").Mean))
+				s.Baseline, g, distance.Count, distance.Mean.Value, analyze.Number(mean("barrier_over_ends").Mean),
+				analyze.Number(mean("curve_barrier_over_ends").Mean))
 		}
 	}
 }

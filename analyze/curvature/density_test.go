@@ -32,7 +32,8 @@ func TestDensityHasTheRightWeightAndMoments(t *testing.T) {
 		t.Errorf("%d eigenvalues; the density integrates to %v, want %v", d.Eigenvalues, integral(r.Density), want)
 	}
 	weights := 0.0
-	parts, w, nodes := r.Spectrum.Column("part").Strings, r.Spectrum.Column("weight").Floats, r.Spectrum.Column("node").Floats
+	parts, w, nodes := r.Spectrum.Column("part").Strings, r.Spectrum.Column("weight").Floats,
+		r.Spectrum.Column("node").Floats
 	for i, part := range parts {
 		if part == "eigenvalue" {
 			weights += w[i]
@@ -64,7 +65,8 @@ func TestDensityHasTheRightWeightAndMoments(t *testing.T) {
 			t.Errorf("%s is %v +- %v; it is %v", m.name, m.got.Value, m.err.Value, m.want)
 		}
 	}
-	low, high, mean := r.Density.Column("density_low").Floats, r.Density.Column("density_high").Floats, r.Density.Column("density").Floats
+	low, high, mean := r.Density.Column("density_low").Floats, r.Density.Column("density_high").Floats,
+		r.Density.Column("density").Floats
 	for i := range mean {
 		if low[i] > mean[i] || high[i] < mean[i] || low[i] < 0 {
 			t.Fatalf("point %d: density %v in the band %v to %v", i, mean[i], low[i], high[i])

@@ -39,7 +39,8 @@ func (s *Summary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	f.Add(analyze.Curvature, "%s at step %d: lambda_max %s, lambda_min %s, trace %s (%d products, %d of the "+
 		"eigenpairs converged)",
-		s.Matrix.Name(), s.AtStep, analyze.Number(s.LambdaMax), analyze.Number(s.LambdaMin), analyze.Number(s.Trace.Mean), s.Products, s.Converged)
+		s.Matrix.Name(), s.AtStep, analyze.Number(s.LambdaMax), analyze.Number(s.LambdaMin),
+		analyze.Number(s.Trace.Mean), s.Products, s.Converged)
 	if low, high := s.LambdaMin, s.LambdaMax; low.Valid && high.Valid && low.Value < 0 && high.Value > 0 {
 		f.Add(analyze.Curvature, "the loss curves down in some direction, %s as much as it curves up in the steepest "+
 			"one", analyze.Percent(-low.Value/high.Value))
@@ -48,7 +49,8 @@ func (s *Summary) Findings() []analyze.Finding {
 	f.Add(analyze.Curvature, "%s", s.Stability.standing())
 	if s.GradDominantShare.Valid {
 		f.Add(analyze.Detail, "%s of the gradient's squared length is in the space of the top %d eigenvectors; of a "+
-			"random vector's %s", analyze.Percent(s.GradDominantShare.Value), len(s.Top), analyze.Percent(s.RandomDominantShare))
+			"random vector's %s",
+			analyze.Percent(s.GradDominantShare.Value), len(s.Top), analyze.Percent(s.RandomDominantShare))
 	}
 	return f
 }
@@ -58,7 +60,8 @@ func (s *RunSummary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	f.Add(analyze.Curvature, "%d iterates, steps %d to %d: lambda_max from %s to %s, mean %s; eta lambda_max at most "+
 		"%s, mean %s", s.Rows, s.FirstStep, s.LastStep,
-		analyze.Number(s.LambdaMax.Min), analyze.Number(s.LambdaMax.Max), analyze.Number(s.LambdaMax.Mean), analyze.Number(s.EtaLambdaMax.Max), analyze.Number(s.EtaLambdaMax.Mean))
+		analyze.Number(s.LambdaMax.Min), analyze.Number(s.LambdaMax.Max), analyze.Number(s.LambdaMax.Mean),
+		analyze.Number(s.EtaLambdaMax.Max), analyze.Number(s.EtaLambdaMax.Mean))
 	addMethod(&f, s.ProductMethod)
 	if text := s.Stability.standing(); text != "" {
 		f.Add(analyze.Curvature, "at the last iterate, step %d: %s", s.LastStep, text)
@@ -77,7 +80,8 @@ func (s *RunSummary) Findings() []analyze.Finding {
 	}{{"full gradients'", &s.GradDominantShare}, {"updates'", &s.UpdateDominantShare}} {
 		if share.d.Mean.Valid {
 			f.Add(analyze.Detail, "%s of the %s squared length is in the space of the top %d eigenvectors (mean); of "+
-				"a random vector's %s", analyze.Percent(share.d.Mean.Value), share.of, s.Top, analyze.Percent(s.RandomDominantShare))
+				"a random vector's %s",
+				analyze.Percent(share.d.Mean.Value), share.of, s.Top, analyze.Percent(s.RandomDominantShare))
 		}
 	}
 	return f
@@ -88,7 +92,8 @@ func (s *FisherSummary) Findings() []analyze.Finding {
 	var f analyze.Findings
 	f.Add(analyze.Curvature, "empirical Fisher matrix around step %d, from %d mini-batch gradients of %s (steps %d "+
 		"to %d): lambda_max %s, trace %s, rank %d of at most %d",
-		s.Step, s.Gradients, s.Batches(), s.FirstStep, s.LastStep, analyze.Number(s.LambdaMax), analyze.Number(s.Trace.Mean), s.Rank, min(s.Gradients, s.Parameters))
+		s.Step, s.Gradients, s.Batches(), s.FirstStep, s.LastStep, analyze.Number(s.LambdaMax),
+		analyze.Number(s.Trace.Mean), s.Rank, min(s.Gradients, s.Parameters))
 	if m := s.MeanGradientShare; m.Valid {
 		f.Add(analyze.Detail, "the mean gradient is %s of the trace; with noise alone it is %s on average",
 			analyze.Percent(m.Value), analyze.Percent(1/float64(s.Gradients)))

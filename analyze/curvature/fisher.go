@@ -367,8 +367,10 @@ func (f *fisher) result(step int64, pairs []Pair) (*Fisher, error) {
 	r.Gradients = f.table()
 	s := &r.Summary
 	*s = FisherSummary{
-		Step: step, Parameters: f.parameters, Matrix: FisherMatrix, Gradients: n, FirstStep: first.Step.Step, LastStep: last.Step.Step,
-		ExamplesMin: first.Examples, ExamplesMax: first.Examples, Rank: len(f.values), LambdaMax: record.Some(f.largest), Top: []float64{},
+		Step: step, Parameters: f.parameters, Matrix: FisherMatrix, Gradients: n, FirstStep: first.Step.Step,
+		LastStep:    last.Step.Step,
+		ExamplesMin: first.Examples, ExamplesMax: first.Examples, Rank: len(f.values),
+		LambdaMax: record.Some(f.largest), Top: []float64{},
 		Stability: Stability{ThresholdAbsent: noEdge},
 	}
 	for _, p := range f.places {

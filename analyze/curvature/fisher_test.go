@@ -261,12 +261,18 @@ func TestFisherRefusesWhatItCannotUse(t *testing.T) {
 			"step 3 (row 3)",
 			curvature.ErrNotFinite,
 		},
-		{"projected", func(h *record.Header) {
-			h.Sketch = &record.Sketch{Spec: "project:2", Parameters: 3, Layout: record.Pack(record.Tensor{
-				Name: "w",
-				Kind: record.Weight, Shape: []int{3},
-			})}
-		}, [][]float32{one, one}, curvature.FisherOptions{}, `reduced by "project:2" from 3 parameters to 2`, curvature.ErrNoGradients},
+		{
+			"projected", func(h *record.Header) {
+				h.Sketch = &record.Sketch{Spec: "project:2", Parameters: 3, Layout: record.Pack(record.Tensor{
+					Name: "w",
+					Kind: record.Weight, Shape: []int{3},
+				})}
+			},
+			[][]float32{one, one},
+			curvature.FisherOptions{},
+			`reduced by "project:2" from 3 parameters to 2`,
+			curvature.ErrNoGradients,
+		},
 		{
 			"no such step", nil,
 			[][]float32{one, one},

@@ -474,7 +474,8 @@ func (o *Options) capacity(parameters int) (int, error) {
 	if least := min(2*want+4*o.Block, most+want); fit < least {
 		return 0, fmt.Errorf("curvature: %d eigenvalues of %d parameters need %s of memory; %s are allowed: %s "+
 			"(--top, --max-memory)",
-			want, parameters, bytesText(o.fixedMemory(parameters)+4*int64(parameters)*int64(least)), bytesText(o.MaxMemory), fits(fit, o.Block))
+			want, parameters, bytesText(o.fixedMemory(parameters)+4*int64(parameters)*int64(least)),
+			bytesText(o.MaxMemory), fits(fit, o.Block))
 	}
 	return min(fit-want, most), nil
 }

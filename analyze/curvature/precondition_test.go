@@ -68,7 +68,8 @@ func TestEdgeOfAnOptimizerThatScales(t *testing.T) {
 	// Without scales there is no edge, and a reason.
 	r, err := curvature.Compute(context.Background(), theta, h, curvature.Options{
 		Optimizer: adam,
-		Edge:      curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: 1, PreconditionerAbsent: "for a test",
+		Edge:      curvature.Edge{Threshold: 38, Preconditioned: true}, LearningRate: 1,
+		PreconditionerAbsent: "for a test",
 	})
 	if err != nil {
 		t.Fatal(err)

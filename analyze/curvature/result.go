@@ -183,7 +183,8 @@ func (r *Result) eigenvalues() record.Table {
 	}
 	return record.Table{Columns: []record.Column{
 		column.Strings("side", side), column.Ints("rank", ranks),
-		values.Column("eigenvalue"), residuals.Column("residual"), estimates.Column("lanczos_residual"), converged.Column("converged"),
+		values.Column("eigenvalue"), residuals.Column("residual"), estimates.Column("lanczos_residual"),
+		converged.Column("converged"),
 	}}
 }
 

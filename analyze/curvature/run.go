@@ -96,7 +96,8 @@ type RunSummary struct {
 // them.
 var names = []string{
 	"loss", "grad_norm", "lambda_max", "lambda_max_residual", "lambda_min", "lambda_min_residual",
-	"trace", "trace_standard_error", "critical_sharpness", "eta_lambda_max", "preconditioned_lambda_max", "eta_preconditioned_lambda_max",
+	"trace", "trace_standard_error", "critical_sharpness", "eta_lambda_max", "preconditioned_lambda_max",
+	"eta_preconditioned_lambda_max",
 	"grad_dominant_share", "batch_grad_dominant_share", "update_dominant_share",
 	"loss_change", "loss_change_dominant", "loss_change_bulk", "overlap",
 	"product_step", "product_error", "asymmetry", "converged", "lanczos_products", "products",
@@ -298,7 +299,8 @@ func (r *Run) tables(places []place, threshold record.Optional, scales bool) {
 	r.Eigenvalues = record.Table{Columns: []record.Column{
 		column.Ints("row", pairRow), column.Ints("step", pairStep), column.Strings("side", side), column.Ints("rank",
 			rank),
-		value.Column("eigenvalue"), residual.Column("residual"), estimate.Column("lanczos_residual"), converged.Column("converged"),
+		value.Column("eigenvalue"), residual.Column("residual"), estimate.Column("lanczos_residual"),
+		converged.Column("converged"),
 	}}
 }
 
@@ -319,7 +321,8 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 		"the largest eigenvalue", s.UnconvergedRows, s.Rows, o.Each.Tolerance)
 	add(s.ProductMethod != Exact, "finite_differences", differencesText, s.ProductMethod)
 	add(s.ProductErrorMax.Valid && s.ProductErrorMax.Value > productLimit, "product_error",
-		"the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes", s.ProductErrorMax.Value)
+		"the Hessian-vector product with a stiff direction changes by up to %.2g of its length when the step changes",
+		s.ProductErrorMax.Value)
 	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known at the last row: %s",
 		e.LearningRateAbsent)
 	add(e.ThresholdAbsent != "", "no_threshold", "no edge of stability to compare with: %s", e.ThresholdAbsent)
@@ -334,7 +337,8 @@ func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
 		"policy of the loss decides their values")
 	add(s.GradDominantShare.Mean.Valid && s.GradDominantShare.Mean.Value > 0.5, "dominant_not_progress",
 		"%.3g of the squared gradient lies in %d directions on the average; noise in a narrow valley does that too: "+
-			"loss_change_bulk says what the rest of the update achieves (Song et al. 2025)", s.GradDominantShare.Mean.Value, s.Top)
+			"loss_change_bulk says what the rest of the update achieves (Song et al. 2025)",
+		s.GradDominantShare.Mean.Value, s.Top)
 	if d := s.RecordedLossMaxAbsolute; d.Valid && d.Value > 0 {
 		add(true, "recorded_loss_differs", "the losses differ by up to %.3g from the %d that the run recorded: other "+
 			"data, another processor or another policy", d.Value, s.RecordedLosses)

@@ -29,7 +29,8 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 	s := &r.Summary
 	n := len(r.Top) + len(r.Bottom)
 	add(s.Converged < n, "eigenpairs_unconverged", "%d of %d eigenpairs have not converged to %v of the largest "+
-		"eigenvalue after %d products; the column converged says which, and the dominant space is not certain", n-s.Converged, n, o.Tolerance, s.LanczosProducts)
+		"eigenvalue after %d products; the column converged says which, and the dominant space is not certain",
+		n-s.Converged, n, o.Tolerance, s.LanczosProducts)
 	wanted := min(o.Top, s.Parameters)
 	add(len(r.Top) < wanted, "eigenpairs_missing", "%d top eigenpairs were requested; %d products give %d", wanted,
 		s.LanczosProducts, len(r.Top))
@@ -52,12 +53,14 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 	}
 	if t := s.Trace; t.StandardError.Valid {
 		add(t.StandardError.Value > traceLimit*math.Abs(t.Mean.Value), "trace_uncertain",
-			"the trace is %.4g with a standard error of %.4g from %d samples", t.Mean.Value, t.StandardError.Value, t.Samples)
+			"the trace is %.4g with a standard error of %.4g from %d samples",
+			t.Mean.Value, t.StandardError.Value, t.Samples)
 	}
 	if d := s.Density; d.Probes > 0 && d.TraceError.Valid && s.Trace.StandardError.Valid {
 		off := math.Abs(d.Trace.Value - s.Trace.Mean.Value)
 		add(off > 4*math.Hypot(d.TraceError.Value, s.Trace.StandardError.Value), "density_moment",
-			"the density's trace is %.4g and the trace is %.4g: the density is less certain than its band", d.Trace.Value, s.Trace.Mean.Value)
+			"the density's trace is %.4g and the trace is %.4g: the density is less certain than its band",
+			d.Trace.Value, s.Trace.Mean.Value)
 	}
 	e := &s.Stability
 	add(e.LearningRateAbsent != "", "no_learning_rate", "eta lambda_max is not known: %s", e.LearningRateAbsent)
@@ -69,7 +72,8 @@ func (r *Result) warnings(o *Options) []analyze.Warning {
 		"clipped step is shorter than the edge of stability assumes", e.ClipNorm)
 	if g := s.GradDominantShare; g.Valid && g.Value > 0.5 {
 		add(true, "dominant_not_progress", "%.3g of the squared gradient lies in %d directions; noise in a narrow "+
-			"valley does that too, and it does not say that the loss falls along them (Song et al. 2025)", g.Value, len(r.Top))
+			"valley does that too, and it does not say that the loss falls along them (Song et al. 2025)", g.Value,
+			len(r.Top))
 	}
 	return w
 }

@@ -83,7 +83,8 @@ func Fisher(title string, f *curvature.Fisher) *figure.Curves {
 		Summary: curvature.Summary{Parameters: s.Parameters, Matrix: s.Matrix, ProductMethod: curvature.Exact},
 	})
 	c.Notes = []string{
-		fmt.Sprintf("%d mini-batch gradients of %s, steps %d to %d.", s.Gradients, s.Batches(), s.FirstStep, s.LastStep),
+		fmt.Sprintf("%d mini-batch gradients of %s, steps %d to %d.",
+			s.Gradients, s.Batches(), s.FirstStep, s.LastStep),
 		fmt.Sprintf("The other %d eigenvalues are 0. A stem stands for one eigenvalue; its height has no meaning.",
 			s.Parameters-s.Rank),
 	}

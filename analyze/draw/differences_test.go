@@ -86,7 +86,8 @@ func TestFisherFigureHasStemsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := draw.Fisher("", r)
-	if f.XLabel != "eigenvalue of the empirical Fisher matrix" || len(f.Series) != 1 || !f.Series[0].Stems || !slices.Equal(f.Series[0].X, []float64{2, 8}) {
+	if f.XLabel != "eigenvalue of the empirical Fisher matrix" || len(f.Series) != 1 || !f.Series[0].Stems ||
+		!slices.Equal(f.Series[0].X, []float64{2, 8}) {
 		t.Errorf("x is %q, series %+v; it must have one stem at 2 and one at 8", f.XLabel, f.Series)
 	}
 	want := []string{

@@ -63,10 +63,12 @@ func measured(title, xlabel, ylabel string, r *landscape.Result, values []float6
 	switch s := &r.Summary; {
 	case interpolated == 0:
 	case s.Evaluated < s.Planned:
-		f.Notes = append(f.Notes, fmt.Sprintf("Unfinished: %d of %d grid points are evaluated, the others interpolated.",
+		f.Notes = append(f.Notes, fmt.Sprintf("Unfinished: %d of %d grid points are evaluated, the others "+
+			"interpolated.",
 			s.Evaluated, s.Planned))
 	default:
-		f.Notes = append(f.Notes, fmt.Sprintf("%d of %d grid points, away from contours, are interpolated.", interpolated,
+		f.Notes = append(f.Notes, fmt.Sprintf("%d of %d grid points, away from contours, are interpolated.",
+			interpolated,
 			nx*ny))
 	}
 	return f

@@ -15,9 +15,11 @@ func Line(title string, t *record.Table, from, to int64) *figure.Curves {
 		YLabel: "loss",
 	}
 	x := Values(t, "alpha")
-	f.Series = append(f.Series, figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss"), Points: sparse(x)})
+	f.Series = append(f.Series,
+		figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss"), Points: sparse(x)})
 	if t.Column("test_loss") != nil {
-		f.Series = append(f.Series, figure.Series{Name: "held-out loss", X: x, Y: Values(t, "test_loss"), Points: sparse(x)})
+		f.Series = append(f.Series,
+			figure.Series{Name: "held-out loss", X: x, Y: Values(t, "test_loss"), Points: sparse(x)})
 	}
 	return f
 }

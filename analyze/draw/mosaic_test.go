@@ -60,7 +60,8 @@ func TestPreviewShowsWhatIsMissing(t *testing.T) {
 	}
 	for j := range f.Y {
 		for i := range f.X {
-			if there := (i+j)%3 == 0; f.Valid[j][i] != there || there && math.Abs(f.Z[j][i]-(f.X[i]*f.X[i]/2+5*f.Y[j]*f.Y[j])) > 1e-6 {
+			if there := (i+j)%3 == 0; f.Valid[j][i] != there ||
+				there && math.Abs(f.Z[j][i]-(f.X[i]*f.X[i]/2+5*f.Y[j]*f.Y[j])) > 1e-6 {
 				t.Errorf("cell %d %d: valid %v, %v", i, j, f.Valid[j][i], f.Z[j][i])
 			}
 		}

@@ -106,7 +106,8 @@ func TestSeries(t *testing.T) {
 	for k := range 4 {
 		v := float64(k)
 		if a.X[k] != v || a.Y[k] != v+2 || a.Low[k] != v+1 || a.Top[k] != v+3 {
-			t.Errorf("step %d of a: %v, %v from %v to %v; want %v from %v to %v", k, a.X[k], a.Y[k], a.Low[k], a.Top[k], v+2,
+			t.Errorf("step %d of a: %v, %v from %v to %v; want %v from %v to %v",
+				k, a.X[k], a.Y[k], a.Low[k], a.Top[k], v+2,
 				v+1, v+3)
 		}
 	}

@@ -236,7 +236,8 @@ func undrawn(series []Series, log bool) []string {
 		out = append(out, fmt.Sprintf("%d infinite values are not drawn.", infinite))
 	}
 	if negative > 0 {
-		out = append(out, fmt.Sprintf("%d values that are not positive are not drawn on the logarithmic axis.", negative))
+		out = append(out, fmt.Sprintf("%d values that are not positive are not drawn on the logarithmic axis.",
+			negative))
 	}
 	return out
 }

@@ -92,7 +92,10 @@ func TestNothingCut(t *testing.T) {
 	figures := map[string]figure.Figure{"walk": walk, "walk with two cosines": &both}
 	for name, label := range map[string]string{"short": short, "long": long} {
 		for values, y := range map[string][]float64{"waves": wave, "small": small, "large": large} {
-			series := []figure.Series{{Name: name, X: x, Y: y}, {Name: "the same with a long name", X: x, Y: y, Low: y, Top: y}}
+			series := []figure.Series{
+				{Name: name, X: x, Y: y},
+				{Name: "the same with a long name", X: x, Y: y, Low: y, Top: y},
+			}
 			figures["curves "+name+" "+values] = &figure.Curves{
 				Series: series, Title: label, XLabel: label, YLabel: label,
 				Notes: []string{label},

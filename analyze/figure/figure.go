@@ -145,7 +145,8 @@ func render(fig Figure, format Format) ([]byte, error) {
 		d = canvas.NewPDF(w, h, colors.Background, fig.Heading())
 	case PNG:
 		if pixels := w * h / 72 / 72 * float64(s.DPI) * float64(s.DPI); pixels > 2e8 {
-			return nil, fmt.Errorf("%w: a PNG of %g x %g inches at %d dpi has %.0f million pixels; at most 200 million are "+
+			return nil, fmt.Errorf("%w: a PNG of %g x %g inches at %d dpi has %.0f million pixels; at most 200 "+
+				"million are "+
 				"allowed",
 				ErrInput, s.Width, s.Height, s.DPI, math.Round(pixels/1e6))
 		}

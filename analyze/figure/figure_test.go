@@ -189,7 +189,8 @@ func TestDegenerate(t *testing.T) {
 			YScale: figure.Log,
 		},
 		"curve of NaN, log": &figure.Curves{Series: []figure.Series{{
-			X: []float64{1, 2, 3}, Y: []float64{nan, -1, inf}, Low: []float64{nan, 0, -inf}, Top: []float64{nan, 1, inf},
+			X: []float64{1, 2, 3}, Y: []float64{nan, -1, inf}, Low: []float64{nan, 0, -inf},
+			Top: []float64{nan, 1, inf},
 		}}, YScale: figure.Log, XScale: figure.Log},
 		"spectrum of one": &figure.Spectrum{Ratios: []float64{1}},
 		"spectrum of NaN": &figure.Spectrum{Ratios: []float64{nan, 0, -1e-17}, Null: []float64{0.5}, Scale: figure.Log},
@@ -227,7 +228,12 @@ func TestWrongInput(t *testing.T) {
 		{"Style.Width is NaN;", land(func(l *figure.Landscape) { l.Style.Width = math.NaN() })},
 		{"Style.Height is -3;", land(func(l *figure.Landscape) { l.Style.Height = -3 })},
 		{"Style.DPI is 5000;", land(func(l *figure.Landscape) { l.Style.DPI = 5000 })},
-		{"million pixels", land(func(l *figure.Landscape) { l.Style = figure.Style{Width: 20, Height: 30, DPI: 1200} })},
+		{"million pixels", land(func(l *figure.Landscape) {
+			l.Style = figure.Style{
+				Width: 20, Height: 30,
+				DPI: 1200,
+			}
+		})},
 		{"Style.Theme is \"sepia\";", land(func(l *figure.Landscape) { l.Style.Theme = "sepia" })},
 		{"Landscape.X has 1 values;", land(func(l *figure.Landscape) { l.X = l.X[:1] })},
 		{"Landscape.X[3] is", land(func(l *figure.Landscape) { l.X[3] = l.X[2] })},
@@ -235,7 +241,10 @@ func TestWrongInput(t *testing.T) {
 		{"Landscape.Z has 44 rows; Y has 45", land(func(l *figure.Landscape) { l.Z = l.Z[1:] })},
 		{"Landscape.Z[2] has 3 values; X has 51", land(func(l *figure.Landscape) { l.Z[2] = l.Z[2][:3] })},
 		{"Landscape.Levels[1] is 1;", land(func(l *figure.Landscape) { l.Levels = []float64{2, 1} })},
-		{"Landscape.Levels[0] is -1;", land(func(l *figure.Landscape) { l.Levels, l.Scale = []float64{-1, 1}, figure.Log })},
+		{
+			"Landscape.Levels[0] is -1;",
+			land(func(l *figure.Landscape) { l.Levels, l.Scale = []float64{-1, 1}, figure.Log }),
+		},
 		{"Landscape.Scale is \"sqrt\";", land(func(l *figure.Landscape) { l.Scale = "sqrt" })},
 		{"Landscape.Map is \"rainbow\";", land(func(l *figure.Landscape) { l.Map = "rainbow" })},
 		{
@@ -283,7 +292,8 @@ func TestWrongInput(t *testing.T) {
 		{"Spectrum.Ratios is empty;", &figure.Spectrum{}},
 	} {
 		err := figure.Render(io.Discard, c.fig, figure.PNG)
-		if !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %q; want one line with %q", err, c.want)
 		}
 	}

@@ -107,9 +107,12 @@ func exampleSurfaces() map[string]*surface.Figure {
 		above.Path[i].Loss = valley(above.Path[i].A, above.Path[i].B) * (1 + above.Path[i].Residual)
 	}
 	x, y := grid(-1, 1, 15), grid(-1, 1, 11)
-	coarse := &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 {
-		return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
-	}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2", Style: figure.Style{Width: figure.SingleColumn}}
+	coarse := &figure.Landscape{
+		X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 {
+			return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
+		}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2",
+		Style: figure.Style{Width: figure.SingleColumn},
+	}
 	return map[string]*surface.Figure{
 		"double": {Landscape: exampleLandscape()},
 		"single": {Landscape: single},

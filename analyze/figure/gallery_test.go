@@ -175,9 +175,12 @@ func gallery() map[string]figure.Figure {
 	out["landscape-noisy"] = noisy
 
 	x, y := grid(-1, 1, 31), grid(-1, 1, 31)
-	out["landscape-linear"] = &figure.Landscape{X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 {
-		return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
-	}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2", Style: figure.Style{Width: figure.SingleColumn}}
+	out["landscape-linear"] = &figure.Landscape{
+		X: x, Y: y, Z: sample(x, y, func(a, b float64) float64 {
+			return 2.1 + 0.4*math.Sin(3*a)*math.Cos(2.5*b) + 0.2*a
+		}), XLabel: "random direction 1 (filter normalized)", YLabel: "random direction 2",
+		Style: figure.Style{Width: figure.SingleColumn},
+	}
 
 	out["runs"] = exampleRuns()
 	runs := exampleRuns()

@@ -115,7 +115,8 @@ func (l *Landscape) Validate() error {
 		}
 		for i, v := range a.v {
 			if math.IsNaN(v) || math.IsInf(v, 0) || i > 0 && v <= a.v[i-1] {
-				return fmt.Errorf("%w: Landscape.%s[%d] is %v; coordinates must be finite and increase", ErrInput, a.name, i, v)
+				return fmt.Errorf("%w: Landscape.%s[%d] is %v; coordinates must be finite and increase",
+					ErrInput, a.name, i, v)
 			}
 		}
 	}
@@ -138,7 +139,8 @@ func (l *Landscape) Validate() error {
 			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels must be finite and increase", ErrInput, i, v)
 		}
 		if l.Scale == Log && v <= 0 {
-			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels of a logarithmic scale must be positive", ErrInput, i, v)
+			return fmt.Errorf("%w: Landscape.Levels[%d] is %v; levels of a logarithmic scale must be positive",
+				ErrInput, i, v)
 		}
 	}
 	if l.LevelCount != 0 && (l.LevelCount < 2 || l.LevelCount > 100) {
@@ -148,7 +150,8 @@ func (l *Landscape) Validate() error {
 		return err
 	}
 	if l.Map == Diverging && l.Scale == Log {
-		return fmt.Errorf("%w: Landscape.Scale is %q with Map %q; values of both signs have no logarithm", ErrInput, Log,
+		return fmt.Errorf("%w: Landscape.Scale is %q with Map %q; values of both signs have no logarithm",
+			ErrInput, Log,
 			Diverging)
 	}
 	if err := l.validatePaths(); err != nil {
@@ -203,7 +206,8 @@ func (l *Landscape) Alt() string {
 	s := l.Relief()
 	text := fmt.Sprintf("Contours of the %s on a grid of %d by %d points over %s and %s, from %s to %s",
 		cmp.Or(l.ZLabel, "full training loss"), len(l.X), len(l.Y),
-		cmp.Or(l.XLabel, "the first direction"), cmp.Or(l.YLabel, "the second"), canvas.Short(s.Min), canvas.Short(s.Max))
+		cmp.Or(l.XLabel, "the first direction"), cmp.Or(l.YLabel, "the second"), canvas.Short(s.Min),
+		canvas.Short(s.Max))
 	return text + pathsAlt(l.Trails()) + "."
 }
 
@@ -214,7 +218,8 @@ func pathsAlt(trails []plane.Trail) string {
 		if n := len(t.Points); n > 1 {
 			first, last := t.Points[0], t.Points[n-1]
 			text += fmt.Sprintf("; %s runs from (%s, %s) at step %d to (%s, %s) at step %d", t.Whom(),
-				canvas.Short(first.A), canvas.Short(first.B), first.Step, canvas.Short(last.A), canvas.Short(last.B), last.Step)
+				canvas.Short(first.A), canvas.Short(first.B), first.Step, canvas.Short(last.A), canvas.Short(last.B),
+				last.Step)
 		}
 	}
 	return text
@@ -270,7 +275,8 @@ func (l *Landscape) Relief() plane.Relief {
 
 func (l *Landscape) validatePaths() error {
 	if len(l.Path) > 0 && len(l.Paths) > 0 {
-		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty", ErrInput, len(l.Path),
+		return fmt.Errorf("%w: Landscape.Path and Paths have %d and %d; one of them must be empty",
+			ErrInput, len(l.Path),
 			len(l.Paths))
 	}
 	seen := make(map[string]int)
@@ -279,7 +285,8 @@ func (l *Landscape) validatePaths() error {
 			return fmt.Errorf("%w: Landscape.Paths[%d].Name is empty; the legend needs one", ErrInput, i)
 		}
 		if k, ok := seen[q.Name]; ok {
-			return fmt.Errorf("%w: Landscape.Paths[%d].Name is %q as of Paths[%d]; names must differ", ErrInput, i, q.Name, k)
+			return fmt.Errorf("%w: Landscape.Paths[%d].Name is %q as of Paths[%d]; names must differ",
+				ErrInput, i, q.Name, k)
 		}
 		seen[q.Name] = i
 	}

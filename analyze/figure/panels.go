@@ -64,7 +64,8 @@ func (c *Panels) Validate() error {
 				return err
 			}
 			if n := q.Series[k].Name; seen[n] {
-				return fmt.Errorf("%w: %s.Series[%d].Name is %q again; names in a panel must differ", ErrInput, name, k, n)
+				return fmt.Errorf("%w: %s.Series[%d].Name is %q again; names in a panel must differ",
+					ErrInput, name, k, n)
 			}
 			seen[q.Series[k].Name] = true
 		}
@@ -145,7 +146,8 @@ func (c *Panels) Alt() string {
 				sep = ":"
 			}
 			if from, to, ok := s.ends(); ok {
-				text += fmt.Sprintf("%s %s from %s to %s", sep, cmp.Or(s.Name, "the series"), canvas.Short(from), canvas.Short(to))
+				text += fmt.Sprintf("%s %s from %s to %s",
+					sep, cmp.Or(s.Name, "the series"), canvas.Short(from), canvas.Short(to))
 			}
 		}
 	}
@@ -208,7 +210,8 @@ func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string) {
 		s.draw(p, f, seriesPen(p, slices.Index(names, s.Name)))
 	}
 	if values == 0 {
-		p.Label("no values", 1, p.Theme.Muted).Draw(p, canvas.Pt((f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2), 0.5, 0.5)
+		p.Label("no values", 1, p.Theme.Muted).Draw(p, canvas.Pt((f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2), 0.5,
+			0.5)
 	}
 }
 

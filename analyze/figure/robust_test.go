@@ -22,7 +22,8 @@ func TestAnyLandscape(t *testing.T) {
 		rapid.Float64Range(-10, 10), rapid.Float64Range(1e-9, 1e9), rapid.Float64(),
 		rapid.SampledFrom([]float64{0, math.NaN(), math.Inf(1), math.Inf(-1), 5e-324, math.MaxFloat64}),
 	)
-	place := rapid.OneOf(rapid.Float64Range(-0.5, 1.5), rapid.SampledFrom([]float64{0, 1, 0.5, math.NaN(), math.Inf(1)}))
+	place := rapid.OneOf(rapid.Float64Range(-0.5, 1.5),
+		rapid.SampledFrom([]float64{0, 1, 0.5, math.NaN(), math.Inf(1)}))
 	path := rapid.Custom(func(t *rapid.T) []figure.PathPoint {
 		n := rapid.IntRange(0, 5).Draw(t, "iterates")
 		out := make([]figure.PathPoint, n)

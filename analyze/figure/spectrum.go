@@ -69,7 +69,8 @@ func (s *Spectrum) Table() record.Table {
 // Alt implements Figure.
 func (s *Spectrum) Alt() string {
 	text := fmt.Sprintf("explained variance ratio of the first %d directions, from %s to %s",
-		min(s.shown(), len(s.Ratios)), canvas.Short(s.Ratios[0]), canvas.Short(s.Ratios[min(s.shown(), len(s.Ratios))-1]))
+		min(s.shown(), len(s.Ratios)), canvas.Short(s.Ratios[0]),
+		canvas.Short(s.Ratios[min(s.shown(), len(s.Ratios))-1]))
 	if len(s.Null) > 0 {
 		text += fmt.Sprintf("; the random walk has %s for the first", canvas.Short(s.Null[0]))
 	}
@@ -99,7 +100,8 @@ func (s *Spectrum) Draw(p *canvas.Page) {
 		p.Fill(b, barColor)
 	})}
 	if len(null) > 0 {
-		entries = append(entries, canvas.MarkEntry("random walk", func(p *canvas.Page, at canvas.Point) { nullMark(p, at) }))
+		entries = append(entries, canvas.MarkEntry("random walk",
+			func(p *canvas.Page, at canvas.Point) { nullMark(p, at) }))
 	}
 	labelX := p.SingleFrame(&f, box, entries)
 	p.Gridlines(f)

@@ -50,11 +50,17 @@ func BenchmarkLongSeries(b *testing.B) {
 // longPath jumps across a landscape, and its distance from the plane with it.
 func longPath(n int) *figure.Landscape {
 	rng := rand.New(rand.NewPCG(4, 4))
-	l := &figure.Landscape{X: []float64{-1, 0, 1}, Y: []float64{-1, 0, 1}, Z: [][]float64{{2, 1, 2}, {1, 0, 1}, {2, 1, 2}}}
+	l := &figure.Landscape{
+		X: []float64{-1, 0, 1}, Y: []float64{-1, 0, 1},
+		Z: [][]float64{{2, 1, 2}, {1, 0, 1}, {2, 1, 2}},
+	}
 	for i := range n {
 		t := float64(i) / float64(n)
-		l.Path = append(l.Path, figure.PathPoint{Step: i, A: 0.9*math.Exp(-5*t) + 0.05*rng.NormFloat64(), B: 0.9 - 1.5*t +
-			0.05*rng.NormFloat64(), Residual: rng.Float64()})
+		l.Path = append(l.Path, figure.PathPoint{
+			Step: i, A: 0.9*math.Exp(-5*t) + 0.05*rng.NormFloat64(),
+			B: 0.9 - 1.5*t +
+				0.05*rng.NormFloat64(), Residual: rng.Float64(),
+		})
 	}
 	return l
 }

@@ -89,7 +89,8 @@ func (w *Walk) Validate() error {
 	}
 	for i := 1; i < n; i++ {
 		if w.Steps[i] <= w.Steps[i-1] {
-			return fmt.Errorf("%w: Walk.Steps[%d] is %d after %d; steps must increase", ErrInput, i, w.Steps[i], w.Steps[i-1])
+			return fmt.Errorf("%w: Walk.Steps[%d] is %d after %d; steps must increase",
+				ErrInput, i, w.Steps[i], w.Steps[i-1])
 		}
 	}
 	for i, a := range w.Alphas {

@@ -78,12 +78,18 @@ func (w *Walk) panels(p *canvas.Page, s walkSeries) []canvas.Stacked {
 		} else if w.Cosine == nil {
 			y.Label = cmp.Or(w.Cosine2Label, "cosine of updates")
 		}
-		panels = append(panels, canvas.Stacked{Y: y, Weight: 0.55, Draw: func(f canvas.Frame) { w.drawCosine(p, f, s) }})
+		panels = append(panels, canvas.Stacked{
+			Y: y, Weight: 0.55,
+			Draw: func(f canvas.Frame) { w.drawCosine(p, f, s) },
+		})
 	}
 	if w.Distance != nil {
 		y := canvas.Spread(false, s.dist)
 		y.Label = "\u2016\u03b8_{t} \u2212 \u03b8_{0}\u2016"
-		panels = append(panels, canvas.Stacked{Y: y, Weight: 0.55, Draw: func(f canvas.Frame) { w.drawDistance(p, f, s) }})
+		panels = append(panels, canvas.Stacked{
+			Y: y, Weight: 0.55,
+			Draw: func(f canvas.Frame) { w.drawDistance(p, f, s) },
+		})
 	}
 	return panels
 }
@@ -155,7 +161,8 @@ func (w *Walk) cosineEntries(p *canvas.Page) []canvas.Entry {
 		return nil
 	}
 	return []canvas.Entry{
-		canvas.LineEntry(cmp.Or(w.CosineLabel, "consecutive gradients"), canvas.Pen{Width: 0.9, Color: p.Theme.Series[0]}),
+		canvas.LineEntry(cmp.Or(w.CosineLabel, "consecutive gradients"),
+			canvas.Pen{Width: 0.9, Color: p.Theme.Series[0]}),
 		canvas.LineEntry(cmp.Or(w.Cosine2Label, "consecutive updates"),
 			canvas.Pen{Width: 0.9, Color: p.Theme.Series[3], Dash: []float64{2, 1.2}}),
 	}

@@ -184,7 +184,8 @@ func (o *Objective) checkBatches(run record.Trajectory) error {
 	o.mu.Unlock()
 	if high > 0 && (loss > unlikeBatches*high || loss < low/unlikeBatches) {
 		o.warn("objective_unlike_batches", "the objective gives %.6g at the last iterate, and the last recorded "+
-			"batches had %.6g to %.6g: is it a sum where training had a mean, another loss, or other data?", loss, low, high)
+			"batches had %.6g to %.6g: is it a sum where training had a mean, another loss, or other data?",
+			loss, low, high)
 	}
 	return nil
 }

@@ -108,8 +108,9 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 func (c *child) handshake(ctx context.Context) (err error) {
 	o, f := c.o, c.files
 	h := &hello{
-		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout, StateElements: o.StateLayout.Len(),
-		Theta: f.theta.name(), State: f.state.name(), Gradient: f.grad.name(),
+		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout,
+		StateElements: o.StateLayout.Len(),
+		Theta:         f.theta.name(), State: f.state.name(), Gradient: f.grad.name(),
 		Vectors: f.vectors.name(), Products: f.products.name(), MostVectors: o.mostVectors(),
 	}
 	deadline := time.Now().Add(o.StartTimeout)

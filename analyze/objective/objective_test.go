@@ -391,7 +391,8 @@ func TestParseCommand(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "is empty", "  ": "is empty", "a 'b": "does not end", `a "b`: "does not end", `a \`: "backslash",
-		"A=1": "names no program", "a | b": "has a |, which only a shell understands", "cd x && a": "has a &", "a > b": "has a >", "a $HOME": "has a $",
+		"A=1": "names no program", "a | b": "has a |, which only a shell understands", "cd x && a": "has a &",
+		"a > b": "has a >", "a $HOME": "has a $",
 	} {
 		if _, _, err := objective.ParseCommand(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", text, err, want)
@@ -424,7 +425,8 @@ func TestPrintedBefore(t *testing.T) {
 	}
 	w := x.Warnings()
 	if len(w) != 1 || w[0].Code != "objective_printed" ||
-		!strings.Contains(w[0].Text, `printed "Files already downloaded and verified", "3", "{\"epoch\": 1}" and 2 more lines on standard output`) {
+		!strings.Contains(w[0].Text,
+			`printed "Files already downloaded and verified", "3", "{\"epoch\": 1}" and 2 more lines on standard output`) {
 		t.Errorf("warnings %v", w)
 	}
 }

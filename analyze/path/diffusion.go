@@ -309,7 +309,8 @@ func (d *diffusion) result(waits []int) *DiffusionResult {
 	if f := d.whole[0]; f.Exponent.Valid && f.StepsExponent.Valid {
 		add(math.Abs(f.Exponent.Value-f.StepsExponent.Value) < 0.1, "exponent_of_independent_steps",
 			"from step %d the displacement grows with the exponent %.3g; steps of the same lengths in independent "+
-				"directions give %.3g: the exponent speaks of the step lengths only", f.Wait, f.Exponent.Value, f.StepsExponent.Value)
+				"directions give %.3g: the exponent speaks of the step lengths only",
+			f.Wait, f.Exponent.Value, f.StepsExponent.Value)
 	}
 	return r
 }

@@ -170,7 +170,8 @@ func warnings(s *Summary, c *counts) []analyze.Warning {
 	add(s.FirstStep != 0, "start_missing", "the first recorded iterate belongs to step %d: displacement is measured "+
 		"from there", s.FirstStep)
 	add(s.MissingSteps > 0, "steps_missing", "%d of the steps %d to %d are not recorded: cosines and step lengths "+
-		"exist only between consecutive iterates, and path_length adds up %d of %d updates", s.MissingSteps, s.FirstStep, s.LastStep, s.Updates, s.LastStep-s.FirstStep)
+		"exist only between consecutive iterates, and path_length adds up %d of %d updates",
+		s.MissingSteps, s.FirstStep, s.LastStep, s.Updates, s.LastStep-s.FirstStep)
 	add(s.InnerRows > 0, "inner_rows", "%d rows are inner iterates and are left out", s.InnerRows)
 	add(s.ZeroGradients > 0, "zero_gradients", "%d gradients are zero vectors and have no cosine", s.ZeroGradients)
 	add(s.ZeroUpdates > 0, "zero_updates", "%d updates are zero vectors and have no cosine", s.ZeroUpdates)

@@ -96,7 +96,8 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	d.orient()
 	r := &Result{
 		Runs: s.run, Rows: s.index, Steps: s.steps, Epochs: s.epochs,
-		Reference: d.reference, Components: d.components, Scores: d.scores, Residuals: d.residual, Distances: d.distance,
+		Reference: d.reference, Components: d.components, Scores: d.scores, Residuals: d.residual,
+		Distances: d.distance,
 	}
 	trace, square := traceAndSquare(g, n)
 	r.Participation = trace * trace / square

@@ -42,7 +42,10 @@ func (r *Result) ComponentTable() record.Table {
 	for i := range index {
 		index[i] = int64(i)
 	}
-	t := record.Table{Columns: []record.Column{{Name: "parameter", Ints: index}, {Name: "reference", Singles: r.Reference}}}
+	t := record.Table{Columns: []record.Column{
+		{Name: "parameter", Ints: index},
+		{Name: "reference", Singles: r.Reference},
+	}}
 	for k, c := range r.Components {
 		t.Columns = append(t.Columns, record.Column{Name: "pc" + strconv.Itoa(k+1), Singles: c})
 	}
@@ -106,7 +109,8 @@ func LayerTable(ctx context.Context, run record.Trajectory, o Options) (record.T
 // the first two components, in which the coordinates that take no part are those of the center. The store has a unit
 // "row I" for every iterate.
 func (r *Result) LossTable(
-	ctx context.Context, run record.Trajectory, loss analyze.Loss, n int, progress analyze.Progress, store analyze.Store,
+	ctx context.Context, run record.Trajectory, loss analyze.Loss, n int, progress analyze.Progress,
+	store analyze.Store,
 ) (*record.Table, error) {
 	plane, err := r.Plane(1, 2, nil)
 	if err != nil {

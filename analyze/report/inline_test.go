@@ -41,7 +41,8 @@ func TestInline(t *testing.T) {
 	}
 	d, err = inline([]byte(`<svg viewBox="0 0 1 1"><path d="M0 0"/></svg>`), "p", "a name", "an alt")
 	if want := `<svg viewBox="0 0 1 1" role="img" aria-labelledby="p-title p-desc">` +
-		`<title id="p-title">a name</title><desc id="p-desc">an alt</desc><path d="M0 0"/></svg>`; err != nil || d.markup != want {
+		`<title id="p-title">a name</title><desc id="p-desc">an alt</desc><path d="M0 0"/></svg>`; err != nil ||
+		d.markup != want {
 		t.Errorf("a figure without title and description: %s, %v", d.markup, err)
 	}
 	for _, bad := range []string{"", "x", "<svg>", "<svg></svg><svg></svg>", "<html></html>", "<svg>&nosuch;</svg>"} {

@@ -553,7 +553,10 @@ func TestDamaged(t *testing.T) {
 			"analysis/walk/summary.json", `{"analysis": "walk", "summary": 3}`,
 			"analysis/walk/summary.json: its summary is missing or not a JSON object",
 		},
-		{"analysis/walk/summary.json", `{"summary": {}}`, "analysis/walk/summary.json: the name of the analysis is missing"},
+		{
+			"analysis/walk/summary.json", `{"summary": {}}`,
+			"analysis/walk/summary.json: the name of the analysis is missing",
+		},
 		{
 			"analysis/walk/summary.json", `{"analysis": "walk", "summary": {"segments": "many"}}`,
 			"analysis/walk/summary.json: summary.segments is a JSON string; it must be of type int",

@@ -55,7 +55,8 @@ func (p *Plan) checkFirst(path string, shard int, b []byte) (rest []byte, err er
 		return nil, fmt.Errorf("shard: %s: %w: its format is %q, this program reads %d", path, ErrForeign, words[1],
 			fileFormat)
 	case words[2] != p.hash:
-		return nil, fmt.Errorf("shard: %s: %w: it belongs to plan %s, this plan is %s", path, ErrForeign, words[2], p.hash)
+		return nil, fmt.Errorf("shard: %s: %w: it belongs to plan %s, this plan is %s",
+			path, ErrForeign, words[2], p.hash)
 	default:
 		return nil, fmt.Errorf("shard: %s: %w: it is shard %s of %s, expected was %s of %d", path, ErrForeign, words[3],
 			words[5], shardName(shard), p.Shards)

@@ -252,7 +252,8 @@ func (w *Worker) Finish() error {
 	for unit := range w.mine {
 		if _, ok := w.have[unit]; !ok {
 			w.mu.Unlock()
-			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not evaluate it", unit, w.shard)
+			return fmt.Errorf("shard: %s of shard %d is in the plan, but the analysis did not evaluate it",
+				unit, w.shard)
 		}
 	}
 	w.mu.Unlock()

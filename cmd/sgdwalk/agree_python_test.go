@@ -37,7 +37,8 @@ func TestPythonAgrees(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			work := t.TempDir()
 			dir := filepath.Join(work, "run")
-			wantStatus(t, exitOK, "train", "-q", "--data", c.data, "--model", c.model, "--epochs", "6", "--batch", c.batch, "--lr", "0.05", "--out", dir)
+			wantStatus(t, exitOK, "train", "-q", "--data", c.data, "--model", c.model, "--epochs", "6", "--batch",
+				c.batch, "--lr", "0.05", "--out", dir)
 			r := must(arrowfile.Open(dir))
 			defer r.Close()
 			x := must(replay.FromHeader(r.Header(), replay.Options{}))
@@ -54,11 +55,13 @@ func TestPythonAgrees(t *testing.T) {
 			} {
 				native, torch := filepath.Join(work, "native"), filepath.Join(work, "torch")
 				wantStatus(t, exitOK, slices.Concat(v.args, []string{"-q", "--norm", c.norm, "--out", native, dir})...)
-				wantStatus(t, exitOK, slices.Concat(v.args, []string{"-q", "--objective-procs", "2", "--out", torch, dir}, objective)...)
+				wantStatus(t, exitOK, slices.Concat(v.args,
+					[]string{"-q", "--objective-procs", "2", "--out", torch, dir}, objective)...)
 				want := columnsOf(t, filepath.Join(native, v.table), "loss", "accuracy")
 				got := columnsOf(t, filepath.Join(torch, v.table), "loss", "accuracy")
 				if len(got[0]) != v.n || len(want[0]) != v.n {
-					t.Fatalf("%s: %d losses by PyTorch and %d by itself; there should be %d", v.table, len(got[0]), len(want[0]), v.n)
+					t.Fatalf("%s: %d losses by PyTorch and %d by itself; there should be %d",
+						v.table, len(got[0]), len(want[0]), v.n)
 				}
 				worst, low, high, flips := 0.0, math.Inf(1), 0.0, 0.0
 				for i := range v.n {
@@ -66,9 +69,11 @@ func TestPythonAgrees(t *testing.T) {
 					low, high = min(low, want[0][i]), max(high, want[0][i])
 					flips = max(flips, math.Abs(got[1][i]-want[1][i])*float64(d.Len()))
 				}
-				t.Logf("%s: losses from %.4g to %.4g agree to %.2g, relatively; at most %.0f examples of %d are classified otherwise", v.table, low, high, worst, flips, d.Len())
+				t.Logf("%s: losses from %.4g to %.4g agree to %.2g, relatively; at most %.0f examples of %d are "+
+					"classified otherwise", v.table, low, high, worst, flips, d.Len())
 				if !(worst <= tolerance) || flips > undecided {
-					t.Errorf("%s: losses differ by up to %.3g, relatively; the classes of %v examples differ", v.table, worst, flips)
+					t.Errorf("%s: losses differ by up to %.3g, relatively; the classes of %v examples differ",
+						v.table, worst, flips)
 				}
 			}
 		})
@@ -83,7 +88,10 @@ func trainingArrays(t *testing.T, d dataset.Set) string {
 	for i, l := range d.Labels {
 		labels[i] = float32(l)
 	}
-	if err := writeNPZ(path, []npzArray{{"inputs", npy(d.Inputs, d.Len(), d.Height, d.Width, d.Channels)}, {"labels", npy(labels, d.Len())}}); err != nil {
+	if err := writeNPZ(path, []npzArray{
+		{"inputs", npy(d.Inputs, d.Len(), d.Height, d.Width, d.Channels)},
+		{"labels", npy(labels, d.Len())},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return path

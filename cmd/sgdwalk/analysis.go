@@ -30,7 +30,7 @@ type runFlags struct {
 type lossFlags struct {
 	Data           string `placeholder:"DATA" help:"Where the data are now, if not where the run was recorded: a data set as in train --data."`
 	AllowOtherData bool   `help:"Evaluate on data that are not the recorded ones; the result is marked."`
-	Norm           string `default:"batch" enum:"batch,running,recompute" help:"Statistics of normalization layers: batch (as in training), running (the recorded ones: those of each iterate in walk, curvature and compare, those of the last one elsewhere) or recompute (default ${default})."`
+	Norm           string `default:"batch" enum:"batch,running,recompute" help:"Statistics of normalization layers: batch (as in training), running (recorded: of each iterate in walk, curvature and compare, of the last iterate elsewhere) or recompute (default ${default})."`
 }
 
 // analysis is one analysis at work: its run, its options and its output.
@@ -200,8 +200,14 @@ func (a *analysis) finish(
 		return err
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
-	if !a.trace.Finished() && !slices.ContainsFunc(a.Warnings, func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
-		a.Warnings = append(a.Warnings, analyze.Warning{Code: "run_unfinished", Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"})
+	if !a.trace.Finished() && !slices.ContainsFunc(a.Warnings,
+		func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
+		a.Warnings = append(a.Warnings,
+			analyze.Warning{
+				Code: "run_unfinished",
+				Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, " +
+					"or rows were lost",
+			})
 	}
 	a.Warnings = a.role.mark(a.Warnings)
 	p.DataHash, p.Kernel, p.Policy = a.DataHash, a.Kernel, a.Policy

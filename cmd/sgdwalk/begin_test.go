@@ -77,24 +77,48 @@ func TestKilledWhileBeginning(t *testing.T) {
 		{"locked", map[string]string{"lock": ""}, "not a recorded run"},
 		{"settings half written", map[string]string{"lock": "", ".config.toml.1.tmp": "data"}, "not a recorded run"},
 		{"settings", map[string]string{"lock": "", "config.toml": "="}, "--force"},
-		{"header half written", map[string]string{"lock": "", "config.toml": "=", ".header.json.2.tmp": "{"}, "--force"},
+		{
+			"header half written",
+			map[string]string{"lock": "", "config.toml": "=", ".header.json.2.tmp": "{"},
+			"--force",
+		},
 		{"header", map[string]string{"lock": "", "config.toml": "=", "header.json": "="}, "--force"},
-		{"empty segment", map[string]string{"lock": "", "config.toml": "=", "header.json": "=", "steps-000000.arrow": ""}, anew},
-		{"schema half written", map[string]string{"lock": "", "config.toml": "=", "header.json": "=", "steps-000000.arrow": string(segment[:99])}, anew},
-		{"row half written", map[string]string{"lock": "", "config.toml": "=", "header.json": "=", "steps-000000.arrow": string(segment[:3000])}, anew},
+		{"empty segment", map[string]string{
+			"lock": "", "config.toml": "=", "header.json": "=",
+			"steps-000000.arrow": "",
+		}, anew},
+		{"schema half written", map[string]string{
+			"lock": "", "config.toml": "=", "header.json": "=",
+			"steps-000000.arrow": string(segment[:99]),
+		}, anew},
+		{"row half written", map[string]string{
+			"lock": "", "config.toml": "=", "header.json": "=",
+			"steps-000000.arrow": string(segment[:3000]),
+		}, anew},
 		{"segment being rewritten", map[string]string{
 			"lock": "", "config.toml": "=", "header.json": "=", "steps-000000.arrow": string(segment[:9000]),
 			".steps-000000.arrow.77.tmp": string(segment[:5000]), ".checkpoint.5": "sg",
 		}, anew},
-		{"next segment empty", map[string]string{"lock": "", "config.toml": "=", "header.json": "=", "steps-000000.arrow": "=", "steps-000001.arrow": ""}, anew},
-		{"replaced: first segment gone", map[string]string{"lock": "", "config.toml": "=", "header.json": "=", "train.json": "=", "checkpoint": "=", "steps-000001.arrow": "="}, "missing"},
+		{"next segment empty", map[string]string{
+			"lock": "", "config.toml": "=", "header.json": "=",
+			"steps-000000.arrow": "=", "steps-000001.arrow": "",
+		}, anew},
+		{
+			"replaced: first segment gone",
+			map[string]string{
+				"lock": "", "config.toml": "=", "header.json": "=", "train.json": "=", "checkpoint": "=",
+				"steps-000001.arrow": "=",
+			},
+			"missing",
+		},
 		{"replaced: header left", map[string]string{"lock": "", "header.json": "="}, "missing"},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			dir := lay(t, whole, m.files)
 			status, _, stderr := call("train", "--resume", dir)
 			if m.says != anew {
-				if status != exitFailure && status != exitDamaged || !strings.Contains(stderr, m.says) || strings.Count(stderr, "\n") != 1 {
+				if status != exitFailure && status != exitDamaged || !strings.Contains(stderr, m.says) ||
+					strings.Count(stderr, "\n") != 1 {
 					t.Errorf("--resume: status %d: %q; want a line with %q", status, stderr, m.says)
 				}
 				wantStatus(t, exitOK, append(f.args(dir), "--force")...)
@@ -162,7 +186,8 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		// A death while the summary is written, or the counters are removed, comes after
 		// all sessions: such files stay for a while, and are no row.
 		left := slices.DeleteFunc(remains(t, dir), func(name string) bool {
-			return behind && (strings.HasPrefix(name, "."+recorder.SummaryName+".") || strings.HasPrefix(name, "recorder.json"))
+			return behind && (strings.HasPrefix(name, "."+recorder.SummaryName+".") ||
+				strings.HasPrefix(name, "recorder.json"))
 		})
 		if len(left) > 0 {
 			t.Errorf("%q is left behind", left)

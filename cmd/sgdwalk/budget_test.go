@@ -19,8 +19,14 @@ func TestSuggestionFits(t *testing.T) {
 		args, limits []string
 	}{
 		{[]string{"--model", "mlp:32", "--batch", "10", "--epochs", "2"}, []string{"1MB", "300kB", "60kB"}},
-		{[]string{"--model", "mlp:8", "--batch", "50", "--epochs", "10", "--optimizer", "entropy-sgd", "--grad"}, []string{"1MB", "300kB", "150kB"}},
-		{[]string{"--model", "mlp:32", "--batch", "20", "--epochs", "2", "--sketch", "float16", "--record-grad", "every:7"}, []string{"1MB", "150kB"}},
+		{
+			[]string{"--model", "mlp:8", "--batch", "50", "--epochs", "10", "--optimizer", "entropy-sgd", "--grad"},
+			[]string{"1MB", "300kB", "150kB"},
+		},
+		{[]string{
+			"--model", "mlp:32", "--batch", "20", "--epochs", "2", "--sketch", "float16", "--record-grad",
+			"every:7",
+		}, []string{"1MB", "150kB"}},
 	} {
 		args := append([]string{"train", "--data", "digits", "--quiet"}, c.args...)
 		for _, limit := range c.limits {

@@ -36,9 +36,9 @@ type compareCmd struct {
 	Rows           string   `placeholder:"ROWS" help:"Iterates that decide the plane: all, A-B,C (steps), epoch:A-B,C, every:K (default: every K-th, so that there are at most 2048)."`
 	Plain          bool     `help:"Evaluate the landscape point by point, without sharing work between points."`
 	Grid           string   `default:"41x41" placeholder:"NXxNY" help:"Points of the landscape (default ${default})."`
-	Against        string   `default:"passes" enum:"step,epoch,passes" help:"Axis of the series: step, epoch or passes (gradient evaluations over those of one pass) (default ${default})."`
+	Against        string   `default:"passes" enum:"step,epoch,passes" help:"Axis of the series: step, epoch or passes (gradient evaluations divided by the evaluations of one pass) (default ${default})."`
 	Segments       int      `default:"40" help:"Segments of each run to walk (default ${default})."`
-	Hessians       int      `default:"2" help:"Iterates of each run whose Hessian is looked at (default ${default})."`
+	Hessians       int      `default:"2" help:"Iterates of each run whose Hessian is evaluated (default ${default})."`
 	Products       int      `default:"40" help:"Hessian-vector products for each (default ${default})."`
 	Curve          int      `default:"100" name:"curve-steps" help:"Gradient steps of the curve from the baseline's end to each other one; 0 trains none (default ${default})."`
 	Skip           []string `placeholder:"PART" help:"Leave out: landscape, statistics, barriers, agreement; with commas between them."`
@@ -81,15 +81,20 @@ func (c *compareCmd) options() (o compare.Options, err error) {
 	case c.Center != string(pca.Mean) && c.Center != string(pca.Init):
 		return o, usagef("--center is %q; for several runs allowed are mean and init", c.Center)
 	case c.Segments < 0 || c.Hessians < 0 || c.Curve < 0:
-		return o, usagef("--segments %d, --hessians %d, --curve-steps %d: none may be negative", c.Segments, c.Hessians, c.Curve)
+		return o, usagef("--segments %d, --hessians %d, --curve-steps %d: none may be negative",
+			c.Segments, c.Hessians, c.Curve)
 	case c.Products < 2 || c.Products > 1000:
 		return o, usagef("--products is %d; it must be from 2 to 1000", c.Products)
 	case c.Ends != "" && c.Plane != "ends":
 		return o, usagef("--ends %s is for --plane ends", c.Ends)
 	}
 	o = compare.Options{
-		PCA: pca.Options{Kinds: pca.Kinds(c.Kinds), Center: pca.Center(c.Center)}, Rows: c.Rows, Skip: c.Skip, Seed: c.Seed,
-		Measure:    compare.MeasureOptions{Segments: orNone(c.Segments), CurvatureRows: orNone(c.Hessians), Products: c.Products},
+		PCA: pca.Options{Kinds: pca.Kinds(c.Kinds), Center: pca.Center(c.Center)}, Rows: c.Rows, Skip: c.Skip,
+		Seed: c.Seed,
+		Measure: compare.MeasureOptions{
+			Segments: orNone(c.Segments), CurvatureRows: orNone(c.Hessians),
+			Products: c.Products,
+		},
 		CurveSteps: orNone(c.Curve),
 	}
 	if o.Landscape.NX, o.Landscape.NY, err = parseGrid(c.Grid); err != nil {
@@ -120,7 +125,10 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	w := &joint{analysis: &analysis{env: e, Run: &runloss.Run{Dir: c.Out, Notice: e.say}, name: "compare", dir: c.Out}, c: c}
+	w := &joint{
+		analysis: &analysis{env: e, Run: &runloss.Run{Dir: c.Out, Notice: e.say}, name: "compare", dir: c.Out},
+		c:        c,
+	}
 	defer w.close()
 	if err := w.gather(); err != nil {
 		return err
@@ -166,13 +174,16 @@ func (w *joint) write() error {
 	if x.Landscape != nil {
 		var axes [2]string
 		if ends := x.EndRuns; ends[0] != nil {
-			axes = [2]string{"from the start to the end of " + ends[0].Group, "away from it to the end of " + ends[1].Group}
+			axes = [2]string{
+				"from the start to the end of " + ends[0].Group,
+				"away from it to the end of " + ends[1].Group,
+			}
 		} else {
 			axes[0], axes[1] = draw.JointDirections(x.Summary.Directions)
 		}
 		f := draw.Runs(title, axes[0], axes[1], x.Groups, x.Landscape, x.Paths)
 		if len(x.Runs) > len(x.Groups) {
-			f.Notes = append(f.Notes, "one run of every group, that of the lowest seed")
+			f.Notes = append(f.Notes, "one run of every group: the run with the lowest seed")
 		}
 		if err := w.figure("landscape", f); err != nil {
 			return err
@@ -203,7 +214,8 @@ func (c *compareCmd) ends(x *compare.Comparison) (ends [2]string, err error) {
 		}
 	}
 	if ends[1] == "" || strings.Contains(ends[1], ",") {
-		return ends, usagef("--ends is %q; it must be two runs or groups with a comma between them, of %s", c.Ends, strings.Join(x.Summary.Groups, ", "))
+		return ends, usagef("--ends is %q; it must be two runs or groups with a comma between them, of %s",
+			c.Ends, strings.Join(x.Summary.Groups, ", "))
 	}
 	return ends, nil
 }
@@ -226,7 +238,7 @@ func (w *joint) probe() *compare.Probe {
 	return p
 }
 
-// compareRecipe is what a result keeps of how it was asked for.
+// compareRecipe is the options that a result keeps.
 type compareRecipe struct {
 	Runs    []comparedRun `json:"runs"` // in the order of their names
 	Command compareCmd    `json:"options"`
@@ -254,7 +266,7 @@ func (w *joint) recipe() compareRecipe {
 	return r
 }
 
-// gather opens every run that was named, those of sweeps included.
+// gather opens every named run, and the runs of named sweeps.
 func (w *joint) gather() error {
 	for _, p := range w.c.Paths {
 		s, err := sweep.ReadSummary(p)
@@ -279,7 +291,12 @@ func (w *joint) gather() error {
 	}
 	if n := len(w.left); n > 0 {
 		slices.Sort(w.left)
-		w.Warnings = append(w.Warnings, analyze.Warning{Code: "cells_left_out", Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s", n, strings.Join(w.left, ", "))})
+		w.Warnings = append(w.Warnings,
+			analyze.Warning{
+				Code: "cells_left_out",
+				Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s",
+					n, strings.Join(w.left, ", ")),
+			})
 	}
 	if len(w.runs) == 0 {
 		return fmt.Errorf("compare: none of the sweep's %d cells has finished", len(w.left))
@@ -294,10 +311,16 @@ func (w *joint) open(dir, name string) error {
 	}
 	w.opened = append(w.opened, t)
 	if !t.Finished() {
-		w.Warnings = append(w.Warnings, analyze.Warning{Code: "run_unfinished", Text: fmt.Sprintf("%s did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost", dir)})
+		w.Warnings = append(w.Warnings,
+			analyze.Warning{
+				Code: "run_unfinished",
+				Text: fmt.Sprintf("%s did not come to its end: its writer was stopped or killed, or is still at "+
+					"work, or rows were lost", dir),
+			})
 	}
 	if t.Header().Sketch != nil {
-		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters", dir, t.Header().Sketch.Spec)
+		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters",
+			dir, t.Header().Sketch.Spec)
 	}
 	w.runs = append(w.runs, compare.Run{Name: name, Seed: t.Header().Seed, Trajectory: t})
 	return nil
@@ -353,7 +376,8 @@ func (c *compareCmd) checkAlso() error {
 // one, with the run's own statistics of normalization layers.
 func (w *joint) openObjectives(ctx context.Context) error {
 	if !w.with.Summary.Common.Layout {
-		return fmt.Errorf("compare: the runs have different layouts, and --objective %s is the loss of one: compare those of each layout by themselves", w.c.Objective)
+		return fmt.Errorf("compare: the runs have different layouts, and --objective %s is the loss of one layout: "+
+			"compare the runs of each layout separately", w.c.Objective)
 	}
 	o, err := w.c.objectiveFlags.program()
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 	"sgdwalk/train/replay"
 )
 
-// curvatureCmd looks at the Hessian, at one iterate or along the run.
+// curvatureCmd computes the curvature at one iterate or along the run.
 type curvatureCmd struct {
 	runFlags
 	lossFlags
 	objectiveFlags
-	Step      int64  `default:"-1" help:"Iterate to look at; -1 is the last (default ${default})."`
-	Along     string `placeholder:"ROWS" help:"Look at these iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
+	Step      int64  `default:"-1" help:"Iterate; -1 is the last (default ${default})."`
+	Along     string `placeholder:"ROWS" help:"Several iterates instead: A-B,C (steps), epoch:A-B,C, every:K, log:N."`
 	Top       int    `default:"10" help:"Largest eigenvalues, and the dimension of the dominant space (default ${default})."`
 	Matrix    string `default:"hessian" enum:"hessian,gauss-newton,empirical-fisher" help:"Matrix: hessian; gauss-newton, the Hessian without the curvature of the network; or empirical-fisher, the second moment of recorded mini-batch gradients, which is not a Hessian (default ${default})."`
 	Gradients int    `default:"50" placeholder:"N" help:"With --matrix empirical-fisher: take the N recorded gradients nearest to --step (default ${default})."`
@@ -71,7 +71,8 @@ func (c *curvatureCmd) reserveMemory(e *env, vectors int64) (restore func()) {
 	var now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&now)
-	text, limit := "memory for the vectors of the iteration: at most "+record.Bytes(vectors).String(), int64(now.HeapAlloc)+vectors+margin
+	text, limit := "memory for the vectors of the iteration: at most "+record.Bytes(vectors).String(),
+		int64(now.HeapAlloc)+vectors+margin
 	if c.Objective == "" {
 		text, limit = text+"; for the passes that products share: at most "+record.Bytes(passes).String(), limit+passes
 	}
@@ -118,7 +119,8 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 		defer c.reserveMemory(e, needs)()
 		return nil, c.along(ctx, a, loss, o)
 	}
-	if err := a.indivisible("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; --along shares iterates, and landscape --also eigenvalues the points of a plane"); err != nil {
+	if err := a.indivisible("curvature at one iterate is one chain of Hessian-vector products and cannot be shared; " +
+		"--along shares iterates, and landscape --also eigenvalues the points of a plane"); err != nil {
 		return nil, err
 	}
 	if err := a.begin(); err != nil {
@@ -161,7 +163,15 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	if err != nil {
 		return nil, a.interrupted(ctx, fmt.Errorf("step %d: %w", s.Step, err))
 	}
-	tables := []namedTable{{"eigenvalues", &r.Eigenvalues}, {"density", &r.Density}, {"spectrum", &r.Spectrum}, {"trace", &r.TraceSamples}, {"steps", &r.Steps}, {"shares", &r.Shares}, {"overlaps", &r.Overlaps}}
+	tables := []namedTable{
+		{"eigenvalues", &r.Eigenvalues},
+		{"density", &r.Density},
+		{"spectrum", &r.Spectrum},
+		{"trace", &r.TraceSamples},
+		{"steps", &r.Steps},
+		{"shares", &r.Shares},
+		{"overlaps", &r.Overlaps},
+	}
 	if c.Layers {
 		tables = append(tables, namedTable{"layers", &r.Layers})
 	}
@@ -177,7 +187,7 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	return r, a.finish(&r.Summary, r.Warnings, o.Effective(), curvature.Method, curvature.Citation)
 }
 
-// along looks at several iterates.
+// along computes the curvature at several iterates.
 func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Gradient, each curvature.Options) error {
 	rows, err := analyze.ParseSegments(c.Along)
 	if err != nil {
@@ -195,7 +205,10 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 	if err != nil {
 		return err
 	}
-	return runJob(ctx, a, j, finish[*curvature.Run]{key: o, write: func(r *curvature.Run) error { return writeAlong(a, r, o) }})
+	return runJob(ctx, a, j, finish[*curvature.Run]{
+		key:   o,
+		write: func(r *curvature.Run) error { return writeAlong(a, r, o) },
+	})
 }
 
 // writeAlong writes the curvature along a run and prints it.

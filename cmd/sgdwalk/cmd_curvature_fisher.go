@@ -27,7 +27,10 @@ func (c *curvatureCmd) checkFisher() error {
 		{c.Layers, "layers", "it has no diagonal blocks here"},
 		{c.Products != 400 || c.Block != 4, "products and --block", "it needs no Lanczos iteration"},
 		{c.Probes != 10 || c.Seed != 0, "probes and --seed", "all its eigenvalues are known, without random vectors"},
-		{c.Data != "" || c.AllowOtherData || c.Norm != "batch", "data, --allow-other-data and --norm", "it is made of recorded gradients and evaluates no loss"},
+		{
+			c.Data != "" || c.AllowOtherData || c.Norm != "batch", "data, --allow-other-data and --norm",
+			"it is made of recorded gradients and evaluates no loss",
+		},
 		{c.Objective != "", "objective", "it is made of recorded gradients and evaluates no loss"},
 	} {
 		if f.isSet {
@@ -43,7 +46,10 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	o := curvature.FisherOptions{Step: c.Step, Gradients: c.Gradients, Top: c.Top, MaxMemory: most, Progress: e.progress}
+	o := curvature.FisherOptions{
+		Step: c.Step, Gradients: c.Gradients, Top: c.Top, MaxMemory: most,
+		Progress: e.progress,
+	}
 	if c.Gradients == 0 {
 		return usagef("--gradients is 0; it must be at least 2")
 	}
@@ -65,7 +71,11 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	if err := a.tables([]namedTable{{"eigenvalues", &r.Eigenvalues}, {"spectrum", &r.Spectrum}, {"gradients", &r.Gradients}}...); err != nil {
+	if err := a.tables([]namedTable{
+		{"eigenvalues", &r.Eigenvalues},
+		{"spectrum", &r.Spectrum},
+		{"gradients", &r.Gradients},
+	}...); err != nil {
 		return err
 	}
 	s := &r.Summary

@@ -43,7 +43,8 @@ Examples:
 func demoConfig() *session.Settings {
 	rate, batch := 0.5, 50
 	return &session.Settings{
-		Data: "digits", Model: "mlp:32", Optimizer: "sgd", LR: &rate, Batch: &batch, Epochs: 8, Seed: 1, Record: "every:1", Grad: true,
+		Data: "digits", Model: "mlp:32", Optimizer: "sgd", LR: &rate, Batch: &batch, Epochs: 8, Seed: 1,
+		Record: "every:1", Grad: true,
 	}
 }
 
@@ -75,7 +76,10 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if err := safefile.WriteBytes(filepath.Join(c.Out, "summary.md"), []byte(text)); err != nil {
 		return err
 	}
-	page := &reportCmd{Runs: []string{filepath.Join(c.Out, "run")}, Out: filepath.Join(c.Out, "report.html"), Force: true}
+	page := &reportCmd{
+		Runs: []string{filepath.Join(c.Out, "run")}, Out: filepath.Join(c.Out, "report.html"),
+		Force: true,
+	}
 	quiet := *e
 	quiet.silent, quiet.json = true, false
 	if err := page.Run(&quiet); err != nil {
@@ -100,7 +104,8 @@ func (c *demoCmd) prepare() error {
 	case len(entries) == 0:
 		return nil
 	case !c.Force:
-		return usagef("--out %s exists already; name a new directory, or give --force to replace an earlier demo", c.Out)
+		return usagef("--out %s exists already; name a new directory, or give --force to replace an earlier demo",
+			c.Out)
 	}
 	for _, f := range entries {
 		if !slices.Contains([]string{"run", "summary.md", "report.html"}, f.Name()) {
@@ -130,7 +135,8 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 		return nil, err
 	}
 	if n := len(r.Verified.Problems); n > 0 {
-		return nil, fmt.Errorf("demo: the recording has %d problems, the first: %s: %w", n, r.Verified.Problems[0], errDamaged)
+		return nil, fmt.Errorf("demo: the recording has %d problems, the first: %s: %w",
+			n, r.Verified.Problems[0], errDamaged)
 	}
 	target := runFlags{Run_: run}
 	directions := pcaFlags{Kinds: "weights", Center: "mean", Rows: "all"}
@@ -138,7 +144,10 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := (&walkCmd{runFlags: target, lossFlags: lossFlags{Norm: "batch"}, Segments: "all", Alphas: "0:1:11", Direction: "update"}).compute(ctx, &quiet)
+	w, err := (&walkCmd{
+		runFlags: target, lossFlags: lossFlags{Norm: "batch"}, Segments: "all", Alphas: "0:1:11",
+		Direction: "update",
+	}).compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +155,10 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := (&landscapeCmd{runFlags: target, lossFlags: lossFlags{Norm: "batch"}, pcaFlags: directions, Grid: "51x51", Margin: landscape.DefaultMargin}).compute(ctx, &quiet)
+	l, err := (&landscapeCmd{
+		runFlags: target, lossFlags: lossFlags{Norm: "batch"}, pcaFlags: directions, Grid: "51x51",
+		Margin: landscape.DefaultMargin,
+	}).compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +182,12 @@ func (c *demoCmd) words(r *demoResult, run string) []string {
 	config := demoConfig()
 	t := r.Train
 	out := []string{
-		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate %g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),
-		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.", analyze.Number(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
-		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.", r.Verified.Rows, record.Bytes(r.Verified.Bytes)),
+		fmt.Sprintf("A network of %d parameters (%s) was trained on the handwritten digits with SGD, learning rate "+
+			"%g, batches of %d, for %d steps.", t.Parameters, t.Model, *config.LR, *config.Batch, t.Result.Steps),
+		fmt.Sprintf("Its training loss ended at %s; on the held-out digits it is right %s of the time.",
+			analyze.Number(t.Result.FullLoss), percent(t.Result.TestAcc.Value)),
+		fmt.Sprintf("All %d iterates and their gradients were recorded (%s); every byte was verified.",
+			r.Verified.Rows, record.Bytes(r.Verified.Bytes)),
 	}
 	for _, part := range []struct {
 		title     string

@@ -40,7 +40,7 @@ type exported struct {
 	File   string `json:"file"`
 }
 
-// Run writes every file that was asked for.
+// Run writes every requested file.
 func (c *exportCmd) Run(e *env) error {
 	trace, err := arrowfile.Open(c.Run_)
 	if err != nil {
@@ -52,7 +52,10 @@ func (c *exportCmd) Run(e *env) error {
 		write      func(io.Writer) error
 	}{
 		{"npz", c.NPZ, func(w io.Writer) error { return exchange.WriteNPZ(w, trace, exchange.NPZOptions{}) }},
-		{"safetensors", oneFile(c.Safetensors), func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, c.Row) }},
+		{
+			"safetensors", oneFile(c.Safetensors),
+			func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, c.Row) },
+		},
 		{"csv", c.CSV, func(w io.Writer) error { return exchange.WriteCSV(w, trace) }},
 	}
 	var done []exported
@@ -116,7 +119,7 @@ type importCmd struct {
 	Key     string   `placeholder:"KEY" help:"Where in .pt checkpoints the state dict is, for example state.model or models.0 (default: found; . is the dict itself)."`
 	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
 	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name, order (0, 1, 2, ... as given) or a list such as 0,10,20 (default: metadata, else name)."`
-	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, by a column step; the columns are those of export --csv."`
+	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, with a column step and the columns of export --csv."`
 	Model   string   `help:"Name of the model for the header."`
 	Force   bool     `help:"Replace the run that is there."`
 }
@@ -135,7 +138,10 @@ Examples:
 
 // Run imports.
 func (c *importCmd) Run(ctx context.Context, e *env) error {
-	o := exchange.ImportOptions{Layout: c.Layout, Key: c.Key, Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps), Scalars: c.Scalars, Model: c.Model}
+	o := exchange.ImportOptions{
+		Layout: c.Layout, Key: c.Key, Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps),
+		Scalars: c.Scalars, Model: c.Model,
+	}
 	for _, text := range c.Kinds {
 		rule, err := exchange.ParseKindRule(text)
 		if err != nil {

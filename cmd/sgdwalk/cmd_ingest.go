@@ -63,7 +63,8 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	h := d.Header()
-	err = session.ParseSchedules(c.Record, c.RecTheta, c.RecGrad, c.RecState, &h.Schedule, &h.ThetaSchedule, &h.GradSchedule, &h.StateSchedule)
+	err = session.ParseSchedules(c.Record, c.RecTheta, c.RecGrad, c.RecState, &h.Schedule, &h.ThetaSchedule,
+		&h.GradSchedule, &h.StateSchedule)
 	if err != nil {
 		return err
 	}

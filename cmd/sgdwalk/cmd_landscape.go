@@ -16,7 +16,7 @@ import (
 	"sgdwalk/cmd/runloss"
 )
 
-// landscapeCmd evaluates the loss on a plane, by default that of the first two
+// landscapeCmd evaluates the loss on a plane, by default the plane of the first two
 // principal directions.
 type landscapeCmd struct {
 	runFlags
@@ -27,9 +27,9 @@ type landscapeCmd struct {
 	planeFlags
 	Grid    string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
 	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path; -1:1 for random directions)."`
-	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (likewise)."`
+	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: as for the first)."`
 	Margin  float64 `default:"0.15" help:"Margin of an automatic range, as a share of the path's extent (default ${default})."`
-	Refine  int     `default:"0" help:"Halve the distance of grid points so many times where contours are (default ${default})."`
+	Refine  int     `default:"0" help:"Number of times to halve the distance of grid points near contours (default ${default})."`
 	Path    *bool   `negatable:"" help:"Project the path onto the plane (default: yes, unless the plane is random)."`
 	Also    string  `placeholder:"WHAT" help:"Measure at the same points: accuracy, test_loss, test_accuracy, eigenvalues (of the Hessian; slow), with commas between them."`
 	Plain   bool    `help:"Evaluate point by point, without sharing work between points."`
@@ -191,7 +191,9 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 }
 
 // conclude writes the summary of a landscape and prints it.
-func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane, recipe landscapeOptions) error {
+func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane,
+	recipe landscapeOptions,
+) error {
 	a.Warnings = append(append(a.Warnings, plane.Warnings...), r.Warnings...)
 	r.Summary.Plane = &plane.Recipe
 	if plane.Fit != nil {
@@ -200,7 +202,7 @@ func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landsca
 	return a.finish(&r.Summary, nil, recipe, landscape.Method, landscape.Citation)
 }
 
-// derivatives are what the loss is asked for.
+// derivatives returns the derivatives that this command requests from the loss.
 func (c *landscapeCmd) derivatives() derivatives {
 	kind, err := c.kind()
 	if err == nil && kind == "hessian" || slices.Contains(strings.Split(c.Also, ","), "eigenvalues") {
@@ -260,7 +262,8 @@ func (c *landscapeCmd) measures(a *analysis, loss analyze.Evaluator, o *landscap
 // write writes the tables and the figure.
 func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane) error {
 	components := plane.DirectionTable()
-	if err := a.tables(namedTable{"grid", &r.Table}, namedTable{"path", &r.Path}, namedTable{"directions", &components}); err != nil {
+	if err := a.tables(namedTable{"grid", &r.Table}, namedTable{"path", &r.Path},
+		namedTable{"directions", &components}); err != nil {
 		return err
 	}
 	f := draw.Landscape(a.title(), plane.Labels[0], plane.Labels[1], r)

@@ -25,7 +25,8 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 	case kind != "random" && kind != "pca":
 		return usagef("--lines is %d for a plane of kind %s; the lines are random ones", c.Lines, kind)
 	case c.Orthogonal || c.Refine != 0 || c.Y != "" || c.GIF || c.VTK || c.Surface || c.Equal:
-		return usagef("--lines is %d, but --orthogonal, --refine, --y, --gif, --vtk, --surface and --equal-aspect are for planes", c.Lines)
+		return usagef("--lines is %d, but --orthogonal, --refine, --y, --gif, --vtk, --surface and --equal-aspect "+
+			"are for planes", c.Lines)
 	}
 	o := landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: c.Points}, Progress: e.progress, Plain: c.Plain}
 	if c.X != "" {
@@ -88,7 +89,7 @@ func writeLines(a *analysis, r *landscape.Lines, recipe linesRecipe) error {
 	return a.finish(&r.Summary, r.Warnings, recipe, landscape.LinesMethod, landscape.Citation)
 }
 
-// linesRecipe is what a result keeps of how it was asked for.
+// linesRecipe is the options that a result keeps.
 type linesRecipe struct {
 	Plane   landscape.PlaneRecipe `json:"plane"`
 	Lines   int                   `json:"lines"`

@@ -42,8 +42,8 @@ Examples:
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
 
-// measures makes the further measures that were asked for, on the data that the
-// loss was opened on; loss is that of the training set.
+// measures opens the requested further measures, on the data of the loss; loss is the
+// loss of the training set.
 func (a *analysis) measures(text string, loss *analyze.Measured) ([]walk.Measure, error) {
 	if text == "" {
 		return nil, nil
@@ -109,7 +109,10 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if o.Also, err = a.measures(c.Also, on); err != nil {
 		return err
 	}
-	recipe := lineRecipe{Ends: line.Ends{From: from.Step, To: to.Step, ToRun: c.ToRun}, Options: o.Effective(), Curve: c.Curve, Steps: c.CurveSteps}
+	recipe := lineRecipe{
+		Ends: line.Ends{From: from.Step, To: to.Step, ToRun: c.ToRun}, Options: o.Effective(),
+		Curve: c.Curve, Steps: c.CurveSteps,
+	}
 	j, err := line.NewJob(from.Theta, to.Theta, on, o)
 	if err != nil {
 		return err
@@ -119,8 +122,10 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	}})
 }
 
-// write finds what else there is to say of the line, and writes and prints the result.
-func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss analyze.Gradient, from, to record.Step, recipe lineRecipe) error {
+// write adds the measures of the path to the result, and writes and prints it.
+func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss analyze.Gradient, from, to record.Step,
+	recipe lineRecipe,
+) error {
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err
 	}
@@ -138,7 +143,8 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		if err != nil {
 			return err
 		}
-		p, err := line.ProjectPath(ctx, a.trace, from.Theta, to.Theta, line.PathOptions{Rows: between, Progress: a.progress})
+		p, err := line.ProjectPath(ctx, a.trace, from.Theta, to.Theta,
+			line.PathOptions{Rows: between, Progress: a.progress})
 		if err != nil {
 			return err
 		}
@@ -149,7 +155,8 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		a.Warnings = append(a.Warnings, p.Warnings...)
 	}
 	if c.Curve != "none" {
-		k, err := line.Connect(ctx, from.Theta, to.Theta, loss, line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: a.progress})
+		k, err := line.Connect(ctx, from.Theta, to.Theta, loss,
+			line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: a.progress})
 		if err != nil {
 			return a.interrupted(ctx, err)
 		}
@@ -168,7 +175,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 	return a.finish(&summary, nil, recipe, line.Method, line.Citation)
 }
 
-// lineRecipe is what a result keeps of how it was asked for.
+// lineRecipe is the options that a result keeps.
 type lineRecipe struct {
 	line.Ends
 	Options line.Options `json:"options"`
@@ -191,7 +198,8 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 	}
 	defer other.close()
 	if !other.trace.Header().Layout.Equal(a.trace.Header().Layout) {
-		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): there is no line between them", a.Dir, c.ToRun, a.trace.Header().Model, other.trace.Header().Model)
+		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): a line needs one layout",
+			a.Dir, c.ToRun, a.trace.Header().Model, other.trace.Header().Model)
 	}
 	if to, err = other.Iterate(c.To); err != nil {
 		return from, to, err
@@ -203,7 +211,7 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 	return from, to, nil
 }
 
-// derivatives are what the loss is asked for.
+// derivatives returns the derivatives that this command requests from the loss.
 func (c *lineCmd) derivatives() derivatives {
 	if c.Curve == "none" {
 		return lossOnly

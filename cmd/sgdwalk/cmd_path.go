@@ -48,7 +48,8 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	}
 	defer a.close()
 	if c.FullGradients > 0 && !noisy(a.trace.Header()) {
-		return nil, fmt.Errorf("path: --full-gradients is %d; beside them the noise scale needs the gradients of all steps, whole (train --grad records them)", c.FullGradients)
+		return nil, fmt.Errorf("path: --full-gradients is %d; the noise scale also needs the unreduced gradients of "+
+			"all steps (train --grad records them)", c.FullGradients)
 	}
 	opts := path.Options{Layers: c.Layers, Progress: e.progress}
 	if err := a.begin(); err != nil {
@@ -73,11 +74,12 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	if err := a.figures(draw.Path(a.title(), r)); err != nil {
 		return nil, err
 	}
-	return r, a.finish(&r.Summary, r.Warnings, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod, path.Citation+path.DiffusionCitation+path.NoiseCitation)
+	return r, a.finish(&r.Summary, r.Warnings, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod,
+		path.Citation+path.DiffusionCitation+path.NoiseCitation)
 }
 
-// pathRecipe is what a result keeps of how it was asked for: the options in
-// effect, without those of a part that was left out.
+// pathRecipe is the options that a result keeps: the options in effect, without the
+// options of parts that were left out.
 type pathRecipe struct {
 	path.Options
 	Diffusion *path.DiffusionOptions `json:"diffusion,omitempty"`
@@ -91,7 +93,12 @@ func (c *pathCmd) more(ctx context.Context, a *analysis, s *path.Summary, recipe
 	switch {
 	case !h.Columns.Theta || s.NonfiniteIterates > 0:
 	case s.Rows < 3:
-		a.Warnings = append(a.Warnings, analyze.Warning{Code: "diffusion_skipped", Text: fmt.Sprintf("how the displacement grows with time is left out: it needs at least 3 rows, and the run has %d", s.Rows)})
+		a.Warnings = append(a.Warnings,
+			analyze.Warning{
+				Code: "diffusion_skipped",
+				Text: fmt.Sprintf("how the displacement grows with time is left out: it needs at least 3 rows, and "+
+					"the run has %d", s.Rows),
+			})
 	default:
 		o := path.DiffusionOptions{Progress: a.progress}.Effective()
 		d, err := path.Diffusion(ctx, a.trace, o)

@@ -43,9 +43,9 @@ type pcaCmd struct {
 	lossFlags
 	pcaFlags
 	Components int      `default:"10" help:"How many principal directions (default ${default})."`
-	With       []string `placeholder:"RUN2" sep:"none" help:"Further runs of the same layout, for directions of all of them together; may be repeated."`
-	EqualRuns  bool     `help:"Every run weighs the same, whatever its number of iterates."`
-	Surrogates *int     `placeholder:"N" help:"Surrogate walks of each kind, made of the run's own updates; 0 for none (default 20, and none above 2048 iterates)."`
+	With       []string `placeholder:"RUN2" sep:"none" help:"Further runs of the same layout, for joint directions of all runs; may be repeated."`
+	EqualRuns  bool     `help:"Give every run the same weight, for any number of iterates."`
+	Surrogates *int     `placeholder:"N" help:"Surrogate walks of each kind, made from the updates of the run; 0 for none (default 20, or none above 2048 iterates)."`
 	Seed       uint64   `default:"0" help:"Seed of the surrogate walks (default ${default})."`
 	Layers     bool     `help:"One more table: the directions of every tensor alone."`
 	Losses     int      `default:"0" placeholder:"N" help:"Evaluate the training loss at N iterates spread over the run, and at the nearest points of the plane (default ${default})."`
@@ -73,7 +73,7 @@ func (c *pcaCmd) check(o *pca.Options) error {
 	case c.Surrogates != nil && *c.Surrogates < 0:
 		return usagef("--surrogates is %d; it must be at least 0", *c.Surrogates)
 	case c.Surrogates != nil && *c.Surrogates > 0 && len(c.With) > 0:
-		return usagef("--surrogates is %d, and there are none for several runs together", *c.Surrogates)
+		return usagef("--surrogates is %d; surrogates are not defined for several runs", *c.Surrogates)
 	case c.EqualRuns && len(c.With) == 0:
 		return usagef("--equal-runs needs --with, a further run")
 	case c.Losses < 0:
@@ -98,7 +98,7 @@ func (c *pcaCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-// pcaRecipe is what a result keeps of how it was asked for.
+// pcaRecipe is the options that a result keeps.
 type pcaRecipe struct {
 	pca.Options
 	With   []pcaWith `json:"with,omitempty"`
@@ -174,14 +174,14 @@ func (c *pcaCmd) write(ctx context.Context, a *analysis, r *pca.Result, recipe *
 	return a.finish(&r.Summary, r.Warnings, recipe, pca.Method, pca.Citation)
 }
 
-// mostLayers is the number of tensors up to which --layers fits each of them.
+// mostLayers is the largest number of tensors that --layers fits one by one.
 const mostLayers = 10_000
 
 // textParameters is the number of parameters up to which the components are
 // written as text too; above, the file would be of gigabytes.
 const textParameters = 1_000_000
 
-// tables writes them; loss is there if it was asked for.
+// tables writes the tables; loss is nil unless --losses requests it.
 func (c *pcaCmd) tables(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe, loss analyze.Loss) error {
 	if err := a.out.Table("scores", &r.Table); err != nil {
 		return err

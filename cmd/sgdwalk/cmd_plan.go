@@ -55,7 +55,7 @@ type divided[V any] struct {
 	Verb V `embed:""`
 }
 
-// Help is that of the verb.
+// Help returns the help of the verb.
 func (c divided[V]) Help() string { return any(c.Verb).(interface{ Help() string }).Help() }
 
 // Run plans.
@@ -66,7 +66,8 @@ func (c *divided[V]) Run(ctx context.Context, e *env, k *kong.Context) error {
 func (f *planFlags) check(out string) error {
 	switch {
 	case f.Shards < 0 || f.Shards > shard.MaxShards:
-		return usagef("--shards is %d; it must be 1 to %d, or 0 for the number that gives each task ten minutes", f.Shards, shard.MaxShards)
+		return usagef("--shards is %d; it must be 1 to %d, or 0 for the number that gives each task ten minutes",
+			f.Shards, shard.MaxShards)
 	case f.Cores < 1:
 		return usagef("--cores is %d; it must be at least 1", f.Cores)
 	case f.Timing < 0:
@@ -172,9 +173,11 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 			kinds[i] += fmt.Sprintf(" (%.3g s each)", k.Seconds)
 		}
 	}
-	e.printf("%s: %s (%s) in %s of up to %d\n", p.Analysis, counted(p.Units, "unit"), strings.Join(kinds, ", "), counted(p.Shards, "shard"), (p.Units+p.Shards-1)/p.Shards)
+	e.printf("%s: %s (%s) in %s of up to %d\n", p.Analysis, counted(p.Units, "unit"), strings.Join(kinds, ", "),
+		counted(p.Shards, "shard"), (p.Units+p.Shards-1)/p.Shards)
 	if estimate != nil {
-		e.printf("about %.3g core hours; on %s a task takes %s, %.2g s of it before its first unit\n", estimate.CoreSeconds/3600, counted(estimate.Cores, "core"), estimate.Task(p.Shards), estimate.Setup)
+		e.printf("about %.3g core hours; on %s a task takes %s, %.2g s of it before its first unit\n",
+			estimate.CoreSeconds/3600, counted(estimate.Cores, "core"), estimate.Task(p.Shards), estimate.Setup)
 		switch estimate.Suggested {
 		case p.Shards:
 		case 1:
@@ -189,8 +192,10 @@ func (e *env) showPlan(dir string, p *shard.Plan, estimate *shard.Estimate, runB
 		case "sweep":
 			reads = "the recordings take %s"
 		}
-		e.printf("the shards' files take about %s; "+reads+"\n", record.Bytes(estimate.ShardBytes), record.Bytes(runBytes))
+		e.printf("the shards' files take about %s; "+reads+"\n", record.Bytes(estimate.ShardBytes),
+			record.Bytes(runBytes))
 	}
-	e.printf("the plan is in %s; next:\n  sgdwalk work %s --shard 0   (to %d, anywhere, in any order; or sgdwalk submit %s --slurm)\n  sgdwalk merge %s\n", dir, dir, p.Shards-1, dir, dir)
+	e.printf("the plan is in %s; next:\n  sgdwalk work %s --shard 0   (to %d, anywhere, in any order; or sgdwalk "+
+		"submit %s --slurm)\n  sgdwalk merge %s\n", dir, dir, p.Shards-1, dir, dir)
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 // reportCmd writes one HTML file.
 type reportCmd struct {
-	Runs     []string `arg:"" name:"run" help:"Directories of the runs; of comparisons of them too."`
+	Runs     []string `arg:"" name:"run" help:"Directories of runs, and of comparisons of these runs."`
 	Out      string   `required:"" placeholder:"FILE.html" help:"The page."`
 	Title    string   `help:"Heading (default: what was trained)."`
 	Plotly   string   `placeholder:"FILE" help:"Put this copy of plotly.min.js into the page: its figures become interactive, and it needs no network."`
@@ -86,7 +86,8 @@ func (c *reportCmd) Run(e *env) error {
 		runs = append(runs, r)
 	}
 	if len(runs) == 0 {
-		return usagef("%s: a report needs a run beside the results over several", strings.Join(c.Runs, ", "))
+		return usagef("%s: a report needs at least one run; these are results over several runs",
+			strings.Join(c.Runs, ", "))
 	}
 	safefile.RemoveLeftovers(c.Out)
 	if err := safefile.Write(c.Out, func(w io.Writer) error { return report.Write(w, runs, o) }); err != nil {

@@ -22,7 +22,7 @@ type serveCmd struct {
 	Runs   []string `arg:"" name:"run" help:"Directories of the runs."`
 	Host   string   `default:"127.0.0.1" placeholder:"ADDRESS" help:"Address to listen at (default ${default}, this machine alone)."`
 	Port   int      `default:"8347" placeholder:"N" help:"Port to listen at; 0 takes a free one (default ${default})."`
-	Expose bool     `help:"Allow an address that others can reach: whoever can may read the runs."`
+	Expose bool     `help:"Allow an address that other machines can reach; everyone who reaches it can read the runs."`
 }
 
 func (serveCmd) Help() string {
@@ -63,11 +63,13 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 		}
 		defer r.Close()
 		log := live.NewLog(runName(dir), r.Header())
-		server.Runs = append(server.Runs, live.Watched{Log: log, Status: func() live.Status { return log.StatusIn(dir) }})
+		server.Runs = append(server.Runs,
+			live.Watched{Log: log, Status: func() live.Status { return log.StatusIn(dir) }})
 		group.Go(func() error { return followOn(ctx, e, log, r, dir) })
 	}
 	// The followers end before the readers are closed: their maps are in use.
-	at, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(strings.Trim(c.Host, "[]"), strconv.Itoa(c.Port)))
+	at, err := (&net.ListenConfig{}).Listen(ctx, "tcp",
+		net.JoinHostPort(strings.Trim(c.Host, "[]"), strconv.Itoa(c.Port)))
 	if err != nil {
 		group.Go(func() error { return err })
 		return fmt.Errorf("%w; another --port may be free, and 0 finds one", group.Wait())
@@ -88,7 +90,7 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	return nil
 }
 
-// followOn follows a run for ever: one that was stopped may go on. An error of
+// followOn follows a run without end, because a stopped run may be resumed. An error of
 // reading is said once and ends the following, not the page.
 func followOn(ctx context.Context, e *env, log *live.Log, r *arrowfile.Reader, dir string) error {
 	const pause = 500 * time.Millisecond

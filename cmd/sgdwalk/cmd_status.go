@@ -88,7 +88,8 @@ func (e *env) showStatus(p *shard.Plan, s *shard.Status, jobs *submit.Jobs) erro
 		e.printf("  shard %d failed on %s: %s\n", one.Shard, one.Host, one.Reason)
 	}
 	if s.Rate > 0 {
-		e.printf("  %.3g units per second, %s left at this rate\n", s.Rate, time.Duration(s.ETA*float64(time.Second)).Round(time.Second))
+		e.printf("  %.3g units per second, %s left at this rate\n",
+			s.Rate, time.Duration(s.ETA*float64(time.Second)).Round(time.Second))
 	}
 	if len(jobs.Jobs) > 0 {
 		e.printf("  submitted as %s; logs are in %s\n", jobs, filepath.Join(p.Dir(), "slurm", "logs"))

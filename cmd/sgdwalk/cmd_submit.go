@@ -25,7 +25,7 @@ type submitCmd struct {
 	Partition  string   `group:"Slurm" placeholder:"NAME" help:"Partition."`
 	Account    string   `group:"Slurm" placeholder:"NAME" help:"Account."`
 	Time       string   `group:"Slurm" placeholder:"TIME" help:"Time limit of a task (default: twice the plan's estimate and ten minutes)."`
-	MergeTime  string   `group:"Slurm" placeholder:"TIME" help:"Time limit of the merge (default: that of a task)."`
+	MergeTime  string   `group:"Slurm" placeholder:"TIME" help:"Time limit of the merge (default: the limit of a task)."`
 	ArrayLimit int      `group:"Slurm" default:"0" placeholder:"N" help:"Tasks that run at once, over all arrays; 0 for no limit (default ${default})."`
 	Extra      []string `group:"Slurm" sep:"none" placeholder:"ARGS" help:"Further arguments for sbatch, such as '--qos=long --constraint=avx2'; can be repeated."`
 
@@ -86,9 +86,25 @@ func (c *submitCmd) checkFlags() error {
 		name  string
 		given bool
 	}
-	scheduler, strange := "--slurm", []flag{{"--image", c.Image != ""}, {"--claim", c.Claim != ""}, {"--mount", c.Mount != ""}, {"--namespace", c.Namespace != ""}, {"--parallelism", c.Parallelism != 0}}
+	scheduler, strange := "--slurm",
+		[]flag{
+			{"--image", c.Image != ""},
+			{"--claim", c.Claim != ""},
+			{"--mount", c.Mount != ""},
+			{"--namespace", c.Namespace != ""},
+			{"--parallelism", c.Parallelism != 0},
+		}
 	if c.Kubernetes {
-		scheduler, strange = "--k8s", []flag{{"--resume", c.Resume}, {"--partition", c.Partition != ""}, {"--account", c.Account != ""}, {"--time", c.Time != ""}, {"--merge-time", c.MergeTime != ""}, {"--array-limit", c.ArrayLimit != 0}, {"--extra", len(c.Extra) > 0}}
+		scheduler, strange = "--k8s",
+			[]flag{
+				{"--resume", c.Resume},
+				{"--partition", c.Partition != ""},
+				{"--account", c.Account != ""},
+				{"--time", c.Time != ""},
+				{"--merge-time", c.MergeTime != ""},
+				{"--array-limit", c.ArrayLimit != 0},
+				{"--extra", len(c.Extra) > 0},
+			}
 	}
 	if i := slices.IndexFunc(strange, func(f flag) bool { return f.given }); i >= 0 {
 		return usagef("%s does not go with %s", strange[i].name, scheduler)
@@ -111,7 +127,10 @@ type submitted struct {
 }
 
 func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program, objective string) error {
-	s := submit.Slurm{Partition: c.Partition, Account: c.Account, Time: c.Time, MergeTime: c.MergeTime, Mem: c.Mem, CPUs: c.Cpus, Limit: c.ArrayLimit}
+	s := submit.Slurm{
+		Partition: c.Partition, Account: c.Account, Time: c.Time, MergeTime: c.MergeTime, Mem: c.Mem,
+		CPUs: c.Cpus, Limit: c.ArrayLimit,
+	}
 	for _, text := range c.Extra {
 		words, err := submit.Words(text)
 		if err != nil {
@@ -122,7 +141,8 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program, o
 	if err := s.Validate(); err != nil {
 		return usageError{err}
 	}
-	b, err := submit.Prepare(ctx, p, s, submit.Options{Program: program, Objective: objective, Resume: c.Resume, DryRun: c.DryRun})
+	b, err := submit.Prepare(ctx, p, s,
+		submit.Options{Program: program, Objective: objective, Resume: c.Resume, DryRun: c.DryRun})
 	if err != nil {
 		return err
 	}
@@ -133,7 +153,8 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program, o
 	case b.Merging() != "" && b.Missing() == 0:
 		return fmt.Errorf("all %d shards are done, and Slurm job %s is merging them", p.Shards, b.Merging())
 	case b.Missing() == 0 && len(b.Queued) == 0 && len(b.Alive) > 0:
-		return fmt.Errorf("nothing to submit: all shards that are not done are at work outside of Slurm, or were less than a minute ago: %s", shard.Ranges(b.Alive))
+		return fmt.Errorf("nothing to submit: all shards that are not done are at work outside of Slurm, or were "+
+			"less than a minute ago: %s", shard.Ranges(b.Alive))
 	case c.DryRun:
 		e.print(b.Script())
 		return nil
@@ -143,9 +164,13 @@ func (c *submitCmd) slurm(ctx context.Context, e *env, p *shard.Plan, program, o
 		return err
 	}
 	if e.json {
-		return e.printJSON(submitted{p.Dir(), p.Shards, b.Done, len(b.Queued), b.Missing(), jobs, append([]string{}, b.Notes...)})
+		return e.printJSON(submitted{
+			p.Dir(), p.Shards, b.Done, len(b.Queued), b.Missing(), jobs,
+			append([]string{}, b.Notes...),
+		})
 	}
-	e.printf("%d of %d shards are submitted (%d done, %d in the queue before): %s\n", b.Missing(), p.Shards, b.Done, len(b.Queued), &submit.Jobs{Jobs: jobs})
+	e.printf("%d of %d shards are submitted (%d done, %d in the queue before): %s\n",
+		b.Missing(), p.Shards, b.Done, len(b.Queued), &submit.Jobs{Jobs: jobs})
 	e.printf("scripts and logs are in %s; next:\n  sgdwalk status %s\n", filepath.Join(p.Dir(), "slurm"), c.Plan)
 	return nil
 }
@@ -158,7 +183,10 @@ type written struct {
 }
 
 func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program, objective string) error {
-	k := submit.Kubernetes{Image: c.Image, Namespace: c.Namespace, Claim: c.Claim, Mount: c.Mount, Mem: c.Mem, CPUs: c.Cpus, Parallelism: c.Parallelism, Objective: objective}
+	k := submit.Kubernetes{
+		Image: c.Image, Namespace: c.Namespace, Claim: c.Claim, Mount: c.Mount, Mem: c.Mem,
+		CPUs: c.Cpus, Parallelism: c.Parallelism, Objective: objective,
+	}
 	if err := k.Validate(); err != nil {
 		return usageError{err}
 	}
@@ -167,7 +195,8 @@ func (c *submitCmd) kubernetes(e *env, p *shard.Plan, program, objective string)
 		return usageError{err}
 	}
 	if why := submit.WhyNotStatic(program); why != "" {
-		e.say("sgdwalk: note: %s %s: it will not run in an empty image; build it with CGO_ENABLED=0 for linux, and plan and submit with that", program, why)
+		e.say("sgdwalk: note: %s %s: it will not run in an empty image; build it with CGO_ENABLED=0 for linux, and "+
+			"plan and submit with that", program, why)
 	}
 	if c.DryRun {
 		e.print("# job.yaml\n" + m.Job + "---\n# merge.yaml\n" + m.Merge + "---\n# Dockerfile\n" + m.Dockerfile)

@@ -91,7 +91,8 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	case err != nil:
 		return err
 	case stopped != nil:
-		return fmt.Errorf("%w; %d of %d cells are left, and the same call continues with them", stopped, sum.Left, sum.Cells)
+		return fmt.Errorf("%w; %d of %d cells are left; the same command continues with them",
+			stopped, sum.Left, sum.Cells)
 	case sum.Failed > 0:
 		return fmt.Errorf("%d of %d cells failed; %s tries them again", sum.Failed, sum.Cells, again)
 	}
@@ -151,7 +152,8 @@ func (c *sweepCmd) print(e *env, s *sweep.Sweep, sum *sweep.Summary) error {
 		if r.TestAccuracy.Valid {
 			accuracy = fmt.Sprintf("%.2f %%", 100*r.TestAccuracy.Value)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", printable.Line(r.Cell), printable.Line(string(r.Status)), r.Steps, r.Passes, analyze.Number(r.FullLoss), analyze.Number(r.TestLoss), accuracy)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.4g\t%s\t%s\t%s\n", printable.Line(r.Cell), printable.Line(string(r.Status)),
+			r.Steps, r.Passes, analyze.Number(r.FullLoss), analyze.Number(r.TestLoss), accuracy)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -161,8 +163,11 @@ func (c *sweepCmd) print(e *env, s *sweep.Sweep, sum *sweep.Summary) error {
 			e.printf("%s: %s\n", r.Cell, r.Message)
 		}
 	}
-	e.printf("%d cells: %d finished, %d diverged, %d failed, %d left; %d had finished before\n", sum.Cells, sum.Finished, sum.Diverged, sum.Failed, sum.Left, sum.Kept)
-	e.printf("a pass is one gradient of every training example: optimizers that evaluate more gradients cost more passes a step\n")
-	e.printf("the runs are in %s, the table is in %s and in sweep.csv\n", path.Join(s.Dir, "cells"), path.Join(s.Dir, sweep.Name))
+	e.printf("%d cells: %d finished, %d diverged, %d failed, %d left; %d had finished before\n",
+		sum.Cells, sum.Finished, sum.Diverged, sum.Failed, sum.Left, sum.Kept)
+	e.printf("a pass is one gradient of every training example: optimizers that evaluate more gradients cost more " +
+		"passes a step\n")
+	e.printf("the runs are in %s, the table is in %s and in sweep.csv\n",
+		path.Join(s.Dir, "cells"), path.Join(s.Dir, sweep.Name))
 	return nil
 }

@@ -57,7 +57,8 @@ func (c *trainCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 		return usagef("--resume %s continues the run in that directory: leave out --out and --force", c.Resume)
 	default:
 		given := givenFlags(k)
-		s, err = session.Resume(ctx, c.Resume, o, func(stored *session.Settings) error { return c.CheckSame(stored, given) })
+		s, err = session.Resume(ctx, c.Resume, o,
+			func(stored *session.Settings) error { return c.CheckSame(stored, given) })
 	}
 	if err != nil {
 		return err
@@ -69,7 +70,8 @@ func (c *trainCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 		printTrained(e, s)
 	}
 	if err == nil && s.Result.Status == train.Stopped {
-		err = fmt.Errorf("training was %w at step %d of %d; sgdwalk train --resume %s continues it", errInterrupted, s.Result.Steps, s.Planned, s.Run)
+		err = fmt.Errorf("training was %w at step %d of %d; sgdwalk train --resume %s continues it",
+			errInterrupted, s.Result.Steps, s.Planned, s.Run)
 	}
 	return err
 }
@@ -92,7 +94,8 @@ func printTrained(e *env, s *session.Summary) {
 	if s.Result.FullLoss.Valid {
 		e.printf("training loss %.4g", s.Result.FullLoss.Value)
 		if s.Result.TestLoss.Valid {
-			e.printf(", held-out loss %.4g, held-out accuracy %.2f %%", s.Result.TestLoss.Value, 100*s.Result.TestAcc.Value)
+			e.printf(", held-out loss %.4g, held-out accuracy %.2f %%",
+				s.Result.TestLoss.Value, 100*s.Result.TestAcc.Value)
 		}
 		e.printf("\n")
 	}

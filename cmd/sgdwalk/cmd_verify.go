@@ -41,8 +41,10 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if trace, err := arrowfile.Open(c.Run_); err == nil {
-		if _, err := replay.LoadCheckpoint(c.Run_, session.FullHeader(trace.Header())); errors.Is(err, replay.ErrBadCheckpoint) {
-			v.Notes = append(v.Notes, oneLine(err)+"; train --resume puts it aside and computes the steps again from the start")
+		if _, err := replay.LoadCheckpoint(c.Run_, session.FullHeader(trace.Header())); errors.Is(err,
+			replay.ErrBadCheckpoint) {
+			v.Notes = append(v.Notes, oneLine(err)+
+				"; train --resume puts it aside and computes the steps again from the start")
 		}
 		trace.Close()
 	}

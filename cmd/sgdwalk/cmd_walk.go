@@ -76,7 +76,8 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 	defer a.close()
 	also, batch := withoutBatchLoss(c.Also)
 	if batch && c.Objective != "" {
-		return nil, usagef("--also batch_loss with --objective: it does not know the batches; allowed are test_loss, accuracy and test_accuracy")
+		return nil, usagef("--also batch_loss with --objective: it does not know the batches; allowed are test_loss, " +
+			"accuracy and test_accuracy")
 	}
 	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(also, false), lossOnly)
 	if err != nil {
@@ -115,12 +116,13 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 
 // write writes the result of a walk and prints it.
 func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *walk.Options) error {
-	// The cosines and distances beside the walk are of the same iterates.
+	// The cosines and distances next to the walk belong to the same iterates.
 	p, err := path.Compute(ctx, a.trace, path.Options{Progress: a.progress})
 	if err != nil {
 		return err
 	}
-	if err := a.tables(namedTable{"segments", &r.Segments}, namedTable{"losses", &r.Losses}, namedTable{"epochs", &r.Epochs}); err != nil {
+	if err := a.tables(namedTable{"segments", &r.Segments}, namedTable{"losses", &r.Losses},
+		namedTable{"epochs", &r.Epochs}); err != nil {
 		return err
 	}
 	u, err := line.Updates(r)

@@ -44,7 +44,10 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer r.Close()
-	w := &watcher{env: e, log: live.NewLog(runName(c.Run_), r.Header()), dir: c.Run_, every: c.Every, screen: terminal.NewScreen(e.raw.w)}
+	w := &watcher{
+		env: e, log: live.NewLog(runName(c.Run_), r.Header()), dir: c.Run_, every: c.Every,
+		screen: terminal.NewScreen(e.raw.w),
+	}
 	if w.every == 0 {
 		w.every = 5 * time.Second
 		if w.screen != nil {
@@ -55,7 +58,7 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 	poll := min(w.every, time.Second)
 	err = w.log.Follow(ctx, r, poll, func() error {
 		if c.Once && w.log.Rows() < r.Len() {
-			return nil // --once shows the run as it is, not what was read of it so far
+			return nil // --once shows the complete run, not a part of it
 		}
 		return w.look()
 	})
@@ -94,7 +97,7 @@ type watcher struct {
 	shown live.Status
 }
 
-// look is called after every look at the run.
+// look is called after every poll of the run.
 func (w *watcher) look() error {
 	if w.once {
 		return errSeen

@@ -103,7 +103,10 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	w, err := p.Work(i, shard.WorkOptions{Progress: e.progress, Stop: cancel, Note: func(text string) { e.say("sgdwalk: note: %s", text) }})
+	w, err := p.Work(i, shard.WorkOptions{
+		Progress: e.progress, Stop: cancel,
+		Note: func(text string) { e.say("sgdwalk: note: %s", text) },
+	})
 	if errors.Is(err, shard.ErrDone) {
 		return e.showShard(p, i, 0)
 	}
@@ -127,7 +130,8 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 	case err == nil:
 		return e.showShard(p, i, found)
 	case stopping.Err() != nil:
-		return fmt.Errorf("shard %d was %w after %d of %d units; the same call continues", i, errAgain, p.Count(i)-w.Left(), p.Count(i))
+		return fmt.Errorf("shard %d was %w after %d of %d units; the same call continues",
+			i, errAgain, p.Count(i)-w.Left(), p.Count(i))
 	default:
 		return errors.Join(err, w.Fail(err))
 	}
@@ -135,7 +139,9 @@ func (c *workCmd) Run(ctx context.Context, e *env) error {
 
 // listen ends the worker when the process receives a signal to stop: after the current unit,
 // or in the middle of it when the time of grace is over. stopping is done after the signal.
-func (c *workCmd) listen(ctx context.Context, analysis string, w *shard.Worker, cancel context.CancelFunc) (stopping context.Context, end func()) {
+func (c *workCmd) listen(ctx context.Context, analysis string, w *shard.Worker,
+	cancel context.CancelFunc,
+) (stopping context.Context, end func()) {
 	stopping, stopTerm := signal.NotifyContext(ctx, syscall.SIGTERM)
 	off := context.AfterFunc(stopping, func() {
 		if analysis == "sweep" {

@@ -6,7 +6,7 @@ import (
 	"sgdwalk/cmd/internal/completion"
 )
 
-// helpCmd is another way to ask for --help.
+// helpCmd is another spelling of --help.
 type helpCmd struct {
 	Verb []string `arg:"" optional:"" help:"What to explain; everything if it is left out."`
 }

@@ -40,7 +40,9 @@ func TestCompletionBash(t *testing.T) {
 		{"sgdwalk walk --qui", "--quiet"},
 	} {
 		words := strings.Fields(c.line)
-		cmd := exec.Command(bash, "--norc", "-c", `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sgdwalk; echo "${COMPREPLY[@]}"`, "bash", script)
+		cmd := exec.Command(bash, "--norc", "-c",
+			`source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sgdwalk; echo "${COMPREPLY[@]}"`, "bash",
+			script)
 		cmd.Args = append(cmd.Args, words...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -57,7 +59,10 @@ func TestCompletionBash(t *testing.T) {
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"zsh", "fish"} {
 		text := completionScript(t, shell)
-		for _, want := range []string{"demo", "landscape", "completion", "alphas", "optimizer", "entropy-sgd", "momentum"} {
+		for _, want := range []string{
+			"demo", "landscape", "completion", "alphas", "optimizer", "entropy-sgd",
+			"momentum",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: %q is missing", shell, want)
 			}
@@ -91,7 +96,8 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	var out, problems bytes.Buffer
-	if status := run(t.Context(), []string{"help", "wakl"}, &out, &problems); status != exitUsage || strings.Count(problems.String(), "\n") != 1 {
+	if status := run(t.Context(), []string{"help", "wakl"}, &out, &problems); status != exitUsage ||
+		strings.Count(problems.String(), "\n") != 1 {
 		t.Errorf("help of an unknown verb: status %d, %q", status, &problems)
 	}
 }

@@ -32,7 +32,9 @@ type exactSpectrum struct {
 // where rounding to float32 decides the side of a kink: one for each choice. The script fails where its
 // own Lanczos iteration disagrees with the dense Hessian. rows is the number of examples
 // of a batch, 0 for all; samples is the number of random vectors of an estimated trace.
-func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, steps []int, rows, samples int) [][]exactSpectrum {
+func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, steps []int, rows,
+	samples int,
+) [][]exactSpectrum {
 	t.Helper()
 	h := r.Header()
 	x := must(replay.FromHeader(h, replay.Options{}))
@@ -48,7 +50,9 @@ func exactSpectra(t *testing.T, interpreter, name string, r *arrowfile.Reader, s
 	for _, tensor := range h.Layout {
 		layout = append(layout, []any{tensor.Name, tensor.Offset})
 	}
-	out, err := runPython(t, interpreter, "testdata/python/exact_eigenvalues.py", name, trainingArrays(t, x.Data().Train), iterates, string(must(json.Marshal(layout))), fmt.Sprint(rows), fmt.Sprint(samples))
+	out, err := runPython(t, interpreter, "testdata/python/exact_eigenvalues.py", name,
+		trainingArrays(t, x.Data().Train), iterates, string(must(json.Marshal(layout))), fmt.Sprint(rows),
+		fmt.Sprint(samples))
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -110,7 +114,8 @@ func TestPythonEigenvalues(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
-			wantStatus(t, exitOK, "train", "-q", "--data", c.data, "--model", c.model, "--epochs", "10", "--batch", fmt.Sprint(cmp.Or(c.batch, 100)), "--out", dir)
+			wantStatus(t, exitOK, "train", "-q", "--data", c.data, "--model", c.model, "--epochs", "10", "--batch",
+				fmt.Sprint(cmp.Or(c.batch, 100)), "--out", dir)
 			r := must(arrowfile.Open(dir))
 			defer r.Close()
 			end := r.Len() - 1
@@ -129,17 +134,22 @@ func TestPythonEigenvalues(t *testing.T) {
 					choices[j].Eigenvalues = append(c.Eigenvalues[:top:top], c.Eigenvalues[n-1])
 				}
 				curvatureAt := func(args ...string) (mean, deviation float64) {
-					wantStatus(t, exitOK, slices.Concat([]string{"curvature", "-q", "--formats", "svg", "--norm", "batch", "--step", step, "--probes", "0", "--out", out, dir}, args)...)
+					wantStatus(t, exitOK, slices.Concat([]string{
+						"curvature", "-q", "--formats", "svg", "--norm",
+						"batch", "--step", step, "--probes", "0", "--out", out, dir,
+					}, args)...)
 					return traceOf(t, out)
 				}
 				mean, deviation := curvatureAt("--top", fmt.Sprint(top), "--products", fmt.Sprint(max(400, n)))
 				got := columnsOf(t, filepath.Join(out, "eigenvalues.csv"), "eigenvalue", "residual")
 				want := slices.MinFunc(choices, func(a, b exactSpectrum) int {
-					return cmp.Compare(floats.Distance(a.Eigenvalues, got[0], math.Inf(1)), floats.Distance(b.Eigenvalues, got[0], math.Inf(1)))
+					return cmp.Compare(floats.Distance(a.Eigenvalues, got[0], math.Inf(1)),
+						floats.Distance(b.Eigenvalues, got[0], math.Inf(1)))
 				})
 				compareEigenvalues(t, name, got[0], got[1], want, c.tolerance)
 				if top == n && (math.Abs(mean-want.Trace) > 1e-5*want.Trace || deviation != 0) {
-					t.Errorf("%s: with all eigenvalues the trace is %v \u00b1 %v; PyTorch has %v", name, mean, deviation, want.Trace)
+					t.Errorf("%s: with all eigenvalues the trace is %v \u00b1 %v; PyTorch has %v",
+						name, mean, deviation, want.Trace)
 				}
 				if !c.convolutional || scale {
 					compareTraces(t, name, want, func(seed int) (mean, deviation float64) {
@@ -163,10 +173,12 @@ func compareEigenvalues(t *testing.T, name string, got, residual []float64, want
 		off := math.Abs(got[i] - w)
 		worst = max(worst, off/largest)
 		if off > tolerance*largest || off > residual[i]+want.Residual+1e-6*largest {
-			t.Errorf("%s: eigenvalue %d of %d is %v \u00b1 %v; PyTorch has %v", name, i+1, len(got), got[i], residual[i], w)
+			t.Errorf("%s: eigenvalue %d of %d is %v \u00b1 %v; PyTorch has %v",
+				name, i+1, len(got), got[i], residual[i], w)
 		}
 	}
-	t.Logf("%s: %d eigenvalues, the largest %.4g, agree to %.2g of it; residuals of PyTorch are within %.2g of it", name, len(got), largest, worst, want.Residual/largest)
+	t.Logf("%s: %d eigenvalues, the largest %.4g, agree to %.2g of it; residuals of PyTorch are within %.2g of it",
+		name, len(got), largest, worst, want.Residual/largest)
 }
 
 // compareTraces holds the traces of 50 seeds, from few products each, against the exact
@@ -182,11 +194,13 @@ func compareTraces(t *testing.T, name string, want exactSpectrum, estimate func(
 			within++
 		}
 	}
-	t.Logf("%s: %d of %d traces are within two standard errors, of at least %.2g, of %.5g \u00b1 %.2g", name, within, seeds, least, want.Trace, want.TraceError)
+	t.Logf("%s: %d of %d traces are within two standard errors, of at least %.2g, of %.5g \u00b1 %.2g",
+		name, within, seeds, least, want.Trace, want.TraceError)
 	if 10*within < 9*seeds {
 		t.Errorf("%s: %d of %d traces are within two standard errors of PyTorch's", name, within, seeds)
 	}
 	if want.TraceError > least/2 {
-		t.Errorf("%s: PyTorch's trace has the standard error %v, which is not small compared with %v", name, want.TraceError, least)
+		t.Errorf("%s: PyTorch's trace has the standard error %v, which is not small compared with %v",
+			name, want.TraceError, least)
 	}
 }

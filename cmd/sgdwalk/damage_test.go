@@ -57,7 +57,10 @@ func TestDamageInEveryVerb(t *testing.T) {
 	}
 	for _, d := range []damagedRun{
 		{"sound", func(*testing.T, string) {}, exitOK, exitOK, rows},
-		{"header cut", func(t *testing.T, dir string) { write(t, header(dir), read(t, header(dir))[:300]) }, exitDamaged, exitOK, rows},
+		{
+			"header cut", func(t *testing.T, dir string) { write(t, header(dir), read(t, header(dir))[:300]) },
+			exitDamaged, exitOK, rows,
+		},
 		{"header missing", func(t *testing.T, dir string) { os.Remove(header(dir)) }, exitDamaged, exitOK, rows},
 		{"header too long", func(t *testing.T, dir string) {
 			if err := os.Truncate(header(dir), 1<<30); err != nil {
@@ -70,11 +73,27 @@ func TestDamageInEveryVerb(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, exitDamaged, exitOK, rows},
-		{"another run's header", func(t *testing.T, dir string) { write(t, header(dir), read(t, header(other))) }, exitDamaged, exitOK, rows},
-		{"first segment missing", func(t *testing.T, dir string) { os.Remove(segment(dir, "0")) }, exitDamaged, exitOK, -1},
-		{"middle segment missing", func(t *testing.T, dir string) { os.Remove(segment(dir, "1")) }, exitDamaged, exitOK, -1},
-		{"another run's segment", func(t *testing.T, dir string) { write(t, segment(dir, "1"), read(t, segment(other, "1"))) }, exitDamaged, exitOK, -1},
-		{"segment twice", func(t *testing.T, dir string) { write(t, segment(dir, "1"), read(t, segment(dir, "0"))) }, exitDamaged, exitOK, -1},
+		{
+			"another run's header", func(t *testing.T, dir string) { write(t, header(dir), read(t, header(other))) },
+			exitDamaged, exitOK, rows,
+		},
+		{
+			"first segment missing", func(t *testing.T, dir string) { os.Remove(segment(dir, "0")) }, exitDamaged, exitOK,
+			-1,
+		},
+		{
+			"middle segment missing", func(t *testing.T, dir string) { os.Remove(segment(dir, "1")) }, exitDamaged, exitOK,
+			-1,
+		},
+		{"another run's segment", func(t *testing.T,
+			dir string,
+		) {
+			write(t, segment(dir, "1"), read(t, segment(other, "1")))
+		}, exitDamaged, exitOK, -1},
+		{
+			"segment twice", func(t *testing.T, dir string) { write(t, segment(dir, "1"), read(t, segment(dir, "0"))) },
+			exitDamaged, exitOK, -1,
+		},
 		{"all of a segment zero", func(t *testing.T, dir string) {
 			write(t, segment(dir, "1"), make([]byte, len(read(t, segment(dir, "1")))))
 		}, exitDamaged, exitOK, -1},
@@ -89,7 +108,8 @@ func TestDamageInEveryVerb(t *testing.T) {
 			for _, verb := range []string{
 				"info", "verify", "path", "pca", "walk", "line", "landscape --grid 3x3", "curvature --step -1",
 				"compare --out " + filepath.Join(out, "compare") + " " + whole, "export --csv -", "watch --once",
-				"plan walk --shards 2 --out " + filepath.Join(out, "plan"), "report --out " + filepath.Join(out, "report.html"),
+				"plan walk --shards 2 --out " + filepath.Join(out, "plan"),
+				"report --out " + filepath.Join(out, "report.html"),
 			} {
 				args := append(strings.Fields(verb), dir)
 				if name, _, isPlan := strings.Cut(verb, " walk --shards"); isPlan {
@@ -119,7 +139,8 @@ func TestLostTail(t *testing.T) {
 		t.Fatalf("%q, %v", paths, err)
 	}
 	os.Remove(paths[len(paths)-1])
-	if stdout, _ := wantStatus(t, exitDamaged, "verify", dir); !strings.Contains(stdout, "train.json says that the run has") {
+	if stdout, _ := wantStatus(t, exitDamaged, "verify", dir); !strings.Contains(stdout,
+		"train.json says that the run has") {
 		t.Errorf("with train.json: %q", stdout)
 	}
 	os.Remove(filepath.Join(dir, recorder.SummaryName))
@@ -143,7 +164,11 @@ func TestNothingBlocksForGood(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		says  string
 	}{
-		{"damaged checkpoint", func(t *testing.T, dir string) { spoilAt(t, filepath.Join(dir, replay.CheckpointName), 200) }, "checkpoint.damaged"},
+		{"damaged checkpoint", func(t *testing.T,
+			dir string,
+		) {
+			spoilAt(t, filepath.Join(dir, replay.CheckpointName), 200)
+		}, "checkpoint.damaged"},
 		{"cut checkpoint", func(t *testing.T, dir string) {
 			if err := os.Truncate(filepath.Join(dir, replay.CheckpointName), 100); err != nil {
 				t.Fatal(err)
@@ -156,7 +181,10 @@ func TestNothingBlocksForGood(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "checkpoint.damaged"},
-		{"no checkpoint", func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, replay.CheckpointName)) }, "no checkpoint"},
+		{
+			"no checkpoint", func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, replay.CheckpointName)) },
+			"no checkpoint",
+		},
 		{"no summary", func(*testing.T, string) {}, "continues"},
 		{"damaged summary", func(t *testing.T, dir string) {
 			if err := os.WriteFile(filepath.Join(dir, recorder.SummaryName), []byte("{"), 0o600); err != nil {
@@ -232,7 +260,8 @@ func TestOtherKernel(t *testing.T) {
 	}
 	own := h.Kernel
 	h.Kernel = "sve9"
-	if err := session.CheckKernel(dir, h); err == nil || !strings.Contains(err.Error(), "sve9") || !strings.Contains(err.Error(), own) {
+	if err := session.CheckKernel(dir, h); err == nil || !strings.Contains(err.Error(), "sve9") ||
+		!strings.Contains(err.Error(), own) {
 		t.Errorf("%v; want both kernels named", err)
 	}
 }

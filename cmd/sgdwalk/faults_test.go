@@ -51,7 +51,10 @@ func faultRuns() []faultRun {
 		{Model: "mlp:128", Optimizer: "sgd", Batch: 100, Epochs: 30, Seed: 1, Grad: true, SegmentBytes: 4e6},
 		{Model: "mlp:32", Optimizer: "adam", Batch: 100, Epochs: 40, Seed: 2, SegmentBytes: 1e6},
 		{Model: "mlp:32", Optimizer: "entropy-sgd", Batch: 50, Epochs: 20, Seed: 3, SegmentBytes: 1e6},
-		{Model: "resnet:8", Optimizer: "momentum", Batch: 100, Epochs: 2, Seed: 4, GradAt: "every:3", SegmentBytes: 4e6},
+		{
+			Model: "resnet:8", Optimizer: "momentum", Batch: 100, Epochs: 2, Seed: 4, GradAt: "every:3",
+			SegmentBytes: 4e6,
+		},
 	}
 }
 
@@ -123,7 +126,10 @@ func trainAcknowledging() {
 }
 
 func (f faultRun) train(dir string) error {
-	c := session.Settings{Data: "digits", Model: f.Model, Optimizer: f.Optimizer, Batch: &f.Batch, Epochs: f.Epochs, Seed: f.Seed, Record: "every:1", Grad: f.Grad, RecGrad: f.GradAt}
+	c := session.Settings{
+		Data: "digits", Model: f.Model, Optimizer: f.Optimizer, Batch: &f.Batch, Epochs: f.Epochs,
+		Seed: f.Seed, Record: "every:1", Grad: f.Grad, RecGrad: f.GradAt,
+	}
 	cfg, err := c.Config(software)
 	if err != nil {
 		return err

@@ -30,13 +30,16 @@ func (f *objectiveFlags) check(l lossFlags) error {
 	}
 	switch {
 	case l.Data != "" || l.AllowOtherData:
-		return usagef("--objective is %q: the data are its own, so --data and --allow-other-data are not for it", f.Objective)
+		return usagef("--objective is %q: the data are its own, so --data and --allow-other-data are not for it",
+			f.Objective)
 	case l.Norm != "batch": // the default, which need not be given
-		return usagef("--norm is %q: with --objective the command decides; it gets the statistics of the last iterate", l.Norm)
+		return usagef("--norm is %q: with --objective the command decides; it gets the statistics of the last iterate",
+			l.Norm)
 	case f.ObjectiveProcs < 1:
 		return usagef("--objective-procs is %d; it must be at least 1", f.ObjectiveProcs)
 	case f.ObjectiveTimeout <= 0 || f.ObjectiveStartTimeout <= 0:
-		return usagef("--objective-timeout is %v and --objective-start-timeout %v; both must be above 0", f.ObjectiveTimeout, f.ObjectiveStartTimeout)
+		return usagef("--objective-timeout is %v and --objective-start-timeout %v; both must be above 0",
+			f.ObjectiveTimeout, f.ObjectiveStartTimeout)
 	case f.ObjectiveRestarts < 0:
 		return usagef("--objective-restarts is %d; it must be 0 or more", f.ObjectiveRestarts)
 	}

@@ -43,7 +43,9 @@ func (f *planeFlags) kind() (string, error) {
 		kind = "pca"
 	}
 	for _, other := range []struct{ flag, value, kind string }{
-		{"--through", f.Through, "through"}, {"--directions", f.Directions, "file"}, {"--eigenvectors", f.Eigenvectors, "hessian"},
+		{"--through", f.Through, "through"},
+		{"--directions", f.Directions, "file"},
+		{"--eigenvectors", f.Eigenvectors, "hessian"},
 	} {
 		switch {
 		case other.value == "" && f.Plane == other.kind && other.kind != "hessian":
@@ -59,7 +61,8 @@ func (f *planeFlags) kind() (string, error) {
 		return "", usagef("--orthogonal is given for a plane of kind %s; it is for random ones", kind)
 	}
 	if f.Normalize != "" && kind != "random" && kind != "file" && kind != "through" {
-		return "", usagef("--normalize is %q for a plane of kind %s; it is for random, through and file", f.Normalize, kind)
+		return "", usagef("--normalize is %q for a plane of kind %s; it is for random, through and file",
+			f.Normalize, kind)
 	}
 	if f.At != "" && kind == "through" {
 		return "", usagef("--at is %q, but --through says where the plane is", f.At)
@@ -84,7 +87,8 @@ func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err er
 	if o.Components, err = landscape.ParsePair("--components", f.Components, 1); err != nil {
 		return o, err
 	}
-	if o.Eigenvectors, err = landscape.ParsePair("--eigenvectors", f.Eigenvectors, -landscape.MaxEigenvector); err != nil || kind != "file" {
+	if o.Eigenvectors, err = landscape.ParsePair("--eigenvectors", f.Eigenvectors,
+		-landscape.MaxEigenvector); err != nil || kind != "file" {
 		return o, err
 	}
 	for name := range strings.SplitSeq(f.Directions, ",") {
@@ -97,7 +101,8 @@ func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err er
 		}
 	}
 	if len(o.Directions) < 2 {
-		return o, fmt.Errorf("landscape: --directions %s has %d vector; a plane needs 2", f.Directions, len(o.Directions))
+		return o, fmt.Errorf("landscape: --directions %s has %d vector; a plane needs 2",
+			f.Directions, len(o.Directions))
 	}
 	return o, nil
 }
@@ -120,7 +125,8 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 	defer other.close()
 	here, there := a.trace.Header(), other.trace.Header()
 	if !there.Layout.Equal(here.Layout) {
-		return nil, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no plane goes through both", a.Dir, run, here.Model, here.Layout.Len(), there.Model, there.Layout.Len())
+		return nil, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no "+
+			"plane goes through both", a.Dir, run, here.Model, here.Layout.Len(), there.Model, there.Layout.Len())
 	}
 	s, err := other.Iterate(step)
 	if err != nil {
@@ -130,7 +136,12 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 		return nil, "", err
 	}
 	if here.Model != there.Model {
-		a.Warnings = append(a.Warnings, analyze.Warning{Code: "other_model", Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout", filepath.Base(run), there.Model, here.Model)})
+		a.Warnings = append(a.Warnings,
+			analyze.Warning{
+				Code: "other_model",
+				Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout",
+					filepath.Base(run), there.Model, here.Model),
+			})
 	}
 	return append([]float32(nil), s.Theta...), fmt.Sprintf("%s step %d", filepath.Base(run), s.Step), nil
 }

@@ -20,7 +20,8 @@ type recordFlags struct {
 
 func (f *recordFlags) options(overwrite bool) (o recorder.Options, err error) {
 	if f.SyncInterval < 0 || f.SyncRows < 0 {
-		return o, usagef("--sync-interval is %v and --sync-rows is %d; each must be above 0, or left out to sync at the end of each segment", f.SyncInterval, f.SyncRows)
+		return o, usagef("--sync-interval is %v and --sync-rows is %d; each must be above 0, or left out to sync at "+
+			"the end of each segment", f.SyncInterval, f.SyncRows)
 	}
 	if f.OnRecordError == "continue" {
 		o.OnError = arrowfile.ContinueOnError

@@ -15,9 +15,9 @@ type figureFlags struct {
 	Theme    string  `group:"Figures" default:"light" enum:"light,dark" help:"Colours of figures: light or dark (default ${default})."`
 	Width    string  `group:"Figures" placeholder:"W" help:"Width of figures: single (3.4 inches, one of two columns), double (7 inches) or a number of inches (default double)."`
 	Height   float64 `group:"Figures" placeholder:"INCHES" help:"Height of figures (default: follows from the width)."`
-	FontSize float64 `group:"Figures" placeholder:"POINTS" help:"Size of the letters (default 8.5, or 7.5 where the figure is narrow)."`
+	FontSize float64 `group:"Figures" placeholder:"POINTS" help:"Font size (default 8.5, or 7.5 in a narrow figure)."`
 	DPI      int     `group:"Figures" name:"dpi" placeholder:"N" help:"Dots per inch of PNG files (default 200)."`
-	Formats  string  `group:"Figures" placeholder:"LIST" help:"Files of each figure, with commas between them (default svg,png,pdf; the data are always beside them as CSV)."`
+	Formats  string  `group:"Figures" placeholder:"LIST" help:"Files of each figure, with commas between them (default svg,png,pdf; with the data as CSV in any case)."`
 	Scale    string  `group:"Figures" default:"auto" enum:"auto,linear,log" help:"Scale of losses and contour levels: auto (from the data), linear or log (default ${default})."`
 }
 
@@ -30,13 +30,16 @@ type figureStyle struct {
 
 // check returns the style that the flags choose.
 func (f *figureFlags) check() (figureStyle, error) {
-	l := figureStyle{style: figure.Style{Height: f.Height, FontSize: f.FontSize, DPI: f.DPI, Theme: figure.Theme(f.Theme)}}
+	l := figureStyle{style: figure.Style{
+		Height: f.Height, FontSize: f.FontSize, DPI: f.DPI,
+		Theme: figure.Theme(f.Theme),
+	}}
 	if f.Scale != "auto" {
 		l.scale = figure.Scale(f.Scale)
 	}
 	switch f.Width {
 	case "", "double":
-		// The figure's own width is that of two columns.
+		// The default width of a figure is two columns.
 	case "single":
 		l.style.Width = figure.SingleColumn
 	default:
@@ -49,7 +52,10 @@ func (f *figureFlags) check() (figureStyle, error) {
 	for _, flag := range []struct {
 		name      string
 		v, lo, hi float64
-	}{{"--width", l.style.Width, 2, 20}, {"--height", f.Height, 1.5, 30}, {"--font-size", f.FontSize, 4, 24}, {"--dpi", float64(f.DPI), 50, 1200}} {
+	}{{"--width", l.style.Width, 2, 20}, {"--height", f.Height, 1.5, 30}, {"--font-size", f.FontSize, 4, 24}, {
+		"--dpi",
+		float64(f.DPI), 50, 1200,
+	}} {
 		if flag.v != 0 && !(flag.v >= flag.lo && flag.v <= flag.hi) {
 			return l, usagef("%s is %v; it must be between %v and %v", flag.name, flag.v, flag.lo, flag.hi)
 		}
@@ -107,7 +113,8 @@ func (f *levelFlags) set(l *figure.Landscape, scale string) error {
 		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		switch n := len(l.Levels); {
 		case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
-			return usagef("--levels has %q; it must be a number of levels or finite values with commas between them", text)
+			return usagef("--levels has %q; it must be a number of levels or finite values with commas between them",
+				text)
 		case n > 0 && v <= l.Levels[n-1]:
 			return usagef("--levels has %v after %v; levels must increase", v, l.Levels[n-1])
 		case scale == "log" && v <= 0:

@@ -57,7 +57,8 @@ func TestFileSystemFullWhileTraining(t *testing.T) {
 		case err == nil && n != reference.Len():
 			t.Errorf("run %d: %d rows of %d, and no error", i, n, reference.Len())
 		case err == nil: // it had ended
-		case cmd.ProcessState.ExitCode() != exitFailure || !strings.HasPrefix(last, "sgdwalk: ") || !strings.Contains(last, "no space left"):
+		case cmd.ProcessState.ExitCode() != exitFailure || !strings.HasPrefix(last, "sgdwalk: ") ||
+			!strings.Contains(last, "no space left"):
 			t.Errorf("run %d: %v: %s", i, err, errs.String())
 		default:
 			full++

@@ -260,8 +260,13 @@ func TestIngestReady(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	for _, args := range [][]string{{"--out", dir}, {"--out", dir + "2", "--sketch", "bogus"}, {"--out", dir + "2", "--max-bytes", "10kB"}} {
-		if status, stdout, stderr := ingest(t, text, append(args, "--ready")...); status == exitOK || stdout != "" || strings.Count(stderr, "\n") != 1 {
+	for _, args := range [][]string{
+		{"--out", dir},
+		{"--out", dir + "2", "--sketch", "bogus"},
+		{"--out", dir + "2", "--max-bytes", "10kB"},
+	} {
+		if status, stdout, stderr := ingest(t, text, append(args, "--ready")...); status == exitOK || stdout != "" ||
+			strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
 		}
 	}
@@ -277,8 +282,14 @@ func TestIngestImpossible(t *testing.T) {
 	}{
 		{func(h []byte) { binary.LittleEndian.PutUint32(h[20:], math.MaxUint32) }, "the epoch is -1"},
 		{func(h []byte) { binary.LittleEndian.PutUint32(h[24:], 1<<31) }, "the number of examples is -2147483648"},
-		{func(h []byte) { binary.LittleEndian.PutUint64(h[48:], math.Float64bits(55)); h[5] |= 2 }, "the accuracy is 55"},
-		{func(h []byte) { binary.LittleEndian.PutUint64(h[48:], math.Float64bits(math.NaN())); h[5] |= 2 }, "the accuracy is NaN"},
+		{
+			func(h []byte) { binary.LittleEndian.PutUint64(h[48:], math.Float64bits(55)); h[5] |= 2 },
+			"the accuracy is 55",
+		},
+		{
+			func(h []byte) { binary.LittleEndian.PutUint64(h[48:], math.Float64bits(math.NaN())); h[5] |= 2 },
+			"the accuracy is NaN",
+		},
 		{func(h []byte) { binary.LittleEndian.PutUint64(h[56:], math.Float64bits(-0.1)) }, "the learning rate is -0.1"},
 		{func(h []byte) { h[28] = 1 }, "reserved"},
 	} {
@@ -317,20 +328,27 @@ func TestIngestGroups(t *testing.T) {
 			`"parameter_groups":[{"optimizer":{"name":"sgd","hyperparameters":{"learning_rate":0.5}},"tensors":["v"]},{"optimizer":{"name":"adam"},"tensors":["` + tensor + `"]}]}` + "\n")
 	}
 	dir := filepath.Join(t.TempDir(), "run")
-	ingest(t, bytes.Join([][]byte{line("w"), frame(0, 0.5, 0.25), frame(1, 0.5, 0.25), frame(2, 0.5, 0.125)}, nil), "--out", dir)
-	if text, err := os.ReadFile(filepath.Join(dir, recorder.GroupRatesName)); err != nil || string(text) != "step,learning_rate_0,learning_rate_1\n0,0.5,0.25\n2,0.5,0.125\n" {
+	ingest(t, bytes.Join([][]byte{line("w"), frame(0, 0.5, 0.25), frame(1, 0.5, 0.25), frame(2, 0.5, 0.125)}, nil),
+		"--out", dir)
+	if text, err := os.ReadFile(filepath.Join(dir, recorder.GroupRatesName)); err != nil ||
+		string(text) != "step,learning_rate_0,learning_rate_1\n0,0.5,0.25\n2,0.5,0.125\n" {
 		t.Errorf("%v: %s", err, text)
 	}
 	r := must(arrowfile.Open(dir))
 	defer r.Close()
-	if g := r.Header().Groups; r.Len() != 3 || len(g) != 2 || g[0].Optimizer.Hyperparameters["learning_rate"] != 0.5 || g[1].Optimizer.Name != "adam" || g[1].Tensors[0] != "w" {
+	if g := r.Header().Groups; r.Len() != 3 || len(g) != 2 || g[0].Optimizer.Hyperparameters["learning_rate"] != 0.5 ||
+		g[1].Optimizer.Name != "adam" || g[1].Tensors[0] != "w" {
 		t.Errorf("%d rows, groups %+v", r.Len(), g)
 	}
 	for _, c := range []struct {
 		text []byte
 		want string
-	}{{line("x"), `parameter group 1 has "x"`}, {append(line("w"), frame(0, 0.5, -1)...), "the rate of group 1 is -1"}, {append(line("w"), frame(0, 0.5)...), "16 bytes"}} {
-		if status, _, stderr := ingest(t, c.text, "--out", dir+"2", "--force"); status != exitFailure || !strings.Contains(stderr, c.want) {
+	}{{line("x"), `parameter group 1 has "x"`}, {
+		append(line("w"), frame(0, 0.5, -1)...),
+		"the rate of group 1 is -1",
+	}, {append(line("w"), frame(0, 0.5)...), "16 bytes"}} {
+		if status, _, stderr := ingest(t, c.text, "--out", dir+"2", "--force"); status != exitFailure ||
+			!strings.Contains(stderr, c.want) {
 			t.Errorf("status %d: %q; want %q", status, stderr, c.want)
 		}
 	}
@@ -362,7 +380,8 @@ func TestSmallestProducer(t *testing.T) {
 	defer r.Close()
 	first, _ := r.Read(0, record.AllParts)
 	end, _ := r.Read(20, record.AllParts)
-	if r.Len() != 21 || first.BatchLoss != record.Some(5.5) || first.LearningRate != record.Some(0.15) || !end.IsLast() {
+	if r.Len() != 21 || first.BatchLoss != record.Some(5.5) || first.LearningRate != record.Some(0.15) ||
+		!end.IsLast() {
 		t.Errorf("%d rows, from %+v to %+v", r.Len(), first, end)
 	}
 }

@@ -66,7 +66,8 @@ func TestKilledTraining(t *testing.T) {
 		}
 		os.RemoveAll(filepath.Dir(k.dir))
 	}
-	t.Logf("%d kills: %d before the run could be opened, %d in the middle of a row; %d rows were acknowledged, %d found and compared, %d read by the Arrow library after repair; %d runs resumed to their end",
+	t.Logf("%d kills: %d before the run could be opened, %d in the middle of a row; %d rows were acknowledged, %d "+
+		"found and compared, %d read by the Arrow library after repair; %d runs resumed to their end",
 		tally.kills, tally.unborn, tally.torn, tally.acknowledged, tally.rows, tally.foreign, tally.resumed)
 }
 

@@ -28,8 +28,16 @@ func TestKilledAnalyses(t *testing.T) {
 		{"walk", []string{"walk", "--segments", "0-1"}, []string{"walk", "--segments", "2-5", "--formats", "svg"}},
 		{"path", []string{"path", "--layers"}, []string{"path", "--formats", "svg"}},
 		{"pca", []string{"pca", "--layers"}, []string{"pca", "--components", "2", "--formats", "svg"}},
-		{"landscape", []string{"landscape", "--grid", "3x3", "--surface"}, []string{"landscape", "--grid", "4x4", "--formats", "svg"}},
-		{"curvature", []string{"curvature", "--products", "4", "--top", "1"}, []string{"curvature", "--along", "every:4", "--products", "4", "--top", "1"}},
+		{
+			"landscape",
+			[]string{"landscape", "--grid", "3x3", "--surface"},
+			[]string{"landscape", "--grid", "4x4", "--formats", "svg"},
+		},
+		{
+			"curvature",
+			[]string{"curvature", "--products", "4", "--top", "1"},
+			[]string{"curvature", "--along", "every:4", "--products", "4", "--top", "1"},
+		},
 	} {
 		write := func(args []string) string {
 			dir := filepath.Join(t.TempDir(), c.name)
@@ -49,7 +57,8 @@ func TestKilledAnalyses(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			timer := time.AfterFunc(time.Duration(rng.Int64N(int64(400*time.Millisecond))), func() { cmd.Process.Kill() })
+			timer := time.AfterFunc(time.Duration(rng.Int64N(int64(400*time.Millisecond))),
+				func() { cmd.Process.Kill() })
 			_ = cmd.Wait() // it may have been killed
 			timer.Stop()
 			kills++

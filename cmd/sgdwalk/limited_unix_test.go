@@ -80,10 +80,12 @@ func TestDiskFullWhileTraining(t *testing.T) {
 		case trainOn && n < reference.Len():
 			text = stdout
 			if status != exitOK || !strings.Contains(stdout, "INCOMPLETE") {
-				t.Errorf("limit %d: status %d, %q; want training to end and an incomplete recording", limit, status, stdout)
+				t.Errorf("limit %d: status %d, %q; want training to end and an incomplete recording",
+					limit, status, stdout)
 			}
 			// A limit of the disk can leave train.json, which says so, unwritten too.
-			if stats, err := recorder.ReadStats(dir); err == nil && stats != nil && !strings.Contains(verified, "INCOMPLETE: ") {
+			if stats, err := recorder.ReadStats(dir); err == nil && stats != nil && !strings.Contains(verified,
+				"INCOMPLETE: ") {
 				t.Errorf("limit %d: verify says %q of an incomplete recording", limit, verified)
 			}
 		case status != exitFailure || !strings.HasPrefix(last, "sgdwalk: "):
@@ -97,9 +99,11 @@ func TestDiskFullWhileTraining(t *testing.T) {
 		}
 	}
 	if most != reference.Len() {
-		t.Errorf("the largest disk had room for %d of %d rows; only the footer should have been missing", most, reference.Len())
+		t.Errorf("the largest disk had room for %d of %d rows; only the footer should have been missing",
+			most, reference.Len())
 	}
-	t.Logf("%d full disks: %d before the first row could be written, %d rows found and compared after the others", full, refused, rows)
+	t.Logf("%d full disks: %d before the first row could be written, %d rows found and compared after the others",
+		full, refused, rows)
 }
 
 // callLimited runs the program in a limited process.

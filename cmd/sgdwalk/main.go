@@ -92,7 +92,7 @@ type cli struct {
 	Python    pythonCmd    `cmd:"" help:"Print sgdwalk.py, which records from PyTorch and numpy."`
 	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
 	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
-	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, beside those of a random walk."`
+	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, compared with a random walk."`
 	Line      lineCmd      `cmd:"" help:"The loss on the straight line, or a trained curve, between two iterates."`
 	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
 	Landscape landscapeCmd `cmd:"" help:"The loss on a plane, by default of the first two principal directions, with the path on it."`
@@ -120,7 +120,7 @@ type cli struct {
 // env is what every verb gets: where to print, and how to show progress.
 type env struct {
 	stdout, stderr io.Writer // what is not printable is escaped
-	raw            *output   // standard output as it is, for binary data and the terminal
+	raw            *output   // standard output without escapes, for binary data and the terminal
 	json           bool
 	silent         bool // results are printed by the verb that called
 	progress       view
@@ -172,13 +172,14 @@ func main() {
 // them at once.
 var endsInOrder = map[string]bool{
 	"train": true, "sweep": true, "demo": true, "import": true, "path": true, "walk": true, "pca": true, "line": true,
-	"curvature": true, "landscape": true, "compare": true, "plan": true, "work": true, "merge": true, "watch": true, "serve": true,
+	"curvature": true, "landscape": true, "compare": true, "plan": true, "work": true, "merge": true, "watch": true,
+	"serve": true,
 }
 
 // verbKey is the context's key of the verb that is at work, for main.
 type verbKey struct{}
 
-// endingSignals are the signals that ask the program to end: Ctrl-C, the end of a
+// endingSignals are the signals to end the program: Ctrl-C, the end of a
 // batch job, and the end of a terminal session unless nohup has it ignored.
 func endingSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -210,7 +211,8 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 				status = leave(stderr, raw.failed())
 			}
 		default:
-			fmt.Fprintf(stderr, "sgdwalk: a fault of the program, which should not be: %s at %s (%s); please report this line and the command\n", printable.Line(fmt.Sprint(p)), panicked(), software)
+			fmt.Fprintf(stderr, "sgdwalk: a fault of the program, which should not be: %s at %s (%s); please report "+
+				"this line and the command\n", printable.Line(fmt.Sprint(p)), panicked(), software)
 			status = exitFailure
 		}
 	}()
@@ -232,7 +234,8 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	if failed := raw.failed(); failed != nil && (err == nil || isUsage(err)) {
 		err = failed
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) && !record.IsDamage(err) && !errors.Is(err, errDamaged) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) &&
+		!record.IsDamage(err) && !errors.Is(err, errDamaged) {
 		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	return leave(stderr, err)
@@ -261,10 +264,15 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kon
 	return kong.New(
 		c,
 		kong.Name("sgdwalk"),
-		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way through the loss landscape."),
+		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way "+
+			"through the loss landscape."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
-		kong.Vars{"version": software, "datasets": dataset.Specs(), "models": nn.Specs(), "optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(), "out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced."},
+		kong.Vars{
+			"version": software, "datasets": dataset.Specs(), "models": nn.Specs(),
+			"optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(),
+			"out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced.",
+		},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.UsageOnError(),
@@ -276,7 +284,7 @@ type exit struct{}
 // negative is a number or a range that begins with a minus.
 var negative = regexp.MustCompile(`^-[0-9.]`)
 
-// joinNegative makes "--step -1" what it is meant to be: the parser would take -1
+// joinNegative joins "--step -1" to "--step=-1": the parser would take -1
 // for a flag.
 func joinNegative(args []string) []string {
 	var out []string

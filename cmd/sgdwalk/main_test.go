@@ -19,7 +19,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sgdwalk": main, acknowledgingName: trainAcknowledging, limitedName: runLimited, objectiveName: runObjective})
+	testscript.Main(m, map[string]func(){
+		"sgdwalk": main, acknowledgingName: trainAcknowledging,
+		limitedName: runLimited, objectiveName: runObjective,
+	})
 }
 
 // TestScripts runs the commands as a user does. Each script is a session.
@@ -34,7 +37,11 @@ func TestScripts(t *testing.T) {
 		Condition: func(cond string) (bool, error) {
 			return cond == "mnist" && mnist() != "", nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"oneline": oneline, "flip": flip, "stopping": stopping, "samerows": samerows, "samestart": samestart, "killsweep": killsweep, "elsewhere": elsewhere, "flies": flies},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"oneline": oneline, "flip": flip,
+			"stopping": stopping, "samerows": samerows, "samestart": samestart, "killsweep": killsweep,
+			"elsewhere": elsewhere, "flies": flies,
+		},
 	})
 }
 

@@ -97,7 +97,8 @@ print("ok")
 
 func TestPythonHessian(t *testing.T) {
 	interpreter := recordtest.Python(t, "torch")
-	if out, err := runPython(t, interpreter, "-W", "ignore", "-c", productsProgram); err != nil || strings.TrimSpace(out) != "ok" {
+	if out, err := runPython(t, interpreter, "-W", "ignore", "-c", productsProgram); err != nil ||
+		strings.TrimSpace(out) != "ok" {
 		t.Errorf("%v: %s", err, out)
 	}
 }
@@ -130,13 +131,34 @@ def hvp(m, v): return named(A @ flat(v))
 		status     int
 		want       []string
 	}{
-		{"curvature", "serve(f, model, hvp=hvp)", exitOK, []string{`note: `, `printed "Files already downloaded" on standard output`}},
-		{"curvature", "serve(lambda m: f(m, frozen=True), model)", exitOK, []string{"1 of 3 parameters have no gradient"}},
-		{"curvature", "serve(lambda m: f(m, 2), model)", exitFailure, []string{"its gradient is not that of its loss", "2 times as much"}},
-		{"curvature", "serve(f, model, hvp=lambda m, v: named(2 * A @ flat(v)))", exitFailure, []string{"differences of its gradients are 0.5 times as much"}},
-		{"curvature", "serve(f, model, hvp=lambda m, v: 1)", exitFailure, []string{"hvp returned a int; it must return {name: tensor or array}"}},
-		{"walk --also accuracy", "serve(f, model)", exitFailure, []string{`answered "55.0" as "accuracy"; an accuracy is the share`}},
-		{"walk", "def bad(m):\n    raise KeyError('x')\nserve(bad, model)", exitFailure, []string{" said:\n  Traceback (most recent call last):\n", "in bad\n", "sgdwalk: objective: "}},
+		{
+			"curvature", "serve(f, model, hvp=hvp)", exitOK,
+			[]string{`note: `, `printed "Files already downloaded" on standard output`},
+		},
+		{
+			"curvature", "serve(lambda m: f(m, frozen=True), model)", exitOK,
+			[]string{"1 of 3 parameters have no gradient"},
+		},
+		{
+			"curvature", "serve(lambda m: f(m, 2), model)", exitFailure,
+			[]string{"its gradient is not that of its loss", "2 times as much"},
+		},
+		{
+			"curvature", "serve(f, model, hvp=lambda m, v: named(2 * A @ flat(v)))", exitFailure,
+			[]string{"differences of its gradients are 0.5 times as much"},
+		},
+		{
+			"curvature", "serve(f, model, hvp=lambda m, v: 1)", exitFailure,
+			[]string{"hvp returned a int; it must return {name: tensor or array}"},
+		},
+		{
+			"walk --also accuracy", "serve(f, model)", exitFailure,
+			[]string{`answered "55.0" as "accuracy"; an accuracy is the share`},
+		},
+		{
+			"walk", "def bad(m):\n    raise KeyError('x')\nserve(bad, model)", exitFailure,
+			[]string{" said:\n  Traceback (most recent call last):\n", "in bad\n", "sgdwalk: objective: "},
+		},
 	} {
 		script := filepath.Join(t.TempDir(), "objective.py")
 		if err := os.WriteFile(script, []byte(loss+c.body+"\n"), 0o666); err != nil {
@@ -155,7 +177,9 @@ def hvp(m, v): return named(A @ flat(v))
 	if err := os.WriteFile(script, []byte(loss+"serve(f, model)\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := runPython(t, interpreter, script); err == nil || !strings.Contains(out, "objective.py is an objective: it computes a loss for sgdwalk") || strings.Contains(out, "Traceback") {
+	if out, err := runPython(t, interpreter, script); err == nil ||
+		!strings.Contains(out, "objective.py is an objective: it computes a loss for sgdwalk") ||
+		strings.Contains(out, "Traceback") {
 		t.Errorf("by hand: %v, %s", err, out)
 	}
 }

@@ -76,9 +76,13 @@ func TestPythonObjective(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	objective := servedFrom(t, interpreter, examples+"torch_objective.py")
-	walk := append([]string{"walk", "-q", "--segments", "0-2", "--alphas", "0:1:3", "--also", "accuracy", dir}, objective...)
+	walk := append([]string{"walk", "-q", "--segments", "0-2", "--alphas", "0:1:3", "--also", "accuracy", dir},
+		objective...)
 	wantStatus(t, exitOK, walk...)
-	landscape := append([]string{"landscape", "-q", "--grid", "3x3", "--also", "accuracy", "--objective-procs", "2", dir}, objective...)
+	landscape := append([]string{
+		"landscape", "-q", "--grid", "3x3", "--also", "accuracy", "--objective-procs", "2",
+		dir,
+	}, objective...)
 	wantStatus(t, exitOK, landscape...)
 
 	// The points of both, computed again.
@@ -88,7 +92,8 @@ func TestPythonObjective(t *testing.T) {
 	iterates, statistics := readRun(t, dir)
 	between := func(all [][]float32, step, alpha float64) []float32 {
 		a, b := all[int(step)], all[int(step)+1]
-		return mix(a, alpha, func(j int) float64 { return float64(b[j]) - float64(a[j]) }, 0, func(int) float64 { return 0 })
+		return mix(a, alpha, func(j int) float64 { return float64(b[j]) - float64(a[j]) }, 0,
+			func(int) float64 { return 0 })
 	}
 	for i := range rows[0] {
 		points = append(points, between(iterates, rows[0][i], rows[1][i]))
@@ -102,14 +107,18 @@ func TestPythonObjective(t *testing.T) {
 		origin[j] = float32(v)
 	}
 	for i := range grid[0] {
-		points = append(points, mix(origin, grid[0][i], func(j int) float64 { return plane[1][j] }, grid[1][i], func(j int) float64 { return plane[2][j] }))
+		points = append(points, mix(origin, grid[0][i], func(j int) float64 { return plane[1][j] }, grid[1][i],
+			func(j int) float64 { return plane[2][j] }))
 		states = append(states, statistics[len(statistics)-1])
 	}
 	got, accuracy = append(got, grid[2]...), append(accuracy, grid[3]...)
 
 	flat, flatStates := slices.Concat(points...), slices.Concat(states...)
 	file := filepath.Join(work, "points.npz")
-	arrays := []npzArray{{"points", npy(flat, len(points), len(points[0]))}, {"state", npy(flatStates, len(states), len(states[0]))}}
+	arrays := []npzArray{
+		{"points", npy(flat, len(points), len(points[0]))},
+		{"state", npy(flatStates, len(states), len(states[0]))},
+	}
 	if err := writeNPZ(file, arrays); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +136,8 @@ func TestPythonObjective(t *testing.T) {
 		}
 	}
 
-	_, stderr := wantStatus(t, exitOK, append([]string{"curvature", "-q", "--top", "2", "--products", "12", dir}, objective...)...)
+	_, stderr := wantStatus(t, exitOK,
+		append([]string{"curvature", "-q", "--top", "2", "--products", "12", dir}, objective...)...)
 	if !strings.Contains(stderr, "loss") {
 		t.Errorf("curvature says %q", stderr)
 	}
@@ -135,7 +145,8 @@ func TestPythonObjective(t *testing.T) {
 		Provenance struct{ Objective string }
 	}
 	text := must(os.ReadFile(filepath.Join(dir, "analysis/walk/summary.json")))
-	if err := json.Unmarshal(text, &summary); err != nil || !strings.HasSuffix(summary.Provenance.Objective, "torch_objective.py") {
+	if err := json.Unmarshal(text, &summary); err != nil ||
+		!strings.HasSuffix(summary.Provenance.Objective, "torch_objective.py") {
 		t.Errorf("provenance names %q: %v", summary.Provenance.Objective, err)
 	}
 }
@@ -183,7 +194,8 @@ func TestPythonArraysObjective(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	objective := servedFrom(t, interpreter, examples+"numpy_objective.py")
-	wantStatus(t, exitOK, append([]string{"walk", "-q", "--segments", "0-2", "--also", "accuracy", dir}, objective...)...)
+	wantStatus(t, exitOK, append([]string{"walk", "-q", "--segments", "0-2", "--also", "accuracy", dir},
+		objective...)...)
 	losses := columnsOf(t, filepath.Join(dir, "analysis/walk/losses.csv"), "loss", "accuracy")
 	if math.Abs(losses[0][0]-math.Ln2) > 1e-12 || losses[0][len(losses[0])-1] >= math.Ln2 {
 		t.Errorf("losses %v; want ln 2 at zero, and less after it", losses)
@@ -228,22 +240,30 @@ func TestPythonServeFailures(t *testing.T) {
 	for _, c := range []struct{ verb, body, want string }{
 		{"walk", "serve(lambda m: 1 / 0, model)", "could not evaluate: ZeroDivisionError: division by zero"},
 		{"walk", "serve(lambda m: np.random.rand(), model)", "is not deterministic"},
-		{"walk", "serve(lambda m: 1.0, {'v': np.zeros((1, 2), np.float32)})", "has v [1 2] as tensor 1 of its theta; the run has w [1 2] there"},
+		{
+			"walk", "serve(lambda m: 1.0, {'v': np.zeros((1, 2), np.float32)})",
+			"has v [1 2] as tensor 1 of its theta; the run has w [1 2] there",
+		},
 		{"walk", "serve(lambda m: {'accuracy': 1.0}, model)", `has no "loss"`},
 		{"walk", "serve(lambda m: np.zeros(3), model)", "could not evaluate: TypeError"},
 		{"walk", "serve(lambda m: 1.0, [1])", "the model is a list"},
 		{"walk", "serve(lambda m: None, model)", "loss_fn returned None as 'loss'; it must return one number"},
 		{"walk", "serve(lambda m: (1.0, 0.5), model)", "loss_fn returned a tuple as 'loss'"},
-		{"walk", "import sys; serve(lambda m: sys.exit(3), model)", "could not evaluate: loss_fn ended the program: sys.exit(3)"},
+		{
+			"walk", "import sys; serve(lambda m: sys.exit(3), model)",
+			"could not evaluate: loss_fn ended the program: sys.exit(3)",
+		},
 		{"walk", "raise SystemExit('no data')", "died (exit status 1); it said: no data"},
 		{"curvature", "serve(lambda m: 1.0, model)", "a gradient is wanted: loss_fn must return"},
 	} {
 		script := filepath.Join(t.TempDir(), "objective.py")
-		text := "import numpy as np\nfrom sgdwalk import serve\nmodel = {'w': np.zeros((1, 2), np.float32), 'b': np.zeros(1, np.float32)}\n" + c.body + "\n"
+		text := "import numpy as np\nfrom sgdwalk import serve\nmodel = {'w': np.zeros((1, 2), np.float32), 'b': " +
+			"np.zeros(1, np.float32)}\n" + c.body + "\n"
 		if err := os.WriteFile(script, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr := wantStatus(t, exitFailure, append([]string{c.verb, "-q", dir}, servedFrom(t, interpreter, script)...)...)
+		_, stderr := wantStatus(t, exitFailure,
+			append([]string{c.verb, "-q", dir}, servedFrom(t, interpreter, script)...)...)
 		lines := strings.Split(strings.TrimSpace(stderr), "\n")
 		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "sgdwalk: ") || !strings.Contains(last, c.want) {
 			t.Errorf("%s: %q; want %q", c.body, stderr, c.want)

@@ -101,7 +101,8 @@ func runObjective() {
 			write(gradient, 0, grad)
 		default:
 			m, h := must(train.Evaluate(ctx, point)), must(test.Evaluate(ctx, point))
-			answer["loss"], answer["accuracy"], answer["test_loss"], answer["test_accuracy"] = m.Loss, m.Accuracy, h.Loss, h.Accuracy
+			answer["loss"], answer["accuracy"], answer["test_loss"], answer["test_accuracy"] = m.Loss, m.Accuracy,
+				h.Loss, h.Accuracy
 		}
 		fmt.Printf("%s\n", must(json.Marshal(answer)))
 	}
@@ -114,19 +115,33 @@ const gradientsOnly = "gradients-only"
 // gradients carry this label in the axes, the summary and the warnings; exact ones do not.
 func TestLandscapeNamesDifferences(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200", "--out", dir)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200",
+		"--out", dir)
 	for _, c := range []struct {
 		objective []string
 		want      bool
-	}{{nil, false}, {[]string{"--objective", objectiveName + " '" + dir + "'"}, false}, {[]string{"--objective", objectiveName + " '" + dir + "' " + gradientsOnly}, true}} {
+	}{{nil, false}, {
+		[]string{"--objective", objectiveName + " '" + dir + "'"},
+		false,
+	}, {[]string{"--objective", objectiveName + " '" + dir + "' " + gradientsOnly}, true}} {
 		out := filepath.Join(t.TempDir(), "out")
-		stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"landscape", "--plane", "hessian", "--products", "12", "--also", "eigenvalues", "--grid", "2x2", "--out", out}, c.objective, []string{dir})...)
+		stdout, _ := wantStatus(t, exitOK,
+			slices.Concat([]string{
+				"landscape", "--plane", "hessian", "--products", "12", "--also", "eigenvalues",
+				"--grid", "2x2", "--out", out,
+			}, c.objective, []string{dir})...)
 		summary := string(must(os.ReadFile(filepath.Join(out, "summary.json"))))
 		for what, text := range map[string][2]string{
-			"the method of the plane":      {summary, `"product_method": "finite differences of gradients over a step of `},
+			"the method of the plane": {
+				summary,
+				`"product_method": "finite differences of gradients over a step of `,
+			},
 			"the method of the eigenvalue": {summary, `"differences": "the program offers gradients only`},
-			"the warning of the plane":     {stdout, "the eigenvectors of the plane come from finite differences of gradients over a step of "},
-			"the warning of the map":       {stdout, "the eigenvalues come from finite differences of gradients"},
+			"the warning of the plane": {
+				stdout,
+				"the eigenvectors of the plane come from finite differences of gradients over a step of ",
+			},
+			"the warning of the map": {stdout, "the eigenvalues come from finite differences of gradients"},
 		} {
 			if got := strings.Contains(text[0], text[1]); got != c.want {
 				t.Errorf("%v: %s is there: %v, want %v in\n%s", c.objective, what, got, c.want, text[0])
@@ -140,14 +155,23 @@ func TestLandscapeNamesDifferences(t *testing.T) {
 // number of processes.
 func TestObjectiveIsTheLoss(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200", "--out", dir)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200",
+		"--out", dir)
 	for _, c := range []struct {
 		args, native []string
 		files        []string
 	}{
-		{[]string{"walk", "--segments", "0-2", "--alphas", "0:1:3", "--also", "test_loss,accuracy,test_accuracy"}, nil, []string{"losses.csv", "segments.csv"}},
+		{
+			[]string{"walk", "--segments", "0-2", "--alphas", "0:1:3", "--also", "test_loss,accuracy,test_accuracy"},
+			nil,
+			[]string{"losses.csv", "segments.csv"},
+		},
 		{[]string{"line", "--alphas", "0:1:4", "--also", "test_accuracy"}, nil, []string{"losses.csv"}},
-		{[]string{"line", "--alphas", "0:1:4", "--curve", "bezier", "--curve-steps", "2"}, nil, []string{"curve_losses.csv"}},
+		{
+			[]string{"line", "--alphas", "0:1:4", "--curve", "bezier", "--curve-steps", "2"},
+			nil,
+			[]string{"curve_losses.csv"},
+		},
 		{[]string{"landscape", "--grid", "3x3"}, []string{"--plain"}, []string{"grid.csv"}},
 		{[]string{"curvature", "--top", "1", "--products", "5"}, nil, []string{"eigenvalues.csv", "spectrum.csv"}},
 	} {
@@ -155,7 +179,11 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 		wantStatus(t, exitOK, slices.Concat(c.args, c.native, []string{"-q", "--out", native, dir})...)
 		for _, procs := range []string{"1", "3"} {
 			out := filepath.Join(t.TempDir(), "out")
-			stdout, _ := wantStatus(t, exitOK, slices.Concat(c.args, []string{"-q", "--out", out, "--objective", objectiveName + " '" + dir + "'", "--objective-procs", procs, dir})...)
+			stdout, _ := wantStatus(t, exitOK,
+				slices.Concat(c.args, []string{
+					"-q", "--out", out, "--objective", objectiveName + " '" + dir + "'",
+					"--objective-procs", procs, dir,
+				})...)
 			for _, name := range c.files {
 				want, got := must(os.ReadFile(filepath.Join(native, name))), must(os.ReadFile(filepath.Join(out, name)))
 				if string(want) != string(got) {
@@ -169,11 +197,14 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 	}
 	// What has an accuracy has it everywhere: one evaluation gives all four.
 	out := filepath.Join(t.TempDir(), "out")
-	wantStatus(t, exitOK, "landscape", "-q", "--grid", "2x2", "--also", "accuracy,test_loss", "--out", out, "--objective", objectiveName+" '"+dir+"'", dir)
-	if text := string(must(os.ReadFile(filepath.Join(out, "summary.json")))); !strings.Contains(text, `"shared": false`) {
+	wantStatus(t, exitOK, "landscape", "-q", "--grid", "2x2", "--also", "accuracy,test_loss", "--out", out,
+		"--objective", objectiveName+" '"+dir+"'", dir)
+	if text := string(must(os.ReadFile(filepath.Join(out, "summary.json")))); !strings.Contains(text,
+		`"shared": false`) {
 		t.Error("the summary says that points which another program evaluated shared work")
 	}
-	if v := columnsOf(t, filepath.Join(out, "grid.csv"), "loss", "accuracy", "test_loss", "test_accuracy"); v[0][0] == v[2][0] || v[1][0] <= 0 || v[1][0] > 1 {
+	if v := columnsOf(t, filepath.Join(out, "grid.csv"), "loss", "accuracy", "test_loss",
+		"test_accuracy"); v[0][0] == v[2][0] || v[1][0] <= 0 || v[1][0] > 1 {
 		t.Errorf("the grid has %v", v)
 	}
 }
@@ -182,13 +213,16 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 // comes from products of the program itself, or of the other one.
 func TestObjectiveOfShortSteps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "400", "--lr", "1e-6", "--out", dir)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "400",
+		"--lr", "1e-6", "--out", dir)
 	var want string
 	for i, args := range [][]string{nil, {"--objective", objectiveName + " '" + dir + "'"}} {
 		out := filepath.Join(t.TempDir(), "out")
-		stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"walk", "--segments", "0-2", "--out", out}, args, []string{dir})...)
+		stdout, _ := wantStatus(t, exitOK,
+			slices.Concat([]string{"walk", "--segments", "0-2", "--out", out}, args, []string{dir})...)
 		got := string(must(os.ReadFile(filepath.Join(out, "segments.csv"))))
-		if strings.Count(got, ",hessian,") != 3 || !strings.Contains(stdout, "losses of 3 of 3 steps do not determine the curvature") ||
+		if strings.Count(got, ",hessian,") != 3 ||
+			!strings.Contains(stdout, "losses of 3 of 3 steps do not determine the curvature") ||
 			!strings.Contains(stdout, "For 3 of these steps the curvature is d'Hd") {
 			t.Errorf("%v: %s%s", args, got, stdout)
 		}
@@ -204,16 +238,26 @@ func TestObjectiveCompares(t *testing.T) {
 	work := t.TempDir()
 	a, b := filepath.Join(work, "sgd"), filepath.Join(work, "adam")
 	for _, args := range [][]string{{"--optimizer", "sgd", "--out", a}, {"--optimizer", "adam", "--out", b}} {
-		wantStatus(t, exitOK, append([]string{"train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200"}, args...)...)
+		wantStatus(t, exitOK, append([]string{
+			"train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1",
+			"--batch", "200",
+		}, args...)...)
 	}
-	call := []string{"compare", "-q", "--plain", "--grid", "4x3", "--segments", "3", "--hessians", "1", "--products", "4", "--curve-steps", "2", a, b}
+	call := []string{
+		"compare", "-q", "--plain", "--grid", "4x3", "--segments", "3", "--hessians", "1", "--products",
+		"4", "--curve-steps", "2", a, b,
+	}
 	native := filepath.Join(work, "native")
 	wantStatus(t, exitOK, append(call, "--out", native)...)
 	command := objectiveName + " '" + a + "'"
 	for _, procs := range []string{"1", "2"} {
 		out := filepath.Join(work, "out"+procs)
-		wantStatus(t, exitOK, append(call, "--out", out, "--objective", command, "--objective-procs", procs, "--also", "test_loss,test_accuracy")...)
-		for _, name := range []string{"series.csv", "paths.csv", "grid.csv", "compared.csv", "runs.csv", "groups.csv", "barriers.csv"} {
+		wantStatus(t, exitOK, append(call, "--out", out, "--objective", command, "--objective-procs", procs, "--also",
+			"test_loss,test_accuracy")...)
+		for _, name := range []string{
+			"series.csv", "paths.csv", "grid.csv", "compared.csv", "runs.csv", "groups.csv",
+			"barriers.csv",
+		} {
 			want, got := must(os.ReadFile(filepath.Join(native, name))), must(os.ReadFile(filepath.Join(out, name)))
 			if string(want) != string(got) {
 				t.Errorf("with %s processes %s is\n%s\nwithout them it is\n%s", procs, name, got, want)
@@ -232,7 +276,8 @@ func TestObjectiveCompares(t *testing.T) {
 		if p := result.Provenance; p.Objective != objectiveName+" "+a || p.Policy != "objective" {
 			t.Errorf("provenance is %+v", p)
 		}
-		if !slices.ContainsFunc(result.Warnings, func(w struct{ Code string }) bool { return w.Code == "no_agreement" }) {
+		if !slices.ContainsFunc(result.Warnings,
+			func(w struct{ Code string }) bool { return w.Code == "no_agreement" }) {
 			t.Errorf("warnings are %+v", result.Warnings)
 		}
 	}
@@ -240,8 +285,10 @@ func TestObjectiveCompares(t *testing.T) {
 	c := filepath.Join(work, "renamed")
 	renamed(t, b, c, "another program's name")
 	out := filepath.Join(work, "one")
-	wantStatus(t, exitOK, "compare", "-q", "--grid", "2x2", "--segments", "0", "--hessians", "0", "--curve-steps", "0", "--out", out, "--objective", command, a, c)
-	if text := string(must(os.ReadFile(filepath.Join(out, "summary.json")))); !strings.Contains(text, "objective_for_all") || strings.Contains(text, "different_models") {
+	wantStatus(t, exitOK, "compare", "-q", "--grid", "2x2", "--segments", "0", "--hessians", "0", "--curve-steps", "0",
+		"--out", out, "--objective", command, a, c)
+	if text := string(must(os.ReadFile(filepath.Join(out, "summary.json")))); !strings.Contains(text,
+		"objective_for_all") || strings.Contains(text, "different_models") {
 		t.Errorf("the summary of runs that name their models differently is %s", text)
 	}
 	for _, name := range []string{"grid.csv", "barriers.csv"} {
@@ -250,7 +297,8 @@ func TestObjectiveCompares(t *testing.T) {
 		}
 	}
 	other := filepath.Join(work, "other")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:3", "--epochs", "1", "--batch", "600", "--out", other)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:3", "--epochs", "1", "--batch", "600",
+		"--out", other)
 	for _, c := range []struct {
 		status int
 		args   []string
@@ -296,7 +344,8 @@ func renamed(t *testing.T, from, to, model string) {
 // TestObjectiveBadCalls: a mistake is one line, and nothing is written.
 func TestObjectiveBadCalls(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "600", "--out", dir)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "600",
+		"--out", dir)
 	command := objectiveName + " '" + dir + "'"
 	for _, c := range []struct {
 		status int
@@ -306,8 +355,16 @@ func TestObjectiveBadCalls(t *testing.T) {
 		{exitUsage, []string{"walk", "--objective", command, "--data", "digits"}, "--data"},
 		{exitUsage, []string{"line", "--objective", command, "--norm", "running"}, `--norm is "running"`},
 		{exitUsage, []string{"curvature", "--objective", command, "--objective-procs", "0"}, "--objective-procs is 0"},
-		{exitUsage, []string{"landscape", "--objective", command, "--objective-timeout", "0s"}, "--objective-timeout is 0s"},
-		{exitUsage, []string{"landscape", "--objective", command, "--objective-restarts", "-1"}, "--objective-restarts"},
+		{
+			exitUsage,
+			[]string{"landscape", "--objective", command, "--objective-timeout", "0s"},
+			"--objective-timeout is 0s",
+		},
+		{
+			exitUsage,
+			[]string{"landscape", "--objective", command, "--objective-restarts", "-1"},
+			"--objective-restarts",
+		},
 		{exitUsage, []string{"walk", "--allow-noisy-objective"}, "--objective, which is not given"},
 		{exitUsage, []string{"walk", "--objective", "a 'b"}, "does not end"},
 		{exitUsage, []string{"walk", "--objective", command, "--also", "batch_loss"}, "does not know the batches"},
@@ -332,10 +389,12 @@ func TestObjectiveInterrupted(t *testing.T) {
 		t.Skip("no /proc to see processes in")
 	}
 	dir := filepath.Join(t.TempDir(), "run")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "600", "--out", dir)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "600",
+		"--out", dir)
 	for _, signal := range []os.Signal{os.Interrupt, os.Kill} {
 		name := filepath.Join(t.TempDir(), "pid")
-		cmd := exec.Command("sgdwalk", "walk", "-q", "--objective", fmt.Sprintf("%s '%s' '%s'", objectiveName, dir, name), dir)
+		cmd := exec.Command("sgdwalk", "walk", "-q", "--objective",
+			fmt.Sprintf("%s '%s' '%s'", objectiveName, dir, name), dir)
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
@@ -378,7 +437,8 @@ func TestObjectiveInterrupted(t *testing.T) {
 		if !gone {
 			t.Errorf("%v: process %s, the objective, goes on", signal, pid)
 		}
-		if signal == os.Interrupt && (strings.Count(stderr.String(), "\n") != 1 || !strings.HasPrefix(stderr.String(), "sgdwalk: ")) {
+		if signal == os.Interrupt && (strings.Count(stderr.String(), "\n") != 1 ||
+			!strings.HasPrefix(stderr.String(), "sgdwalk: ")) {
 			t.Errorf("interrupted, the program says %q", stderr.String())
 		}
 	}

@@ -24,7 +24,7 @@ type keptPlane struct {
 }
 
 // mostKept bounds the parameters of a plane that is kept: a worker holds the file
-// in memory beside the plane.
+// in memory together with the plane.
 const mostKept = 50_000_000
 
 // plane chooses the plane and projects the path onto it. A worker reads both from the plan.
@@ -50,7 +50,8 @@ func (c *landscapeCmd) plane(
 			}
 		}
 		*kept = keptPlane{
-			Recipe: p.Recipe, Around: p.Around, Square: p.Square, Path: p.Path, FitKernel: a.fitKernel, Others: a.others,
+			Recipe: p.Recipe, Around: p.Around, Square: p.Square, Path: p.Path, FitKernel: a.fitKernel,
+			Others: a.others,
 			Origin: p.Plane.Origin, U: p.Plane.U, V: p.Plane.V,
 		}
 		return p.Plane.Len() <= mostKept, nil

@@ -46,7 +46,7 @@ func (*pcaCmd) command() *string             { return nil }
 // and must not decide what runs here.
 type consentFlags struct {
 	Objective      string `placeholder:"COMMAND" help:"The command of --objective that the plan was made with, repeated: a plan starts no program that is not named here."`
-	AllowObjective bool   `help:"Start the command of --objective that is in the plan, whatever it is."`
+	AllowObjective bool   `help:"Start the --objective command that the plan contains, without repeating it here."`
 }
 
 // newPlanned returns the plan of a verb with its options, what it is of and its command.
@@ -95,7 +95,8 @@ func (f *consentFlags) verb(p *shard.Plan) (jobVerb, error) {
 	case command == nil:
 		return nil, usagef("%s: the plan has the program %q; %s starts none", p.Dir(), p.Objective, p.Analysis)
 	case f.Objective == "" && !f.AllowObjective:
-		return nil, usagef("%s: the plan starts the program %q; repeat it with --objective, or give --allow-objective, "+
+		return nil, usagef("%s: the plan starts the program %q; repeat it with --objective, or give "+
+			"--allow-objective, "+
 			"to allow that", p.Dir(), p.Objective)
 	}
 	*command = p.Objective

@@ -66,7 +66,8 @@ func TestPlantedFiles(t *testing.T) {
 			}
 			var args []string
 			for _, a := range test.args {
-				args = append(args, strings.NewReplacer("RUN", dir, "OUT", filepath.Join(t.TempDir(), "new")).Replace(a))
+				args = append(args, strings.NewReplacer("RUN", dir, "OUT",
+					filepath.Join(t.TempDir(), "new")).Replace(a))
 			}
 			status, stdout, stderr := call(args...)
 			named := 0
@@ -76,7 +77,8 @@ func TestPlantedFiles(t *testing.T) {
 				}
 			}
 			if status != test.status || named != 1 {
-				t.Errorf("%v with a %s as %s: status %d, named on %d lines: %s%s", test.args, kind, test.name, status, named, stdout, stderr)
+				t.Errorf("%v with a %s as %s: status %d, named on %d lines: %s%s",
+					test.args, kind, test.name, status, named, stdout, stderr)
 			}
 		}
 	}

@@ -95,10 +95,12 @@ func TestPythonTorch(t *testing.T) {
 	for _, l := range r.Header().Layout {
 		kinds = append(kinds, string(l.Kind))
 	}
-	if want := "filter bias norm_scale norm_shift filter bias norm_scale norm_shift weight bias"; strings.Join(kinds, " ") != want {
+	if want := "filter bias norm_scale norm_shift filter bias norm_scale norm_shift weight bias"; strings.Join(kinds,
+		" ") != want {
 		t.Errorf("kinds %v; want %s", kinds, want)
 	}
-	if o := r.Header().Optimizer; o.Name != "momentum" || o.Hyperparameters["learning_rate"] != 0.05 || o.Hyperparameters["momentum"] != 0.9 {
+	if o := r.Header().Optimizer; o.Name != "momentum" || o.Hyperparameters["learning_rate"] != 0.05 ||
+		o.Hyperparameters["momentum"] != 0.9 {
 		t.Errorf("optimizer %+v", o)
 	}
 	file, err := exchange.Open([]string{truth}, exchange.ImportOptions{})
@@ -117,8 +119,10 @@ func TestPythonTorch(t *testing.T) {
 		if !slices.Equal(got.Theta, seen.Theta) || !slices.Equal(got.State, seen.State) {
 			t.Errorf("row %d: theta or state is not PyTorch's", k)
 		}
-		if k < 20 && (!slices.Equal(got.Grad, seen.Grad) || got.BatchLoss != seen.BatchLoss || got.LearningRate != record.Some(0.05)) {
-			t.Errorf("row %d: loss %v, PyTorch's %v, rate %v, or another gradient", k, got.BatchLoss, seen.BatchLoss, got.LearningRate)
+		if k < 20 && (!slices.Equal(got.Grad, seen.Grad) || got.BatchLoss != seen.BatchLoss ||
+			got.LearningRate != record.Some(0.05)) {
+			t.Errorf("row %d: loss %v, PyTorch's %v, rate %v, or another gradient",
+				k, got.BatchLoss, seen.BatchLoss, got.LearningRate)
 		}
 	}
 	if first := must(r.Read(0, record.AllParts)).State; first[0] != 0 || first[8] != 1 {
@@ -135,7 +139,9 @@ func TestPythonFailures(t *testing.T) {
 	program := func(body string) string {
 		return "import numpy as np\nfrom sgdwalk import Recorder\nw = {'w': np.zeros((2, 2), np.float32)}\n" + body
 	}
-	out, err := runPython(t, interpreter, "-c", program("with Recorder(w, out="+`"`+dir+`"`+") as r:\n  r.step(1.0)\n  r.step(0.5)\n  raise ValueError('mine')\n"))
+	out, err := runPython(t, interpreter, "-c",
+		program("with Recorder(w, out="+`"`+dir+`"`+
+			") as r:\n  r.step(1.0)\n  r.step(0.5)\n  raise ValueError('mine')\n"))
 	if err == nil || !strings.Contains(out, "ValueError: mine") || strings.Contains(out, "RecorderError") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -143,8 +149,15 @@ func TestPythonFailures(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for _, c := range []struct{ body, want string }{
-		{"with Recorder(w, out='" + dir + "') as r:\n  for k in range(1000): r.step(1.0)\n", "FileExistsError: out='" + dir + "' exists already"},
-		{"with Recorder(w, out='" + dir + "', args=['--forces', '--force']) as r:\n  for k in range(1000): r.step(1.0)\n", "RecorderError: sgdwalk: unknown flag --forces"},
+		{
+			"with Recorder(w, out='" + dir + "') as r:\n  for k in range(1000): r.step(1.0)\n",
+			"FileExistsError: out='" + dir + "' exists already",
+		},
+		{
+			"with Recorder(w, out='" + dir +
+				"', args=['--forces', '--force']) as r:\n  for k in range(1000): r.step(1.0)\n",
+			"RecorderError: sgdwalk: unknown flag --forces",
+		},
 		{"Recorder({}, out='x')\n", "the model has no parameters"},
 		{"Recorder(w, out='x', program='no-such-program')\n", "'no-such-program' is not in PATH"},
 		{"Recorder(w)\n", "out is missing"},
@@ -217,7 +230,8 @@ func TestPythonChecks(t *testing.T) {
 		t.Skip("no signals")
 	}
 	interpreter := recordtest.Python(t, "torch")
-	if out, err := runPython(t, interpreter, "-W", "ignore", "../../notebooks/python/testdata/checks.py", t.TempDir()); err != nil {
+	if out, err := runPython(t, interpreter, "-W", "ignore", "../../notebooks/python/testdata/checks.py",
+		t.TempDir()); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
@@ -228,14 +242,22 @@ func TestPythonChecks(t *testing.T) {
 func TestPythonCheckpoints(t *testing.T) {
 	interpreter := recordtest.Python(t, "torch")
 	work := t.TempDir()
-	checkpoints, dir, recorded := filepath.Join(work, "checkpoints"), filepath.Join(work, "run"), filepath.Join(work, "recorded")
-	for _, args := range [][]string{{examples + "torch_checkpoints.py", checkpoints}, {examples + "torch_cnn.py", recorded}} {
+	checkpoints, dir, recorded := filepath.Join(work, "checkpoints"), filepath.Join(work, "run"),
+		filepath.Join(work, "recorded")
+	for _, args := range [][]string{
+		{examples + "torch_checkpoints.py", checkpoints},
+		{examples + "torch_cnn.py", recorded},
+	} {
 		if out, err := runPython(t, interpreter, args...); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	out, _ := wantStatus(t, exitOK, "import", checkpoints, "--layout", filepath.Join(checkpoints, "layout.json"), "--out", dir)
-	for _, want := range []string{"11 rows of 732 parameters in 10 tensors", `the dict's key "model"`, `2 arrays of type int64 are left out: parameters are floating-point numbers ("1.num_batches_tracked", `, "the steps, 0 to 20, come from the step in the file's metadata"} {
+	out, _ := wantStatus(t, exitOK, "import", checkpoints, "--layout", filepath.Join(checkpoints, "layout.json"),
+		"--out", dir)
+	for _, want := range []string{
+		"11 rows of 732 parameters in 10 tensors", `the dict's key "model"`,
+		`2 arrays of type int64 are left out: parameters are floating-point numbers ("1.num_batches_tracked", `, "the steps, 0 to 20, come from the step in the file's metadata",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("import says %q; want %q", out, want)
 		}

@@ -34,7 +34,8 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left o
 func TestStandardOutputFails(t *testing.T) {
 	run := trainSmall(t)
 	plan := filepath.Join(t.TempDir(), "plan")
-	wantStatus(t, exitOK, "plan", "walk", "-q", "--segments", "0-1", "--shards", "1", "--timing", "0", "--out", plan, run)
+	wantStatus(t, exitOK, "plan", "walk", "-q", "--segments", "0-1", "--shards", "1", "--timing", "0", "--out", plan,
+		run)
 	grid := filepath.Join(t.TempDir(), "grid.toml")
 	if err := os.WriteFile(grid, []byte("data = \"digits\"\nmodel = \"mlp:2\"\nbatch = 700\n"), 0o666); err != nil {
 		t.Fatal(err)
@@ -75,7 +76,8 @@ func TestStandardOutputFails(t *testing.T) {
 		{"completion", "fish"},
 	} {
 		for _, more := range [][]string{{"-q"}, {"-q", "--json"}} {
-			if args[0] == "import" || len(more) > 1 && (args[0] == "train" || args[0] == "repair" || args[0] == "compare" || args[0] == "sweep") {
+			if args[0] == "import" || len(more) > 1 && (args[0] == "train" || args[0] == "repair" ||
+				args[0] == "compare" || args[0] == "sweep") {
 				continue // the directory is there by now; import has its own test
 			}
 			if args[0] == "export" || args[0] == "report" {
@@ -87,7 +89,8 @@ func TestStandardOutputFails(t *testing.T) {
 			withNotes()
 			text := stderr.String()
 			last := text[strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1:]
-			if status != exitFailure || !strings.HasPrefix(last, "sgdwalk: ") || !strings.Contains(last, "no space left") {
+			if status != exitFailure || !strings.HasPrefix(last, "sgdwalk: ") ||
+				!strings.Contains(last, "no space left") {
 				t.Errorf("%v %v: status %d: %q", args, more, status, text)
 			}
 		}
@@ -107,11 +110,13 @@ func hostileRun(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run\x1b[31m\u202e")
 	h := &record.Header{
-		Format: record.FormatVersion, DType: "float32", Model: hostile, Comment: hostile, Software: hostile, Kernel: hostile,
+		Format: record.FormatVersion, DType: "float32", Model: hostile, Comment: hostile, Software: hostile,
+		Kernel:    hostile,
 		Data:      record.Data{Spec: hostile, Split: hostile, Scaling: hostile, Hash: hostile, TrainExamples: 1},
 		Optimizer: record.Optimizer{Name: hostile, RateSchedule: hostile},
-		Layout:    record.Pack(record.Tensor{Name: hostile, Kind: record.Weight, Shape: []int{1, 2}}, record.Tensor{Name: "b" + hostile, Kind: record.Weight, Shape: []int{2, 1}}),
-		Columns:   record.Columns{Theta: true},
+		Layout: record.Pack(record.Tensor{Name: hostile, Kind: record.Weight, Shape: []int{1, 2}},
+			record.Tensor{Name: "b" + hostile, Kind: record.Weight, Shape: []int{2, 1}}),
+		Columns: record.Columns{Theta: true},
 	}
 	w, err := arrowfile.Create(dir, h, arrowfile.Options{})
 	if err != nil {
@@ -212,7 +217,8 @@ func TestPlanStartsNothing(t *testing.T) {
 	run := trainSmall(t)
 	plan := filepath.Join(t.TempDir(), "plan")
 	objective := objectiveName + " '" + run + "'"
-	wantStatus(t, exitOK, "plan", "landscape", "-q", "--grid", "3x3", "--objective", objective, "--shards", "1", "--timing", "0", "--out", plan, run)
+	wantStatus(t, exitOK, "plan", "landscape", "-q", "--grid", "3x3", "--objective", objective, "--shards", "1",
+		"--timing", "0", "--out", plan, run)
 	path, planned := filepath.Join(plan, "plan.json"), must(shard.Open(plan))
 	text := must(os.ReadFile(path))
 	refuse := func(want string, args ...string) {
@@ -222,7 +228,11 @@ func TestPlanStartsNothing(t *testing.T) {
 			t.Errorf("%v: status %d: %q; want one line with %q", args, status, stderr, want)
 		}
 	}
-	for _, verb := range [][]string{{"work", "-q", "--shard", "0"}, {"merge", "-q"}, {"submit", "-q", "--slurm", "--dry-run"}} {
+	for _, verb := range [][]string{
+		{"work", "-q", "--shard", "0"},
+		{"merge", "-q"},
+		{"submit", "-q", "--slurm", "--dry-run"},
+	} {
 		refuse("--allow-objective", append(verb, plan)...)
 		refuse("the plan has", append(verb, "--objective", "touch pwned", plan)...)
 	}
@@ -271,7 +281,10 @@ func TestPlanStartsNothing(t *testing.T) {
 		}
 	}
 	os.RemoveAll(filepath.Join(plan, "work"))
-	for what, want := range map[string]string{"recording": "the recording changed", "header": "the header of the run changed", "program": "the program changed"} {
+	for what, want := range map[string]string{
+		"recording": "the recording changed",
+		"header":    "the header of the run changed", "program": "the program changed",
+	} {
 		change(true, "landscape", "", touch)
 		identity(what)
 		refuse(want, "work", "-q", "--shard", "0", "--allow-objective", plan)
@@ -290,7 +303,8 @@ func TestPlanStartsNothing(t *testing.T) {
 		refuse(field, "work", "-q", "--shard", "0", "--allow-objective", plan)
 		refuse(field, "merge", "-q", "--allow-objective", plan)
 	}
-	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"format": 2`), []byte(`"format": 1`), 1), 0o666); err != nil {
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"format": 2`), []byte(`"format": 1`), 1),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	refuse("make the plan again", "work", "-q", "--shard", "0", plan)
@@ -313,13 +327,28 @@ func TestLinksInARunAreNotFollowed(t *testing.T) {
 		to    string
 		args  []string // RUN stands for the run
 	}{
-		{[]string{"analysis/path/summary.json", "analysis/path/path.csv", "analysis/path/.new-path.csv", "analysis/path/.lock"}, victim, []string{"path", "RUN"}},
+		{[]string{
+			"analysis/path/summary.json", "analysis/path/path.csv", "analysis/path/.new-path.csv",
+			"analysis/path/.lock",
+		}, victim, []string{"path", "RUN"}},
 		{[]string{"analysis"}, outside, []string{"path", "RUN"}},
 		{[]string{"analysis/walk"}, outside, []string{"walk", "--segments", "0-1", "RUN"}},
 		{[]string{"analysis/deep"}, outside, []string{"path", "--out", "RUN/analysis/deep/down", "RUN"}},
-		{[]string{"analysis/walk/walk.svg", "analysis/walk/losses.csv", "analysis/walk/unfinished.json"}, victim, []string{"walk", "--segments", "0-1", "RUN"}},
-		{[]string{"config.toml", "train.json", "checkpoint", "recorder.json", "recorder.json.new", "lock"}, victim, []string{"train", "--resume", "RUN"}},
-		{[]string{"config.toml", "train.json", "checkpoint", "lock"}, victim, []string{"train", "--data", "digits", "--model", "mlp:2", "--force", "--out", "RUN"}},
+		{
+			[]string{"analysis/walk/walk.svg", "analysis/walk/losses.csv", "analysis/walk/unfinished.json"},
+			victim,
+			[]string{"walk", "--segments", "0-1", "RUN"},
+		},
+		{
+			[]string{"config.toml", "train.json", "checkpoint", "recorder.json", "recorder.json.new", "lock"},
+			victim,
+			[]string{"train", "--resume", "RUN"},
+		},
+		{
+			[]string{"config.toml", "train.json", "checkpoint", "lock"},
+			victim,
+			[]string{"train", "--data", "digits", "--model", "mlp:2", "--force", "--out", "RUN"},
+		},
 		{[]string{"steps-000000.arrow"}, victim, []string{"train", "--resume", "RUN"}},
 		{[]string{"steps-000001.arrow"}, victim, []string{"train", "--resume", "RUN"}},
 	} {
@@ -344,7 +373,8 @@ func TestLinksInARunAreNotFollowed(t *testing.T) {
 		entries, err := os.ReadDir(outside)
 		b, readErr := os.ReadFile(victim)
 		if errors.Join(err, readErr) != nil || string(b) != "precious" || len(entries) != 1 {
-			t.Fatalf("%v with links %v: status %d: %s: outside are %v, and %q", c.args, c.links, status, stderr, entries, b)
+			t.Fatalf("%v with links %v: status %d: %s: outside are %v, and %q",
+				c.args, c.links, status, stderr, entries, b)
 		}
 		if status != exitOK && strings.Contains(stderr, "panic") {
 			t.Errorf("%v: %s", c.args, stderr)
@@ -355,7 +385,8 @@ func TestLinksInARunAreNotFollowed(t *testing.T) {
 // TestPathsWithPatterns: a directory may have a name that is a pattern elsewhere.
 func TestPathsWithPatterns(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "runs[1]*", "r?")
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "2", "--batch", "20", "--grad", "--segment-bytes", "100kB", "--out", dir)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "2", "--batch", "20",
+		"--grad", "--segment-bytes", "100kB", "--out", dir)
 	if err := os.WriteFile(filepath.Join(dir, ".checkpoint.123"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +404,8 @@ func TestPathsWithPatterns(t *testing.T) {
 func TestSweepKeepsWholeRecordingsOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sweep")
 	grid := filepath.Join(t.TempDir(), "g.toml")
-	if err := os.WriteFile(grid, []byte("data = \"digits\"\nmodel = \"mlp:2\"\nbatch = 100\nepochs = 3\n"), 0o666); err != nil {
+	if err := os.WriteFile(grid, []byte("data = \"digits\"\nmodel = \"mlp:2\"\nbatch = 100\nepochs = 3\n"),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	wantStatus(t, exitOK, "sweep", "-q", grid, "--out", dir)
@@ -407,10 +439,15 @@ func TestTraceback(t *testing.T) {
 	var stderr strings.Builder
 	status := leave(printable.Writer{W: &stderr}, fmt.Errorf("walk: %w", &objective.Error{
 		Command: "python3 \x1b[2J\nobjective.py", When: "step 3", Err: errors.New("died\nrun is sound"),
-		Said: []string{"Traceback (most recent call last):", "  File \x1b]0;x\x07", "KeyError: '\u202e\r\nrun is sound'"},
+		Said: []string{
+			"Traceback (most recent call last):", "  File \x1b]0;x\x07",
+			"KeyError: '\u202e\r\nrun is sound'",
+		},
 	}))
 	lines := strings.Split(strings.TrimSuffix(stderr.String(), "\n"), "\n")
-	if status != exitFailure || len(lines) != 5 || lines[1] != "  Traceback (most recent call last):" || lines[2] != `    File \x1b]0;x\x07` || lines[3] != `  KeyError: '\u202e\x0d\nrun is sound'` || !strings.HasPrefix(lines[4], "sgdwalk: ") {
+	if status != exitFailure || len(lines) != 5 || lines[1] != "  Traceback (most recent call last):" ||
+		lines[2] != `    File \x1b]0;x\x07` || lines[3] != `  KeyError: '\u202e\x0d\nrun is sound'` ||
+		!strings.HasPrefix(lines[4], "sgdwalk: ") {
 		t.Errorf("status %d: %q", status, lines)
 	}
 	printableOnly(t, "the traceback", stderr.String())

@@ -36,7 +36,10 @@ func TestServeWhileTraining(t *testing.T) {
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "run")
 	train := func(args ...string) int {
-		return run(ctx, append([]string{"train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--grad", "--out", dir}, args...), io.Discard, io.Discard)
+		return run(ctx, append([]string{
+			"train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1",
+			"--grad", "--out", dir,
+		}, args...), io.Discard, io.Discard)
 	}
 	if status := train(); status != exitOK {
 		t.Fatalf("train ends with %d", status)
@@ -48,7 +51,8 @@ func TestServeWhileTraining(t *testing.T) {
 	var said struct{ Address string }
 	select {
 	case text := <-out.lines:
-		if err := json.Unmarshal([]byte(text), &said); err != nil || !strings.HasPrefix(said.Address, "http://127.0.0.1:") {
+		if err := json.Unmarshal([]byte(text), &said); err != nil ||
+			!strings.HasPrefix(said.Address, "http://127.0.0.1:") {
 			t.Fatalf("%q: %v", text, err)
 		}
 	case status := <-served:

@@ -29,7 +29,9 @@ func TestSlabsAreOneProcess(t *testing.T) {
 		wantStatus(t, exitOK, slices.Concat(c.args, []string{"-q", "--out", one, run})...)
 		for _, n := range c.shards {
 			plan, merged := filepath.Join(t.TempDir(), "plan"), filepath.Join(t.TempDir(), "merged")
-			stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"plan"}, c.args, []string{"-q", "--shards", strconv.Itoa(n), "--out", plan, run})...)
+			stdout, _ := wantStatus(t, exitOK,
+				slices.Concat([]string{"plan"}, c.args,
+					[]string{"-q", "--shards", strconv.Itoa(n), "--out", plan, run})...)
 			if !strings.Contains(stdout, "3 slab") {
 				t.Errorf("plan says %q", stdout)
 			}
@@ -51,13 +53,15 @@ func TestSlabsOfAGrownRun(t *testing.T) {
 		plan, run, other := filepath.Join(dir, "plan"), filepath.Join(dir, "run"), filepath.Join(dir, "other")
 		recordSome(t, whole, run, 4)
 		recordSome(t, whole, other, 4)
-		wantStatus(t, exitOK, "plan", "pca", "-q", "--with", other, "--shards", "2", "--timing", "0", "--out", plan, run)
+		wantStatus(t, exitOK, "plan", "pca", "-q", "--with", other, "--shards", "2", "--timing", "0", "--out", plan,
+			run)
 		wantStatus(t, exitOK, "work", "-q", "--shard", "0", plan)
 		before := fingerprint(t, filepath.Join(dir, grown))
 		appendSome(t, whole, filepath.Join(dir, grown), 4, 6)
 		after := fingerprint(t, filepath.Join(dir, grown))
 		_, stderr := wantStatus(t, exitFailure, "work", "-q", "--shard", "1", plan)
-		if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "the recording changed") || !strings.Contains(stderr, before) || !strings.Contains(stderr, after) {
+		if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "the recording changed") ||
+			!strings.Contains(stderr, before) || !strings.Contains(stderr, after) {
 			t.Errorf("%s has grown: %q", grown, stderr)
 		}
 		_, stderr = wantStatus(t, exitFailure, "merge", "-q", "--preview", plan)

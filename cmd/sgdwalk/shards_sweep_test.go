@@ -95,7 +95,8 @@ func sameSweep(t *testing.T, got, want string, without ...string) {
 	if a, b := object(got), object(want); !reflect.DeepEqual(a, b) {
 		t.Errorf("sweep.json is\n%v\nwant\n%v", a, b)
 	}
-	if a, b := must(os.ReadFile(filepath.Join(got, "sweep.toml"))), must(os.ReadFile(filepath.Join(want, "sweep.toml"))); string(a) != string(b) {
+	if a, b := must(os.ReadFile(filepath.Join(got, "sweep.toml"))), must(os.ReadFile(filepath.Join(want,
+		"sweep.toml"))); string(a) != string(b) {
 		t.Errorf("sweep.toml is %s", a)
 	}
 }
@@ -177,7 +178,8 @@ func TestSweepWorkerIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); signal != syscall.SIGKILL && (code != exitAgain || !strings.Contains(stderr.String(), "interrupted")) {
+		if code := cmd.ProcessState.ExitCode(); signal != syscall.SIGKILL && (code != exitAgain ||
+			!strings.Contains(stderr.String(), "interrupted")) {
 			t.Errorf("%v: it leaves with %d: %s", signal, code, stderr)
 		}
 	}
@@ -211,7 +213,9 @@ func TestSweepCellFails(t *testing.T) {
 		wantStatus(t, exitOK, "work", "-q", "--shard", shard, plan)
 	}
 	stdout, stderr := wantStatus(t, exitFailure, "merge", "-q", plan)
-	if !strings.Contains(stdout, "3 finished, 2 diverged, 1 failed") || !strings.Contains(stdout, "mlp-4_gd_lr0.5_s1: ") || !strings.Contains(stderr, "sgdwalk sweep "+grid+" --out "+sweep) {
+	if !strings.Contains(stdout, "3 finished, 2 diverged, 1 failed") ||
+		!strings.Contains(stdout, "mlp-4_gd_lr0.5_s1: ") ||
+		!strings.Contains(stderr, "sgdwalk sweep "+grid+" --out "+sweep) {
 		t.Errorf("%q %q", stdout, stderr)
 	}
 	if err := os.RemoveAll(cell); err != nil {
@@ -245,7 +249,8 @@ func TestSweepPlanRefuses(t *testing.T) {
 	refused(exitUsage, slices.Concat(planning, []string{"--max-bytes", "1kB"}), "--max-bytes is 1 kB")
 	refused(exitUsage, planning[:len(planning)-2], "--out is missing")
 	impossible := writeGrid(t, strings.Replace(sweepGrid, "batch = 200", "batch = [200, 5000]", 1))
-	refused(exitUsage, []string{"plan", "sweep", "-q", impossible, "--shards", "2", "--out", plan}, "4 of 10 cells cannot be trained", "5000")
+	refused(exitUsage, []string{"plan", "sweep", "-q", impossible, "--shards", "2", "--out", plan},
+		"4 of 10 cells cannot be trained", "5000")
 	if _, err := os.Stat(plan); err == nil {
 		t.Error("a plan was made")
 	}
@@ -267,7 +272,8 @@ func TestSweepPlanRefuses(t *testing.T) {
 	// A run that cannot be written is no failure of the cell: the shard is not done.
 	cells := filepath.Join(sweep, "cells")
 	nowhere := filepath.Join(cells, "mlp-4_gd_lr0.5_s1")
-	if err := errors.Join(os.MkdirAll(cells, 0o777), os.Symlink(filepath.Join(cells, "no", "where"), nowhere)); err != nil {
+	if err := errors.Join(os.MkdirAll(cells, 0o777),
+		os.Symlink(filepath.Join(cells, "no", "where"), nowhere)); err != nil {
 		t.Fatal(err)
 	}
 	refused(exitFailure, []string{"work", "-q", "--shard", "0", plan}, "cell mlp-4_gd_lr0.5_s1: ", nowhere)
@@ -286,7 +292,8 @@ func TestSweepPlanRefuses(t *testing.T) {
 	if err := os.WriteFile(summary, []byte(strings.Replace(text, `"steps": 2`, `"steps": 3`, 1)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	refused(exitFailure, []string{"merge", "-q", plan}, "mlp-4_gd_lr0.5_s2", "differs from the one that the worker left")
+	refused(exitFailure, []string{"merge", "-q", plan}, "mlp-4_gd_lr0.5_s2",
+		"differs from the one that the worker left")
 	if err := os.RemoveAll(filepath.Dir(summary)); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,10 @@ import (
 func trainSmall(t *testing.T, more ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	wantStatus(t, exitOK, append([]string{"train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--batch", "200", "--grad", "--out", dir}, more...)...)
+	wantStatus(t, exitOK, append([]string{
+		"train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1",
+		"--batch", "200", "--grad", "--out", dir,
+	}, more...)...)
 	return dir
 }
 
@@ -62,7 +65,10 @@ func TestShardsAreOneProcess(t *testing.T) {
 	}{
 		{[]string{"landscape", "--grid", "7x5", "--also", "accuracy,test_loss"}, []int{1, 2, 7, 64}},
 		{[]string{"landscape", "--grid", "4x4", "--refine", "1", "--surface"}, []int{3}},
-		{[]string{"landscape", "--grid", "3x3", "--plane", "hessian", "--products", "20", "--also", "eigenvalues"}, []int{2}},
+		{
+			[]string{"landscape", "--grid", "3x3", "--plane", "hessian", "--products", "20", "--also", "eigenvalues"},
+			[]int{2},
+		},
 		{[]string{"landscape", "--lines", "3", "--points", "5"}, []int{4}},
 		{[]string{"walk", "--segments", "0-5", "--alphas=-0.5:1.5:5", "--also", "accuracy,batch_loss"}, []int{1, 7}},
 		{[]string{"walk", "--direction", "gradient", "--alphas", "0:1:3"}, []int{3}},
@@ -80,7 +86,9 @@ func TestShardsAreOneProcess(t *testing.T) {
 			if i := slices.Index(c.args, "--objective"); i >= 0 {
 				work, merge = append(work, c.args[i:i+2]...), append(merge, "--allow-objective")
 			}
-			stdout, _ := wantStatus(t, exitOK, slices.Concat([]string{"plan"}, c.args, []string{"-q", "--timing", "0", "--shards", strconv.Itoa(n), "--out", plan, run})...)
+			stdout, _ := wantStatus(t, exitOK,
+				slices.Concat([]string{"plan"}, c.args,
+					[]string{"-q", "--timing", "0", "--shards", strconv.Itoa(n), "--out", plan, run})...)
 			if !strings.Contains(stdout, " in "+counted(n, "shard")) {
 				t.Errorf("plan says %q", stdout)
 			}
@@ -107,7 +115,10 @@ func TestShardsAreOneProcess(t *testing.T) {
 func TestPlanChecksBeforeItWorks(t *testing.T) {
 	run := trainSmall(t)
 	plan := filepath.Join(t.TempDir(), "plan")
-	planning := []string{"plan", "walk", "-q", "--segments", "0-5", "--alphas", "0:1:3", "--shards", "3", "--timing", "0", "--out", plan, run}
+	planning := []string{
+		"plan", "walk", "-q", "--segments", "0-5", "--alphas", "0:1:3", "--shards", "3", "--timing",
+		"0", "--out", plan, run,
+	}
 	wantStatus(t, exitOK, planning...)
 	wantStatus(t, exitOK, planning...) // the same again
 	wantStatus(t, exitOK, "work", "-q", "--shard", "0", plan)
@@ -138,8 +149,10 @@ func TestPlanChecksBeforeItWorks(t *testing.T) {
 	refused(exitFailure, []string{"merge", "-q", plan}, "2 of 3", "1-2")
 	refused(exitUsage, []string{"plan", "walk", "-q", run}, "--out is missing")
 	refused(exitUsage, []string{"plan", "walk", "-q", "--shards=-1", "--out", plan, run}, "--shards is -1")
-	refused(exitUsage, []string{"plan", "curvature", "-q", "--shards", "2", "--timing", "0", "--out", plan, run}, "--along")
-	refused(exitUsage, []string{"plan", "walk", "-q", "--shards", "2", "--alphas", "0:1:1", "--out", plan, run}, "alphas")
+	refused(exitUsage, []string{"plan", "curvature", "-q", "--shards", "2", "--timing", "0", "--out", plan, run},
+		"--along")
+	refused(exitUsage, []string{"plan", "walk", "-q", "--shards", "2", "--alphas", "0:1:1", "--out", plan, run},
+		"alphas")
 
 	t.Setenv("SLURM_ARRAY_TASK_ID", "one")
 	refused(exitUsage, []string{"work", "-q", plan}, `SLURM_ARRAY_TASK_ID is "one"`)
@@ -174,7 +187,8 @@ func TestPlanChecksBeforeItWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(exitFailure, []string{"work", "-q", "--shard", "2", plan}, run)
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--batch", "200", "--grad", "--seed", "2", "--out", run)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--batch", "200",
+		"--grad", "--seed", "2", "--out", run)
 	refused(exitFailure, []string{"work", "-q", "--shard", "2", plan}, "the header of the run changed")
 	os.RemoveAll(run)
 	recordSome(t, run+"-was", run, 5) // and one that was shorter then
@@ -258,7 +272,8 @@ func TestPlanPreview(t *testing.T) {
 		{[]string{"line"}, exitFailure, "no preview"},
 	} {
 		plan := filepath.Join(t.TempDir(), "plan")
-		wantStatus(t, exitOK, slices.Concat([]string{"plan"}, c.args, []string{"-q", "--timing", "0", "--shards", "4", "--out", plan, run})...)
+		wantStatus(t, exitOK, slices.Concat([]string{"plan"}, c.args,
+			[]string{"-q", "--timing", "0", "--shards", "4", "--out", plan, run})...)
 		wantStatus(t, exitFailure, "merge", "-q", "--preview", plan) // nothing is there
 		for _, i := range []string{"0", "2", "3"} {
 			wantStatus(t, exitOK, "work", "-q", "--shard", i, plan)
@@ -278,10 +293,15 @@ func TestPlanPreview(t *testing.T) {
 func TestPlanOfTwoRuns(t *testing.T) {
 	run, other := trainSmall(t), trainSmall(t, "--seed", "2")
 	var plans []string
-	for _, args := range [][]string{{"line", "--alphas", "0:1:3", "--to-run", other}, {"landscape", "--grid", "2x2", "--through", run + "@0," + run + "," + other}} {
-		plan, merged, one := filepath.Join(t.TempDir(), "plan"), filepath.Join(t.TempDir(), "merged"), filepath.Join(t.TempDir(), "one")
+	for _, args := range [][]string{
+		{"line", "--alphas", "0:1:3", "--to-run", other},
+		{"landscape", "--grid", "2x2", "--through", run + "@0," + run + "," + other},
+	} {
+		plan, merged, one := filepath.Join(t.TempDir(), "plan"), filepath.Join(t.TempDir(), "merged"),
+			filepath.Join(t.TempDir(), "one")
 		wantStatus(t, exitOK, slices.Concat(args, []string{"-q", "--out", one, run})...)
-		wantStatus(t, exitOK, slices.Concat([]string{"plan"}, args, []string{"-q", "--timing", "0", "--shards", "1", "--out", plan, run})...)
+		wantStatus(t, exitOK, slices.Concat([]string{"plan"}, args,
+			[]string{"-q", "--timing", "0", "--shards", "1", "--out", plan, run})...)
 		wantStatus(t, exitOK, "work", "-q", "--shard", "0", plan)
 		wantStatus(t, exitOK, "merge", "-q", "--out", merged, plan)
 		sameFiles(t, args[0], merged, one)
@@ -290,9 +310,11 @@ func TestPlanOfTwoRuns(t *testing.T) {
 	if err := os.RemoveAll(other); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--batch", "200", "--grad", "--seed", "3", "--out", other)
+	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:4", "--epochs", "1", "--batch", "200",
+		"--grad", "--seed", "3", "--out", other)
 	for _, plan := range plans {
-		if _, stderr := wantStatus(t, exitFailure, "merge", "-q", plan); !strings.Contains(stderr, "changed since the plan was made") {
+		if _, stderr := wantStatus(t, exitFailure, "merge", "-q", plan); !strings.Contains(stderr,
+			"changed since the plan was made") {
 			t.Errorf("merge says %q", stderr)
 		}
 	}
@@ -303,7 +325,8 @@ func TestPlanOfTwoRuns(t *testing.T) {
 func TestPlanKeepsThePlane(t *testing.T) {
 	run := trainSmall(t)
 	plan := filepath.Join(t.TempDir(), "plan")
-	wantStatus(t, exitOK, "plan", "landscape", "-q", "--grid", "3x3", "--timing", "0", "--shards", "2", "--out", plan, run)
+	wantStatus(t, exitOK, "plan", "landscape", "-q", "--grid", "3x3", "--timing", "0", "--shards", "2", "--out", plan,
+		run)
 	kept, _ := filepath.Glob(filepath.Join(plan, "input-*"))
 	if len(kept) != 1 {
 		t.Fatalf("the plan keeps %v; want one file", kept)
@@ -317,7 +340,8 @@ func TestPlanKeepsThePlane(t *testing.T) {
 		if err := os.WriteFile(kept[0], b, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, stderr := wantStatus(t, exitFailure, "work", "-q", "--shard", "0", plan); !strings.Contains(stderr, kept[0]) || strings.Count(stderr, "\n") != 1 {
+		if _, stderr := wantStatus(t, exitFailure, "work", "-q", "--shard", "0", plan); !strings.Contains(stderr,
+			kept[0]) || strings.Count(stderr, "\n") != 1 {
 			t.Fatalf("byte %d: %q", n, stderr)
 		}
 		b[n] ^= 4
@@ -339,7 +363,8 @@ func TestWorkerIsTold(t *testing.T) {
 	args := []string{"walk", "--segments", "all", "--alphas", "0:1:101", "--also", "test_loss"}
 	wantStatus(t, exitOK, slices.Concat(args, []string{"-q", "--out", one, run})...)
 	plan := filepath.Join(t.TempDir(), "plan")
-	wantStatus(t, exitOK, slices.Concat([]string{"plan"}, args, []string{"-q", "--timing", "0", "--shards", "1", "--out", plan, run})...)
+	wantStatus(t, exitOK, slices.Concat([]string{"plan"}, args,
+		[]string{"-q", "--timing", "0", "--shards", "1", "--out", plan, run})...)
 	part := func() (lines int) {
 		paths, _ := filepath.Glob(filepath.Join(plan, "work", "00000", "*.part"))
 		for _, p := range paths {
@@ -372,7 +397,8 @@ func TestWorkerIsTold(t *testing.T) {
 			t.Fatalf("%v: the worker was done before it could be told", signal)
 		case !errors.As(err, &ended):
 			t.Fatal(err)
-		case signal != syscall.SIGKILL && (ended.ExitCode() != exitAgain || !strings.Contains(stderr.String(), "interrupted")):
+		case signal != syscall.SIGKILL && (ended.ExitCode() != exitAgain ||
+			!strings.Contains(stderr.String(), "interrupted")):
 			t.Errorf("%v: it leaves with %d: %s", signal, ended.ExitCode(), stderr.String())
 		}
 		if now := part(); now <= before {

@@ -23,9 +23,15 @@ func TestUmask(t *testing.T) {
 			{"walk", "--segments", "0-2", run},
 			{"landscape", "--grid", "2x2", "--gif", "--vtk", run},
 			{"report", run, "--out", filepath.Join(root, "r.html")},
-			{"export", run, "--npz", filepath.Join(root, "r.npz"), "--csv", filepath.Join(root, "r.csv"), "--safetensors", filepath.Join(root, "all") + "/"},
+			{
+				"export", run, "--npz", filepath.Join(root, "r.npz"), "--csv", filepath.Join(root, "r.csv"),
+				"--safetensors", filepath.Join(root, "all") + "/",
+			},
 			{"repair", run, "--out", filepath.Join(root, "again")},
-			{"plan", "walk", "--segments", "0-1", "--shards", "1", "--timing", "0", "--out", filepath.Join(root, "plan"), run},
+			{
+				"plan", "walk", "--segments", "0-1", "--shards", "1", "--timing", "0", "--out",
+				filepath.Join(root, "plan"), run,
+			},
 			{"work", filepath.Join(root, "plan"), "--shard", "0"},
 			{"merge", filepath.Join(root, "plan"), "--out", filepath.Join(root, "merged")},
 		} {

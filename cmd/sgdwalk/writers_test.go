@@ -31,7 +31,11 @@ func TestTwoWriters(t *testing.T) {
 		for rowsIn(dir) < target {
 			time.Sleep(200 * time.Microsecond)
 		}
-		for _, second := range [][]string{f.args(dir, "--force"), {"train", "--resume", dir}, {"repair", dir, "--out", dir + "-repaired"}} {
+		for _, second := range [][]string{
+			f.args(dir, "--force"),
+			{"train", "--resume", dir},
+			{"repair", dir, "--out", dir + "-repaired"},
+		} {
 			status, _, stderr := call(second...)
 			isRefused := status == exitFailure && strings.Contains(stderr, arrowfile.ErrLocked.Error())
 			if !isRefused && over(ended) {

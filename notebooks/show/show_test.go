@@ -18,11 +18,13 @@ var table = &record.Table{Columns: []record.Column{
 // TestMarkdown: chosen columns in the order asked for, absent values empty, what
 // Markdown would take for a border escaped, and what is left out counted.
 func TestMarkdown(t *testing.T) {
-	want := "| loss | step | group |\n| ---: | ---: | --- |\n| 2.303 | 0 | sgd |\n| 1e-07 | 1 | a\\|b |\n\n... and 1 more rows\n"
+	want := "| loss | step | group |\n| ---: | ---: | --- |\n| 2.303 | 0 | sgd |\n| 1e-07 | 1 | a\\|b |\n\n... and 1 " +
+		"more rows\n"
 	if got := markdown(table, 2, []string{"loss", "step", "group"}); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := markdown(table, -1, nil); !strings.HasPrefix(got, "| step | loss | group |") || !strings.HasSuffix(got, "| 2 |  | adam |\n") {
+	if got := markdown(table, -1, nil); !strings.HasPrefix(got, "| step | loss | group |") ||
+		!strings.HasSuffix(got, "| 2 |  | adam |\n") {
 		t.Errorf("all columns and rows:\n%s", got)
 	}
 }
@@ -39,7 +41,10 @@ func TestMarkdownMissing(t *testing.T) {
 
 // TestOutside: without the kernel a figure is described and a text printed.
 func TestOutside(t *testing.T) {
-	f := &figure.Curves{XLabel: "step", YLabel: "loss", Series: []figure.Series{{X: []float64{0, 1}, Y: []float64{2, 1}}}}
+	f := &figure.Curves{
+		XLabel: "step", YLabel: "loss",
+		Series: []figure.Series{{X: []float64{0, 1}, Y: []float64{2, 1}}},
+	}
 	var b bytes.Buffer
 	figureTo(&b, f)
 	textTo(&b, "the *end*")

@@ -286,7 +286,8 @@ func (s AsyncStats) Share() float64 {
 func (a *Async) Stats() AsyncStats {
 	s := AsyncStats{
 		Rows: a.rows.Load(), Dropped: a.dropped.Load(), Waiting: a.waiting.Load(), MostWaiting: a.mostWaiting.Load(),
-		Copying: time.Duration(a.copying.Load()), Blocked: time.Duration(a.blocked.Load()), Writing: time.Duration(a.writing.Load()),
+		Copying: time.Duration(a.copying.Load()), Blocked: time.Duration(a.blocked.Load()),
+		Writing: time.Duration(a.writing.Load()),
 	}
 	a.mu.Lock()
 	s.Err = a.failure

@@ -16,7 +16,10 @@ import (
 // TestRefresh looks at a run after every row, across segments, with and without
 // a map.
 func TestRefresh(t *testing.T) {
-	for name, source := range map[string]func(string) (byteSource, error){"mapped": openSource, "read": openReadSource} {
+	for name, source := range map[string]func(string) (byteSource, error){
+		"mapped": openSource,
+		"read":   openReadSource,
+	} {
 		t.Run(name, func(t *testing.T) {
 			h := recordtest.Header(3000)
 			rows := recordtest.Rows(h, 40, 1)

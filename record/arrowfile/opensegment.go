@@ -104,7 +104,8 @@ const unknown = -1
 
 // openSegment opens segment number n, whose first row should be row first. The last segment
 // of a run may be incomplete, because a writer is or was writing it.
-func openSegment(dir string, n int, first int64, last bool, run *runInfo, open func(string) (byteSource, error)) (*segment,
+func openSegment(dir string, n int, first int64, last bool, run *runInfo,
+	open func(string) (byteSource, error)) (*segment,
 	error,
 ) {
 	s := &segment{path: filepath.Join(dir, segmentName(n)), run: run, number: n, finalRows: unknown}

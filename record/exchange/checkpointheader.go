@@ -25,7 +25,8 @@ func (s *checkpoints) makeHeader(c *container) error {
 		}
 	}
 	s.header = &record.Header{
-		Format: record.FormatVersion, Software: software, DType: "float32", Model: s.options.Model, Comment: s.options.Comment,
+		Format: record.FormatVersion, Software: software, DType: "float32", Model: s.options.Model,
+		Comment: s.options.Comment,
 		Columns: record.Columns{Theta: true, State: len(state) > 0},
 		Layout:  params, State: state,
 	}

@@ -297,7 +297,8 @@ func TestLayoutFile(t *testing.T) {
 		`{"layout": []}`:             `its "layout" has no tensor`,
 		`{"layouts": [` + w + `]}`:   `unknown field "layouts"`,
 		`{"layout": [` + w + `]} {}`: "there is more text after its end",
-		`{"layout": [{"name": "conv.weight", "shape": [2]}]}`:                      `layout: tensor "conv.weight" has kind ""; allowed are`,
+		`{"layout": [{"name": "conv.weight", "shape": [2]}]}`: `layout: tensor "conv.weight" ` +
+			`has kind ""; allowed are`,
 		`{"layout": [{"name": "conv.weight", "kind": "filters", "shape": [2]}]}`:   `has kind "filters"; allowed are`,
 		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 0]}]}`: `has shape [2 0]`,
 		`{"layout": [` + w + `, ` + w +
@@ -310,9 +311,12 @@ func TestLayoutFile(t *testing.T) {
 			`"offset": 3}]}`: `tensor "b" starts at offset 3, but the tensors before it end at 2`,
 		`{"layout": [` + w + `], ` + state +
 			`}`: `ckpt_1.pt has a tensor "conv.bias" of shape [2], and `,
-		`{"layout": [` + w + `, {"name": "x", "kind": "bias", "shape": [2]}]}`:                      `ckpt_1.pt has no tensor "x", which has shape [2] in `,
-		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 9]}]}`:                  `ckpt_1.pt has tensor "conv.weight" with shape [2 1 3 3], and `,
-		`{"layout": [` + w + `, {"name": "bn.num_batches_tracked", "kind": "other", "shape": []}]}`: `ckpt_1.pt has "bn.num_batches_tracked" with elements of type int64; in `,
+		`{"layout": [` + w + `, {"name": "x", "kind": "bias", "shape": [2]}]}`: `ckpt_1.pt has ` +
+			`no tensor "x", which has shape [2] in `,
+		`{"layout": [{"name": "conv.weight", "kind": "filter", "shape": [2, 9]}]}`: `ckpt_1.pt has ` +
+			`tensor "conv.weight" with shape [2 1 3 3], and `,
+		`{"layout": [` + w + `, {"name": "bn.num_batches_tracked", "kind": "other", "shape": []}]}`: `ckpt_1.pt has ` +
+			`"bn.num_batches_tracked" with elements of type int64; in `,
 		`{"format": 99, "layout": [` + w +
 			`], "new": 1}`: "its format is 99, written by a newer program",
 	} {

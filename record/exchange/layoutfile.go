@@ -32,7 +32,8 @@ func readLayoutFile(path string) (*layoutFile, error) {
 			return nil, fileErrorf(name, "its format is %d, %w; this program reads 1 to %d",
 				version.Format, record.ErrNewerFormat, record.FormatVersion)
 		}
-		return nil, fileErrorf(name, `%w; it must be an object {"layout": [{"name", "kind", "shape"}, ...], "state_layout": [...]}`, err)
+		return nil, fileErrorf(name,
+			`%w; it must be an object {"layout": [{"name", "kind", "shape"}, ...], "state_layout": [...]}`, err)
 	}
 	l := &layoutFile{path, h.Layout.WithOffsets(), h.State.WithOffsets()}
 	if len(l.theta) == 0 {

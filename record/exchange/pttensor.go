@@ -12,8 +12,10 @@ import (
 // storageTypes are the element types of PyTorch's storage classes.
 var storageTypes = map[string]string{
 	"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
-	"LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8",
-	"BoolStorage": "bool", "UntypedStorage": "uint8", "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
+	"LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+	"ByteStorage": "uint8",
+	"BoolStorage": "bool", "UntypedStorage": "uint8", "ComplexFloatStorage": "complex64",
+	"ComplexDoubleStorage": "complex128",
 }
 
 // torchElement returns the type that a name such as torch.float8_e5m2 means.

@@ -82,7 +82,8 @@ func readIndex(path string) (*shardIndex, error) {
 	for _, tensor := range slices.Sorted(maps.Keys(x.fileOf)) {
 		file := x.fileOf[tensor]
 		if file == "" || file == "." || file == ".." || strings.ContainsAny(file, "/\\\x00:") {
-			return nil, fileErrorf(x.path, "tensor %q is in the file %q, but a shard must be in the folder of the index", tensor,
+			return nil, fileErrorf(x.path,
+				"tensor %q is in the file %q, but a shard must be in the folder of the index", tensor,
 				file)
 		}
 		if !slices.Contains(x.files, file) {
@@ -104,7 +105,8 @@ func (x *shardIndex) checkFolder() error {
 		exists[e.Name()] = true
 		if index, _, ok := shardOf(e.Name()); ok && index == filepath.Base(x.path) &&
 			!slices.Contains(x.files, e.Name()) {
-			return fileErrorf(x.path, "shard %s is in the folder but not in the index; one of them is out of date", e.Name())
+			return fileErrorf(x.path, "shard %s is in the folder but not in the index; one of them is out of date",
+				e.Name())
 		}
 	}
 	for _, file := range x.files {
@@ -216,8 +218,9 @@ func (x *shardIndex) open(key string) (_ *container, err error) {
 		files = append(files, c)
 		for _, a := range c.arrays {
 			if in, ok := x.fileOf[a.name]; !ok || in != name {
-				return nil, fileErrorf(x.path, "the index is out of date: shard %s has the tensor %q, but the index has it in "+
-					"%q", name, a.name, in)
+				return nil, fileErrorf(x.path,
+					"the index is out of date: shard %s has the tensor %q, but the index has it in "+
+						"%q", name, a.name, in)
 			}
 		}
 		all.arrays = append(all.arrays, c.arrays...)
@@ -255,7 +258,8 @@ func (x *shardIndex) checkTensors(all *container) error {
 		}
 	}
 	if isKnown && x.totalBytes > 0 && x.totalBytes != total && x.totalBytes != withoutTies {
-		return fileErrorf(x.path, "the index is out of date: its total_size is %d bytes, but the tensors in the shards have %d",
+		return fileErrorf(x.path, "the index is out of date: its total_size is %d bytes, but the tensors in the "+
+			"shards have %d",
 			x.totalBytes, total)
 	}
 	return nil

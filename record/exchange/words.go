@@ -20,7 +20,8 @@ const nonStepMark = "\x00"
 // dates with a time, decimals, powers of ten, negative numbers, UUIDs, shards
 // (00001-of-00003) and the number of a copy, as in "model (1)".
 var neverSteps = regexp.MustCompile(strings.Join([]string{
-	`(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])[-_.](?:0[1-9]|[12]\d|3[01])(?:[t_ -]+[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d)?)?`,
+	`(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])[-_.](?:0[1-9]|[12]\d|3[01])(?:[t_ ` +
+		`-]+[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d)?)?`,
 	`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
 	`\d+(?:\.\d+)+(?:e[-+]?\d+)?`,
 	`\d+e[-+]?\d+`,

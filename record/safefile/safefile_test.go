@@ -39,7 +39,8 @@ func link(t *testing.T, path string) (check func()) {
 
 func TestWritersReplaceALink(t *testing.T) {
 	for name, write := range map[string]func(path string, b []byte) error{
-		"WriteBytes": safefile.WriteBytes, "WriteScript": safefile.WriteScript, "WriteTransient": safefile.WriteTransient,
+		"WriteBytes": safefile.WriteBytes, "WriteScript": safefile.WriteScript,
+		"WriteTransient": safefile.WriteTransient,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "f")

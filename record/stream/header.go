@@ -85,7 +85,8 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; it must be 1 to %d", l.Version, Version)
 	}
 	h = record.NewHeader(l.Layout.WithOffsets())
-	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer, l.InitSeed
+	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer,
+		l.InitSeed
 	h.Batch, h.Epochs, h.Steps, h.Seed, h.Comment = l.Batch, l.Epochs, l.Steps, l.Seed, l.Comment
 	h.State, h.Groups = l.State.WithOffsets(), l.Groups
 	h.Columns.Theta = l.Theta == nil || *l.Theta

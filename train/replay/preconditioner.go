@@ -28,7 +28,8 @@ func NewPreconditioner(trace record.Trajectory) (*Preconditioner, error) {
 	}
 	o, _, err := optim.New(h.Optimizer.Name, h.Optimizer.Hyperparameters, h.Layout, h.Seed)
 	if err != nil { // an optimizer of another program by that name, with settings of its own
-		return &Preconditioner{absent: fmt.Sprintf("the scales of %s cannot be computed again: %v", h.Optimizer.Name, err)}, nil
+		return &Preconditioner{absent: fmt.Sprintf("the scales of %s cannot be computed again: %v",
+			h.Optimizer.Name, err)}, nil
 	}
 	n := h.Layout.Len()
 	return &Preconditioner{trace: trace, optimizer: o, theta: make([]float32, n), grad: make([]float32, n)}, nil
@@ -49,7 +50,8 @@ func (s *Preconditioner) Preconditioner(ctx context.Context, row int) (d []float
 		case r.IsLast():
 			continue // no update follows
 		case r.Step != int64(s.next) || r.Grad == nil || r.Theta == nil:
-			s.absent = fmt.Sprintf("the scales of %s follow from the gradients of all steps up to the iterate, and that of step %d is not recorded (train --grad records them)", s.trace.Header().Optimizer.Name, s.next)
+			s.absent = fmt.Sprintf("the scales of %s follow from the gradients of all steps up to the iterate, and "+
+				"that of step %d is not recorded (train --grad records them)", s.trace.Header().Optimizer.Name, s.next)
 			continue
 		}
 		// Copies: the optimizer writes to both.

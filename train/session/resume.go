@@ -75,7 +75,8 @@ func Resume(ctx context.Context, dir string, o Options, check func(*Settings) er
 	if checkpoint == nil {
 		checkpoint = x.InitialCheckpoint()
 	}
-	o.note("%s continues at step %d, epoch %d; %d rows are recorded", dir, checkpoint.Step, checkpoint.Epoch, trace.Len())
+	o.note("%s continues at step %d, epoch %d; %d rows are recorded",
+		dir, checkpoint.Step, checkpoint.Epoch, trace.Len())
 	return run(ctx, x, r, dir, &o, checkpoint, recorded)
 }
 
@@ -111,7 +112,8 @@ func prepare(
 	dir string, h *record.Header, trace *arrowfile.Reader, r *recorder.Recorder, o *Options,
 ) (*train.Checkpoint, error) {
 	if n := r.Rows(); n != int64(trace.Len()) {
-		return nil, fmt.Errorf("%s had %d rows and has %d now: another process wrote it meanwhile; try again", dir, trace.Len(), n)
+		return nil, fmt.Errorf("%s had %d rows and has %d now: another process wrote it meanwhile; try again",
+			dir, trace.Len(), n)
 	}
 	if err := removeLeft(dir); err != nil {
 		return nil, err

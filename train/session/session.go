@@ -84,7 +84,8 @@ func timeShare(x *replay.Experiment, b *record.Budget, dir string) string {
 	if err != nil {
 		return "the time share is not known: " + printable.OneLine(err)
 	}
-	return fmt.Sprintf("a step takes %.3g ms, and writing it takes about %.3g %% of that time in the background (%.2g GB/s)",
+	return fmt.Sprintf("a step takes %.3g ms, and writing it takes about %.3g %% of that time in the background "+
+		"(%.2g GB/s)",
 		1e3*step.Seconds(), 100*b.TimeShare(step, speed), speed/1e9)
 }
 

@@ -93,7 +93,8 @@ func TestSettings(t *testing.T) {
 	if err := other.CheckSame(stored, map[string]bool{"seed": true}); err != nil {
 		t.Error(err)
 	}
-	if err := other.CheckSame(stored, map[string]bool{"hyper": true}); err == nil || !strings.Contains(err.Error(), "momentum:0.5") {
+	if err := other.CheckSame(stored, map[string]bool{"hyper": true}); err == nil ||
+		!strings.Contains(err.Error(), "momentum:0.5") {
 		t.Errorf("got %v; want another momentum refused", err)
 	}
 }

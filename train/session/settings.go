@@ -142,7 +142,8 @@ func (s *Settings) CheckSame(stored *Settings, given map[string]bool) error {
 			}
 		}
 		if !same {
-			return record.Optionf("--%s is %v, but the run was started with %v; a resumed run keeps its settings", flag, x, y)
+			return record.Optionf("--%s is %v, but the run was started with %v; a resumed run keeps its settings",
+				flag, x, y)
 		}
 	}
 	return nil

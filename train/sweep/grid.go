@@ -217,7 +217,8 @@ func (g *grid) cells() ([]Cell, error) {
 		return nil, err
 	}
 	if _, path := top.find("data"); path == "" {
-		return nil, record.Optionf("%s: data is missing; it says what to train on, for example data = \"digits\"", g.file)
+		return nil, record.Optionf("%s: data is missing; it says what to train on, for example data = \"digits\"",
+			g.file)
 	}
 	data, err := axis(top, "data", "", asText)
 	if err != nil {
@@ -276,7 +277,10 @@ func (g *grid) base(top *gridTable) (c session.Settings, err error) {
 	for _, s := range []struct {
 		key string
 		to  *string
-	}{{"record_theta", &c.RecTheta}, {"record_grad", &c.RecGrad}, {"record_state", &c.RecState}, {"sketch", &c.Sketch}} {
+	}{{"record_theta", &c.RecTheta}, {"record_grad", &c.RecGrad}, {"record_state", &c.RecState}, {
+		"sketch",
+		&c.Sketch,
+	}} {
 		if *s.to, err = one(top, s.key, "", asText); err != nil {
 			return c, err
 		}

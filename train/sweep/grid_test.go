@@ -18,9 +18,18 @@ func TestGridRefuses(t *testing.T) {
 		"no TOML":           {"data = \n", "line 1"},
 		"unknown key":       {gridHead + "epoch = 3\n", `line 3: epoch is not a setting of a sweep`},
 		"unknown optimizer": {gridHead + "[optimizer.sdg]\nlr = 1\n", `line 3: optimizer.sdg`},
-		"unknown hyper":     {gridHead + "[optimizer.adam]\nlr = 1\nbeta3 = 0.5\n", `line 5: optimizer.adam.beta3 is not a hyperparameter of adam`},
-		"learning rate":     {gridHead + "[optimizer.sgd]\nlearning_rate = 1\n", `line 4: optimizer.sgd.learning_rate is not a hyperparameter of sgd; allowed are lr`},
-		"wrong type":        {gridHead + "batch = [10, \"many\"]\n", `line 3: batch is many; it must be a whole number`},
+		"unknown hyper": {
+			gridHead + "[optimizer.adam]\nlr = 1\nbeta3 = 0.5\n",
+			`line 5: optimizer.adam.beta3 is not a hyperparameter of adam`,
+		},
+		"learning rate": {
+			gridHead + "[optimizer.sgd]\nlearning_rate = 1\n",
+			`line 4: optimizer.sgd.learning_rate is not a hyperparameter of sgd; allowed are lr`,
+		},
+		"wrong type": {
+			gridHead + "batch = [10, \"many\"]\n",
+			`line 3: batch is many; it must be a whole number`,
+		},
 		"wrong bool":        {gridHead + "grad = 1\n", `line 3: grad is 1; it must be true or false`},
 		"list of one value": {gridHead + "epochs = [1, 2]\n", `line 3: epochs is a list; one value is allowed`},
 		"empty axis":        {gridHead + "seed = []\n", `line 3: seed is an empty list`},
@@ -31,7 +40,10 @@ func TestGridRefuses(t *testing.T) {
 		"negative seed":     {gridHead + "init_seed = -1\n", `line 3: init_seed is -1`},
 		"no data":           {"model = \"mlp:8\"\n", "data is missing"},
 		"not finite":        {gridHead + "lr = nan\n", "line 3: lr is NaN"},
-		"same directory":    {"data = \"digits\"\nmodel = [\"mlp:8,8\", \"mlp:8:8\"]\n", "two cells would be in mlp-8-8_sgd_s1"},
+		"same directory": {
+			"data = \"digits\"\nmodel = [\"mlp:8,8\", \"mlp:8:8\"]\n",
+			"two cells would be in mlp-8-8_sgd_s1",
+		},
 	} {
 		_, err := ReadGrid("grid.toml", []byte(c.text), "")
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -104,7 +116,8 @@ func TestLongCellName(t *testing.T) {
 func TestSweepIsBounded(t *testing.T) {
 	long := strings.Repeat("1,", 100_000) + "1"
 	for name, text := range map[string]string{
-		"axes":            "batch = [" + numbers(3000) + "]\nseed = [" + numbers(3000) + "]\nlr = [" + numbers(3000) + "]\n",
+		"axes": "batch = [" + numbers(3000) + "]\nseed = [" + numbers(3000) + "]\nlr = [" + numbers(3000) +
+			"]\n",
 		"one axis":        "seed = [" + long + "]\n",
 		"hyperparameters": "[optimizer.adam]\nbeta1 = [" + numbers(1000) + "]\nbeta2 = [" + numbers(1000) + "]\n",
 	} {

@@ -91,7 +91,8 @@ func (s *Sweep) Plan(cells []Cell) error {
 		if n > 3 {
 			bad, more = bad[:3], fmt.Sprintf("; and %d more", n-3)
 		}
-		return record.Optionf("%d of %d cells cannot be trained, and nothing was: %s%s", n, len(cells), strings.Join(bad, "; "), more)
+		return record.Optionf("%d of %d cells cannot be trained, and nothing was: %s%s",
+			n, len(cells), strings.Join(bad, "; "), more)
 	}
 	s.Results = make([]Result, len(s.Cells))
 	return nil
@@ -145,7 +146,8 @@ func (p *Planned) findEarlier() error {
 	}
 	if string(text) != p.text {
 		was, is := firstDifference(string(text), p.text)
-		return fmt.Errorf("the sweep has this cell with %s, the file says %s; sweep into another directory, or remove the cell", was, is)
+		return fmt.Errorf("the sweep has this cell with %s, the file says %s; sweep into another directory, or "+
+			"remove the cell", was, is)
 	}
 	p.Kept, err = session.ReadSummary(p.Dir)
 	if p.Kept != nil {

@@ -44,7 +44,8 @@ func (s *Sweep) assign() {
 			continue
 		}
 		p.workers = each
-		key := fmt.Sprint(p.Model, p.Header.Data.Hash, p.Header.Batch, p.Header.Optimizer.Hyperparameters["micro_batch"])
+		key := fmt.Sprint(p.Model, p.Header.Data.Hash, p.Header.Batch,
+			p.Header.Optimizer.Hyperparameters["micro_batch"])
 		is, known := large[key]
 		if !known && each < s.cores {
 			is = speedup(p.config, s.cores) >= fills*float64(s.cores)

@@ -270,7 +270,8 @@ func (f *film) layStatus(steps []int) []float64 {
 	for _, step := range steps {
 		trails := slices.Clone(f.trails)
 		for i := range trails {
-			n, _ := slices.BinarySearchFunc(trails[i].Whole, step+1, func(q figure.PathPoint, s int) int { return q.Step - s })
+			n, _ := slices.BinarySearchFunc(trails[i].Whole, step+1,
+				func(q figure.PathPoint, s int) int { return q.Step - s })
 			trails[i].Points = trails[i].Whole[:n]
 		}
 		for i, text := range f.status(step, trails) {

@@ -175,9 +175,15 @@ func TestAnimationWrongInput(t *testing.T) {
 		{"Animation.Landscape is nil;", &animate.Animation{}},
 		{"Animation.Frames is 1;", with(func(a *animate.Animation) { a.Frames = 1 })},
 		{"Animation.Frames is -5;", with(func(a *animate.Animation) { a.Frames = -5 })},
-		{"more than 4 million pixels;", with(func(a *animate.Animation) { a.Landscape.Style = figure.Style{DPI: 1200} })},
+		{
+			"more than 4 million pixels;",
+			with(func(a *animate.Animation) { a.Landscape.Style = figure.Style{DPI: 1200} }),
+		},
 		{"has no path;", with(func(a *animate.Animation) { a.Landscape.Path = nil })},
-		{"iterate 2 of the path is of step 1 after 3;", with(func(a *animate.Animation) { a.Landscape.Path[2].Step = 1 })},
+		{
+			"iterate 2 of the path is of step 1 after 3;",
+			with(func(a *animate.Animation) { a.Landscape.Path[2].Step = 1 }),
+		},
 		{"Landscape.Z has 5 rows;", with(func(a *animate.Animation) { a.Landscape.Z = a.Landscape.Z[1:] })},
 		{"Style.Theme is \"x\";", with(func(a *animate.Animation) { a.Landscape.Style.Theme = "x" })},
 	} {

@@ -71,7 +71,8 @@ func (s *Figure) view(r *plane.Relief) view {
 func (s *Figure) notes(r *plane.Relief, routes []route, thinned int) []string {
 	out := s.Landscape.GridNotes(r)
 	if thinned > 1 {
-		out = append(out, fmt.Sprintf("Of %d by %d grid points one row and one column in %d is drawn.", len(r.X), len(r.Y),
+		out = append(out, fmt.Sprintf("Of %d by %d grid points one row and one column in %d is drawn.",
+			len(r.X), len(r.Y),
 			thinned))
 	}
 	for i := range routes {

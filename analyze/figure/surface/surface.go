@@ -89,7 +89,8 @@ func (s *Figure) Validate() error {
 		v, lo, hi float64
 	}{{"Azimuth", d.Azimuth, -360, 360}, {"Elevation", d.Elevation, 5, 85}} {
 		if !(f.v >= f.lo && f.v <= f.hi) {
-			return fmt.Errorf("%w: Surface.%s is %v; it must be between %v and %v", figure.ErrInput, f.name, f.v, f.lo, f.hi)
+			return fmt.Errorf("%w: Surface.%s is %v; it must be between %v and %v",
+				figure.ErrInput, f.name, f.v, f.lo, f.hi)
 		}
 	}
 	return s.Landscape.Validate()

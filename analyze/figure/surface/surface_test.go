@@ -208,7 +208,8 @@ func TestTilesCover(t *testing.T) {
 // TestSurfaceContours: on a plane each contour is one straight line at its height;
 // on a cone it is one ring.
 func TestSurfaceContours(t *testing.T) {
-	s, _ := sceneOf(meshOf(steps(-1, 1, 9), steps(-1, 1, 7), func(x, y float64) float64 { return 0.5 + 0.2*x + 0.13*y }),
+	s, _ := sceneOf(meshOf(steps(-1, 1, 9), steps(-1, 1, 7),
+		func(x, y float64) float64 { return 0.5 + 0.2*x + 0.13*y }),
 		-60, 40)
 	lines := joined(s.crossings(0.5))
 	if len(lines) != 1 {

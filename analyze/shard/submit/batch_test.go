@@ -179,7 +179,8 @@ func TestSubmit(t *testing.T) {
 	logs := strings.ReplaceAll(dir, "%", "%%") + "/slurm/logs/"
 	have(t, calls[0], "--parsable", "--array=0-4%2", "--job-name=sgdwalk-"+p.Hash()[:8]+"-0", "--requeue",
 		"--signal=B:TERM@60", "--open-mode=append",
-		"--output="+logs+"%A_%a.log", "--partition=short", "--account=lab", "--mem=4G", "--cpus-per-task=3", "--time=1:00:00", "--comment=two words")
+		"--output="+logs+"%A_%a.log", "--partition=short", "--account=lab", "--mem=4G", "--cpus-per-task=3",
+		"--time=1:00:00", "--comment=two words")
 	lacks(t, calls[0], "--dependency")
 	if tail := calls[0][len(calls[0])-2:]; cmp.Diff(tail, []string{
 		filepath.Join(dir, "slurm", "shards.sh"),

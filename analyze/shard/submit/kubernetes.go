@@ -183,7 +183,8 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 	}
 	v := manifestValues{
 		Name: planName(p), Namespace: k.Namespace, Image: k.Image, Claim: k.Claim, Mount: mount, Memory: k.memory(),
-		Plan: p.Dir(), Program: programInImage, Temp: tempInImage, Kernel: p.Identity.Kernel, Arch: arch, Binary: binary,
+		Plan: p.Dir(), Program: programInImage, Temp: tempInImage, Kernel: p.Identity.Kernel, Arch: arch,
+		Binary: binary,
 		Shards: p.Shards, Parallelism: min(parallelism, p.Shards), CPUs: max(1, k.CPUs),
 		// A mistake in the image fails every shard, so a few failures are enough.
 		MostFailed: max(1, min(p.Shards/10, 10_000)), Tries: 3,

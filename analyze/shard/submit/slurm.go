@@ -45,7 +45,8 @@ var (
 var reservedArgs = []string{
 	"--array", "-a", "--dependency", "-d", "--job-name", "-J", "--output", "-o", "--error", "-e", "--parsable",
 	"--requeue", "--no-requeue", "--signal", "--open-mode", "--kill-on-invalid-dep", "--wrap", "--wait", "-W",
-	"--partition", "-p", "--account", "-A", "--time", "-t", "--mem", "--cpus-per-task", "-c", "--test-only", "--help", "-h", "--version", "-V", "--usage",
+	"--partition", "-p", "--account", "-A", "--time", "-t", "--mem", "--cpus-per-task", "-c", "--test-only", "--help",
+	"-h", "--version", "-V", "--usage",
 }
 
 // Validate names the field, the value and what is allowed.

@@ -50,8 +50,9 @@ func TestSlurmRefuses(t *testing.T) {
 // TestLimit: the forms of man sbatch.
 func TestLimit(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"90": 90 * time.Minute, "90:30": 90*time.Minute + 30*time.Second, "2:3:4": 2*time.Hour + 3*time.Minute + 4*time.Second,
-		"1-6": 30 * time.Hour, "1-6:30": 30*time.Hour + 30*time.Minute, "2-0:0:5": 48*time.Hour + 5*time.Second,
+		"90": 90 * time.Minute, "90:30": 90*time.Minute + 30*time.Second,
+		"2:3:4": 2*time.Hour + 3*time.Minute + 4*time.Second,
+		"1-6":   30 * time.Hour, "1-6:30": 30*time.Hour + 30*time.Minute, "2-0:0:5": 48*time.Hour + 5*time.Second,
 	} {
 		if got, limited := limitOf(text); !limited || got != want {
 			t.Errorf("%s is %v, %v; want %v", text, got, limited, want)

@@ -94,7 +94,9 @@ _sgdwalk() {
 			}
 		}
 	}
-	b.WriteString("  esac\n  if [ -n \"$words\" ]; then\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n    return\n  fi\n  case $cur in -*) ;; *)\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n    return ;;\n  esac\n  case ${COMP_WORDS[1]} in\n")
+	b.WriteString("  esac\n  if [ -n \"$words\" ]; then\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n    " +
+		"return\n  fi\n  case $cur in -*) ;; *)\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n    return ;;\n  esac\n  " +
+		"case ${COMP_WORDS[1]} in\n")
 	for _, v := range verbs {
 		var flags []string
 		for _, f := range v.flags {
@@ -110,8 +112,10 @@ func zshScript(b *strings.Builder, verbs []verbWords) {
 	for _, v := range verbs {
 		fmt.Fprintf(b, "    '%s:%s'\n", v.name, v.help)
 	}
-	b.WriteString("  )\n  if (( CURRENT == 2 )) || (( CURRENT == 3 )) && [[ $words[2] == help ]]; then\n    _describe verb verbs\n    return\n  fi\n" +
-		"  local verb=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $verb in\n    completion) _values shell bash zsh fish ;;\n")
+	b.WriteString("  )\n  if (( CURRENT == 2 )) || (( CURRENT == 3 )) && [[ $words[2] == help ]]; then\n    " +
+		"_describe verb verbs\n    return\n  fi\n" +
+		"  local verb=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $verb in\n    completion) _values shell " +
+		"bash zsh fish ;;\n")
 	for _, v := range verbs {
 		if v.name == "completion" || v.name == "help" {
 			continue
@@ -140,7 +144,8 @@ func fishScript(b *strings.Builder, verbs []verbWords) {
 	b.WriteString("complete -c sgdwalk -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n")
 	for _, v := range verbs {
 		for _, f := range v.flags {
-			fmt.Fprintf(b, "complete -c sgdwalk -n '__fish_seen_subcommand_from %s' -l %s -d '%s'", v.name, f.name, f.help)
+			fmt.Fprintf(b, "complete -c sgdwalk -n '__fish_seen_subcommand_from %s' -l %s -d '%s'",
+				v.name, f.name, f.help)
 			switch {
 			case f.values != nil:
 				fmt.Fprintf(b, " -x -a '%s'", strings.Join(f.values, " "))

@@ -222,7 +222,8 @@ func (s *Job) end(p *sweep.Planned, v []float64) (*session.Summary, error) {
 	case p.Kept == nil:
 		return nil, fmt.Errorf("%s was trained, and its finished run is missing from %s", cellUnit(p.Name), p.Dir)
 	case !sameEnd(v, cellEnd(p.Kept)):
-		return nil, fmt.Errorf("%s: the run in %s differs from the one that the worker left: status, steps, evaluations "+
+		return nil, fmt.Errorf("%s: the run in %s differs from the one that the worker left: status, steps, "+
+			"evaluations "+
 			"and training loss were %v, now they are %v", cellUnit(p.Name), p.Dir, v, cellEnd(p.Kept))
 	}
 	return p.Kept, nil

@@ -131,7 +131,8 @@ func (d *pdf) Bytes() ([]byte, error) {
 	objects := []string{
 		"<< /Type /Catalog /Pages 2 0 R >>",
 		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-		fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %s %s] /Resources << /ExtGState << %s>> >> /Contents 4 0 R "+
+		fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %s %s] /Resources << /ExtGState << %s>> >> "+
+			"/Contents 4 0 R "+
 			"/Group << /S /Transparency /CS /DeviceRGB >> >>", num(d.w), num(d.h), states.String()),
 		fmt.Sprintf("<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream", stream.Len(), stream.Bytes()),
 		fmt.Sprintf("<< /Title %s /Producer (sgdwalk) >>", pdfText(d.title)),
@@ -148,7 +149,8 @@ func (d *pdf) Bytes() ([]byte, error) {
 	for _, o := range offsets {
 		fmt.Fprintf(&out, "%010d 00000 n \n", o)
 	}
-	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R /Info 5 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, start)
+	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R /Info 5 0 R >>\nstartxref\n%d\n%%%%EOF\n",
+		len(objects)+1, start)
 	return out.Bytes(), nil
 }
 

@@ -22,11 +22,13 @@ var _ Device = (*svg)(nil)
 
 func NewSVG(w, h float64, background color.NRGBA, title, alt string) *svg {
 	v := &svg{h: h}
-	fmt.Fprintf(&v.buf, `<svg xmlns="http://www.w3.org/2000/svg" width="%spt" height="%spt" viewBox="0 0 %s %s" role="img">`+"\n",
+	fmt.Fprintf(&v.buf, `<svg xmlns="http://www.w3.org/2000/svg" width="%spt" height="%spt" viewBox="0 0 %s %s" `+
+		`role="img">`+"\n",
 		num(w), num(h), num(w), num(h))
 	fmt.Fprintf(&v.buf, "<title>%s</title>\n<desc>%s</desc>\n", Escape(title), Escape(alt))
 	fmt.Fprintf(&v.buf, `<rect width="%s" height="%s" fill="%s"/>`+"\n", num(w), num(h), hex(background))
-	v.buf.WriteString(`<g font-family="'Liberation Sans', Arial, Helvetica, sans-serif" stroke-linejoin="round">` + "\n")
+	v.buf.WriteString(`<g font-family="'Liberation Sans', Arial, Helvetica, sans-serif" stroke-linejoin="round">` +
+		"\n")
 	return v
 }
 

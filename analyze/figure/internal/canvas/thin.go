@@ -15,7 +15,8 @@ func Columns(pts []Point, width float64) []Point {
 	for from := 0; from < len(pts); {
 		at := math.Floor(pts[from].X / width)
 		low, high, to := from, from, from+1
-		for ; to < len(pts) && math.Floor(pts[to].X/width) == at && pts[to].Y == pts[to].Y && pts[from].Y == pts[from].Y; to++ {
+		for ; to < len(pts) && math.Floor(pts[to].X/width) == at && pts[to].Y == pts[to].Y &&
+			pts[from].Y == pts[from].Y; to++ {
 			if pts[to].Y < pts[low].Y {
 				low = to
 			}

@@ -66,7 +66,8 @@ func shadeEntry(t *Trail, top float64) canvas.Entry {
 			p.Stroke(under, canvas.Pen{Width: HaloWidth, Color: PathHalo})
 			for k := range pathShades {
 				var s canvas.Path
-				a, b := left.Add(canvas.Pt(width*float64(k)/pathShades, 0)), left.Add(canvas.Pt(width*float64(k+1)/pathShades, 0))
+				a, b := left.Add(canvas.Pt(width*float64(k)/pathShades, 0)),
+					left.Add(canvas.Pt(width*float64(k+1)/pathShades, 0))
 				s.Segment(a, b)
 				p.Stroke(s, canvas.Pen{Width: PathWidth * 1.3, Color: t.Shade(k)})
 			}
@@ -105,7 +106,8 @@ func PathEntries(trails []Trail, moving bool) []canvas.Entry {
 		}
 	}
 	if !trails[0].Alone && len(out) > 0 {
-		out = append(out, canvas.MarkEntry("start", func(p *canvas.Page, at canvas.Point) { StartMark(p, at, PathInk) }))
+		out = append(out, canvas.MarkEntry("start",
+			func(p *canvas.Page, at canvas.Point) { StartMark(p, at, PathInk) }))
 	}
 	if epochs >= 0 {
 		out = append(out, canvas.MarkEntry("epoch",

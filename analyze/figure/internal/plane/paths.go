@@ -67,7 +67,8 @@ func drawStarts(p *canvas.Page, f canvas.Frame, trails []Trail) {
 	var starts []canvas.Point
 	var inks []color.NRGBA
 	for i := range trails {
-		if pts := trails[i].onPage(f); (len(pts) > 1 || trails[i].Whole != nil && len(pts) > 0) && f.Box.Contains(pts[0]) {
+		if pts := trails[i].onPage(f); (len(pts) > 1 || trails[i].Whole != nil && len(pts) > 0) &&
+			f.Box.Contains(pts[0]) {
 			starts, inks = append(starts, pts[0]), append(inks, trails[i].Ink)
 		}
 	}

@@ -142,7 +142,8 @@ func TestRefinedCliff(t *testing.T) {
 // positive.
 func TestRefineKeeps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		nx, ny, r := rapid.IntRange(2, 7).Draw(t, "nx"), rapid.IntRange(2, 7).Draw(t, "ny"), rapid.IntRange(1, 4).Draw(t, "r")
+		nx, ny, r := rapid.IntRange(2, 7).Draw(t, "nx"), rapid.IntRange(2, 7).Draw(t, "ny"),
+			rapid.IntRange(1, 4).Draw(t, "r")
 		value := rapid.OneOf(rapid.Float64Range(1e-3, 10), rapid.Just(math.NaN()))
 		f := fieldOf(axisGrid(0, 1, nx), axisGrid(0, 1, ny), func(_, _ float64) float64 { return value.Draw(t, "z") })
 		fine := f.Refine(r)
