@@ -74,7 +74,7 @@ type Run struct {
 	Evaluated
 	Experiment *replay.Experiment   // the rebuilt run; nil before TrainLoss
 	Objective  *objective.Objective // the other program; nil before ExternalLoss or StartObjective
-	Warnings   []analyze.Warning    // caveats of the loss, for the result
+	Warnings   analyze.Warnings     // caveats of the loss, for the result
 	// Notice receives progress messages of the start of another program, without a line
 	// break. nil disables them.
 	Notice func(format string, args ...any)

@@ -190,6 +190,9 @@ func (a *analysis) tables(tables ...namedTable) error {
 	return nil
 }
 
+// unfinished is the text of the warning run_unfinished; its argument names the recording.
+const unfinished = "%s did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"
+
 // finish completes the result with summary.json and prints it.
 func (a *analysis) finish(
 	summary analyze.Summary, warnings []analyze.Warning, options any, method, citation string,
@@ -202,12 +205,7 @@ func (a *analysis) finish(
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
 	if !a.trace.Finished() && !slices.ContainsFunc(a.Warnings,
 		func(w analyze.Warning) bool { return w.Code == "run_unfinished" }) {
-		a.Warnings = append(a.Warnings,
-			analyze.Warning{
-				Code: "run_unfinished",
-				Text: "the recording did not come to its end: its writer was stopped or killed, or is still at work, " +
-					"or rows were lost",
-			})
+		a.Warnings.Add(true, "run_unfinished", unfinished, "the recording")
 	}
 	a.Warnings = a.role.mark(a.Warnings)
 	p.DataHash, p.Kernel, p.Policy = a.DataHash, a.Kernel, a.Policy

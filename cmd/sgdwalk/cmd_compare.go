@@ -291,12 +291,8 @@ func (w *joint) gather() error {
 	}
 	if n := len(w.left); n > 0 {
 		slices.Sort(w.left)
-		w.Warnings = append(w.Warnings,
-			analyze.Warning{
-				Code: "cells_left_out",
-				Text: fmt.Sprintf("%d cells of the sweep did not finish and are left out: %s",
-					n, strings.Join(w.left, ", ")),
-			})
+		w.Warnings.Add(true, "cells_left_out", "%d cells of the sweep did not finish and are left out: %s",
+			n, strings.Join(w.left, ", "))
 	}
 	if len(w.runs) == 0 {
 		return fmt.Errorf("compare: none of the sweep's %d cells has finished", len(w.left))
@@ -310,14 +306,7 @@ func (w *joint) open(dir, name string) error {
 		return err
 	}
 	w.opened = append(w.opened, t)
-	if !t.Finished() {
-		w.Warnings = append(w.Warnings,
-			analyze.Warning{
-				Code: "run_unfinished",
-				Text: fmt.Sprintf("%s did not come to its end: its writer was stopped or killed, or is still at "+
-					"work, or rows were lost", dir),
-			})
-	}
+	w.Warnings.Add(!t.Finished(), "run_unfinished", unfinished, dir)
 	if t.Header().Sketch != nil {
 		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters",
 			dir, t.Header().Sketch.Spec)

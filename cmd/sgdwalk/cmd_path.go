@@ -93,12 +93,8 @@ func (c *pathCmd) more(ctx context.Context, a *analysis, s *path.Summary, recipe
 	switch {
 	case !h.Columns.Theta || s.NonfiniteIterates > 0:
 	case s.Rows < 3:
-		a.Warnings = append(a.Warnings,
-			analyze.Warning{
-				Code: "diffusion_skipped",
-				Text: fmt.Sprintf("how the displacement grows with time is left out: it needs at least 3 rows, and "+
-					"the run has %d", s.Rows),
-			})
+		a.Warnings.Add(true, "diffusion_skipped", "how the displacement grows with time is left out: it needs at "+
+			"least 3 rows, and the run has %d", s.Rows)
 	default:
 		o := path.DiffusionOptions{Progress: a.progress}.Effective()
 		d, err := path.Diffusion(ctx, a.trace, o)

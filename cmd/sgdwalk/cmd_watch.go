@@ -46,7 +46,7 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 	defer r.Close()
 	w := &watcher{
 		env: e, log: live.NewLog(runName(c.Run_), r.Header()), dir: c.Run_, every: c.Every,
-		screen: terminal.NewScreen(e.raw.w),
+		screen: e.raw.Screen(),
 	}
 	if w.every == 0 {
 		w.every = 5 * time.Second

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sgdwalk/analyze"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/record/exchange"
 )
@@ -135,13 +134,7 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 	if err := a.dependsOn(other.trace); err != nil {
 		return nil, "", err
 	}
-	if here.Model != there.Model {
-		a.Warnings = append(a.Warnings,
-			analyze.Warning{
-				Code: "other_model",
-				Text: fmt.Sprintf("%s is a run of %s: the loss at its point is that of %s, which has the same layout",
-					filepath.Base(run), there.Model, here.Model),
-			})
-	}
+	a.Warnings.Add(here.Model != there.Model, "other_model", "%s is a run of %s: the loss at its point is that of "+
+		"%s, which has the same layout", filepath.Base(run), there.Model, here.Model)
 	return append([]float32(nil), s.Theta...), fmt.Sprintf("%s step %d", filepath.Base(run), s.Step), nil
 }

@@ -119,8 +119,8 @@ type cli struct {
 
 // env is what every verb gets: where to print, and how to show progress.
 type env struct {
-	stdout, stderr io.Writer // what is not printable is escaped
-	raw            *output   // standard output without escapes, for binary data and the terminal
+	stdout, stderr io.Writer        // what is not printable is escaped
+	raw            *terminal.Output // standard output without escapes, for binary data and the terminal
 	json           bool
 	silent         bool // results are printed by the verb that called
 	progress       view
@@ -191,7 +191,7 @@ func endingSignals() []os.Signal {
 
 // run is the program without the process around it.
 func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (status int) {
-	raw := &output{w: rawStdout}
+	raw := terminal.NewOutput(rawStdout)
 	stdout, stderr := io.Writer(printable.Writer{W: raw}), io.Writer(printable.Writer{W: rawStderr})
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -208,7 +208,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 		case nil:
 		case exit: // kong leaves by Exit after --help and --version
 			if status = exited; status == exitOK {
-				status = leave(stderr, raw.failed())
+				status = leave(stderr, raw.Err())
 			}
 		default:
 			fmt.Fprintf(stderr, "sgdwalk: a fault of the program, which should not be: %s at %s (%s); please report "+
@@ -218,7 +218,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	}()
 	k, err := parser.Parse(joinNegative(args))
 	if err != nil {
-		return leave(stderr, cmp.Or(raw.failed(), error(usageError{err})))
+		return leave(stderr, cmp.Or(raw.Err(), error(usageError{err})))
 	}
 	if err := kernel.Check(); err != nil {
 		return leave(stderr, usageError{err})
@@ -231,7 +231,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	err = k.Run(e)
 	e.progress.End()
 	// After a failed write, help and a wrong call are told apart no longer.
-	if failed := raw.failed(); failed != nil && (err == nil || isUsage(err)) {
+	if failed := raw.Err(); failed != nil && (err == nil || isUsage(err)) {
 		err = failed
 	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) &&

@@ -3,40 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 
-	"sgdwalk/record/printable"
+	"sgdwalk/cmd/internal/terminal"
 )
 
-// output is standard output. It keeps the first error of writing, which run reports:
-// what a command was called for has not arrived.
-type output struct {
-	w   io.Writer
-	err error
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	if o.err != nil {
-		return 0, o.err
-	}
-	n, err := o.w.Write(p)
-	o.err = err
-	return n, err
-}
-
-// failed returns the error of writing, if there was one.
-func (o *output) failed() error {
-	if o.err == nil {
-		return nil
-	}
-	return fmt.Errorf("standard output: %w", o.err)
-}
-
-// printf prints to standard output. A text among the arguments takes one line,
-// whatever is in it.
+// printf prints to standard output. A text among the arguments takes one line
+// (see terminal.OnOneLine).
 func (e *env) printf(format string, args ...any) {
-	fmt.Fprintf(e.stdout, format, onOneLine(args)...)
+	fmt.Fprintf(e.stdout, format, terminal.OnOneLine(args)...)
 }
 
 // print prints a text of several lines to standard output.
@@ -44,30 +19,7 @@ func (e *env) print(text string) { fmt.Fprint(e.stdout, text) }
 
 // say prints a message for the user on standard error, as printf does.
 func (e *env) say(format string, args ...any) {
-	fmt.Fprintf(e.stderr, format+"\n", onOneLine(args)...)
-}
-
-// onOneLine makes texts among arguments of a format safe to print. A name in a file
-// may have a line break and pretend to be another message.
-func onOneLine(args []any) []any {
-	safe := make([]any, len(args))
-	for i, a := range args {
-		switch a := a.(type) {
-		case string:
-			safe[i] = printable.Line(a)
-		case error:
-			safe[i] = printable.Line(oneLine(a))
-		case []string:
-			lines := make([]string, len(a))
-			for k := range a {
-				lines[k] = printable.Line(a[k])
-			}
-			safe[i] = lines
-		default:
-			safe[i] = a
-		}
-	}
-	return safe
+	fmt.Fprintf(e.stderr, format+"\n", terminal.OnOneLine(args)...)
 }
 
 // printJSON prints one object, indented, on standard output.

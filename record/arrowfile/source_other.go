@@ -3,4 +3,4 @@
 package arrowfile
 
 // openSource opens a segment; memory maps are not used on this system.
-func openSource(path string) (source, error) { return openReadSource(path) }
+func openSource(path string) (byteSource, error) { return openReadSource(path) }

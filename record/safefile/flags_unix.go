@@ -4,5 +4,5 @@ package safefile
 
 import "golang.org/x/sys/unix"
 
-// careful makes the system refuse a link, and not wait for the other end of a pipe.
+// safeFlags make the system refuse a link, and not wait for the other end of a pipe.
 const safeFlags = unix.O_NOFOLLOW | unix.O_NONBLOCK
