@@ -255,7 +255,7 @@ func TestPythonCheckpoints(t *testing.T) {
 	out, _ := wantStatus(t, exitOK, "import", checkpoints, "--layout", filepath.Join(checkpoints, "layout.json"),
 		"--out", dir)
 	for _, want := range []string{
-		"11 rows of 732 parameters in 10 tensors", `the dict's key "model"`,
+		"11 rows of 732 parameters in 10 tensors", `the key "model"`,
 		`2 arrays of type int64 are left out: parameters are floating-point numbers ("1.num_batches_tracked", `, "the steps, 0 to 20, come from the step in the file's metadata",
 	} {
 		if !strings.Contains(out, want) {
