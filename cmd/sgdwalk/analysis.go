@@ -75,7 +75,7 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 // close closes the run and the directory of the result. An error changes no number: what is
 // finished is there already.
 func (a *analysis) close() {
-	if err := a.Run.Close(); err != nil {
+	if err := a.Close(); err != nil {
 		a.say("sgdwalk: note: %s", oneLine(err))
 	}
 	a.closeOut()

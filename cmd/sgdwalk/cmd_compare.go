@@ -330,7 +330,7 @@ func (w *joint) openLosses(ctx context.Context) error {
 
 // openLoss opens the loss of a run; runs of one model on one data set share it.
 func (w *joint) openLoss(i int) error {
-	l, err := w.shared.Open(w.opened[i], w.runs[i].Name, w.c.lossFlags.lossOptions())
+	l, err := w.shared.Open(w.opened[i], w.runs[i].Name, w.c.lossOptions())
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.runs[i].Name, withObjectiveFlag(withDataFlag(err), w.opened[i]))
 	}
@@ -368,7 +368,7 @@ func (w *joint) openObjectives(ctx context.Context) error {
 		return fmt.Errorf("compare: the runs have different layouts, and --objective %s is the loss of one layout: "+
 			"compare the runs of each layout separately", w.c.Objective)
 	}
-	o, err := w.c.objectiveFlags.program()
+	o, err := w.c.program()
 	if err != nil {
 		return err
 	}

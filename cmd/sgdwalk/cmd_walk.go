@@ -94,7 +94,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 	}
 	var walked analyze.Loss = on
 	if c.Objective != "" {
-		options, err := c.objectiveFlags.program()
+		options, err := c.program()
 		if err != nil {
 			return nil, err
 		}
