@@ -1,7 +1,6 @@
 package curvature
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -305,12 +304,8 @@ func (r *Run) tables(places []place, threshold record.Optional, scales bool) {
 }
 
 func (r *Run) warnings(h *record.Header, o *AlongOptions) []analyze.Warning {
-	var w []analyze.Warning
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
+	var w analyze.Warnings
+	add := w.Add
 	s := &r.Summary
 	e := &s.Stability
 	if n := len(r.nonfinite); n > 0 {

@@ -1,7 +1,6 @@
 package curvature
 
 import (
-	"fmt"
 	"math"
 
 	"sgdwalk/analyze"
@@ -20,12 +19,8 @@ const differencesText = "curvature is from %s. The residual of an eigenvalue cov
 	"with kinks (ReLU, max pooling) has other eigenvalues over a step than at the point"
 
 func (r *Result) warnings(o *Options) []analyze.Warning {
-	var w []analyze.Warning
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
+	var w analyze.Warnings
+	add := w.Add
 	s := &r.Summary
 	n := len(r.Top) + len(r.Bottom)
 	add(s.Converged < n, "eigenpairs_unconverged", "%d of %d eigenpairs have not converged to %v of the largest "+

@@ -69,7 +69,7 @@ type DiffusionResult struct {
 	// Fits has one row per waiting time and window of lags; see Fit.
 	Fits     record.Table
 	Summary  DiffusionSummary
-	Warnings []analyze.Warning
+	Warnings analyze.Warnings
 }
 
 // DiffusionSummary has the fits of the table in numbers.
@@ -294,11 +294,7 @@ func (d *diffusion) result(waits []int) *DiffusionResult {
 	for _, w := range waits {
 		r.Summary.Waits = append(r.Summary.Waits, d.steps[w])
 	}
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
+	add := r.Warnings.Add
 	add(len(d.skipped) > 0, "waits_skipped", "no displacement is measured from the default waiting times %s: no step "+
 		"is recorded after them", strings.Trim(fmt.Sprint(d.skipped), "[]"))
 	last := len(d.gaps) - 1

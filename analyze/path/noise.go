@@ -98,7 +98,7 @@ type NoiseResult struct {
 	// noise_scale (the ratio of the means).
 	Epochs   record.Table
 	Summary  NoiseSummary
-	Warnings []analyze.Warning
+	Warnings analyze.Warnings
 }
 
 // NoiseSummary has the noise over all pairs.

@@ -254,11 +254,7 @@ func (n *noise) epochs() record.Table {
 // warn adds the warnings. canRebuild means that the loss of the run can be rebuilt from
 // its header.
 func (r *NoiseResult) warn(canRebuild bool) {
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			r.Warnings = append(r.Warnings, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
+	add := r.Warnings.Add
 	s := &r.Summary
 	add(s.NonfinitePairs > 0, "nonfinite_gradients", "%d of %d pairs of gradients are NaN or infinite: they are "+
 		"kept, and left out of the means", s.NonfinitePairs, s.Pairs)

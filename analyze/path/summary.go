@@ -1,8 +1,6 @@
 package path
 
 import (
-	"fmt"
-
 	"sgdwalk/analyze"
 	"sgdwalk/record"
 )
@@ -149,12 +147,8 @@ func negative(c *record.Column) record.Optional {
 }
 
 func warnings(s *Summary, c *counts) []analyze.Warning {
-	var w []analyze.Warning
-	add := func(when bool, code, format string, args ...any) {
-		if when {
-			w = append(w, analyze.Warning{Code: code, Text: fmt.Sprintf(format, args...)})
-		}
-	}
+	var w analyze.Warnings
+	add := w.Add
 	add(c.withTheta == 0, "theta_not_recorded", "the run recorded no iterates: updates, displacement and path length "+
 		"are absent")
 	add(c.withTheta > 0 && c.withTheta < s.Rows, "theta_incomplete", "%d of %d rows have no theta: what needs it is "+
