@@ -16,7 +16,7 @@ import (
 // call gives the new one.
 func TestKilledAnalyses(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it starts many processes")
+		t.Skip("-short leaves out kills of analyses, which start many processes")
 	}
 	run := trainSmall(t)
 	rng := rand.New(rand.NewPCG(31, 32))

@@ -176,7 +176,7 @@ func TestPythonFailures(t *testing.T) {
 // DataLoader, does not keep the stream open when training ends.
 func TestPythonForked(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no fork")
+		t.Skip("Windows has no fork")
 	}
 	interpreter := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")
@@ -227,7 +227,7 @@ func TestPythonCases(t *testing.T) {
 // complex and sparse tensors, bad values, ranks, notebooks, a program that dies.
 func TestPythonChecks(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals")
+		t.Skip("Windows has no signals to end a process")
 	}
 	interpreter := recordtest.Python(t, "torch")
 	if out, err := runPython(t, interpreter, "-W", "ignore", "../../notebooks/python/testdata/checks.py",
@@ -299,7 +299,7 @@ func TestPythonCheckpoints(t *testing.T) {
 // which closes the recorder: the step is written whole.
 func TestPythonInterrupted(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals")
+		t.Skip("Windows has no signals to end a process")
 	}
 	interpreter := recordtest.Python(t, "numpy")
 	dir := filepath.Join(t.TempDir(), "run")

@@ -100,7 +100,7 @@ func TestClosedReader(t *testing.T) {
 // TestReleases: neither maps nor descriptors stay behind, not even after errors.
 func TestReleases(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("needs /proc")
+		t.Skip("there is no /proc to read the resident memory from")
 	}
 	h := recordtest.Header(100)
 	dir := writeRun(t, h, recordtest.Rows(h, 5, 1), Options{SegmentBytes: 1})

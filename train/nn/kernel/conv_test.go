@@ -265,7 +265,7 @@ func TestConvWeights(t *testing.T) {
 // set and for any split of the images.
 func TestConvBits(t *testing.T) {
 	if best() < useAVX2 {
-		t.Skip("no AVX2 here")
+		t.Skip("this processor has no AVX2")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConv[float32](t, storedChannels)

@@ -324,7 +324,7 @@ func TestStatsKeepTheVarianceOfShiftedValues(t *testing.T) {
 // one call or in two.
 func TestElementwiseBits(t *testing.T) {
 	if best() < useAVX2 {
-		t.Skip("no AVX2 here")
+		t.Skip("this processor has no AVX2")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		shape, n := drawShape(t)

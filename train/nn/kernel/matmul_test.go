@@ -123,7 +123,7 @@ func TestProducts(t *testing.T) {
 // same rounding.
 func TestProductsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
 	if best() < useAVX512 {
-		t.Skip("no AVX-512 here")
+		t.Skip("this processor has no AVX-512")
 	}
 	scratch := &Scratch[float32]{}
 	rapid.Check(t, func(t *rapid.T) {

@@ -72,7 +72,7 @@ func TestVectors(t *testing.T) {
 
 func TestVectorsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
 	if best() < useAVX512 {
-		t.Skip("no AVX-512 here")
+		t.Skip("this processor has no AVX-512")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		r, n := generator(t), drawLength(t)
