@@ -17,9 +17,9 @@ import (
 
 // benchEach runs a benchmark with every instruction set.
 func benchEach(b *testing.B, f func(b *testing.B)) {
-	for i := range best() + 1 {
-		b.Run(instructionNames[i], func(b *testing.B) {
-			use(b, i)
+	for _, set := range available() {
+		b.Run(set.String(), func(b *testing.B) {
+			use(b, set)
 			f(b)
 		})
 	}

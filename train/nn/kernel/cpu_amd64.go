@@ -4,15 +4,16 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// best returns the fastest instruction set that processor and operating system
-// support. With AVX-512 the AVX2 kernels still compute half panels.
-func best() instructions {
+// available returns the instruction sets that this build, processor and operating
+// system support, the fastest one last. With AVX-512 the AVX2 kernels still
+// compute half panels.
+func available() []instructions {
 	switch {
 	case !cpu.X86.HasAVX2 || !cpu.X86.HasFMA:
-		return pureGo
+		return []instructions{pureGo}
 	case !cpu.X86.HasAVX512F:
-		return useAVX2
+		return []instructions{pureGo, useAVX2}
 	default:
-		return useAVX512
+		return []instructions{pureGo, useAVX2, useAVX512}
 	}
 }

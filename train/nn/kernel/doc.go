@@ -1,7 +1,7 @@
 // Package kernel has the numeric kernels of the networks: matrix products, direct
 // convolutions and the elementwise operations between them. They are written in Go
-// assembly for AVX2 with FMA and for AVX-512F. Each has a pure Go version for other
-// processors, for the build tag noasm and for float64.
+// assembly for AVX2 with FMA and for AVX-512F. Each has a pure Go
+// version for other processors, for the build tag noasm and for float64.
 //
 //  1. [Name] returns the instruction set, which is chosen at the start of the process.
 //  2. Weights are packed once per step into the order in which the kernels read them
@@ -49,10 +49,16 @@
 // An element of a result is a sum in one documented order. The order does not
 // depend on the number of goroutines or on how the caller splits bands or groups
 // of images. Sums over images (ConvWeights, Stats) are an exception: give every
-// piece of work fixed images and its own sums, and add those in order. AVX2 and
-// AVX-512 give the same bits. Pure Go has no fused multiply-add, so its results
-// differ by rounding. NaN and infinities pass through: ReLU keeps NaN, and a ReLU
-// whose result is NaN passes its gradient.
+// piece of work fixed images and its own sums, and add those in order.
+//
+// All assembly gives the same bits. The tests have a twin of each assembly kernel:
+// a Go function with the same operations in the same order, whose fused
+// multiply-adds round once. Every instruction set must have the bits of the twin.
+// The sign and the payload of NaN are not defined. Pure Go rounds every product,
+// and it does not add even and odd pixels separately. So its results differ from
+// those of assembly by rounding, but they are the same on every processor. NaN
+// and infinities pass through: ReLU keeps NaN, and a ReLU whose result is NaN
+// passes its gradient.
 //
 // Slices are borrowed for the call. Results must not overlap operands unless the
 // doc of a function allows it. Sizes that do not fit are a bug of the caller and

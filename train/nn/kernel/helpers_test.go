@@ -12,12 +12,23 @@ import (
 // onEach runs a test with every instruction set of this processor.
 func onEach(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	for i := range best() + 1 {
-		t.Run(instructionNames[i], func(t *testing.T) {
-			use(t, i)
+	for _, set := range available() {
+		t.Run(set.String(), func(t *testing.T) {
+			use(t, set)
 			f(t)
 		})
 	}
+}
+
+// assembly returns the instruction sets with assembly. It skips the test if there
+// are fewer than n.
+func assembly(t *testing.T, n int) []instructions {
+	t.Helper()
+	sets := available()[1:]
+	if len(sets) < n {
+		t.Skipf("this processor and build have the instruction sets %v; the test needs %d besides go", available(), n)
+	}
+	return sets
 }
 
 // use switches the instruction set until the end of the test.

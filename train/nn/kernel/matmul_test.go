@@ -122,9 +122,7 @@ func TestProducts(t *testing.T) {
 // TestProductsHaveTheSameBitsInAVX2AndAVX512: both add in the same order with the
 // same rounding.
 func TestProductsHaveTheSameBitsInAVX2AndAVX512(t *testing.T) {
-	if best() < useAVX512 {
-		t.Skip("this processor has no AVX-512")
-	}
+	assembly(t, 2)
 	scratch := &Scratch[float32]{}
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawProduct[float32](t)

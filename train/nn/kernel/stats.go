@@ -45,8 +45,8 @@ func (s *Stats[T]) Moments(n int, mean, variance []float64) {
 	for c := range s.First {
 		d := s.First[c] / float64(n)
 		mean[c] = float64(s.Pivot[c]) + d
-		variance[c] = s.Second[c]/float64(n) - d*d
-		if variance[c] < 0 { // rounding only; NaN stays NaN
+		variance[c] = s.Second[c]/float64(n) - float64(d*d) // rounded on every processor
+		if variance[c] < 0 {                                // rounding only; NaN stays NaN
 			variance[c] = 0
 		}
 	}

@@ -85,7 +85,8 @@ func (s *stream[T]) check() {
 	}
 }
 
-// pixelAt is the pure Go version of the kernels, for one pixel.
+// pixelAt is the pure Go version of the kernels, for one pixel. Conversions round
+// each product, as in [contraction.eightColumns].
 func (s *stream[T]) pixelAt(y, p int) {
 	var t [6][]T
 	for i, tensor := range s.t {
@@ -107,11 +108,11 @@ func (s *stream[T]) pixelAt(y, p int) {
 		case opStats:
 			d := t[0][c] - s.param[0][c]
 			s.sum[0][c] += d
-			s.sum[1][c] += d * d
+			s.sum[1][c] += T(d * d)
 		case opNorm:
-			t[1][c] = atLeast(s.scalar[0], (t[0][c]-s.param[0][c])*s.param[1][c]+s.param[2][c])
+			t[1][c] = atLeast(s.scalar[0], T((t[0][c]-s.param[0][c])*s.param[1][c])+s.param[2][c])
 		case opNormAdd:
-			t[2][c] = atLeast(s.scalar[0], (t[0][c]-s.param[0][c])*s.param[1][c]+s.param[2][c]+t[1][c])
+			t[2][c] = atLeast(s.scalar[0], T((t[0][c]-s.param[0][c])*s.param[1][c])+s.param[2][c]+t[1][c])
 		case opNormSums:
 			s.addGradient(c, t[0][c], t[1][c])
 		case opNormSumsReLU:
@@ -131,9 +132,9 @@ func (s *stream[T]) pixelAt(y, p int) {
 			t[2][c] = g
 			s.sum[0][c] += g
 		case opScaleAdd:
-			t[2][c] = t[0][c]*s.scalar[0] + t[1][c]*s.scalar[1]
+			t[2][c] = T(t[0][c]*s.scalar[0]) + T(t[1][c]*s.scalar[1])
 		case opDot:
-			s.sum[0][c] += t[0][c] * t[1][c]
+			s.sum[0][c] += T(t[0][c] * t[1][c])
 		}
 	}
 }
@@ -141,12 +142,12 @@ func (s *stream[T]) pixelAt(y, p int) {
 // addGradient adds to the two sums of channel c of the backward pass of a normalization.
 func (s *stream[T]) addGradient(c int, g, x T) {
 	s.sum[0][c] += g
-	s.sum[1][c] += g * (x - s.param[0][c])
+	s.sum[1][c] += T(g * (x - s.param[0][c]))
 }
 
 // normInput returns dx of channel c; the order of the operations is that of the assembly.
 func (s *stream[T]) normInput(c int, g, x T) T {
-	return g*s.param[0][c] + ((x-s.param[3][c])*s.param[1][c] + s.param[2][c])
+	return T(g*s.param[0][c]) + (T((x-s.param[3][c])*s.param[1][c]) + s.param[2][c])
 }
 
 // poolPixel is pixelAt for the pool kernels.

@@ -24,7 +24,7 @@ const (
 //
 // The products of an element are added one after the other in the order of o, m
 // and i, for all sizes and instruction sets. So splitting the work changes no
-// bit, and AVX-512 gives the bits of AVX2.
+// bit, and all assembly gives the same bits.
 type contraction[T Float] struct {
 	a, b, c []T
 	bias    []T // of width columns, or nil for zeros
@@ -98,7 +98,9 @@ func (s *contraction[T]) check() {
 }
 
 // eightColumns computes eight columns of one pixel. The sums are separate
-// variables, because the compiler does not keep arrays in registers.
+// variables, because the compiler does not keep arrays in registers. The conversion
+// rounds each product: without it the compiler may fuse on some processors, which
+// would give other bits there.
 func (s *contraction[T]) eightColumns(a, b, c, j int) {
 	var s0, s1, s2, s3, s4, s5, s6, s7 T
 	if s.bias != nil {
@@ -111,14 +113,14 @@ func (s *contraction[T]) eightColumns(a, b, c, j int) {
 		at, bt := a+o*s.aOuter+m*s.aMiddle, b+o*s.bOuter+m*s.bMiddle
 		for range s.inner {
 			x, w := s.a[at], (*[half]T)(s.b[bt:])
-			s0 += x * w[0]
-			s1 += x * w[1]
-			s2 += x * w[2]
-			s3 += x * w[3]
-			s4 += x * w[4]
-			s5 += x * w[5]
-			s6 += x * w[6]
-			s7 += x * w[7]
+			s0 += T(x * w[0])
+			s1 += T(x * w[1])
+			s2 += T(x * w[2])
+			s3 += T(x * w[3])
+			s4 += T(x * w[4])
+			s5 += T(x * w[5])
+			s6 += T(x * w[6])
+			s7 += T(x * w[7])
 			at += s.aInner
 			bt += s.bInner
 		}

@@ -121,11 +121,8 @@ var streams = []stream{
 		body: func(b *body) {
 			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
 			for _, x := range []string{b.next(0), b.at(1), b.next(1)} {
-				// VMAXPS returns its last source when one is NaN: take both orders.
 				b.op("VMOVUPS %s, %s", x, b.temp(1))
-				b.op("VMAXPS %s, %s, %s", b.temp(1), b.temp(0), b.temp(2))
-				b.op("VMAXPS %s, %s, %s", b.temp(0), b.temp(1), b.temp(0))
-				b.op("%s %s, %s, %s", b.logic("VPOR"), b.temp(2), b.temp(0), b.temp(0))
+				b.larger()
 			}
 			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
 		},
@@ -270,6 +267,20 @@ func (b *body) normInput(x, dx int) {
 	b.op("VFMADD213PS %s, %s, %s", b.param(2), b.param(1), b.temp(1))
 	b.op("VFMADD231PS %s, %s, %s", b.param(0), b.temp(0), b.temp(1))
 	b.op("VMOVUPS %s, %s", b.temp(1), b.at(dx))
+}
+
+// larger sets temp(0) to temp(1) in the lanes where temp(1) is larger or NaN.
+// VMAXPS returns its first operand of the assembler, temp(0), if the values are
+// equal or one is NaN. Predicate 3 is "unordered".
+func (b *body) larger() {
+	b.op("VMAXPS %s, %s, %s", b.temp(0), b.temp(1), b.temp(0))
+	if b.isa.lanes == 16 {
+		b.op("VCMPPS $3, %s, %s, K1", b.temp(1), b.temp(1))
+		b.op("VMOVAPS %s, K1, %s", b.temp(1), b.temp(0))
+		return
+	}
+	b.op("VCMPPS $3, %s, %s, %s", b.temp(1), b.temp(1), b.temp(2))
+	b.op("VBLENDVPS %s, %s, %s, %s", b.temp(2), b.temp(1), b.temp(0), b.temp(0))
 }
 
 // poolInput writes the gradient in temp(0) to the first pixel that equals the

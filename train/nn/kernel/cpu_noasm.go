@@ -1,0 +1,6 @@
+//go:build noasm || !amd64
+
+package kernel
+
+// available has no choice without assembly.
+func available() []instructions { return []instructions{pureGo} }
