@@ -200,10 +200,15 @@ func (b *builder[T]) conv(l convLayer) (*G.Node, error) {
 		return nil, err
 	}
 	b.convs[l.out.index] = o
-	// Only the next layer may take over a normalization: it reads the result
-	// before the residual does.
-	if norm := b.unread[l.in.index]; norm != nil && b.plan.layers[l.in.index] == layer(l) {
-		norm.DeferTo(o)
+	// Only the next layer may take over a normalization: it reads the result before
+	// the residual does. Its gradient must be the whole gradient of the result.
+	readers := 1
+	if l.skip {
+		readers = 2
+	}
+	norm := b.unread[l.in.index]
+	if norm != nil && b.plan.layers[l.in.index] == layer(l) && b.plan.readers(l.in) == readers {
+		norm.DeferTo(o, l.skip)
 	}
 	return n, nil
 }

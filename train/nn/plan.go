@@ -35,7 +35,10 @@ func (v value) String() string { return fmt.Sprintf("%dx%dx%d", v.height, v.widt
 
 // layer is one layer of the network. Parameters and statistics are indices into the
 // layouts, -1 for none.
-type layer interface{ shape() value }
+type layer interface {
+	shape() value    // of the result
+	inputs() []value // that the layer reads
+}
 
 // The layers. in and out are their input and result.
 type (
@@ -67,6 +70,31 @@ func (l normLayer) shape() value    { return l.out }
 func (l poolLayer) shape() value    { return l.out }
 func (l averageLayer) shape() value { return l.out }
 func (l flattenLayer) shape() value { return l.out }
+
+func (l linearLayer) inputs() []value  { return []value{l.in} }
+func (l convLayer) inputs() []value    { return []value{l.in} }
+func (l poolLayer) inputs() []value    { return []value{l.in} }
+func (l averageLayer) inputs() []value { return []value{l.in} }
+func (l flattenLayer) inputs() []value { return []value{l.in} }
+func (l normLayer) inputs() []value {
+	if l.residual != nil {
+		return []value{l.in, *l.residual}
+	}
+	return []value{l.in}
+}
+
+// readers returns how many layers read a value.
+func (p *plan) readers(v value) int {
+	n := 0
+	for _, l := range p.layers {
+		for _, in := range l.inputs() {
+			if in == v {
+				n++
+			}
+		}
+	}
+	return n
+}
 
 func newPlan(spec string, in Input) *plan {
 	return &plan{spec: spec, in: in, halo: []int{0}}

@@ -90,10 +90,10 @@ type Conv[T Float] struct {
 	yData   []T
 
 	// Other ops may leave their work to this one, which then does it for a few
-	// images at a time. nil means that the operand is complete.
-	prepareInput    func(low, high int) // computes images of x
-	prepareGradient func(low, high int) // computes the gradient of images of y
-	masked          *maskedGradient[T]  // computes the masked gradient
+	// images at a time, while they are in the cache. nil means that the operand is
+	// complete.
+	source *Norm[T]           // computes x
+	result *resultGradient[T] // computes the gradient of y
 
 	run struct { // operands of the current run
 		x, y     kernel.Images[T]
@@ -101,10 +101,11 @@ type Conv[T Float] struct {
 	}
 }
 
-// maskedGradient computes the gradient of a rectified convolution's result before
-// the ReLU. An op that reads the result and can compute it in one pass provides it:
-// fill writes the gradient of images low to high of the batch.
-type maskedGradient[T Float] struct {
+// resultGradient computes the gradient of a convolution's result, before the ReLU
+// if the convolution has one. The op that reads the result provides it: fill writes
+// the gradient of images low to high of the batch. The whole gradient is then never
+// stored.
+type resultGradient[T Float] struct {
 	image Image
 	fill  func(to kernel.Images[T], low, high int)
 }
@@ -113,7 +114,10 @@ type maskedGradient[T Float] struct {
 func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.recoverError(&err)
 	held, r := o.batch.stored(), &o.run
-	r.x, r.y = images(o.in, elements[T](inputs[0]), held), images(o.out, o.yData, held)
+	r.y = images(o.out, o.yData, held)
+	if o.source == nil {
+		r.x = images(o.in, elements[T](inputs[0]), held)
+	}
 	if !o.batch.Unchanged {
 		kernel.PackConv(o.v, o.packed, elements[T](inputs[1]))
 	}
@@ -135,22 +139,46 @@ func (o *Conv[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
 		e := r.epilogue
 		e.Stats = o.stats.chunk(chunk)
+		x := o.takeInput()
+		defer o.giveInput(x)
 		for step := o.in.Block(); low < high; low += step {
-			o.forward(imageBlock{low: low, high: min(low+step, high), pos: low}, e)
+			o.forward(imageBlock{low: low, high: min(low+step, high), pos: low}, x, e)
 		}
 	})
 	return o.y, nil
 }
 
 // convolve computes the images of s.
-func (o *Conv[T]) convolve(s imageBlock) { o.forward(s, o.run.epilogue) }
+func (o *Conv[T]) convolve(s imageBlock) {
+	x := o.takeInput()
+	defer o.giveInput(x)
+	o.forward(s, x, o.run.epilogue)
+}
 
-// forward convolves a block. If another op left its last pass to this one, it runs first.
-func (o *Conv[T]) forward(s imageBlock, e kernel.ConvEpilogue[T]) {
-	if o.prepareInput != nil {
-		o.prepareInput(s.low, s.high)
+// takeInput returns memory for a block of the input, if the input is not stored.
+func (o *Conv[T]) takeInput() (x kernel.Images[T]) {
+	if o.source != nil && !o.source.kept {
+		x = scratch[T](o.batch).takeImages(o.in)
 	}
-	kernel.ConvForward(o.v, blockOf(o.run.y, s), blockOf(o.run.x, s), o.packed, e)
+	return x
+}
+
+// giveInput gives the memory of takeInput back.
+func (o *Conv[T]) giveInput(x kernel.Images[T]) {
+	if x.Data != nil {
+		scratch[T](o.batch).giveImages(x)
+	}
+}
+
+// forward convolves a block. If a normalization left its last pass to this op, that
+// pass runs first, into the memory x of takeInput.
+func (o *Conv[T]) forward(s imageBlock, x kernel.Images[T], e kernel.ConvEpilogue[T]) {
+	if o.source != nil {
+		x = o.source.normalize(x, s.low, s.high)
+	} else {
+		x = blockOf(o.run.x, s)
+	}
+	kernel.ConvForward(o.v, blockOf(o.run.y, s), x, o.packed, e)
 }
 
 // DiffWRT says which inputs have a gradient.

@@ -28,9 +28,13 @@ const (
 	channelBlock = 64
 )
 
+// convByChannel reports whether the sums of a convolution's weights are computed by
+// groups of output channels.
+func convByChannel(v kernel.Conv) bool { return chunks*v.GradientLen() > maxPartialSums }
+
 // newConvSums allocates the sums of a convolution.
 func newConvSums[T Float](v kernel.Conv) *convSums[T] {
-	s := &convSums[T]{v: v, byChannel: chunks*v.GradientLen() > maxPartialSums}
+	s := &convSums[T]{v: v, byChannel: convByChannel(v)}
 	for i := range chunks {
 		if i == 0 || !s.byChannel {
 			s.parts = append(s.parts, make([]T, v.GradientLen()))
@@ -80,14 +84,18 @@ type convBackward[T Float] struct {
 	dbData         []T
 	packed         []T // flipped and transposed weights
 	sums           *convSums[T]
-	masked         Image // geometry of the masked gradient
-	maskedData     []T   // masked gradient of the images in work in each chunk, or of all if sums are by channel
+	computed       bool  // the gradient g of the result is computed here; otherwise it is an input
+	image          Image // geometry of g
+	gData          []T   // g of the whole batch, if sums are by channel
 }
 
-// newConvBackward allocates the gradients. The halo of the masked gradient must be wide
-// enough for the convolution that computes the gradient of the input.
+// newConvBackward allocates the gradients. The halo of the computed gradient of the
+// result must be wide enough for the convolution that computes the gradient of the
+// input.
 func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
-	c := &convBackward[T]{forward: o, masked: o.out, sums: newConvSums[T](o.v)}
+	c := &convBackward[T]{
+		forward: o, image: o.out, sums: newConvSums[T](o.v), computed: o.opts.ReLU || o.result != nil,
+	}
 	size := o.batch.Size
 	c.dw, c.dwData = newTensor[T](inputs[1].Shape()...)
 	if len(inputs) == 3 {
@@ -97,24 +105,20 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 		c.dx, c.dxData = newTensor[T](o.in.Shape(size)...)
 		c.packed = make([]T, o.v.PackedInputLen())
 	}
-	if o.opts.ReLU {
-		if !o.opts.Input {
-			c.masked.Halo = max(c.masked.Halo, o.v.InputHalo())
-		}
-		if o.masked != nil {
-			c.masked = o.masked.image
-		}
-		if c.sums.byChannel { // finish reads it once more
-			c.maskedData = make([]T, size*c.masked.Len())
-		} else {
-			c.maskedData = make([]T, chunks*o.out.Block()*c.masked.Len())
-		}
+	if o.result != nil {
+		c.image = o.result.image
+	}
+	if !o.opts.Input {
+		c.image.Halo = max(c.image.Halo, o.v.InputHalo())
+	}
+	if c.computed && c.sums.byChannel { // finish reads it once more
+		c.gData = make([]T, size*c.image.Len())
 	}
 	return c
 }
 
-// convPass has the operands of one run of convBackward: the gradient dy of the
-// result, and the masked gradient g, which is dy without a ReLU.
+// convPass has the operands of one run of convBackward: dy is the gradient of the
+// result after the ReLU. g, the one before the ReLU, has data if it is stored.
 type convPass[T Float] struct {
 	x, y, dy, g, dx kernel.Images[T]
 	add             []T // gradient of the second use, added to dx; nil for none
@@ -124,16 +128,21 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.recoverError(&err)
 	f, rows := o.forward, o.batch.Rows
 	view := func(m Image, v G.Value) kernel.Images[T] { return images(m, elements[T](v), rows) }
-	p := convPass[T]{x: view(f.in, inputs[0]), y: view(f.out, inputs[2])}
-	if f.masked == nil {
-		p.dy = view(f.out, inputs[3])
+	var p convPass[T]
+	switch {
+	case f.source == nil:
+		p.x = view(f.in, inputs[0])
+	case f.source.kept:
+		p.x = f.source.result
 	}
-	p.g = p.dy
-	if f.opts.ReLU {
-		p.g = kernel.Images[T]{Image: o.masked.Image, Data: o.maskedData}
-		if o.sums.byChannel {
-			p.g = images(o.masked, o.maskedData, rows)
-		}
+	if f.result == nil {
+		p.y, p.dy = view(f.out, inputs[2]), view(f.out, inputs[3])
+	}
+	switch {
+	case !o.computed:
+		p.g = p.dy
+	case o.sums.byChannel:
+		p.g = images(o.image, o.gData, rows)
 	}
 	if o.dx != nil {
 		p.dx = images(f.in, o.dxData, rows)
@@ -144,7 +153,14 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 			p.add = elements[T](inputs[4])
 		}
 	}
+	norm := f.source
+	if norm != nil {
+		norm.backward.begin()
+	}
 	used := o.batch.chunks(chunks, func(chunk, low, high int) { o.chunk(&p, chunk, low, high) })
+	if norm != nil {
+		norm.backward.stats.used = used
+	}
 	o.sums.finish(o.batch, used, o.dwData, o.dbData, func(sum []T, low, high int) {
 		kernel.ConvWeightsOf(f.v, sum, p.x, p.g, low, high)
 	})
@@ -154,39 +170,43 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	return o.dw, nil
 }
 
-// maskedImages returns the masked gradient of images i to j of a chunk, or the
-// memory for it.
-func (o *convBackward[T]) maskedImages(p *convPass[T], chunk, i, j int) kernel.Images[T] {
-	if !o.forward.opts.ReLU || o.sums.byChannel {
-		return p.g.Slice(i, j)
-	}
-	at := chunk * o.forward.out.Block()
-	return p.g.Slice(at, at+j-i)
-}
-
-// chunk computes images low to high, a few at a time, so that the gradient is still
-// in the cache when the next kernel reads it.
+// chunk computes images low to high, a few at a time, so that their values are still
+// in the cache when the next kernel reads them.
 func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
-	v := o.forward.v
+	f, pool := o.forward, scratch[T](o.batch)
 	o.sums.reset(chunk)
-	step := o.forward.out.Block()
+	var normSums *kernel.Stats[T]
+	if f.source != nil {
+		normSums = f.source.backward.stats.chunk(chunk)
+	}
+	memory := f.takeInput()
+	defer f.giveInput(memory)
+	var gMemory kernel.Images[T]
+	if o.computed && !o.sums.byChannel {
+		gMemory = pool.takeImages(o.image)
+		defer pool.giveImages(gMemory)
+	}
+	step := min(f.out.Block(), o.image.Block())
+	if memory.Data != nil {
+		step = min(step, memory.Count())
+	}
 	for i := low; i < high; i += step {
 		j := min(i+step, high)
-		if o.forward.prepareGradient != nil {
-			o.forward.prepareGradient(i, j)
+		g := gMemory
+		if g.Data != nil {
+			g = g.Slice(0, j-i)
+		} else {
+			g = p.g.Slice(i, j)
 		}
-		g, m := o.maskedImages(p, chunk, i, j), o.forward.masked
-		if m != nil {
-			m.fill(g, i, j)
-		}
-		switch {
-		case o.forward.opts.ReLU && m == nil:
-			kernel.MaskReLUImages(g, p.dy.Slice(i, j), p.y.Slice(i, j), o.sums.bias[chunk])
-		case o.db != nil:
-			o.sums.bias[chunk].AddImages(g)
+		o.gradient(p, g, chunk, i, j)
+		var x kernel.Images[T]
+		if f.source != nil {
+			x = f.source.stored(memory, i, j)
+		} else {
+			x = p.x.Slice(i, j)
 		}
 		if !o.sums.byChannel {
-			kernel.ConvWeights(v, o.sums.parts[chunk], p.x.Slice(i, j), g)
+			kernel.ConvWeights(f.v, o.sums.parts[chunk], x, g)
 		}
 		if o.dx == nil {
 			continue
@@ -195,6 +215,26 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 		if p.add != nil {
 			e.Residual = p.add[i*p.dx.Len() : j*p.dx.Len()]
 		}
-		kernel.ConvInput(v, p.dx.Slice(i, j), g, o.packed, e)
+		dx := p.dx.Slice(i, j)
+		kernel.ConvInput(f.v, dx, g, o.packed, e)
+		if f.source != nil {
+			f.source.backward.addSums(normSums, dx, x, i, j)
+		}
+	}
+}
+
+// gradient computes g, the gradient of images i to j of the result, unless it is an
+// input of the op, and adds the gradient of the bias.
+func (o *convBackward[T]) gradient(p *convPass[T], g kernel.Images[T], chunk, i, j int) {
+	f, bias := o.forward, o.sums.bias[chunk]
+	switch {
+	case f.result != nil:
+		f.result.fill(g, i, j)
+	case f.opts.ReLU:
+		kernel.MaskReLUImages(g, p.dy.Slice(i, j), p.y.Slice(i, j), bias)
+		return
+	}
+	if o.db != nil {
+		bias.AddImages(g)
 	}
 }

@@ -60,7 +60,7 @@ func (o *maxPool[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, err
 	if c.relu {
 		// The convolution computes the gradient; no op reads this result.
 		c.dx, _ = newTensor[T](1)
-		o.from.masked = &maskedGradient[T]{c.in, c.pool}
+		o.from.result = &resultGradient[T]{c.in, c.pool}
 	} else {
 		c.dx, c.dxData = newTensor[T](c.in.Shape(o.batch.Size)...)
 	}

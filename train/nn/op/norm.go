@@ -50,9 +50,14 @@ type Norm[T Float] struct {
 	y              *tensor.Dense
 	yData          []T
 
-	conv                *Conv[T] // the convolution whose result is normalized
-	deferred            bool     // the next convolution calls normalize
-	z, result, residual kernel.Images[T]
+	conv *Conv[T] // the convolution whose result is normalized
+
+	// next calls normalize, and addSums of backward. nil means that this op does it.
+	next     *Conv[T]
+	kept     bool // the whole result is stored
+	backward *normBackward[T]
+
+	z, result, residual kernel.Images[T] // of the last run
 }
 
 // NewNorm appends a normalization of z, the result of a convolution. gamma and beta
@@ -66,14 +71,13 @@ func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T,
 	}
 	n := image.Channels
 	o := &Norm[T]{
-		conv: conv, mean: make([]float64, n), variance: make([]float64, n),
+		conv: conv, kept: true, mean: make([]float64, n), variance: make([]float64, n),
 		RunningMean: mean, RunningVariance: variance,
 		opts: opts, image: image, stats: newBatchStats[T](n), inv: make([]float64, image.Real),
 		apply: kernel.Norm[T]{Mean: make([]T, n), Scale: make([]T, n), Shift: make([]T, n), ReLU: opts.ReLU},
 	}
 	o.Mean, o.Variance = o.mean[:image.Real], o.variance[:image.Real]
 	conv.stats = o.stats
-	o.y, o.yData = newTensor[T](image.Shape(b.Size)...)
 	inputs := G.Nodes{z, gamma, beta}
 	if opts.Residual != nil {
 		if opts.Skip == nil {
@@ -87,7 +91,7 @@ func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T,
 		}
 		inputs = append(inputs, opts.Residual)
 	}
-	o.base = newBase(b, "norm", o.y.Shape(), inputs...)
+	o.base = newBase(b, "norm", image.Shape(b.Size), inputs...)
 	node, err := G.ApplyOp(o, inputs...)
 	return o, node, err
 }
@@ -110,12 +114,16 @@ func checkNorm[T Float](image Image, gamma, beta *G.Node, mean, variance []T) er
 }
 
 // DeferTo leaves the last pass of every run to the convolution that reads the
-// result first. It normalizes a few images just before it convolves them, so that
-// they are still in the cache. No other op may read the result before that
-// convolution.
-func (o *Norm[T]) DeferTo(next *Conv[T]) {
-	o.deferred = true
-	next.prepareInput = o.normalize
+// result, and the first pass of every backward run to the backward op of that
+// convolution. Both then work on a few images while these are in the cache.
+//
+// If kept is false, no other op may read the result. It is then never stored: the
+// backward op normalizes once more. If kept is true, the result may also be the
+// residual of a later normalization whose Skip is that of next. It is then read
+// after next has computed it.
+func (o *Norm[T]) DeferTo(next *Conv[T], kept bool) {
+	o.next, next.source = next, o
+	o.kept = kept || convByChannel(next.v)
 }
 
 // Do normalizes the batch.
@@ -123,18 +131,44 @@ func (o *Norm[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.recoverError(&err)
 	rows := o.batch.Rows
 	o.prepare(elements[T](inputs[1]), elements[T](inputs[2]))
-	o.z, o.result = images(o.image, elements[T](inputs[0]), rows), images(o.image, o.yData, rows)
+	if o.y == nil {
+		shape := []int{1} // no op reads it
+		if o.kept {
+			shape = o.image.Shape(o.batch.Size)
+		}
+		o.y, o.yData = newTensor[T](shape...)
+	}
+	o.z = images(o.image, elements[T](inputs[0]), rows)
+	if o.kept {
+		o.result = images(o.image, o.yData, rows)
+	}
 	if o.opts.Residual != nil {
 		o.residual = images(o.opts.ResidualImage, elements[T](inputs[3]), rows)
 	}
-	if !o.deferred {
-		o.batch.blocks(rows, o.image.Block(), o.normalize)
+	if o.next == nil {
+		o.batch.blocks(rows, o.image.Block(), func(low, high int) { o.normalize(kernel.Images[T]{}, low, high) })
 	}
 	return o.y, nil
 }
 
-// normalize computes images low to high.
-func (o *Norm[T]) normalize(low, high int) {
+// stored returns images low to high of the result after normalize has computed
+// them. If the result is not stored, it computes them again, into memory.
+func (o *Norm[T]) stored(memory kernel.Images[T], low, high int) kernel.Images[T] {
+	if o.kept {
+		return o.result.Slice(low, high)
+	}
+	return o.normalize(memory, low, high)
+}
+
+// normalize computes and returns images low to high. If the result is not stored,
+// it writes them to memory.
+func (o *Norm[T]) normalize(memory kernel.Images[T], low, high int) kernel.Images[T] {
+	var y kernel.Images[T]
+	if o.kept {
+		y = o.result.Slice(low, high)
+	} else {
+		y = memory.Slice(0, high-low)
+	}
 	var residual kernel.Images[T]
 	switch {
 	case o.shortcut != nil:
@@ -143,7 +177,8 @@ func (o *Norm[T]) normalize(low, high int) {
 	case o.opts.Residual != nil:
 		residual = o.residual.Slice(low, high)
 	}
-	kernel.NormForward(o.result.Slice(low, high), o.z.Slice(low, high), residual, o.apply)
+	kernel.NormForward(y, o.z.Slice(low, high), residual, o.apply)
+	return y
 }
 
 // prepare computes the coefficients of this run.
@@ -169,15 +204,19 @@ func (o *Norm[T]) DiffWRT(inputs int) []bool { return []bool{true, true, true, f
 // SymDiff appends the backward ops.
 func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := newNormBackward(o)
-	o.conv.prepareGradient = c.input
-	c.base = newBase(o.batch, "normBackward", c.dz.Shape(), inputs[0], output, grad)
+	o.backward = c
+	o.conv.result = &resultGradient[T]{o.image, c.fill}
+	c.base = newBase(o.batch, "normBackward", o.image.Shape(o.batch.Size), inputs[0], output, grad)
 	results := []*tensor.Dense{c.dgamma, c.dbeta}
 	if c.dr != nil {
 		results = append(results, c.dr)
 	}
 	grads, err := applyAll(o.batch, c, G.Nodes{inputs[0], output, grad}, results...)
-	if err == nil && c.dr != nil {
-		o.opts.Skip.grad, grads[3] = grads[3], nil
+	if err != nil || o.opts.Residual == nil {
+		return grads, err
 	}
-	return grads, err
+	if o.opts.Skip.grad = grad; c.dr != nil { // else dy, masked in place, is the gradient of the residual
+		o.opts.Skip.grad = grads[3]
+	}
+	return append(grads[:3], nil), nil
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -71,5 +72,66 @@ func TestNormNeedsSkip(t *testing.T) {
 	if _, _, err := NewNorm(conv, z, one, one, []float64{0}, []float64{1},
 		NormOptions{Residual: x, ResidualImage: m}); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestDeferTo: a normalization that the next convolution computes, in both
+// directions, gives the bits of separate passes. Its result is read by that
+// convolution alone, or by a residual too. The convolution has few weights, or so
+// many that their gradient is split by channels.
+func TestDeferTo(t *testing.T) {
+	for _, c := range []struct {
+		channels int
+		residual bool
+	}{{5, false}, {5, true}, {176, false}, {176, true}} {
+		gradient := func(deferred bool) []float64 {
+			const size = 7
+			m := NewImage(3, 4, c.channels, 1)
+			b := &Batch{Size: size, Rows: 6, Labels: []int32{1, 2, 3, 4, 0, 1}, Workers: NewWorkers(2)}
+			defer b.Workers.Close()
+			x := scatter(m, size, normal(size*3*4*c.channels, 1))
+			k := newCheck(t, b, m.Shape(size), x, func(g *G.ExprGraph, x *G.Node) (*G.Node, error) {
+				n := c.channels
+				block := func(name string, seed uint64, x *G.Node, conv ConvOptions, norm NormOptions) (*Conv[float64],
+					*Norm[float64], *G.Node, error,
+				) {
+					conv.Pad, norm.ReLU = 1, true
+					w := tensorNode(g, name+".w", normal(n*n*9, seed), n, n, 3, 3)
+					o, z, err := NewConv[float64](b, m, m, x, w, nil, conv)
+					if err != nil {
+						return nil, nil, nil, err
+					}
+					gamma, beta := tensorNode(g, name+".gamma", normal(n, seed+1), n),
+						tensorNode(g, name+".beta", normal(n, seed+2), n)
+					l, y, err := NewNorm(o, z, gamma, beta, make([]float64, n), make([]float64, n), norm)
+					return o, l, y, err
+				}
+				_, first, y, err := block("a", 10, x, ConvOptions{}, NormOptions{})
+				if err != nil {
+					return nil, err
+				}
+				opts, skip := NormOptions{}, (*Skip)(nil)
+				if c.residual {
+					skip = new(Skip)
+					opts = NormOptions{Residual: y, ResidualImage: m, Skip: skip}
+				}
+				second, _, y, err := block("b", 20, y, ConvOptions{Skip: skip}, opts)
+				if err != nil {
+					return nil, err
+				}
+				if byChannel := convByChannel(second.v); byChannel != (n == 176) {
+					t.Errorf("%d channels: split by channels is %v", n, byChannel)
+				}
+				if deferred {
+					first.DeferTo(second, c.residual)
+				}
+				return Flatten[float64](b, m, y)
+			})
+			k.run(t)
+			return slices.Clone(k.grad.Value().Data().([]float64)[:6*m.Len()])
+		}
+		if !slices.Equal(gradient(true), gradient(false)) {
+			t.Errorf("%d channels, residual %v: the gradient with respect to the input differs", c.channels, c.residual)
+		}
 	}
 }

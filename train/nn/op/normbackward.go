@@ -9,30 +9,33 @@ import (
 
 // normBackward computes dbeta = sum g, dgamma = sum g u, and dz = scale (g -
 // dbeta/N - u dgamma/N), or dz = scale g if frozen. Here g is dy masked by the
-// ReLU, and u is the normalized z. The gradient of the residual is g. The
-// backward op of the convolution reads dz next, so it calls input, which computes
-// dz, for a few images at a time.
+// ReLU, and u is the normalized z. The gradient of the residual is g.
+//
+// The sums need a pass over the batch. The backward op of the convolution that
+// reads the result makes it, if the normalization is deferred to that convolution.
+// Then g takes the place of dy. The backward op of the convolution before the
+// normalization calls fill for dz.
 type normBackward[T Float] struct {
 	base
 	forward               *Norm[T]
-	dz, dgamma, dbeta, dr *tensor.Dense
-	dzData                []T
+	placeholder           *tensor.Dense // the result; no op reads it
+	dgamma, dbeta, dr     *tensor.Dense
 	dgammaData, dbetaData []T
-	drData                []T
+	drData                []T            // gradient of a residual with another geometry
 	stats                 *batchStats[T] // sums of g and of g (z-mean)
 	coefficients          kernel.NormGradient[T]
-	run                   struct{ z, y, dy, dz kernel.Images[T] } // y has no data if dy is masked already
+	g                     kernel.Images[T] // of the last run
 }
 
 // newNormBackward allocates the gradients of a normalization.
 func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
-	size, n := o.batch.Size, o.image.Channels
+	n := o.image.Channels
 	c := &normBackward[T]{forward: o, stats: newBatchStats[T](n)}
-	c.dz, c.dzData = newTensor[T](o.image.Shape(size)...)
+	c.placeholder, _ = newTensor[T](1)
 	c.dgamma, c.dgammaData = newTensor[T](o.image.Real)
 	c.dbeta, c.dbetaData = newTensor[T](o.image.Real)
-	if o.opts.Residual != nil {
-		c.dr, c.drData = newTensor[T](o.opts.ResidualImage.Shape(size)...)
+	if from := o.opts.ResidualImage; o.opts.Residual != nil && from != o.image {
+		c.dr, c.drData = newTensor[T](from.Shape(o.batch.Size)...)
 	}
 	c.coefficients = kernel.NormGradient[T]{
 		Mean: o.apply.Mean, Gradient: make([]T, n), Centred: make([]T, n), Constant: make([]T, n),
@@ -42,48 +45,38 @@ func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
 
 func (o *normBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer o.recoverError(&err)
-	f, rows := o.forward, o.batch.Rows
-	view := func(v G.Value) kernel.Images[T] { return images(f.image, elements[T](v), rows) }
-	z, y, dy, dz := view(inputs[0]), view(inputs[1]), view(inputs[2]), images(f.image, o.dzData, rows)
-	// If the residual needs g, store it and read it later instead of dy and y.
-	var keep, dr kernel.Images[T]
-	if o.dr != nil {
-		dr = images(f.opts.ResidualImage, o.drData, rows)
-		if keep = dr; f.shortcut != nil {
-			keep = dz
-		}
+	f := o.forward
+	o.g = images(f.image, elements[T](inputs[2]), o.batch.Rows)
+	if f.next == nil {
+		o.begin()
+		o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
+			o.addSums(o.stats.chunk(chunk), o.g.Slice(low, high), f.result.Slice(low, high), low, high)
+		})
 	}
-	if !f.opts.ReLU {
-		y.Data = nil
-	}
-	copy(o.stats.total.Pivot, f.apply.Mean)
-	o.stats.used = o.batch.chunks(chunks, func(chunk, low, high int) {
-		part := func(m kernel.Images[T]) kernel.Images[T] {
-			if m.Data == nil {
-				return m
-			}
-			return m.Slice(low, high)
-		}
-		kernel.NormSums(o.stats.chunk(chunk), part(dy), part(y), part(z), part(keep))
-		if o.dr != nil && f.shortcut != nil {
-			copyShortcutGradient(part(dr), part(keep), f.opts.ResidualImage.Real)
-		}
-	})
 	o.reduce()
-	if keep.Data != nil {
-		dy, y.Data = keep, nil
-	}
-	o.run.z, o.run.y, o.run.dy, o.run.dz = z, y, dy, dz
-	return o.dz, nil
+	return o.placeholder, nil
 }
 
-// input computes dz of images low to high.
-func (o *normBackward[T]) input(low, high int) {
-	y := o.run.y
-	if y.Data != nil {
-		y = y.Slice(low, high)
+// begin prepares the sums of a run.
+func (o *normBackward[T]) begin() { copy(o.stats.total.Pivot, o.forward.apply.Mean) }
+
+// addSums masks dy, the gradient of images low to high of the result y, in place,
+// and adds their sums.
+func (o *normBackward[T]) addSums(sums *kernel.Stats[T], dy, y kernel.Images[T], low, high int) {
+	f, keep := o.forward, dy
+	if !f.opts.ReLU {
+		y, keep = kernel.Images[T]{}, kernel.Images[T]{}
 	}
-	kernel.NormInput(o.run.dz.Slice(low, high), o.run.dy.Slice(low, high), y, o.run.z.Slice(low, high), o.coefficients)
+	kernel.NormSums(sums, dy, y, f.z.Slice(low, high), keep)
+	if o.dr != nil {
+		from := f.opts.ResidualImage
+		copyShortcutGradient(kernel.Images[T]{Image: from.Image, Data: o.drData}.Slice(low, high), dy, from.Real)
+	}
+}
+
+// fill computes dz of images low to high.
+func (o *normBackward[T]) fill(to kernel.Images[T], low, high int) {
+	kernel.NormInput(to, o.g.Slice(low, high), kernel.Images[T]{}, o.forward.z.Slice(low, high), o.coefficients)
 }
 
 // reduce computes the gradients of gamma and beta and the coefficients of dz.

@@ -74,21 +74,29 @@ func (b *Batch) chunks(most int, f func(chunk, low, high int)) int {
 	return used
 }
 
-// scratches is a pool of scratch space for matrix products. It grows to one for
-// each worker.
+// scratches is a pool of scratch space for matrix products and for images. It
+// grows to what all workers use at the same time.
 type scratches[T Float] struct {
-	mutex sync.Mutex
-	free  []*kernel.Scratch[T]
+	mutex  sync.Mutex
+	free   []*kernel.Scratch[T]
+	images map[kernel.Image][]kernel.Images[T] // of each geometry, with zeros in the halo
+	users  int                                 // calls that use scratch space at the same time
+}
+
+// scratch returns the pool of the graph.
+func scratch[T Float](b *Batch) *scratches[T] {
+	pool, ok := b.scratch.(*scratches[T])
+	if !ok {
+		pool = &scratches[T]{images: map[kernel.Image][]kernel.Images[T]{}, users: b.slotCount()}
+		b.scratch = pool
+	}
+	return pool
 }
 
 // blocksWithScratch calls f as Batch.blocks does, with scratch space that no other
 // call uses at the same time.
 func blocksWithScratch[T Float](b *Batch, n, size int, f func(low, high int, s *kernel.Scratch[T])) {
-	pool, ok := b.scratch.(*scratches[T])
-	if !ok {
-		pool = new(scratches[T])
-		b.scratch = pool
-	}
+	pool := scratch[T](b)
 	b.blocks(n, size, func(low, high int) {
 		s := pool.take()
 		f(low, high, s)
@@ -109,4 +117,27 @@ func (p *scratches[T]) take() *kernel.Scratch[T] {
 	s := p.free[n-1]
 	p.free = p.free[:n-1]
 	return s
+}
+
+// takeImages returns memory for a block of images of the given geometry. Their halo
+// is zero; other values are those of an earlier use.
+func (p *scratches[T]) takeImages(m Image) kernel.Images[T] {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	free := p.images[m.Image]
+	if len(free) == 0 { // at once for all, so that later runs do not allocate
+		for range p.users {
+			free = append(free, kernel.NewImages[T](m.Image, m.Block()))
+		}
+	}
+	last := len(free) - 1
+	p.images[m.Image] = free[:last]
+	return free[last]
+}
+
+// giveImages gives the memory of takeImages back.
+func (p *scratches[T]) giveImages(x kernel.Images[T]) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.images[x.Image] = append(p.images[x.Image], x)
 }
