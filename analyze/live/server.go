@@ -28,7 +28,9 @@ var (
 	//go:embed page.js
 	pageJS []byte
 
-	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+	pageTemplate = sync.OnceValue(func() *template.Template {
+		return template.Must(template.New("page").Parse(pageHTML))
+	})
 )
 
 // Server shows runs in a browser while they are recorded. It answers only GET and HEAD
@@ -146,7 +148,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 		data.Title = data.Runs[0].Name
 	}
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, data); err != nil {
+	if err := pageTemplate().Execute(&b, data); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"sgdwalk/record/printable"
 )
@@ -27,17 +28,19 @@ var pageScript string
 
 // page is the template. The function heading exists because the level of a heading varies,
 // and html/template does not allow a variable in the name of an element.
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"heading": func(level int, id, text string) template.HTML {
-		attribute := ""
-		if id != "" {
-			attribute = ` id="` + template.HTMLEscapeString(id) + `"`
-		}
-		return template.HTML(fmt.Sprintf("<h%d%s>%s</h%d>", level, attribute, template.HTMLEscapeString(text), level))
-	},
-	"sum":   func(a, b int) int { return a + b },
-	"class": cellClass,
-}).Parse(pageText))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"heading": func(level int, id, text string) template.HTML {
+			attribute := ""
+			if id != "" {
+				attribute = ` id="` + template.HTMLEscapeString(id) + `"`
+			}
+			return template.HTML(fmt.Sprintf("<h%d%s>%s</h%d>", level, attribute, template.HTMLEscapeString(text), level))
+		},
+		"sum":   func(a, b int) int { return a + b },
+		"class": cellClass,
+	}).Parse(pageText))
+})
 
 var numberText = regexp.MustCompile(`^[-+]?(\d[\d.,]*(e[-+]?\d+)?|Inf)( %)?( to [-+]?\d[\d.,]* %)?$`)
 
@@ -71,7 +74,7 @@ func Write(w io.Writer, runs []Run, opts Options) error {
 	var b bytes.Buffer
 	scripts := v.Scripts
 	v.Scripts = scriptsHere
-	if err := page.Execute(&b, v); err != nil {
+	if err := page().Execute(&b, v); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	// Names and comments of a run may have characters that reorder or hide text, so

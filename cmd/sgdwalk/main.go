@@ -39,23 +39,17 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
-
-	"github.com/alecthomas/kong"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/cmd/internal/terminal"
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
-	"sgdwalk/train/dataset"
-	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
-	"sgdwalk/train/optim"
 )
 
 // version is the program's version; it is written into headers and results.
@@ -77,45 +71,6 @@ const (
 // errInterrupted is wrapped by the error of work that was interrupted before its
 // end and can be continued.
 var errInterrupted = errors.New("interrupted")
-
-// cli is the command line: one field per verb, in the order of --help.
-type cli struct {
-	Demo      demoCmd      `cmd:"" help:"The whole job on the embedded digits: train, record, verify, analyze, draw."`
-	Train     trainCmd     `cmd:"" help:"Train a network and record every step."`
-	Sweep     sweepCmd     `cmd:"" help:"Train and record a grid of runs from one initialization."`
-	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
-	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
-	Repair    repairCmd    `cmd:"" help:"Copy every intact row of a damaged run into a new one."`
-	Export    exportCmd    `cmd:"" help:"Write a run as npz, safetensors or CSV."`
-	Import    importCmd    `cmd:"" help:"Make a run of checkpoints or arrays from elsewhere."`
-	Ingest    ingestCmd    `cmd:"" help:"Record another program's steps, from a pipe or a socket."`
-	Python    pythonCmd    `cmd:"" help:"Print sgdwalk.py, which records from PyTorch and numpy."`
-	Path      pathCmd      `cmd:"" help:"Step lengths, cosines and displacement along the walk."`
-	Walk      walkCmd      `cmd:"" help:"The full training loss between consecutive iterates (Xing et al. 2018)."`
-	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, compared with a random walk."`
-	Line      lineCmd      `cmd:"" help:"The loss on the straight line, or a trained curve, between two iterates."`
-	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
-	Landscape landscapeCmd `cmd:"" help:"The loss on a plane, by default of the first two principal directions, with the path on it."`
-
-	Compare compareCmd `cmd:"" help:"Several runs in one plane, over one loss, paired over seeds."`
-
-	Plan   planCmd   `cmd:"" set:"out=Directory of the plan." help:"Divide an analysis among many processes or machines."`
-	Work   workCmd   `cmd:"" help:"Compute one shard of a plan."`
-	Merge  mergeCmd  `cmd:"" help:"Make the result of a plan's shards."`
-	Status statusCmd `cmd:"" help:"Say how the shards of a plan are."`
-	Submit submitCmd `cmd:"" help:"Give the shards of a plan to Slurm or Kubernetes."`
-
-	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
-	Watch  watchCmd  `cmd:"" help:"Show a run in the terminal while it is recorded."`
-	Serve  serveCmd  `cmd:"" help:"Show runs in a browser, on this machine alone, while they are recorded."`
-
-	Help       helpCmd       `cmd:"" help:"Explain the program or one verb, as --help does."`
-	Completion completionCmd `cmd:"" help:"Print a script that completes the command line in bash, zsh or fish."`
-
-	JSON    bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
-	Quiet   bool             `short:"q" help:"No progress on standard error."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
-}
 
 // env is what every verb gets: where to print, and how to show progress.
 type env struct {
@@ -196,9 +151,9 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	var c cli
+	var c common
 	exited := -1
-	parser, err := newParser(&c, stdout, stderr, func(code int) { exited = code; panic(exit{}) })
+	parser, err := newParser(grammarOf(args), &c, stdout, stderr, func(code int) { exited = code; panic(exit{}) })
 	if err != nil {
 		fmt.Fprintln(stderr, "sgdwalk:", err)
 		return exitFailure
@@ -258,48 +213,7 @@ func panicked() string {
 	}
 }
 
-// newParser makes the parser of the command line. exit is called after --help and
-// --version.
-func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
-	return kong.New(
-		c,
-		kong.Name("sgdwalk"),
-		kong.Description("Record every step of a training run; see what stochastic gradient descent did on its way "+
-			"through the loss landscape."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(exit),
-		kong.Vars{
-			"version": software, "datasets": dataset.Specs(), "models": nn.Specs(),
-			"optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(),
-			"out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced.",
-		},
-		kong.Configuration(loadConfig),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.UsageOnError(),
-	)
-}
-
 type exit struct{}
-
-// negative is a number or a range that begins with a minus.
-var negative = regexp.MustCompile(`^-[0-9.]`)
-
-// joinNegative joins "--step -1" to "--step=-1": the parser would take -1
-// for a flag.
-func joinNegative(args []string) []string {
-	var out []string
-	for i, a := range args {
-		if a == "--" {
-			return append(out, args[i:]...)
-		}
-		if i > 0 && negative.MatchString(a) && strings.HasPrefix(args[i-1], "--") && !strings.Contains(args[i-1], "=") {
-			out[len(out)-1] += "=" + a
-			continue
-		}
-		out = append(out, a)
-	}
-	return out
-}
 
 // leave prints the error, if any, and says with which status to leave.
 func leave(stderr io.Writer, err error) int {

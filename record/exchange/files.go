@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // checkpointFile is one checkpoint of a series: a file, or the index of a model in
@@ -204,16 +205,18 @@ var modelFiles = []string{
 
 // nonModelName matches the names of other files that a training script saves next to a
 // model, such as the state of the optimizer.
-var nonModelName = regexp.MustCompile(
-	`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|` +
-		`(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|` +
-		`random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
+var nonModelName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`(?i)^(opt\d+|training_args|args|vocab|tokenizer|sampler.*|dataloader.*|` +
+			`(.*[^a-z])?(optimizers?|optim|optim_states|optimizer_states?|schedulers?|lr_scheduler|rng|rng_states?|` +
+			`random_states?|scaler|grad_scaler|trainer_state|train_state)([^a-z].*)?)$`)
+})
 
 // isNonModelName reports whether a file is not a model, judged by its name.
 func isNonModelName(name string) bool {
 	name = trimFormat(name)
 	// Megatron saves model and optimizer in one file
-	return nonModelName.MatchString(name) && !strings.HasPrefix(name, "model_optim_rng")
+	return nonModelName().MatchString(name) && !strings.HasPrefix(name, "model_optim_rng")
 }
 
 // mayBeCheckpoint reports whether a file can come from torch.save. It reads only .bin

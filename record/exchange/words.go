@@ -3,6 +3,7 @@ package exchange
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -19,16 +20,18 @@ const nonStepMark = "\x00"
 // neverSteps matches numbers that are never steps, also after a word such as "step":
 // dates with a time, decimals, powers of ten, negative numbers, UUIDs, shards
 // (00001-of-00003) and the number of a copy, as in "model (1)".
-var neverSteps = regexp.MustCompile(strings.Join([]string{
-	`(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])[-_.](?:0[1-9]|[12]\d|3[01])(?:[t_ ` +
-		`-]+[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d)?)?`,
-	`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
-	`\d+(?:\.\d+)+(?:e[-+]?\d+)?`,
-	`\d+e[-+]?\d+`,
-	`=[-.]\d+`,
-	`\d{4,}-of-\d{4,}`,
-	`\(\d+\)`,
-}, "|"))
+var neverSteps = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(strings.Join([]string{
+		`(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])[-_.](?:0[1-9]|[12]\d|3[01])(?:[t_ ` +
+			`-]+[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d)?)?`,
+		`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
+		`\d+(?:\.\d+)+(?:e[-+]?\d+)?`,
+		`\d+e[-+]?\d+`,
+		`=[-.]\d+`,
+		`\d{4,}-of-\d{4,}`,
+		`\(\d+\)`,
+	}, "|"))
+})
 
 // thousands are digits in groups of three.
 var thousands = regexp.MustCompile(`\d{1,3}(?:,\d{3})+`)
@@ -39,7 +42,7 @@ func splitWords(name string) []word {
 		return strings.ReplaceAll(s,
 			",", "")
 	})
-	name = neverSteps.ReplaceAllString(name, " "+nonStepMark+" ")
+	name = neverSteps().ReplaceAllString(name, " "+nonStepMark+" ")
 	var out []word
 	glued := false
 	for name != "" {

@@ -72,10 +72,10 @@ func Prepare(ctx context.Context, p *shard.Plan, s Slurm, o Options) (*Batch, er
 			b.jobs)
 	}
 	values := newScriptValues(p, o.Program, o.Objective)
-	if b.shards, err = execute(shardsScript, values); err != nil {
+	if b.shards, err = execute(shardsScript(), values); err != nil {
 		return nil, err
 	}
-	if b.merge, err = execute(mergeScript, values); err != nil {
+	if b.merge, err = execute(mergeScript(), values); err != nil {
 		return nil, err
 	}
 	most, err := maxArraySize(ctx)

@@ -474,7 +474,7 @@ func task(t *testing.T, fake *fakeSlurm, worker string, env ...string) (cmd *exe
 		t.Fatal(err)
 	}
 	p := testPlan(t, filepath.Join(dir, "the plan's"), 20)
-	text, err := execute(shardsScript, newScriptValues(p, bin, ""))
+	text, err := execute(shardsScript(), newScriptValues(p, bin, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -596,7 +596,7 @@ func TestMergeScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := testPlan(t, filepath.Join(dir, "the plan's"), 2)
-	text, err := execute(mergeScript, newScriptValues(p, bin, ""))
+	text, err := execute(mergeScript(), newScriptValues(p, bin, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"text/template"
 
 	"sgdwalk/analyze/shard"
@@ -45,9 +46,10 @@ const (
 	tempInImage    = "/var/tmp/sgdwalk"
 )
 
+// Long repetitions take time to compile, so these are compiled at their first use.
 var (
-	namePattern  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
-	labelPattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	namePattern  = lazy(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+	labelPattern = lazy(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 	imagePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)
 )
 
@@ -62,10 +64,10 @@ func (k *Kubernetes) Validate() error {
 	case k.Claim == "":
 		return errors.New("submit: --claim is missing: the ReadWriteMany volume claim that holds the plan and the " +
 			"recording")
-	case !namePattern.MatchString(k.Claim):
+	case !namePattern().MatchString(k.Claim):
 		return fmt.Errorf("submit: --claim is %q; it must be the name of a volume claim: small letters, digits, "+
 			"dashes and dots", k.Claim)
-	case k.Namespace != "" && !labelPattern.MatchString(k.Namespace):
+	case k.Namespace != "" && !labelPattern().MatchString(k.Namespace):
 		return fmt.Errorf("submit: --namespace is %q; it must be small letters, digits and dashes", k.Namespace)
 	case k.Mem != "" && !memPattern.MatchString(k.Mem):
 		return fmt.Errorf("submit: --mem is %q; allowed: a number with K, M, G or T (M without one), such as 4G", k.Mem)
@@ -196,7 +198,7 @@ func (k *Kubernetes) Manifests(p *shard.Plan, arch, binary string) (*Manifests, 
 		name string
 		to   *string
 	}{{jobFile, &m.Job}, {mergeFile, &m.Merge}, {dockerFile, &m.Dockerfile}} {
-		if *f.to, err = execute(manifests.Lookup(f.name), v); err != nil {
+		if *f.to, err = execute(manifests().Lookup(f.name), v); err != nil {
 			return nil, err
 		}
 	}
@@ -217,7 +219,8 @@ func (m *Manifests) Write(p *shard.Plan) (dir string, err error) {
 	return dir, nil
 }
 
-var manifests = template.Must(template.New("").Funcs(template.FuncMap{"q": yamlQuote, "json": yamlQuote}).Parse(`
+var manifests = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"q": yamlQuote, "json": yamlQuote}).Parse(`
 {{- define "head" -}}
 # Written by sgdwalk submit; it has not been run on a cluster.
 apiVersion: batch/v1
@@ -354,3 +357,4 @@ FROM scratch
 COPY [{{json .Binary}}, {{json .Program}}]
 ENTRYPOINT [{{json .Program}}]
 {{end}}`))
+})

@@ -3,6 +3,7 @@ package submit
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"text/template"
 
 	"sgdwalk/analyze/shard"
@@ -28,7 +29,8 @@ func newScriptValues(p *shard.Plan, program, objective string) scriptValues {
 	return scriptValues{p.Dir(), program, p.Identity.Kernel, p.Hash(), p.Shards, again, mostRestarts, objective}
 }
 
-var shardsScript = template.Must(template.New("shards").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
+var shardsScript = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("shards").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
 # Written by sgdwalk submit. Computes one of the {{.Shards}} shards of plan {{.Hash}}: the
 # task's number plus the argument, which is 0 unless one array cannot hold them all.
 # Slurm has the resources from sbatch's arguments.
@@ -72,14 +74,17 @@ if [ "$status" -eq {{.Again}} ]; then
 fi
 exit "$status"
 `))
+})
 
-var mergeScript = template.Must(template.New("merge").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
+var mergeScript = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("merge").Funcs(template.FuncMap{"sh": ShellQuote}).Parse(`#!/bin/bash
 # Written by sgdwalk submit. Writes the result of plan {{.Hash}}.
 {{- if .Kernel}}
 export SGDWALK_KERNEL={{sh .Kernel}}
 {{- end}}
 exec {{sh .Program}} merge {{sh .Plan}} --quiet{{with .Objective}} --objective {{sh .}}{{end}}
 `))
+})
 
 // execute fills in a template.
 func execute(t *template.Template, values any) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sgdwalk/analyze/shard"
@@ -35,10 +36,15 @@ const TermSeconds = 60
 const leastTime = 3 * time.Minute
 
 var (
-	timePattern = regexp.MustCompile(`^(\d{1,9}|\d{1,9}:\d{1,9}|\d{1,9}:\d{1,9}:\d{1,9}|\d{1,9}-\d{1,9}(:\d{1,9}){0,2}|UNLIMITED|INFINITE)$`)
+	timePattern = lazy(`^(\d{1,9}|\d{1,9}:\d{1,9}|\d{1,9}:\d{1,9}:\d{1,9}|\d{1,9}-\d{1,9}(:\d{1,9}){0,2}|UNLIMITED|INFINITE)$`)
 	memPattern  = regexp.MustCompile(`^\d{1,9}[KMGT]?$`)
 	wordPattern = regexp.MustCompile(`^[A-Za-z0-9_.@%+,-]+$`)
 )
+
+// lazy returns a function that compiles a pattern at its first call.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // reservedArgs are the arguments of sbatch that a batch sets itself. All other arguments
 // of Extra are passed on unchanged.
@@ -57,8 +63,8 @@ func (s *Slurm) Validate() error {
 	}{
 		{"--partition", s.Partition, "names of partitions, without spaces", wordPattern},
 		{"--account", s.Account, "the name of an account, without spaces", wordPattern},
-		{"--time", s.Time, "minutes, hours:minutes:seconds or days-hours:minutes:seconds", timePattern},
-		{"--merge-time", s.MergeTime, "minutes, hours:minutes:seconds or days-hours:minutes:seconds", timePattern},
+		{"--time", s.Time, "minutes, hours:minutes:seconds or days-hours:minutes:seconds", timePattern()},
+		{"--merge-time", s.MergeTime, "minutes, hours:minutes:seconds or days-hours:minutes:seconds", timePattern()},
 		{"--mem", s.Mem, "a number with K, M, G or T (M without one), such as 4G", memPattern},
 	} {
 		if f.value != "" && !f.pattern.MatchString(f.value) {
