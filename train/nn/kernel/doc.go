@@ -1,7 +1,7 @@
 // Package kernel has the numeric kernels of the networks: matrix products, direct
 // convolutions and the elementwise operations between them. They are written in Go
-// assembly for AVX2 with FMA and for AVX-512F. Each has a pure Go
-// version for other processors, for the build tag noasm and for float64.
+// assembly for AVX2 with FMA, for AVX-512F and for NEON. Each has a pure Go version
+// for other processors, for the build tag noasm and for float64.
 //
 //  1. [Name] returns the instruction set, which is chosen at the start of the process.
 //  2. Weights are packed once per step into the order in which the kernels read them

@@ -9,7 +9,7 @@
 // func stream256x1Stats(args *streamArgs)
 TEXT ·stream256x1Stats(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
@@ -20,9 +20,9 @@ row:
 group:
 	MOVQ 0(SP), SI
 	ADDQ R13, SI
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
@@ -51,7 +51,7 @@ last:
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y6, Y3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y4, Y2, Y2
 	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -60,7 +60,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	DECQ 48(SP)
 	JNZ row
@@ -71,7 +71,7 @@ done:
 // func stream256x2Stats(args *streamArgs)
 TEXT ·stream256x2Stats(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
@@ -82,10 +82,10 @@ row:
 group:
 	MOVQ 0(SP), SI
 	ADDQ R13, SI
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y2
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
 	VMOVUPS 32(AX)(R13*1), Y7
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -130,7 +130,7 @@ last:
 	VADDPS Y11, Y7, Y7
 	VFMADD231PS Y11, Y11, Y8
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y5, Y3, Y3
 	VMOVUPS Y3, 0(AX)(R13*1)
 	VADDPS Y9, Y7, Y7
@@ -143,7 +143,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	DECQ 48(SP)
 	JNZ row
@@ -154,7 +154,7 @@ done:
 // func stream256x1Norm(args *streamArgs)
 TEXT ·stream256x1Norm(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -162,7 +162,7 @@ TEXT ·stream256x1Norm(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS streamArgs_scalar(DI), Y0
 row:
 	XORQ R13, R13
 group:
@@ -170,7 +170,7 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
@@ -206,7 +206,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -219,7 +219,7 @@ done:
 // func stream256x2Norm(args *streamArgs)
 TEXT ·stream256x2Norm(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -227,7 +227,7 @@ TEXT ·stream256x2Norm(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS streamArgs_scalar(DI), Y0
 row:
 	XORQ R13, R13
 group:
@@ -235,7 +235,7 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	VMOVUPS 32(AX)(R13*1), Y5
 	MOVQ (streamArgs_param+8)(DI), AX
@@ -289,7 +289,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -302,7 +302,7 @@ done:
 // func stream256x1NormAdd(args *streamArgs)
 TEXT ·stream256x1NormAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -312,7 +312,7 @@ TEXT ·stream256x1NormAdd(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS streamArgs_scalar(DI), Y0
 row:
 	XORQ R13, R13
 group:
@@ -322,7 +322,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
@@ -362,7 +362,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -377,7 +377,7 @@ done:
 // func stream256x2NormAdd(args *streamArgs)
 TEXT ·stream256x2NormAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -387,7 +387,7 @@ TEXT ·stream256x2NormAdd(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS streamArgs_scalar(DI), Y0
 row:
 	XORQ R13, R13
 group:
@@ -397,7 +397,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	VMOVUPS 32(AX)(R13*1), Y5
 	MOVQ (streamArgs_param+8)(DI), AX
@@ -458,7 +458,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -473,7 +473,7 @@ done:
 // func stream256x1NormSums(args *streamArgs)
 TEXT ·stream256x1NormSums(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -488,9 +488,9 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
@@ -523,7 +523,7 @@ last:
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y4, Y2, Y2
 	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -532,7 +532,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -545,7 +545,7 @@ done:
 // func stream256x2NormSums(args *streamArgs)
 TEXT ·stream256x2NormSums(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -560,10 +560,10 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y2
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
 	VMOVUPS 32(AX)(R13*1), Y7
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -615,7 +615,7 @@ last:
 	VADDPS Y11, Y7, Y7
 	VFMADD231PS Y11, Y12, Y8
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y5, Y3, Y3
 	VMOVUPS Y3, 0(AX)(R13*1)
 	VADDPS Y9, Y7, Y7
@@ -628,7 +628,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -641,7 +641,7 @@ done:
 // func stream256x1NormSumsReLU(args *streamArgs)
 TEXT ·stream256x1NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -661,9 +661,9 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
@@ -703,7 +703,7 @@ last:
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y4, Y2, Y2
 	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -712,7 +712,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -727,7 +727,7 @@ done:
 // func stream256x2NormSumsReLU(args *streamArgs)
 TEXT ·stream256x2NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -747,10 +747,10 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y2
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
 	VMOVUPS 32(AX)(R13*1), Y7
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -815,7 +815,7 @@ last:
 	VADDPS Y11, Y7, Y7
 	VFMADD231PS Y11, Y12, Y8
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y5, Y3, Y3
 	VMOVUPS Y3, 0(AX)(R13*1)
 	VADDPS Y9, Y7, Y7
@@ -828,7 +828,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -843,7 +843,7 @@ done:
 // func stream256x1NormSumsKeep(args *streamArgs)
 TEXT ·stream256x1NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -867,9 +867,9 @@ group:
 	ADDQ R13, BX
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
@@ -913,7 +913,7 @@ last:
 	VADDPS Y6, Y2, Y2
 	VFMADD231PS Y6, Y7, Y3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y4, Y2, Y2
 	VMOVUPS Y2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -922,7 +922,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -939,7 +939,7 @@ done:
 // func stream256x2NormSumsKeep(args *streamArgs)
 TEXT ·stream256x2NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -963,10 +963,10 @@ group:
 	ADDQ R13, BX
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y2
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y3
 	VMOVUPS 32(AX)(R13*1), Y7
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -1038,7 +1038,7 @@ last:
 	VADDPS Y11, Y7, Y7
 	VFMADD231PS Y11, Y12, Y8
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y5, Y3, Y3
 	VMOVUPS Y3, 0(AX)(R13*1)
 	VADDPS Y9, Y7, Y7
@@ -1051,7 +1051,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1068,7 +1068,7 @@ done:
 // func stream256x1NormInput(args *streamArgs)
 TEXT ·stream256x1NormInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1087,7 +1087,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
@@ -1129,7 +1129,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1144,7 +1144,7 @@ done:
 // func stream256x2NormInput(args *streamArgs)
 TEXT ·stream256x2NormInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1163,7 +1163,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y5
 	MOVQ (streamArgs_param+8)(DI), AX
@@ -1227,7 +1227,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1242,7 +1242,7 @@ done:
 // func stream256x1NormInputReLU(args *streamArgs)
 TEXT ·stream256x1NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1266,7 +1266,7 @@ group:
 	ADDQ R13, BX
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y2
@@ -1315,7 +1315,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1332,7 +1332,7 @@ done:
 // func stream256x2NormInputReLU(args *streamArgs)
 TEXT ·stream256x2NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1356,7 +1356,7 @@ group:
 	ADDQ R13, BX
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y5
 	MOVQ (streamArgs_param+8)(DI), AX
@@ -1433,7 +1433,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1450,7 +1450,7 @@ done:
 // func stream256x1ReLU(args *streamArgs)
 TEXT ·stream256x1ReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1498,7 +1498,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1513,7 +1513,7 @@ done:
 // func stream256x2ReLU(args *streamArgs)
 TEXT ·stream256x2ReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1573,7 +1573,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1588,7 +1588,7 @@ done:
 // func stream256x1ReLUSum(args *streamArgs)
 TEXT ·stream256x1ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1608,7 +1608,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y2, Y2, Y2
@@ -1639,13 +1639,13 @@ last:
 	VMOVUPS Y3, 0(BX)
 	VADDPS Y3, Y1, Y1
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y2, Y1, Y1
 	VMOVUPS Y1, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1660,7 +1660,7 @@ done:
 // func stream256x2ReLUSum(args *streamArgs)
 TEXT ·stream256x2ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1680,7 +1680,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
@@ -1728,7 +1728,7 @@ last:
 	VMOVUPS Y5, 32(BX)
 	VADDPS Y5, Y3, Y3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y2, Y1, Y1
 	VMOVUPS Y1, 0(AX)(R13*1)
 	VADDPS Y4, Y3, Y3
@@ -1736,7 +1736,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1751,7 +1751,7 @@ done:
 // func stream256x1ScaleAdd(args *streamArgs)
 TEXT ·stream256x1ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1761,7 +1761,7 @@ TEXT ·stream256x1ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS streamArgs_scalar(DI), Y0
 	VBROADCASTSS (streamArgs_scalar+4)(DI), Y1
 row:
 	XORQ R13, R13
@@ -1797,7 +1797,7 @@ done:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1812,7 +1812,7 @@ done:
 // func stream256x2ScaleAdd(args *streamArgs)
 TEXT ·stream256x2ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1822,7 +1822,7 @@ TEXT ·stream256x2ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Y0
+	VBROADCASTSS streamArgs_scalar(DI), Y0
 	VBROADCASTSS (streamArgs_scalar+4)(DI), Y1
 row:
 	XORQ R13, R13
@@ -1867,7 +1867,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1882,7 +1882,7 @@ done:
 // func stream256x1Dot(args *streamArgs)
 TEXT ·stream256x1Dot(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1897,7 +1897,7 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXOR Y2, Y2, Y2
@@ -1918,13 +1918,13 @@ last:
 	VMOVUPS 0(SI), Y3
 	VFMADD231PS 0(DX), Y3, Y1
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y2, Y1, Y1
 	VMOVUPS Y1, 0(AX)(R13*1)
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1937,7 +1937,7 @@ done:
 // func stream256x2Dot(args *streamArgs)
 TEXT ·stream256x2Dot(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1952,7 +1952,7 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Y1
 	VMOVUPS 32(AX)(R13*1), Y3
 	MOVQ streamArgs_pixels(DI), CX
@@ -1981,7 +1981,7 @@ last:
 	VMOVUPS 32(SI), Y5
 	VFMADD231PS 32(DX), Y5, Y3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Y2, Y1, Y1
 	VMOVUPS Y1, 0(AX)(R13*1)
 	VADDPS Y4, Y3, Y3
@@ -1989,7 +1989,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2002,7 +2002,7 @@ done:
 // func stream256x1Pool(args *streamArgs)
 TEXT ·stream256x1Pool(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2045,7 +2045,7 @@ pixel:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2060,7 +2060,7 @@ pixel:
 // func stream256x2Pool(args *streamArgs)
 TEXT ·stream256x2Pool(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2117,7 +2117,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2132,7 +2132,7 @@ pixel:
 // func stream256x1PoolInput(args *streamArgs)
 TEXT ·stream256x1PoolInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2203,7 +2203,7 @@ pixel:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2224,7 +2224,7 @@ pixel:
 // func stream256x2PoolInput(args *streamArgs)
 TEXT ·stream256x2PoolInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2322,7 +2322,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2343,7 +2343,7 @@ pixel:
 // func stream256x1PoolInputReLU(args *streamArgs)
 TEXT ·stream256x1PoolInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2417,7 +2417,7 @@ pixel:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2438,7 +2438,7 @@ pixel:
 // func stream256x2PoolInputReLU(args *streamArgs)
 TEXT ·stream256x2PoolInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2541,7 +2541,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2562,7 +2562,7 @@ pixel:
 // func stream256x1PoolTangent(args *streamArgs)
 TEXT ·stream256x1PoolTangent(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2634,7 +2634,7 @@ pixel:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2655,7 +2655,7 @@ pixel:
 // func stream256x2PoolTangent(args *streamArgs)
 TEXT ·stream256x2PoolTangent(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2755,7 +2755,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2776,7 +2776,7 @@ pixel:
 // func stream256x1PoolTangentReLU(args *streamArgs)
 TEXT ·stream256x1PoolTangentReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2849,7 +2849,7 @@ pixel:
 	ADDQ $32, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -2870,7 +2870,7 @@ pixel:
 // func stream256x2PoolTangentReLU(args *streamArgs)
 TEXT ·stream256x2PoolTangentReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -2971,7 +2971,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)

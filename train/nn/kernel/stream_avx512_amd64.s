@@ -9,7 +9,7 @@
 // func stream512x1Stats(args *streamArgs)
 TEXT ·stream512x1Stats(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ streamArgs_rows(DI), AX
 	MOVQ AX, 48(SP)
@@ -20,9 +20,9 @@ row:
 group:
 	MOVQ 0(SP), SI
 	ADDQ R13, SI
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z3
@@ -51,7 +51,7 @@ last:
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z6, Z3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Z4, Z2, Z2
 	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -60,7 +60,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	DECQ 48(SP)
 	JNZ row
@@ -71,7 +71,7 @@ done:
 // func stream512x1Norm(args *streamArgs)
 TEXT ·stream512x1Norm(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -79,7 +79,7 @@ TEXT ·stream512x1Norm(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Z0
+	VBROADCASTSS streamArgs_scalar(DI), Z0
 row:
 	XORQ R13, R13
 group:
@@ -87,7 +87,7 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z3
@@ -123,7 +123,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -136,7 +136,7 @@ done:
 // func stream512x1NormAdd(args *streamArgs)
 TEXT ·stream512x1NormAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -146,7 +146,7 @@ TEXT ·stream512x1NormAdd(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Z0
+	VBROADCASTSS streamArgs_scalar(DI), Z0
 row:
 	XORQ R13, R13
 group:
@@ -156,7 +156,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z3
@@ -196,7 +196,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -211,7 +211,7 @@ done:
 // func stream512x1NormSums(args *streamArgs)
 TEXT ·stream512x1NormSums(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -226,9 +226,9 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z3
@@ -261,7 +261,7 @@ last:
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Z4, Z2, Z2
 	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -270,7 +270,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -283,7 +283,7 @@ done:
 // func stream512x1NormSumsReLU(args *streamArgs)
 TEXT ·stream512x1NormSumsReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -303,9 +303,9 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z3
@@ -345,7 +345,7 @@ last:
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Z4, Z2, Z2
 	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -354,7 +354,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -369,7 +369,7 @@ done:
 // func stream512x1NormSumsKeep(args *streamArgs)
 TEXT ·stream512x1NormSumsKeep(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -393,9 +393,9 @@ group:
 	ADDQ R13, BX
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
 	MOVQ (streamArgs_sum+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z3
@@ -439,7 +439,7 @@ last:
 	VADDPS Z6, Z2, Z2
 	VFMADD231PS Z6, Z7, Z3
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Z4, Z2, Z2
 	VMOVUPS Z2, 0(AX)(R13*1)
 	MOVQ (streamArgs_sum+8)(DI), AX
@@ -448,7 +448,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -465,7 +465,7 @@ done:
 // func stream512x1NormInput(args *streamArgs)
 TEXT ·stream512x1NormInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -484,7 +484,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
@@ -526,7 +526,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -541,7 +541,7 @@ done:
 // func stream512x1NormInputReLU(args *streamArgs)
 TEXT ·stream512x1NormInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -565,7 +565,7 @@ group:
 	ADDQ R13, BX
 	MOVQ 24(SP), R8
 	ADDQ R13, R8
-	MOVQ (streamArgs_param+0)(DI), AX
+	MOVQ streamArgs_param(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ (streamArgs_param+8)(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z2
@@ -614,7 +614,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -631,7 +631,7 @@ done:
 // func stream512x1ReLU(args *streamArgs)
 TEXT ·stream512x1ReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -679,7 +679,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -694,7 +694,7 @@ done:
 // func stream512x1ReLUSum(args *streamArgs)
 TEXT ·stream512x1ReLUSum(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -714,7 +714,7 @@ group:
 	ADDQ R13, DX
 	MOVQ 16(SP), BX
 	ADDQ R13, BX
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z2, Z2, Z2
@@ -745,13 +745,13 @@ last:
 	VMOVUPS Z3, 0(BX)
 	VADDPS Z3, Z1, Z1
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Z2, Z1, Z1
 	VMOVUPS Z1, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -766,7 +766,7 @@ done:
 // func stream512x1ScaleAdd(args *streamArgs)
 TEXT ·stream512x1ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -776,7 +776,7 @@ TEXT ·stream512x1ScaleAdd(SB), NOSPLIT, $56-8
 	MOVQ AX, 48(SP)
 	MOVQ streamArgs_pixel(DI), R10
 	LEAQ (R10)(R10*1), R12
-	VBROADCASTSS (streamArgs_scalar+0)(DI), Z0
+	VBROADCASTSS streamArgs_scalar(DI), Z0
 	VBROADCASTSS (streamArgs_scalar+4)(DI), Z1
 row:
 	XORQ R13, R13
@@ -812,7 +812,7 @@ done:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -827,7 +827,7 @@ done:
 // func stream512x1Dot(args *streamArgs)
 TEXT ·stream512x1Dot(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -842,7 +842,7 @@ group:
 	ADDQ R13, SI
 	MOVQ 8(SP), DX
 	ADDQ R13, DX
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VMOVUPS 0(AX)(R13*1), Z1
 	MOVQ streamArgs_pixels(DI), CX
 	VPXORD Z2, Z2, Z2
@@ -863,13 +863,13 @@ last:
 	VMOVUPS 0(SI), Z3
 	VFMADD231PS 0(DX), Z3, Z1
 done:
-	MOVQ (streamArgs_sum+0)(DI), AX
+	MOVQ streamArgs_sum(DI), AX
 	VADDPS Z2, Z1, Z1
 	VMOVUPS Z1, 0(AX)(R13*1)
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -882,7 +882,7 @@ done:
 // func stream512x1Pool(args *streamArgs)
 TEXT ·stream512x1Pool(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -925,7 +925,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -940,7 +940,7 @@ pixel:
 // func stream512x1PoolInput(args *streamArgs)
 TEXT ·stream512x1PoolInput(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -979,22 +979,22 @@ pixel:
 	VMOVUPS 0(SI), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R9)
 	VMOVUPS 0(SI)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R9)(R10*1)
 	VMOVUPS 0(DX), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R11)
 	VMOVUPS 0(DX)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R11)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
@@ -1007,7 +1007,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1028,7 +1028,7 @@ pixel:
 // func stream512x1PoolInputReLU(args *streamArgs)
 TEXT ·stream512x1PoolInputReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1070,22 +1070,22 @@ pixel:
 	VMOVUPS 0(SI), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R9)
 	VMOVUPS 0(SI)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R9)(R10*1)
 	VMOVUPS 0(DX), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R11)
 	VMOVUPS 0(DX)(R10*1), Z3
 	VCMPPS $0x08, Z2, Z3, K2, K1
 	KANDNW K2, K1, K2
-	VMOVAPS.Z Z1, K1, Z3
+	VMOVUPS.Z Z1, K1, Z3
 	VMOVUPS Z3, 0(R11)(R10*1)
 	ADDQ R12, SI
 	ADDQ R12, DX
@@ -1098,7 +1098,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1119,7 +1119,7 @@ pixel:
 // func stream512x1PoolTangent(args *streamArgs)
 TEXT ·stream512x1PoolTangent(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1187,7 +1187,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)
@@ -1208,7 +1208,7 @@ pixel:
 // func stream512x1PoolTangentReLU(args *streamArgs)
 TEXT ·stream512x1PoolTangentReLU(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
-	MOVQ (streamArgs_t+0)(DI), AX
+	MOVQ streamArgs_t(DI), AX
 	MOVQ AX, 0(SP)
 	MOVQ (streamArgs_t+8)(DI), AX
 	MOVQ AX, 8(SP)
@@ -1277,7 +1277,7 @@ pixel:
 	ADDQ $64, R13
 	CMPQ R13, streamArgs_channels(DI)
 	JLT group
-	MOVQ (streamArgs_row+0)(DI), AX
+	MOVQ streamArgs_row(DI), AX
 	ADDQ AX, 0(SP)
 	MOVQ (streamArgs_row+8)(DI), AX
 	ADDQ AX, 8(SP)

@@ -22,35 +22,55 @@ type isa struct {
 var (
 	avx2   = isa{"avx2", 8}
 	avx512 = isa{"avx512", 16}
+	neon   = isa{"neon", 4}
 )
+
+// architectures are the instruction sets of each processor family. The first one
+// has kernels for 8 and for 16 columns.
+var architectures = map[string][]isa{"amd64": {avx2, avx512}, "arm64": {neon}}
+
+// constant returns the name of the set in package kernel.
+func (s isa) constant() string { return "use" + strings.ToUpper(s.name) }
 
 // register returns the name of vector register i.
 func (s isa) register(i int) string {
-	if s.lanes == 16 {
+	switch {
+	case s == neon:
+		return fmt.Sprintf("V%d", i)
+	case s == avx512:
 		return fmt.Sprintf("Z%d", i)
-	}
-	if i >= 16 {
+	case i >= 16:
 		panic("AVX2 has 16 registers") // the assembler would encode it as AVX-512VL
 	}
 	return fmt.Sprintf("Y%d", i)
 }
 
 // assembly collects the text of one file.
-type assembly struct{ bytes.Buffer }
+type assembly struct {
+	bytes.Buffer
+	isa isa
+}
 
 // newAssembly starts a file of assembly.
-func newAssembly() *assembly {
-	a := &assembly{}
+func newAssembly(s isa) *assembly {
+	a := &assembly{isa: s}
 	a.WriteString(header)
 	a.WriteString("#include \"go_asm.h\"\n#include \"textflag.h\"\n")
 	return a
 }
 
 // text begins a function. Its only parameter, the pointer to its arguments, goes
-// to DI.
+// to DI or R0. NEON needs no frame.
 func (a *assembly) text(name string, frame int, comment string) {
+	if a.isa == neon {
+		frame = 0
+	}
 	fmt.Fprintf(a, "\n// %s\n// func %s(args *%s)\nTEXT ·%s(SB), NOSPLIT, $%d-8\n",
 		comment, name, argsType(name), name, frame)
+	if a.isa == neon {
+		a.op("MOVD args+0(FP), R0")
+		return
+	}
 	a.op("MOVQ args+0(FP), DI")
 }
 
@@ -66,7 +86,9 @@ func (a *assembly) label(name string) { fmt.Fprintf(a, "%s:\n", name) }
 
 // end returns from a function that used vector registers.
 func (a *assembly) end() {
-	a.op("VZEROUPPER")
+	if a.isa != neon {
+		a.op("VZEROUPPER")
+	}
 	a.op("RET")
 }
 

@@ -3,9 +3,10 @@
 // committed files differ from its output.
 //
 //  1. tile.go emits the multiply-add kernel of matrix products and convolutions, in the
-//     register shapes that fit each instruction set.
+//     register shapes that fit each instruction set. tile_neon.go does it for NEON.
 //  2. stream.go describes what each elementwise kernel does with one register, and
-//     streamloop.go emits the loops around it.
+//     streamloop.go the loops around it. Both use the words of machine.go, which
+//     x86.go and neon.go translate.
 //  3. small.go emits the transposition of 8x8 blocks and the pause of a spin loop.
 package main
 
@@ -38,13 +39,15 @@ func main() {
 // generate returns the text of every generated file, by name.
 func generate() map[string][]byte {
 	files := map[string][]byte{}
-	decl := &declarations{}
-	for _, isa := range []isa{avx2, avx512} {
-		files["tile_"+isa.name+"_amd64.s"] = tileFile(isa, decl)
-		files["stream_"+isa.name+"_amd64.s"] = streamFile(isa, decl)
+	for family, sets := range architectures {
+		decl := &declarations{}
+		for _, isa := range sets {
+			files["tile_"+isa.name+"_"+family+".s"] = tileFile(isa, decl)
+			files["stream_"+isa.name+"_"+family+".s"] = streamFile(isa, decl)
+		}
+		declareStreams(sets, decl)
+		files["small_"+family+".s"] = smallFile(sets[0], decl)
+		files["asm_"+family+".go"] = decl.file()
 	}
-	declareStreams(decl)
-	files["small_amd64.s"] = smallFile(decl)
-	files["asm_amd64.go"] = decl.file()
 	return files
 }

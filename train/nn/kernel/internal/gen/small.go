@@ -1,13 +1,19 @@
 package main
 
-// smallFile writes the kernels that exist in one form only.
-func smallFile(d *declarations) []byte {
-	a := newAssembly()
-	transpose(a)
+// smallFile writes the kernels of a processor family that exist in one form only.
+func smallFile(s isa, d *declarations) []byte {
+	a := newAssembly(s)
+	pause := "PAUSE"
+	if s == neon {
+		transposeNEON(a)
+		pause = "ISB $15" // YIELD does nothing on most processors
+	} else {
+		transpose(a)
+	}
 	d.add("transpose8")
 	a.WriteString("\n// func pause()\nTEXT ·pause(SB), NOSPLIT, $0-0\n")
 	for range 8 {
-		a.op("PAUSE")
+		a.op("%s", pause)
 	}
 	a.op("RET")
 	return a.Bytes()
@@ -52,5 +58,45 @@ func transpose(a *assembly) {
 	a.op("ADDQ $%d, SI", 32)
 	a.op("DECQ CX")
 	a.op("JNZ block")
+	a.end()
+}
+
+// transposeNEON writes the same kernel. R1 to R8 are the rows of src.
+func transposeNEON(a *assembly) {
+	a.text("transpose8", 0, "Blocks of 8 by 8, one after the other along the rows of src.")
+	a.op("MOVD transposeArgs_src(R0), R1")
+	a.op("MOVD transposeArgs_dst(R0), R9")
+	a.op("MOVD transposeArgs_srcRow(R0), R10")
+	a.op("MOVD transposeArgs_dstRow(R0), R11")
+	a.op("MOVD transposeArgs_blocks(R0), R12")
+	for i := range 7 {
+		a.op("ADD R10, R%d, R%d", i+1, i+2)
+	}
+	a.label("block")
+	for i := range 8 {
+		a.op("VLD1.P 32(R%d), [V%d.S4, V%d.S4]", i+1, 2*i, 2*i+1)
+	}
+	// Pairs of rows, then fours. Row i has the registers 2i and 2i+1, before and after.
+	for i := 0; i < 8; i += 2 {
+		for half := range 2 {
+			x, y := 2*i+half, 2*(i+1)+half
+			a.op("VTRN1 V%d.S4, V%d.S4, V%d.S4", y, x, 16+x)
+			a.op("VTRN2 V%d.S4, V%d.S4, V%d.S4", y, x, 16+y)
+		}
+	}
+	for half := range 2 { // of the columns, which become rows
+		for group := range 2 { // of four rows
+			for j := range 2 {
+				x := 16 + 2*(4*group+j) + half
+				a.op("VTRN1 V%d.D2, V%d.D2, V%d.D2", x+4, x, 2*(4*half+j)+group)
+				a.op("VTRN2 V%d.D2, V%d.D2, V%d.D2", x+4, x, 2*(4*half+j+2)+group)
+			}
+		}
+	}
+	for i := range 8 {
+		a.op("VST1.P [V%d.S4, V%d.S4], (R9)(R11)", 2*i, 2*i+1)
+	}
+	a.op("SUBS $1, R12")
+	a.op("BNE block")
 	a.end()
 }

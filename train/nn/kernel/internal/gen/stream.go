@@ -24,10 +24,10 @@ var streams = []stream{
 		name: "Stats", comment: "d = x-pivot; sum += d; sum1 += d*d",
 		tensors: []int{1}, params: 1, sums: 2,
 		body: func(b *body) {
-			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
-			b.op("VSUBPS %s, %s, %s", b.param(0), b.temp(0), b.temp(0))
-			b.op("VADDPS %s, %s, %s", b.temp(0), b.sum(0), b.sum(0))
-			b.op("VFMADD231PS %s, %s, %s", b.temp(0), b.temp(0), b.sum(1))
+			b.load(b.at(0), b.temp(0))
+			b.sub(b.param(0), b.temp(0), b.temp(0))
+			b.add(b.temp(0), b.sum(0), b.sum(0))
+			b.mulAdd(b.temp(0), b.temp(0), b.sum(1))
 		},
 	},
 	{
@@ -44,7 +44,7 @@ var streams = []stream{
 		name: "NormSums", comment: "sum += dy; sum1 += dy*(x-mean)",
 		tensors: []int{1, 1}, params: 1, sums: 2,
 		body: func(b *body) {
-			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			b.load(b.at(0), b.temp(0))
 			b.normSums(1)
 		},
 	},
@@ -52,7 +52,7 @@ var streams = []stream{
 		name: "NormSumsReLU", comment: "g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean)",
 		tensors: []int{1, 1, 1}, params: 1, sums: 2, zero: true,
 		body: func(b *body) {
-			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.maskedGradient(0, 1)
 			b.normSums(2)
 		},
 	},
@@ -60,8 +60,8 @@ var streams = []stream{
 		name: "NormSumsKeep", comment: "g = dy where y is not <= 0; sum += g; sum1 += g*(x-mean); store g",
 		tensors: []int{1, 1, 1, 1}, params: 1, sums: 2, zero: true,
 		body: func(b *body) {
-			b.masked(0, 1, b.temp(0), b.temp(1))
-			b.op("VMOVUPS %s, %s", b.temp(0), b.at(3))
+			b.maskedGradient(0, 1)
+			b.store(b.temp(0), b.at(3))
 			b.normSums(2)
 		},
 	},
@@ -69,7 +69,7 @@ var streams = []stream{
 		name: "NormInput", comment: "dx = dy*p0 + ((x-mean)*p1 + p2)",
 		tensors: []int{1, 1, 1}, params: 4,
 		body: func(b *body) {
-			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
+			b.load(b.at(0), b.temp(0))
 			b.normInput(1, 2)
 		},
 	},
@@ -77,7 +77,7 @@ var streams = []stream{
 		name: "NormInputReLU", comment: "g = dy where y is not <= 0; dx = g*p0 + ((x-mean)*p1 + p2)",
 		tensors: []int{1, 1, 1, 1}, params: 4, zero: true,
 		body: func(b *body) {
-			b.masked(0, 1, b.temp(0), b.temp(1))
+			b.maskedGradient(0, 1)
 			b.normInput(2, 3)
 		},
 	},
@@ -85,53 +85,53 @@ var streams = []stream{
 		name: "ReLU", comment: "g = dy where y is not <= 0",
 		tensors: []int{1, 1, 1}, zero: true,
 		body: func(b *body) {
-			b.masked(0, 1, b.temp(0), b.temp(1))
-			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+			b.maskedGradient(0, 1)
+			b.store(b.temp(0), b.at(2))
 		},
 	},
 	{
 		name: "ReLUSum", comment: "g = dy where y is not <= 0; sum += g",
 		tensors: []int{1, 1, 1}, sums: 1, zero: true,
 		body: func(b *body) {
-			b.masked(0, 1, b.temp(0), b.temp(1))
-			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
-			b.op("VADDPS %s, %s, %s", b.temp(0), b.sum(0), b.sum(0))
+			b.maskedGradient(0, 1)
+			b.store(b.temp(0), b.at(2))
+			b.add(b.temp(0), b.sum(0), b.sum(0))
 		},
 	},
 	{
 		name: "ScaleAdd", comment: "z = x*alpha + y*beta",
 		tensors: []int{1, 1, 1}, scalars: 2,
 		body: func(b *body) {
-			b.op("VMULPS %s, %s, %s", b.at(1), b.scalar(1), b.temp(0))
-			b.op("VFMADD231PS %s, %s, %s", b.at(0), b.scalar(0), b.temp(0))
-			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+			b.mul(b.at(1), b.scalar(1), b.temp(0))
+			b.mulAdd(b.at(0), b.scalar(0), b.temp(0))
+			b.store(b.temp(0), b.at(2))
 		},
 	},
 	{
 		name: "Dot", comment: "sum += x*y",
 		tensors: []int{1, 1}, sums: 1,
 		body: func(b *body) {
-			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
-			b.op("VFMADD231PS %s, %s, %s", b.at(1), b.temp(0), b.sum(0))
+			b.load(b.at(0), b.temp(0))
+			b.mulAdd(b.at(1), b.temp(0), b.sum(0))
 		},
 	},
 	{
 		name: "Pool", comment: "y = the largest of four, NaN if one is NaN",
 		tensors: []int{2, 2, 1},
 		body: func(b *body) {
-			b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
-			for _, x := range []string{b.next(0), b.at(1), b.next(1)} {
-				b.op("VMOVUPS %s, %s", x, b.temp(1))
-				b.larger()
+			b.load(b.at(0), b.temp(0))
+			for _, x := range b.window(0, 1)[1:] {
+				b.load(x, b.temp(1))
+				b.larger(b.temp(1), b.temp(0), b.temp(2))
 			}
-			b.op("VMOVUPS %s, %s", b.temp(0), b.at(2))
+			b.store(b.temp(0), b.at(2))
 		},
 	},
 	{
 		name: "PoolInput", comment: "dx = dy at the first of four that equals y, else 0",
 		tensors: []int{2, 2, 1, 1, 2, 2},
 		body: func(b *body) {
-			b.op("VMOVUPS %s, %s", b.at(3), b.temp(0))
+			b.load(b.at(3), b.temp(0))
 			b.poolInput()
 		},
 	},
@@ -139,7 +139,7 @@ var streams = []stream{
 		name: "PoolInputReLU", comment: "the same with dy only where y is not <= 0",
 		tensors: []int{2, 2, 1, 1, 2, 2}, zero: true,
 		body: func(b *body) {
-			b.masked(3, 2, b.temp(0), b.temp(1))
+			b.maskedGradient(3, 2)
 			b.poolInput()
 		},
 	},
@@ -157,17 +157,30 @@ var streams = []stream{
 
 // body writes the instructions for one register.
 type body struct {
-	*assembly
+	machine
 	isa     isa
 	s       stream
-	vectors int  // adjacent registers: 2 with AVX2 for 16 channels, so that a cache line is read once
+	vectors int  // adjacent registers, 8 or 16 channels: with 16 a cache line is read once
 	vector  int  // the current one of them
 	odd     bool // the second pixel of a pair
 }
 
-// bodies returns the kernels of s for 8 and for 16 channels at a time.
-func bodies(s stream) (eight, sixteen, sixteen512 *body) {
-	return &body{isa: avx2, s: s, vectors: 1}, &body{isa: avx2, s: s, vectors: 2}, &body{isa: avx512, s: s, vectors: 1}
+// bodies returns the kernels of s for an instruction set. AVX-512 leaves 8 channels
+// to AVX2.
+func bodies(s isa, k stream) []*body {
+	var list []*body
+	for _, channels := range []int{8, 16} {
+		if s.lanes <= channels {
+			list = append(list, &body{isa: s, s: k, vectors: channels / s.lanes})
+		}
+	}
+	return list
+}
+
+// function returns the name of the assembly function: bits of a register, adjacent
+// registers, and kernel.
+func (b *body) function() string {
+	return fmt.Sprintf("stream%dx%d%s", b.isa.lanes*32, b.vectors, b.s.name)
 }
 
 // each calls f for the adjacent registers.
@@ -178,15 +191,12 @@ func (b *body) each(f func()) {
 	b.vector = 0
 }
 
-// pointers are the registers with the addresses of the tensors.
-var pointers = []string{"SI", "DX", "BX", "R8", "R9", "R11"}
-
 // The registers hold, in this order: scalars, zeros, params, sums of even pixels,
 // sums of odd pixels, temporary values.
-func (b *body) scalar(i int) string { return b.isa.register(i) }
-func (b *body) zero() string        { return b.isa.register(b.s.scalars) }
+func (b *body) scalar(i int) string { return b.register(i) }
+func (b *body) zeros() string       { return b.register(b.s.scalars) }
 func (b *body) param(i int) string {
-	return b.isa.register(b.s.scalars + 1 + b.vector*b.s.params + i)
+	return b.register(b.s.scalars + 1 + b.vector*b.s.params + i)
 }
 
 func (b *body) sumOf(i int, odd bool) string {
@@ -194,155 +204,88 @@ func (b *body) sumOf(i int, odd bool) string {
 	if odd {
 		i += b.s.sums
 	}
-	return b.isa.register(i)
+	return b.register(i)
 }
 func (b *body) sum(i int) string { return b.sumOf(i, b.odd) }
 func (b *body) temp(i int) string {
-	return b.isa.register(b.s.scalars + 1 + b.vectors*(b.s.params+2*b.s.sums) + i)
+	return b.register(b.s.scalars + 1 + b.vectors*(b.s.params+2*b.s.sums) + i)
 }
 
 // at returns the address of the current pixel of tensor t, next that of the pixel
 // after it.
-func (b *body) at(t int) string {
-	if b.odd {
-		return b.next(t)
-	}
-	return fmt.Sprintf("%d(%s)", 32*b.vector, pointers[t])
-}
-func (b *body) next(t int) string { return fmt.Sprintf("%d(%s)(R10*1)", 32*b.vector, pointers[t]) }
+func (b *body) at(t int) string   { return b.pixel(t, b.vector, b.odd) }
+func (b *body) next(t int) string { return b.pixel(t, b.vector, true) }
 
-// channel returns the address of the current channels in the vector at AX.
-func (b *body) channel() string { return fmt.Sprintf("%d(AX)(R13*1)", 32*b.vector) }
+// window returns the addresses of the four pixels of a pool.
+func (b *body) window(upper, lower int) []string {
+	return []string{b.at(upper), b.next(upper), b.at(lower), b.next(lower)}
+}
 
 // pairs reports whether two pixels are computed at a time, so that two chains of
 // sums hide the latency of one. The inputs of a pool advance by pairs anyway.
 func (b *body) pairs() bool { return b.s.tensors[0] == 1 }
 
-// logic returns the name of a bitwise instruction: AVX-512F has only those for
-// integers.
-func (b *body) logic(name string) string {
-	if b.isa.lanes == 16 {
-		return name + "D"
-	}
-	return name
-}
-
-// masked loads tensor dy into g where tensor y is not <= 0, and zeros elsewhere,
-// so a NaN in y passes dy. Predicate 0x16 is "not less or equal, true for NaN".
-func (b *body) masked(dy, y int, g, t string) {
-	b.op("VMOVUPS %s, %s", b.at(y), t)
-	if b.isa.lanes == 16 {
-		b.op("VCMPPS $0x16, %s, %s, K1", b.zero(), t)
-		b.op("VMOVUPS.Z %s, K1, %s", b.at(dy), g)
-		return
-	}
-	b.op("VCMPPS $0x16, %s, %s, %s", b.zero(), t, t)
-	b.op("VANDPS %s, %s, %s", b.at(dy), t, g)
+// maskedGradient loads tensor dy to temp(0) where tensor y is not <= 0, and zeros
+// elsewhere.
+func (b *body) maskedGradient(dy, y int) {
+	b.masked(b.at(dy), b.at(y), b.zeros(), b.temp(0), b.temp(1))
 }
 
 // normalize writes tensor y. It adds tensor 1 unless that is y itself.
 func (b *body) normalize(y int) {
-	b.op("VMOVUPS %s, %s", b.at(0), b.temp(0))
-	b.op("VSUBPS %s, %s, %s", b.param(0), b.temp(0), b.temp(0))
-	b.op("VFMADD213PS %s, %s, %s", b.param(2), b.param(1), b.temp(0))
+	b.load(b.at(0), b.temp(0))
+	b.sub(b.param(0), b.temp(0), b.temp(0))
+	v := b.scaleShift(b.param(1), b.param(2), b.temp(0), b.temp(1))
 	if y == 2 {
-		b.op("VADDPS %s, %s, %s", b.at(1), b.temp(0), b.temp(0))
+		b.add(b.at(1), v, v)
 	}
-	b.op("VMAXPS %s, %s, %s", b.temp(0), b.scalar(0), b.temp(0)) // NaN stays
-	b.op("VMOVUPS %s, %s", b.temp(0), b.at(y))
+	b.atLeast(b.scalar(0), v)
+	b.store(v, b.at(y))
 }
 
 // normSums adds the gradient in temp(0), and its product with the centred x.
 func (b *body) normSums(x int) {
-	b.op("VMOVUPS %s, %s", b.at(x), b.temp(1))
-	b.op("VSUBPS %s, %s, %s", b.param(0), b.temp(1), b.temp(1))
-	b.op("VADDPS %s, %s, %s", b.temp(0), b.sum(0), b.sum(0))
-	b.op("VFMADD231PS %s, %s, %s", b.temp(0), b.temp(1), b.sum(1))
+	b.load(b.at(x), b.temp(1))
+	b.sub(b.param(0), b.temp(1), b.temp(1))
+	b.add(b.temp(0), b.sum(0), b.sum(0))
+	b.mulAdd(b.temp(0), b.temp(1), b.sum(1))
 }
 
 // normInput writes dx from the gradient in temp(0). Param 3 is the mean.
 func (b *body) normInput(x, dx int) {
-	b.op("VMOVUPS %s, %s", b.at(x), b.temp(1))
-	b.op("VSUBPS %s, %s, %s", b.param(3), b.temp(1), b.temp(1))
-	b.op("VFMADD213PS %s, %s, %s", b.param(2), b.param(1), b.temp(1))
-	b.op("VFMADD231PS %s, %s, %s", b.param(0), b.temp(0), b.temp(1))
-	b.op("VMOVUPS %s, %s", b.temp(1), b.at(dx))
-}
-
-// larger sets temp(0) to temp(1) in the lanes where temp(1) is larger or NaN.
-// VMAXPS returns its first operand of the assembler, temp(0), if the values are
-// equal or one is NaN. Predicate 3 is "unordered".
-func (b *body) larger() {
-	b.op("VMAXPS %s, %s, %s", b.temp(0), b.temp(1), b.temp(0))
-	if b.isa.lanes == 16 {
-		b.op("VCMPPS $3, %s, %s, K1", b.temp(1), b.temp(1))
-		b.op("VMOVAPS %s, K1, %s", b.temp(1), b.temp(0))
-		return
-	}
-	b.op("VCMPPS $3, %s, %s, %s", b.temp(1), b.temp(1), b.temp(2))
-	b.op("VBLENDVPS %s, %s, %s, %s", b.temp(2), b.temp(1), b.temp(0), b.temp(0))
+	b.load(b.at(x), b.temp(1))
+	b.sub(b.param(3), b.temp(1), b.temp(1))
+	v := b.scaleShift(b.param(1), b.param(2), b.temp(1), b.temp(2))
+	b.mulAdd(b.param(0), b.temp(0), v)
+	b.store(v, b.at(dx))
 }
 
 // poolInput writes the gradient in temp(0) to the first pixel that equals the
-// maximum, lane by lane. temp(3), or mask K2, has the lanes that are not yet
-// written. Predicate 0x08 is "equal, true for NaN", so that a window with NaN has
-// a gradient too.
+// maximum, lane by lane. A window with NaN has a gradient too.
 func (b *body) poolInput() {
-	b.op("VMOVUPS %s, %s", b.at(2), b.temp(1))
-	if b.isa.lanes == 16 {
-		b.op("KXNORW K2, K2, K2") // all lanes
-	} else {
-		b.op("VPCMPEQD %s, %s, %s", b.temp(3), b.temp(3), b.temp(3))
-	}
-	for i, x := range []string{b.at(0), b.next(0), b.at(1), b.next(1)} {
-		dx := []string{b.at(4), b.next(4), b.at(5), b.next(5)}[i]
-		b.op("VMOVUPS %s, %s", x, b.temp(2))
-		if b.isa.lanes == 16 {
-			b.op("VCMPPS $0x08, %s, %s, K2, K1", b.temp(1), b.temp(2))
-			b.op("KANDNW K2, K1, K2")
-			b.op("VMOVAPS.Z %s, K1, %s", b.temp(0), b.temp(2))
-		} else {
-			b.op("VCMPPS $0x08, %s, %s, %s", b.temp(1), b.temp(2), b.temp(2))
-			b.op("VANDPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(2))
-			b.op("VANDNPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(3))
-			b.op("VANDPS %s, %s, %s", b.temp(0), b.temp(2), b.temp(2))
-		}
-		b.op("VMOVUPS %s, %s", b.temp(2), dx)
+	b.load(b.at(2), b.temp(1))
+	b.remain(b.temp(3))
+	dx := b.window(4, 5)
+	for i, x := range b.window(0, 1) {
+		b.take(x, b.temp(1), b.temp(0), b.temp(3), b.temp(2))
+		b.store(b.temp(2), dx[i])
 	}
 }
 
 // poolTangent is the transpose of poolInput: it takes the tangent of the pixel to
-// which poolInput writes the gradient. temp(0) collects it. temp(3), or mask K2,
-// has the lanes that are not yet taken: at first all lanes, or those where y is
-// not <= 0.
+// which poolInput writes the gradient. temp(0) collects it.
 func (b *body) poolTangent(relu bool) {
-	wide := b.isa.lanes == 16
-	b.op("VMOVUPS %s, %s", b.at(2), b.temp(1))
-	switch {
-	case wide && relu:
-		b.op("VCMPPS $0x16, %s, %s, K2", b.zero(), b.temp(1))
-	case wide:
-		b.op("KXNORW K2, K2, K2")
-	case relu:
-		b.op("VCMPPS $0x16, %s, %s, %s", b.zero(), b.temp(1), b.temp(3))
-	default:
-		b.op("VPCMPEQD %s, %s, %s", b.temp(3), b.temp(3), b.temp(3))
+	b.load(b.at(2), b.temp(1))
+	if relu {
+		b.remainPositive(b.temp(1), b.zeros(), b.temp(3))
+	} else {
+		b.remain(b.temp(3))
 	}
-	b.op("%s %s, %s, %s", b.logic("VPXOR"), b.temp(0), b.temp(0), b.temp(0))
-	for i, x := range []string{b.at(0), b.next(0), b.at(1), b.next(1)} {
-		xt := []string{b.at(4), b.next(4), b.at(5), b.next(5)}[i]
-		b.op("VMOVUPS %s, %s", x, b.temp(2))
-		if wide {
-			b.op("VCMPPS $0x08, %s, %s, K2, K1", b.temp(1), b.temp(2))
-			b.op("KANDNW K2, K1, K2")
-			b.op("VMOVUPS.Z %s, K1, %s", xt, b.temp(2))
-		} else {
-			b.op("VCMPPS $0x08, %s, %s, %s", b.temp(1), b.temp(2), b.temp(2))
-			b.op("VANDPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(2))
-			b.op("VANDNPS %s, %s, %s", b.temp(3), b.temp(2), b.temp(3))
-			b.op("VANDPS %s, %s, %s", xt, b.temp(2), b.temp(2))
-		}
-		b.op("%s %s, %s, %s", b.logic("VPOR"), b.temp(2), b.temp(0), b.temp(0))
+	b.zero(b.temp(0))
+	xt := b.window(4, 5)
+	for i, x := range b.window(0, 1) {
+		b.take(x, b.temp(1), xt[i], b.temp(3), b.temp(2))
+		b.or(b.temp(2), b.temp(0), b.temp(0))
 	}
-	b.op("VMOVUPS %s, %s", b.temp(0), b.at(3))
+	b.store(b.temp(0), b.at(3))
 }

@@ -4,134 +4,134 @@ import "fmt"
 
 // streamFile writes the elementwise kernels of an instruction set.
 func streamFile(s isa, d *declarations) []byte {
-	a := newAssembly()
+	a := newAssembly(s)
 	for _, k := range streams {
-		eight, sixteen, sixteen512 := bodies(k)
-		for _, b := range []*body{eight, sixteen, sixteen512} {
-			if b.isa == s {
-				b.assembly = a
-				b.emit()
-				d.add(b.function())
-			}
+		for _, b := range bodies(s, k) {
+			b.machine = newMachine(s, a)
+			b.emit()
+			d.add(b.function())
 		}
 	}
 	return a.Bytes()
 }
 
-// function returns the name of the assembly function: bits of a register, adjacent
-// registers, and kernel.
-func (b *body) function() string {
-	return fmt.Sprintf("stream%dx%d%s", b.isa.lanes*32, b.vectors, b.s.name)
-}
-
-// emit writes the loops around the body. The frame holds the addresses of the
-// current row of each tensor and, at 48(SP), the number of remaining rows.
+// emit writes the loops around the body.
 func (b *body) emit() {
+	r := b.integers()
 	b.text(b.function(), 56, b.s.comment)
 	for i := range b.s.tensors {
-		b.op("MOVQ (streamArgs_t+%d)(DI), AX", 8*i)
-		b.op("MOVQ AX, %d(SP)", 8*i)
+		b.move(b.field("streamArgs_t", 8*i), r.temp)
+		b.move(r.temp, r.row[i])
 	}
-	b.op("MOVQ streamArgs_rows(DI), AX")
-	b.op("MOVQ AX, 48(SP)")
-	b.op("MOVQ streamArgs_pixel(DI), R10")
-	b.op("LEAQ (R10)(R10*1), R12")
+	b.move(b.field("streamArgs_rows", 0), r.temp)
+	b.move(r.temp, r.rows)
+	b.move(b.field("streamArgs_pixel", 0), r.pixel)
+	b.twice(r.pixel, r.twoPixels)
 	for i := range b.s.scalars {
-		b.op("VBROADCASTSS (streamArgs_scalar+%d)(DI), %s", 4*i, b.scalar(i))
+		b.broadcast(b.field("streamArgs_scalar", 4*i), b.scalar(i))
 	}
 	if b.s.zero {
-		b.op("%s %s, %s, %s", b.logic("VPXOR"), b.zero(), b.zero(), b.zero())
+		b.zero(b.zeros())
 	}
 	b.label("row")
-	b.op("XORQ R13, R13")
+	b.clear(r.channel)
 	b.label("group")
 	b.group()
-	b.op("ADDQ $%d, R13", b.vectors*b.isa.lanes*4)
-	b.op("CMPQ R13, streamArgs_channels(DI)")
-	b.op("JLT group")
+	b.addConstant(b.vectors*b.isa.lanes*4, r.channel)
+	b.branchIfLess(r.channel, b.field("streamArgs_channels", 0), "group")
 	for i := range b.s.tensors {
-		b.op("MOVQ (streamArgs_row+%d)(DI), AX", 8*i)
-		b.op("ADDQ AX, %d(SP)", 8*i)
+		b.move(b.field("streamArgs_row", 8*i), r.temp)
+		b.addInt(r.temp, r.row[i])
 	}
-	b.op("DECQ 48(SP)")
-	b.op("JNZ row")
+	b.countDown(r.rows, "row")
 	b.end()
 }
 
-// group computes one register of channels for a row of pixels.
+// group computes 8 or 16 channels of a row of pixels.
 func (b *body) group() {
+	r := b.integers()
 	for i := range b.s.tensors {
-		b.op("MOVQ %d(SP), %s", 8*i, pointers[i])
-		b.op("ADDQ R13, %s", pointers[i])
+		b.move(r.row[i], r.current[i])
+		b.addInt(r.channel, r.current[i])
+		if b.hasNext(i) {
+			b.move(r.current[i], r.next[i])
+			b.addInt(r.pixel, r.next[i])
+		}
 	}
 	for i := range b.s.params {
-		b.op("MOVQ (streamArgs_param+%d)(DI), AX", 8*i)
-		b.each(func() { b.op("VMOVUPS %s, %s", b.channel(), b.param(i)) })
+		b.perChannel(b.field("streamArgs_param", 8*i))
+		b.each(func() { b.load(b.channels(b.vector), b.param(i)) })
 	}
 	for i := range b.s.sums {
-		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
-		b.each(func() { b.op("VMOVUPS %s, %s", b.channel(), b.sum(i)) })
+		b.perChannel(b.field("streamArgs_sum", 8*i))
+		b.each(func() { b.load(b.channels(b.vector), b.sum(i)) })
 	}
-	b.op("MOVQ streamArgs_pixels(DI), CX")
+	b.move(b.field("streamArgs_pixels", 0), r.count)
 	if b.pairs() {
 		b.pairLoop()
 	} else {
 		b.label("pixel")
 		b.each(func() { b.s.body(b) })
-		b.advance(map[int]string{1: "R10", 2: "R12"})
-		b.op("JNZ pixel")
+		b.advance(map[int]string{1: r.pixel, 2: r.twoPixels})
+		b.countDown(r.count, "pixel")
 	}
 	for i := range b.s.sums {
-		b.op("MOVQ (streamArgs_sum+%d)(DI), AX", 8*i)
+		b.perChannel(b.field("streamArgs_sum", 8*i))
 		b.each(func() {
-			b.op("VADDPS %s, %s, %s", b.sumOf(i, true), b.sumOf(i, false), b.sum(i))
-			b.op("VMOVUPS %s, %s", b.sum(i), b.channel())
+			b.add(b.sumOf(i, true), b.sumOf(i, false), b.sum(i))
+			b.store(b.sum(i), b.channels(b.vector))
 		})
 	}
 }
 
 // pairLoop computes the pixels in pairs, and the last of an odd number separately.
 func (b *body) pairLoop() {
+	r := b.integers()
 	for i := range b.s.sums {
-		b.each(func() {
-			zero := b.sumOf(i, true)
-			b.op("%s %s, %s, %s", b.logic("VPXOR"), zero, zero, zero)
-		})
+		b.each(func() { b.zero(b.sumOf(i, true)) })
 	}
-	b.op("SHRQ $1, CX")
-	b.op("JZ last")
+	b.halve(r.count, "last")
 	b.label("pair")
 	b.each(func() { b.s.body(b) })
 	b.odd = true
 	b.each(func() { b.s.body(b) })
 	b.odd = false
-	b.advance(map[int]string{1: "R12"})
-	b.op("JNZ pair")
+	b.advance(map[int]string{1: r.twoPixels})
+	b.countDown(r.count, "pair")
 	b.label("last")
-	b.op("TESTQ $1, streamArgs_pixels(DI)")
-	b.op("JZ done")
+	b.branchIfEven(b.field("streamArgs_pixels", 0), "done")
 	b.each(func() { b.s.body(b) })
 	b.label("done")
 }
 
-// advance moves the pointers by the distance of their step and counts a pixel.
+// hasNext reports whether the next pixel of tensor i needs its own register.
+func (b *body) hasNext(i int) bool {
+	return len(b.integers().next) > 0 && (b.pairs() || b.s.tensors[i] == 2)
+}
+
+// advance moves the pointers by the distance of their step.
 func (b *body) advance(distance map[int]string) {
+	r := b.integers()
 	for i, step := range b.s.tensors {
-		b.op("ADDQ %s, %s", distance[step], pointers[i])
+		b.addInt(distance[step], r.current[i])
+		if b.hasNext(i) {
+			b.addInt(distance[step], r.next[i])
+		}
 	}
-	b.op("DECQ CX")
 }
 
 // declareStreams writes the Go function that chooses a kernel.
-func declareStreams(d *declarations) {
+func declareStreams(sets []isa, d *declarations) {
 	d.dispatch.WriteString("\n// streamCall runs the kernel of op, 16 channels at a time if wide, else 8.\n")
 	d.dispatch.WriteString("func streamCall(op streamOp, wide bool, args *streamArgs) {\n\tswitch op {\n")
 	for _, k := range streams {
-		eight, sixteen, sixteen512 := bodies(k)
+		first := bodies(sets[0], k) // 8 and 16 channels
 		fmt.Fprintf(&d.dispatch, "\tcase op%s:\n\t\tswitch {\n", k.name)
-		fmt.Fprintf(&d.dispatch, "\t\tcase !wide:\n\t\t\t%s(args)\n", eight.function())
-		fmt.Fprintf(&d.dispatch, "\t\tcase active == useAVX512:\n\t\t\t%s(args)\n", sixteen512.function())
-		fmt.Fprintf(&d.dispatch, "\t\tdefault:\n\t\t\t%s(args)\n\t\t}\n", sixteen.function())
+		fmt.Fprintf(&d.dispatch, "\t\tcase !wide:\n\t\t\t%s(args)\n", first[0].function())
+		for _, s := range sets[1:] {
+			fmt.Fprintf(&d.dispatch, "\t\tcase active == %s:\n\t\t\t%s(args)\n", s.constant(), bodies(s, k)[0].function())
+		}
+		fmt.Fprintf(&d.dispatch, "\t\tdefault:\n\t\t\t%s(args)\n\t\t}\n", first[1].function())
 	}
 	d.dispatch.WriteString("\tdefault:\n\t\tpanic(\"kernel: no such elementwise kernel\")\n\t}\n}\n")
 }

@@ -14,8 +14,13 @@ type shape struct {
 // multiply-adds hide the latency of two units; more than sixteen gain nothing.
 // There is a kernel for every smaller number of pixels, because a row of pixels
 // is split into tiles of nearly equal size, not into full tiles and a slow rest.
+//
+// NEON has four units in some processors and 32 registers: up to 24 sums.
 func shapes(s isa) []shape {
-	if s.lanes == 16 {
+	switch s {
+	case neon:
+		return []shape{{s, 2, 12}, {s, 4, 6}}
+	case avx512:
 		return []shape{{s, 1, 16}, {s, 2, 8}}
 	}
 	return []shape{{s, 1, 14}, {s, 2, 6}}
@@ -51,10 +56,14 @@ func pixelAddress(p int) string {
 
 // tileFile writes the tile kernels of an instruction set.
 func tileFile(s isa, d *declarations) []byte {
-	a := newAssembly()
+	a := newAssembly(s)
 	for _, shape := range shapes(s) {
 		for p := 1; p <= shape.maxPixels; p++ {
-			shape.emit(a, p)
+			if s == neon {
+				shape.emitNEON(a, p)
+			} else {
+				shape.emit(a, p)
+			}
 			d.add(fmt.Sprintf("%sp%d", shape.name(), p))
 		}
 		shape.declare(d)
