@@ -104,7 +104,7 @@ func WriteSpeed(dir string, rowBytes int64) (bytesPerSecond float64, err error) 
 	os.Remove(f.Name()) // no file is left when the process is killed
 	chunk := make([]byte, min(max(rowBytes, 1<<12), 1<<24))
 	start, written := time.Now(), 0
-	for written < 1<<25 && time.Since(start) < 100*time.Millisecond {
+	for written < 1<<23 && time.Since(start) < 50*time.Millisecond {
 		n, err := f.Write(chunk)
 		if err != nil {
 			return 0, err

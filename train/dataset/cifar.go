@@ -98,18 +98,23 @@ func cifarSet(files ...[]byte) Set {
 	}
 	s := Set{
 		Height: cifarSide, Width: cifarSide, Channels: cifarChannels, Classes: cifarClasses,
-		Inputs: make([]float32, 0, n*cifarChannels*cifarPlane), Labels: make([]int32, 0, n),
+		Inputs: make([]float32, n*cifarChannels*cifarPlane), Labels: make([]int32, n),
 	}
+	first := 0
 	for _, raw := range files {
-		for ; len(raw) > 0; raw = raw[cifarRecord:] {
-			s.Labels = append(s.Labels, int32(raw[0]))
-			planes := raw[1:cifarRecord]
-			for p := range cifarPlane {
-				for c := range cifarChannels {
-					s.Inputs = append(s.Inputs, float32(planes[c*cifarPlane+p])/255)
+		inParallel(len(raw)/cifarRecord, func(from, to int) {
+			for i := from; i < to; i++ {
+				record := raw[i*cifarRecord : (i+1)*cifarRecord]
+				s.Labels[first+i] = int32(record[0])
+				red, green, blue := record[1:][:cifarPlane], record[1+cifarPlane:][:cifarPlane], record[1+2*cifarPlane:]
+				image := s.Example(first + i)
+				for p := range red {
+					pixel := image[cifarChannels*p:][:cifarChannels]
+					pixel[0], pixel[1], pixel[2] = pixelOver255[red[p]], pixelOver255[green[p]], pixelOver255[blue[p]]
 				}
 			}
-		}
+		})
+		first += len(raw) / cifarRecord
 	}
 	return s
 }

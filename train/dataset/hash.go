@@ -2,10 +2,8 @@ package dataset
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
-	"hash"
-	"math"
+	"unsafe"
 )
 
 // hashSets returns the content hash of a data set. What it hashes must never
@@ -17,27 +15,19 @@ import (
 func hashSets(train, test Set) string {
 	h := sha256.New()
 	h.Write([]byte("sgdwalk data 1\n"))
-	buffer := make([]byte, 0, 1<<16)
 	for _, s := range []Set{train, test} {
-		for _, n := range []int{s.Len(), s.Height, s.Width, s.Channels, s.Classes} {
-			buffer = binary.LittleEndian.AppendUint64(buffer, uint64(n))
-		}
-		for _, l := range s.Labels {
-			buffer = flush(h, binary.LittleEndian.AppendUint32(buffer, uint32(l)))
-		}
-		for _, v := range s.Inputs {
-			buffer = flush(h, binary.LittleEndian.AppendUint32(buffer, math.Float32bits(v)))
-		}
+		h.Write(memoryOf([]uint64{
+			uint64(s.Len()), uint64(s.Height), uint64(s.Width), uint64(s.Channels), uint64(s.Classes),
+		}))
+		h.Write(memoryOf(s.Labels))
+		h.Write(memoryOf(s.Inputs))
 	}
-	h.Write(buffer)
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// flush writes the buffer to the hash when the buffer is nearly full.
-func flush(h hash.Hash, buffer []byte) []byte {
-	if len(buffer) < cap(buffer)-64 {
-		return buffer
-	}
-	h.Write(buffer)
-	return buffer[:0]
+// memoryOf returns the memory of v as bytes, not a copy. They are little-endian, because runs can only be recorded
+// on little-endian processors.
+func memoryOf[T uint64 | int32 | float32](v []T) []byte {
+	var one T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), int(unsafe.Sizeof(one))*len(v))
 }

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
@@ -15,14 +16,18 @@ import (
 // how much a small compressed file can make the program read.
 const maxValues = math.MaxInt32
 
+// mostDeflated bounds the size of decompressed data over that of the compressed: deflate needs at least two bits for
+// 258 bytes.
+const mostDeflated = 1032
+
 // readIDX reads an IDX file of unsigned bytes with the given number of dimensions.
 // A file whose name ends in .gz is decompressed. The format is a magic number (two
 // zero bytes, the element type 0x08, the number of dimensions), the extents as
 // big-endian uint32, and the elements in row-major order (Y. LeCun, C. Cortes,
 // C. Burges, the MNIST database).
 //
-// The allocated memory grows with the bytes that the file really has, not with the
-// length that its header announces.
+// The allocated memory grows with the bytes that the file really has, or can have after
+// decompression, not with the length that its header announces.
 func readIDX(path string, dimensions int) (extents []int, values []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -57,8 +62,18 @@ func readIDX(path string, dimensions int) (extents []int, values []byte, err err
 		extents = append(extents, int(n))
 		total *= int(n)
 	}
-	values, err = io.ReadAll(io.LimitReader(r, int64(total)+1))
-	switch {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	most := info.Size()
+	if strings.HasSuffix(path, ".gz") {
+		most *= mostDeflated
+	}
+	var read bytes.Buffer
+	read.Grow(int(min(int64(total), most)) + bytes.MinRead)
+	_, err = read.ReadFrom(io.LimitReader(r, int64(total)+1))
+	switch values = read.Bytes(); {
 	case len(values) > total:
 		return nil, nil, fmt.Errorf("%s: the file has more bytes than the %d values that its header announces",
 			path, total)

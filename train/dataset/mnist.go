@@ -76,9 +76,12 @@ func readPart(directory, part string) (Set, error) {
 		s.Labels[i] = int32(l)
 	}
 	s.Inputs = make([]float32, len(pixels))
-	for i, p := range pixels {
-		s.Inputs[i] = float32(p) / 255
-	}
+	inParallel(len(pixels), func(from, to int) {
+		inputs := s.Inputs[from:to]
+		for i, p := range pixels[from:to] {
+			inputs[i] = pixelOver255[p]
+		}
+	})
 	return s, nil
 }
 
