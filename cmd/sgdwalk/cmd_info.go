@@ -24,7 +24,7 @@ func (infoCmd) Help() string {
   sgdwalk info --json RUN`
 }
 
-// Run reads the scalars of every row.
+// Run prints what the header, the ends of the recording and the notes of the writer say.
 func (c *infoCmd) Run(e *env) error {
 	r, err := arrowfile.Open(c.Run_)
 	if err != nil {

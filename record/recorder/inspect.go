@@ -29,8 +29,9 @@ type Info struct {
 	Live     *Counters `json:"live"` // while a process records the run
 }
 
-// Inspect reads the scalars of every row of a run, and the notes of its writer. statsErr says why Info.Recorder
-// is missing although the run has such a note.
+// Inspect reads what Info has: the first row, and rows from the last one backwards until every kind of loss was found.
+// A run is diverged when its last batch loss is NaN or infinite. statsErr says why Info.Recorder is missing although
+// the run has a note of its writer.
 func Inspect(dir string, r *arrowfile.Reader) (info *Info, statsErr, err error) {
 	info = &Info{
 		Run:       dir,
@@ -41,31 +42,46 @@ func Inspect(dir string, r *arrowfile.Reader) (info *Info, statsErr, err error) 
 		Segments:  r.Segments(),
 		Bytes:     r.Bytes(),
 	}
-	for i := range r.Len() {
-		s, err := r.Read(i, record.ScalarsOnly)
-		if err != nil {
-			return nil, nil, err
-		}
-		if i == 0 {
-			info.FirstStep, info.FirstLoss = s.Step, s.BatchLoss
-		}
-		info.LastStep = s.Step
-		for _, p := range []struct{ kept, seen *record.Optional }{
-			{&info.LastLoss, &s.BatchLoss}, {&info.FullLoss, &s.FullLoss}, {&info.TestLoss, &s.TestLoss},
-		} {
-			if p.seen.Valid {
-				*p.kept = *p.seen
-			}
-		}
-		if l := s.BatchLoss; l.Valid && (math.IsNaN(l.Value) || math.IsInf(l.Value, 0)) {
-			info.Status = "diverged"
-		}
+	if err := info.readRows(r); err != nil {
+		return nil, nil, err
 	}
-	if info.Status != "diverged" && r.Finished() {
+	switch l := info.LastLoss; {
+	case l.Valid && (math.IsNaN(l.Value) || math.IsInf(l.Value, 0)):
+		info.Status = "diverged"
+	case r.Finished():
 		info.Status = "finished"
 	}
 	if info.Live = ReadCounters(dir); info.Live == nil {
 		info.Recorder, statsErr = ReadStats(dir)
 	}
 	return info, statsErr, nil
+}
+
+// readRows sets the steps and the losses.
+func (i *Info) readRows(r *arrowfile.Reader) error {
+	if i.Rows == 0 {
+		return nil
+	}
+	first, err := r.Read(0, record.ScalarsOnly)
+	if err != nil {
+		return err
+	}
+	i.FirstStep, i.FirstLoss = first.Step, first.BatchLoss
+	for row := i.Rows - 1; row >= 0 && !(i.LastLoss.Valid && i.FullLoss.Valid && i.TestLoss.Valid); row-- {
+		s, err := r.Read(row, record.ScalarsOnly)
+		if err != nil {
+			return err
+		}
+		if row == i.Rows-1 {
+			i.LastStep = s.Step
+		}
+		for _, p := range []struct{ last, seen *record.Optional }{
+			{&i.LastLoss, &s.BatchLoss}, {&i.FullLoss, &s.FullLoss}, {&i.TestLoss, &s.TestLoss},
+		} {
+			if !p.last.Valid {
+				*p.last = *p.seen
+			}
+		}
+	}
+	return nil
 }
