@@ -14,8 +14,8 @@ type Concurrent interface {
 // that was recorded with each iterate.
 type Stateful interface {
 	Loss
-	// SetState sets the state for all later evaluations. During Ahead, the function point
-	// calls it to set the state of that point. The vector must not change after the call;
-	// nil restores the loss's default state. SetState reports whether the loss uses a state.
+	// SetState sets the state for all later evaluations, except for points of a Batched that
+	// have their own. The vector must not change after the call; nil restores the loss's
+	// default state. SetState reports whether the loss uses a state.
 	SetState(state []float32) bool
 }

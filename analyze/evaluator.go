@@ -11,13 +11,13 @@ import (
 // Evaluator is a loss over a data set that also measures the accuracy. Close releases its memory.
 type Evaluator interface {
 	Gradient
-	Planar
+	Batched
 	Evaluate(ctx context.Context, theta []float32) (record.Measure, error)
 	Close()
 }
 
 // Measured is the loss over a data set. It keeps the last measure, so that the accuracy at the same point needs no
-// second pass over the data. A value with only Evaluator set is ready to use. It is not safe for concurrent use.
+// second pass over the data. EvaluateOn evaluates it as a Batched. A value with only Evaluator set is ready to use. It is not safe for concurrent use.
 type Measured struct {
 	Evaluator Evaluator
 	theta     []float32
@@ -38,7 +38,7 @@ func (m *Measured) Loss(ctx context.Context, theta []float32) (float64, error) {
 // Accuracy returns a Loss whose value is the accuracy, a fraction from 0 to 1. It shares the last measure with m.
 func (m *Measured) Accuracy() Loss { return accuracy{m} }
 
-// accuracy embeds Measured, so that it also forwards announced points and states.
+// accuracy embeds Measured, so that it also forwards states.
 type accuracy struct{ *Measured }
 
 // Loss returns the accuracy.
@@ -60,10 +60,8 @@ func (m *Measured) measure(ctx context.Context, theta []float32) (record.Measure
 	return v, nil
 }
 
-// Ahead forwards the next points to the evaluator.
-func (m *Measured) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	return GoAhead(ctx, m.Evaluator, n, point)
-}
+// measured returns m, also for the accuracy and for a loss that embeds m.
+func (m *Measured) measured() *Measured { return m }
 
 // SetState forwards the state of the next points to the evaluator, and forgets the last measure because it belongs
 // to another state. It reports whether the evaluator uses a state.

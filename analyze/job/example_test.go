@@ -7,6 +7,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/job"
+	"sgdwalk/record"
 )
 
 // valley is a whole analysis: it finds the lowest loss on a line through the origin. Its
@@ -27,8 +28,10 @@ func (v *valley) Units() []job.Unit {
 func (*valley) Fits(_ job.Unit, values []float64) bool { return len(values) == 1 }
 
 func (v *valley) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
-	point := func(u job.Unit, dst []float32) { dst[0] = float32(v.alphas[u.Index]) }
-	return job.AtPoints(ctx, []job.Measure{{Loss: v.loss}}, make([]float32, 1), point, units, save)
+	origin, direction := [][]float32{{0}}, [][]float32{{1}}
+	at := func(u job.Unit) record.Coordinates { return record.Coordinates{Along: []float64{0, v.alphas[u.Index]}} }
+	return job.AtPoints(ctx, []job.Measure{{Loss: v.loss}}, record.Span{Points: origin, Directions: direction}, at,
+		units, save)
 }
 
 func (v *valley) Finish(ctx context.Context, values job.Values) (lowest float64, err error) {
@@ -47,7 +50,7 @@ func bowl(_ context.Context, theta []float32) (float64, error) {
 
 // An analysis says what its units are and how they are evaluated. The driver does the
 // rest: with a journal as its store the work can resume, with the store of a worker it is
-// one shard of many, and a loss from another program may evaluate several points at once.
+// one shard of many, and the loss may evaluate several points together.
 func Example() {
 	v := &valley{analyze.LossFunc(bowl), []float64{0, 0.5, 1, 1.5, 2}}
 	lowest, err := job.Run(context.Background(), v, job.Driver{})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
+	"sgdwalk/record"
 )
 
 // Measure is a function of theta that a job evaluates at its points, such as the accuracy.
@@ -14,42 +15,37 @@ type Measure struct {
 	Loss analyze.Loss
 }
 
-// aheadPoints is the number of points that AtPoints announces to a loss that evaluates
-// several points at the same time. An interruption loses at most this number of points.
-const aheadPoints = 16
-
-// AtPoints implements Evaluator.Evaluate for a job whose units are points of the space of
-// theta. The values of a unit are the values of the measures at its point, in the order of
-// the measures. The first measure may evaluate several points at the same time, see
-// analyze.Ahead. scratch has the length of theta and is overwritten; point sets dst, of
-// the same length, to the point of a unit.
-func AtPoints(ctx context.Context, measures []Measure, scratch []float32, point func(u Unit, dst []float32),
+// AtPoints implements Evaluator.Evaluate for a job whose units are points of a span. The
+// values of a unit are the values of the measures at its point, in the order of the
+// measures. at returns the point of a unit. Measures that are an analyze.Batched evaluate
+// several points together.
+func AtPoints(ctx context.Context, measures []Measure, span record.Span, at func(u Unit) record.Coordinates,
 	units []Unit, save Save,
 ) error {
-	for first := 0; first < len(units); first += aheadPoints {
-		group := units[first:min(first+aheadPoints, len(units))]
-		err := analyze.GoAhead(ctx, measures[0].Loss, len(group), func(i int, dst []float32) { point(group[i], dst) })
-		if err != nil {
-			return Failed(group[0].Name, err)
+	losses := make([]analyze.Loss, len(measures))
+	for i, m := range measures {
+		losses[i] = m.Loss
+	}
+	size := analyze.BatchSize(losses...)
+	for first := 0; first < len(units); first += size {
+		batch := units[first:min(first+size, len(units))]
+		points := make([]record.Coordinates, len(batch))
+		for i, u := range batch {
+			points[i] = at(u)
 		}
-		for _, u := range group {
-			values := make([]float64, len(measures))
-			for i, m := range measures {
-				name := u.Name
-				if m.Name != "" {
-					name += ": " + m.Name
-				}
-				// The point is set again for every measure, because a measure may overwrite it.
-				point(u, scratch)
-				err := ctx.Err()
-				if err == nil {
-					values[i], err = m.Loss.Loss(ctx, scratch)
-				}
-				if err != nil {
-					return Failed(name, err)
+		values, err := analyze.EvaluateOn(ctx, span, points, losses...)
+		if err != nil {
+			name := batch[0].Name
+			var e *analyze.PointError
+			if errors.As(err, &e) {
+				if name = batch[e.Point].Name; measures[e.Loss].Name != "" {
+					name += ": " + measures[e.Loss].Name
 				}
 			}
-			if err := save(u, values); err != nil {
+			return Failed(name, err)
+		}
+		for i, u := range batch {
+			if err := save(u, values[i]); err != nil {
 				return fmt.Errorf("%s: %w", u.Name, err)
 			}
 		}

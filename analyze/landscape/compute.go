@@ -75,7 +75,7 @@ func NewJob(ctx context.Context, p analyze.Plane, loss analyze.Loss, opts Option
 
 // Compute evaluates the loss at the grid points of the plane and at two points for each
 // compared iterate. loss need not be safe for concurrent use. Compute uses the methods of
-// analyze.Planar if the loss has them, unless Options.Plain is set.
+// analyze.Batched if the loss has them, unless Options.Plain is set.
 //
 // When the context is cancelled, or when the loss or the store fails, Compute returns both
 // the result of the points that were evaluated so far and an error that says where it

@@ -7,6 +7,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
+	"sgdwalk/record"
 )
 
 // Measure is evaluated at every grid point in addition to the loss. It returns one or more
@@ -44,8 +45,8 @@ func (w *evaluator) prepare() error {
 	// A concurrent loss evaluates several points at the same time, but separately: they share
 	// no work.
 	_, concurrent := w.loss.(analyze.Concurrent)
-	_, planar := w.planar(w.loss)
-	w.shared = planar && !concurrent
+	_, batched := w.batched(w.loss)
+	w.shared = batched && !concurrent
 	if w.o.Test != nil {
 		if err := w.addLoss(w.o.Test, TestLossName, TestAccuracyName); err != nil {
 			return err
@@ -60,10 +61,10 @@ func (w *evaluator) prepare() error {
 	return nil
 }
 
-// planar returns the loss as an analyze.Planar, unless Options.Plain is set.
-func (w *evaluator) planar(loss analyze.Loss) (analyze.Planar, bool) {
-	p, ok := loss.(analyze.Planar)
-	return p, ok && !w.o.Plain
+// batched returns the loss as an analyze.Batched, unless Options.Plain is set.
+func (w *evaluator) batched(loss analyze.Loss) (analyze.Batched, bool) {
+	b, ok := loss.(analyze.Batched)
+	return b, ok && !w.o.Plain
 }
 
 // addLoss adds a loss and, with Options.Accuracy, the accuracy over the same data. An empty
@@ -76,11 +77,11 @@ func (w *evaluator) addLoss(loss analyze.Loss, name, accuracy string) error {
 	if w.o.Accuracy {
 		width, w.names = 2, append(w.names, accuracy)
 	}
-	p, ok := w.planar(loss)
+	p, ok := w.batched(loss)
 	if !ok {
 		if w.o.Accuracy {
 			return fmt.Errorf("landscape: the options request the accuracy, but the loss has none when it is evaluated " +
-				"point by point; omit the accuracy, or use a loss that is an analyze.Planar")
+				"point by point; omit the accuracy, or use a loss that is an analyze.Batched")
 		}
 		w.quantities = append(w.quantities,
 			quantity{1, w.pointwise(make([]float64, 1),
@@ -90,17 +91,24 @@ func (w *evaluator) addLoss(loss analyze.Loss, name, accuracy string) error {
 				})})
 		return nil
 	}
-	batch, evaluate, err := p.OnPlane(w.plane.Origin, w.plane.U, w.plane.V)
+	evaluate, err := p.OnSpan(record.Span{
+		Points:     [][]float32{w.plane.Origin},
+		Directions: [][]float32{w.plane.U, w.plane.V},
+	})
 	if err != nil {
 		return fmt.Errorf("landscape: %w", err)
 	}
-	w.batch = max(w.batch, batch)
+	w.batch = max(w.batch, p.BatchSize())
 	w.quantities = append(w.quantities,
 		quantity{width, func(ctx context.Context, a, b []float64, columns [][]float64) error {
-			if width == 1 {
-				return evaluate(ctx, a, b, columns[0], nil)
+			at := make([]record.Coordinates, len(a))
+			for i := range at {
+				at[i].Along = []float64{0, a[i], b[i]}
 			}
-			return evaluate(ctx, a, b, columns[0], columns[1])
+			if width == 1 {
+				return evaluate(ctx, at, columns[0], nil)
+			}
+			return evaluate(ctx, at, columns[0], columns[1])
 		}})
 	return nil
 }

@@ -53,9 +53,9 @@ type Options struct {
 	// factors).
 	Contours func(low, high float64) []float64 `json:"-"`
 	// Accuracy also measures the share of examples that are classified correctly. The loss
-	// and Test must then be an analyze.Planar.
+	// and Test must then be an analyze.Batched.
 	Accuracy bool `json:"accuracy"`
-	// Plain evaluates point by point even if the loss is an analyze.Planar.
+	// Plain evaluates point by point even if the loss is an analyze.Batched.
 	Plain bool `json:"plain"`
 	// Test is a further loss, such as the loss on held-out data; nil for none.
 	Test analyze.Loss `json:"-"`

@@ -11,6 +11,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/landscape"
+	"sgdwalk/record"
 	"sgdwalk/train/nn"
 )
 
@@ -21,13 +22,15 @@ type planar struct {
 	calls *int // of evaluate
 }
 
-func (p planar) OnPlane(_, _, _ []float32) (int,
-	func(context.Context, []float64, []float64, []float64, []float64) error, error,
+func (planar) BatchSize() int { return 4 }
+
+func (p planar) OnSpan(record.Span) (
+	func(ctx context.Context, at []record.Coordinates, loss, accuracy []float64) error, error,
 ) {
-	return 4, func(ctx context.Context, a, b, loss, accuracy []float64) error {
+	return func(ctx context.Context, at []record.Coordinates, loss, accuracy []float64) error {
 		*p.calls++
-		for i := range a {
-			loss[i] = p.at(a[i], b[i])
+		for i := range at {
+			loss[i] = p.at(at[i].Along[1], at[i].Along[2])
 			if accuracy != nil {
 				accuracy[i] = 1 - loss[i]/100
 			}

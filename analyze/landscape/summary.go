@@ -20,7 +20,7 @@ type Summary struct {
 	NormV      float64       `json:"norm_v"`     // length of V
 	Cosine     float64       `json:"cosine"`     // of the angle between U and V
 
-	Shared    bool                 `json:"shared"`    // whether points shared work, see analyze.Planar
+	Shared    bool                 `json:"shared"`    // whether points shared work, see analyze.Batched
 	Base      [2]int               `json:"base"`      // points along U and V before refinement
 	Cells     int                  `json:"cells"`     // nx*ny
 	Planned   int                  `json:"planned"`   // cells to evaluate; less than Cells in a refined grid

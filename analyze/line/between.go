@@ -45,13 +45,12 @@ func NewJob(a, b []float32, loss analyze.Loss, opts Options) (*Job, error) {
 	}
 	j := &Job{opts: opts.Effective(), length: math.Sqrt(curve.Distance2(a, b))}
 	j.alphas, j.zero, j.one = curve.Alphas(j.opts.Alphas)
-	names := make([]string, len(j.alphas))
+	names, at := make([]string, len(j.alphas)), make([]record.Coordinates, len(j.alphas))
 	for i, alpha := range j.alphas {
 		names[i] = "alpha " + strconv.FormatFloat(alpha, 'g', -1, 64)
+		at[i] = record.Between(0, 1, alpha, 2)
 	}
-	j.points = newPoints(loss, opts.Also, len(a), names, func(i int, dst []float32) {
-		curve.Between(dst, a, b, j.alphas[i])
-	})
+	j.points = newPoints(loss, opts.Also, record.Span{Points: [][]float32{a, b}}, names, at)
 	return j, nil
 }
 

@@ -174,7 +174,7 @@ func Connect(ctx context.Context, a, b []float32, g analyze.Gradient, opts Conne
 func (r *ConnectResult) evaluate(ctx context.Context, g analyze.Gradient, o *ConnectOptions) error {
 	n := o.Points
 	straight := math.Sqrt(curve.Distance2(r.Curve.A, r.Curve.B))
-	rows, units := make([]curveRow, 2*n), []string{}
+	rows, units, at := make([]curveRow, 2*n), []string{}, []record.Coordinates{}
 	for i := range rows {
 		t := float64(i%n) / float64(n-1)
 		if rows[i] = (curveRow{"straight", t, t * straight}); i < n {
@@ -182,16 +182,14 @@ func (r *ConnectResult) evaluate(ctx context.Context, g analyze.Gradient, o *Con
 		}
 		if i < n || i%n != 0 && i%n != n-1 {
 			units = append(units, rows[i].Curve+" t "+strconv.FormatFloat(t, 'g', -1, 64))
+			if i < n {
+				at = append(at, o.Form.coordinates(t))
+			} else {
+				at = append(at, record.Between(0, 2, t, 3))
+			}
 		}
 	}
-	p := newPoints(g, o.Also, len(r.Curve.A), units, func(i int, dst []float32) {
-		if i < n {
-			r.Curve.Point(rows[i].T, dst)
-		} else {
-			// The line has no unit for its first end, so its rows are one ahead of its units.
-			curve.Between(dst, r.Curve.A, r.Curve.B, rows[i+1].T)
-		}
-	})
+	p := newPoints(g, o.Also, record.Span{Points: [][]float32{r.Curve.A, r.Curve.Bend, r.Curve.B}}, units, at)
 	columns, err := job.Run(ctx, p, job.Driver{Store: o.Store, Progress: o.Progress})
 	if err != nil {
 		return err

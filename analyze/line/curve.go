@@ -3,6 +3,8 @@ package line
 import (
 	"fmt"
 	"math"
+
+	"sgdwalk/record"
 )
 
 // Form is the form of a curve between two points. One further point bends the curve.
@@ -35,6 +37,18 @@ func (f Form) weights(t float64) (a, w, b float64) {
 	default:
 		return 0, 2 * (1 - t), 2*t - 1
 	}
+}
+
+// coordinates returns the point at t in the span of the points A, Bend and B.
+func (f Form) coordinates(t float64) record.Coordinates {
+	_, w, b := f.weights(t)
+	switch {
+	case t == 1:
+		return record.Coordinates{Base: 2}
+	case f == Polychain && t >= 0.5:
+		return record.Between(1, 2, b, 3)
+	}
+	return record.Coordinates{Along: []float64{0, w, b}}
 }
 
 // Point sets dst to the point at t, 0 <= t <= 1. The point is computed in float64 and rounded

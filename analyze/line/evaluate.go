@@ -7,25 +7,23 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/job"
+	"sgdwalk/record"
 )
 
 // points is a job that evaluates the loss and the further measures at named points.
 type points struct {
 	measures  []job.Measure
-	scratch   []float32
+	span      record.Span
 	units     []job.Unit
-	at        func(i int, dst []float32) // sets dst to the point of units[i]
-	evaluated int                        // points that this job evaluated
+	at        []record.Coordinates // the points of units
+	evaluated int                  // points that this job evaluated
 }
 
 var _ job.Job[[][]float64] = (*points)(nil)
 
-// newPoints returns the job for the named points. at sets dst to the i-th point, and is called
-// by one goroutine at a time.
-func newPoints(loss analyze.Loss, also []Measure, parameters int, names []string,
-	at func(i int, dst []float32),
-) *points {
-	p := &points{measures: []job.Measure{{Loss: loss}}, scratch: make([]float32, parameters), at: at}
+// newPoints returns the job for named points of a span.
+func newPoints(loss analyze.Loss, also []Measure, span record.Span, names []string, at []record.Coordinates) *points {
+	p := &points{measures: []job.Measure{{Loss: loss}}, span: span, at: at}
 	for _, m := range also {
 		p.measures = append(p.measures, job.Measure{Name: m.Name, Loss: m.Loss})
 	}
@@ -44,8 +42,8 @@ func (p *points) Fits(_ job.Unit, values []float64) bool { return len(values) ==
 
 // Evaluate evaluates all measures at the points of the units.
 func (p *points) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
-	at := func(u job.Unit, dst []float32) { p.at(u.Index, dst) }
-	err := job.AtPoints(ctx, p.measures, p.scratch, at, units, func(u job.Unit, values []float64) error {
+	at := func(u job.Unit) record.Coordinates { return p.at[u.Index] }
+	err := job.AtPoints(ctx, p.measures, p.span, at, units, func(u job.Unit, values []float64) error {
 		p.evaluated++
 		return save(u, values)
 	})

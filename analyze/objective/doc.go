@@ -7,7 +7,7 @@
 //     not deterministic is refused, or marked if that is allowed. It compares the
 //     gradient with differences of the loss, where gradients will be used.
 //  3. The Objective is an analyze.Gradient, an analyze.HessianProduct where the program
-//     can multiply, and an analyze.Planar: vectors go through files that the process
+//     can multiply, and an analyze.Batched: vectors go through files that the process
 //     maps, requests and answers are lines of JSON.
 //  4. A process that dies is started again, up to Options.Restarts times, and its
 //     request is repeated. [Objective.Close] ends all processes and removes all files.

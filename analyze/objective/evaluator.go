@@ -49,14 +49,6 @@ func (x *Evaluator) SetState(state []float32) bool {
 	return true
 }
 
-// Ahead evaluates the points in all processes, each with the state that its point sets.
-func (x *Evaluator) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	return x.o.AheadOf(ctx, n, func(i int, dst []float32) View {
-		point(i, dst)
-		return x.View
-	})
-}
-
 // Close does nothing: the processes end with the objective.
 func (x *Evaluator) Close() {}
 

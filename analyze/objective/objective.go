@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sgdwalk/analyze"
+	"sgdwalk/record"
 )
 
 // Objective is a loss that other processes evaluate. It is safe for concurrent
@@ -34,13 +35,11 @@ type Objective struct {
 	batch           batch
 	frozen          [][2]int // ranges of theta that have no gradient
 	absent          string   // the reason why products with the Hessian are missing; empty if they are available
-	ahead           map[aheadKey][]float64
 }
 
 var (
 	_ analyze.Gradient       = (*Objective)(nil)
-	_ analyze.Planar         = (*Objective)(nil)
-	_ analyze.Ahead          = (*Objective)(nil)
+	_ analyze.Batched        = (*Objective)(nil)
 	_ analyze.Concurrent     = (*Objective)(nil)
 	_ analyze.HessianProduct = (*Objective)(nil)
 	_ analyze.Frozen         = (*Objective)(nil)
@@ -256,18 +255,15 @@ func (o *Objective) Gradient(ctx context.Context, theta, grad []float32) (float6
 	return o.all().Gradient(ctx, theta, grad)
 }
 
-// OnPlane evaluates the loss, and the accuracy if Options.Also has it, with one point
-// at a time in each process.
-func (o *Objective) OnPlane(origin, u, v []float32) (int, func(ctx context.Context, a, b, loss,
+// BatchSize returns the number of points that is fastest for the processes.
+func (o *Objective) BatchSize() int { return o.all().BatchSize() }
+
+// OnSpan evaluates the loss, and the accuracy if Options.Also has it, with one point at a
+// time in each process.
+func (o *Objective) OnSpan(s record.Span) (func(ctx context.Context, at []record.Coordinates, loss,
 	accuracy []float64) error, error,
 ) {
-	return o.all().OnPlane(origin, u, v)
-}
-
-// Ahead evaluates points in all processes at the same time; with one process it
-// does nothing. It is not for concurrent use with itself.
-func (o *Objective) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	return o.all().Ahead(ctx, n, point)
+	return o.all().OnSpan(s)
 }
 
 // Concurrency returns the number of processes.

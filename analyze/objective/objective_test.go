@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
 )
@@ -111,12 +110,12 @@ func TestObjective(t *testing.T) {
 // However many processes there are, the numbers and their order are the same.
 func TestProcesses(t *testing.T) {
 	p := points(3)
-	a, b := make([]float64, 50), make([]float64, 50)
-	for i := range a {
-		a[i], b[i] = float64(i)/7, -float64(i)/11
+	at := make([]record.Coordinates, 50)
+	for i := range at {
+		at[i].Along = []float64{0, float64(i) / 7, -float64(i) / 11}
 	}
+	span := record.Span{Points: p[:1], Directions: p[1:3]}
 	var first []float64
-	plane := analyze.Plane{Origin: p[0], U: p[1], V: p[2]}
 	point := make([]float32, layout.Len())
 	for _, n := range []int{1, 2, 5} {
 		o := options(t, "good")
@@ -125,18 +124,18 @@ func TestProcesses(t *testing.T) {
 		if _, err := x.Check(t.Context(), p[0]); err != nil {
 			t.Fatal(err)
 		}
-		batch, evaluate, err := x.OnPlane(p[0], p[1], p[2])
-		if err != nil || batch < n {
-			t.Fatalf("%d at a time, %v", batch, err)
+		evaluate, err := x.OnSpan(span)
+		if err != nil || x.BatchSize() < n {
+			t.Fatalf("%d at a time, %v", x.BatchSize(), err)
 		}
-		loss, accuracy := make([]float64, len(a)), make([]float64, len(a))
-		if err := evaluate(t.Context(), a, b, loss, accuracy); err != nil {
+		loss, accuracy := make([]float64, len(at)), make([]float64, len(at))
+		if err := evaluate(t.Context(), at, loss, accuracy); err != nil {
 			t.Fatal(err)
 		}
 		if first == nil {
 			first = loss
-			for i := range a {
-				if plane.Point(a[i], b[i], point); loss[i] != truth(point) || accuracy[i] != 0.5 {
+			for i := range at {
+				if span.Point(&at[i], 0, point); loss[i] != truth(point) || accuracy[i] != 0.5 {
 					t.Errorf("point %d: %v and %v; want %v", i, loss[i], accuracy[i], truth(point))
 				}
 			}
@@ -147,27 +146,50 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// Points that are asked for ahead are evaluated at the same time, once, and give
-// what they give otherwise.
-func TestAhead(t *testing.T) {
+// Points of a batch are evaluated at the same time, once for all numbers, and give what
+// they give otherwise.
+func TestSpan(t *testing.T) {
 	const each = 100 * time.Millisecond
 	p := points(9)
 	for _, n := range []int{1, 3} {
 		o := options(t, "sleeps")
-		o.Procs = n
+		o.Procs, o.Also = n, []string{"accuracy"}
 		x := start(t, o)
 		began := time.Now()
-		if err := x.Ahead(t.Context(), len(p), func(i int, dst []float32) { copy(dst, p[i]) }); err != nil {
-			t.Fatal(err)
+		at := make([]record.Coordinates, len(p))
+		for i := range at {
+			at[i].Base = i
 		}
-		for i, theta := range p {
-			if v, err := x.Loss(t.Context(), theta); err != nil || v != truth(theta) {
-				t.Errorf("point %d: %v, %v; want %v", i, v, err, truth(theta))
+		for range 2 { // the second time for another number
+			evaluate, err := x.OnSpan(record.Span{Points: p})
+			if err != nil {
+				t.Fatal(err)
+			}
+			loss := make([]float64, len(p))
+			if err := evaluate(t.Context(), at, loss, nil); err != nil {
+				t.Fatal(err)
+			}
+			for i, theta := range p {
+				if loss[i] != truth(theta) {
+					t.Errorf("point %d: %v; want %v", i, loss[i], truth(theta))
+				}
 			}
 		}
 		// Nine evaluations of 100 ms, by one and by three.
 		if took := time.Since(began); n == 1 && took < 9*each || n == 3 && (took < 3*each || took > 7*each) {
 			t.Errorf("%d processes took %v", n, took)
+		}
+		evaluate, err := x.OnSpan(record.Span{Points: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[0].Base = 1 // another point
+		loss := make([]float64, len(p))
+		if err := evaluate(t.Context(), at, loss, nil); err != nil || loss[0] != truth(p[1]) {
+			t.Errorf("another point: %v, %v; want %v", loss[0], err, truth(p[1]))
+		}
+		if _, err := x.OnSpan(record.Span{Points: [][]float32{p[0][1:]}}); err == nil {
+			t.Error("a short vector is taken")
 		}
 	}
 }
@@ -182,14 +204,8 @@ func TestViews(t *testing.T) {
 		loss := x.LossAlone()
 		states := [][]float32{{0, 1}, nil, {3, 4}, {3, 5}}
 		sums := []float64{1, 2, 7, 8}
-		if err := x.AheadOf(t.Context(), len(p), func(i int, dst []float32) objective.View {
-			copy(dst, p[i])
-			return loss.WithState(states[i])
-		}); err != nil {
-			t.Fatal(err)
-		}
 		for i, theta := range p {
-			for k, state := range states { // one of them is there, the others are not
+			for k, state := range states {
 				if v, err := loss.WithState(state).Loss(t.Context(), theta); err != nil || v != truth(theta)+sums[k] {
 					t.Errorf("point %d, state %v: %v, %v; want %v", i, state, v, err, truth(theta)+sums[k])
 				}
@@ -207,14 +223,14 @@ func TestViews(t *testing.T) {
 			t.Errorf("the loss alone: %v, %v", v, err)
 		}
 		for k, state := range states {
-			_, evaluate, err := loss.WithState(state).OnPlane(p[0], p[1], p[2])
+			evaluate, err := loss.WithState(state).OnSpan(record.Span{Points: p})
 			if err != nil {
 				t.Fatal(err)
 			}
-			at := make([]float64, 1)
-			if err := evaluate(t.Context(), []float64{0}, []float64{0}, at, nil); err != nil ||
-				at[0] != truth(p[0])+sums[k] {
-				t.Errorf("on the plane with state %v: %v, %v", state, at, err)
+			v, at := make([]float64, 2), []record.Coordinates{{}, {Base: 1, State: []float32{2, 7}}}
+			if err := evaluate(t.Context(), at, v, nil); err != nil || v[0] != truth(p[0])+sums[k] ||
+				v[1] != truth(p[1])+9 {
+				t.Errorf("on a span with state %v: %v, %v", state, v, err)
 			}
 		}
 	}

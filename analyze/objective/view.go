@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sgdwalk/analyze"
+	"sgdwalk/record"
 )
 
-// perProcess is the number of points of a plane that a process gets per batch: enough
-// that the other processes wait little for one slow point.
+// perProcess is the number of points that a process gets per batch: enough that the other processes wait little for one slow point.
 const perProcess = 4
 
 // View presents one number of an Objective as a loss and another as its accuracy, for
@@ -29,8 +29,7 @@ type View struct {
 
 var (
 	_ analyze.Gradient   = View{}
-	_ analyze.Planar     = View{}
-	_ analyze.Ahead      = View{}
+	_ analyze.Batched    = View{}
 	_ analyze.Concurrent = View{}
 )
 
@@ -81,9 +80,6 @@ func (v View) Concurrency() int { return v.o.Procs() }
 // order.
 func (v View) Evaluate(ctx context.Context, theta []float32) ([]float64, error) {
 	o := v.o
-	if numbers := v.evaluatedAhead(theta); numbers != nil {
-		return numbers, nil
-	}
 	if v.asked == 1 { // a single number is not worth a copy of the point
 		return o.ask(ctx, v.point(theta))
 	}
@@ -136,35 +132,45 @@ func (v View) Gradient(ctx context.Context, theta, grad []float32) (float64, err
 	return numbers[0], nil
 }
 
-// OnPlane evaluates one point at a time in each process.
-func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a, b, loss, accuracy []float64) error,
+// BatchSize returns a few points for each process; one point for a single process, which
+// gains nothing from more.
+func (v View) BatchSize() int {
+	if v.o.Procs() == 1 {
+		return 1
+	}
+	return perProcess * v.o.Procs()
+}
+
+// OnSpan evaluates one point at a time in each process.
+func (v View) OnSpan(s record.Span) (func(ctx context.Context, at []record.Coordinates, loss, accuracy []float64) error,
 	error,
 ) {
-	plane := [4]*float32{unsafe.SliceData(origin), unsafe.SliceData(u), unsafe.SliceData(w), unsafe.SliceData(v.state)}
-	if w == nil {
-		w = make([]float32, len(u))
+	for k := range s.Len() {
+		if n := len(s.Vector(k)); n != v.o.o.Layout.Len() {
+			return nil, fmt.Errorf("objective: vector %d of the span has %d elements; the layout has %d", k, n,
+				v.o.o.Layout.Len())
+		}
 	}
-	p := &analyze.Plane{Origin: origin, U: u, V: w}
-	scratch := sync.Pool{New: func() any { s := make([]float32, len(origin)); return &s }}
-	return perProcess * v.o.Procs(), func(ctx context.Context, a, b, loss, accuracy []float64) error {
+	scratch := sync.Pool{New: func() any { theta := make([]float32, v.o.o.Layout.Len()); return &theta }}
+	return func(ctx context.Context, at []record.Coordinates, loss, accuracy []float64) error {
 		if accuracy != nil && v.accuracy < 0 {
 			return fmt.Errorf("objective: no accuracy was requested")
 		}
-		all := v.o.known(plane, a, b)
+		all := v.known(&s, at)
 		if all == nil {
-			all = make([][]float64, len(a))
+			all = make([][]float64, len(at))
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(v.o.Procs())
-		for i := range a {
+		for i := range at {
 			if all[i] != nil {
 				continue
 			}
 			group.Go(func() (err error) {
 				theta := scratch.Get().(*[]float32)
 				defer scratch.Put(theta)
-				p.Point(a[i], b[i], *theta)
-				all[i], err = v.o.ask(ctx, v.point(*theta))
+				s.Point(&at[i], 0, *theta)
+				all[i], err = v.o.ask(ctx, v.at(&at[i]).point(*theta))
 				return err
 			})
 		}
@@ -178,31 +184,66 @@ func (v View) OnPlane(origin, u, w []float32) (int, func(ctx context.Context, a,
 			}
 		}
 		if v.asked > 1 { // with one number there is nothing to reuse
-			v.o.remember(plane, a, b, all)
+			v.remember(&s, at, all)
 		}
 		return nil
 	}, nil
 }
 
-// batch holds the plane points that were evaluated last, with all their numbers, so
-// that another number of the same points needs no evaluation.
-type batch struct {
-	plane [4]*float32 // origin, directions and state
-	a, b  []float64
-	all   [][]float64
+// at returns the view with the state of a point, if the objective has a state and the point
+// has its own.
+func (v View) at(c *record.Coordinates) View {
+	if c.State != nil && v.o.StateLen() > 0 {
+		v.state = c.State
+	}
+	return v
 }
 
-func (o *Objective) known(plane [4]*float32, a, b []float64) [][]float64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.batch.plane == plane && slices.Equal(o.batch.a, a) && slices.Equal(o.batch.b, b) {
-		return slices.Clone(o.batch.all)
+// batch holds the points that were evaluated last, with all their numbers, so that another
+// number of the same points needs no evaluation.
+type batch struct {
+	vectors []*float32 // of the span
+	places  []place
+	all     [][]float64
+}
+
+// place identifies a point of a span.
+type place struct {
+	base  int
+	along []float64
+	state *float32
+}
+
+// places returns what identifies the points.
+func (v View) places(s *record.Span, at []record.Coordinates) (vectors []*float32, places []place) {
+	for k := range s.Len() {
+		vectors = append(vectors, unsafe.SliceData(s.Vector(k)))
+	}
+	for i := range at {
+		places = append(places, place{at[i].Base, at[i].Along, unsafe.SliceData(v.at(&at[i]).state)})
+	}
+	return vectors, places
+}
+
+// known returns the numbers of the points if they were evaluated last, or nil.
+func (v View) known(s *record.Span, at []record.Coordinates) [][]float64 {
+	vectors, places := v.places(s, at)
+	v.o.mu.Lock()
+	defer v.o.mu.Unlock()
+	same := func(a, b place) bool { return a.base == b.base && a.state == b.state && slices.Equal(a.along, b.along) }
+	if slices.Equal(v.o.batch.vectors, vectors) && slices.EqualFunc(v.o.batch.places, places, same) {
+		return slices.Clone(v.o.batch.all)
 	}
 	return nil
 }
 
-func (o *Objective) remember(plane [4]*float32, a, b []float64, all [][]float64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.batch = batch{plane, slices.Clone(a), slices.Clone(b), all}
+// remember keeps the numbers of the points.
+func (v View) remember(s *record.Span, at []record.Coordinates, all [][]float64) {
+	vectors, places := v.places(s, at)
+	for i := range places {
+		places[i].along = slices.Clone(places[i].along)
+	}
+	v.o.mu.Lock()
+	defer v.o.mu.Unlock()
+	v.o.batch = batch{vectors, places, all}
 }

@@ -2,8 +2,10 @@ package walk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/curve"
@@ -11,15 +13,15 @@ import (
 	"sgdwalk/record"
 )
 
-// evaluator evaluates the units of a walk. It holds the vectors of one segment at a time.
+// evaluator evaluates the units of a walk. It holds the vectors of the segments of a batch
+// at a time.
 type evaluator struct {
 	run      record.Trajectory
 	loss     analyze.Loss
 	opts     *Options
 	segments []segment
 	grid     *grid
-	point    []float32 // the point under evaluation
-	states   *states   // running statistics of normalization layers
+	states   *states // running statistics of normalization layers
 
 	hessian *products // for segments whose samples do not determine the curvature
 
@@ -43,38 +45,132 @@ type evaluator struct {
 // sample holds the values at one point: the loss, then the measures of Options.Also.
 type sample []float64
 
-// Evaluate evaluates units one after the other. It reads the rows of a segment once for
-// all units of the segment, because theta is the largest thing to read.
+// Evaluate evaluates units in batches. The iterates and the points inside several segments
+// are evaluated together, as many as is fastest for the loss; then come the other units of
+// these segments.
 func (w *evaluator) Evaluate(ctx context.Context, units []job.Unit, save job.Save) error {
-	for _, u := range units {
-		i, k := w.locate(u)
-		if err := w.load(i); err != nil {
+	size := analyze.BatchSize(w.losses()...)
+	for len(units) > 0 {
+		n, points := 0, 0
+		var sampled, others []job.Unit
+		for ; n < len(units); n++ {
+			alphas := w.alphasOf(units[n])
+			if points += len(alphas); n > 0 && points > size {
+				break
+			}
+			if alphas != nil {
+				sampled = append(sampled, units[n])
+			} else {
+				others = append(others, units[n])
+			}
+		}
+		units = units[n:]
+		if err := w.evaluateSamples(ctx, sampled, save); err != nil {
 			return err
 		}
-		var values []float64
-		var err error
-		switch k {
-		case startKind:
-			values, err = w.samplesAt(ctx, u, w.grid.zero)
-		case endKind:
-			values, err = w.samplesAt(ctx, u, w.grid.one)
-		case insideKind:
-			values, err = w.samplesAt(ctx, u, w.inside...)
-		case w.productKind():
-			if values, err = w.hessian.evaluate(ctx); err != nil {
-				err = job.Failed(u.Name, err)
+		for _, u := range others {
+			if err := w.evaluateOther(ctx, u, save); err != nil {
+				return err
 			}
-		default:
-			values, err = w.measureSegment(ctx, u, w.perSegment[k-segmentMeasureKind])
-		}
-		if err != nil {
-			return fmt.Errorf("walk: %w", err)
-		}
-		if err := save(u, values); err != nil {
-			return fmt.Errorf("walk: %w", job.Failed(u.Name, err))
 		}
 	}
 	return nil
+}
+
+// alphasOf returns the indices of the alphas at which a unit evaluates the loss, nil for a
+// unit of another kind.
+func (w *evaluator) alphasOf(u job.Unit) []int {
+	switch _, k := w.locate(u); k {
+	case startKind:
+		return []int{w.grid.zero}
+	case endKind:
+		return []int{w.grid.one}
+	case insideKind:
+		return w.inside
+	default:
+		return nil
+	}
+}
+
+// evaluateSamples evaluates iterates and points inside segments together.
+func (w *evaluator) evaluateSamples(ctx context.Context, units []job.Unit, save job.Save) error {
+	if len(units) == 0 {
+		return nil
+	}
+	b := newBatch(w)
+	var from []int // index of the unit of each point
+	for n, u := range units {
+		i, _ := w.locate(u)
+		if err := w.load(i); err != nil {
+			return err
+		}
+		for _, alpha := range w.alphasOf(u) {
+			b.add(w.grid.alphas[alpha])
+			from = append(from, n)
+		}
+	}
+	values, err := analyze.EvaluateOn(ctx, b.span, b.coordinates(), w.losses()...)
+	if err != nil {
+		var e *analyze.PointError
+		if !errors.As(err, &e) {
+			return err
+		}
+		u := units[from[e.Point]]
+		name := u.Name
+		if _, k := w.locate(u); k == insideKind {
+			first := slices.Index(from, from[e.Point])
+			name += fmt.Sprintf(" at alpha %v", w.grid.alphas[w.inside[e.Point-first]])
+		}
+		if e.Loss > 0 {
+			name += ": " + w.perPoint[e.Loss-1].Name
+		}
+		return failed(name, err)
+	}
+	for n, u := range units {
+		var all []float64
+		for ; len(from) > 0 && from[0] == n; from, values = from[1:], values[1:] {
+			all = append(all, values[0]...)
+			w.points++
+		}
+		if err := save(u, all); err != nil {
+			return failed(u.Name, err)
+		}
+	}
+	return nil
+}
+
+// evaluateOther evaluates a unit that is not an iterate or the inside of a segment.
+func (w *evaluator) evaluateOther(ctx context.Context, u job.Unit, save job.Save) error {
+	i, k := w.locate(u)
+	if err := w.load(i); err != nil {
+		return err
+	}
+	var values []float64
+	var err error
+	if k == w.productKind() {
+		values, err = w.hessian.evaluate(ctx)
+	} else {
+		values, err = w.measureSegment(ctx, i, w.perSegment[k-segmentMeasureKind])
+	}
+	if err == nil {
+		err = save(u, values)
+	}
+	if err != nil {
+		return failed(u.Name, err)
+	}
+	return nil
+}
+
+// failed says at which unit the evaluation failed.
+func failed(unit string, err error) error { return fmt.Errorf("walk: %w", job.Failed(unit, err)) }
+
+// losses returns the loss and the measures that are functions of theta.
+func (w *evaluator) losses() []analyze.Loss {
+	losses := []analyze.Loss{w.loss}
+	for _, m := range w.perPoint {
+		losses = append(losses, m.Loss)
+	}
+	return losses
 }
 
 // load reads the rows of a segment and computes the length of its step. It does nothing
@@ -103,74 +199,37 @@ func (w *evaluator) load(i int) (err error) {
 	return nil
 }
 
-// setPoint sets w.point and the state of normalization layers to the point at alpha of the
-// loaded segment.
-func (w *evaluator) setPoint(alpha float64) {
-	if w.opts.Direction == Update {
-		curve.Between(w.point, w.from.Theta, w.to.Theta, alpha)
-	} else {
-		curve.Along(w.point, w.from.Theta, w.from.Grad, -alpha*w.from.LearningRate.Value)
-	}
-	w.states.setAlpha(alpha)
-}
-
-// samplesAt returns the samples at the alphas with the given indices on the loaded segment,
-// one sample after the other.
-func (w *evaluator) samplesAt(ctx context.Context, u job.Unit, alphas ...int) ([]float64, error) {
-	if len(alphas) > 1 {
-		err := analyze.GoAhead(ctx, w.loss, len(alphas), func(i int, dst []float32) {
-			w.setPoint(w.grid.alphas[alphas[i]])
-			copy(dst, w.point)
-		})
-		if err != nil {
-			return nil, job.Failed(u.Name, err)
-		}
-	}
-	_, k := w.locate(u)
-	values := make([]float64, 0, len(alphas)*w.width())
-	for _, i := range alphas {
-		w.setPoint(w.grid.alphas[i])
-		for m := range w.width() {
-			loss, name := w.loss, u.Name
-			if k == insideKind {
-				name += fmt.Sprintf(" at alpha %v", w.grid.alphas[i])
-			}
-			if m > 0 {
-				loss, name = w.perPoint[m-1].Loss, name+": "+w.perPoint[m-1].Name
-			}
-			x, err := 0.0, ctx.Err()
-			if err == nil {
-				x, err = loss.Loss(ctx, w.point)
-			}
-			if err != nil {
-				return nil, job.Failed(name, err)
-			}
-			values = append(values, x)
-		}
-		w.points++
-	}
-	return values, nil
-}
-
-// measureSegment returns the values of a measure that belongs to the loaded segment, at
+// measureSegment returns the values of a measure that belongs to the loaded segment i, at
 // all alphas. It closes a loss that can be closed, because every segment has a new one.
-func (w *evaluator) measureSegment(ctx context.Context, u job.Unit, m Measure) ([]float64, error) {
-	i, _ := w.locate(u)
+func (w *evaluator) measureSegment(ctx context.Context, i int, m Measure) ([]float64, error) {
 	loss, err := m.At(&w.segments[i].Step)
 	if err != nil {
-		return nil, job.Failed(u.Name, err)
+		return nil, err
 	}
 	if c, ok := loss.(interface{ Close() }); ok {
 		defer c.Close()
 	}
-	values := make([]float64, len(w.grid.alphas))
-	for i, alpha := range w.grid.alphas {
-		w.setPoint(alpha)
-		if values[i], err = loss.Loss(ctx, w.point); err != nil {
-			return nil, job.Failed(fmt.Sprintf("%s at alpha %v", u.Name, alpha), err)
-		}
+	b := newBatch(w)
+	for _, alpha := range w.grid.alphas {
+		b.add(alpha)
 	}
-	return values, nil
+	at := b.coordinates()
+	for k := range at {
+		at[k].State = nil // the loss has its own
+	}
+	values, err := analyze.EvaluateOn(ctx, b.span, at, loss)
+	if err != nil {
+		var e *analyze.PointError
+		if errors.As(err, &e) {
+			err = fmt.Errorf("at alpha %v: %w", w.grid.alphas[e.Point], err)
+		}
+		return nil, err
+	}
+	column := make([]float64, len(values))
+	for k, v := range values {
+		column[k] = v[0]
+	}
+	return column, nil
 }
 
 // width returns the number of values that are evaluated at every point of every segment.
@@ -188,6 +247,9 @@ func difference(a, b float64) float64 {
 		return d
 	}
 }
+
+// parameters returns the length of theta.
+func (w *evaluator) parameters() int { return w.run.Header().Layout.Len() }
 
 // read returns a row with theta and, along the gradient, the gradient. The vectors belong
 // to the trajectory and are not changed.
@@ -211,9 +273,9 @@ func (w *evaluator) read(row int) (record.Step, error) {
 			row, Gradient, Update)
 	}
 	for _, v := range vectors {
-		if len(v.values) != len(w.point) {
+		if len(v.values) != w.parameters() {
 			return s, fmt.Errorf("walk: row %d: %s has %d elements and the layout has %d; they must be equal",
-				row, v.name, len(v.values), len(w.point))
+				row, v.name, len(v.values), w.parameters())
 		}
 	}
 	return s, nil

@@ -28,7 +28,7 @@ type products struct {
 	// lastReason is why the last segment that needed a product has none.
 	lastReason string
 
-	direction, grad, product []float32
+	point, direction, grad, product []float32
 }
 
 // find sets loss or absent when products are first needed, because the answer may come
@@ -83,15 +83,16 @@ func (p *products) evaluate(ctx context.Context) ([]float64, error) {
 	}
 	w := p.evaluator
 	if p.direction == nil {
-		n := len(w.point)
-		p.direction, p.grad, p.product = make([]float32, n), make([]float32, n), make([]float32, n)
+		n := w.parameters()
+		p.point, p.direction = make([]float32, n), make([]float32, n)
+		p.grad, p.product = make([]float32, n), make([]float32, n)
 	}
 	p.setDirection()
-	copy(w.point, w.from.Theta)
-	if _, err := p.loss.Gradient(ctx, w.point, p.grad); err != nil {
+	copy(p.point, w.from.Theta) // the loss may change it
+	if _, err := p.loss.Gradient(ctx, p.point, p.grad); err != nil {
 		return nil, err
 	}
-	if err := p.loss.HessianVectors(ctx, w.point, [][]float32{p.direction}, [][]float32{p.product}); err != nil {
+	if err := p.loss.HessianVectors(ctx, p.point, [][]float32{p.direction}, [][]float32{p.product}); err != nil {
 		return nil, err
 	}
 	var slope, curvature float64

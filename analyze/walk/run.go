@@ -38,8 +38,7 @@ func NewJob(t record.Trajectory, loss analyze.Loss, opts Options) (*Job, error) 
 	alphas, zero, one := curve.Alphas(opts.Alphas)
 	w := &evaluator{
 		run: t, loss: loss, opts: &opts, segments: p.segments, loaded: -1,
-		grid:  newGrid(alphas, zero, one, opts.BarrierTolerance),
-		point: make([]float32, t.Header().Layout.Len()),
+		grid: newGrid(alphas, zero, one, opts.BarrierTolerance),
 	}
 	for i := range alphas {
 		if i != zero && (i != one || opts.Direction == Gradient) {
@@ -53,11 +52,7 @@ func NewJob(t record.Trajectory, loss analyze.Loss, opts Options) (*Job, error) 
 			w.perPoint = append(w.perPoint, m)
 		}
 	}
-	evaluated := []analyze.Loss{loss}
-	for _, m := range w.perPoint {
-		evaluated = append(evaluated, m.Loss)
-	}
-	w.states = newStates(t, evaluated)
+	w.states = newStates(t, w.losses())
 	w.hessian = &products{evaluator: w}
 	return &Job{
 		evaluator: w, selection: p, header: t.Header(),
@@ -69,8 +64,8 @@ func NewJob(t record.Trajectory, loss analyze.Loss, opts Options) (*Job, error) 
 func (j *Job) Close() { j.states.restore() }
 
 // Run evaluates the loss on the selected segments of the recording. It does not change the
-// recording, because the loss receives a copy of every point. It holds the vectors of two
-// rows at a time.
+// recording, because the loss receives a copy of every point. It holds the vectors of the
+// segments that are evaluated together.
 //
 // Run returns an error when the options or the selection are wrong, when a row cannot be
 // read, and when the loss or the store fails. After a cancellation it returns the error of

@@ -8,13 +8,13 @@ import (
 	"sgdwalk/record"
 )
 
-// states sets the running statistics of normalization layers for every point. At an iterate
+// states has the running statistics of normalization layers for every point. At an iterate
 // the loss gets the state that was recorded with the iterate. Between two iterates it gets
 // their interpolation, because Xing et al. interpolate running statistics with the weights.
 // Beyond an end it gets the state of that end, because an extrapolated running variance can
 // become negative.
 type states struct {
-	losses []analyze.Stateful // empty when no loss takes a state or none was recorded
+	losses []analyze.Stateful // which receive states; empty when no state was recorded
 	run    record.Trajectory
 
 	from, to    []float32    // of the loaded segment
@@ -77,25 +77,20 @@ func (s *states) stateOf(row int) ([]float32, error) {
 	return nil, nil
 }
 
-// setAlpha sets the state for the point at alpha of the loaded segment.
-func (s *states) setAlpha(alpha float64) {
-	if len(s.losses) == 0 {
-		return
-	}
-	state := s.from
+// at returns the state of the point at alpha of the loaded segment, nil when no loss takes a
+// state. The slice does not change later.
+func (s *states) at(alpha float64) []float32 {
 	switch {
 	case s.from == nil || s.to == nil || alpha <= 0:
+		return s.from
 	case alpha >= 1:
-		state = s.to
-	default:
-		state = make([]float32, len(s.from)) // a new slice, because the loss keeps it
-		for i, v := range s.from {
-			state[i] = between(v, s.to[i], alpha)
-		}
+		return s.to
 	}
-	for _, l := range s.losses {
-		l.SetState(state)
+	state := make([]float32, len(s.from))
+	for i, v := range s.from {
+		state[i] = between(v, s.to[i], alpha)
 	}
+	return state
 }
 
 // between interpolates one element of the state at alpha, 0 < alpha < 1. An element with

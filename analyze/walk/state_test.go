@@ -29,23 +29,29 @@ func (s *stateful) Loss(_ context.Context, theta []float32) (float64, error) {
 	return float64(theta[0]) + 100*float64(state[0]), nil
 }
 
-// ahead evaluates every point when it is announced, so the state must be set by then.
-type ahead struct {
+// together evaluates the points of a batch, each with its own state.
+type together struct {
 	stateful
-	announced []float64
+	batches [][]float64
 }
 
-func (a *ahead) Ahead(ctx context.Context, n int, point func(i int, dst []float32)) error {
-	for i := range n {
+func (*together) BatchSize() int { return 8 }
+
+func (s *together) OnSpan(span record.Span) (
+	func(ctx context.Context, at []record.Coordinates, loss, accuracy []float64) error, error,
+) {
+	return func(ctx context.Context, at []record.Coordinates, loss, _ []float64) (err error) {
 		theta := make([]float32, 1)
-		point(i, theta)
-		v, err := a.Loss(ctx, theta)
-		if err != nil {
-			return err
+		for i := range at {
+			span.Point(&at[i], 0, theta)
+			x := stateful{own: s.own, state: at[i].State}
+			if loss[i], err = x.Loss(ctx, theta); err != nil {
+				return err
+			}
 		}
-		a.announced = append(a.announced, v)
-	}
-	return nil
+		s.batches = append(s.batches, slices.Clone(loss))
+		return nil
+	}, nil
 }
 
 // An iterate gets its recorded statistics, a point between two iterates gets their
@@ -82,7 +88,7 @@ func TestState(t *testing.T) {
 	}
 	alphas := analyze.Range{Min: -0.5, Max: 1.5, N: 5}
 	theta := []float64{-2, 0, 2, 4, 6, 5, 4, 3, 2, 1, -1, 2, 5, 8, 11}
-	loss := &ahead{stateful: stateful{own: []float32{10}}}
+	loss := &together{stateful: stateful{own: []float32{10}}}
 	r := run(t, record1(h), loss, walk.Options{Alphas: alphas, Also: []walk.Measure{{
 		Name: "other",
 		Loss: &stateful{own: []float32{10}},
@@ -97,8 +103,10 @@ func TestState(t *testing.T) {
 			}
 		}
 	}
-	if want := []float64{98, 202, 306, 305, 303, 301, 299, 505, 711}; !slices.Equal(loss.announced, want) {
-		t.Errorf("announced losses are %v; want %v", loss.announced, want)
+	// An iterate, then three points inside each segment and the next iterate, in batches of at
+	// most eight.
+	if want := "[[100 98 202 306 304 305 303 301] [302 299 505 711 708]]"; fmt.Sprint(loss.batches) != want {
+		t.Errorf("the batches are %v; want %v", loss.batches, want)
 	}
 	if text := fmt.Sprint(r.Warnings); !strings.Contains(text, "state_carried 1 iterates") ||
 		!strings.Contains(text, "interpolated as theta is") {

@@ -60,6 +60,8 @@ type Evaluator struct {
 	sum           []float64       // of gradients
 	cache         *productCache   // allocated for the first product
 	cacheBytes    int             // limit of the passes that cache stores
+	mlp           *mlpBatch       // allocated for the first span
+	replicas      *replicas       // compiled for the first span
 }
 
 // NewEvaluator makes an evaluator of a model over at least one example. inputs
@@ -127,12 +129,12 @@ func (p *plan) activations() int {
 	return 4 * n
 }
 
-// Close ends the goroutines and frees the memory for products. The evaluator
+// Close ends the goroutines and frees the memory for products and spans. The evaluator
 // starts new goroutines if it is used again. The garbage collector does the same
 // with an evaluator that is not closed.
 func (e *Evaluator) Close() {
 	e.workers.Close()
-	e.cache = nil
+	e.cache, e.mlp, e.replicas = nil, nil, nil
 }
 
 // Layout describes theta and gradients.
