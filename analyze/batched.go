@@ -47,7 +47,9 @@ func batched(loss Loss) (Batched, *Measured) {
 	case Batched:
 		return l, nil
 	case interface{ measured() *Measured }:
-		return l.measured().Evaluator, l.measured()
+		if m := l.measured(); !m.Plain {
+			return m.Evaluator, m
+		}
 	}
 	return nil, nil
 }

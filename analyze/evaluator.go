@@ -17,9 +17,10 @@ type Evaluator interface {
 }
 
 // Measured is the loss over a data set. It keeps the last measure, so that the accuracy at the same point needs no
-// second pass over the data. EvaluateOn evaluates it as a Batched. A value with only Evaluator set is ready to use. It is not safe for concurrent use.
+// second pass over the data. EvaluateOn evaluates it as a Batched. A value with Evaluator set is ready to use. It is not safe for concurrent use.
 type Measured struct {
 	Evaluator Evaluator
+	Plain     bool // EvaluateOn evaluates point by point, without sharing work between points
 	theta     []float32
 	last      record.Measure
 }

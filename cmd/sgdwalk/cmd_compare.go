@@ -34,7 +34,7 @@ type compareCmd struct {
 	Kinds          string   `default:"weights" help:"Parameters that take part in the joint PCA: weights, all, or kinds with commas between them (default ${default})."`
 	Center         string   `default:"mean" help:"Common origin of the joint PCA: mean or init (default ${default})."`
 	Rows           string   `placeholder:"ROWS" help:"Iterates that decide the plane: all, A-B,C (steps), epoch:A-B,C, every:K (default: every K-th, so that there are at most 2048)."`
-	Plain          bool     `help:"Evaluate the landscape point by point, without sharing work between points."`
+	Plain          bool     `help:"Evaluate point by point, without sharing work between points."`
 	Grid           string   `default:"41x41" placeholder:"NXxNY" help:"Points of the landscape (default ${default})."`
 	Against        string   `default:"passes" enum:"step,epoch,passes" help:"Axis of the series: step, epoch or passes (gradient evaluations divided by the evaluations of one pass) (default ${default})."`
 	Segments       int      `default:"40" help:"Segments of each run to walk (default ${default})."`
@@ -338,6 +338,9 @@ func (w *joint) openLoss(i int) error {
 	w.losses = append(w.losses, l)
 	r := &w.runs[i]
 	r.Loss = w.Native(l.Train)
+	if w.c.Plain {
+		r.Loss = &analyze.Measured{Evaluator: w.Native(l.Train), Plain: true}
+	}
 	if l.Test != nil {
 		accuracy := (&analyze.Measured{Evaluator: l.Test}).Accuracy()
 		r.Ends = []compare.EndMeasure{{Name: "test_loss", Loss: l.Test}, {Name: "test_accuracy", Loss: accuracy}}

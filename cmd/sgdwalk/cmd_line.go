@@ -26,6 +26,7 @@ type lineCmd struct {
 	Connectivity bool   `help:"30 points from 0 to 1, as for linear mode connectivity."`
 	Curve        string `default:"none" enum:"none,bezier,polychain" help:"Also train a curve between the points: bezier or polychain."`
 	CurveSteps   int    `default:"0" help:"Gradient steps of the curve's bend; 0 trains until it has settled, 10000 at most (default ${default})."`
+	Plain        bool   `help:"Evaluate point by point, without sharing work between points."`
 	Also         string `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, with commas between them."`
 }
 
@@ -59,7 +60,7 @@ func (a *analysis) measures(text string, loss *analyze.Measured) ([]walk.Measure
 				if err != nil {
 					return nil, err
 				}
-				test = &analyze.Measured{Evaluator: e}
+				test = &analyze.Measured{Evaluator: e, Plain: loss.Plain}
 			}
 			on, accuracy = test, name == "test_accuracy"
 		case "accuracy":
@@ -105,7 +106,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	on := &analyze.Measured{Evaluator: loss}
+	on := &analyze.Measured{Evaluator: loss, Plain: c.Plain}
 	if o.Also, err = a.measures(c.Also, on); err != nil {
 		return err
 	}
@@ -117,8 +118,8 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	return runJob(ctx, a, j, finish[*line.Result]{key: recipe, write: func(r *line.Result) error {
-		return c.write(ctx, a, r, loss, from, to, recipe)
+	return runJob(ctx, a, j, finish[*line.Result]{key: withPlain(recipe, c.Plain), write: func(r *line.Result) error {
+		return c.write(ctx, a, r, on, from, to, recipe)
 	}})
 }
 

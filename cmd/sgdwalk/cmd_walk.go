@@ -23,6 +23,7 @@ type walkCmd struct {
 	Alphas    string  `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
 	Also      string  `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, batch_loss (of the step's own mini-batch), with commas between them."`
 	Direction string  `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
+	Plain     bool    `help:"Evaluate point by point, without sharing work between points."`
 	LambdaMax float64 `placeholder:"L" help:"Largest eigenvalue of the Hessian, for the noisy quadratic that the walk is compared with; sgdwalk curvature measures it (default: the largest curvature along a step)."`
 }
 
@@ -83,7 +84,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 	if err != nil {
 		return nil, err
 	}
-	on := &analyze.Measured{Evaluator: loss}
+	on := &analyze.Measured{Evaluator: loss, Plain: c.Plain}
 	if opts.Also, err = a.measures(also, on); err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 		return nil, err
 	}
 	defer j.Close()
-	err = runJob(ctx, a, j, finish[*walk.Result]{key: opts.Effective(), write: func(made *walk.Result) error {
+	err = runJob(ctx, a, j, finish[*walk.Result]{key: withPlain(opts.Effective(), c.Plain), write: func(made *walk.Result) error {
 		r = made
 		return c.write(ctx, a, r, &opts)
 	}})

@@ -45,6 +45,18 @@ type finish[R any] struct {
 	leave func(r R, stopped error) error
 }
 
+// withPlain returns the key of a job. Points that share work have other bits, so they are
+// not mixed with points that are evaluated one by one.
+func withPlain(key any, plain bool) any {
+	if !plain {
+		return key
+	}
+	return struct {
+		Plain   bool
+		Options any
+	}{true, key}
+}
+
 // runJob runs the job of an analysis: here, or as a part of a plan. Only the process that
 // makes the result calls the functions of f.
 func runJob[R any](ctx context.Context, a *analysis, j job.Job[R], f finish[R]) error {

@@ -163,13 +163,13 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 	}{
 		{
 			[]string{"walk", "--segments", "0-2", "--alphas", "0:1:3", "--also", "test_loss,accuracy,test_accuracy"},
-			nil,
+			[]string{"--plain"},
 			[]string{"losses.csv", "segments.csv"},
 		},
-		{[]string{"line", "--alphas", "0:1:4", "--also", "test_accuracy"}, nil, []string{"losses.csv"}},
+		{[]string{"line", "--alphas", "0:1:4", "--also", "test_accuracy"}, []string{"--plain"}, []string{"losses.csv"}},
 		{
 			[]string{"line", "--alphas", "0:1:4", "--curve", "bezier", "--curve-steps", "2"},
-			nil,
+			[]string{"--plain"},
 			[]string{"curve_losses.csv"},
 		},
 		{[]string{"landscape", "--grid", "3x3"}, []string{"--plain"}, []string{"grid.csv"}},
@@ -216,7 +216,7 @@ func TestObjectiveOfShortSteps(t *testing.T) {
 	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "400",
 		"--lr", "1e-6", "--out", dir)
 	var want string
-	for i, args := range [][]string{nil, {"--objective", objectiveName + " '" + dir + "'"}} {
+	for i, args := range [][]string{{"--plain"}, {"--objective", objectiveName + " '" + dir + "'"}} {
 		out := filepath.Join(t.TempDir(), "out")
 		stdout, _ := wantStatus(t, exitOK,
 			slices.Concat([]string{"walk", "--segments", "0-2", "--out", out}, args, []string{dir})...)

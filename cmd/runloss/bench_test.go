@@ -1,0 +1,87 @@
+package runloss
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
+	"sgdwalk/train/nn"
+)
+
+// BenchmarkWalk measures a walk with 11 points per segment over data of random numbers, with
+// one worker and with all cores. ns/point is the time per point that was evaluated.
+func BenchmarkWalk(b *testing.B) {
+	image := nn.Input{Height: 28, Width: 28, Channels: 1, Classes: 10}
+	digits := nn.Input{Height: 8, Width: 8, Channels: 1, Classes: 10}
+	for _, c := range []struct {
+		name, spec         string
+		in                 nn.Input
+		examples, segments int
+	}{
+		{"mlp128-8k", "mlp:128", image, 8000, 80},
+		{"lenet-10k", "lenet", image, 10000, 2},
+		{"mlp16-digits", "mlp:16", digits, 1438, 80},
+		{"resnet8-digits", "resnet:8", digits, 1438, 4},
+	} {
+		for _, workers := range []int{0, 1} {
+			b.Run(fmt.Sprintf("%s/workers-%d", c.name, workers), func(b *testing.B) {
+				run, loss := benchmarkRun(b, c.spec, c.in, c.examples, c.segments, workers)
+				points := 0
+				for b.Loop() {
+					r, err := walk.Run(b.Context(), run, loss, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 11}})
+					if err != nil {
+						b.Fatal(err)
+					}
+					points += r.Evaluated
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(points), "ns/point")
+			})
+		}
+	}
+}
+
+// benchmarkRun returns the iterates of a random walk and a loss.
+func benchmarkRun(b *testing.B, spec string, in nn.Input, examples, segments, workers int) (*record.Memory,
+	analyze.Loss,
+) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	inputs, labels := make([]float32, examples*in.Len()), make([]int32, examples)
+	for i := range inputs {
+		inputs[i] = float32(rng.NormFloat64())
+	}
+	for i := range labels {
+		labels[i] = int32(rng.IntN(in.Classes))
+	}
+	m, err := nn.New(spec, in, nn.Options{Batch: 1, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(m.Close)
+	e, err := nn.NewEvaluator(spec, in, inputs, labels, nn.EvalOptions{State: m.State(), Workers: workers})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(e.Close)
+	h := &record.Header{
+		Format: 1, DType: "float32", Layout: m.Layout(), State: m.StateLayout(),
+		Columns: record.Columns{Theta: true, State: len(m.State()) > 0},
+	}
+	run, err := record.NewMemory(h)
+	if err != nil {
+		b.Fatal(err)
+	}
+	theta := m.Theta()
+	for step := range segments + 1 {
+		s := &record.Step{Step: int64(step), Epoch: 1, Theta: theta, State: m.State()}
+		if err := run.Append(s); err != nil {
+			b.Fatal(err)
+		}
+		for i := range theta {
+			theta[i] += float32(1e-3 * rng.NormFloat64())
+		}
+	}
+	return run, atState{e}
+}
