@@ -53,7 +53,7 @@ func combineGo(sums *[combineSums * combineColumns]float64, x []float32, stride 
 		for k, u := range coefficients[i*combineSums:][:combineSums] {
 			part := sums[k*combineColumns:][:combineColumns]
 			for j, v := range row {
-				part[j] += u * float64(v)
+				part[j] += float64(u * float64(v)) // rounded on every processor
 			}
 		}
 	}

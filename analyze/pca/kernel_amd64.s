@@ -1,12 +1,14 @@
+//go:build !noasm
+
 #include "textflag.h"
 
-// func panelProductsAVX2(out *float64, stride uintptr, a *float32, b *float32, n uintptr)
+// func panelProductsFast(out *float64, stride uintptr, a *float32, b *float32, n uintptr)
 //
 // Y0 to Y11 hold the running sums: those of row r of a with the rows 8v to 8v+7
 // of b in Y(3r+v); Y12 to Y14 a column of b, Y15 an element of a. Twelve sums hide
 // the latency of the multiply-adds, seven loads feed twelve of them, and there is
 // nothing to add up across lanes at the end.
-TEXT ·panelProductsAVX2(SB), NOSPLIT, $0-40
+TEXT ·panelProductsFast(SB), NOSPLIT, $0-40
 	MOVQ out+0(FP), DX
 	MOVQ stride+8(FP), R8
 	MOVQ a+16(FP), SI
@@ -150,12 +152,12 @@ loop:
 	VZEROUPPER
 	RET
 
-// func kernelExactAVX2(sums *[12]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+// func kernelExactFast(sums *[12]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
 //
 // Y0 to Y11 hold the running sums of the products of row r of a with row c of b
 // in Y(3r+c); Y12 to Y14 the rows of b, Y15 a row of a, widened to float64 when
 // they are loaded.
-TEXT ·kernelExactAVX2(SB), NOSPLIT, $0-48
+TEXT ·kernelExactFast(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), DX
 	MOVQ a+8(FP), SI
 	MOVQ strideA+16(FP), R8
@@ -242,11 +244,11 @@ exact:
 	VZEROUPPER
 	RET
 
-// func combineAVX2(sums *[48]float64, x *float32, stride uintptr, coefficients *float64, rows uintptr)
+// func combineFast(sums *[48]float64, x *float32, stride uintptr, coefficients *float64, rows uintptr)
 //
 // Y0 to Y11 hold eight columns each of six combinations, Y12 and Y13 a row's
 // columns in float64, Y14 a coefficient.
-TEXT ·combineAVX2(SB), NOSPLIT, $0-40
+TEXT ·combineFast(SB), NOSPLIT, $0-40
 	MOVQ sums+0(FP), DX
 	MOVQ x+8(FP), SI
 	MOVQ stride+16(FP), R8
@@ -314,12 +316,12 @@ row:
 	VZEROUPPER
 	RET
 
-// func restAVX2(sums *[4]float64, x *float32, m, v0, v1 *float64, u0, u1 float64, n uintptr)
+// func restFast(sums *[4]float64, x *float32, m, v0, v1 *float64, u0, u1 float64, n uintptr)
 //
 // Y0 to Y7 hold two running sums each of the squared distance, of the square of
 // the rest and of its products with v0 and v1; Y8 and Y9 the coefficients, Y10 and
 // Y11 eight columns of the row, Y12 to Y15 those of v0 and v1.
-TEXT ·restAVX2(SB), NOSPLIT, $0-64
+TEXT ·restFast(SB), NOSPLIT, $0-64
 	MOVQ         sums+0(FP), DX
 	MOVQ         x+8(FP), SI
 	MOVQ         m+16(FP), R8
@@ -389,8 +391,8 @@ rest:
 	VZEROUPPER
 	RET
 
-// func subtractAVX2(dst, a, b *float32, n uintptr) float32
-TEXT ·subtractAVX2(SB), NOSPLIT, $0-36
+// func subtractFast(dst, a, b *float32, n uintptr) float32
+TEXT ·subtractFast(SB), NOSPLIT, $0-36
 	MOVQ   dst+0(FP), DX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+16(FP), DI
@@ -418,11 +420,11 @@ subtract:
 	VZEROUPPER
 	RET
 
-// func transposeAVX2(dst, src *float32, stride, n uintptr)
+// func transposeFast(dst, src *float32, stride, n uintptr)
 //
 // Eight columns of the eight rows at a time: pairs of rows, fours of rows, and the
 // halves of the eight.
-TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
+TEXT ·transposeFast(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DX
 	MOVQ src+8(FP), SI
 	MOVQ stride+16(FP), R8

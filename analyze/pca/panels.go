@@ -100,7 +100,7 @@ func panelProductsGo(out []float64, stride int, a, b []float32, n int) {
 		for c := range n {
 			v := a[c*panelRows+r]
 			for k, w := range b[c*panelRows:][:panelRows] {
-				sums[k] += v * w
+				sums[k] += float32(v * w) // rounded on every processor
 			}
 		}
 		for k, s := range sums {

@@ -11,11 +11,11 @@ func restGo(sums *restSums, x []float32, m, v0, v1 []float64, u0, u1 float64, n 
 	var total, residual, r0, r1 float64
 	for j, v := range x[:n] {
 		c := float64(v) - m[j]
-		r := c - u0*v0[j] - u1*v1[j]
-		total += c * c
-		residual += r * r
-		r0 += r * v0[j]
-		r1 += r * v1[j]
+		r := c - float64(u0*v0[j]) - float64(u1*v1[j]) // conversions round on every processor
+		total += float64(c * c)
+		residual += float64(r * r)
+		r0 += float64(r * v0[j])
+		r1 += float64(r * v1[j])
 	}
 	*sums = restSums{total, residual, r0, r1}
 }

@@ -1,8 +1,8 @@
-//go:build !amd64
+//go:build noasm || !(amd64 || arm64)
 
 package pca
 
-// Kernel names the arithmetic of this processor; see kernel_amd64.go.
+// Kernel names the arithmetic of this processor; see kernel_asm.go.
 func Kernel() string { return "go" }
 
 func combine(sums *[combineSums * combineColumns]float64, x []float32, stride int, coefficients []float64, rows int) {

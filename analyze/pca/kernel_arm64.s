@@ -1,0 +1,651 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Instructions that the Go assembler does not have. As in the assembler, the result
+// is last. Registers are numbers. The lane of an operand is its index there.
+
+// FMLA Vd.4S, Vn.4S, Vm.S[lane]
+#define FMLAS(m, lane, n, d) WORD $(0x4f801000 | ((lane)&1)<<21 | (m)<<16 | ((lane)>>1)<<11 | (n)<<5 | (d))
+// FMLA and FMLS Vd.2D, Vn.2D, Vm.D[lane]
+#define FMLAD(m, lane, n, d) WORD $(0x4fc01000 | (m)<<16 | (lane)<<11 | (n)<<5 | (d))
+#define FMLSD(m, lane, n, d) WORD $(0x4fc05000 | (m)<<16 | (lane)<<11 | (n)<<5 | (d))
+// FADD, FSUB and FADDP Vd.2D, Vn.2D, Vm.2D
+#define FADDD(m, n, d) WORD $(0x4e60d400 | (m)<<16 | (n)<<5 | (d))
+#define FSUBD(m, n, d) WORD $(0x4ee0d400 | (m)<<16 | (n)<<5 | (d))
+#define FADDPD(m, n, d) WORD $(0x6e60d400 | (m)<<16 | (n)<<5 | (d))
+// FADD, FSUB and FADDP Vd.4S, Vn.4S, Vm.4S
+#define FADDS(m, n, d) WORD $(0x4e20d400 | (m)<<16 | (n)<<5 | (d))
+#define FSUBS(m, n, d) WORD $(0x4ea0d400 | (m)<<16 | (n)<<5 | (d))
+#define FADDPS(m, n, d) WORD $(0x6e20d400 | (m)<<16 | (n)<<5 | (d))
+// FCVTL Vd.2D, Vn.2S and FCVTL2 Vd.2D, Vn.4S: the first and the last two lanes
+#define FCVTL(n, d) WORD $(0x0e617800 | (n)<<5 | (d))
+#define FCVTL2(n, d) WORD $(0x4e617800 | (n)<<5 | (d))
+
+// func panelProductsFast(out *float64, stride uintptr, a *float32, b *float32, n uintptr)
+//
+// V0 to V23 hold the running sums: those of row r of a with the rows 4v to 4v+3 of
+// b in V(6r+v); V24 to V29 a column of b, V30 a column of a.
+TEXT ·panelProductsFast(SB), NOSPLIT, $0-40
+	MOVD out+0(FP), R0
+	MOVD stride+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD n+32(FP), R4
+	MOVD $96, R5
+
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+
+loop:
+	VLD1.P 64(R3), [V24.S4, V25.S4, V26.S4, V27.S4]
+	VLD1.P 32(R3), [V28.S4, V29.S4]
+	VLD1.P (R2)(R5), [V30.S4]
+	FMLAS(30, 0, 24, 0)
+	FMLAS(30, 0, 25, 1)
+	FMLAS(30, 0, 26, 2)
+	FMLAS(30, 0, 27, 3)
+	FMLAS(30, 0, 28, 4)
+	FMLAS(30, 0, 29, 5)
+	FMLAS(30, 1, 24, 6)
+	FMLAS(30, 1, 25, 7)
+	FMLAS(30, 1, 26, 8)
+	FMLAS(30, 1, 27, 9)
+	FMLAS(30, 1, 28, 10)
+	FMLAS(30, 1, 29, 11)
+	FMLAS(30, 2, 24, 12)
+	FMLAS(30, 2, 25, 13)
+	FMLAS(30, 2, 26, 14)
+	FMLAS(30, 2, 27, 15)
+	FMLAS(30, 2, 28, 16)
+	FMLAS(30, 2, 29, 17)
+	FMLAS(30, 3, 24, 18)
+	FMLAS(30, 3, 25, 19)
+	FMLAS(30, 3, 26, 20)
+	FMLAS(30, 3, 27, 21)
+	FMLAS(30, 3, 28, 22)
+	FMLAS(30, 3, 29, 23)
+	SUBS $1, R4
+	BNE loop
+
+	// Add the sums in float64, four at a time. V24 to V27 are free.
+	MOVD R0, R2
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(0, 26)
+	FCVTL2(0, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(1, 26)
+	FCVTL2(1, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(2, 26)
+	FCVTL2(2, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(3, 26)
+	FCVTL2(3, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(4, 26)
+	FCVTL2(4, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(5, 26)
+	FCVTL2(5, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	ADD R1, R0
+
+	MOVD R0, R2
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(6, 26)
+	FCVTL2(6, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(7, 26)
+	FCVTL2(7, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(8, 26)
+	FCVTL2(8, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(9, 26)
+	FCVTL2(9, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(10, 26)
+	FCVTL2(10, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(11, 26)
+	FCVTL2(11, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	ADD R1, R0
+
+	MOVD R0, R2
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(12, 26)
+	FCVTL2(12, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(13, 26)
+	FCVTL2(13, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(14, 26)
+	FCVTL2(14, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(15, 26)
+	FCVTL2(15, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(16, 26)
+	FCVTL2(16, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(17, 26)
+	FCVTL2(17, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	ADD R1, R0
+
+	MOVD R0, R2
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(18, 26)
+	FCVTL2(18, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(19, 26)
+	FCVTL2(19, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(20, 26)
+	FCVTL2(20, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(21, 26)
+	FCVTL2(21, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(22, 26)
+	FCVTL2(22, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	VLD1 (R2), [V24.D2, V25.D2]
+	FCVTL(23, 26)
+	FCVTL2(23, 27)
+	FADDD(26, 24, 24)
+	FADDD(27, 25, 25)
+	VST1.P [V24.D2, V25.D2], 32(R2)
+	RET
+
+// func kernelExactFast(sums *[12]float64, a *float32, strideA uintptr, b *float32, strideB uintptr, n uintptr)
+//
+// The running sums of the products of row r of a with row c of b are in V(2(3r+c))
+// and V(2(3r+c)+1), two columns each; V24 to V29 hold four columns of the rows of b,
+// V30 and V31 those of a row of a, in float64.
+TEXT ·kernelExactFast(SB), NOSPLIT, $0-48
+	MOVD sums+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD strideA+16(FP), R8
+	MOVD b+24(FP), R5
+	MOVD strideB+32(FP), R9
+	MOVD n+40(FP), R10
+	LSR $2, R10
+	ADD R8, R1, R2
+	ADD R8, R2, R3
+	ADD R8, R3, R4
+	ADD R9, R5, R6
+	ADD R9, R6, R7
+
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+
+exact:
+	FMOVQ.P 16(R5), F24
+	FCVTL2(24, 25)
+	FCVTL(24, 24)
+	FMOVQ.P 16(R6), F26
+	FCVTL2(26, 27)
+	FCVTL(26, 26)
+	FMOVQ.P 16(R7), F28
+	FCVTL2(28, 29)
+	FCVTL(28, 28)
+
+	FMOVQ.P 16(R1), F30
+	FCVTL2(30, 31)
+	FCVTL(30, 30)
+	VFMLA V24.D2, V30.D2, V0.D2
+	VFMLA V25.D2, V31.D2, V1.D2
+	VFMLA V26.D2, V30.D2, V2.D2
+	VFMLA V27.D2, V31.D2, V3.D2
+	VFMLA V28.D2, V30.D2, V4.D2
+	VFMLA V29.D2, V31.D2, V5.D2
+
+	FMOVQ.P 16(R2), F30
+	FCVTL2(30, 31)
+	FCVTL(30, 30)
+	VFMLA V24.D2, V30.D2, V6.D2
+	VFMLA V25.D2, V31.D2, V7.D2
+	VFMLA V26.D2, V30.D2, V8.D2
+	VFMLA V27.D2, V31.D2, V9.D2
+	VFMLA V28.D2, V30.D2, V10.D2
+	VFMLA V29.D2, V31.D2, V11.D2
+
+	FMOVQ.P 16(R3), F30
+	FCVTL2(30, 31)
+	FCVTL(30, 30)
+	VFMLA V24.D2, V30.D2, V12.D2
+	VFMLA V25.D2, V31.D2, V13.D2
+	VFMLA V26.D2, V30.D2, V14.D2
+	VFMLA V27.D2, V31.D2, V15.D2
+	VFMLA V28.D2, V30.D2, V16.D2
+	VFMLA V29.D2, V31.D2, V17.D2
+
+	FMOVQ.P 16(R4), F30
+	FCVTL2(30, 31)
+	FCVTL(30, 30)
+	VFMLA V24.D2, V30.D2, V18.D2
+	VFMLA V25.D2, V31.D2, V19.D2
+	VFMLA V26.D2, V30.D2, V20.D2
+	VFMLA V27.D2, V31.D2, V21.D2
+	VFMLA V28.D2, V30.D2, V22.D2
+	VFMLA V29.D2, V31.D2, V23.D2
+
+	SUBS $1, R10
+	BNE exact
+
+	// Two sums at a time: neighbouring columns, then both pairs.
+	FADDPD(1, 0, 24)
+	FADDPD(3, 2, 25)
+	FADDPD(25, 24, 24)
+	FMOVQ.P F24, 16(R0)
+	FADDPD(5, 4, 24)
+	FADDPD(7, 6, 25)
+	FADDPD(25, 24, 24)
+	FMOVQ.P F24, 16(R0)
+	FADDPD(9, 8, 24)
+	FADDPD(11, 10, 25)
+	FADDPD(25, 24, 24)
+	FMOVQ.P F24, 16(R0)
+	FADDPD(13, 12, 24)
+	FADDPD(15, 14, 25)
+	FADDPD(25, 24, 24)
+	FMOVQ.P F24, 16(R0)
+	FADDPD(17, 16, 24)
+	FADDPD(19, 18, 25)
+	FADDPD(25, 24, 24)
+	FMOVQ.P F24, 16(R0)
+	FADDPD(21, 20, 24)
+	FADDPD(23, 22, 25)
+	FADDPD(25, 24, 24)
+	FMOVQ.P F24, 16(R0)
+	RET
+
+// func combineFast(sums *[48]float64, x *float32, stride uintptr, coefficients *float64, rows uintptr)
+//
+// V(4k) to V(4k+3) hold eight columns of combination k, V24 to V27 those of a row in
+// float64, V28 to V30 its coefficients. V31 has columns before their conversion.
+TEXT ·combineFast(SB), NOSPLIT, $0-40
+	MOVD sums+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD stride+16(FP), R2
+	MOVD coefficients+24(FP), R3
+	MOVD rows+32(FP), R4
+
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+
+row:
+	FMOVQ (R1), F31
+	FCVTL(31, 24)
+	FCVTL2(31, 25)
+	FMOVQ 16(R1), F31
+	FCVTL(31, 26)
+	FCVTL2(31, 27)
+	VLD1.P 48(R3), [V28.D2, V29.D2, V30.D2]
+	FMLAD(28, 0, 24, 0)
+	FMLAD(28, 0, 25, 1)
+	FMLAD(28, 0, 26, 2)
+	FMLAD(28, 0, 27, 3)
+	FMLAD(28, 1, 24, 4)
+	FMLAD(28, 1, 25, 5)
+	FMLAD(28, 1, 26, 6)
+	FMLAD(28, 1, 27, 7)
+	FMLAD(29, 0, 24, 8)
+	FMLAD(29, 0, 25, 9)
+	FMLAD(29, 0, 26, 10)
+	FMLAD(29, 0, 27, 11)
+	FMLAD(29, 1, 24, 12)
+	FMLAD(29, 1, 25, 13)
+	FMLAD(29, 1, 26, 14)
+	FMLAD(29, 1, 27, 15)
+	FMLAD(30, 0, 24, 16)
+	FMLAD(30, 0, 25, 17)
+	FMLAD(30, 0, 26, 18)
+	FMLAD(30, 0, 27, 19)
+	FMLAD(30, 1, 24, 20)
+	FMLAD(30, 1, 25, 21)
+	FMLAD(30, 1, 26, 22)
+	FMLAD(30, 1, 27, 23)
+	ADD R2, R1
+	SUBS $1, R4
+	BNE row
+
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	VST1.P [V4.D2, V5.D2, V6.D2, V7.D2], 64(R0)
+	VST1.P [V8.D2, V9.D2, V10.D2, V11.D2], 64(R0)
+	VST1.P [V12.D2, V13.D2, V14.D2, V15.D2], 64(R0)
+	VST1.P [V16.D2, V17.D2, V18.D2, V19.D2], 64(R0)
+	VST1.P [V20.D2, V21.D2, V22.D2, V23.D2], 64(R0)
+	RET
+
+// func restFast(sums *[4]float64, x *float32, m, v0, v1 *float64, u0, u1 float64, n uintptr)
+//
+// Eight running sums each, two a register: V0 to V3 of the squared distance, V4 to V7
+// of the square of the rest, V8 to V15 of its products with v0 and v1. V16 holds the
+// coefficients, V17 the row before its conversion, V20 to V23 eight columns of the
+// row, V24 to V31 those of the mean, then of v0 and v1.
+TEXT ·restFast(SB), NOSPLIT, $0-64
+	MOVD sums+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD m+16(FP), R2
+	MOVD v0+24(FP), R3
+	MOVD v1+32(FP), R4
+	FMOVD u0+40(FP), F16
+	FMOVD u1+48(FP), F17
+	VMOV V17.D[0], V16.D[1]
+	MOVD n+56(FP), R5
+	LSR $3, R5
+
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+
+rest:
+	FMOVQ.P 16(R1), F17
+	FCVTL(17, 20)
+	FCVTL2(17, 21)
+	FMOVQ.P 16(R1), F17
+	FCVTL(17, 22)
+	FCVTL2(17, 23)
+	VLD1.P 64(R2), [V24.D2, V25.D2, V26.D2, V27.D2]
+	FSUBD(24, 20, 20)
+	FSUBD(25, 21, 21)
+	FSUBD(26, 22, 22)
+	FSUBD(27, 23, 23)
+	VLD1.P 64(R3), [V24.D2, V25.D2, V26.D2, V27.D2]
+	VLD1.P 64(R4), [V28.D2, V29.D2, V30.D2, V31.D2]
+	VFMLA V20.D2, V20.D2, V0.D2
+	VFMLA V21.D2, V21.D2, V1.D2
+	VFMLA V22.D2, V22.D2, V2.D2
+	VFMLA V23.D2, V23.D2, V3.D2
+	FMLSD(16, 0, 24, 20)
+	FMLSD(16, 0, 25, 21)
+	FMLSD(16, 0, 26, 22)
+	FMLSD(16, 0, 27, 23)
+	FMLSD(16, 1, 28, 20)
+	FMLSD(16, 1, 29, 21)
+	FMLSD(16, 1, 30, 22)
+	FMLSD(16, 1, 31, 23)
+	VFMLA V20.D2, V20.D2, V4.D2
+	VFMLA V21.D2, V21.D2, V5.D2
+	VFMLA V22.D2, V22.D2, V6.D2
+	VFMLA V23.D2, V23.D2, V7.D2
+	VFMLA V24.D2, V20.D2, V8.D2
+	VFMLA V25.D2, V21.D2, V9.D2
+	VFMLA V26.D2, V22.D2, V10.D2
+	VFMLA V27.D2, V23.D2, V11.D2
+	VFMLA V28.D2, V20.D2, V12.D2
+	VFMLA V29.D2, V21.D2, V13.D2
+	VFMLA V30.D2, V22.D2, V14.D2
+	VFMLA V31.D2, V23.D2, V15.D2
+	SUBS $1, R5
+	BNE rest
+
+	FADDD(2, 0, 0)
+	FADDD(3, 1, 1)
+	FADDPD(1, 0, 0)
+	FADDD(6, 4, 4)
+	FADDD(7, 5, 5)
+	FADDPD(5, 4, 4)
+	FADDD(10, 8, 8)
+	FADDD(11, 9, 9)
+	FADDPD(9, 8, 8)
+	FADDD(14, 12, 12)
+	FADDD(15, 13, 13)
+	FADDPD(13, 12, 12)
+	FADDPD(4, 0, 0)
+	FADDPD(12, 8, 8)
+	FMOVQ F0, (R0)
+	FMOVQ F8, 16(R0)
+	RET
+
+// func subtractFast(dst, a, b *float32, n uintptr) float32
+TEXT ·subtractFast(SB), NOSPLIT, $0-36
+	MOVD dst+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD n+24(FP), R3
+	LSR $3, R3
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+
+subtract:
+	VLD1.P 32(R1), [V2.S4, V3.S4]
+	VLD1.P 32(R2), [V4.S4, V5.S4]
+	FSUBS(4, 2, 2)
+	FSUBS(5, 3, 3)
+	VST1.P [V2.S4, V3.S4], 32(R0)
+	FSUBS(2, 2, 4)
+	FSUBS(3, 3, 5)
+	FADDS(4, 0, 0)
+	FADDS(5, 1, 1)
+	SUBS $1, R3
+	BNE subtract
+
+	FADDS(1, 0, 0)
+	FADDPS(0, 0, 0)
+	FADDPS(0, 0, 0)
+	FMOVS F0, ret+32(FP)
+	RET
+
+// func transposeFast(dst, src *float32, stride, n uintptr)
+//
+// Eight columns of the eight rows at a time: row r is in V(2r) and V(2r+1). Pairs of
+// rows go to V16 to V31, and fours of rows back to V0 to V15, two registers a column.
+TEXT ·transposeFast(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD stride+16(FP), R9
+	MOVD n+24(FP), R10
+	LSR $3, R10
+	MOVD $96, R11
+	ADD R9, R1, R2
+	ADD R9, R2, R3
+	ADD R9, R3, R4
+	ADD R9, R4, R5
+	ADD R9, R5, R6
+	ADD R9, R6, R7
+	ADD R9, R7, R8
+
+transpose:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	VLD1.P 32(R2), [V2.S4, V3.S4]
+	VLD1.P 32(R3), [V4.S4, V5.S4]
+	VLD1.P 32(R4), [V6.S4, V7.S4]
+	VLD1.P 32(R5), [V8.S4, V9.S4]
+	VLD1.P 32(R6), [V10.S4, V11.S4]
+	VLD1.P 32(R7), [V12.S4, V13.S4]
+	VLD1.P 32(R8), [V14.S4, V15.S4]
+
+	VTRN1 V2.S4, V0.S4, V16.S4
+	VTRN2 V2.S4, V0.S4, V18.S4
+	VTRN1 V3.S4, V1.S4, V17.S4
+	VTRN2 V3.S4, V1.S4, V19.S4
+	VTRN1 V6.S4, V4.S4, V20.S4
+	VTRN2 V6.S4, V4.S4, V22.S4
+	VTRN1 V7.S4, V5.S4, V21.S4
+	VTRN2 V7.S4, V5.S4, V23.S4
+	VTRN1 V10.S4, V8.S4, V24.S4
+	VTRN2 V10.S4, V8.S4, V26.S4
+	VTRN1 V11.S4, V9.S4, V25.S4
+	VTRN2 V11.S4, V9.S4, V27.S4
+	VTRN1 V14.S4, V12.S4, V28.S4
+	VTRN2 V14.S4, V12.S4, V30.S4
+	VTRN1 V15.S4, V13.S4, V29.S4
+	VTRN2 V15.S4, V13.S4, V31.S4
+
+	VTRN1 V20.D2, V16.D2, V0.D2
+	VTRN2 V20.D2, V16.D2, V4.D2
+	VTRN1 V22.D2, V18.D2, V2.D2
+	VTRN2 V22.D2, V18.D2, V6.D2
+	VTRN1 V28.D2, V24.D2, V1.D2
+	VTRN2 V28.D2, V24.D2, V5.D2
+	VTRN1 V30.D2, V26.D2, V3.D2
+	VTRN2 V30.D2, V26.D2, V7.D2
+	VTRN1 V21.D2, V17.D2, V8.D2
+	VTRN2 V21.D2, V17.D2, V12.D2
+	VTRN1 V23.D2, V19.D2, V10.D2
+	VTRN2 V23.D2, V19.D2, V14.D2
+	VTRN1 V29.D2, V25.D2, V9.D2
+	VTRN2 V29.D2, V25.D2, V13.D2
+	VTRN1 V31.D2, V27.D2, V11.D2
+	VTRN2 V31.D2, V27.D2, V15.D2
+
+	VST1.P [V0.S4, V1.S4], (R0)(R11)
+	VST1.P [V2.S4, V3.S4], (R0)(R11)
+	VST1.P [V4.S4, V5.S4], (R0)(R11)
+	VST1.P [V6.S4, V7.S4], (R0)(R11)
+	VST1.P [V8.S4, V9.S4], (R0)(R11)
+	VST1.P [V10.S4, V11.S4], (R0)(R11)
+	VST1.P [V12.S4, V13.S4], (R0)(R11)
+	VST1.P [V14.S4, V15.S4], (R0)(R11)
+	SUBS $1, R10
+	BNE transpose
+	RET
