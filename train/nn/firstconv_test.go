@@ -40,7 +40,7 @@ func BenchmarkFirstConv(b *testing.B) {
 		each("computed", func() {
 			for i := range images {
 				kernel.ConvForward(v, y.Slice(i, i+1), x.Slice(i, i+1), packed,
-					kernel.ConvEpilogue[float32]{ReLU: true})
+					kernel.ConvEpilogue[float32]{ReLU: true}, new(kernel.Scratch[float32]))
 			}
 		})
 		z := [3]kernel.Images[float32]{y}

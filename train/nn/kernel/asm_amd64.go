@@ -167,6 +167,15 @@ func stream256x1PoolTangentReLU(args *streamArgs)
 func stream256x2PoolTangentReLU(args *streamArgs)
 
 //go:noescape
+func winogradInput256(args *winogradArgs)
+
+//go:noescape
+func winogradOutput256(args *winogradArgs)
+
+//go:noescape
+func winogradGradient256(args *winogradArgs)
+
+//go:noescape
 func tile512x1p1(args *tileArgs)
 
 //go:noescape
@@ -288,6 +297,15 @@ func stream512x1PoolTangent(args *streamArgs)
 
 //go:noescape
 func stream512x1PoolTangentReLU(args *streamArgs)
+
+//go:noescape
+func winogradInput512(args *winogradArgs)
+
+//go:noescape
+func winogradOutput512(args *winogradArgs)
+
+//go:noescape
+func winogradGradient512(args *winogradArgs)
 
 //go:noescape
 func transpose8(args *transposeArgs)
@@ -573,5 +591,24 @@ func streamCall(op streamOp, wide bool, args *streamArgs) {
 		}
 	default:
 		panic("kernel: no such elementwise kernel")
+	}
+}
+
+// winogradCall runs a transform.
+func winogradCall(op winogradOp, args *winogradArgs) {
+	wide := active == useAVX512
+	switch {
+	case op == winogradInput && wide:
+		winogradInput512(args)
+	case op == winogradInput:
+		winogradInput256(args)
+	case op == winogradOutput && wide:
+		winogradOutput512(args)
+	case op == winogradOutput:
+		winogradOutput256(args)
+	case op == winogradGradient && wide:
+		winogradGradient512(args)
+	case op == winogradGradient:
+		winogradGradient256(args)
 	}
 }

@@ -43,8 +43,9 @@ func BenchmarkConv(b *testing.B) {
 		w := fill(r, make([]float32, v.WeightLen()))
 		packed, packedInput := make([]float32, v.PackedLen()), make([]float32, v.PackedInputLen())
 		dw, stats := make([]float32, v.GradientLen()), NewStats[float32](v.Out.Channels)
+		scratch := new(Scratch[float32])
 		PackConv(v, packed, w)
-		ConvForward(v, y, x, packed, ConvEpilogue[float32]{})
+		ConvForward(v, y, x, packed, ConvEpilogue[float32]{}, scratch)
 		operations := 2 * float64(c.images*out*out*c.out) * float64(c.in*c.kernel*c.kernel)
 		run := func(name string, operations float64, f func()) {
 			b.Run(fmt.Sprintf("%s/%s", name, c.name), func(b *testing.B) {
@@ -56,11 +57,11 @@ func BenchmarkConv(b *testing.B) {
 				})
 			})
 		}
-		run("forward", operations, func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{}) })
-		run("stats", operations, func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{Stats: stats}) })
+		run("forward", operations, func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{}, scratch) })
+		run("stats", operations, func() { ConvForward(v, y, x, packed, ConvEpilogue[float32]{Stats: stats}, scratch) })
 		if c.stored%half == 0 {
 			run("packinput", 0, func() { PackConvInput(v, packedInput, w) })
-			run("input", operations, func() { ConvInput(v, x, y, packedInput, ConvEpilogue[float32]{}) })
+			run("input", operations, func() { ConvInput(v, x, y, packedInput, ConvEpilogue[float32]{}, scratch) })
 		}
 		// gonum multiplies matrices of the same size; making the column matrix is
 		// not counted.
@@ -75,7 +76,7 @@ func BenchmarkConv(b *testing.B) {
 			}
 			b.ReportMetric(operations*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
-		run("weights", operations, func() { ConvWeights(v, dw, x, y) })
+		run("weights", operations, func() { ConvWeights(v, dw, x, y, scratch) })
 		run("pack", 0, func() { PackConv(v, packed, w) })
 		grad := make([]float32, v.WeightLen())
 		run("unpack8", 0, func() { UnpackConvGradient(v, grad, dw, dw, dw, dw, dw, dw, dw, dw) })

@@ -11,10 +11,14 @@ import "fmt"
 // It is computed directly, without a column matrix: the taps of a kernel row are
 // contiguous in a channels-last image, and the halo of the image is the padding.
 // The products of an output are added in the order kh, kw, ci.
+//
+// A 3x3 kernel with stride 1 and 32 to 128 channels is computed with fewer products
+// instead, see Winograd.
 type Conv struct {
 	In, Out             Image
 	Inputs, Outputs     int // real channels; the other stored channels are zero
 	Kernel, Stride, Pad int
+	Direct              bool // never use Winograd
 }
 
 // Validate returns an error when the shapes do not fit each other.
@@ -72,8 +76,12 @@ type ConvEpilogue[T Float] struct {
 
 // ConvForward computes y from x with weights packed by [PackConv]. The images of
 // x and y have the shapes v.In and v.Out, and their numbers are equal.
-func ConvForward[T Float](v Conv, y, x Images[T], packed []T, e ConvEpilogue[T]) {
+func ConvForward[T Float](v Conv, y, x Images[T], packed []T, e ConvEpilogue[T], scratch *Scratch[T]) {
 	v.checkShapes("ConvForward", y.Image == v.Out && x.Image == v.In && y.Count() == x.Count())
+	if v.Winograd() {
+		winogradConv(y, x, -v.Pad, -v.Pad, packed, e, scratch)
+		return
+	}
 	taps := v.Kernel * v.In.Channels
 	s := contraction[T]{
 		b: packed, bias: e.Bias, low: lowest[T](e.ReLU),

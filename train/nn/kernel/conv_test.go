@@ -26,6 +26,7 @@ func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
 	v := Conv{
 		Kernel: rapid.SampledFrom([]int{1, 2, 3, 3, 3, 4, 5, 5}).Draw(t, "kernel"),
 		Stride: rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "stride"),
+		Direct: true,
 	}
 	wide := rapid.SampledFrom([]int{4, 8, 34}).Draw(t, "wide")
 	if rapid.IntRange(0, 3).Draw(t, "many images") == 0 {
@@ -171,7 +172,7 @@ func testConvForward[T Float](t *testing.T) {
 		packed := fill(generator(t), guarded[T](t, v.PackedLen(), place(t))) // its content must not matter
 		PackConv(v, packed, c.w)
 		halo := c.y.soilHalo(t)
-		ConvForward(v, c.y, c.x, packed, e)
+		ConvForward(v, c.y, c.x, packed, e, new(Scratch[T]))
 		halo()
 		depth := float64(v.Kernel*v.Kernel*v.In.Channels + 3)
 		c.y.each(func(_, _, _, co, at int) {
@@ -213,7 +214,7 @@ func testConvInput[T Float](t *testing.T) {
 		packed := fill(generator(t), guarded[T](t, v.PackedInputLen(), place(t)))
 		PackConvInput(v, packed, c.w)
 		halo := c.x.soilHalo(t)
-		ConvInput(v, c.x, c.dy, packed, e)
+		ConvInput(v, c.x, c.dy, packed, e, new(Scratch[T]))
 		halo()
 		depth := float64(v.Kernel*v.Kernel*v.Out.Channels + 3)
 		c.x.each(func(_, _, _, _, at int) {
@@ -237,15 +238,15 @@ func testConvWeights[T Float](t *testing.T) {
 		var parts [][]T
 		for _, part := range [][2]int{{0, cut}, {cut, c.n}} {
 			dw := guarded[T](t, v.GradientLen(), place(t))
-			ConvWeights(v, dw, c.x.Slice(part[0], part[1]), c.dy.Slice(part[0], part[1]))
+			ConvWeights(v, dw, c.x.Slice(part[0], part[1]), c.dy.Slice(part[0], part[1]), new(Scratch[T]))
 			parts = append(parts, dw)
 		}
 		// The channels in two groups.
 		group := rapid.IntRange(0, v.Out.Channels/half).Draw(t, "group") * half
 		whole, groups := make([]T, v.GradientLen()), make([]T, v.GradientLen())
-		ConvWeights(v, whole, c.x, c.dy)
-		ConvWeightsOf(v, groups, c.x, c.dy, 0, group)
-		ConvWeightsOf(v, groups, c.x, c.dy, group, v.Out.Channels)
+		ConvWeights(v, whole, c.x, c.dy, new(Scratch[T]))
+		ConvWeightsOf(v, groups, c.x, c.dy, 0, group, new(Scratch[T]))
+		ConvWeightsOf(v, groups, c.x, c.dy, group, v.Out.Channels, new(Scratch[T]))
 		sameBits(t, "ConvWeightsOf", groups, whole)
 		grad := fill(generator(t), guarded[T](t, len(c.w), place(t)))
 		UnpackConvGradient(v, grad, parts...)
@@ -275,14 +276,15 @@ func TestConvBits(t *testing.T) {
 			stats := NewStats[float32](v.Out.Channels)
 			for _, p := range [][2]int{{0, cut}, {cut, c.n}} {
 				ConvForward(v, c.y.Slice(p[0], p[1]), c.x.Slice(p[0], p[1]), forward,
-					ConvEpilogue[float32]{Stats: stats})
+					ConvEpilogue[float32]{Stats: stats}, new(Scratch[float32]))
 			}
 			x := NewImages[float32](v.In, c.n)
 			for _, p := range [][2]int{{0, cut}, {cut, c.n}} {
-				ConvInput(v, x.Slice(p[0], p[1]), c.dy.Slice(p[0], p[1]), input, ConvEpilogue[float32]{})
+				ConvInput(v, x.Slice(p[0], p[1]), c.dy.Slice(p[0], p[1]), input, ConvEpilogue[float32]{},
+					new(Scratch[float32]))
 			}
 			dw := make([]float32, v.GradientLen())
-			ConvWeights(v, dw, c.x, c.dy)
+			ConvWeights(v, dw, c.x, c.dy, new(Scratch[float32]))
 			result := append(append(append([]float32(nil), c.y.Data...), x.Data...), dw...)
 			for _, s := range append(stats.First, stats.Second...) {
 				result = append(result, float32(s))
@@ -306,10 +308,11 @@ func TestConvAllocatesNothing(t *testing.T) {
 		x, y := NewImages[float32](v.In, 2), NewImages[float32](v.Out, 2)
 		packed, dw := make([]float32, v.PackedLen()), make([]float32, v.GradientLen())
 		e := ConvEpilogue[float32]{Bias: make([]float32, 16), Stats: NewStats[float32](16)}
+		s := new(Scratch[float32])
 		if n := testing.AllocsPerRun(10, func() {
-			ConvForward(v, y, x, packed, e)
-			ConvInput(v, x, y, packed, ConvEpilogue[float32]{})
-			ConvWeights(v, dw, x, y)
+			ConvForward(v, y, x, packed, e, s)
+			ConvInput(v, x, y, packed, ConvEpilogue[float32]{}, s)
+			ConvWeights(v, dw, x, y, s)
 		}); n != 0 {
 			t.Errorf("%v allocations, want none", n)
 		}

@@ -42,9 +42,13 @@ func (v Conv) phase(r, size int) phase {
 // least InputHalo. dx has the shape v.In with any halo; v.In.Channels must be a
 // multiple of 8. Residual has the layout of dx. Stats is not allowed with a
 // Stride above 1.
-func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T]) {
+func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T], scratch *Scratch[T]) {
 	v.checkShapes("ConvInput", sameShape(dx.Image, v.In) && sameShape(dy.Image, v.Out) && dx.Count() == dy.Count() &&
 		dy.Halo >= v.InputHalo() && v.In.Channels%half == 0 && (e.Stats == nil || v.Stride == 1))
+	if v.Winograd() {
+		winogradConv(dx, dy, v.Pad-2, v.Pad-2, packed, e, scratch)
+		return
+	}
 	narrow := v.In.Width/v.Stride < half && dx.Count() > v.In.Width/v.Stride
 	for ry := range v.Stride {
 		py := v.phase(ry, v.In.Height)

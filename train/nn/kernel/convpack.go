@@ -3,14 +3,23 @@ package kernel
 // panels returns the number of panels for n channels.
 func panels(n int) int { return (n + panel - 1) / panel }
 
+// withPlanes returns the number of weights for n pairs of channels: all taps, or the planes of
+// Winograd and a block of memory for their transforms.
+func (v Conv) withPlanes(n int) int {
+	if v.Winograd() {
+		return 16*n + winogradBlock
+	}
+	return v.Kernel * v.Kernel * n
+}
+
 // PackedLen returns the length of the weights that ConvForward reads.
 func (v Conv) PackedLen() int {
-	return panels(v.Out.Channels) * panel * v.Kernel * v.Kernel * v.In.Channels
+	return v.withPlanes(panels(v.Out.Channels) * panel * v.In.Channels)
 }
 
 // PackedInputLen returns the length of the weights that ConvInput reads.
 func (v Conv) PackedInputLen() int {
-	return panels(v.In.Channels) * panel * v.Kernel * v.Kernel * v.Out.Channels
+	return v.withPlanes(panels(v.In.Channels) * panel * v.Out.Channels)
 }
 
 // PackConv copies the weights w, in the order (co, ci, kh, kw) of the parameter
@@ -38,6 +47,9 @@ func PackConv[T Float](v Conv, dst, w []T) {
 			}
 		}
 	}
+	if v.Winograd() {
+		expandFilters(dst, panels(v.Out.Channels), v.In.Channels*panel)
+	}
 }
 
 // PackConvInput copies the weights w, in the order (co, ci, kh, kw), to dst in
@@ -46,6 +58,7 @@ func PackConv[T Float](v Conv, dst, w []T) {
 // with kh and kw descending. dst has PackedInputLen elements.
 func PackConvInput[T Float](v Conv, dst, w []T) {
 	clear(dst[:v.PackedInputLen()])
+	all := dst
 	area := v.Kernel * v.Kernel
 	for ry := range v.Stride {
 		ny := v.phase(ry, v.In.Height).taps
@@ -69,6 +82,9 @@ func PackConvInput[T Float](v Conv, dst, w []T) {
 			dst = dst[panels(v.In.Channels)*size:]
 		}
 	}
+	if v.Winograd() {
+		expandFilters(all, panels(v.In.Channels), v.Out.Channels*panel)
+	}
 }
 
 // UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter
@@ -79,7 +95,13 @@ func UnpackConvGradient[T Float](v Conv, grad []T, parts ...[]T) {
 	for _, part := range parts[1:] {
 		Axpy(sum, 1, part[:len(sum)])
 	}
-	area := v.Kernel * v.Kernel
+	area, size := v.Kernel*v.Kernel, v.In.Channels*v.Out.Channels
+	if v.Winograd() {
+		reduceGradient(sum, size)
+		for tap := 3; tap < 9; tap++ {
+			copy(sum[tap*size:][:size], sum[winogradSlot(tap)*size:])
+		}
+	}
 	for low := 0; low < v.Inputs; low += panel {
 		for co := range v.Outputs {
 			for ci := low; ci < min(low+panel, v.Inputs); ci++ {
@@ -87,7 +109,7 @@ func UnpackConvGradient[T Float](v Conv, grad []T, parts ...[]T) {
 				to := grad[(co*v.Inputs+ci)*area:][:area]
 				for tap := range to {
 					to[tap] = sum[at]
-					at += v.In.Channels * v.Out.Channels
+					at += size
 				}
 			}
 		}

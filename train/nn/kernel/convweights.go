@@ -5,7 +5,7 @@ package kernel
 const convBlock = 24 << 10
 
 // GradientLen returns the length of the gradient that ConvWeights adds to.
-func (v Conv) GradientLen() int { return v.Kernel * v.Kernel * v.In.Channels * v.Out.Channels }
+func (v Conv) GradientLen() int { return v.withPlanes(v.In.Channels * v.Out.Channels) }
 
 // ConvWeights adds the gradient with respect to the weights to dw. Element (kh,
 // kw, ci, co) of dw is at ((kh*Kernel+kw)*In.Channels+ci)*Out.Channels+co.
@@ -13,23 +13,27 @@ func (v Conv) GradientLen() int { return v.Kernel * v.Kernel * v.In.Channels * v
 // x have the shape v.In, those of dy the shape v.Out with any halo.
 //
 // The sum over the pixels of an image is cut into bands of rows, which are added
-// to dw band after band, image after image. (If images have fewer than 16 results
+// to dw band after band, image after image. (Winograd: groups of rows of tiles. If images have fewer than 16 results
 // per channel, the same row of all images makes one sum.) The order depends on
 // the images of the call only. Give every goroutine its own dw and fixed images,
 // and let [UnpackConvGradient] add the parts in order. If a layer has more
 // weights than activations, split it with [ConvWeightsOf] instead.
-func ConvWeights[T Float](v Conv, dw []T, x, dy Images[T]) {
-	ConvWeightsOf(v, dw, x, dy, 0, v.Out.Channels)
+func ConvWeights[T Float](v Conv, dw []T, x, dy Images[T], scratch *Scratch[T]) {
+	ConvWeightsOf(v, dw, x, dy, 0, v.Out.Channels, scratch)
 }
 
 // ConvWeightsOf does the same as ConvWeights for the stored output channels low
 // to high-1. low and high are multiples of 8. Goroutines that take different
 // channels may add to the same dw at the same time, so they need no parts. The
 // bits are those of ConvWeights.
-func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int) {
+func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int, scratch *Scratch[T]) {
 	v.checkShapes("ConvWeights", x.Image == v.In && sameShape(dy.Image, v.Out) && x.Count() == dy.Count() &&
 		low >= 0 && low <= high && high <= v.Out.Channels && low%half == 0 && high%half == 0)
 	if low == high {
+		return
+	}
+	if v.Winograd() {
+		winogradWeights(v, dw, x, dy, low, high, scratch)
 		return
 	}
 	s := contraction[T]{

@@ -8,14 +8,17 @@ import "fmt"
 // length of a piece instead of the whole length.
 const reduction = 512
 
-// Scratch is memory for the incomplete panels of matrix products. Its content has
-// no meaning between calls. One goroutine at a time may use it. The zero value is
-// ready.
+// Scratch is memory for the incomplete panels of matrix products and for Winograd
+// convolutions. Its content has no meaning between calls. One goroutine at a time may
+// use it. The zero value is ready; the first Winograd convolution of a size
+// allocates.
 type Scratch[T Float] struct {
 	b    [reduction * panel]T // a panel of b; values outside of the columns do not matter
 	c    [panel * panel]T     // a panel of c
 	bias [panel]T
 	one  [1]T
+
+	planes [2][]T // of the input and of the result of a Winograd convolution
 }
 
 // Epilogue says what is done with the elements of a product before they are

@@ -132,7 +132,7 @@ func TestWorkersGiveTheSameBits(t *testing.T) {
 		w.Each(pieces, func(i int) {
 			parts[i] = make([]float32, v.GradientLen())
 			low, high := i*images/pieces, (i+1)*images/pieces
-			ConvWeights(v, parts[i], x.Slice(low, high), dy.Slice(low, high))
+			ConvWeights(v, parts[i], x.Slice(low, high), dy.Slice(low, high), new(Scratch[float32]))
 		})
 		grad := make([]float32, v.WeightLen())
 		UnpackConvGradient(v, grad, parts...)

@@ -64,6 +64,7 @@ func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts Conv
 		return nil, nil, fmt.Errorf("op: convolution: halo of the result is %d; its gradient needs %d",
 			out.Halo, v.InputHalo())
 	}
+	scratch[T](b) // before the first run, whose workers share it
 	o := &Conv[T]{opts: opts, v: v, in: in, out: out, packed: make([]T, v.PackedLen()), bias: make([]T, out.Channels)}
 	o.y, o.yData = newTensor[T](out.Shape(b.capacity())...)
 	inputs := G.Nodes{x, w}
@@ -178,7 +179,10 @@ func (o *Conv[T]) forward(s imageBlock, x kernel.Images[T], e kernel.ConvEpilogu
 	} else {
 		x = blockOf(o.run.x, s)
 	}
-	kernel.ConvForward(o.v, blockOf(o.run.y, s), x, o.packed, e)
+	pool := scratch[T](o.batch)
+	memory := pool.take()
+	defer pool.give(memory)
+	kernel.ConvForward(o.v, blockOf(o.run.y, s), x, o.packed, e, memory)
 }
 
 // DiffWRT says which inputs have a gradient.

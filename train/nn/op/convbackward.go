@@ -55,11 +55,15 @@ func (s *convSums[T]) reset(chunk int) {
 // finish sets dw and db, which may be empty, to the sums of the first used chunks.
 // If the sums are by channel, it first calls channels to add those of the output
 // channels low to high.
-func (s *convSums[T]) finish(b *Batch, used int, dw, db []T, channels func(sum []T, low, high int)) {
+func (s *convSums[T]) finish(b *Batch, used int, dw, db []T, channels func(sum []T, low, high int,
+	scratch *kernel.Scratch[T]),
+) {
 	parts := s.parts
 	if s.byChannel {
 		clear(parts[0])
-		b.blocks(s.v.Out.Channels, channelBlock, func(low, high int) { channels(parts[0], low, high) })
+		blocksWithScratch(b, s.v.Out.Channels, channelBlock, func(low, high int, scratch *kernel.Scratch[T]) {
+			channels(parts[0], low, high, scratch)
+		})
 	} else {
 		parts = parts[:used]
 	}
@@ -161,8 +165,8 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 	if norm != nil {
 		norm.backward.stats.used = used
 	}
-	o.sums.finish(o.batch, used, o.dwData, o.dbData, func(sum []T, low, high int) {
-		kernel.ConvWeightsOf(f.v, sum, p.x, p.g, low, high)
+	o.sums.finish(o.batch, used, o.dwData, o.dbData, func(sum []T, low, high int, scratch *kernel.Scratch[T]) {
+		kernel.ConvWeightsOf(f.v, sum, p.x, p.g, low, high, scratch)
 	})
 	if o.dx != nil {
 		return o.dx, nil
@@ -179,8 +183,9 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 	if f.source != nil {
 		normSums = f.source.backward.stats.chunk(chunk)
 	}
-	memory := f.takeInput()
+	memory, scratch := f.takeInput(), pool.take()
 	defer f.giveInput(memory)
+	defer pool.give(scratch)
 	var gMemory kernel.Images[T]
 	if o.computed && !o.sums.byChannel {
 		gMemory = pool.takeImages(o.image)
@@ -206,7 +211,7 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 			x = p.x.Slice(i, j)
 		}
 		if !o.sums.byChannel {
-			kernel.ConvWeights(f.v, o.sums.parts[chunk], x, g)
+			kernel.ConvWeights(f.v, o.sums.parts[chunk], x, g, scratch)
 		}
 		if o.dx == nil {
 			continue
@@ -216,7 +221,7 @@ func (o *convBackward[T]) chunk(p *convPass[T], chunk, low, high int) {
 			e.Residual = p.add[i*p.dx.Len() : j*p.dx.Len()]
 		}
 		dx := p.dx.Slice(i, j)
-		kernel.ConvInput(f.v, dx, g, o.packed, e)
+		kernel.ConvInput(f.v, dx, g, o.packed, e, scratch)
 		if f.source != nil {
 			f.source.backward.addSums(normSums, dx, x, i, j)
 		}

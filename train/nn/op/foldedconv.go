@@ -100,7 +100,10 @@ func (o *foldedConv[T]) convolve(s imageBlock) {
 	case o.opts.Residual != nil:
 		e.Residual = blockOf(o.run.residual, s).Data
 	}
-	kernel.ConvForward(c.v, blockOf(o.run.y, s), blockOf(o.run.x, s), c.packed, e)
+	pool := scratch[T](o.batch)
+	memory := pool.take()
+	defer pool.give(memory)
+	kernel.ConvForward(c.v, blockOf(o.run.y, s), blockOf(o.run.x, s), c.packed, e, memory)
 }
 
 // fold packs the scaled weights and sets the bias. It computes in float64, so that

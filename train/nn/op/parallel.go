@@ -83,7 +83,8 @@ type scratches[T Float] struct {
 	users  int                                 // calls that use scratch space at the same time
 }
 
-// scratch returns the pool of the graph.
+// scratch returns the pool of the graph. Its first call must be made while no
+// worker runs.
 func scratch[T Float](b *Batch) *scratches[T] {
 	pool, ok := b.scratch.(*scratches[T])
 	if !ok {
@@ -100,10 +101,15 @@ func blocksWithScratch[T Float](b *Batch, n, size int, f func(low, high int, s *
 	b.blocks(n, size, func(low, high int) {
 		s := pool.take()
 		f(low, high, s)
-		pool.mutex.Lock()
-		pool.free = append(pool.free, s)
-		pool.mutex.Unlock()
+		pool.give(s)
 	})
+}
+
+// give gives the scratch space of take back.
+func (p *scratches[T]) give(s *kernel.Scratch[T]) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.free = append(p.free, s)
 }
 
 // take returns scratch space from the pool, or new one.

@@ -27,6 +27,7 @@ func (t *Tape[T]) Conv(o TapeConv) error {
 	if err := v.Validate(); err != nil {
 		return fmt.Errorf("op: tape: convolution: %w", err)
 	}
+	scratch[T](t.batch) // before the first run, whose workers share it
 	l := &tapeConv[T]{
 		Tape: t, TapeConv: o, out: t.nextValue(), v: v, sums: newConvSums[T](v),
 		bias: make([]T, o.Out.Channels), biasV: make([]T, o.Out.Channels),
@@ -75,8 +76,8 @@ func (l *tapeConv[T]) reads() (ownAdjoint bool, inputs []int) { return l.In > 0,
 func (l *tapeConv[T]) setTheta(theta []T) { l.pack(theta, l.packed, l.packedInput, l.bias) }
 
 // blocks calls f for a few images at a time.
-func (l *tapeConv[T]) blocks(f func(low, high int)) {
-	l.batch.blocks(l.batch.Rows, l.Out.Block(), f)
+func (l *tapeConv[T]) blocks(f func(low, high int, scratch *kernel.Scratch[T])) {
+	blocksWithScratch(l.batch, l.batch.Rows, l.Out.Block(), f)
 }
 
 // masks reports whether the layer itself masks by its ReLU.
@@ -86,33 +87,33 @@ func (l *tapeConv[T]) masks() bool { return l.ReLU && !l.maskedByPool }
 func (l *tapeConv[T]) forward(p *Pass[T]) {
 	x, y := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	e := kernel.ConvEpilogue[T]{Bias: l.bias, ReLU: l.ReLU}
-	l.blocks(func(low, high int) {
-		kernel.ConvForward(l.v, y.Slice(low, high), x.Slice(low, high), l.packed, e)
+	l.blocks(func(low, high int, scratch *kernel.Scratch[T]) {
+		kernel.ConvForward(l.v, y.Slice(low, high), x.Slice(low, high), l.packed, e, scratch)
 	})
 }
 
 // backward masks the adjoint of the value and convolves it back to the input.
 func (l *tapeConv[T]) backward(p *Pass[T]) {
 	g, y := l.adjoint(l.out, p.adjoints[l.out]), l.images(l.out, p.values[l.out])
-	l.blocks(func(low, high int) {
+	l.blocks(func(low, high int, scratch *kernel.Scratch[T]) {
 		if l.masks() {
 			kernel.MaskReLUImages(g.Slice(low, high), g.Slice(low, high), y.Slice(low, high), nil)
 		}
 		if l.needed[l.In] {
 			dx := l.adjoint(l.In, p.adjoints[l.In])
-			l.convolveBack(dx.Slice(low, high), g.Slice(low, high), l.packedInput, l.Skip)
+			l.convolveBack(dx.Slice(low, high), g.Slice(low, high), l.packedInput, l.Skip, scratch)
 		}
 	})
 }
 
 // convolveBack sets dx to the gradient of the input for the gradient g of the
 // result. If add is set, it adds to dx instead.
-func (l *tapeConv[T]) convolveBack(dx, g kernel.Images[T], packed []T, add bool) {
+func (l *tapeConv[T]) convolveBack(dx, g kernel.Images[T], packed []T, add bool, scratch *kernel.Scratch[T]) {
 	e := kernel.ConvEpilogue[T]{}
 	if add {
 		e.Residual = dx.Data
 	}
-	kernel.ConvInput(l.v, dx, g, packed, e)
+	kernel.ConvInput(l.v, dx, g, packed, e, scratch)
 }
 
 // forwardTangent computes y' = w * x' + v * x + bias of v.
@@ -120,12 +121,12 @@ func (l *tapeConv[T]) forwardTangent(p *Pass[T], v []T) {
 	l.pack(v, l.packedV, l.packedInputV, l.biasV)
 	x, y := l.images(l.In, p.values[l.In]), l.images(l.out, p.values[l.out])
 	yt := l.images(l.out, l.tangent.values[l.out])
-	l.blocks(func(low, high int) {
+	l.blocks(func(low, high int, scratch *kernel.Scratch[T]) {
 		to := yt.Slice(low, high)
-		kernel.ConvForward(l.v, to, x.Slice(low, high), l.packedV, kernel.ConvEpilogue[T]{Bias: l.biasV})
+		kernel.ConvForward(l.v, to, x.Slice(low, high), l.packedV, kernel.ConvEpilogue[T]{Bias: l.biasV}, scratch)
 		if l.In > 0 {
 			xt := l.images(l.In, l.tangent.values[l.In])
-			kernel.ConvForward(l.v, to, xt.Slice(low, high), l.packed, kernel.ConvEpilogue[T]{Residual: to.Data})
+			kernel.ConvForward(l.v, to, xt.Slice(low, high), l.packed, kernel.ConvEpilogue[T]{Residual: to.Data}, scratch)
 		}
 		if l.masks() {
 			kernel.MaskReLUImages(to, to, y.Slice(low, high), nil)
@@ -139,8 +140,11 @@ func (l *tapeConv[T]) forwardTangent(p *Pass[T], v []T) {
 func (l *tapeConv[T]) backwardTangent(p *Pass[T], product []T) {
 	used := l.batch.chunks(chunks, func(chunk, low, high int) {
 		l.sums.reset(chunk)
+		pool := scratch[T](l.batch)
+		memory := pool.take()
+		defer pool.give(memory)
 		for step := l.Out.Block(); low < high; low += step {
-			l.block(p, chunk, low, min(low+step, high))
+			l.block(p, chunk, low, min(low+step, high), memory)
 		}
 	})
 	var db []T
@@ -148,19 +152,19 @@ func (l *tapeConv[T]) backwardTangent(p *Pass[T], product []T) {
 		db = product[l.Bias : l.Bias+l.v.Outputs]
 	}
 	dw := product[l.Weight : l.Weight+l.v.WeightLen()]
-	l.sums.finish(l.batch, used, dw, db, func(sum []T, low, high int) {
+	l.sums.finish(l.batch, used, dw, db, func(sum []T, low, high int, scratch *kernel.Scratch[T]) {
 		gt := l.adjoint(l.out, l.tangent.adjoints[l.out])
-		kernel.ConvWeightsOf(l.v, sum, l.images(l.In, p.values[l.In]), gt, low, high)
+		kernel.ConvWeightsOf(l.v, sum, l.images(l.In, p.values[l.In]), gt, low, high, scratch)
 		if l.In > 0 && !l.gaussNewton {
 			xt, g := l.images(l.In, l.tangent.values[l.In]), l.adjoint(l.out, p.adjoints[l.out])
-			kernel.ConvWeightsOf(l.v, sum, xt, g, low, high)
+			kernel.ConvWeightsOf(l.v, sum, xt, g, low, high, scratch)
 		}
 	})
 }
 
 // block computes images low to high: few enough that they are still in the cache
 // when the next kernel reads them.
-func (l *tapeConv[T]) block(p *Pass[T], chunk, low, high int) {
+func (l *tapeConv[T]) block(p *Pass[T], chunk, low, high int, scratch *kernel.Scratch[T]) {
 	gt := l.adjoint(l.out, l.tangent.adjoints[l.out]).Slice(low, high)
 	switch {
 	case l.masks():
@@ -177,17 +181,17 @@ func (l *tapeConv[T]) block(p *Pass[T], chunk, low, high int) {
 	}
 	if !l.sums.byChannel {
 		sum := l.sums.parts[chunk]
-		kernel.ConvWeights(l.v, sum, l.images(l.In, p.values[l.In]).Slice(low, high), gt)
+		kernel.ConvWeights(l.v, sum, l.images(l.In, p.values[l.In]).Slice(low, high), gt, scratch)
 		if both {
-			kernel.ConvWeights(l.v, sum, l.images(l.In, l.tangent.values[l.In]).Slice(low, high), g)
+			kernel.ConvWeights(l.v, sum, l.images(l.In, l.tangent.values[l.In]).Slice(low, high), g, scratch)
 		}
 	}
 	if l.In == 0 {
 		return
 	}
 	dx := l.adjoint(l.In, l.tangent.adjoints[l.In]).Slice(low, high)
-	l.convolveBack(dx, gt, l.packedInput, l.Skip)
+	l.convolveBack(dx, gt, l.packedInput, l.Skip, scratch)
 	if both {
-		l.convolveBack(dx, g, l.packedInputV, true)
+		l.convolveBack(dx, g, l.packedInputV, true, scratch)
 	}
 }

@@ -95,7 +95,7 @@ func (a *assembly) end() {
 // argsType returns the argument struct of a function, which depends on the first
 // word of its name.
 func argsType(name string) string {
-	for _, kind := range []string{"tile", "stream", "transpose"} {
+	for _, kind := range []string{"tile", "stream", "winograd", "transpose"} {
 		if strings.HasPrefix(name, kind) {
 			return kind + "Args"
 		}

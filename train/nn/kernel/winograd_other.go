@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// runFast has no assembly here. The transforms are sums and differences, which Go
+// computes with the same bits.
+func (s *winogradRow[T]) runFast() bool { return false }
