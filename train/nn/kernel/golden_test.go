@@ -73,10 +73,15 @@ func (g *goldenCase) products(m, n, k int) {
 	g.add(sums)
 }
 
-// conv computes a convolution and its gradients.
+// conv computes a convolution of images that are a pixel wider than high, and its gradients.
 func (g *goldenCase) conv(size, images, inputs, outputs, kernel, stride int) {
+	g.convOf(size, size+1, images, inputs, outputs, kernel, stride)
+}
+
+// convOf computes a convolution and its gradients.
+func (g *goldenCase) convOf(height, width, images, inputs, outputs, kernel, stride int) {
 	v := Conv{Inputs: inputs, Outputs: outputs, Kernel: kernel, Stride: stride, Pad: kernel / 2}
-	v.In = Image{Height: size, Width: size + 1, Channels: PadChannels(inputs), Halo: v.Pad}
+	v.In = Image{Height: height, Width: width, Channels: PadChannels(inputs), Halo: v.Pad}
 	v.Out = Image{
 		Height: (v.In.Height+2*v.Pad-kernel)/stride + 1, Width: (v.In.Width+2*v.Pad-kernel)/stride + 1,
 		Channels: PadChannels(outputs), Halo: v.InputHalo(),
@@ -197,6 +202,10 @@ var goldens = []struct {
 	{
 		"convolution 1x1", func(g *goldenCase) { g.conv(9, 2, 16, 32, 1, 2) },
 		0x31f9f83a3bb5fa1c, 0x1b8a81e36514b426,
+	},
+	{
+		"Winograd convolution", func(g *goldenCase) { g.convOf(8, 12, 2, 32, 48, 3, 1) },
+		0x4db8456e44cf3088, 0x2834e1384d3dd7de,
 	},
 	{
 		"convolution, few pixels", func(g *goldenCase) { g.conv(3, 17, 32, 64, 3, 1) },
