@@ -18,7 +18,7 @@ type Conv struct {
 	In, Out             Image
 	Inputs, Outputs     int // real channels; the other stored channels are zero
 	Kernel, Stride, Pad int
-	Direct              bool // never use Winograd
+	Direct              bool // compute without Winograd and without pairs of pixels
 }
 
 // Validate returns an error when the shapes do not fit each other.
@@ -57,10 +57,10 @@ func (v Conv) Validate() error {
 // WeightLen returns the number of weights, without bias.
 func (v Conv) WeightLen() int { return v.Outputs * v.Inputs * v.Kernel * v.Kernel }
 
-// narrow reports whether the rows of an image are too short to keep the registers
-// busy. The kernel then computes the same pixel of several images at once,
-// instead of several pixels of a row.
-func (v Conv) narrow(images int) bool { return v.Out.Width < half && images > v.Out.Width }
+// narrow reports whether rows of the given width are too short to keep the registers
+// busy. The kernel then computes the same pixel of several images at once, instead
+// of several pixels of a row.
+func narrow(width, images int) bool { return width < half && images > width }
 
 // ConvEpilogue says what is done with the results of a convolution before they
 // are stored. Bias (one per stored channel) is added, then Residual, then ReLU
@@ -82,19 +82,26 @@ func ConvForward[T Float](v Conv, y, x Images[T], packed []T, e ConvEpilogue[T],
 		winogradConv(y, x, -v.Pad, -v.Pad, packed, e, scratch)
 		return
 	}
-	taps := v.Kernel * v.In.Channels
+	wide := v.Kernel
+	if v.pairedOutput() {
+		wide++
+	}
+	taps := wide * v.In.Channels
 	s := contraction[T]{
 		b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
 		outer: v.Kernel, aOuter: v.In.Row(), bOuter: taps * panel,
 		width: v.Out.Channels, bPanel: v.Kernel * taps * panel,
 	}
-	s.row(v.Kernel, v.Inputs, v.In.Channels)
+	s.row(wide, v.Inputs, v.In.Channels)
 	f := pixelGrid[T]{
 		from: x, to: y, res: e.Residual, stats: e.Stats,
 		fromY: -v.Pad, fromX: -v.Pad, fromStep: v.Stride,
 		toStep: 1, height: v.Out.Height, width: v.Out.Width,
 	}
-	f.contract(s, v.narrow(y.Count()))
+	if v.pairedOutput() {
+		f.pair(&s, scratch)
+	}
+	f.contract(s, narrow(f.width, y.Count()))
 }
 
 // checkShapes panics if operands do not have the shapes of v, a bug of the caller.
@@ -114,6 +121,7 @@ type pixelGrid[T Float] struct {
 	fromY, fromX, fromStep int
 	toY, toX, toStep       int
 	height, width          int
+	pairs                  bool // a result is a pair of pixels
 }
 
 // row sets the middle and inner steps of s to the taps of a kernel row. real and
@@ -178,13 +186,18 @@ func (f *pixelGrid[T]) contract(s contraction[T], narrow bool) {
 	a, c := f.from.At(f.fromY, f.fromX), f.to.At(f.toY, f.toX)
 	aRow, cRow := f.fromStep*f.from.Row(), f.toStep*f.to.Row()
 	aPixel, cPixel := f.fromStep*f.from.Channels, f.toStep*f.to.Channels
+	if f.pairs {
+		aPixel, cPixel = 2*aPixel, 2*cPixel
+	}
 	if narrow {
 		s.aRow, s.cRow = aPixel, cPixel
 		s.pixels, s.aPixel, s.cPixel = f.to.Count(), f.from.Len(), f.to.Len()
 	} else {
 		s.aRow, s.cRow = aRow, cRow
 		s.pixels, s.aPixel, s.cPixel = f.width, aPixel, cPixel
-		s.stats = f.stats
+		if !f.pairs {
+			s.stats = f.stats
+		}
 	}
 	// run computes rows low to high of image n, which all read the taps first to
 	// last, or in the narrow form one row of all images.
@@ -211,6 +224,9 @@ func (f *pixelGrid[T]) contract(s contraction[T], narrow bool) {
 			f.stats.AddImages(f.to)
 		}
 		return
+	}
+	if f.pairs && f.stats != nil {
+		defer f.stats.AddImages(f.to)
 	}
 	for n := range f.to.Count() {
 		for i := 0; i < f.height; {

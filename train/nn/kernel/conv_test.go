@@ -17,7 +17,7 @@ type convCase[T Float] struct {
 }
 
 // outputs are the channels that results may have.
-var storedChannels = []int{8, 16, 24, 32, 40}
+var storedChannels = []int{8, 8, 16, 24, 32, 40}
 
 // drawConv draws shapes. inputs has the stored input channels to choose from.
 func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
@@ -26,7 +26,6 @@ func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
 	v := Conv{
 		Kernel: rapid.SampledFrom([]int{1, 2, 3, 3, 3, 4, 5, 5}).Draw(t, "kernel"),
 		Stride: rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "stride"),
-		Direct: true,
 	}
 	wide := rapid.SampledFrom([]int{4, 8, 34}).Draw(t, "wide")
 	if rapid.IntRange(0, 3).Draw(t, "many images") == 0 {
@@ -52,6 +51,7 @@ func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
 	if err := v.Validate(); err != nil {
 		t.Fatal(err)
 	}
+	v.Direct = v.Winograd() // which has its own tests
 	c.v = v
 	gradient := v.Out
 	gradient.Halo = v.InputHalo() + rapid.IntRange(0, 1).Draw(t, "gradient halo")
@@ -139,13 +139,13 @@ func (c *convCase[T]) terms(padding bool, f func(x, y, dy, w int)) {
 func testConvForward[T Float](t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConv[T](t, append([]int{1, 3, 5}, storedChannels...))
-		v := c.v
 		special := rapid.IntRange(0, 5).Draw(t, "special") == 0
 		if special {
+			c.v.Direct = true // in a pair NaN reaches more results
 			c.x.Data[c.x.At(0, 0)] = T(math.NaN())
 			c.w[0] = T(math.Inf(1))
 		}
-		r := generator(t)
+		v, r := c.v, generator(t)
 		e := ConvEpilogue[T]{ReLU: rapid.Bool().Draw(t, "relu")}
 		if rapid.Bool().Draw(t, "bias") {
 			e.Bias = guarded[T](t, v.Out.Channels, place(t))

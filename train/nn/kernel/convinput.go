@@ -49,18 +49,23 @@ func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T],
 		winogradConv(dx, dy, v.Pad-2, v.Pad-2, packed, e, scratch)
 		return
 	}
-	narrow := v.In.Width/v.Stride < half && dx.Count() > v.In.Width/v.Stride
+	isNarrow := narrow(v.In.Width/v.Stride, dx.Count())
+	extra := 0 // taps of a pair
+	if v.pairedInput() {
+		isNarrow, extra = narrow(v.In.Width/2, dx.Count()), 1
+	}
 	for ry := range v.Stride {
 		py := v.phase(ry, v.In.Height)
 		for rx := range v.Stride {
 			px := v.phase(rx, v.In.Width)
-			taps := px.taps * v.Out.Channels
+			wide := px.taps + extra
+			taps := wide * v.Out.Channels
 			s := contraction[T]{
 				b: packed, bias: e.Bias, low: lowest[T](e.ReLU),
 				outer: py.taps, aOuter: dy.Row(), bOuter: taps * panel,
 				width: v.In.Channels, bPanel: py.taps * taps * panel,
 			}
-			s.row(px.taps, v.Outputs, v.Out.Channels)
+			s.row(wide, v.Outputs, v.Out.Channels)
 			f := pixelGrid[T]{
 				from: dy, to: dx, res: e.Residual, stats: e.Stats,
 				fromY: py.from, fromX: px.from, fromStep: 1,
@@ -70,7 +75,10 @@ func ConvInput[T Float](v Conv, dx, dy Images[T], packed []T, e ConvEpilogue[T],
 			if py.taps*px.taps == 0 {
 				f.fromY, f.fromX = 0, 0 // nothing is read
 			}
-			f.contract(s, narrow)
+			if v.pairedInput() {
+				f.pair(&s, scratch)
+			}
+			f.contract(s, isNarrow)
 			packed = packed[panels(v.In.Channels)*s.bPanel:]
 		}
 	}

@@ -14,11 +14,17 @@ func (v Conv) withPlanes(n int) int {
 
 // PackedLen returns the length of the weights that ConvForward reads.
 func (v Conv) PackedLen() int {
+	if v.pairedOutput() {
+		return v.Kernel * (v.Kernel + 1) * v.In.Channels * panel
+	}
 	return v.withPlanes(panels(v.Out.Channels) * panel * v.In.Channels)
 }
 
 // PackedInputLen returns the length of the weights that ConvInput reads.
 func (v Conv) PackedInputLen() int {
+	if v.pairedInput() {
+		return v.Kernel * (v.Kernel + 1) * v.Out.Channels * panel
+	}
 	return v.withPlanes(panels(v.In.Channels) * panel * v.Out.Channels)
 }
 
@@ -49,6 +55,9 @@ func PackConv[T Float](v Conv, dst, w []T) {
 	}
 	if v.Winograd() {
 		expandFilters(dst, panels(v.Out.Channels), v.In.Channels*panel)
+	}
+	if v.pairedOutput() {
+		expandPairs(dst, v.Kernel, v.In.Channels*panel)
 	}
 }
 
@@ -85,6 +94,9 @@ func PackConvInput[T Float](v Conv, dst, w []T) {
 	if v.Winograd() {
 		expandFilters(all, panels(v.In.Channels), v.Out.Channels*panel)
 	}
+	if v.pairedInput() {
+		expandPairs(all, v.Kernel, v.Out.Channels*panel)
+	}
 }
 
 // UnpackConvGradient sets grad, in the order (co, ci, kh, kw) of the parameter
@@ -95,21 +107,23 @@ func UnpackConvGradient[T Float](v Conv, grad []T, parts ...[]T) {
 	for _, part := range parts[1:] {
 		Axpy(sum, 1, part[:len(sum)])
 	}
-	area, size := v.Kernel*v.Kernel, v.In.Channels*v.Out.Channels
-	if v.Winograd() {
-		reduceGradient(sum, size)
-		for tap := 3; tap < 9; tap++ {
-			copy(sum[tap*size:][:size], sum[winogradSlot(tap)*size:])
-		}
+	area, width := v.Kernel*v.Kernel, v.Out.Channels
+	place := func(tap int) int { return tap } // where a tap is in sum
+	switch {
+	case v.Winograd():
+		reduceGradient(sum, v.In.Channels*width)
+		place = winogradSlot
+	case v.pairedWeights():
+		width = panel
+		foldPairs(sum, v.Kernel, v.In.Channels*width)
+		place = func(tap int) int { return tap/v.Kernel*(v.Kernel+1) + tap%v.Kernel }
 	}
 	for low := 0; low < v.Inputs; low += panel {
 		for co := range v.Outputs {
 			for ci := low; ci < min(low+panel, v.Inputs); ci++ {
-				at := ci*v.Out.Channels + co
 				to := grad[(co*v.Inputs+ci)*area:][:area]
 				for tap := range to {
-					to[tap] = sum[at]
-					at += size
+					to[tap] = sum[(place(tap)*v.In.Channels+ci)*width+co]
 				}
 			}
 		}

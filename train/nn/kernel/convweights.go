@@ -5,7 +5,12 @@ package kernel
 const convBlock = 24 << 10
 
 // GradientLen returns the length of the gradient that ConvWeights adds to.
-func (v Conv) GradientLen() int { return v.withPlanes(v.In.Channels * v.Out.Channels) }
+func (v Conv) GradientLen() int {
+	if v.pairedWeights() {
+		return v.Kernel * (v.Kernel + 1) * v.In.Channels * panel
+	}
+	return v.withPlanes(v.In.Channels * v.Out.Channels)
+}
 
 // ConvWeights adds the gradient with respect to the weights to dw. Element (kh,
 // kw, ci, co) of dw is at ((kh*Kernel+kw)*In.Channels+ci)*Out.Channels+co.
@@ -43,12 +48,16 @@ func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int, scra
 	// add adds the products that start at a and b to all taps. The taps of a
 	// kernel row are contiguous in x. If some channels are not real, it leaves
 	// them out, with one call per kernel row.
-	line := v.Kernel * v.In.Channels
+	line, width, columns := v.Kernel*v.In.Channels, v.Out.Width, v.Out.Channels
+	if v.pairedWeights() {
+		line, width, columns = line+v.In.Channels, width/2, panel
+		s.width, s.cPixel = panel, panel
+	}
 	add := func(a, b int) {
 		s.b = dy.Data[b+low:]
 		if v.Inputs == v.In.Channels {
 			s.a, s.c, s.res = x.Data[a:], dw[low:], dw[low:]
-			s.rows, s.aRow, s.cRow = v.Kernel, x.Row(), line*v.Out.Channels
+			s.rows, s.aRow, s.cRow = v.Kernel, x.Row(), line*columns
 			s.pixels = line
 			s.run()
 			return
@@ -61,23 +70,26 @@ func ConvWeightsOf[T Float](v Conv, dw []T, x, dy Images[T], low, high int, scra
 			s.run()
 		}
 	}
-	aRow, aPixel := v.Stride*x.Row(), v.Stride*x.Channels
+	aRow, aPixel, bPixel := v.Stride*x.Row(), v.Stride*x.Channels, dy.Channels
+	if v.pairedWeights() {
+		aPixel, bPixel = 2*aPixel, 2*bPixel
+	}
 	start := x.At(-v.Pad, -v.Pad)
 	if v.Out.Height*v.Out.Width < panel && x.Count() > 1 {
 		// The image has so few pixels that the same row of all images makes a
 		// longer sum.
-		s.outer, s.aOuter, s.bOuter = v.Out.Width, aPixel, dy.Channels
+		s.outer, s.aOuter, s.bOuter = width, aPixel, bPixel
 		s.inner, s.aInner, s.bInner = x.Count(), x.Len(), dy.Len()
 		for y := range v.Out.Height {
 			add(start+y*aRow, dy.At(y, 0))
 		}
 		return
 	}
-	s.inner, s.aInner, s.bInner = v.Out.Width, aPixel, dy.Channels
+	s.inner, s.aInner, s.bInner = width, aPixel, bPixel
 	s.aOuter, s.bOuter = aRow, dy.Row()
 	// With fewer than 128 pixels per sum, the stores at its end would take too
 	// long.
-	rows := max(convBlock/4/(aRow+dy.Row()), 128/v.Out.Width, 1)
+	rows := max(convBlock/4/(aRow+dy.Row()), 128/width, 1)
 	for n := range x.Count() {
 		for y := 0; y < v.Out.Height; y += rows {
 			s.outer = min(rows, v.Out.Height-y)

@@ -10,8 +10,8 @@ const reduction = 512
 
 // Scratch is memory for the incomplete panels of matrix products and for Winograd
 // convolutions. Its content has no meaning between calls. One goroutine at a time may
-// use it. The zero value is ready; the first Winograd convolution of a size
-// allocates.
+// use it. The zero value is ready. The first Winograd convolution of a size allocates,
+// unless Reserve did.
 type Scratch[T Float] struct {
 	b    [reduction * panel]T // a panel of b; values outside of the columns do not matter
 	c    [panel * panel]T     // a panel of c

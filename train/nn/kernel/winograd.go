@@ -180,6 +180,18 @@ func planesOf[T Float](memory *[]T, length int) (planes []T, plane int) {
 	return (*memory)[:16*plane], plane
 }
 
+// Reserve allocates the memory that convolutions of v need.
+func (s *Scratch[T]) Reserve(v Conv) {
+	if !v.Winograd() {
+		return
+	}
+	wide := max(v.In.Width, v.Out.Width) / 2
+	channels := max(v.In.Channels, v.Out.Channels)
+	for i := range s.planes {
+		planesOf(&s.planes[i], winogradRows(wide, channels)*wide*channels)
+	}
+}
+
 // winogradConv convolves from, whose pixel (top, left) is the first one of the first
 // window, with weights that expandFilters has transformed.
 func winogradConv[T Float](to, from Images[T], top, left int, packed []T, e ConvEpilogue[T], s *Scratch[T]) {

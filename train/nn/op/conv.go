@@ -64,7 +64,7 @@ func prepareConv[T Float](b *Batch, in, out Image, x, w, bias *G.Node, opts Conv
 		return nil, nil, fmt.Errorf("op: convolution: halo of the result is %d; its gradient needs %d",
 			out.Halo, v.InputHalo())
 	}
-	scratch[T](b) // before the first run, whose workers share it
+	scratch[T](b).reserve(v)
 	o := &Conv[T]{opts: opts, v: v, in: in, out: out, packed: make([]T, v.PackedLen()), bias: make([]T, out.Channels)}
 	o.y, o.yData = newTensor[T](out.Shape(b.capacity())...)
 	inputs := G.Nodes{x, w}

@@ -105,6 +105,17 @@ func blocksWithScratch[T Float](b *Batch, n, size int, f func(low, high int, s *
 	})
 }
 
+// reserve allocates what all workers need for convolutions of v, before the first
+// run.
+func (p *scratches[T]) reserve(v kernel.Conv) {
+	for len(p.free) < p.users {
+		p.free = append(p.free, new(kernel.Scratch[T]))
+	}
+	for _, s := range p.free {
+		s.Reserve(v)
+	}
+}
+
 // give gives the scratch space of take back.
 func (p *scratches[T]) give(s *kernel.Scratch[T]) {
 	p.mutex.Lock()

@@ -27,7 +27,7 @@ func (t *Tape[T]) Conv(o TapeConv) error {
 	if err := v.Validate(); err != nil {
 		return fmt.Errorf("op: tape: convolution: %w", err)
 	}
-	scratch[T](t.batch) // before the first run, whose workers share it
+	scratch[T](t.batch).reserve(v)
 	l := &tapeConv[T]{
 		Tape: t, TapeConv: o, out: t.nextValue(), v: v, sums: newConvSums[T](v),
 		bias: make([]T, o.Out.Channels), biasV: make([]T, o.Out.Channels),
