@@ -18,7 +18,8 @@ type Scratch[T Float] struct {
 	bias [panel]T
 	one  [1]T
 
-	planes [2][]T // of the input and of the result of a Winograd convolution
+	planes  [2][]T // of the input and of the result of a Winograd convolution
+	windows [2][]T // rows of pixels of it that are partly outside of the image
 }
 
 // Epilogue says what is done with the elements of a product before they are

@@ -22,13 +22,17 @@ package kernel
 const (
 	minWinograd = 16
 	maxWinograd = 128
+
+	// minWinogradSide is the smallest height and width of the result. Of smaller
+	// images the direct convolution leaves out more products, those of the halo.
+	minWinogradSide = 4
 )
 
 // Winograd reports whether the convolution is computed with F(2x2, 3x3).
 func (v Conv) Winograd() bool {
 	fits := func(n, real int) bool { return n == real && n%panel == 0 && n >= minWinograd && n <= maxWinograd }
 	return !v.Direct && v.Kernel == 3 && v.Stride == 1 && fits(v.In.Channels, v.Inputs) &&
-		fits(v.Out.Channels, v.Outputs) && v.Out.Height%2 == 0 && v.Out.Width%2 == 0
+		fits(v.Out.Channels, v.Outputs) && min(v.Out.Height, v.Out.Width) >= minWinogradSide
 }
 
 // winogradOp names a transform.
@@ -185,31 +189,57 @@ func (s *Scratch[T]) Reserve(v Conv) {
 	if !v.Winograd() {
 		return
 	}
-	wide := max(v.In.Width, v.Out.Width) / 2
+	wide := (max(v.In.Width, v.Out.Width) + 1) / 2
 	channels := max(v.In.Channels, v.Out.Channels)
 	for i := range s.planes {
 		planesOf(&s.planes[i], winogradRows(wide, channels)*wide*channels)
+		if n := 4 * (2*wide + 2) * channels; (v.Out.Height|v.Out.Width)%2 == 1 && len(s.windows[i]) < n {
+			s.windows[i] = make([]T, n)
+		}
 	}
+}
+
+// window returns rows by cols pixels of an image from pixel (y, x), and the distance of
+// their rows. Pixels that are more than halo beyond the last row or column are zero:
+// the window is then a copy in memory.
+func (m Images[T]) window(memory *[]T, image, y, x, rows, cols, halo int) (data []T, row int, copied bool) {
+	at := image*m.Len() + m.At(y, x)
+	high, wide := min(rows, m.Height+halo-y), min(cols, m.Width+halo-x)
+	if high == rows && wide == cols {
+		return m.Data[at:], m.Row(), false
+	}
+	row = cols * m.Channels
+	if len(*memory) < rows*row {
+		*memory = make([]T, rows*row)
+	}
+	data = (*memory)[:rows*row]
+	clear(data)
+	for i := range high {
+		copy(data[i*row:][:wide*m.Channels], m.Data[at+i*m.Row():])
+	}
+	return data, row, true
 }
 
 // winogradConv convolves from, whose pixel (top, left) is the first one of the first
 // window, with weights that expandFilters has transformed.
 func winogradConv[T Float](to, from Images[T], top, left int, packed []T, e ConvEpilogue[T], s *Scratch[T]) {
 	in, out := from.Channels, to.Channels
-	wide, high := to.Width/2, to.Height/2
+	wide, high := (to.Width+1)/2, (to.Height+1)/2
 	group := winogradRows(wide, max(in, out))
 	vs, vPlane := planesOf(&s.planes[0], group*wide*in)
 	ms, mPlane := planesOf(&s.planes[1], group*wide*out)
-	input := winogradRow[T]{op: winogradInput, row: from.Row(), plane: vPlane, tiles: wide, channels: in}
+	input := winogradRow[T]{op: winogradInput, plane: vPlane, tiles: wide, channels: in}
 	output := winogradRow[T]{
-		op: winogradOutput, row: to.Row(), plane: mPlane, tiles: wide, channels: out, bias: e.Bias, low: lowest[T](e.ReLU),
+		op: winogradOutput, plane: mPlane, tiles: wide, channels: out, bias: e.Bias, low: lowest[T](e.ReLU),
 	}
+	residual := Images[T]{Image: to.Image, Data: e.Residual}
 	all := to.Count() * high
 	for first := 0; first < all; first += group {
 		n := min(group, all-first)
 		for r := range n {
 			image, y := (first+r)/high, 2*((first+r)%high)
-			input.image, input.planes = from.Data[image*from.Len()+from.At(top+y, left):], vs[r*wide*in:]
+			input.image, input.row, _ = from.window(&s.windows[0], image, top+y, left, 4, 2*wide+2, from.Halo)
+			input.planes = vs[r*wide*in:]
 			input.run()
 		}
 		c := contraction[T]{
@@ -222,12 +252,18 @@ func winogradConv[T Float](to, from Images[T], top, left int, packed []T, e Conv
 		}
 		for r := range n {
 			image, y := (first+r)/high, 2*((first+r)%high)
-			at := image*to.Len() + to.At(y, 0)
-			output.image, output.planes = to.Data[at:], ms[r*wide*out:]
+			var copied bool
+			output.image, output.row, copied = to.window(&s.windows[0], image, y, 0, 2, 2*wide, 0)
 			if e.Residual != nil {
-				output.res = e.Residual[at:]
+				output.res, _, _ = residual.window(&s.windows[1], image, y, 0, 2, 2*wide, 0)
 			}
+			output.planes = ms[r*wide*out:]
 			output.run()
+			if copied {
+				for i := range min(2, to.Height-y) {
+					copy(to.Data[image*to.Len()+to.At(y+i, 0):][:to.Width*out], output.image[i*output.row:])
+				}
+			}
 		}
 	}
 	if e.Stats != nil {
@@ -239,20 +275,22 @@ func winogradConv[T Float](to, from Images[T], top, left int, packed []T, e Conv
 // high-1. Element (plane, ci, co) of dw is at (plane*In.Channels+ci)*Out.Channels+co.
 func winogradWeights[T Float](v Conv, dw []T, x, dy Images[T], low, high int, s *Scratch[T]) {
 	in, out := v.In.Channels, v.Out.Channels
-	wide, tall := v.Out.Width/2, v.Out.Height/2
+	wide, tall := (v.Out.Width+1)/2, (v.Out.Height+1)/2
 	group := winogradRows(wide, max(in, out))
 	xs, xPlane := planesOf(&s.planes[0], group*wide*in)
 	ys, yPlane := planesOf(&s.planes[1], group*wide*out)
-	input := winogradRow[T]{op: winogradInput, row: x.Row(), plane: xPlane, tiles: wide, channels: in}
-	gradient := winogradRow[T]{op: winogradGradient, row: dy.Row(), plane: yPlane, tiles: wide, channels: out}
+	input := winogradRow[T]{op: winogradInput, plane: xPlane, tiles: wide, channels: in}
+	gradient := winogradRow[T]{op: winogradGradient, plane: yPlane, tiles: wide, channels: out}
 	all := x.Count() * tall
 	for first := 0; first < all; first += group {
 		n := min(group, all-first)
 		for r := range n {
 			image, y := (first+r)/tall, 2*((first+r)%tall)
-			input.image, input.planes = x.Data[image*x.Len()+x.At(y-v.Pad, -v.Pad):], xs[r*wide*in:]
+			input.image, input.row, _ = x.window(&s.windows[0], image, y-v.Pad, -v.Pad, 4, 2*wide+2, x.Halo)
+			input.planes = xs[r*wide*in:]
 			input.run()
-			gradient.image, gradient.planes = dy.Data[image*dy.Len()+dy.At(y, 0):], ys[r*wide*out:]
+			gradient.image, gradient.row, _ = dy.window(&s.windows[1], image, y, 0, 2, 2*wide, dy.Halo)
+			gradient.planes = ys[r*wide*out:]
 			gradient.run()
 		}
 		c := contraction[T]{

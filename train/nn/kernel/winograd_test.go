@@ -16,7 +16,7 @@ func drawWinograd[T Float](t *rapid.T, number func(r *rand.Rand) T) *convCase[T]
 	channels := []int{16, 16, 32, 48, 64}
 	v := Conv{Kernel: 3, Stride: 1, Pad: rapid.IntRange(0, 2).Draw(t, "pad")}
 	v.Inputs, v.Outputs = rapid.SampledFrom(channels).Draw(t, "in"), rapid.SampledFrom(channels).Draw(t, "out")
-	out := func(name string) int { return 2 * rapid.IntRange(1, 5).Draw(t, name) }
+	out := func(name string) int { return rapid.IntRange(minWinogradSide, minWinogradSide+5).Draw(t, name) }
 	v.Out = Image{Height: out("height"), Width: out("width"), Channels: v.Outputs}
 	v.Out.Halo = rapid.IntRange(0, 2).Draw(t, "out halo")
 	v.In = Image{
