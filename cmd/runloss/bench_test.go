@@ -28,7 +28,8 @@ func BenchmarkWalk(b *testing.B) {
 	} {
 		for _, workers := range []int{0, 1} {
 			b.Run(fmt.Sprintf("%s/workers-%d", c.name, workers), func(b *testing.B) {
-				run, loss := benchmarkRun(b, c.spec, c.in, c.examples, c.segments, workers)
+				run, loss := randomRun(b, c.spec, c.in, c.examples, c.segments,
+					nn.EvalOptions{Workers: workers, Policy: nn.Running})
 				points := 0
 				for b.Loop() {
 					r, err := walk.Run(b.Context(), run, loss, walk.Options{Alphas: analyze.Range{Min: 0, Max: 1, N: 11}})
@@ -43,9 +44,10 @@ func BenchmarkWalk(b *testing.B) {
 	}
 }
 
-// benchmarkRun returns the iterates of a random walk and a loss.
-func benchmarkRun(b *testing.B, spec string, in nn.Input, examples, segments, workers int) (*record.Memory,
-	analyze.Loss,
+// randomRun returns the iterates and states of a random walk whose steps become shorter, and
+// a loss over data of random numbers.
+func randomRun(b testing.TB, spec string, in nn.Input, examples, segments int, o nn.EvalOptions) (*record.Memory,
+	analyze.Evaluator,
 ) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	inputs, labels := make([]float32, examples*in.Len()), make([]int32, examples)
@@ -60,7 +62,7 @@ func benchmarkRun(b *testing.B, spec string, in nn.Input, examples, segments, wo
 		b.Fatal(err)
 	}
 	b.Cleanup(m.Close)
-	e, err := nn.NewEvaluator(spec, in, inputs, labels, nn.EvalOptions{State: m.State(), Workers: workers})
+	e, err := nn.NewEvaluator(spec, in, inputs, labels, o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,15 +75,18 @@ func benchmarkRun(b *testing.B, spec string, in nn.Input, examples, segments, wo
 	if err != nil {
 		b.Fatal(err)
 	}
-	theta := m.Theta()
+	theta, state, scale := m.Theta(), m.State(), 1e-2
 	for step := range segments + 1 {
-		s := &record.Step{Step: int64(step), Epoch: 1, Theta: theta, State: m.State()}
-		if err := run.Append(s); err != nil {
+		if err := run.Append(&record.Step{Step: int64(step), Epoch: 1, Theta: theta, State: state}); err != nil {
 			b.Fatal(err)
 		}
 		for i := range theta {
-			theta[i] += float32(1e-3 * rng.NormFloat64())
+			theta[i] += float32(scale * rng.NormFloat64())
 		}
+		for i := range state {
+			state[i] += float32(scale * rng.Float64())
+		}
+		scale *= 0.8
 	}
-	return run, atState{e}
+	return run, Evaluated{Policy: string(o.Policy)}.Native(e)
 }

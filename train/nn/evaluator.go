@@ -61,7 +61,8 @@ type Evaluator struct {
 	cache         *productCache   // allocated for the first product
 	cacheBytes    int             // limit of the passes that cache stores
 	mlp           *mlpBatch       // allocated for the first span
-	replicas      *replicas       // compiled for the first span
+	conv          *spanConv       // the same, for networks that share the first convolution
+	replicas      *replicas       // the same, for other networks
 }
 
 // NewEvaluator makes an evaluator of a model over at least one example. inputs
@@ -134,7 +135,7 @@ func (p *plan) activations() int {
 // with an evaluator that is not closed.
 func (e *Evaluator) Close() {
 	e.workers.Close()
-	e.cache, e.mlp, e.replicas = nil, nil, nil
+	e.cache, e.mlp, e.conv, e.replicas = nil, nil, nil, nil
 }
 
 // Layout describes theta and gradients.

@@ -21,6 +21,7 @@ type graph[T op.Float] struct {
 	input       *G.Node
 	inputBuffer *tensor.Dense // input of a whole batch, allocated on first use
 	norms       []*op.Norm[T]
+	combined    *op.Combined[T] // of a graph for shared convolutions
 	loss        *op.CrossEntropy[T]
 	grads       G.Nodes // of each tensor of the layout; nil for a forward graph
 	vm          interface {
@@ -63,6 +64,7 @@ const (
 	forGradient purpose = iota // loss and gradient
 	forLoss                    // the loss
 	forFrozen                  // the loss with running statistics, which are folded into the weights
+	forShared                  // the loss without statistics, from the result of the first convolution
 )
 
 // compile builds the graph over theta and state for batches of at most size rows.
@@ -78,18 +80,21 @@ func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Worker
 	}()
 	g := &graph[T]{plan: p, batch: &op.Batch{Size: size, Workers: workers, Block: p.blockSize()}}
 	switch {
-	case use == forFrozen || use == forLoss && len(p.state) == 0:
+	case use == forFrozen || use != forGradient && len(p.state) == 0:
 		g.batch.Mode = op.BlockwiseForward
 	case len(p.state) == 0:
 		g.batch.Mode = op.Blockwise
 	}
-	b, err := newBuilder(g, theta, state)
+	b, err := newBuilder(g, theta, state, use == forShared)
 	if err != nil {
 		return nil, err
 	}
 	b.fold = use == forFrozen
 	g.batch.Frozen = b.fold
 	for _, l := range p.layers {
+		if i := l.shape().index; i <= b.start {
+			continue
+		}
 		if b.values[l.shape().index], err = b.layer(l); err != nil {
 			return nil, fmt.Errorf("nn: model %q: %w", p.spec, err)
 		}
@@ -103,7 +108,9 @@ func compile[T op.Float](p *plan, theta, state []T, size int, workers *op.Worker
 			return nil, fmt.Errorf("nn: model %q: differentiating: %w", p.spec, err)
 		}
 	}
-	g.vm = G.NewTapeMachine(b.g)
+	if g.vm = newForward(b.g); use == forGradient {
+		g.vm = G.NewTapeMachine(b.g)
+	}
 	return g, nil
 }
 
@@ -112,6 +119,7 @@ type builder[T op.Float] struct {
 	*graph[T]
 	g      *G.ExprGraph
 	fold   bool // normalizations go into the convolutions before them
+	start  int  // number of the value from which on the layers are appended
 	state  []T
 	params G.Nodes
 	values G.Nodes       // of the values of the plan
@@ -123,8 +131,8 @@ type builder[T op.Float] struct {
 
 // newBuilder makes the input nodes of a graph: one for each parameter tensor, as a view
 // of theta, and one for the examples. Networks of images begin with a copy of the
-// examples into images with a halo.
-func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) {
+// examples into images with a halo, or with the shared result of the first convolution.
+func newBuilder[T op.Float](g *graph[T], theta, state []T, shared bool) (*builder[T], error) {
 	p, size, n := g.plan, g.batch.Size, len(g.plan.layers)+1
 	b := &builder[T]{
 		graph: g, g: G.NewGraph(), state: state,
@@ -141,10 +149,27 @@ func newBuilder[T op.Float](g *graph[T], theta, state []T) (*builder[T], error) 
 	if !p.images() {
 		return b, nil
 	}
+	if shared {
+		return b, b.shared()
+	}
 	var err error
 	b.images[0] = op.NewInput(p.in.Height, p.in.Width, p.in.Channels, p.halo[0])
 	b.values[0], err = op.Pad[T](g.batch, b.images[0], g.input)
 	return b, err
+}
+
+// shared appends the op that combines results of the first convolution, and the maximum
+// that follows.
+func (b *builder[T]) shared() (err error) {
+	first := b.plan.layers[0].(convLayer)
+	in := b.activation(first.out)
+	out := in
+	b.start = first.out.index
+	if l, ok := b.plan.layers[1].(poolLayer); ok {
+		out, b.start = b.activation(l.out), l.out.index
+	}
+	b.combined, b.values[b.start], err = op.NewCombined[T](b.batch, in, out, b.values[0], first.relu)
+	return err
 }
 
 // node adds an input over data to a graph, without copying the data.

@@ -3,6 +3,8 @@ package nn
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +20,8 @@ func (e *Evaluator) BatchSize() int {
 		first := e.plan.params[e.plan.layers[0].(linearLayer).bias]
 		later := len(e.theta) - first.Offset - first.Len()
 		return max(4, min(mlpPoints, mlpBytes/(8*later+1)))
+	case e.sharesConv():
+		return convPoints
 	default:
 		_, chunks := e.pieces()
 		return max(4, min(replicaPoints, 128/chunks))
@@ -37,8 +41,8 @@ func (e *Evaluator) BatchSize() int {
 //
 // A fully connected first layer is linear in the coordinates: its products with
 // the data are computed once for each vector, and every point combines them.
-// Convolutions are computed for every point (BenchmarkFirstConv has the gain of
-// combining them). Networks with convolutions gain because a piece of the data goes
+// A first convolution without a normalization is combined while a piece of the data is
+// in the cache. Other networks with convolutions gain because a piece of the data goes
 // through all layers on one core.
 func (e *Evaluator) OnSpan(s record.Span) (
 	evaluate func(ctx context.Context, at []record.Coordinates, loss, accuracy []float64) error, err error,
@@ -55,6 +59,13 @@ func (e *Evaluator) OnSpan(s record.Span) (
 			e.mlp = newMLPBatch(e)
 		}
 		batch = e.mlp.newSpanMLP(&s)
+	case e.sharesConv():
+		if e.conv == nil {
+			if e.conv, err = newSpanConv(e); err != nil {
+				return nil, err
+			}
+		}
+		batch = e.conv
 	default:
 		if e.replicas == nil {
 			if e.replicas, err = newReplicas(e); err != nil {
@@ -141,6 +152,43 @@ func (p *plan) allLinear() bool {
 		}
 	}
 	return true
+}
+
+// farCoefficient is the largest coefficient of a point with which a difference of two
+// results of the first layer is multiplied. A larger one would magnify their rounding too
+// much.
+const farCoefficient = 8
+
+// withFarPoints makes every point with a larger coefficient a vector of its own, behind
+// the other vectors.
+func withFarPoints(s *record.Span, at []record.Coordinates) (*record.Span, []record.Coordinates) {
+	isFar := func(c *record.Coordinates) (far bool) {
+		c.Terms(func(k int, a float64) { far = far || k < len(s.Points) && math.Abs(a) > farCoefficient })
+		return far
+	}
+	if !slices.ContainsFunc(at, func(c record.Coordinates) bool { return isFar(&c) }) {
+		return s, at
+	}
+	s, at = &record.Span{Points: s.Points, Directions: slices.Clone(s.Directions)}, slices.Clone(at)
+	for i := range at {
+		if isFar(&at[i]) {
+			theta := make([]float32, len(s.Vector(0)))
+			s.Point(&at[i], 0, theta)
+			at[i] = record.Coordinates{Base: s.Len()}
+			s.Directions = append(s.Directions, theta)
+		}
+	}
+	return s, at
+}
+
+// neededVectors reports which vectors of a span the points use.
+func neededVectors(s *record.Span, at []record.Coordinates) []bool {
+	needed := make([]bool, s.Len())
+	for i := range at {
+		needed[at[i].Base] = true
+		at[i].Terms(func(k int, _ float64) { needed[k] = true })
+	}
+	return needed
 }
 
 // mean returns the mean of the losses of all rows, with one running sum in their

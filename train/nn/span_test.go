@@ -162,8 +162,8 @@ func TestSpanBitsDependOnThePointAlone(t *testing.T) {
 	for i := range 21 {
 		at = append(at, onPlane(float64(i%5)/4-0.5, float64(i)/20-0.5))
 	}
-	for _, spec := range []string{"mlp:9,8", "mlp:", "resnet:8"} {
-		in := Input{Height: 6, Width: 5, Channels: 1, Classes: 4}
+	for _, spec := range []string{"mlp:9,8", "mlp:", "lenet", "resnet:8"} {
+		in := Input{Height: 13, Width: 12, Channels: 1, Classes: 4}
 		one := newOnSpan(t, spec, in, 70, EvalOptions{Workers: 1})
 		want, _ := one.evaluate(t, at...)
 		for _, workers := range []int{2, 5} {

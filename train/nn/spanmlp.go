@@ -3,8 +3,6 @@ package nn
 import (
 	"context"
 	"fmt"
-	"math"
-	"slices"
 
 	"sgdwalk/record"
 	"sgdwalk/train/nn/kernel"
@@ -112,7 +110,10 @@ func (m *mlpBatch) newSpanMLP(s *record.Span) *spanMLP {
 func (m *spanMLP) evaluate(ctx context.Context, s *record.Span, at []record.Coordinates, loss, accuracy []float64) error {
 	own := len(m.vectors)
 	defer func() { m.vectors = m.vectors[:own] }()
-	s, at = m.addFarPoints(s, at)
+	s, at = withFarPoints(s, at)
+	for k := own; k < s.Len(); k++ {
+		m.vectors = append(m.vectors, spanVector{theta: s.Vector(k)})
+	}
 	for len(m.points) < len(at) {
 		m.points = append(m.points, m.newPoint())
 	}
@@ -121,7 +122,7 @@ func (m *spanMLP) evaluate(ctx context.Context, s *record.Span, at []record.Coor
 	if err != nil {
 		return err
 	}
-	if err := m.prepare(at, own); err != nil {
+	if err := m.prepare(s, at, own); err != nil {
 		return err
 	}
 	n := len(m.e.labels)
@@ -157,41 +158,12 @@ func (m *spanMLP) evaluate(ctx context.Context, s *record.Span, at []record.Coor
 	return nil
 }
 
-// farCoefficient is the largest coefficient of a point with which a difference of two
-// products is multiplied. A larger one would magnify their rounding too much.
-const farCoefficient = 8
-
-// addFarPoints makes every point with a larger coefficient a vector with its own products.
-func (m *spanMLP) addFarPoints(s *record.Span, at []record.Coordinates) (*record.Span, []record.Coordinates) {
-	isFar := func(c *record.Coordinates) (far bool) {
-		c.Terms(func(k int, a float64) { far = far || k < len(s.Points) && math.Abs(a) > farCoefficient })
-		return far
-	}
-	if !slices.ContainsFunc(at, func(c record.Coordinates) bool { return isFar(&c) }) {
-		return s, at
-	}
-	s, at = &record.Span{Points: s.Points, Directions: slices.Clone(s.Directions)}, slices.Clone(at)
-	for i := range at {
-		if isFar(&at[i]) {
-			theta := make([]float32, len(m.e.theta))
-			s.Point(&at[i], 0, theta)
-			at[i] = record.Coordinates{Base: s.Len()}
-			s.Directions, m.vectors = append(s.Directions, theta), append(m.vectors, spanVector{theta: theta})
-		}
-	}
-	return s, at
-}
-
 // prepare finds the vectors that the points need, packs the weights of the first layer at
 // those whose products are not stored, and allocates the memory to store them. Only the
 // first own vectors are stored.
-func (m *spanMLP) prepare(at []record.Coordinates, own int) error {
-	for k := range m.vectors {
-		m.vectors[k].needed = false
-	}
-	for i := range at {
-		m.vectors[at[i].Base].needed = true
-		at[i].Terms(func(k int, _ float64) { m.vectors[k].needed = true })
+func (m *spanMLP) prepare(s *record.Span, at []record.Coordinates, own int) error {
+	for k, needed := range neededVectors(s, at) {
+		m.vectors[k].needed = needed
 	}
 	n, in := len(m.e.labels), m.e.plan.in.Len()
 	for k := range m.vectors[:own] {

@@ -25,8 +25,6 @@ type Batch struct {
 	chain   []func(imageBlock) // blockwise: computes a block of each value, in the order of the ops
 	slots   chan int           // free slots; the capacity is their number, so returning a slot never waits
 	scratch any                // *scratches of the graph's element type
-
-	gradients []*gradientBuffer // free ones, while the graph is built
 }
 
 // Mode says when the ops of images compute. Results do not depend on it.

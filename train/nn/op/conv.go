@@ -24,10 +24,7 @@ type ConvOptions struct {
 // Skip, the normalization tells Gorgonia that its residual is not differentiable
 // and stores the gradient here. The convolution, which is differentiated later,
 // adds it to its own gradient.
-type Skip struct {
-	grad   *G.Node
-	buffer *gradientBuffer // the memory of grad, if the convolution may overwrite it
-}
+type Skip struct{ grad *G.Node }
 
 // NewConv appends the convolution y = w * x + bias, rectified with ReLU. It returns
 // the op, from which Norm takes the statistics, and its node. w is (co, ci, k, k);
@@ -97,7 +94,6 @@ type Conv[T Float] struct {
 	// images at a time, while they are in the cache. nil means that the operand is
 	// complete.
 	source *Norm[T]           // computes x
-	norm   *Norm[T]           // normalizes y
 	result *resultGradient[T] // computes the gradient of y
 
 	run struct { // operands of the current run
@@ -198,23 +194,12 @@ func (o *Conv[T]) DiffWRT(inputs int) []bool {
 func (o *Conv[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 	c := newConvBackward(o, inputs)
 	result := c.dw
-	children := G.Nodes{inputs[0], inputs[1], output, grad}
-	skip := o.opts.Skip
-	if c.adds = skip != nil && skip.grad != nil; c.adds {
-		children = append(children, skip.grad)
-	}
 	if !o.opts.Input {
-		var buffer *gradientBuffer
-		if c.adds && skip.buffer != nil && skip.buffer.image == o.in {
-			buffer = skip.buffer // dx takes the place of what is added to it
-		} else if buffer = takeGradient[T](o.batch, o.in); buffer.reader != nil {
-			children = append(children, buffer.reader)
-		}
-		c.dx = buffer.tensor
 		result = c.dx
-		if o.source != nil {
-			o.source.dy = buffer
-		}
+	}
+	children := G.Nodes{inputs[0], inputs[1], output, grad}
+	if s := o.opts.Skip; s != nil && s.grad != nil {
+		children = append(children, s.grad)
 	}
 	c.base = newBase(o.batch, "convBackward", result.Shape(), children...)
 	var further []*tensor.Dense
@@ -225,12 +210,6 @@ func (o *Conv[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error)
 		further = append(further, c.db)
 	}
 	grads, err := applyAll(o.batch, c, children, further...)
-	if err != nil {
-		return nil, err
-	}
-	if n := o.norm; n != nil && n.dy != nil && !n.sharesGradient() {
-		giveGradient(o.batch, n.dy, grads[0])
-	}
 	if o.opts.Input {
 		grads = append(G.Nodes{nil}, grads...)
 	}

@@ -84,9 +84,9 @@ type convBackward[T Float] struct {
 	base
 	forward        *Conv[T]
 	dx, dw, db     *tensor.Dense
-	dwData, dbData []T
-	adds           bool // the gradient of a second use is added to dx
-	packed         []T  // flipped and transposed weights
+	dxData, dwData []T
+	dbData         []T
+	packed         []T // flipped and transposed weights
 	sums           *convSums[T]
 	computed       bool  // the gradient g of the result is computed here; otherwise it is an input
 	image          Image // geometry of g
@@ -106,6 +106,7 @@ func newConvBackward[T Float](o *Conv[T], inputs G.Nodes) *convBackward[T] {
 		c.db, c.dbData = newTensor[T](o.out.Real)
 	}
 	if !o.opts.Input {
+		c.dx, c.dxData = newTensor[T](o.in.Shape(size)...)
 		c.packed = make([]T, o.v.PackedInputLen())
 	}
 	if o.result != nil {
@@ -148,11 +149,11 @@ func (o *convBackward[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 		p.g = images(o.image, o.gData, rows)
 	}
 	if o.dx != nil {
-		p.dx = view(f.in, o.dx)
+		p.dx = images(f.in, o.dxData, rows)
 		if !o.batch.Unchanged {
 			kernel.PackConvInput(f.v, o.packed, elements[T](inputs[1]))
 		}
-		if o.adds {
+		if len(inputs) == 5 {
 			p.add = elements[T](inputs[4])
 		}
 	}

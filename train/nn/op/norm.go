@@ -56,7 +56,6 @@ type Norm[T Float] struct {
 	next     *Conv[T]
 	kept     bool // the whole result is stored
 	backward *normBackward[T]
-	dy       *gradientBuffer // the gradient of the result, if the backward op of next computes it
 
 	z, result, residual kernel.Images[T] // of the last run
 }
@@ -78,7 +77,7 @@ func NewNorm[T Float](conv *Conv[T], z, gamma, beta *G.Node, mean, variance []T,
 		apply: kernel.Norm[T]{Mean: make([]T, n), Scale: make([]T, n), Shift: make([]T, n), ReLU: opts.ReLU},
 	}
 	o.Mean, o.Variance = o.mean[:image.Real], o.variance[:image.Real]
-	conv.stats, conv.norm = o.stats, o
+	conv.stats = o.stats
 	inputs := G.Nodes{z, gamma, beta}
 	if opts.Residual != nil {
 		if opts.Skip == nil {
@@ -102,12 +101,6 @@ func (o *Norm[T]) sameSize() bool {
 	from := o.opts.ResidualImage
 	from.Halo = o.image.Halo
 	return from == o.image
-}
-
-// sharesGradient reports whether dy, masked in place, is also the gradient of the
-// residual.
-func (o *Norm[T]) sharesGradient() bool {
-	return o.opts.Residual != nil && o.opts.ResidualImage == o.image
 }
 
 // checkNorm returns an error unless parameters and statistics have one value per channel.
@@ -222,9 +215,7 @@ func (o *Norm[T]) SymDiff(inputs G.Nodes, output, grad *G.Node) (G.Nodes, error)
 	if err != nil || o.opts.Residual == nil {
 		return grads, err
 	}
-	if o.sharesGradient() {
-		o.opts.Skip.grad, o.opts.Skip.buffer = grad, o.dy
-	} else {
+	if o.opts.Skip.grad = grad; c.dr != nil { // else dy, masked in place, is the gradient of the residual
 		o.opts.Skip.grad = grads[3]
 	}
 	return append(grads[:3], nil), nil

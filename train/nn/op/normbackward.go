@@ -34,8 +34,8 @@ func newNormBackward[T Float](o *Norm[T]) *normBackward[T] {
 	c.placeholder, _ = newTensor[T](1)
 	c.dgamma, c.dgammaData = newTensor[T](o.image.Real)
 	c.dbeta, c.dbetaData = newTensor[T](o.image.Real)
-	if o.opts.Residual != nil && !o.sharesGradient() {
-		c.dr, c.drData = newTensor[T](o.opts.ResidualImage.Shape(o.batch.Size)...)
+	if from := o.opts.ResidualImage; o.opts.Residual != nil && from != o.image {
+		c.dr, c.drData = newTensor[T](from.Shape(o.batch.Size)...)
 	}
 	c.coefficients = kernel.NormGradient[T]{
 		Mean: o.apply.Mean, Gradient: make([]T, n), Centred: make([]T, n), Constant: make([]T, n),

@@ -1,0 +1,199 @@
+package nn
+
+import (
+	"context"
+	"fmt"
+
+	"sgdwalk/record"
+	"sgdwalk/train/nn/kernel"
+	"sgdwalk/train/nn/op"
+)
+
+// spanConv evaluates networks that begin with a convolution, without a normalization
+// after it, at many points of a span. The convolution is linear in the coordinates: a
+// piece of the data is convolved with each vector of the span once, and then every point
+// combines the results and sends them through the other layers, while the piece is in
+// the cache. See mlpBatch for the differences of points.
+type spanConv struct {
+	e       *Evaluator
+	conv    kernel.Conv
+	chunks  int         // pieces of the data, of nearly equal size
+	packed  [][]float32 // weights of the convolution at each vector, in the kernel's order
+	biases  [][]float32
+	points  []convPoint
+	workers []convWorker
+}
+
+// convPoint is one point of the current call.
+type convPoint struct {
+	theta  []float32 // the graphs of all workers read it
+	losses []float64 // of each row
+	hits   []int     // of each piece
+}
+
+// convWorker is the memory of one worker.
+type convWorker struct {
+	graphs      []*graph[float32] // of each point
+	moved       []bool            // whether the graph has the current point
+	input       kernel.Images[float32]
+	kernel      kernel.Scratch[float32]
+	results     []kernel.Images[float32] // of the convolution with each vector
+	differences []difference             // of each term
+}
+
+// difference is the difference of two results.
+type difference struct {
+	base, vector int // -1 if the piece is another one
+	values       []float32
+}
+
+const (
+	// convRows is the number of examples in a piece: the results of a convolution with
+	// two or three vectors fit the second-level cache.
+	convRows = 16
+	// convPoints is the number of points per call. Each has a graph for each worker.
+	convPoints = 24
+	// convBytes limits the parameters of these graphs.
+	convBytes = 256 << 20
+)
+
+// sharesConv reports whether spanConv can evaluate the network.
+func (e *Evaluator) sharesConv() bool {
+	first, ok := e.plan.layers[0].(convLayer)
+	return ok && len(e.plan.state) == 0 && first.relu && !first.skip &&
+		e.workers.Count()*convPoints*len(e.theta) <= convBytes/8
+}
+
+// newSpanConv compiles the graphs.
+func newSpanConv(e *Evaluator) (*spanConv, error) {
+	l, n := e.plan.layers[0].(convLayer), len(e.labels)
+	image := func(v value) op.Image { return op.NewImage(v.height, v.width, v.channels, e.plan.halo[v.index]) }
+	c := &spanConv{e: e, chunks: (n + convRows - 1) / convRows, workers: make([]convWorker, e.workers.Count())}
+	c.conv = kernel.Conv{
+		In:     op.NewInput(l.in.height, l.in.width, l.in.channels, e.plan.halo[0]).Image,
+		Out:    image(l.out).Image,
+		Inputs: l.in.channels, Outputs: l.out.channels, Kernel: l.size, Stride: l.stride, Pad: l.pad,
+	}
+	size := (n + c.chunks - 1) / c.chunks
+	for range convPoints {
+		c.points = append(c.points, convPoint{
+			theta: make([]float32, len(e.theta)), losses: make([]float64, n), hits: make([]int, c.chunks),
+		})
+	}
+	for w := range c.workers {
+		w := &c.workers[w]
+		w.input, w.moved = kernel.NewImages[float32](c.conv.In, size), make([]bool, convPoints)
+		for i := range c.points {
+			g, err := compile(e.plan, c.points[i].theta, nil, size, op.NewWorkers(1), forShared)
+			if err != nil {
+				return nil, err
+			}
+			w.graphs = append(w.graphs, g)
+		}
+	}
+	return c, nil
+}
+
+// evaluate moves the graphs to the points, then sends all pieces of the data through
+// them, and adds the losses in the order of the examples at the end.
+func (c *spanConv) evaluate(ctx context.Context, s *record.Span, at []record.Coordinates, loss, accuracy []float64) error {
+	s, at = withFarPoints(s, at)
+	needed := neededVectors(s, at)
+	for len(c.packed) < s.Len() {
+		c.packed = append(c.packed, make([]float32, c.conv.PackedLen()))
+		c.biases = append(c.biases, make([]float32, c.conv.Out.Channels))
+	}
+	l := c.e.plan.layers[0].(convLayer)
+	for k, need := range needed {
+		if need {
+			kernel.PackConv(c.conv, c.packed[k], c.e.plan.params[l.weight].View(s.Vector(k)))
+			if l.bias {
+				copy(c.biases[k], c.e.plan.params[l.offset].View(s.Vector(k)))
+			}
+		}
+	}
+	err := parallel(len(c.workers), len(at), func(_, i int) error { s.Point(&at[i], 0, c.points[i].theta); return nil })
+	if err != nil {
+		return err
+	}
+	for w := range c.workers {
+		clear(c.workers[w].moved)
+	}
+	n := len(c.e.labels)
+	err = parallel(len(c.workers), c.chunks, func(worker, chunk int) error {
+		w, low, high := &c.workers[worker], chunk*n/c.chunks, (chunk+1)*n/c.chunks
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("nn: evaluator: stopped after %d of %d examples: %w", low, n, err)
+		}
+		c.convolve(w, needed, low, high)
+		for i := range at {
+			g := w.graphs[i]
+			w.combine(g.combined, s, &at[i])
+			g.batch.Unchanged, w.moved[i] = w.moved[i], true
+			if err := g.run(c.e.inputs[low*c.e.plan.in.Len():], c.e.labels[low:high]); err != nil {
+				return err
+			}
+			copy(c.points[i].losses[low:high], g.loss.RowLoss)
+			c.points[i].hits[chunk] = g.loss.Correct
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range at {
+		hits := 0
+		for _, h := range c.points[i].hits {
+			hits += h
+		}
+		loss[i], accuracy[i] = mean(c.points[i].losses), float64(hits)/float64(n)
+	}
+	return nil
+}
+
+// convolve sets the results of a worker to the convolutions of rows low to high with the
+// needed vectors.
+func (c *spanConv) convolve(w *convWorker, needed []bool, low, high int) {
+	m, in := c.conv.In, c.e.plan.in.Len()
+	line := m.Width * m.Channels
+	for i := range high - low {
+		to, from := w.input.Data[i*m.Len():], c.e.inputs[(low+i)*in:]
+		for h := range m.Height {
+			copy(to[m.At(h, 0):][:line], from[h*line:])
+		}
+	}
+	for len(w.results) < len(needed) {
+		w.results = append(w.results, kernel.NewImages[float32](c.conv.Out, w.input.Count()))
+	}
+	for k, need := range needed {
+		if need {
+			kernel.ConvForward(c.conv, w.results[k].Slice(0, high-low), w.input.Slice(0, high-low), c.packed[k],
+				kernel.ConvEpilogue[float32]{Bias: c.biases[k]}, &w.kernel)
+		}
+	}
+	for i := range w.differences {
+		w.differences[i].base = -1
+	}
+}
+
+// combine sets the operands of the first op of a point's graph. Consecutive points on one
+// line share the difference of its ends.
+func (w *convWorker) combine(o *op.Combined[float32], s *record.Span, at *record.Coordinates) {
+	o.Base, o.Terms, o.Scales = w.results[at.Base].Data, o.Terms[:0], o.Scales[:0]
+	at.Terms(func(k int, a float64) {
+		term := w.results[k].Data
+		if k < len(s.Points) {
+			i := len(o.Terms)
+			if i == len(w.differences) {
+				w.differences = append(w.differences, difference{-1, -1, make([]float32, len(term))})
+			}
+			d := &w.differences[i]
+			if d.base != at.Base || d.vector != k {
+				kernel.ScaleAdd(d.values, 1, term, -1, o.Base)
+				d.base, d.vector = at.Base, k
+			}
+			term = d.values
+		}
+		o.Terms, o.Scales = append(o.Terms, term), append(o.Scales, float32(a))
+	})
+}
