@@ -596,17 +596,16 @@ func streamCall(op streamOp, wide bool, args *streamArgs) {
 
 // winogradCall runs a transform.
 func winogradCall(op winogradOp, args *winogradArgs) {
-	wide := active == useAVX512
 	switch {
-	case op == winogradInput && wide:
+	case op == winogradInput && active == useAVX512:
 		winogradInput512(args)
 	case op == winogradInput:
 		winogradInput256(args)
-	case op == winogradOutput && wide:
+	case op == winogradOutput && active == useAVX512:
 		winogradOutput512(args)
 	case op == winogradOutput:
 		winogradOutput256(args)
-	case op == winogradGradient && wide:
+	case op == winogradGradient && active == useAVX512:
 		winogradGradient512(args)
 	case op == winogradGradient:
 		winogradGradient256(args)

@@ -161,6 +161,15 @@ func stream128x2PoolTangentReLU(args *streamArgs)
 func stream128x4PoolTangentReLU(args *streamArgs)
 
 //go:noescape
+func winogradInput128(args *winogradArgs)
+
+//go:noescape
+func winogradOutput128(args *winogradArgs)
+
+//go:noescape
+func winogradGradient128(args *winogradArgs)
+
+//go:noescape
 func transpose8(args *transposeArgs)
 
 // pause tells the processor that this is a spin loop.
@@ -342,5 +351,17 @@ func streamCall(op streamOp, wide bool, args *streamArgs) {
 		}
 	default:
 		panic("kernel: no such elementwise kernel")
+	}
+}
+
+// winogradCall runs a transform.
+func winogradCall(op winogradOp, args *winogradArgs) {
+	switch {
+	case op == winogradInput:
+		winogradInput128(args)
+	case op == winogradOutput:
+		winogradOutput128(args)
+	case op == winogradGradient:
+		winogradGradient128(args)
 	}
 }

@@ -7,7 +7,8 @@
 //  2. stream.go describes what each elementwise kernel does with one register, and
 //     streamloop.go the loops around it. Both use the words of machine.go, which
 //     x86.go and neon.go translate.
-//  3. winograd.go emits the transforms of Winograd convolutions.
+//  3. winograd.go emits the transforms of Winograd convolutions, and winograd_neon.go
+//     does it for NEON.
 //  4. small.go emits the transposition of 8x8 blocks and the pause of a spin loop.
 package main
 
@@ -45,14 +46,10 @@ func generate() map[string][]byte {
 		for _, isa := range sets {
 			files["tile_"+isa.name+"_"+family+".s"] = tileFile(isa, decl)
 			files["stream_"+isa.name+"_"+family+".s"] = streamFile(isa, decl)
-			if isa != neon {
-				files["winograd_"+isa.name+"_"+family+".s"] = winogradFile(isa, decl)
-			}
+			files["winograd_"+isa.name+"_"+family+".s"] = winogradFile(isa, decl)
 		}
 		declareStreams(sets, decl)
-		if sets[0] != neon {
-			declareWinograd(decl)
-		}
+		declareWinograd(sets, decl)
 		files["small_"+family+".s"] = smallFile(sets[0], decl)
 		files["asm_"+family+".go"] = decl.file()
 	}

@@ -15,14 +15,19 @@ func winogradFile(s isa, d *declarations) []byte {
 	for _, t := range []struct {
 		name, comment string
 		emit          func(a *assembly, s isa)
+		emitNEON      func(a *assembly)
 	}{
-		{"Input", "Patches of 4x4 pixels to 16 planes.", winogradInput},
-		{"Output", "16 planes to 2x2 pixels.", winogradOutput},
-		{"Gradient", "Patches of 2x2 pixels to 16 planes.", winogradGradient},
+		{"Input", "Patches of 4x4 pixels to 16 planes.", winogradInput, winogradInputNEON},
+		{"Output", "16 planes to 2x2 pixels.", winogradOutput, winogradOutputNEON},
+		{"Gradient", "Patches of 2x2 pixels to 16 planes.", winogradGradient, winogradGradientNEON},
 	} {
 		name := fmt.Sprintf("winograd%s%d", t.name, s.lanes*32)
 		a.text(name, 0, t.comment)
-		t.emit(a, s)
+		if s == neon {
+			t.emitNEON(a)
+		} else {
+			t.emit(a, s)
+		}
 		a.end()
 		d.add(name)
 	}
@@ -208,12 +213,15 @@ func winogradGradient(a *assembly, s isa) {
 }
 
 // declareWinograd writes the Go function that chooses a transform.
-func declareWinograd(d *declarations) {
-	d.dispatch.WriteString("\n// winogradCall runs a transform.\nfunc winogradCall(op winogradOp, args *winogradArgs) {\n")
-	d.dispatch.WriteString("\twide := active == useAVX512\n\tswitch {\n")
+func declareWinograd(sets []isa, d *declarations) {
+	d.dispatch.WriteString("\n// winogradCall runs a transform.\n")
+	d.dispatch.WriteString("func winogradCall(op winogradOp, args *winogradArgs) {\n\tswitch {\n")
 	for _, op := range []string{"Input", "Output", "Gradient"} {
-		fmt.Fprintf(&d.dispatch, "\tcase op == winograd%s && wide:\n\t\twinograd%s512(args)\n", op, op)
-		fmt.Fprintf(&d.dispatch, "\tcase op == winograd%s:\n\t\twinograd%s256(args)\n", op, op)
+		for _, s := range sets[1:] {
+			fmt.Fprintf(&d.dispatch, "\tcase op == winograd%s && active == %s:\n\t\twinograd%s%d(args)\n",
+				op, s.constant(), op, s.lanes*32)
+		}
+		fmt.Fprintf(&d.dispatch, "\tcase op == winograd%s:\n\t\twinograd%s%d(args)\n", op, op, sets[0].lanes*32)
 	}
 	d.dispatch.WriteString("\t}\n}\n")
 }
