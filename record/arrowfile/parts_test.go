@@ -26,23 +26,6 @@ func (c *collector) write(pieces ...piece) error {
 	return nil
 }
 
-// TestChecksum: in whatever pieces, it is the CRC-32C of all of them.
-func TestChecksum(t *testing.T) {
-	b := make([]byte, 3*cacheBytes+17)
-	for i := range b {
-		b[i] = byte(i * i >> 3)
-	}
-	for _, n := range []int{0, 1, 255, 256, 257, cacheBytes - 1, cacheBytes, cacheBytes + 1, len(b)} {
-		want := crc32.Checksum(b[:n], castagnoli)
-		if got := checksum(0, b[:n]); got != want {
-			t.Errorf("%d bytes: %#x; want %#x", n, got, want)
-		}
-		if got := checksum(checksum(0, b[:n/3]), b[n/3:n]); got != want {
-			t.Errorf("%d bytes in two: %#x; want %#x", n, got, want)
-		}
-	}
-}
-
 // TestAppendInParts: a row that is written in parts is, byte by byte, what it is
 // in one piece, in both formats, with vectors that are there and absent; and the
 // footer does not tell which it was.

@@ -2,7 +2,6 @@ package arrowfile
 
 import (
 	"fmt"
-	"hash/crc32"
 
 	"sgdwalk/record"
 )
@@ -91,7 +90,7 @@ func (p *pieces) ReadSum(dst []float32, first int, sum uint32) (uint32, error) {
 	if err := p.Read(dst, first); err != nil {
 		return 0, err
 	}
-	return crc32.Update(sum, castagnoli, bytesOf(dst)), nil
+	return checksum(sum, bytesOf(dst)), nil
 }
 
 // CheckSums joins the checksums of the parts and compares them with that of the vector. When
@@ -115,7 +114,7 @@ func (p *pieces) Verify() error {
 		return nil
 	}
 	var sum uint32
-	if fault := catchFaults(func() { sum = crc32.Checksum(bytesOf(p.values), castagnoli) }); fault != nil {
+	if fault := catchFaults(func() { sum = checksum(0, bytesOf(p.values)) }); fault != nil {
 		return p.s.damageAt(p.j, p.at, "%w", fault)
 	}
 	if sum != p.want {
