@@ -79,7 +79,7 @@ func (f faultRun) args(dir string, more ...string) []string {
 // call runs the program within the test.
 func call(args ...string) (status int, stdout, stderr string) {
 	var out, errs strings.Builder
-	status = run(context.Background(), args, &out, &errs)
+	status = run(context.Background(), drawSVG(args), &out, &errs)
 	return status, out.String(), errs.String()
 }
 

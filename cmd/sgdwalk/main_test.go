@@ -2,11 +2,11 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +20,30 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sgdwalk": main, acknowledgingName: trainAcknowledging,
-		limitedName: runLimited, objectiveName: runObjective,
+		"sgdwalk": func() {
+			if os.Getenv(formatsKey) == "svg" {
+				os.Args = append(os.Args[:1], drawSVG(os.Args[1:])...)
+			}
+			main()
+		},
+		acknowledgingName: trainAcknowledging,
+		limitedName:       runLimited, objectiveName: runObjective,
 	})
+}
+
+// formatsKey is the environment variable that makes the program of the scripts draw SVG files only. A script with
+// the line "env FORMATS=" draws the files that a user gets.
+const formatsKey = "FORMATS"
+
+// drawSVG returns the arguments with --formats svg for a verb that draws, unless they have --formats. PNG and PDF
+// files would take a third of the time of all tests.
+func drawSVG(args []string) []string {
+	verb := slices.IndexFunc(args, func(a string) bool { return a != "plan" })
+	if verb < 0 || !slices.Contains([]string{"path", "walk", "pca", "line", "curvature", "landscape"},
+		args[verb]) || slices.Contains(args, "--formats") {
+		return args
+	}
+	return slices.Insert(slices.Clone(args), verb+1, "--formats", "svg")
 }
 
 // TestScripts runs the commands as a user does. Each script is a session.
@@ -31,7 +52,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			program, err := exec.LookPath("sgdwalk") // the test binary under this name
-			e.Vars = append(e.Vars, "MNIST="+mnist(), "SGDWALK="+program)
+			e.Vars = append(e.Vars, "MNIST="+mnist(), "SGDWALK="+program, formatsKey+"=svg")
 			return err
 		},
 		Condition: func(cond string) (bool, error) {
@@ -192,9 +213,8 @@ func TestReadmeTour(t *testing.T) {
 			t.Errorf("README: %q is no command of this program; only those are in console blocks", command)
 			continue
 		}
-		var out, errs strings.Builder
-		if status := run(context.Background(), fields[1:], &out, &errs); status != exitOK {
-			t.Fatalf("README: %q leaves with %d: %s", command, status, errs.String())
+		if status, _, stderr := call(fields[1:]...); status != exitOK {
+			t.Fatalf("README: %q leaves with %d: %s", command, status, stderr)
 		}
 		ran++
 	}

@@ -85,7 +85,7 @@ func TestStandardOutputFails(t *testing.T) {
 			}
 			var stderr strings.Builder
 			status := exitOK
-			withNotes := func() { status = runWith(append(slices.Clone(args), more...), broken{}, &stderr) }
+			withNotes := func() { status = runWith(drawSVG(append(slices.Clone(args), more...)), broken{}, &stderr) }
 			withNotes()
 			text := stderr.String()
 			last := text[strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1:]

@@ -64,7 +64,10 @@ func TestShardsAreOneProcess(t *testing.T) {
 		shards []int
 	}{
 		{[]string{"landscape", "--grid", "7x5", "--also", "accuracy,test_loss"}, []int{1, 2, 7, 64}},
-		{[]string{"landscape", "--grid", "4x4", "--refine", "1", "--surface"}, []int{3}},
+		{
+			[]string{"landscape", "--grid", "4x4", "--refine", "1", "--surface", "--formats", "svg,png,pdf"},
+			[]int{3},
+		},
 		{
 			[]string{"landscape", "--grid", "3x3", "--plane", "hessian", "--products", "20", "--also", "eigenvalues"},
 			[]int{2},

@@ -27,11 +27,8 @@ func loadDigits() (source, error) {
 	}
 	lines := bufio.NewScanner(r)
 	for row := 1; lines.Scan(); row++ {
-		fields := strings.Split(lines.Text(), ",")
-		if len(fields) != s.Size()+1 {
-			return source{}, fmt.Errorf("digits.csv.gz: line %d has %d fields, not %d", row, len(fields), s.Size()+1)
-		}
-		for i, f := range fields {
+		i := 0
+		for f := range strings.SplitSeq(lines.Text(), ",") {
 			v, err := strconv.Atoi(f)
 			switch last := i == s.Size(); {
 			case err != nil || v < 0 || last && v >= s.Classes || !last && v > 16:
@@ -42,6 +39,10 @@ func loadDigits() (source, error) {
 			default:
 				s.Inputs = append(s.Inputs, float32(v)/16)
 			}
+			i++
+		}
+		if i != s.Size()+1 {
+			return source{}, fmt.Errorf("digits.csv.gz: line %d has %d fields, not %d", row, i, s.Size()+1)
 		}
 	}
 	if err := lines.Err(); err != nil {
