@@ -1,4 +1,4 @@
-// Package kernel has the numeric kernels of the networks: matrix products, direct
+// Package kernel has the numeric kernels of the networks: matrix products,
 // convolutions and the elementwise operations between them. They are written in Go
 // assembly for AVX2 with FMA, for AVX-512F and for NEON. Each has a pure Go version
 // for other processors, for the build tag noasm and for float64.
@@ -35,6 +35,19 @@
 // coefficients. If a picture has NaN or infinite values, these channels become
 // NaN too, but only kernels whose weights for them are zero read them.
 //
+// # Convolutions
+//
+// A convolution is computed directly, without a column matrix, by one multiply-add
+// kernel. Two shapes are computed with fewer instructions, by the same kernel:
+//
+//   - 3x3 filters with stride 1 and 16 to 128 channels with Winograd's F(2x2, 3x3),
+//     which needs 16 products for 4 results instead of 36 ([Conv.Winograd]).
+//   - Images with 8 stored channels, two neighbouring pixels at a time, because one
+//     pixel fills only half of a panel.
+//
+// [Conv.Direct] turns both off. In both, a value that is not finite can make
+// results next to its window NaN too.
+//
 // # Batch normalization in training
 //
 // ConvForward with Stats collects the sums of its results, and [Stats.Moments]
@@ -62,7 +75,8 @@
 //
 // Slices are borrowed for the call. Results must not overlap operands unless the
 // doc of a function allows it. Sizes that do not fit are a bug of the caller and
-// panic. Kernels read and write only the given slices, and do not allocate. One
+// panic. Kernels read and write only the given slices, and do not allocate, except
+// for the first use of a [Scratch]. One
 // call of assembly takes at most about 20 microseconds, because the runtime
 // cannot preempt it.
 package kernel
