@@ -230,8 +230,35 @@ func harsh(r *rand.Rand, s []float32, special bool) []float32 {
 	return s
 }
 
-// TestTilesEqualTheirTwins: every register shape and number of pixels, with and
-// without bias, residual and bound, has the bits of its twin.
+// TestEveryTileEqualsItsTwin: every register shape has the bits of its twin for every
+// number of pixels.
+func TestEveryTileEqualsItsTwin(t *testing.T) {
+	const inner = 5
+	for _, set := range assembly(t, 1) {
+		t.Run(set.String(), func(t *testing.T) {
+			use(t, set)
+			r := rand.New(rand.NewPCG(1, 2))
+			for _, width := range []int{half, panel, 2 * panel} {
+				for pixels := 1; pixels <= panel; pixels++ {
+					s := contraction[float32]{
+						a: harsh(r, make([]float32, pixels*inner), false), b: harsh(r, make([]float32, 2*inner*panel), false),
+						c: make([]float32, pixels*width), bias: harsh(r, make([]float32, width), false), low: -1,
+						rows: 1, pixels: pixels, aPixel: inner, cPixel: width, outer: 1, inner: inner, aInner: 1,
+						bInner: panel, width: width, bPanel: inner * panel,
+					}
+					twin := s
+					twin.c = make([]float32, len(s.c))
+					contractionTwin(twin)
+					s.run()
+					sameBits(t, fmt.Sprintf("%d pixels by %d columns", pixels, width), s.c, twin.c)
+				}
+			}
+		})
+	}
+}
+
+// TestTilesEqualTheirTwins: tiles of any strides, with and without bias, residual,
+// bound and statistics, have the bits of their twins.
 func TestTilesEqualTheirTwins(t *testing.T) {
 	for _, set := range assembly(t, 1) {
 		t.Run(set.String(), func(t *testing.T) {
