@@ -3,6 +3,7 @@ package runloss
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"sgdwalk/analyze"
@@ -28,7 +29,7 @@ func BenchmarkWalk(b *testing.B) {
 	} {
 		for _, workers := range []int{0, 1} {
 			b.Run(fmt.Sprintf("%s/workers-%d", c.name, workers), func(b *testing.B) {
-				run, loss := randomRun(b, c.spec, c.in, c.examples, c.segments,
+				run, loss := randomRun(b, c.spec, c.in, c.examples, slices.Repeat([]float64{1e-3}, c.segments),
 					nn.EvalOptions{Workers: workers, Policy: nn.Running})
 				points := 0
 				for b.Loop() {
@@ -44,9 +45,9 @@ func BenchmarkWalk(b *testing.B) {
 	}
 }
 
-// randomRun returns the iterates and states of a random walk whose steps become shorter, and
-// a loss over data of random numbers.
-func randomRun(b testing.TB, spec string, in nn.Input, examples, segments int, o nn.EvalOptions) (*record.Memory,
+// randomRun returns the iterates and states of a random walk with steps of the given lengths
+// per parameter, and a loss over data of random numbers.
+func randomRun(b testing.TB, spec string, in nn.Input, examples int, lengths []float64, o nn.EvalOptions) (*record.Memory,
 	analyze.Evaluator,
 ) {
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -75,8 +76,8 @@ func randomRun(b testing.TB, spec string, in nn.Input, examples, segments int, o
 	if err != nil {
 		b.Fatal(err)
 	}
-	theta, state, scale := m.Theta(), m.State(), 1e-2
-	for step := range segments + 1 {
+	theta, state := m.Theta(), m.State()
+	for step, scale := range append(slices.Clone(lengths), 0) {
 		if err := run.Append(&record.Step{Step: int64(step), Epoch: 1, Theta: theta, State: state}); err != nil {
 			b.Fatal(err)
 		}
@@ -86,7 +87,6 @@ func randomRun(b testing.TB, spec string, in nn.Input, examples, segments int, o
 		for i := range state {
 			state[i] += float32(scale * rng.Float64())
 		}
-		scale *= 0.8
 	}
 	return run, Evaluated{Policy: string(o.Policy)}.Native(e)
 }

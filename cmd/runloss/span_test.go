@@ -31,7 +31,7 @@ func TestSharedWork(t *testing.T) {
 	} {
 		var walked, lined []byte
 		for _, workers := range []int{1, 2, 5} {
-			run, loss := randomRun(t, c.spec, in, 30, 3, nn.EvalOptions{Workers: workers, Policy: c.policy})
+			run, loss := randomRun(t, c.spec, in, 30, []float64{1e-1, 1e-3, 1e-6}, nn.EvalOptions{Workers: workers, Policy: c.policy})
 			newWalk := func(plain bool) func() job.Job[*walk.Result] {
 				return func() job.Job[*walk.Result] {
 					m := &analyze.Measured{Evaluator: loss, Plain: plain}
