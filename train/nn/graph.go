@@ -165,10 +165,11 @@ func (b *builder[T]) shared() (err error) {
 	in := b.activation(first.out)
 	out := in
 	b.start = first.out.index
-	if l, ok := b.plan.layers[1].(poolLayer); ok {
+	l, pooled := b.plan.layers[1].(poolLayer)
+	if pooled {
 		out, b.start = b.activation(l.out), l.out.index
 	}
-	b.combined, b.values[b.start], err = op.NewCombined[T](b.batch, in, out, b.values[0], first.relu)
+	b.combined, b.values[b.start], err = op.NewCombined[T](b.batch, in, out, b.values[0], pooled, first.relu)
 	return err
 }
 

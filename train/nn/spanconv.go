@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sgdwalk/record"
 	"sgdwalk/train/nn/kernel"
@@ -27,6 +28,7 @@ type spanConv struct {
 // convPoint is one point of the current call.
 type convPoint struct {
 	theta  []float32 // the graphs of all workers read it
+	terms  []term
 	losses []float64 // of each row
 	hits   []int     // of each piece
 }
@@ -39,6 +41,15 @@ type convWorker struct {
 	kernel      kernel.Scratch[float32]
 	results     []kernel.Images[float32] // of the convolution with each vector
 	differences []difference             // of each term
+	sum         []float32                // of the base sumBase and sumTerms
+	sumBase     int                      // -1 if sum is of another piece
+	sumTerms    []term
+}
+
+// term is a vector of a span with its coefficient.
+type term struct {
+	vector      int
+	coefficient float64
 }
 
 // difference is the difference of two results.
@@ -112,7 +123,13 @@ func (c *spanConv) evaluate(ctx context.Context, s *record.Span, at []record.Coo
 			}
 		}
 	}
-	err := parallel(len(c.workers), len(at), func(_, i int) error { s.Point(&at[i], 0, c.points[i].theta); return nil })
+	err := parallel(len(c.workers), len(at), func(_, i int) error {
+		p := &c.points[i]
+		s.Point(&at[i], 0, p.theta)
+		p.terms = p.terms[:0]
+		at[i].Terms(func(k int, a float64) { p.terms = append(p.terms, term{k, a}) })
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -128,7 +145,7 @@ func (c *spanConv) evaluate(ctx context.Context, s *record.Span, at []record.Coo
 		c.convolve(w, needed, low, high)
 		for i := range at {
 			g := w.graphs[i]
-			w.combine(g.combined, s, &at[i])
+			w.combine(g.combined, s, at[i].Base, c.points[i].terms)
 			g.batch.Unchanged, w.moved[i] = w.moved[i], true
 			if err := g.run(c.e.inputs[low*c.e.plan.in.Len():], c.e.labels[low:high]); err != nil {
 				return err
@@ -171,29 +188,52 @@ func (c *spanConv) convolve(w *convWorker, needed []bool, low, high int) {
 				kernel.ConvEpilogue[float32]{Bias: c.biases[k]}, &w.kernel)
 		}
 	}
+	w.sumBase = -1
 	for i := range w.differences {
 		w.differences[i].base = -1
 	}
 }
 
-// combine sets the operands of the first op of a point's graph. Consecutive points on one
-// line share the difference of its ends.
-func (w *convWorker) combine(o *op.Combined[float32], s *record.Span, at *record.Coordinates) {
-	o.Base, o.Terms, o.Scales = w.results[at.Base].Data, o.Terms[:0], o.Scales[:0]
-	at.Terms(func(k int, a float64) {
-		term := w.results[k].Data
-		if k < len(s.Points) {
-			i := len(o.Terms)
-			if i == len(w.differences) {
-				w.differences = append(w.differences, difference{-1, -1, make([]float32, len(term))})
+// combine sets the operands of the first op of a point's graph. All terms except the first
+// are added to the base here, and consecutive points share this sum: a row of a grid has
+// one coordinate in common.
+func (w *convWorker) combine(o *op.Combined[float32], s *record.Span, base int, terms []term) {
+	o.Base, o.Term, o.Scale = w.results[base].Data, nil, 0
+	if len(terms) == 0 {
+		return
+	}
+	if others := terms[1:]; len(others) > 0 {
+		if w.sumBase != base || !slices.Equal(w.sumTerms, others) {
+			if w.sum == nil {
+				w.sum = make([]float32, len(o.Base))
 			}
-			d := &w.differences[i]
-			if d.base != at.Base || d.vector != k {
-				kernel.ScaleAdd(d.values, 1, term, -1, o.Base)
-				d.base, d.vector = at.Base, k
+			from := o.Base
+			for i, t := range others {
+				kernel.ScaleAdd(w.sum, float32(t.coefficient), w.operand(s, i+1, base, t.vector), 1, from)
+				from = w.sum
 			}
-			term = d.values
+			w.sumBase, w.sumTerms = base, append(w.sumTerms[:0], others...)
 		}
-		o.Terms, o.Scales = append(o.Terms, term), append(o.Scales, float32(a))
-	})
+		o.Base = w.sum
+	}
+	o.Term, o.Scale = w.operand(s, 0, base, terms[0].vector), float32(terms[0].coefficient)
+}
+
+// operand returns what the coefficient of a vector is multiplied with: the result of a
+// direction, or the difference of the results of a point and the base. Points on one line
+// share the difference of its ends.
+func (w *convWorker) operand(s *record.Span, slot, base, vector int) []float32 {
+	result := w.results[vector].Data
+	if vector >= len(s.Points) {
+		return result
+	}
+	for slot >= len(w.differences) {
+		w.differences = append(w.differences, difference{-1, -1, make([]float32, len(result))})
+	}
+	d := &w.differences[slot]
+	if d.base != base || d.vector != vector {
+		kernel.ScaleAdd(d.values, 1, result, -1, w.results[base].Data)
+		d.base, d.vector = base, vector
+	}
+	return d.values
 }
