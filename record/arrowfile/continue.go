@@ -16,9 +16,9 @@ import (
 // died. The first new row must come after the last existing one. The new rows begin a new
 // segment. When the last segment has no footer, Continue writes its complete rows again
 // under a temporary name, without a torn end, and replaces the old segment. It also removes
-// temporary files of an earlier attempt that was killed.
+// temporary files of an earlier attempt that was killed, those of Options.ExtraFiles too.
 //
-// Options.Overwrite and Options.ExtraFiles are ignored. Errors are those of Open,
+// Options.Overwrite and the contents of Options.ExtraFiles are ignored. Errors are those of Open,
 // ErrLocked, and a *CorruptError when a row of the last segment is damaged: then Repair
 // must come first.
 func Continue(dir string, opts Options) (w *Writer, err error) {
@@ -45,7 +45,7 @@ func Continue(dir string, opts Options) (w *Writer, err error) {
 			w = nil
 		}
 	}()
-	if err := removeTemporary(dir, nil); err != nil {
+	if err := removeTemporary(dir, opts.ExtraFiles); err != nil {
 		return nil, fmt.Errorf("arrowfile: %w", err)
 	}
 	r, err := Open(dir)

@@ -37,6 +37,7 @@ func Create(dir string, h *record.Header, o Options) (*Recorder, error) {
 
 // Continue continues the run in dir. The header and Options.Sketch must be those of Create.
 func Continue(dir string, h *record.Header, o Options) (*Recorder, error) {
+	o.File.ExtraFiles = ExtraFiles(nil)
 	return open(dir, h, o, func(*record.Header) (*arrowfile.Writer, error) { return arrowfile.Continue(dir, o.File) })
 }
 
