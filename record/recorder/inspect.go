@@ -67,7 +67,10 @@ func (i *Info) readRows(r *arrowfile.Reader) error {
 		return err
 	}
 	i.FirstStep, i.FirstLoss = first.Step, first.BatchLoss
-	for row := i.Rows - 1; row >= 0 && !(i.LastLoss.Valid && i.FullLoss.Valid && i.TestLoss.Valid); row-- {
+	for row := i.Rows - 1; row >= 0; row-- {
+		if i.LastLoss.Valid && i.FullLoss.Valid && i.TestLoss.Valid {
+			break
+		}
 		s, err := r.Read(row, record.ScalarsOnly)
 		if err != nil {
 			return err
