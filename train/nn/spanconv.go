@@ -59,9 +59,9 @@ type difference struct {
 }
 
 const (
-	// convRows is the number of examples in a piece: the results of a convolution with
-	// two or three vectors fit the second-level cache.
-	convRows = 16
+	// convValues limits the elements of a convolution's results for a piece of the data:
+	// those of two vectors fit the second-level cache.
+	convValues = 1 << 17
 	// convPoints is the number of points per call. Each has a graph for each worker.
 	convPoints = 24
 	// convBytes limits the parameters of these graphs.
@@ -79,12 +79,14 @@ func (e *Evaluator) sharesConv() bool {
 func newSpanConv(e *Evaluator) (*spanConv, error) {
 	l, n := e.plan.layers[0].(convLayer), len(e.labels)
 	image := func(v value) op.Image { return op.NewImage(v.height, v.width, v.channels, e.plan.halo[v.index]) }
-	c := &spanConv{e: e, chunks: (n + convRows - 1) / convRows, workers: make([]convWorker, e.workers.Count())}
+	c := &spanConv{e: e, workers: make([]convWorker, e.workers.Count())}
 	c.conv = kernel.Conv{
 		In:     op.NewInput(l.in.height, l.in.width, l.in.channels, e.plan.halo[0]).Image,
 		Out:    image(l.out).Image,
 		Inputs: l.in.channels, Outputs: l.out.channels, Kernel: l.size, Stride: l.stride, Pad: l.pad,
 	}
+	most := max(1, min(replicaRows, convValues/c.conv.Out.Len()))
+	c.chunks = (n + most - 1) / most
 	size := (n + c.chunks - 1) / c.chunks
 	for range convPoints {
 		c.points = append(c.points, convPoint{
