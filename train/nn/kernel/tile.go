@@ -13,7 +13,8 @@ const (
 //
 // for rows y, pixels p and width columns j. Rows and pixels are two strides in a
 // and c; the outer, middle and inner steps o, m and i of the sum are three
-// strides in a and b. All strides count elements. Columns are contiguous within
+// strides in a and b. Rows can be a stride in b too: rows of a product with
+// different weights are b[y, o, m, i, j]. All strides count elements. Columns are contiguous within
 // panels of 16, which are bPanel apart in b and 16 apart in c.
 //
 // In a forward convolution a pixel is a pixel, an outer step is a row of the
@@ -31,7 +32,7 @@ type contraction[T Float] struct {
 	res     []T // the layout of c; may be c itself; nil for none
 	low     T   // lower bound of the results: 0 rectifies, minus infinity does nothing
 
-	rows, aRow, cRow         int
+	rows, aRow, bRow, cRow   int
 	pixels, aPixel, cPixel   int
 	outer, aOuter, bOuter    int
 	middle, aMiddle, bMiddle int
@@ -66,7 +67,7 @@ func (s *contraction[T]) run() {
 	for y := range s.rows {
 		for j := 0; j < s.width; j += half {
 			for p := range s.pixels {
-				s.eightColumns(y*s.aRow+p*s.aPixel, s.bColumn(j), y*s.cRow+p*s.cPixel+j, j)
+				s.eightColumns(y*s.aRow+p*s.aPixel, y*s.bRow+s.bColumn(j), y*s.cRow+p*s.cPixel+j, j)
 			}
 		}
 	}
@@ -93,7 +94,7 @@ func (s *contraction[T]) check() {
 	if s.outer > 0 {
 		o, m, i := s.outer-1, s.middle-1, s.inner-1
 		_ = s.a[y*s.aRow+p*s.aPixel+o*s.aOuter+m*s.aMiddle+i*s.aInner]
-		_ = s.b[s.bColumn(j)+o*s.bOuter+m*s.bMiddle+i*s.bInner]
+		_ = s.b[y*s.bRow+s.bColumn(j)+o*s.bOuter+m*s.bMiddle+i*s.bInner]
 	}
 }
 

@@ -11,7 +11,7 @@ import "unsafe"
 type tileArgs struct {
 	a, b, c, bias, res             unsafe.Pointer // res may be nil
 	rows, tiles, n, m, k           int
-	aRow, cRow                     int
+	aRow, bRow, cRow               int
 	aPixel, aInner, bInner, bPanel int
 	aMiddle, bMiddle               int // from the end of an inner loop to the next one
 	aOuter, bOuter                 int // further, from the end of a middle loop to the next one
@@ -36,7 +36,7 @@ func (s *contraction[T]) runFast() {
 	const size = 4
 	args := tileArgs{
 		n: s.inner, m: s.middle, k: s.outer,
-		aRow: s.aRow * size, cRow: s.cRow * size,
+		aRow: s.aRow * size, bRow: s.bRow * size, cRow: s.cRow * size,
 		aPixel: s.aPixel * size, aInner: s.aInner * size, bInner: s.bInner * size, bPanel: s.bPanel * size,
 		aMiddle: (s.aMiddle - s.inner*s.aInner) * size, bMiddle: (s.bMiddle - s.inner*s.bInner) * size,
 		aOuter: (s.aOuter - s.middle*s.aMiddle) * size, bOuter: (s.bOuter - s.middle*s.bMiddle) * size,
@@ -47,9 +47,6 @@ func (s *contraction[T]) runFast() {
 	for j := 0; j < s.width; {
 		f := shapeFor(s.width - j)
 		columns := f.vectors * f.lanes
-		if s.outer > 0 {
-			args.b = unsafe.Pointer(&s.b[s.bColumn(j)])
-		}
 		if s.bias != nil {
 			args.bias = unsafe.Pointer(&s.bias[j])
 		}
@@ -82,6 +79,7 @@ func (s *contraction[T]) columns(args tileArgs, f tileShape, y, n, j int) {
 			args.rows = min(rows, y+n-r)
 			if s.outer > 0 {
 				args.a = unsafe.Pointer(&s.a[r*s.aRow+p*s.aPixel])
+				args.b = unsafe.Pointer(&s.b[r*s.bRow+s.bColumn(j)])
 			}
 			c := r*s.cRow + p*s.cPixel + j
 			args.c = unsafe.Pointer(&s.c[c])

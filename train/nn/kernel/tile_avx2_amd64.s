@@ -7,7 +7,7 @@
 
 // Tiles of 1 pixels by 8 outputs.
 // func tile256x1p1(args *tileArgs)
-TEXT ·tile256x1p1(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p1(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -22,6 +22,8 @@ TEXT ·tile256x1p1(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -37,7 +39,7 @@ tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Y0
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -80,6 +82,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -87,7 +91,7 @@ bound:
 
 // Tiles of 2 pixels by 8 outputs.
 // func tile256x1p2(args *tileArgs)
-TEXT ·tile256x1p2(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p2(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -102,6 +106,8 @@ TEXT ·tile256x1p2(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -118,7 +124,7 @@ tile:
 	VMOVUPS 0(AX), Y0
 	VMOVAPS Y0, Y1
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -168,6 +174,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -175,7 +183,7 @@ bound:
 
 // Tiles of 3 pixels by 8 outputs.
 // func tile256x1p3(args *tileArgs)
-TEXT ·tile256x1p3(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p3(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -190,6 +198,8 @@ TEXT ·tile256x1p3(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -207,7 +217,7 @@ tile:
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -264,6 +274,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -271,7 +283,7 @@ bound:
 
 // Tiles of 4 pixels by 8 outputs.
 // func tile256x1p4(args *tileArgs)
-TEXT ·tile256x1p4(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p4(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -286,6 +298,8 @@ TEXT ·tile256x1p4(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -304,7 +318,7 @@ tile:
 	VMOVAPS Y0, Y2
 	VMOVAPS Y0, Y3
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -368,6 +382,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -375,7 +391,7 @@ bound:
 
 // Tiles of 5 pixels by 8 outputs.
 // func tile256x1p5(args *tileArgs)
-TEXT ·tile256x1p5(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p5(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -390,6 +406,8 @@ TEXT ·tile256x1p5(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -409,7 +427,7 @@ tile:
 	VMOVAPS Y0, Y3
 	VMOVAPS Y0, Y4
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -480,6 +498,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -487,7 +507,7 @@ bound:
 
 // Tiles of 6 pixels by 8 outputs.
 // func tile256x1p6(args *tileArgs)
-TEXT ·tile256x1p6(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p6(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -502,6 +522,8 @@ TEXT ·tile256x1p6(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -522,7 +544,7 @@ tile:
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -600,6 +622,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -607,7 +631,7 @@ bound:
 
 // Tiles of 7 pixels by 8 outputs.
 // func tile256x1p7(args *tileArgs)
-TEXT ·tile256x1p7(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p7(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -622,6 +646,8 @@ TEXT ·tile256x1p7(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -643,7 +669,7 @@ tile:
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -728,6 +754,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -735,7 +763,7 @@ bound:
 
 // Tiles of 8 pixels by 8 outputs.
 // func tile256x1p8(args *tileArgs)
-TEXT ·tile256x1p8(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p8(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -750,6 +778,8 @@ TEXT ·tile256x1p8(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -772,7 +802,7 @@ tile:
 	VMOVAPS Y0, Y6
 	VMOVAPS Y0, Y7
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -864,6 +894,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -871,7 +903,7 @@ bound:
 
 // Tiles of 9 pixels by 8 outputs.
 // func tile256x1p9(args *tileArgs)
-TEXT ·tile256x1p9(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p9(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -886,6 +918,8 @@ TEXT ·tile256x1p9(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -910,7 +944,7 @@ tile:
 	VMOVAPS Y0, Y8
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1012,6 +1046,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1019,7 +1055,7 @@ bound:
 
 // Tiles of 10 pixels by 8 outputs.
 // func tile256x1p10(args *tileArgs)
-TEXT ·tile256x1p10(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p10(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1034,6 +1070,8 @@ TEXT ·tile256x1p10(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1059,7 +1097,7 @@ tile:
 	VMOVAPS Y0, Y9
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1168,6 +1206,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1175,7 +1215,7 @@ bound:
 
 // Tiles of 11 pixels by 8 outputs.
 // func tile256x1p11(args *tileArgs)
-TEXT ·tile256x1p11(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p11(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1190,6 +1230,8 @@ TEXT ·tile256x1p11(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1216,7 +1258,7 @@ tile:
 	VMOVAPS Y0, Y10
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1332,6 +1374,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1339,7 +1383,7 @@ bound:
 
 // Tiles of 12 pixels by 8 outputs.
 // func tile256x1p12(args *tileArgs)
-TEXT ·tile256x1p12(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p12(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1354,6 +1398,8 @@ TEXT ·tile256x1p12(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1381,7 +1427,7 @@ tile:
 	VMOVAPS Y0, Y11
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1504,6 +1550,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1511,7 +1559,7 @@ bound:
 
 // Tiles of 13 pixels by 8 outputs.
 // func tile256x1p13(args *tileArgs)
-TEXT ·tile256x1p13(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p13(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1526,6 +1574,8 @@ TEXT ·tile256x1p13(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1554,7 +1604,7 @@ tile:
 	VMOVAPS Y0, Y12
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1684,6 +1734,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1691,7 +1743,7 @@ bound:
 
 // Tiles of 14 pixels by 8 outputs.
 // func tile256x1p14(args *tileArgs)
-TEXT ·tile256x1p14(SB), NOSPLIT, $48-8
+TEXT ·tile256x1p14(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1706,6 +1758,8 @@ TEXT ·tile256x1p14(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1735,7 +1789,7 @@ tile:
 	VMOVAPS Y0, Y13
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1872,6 +1926,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1879,7 +1935,7 @@ bound:
 
 // Tiles of 1 pixels by 16 outputs.
 // func tile256x2p1(args *tileArgs)
-TEXT ·tile256x2p1(SB), NOSPLIT, $48-8
+TEXT ·tile256x2p1(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1894,6 +1950,8 @@ TEXT ·tile256x2p1(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1910,7 +1968,7 @@ tile:
 	VMOVUPS 0(AX), Y0
 	VMOVUPS 32(AX), Y1
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1958,6 +2016,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1965,7 +2025,7 @@ bound:
 
 // Tiles of 2 pixels by 16 outputs.
 // func tile256x2p2(args *tileArgs)
-TEXT ·tile256x2p2(SB), NOSPLIT, $48-8
+TEXT ·tile256x2p2(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1980,6 +2040,8 @@ TEXT ·tile256x2p2(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1998,7 +2060,7 @@ tile:
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2057,6 +2119,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2064,7 +2128,7 @@ bound:
 
 // Tiles of 3 pixels by 16 outputs.
 // func tile256x2p3(args *tileArgs)
-TEXT ·tile256x2p3(SB), NOSPLIT, $48-8
+TEXT ·tile256x2p3(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2079,6 +2143,8 @@ TEXT ·tile256x2p3(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2099,7 +2165,7 @@ tile:
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2169,6 +2235,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2176,7 +2244,7 @@ bound:
 
 // Tiles of 4 pixels by 16 outputs.
 // func tile256x2p4(args *tileArgs)
-TEXT ·tile256x2p4(SB), NOSPLIT, $48-8
+TEXT ·tile256x2p4(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2191,6 +2259,8 @@ TEXT ·tile256x2p4(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2213,7 +2283,7 @@ tile:
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2294,6 +2364,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2301,7 +2373,7 @@ bound:
 
 // Tiles of 5 pixels by 16 outputs.
 // func tile256x2p5(args *tileArgs)
-TEXT ·tile256x2p5(SB), NOSPLIT, $48-8
+TEXT ·tile256x2p5(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2316,6 +2388,8 @@ TEXT ·tile256x2p5(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2340,7 +2414,7 @@ tile:
 	VMOVAPS Y0, Y8
 	VMOVAPS Y1, Y9
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2432,6 +2506,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2439,7 +2515,7 @@ bound:
 
 // Tiles of 6 pixels by 16 outputs.
 // func tile256x2p6(args *tileArgs)
-TEXT ·tile256x2p6(SB), NOSPLIT, $48-8
+TEXT ·tile256x2p6(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2454,6 +2530,8 @@ TEXT ·tile256x2p6(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2480,7 +2558,7 @@ tile:
 	VMOVAPS Y0, Y10
 	VMOVAPS Y1, Y11
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2583,6 +2661,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER

@@ -7,7 +7,7 @@
 
 // Tiles of 1 pixels by 16 outputs.
 // func tile512x1p1(args *tileArgs)
-TEXT ·tile512x1p1(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p1(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -22,6 +22,8 @@ TEXT ·tile512x1p1(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -37,7 +39,7 @@ tile:
 	MOVQ tileArgs_bias(DI), AX
 	VMOVUPS 0(AX), Z0
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -79,6 +81,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -86,7 +90,7 @@ bound:
 
 // Tiles of 2 pixels by 16 outputs.
 // func tile512x1p2(args *tileArgs)
-TEXT ·tile512x1p2(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p2(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -101,6 +105,8 @@ TEXT ·tile512x1p2(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -117,7 +123,7 @@ tile:
 	VMOVUPS 0(AX), Z0
 	VMOVAPS Z0, Z1
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -165,6 +171,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -172,7 +180,7 @@ bound:
 
 // Tiles of 3 pixels by 16 outputs.
 // func tile512x1p3(args *tileArgs)
-TEXT ·tile512x1p3(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p3(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -187,6 +195,8 @@ TEXT ·tile512x1p3(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -204,7 +214,7 @@ tile:
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -258,6 +268,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -265,7 +277,7 @@ bound:
 
 // Tiles of 4 pixels by 16 outputs.
 // func tile512x1p4(args *tileArgs)
-TEXT ·tile512x1p4(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p4(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -280,6 +292,8 @@ TEXT ·tile512x1p4(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -298,7 +312,7 @@ tile:
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -358,6 +372,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -365,7 +381,7 @@ bound:
 
 // Tiles of 5 pixels by 16 outputs.
 // func tile512x1p5(args *tileArgs)
-TEXT ·tile512x1p5(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p5(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -380,6 +396,8 @@ TEXT ·tile512x1p5(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -399,7 +417,7 @@ tile:
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -465,6 +483,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -472,7 +492,7 @@ bound:
 
 // Tiles of 6 pixels by 16 outputs.
 // func tile512x1p6(args *tileArgs)
-TEXT ·tile512x1p6(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p6(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -487,6 +507,8 @@ TEXT ·tile512x1p6(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -507,7 +529,7 @@ tile:
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -579,6 +601,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -586,7 +610,7 @@ bound:
 
 // Tiles of 7 pixels by 16 outputs.
 // func tile512x1p7(args *tileArgs)
-TEXT ·tile512x1p7(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p7(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -601,6 +625,8 @@ TEXT ·tile512x1p7(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -622,7 +648,7 @@ tile:
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -700,6 +726,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -707,7 +735,7 @@ bound:
 
 // Tiles of 8 pixels by 16 outputs.
 // func tile512x1p8(args *tileArgs)
-TEXT ·tile512x1p8(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p8(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -722,6 +750,8 @@ TEXT ·tile512x1p8(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -744,7 +774,7 @@ tile:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -828,6 +858,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -835,7 +867,7 @@ bound:
 
 // Tiles of 9 pixels by 16 outputs.
 // func tile512x1p9(args *tileArgs)
-TEXT ·tile512x1p9(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p9(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -850,6 +882,8 @@ TEXT ·tile512x1p9(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -874,7 +908,7 @@ tile:
 	VMOVAPS Z0, Z8
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -967,6 +1001,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -974,7 +1010,7 @@ bound:
 
 // Tiles of 10 pixels by 16 outputs.
 // func tile512x1p10(args *tileArgs)
-TEXT ·tile512x1p10(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p10(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -989,6 +1025,8 @@ TEXT ·tile512x1p10(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1014,7 +1052,7 @@ tile:
 	VMOVAPS Z0, Z9
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1113,6 +1151,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1120,7 +1160,7 @@ bound:
 
 // Tiles of 11 pixels by 16 outputs.
 // func tile512x1p11(args *tileArgs)
-TEXT ·tile512x1p11(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p11(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1135,6 +1175,8 @@ TEXT ·tile512x1p11(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1161,7 +1203,7 @@ tile:
 	VMOVAPS Z0, Z10
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1266,6 +1308,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1273,7 +1317,7 @@ bound:
 
 // Tiles of 12 pixels by 16 outputs.
 // func tile512x1p12(args *tileArgs)
-TEXT ·tile512x1p12(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p12(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1288,6 +1332,8 @@ TEXT ·tile512x1p12(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1315,7 +1361,7 @@ tile:
 	VMOVAPS Z0, Z11
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1426,6 +1472,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1433,7 +1481,7 @@ bound:
 
 // Tiles of 13 pixels by 16 outputs.
 // func tile512x1p13(args *tileArgs)
-TEXT ·tile512x1p13(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p13(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1448,6 +1496,8 @@ TEXT ·tile512x1p13(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1476,7 +1526,7 @@ tile:
 	VMOVAPS Z0, Z12
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1593,6 +1643,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1600,7 +1652,7 @@ bound:
 
 // Tiles of 14 pixels by 16 outputs.
 // func tile512x1p14(args *tileArgs)
-TEXT ·tile512x1p14(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p14(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1615,6 +1667,8 @@ TEXT ·tile512x1p14(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1644,7 +1698,7 @@ tile:
 	VMOVAPS Z0, Z13
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1767,6 +1821,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1774,7 +1830,7 @@ bound:
 
 // Tiles of 15 pixels by 16 outputs.
 // func tile512x1p15(args *tileArgs)
-TEXT ·tile512x1p15(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p15(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1789,6 +1845,8 @@ TEXT ·tile512x1p15(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -1819,7 +1877,7 @@ tile:
 	VMOVAPS Z0, Z14
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -1948,6 +2006,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -1955,7 +2015,7 @@ bound:
 
 // Tiles of 16 pixels by 16 outputs.
 // func tile512x1p16(args *tileArgs)
-TEXT ·tile512x1p16(SB), NOSPLIT, $48-8
+TEXT ·tile512x1p16(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -1970,6 +2030,8 @@ TEXT ·tile512x1p16(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2001,7 +2063,7 @@ tile:
 	VMOVAPS Z0, Z15
 	MOVQ 8(SP), SI
 	LEAQ (SI)(R8*8), BX
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2136,6 +2198,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2143,7 +2207,7 @@ bound:
 
 // Tiles of 1 pixels by 32 outputs.
 // func tile512x2p1(args *tileArgs)
-TEXT ·tile512x2p1(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p1(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2158,6 +2222,8 @@ TEXT ·tile512x2p1(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2174,7 +2240,7 @@ tile:
 	VMOVUPS 0(AX), Z0
 	VMOVUPS 64(AX), Z1
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2222,6 +2288,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2229,7 +2297,7 @@ bound:
 
 // Tiles of 2 pixels by 32 outputs.
 // func tile512x2p2(args *tileArgs)
-TEXT ·tile512x2p2(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p2(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2244,6 +2312,8 @@ TEXT ·tile512x2p2(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2262,7 +2332,7 @@ tile:
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2321,6 +2391,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2328,7 +2400,7 @@ bound:
 
 // Tiles of 3 pixels by 32 outputs.
 // func tile512x2p3(args *tileArgs)
-TEXT ·tile512x2p3(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p3(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2343,6 +2415,8 @@ TEXT ·tile512x2p3(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2363,7 +2437,7 @@ tile:
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2433,6 +2507,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2440,7 +2516,7 @@ bound:
 
 // Tiles of 4 pixels by 32 outputs.
 // func tile512x2p4(args *tileArgs)
-TEXT ·tile512x2p4(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p4(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2455,6 +2531,8 @@ TEXT ·tile512x2p4(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2477,7 +2555,7 @@ tile:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z1, Z7
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2558,6 +2636,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2565,7 +2645,7 @@ bound:
 
 // Tiles of 5 pixels by 32 outputs.
 // func tile512x2p5(args *tileArgs)
-TEXT ·tile512x2p5(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p5(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2580,6 +2660,8 @@ TEXT ·tile512x2p5(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2604,7 +2686,7 @@ tile:
 	VMOVAPS Z0, Z8
 	VMOVAPS Z1, Z9
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2696,6 +2778,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2703,7 +2787,7 @@ bound:
 
 // Tiles of 6 pixels by 32 outputs.
 // func tile512x2p6(args *tileArgs)
-TEXT ·tile512x2p6(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p6(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2718,6 +2802,8 @@ TEXT ·tile512x2p6(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2744,7 +2830,7 @@ tile:
 	VMOVAPS Z0, Z10
 	VMOVAPS Z1, Z11
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -2847,6 +2933,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -2854,7 +2942,7 @@ bound:
 
 // Tiles of 7 pixels by 32 outputs.
 // func tile512x2p7(args *tileArgs)
-TEXT ·tile512x2p7(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p7(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -2869,6 +2957,8 @@ TEXT ·tile512x2p7(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -2897,7 +2987,7 @@ tile:
 	VMOVAPS Z0, Z12
 	VMOVAPS Z1, Z13
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -3011,6 +3101,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER
@@ -3018,7 +3110,7 @@ bound:
 
 // Tiles of 8 pixels by 32 outputs.
 // func tile512x2p8(args *tileArgs)
-TEXT ·tile512x2p8(SB), NOSPLIT, $48-8
+TEXT ·tile512x2p8(SB), NOSPLIT, $56-8
 	MOVQ args+0(FP), DI
 	MOVQ tileArgs_aPixel(DI), R8
 	MOVQ tileArgs_bPanel(DI), R12
@@ -3033,6 +3125,8 @@ TEXT ·tile512x2p8(SB), NOSPLIT, $48-8
 	MOVQ AX, 32(SP)
 	MOVQ tileArgs_c(DI), AX
 	MOVQ AX, 40(SP)
+	MOVQ tileArgs_b(DI), AX
+	MOVQ AX, 48(SP)
 row:
 	MOVQ tileArgs_tiles(DI), AX
 	MOVQ AX, 0(SP)
@@ -3063,7 +3157,7 @@ tile:
 	VMOVAPS Z0, Z14
 	VMOVAPS Z1, Z15
 	MOVQ 8(SP), SI
-	MOVQ tileArgs_b(DI), DX
+	MOVQ 48(SP), DX
 	MOVQ tileArgs_k(DI), AX
 	TESTQ AX, AX
 	JZ finish
@@ -3188,6 +3282,8 @@ bound:
 	ADDQ AX, 16(SP)
 	DECQ 0(SP)
 	JNZ tile
+	MOVQ tileArgs_bRow(DI), AX
+	ADDQ AX, 48(SP)
 	DECQ 24(SP)
 	JNZ row
 	VZEROUPPER

@@ -14,6 +14,7 @@ TEXT ·tile128x2p1(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -23,7 +24,7 @@ tile:
 	MOVD R23, R1
 	ADD R25, R1, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -81,6 +82,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -94,6 +97,7 @@ TEXT ·tile128x2p2(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -106,7 +110,7 @@ tile:
 	ADD R25, R1, R2
 	ADD R25, R2, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -175,6 +179,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -188,6 +194,7 @@ TEXT ·tile128x2p3(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -203,7 +210,7 @@ tile:
 	ADD R25, R2, R3
 	ADD R25, R3, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -283,6 +290,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -296,6 +305,7 @@ TEXT ·tile128x2p4(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -314,7 +324,7 @@ tile:
 	ADD R25, R3, R4
 	ADD R25, R4, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -405,6 +415,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -418,6 +430,7 @@ TEXT ·tile128x2p5(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -439,7 +452,7 @@ tile:
 	ADD R25, R4, R5
 	ADD R25, R5, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -541,6 +554,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -554,6 +569,7 @@ TEXT ·tile128x2p6(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -578,7 +594,7 @@ tile:
 	ADD R25, R5, R6
 	ADD R25, R6, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -691,6 +707,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -704,6 +722,7 @@ TEXT ·tile128x2p7(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -731,7 +750,7 @@ tile:
 	ADD R25, R6, R7
 	ADD R25, R7, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -855,6 +874,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -868,6 +889,7 @@ TEXT ·tile128x2p8(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -898,7 +920,7 @@ tile:
 	ADD R25, R7, R8
 	ADD R25, R8, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -1033,6 +1055,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -1046,6 +1070,7 @@ TEXT ·tile128x2p9(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -1079,7 +1104,7 @@ tile:
 	ADD R25, R8, R9
 	ADD R25, R9, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -1225,6 +1250,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -1238,6 +1265,7 @@ TEXT ·tile128x2p10(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -1274,7 +1302,7 @@ tile:
 	ADD R25, R9, R10
 	ADD R25, R10, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -1431,6 +1459,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -1444,6 +1474,7 @@ TEXT ·tile128x2p11(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -1483,7 +1514,7 @@ tile:
 	ADD R25, R10, R11
 	ADD R25, R11, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -1651,6 +1682,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -1664,6 +1697,7 @@ TEXT ·tile128x2p12(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -1706,7 +1740,7 @@ tile:
 	ADD R25, R11, R12
 	ADD R25, R12, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -1885,6 +1919,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -1898,6 +1934,7 @@ TEXT ·tile128x4p1(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -1907,7 +1944,7 @@ tile:
 	MOVD R23, R1
 	ADD R25, R1, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -1973,6 +2010,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -1986,6 +2025,7 @@ TEXT ·tile128x4p2(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -2000,7 +2040,7 @@ tile:
 	ADD R25, R1, R2
 	ADD R25, R2, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -2085,6 +2125,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -2098,6 +2140,7 @@ TEXT ·tile128x4p3(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -2117,7 +2160,7 @@ tile:
 	ADD R25, R2, R3
 	ADD R25, R3, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -2221,6 +2264,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -2234,6 +2279,7 @@ TEXT ·tile128x4p4(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -2258,7 +2304,7 @@ tile:
 	ADD R25, R3, R4
 	ADD R25, R4, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -2381,6 +2427,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -2394,6 +2442,7 @@ TEXT ·tile128x4p5(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -2423,7 +2472,7 @@ tile:
 	ADD R25, R4, R5
 	ADD R25, R5, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -2565,6 +2614,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET
@@ -2578,6 +2629,7 @@ TEXT ·tile128x4p6(SB), NOSPLIT, $0-8
 	MOVD tileArgs_rows(R0), R22
 	MOVD tileArgs_a(R0), R23
 	MOVD tileArgs_c(R0), R24
+	MOVD tileArgs_b(R0), R26
 row:
 	MOVD tileArgs_tiles(R0), R21
 tile:
@@ -2612,7 +2664,7 @@ tile:
 	ADD R25, R5, R6
 	ADD R25, R6, R23
 	MOVD ZR, R13
-	MOVD tileArgs_b(R0), R16
+	MOVD R26, R16
 	MOVD tileArgs_k(R0), R20
 	CBZ R20, finish
 outer:
@@ -2773,6 +2825,8 @@ bound:
 	MOVD tileArgs_cPixel(R0), R3
 	ADD R2, R24
 	MSUB R3, R24, R1, R24
+	MOVD tileArgs_bRow(R0), R2
+	ADD R2, R26
 	SUBS $1, R22
 	BNE row
 	RET

@@ -76,7 +76,7 @@ func contractionTwin(s contraction[float32]) {
 					for m := range max(1, s.middle) {
 						for i := range s.inner {
 							a := y*s.aRow + p*s.aPixel + o*s.aOuter + m*s.aMiddle + i*s.aInner
-							b := s.bColumn(j) + o*s.bOuter + m*s.bMiddle + i*s.bInner
+							b := y*s.bRow + s.bColumn(j) + o*s.bOuter + m*s.bMiddle + i*s.bInner
 							v = fma(s.a[a], s.b[b], v)
 						}
 					}
@@ -277,6 +277,7 @@ func TestTilesEqualTheirTwins(t *testing.T) {
 					draw("aRow", 0, 50)
 				s.bMiddle, s.bOuter = s.inner*s.bInner+draw("bMiddle", 0, 3), 3*9*panel+draw("bOuter", 0, 3)
 				s.bPanel = 3 * 3 * 12 * 2 * panel
+				s.bRow = draw("bRow", 0, 50)
 				s.cPixel = s.width + draw("cPixel", 0, 5)
 				s.cRow = s.pixels*s.cPixel + draw("cRow", 0, 5)
 				last := func(counts, steps []int) int {
@@ -289,8 +290,9 @@ func TestTilesEqualTheirTwins(t *testing.T) {
 				s.a = harsh(r, guarded[float32](t, last([]int{s.rows, s.pixels, s.outer, s.middle, s.inner},
 					[]int{s.aRow, s.aPixel, s.aOuter, s.aMiddle, s.aInner}), place(t)), special)
 				width := min(panel, s.width-(s.width-1)/panel*panel)
-				s.b = harsh(r, guarded[float32](t, last([]int{(s.width + panel - 1) / panel, s.outer, s.middle, s.inner},
-					[]int{s.bPanel, s.bOuter, s.bMiddle, s.bInner})+width-1, place(t)), special)
+				s.b = harsh(r, guarded[float32](t, last(
+					[]int{s.rows, (s.width + panel - 1) / panel, s.outer, s.middle, s.inner},
+					[]int{s.bRow, s.bPanel, s.bOuter, s.bMiddle, s.bInner})+width-1, place(t)), special)
 				s.c = harsh(r, guarded[float32](t, (s.rows-1)*s.cRow+(s.pixels-1)*s.cPixel+s.width, place(t)), special)
 				if rapid.Bool().Draw(t, "bias") {
 					s.bias = harsh(r, guarded[float32](t, s.width, place(t)), special)

@@ -166,20 +166,24 @@ func (s *winogradRow[T]) gradient(at, to int) {
 // power of two apart would share the same places of the first-level cache.
 const winogradPad = panel
 
-// winogradPlane is the length of a plane, unless a single row of tiles is longer: enough
-// for long matrix products, and short enough for the second-level cache.
-const winogradPlane = 2048
+// winogradTiles and winogradPlane are how many tiles, and how many values of a plane,
+// are computed together at least. Their 16 planes fit the first-level cache if there are
+// few channels, and all weights are read once for at least 16 tiles if there are many.
+const (
+	winogradTiles = 16
+	winogradPlane = 512
+)
 
 // winogradRows returns how many rows of tiles are computed together.
 func winogradRows(tilesPerRow, channels int) int {
-	return max(1, winogradPlane/channels/tilesPerRow)
+	return max(1, max(winogradTiles, winogradPlane/channels)/tilesPerRow)
 }
 
 // planesOf returns memory for 16 planes, and their distance.
 func planesOf[T Float](memory *[]T, length int) (planes []T, plane int) {
 	plane = length + winogradPad
 	if len(*memory) < 16*plane {
-		*memory = make([]T, 16*max(plane, winogradPlane+winogradPad))
+		*memory = make([]T, 16*plane)
 	}
 	return (*memory)[:16*plane], plane
 }
@@ -243,13 +247,12 @@ func winogradConv[T Float](to, from Images[T], top, left int, packed []T, e Conv
 			input.run()
 		}
 		c := contraction[T]{
-			low: lowest[T](false), rows: 1, pixels: n * wide, aPixel: in, cPixel: out, outer: 1,
+			a: vs, b: packed, c: ms, low: lowest[T](false),
+			rows: 16, aRow: vPlane, bRow: in * panel, cRow: mPlane,
+			pixels: n * wide, aPixel: in, cPixel: out, outer: 1,
 			inner: in, aInner: 1, bInner: panel, width: out, bPanel: 16 * in * panel,
 		}
-		for i := range 16 {
-			c.a, c.b, c.c = vs[i*vPlane:], packed[i*in*panel:], ms[i*mPlane:]
-			c.run()
-		}
+		c.run()
 		for r := range n {
 			image, y := (first+r)/high, 2*((first+r)%high)
 			var copied bool
@@ -294,14 +297,12 @@ func winogradWeights[T Float](v Conv, dw []T, x, dy Images[T], low, high int, s 
 			gradient.run()
 		}
 		c := contraction[T]{
-			low: lowest[T](false), rows: 1, pixels: in, aPixel: 1, cPixel: out, outer: 1,
+			a: xs, b: ys[low:], c: dw[low:], res: dw[low:], low: lowest[T](false),
+			rows: 16, aRow: xPlane, bRow: yPlane, cRow: in * out,
+			pixels: in, aPixel: 1, cPixel: out, outer: 1,
 			inner: n * wide, aInner: in, bInner: out, width: high - low, bPanel: panel,
 		}
-		for i := range 16 {
-			c.a, c.b, c.c = xs[i*xPlane:], ys[i*yPlane+low:], dw[i*in*out+low:]
-			c.res = c.c
-			c.run()
-		}
+		c.run()
 	}
 }
 

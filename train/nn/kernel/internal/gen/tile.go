@@ -87,9 +87,9 @@ func (s shape) declare(d *declarations) {
 // that change from tile to tile: at 0(SP) the remaining tiles, at 8(SP) and
 // 16(SP) the addresses of the tile in a and c. It also holds those that change
 // from row to row: at 24(SP) the remaining rows, at 32(SP) and 40(SP) the
-// addresses.
+// addresses, and at 48(SP) the address in b.
 func (s shape) emit(a *assembly, p int) {
-	a.text(fmt.Sprintf("%sp%d", s.name(), p), 48,
+	a.text(fmt.Sprintf("%sp%d", s.name(), p), 56,
 		fmt.Sprintf("Tiles of %d pixels by %d outputs.", p, s.vectors*s.isa.lanes))
 	for _, load := range [][2]string{
 		{"aPixel", "R8"}, {"bPanel", "R12"}, {"aInner", "R13"}, {"bInner", "R14"},
@@ -99,7 +99,7 @@ func (s shape) emit(a *assembly, p int) {
 	a.op("LEAQ (R8)(R8*2), R9")
 	a.op("LEAQ (R8)(R8*4), R10")
 	a.op("LEAQ (R9)(R8*4), R11")
-	for i, field := range []string{"rows", "a", "c"} {
+	for i, field := range []string{"rows", "a", "c", "b"} {
 		a.op("MOVQ tileArgs_%s(DI), AX", field)
 		a.op("MOVQ AX, %d(SP)", 24+8*i)
 	}
@@ -136,6 +136,8 @@ func (s shape) emit(a *assembly, p int) {
 	a.op("ADDQ AX, 16(SP)")
 	a.op("DECQ 0(SP)")
 	a.op("JNZ tile")
+	a.op("MOVQ tileArgs_bRow(DI), AX")
+	a.op("ADDQ AX, 48(SP)")
 	a.op("DECQ 24(SP)")
 	a.op("JNZ row")
 	a.end()
@@ -156,7 +158,7 @@ func (s shape) begin(a *assembly, p int) {
 	if p > 8 {
 		a.op("LEAQ (SI)(R8*8), BX")
 	}
-	a.op("MOVQ tileArgs_b(DI), DX")
+	a.op("MOVQ 48(SP), DX")
 	a.op("MOVQ tileArgs_k(DI), AX")
 	a.op("TESTQ AX, AX")
 	a.op("JZ finish")

@@ -11,7 +11,7 @@ import (
 // the offset from all of them, so that a step changes one register. R14 and R15
 // are aInner and bInner, R16 is the address in b. R17, R19 and R20 count the inner,
 // middle and outer steps, R21 the tiles, R22 the rows. R23 and R24 are the
-// addresses of the tile in a and c.
+// addresses of the tile in a and c, and R26 is that of the row in b.
 
 // list returns the registers of all vectors of pixel q, for a load or store.
 func (s shape) list(q int) string { return s.registers(q * s.vectors) }
@@ -38,6 +38,7 @@ func (s shape) emitNEON(a *assembly, p int) {
 	load("rows", "R22")
 	load("a", "R23")
 	load("c", "R24")
+	load("b", "R26")
 	a.label("row")
 	load("tiles", "R21")
 	a.label("tile")
@@ -55,7 +56,7 @@ func (s shape) emitNEON(a *assembly, p int) {
 	}
 	a.op("ADD R25, R%d, R23", p) // the next tile
 	a.op("MOVD ZR, R13")
-	load("b", "R16")
+	a.op("MOVD R26, R16")
 	load("k", "R20")
 	a.op("CBZ R20, finish")
 	a.label("outer")
@@ -85,6 +86,8 @@ func (s shape) emitNEON(a *assembly, p int) {
 		a.op("ADD R2, %s", tensor[1])
 		a.op("MSUB R3, %s, R1, %s", tensor[1], tensor[1])
 	}
+	load("bRow", "R2")
+	a.op("ADD R2, R26")
 	countDown("R22", "row")
 	a.end()
 }
