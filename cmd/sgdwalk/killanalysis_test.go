@@ -36,7 +36,7 @@ func TestKilledAnalyses(t *testing.T) {
 		{
 			"curvature",
 			[]string{"curvature", "--products", "4", "--top", "1"},
-			[]string{"curvature", "--along", "every:4", "--products", "4", "--top", "1"},
+			[]string{"curvature", "--along", "every:4", "--products", "4", "--top", "1", "--formats", "svg"},
 		},
 	} {
 		write := func(args []string) string {
