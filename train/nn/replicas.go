@@ -108,13 +108,20 @@ func (r *replicas) evaluate(ctx context.Context, s *record.Span, at []record.Coo
 		return err
 	}
 	for i := range at {
-		hits := 0
-		for _, h := range r.hits[i*r.chunks : (i+1)*r.chunks] {
-			hits += h
-		}
-		loss[i], accuracy[i] = mean(r.losses[i*n:(i+1)*n]), float64(hits)/float64(n)
+		loss[i] = mean(r.losses[i*n : (i+1)*n])
+		accuracy[i] = accuracyOf(r.hits[i*r.chunks:(i+1)*r.chunks], n)
 	}
 	return nil
+}
+
+// accuracyOf returns the share of n rows that are correct. hits has the correct rows of
+// each piece of the data.
+func accuracyOf(hits []int, n int) float64 {
+	sum := 0
+	for _, h := range hits {
+		sum += h
+	}
+	return float64(sum) / float64(n)
 }
 
 // run sends one piece through a graph, which it moves to the point if necessary.

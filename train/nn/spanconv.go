@@ -161,11 +161,7 @@ func (c *spanConv) evaluate(ctx context.Context, s *record.Span, at []record.Coo
 		return err
 	}
 	for i := range at {
-		hits := 0
-		for _, h := range c.points[i].hits {
-			hits += h
-		}
-		loss[i], accuracy[i] = mean(c.points[i].losses), float64(hits)/float64(n)
+		loss[i], accuracy[i] = mean(c.points[i].losses), accuracyOf(c.points[i].hits, n)
 	}
 	return nil
 }
@@ -173,13 +169,9 @@ func (c *spanConv) evaluate(ctx context.Context, s *record.Span, at []record.Coo
 // convolve sets the results of a worker to the convolutions of rows low to high with the
 // needed vectors.
 func (c *spanConv) convolve(w *convWorker, needed []bool, low, high int) {
-	m, in := c.conv.In, c.e.plan.in.Len()
-	line := m.Width * m.Channels
+	in := c.e.plan.in.Len()
 	for i := range high - low {
-		to, from := w.input.Data[i*m.Len():], c.e.inputs[(low+i)*in:]
-		for h := range m.Height {
-			copy(to[m.At(h, 0):][:line], from[h*line:])
-		}
+		w.input.Load(i, c.e.inputs[(low+i)*in:], c.conv.In.Channels)
 	}
 	for len(w.results) < len(needed) {
 		w.results = append(w.results, kernel.NewImages[float32](c.conv.Out, w.input.Count()))

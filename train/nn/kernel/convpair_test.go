@@ -14,7 +14,7 @@ func TestPairBits(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			c := drawConv[float32](t, []int{1, 3, 8})
 			if !c.v.pairedOutput() && !c.v.pairedInput() {
-				t.Skip("no pairs")
+				t.Skip("the drawn convolution has no image of 8 channels with stride 1 and an even width")
 			}
 			all := func(v Conv) []float32 {
 				forward := make([]float32, v.PackedLen())

@@ -67,6 +67,11 @@ func (m Images[T]) Slice(low, high int) Images[T] {
 func (m Images[T]) Load(i int, pixels []T, channels int) {
 	image := m.Data[i*m.Len() : (i+1)*m.Len()]
 	for y := range m.Height {
+		if channels == m.Channels {
+			line := m.Width * channels
+			copy(image[m.At(y, 0):][:line], pixels[y*line:][:line])
+			continue
+		}
 		for x := range m.Width {
 			pixel := image[m.At(y, x):][:m.Channels]
 			clear(pixel[copy(pixel, pixels[(y*m.Width+x)*channels:][:channels]):])

@@ -197,10 +197,8 @@ bound:
 	ADDQ R10, SI
 	ADDQ R10, BX
 	ADDQ R10, R8
-	MOVQ winogradArgs_bias(DI), R9
-	MOVQ R10, CX
 	DECQ R15
-	JNZ channels
+	JNZ tile
 	VZEROUPPER
 	RET
 

@@ -39,12 +39,9 @@ func (o *pad[T]) Do(inputs ...G.Value) (_ G.Value, err error) {
 // pad copies the images of s.
 func (o *pad[T]) pad(s imageBlock) {
 	m := o.out
-	line := m.Width * m.Channels
+	y := images(m, o.yData, o.batch.stored())
 	for i := range s.count() {
-		y := o.yData[(s.pos+i)*m.Len():]
-		for h := range m.Height {
-			copy(y[m.At(h, 0):][:line], o.x[((s.low+i)*m.Height+h)*line:])
-		}
+		y.Load(s.pos+i, o.x[(s.low+i)*m.Height*m.Width*m.Channels:], m.Channels)
 	}
 }
 

@@ -154,18 +154,7 @@ func winogradOutput(a *assembly, s isa) {
 		a.op("VMAXPS %s, %s, %s", pixels[i], low, pixels[i]) // NaN stays
 		a.op("VMOVUPS %s, %s", pixels[i], at)
 	}
-	for _, r := range []string{"SI", "BX", "R8", "R9", "DX"} {
-		a.op("ADDQ $%d, %s", s.lanes*4, r)
-	}
-	a.op("SUBQ $%d, CX", s.lanes*4)
-	a.op("JNZ channels")
-	for _, r := range []string{"SI", "BX", "R8"} {
-		a.op("ADDQ R10, %s", r)
-	}
-	a.op("MOVQ winogradArgs_bias(DI), R9")
-	a.op("MOVQ R10, CX")
-	a.op("DECQ R15")
-	a.op("JNZ channels")
+	winogradNext(a, s, []string{"SI", "BX", "R8"}, "R9", "DX")
 }
 
 // winogradGradient writes A dy A', where row i of A dy is y0, y0+y1, y0-y1 and -y1.
