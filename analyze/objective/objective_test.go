@@ -188,6 +188,10 @@ func TestSpan(t *testing.T) {
 		if err := evaluate(t.Context(), at, loss, nil); err != nil || loss[0] != truth(p[1]) {
 			t.Errorf("another point: %v, %v; want %v", loss[0], err, truth(p[1]))
 		}
+		p[1][0]++ // the memory of the vector is used again
+		if err := evaluate(t.Context(), at, loss, nil); err != nil || loss[0] != truth(p[1]) {
+			t.Errorf("a changed vector: %v, %v; want %v", loss[0], err, truth(p[1]))
+		}
 		if _, err := x.OnSpan(record.Span{Points: [][]float32{p[0][1:]}}); err == nil {
 			t.Error("a short vector is taken")
 		}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
-	"unsafe"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,7 +14,8 @@ import (
 	"sgdwalk/record"
 )
 
-// perProcess is the number of points that a process gets per batch: enough that the other processes wait little for one slow point.
+// perProcess is the number of points that a process gets per batch: enough that the other
+// processes wait little for one slow point.
 const perProcess = 4
 
 // View presents one number of an Objective as a loss and another as its accuracy, for
@@ -156,7 +157,8 @@ func (v View) OnSpan(s record.Span) (func(ctx context.Context, at []record.Coord
 		if accuracy != nil && v.accuracy < 0 {
 			return fmt.Errorf("objective: no accuracy was requested")
 		}
-		all := v.known(&s, at)
+		key := v.keyOf(&s, at)
+		all := v.known(key)
 		if all == nil {
 			all = make([][]float64, len(at))
 		}
@@ -184,7 +186,7 @@ func (v View) OnSpan(s record.Span) (func(ctx context.Context, at []record.Coord
 			}
 		}
 		if v.asked > 1 { // with one number there is nothing to reuse
-			v.remember(&s, at, all)
+			v.remember(key, all)
 		}
 		return nil
 	}, nil
@@ -199,51 +201,52 @@ func (v View) at(c *record.Coordinates) View {
 	return v
 }
 
-// batch holds the points that were evaluated last, with all their numbers, so that another
-// number of the same points needs no evaluation.
+// batch holds the numbers of the points that were evaluated last, so that another number
+// of the same points needs no evaluation.
 type batch struct {
-	vectors []*float32 // of the span
-	places  []place
-	all     [][]float64
+	key uint64 // of the points, see keyOf
+	all [][]float64
 }
 
-// place identifies a point of a span.
-type place struct {
-	base  int
-	along []float64
-	state *float32
-}
+// seed of the keys.
+var seed = maphash.MakeSeed()
 
-// places returns what identifies the points.
-func (v View) places(s *record.Span, at []record.Coordinates) (vectors []*float32, places []place) {
+// keyOf returns a hash of what determines the points: the vectors of the span, and the
+// coordinates and states. It is of the values, because a caller may use the memory of a
+// vector again.
+func (v View) keyOf(s *record.Span, at []record.Coordinates) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	vector := func(x []float32) {
+		maphash.WriteComparable(&h, len(x))
+		h.Write(bytesOf(x))
+	}
 	for k := range s.Len() {
-		vectors = append(vectors, unsafe.SliceData(s.Vector(k)))
+		vector(s.Vector(k))
 	}
 	for i := range at {
-		places = append(places, place{at[i].Base, at[i].Along, unsafe.SliceData(v.at(&at[i]).state)})
+		maphash.WriteComparable(&h, [2]int{at[i].Base, len(at[i].Along)})
+		for _, a := range at[i].Along {
+			maphash.WriteComparable(&h, a)
+		}
+		vector(v.at(&at[i]).state)
 	}
-	return vectors, places
+	return h.Sum64()
 }
 
 // known returns the numbers of the points if they were evaluated last, or nil.
-func (v View) known(s *record.Span, at []record.Coordinates) [][]float64 {
-	vectors, places := v.places(s, at)
+func (v View) known(key uint64) [][]float64 {
 	v.o.mu.Lock()
 	defer v.o.mu.Unlock()
-	same := func(a, b place) bool { return a.base == b.base && a.state == b.state && slices.Equal(a.along, b.along) }
-	if slices.Equal(v.o.batch.vectors, vectors) && slices.EqualFunc(v.o.batch.places, places, same) {
+	if v.o.batch.key == key {
 		return slices.Clone(v.o.batch.all)
 	}
 	return nil
 }
 
 // remember keeps the numbers of the points.
-func (v View) remember(s *record.Span, at []record.Coordinates, all [][]float64) {
-	vectors, places := v.places(s, at)
-	for i := range places {
-		places[i].along = slices.Clone(places[i].along)
-	}
+func (v View) remember(key uint64, all [][]float64) {
 	v.o.mu.Lock()
 	defer v.o.mu.Unlock()
-	v.o.batch = batch{vectors, places, all}
+	v.o.batch = batch{key, all}
 }
