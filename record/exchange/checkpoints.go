@@ -65,11 +65,8 @@ type checkpoints struct {
 // is written before all files were compared.
 func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) (*Import, error) {
 	members, copies := dropCopies(members)
-	s := &checkpoints{
-		Import: &Import{Warnings: slices.Concat(notes, copies)}, options: o, files: members,
-		tensorNames: map[string]bool{}, converted: map[string]int{}, warnedArrays: map[string]bool{},
-		seenNotes: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
-	}
+	s := newCheckpoints(members, o)
+	s.Warnings = slices.Concat(notes, copies)
 	if err := s.readLayout(); err != nil {
 		return nil, err
 	}
@@ -102,6 +99,15 @@ func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) 
 		return nil, err
 	}
 	return s.Import, nil
+}
+
+// newCheckpoints returns a series of which no file was examined yet.
+func newCheckpoints(members []checkpointFile, o ImportOptions) *checkpoints {
+	return &checkpoints{
+		Import: new(Import), options: o, files: members,
+		tensorNames: map[string]bool{}, converted: map[string]int{}, warnedArrays: map[string]bool{},
+		seenNotes: map[string]bool{}, headers: map[string]bool{}, ties: ties{},
+	}
 }
 
 // readLayout reads the layout file, if the options name one.

@@ -15,6 +15,7 @@ import (
 // an uncompressed one. So memory for an array is safe to allocate.
 type array struct {
 	name    string
+	path    string // of the file
 	element element
 	shape   []int
 	fortran bool   // in Fortran order: the first index varies fastest
@@ -93,6 +94,9 @@ func newContainer(path, key string, file io.ReaderAt, size int64) (*container, e
 	}
 	if err != nil {
 		return nil, c.errorf("%w", err)
+	}
+	for i := range c.arrays {
+		c.arrays[i].path = path
 	}
 	return c, nil
 }

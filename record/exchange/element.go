@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"unsafe"
 
 	"sgdwalk/record/half"
 )
@@ -193,11 +194,18 @@ func (e element) int64At(b []byte) int64 {
 // chunkBytes is the size of a read buffer; a multiple of every element's width.
 const chunkBytes = 1 << 16
 
+// isLittleEndian reports whether this processor stores numbers as files do.
+var isLittleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
 // readFloats reads len(dst) elements from r and converts them. buf is a scratch buffer of
 // at least 8 bytes.
 func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
 	buf = buf[:len(buf)/e.width*e.width]
 	plain := e.class == floating && e.width == 4 && !e.big
+	if plain && isLittleEndian { // the usual case: the bytes are the numbers
+		_, err := io.ReadFull(r, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst)))
+		return unexpected(err)
+	}
 	for len(dst) > 0 {
 		part := buf[:min(len(buf), len(dst)*e.width)]
 		if _, err := io.ReadFull(r, part); err != nil {
@@ -205,9 +213,7 @@ func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
 		}
 		n := len(part) / e.width
 		for i := range dst[:n] {
-			if plain { // the usual case, without calls
-				dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
-			} else if dst[i] = e.float32At(part[i*e.width:]); e.width == 8 && math.IsInf(float64(dst[i]), 0) {
+			if dst[i] = e.float32At(part[i*e.width:]); e.width == 8 && math.IsInf(float64(dst[i]), 0) {
 				if err := e.checkRange(part[i*e.width:]); err != nil {
 					return err
 				}

@@ -17,6 +17,7 @@ type checkpointFile struct {
 	path    string
 	shards  *shardIndex // nil for a file
 	isNamed bool        // the user named the file, or a folder that has only this checkpoint
+	broken  error       // why the checkpoint cannot be opened; nil otherwise
 }
 
 // checkpointEndings are the endings of files that are checkpoints when they are in a
@@ -37,13 +38,16 @@ const maxDepth = 4
 type collector struct {
 	members []checkpointFile
 	skipped skippedFiles
+	// keepBroken makes a model whose shards do not fit together a broken member. Otherwise it is an
+	// error.
+	keepBroken bool
 }
 
 // collect returns the checkpoints of the paths: each file, and the checkpoints in each
 // folder, in the natural order of their paths (ckpt-2 before ckpt-10). The notes name
 // the files of the folders that are left out.
-func collect(paths []string) ([]checkpointFile, []string, error) {
-	var c collector
+func collect(paths []string, keepBroken bool) ([]checkpointFile, []string, error) {
+	c := collector{keepBroken: keepBroken}
 	for _, p := range paths {
 		p = filepath.Clean(p)
 		info, err := os.Stat(p)
@@ -70,7 +74,7 @@ func collect(paths []string) ([]checkpointFile, []string, error) {
 		return nil, nil, fmt.Errorf("exchange: no file to import")
 	}
 	var err error
-	if c.members, err = joinShards(c.members); err != nil {
+	if c.members, err = joinShards(c.members); err != nil { // of files that the user named
 		return nil, nil, err
 	}
 	if err := checkMembers(c.members); err != nil {
@@ -133,6 +137,10 @@ func isRecording(entries []fs.DirEntry) bool {
 // choose adds the checkpoints among the files of one folder, and skips the other files.
 func (c *collector) choose(dir string, files []string) error {
 	indexes, shards, err := findShards(dir, files)
+	if err != nil && c.keepBroken {
+		c.members = append(c.members, checkpointFile{path: dir, broken: err})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -164,9 +172,10 @@ func (c *collector) choose(dir string, files []string) error {
 				return fmt.Errorf("exchange: %s has both %s and %s, and one of them may be out of date; give the one "+
 					"to import by its name", dir, twin, name)
 			}
-			if m.shards, err = readIndex(m.path); err != nil {
+			if m.shards, err = readIndex(m.path); err != nil && !c.keepBroken {
 				return err
 			}
+			m.broken = err
 		}
 		c.members = append(c.members, m)
 	}
@@ -316,6 +325,9 @@ func isAbove(path string, names []fileStep) bool {
 
 // open opens a file, or all shards of a model as one file.
 func (m checkpointFile) open(key string) (*container, error) {
+	if m.broken != nil {
+		return nil, m.broken
+	}
 	if m.shards != nil {
 		return m.shards.open(key)
 	}

@@ -115,7 +115,7 @@ func Open(paths []string, o ImportOptions) (*Import, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	members, notes, err := collect(paths)
+	members, notes, err := collect(paths, false)
 	if err != nil {
 		return nil, err
 	}

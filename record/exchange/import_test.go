@@ -386,7 +386,7 @@ func TestFiles(t *testing.T) {
 	for name, paths := range map[string][]string{
 		"nothing": nil, "empty directory": {empty}, "twice": {a, dir}, "not there": {filepath.Join(dir, "b.npz")},
 	} {
-		if files, _, err := collect(paths); err == nil {
+		if files, _, err := collect(paths, false); err == nil {
 			t.Errorf("%s: %v", name, files)
 		}
 	}

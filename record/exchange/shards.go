@@ -154,6 +154,11 @@ func joinShards(members []checkpointFile) ([]checkpointFile, error) {
 	joined := map[string]bool{}
 	for _, m := range members {
 		index := m.path
+		if m.broken != nil || m.shards != nil {
+			joined[m.path] = true
+			out = append(out, m)
+			continue
+		}
 		if !isIndex(filepath.Base(m.path)) {
 			name, count, ok := shardOf(filepath.Base(m.path))
 			if !ok {
