@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"sgdwalk/record/internal/mapped"
 )
 
 // Summary has the results of Check.
@@ -104,7 +106,7 @@ func (c *checker) segment(s *segment, last bool) {
 		c.problem(s.damageAt(-1, schemaAt, "the segment begins with row %d, but the %d rows before it are missing",
 			s.first, missing))
 	}
-	if err := catchFaults(func() { c.rows(s, last) }); err != nil {
+	if err := mapped.Catch(func() { c.rows(s, last) }); err != nil {
 		c.problem(s.damageAt(-1, 0, "%w", err))
 	}
 	c.next = s.next()

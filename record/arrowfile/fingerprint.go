@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+
+	"sgdwalk/record/internal/mapped"
 )
 
 // Fingerprint returns a hash of the run's identity and of the checksums of all rows, which
@@ -29,7 +31,7 @@ func (r *Reader) rowChecksum(i int) (crc uint32, err error) {
 		return 0, err
 	}
 	s.prefetchEnds(j)
-	fault := catchFaults(func() {
+	fault := mapped.Catch(func() {
 		var v rowView
 		var sc scalars
 		if v, err = s.row(j); err == nil {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 )
 
 // runInfo is shared by all segments of a run.
@@ -74,10 +75,10 @@ func (r *runInfo) openSegments(dir string, numbers []int, have []*segment, open 
 func openGuarded(dir string, n int, first int64, last bool, run *runInfo, open func(string) (byteSource,
 	error),
 ) (s *segment, err error) {
-	if fault := catchFaults(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
+	if fault := mapped.Catch(func() { s, err = openSegment(dir, n, first, last, run, open) }); fault != nil {
 		path := filepath.Join(dir, segmentName(n))
 		size := int64(math.MaxInt64)
-		return nil, fmt.Errorf("arrowfile: %s: %w", path, explainFault(path, size))
+		return nil, fmt.Errorf("arrowfile: %s: %w", path, mapped.Explain(path, size))
 	}
 	return s, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 )
 
 // pieces is theta of a row, for reading piece by piece.
@@ -42,7 +43,7 @@ func (r *Reader) ThetaPieces(i int) (out record.Pieces, err error) {
 		return record.VerifiedPieces(theta), nil
 	}
 	var p *pieces
-	fault := catchFaults(func() { p, err = s.pieces(j) })
+	fault := mapped.Catch(func() { p, err = s.pieces(j) })
 	if fault != nil {
 		return nil, s.damageAt(j, 0, "%w", fault)
 	}
@@ -114,7 +115,7 @@ func (p *pieces) Verify() error {
 		return nil
 	}
 	var sum uint32
-	if fault := catchFaults(func() { sum = checksum(0, bytesOf(p.values)) }); fault != nil {
+	if fault := mapped.Catch(func() { sum = checksum(0, bytesOf(p.values)) }); fault != nil {
 		return p.s.damageAt(p.j, p.at, "%w", fault)
 	}
 	if sum != p.want {

@@ -3,15 +3,13 @@ package arrowfile
 import (
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 )
 
 // Reader reads a run. Except for Close, its methods may be called concurrently.
@@ -78,7 +76,7 @@ func (r *Reader) openNew(have []*segment) error {
 	}
 	if k := len(have) - 1; k >= 0 && !have[k].closed {
 		have = slices.Clone(have)
-		fault := catchFaults(func() { have[k], err = have[k].refreshed(k == len(numbers)-1) })
+		fault := mapped.Catch(func() { have[k], err = have[k].refreshed(k == len(numbers)-1) })
 		if err = errors.Join(err, fault); err != nil {
 			return err
 		}
@@ -116,34 +114,6 @@ func (r *Reader) Refresh() (added int, err error) {
 	before := r.state.Load()
 	err = r.openNew(before.segments)
 	return int(r.state.Load().rows - before.rows), err
-}
-
-var errPageFault = errors.New("the file cannot be read: it became shorter, or the disk failed")
-
-// explainFault explains a fault in a mapped file. A file that is shorter than its map was
-// cut by another process, which is damage; otherwise the disk failed.
-func explainFault(path string, size int64) error {
-	if info, err := os.Stat(path); err == nil && info.Size() < size {
-		return fmt.Errorf("%w: %d bytes are left of %d", errPageFault, info.Size(), size)
-	}
-	return fmt.Errorf("%w: %w", errPageFault, syscall.EIO)
-}
-
-// catchFaults runs f, which reads mapped memory. A page that the system cannot read, because
-// the disk failed or the file was cut, would kill the process; catchFaults returns an error
-// instead.
-func catchFaults(f func()) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			if _, isFault := p.(interface{ Addr() uintptr }); !isFault {
-				panic(p)
-			}
-			err = errPageFault
-		}
-	}()
-	f()
-	return nil
 }
 
 // Header returns the run's header, which the caller must not change.
@@ -202,7 +172,7 @@ func (r *Reader) Read(i int, parts record.Parts) (out record.Step, err error) {
 	if parts == record.ScalarsOnly {
 		s.prefetchEnds(j)
 	}
-	fault := catchFaults(func() { out, err = s.step(j, parts) })
+	fault := mapped.Catch(func() { out, err = s.step(j, parts) })
 	if fault != nil {
 		return record.Step{}, s.damageAt(j, 0, "%w", fault)
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 )
 
 // Repaired has the results of Repair.
@@ -110,7 +111,7 @@ func copyIntact(segments []*segment, w *Writer, report func(error)) (out Repaire
 		for j := range s.rows() {
 			var step record.Step
 			var rowErr error
-			if fault := catchFaults(func() { step, rowErr = s.step(j, record.AllParts) }); fault != nil {
+			if fault := mapped.Catch(func() { step, rowErr = s.step(j, record.AllParts) }); fault != nil {
 				rowErr = s.damageAt(j, s.offsets[j], "%w", fault)
 			}
 			// A row that the disk cannot read is lost. After another system error, such as too

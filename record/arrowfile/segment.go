@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 )
 
 // segment is one file of a run, opened for reading.
@@ -40,8 +41,8 @@ func (s *segment) next() int64 { return s.first + int64(s.rows()) }
 // system error is not damage, because the content of the file is then not known.
 func (s *segment) damageAt(row int, off int64, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	if errors.Is(err, errPageFault) {
-		err = explainFault(s.path, s.src.size())
+	if errors.Is(err, mapped.ErrFault) {
+		err = mapped.Explain(s.path, s.src.size())
 	}
 	if record.IsSystemError(err) {
 		return fmt.Errorf("arrowfile: %s: %w", s.path, err)

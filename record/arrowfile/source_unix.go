@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sgdwalk/record/internal/mapped"
 	"sgdwalk/record/safefile"
 )
 
@@ -61,15 +62,12 @@ func openSource(path string) (byteSource, error) {
 
 // add maps n bytes from off on.
 func (s *mapSource) add(off, n int64) error {
-	if n == 0 { // the system refuses an empty map
-		return nil
-	}
-	if int64(int(n)) != n {
-		return fmt.Errorf("a file of %d bytes is too large for the address space of this processor", n)
-	}
-	m, err := unix.Mmap(int(s.file.Fd()), off, int(n), unix.PROT_READ, unix.MAP_SHARED)
+	m, err := mapped.Map(s.file, off, n)
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.path, os.NewSyscallError("mmap", err))
+		return fmt.Errorf("%s: %w", s.path, err)
+	}
+	if m == nil { // n is 0
+		return nil
 	}
 	list := append(slices.Clone(s.list()), region{off, m})
 	s.pieces.Store(&list)
@@ -137,16 +135,15 @@ func (s *mapSource) freeze() error {
 // nothing is lost. After an error the pages only stay resident.
 func (s *mapSource) release() {
 	for _, p := range s.list() {
-		_ = unix.Madvise(p.memory, unix.MADV_DONTNEED)
+		mapped.Release(p.memory)
 	}
 }
 
 // prefetch asks the system to read n bytes from off on, and does not wait.
 func (s *mapSource) prefetch(off, n int64) {
-	page := int64(os.Getpagesize())
 	for _, p := range s.list() {
-		if first, end := off-p.offset, off-p.offset+n; first >= 0 && end <= int64(len(p.memory)) {
-			_ = unix.Madvise(p.memory[first&^(page-1):end], unix.MADV_WILLNEED) // only an optimization
+		if first := off - p.offset; first >= 0 && first+n <= int64(len(p.memory)) {
+			mapped.Prefetch(p.memory, first, n)
 			return
 		}
 	}
@@ -201,7 +198,7 @@ func (s *mapSource) copyAt(b []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	return catchFaults(func() { copy(b, from) })
+	return mapped.Catch(func() { copy(b, from) })
 }
 
 // nextData returns the first offset at or after off that is not in a hole of the file, where
@@ -234,8 +231,8 @@ func (s *mapSource) close() error {
 		openDescriptors.Add(-1)
 	}
 	for _, p := range s.list() {
-		if unmapErr := unix.Munmap(p.memory); unmapErr != nil && err == nil {
-			err = os.NewSyscallError("munmap", unmapErr)
+		if unmapErr := mapped.Unmap(p.memory); unmapErr != nil && err == nil {
+			err = unmapErr
 		}
 	}
 	s.pieces.Store(nil)
