@@ -11,6 +11,8 @@ var ErrPartSums = errors.New("checksum mismatch: the parts were read from other 
 // it a second time for verification. Methods of one vector must not be called
 // concurrently.
 type Pieces interface {
+	// Len returns the number of elements.
+	Len() int
 	// Read copies the elements from first on into dst. It verifies nothing.
 	Read(dst []float32, first int) error
 	// ReadSum reads like Read, and returns the checksum of a part that ends with dst.
@@ -25,7 +27,8 @@ type Pieces interface {
 	// Prefetch asks the operating system to read the elements first to end-1 soon. It
 	// may do nothing.
 	Prefetch(first, end int)
-	// Values returns the whole vector, not verified. The recording owns the slice.
+	// Values returns the whole vector, not verified. The recording owns the slice. It is nil
+	// for a vector that cannot be read; Verify then returns the reason.
 	Values() []float32
 	// Verify reads the whole vector and checks it against its checksum.
 	Verify() error
@@ -45,6 +48,7 @@ func VerifiedPieces(v []float32) Pieces { return verifiedPieces(v) }
 
 type verifiedPieces []float32
 
+func (v verifiedPieces) Len() int                { return len(v) }
 func (v verifiedPieces) Values() []float32       { return v }
 func (verifiedPieces) Verify() error             { return nil }
 func (verifiedPieces) Prefetch(int, int)         {}

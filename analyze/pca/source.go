@@ -93,7 +93,9 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 	case Final:
 		at = n - 1
 	}
-	s.reference = s.rows[at].Values()
+	if s.reference = s.rows[at].Values(); len(s.reference) == 0 {
+		return nil, s.unread(at, s.rows[at].Verify())
+	}
 	s.width = blockWidth(n)
 	s.ahead = aheadBlocks(n, s.width)
 	s.buffers.New = func() any {
@@ -213,9 +215,9 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 			return fmt.Errorf("pca: %srow %d: %w", s.prefix(run), i, err)
 		case theta == nil:
 			continue
-		case len(theta.Values()) != p:
+		case theta.Len() != p:
 			return fmt.Errorf("pca: %srow %d (step %d): theta has %d elements, the layout has %d", s.prefix(run), i,
-				step.Step, len(theta.Values()), p)
+				step.Step, theta.Len(), p)
 		}
 		s.rows = append(s.rows, theta)
 		s.run, s.index = append(s.run, run), append(s.index, i)

@@ -75,6 +75,9 @@ func (s *segment) pieces(j int) (*pieces, error) {
 	return &pieces{s: s, j: j, at: v.at + e.offset, values: floatsOf(b), want: sc.vectorCRC(theta)}, nil
 }
 
+// Len returns the number of elements.
+func (p *pieces) Len() int { return len(p.values) }
+
 // Values returns the vector in the mapped file.
 func (p *pieces) Values() []float32 { return p.values }
 

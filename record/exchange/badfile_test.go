@@ -179,7 +179,7 @@ func TestBadSafetensors(t *testing.T) {
 		"no name": {rawSafetensors(`{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4), "names must be UTF-8"},
 	} {
 		path := save(t, dir, "a.safetensors", test.file)
-		_, err := Open([]string{path}, ImportOptions{})
+		_, err := openBoth([]string{path}, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), test.want) ||
 			!strings.HasPrefix(err.Error(), "exchange: "+path) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
@@ -246,7 +246,7 @@ func TestBadNPY(t *testing.T) {
 		},
 	} {
 		path := save(t, dir, "a.npy", test.file)
-		_, err := Open([]string{path}, ImportOptions{})
+		_, err := openBoth([]string{path}, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
@@ -332,18 +332,18 @@ func TestBadNPZ(t *testing.T) {
 		"only a header":     {archiveOf(t, zip.Store, header(other)), "neither theta nor step"},
 	} {
 		path := save(t, dir, "a.npz", test.file)
-		_, err := Open([]string{path}, ImportOptions{})
+		_, err := openBoth([]string{path}, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
 	a := save(t, dir, "a.npz", npzOf(t, memory(t, other, recordtest.Rows(other, 2, 1)), NPZOptions{}))
-	if _, err := Open([]string{a}, ImportOptions{Steps: ByName}); err == nil ||
+	if _, err := openBoth([]string{a}, ImportOptions{Steps: ByName}); err == nil ||
 		!strings.Contains(err.Error(), "apply only to checkpoints") {
 		t.Errorf("options of checkpoints for a run: %v", err)
 	}
 	save(t, dir, "b.npz", run())
-	if _, err := Open([]string{dir}, ImportOptions{}); err == nil ||
+	if _, err := openBoth([]string{dir}, ImportOptions{}); err == nil ||
 		!strings.Contains(err.Error(), "a whole run, which must be imported alone") {
 		t.Errorf("a run among others: %v", err)
 	}
@@ -358,7 +358,7 @@ func TestClaims(t *testing.T) {
 	path := save(t, dir, "a.npz", bomb)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := Open([]string{path}, ImportOptions{})
+	_, err := openBoth([]string{path}, ImportOptions{})
 	runtime.ReadMemStats(&after)
 	if err == nil || !strings.Contains(err.Error(), "claims 1073741952 bytes") {
 		t.Errorf("%v", err)

@@ -203,7 +203,7 @@ func (o *Opened) Close() error { return o.file.Close() }
 func (o *Opened) Values(j int, buf []float32, use func(part []float32) error) error {
 	a := o.arrays[j]
 	n := a.length()
-	if a.fill != nil || a.fortran && len(a.shape) > 1 {
+	if a.strides != nil {
 		all := make([]float32, n)
 		if err := o.file.floats(a, all); err != nil {
 			return err

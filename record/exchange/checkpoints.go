@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"archive/zip"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"sgdwalk/record"
 )
@@ -46,8 +48,10 @@ type checkpoints struct {
 	*Import
 	options ImportOptions
 	files   []checkpointFile
+	places  []*placed
 	steps   []int64
 	epochs  []int32
+	opening sync.Mutex // held by open after the examination
 
 	firstPath    string          // path of the checkpoint that decides the layout
 	tensorNames  map[string]bool // names of the tensors of the run
@@ -63,7 +67,7 @@ type checkpoints struct {
 
 // openCheckpoints examines all files of a series, and decides layout, steps and scalars. Nothing
 // is written before all files were compared.
-func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) (*Import, error) {
+func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) (*checkpoints, error) {
 	members, copies := dropCopies(members)
 	s := newCheckpoints(members, o)
 	s.Warnings = slices.Concat(notes, copies)
@@ -98,7 +102,7 @@ func openCheckpoints(members []checkpointFile, notes []string, o ImportOptions) 
 	if err := s.header.Validate(); err != nil {
 		return nil, err
 	}
-	return s.Import, nil
+	return s, nil
 }
 
 // newCheckpoints returns a series of which no file was examined yet.
@@ -149,10 +153,19 @@ func (s *checkpoints) examine(i int, n *numbering) error {
 	if h, ok := c.metadata[metaHeader]; ok && json.Valid([]byte(h)) {
 		s.headers[h] = true
 	}
-	if err != nil || i == 0 {
+	if err != nil {
 		return err
 	}
-	_, err = s.compare(c)
+	have, err := s.compare(c)
+	if err != nil {
+		return err
+	}
+	var before *placed
+	if i > 0 {
+		before = s.places[i-1]
+	}
+	p, err := place(c, s.header.Layout, s.stateLayout(), have, before)
+	s.places = append(s.places, p)
 	return err
 }
 
@@ -165,11 +178,11 @@ func (s *checkpoints) number(n *numbering) error {
 	s.Warnings = append(s.Warnings, d.notes...)
 	order := allRows(len(d.steps))
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(d.steps[a], d.steps[b]) })
-	files, epochs := s.files, s.epochs
-	s.steps, s.files, s.epochs = nil, nil, nil
+	files, places, epochs := s.files, s.places, s.epochs
+	s.steps, s.files, s.places, s.epochs = nil, nil, nil, nil
 	for _, i := range order {
-		s.steps = append(s.steps, d.steps[i])
-		s.files, s.epochs = append(s.files, files[i]), append(s.epochs, epochs[i])
+		s.steps, s.files = append(s.steps, d.steps[i]), append(s.files, files[i])
+		s.places, s.epochs = append(s.places, places[i]), append(s.epochs, epochs[i])
 	}
 	if n.isListed && !slices.IsSorted(d.steps) {
 		s.warn("the rows are in the order of their steps, and the files were given in another order")
@@ -203,10 +216,15 @@ func (s *checkpoints) open(i int) (*container, error) {
 
 // tensors returns parameters and state in the order of the header.
 func (s *checkpoints) tensors() []record.Tensor {
+	return slices.Concat(s.header.Layout, s.stateLayout())
+}
+
+// stateLayout returns the layout of the state; nil for a run without state.
+func (s *checkpoints) stateLayout() record.Layout {
 	if !s.header.Columns.State {
-		return s.header.Layout
+		return nil
 	}
-	return slices.Concat(s.header.Layout, s.header.State)
+	return s.header.State
 }
 
 // compare checks that a file has the tensors of the run, and returns its arrays by name.
@@ -265,7 +283,11 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 		}
 		row := s.rowOf(i)
 		row.Theta, row.State = theta, state
-		if err := s.read(i, &row); err != nil {
+		err := s.places[i].check()
+		if err == nil {
+			err = s.read(i, theta, state)
+		}
+		if err := errors.Join(err, s.places[i].unmap()); err != nil {
 			return err
 		}
 		if err := appendRow(&row); err != nil {
@@ -275,30 +297,104 @@ func (s *checkpoints) copyRows(ctx context.Context, appendRow func(*record.Step)
 	return nil
 }
 
-// read fills the vectors of row i. It compares the file again, because the file may
-// have changed since it was examined.
-func (s *checkpoints) read(i int, row *record.Step) error {
-	c, err := s.open(i)
-	if err != nil {
+// read fills theta and state of checkpoint i; a vector that is nil is not read. It opens the
+// checkpoint again when the files have checksums, or when a tensor is compressed.
+func (s *checkpoints) read(i int, theta, state []float32) error {
+	p := s.places[i]
+	if err := s.verify(i); err != nil {
 		return err
 	}
-	defer c.Close()
-	have, err := s.compare(c)
-	if err != nil {
-		return err
-	}
+	var packed []packedTensor
 	for _, part := range []struct {
 		layout record.Layout
+		places []array
 		vector []float32
-	}{{s.header.Layout, row.Theta}, {s.header.State, row.State}} {
+	}{{s.header.Layout, p.theta, theta}, {s.header.State, p.state, state}} {
 		if part.vector == nil {
 			continue
 		}
-		for _, t := range part.layout {
-			if err := c.floats(have[t.Name], t.View(part.vector)); err != nil {
+		for k, t := range part.layout {
+			a, dst := &part.places[k], t.View(part.vector)
+			if a.isCompressed() {
+				packed = append(packed, packedTensor{t.Name, dst})
+			} else if err := p.read(a, dst, 0); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return s.unpack(i, packed)
+}
+
+// packedTensor is a compressed tensor, and where its elements go.
+type packedTensor struct {
+	name string
+	dst  []float32
+}
+
+// unpack reads compressed tensors of checkpoint i.
+func (s *checkpoints) unpack(i int, tensors []packedTensor) error {
+	if len(tensors) == 0 {
+		return nil
+	}
+	return s.reopen(i, func(c *container, have map[string]*array) error {
+		for _, t := range tensors {
+			if err := c.floats(have[t.name], t.dst); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reopen opens checkpoint i again, and calls use with its arrays by name.
+func (s *checkpoints) reopen(i int, use func(*container, map[string]*array) error) error {
+	s.opening.Lock()
+	c, err := s.open(i)
+	s.opening.Unlock()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for k := range c.files {
+		if c.files[k] != s.places[i].files[k].fileID {
+			return fileErrorf(c.files[k].path, "%w", errChanged)
+		}
+	}
+	have, err := s.compare(c)
+	if err != nil {
+		return err
+	}
+	return use(c, have)
+}
+
+// verify compares the checksums of all plain entries of checkpoint i with its tensors, once.
+// A checksum is of a whole entry, so no part of a tensor is used before. The checksums of
+// compressed entries are compared when they are read, and safetensors and npy files have
+// none.
+func (s *checkpoints) verify(i int) error {
+	p := s.places[i]
+	if !p.hasChecksums {
+		return nil
+	}
+	p.verifying.Lock()
+	defer p.verifying.Unlock()
+	if p.isVerified {
+		return nil
+	}
+	err := s.reopen(i, func(c *container, have map[string]*array) error {
+		seen := map[*zip.File]bool{}
+		for _, t := range s.tensors() {
+			a := have[t.Name]
+			if a.entry == nil || seen[a.entry] || !a.isPlain() {
+				continue
+			}
+			seen[a.entry] = true
+			if err := verifyEntry(a.entry); err != nil {
+				return arrayError(c.files[a.file].path, a.name, err)
+			}
+		}
+		return nil
+	})
+	p.isVerified = err == nil
+	return err
 }

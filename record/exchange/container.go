@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"sgdwalk/record/internal/mapped"
 )
 
 // array is one named array in a file. Its size in bytes was compared with the size of the
@@ -18,12 +20,15 @@ type array struct {
 	path    string // of the file
 	element element
 	shape   []int
-	fortran bool   // in Fortran order: the first index varies fastest
+	strides []int  // in elements, for each dimension; nil for contiguous elements in row-major order
 	tiedTo  string // name of an earlier array with the same elements, for a tied tensor; else ""
-	open    func() (io.ReadCloser, error)
-	// fill reads the elements from the reader that open returns, for a tensor that is not
-	// contiguous; nil for others.
-	fill func(r io.Reader, dst []float32) error
+	file    int    // index of its file among the files of the container
+	// from is the byte of the first element: in the file, or in the entry of a zip archive
+	from  int64
+	entry *zip.File // nil for a file without entries
+	// open reads the bytes from the first to the last element. It compares the checksum of an
+	// entry.
+	open func() (io.ReadCloser, error)
 }
 
 // length returns the number of elements.
@@ -33,6 +38,31 @@ func (a *array) length() int {
 		n *= d
 	}
 	return n
+}
+
+// span returns the number of bytes from the first to the last element.
+func (a *array) span() int64 {
+	n := int64(a.length())
+	if a.strides != nil && n > 0 {
+		_, n = stridesOf(a.shape, a.strides)
+	}
+	return n * int64(a.element.width)
+}
+
+// isPlain reports whether the file has the elements without compression, so that each of them
+// can be read alone.
+func (a *array) isPlain() bool { return a.entry == nil || a.entry.Method == zip.Store }
+
+// offset returns the byte of the first element in the file of an array that isPlain.
+func (a *array) offset() (int64, error) {
+	if a.entry == nil || a.length() == 0 {
+		return a.from, nil
+	}
+	at, err := a.entry.DataOffset()
+	if err != nil {
+		return 0, damagedEntry(a.entry, err)
+	}
+	return at + a.from, nil
 }
 
 // payloadBytes returns the size of an array with this shape, and false when it exceeds an
@@ -51,7 +81,8 @@ func payloadBytes(shape []int, width int) (int64, bool) {
 // container is an open file with arrays.
 type container struct {
 	path     string
-	key      string // path of the state dict in a .pt file; "" finds it
+	files    []fileID // the file, or the shards
+	key      string   // path of the state dict in a .pt file; "" finds it
 	format   format
 	file     io.ReaderAt
 	closer   io.Closer
@@ -80,7 +111,7 @@ func openContainer(path, key string) (*container, error) {
 		f.Close()
 		return nil, err
 	}
-	c.closer = f
+	c.closer, c.files = f, []fileID{{path, info.Size(), info.ModTime().UnixNano()}}
 	return c, nil
 }
 
@@ -160,26 +191,19 @@ func (c *container) lookup(name string) *array {
 	return &c.arrays[i]
 }
 
-// floats reads an array into dst in row-major order, also from Fortran order.
+// floats reads an array into dst in row-major order. For an array in another order, it needs
+// the memory of the array in the file in addition.
 func (c *container) floats(a *array, dst []float32) error {
-	// Fortran order is read into a second array and then transposed, because the elements of a
-	// row are far apart in the file.
-	target := dst
-	if a.fortran && len(a.shape) > 1 {
-		target = make([]float32, len(dst))
-	}
-	if err := c.read(a, func(r io.Reader) error {
-		if a.fill != nil {
-			return a.fill(r, target)
+	return c.read(a, func(r io.Reader) error {
+		if a.strides == nil {
+			return a.element.readFloats(r, dst, make([]byte, min(chunkBytes, 8*len(dst))))
 		}
-		return a.element.readFloats(r, target, make([]byte, min(chunkBytes, 8*len(target))))
-	}); err != nil {
-		return err
-	}
-	if a.fortran && len(a.shape) > 1 {
-		rowMajor(dst, target, a.shape)
-	}
-	return nil
+		b := make([]byte, a.span())
+		if _, err := io.ReadFull(r, b); err != nil {
+			return unexpected(err)
+		}
+		return a.gather(dst, 0, b)
+	})
 }
 
 // read opens an array, calls use with it, and reads it to its end: only there does the zip
@@ -193,13 +217,20 @@ func (c *container) read(a *array, use func(io.Reader) error) error {
 	if err = use(r); err == nil {
 		err = expectEnd(r)
 	}
-	if errors.Is(err, zip.ErrChecksum) {
-		return c.errorf("array %q is damaged: its values do not match its checksum (%w)", a.name, err)
+	return arrayError(c.path, a.name, err)
+}
+
+// arrayError returns the error of reading an array of a file, or nil.
+func arrayError(path, name string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errChanged), errors.Is(err, mapped.ErrFault): // the file, and not only the array
+		return fileErrorf(path, "%w", err)
+	case errors.Is(err, zip.ErrChecksum):
+		return fileErrorf(path, "array %q is damaged: its values do not match its checksum (%w)", name, err)
 	}
-	if err != nil {
-		return c.errorf("array %q: %w", a.name, err)
-	}
-	return nil
+	return fileErrorf(path, "array %q: %w", name, err)
 }
 
 // expectEnd returns an error when r has more bytes, or when its checksum does not match.
@@ -212,23 +243,4 @@ func expectEnd(r io.Reader) error {
 		return nil
 	}
 	return err
-}
-
-// rowMajor copies src, which is in Fortran order, into dst in row-major order.
-func rowMajor(dst, src []float32, shape []int) {
-	index := make([]int, len(shape))
-	for i := range dst {
-		at, stride := 0, 1
-		for d, n := range shape {
-			at += index[d] * stride
-			stride *= n
-		}
-		dst[i] = src[at]
-		for d := len(shape) - 1; d >= 0; d-- {
-			if index[d]++; index[d] < shape[d] {
-				break
-			}
-			index[d] = 0
-		}
-	}
 }

@@ -212,14 +212,31 @@ func (e element) readFloats(r io.Reader, dst []float32, buf []byte) error {
 			return unexpected(err)
 		}
 		n := len(part) / e.width
-		for i := range dst[:n] {
-			if dst[i] = e.float32At(part[i*e.width:]); e.width == 8 && math.IsInf(float64(dst[i]), 0) {
-				if err := e.checkRange(part[i*e.width:]); err != nil {
+		if err := e.convert(dst[:n], part); err != nil {
+			return err
+		}
+		dst = dst[n:]
+	}
+	return nil
+}
+
+// convert sets dst to the elements in b, which has at least len(dst) of them.
+func (e element) convert(dst []float32, b []byte) error {
+	switch { // the usual cases, without calls for each element
+	case e.class == floating && e.width == 4 && !e.big && isLittleEndian: // the bytes are the numbers
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst)), b)
+	case e.class == bfloat && !e.big:
+		for i := range dst {
+			dst[i] = half.FromBFloat16(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	default:
+		for i := range dst {
+			if dst[i] = e.float32At(b[i*e.width:]); e.width == 8 && math.IsInf(float64(dst[i]), 0) {
+				if err := e.checkRange(b[i*e.width:]); err != nil {
 					return err
 				}
 			}
 		}
-		dst = dst[n:]
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func TestBadFolders(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open([]string{folder(t, test.files...)}, test.options)
+			_, err := openBoth([]string{folder(t, test.files...)}, test.options)
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v; want a line with %s", err, test.want)
 			}
@@ -228,14 +228,14 @@ func TestBadFolders(t *testing.T) {
 	if err := os.Truncate(path, 1500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open([]string{truncated}, ImportOptions{}); err == nil ||
+	if _, err := openBoth([]string{truncated}, ImportOptions{}); err == nil ||
 		!strings.Contains(err.Error(), path+": it begins like a zip archive") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("truncated: %v", err)
 	}
 	others := t.TempDir()
 	save(t, others, "train.log", []byte("epoch 1"))
 	for _, dir := range []string{t.TempDir(), others} {
-		if _, err := Open([]string{dir}, ImportOptions{}); err == nil ||
+		if _, err := openBoth([]string{dir}, ImportOptions{}); err == nil ||
 			!strings.Contains(err.Error(), "has no file with an ending of checkpoints") {
 			t.Errorf("%v", err)
 		}
@@ -320,7 +320,7 @@ func TestLayoutFile(t *testing.T) {
 		`{"format": 99, "layout": [` + w +
 			`], "new": 1}`: "its format is 99, written by a newer program",
 	} {
-		_, err := Open([]string{folder(t, "net", "net")}, layout(text))
+		_, err := openBoth([]string{folder(t, "net", "net")}, layout(text))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "layout.json") ||
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want a line with %s", text, err, want)
@@ -333,15 +333,15 @@ func TestLayoutFile(t *testing.T) {
 	}
 	o = layout(string(header))
 	o.Exclude = []string{"fc.*"}
-	if _, err := Open([]string{folder(t, "net")}, o); err == nil ||
+	if _, err := openBoth([]string{folder(t, "net")}, o); err == nil ||
 		!strings.Contains(err.Error(), `has tensor "fc.weight", which exclude leaves out`) {
 		t.Errorf("a tensor of the layout file that is excluded: %v", err)
 	}
-	if _, err := Open([]string{folder(t, "net")}, ImportOptions{Layout: "none.json"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := openBoth([]string{folder(t, "net")}, ImportOptions{Layout: "none.json"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no layout file: %v", err)
 	}
 	run := save(t, t.TempDir(), "run.npz", npzOf(t, m, NPZOptions{}))
-	if _, err := Open([]string{run}, layout(string(header))); err == nil ||
+	if _, err := openBoth([]string{run}, layout(string(header))); err == nil ||
 		!strings.Contains(err.Error(), "it is a whole run; kinds, layout, key") {
 		t.Errorf("a layout file for a whole run: %v", err)
 	}

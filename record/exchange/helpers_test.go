@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,8 +53,100 @@ func npzOf(t testing.TB, tr record.Trajectory, o NPZOptions) []byte {
 	return b.Bytes()
 }
 
-// load imports files into memory.
+// load imports files into memory. It panics when the same files, opened as a series, do not
+// make the same run.
 func load(paths []string, o ImportOptions) (*record.Memory, []string, error) {
+	m, warnings, err := loadCopy(paths, o)
+	if err := compareSeries(m, warnings, err, paths, o); err != nil {
+		panic(err)
+	}
+	return m, warnings, err
+}
+
+// openBoth opens files for the import and as a series, which must return the same error.
+func openBoth(paths []string, o ImportOptions) (*Import, error) {
+	im, err := Open(paths, o)
+	s, seriesErr := OpenSeries(paths, o)
+	if seriesErr == nil {
+		defer s.Close()
+	}
+	if (err == nil) != (seriesErr == nil) || err != nil && err.Error() != seriesErr.Error() {
+		if seriesErr == nil || !strings.Contains(seriesErr.Error(), "it is a whole run in one file") {
+			panic(fmt.Sprintf("%q: the import returns the error %v, the series %v", paths, err, seriesErr))
+		}
+	}
+	return im, err
+}
+
+// compareSeries returns an error when a series differs from the run that the import made of
+// the same files, or when only one of the two has an error.
+func compareSeries(want *record.Memory, warnings []string, wantErr error, paths []string, o ImportOptions) error {
+	s, err := OpenSeries(paths, o)
+	if err != nil {
+		if wantErr == nil && !strings.Contains(err.Error(), "it is a whole run in one file") {
+			return fmt.Errorf("OpenSeries(%q): %w", paths, err)
+		}
+		return nil
+	}
+	defer s.Close()
+	if wantErr != nil {
+		for i := range s.Len() {
+			if _, err := s.Read(i, record.AllParts); err != nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("OpenSeries(%q): no error; the import returns %w", paths, wantErr)
+	}
+	h1, h2 := must(s.Header().Encode()), must(want.Header().Encode())
+	switch {
+	case string(h1) != string(h2):
+		return fmt.Errorf("OpenSeries(%q): header %s, want %s", paths, h1, h2)
+	case s.Len() != want.Len():
+		return fmt.Errorf("OpenSeries(%q): %d rows, want %d", paths, s.Len(), want.Len())
+	case len(s.Warnings) > len(warnings) || !slices.Equal(s.Warnings, warnings[:len(s.Warnings)]):
+		return fmt.Errorf("OpenSeries(%q): warnings %q, want the first of %q", paths, s.Warnings, warnings)
+	}
+	for i := range s.Len() {
+		row, err := s.Read(i, record.AllParts)
+		if err != nil {
+			return err
+		}
+		wanted := must(want.Read(i, record.AllParts))
+		if d := recordtest.Diff(&row, &wanted); d != "" {
+			return fmt.Errorf("OpenSeries(%q): row %d: %s", paths, i, d)
+		}
+		theta, err := s.ThetaPieces(i)
+		if err != nil {
+			return err
+		}
+		if !sameBits(theta.Values(), wanted.Theta) || theta.Len() != len(wanted.Theta) {
+			return fmt.Errorf("OpenSeries(%q): row %d: other values", paths, i)
+		}
+		for size := 1; size <= theta.Len(); size = 2*size + 1 {
+			got := make([]float32, theta.Len())
+			theta.Prefetch(0, len(got))
+			for first := 0; first < len(got); first += size {
+				if _, err := theta.ReadSum(got[first:min(first+size, len(got))], first, 0); err != nil {
+					return err
+				}
+			}
+			if !sameBits(got, wanted.Theta) {
+				return fmt.Errorf("OpenSeries(%q): row %d: other values in pieces of %d", paths, i, size)
+			}
+		}
+		if err := errors.Join(theta.CheckSums(nil), theta.Verify()); err != nil {
+			return err
+		}
+		s.Release()
+		if !sameBits(row.Theta, wanted.Theta) {
+			return fmt.Errorf("OpenSeries(%q): row %d: other values after the release", paths, i)
+		}
+	}
+	_, err = s.Fingerprint()
+	return err
+}
+
+func loadCopy(paths []string, o ImportOptions) (*record.Memory, []string, error) {
 	im, err := Open(paths, o)
 	if err != nil {
 		return nil, nil, err

@@ -108,30 +108,44 @@ func (m *Import) warn(format string, args ...any) {
 // reads and checks the list of arrays of every file, so that most errors are found
 // before anything is written.
 //
-// Memory: one row, and the list of arrays of one file. A row has at most as many bytes
+// Memory: one row, the list of arrays of one file, and about 1 KB for each checkpoint. A row has at most as many bytes
 // as its file, or 1032 times as many in a compressed archive: that is the limit of
 // deflate, and Open checks it before it allocates memory.
 func Open(paths []string, o ImportOptions) (*Import, error) {
-	if err := o.Validate(); err != nil {
+	s, c, err := examineFiles(paths, o)
+	if err != nil {
 		return nil, err
+	}
+	if c == nil {
+		return s.Import, nil
+	}
+	defer c.Close()
+	if o.Scalars != "" {
+		return nil, c.errorf("it is a whole run, which has its own scalars; those of %s are for checkpoints", o.Scalars)
+	}
+	return openRun(c, o)
+}
+
+// examineFiles examines checkpoints. When the files are a single whole run, it returns that
+// file instead, which the caller closes.
+func examineFiles(paths []string, o ImportOptions) (*checkpoints, *container, error) {
+	if err := o.Validate(); err != nil {
+		return nil, nil, err
 	}
 	members, notes, err := collect(paths, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(members) == 1 {
 		c, err := members[0].open(o.Key)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		defer c.Close()
 		if isRun(c) {
-			if o.Scalars != "" {
-				return nil, c.errorf("it is a whole run, which has its own scalars; those of %s are for checkpoints",
-					o.Scalars)
-			}
-			return openRun(c, o)
+			return nil, c, nil
 		}
+		c.Close()
 	}
-	return openCheckpoints(members, notes, o)
+	s, err := openCheckpoints(members, notes, o)
+	return s, nil, err
 }

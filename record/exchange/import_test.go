@@ -312,7 +312,7 @@ func TestImportMismatch(t *testing.T) {
 		dir := t.TempDir()
 		a := save(t, dir, "1.safetensors", safetensorsOf(t, nil, first...))
 		b := save(t, dir, "2.safetensors", safetensorsOf(t, nil, test.second...))
-		_, err := Open([]string{dir}, ImportOptions{})
+		_, err := openBoth([]string{dir}, ImportOptions{})
 		var e *MismatchError
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v", name, err)
@@ -356,7 +356,7 @@ func TestImportOptions(t *testing.T) {
 		"steps": {Steps: "epoch"}, "pattern": {Exclude: []string{""}}, "kind": {Kinds: []KindRule{{"a", "b"}}},
 		"everything left out": {Exclude: []string{"*"}}, "only state": {Kinds: []KindRule{{"*", record.RunningMean}}},
 	} {
-		if _, err := Open([]string{path}, o); err == nil {
+		if _, err := openBoth([]string{path}, o); err == nil {
 			t.Errorf("%s: %+v was accepted", name, o)
 		}
 	}
@@ -364,7 +364,7 @@ func TestImportOptions(t *testing.T) {
 
 func TestImportCancelled(t *testing.T) {
 	dir := t.TempDir()
-	im, err := Open([]string{save(t, dir, "a.safetensors", safetensorsOf(t, nil, zeros("w", 2, 2)))}, ImportOptions{})
+	im, err := openBoth([]string{save(t, dir, "a.safetensors", safetensorsOf(t, nil, zeros("w", 2, 2)))}, ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func TestFolders(t *testing.T) {
 	} {
 		files := strings.Fields(test.files)
 		dir := tree(t, files...)
-		im, err := Open([]string{dir}, ImportOptions{})
+		im, err := openBoth([]string{dir}, ImportOptions{})
 		if err != nil {
 			if got := err.Error(); !strings.Contains(got, test.want) || !strings.Contains(got, test.note) ||
 				strings.Contains(got, "\n") {
@@ -241,7 +241,7 @@ func TestShards(t *testing.T) {
 	if m, notes := mustLoad(t, ImportOptions{}, whole); m.Len() != 1 || len(notes) != 1 {
 		t.Errorf("a model in one shard: %d rows, notes %q", m.Len(), notes)
 	}
-	if _, err := Open(first, ImportOptions{}); err == nil || !strings.Contains(err.Error(), two+" is not given") {
+	if _, err := openBoth(first, ImportOptions{}); err == nil || !strings.Contains(err.Error(), two+" is not given") {
 		t.Errorf("the first shards: %v", err)
 	}
 
@@ -295,7 +295,7 @@ func TestShards(t *testing.T) {
 		if test.change != nil {
 			test.change(dir)
 		}
-		if _, err := Open([]string{dir}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), test.want) ||
+		if _, err := openBoth([]string{dir}, ImportOptions{}); err == nil || !strings.Contains(err.Error(), test.want) ||
 			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want %s", name, err, test.want)
 		}
@@ -341,7 +341,7 @@ func TestWrappers(t *testing.T) {
 	}
 	path = save(t, t.TempDir(), "1.safetensors",
 		safetensorsOf(t, nil, zeros("a._orig_mod.weight", 1, 2), zeros("a.weight", 1, 2)))
-	if _, err := Open([]string{path}, ImportOptions{}); err == nil ||
+	if _, err := openBoth([]string{path}, ImportOptions{}); err == nil ||
 		!strings.Contains(err.Error(), `two tensors have the name "a.weight" after the prefixes`) {
 		t.Errorf("a collision: %v", err)
 	}

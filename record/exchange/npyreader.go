@@ -18,6 +18,7 @@ func readNPY(c *container, size int64) error {
 	if err != nil {
 		return err
 	}
+	a.from = info.length
 	a.open = func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(c.file, info.length, size-info.length)), nil
 	}
@@ -27,13 +28,16 @@ func readNPY(c *container, size int64) error {
 
 // npyArray makes an array of a .npy header that is followed by have bytes of values.
 func npyArray(name string, info npyInfo, have int64) (array, error) {
-	a := array{name: name, element: npyElement(info.descr), shape: info.shape, fortran: info.fortran}
+	a := array{name: name, element: npyElement(info.descr), shape: info.shape}
 	if a.element.class == unsupported {
 		return a, nil // its size is not known, but it will not be read
 	}
 	want, ok := payloadBytes(info.shape, a.element.width)
 	if !ok || want != have {
 		return a, fmt.Errorf("array %q of shape %v and type %s has %d bytes", name, info.shape, a.element.name, have)
+	}
+	if info.fortran && want > 0 {
+		a.strides, _ = stridesOf(a.shape, fortranStrides(a.shape))
 	}
 	return a, nil
 }
@@ -82,6 +86,7 @@ func npzArray(name string, f *zip.File) (array, error) {
 		return array{}, fmt.Errorf("array %q: %w", name, err)
 	}
 	a, err := npyArray(name, info, int64(f.UncompressedSize64)-info.length)
+	a.from, a.entry = info.length, f
 	a.open = func() (io.ReadCloser, error) {
 		r, err := f.Open()
 		if err == nil {

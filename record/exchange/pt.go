@@ -147,14 +147,19 @@ func (t *torchArchive) verify(f *zip.File) error {
 	if t.verified[f.Name] {
 		return nil
 	}
+	if err := verifyEntry(f); err != nil {
+		return damagedEntry(f, err)
+	}
+	t.verified[f.Name] = true
+	return nil
+}
+
+// verifyEntry reads an entry and compares its checksum.
+func verifyEntry(f *zip.File) error {
 	r, err := f.Open()
 	if err == nil {
 		_, err = io.Copy(io.Discard, r)
 		err = errors.Join(err, r.Close())
 	}
-	if err != nil {
-		return damagedEntry(f, err)
-	}
-	t.verified[f.Name] = true
-	return nil
+	return err
 }

@@ -16,7 +16,7 @@ const torchDir = "testdata/torch/"
 // rowOf imports one file and returns its row by tensor.
 func rowOf(t *testing.T, path string) (map[string][]float32, *Import, record.Step) {
 	t.Helper()
-	im, err := Open([]string{path}, ImportOptions{})
+	im, err := openBoth([]string{path}, ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestTorchRefused(t *testing.T) {
 		torchDir + "empty.pt": `"loss"`, garbage: "it begins like a zip archive",
 		torchDir + "legacy.pt": "save it again with a newer PyTorch",
 	} {
-		_, err := Open([]string{path}, ImportOptions{})
+		_, err := openBoth([]string{path}, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want a line with %q", path, err, want)
 		}

@@ -110,19 +110,13 @@ func (t *torchArchive) array(name string, tensor *ptTensor) (a array, reason str
 	if err != nil {
 		return fail("%w", err)
 	}
-	v, have := viewOf(tensor), int64(f.UncompressedSize64)/int64(e.width)
-	if tensor.offset < 0 || v.span > have-tensor.offset {
-		return fail("it uses elements %d to %d of a storage that has %d", tensor.offset, tensor.offset+v.span-1, have)
+	strides, span := stridesOf(tensor.shape, tensor.stride)
+	if have := int64(f.UncompressedSize64) / int64(e.width); tensor.offset < 0 || span > have-tensor.offset {
+		return fail("it uses elements %d to %d of a storage that has %d", tensor.offset, tensor.offset+span-1, have)
 	}
-	from, bytes := tensor.offset*int64(e.width), v.span*int64(e.width)
-	a.open = func() (io.ReadCloser, error) { return t.open(f, from, bytes) }
-	switch {
-	case v.rowMajor:
-	case v.overlaps && bytes > windowBytes:
-		return a, "its elements overlap in an unsupported way", nil
-	default:
-		a.fill = func(r io.Reader, dst []float32) error { return v.read(r, e, dst) }
-	}
+	from := tensor.offset * int64(e.width)
+	a.strides, a.from, a.entry = strides, from, f
+	a.open = func() (io.ReadCloser, error) { return t.open(f, from, span*int64(e.width)) }
 	return a, "", nil
 }
 

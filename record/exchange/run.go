@@ -120,7 +120,7 @@ func (a *runFile) checkShapes(c *container) error {
 		case len(b.shape) != dims || b.shape[0] != a.rows:
 			return c.errorf("array %q has shape %v; it must have %d dimensions, with %d rows as in %q", b.name,
 				b.shape, dims, a.rows, decides.name)
-		case b.fortran && dims == 2:
+		case b.strides != nil && dims == 2:
 			return c.errorf("array %q is in Fortran order, so its rows cannot be read one by one; save "+
 				"numpy.ascontiguousarray(array)", b.name)
 		case isValid && b.element.class != boolean, !isValid && !canHold(b.element, kind):

@@ -103,6 +103,7 @@ func (c *container) safetensorsArrays(tensors map[string]safetensorsInfo, payloa
 		if from < 0 || to < from || known && (!ok || to-from != want) {
 			return fmt.Errorf("tensor %q of shape %v and type %s has bytes %d to %d", name, a.shape, e.name, from, to)
 		}
+		a.from = payload + from
 		a.open = func() (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(c.file, payload+from, want)), nil
 		}

@@ -221,6 +221,10 @@ func (x *shardIndex) open(key string) (_ *container, err error) {
 			return nil, err
 		}
 		files = append(files, c)
+		for i := range c.arrays {
+			c.arrays[i].file = len(all.files)
+		}
+		all.files = append(all.files, c.files...)
 		for _, a := range c.arrays {
 			if in, ok := x.fileOf[a.name]; !ok || in != name {
 				return nil, fileErrorf(x.path,
