@@ -2,113 +2,13 @@ package main
 
 import (
 	"context"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/exchange"
 	"sgdwalk/record/recorder"
-	"sgdwalk/record/safefile"
 )
-
-// exportCmd writes a run for other programs.
-type exportCmd struct {
-	Run_        string `arg:"" name:"run" help:"Directory of the run."`
-	NPZ         string `name:"npz" placeholder:"FILE" help:"All rows as numpy arrays: theta (rows, P), grad, state, step, epoch, batch_loss, ..."`
-	Safetensors string `placeholder:"FILE" help:"One iterate as named tensors; DIR/ makes a folder of all."`
-	CSV         string `name:"csv" placeholder:"FILE" help:"The numbers of all rows, without the vectors."`
-	Row         int    `default:"-1" help:"Iterate for --safetensors; negative numbers count from the end (default ${default})."`
-	Force       bool   `help:"Replace files that are there."`
-}
-
-func (exportCmd) Help() string {
-	return `FILE may be - for standard output.
-
-Examples:
-  sgdwalk export RUN --npz run.npz
-  sgdwalk export RUN --safetensors last.safetensors
-  sgdwalk export RUN --safetensors checkpoints/ --csv log.csv
-  sgdwalk export RUN --csv -`
-}
-
-// exported is one file that export wrote.
-type exported struct {
-	Format string `json:"format"`
-	File   string `json:"file"`
-}
-
-// Run writes every requested file.
-func (c *exportCmd) Run(e *env) error {
-	trace, err := arrowfile.Open(c.Run_)
-	if err != nil {
-		return err
-	}
-	defer trace.Close()
-	formats := []struct {
-		name, file string
-		write      func(io.Writer) error
-	}{
-		{"npz", c.NPZ, func(w io.Writer) error { return exchange.WriteNPZ(w, trace, exchange.NPZOptions{}) }},
-		{
-			"safetensors", oneFile(c.Safetensors),
-			func(w io.Writer) error { return exchange.WriteSafetensors(w, trace, c.Row) },
-		},
-		{"csv", c.CSV, func(w io.Writer) error { return exchange.WriteCSV(w, trace) }},
-	}
-	var done []exported
-	for _, f := range formats {
-		switch {
-		case f.file == "":
-			continue
-		case f.file == "-":
-			if err := f.write(e.raw); err != nil {
-				return err
-			}
-			continue
-		case !c.Force:
-			if _, err := os.Lstat(f.file); err == nil {
-				return usagef("--%s %s exists already; name a new file, or give --force", f.name, f.file)
-			}
-		}
-		if err := safefile.Write(f.file, f.write); err != nil {
-			return err
-		}
-		done = append(done, exported{f.name, f.file})
-	}
-	if oneFile(c.Safetensors) == "" && c.Safetensors != "" {
-		if _, err := os.Lstat(c.Safetensors); err == nil && !c.Force {
-			return usagef("--safetensors %s exists already; name a new folder, or give --force", c.Safetensors)
-		}
-		if err := exchange.WriteSafetensorsFolder(c.Safetensors, trace); err != nil {
-			return err
-		}
-		done = append(done, exported{"safetensors", c.Safetensors})
-	}
-	if len(done) == 0 && c.NPZ+c.Safetensors+c.CSV == "" {
-		return usagef("nothing to export: give --npz FILE, --safetensors FILE or --csv FILE")
-	}
-	if e.json {
-		return e.printJSON(struct {
-			Run   string     `json:"run"`
-			Files []exported `json:"files"`
-		}{c.Run_, done})
-	}
-	for _, f := range done {
-		e.printf("%s: %s\n", f.Format, f.File)
-	}
-	return nil
-}
-
-// oneFile returns the name unless it is a folder's, which ends with a separator.
-func oneFile(name string) string {
-	if strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)) {
-		return ""
-	}
-	return name
-}
 
 // importCmd makes a run of files from other programs.
 type importCmd struct {

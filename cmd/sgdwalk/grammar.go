@@ -5,10 +5,12 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"sgdwalk/record/exchange"
 	"sgdwalk/train/dataset"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/optim"
@@ -22,7 +24,7 @@ type cli struct {
 	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
 	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
 	Repair    repairCmd    `cmd:"" help:"Copy every intact row of a damaged run into a new one."`
-	Export    exportCmd    `cmd:"" help:"Write a run as npz, safetensors or CSV."`
+	Export    exportCmd    `cmd:"" help:"Write a run for other programs: npz, safetensors, CSV, TensorBoard."`
 	Import    importCmd    `cmd:"" help:"Make a run of checkpoints or arrays from elsewhere."`
 	Ingest    ingestCmd    `cmd:"" help:"Record another program's steps, from a pipe or a socket."`
 	Python    pythonCmd    `cmd:"" help:"Print sgdwalk.py, which records from PyTorch and numpy."`
@@ -88,7 +90,8 @@ func newParser(grammar any, c *common, stdout, stderr io.Writer, exit func(code 
 		kong.Vars{
 			"version": software, "datasets": dataset.Specs(), "models": nn.Specs(),
 			"optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(),
-			"out": "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced.",
+			"dims": strconv.Itoa(exchange.DefaultDims),
+			"out":  "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced.",
 		},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),

@@ -7,6 +7,7 @@
 //	sgdwalk sweep FILE.toml --out DIR
 //	sgdwalk info|verify|repair RUN
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
+//	sgdwalk export RUN --events|--projector DIR
 //	sgdwalk import FILES --out RUN
 //	PROGRAM | sgdwalk ingest --out RUN
 //	sgdwalk python

@@ -25,7 +25,8 @@ func TestUmask(t *testing.T) {
 			{"report", run, "--out", filepath.Join(root, "r.html")},
 			{
 				"export", run, "--npz", filepath.Join(root, "r.npz"), "--csv", filepath.Join(root, "r.csv"),
-				"--safetensors", filepath.Join(root, "all") + "/",
+				"--safetensors", filepath.Join(root, "all") + "/", "--events", filepath.Join(root, "logs", "run"),
+				"--projector", filepath.Join(root, "logs", "run"),
 			},
 			{"repair", run, "--out", filepath.Join(root, "again")},
 			{
