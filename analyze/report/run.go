@@ -73,14 +73,21 @@ func Open(dir string) (Run, error) {
 	if err != nil {
 		return Run{}, fmt.Errorf("report: %s is not a run: %w", dir, err)
 	}
-	r := Run{Name: filepath.Base(abs)}
-	if r.Header, err = record.DecodeHeader(b); err != nil {
+	h, err := record.DecodeHeader(b)
+	if err != nil {
 		return Run{}, fmt.Errorf("report: %s: %w", path, err)
 	}
 	results := filepath.Join(dir, "analysis")
 	if err := safefile.CheckBelow(dir, results); err != nil {
 		return Run{}, fmt.Errorf("report: %w", err)
 	}
+	return OpenResults(filepath.Base(abs), h, results)
+}
+
+// OpenResults does what Open does, for a run with this name and header whose results are in
+// the directories of another directory. That directory need not exist.
+func OpenResults(name string, h *record.Header, results string) (Run, error) {
+	r := Run{Name: name, Header: h}
 	entries, err := os.ReadDir(results)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Run{}, fmt.Errorf("report: %w", err)

@@ -1,4 +1,4 @@
-// Package runloss opens a recorded run together with its loss. The command line and the
+// Package runloss opens a recorded run, or a series of checkpoints, together with its loss. The command line and the
 // notebooks share it, so that both evaluate the same function of theta.
 //
 // [Open] opens the recording, and a [Run] is itself a [record.Trajectory]. The loss comes from
@@ -19,7 +19,7 @@ import (
 	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/exchange"
 	"sgdwalk/record/recorder"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
@@ -67,10 +67,11 @@ func evaluated(x *replay.Experiment) Evaluated {
 	return Evaluated{DataHash: x.Data().Hash, Kernel: kernel.Name(), Policy: string(x.Policy())}
 }
 
-// Run is a recorded run, and its loss once a method opened it.
+// Run is a recorded run or a series of checkpoints, and its loss once a method opened it.
 type Run struct {
-	*arrowfile.Reader
-	Dir string
+	Recording
+	Series *exchange.Series // the recording, when it is a series of checkpoints; nil for a recorded run
+	Dir    string
 	Evaluated
 	Experiment *replay.Experiment   // the rebuilt run; nil before TrainLoss
 	Objective  *objective.Objective // the other program; nil before ExternalLoss or StartObjective
@@ -80,13 +81,17 @@ type Run struct {
 	Notice func(format string, args ...any)
 }
 
-// Open opens the run in a directory. The caller closes it.
-func Open(dir string) (*Run, error) {
-	t, err := arrowfile.Open(dir)
-	if err != nil {
+// Open opens the run in a directory, or a series of checkpoints with the options. The caller
+// closes it.
+func Open(path string, o exchange.ImportOptions) (*Run, error) {
+	t, s, err := openEither(path, o)
+	switch {
+	case err != nil:
 		return nil, err
+	case s != nil:
+		return &Run{Recording: s, Series: s, Dir: path}, nil
 	}
-	return &Run{Reader: t, Dir: dir}, nil
+	return &Run{Recording: t, Dir: path}, nil
 }
 
 // Close stops the other program, if there is one, and closes the recording. An error changes
@@ -96,8 +101,8 @@ func (r *Run) Close() error {
 	if r.Objective != nil {
 		errs = append(errs, r.Objective.Close())
 	}
-	if r.Reader != nil {
-		errs = append(errs, r.Reader.Close())
+	if r.Recording != nil {
+		errs = append(errs, r.Recording.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -113,6 +118,9 @@ func (r *Run) IsForeign() bool {
 // TrainLoss rebuilds the mean loss over all training examples from the header of the run. The
 // error is [replay.ErrOtherData] if the data are not the recorded ones and o does not allow that.
 func (r *Run) TrainLoss(o Options) (*nn.Evaluator, error) {
+	if err := r.checkNative(); err != nil {
+		return nil, err
+	}
 	x, err := replay.FromHeader(r.Header(), o.replay(r))
 	if err != nil {
 		return nil, err
@@ -120,6 +128,15 @@ func (r *Run) TrainLoss(o Options) (*nn.Evaluator, error) {
 	r.noteOtherData(x, "the loss")
 	r.Experiment, r.Evaluated = x, evaluated(x)
 	return x.TrainLoss()
+}
+
+// checkNative returns an error for a series whose files do not have the header of a run of
+// this program: nothing says which model and data the loss needs.
+func (r *Run) checkNative() error {
+	if r.Series != nil && r.Header().Data.Spec == "" {
+		return fmt.Errorf("%s is a series of checkpoints, which do not say how their loss is computed", r.Dir)
+	}
+	return nil
 }
 
 // noteOtherData adds a warning if the loss uses data that are not the recorded ones.

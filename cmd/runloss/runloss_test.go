@@ -9,6 +9,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/exchange"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/replay"
 )
@@ -27,7 +28,7 @@ func trained(t *testing.T) *Run {
 	if _, err := x.Record(context.Background(), dir, arrowfile.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(dir)
+	r, err := Open(dir, exchange.ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

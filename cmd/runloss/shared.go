@@ -23,6 +23,9 @@ type Losses struct{ Train, Test *nn.Evaluator }
 
 // Open returns the losses of a run, of which name is the name in messages.
 func (s *Shared) Open(r *Run, name string, o Options) (*Losses, error) {
+	if err := r.checkNative(); err != nil {
+		return nil, err
+	}
 	h, opts := r.Header(), o.replay(r)
 	spec := h.Data.Spec
 	if o.Data != "" {

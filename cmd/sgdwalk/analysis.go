@@ -13,7 +13,6 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/replay"
@@ -21,8 +20,9 @@ import (
 
 // runFlags are what every analysis of one run takes.
 type runFlags struct {
-	Run_ string `json:"-" arg:"" name:"run" help:"Directory of the run."`
+	Run_ string `json:"-" arg:"" name:"run" help:"Directory of a run, or a folder of checkpoints (SERIES)."`
 	Out  string `json:"-" placeholder:"DIR" help:"${out}"`
+	seriesFlags
 	figureFlags
 }
 
@@ -39,10 +39,12 @@ type analysis struct {
 	*runloss.Run
 	name  string
 	dir   string
-	trace *arrowfile.Reader
+	trace runloss.Recording
 	out   *result.Dir
 	lines []string // that are printed before the findings
-	style figureStyle
+	// reading opens further runs and series with the options of the first
+	reading seriesFlags
+	style   figureStyle
 
 	others    []string // fingerprints of further runs that the units depend on
 	fitKernel string   // instruction set of a PCA that they depend on
@@ -56,20 +58,39 @@ func (f *runFlags) open(e *env, name string) (*analysis, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := runloss.Open(f.Run_)
+	dir, err := f.resultDir(name)
 	if err != nil {
 		return nil, err
 	}
-	dir := f.Out
-	if dir == "" {
-		dir = filepath.Join(f.Run_, "analysis", name)
-	}
-	if err := safefile.CheckBelow(f.Run_, dir); err != nil {
-		run.Close()
-		return nil, fmt.Errorf("%w; name a directory outside of the run with --out", err)
+	run, err := f.openRun(f.Run_)
+	if err != nil {
+		return nil, err
 	}
 	run.Notice = e.say
-	return &analysis{env: e, Run: run, name: name, dir: dir, trace: run.Reader, style: style}, nil
+	return &analysis{
+		env: e, Run: run, name: name, dir: dir, trace: run.Recording, style: style,
+		reading: f.seriesFlags,
+	}, nil
+}
+
+// resultDir returns the directory of the result of an analysis. The person who filled the
+// directory of the run must not decide where files are written.
+func (f *runFlags) resultDir(analysis string) (string, error) {
+	dir, above := f.Out, f.Run_
+	if dir == "" {
+		parent, err := resultParent(f.Run_)
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(parent, analysis)
+		if runloss.IsSeries(f.Run_) {
+			above = "."
+		}
+	}
+	if err := safefile.CheckBelow(above, dir); err != nil {
+		return "", fmt.Errorf("%w; name a directory outside of the run with --out", err)
+	}
+	return dir, nil
 }
 
 // close closes the run and the directory of the result. An error changes no number: what is
@@ -119,6 +140,13 @@ func (a *analysis) begin() (err error) {
 // stopped. The caller closes it.
 func (a *analysis) journal(key any) (*result.Journal, error) {
 	with := []string{a.DataHash, a.Kernel, a.Policy}
+	if a.Series != nil { // its header does not identify it
+		rows, err := a.Series.Fingerprint()
+		if err != nil {
+			return nil, err
+		}
+		with = append(with, rows)
+	}
 	if a.Objective != nil {
 		with = append(with, a.ObjectiveKey)
 	}
@@ -197,10 +225,13 @@ const unfinished = "%s did not come to its end: its writer was stopped or killed
 func (a *analysis) finish(
 	summary analyze.Summary, warnings []analyze.Warning, options any, method, citation string,
 ) error {
-	a.Warnings = append(a.Warnings, warnings...)
+	a.Warnings = append(append(a.Warnings, warnings...), seriesWarnings(a.Run)...)
 	p, err := result.NewProvenance(a.Dir, a.trace.Header())
 	if err != nil {
 		return err
+	}
+	if a.Series != nil {
+		p.Run = seriesName(a.Dir)
 	}
 	p.Software, p.Options, p.Method, p.Citation = software, options, method, citation
 	if !a.trace.Finished() && !slices.ContainsFunc(a.Warnings,

@@ -24,9 +24,10 @@ import (
 // compareCmd holds several runs against each other.
 type compareCmd struct {
 	lossFlags
+	seriesFlags
 	objectiveFlags `json:"-"`
 	Also           string   `placeholder:"WHAT" help:"With --objective: measure at the ends accuracy, test_loss, test_accuracy, with commas between them. Without, what the data have is measured."`
-	Paths          []string `arg:"" name:"run" help:"Directories of runs, or of sweeps."`
+	Paths          []string `arg:"" name:"run" help:"Directories of runs or of sweeps, or folders of checkpoints (SERIES)."`
 	Out            string   `placeholder:"DIR" help:"Where the results go. Results of an earlier call are replaced."`
 	Baseline       string   `placeholder:"GROUP" help:"Group that the others are compared with (default: sgd, or the first by name)."`
 	Plane          string   `default:"pca" enum:"pca,ends" help:"Plane: pca (joint principal directions) or ends (through the start and two ends) (default ${default})."`
@@ -136,7 +137,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if w.with, err = compare.New(w.runs, c.Baseline); err != nil {
 		return err
 	}
-	w.trace = w.opened[w.with.ByName()[0]].Reader
+	w.trace = w.opened[w.with.ByName()[0]].Recording
 	w.with.Summary.LeftOut = w.left
 	if err := w.openLosses(ctx); err != nil {
 		return err
@@ -271,7 +272,11 @@ func (w *joint) gather() error {
 	for _, p := range w.c.Paths {
 		s, err := sweep.ReadSummary(p)
 		if errors.Is(err, fs.ErrNotExist) {
-			if err := w.open(p, filepath.Base(filepath.Clean(p))); err != nil {
+			name := filepath.Base(filepath.Clean(p))
+			if runloss.IsSeries(p) {
+				name = seriesName(p)
+			}
+			if err := w.open(p, name); err != nil {
 				return err
 			}
 			continue
@@ -301,11 +306,14 @@ func (w *joint) gather() error {
 }
 
 func (w *joint) open(dir, name string) error {
-	t, err := runloss.Open(dir)
+	t, err := w.c.openRun(dir)
 	if err != nil {
 		return err
 	}
 	w.opened = append(w.opened, t)
+	for _, note := range seriesWarnings(t) {
+		w.Warnings.Add(true, note.Code, "%s: %s", name, note.Text)
+	}
 	w.Warnings.Add(!t.Finished(), "run_unfinished", unfinished, dir)
 	if t.Header().Sketch != nil {
 		return fmt.Errorf("compare: %s recorded reduced rows (%s): runs are compared in the space of all parameters",

@@ -6,22 +6,18 @@ import (
 	"strings"
 
 	"sgdwalk/record"
-	"sgdwalk/record/exchange"
 	"sgdwalk/record/recorder"
 )
 
 // importCmd makes a run of files from other programs.
 type importCmd struct {
-	Files   []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz, .pt); a folder means the checkpoints in it and in its folders."`
-	Out     string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
-	Kinds   []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
-	Layout  string   `placeholder:"FILE" help:"Names, kinds and shapes of the tensors, instead of guesses: JSON as in header.json."`
-	Key     string   `placeholder:"KEY" help:"Where in .pt checkpoints the state dict is, for example state.model or models.0 (default: found; . is the dict itself)."`
-	Exclude []string `placeholder:"PATTERN" help:"Tensors to leave out."`
-	Steps   string   `placeholder:"FROM" help:"Steps of checkpoints: metadata, name, order (0, 1, 2, ... as given) or a list such as 0,10,20 (default: metadata, else name)."`
-	Scalars string   `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, with a column step and the columns of export --csv."`
-	Model   string   `help:"Name of the model for the header."`
-	Force   bool     `help:"Replace the run that is there."`
+	Files []string `arg:"" help:"A run as .npz or .npy, or checkpoints (.safetensors, .npz, .pt); a folder means the checkpoints in it and in its folders."`
+	Out   string   `required:"" placeholder:"RUN" help:"Directory of the run; must not exist."`
+	Kinds []string `placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
+	checkpointFlags
+	Scalars string `placeholder:"FILE.csv" help:"Losses and other numbers of checkpoints, with a column step and the columns of export --csv."`
+	Model   string `help:"Name of the model for the header."`
+	Force   bool   `help:"Replace the run that is there."`
 }
 
 func (importCmd) Help() string {
@@ -38,17 +34,11 @@ Examples:
 
 // Run imports.
 func (c *importCmd) Run(ctx context.Context, e *env) error {
-	o := exchange.ImportOptions{
-		Layout: c.Layout, Key: c.Key, Exclude: c.Exclude, Steps: exchange.Numbering(c.Steps),
-		Scalars: c.Scalars, Model: c.Model,
+	o, err := c.options(c.Kinds)
+	if err != nil {
+		return err
 	}
-	for _, text := range c.Kinds {
-		rule, err := exchange.ParseKindRule(text)
-		if err != nil {
-			return usageError{err}
-		}
-		o.Kinds = append(o.Kinds, rule)
-	}
+	o.Scalars, o.Model = c.Scalars, c.Model
 	m, err := recorder.Import(ctx, c.Out, c.Force, c.Files, o)
 	if err != nil {
 		return err

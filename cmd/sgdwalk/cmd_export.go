@@ -9,15 +9,15 @@ import (
 	"strconv"
 	"strings"
 
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/exchange"
 	"sgdwalk/record/safefile"
 )
 
 // exportCmd writes a run for other programs.
 type exportCmd struct {
-	Run_        string `arg:"" name:"run" help:"Directory of the run."`
+	Run_        string `arg:"" name:"run" help:"Directory of a run, or a folder of checkpoints (SERIES)."`
 	NPZ         string `name:"npz" placeholder:"FILE" help:"All rows as numpy arrays: theta (rows, P), grad, state, step, epoch, batch_loss, ..."`
 	Safetensors string `placeholder:"FILE" help:"One iterate as named tensors; DIR/ makes a folder of all."`
 	CSV         string `name:"csv" placeholder:"FILE" help:"The numbers of all rows, without the vectors."`
@@ -65,7 +65,7 @@ func (c *exportCmd) Run(e *env) error {
 	if err != nil {
 		return usageError{err}
 	}
-	run, err := arrowfile.Open(c.Run_)
+	run, err := runloss.OpenRecording(c.Run_, exchange.ImportOptions{})
 	if err != nil {
 		return err
 	}

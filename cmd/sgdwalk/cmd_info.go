@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
@@ -15,17 +16,27 @@ var errDamaged = errors.New("the recording is damaged")
 
 // infoCmd says what is in a run.
 type infoCmd struct {
-	Run_ string `arg:"" name:"run" help:"Directory of the run."`
+	Run_ string `arg:"" name:"run" help:"Directory of a run, or a folder of checkpoints (SERIES)."`
+	seriesFlags
 }
 
 func (infoCmd) Help() string {
 	return `Examples:
   sgdwalk info RUN
+  sgdwalk info checkpoints/
   sgdwalk info --json RUN`
 }
 
 // Run prints what the header, the ends of the recording and the notes of the writer say.
 func (c *infoCmd) Run(e *env) error {
+	if runloss.IsSeries(c.Run_) {
+		r, err := c.openRun(c.Run_)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		return e.showSeries(r)
+	}
 	r, err := arrowfile.Open(c.Run_)
 	if err != nil {
 		return err

@@ -193,19 +193,19 @@ func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
 		to, err = a.Iterate(c.To)
 		return from, to, err
 	}
-	other, err := (&runFlags{Run_: c.ToRun}).open(a.env, "line")
+	other, err := c.openRun(c.ToRun)
 	if err != nil {
 		return from, to, err
 	}
-	defer other.close()
-	if !other.trace.Header().Layout.Equal(a.trace.Header().Layout) {
+	defer other.Close()
+	if !other.Header().Layout.Equal(a.trace.Header().Layout) {
 		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): a line needs one layout",
-			a.Dir, c.ToRun, a.trace.Header().Model, other.trace.Header().Model)
+			a.Dir, c.ToRun, a.trace.Header().Model, other.Header().Model)
 	}
 	if to, err = other.Iterate(c.To); err != nil {
 		return from, to, err
 	}
-	if err := a.dependsOn(other.trace); err != nil {
+	if err := a.dependsOn(other); err != nil {
 		return from, to, err
 	}
 	to.Theta = append([]float32(nil), to.Theta...) // outlives the other run

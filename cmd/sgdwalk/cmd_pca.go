@@ -9,7 +9,6 @@ import (
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 	"sgdwalk/train/nn"
 )
 
@@ -131,7 +130,7 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (r *pca.Result, err error)
 	a.fitKernel = pca.Kernel()
 	runs := []record.Trajectory{a.trace}
 	for _, run := range c.With {
-		other, err := arrowfile.Open(run)
+		other, err := c.openRecording(run)
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,6 @@ import (
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
 	"sgdwalk/record"
-	"sgdwalk/record/arrowfile"
 )
 
 // planCmd divides an analysis. It takes the flags of the analysis, but --out is the directory
@@ -60,7 +59,7 @@ func (c divided[V]) Help() string { return any(c.Verb).(interface{ Help() string
 
 // Run plans.
 func (c *divided[V]) Run(ctx context.Context, e *env, k *kong.Context) error {
-	return c.plan(ctx, e, k.Selected().Name, any(&c.Verb).(jobVerb))
+	return c.plan(ctx, e, k.Selected().Name, any(&c.Verb).(runVerb))
 }
 
 func (f *planFlags) check(out string) error {
@@ -84,8 +83,8 @@ func (f *planFlags) check(out string) error {
 const timedUnits = 16
 
 // plan plans the analysis of a run.
-func (f *planFlags) plan(ctx context.Context, e *env, analysis string, verb jobVerb) error {
-	run, out := verb.paths()
+func (f *planFlags) plan(ctx context.Context, e *env, analysis string, verb runVerb) error {
+	_, out := verb.paths()
 	dir := *out
 	if err := f.check(dir); err != nil {
 		return err
@@ -95,12 +94,10 @@ func (f *planFlags) plan(ctx context.Context, e *env, analysis string, verb jobV
 	if err != nil {
 		return err
 	}
-	trace, err := arrowfile.Open(*run)
+	bytes, err := verb.recordedBytes()
 	if err != nil {
 		return err
 	}
-	bytes := trace.Bytes()
-	trace.Close()
 	begun := time.Now()
 	var units []string
 	p.Shards = f.Shards

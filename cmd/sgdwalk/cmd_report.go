@@ -9,6 +9,7 @@ import (
 
 	"sgdwalk/analyze/report"
 	"sgdwalk/analyze/result"
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/safefile"
@@ -16,12 +17,13 @@ import (
 
 // reportCmd writes one HTML file.
 type reportCmd struct {
-	Runs     []string `arg:"" name:"run" help:"Directories of runs, and of comparisons of these runs."`
-	Out      string   `required:"" placeholder:"FILE.html" help:"The page."`
-	Title    string   `help:"Heading (default: what was trained)."`
-	Plotly   string   `placeholder:"FILE" help:"Put this copy of plotly.min.js into the page: its figures become interactive, and it needs no network."`
-	Interact bool     `name:"plotly-cdn" help:"Let the reader's browser load the pinned release of Plotly.js, checked by its hash."`
-	Force    bool     `help:"Replace the file that is there."`
+	Runs []string `arg:"" name:"run" help:"Directories of runs, folders of checkpoints (SERIES) with results in NAME-analysis, and comparisons of these."`
+	seriesFlags
+	Out      string `required:"" placeholder:"FILE.html" help:"The page."`
+	Title    string `help:"Heading (default: what was trained)."`
+	Plotly   string `placeholder:"FILE" help:"Put this copy of plotly.min.js into the page: its figures become interactive, and it needs no network."`
+	Interact bool   `name:"plotly-cdn" help:"Let the reader's browser load the pinned release of Plotly.js, checked by its hash."`
+	Force    bool   `help:"Replace the file that is there."`
 }
 
 func (reportCmd) Help() string {
@@ -31,6 +33,7 @@ A directory that sgdwalk compare wrote comes in front of the runs.
 
 Examples:
   sgdwalk report RUN --out report.html
+  sgdwalk report checkpoints/ --out report.html
   sgdwalk report RUN --out report.html --plotly plotly.min.js
   sgdwalk report RUN RUN2 COMPARISON --out report.html`
 }
@@ -65,6 +68,14 @@ func (c *reportCmd) Run(e *env) error {
 			o.Shared = append(o.Shared, x)
 			continue
 		}
+		if runloss.IsSeries(dir) {
+			r, err := c.openSeries(dir)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, r)
+			continue
+		}
 		// The page shows finished results. A recording that is damaged does not cost
 		// them, and is reported when the page is written.
 		trace, err := arrowfile.Open(dir)
@@ -80,10 +91,12 @@ func (c *reportCmd) Run(e *env) error {
 		if err != nil {
 			return errors.Join(damaged, err)
 		}
-		for _, u := range r.Unreadable {
-			e.say("%s: %s is left out: %v", dir, u.Name, u.Err)
-		}
 		runs = append(runs, r)
+	}
+	for i := range runs {
+		for _, u := range runs[i].Unreadable {
+			e.say("%s: %s is left out: %v", runs[i].Name, u.Name, u.Err)
+		}
 	}
 	if len(runs) == 0 {
 		return usagef("%s: a report needs at least one run; these are results over several runs",
@@ -104,6 +117,20 @@ func (c *reportCmd) Run(e *env) error {
 	}
 	e.printf("%s: %s\n", strings.Join(c.Runs, ", "), c.Out)
 	return damaged
+}
+
+// openSeries opens a series and its finished results.
+func (c *reportCmd) openSeries(path string) (report.Run, error) {
+	parent, err := resultParent(path)
+	if err != nil {
+		return report.Run{}, err
+	}
+	s, err := c.openRecording(path)
+	if err != nil {
+		return report.Run{}, err
+	}
+	defer s.Close()
+	return report.OpenResults(seriesName(path), s.Header(), parent)
 }
 
 // isResult reports whether a directory is a result, not a run.

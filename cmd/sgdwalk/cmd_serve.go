@@ -57,6 +57,9 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	server := &live.Server{Host: strings.Trim(c.Host, "[]"), Report: c.report}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, dir := range c.Runs {
+		if err := needRun("serve", dir, "it shows runs while they are recorded"); err != nil {
+			return err
+		}
 		r, err := arrowfile.Open(dir)
 		if err != nil {
 			return err

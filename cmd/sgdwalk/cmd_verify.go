@@ -32,6 +32,9 @@ Examples:
 
 // Run checks the run and prints every problem.
 func (c *verifyCmd) Run(ctx context.Context, e *env) error {
+	if err := needRun("verify", c.Run_, "sgdwalk audit checks the files of a series"); err != nil {
+		return err
+	}
 	v, err := recorder.Verify(c.Run_, func(problem string) {
 		if !e.json {
 			e.printf("%s\n", problem)

@@ -39,6 +39,9 @@ func (c *watchCmd) Run(ctx context.Context, e *env) error {
 	if c.Every < 0 || c.Every > 0 && c.Every < 50*time.Millisecond {
 		return usagef("--every is %v; it must be at least 50ms", c.Every)
 	}
+	if err := needRun("watch", c.Run_, "it shows a run while it is recorded"); err != nil {
+		return err
+	}
 	r, err := arrowfile.Open(c.Run_)
 	if err != nil {
 		return err

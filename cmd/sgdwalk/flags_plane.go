@@ -117,12 +117,12 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 		s, err := a.Iterate(step)
 		return append([]float32(nil), s.Theta...), fmt.Sprintf("step %d", s.Step), err
 	}
-	other, err := (&runFlags{Run_: run}).open(a.env, "landscape")
+	other, err := a.reading.openRun(run)
 	if err != nil {
 		return nil, "", err
 	}
-	defer other.close()
-	here, there := a.trace.Header(), other.trace.Header()
+	defer other.Close()
+	here, there := a.trace.Header(), other.Header()
 	if !there.Layout.Equal(here.Layout) {
 		return nil, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no "+
 			"plane goes through both", a.Dir, run, here.Model, here.Layout.Len(), there.Model, there.Layout.Len())
@@ -131,7 +131,7 @@ func (a *analysis) point(text string) (theta []float32, said string, err error) 
 	if err != nil {
 		return nil, "", err
 	}
-	if err := a.dependsOn(other.trace); err != nil {
+	if err := a.dependsOn(other); err != nil {
 		return nil, "", err
 	}
 	a.Warnings.Add(here.Model != there.Model, "other_model", "%s is a run of %s: the loss at its point is that of "+

@@ -91,7 +91,7 @@ func newParser(grammar any, c *common, stdout, stderr io.Writer, exit func(code 
 			"version": software, "datasets": dataset.Specs(), "models": nn.Specs(),
 			"optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(),
 			"dims": strconv.Itoa(exchange.DefaultDims),
-			"out":  "Where the results go (default RUN/analysis/NAME). Results of an earlier call are replaced.",
+			"out":  "Where the results go (default RUN/analysis/VERB; of a SERIES, NAME-analysis/VERB in the current directory). Results of an earlier call are replaced.",
 		},
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),

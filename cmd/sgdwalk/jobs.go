@@ -14,7 +14,7 @@ import (
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/result"
 	"sgdwalk/analyze/shard"
-	"sgdwalk/record/arrowfile"
+	"sgdwalk/cmd/runloss"
 )
 
 // role is what this process does with the units of a job for a plan: it plans, works on a
@@ -184,7 +184,7 @@ func (r *role) mark(warnings []analyze.Warning) []analyze.Warning {
 }
 
 // dependsOn notes a further run that the units depend on.
-func (a *analysis) dependsOn(other *arrowfile.Reader) error {
+func (a *analysis) dependsOn(other runloss.Recording) error {
 	if a.role == nil {
 		return nil
 	}

@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 			"oneline": oneline, "flip": flip,
 			"stopping": stopping, "samerows": samerows, "samestart": samestart, "killsweep": killsweep,
 			"elsewhere": elsewhere, "flies": flies,
+			"foreign": foreign, "sameresult": sameResults, "snapshot": snapshot,
 		},
 	})
 }

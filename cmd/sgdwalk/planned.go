@@ -38,6 +38,22 @@ var jobVerbs = map[string]func() jobVerb{
 	"sweep":     func() jobVerb { return new(sweepCmd) },
 }
 
+// runVerb is a jobVerb whose analysis is of a run or a series.
+type runVerb interface {
+	jobVerb
+	recordedBytes() (int64, error)
+}
+
+// recordedBytes returns the size of the run. It is an error when the run cannot be opened.
+func (f *runFlags) recordedBytes() (int64, error) {
+	r, err := f.openRecording(f.Run_)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return r.Bytes(), nil
+}
+
 func (f *runFlags) paths() (of, out *string) { return &f.Run_, &f.Out }
 func (f *objectiveFlags) command() *string   { return &f.Objective }
 func (*pcaCmd) command() *string             { return nil }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,6 +35,9 @@ func hasEnding(name string) bool {
 // lightning_logs/version_0/checkpoints/FILE and iter_0000100/mp_rank_00/FILE.
 const maxDepth = 4
 
+// ErrNoCheckpoint is wrapped by the error for a folder without checkpoints.
+var ErrNoCheckpoint = errors.New("has no file with an ending of checkpoints")
+
 // collector finds the checkpoints in files and folders.
 type collector struct {
 	members []checkpointFile
@@ -64,7 +68,7 @@ func collect(paths []string, keepBroken bool) ([]checkpointFile, []string, error
 		}
 		found := c.members[before:]
 		if len(found) == 0 {
-			return nil, nil, fmt.Errorf("exchange: directory %s has no file with an ending of checkpoints (%s)%s", p,
+			return nil, nil, fmt.Errorf("exchange: directory %s %w (%s)%s", p, ErrNoCheckpoint,
 				strings.Join(checkpointEndings, ", "), c.skipped.describe("; it has "))
 		}
 		slices.SortStableFunc(found, func(a, b checkpointFile) int { return compareNatural(a.path, b.path) })
