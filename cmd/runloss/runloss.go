@@ -81,9 +81,12 @@ type Run struct {
 	Notice func(format string, args ...any)
 }
 
-// Open opens the run in a directory, or a series of checkpoints with the options. The caller
-// closes it.
-func Open(path string, o exchange.ImportOptions) (*Run, error) {
+// Open opens the run in a directory, or a series of checkpoints of which everything is guessed.
+// The caller closes it.
+func Open(path string) (*Run, error) { return OpenWith(path, exchange.ImportOptions{}) }
+
+// OpenWith does what Open does, and reads a series with the options.
+func OpenWith(path string, o exchange.ImportOptions) (*Run, error) {
 	t, s, err := openEither(path, o)
 	switch {
 	case err != nil:

@@ -9,7 +9,6 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
-	"sgdwalk/record/exchange"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/replay"
 )
@@ -28,7 +27,7 @@ func trained(t *testing.T) *Run {
 	if _, err := x.Record(context.Background(), dir, arrowfile.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(dir, exchange.ImportOptions{})
+	r, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (f *seriesFlags) openRun(path string) (*runloss.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return runloss.Open(path, o)
+	return runloss.OpenWith(path, o)
 }
 
 // openRecording opens a run, or a series with these options, without a loss.
