@@ -30,6 +30,7 @@ require (
 	github.com/chewxy/hm v1.0.0
 	github.com/janpfeifer/gonb v0.11.3
 	github.com/nlpodyssey/safetensors v0.0.0-20250209183917-bfb01cc25f7c
+	github.com/zeebo/xxh3 v1.0.2
 	golang.org/x/image v0.30.0
 	google.golang.org/protobuf v1.31.0
 	k8s.io/api v0.28.4
@@ -66,7 +67,6 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/xtgo/set v1.0.0 // indirect
-	github.com/zeebo/xxh3 v1.0.2 // indirect
 	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8 // indirect
 	golang.org/x/mod v0.32.0 // indirect
 	golang.org/x/net v0.49.0 // indirect

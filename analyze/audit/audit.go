@@ -1,0 +1,112 @@
+package audit
+
+import (
+	"context"
+	"math"
+
+	"sgdwalk/record/exchange"
+)
+
+// Result is the outcome of an audit.
+type Result struct {
+	Summary
+	Distances Distances // between whole checkpoints, for a figure
+}
+
+// Distances are the distances between whole checkpoints: root mean squares over tensors, each in
+// units of its median distance between consecutive checkpoints.
+type Distances struct {
+	Steps  []int64
+	Values [][]float64 // NaN for checkpoints that cannot be compared
+}
+
+// Run audits a series. It reads every value of the files once.
+func Run(ctx context.Context, c *exchange.Catalog, o Options) (*Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	s, err := scan(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.judge(), nil
+}
+
+// judge runs all checks.
+func (s *series) judge() *Result {
+	j := newJudge(s)
+	whole := newJudge(s) // for the figure, which shows all checkpoints
+	j.findProblems()
+	j.findMissingSteps()
+	j.findStructure()
+	j.findBadValues()
+	j.findFrozen()
+	j.findRounded()
+	j.findSameCheckpoints()
+	j.findMisplacedCheckpoints()
+	j.findSameTensors()
+	j.findMisplacedTensors()
+	j.findBranches()
+	if steady := j.steady(); len(steady) > 0 {
+		j.findFaster(j.wholeMatrix(steady))
+	}
+	sortFindings(j.findings)
+	r := &Result{Summary: s.summary(j.findings)}
+	if steady := s.steady(); len(steady) > 0 {
+		r.Distances = whole.distances(whole.wholeMatrix(steady))
+	}
+	return r
+}
+
+// findProblems reports what the listing and the pass could not read.
+func (j *judge) findProblems() {
+	for i := range j.steps {
+		e := &j.catalog.Entries[i]
+		if err := j.problems[i]; err != nil {
+			j.add(Unreadable, Fault, i, nil, Finding{}, "step %d cannot be read: %v", j.steps[i], err)
+		}
+		if e.MetadataStep >= 0 {
+			j.add(MetadataStep, Warning, i, nil, Finding{Value: some(float64(e.MetadataStep)), Expected: some(float64(e.Step))},
+				"step %d has the step %d in its metadata; the name counts", e.Step, e.MetadataStep)
+		}
+		for _, tr := range j.tracks {
+			if err := tr.contents[i].problem; err != nil {
+				j.add(Unreadable, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %q cannot be read: %v", j.steps[i],
+					tr.name, err)
+			}
+		}
+	}
+	for _, e := range j.catalog.Repeated {
+		j.findings = append(j.findings, Finding{
+			Check: RepeatedStep, Severity: Fault, Step: e.Step, File: e.Path,
+			Text: "step " + listSteps([]int64{e.Step}) + " comes twice; " + e.Path + " is left out of the audit",
+		})
+	}
+}
+
+// mostDrawn is the largest number of checkpoints of the distance matrix in a result.
+const mostDrawn = 256
+
+// distances returns the matrix, of evenly chosen checkpoints when there are many.
+func (j *judge) distances(m *matrix) Distances {
+	n := len(j.steps)
+	rows := allPlaces(n)
+	if n > mostDrawn {
+		rows = rows[:mostDrawn]
+		for k := range rows {
+			rows[k] = k * (n - 1) / (mostDrawn - 1)
+		}
+	}
+	d := Distances{Steps: j.stepsOf(rows)}
+	for _, a := range rows {
+		line := make([]float64, len(rows))
+		for k, b := range rows {
+			line[k] = math.NaN()
+			if m.isGood(a) && m.isGood(b) {
+				line[k] = math.Sqrt(m.squared(a, b))
+			}
+		}
+		d.Values = append(d.Values, line)
+	}
+	return d
+}

@@ -1,0 +1,98 @@
+package audit
+
+import (
+	"math"
+	"slices"
+)
+
+// findExchanged finds blocks of checkpoints in reverse order; two exchanged neighbours are the
+// shortest block. Reversing a block changes only the two distances at its ends, so it is
+// tested for every pair of ends whether they become much shorter.
+func (j *judge) findExchanged(m *matrix) {
+	rows := m.good()
+	if len(rows) < 5 {
+		return
+	}
+	const longest = 64 // blocks that are tested in a long series
+	type block struct {
+		a, b int
+		gain float64
+	}
+	gain := func(a, b int) float64 { // of reversing places a to b; the ends may be those of the series
+		before, after := 0.0, 0.0
+		if a > 0 {
+			before += m.squared(rows[a-1], rows[a])
+			after += m.squared(rows[a-1], rows[b])
+		}
+		if b < len(rows)-1 {
+			before += m.squared(rows[b], rows[b+1])
+			after += m.squared(rows[a], rows[b+1])
+		}
+		return before / max(after, before*1e-12)
+	}
+	var neighbours []float64
+	for a := 1; a+2 < len(rows); a++ {
+		neighbours = append(neighbours, gain(a, a+1))
+	}
+	if len(neighbours) == 0 {
+		return
+	}
+	slices.Sort(neighbours)
+	usual := neighbours[len(neighbours)*9/10]
+	const limit = 1.3
+	if usual > 1.05 {
+		j.add(UndecidedOrder, Event, -1, nil, Finding{Value: some(usual), Expected: some(0.5)},
+			"the distances do not tell the order of neighbouring steps: the walk oscillates, or moves around one place")
+		return
+	}
+	var found []block
+	for a := 1; a < len(rows)-1; a++ {
+		for b := a + 1; b < len(rows)-1 && (m.values != nil || b-a < longest); b++ {
+			if g := gain(a, b); g > limit {
+				found = append(found, block{a, b, g})
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(x, y block) int {
+		switch {
+		case x.gain > y.gain:
+			return -1
+		case x.gain < y.gain:
+			return 1
+		}
+		return (x.b - x.a) - (y.b - y.a)
+	})
+	taken := make([]bool, len(rows))
+	for _, x := range found {
+		if slices.Contains(taken[x.a:x.b+1], true) || !j.isReversed(m, rows, x.a, x.b) {
+			continue
+		}
+		for k := x.a; k <= x.b; k++ {
+			taken[k] = true
+		}
+		block := rows[x.a : x.b+1]
+		f := Finding{Steps: j.stepsOf(block), Value: some(math.Sqrt(x.gain)), Expected: some(0.7)}
+		if x.b == x.a+1 {
+			j.add(WrongOrder, Fault, block[0], nil, f, "steps %d and %d are exchanged: in the other order, the squared "+
+				"distances to their neighbours are %.3g times smaller", j.steps[block[0]], j.steps[block[1]], x.gain)
+		} else {
+			j.add(WrongOrder, Fault, block[0], nil, f, "steps %d to %d are in reverse order: reversed, the squared "+
+				"distances to their neighbours are %.3g times smaller", j.steps[block[0]], j.steps[block[len(block)-1]],
+				x.gain)
+		}
+		j.mark(block, j.parameters(), true)
+	}
+}
+
+// isReversed reports whether a block is really in reverse order: the distances within it must not
+// speak against that. A single content at a wrong place also makes some reversal shorter,
+// but its own distance to its neighbours stays long.
+func (j *judge) isReversed(m *matrix, rows []int, a, b int) bool {
+	inner := 0.0
+	for k := a; k < b; k++ {
+		inner = max(inner, m.squared(rows[k], rows[k+1]))
+	}
+	outer := max(m.squared(rows[a-1], rows[b]), m.squared(rows[a], rows[b+1]))
+	before := min(m.squared(rows[a-1], rows[a]), m.squared(rows[b], rows[b+1]))
+	return inner < before*1.1 && outer < before
+}

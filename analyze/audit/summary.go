@@ -1,0 +1,109 @@
+package audit
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"sgdwalk/analyze"
+)
+
+// Method says in one sentence how the numbers are made.
+const Method = "Every tensor of every checkpoint is read once; equal values are found by hashes of 128 bits, and " +
+	"distances between checkpoints come from a count sketch of each tensor."
+
+// Summary has the numbers of an audit.
+type Summary struct {
+	Checkpoints int      `json:"checkpoints"`
+	FirstStep   int64    `json:"first_step"`
+	LastStep    int64    `json:"last_step"`
+	Tensors     int      `json:"tensors"`
+	Parameters  int      `json:"parameters"` // elements of the parameters of one checkpoint
+	Values      int64    `json:"values"`     // that were read
+	Sketch      Sketched `json:"sketch"`
+
+	Faults   int       `json:"errors"`
+	Warnings int       `json:"warnings"`
+	Events   int       `json:"events"`
+	List     []Finding `json:"findings"` // the most severe first
+}
+
+// Sketched describes the random projections.
+type Sketched struct {
+	Method     string `json:"method"`
+	Dimensions int    `json:"dimensions"` // of the sketch of a large tensor; smaller tensors are kept whole
+	// RelativeError is the standard error of a distance that comes from a sketch.
+	RelativeError float64 `json:"relative_error"`
+}
+
+// summary counts.
+func (s *series) summary(findings []Finding) Summary {
+	out := Summary{
+		Checkpoints: len(s.steps), Tensors: len(s.tracks), List: findings,
+		Sketch: Sketched{"count sketch in blocks of 16", s.k, 1 / math.Sqrt(2*float64(s.k))},
+	}
+	if findings == nil {
+		out.List = []Finding{}
+	}
+	if n := len(s.steps); n > 0 {
+		out.FirstStep, out.LastStep = s.steps[0], s.steps[n-1]
+	}
+	for _, t := range s.tracks {
+		if !t.isState {
+			out.Parameters += t.n
+		}
+		for i := range t.contents {
+			if c := &t.contents[i]; c.isPresent && c.problem == nil {
+				out.Values += int64(c.tensor.Len())
+			}
+		}
+	}
+	for _, f := range findings {
+		switch f.Severity {
+		case Fault:
+			out.Faults++
+		case Warning:
+			out.Warnings++
+		default:
+			out.Events++
+		}
+	}
+	return out
+}
+
+// Above returns how many findings are at least as severe as s.
+func (s *Summary) Above(least Severity) int {
+	count := 0
+	for _, f := range s.List {
+		if slices.Index(severities, f.Severity) >= slices.Index(severities, least) {
+			count++
+		}
+	}
+	return count
+}
+
+// Findings returns the verdict and the findings as sentences.
+func (s *Summary) Findings() []analyze.Finding {
+	var f analyze.Findings
+	f.Add(analyze.Recording, "%s", s.verdict())
+	for _, x := range s.List {
+		f.Add(analyze.Recording, "%s: %s", x.Severity, x.Text)
+	}
+	return f
+}
+
+// verdict says in one sentence whether the series is sound.
+func (s *Summary) verdict() string {
+	about := fmt.Sprintf("%d checkpoints, steps %d to %d, %d tensors", s.Checkpoints, s.FirstStep, s.LastStep, s.Tensors)
+	if s.Faults+s.Warnings == 0 {
+		return "no fault was found in " + about
+	}
+	return fmt.Sprintf("%s and %s in %s", count(s.Faults, "error"), count(s.Warnings, "warning"), about)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
