@@ -112,7 +112,7 @@ func (f *dataFile) bytes(offset, n int64) ([]byte, error) {
 
 // release drops the resident pages.
 func (f *dataFile) release() {
-	if f.touched.Swap(false) {
+	if f.touched.Load() && f.touched.Swap(false) {
 		mapped.Release(f.memory)
 	}
 }

@@ -138,7 +138,7 @@ func (r *Series) Read(i int, parts record.Parts) (record.Step, error) {
 	if err := r.s.read(i, theta, row.State); err != nil {
 		return record.Step{}, err
 	}
-	r.count(int64(len(theta)+len(row.State)) * 4)
+	r.count(p, int64(len(theta)+len(row.State))*4)
 	return row, nil
 }
 
@@ -159,14 +159,18 @@ const (
 	// mostResident is the number of mapped bytes that conversions and pieces may make resident
 	// before they are released: the map of a whole series would count as memory of the process.
 	mostResident = 64 << 20
-	// aroundBytes is how much the system makes resident around a byte that is read.
-	aroundBytes = 64 << 10
+	// aroundBytes is how much the system may make resident for a byte that is read.
+	aroundBytes = 2 << 20
 )
 
-// count counts n bytes that were copied from maps, and releases all of them from time to
-// time.
-func (r *Series) count(n int64) {
-	if r.resident.Add(n+aroundBytes) > mostResident {
+// count counts n bytes of the files of a row that were copied from maps, and releases all of
+// them from time to time.
+func (r *Series) count(p *placed, n int64) {
+	size := int64(0)
+	for _, f := range p.files {
+		size += f.size
+	}
+	if r.resident.Add(min(size, n+aroundBytes)) > mostResident {
 		r.Release()
 	}
 }

@@ -30,7 +30,7 @@ func (v *seriesPieces) Read(dst []float32, first int) error {
 		return err
 	}
 	layout := v.r.s.header.Layout
-	v.r.count(4 * int64(len(dst)))
+	v.r.count(v.p, 4*int64(len(dst)))
 	for k := tensorAt(layout, first); len(dst) > 0; k++ {
 		t := layout[k]
 		n := min(len(dst), t.Offset+t.Len()-first)
