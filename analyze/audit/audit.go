@@ -11,6 +11,7 @@ import (
 type Result struct {
 	Summary
 	Distances Distances // between whole checkpoints, for a figure
+	Starts    []Start   // of Against; nil otherwise
 }
 
 // Distances are the distances between whole checkpoints: root mean squares over tensors, each in
@@ -50,7 +51,7 @@ func (s *series) judge() *Result {
 	if steady := j.steady(); len(steady) > 0 {
 		j.findFaster(j.wholeMatrix(steady))
 	}
-	sortFindings(j.findings)
+
 	r := &Result{Summary: s.summary(j.findings)}
 	if steady := s.steady(); len(steady) > 0 {
 		r.Distances = whole.distances(whole.wholeMatrix(steady))

@@ -39,11 +39,8 @@ type Sketched struct {
 // summary counts.
 func (s *series) summary(findings []Finding) Summary {
 	out := Summary{
-		Checkpoints: len(s.steps), Tensors: len(s.tracks), List: findings,
+		Checkpoints: len(s.steps), Tensors: len(s.tracks), List: []Finding{},
 		Sketch: Sketched{"count sketch in blocks of 16", s.k, 1 / math.Sqrt(2*float64(s.k))},
-	}
-	if findings == nil {
-		out.List = []Finding{}
 	}
 	if n := len(s.steps); n > 0 {
 		out.FirstStep, out.LastStep = s.steps[0], s.steps[n-1]
@@ -58,17 +55,24 @@ func (s *series) summary(findings []Finding) Summary {
 			}
 		}
 	}
+	out.add(findings)
+	return out
+}
+
+// add adds findings, and keeps the order.
+func (s *Summary) add(findings []Finding) {
 	for _, f := range findings {
 		switch f.Severity {
 		case Fault:
-			out.Faults++
+			s.Faults++
 		case Warning:
-			out.Warnings++
+			s.Warnings++
 		default:
-			out.Events++
+			s.Events++
 		}
 	}
-	return out
+	s.List = append(s.List, findings...)
+	sortFindings(s.List)
 }
 
 // Above returns how many findings are at least as severe as s.

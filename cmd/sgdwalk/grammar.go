@@ -23,6 +23,7 @@ type cli struct {
 	Sweep     sweepCmd     `cmd:"" help:"Train and record a grid of runs from one initialization."`
 	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
 	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
+	Audit     auditCmd     `cmd:"" help:"Find faults in a series of checkpoints: weights of another step or training, and more."`
 	Repair    repairCmd    `cmd:"" help:"Copy every intact row of a damaged run into a new one."`
 	Export    exportCmd    `cmd:"" help:"Write a run for other programs: npz, safetensors, CSV, TensorBoard."`
 	Import    importCmd    `cmd:"" help:"Make a run of checkpoints or arrays from elsewhere."`

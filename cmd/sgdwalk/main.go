@@ -25,7 +25,7 @@
 // Results go to standard output, progress and messages to standard error. The
 // exit status is 0 when all went well, 1 for a failure (of the machine too: no
 // memory, a full disk, too many open files, another instruction set), 2 for a
-// mistake in the call, 3 for a damaged recording, 75 for a shard that was
+// mistake in the call, 3 for a damaged recording or findings of an audit, 75 for a shard that was
 // interrupted, and 130 for every other work that was interrupted (Ctrl-C, SIGTERM
 // or SIGHUP) before its end; the same call, or train --resume, continues it. Every
 // verb takes --json (one object on standard output) and --help, with examples.
@@ -127,7 +127,7 @@ func main() {
 // nothing to keep, or what they keep is safe at any moment; SIGTERM and SIGHUP end
 // them at once.
 var endsInOrder = map[string]bool{
-	"train": true, "sweep": true, "demo": true, "import": true, "path": true, "walk": true, "pca": true, "line": true,
+	"train": true, "sweep": true, "demo": true, "import": true, "audit": true, "path": true, "walk": true, "pca": true, "line": true,
 	"curvature": true, "landscape": true, "compare": true, "plan": true, "work": true, "merge": true, "watch": true,
 	"serve": true,
 }
@@ -191,7 +191,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 		err = failed
 	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) && !errors.Is(err, errAgain) &&
-		!record.IsDamage(err) && !errors.Is(err, errDamaged) {
+		!record.IsDamage(err) && !errors.Is(err, errDamaged) && !errors.Is(err, errFindings) {
 		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	return leave(stderr, err)
@@ -228,7 +228,7 @@ func leave(stderr io.Writer, err error) int {
 		return exitAgain
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case record.IsDamage(err) || errors.Is(err, errDamaged):
+	case record.IsDamage(err) || errors.Is(err, errDamaged) || errors.Is(err, errFindings):
 		return exitDamaged
 	case isUsage(err):
 		return exitUsage

@@ -161,6 +161,10 @@ func (c *Catalog) number(n *numbering) error {
 	return nil
 }
 
+// Header returns the header that an import of the first readable checkpoint would have. The caller
+// owns it.
+func (c *Catalog) Header() *record.Header { return c.names.header.Clone() }
+
 // Opened is an open checkpoint of a catalog. It is not safe for concurrent use.
 type Opened struct {
 	file    *container

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sgdwalk/analyze"
+	"sgdwalk/analyze/audit"
+	"sgdwalk/analyze/result"
+	"sgdwalk/cmd/runloss"
+	"sgdwalk/record"
+	"sgdwalk/record/exchange"
+)
+
+// auditCmd looks for faults in a series of checkpoints, or in what a run recorded.
+type auditCmd struct {
+	runFlags
+	Against    string `placeholder:"SERIES2" help:"Another series of the same model, for example of another seed: find checkpoints that belong to it."`
+	FailOn     string `default:"warning" enum:"error,warning,event,never" help:"Exit with status 3 if a finding is at least this severe: error, warning, event or never (default ${default})."`
+	Seed       uint64 `default:"0" help:"Seed of the random projections that keep distances (default ${default})."`
+	Dimensions int    `default:"0" placeholder:"K" help:"Dimensions of the projection of a tensor, a multiple of 16 from 32 to 4096 (default up to 1024, as memory allows)."`
+}
+
+func (auditCmd) Help() string {
+	return `Reads every value of every checkpoint once, and reports weights that belong to another step, shard
+or training, tensors that do not train, rounded values, missing steps and more. Each finding is an
+error, a warning, or an event that is no fault, such as a restart. The folder of the checkpoints is
+not changed.
+
+Examples:
+  sgdwalk audit checkpoints/
+  sgdwalk audit models--org--name/ --fail-on error
+  sgdwalk audit seed1/ --against seed2/ --json
+
+What is checked, and how: record/exchange/CHECKPOINTS.md.`
+}
+
+// severity returns the least severity that makes the audit fail; ok is false for never.
+func (c *auditCmd) severity() (s audit.Severity, ok bool) {
+	return audit.Severity(c.FailOn), c.FailOn != "never"
+}
+
+// Run audits.
+func (c *auditCmd) Run(ctx context.Context, e *env) error {
+	o := audit.Options{Seed: c.Seed, Dimensions: c.Dimensions, Progress: e.progress}
+	if err := o.Validate(); err != nil {
+		return usageError{err}
+	}
+	style, err := c.check()
+	if err != nil {
+		return err
+	}
+	series, err := c.options(c.TensorKinds)
+	if err != nil {
+		return err
+	}
+	dir, err := c.resultDir("audit")
+	if err != nil {
+		return err
+	}
+	a := &analysis{env: e, Run: &runloss.Run{Dir: c.Run_}, name: "audit", dir: dir, style: style}
+	catalog, err := exchange.OpenCatalog([]string{c.Run_}, series)
+	if err != nil {
+		return err
+	}
+	r, err := c.audit(ctx, catalog, series, o)
+	if err != nil {
+		return err
+	}
+	if err := a.begin(); err != nil {
+		return err
+	}
+	defer a.closeOut()
+	if err := a.tables(auditTables(r)...); err != nil {
+		return err
+	}
+	for _, note := range catalog.Notes {
+		a.Warnings.Add(true, "checkpoints", "%s", note)
+	}
+	return c.finish(a, &r.Summary, catalog.Header(), o)
+}
+
+// audit audits the series, alone or against another one.
+func (c *auditCmd) audit(
+	ctx context.Context, catalog *exchange.Catalog, series exchange.ImportOptions, o audit.Options,
+) (*audit.Result, error) {
+	if c.Against == "" {
+		return audit.Run(ctx, catalog, o)
+	}
+	other, err := exchange.OpenCatalog([]string{c.Against}, series)
+	if err != nil {
+		return nil, err
+	}
+	return audit.Against(ctx, catalog, other, o)
+}
+
+// finish writes the summary, prints it, and returns an error if a finding is severe enough.
+func (c *auditCmd) finish(a *analysis, s *audit.Summary, h *record.Header, o audit.Options) error {
+	p, err := result.NewProvenance(a.Dir, h)
+	if err != nil {
+		return err
+	}
+	p.Software, p.Method = software, audit.Method
+	p.Options = struct {
+		audit.Options
+		Against string `json:"against,omitempty"`
+		FailOn  string `json:"fail_on"`
+	}{o, c.Against, c.FailOn}
+	if a.Warnings == nil {
+		a.Warnings = analyze.Warnings{}
+	}
+	document := &result.Document{Analysis: a.name, Summary: s, Warnings: a.Warnings, Provenance: p}
+	if err := a.out.Finish(document); err != nil {
+		return err
+	}
+	if err := a.show(s); err != nil {
+		return err
+	}
+	least, ok := c.severity()
+	if n := s.Above(least); ok && n > 0 {
+		return fmt.Errorf("%s: %w: %d of severity %s or above", a.Dir, errFindings, n, least)
+	}
+	return nil
+}
+
+// errFindings is wrapped by the error of an audit with findings that are severe enough.
+var errFindings = errors.New("the audit has findings")
+
+// auditTables returns the tables of a result.
+func auditTables(r *audit.Result) []namedTable {
+	var out []namedTable
+	if t := r.StartTable(); t != nil {
+		out = append(out, namedTable{"starts", t})
+	}
+	return out
+}
