@@ -1,6 +1,7 @@
 package pca
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -93,8 +94,8 @@ func open(runs []record.Trajectory, o *Options) (*source, error) {
 	case Final:
 		at = n - 1
 	}
-	if s.reference = s.rows[at].Values(); len(s.reference) == 0 {
-		return nil, s.unread(at, s.rows[at].Verify())
+	if s.reference, err = s.values(at); err != nil {
+		return nil, err
 	}
 	s.width = blockWidth(n)
 	s.ahead = aheadBlocks(n, s.width)
@@ -238,6 +239,18 @@ func (s *source) chooseRows(t record.Trajectory, run int, o *Options) error {
 // verify says whether row i is what was recorded.
 func (s *source) verify(i int) error { return s.unread(i, s.rows[i].Verify()) }
 
+// values returns all of row i.
+func (s *source) values(i int) ([]float32, error) {
+	if v := s.rows[i].Values(); v != nil {
+		return v, nil
+	}
+	err := s.rows[i].Verify()
+	if err == nil {
+		err = errors.New("theta cannot be read")
+	}
+	return nil, s.unread(i, err)
+}
+
 // unread says which row could not be read.
 func (s *source) unread(i int, err error) error {
 	if err == nil {
@@ -255,9 +268,13 @@ func (s *source) notFinite(r int) error {
 			return err
 		}
 	}
-	for i, row := range s.rows {
+	for i := range s.rows {
+		theta, err := s.values(i)
+		if err != nil {
+			return err
+		}
 		for _, t := range s.layout {
-			for j, v := range t.View(row.Values()) {
+			for j, v := range t.View(theta) {
 				if v-v != 0 {
 					return fmt.Errorf("pca: %s: element %d of %s is %v; rows must be finite: leave it out with a "+
 						"choice of rows", s.name(i), j, t.Name, v)

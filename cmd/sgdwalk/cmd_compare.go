@@ -59,6 +59,7 @@ Examples:
   sgdwalk compare sgd adam --out DIR --plane ends --ends sgd,adam
   sgdwalk compare SWEEP --out DIR --skip landscape,barriers --segments 100
   sgdwalk compare sgd adam --out DIR --objective "python3 objective.py" --also test_loss   from PyTorch
+  sgdwalk compare seed1/ seed2/ --out DIR --objective "python3 objective.py"       folders of checkpoints
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }

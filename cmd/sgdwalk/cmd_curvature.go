@@ -46,6 +46,7 @@ Examples:
   sgdwalk curvature --along every:20 --top 5 RUN
   sgdwalk curvature --matrix empirical-fisher --gradients 100 RUN
   sgdwalk curvature --objective "python3 objective.py" RUN   a run from PyTorch
+  sgdwalk curvature --objective "python3 objective.py" checkpoints/   a folder of checkpoints
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }

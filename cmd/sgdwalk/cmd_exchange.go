@@ -21,7 +21,9 @@ type importCmd struct {
 }
 
 func (importCmd) Help() string {
-	return `path, pca and compare work on an imported run; what evaluates a loss takes --objective.
+	return `A copy of checkpoints as a recorded run. Analyses also read the folder itself (sgdwalk pca
+checkpoints/); the copy is checked by checksums, needs no options later, and can be moved.
+path, pca and compare work on it; what evaluates a loss takes --objective.
 
 Examples:
   sgdwalk import checkpoints/ --out RUN

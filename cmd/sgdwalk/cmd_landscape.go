@@ -54,6 +54,7 @@ More examples:
   sgdwalk landscape --plane random --grid 11x11 --also eigenvalues RUN
   sgdwalk landscape --surface --gif --vtk RUN
   sgdwalk landscape --objective "python3 objective.py" --also accuracy RUN   from PyTorch
+  sgdwalk landscape --objective "python3 objective.py" checkpoints/   a folder of checkpoints
   sgdwalk landscape --width single --dpi 600 --scale log --levels 0.05,0.1,0.2,0.5,1 RUN
 
 What the numbers mean, and what not: analyze/MEANING.md.`

@@ -39,6 +39,7 @@ Examples:
   sgdwalk line --from 100 --also test_loss,accuracy RUN
   sgdwalk line --from=-1 --to-run RUN2 --connectivity --curve bezier RUN
   sgdwalk line --objective "python3 objective.py" RUN   a run from PyTorch
+  sgdwalk line --objective "python3 objective.py" checkpoints/   a folder of checkpoints
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }

@@ -26,6 +26,7 @@ the noise scale need a run with --grad.
 
 Examples:
   sgdwalk path RUN
+  sgdwalk path checkpoints/                 a folder of checkpoints, without a copy
   sgdwalk path --full-gradients 50 RUN
   sgdwalk path --layers --json RUN
 

@@ -7,7 +7,6 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/pca"
-	"sgdwalk/analyze/result"
 	"sgdwalk/record"
 	"sgdwalk/train/nn"
 )
@@ -57,6 +56,7 @@ of variance too: they stand beside those of the run.
 
 Examples:
   sgdwalk pca RUN
+  sgdwalk pca checkpoints/                  a folder of checkpoints, without a copy
   sgdwalk pca --kinds all --components 5 --json RUN
   sgdwalk pca --layers --surrogates 200 --seed 1 --losses 20 RUN
   sgdwalk pca --with RUN2 --with RUN3 --center init --out DIR RUN
@@ -130,15 +130,16 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (r *pca.Result, err error)
 	a.fitKernel = pca.Kernel()
 	runs := []record.Trajectory{a.trace}
 	for _, run := range c.With {
-		other, err := c.openRecording(run)
+		other, err := c.openRun(run)
 		if err != nil {
 			return nil, err
 		}
 		defer other.Close()
+		a.Warnings = append(a.Warnings, seriesWarnings(other)...)
 		if err := a.dependsOn(other); err != nil {
 			return nil, err
 		}
-		p, err := result.NewProvenance(run, other.Header())
+		p, err := provenance(other)
 		if err != nil {
 			return nil, err
 		}

@@ -38,6 +38,7 @@ Examples:
   sgdwalk walk --segments first:20 --alphas=-0.5:2:26 RUN
   sgdwalk walk --segments epoch:10 --lambda-max 8.4 RUN
   sgdwalk walk --objective "python3 objective.py" RUN   a run from PyTorch
+  sgdwalk walk --objective "python3 objective.py" checkpoints/   a folder of checkpoints
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/result"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record/exchange"
 )
@@ -41,11 +42,6 @@ func (f *checkpointFlags) options(kinds []string) (exchange.ImportOptions, error
 type seriesFlags struct {
 	checkpointFlags
 	TensorKinds []string `json:",omitempty" group:"Checkpoints" placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
-}
-
-// given reports whether a flag is given.
-func (f *seriesFlags) given() bool {
-	return f.Layout+f.Key+f.Steps != "" || len(f.Exclude)+len(f.TensorKinds) > 0
 }
 
 // openRun opens a run, or a series with these options.
@@ -120,6 +116,15 @@ func seriesName(path string) string {
 		return "series"
 	}
 	return name
+}
+
+// provenance returns the origin of numbers of a run. A series has a readable name.
+func provenance(r *runloss.Run) (result.Provenance, error) {
+	p, err := result.NewProvenance(r.Dir, r.Header())
+	if r.Series != nil {
+		p.Run = seriesName(r.Dir)
+	}
+	return p, err
 }
 
 // seriesWarnings returns the decisions about the files of a series as warnings of a result.

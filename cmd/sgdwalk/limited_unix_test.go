@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recorder"
 
 	"golang.org/x/sys/unix"
@@ -23,12 +25,20 @@ import (
 // limitedName is the command that the test binary is for runLimited.
 const limitedName = "sgdwalk-limited"
 
+// filesLimit begins the first argument of runLimited that limits open files.
+const filesLimit = "files:"
+
 // runLimited is the program in a process whose files cannot grow beyond so many
 // bytes, its first argument: the next write is cut there and fails, as on a disk
-// that is full at that byte.
+// that is full at that byte. With filesLimit the number of open files is limited.
 func runLimited() {
-	n, err := strconv.ParseUint(os.Args[1], 10, 64)
-	if err == nil {
+	limit, isOfFiles := strings.CutPrefix(os.Args[1], filesLimit)
+	n, err := strconv.ParseUint(limit, 10, 64)
+	switch {
+	case err != nil:
+	case isOfFiles:
+		err = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n})
+	default:
 		signal.Ignore(syscall.SIGXFSZ)
 		err = unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: n, Max: n})
 	}
@@ -106,15 +116,65 @@ func TestDiskFullWhileTraining(t *testing.T) {
 		full, refused, rows)
 }
 
-// callLimited runs the program in a limited process.
+// TestSeriesOfManyFiles: ten thousand checkpoints are a series for a process that may open 64
+// files, with the numbers of the imported run.
+func TestSeriesOfManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	folder, imported := filepath.Join(dir, "checkpoints"), filepath.Join(dir, "run")
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	layout := record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{2, 4}},
+		record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{4}})
+	theta := make([]float32, layout.Len())
+	for step := range 10_000 {
+		theta[step%len(theta)] += float32(step%7) - 3
+		path := filepath.Join(folder, fmt.Sprintf("ckpt-%d.safetensors", step))
+		if err := os.WriteFile(path, plainSafetensors(layout, theta, 4), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limited := func(args ...string) string {
+		t.Helper()
+		status, stdout, stderr := callWith(t, filesLimit+"64", append(args, "--quiet")...)
+		if status != exitOK {
+			t.Fatalf("%v: status %d: %s", args, status, stderr)
+		}
+		return stdout
+	}
+	limited("import", folder, "--out", imported)
+	if text := limited("info", folder); !strings.Contains(text, "10000 checkpoints, steps 0 to 9999") {
+		t.Errorf("info says %s", text)
+	}
+	for _, verb := range [][]string{{"path"}, {"pca", "--rows", "every:20", "--scores-only", "--kinds", "all"}} {
+		var tables [2][]byte
+		for i, of := range []string{folder, imported} {
+			out := filepath.Join(dir, fmt.Sprint(verb[0], i))
+			limited(append(verb, "--formats", "svg", "--out", out, of)...)
+			name := map[string]string{"path": "path.csv", "pca": "scores.csv"}[verb[0]]
+			tables[i] = must(os.ReadFile(filepath.Join(out, name)))
+		}
+		if len(tables[0]) == 0 || !bytes.Equal(tables[0], tables[1]) {
+			t.Errorf("%s: the tables of the series and of the run differ", verb[0])
+		}
+	}
+}
+
+// callLimited runs the program in a process with a limited size of files.
 func callLimited(t *testing.T, limit int, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.Command(limitedName, append([]string{strconv.Itoa(limit)}, args...)...)
+	return callWith(t, strconv.Itoa(limit), args...)
+}
+
+// callWith runs the program in a limited process.
+func callWith(t *testing.T, limit string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(limitedName, append([]string{limit}, args...)...)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() < 0 {
-		t.Fatalf("limit %d: %v", limit, err)
+		t.Fatalf("limit %s: %v", limit, err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }

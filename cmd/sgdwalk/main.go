@@ -11,8 +11,8 @@
 //	sgdwalk import FILES --out RUN
 //	PROGRAM | sgdwalk ingest --out RUN
 //	sgdwalk python
-//	sgdwalk path|walk|pca|line|landscape|curvature RUN [flags]
-//	sgdwalk compare RUN|SWEEP ... --out DIR [flags]
+//	sgdwalk path|walk|pca|line|landscape|curvature RUN|SERIES [flags]
+//	sgdwalk compare RUN|SERIES|SWEEP ... --out DIR [flags]
 //	sgdwalk plan ANALYSIS RUN --shards N --out PLAN [flags]
 //	sgdwalk work|merge|status PLAN [flags]
 //	sgdwalk submit PLAN --slurm|--k8s [flags]
@@ -21,6 +21,9 @@
 //	sgdwalk serve RUN ...
 //	sgdwalk help [VERB]
 //	sgdwalk completion bash|zsh|fish
+//
+// A SERIES is a folder of checkpoints, in any layout that import reads. It is read in place:
+// nothing is copied, and nothing is written into the folder.
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit status is 0 when all went well, 1 for a failure (of the machine too: no

@@ -13,6 +13,9 @@
 //     safetensors, npz or npy checkpoints becomes a run with a row for each of them,
 //     in the order of their steps. A whole run in an npz becomes an equal run.
 //  5. [Import.CopyTo] appends the rows to any record.Sink.
+//  6. [OpenSeries] opens the same checkpoints as a record.Trajectory, without a copy. Files
+//     are mapped into memory, and float32 parameters in the order of the layout are views of
+//     the map. [Index] keeps hashes of tensors between two calls.
 //
 // Files are not trusted: every length in a file is compared with the size of the file
 // before memory is allocated for it, and nothing in a file is executed. Numbers of 16

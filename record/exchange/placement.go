@@ -83,7 +83,7 @@ func place(c *container, theta, state record.Layout, have map[string]*array, bef
 			}
 		}
 	}
-	if before != nil && before.placement.equal(out.placement) {
+	if before != nil && before.equal(out.placement) {
 		out.placement = before.placement
 	}
 	return out, nil

@@ -28,6 +28,8 @@ import (
 // reading pieces; a file that has changed is an error. The checksums of a zip archive (.pt,
 // .npz) are compared before the first value is used. safetensors and .npy files have no
 // checksums: a value that was damaged on disk, in a file with the right size, is not noticed.
+// As with a recorded run, a view must not be read after another program made its file shorter:
+// the system ends the process.
 type Series struct {
 	// Warnings are sentences for the user about every decision, as in Import.
 	Warnings []string
