@@ -81,8 +81,8 @@ func resultParent(path string) (string, error) {
 		return "", err
 	}
 	if within, err := filepath.Rel(there, here); err == nil && filepath.IsLocal(within) {
-		return "", usagef("the current directory is in %s, and nothing is written into a folder of checkpoints; name a "+
-			"directory for the results with --out, or call the program from another directory", path)
+		return "", usagef("the current directory is in the folder of checkpoints %s, into which nothing is written; name a "+
+			"directory for the results with --out, or call the program from another directory", there)
 	}
 	return seriesName(path) + "-analysis", nil
 }

@@ -102,7 +102,11 @@ func (c *collector) walk(dir string, depth int) error {
 		return nil
 	}
 	var files []string
+	isCache := isHubCache(entries)
 	for _, e := range entries {
+		if isCache && (e.Name() == "blobs" || e.Name() == "refs") {
+			continue // the files of the snapshots, and the names of the snapshots
+		}
 		path := filepath.Join(dir, e.Name())
 		info, err := os.Stat(path)
 		switch {

@@ -204,7 +204,10 @@ func TestSeriesHub(t *testing.T) {
 			t.Skipf("no symbolic link can be made here: %v", err)
 		}
 	}
-	m, _ := mustLoad(t, ImportOptions{}, model)
+	m, notes := mustLoad(t, ImportOptions{}, model)
+	if len(notes) != 1 {
+		t.Errorf("notes %q; want the source of the steps only", notes)
+	}
 	if first, last := must(m.Read(0, record.AllParts)), must(m.Read(1, record.AllParts)); first.Step != 20 ||
 		first.Theta[0] != 1 || last.Step != 1000 || last.Theta[0] != 0 {
 		t.Errorf("%+v, %+v", first, last)

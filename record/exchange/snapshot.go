@@ -5,11 +5,21 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // commitHash is the name of a snapshot in the cache of the Hugging Face hub.
 var commitHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// isHubCache reports whether a folder is a model in the cache of the Hugging Face hub. Its
+// checkpoints are the snapshots, whose files are links to blobs.
+func isHubCache(entries []fs.DirEntry) bool {
+	has := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name && e.IsDir() })
+	}
+	return has("snapshots") && has("blobs") && has("refs")
+}
 
 // snapshotName returns the revision of a snapshot folder MODEL/snapshots/HASH in the
 // cache of the Hugging Face hub: the name of the file in MODEL/refs that has the hash,
