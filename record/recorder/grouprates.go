@@ -1,10 +1,13 @@
 package recorder
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -57,4 +60,57 @@ func (g *GroupRates) Close() error {
 		return nil
 	}
 	return g.file.Close()
+}
+
+// RateTable has the learning rates of several parameter groups, as GroupRates wrote them.
+type RateTable struct {
+	steps []int64
+	rates [][]float64
+}
+
+// ReadGroupRates reads the learning rates of a run with several parameter groups. It returns nil for a run without
+// the file.
+func ReadGroupRates(dir string) (*RateTable, error) {
+	text, err := ReadFile(dir, GroupRatesName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := new(RateTable)
+	groups := 0
+	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		cells := strings.Split(line, ",")
+		if i == 0 {
+			groups = len(cells) - 1
+			continue
+		}
+		step, err := strconv.ParseInt(cells[0], 10, 64)
+		rates := make([]float64, len(cells)-1)
+		for j := range rates {
+			var e error
+			rates[j], e = strconv.ParseFloat(cells[j+1], 64)
+			err = errors.Join(err, e)
+		}
+		if n := len(t.steps); err != nil || len(rates) != groups || n > 0 && step <= t.steps[n-1] {
+			return nil, fmt.Errorf("%s: line %d is %q; it must have a step above that of the line before it, and %d "+
+				"learning rates", filepath.Join(dir, GroupRatesName), i+1, line, groups)
+		}
+		t.steps, t.rates = append(t.steps, step), append(t.rates, rates)
+	}
+	return t, nil
+}
+
+// At returns the learning rates at a step, one for each group; nil before the first step of the table, and for a nil
+// table. The caller must not change the slice.
+func (t *RateTable) At(step int64) []float64 {
+	if t == nil {
+		return nil
+	}
+	i := sort.Search(len(t.steps), func(i int) bool { return t.steps[i] > step })
+	if i == 0 {
+		return nil
+	}
+	return t.rates[i-1]
 }

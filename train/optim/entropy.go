@@ -104,6 +104,7 @@ func entropyRule() rule {
 		},
 		edge:         entropyEdge,
 		innerBatches: func(v values) int { return int(v["inner_steps"]) },
+		coupled:      true, // the noise is drawn for one parameter after the other
 	}
 }
 

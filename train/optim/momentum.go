@@ -69,6 +69,21 @@ func (o *Momentum) Step(_ context.Context, theta, grad []float32, learningRate f
 	return nil
 }
 
+// InferState sets the buffer to the one after a step from theta to next, so that
+// an update that was recorded can replace the earlier gradients. The buffer is
+// right to the rounding of theta, divided by the learning rate. InferState returns
+// false when the learning rate is 0, and then changes nothing. The other arguments
+// are those of [Nesterov.InferState], and are not used.
+func (o *Momentum) InferState(theta, next, _ []float32, learningRate float64, _ bool) bool {
+	if learningRate == 0 {
+		return false
+	}
+	for i, t := range theta {
+		o.buffer[i] = float32((float64(t) - float64(next[i])) / learningRate)
+	}
+	return true
+}
+
 // accumulate sets buffer to factor*buffer + direction.
 func accumulate(buffer, direction []float32, factor float64) {
 	m := float32(factor)

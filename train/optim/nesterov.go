@@ -46,6 +46,27 @@ func (o *Nesterov) Step(_ context.Context, theta, grad []float32, learningRate f
 	return nil
 }
 
+// InferState sets the buffer to the one after a step from theta to next, as that of
+// [Momentum] does. grad is the raw gradient of the step, and is overwritten. With
+// isWrong, the step had another gradient than grad, and the buffer is the one after
+// the same step with grad. InferState also returns false when the momentum is 0.
+func (o *Nesterov) InferState(theta, next, grad []float32, learningRate float64, isWrong bool) bool {
+	if learningRate == 0 || o.momentum == 0 || o.prepare.apply(theta, grad, learningRate) != nil {
+		return false
+	}
+	m := o.momentum
+	for i, g := range grad {
+		// The direction is g + m v. The buffer before the step, times m, is v - g.
+		direction, before := (float64(theta[i])-float64(next[i]))/learningRate, float64(o.buffer[i])-float64(g)
+		v := (direction - float64(g)) / m
+		if isWrong {
+			v = before + (direction-m*before)/(1+m)
+		}
+		o.buffer[i] = float32(v)
+	}
+	return true
+}
+
 // nesterovDirection updates the buffer and replaces the gradient by the direction
 // of the step.
 func nesterovDirection(buffer, grad []float32, factor float64) {

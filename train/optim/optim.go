@@ -25,6 +25,12 @@ type rule struct {
 	// microBatch is the number of examples evaluated at once by an optimizer whose
 	// every step uses the whole training set; nil for all others.
 	microBatch func(v values) int
+	// furtherLosses is the number of losses of its own mini-batch that a step
+	// computes in addition to the gradient.
+	furtherLosses int
+	// coupled means that the update of a parameter depends on the gradients of
+	// other parameters, also without clip_norm.
+	coupled bool
 }
 
 // rules lists all optimizers, in the order in which help shows them.
@@ -113,6 +119,25 @@ func BatchesPerStep(o record.Optimizer) int {
 		return 1 + r.innerBatches(o.Hyperparameters)
 	}
 	return 1
+}
+
+// EvaluationsPerStep returns how many gradients and losses of mini-batches one
+// step computes: 1, or more for an optimizer that gets further ones from its
+// train.Probe.
+func EvaluationsPerStep(o record.Optimizer) int {
+	n := BatchesPerStep(o)
+	if r, err := find(o.Name); err == nil {
+		n += r.furtherLosses
+	}
+	return n
+}
+
+// IsSeparable reports whether the rule updates every parameter from its own theta
+// and gradients alone. Then an optimizer of some tensors computes for them what an
+// optimizer of all tensors computes. It is false for an unknown optimizer.
+func IsSeparable(o record.Optimizer) bool {
+	r, err := find(o.Name)
+	return err == nil && !r.coupled && o.Hyperparameters["clip_norm"] == 0
 }
 
 // MicroBatch returns how many examples are evaluated at once for an optimizer

@@ -84,7 +84,7 @@ func New(c Config) (*Experiment, error) {
 	h := &record.Header{
 		Format: record.FormatVersion, Software: c.Software, Kernel: kernel.Name(), DType: "float32",
 		Model: c.Model, Data: data.Header(), Optimizer: optimizer,
-		Batch: batch, Epochs: c.Epochs, Steps: steps(c.Epochs, data.Train.Len(), batch, optimizer), Seed: c.Seed,
+		Batch: batch, Epochs: c.Epochs, Steps: PlannedSteps(c.Epochs, data.Train.Len(), batch, optimizer), Seed: c.Seed,
 		InitSeed: c.InitSeed, Schedule: c.Schedule, Columns: record.Columns{Theta: true, Grad: c.Grad},
 		ThetaSchedule: c.ThetaSchedule, GradSchedule: c.GradSchedule, StateSchedule: c.StateSchedule,
 	}
@@ -129,9 +129,9 @@ func batchSize(requested int, o record.Optimizer, data *dataset.Data) (int, erro
 // DefaultBatch is the default number of examples in a mini-batch.
 const DefaultBatch = 100
 
-// steps returns the number of updates in the given number of passes over the
+// PlannedSteps returns the number of updates in the given number of passes over the
 // data. A step that begins before the end of the last pass counts.
-func steps(epochs, examples, batch int, o record.Optimizer) int64 {
+func PlannedSteps(epochs, examples, batch int, o record.Optimizer) int64 {
 	perEpoch := (examples + batch - 1) / batch
 	perStep := int64(optim.BatchesPerStep(o))
 	return (int64(epochs)*int64(perEpoch) + perStep - 1) / perStep
@@ -279,22 +279,35 @@ func (e *Experiment) Loop(sink record.Sink) (*train.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
+	rate, err := LearningRate(h, source.PerEpoch())
+	if err != nil {
+		return nil, err
+	}
+	return &train.Loop{
+		Model: e.batchModel(), Optimizer: e.optimizer, Source: source,
+		LearningRate: rate, Epochs: h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
+		ThetaSchedule: h.ThetaSchedule, GradSchedule: h.GradSchedule, StateSchedule: h.StateSchedule,
+	}, nil
+}
+
+// LearningRate returns the learning rate of every update of a run, counted from 0,
+// with the given number of mini-batches per epoch.
+func LearningRate(h *record.Header, perEpoch int) (func(step int64) float64, error) {
 	schedule, err := optim.ParseSchedule(h.Optimizer.RateSchedule)
 	if err != nil {
 		return nil, err
 	}
-	var model train.Model = e.model
-	if e.microBatch < h.Batch {
-		model = &train.Accumulator{Model: e.model, MicroBatch: e.microBatch}
-	}
 	rate := h.Optimizer.Hyperparameters["learning_rate"]
-	perEpoch := float64(source.PerEpoch()) / float64(optim.BatchesPerStep(h.Optimizer))
-	return &train.Loop{
-		Model: model, Optimizer: e.optimizer, Source: source,
-		LearningRate: func(k int64) float64 { return rate * schedule.Factor(k, perEpoch, h.Steps) },
-		Epochs:       h.Epochs, Sink: sink, Schedule: h.Schedule, Columns: h.Columns,
-		ThetaSchedule: h.ThetaSchedule, GradSchedule: h.GradSchedule, StateSchedule: h.StateSchedule,
-	}, nil
+	updates := float64(perEpoch) / float64(optim.BatchesPerStep(h.Optimizer))
+	return func(k int64) float64 { return rate * schedule.Factor(k, updates, h.Steps) }, nil
+}
+
+// batchModel returns the model for batches of the training's size.
+func (e *Experiment) batchModel() train.Model {
+	if e.microBatch < e.header.Batch {
+		return &train.Accumulator{Model: e.model, MicroBatch: e.microBatch}
+	}
+	return e.model
 }
 
 // UseModelState prepares the experiment for training: losses then use the running
@@ -378,20 +391,17 @@ func (e *Experiment) evaluator(s dataset.Set) (*nn.Evaluator, error) {
 // The batch is drawn and augmented as in training, and normalization layers use
 // its statistics. Rows after the last update have no batch.
 func (e *Experiment) BatchLoss(s *record.Step) (*nn.Evaluator, error) {
-	h := e.header
 	if !s.BatchLoss.Valid || s.Substep != 0 {
 		return nil, fmt.Errorf("replay: step %d, substep %d has no mini-batch of its own", s.Step, s.Substep)
 	}
-	source, err := newSource(e.data, h.Seed, h.Batch)
+	b, err := e.Batches()
 	if err != nil {
 		return nil, err
 	}
-	batch := s.Step * int64(optim.BatchesPerStep(h.Optimizer))
-	perEpoch := int64(source.PerEpoch())
-	inputs, labels, err := source.Batch(int(batch/perEpoch)+1, int(batch%perEpoch))
+	inputs, labels, err := b.examples(s.Step, 0)
 	if err != nil {
 		return nil, err
 	}
 	o := nn.EvalOptions{Workers: e.workers, Policy: nn.Batch, Chunk: e.microBatch}
-	return nn.NewEvaluator(h.Model, e.input(), inputs, labels, o)
+	return nn.NewEvaluator(e.header.Model, e.input(), inputs, labels, o)
 }

@@ -1,0 +1,306 @@
+package consistency
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sgdwalk/record"
+	"sgdwalk/train/replay"
+)
+
+// updates checks that every iterate follows from the one before it.
+type updates struct {
+	*journal
+	result     *Result
+	trajectory record.Trajectory
+	losses     *losses
+	rows       *rows
+	foreign    bool
+	groupRates func(step int64) []float64
+	absent     string // why no update is checked; empty when updates are checked
+	parts      []*part
+	outside    []int // tensors that no parameter group has
+
+	stored   precision   // of the recorded vectors
+	trained  []precision // of theta in the training, for each tensor; nil before the first theta
+	previous *record.Step
+	row      int // of previous
+
+	next, direction []float32 // the expected theta, and scratch for the gradient
+	start           []float32 // scratch for another theta than the recorded one
+	scale           []float64 // for each tensor the largest element of recent updates
+	probe           probe
+	first           *record.Step // of the current pair
+	inner           []innerCheck // of the current pair
+
+	last    *pair       // the pair before this one, if its steps are consecutive with this one's
+	pending [][]float32 // for each tensor that was wrong in the last pair, the expected theta; nil for others
+	open    []*event    // for each tensor the event that includes the last pair; nil when the tensor was right
+}
+
+// pair is a step with the step after it.
+type pair struct {
+	a, b        *record.Step
+	grad        []float32 // of step a
+	isComputed  bool      // grad is not recorded, but was computed again
+	isMeasured  bool      // further evaluations of the step are computed again
+	rates       []float64 // for each parameter group
+	isRenamed   bool      // the steps have other numbers than consecutive ones
+	isUncertain bool      // some part was not checked
+}
+
+func newUpdates(t record.Trajectory, j *journal, r *Result, l *losses, rows *rows, foreign bool, o *Options) *updates {
+	h := t.Header()
+	u := &updates{
+		journal: j, result: r, trajectory: t, losses: l, rows: rows, foreign: foreign, groupRates: o.GroupRates,
+		stored: storedPrecision(h),
+	}
+	u.parts, u.absent = newParts(h, j, foreign)
+	if u.absent != "" {
+		j.note("updates", "no update was checked: %s", u.absent)
+		return u
+	}
+	r.Exact = !foreign && u.stored.isFull()
+	n := h.Layout.Len()
+	u.next, u.direction = make([]float32, n), make([]float32, n)
+	u.scale, u.pending, u.open = make([]float64, len(h.Layout)), make([][]float32, len(h.Layout)), make([]*event, len(h.Layout))
+	if foreign && len(h.Groups) > 0 {
+		for i, tensor := range h.Layout {
+			if !slices.ContainsFunc(h.Groups, func(g record.ParameterGroup) bool {
+				return slices.Contains(g.Tensors, tensor.Name)
+			}) {
+				u.outside = append(u.outside, i)
+			}
+		}
+		if o.GroupRates == nil {
+			j.note("updates", "the learning rates of the parameter groups are assumed to change like that of the first one: "+
+				"the rates of the other groups are not given")
+		}
+	}
+	if !u.stored.isFull() {
+		j.note("updates", "the vectors are stored as %s, so updates are compared to that precision, not bit for bit", u.stored.name)
+	}
+	return u
+}
+
+// add checks the update from the previous iterate to s, which is row i.
+func (u *updates) add(ctx context.Context, i int, s *record.Step) error {
+	if u.absent != "" || s.Substep != 0 {
+		return nil
+	}
+	a := u.previous
+	previousRow := u.row
+	kept := *s
+	u.previous, u.row = &kept, i
+	if u.trained == nil && s.Theta != nil {
+		u.trained = trainedPrecision(u.trajectory.Header().Layout, s.Theta)
+	}
+	if a == nil {
+		for _, p := range u.parts {
+			p.known = s.Step == 0
+		}
+		return nil
+	}
+	x, why := u.pairOf(a, &kept)
+	if why != "" {
+		u.count("updates", a.Step, why)
+		u.forget()
+		return nil
+	}
+	u.first, u.inner = a, u.inner[:0]
+	u.probe.inner = func(number int32, theta []float32, loss float64) error {
+		return u.checkInner(previousRow+int(number), a.Step, number, theta, loss)
+	}
+	return u.check(ctx, x)
+}
+
+// pairOf returns the two steps, or why they cannot be compared.
+func (u *updates) pairOf(a, b *record.Step) (x *pair, why string) {
+	x = &pair{a: a, b: b, grad: a.Grad, isMeasured: u.losses.step == a.Step}
+	switch {
+	case b.Step != a.Step+1 && !u.rows.jumped:
+		return nil, "%d times, steps between two rows are not recorded, so the update was not checked"
+	case a.Theta == nil || b.Theta == nil:
+		return nil, "%d updates were not checked: theta of the step or of the next one is not recorded"
+	case x.grad == nil && u.losses.isExact && x.isMeasured:
+		x.grad, x.isComputed = u.losses.grad, true
+	case x.grad == nil:
+		return nil, "%d updates were not checked: the gradient of the step is not recorded"
+	}
+	x.isRenamed = b.Step != a.Step+1
+	if x.rates = u.ratesOf(a); x.rates == nil {
+		return nil, "%d updates were not checked: the learning rate of the step is not recorded"
+	}
+	return x, ""
+}
+
+// ratesOf returns the learning rate of every parameter group, nil when it is not known.
+func (u *updates) ratesOf(s *record.Step) []float64 {
+	h := u.trajectory.Header()
+	rate, ok := s.LearningRate.Value, s.LearningRate.Valid
+	if len(h.Groups) == 0 {
+		switch {
+		case !ok && u.foreign:
+			rate, ok = h.Hyperparameter("learning_rate")
+		case !ok:
+			rate, ok = u.rows.rate(s.Step), true
+		}
+		if !ok {
+			return nil
+		}
+		return []float64{rate}
+	}
+	if u.groupRates != nil {
+		if rates := u.groupRates(s.Step); len(rates) == len(h.Groups) {
+			return rates
+		}
+		return nil
+	}
+	factor := 1.0
+	if first := h.Groups[0].Optimizer.Hyperparameters["learning_rate"]; ok && first != 0 {
+		factor = rate / first
+	}
+	rates := make([]float64, len(h.Groups))
+	for i, g := range h.Groups {
+		rates[i] = factor * g.Optimizer.Hyperparameters["learning_rate"]
+	}
+	return rates
+}
+
+// forget drops what is known from earlier steps: steps are missing here.
+func (u *updates) forget() {
+	for _, p := range u.parts {
+		p.known = false
+	}
+	u.last = nil
+	clear(u.pending)
+	clear(u.open)
+}
+
+// check compares a pair.
+func (u *updates) check(ctx context.Context, x *pair) error {
+	var found []update
+	for _, p := range u.parts {
+		f, err := u.checkPart(ctx, p, x)
+		switch {
+		case errors.Is(err, errInner):
+			u.absent = err.Error()
+			u.note("updates", "updates from step %d on were not checked: %s needs further mini-batches in a step%s",
+				x.a.Step, p.rule.Name, u.advice())
+			return nil
+		case err != nil:
+			return err
+		}
+		found = append(found, f...)
+	}
+	if x.isRenamed {
+		if len(found) > 0 { // steps are missing between the rows
+			u.count("updates", x.a.Step, "%d times, steps between two rows are missing, so the update was not checked")
+			u.forget()
+			return nil
+		}
+		u.note("rows", "the update from the row of step %d to the row of step %d is one step of the optimizer, so the rows "+
+			"follow each other and a number of a step is wrong", x.a.Step, x.b.Step)
+	}
+	for _, t := range u.outside {
+		if a, b := u.view(t, x.a.Theta), u.view(t, x.b.Theta); !equalBits(a, b) {
+			f := measure(a, b, a, u.trained[t])
+			f.tensor, f.code, f.isOutside = t, Update, true
+			found = append(found, f)
+		}
+	}
+	if !x.isUncertain {
+		u.result.Updates++
+	}
+	u.report(x, found)
+	u.last = x
+	if x.isComputed { // the gradient will be overwritten
+		last := *x
+		last.grad = nil
+		u.last = &last
+	}
+	return nil
+}
+
+// view returns a tensor of a vector.
+func (u *updates) view(t int, v []float32) []float32 { return u.trajectory.Header().Layout[t].View(v) }
+
+// step sets u.next, in the part, to what the rule makes of theta and the gradient.
+func (u *updates) step(ctx context.Context, p *part, x *pair, theta, grad []float32) error {
+	next, direction := u.next[p.from:p.to], u.direction[p.from:p.to]
+	copy(next, theta[p.from:p.to])
+	copy(direction, grad[p.from:p.to])
+	b := (*replay.Batches)(nil)
+	if x.isMeasured && u.losses.isExact {
+		b = u.losses.batches
+	}
+	u.probe = probe{
+		batches: b, step: x.a.Step, loss: x.a.BatchLoss.Value, inner: u.probe.inner, scratch: u.probe.scratch,
+	}
+	if err := p.optimizer.Step(ctx, next, direction, x.rates[p.group], &u.probe); err != nil {
+		return err
+	}
+	if u.probe.unmeasured {
+		u.probe.length = fitLength(next, theta[p.from:p.to], x.b.Theta[p.from:p.to])
+	}
+	return nil
+}
+
+// advice says how a rule that needs further evaluations is checked completely.
+func (u *updates) advice() string {
+	if u.losses.isExact {
+		return ", which a sample of all rows computes again"
+	}
+	return ""
+}
+
+// checkInner compares an inner iterate, which the rule computed again, with row i.
+func (u *updates) checkInner(i int, step int64, number int32, theta []float32, loss float64) error {
+	if i >= u.trajectory.Len() {
+		return nil
+	}
+	s, err := u.trajectory.Read(i, record.ThetaPart)
+	if record.IsDamage(err) || err == nil && (s.Step != step || s.Substep != number) {
+		return nil // checked with the rows
+	}
+	if err != nil {
+		return err
+	}
+	ok := s.BatchLoss == record.Some(loss) && (s.Theta == nil || equalBits(s.Theta, theta))
+	u.inner = append(u.inner, innerCheck{ok, s.BatchLoss, record.Some(loss), number})
+	return nil
+}
+
+// innerCheck is the outcome of the check of an inner iterate.
+type innerCheck struct {
+	ok              bool
+	value, expected record.Optional
+	number          int32
+}
+
+// addInner records the outcomes of the inner iterates of the pair.
+func (u *updates) addInner() {
+	for _, c := range u.inner {
+		u.journal.check(c.ok, InnerIterate, u.first, c.value, c.expected,
+			"theta or the batch loss of inner iterate %d of step %d is not the one that the optimizer gives again", c.number, u.first.Step)
+	}
+	u.inner = u.inner[:0]
+}
+
+// end adds notes about the whole run.
+func (u *updates) end() {
+	masked, all := 0, 0
+	for _, p := range u.parts {
+		all += p.to - p.from
+		for _, m := range p.masked {
+			if m {
+				masked++
+			}
+		}
+	}
+	if masked > 0 {
+		u.note("updates", "%d of %d parameters were left out: %s rounds a gradient below %g to few digits or to 0, and the rule "+
+			"divides by its size", masked, all, u.stored.name, smallestFloat16)
+	}
+}
