@@ -13,6 +13,7 @@ type update struct {
 	element         int
 	ratio           float64 // of the recorded update to the expected one
 	isRatio         bool    // the ratio is that of all elements
+	isNearRatio     bool    // the ratio is approximately that of the elements
 	isStill         bool    // the tensor did not move, but should have moved
 	isOutside       bool    // no parameter group has the tensor, and it moved
 }
@@ -85,7 +86,7 @@ func largestUpdate(a, b []float32) float64 {
 func measure(a, b, expected []float32, p precision) update {
 	u := update{isStill: true}
 	worst, largest := -1.0, largestUpdate(a, expected)
-	var product, square float64
+	var product, square, recorded float64
 	for i, x := range a {
 		e := math.Abs(float64(b[i]) - float64(expected[i]))
 		if e != e { //nolint:gocritic // NaN
@@ -99,12 +100,15 @@ func measure(a, b, expected []float32, p precision) update {
 		}
 		u.isStill = u.isStill && b[i] == x
 		d := float64(expected[i]) - float64(x)
-		product += d * (float64(b[i]) - float64(x))
+		r := float64(b[i]) - float64(x)
+		product += d * r
 		square += d * d
+		recorded += r * r
 	}
 	u.relative = worst / largest                        // +Inf when no update was expected
 	if u.ratio = product / square; u.ratio == u.ratio { //nolint:gocritic // not NaN
-		u.isRatio = fitsRatio(a, b, expected, u.ratio, largest, p)
+		u.isRatio = math.Abs(u.ratio-1) > leastRatio && isVisible(a, expected, p) && fits(a, b, expected, u.ratio, largest, p)
+		u.isNearRatio = product*product > nearCosine*nearCosine*square*recorded && math.Abs(u.ratio-1) > leastNearRatio
 	}
 	u.isStill = u.isStill && largest > 0
 	return u
@@ -115,20 +119,35 @@ const (
 	ratioError  = 1e-3 // largest error of an element, relative to the largest element
 	ratioDigits = 16   // the largest element has at least this number of units in the last place
 	leastRatio  = 1e-4 // a ratio nearer to 1 is rounding
+
+	// The same for the statement that it is approximately a multiple. Weight decay, for
+	// example, does not change when the gradient is scaled.
+	nearCosine     = 0.98
+	leastNearRatio = 0.1
 )
 
-// fitsRatio reports whether the update from a to b is ratio times the one to expected.
-func fitsRatio(a, b, expected []float32, ratio, largest float64, p precision) bool {
-	isVisible := false
+// fits reports whether the update from a to b is ratio times the one to expected, whose
+// largest element is given.
+func fits(a, b, expected []float32, ratio, largest float64, p precision) bool {
 	for i, x := range a {
 		d := float64(expected[i]) - float64(x)
 		ulp := p.ulp(max(math.Abs(float64(x)), math.Abs(float64(b[i]))))
 		if e := math.Abs(float64(b[i]) - float64(x) - ratio*d); !(e <= ratioError*math.Abs(ratio)*largest+2*ulp) {
 			return false
 		}
-		isVisible = isVisible || math.Abs(d) > ratioDigits*ulp
 	}
-	return isVisible && math.Abs(ratio-1) > leastRatio
+	return true
+}
+
+// isVisible reports whether an update has an element that is much larger than the rounding
+// of theta.
+func isVisible(a, expected []float32, p precision) bool {
+	for i, x := range a {
+		if math.Abs(float64(expected[i])-float64(x)) > ratioDigits*p.ulp(float64(x)) {
+			return true
+		}
+	}
+	return false
 }
 
 // fitLength scales the update from theta to next, in place, to the length that fits the

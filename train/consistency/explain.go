@@ -3,6 +3,8 @@ package consistency
 import (
 	"context"
 	"math"
+
+	"sgdwalk/train/optim"
 )
 
 // checkPart compares the update of a part with its rule, and returns the tensors that
@@ -22,7 +24,7 @@ func (u *updates) checkPart(ctx context.Context, p *part, x *pair) ([]update, er
 		return nil, nil
 	}
 	p.save()
-	p.mask(x.grad)
+	p.mask(theta, x.grad)
 	if err := u.step(ctx, p, x, theta, x.grad); err != nil {
 		return nil, err
 	}
@@ -66,10 +68,29 @@ func (u *updates) infer(p *part, x *pair, isWrong bool) bool {
 	return p.inferred
 }
 
-// mask marks the elements whose gradient 16 bits do not describe.
-func (p *part) mask(grad []float32) {
-	for i := range p.masked {
-		if g := grad[p.from+i]; math.Abs(float64(g)) < smallestFloat16 {
+// mask marks the elements whose gradient is not known well enough for a rule that divides
+// by its size: 16 bits have few digits of a small number, and weight decay may cancel the
+// gradient.
+func (p *part) mask(theta, grad []float32) {
+	if p.masked == nil {
+		return
+	}
+	const cancelled = 8 // a sum that is smaller by this factor has lost three of its bits
+	theta, grad = theta[p.from:p.to], grad[p.from:p.to]
+	decay, clip := p.rule.Hyperparameters["weight_decay"], 1.0
+	if optim.EdgeOf(p.rule).DecoupledDecay {
+		decay = 0
+	}
+	if largest := p.rule.Hyperparameters["clip_norm"]; largest > 0 {
+		square := 0.0
+		for _, g := range grad {
+			square += float64(g) * float64(g)
+		}
+		clip = min(1, largest/math.Sqrt(square))
+	}
+	for i, x := range grad {
+		g, d := clip*float64(x), decay*float64(theta[i])
+		if math.Abs(float64(x)) < p.smallest || math.Abs(g+d)*cancelled < math.Abs(g)+math.Abs(d) {
 			p.masked[i] = true
 		}
 	}

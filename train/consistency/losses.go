@@ -16,11 +16,13 @@ import (
 
 // Limits on errors where bits are not expected to agree, because another instruction set
 // or another version of the program recorded the run: relative for a loss, and relative
-// to the largest element of the tensor for a gradient. A wrong batch changes the first
-// digit.
+// to the largest element of the tensor for a gradient. A rounding error that moves an
+// input of a ReLU across 0 changes a gradient by a few percent. A wrong batch changes the
+// first digits of the loss and all of the gradient.
 const (
 	otherKernel    = 1e-4
-	gradientFactor = 10 // a gradient has larger rounding errors than a loss
+	gradientFactor = 1000 // a gradient may have the error of a loss times this
+	lossFactor     = 10   // the same where the loss has no error
 )
 
 // maxAgain is the number of gradients that are computed again, in addition to the samples,
@@ -48,7 +50,8 @@ type losses struct {
 	measure   record.Measure
 	spare     int // gradients that may still be computed for causes
 
-	wrongStep int64 // the last step whose gradient was found wrong; -1 before the first
+	rounded   func() // adds the violation about the rounding of the gradient; nil without one
+	wrongStep int64  // the last step whose gradient was found wrong; -1 before the first
 
 	state     []float32 // the expected state of stateStep
 	stateStep int64     // -1 when no state is expected
@@ -85,8 +88,8 @@ func newLosses(t record.Trajectory, j *journal, r *Result, foreign bool, o *Opti
 		j.note("losses", "losses and gradients are compared to a relative error of %g, not bit for bit: the run was recorded with "+
 			"the kernel %s, and this process uses %s", otherKernel, h.Kernel, kernel.Name())
 	case !l.isExact:
-		j.note("losses", "losses are compared to what the rounding of theta to %s allows; gradients, accuracies and losses over "+
-			"whole sets are not compared", l.stored.name)
+		j.note("losses", "losses are compared to what the rounding of theta to %s allows; gradients, accuracies, running "+
+			"statistics and losses over whole sets are not compared", l.stored.name)
 	}
 	if l.samples > 0 && l.samples < l.rows {
 		j.note("losses", "batch losses and gradients of %d of the %d rows are computed again, evenly spread", l.samples, l.rows)
@@ -96,6 +99,7 @@ func newLosses(t record.Trajectory, j *journal, r *Result, foreign bool, o *Opti
 
 // end adds a note when no row of the sample had theta.
 func (l *losses) end() {
+	l.addRounding()
 	if l.experiment != nil && l.taken == 0 && l.samples > 0 && l.result.Rows > 0 {
 		l.note("losses", "no batch loss was computed again: no row has both theta and a batch loss")
 	}
@@ -115,6 +119,7 @@ func (l *losses) close() {
 
 // check computes the numbers of row i again, when it is in the sample.
 func (l *losses) check(ctx context.Context, i int, s *record.Step) error {
+	l.addRounding()
 	if l.experiment == nil || s.Substep != 0 {
 		return nil
 	}
@@ -141,7 +146,7 @@ func (l *losses) check(ctx context.Context, i int, s *record.Step) error {
 	}
 	l.compareBatch(s)
 	// PAL restores the statistics after its measurement. An inner loop changes them further.
-	if s.State != nil && len(l.state) > 0 && !l.header.Columns.Substep {
+	if s.State != nil && len(l.state) > 0 && l.stored.isFull() && !l.header.Columns.Substep {
 		copy(l.state, l.experiment.Model().State())
 		l.stateStep = s.Step + 1
 	}
@@ -243,7 +248,7 @@ func (l *losses) isRounding(relative float64, s *record.Step, what string) bool 
 	}
 	if l.isExact {
 		l.journal.check(false, Rounding, s, record.Some(relative), record.Some(0),
-			"%s at step %d agrees to a relative error of %.2g only, not bit for bit: another version of the program has recorded it",
+			"%s at step %d agrees to a relative error of %.2g only, not bit for bit, as when another version of the program recorded it",
 			what, s.Step, relative)
 	}
 	return true
@@ -251,7 +256,10 @@ func (l *losses) isRounding(relative float64, s *record.Step, what string) bool 
 
 // compareBatch compares the row with the loss and the gradient of its mini-batch.
 func (l *losses) compareBatch(s *record.Step) {
-	isWrong := !l.isLoss(s, s.BatchLoss, l.measure.Loss, "the batch loss")
+	// A gradient with the recorded bits leaves no rounding that could explain another loss.
+	isSame := l.isExact && s.Grad != nil && equalBits(s.Grad, l.grad)
+	isWrong := isSame && !equalNumbers(s.BatchLoss.Value, l.measure.Loss) ||
+		!isSame && !l.isLoss(s, s.BatchLoss, l.measure.Loss, "the batch loss")
 	worst, tensor := l.compareGradient(s)
 	if worst != nil {
 		l.wrongStep = s.Step
@@ -285,11 +293,14 @@ func (l *losses) compareBatch(s *record.Step) {
 	}
 }
 
+// equalNumbers reports whether two numbers are equal, or both NaN.
+func equalNumbers(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
 // isLoss reports whether a recorded loss is the one that was computed again.
 func (l *losses) isLoss(s *record.Step, recorded record.Optional, again float64, what string) bool {
 	difference := math.Abs(recorded.Value - again)
 	switch {
-	case recorded.Value == again || recorded.Value != recorded.Value && again != again: //nolint:gocritic // both are NaN
+	case equalNumbers(recorded.Value, again):
 		return true
 	case l.stored.isFull():
 		return l.isRounding(difference/math.Abs(again), s, what)
@@ -304,29 +315,43 @@ func (l *losses) isLoss(s *record.Step, recorded record.Optional, again float64,
 }
 
 // compareGradient returns the worst tensor of a gradient that is not the one that was
-// computed again; nil when all agree, or when the row has no gradient to compare.
+// computed again; nil when all agree, or when the row has no gradient to compare. When the
+// batch loss has the recorded bits, the gradient has only small rounding errors.
 func (l *losses) compareGradient(s *record.Step) (worst *update, tensor string) {
 	if s.Grad == nil || !l.stored.isFull() {
 		return nil, ""
 	}
-	largest := largestUpdate(make([]float32, len(l.grad)), l.grad)
+	factor := 1.0 * lossFactor
+	if !l.isExact || l.measure.Loss != s.BatchLoss.Value {
+		factor = gradientFactor
+	}
+	// A tensor whose gradient is nearly 0, such as a bias before a normalization, has rounding
+	// errors of the size of the others.
+	absolute := otherKernel * largestUpdate(make([]float32, len(l.grad)), l.grad)
 	for _, t := range l.header.Layout {
 		recorded, again := t.View(s.Grad), t.View(l.grad)
 		if equalBits(recorded, again) {
 			continue
 		}
 		f := difference(recorded, again)
-		// A tensor whose gradient is nearly 0, such as a bias before a normalization, has
-		// rounding errors of the size of the others.
-		if l.isRounding(f.relative/gradientFactor, s, "the gradient of tensor "+t.Name) ||
-			math.Abs(f.value-f.expected) <= otherKernel*largest/gradientFactor && !l.isExact {
-			continue
-		}
-		if worst == nil || f.relative > worst.relative {
+		switch isRounding := f.relative <= factor*otherKernel || math.Abs(f.value-f.expected) <= absolute; {
+		case !isRounding && (worst == nil || f.relative > worst.relative):
 			worst, tensor = &f, t.Name
+		case isRounding && l.isExact && l.rounded == nil:
+			row := *s
+			l.rounded = func() { l.isRounding(min(f.relative, otherKernel), &row, "the gradient of tensor "+t.Name) }
 		}
 	}
 	return worst, tensor
+}
+
+// addRounding adds the violation about the rounding of the last gradient, unless the update
+// has shown that this gradient is wrong.
+func (l *losses) addRounding() {
+	if l.rounded != nil {
+		l.rounded()
+		l.rounded = nil
+	}
 }
 
 // checkWholeSets compares the losses over the training set and the held-out set.

@@ -28,8 +28,11 @@ func (u *updates) report(x *pair, found []update) {
 		if e := was[f.tensor]; f.code == Theta && e != nil {
 			e.withdraw(f.tensor)
 		}
-		if f.code == Gradient && u.losses.wrongStep == x.a.Step { // the losses have a violation about it
-			continue
+		if f.code == Gradient {
+			u.losses.rounded = nil
+			if u.losses.wrongStep == x.a.Step { // the losses have a violation about it
+				continue
+			}
 		}
 		e := fresh[f.code]
 		if e == nil {
@@ -73,27 +76,25 @@ func (u *updates) partOf(t int) *part {
 
 // isUniform reports whether all tensors moved by the same multiple of the expected update.
 func (u *updates) isUniform(x *pair, found []update) bool {
-	ratio := found[0].ratio
+	// The tensor with the largest update has the most exact ratio.
+	var best update
 	for _, f := range found {
-		if !f.isRatio || math.Abs(f.ratio-ratio) > ratioError*math.Abs(ratio) {
-			return false
+		if f.isRatio && (!best.isRatio || u.scale[f.tensor] > u.scale[best.tensor]) {
+			best = f
 		}
+	}
+	if len(found) < 2 || !best.isRatio {
+		return false
 	}
 	for _, p := range u.parts {
 		for _, t := range p.tensors {
-			if slices.ContainsFunc(found, func(f update) bool { return f.tensor == t }) {
-				continue
-			}
 			a, b, expected := u.view(t, x.a.Theta), u.view(t, x.b.Theta), u.view(t, u.next)
-			for i := range a {
-				d, ulp := float64(expected[i])-float64(a[i]), u.trained[t].ulp(float64(a[i]))
-				if math.Abs(float64(b[i])-float64(a[i])-ratio*d) > ratioError*math.Abs(d)+2*ulp {
-					return false
-				}
+			if !fits(a, b, expected, best.ratio, largestUpdate(a, expected), u.trained[t]) {
+				return false
 			}
 		}
 	}
-	return len(found) > 1
+	return true
 }
 
 // continueTo adds a tensor that is still wrong in a later step.
@@ -137,7 +138,7 @@ func (e *event) complete() {
 	} else if n := e.Tensors - 1; n > 0 {
 		where = fmt.Sprintf("tensor %s and of %d more", e.Tensor, n)
 	}
-	if e.Code == Update && worst.isRatio && !worst.isStill {
+	if e.Code == Update && (worst.isRatio || worst.isNearRatio) && !worst.isStill {
 		e.Ratio, e.Value, e.Expected = record.Some(worst.ratio), record.Some(worst.ratio), record.Some(1)
 	}
 	e.Text = e.describe(where, &worst)
@@ -164,11 +165,14 @@ func (e *event) describe(where string, worst *update) string {
 	case worst.isOutside:
 		return fmt.Sprintf("theta of %s changed in step %d, and no parameter group has the tensor", where, e.Step)
 	case worst.isStill:
-		return fmt.Sprintf("theta of %s did not move in step %d, although %s moves it: the tensor is frozen, or no optimizer "+
+		return fmt.Sprintf("theta of %s did not move in step %d, although the rule of %s moves it: the tensor is frozen, or no optimizer "+
 			"updates it%s", where, e.Step, e.part.rule.Name, e.context())
 	case worst.isRatio:
 		return fmt.Sprintf("the update of %s in step %d is %.6g times the expected one: %s%s", where, e.Step, worst.ratio,
 			e.cause(worst.ratio), e.context())
+	case worst.isNearRatio:
+		return fmt.Sprintf("the update of %s in step %d is approximately %.3g times the expected one: %s%s", where, e.Step,
+			worst.ratio, e.cause(worst.ratio), e.context())
 	}
 	return fmt.Sprintf("theta of %s at step %d is not what %s makes of theta and the gradient of step %d: %s, an error of %.2g times "+
 		"the largest element of the update%s", where, e.Step+1, e.part.rule.Name, e.Step, element, worst.relative, e.context())
@@ -176,9 +180,9 @@ func (e *event) describe(where string, worst *update) string {
 
 // cause returns the likely causes of a ratio.
 func (e *event) cause(ratio float64) string {
-	const leastScale = 8 // smaller powers of two are likely learning rates
-	fraction, exponent := math.Frexp(math.Abs(ratio))
-	isPower := math.Abs(fraction-0.5) < 1e-6*fraction && (exponent-1 >= leastScale || exponent-1 <= -leastScale)
+	const leastScale = 8 // smaller powers of two are likely factors of a learning rate
+	power := math.Log2(math.Abs(ratio))
+	isPower := math.Abs(power-math.Round(power)) < 0.01 && math.Abs(power) > leastScale-0.5
 	rate := e.rates[e.part.group]
 	switch {
 	case math.Abs(ratio+1) < ratioError:

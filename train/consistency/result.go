@@ -58,7 +58,7 @@ type Violation struct {
 	// of the expected vector; for an update, of the expected update.
 	Relative record.Optional `json:"relative_error"`
 	// Ratio is the recorded update divided by the expected one, where the ratio is
-	// the same for all elements.
+	// the same, at least approximately, for all elements.
 	Ratio record.Optional `json:"ratio"`
 	Text  string          `json:"text"` // a sentence, without a capital letter and a full stop
 }

@@ -29,9 +29,10 @@ type part struct {
 	inferred bool    // the state was inferred from an update, and is right to rounding only
 	touched  bool    // a gradient was not 0
 	relative float64 // largest error of an update, relative to the largest element of the update
-	// masked are the elements whose gradient was too small for 16 bits, where the rule
-	// divides by the size of the gradient; nil where there are no such elements.
-	masked []bool
+	// masked are the elements whose gradient 16 bits do not describe well enough, where the
+	// rule divides by the size of the gradient; nil for other rules and float32.
+	masked   []bool
+	smallest float64 // gradient that 16 bits describe with all digits
 }
 
 // save copies the optimizer's state.
@@ -174,8 +175,11 @@ func (p *part) setPrecision(q precision) {
 	if p.rule.Hyperparameters["centered"] != 0 {
 		p.relative *= centeredFactor
 	}
-	if q == float16Precision && optim.EdgeOf(p.rule).Preconditioned {
+	if !q.isFull() && optim.EdgeOf(p.rule).Preconditioned {
 		p.masked = make([]bool, p.to-p.from)
+		if q == float16Precision {
+			p.smallest = smallestFloat16
+		}
 	}
 }
 

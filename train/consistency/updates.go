@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sgdwalk/record"
+	"sgdwalk/train/optim"
 	"sgdwalk/train/replay"
 )
 
@@ -95,6 +96,7 @@ func (u *updates) add(ctx context.Context, i int, s *record.Step) error {
 	u.previous, u.row = &kept, i
 	if u.trained == nil && s.Theta != nil {
 		u.trained = trainedPrecision(u.trajectory.Header().Layout, s.Theta)
+		u.leaveOut16Bit(s.Step)
 	}
 	if a == nil {
 		for _, p := range u.parts {
@@ -115,12 +117,28 @@ func (u *updates) add(ctx context.Context, i int, s *record.Step) error {
 	return u.check(ctx, x)
 }
 
+// leaveOut16Bit removes the parts of a model in 16 bits whose optimizer keeps a running mean
+// of squares. In 16 bits, such a mean does not change by a thousandth of itself.
+func (u *updates) leaveOut16Bit(step int64) {
+	u.parts = slices.DeleteFunc(u.parts, func(p *part) bool {
+		if !u.foreign || u.trained[p.tensors[0]].isFull() || !u.stored.isFull() || !optim.EdgeOf(p.rule).Preconditioned {
+			return false
+		}
+		u.count("updates", step, "%d tensors were left out: they are trained in 16 bits, and the rule has a running mean that "+
+			"depends on how it is rounded")
+		return true
+	})
+	if len(u.parts) == 0 {
+		u.absent = "every tensor was left out"
+	}
+}
+
 // pairOf returns the two steps, or why they cannot be compared.
 func (u *updates) pairOf(a, b *record.Step) (x *pair, why string) {
 	x = &pair{a: a, b: b, grad: a.Grad, isMeasured: u.losses.step == a.Step}
 	switch {
 	case b.Step != a.Step+1 && !u.rows.jumped:
-		return nil, "%d times, steps between two rows are not recorded, so the update was not checked"
+		return nil, "%d pairs of rows were not compared: steps between them are not recorded"
 	case a.Theta == nil || b.Theta == nil:
 		return nil, "%d updates were not checked: theta of the step or of the next one is not recorded"
 	case x.grad == nil && u.losses.isExact && x.isMeasured:
@@ -196,7 +214,7 @@ func (u *updates) check(ctx context.Context, x *pair) error {
 	}
 	if x.isRenamed {
 		if len(found) > 0 { // steps are missing between the rows
-			u.count("updates", x.a.Step, "%d times, steps between two rows are missing, so the update was not checked")
+			u.count("updates", x.a.Step, "%d pairs of rows were not compared: steps between them are missing")
 			u.forget()
 			return nil
 		}
@@ -300,7 +318,7 @@ func (u *updates) end() {
 		}
 	}
 	if masked > 0 {
-		u.note("updates", "%d of %d parameters were left out: %s rounds a gradient below %g to few digits or to 0, and the rule "+
-			"divides by its size", masked, all, u.stored.name, smallestFloat16)
+		u.note("updates", "%d of %d parameters were left out: the rule divides by the size of the gradient, and %s does not have the "+
+			"digits of a gradient that is small or that weight decay cancels", masked, all, u.stored.name)
 	}
 }
