@@ -19,7 +19,7 @@ import (
 var digits = sync.OnceValues(func() (*dataset.Data, error) { return dataset.Open("digits", dataset.Options{}) })
 
 // config returns a small run of an optimizer with all options that the optimizer has.
-func config(t *testing.T, optimizer string) replay.Config {
+func config(t testing.TB, optimizer string) replay.Config {
 	t.Helper()
 	data, err := digits()
 	if err != nil {
@@ -48,7 +48,7 @@ func config(t *testing.T, optimizer string) replay.Config {
 }
 
 // record trains in memory, with the losses over whole sets.
-func trainRun(t *testing.T, c replay.Config) *record.Memory {
+func trainRun(t testing.TB, c replay.Config) *record.Memory {
 	t.Helper()
 	x, err := replay.New(c)
 	if err != nil {

@@ -2,6 +2,7 @@ package consistency_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -440,6 +441,44 @@ func TestWrongNumbers(t *testing.T) {
 			r := check(t, bad, consistency.Options{Samples: -1})
 			if v := find(r, code, k); v == nil || len(r.Violations) != 1 {
 				t.Errorf("%s: want %s at step %d, got %+v", name, code, k, r.Violations)
+			}
+		}
+	}
+}
+
+// TestAbsurdNumbers: numbers that no training has are violations, and end no check.
+func TestAbsurdNumbers(t *testing.T) {
+	for _, name := range optim.Names() {
+		run := trainRun(t, config(t, name))
+		rows := iterates(t, run)
+		for what, change := range map[string]func(s *record.Step){
+			"rate":    func(s *record.Step) { s.LearningRate.Value = -1 },
+			"nan":     func(s *record.Step) { s.LearningRate.Value = math.NaN() },
+			"step":    func(s *record.Step) { s.Step = math.MaxInt64 },
+			"numbers": func(s *record.Step) { s.Epoch, s.Examples, s.Evaluations = -1<<31, -1<<31, math.MinInt64 },
+			"values": func(s *record.Step) {
+				for i := range s.Theta {
+					s.Theta[i] = float32(math.Inf(1))
+				}
+				for i := range s.Grad {
+					s.Grad[i] = float32(math.NaN())
+				}
+			},
+		} {
+			bad := copied(t, run, func(i int, s *record.Step) bool {
+				if i == rows[len(rows)-2] && what != "step" || i == rows[len(rows)-1] && what == "step" {
+					change(s)
+				}
+				return true
+			})
+			for _, external := range []bool{false, true} {
+				r := check(t, bad, consistency.Options{Samples: -1, External: external})
+				if len(r.Violations) == 0 && !external {
+					t.Errorf("%s, %s: no violation", name, what)
+				}
+				if _, err := json.Marshal(r); err != nil {
+					t.Errorf("%s, %s: %v", name, what, err)
+				}
 			}
 		}
 	}

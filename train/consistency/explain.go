@@ -12,14 +12,15 @@ import (
 func (u *updates) checkPart(ctx context.Context, p *part, x *pair) ([]update, error) {
 	theta, next := x.a.Theta, x.b.Theta
 	if p.stateful && !p.known {
-		x.isUncertain = true
-		if p.from == u.parts[0].from {
+		if !x.isUncertain {
+			x.isUncertain = true
 			u.count("updates", x.a.Step, "%d updates were not checked: the state of the optimizer is not known, because "+
 				"earlier steps or gradients are missing")
 		}
-		if p.known = u.infer(p, x, false); p.known && p.from == u.parts[0].from {
-			u.note("updates", "the state of %s was inferred from the update of step %d, so later updates are compared to rounding, "+
-				"not bit for bit", p.rule.Name, x.a.Step)
+		if p.known = u.infer(p, x, false); p.known && !x.isInferred {
+			x.isInferred = true
+			u.count("updates", x.a.Step, "%d times, the state of the optimizer was inferred from an update, and the updates after it "+
+				"were compared to rounding")
 		}
 		return nil, nil
 	}

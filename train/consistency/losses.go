@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"sgdwalk/record"
 	"sgdwalk/record/printable"
-	"sgdwalk/record/sketch"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/replay"
@@ -120,7 +118,7 @@ func (l *losses) close() {
 // check computes the numbers of row i again, when it is in the sample.
 func (l *losses) check(ctx context.Context, i int, s *record.Step) error {
 	l.addRounding()
-	if l.experiment == nil || s.Substep != 0 {
+	if l.experiment == nil || s.Substep != 0 || s.Step > l.header.Steps {
 		return nil
 	}
 	if i == 0 && s.Step == 0 {
@@ -173,40 +171,13 @@ func (l *losses) compute(s *record.Step) (err error) {
 // cannot be computed bit for bit.
 func (l *losses) again(s *record.Step) ([]float32, error) {
 	switch {
-	case !l.isExact || s.Theta == nil || l.step != s.Step && l.spare == 0:
+	case !l.isExact || s.Theta == nil || s.Step > l.header.Steps || l.step != s.Step && l.spare == 0:
 		return nil, nil
 	case l.step == s.Step:
 		return l.grad, nil
 	}
 	l.spare--
 	return l.grad, l.compute(s)
-}
-
-// checkInitialization compares the first row with the start of the training.
-func (l *losses) checkInitialization(s *record.Step) {
-	m := l.experiment.Model()
-	theta := slices.Clone(m.Theta())
-	switch l.stored {
-	case float16Precision:
-		sketch.Float16.RoundTo(theta, theta)
-	case bfloat16Precision:
-		sketch.BFloat16.RoundTo(theta, theta)
-	}
-	for _, v := range []struct {
-		name             string
-		recorded, expect []float32
-		layout           record.Layout
-	}{{"theta", s.Theta, theta, l.header.Layout}, {"state", s.State, m.State(), l.header.State}} {
-		for t, tensor := range v.layout {
-			if v.recorded == nil || equalBits(tensor.View(v.recorded), tensor.View(v.expect)) {
-				continue
-			}
-			f := difference(tensor.View(v.recorded), tensor.View(v.expect))
-			l.events = append(l.events, l.tensorEvent(Initialization, s, v.layout[t].Name, &f,
-				"%s of tensor %s at step 0 is not the initialization of seed %d: element %d is %g and should be %g",
-				v.name, tensor.Name, l.header.InitializationSeed(), f.element, f.value, f.expected))
-		}
-	}
 }
 
 // tensorEvent returns a violation about a tensor of a row.
@@ -216,28 +187,6 @@ func (l *losses) tensorEvent(code Code, s *record.Step, tensor string, f *update
 		Value: record.Some(f.value), Expected: record.Some(f.expected), Relative: record.Some(f.relative),
 		Text: fmt.Sprintf(format, args...),
 	}}
-}
-
-// checkState compares the running statistics with those that the forward pass of the
-// previous step left.
-func (l *losses) checkState(s *record.Step) error {
-	if l.stateStep != s.Step || s.Substep != 0 {
-		return nil
-	}
-	l.stateStep = -1
-	if s.State == nil || equalBits(s.State, l.state) {
-		return nil
-	}
-	for _, t := range l.header.State {
-		f := difference(t.View(s.State), t.View(l.state))
-		if equalBits(t.View(s.State), t.View(l.state)) || l.isRounding(f.relative, s, "the running statistics of "+t.Name) {
-			continue
-		}
-		l.events = append(l.events, l.tensorEvent(State, s, t.Name, &f,
-			"the running statistics %s of step %d are not those that the mini-batch of step %d leaves: element %d is %g and should be %g",
-			t.Name, s.Step, s.Step-1, f.element, f.value, f.expected))
-	}
-	return nil
 }
 
 // isRounding reports whether a relative error is one of rounding. Where bits should agree,
@@ -252,45 +201,6 @@ func (l *losses) isRounding(relative float64, s *record.Step, what string) bool 
 			what, s.Step, relative)
 	}
 	return true
-}
-
-// compareBatch compares the row with the loss and the gradient of its mini-batch.
-func (l *losses) compareBatch(s *record.Step) {
-	// A gradient with the recorded bits leaves no rounding that could explain another loss.
-	isSame := l.isExact && s.Grad != nil && equalBits(s.Grad, l.grad)
-	isWrong := isSame && !equalNumbers(s.BatchLoss.Value, l.measure.Loss) ||
-		!isSame && !l.isLoss(s, s.BatchLoss, l.measure.Loss, "the batch loss")
-	worst, tensor := l.compareGradient(s)
-	if worst != nil {
-		l.wrongStep = s.Step
-	}
-	switch {
-	case isWrong && worst != nil:
-		l.journal.check(false, BatchLoss, s, s.BatchLoss, record.Some(l.measure.Loss),
-			"the batch loss of step %d is %g; the mini-batch at the recorded theta has %g, and another gradient: theta or the "+
-				"mini-batch of the row is not the one of the training", s.Step, s.BatchLoss.Value, l.measure.Loss)
-	case isWrong:
-		l.journal.check(false, BatchLoss, s, s.BatchLoss, record.Some(l.measure.Loss),
-			"the batch loss of step %d is %g; the mini-batch at the recorded theta has %g", s.Step, s.BatchLoss.Value, l.measure.Loss)
-	default:
-		l.journal.check(true, BatchLoss, s, s.BatchLoss, s.BatchLoss, "")
-		if worst != nil {
-			l.events = append(l.events, l.tensorEvent(Gradient, s, tensor, worst,
-				"the gradient of tensor %s at step %d is not that of its mini-batch at theta: element %d is %g and should be %g",
-				tensor, s.Step, worst.element, worst.value, worst.expected))
-		}
-	}
-	// Rounding can move an example or two across the border between two classes.
-	accuracy := s.BatchAccuracy
-	most := 0.0
-	if !l.isExact {
-		most = 2.5 / float64(l.measure.Examples)
-	}
-	if accuracy.Valid && l.stored.isFull() {
-		l.journal.check(math.Abs(accuracy.Value-l.measure.Accuracy) <= most, BatchAccuracy, s, accuracy,
-			record.Some(l.measure.Accuracy), "the batch accuracy of step %d is %g; the mini-batch at the recorded theta has %g",
-			s.Step, accuracy.Value, l.measure.Accuracy)
-	}
 }
 
 // equalNumbers reports whether two numbers are equal, or both NaN.
@@ -314,37 +224,6 @@ func (l *losses) isLoss(s *record.Step, recorded record.Optional, again float64,
 	return difference <= margin*l.stored.unit()*rounding+otherKernel*math.Abs(again)
 }
 
-// compareGradient returns the worst tensor of a gradient that is not the one that was
-// computed again; nil when all agree, or when the row has no gradient to compare. When the
-// batch loss has the recorded bits, the gradient has only small rounding errors.
-func (l *losses) compareGradient(s *record.Step) (worst *update, tensor string) {
-	if s.Grad == nil || !l.stored.isFull() {
-		return nil, ""
-	}
-	factor := 1.0 * lossFactor
-	if !l.isExact || l.measure.Loss != s.BatchLoss.Value {
-		factor = gradientFactor
-	}
-	// A tensor whose gradient is nearly 0, such as a bias before a normalization, has rounding
-	// errors of the size of the others.
-	absolute := otherKernel * largestUpdate(make([]float32, len(l.grad)), l.grad)
-	for _, t := range l.header.Layout {
-		recorded, again := t.View(s.Grad), t.View(l.grad)
-		if equalBits(recorded, again) {
-			continue
-		}
-		f := difference(recorded, again)
-		switch isRounding := f.relative <= factor*otherKernel || math.Abs(f.value-f.expected) <= absolute; {
-		case !isRounding && (worst == nil || f.relative > worst.relative):
-			worst, tensor = &f, t.Name
-		case isRounding && l.isExact && l.rounded == nil:
-			row := *s
-			l.rounded = func() { l.isRounding(min(f.relative, otherKernel), &row, "the gradient of tensor "+t.Name) }
-		}
-	}
-	return worst, tensor
-}
-
 // addRounding adds the violation about the rounding of the last gradient, unless the update
 // has shown that this gradient is wrong.
 func (l *losses) addRounding() {
@@ -352,56 +231,4 @@ func (l *losses) addRounding() {
 		l.rounded()
 		l.rounded = nil
 	}
-}
-
-// checkWholeSets compares the losses over the training set and the held-out set.
-func (l *losses) checkWholeSets(ctx context.Context, s *record.Step) error {
-	stride := 1
-	if l.samples > 0 {
-		stride = (l.header.Epochs + l.samples) / l.samples
-	}
-	l.evaluated++
-	m := l.experiment.Model()
-	switch {
-	case (l.evaluated-1)%stride != 0 && !s.IsLast() || !l.stored.isFull():
-		return nil
-	case s.Theta == nil || s.State == nil && len(m.State()) > 0:
-		l.count("losses", s.Step, "%d rows with losses over whole sets were not computed again: theta or the running statistics are "+
-			"not recorded")
-		return nil
-	}
-	copy(m.State(), s.State)
-	for _, e := range []struct {
-		evaluator **nn.Evaluator
-		open      func() (*nn.Evaluator, error)
-		recorded  record.Optional
-		code      Code
-		name      string
-	}{
-		{&l.full, l.experiment.TrainLoss, s.FullLoss, FullLoss, "training set"},
-		{&l.test, l.experiment.TestLoss, s.TestLoss, TestLoss, "held-out set"},
-	} {
-		if !e.recorded.Valid {
-			continue
-		}
-		if *e.evaluator == nil {
-			var err error
-			if *e.evaluator, err = e.open(); err != nil {
-				return err
-			}
-			if *e.evaluator == nil {
-				l.note("losses", "the loss over the %s was not computed again: there are no examples", e.name)
-				continue
-			}
-		}
-		again, err := (*e.evaluator).Evaluate(ctx, s.Theta)
-		if err != nil {
-			return err
-		}
-		l.result.Losses++
-		l.journal.check(l.isLoss(s, e.recorded, again.Loss, "the loss over the "+e.name), e.code, s, e.recorded,
-			record.Some(again.Loss), "the loss over the %s at step %d is %g; the model at the recorded theta has %g",
-			e.name, s.Step, e.recorded.Value, again.Loss)
-	}
-	return nil
 }

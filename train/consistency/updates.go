@@ -40,17 +40,6 @@ type updates struct {
 	open    []*event    // for each tensor the event that includes the last pair; nil when the tensor was right
 }
 
-// pair is a step with the step after it.
-type pair struct {
-	a, b        *record.Step
-	grad        []float32 // of step a
-	isComputed  bool      // grad is not recorded, but was computed again
-	isMeasured  bool      // further evaluations of the step are computed again
-	rates       []float64 // for each parameter group
-	isRenamed   bool      // the steps have other numbers than consecutive ones
-	isUncertain bool      // some part was not checked
-}
-
 func newUpdates(t record.Trajectory, j *journal, r *Result, l *losses, rows *rows, foreign bool, o *Options) *updates {
 	h := t.Header()
 	u := &updates{
@@ -131,59 +120,6 @@ func (u *updates) leaveOut16Bit(step int64) {
 	if len(u.parts) == 0 {
 		u.absent = "every tensor was left out"
 	}
-}
-
-// pairOf returns the two steps, or why they cannot be compared.
-func (u *updates) pairOf(a, b *record.Step) (x *pair, why string) {
-	x = &pair{a: a, b: b, grad: a.Grad, isMeasured: u.losses.step == a.Step}
-	switch {
-	case b.Step != a.Step+1 && !u.rows.jumped:
-		return nil, "%d pairs of rows were not compared: steps between them are not recorded"
-	case a.Theta == nil || b.Theta == nil:
-		return nil, "%d updates were not checked: theta of the step or of the next one is not recorded"
-	case x.grad == nil && u.losses.isExact && x.isMeasured:
-		x.grad, x.isComputed = u.losses.grad, true
-	case x.grad == nil:
-		return nil, "%d updates were not checked: the gradient of the step is not recorded"
-	}
-	x.isRenamed = b.Step != a.Step+1
-	if x.rates = u.ratesOf(a); x.rates == nil {
-		return nil, "%d updates were not checked: the learning rate of the step is not recorded"
-	}
-	return x, ""
-}
-
-// ratesOf returns the learning rate of every parameter group, nil when it is not known.
-func (u *updates) ratesOf(s *record.Step) []float64 {
-	h := u.trajectory.Header()
-	rate, ok := s.LearningRate.Value, s.LearningRate.Valid
-	if len(h.Groups) == 0 {
-		switch {
-		case !ok && u.foreign:
-			rate, ok = h.Hyperparameter("learning_rate")
-		case !ok:
-			rate, ok = u.rows.rate(s.Step), true
-		}
-		if !ok {
-			return nil
-		}
-		return []float64{rate}
-	}
-	if u.groupRates != nil {
-		if rates := u.groupRates(s.Step); len(rates) == len(h.Groups) {
-			return rates
-		}
-		return nil
-	}
-	factor := 1.0
-	if first := h.Groups[0].Optimizer.Hyperparameters["learning_rate"]; ok && first != 0 {
-		factor = rate / first
-	}
-	rates := make([]float64, len(h.Groups))
-	for i, g := range h.Groups {
-		rates[i] = factor * g.Optimizer.Hyperparameters["learning_rate"]
-	}
-	return rates
 }
 
 // forget drops what is known from earlier steps: steps are missing here.
@@ -271,39 +207,6 @@ func (u *updates) advice() string {
 		return ", which a sample of all rows computes again"
 	}
 	return ""
-}
-
-// checkInner compares an inner iterate, which the rule computed again, with row i.
-func (u *updates) checkInner(i int, step int64, number int32, theta []float32, loss float64) error {
-	if i >= u.trajectory.Len() {
-		return nil
-	}
-	s, err := u.trajectory.Read(i, record.ThetaPart)
-	if record.IsDamage(err) || err == nil && (s.Step != step || s.Substep != number) {
-		return nil // checked with the rows
-	}
-	if err != nil {
-		return err
-	}
-	ok := s.BatchLoss == record.Some(loss) && (s.Theta == nil || equalBits(s.Theta, theta))
-	u.inner = append(u.inner, innerCheck{ok, s.BatchLoss, record.Some(loss), number})
-	return nil
-}
-
-// innerCheck is the outcome of the check of an inner iterate.
-type innerCheck struct {
-	ok              bool
-	value, expected record.Optional
-	number          int32
-}
-
-// addInner records the outcomes of the inner iterates of the pair.
-func (u *updates) addInner() {
-	for _, c := range u.inner {
-		u.journal.check(c.ok, InnerIterate, u.first, c.value, c.expected,
-			"theta or the batch loss of inner iterate %d of step %d is not the one that the optimizer gives again", c.number, u.first.Step)
-	}
-	u.inner = u.inner[:0]
 }
 
 // end adds notes about the whole run.
