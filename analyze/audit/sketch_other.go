@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package audit
 
 // addBlocks adds whole blocks of 16 elements.

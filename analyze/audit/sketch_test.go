@@ -131,3 +131,28 @@ func BenchmarkSketch(b *testing.B) {
 		s.add(x)
 	}
 }
+
+// Assembly gives the bits of the Go code.
+func TestAssemblyEqualsGo(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, k := range []int{16, 32, 48, 1024} {
+		x := normal(r, 16*1000)
+		x[77], x[500], x[9000] = float32(math.Inf(-1)), 0, float32(math.Copysign(0, -1))
+		a, b := newSketch(k, 11), newSketch(k, 11)
+		for _, s := range []*Sketch{a, b} {
+			s.first, s.hasFirst = math.Float32bits(x[0]), true
+		}
+		for at := 0; at < len(x); at += 1600 {
+			a.addBlocks(x[at : at+1600])
+			b.addBlocksGo(x[at : at+1600])
+		}
+		for i := range a.table {
+			if math.Float64bits(a.table[i]) != math.Float64bits(b.table[i]) {
+				t.Fatalf("k = %d: element %d is %g, by the Go code %g", k, i, a.table[i], b.table[i])
+			}
+		}
+		if a.or != b.or || a.diff != b.diff || a.top != b.top || a.block != b.block {
+			t.Errorf("k = %d: facts %x %x %x, by the Go code %x %x %x", k, a.or, a.diff, a.top, b.or, b.diff, b.top)
+		}
+	}
+}
