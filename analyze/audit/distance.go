@@ -1,18 +1,60 @@
 package audit
 
-import "math"
+import (
+	"math"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// mostDistances is the largest number of distances that are computed once and kept.
+const mostDistances = 8 << 20
+
+// keepDistances computes the distances between all checkpoints, if they are not too many. The
+// checks ask for most of them several times.
+func (s *series) keepDistances() {
+	n := len(s.steps)
+	if n*n*len(s.tracks) > mostDistances {
+		return
+	}
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, t := range s.tracks {
+		g.Go(func() error {
+			kept := make([]float64, n*n)
+			for i := range n {
+				for j := range i {
+					d := t.squaredDistance(i, j)
+					kept[i*n+j], kept[j*n+i] = d, d
+				}
+			}
+			t.distances = kept
+			return nil
+		})
+	}
+	_ = g.Wait() // no error is possible
+}
 
 // squaredDistance returns the squared distance between contents i and j of a track. It is
 // exact for a tensor that is kept whole, and otherwise has the error of a projection. Both
 // contents must be comparable.
 func (t *track) squaredDistance(i, j int) float64 {
+	if t.distances != nil {
+		return t.distances[i*len(t.contents)+j]
+	}
 	a, b := t.sketches[i*t.k:(i+1)*t.k], t.sketches[j*t.k:(j+1)*t.k]
-	sum := 0.0
+	var sums [4]float64 // four sums, because each addition waits for the one before
+	for ; len(a) >= 4 && len(b) >= 4; a, b = a[4:], b[4:] {
+		for l := range sums {
+			v := a[l] - b[l]
+			sums[l] += v * v
+		}
+	}
 	for d, x := range a {
 		v := x - b[d]
-		sum += v * v
+		sums[0] += v * v
 	}
-	return sum
+	return sums[0] + sums[1] + sums[2] + sums[3]
 }
 
 // product returns the inner product of contents i and j.

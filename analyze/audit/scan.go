@@ -41,6 +41,9 @@ type track struct {
 	isState  bool
 	contents []content // one for each checkpoint
 	sketches []float64 // the numbers of checkpoint i are from i*k on
+	// distances are the squared distances between all checkpoints; nil when they are computed on
+	// demand
+	distances []float64
 }
 
 // isExact reports whether distances have no error of a projection.
@@ -98,7 +101,11 @@ func scan(ctx context.Context, c *exchange.Catalog, o Options) (*series, error) 
 			return nil
 		})
 	}
-	return s, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	s.keepDistances()
+	return s, nil
 }
 
 // newSeries makes the tracks of all tensors that some checkpoint has, in the order of their
