@@ -34,6 +34,8 @@ type Finding struct {
 	File    string   `json:"file,omitempty"` // path of the file or the shard
 	// FitsStep is the step to which the values belong, where that is known.
 	FitsStep *int64 `json:"fits_step,omitempty"`
+	// OrSteps are further steps to which the values may belong: distances do not tell.
+	OrSteps []int64 `json:"or_steps,omitempty"`
 	// Value is the number on which the finding rests, and Expected what it would be in a
 	// sound series; absent where the finding has no number.
 	Value    record.Optional `json:"value"`

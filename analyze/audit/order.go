@@ -84,15 +84,14 @@ func (j *judge) findExchanged(m *matrix) {
 	}
 }
 
-// isReversed reports whether a block is really in reverse order: the distances within it must not
-// speak against that. A single content at a wrong place also makes some reversal shorter,
-// but its own distance to its neighbours stays long.
+// isReversed reports whether a block is really in reverse order: the reversal must shorten the
+// distances at both ends, and the distances within the block must not be longer than those
+// at the ends. Another content at a wrong place also makes some reversal shorter.
 func (j *judge) isReversed(m *matrix, rows []int, a, b int) bool {
 	inner := 0.0
 	for k := a; k < b; k++ {
 		inner = max(inner, m.squared(rows[k], rows[k+1]))
 	}
-	outer := max(m.squared(rows[a-1], rows[b]), m.squared(rows[a], rows[b+1]))
-	before := min(m.squared(rows[a-1], rows[a]), m.squared(rows[b], rows[b+1]))
-	return inner < before*1.1 && outer < before
+	before, after := m.squared(rows[a-1], rows[a]), m.squared(rows[b], rows[b+1])
+	return inner < 1.1*min(before, after) && before > m.squared(rows[a-1], rows[b]) && after > m.squared(rows[a], rows[b+1])
 }

@@ -81,7 +81,7 @@ type found struct {
 // misplaced finds contents that do not fit their places. accept decides about a content and
 // leaves it out of the comparison with the others, by the isGood of the matrix; retract takes
 // that back.
-func (m *matrix) misplaced(base limits, accept func(i int, p placed) bool, retract func(i int)) []found {
+func (m *matrix) misplaced(base limits, accept func(i int) bool, retract func(i int)) []found {
 	const fewest = 5 // checkpoints that are needed for a judgment
 	var out []found
 	rejected := map[int]bool{}
@@ -96,17 +96,21 @@ func (m *matrix) misplaced(base limits, accept func(i int, p placed) bool, retra
 			all[k] = m.place(rows, k)
 		}
 		limit = limitsOf(all, base)
-		slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(limit.excess(b), limit.excess(a)) })
+		order := slices.Clone(all)
+		slices.SortStableFunc(order, func(a, b placed) int { return cmp.Compare(limit.excess(b), limit.excess(a)) })
 		isDone = true
-		for _, p := range all {
+		for _, p := range order {
 			if limit.excess(p) <= 0 {
 				break
 			}
-			i := rows[p.k]
+			i := rows[m.blamed(rows, p.k, limit)]
+			if rejected[i] {
+				i = rows[p.k]
+			}
 			if rejected[i] {
 				continue
 			}
-			if accept(i, p) {
+			if accept(i) {
 				out = append(out, found{row: i})
 				isDone = false
 				break
@@ -117,6 +121,38 @@ func (m *matrix) misplaced(base limits, accept func(i int, p placed) bool, retra
 	return m.confirm(out, limit, accept, retract)
 }
 
+// blamed returns the place whose content explains best that the content at place k does not fit: k
+// itself or a place near it. It is the one without which the contents around fit best.
+func (m *matrix) blamed(rows []int, k int, limit limits) int {
+	const near = 2
+	at, least := k, math.Inf(1)
+	for _, c := range []int{k, k - 1, k + 1} { // k first, which wins when several explain the same
+		if c < 0 || c >= len(rows) {
+			continue
+		}
+		without := slices.Delete(slices.Clone(rows), c, c+1)
+		sum := 0.0
+		for q := max(0, c-near-1); q < min(len(without), c+near+1); q++ {
+			sum += max(0, limit.excess(m.place(without, q)))
+		}
+		if sum < least-1e-9 {
+			at, least = c, sum
+		}
+	}
+	// At an end of the series the content and its only neighbour explain the same. Then the one
+	// that is farther from the next content is at the wrong place.
+	if n := len(rows); at == k && (k == 0 || k == n-1) {
+		neighbour, next := min(1, n-1), min(2, n-1)
+		if k > 0 {
+			neighbour, next = n-2, max(0, n-3)
+		}
+		if m.squared(rows[neighbour], rows[next]) > m.squared(rows[k], rows[next]) {
+			return neighbour
+		}
+	}
+	return at
+}
+
 // excess is positive for a content that exceeds a limit.
 func (l limits) excess(p placed) float64 {
 	return max(math.Log(p.elsewhere/l.elsewhere), math.Log(max(p.detour, 1e-9)/l.detour))
@@ -124,7 +160,7 @@ func (l limits) excess(p placed) float64 {
 
 // confirm compares every content that was found with the good ones alone. A content whose only
 // fault was a neighbour at the wrong place fits then.
-func (m *matrix) confirm(list []found, limit limits, accept func(int, placed) bool, retract func(int)) []found {
+func (m *matrix) confirm(list []found, limit limits, accept func(int) bool, retract func(int)) []found {
 	out := list[:0]
 	for _, f := range list {
 		retract(f.row)
@@ -134,7 +170,7 @@ func (m *matrix) confirm(list []found, limit limits, accept func(int, placed) bo
 		if limit.excess(f.p) <= 0 {
 			continue
 		}
-		accept(f.row, f.p)
+		accept(f.row)
 		switch {
 		case m.isCopy(f.row, f.p.nearest):
 			f.fits = f.p.nearest
@@ -242,7 +278,7 @@ func (j *judge) findMisplacedCheckpoints() {
 // tracks marked.
 func (j *judge) misplacedOf(m *matrix, base limits, decides, marked []int) []found {
 	const most = 0.7 // otherwise only some tensors do not fit, which are judged alone
-	return m.misplaced(base, func(i int, _ placed) bool {
+	return m.misplaced(base, func(i int) bool {
 		if len(decides) > 1 && j.shareMisplaced(i, decides) < most {
 			return false
 		}

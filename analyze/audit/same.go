@@ -116,7 +116,30 @@ func (j *judge) isSuspicious(t int, rows []int) bool {
 			}
 		}
 	}
-	return !tr.isCoarse(rows[0], move)
+	return !tr.isCoarse(rows[0], move) && !j.isPaused(rows)
+}
+
+// isPaused reports whether equal values are those of consecutive checkpoints between which most
+// tensors hardly move, because the learning rate is zero there.
+func (j *judge) isPaused(rows []int) bool {
+	for k := 1; k < len(rows); k++ {
+		a, b := rows[k-1], rows[k]
+		still, all := 0, 0
+		for _, t := range j.parameters() {
+			if !j.isGood(t, a) || !j.isGood(t, b) {
+				continue
+			}
+			all++
+			if tr := j.tracks[t]; tr.isCoarse(a, tr.squaredDistance(a, b)) {
+				still++
+			}
+		}
+		const most = 0.7
+		if float64(still) < most*float64(all) || b != j.right(j.parameters()[0], a) {
+			return false
+		}
+	}
+	return true
 }
 
 // resolution returns the relative distance of neighbouring numbers of a type.
@@ -151,12 +174,14 @@ func (j *judge) addStill(check Check, severity Severity, rows, tracks []int, for
 // judgeSame decides to which step of a group the equal values belong, and adds a finding for
 // the others.
 func (j *judge) judgeSame(rows, tracks []int, isWhole bool) {
-	if isWhole && len(rows) == 2 && rows[0] == 0 && rows[1] == 1 && j.steps[1]-j.steps[0] == 1 {
-		j.add(NoFirstUpdate, Event, 1, nil, Finding{Steps: j.stepsOf(rows)},
+	if isWhole && rows[0] == 0 && rows[1] == 1 && j.steps[1]-j.steps[0] == 1 {
+		j.add(NoFirstUpdate, Event, 1, nil, Finding{Steps: j.stepsOf(rows[:2])},
 			"steps %s have the same parameters: the first update changed nothing, as a warm-up from a learning rate "+
-				"of 0 does", listSteps(j.stepsOf(rows)))
-		j.mark(rows[1:], tracks, true) // its distances would be zero
-		return
+				"of 0 does", listSteps(j.stepsOf(rows[:2])))
+		j.mark(rows[1:2], tracks, true) // its distance to step 0 is zero
+		if rows = slices.Delete(rows, 1, 2); len(rows) == 1 {
+			return
+		}
 	}
 	owner, rivals := j.ownerOf(rows, tracks)
 	copies := slices.DeleteFunc(slices.Clone(rows), func(r int) bool { return r == owner })
@@ -168,7 +193,9 @@ func (j *judge) judgeSame(rows, tracks []int, isWhole bool) {
 	}
 	names := j.names(tracks)
 	for _, r := range copies {
-		f := Finding{Steps: j.stepsOf(rows), FitsStep: optional(j.steps[owner]), Value: some(0)}
+		f := Finding{
+			Steps: j.stepsOf(rows), FitsStep: optional(j.steps[owner]), OrSteps: j.stepsOf(rivals), Value: some(0),
+		}
 		if d := j.expectedDistance(tracks, owner, r); d > 0 {
 			f.Expected = some(d)
 		}
