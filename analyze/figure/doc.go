@@ -1,8 +1,9 @@
 // Package figure draws the figures of the analyses at the quality of a paper: the
 // walk of Xing et al. ([Walk]), a landscape with the paths of one or several runs
 // ([Landscape]), a path without a landscape ([Trajectory]), line plots, single
-// ([Curves]) or stacked ([Panels]), and explained variance next to its null
-// ([Spectrum]). It takes plain numbers and knows no analysis.
+// ([Curves]) or stacked ([Panels]), explained variance next to its null
+// ([Spectrum]), and distances between checkpoints ([Distances]). It takes plain numbers
+// and knows no analysis.
 //
 //  1. The caller fills one of these structs with numbers and labels.
 //  2. [Save] checks it, draws it as SVG, PNG and PDF, and writes the numbers next to

@@ -15,8 +15,8 @@ import (
 var ErrInput = errors.New("figure: wrong input")
 
 // Figure is a picture and the data in it: [*Walk], [*Landscape], [*Surface],
-// [*Trajectory], [*Curves], [*Panels] or [*Spectrum]. Drawing changes nothing in it, and two
-// drawings of the same figure are the same bytes.
+// [*Trajectory], [*Curves], [*Panels], [*Spectrum] or [*Distances]. Drawing changes
+// nothing in it, and two drawings of the same figure are the same bytes.
 type Figure interface {
 	// Validate names the first field that cannot be drawn, its value and what is
 	// allowed. Render and Save call it.

@@ -72,6 +72,7 @@ func TestStableBytes(t *testing.T) {
 		"surface-coarse": {figure.SVG, figure.PDF, figure.PNG},
 		"walk-single":    {figure.SVG, figure.PDF, figure.PNG},
 		"curves-band":    {figure.SVG, figure.PDF},
+		"distances-two":  {figure.SVG, figure.PDF, figure.PNG},
 		"spectrum":       {figure.SVG, figure.PDF},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,6 +193,19 @@ func TestDegenerate(t *testing.T) {
 			X: []float64{1, 2, 3}, Y: []float64{nan, -1, inf}, Low: []float64{nan, 0, -inf},
 			Top: []float64{nan, 1, inf},
 		}}, YScale: figure.Log, XScale: figure.Log},
+		"distances, NaN": &figure.Distances{
+			Steps: []int64{1, 2}, Values: [][]float64{{nan, nan}, {nan, nan}}, Marks: []figure.Mark{{Kind: figure.MarkEvent}},
+		},
+		"distances, zero":       &figure.Distances{Steps: []int64{1, 2}, Values: [][]float64{{0, 0}, {0, 0}}, Scale: figure.Log},
+		"distances, checkpoint": &figure.Distances{Steps: []int64{math.MaxInt64}, Values: [][]float64{{0}}},
+		"distances, huge": &figure.Distances{
+			Steps:  []int64{0, 1, math.MaxInt64},
+			Values: [][]float64{{0, 1e308, 5e-324}, {1e308, 0, 1}, {5e-324, 1, 0}},
+		},
+		"distances, equal": &figure.Distances{
+			Steps: []int64{1, 2, 3}, Values: [][]float64{{0, 1, 1}, {1, 0, 1}, {1, 1, 0}}, Scale: figure.Log,
+			Marks: []figure.Mark{{Step: -1, Kind: figure.MarkError}, {Step: 9, Kind: figure.MarkWarning}},
+		},
 		"spectrum of one": &figure.Spectrum{Ratios: []float64{1}},
 		"spectrum of NaN": &figure.Spectrum{Ratios: []float64{nan, 0, -1e-17}, Null: []float64{0.5}, Scale: figure.Log},
 	}
@@ -235,6 +249,16 @@ func TestWrongInput(t *testing.T) {
 			}
 		})},
 		{"Style.Theme is \"sepia\";", land(func(l *figure.Landscape) { l.Style.Theme = "sepia" })},
+		{"Distances.Steps is empty;", &figure.Distances{}},
+		{"Distances.Steps[1] is 3;", &figure.Distances{Steps: []int64{3, 3}}},
+		{"Distances.Steps[0] is -1;", &figure.Distances{Steps: []int64{-1}}},
+		{"Distances.Values has 0 rows; Steps has 1", &figure.Distances{Steps: []int64{3}}},
+		{"Distances.Values[0] has 2 values;", &figure.Distances{Steps: []int64{3}, Values: [][]float64{{0, 0}}}},
+		{"Distances.Values[0][0] is -1;", &figure.Distances{Steps: []int64{3}, Values: [][]float64{{-1}}}},
+		{"Distances.Values[1][0] is 2 and", &figure.Distances{Steps: []int64{3, 4}, Values: [][]float64{{0, 1}, {2, 0}}}},
+		{"Distances.Marks[0].Kind is \"\";", &figure.Distances{
+			Steps: []int64{3}, Values: [][]float64{{0}}, Marks: make([]figure.Mark, 1),
+		}},
 		{"Landscape.X has 1 values;", land(func(l *figure.Landscape) { l.X = l.X[:1] })},
 		{"Landscape.X[3] is", land(func(l *figure.Landscape) { l.X[3] = l.X[2] })},
 		{"Landscape.Y[0] is NaN;", land(func(l *figure.Landscape) { l.Y[0] = math.NaN() })},

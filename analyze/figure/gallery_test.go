@@ -270,6 +270,12 @@ func gallery() map[string]figure.Figure {
 		ratios = append(ratios, 0.7/math.Pow(float64(k), 2.6))
 		null = append(null, 6/(math.Pi*math.Pi*float64(k*k)))
 	}
+	for name, d := range exampleSeries() {
+		out["distances-"+name] = d
+		narrow := *d
+		narrow.Style = figure.Style{Width: figure.SingleColumn, Theme: figure.Dark}
+		out["distances-"+name+"-dark"] = &narrow
+	}
 	out["spectrum"] = &figure.Spectrum{Title: "Principal directions of 300 iterates", Ratios: ratios, Null: null}
 	out["spectrum-linear"] = &figure.Spectrum{
 		Ratios: ratios[:6], Null: null[:6], Scale: figure.Linear,

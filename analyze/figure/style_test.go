@@ -15,7 +15,7 @@ func TestStyled(t *testing.T) {
 	all := gallery()
 	for _, name := range []string{
 		"landscape-linear", "surface-coarse", "panels", "walk-double", "curves-band",
-		"spectrum",
+		"spectrum", "distances-two",
 	} {
 		fig := all[name]
 		before := svgOf(t, fig)

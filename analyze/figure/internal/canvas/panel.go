@@ -7,12 +7,14 @@ import (
 )
 
 // Axis is one coordinate: its range, whether it is logarithmic, whether its ticks
-// are whole numbers, and its label.
+// are whole numbers, and its label. Fixed are the ticks of an axis whose numbers are
+// not its coordinates; nil chooses the ticks.
 type Axis struct {
 	Lo, Hi float64
 	Log    bool
 	Whole  bool
 	Label  string
+	Fixed  []Tick
 }
 
 // Pos maps a value to [0, 1] along the axis; values outside go beyond. All are in the
@@ -35,6 +37,9 @@ func (a Axis) Pos(v float64) float64 {
 // Ticks returns the marks for a length in points and the label with the power of
 // ten that the marks leave out.
 func (a Axis) Ticks(room float64, perTick float64) (major, minor []Tick, label string) {
+	if a.Fixed != nil {
+		return a.Fixed, nil, a.Label
+	}
 	if a.Whole {
 		perTick *= 0.7 // short labels
 	}

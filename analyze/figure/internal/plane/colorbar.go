@@ -25,8 +25,12 @@ const (
 func NewColorBar(p *canvas.Page, s *Relief, text string) ColorBar {
 	// The bar is about in the middle of the page and may be short.
 	b := ColorBar{text: p.LabelLines(text, p.H*0.6)}
-	for i, t := range canvas.LevelLabels(s.Levels, s.Log) {
-		b.labels = append(b.labels, canvas.Tick{Value: s.Levels[i], Label: t})
+	marked := s.Marked
+	if marked == nil {
+		marked = s.Levels
+	}
+	for i, t := range canvas.LevelLabels(marked, s.Log) {
+		b.labels = append(b.labels, canvas.Tick{Value: marked[i], Label: t})
 	}
 	if len(s.Levels) == 0 && !math.IsNaN(s.Min) {
 		b.labels = []canvas.Tick{{Value: s.Min, Label: canvas.Short(s.Min)}}

@@ -15,6 +15,7 @@ type Relief struct {
 	Min, Max  float64
 	Log       bool
 	Levels    []float64
+	Marked    []float64 // values with a label at the colour bar; nil labels the levels
 	// lo and hi are the ends of the colour bar: min and max, unless a few values
 	// are so far off that the rest would have one colour.
 	Lo, Hi            float64

@@ -3,7 +3,6 @@ package plane
 import (
 	"image/color"
 	"math"
-	"slices"
 
 	"sgdwalk/analyze/figure/internal/canvas"
 )
@@ -57,45 +56,6 @@ func (s *Relief) drawCells(p *canvas.Page, f canvas.Frame, fine *Field, links []
 	}
 	HatchMissing(p, missing)
 	HatchInfinite(p, infinite, colors[len(colors)-1])
-}
-
-// DrawTiles paints every grid point as the rectangle of the places nearest to it.
-func (s *Relief) DrawTiles(p *canvas.Page, f canvas.Frame) {
-	colors := s.BandColors()
-	x, y := edgesBetween(s.X), edgesBetween(s.Y)
-	byColor := make([]canvas.Path, len(colors))
-	var missing, infinite []canvas.Rect
-	for j := range s.Y {
-		for i := range s.X {
-			a, b := f.At(x[i], y[j]), f.At(x[i+1], y[j+1])
-			switch k := j*len(s.X) + i; {
-			case s.Infinite[k]:
-				infinite = append(infinite, canvas.Box(a.X, a.Y, b.X, b.Y))
-			case !s.OK[k]:
-				missing = append(missing, canvas.Box(a.X, a.Y, b.X, b.Y))
-			default:
-				band, on := slices.BinarySearch(s.Levels, s.Z[k])
-				if on {
-					band++
-				}
-				byColor[band].Polygon(a, canvas.Pt(b.X, a.Y), b, canvas.Pt(a.X, b.Y))
-			}
-		}
-	}
-	for band, tiles := range byColor {
-		p.Fill(tiles, colors[band])
-	}
-	HatchMissing(p, missing)
-	HatchInfinite(p, infinite, colors[len(colors)-1])
-}
-
-// edgesBetween returns the middles between coordinates, and the ends.
-func edgesBetween(v []float64) []float64 {
-	out := []float64{v[0]}
-	for i := 1; i < len(v); i++ {
-		out = append(out, v[i-1]/2+v[i]/2)
-	}
-	return append(out, v[len(v)-1])
 }
 
 func HatchMissing(p *canvas.Page, boxes []canvas.Rect) {
