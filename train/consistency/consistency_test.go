@@ -179,7 +179,7 @@ func TestRoundedRecordings(t *testing.T) {
 				}
 			case name == "entropy-sgd":
 			case isSubset && name == "pal":
-				if !noted(r, "pal needs all tensors for an update") {
+				if !noted(r, "pal with its settings needs all tensors for an update") {
 					t.Errorf("%s, %s: %+v", name, spec, r)
 				}
 			case r.Updates != steps || r.Exact != (spec == "subset:linear1*"):

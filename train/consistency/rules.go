@@ -123,9 +123,9 @@ func newGroup(h *record.Header, j *journal, foreign bool, group int, o record.Op
 			parts = append(parts, &part{tensors: []int{t}})
 		}
 	case h.Sketch != nil && len(h.Layout) != len(h.Sketch.Layout):
-		return nil, fmt.Sprintf("%s needs all tensors for an update, and %s keeps some of them", o.Name, h.Sketch.Spec)
+		return nil, fmt.Sprintf("%s with its settings needs all tensors for an update, and %s keeps some of them", o.Name, h.Sketch.Spec)
 	case len(tensors) != len(h.Layout):
-		return nil, o.Name + " needs all tensors for an update, and the parameter group has some of them"
+		return nil, o.Name + " with its settings needs all tensors for an update, and the parameter group has some of them"
 	default:
 		parts = append(parts, &part{tensors: tensors})
 	}
