@@ -55,22 +55,21 @@ func (c *clock) squaredDistance(a, b int) float64 {
 	return math.Abs(c.at[a]-c.at[b]) * math.Pow(max(1, math.Abs(c.rows[a]-c.rows[b])), c.power)
 }
 
-// misfit says how badly content i of a track fits as checkpoint m: the mean absolute logarithm
-// of its distances to the two good neighbours of m, over the predicted ones. NaN means that no
-// neighbour can be compared.
-func (j *judge) misfit(t int, c *clock, i, m int) float64 {
-	sum, n := 0.0, 0
+// misfit says how badly content i of a track fits as checkpoint m. distance is the mean logarithm
+// of its distances to the two good neighbours of m, and misfit the mean absolute logarithm of
+// these distances over the predicted ones. NaN means that no neighbour can be compared.
+func (j *judge) misfit(t int, c *clock, i, m int) (distance, misfit float64) {
+	n := 0.0
 	for _, at := range []int{j.left(t, m), j.right(t, m)} {
 		if at < 0 {
 			continue
 		}
 		if want := c.squaredDistance(at, m); want > 0 {
-			sum += math.Abs(math.Log(max(j.tracks[t].squaredDistance(i, at), 1e-30)/want)) / 2
+			have := math.Log(max(j.tracks[t].squaredDistance(i, at), 1e-30))
+			distance += have / 2
+			misfit += math.Abs(have-math.Log(want)) / 2
 			n++
 		}
 	}
-	if n == 0 {
-		return math.NaN()
-	}
-	return sum / float64(n)
+	return distance / n, misfit / n
 }

@@ -174,16 +174,14 @@ func (j *judge) addStill(check Check, severity Severity, rows, tracks []int, for
 // judgeSame decides to which step of a group the equal values belong, and adds a finding for
 // the others.
 func (j *judge) judgeSame(rows, tracks []int, isWhole bool) {
-	if isWhole && rows[0] == 0 && rows[1] == 1 && j.steps[1]-j.steps[0] == 1 {
+	owner, rivals := j.ownerOf(rows, tracks)
+	if isWhole && owner <= 1 && rows[0] == 0 && rows[1] == 1 && j.steps[1]-j.steps[0] == 1 {
 		j.add(NoFirstUpdate, Event, 1, nil, Finding{Steps: j.stepsOf(rows[:2])},
 			"steps %s have the same parameters: the first update changed nothing, as a warm-up from a learning rate "+
 				"of 0 does", listSteps(j.stepsOf(rows[:2])))
 		j.mark(rows[1:2], tracks, true) // its distance to step 0 is zero
-		if rows = slices.Delete(rows, 1, 2); len(rows) == 1 {
-			return
-		}
+		owner, rivals, rows = 0, nil, slices.Delete(rows, 1, 2)
 	}
-	owner, rivals := j.ownerOf(rows, tracks)
 	copies := slices.DeleteFunc(slices.Clone(rows), func(r int) bool { return r == owner })
 	j.mark(copies, tracks, true)
 	doubt := ""
@@ -230,34 +228,45 @@ func (j *judge) mark(rows, tracks []int, isBad bool) {
 }
 
 // ownerOf returns the checkpoint of a group with equal values where they fit best, and the
-// rivals where they fit almost as well. Of several that fit equally, it is the last one if
-// that is the end of the series, because the end is often served for earlier steps, and
-// otherwise the first one.
+// rivals where they fit almost as well. The members between the same good neighbours form a
+// gap. The gap whose neighbours are nearest decides first, and within it the predicted
+// distances. Of several that fit equally, the owner is the last one if that is the end of
+// the series, because the end is often served for earlier steps, and otherwise the first one.
 func (j *judge) ownerOf(rows, tracks []int) (owner int, rivals []int) {
 	j.mark(rows, tracks, true)
 	defer j.mark(rows, tracks, false)
-	misfits := make([][]float64, len(rows))
+	distance, misfit := make([][]float64, len(rows)), make([][]float64, len(rows))
 	for _, t := range tracks {
 		c, ok := j.newClock(t)
 		if !ok || j.tracks[t].n < 2 {
 			continue
 		}
 		for k, r := range rows {
-			if m := j.misfit(t, &c, rows[0], r); !math.IsNaN(m) {
-				misfits[k] = append(misfits[k], m)
+			if d, m := j.misfit(t, &c, rows[0], r); !math.IsNaN(m) {
+				distance[k], misfit[k] = append(distance[k], d), append(misfit[k], m)
 			}
 		}
 	}
-	misfit := make([]float64, len(rows))
+	medians := func(v [][]float64) []float64 {
+		out := make([]float64, len(v))
+		for k := range v {
+			if len(v[k]) > 0 {
+				out[k] = median(v[k])
+			}
+		}
+		return out
+	}
+	distances, misfits := medians(distance), medians(misfit)
+	nearest := slices.Min(distances)
+	const near = 0.1 // of the logarithm of a distance
+	best := math.Inf(1)
 	for k := range rows {
-		if len(misfits[k]) > 0 {
-			misfit[k] = median(misfits[k])
+		if distances[k] < nearest+near {
+			best = min(best, misfits[k])
 		}
 	}
-	const decided = 0.08 // of the logarithm of a distance
-	best := slices.Min(misfit)
 	for k, r := range rows {
-		if misfit[k] < best+decided {
+		if distances[k] < nearest+near && misfits[k] < best+near {
 			rivals = append(rivals, r)
 		}
 	}
