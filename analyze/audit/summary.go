@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sgdwalk/analyze"
+	"sgdwalk/record"
 )
 
 // Method says in one sentence how the numbers are made.
@@ -110,4 +111,15 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Recorded returns the summary of an audit of a recorded run, whose findings come from the checks
+// of package consistency.
+func Recorded(rows int, h *record.Header, first, last int64, findings []Finding) Summary {
+	s := Summary{
+		Checkpoints: rows, FirstStep: first, LastStep: last, Tensors: len(h.Layout), Parameters: h.Layout.Len(),
+		List: []Finding{},
+	}
+	s.add(findings)
+	return s
 }

@@ -17,6 +17,8 @@ import (
 type auditCmd struct {
 	runFlags
 	Against    string `placeholder:"SERIES2" help:"Another series of the same model, for example of another seed: find checkpoints that belong to it."`
+	Losses     int    `default:"20" placeholder:"N" help:"Of a run: compute losses and gradients of N rows again, -1 for all and 0 for none (default ${default})."`
+	Data       string `placeholder:"DATA" help:"Of a run: where the data are now, if not where the run was recorded."`
 	FailOn     string `default:"warning" enum:"error,warning,event,never" help:"Exit with status 3 if a finding is at least this severe: error, warning, event or never (default ${default})."`
 	Seed       uint64 `default:"0" help:"Seed of the random projections that keep distances (default ${default})."`
 	Dimensions int    `default:"0" placeholder:"K" help:"Dimensions of the projection of a tensor, a multiple of 16 from 32 to 4096 (default up to 1024, as memory allows)."`
@@ -28,10 +30,14 @@ or training, tensors that do not train, rounded values, missing steps and more. 
 error, a warning, or an event that is no fault, such as a restart. The folder of the checkpoints is
 not changed.
 
+Of a recorded run, every update must follow from the recorded gradient by the rule of the optimizer:
+bit for bit for runs of this program. Steps, learning rates and losses must be those of the header.
+
 Examples:
   sgdwalk audit checkpoints/
   sgdwalk audit models--org--name/ --fail-on error
   sgdwalk audit seed1/ --against seed2/ --json
+  sgdwalk audit RUN --losses -1
 
 What is checked, and how: record/exchange/CHECKPOINTS.md.`
 }
@@ -43,6 +49,9 @@ func (c *auditCmd) severity() (s audit.Severity, ok bool) {
 
 // Run audits.
 func (c *auditCmd) Run(ctx context.Context, e *env) error {
+	if !runloss.IsSeries(c.Run_) {
+		return c.auditRun(ctx, e)
+	}
 	o := audit.Options{Seed: c.Seed, Dimensions: c.Dimensions, Progress: e.progress}
 	if err := o.Validate(); err != nil {
 		return usageError{err}
@@ -78,7 +87,11 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 	for _, note := range catalog.Notes {
 		a.Warnings.Add(true, "checkpoints", "%s", note)
 	}
-	return c.finish(a, &r.Summary, catalog.Header(), o)
+	return c.finish(a, &r.Summary, catalog.Header(), audit.Method, struct {
+		audit.Options
+		Against string `json:"against,omitempty"`
+		FailOn  string `json:"fail_on"`
+	}{o, c.Against, c.FailOn})
 }
 
 // audit audits the series, alone or against another one.
@@ -96,17 +109,12 @@ func (c *auditCmd) audit(
 }
 
 // finish writes the summary, prints it, and returns an error if a finding is severe enough.
-func (c *auditCmd) finish(a *analysis, s *audit.Summary, h *record.Header, o audit.Options) error {
+func (c *auditCmd) finish(a *analysis, s *audit.Summary, h *record.Header, method string, options any) error {
 	p, err := result.NewProvenance(a.Dir, h)
 	if err != nil {
 		return err
 	}
-	p.Software, p.Method = software, audit.Method
-	p.Options = struct {
-		audit.Options
-		Against string `json:"against,omitempty"`
-		FailOn  string `json:"fail_on"`
-	}{o, c.Against, c.FailOn}
+	p.Software, p.Method, p.Options = software, method, options
 	if a.Warnings == nil {
 		a.Warnings = analyze.Warnings{}
 	}
