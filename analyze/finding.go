@@ -33,6 +33,7 @@ const (
 	Curvature                  // How curved is the loss, and is the run at the edge of stability?
 	Recording                  // What is recorded, and can it be repeated?
 	Convergent                 // Did the training converge?
+	Sound                      // Is every checkpoint what its step says?
 )
 
 // Findings collects findings in the order in which they are added.

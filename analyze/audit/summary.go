@@ -90,16 +90,17 @@ func (s *Summary) Above(least Severity) int {
 // Findings returns the verdict and the findings as sentences.
 func (s *Summary) Findings() []analyze.Finding {
 	var f analyze.Findings
-	f.Add(analyze.Recording, "%s", s.verdict())
+	f.Add(analyze.Sound, "%s", s.verdict())
 	for _, x := range s.List {
-		f.Add(analyze.Recording, "%s: %s", x.Severity, x.Text)
+		f.Add(analyze.Detail, "%s: %s", x.Severity, x.Text)
 	}
 	return f
 }
 
 // verdict says in one sentence whether the series is sound.
 func (s *Summary) verdict() string {
-	about := fmt.Sprintf("%d checkpoints, steps %d to %d, %d tensors", s.Checkpoints, s.FirstStep, s.LastStep, s.Tensors)
+	about := fmt.Sprintf("%s, steps %d to %d, %s", count(s.Checkpoints, "checkpoint"), s.FirstStep, s.LastStep,
+		count(s.Tensors, "tensor"))
 	if s.Faults+s.Warnings == 0 {
 		return "no fault was found in " + about
 	}
