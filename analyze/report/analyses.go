@@ -17,6 +17,7 @@ type analysis struct {
 	title    string // the list of contents has only the part before the colon
 	expected bool   // if the result is missing, the page names the command that makes it
 	figure   string // name of the first figure on the page
+	listed   string // key of the summary's list that the section shows in full; "" for none
 	// tables are the names of the CSV files that the page reads, with the columns that it
 	// uses.
 	tables map[string]string
@@ -32,6 +33,10 @@ type content struct {
 // analyses are the analyses that the page knows, in the order of the page. Other analyses
 // follow in the order of their names, with all their numbers in tables.
 var analyses = []analysis{
+	{
+		name: "audit", title: "Audit: is every checkpoint what its step says?", figure: "distances", listed: "findings",
+		content: of(auditSection),
+	},
 	{
 		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss",
 		tables: map[string]string{

@@ -46,7 +46,11 @@ func quoted(name string) string {
 
 // answers returns the first questions that readers have about a run, with their answers.
 func (r *Run) answers() []answer {
-	return []answer{
+	var out []answer
+	if r.first("audit") != nil {
+		out = append(out, answer{"Is every checkpoint what its step says?", r.findings(analyze.Sound)})
+	}
+	return append(out, []answer{
 		{"What was trained, and did it converge?", r.learned()},
 		{"How far did it walk, and how?", append(r.findings(analyze.Motion, "path", "walk"),
 			r.relativeDisplacement()...)},
@@ -55,7 +59,7 @@ func (r *Run) answers() []answer {
 		{"Are there barriers?", r.findings(analyze.Barriers, "walk")},
 		{"How curved is it, and is it at the edge of stability?", r.findings(analyze.Curvature, "curvature")},
 		{"Can I make it again?", r.again()},
-	}
+	}...)
 }
 
 // findings returns the findings of the results that answer a question. For each missing

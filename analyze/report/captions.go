@@ -37,6 +37,10 @@ var captions = map[string]string{
 		"eigenvectors, over the steps.",
 	"compare/landscape": "All runs over one landscape, each projected onto the common plane.",
 	"compare/series":    "The runs over their passes through the data, on common scales.",
+	"audit/distances": "Distances between the checkpoints, with marks at the steps of findings: errors, warnings and " +
+		"events.",
+	"audit/neighbours": "Distance from each checkpoint to the one before and to the first one, with marks at errors and " +
+		"warnings.",
 }
 
 // onPlane are the captions of figures of landscapes; %s stands for the name of the plane.

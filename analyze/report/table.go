@@ -13,6 +13,7 @@ type table struct {
 	Head    []string
 	Rows    [][]string
 	Note    string
+	Folded  bool // the reader has to open the table
 }
 
 // add adds a row, unless all its cells are empty. A single empty cell becomes a dash.

@@ -83,6 +83,17 @@ func (v value) item(key string) value {
 	return value{}
 }
 
+// without returns the object without a key.
+func (v value) without(key string) value {
+	out := value{kind: v.kind}
+	for i, k := range v.keys {
+		if k != key {
+			out.keys, out.items = append(out.keys, k), append(out.items, v.items[i])
+		}
+	}
+	return out
+}
+
 // float returns the value as a number. JSON has no NaN and no infinities, so the analyses
 // write them as the texts NaN, +Inf and -Inf.
 func (v value) float() (float64, bool) {

@@ -306,7 +306,7 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 	}
 	// The section of an unknown analysis already has all numbers of the summary.
 	if x.Summary != nil {
-		s.All = generic("All numbers", x.summary)
+		s.All = generic("All numbers", x.summary.without(known(x.Document.Analysis).listed))
 	}
 	var data []string
 	for _, name := range x.Document.Files {
