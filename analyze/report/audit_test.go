@@ -2,7 +2,6 @@ package report_test
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -67,7 +66,8 @@ func TestAudit(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	if !regexp.MustCompile(`(?s)<details>\s*<summary>Events[^<]*</summary>.*from step 0 on`).MatchString(html) {
+	_, events, _ := strings.Cut(html, "<summary>Events")
+	if events, _, _ = strings.Cut(events, "</details>"); !strings.Contains(events, ">From step 0 on, the walk is faster.</td>") {
 		t.Error("the events are not folded")
 	}
 }
