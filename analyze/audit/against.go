@@ -43,6 +43,7 @@ func Against(ctx context.Context, c, other *exchange.Catalog, o Options) (*Resul
 	}
 	r := s.judge()
 	p := &pair{judge: newJudge(s), other: newJudge(second)}
+	p.isShared = !slices.ContainsFunc(r.List, func(f Finding) bool { return f.Check == NotAncestor })
 	p.match()
 	if len(p.tracks) == 0 {
 		p.add(OtherTensors, Warning, -1, nil, Finding{}, "the two series have no weight of the same name and shape, so they "+
@@ -70,7 +71,10 @@ type pair struct {
 	*judge
 	other  *judge
 	tracks [][2]int // the weights that both have
-	starts []Start
+	// isShared reports whether the series may begin together, as branches of one training do: the first
+	// checkpoint is the start of its own series.
+	isShared bool
+	starts   []Start
 }
 
 // match finds the weights of the same name and shape.
@@ -111,7 +115,7 @@ func (p *pair) findEqual() {
 			}
 		}
 	}
-	isShared := true // the series begin together, as branches of one training do
+	isShared := p.isShared
 	for i := range p.steps {
 		h, ok := weightsHash(p.series, i, own)
 		at, isEqual := rows[h]

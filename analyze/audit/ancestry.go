@@ -39,7 +39,7 @@ func (j *judge) findBranches() {
 		x := cosines[i]
 		f := Finding{Value: some(x.cosine), Expected: some(x.usual)}
 		const most = 0.7
-		isAll := float64(len(tracks)) >= most*float64(len(eligible[i])) && len(eligible[i]) > 1
+		isAll := float64(len(tracks)) >= most*float64(len(eligible[i])) && (len(eligible[i]) > 1 || len(weights) == 1)
 		before := j.left(tracks[0], i)
 		switch {
 		case isAll && before == j.goodRows(tracks[0])[0]:
@@ -54,26 +54,20 @@ func (j *judge) findBranches() {
 				x.cosine, x.usual)
 		default:
 			names := j.names(tracks)
-			j.add(Reinitialized, Event, i, names, f, "step %d: %s to values that do not depend on step %d, and trained on: "+
-				"initialized again", j.steps[i], jumps(names), j.steps[before])
+			j.add(Reinitialized, Event, i, names, f, "step %d: %s jumped to values that do not depend on step %d, and trained on: "+
+				"initialized again", j.steps[i], listTensors(names), j.steps[before])
 		}
 	}
-}
-
-func jumps(names []string) string {
-	if len(names) == 1 {
-		return listTensors(names) + " jumped"
-	}
-	return listTensors(names) + " jumped"
 }
 
 // weights returns the tracks whose independent values have a cosine near 0: parameters with at
 // least two dimensions. Scales of normalization layers are all near 1, so their cosine says
 // nothing.
 func (j *judge) weights() []int {
+	const fewest = 100 // elements: a standard deviation of the cosine of 0.1
 	var out []int
 	for _, t := range j.parameters() {
-		if tr := j.tracks[t]; len(tr.shape) >= 2 && tr.n >= minSteady {
+		if tr := j.tracks[t]; len(tr.shape) >= 2 && tr.n >= fewest {
 			out = append(out, t)
 		}
 	}

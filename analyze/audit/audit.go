@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/hex"
 	"math"
 
 	"sgdwalk/record/exchange"
@@ -12,6 +13,30 @@ type Result struct {
 	Summary
 	Distances Distances // between whole checkpoints, for a figure
 	Starts    []Start   // of Against; nil otherwise
+
+	series *series
+}
+
+// CompareHashes calls known with the file, the tensor and the hash of every tensor that was read.
+// known keeps the hash and returns the one of an earlier audit, or "". A file that has the same
+// size and time as then but other values was damaged since, which is a finding.
+func (r *Result) CompareHashes(known func(file, tensor, hash string) string) {
+	j := newJudge(r.series)
+	for i := range j.steps {
+		for _, tr := range j.tracks {
+			c := &tr.contents[i]
+			if !c.isPresent || c.problem != nil {
+				continue
+			}
+			b := c.hash.Bytes()
+			hash := hex.EncodeToString(b[:])
+			if before := known(c.tensor.Path, tr.name, hash); before != "" && before != hash {
+				j.add(Changed, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %q has other values than in the audit "+
+					"before, although the size and the time of the file are the same", j.steps[i], tr.name)
+			}
+		}
+	}
+	r.add(j.findings)
 }
 
 // Distances are the distances between whole checkpoints: root mean squares over tensors, each in
@@ -40,10 +65,10 @@ func (s *series) judge() *Result {
 	j.findProblems()
 	j.findMissingSteps()
 	j.findStructure()
-	j.findBadValues()
 	j.findFrozen()
 	j.findRounded()
 	j.findSameCheckpoints()
+	j.findBadValues()
 	j.findMisplacedCheckpoints()
 	j.findSameTensors()
 	j.findMisplacedTensors()
@@ -52,7 +77,7 @@ func (s *series) judge() *Result {
 		j.findFaster(j.wholeMatrix(steady))
 	}
 
-	r := &Result{Summary: s.summary(j.findings)}
+	r := &Result{Summary: s.summary(j.findings), series: s}
 	if steady := s.steady(); len(steady) > 0 {
 		r.Distances = whole.distances(whole.wholeMatrix(steady))
 	}

@@ -49,6 +49,7 @@ type Check string
 // The checks.
 const (
 	Unreadable      Check = "unreadable"          // a checkpoint or a tensor cannot be read
+	Changed         Check = "changed"             // the values changed since the last audit, and the file's time did not
 	RepeatedStep    Check = "repeated_step"       // two checkpoints have the same step
 	MetadataStep    Check = "metadata_step"       // the metadata have another step than the name
 	MissingStep     Check = "missing_step"        // a step of a regular grid is missing

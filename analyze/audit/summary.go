@@ -15,13 +15,14 @@ const Method = "Every tensor of every checkpoint is read once; equal values are 
 
 // Summary has the numbers of an audit.
 type Summary struct {
-	Checkpoints int      `json:"checkpoints"`
-	FirstStep   int64    `json:"first_step"`
-	LastStep    int64    `json:"last_step"`
-	Tensors     int      `json:"tensors"`
-	Parameters  int      `json:"parameters"` // elements of the parameters of one checkpoint
-	Values      int64    `json:"values"`     // that were read
-	Sketch      Sketched `json:"sketch"`
+	Checkpoints int   `json:"checkpoints"`
+	FirstStep   int64 `json:"first_step"`
+	LastStep    int64 `json:"last_step"`
+	Tensors     int   `json:"tensors"`
+	Parameters  int   `json:"parameters"`       // elements of the parameters of one checkpoint
+	Values      int64 `json:"values,omitempty"` // that were read; 0 for a recorded run
+	// Sketch describes the random projections; nil for a recorded run, which needs none.
+	Sketch *Sketched `json:"sketch,omitempty"`
 
 	Faults   int       `json:"errors"`
 	Warnings int       `json:"warnings"`
@@ -41,7 +42,7 @@ type Sketched struct {
 func (s *series) summary(findings []Finding) Summary {
 	out := Summary{
 		Checkpoints: len(s.steps), Tensors: len(s.tracks), List: []Finding{},
-		Sketch: Sketched{"count sketch in blocks of 16", s.k, 1 / math.Sqrt(2*float64(s.k))},
+		Sketch: &Sketched{"count sketch in blocks of 16", s.k, 1 / math.Sqrt(2*float64(s.k))},
 	}
 	if n := len(s.steps); n > 0 {
 		out.FirstStep, out.LastStep = s.steps[0], s.steps[n-1]
@@ -99,10 +100,18 @@ func (s *Summary) Findings() []analyze.Finding {
 
 // verdict says in one sentence whether the series is sound.
 func (s *Summary) verdict() string {
-	about := fmt.Sprintf("%s, steps %d to %d, %s", count(s.Checkpoints, "checkpoint"), s.FirstStep, s.LastStep,
-		count(s.Tensors, "tensor"))
-	if s.Faults+s.Warnings == 0 {
+	about := count(s.Checkpoints, "checkpoint")
+	if s.Sketch == nil {
+		about = count(s.Checkpoints, "row")
+	}
+	about += fmt.Sprintf(", steps %d to %d, %s", s.FirstStep, s.LastStep, count(s.Tensors, "tensor"))
+	switch {
+	case s.Faults+s.Warnings == 0:
 		return "no fault was found in " + about
+	case s.Warnings == 0:
+		return count(s.Faults, "error") + " in " + about
+	case s.Faults == 0:
+		return count(s.Warnings, "warning") + " in " + about
 	}
 	return fmt.Sprintf("%s and %s in %s", count(s.Faults, "error"), count(s.Warnings, "warning"), about)
 }

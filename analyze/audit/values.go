@@ -40,7 +40,8 @@ func (j *judge) span(rows []int) string {
 	return strings.Replace(j.at(rows), " and ", " to ", 1)
 }
 
-// findBadValues finds elements that are not finite, and tensors that became zero or constant.
+// findBadValues finds elements that are not finite, and tensors that became zero or constant. Their
+// distances are not judged afterwards.
 func (j *judge) findBadValues() {
 	notFinite, zero, constant := marks{}, marks{}, marks{}
 	for t, tr := range j.tracks {
@@ -48,7 +49,7 @@ func (j *judge) findBadValues() {
 		changes := tr.changes()
 		for i := range tr.contents {
 			c := &tr.contents[i]
-			if !c.isPresent || c.problem != nil {
+			if !c.isPresent || c.problem != nil || j.isBad[t][i] {
 				continue
 			}
 			if c.nan+c.inf > 0 {
@@ -80,11 +81,13 @@ func (j *judge) findBadValues() {
 	})
 	j.each(zero, func(rows, tracks []int) {
 		names := j.names(tracks)
+		j.mark(rows, tracks, true)
 		j.add(Zero, Warning, rows[0], names, Finding{Steps: j.stepsOf(rows), Value: some(0)},
 			"%s: %s zero, after other values", j.span(rows), areOf(names))
 	})
 	j.each(constant, func(rows, tracks []int) {
 		names := j.names(tracks)
+		j.mark(rows, tracks, true)
 		j.add(Constant, Warning, rows[0], names, Finding{
 			Steps: j.stepsOf(rows),
 			Value: some(float64(j.tracks[tracks[0]].contents[rows[0]].largest)),

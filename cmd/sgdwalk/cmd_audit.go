@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/audit"
@@ -73,14 +74,27 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	index, note := exchange.OpenIndex(c.indexDir(dir))
+	a.Warnings.Add(note != "", "index", "%s", note)
+	known := catalog.Hashes(index)
 	r, err := c.audit(ctx, catalog, series, o)
 	if err != nil {
 		return err
 	}
+	r.CompareHashes(func(file, tensor, hash string) string {
+		before := known[[2]string{file, tensor}]
+		if before == "" { // otherwise the difference is reported again until the file is replaced
+			index.SetHash(file, tensor, hash)
+		}
+		return before
+	})
 	if err := a.begin(); err != nil {
 		return err
 	}
 	defer a.closeOut()
+	if err := index.Save(); err != nil {
+		return err
+	}
 	if err := a.tables(auditTables(r)...); err != nil {
 		return err
 	}
@@ -92,6 +106,14 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 		Against string `json:"against,omitempty"`
 		FailOn  string `json:"fail_on"`
 	}{o, c.Against, c.FailOn})
+}
+
+// indexDir returns the directory of the index of the series, which all analyses of it share.
+func (c *auditCmd) indexDir(result string) string {
+	if c.Out != "" {
+		return result
+	}
+	return filepath.Dir(result)
 }
 
 // audit audits the series, alone or against another one.

@@ -146,10 +146,8 @@ func needRun(verb, path, instead string) error {
 	if !runloss.IsSeries(path) {
 		return nil
 	}
-	s, err := runloss.OpenRecording(path, exchange.ImportOptions{})
-	if err != nil {
+	if _, err := exchange.OpenCatalog([]string{path}, exchange.ImportOptions{}); err != nil { // also a damaged series
 		return err
 	}
-	s.Close()
 	return fmt.Errorf("%s: %s is a series of checkpoints, not a recorded run; %s", verb, path, instead)
 }

@@ -161,6 +161,20 @@ func (c *Catalog) number(n *numbering) error {
 	return nil
 }
 
+// Hashes returns the known hashes of all tensors, by file and name, and has the index notice the size and
+// the time of every file, before values are read.
+func (c *Catalog) Hashes(x *Index) map[[2]string]string {
+	known := map[[2]string]string{}
+	for _, e := range c.Entries {
+		for _, t := range e.Tensors {
+			if h := x.Hash(t.Path, t.Name); h != "" {
+				known[[2]string{t.Path, t.Name}] = h
+			}
+		}
+	}
+	return known
+}
+
 // Header returns the header that an import of the first readable checkpoint would have. The caller
 // owns it.
 func (c *Catalog) Header() *record.Header { return c.names.header.Clone() }
