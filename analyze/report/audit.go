@@ -28,7 +28,8 @@ func auditSection(a *audit.Summary, s *section) {
 	series.add("last step", count(a.LastStep))
 	series.add("tensors", count(a.Tensors))
 	series.add("parameters", count(a.Parameters))
-	if k := a.Sketch.Dimensions; k > 0 {
+	if a.Sketch != nil {
+		k := a.Sketch.Dimensions
 		series.add("values that were read", count(a.Values))
 		series.add("dimensions of the projection of a large tensor", count(k))
 		series.add("standard error of a distance", analyze.Percent(a.Sketch.RelativeError))
@@ -47,7 +48,7 @@ func auditSection(a *audit.Summary, s *section) {
 		"An audit without findings does not prove that the series is right. It finds only what contradicts the rest of " +
 			"the series: it cannot see a change that all checkpoints share.",
 	}
-	if a.Sketch.Dimensions > 0 {
+	if a.Sketch != nil {
 		s.read("Both axes of the matrix are the checkpoints in order, at equal distances whatever their steps are. The "+
 			"distance grows with the distance from the diagonal. A checkpoint of another step is a line across the "+
 			"matrix, and the line is dark where its values fit. A black tile beside the diagonal stands for equal "+

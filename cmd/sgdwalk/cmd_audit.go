@@ -8,6 +8,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/audit"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/result"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
@@ -95,7 +96,12 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 	if err := index.Save(); err != nil {
 		return err
 	}
-	if err := a.tables(auditTables(r)...); err != nil {
+	if t := r.StartTable(); t != nil {
+		if err := a.out.Table("starts", t); err != nil {
+			return err
+		}
+	}
+	if err := a.figures(draw.Audit(seriesName(c.Run_), r)); err != nil {
 		return err
 	}
 	for _, note := range catalog.Notes {
@@ -137,6 +143,10 @@ func (c *auditCmd) finish(a *analysis, s *audit.Summary, h *record.Header, metho
 		return err
 	}
 	p.Software, p.Method, p.Options = software, method, options
+	findings := s.Table()
+	if err := a.out.Table("findings", &findings); err != nil {
+		return err
+	}
 	if a.Warnings == nil {
 		a.Warnings = analyze.Warnings{}
 	}
@@ -156,12 +166,3 @@ func (c *auditCmd) finish(a *analysis, s *audit.Summary, h *record.Header, metho
 
 // errFindings is wrapped by the error of an audit with findings that are severe enough.
 var errFindings = errors.New("the audit has findings")
-
-// auditTables returns the tables of a result.
-func auditTables(r *audit.Result) []namedTable {
-	var out []namedTable
-	if t := r.StartTable(); t != nil {
-		out = append(out, namedTable{"starts", t})
-	}
-	return out
-}
