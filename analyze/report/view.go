@@ -166,7 +166,10 @@ func newView(runs []Run, opts *Options) (*view, error) {
 		v.Lead = fmt.Sprintf("%d runs, side by side and one by one", len(runs))
 	}
 	if v.Title == "" {
-		v.Title = "A walk with " + strings.ToUpper(runs[0].Header.Optimizer.Name)
+		v.Title = "A walk"
+		if name := runs[0].Header.Optimizer.Name; name != "" { // checkpoints do not have it
+			v.Title += " with " + strings.ToUpper(name)
+		}
 		if len(runs) > 1 {
 			v.Title = fmt.Sprintf("%d walks", len(runs))
 		}

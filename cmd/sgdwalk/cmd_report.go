@@ -12,6 +12,7 @@ import (
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/exchange"
 	"sgdwalk/record/safefile"
 )
 
@@ -119,18 +120,36 @@ func (c *reportCmd) Run(e *env) error {
 	return damaged
 }
 
-// openSeries opens a series and its finished results.
+// openSeries opens a series and its finished results. A checkpoint that cannot be read does not
+// cost the results, and the page of its audit names the checkpoint.
 func (c *reportCmd) openSeries(path string) (report.Run, error) {
 	parent, err := resultParent(path)
 	if err != nil {
 		return report.Run{}, err
 	}
-	s, err := c.openRecording(path)
+	h, err := c.headerOf(path)
 	if err != nil {
 		return report.Run{}, err
 	}
-	defer s.Close()
-	return report.OpenResults(seriesName(path), s.Header(), parent)
+	return report.OpenResults(seriesName(path), h, parent)
+}
+
+// headerOf returns the header of a series, also of one that has damaged checkpoints.
+func (c *reportCmd) headerOf(path string) (*record.Header, error) {
+	o, err := c.options(c.TensorKinds)
+	if err != nil {
+		return nil, err
+	}
+	s, err := runloss.OpenRecording(path, o)
+	if err == nil {
+		defer s.Close()
+		return s.Header(), nil
+	}
+	catalog, listErr := exchange.OpenCatalog([]string{path}, o)
+	if listErr != nil {
+		return nil, err
+	}
+	return catalog.Header(), nil
 }
 
 // isResult reports whether a directory is a result, not a run.
