@@ -93,6 +93,7 @@ func Neighbours(title string, r *audit.Result) *figure.Curves {
 	for _, m := range auditMarks(r.List) {
 		kinds[m.Step] = m.Kind
 	}
+	equal := 0
 	add := func(s *figure.Series, step int64, v float64) {
 		if v > 0 { // equal checkpoints have no place on a logarithmic axis
 			s.X, s.Y = append(s.X, float64(step)), append(s.Y, v)
@@ -100,6 +101,9 @@ func Neighbours(title string, r *audit.Result) *figure.Curves {
 	}
 	for i := 1; i < len(d.Steps); i++ {
 		step, v := d.Steps[i], d.Values[i][i-1]
+		if v == 0 {
+			equal++
+		}
 		add(&before, step, v)
 		add(&first, step, d.Values[i][0])
 		switch kinds[step] {
@@ -110,6 +114,10 @@ func Neighbours(title string, r *audit.Result) *figure.Curves {
 		}
 	}
 	f := &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: auditDistance, YScale: figure.Log}
+	if equal > 0 {
+		f.Notes = []string{fmt.Sprintf("Checkpoints that are equal to the one before: %d. The logarithmic axis has no place "+
+			"for them.", equal)}
+	}
 	for _, s := range []figure.Series{before, faults, first, warnings} {
 		if len(s.X) > 0 {
 			f.Series = append(f.Series, s)

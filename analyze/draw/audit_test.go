@@ -3,6 +3,7 @@ package draw
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,6 +50,11 @@ func TestAuditMarks(t *testing.T) {
 }
 
 func TestAuditNeighbours(t *testing.T) {
+	r := audited()
+	r.Distances.Values[1][2], r.Distances.Values[2][1] = 0, 0
+	if f := Neighbours("t", r); len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "the one before: 1.") {
+		t.Errorf("notes %q", f.Notes)
+	}
 	f := Neighbours("t", audited())
 	valid(t, f)
 	want := []figure.Series{

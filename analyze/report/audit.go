@@ -44,23 +44,22 @@ func auditSection(a *audit.Summary, s *section) {
 	s.Reading = []string{
 		"An error means that a checkpoint is not what its step says, or that it cannot be used. A warning is unusual and " +
 			"probably not intended. An event is a part of the training, such as a restart.",
-		"Each finding has the number on which it rests, and the number that a sound series would have there.",
+		"The tables have the measured number on which a finding rests, and the number that is expected in a sound series.",
 		"An audit without findings does not prove that the series is right. It finds only what contradicts the rest of " +
 			"the series: it cannot see a change that all checkpoints share.",
 	}
 	if a.Sketch != nil {
-		s.read("Both axes of the matrix are the checkpoints in order, at equal distances whatever their steps are. The "+
-			"distance grows with the distance from the diagonal. A checkpoint of another step is a line across the "+
-			"matrix, and the line is dark where its values fit. A black tile beside the diagonal stands for equal "+
-			"checkpoints.",
+		s.read("Both axes of the matrix are the checkpoints in order, evenly spaced. Away from the diagonal the distances "+
+			"grow. A checkpoint with the values of another step is a line across the matrix, and the line is dark at the "+
+			"step where the values fit. A black tile off the diagonal stands for two equal checkpoints.",
 			"A sharp corner on the diagonal is a step at which another training begins, or at which tensors were "+
-				"initialized again. A learning-rate schedule changes the distances too, but without a corner.")
+				"initialized again. A learning-rate schedule changes the distances gradually.")
 	}
 }
 
 // findingTable returns the findings of a severity as a table.
 func findingTable(caption string, list []audit.Finding, severity audit.Severity) table {
-	t := newTable(caption, "step", "finding", "number", "expected", "tensors", "file")
+	t := newTable(caption, "step", "finding", "measured", "expected", "tensors", "file")
 	total := 0
 	for i := range list {
 		f := &list[i]
@@ -77,6 +76,7 @@ func findingTable(caption string, list []audit.Finding, severity audit.Severity)
 		t.add(step, sentence(f.Text), optional(f.Value), optional(f.Expected), someOf(f.Tensors), shortPath(f.File))
 	}
 	t.Caption += fmt.Sprintf(" (%s)", count(total))
+	t.dropEmpty()
 	if total > maxRows {
 		t.Note = fmt.Sprintf("These are the first %s of %s rows; findings.csv has all of them.", count(maxRows), count(total))
 	}

@@ -54,7 +54,8 @@ func TestAudit(t *testing.T) {
 		"<h3>Is every checkpoint what its step says?</h3>\n<p>1 error and 0 warnings in 2 checkpoints, steps 0 to 10, 3 tensors.</p>",
 		"<caption>Errors (1)</caption>", "<caption>Warnings (1)</caption>",
 		"<summary>Events, which are no faults (1)</summary>",
-		`<td class="n">2.5</td><td class="n">1</td>`, ">step10/model.bin</td>", `<th scope="row">all</th>`,
+		`<td class="n">2.5</td><td class="n">1</td>`, ">step10/model.bin</td>",
+		`<tr><th scope="row">all</th><td class="t">Tensor c never changes.</td></tr>`,
 		"Distances between the checkpoints, with marks", `b\x1b[1m\u202e`,
 	} {
 		if !strings.Contains(html, want) {

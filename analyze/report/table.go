@@ -31,6 +31,18 @@ func (t *table) add(name string, cells ...string) {
 	t.Rows = append(t.Rows, row)
 }
 
+// dropEmpty removes the columns in which all rows have a dash.
+func (t *table) dropEmpty() {
+	for c := len(t.Head) - 1; c > 0; c-- {
+		if !slices.ContainsFunc(t.Rows, func(row []string) bool { return row[c] != dash }) {
+			t.Head = slices.Delete(t.Head, c, c+1)
+			for r := range t.Rows {
+				t.Rows[r] = slices.Delete(t.Rows[r], c, c+1)
+			}
+		}
+	}
+}
+
 // newTable returns a table without rows.
 func newTable(caption string, head ...string) table { return table{Caption: caption, Head: head} }
 
