@@ -22,8 +22,11 @@ func auditSection(a *audit.Summary, s *section) {
 		s.Points = append(s.Points[:1+maxSentences:1+maxSentences],
 			fmt.Sprintf("The tables below have %s more findings.", count(more)))
 	}
-	series := pairs("The series")
-	series.add("checkpoints", count(a.Checkpoints))
+	series, rows := pairs("The series"), "checkpoints"
+	if a.Sketch == nil {
+		series, rows = pairs("The run"), "rows"
+	}
+	series.add(rows, count(a.Checkpoints))
 	series.add("first step", count(a.FirstStep))
 	series.add("last step", count(a.LastStep))
 	series.add("tensors", count(a.Tensors))

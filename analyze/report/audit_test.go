@@ -18,14 +18,17 @@ func auditedRun(t testing.TB, findings []audit.Finding) string {
 	h := header("c")
 	run := emptyRun(t, "series", h)
 	r := &audit.Result{
-		Summary: audit.Summary{Checkpoints: 2, LastStep: 10, Tensors: 3, Parameters: 6, List: findings},
+		Summary: audit.Summary{Checkpoints: 2, LastStep: 10, Tensors: 3, Parameters: 6, List: findings, Sketch: &audit.Sketched{}},
 		Distances: audit.Distances{
 			Steps: []int64{0, 10}, Values: [][]float64{{0, 1}, {1, 0}},
 		},
 	}
 	for _, f := range findings {
-		if f.Severity == audit.Fault {
+		switch f.Severity {
+		case audit.Fault:
 			r.Faults++
+		case audit.Warning:
+			r.Warnings++
 		}
 	}
 	figures := map[string]figure.Figure{}
@@ -51,7 +54,7 @@ func TestAudit(t *testing.T) {
 		{Check: audit.Faster, Severity: audit.Event, Step: 0, Text: "from step 0 on, the walk is faster"},
 	})))
 	for _, want := range []string{
-		"<h3>Is every checkpoint what its step says?</h3>\n<p>1 error and 0 warnings in 2 checkpoints, steps 0 to 10, 3 tensors.</p>",
+		"<h3>Is every checkpoint what its step says?</h3>\n<p>1 error and 1 warning in 2 checkpoints, steps 0 to 10, 3 tensors.</p>",
 		"<caption>Errors (1)</caption>", "<caption>Warnings (1)</caption>",
 		"<summary>Events, which are no faults (1)</summary>",
 		`<td class="n">2.5</td><td class="n">1</td>`, ">step10/model.bin</td>",
