@@ -5,15 +5,14 @@ import (
 	"slices"
 )
 
-// findExchanged finds blocks of checkpoints in reverse order; two exchanged neighbours are the
-// shortest block. Reversing a block changes only the two distances at its ends, so it is
-// tested for every pair of ends whether they become much shorter.
-func (j *judge) findExchanged(m *matrix) {
+// findExchanged finds blocks of checkpoints in reverse order, of 2 to longest checkpoints; a block of
+// two is a pair of exchanged neighbours. Reversing a block changes only the two distances at
+// its ends, so it is tested for every pair of ends whether they become much shorter.
+func (j *judge) findExchanged(m *matrix, longest int) {
 	rows := m.good()
 	if len(rows) < 5 {
 		return
 	}
-	const longest = 64 // blocks that are tested in a long series
 	type block struct {
 		a, b int
 		gain float64
@@ -41,13 +40,16 @@ func (j *judge) findExchanged(m *matrix) {
 	usual := neighbours[len(neighbours)*9/10]
 	const limit = 1.3
 	if usual > 1.05 {
+		if longest > 2 {
+			return // reported already
+		}
 		j.add(UndecidedOrder, Event, -1, nil, Finding{Value: some(usual), Expected: some(0.5)},
 			"the distances do not tell the order of neighbouring steps: the walk oscillates, or moves around one place")
 		return
 	}
 	var found []block
 	for a := 1; a < len(rows)-1; a++ {
-		for b := a + 1; b < len(rows)-1 && (m.values != nil || b-a < longest); b++ {
+		for b := a + 1; b < len(rows)-1 && b-a < longest; b++ {
 			if g := gain(a, b); g > limit {
 				found = append(found, block{a, b, g})
 			}

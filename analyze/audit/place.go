@@ -260,18 +260,24 @@ func limitsFor(n int) limits {
 	return tensorLimits
 }
 
-// findMisplacedCheckpoints finds checkpoints that do not fit their steps, and then those in
-// reverse order.
+// findMisplacedCheckpoints finds checkpoints that do not fit their steps. Exchanged neighbours come
+// first, because each of them alone also fits another step, and long reversed blocks last,
+// because a single checkpoint at a wrong place makes some reversals shorter too.
 func (j *judge) findMisplacedCheckpoints() {
 	steady := j.steady()
 	if len(steady) == 0 {
 		return
 	}
 	m := j.wholeMatrix(steady)
+	j.findExchanged(m, 2)
 	for _, f := range j.misplacedOf(m, wholeLimits, steady, j.parameters()) {
 		j.addMisplaced(f, nil)
 	}
-	j.findExchanged(m)
+	longest := 64 // of the blocks that are tested in a long series
+	if m.values != nil {
+		longest = m.n
+	}
+	j.findExchanged(m, longest)
 }
 
 // misplacedOf finds checkpoints at which most of the tracks decides do not fit, and marks the
