@@ -19,6 +19,7 @@ type findingRow struct {
 	Value    record.Optional `col:"value"`
 	Expected record.Optional `col:"expected"`
 	FitsStep string          `col:"fits_step"`
+	OrSteps  string          `col:"or_steps"` // with spaces between them
 	Text     string          `col:"text"`
 }
 
@@ -28,7 +29,7 @@ func (s *Summary) Table() record.Table {
 	for _, f := range s.List {
 		row := findingRow{
 			Check: string(f.Check), Severity: string(f.Severity), Tensors: strings.Join(f.Tensors, "; "), File: f.File,
-			Steps: strings.Trim(fmt.Sprint(f.Steps), "[]"), Value: f.Value, Expected: f.Expected, Text: f.Text,
+			Steps: spaced(f.Steps), OrSteps: spaced(f.OrSteps), Value: f.Value, Expected: f.Expected, Text: f.Text,
 		}
 		if f.Step >= 0 {
 			row.Step = fmt.Sprint(f.Step)
@@ -40,6 +41,9 @@ func (s *Summary) Table() record.Table {
 	}
 	return t.Table()
 }
+
+// spaced writes steps with spaces between them.
+func spaced(steps []int64) string { return strings.Trim(fmt.Sprint(steps), "[]") }
 
 // Affected returns the steps of the checkpoints about which a finding is; none when it is about
 // the whole series. Steps may have more of them: the step to which values belong, or the step

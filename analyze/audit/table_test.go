@@ -10,7 +10,7 @@ func TestTableOfFindings(t *testing.T) {
 	s := Summary{List: []Finding{
 		{
 			Check: SameTensor, Severity: Fault, Step: 20, Steps: []int64{0, 20}, Tensors: []string{"=a", "b\x1b[1m"},
-			File: "run/step20.bin", FitsStep: optional(0), Value: some(0), Expected: some(1.5), Text: "equal, bit for bit",
+			File: "run/step20.bin", FitsStep: optional(0), OrSteps: []int64{30, 40}, Value: some(0), Expected: some(1.5), Text: "equal, bit for bit",
 		},
 		{Check: UndecidedOrder, Severity: Event, Step: -1, Text: "no order"},
 	}}
@@ -19,14 +19,14 @@ func TestTableOfFindings(t *testing.T) {
 	if err := table.WriteCSV(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = "check,severity,step,steps,tensors,file,value,expected,fits_step,text\n" +
-		"same_tensor,error,20,0 20,'=a; b\\x1b[1m,run/step20.bin,0,1.5,0,\"equal, bit for bit\"\n" +
-		"undecided_order,event,,,,,,,,no order\n"
+	const want = "check,severity,step,steps,tensors,file,value,expected,fits_step,or_steps,text\n" +
+		"same_tensor,error,20,0 20,'=a; b\\x1b[1m,run/step20.bin,0,1.5,0,30 40,\"equal, bit for bit\"\n" +
+		"undecided_order,event,,,,,,,,,no order\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
 	empty := new(Summary).Table()
-	if err := empty.Validate(); err != nil || len(empty.Columns) != 10 {
+	if err := empty.Validate(); err != nil || len(empty.Columns) != 11 {
 		t.Errorf("without findings: %d columns, %v", len(empty.Columns), err)
 	}
 }

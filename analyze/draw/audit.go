@@ -67,7 +67,7 @@ func auditMarks(findings []audit.Finding) []figure.Mark {
 // markText describes a finding in a few words.
 func markText(f *audit.Finding) string {
 	text := strings.ReplaceAll(string(f.Check), "_", " ")
-	if f.FitsStep != nil {
+	if f.FitsStep != nil && f.Check != audit.OtherSeries { // a step of the other series
 		text = fmt.Sprintf("fits %d", *f.FitsStep)
 	}
 	switch n := len(f.Tensors); {

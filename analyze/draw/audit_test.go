@@ -22,6 +22,7 @@ func audited() *audit.Result {
 			{Check: audit.WrongOrder, Severity: audit.Fault, Step: 40, Steps: []int64{40, 50}},
 			{Check: audit.Rounded, Severity: audit.Warning, Step: 10, Steps: []int64{10, 20}, Tensors: []string{"a", "b"}},
 			{Check: audit.Frozen, Severity: audit.Warning, Step: -1, Tensors: []string{"c"}},
+			{Check: audit.OtherSeries, Severity: audit.Warning, Step: 7, FitsStep: &fits},
 			{Check: audit.Faster, Severity: audit.Event, Step: 5},
 		}},
 		Distances: audit.Distances{
@@ -36,6 +37,7 @@ func TestAuditMarks(t *testing.T) {
 	valid(t, f)
 	want := []figure.Mark{
 		{Step: 5, Kind: figure.MarkEvent, Text: "(faster)"},
+		{Step: 7, Kind: figure.MarkWarning, Text: "(other series)"},
 		{Step: 10, Kind: figure.MarkWarning, Text: "(rounded, 2 tensors)"},
 		{Step: 20, Kind: figure.MarkError, Text: "(fits 0)"},
 		{Step: 40, Kind: figure.MarkError, Text: "(wrong order)"},
