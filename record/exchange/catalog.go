@@ -175,9 +175,17 @@ func (c *Catalog) Hashes(x *Index) map[[2]string]string {
 	return known
 }
 
-// Header returns the header that an import of the first readable checkpoint would have. The caller
-// owns it.
-func (c *Catalog) Header() *record.Header { return c.names.header.Clone() }
+// Header returns the header that the series has if all its checkpoints are like the first one that
+// can be read. The caller owns it.
+func (c *Catalog) Header() *record.Header {
+	h := c.names.header.Clone()
+	for _, e := range c.Entries {
+		if e.HasStep {
+			h.Steps = max(h.Steps, e.Step)
+		}
+	}
+	return h
+}
 
 // Opened is an open checkpoint of a catalog. It is not safe for concurrent use.
 type Opened struct {
