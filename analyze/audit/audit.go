@@ -63,6 +63,7 @@ func (s *series) judge() *Result {
 	j := newJudge(s)
 	whole := newJudge(s) // for the figure, which shows all checkpoints
 	j.findProblems()
+	j.findTooFew()
 	j.findMissingSteps()
 	j.findStructure()
 	j.findFrozen()
@@ -82,6 +83,14 @@ func (s *series) judge() *Result {
 		r.Distances = whole.distances(whole.wholeMatrix(steady))
 	}
 	return r
+}
+
+// findTooFew says when distances cannot be judged.
+func (j *judge) findTooFew() {
+	if n := len(j.steps); n < fewest {
+		j.add(TooFewCheckpoints, Event, -1, nil, Finding{Value: some(float64(n)), Expected: some(fewest)},
+			"the series has %d checkpoints; the checks of distances need %d", n, fewest)
+	}
 }
 
 // findProblems reports what the listing and the pass could not read.

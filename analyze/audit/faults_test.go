@@ -294,6 +294,39 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
+// Many checkpoints at wrong steps do not hide each other: the limits do not adapt to them.
+func TestManyExchangedSteps(t *testing.T) {
+	own := simulate(walk{seed: 1, steps: grid(10000), pull: 0.0005})
+	wrong, named, misnamed := 0, 0, 0
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		s := slices.Clone(own)
+		order := r.Perm(len(s) - 20)
+		isWrong := map[int64]bool{}
+		for k := 0; k+1 < len(s)/4; k += 2 {
+			i, j := 10+order[k], 10+order[k+1]
+			if max(i-j, j-i) < 3 { // neighbours among exchanged ones are not told apart
+				continue
+			}
+			s[i], s[j] = s[j].at(s[i].step), s[i].at(s[j].step)
+			isWrong[s[i].step], isWrong[s[j].step] = true, true
+		}
+		wrong += len(isWrong)
+		for _, f := range auditSeries(t, s, nil).List {
+			switch {
+			case f.Severity != Event && isWrong[f.Step]:
+				named++
+			case f.Severity != Event:
+				misnamed++
+			}
+		}
+	}
+	if wrong < 60 || named < wrong*9/10 || misnamed > wrong/20 {
+		t.Errorf("%d of %d exchanged steps are named, want at least nine tenths; %d others are, want at most a twentieth",
+			named, wrong, misnamed)
+	}
+}
+
 // SGDWALK_AUDIT has pairs of folders with real series, OWN:OTHER, separated by commas; OTHER is a
 // training with another seed on the same steps. SGDWALK_AUDIT_PLACES is the number of places,
 // by default 100.

@@ -48,35 +48,35 @@ type Check string
 
 // The checks.
 const (
-	Unreadable      Check = "unreadable"          // a checkpoint or a tensor cannot be read
-	Changed         Check = "changed"             // the values changed since the last audit, and the file's time did not
-	RepeatedStep    Check = "repeated_step"       // two checkpoints have the same step
-	MetadataStep    Check = "metadata_step"       // the metadata have another step than the name
-	MissingStep     Check = "missing_step"        // a step of a regular grid is missing
-	SameCheckpoint  Check = "same_checkpoint"     // the same parameters under two steps
-	SameTensor      Check = "same_tensor"         // the same tensor or shard under two steps
-	OtherStep       Check = "other_step"          // the values fit another step better than their own
-	Outlier         Check = "outlier"             // the values fit no step of the series
-	WrongOrder      Check = "wrong_order"         // steps are exchanged or reversed
-	NotAncestor     Check = "not_ancestor"        // the first checkpoint is not the start of the others
-	OtherBranch     Check = "other_branch"        // from a step on, the checkpoints are of another training
-	OtherSeries     Check = "other_series"        // the values belong to the series of --against
-	Frozen          Check = "frozen"              // a tensor never changes
-	Stopped         Check = "stopped"             // a tensor stops changing
-	Zero            Check = "zero"                // a tensor became zero
-	Constant        Check = "constant"            // all elements of a tensor became equal
-	NotFinite       Check = "not_finite"          // NaN or infinite elements
-	Rounded         Check = "rounded"             // values of some steps were rounded to fewer bits
-	OtherType       Check = "other_type"          // another element type than in most steps
-	OtherShape      Check = "other_shape"         // another shape
-	OtherTensors    Check = "other_tensors"       // a tensor is missing or extra
-	OtherOrder      Check = "other_order"         // the file has the tensors in another order
-	OtherTies       Check = "other_ties"          // other tensors share their values
-	Reinitialized   Check = "reinitialized"       // a tensor jumped to independent values and trained on
-	Faster          Check = "faster"              // the walk became several times faster
-	NoFirstUpdate   Check = "no_first_update"     // the first update changed nothing
-	UndecidedOrder  Check = "undecided_order"     // distances cannot tell the order of the steps
-	TooFewDistances Check = "too_few_checkpoints" // too few checkpoints for the checks that need distances
+	Unreadable        Check = "unreadable"          // a checkpoint or a tensor cannot be read
+	Changed           Check = "changed"             // the values changed since the last audit, and the file's time did not
+	RepeatedStep      Check = "repeated_step"       // two checkpoints have the same step
+	MetadataStep      Check = "metadata_step"       // the metadata have another step than the name
+	MissingStep       Check = "missing_step"        // a step of a regular grid is missing
+	SameCheckpoint    Check = "same_checkpoint"     // the same parameters under two steps
+	SameTensor        Check = "same_tensor"         // the same tensor or shard under two steps
+	OtherStep         Check = "other_step"          // the values fit another step better than their own
+	Outlier           Check = "outlier"             // the values fit no step of the series
+	WrongOrder        Check = "wrong_order"         // steps are exchanged or reversed
+	NotAncestor       Check = "not_ancestor"        // the first checkpoint is not the start of the others
+	OtherBranch       Check = "other_branch"        // from a step on, the checkpoints are of another training
+	OtherSeries       Check = "other_series"        // the values belong to the series of --against
+	Frozen            Check = "frozen"              // a tensor never changes
+	Stopped           Check = "stopped"             // a tensor stops changing
+	Zero              Check = "zero"                // a tensor became zero
+	Constant          Check = "constant"            // all elements of a tensor became equal
+	NotFinite         Check = "not_finite"          // NaN or infinite elements
+	Rounded           Check = "rounded"             // values of some steps were rounded to fewer bits
+	OtherType         Check = "other_type"          // another element type than in most steps
+	OtherShape        Check = "other_shape"         // another shape
+	OtherTensors      Check = "other_tensors"       // a tensor is missing or extra
+	OtherOrder        Check = "other_order"         // the file has the tensors in another order
+	OtherTies         Check = "other_ties"          // other tensors share their values
+	Reinitialized     Check = "reinitialized"       // a tensor jumped to independent values and trained on
+	Faster            Check = "faster"              // the walk became several times faster
+	NoFirstUpdate     Check = "no_first_update"     // the first update changed nothing
+	UndecidedOrder    Check = "undecided_order"     // distances cannot tell the order of the steps
+	TooFewCheckpoints Check = "too_few_checkpoints" // too few checkpoints for the checks that need distances
 )
 
 // some returns a present number.

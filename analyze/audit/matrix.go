@@ -122,8 +122,3 @@ func (j *judge) wholeMatrix(tracks []int) *matrix {
 		return sum / float64(max(1, count))
 	})
 }
-
-// newMatrixOnDemand returns a matrix that stores nothing, for a few distances.
-func newMatrixOnDemand(n int, isGood func(int) bool, at func(a, b int) float64) *matrix {
-	return &matrix{n: n, at: at, isGood: isGood}
-}

@@ -10,7 +10,7 @@ import (
 // its ends, so it is tested for every pair of ends whether they become much shorter.
 func (j *judge) findExchanged(m *matrix, longest int) {
 	rows := m.good()
-	if len(rows) < 5 {
+	if len(rows) < fewest {
 		return
 	}
 	type block struct {

@@ -289,25 +289,3 @@ func (j *judge) expectedDistance(tracks []int, a, b int) float64 {
 	}
 	return math.Sqrt(sum)
 }
-
-// shardOf returns the file of these tensors when they are all tensors of one of several files of
-// a checkpoint.
-func (j *judge) shardOf(i int, names []string) (path string, ok bool) {
-	tensors := j.catalog.Entries[i].Tensors
-	files := map[string]int{}
-	for _, t := range tensors {
-		if tr := j.tracks[j.byName[t.Name]]; tr.changes() && !tr.isState {
-			files[t.Path]++
-		}
-	}
-	if len(files) < 2 || len(names) == 0 {
-		return "", false
-	}
-	path = j.contentOf(i, names[0]).tensor.Path
-	for _, n := range names {
-		if c := j.contentOf(i, n); !c.isPresent || c.tensor.Path != path {
-			return "", false
-		}
-	}
-	return path, len(names) >= files[path]
-}
