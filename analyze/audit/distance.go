@@ -57,6 +57,26 @@ func (t *track) squaredDistance(i, j int) float64 {
 	return sums[0] + sums[1] + sums[2] + sums[3]
 }
 
+// dimensionsOfMove returns in how many elements the consecutive contents differ: the participation
+// ratio of their squared differences. It is 1 when only one element changes, and the number of
+// elements when all change equally.
+func (t *track) dimensionsOfMove(contents []int) float64 {
+	sum, squares := 0.0, 0.0
+	for d := range t.k {
+		move := 0.0
+		for q := 1; q < len(contents); q++ {
+			v := t.sketches[contents[q]*t.k+d] - t.sketches[contents[q-1]*t.k+d]
+			move += v * v
+		}
+		sum += move
+		squares += move * move
+	}
+	if squares == 0 {
+		return 0
+	}
+	return sum * sum / squares
+}
+
 // product returns the inner product of contents i and j.
 func (t *track) product(i, j int) float64 {
 	a, b := t.sketches[i*t.k:(i+1)*t.k], t.sketches[j*t.k:(j+1)*t.k]

@@ -42,7 +42,10 @@ func limitsOf(all []placed, base limits) limits {
 	slices.Sort(swings)
 	slices.Sort(detours)
 	n := len(all)
-	return limits{max(base.elsewhere, 2*swings[n*9/10]-1), max(base.detour, 2.5*detours[n*3/4])}
+	// The less a walk moves away, the less its distances say about the order of near steps.
+	const randomWalk = 0.7 // the usual detour
+	order := max(1, detours[n/2]/randomWalk)
+	return limits{max(base.elsewhere*order, 3*swings[n*9/10]-2), max(base.detour, 2.5*detours[n*3/4])}
 }
 
 // excess is positive for a content that exceeds a limit.

@@ -142,12 +142,24 @@ func (j *judge) findMisplacedCheckpoints() {
 func (j *judge) misplacedOf(m *matrix, base limits, decides, marked []int) []found {
 	const most = 0.7 // otherwise only some tensors do not fit, which are judged alone
 	return m.misplaced(base, func(i int) bool {
-		if len(decides) > 1 && j.shareMisplaced(i, decides) < most {
+		if len(decides) > 1 && j.shareMisplaced(i, decides) < most || len(decides) == 1 && j.isChance(m, i, decides[0]) {
 			return false
 		}
 		j.mark([]int{i}, marked, true)
 		return true
 	}, func(i int) { j.mark([]int{i}, marked, false) })
+}
+
+// isChance reports whether a tensor at checkpoint i may fit elsewhere by chance, because few of its
+// elements move. Of n contents around one place in d dimensions, n/ratio^d are by chance ratio
+// times nearer than a neighbour; the same holds for a detour.
+func (j *judge) isChance(m *matrix, i, t int) bool {
+	const most = 1e-3
+	rows := m.good()
+	k, _ := slices.BinarySearch(rows, i)
+	p := m.place(rows, k)
+	near := rows[max(0, k-1):min(len(rows), k+2)]
+	return float64(len(rows))*math.Pow(max(p.elsewhere, p.detour), -j.tracks[t].dimensionsOfMove(near)) > most
 }
 
 // findMisplacedTensors finds shards and tensors that do not fit their steps.

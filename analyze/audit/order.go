@@ -36,10 +36,12 @@ func (j *judge) findExchanged(m *matrix, longest int) {
 	if len(neighbours) == 0 {
 		return
 	}
+	// Exchanging two neighbours turns their gain into its inverse. The order can be decided when the
+	// inverse of a typical gain is above the limit, and the limit above what the series itself has.
 	slices.Sort(neighbours)
-	usual := neighbours[len(neighbours)*9/10]
-	const limit = 1.3
-	if usual > 1.05 {
+	typical, usual := neighbours[len(neighbours)/2], neighbours[len(neighbours)*9/10]
+	limit := max(1.3, 1.5*usual)
+	if limit*typical > 1 {
 		if longest > 2 {
 			return // reported already
 		}

@@ -13,8 +13,8 @@ import (
 // a group but the one where the values fit best are marked as bad.
 func (j *judge) findSameCheckpoints() {
 	params := j.parameters()
-	if len(params) == 0 {
-		return
+	if len(params) == 0 { // all checkpoints are equal
+		params = allPlaces(len(j.tracks))
 	}
 	groups := map[xxh3.Uint128][]int{}
 	var order []xxh3.Uint128

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -61,4 +62,79 @@ func hasCheck(r *Result, check Check) bool {
 		}
 	}
 	return false
+}
+
+// A tensor in which one element moves returns to the same place again and again, which is not a
+// fault.
+func TestOneLiveElement(t *testing.T) {
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		series := simulate(walk{seed: seed + 20, steps: grid(6000), pull: 0.001})
+		live := 0.2
+		for i := range series {
+			series[i] = series[i].clone()
+			bias := series[i].tensors[2].values
+			if i > len(series)/2 {
+				copy(bias, series[i-1].tensors[2].values)
+				live += 0.2*(0.2-live) + 0.01*r.NormFloat64()
+				bias[0] = float32(live)
+			}
+		}
+		if x := auditSeries(t, series, nil); x.Faults+x.Warnings > 0 {
+			t.Errorf("seed %d: findings:%s", seed, texts(x.List))
+		}
+	}
+}
+
+// Steps that partly undo each other, as those of a large learning rate do, do not make neighbours
+// look exchanged.
+func TestOscillatingWalk(t *testing.T) {
+	steps := make([]int64, 120)
+	for i := range steps {
+		steps[i] = int64(i)
+	}
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		series := simulate(walk{seed: seed + 30, steps: steps})
+		var before []float64 // the noise of the step before
+		for i := 1; i < len(series); i++ {
+			series[i] = series[i].clone()
+			size := 0.01 * math.Exp(0.3*r.NormFloat64())
+			var now []float64
+			for k := range series[i].tensors {
+				for q := range series[i].tensors[k].values {
+					noise, undone := size*r.NormFloat64(), 0.0
+					if before != nil {
+						undone = 0.5 * before[len(now)]
+					}
+					now = append(now, noise)
+					series[i].tensors[k].values[q] = series[i-1].tensors[k].values[q] + float32(noise-undone)
+				}
+			}
+			before = now
+		}
+		if x := auditSeries(t, series, nil); x.Faults+x.Warnings > 0 {
+			t.Errorf("seed %d: findings:%s", seed, texts(x.List))
+		}
+	}
+}
+
+// Checkpoints that are all equal are faults, although nothing says which of them is right.
+func TestEqualCheckpoints(t *testing.T) {
+	for _, n := range []int{2, 3, 20} {
+		var series []checkpoint
+		for _, step := range grid(3000)[3 : 3+n] {
+			series = append(series, simulate(walk{seed: 1, steps: []int64{0}})[0].at(step))
+		}
+		r := auditSeries(t, series, nil)
+		same := 0
+		for _, f := range r.List {
+			if f.Check == SameCheckpoint {
+				same++
+			}
+		}
+		if same != n-1 || r.Faults != n-1 {
+			t.Errorf("%d equal checkpoints: findings:%s", n, texts(r.List))
+		}
+	}
 }
