@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"math"
+	"strings"
 
 	"sgdwalk/record/exchange"
 )
@@ -98,7 +99,7 @@ func (j *judge) findProblems() {
 	for i := range j.steps {
 		e := &j.catalog.Entries[i]
 		if err := j.problems[i]; err != nil {
-			j.add(Unreadable, Fault, i, nil, Finding{}, "step %d cannot be read: %v", j.steps[i], err)
+			j.add(Unreadable, Fault, i, nil, Finding{}, "step %d cannot be read: %s", j.steps[i], cause(err))
 		}
 		if e.MetadataStep >= 0 {
 			j.add(MetadataStep, Warning, i, nil, Finding{Value: some(float64(e.MetadataStep)), Expected: some(float64(e.Step))},
@@ -106,8 +107,8 @@ func (j *judge) findProblems() {
 		}
 		for _, tr := range j.tracks {
 			if err := tr.contents[i].problem; err != nil {
-				j.add(Unreadable, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %q cannot be read: %v", j.steps[i],
-					tr.name, err)
+				j.add(Unreadable, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %q cannot be read: %s", j.steps[i],
+					tr.name, cause(err))
 			}
 		}
 	}
@@ -118,6 +119,9 @@ func (j *judge) findProblems() {
 		})
 	}
 }
+
+// cause returns the text of an error of package exchange without the name of the package.
+func cause(err error) string { return strings.TrimPrefix(err.Error(), "exchange: ") }
 
 // mostDrawn is the largest number of checkpoints of the distance matrix in a result.
 const mostDrawn = 256

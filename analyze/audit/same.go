@@ -258,7 +258,12 @@ func (j *judge) ownerOf(rows, tracks []int) (owner int, rivals []int) {
 	}
 	distances, misfits := medians(distance), medians(misfit)
 	nearest := slices.Min(distances)
-	const near = 0.1 // of the logarithm of a distance
+	// Differences of the logarithm of a distance that decide nothing. Behind the last good
+	// checkpoint the predictions are extrapolated.
+	near := 0.1
+	if j.right(tracks[0], rows[len(rows)-1]) < 0 {
+		near = 0.35
+	}
 	best := math.Inf(1)
 	for k := range rows {
 		if distances[k] < nearest+near {
@@ -278,8 +283,8 @@ func (j *judge) ownerOf(rows, tracks []int) (owner int, rivals []int) {
 	return owner, slices.Delete(rivals, at, at+1)
 }
 
-// expectedDistance returns the median distance per tensor that the clocks predict between two
-// checkpoints, 0 when they predict none.
+// expectedDistance returns the distance between two checkpoints that the clocks of the tensors
+// predict, 0 when they predict none.
 func (j *judge) expectedDistance(tracks []int, a, b int) float64 {
 	sum := 0.0
 	for _, t := range tracks {
