@@ -182,6 +182,11 @@ func (r *Run) again() []string {
 	if len(what) == 0 {
 		what = []string{"losses only"}
 	}
+	if r.IsSeries {
+		out := []string{"These are checkpoints of another program: only that program can train again."}
+		return append(append(out, r.findings(analyze.Recording)...), "sgdwalk audit "+quoted(r.Name)+
+			" examines every value of them. Options and hashes of every result are at the end.")
+	}
 	kept := fmt.Sprintf("The recording keeps %s (schedule %s).", strings.Join(what, " and "), h.Schedule)
 	if h.Data.Hash == "" || h.Kernel == "" { // trained by another program
 		kept += " Another program trained the run"

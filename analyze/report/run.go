@@ -18,9 +18,11 @@ import (
 
 // Run is a run with its finished results. All data are in memory: Write reads no files.
 type Run struct {
-	Name    string // name of the run's directory
-	Header  *record.Header
-	Results []Result // the finished results, in the order of the page
+	Name   string // name of the run's directory
+	Header *record.Header
+	// IsSeries is true for checkpoints of another program, which have no recording
+	IsSeries bool
+	Results  []Result // the finished results, in the order of the page
 	// Unreadable are the results that could not be read; the page names them.
 	Unreadable []Unreadable
 }

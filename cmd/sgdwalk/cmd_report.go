@@ -131,7 +131,9 @@ func (c *reportCmd) openSeries(path string) (report.Run, error) {
 	if err != nil {
 		return report.Run{}, err
 	}
-	return report.OpenResults(seriesName(path), h, parent)
+	r, err := report.OpenResults(seriesName(path), h, parent)
+	r.IsSeries = true
+	return r, err
 }
 
 // headerOf returns the header of a series, also of one that has damaged checkpoints.
