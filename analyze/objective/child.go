@@ -38,14 +38,14 @@ func crashed(err error) bool {
 	return errors.As(err, &c)
 }
 
-// child is one process.
+// child is one process, or one connection to a process.
 type child struct {
 	o       *Options
-	cmd     *exec.Cmd
+	cmd     *exec.Cmd // nil for a connection
 	files   *files
-	in      *os.File
-	out     *os.File
-	stderr  *os.File
+	in      line
+	out     line
+	stderr  *os.File    // nil for a connection
 	lines   chan []byte // unbuffered: the next answer; closed at the end of output
 	stop    chan struct{}
 	ended   chan struct{} // closed when the process is gone
@@ -57,6 +57,13 @@ type child struct {
 	printed []string // lines before the first answer
 	more    int      // lines before it that are not kept
 	closed  bool
+}
+
+// line is an end of a pipe, or a connection.
+type line interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
 }
 
 // tail keeps the end of what is written to it.
@@ -89,9 +96,9 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 		return nil, fmt.Errorf("objective: %w", err)
 	}
 	c := &child{o: o, files: f, lines: make(chan []byte), stop: make(chan struct{}), ended: make(chan struct{})}
-	if err := c.start(); err != nil {
+	if err := c.open(ctx); err != nil {
 		f.close()
-		return nil, fmt.Errorf("objective: %s could not be started: %w", o.name(), err)
+		return nil, err
 	}
 	if err := c.handshake(ctx); err != nil {
 		return nil, c.failed("at its start", err)
@@ -101,6 +108,20 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 		f.products.close()
 	}
 	return c, nil
+}
+
+// open starts the process, or connects to the one that listens.
+func (c *child) open(ctx context.Context) error {
+	if address, ok := c.o.address(); ok {
+		if err := c.connect(ctx, address); err != nil {
+			return fmt.Errorf("objective: %s cannot be reached: %w", address, err)
+		}
+		return nil
+	}
+	if err := c.start(); err != nil {
+		return fmt.Errorf("objective: %s could not be started: %w", c.o.name(), err)
+	}
+	return nil
 }
 
 // handshake sends the first line and waits for the first answer. What the program's
@@ -149,7 +170,7 @@ func (c *child) start() (err error) {
 	c.cmd = exec.Command(c.o.Command[0], c.o.Command[1:]...)
 	c.cmd.Env = c.o.Env
 	ownGroup(c.cmd)
-	var childEnds [3]*os.File
+	var childEnds, ourEnds [3]*os.File
 	defer func() {
 		for _, f := range childEnds {
 			if f != nil {
@@ -157,22 +178,23 @@ func (c *child) start() (err error) {
 			}
 		}
 		if err != nil {
-			for _, f := range []*os.File{c.in, c.out, c.stderr} {
+			for _, f := range ourEnds {
 				if f != nil {
 					_ = f.Close()
 				}
 			}
 		}
 	}()
-	if childEnds[0], c.in, err = os.Pipe(); err != nil {
+	if childEnds[0], ourEnds[0], err = os.Pipe(); err != nil {
 		return err
 	}
-	if c.out, childEnds[1], err = os.Pipe(); err != nil {
+	if ourEnds[1], childEnds[1], err = os.Pipe(); err != nil {
 		return err
 	}
-	if c.stderr, childEnds[2], err = os.Pipe(); err != nil {
+	if ourEnds[2], childEnds[2], err = os.Pipe(); err != nil {
 		return err
 	}
+	c.in, c.out, c.stderr = ourEnds[0], ourEnds[1], ourEnds[2]
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = childEnds[0], childEnds[1], childEnds[2]
 	started := make(chan error)
 	go func() {
@@ -304,6 +326,9 @@ func (c *child) over() error {
 
 // gone returns the error for a process that has closed its output.
 func (c *child) gone() error {
+	if c.cmd == nil {
+		return errors.New("closed the connection")
+	}
 	select {
 	case <-c.ended:
 		return &crash{c.cmd.ProcessState}
@@ -371,22 +396,28 @@ func (c *child) kill() {
 		return
 	}
 	c.closed = true
-	killGroup(c.cmd)
-	select {
-	case <-c.ended:
-	case <-time.After(exitGrace): // the process hangs in the kernel and cannot be waited for
+	if c.cmd != nil {
+		killGroup(c.cmd)
+		select {
+		case <-c.ended:
+		case <-time.After(exitGrace): // the process hangs in the kernel and cannot be waited for
+		}
 	}
 	// What it printed before it died is read to its end; a process outside the group
 	// that still holds the pipe is not waited for.
 	close(c.stop)
 	deadline := time.Now().Add(exitGrace / 10)
-	for _, f := range []*os.File{c.stderr, c.out} {
-		if f.SetReadDeadline(deadline) != nil {
+	ends := []line{c.out, c.in}
+	if c.stderr != nil {
+		ends = append(ends, c.stderr)
+	}
+	for _, f := range ends {
+		if f != c.in && f.SetReadDeadline(deadline) != nil || c.cmd == nil {
 			_ = f.Close()
 		}
 	}
 	c.readers.Wait()
-	for _, f := range []*os.File{c.in, c.out, c.stderr} {
+	for _, f := range ends {
 		_ = f.Close()
 	}
 	c.files.close()
@@ -396,6 +427,10 @@ func (c *child) kill() {
 // other end; the numbers that were answered before stay valid.
 func (c *child) close() error {
 	if c.closed {
+		return nil
+	}
+	if c.cmd == nil {
+		c.kill()
 		return nil
 	}
 	_ = c.in.Close()

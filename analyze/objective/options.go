@@ -15,7 +15,8 @@ import (
 // Options says what to start and how long to wait. Command and Layout must be
 // given; the zero value of everything else is the documented default.
 type Options struct {
-	Command []string // program and arguments; see ParseCommand
+	// program and arguments, see ParseCommand; or connect:ADDRESS and a name for a process that listens
+	Command []string
 	Env     []string // environment; nil means the environment of this process
 	Set     []string // KEY=VALUE pairs that are added to the environment
 	Procs   int      // number of processes; default 1
@@ -64,6 +65,14 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("objective: state has %d elements; its layout has %d", len(o.State), o.StateLayout.Len())
 	case o.StartTimeout < 0 || o.Timeout < 0 || o.ExitTimeout < 0:
 		return fmt.Errorf("objective: a time-out is negative (%v, %v, %v)", o.StartTimeout, o.Timeout, o.ExitTimeout)
+	}
+	if address, ok := o.address(); ok {
+		if _, _, err := splitAddress(address); err != nil {
+			return err
+		}
+		if o.Procs > 1 {
+			return fmt.Errorf("objective: %d processes; a process that listens evaluates one point at a time", o.Procs)
+		}
 	}
 	for _, name := range o.Also {
 		if !valueName.MatchString(name) || slices.Contains(reserved, name) {
@@ -116,7 +125,13 @@ func (o *Options) mostVectors() int {
 // values are the names of the numbers of a request, the loss first.
 func (o *Options) values() []string { return append([]string{"loss"}, o.Also...) }
 
-func (o *Options) name() string { return strings.Join(append(slices.Clone(o.Set), o.Command...), " ") }
+// name returns the command line, or the name of a process that listens.
+func (o *Options) name() string {
+	if _, ok := o.address(); ok {
+		return strings.Join(append([]string{"connect"}, o.Command[1:]...), " ")
+	}
+	return strings.Join(append(slices.Clone(o.Set), o.Command...), " ")
+}
 
 // same reports whether two losses are the same number, or both NaN.
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }

@@ -66,7 +66,7 @@ func (r *Run) StartObjective(ctx context.Context, o objective.Options, theta []f
 		return err
 	}
 	r.notice("%s: loss %.6g at the last iterate", r.Objective.Command(), loss)
-	r.Policy, r.ObjectiveKey = "objective", fmt.Sprintf("%q %q %x", o.Set, o.Command, loss)
+	r.Policy, r.ObjectiveKey = "objective", fmt.Sprintf("%q %x", r.Objective.Command(), loss)
 	return nil
 }
 
