@@ -18,8 +18,8 @@ func (pythonCmd) Run(e *env) error {
 	if e.json {
 		return e.printJSON(struct {
 			Source string `json:"source"`
-		}{python.Source})
+		}{python.Source()})
 	}
-	e.print(python.Source)
+	e.print(python.Source())
 	return nil
 }

@@ -76,11 +76,11 @@ for name, loss, make, absent in [
 ]:
     torch.manual_seed(1)
     model = make()
-    adapter = sgdwalk._adapter(model)
+    adapter = sgdwalk.evaluator_of(model)
     n = sum(p.numel() for p in model.parameters())
     V = np.random.default_rng(0).standard_normal((3, n)).astype(np.float32)
     got = np.full_like(V, np.nan)
-    reason = sgdwalk._multiply(adapter, loss, None, model, V, got)
+    reason = sgdwalk.multiply(adapter, loss, None, model, V, got)
     if absent or reason:
         assert absent and absent in reason, (name, reason)
         continue
@@ -90,7 +90,7 @@ for name, loss, make, absent in [
     if name == "frozen":
         assert not got[:, 20:24].any() and got[:, :20].any()
 model = plain()
-_, none = sgdwalk._adapter(model).evaluate(detached, model, np.zeros(39, np.float32))
+_, none = sgdwalk.evaluator_of(model).evaluate(detached, model, np.zeros(39, np.float32))
 assert none == ["0.weight", "0.bias"], none
 print("ok")
 `

@@ -177,7 +177,7 @@ func readRun(t *testing.T, dir string) (theta, state [][]float32) {
 func servedFrom(t *testing.T, interpreter, example string) []string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "sgdwalk.py"), []byte(python.Source), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "sgdwalk.py"), []byte(python.Source()), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PYTHONPATH", dir)
@@ -245,7 +245,7 @@ func TestPythonServeFailures(t *testing.T) {
 			"has v [1 2] as tensor 1 of its theta; the run has w [1 2] there",
 		},
 		{"walk", "serve(lambda m: {'accuracy': 1.0}, model)", `has no "loss"`},
-		{"walk", "serve(lambda m: np.zeros(3), model)", "could not evaluate: TypeError"},
+		{"walk", "serve(lambda m: np.zeros(3), model)", "could not evaluate: loss_fn returned a ndarray of shape [3] as 'loss'"},
 		{"walk", "serve(lambda m: 1.0, [1])", "the model is a list"},
 		{"walk", "serve(lambda m: None, model)", "loss_fn returned None as 'loss'; it must return one number"},
 		{"walk", "serve(lambda m: (1.0, 0.5), model)", "loss_fn returned a tuple as 'loss'"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,12 +23,24 @@ func runPython(t *testing.T, interpreter string, args ...string) (string, error)
 	t.Helper()
 	dir := t.TempDir()
 	source, _ := wantStatus(t, exitOK, "python")
-	if source != python.Source {
+	if source != python.Source() {
 		t.Fatal("sgdwalk python prints something else")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "sgdwalk.py"), []byte(source), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	return runPythonFrom(t, dir, interpreter, args...)
+}
+
+// runPackage runs a program that imports the package sgdwalk from its folder.
+func runPackage(t *testing.T, interpreter string, args ...string) (string, error) {
+	t.Helper()
+	return runPythonFrom(t, must(filepath.Abs("../../notebooks/python")), interpreter, args...)
+}
+
+// runPythonFrom runs a program that imports sgdwalk from a folder.
+func runPythonFrom(t *testing.T, dir, interpreter string, args ...string) (string, error) {
+	t.Helper()
 	cmd := exec.Command(interpreter, args...)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir, "PYTHONDONTWRITEBYTECODE=1")
 	out, err := cmd.CombinedOutput()
@@ -35,6 +48,41 @@ func runPython(t *testing.T, interpreter string, args ...string) (string, error)
 }
 
 const examples = "../../notebooks/python/examples/"
+
+// TestPythonForms: the package and the file that `sgdwalk python` prints have the same
+// public names, and record the same run.
+func TestPythonForms(t *testing.T) {
+	interpreter := recordtest.Python(t, "numpy")
+	var names, identities []string
+	for _, run := range []func(*testing.T, string, ...string) (string, error){runPython, runPackage} {
+		out, err := run(t, interpreter, "-c", `
+import inspect, sgdwalk
+for n in sorted(sgdwalk.__all__):
+    value = getattr(sgdwalk, n)
+    is_error = isinstance(value, type) and issubclass(value, Exception)
+    print(n, [c.__name__ for c in value.__mro__] if is_error else inspect.signature(value), inspect.getdoc(value))
+print(sgdwalk.__doc__)
+`)
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		names = append(names, out)
+		dir := filepath.Join(t.TempDir(), "run")
+		if out, err := run(t, interpreter, examples+"numpy_model.py", dir); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		r := must(arrowfile.Open(dir))
+		defer r.Close()
+		last := must(r.Read(r.Len()-1, record.AllParts))
+		identities = append(identities, fmt.Sprint(r.Len(), r.Header().Layout, last.Theta))
+	}
+	if names[0] != names[1] || !strings.Contains(names[0], "Recorder (model") {
+		t.Errorf("the file exports\n%s\nthe package exports\n%s", names[0], names[1])
+	}
+	if identities[0] != identities[1] {
+		t.Errorf("the file records\n%s\nthe package records\n%s", identities[0], identities[1])
+	}
+}
 
 // TestPythonArrays: a numpy model is recorded by the rule of descent, bit for bit.
 func TestPythonArrays(t *testing.T) {
@@ -151,7 +199,7 @@ func TestPythonFailures(t *testing.T) {
 	for _, c := range []struct{ body, want string }{
 		{
 			"with Recorder(w, out='" + dir + "') as r:\n  for k in range(1000): r.step(1.0)\n",
-			"FileExistsError: out='" + dir + "' exists already",
+			"RunExistsError: out='" + dir + "' exists already",
 		},
 		{
 			"with Recorder(w, out='" + dir +
@@ -230,7 +278,7 @@ func TestPythonChecks(t *testing.T) {
 		t.Skip("Windows has no signals to end a process")
 	}
 	interpreter := recordtest.Python(t, "torch")
-	if out, err := runPython(t, interpreter, "-W", "ignore", "../../notebooks/python/testdata/checks.py",
+	if out, err := runPackage(t, interpreter, "-W", "ignore", "../../notebooks/python/testdata/checks.py",
 		t.TempDir()); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

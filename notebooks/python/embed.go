@@ -1,10 +1,40 @@
-// Package python has sgdwalk.py, the recorder for programs in Python: one file to
-// copy beside a training script. `sgdwalk python` prints it.
+// Package python has the Python package sgdwalk, which records training runs from
+// PyTorch and numpy. The package's folder is sgdwalk; `sgdwalk python` prints the
+// package as one file, for users without pip.
 package python
 
-import _ "embed"
+import (
+	"embed"
+	"strings"
+)
 
-// Source is the text of sgdwalk.py.
-//
-//go:embed sgdwalk.py
-var Source string
+//go:embed sgdwalk/*.py
+var files embed.FS
+
+// modules are the modules of the single file, in its order: a module imports only
+// from modules before it.
+var modules = strings.Fields(`
+	errors words arrays values program ranks
+	layers kinds torch_buffers torch_model array_model layout
+	torch_hessian torch_evaluator array_evaluator evaluator objective
+	optimizers forward_hook gradient_checks checks stream ingest row recording unclosed recorder
+	__init__
+`)
+
+// Source returns the package as one file, sgdwalk.py. It panics if a module breaks
+// the rules of Join; a test holds the embedded modules to them.
+func Source() string {
+	read := make([]Module, 0, len(modules))
+	for _, name := range modules {
+		text, err := files.ReadFile("sgdwalk/" + name + ".py")
+		if err != nil {
+			panic(err)
+		}
+		read = append(read, Module{Name: name, Text: string(text)})
+	}
+	source, err := Join(read)
+	if err != nil {
+		panic(err)
+	}
+	return source
+}

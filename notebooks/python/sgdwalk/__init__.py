@@ -1,0 +1,53 @@
+"""Record every step of a training run from Python, and evaluate its loss for sgdwalk.
+
+    from sgdwalk import Recorder
+
+    with Recorder(model, optimizer, out="run") as recorder:
+        for epoch in range(epochs):
+            for x, y in loader:
+                optimizer.zero_grad()
+                loss = criterion(model(x), y)
+                loss.backward()
+                recorder.step(loss, epoch=epoch)       # before the update
+                optimizer.step()
+
+Then run in a shell: sgdwalk path run; sgdwalk pca run. Analyses that need the loss start a
+second script that evaluates it: sgdwalk walk --objective "python3 objective.py" run. That
+script is:
+
+    from sgdwalk import serve
+
+    serve(lambda model: criterion(model(x), y), model)
+
+This file needs numpy only. It uses PyTorch when the model is a torch.nn.Module. Any other
+model is a dict of float32 arrays, and step() receives the gradients:
+
+    with Recorder({"w": w, "b": b}, out="run", grad=True) as recorder:
+        recorder.step(loss, grads={"w": gw, "b": gb})
+
+The steps go through a pipe to the program `sgdwalk ingest`, which writes them safely. The
+program must be in PATH, or program= or the environment variable SGDWALK must name it.
+Recorder() returns when the program has accepted the run. Every step is sent before step()
+returns; when the disk is slower than the training, the pipe makes the training wait.
+"""
+
+from __future__ import annotations
+
+from .errors import InputError, ProgramNotFoundError, RecorderError, RecorderWarning, RunExistsError, SgdwalkError
+from .kinds import kinds_of
+from .layout import layout_of
+from .objective import serve
+from .recorder import Recorder
+
+__all__ = [
+    "InputError",
+    "ProgramNotFoundError",
+    "Recorder",
+    "RecorderError",
+    "RecorderWarning",
+    "RunExistsError",
+    "SgdwalkError",
+    "kinds_of",
+    "layout_of",
+    "serve",
+]
