@@ -11,7 +11,7 @@ type Options struct {
 	// Seed of the random projections. Series are only comparable with the same seed.
 	Seed uint64 `json:"seed"`
 	// Dimensions of the projection of one tensor, a multiple of 16 from 32 to 4096. Shorter
-	// tensors are kept whole. 0 chooses up to 1024, so that all sketches fit into 64 MiB.
+	// tensors are kept whole. 0 chooses up to 512, so that all sketches fit into 64 MiB.
 	Dimensions int `json:"dimensions"`
 	// Workers is how many checkpoints are read at the same time; 0 means one for each
 	// processor. It changes no number.
@@ -44,7 +44,7 @@ func (o Options) dimensions(n int) int {
 	if o.Dimensions != 0 {
 		return o.Dimensions
 	}
-	k := 1024
+	k := 512
 	for k > minDimensions && n*k > sketchBudget {
 		k /= 2
 	}

@@ -17,7 +17,7 @@ const lanes = 16
 //	E <Sx, Sy> = <x, y>,  Var <Sx, Sy> <= (|x|^2 |y|^2 + <x, y>^2) / k.
 //
 // The relative standard error of a squared norm is thus at most sqrt(2/k), and that of a norm
-// about 1/sqrt(2k): 2.2 % for k = 1024.
+// about 1/sqrt(2k): 3.1 % for k = 512.
 //
 // A Sketch also collects facts about the bits of the elements. The zero value is not usable;
 // see newSketch.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
@@ -179,27 +182,31 @@ func (a *analysis) leave(ctx context.Context, stopped error) error {
 	return errors.Join(a.interrupted(ctx, stopped), err)
 }
 
-// figures saves what package draw made of a result.
+// figures saves what package draw made of a result, several figures at a time, in the requested
+// formats and style, with their data.
 func (a *analysis) figures(list []draw.Named) error {
-	for _, f := range list {
-		if err := a.figure(f.Name, f.Figure); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// figure saves a figure in the requested formats and style, with its data.
-func (a *analysis) figure(name string, f figure.Figure) error {
 	stage, err := a.out.Stage()
 	if err != nil {
 		return err
 	}
-	paths, err := figure.Save(a.style.apply(f), filepath.Join(stage, name), a.style.formats...)
-	if err != nil {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	paths := make([][]string, len(list))
+	for i, f := range list {
+		g.Go(func() (err error) {
+			paths[i], err = figure.Save(a.style.apply(f.Figure), filepath.Join(stage, f.Name), a.style.formats...)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	return a.out.Keep(paths...)
+	return a.out.Keep(slices.Concat(paths...)...)
+}
+
+// figure saves one figure.
+func (a *analysis) figure(name string, f figure.Figure) error {
+	return a.figures([]draw.Named{{Name: name, Figure: f}})
 }
 
 // namedTable is a table with the name of its file.

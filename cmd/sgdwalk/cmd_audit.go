@@ -23,7 +23,7 @@ type auditCmd struct {
 	Data       string `placeholder:"DATA" help:"Of a run: where the data are now, if not where the run was recorded."`
 	FailOn     string `default:"warning" enum:"error,warning,event,never" help:"Exit with status 3 if a finding is at least this severe: error, warning, event or never (default ${default})."`
 	Seed       uint64 `default:"0" help:"Seed of the random projections that keep distances (default ${default})."`
-	Dimensions int    `default:"0" placeholder:"K" help:"Dimensions of the projection of a tensor, a multiple of 16 from 32 to 4096 (default up to 1024, as memory allows)."`
+	Dimensions int    `default:"0" placeholder:"K" help:"Dimensions of the projection of a tensor, a multiple of 16 from 32 to 4096 (default up to 512, as memory allows)."`
 }
 
 func (auditCmd) Help() string {
