@@ -24,9 +24,9 @@ type content struct {
 	problem    error        // why the values cannot be read; nil otherwise
 	nan, inf   int          // elements that are NaN and infinite
 	isZero     bool
-	isConstant bool   // all elements are equal
-	precision  string // see Sketch.precision
-	largest    float32
+	isConstant bool    // all elements are equal
+	precision  string  // see Sketch.precision
+	first      float32 // the value of all elements of a constant tensor
 }
 
 // isUsable reports whether the values can be compared with others.
@@ -205,12 +205,10 @@ func (t *track) read(file *exchange.Opened, i, j int, entry *exchange.TensorEntr
 		if _, err := r.hash.Write(bytes); err != nil {
 			return err
 		}
-		r.sketch.top = 0
 		r.sketch.add(part)
 		if !r.sketch.isFinite() {
 			c.countNonfinite(part)
 		}
-		c.largest = max(c.largest, math.Float32frombits(r.sketch.top))
 		if isWhole {
 			for _, v := range part {
 				r.whole = append(r.whole, float64(v))
@@ -222,8 +220,8 @@ func (t *track) read(file *exchange.Opened, i, j int, entry *exchange.TensorEntr
 		return
 	}
 	c.hash = r.hash.Sum128()
-	r.sketch.top = math.Float32bits(c.largest)
-	c.isZero, c.isConstant, c.precision = c.largest == 0, r.sketch.isConstant(), r.sketch.precision()
+	c.isZero, c.isConstant, c.precision = r.sketch.isZero(), r.sketch.isConstant(), r.sketch.precision()
+	c.first = math.Float32frombits(r.sketch.and)
 	values := r.sketch.table[:t.k]
 	if isWhole {
 		values = r.whole

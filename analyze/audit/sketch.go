@@ -26,18 +26,13 @@ type Sketch struct {
 	key   uint64
 	block uint64 // index of the next block
 
-	or   uint32 // of the bits of all elements
-	diff uint32 // bits in which some element differs from the first one
-	top  uint32 // largest bits without the sign: from 0x7f800000 on, some element is not finite
-
-	first    uint32
-	hasFirst bool
+	or, and uint32 // of the bits of all elements
 }
 
 // newSketch returns an empty sketch of k numbers, a multiple of 16. Two tensors are only
 // comparable with the same key.
 func newSketch(k int, key uint64) *Sketch {
-	return &Sketch{table: make([]float64, k), key: key}
+	return &Sketch{table: make([]float64, k), key: key, and: math.MaxUint32}
 }
 
 // reset empties the sketch, to use it for another tensor.
@@ -48,18 +43,12 @@ func (s *Sketch) reset(k int, key uint64) {
 	}
 	table = table[:k]
 	clear(table)
-	*s = Sketch{table: table, key: key}
+	*s = Sketch{table: table, key: key, and: math.MaxUint32}
 }
 
 // add adds the next elements. Only the last part of a vector may have a length that is not a
 // multiple of 16.
 func (s *Sketch) add(x []float32) {
-	if len(x) == 0 {
-		return
-	}
-	if !s.hasFirst {
-		s.first, s.hasFirst = math.Float32bits(x[0]), true
-	}
 	whole := len(x) / lanes
 	s.addBlocks(x[:whole*lanes])
 	if rest := x[whole*lanes:]; len(rest) > 0 {
@@ -92,7 +81,7 @@ func signed(x float32, signs uint32, l int) float32 {
 
 // addBlocksGo is addBlocks for every processor.
 func (s *Sketch) addBlocksGo(x []float32) {
-	or, diff, top, first := s.or, s.diff, s.top, s.first
+	or, and := s.or, s.and
 	for ; len(x) >= lanes; x = x[lanes:] {
 		row, turn, signs := s.place(s.block)
 		s.block++
@@ -100,22 +89,29 @@ func (s *Sketch) addBlocksGo(x []float32) {
 		for l, v := range (*[lanes]float32)(x) {
 			bits := math.Float32bits(v)
 			or |= bits
-			diff |= bits ^ first
-			top = max(top, bits&0x7fffffff)
+			and &= bits
 			sums[(l^turn)&(lanes-1)] += float64(math.Float32frombits(bits ^ signs<<(l&31)&0x80000000))
 		}
 	}
-	s.or, s.diff, s.top = or, diff, top
+	s.or, s.and = or, and
 }
 
-// isFinite reports whether all elements so far are finite.
-func (s *Sketch) isFinite() bool { return s.top < 0x7f800000 }
+// isFinite reports whether all elements so far are finite. A sum in float64 of finite numbers in
+// float32 is always finite, and one of others never.
+func (s *Sketch) isFinite() bool {
+	for _, v := range s.table {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // isZero reports whether all elements so far are zero.
-func (s *Sketch) isZero() bool { return s.top == 0 }
+func (s *Sketch) isZero() bool { return s.or&0x7fffffff == 0 }
 
-// isConstant reports whether all elements so far have the same bits.
-func (s *Sketch) isConstant() bool { return s.diff == 0 }
+// isConstant reports whether all elements so far have the same bits; they are those of and.
+func (s *Sketch) isConstant() bool { return s.or == s.and }
 
 // precision returns the shortest type that holds all elements so far, as far as their bits
 // show it: "float8", "bfloat16" or "float16" for values that were rounded, "float32"

@@ -8,8 +8,7 @@ var hasAssembly = cpu.X86.HasAVX2
 
 // facts are collected by addBlocksAVX2, one number for each lane of a register.
 type facts struct {
-	or, diff, top [8]uint32
-	first         [8]uint32
+	or, and [8]uint32
 }
 
 // addBlocksAVX2 adds n blocks of 16 elements to a table of rows of 16 numbers. state is the key
@@ -26,15 +25,14 @@ func (s *Sketch) addBlocks(x []float32) {
 		return
 	}
 	var f facts
-	for l := range f.first {
-		f.first[l] = s.first
+	for l := range f.and {
+		f.and[l] = s.and
 	}
 	n := len(x) / lanes
 	addBlocksAVX2(&s.table[0], uint64(len(s.table)/lanes), s.key+s.block*golden, &x[0], uint64(n), &f)
 	s.block += uint64(n)
 	for l := range f.or {
 		s.or |= f.or[l]
-		s.diff |= f.diff[l]
-		s.top = max(s.top, f.top[l])
+		s.and &= f.and[l]
 	}
 }

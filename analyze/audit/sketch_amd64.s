@@ -25,10 +25,7 @@ GLOBL iota<>(SB), RODATA|NOPTR, $64
 #define HALF(OFFSET, SHIFT, DST) \
 	VMOVUPS OFFSET(SI), Y2 \
 	VPOR Y2, Y8, Y8 \
-	VPXOR Y2, Y11, Y3 \
-	VPOR Y3, Y9, Y9 \
-	VPANDN Y2, Y12, Y3 \
-	VPMAXUD Y3, Y10, Y10 \
+	VPAND Y2, Y9, Y9 \
 	VPSLLVD SHIFT, Y0, Y3 \
 	VPAND Y12, Y3, Y3 \
 	VPXOR Y3, Y2, Y2 \
@@ -43,8 +40,8 @@ GLOBL iota<>(SB), RODATA|NOPTR, $64
 
 // func addBlocksAVX2(table *float64, rows, state uint64, x *float32, n uint64, f *facts)
 //
-// AX is the hash of a block. Y8, Y9 and Y10 collect or, diff and top; Y11 has the first
-// element, Y12 the sign bit, Y13 and Y14 the lane numbers.
+// AX is the hash of a block. Y8 and Y9 collect or and and; Y12 has the sign bit, Y13 and Y14 the
+// lane numbers.
 TEXT ·addBlocksAVX2(SB), NOSPLIT, $0-48
 	MOVQ table+0(FP), DI
 	MOVQ rows+8(FP), R8
@@ -59,8 +56,6 @@ TEXT ·addBlocksAVX2(SB), NOSPLIT, $0-48
 
 	VMOVDQU  0(DX), Y8
 	VMOVDQU  32(DX), Y9
-	VMOVDQU  64(DX), Y10
-	VMOVDQU  96(DX), Y11
 	VPCMPEQD Y12, Y12, Y12
 	VPSLLD   $31, Y12, Y12
 	VMOVDQU  iota<>+0(SB), Y13
@@ -115,6 +110,5 @@ loop:
 
 	VMOVDQU Y8, 0(DX)
 	VMOVDQU Y9, 32(DX)
-	VMOVDQU Y10, 64(DX)
 	VZEROUPPER
 	RET

@@ -90,7 +90,7 @@ func (j *judge) findBadValues() {
 		j.mark(rows, tracks, true)
 		j.add(Constant, Warning, rows[0], names, Finding{
 			Steps: j.stepsOf(rows),
-			Value: some(float64(j.tracks[tracks[0]].contents[rows[0]].largest)),
+			Value: some(float64(j.tracks[tracks[0]].contents[rows[0]].first)),
 		}, "%s: all elements of %s are equal, after other values", j.span(rows), listTensors(names))
 	})
 }
