@@ -117,7 +117,7 @@ func (m *matrix) confirm(list []found, limit limits, accept func(int) bool, retr
 	return out
 }
 
-// findMisplacedCheckpoints finds checkpoints that do not fit their steps. Exchanged neighbours come
+// findMisplacedCheckpoints finds checkpoints that do not fit their steps. Exchanged pairs come
 // first, because each of them alone also fits another step, and long reversed blocks last,
 // because a single checkpoint at a wrong place makes some reversals shorter too.
 func (j *judge) findMisplacedCheckpoints() {
@@ -126,7 +126,7 @@ func (j *judge) findMisplacedCheckpoints() {
 		return
 	}
 	m := j.wholeMatrix(steady)
-	j.findExchanged(m, 2)
+	j.findExchanged(m)
 	for _, f := range j.misplacedOf(m, wholeLimits, steady, j.parameters()) {
 		j.addMisplaced(f, nil)
 	}
@@ -134,7 +134,7 @@ func (j *judge) findMisplacedCheckpoints() {
 	if m.values != nil {
 		longest = m.n
 	}
-	j.findExchanged(m, longest)
+	j.findReversed(m, longest)
 }
 
 // misplacedOf finds checkpoints at which most of the tracks decides do not fit, and marks the

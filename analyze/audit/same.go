@@ -258,11 +258,15 @@ func (j *judge) ownerOf(rows, tracks []int) (owner int, rivals []int) {
 	}
 	distances, misfits := medians(distance), medians(misfit)
 	nearest := slices.Min(distances)
-	// Differences of the logarithm of a distance that decide nothing. Behind the last good
-	// checkpoint the predictions are extrapolated.
-	near := 0.1
+	// Differences of the logarithm of a distance that decide nothing. Distances of few elements
+	// vary, and behind the last good checkpoint the predictions are extrapolated.
+	elements := 0
+	for _, t := range tracks {
+		elements += j.tracks[t].n
+	}
+	near := 0.1 + 1/math.Sqrt(float64(elements))
 	if j.right(tracks[0], rows[len(rows)-1]) < 0 {
-		near = 0.35
+		near += 0.25
 	}
 	best := math.Inf(1)
 	for k := range rows {
