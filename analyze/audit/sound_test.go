@@ -3,7 +3,12 @@ package audit
 import (
 	"math"
 	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
 	"testing"
+
+	"sgdwalk/record/exchange"
 )
 
 // Sound series have no fault and no warning, whatever their schedule is.
@@ -52,6 +57,58 @@ func TestSoundSeries(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// SGDWALK_SOUND has folders with real series in which nothing is wrong, separated by commas. EVIDENCE.md
+// says how to make them.
+func TestSoundRealSeries(t *testing.T) {
+	folders := os.Getenv("SGDWALK_SOUND")
+	if folders == "" {
+		t.Skip("SGDWALK_SOUND names no folders with real series")
+	}
+	sound := 0
+	for _, folder := range strings.Split(folders, ",") {
+		c, err := exchange.OpenCatalog([]string{folder}, exchange.ImportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run(t.Context(), c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Faults+r.Warnings == 0 {
+			sound++
+		} else {
+			t.Errorf("%s: %d errors, %d warnings:%s", folder, r.Faults, r.Warnings, texts(r.List))
+		}
+	}
+	t.Logf("%d sound series, %d without errors and warnings", strings.Count(folders, ",")+1, sound)
+}
+
+// A bias of zeros that never trains is reported. A mask of zeros and ones, and a scale of a type
+// that is too short for its moves, are not faults.
+func TestFrozenConstants(t *testing.T) {
+	mask := make([]float32, 400)
+	for i := range mask {
+		if i%20 <= i/20 {
+			mask[i] = 1
+		}
+	}
+	ones := make([]float32, 400)
+	for i := range ones {
+		ones[i] = 1
+	}
+	series := simulate(walk{seed: 1, steps: grid(1000), pull: 0.001})
+	for i := range series {
+		series[i].tensors = append(series[i].tensors,
+			tensor{"head.bias", "float32", []int{400}, make([]float32, 400), 0},
+			tensor{"attention.bias", "float32", []int{1, 20, 20}, mask, 0},
+			tensor{"norm.weight", "bfloat16", []int{400}, ones, 0})
+	}
+	r := auditSeries(t, series, nil)
+	if r.Faults != 0 || r.Warnings != 1 || r.List[0].Check != Frozen || !slices.Equal(r.List[0].Tensors, []string{"head.bias"}) {
+		t.Errorf("findings:%s", texts(r.List))
 	}
 }
 

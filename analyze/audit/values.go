@@ -164,11 +164,13 @@ func hasHave(names []string) string {
 	return listTensors(names) + " have"
 }
 
-// isPattern reports whether the first values have no digits: masks and constants.
+// isPattern reports whether the first values have no digits, as masks have. A long vector of equal
+// values is rather a bias or a scale, unless its type is so short that it may have moved a little.
 func (j *judge) isPattern(tr *track) bool {
 	for i := range tr.contents {
 		if c := &tr.contents[i]; c.isUsable() {
-			return c.precision == ""
+			isVector := len(tr.shape) == 1 && tr.n >= minSteady && !tr.isShort()
+			return c.precision == "" && !(c.isConstant && isVector)
 		}
 	}
 	return false
