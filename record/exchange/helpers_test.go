@@ -60,6 +60,11 @@ func load(paths []string, o ImportOptions) (*record.Memory, []string, error) {
 	if err := compareSeries(m, warnings, err, paths, o); err != nil {
 		panic(err)
 	}
+	if err != nil && len(paths) == 1 {
+		if err := catalogAmong(paths[0], o); err != nil {
+			panic(err)
+		}
+	}
 	return m, warnings, err
 }
 
@@ -75,7 +80,73 @@ func openBoth(paths []string, o ImportOptions) (*Import, error) {
 			panic(fmt.Sprintf("%q: the import returns the error %v, the series %v", paths, err, seriesErr))
 		}
 	}
+	if err != nil && len(paths) == 1 {
+		if err := catalogAmong(paths[0], o); err != nil {
+			panic(err)
+		}
+	}
 	return im, err
+}
+
+// catalogAmong lists a file that cannot be imported between two good checkpoints, and reads the values of
+// all three. It returns an error when a good checkpoint suffers, or when the file
+// looks like a good one.
+func catalogAmong(path string, o ImportOptions) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil // a folder
+	}
+	dir, err := os.MkdirTemp("", "catalog")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	good := rawSafetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4)
+	bad := filepath.Join(dir, "step2"+filepath.Ext(path))
+	err = errors.Join(os.WriteFile(filepath.Join(dir, "step1.safetensors"), good, 0o666), os.WriteFile(bad, b, 0o666),
+		os.WriteFile(filepath.Join(dir, "step3.safetensors"), good, 0o666))
+	if err != nil {
+		return err
+	}
+	c, err := OpenCatalog([]string{dir}, ImportOptions{Key: o.Key, Steps: ByName})
+	if err != nil {
+		return fmt.Errorf("%s between two good checkpoints: %w", path, err)
+	}
+	isBad := len(c.Entries) < 3 // left out with a note
+	for i, e := range c.Entries {
+		err := e.Problem
+		if err == nil {
+			err = readAll(c, i)
+		}
+		switch isGood := e.Path != bad; {
+		case isGood && (err != nil || len(e.Tensors) != 1):
+			return fmt.Errorf("%s: its neighbour %s has %d tensors and the error %w", path, e.Path, len(e.Tensors), err)
+		case !isGood:
+			isBad = err != nil || len(e.Tensors) != 1 || e.Tensors[0].Name != "a" || len(e.Tensors[0].Shape) != 1
+			if err != nil && !strings.Contains(err.Error(), bad) {
+				return fmt.Errorf("%s: the error does not name the file: %w", path, err)
+			}
+		}
+	}
+	if !isBad {
+		return fmt.Errorf("%s: the import refuses it, and the catalog reads it", path)
+	}
+	return nil
+}
+
+// readAll reads all values of entry i.
+func readAll(c *Catalog, i int) error {
+	file, err := c.Open(i)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for j := range c.Entries[i].Tensors {
+		if err := file.Values(j, make([]float32, 100), func([]float32) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compareSeries returns an error when a series differs from the run that the import made of
