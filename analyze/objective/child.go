@@ -51,8 +51,9 @@ type child struct {
 	ended   chan struct{} // closed when the process is gone
 	readers sync.WaitGroup
 	tail    tail
-	broken  error // why read stopped before the end of the output; valid once lines is closed
-	id      int64 // of the last request
+	broken  error  // why read stopped before the end of the output; valid once lines is closed
+	id      int64  // of the last request
+	token   string // of a connection, for its first line
 	welcome welcome
 	printed []string // lines before the first answer
 	more    int      // lines before it that are not kept
@@ -113,10 +114,7 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 // open starts the process, or connects to the one that listens.
 func (c *child) open(ctx context.Context) error {
 	if address, ok := c.o.address(); ok {
-		if err := c.connect(ctx, address); err != nil {
-			return fmt.Errorf("objective: %s cannot be reached: %w", address, err)
-		}
-		return nil
+		return c.connect(ctx, address)
 	}
 	if err := c.start(); err != nil {
 		return fmt.Errorf("objective: %s could not be started: %w", c.o.name(), err)
@@ -132,7 +130,7 @@ func (c *child) handshake(ctx context.Context) (err error) {
 		Version: version, Layout: o.Layout, Elements: o.Layout.Len(), StateLayout: o.StateLayout,
 		StateElements: o.StateLayout.Len(),
 		Theta:         f.theta.name(), State: f.state.name(), Gradient: f.grad.name(),
-		Vectors: f.vectors.name(), Products: f.products.name(), MostVectors: o.mostVectors(),
+		Vectors: f.vectors.name(), Products: f.products.name(), MostVectors: o.mostVectors(), Token: c.token,
 	}
 	deadline := time.Now().Add(o.StartTimeout)
 	if err := c.send(ctx, h, deadline, o.StartTimeout); err != nil && !crashed(err) {

@@ -16,6 +16,9 @@ import (
 	"sgdwalk/record"
 )
 
+// token is that of the TCP listeners.
+const token = "s3cret"
+
 // listener evaluates half the sum of squares for whoever connects. After requests answers it
 // closes the connection; 0 never does.
 func listener(t *testing.T, network, address string, requests int) string {
@@ -37,6 +40,9 @@ func listener(t *testing.T, network, address string, requests int) string {
 			conn.Close()
 		}
 	}()
+	if network == "tcp" {
+		return l.Addr().String() + "/" + token
+	}
 	return l.Addr().String()
 }
 
@@ -50,8 +56,9 @@ func answer(conn net.Conn, requests int) {
 	var hello struct {
 		Theta  string `json:"theta"`
 		Layout []any  `json:"layout"`
+		Token  string `json:"token"`
 	}
-	if json.Unmarshal(in.Bytes(), &hello) != nil {
+	if json.Unmarshal(in.Bytes(), &hello) != nil || conn.LocalAddr().Network() == "tcp" && hello.Token != token {
 		return
 	}
 	theta, err := os.Open(hello.Theta)
@@ -134,6 +141,20 @@ func TestConnectionEnds(t *testing.T) {
 	_, err = o.Loss(t.Context(), []float32{1, 2, 3})
 	if err == nil || !strings.Contains(err.Error(), "closed the connection") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// A listener refuses another token, and no error has a token in it.
+func TestToken(t *testing.T) {
+	address := "connect:tcp:" + listener(t, "tcp", "127.0.0.1:0", 0)
+	for _, a := range []string{
+		address + "x", strings.TrimSuffix(address, "/"+token), "connect:tcp:127.0.0.1:1/" + token,
+		"connect:tcp:8.8.8.8:80/" + token,
+	} {
+		_, err := objective.Open(t.Context(), connection(a, "squares"))
+		if err == nil || strings.Contains(err.Error(), token) {
+			t.Errorf("%s: %v", a, err)
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("objective: a time-out is negative (%v, %v, %v)", o.StartTimeout, o.Timeout, o.ExitTimeout)
 	}
 	if address, ok := o.address(); ok {
-		if _, _, err := splitAddress(address); err != nil {
+		if _, _, _, err := splitAddress(address); err != nil {
 			return err
 		}
 		if o.Procs > 1 {

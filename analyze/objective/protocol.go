@@ -29,6 +29,7 @@ type hello struct {
 	Vectors     string `json:"vectors"`
 	Products    string `json:"products"` // path; empty without products
 	MostVectors int    `json:"most_vectors"`
+	Token       string `json:"token,omitempty"` // of the address of a connection
 }
 
 // tensor is a tensor as a process describes its own.

@@ -267,6 +267,7 @@ type printed struct {
 	Run      string            `json:"run"`
 	Out      string            `json:"out"`
 	Summary  any               `json:"summary"`
+	Findings []string          `json:"findings"` // the summary in sentences
 	Warnings []analyze.Warning `json:"warnings"`
 }
 
@@ -276,7 +277,10 @@ func (a *analysis) show(summary analyze.Summary) error {
 		return nil
 	}
 	if a.json {
-		return a.printJSON(printed{a.name, a.Dir, a.dir, summary, append([]analyze.Warning{}, a.Warnings...)})
+		return a.printJSON(printed{
+			a.name, a.Dir, a.dir, summary, append(append([]string{}, a.lines...), texts(summary.Findings())...),
+			append([]analyze.Warning{}, a.Warnings...),
+		})
 	}
 	for _, line := range a.lines {
 		a.printf("%s\n", line)
@@ -289,6 +293,15 @@ func (a *analysis) show(summary analyze.Summary) error {
 	}
 	a.printf("figures and data are in %s\n", a.dir)
 	return nil
+}
+
+// texts returns the sentences of findings; never nil.
+func texts(findings []analyze.Finding) []string {
+	out := make([]string, len(findings))
+	for i, f := range findings {
+		out[i] = f.Text
+	}
+	return out
 }
 
 // percent writes a share for a reader.

@@ -54,9 +54,10 @@ type cli struct {
 
 // common has the flags of every verb.
 type common struct {
-	JSON    bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
-	Quiet   bool             `short:"q" help:"No progress on standard error."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	JSON     bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
+	Quiet    bool             `short:"q" help:"No progress on standard error."`
+	Progress string           `default:"auto" enum:"auto,lines" help:"Progress on standard error: auto (a bar on a terminal, otherwise a line every 5 seconds) or lines (up to 5 lines a second, for a program that shows them) (default ${default})."`
+	Version  kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // grammarOf returns the grammar for a command line that is not empty: a pointer to a struct with the field of cli

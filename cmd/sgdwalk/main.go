@@ -182,7 +182,10 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	if err := kernel.Check(); err != nil {
 		return leave(stderr, usageError{err})
 	}
-	e := &env{stdout: stdout, stderr: stderr, raw: raw, json: c.JSON, progress: terminal.NewMeter(rawStderr, c.Quiet)}
+	e := &env{
+		stdout: stdout, stderr: stderr, raw: raw, json: c.JSON,
+		progress: terminal.NewMeter(rawStderr, c.Quiet, c.Progress == "lines"),
+	}
 	if verb, ok := ctx.Value(verbKey{}).(*atomic.Value); ok && k.Selected() != nil {
 		verb.Store(k.Selected().Name)
 	}

@@ -19,6 +19,8 @@ import (
 type Meter struct {
 	out   io.Writer
 	quiet bool
+	every time.Duration // pause between two lines
+	lines bool          // each phase begins with a line
 	bars  *mpb.Progress // nil without a terminal
 	bar   *mpb.Bar
 
@@ -31,10 +33,17 @@ type Meter struct {
 // lineEvery is the pause between two lines where there is no terminal.
 const lineEvery = 5 * time.Second
 
-// NewMeter returns a meter that writes to out. A quiet one shows nothing.
-func NewMeter(out io.Writer, quiet bool) *Meter {
-	m := &Meter{out: out, quiet: quiet, now: time.Now}
-	if f, ok := out.(*os.File); ok && !quiet && isTerminal(f) {
+// linesEvery is the same pause where another program reads the lines.
+const linesEvery = 200 * time.Millisecond
+
+// NewMeter returns a meter that writes to out. A quiet one shows nothing. With lines it writes
+// lines for another program: never a bar, and up to five lines a second.
+func NewMeter(out io.Writer, quiet, lines bool) *Meter {
+	m := &Meter{out: out, quiet: quiet, every: lineEvery, lines: lines && !quiet, now: time.Now}
+	if lines {
+		m.every = linesEvery
+	}
+	if f, ok := out.(*os.File); ok && !quiet && !lines && isTerminal(f) {
 		m.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
 	}
 	return m
@@ -52,6 +61,9 @@ func (m *Meter) Begin(phase string, total int) {
 	m.phase, m.done, m.total = printable.Line(phase), 0, total
 	m.began = m.now()
 	m.said = m.began
+	if m.lines && total > 0 {
+		fmt.Fprintf(m.out, "%s: 0/%d\n", m.phase, total)
+	}
 	if m.bars != nil && total > 0 {
 		m.bar = m.bars.AddBar(
 			int64(total),
@@ -72,7 +84,7 @@ func (m *Meter) Add(n int) {
 		m.bar.IncrBy(n)
 		return
 	}
-	if now := m.now(); !m.quiet && m.bars == nil && m.done < m.total && now.Sub(m.said) >= lineEvery {
+	if now := m.now(); !m.quiet && m.bars == nil && m.done < m.total && now.Sub(m.said) >= m.every {
 		m.said = now
 		fmt.Fprintln(m.out, m.line(now))
 	}
