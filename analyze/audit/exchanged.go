@@ -57,19 +57,30 @@ func (j *judge) findExchanged(m *matrix) {
 		return
 	}
 	order := slices.Clone(rows)
+	bests := make([]swapped, len(order)) // the best exchange of each place with a later one
+	update := func(first, last int) {
+		for a := max(1, first); a <= min(last, len(order)-3); a++ {
+			bests[a] = swapped{gain: limit}
+			for b := a + 1; b <= min(a+mostApart, len(order)-2); b++ {
+				if gain, isBoth := m.gainOf(order, a, b); isBoth && gain > bests[a].gain {
+					bests[a] = swapped{a, b, gain}
+				}
+			}
+		}
+	}
+	update(0, len(order))
 	for range len(rows) / 2 {
 		best := swapped{gain: limit}
-		for a := 1; a < len(order)-2; a++ {
-			for b := a + 1; b <= min(a+mostApart, len(order)-2); b++ {
-				if gain, isBoth := m.gainOf(order, a, b); isBoth && gain > best.gain {
-					best = swapped{a, b, gain}
-				}
+		for _, x := range bests {
+			if x.gain > best.gain {
+				best = x
 			}
 		}
 		if best.b == 0 {
 			break
 		}
 		order[best.a], order[best.b] = order[best.b], order[best.a]
+		update(best.a-mostApart-1, best.b+1)
 		pair := []int{rows[best.a], rows[best.b]}
 		j.mark(pair, j.parameters(), true)
 		j.add(WrongOrder, Fault, pair[0], nil, Finding{
@@ -81,15 +92,17 @@ func (j *judge) findExchanged(m *matrix) {
 
 // orderLimit returns the gain above which an exchange is accepted. Exchanging two neighbours turns
 // their gain into its inverse. So the order can be decided if the inverse of a typical gain is
-// above the limit, and the limit above what the series itself has.
+// above the limit, and the limit above what the series itself has and above chance.
 func orderLimit(m *matrix, rows []int) (limit float64, isDecidable bool) {
-	var neighbours []float64
+	var neighbours, dimensions []float64
 	for a := 1; a+2 < len(rows); a++ {
 		gain, _ := m.gainOf(rows, a, a+1)
 		neighbours = append(neighbours, gain)
+		dimensions = append(dimensions, m.dimensions(rows[a-1:a+3]))
 	}
 	slices.Sort(neighbours)
 	typical, usual := neighbours[len(neighbours)/2], neighbours[len(neighbours)*9/10]
-	limit = max(1.3, 1.5*usual)
+	byChance := chanceRatio(len(rows), median(dimensions))
+	limit = max(1.3, 1.5*usual, byChance*byChance)
 	return limit, limit*typical <= 1
 }

@@ -13,6 +13,8 @@ type matrix struct {
 	values []float64 // rows by columns; nil when the matrix is computed on demand
 	at     func(a, b int) float64
 	isGood func(i int) bool
+	// dimensions returns in how many elements consecutive contents differ; see dimensionsOfMove
+	dimensions func(contents []int) float64
 }
 
 // mostStored is the largest number of checkpoints whose matrix is stored.
@@ -82,7 +84,9 @@ func allPlaces(n int) []int {
 
 // trackMatrix returns the matrix of one track.
 func (j *judge) trackMatrix(t int) *matrix {
-	return newMatrix(len(j.steps), func(i int) bool { return j.isGood(t, i) }, j.tracks[t].squaredDistance)
+	m := newMatrix(len(j.steps), func(i int) bool { return j.isGood(t, i) }, j.tracks[t].squaredDistance)
+	m.dimensions = j.tracks[t].dimensionsOfMove
+	return m
 }
 
 // wholeMatrix returns the matrix of whole checkpoints, made of the tracks given. A checkpoint
@@ -111,7 +115,7 @@ func (j *judge) wholeMatrix(tracks []int) *matrix {
 		}
 		return 2*count > len(tracks)
 	}
-	return newMatrix(n, isGood, func(a, b int) float64 {
+	m := newMatrix(n, isGood, func(a, b int) float64 {
 		sum, count := 0.0, 0
 		for k, t := range tracks {
 			if j.isGood(t, a) && j.isGood(t, b) {
@@ -121,4 +125,21 @@ func (j *judge) wholeMatrix(tracks []int) *matrix {
 		}
 		return sum / float64(max(1, count))
 	})
+	m.dimensions = func(contents []int) float64 {
+		sum := 0.0
+		for _, t := range tracks {
+			if !slices.ContainsFunc(contents, func(i int) bool { return !j.isGood(t, i) }) {
+				sum += j.tracks[t].dimensionsOfMove(contents)
+			}
+		}
+		return sum
+	}
+	return m
+}
+
+// chanceRatio returns the ratio of distances that has by chance a probability of 1 in 1000 in a series
+// of n checkpoints. Of n contents around one place in d dimensions, n/ratio^d are by chance
+// ratio times nearer than a neighbour.
+func chanceRatio(n int, dimensions float64) float64 {
+	return math.Pow(1000*float64(n), 1/max(dimensions, 1))
 }

@@ -142,7 +142,7 @@ func (j *judge) findMisplacedCheckpoints() {
 func (j *judge) misplacedOf(m *matrix, base limits, decides, marked []int) []found {
 	const most = 0.7 // otherwise only some tensors do not fit, which are judged alone
 	return m.misplaced(base, func(i int) bool {
-		if len(decides) > 1 && j.shareMisplaced(i, decides) < most || len(decides) == 1 && j.isChance(m, i, decides[0]) {
+		if len(decides) > 1 && j.shareMisplaced(i, decides) < most || m.isChance(i) {
 			return false
 		}
 		j.mark([]int{i}, marked, true)
@@ -150,16 +150,14 @@ func (j *judge) misplacedOf(m *matrix, base limits, decides, marked []int) []fou
 	}, func(i int) { j.mark([]int{i}, marked, false) })
 }
 
-// isChance reports whether a tensor at checkpoint i may fit elsewhere by chance, because few of its
-// elements move. Of n contents around one place in d dimensions, n/ratio^d are by chance ratio
-// times nearer than a neighbour; the same holds for a detour.
-func (j *judge) isChance(m *matrix, i, t int) bool {
-	const most = 1e-3
+// isChance reports whether content i may fit elsewhere, or be far from its neighbours, by chance,
+// because few of its elements move.
+func (m *matrix) isChance(i int) bool {
 	rows := m.good()
 	k, _ := slices.BinarySearch(rows, i)
 	p := m.place(rows, k)
 	near := rows[max(0, k-1):min(len(rows), k+2)]
-	return float64(len(rows))*math.Pow(max(p.elsewhere, p.detour), -j.tracks[t].dimensionsOfMove(near)) > most
+	return max(p.elsewhere, p.detour) < chanceRatio(len(rows), m.dimensions(near))
 }
 
 // findMisplacedTensors finds shards and tensors that do not fit their steps.

@@ -176,6 +176,22 @@ func TestOscillatingWalk(t *testing.T) {
 	}
 }
 
+// In a random walk of few elements, many steps seem to be exchanged by chance.
+func TestSmallWalk(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 5))
+	var series []checkpoint
+	values := make([]float32, 16)
+	for step := range int64(600) {
+		for i := range values {
+			values[i] += float32(0.1 * r.NormFloat64())
+		}
+		series = append(series, checkpoint{step, []tensor{{"w", "float32", []int{4, 4}, slices.Clone(values), 0}}})
+	}
+	if x := auditSeries(t, series, nil); x.Faults+x.Warnings > 0 {
+		t.Errorf("findings:%s", texts(x.List))
+	}
+}
+
 // Checkpoints that are all equal are faults, although nothing says which of them is right.
 func TestEqualCheckpoints(t *testing.T) {
 	for _, n := range []int{2, 3, 20} {
