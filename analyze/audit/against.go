@@ -81,7 +81,7 @@ type pair struct {
 func (p *pair) match() {
 	for _, t := range p.weights() {
 		u, ok := p.other.byName[p.series.tracks[t].name]
-		if ok && slices.Equal(p.series.tracks[t].shape, p.other.series.tracks[u].shape) {
+		if ok && slices.Equal(p.series.tracks[t].shape, p.other.tracks[u].shape) {
 			p.tracks = append(p.tracks, [2]int{t, u})
 		}
 	}
@@ -194,7 +194,7 @@ func (p *pair) findDescent() {
 type products struct{ aa, bb, ab float64 }
 
 func (p *pair) between(t [2]int, i int) products {
-	a, b := p.series.tracks[t[0]], p.other.series.tracks[t[1]]
+	a, b := p.series.tracks[t[0]], p.other.tracks[t[1]]
 	x := products{aa: a.product(i, i), bb: b.product(0, 0)}
 	for d, v := range a.sketches[i*a.k : (i+1)*a.k] {
 		x.ab += v * b.sketches[d]

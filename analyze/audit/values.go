@@ -170,7 +170,7 @@ func (j *judge) isPattern(tr *track) bool {
 	for i := range tr.contents {
 		if c := &tr.contents[i]; c.isUsable() {
 			isVector := len(tr.shape) == 1 && tr.n >= minSteady && !tr.isShort()
-			return c.precision == "" && !(c.isConstant && isVector)
+			return c.precision == "" && (!c.isConstant || !isVector)
 		}
 	}
 	return false
