@@ -32,7 +32,7 @@ func (r *Result) CompareHashes(known func(file, tensor, hash string) string) {
 			b := c.hash.Bytes()
 			hash := hex.EncodeToString(b[:])
 			if before := known(c.tensor.Path, tr.name, hash); before != "" && before != hash {
-				j.add(Changed, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %q has other values than in the audit "+
+				j.add(Changed, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %.100q has other values than in the audit "+
 					"before, although the size and the time of the file are the same", j.steps[i], tr.name)
 			}
 		}
@@ -107,7 +107,7 @@ func (j *judge) findProblems() {
 		}
 		for _, tr := range j.tracks {
 			if err := tr.contents[i].problem; err != nil {
-				j.add(Unreadable, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %q cannot be read: %s", j.steps[i],
+				j.add(Unreadable, Fault, i, []string{tr.name}, Finding{}, "step %d: tensor %.100q cannot be read: %s", j.steps[i],
 					tr.name, cause(err))
 			}
 		}

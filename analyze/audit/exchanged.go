@@ -102,7 +102,7 @@ func orderLimit(m *matrix, rows []int) (limit float64, isDecidable bool) {
 	}
 	slices.Sort(neighbours)
 	typical, usual := neighbours[len(neighbours)/2], neighbours[len(neighbours)*9/10]
-	byChance := chanceRatio(len(rows), median(dimensions))
+	byChance := chanceRatio(float64(len(rows)*mostApart), median(dimensions))
 	limit = max(1.3, 1.5*usual, byChance*byChance)
 	return limit, limit*typical <= 1
 }

@@ -114,7 +114,7 @@ func listTensors(names []string) string {
 	const most = 3
 	words := make([]string, 0, most)
 	for _, n := range names[:min(most, len(names))] {
-		words = append(words, fmt.Sprintf("%q", n))
+		words = append(words, fmt.Sprintf("%.100q", n))
 	}
 	text := strings.Join(words, ", ")
 	if n := len(names) - most; n > 0 {

@@ -15,6 +15,7 @@ type matrix struct {
 	isGood func(i int) bool
 	// dimensions returns in how many elements consecutive contents differ; see dimensionsOfMove
 	dimensions func(contents []int) float64
+	alike      int // number of matrices like this one in which the series looks for faults
 }
 
 // mostStored is the largest number of checkpoints whose matrix is stored.
@@ -85,7 +86,7 @@ func allPlaces(n int) []int {
 // trackMatrix returns the matrix of one track.
 func (j *judge) trackMatrix(t int) *matrix {
 	m := newMatrix(len(j.steps), func(i int) bool { return j.isGood(t, i) }, j.tracks[t].squaredDistance)
-	m.dimensions = j.tracks[t].dimensionsOfMove
+	m.dimensions, m.alike = j.tracks[t].dimensionsOfMove, len(j.tracks)
 	return m
 }
 
@@ -125,6 +126,7 @@ func (j *judge) wholeMatrix(tracks []int) *matrix {
 		}
 		return sum / float64(max(1, count))
 	})
+	m.alike = 1
 	m.dimensions = func(contents []int) float64 {
 		sum := 0.0
 		for _, t := range tracks {
@@ -137,9 +139,9 @@ func (j *judge) wholeMatrix(tracks []int) *matrix {
 	return m
 }
 
-// chanceRatio returns the ratio of distances that has by chance a probability of 1 in 1000 in a series
-// of n checkpoints. Of n contents around one place in d dimensions, n/ratio^d are by chance
-// ratio times nearer than a neighbour.
-func chanceRatio(n int, dimensions float64) float64 {
-	return math.Pow(1000*float64(n), 1/max(dimensions, 1))
+// chanceRatio returns the ratio of distances that has by chance a probability of 1 in 1000 in this
+// number of trials. A content near others in d dimensions is by chance ratio times nearer to one
+// of them with the probability 1/ratio^d.
+func chanceRatio(trials, dimensions float64) float64 {
+	return math.Pow(1000*trials, 1/max(dimensions, 1))
 }

@@ -157,7 +157,8 @@ func (m *matrix) isChance(i int) bool {
 	k, _ := slices.BinarySearch(rows, i)
 	p := m.place(rows, k)
 	near := rows[max(0, k-1):min(len(rows), k+2)]
-	return max(p.elsewhere, p.detour) < chanceRatio(len(rows), m.dimensions(near))
+	trials := float64(len(rows)) * float64(len(rows)) * float64(m.alike)
+	return max(p.elsewhere, p.detour) < chanceRatio(trials, m.dimensions(near))
 }
 
 // findMisplacedTensors finds shards and tensors that do not fit their steps.

@@ -96,9 +96,15 @@ func (j *judge) findSameTensors() {
 // it often returns to the same bits, and that its distances are whole numbers of units. move
 // is a squared distance between consecutive checkpoints.
 func (t *track) isCoarse(i int, move float64) bool {
-	const ulps = 16
+	const units = 16
+	return t.unitsOfMove(i, move) < units
+}
+
+// unitsOfMove returns the root mean square of a move in units in the last place. move is a squared
+// distance between consecutive checkpoints.
+func (t *track) unitsOfMove(i int, move float64) float64 {
 	rms := math.Sqrt(t.product(i, i) / float64(t.n))
-	return math.Sqrt(move/float64(t.n)) < ulps*rms*resolution(t.contents[i].precision)
+	return math.Sqrt(move/float64(t.n)) / (rms * resolution(t.contents[i].precision))
 }
 
 // isSuspicious reports whether equal values in several checkpoints are no coincidence.
@@ -116,7 +122,25 @@ func (j *judge) isSuspicious(t int, rows []int) bool {
 			}
 		}
 	}
-	return !tr.isCoarse(rows[0], move) && !j.isPaused(rows)
+	return !tr.isCoarse(rows[0], move) && !j.isCoincidence(t, rows[0], move) && !j.isPaused(rows)
+}
+
+// isCoincidence reports whether a tensor has so few moving elements that some two of its checkpoints
+// probably have the same bits. An element that moves by m units in the last place has them with
+// a probability of about 1/m.
+func (j *judge) isCoincidence(t, i int, move float64) bool {
+	const most = 0.01
+	tr := j.tracks[t]
+	contents := []int{i}
+	if k := j.left(t, i); k >= 0 {
+		contents = append(contents, k)
+	}
+	if k := j.right(t, i); k >= 0 {
+		contents = append(contents, k)
+	}
+	d := max(1, tr.dimensionsOfMove(contents))
+	pairs := float64(len(j.steps)) * float64(len(j.steps)) / 2
+	return pairs*math.Pow(tr.unitsOfMove(i, move)*math.Sqrt(float64(tr.n)/d), -d) > most
 }
 
 // isPaused reports whether equal values are those of consecutive checkpoints between which most

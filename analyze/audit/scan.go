@@ -56,6 +56,7 @@ type series struct {
 	tracks   []*track
 	byName   map[string]int // index of each track
 	problems []error        // why a checkpoint cannot be read; nil otherwise
+	rare     []string       // tensors that are left out; see withoutRare
 	k        int            // numbers of the sketch of a large tensor
 }
 
@@ -112,7 +113,8 @@ func scan(ctx context.Context, c *exchange.Catalog, o Options) (*series, error) 
 // first appearance.
 func newSeries(c *exchange.Catalog, o Options) *series {
 	n := len(c.Entries)
-	s := &series{catalog: c, problems: make([]error, n), byName: map[string]int{}}
+	c, rare := withoutRare(c, mostContents)
+	s := &series{catalog: c, problems: make([]error, n), byName: map[string]int{}, rare: rare}
 	for i := range c.Entries {
 		e := &c.Entries[i]
 		s.steps = append(s.steps, e.Step)

@@ -64,7 +64,7 @@ func (j *judge) findStructure() {
 		tr := j.tracks[tracks[0]]
 		names := j.names(tracks)
 		j.add(OtherShape, Fault, rows[0], names, Finding{Steps: j.stepsOf(rows)},
-			"%s: %s another shape: %q has %v, in most steps %v", j.span(rows), hasHave(names), tr.name,
+			"%s: %s another shape: %.100q has %v, in most steps %v", j.span(rows), hasHave(names), tr.name,
 			tr.contents[rows[0]].tensor.Shape, tr.shape)
 	})
 	slices.Sort(typeNames)
@@ -74,6 +74,10 @@ func (j *judge) findStructure() {
 			j.add(OtherType, Warning, rows[0], names, Finding{Steps: j.stepsOf(rows)}, "%s: %s the type %s", j.span(rows),
 				hasHave(names), kind)
 		})
+	}
+	if len(j.rare) > 0 {
+		j.add(OtherTensors, Warning, -1, j.rare[:min(len(j.rare), 100)], Finding{Value: some(float64(len(j.rare)))},
+			"%s extra, which fewer than one in 16 checkpoints have: they were not examined", areOf(j.rare))
 	}
 	j.findOtherOrder()
 	j.findOtherTies()
@@ -111,7 +115,7 @@ func (j *judge) findOtherOrder() {
 			at++
 		}
 		j.add(OtherOrder, Warning, i, []string{have[at]}, Finding{}, "step %d: the file has the tensors in another order "+
-			"than most files: %q is where they have %q", j.steps[i], have[at], want[at])
+			"than most files: %.100q is where they have %.100q", j.steps[i], have[at], want[at])
 	}
 }
 

@@ -76,7 +76,7 @@ func (j *judge) findBadValues() {
 		j.add(NotFinite, severity, rows[0], names, Finding{
 			Steps: j.stepsOf(rows), Value: some(float64(c.nan + c.inf)),
 			Expected: some(0),
-		}, "%s: %s not finite (%q has %d NaN and %d infinite elements of %d)%s", j.span(rows),
+		}, "%s: %s not finite (%.100q has %d NaN and %d infinite elements of %d)%s", j.span(rows),
 			areOf(names), names[0], c.nan, c.inf, j.tracks[tracks[0]].n, why)
 	})
 	j.each(zero, func(rows, tracks []int) {

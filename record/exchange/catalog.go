@@ -110,7 +110,11 @@ func (c *Catalog) list(e *Entry) (metadata string, err error) {
 	for _, a := range c.names.tensorsOf(file) {
 		isTaken[a.name] = true
 	}
-	hasTensor := func(name string) bool { return file.lookup(name) != nil }
+	names := map[string]bool{} // a lookup would be too slow in a file with thousands of tensors
+	for i := range file.arrays {
+		names[file.arrays[i].name] = true
+	}
+	hasTensor := func(name string) bool { return names[name] }
 	for i := range file.arrays {
 		a := &file.arrays[i]
 		if !c.names.isTensor(a) {
@@ -238,7 +242,7 @@ func (o *Opened) Values(j int, buf []float32, use func(part []float32) error) er
 	}
 	r, err := a.open()
 	if err != nil {
-		return o.file.errorf("array %q: %w", a.name, err)
+		return o.file.errorf("array %.100q: %w", a.name, err)
 	}
 	defer r.Close()
 	for done := 0; done < n && err == nil; {
@@ -252,7 +256,7 @@ func (o *Opened) Values(j int, buf []float32, use func(part []float32) error) er
 		err = expectEnd(r)
 	}
 	if err != nil {
-		return o.file.errorf("array %q: %w", a.name, err)
+		return o.file.errorf("array %.100q: %w", a.name, err)
 	}
 	return nil
 }

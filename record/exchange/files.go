@@ -42,8 +42,8 @@ var ErrNoCheckpoint = errors.New("has no file with an ending of checkpoints")
 type collector struct {
 	members []checkpointFile
 	skipped skippedFiles
-	// keepBroken makes a model whose shards do not fit together a broken member. Otherwise it is an
-	// error.
+	// keepBroken makes a broken member of a model whose shards do not fit together, and of what cannot
+	// be opened. Otherwise they are errors.
 	keepBroken bool
 }
 
@@ -95,7 +95,7 @@ func collect(paths []string, keepBroken bool) ([]checkpointFile, []string, error
 func (c *collector) walk(dir string, depth int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("exchange: %w", err)
+		return c.keep(dir, fmt.Errorf("exchange: %w", err), depth > 0)
 	}
 	if depth > 0 && isRecording(entries) {
 		c.skipped.add(dir + string(filepath.Separator))
@@ -110,6 +110,8 @@ func (c *collector) walk(dir string, depth int) error {
 		path := filepath.Join(dir, e.Name())
 		info, err := os.Stat(path)
 		switch {
+		case err != nil && hasEnding(e.Name()) && c.keepBroken:
+			files = append(files, e.Name()) // a link to nothing, which cannot be opened either
 		case err != nil && hasEnding(e.Name()):
 			return fmt.Errorf("exchange: %w", err)
 		case err != nil:
@@ -121,7 +123,10 @@ func (c *collector) walk(dir string, depth int) error {
 				return err
 			}
 		case !info.Mode().IsRegular() && hasEnding(e.Name()):
-			return fmt.Errorf("exchange: %s: it is %s; a checkpoint is a regular file", path, typeName(info.Mode()))
+			err := fmt.Errorf("exchange: %s: it is %s; a checkpoint is a regular file", path, typeName(info.Mode()))
+			if err := c.keep(path, err, true); err != nil {
+				return err
+			}
 		case !info.Mode().IsRegular() || strings.HasPrefix(e.Name(), "."):
 			c.skipped.add(path)
 		default:
@@ -129,6 +134,16 @@ func (c *collector) walk(dir string, depth int) error {
 		}
 	}
 	return c.choose(dir, files)
+}
+
+// keep adds a broken member, if broken members are kept and this path may be one. Otherwise it
+// returns the error.
+func (c *collector) keep(path string, err error, mayBeMember bool) error {
+	if !c.keepBroken || !mayBeMember {
+		return err
+	}
+	c.members = append(c.members, checkpointFile{path: path, broken: err})
+	return nil
 }
 
 // isRecording reports whether a folder is a run that this program recorded. Analyses write
@@ -145,12 +160,8 @@ func isRecording(entries []fs.DirEntry) bool {
 // choose adds the checkpoints among the files of one folder, and skips the other files.
 func (c *collector) choose(dir string, files []string) error {
 	indexes, shards, err := findShards(dir, files)
-	if err != nil && c.keepBroken {
-		c.members = append(c.members, checkpointFile{path: dir, broken: err})
-		return nil
-	}
 	if err != nil {
-		return err
+		return c.keep(dir, err, true)
 	}
 	var names []string
 	for _, name := range files {
