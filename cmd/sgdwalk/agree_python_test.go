@@ -16,7 +16,8 @@ import (
 
 // TestPythonAgrees: the same networks, data and weights in PyTorch have the same
 // losses along 50 segments of a walk and on a 21x21 landscape, with recorded running
-// statistics where the network normalizes.
+// statistics where the network normalizes. PyTorch is another program, and then the program
+// that calls the analysis. A line and the largest eigenvalues of one network agree too.
 func TestPythonAgrees(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out three networks, which take a minute")
@@ -45,6 +46,10 @@ func TestPythonAgrees(t *testing.T) {
 			arrays := trainingArrays(t, x.Data().Train)
 			d := x.Data().Train
 			objective := servedFrom(t, interpreter, "testdata/python/native_objective.py "+c.name+" '"+arrays+"'")
+			same := filepath.Join(work, "same") // in the process that calls the analyses
+			if out, err := runPackage(t, interpreter, "testdata/python/in_process.py", dir, same, c.name, arrays); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
 			for _, v := range []struct {
 				table string
 				args  []string
@@ -52,28 +57,46 @@ func TestPythonAgrees(t *testing.T) {
 			}{
 				{"losses.csv", []string{"walk", "--segments", "0-49", "--alphas", "0:1:3", "--also", "accuracy"}, 150},
 				{"grid.csv", []string{"landscape", "--grid", "21x21", "--also", "accuracy"}, 441},
+				{"losses.csv", []string{"line", "--alphas", "0:1:11", "--also", "accuracy"}, 11},
 			} {
+				if v.args[0] == "line" && c.name != "mlp" {
+					continue
+				}
 				native, torch := filepath.Join(work, "native"), filepath.Join(work, "torch")
 				wantStatus(t, exitOK, slices.Concat(v.args, []string{"-q", "--norm", c.norm, "--out", native, dir})...)
 				wantStatus(t, exitOK, slices.Concat(v.args,
 					[]string{"-q", "--objective-procs", "2", "--out", torch, dir}, objective)...)
 				want := columnsOf(t, filepath.Join(native, v.table), "loss", "accuracy")
-				got := columnsOf(t, filepath.Join(torch, v.table), "loss", "accuracy")
-				if len(got[0]) != v.n || len(want[0]) != v.n {
-					t.Fatalf("%s: %d losses by PyTorch and %d by itself; there should be %d",
-						v.table, len(got[0]), len(want[0]), v.n)
+				for _, from := range []string{torch, filepath.Join(same, v.args[0])} {
+					got := columnsOf(t, filepath.Join(from, v.table), "loss", "accuracy")
+					if len(got[0]) != v.n || len(want[0]) != v.n {
+						t.Fatalf("%s: %d losses by PyTorch and %d by itself; there should be %d",
+							v.table, len(got[0]), len(want[0]), v.n)
+					}
+					worst, low, high, flips := 0.0, math.Inf(1), 0.0, 0.0
+					for i := range v.n {
+						worst = max(worst, math.Abs(got[0][i]-want[0][i])/want[0][i])
+						low, high = min(low, want[0][i]), max(high, want[0][i])
+						flips = max(flips, math.Abs(got[1][i]-want[1][i])*float64(d.Len()))
+					}
+					t.Logf("%s: losses from %.4g to %.4g agree to %.2g, relatively; at most %.0f examples of %d are "+
+						"classified otherwise", v.args[0], low, high, worst, flips, d.Len())
+					if !(worst <= tolerance) || flips > undecided {
+						t.Errorf("%s: losses differ by up to %.3g, relatively; the classes of %v examples differ",
+							from, worst, flips)
+					}
 				}
-				worst, low, high, flips := 0.0, math.Inf(1), 0.0, 0.0
-				for i := range v.n {
-					worst = max(worst, math.Abs(got[0][i]-want[0][i])/want[0][i])
-					low, high = min(low, want[0][i]), max(high, want[0][i])
-					flips = max(flips, math.Abs(got[1][i]-want[1][i])*float64(d.Len()))
-				}
-				t.Logf("%s: losses from %.4g to %.4g agree to %.2g, relatively; at most %.0f examples of %d are "+
-					"classified otherwise", v.table, low, high, worst, flips, d.Len())
-				if !(worst <= tolerance) || flips > undecided {
-					t.Errorf("%s: losses differ by up to %.3g, relatively; the classes of %v examples differ",
-						v.table, worst, flips)
+			}
+			if c.name == "mlp" {
+				native := filepath.Join(work, "curvature")
+				wantStatus(t, exitOK, "curvature", "-q", "--top", "3", "--out", native, dir)
+				want := columnsOf(t, filepath.Join(native, "eigenvalues.csv"), "eigenvalue")[0]
+				got := columnsOf(t, filepath.Join(same, "curvature", "eigenvalues.csv"), "eigenvalue")[0]
+				for i := range 3 {
+					// Both iterations end at a residual of 1e-3 of the largest eigenvalue or less.
+					if math.Abs(got[i]-want[i]) > 1e-3*want[0] {
+						t.Errorf("eigenvalue %d is %v, natively %v", i, got[i], want[i])
+					}
 				}
 			}
 		})

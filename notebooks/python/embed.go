@@ -16,7 +16,8 @@ var files embed.FS
 var modules = strings.Fields(`
 	errors words arrays values program ranks
 	layers kinds torch_buffers torch_model array_model layout
-	torch_hessian torch_evaluator array_evaluator evaluator objective
+	torch_hessian torch_evaluator array_evaluator evaluator conversation objective
+	preserve listener progress call options figures tables results analyses
 	optimizers forward_hook gradient_checks checks stream ingest row recording unclosed recorder
 	__init__
 `)

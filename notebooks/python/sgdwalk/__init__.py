@@ -33,20 +33,37 @@ returns; when the disk is slower than the training, the pipe makes the training 
 
 from __future__ import annotations
 
-from .errors import InputError, ProgramNotFoundError, RecorderError, RecorderWarning, RunExistsError, SgdwalkError
+from .analyses import Analyses, audit, compare
+from .errors import (
+    AnalysisError,
+    InputError,
+    ProgramNotFoundError,
+    RecorderError,
+    RecorderWarning,
+    RunExistsError,
+    SgdwalkError,
+)
+from .figures import Figure
 from .kinds import kinds_of
 from .layout import layout_of
 from .objective import serve
 from .recorder import Recorder
+from .results import Result
 
 __all__ = [
+    "Analyses",
+    "AnalysisError",
+    "Figure",
     "InputError",
     "ProgramNotFoundError",
     "Recorder",
     "RecorderError",
     "RecorderWarning",
+    "Result",
     "RunExistsError",
     "SgdwalkError",
+    "audit",
+    "compare",
     "kinds_of",
     "layout_of",
     "serve",

@@ -28,3 +28,18 @@ class RecorderError(SgdwalkError, RuntimeError):
 
 class RecorderWarning(UserWarning):
     """The recording continues, but it may not be what you expect. Each warning comes once."""
+
+
+class AnalysisError(SgdwalkError, RuntimeError):
+    """An analysis failed. The message is the program's own line.
+
+    status is the exit status of the program: 1 for a failure, 2 for a mistake in the call, 3 for
+    a damaged recording or for faults that an audit found.
+    """
+
+    def __init__(self, line: str, status: int):
+        super().__init__(line, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])

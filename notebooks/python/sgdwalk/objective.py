@@ -8,11 +8,8 @@ import sys
 import traceback
 from typing import Any, BinaryIO, Mapping
 
-import numpy as np
-
-from .arrays import Vector, shapes_of
-from .errors import SgdwalkError
-from .evaluator import Evaluator, LossFunction, ProductFunction, evaluator_of, multiply, number_for_json
+from .conversation import Conversation
+from .evaluator import LossFunction, ProductFunction, evaluator_of
 
 
 def serve(
@@ -61,73 +58,17 @@ def serve(
         answers.write(json.dumps(line).encode() + b"\n")
         answers.flush()
 
-    conversation = Conversation(evaluator, loss_fn, model, state, hvp)
+    conversation = Conversation(evaluator, loss_fn, model, state, hvp, _print_traceback)
     answers.write(b"\n")  # ends a line that the script may have printed without a line break
     write(conversation.begin(hello))
     for line in questions:
         write(conversation.answer(json.loads(line)))
 
 
-class Conversation:
-    """The answers to the lines of the protocol; OBJECTIVE.md of sgdwalk describes it.
-
-    Vectors travel through files that both processes map into memory; hello names the files.
-    """
-
-    def __init__(
-        self,
-        evaluator: Evaluator,
-        loss_fn: LossFunction,
-        model: Any,
-        state: bool,
-        hvp: ProductFunction | None,
-    ):
-        self._evaluator, self._loss_fn, self._model = evaluator, loss_fn, model
-        self._uses_state, self._hvp = state, hvp
-
-    def begin(self, hello: Mapping[str, Any]) -> dict[str, Any]:
-        """Map the files that sgdwalk names, and return the answer to its first line."""
-        can_multiply = self._hvp is not None or self._evaluator.can_multiply
-        own: dict[str, Any] = {"sgdwalk_objective": 1, "gradient": True, "hessian": can_multiply}
-        if self._uses_state:
-            self._evaluator.take_state([t["name"] for t in hello.get("state_layout") or []])
-            own["state_layout"] = shapes_of(self._evaluator.state_layout)
-        own["layout"] = shapes_of(self._evaluator.layout)
-        if hello.get("sgdwalk_objective") != 1:
-            own["error"] = f"sgdwalk.py knows version 1 of the protocol, not {hello.get('sgdwalk_objective')}"
-        self._theta, self._gradient = _mapped(hello.get("theta")), _mapped(hello.get("gradient"))
-        self._vectors, self._products = _mapped(hello.get("vectors")), _mapped(hello.get("products"))
-        self._state = _mapped(hello.get("state")) if self._uses_state else None
-        return own
-
-    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to one question. An error of loss_fn is an answer, not an exception."""
-        try:
-            return {"id": question["id"], **self._evaluate(question)}
-        except (Exception, SystemExit) as e:  # sgdwalk shows the error and the printed traceback
-            traceback.print_exc()
-            sys.stderr.flush()
-            reason = f"{type(e).__name__}: {e}"
-            if isinstance(e, SystemExit):
-                reason = f"loss_fn ended the program: sys.exit({e})"
-            elif isinstance(e, SgdwalkError):
-                reason = str(e)
-            return {"id": question["id"], "error": reason}
-
-    def _evaluate(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._theta is not None
-        self._evaluator.put(self._theta, self._state)
-        wanted = question["want"]
-        if "hessian" in wanted:
-            assert self._vectors is not None and self._products is not None
-            n, size = question["vectors"], self._theta.size
-            vectors, products = self._vectors.reshape(-1, size)[:n], self._products.reshape(-1, size)[:n]
-            reason = multiply(self._evaluator, self._loss_fn, self._hvp, self._model, vectors, products)
-            return {"hessian_absent": reason} if reason else {}
-        grad = self._gradient if "gradient" in wanted else None
-        result, frozen = self._evaluator.evaluate(self._loss_fn, self._model, grad)
-        numbers = result if isinstance(result, Mapping) else {"loss": result}
-        return {"frozen": frozen, **{n: number_for_json(n, numbers[n]) for n in wanted if n in numbers}}
+def _print_traceback(error: BaseException, reason: str) -> None:
+    """Print the traceback of an error. sgdwalk shows it above the reason."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    sys.stderr.flush()
 
 
 def _first_question() -> tuple[BinaryIO, dict[str, Any]]:
@@ -159,8 +100,3 @@ def _take_output() -> BinaryIO:
     os.close(null)
     os.dup2(2, 1)
     return answers
-
-
-def _mapped(path: str | None) -> Vector | None:
-    """Return the float32 numbers of a file, mapped into memory for reading and writing."""
-    return np.memmap(path, dtype="<f4", mode="r+").view(np.ndarray) if path else None
