@@ -18,6 +18,7 @@ var modules = strings.Fields(`
 	layers kinds torch_buffers torch_model array_model layout
 	torch_hessian torch_evaluator array_evaluator evaluator conversation objective
 	preserve listener progress call options figures tables results analyses
+	flatbuffer columns row_checksums run_files segment scalars vectors losses run
 	optimizers forward_hook gradient_checks checks stream ingest row recording unclosed recorder
 	__init__
 `)

@@ -1,4 +1,4 @@
-"""Record every step of a training run from Python, and evaluate its loss for sgdwalk.
+"""Record every step of a training run from Python, read it, and evaluate its loss for sgdwalk.
 
     from sgdwalk import Recorder
 
@@ -19,6 +19,11 @@ script is:
 
     serve(lambda model: criterion(model(x), y), model)
 
+Read the run as numpy arrays, without copies and also while it is recorded:
+
+    run = sgdwalk.open("run")
+    run.theta[-1], run.tensor("conv1.weight")[0], run.losses["batch_loss"]
+
 This file needs numpy only. It uses PyTorch when the model is a torch.nn.Module. Any other
 model is a dict of float32 arrays, and step() receives the gradients:
 
@@ -36,10 +41,13 @@ from __future__ import annotations
 from .analyses import Analyses, audit, compare
 from .errors import (
     AnalysisError,
+    DamagedRunError,
     InputError,
     ProgramNotFoundError,
     RecorderError,
     RecorderWarning,
+    RowIndexError,
+    RunError,
     RunExistsError,
     SgdwalkError,
 )
@@ -49,10 +57,14 @@ from .layout import layout_of
 from .objective import serve
 from .recorder import Recorder
 from .results import Result
+from .run import Run, open_run
+
+open = open_run
 
 __all__ = [
     "Analyses",
     "AnalysisError",
+    "DamagedRunError",
     "Figure",
     "InputError",
     "ProgramNotFoundError",
@@ -60,11 +72,15 @@ __all__ = [
     "RecorderError",
     "RecorderWarning",
     "Result",
+    "RowIndexError",
+    "Run",
+    "RunError",
     "RunExistsError",
     "SgdwalkError",
     "audit",
     "compare",
     "kinds_of",
     "layout_of",
+    "open",
     "serve",
 ]

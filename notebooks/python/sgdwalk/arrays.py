@@ -34,3 +34,13 @@ def shapes_of(layout: Sequence[Entry]) -> list[dict[str, Any]]:
 def checksum_of(vector: Vector) -> int:
     """Return a checksum of the bytes of a contiguous vector, to notice changes."""
     return zlib.crc32(vector.data)
+
+
+def named_tensors(vector: Vector, layout: Sequence[Entry]) -> dict[str, Array]:
+    """Return the tensors of a vector by name, as copies with their shapes."""
+    at, out = 0, {}
+    for t in layout:
+        n = math.prod(t["shape"])
+        out[t["name"]] = np.array(vector[at : at + n]).reshape(t["shape"])
+        at += n
+    return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SgdwalkError(Exception):
     """The base class of every error that this package raises. The message is one line."""
@@ -43,3 +45,33 @@ class AnalysisError(SgdwalkError, RuntimeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class RunError(SgdwalkError):
+    """A run cannot be read. The message names the directory or the file."""
+
+
+class DamagedRunError(RunError):
+    """A file of a run is damaged. The message names the file, the row if there is one, and the reason.
+
+    path is the file. row is the number of the row in the run, from 0, or None.
+    """
+
+    def __init__(self, path: str, row: int | None, why: str):
+        at = f"row {row} " if row is not None else ""
+        super().__init__(f"{path}: {at}{why}; `sgdwalk verify` lists all damage, and `sgdwalk repair` saves the rest")
+        self.path, self.row = path, row
+
+    def __reduce__(self) -> Any:  # the default passes the message to __init__
+        return _damage, (self.args[0], self.path, self.row)
+
+
+class RowIndexError(SgdwalkError, IndexError):
+    """The run does not have this row."""
+
+
+def _damage(message: str, path: str, row: int | None) -> DamagedRunError:
+    """Return a DamagedRunError with a given message, when it is unpickled."""
+    error = DamagedRunError(path, row, "")
+    error.args = (message,)
+    return error
