@@ -1,4 +1,4 @@
-"""Record every step of a training run from Python, read it, and evaluate its loss for sgdwalk.
+"""Record every step of a training run from Python, read it, and analyze it with the loss of its model.
 
     from sgdwalk import Recorder
 
@@ -11,18 +11,20 @@
                 recorder.step(loss, epoch=epoch)       # before the update
                 optimizer.step()
 
-Then run in a shell: sgdwalk path run; sgdwalk pca run. Analyses that need the loss start a
-second script that evaluates it: sgdwalk walk --objective "python3 objective.py" run. That
-script is:
+Then read the run as numpy arrays, without copies and also while it is recorded, and analyze it,
+in the same process or in another one. A notebook shows the figures:
+
+    run = sgdwalk.open("run")
+    run.theta[-1], run.tensor("conv1.weight")[0], run.losses["batch_loss"]
+    run.pca()
+    run.landscape(lambda model: criterion(model(x), y), model)
+
+The same analyses run in a shell: sgdwalk pca run. The program starts a second script when it
+needs the loss: sgdwalk landscape --objective "python3 objective.py" run. That script is:
 
     from sgdwalk import serve
 
     serve(lambda model: criterion(model(x), y), model)
-
-Read the run as numpy arrays, without copies and also while it is recorded:
-
-    run = sgdwalk.open("run")
-    run.theta[-1], run.tensor("conv1.weight")[0], run.losses["batch_loss"]
 
 This file needs numpy only. It uses PyTorch when the model is a torch.nn.Module. Any other
 model is a dict of float32 arrays, and step() receives the gradients:

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from typing import IO, Any, Sequence
 
-from .errors import AnalysisError
+from .errors import AnalysisError, SgdwalkError
 from .listener import Listener
 from .progress import Progress
 
@@ -36,9 +36,12 @@ class Call:
         own: dict[str, Any] = {"start_new_session": True}
         if os.name == "nt":
             own = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP")}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **own
-        )
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **own
+            )
+        except OSError as e:
+            raise SgdwalkError(f"{command[0]} cannot be started: {e}") from None
         assert self._process.stdout is not None and self._process.stderr is not None
         self._streams: list[IO[bytes]] = [self._process.stdout, self._process.stderr]
         self._readers = [
@@ -75,7 +78,10 @@ class Call:
             raise AnalysisError(
                 self.line or f"the program ended with {self._process.returncode}", self._process.returncode
             )
-        return json.loads(self._printed)
+        try:
+            return json.loads(self._printed)
+        except ValueError:
+            raise AnalysisError("the program printed no result", 0) from None
 
     def _wait(self, answer: bool) -> None:
         """Wait for the end of the program, answer its requests, and show its messages."""

@@ -151,6 +151,13 @@ def mistakes():
     raised(InputError, lambda: run.walk(loss, model, alphas={"a": 1}), "alphas is a dict")
     raised(InputError, lambda: sgdwalk.compare("run", loss, model, out="x"), "list of runs")
     raised(ProgramNotFoundError, lambda: run.walk(loss, model, program="no-such-program"), "no-such-program")
+    text, silent = pathlib.Path("text"), pathlib.Path("silent")
+    text.write_text("no program")
+    silent.write_text("#!/bin/sh\necho text\n")
+    for program in (text, silent):
+        program.chmod(0o755)
+    raised(SgdwalkError, lambda: run.path(program="./text", **quick), "./text cannot be started")
+    raised(AnalysisError, lambda: run.path(program="./silent", **quick), "printed no result")
     other = {"w": np.zeros((2, 2), np.float32), "b": np.zeros(1, np.float32)}
     raised(AnalysisError, lambda: run.walk(lambda m: 1.0, other, **quick), "w [2 2]")
     assert not any(a.any() for a in other.values())
