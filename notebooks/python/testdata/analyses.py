@@ -40,7 +40,7 @@ with Recorder(model, out="run", grad=True, args=["--quiet"]) as recorder:
         recorder.step(out["loss"], learning_rate=0.5, grads=out["grads"])
         for name in model:
             model[name] -= np.float32(0.5) * out["grads"][name].astype(np.float32)
-run = sgdwalk.Analyses("run")
+run = sgdwalk.open("run")
 end = {n: a.copy() for n, a in model.items()}
 places = dict(model)
 

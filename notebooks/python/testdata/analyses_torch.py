@@ -61,7 +61,7 @@ def untouched():
         model[0].bias.requires_grad_(False)
         before, tensors = state_of(model, optimizer), [(p, p.grad) for p in model.parameters()]
         if analyzes:
-            run = sgdwalk.Analyses(name)
+            run = sgdwalk.open(name)
 
             def noisy(model):
                 torch.rand(1)  # it may draw random numbers, and change modes and gradients
@@ -87,7 +87,7 @@ def untouched():
 
 def batches():
     """A loss that calls backward() itself, a gradient that is missing, and dropout as in training."""
-    model, run = network(), sgdwalk.Analyses("adam0")
+    model, run = network(), sgdwalk.open("adam0")
 
     def piecewise(model):
         total = 0.0
@@ -116,7 +116,7 @@ def batches():
 def slow(folder):
     """What the child does that is interrupted: it says how far it is, and continues after Ctrl-C."""
     os.chdir(folder)
-    run, model, count = sgdwalk.Analyses("adam0"), network(), [0]
+    run, model, count = sgdwalk.open("adam0"), network(), [0]
 
     def waits(model):
         count[0] += 1

@@ -9,7 +9,7 @@ import sys
 
 import sgdwalk
 
-run, out = sgdwalk.Analyses(sys.argv[1]), sys.argv[2]
+run, out = sgdwalk.open(sys.argv[1]), sys.argv[2]
 name = sys.argv[3]
 
 
