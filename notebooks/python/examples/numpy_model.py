@@ -17,7 +17,15 @@ y = np.repeat([0.0, 1.0], 200).astype(np.float32)
 model = {"w": np.zeros((1, 2), np.float32), "b": np.zeros(1, np.float32)}
 epochs, batch, rate = 3, 20, np.float32(0.2)
 
-with Recorder(model, out=sys.argv[1], grad=True, epochs=epochs, batch=batch, steps=epochs * len(x) // batch, data={"train_examples": len(x)}) as recorder:
+with Recorder(
+    model,
+    out=sys.argv[1],
+    grad=True,
+    epochs=epochs,
+    batch=batch,
+    steps=epochs * len(x) // batch,
+    data={"train_examples": len(x)},
+) as recorder:
     for epoch in range(epochs):
         for picked in rng.permutation(len(x)).reshape(-1, batch):
             p = 1 / (1 + np.exp(-(x[picked] @ model["w"][0] + model["b"])))

@@ -23,14 +23,24 @@ torch.manual_seed(1)
 images, labels = torch.randn(320, 1, 12, 12), torch.randint(0, 4, (320,))
 images += labels[:, None, None, None] * 0.3  # something to learn
 model = nn.Sequential(
-    nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
-    nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4),
+    nn.Conv2d(1, 8, 3, padding=1),
+    nn.BatchNorm2d(8),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Conv2d(8, 8, 3, padding=1),
+    nn.BatchNorm2d(8),
+    nn.ReLU(),
+    nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(),
+    nn.Linear(8, 4),
 )
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
 
 def keep(step):
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, folder / f"ckpt_{step}.pt")
+    torch.save(
+        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, folder / f"ckpt_{step}.pt"
+    )
 
 
 step = 0

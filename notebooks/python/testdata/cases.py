@@ -20,7 +20,9 @@ x, y = torch.randn(24, 2, 6, 6), torch.randint(0, 3, (24,))
 
 
 def network():
-    return nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(48, 3))
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(48, 3)
+    )
 
 
 def flat(tensors):
@@ -44,7 +46,11 @@ class Truth:
 
     def check(self):
         self.recorder.close()
-        subprocess.run([os.environ.get("SGDWALK", "sgdwalk"), "export", self.out, "--npz", f"{self.out}.npz"], check=True, capture_output=True)
+        subprocess.run(
+            [os.environ.get("SGDWALK", "sgdwalk"), "export", self.out, "--npz", f"{self.out}.npz"],
+            check=True,
+            capture_output=True,
+        )
         run = np.load(f"{self.out}.npz")
         assert len(run["theta"]) == len(self.seen) + 1, (self.out, len(run["theta"]))
         for k, (loss, rate, theta, grad) in enumerate(self.seen):
@@ -60,7 +66,11 @@ def header(name):
 # A scheduler, two groups of parameters, a frozen layer.
 model = network()
 model[0].weight.requires_grad_(False)
-optimizer = torch.optim.Adam([{"params": [model[0].bias], "lr": 0.1}, {"params": model[5].parameters(), "weight_decay": 0.5}], lr=0.01, amsgrad=True)
+optimizer = torch.optim.Adam(
+    [{"params": [model[0].bias], "lr": 0.1}, {"params": model[5].parameters(), "weight_decay": 0.5}],
+    lr=0.01,
+    amsgrad=True,
+)
 scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
 truth = Truth("groups", model, optimizer)
 for k in range(4):
@@ -73,7 +83,15 @@ for k in range(4):
 truth.check()
 settings = header("groups")["optimizer"]
 assert settings["name"] == "amsgrad", settings
-want = {"learning_rate": 0.1, "learning_rate_group_1": 0.01, "weight_decay": 0, "weight_decay_group_1": 0.5, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+want = {
+    "learning_rate": 0.1,
+    "learning_rate_group_1": 0.01,
+    "weight_decay": 0,
+    "weight_decay_group_1": 0.5,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-8,
+}
 assert settings["hyperparameters"] == want, settings
 
 # Gradients of two batches for an update.
@@ -126,13 +144,18 @@ for k in range(3):
 truth.check()
 layout = layout_of(model)
 assert [(t["name"], t["kind"], t["shape"]) for t in layout["layout"]] == [
-    ("scale", "other", []), ("embedding.weight", "weight", [5, 3]), ("head.bias", "bias", [5])], layout
+    ("scale", "other", []),
+    ("embedding.weight", "weight", [5, 3]),
+    ("head.bias", "bias", [5]),
+], layout
 assert layout["state_layout"] == [], layout
 assert "torch.float64" in header("tied")["comment"] and "not recorded: 'table'" in header("tied")["comment"]
 assert layout_of(nn.DataParallel(network())) == layout_of(network())
 
 # An exception while workers of a DataLoader live: they were forked with the pipe.
-loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8, num_workers=1, persistent_workers=True)
+loader = torch.utils.data.DataLoader(
+    torch.utils.data.TensorDataset(x, y), batch_size=8, num_workers=1, persistent_workers=True
+)
 model = network()
 try:
     with Recorder(model, None, out=work / "workers") as recorder:

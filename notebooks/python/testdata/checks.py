@@ -7,11 +7,9 @@ import io
 import json
 import os
 import pathlib
-import pickle
 import signal
 import subprocess
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -115,7 +113,12 @@ warned("clipped", train=clip)
 
 # Parameters that no optimizer has, that are not used, that are replaced.
 model = network()
-warned("lost", "no optimizer of the recorder updates: '1.weight', '1.bias'", model=model, optimizer=torch.optim.SGD([*model[0].parameters(), *model[3].parameters()], 0.1))
+warned(
+    "lost",
+    "no optimizer of the recorder updates: '1.weight', '1.bias'",
+    model=model,
+    optimizer=torch.optim.SGD([*model[0].parameters(), *model[3].parameters()], 0.1),
+)
 model = network()
 model.unused = nn.Linear(2, 2)
 model.forward = functools.partial(lambda m, a: m[3](m[2](m[1](m[0](a)))), model)
@@ -147,6 +150,7 @@ for name, change, text in (
     expect(RecorderError, text, recorder.step, 1.0)
     recorder._leave("test")
 
+
 # Several optimizers; the hook takes the row, wherever step() stands.
 def two(name, place):
     torch.manual_seed(2)
@@ -173,7 +177,10 @@ def two(name, place):
 assert two("before", "before") == two("after", "after")
 settings = two("third", "before")
 groups = json.loads((work / "third/header.json").read_text())["parameter_groups"]
-assert [g["optimizer"]["name"] for g in groups] == ["sgd", "adam"] and groups[1]["tensors"] == ["3.weight", "3.bias"], groups
+assert [g["optimizer"]["name"] for g in groups] == ["sgd", "adam"] and groups[1]["tensors"] == [
+    "3.weight",
+    "3.bias",
+], groups
 assert (work / "third/learning_rates.csv").read_text() == "step,learning_rate_0,learning_rate_1\n0,0.1,0.01\n"
 assert settings["name"] == "sgd+adam" and settings["hyperparameters"]["learning_rate_group_1"] == 0.01, settings
 
@@ -224,7 +231,11 @@ for kind in (Hooked, torch.optim.SGD):
             optimizer.step(closure)
     run = rows(name)
     for k, (loss, theta, grad) in enumerate(seen):
-        assert run["batch_loss"][k] == loss and np.array_equal(run["theta"][k], theta) and np.array_equal(run["grad"][k], grad), name
+        assert (
+            run["batch_loss"][k] == loss
+            and np.array_equal(run["theta"][k], theta)
+            and np.array_equal(run["grad"][k], grad)
+        ), name
     assert len(run["theta"]) == 4 and not getattr(optimizer, "before", None) and not getattr(optimizer, "after", None)
 model = network()
 optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -320,6 +331,7 @@ with Recorder(model, None, out=work / "copied") as recorder:
     model(x)
     assert recorder._checks.forwards == 1
 
+
 # Complex parameters are pairs; names have no part of a wrapper; kinds of a script.
 class Complex(nn.Module):
     def __init__(self):
@@ -351,7 +363,10 @@ assert np.array_equal(rows("sparse")["grad"][0], embedding.weight.grad.to_dense(
 for bad, text in (
     (nn.Sequential(nn.LazyLinear(3)), "'0.weight' has no shape yet"),
     (nn.Linear(2, 2, device="meta"), "'weight' is on the device meta"),
-    (nn.ParameterList([nn.Parameter(torch.ones(2, dtype=torch.uint8), requires_grad=False)]), "'0' is of type torch.uint8"),
+    (
+        nn.ParameterList([nn.Parameter(torch.ones(2, dtype=torch.uint8), requires_grad=False)]),
+        "'0' is of type torch.uint8",
+    ),
 ):
     expect(ValueError, text, Recorder, bad, out=work / "x")
 
@@ -379,9 +394,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     recorder.close()
 run = rows("values")
-assert list(run["batch_loss"][:1]) == [0.5] and np.isnan(run["batch_loss"][1]) and list(run["epoch"]) == [1, 2, 2], dict(run)
+assert (
+    list(run["batch_loss"][:1]) == [0.5] and np.isnan(run["batch_loss"][1]) and list(run["epoch"]) == [1, 2, 2]
+), dict(run)
 assert "counts epochs from 0" in ended("values")["notes"][0]
-for more, text in (({"every": 0}, "every is 0"), ({"steps": -3}, "steps is -3"), ({"on_error": "ignore"}, "on_error is 'ignore'")):
+for more, text in (
+    ({"every": 0}, "every is 0"),
+    ({"steps": -3}, "steps is -3"),
+    ({"on_error": "ignore"}, "on_error is 'ignore'"),
+):
     expect(ValueError, text, Recorder, model, out=work / "x", **more)
 expect(TypeError, "optimizer is a float", Recorder, model, 0.1, out=work / "x")
 assert not (work / "x").exists()

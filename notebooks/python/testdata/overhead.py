@@ -62,4 +62,6 @@ for name, steps in (("lenet", 60), ("resnet8", 8), ("mlp128", 300)):
                 plain += [before, after]
     ratios.sort()
     middle = statistics.median(ratios)
-    print(f"{name}: {1e3 * statistics.median(plain):.2f} ms unrecorded; recorded {middle:.3f} of it (half of {len(ratios)} rounds from {ratios[len(ratios) // 4]:.3f} to {ratios[-1 - len(ratios) // 4]:.3f})")
+    print(
+        f"{name}: {1e3 * statistics.median(plain):.2f} ms unrecorded; recorded {middle:.3f} of it (half of {len(ratios)} rounds from {ratios[len(ratios) // 4]:.3f} to {ratios[-1 - len(ratios) // 4]:.3f})"
+    )

@@ -13,7 +13,6 @@ import atexit
 import importlib.util
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -51,7 +50,10 @@ def loss(model):
     start = time.perf_counter()
     # In parts whose activations stay in the cache: twice as fast as all at once, whose
     # memory the system hands out anew each time, to one process after the other.
-    value = sum(float(F.cross_entropy(model(a), b, reduction="sum")) for a, b in zip(x.split(options.chunk), y.split(options.chunk))) / len(x)
+    value = sum(
+        float(F.cross_entropy(model(a), b, reduction="sum"))
+        for a, b in zip(x.split(options.chunk), y.split(options.chunk))
+    ) / len(x)
     times.append((start, time.perf_counter()))
     return value
 
@@ -88,13 +90,28 @@ def rate(log):
 
 
 def command(log, role):
-    return [sys.executable, __file__, "--role", role, "--log", log, "--examples", str(options.examples), "--chunk", str(options.chunk), "--grid", str(options.grid)]
+    return [
+        sys.executable,
+        __file__,
+        "--role",
+        role,
+        "--log",
+        log,
+        "--examples",
+        str(options.examples),
+        "--chunk",
+        str(options.chunk),
+        "--grid",
+        str(options.grid),
+    ]
 
 
 def alone(n):
     """n programs that do nothing but evaluate."""
     with tempfile.TemporaryDirectory() as log:
-        programs = [subprocess.Popen(command(log, "alone"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(n)]
+        programs = [
+            subprocess.Popen(command(log, "alone"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(n)
+        ]
         for p in programs:
             p.stdout.readline()
         for p in programs:
@@ -108,7 +125,27 @@ def through(run, n):
     """sgdwalk landscape with n processes."""
     with tempfile.TemporaryDirectory() as log:
         program = os.environ.get("SGDWALK", "sgdwalk")
-        subprocess.run([program, "landscape", "-q", "--plane", "random", "--grid", f"{options.grid}x{options.grid}", "--out", f"{log}/out", "--objective", " ".join(command(log, "objective")), "--objective-procs", str(n), run], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                program,
+                "landscape",
+                "-q",
+                "--plane",
+                "random",
+                "--grid",
+                f"{options.grid}x{options.grid}",
+                "--out",
+                f"{log}/out",
+                "--objective",
+                " ".join(command(log, "objective")),
+                "--objective-procs",
+                str(n),
+                run,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return rate(log)
 
 
@@ -125,6 +162,8 @@ with tempfile.TemporaryDirectory() as d:
 best = {}
 for (name, n), values in results.items():
     best[name, n], busy = max(values)
-    print(f"{name}, {n} process{'es' * (n > 1)}: {best[name, n]:.1f} evaluations/s (rounds: {', '.join(f'{r:.1f}' for r, _ in values)}), {busy:.2f} at a time")
+    print(
+        f"{name}, {n} process{'es' * (n > 1)}: {best[name, n]:.1f} evaluations/s (rounds: {', '.join(f'{r:.1f}' for r, _ in values)}), {busy:.2f} at a time"
+    )
 for name in ("alone", "sgdwalk"):
     print(f"{name}: {options.procs} processes are {best[name, options.procs] / best[name, 1]:.2f} times one")
