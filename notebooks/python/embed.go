@@ -17,8 +17,8 @@ var modules = strings.Fields(`
 	errors words arrays values program ranks
 	layers kinds torch_buffers torch_model array_model layout
 	torch_hessian torch_evaluator array_evaluator evaluator conversation objective
-	preserve listener progress call options figures tables results analyses
-	flatbuffer columns row_checksums run_files segment scalars vectors losses run
+	preserve listener progress call options figures flatbuffer arrow_table tables results analyses
+	columns row_checksums run_files segment scalars vectors losses run
 	optimizers forward_hook gradient_checks checks stream ingest row recording unclosed recorder
 	__init__
 `)

@@ -47,6 +47,9 @@ class Analyses:
     def __init__(self, directory: str | os.PathLike[str]):
         self.directory = os.fspath(directory)
 
+    def __repr__(self) -> str:
+        return f"<sgdwalk analyses of {self.directory!r}>"
+
     def walk(
         self,
         loss: LossFunction | None = None,
@@ -242,6 +245,9 @@ class _Settings:
         with preserved(model), contextlib.closing(Listener(converse)) as listener:
             if not self._training and hasattr(model, "eval"):
                 model.eval()
+            for flag in ("objective_timeout", "objective_start_timeout"):
+                if flag not in self.rest:  # whoever calls the analysis ends an evaluation that takes too long
+                    flags = [*flags, *flags_of({flag: "240h"})]
             flags = [*flags, f"--objective=connect:{_quoted(listener.address)} {_quoted(_name_of(loss))}"]
             try:
                 return self.run(verb, flags, places, listener)

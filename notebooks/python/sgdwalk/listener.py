@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hmac
 import json
 import os
@@ -10,6 +11,8 @@ import selectors
 import shutil
 import socket
 import tempfile
+import time
+from stat import S_ISSOCK
 from typing import Any, Callable
 
 from .conversation import Conversation
@@ -17,6 +20,7 @@ from .errors import SgdwalkError
 
 _LONGEST_PATH = 100  # bytes of the path of a Unix socket; systems allow 104 or 108
 _LONGEST_LINE = 16 << 20
+_DEAD_AFTER = 60  # seconds
 
 
 class Listener:
@@ -134,7 +138,26 @@ def _short_directory() -> str:
     for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         try:
             if len(os.fsencode(parent)) + len("/sgdwalk-12345678/s") <= _LONGEST_PATH:
+                _remove_dead(parent)
                 return tempfile.mkdtemp(prefix="sgdwalk-", dir=parent)
         except OSError as e:
             problem = e
     raise SgdwalkError(f"a directory for a socket cannot be made: {problem}; set TMPDIR to a short path")
+
+
+def _remove_dead(parent: str) -> None:
+    """Remove the sockets of this user's processes that were killed."""
+    for directory in glob.glob(os.path.join(glob.escape(parent), "sgdwalk-????????")):
+        path = os.path.join(directory, "s")
+        try:
+            stat = os.lstat(path)
+            is_old = time.time() - stat.st_mtime > _DEAD_AFTER  # a new one may not listen yet
+            if not S_ISSOCK(stat.st_mode) or stat.st_uid != os.getuid() or not is_old:
+                continue
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(1)
+                probe.connect(path)
+        except ConnectionRefusedError:
+            shutil.rmtree(directory, ignore_errors=True)
+        except OSError:
+            pass  # it is not a socket that can be reached; leave it

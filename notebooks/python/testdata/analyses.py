@@ -1,5 +1,6 @@
 """The analyses of the package with a model of numpy, and what can go wrong: python3 analyses.py FOLDER"""
 
+import csv
 import os
 import pathlib
 import pickle
@@ -126,12 +127,37 @@ def shown():
     raised(AttributeError, lambda: few.summary.none, "segments")
     assert pickle.loads(pickle.dumps(few)).summary.segments == 3 and "segments" in dir(few.summary)
     assert sorted(few.tables) == ["epochs", "losses", "segments", "updates"], few.tables
-    table = sgdwalk.tables.read_table
-    pathlib.Path("t.csv").write_text('a,b,c,d\n1,,true,"x, y"\n2,0.5,false,z\n')
-    read = table("t.csv")
-    assert read["a"].dtype == np.int64 and np.isnan(read["b"][0]) and read["c"].tolist() == [True, False]
-    assert read["d"].tolist() == ["x, y", "z"]
-    raised(InputError, lambda: table("none.csv"), "pyarrow")
+
+
+def tables():
+    """Every table of every result is what its CSV file has; a damaged one is one line, never another exception."""
+    kinds, count = set(), 0
+    for path in pathlib.Path(".").glob("**/analysis/*/*.arrow"):
+        text = path.with_suffix(".csv").read_text()
+        table, (names, *rows) = sgdwalk.arrow_table.read_table(path), csv.reader(text.splitlines())
+        assert list(table.dtype.names) == names and len(table) == len(rows), path
+        for name, texts in zip(names, zip(*rows)):
+            kinds.add(table.dtype[name].kind + ("?" if "" in texts else ""))
+            for value, cell in zip(table[name], texts):
+                if table.dtype[name].kind == "U":
+                    assert value == cell, (path, name, value, cell)
+                elif cell in ("", "NaN"):
+                    assert np.isnan(value), (path, name, value, cell)
+                else:
+                    cell = {"true": 1, "false": 0}.get(cell, cell)
+                    assert table.dtype[name].type(cell) == value, (path, name, value, cell)
+                count += 1
+    assert {"i", "f", "f?", "U", "b"} <= kinds and count > 500, (kinds, count)
+    whole = pathlib.Path("run/analysis/walk/losses.arrow").read_bytes()
+    for damaged in [whole[:n] for n in range(0, len(whole), 7)] + [
+        whole[:n] + bytes([whole[n] ^ 0xFF]) + whole[n + 1 :] for n in range(0, len(whole), 3)
+    ]:
+        pathlib.Path("t.arrow").write_bytes(damaged)
+        try:
+            sgdwalk.arrow_table.read_table("t.arrow")
+        except SgdwalkError as e:
+            assert "t.arrow cannot be read" in str(e), e
+    raised(SgdwalkError, lambda: sgdwalk.arrow_table.read_table("none.arrow"), "none.arrow")
 
 
 def mistakes():
@@ -280,7 +306,7 @@ def shows():
     assert displays[0]["text/html"] == "<pre>walk: 1/2 &lt;b&gt;</pre>" and displays[1]["text/plain"] == ""
 
 
-for check in (results, shown, mistakes, exceptions, threads, port, shows):
+for check in (results, shown, tables, mistakes, exceptions, threads, port, shows):
     check()
 assert not list(sockets.glob("sgdwalk-????????/s")), "a socket is left"
 assert (
