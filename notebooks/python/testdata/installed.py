@@ -51,4 +51,19 @@ else:
             value.backward()
             recorder.step(value)
             optimizer.step()
+    model_loss = lambda m: torch.nn.functional.cross_entropy(m(images), labels)  # noqa: E731
+
+run = sgdwalk.open(os.path.join(folder, "run"))
+assert len(run) == 21 and run.theta[0].shape == run.theta[20].shape
+if torch is None:
+    results = [run.walk(loss, w), run.landscape(loss, w, grid="5x5", kinds="all")]
+else:
+    results = [
+        run.walk(model_loss, model),
+        run.landscape(model_loss, model, grid="5x5"),
+        run.curvature(model_loss, model, top=2),
+    ]
+for result in results:
+    assert result.findings and result.figures
+    print(result.findings[0])
 print("recorded with", "numpy alone" if torch is None else "PyTorch", torch.__version__ if torch else "")
