@@ -5,17 +5,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"sgdwalk/analyze/audit"
 	"sgdwalk/record"
 	"sgdwalk/record/recorder"
 
@@ -157,6 +162,59 @@ func TestSeriesOfManyFiles(t *testing.T) {
 		if len(tables[0]) == 0 || !bytes.Equal(tables[0], tables[1]) {
 			t.Errorf("%s: the tables of the series and of the run differ", verb[0])
 		}
+	}
+}
+
+// TestAuditOfManyFiles: ten thousand checkpoints are audited with 64 open files, in a few seconds and
+// less than 300 MB, and the one at a wrong step is the only finding.
+func TestAuditOfManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "checkpoints")
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	layout := record.Pack(record.Tensor{Name: "w", Kind: record.Weight, Shape: []int{8, 16}},
+		record.Tensor{Name: "b", Kind: record.Bias, Shape: []int{8}})
+	r := rand.New(rand.NewPCG(1, 2))
+	theta := make([]float32, layout.Len())
+	var early []byte
+	for step := range 10_000 {
+		for i := range theta {
+			theta[i] += float32(0.01 * r.NormFloat64())
+		}
+		file := plainSafetensors(layout, theta, 4)
+		switch step {
+		case 3000:
+			early = file
+		case 7000:
+			file = early
+		}
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("ckpt-%d.safetensors", step)), file, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(limitedName, filesLimit+"64", "audit", "--quiet", "--json", "--out", filepath.Join(dir, "out"), folder)
+	begin := time.Now()
+	out, err := cmd.Output()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != exitDamaged {
+		t.Fatalf("%v, want exit status %d", err, exitDamaged)
+	}
+	var result struct{ Summary audit.Summary }
+	if err := json.Unmarshal(out, &result); err != nil {
+		t.Fatal(err)
+	}
+	s := result.Summary
+	if s.Checkpoints != 10_000 || s.Faults != 1 || s.Warnings != 0 || s.List[0].Step != 7000 || *s.List[0].FitsStep != 3000 {
+		t.Errorf("%d checkpoints, %d errors, %d warnings: %+v", s.Checkpoints, s.Faults, s.Warnings, s.List)
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	megabytes := int64(usage.Maxrss) >> 10
+	if runtime.GOOS == "darwin" {
+		megabytes >>= 10 // there it is in bytes
+	}
+	t.Logf("10000 checkpoints audited in %v, %d MB", time.Since(begin).Round(time.Millisecond), megabytes)
+	if megabytes > 300 {
+		t.Errorf("the audit needed %d MB, want at most 300", megabytes)
 	}
 }
 
