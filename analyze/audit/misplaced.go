@@ -26,14 +26,16 @@ func (m *matrix) misplaced(base limits, accept func(i int) bool, retract func(i 
 	var out []found
 	rejected := map[int]bool{}
 	limit := base
+	var known []placed // of the checkpoints, which do not change unless a content near them is left out
 	for isDone := false; !isDone && len(out) < mostMisplaced; {
 		rows := m.good()
 		if len(rows) < fewest {
 			break
 		}
+		known = m.placeAgain(rows, known, out)
 		all := make([]placed, len(rows))
-		for k := range rows {
-			all[k] = m.place(rows, k)
+		for k, i := range rows {
+			all[k] = known[i]
 		}
 		limit = limitsOf(all, base)
 		order := slices.Clone(all)
@@ -59,6 +61,25 @@ func (m *matrix) misplaced(base limits, accept func(i int) bool, retract func(i 
 		}
 	}
 	return m.confirm(out, limit, accept, retract)
+}
+
+// placeAgain places the contents of rows after the last one of out was left out. known are the places
+// before, by checkpoint; nil for none.
+func (m *matrix) placeAgain(rows []int, known []placed, out []found) []placed {
+	left := -1
+	if known == nil {
+		known = make([]placed, m.n)
+	} else {
+		left = out[len(out)-1].row
+	}
+	at, _ := slices.BinarySearch(rows, left)
+	for k, i := range rows {
+		known[i].k = k
+		if left < 0 || known[i].nearest == left || k >= at-few-1 && k <= at+few {
+			known[i] = m.place(rows, k)
+		}
+	}
+	return known
 }
 
 // blamed returns the place whose content explains best that the content at place k does not fit: k

@@ -22,6 +22,9 @@ type placed struct {
 	nearest int // checkpoint with the nearest content
 }
 
+// few is how many places a swing may reach.
+const few = 4
+
 // place measures the content at place k of rows.
 func (m *matrix) place(rows []int, k int) placed {
 	p := placed{k: k, nearest: -1, elsewhere: 1, swing: 1}
@@ -34,7 +37,6 @@ func (m *matrix) place(rows []int, k int) placed {
 		own = min(own, m.squared(i, rows[k+1]))
 	}
 	best, around := math.Inf(1), math.Inf(1)
-	const few = 4 // places
 	for _, q := range m.candidates(rows, k) {
 		if q == k {
 			continue
