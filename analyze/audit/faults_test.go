@@ -327,6 +327,39 @@ func TestManyExchangedSteps(t *testing.T) {
 	}
 }
 
+// A series that is too long for a stored matrix of distances has the same findings.
+func TestFaultsInALongSeries(t *testing.T) {
+	steps := make([]int64, mostStored+50)
+	for i := range steps {
+		steps[i] = int64(i)
+	}
+	s := simulate(walk{seed: 1, steps: steps, pull: 0.0005})
+	other := simulate(walk{seed: 2, steps: steps[:3], pull: 0.0005})
+	s[400] = other[2].at(400)
+	s[700], s[701] = s[701].at(700), s[700].at(701)
+	s[1500] = s[900].at(1500)
+	change(s, 1500, func(c *checkpoint) {
+		for k := range c.tensors {
+			c.tensors[k].values = rounded(c.tensors[k].values)
+		}
+	})
+	var found []string
+	for _, f := range auditSeries(t, s, nil).List {
+		switch {
+		case f.Severity == Event:
+		case f.FitsStep != nil:
+			found = append(found, fmt.Sprint(f.Check, " ", f.Step, " fits ", *f.FitsStep))
+		default:
+			found = append(found, fmt.Sprint(f.Check, " ", f.Step))
+		}
+	}
+	slices.Sort(found)
+	want := []string{"other_step 1500 fits 900", "outlier 400", "rounded 1500", "wrong_order 700"}
+	if !slices.Equal(found, want) {
+		t.Errorf("found %q, want %q", found, want)
+	}
+}
+
 // SGDWALK_AUDIT has pairs of folders with real series, OWN:OTHER, separated by commas; OTHER is a
 // training with another seed on the same steps. SGDWALK_AUDIT_PLACES is the number of places,
 // by default 100.

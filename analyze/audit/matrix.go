@@ -57,15 +57,18 @@ func (m *matrix) good() []int {
 	return rows
 }
 
+// In a long series a content is compared with those at nearPlaces on both sides, and with spread
+// places of the whole series.
+const nearPlaces, spread = 16, 256
+
 // candidates returns the places in rows to which the content at place k is compared: all, or
 // in a long series the near ones and evenly spread ones.
 func (m *matrix) candidates(rows []int, k int) []int {
 	if m.values != nil {
 		return allPlaces(len(rows))
 	}
-	const near, spread = 16, 256
 	var out []int
-	for p := max(0, k-near); p <= min(len(rows)-1, k+near); p++ {
+	for p := max(0, k-nearPlaces); p <= min(len(rows)-1, k+nearPlaces); p++ {
 		out = append(out, p)
 	}
 	for s := range spread {
@@ -116,10 +119,19 @@ func (j *judge) wholeMatrix(tracks []int) *matrix {
 		}
 		return 2*count > len(tracks)
 	}
+	// A distance is the same before and after a content is found to be at a wrong place, whether the
+	// matrix is stored or not.
+	wasGood := make([][]bool, len(tracks))
+	for k, t := range tracks {
+		wasGood[k] = make([]bool, n)
+		for i := range n {
+			wasGood[k][i] = j.isGood(t, i)
+		}
+	}
 	m := newMatrix(n, isGood, func(a, b int) float64 {
 		sum, count := 0.0, 0
 		for k, t := range tracks {
-			if j.isGood(t, a) && j.isGood(t, b) {
+			if wasGood[k][a] && wasGood[k][b] {
 				sum += j.tracks[t].squaredDistance(a, b) / units[k]
 				count++
 			}

@@ -131,7 +131,7 @@ func (m *matrix) confirm(list []found, limit limits, accept func(int) bool, retr
 		case m.isCopy(f.row, f.p.nearest):
 			f.fits = f.p.nearest
 		case f.p.elsewhere > limit.elsewhere:
-			f.fits = m.bestPlace(f.row)
+			f.fits = m.bestPlace(f.row, f.p.nearest)
 		}
 		out = append(out, f)
 	}

@@ -49,6 +49,15 @@ func (m *matrix) place(rows []int, k int) placed {
 			around = min(around, d)
 		}
 	}
+	if m.values == nil && p.nearest >= 0 { // the candidates of a long series are places with gaps
+		at, _ := slices.BinarySearch(rows, p.nearest)
+		gap := len(rows)/spread + 1
+		for q := max(0, at-gap); q <= min(len(rows)-1, at+gap) && (at < k-nearPlaces || at > k+nearPlaces); q++ {
+			if d := m.squared(i, rows[q]); q != k && d < best && d > 0 {
+				best, p.nearest = d, rows[q]
+			}
+		}
+	}
 	if own > 0 && p.nearest >= 0 {
 		p.elsewhere, p.swing = math.Sqrt(own/max(best, own*1e-12)), math.Sqrt(own/max(around, own*1e-12))
 		if k > 0 && k < len(rows)-1 && m.squared(rows[k-1], rows[k+1]) > 0 {
@@ -73,14 +82,14 @@ func (m *matrix) isCopy(i, j int) bool {
 	return m.squared(i, j) < near*near*own && !math.IsInf(own, 1)
 }
 
-// bestPlace returns the step whose neighbours are nearest to content i. The content that is there
-// now does not matter.
-func (m *matrix) bestPlace(i int) int {
+// bestPlace returns the step whose neighbours are nearest to content i, which is nearest to content
+// nearest. The content that is at the step now does not matter.
+func (m *matrix) bestPlace(i, nearest int) int {
 	best, at := math.Inf(1), -1
 	rows := slices.DeleteFunc(m.good(), func(r int) bool { return r == i })
-	near, _ := slices.BinarySearch(rows, i)
+	around, _ := slices.BinarySearch(rows, nearest)
 	tested := make(map[int]bool)
-	for _, k := range m.candidates(rows, min(near, len(rows)-1)) {
+	for _, k := range m.candidates(rows, min(around, len(rows)-1)) {
 		first, last := 0, m.n-1 // places between the good rows around place k
 		if k > 0 {
 			first = rows[k-1] + 1
