@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -83,6 +84,30 @@ def untouched():
         train(model, optimizer, 5)
         ends.append(state_of(model, optimizer)[0])
     assert all(torch.equal(a, b) for a, b in zip(*ends))
+
+
+def while_recording():
+    """An analysis between two steps of a training that is recorded changes nothing, and causes no warning."""
+    thetas = []
+    for analyzes in (False, True):
+        torch.manual_seed(3)
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        name = f"open{int(analyzes)}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Recorder(model, optimizer, out=name, grad=True, args=["--quiet"]) as recorder:
+                train(model, optimizer, 6, recorder)
+                while analyzes and not os.path.exists(f"{name}/analysis/walk/summary.json"):
+                    try:
+                        walk = sgdwalk.Analyses(name).walk(loss, model, segments="0-1", **quick)
+                        assert any("did not come to its end" in w for w in walk.warnings), walk
+                    except AnalysisError as e:  # the first rows are not on the disk yet
+                        print(e)
+                        time.sleep(0.2)
+                train(model, optimizer, 6, recorder)
+        thetas.append(np.array(sgdwalk.open(name).theta[:]))
+    assert len(thetas[0]) == 13 and np.array_equal(*thetas)
 
 
 def batches():
@@ -204,7 +229,7 @@ if len(sys.argv) > 2:
     slow(sys.argv[1])
 else:
     os.chdir(sys.argv[1])
-    for check in (untouched, batches, interrupted, killed):
+    for check in (untouched, while_recording, batches, interrupted, killed):
         check()
         assert not sockets(), "a socket is left"
         assert len(children_of(os.getpid())) <= 1, "a process is left"  # ps itself
