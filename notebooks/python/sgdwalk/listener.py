@@ -26,8 +26,9 @@ _DEAD_AFTER = 60  # seconds
 class Listener:
     """A socket on which this process answers the requests of sgdwalk.
 
-    It is a Unix socket in a private directory. On Windows, or with tcp=True, it is a TCP port of the loopback address, and only connections that send the
-    token are answered. converse() makes the conversation of a new connection.
+    It is a Unix socket in a private directory. On Windows, or with tcp=True, it is a TCP port of
+    the loopback address, and only connections that send the token are answered. converse() makes
+    the conversation of a new connection.
 
     Nothing happens outside of answer(), so all requests are answered in the thread that calls
     it, one after the other.
