@@ -186,7 +186,9 @@ func (m *matrix) isChance(i int) bool {
 func (j *judge) findMisplacedTensors() {
 	for _, tracks := range j.shards(j.steady()) {
 		for _, f := range j.misplacedOf(j.wholeMatrix(tracks), shardLimits, tracks, tracks) {
-			j.addMisplaced(f, j.names(tracks))
+			all := j.sameFile(f.row, tracks[0])
+			j.mark([]int{f.row}, all, true)
+			j.addMisplaced(f, j.names(all))
 		}
 	}
 	type at struct{ row, fits int }

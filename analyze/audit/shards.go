@@ -30,6 +30,15 @@ func (j *judge) shards(steady []int) [][]int {
 	return out
 }
 
+// sameFile returns the parameters in the file that has track t of checkpoint i.
+func (j *judge) sameFile(i, t int) []int {
+	path := j.tracks[t].contents[i].tensor.Path
+	return slices.DeleteFunc(j.parameters(), func(o int) bool {
+		c := &j.tracks[o].contents[i]
+		return !c.isPresent || c.tensor.Path != path
+	})
+}
+
 // shardOf returns the file of these tensors when they are all tensors of one of several files of
 // a checkpoint.
 func (j *judge) shardOf(i int, names []string) (path string, ok bool) {
