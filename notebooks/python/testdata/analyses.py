@@ -1,6 +1,7 @@
 """The analyses of the package with a model of numpy, and what can go wrong: python3 analyses.py FOLDER"""
 
 import csv
+import importlib.util
 import os
 import pathlib
 import pickle
@@ -126,6 +127,13 @@ def shown():
     raised(KeyError, lambda: few.tables["none"], "losses")
     raised(AttributeError, lambda: few.summary.none, "segments")
     assert pickle.loads(pickle.dumps(few)).summary.segments == 3 and "segments" in dir(few.summary)
+    frames = type(sys)("polars")
+    frames.DataFrame = dict
+    sys.modules["polars"] = frames  # its frames take a dict of arrays
+    assert np.array_equal(few.tables.to_polars("losses")["loss"], few.tables["losses"]["loss"])
+    if importlib.util.find_spec("pandas"):
+        frame = few.tables.to_pandas("losses")
+        assert frame.to_records(index=False).tolist() == few.tables["losses"].tolist()
     assert sorted(few.tables) == ["epochs", "losses", "segments", "updates"], few.tables
 
 

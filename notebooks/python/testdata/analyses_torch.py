@@ -110,6 +110,23 @@ def while_recording():
     assert len(thetas[0]) == 13 and np.array_equal(*thetas)
 
 
+def forms():
+    """Script modules and wrapped modules, without gradients and in several modes."""
+    run = sgdwalk.open("adam0")
+    for make in (torch.jit.script, nn.DataParallel):
+        inner = network()
+        inner[1].eval()
+        model = make(inner)
+        before = [t.detach().clone() for t in model.state_dict().values()], [m.training for m in model.modules()]
+        with torch.no_grad():
+            walk = run.walk(loss, model, segments="0-2", **quick)
+            run.curvature(loss, model, top=2, **quick)
+        plain = run.walk(loss, network(), segments="0-2", **quick)
+        assert np.allclose(walk.tables["losses"]["loss"], plain.tables["losses"]["loss"], rtol=1e-6)
+        assert all(torch.equal(a, b) for a, b in zip(before[0], model.state_dict().values()))
+        assert before[1] == [m.training for m in model.modules()], make
+
+
 def batches():
     """A loss that calls backward() itself, a gradient that is missing, and dropout as in training."""
     model, run = network(), sgdwalk.open("adam0")
@@ -229,7 +246,7 @@ if len(sys.argv) > 2:
     slow(sys.argv[1])
 else:
     os.chdir(sys.argv[1])
-    for check in (untouched, while_recording, batches, interrupted, killed):
+    for check in (untouched, while_recording, forms, batches, interrupted, killed):
         check()
         assert not sockets(), "a socket is left"
         assert len(children_of(os.getpid())) <= 1, "a process is left"  # ps itself
