@@ -92,13 +92,21 @@ func (j *judge) jumpAt(t int, rows []int, k int) jump {
 	if k+1 < len(rows) {
 		x.usual = min(x.usual, tr.cosine(rows[k], rows[k+1]))
 	}
-	// A training that moves far between two checkpoints also loses its memory.
-	const steadyCosine = 0.5
 	x.isKnown = x.usual >= steadyCosine && !math.IsInf(x.usual, 1)
-	deviation := 1 / math.Sqrt(float64(tr.n))
-	if !tr.isExact() {
-		deviation = math.Hypot(deviation, 1/math.Sqrt(float64(tr.k)))
-	}
-	x.isIndependent = x.isKnown && x.cosine < 0.1+3*deviation && x.cosine < x.usual/2
+	x.isIndependent = x.isKnown && x.cosine < tr.independentCosine() && x.cosine < x.usual/2
 	return x
+}
+
+// steadyCosine is the cosine from which two checkpoints depend on each other for certain. A training
+// that moves far between two checkpoints also loses its memory.
+const steadyCosine = 0.5
+
+// independentCosine returns the cosine below which two contents of a weight do not depend on each
+// other.
+func (t *track) independentCosine() float64 {
+	deviation := 1 / math.Sqrt(float64(t.n))
+	if !t.isExact() {
+		deviation = math.Hypot(deviation, 1/math.Sqrt(float64(t.k)))
+	}
+	return 0.1 + 3*deviation
 }

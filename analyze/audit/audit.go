@@ -74,6 +74,7 @@ func (s *series) judge() *Result {
 	j.findMisplacedCheckpoints()
 	j.findSameTensors()
 	j.findMisplacedTensors()
+	j.findStrangers()
 	j.findBranches()
 	if steady := j.steady(); len(steady) > 0 {
 		j.findFaster(j.wholeMatrix(steady))

@@ -407,3 +407,21 @@ func TestFaultsAreFoundInRealSeries(t *testing.T) {
 		}
 	}
 }
+
+// A weight of another training is found also where the walk is so fast that its distances do not show
+// it.
+func TestStrangerInAFastWalk(t *testing.T) {
+	steps := []int64{0, 1, 2, 3, 4, 5, 6, 7, 8}
+	own := simulate(walk{seed: 1, steps: steps, pull: 0.35})
+	other := simulate(walk{seed: 2, steps: steps, pull: 0.35})
+	for i := 2; i < 7; i++ {
+		s := slices.Clone(own)
+		change(s, i, func(c *checkpoint) { c.tensors[3].values = other[i].tensors[3].values })
+		r := auditSeries(t, s, nil)
+		if !slices.ContainsFunc(r.List, func(f Finding) bool {
+			return f.Check == Outlier && f.Step == steps[i] && slices.Equal(f.Tensors, []string{"block.up.weight"})
+		}) {
+			t.Errorf("step %d: found:%s", i, texts(r.List))
+		}
+	}
+}
