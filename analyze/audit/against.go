@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -87,20 +86,6 @@ func (p *pair) match() {
 	}
 }
 
-// weightsHash returns a hash of the shared weights of a checkpoint; ok reports whether all can be read.
-func weightsHash(s *series, i int, tracks []int) (h xxh3.Uint128, ok bool) {
-	all := xxh3.New()
-	for _, t := range tracks {
-		c := &s.tracks[t].contents[i]
-		if !c.isUsable() {
-			return h, false
-		}
-		b := c.hash.Bytes()
-		_, _ = all.Write(binary.LittleEndian.AppendUint64(b[:], uint64(len(tracks)))) // a hash accepts all bytes
-	}
-	return all.Sum128(), true
-}
-
 // findEqual finds checkpoints whose weights are those of a checkpoint of the other series.
 func (p *pair) findEqual() {
 	var own, theirs []int
@@ -109,7 +94,7 @@ func (p *pair) findEqual() {
 	}
 	rows := map[xxh3.Uint128]int{}
 	for i := range p.other.steps {
-		if h, ok := weightsHash(p.other.series, i, theirs); ok {
+		if h, usable := p.other.valuesHash(i, theirs); usable == len(theirs) {
 			if _, isKnown := rows[h]; !isKnown {
 				rows[h] = i
 			}
@@ -117,7 +102,8 @@ func (p *pair) findEqual() {
 	}
 	isShared := p.isShared
 	for i := range p.steps {
-		h, ok := weightsHash(p.series, i, own)
+		h, usable := p.valuesHash(i, own)
+		ok := usable == len(own)
 		at, isEqual := rows[h]
 		if !ok || !isEqual {
 			isShared = isShared && !ok

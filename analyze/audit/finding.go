@@ -125,3 +125,11 @@ func listTensors(names []string) string {
 	}
 	return fmt.Sprintf("%d tensors (%s)", len(names), text)
 }
+
+// withVerb writes names for a reader, with the form of a verb for one and for many tensors.
+func withVerb(names []string, one, many string) string {
+	if len(names) == 1 {
+		return listTensors(names) + " " + one
+	}
+	return listTensors(names) + " " + many
+}

@@ -9,8 +9,8 @@ import (
 type limits struct{ elsewhere, detour float64 }
 
 // Base limits. Sound series of networks stay below half of their excess over 1, with schedules,
-// restarts and averages; EVIDENCE.md has the trials. Whole checkpoints are means over many tensors, so they vary less than one, and a
-// tensor with few elements varies most.
+// restarts and averages; EVIDENCE.md has the trials. Whole checkpoints are means over many
+// tensors, so they vary less than one tensor, and a tensor with few elements varies most.
 var (
 	wholeLimits  = limits{elsewhere: 1.3, detour: 1.8}
 	shardLimits  = limits{elsewhere: 1.4, detour: 2}

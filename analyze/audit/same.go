@@ -19,20 +19,10 @@ func (j *judge) findSameCheckpoints() {
 	groups := map[xxh3.Uint128][]int{}
 	var order []xxh3.Uint128
 	for i := range j.steps {
-		h := xxh3.New()
-		usable := 0
-		for _, t := range params {
-			if c := &j.tracks[t].contents[i]; c.isUsable() {
-				usable++
-				b := c.hash.Bytes()
-				b2 := binary.LittleEndian.AppendUint64(b[:], uint64(t))
-				_, _ = h.Write(b2) // a hash accepts all bytes
-			}
-		}
+		sum, usable := j.valuesHash(i, params)
 		if usable == 0 {
 			continue
 		}
-		sum := h.Sum128()
 		if groups[sum] == nil {
 			order = append(order, sum)
 		}
@@ -43,6 +33,20 @@ func (j *judge) findSameCheckpoints() {
 			j.judgeSame(g, params, true)
 		}
 	}
+}
+
+// valuesHash returns a hash of the usable contents of tracks in checkpoint i, and their number. The
+// same tracks of two series, in the same order, have equal hashes for equal values.
+func (s *series) valuesHash(i int, tracks []int) (h xxh3.Uint128, usable int) {
+	all := xxh3.New()
+	for k, t := range tracks {
+		if c := &s.tracks[t].contents[i]; c.isUsable() {
+			usable++
+			b := c.hash.Bytes()
+			_, _ = all.Write(binary.LittleEndian.AppendUint64(b[:], uint64(k))) // a hash accepts all bytes
+		}
+	}
+	return all.Sum128(), usable
 }
 
 // findSameTensors finds tensors with equal values under two steps whose checkpoints differ
@@ -192,7 +196,7 @@ func (j *judge) addStill(check Check, severity Severity, rows, tracks []int, for
 	if d := j.expectedDistance(tracks, first, last); d > 0 {
 		f.Expected = some(d)
 	}
-	j.add(check, severity, first, names, f, format, hasHave(names), j.steps[first], j.steps[last])
+	j.add(check, severity, first, names, f, format, withVerb(names, "has", "have"), j.steps[first], j.steps[last])
 }
 
 // judgeSame decides to which step of a group the equal values belong, and adds a finding for
@@ -236,10 +240,7 @@ func (j *judge) describe(i int, names []string, one, many string) string {
 	if shard, ok := j.shardOf(i, names); ok {
 		return "shard " + shard + " " + one
 	}
-	if len(names) == 1 {
-		return listTensors(names) + " " + one
-	}
-	return listTensors(names) + " " + many
+	return withVerb(names, one, many)
 }
 
 // mark marks contents as not belonging to their checkpoints, or as belonging.

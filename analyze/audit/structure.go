@@ -52,19 +52,19 @@ func (j *judge) findStructure() {
 			}
 		}
 	}
-	report := func(m marks, check Check, severity Severity, format string, verb func([]string) string) {
+	report := func(m marks, check Check, severity Severity, format string) {
 		j.each(m, func(rows, tracks []int) {
 			names := j.names(tracks)
-			j.add(check, severity, rows[0], names, Finding{Steps: j.stepsOf(rows)}, format, j.span(rows), verb(names))
+			j.add(check, severity, rows[0], names, Finding{Steps: j.stepsOf(rows)}, format, j.span(rows), withVerb(names, "is", "are"))
 		})
 	}
-	report(missing, OtherTensors, Fault, "%s: %s missing, which most checkpoints have", areOf)
-	report(extra, OtherTensors, Warning, "%s: %s extra: most checkpoints do not have them", areOf)
+	report(missing, OtherTensors, Fault, "%s: %s missing, which most checkpoints have")
+	report(extra, OtherTensors, Warning, "%s: %s extra: most checkpoints do not have them")
 	j.each(shapes, func(rows, tracks []int) {
 		tr := j.tracks[tracks[0]]
 		names := j.names(tracks)
 		j.add(OtherShape, Fault, rows[0], names, Finding{Steps: j.stepsOf(rows)},
-			"%s: %s another shape: %.100q has %v, in most steps %v", j.span(rows), hasHave(names), tr.name,
+			"%s: %s another shape: %.100q has %v, in most steps %v", j.span(rows), withVerb(names, "has", "have"), tr.name,
 			tr.contents[rows[0]].tensor.Shape, tr.shape)
 	})
 	slices.Sort(typeNames)
@@ -72,12 +72,12 @@ func (j *judge) findStructure() {
 		j.each(types[kind], func(rows, tracks []int) {
 			names := j.names(tracks)
 			j.add(OtherType, Warning, rows[0], names, Finding{Steps: j.stepsOf(rows)}, "%s: %s the type %s", j.span(rows),
-				hasHave(names), kind)
+				withVerb(names, "has", "have"), kind)
 		})
 	}
 	if len(j.rare) > 0 {
 		j.add(OtherTensors, Warning, -1, j.rare[:min(len(j.rare), 100)], Finding{Value: some(float64(len(j.rare)))},
-			"%s extra, which fewer than one in 16 checkpoints have: they were not examined", areOf(j.rare))
+			"%s extra, which fewer than one in 16 checkpoints have: they were not examined", withVerb(j.rare, "is", "are"))
 	}
 	j.findOtherOrder()
 	j.findOtherTies()

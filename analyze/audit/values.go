@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -27,17 +28,12 @@ func (j *judge) each(m marks, use func(rows, tracks []int)) {
 	}
 }
 
-// at writes the steps of a range.
-func (j *judge) at(rows []int) string {
-	if len(rows) == 1 {
-		return "step " + listSteps(j.stepsOf(rows))
-	}
-	return "steps " + listSteps(j.stepsOf([]int{rows[0], rows[len(rows)-1]}))
-}
-
 // span writes "step 5" or "steps 5 to 9".
 func (j *judge) span(rows []int) string {
-	return strings.Replace(j.at(rows), " and ", " to ", 1)
+	if len(rows) == 1 {
+		return fmt.Sprintf("step %d", j.steps[rows[0]])
+	}
+	return fmt.Sprintf("steps %d to %d", j.steps[rows[0]], j.steps[rows[len(rows)-1]])
 }
 
 // findBadValues finds elements that are not finite, and tensors that became zero or constant. Their
@@ -77,13 +73,13 @@ func (j *judge) findBadValues() {
 			Steps: j.stepsOf(rows), Value: some(float64(c.nan + c.inf)),
 			Expected: some(0),
 		}, "%s: %s not finite (%.100q has %d NaN and %d infinite elements of %d)%s", j.span(rows),
-			areOf(names), names[0], c.nan, c.inf, j.tracks[tracks[0]].n, why)
+			withVerb(names, "is", "are"), names[0], c.nan, c.inf, j.tracks[tracks[0]].n, why)
 	})
 	j.each(zero, func(rows, tracks []int) {
 		names := j.names(tracks)
 		j.mark(rows, tracks, true)
 		j.add(Zero, Warning, rows[0], names, Finding{Steps: j.stepsOf(rows), Value: some(0)},
-			"%s: %s zero, after other values", j.span(rows), areOf(names))
+			"%s: %s zero, after other values", j.span(rows), withVerb(names, "is", "are"))
 	})
 	j.each(constant, func(rows, tracks []int) {
 		names := j.names(tracks)
@@ -93,14 +89,6 @@ func (j *judge) findBadValues() {
 			Value: some(float64(j.tracks[tracks[0]].contents[rows[0]].first)),
 		}, "%s: all elements of %s are equal, after other values", j.span(rows), listTensors(names))
 	})
-}
-
-// areOf writes the names with the right form of the verb.
-func areOf(names []string) string {
-	if len(names) == 1 {
-		return listTensors(names) + " is"
-	}
-	return listTensors(names) + " are"
 }
 
 // isMask reports whether tensors that are not finite have the same values in all checkpoints.
@@ -148,20 +136,13 @@ func (j *judge) findFrozen() {
 	if len(frozen) > 0 {
 		names := j.names(frozen)
 		j.add(Frozen, Warning, -1, names, Finding{Value: some(0)}, "%s the same values in all steps, while others change",
-			hasHave(names))
+			withVerb(names, "has", "have"))
 	}
 	if len(buffers) > 0 {
 		names := j.names(buffers)
 		j.add(Frozen, Event, -1, names, Finding{Value: some(0)}, "%s the same values in all steps, as buffers have, "+
-			"and parameters that move less than their type can show", hasHave(names))
+			"and parameters that move less than their type can show", withVerb(names, "has", "have"))
 	}
-}
-
-func hasHave(names []string) string {
-	if len(names) == 1 {
-		return listTensors(names) + " has"
-	}
-	return listTensors(names) + " have"
 }
 
 // isPattern reports whether the first values have no digits, as masks have. A long vector of equal

@@ -14,7 +14,7 @@ import (
 // other tensors than the first one. Open and OpenSeries refuse such a series; an audit
 // needs to see it.
 type Catalog struct {
-	// Entries are in the order of their steps. Checkpoints without a step come last.
+	// Entries are in the order of their steps.
 	Entries []Entry
 	// Repeated are checkpoints with the step of an entry before them. The audit of values
 	// leaves them out.
@@ -28,9 +28,8 @@ type Catalog struct {
 
 // Entry is one checkpoint of a catalog.
 type Entry struct {
-	Path    string
-	Step    int64
-	HasStep bool
+	Path string
+	Step int64
 	// MetadataStep is the step in the file's metadata when it contradicts the step of the
 	// name, which then counts; -1 otherwise.
 	MetadataStep int64
@@ -145,7 +144,7 @@ func (c *Catalog) number(n *numbering) error {
 	c.Notes = append(c.Notes, d.notes...)
 	for i := range c.Entries {
 		e := &c.Entries[i]
-		e.Step, e.HasStep = d.steps[i], true
+		e.Step = d.steps[i]
 		meta, err := strconv.ParseInt(n.metadata[i], 10, 64)
 		isOther := err == nil && meta != e.Step
 		if isOther && (byName || c.options.Steps == ByName) {
@@ -184,9 +183,7 @@ func (c *Catalog) Hashes(x *Index) map[[2]string]string {
 func (c *Catalog) Header() *record.Header {
 	h := c.names.header.Clone()
 	for _, e := range c.Entries {
-		if e.HasStep {
-			h.Steps = max(h.Steps, e.Step)
-		}
+		h.Steps = max(h.Steps, e.Step)
 	}
 	return h
 }
