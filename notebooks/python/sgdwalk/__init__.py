@@ -41,6 +41,7 @@ returns; when the disk is slower than the training, the pipe makes the training 
 from __future__ import annotations
 
 from .analyses import Analyses, audit, compare
+from .convert import Converted, arrays_of, convert, restore
 from .errors import (
     AnalysisError,
     DamagedRunError,
@@ -54,21 +55,27 @@ from .errors import (
     SgdwalkError,
 )
 from .figures import Figure
+from .keras_callback import KerasCallback
 from .kinds import kinds_of
 from .layout import layout_of
+from .lightning_callback import LightningCallback
 from .objective import serve
 from .recorder import Recorder
 from .results import Result
 from .run import Run, open_run
+from .transformers_callback import TransformersCallback
 
 open = open_run
 
 __all__ = [
     "Analyses",
     "AnalysisError",
+    "Converted",
     "DamagedRunError",
     "Figure",
     "InputError",
+    "KerasCallback",
+    "LightningCallback",
     "ProgramNotFoundError",
     "Recorder",
     "RecorderError",
@@ -79,10 +86,14 @@ __all__ = [
     "RunError",
     "RunExistsError",
     "SgdwalkError",
+    "TransformersCallback",
+    "arrays_of",
     "audit",
     "compare",
+    "convert",
     "kinds_of",
     "layout_of",
     "open",
+    "restore",
     "serve",
 ]

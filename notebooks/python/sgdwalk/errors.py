@@ -17,7 +17,7 @@ class InputError(SgdwalkError, ValueError, TypeError):
 
 
 class RunExistsError(SgdwalkError, FileExistsError):
-    """The directory of a new run exists already."""
+    """The directory of a new run, or the file of a new checkpoint, exists already."""
 
 
 class ProgramNotFoundError(SgdwalkError, FileNotFoundError):

@@ -31,7 +31,9 @@ def model_of(model: Any, kinds: Mapping[str, str] | None = None, state: Sequence
     """
     kinds = kinds or {}
     read: Model
-    if isinstance(model, Mapping):
+    if isinstance(model, ArrayModel):
+        read = model
+    elif isinstance(model, Mapping):
         read = ArrayModel(model, kinds)
     elif hasattr(model, "named_parameters"):
         read = TorchModel(model, state)

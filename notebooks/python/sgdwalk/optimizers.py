@@ -12,10 +12,16 @@ from .errors import InputError
 
 
 def optimizers_of(optimizer: Any) -> list[Any]:
-    """Return the list of optimizers, given None, one optimizer or several."""
+    """Return the list of optimizers, given None, one optimizer or several, without wrappers.
+
+    The wrappers of accelerate and Lightning hold the torch optimizer, and it makes the updates.
+    """
     if optimizer is None:
         return []
     several = list(optimizer) if isinstance(optimizer, (list, tuple)) else [optimizer]
+    for i, o in enumerate(several):
+        while hasattr(getattr(o, "optimizer", None), "param_groups"):
+            o = several[i] = o.optimizer
     for o in several:
         if not (hasattr(o, "param_groups") and callable(getattr(o, "step", None))):
             raise InputError(f"optimizer is a {type(o).__name__}; it must be a torch optimizer, or a list of them")
