@@ -6,6 +6,7 @@ import fnmatch
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence, Union
 
 import numpy as np
@@ -14,7 +15,7 @@ from .arrays import Array, Entry
 from .errors import InputError, RunExistsError
 from .keras_files import Weights, read_weights
 from .tensor_file import StoredTensor, read_tensors, write_new, write_tensors
-from .trees import Leaf, leaves_of, rebuilt
+from .trees import CODES, Leaf, leaves_of, rebuilt
 from .units import STATISTICS, TensorPlace, orientation, place_of, unmoved, units_first
 from .values import whole
 from .words import listed
@@ -165,10 +166,10 @@ def _back(name: str, value: Any, leaf: Leaf, place: TensorPlace) -> Array:
     if isinstance(value, StoredTensor):
         if value.type == leaf.type:
             return array.view(leaf.array.dtype)
-        array = Leaf((name,), array, value.type).float32() if array.dtype.kind == "u" else array
-    return (
-        array if leaf.array.dtype.kind == "V" and leaf.array.dtype.name == "void16" else array.astype(leaf.array.dtype)
-    )
+        if value.type == "bfloat16":
+            array = Leaf((name,), array, value.type).float32()
+    is_raw = leaf.array.dtype.kind == "V" and leaf.array.dtype.name not in CODES  # bfloat16 without ml_dtypes
+    return array if is_raw else array.astype(leaf.array.dtype)
 
 
 class PlacedTree:
@@ -194,8 +195,8 @@ class PlacedTree:
         kept = [leaf for leaf in leaves if leaf.is_floating and leaf.array.size]
         if not kept:
             raise InputError("the tree has no array of floating-point numbers")
-        placed = list(zip(kept, _places(kept, file.layers, only)))
-        placed = [(leaf, place) for leaf, place in _corrected(placed, kinds or {}, units or {})]
+        guessed = list(zip(kept, _places(leaves, kept, file.layers, only)))
+        placed = list(_corrected(guessed, kinds or {}, units or {}))
         self.parameters = [(leaf, place) for leaf, place in placed if not place.is_state]
         self.state = [(leaf, place) for leaf, place in placed if place.is_state]
         if not self.parameters:
@@ -216,13 +217,15 @@ class PlacedTree:
             self.notes.append(f"{what}: {listed([leaf.name for leaf in leaves])}")
 
 
-def _places(leaves: Sequence[Leaf], layers: Mapping[str, str], only: str | None) -> Iterator[TensorPlace]:
-    """Yield the place of each leaf. only is the collection that has the parameters, if the tree has collections."""
+def _places(
+    leaves: Sequence[Leaf], kept: Sequence[Leaf], layers: Mapping[str, str], only: str | None
+) -> Iterator[TensorPlace]:
+    """Yield the place of each leaf that is kept. only is the collection that has the parameters, if it has some."""
     members: dict[tuple[str, ...], dict[str, tuple[int, ...]]] = {}
     for leaf in leaves:
         members.setdefault(leaf.path[:-1], {})[leaf.path[-1]] = leaf.array.shape
     pairs_first = orientation(list(members.values()))
-    for leaf in leaves:
+    for leaf in kept:
         layer = next((layers[part] for part in reversed(leaf.path) if part in layers), "")
         place = place_of(leaf.path, members[leaf.path[:-1]], layer, pairs_first)
         if only is not None and leaf.path[0] != only and not place.is_state:
@@ -278,29 +281,19 @@ def _agreed(path: str, layout: dict[str, list[Entry]], notes: Sequence[str]) -> 
     except RunExistsError:
         pass
     try:
-        with open(path, "rb") as file:
-            there = json.load(file)
-        names = [t["name"] for part in ("layout", "state_layout") for t in there.get(part, [])]
-        known = {(part, t["name"]): (t["kind"], t["shape"]) for part in layout for t in there.get(part, [])}
+        there = json.loads(Path(path).read_bytes())
+        known = {t["name"]: (part, t["kind"], t["shape"]) for part in layout for t in there.get(part, [])}
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise InputError(f"{path} is not a layout: {e}") from None
-    for (part, name), (kind, shape) in {
-        (part, t["name"]): (t["kind"], t["shape"]) for part in layout for t in layout[part]
-    }.items():
-        if known.pop((part, name), None) != (kind, shape):
+    mine = {t["name"]: (part, t["kind"], t["shape"]) for part, tensors in layout.items() for t in tensors}
+    for name in {**mine, **known}:
+        if mine.get(name) != known.get(name):
             raise InputError(
-                f"{name!r} is a {kind} of shape {shape}, and {path} has "
-                + _as_there(there, name)
-                + "; a series has the same tensors in every checkpoint"
+                f"{name!r} is {_words(mine.get(name))} in the tree and {_words(known.get(name))} in {path}; "
+                "every checkpoint of a series has the same tensors"
             )
-    if known:
-        raise InputError(f"the tree has no {next(iter(known))[1]!r}, which {path} has")
-    return {name: i for i, name in enumerate(names)}
+    return {name: i for i, name in enumerate(known)}
 
 
-def _as_there(there: Mapping[str, Any], name: str) -> str:
-    for part in ("layout", "state_layout"):
-        for t in there.get(part, []):
-            if t["name"] == name:
-                return f"a {t['kind']} of shape {t['shape']}"
-    return "no such tensor"
+def _words(entry: Any) -> str:
+    return "missing" if entry is None else f"{entry[1]} of shape {entry[2]}"

@@ -79,7 +79,7 @@ def _opened(path: str) -> Iterator[Any]:
             with zipfile.ZipFile(path) as archive:
                 file: BinaryIO = io.BytesIO(archive.read("model.weights.h5"))
         else:
-            file = open(path, "rb")
+            file = io.open(path, "rb")
         with file, h5py.File(file, "r") as opened:
             yield opened
     except (OSError, KeyError, zipfile.BadZipFile) as e:

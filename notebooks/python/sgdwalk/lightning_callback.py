@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .errors import InputError
@@ -24,6 +25,9 @@ class LightningCallback(FrameworkCallback):
     With several optimizers (manual optimization) one row is one round of them: it has the loss
     and the gradient at the first one's step. Of a closure that is evaluated several times (LBFGS)
     the first evaluation is recorded.
+
+    When training_step returns None, there is a row only if the optimizer updates the parameters
+    anyway, with gradient 0; its loss is NaN.
 
     A training that is resumed at step S is recorded in a new directory, out-from-S. After an
     exception the run is marked as unfinished.
@@ -64,12 +68,14 @@ class LightningCallback(FrameworkCallback):
             self._stepped |= {id(optimizer)}
             return
         self._stepped = frozenset({id(optimizer)})
-        if not had_losses:
-            if pl_module.automatic_optimization:
-                return  # training_step returned None: no gradient, and no update
-            raise InputError("an update has no loss; call self.manual_backward(loss) and not loss.backward()")
         scaler = self._scaler(trainer)
-        if scaler is not None:
+        if not had_losses:
+            if not pl_module.automatic_optimization:
+                raise InputError("an update has no loss; call self.manual_backward(loss) and not loss.backward()")
+            if scaler is not None or all(p.grad is None for g in optimizer.param_groups for p in g["params"]):
+                return  # training_step returned None, and there is no update
+            loss = math.nan  # there is one with gradient 0: momentum and weight decay
+        elif scaler is not None:
             loss /= scaler.get_scale()  # Lightning passes the scaled loss
         if trainer.world_size > 1:
             import torch

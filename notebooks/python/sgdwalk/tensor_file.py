@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import tempfile
+from pathlib import Path
 from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
@@ -54,8 +55,7 @@ def write_tensors(
 def read_tensors(path: str) -> dict[str, StoredTensor]:
     """Read all tensors of a safetensors file. Raises InputError if it is not such a file."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = Path(path).read_bytes()
         size = struct.unpack_from("<Q", data)[0]
         entries = json.loads(data[8 : 8 + size])
         out = {}

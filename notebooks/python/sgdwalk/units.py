@@ -104,8 +104,10 @@ def place_of(path: Sequence[str], members: Mapping[str, Shape], layer: str, pair
             return unmoved("other", shape, doubt="its units may be on the first or on the last axis")
         return units_first("weight" if n == 2 else "filter", shape, (n - 1 if last else 0,))
     statistic = STATISTICS.get(name)
-    if "batch_stats" in path or "count" in members:
-        statistic = {"mean": "running_mean", "var": "running_variance", "variance": "running_variance"}.get(name)
+    if "batch_stats" in path or "count" in members:  # the layer Normalization of Keras counts
+        statistic = statistic or {"mean": "running_mean", "var": "running_variance"}.get(
+            name.replace("variance", "var")
+        )
     if statistic:
         return unmoved(statistic, shape, is_state=True)
     is_norm = bool(_NORM.search(layer)) or not {"gamma", "beta", *STATISTICS}.isdisjoint(members)

@@ -1,6 +1,7 @@
 """Trees of JAX and Flax and files of Keras as checkpoints: kinds, units, types, errors, round trips, and analyses
 of the series. The norms of the filters are computed here, from the original arrays. python3 converted.py FOLDER"""
 
+import importlib
 import json
 import os
 import pathlib
@@ -277,13 +278,13 @@ assert list(load(second.path)[1]) == list(stored)
 refused("step000020.safetensors exists already", sgdwalk.convert, tree, second.path, 20, error=FileExistsError)
 bigger = {**params, "Dense_0": {"kernel": new(10, 5), "bias": new(5)}}
 refused(
-    "'params/Dense_0/kernel' is a weight of shape [5, 10], and",
+    "'params/Dense_0/kernel' is weight of shape [5, 10] in the tree and weight of shape [4, 10] in",
     sgdwalk.convert,
     {"params": bigger},
     work / "flax/step30.safetensors",
 )
 refused(
-    "the tree has no 'batch_stats/BatchNorm_0/mean', which",
+    "'batch_stats/BatchNorm_0/mean' is missing in the tree and running_mean of shape [5] in",
     sgdwalk.convert,
     {"params": params},
     work / "flax/step30.safetensors",
@@ -301,6 +302,13 @@ weights = [(new(3, 3), new(3))]
 helped = sgdwalk.arrays_of(weights, units={"*/0": -1})
 assert helped.kinds["0/0"] == "weight" and np.array_equal(helped["0/0"], weights[0][0].T)
 same(weights, sgdwalk.restore(helped, like=weights, units={"*/0": -1}))
+counted = {"normalization": {"mean": new(3), "variance": new(3), "count": np.int64(9)}, "dense": {"kernel": new(3, 2)}}
+counted = sgdwalk.convert(counted, work / "counted/0.safetensors", 0)
+assert layout(counted) == {
+    "dense/kernel": ("weight", [2, 3]),
+    "normalization/mean": ("running_mean", [3]),
+    "normalization/variance": ("running_variance", [3]),
+}
 state = sgdwalk.convert({"w": new(3, 2), "ema": new(2)}, work / "state/0.safetensors", 0, kinds={"ema": "running_mean"})
 assert layout(state) == {"w": ("weight", [2, 3]), "ema": ("running_mean", [2])}
 
@@ -332,12 +340,11 @@ refused("'kernel' has the shape [2, 3] in source; like needs [2, 2]", sgdwalk.re
 refused("source has no 'kernel'; it has 'k'", sgdwalk.restore, {"k": new(2, 2)}, one)
 refused("layout.json is not a safetensors file that sgdwalk.convert wrote", sgdwalk.restore, made.layout, one)
 
-# Files of Keras.
-try:
-    import h5py
-except ImportError:
-    refused("install h5py", sgdwalk.convert, __file__, work / "h5/0.safetensors", 0)
-    h5py = None
+# Files of Keras. Without h5py they are refused, and nothing else is.
+sys.modules["h5py"] = None
+refused("is an HDF5 file; install h5py to read it", sgdwalk.convert, __file__, work / "wrong/0.safetensors", 0)
+del sys.modules["h5py"]
+h5py = importlib.import_module("h5py")
 
 
 def keras2(path, layers, config=None, nested=False):
@@ -371,127 +378,126 @@ def keras3(file, groups):
                     group[str(i)] = value
 
 
-if h5py:
-    layers = {
-        "conv2d": {"kernel": new(3, 3, 2, 4), "bias": new(4)},
-        "bn": dict(zip(("gamma", "beta", "moving_mean", "moving_variance"), new(4, 4))),
-        "depth": {"depthwise_kernel": new(3, 3, 4, 2)},
-        "up": {"kernel": new(2, 2, 6, 6)},  # a transposed convolution, which only the configuration says
-        "lstm": {"lstm_cell/kernel": new(6, 12), "lstm_cell/recurrent_kernel": new(3, 12), "lstm_cell/bias": new(12)},
-        "words": {"embeddings": new(9, 6)},
-        "dense": {"kernel": new(6, 5), "bias": new(5)},
-        "empty": {},
-    }
-    config = {
-        "class_name": "Functional",
-        "config": {"name": "m", "layers": [{"class_name": "Conv2DTranspose", "config": {"name": "up"}}]},
-    }
-    keras2(work / "weights.h5", {k: v for k, v in layers.items() if k != "up"})
-    keras2(work / "model.h5", layers, config, nested=True)
-    whole = sgdwalk.convert(work / "model.h5", work / "keras2/step5.safetensors", 5)
-    assert layout(whole) == {
-        "conv2d/kernel": ("filter", [4, 2, 3, 3]),
-        "conv2d/bias": ("bias", [4]),
-        "bn/gamma": ("norm_scale", [4]),
-        "bn/beta": ("norm_shift", [4]),
-        "depth/depthwise_kernel": ("filter", [8, 1, 3, 3]),
-        "up/kernel": ("filter", [6, 6, 2, 2]),
-        "lstm/lstm_cell/kernel": ("weight", [12, 6]),
-        "lstm/lstm_cell/recurrent_kernel": ("weight", [12, 3]),
-        "lstm/lstm_cell/bias": ("bias", [12]),
-        "words/embeddings": ("weight", [9, 6]),
-        "dense/kernel": ("weight", [5, 6]),
-        "dense/bias": ("bias", [5]),
-        "bn/moving_mean": ("running_mean", [4]),
-        "bn/moving_variance": ("running_variance", [4]),
-    }, layout(whole)
-    assert "no weights of the model: 'optimizer_weights'" in "\n".join(whole.notes)
-    stored = load(whole.path)[1]
-    assert np.array_equal(stored["up/kernel"][4, 1], layers["up"]["kernel"][:, :, 4, 1])  # the units are axis 2
-    assert np.array_equal(stored["depth/depthwise_kernel"][5, 0], layers["depth"]["depthwise_kernel"][:, :, 2, 1])
-    restored = sgdwalk.restore(whole.path, like=work / "model.h5")
-    same(
-        {n: v for n, v in layers.items() if n not in ("empty", "lstm")},
-        {n: v for n, v in restored.items() if n != "lstm"},
-    )
-    same(layers["lstm"]["lstm_cell/kernel"], restored["lstm"]["lstm_cell"]["kernel"])
-    assert "up/kernel" not in layout(sgdwalk.convert(work / "weights.h5", work / "weights/0.safetensors", 0))
+layers = {
+    "conv2d": {"kernel": new(3, 3, 2, 4), "bias": new(4)},
+    "bn": dict(zip(("gamma", "beta", "moving_mean", "moving_variance"), new(4, 4))),
+    "depth": {"depthwise_kernel": new(3, 3, 4, 2)},
+    "up": {"kernel": new(2, 2, 6, 6)},  # a transposed convolution, which only the configuration says
+    "lstm": {"lstm_cell/kernel": new(6, 12), "lstm_cell/recurrent_kernel": new(3, 12), "lstm_cell/bias": new(12)},
+    "words": {"embeddings": new(9, 6)},
+    "dense": {"kernel": new(6, 5), "bias": new(5)},
+    "empty": {},
+}
+config = {
+    "class_name": "Functional",
+    "config": {"name": "m", "layers": [{"class_name": "Conv2DTranspose", "config": {"name": "up"}}]},
+}
+keras2(work / "weights.h5", {k: v for k, v in layers.items() if k != "up"})
+keras2(work / "model.h5", layers, config, nested=True)
+whole = sgdwalk.convert(work / "model.h5", work / "keras2/step5.safetensors", 5)
+assert layout(whole) == {
+    "conv2d/kernel": ("filter", [4, 2, 3, 3]),
+    "conv2d/bias": ("bias", [4]),
+    "bn/gamma": ("norm_scale", [4]),
+    "bn/beta": ("norm_shift", [4]),
+    "depth/depthwise_kernel": ("filter", [8, 1, 3, 3]),
+    "up/kernel": ("filter", [6, 6, 2, 2]),
+    "lstm/lstm_cell/kernel": ("weight", [12, 6]),
+    "lstm/lstm_cell/recurrent_kernel": ("weight", [12, 3]),
+    "lstm/lstm_cell/bias": ("bias", [12]),
+    "words/embeddings": ("weight", [9, 6]),
+    "dense/kernel": ("weight", [5, 6]),
+    "dense/bias": ("bias", [5]),
+    "bn/moving_mean": ("running_mean", [4]),
+    "bn/moving_variance": ("running_variance", [4]),
+}, layout(whole)
+assert "no weights of the model: 'optimizer_weights'" in "\n".join(whole.notes)
+stored = load(whole.path)[1]
+assert np.array_equal(stored["up/kernel"][4, 1], layers["up"]["kernel"][:, :, 4, 1])  # the units are axis 2
+assert np.array_equal(stored["depth/depthwise_kernel"][5, 0], layers["depth"]["depthwise_kernel"][:, :, 2, 1])
+restored = sgdwalk.restore(whole.path, like=work / "model.h5")
+same(
+    {n: v for n, v in layers.items() if n not in ("empty", "lstm")},
+    {n: v for n, v in restored.items() if n != "lstm"},
+)
+same(layers["lstm"]["lstm_cell/kernel"], restored["lstm"]["lstm_cell"]["kernel"])
+assert "up/kernel" not in layout(sgdwalk.convert(work / "weights.h5", work / "weights/0.safetensors", 0))
 
-    brain = Bfloat16(new(5, 3))
-    groups = {
-        "layers/conv2d": [new(3, 3, 2, 4), new(4)],
-        "layers/conv2d_1": [new(3, 3, 4, 4)],
-        "layers/batch_normalization": [*new(4, 4)],
-        "layers/batch_normalization_1": [*new(3, 4)],
-        "layers/conv2d_transpose": [new(2, 2, 4, 4), new(4)],
-        "layers/depthwise_conv2d": [new(3, 3, 4, 2), new(8)],
-        "layers/embedding": [new(9, 6)],
-        "layers/multi_head_attention/query_dense": [new(6, 2, 3), new(2, 3)],
-        "layers/multi_head_attention/output_dense": [new(2, 3, 6), new(6)],
-        "layers/lstm/cell": [new(2, 2)],
-        "layers/dense": [brain, new(3)],
-        "layers/dropout/seed_generator": [np.zeros(2, np.uint32)],
-        "layers/my_layer": [new(4, 4), new(4)],
-        "optimizer": [np.int64(5), new(3)],
-    }
-    keras3(work / "a.weights.h5", groups)
-    with zipfile.ZipFile(work / "a.keras", "w") as archive:
-        archive.write(work / "a.weights.h5", "model.weights.h5")
-        archive.writestr("config.json", "{}")
-    three = sgdwalk.convert(work / "a.weights.h5", work / "keras3/step1.safetensors", 1)
-    kinds = layout(three)
-    assert kinds == {
-        "layers/conv2d/kernel": ("filter", [4, 2, 3, 3]),
-        "layers/conv2d/bias": ("bias", [4]),
-        "layers/conv2d_1/kernel": ("filter", [4, 4, 3, 3]),
-        "layers/batch_normalization/gamma": ("norm_scale", [4]),
-        "layers/batch_normalization/beta": ("norm_shift", [4]),
-        "layers/batch_normalization_1/0": ("other", [4]),  # gamma or beta: the file does not say it
-        "layers/conv2d_transpose/kernel": ("filter", [4, 4, 2, 2]),
-        "layers/conv2d_transpose/bias": ("bias", [4]),
-        "layers/depthwise_conv2d/kernel": ("filter", [8, 1, 3, 3]),
-        "layers/depthwise_conv2d/bias": ("bias", [8]),
-        "layers/embedding/embeddings": ("weight", [9, 6]),
-        "layers/multi_head_attention/query_dense/kernel": ("weight", [6, 6]),
-        "layers/multi_head_attention/query_dense/bias": ("bias", [2, 3]),
-        "layers/multi_head_attention/output_dense/kernel": ("weight", [6, 6]),
-        "layers/multi_head_attention/output_dense/bias": ("bias", [6]),
-        "layers/lstm/cell/0": ("other", [2, 2]),
-        "layers/dense/kernel": ("weight", [3, 5]),
-        "layers/dense/bias": ("bias", [3]),
-        "layers/my_layer/0": ("other", [4, 4]),
-        "layers/my_layer/1": ("bias", [4]),
-        "layers/batch_normalization/moving_mean": ("running_mean", [4]),
-        "layers/batch_normalization/moving_variance": ("running_variance", [4]),
-        "layers/batch_normalization_1/moving_mean": ("running_mean", [4]),
-        "layers/batch_normalization_1/moving_variance": ("running_variance", [4]),
-    }, (
-        set(kinds.items()) ^ set()
-    )
-    stored = load(three.path)[1]
-    transposed = groups["layers/conv2d_transpose"][0]
-    assert np.array_equal(stored["layers/conv2d_transpose/kernel"][3, 1], transposed[:, :, 3, 1])
-    assert np.array_equal(stored["layers/dense/kernel"], brain.bits.T)
-    assert "keys or empty: 'layers/dropout/seed_generator/0'" in "\n".join(three.notes), three.notes
-    same(
-        sgdwalk.restore(three.path, like=work / "a.weights.h5")["layers"]["conv2d"]["kernel"],
-        groups["layers/conv2d"][0],
-    )
-    again = sgdwalk.convert(str(work / "a.keras"), work / "keras3/step2.safetensors", 2)
-    assert load(again.path)[1].keys() == stored.keys()
-    with h5py.File(work / "other.h5", "w") as file:
-        file["x"] = new(3)
-    refused("other.h5 has no weights of Keras", sgdwalk.convert, work / "other.h5", work / "wrong/0.safetensors", 0)
-    refused("cannot be read as a file of Keras", sgdwalk.convert, __file__, work / "wrong/0.safetensors", 0)
-    with h5py.File(work / "weights.h5", "a") as file:
-        del file["dense/dense/bias:0"]
-    refused(
-        "has no weight 'dense/bias:0' in the layer 'dense'",
-        sgdwalk.convert,
-        work / "weights.h5",
-        work / "wrong/0.safetensors",
-        0,
-    )
+brain = Bfloat16(new(5, 3))
+groups = {
+    "layers/conv2d": [new(3, 3, 2, 4), new(4)],
+    "layers/conv2d_1": [new(3, 3, 4, 4)],
+    "layers/batch_normalization": [*new(4, 4)],
+    "layers/batch_normalization_1": [*new(3, 4)],
+    "layers/conv2d_transpose": [new(2, 2, 4, 4), new(4)],
+    "layers/depthwise_conv2d": [new(3, 3, 4, 2), new(8)],
+    "layers/embedding": [new(9, 6)],
+    "layers/multi_head_attention/query_dense": [new(6, 2, 3), new(2, 3)],
+    "layers/multi_head_attention/output_dense": [new(2, 3, 6), new(6)],
+    "layers/lstm/cell": [new(2, 2)],
+    "layers/dense": [brain, new(3)],
+    "layers/dropout/seed_generator": [np.zeros(2, np.uint32)],
+    "layers/my_layer": [new(4, 4), new(4)],
+    "optimizer": [np.int64(5), new(3)],
+}
+keras3(work / "a.weights.h5", groups)
+with zipfile.ZipFile(work / "a.keras", "w") as archive:
+    archive.write(work / "a.weights.h5", "model.weights.h5")
+    archive.writestr("config.json", "{}")
+three = sgdwalk.convert(work / "a.weights.h5", work / "keras3/step1.safetensors", 1)
+kinds = layout(three)
+assert kinds == {
+    "layers/conv2d/kernel": ("filter", [4, 2, 3, 3]),
+    "layers/conv2d/bias": ("bias", [4]),
+    "layers/conv2d_1/kernel": ("filter", [4, 4, 3, 3]),
+    "layers/batch_normalization/gamma": ("norm_scale", [4]),
+    "layers/batch_normalization/beta": ("norm_shift", [4]),
+    "layers/batch_normalization_1/0": ("other", [4]),  # gamma or beta: the file does not say it
+    "layers/conv2d_transpose/kernel": ("filter", [4, 4, 2, 2]),
+    "layers/conv2d_transpose/bias": ("bias", [4]),
+    "layers/depthwise_conv2d/kernel": ("filter", [8, 1, 3, 3]),
+    "layers/depthwise_conv2d/bias": ("bias", [8]),
+    "layers/embedding/embeddings": ("weight", [9, 6]),
+    "layers/multi_head_attention/query_dense/kernel": ("weight", [6, 6]),
+    "layers/multi_head_attention/query_dense/bias": ("bias", [2, 3]),
+    "layers/multi_head_attention/output_dense/kernel": ("weight", [6, 6]),
+    "layers/multi_head_attention/output_dense/bias": ("bias", [6]),
+    "layers/lstm/cell/0": ("other", [2, 2]),
+    "layers/dense/kernel": ("weight", [3, 5]),
+    "layers/dense/bias": ("bias", [3]),
+    "layers/my_layer/0": ("other", [4, 4]),
+    "layers/my_layer/1": ("bias", [4]),
+    "layers/batch_normalization/moving_mean": ("running_mean", [4]),
+    "layers/batch_normalization/moving_variance": ("running_variance", [4]),
+    "layers/batch_normalization_1/moving_mean": ("running_mean", [4]),
+    "layers/batch_normalization_1/moving_variance": ("running_variance", [4]),
+}, (
+    set(kinds.items()) ^ set()
+)
+stored = load(three.path)[1]
+transposed = groups["layers/conv2d_transpose"][0]
+assert np.array_equal(stored["layers/conv2d_transpose/kernel"][3, 1], transposed[:, :, 3, 1])
+assert np.array_equal(stored["layers/dense/kernel"], brain.bits.T)
+assert "keys or empty: 'layers/dropout/seed_generator/0'" in "\n".join(three.notes), three.notes
+same(
+    sgdwalk.restore(three.path, like=work / "a.weights.h5")["layers"]["conv2d"]["kernel"],
+    groups["layers/conv2d"][0],
+)
+again = sgdwalk.convert(str(work / "a.keras"), work / "keras3/step2.safetensors", 2)
+assert load(again.path)[1].keys() == stored.keys()
+with h5py.File(work / "other.h5", "w") as file:
+    file["x"] = new(3)
+refused("other.h5 has no weights of Keras", sgdwalk.convert, work / "other.h5", work / "wrong/0.safetensors", 0)
+refused("cannot be read as a file of Keras", sgdwalk.convert, __file__, work / "wrong/0.safetensors", 0)
+with h5py.File(work / "weights.h5", "a") as file:
+    del file["dense/dense/bias:0"]
+refused(
+    "has no weight 'dense/bias:0' in the layer 'dense'",
+    sgdwalk.convert,
+    work / "weights.h5",
+    work / "wrong/0.safetensors",
+    0,
+)
 
 # A writer that dies leaves nothing behind, and two writers do not mix.
 code = f"""
@@ -528,6 +534,7 @@ assert abs(loss(arrays) - loss_of(net)) < 1e-6
 common = {"layout": given, "progress": False, "formats": "svg"}
 assert run.pca(**common, out=work / "pca").summary.explained_variance_ratio
 run.path(**common, out=work / "path")
+assert run.audit(layout=given, progress=False, out=work / "audit").summary.checkpoints == 6
 plane = run.landscape(loss, arrays, grid="5x5", plane="random", **common, out=work / "plane")
 middle = plane.tables["grid"][plane.tables["grid"]["a"] == 0]
 assert abs(middle["loss"][middle["b"] == 0][0] - loss_of(net)) < 1e-6
