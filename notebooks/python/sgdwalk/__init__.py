@@ -32,6 +32,10 @@ model is a dict of float32 arrays, and step() receives the gradients:
     with Recorder({"w": w, "b": b}, out="run", grad=True) as recorder:
         recorder.step(loss, grads={"w": gw, "b": gb})
 
+For Lightning, Hugging Face and Keras there are callbacks (LightningCallback, TransformersCallback,
+KerasCallback), for parameters of JAX arrays_of(params), and convert() makes checkpoints of trees of
+arrays and of weight files.
+
 The steps go through a pipe to the program `sgdwalk ingest`, which writes them safely. The
 program must be in PATH, or program= or the environment variable SGDWALK must name it.
 Recorder() returns when the program has accepted the run. Every step is sent before step()

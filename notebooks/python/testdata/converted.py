@@ -105,6 +105,7 @@ def load(path):
     """Read a safetensors file by the format's own description, apart from the package."""
     data = pathlib.Path(path).read_bytes()
     size = int.from_bytes(data[:8], "little")
+    assert size % 8 == 0  # so that the values are aligned
     head = json.loads(data[8 : 8 + size])
     types = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2"}
     out = {}
@@ -272,7 +273,13 @@ assert back["batch_stats"]["BatchNorm_0"]["count"] == 7 and len(back["opt_state"
 assert np.array_equal(back["params"]["Brain"]["kernel"], (brain.bits.astype(np.uint32) << 16).view(np.float32))
 
 # Later checkpoints have the layout of the first one, in any order of the tree.
-turned = Frozen({"batch_stats": tree._members["batch_stats"], "cache": tree._members["cache"], "params": params})
+turned = Frozen(
+    {
+        "batch_stats": tree._members["batch_stats"],
+        "cache": tree._members["cache"],
+        "params": dict(reversed(params.items())),
+    }
+)
 second = sgdwalk.convert(turned, work / "flax/step000020.safetensors", 20)
 assert list(load(second.path)[1]) == list(stored)
 refused("step000020.safetensors exists already", sgdwalk.convert, tree, second.path, 20, error=FileExistsError)
@@ -302,6 +309,8 @@ weights = [(new(3, 3), new(3))]
 helped = sgdwalk.arrays_of(weights, units={"*/0": -1})
 assert helped.kinds["0/0"] == "weight" and np.array_equal(helped["0/0"], weights[0][0].T)
 same(weights, sgdwalk.restore(helped, like=weights, units={"*/0": -1}))
+named = sgdwalk.arrays_of({"mine": {"kernel": new(3, 3, 4, 2), "bias": new(8)}})  # the bias says that it is depthwise
+assert named["mine/kernel"].shape == (8, 1, 3, 3) and named.kinds["mine/kernel"] == "filter"
 counted = {"normalization": {"mean": new(3), "variance": new(3), "count": np.int64(9)}, "dense": {"kernel": new(3, 2)}}
 counted = sgdwalk.convert(counted, work / "counted/0.safetensors", 0)
 assert layout(counted) == {

@@ -199,6 +199,27 @@ has_zeros = (
 skipping = both_ways("none", 10 if has_zeros else 8, skip={(0, 4), (1, 1)})  # training_step returns None
 assert np.isnan(skipping["batch_loss"][:-1]).sum() == (2 if has_zeros else 0)
 
+
+# A module that makes an update only after every second batch, and drops the gradients of the others.
+class Dropping(Classifier):
+    def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
+        return optimizer.step(optimizer_closure) if batch_idx % 2 else optimizer_closure()
+
+
+fit("dropping", Dropping())
+model = Plain()
+optimizer = sgd(model)
+with sgdwalk.Recorder(model, optimizer, out=work / "dropping-plain", grad=True) as recorder:
+    for epoch in range(2):
+        for i, (x, y) in enumerate(batches):
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            if i % 2:
+                recorder.step(loss, epoch=epoch + 1)
+                optimizer.step()
+equal("dropping", "dropping-plain", 4)
+
 # A closure that is evaluated several times: the first evaluation.
 lbfgs = lambda model: torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=4)
 fit("lbfgs", Classifier(lbfgs))

@@ -45,6 +45,9 @@ class _Module(nn.Module):
         several = self.trainer.strategy.wrapped
         return several if len(several) > 1 else several[0]
 
+    def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
+        return optimizer.step(optimizer_closure)
+
     def manual_backward(self, loss):
         self.trainer.strategy.backward(loss)
 
@@ -224,6 +227,6 @@ class _Trainer:
 
         if (i + 1) % self.accumulate_grad_batches and not is_last:
             return closure()
-        result = optimizer.step(closure)
+        result = module.optimizer_step(self.current_epoch, i, optimizer, closure)
         self.global_step += 1
         return result
