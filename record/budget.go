@@ -15,6 +15,7 @@ type BudgetOptions struct {
 	RunOverhead    int64 // bytes that it adds once for the run
 	InnerRows      int   // rows of inner iterates for each kept step; 0 for most optimizers
 	BatchesPerStep int   // mini-batches that one step draws, which decides the epoch of a step; 0 means 1
+	LastStep       bool  // the last step is recorded whatever the schedule says
 }
 
 // Validate names the field, its value and what is allowed.
@@ -66,7 +67,11 @@ func NewBudget(h *Header, o BudgetOptions) (*Budget, error) {
 		}
 	}
 	b.RowBytes = b.VectorBytes + o.RowOverhead
-	b.Rows = b.rowsForSteps(countKeptSteps(h, max(o.BatchesPerStep, 1)))
+	kept := countKeptSteps(h, max(o.BatchesPerStep, 1))
+	if o.LastStep && h.Steps > 0 && !h.Schedule.Keep(h.Steps-1, int32(h.Epochs)) {
+		kept++
+	}
+	b.Rows = b.rowsForSteps(kept)
 	b.TotalBytes = b.bytesForRows(b.Rows)
 	return b, nil
 }
@@ -178,6 +183,9 @@ func (b *Budget) Check(maxBytes int64) error {
 	if e.Schedule, kept, e.Fits = b.fitSchedule(maxBytes); !e.Fits {
 		kept = 1
 	}
+	if b.options.LastStep {
+		kept = min(kept+1, b.Steps)
+	}
 	e.Bytes = b.bytesForRows(b.rowsForSteps(kept))
 	return e
 }
@@ -217,6 +225,9 @@ func (b *Budget) fitSchedule(maxBytes int64) (s Schedule, kept int64, ok bool) {
 			return s, 0, false
 		}
 		room = (rows - 1) / (1 + int64(b.options.InnerRows))
+		if b.options.LastStep && room < b.Steps {
+			room--
+		}
 	}
 	switch {
 	case room >= b.Steps:

@@ -81,14 +81,23 @@ const (
 // Result says how a run ended and what it measured last.
 type Result struct {
 	Status      Status          `json:"status"`
-	Steps       int64           `json:"steps"`         // finished updates
-	Rows        int64           `json:"rows"`          // recorded rows
-	Evaluations int64           `json:"evaluations"`   // gradients and losses of mini-batches
-	BatchLoss   float64         `json:"-"`             // of the last batch
-	FullLoss    record.Optional `json:"full_loss"`     // of the last evaluation, usually at the last iterate
-	TestLoss    record.Optional `json:"test_loss"`     // likewise, over the held-out set
-	TestAcc     record.Optional `json:"test_accuracy"` // likewise
-	Message     string          `json:"message"`       // the same in a sentence
+	Steps       int64           `json:"steps"`             // finished updates
+	Rows        int64           `json:"rows"`              // recorded rows
+	Evaluations int64           `json:"evaluations"`       // gradients and losses of mini-batches
+	BatchLoss   float64         `json:"-"`                 // of the last batch
+	FullLoss    record.Optional `json:"full_loss"`         // of the last evaluation, usually at the last iterate
+	TestLoss    record.Optional `json:"test_loss"`         // likewise, over the held-out set
+	TestAcc     record.Optional `json:"test_accuracy"`     // likewise
+	Average     *Average        `json:"average,omitempty"` // nil unless the optimizer is Averaging
+	Message     string          `json:"message"`           // the same in a sentence
+}
+
+// Average has the losses of the point that an Averaging optimizer returns, at the end of
+// the run. Normalization layers have the running statistics of the training at theta.
+type Average struct {
+	FullLoss record.Optional `json:"full_loss"`
+	TestLoss record.Optional `json:"test_loss"`
+	TestAcc  record.Optional `json:"test_accuracy"`
 }
 
 // Run trains. A run that diverges or is stopped is a result, not an error. An
@@ -104,6 +113,7 @@ func (l *Loop) Run(ctx context.Context) (Result, error) {
 		state:  make([]float32, l.Model.StateLayout().Len()),
 		cursor: cursor{perEpoch: l.Source.PerEpoch(), epoch: 1},
 	}
+	r.averaging, _ = l.Optimizer.(Averaging)
 	if l.Resume != nil {
 		if err := r.restore(l.Resume); err != nil {
 			return Result{}, err
@@ -141,9 +151,11 @@ func (c *cursor) advance() {
 type run struct {
 	*Loop
 	cursor      cursor
-	lastEpoch   int   // last epoch whose first step was taken
-	final       bool  // the run ends at the current row
-	keptRows    int64 // rows that the schedule has kept, also before the run was resumed
+	lastEpoch   int       // last epoch whose first step was taken
+	final       bool      // the run ends at the current row
+	isLast      bool      // the current step is the last one
+	averaging   Averaging // the optimizer; nil unless it averages
+	keptRows    int64     // rows that the schedule has kept, also before the run was resumed
 	result      Result
 	grad, state []float32
 	inputs      []float32 // current mini-batch
@@ -154,13 +166,19 @@ type run struct {
 
 // run does the remaining steps and then records the last iterate.
 func (r *run) run(ctx context.Context) error {
-	for r.cursor.epoch <= r.Epochs && (r.MaxSteps == 0 || r.result.Steps < r.MaxSteps) {
+	for !r.isDone(r.result.Steps) {
 		done, err := r.step(ctx)
 		if err != nil || done {
 			return err
 		}
 	}
 	return r.finish(ctx)
+}
+
+// isDone reports whether this number of updates is all, given that the batches of them
+// were drawn.
+func (r *run) isDone(updates int64) bool {
+	return r.cursor.epoch > r.Epochs || r.MaxSteps != 0 && updates >= r.MaxSteps
 }
 
 // step does one step: batch, gradient, row, update. It reports whether the run
@@ -190,6 +208,7 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("train: step %d: %w", k, err)
 	}
+	r.isLast = r.isDone(k + 1)
 	rate := r.LearningRate(k)
 	r.row = record.Step{
 		Step: k, Epoch: int32(epoch), Examples: int32(m.Examples), Evaluations: before.evaluations,
@@ -205,7 +224,7 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	// A stop may have interrupted the losses of this row. The resumed run computes
 	// the whole row again, so do not record it incomplete.
 	if !stopped || r.final || !firstOfEpoch {
-		if err := r.append(r.final || r.Schedule.Keep(k, int32(epoch)), r.grad); err != nil {
+		if err := r.append(r.final || r.keeps(), r.grad); err != nil {
 			return false, err
 		}
 	}
@@ -225,6 +244,11 @@ func (r *run) step(ctx context.Context) (done bool, err error) {
 	}
 	r.result.Steps++
 	return false, nil
+}
+
+// keeps reports whether the row of the current step is recorded.
+func (r *run) keeps() bool {
+	return r.isLast && r.averaging != nil || r.Schedule.Keep(r.row.Step, r.row.Epoch)
 }
 
 // saveCheckpoint passes the checkpoint of the current step to the callback.
@@ -263,23 +287,33 @@ func (r *run) gradient(theta, grad []float32) (Measure, error) {
 // evaluate sets the losses over whole sets. A cancelled evaluation leaves them
 // absent and is not an error: the loop still records the step and stops there.
 func (r *run) evaluate(ctx context.Context, s *record.Step) error {
-	if r.Full != nil {
-		m, err := r.Full.Evaluate(ctx, r.Model.Theta())
-		if err != nil {
-			return unlessCancelled(ctx, err)
-		}
-		s.FullLoss = record.Some(m.Loss)
+	m, err := r.measure(ctx, r.Model.Theta())
+	if s.FullLoss = m.FullLoss; s.FullLoss.Valid {
 		r.result.FullLoss = s.FullLoss
 	}
-	if r.Test != nil {
-		m, err := r.Test.Evaluate(ctx, r.Model.Theta())
-		if err != nil {
-			return unlessCancelled(ctx, err)
-		}
-		s.TestLoss = record.Some(m.Loss)
-		r.result.TestLoss, r.result.TestAcc = s.TestLoss, record.Some(m.Accuracy)
+	if s.TestLoss = m.TestLoss; s.TestLoss.Valid {
+		r.result.TestLoss, r.result.TestAcc = m.TestLoss, m.TestAcc
 	}
-	return nil
+	return err
+}
+
+// measure computes the losses over whole sets at any theta.
+func (r *run) measure(ctx context.Context, theta []float32) (a Average, err error) {
+	if r.Full != nil {
+		m, err := r.Full.Evaluate(ctx, theta)
+		if err != nil {
+			return a, unlessCancelled(ctx, err)
+		}
+		a.FullLoss = record.Some(m.Loss)
+	}
+	if r.Test != nil {
+		m, err := r.Test.Evaluate(ctx, theta)
+		if err != nil {
+			return a, unlessCancelled(ctx, err)
+		}
+		a.TestLoss, a.TestAcc = record.Some(m.Loss), record.Some(m.Accuracy)
+	}
+	return a, nil
 }
 
 // unlessCancelled returns err, or nil if the context is cancelled.
@@ -340,7 +374,15 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.evaluate(ctx, &r.row); err != nil {
 		return fmt.Errorf("train: last iterate: %w", err)
 	}
-	missing := r.Full != nil && !r.row.FullLoss.Valid || r.Test != nil && !r.row.TestLoss.Valid
+	ends := Average{FullLoss: r.row.FullLoss, TestLoss: r.row.TestLoss}
+	if r.averaging != nil && r.result.Steps > 0 && r.isWhole(&ends) {
+		var err error
+		if ends, err = r.measure(ctx, r.averaging.Average()); err != nil {
+			return fmt.Errorf("train: average of the last update: %w", err)
+		}
+		r.result.Average = &ends
+	}
+	missing := !r.isWhole(&ends)
 	if ctx.Err() != nil && r.Checkpoint != nil && missing {
 		r.end(Stopped, "stopped after the last update, step %d, before its losses were computed", r.result.Steps)
 		return r.saveCheckpoint(r.progress())
@@ -362,6 +404,11 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
+// isWhole reports whether no loss over a whole set is missing.
+func (r *run) isWhole(a *Average) bool {
+	return (r.Full == nil || a.FullLoss.Valid) && (r.Test == nil || a.TestLoss.Valid)
+}
+
 func (r *run) end(s Status, format string, args ...any) {
 	r.result.Status, r.result.Message = s, fmt.Sprintf(format, args...)
 }
@@ -376,15 +423,21 @@ var _ Probe = (*probe)(nil)
 // BatchLoss returns the loss of the current row.
 func (p *probe) BatchLoss() float64 { return (*run)(p).row.BatchLoss.Value }
 
-// Loss computes the loss of the current mini-batch at another theta. This is not a
-// training step, so it restores the running statistics afterwards.
+// Loss computes the loss of the current mini-batch at another theta.
 func (p *probe) Loss(theta []float32) (float64, error) {
 	r := (*run)(p)
 	if r.scratch == nil {
 		r.scratch = make([]float32, len(r.grad))
 	}
+	return p.Gradient(theta, r.scratch)
+}
+
+// Gradient computes the gradient of the current mini-batch at another theta. The running
+// statistics belong to theta, so they are restored afterwards.
+func (p *probe) Gradient(theta, grad []float32) (float64, error) {
+	r := (*run)(p)
 	saved := slices.Clone(r.Model.State())
-	m, err := r.gradient(theta, r.scratch)
+	m, err := r.gradient(theta, grad)
 	copy(r.Model.State(), saved)
 	return m.Loss, err
 }
@@ -395,19 +448,22 @@ func (p *probe) Next(theta, grad []float32) (float64, error) {
 	return m.Loss, err
 }
 
-// Inner records an inner iterate if the schedule keeps the step.
-func (p *probe) Inner(theta []float32, loss float64) error {
+// Inner records an inner iterate if the row of the step is recorded.
+func (p *probe) Inner(theta, grad []float32, loss record.Optional) error {
 	r := (*run)(p)
-	if r.Sink == nil || !r.Schedule.Keep(r.row.Step, r.row.Epoch) {
+	if r.Sink == nil || !r.keeps() {
 		return nil
 	}
 	r.row.Substep++
 	s := record.Step{
 		Step: r.row.Step, Substep: r.row.Substep, Epoch: r.row.Epoch, Evaluations: r.result.Evaluations,
-		WallTime: time.Now(), BatchLoss: record.Some(loss),
+		WallTime: time.Now(), BatchLoss: loss,
 	}
-	if r.Columns.Theta && r.ThetaSchedule.Keep(s.Step, s.Epoch) {
+	if r.Columns.Theta && (r.ThetaSchedule.Keep(s.Step, s.Epoch) || r.isLast && r.averaging != nil) {
 		s.Theta = theta
+	}
+	if r.Columns.Grad && r.GradSchedule.Keep(s.Step, s.Epoch) {
+		s.Grad = grad
 	}
 	if err := r.record(&s); err != nil {
 		return fmt.Errorf("substep %d could not be recorded: %w", s.Substep, err)

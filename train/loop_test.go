@@ -69,7 +69,7 @@ func (d descent) Step(_ context.Context, theta, grad []float32, rate float64, p 
 		if err != nil {
 			return err
 		}
-		if err := p.Inner(at, loss); err != nil {
+		if err := p.Inner(at, nil, record.Some(loss)); err != nil {
 			return err
 		}
 	}

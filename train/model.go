@@ -37,16 +37,30 @@ type Optimizer interface {
 	Step(ctx context.Context, theta, grad []float32, learningRate float64, probe Probe) error
 }
 
-// Probe gives an optimizer further evaluations within one step. Every call of Loss
-// and of Next adds 1 to Result.Evaluations.
+// Averaging is an optimizer that trains at theta and returns another point, an average
+// of what it visited. Average returns this point; the slice is the optimizer's own
+// memory. The loop records the inner iterates of the last update whatever the schedule
+// says, and evaluates the average at the end of the run.
+type Averaging interface {
+	Optimizer
+	Average() []float32
+}
+
+// Probe gives an optimizer further evaluations within one step. Every call of Loss,
+// Gradient and Next adds 1 to Result.Evaluations.
 type Probe interface {
 	// BatchLoss returns the loss of the step's mini-batch at the step's theta, as
 	// recorded. It costs no evaluation, and Next does not change it.
 	BatchLoss() float64
 	// Loss returns the loss of the current mini-batch at another theta.
 	Loss(theta []float32) (float64, error)
+	// Gradient fills grad with the gradient of the current mini-batch at another
+	// theta, and returns the loss there.
+	Gradient(theta, grad []float32) (float64, error)
 	// Next draws a fresh mini-batch and fills grad with its gradient at theta.
 	Next(theta, grad []float32) (float64, error)
-	// Inner records an inner iterate of the current step.
-	Inner(theta []float32, loss float64) error
+	// Inner records an inner iterate of the current step: a point that the step
+	// evaluates or computes in addition to theta. loss and grad are those of a
+	// mini-batch at the point; absent and nil where the optimizer has none.
+	Inner(theta, grad []float32, loss record.Optional) error
 }

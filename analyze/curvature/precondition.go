@@ -33,7 +33,8 @@ func checkPreconditioner(d []float32, parameters int) error {
 }
 
 // precondition finds the largest eigenvalue of D^(-1/2) H D^(-1/2), whose
-// eigenvalues are the eigenvalues of D^-1 H, from a separate iteration.
+// eigenvalues are the eigenvalues of D^-1 H, from a separate iteration. For SAM, H is
+// H + (rho/|g|) H^2.
 func (c *computation) precondition() error {
 	d := c.opts.Preconditioner
 	if d == nil {
@@ -44,6 +45,14 @@ func (c *computation) precondition() error {
 		return err
 	}
 	p.step = c.products.step
+	if rho := c.opts.Edge.AscentRadius; rho > 0 {
+		if p.exact == nil {
+			c.opts.PreconditionerAbsent = "the edge of " + c.opts.Optimizer.Name + " belongs to D^-1 (H + (rho/|g|) H^2), which " +
+				"needs exact products: " + p.absent
+			return nil
+		}
+		p.exact = withSquare(p.exact, rho/norm32(c.result.Gradient))
+	}
 	scaling, left := make([]float64, len(d)), 0
 	for i, v := range d {
 		if v > 0 {
@@ -73,8 +82,34 @@ func (c *computation) precondition() error {
 	return nil
 }
 
+// vectorProducts multiplies vectors with a matrix; see analyze.HessianProduct.
+type vectorProducts = func(ctx context.Context, theta []float32, v, dst [][]float32) error
+
+// withSquare returns the products with H + r H^2, given those with H.
+func withSquare(h vectorProducts, r float64) vectorProducts {
+	return func(ctx context.Context, theta []float32, v, dst [][]float32) error {
+		if err := h(ctx, theta, v, dst); err != nil {
+			return err
+		}
+		twice := make([][]float32, len(v))
+		for i := range twice {
+			twice[i] = make([]float32, len(theta))
+		}
+		if err := h(ctx, theta, dst[:len(v)], twice); err != nil {
+			return err
+		}
+		for i, d := range dst[:len(v)] {
+			for j, x := range twice[i] {
+				d[j] = float32(float64(d[j]) + float64(r*float64(x)))
+			}
+		}
+		return nil
+	}
+}
+
 // Preconditioned is the curvature that an optimizer sees which scales every
-// coordinate: that of D^-1 H with the diagonal D of Options.Preconditioner.
+// coordinate: that of D^-1 H with the diagonal D of Options.Preconditioner, and for SAM of
+// D^-1 (H + (rho/|g|) H^2).
 type Preconditioned struct {
 	LambdaMax record.Optional `json:"lambda_max"`
 	Residual  record.Optional `json:"lambda_max_residual"`

@@ -158,7 +158,7 @@ func (r *Result) summarize(c *computation) {
 			s.Converged++
 		}
 	}
-	s.Stability = stability(c.opts, s.LambdaMax, r.preconditioned)
+	s.Stability = stability(c.opts, s.LambdaMax, r.preconditioned, s.GradNorm)
 	s.GradDominantShare = r.splits[0].share
 	s.RandomDominantShare = float64(len(r.Top)) / float64(len(c.theta))
 	r.Warnings = r.warnings(c.opts)

@@ -205,8 +205,7 @@ func unpack(x []float64) (v values, ok bool) {
 
 // finish makes tables, summary and warnings of the rows.
 func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
-	threshold, absent := o.Each.threshold()
-	r.tables(places, record.Optional{Value: threshold, Valid: absent == ""}, o.Each.Edge.Preconditioned)
+	r.tables(places, &o.Each)
 	s := &r.Summary
 	p, k := h.Layout.Len(), min(o.Each.Top, h.Layout.Len())
 	*s = RunSummary{
@@ -232,7 +231,8 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	last.LearningRate, last.NoRate = places[len(places)-1].LearningRate.Value, places[len(places)-1].noRate
 	end := r.rows[len(r.rows)-1]
 	last.PreconditionerAbsent = r.absent
-	s.Stability = stability(&last, end.of("lambda_max"), Preconditioned{LambdaMax: end.of("preconditioned_lambda_max")})
+	s.Stability = stability(&last, end.of("lambda_max"), Preconditioned{LambdaMax: end.of("preconditioned_lambda_max")},
+		end.of("grad_norm").Value)
 	for i, v := range r.rows {
 		loss := v.of("loss")
 		if !loss.Valid {
@@ -253,7 +253,8 @@ func (r *Run) finish(places []place, h *record.Header, o *AlongOptions) {
 	r.Warnings = r.warnings(h, o)
 }
 
-func (r *Run) tables(places []place, threshold record.Optional, scales bool) {
+func (r *Run) tables(places []place, o *Options) {
+	most, absent := o.threshold()
 	var row, step, epoch, pairRow, pairStep, rank []int64
 	var side []string
 	var rate, edge, value, residual, estimate column.Floats
@@ -263,10 +264,14 @@ func (r *Run) tables(places []place, threshold record.Optional, scales bool) {
 		p := &places[i]
 		row, step, epoch = append(row, int64(p.row)), append(step, p.Step.Step), append(epoch, int64(p.Epoch))
 		rate.Add(p.LearningRate)
-		eta, threshold := v.of("eta_lambda_max"), threshold
-		if scales {
+		eta, threshold := v.of("eta_lambda_max"), record.Optional{Value: most, Valid: absent == ""}
+		switch {
+		case o.Edge.Preconditioned:
 			eta = v.of("eta_preconditioned_lambda_max")
 			threshold.Valid = threshold.Valid && v.of("preconditioned_lambda_max").Valid
+		case o.Edge.AscentRadius > 0:
+			threshold.Value = o.Edge.ofHessian(most, p.LearningRate.Value, v.of("grad_norm").Value)
+			threshold.Valid = threshold.Valid && p.LearningRate.Valid && v.of("grad_norm").Valid
 		}
 		edge.Add(threshold)
 		above.Add(eta.Value > threshold.Value, eta.Valid && threshold.Valid)

@@ -1,6 +1,10 @@
 package curvature
 
-import "sgdwalk/record"
+import (
+	"math"
+
+	"sgdwalk/record"
+)
 
 // Stability compares the largest eigenvalue with the edge of stability: above
 // it, gradient descent with the full gradient diverges on the quadratic
@@ -22,6 +26,8 @@ type Stability struct {
 	Preconditioned             *Preconditioned `json:"preconditioned"`
 	EtaPreconditionedLambdaMax record.Optional `json:"eta_preconditioned_lambda_max"`
 
+	// of SAM, whose threshold depends on the learning rate and on the length of the gradient; 0 for others
+	AscentRadius float64 `json:"ascent_radius,omitempty"`
 	// adds up to as much to every eigenvalue of what is minimized; not in lambda_max
 	WeightDecay float64 `json:"weight_decay"`
 	// 0 without clipping; a clipped step is shorter than the threshold assumes
@@ -37,6 +43,24 @@ type Edge struct {
 	// its own number, the diagonal D: lambda is then an eigenvalue of D^-1 H.
 	Preconditioned bool
 	DecoupledDecay bool // weight decay is not part of the loss that is minimized
+	// AscentRadius is the distance rho of the second gradient of SAM, 0 for other
+	// optimizers. Lambda is then an eigenvalue of H + (rho/|g|) H^2, or of D^-1 times
+	// that, with the gradient g of the loss.
+	AscentRadius float64
+}
+
+// ofHessian returns the threshold for eta times an eigenvalue of H, given the one for
+// eta times lambda + (rho/|g|) lambda^2. Both are the same without a radius.
+func (e *Edge) ofHessian(threshold, eta, gradNorm float64) float64 {
+	if e.AscentRadius == 0 || e.Preconditioned {
+		return threshold
+	}
+	if gradNorm == 0 {
+		return 0
+	}
+	// The positive root s of s + r s^2 = threshold, where r cannot cancel digits.
+	r := e.AscentRadius / (eta * gradNorm)
+	return 2 * threshold / (1 + math.Sqrt(1+4*threshold*r))
 }
 
 // threshold returns the threshold, or the reason why it is missing.
@@ -52,11 +76,13 @@ func (o *Options) threshold() (threshold float64, absent string) {
 	return 0, "no threshold is known for optimizer " + o.Optimizer.Name
 }
 
-// stability evaluates the edge for one largest eigenvalue.
-func stability(o *Options, largest record.Optional, scaled Preconditioned) Stability {
+// stability evaluates the edge for one largest eigenvalue, where the gradient has the
+// given length.
+func stability(o *Options, largest record.Optional, scaled Preconditioned, gradNorm float64) Stability {
 	s := Stability{
 		Optimizer: o.Optimizer.Name, LearningRateAbsent: o.NoRate,
 		WeightDecay: o.Optimizer.Hyperparameters["weight_decay"], ClipNorm: o.Optimizer.Hyperparameters["clip_norm"],
+		AscentRadius: o.Edge.AscentRadius,
 	}
 	if o.Edge.DecoupledDecay {
 		s.WeightDecay = 0 // it is not part of the minimized loss
@@ -70,6 +96,13 @@ func stability(o *Options, largest record.Optional, scaled Preconditioned) Stabi
 		} else if absent = o.PreconditionerAbsent; absent == "" {
 			absent = "optimizer " + o.Optimizer.Name + " scales every coordinate: the edge is one of the " +
 				"preconditioned Hessian, and the scales are not known"
+		}
+	}
+	if absent == "" && o.Edge.AscentRadius > 0 && !o.Edge.Preconditioned {
+		if o.LearningRate > 0 {
+			threshold = o.Edge.ofHessian(threshold, o.LearningRate, gradNorm)
+		} else {
+			absent = "the edge of optimizer " + o.Optimizer.Name + " depends on the learning rate, which is not known"
 		}
 	}
 	s.ThresholdAbsent = absent

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 
+	"sgdwalk/record"
 	"sgdwalk/record/recorder"
 	"sgdwalk/record/stream"
 	"sgdwalk/train/optim"
@@ -71,7 +72,11 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 	if h.Software == "" {
 		h.Software = software
 	}
-	b, err := opts.Budget(h, optim.BatchesPerStep(h.Optimizer), c.Out)
+	cost := record.BudgetOptions{BatchesPerStep: optim.BatchesPerStep(h.Optimizer)}
+	if h.Columns.Substep {
+		cost.InnerRows = optim.InnerRows(h.Optimizer)
+	}
+	b, err := opts.Budget(h, cost, c.Out)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 	"sgdwalk/record/sketch"
 )
 
-// Estimate returns what a recording with the header h takes. batchesPerStep is the number of mini-batches that
-// the optimizer draws for a step; every one but the last gives an inner row.
-func (o *Options) Estimate(h *record.Header, batchesPerStep int) (*record.Budget, error) {
+// Estimate returns what a recording with the header h takes. cost has what the optimizer's steps record and draw;
+// its overheads are set here.
+func (o *Options) Estimate(h *record.Header, cost record.BudgetOptions) (*record.Budget, error) {
 	spec, err := sketch.ParseSpec(o.Sketch)
 	if err == nil {
 		h, err = sketch.Header(h, spec)
@@ -24,19 +24,16 @@ func (o *Options) Estimate(h *record.Header, batchesPerStep int) (*record.Budget
 	if err != nil {
 		return nil, &record.OptionError{Err: err}
 	}
-	row, run, err := arrowfile.Overhead(h)
-	if err != nil {
+	if cost.RowOverhead, cost.RunOverhead, err = arrowfile.Overhead(h); err != nil {
 		return nil, err
 	}
-	return record.NewBudget(h, record.BudgetOptions{
-		RowOverhead: row, RunOverhead: run, InnerRows: batchesPerStep - 1, BatchesPerStep: batchesPerStep,
-	})
+	return record.NewBudget(h, cost)
 }
 
 // Budget returns Estimate. It returns an error when a new recording in dir would be larger than MaxBytes, an
 // OptionError, or than the free space of the disk; the error suggests a schedule that fits.
-func (o *Options) Budget(h *record.Header, batchesPerStep int, dir string) (*record.Budget, error) {
-	b, err := o.Estimate(h, batchesPerStep)
+func (o *Options) Budget(h *record.Header, cost record.BudgetOptions, dir string) (*record.Budget, error) {
+	b, err := o.Estimate(h, cost)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +64,8 @@ func tooLarge(err error) string {
 
 // CheckRest returns an error when the rest of a run in dir, of which have bytes are recorded, does not fit. A run
 // that continues keeps its schedule, so there is no schedule to suggest.
-func (o *Options) CheckRest(h *record.Header, batchesPerStep int, dir string, have record.Bytes) error {
-	b, err := o.Estimate(h, batchesPerStep)
+func (o *Options) CheckRest(h *record.Header, cost record.BudgetOptions, dir string, have record.Bytes) error {
+	b, err := o.Estimate(h, cost)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ func (u *updates) checkPart(ctx context.Context, p *part, x *pair) ([]update, er
 		}
 		return nil, nil
 	}
+	u.inner = u.inner[:0]
 	p.save()
 	p.mask(theta, x.grad)
 	if err := u.step(ctx, p, x, theta, x.grad); err != nil {
@@ -161,7 +162,8 @@ func (u *updates) toleranceOf(p *part, t int) tolerance {
 // explain finds the cause under which the tensors agree that disagreed, and continues with
 // it. Without such a cause, it returns the tensors unchanged.
 func (u *updates) explain(ctx context.Context, p *part, x *pair, found []update) ([]update, error) {
-	u.probe.inner = nil // inner iterates were compared already
+	u.isExplaining = true
+	defer func() { u.isExplaining = false }()
 	if u.arePending(found) {
 		start := u.startFrom(x.a.Theta, found)
 		if ok, err := u.try(ctx, p, x, start, x.grad); err != nil || ok {

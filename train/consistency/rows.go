@@ -24,6 +24,7 @@ type rows struct {
 	// Of a run that this program trained.
 	perEpoch    int64 // mini-batches in an epoch
 	perStep     int64 // mini-batches that a step draws
+	inner       int64 // inner iterates of a step
 	evaluations int64 // of a step
 	rate        func(step int64) float64
 }
@@ -44,7 +45,7 @@ func newRows(h *record.Header, j *journal, total int, foreign bool) *rows {
 	}
 	n := (h.Data.TrainExamples + h.Batch - 1) / h.Batch
 	r.perEpoch, r.perStep = int64(n), int64(optim.BatchesPerStep(h.Optimizer))
-	r.evaluations = int64(optim.EvaluationsPerStep(h.Optimizer))
+	r.evaluations, r.inner = int64(optim.EvaluationsPerStep(h.Optimizer)), int64(optim.InnerRows(h.Optimizer))
 	r.rate, _ = replay.LearningRate(h, n) // whyForeign has parsed the schedule
 	planned := replay.PlannedSteps(h.Epochs, h.Data.TrainExamples, h.Batch, h.Optimizer)
 	j.check(h.Steps == planned, Header, new(record.Step), number(h.Steps), number(planned),
@@ -106,9 +107,9 @@ func (r *rows) checkStep(s *record.Step, last bool) {
 		r.journal.check(false, Steps, s, number(s.Step), record.Optional{},
 			"step %d is recorded, but the schedule %s does not keep it", s.Step, h.Schedule)
 	}
-	if !r.foreign && r.perStep > 1 && h.HasSubsteps() {
-		r.journal.check(int64(r.substep) == r.perStep-1, Substeps, p, number(r.substep), number(r.perStep-1),
-			"step %d has %d inner iterates; the optimizer makes %d", p.Step, r.substep, r.perStep-1)
+	if !r.foreign && r.inner > 0 && h.HasSubsteps() {
+		r.journal.check(int64(r.substep) == r.inner, Substeps, p, number(r.substep), number(r.inner),
+			"step %d has %d inner iterates; the optimizer makes %d", p.Step, r.substep, r.inner)
 	}
 	if h.Steps > 0 && s.Step > h.Steps {
 		r.journal.check(false, Steps, s, number(s.Step), number(h.Steps),
@@ -120,9 +121,15 @@ func (r *rows) checkStep(s *record.Step, last bool) {
 // may change the epoch at any of them.
 func (r *rows) keeps(step int64, s, p *record.Step) bool {
 	if !r.foreign {
-		return r.header.Schedule.Keep(step, r.epoch(step))
+		return r.header.Schedule.Keep(step, r.epoch(step)) || r.isKept(step)
 	}
 	return r.header.Schedule.Keep(step, s.Epoch) && r.header.Schedule.Keep(step, p.Epoch)
+}
+
+// isKept reports whether a step is recorded whatever the schedule says: the last one of an
+// optimizer that averages.
+func (r *rows) isKept(step int64) bool {
+	return step == r.header.Steps-1 && optim.Averages(r.header.Optimizer)
 }
 
 // checkGap compares consecutive steps of a recording without a schedule. Whether a gap is
@@ -172,7 +179,7 @@ func (r *rows) checkPlan(s *record.Step, last bool) {
 	h, k := r.header, s.Step
 	evaluations := k * r.evaluations
 	if s.Substep > 0 {
-		evaluations += 1 + int64(s.Substep)
+		evaluations += min(1+int64(s.Substep), r.evaluations) // an inner iterate need not be evaluated
 	}
 	r.journal.check(s.Evaluations == evaluations, Evaluations, s, number(s.Evaluations), number(evaluations),
 		"step %d, substep %d comes after %d evaluations; %s makes %d per step, so there were %d",

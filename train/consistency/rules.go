@@ -10,6 +10,7 @@ import (
 	"sgdwalk/record/printable"
 	"sgdwalk/record/sketch"
 	"sgdwalk/train"
+	"sgdwalk/train/nn/kernel"
 	"sgdwalk/train/optim"
 )
 
@@ -117,7 +118,15 @@ func newGroup(h *record.Header, j *journal, foreign bool, group int, o record.Op
 		}
 	}
 	var parts []*part
+	why := optim.Sensitive(o)
 	switch {
+	case why != "" && foreign:
+		return nil, fmt.Sprintf("%s of another program is not compared to rounding: %s", o.Name, why)
+	case why != "" && !storedPrecision(h).isFull():
+		return nil, fmt.Sprintf("%s needs gradients without rounding: %s", o.Name, why)
+	case optim.UsesKernel(o) && h.Kernel != kernel.Name():
+		return nil, fmt.Sprintf("the update of %s depends on the instruction set: the run was recorded with the kernel %s, "+
+			"and this process uses %s", o.Name, h.Kernel, kernel.Name())
 	case optim.IsSeparable(o):
 		for _, t := range tensors {
 			parts = append(parts, &part{tensors: []int{t}})

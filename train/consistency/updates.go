@@ -34,6 +34,9 @@ type updates struct {
 	probe           probe
 	first           *record.Step // of the current pair
 	inner           []innerCheck // of the current pair
+	innerFrom       int          // row of first, after which its inner iterates follow
+	innerScale      []float64    // as scale, of inner iterates
+	isExplaining    bool         // inner iterates were compared already
 
 	last    *pair       // the pair before this one, if its steps are consecutive with this one's
 	pending [][]float32 // for each tensor that was wrong in the last pair, the expected theta; nil for others
@@ -54,7 +57,8 @@ func newUpdates(t record.Trajectory, j *journal, r *Result, l *losses, rows *row
 	r.Exact = !foreign && u.stored.isFull()
 	n := h.Layout.Len()
 	u.next, u.direction = make([]float32, n), make([]float32, n)
-	u.scale, u.pending, u.open = make([]float64, len(h.Layout)), make([][]float32, len(h.Layout)), make([]*event, len(h.Layout))
+	u.scale, u.innerScale = make([]float64, len(h.Layout)), make([]float64, len(h.Layout))
+	u.pending, u.open = make([][]float32, len(h.Layout)), make([]*event, len(h.Layout))
 	if foreign && len(h.Groups) > 0 {
 		for i, tensor := range h.Layout {
 			if !slices.ContainsFunc(h.Groups, func(g record.ParameterGroup) bool {
@@ -99,10 +103,7 @@ func (u *updates) add(ctx context.Context, i int, s *record.Step) error {
 		u.forget()
 		return nil
 	}
-	u.first, u.inner = a, u.inner[:0]
-	u.probe.inner = func(number int32, theta []float32, loss float64) error {
-		return u.checkInner(previousRow+int(number), a.Step, number, theta, loss)
-	}
+	u.first, u.innerFrom, u.inner = a, previousRow, u.inner[:0]
 	return u.check(ctx, x)
 }
 
@@ -142,6 +143,10 @@ func (u *updates) check(ctx context.Context, x *pair) error {
 			u.absent = err.Error()
 			u.note("updates", "updates from step %d on were not checked: %s needs further mini-batches in a step%s",
 				x.a.Step, p.rule.Name, u.advice())
+			return nil
+		case errors.Is(err, errSecond):
+			u.count("updates", x.a.Step, "%d updates were not checked: the second gradient of the step is not recorded")
+			u.forget()
 			return nil
 		case err != nil:
 			return err
@@ -190,7 +195,12 @@ func (u *updates) step(ctx context.Context, p *part, x *pair, theta, grad []floa
 		b = u.losses.batches
 	}
 	u.probe = probe{
-		batches: b, step: x.a.Step, loss: x.a.BatchLoss.Value, inner: u.probe.inner, scratch: u.probe.scratch,
+		batches: b, step: x.a.Step, loss: x.a.BatchLoss.Value, recorded: u.innerRow, scratch: u.probe.scratch,
+	}
+	if !u.isExplaining {
+		u.probe.inner = func(number int32, theta, grad []float32, loss record.Optional) error {
+			return u.checkInner(p, number, theta, grad, loss)
+		}
 	}
 	if err := p.optimizer.Step(ctx, next, direction, x.rates[p.group], &u.probe); err != nil {
 		return err

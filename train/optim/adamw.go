@@ -23,7 +23,7 @@ var (
 func adamWRule() rule {
 	return rule{
 		name: "adamw", doc: "adaptive moments with decoupled weight decay (Loshchilov and Hutter 2019)",
-		hyper: adamHyper(0.01, "each step scales theta by 1 minus this times the learning rate"),
+		hyper: adamHyper(0.01, decoupledDoc),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			return &AdamW{*newAdam("adamw", v, layout)}
 		},
@@ -44,14 +44,7 @@ func (o *AdamW) Step(_ context.Context, theta, grad []float32, learningRate floa
 		return err
 	}
 	o.prepare.clipGradient(grad)
-	if o.prepare.decay != 0 {
-		keep := float32(1 - learningRate*o.prepare.decay)
-		for _, s := range o.prepare.decaying {
-			for i := s.from; i < s.to; i++ {
-				theta[i] *= keep
-			}
-		}
-	}
+	o.prepare.shrink(theta, learningRate)
 	o.move(theta, grad, learningRate)
 	return nil
 }

@@ -16,6 +16,10 @@ type Edge struct {
 	Preconditioned bool
 	// DecoupledDecay is true if weight decay is not part of the minimized loss.
 	DecoupledDecay bool
+	// AscentRadius is the distance rho of SAM, 0 for other optimizers. With it, lambda
+	// is an eigenvalue of H + (rho/|g|) H^2, or of D^-1 (H + (rho/|g|) H^2), for the
+	// gradient g.
+	AscentRadius float64
 }
 
 // EdgeOf returns the edge of stability of a recorded optimizer, from the rule

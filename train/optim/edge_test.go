@@ -46,7 +46,7 @@ func TestEdges(t *testing.T) {
 		optimizer record.Optimizer
 		want      string
 	}{
-		{record.Optimizer{Name: "lion"}, "no threshold is known for optimizer lion"},
+		{record.Optimizer{Name: "prodigy"}, "no threshold is known for optimizer prodigy"},
 		{groups, "the optimizer has parameter groups with momentum from 0.5 to 0.9"},
 		{
 			record.Optimizer{Name: "sgd", Hyperparameters: map[string]float64{"momentum": 0.9}},

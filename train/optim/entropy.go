@@ -146,7 +146,7 @@ func (o *EntropySGD) explore(theta []float32, probe train.Probe) error {
 	for l := range o.innerSteps {
 		loss, err := probe.Next(o.point, o.fresh)
 		if err == nil {
-			err = probe.Inner(o.point, loss)
+			err = probe.Inner(o.point, nil, record.Some(loss))
 		}
 		if err != nil {
 			return fmt.Errorf("optim: %s: inner step %d: %w", entropyName, l+1, err)

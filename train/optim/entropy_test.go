@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/train"
 	"sgdwalk/train/internal/random"
 )
@@ -20,7 +21,7 @@ func TestEntropyOneInnerStep(t *testing.T) {
 	theta := []float32{1, 2}
 	p := &fakeProbe{
 		next:  func(_, grad []float32) (float64, error) { grad[0], grad[1] = 4, -8; return 0, nil },
-		inner: func([]float32, float64) error { return nil },
+		inner: func(_, _ []float32, _ record.Optional) error { return nil },
 	}
 	step(t, o, theta, []float32{100, 100}, 0.5, p)
 	near(t, 1, theta, []float64{1 - 0.5*0.25*0.2*4, 2 + 0.5*0.25*0.2*8})
@@ -53,11 +54,11 @@ func TestEntropyTrajectory(t *testing.T) {
 			batch++
 			return float64(batch), nil
 		},
-		inner: func(at []float32, loss float64) error {
+		inner: func(at, _ []float32, loss record.Optional) error {
 			if recorded%L == 0 && !slices.Equal(at, theta) {
 				t.Errorf("first inner iterate is %v, theta %v", at, theta)
 			}
-			if recorded++; loss != float64(recorded) {
+			if recorded++; loss != record.Some(float64(recorded)) {
 				t.Errorf("inner iterate %d has the loss of batch %v", recorded, loss)
 			}
 			return nil
@@ -122,7 +123,7 @@ func TestEntropyFailureLeavesTheta(t *testing.T) {
 			grad[0] = 1
 			return 0, nil
 		},
-		inner: func([]float32, float64) error { return nil },
+		inner: func(_, _ []float32, _ record.Optional) error { return nil },
 	}
 	theta := []float32{1, 2}
 	err := o.Step(context.Background(), theta, make([]float32, 2), 1, p)

@@ -107,6 +107,11 @@ func factor(name string, preset float64, doc string) Hyperparameter {
 	return Hyperparameter{Name: name, Default: preset, Doc: doc, Max: 1, ExcludeMax: true}
 }
 
+// toggle returns a hyperparameter that is 0 or 1.
+func toggle(name string, preset float64, doc string) Hyperparameter {
+	return Hyperparameter{Name: name, Default: preset, Doc: doc, Max: 1, Whole: true}
+}
+
 // The hyperparameters that several optimizers share.
 
 func learningRate(preset float64, doc string) Hyperparameter {
@@ -122,9 +127,12 @@ func weightDecay(preset float64, doc string) []Hyperparameter {
 	const all = "1 decays every parameter, 0 leaves out biases and normalization"
 	return []Hyperparameter{
 		nonNegative("weight_decay", preset, doc),
-		{Name: "decay_all", Default: 1, Doc: all, Max: 1, Whole: true},
+		toggle("decay_all", 1, all),
 	}
 }
 
 // decayDoc describes weight decay that is part of the gradient.
 const decayDoc = "added to the gradient, times theta (L2 regularization)"
+
+// decoupledDoc describes weight decay that is apart from the gradient.
+const decoupledDoc = "each step scales theta by 1 minus this times the learning rate"

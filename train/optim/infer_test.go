@@ -77,24 +77,36 @@ func TestEvaluationsAndSeparability(t *testing.T) {
 		}
 		p := newNoisy(0)
 		evaluations := 1
-		loss, next := p.loss, p.next
+		loss, next, gradient := p.loss, p.next, p.gradient
 		p.loss = func(theta []float32) (float64, error) { evaluations++; return loss(theta) }
 		p.next = func(theta, grad []float32) (float64, error) { evaluations++; return next(theta, grad) }
+		p.gradient = func(theta, grad []float32) (float64, error) { evaluations++; return gradient(theta, grad) }
+		inner := 0
+		p.inner = func(_, _ []float32, _ record.Optional) error { inner++; return nil }
 		theta := []float32{1, -2, 3, 0.5}
 		part, grad := slices.Clone(theta[2:]), []float32{0.5, 1, -3, 2}
 		step(t, o, theta, slices.Clone(grad), 0.1, p)
 		if got := EvaluationsPerStep(r); got != evaluations {
 			t.Errorf("%s: %d evaluations in a step; it made %d", name, got, evaluations)
 		}
+		if got := InnerRows(r); got != inner {
+			t.Errorf("%s: %d inner iterates in a step; it recorded %d", name, got, inner)
+		}
+		if _, averages := o.(train.Averaging); Averages(r) != averages {
+			t.Errorf("%s: averages is %v", name, Averages(r))
+		}
 		if !IsSeparable(r) {
 			continue
 		}
-		step(t, build(t, name, nil, record.Pack(layout[1])), part, grad[2:], 0.1, nil)
+		step(t, build(t, name, nil, record.Pack(layout[1])), part, grad[2:], 0.1, unrecorded(nil))
 		if !slices.Equal(part, theta[2:]) {
 			t.Errorf("%s is separable, and alone the second tensor becomes %v instead of %v", name, part, theta[2:])
 		}
 	}
-	for name, want := range map[string]bool{"sgd": true, "adam": true, "pal": false, "entropy-sgd": false, "unknown": false} {
+	for name, want := range map[string]bool{
+		"sgd": true, "adam": true, "lion": true, "schedule-free-adamw": true,
+		"pal": false, "entropy-sgd": false, "muon": false, "sam-sgd": false, "unknown": false,
+	} {
 		if got := IsSeparable(record.Optimizer{Name: name}); got != want {
 			t.Errorf("%s: separable is %v", name, got)
 		}

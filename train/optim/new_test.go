@@ -51,7 +51,7 @@ func TestRecordHasEveryDefault(t *testing.T) {
 	}
 	if !slices.Equal(Names(), []string{
 		"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "gd", "pal",
-		"entropy-sgd",
+		"entropy-sgd", "lion", "muon", "sam-sgd", "sam-adam", "schedule-free-sgd", "schedule-free-adamw",
 	}) {
 		t.Errorf("names are %q", Names())
 	}
@@ -64,8 +64,8 @@ func TestNewErrors(t *testing.T) {
 		given m
 		want  string
 	}{
-		{"lion", nil, `optim: optimizer is "lion"; allowed is sgd, momentum, nesterov, adam, adamw, rmsprop, gd, ` +
-			`pal, entropy-sgd`},
+		{"prodigy", nil, `optim: optimizer is "prodigy"; allowed is sgd, momentum, nesterov, adam, adamw, rmsprop, gd, ` +
+			`pal, entropy-sgd, lion, muon, sam-sgd, sam-adam, schedule-free-sgd, schedule-free-adamw`},
 		{"", nil, `optim: optimizer is ""; allowed is sgd,`},
 		{
 			"sgd",
@@ -108,7 +108,7 @@ func TestNewErrors(t *testing.T) {
 			t.Errorf("New(%q, %v): %v, want %q", c.name, c.given, err, c.want)
 		}
 	}
-	if _, err := Describe("lion"); err == nil {
+	if _, err := Describe("prodigy"); err == nil {
 		t.Error("an unknown optimizer is described")
 	}
 	bad := record.Layout{{Name: "w", Kind: record.Weight, Shape: []int{3}, Offset: 1}}

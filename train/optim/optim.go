@@ -20,23 +20,34 @@ type rule struct {
 	// edge returns the edge of stability for recorded hyperparameters; see EdgeOf.
 	edge func(o record.Optimizer) Edge
 	// innerBatches is the number of mini-batches that a step draws in addition to
-	// its own; nil means none.
+	// its own; nil means none. Each has a row of its own.
 	innerBatches func(v values) int
+	// innerRows is the number of inner iterates that a step records, where that is
+	// not the number of innerBatches.
+	innerRows int
 	// microBatch is the number of examples evaluated at once by an optimizer whose
 	// every step uses the whole training set; nil for all others.
 	microBatch func(v values) int
-	// furtherLosses is the number of losses of its own mini-batch that a step
-	// computes in addition to the gradient.
-	furtherLosses int
+	// furtherEvaluations is the number of losses and gradients of its own mini-batch
+	// that a step computes in addition to the gradient.
+	furtherEvaluations int
 	// coupled means that the update of a parameter depends on the gradients of
 	// other parameters, also without clip_norm.
 	coupled bool
+	// averages means that the optimizer is train.Averaging.
+	averages bool
+	// sensitive says why rounding of the gradient can change an update by much more
+	// than rounding; "" if it cannot.
+	sensitive string
+	// usesKernel means that the bits of an update depend on the instruction set.
+	usesKernel bool
 }
 
 // rules lists all optimizers, in the order in which help shows them.
 var rules = []rule{
 	sgdRule(), momentumRule(), nesterovRule(), adamRule(), adamWRule(),
 	rmspropRule(), gdRule(), palRule(), entropyRule(),
+	lionRule(), muonRule(), samSGDRule(), samAdamRule(), scheduleFreeSGDRule(), scheduleFreeAdamWRule(),
 }
 
 // Names returns the names of all optimizers, in the order in which help shows
@@ -127,9 +138,43 @@ func BatchesPerStep(o record.Optimizer) int {
 func EvaluationsPerStep(o record.Optimizer) int {
 	n := BatchesPerStep(o)
 	if r, err := find(o.Name); err == nil {
-		n += r.furtherLosses
+		n += r.furtherEvaluations
 	}
 	return n
+}
+
+// InnerRows returns how many inner iterates one step records.
+func InnerRows(o record.Optimizer) int {
+	if r, err := find(o.Name); err == nil && r.innerRows > 0 {
+		return r.innerRows
+	}
+	return BatchesPerStep(o) - 1
+}
+
+// Averages reports whether the optimizer is a train.Averaging.
+func Averages(o record.Optimizer) bool {
+	r, err := find(o.Name)
+	return err == nil && r.averages
+}
+
+// Cost returns what the size of a recording depends on.
+func Cost(o record.Optimizer) record.BudgetOptions {
+	return record.BudgetOptions{InnerRows: InnerRows(o), BatchesPerStep: BatchesPerStep(o), LastStep: Averages(o)}
+}
+
+// Sensitive says why the rounding of a gradient can change an update by much more
+// than rounding, so that an update can only be checked with the very bits of the
+// training; "" if it cannot.
+func Sensitive(o record.Optimizer) string {
+	r, _ := find(o.Name)
+	return r.sensitive
+}
+
+// UsesKernel reports whether the bits of an update depend on the instruction set of
+// train/nn/kernel.
+func UsesKernel(o record.Optimizer) bool {
+	r, err := find(o.Name)
+	return err == nil && r.usesKernel
 }
 
 // IsSeparable reports whether the rule updates every parameter from its own theta

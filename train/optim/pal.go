@@ -78,9 +78,9 @@ func palRule() rule {
 			o.buffers = buffers{"pal", []train.Buffer{{Name: "direction", Float32: o.direction}}}
 			return o
 		},
-		edge:          palEdge,
-		furtherLosses: 1,
-		coupled:       true,
+		edge:               palEdge,
+		furtherEvaluations: 1,
+		coupled:            true,
 	}
 }
 

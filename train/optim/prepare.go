@@ -88,6 +88,20 @@ func (p *preparation) addDecay(theta, grad []float32) {
 	}
 }
 
+// shrink applies weight decay that is apart from the gradient: it scales the decaying
+// parts by 1 - rate*decay.
+func (p *preparation) shrink(theta []float32, rate float64) {
+	if p.decay == 0 {
+		return
+	}
+	keep := float32(1 - rate*p.decay)
+	for _, s := range p.decaying {
+		for i := s.from; i < s.to; i++ {
+			theta[i] *= keep
+		}
+	}
+}
+
 // apply checks and clips the gradient and adds weight decay.
 func (p *preparation) apply(theta, grad []float32, rate float64) error {
 	if err := p.check(theta, grad, rate); err != nil {

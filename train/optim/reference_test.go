@@ -22,8 +22,9 @@ const tolerance = 1e-5
 type fakeProbe struct {
 	batchLoss float64
 	loss      func(theta []float32) (float64, error)
+	gradient  func(theta, grad []float32) (float64, error)
 	next      func(theta, grad []float32) (float64, error)
-	inner     func(theta []float32, loss float64) error
+	inner     func(theta, grad []float32, loss record.Optional) error
 }
 
 var _ train.Probe = (*fakeProbe)(nil)
@@ -33,7 +34,23 @@ func (p *fakeProbe) Loss(theta []float32) (float64, error) { return p.loss(theta
 func (p *fakeProbe) Next(theta, grad []float32) (float64, error) {
 	return p.next(theta, grad)
 }
-func (p *fakeProbe) Inner(theta []float32, loss float64) error { return p.inner(theta, loss) }
+
+func (p *fakeProbe) Gradient(theta, grad []float32) (float64, error) {
+	return p.gradient(theta, grad)
+}
+
+func (p *fakeProbe) Inner(theta, grad []float32, loss record.Optional) error {
+	return p.inner(theta, grad, loss)
+}
+
+// unrecorded is a probe that records nothing. Every mini-batch has the given gradient at
+// every theta.
+func unrecorded(gradient []float32) *fakeProbe {
+	return &fakeProbe{
+		gradient: func(_, grad []float32) (float64, error) { copy(grad, gradient); return 0, nil },
+		inner:    func(_, _ []float32, _ record.Optional) error { return nil },
+	}
+}
 
 type hyper = map[string]float64
 

@@ -43,7 +43,7 @@ func rmspropRule() rule {
 			factor("alpha", 0.99, "decay of the mean of the squared gradient"),
 			positive("epsilon", 1e-8, "added to the root of the mean square"),
 			factor("momentum", 0, "share of the last direction that is kept"),
-			{Name: "centered", Doc: "1 takes the variance instead of the mean square", Max: 1, Whole: true},
+			toggle("centered", 0, "1 takes the variance instead of the mean square"),
 		}, weightDecay(0, decayDoc), []Hyperparameter{clipNorm()}),
 		build: func(v values, layout record.Layout, _ uint64) train.Optimizer {
 			n := layout.Len()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sgdwalk/record"
 	"sgdwalk/train"
 )
 
@@ -20,15 +21,24 @@ func newNoisy(drawn int) *noisy {
 	p := &noisy{drawn: drawn}
 	p.loss = func(theta []float32) (float64, error) { return bowl.loss(theta), nil }
 	p.next = func(theta, grad []float32) (float64, error) { p.fill(theta, grad); return bowl.loss(theta), nil }
-	p.inner = func([]float32, float64) error { return nil }
+	p.inner = func(_, _ []float32, _ record.Optional) error { return nil }
+	p.gradient = func(theta, grad []float32) (float64, error) {
+		p.fillOf(p.drawn-1, theta, grad)
+		return bowl.loss(theta), nil
+	}
 	return p
 }
 
 func (p *noisy) fill(theta, grad []float32) {
-	for i, v := range theta {
-		grad[i] = float32(bowl.h[i]*(float64(v)-bowl.c[i]) + math.Sin(float64(3*p.drawn+i)))
-	}
+	p.fillOf(p.drawn, theta, grad)
 	p.drawn++
+}
+
+// fillOf fills the gradient of a mini-batch.
+func (p *noisy) fillOf(batch int, theta, grad []float32) {
+	for i, v := range theta {
+		grad[i] = float32(bowl.h[i]*(float64(v)-bowl.c[i]) + math.Sin(float64(3*batch+i)))
+	}
 }
 
 // run does the given number of steps.
@@ -41,9 +51,19 @@ func (p *noisy) run(t testing.TB, o train.Optimizer, theta []float32, steps int)
 	}
 }
 
+// twoLayers is a layout with two matrices of two elements.
+func twoLayers() record.Layout {
+	return record.Pack(
+		record.Tensor{Name: "first", Kind: record.Weight, Shape: []int{2, 1}},
+		record.Tensor{Name: "last", Kind: record.Weight, Shape: []int{1, 2}},
+	)
+}
+
 // variants returns all optimizers, with all buffers that they can have.
 func variants() map[string]hyper {
-	v := map[string]hyper{"rmsprop": {"momentum": 0.5, "centered": 1}}
+	v := map[string]hyper{
+		"rmsprop": {"momentum": 0.5, "centered": 1}, "lion": {"beta1": 0.99}, "sam-sgd": {"momentum": 0.5},
+	}
 	for _, name := range Names() {
 		if v[name] == nil {
 			v[name] = hyper{}
@@ -68,9 +88,9 @@ func TestStateContinues(t *testing.T) {
 	for name, given := range variants() {
 		for stop := range 6 {
 			first := newNoisy(0)
-			a, theta := build(t, name, given, flat(4)), []float32{1, 2, 3, 4}
+			a, theta := build(t, name, given, twoLayers()), []float32{1, 2, 3, 4}
 			first.run(t, a, theta, stop)
-			b, other := build(t, name, given, flat(4)), slices.Clone(theta)
+			b, other := build(t, name, given, twoLayers()), slices.Clone(theta)
 			if s, ok := a.(train.Checkpointed); ok {
 				buffers := cloneBuffers(s.State())
 				slices.Reverse(buffers) // any order
@@ -78,7 +98,7 @@ func TestStateContinues(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c, without := build(t, name, given, flat(4)), slices.Clone(theta)
+			c, without := build(t, name, given, twoLayers()), slices.Clone(theta)
 			continued, fresh := newNoisy(first.drawn), newNoisy(first.drawn)
 			first.run(t, a, theta, 5)
 			continued.run(t, b, other, 5)
@@ -135,7 +155,7 @@ func TestSetStateErrors(t *testing.T) {
 
 func TestStepAllocatesNothing(t *testing.T) {
 	for name, given := range variants() {
-		o, p := build(t, name, given, flat(4)), newNoisy(0)
+		o, p := build(t, name, given, twoLayers()), newNoisy(0)
 		theta, grad := make([]float32, 4), make([]float32, 4)
 		n := testing.AllocsPerRun(50, func() {
 			p.fill(theta, grad)

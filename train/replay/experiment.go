@@ -94,7 +94,7 @@ func New(c Config) (*Experiment, error) {
 	}
 	h.Layout, h.State = e.model.Layout(), e.model.StateLayout()
 	h.Columns.State = h.State.Len() > 0
-	h.Columns.Substep = optim.BatchesPerStep(optimizer) > 1 // every further batch has an inner iterate
+	h.Columns.Substep = optim.InnerRows(optimizer) > 0
 	e.UseModelState()
 	return e, h.Validate()
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sgdwalk/record"
@@ -15,6 +16,7 @@ type Preconditioner struct {
 	trace     record.Trajectory
 	optimizer train.Optimizer
 	next      int    // row to be fed next
+	step      int64  // its step
 	absent    string // why there is none; empty when there is one
 	theta     []float32
 	grad      []float32
@@ -47,18 +49,24 @@ func (s *Preconditioner) Preconditioner(ctx context.Context, row int) (d []float
 			return nil, "", err
 		}
 		switch {
-		case r.IsLast():
+		case r.IsLast() || r.Substep > 0:
 			continue // no update follows
-		case r.Step != int64(s.next) || r.Grad == nil || r.Theta == nil:
-			s.absent = fmt.Sprintf("the scales of %s follow from the gradients of all steps up to the iterate, and "+
-				"that of step %d is not recorded (train --grad records them)", s.trace.Header().Optimizer.Name, s.next)
+		case r.Step != s.step || r.Grad == nil || r.Theta == nil:
+			s.setAbsent()
 			continue
 		}
 		// Copies: the optimizer writes to both.
 		copy(s.theta, r.Theta)
 		copy(s.grad, r.Grad)
-		if err := s.optimizer.Step(ctx, s.theta, s.grad, r.LearningRate.Value, nil); err != nil {
+		p := &recordedProbe{trace: s.trace, row: s.next, loss: r.BatchLoss.Value}
+		err = s.optimizer.Step(ctx, s.theta, s.grad, r.LearningRate.Value, p)
+		switch {
+		case errors.Is(err, errNoSecond):
+			s.setAbsent()
+		case err != nil:
 			return nil, "", err
+		default:
+			s.step++
 		}
 	}
 	if s.absent != "" {
@@ -69,4 +77,10 @@ func (s *Preconditioner) Preconditioner(ctx context.Context, row int) (d []float
 		return nil, "no gradient has scaled a coordinate yet", nil
 	}
 	return d, "", nil
+}
+
+// setAbsent says that the step to be fed next is missing.
+func (s *Preconditioner) setAbsent() {
+	s.absent = fmt.Sprintf("the scales of %s follow from the gradients of all steps up to the iterate, and "+
+		"that of step %d is not recorded (train --grad records them)", s.trace.Header().Optimizer.Name, s.step)
 }

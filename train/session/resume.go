@@ -60,7 +60,7 @@ func Resume(ctx context.Context, dir string, o Options, check func(*Settings) er
 	x.UseModelState()
 	o.Recording.Sketch = stored.Sketch
 	have := record.Bytes(trace.Bytes())
-	if err := o.Recording.CheckRest(h, optim.BatchesPerStep(h.Optimizer), dir, have); err != nil {
+	if err := o.Recording.CheckRest(h, optim.Cost(h.Optimizer), dir, have); err != nil {
 		return nil, err
 	}
 	r, err := recorder.Continue(dir, h, o.Recording)

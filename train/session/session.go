@@ -54,7 +54,7 @@ func Start(ctx context.Context, dir string, s *Settings, o Options) (*Summary, e
 	defer x.Model().Close()
 	h := x.Header()
 	o.Recording.Sketch = s.Sketch
-	b, err := o.Recording.Budget(h, optim.BatchesPerStep(h.Optimizer), dir)
+	b, err := o.Recording.Budget(h, optim.Cost(h.Optimizer), dir)
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (s *Sweep) plan(c Cell) (*Planned, error) {
 	}
 	defer x.Model().Close()
 	p.Header = x.Header()
-	b, err := (&recorder.Options{Sketch: c.Sketch}).Estimate(p.Header, optim.BatchesPerStep(p.Header.Optimizer))
+	b, err := (&recorder.Options{Sketch: c.Sketch}).Estimate(p.Header, optim.Cost(p.Header.Optimizer))
 	if err != nil {
 		return nil, err
 	}
