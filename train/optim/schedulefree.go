@@ -54,9 +54,12 @@ func scheduleFreeSGDRule() rule {
 			return newScheduleFree(name, v, v["beta"], layout)
 		},
 		edge:      func(o record.Optimizer) Edge { return scheduleFreeEdge(o, "beta") },
-		innerRows: 2, averages: true,
+		innerRows: 2, averages: true, sensitive: scheduleFreeSensitive,
 	}
 }
+
+// scheduleFreeSensitive is why an update cannot be computed from the recorded theta.
+const scheduleFreeSensitive = "its points follow from all earlier gradients, whose rounding errors add up"
 
 func averagingHyper() []Hyperparameter {
 	return []Hyperparameter{

@@ -54,7 +54,7 @@ func scheduleFreeAdamWRule() rule {
 			e.Preconditioned, e.DecoupledDecay = true, true
 			return e
 		},
-		innerRows: 2, averages: true,
+		innerRows: 2, averages: true, sensitive: scheduleFreeSensitive,
 	}
 }
 

@@ -62,7 +62,7 @@ func twoLayers() record.Layout {
 // variants returns all optimizers, with all buffers that they can have.
 func variants() map[string]hyper {
 	v := map[string]hyper{
-		"rmsprop": {"momentum": 0.5, "centered": 1}, "lion": {"beta1": 0.99}, "sam-sgd": {"momentum": 0.5},
+		"rmsprop": {"momentum": 0.5, "centered": 1}, "lion": {"beta1": 0.999, "beta2": 0.7}, "sam-sgd": {"momentum": 0.5},
 	}
 	for _, name := range Names() {
 		if v[name] == nil {
@@ -106,7 +106,9 @@ func TestStateContinues(t *testing.T) {
 			if !slices.Equal(theta, other) {
 				t.Errorf("%s, stopped after %d: %v, without a stop %v", name, stop, other, theta)
 			}
-			if _, ok := a.(train.Checkpointed); ok && stop > 0 && slices.Equal(theta, without) {
+			// The first gradient of a coordinate of Lion is 0 here, so its momentum is too.
+			remembers := stop > 1 || stop > 0 && name != "lion"
+			if _, ok := a.(train.Checkpointed); ok && remembers && slices.Equal(theta, without) {
 				t.Errorf("%s: an optimizer without the state continues in the same way", name)
 			}
 		}
