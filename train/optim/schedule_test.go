@@ -27,6 +27,19 @@ func TestScheduleFactors(t *testing.T) {
 		{"warmup:20+cosine", map[int64]float64{0: 1. / 21, 19: 20. / 21, 20: 1, 60: 0.5, 100: 0}},
 		{"warmup:30+step:3:0.1", map[int64]float64{0: 0.1 / 31, 29: 3. / 31, 30: 0.1, 60: 0.01}},
 		{"warmup:200+cosine", map[int64]float64{0: 1. / 201, 99: 100. / 201}},
+		{"linear", map[int64]float64{0: 1, 25: 0.75, 99: 0.01, 100: 0}},
+		{"linear:0.2", map[int64]float64{0: 1, 50: 0.6, 100: 0.2}},
+		{"warmup:20+linear", map[int64]float64{0: 1. / 21, 19: 20. / 21, 20: 1, 60: 0.5, 96: 0.05}},
+		{"wsd:0.2", map[int64]float64{0: 1, 80: 1, 81: 0.95, 90: 0.5, 99: 0.05}},
+		{"wsd:0.25:0.1", map[int64]float64{0: 1, 75: 1, 80: 0.82, 99: 0.136}},
+		{"wsd:1", map[int64]float64{0: 1, 50: 0.5}},
+		{"wsd:0.005", map[int64]float64{98: 1, 99: 1}}, // less than a step
+		{"warmup:10+wsd:0.2", map[int64]float64{0: 1. / 11, 9: 10. / 11, 10: 1, 80: 1, 90: 0.5}},
+		{"warmup:90+wsd:0.2", map[int64]float64{0: 0.5 / 91, 90: 0.5, 95: 0.25}},
+		// The way up ends at step 0.3*100-1 = 29, the way down at step 99.
+		{"onecycle", map[int64]float64{0: 0.04, 29: 1, 64: (1 + 0.04/1e4) / 2, 99: 0.04 / 1e4}},
+		{"onecycle:0.61", map[int64]float64{0: 0.04, 20: 0.04 + 0.96*0.25, 30: 0.52, 60: 1, 99: 0.04 / 1e4}},
+		{"onecycle:0.01", map[int64]float64{0: 1, 99: 0.04 / 1e4}},
 	} {
 		s, err := ParseSchedule(c.text)
 		if err != nil {
@@ -50,6 +63,8 @@ func TestScheduleTextForm(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "constant", "constant": "constant", "cosine": "cosine", "cosine:0": "cosine", "cosine:0.10": "cosine:0.1",
 		"step:30:.1": "step:30:0.1", "at:150,225:0.1": "at:150,225:0.1",
+		"linear:0": "linear", "linear:.5": "linear:0.5", "wsd:0.20": "wsd:0.2", "wsd:0.2:0": "wsd:0.2", "wsd:1:.1": "wsd:1:0.1",
+		"onecycle": "onecycle", "onecycle:0.30": "onecycle", "onecycle:0.5": "onecycle:0.5",
 		"warmup:100": "warmup:100+constant", "warmup:100+cosine:0.5": "warmup:100+cosine:0.5",
 	} {
 		s, err := ParseSchedule(text)
@@ -68,8 +83,10 @@ func TestScheduleTextForm(t *testing.T) {
 			"constant", "cosine", "cosine:" + number("floor"), "step:" + number("epochs") + ":" + number("factor"),
 			fmt.Sprintf("at:%v,%v:%s",
 				rapid.IntRange(1, 9).Draw(t, "first"), rapid.IntRange(10, 20).Draw(t, "second"), number("factor")),
+			"linear", "linear:" + number("floor"), "wsd:" + number("share"), "wsd:" + number("share") + ":" + number("floor"),
+			"onecycle", "onecycle:" + number("share"),
 		}).Draw(t, "shape")
-		if n := rapid.IntRange(0, 50).Draw(t, "warmup"); n > 0 {
+		if n := rapid.IntRange(0, 50).Draw(t, "warmup"); n > 0 && !strings.HasPrefix(text, "onecycle") {
 			text = fmt.Sprintf("warmup:%d+%s", n, text)
 		}
 		s, err := ParseSchedule(text)
@@ -86,8 +103,18 @@ func TestScheduleTextForm(t *testing.T) {
 
 func TestScheduleErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"linear": `optim: learning-rate schedule "linear": schedule is "linear"; allowed is ` +
+		"triangle": `optim: learning-rate schedule "triangle": schedule is "triangle"; allowed is ` +
 			ScheduleForms,
+		"linear:2":                    `floor is "2"; allowed is a number from 0 to 1`,
+		"wsd":                         `schedule is "wsd"`,
+		"wsd:":                        `share of the decay is ""; allowed is a number above 0, at most 1`,
+		"wsd:0":                       `share of the decay is "0"`,
+		"wsd:1.5":                     `share of the decay is "1.5"`,
+		"wsd:NaN":                     `share of the decay is "NaN"`,
+		"wsd:0.5:-1":                  `floor is "-1"`,
+		"onecycle:0":                  `share of the way up is "0"`,
+		"onecycle:x":                  `share of the way up is "x"`,
+		"warmup:5+onecycle":           `schedule is "onecycle"`,
 		"constant:1":                  `schedule is "constant:1"`,
 		"step":                        `schedule is "step:"`,
 		"step:30":                     `schedule is "step:30"`,
