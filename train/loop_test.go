@@ -3,7 +3,9 @@ package train_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -254,6 +256,104 @@ func TestProbe(t *testing.T) {
 	}
 	if b.theta[0] != 4 {
 		t.Errorf("theta is %v; want 8 - 8/2: evaluating at another theta must not change it", b.theta[0])
+	}
+}
+
+// ascent takes a second gradient of the same mini-batch at theta+1.
+type ascent struct{}
+
+func (ascent) Step(_ context.Context, theta, grad []float32, rate float64, p train.Probe) error {
+	at := []float32{theta[0] + 1}
+	loss, err := p.Gradient(at, grad)
+	if err != nil {
+		return err
+	}
+	theta[0] -= float32(rate) * grad[0]
+	return p.Inner(at, grad, record.Some(loss))
+}
+
+// TestSecondGradient: it is one of the same mini-batch, counts as an evaluation, is recorded
+// with its point, and leaves the running statistics as the first gradient made them.
+func TestSecondGradient(t *testing.T) {
+	l, m, b := start(t)
+	l.Optimizer, l.MaxSteps = ascent{}, 2
+	l.GradSchedule, _ = record.ParseSchedule("every:2")
+	r, err := l.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Evaluations != 4 || b.state[0] != 2 {
+		t.Errorf("%d evaluations, %v gradients in the statistics; want 4 and 2", r.Evaluations, b.state[0])
+	}
+	// The batches have the means 0 and 4. theta: 8, 8 - 9/2 = 3.5, 3.5 - (4.5-4)/2 = 3.25.
+	for i, want := range []struct {
+		theta, loss float64
+		grad        []float32
+	}{{8, 32, []float32{8}}, {9, 40.5, []float32{9}}, {3.5, 0.125, nil}, {4.5, 0.125, nil}} {
+		s, _ := m.Read(i, record.AllParts)
+		if int(s.Substep) != i%2 || float64(s.Theta[0]) != want.theta || s.BatchLoss != record.Some(want.loss) ||
+			!slices.Equal(s.Grad, want.grad) || (s.Grad == nil) != (want.grad == nil) {
+			t.Errorf("row %d is %+v; want %+v", i, s, want)
+		}
+	}
+	if b.theta[0] != 3.25 {
+		t.Errorf("theta is %v; want 3.25", b.theta[0])
+	}
+}
+
+// trailing is gradient descent whose result is theta/2, which it records after the update.
+type trailing struct {
+	descent
+	half []float32
+}
+
+func (o *trailing) Step(ctx context.Context, theta, grad []float32, rate float64, p train.Probe) error {
+	if err := o.descent.Step(ctx, theta, grad, rate, p); err != nil {
+		return err
+	}
+	o.half = []float32{theta[0] / 2}
+	return p.Inner(o.half, nil, record.Optional{})
+}
+
+func (o *trailing) Average() []float32 { return o.half }
+
+// squares is an evaluator whose loss is the square of theta.
+type squares struct{}
+
+func (squares) Evaluate(_ context.Context, theta []float32) (train.Measure, error) {
+	return train.Measure{Loss: float64(theta[0] * theta[0]), Accuracy: 0.25}, nil
+}
+
+// TestAveraging: the result has the losses of the average, and its last point is recorded
+// whatever the schedules keep.
+func TestAveraging(t *testing.T) {
+	l, m, b := start(t)
+	l.Optimizer, l.Full, l.Test = &trailing{}, squares{}, squares{}
+	l.Schedule, _ = record.ParseSchedule("every:100")
+	l.ThetaSchedule = l.Schedule
+	r, err := l.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := float64(b.theta[0])
+	if r.FullLoss != record.Some(end*end) || r.Average == nil || r.Average.FullLoss != record.Some(end*end/4) ||
+		r.Average.TestLoss != r.Average.FullLoss || r.Average.TestAcc != record.Some(0.25) {
+		t.Errorf("theta is %v, and the result %+v, %+v", end, r, r.Average)
+	}
+	var rows []string
+	for i := range m.Len() {
+		s, _ := m.Read(i, record.AllParts)
+		rows = append(rows, fmt.Sprint(s.Step, s.Substep, s.Theta))
+	}
+	want := []string{"0 0 [8]", "0 1 [2]", "3 0 []", "3 1 [" + fmt.Sprint(b.theta[0]/2) + "]", "4 0 [" + fmt.Sprint(b.theta[0]) + "]"}
+	if !slices.Equal(rows, want) {
+		t.Errorf("rows %q; want %q", rows, want)
+	}
+	// Other optimizers have none.
+	l, _, _ = start(t)
+	l.Full = squares{}
+	if r, err = l.Run(context.Background()); err != nil || r.Average != nil {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -48,6 +48,10 @@ func TestSchedules(t *testing.T) {
 		{optimizer: "sgd", theta: "steps:0-9", updates: 9, note: "theta of the step"},
 		{optimizer: "sgd", grad: "every:2", updates: 15, note: "15 updates were not checked: the gradient"},
 		{optimizer: "entropy-sgd", rows: "every:2", updates: 0, note: "steps between them"},
+		{optimizer: "sam-sgd", grad: "every:2", updates: 1, note: "15 updates were not checked: the gradient"},
+		// The last step is recorded too, for the average.
+		{optimizer: "schedule-free-sgd", rows: "every:10", updates: 0, note: "3 pairs of rows were not compared"},
+		{optimizer: "schedule-free-sgd", rows: "steps:0-4", updates: 4, note: "the state of the optimizer is not known"},
 	} {
 		t.Run(fmt.Sprintf("%s/%s%s%s", test.optimizer, test.rows, test.theta, test.grad), func(t *testing.T) {
 			c := config(t, test.optimizer)

@@ -26,6 +26,12 @@ func TestTrainsDigits(t *testing.T) {
 		{"gd", map[string]float64{"learning_rate": 0.5}, 150}, // an epoch is one step
 		{"pal", nil, 20},
 		{"entropy-sgd", nil, 60}, // 21 mini-batches per step
+		{"lion", map[string]float64{"learning_rate": 1e-3}, 20},
+		{"muon", nil, 10},
+		{"sam-sgd", nil, 40},
+		{"sam-adam", nil, 40},
+		{"schedule-free-sgd", nil, 20},
+		{"schedule-free-adamw", nil, 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := replay.Config{
