@@ -134,13 +134,20 @@ func (s *Stability) standing() string {
 	eta, of := s.EtaLambdaMax, "eta lambda_max"
 	if s.Preconditioned != nil {
 		eta, of = s.EtaPreconditionedLambdaMax, "eta lambda_max of the preconditioned Hessian"
+		if s.AscentRadius > 0 {
+			of = "eta lambda_max of the preconditioned H + (rho/|g|) H^2"
+		}
+	}
+	at := fmt.Sprintf("%.3g", s.Threshold.Value)
+	if s.AscentRadius > 0 && s.Preconditioned == nil {
+		at += " for a gradient of this length"
 	}
 	switch {
 	case s.LearningRateAbsent != "":
 		return "no learning rate to multiply lambda_max with: " + s.LearningRateAbsent
 	case s.Threshold.Valid && eta.Valid:
-		return fmt.Sprintf("%s is %.4g (eta %v); the edge of stability of %s is at %.3g: the run is %s", of, eta.Value,
-			s.LearningRate.Value, s.Optimizer, s.Threshold.Value, standing(eta.Value/s.Threshold.Value))
+		return fmt.Sprintf("%s is %.4g (eta %v); the edge of stability of %s is at %s: the run is %s", of, eta.Value,
+			s.LearningRate.Value, s.Optimizer, at, standing(eta.Value/s.Threshold.Value))
 	case s.EtaLambdaMax.Valid && s.Optimizer != "":
 		return fmt.Sprintf("eta lambda_max is %.4g (eta %v); no edge of stability to compare with: %s",
 			s.EtaLambdaMax.Value, s.LearningRate.Value, s.ThresholdAbsent)

@@ -44,6 +44,16 @@ type Result struct {
 	// kind, theta_norm, grad_norm, grad_cos, update_norm, update_cos,
 	// grad_update_cos and displacement; no columns unless Options.Layers.
 	Layers record.Table
+	// SecondGradients has one row per inner iterate with a gradient, which is of the
+	// mini-batch of its step; no columns without any:
+	//
+	//	row, step, substep  of the inner iterate
+	//	distance            from theta_k
+	//	batch_loss          of the mini-batch there
+	//	loss_rise           batch_loss there minus batch_loss at theta_k
+	//	grad_norm           length of the gradient there
+	//	grad_cos            cosine between it and g_k
+	SecondGradients record.Table
 	// Summary has the numbers of the whole walk.
 	Summary Summary
 	// Warnings limit what may be concluded from the numbers.
@@ -88,7 +98,11 @@ func Compute(ctx context.Context, t record.Trajectory, opts Options) (*Result, e
 	if opts.Layers {
 		r.Layers = w.layers.Table()
 	}
+	if w.hasSecond {
+		r.SecondGradients = w.second.Table()
+	}
 	r.Summary = summarize(&r.Table, &w.counts, t.Header().Layout.Len())
+	r.Summary.SecondGradients = summarizeSecond(&r.SecondGradients)
 	r.Warnings = warnings(&r.Summary, &w.counts)
 	for _, sentence := range w.repeats.Describe() {
 		r.Warnings = append(r.Warnings, analyze.Warning{Code: "repeated_values", Text: sentence})
@@ -145,12 +159,18 @@ type walker struct {
 	emit         func(IterateRow) // receives the rows in order
 	hasLayers    bool
 	layers       column.Builder[layerRow] // empty unless hasLayers
+	hasSecond    bool
+	second       column.Builder[secondRow] // empty unless hasSecond
 }
 
 // push takes the next row and measures the row before it, which needs its successor.
 func (w *walker) push(row int, s *record.Step) error {
 	if s.Substep > 0 {
 		w.counts.inner++
+		if s.Grad != nil && w.cur != nil && w.cur.Step.Step == s.Step {
+			w.hasSecond = true
+			w.second.Add(newSecondRow(row, s, w.cur))
+		}
 		return nil
 	}
 	p := w.layout.Len()

@@ -20,6 +20,9 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Motion, "from the first iterate to the last the walk came %.3g times as far as independent "+
 			"steps of the same lengths would", math.Sqrt(d.Persistence.Value))
 	}
+	if s.SecondGradients != nil {
+		s.SecondGradients.findings(&f)
+	}
 	if s.Noise != nil {
 		s.Noise.findings(&f)
 	}

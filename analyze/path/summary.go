@@ -38,6 +38,8 @@ type Summary struct {
 	NonfiniteIterates int             `json:"nonfinite_iterates"`  // iterates with a norm that is NaN or infinite
 	NonfiniteGrads    int             `json:"nonfinite_gradients"` // gradients with a norm that is NaN or infinite
 
+	SecondGradients *SecondSummary `json:"second_gradients,omitempty"` // nil for an optimizer without any
+
 	// Compute leaves these out. Diffusion and Noise return them for a recording that allows it.
 	Diffusion *DiffusionSummary `json:"diffusion,omitempty"`
 	Noise     *NoiseSummary     `json:"noise,omitempty"`
@@ -166,7 +168,8 @@ func warnings(s *Summary, c *counts) []analyze.Warning {
 	add(s.MissingSteps > 0, "steps_missing", "%d of the steps %d to %d are not recorded: cosines and step lengths "+
 		"exist only between consecutive iterates, and path_length adds up %d of %d updates",
 		s.MissingSteps, s.FirstStep, s.LastStep, s.Updates, s.LastStep-s.FirstStep)
-	add(s.InnerRows > 0, "inner_rows", "%d rows are inner iterates and are left out", s.InnerRows)
+	add(s.InnerRows > 0, "inner_rows", "%d rows are inner iterates and are left out (export --inner N --new-run makes a run "+
+		"of them)", s.InnerRows)
 	add(s.ZeroGradients > 0, "zero_gradients", "%d gradients are zero vectors and have no cosine", s.ZeroGradients)
 	add(s.ZeroUpdates > 0, "zero_updates", "%d updates are zero vectors and have no cosine", s.ZeroUpdates)
 	add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d batch losses are NaN or infinite; they are kept in the table "+

@@ -70,11 +70,11 @@ func match(segments *record.Table, eigenvalue float64) (*Quadratic, *Comparison)
 	sharpness := analyze.Describe(segments.Column("sharpness"))
 	curvature := analyze.Describe(segments.Column("curvature"))
 	switch {
+	case !rate.Valid || !(rate.Value > 0):
+		return absent("the segments have no learning rate above 0")
 	case analyze.Describe(segments.Column("eta_sharpness")).Count == 0 && sharpness.Count > 0:
 		return absent("the parameter groups have different learning rates, and the quadratic needs a single learning " +
 			"rate")
-	case !rate.Valid || !(rate.Value > 0):
-		return absent("the segments have no learning rate above 0")
 	case curvature.Count < 2 || !sharpness.Max.Valid:
 		return absent("fewer than two segments have a known curvature")
 	case !(curvature.Mean.Value > 0):

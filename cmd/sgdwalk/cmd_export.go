@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"math"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
 	"sgdwalk/record/exchange"
+	"sgdwalk/record/recorder"
 	"sgdwalk/record/safefile"
 )
 
@@ -23,6 +25,8 @@ type exportCmd struct {
 	CSV         string `name:"csv" placeholder:"FILE" help:"The numbers of all rows, without the vectors."`
 	Events      string `placeholder:"DIR" help:"The numbers of all iterates as an event file of TensorBoard, in this folder."`
 	Projector   string `placeholder:"DIR" help:"All iterates as points for the embedding projector, in this folder."`
+	NewRun      string `name:"new-run" placeholder:"DIR" help:"The rows as another run, for the analyses; with --inner, of the inner iterates."`
+	Inner       int    `placeholder:"N" help:"Inner iterates N of every step in place of the iterates, in every format: of schedule-free 1 is the average x and 2 is z, of sam 1 is the point of the second gradient."`
 	Steps       string `default:"all" help:"Rows to write, in every format: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
 	Row         int    `default:"-1" help:"Iterate for --safetensors, counted among the rows to write; negative numbers count from the end (default ${default})."`
 	Dims        string `placeholder:"N" help:"Most dimensions of a point of --projector: more parameters are projected at random to N, a multiple of 4; all writes every parameter (default ${dims})."`
@@ -38,7 +42,8 @@ Examples:
   sgdwalk export RUN --safetensors checkpoints/ --csv log.csv
   sgdwalk export RUN --csv -
   sgdwalk export RUN --events logs/run --projector logs/run   (then: tensorboard --logdir logs)
-  sgdwalk export RUN --projector points --steps every:10 --dims all`
+  sgdwalk export RUN --projector points --steps every:10 --dims all
+  sgdwalk export RUN --inner 1 --new-run RUN-x   (then: sgdwalk path RUN-x, compare RUN RUN-x, ...)`
 }
 
 // exported is one file or folder that export wrote.
@@ -56,7 +61,7 @@ type target struct {
 }
 
 // Run writes every requested file.
-func (c *exportCmd) Run(e *env) error {
+func (c *exportCmd) Run(ctx context.Context, e *env) error {
 	o, err := c.projectorOptions()
 	if err != nil {
 		return err
@@ -70,11 +75,16 @@ func (c *exportCmd) Run(e *env) error {
 		return err
 	}
 	defer run.Close()
-	trace, err := exchange.SelectSteps(run, steps)
-	if err != nil {
+	trace := record.Trajectory(run)
+	if c.Inner != 0 {
+		if trace, err = exchange.InnerIterates(run, c.Inner); err != nil {
+			return err
+		}
+	}
+	if trace, err = exchange.SelectSteps(trace, steps); err != nil {
 		return err
 	}
-	targets := c.targets(trace, o)
+	targets := append(c.targets(trace, o), c.copyTo(ctx, trace, run.Finished())...)
 	if err := c.check(targets); err != nil {
 		return err
 	}
@@ -155,12 +165,22 @@ func (c *exportCmd) targets(t record.Trajectory, o exchange.ProjectorOptions) []
 	return slices.DeleteFunc(all, func(t target) bool { return t.path == "" })
 }
 
+// copyTo returns the target of --new-run, if it is requested.
+func (c *exportCmd) copyTo(ctx context.Context, t record.Trajectory, finished bool) []target {
+	if c.NewRun == "" {
+		return nil
+	}
+	return []target{{flag: "new-run", path: c.NewRun, folder: func(*exported) error {
+		return recorder.Copy(ctx, c.NewRun, c.Force, t, c.Run_, finished)
+	}}}
+}
+
 // check refuses existing files and folders before anything is written, so that one
 // folder can have an event file and points.
 func (c *exportCmd) check(targets []target) error {
 	if len(targets) == 0 {
-		return usagef("nothing to export: give --npz FILE, --safetensors FILE, --csv FILE, --events DIR or " +
-			"--projector DIR")
+		return usagef("nothing to export: give --npz FILE, --safetensors FILE, --csv FILE, --events DIR, " +
+			"--projector DIR or --new-run DIR")
 	}
 	for _, t := range targets {
 		if t.path == "-" && t.folder != nil {

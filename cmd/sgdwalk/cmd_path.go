@@ -68,6 +68,11 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 			return nil, err
 		}
 	}
+	if r.Summary.SecondGradients != nil {
+		if err := a.out.Table("second_gradients", &r.SecondGradients); err != nil {
+			return nil, err
+		}
+	}
 	recipe := pathRecipe{Options: opts}
 	if err := c.more(ctx, a, &r.Summary, &recipe); err != nil {
 		return nil, err

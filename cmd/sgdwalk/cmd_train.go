@@ -91,17 +91,24 @@ func printTrained(e *env, s *session.Summary) {
 	if !s.Complete {
 		e.printf("the recording is %s\n", r.Incomplete())
 	}
-	if s.Result.FullLoss.Valid {
-		e.printf("training loss %.4g", s.Result.FullLoss.Value)
-		if s.Result.TestLoss.Valid {
-			e.printf(", held-out loss %.4g, held-out accuracy %.2f %%",
-				s.Result.TestLoss.Value, 100*s.Result.TestAcc.Value)
-		}
-		e.printf("\n")
+	printLosses(e, "", s.Result.FullLoss, s.Result.TestLoss, s.Result.TestAcc)
+	if a := s.Result.Average; a != nil {
+		printLosses(e, "the average of the optimizer: ", a.FullLoss, a.TestLoss, a.TestAcc)
 	}
 	if s.CheckpointError != "" {
 		e.printf("note: a checkpoint could not be written: %s\n", s.CheckpointError)
 	}
+}
+
+func printLosses(e *env, what string, full, test, accuracy record.Optional) {
+	if !full.Valid {
+		return
+	}
+	e.printf("%straining loss %.4g", what, full.Value)
+	if test.Valid {
+		e.printf(", held-out loss %.4g, held-out accuracy %.2f %%", test.Value, 100*accuracy.Value)
+	}
+	e.printf("\n")
 }
 
 // givenFlags returns the names of the flags on the command line.

@@ -28,16 +28,24 @@ func Import(
 	if err != nil {
 		return nil, err
 	}
-	w, err := arrowfile.Create(dir, m.Header(), arrowfile.Options{Overwrite: force, ExtraFiles: ExtraFiles(nil)})
-	if err != nil {
+	if err := writeRun(dir, m.Header(), force, true, func(to record.Sink) error { return m.CopyTo(ctx, to) }); err != nil {
 		return nil, err
 	}
-	err = m.CopyTo(ctx, w)
-	w.SetFinished(err == nil)
-	if err := errors.Join(err, w.Close()); err != nil {
-		return nil, errors.Join(err, arrowfile.Discard(dir)) // a part of the rows is of no use
-	}
 	return m, WriteJSON(dir, ImportName, map[string]int{"rows": m.Len()})
+}
+
+// writeRun makes a run in dir of the rows that copyTo appends.
+func writeRun(dir string, h *record.Header, force, finished bool, copyTo func(record.Sink) error) error {
+	w, err := arrowfile.Create(dir, h, arrowfile.Options{Overwrite: force, ExtraFiles: ExtraFiles(nil)})
+	if err != nil {
+		return err
+	}
+	err = copyTo(w)
+	w.SetFinished(err == nil && finished)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return errors.Join(err, arrowfile.Discard(dir)) // a part of the rows is of no use
+	}
+	return nil
 }
 
 // discard is a sink for rows that are only read.
