@@ -52,10 +52,14 @@ func (o *Optional) UnmarshalJSON(b []byte) error {
 // learning rate that update k uses. The row after the last update has theta_T,
 // no batch, and therefore no BatchLoss, BatchAccuracy, LearningRate and Grad.
 //
+// An inner iterate is a further point that update k evaluates or computes. Its Theta is
+// the point, and BatchLoss and Grad are those of a mini-batch there, absent where the
+// optimizer has none.
+//
 // Vectors that were not recorded are nil.
 type Step struct {
 	Step        int64     // k, from 0; for an inner iterate the outer step that it belongs to
-	Substep     int32     // 0 for an iterate; 1, 2, ... for inner iterates of optimizers with inner loops
+	Substep     int32     // 0 for an iterate; 1, 2, ... for inner iterates, the further points of the step
 	Epoch       int32     // pass over the data that batch k belongs to, from 1; the last row repeats the last one
 	Examples    int32     // number of examples in batch k; 0 when there is no batch
 	Evaluations int64     // gradient evaluations made before this row

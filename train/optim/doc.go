@@ -13,7 +13,10 @@
 // optimizer defines it, then the rule. Arithmetic on vectors is in float32, as in
 // the frameworks of the original rules. Every product is rounded before it is
 // added, so that no processor fuses the two; norms and inner products are summed
-// in float64 in index order. So the same calls give the same bits everywhere. A
-// step is never interrupted: the loop checks the context between steps. After the
-// first call, Step does not allocate.
+// in float64 in index order. So the same calls give the same bits everywhere, except
+// for the matrix products of [Muon], whose bits depend on the instruction set of
+// train/nn/kernel. A step is never interrupted: the loop checks the context between
+// steps. After the first call, Step does not allocate.
+//
+// RULES.md lists the rules, the schedules and what is recorded of a step.
 package optim
