@@ -35,7 +35,7 @@ func newtonSchulzBySVD(u []float64, rows, columns, iterations int) []float64 {
 	for i, s := range values {
 		s /= size
 		for range iterations {
-			s = 3.4445*s - 4.7750*math.Pow(s, 3) + 2.0315*math.Pow(s, 5)
+			s = 3.4445*s - 4.7750*s*s*s + 2.0315*math.Pow(s, 5)
 		}
 		values[i] = s
 	}
