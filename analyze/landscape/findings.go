@@ -25,6 +25,14 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Detail, "values of %s from %s to %s", m.Name, analyze.Number(m.Values.Min),
 			analyze.Number(m.Values.Max))
 	}
+	if r := s.Ruggedness; r != nil {
+		f.Add(analyze.Detail, "%s", r.text("rows, columns and diagonals"))
+		f.Add(analyze.Detail, "the grid has %s", analyze.Count(r.Basins, "basin"))
+		if bent := r.NonconvexRatio; bent.Valid {
+			f.Add(analyze.Detail, "the loss bends downwards at %s of the points (a convex loss: at none)",
+				analyze.Percent(bent.Value))
+		}
+	}
 	plane := s.PlaneOf()
 	f.Add(analyze.Trust, "it shows %s", &plane)
 	if math.Abs(s.Cosine) > 0.01 {
@@ -127,5 +135,27 @@ func (s *LinesSummary) Findings() []analyze.Finding {
 		f.Add(analyze.Detail, "the lines differ by %s of their mean rise (median over the points): one such picture "+
 			"is that much chance", analyze.Percent(s.SpreadRatio.Value))
 	}
+	if w := s.Width; w.Count > 0 {
+		f.Add(analyze.Detail, "the loss is at most %d above the point's on a width of %s (mean of %s; sd %s)", widthRise,
+			analyze.Number(w.Mean), analyze.Count(w.Count, "line"), analyze.Number(w.SD))
+	}
+	if s.Ruggedness != nil {
+		f.Add(analyze.Detail, "%s", s.Ruggedness.text("lines"))
+	}
 	return f
+}
+
+// text describes the humps of the lines in a sentence.
+func (h *Humps) text(lines string) string {
+	return fmt.Sprintf("the loss rises and falls again on %s of the %d %s (a convex loss: on none); its %s "+
+		"%.2g times the number of humps of independent losses",
+		analyze.Percent(h.HumpedRatio.Value), h.Lines, lines, plural(h.Humps), h.HumpDensity.Value)
+}
+
+// plural returns the number of humps with the verb.
+func plural(humps int) string {
+	if humps == 1 {
+		return "1 hump is"
+	}
+	return fmt.Sprintf("%d humps are", humps)
 }

@@ -18,6 +18,10 @@ import (
 const LinesMethod = "Loss at evenly spaced points of several lines through one point, with the mean and the extremes " +
 	"over the lines."
 
+// widthRise is the rise of the loss that bounds a width: 1, which divides the probability of the
+// right class by e in the geometric mean over the examples.
+const widthRise = 1
+
 // LineOptions are the options of ComputeLines.
 type LineOptions struct {
 	X        analyze.Range `json:"x"`        // coordinates in multiples of the directions (default: -1:1:51)
@@ -57,9 +61,15 @@ type LinesSummary struct {
 	// SpreadRatio is the standard deviation over the lines divided by |mean - loss at the
 	// origin|, as the median over the coordinates except 0. It is the relative difference
 	// between one random line and another.
-	SpreadRatio record.Optional  `json:"spread_ratio"`
-	Also        []MeasureSummary `json:"also,omitempty"`
-	Plane       PlaneRecipe      `json:"plane"` // how the lines were chosen; the caller of ComputeLines sets it
+	SpreadRatio record.Optional `json:"spread_ratio"`
+	// Width describes, over the lines, the length of the interval around the origin in which
+	// the loss is at most widthRise above the loss at the origin, in multiples of the direction.
+	// The loss is linear between points. A line that does not rise so far on both sides has no
+	// width.
+	Width      analyze.Distribution `json:"width"`
+	Ruggedness *Humps               `json:"ruggedness,omitempty"` // as in Summary; nil for results of older versions
+	Also       []MeasureSummary     `json:"also,omitempty"`
+	Plane      PlaneRecipe          `json:"plane"` // how the lines were chosen; the caller of ComputeLines sets it
 }
 
 // RandomLines returns n lines through theta along random directions. The lines share theta.
@@ -281,10 +291,43 @@ func (r *Lines) summarize(lines []analyze.Line, x analyze.Range) {
 			}
 		}
 		s.SpreadRatio = analyze.Describe(&record.Column{Floats: ratios}).Median
+		width := record.Column{Floats: make([]float64, len(lines)), Valid: make([]bool, len(lines))}
+		for i, loss := range r.Loss {
+			left, okLeft := reach(r.X[:k+1], loss[:k+1], -1)
+			right, okRight := reach(r.X[k:], loss[k:], 1)
+			width.Floats[i], width.Valid[i] = right-left, okLeft && okRight
+		}
+		s.Width = analyze.Describe(&width)
 	}
+	s.Ruggedness = humpsOf(func(yield func([]float64)) {
+		for _, loss := range r.Loss {
+			finiteParts(loss, yield)
+		}
+	})
 	if n := s.Loss.Nonfinite; n > 0 {
 		r.Warnings = append(r.Warnings,
 			analyze.Warning{Code: "nonfinite_losses", Text: fmt.Sprintf("%d of %d points have a "+
 				"NaN or infinite loss; they are kept, and means leave them out", n, len(lines)*x.N)})
 	}
+}
+
+// reach returns the coordinate at which the loss first is widthRise above the loss at the
+// origin. The origin is the first point when the sign is 1, and the last point when it is -1.
+// ok is false when the loss does not rise so far. A loss that is NaN or infinite counts as
+// higher, and the coordinate is then that of its point.
+func reach(x, loss []float64, sign int) (at float64, ok bool) {
+	k := 0
+	if sign < 0 {
+		k = len(x) - 1
+	}
+	level := loss[k] + widthRise
+	for k += sign; k >= 0 && k < len(x); k += sign {
+		switch before := loss[k-sign]; {
+		case loss[k]-loss[k] != 0:
+			return x[k], true
+		case loss[k] > level:
+			return x[k-sign] + (x[k]-x[k-sign])*(level-before)/(loss[k]-before), true
+		}
+	}
+	return 0, false
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -105,7 +106,7 @@ func TestLinesResume(t *testing.T) {
 		got, err := landscape.ComputeLines(ctx, lines, loss, o)
 		cancel()
 		if err == nil {
-			if fmt.Sprint(got.Loss, got.Summary) != fmt.Sprint(want.Loss, want.Summary) || calls != 36 {
+			if !reflect.DeepEqual(got.Loss, want.Loss) || !reflect.DeepEqual(got.Summary, want.Summary) || calls != 36 {
 				t.Errorf("%d evaluations, or other losses", calls)
 			}
 			return

@@ -29,6 +29,9 @@ type Summary struct {
 	MinA      record.Optional      `json:"min_a"`     // coordinates of the cell with the lowest finite loss
 	MinB      record.Optional      `json:"min_b"`
 	Also      []MeasureSummary     `json:"also,omitempty"` // further measures
+	// Ruggedness is nil for a grid of fewer than three cells a side, and for results of older
+	// versions.
+	Ruggedness *Ruggedness `json:"ruggedness,omitempty"`
 
 	PathRows      int                  `json:"path_rows"`
 	PathNonfinite int                  `json:"path_nonfinite"` // iterates without a projection
