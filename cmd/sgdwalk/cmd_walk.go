@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ type walkCmd struct {
 	runFlags
 	lossFlags
 	objectiveFlags
-	Segments  string  `default:"epoch:1" help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
+	Segments  string  `help:"Segments to walk: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default: the first epoch; all segments of a series that counts no epochs)."`
 	Alphas    string  `default:"0:1:11" placeholder:"MIN:MAX:N" help:"Points on a segment, in fractions of the step; 0 and 1 are always among them (default ${default})."`
 	Also      string  `placeholder:"WHAT" help:"Measure at the same points: test_loss, accuracy, test_accuracy, batch_loss (of the step's own mini-batch), with commas between them."`
 	Direction string  `default:"update" help:"update, or gradient: along the negative mini-batch gradient (default ${default})."`
@@ -76,6 +77,11 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 		return nil, err
 	}
 	defer a.close()
+	if c.Segments == "" {
+		if opts.Segments, err = firstEpoch(a.trace); err != nil {
+			return nil, err
+		}
+	}
 	also, batch := withoutBatchLoss(c.Also)
 	if batch && c.Objective != "" {
 		return nil, usagef("--also batch_loss with --objective: it does not know the batches; allowed are test_loss, " +
@@ -114,6 +120,18 @@ func (c *walkCmd) compute(ctx context.Context, e *env) (r *walk.Result, err erro
 		return c.write(ctx, a, r, &opts)
 	}})
 	return r, err
+}
+
+// firstEpoch selects the segments of the first epoch, or all of a trajectory that counts no epochs.
+func firstEpoch(t record.Trajectory) (analyze.Segments, error) {
+	if t.Len() == 0 {
+		return analyze.Segments{}, nil
+	}
+	first, err := t.Read(0, record.ScalarsOnly)
+	if err != nil || first.Epoch == 0 {
+		return analyze.Segments{}, err
+	}
+	return analyze.ParseSegments(fmt.Sprintf("epoch:%d", first.Epoch))
 }
 
 // write writes the result of a walk and prints it.

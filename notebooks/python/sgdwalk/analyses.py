@@ -63,7 +63,7 @@ class Analyses:
         """Evaluate the loss along the segments between consecutive iterates (Xing et al. 2018).
 
         Args:
-            segments: "0-49", "epoch:2", "every:10", "first:20", ... (default "epoch:1").
+            segments: "0-49", "epoch:2", "every:10", "first:20", ... (default: the first epoch).
             alphas: points on a segment, as "MIN:MAX:N" (default "0:1:11").
             also: further numbers that loss returns: "accuracy", "test_loss", "test_accuracy".
         """
