@@ -66,8 +66,12 @@ func runChild(mode string) {
 	case "other-version":
 		fmt.Println(`{"sgdwalk_objective":2}`)
 	}
+	stateLayout := orEmpty(hello.StateLayout)
+	if mode == "keeps-state" {
+		stateLayout = "null"
+	}
 	fmt.Printf(`{"sgdwalk_objective":1,"layout":%s,"state_layout":%s,"gradient":%t,"hessian":%t}`+"\n", layout,
-		orEmpty(hello.StateLayout), mode != "no-gradient", strings.HasPrefix(mode, "hessian"))
+		stateLayout, mode != "no-gradient", strings.HasPrefix(mode, "hessian"))
 	theta, state, gradient := open(hello.Theta), open(hello.State), open(hello.Gradient)
 	vectors, products := open(hello.Vectors), open(hello.Products)
 	n := 0

@@ -37,9 +37,10 @@ func (x *Evaluator) Evaluate(ctx context.Context, theta []float32) (m record.Mea
 	return m, nil
 }
 
-// SetState sets the state for the points that follow; nil sets the evaluator's own state.
+// SetState sets the state for the points that follow; nil sets the evaluator's own state. It
+// returns false without an effect when the program has no state or keeps its own.
 func (x *Evaluator) SetState(state []float32) bool {
-	if x.o.StateLen() == 0 {
+	if x.o.StateLen() == 0 || x.o.keepsState {
 		return false
 	}
 	if state == nil {

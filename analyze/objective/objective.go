@@ -35,6 +35,7 @@ type Objective struct {
 	batch           batch
 	frozen          [][2]int // ranges of theta that have no gradient
 	absent          string   // the reason why products with the Hessian are missing; empty if they are available
+	keepsState      bool     // the program keeps its own state, whatever the state of a point is
 }
 
 var (
@@ -74,6 +75,9 @@ func Open(ctx context.Context, options Options) (*Objective, error) {
 		o.free <- i
 		if !c.welcome.Hessian {
 			o.absent = "the program offers gradients only"
+		}
+		if c.welcome.StateLayout == nil {
+			o.keepsState = true
 		}
 	}
 	o.warnOfPrinted()

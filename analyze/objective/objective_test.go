@@ -107,6 +107,22 @@ func TestObjective(t *testing.T) {
 	}
 }
 
+// A program that keeps its own state takes none from an analysis.
+func TestSetState(t *testing.T) {
+	for mode, want := range map[string]bool{"good": true, "keeps-state": false} {
+		o := options(t, mode)
+		o.StateLayout, o.State = stateLayout, []float32{0.25, 0.5}
+		x := start(t, o)
+		v, err := x.View("loss", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := objective.NewEvaluator(v, o.State).SetState([]float32{1, 1}); got != want {
+			t.Errorf("%s: SetState returns %t, want %t", mode, got, want)
+		}
+	}
+}
+
 // However many processes there are, the numbers and their order are the same.
 func TestProcesses(t *testing.T) {
 	p := points(3)

@@ -109,6 +109,11 @@ def shown():
     """A result is a page with figures whose ids do not clash, and it can be saved."""
     walk = run.walk(loss, model, segments="0-2", progress=False)
     page = walk._repr_html_()
+    place = os.path.join("run", "analysis", "walk")
+    assert f"<code>{place}</code>" in page and repr(walk).endswith(f"are in {place}"), repr(walk)
+    os.chdir("both")  # outside of the current folder the place is absolute
+    assert f"<code>{walk.directory}</code>" in walk._repr_html_() and os.path.isabs(walk.directory)
+    os.chdir("..")
     assert page.count("<svg") == len(walk.figures) > 1 and walk.findings[0].split()[0] in page
     figure = walk.figures["walk"]
     assert figure.svg.count("<svg") == 1 and figure._repr_svg_() == figure.svg
