@@ -10,7 +10,7 @@ import shutil
 from typing import Iterator, Mapping
 
 from .errors import InputError
-from .words import listed
+from .words import listed, shown_path
 
 _FORMATS = ("svg", "png", "pdf")
 
@@ -57,7 +57,7 @@ class Figure:
         return inline_svg(self.svg)
 
     def __repr__(self) -> str:
-        return f"<figure {self.path}>"
+        return f"<figure {shown_path(self.path)}>"
 
 
 class Figures(Mapping[str, Figure]):

@@ -10,7 +10,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from .errors import InputError
 from .figures import Figures, inline_svg
 from .tables import Tables
-from .words import listed
+from .words import listed, shown_path
 
 
 class Summary(Mapping[str, Any]):
@@ -87,7 +87,8 @@ class Result:
 
     def __repr__(self) -> str:
         notes = [f"note: {w}" for w in self.warnings]
-        return "\n".join([self._title(), *self.findings, *notes, f"figures and data are in {_shown_path(self.directory)}"])
+        place = f"figures and data are in {shown_path(self.directory)}"
+        return "\n".join([self._title(), *self.findings, *notes, place])
 
     def _repr_html_(self) -> str:
         parts = [f"<h4>{html.escape(self._title())}</h4>"]
@@ -98,14 +99,5 @@ class Result:
         for figure in self.figures.values():
             if os.path.isfile(figure.path + ".svg"):
                 parts.append(f"<div>{inline_svg(figure.svg)}</div>")
-        parts.append(f"<p>Figures and data: <code>{html.escape(_shown_path(self.directory))}</code></p>")
+        parts.append(f"<p>Figures and data: <code>{html.escape(shown_path(self.directory))}</code></p>")
         return "\n".join(p for p in parts if p)
-
-
-def _shown_path(path: str) -> str:
-    """Return a path as a notebook shows it: relative to the current folder if it is inside of it."""
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:  # another drive of Windows
-        return path
-    return path if relative.split(os.sep)[0] == os.pardir else relative

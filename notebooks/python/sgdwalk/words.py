@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Sequence
 
 
@@ -16,3 +17,12 @@ def described(value: Any) -> str:
         return "None"
     shape = getattr(value, "shape", None)
     return f"a {type(value).__name__}" + (f" of shape {list(shape)}" if shape is not None else "")
+
+
+def shown_path(path: str) -> str:
+    """Return a path as a notebook shows it: relative to the current folder if it is inside of it."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive of Windows
+        return path
+    return path if relative.split(os.sep)[0] == os.pardir else relative

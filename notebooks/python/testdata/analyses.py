@@ -111,6 +111,7 @@ def shown():
     page = walk._repr_html_()
     place = os.path.join("run", "analysis", "walk")
     assert f"<code>{place}</code>" in page and repr(walk).endswith(f"are in {place}"), repr(walk)
+    assert repr(walk.figures["walk"]) == f"<figure {os.path.join(place, 'walk')}>"
     os.chdir("both")  # outside of the current folder the place is absolute
     assert f"<code>{walk.directory}</code>" in walk._repr_html_() and os.path.isabs(walk.directory)
     os.chdir("..")
