@@ -179,7 +179,7 @@ func (h *Header) Clone() *Header {
 func cloneLayout(l Layout) Layout {
 	c := slices.Clone(l)
 	for i := range c {
-		c[i].Shape = slices.Clone(c[i].Shape)
+		c[i].Shape, c[i].Axes = slices.Clone(c[i].Shape), slices.Clone(c[i].Axes)
 	}
 	return c
 }

@@ -37,6 +37,10 @@ type Tensor struct {
 	Kind   Kind   `json:"kind"`   // see the constants
 	Shape  []int  `json:"shape"`  // every extent at least 1
 	Offset int    `json:"offset"` // index of the first element in the flat vector
+	// Axes names the units of every axis, so that a program can permute the hidden units of
+	// a network; see package analyze/align. Empty means that nobody named them. It is a
+	// description and does not decide whether two layouts are equal.
+	Axes []string `json:"axes,omitempty"`
 }
 
 // Len returns the number of elements, the product of the extents.
@@ -78,7 +82,8 @@ func (l Layout) Lookup(name string) (Tensor, bool) {
 	return Tensor{}, false
 }
 
-// Equal reports whether both layouts describe the same tensors at the same places.
+// Equal reports whether both layouts describe the same tensors at the same places. The
+// names of axes may differ.
 func (l Layout) Equal(o Layout) bool {
 	return slices.EqualFunc(l, o, func(a, b Tensor) bool {
 		return a.Name == b.Name && a.Kind == b.Kind && a.Offset == b.Offset && slices.Equal(a.Shape, b.Shape)
@@ -90,7 +95,8 @@ func (l Layout) Equal(o Layout) bool {
 const maxElements = 1<<31 - 1
 
 // Validate checks that names are unique and not empty, kinds known, extents
-// positive, and that the tensors follow each other without gaps from offset 0.
+// positive, either all or no axes of a tensor named, and that the tensors follow each
+// other without gaps from offset 0.
 // The error names the tensor, the value and what is allowed.
 func (l Layout) Validate() error {
 	seen := make(map[string]bool, len(l))
@@ -106,6 +112,10 @@ func (l Layout) Validate() error {
 		case t.Offset != next:
 			return fmt.Errorf("record: layout: tensor %q starts at offset %d, but the tensors before it end at %d",
 				t.Name, t.Offset, next)
+		}
+		if len(t.Axes) > 0 && len(t.Axes) != len(t.Shape) {
+			return fmt.Errorf("record: layout: tensor %q names %d axes %q, but its shape %v has %d", t.Name, len(t.Axes),
+				t.Axes, t.Shape, len(t.Shape))
 		}
 		seen[t.Name] = true
 		n := 1

@@ -34,6 +34,11 @@ func TestLayoutValidate(t *testing.T) {
 			record.Layout{tensor("a", 0, math.MaxInt32), tensor("b", math.MaxInt32, 1)},
 			`the tensors up to "b" have more than`,
 		},
+		"axes": {record.Layout{{Name: "a", Kind: record.Weight, Shape: []int{2, 3}, Axes: []string{"h", ""}}}, ""},
+		"too few axes": {
+			record.Layout{{Name: "a", Kind: record.Weight, Shape: []int{2, 3}, Axes: []string{"h"}}},
+			`tensor "a" names 1 axes ["h"], but its shape [2 3] has 2`,
+		},
 		"largest vector": {record.Layout{tensor("a", 0, math.MaxInt32)}, ""},
 	} {
 		err := test.layout.Validate()
@@ -102,6 +107,11 @@ func TestLayoutEqual(t *testing.T) {
 		if a.Equal(b) {
 			t.Errorf("%v equals %v", a, b)
 		}
+	}
+	named := record.Pack(a...)
+	named[0].Axes = []string{"h", "input"}
+	if !a.Equal(named) {
+		t.Error("the names of axes make a layout unequal")
 	}
 	if a.Equal(a[:1]) {
 		t.Error("a layout equals its beginning")

@@ -46,7 +46,11 @@ func TestAddingAModel(t *testing.T) {
 	if _, err := newTape(f.g.plan, f.state, f.g.batch); err != nil {
 		t.Error(err)
 	}
-	_, err := parse("bottleneck:x", small)
+	axes, _, err := Axes("bottleneck:2", small)
+	if err != nil || !slices.Equal(axes[4].Axes, []string{"linear3", "linear2"}) {
+		t.Errorf("axes %q, %v", axes[4].Axes, err)
+	}
+	_, err = parse("bottleneck:x", small)
 	if err == nil || !strings.Contains(err.Error(), `width "x" must be`) ||
 		!strings.Contains(err.Error(), "bottleneck:W") {
 		t.Errorf("error %v", err)
