@@ -41,7 +41,7 @@ func (s *Specification) Check(ctx context.Context, loss analyze.Loss, theta, sta
 	}
 	random := s.Random(rand.New(rand.NewPCG(1, nullSeed)))
 	got, err := at(random)
-	if err != nil || isSame(got, want) {
+	if err != nil || SameLoss(got, want) {
 		return err
 	}
 	var wrong []string
@@ -52,7 +52,7 @@ func (s *Specification) Check(ctx context.Context, loss analyze.Loss, theta, sta
 		if err != nil {
 			return err
 		}
-		if !isSame(v, want) {
+		if !SameLoss(v, want) {
 			wrong = append(wrong, fmt.Sprintf("%q (%.6g)", s.units[u].Name, v))
 		}
 	}
@@ -64,8 +64,12 @@ func (s *Specification) Check(ctx context.Context, loss analyze.Loss, theta, sta
 		want, strings.Join(wrong, ", "))
 }
 
-// isSame reports whether two losses differ by rounding only. Sums in another order change a
-// loss in float32 by a relative 1e-6 or so, and a wrong permutation changes it many times more.
-func isSame(got, want float64) bool {
+// SameLoss reports whether two losses differ by rounding only, or are both not finite. Sums in
+// another order change a loss in float32 by a relative 1e-6 or so, and a wrong permutation
+// changes it many times more.
+func SameLoss(got, want float64) bool {
+	if want-want != 0 {
+		return got-got != 0
+	}
 	return math.Abs(got-want) <= 1e-3*math.Abs(want)+1e-6
 }

@@ -8,18 +8,27 @@ import (
 )
 
 // Line draws the loss on the straight line between the iterates of two steps, with
-// the held-out loss where the table has it. t is the table Losses of line.Between.
+// the held-out loss where the table has it, and both once more after the alignment of the
+// second end. t is the table Losses of line.Between.
 func Line(title string, t *record.Table, from, to int64) *figure.Curves {
 	f := &figure.Curves{
 		Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to),
 		YLabel: "loss",
 	}
 	x := Values(t, "alpha")
-	f.Series = append(f.Series,
-		figure.Series{Name: "full training loss", X: x, Y: Values(t, "loss"), Points: sparse(x)})
-	if t.Column("test_loss") != nil {
-		f.Series = append(f.Series,
-			figure.Series{Name: "held-out loss", X: x, Y: Values(t, "test_loss"), Points: sparse(x)})
+	for _, line := range []struct{ column, name string }{
+		{"loss", "full training loss"},
+		{"aligned_loss", "full training loss, aligned"},
+		{"test_loss", "held-out loss"},
+		{"aligned_test_loss", "held-out loss, aligned"},
+	} {
+		if t.Column(line.column) != nil {
+			f.Series = append(f.Series,
+				figure.Series{Name: line.name, X: x, Y: Values(t, line.column), Points: sparse(x)})
+		}
+	}
+	if t.Column("aligned_loss") != nil {
+		f.Notes = append(f.Notes, "Aligned: the hidden units of the second end are permuted by weight matching.")
 	}
 	return f
 }

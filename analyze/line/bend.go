@@ -7,6 +7,7 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
+	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
 
@@ -43,6 +44,7 @@ type training struct {
 	*ConnectResult
 	o              *ConnectOptions
 	g              analyze.Gradient
+	stateful       analyze.Stateful // g, if it gets the states of the options; otherwise nil
 	rng            *rand.Rand
 	bend, velocity []float64
 	point, grad    []float32
@@ -60,6 +62,10 @@ func (r *ConnectResult) train(ctx context.Context, g analyze.Gradient, o *Connec
 	}
 	for i, v := range r.Curve.Bend {
 		t.bend[i] = float64(v)
+	}
+	if g, ok := g.(analyze.Stateful); ok && o.States.A != nil && g.SetState(nil) {
+		t.stateful = g
+		defer g.SetState(nil)
 	}
 	err := t.run(ctx)
 	r.Training = column.Of(t.rows)
@@ -116,11 +122,19 @@ func (t *training) run(ctx context.Context) error {
 	return t.trainSteps(ctx, rest, t.o.LearningRate, t.o.LearningRate/100)
 }
 
+// setPoint sets the point to that of the curve at s, and the state of the loss with it.
+func (t *training) setPoint(s float64) {
+	t.Curve.Point(s, t.point)
+	if t.stateful != nil {
+		t.stateful.SetState(curve.State(t.o.States.A, t.o.States.B, s))
+	}
+}
+
 // mean returns the mean loss between the ends of the curve. Before the first step it also
 // returns the excess: how far that mean is above the mean of the two ends.
 func (t *training) mean(ctx context.Context) (mean, excess float64, err error) {
 	at := func(s float64) (float64, error) {
-		t.Curve.Point(s, t.point)
+		t.setPoint(s)
 		return t.g.Loss(ctx, t.point)
 	}
 	for i := range meanPoints {
@@ -153,7 +167,7 @@ func (t *training) trainSteps(ctx context.Context, steps int, from, to float64) 
 			return fmt.Errorf("line: stopped at step %d of the bend: %w", len(t.rows), err)
 		}
 		s := t.rng.Float64()
-		t.Curve.Point(s, t.point)
+		t.setPoint(s)
 		loss, err := t.g.Gradient(ctx, t.point, t.grad)
 		if err != nil {
 			return fmt.Errorf("line: step %d of the bend: %w", len(t.rows), err)

@@ -2,7 +2,9 @@ package line
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"sgdwalk/analyze"
@@ -14,9 +16,11 @@ import (
 // Result is the loss on a straight line. The caller owns the table and the summary.
 type Result struct {
 	// Losses has one row per point, in the order of alpha: alpha, distance (from a, negative
-	// for negative alpha), loss, and a column for each of Options.Also.
+	// for negative alpha), loss, and a column for each of Options.Also. With Options.Aligned
+	// it also has aligned_distance, aligned_loss, and so on, of the line to the permuted copy.
 	Losses   record.Table
 	Summary  LossSummary
+	Aligned  *LossSummary // of the line to Options.Aligned; nil without it
 	Warnings []analyze.Warning
 	// Evaluated is the number of points that this call evaluated. It is less than the number
 	// of rows when a Store had some of the values.
@@ -28,8 +32,9 @@ type Job struct {
 	*points
 	opts      Options
 	alphas    []float64
-	zero, one int     // indices of the ends in alphas
-	length    float64 // of b - a
+	zero, one int        // indices of the ends in alphas
+	length    [2]float64 // of b - a, and of Aligned - a
+	lines     int        // 1, or 2 when the line to Aligned has points of its own
 }
 
 var _ job.Job[*Result] = (*Job)(nil)
@@ -43,14 +48,35 @@ func NewJob(a, b []float32, loss analyze.Loss, opts Options) (*Job, error) {
 	if err := checkEnds(a, b); err != nil {
 		return nil, err
 	}
-	j := &Job{opts: opts.Effective(), length: math.Sqrt(curve.Distance2(a, b))}
+	j := &Job{opts: opts.Effective(), lines: 1}
+	j.length[0] = math.Sqrt(curve.Distance2(a, b))
 	j.alphas, j.zero, j.one = curve.Alphas(j.opts.Alphas)
-	names, at := make([]string, len(j.alphas)), make([]record.Coordinates, len(j.alphas))
-	for i, alpha := range j.alphas {
-		names[i] = "alpha " + strconv.FormatFloat(alpha, 'g', -1, 64)
-		at[i] = record.Between(0, 1, alpha, 2)
+	span := record.Span{Points: [][]float32{a, b}}
+	if aligned := opts.Aligned; aligned != nil {
+		if len(aligned) != len(b) {
+			return nil, fmt.Errorf("line: the aligned point has %d elements; the others have %d", len(aligned), len(b))
+		}
+		j.length[1] = math.Sqrt(curve.Distance2(a, aligned))
+		if !slices.Equal(aligned, b) {
+			span.Points, j.lines = append(span.Points, aligned), 2
+		}
 	}
-	j.points = newPoints(loss, opts.Also, record.Span{Points: [][]float32{a, b}}, names, at)
+	var names []string
+	var at []record.Coordinates
+	add := func(name string, alpha float64, to int, state []float32) {
+		c := record.Between(0, to, alpha, len(span.Points))
+		c.State = curve.State(opts.States.A, state, alpha)
+		names, at = append(names, name+strconv.FormatFloat(alpha, 'g', -1, 64)), append(at, c)
+	}
+	for _, alpha := range j.alphas {
+		add("alpha ", alpha, 1, opts.States.B)
+	}
+	for _, alpha := range j.alphas {
+		if j.lines > 1 && alpha != 0 { // both lines begin at a
+			add("aligned alpha ", alpha, 2, opts.States.Aligned)
+		}
+	}
+	j.points = newPoints(loss, opts.Also, span, names, at)
 	return j, nil
 }
 
@@ -71,19 +97,43 @@ func Between(ctx context.Context, a, b []float32, loss analyze.Loss, opts Option
 
 // Finish returns the table and the summary. A missing point is an error.
 func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
-	columns, err := j.points.Finish(ctx, values)
+	all, err := j.points.Finish(ctx, values)
 	if err != nil {
 		return nil, err
 	}
+	n := len(j.alphas)
+	r := &Result{Evaluated: j.evaluated}
+	columns, aligned := make([][]float64, len(all)), make([][]float64, len(all))
+	for i, c := range all {
+		columns[i], aligned[i] = c[:n], c[:n]
+		if j.lines > 1 {
+			aligned[i] = slices.Insert(slices.Clone(c[n:]), j.zero, c[j.zero])
+		}
+	}
+	r.Losses.Columns = []record.Column{{Name: "alpha", Floats: j.alphas}}
+	j.addLine(&r.Losses, "", j.length[0], columns)
+	r.Summary = j.summarize(j.length[0], columns)
+	if j.opts.Aligned != nil {
+		j.addLine(&r.Losses, alignedPrefix, j.length[1], aligned)
+		s := j.summarize(j.length[1], aligned)
+		r.Aligned = &s
+	}
+	r.warn(&j.opts)
+	return r, nil
+}
+
+// addLine adds the columns of a line, whose names begin with the prefix.
+func (j *Job) addLine(t *record.Table, prefix string, length float64, columns [][]float64) {
 	distances := make([]float64, len(j.alphas))
 	for i, alpha := range j.alphas {
-		distances[i] = alpha * j.length
+		distances[i] = alpha * length
 	}
-	r := &Result{Evaluated: j.evaluated}
-	r.Losses.Columns = []record.Column{{Name: "alpha", Floats: j.alphas}, {Name: "distance", Floats: distances}}
-	addLosses(&r.Losses, columns, j.opts.Also)
-	r.summarize(j, columns)
-	return r, nil
+	first := len(t.Columns)
+	t.Columns = append(t.Columns, record.Column{Name: "distance", Floats: distances})
+	addLosses(t, columns, j.opts.Also)
+	for i := range t.Columns[first:] {
+		t.Columns[first+i].Name = prefix + t.Columns[first+i].Name
+	}
 }
 
 // addLosses adds the columns of the loss and of the further measures.

@@ -40,6 +40,9 @@ type ConnectOptions struct {
 	Points int `json:"points"`
 	// Also are evaluated at every point too. Their values are further columns.
 	Also []Measure `json:"also,omitempty"`
+	// States are the running statistics at a and at b, for a loss that takes a state. The
+	// state at t is interpolated in t.
+	States States `json:"-"`
 	// Seed of the points t of the training.
 	Seed uint64 `json:"seed"`
 
@@ -182,11 +185,12 @@ func (r *ConnectResult) evaluate(ctx context.Context, g analyze.Gradient, o *Con
 		}
 		if i < n || i%n != 0 && i%n != n-1 {
 			units = append(units, rows[i].Curve+" t "+strconv.FormatFloat(t, 'g', -1, 64))
+			c := record.Between(0, 2, t, 3)
 			if i < n {
-				at = append(at, o.Form.coordinates(t))
-			} else {
-				at = append(at, record.Between(0, 2, t, 3))
+				c = o.Form.coordinates(t)
 			}
+			c.State = curve.State(o.States.A, o.States.B, t)
+			at = append(at, c)
 		}
 	}
 	p := newPoints(g, o.Also, record.Span{Points: [][]float32{r.Curve.A, r.Curve.Bend, r.Curve.B}}, units, at)

@@ -16,8 +16,14 @@
 // rounded once. Alpha 0 and 1 are a and b to the bit. Every point is a unit of the job with
 // a name such as "alpha 0.25", so that with a Store the work resumes.
 //
-// Only parameters are interpolated. The policy of the loss decides the running statistics of
-// normalization layers between the ends.
+// Two networks may differ in the order of their hidden units alone. With [Options.Aligned],
+// [Between] also evaluates the line to a copy of b whose units are permuted (package align).
+//
+// The policy of the loss decides the running statistics of normalization layers. A loss that
+// takes them gets those of both ends, interpolated as theta is, when the caller gives
+// [States]. Interpolated statistics are not those of the interpolated network, whose units
+// vary less (Jordan et al. 2023, "REPAIR"): between two trainings, a policy that computes the
+// statistics at every point (batch, recompute) shows the lower barrier.
 package line
 
 // Method describes the method in one sentence, for the provenance of a result.

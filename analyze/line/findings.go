@@ -33,6 +33,12 @@ func (s *Summary) Findings() []analyze.Finding {
 	f.Add(analyze.Barriers, "%sdistance %.4g: loss %s at the first end and %s at the second", ends, s.Line.Distance,
 		analyze.Number(s.Line.LossStart), analyze.Number(s.Line.LossEnd))
 	f.Add(analyze.Barriers, "%s", s.Line.rise())
+	if s.Alignment != nil {
+		f.Add(analyze.Barriers, "%s", s.Alignment.String())
+	}
+	if s.Aligned != nil {
+		f.Add(analyze.Barriers, "%s", Barriers(&s.Line, s.Aligned))
+	}
 	if p := s.Path; p != nil && p.MaxResidualRatio.Valid {
 		f.Add(analyze.Detail, "the path leaves the line by up to %s of its length, at step %d",
 			analyze.Percent(p.MaxResidualRatio.Value), p.MaxResidualStep)
@@ -61,6 +67,19 @@ func (s *LossSummary) rise() string {
 		return fmt.Sprintf("the loss rises by up to %.4g on the way (barrier above the higher end: %s)", rise,
 			analyze.Number(s.BarrierOverEnds))
 	}
+}
+
+// Barriers compares the barrier on a line with the barrier on the line to the aligned end.
+func Barriers(line, aligned *LossSummary) string {
+	if !line.BarrierOverEnds.Valid || !aligned.BarrierOverEnds.Valid {
+		return "the barriers before and after the alignment are unknown, because a loss is not finite"
+	}
+	text := fmt.Sprintf("the barrier above the higher end is %.4g before the alignment and %.4g after it",
+		line.BarrierOverEnds.Value, aligned.BarrierOverEnds.Value)
+	if line.BarrierOverEnds.Value <= 0 && aligned.BarrierOverEnds.Value <= 0 {
+		text += ": no point is above both ends"
+	}
+	return text
 }
 
 // barriers compares the trained curve with the straight line. Barriers are above the

@@ -37,6 +37,13 @@ type Options struct {
 	Tolerance float64 `json:"tolerance"`
 	// Also are evaluated at every point too. Their values are further columns.
 	Also []Measure `json:"also,omitempty"`
+	// Aligned is a copy of b with permuted hidden units (package align), which is the same
+	// function as b. The loss on the line from a to the copy is evaluated too, at the same
+	// alphas. It is borrowed; nil evaluates the line to b alone.
+	Aligned []float32 `json:"-"`
+	// States are the running statistics at a, at b and at Aligned, for a loss that takes a
+	// state. Without them the loss uses its own state.
+	States States `json:"-"`
 
 	// Progress receives every finished point; nil disables progress reporting.
 	Progress analyze.Progress `json:"-"`
@@ -59,8 +66,23 @@ func (o *Options) Validate() error {
 	if t := o.Tolerance; math.IsNaN(t) || math.IsInf(t, 0) || t < 0 {
 		return fmt.Errorf("line: tolerance is %v; it must be finite and at least 0", t)
 	}
-	return checkMeasures(o.Also, "alpha", "distance", "loss")
+	taken := []string{"alpha", "distance", "loss"}
+	if o.Aligned != nil {
+		taken = append(taken, alignedPrefix+"distance", alignedPrefix+"loss")
+		for _, m := range o.Also {
+			taken = append(taken, alignedPrefix+m.Name)
+		}
+	}
+	return checkMeasures(o.Also, taken...)
 }
+
+// alignedPrefix begins the columns of the line to Options.Aligned.
+const alignedPrefix = "aligned_"
+
+// States are the running statistics of normalization layers at the ends of a line. Points
+// between the ends get the interpolation of both, and points beyond an end those of this end.
+// nil means that the loss uses its own state there.
+type States struct{ A, B, Aligned []float32 }
 
 // Effective returns the options with the defaults filled in, for the provenance of a
 // result.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/align"
 	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
@@ -14,10 +15,14 @@ import (
 // Summary has the numbers of the line between two iterates, and of the path and the trained
 // curve between the same iterates.
 type Summary struct {
-	Ends  *Ends           `json:"-"` // nil when unknown; a result has them in its options
-	Line  LossSummary     `json:"line"`
-	Path  *PathSummary    `json:"path,omitempty"`  // nil between two runs
-	Curve *ConnectSummary `json:"curve,omitempty"` // nil without a trained curve
+	Ends *Ends       `json:"-"` // nil when unknown; a result has them in its options
+	Line LossSummary `json:"line"`
+	// Aligned is the line to the second end with permuted hidden units, and Alignment says how
+	// they were permuted; nil without an alignment.
+	Aligned   *LossSummary    `json:"aligned,omitempty"`
+	Alignment *align.Summary  `json:"alignment,omitempty"`
+	Path      *PathSummary    `json:"path,omitempty"`  // nil between two runs
+	Curve     *ConnectSummary `json:"curve,omitempty"` // nil without a trained curve
 }
 
 // Ends names the two iterates that a line goes through.
@@ -113,14 +118,13 @@ func nonfinite(x []float64) int {
 	return n
 }
 
-// summarize computes the summary and the warnings.
-func (r *Result) summarize(j *Job, columns [][]float64) {
+// summarize computes the numbers of a line of the given length from the columns of its points.
+func (j *Job) summarize(length float64, columns [][]float64) LossSummary {
 	alphas, zero, one, o := j.alphas, j.zero, j.one, &j.opts
 	losses := columns[0]
-	s := &r.Summary
-	*s = LossSummary{
+	s := LossSummary{
 		Mode: o.Mode, Points: len(alphas), AlphaMin: alphas[0], AlphaMax: alphas[len(alphas)-1],
-		Inside: one - zero + 1, Distance: j.length,
+		Inside: one - zero + 1, Distance: length,
 		LossStart: record.Some(losses[zero]), LossEnd: record.Some(losses[one]),
 		NonfiniteLosses: nonfinite(losses), Also: []MeasureSummary{},
 	}
@@ -136,7 +140,7 @@ func (r *Result) summarize(j *Job, columns [][]float64) {
 	for i, m := range o.Also {
 		s.Also = append(s.Also, measure(m.Name, columns[1+i][zero:one+1]))
 	}
-	r.warn(o)
+	return s
 }
 
 // shape measures the losses f at the alphas x from 0 to 1, at least two.
@@ -217,5 +221,13 @@ func (r *Result) warn(o *Options) {
 		"barrier_of_unequal_ends",
 		"the barrier height of %.4g is half the difference of the losses at the ends: no point "+
 			"between the ends is higher than both", s.BarrierHeight.Value)
+	if a := r.Aligned; a != nil {
+		w.Add(a.NonfiniteLosses > 0, "nonfinite_aligned_losses", "%d of %d losses on the line to the aligned end are NaN or "+
+			"infinite: they are kept, and the values that depend on them are absent", a.NonfiniteLosses, a.Points)
+		w.Add(!align.SameLoss(a.LossEnd.Value, s.LossEnd.Value), "aligned_end_differs",
+			"the second end has the loss %.6g, and %.6g when its hidden units are permuted: it must be the same function, so "+
+				"the names of axes are wrong, or the loss uses statistics of normalization layers that do not belong to it",
+			s.LossEnd.Value, a.LossEnd.Value)
+	}
 	r.Warnings = w
 }

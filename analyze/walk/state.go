@@ -5,14 +5,12 @@ import (
 	"slices"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/internal/curve"
 	"sgdwalk/record"
 )
 
 // states has the running statistics of normalization layers for every point. At an iterate
-// the loss gets the state that was recorded with the iterate. Between two iterates it gets
-// their interpolation, because Xing et al. interpolate running statistics with the weights.
-// Beyond an end it gets the state of that end, because an extrapolated running variance can
-// become negative.
+// the loss gets the state that was recorded with the iterate, and elsewhere that of curve.State.
 type states struct {
 	losses []analyze.Stateful // which receive states; empty when no state was recorded
 	run    record.Trajectory
@@ -79,33 +77,7 @@ func (s *states) stateOf(row int) ([]float32, error) {
 
 // at returns the state of the point at alpha of the loaded segment, nil when no loss takes a
 // state. The slice does not change later.
-func (s *states) at(alpha float64) []float32 {
-	switch {
-	case s.from == nil || s.to == nil || alpha <= 0:
-		return s.from
-	case alpha >= 1:
-		return s.to
-	}
-	state := make([]float32, len(s.from))
-	for i, v := range s.from {
-		state[i] = between(v, s.to[i], alpha)
-	}
-	return state
-}
-
-// between interpolates one element of the state at alpha, 0 < alpha < 1. An element with
-// the same value at both ends keeps its bits. An element that is not finite at one end
-// cannot be interpolated (0 times infinity is NaN) and takes the value of the nearer end.
-func between(from, to float32, alpha float64) float32 {
-	a, b := float64(from), float64(to)
-	switch finite := a-a == 0 && b-b == 0; {
-	case a == b || !finite && alpha <= 0.5:
-		return from
-	case !finite:
-		return to
-	}
-	return float32(a + float64(alpha*(b-a)))
-}
+func (s *states) at(alpha float64) []float32 { return curve.State(s.from, s.to, alpha) }
 
 // restore resets the losses to their own state.
 func (s *states) restore() {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/align"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/walk"
@@ -19,6 +21,7 @@ type lineCmd struct {
 	runFlags
 	lossFlags
 	objectiveFlags
+	alignFlags
 	From         int64  `default:"0" help:"Step of the first point (default ${default}, the start)."`
 	To           int64  `default:"-1" help:"Step of the second point; -1 is the last iterate (default ${default})."`
 	ToRun        string `placeholder:"RUN2" help:"Take the second point from another run of the same layout."`
@@ -38,6 +41,7 @@ Examples:
   sgdwalk line RUN
   sgdwalk line --from 100 --also test_loss,accuracy RUN
   sgdwalk line --from=-1 --to-run RUN2 --connectivity --curve bezier RUN
+  sgdwalk line --from=-1 --to-run RUN2 --align RUN      before and after permuting the units of RUN2
   sgdwalk line --objective "python3 objective.py" RUN   a run from PyTorch
   sgdwalk line --objective "python3 objective.py" checkpoints/   a folder of checkpoints
 
@@ -81,7 +85,10 @@ func (a *analysis) measures(text string, loss *analyze.Measured) ([]walk.Measure
 // Run computes, writes and prints.
 func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	o := line.Options{Progress: e.progress}
-	if err := c.check(c.lossFlags); err != nil {
+	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
+		return err
+	}
+	if err := c.checkAlign(); err != nil {
 		return err
 	}
 	if c.Connectivity {
@@ -99,53 +106,124 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer a.close()
-	from, to, err := c.points(a)
-	if err != nil {
+	l := &lineWork{lineCmd: c, analysis: a}
+	if err := l.points(); err != nil {
 		return err
+	}
+	var units *alignable
+	if c.Align {
+		if units, err = a.aligner(c.alignFlags, c.Layout, c.AllowNoisyObjective); err != nil {
+			return err
+		}
 	}
 	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(c.Also, false), c.derivatives())
 	if err != nil {
 		return err
 	}
-	on := &analyze.Measured{Evaluator: loss, Plain: c.Plain}
-	if o.Also, err = a.measures(c.Also, on); err != nil {
+	l.loss = &analyze.Measured{Evaluator: loss, Plain: c.Plain}
+	if o.Also, err = a.measures(c.Also, l.loss); err != nil {
 		return err
 	}
-	recipe := lineRecipe{
-		Ends: line.Ends{From: from.Step, To: to.Step, ToRun: c.ToRun}, Options: o.Effective(),
-		Curve: c.Curve, Steps: c.CurveSteps,
+	l.chooseStates()
+	if err := l.align(ctx, units); err != nil {
+		return err
 	}
-	j, err := line.NewJob(from.Theta, to.Theta, on, o)
+	l.recipe = lineRecipe{
+		Ends: line.Ends{From: l.from.Step, To: l.to.Step, ToRun: c.ToRun}, Options: o.Effective(),
+		Curve: c.Curve, Steps: c.CurveSteps, Align: c.alignFlags.recipe(), States: l.states.A != nil,
+	}
+	o.Aligned, o.States = l.aligned, l.states
+	j, err := line.NewJob(l.from.Theta, l.to.Theta, l.loss, o)
 	if err != nil {
 		return err
 	}
-	return runJob(ctx, a, j, finish[*line.Result]{key: withPlain(recipe, c.Plain), write: func(r *line.Result) error {
-		return c.write(ctx, a, r, on, from, to, recipe)
+	return runJob(ctx, a, j, finish[*line.Result]{key: withPlain(l.recipe, c.Plain), write: func(r *line.Result) error {
+		return l.write(ctx, r)
 	}})
 }
 
+// lineWork is a line at work.
+type lineWork struct {
+	*lineCmd
+	*analysis
+	from, to record.Step // the ends, with the running statistics at them
+	states   line.States // that the loss gets; empty when it has its own
+	loss     *analyze.Measured
+	units    *alignable    // nil without an alignment
+	match    *align.Result // nil without an alignment, and in a worker of a plan
+	aligned  []float32     // the second end, permuted; nil without an alignment
+	recipe   lineRecipe
+}
+
+// chooseStates decides whether the loss gets the statistics of both ends. The ends of two
+// runs, and an end whose units are permuted, each have their own.
+func (l *lineWork) chooseStates() {
+	if l.ToRun == "" && !l.Align || !takesState(l.loss) {
+		return
+	}
+	if l.from.State == nil || l.to.State == nil {
+		l.Warnings.Add(true, "states_not_recorded", "an end of the line has no recorded statistics of normalization layers: "+
+			"every point is evaluated with those of the last iterate of %s", l.Dir)
+		return
+	}
+	l.states = line.States{A: l.from.State, B: l.to.State}
+}
+
+// align permutes the units of the second end. A worker of a plan gets the permutations from
+// the plan.
+func (l *lineWork) align(ctx context.Context, units *alignable) error {
+	if units == nil {
+		return nil
+	}
+	l.units = units
+	var found align.Permutations
+	err := l.once(&found, func() (keep bool, err error) {
+		l.match, err = units.match(ctx, l.loss, l.from.Theta, l.to.Theta, l.states.B)
+		if err != nil {
+			return false, l.interrupted(ctx, err)
+		}
+		found = l.match.Permutations
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	l.aligned, l.states.Aligned = units.Theta(found, l.to.Theta), units.State(found, l.states.B)
+	return nil
+}
+
 // write adds the measures of the path to the result, and writes and prints it.
-func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss analyze.Gradient, from, to record.Step,
-	recipe lineRecipe,
-) error {
+func (l *lineWork) write(ctx context.Context, r *line.Result) error {
+	a, c := l.analysis, l.lineCmd
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err
 	}
-	f := draw.Line(a.title(), &r.Losses, from.Step, to.Step)
+	f := draw.Line(a.title(), &r.Losses, l.from.Step, l.to.Step)
 	if c.ToRun != "" {
 		f.XLabel += " of " + filepath.Base(c.ToRun)
 	}
 	if err := a.figure("line", f); err != nil {
 		return err
 	}
-	summary := line.Summary{Ends: &recipe.Ends, Line: r.Summary}
+	summary := line.Summary{Ends: &l.recipe.Ends, Line: r.Summary, Aligned: r.Aligned}
 	a.Warnings = append(a.Warnings, r.Warnings...)
+	if l.match != nil {
+		if err := a.tables(alignmentTables(l.match)...); err != nil {
+			return err
+		}
+		null, err := l.units.Null(ctx, l.units.options, l.from.Theta, l.to.Theta)
+		if err != nil {
+			return a.interrupted(ctx, err)
+		}
+		summary.Alignment = &l.match.Summary
+		summary.Alignment.Null = null
+	}
 	if c.ToRun == "" {
-		between, err := analyze.ParseSegments(fmt.Sprintf("%d-%d", min(from.Step, to.Step), max(from.Step, to.Step)))
+		between, err := analyze.ParseSegments(fmt.Sprintf("%d-%d", min(l.from.Step, l.to.Step), max(l.from.Step, l.to.Step)))
 		if err != nil {
 			return err
 		}
-		p, err := line.ProjectPath(ctx, a.trace, from.Theta, to.Theta,
+		p, err := line.ProjectPath(ctx, a.trace, l.from.Theta, l.to.Theta,
 			line.PathOptions{Rows: between, Progress: a.progress})
 		if err != nil {
 			return err
@@ -157,8 +235,9 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		a.Warnings = append(a.Warnings, p.Warnings...)
 	}
 	if c.Curve != "none" {
-		k, err := line.Connect(ctx, from.Theta, to.Theta, loss,
-			line.ConnectOptions{Form: line.Form(c.Curve), Steps: c.CurveSteps, Progress: a.progress})
+		k, err := line.Connect(ctx, l.from.Theta, l.to.Theta, l.loss, line.ConnectOptions{
+			Form: line.Form(c.Curve), Steps: c.CurveSteps, States: l.states, Progress: a.progress,
+		})
 		if err != nil {
 			return a.interrupted(ctx, err)
 		}
@@ -174,7 +253,7 @@ func (c *lineCmd) write(ctx context.Context, a *analysis, r *line.Result, loss a
 		summary.Curve = &k.Summary
 		a.Warnings = append(a.Warnings, k.Warnings...)
 	}
-	return a.finish(&summary, nil, recipe, line.Method, line.Citation)
+	return a.finish(&summary, nil, l.recipe, method(line.Method, c.Align), citation(line.Citation, c.Align))
 }
 
 // lineRecipe is the options that a result keeps.
@@ -183,34 +262,42 @@ type lineRecipe struct {
 	Options line.Options `json:"options"`
 	Curve   string       `json:"curve"` // form of the trained curve, or none
 	Steps   int          `json:"curve_steps"`
+
+	Align  *align.Options `json:"align,omitempty"`
+	States bool           `json:"interpolated_statistics,omitempty"` // the loss gets the statistics of both ends
 }
 
-// points returns the two ends.
-func (c *lineCmd) points(a *analysis) (from, to record.Step, err error) {
-	if from, err = a.Iterate(c.From); err != nil {
-		return from, to, err
+// points finds the two ends. Their vectors outlive the other run.
+func (l *lineWork) points() (err error) {
+	c, a := l.lineCmd, l.analysis
+	if l.from, err = a.Iterate(c.From); err != nil {
+		return err
 	}
-	if c.ToRun == "" {
-		to, err = a.Iterate(c.To)
-		return from, to, err
+	if l.from.State, err = a.StateAt(l.from.Step); err != nil {
+		return err
 	}
-	other, err := c.openRun(c.ToRun)
-	if err != nil {
-		return from, to, err
+	other := a.Run
+	if c.ToRun != "" {
+		if other, err = c.openRun(c.ToRun); err != nil {
+			return err
+		}
+		defer other.Close()
+		if !other.Header().Layout.Equal(a.trace.Header().Layout) {
+			return fmt.Errorf("%s and %s have different layouts (%s and %s): a line needs one layout",
+				a.Dir, c.ToRun, a.trace.Header().Model, other.Header().Model)
+		}
 	}
-	defer other.Close()
-	if !other.Header().Layout.Equal(a.trace.Header().Layout) {
-		return from, to, fmt.Errorf("%s and %s have different layouts (%s and %s): a line needs one layout",
-			a.Dir, c.ToRun, a.trace.Header().Model, other.Header().Model)
+	if l.to, err = other.Iterate(c.To); err != nil {
+		return err
 	}
-	if to, err = other.Iterate(c.To); err != nil {
-		return from, to, err
+	if l.to.State, err = other.StateAt(l.to.Step); err != nil || c.ToRun == "" {
+		return err
 	}
-	if err := a.dependsOn(other); err != nil {
-		return from, to, err
+	l.to.Theta = slices.Clone(l.to.Theta)
+	if !other.Header().State.Equal(a.trace.Header().State) {
+		l.to.State = nil
 	}
-	to.Theta = append([]float32(nil), to.Theta...) // outlives the other run
-	return from, to, nil
+	return a.dependsOn(other)
 }
 
 // derivatives returns the derivatives that this command requests from the loss.

@@ -56,6 +56,16 @@ func readLayoutFile(path string) (*layoutFile, error) {
 	return l, nil
 }
 
+// ReadLayout reads the layouts of theta and of state from a layout file: an object with
+// "layout" and perhaps "state_layout", both as in header.json. Offsets may be left out.
+func ReadLayout(path string) (theta, state record.Layout, err error) {
+	l, err := readLayoutFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.theta, l.state, nil
+}
+
 // has reports whether the file names a tensor.
 func (l *layoutFile) has(name string) bool {
 	_, theta := l.theta.Lookup(name)
