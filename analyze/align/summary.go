@@ -22,6 +22,8 @@ type Result struct {
 	Places record.Table
 
 	specification *Specification
+	tensors       []tensorRow
+	places        []placeRow
 }
 
 // Summary has the numbers of an alignment.
@@ -78,17 +80,44 @@ func (r *Result) summarize(a, b []float32) {
 	if s.DistanceBefore = distance(a, b); s.DistanceBefore > 0 {
 		s.DistanceRatio = record.Some(s.DistanceAfter / s.DistanceBefore)
 	}
-	var tensors column.Builder[tensorRow]
 	for _, t := range r.specification.theta {
-		tensors.Add(tensorRow{t.Name, distance(t.View(a), t.View(b)), distance(t.View(a), t.View(r.Theta))})
+		r.tensors = append(r.tensors, tensorRow{t.Name, distance(t.View(a), t.View(b)), distance(t.View(a), t.View(r.Theta))})
 	}
-	var places column.Builder[placeRow]
 	for u, units := range r.specification.units {
 		for i, from := range r.Permutations[u] {
-			places.Add(placeRow{units.Name, i, from})
+			r.places = append(r.places, placeRow{units.Name, i, from})
 		}
 	}
-	r.Tensors, r.Places = tensors.Table(), places.Table()
+	r.Tensors, r.Places = column.Of(r.tensors), column.Of(r.places)
+}
+
+// Pair names the two points of an alignment in tables of several.
+type Pair struct {
+	From string `json:"from" col:"from"`
+	To   string `json:"to" col:"to"`
+}
+
+// Tables joins the tables of several alignments. The columns from and to come first.
+func Tables(pairs []Pair, results []*Result) (tensors, places record.Table) {
+	type pairTensor struct {
+		Pair
+		tensorRow
+	}
+	type pairPlace struct {
+		Pair
+		placeRow
+	}
+	var t column.Builder[pairTensor]
+	var p column.Builder[pairPlace]
+	for i, r := range results {
+		for _, row := range r.tensors {
+			t.Add(pairTensor{pairs[i], row})
+		}
+		for _, row := range r.places {
+			p.Add(pairPlace{pairs[i], row})
+		}
+	}
+	return t.Table(), p.Table()
 }
 
 // maxNamed is the number of layers that a sentence names.

@@ -21,6 +21,7 @@ type Options struct {
 	CurveSteps int      // see BarrierOptions
 	Skip       []string // of Parts
 	Seed       uint64   // of the bootstrap
+	Align      *Align   // see BarrierOptions; nil aligns nothing
 	OneLoss    bool     // one loss evaluates all runs, whatever their headers say of models and data
 	Probe      *Probe   // for Agreement; nil when the losses give no predictions
 	Progress   analyze.Progress
@@ -43,6 +44,7 @@ type Comparison struct {
 	Tables   []Table // in the order of the parts
 
 	Series    *record.Table
+	Between   *record.Table    // losses between the ends, before and after the alignment; nil without one
 	Paths     *PathsResult     // nil without a plane
 	Landscape *LandscapeResult // nil without a landscape
 	EndRuns   [2]*Run          // that span the plane; nil for the plane of PCA
@@ -324,11 +326,11 @@ func (c *Comparison) warnOnce(stats []RunStatistics) {
 
 // barriers evaluates the loss between the ends.
 func (c *Comparison) barriers(ctx context.Context) error {
-	if !c.Summary.Common.Loss || len(c.Groups) < 2 {
+	if !c.Summary.Common.Loss || len(c.Groups) < 2 && c.o.Align == nil {
 		return nil
 	}
 	b, err := Barriers(ctx, c.Runs, c.Runs[0].Loss, BarrierOptions{
-		Baseline: c.Summary.Baseline, CurveSteps: c.o.CurveSteps, OneLoss: c.o.OneLoss,
+		Baseline: c.Summary.Baseline, CurveSteps: c.o.CurveSteps, OneLoss: c.o.OneLoss, Align: c.o.Align,
 		Progress: c.o.Progress, Store: c.o.Store,
 	})
 	if err != nil {
@@ -337,6 +339,12 @@ func (c *Comparison) barriers(ctx context.Context) error {
 	c.Warnings = append(c.Warnings, b.Warnings...)
 	c.table("barriers", &b.Table)
 	c.Summary.Barriers = &b.Table
+	if len(b.Alignments) > 0 {
+		c.table("between_losses", &b.Lines)
+		c.table("alignment", &b.Tensors)
+		c.table("permutations", &b.Places)
+		c.Between, c.Summary.Alignments, c.Summary.AlignmentNull = &b.Lines, b.Alignments, b.Null
+	}
 	return nil
 }
 

@@ -207,3 +207,20 @@ func last(r *Run) (record.Step, error) {
 	}
 	return record.Step{}, fmt.Errorf("compare: run %s has no iterate with theta", r.Name)
 }
+
+// lastState returns a copy of the last recorded running statistics of a run; nil without any.
+func lastState(r *Run) ([]float32, error) {
+	if !r.Trajectory.Header().Columns.State {
+		return nil, nil
+	}
+	for i := r.Trajectory.Len() - 1; i >= 0; i-- {
+		state, err := record.StateOf(r.Trajectory, i)
+		if err != nil {
+			return nil, fmt.Errorf("compare: run %s: row %d: %w", r.Name, i, err)
+		}
+		if state != nil {
+			return slices.Clone(state), nil
+		}
+	}
+	return nil, nil
+}

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/align"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
@@ -27,6 +28,9 @@ type Summary struct {
 	Shown      []string               `json:"shown,omitempty"`                // runs of the plane and the landscape
 	Effects    []Effect               `json:"effects,omitempty"`
 	Statistics []RunStatistics        `json:"statistics,omitempty"`
+	// Alignments and AlignmentNull are those of BarrierResult; empty without an alignment.
+	Alignments    []PairAlignment    `json:"alignments,omitempty"`
+	AlignmentNull *align.NullSummary `json:"alignment_null,omitempty"`
 
 	// Barriers and Agreement are in the tables of a result only; nil leaves their findings out.
 	Barriers  *record.Table `json:"-"`
@@ -67,23 +71,43 @@ func (s *Summary) barriers(f *analyze.Findings) {
 		return
 	}
 	groupA, groupB := t.Column("group_a").Strings, t.Column("group_b").Strings
-	for _, g := range s.Groups {
+	pairs := func(a, b, text string) {
 		mean := func(column string) analyze.Distribution {
 			var picked record.Column
 			c := t.Column(column)
 			for i := range groupA {
-				if groupA[i] == s.Baseline && groupB[i] == g && (c.Valid == nil || c.Valid[i]) {
+				if c != nil && groupA[i] == a && groupB[i] == b && (c.Valid == nil || c.Valid[i]) {
 					picked.Floats = append(picked.Floats, c.Floats[i])
 				}
 			}
 			return analyze.Describe(&picked)
 		}
-		if distance := mean("distance"); distance.Count > 0 {
-			f.Add(analyze.Barriers, "between the ends of %s and %s (mean of %d): distance %.3g, barrier above the "+
-				"higher end %s on the straight line, %s on a trained curve",
-				s.Baseline, g, distance.Count, distance.Mean.Value, analyze.Number(mean("barrier_over_ends").Mean),
-				analyze.Number(mean("curve_barrier_over_ends").Mean))
+		distance := mean("distance")
+		if distance.Count == 0 {
+			return
 		}
+		text = fmt.Sprintf("between the ends of %s (mean of %d): distance %.3g, barrier above the higher end %s on the "+
+			"straight line", text, distance.Count, distance.Mean.Value, analyze.Number(mean("barrier_over_ends").Mean))
+		if a != b {
+			text += fmt.Sprintf(", %s on a trained curve", analyze.Number(mean("curve_barrier_over_ends").Mean))
+		}
+		if aligned := mean("aligned_distance"); aligned.Count > 0 {
+			text += fmt.Sprintf("; with the hidden units of the second end aligned, distance %.3g and barrier %s",
+				aligned.Mean.Value, analyze.Number(mean("aligned_barrier_over_ends").Mean))
+		}
+		f.Add(analyze.Barriers, "%s", text)
+	}
+	for _, g := range s.Groups {
+		if g != s.Baseline {
+			pairs(s.Baseline, g, s.Baseline+" and "+g)
+		}
+	}
+	for _, g := range s.Groups {
+		pairs(g, g, "two seeds of "+g)
+	}
+	if n := s.AlignmentNull; n != nil {
+		f.Add(analyze.Barriers, "alignment brings %s closer too: by %s", n.Points,
+			analyze.Percent(1-n.DistanceRatio.Mean.Value))
 	}
 }
 

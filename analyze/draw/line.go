@@ -49,6 +49,44 @@ func Curve(title string, t *record.Table) *figure.Curves {
 	return f
 }
 
+// mostPairs is the number of pairs that a figure shows.
+const mostPairs = 4
+
+// Pairs draws the loss between the points of several pairs before and after the alignment of
+// the second point, one panel for each pair. t is the table of line.Pairs.
+func Pairs(title string, t *record.Table) *figure.Panels {
+	f := &figure.Panels{Title: title, XLabel: "position on the straight line between two points"}
+	from, to := t.Column("from").Strings, t.Column("to").Strings
+	x, before, after := Values(t, "alpha"), Values(t, "loss"), Values(t, "aligned_loss")
+	pairs := 0
+	for i := 0; i < len(from); {
+		first := i
+		for i++; i < len(from) && from[i] == from[first] && to[i] == to[first]; i++ {
+		}
+		if pairs++; pairs > mostPairs {
+			continue
+		}
+		panel := figure.Panel{YLabel: "full training loss"}
+		if pairs > 1 || i < len(from) {
+			panel.YLabel = fmt.Sprintf("loss, pair %d", pairs)
+			f.Notes = append(f.Notes, fmt.Sprintf("pair %d: %s to %s", pairs, from[first], to[first]))
+		}
+		panel.Series = append(panel.Series, figure.Series{Name: "as trained", X: x[first:i], Y: before[first:i], Points: true})
+		if after != nil {
+			panel.Series = append(panel.Series, figure.Series{Name: "aligned", X: x[first:i], Y: after[first:i], Points: true})
+		}
+		f.Panels = append(f.Panels, panel)
+	}
+	if pairs == 1 {
+		f.XLabel = fmt.Sprintf("position on the line: 0 is %s, 1 is %s", from[0], to[0])
+	}
+	if pairs > mostPairs {
+		f.Notes = append(f.Notes, fmt.Sprintf("the first %d of %d pairs", mostPairs, pairs))
+	}
+	f.Notes = append(f.Notes, "Aligned: the hidden units are permuted by weight matching.")
+	return f
+}
+
 // sparse reports whether samples are so few that the straight pieces between them
 // show: a reader takes a kink for one of the loss unless the samples are marked.
 func sparse(x []float64) bool { return len(x) <= 60 }

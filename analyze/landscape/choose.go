@@ -29,7 +29,10 @@ type PlaneOptions struct {
 	Seed       uint64
 
 	// Point returns a copy of the iterate that a text names, and its name for a reader.
-	Point    func(text string) (theta []float32, name string, err error)
+	Point func(text string) (theta []float32, name string, err error)
+	// Align, if not nil, replaces the points of kind through after the first one by copies with
+	// permuted hidden units that are close to the first one (package align).
+	Align    func(points [][]float32) ([][]float32, error)
 	Gradient analyze.Gradient // of kind hessian
 	Progress analyze.Progress
 }
@@ -211,6 +214,16 @@ func (o *PlaneOptions) through(layout record.Layout, p *ChosenPlane) error {
 		var err error
 		if points[i], labels[i], err = o.Point(name); err != nil {
 			return err
+		}
+	}
+	if o.Align != nil {
+		var err error
+		if points, err = o.Align(points); err != nil {
+			return err
+		}
+		p.Recipe.Aligned = true
+		for i := range labels[1:] {
+			labels[1+i] += ", aligned"
 		}
 	}
 	p.Recipe.Origin, p.Recipe.Directions = labels[0], labels[1:]

@@ -47,6 +47,7 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Trust, "the iterates are off the plane by %s of the path's extent on it (median)",
 			analyze.Percent(s.ResidualRatio.Value))
 	}
+	s.between(&f)
 	s.agreement(&f)
 	if s.PathOutside > 0 {
 		f.Add(analyze.Trust, "%d iterates lie outside the grid", s.PathOutside)

@@ -26,6 +26,7 @@ type PlaneRecipe struct {
 	Normalization  string    `json:"normalization,omitempty"`
 	OneDimensional string    `json:"one_dimensional,omitempty"`
 	Orthogonal     bool      `json:"orthogonal,omitempty"`
+	Aligned        bool      `json:"aligned,omitempty"` // the hidden units of the points after the first are permuted
 	Seed           uint64    `json:"seed"`
 	Eigenvalues    []float64 `json:"eigenvalues,omitempty"`
 	Residuals      []float64 `json:"eigenvalue_residuals,omitempty"`

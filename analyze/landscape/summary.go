@@ -60,6 +60,9 @@ type Summary struct {
 	// plane.
 	Plane      *PlaneRecipe `json:"plane,omitempty"`
 	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
+	// Between has the lines between the points of a plane through points that are aligned; see
+	// BetweenPoints.
+	Between []BetweenSummary `json:"between,omitempty"`
 }
 
 // MeasureSummary describes a further measure.

@@ -25,6 +25,7 @@ import (
 type compareCmd struct {
 	lossFlags
 	seriesFlags
+	alignFlags
 	objectiveFlags `json:"-"`
 	Also           string   `placeholder:"WHAT" help:"With --objective: measure at the ends accuracy, test_loss, test_accuracy, with commas between them. Without, what the data have is measured."`
 	Paths          []string `arg:"" name:"run" help:"Directories of runs or of sweeps, or folders of checkpoints (SERIES)."`
@@ -57,6 +58,7 @@ Examples:
   sgdwalk compare sgd adam --out DIR
   sgdwalk compare SWEEP --out DIR --baseline sgd
   sgdwalk compare sgd adam --out DIR --plane ends --ends sgd,adam
+  sgdwalk compare seed1 seed2 --out DIR --align        barriers before and after permuting hidden units
   sgdwalk compare SWEEP --out DIR --skip landscape,barriers --segments 100
   sgdwalk compare sgd adam --out DIR --objective "python3 objective.py" --also test_loss   from PyTorch
   sgdwalk compare seed1/ seed2/ --out DIR --objective "python3 objective.py"       folders of checkpoints
@@ -71,7 +73,10 @@ func (c *compareCmd) options() (o compare.Options, err error) {
 			return o, usagef("--skip has %q; allowed are %s", s, strings.Join(compare.Parts, ", "))
 		}
 	}
-	if err := c.check(c.lossFlags); err != nil {
+	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
+		return o, err
+	}
+	if err := c.checkAlign(); err != nil {
 		return o, err
 	}
 	if err := c.checkAlso(); err != nil {
@@ -87,6 +92,8 @@ func (c *compareCmd) options() (o compare.Options, err error) {
 			c.Segments, c.Hessians, c.Curve)
 	case c.Products < 2 || c.Products > 1000:
 		return o, usagef("--products is %d; it must be from 2 to 1000", c.Products)
+	case c.Align && slices.Contains(c.Skip, "barriers"):
+		return o, usagef("--align is given, but --skip leaves out the barriers, which it is for")
 	case c.Ends != "" && c.Plane != "ends":
 		return o, usagef("--ends %s is for --plane ends", c.Ends)
 	}
@@ -146,6 +153,9 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if o.Ends, err = c.ends(w.with); err != nil {
 		return err
 	}
+	if o.Align, err = w.align(); err != nil {
+		return err
+	}
 	if err := w.begin(); err != nil {
 		return err
 	}
@@ -161,6 +171,23 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	return w.write()
 }
 
+// align returns how the ends are aligned; nil unless the flags request it.
+func (w *joint) align() (*compare.Align, error) {
+	if !w.c.Align {
+		return nil, nil
+	}
+	if !w.with.Summary.Common.Layout {
+		return nil, fmt.Errorf("compare: the runs have different layouts, and --align permutes the units of one layout: " +
+			"compare the runs of each layout separately")
+	}
+	x, err := w.aligner(w.opened[w.with.ByName()[0]], w.c.alignFlags, w.c.Layout, w.c.AllowNoisyObjective)
+	if err != nil {
+		return nil, err
+	}
+	x.options.Progress = nil // the pairs are reported
+	return &compare.Align{Match: x.match, Null: x.null}, nil
+}
+
 // write writes and prints the result.
 func (w *joint) write() error {
 	x := w.with
@@ -172,6 +199,11 @@ func (w *joint) write() error {
 	title := x.Title()
 	if err := w.figure("series", draw.Series(title, x.Series, x.Groups, draw.Against(w.c.Against))); err != nil {
 		return err
+	}
+	if x.Between != nil {
+		if err := w.figure("between", draw.Pairs(title, x.Between)); err != nil {
+			return err
+		}
 	}
 	if x.Landscape != nil {
 		var axes [2]string
@@ -193,7 +225,8 @@ func (w *joint) write() error {
 	}
 	w.Warnings = append(w.Warnings, x.Warnings...)
 	w.lines = x.Summary.GroupLines()
-	return w.finish(&x.Summary, nil, w.recipe(), compare.Method, compare.Citation)
+	return w.finish(&x.Summary, nil, w.recipe(), method(compare.Method, w.c.Align),
+		citation(compare.Citation, w.c.Align))
 }
 
 func (w *joint) close() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/align"
 	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
@@ -25,6 +26,7 @@ type landscapeCmd struct {
 	pcaFlags
 	levelFlags
 	planeFlags
+	alignFlags
 	Grid    string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
 	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path; -1:1 for random directions)."`
 	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: as for the first)."`
@@ -53,6 +55,7 @@ More examples:
   sgdwalk landscape --grid 26x26 --refine 2 --also accuracy,test_loss RUN
   sgdwalk landscape --plane random --grid 11x11 --also eigenvalues RUN
   sgdwalk landscape --surface --gif --vtk RUN
+  sgdwalk landscape --through RUN,RUN2 --align --no-path RUN    with the units of RUN2 permuted
   sgdwalk landscape --objective "python3 objective.py" --also accuracy RUN   from PyTorch
   sgdwalk landscape --objective "python3 objective.py" checkpoints/   a folder of checkpoints
   sgdwalk landscape --width single --dpi 600 --scale log --levels 0.05,0.1,0.2,0.5,1 RUN
@@ -132,11 +135,18 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		return nil, err
 	}
 	fit.Surrogates = -1 // they are the pca command's
-	if _, err := c.kind(); err != nil {
+	kind, err := c.kind()
+	if err != nil {
 		return nil, err
 	}
-	if err := c.check(c.lossFlags); err != nil {
+	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
 		return nil, err
+	}
+	if err := c.checkAlign(); err != nil {
+		return nil, err
+	}
+	if c.Align && kind != "through" {
+		return nil, usagef("--align is given for a plane of kind %s; it is for --through", kind)
 	}
 	if c.Lines != 0 {
 		return nil, c.along(ctx, e)
@@ -146,20 +156,27 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		return nil, err
 	}
 	defer a.close()
+	aligned, err := c.alignedPlane(a)
+	if err != nil {
+		return nil, err
+	}
 	loss, err := a.evaluator(ctx, c.lossFlags, c.objectiveFlags, runloss.Values(c.Also, true), c.derivatives())
 	if err != nil {
 		return nil, err
 	}
 	defer loss.Close()
+	if aligned != nil {
+		aligned.loss = loss
+	}
 	if err := c.measures(a, loss, &opts); err != nil {
 		return nil, err
 	}
-	plane, err := c.plane(ctx, a, fit, loss, opts)
+	plane, err := c.plane(ctx, a, fit, loss, opts, aligned)
 	if err != nil {
 		return nil, err
 	}
 	c.place(plane, &opts)
-	recipe := landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also}
+	recipe := landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also, Align: c.alignFlags.recipe()}
 	if plane.Recipe.Kind == "pca" {
 		recipe.PCA = &fit
 	}
@@ -175,6 +192,9 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		write: func(made *landscape.Result) error {
 			r = made
 			if err := c.write(a, r, plane); err != nil {
+				return err
+			}
+			if err := aligned.finish(ctx, r); err != nil {
 				return err
 			}
 			return c.conclude(a, r, plane, recipe)
@@ -200,7 +220,8 @@ func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landsca
 	if plane.Fit != nil {
 		r.Summary.Directions = &plane.Fit.Summary
 	}
-	return a.finish(&r.Summary, nil, recipe, landscape.Method, landscape.Citation)
+	return a.finish(&r.Summary, nil, recipe, method(landscape.Method, c.Align),
+		citation(landscape.Citation, c.Align))
 }
 
 // derivatives returns the derivatives that this command requests from the loss.
@@ -319,4 +340,5 @@ type landscapeOptions struct {
 	PCA       *pca.Options          `json:"pca,omitempty"`
 	Landscape landscape.Options     `json:"landscape"`
 	Also      string                `json:"also,omitempty"`
+	Align     *align.Options        `json:"align,omitempty"`
 }

@@ -112,7 +112,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	}
 	var units *alignable
 	if c.Align {
-		if units, err = a.aligner(c.alignFlags, c.Layout, c.AllowNoisyObjective); err != nil {
+		if units, err = a.aligner(a.Run, c.alignFlags, c.Layout, c.AllowNoisyObjective); err != nil {
 			return err
 		}
 	}
@@ -211,7 +211,7 @@ func (l *lineWork) write(ctx context.Context, r *line.Result) error {
 		if err := a.tables(alignmentTables(l.match)...); err != nil {
 			return err
 		}
-		null, err := l.units.Null(ctx, l.units.options, l.from.Theta, l.to.Theta)
+		null, err := l.units.null(ctx, l.from.Theta, l.to.Theta)
 		if err != nil {
 			return a.interrupted(ctx, err)
 		}

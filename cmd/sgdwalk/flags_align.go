@@ -42,15 +42,20 @@ type alignable struct {
 	check   bool // evaluate a permuted copy first, if the names of axes come from a user
 }
 
-// aligner returns the specification of the hidden units of the analysis' run.
-func (a *analysis) aligner(f alignFlags, layoutFile string, noisy bool) (*alignable, error) {
-	x, err := a.Aligner(layoutFile)
+// aligner returns the specification of the hidden units of a run.
+func (a *analysis) aligner(run *runloss.Run, f alignFlags, layoutFile string, noisy bool) (*alignable, error) {
+	x, err := run.Aligner(layoutFile)
 	if err != nil {
 		return nil, err
 	}
 	a.Warnings.Add(noisy && !x.IsNative, "axes_not_checked", "the loss is noisy, so whether the names of axes are right was "+
 		"not checked: a wrong name makes the aligned end another function")
 	return &alignable{Aligner: x, options: f.options(a.progress), check: !noisy}, nil
+}
+
+// null aligns pairs of random points.
+func (x *alignable) null(ctx context.Context, ends ...[]float32) (*align.NullSummary, error) {
+	return x.Null(ctx, x.options, ends...)
 }
 
 // match aligns a point with a reference. The state belongs to the point, for the check.

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sgdwalk/analyze/landscape"
+	"sgdwalk/record"
 	"sgdwalk/record/exchange"
 )
 
@@ -109,32 +111,45 @@ func (f *planeFlags) planeOptions(a *analysis) (o landscape.PlaneOptions, err er
 // point returns a copy of the iterate that a point of this run or of another run names, and what
 // to call it.
 func (a *analysis) point(text string) (theta []float32, said string, err error) {
+	s, said, err := a.iterate(text)
+	return s.Theta, said, err
+}
+
+// iterate does what point does, and returns the running statistics at the iterate too. Statistics
+// of another layout are left out.
+func (a *analysis) iterate(text string) (s record.Step, said string, err error) {
 	run, step, err := landscape.ParsePoint(text)
 	if err != nil {
-		return nil, "", err
+		return s, "", err
 	}
-	if run == "" {
-		s, err := a.Iterate(step)
-		return append([]float32(nil), s.Theta...), fmt.Sprintf("step %d", s.Step), err
+	other := a.Run
+	if run != "" {
+		if other, err = a.reading.openRun(run); err != nil {
+			return s, "", err
+		}
+		defer other.Close()
 	}
-	other, err := a.reading.openRun(run)
-	if err != nil {
-		return nil, "", err
-	}
-	defer other.Close()
 	here, there := a.trace.Header(), other.Header()
 	if !there.Layout.Equal(here.Layout) {
-		return nil, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no "+
+		return s, "", fmt.Errorf("%s and %s have different layouts (%s with %d parameters and %s with %d): no "+
 			"plane goes through both", a.Dir, run, here.Model, here.Layout.Len(), there.Model, there.Layout.Len())
 	}
-	s, err := other.Iterate(step)
-	if err != nil {
-		return nil, "", err
+	if s, err = other.Iterate(step); err != nil {
+		return s, "", err
+	}
+	if s.Theta = slices.Clone(s.Theta); !there.State.Equal(here.State) {
+		s.State = nil
+	} else if s.State, err = other.StateAt(s.Step); err != nil {
+		return s, "", err
+	}
+	said = fmt.Sprintf("step %d", s.Step)
+	if run == "" {
+		return s, said, nil
 	}
 	if err := a.dependsOn(other); err != nil {
-		return nil, "", err
+		return s, "", err
 	}
 	a.Warnings.Add(here.Model != there.Model, "other_model", "%s is a run of %s: the loss at its point is that of "+
 		"%s, which has the same layout", filepath.Base(run), there.Model, here.Model)
-	return append([]float32(nil), s.Theta...), fmt.Sprintf("%s step %d", filepath.Base(run), s.Step), nil
+	return s, filepath.Base(run) + " " + said, nil
 }

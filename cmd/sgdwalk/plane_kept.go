@@ -30,12 +30,16 @@ const mostKept = 50_000_000
 // plane chooses the plane and projects the path onto it. A worker reads both from the plan.
 func (c *landscapeCmd) plane(
 	ctx context.Context, a *analysis, fit pca.Options, loss analyze.Gradient, o landscape.Options,
+	aligned *alignedPlane,
 ) (p *landscape.ChosenPlane, err error) {
 	kept := new(keptPlane)
 	err = a.once(kept, func() (keep bool, err error) {
 		choice, err := c.planeOptions(a)
 		if err != nil {
 			return false, err
+		}
+		if aligned != nil {
+			aligned.choose(ctx, &choice)
 		}
 		if choice.PCA, choice.Gradient = fit, loss; choice.Kind == "pca" {
 			a.fitKernel = pca.Kernel()
