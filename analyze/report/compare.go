@@ -33,10 +33,23 @@ func compareSection(c *compare.Summary, s *section) {
 		each.add(r.Run, cells[:len(each.Head)-1]...)
 	}
 	s.Tables = []table{effects, each}
+	if len(c.Alignments) > 0 {
+		aligned := newTable("The ends before and after the alignment of the second one", "pair", "distance", "aligned",
+			"barrier above the higher end", "aligned", "units moved")
+		for i := range c.Alignments {
+			a := &c.Alignments[i]
+			aligned.add(a.From+" and "+a.To, short(a.Alignment.DistanceBefore), short(a.Alignment.DistanceAfter),
+				optional(a.Before), optional(a.After), count(a.Alignment.Moved)+" of "+count(a.Alignment.Units))
+		}
+		s.Tables = append(s.Tables, aligned)
+	}
 	s.Reading = []string{
 		"Differences are paired by seed: a run and the baseline's run of the same seed. Without at least three pairs " +
 			"there is no interval, and a difference may be chance.",
 		"One plane for several runs is a compromise between them: a run that lies far off the plane shows only its " +
 			"projection.",
+	}
+	if len(c.Alignments) > 0 {
+		s.read(alignmentReading)
 	}
 }

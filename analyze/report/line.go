@@ -27,6 +27,10 @@ func lineSection(l *line.Summary, s *section) {
 		also.add(words(m.Name), optional(m.Start), optional(m.End), optional(m.Min), optional(m.Max))
 	}
 	s.Tables = []table{t, also}
+	if l.Aligned != nil && l.Alignment != nil {
+		s.Tables = append(s.Tables, alignedTable("The line before and after the alignment of the second point", &l.Line, l.Aligned),
+			layersTable(l.Alignment))
+	}
 	if k := l.Curve; k != nil {
 		c := newTable("The trained curve compared with the straight line", "quantity", "curve", "straight")
 		c.add("length", short(k.Curve.Length), short(k.Straight.Length))
@@ -37,10 +41,13 @@ func lineSection(l *line.Summary, s *section) {
 		c.add("barrier above the mean of the ends", optional(k.Curve.BarrierHeight), optional(k.Straight.BarrierHeight))
 		s.Tables = append(s.Tables, c)
 	}
-	s.Reading = []string{
+	s.read(
 		"A line without a barrier does not mean that the run went along it: the path may lie far off.",
-		"A barrier on the straight line does not separate two minima: a bent way around it may have none (Garipov et " +
+		"A barrier on the straight line does not separate two minima: a bent way around it may have none (Garipov et "+
 			"al., 2018). A trained curve may find such a way.",
 		"Barriers are seen at the sampled points only: a barrier that is narrower than their distance is missed.",
+	)
+	if l.Alignment != nil {
+		s.read(alignmentReading)
 	}
 }

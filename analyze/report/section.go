@@ -191,6 +191,11 @@ func landscapeSection(l *landscape.Summary, s *section) {
 	g.add("length of the second direction", short(l.NormV))
 	g.add("cosine between them", short(l.Cosine))
 	s.Tables = []table{t, g}
+	for i := range l.Between {
+		b := &l.Between[i]
+		s.Tables = append(s.Tables,
+			alignedTable("The line from "+b.From+" to "+b.To+" before and after the alignment", &b.Line, &b.Aligned))
+	}
 	switch plane.Kind {
 	case landscape.PrincipalPlane:
 		s.read("The plane is the flat one that the iterates spread most on: of all planes it flatters the path most.")
@@ -207,6 +212,9 @@ func landscapeSection(l *landscape.Summary, s *section) {
 	case landscape.ThroughPlane:
 		s.read("The plane goes through these points; the loss between them can have any shape. Axes are in units of " +
 			"the distance from the first point.")
+	}
+	if len(l.Between) > 0 {
+		s.read(alignmentReading)
 	}
 	if l.PathRows > 0 {
 		s.read(

@@ -107,7 +107,7 @@ func (s *checkpoints) useStoredHeader(c *container) {
 	s.header.Columns.Substep = h.Columns.Substep
 	h.Columns = s.header.Columns
 	h.DType = record.Float32 // the other files may have more digits
-	if s.layout != nil { // which may name axes
+	if s.layout != nil {     // which may name axes
 		h.Layout, h.State = s.header.Layout, s.header.State
 	}
 	if s.options.Model != "" {
