@@ -10,7 +10,8 @@
 //     on it, with its distance from it.
 //  4. Landscape evaluates the loss on the plane around all paths.
 //  5. Barriers evaluates the loss between the ends, on the straight line and on a
-//     trained curve; Agreement compares their predictions.
+//     trained curve, also after the hidden units of an end were permuted (package
+//     align); Agreement compares their predictions.
 //  6. Measure reads the numbers of a run off it: floor position, height, barriers,
 //     cosines, displacement, curvature. Paired makes of them a table of groups
 //     with differences, paired over seeds, and bootstrap intervals.

@@ -10,6 +10,8 @@
 //     is a part of the result.
 //  4. It evaluates the grid from coarse to fine. Interrupted work is therefore a coarser
 //     picture of the whole plane. With a Store the work resumes where it stopped.
+//  5. [BetweenPoints] evaluates the loss on the lines between the points of a plane, before
+//     and after the hidden units of the other points were permuted (package align).
 //
 // Every point is computed from the origin of the plane. A validity column marks the cells
 // that were not evaluated, so that every value of the loss is possible. NaN and infinite

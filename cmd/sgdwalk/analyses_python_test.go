@@ -34,3 +34,13 @@ func TestPythonAnalysesTorch(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
+
+// TestPythonAlign: permutations of the units of a torch network, applied in torch, give the
+// same function and the losses of the result; wrong names of axes are found.
+func TestPythonAlign(t *testing.T) {
+	interpreter := recordtest.Python(t, "torch")
+	out, err := runPackage(t, interpreter, "../../notebooks/python/testdata/align_torch.py", t.TempDir())
+	if err != nil || strings.TrimSpace(out) != "ok" {
+		t.Fatalf("%v: %s", err, out)
+	}
+}

@@ -16,7 +16,7 @@ import (
 
 // checkpointFlags say how checkpoints become a run, for the import and for series.
 type checkpointFlags struct {
-	Layout  string   `json:",omitempty" group:"Checkpoints" placeholder:"FILE" help:"Names, kinds and shapes of the tensors, instead of guesses: JSON as in header.json."`
+	Layout  string   `json:",omitempty" group:"Checkpoints" placeholder:"FILE" help:"Names, kinds and shapes of the tensors, instead of guesses: JSON as in header.json. For --align the names of their axes, also those of a recorded run."`
 	Key     string   `json:",omitempty" group:"Checkpoints" placeholder:"KEY" help:"Where in .pt checkpoints the state dict is, for example state.model or models.0 (default: found; . is the dict itself)."`
 	Exclude []string `json:",omitempty" group:"Checkpoints" placeholder:"PATTERN" help:"Tensors to leave out."`
 	Steps   string   `json:",omitempty" group:"Checkpoints" placeholder:"FROM" help:"Steps of checkpoints: metadata, name, order (0, 1, 2, ... as given) or a list such as 0,10,20 (default: metadata, else name)."`

@@ -85,6 +85,10 @@ class Analyses:
             alphas: points on the line, as "MIN:MAX:N" (default "-0.5:1.5:81").
             to_run: another run that has the second point.
             also: as in walk().
+
+        line(loss, model, from_=-1, to_run=other, align=True) compares the ends of two runs before
+        and after the hidden units of the second are permuted. A model of Python needs the names
+        of its axes for that; see layout_of.
         """
         return self._analyze("line", loss, model, options, alphas=alphas, to_run=to_run, also=also)
 
@@ -104,6 +108,8 @@ class Analyses:
             grid: numbers of points, as "NXxNY" (default "51x51").
             plane: "pca", "random" and others.
             also: as in walk(), and "eigenvalues".
+
+        through=[run, other], align=True permutes the hidden units of other, as in line().
         """
         return self._analyze("landscape", loss, model, options, grid=grid, plane=plane, also=also)
 
@@ -174,7 +180,8 @@ def compare(
         baseline: the group with which the others are compared.
         grid: numbers of points of the landscape, as "NXxNY" (default "41x41").
 
-    Other keyword arguments are those of Analyses.
+    align=True permutes hidden units before the ends are compared, as in Analyses.line(). Other
+    keyword arguments are those of Analyses.
     """
     named = {"out": out, "baseline": baseline, "grid": grid}
     return analyze("compare", runs, loss, model, {**named, **options})

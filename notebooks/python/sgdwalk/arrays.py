@@ -13,12 +13,16 @@ Array = NDArray[Any]
 Vector = NDArray[np.float32]  # one axis
 
 
-class Entry(TypedDict):
-    """One tensor of a layout. Its elements follow those of the entry before it."""
-
+class _Tensor(TypedDict):
     name: str
     kind: str  # weight, filter, bias, norm_scale, ...; see kinds_of
     shape: list[int]
+
+
+class Entry(_Tensor, total=False):
+    """One tensor of a layout. Its elements follow those of the entry before it."""
+
+    axes: list[str | None]  # names of the units of each axis; see layout_of
 
 
 def size_of(layout: Sequence[Entry]) -> int:

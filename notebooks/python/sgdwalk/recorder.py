@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from .errors import InputError, RecorderError, RunExistsError
 from .forward_hook import BeforeForward
-from .layout import model_of
+from .layout import Axes, model_of, set_axes
 from .optimizers import describe_groups, describe_optimizers, groups_of, optimizers_of, watch_updates
 from .program import find_program
 from .ranks import rank_of_process
@@ -35,6 +35,7 @@ class Recorder:
             program refuses before the first step if the disk is too small.
         data: fields of the data description, such as {"spec": "...", "train_examples": N}.
         kinds: kinds of parameters by name, where kinds_of or the number of axes is wrong.
+        axes: names of the hidden units on the axes of every tensor, for --align; see layout_of.
         state: names or patterns of further buffers to record in every row, in addition to the
             running statistics of normalization layers.
         scaler: the GradScaler of mixed precision. The recorder divides gradients that are
@@ -69,6 +70,7 @@ class Recorder:
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
         kinds: Mapping[str, str] | None = None,
+        axes: Axes | None = None,
         state: Sequence[str] = (),
         comment: str = "",
         scaler: Any = None,
@@ -97,6 +99,7 @@ class Recorder:
                 f"out={out!r} exists already: name a new directory, or give args=['--force'] to replace a run"
             )
         read = model_of(model, kinds, [state] if isinstance(state, str) else state)
+        set_axes(read, axes or {})
         self._optimizers = optimizers_of(optimizer)
         self._is_attached = False
         self._row: Row | None = None  # the numbers of the next row, when attached
