@@ -20,7 +20,7 @@ type twin struct{ state float64 }
 
 func (w *twin) Loss(_ context.Context, theta []float32) (float64, error) {
 	x, y := float64(theta[0]), float64(theta[1])
-	return (math.Pow(x-1, 2)+math.Pow(y+1, 2))*(math.Pow(x+1, 2)+math.Pow(y-1, 2)) + w.state, nil
+	return ((x-1)*(x-1)+(y+1)*(y+1))*((x+1)*(x+1)+(y-1)*(y-1)) + w.state, nil
 }
 
 func (w *twin) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {

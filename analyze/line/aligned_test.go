@@ -18,7 +18,7 @@ import (
 // units is. It has minima of 0 at (1, -1) and (-1, 1), and 4 halfway between them.
 func swapped(_ context.Context, theta []float32) (float64, error) {
 	x, y := float64(theta[0]), float64(theta[1])
-	return (math.Pow(x-1, 2) + math.Pow(y+1, 2)) * (math.Pow(x+1, 2) + math.Pow(y-1, 2)), nil
+	return ((x-1)*(x-1) + (y+1)*(y+1)) * ((x+1)*(x+1) + (y-1)*(y-1)), nil
 }
 
 func firstElement(_ context.Context, theta []float32) (float64, error) { return float64(theta[0]), nil }

@@ -73,7 +73,7 @@ func (c *compareCmd) options() (o compare.Options, err error) {
 			return o, usagef("--skip has %q; allowed are %s", s, strings.Join(compare.Parts, ", "))
 		}
 	}
-	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
+	if err := c.check(c.lossFlags); err != nil {
 		return o, err
 	}
 	if err := c.checkAlign(); err != nil {

@@ -139,7 +139,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 	if err != nil {
 		return nil, err
 	}
-	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
+	if err := c.check(c.lossFlags); err != nil {
 		return nil, err
 	}
 	if err := c.checkAlign(); err != nil {
@@ -176,7 +176,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 		return nil, err
 	}
 	c.place(plane, &opts)
-	recipe := landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also, Align: c.alignFlags.recipe()}
+	recipe := landscapeOptions{Plane: plane.Recipe, Landscape: opts, Also: c.Also, Align: c.alignRecipe()}
 	if plane.Recipe.Kind == "pca" {
 		recipe.PCA = &fit
 	}

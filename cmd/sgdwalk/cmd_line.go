@@ -85,7 +85,7 @@ func (a *analysis) measures(text string, loss *analyze.Measured) ([]walk.Measure
 // Run computes, writes and prints.
 func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	o := line.Options{Progress: e.progress}
-	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
+	if err := c.check(c.lossFlags); err != nil {
 		return err
 	}
 	if err := c.checkAlign(); err != nil {
@@ -130,7 +130,7 @@ func (c *lineCmd) Run(ctx context.Context, e *env) error {
 	}
 	l.recipe = lineRecipe{
 		Ends: line.Ends{From: l.from.Step, To: l.to.Step, ToRun: c.ToRun}, Options: o.Effective(),
-		Curve: c.Curve, Steps: c.CurveSteps, Align: c.alignFlags.recipe(), States: l.states.A != nil,
+		Curve: c.Curve, Steps: c.CurveSteps, Align: c.alignRecipe(), States: l.states.A != nil,
 	}
 	o.Aligned, o.States = l.aligned, l.states
 	j, err := line.NewJob(l.from.Theta, l.to.Theta, l.loss, o)

@@ -26,8 +26,8 @@ func (f *alignFlags) options(p analyze.Progress) align.Options {
 	return align.Options{Orders: f.Orders, Progress: p}
 }
 
-// recipe returns the options that a result keeps; nil without an alignment.
-func (f *alignFlags) recipe() *align.Options {
+// alignRecipe returns the options that a result keeps; nil without an alignment.
+func (f *alignFlags) alignRecipe() *align.Options {
 	if !f.Align {
 		return nil
 	}
