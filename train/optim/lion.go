@@ -2,6 +2,7 @@ package optim
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"sgdwalk/record"
@@ -70,12 +71,11 @@ func (o *Lion) Step(_ context.Context, theta, grad []float32, learningRate float
 	theta, mean := theta[:len(grad)], o.mean[:len(grad)]
 	for i, g := range grad {
 		switch c := float32(b1*mean[i]) + float32(c1*g); {
-		case c > 0:
-			theta[i] -= eta
-		case c < 0:
-			theta[i] += eta
-		case c != 0: // NaN
+		case c != c: //nolint:gocritic // NaN
 			theta[i] = c
+		case c != 0:
+			// The sign bit of c: a branch for each sign would be predicted half of the time.
+			theta[i] -= math.Float32frombits(math.Float32bits(eta) | math.Float32bits(c)&(1<<31))
 		}
 		mean[i] = float32(b2*mean[i]) + float32(c2*g)
 	}
