@@ -23,6 +23,10 @@ func TestSuggestionFits(t *testing.T) {
 			[]string{"--model", "mlp:8", "--batch", "50", "--epochs", "10", "--optimizer", "entropy-sgd", "--grad"},
 			[]string{"1MB", "300kB", "150kB"},
 		},
+		{
+			[]string{"--model", "mlp:8", "--batch", "20", "--epochs", "2", "--optimizer", "schedule-free-sgd", "--grad"},
+			[]string{"1MB", "300kB", "100kB"},
+		},
 		{[]string{
 			"--model", "mlp:32", "--batch", "20", "--epochs", "2", "--sketch", "float16", "--record-grad",
 			"every:7",

@@ -9,6 +9,7 @@ import (
 	"sgdwalk/record/printable"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/nn/kernel"
+	"sgdwalk/train/optim"
 	"sgdwalk/train/replay"
 )
 
@@ -143,8 +144,8 @@ func (l *losses) check(ctx context.Context, i int, s *record.Step) error {
 		return err
 	}
 	l.compareBatch(s)
-	// PAL restores the statistics after its measurement. An inner loop changes them further.
-	if s.State != nil && len(l.state) > 0 && l.stored.isFull() && !l.header.Columns.Substep {
+	// PAL and SAM restore the statistics after their further evaluations. An inner loop changes them further.
+	if s.State != nil && len(l.state) > 0 && l.stored.isFull() && optim.BatchesPerStep(l.header.Optimizer) == 1 {
 		copy(l.state, l.experiment.Model().State())
 		l.stateStep = s.Step + 1
 	}
