@@ -58,10 +58,10 @@ func TestBudgetRows(t *testing.T) {
 		{"epochs:1,3", 50, record.BudgetOptions{}, 21},       // 0-9 20-29, 50
 		// epoch 1 is steps 0 1, epoch 3 is 4 5; and 50
 		{"epochs:1,3", 50, record.BudgetOptions{BatchesPerStep: 5}, 5},
-		{"every:10", 50, record.BudgetOptions{InnerRows: 3}, 21},                // 5 steps of 4 rows, 50
-		{"epochs:2", 15, record.BudgetOptions{InnerRows: 1}, 13},                // 0 10-14 with an inner one each, 15
-		{"every:10", 50, record.BudgetOptions{LastStep: true}, 7},               // 0 10 20 30 40 49, 50
-		{"every:7", 50, record.BudgetOptions{LastStep: true}, 9},                // 0 7 ... 49, 50
+		{"every:10", 50, record.BudgetOptions{InnerRows: 3}, 21},  // 5 steps of 4 rows, 50
+		{"epochs:2", 15, record.BudgetOptions{InnerRows: 1}, 13},  // 0 10-14 with an inner one each, 15
+		{"every:10", 50, record.BudgetOptions{LastStep: true}, 7}, // 0 10 20 30 40 49, 50
+		{"every:7", 50, record.BudgetOptions{LastStep: true}, 9},  // 0 7 ... 49, 50
 		{"every:10", 50, record.BudgetOptions{InnerRows: 2, LastStep: true}, 19},
 		{"", 50, record.BudgetOptions{LastStep: true}, 51},
 		{"every:1000000", 4_000_000_000_000, record.BudgetOptions{}, 4_000_001}, // not walked
