@@ -25,7 +25,7 @@ type exportCmd struct {
 	CSV         string `name:"csv" placeholder:"FILE" help:"The numbers of all rows, without the vectors."`
 	Events      string `placeholder:"DIR" help:"The numbers of all iterates as an event file of TensorBoard, in this folder."`
 	Projector   string `placeholder:"DIR" help:"All iterates as points for the embedding projector, in this folder."`
-	NewRun      string `name:"new-run" placeholder:"DIR" help:"The rows as another run, for the analyses; with --inner, of the inner iterates."`
+	NewRun      string `name:"new-run" placeholder:"DIR" help:"With --inner: the inner iterates as the iterates of another run, for the analyses."`
 	Inner       int    `placeholder:"N" help:"Inner iterates N of every step in place of the iterates, in every format: of schedule-free 1 is the average x and 2 is z, of sam 1 is the point of the second gradient."`
 	Steps       string `default:"all" help:"Rows to write, in every format: all, A-B,C (steps), epoch:A-B,C, every:K, first:N, log:N, joined by + (default ${default})."`
 	Row         int    `default:"-1" help:"Iterate for --safetensors, counted among the rows to write; negative numbers count from the end (default ${default})."`
@@ -178,6 +178,9 @@ func (c *exportCmd) copyTo(ctx context.Context, t record.Trajectory, finished bo
 // check refuses existing files and folders before anything is written, so that one
 // folder can have an event file and points.
 func (c *exportCmd) check(targets []target) error {
+	if c.NewRun != "" && c.Inner == 0 {
+		return usagef("--new-run makes a run of inner iterates; give --inner N too")
+	}
 	if len(targets) == 0 {
 		return usagef("nothing to export: give --npz FILE, --safetensors FILE, --csv FILE, --events DIR, " +
 			"--projector DIR or --new-run DIR")

@@ -30,8 +30,11 @@ func (trainCmd) Help() string {
   sgdwalk train --data digits --model mlp:32 --epochs 5 --grad --out RUN
   sgdwalk train --data mnist:DIR --model mlp:128 --batch 100 --lr 0.1 --epochs 1 --out RUN
   sgdwalk train --data digits --optimizer momentum --lr 0.05 --hyper momentum=0.95 --out RUN
+  sgdwalk train --data mnist:DIR --model lenet --optimizer muon --lr-schedule warmup:20+wsd:0.2 --epochs 4 --out RUN
   sgdwalk train --config RUN/config.toml --seed 2 --out RUN2
   sgdwalk train --resume RUN
+
+train/optim/RULES.md has the rule of every optimizer, and what it records of a step.
 
 A run that diverges is recorded up to and including the step that diverged.
 Ctrl-C, SIGTERM and SIGHUP end the run at the next step, with a checkpoint and exit status 130;
