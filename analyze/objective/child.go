@@ -98,7 +98,7 @@ func startChild(ctx context.Context, o *Options) (*child, error) {
 	}
 	c := &child{o: o, files: f, lines: make(chan []byte), stop: make(chan struct{}), ended: make(chan struct{})}
 	if err := c.open(ctx); err != nil {
-		f.close()
+		f.folder.Close()
 		return nil, err
 	}
 	if err := c.handshake(ctx); err != nil {
@@ -353,7 +353,7 @@ func (c *child) ask(ctx context.Context, p point) (answer, error) {
 	}
 	line, err := c.exchange(ctx, r)
 	if c.id++; c.id == 1 {
-		c.files.unname() // it has them open by now
+		c.files.folder.RemoveNames() // it has them open by now
 	}
 	if err != nil {
 		return failed(err)
@@ -418,7 +418,7 @@ func (c *child) kill() {
 	for _, f := range ends {
 		_ = f.Close()
 	}
-	c.files.close()
+	c.files.folder.Close()
 }
 
 // close ends the input of the process and waits for it to exit. The error reports any

@@ -277,7 +277,7 @@ func TestBadChildren(t *testing.T) {
 		{"error", "could not evaluate: ValueError: shapes; it said: Traceback"},
 		{"twice", "answered request 1 twice"},
 		{"noisy", "is not deterministic: it gives the losses"},
-		{"cuts", "before request 3, a file of a vector has been cut"},
+		{"cuts", "before request 3, the shared file theta.f32 has been cut"},
 		{"ends", "at request 3, ended (exit status 0) instead of answering"},
 		{"long-line", "at request 3, printed a line of more than 16777216 bytes on standard output"},
 		{"always-dies", "died (exit status 9); it said: out of memory (after 2 restarts, the most that are allowed)"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,7 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	defer d.Close()
 	h := d.Header()
 	err = session.ParseSchedules(c.Record, c.RecTheta, c.RecGrad, c.RecState, &h.Schedule, &h.ThetaSchedule,
 		&h.GradSchedule, &h.StateSchedule)
@@ -83,13 +85,26 @@ func (c *ingestCmd) Run(ctx context.Context, e *env) error {
 	if h.Steps > 0 {
 		e.say("recording %s, %.3g kB a step", b, b.BytesPerStep()/1e3)
 	}
+	var memory *stream.Memory
+	if c.Ready { // otherwise the producer does not learn where it is
+		memory = d.ShareMemory()
+		opts.InPlace = memory != nil // the memory is the queue
+	}
+	recorder.RunInBackground()
 	r, err := recorder.Create(c.Out, h, opts)
 	if err != nil {
 		return err
 	}
 	e.say("%s: %d parameters in %d tensors", c.Out, h.Layout.Len(), len(h.Layout))
 	if c.Ready {
-		e.printf("{\"sgdwalk_ready\":1}\n")
+		text, err := json.Marshal(struct {
+			Ready  int            `json:"sgdwalk_ready"`
+			Memory *stream.Memory `json:"memory,omitempty"`
+		}{1, memory})
+		if err != nil {
+			return err
+		}
+		e.printf("%s\n", text)
 	}
 	e.progress.Begin("ingest", int(h.Steps))
 	s, err := stream.Ingest(c.Out, h, d, r, func() { e.progress.Add(1) })

@@ -19,7 +19,7 @@ var modules = strings.Fields(`
 	torch_hessian torch_evaluator array_evaluator evaluator conversation objective
 	preserve listener progress call options figures flatbuffer arrow_table tables results analyses
 	columns row_checksums run_files segment scalars vectors losses run
-	optimizers forward_hook gradient_checks checks stream ingest row recording unclosed recorder
+	optimizers forward_hook gradient_checks checks stream frame_memory ingest row recording unclosed recorder
 	framework_callback lightning_callback transformers_callback
 	trees units tensor_file keras_files convert keras_callback
 	__init__

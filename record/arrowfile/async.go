@@ -26,6 +26,10 @@ const (
 type AsyncOptions struct {
 	Queue   int         // rows that may wait to be written; 0 means DefaultQueue
 	OnError ErrorPolicy // what to do after a write error
+
+	// InPlace makes Append wait until the row is written, without a copy. It is for rows that
+	// another process has put into a queue of its own. Append then acknowledges a row.
+	InPlace bool
 }
 
 // DefaultQueue is the number of rows that may wait while another is written. Two are
@@ -54,6 +58,7 @@ type Async struct {
 	sink    record.Sink
 	header  *record.Header
 	policy  ErrorPolicy
+	inPlace bool
 	free    chan *buffer // empty buffers; its capacity is all buffers, so returning one never blocks
 	full    chan *buffer // rows to write, in order; same capacity. nil requests an answer on flushed
 	flushed chan struct{}
@@ -90,7 +95,7 @@ func NewAsync(sink record.Sink, h *record.Header, opts AsyncOptions) (*Async, er
 		opts.Queue = DefaultQueue
 	}
 	a := &Async{
-		sink: sink, header: h.Clone(), policy: opts.OnError,
+		sink: sink, header: h.Clone(), policy: opts.OnError, inPlace: opts.InPlace,
 		free:    make(chan *buffer, opts.Queue+1),
 		full:    make(chan *buffer, opts.Queue+1),
 		flushed: make(chan struct{}),
@@ -206,14 +211,25 @@ func (a *Async) Append(s *record.Step) error {
 		a.mu.Unlock()
 	}
 	b := a.buffer()
-	start := time.Now()
-	b.step = s.CloneInto(&b.memory)
-	a.copying.Add(int64(time.Since(start)))
+	if a.inPlace {
+		b.step = *s
+	} else {
+		start := time.Now()
+		b.step = s.CloneInto(&b.memory)
+		a.copying.Add(int64(time.Since(start)))
+	}
 	a.previous, a.appended = record.Step{Step: s.Step, Substep: s.Substep}, true
 	if n := a.waiting.Add(1); n > a.mostWaiting.Load() {
 		a.mostWaiting.Store(n)
 	}
 	a.full <- b
+	if !a.inPlace {
+		return nil
+	}
+	a.free <- <-a.free // the only buffer
+	if err := a.err(); err != nil && a.policy == FailOnError {
+		return err
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ func TestAsyncConformance(t *testing.T) {
 	for name, opts := range map[string]AsyncOptions{
 		"default": {}, "one": {Queue: 1},
 		"long queue": {Queue: 50, OnError: ContinueOnError},
+		"in place":   {InPlace: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recordtest.Sink(t, func(t *testing.T, h *record.Header) (record.Sink, func() record.Trajectory) {
@@ -165,6 +166,40 @@ func TestAsyncErrors(t *testing.T) {
 	}
 }
 
+// TestAsyncInPlace: Append returns when the row is written, from the memory of the caller, and
+// returns the error of this row.
+func TestAsyncInPlace(t *testing.T) {
+	for _, policy := range []ErrorPolicy{FailOnError, ContinueOnError} {
+		synctest.Test(t, func(t *testing.T) {
+			h := recordtest.Header(4)
+			rows := recordtest.Rows(h, 9, 1)
+			sink := newSlowSink(t, h, time.Millisecond, 5)
+			a, err := NewAsync(sink, h, AsyncOptions{OnError: policy, InPlace: true})
+			must(t, err)
+			for i := range rows {
+				wants := policy == FailOnError && i >= 5
+				if err := a.Append(&rows[i]); errors.Is(err, errSink) != wants {
+					t.Errorf("policy %d, row %d: %v", policy, i, err)
+				}
+				if sink.Len() != min(i+1, 5) {
+					t.Errorf("policy %d: %d rows are written when row %d was appended", policy, sink.Len(), i)
+				}
+			}
+			if err := a.Close(); !errors.Is(err, errSink) {
+				t.Errorf("close: %v, want %v", err, errSink)
+			}
+			wantDropped := int64(1)
+			if policy == ContinueOnError {
+				wantDropped = 5
+			}
+			if s := a.Stats(); s.Rows != 5 || s.Dropped != wantDropped || s.Copying != 0 || s.Blocked != 0 ||
+				s.MostWaiting != 1 {
+				t.Errorf("policy %d: %+v", policy, s)
+			}
+		})
+	}
+}
+
 // TestAsyncRecycles: after the first rows nothing is allocated for the vectors,
 // whether all rows have them or not.
 func TestAsyncRecycles(t *testing.T) {
@@ -217,11 +252,16 @@ func TestAsyncOptions(t *testing.T) {
 // TestAsyncSyncsWithoutRows: the interval is kept also when no further row comes,
 // as between the epochs of a thin schedule; and then there is nothing more to do.
 func TestAsyncSyncsWithoutRows(t *testing.T) {
+	t.Run("queue", func(t *testing.T) { testSyncsWithoutRows(t, AsyncOptions{}) })
+	t.Run("in place", func(t *testing.T) { testSyncsWithoutRows(t, AsyncOptions{InPlace: true}) })
+}
+
+func testSyncsWithoutRows(t *testing.T, opts AsyncOptions) {
 	h := recordtest.Header(2)
 	rows := recordtest.Rows(h, 1, 1)
 	w, err := Create(filepath.Join(t.TempDir(), "run"), h, Options{SyncInterval: 100 * time.Millisecond})
 	must(t, err)
-	a, err := NewAsync(w, h, AsyncOptions{})
+	a, err := NewAsync(w, h, opts)
 	must(t, err)
 	defer a.Close()
 	for i := range rows {

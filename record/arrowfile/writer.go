@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 	"sgdwalk/record/safefile"
 )
 
@@ -251,7 +252,11 @@ func (w *Writer) writeRow(row *scalars, raw *rawVectors) error {
 			return err
 		}
 	}
-	if err := w.encoder.append(row, raw, w.rows); err != nil {
+	var err error
+	if fault := mapped.Catch(func() { err = w.encoder.append(row, raw, w.rows) }); fault != nil {
+		err = fmt.Errorf("the memory of its vectors: %w", fault) // another process shares it
+	}
+	if err != nil {
 		return encodingError(w.path, w.rows, err)
 	}
 	w.byteCount.Add(w.file.size - w.ackedBytes)

@@ -14,6 +14,7 @@ type Options struct {
 	Sketch   string                // how rows are reduced, see sketch.ParseSpec; empty records whole rows
 	MaxBytes record.Bytes          // largest recording that Budget allows; 0 means no limit
 	OnError  arrowfile.ErrorPolicy // what happens after an error of writing
+	InPlace  bool                  // see arrowfile.AsyncOptions
 	File     arrowfile.Options     // of the writer. File.ExtraFiles holds the files of a new run, see ExtraFiles
 }
 
@@ -54,7 +55,7 @@ func open(
 		if r.writer, err = write(h); err != nil {
 			return nil, err
 		}
-		if r.queue, err = arrowfile.NewAsync(r.writer, h, arrowfile.AsyncOptions{OnError: o.OnError}); err != nil {
+		if r.queue, err = arrowfile.NewAsync(r.writer, h, arrowfile.AsyncOptions{OnError: o.OnError, InPlace: o.InPlace}); err != nil {
 			return nil, errors.Join(err, r.writer.Close())
 		}
 		return r.queue, nil

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"unsafe"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 )
 
 // Decoder reads a stream. It must not be used concurrently.
@@ -24,7 +26,9 @@ type Decoder struct {
 	notes   []string
 	rates   []float64 // learning rates of the parameter groups at the newest step
 	ended   error     // the error of every further call of Next
-	memory  [3][]float32
+	vectors [3][]float32
+	shares  bool    // the producer can use a Memory
+	memory  *Memory // nil without one
 }
 
 // NewDecoder reads the header line.
@@ -34,10 +38,44 @@ func NewDecoder(r io.Reader) (*Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.header, d.version, err = parseLine(text); err != nil {
+	var l *line
+	if d.header, l, err = parseLine(text); err != nil {
 		return nil, err
 	}
+	d.version, d.shares = l.Version, l.Memory
 	return d, nil
+}
+
+// ShareMemory makes the memory that the header line requests for the frames, and returns it. The producer must
+// receive its JSON before the first frame. The vectors of Next are then views of the memory. ShareMemory returns nil
+// without a request, or where memory cannot be shared; then a note has the reason, and the frames come through the
+// pipe. Close removes the memory.
+func (d *Decoder) ShareMemory() *Memory {
+	if !d.shares {
+		return nil
+	}
+	m, err := newMemory(d.header)
+	if err != nil {
+		d.notes = append(d.notes, fmt.Sprintf("steps came through the pipe, because memory could not be shared: %v", err))
+		return nil
+	}
+	d.memory = m
+	return m
+}
+
+// MemoryFrames returns the number of steps that came through the memory.
+func (d *Decoder) MemoryFrames() int64 {
+	if d.memory == nil {
+		return 0
+	}
+	return d.memory.done
+}
+
+// Close removes the memory for the frames. The vectors of Next are then not valid.
+func (d *Decoder) Close() {
+	if d.memory != nil {
+		d.memory.folder.Close()
+	}
 }
 
 // Header returns a copy of the header of the run.
@@ -73,15 +111,24 @@ func (d *Decoder) Next(s *record.Step) error {
 	return err
 }
 
-// next reads notes up to the next step or the end.
+// next reads notes and announcements up to the next step or the end.
 func (d *Decoder) next(s *record.Step) error {
 	for {
+		if slot := d.memory.next(); slot != nil {
+			return d.slot(slot, s)
+		}
 		magic, f, err := d.head()
 		switch {
 		case err != nil:
 			return err
 		case magic == frameMagic:
-			return d.body(f, s)
+			return d.body(f, s, nil)
+		case magic == memoryMagic:
+			d.memory.folder.RemoveNames() // the producer has opened it
+			if err := d.memory.announce(f.step.Step); err != nil {
+				return err
+			}
+			continue
 		case magic == endMagic && f.step.Step != d.frames:
 			return fmt.Errorf("the end mark says that there are %d steps", f.step.Step)
 		case magic == endMagic:
@@ -93,7 +140,7 @@ func (d *Decoder) next(s *record.Step) error {
 	}
 }
 
-// head reads the head of a frame, a note or the end.
+// head reads the head of a frame, a note, an announcement or the end.
 func (d *Decoder) head() (magic string, f *frame, err error) {
 	var head [headBytes]byte
 	n, err := io.ReadFull(d.r, head[:])
@@ -105,8 +152,33 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 	case err != nil:
 		return "", nil, err
 	}
+	return d.parse(&head)
+}
+
+// slot reads a frame in the memory.
+func (d *Decoder) slot(slot []byte, s *record.Step) (err error) {
+	var magic string
+	var f *frame
+	if fault := mapped.Catch(func() {
+		head := [headBytes]byte(slot) // a copy, because the producer could change it
+		magic, f, err = d.parse(&head)
+		if err == nil && magic == frameMagic {
+			err = d.body(f, s, slot[headBytes:])
+		}
+	}); fault != nil {
+		return fmt.Errorf("the memory of the frames: %w", fault)
+	}
+	if err == nil && magic != frameMagic {
+		return fmt.Errorf("a frame in the memory begins with %q; it must begin with %q", magic, frameMagic)
+	}
+	return err
+}
+
+// parse checks and reads a head.
+func (d *Decoder) parse(head *[headBytes]byte) (magic string, f *frame, err error) {
 	magic = string(head[:4])
-	if magic != frameMagic && magic != endMagic && (magic != noteMagic || d.version < 2) {
+	if magic != frameMagic && magic != endMagic && (magic != noteMagic || d.version < 2) &&
+		(magic != memoryMagic || d.memory == nil) {
 		return "", nil, fmt.Errorf("a frame begins with %q; it must begin with %q, or %q at the end", magic,
 			frameMagic, endMagic)
 	}
@@ -118,7 +190,7 @@ func (d *Decoder) head() (magic string, f *frame, err error) {
 		return "", nil, fmt.Errorf("the head of a frame has %d at byte 28 and %d at byte %d; both are reserved and "+
 			"must be 0", a, b, sumAt+4)
 	}
-	return magic, parseHead(&head), nil
+	return magic, parseHead(head), nil
 }
 
 // note reads the text of a note.
@@ -163,8 +235,8 @@ func parseHead(b *[headBytes]byte) *frame {
 	return f
 }
 
-// body reads the vectors of a frame.
-func (d *Decoder) body(f *frame, s *record.Step) error {
+// body reads the vectors of a frame, from the pipe or, if it is not nil, from a slot of the memory.
+func (d *Decoder) body(f *frame, s *record.Step, slot []byte) error {
 	if extra := f.flags &^ uint32(allFlags); extra != 0 {
 		return fmt.Errorf("step %d: the flags %#x have unknown bits", f.step.Step, f.flags)
 	}
@@ -189,28 +261,38 @@ func (d *Decoder) body(f *frame, s *record.Step) error {
 		return fmt.Errorf("step %d says that %d bytes of vectors follow; its flags and the layout give %d",
 			f.step.Step, f.bytes, want)
 	}
-	if err := d.groupRates(groups); err != nil {
+	var in io.Reader = d.r
+	if slot != nil {
+		in = bytes.NewReader(slot)
+	}
+	if err := d.groupRates(in, groups); err != nil {
 		return fmt.Errorf("step %d: learning rates: %w", f.step.Step, err)
 	}
+	at := 8 * groups // in the slot
 	for i, v := range f.step.Vectors() {
 		if f.flags&(hasTheta<<i) == 0 {
+			continue
+		}
+		if slot != nil {
+			*v = floatsAt(slot, at, lens[i])
+			at += 4 * lens[i]
 			continue
 		}
 		if err := d.floats(i, lens[i]); err != nil {
 			return fmt.Errorf("step %d: %s: %w", f.step.Step, record.VectorNames[i], err)
 		}
-		*v = d.memory[i][:lens[i]:lens[i]]
+		*v = d.vectors[i][:lens[i]:lens[i]]
 	}
 	*s = f.step
 	return nil
 }
 
 // groupRates reads the learning rates of n parameter groups.
-func (d *Decoder) groupRates(n int) error {
+func (d *Decoder) groupRates(in io.Reader, n int) error {
 	d.rates = d.rates[:0]
 	for i := range n {
 		var b [8]byte
-		if _, err := io.ReadFull(d.r, b[:]); err != nil {
+		if _, err := io.ReadFull(in, b[:]); err != nil {
 			return fmt.Errorf("%w: only %d of the %d were received", ErrTorn, i, n)
 		}
 		rate := math.Float64frombits(binary.LittleEndian.Uint64(b[:]))
@@ -226,11 +308,9 @@ func (d *Decoder) groupRates(n int) error {
 // with wrong sizes cannot take much memory.
 const chunk = 1 << 20
 
-var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
-
 // floats reads total float32 numbers into the memory of vector i.
 func (d *Decoder) floats(i, total int) error {
-	v := d.memory[i][:0]
+	v := d.vectors[i][:0]
 	for k := 0; k < total; k = len(v) {
 		v = slices.Grow(v, min(total-k, chunk))[:k+min(total-k, chunk)]
 		// Read directly into the vector: another copy would cost as much as the pipe.
@@ -247,6 +327,6 @@ func (d *Decoder) floats(i, total int) error {
 			}
 		}
 	}
-	d.memory[i] = v
+	d.vectors[i] = v
 	return nil
 }

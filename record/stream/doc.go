@@ -17,8 +17,9 @@ package stream
 import "errors"
 
 // Version is the newest version of the stream, the value of sgdwalk_stream in its first
-// line. Version 2 adds notes and parameter groups. Streams of version 1 are readable.
-const Version = 2
+// line. Version 2 adds notes and parameter groups, and version 3 frames in shared memory.
+// Streams of earlier versions are readable.
+const Version = 3
 
 var (
 	// ErrUnfinished is wrapped by the error for a stream that ends between two frames
@@ -37,9 +38,10 @@ const (
 	maxNoteBytes = 64 << 10
 	maxNotes     = 1000
 
-	frameMagic = "SGDF"
-	noteMagic  = "SGDN"
-	endMagic   = "SGDE"
+	frameMagic  = "SGDF"
+	noteMagic   = "SGDN"
+	memoryMagic = "SGDM"
+	endMagic    = "SGDE"
 )
 
 // Bits of a frame's flags: which vectors follow, and which numbers are present.

@@ -35,8 +35,8 @@ func NewEncoder(w io.Writer, h *record.Header) (*Encoder, error) {
 	if !h.Columns.Theta {
 		theta = new(bool)
 	}
-	text, err := json.Marshal(line{
-		Version: Version, Software: h.Software, Kernel: h.Kernel, Model: h.Model, Data: h.Data, Optimizer: h.Optimizer,
+	text, err := json.Marshal(line{ // of version 2: an Encoder uses nothing of later versions
+		Version: 2, Software: h.Software, Kernel: h.Kernel, Model: h.Model, Data: h.Data, Optimizer: h.Optimizer,
 		Batch: h.Batch, Epochs: h.Epochs, Steps: h.Steps, Seed: h.Seed, InitSeed: h.InitSeed, Layout: h.Layout,
 		State: h.State,
 		Theta: theta, Grad: h.Columns.Grad, Substeps: h.Columns.Substep, Comment: h.Comment, Groups: h.Groups,

@@ -32,6 +32,7 @@ type line struct {
 	Comment   string           `json:"comment,omitempty"`
 
 	Groups []record.ParameterGroup `json:"parameter_groups,omitempty"`
+	Memory bool                    `json:"memory,omitempty"` // frames may come through a Memory
 }
 
 // readLine reads the header line, up to the first newline.
@@ -58,31 +59,31 @@ func readLine(r io.ByteReader) ([]byte, error) {
 	}
 }
 
-// parseLine returns the run's header and the version of the stream from the first line.
-func parseLine(text []byte) (h *record.Header, version int, err error) {
-	var l line
+// parseLine returns the run's header and the other fields of the first line.
+func parseLine(text []byte) (h *record.Header, l *line, err error) {
+	l = new(line)
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&l); err != nil {
+	if err := d.Decode(l); err != nil {
 		// A newer version may have fields that this one does not know.
 		var only struct {
 			Version int `json:"sgdwalk_stream"`
 		}
 		if json.Unmarshal(text, &only) == nil && only.Version > Version {
-			return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", only.Version,
+			return nil, nil, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", only.Version,
 				Version, record.ErrNewerFormat)
 		}
-		return nil, 0, fmt.Errorf("stream: header line: %w", err)
+		return nil, nil, fmt.Errorf("stream: header line: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, 0, fmt.Errorf("stream: header line: there is more text after the object")
+		return nil, nil, fmt.Errorf("stream: header line: there is more text after the object")
 	}
 	switch {
 	case l.Version > Version:
-		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", l.Version, Version,
+		return nil, nil, fmt.Errorf("stream: sgdwalk_stream is %d; this program reads 1 to %d: %w", l.Version, Version,
 			record.ErrNewerFormat)
 	case l.Version < 1:
-		return nil, 0, fmt.Errorf("stream: sgdwalk_stream is %d; it must be 1 to %d", l.Version, Version)
+		return nil, nil, fmt.Errorf("stream: sgdwalk_stream is %d; it must be 1 to %d", l.Version, Version)
 	}
 	h = record.NewHeader(l.Layout.WithOffsets())
 	h.Software, h.Kernel, h.Model, h.Data, h.Optimizer, h.InitSeed = l.Software, l.Kernel, l.Model, l.Data, l.Optimizer,
@@ -92,15 +93,15 @@ func parseLine(text []byte) (h *record.Header, version int, err error) {
 	h.Columns.Theta = l.Theta == nil || *l.Theta
 	h.Columns.Grad, h.Columns.State, h.Columns.Substep = l.Grad, len(l.State) > 0, l.Substeps
 	if err := h.Validate(); err != nil {
-		return nil, 0, fmt.Errorf("stream: header line: %w", err)
+		return nil, nil, fmt.Errorf("stream: header line: %w", err)
 	}
 	for i, g := range h.Groups {
 		for _, name := range g.Tensors {
 			if !slices.ContainsFunc(h.Layout, func(t record.Tensor) bool { return t.Name == name }) {
-				return nil, 0, fmt.Errorf("stream: header line: parameter group %d has %q, which is not in the layout",
+				return nil, nil, fmt.Errorf("stream: header line: parameter group %d has %q, which is not in the layout",
 					i, name)
 			}
 		}
 	}
-	return h, l.Version, nil
+	return h, l, nil
 }

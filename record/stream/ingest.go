@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sgdwalk/record"
+	"sgdwalk/record/internal/mapped"
 	"sgdwalk/record/printable"
 	"sgdwalk/record/recorder"
 )
@@ -18,6 +19,7 @@ type Ingested struct {
 	Status    string         `json:"status"` // finished, unfinished, torn or failed
 	Message   string         `json:"message"`
 	Frames    int64          `json:"frames"` // steps that came
+	Memory    int64          `json:"memory_frames,omitempty"` // of them through shared memory
 	Rows      int64          `json:"rows"`   // rows that were recorded
 	Recording recorder.Stats `json:"recording"`
 	Complete  bool           `json:"complete"`        // no row was dropped
@@ -33,14 +35,18 @@ func Ingest(dir string, h *record.Header, d *Decoder, r *recorder.Recorder, step
 	sink := record.NewScheduledSink(r, h)
 	rates, failure := recorder.NewGroupRates(dir, len(h.Groups))
 	for failure == nil {
-		if failure = ingestStep(d, sink, r, rates); failure == nil {
+		fault := mapped.Catch(func() { failure = ingestStep(d, sink, r, rates) })
+		switch {
+		case fault != nil:
+			failure = fmt.Errorf("the memory that the producer shares: %w", fault)
+		case failure == nil:
 			step()
 		}
 	}
 	r.SetFinished(errors.Is(failure, io.EOF))
 	closed := errors.Join(sink.Close(), rates.Close())
 	out := &Ingested{
-		Run: dir, Frames: d.Frames(), Rows: r.Rows(), Notes: d.Notes(), Recording: r.Stats(),
+		Run: dir, Frames: d.Frames(), Memory: d.MemoryFrames(), Rows: r.Rows(), Notes: d.Notes(), Recording: r.Stats(),
 		Seconds: time.Since(start).Seconds(),
 	}
 	out.Complete = out.Recording.IsComplete()

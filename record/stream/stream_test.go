@@ -176,7 +176,7 @@ func TestBadStreams(t *testing.T) {
 		{"{nonsense}\n", "header line"},
 		{`{"sgdwalk_stream":1}` + "\n", "has no tensor"},
 		{"{" + layout + "}\n", "sgdwalk_stream is 0"},
-		{`{"sgdwalk_stream":3,"new":3,` + layout + "}\n", "this program reads 1"},
+		{`{"sgdwalk_stream":4,"new":3,` + layout + "}\n", "this program reads 1"},
 		{`{"sgdwalk_stream":1,"colour":3,` + layout + "}\n", `"colour"`},
 		{`{"sgdwalk_stream":1,` + layout + "} {}\n", "more text after the object"},
 		{`{"sgdwalk_stream":1,"layout":[{"name":"w","kind":"wait","shape":[2]}]}` + "\n", `"wait"`},

@@ -9,14 +9,20 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from typing import Any, Sequence
+
+from .frame_memory import FrameMemory
+from .stream import head
 
 
 class Ingest:
     """The running program `sgdwalk ingest`, and the pipe to it.
 
-    A thread writes to the pipe. Ctrl-C does not interrupt the thread, so a frame is always
-    written completely.
+    Frames go into memory that the program shares, if it offers that, and otherwise through the
+    pipe. A thread writes to the pipe. Ctrl-C does not interrupt the thread, so a frame is always
+    written completely. For frames in memory the pipe only has their number, which needs no thread:
+    a write of so few bytes is never divided.
     """
 
     def __init__(self, command: Sequence[str]):
@@ -36,6 +42,8 @@ class Ingest:
         self._fd: int | None = os.dup(self.process.stdin.fileno())
         self.process.stdin.close()
         _enlarge(self._fd)
+        self.memory: FrameMemory | None = None
+        self.why_no_memory = ""  # why the memory that the program offered cannot be used
         self.frames = 0  # written completely
         self.error: OSError | None = None  # of the pipe; nothing is written after it
         self._busy = False
@@ -74,8 +82,39 @@ class Ingest:
         self.wait()
 
     def ready(self) -> bool:
-        """Wait for the program's answer; return whether it has accepted the run."""
-        return self.error is None and b"sgdwalk_ready" in self._answers.readline()
+        """Wait for the program's answer; return whether it has accepted the run. Map its memory."""
+        answer = self._answers.readline() if self.error is None else b""
+        if b"sgdwalk_ready" not in answer:
+            return False
+        offer = json.loads(answer).get("memory")
+        if offer is not None:
+            try:
+                self.memory = FrameMemory(offer)
+            except (OSError, ValueError) as e:
+                self.why_no_memory = str(e)
+        return True
+
+    def wait_for_slot(self) -> None:
+        """Wait until the memory has room for a frame. If the program has ended, error is set."""
+        pause = 2e-5
+        while self.memory and not self.memory.has_room(self.frames) and self.error is None:
+            if self.process.poll() is not None:
+                self.error = BrokenPipeError("the program sgdwalk ingest has ended")
+            time.sleep(pause)
+            pause = min(2 * pause, 1e-3)
+
+    def announce(self, is_new: bool) -> None:
+        """Tell the program how many frames are in memory, one more if is_new. If the program has ended, error is set.
+
+        After Ctrl-C a frame may be counted and not announced; the next call announces it.
+        """
+        self.wait()
+        self.frames += is_new
+        try:
+            if self._fd is not None and self.error is None:
+                os.write(self._fd, head(b"SGDM", 0, self.frames))
+        except OSError as e:
+            self.error = e
 
     def end(self) -> tuple[int, str, dict[str, Any]]:
         """Close the pipe and wait for the program. Return its exit status, its last message and its result."""

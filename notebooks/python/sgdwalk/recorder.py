@@ -108,8 +108,9 @@ class Recorder:
         recording = Recording(read, self._optimizers, scaler, every, bool(grad), on_error)
         self._checks = recording.checks
         line: dict[str, Any] = {
-            "sgdwalk_stream": 2,
-            "software": "sgdwalk.py 2",
+            "sgdwalk_stream": 3,
+            "memory": True,
+            "software": "sgdwalk.py 3",
             "model": read.name,
             "layout": read.layout,
             "state_layout": read.state_layout,

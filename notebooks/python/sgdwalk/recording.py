@@ -41,12 +41,19 @@ class Recording:
         self._rate: float | None = None
         self._groups = len(groups_of(optimizers))
         p, s = size_of(model.layout), size_of(model.state_layout)
-        self._frame = Frame(p, s, grad, self._groups)
+        self._sizes = p, s, grad, self._groups
+        self._frames = [Frame(*self._sizes)]  # frame n of the run is in frame n modulo their number
+        self._sent = self._frames[0]  # the frame of the last row
         self._before: Vector = np.zeros(s, dtype=np.float32)  # the statistics before the forward pass
         self._has_before = False
         model.state(self._before)
         self.checks = Checks(model, optimizers, self.warn)
         self._remember_start()
+
+    @property
+    def _frame(self) -> Frame:
+        """The frame of the next row."""
+        return self._frames[self._ingest.frames % len(self._frames) if self._ingest else 0]
 
     @property
     def is_open(self) -> bool:
@@ -68,7 +75,11 @@ class Recording:
         if not accepted:
             why = ingest.end()[1]
             raise RecorderError(why or "the program sgdwalk ingest did not accept the run, and did not say why")
+        if ingest.memory is not None:
+            self._frames = [Frame(*self._sizes, slot) for slot in ingest.memory.slots]
         self._ingest = ingest
+        if ingest.why_no_memory:
+            self._note(f"steps came through the pipe, because memory could not be shared: {ingest.why_no_memory}")
         return ingest.process
 
     # Rows.
@@ -76,7 +87,8 @@ class Recording:
     def check_place(self) -> None:
         """Check that the step is recorded between the forward pass and the update."""
         self._free_frame()
-        self._model.theta(self._frame.theta)
+        if self.steps == 0:
+            self._model.theta(self._frame.theta)
         self.checks.place(self.steps, self._frame.theta)
 
     def count_epoch(self, row: Row) -> None:
@@ -92,13 +104,14 @@ class Recording:
         k = self.steps
         if k < 3 or k & (k - 1) == 0 or not self._model.is_same_tree():  # the check is slow
             self.checks.model(k)
+        frame = self._frame
         if k % self._every == 0:
-            self._model.theta(self._frame.theta)
+            self._model.theta(frame.theta)
             if self._grad:
-                self._take_gradient(self._frame.gradient, grads)
-                self.checks.gradient(k, self._frame.gradient)
-            self._frame.state[:] = self._before
-        self._take_rates()
+                self._take_gradient(frame.gradient, grads)
+                self.checks.gradient(k, frame.gradient)
+            frame.state[:] = self._before
+        self._take_rates(frame)
         self.has_taken = True
 
     def send(self, row: Row) -> None:
@@ -108,12 +121,13 @@ class Recording:
         if k % self._every == 0:
             rate = self._rate if row.learning_rate is None else row.learning_rate
             numbers = row.loss, row.accuracy, rate, row.full_loss, row.test_loss
-            self._write(self._frame.row(k, numbers, self._epochs.now, row.examples))
+            self._sent = self._frame
+            self._write_frame(self._sent.row(k, numbers, self._epochs.now, row.examples))
         self._has_before = False
         if not self.checks.forwards:  # there is no hook for forward passes
             self._model.state(self._before)
 
-    def _take_rates(self) -> None:
+    def _take_rates(self, frame: Frame) -> None:
         rates = [float(g["lr"]) for g in groups_of(self._optimizers)]
         if len(rates) != self._groups:
             self.warn(
@@ -122,9 +136,9 @@ class Recording:
                 "the header does not have the new ones",
             )
         self._rate = rates[0] if rates else None
-        size = self._frame.rates.size
+        size = frame.rates.size
         if len(rates) >= size:
-            self._frame.rates[:] = rates[:size]
+            frame.rates[:] = rates[:size]
 
     def _take_gradient(self, into: Vector, grads: Any = None) -> None:
         self._model.grad(into, grads)
@@ -140,10 +154,10 @@ class Recording:
     def check_update(self) -> None:
         """Check, before the update, that it uses the recorded gradient."""
         if self._grad and self.steps and (self.steps - 1) % self._every == 0:
-            self.checks.used_gradient(self.steps, self._frame.gradient, self._gradient_now)
+            self.checks.used_gradient(self.steps, self._sent.gradient, self._gradient_now)
 
     def _gradient_now(self) -> Vector:
-        now = np.empty_like(self._frame.gradient)
+        now = np.empty_like(self._sent.gradient)
         self._take_gradient(now)
         return now
 
@@ -163,9 +177,13 @@ class Recording:
         self.checks.start = checksum_of(self._frame.theta)
 
     def _free_frame(self) -> None:
-        """Wait until the frame is written."""
+        """Wait until the frame of the next row may be filled."""
         assert self._ingest is not None
-        self._ingest.wait()
+        if self._ingest.memory is None:
+            self._ingest.wait()
+        else:
+            self._ingest.wait_for_slot()
+            self._raise_error()
 
     # The end of the recording, and errors.
 
@@ -180,16 +198,20 @@ class Recording:
             self.leave("the recorder is closed")
             return
         self._free_frame()
-        theta = self._frame.theta
-        last = theta.copy() if self.steps and (self.steps - 1) % self._every == 0 else None
+        frame = self._frame
+        last = self._sent.theta.copy() if self.steps and (self.steps - 1) % self._every == 0 else None
+        theta = frame.theta
         self._model.theta(theta)
         moved = last is None or not np.array_equal(last, theta, equal_nan=True)
         if self.checks.end(self.steps, moved, checksum_of(theta), self._rate):
-            self._model.state(self._frame.state)
+            self._model.state(frame.state)
             numbers: Numbers = (None, None, None, full_loss, test_loss)
-            self._write(self._frame.last_row(self.steps, numbers, self._epochs.now))
+            self._write_frame(frame.last_row(self.steps, numbers, self._epochs.now))
         assert self._ingest is not None
-        self._write(head(b"SGDE", 0, self._ingest.frames), is_frame=False)
+        if self._ingest.memory is not None:
+            self._ingest.announce(False)
+        self._ingest.write(head(b"SGDE", 0, self._ingest.frames))
+        self._raise_error()
         status, words, result = self._end("the recorder is closed")
         if status:
             raise RecorderError(words)
@@ -218,9 +240,17 @@ class Recording:
         self.on_end()
         return ingest.end()
 
-    def _write(self, data: Any, is_frame: bool = True) -> None:
+    def _write_frame(self, data: memoryview) -> None:
+        """Send a frame. data are its bytes; if there is memory, they are in the slot."""
         assert self._ingest is not None
-        self._ingest.write(data, is_frame)
+        if self._ingest.memory is None:
+            self._ingest.write(data, is_frame=True)
+        else:
+            self._ingest.announce(True)
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        assert self._ingest is not None
         error = self._ingest.error
         if error is not None:
             _, words, _ = self._end("the recording has ended")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, Sequence
 
 import numpy as np
@@ -50,12 +49,11 @@ class TorchModel:
                     places[joined(prefix, key)] = layer, key
         return places
 
-    def _tree(self) -> list[Any]:
-        """Return the layers and their numbers of parameters. It is quick, because it is called at every step."""
+    def _tree(self) -> list[tuple[Any, tuple[Any, ...], int]]:
+        """Return the layers, and of each its own layers and its number of parameters."""
         if hasattr(self.module, "original_name"):
             return []  # a script module does not change
-        layers = self.module.modules()
-        return [part for layer in layers for part in (*layer._modules.values(), len(layer._parameters))]
+        return [(m, tuple(m._modules.values()), len(m._parameters)) for m in self.module.modules()]
 
     def _comment(self) -> str:
         """Return what the header says about types, complex parameters and buffers that are not recorded."""
@@ -76,8 +74,8 @@ class TorchModel:
     def tensors(self) -> list[Any]:
         """Return the current tensors of the parameters, in the order of the layout."""
         try:
-            return [getattr(layer, key) for layer, key in self._places.values()]
-        except AttributeError:
+            return [layer._parameters[key] for layer, key in self._places.values()]  # faster than getattr
+        except (AttributeError, KeyError):
             raise RecorderError(self.changes() or "a parameter is no longer there") from None
 
     @property
@@ -101,8 +99,10 @@ class TorchModel:
 
     def is_same_tree(self) -> bool:
         """Return False when a layer was replaced, or a layer or a parameter was added or removed."""
-        now = self._tree()
-        return len(now) == len(self._shape) and all(map(operator.is_, now, self._shape))
+        for layer, layers, parameters in self._shape:  # quickly, because it is called at every step
+            if len(layer._parameters) != parameters or tuple(layer._modules.values()) != layers:
+                return False
+        return True
 
     def changes(self) -> str:
         """Describe in words what has changed since the layout was made; empty if nothing has.

@@ -2,7 +2,7 @@
 recorded, unrecorded; the ratio of each, and the median of the ratios.
 
     sgdwalk python > sgdwalk.py
-    PYTHONPATH=. python3 notebooks/python/testdata/overhead.py [--threads 2] [--rounds 8] [--grad]
+    PYTHONPATH=. python3 notebooks/python/testdata/overhead.py [--threads 2] [--rounds 8] [--grad] [--only mlp128]
 """
 
 import argparse
@@ -26,10 +26,13 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=12)
 parser.add_argument("--grad", action="store_true")
+parser.add_argument("--only")
 options = parser.parse_args()
 torch.set_num_threads(options.threads)
 
 for name, steps in (("lenet", 60), ("resnet8", 8), ("mlp128", 300)):
+    if options.only not in (None, name):
+        continue
     build, shape, _ = networks.MODELS[name]
     torch.manual_seed(1)
     model = build()

@@ -23,6 +23,16 @@ func Map(f *os.File, offset, n int64) ([]byte, error) {
 	return m, os.NewSyscallError("mmap", err)
 }
 
+// MapShared maps the first n bytes of a file for reading and writing. Other processes that map the
+// file see what is written.
+func MapShared(f *os.File, n int) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	m, err := unix.Mmap(int(f.Fd()), 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	return m, os.NewSyscallError("mmap", err)
+}
+
 // Unmap ends a map. Views of it must not be used any more.
 func Unmap(m []byte) error {
 	if m == nil {

@@ -1,6 +1,7 @@
 // Package mapped maps files into memory, and turns a fault in a map into an error.
 //
-//  1. [Map] maps a part of an open file, which the caller may then close.
+//  1. [Map] maps a part of an open file, which the caller may then close. [MapShared] maps a file
+//     that another process maps too.
 //  2. [Catch] runs a function that reads mapped memory. A page that the system cannot read
 //     would kill the process; Catch returns an error that wraps [ErrFault] instead.
 //  3. [Release] drops resident pages, and [Unmap] ends the map.
