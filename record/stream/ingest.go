@@ -18,9 +18,9 @@ type Ingested struct {
 	Run       string         `json:"run"`
 	Status    string         `json:"status"` // finished, unfinished, torn or failed
 	Message   string         `json:"message"`
-	Frames    int64          `json:"frames"` // steps that came
+	Frames    int64          `json:"frames"`                  // steps that came
 	Memory    int64          `json:"memory_frames,omitempty"` // of them through shared memory
-	Rows      int64          `json:"rows"`   // rows that were recorded
+	Rows      int64          `json:"rows"`                    // rows that were recorded
 	Recording recorder.Stats `json:"recording"`
 	Complete  bool           `json:"complete"`        // no row was dropped
 	Notes     []string       `json:"notes,omitempty"` // of the producer

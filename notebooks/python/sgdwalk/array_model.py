@@ -63,6 +63,9 @@ class ArrayModel:
     def take_state(self, names: Sequence[str]) -> None:
         """Do nothing, because a dict of arrays has no state."""
 
+    def release(self) -> None:
+        """Do nothing, because no views are kept."""
+
     def _gather(self, into: Vector, arrays: Mapping[str, Any], what: str) -> None:
         at = 0
         for t in self.layout:

@@ -231,14 +231,22 @@ class Recording:
         """Close the pipe in a forked child; the parent continues."""
         if self._ingest is not None:
             self._ingest.abandon()
+            self._release()
         self._ingest, self.ended, self.on_error = None, "the recorder is closed", "raise"
 
     def _end(self, why: str) -> tuple[int, str, dict[str, Any]]:
         """Close the pipe and wait for the program."""
         assert self._ingest is not None
         ingest, self._ingest, self.ended = self._ingest, None, why
+        self._release()
         self.on_end()
         return ingest.end()
+
+    def _release(self) -> None:
+        """Give up the memory of the frames, and everything that refers to it."""
+        self._model.release()
+        self._frames.clear()
+        del self._sent
 
     def _write_frame(self, data: memoryview) -> None:
         """Send a frame. data are its bytes; if there is memory, they are in the slot."""

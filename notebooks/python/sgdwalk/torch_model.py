@@ -166,6 +166,11 @@ class TorchModel:
         if names and self._buffers.take(names):  # otherwise sgdwalk reports the difference
             self.state_layout = self._buffers.layout()
 
+    def release(self) -> None:
+        """Drop the views of vectors and tensors that are kept to save time."""
+        self._kept_views.clear()
+        self._arrays.clear()
+
     def _gather(self, into: Vector, tensors: Sequence[Any]) -> None:
         with self._torch.no_grad():
             for view, t in zip(self._views(into, tensors), tensors):
