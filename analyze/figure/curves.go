@@ -21,7 +21,10 @@ type Curves struct {
 	YLabel string
 	XWhole bool  // ticks on x are whole numbers: steps, epochs
 	XScale Scale // "" is Linear
-	YScale Scale // Auto takes a logarithm when all is positive and spans two decades
+	YScale Scale // Auto takes a logarithm when all is positive and spans LogRatio
+	// LogRatio is the ratio of the largest to the smallest value from which Auto is logarithmic;
+	// 0 means 100.
+	LogRatio float64
 	Notes  []string
 	Style  Style
 }
@@ -156,7 +159,7 @@ func (c *Curves) Draw(p *canvas.Page) {
 	}
 	f := canvas.Frame{
 		X: canvas.SpreadBy(0.015, c.XScale == Log, xs...),
-		Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(100, ys...), ys...),
+		Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(cmp.Or(c.LogRatio, 100), ys...), ys...),
 	}
 	f.X.Whole, f.X.Label, f.Y.Label = c.XWhole, c.XLabel, c.YLabel
 	m := p.Font * 0.7

@@ -57,10 +57,12 @@ func (x *Evaluator) Close() {}
 // program may have none, so Open starts the process when they are first requested.
 type LateProducts struct {
 	*analyze.Measured
-	Open   func() (analyze.Gradient, error)
-	opened bool
-	loss   analyze.HessianProduct
-	absent string
+	Open     func() (analyze.Gradient, error)
+	opened   bool
+	gradient analyze.Gradient // nil when there is none
+	loss     analyze.HessianProduct
+	reason   string // why there is no gradient
+	absent   string // why there are no products
 }
 
 var (
@@ -68,24 +70,45 @@ var (
 	_ analyze.Stateful       = (*LateProducts)(nil)
 )
 
-// HessianAbsent says why the program gives no products, or no gradient that belongs to its loss.
-func (p *LateProducts) HessianAbsent() string {
+// open starts the process, once.
+func (p *LateProducts) open() {
 	if p.opened {
-		return p.absent
+		return
 	}
 	p.opened = true
 	g, err := p.Open()
 	if err != nil {
-		p.absent = printable.OneLine(err)
-	} else {
-		p.loss, p.absent = analyze.ExactHessian(g)
+		p.reason = printable.OneLine(err)
+		p.absent = p.reason
+		return
 	}
+	p.gradient = g
+	p.loss, p.absent = analyze.ExactHessian(g)
+}
+
+// GradientAbsent says why the program gives no gradient that belongs to its loss.
+func (p *LateProducts) GradientAbsent() string {
+	p.open()
+	return p.reason
+}
+
+// HessianAbsent says why the program gives no products, or no gradient that belongs to its loss.
+func (p *LateProducts) HessianAbsent() string {
+	p.open()
 	return p.absent
 }
 
-// Gradient returns the loss and its gradient.
+// SetState sets the state of the loss and, once the process has started, of its derivatives.
+func (p *LateProducts) SetState(state []float32) bool {
+	if s, ok := p.gradient.(analyze.Stateful); ok {
+		s.SetState(state)
+	}
+	return p.Measured.SetState(state)
+}
+
+// Gradient returns the loss and its gradient, after GradientAbsent or HessianAbsent returned "".
 func (p *LateProducts) Gradient(ctx context.Context, theta, grad []float32) (float64, error) {
-	return p.loss.Gradient(ctx, theta, grad)
+	return p.gradient.Gradient(ctx, theta, grad)
 }
 
 // HessianVectors multiplies vectors by the Hessian.

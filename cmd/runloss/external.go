@@ -160,7 +160,7 @@ func (r *Run) Products(
 				r.Warnings = append(r.Warnings, w)
 			}
 		}
-		return x.LossAlone(), nil
+		return objective.NewEvaluator(x.LossAlone(), nil), nil
 	}
 	return loss, func() {
 		if x != nil {

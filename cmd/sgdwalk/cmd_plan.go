@@ -21,6 +21,7 @@ type planCmd struct {
 	Walk      divided[walkCmd]      `cmd:"" help:"The loss between iterates: segments are the units."`
 	Line      divided[lineCmd]      `cmd:"" help:"The loss between two points: points are the units."`
 	Curvature divided[curvatureCmd] `cmd:"" help:"The Hessian along a run: iterates are the units."`
+	Average   divided[averageCmd]   `cmd:"" help:"The loss of averages of the iterates: averages at single steps are the units."`
 	PCA       divided[pcaCmd]       `cmd:"" name:"pca" help:"Principal directions: slabs of columns of the Gram matrix are the units."`
 	Sweep     planSweepCmd          `cmd:"" help:"A grid of runs: runs are the units."`
 }

@@ -34,6 +34,7 @@ type cli struct {
 	PCA       pcaCmd       `cmd:"" name:"pca" help:"Principal directions of the walk, compared with a random walk."`
 	Line      lineCmd      `cmd:"" help:"The loss on the straight line, or a trained curve, between two iterates."`
 	Curvature curvatureCmd `cmd:"" help:"Eigenvalues, trace and density of the Hessian, and the edge of stability."`
+	Average   averageCmd   `cmd:"" help:"The loss of averages of the iterates (SWA, LAWA, EMA): how high the run is above the floor of its valley."`
 	Landscape landscapeCmd `cmd:"" help:"The loss on a plane, by default of the first two principal directions, with the path on it."`
 
 	Compare compareCmd `cmd:"" help:"Several runs in one plane, over one loss, paired over seeds."`

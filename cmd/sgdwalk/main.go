@@ -11,7 +11,7 @@
 //	sgdwalk import FILES --out RUN
 //	PROGRAM | sgdwalk ingest --out RUN
 //	sgdwalk python
-//	sgdwalk path|walk|pca|line|landscape|curvature RUN|SERIES [flags]
+//	sgdwalk path|walk|pca|line|landscape|curvature|average RUN|SERIES [flags]
 //	sgdwalk compare RUN|SERIES|SWEEP ... --out DIR [flags]
 //	sgdwalk plan ANALYSIS RUN --shards N --out PLAN [flags]
 //	sgdwalk work|merge|status PLAN [flags]
@@ -131,7 +131,7 @@ func main() {
 // them at once.
 var endsInOrder = map[string]bool{
 	"train": true, "sweep": true, "demo": true, "import": true, "audit": true, "path": true, "walk": true, "pca": true, "line": true,
-	"curvature": true, "landscape": true, "compare": true, "plan": true, "work": true, "merge": true, "watch": true,
+	"curvature": true, "average": true, "landscape": true, "compare": true, "plan": true, "work": true, "merge": true, "watch": true,
 	"serve": true,
 }
 

@@ -34,6 +34,7 @@ var jobVerbs = map[string]func() jobVerb{
 	"walk":      func() jobVerb { return new(walkCmd) },
 	"line":      func() jobVerb { return new(lineCmd) },
 	"curvature": func() jobVerb { return new(curvatureCmd) },
+	"average":   func() jobVerb { return new(averageCmd) },
 	"pca":       func() jobVerb { return new(pcaCmd) },
 	"sweep":     func() jobVerb { return new(sweepCmd) },
 }
