@@ -1,10 +1,6 @@
 package average
 
-import (
-	"context"
-
-	"sgdwalk/record"
-)
+import "context"
 
 // nulls returns the gain that an average of the same iterates has in a stationary walk on a
 // quadratic, for every point that has one.
@@ -26,12 +22,12 @@ import (
 // covariance of the noise nor the optimizer need to be known: the gradient and the iterates
 // contain them. For equal weights of w iterates r(k) = (w-k)/w^2, and for exponential weights
 // r(k) = d^k (1-d)/(1+d), which gives <grad, theta_t - mean>/(1+d).
-func (p *pass) nulls(ctx context.Context, points []int, at *record.Step, v visitor) ([]float64, error) {
-	g, err := v.gradient(ctx, at.Theta, at.State)
+func (p *pass) nulls(ctx context.Context, points []int, v visitor) ([]float64, error) {
+	g, err := v.gradient(ctx, p.theta, p.state)
 	if err != nil {
 		return nil, err
 	}
-	own := dot(g, at.Theta)
+	own := dot(g, p.theta)
 	type product struct{ sum, moment float64 }
 	products := make([][]product, len(p.towers)) // of g with the pieces
 	var gains []float64

@@ -2,21 +2,21 @@ package average
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"sgdwalk/record"
 )
 
 const (
-	// tileRows and tileBytes bound the iterates that are read together.
-	tileRows  = 16
-	tileBytes = 64 << 20
-	// heldBytes is how much of a mapped recording may be resident before it is released.
-	heldBytes = 64 << 20
+	// tileRows bounds the iterates that are read together: a block of a sum is loaded once for
+	// all of them.
+	tileRows = 16
+	// aheadBlocks is the number of blocks of each of these iterates that are fetched ahead.
+	aheadBlocks = 16
 )
 
 // pass reads the iterates of a group once, in their order, and gives the averages to a
@@ -30,16 +30,41 @@ type pass struct {
 
 	at     map[int][]int // the points of the group at each mark
 	memory *pool
-	towers []tower // of the streams
+	towers []tower   // of the streams
+	sum    []float64 // of the window that is evaluated; nil before the first
 	decays []decaying
-	read   int64 // bytes since the last release
+
+	ranges  []span // of columns, one for each core
+	buffers [][]float32
+	theta   []float32 // of the iterate at a mark
+	state   []float32
 }
+
+// span is a range of columns: first included, end not.
+type span struct{ first, end int }
 
 // decaying is an exponential average: sum is its numerator.
 type decaying struct {
 	decay float64
 	sum   []float64
 	rows  int
+}
+
+// divideColumns gives each core a range of whole blocks. A recording in 16 bits is converted
+// row by row, so that one core reads it.
+func (p *pass) divideColumns() {
+	p.theta = make([]float32, p.parameters)
+	blocks := (p.parameters + blockColumns - 1) / blockColumns
+	n := min(blocks, runtime.GOMAXPROCS(0))
+	if p.run.Header().ElementBytes() != 4 {
+		n = 1
+	}
+	for k := range n {
+		p.ranges = append(p.ranges, span{
+			k * blocks / n * blockColumns, min((k+1)*blocks/n*blockColumns, p.parameters),
+		})
+		p.buffers = append(p.buffers, make([]float32, min(blockColumns, p.parameters)))
+	}
 }
 
 // weight returns the sum of the weights, 1 - decay^n for n iterates.
@@ -71,6 +96,7 @@ func newPass(j *Job, g group, v visitor) *pass {
 	if j.null != nil {
 		p.memory.moment = j.parameters
 	}
+	p.divideColumns()
 	for i := range p.towers {
 		p.towers[i] = tower{uses: make(map[int]int), from: len(p.list)}
 	}
@@ -97,8 +123,7 @@ func newPass(j *Job, g group, v visitor) *pass {
 
 // tile has consecutive iterates that end at a mark or before a cut.
 type tile struct {
-	rows    []record.Step // of the iterates that a sum or the mark needs
-	indices []int
+	indices []int // of the iterates that a sum or the mark needs
 	targets []target
 	next    int // iterate after the tile
 	isMark  bool
@@ -121,7 +146,6 @@ func (p *pass) walk(ctx context.Context, v visitor) error {
 		if err := p.readTile(t); err != nil {
 			return err
 		}
-		p.addTile(t)
 		if t.isMark {
 			if err := p.visit(ctx, t, v); err != nil {
 				return err
@@ -136,10 +160,9 @@ func (p *pass) walk(ctx context.Context, v visitor) error {
 // receives which rows.
 func (p *pass) nextTile(i, last int, v visitor) *tile {
 	t := &tile{}
-	most := max(1, min(tileRows, tileBytes/(4*p.parameters)))
 	began := i
 	slots := make(map[int]int) // of streams in targets
-	for ; i <= last && len(t.rows) < most && !t.isMark; i++ {
+	for ; i <= last && len(t.indices) < tileRows && !t.isMark; i++ {
 		if i > began && p.isCut(i) {
 			break
 		}
@@ -156,8 +179,8 @@ func (p *pass) nextTile(i, last int, v visitor) *tile {
 		if len(age) == 0 && len(p.decays) == 0 && !(t.isMark && (v.needs(i, -1) || v.needsNull(i))) {
 			continue
 		}
-		row := len(t.rows)
-		t.rows, t.indices = append(t.rows, record.Step{}), append(t.indices, i)
+		row := len(t.indices)
+		t.indices = append(t.indices, i)
 		for s := range p.streams {
 			a, ok := age[s]
 			if !ok {
@@ -168,18 +191,14 @@ func (p *pass) nextTile(i, last int, v visitor) *tile {
 				k = len(t.targets)
 				slots[s] = k
 				newest := p.newest(s)
-				t.targets = append(t.targets, target{sum: newest.sum, moment: newest.moment})
+				t.targets = append(t.targets, newTarget(newest.sum, newest.moment))
 			}
-			t.targets[k].rows = append(t.targets[k].rows, addend{row, a})
+			t.targets[k].ages[row] = a
 		}
 	}
 	for d := range p.decays {
-		e := target{sum: p.decays[d].sum, decay: p.decays[d].decay}
-		for row := range t.rows {
-			e.rows = append(e.rows, addend{row: row})
-		}
-		p.decays[d].rows += len(t.rows)
-		t.targets = append(t.targets, e)
+		p.decays[d].rows += len(t.indices)
+		t.targets = append(t.targets, target{sum: p.decays[d].sum, decay: p.decays[d].decay})
 	}
 	t.next = i
 	return t
@@ -201,77 +220,121 @@ func (p *pass) isCut(i int) bool {
 	return false
 }
 
-// readTile reads the rows of a tile, several at a time, because each is compared with its
-// checksum.
+// readTile reads the rows of a tile block by block and adds each block to the sums while it
+// is in the processor's cache. Then it compares the rows with their checksums. At a mark it
+// keeps the iterate. Each core has its own range of columns.
 func (p *pass) readTile(t *tile) error {
-	var g errgroup.Group
-	for k, i := range t.indices {
-		g.Go(func() error {
-			row := p.list[i].row
-			s, err := p.run.Read(row, record.ThetaPart)
+	if len(t.indices) == 0 {
+		return nil
+	}
+	rows, sums := make([][]record.Pieces, len(p.ranges)), make([][]record.PartSum, len(t.indices))
+	for k := range rows {
+		for _, i := range t.indices {
+			v, err := p.pieces(i)
 			if err != nil {
-				return fmt.Errorf("row %d: %w", row, err)
+				return p.failed(i, err)
 			}
-			if len(s.Theta) != p.parameters {
-				return fmt.Errorf("row %d: theta has %d elements and the layout has %d; they must be equal", row,
-					len(s.Theta), p.parameters)
-			}
-			t.rows[k] = s
-			return nil
-		})
+			rows[k] = append(rows[k], v)
+		}
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	for row := range sums {
+		sums[row] = make([]record.PartSum, len(p.ranges))
 	}
-	for k, i := range t.indices {
-		state, err := p.states.at(p.list[i].row)
+	failures := make([]error, len(p.ranges))
+	parallel(len(p.ranges), func(k int) { failures[k] = p.readRange(t, k, rows[k], sums) })
+	for _, err := range failures {
 		if err != nil {
 			return err
 		}
-		t.rows[k].State = state
+	}
+	for row, i := range t.indices {
+		if err := rows[0][row].CheckSums(sums[row]); err != nil {
+			return p.failed(i, err)
+		}
+	}
+	return p.addStates(t)
+}
+
+// pieces returns theta of an iterate for reading it block by block.
+func (p *pass) pieces(i int) (record.Pieces, error) {
+	v, err := p.run.ThetaPieces(p.list[i].row)
+	switch {
+	case err != nil:
+		return nil, err
+	case v == nil:
+		return nil, errors.New("it has no theta")
+	case v.Len() != p.parameters:
+		return nil, fmt.Errorf("theta has %d elements and the layout has %d; they must be equal", v.Len(), p.parameters)
+	}
+	return v, nil
+}
+
+func (p *pass) failed(i int, err error) error { return fmt.Errorf("row %d: %w", p.list[i].row, err) }
+
+// readRange reads and adds range k of the columns.
+func (p *pass) readRange(t *tile, k int, rows []record.Pieces, sums [][]record.PartSum) (err error) {
+	c, buffer := p.ranges[k], p.buffers[k]
+	for lo := c.first; lo < c.end; lo += blockColumns {
+		hi := min(c.end, lo+blockColumns)
+		if ahead := aheadBlocks * blockColumns; (lo-c.first)%ahead == 0 {
+			for _, v := range rows {
+				v.Prefetch(lo, min(c.end, lo+2*ahead))
+			}
+		}
+		for row, v := range rows {
+			x := buffer[:hi-lo]
+			part := &sums[row][k]
+			if part.Sum, err = v.ReadSum(x, lo, part.Sum); err != nil {
+				return p.failed(t.indices[row], err)
+			}
+			part.Len += len(x)
+			for _, to := range t.targets {
+				to.add(row, x, lo)
+			}
+			if t.isMark && row == len(rows)-1 {
+				copy(p.theta[lo:hi], x)
+			}
+		}
 	}
 	return nil
 }
 
-// addTile adds the rows of a tile to the sums.
-func (p *pass) addTile(t *tile) {
-	columns(p.parameters, func(lo, hi int) { addThetas(t.targets, t.rows, lo, hi) })
-	addStates(t.targets, t.rows, p.parameters)
-	if p.read += int64(len(t.rows)) * 4 * int64(p.parameters); p.read > heldBytes {
-		// The last row of the tile is a view that stays valid.
-		p.run.Release()
-		p.read = 0
+// addStates adds the running statistics of the rows, which follow theta in a sum. At a mark
+// it keeps those of the iterate.
+func (p *pass) addStates(t *tile) error {
+	if p.states.len() == 0 {
+		return nil
 	}
+	for row, i := range t.indices {
+		state, err := p.states.at(p.list[i].row)
+		if err != nil {
+			return err
+		}
+		for _, to := range t.targets {
+			to.addState(row, state, p.parameters)
+		}
+		p.state = state
+	}
+	return nil
 }
 
 // visit gives the iterate and the averages at a mark to the visitor.
 func (p *pass) visit(ctx context.Context, t *tile, v visitor) error {
 	mark := t.next - 1
 	points, needsNull := p.at[mark], v.needsNull(mark)
-	var at *record.Step // the iterate
-	if v.needs(mark, -1) || needsNull {
-		at = &t.rows[len(t.rows)-1]
-	}
 	if v.needs(mark, -1) {
 		theta, state := v.buffer()
-		copy(theta, at.Theta)
-		copy(state, at.State)
+		copy(theta, p.theta)
+		copy(state, p.state)
 		if err := v.average(ctx, mark, -1, theta, state); err != nil {
 			return err
 		}
 	}
-	for _, i := range points {
-		if !v.needs(mark, i) {
-			continue
-		}
-		theta, state := v.buffer()
-		p.mean(&p.points[i], theta, state)
-		if err := v.average(ctx, mark, i, theta, state); err != nil {
-			return err
-		}
+	if err := p.means(ctx, mark, points, v); err != nil {
+		return err
 	}
 	if needsNull {
-		gains, err := p.nulls(ctx, points, at, v)
+		gains, err := p.nulls(ctx, points, v)
 		if err == nil {
 			err = v.null(mark, gains)
 		}
@@ -290,41 +353,69 @@ func (p *pass) visit(ctx context.Context, t *tile, v visitor) error {
 	return nil
 }
 
-// mean sets theta and state to an average at the current mark.
-func (p *pass) mean(pt *point, theta, state []float32) {
-	if pt.stream < 0 {
-		d := p.decayingOf(pt)
-		weight := d.weight()
-		columns(len(d.sum), func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				*element(theta, state, i) = float32(d.sum[i] / weight)
-			}
-		})
-		return
+// means gives the needed averages at a mark to the visitor.
+func (p *pass) means(ctx context.Context, mark int, points []int, v visitor) error {
+	give := func(i int, set func(theta, state []float32)) error {
+		theta, state := v.buffer()
+		set(theta, state)
+		return v.average(ctx, mark, i, theta, state)
 	}
-	pieces := p.towers[pt.stream].pieces
-	first := slices.IndexFunc(pieces, func(q piece) bool { return q.lo == pt.lo })
-	n := float64(pt.len())
-	columns(len(pieces[first].sum), func(lo, hi int) {
-		var block [blockColumns]float64
-		sum := block[:hi-lo]
-		for k := len(pieces) - 1; k >= first; k-- {
-			for i, v := range pieces[k].sum[lo:hi] {
-				sum[i] += v
+	windows := make([][]int, len(p.towers)) // needed, of each stream
+	for _, i := range points {
+		pt := &p.points[i]
+		switch {
+		case !v.needs(mark, i):
+		case pt.stream >= 0:
+			windows[pt.stream] = append(windows[pt.stream], i)
+		default:
+			d := p.decayingOf(pt)
+			if err := give(i, func(theta, state []float32) { divide(theta, state, d.sum, d.weight()) }); err != nil {
+				return err
 			}
 		}
-		for i, v := range sum {
-			*element(theta, state, lo+i) = float32(v / n)
+	}
+	for s, list := range windows {
+		// From the shortest window to the longest: each continues the sum of the one before.
+		slices.SortStableFunc(list, func(a, b int) int { return p.points[b].lo - p.points[a].lo })
+		pieces := p.towers[s].pieces
+		next := len(pieces) - 1
+		if len(list) > 0 && p.sum == nil {
+			p.sum = make([]float64, p.memory.sum)
 		}
-	})
+		sum := p.sum
+		clear(sum)
+		for _, i := range list {
+			pt := &p.points[i]
+			first := next
+			for next >= 0 && pieces[next].lo >= pt.lo {
+				next--
+			}
+			columns(len(sum), func(lo, hi int) {
+				for k := first; k > next; k-- {
+					for i, v := range pieces[k].sum[lo:hi] {
+						sum[lo+i] += v
+					}
+				}
+			})
+			if err := give(i, func(theta, state []float32) { divide(theta, state, sum, float64(pt.len())) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// element returns element i of theta followed by state.
-func element(theta, state []float32, i int) *float32 {
-	if i < len(theta) {
-		return &theta[i]
+// divide sets theta, followed by state, to sum / weight.
+func divide(theta, state []float32, sum []float64, weight float64) {
+	n := len(theta)
+	columns(n, func(lo, hi int) {
+		for i, v := range sum[lo:hi] {
+			theta[lo+i] = float32(v / weight)
+		}
+	})
+	for i, v := range sum[n:] {
+		state[i] = float32(v / weight)
 	}
-	return &state[i-len(theta)]
 }
 
 func (p *pass) decayingOf(pt *point) *decaying {

@@ -46,7 +46,7 @@ type plan struct {
 }
 
 // newPlan finds the points and divides them into groups.
-func newPlan(list []iterate, o *Options, vector, decaying int64) (*plan, error) {
+func newPlan(list []iterate, o *Options, vector, sum int64) (*plan, error) {
 	marks, chosen, err := places(list, o)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func newPlan(list []iterate, o *Options, vector, decaying int64) (*plan, error) 
 			p.add(a, end)
 		}
 	}
-	return p, p.divide(o.MaxMemory, decaying)
+	return p, p.divide(o.MaxMemory, sum)
 }
 
 // add adds an average at a mark, if the average exists there.
@@ -114,18 +114,18 @@ func (p *plan) streamOf(a Average) int {
 }
 
 // divide divides the points into the smallest number of groups whose sums fit into most
-// bytes. decaying is the number of bytes of an exponential average.
-func (p *plan) divide(most, decaying int64) error {
+// bytes. sum is the number of bytes of a sum without its moment.
+func (p *plan) divide(most, sum int64) error {
 	n := len(p.points)
 	for count := 1; ; count++ {
 		if count > n {
 			return fmt.Errorf("average: the sums of one average take %s and max memory is %s; allow more memory",
-				record.Bytes(p.vector), record.Bytes(most))
+				record.Bytes(p.vector+sum), record.Bytes(most))
 		}
 		groups, fits := make([]group, count), true
 		for g := range groups {
 			groups[g] = group{g * n / count, (g + 1) * n / count}
-			if fits = p.need(groups[g], decaying) <= most; !fits {
+			if fits = p.need(groups[g], sum) <= most; !fits {
 				break
 			}
 		}
@@ -136,8 +136,9 @@ func (p *plan) divide(most, decaying int64) error {
 	}
 }
 
-// need returns the most bytes of sums that the points of a group need at a time.
-func (p *plan) need(g group, decaying int64) int64 {
+// need returns the most bytes of sums that the points of a group need at a time: open
+// windows, exponential averages, and the window that is evaluated.
+func (p *plan) need(g group, sum int64) int64 {
 	type event struct{ at, stream, lo, change int } // at is an iterate; ends come after starts
 	var events []event
 	decays := make(map[float64]bool)
@@ -165,7 +166,7 @@ func (p *plan) need(g group, decaying int64) int64 {
 		}
 		most = max(most, len(open))
 	}
-	return int64(most)*p.vector + int64(len(decays))*decaying
+	return int64(most)*p.vector + int64(len(decays)+1)*sum
 }
 
 // hasNull reports whether the null of a point is known: its newest iterate must be the one

@@ -4,8 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"sgdwalk/record"
 )
 
 // piece is the sum of the members lo to hi of a stream, and their first moment
@@ -94,8 +92,9 @@ func (p *piece) join(q *piece) {
 }
 
 // blockColumns is the number of elements that are worked on together: the sums of a block
-// stay in the processor's first cache while several iterates are added.
-const blockColumns = 2048
+// stay in the processor's cache while several iterates are added, and the pages of an
+// iterate are read in order.
+const blockColumns = 1 << 14
 
 // columns calls f for the ranges of n elements, in parallel. The ranges do not depend on the
 // number of cores.
@@ -125,54 +124,43 @@ func parallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// addend is a row of a tile that a sum receives, with its weight in the moment.
-type addend struct {
-	row int
-	age float64
-}
-
-// target is a sum that receives rows.
+// target is a sum that receives rows of a tile.
 type target struct {
 	sum, moment []float64
-	decay       float64 // of an exponential average; 0 for a sum
-	rows        []addend
+	decay       float64           // of an exponential average, which receives every row; 0 for a sum
+	ages        [tileRows]float64 // weights of the rows in the moment; -1 for rows of other streams
 }
 
-// addThetas adds elements lo to hi of theta of the rows to the targets.
-func addThetas(targets []target, rows []record.Step, lo, hi int) {
-	for _, t := range targets {
-		sum := t.sum[lo:hi]
-		switch {
-		case t.decay > 0:
-			for _, r := range t.rows {
-				decayInto(sum, rows[r.row].Theta[lo:hi], t.decay)
-			}
-		case t.moment != nil:
-			moment := t.moment[lo:hi]
-			for _, r := range t.rows {
-				addMoment(sum, moment, rows[r.row].Theta[lo:hi], r.age)
-			}
-		default:
-			for _, r := range t.rows {
-				addTo(sum, rows[r.row].Theta[lo:hi])
-			}
-		}
+// newTarget returns a target that receives no row yet.
+func newTarget(sum, moment []float64) target {
+	t := target{sum: sum, moment: moment}
+	for i := range t.ages {
+		t.ages[i] = -1
+	}
+	return t
+}
+
+// add adds a block of theta of a row, elements lo and following.
+func (t *target) add(row int, x []float32, lo int) {
+	sum := t.sum[lo : lo+len(x)]
+	switch {
+	case t.decay > 0:
+		decayInto(sum, x, t.decay)
+	case t.ages[row] < 0:
+	case t.moment != nil:
+		addMoment(sum, t.moment[lo:lo+len(x)], x, t.ages[row])
+	default:
+		addTo(sum, x)
 	}
 }
 
-// addStates adds the running statistics of the rows, which follow theta in a sum.
-func addStates(targets []target, rows []record.Step, parameters int) {
-	for _, t := range targets {
-		sum := t.sum[parameters:]
-		for _, r := range t.rows {
-			switch {
-			case len(sum) == 0:
-			case t.decay > 0:
-				decayInto(sum, rows[r.row].State, t.decay)
-			default:
-				addTo(sum, rows[r.row].State)
-			}
-		}
+// addState adds the running statistics of a row.
+func (t *target) addState(row int, state []float32, parameters int) {
+	switch {
+	case t.decay > 0:
+		decayInto(t.sum[parameters:], state, t.decay)
+	case t.ages[row] >= 0:
+		addTo(t.sum[parameters:], state)
 	}
 }
 
