@@ -17,7 +17,7 @@ func (s *Summary) Findings() []analyze.Finding {
 			s.AtStep, analyze.Number(own), analyze.Count(s.count(), "average"), s.Lowest, analyze.Number(low),
 			change(own.Value, low.Value))
 	}
-	if s.Best >= 0 {
+	if s.Best >= 0 && s.Best < len(s.Averages) {
 		s.height(&f, &s.Averages[s.Best])
 	}
 	for _, b := range s.Branches {
@@ -64,8 +64,9 @@ func (s *Summary) height(f *analyze.Findings, g *Gain) {
 	if g.Lag.Valid && g.Lag.Value > 0 {
 		lag = fmt.Sprintf(", and lose %s of it because its iterates are older and the loss falls", analyze.Number(g.Lag))
 	}
-	f.Add(analyze.Noise, "a stationary walk on a quadratic bowl with the run's own curvature and noise would gain %s by "+
-		"the same average%s: %s", withInterval(g.NullGain, g.NullInterval), lag, g.verdict())
+	f.Add(analyze.Noise, "%s gains %s; in a stationary walk on a quadratic bowl with the run's own curvature and noise it "+
+		"would gain %s%s: %s", g.Average.Describe(), analyze.Number(g.Gain), withInterval(g.NullGain, g.NullInterval), lag,
+		g.verdict())
 }
 
 // withInterval formats a mean with its interval.

@@ -71,7 +71,9 @@ func NewJob(t record.Trajectory, loss analyze.Loss, opts Options) (*Job, error) 
 		j.measures = append(j.measures, job.Measure{Name: m.Name, Loss: m.Loss})
 		losses = append(losses, m.Loss)
 	}
-	j.states = newStates(t, losses)
+	if j.states, err = newStates(t, list, losses); err != nil {
+		return nil, err
+	}
 	j.findNull(loss)
 	sum := 8 * int64(j.parameters+j.states.len())
 	vector := sum

@@ -18,15 +18,15 @@ type states struct {
 
 	row     int       // of the last answer
 	state   []float32 // at that row; nil before the first answer
-	carried map[int]bool
+	carried int       // iterates without a state
 }
 
 // newStates asks every loss whether it takes a state.
-func newStates(run record.Trajectory, losses []analyze.Loss) *states {
-	s := &states{run: run, carried: make(map[int]bool)}
+func newStates(run record.Trajectory, list []iterate, losses []analyze.Loss) (*states, error) {
+	s := &states{run: run}
 	h := run.Header()
 	if !h.Columns.State {
-		return s
+		return s, nil
 	}
 	for _, l := range losses {
 		if l, ok := l.(analyze.Stateful); ok && l.SetState(nil) {
@@ -34,7 +34,19 @@ func newStates(run record.Trajectory, losses []analyze.Loss) *states {
 			s.length = h.State.Len()
 		}
 	}
-	return s
+	if s.length == 0 || h.StateSchedule.IsZero() {
+		return s, nil
+	}
+	for _, it := range list {
+		state, err := record.StateOf(run, it.row)
+		if err != nil {
+			return nil, fmt.Errorf("average: row %d: %w", it.row, err)
+		}
+		if state == nil {
+			s.carried++
+		}
+	}
+	return s, nil
 }
 
 // len returns the number of statistics, 0 when no loss takes them.
@@ -49,7 +61,6 @@ func (s *states) at(row int) ([]float32, error) {
 	for _, direction := range []int{-1, 1} {
 		for i := row; i >= 0 && i < s.run.Len(); i += direction {
 			if s.state != nil && i == s.row && direction < 0 {
-				s.carried[row] = s.carried[row] || i < row
 				s.row = row
 				return s.state, nil
 			}
@@ -63,9 +74,6 @@ func (s *states) at(row int) ([]float32, error) {
 			if len(state) != s.length {
 				return nil, fmt.Errorf("row %d: the state has %d elements and its layout has %d; they must be equal", i,
 					len(state), s.length)
-			}
-			if i != row {
-				s.carried[row] = true
 			}
 			s.row, s.state = row, state
 			return state, nil

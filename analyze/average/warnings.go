@@ -37,8 +37,8 @@ func (j *Job) warn(r *Result) {
 		}
 		w.Add(true, "normalization_state", "%s", text)
 	}
-	w.Add(len(j.states.carried) > 0, "state_carried", "%d iterates were recorded without running statistics and enter "+
-		"the averages with those of the iterate before them", len(j.states.carried))
+	w.Add(j.states.carried > 0, "state_carried", "%d iterates were recorded without running statistics and enter "+
+		"the averages with those of the iterate before them", j.states.carried)
 	w.Add(s.Passes > 1, "several_passes", "the recording was read %d times, because the sums of all averages do not fit "+
 		"into the memory that they may take", s.Passes)
 	w.Add(s.NonfiniteLosses > 0, "nonfinite_losses", "%d losses are NaN or infinite: they are kept, and have no gain",

@@ -87,7 +87,7 @@ func (a *averages) steps() *figure.Curves {
 		}
 	}
 	if n := len(a.r.Summary.Averages) + 1 - len(f.Series); n > 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("%s in the table and not drawn.", analyze.Count(n, "more average")))
+		f.Notes = append(f.Notes, fmt.Sprintf("The table has %s.", analyze.Count(n, "more average")))
 	}
 	ends := figure.Series{Apart: true}
 	for _, b := range a.r.Summary.Branches {

@@ -73,6 +73,10 @@ var analyses = []analysis{
 		decode:   func(text, _ []byte) (analyze.Summary, error) { return curvature.DecodeSummary(text) },
 		describe: curvatureSection,
 	}},
+	{
+		name: "average", title: "Averages: how high the iterates are above the floor of their valley", figure: "average",
+		listed: "averages", content: of(averageSection),
+	},
 	{name: "compare", title: "Comparison of runs", content: of(compareSection)},
 }
 

@@ -35,6 +35,10 @@ var captions = map[string]string{
 		"stability.",
 	"curvature/dominant": "How much of the gradients and of the updates lies in the space of the leading " +
 		"eigenvectors, over the steps.",
+	"average/average": "The full training loss of the iterates and of their averages, at the same steps.",
+	"average/length":  "The loss of the mean of the last iterates against their number, at some steps.",
+	"average/gain": "How much lower the loss of the mean of the last iterates is than that of the iterate, compared with " +
+		"noise in a quadratic bowl.",
 	"compare/landscape": "All runs over one landscape, each projected onto the common plane.",
 	"compare/series":    "The runs over their passes through the data, on common scales.",
 	"audit/distances": "Distances between the checkpoints, with marks at the steps of findings: errors, warnings and " +

@@ -106,7 +106,7 @@ func TestDamageInEveryVerb(t *testing.T) {
 			d.spoil(t, dir)
 			out := t.TempDir()
 			for _, verb := range []string{
-				"info", "verify", "path", "pca", "walk", "line", "landscape --grid 3x3", "curvature --step -1",
+				"info", "verify", "path", "pca", "walk", "line", "landscape --grid 3x3", "curvature --step -1", "average --windows 2",
 				"compare --out " + filepath.Join(out, "compare") + " " + whole, "export --csv -", "watch --once",
 				"plan walk --shards 2 --out " + filepath.Join(out, "plan"),
 				"report --out " + filepath.Join(out, "report.html"),

@@ -39,7 +39,7 @@ const formatsKey = "FORMATS"
 // files would take a third of the time of all tests.
 func drawSVG(args []string) []string {
 	verb := slices.IndexFunc(args, func(a string) bool { return a != "plan" })
-	if verb < 0 || !slices.Contains([]string{"path", "walk", "pca", "line", "curvature", "landscape"},
+	if verb < 0 || !slices.Contains([]string{"path", "walk", "pca", "line", "curvature", "landscape", "average"},
 		args[verb]) || slices.Contains(args, "--formats") {
 		return args
 	}

@@ -173,6 +173,11 @@ func TestObjectiveIsTheLoss(t *testing.T) {
 			[]string{"curve_losses.csv"},
 		},
 		{[]string{"landscape", "--grid", "3x3"}, []string{"--plain"}, []string{"grid.csv"}},
+		{
+			[]string{"average", "--at", "every:2", "--windows", "2,4", "--ema", "0.4", "--also", "test_loss,accuracy"},
+			[]string{"--plain"},
+			[]string{"averages.csv", "gains.csv"},
+		},
 		{[]string{"curvature", "--top", "1", "--products", "5"}, nil, []string{"eigenvalues.csv", "spectrum.csv"}},
 	} {
 		native := filepath.Join(t.TempDir(), "native")

@@ -79,6 +79,8 @@ func TestShardsAreOneProcess(t *testing.T) {
 		{[]string{"line", "--alphas", "0:1:4", "--curve", "bezier", "--curve-steps", "2"}, []int{2}},
 		{[]string{"curvature", "--along", "every:2", "--top", "2", "--products", "20"}, []int{2}},
 		{[]string{"curvature", "--along", "every:1", "--top", "1", "--products", "20"}, []int{3}},
+		{[]string{"average", "--at", "every:2", "--also", "test_loss,accuracy"}, []int{1, 3}},
+		{[]string{"average", "--lawa", "2:2", "--branch", "1,4", "--branch-steps", "3", "--max-memory", "60KB"}, []int{2}},
 		{[]string{"landscape", "--grid", "3x3", "--objective", objectiveName + " '" + run + "'"}, []int{2}},
 	} {
 		one := filepath.Join(t.TempDir(), "one")
@@ -272,6 +274,7 @@ func TestPlanPreview(t *testing.T) {
 		{[]string{"landscape", "--grid", "9x9"}, exitOK, "units are there"},
 		{[]string{"walk", "--segments", "0-6"}, exitOK, "units are there"},
 		{[]string{"curvature", "--along", "every:2", "--top", "1", "--products", "10"}, exitOK, "units are there"},
+		{[]string{"average"}, exitOK, "units are there"},
 		{[]string{"line"}, exitFailure, "no preview"},
 	} {
 		plan := filepath.Join(t.TempDir(), "plan")
