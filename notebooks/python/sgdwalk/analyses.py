@@ -135,6 +135,31 @@ class Analyses:
         """
         return self._analyze("curvature", loss, model, options, step=step, along=along, top=top)
 
+    def average(
+        self,
+        loss: LossFunction | None = None,
+        model: Any = None,
+        *,
+        at: Steps = None,
+        windows: Sequence[int] | int | None = None,
+        ema: Sequence[float] | float | None = None,
+        also: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> Result:
+        """Evaluate the loss of averages of the iterates: how high the run is above the floor of its valley.
+
+        The statistics of normalization layers are averaged with the parameters. A loss with
+        gradients, as for curvature(), also gives the gain in a noisy bowl; without them the
+        result says why this is missing.
+
+        Args:
+            at: steps at which the loss is evaluated (default: 20 steps, spread over the run).
+            windows: lengths of means of the last iterates, for example [10, 100].
+            ema: decays of exponential averages, for example 0.99.
+            also: as in walk().
+        """
+        return self._analyze("average", loss, model, options, at=at, windows=windows, ema=ema, also=also)
+
     def pca(self, **options: Any) -> Result:
         """Compute the principal directions of the walk, compared with a random walk. It needs no loss."""
         return self._analyze("pca", None, None, options)

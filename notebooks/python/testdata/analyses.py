@@ -88,6 +88,18 @@ def results():
     assert products.summary.product_method == "exact" and np.allclose(products.summary.top, exact, rtol=1e-5)
     landscape = run.landscape(loss, model, grid="5x5", kinds="all", **quick)
     assert len(landscape.tables["grid"]) == 25
+    average = run.average(loss, model, at="every:4", windows=[2, 3], ema=0.5, also="accuracy", **quick)
+    rows = average.tables["averages"]
+    theta = np.asarray(run.theta[:], float)
+    means = {"iterate": theta[8], "window 3": theta[6:9].mean(0), "ema 0.5": ema(theta[:9], 0.5)}
+    for name, mean in means.items():
+        (row,) = rows[(rows["step"] == 8) & (rows["average"] == name)]
+        assert abs(row["loss"] - loss(split(mean))["loss"]) < 1e-6, (name, row)
+        assert row["accuracy"] == loss(split(mean))["accuracy"], (name, row)
+        assert (name == "iterate") == np.isnan(row["null_gain"]), row
+    assert average.summary.null_absent == "" and average.findings and "length" in average.figures
+    plain = run.average(lambda m: loss(m)["loss"], model, windows=2, **quick)
+    assert "grads" in plain.summary.null_absent, plain.summary.null_absent
     assert run.pca(**quick).analysis == "pca" and run.path(**quick).analysis == "path"
     assert os.path.isfile(run.report("report.html", plotly_cdn=False))
     raised(AnalysisError, lambda: run.report("report.html"), "exists already")
@@ -95,6 +107,11 @@ def results():
     assert run.audit().summary.findings == [] or run.audit().findings
     both = sgdwalk.compare([run, "run"], loss, model, out="both", grid="3x3", segments=2, hessians=1, progress=False)
     assert both.analysis == "compare" and both.findings
+
+
+def ema(theta, decay):
+    weights = decay ** np.arange(len(theta))[::-1]
+    return weights @ theta / weights.sum()
 
 
 def split(v):
