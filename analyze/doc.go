@@ -5,7 +5,7 @@
 //  1. A command or a program opens a run as a record.Trajectory.
 //  2. The program provides a [Loss]: train/replay rebuilds one from the run's header,
 //     and any other function of theta works too ([LossFunc]).
-//  3. One of the packages path, walk, pca, landscape, line, curvature computes a result
+//  3. One of the packages path, walk, pca, landscape, line, curvature, average computes a result
 //     from both: a record.Table and a [Summary] with numbers and warnings.
 //  4. Package result writes the result, and package figure draws it.
 //

@@ -7,6 +7,7 @@
 //  4. [Landscape] draws the loss around it, [Measures] what was measured with it and
 //     [Lines] random lines (package landscape); [Line] and [Curve] draw the loss
 //     between two points (package line).
+//  5. [Averages] draws the loss of averages of the iterates (package average).
 //
 // The commands and the notebooks draw with these, so both show the same figure of
 // the same result. Anything else is drawn with package figure from the tables:

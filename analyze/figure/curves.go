@@ -25,8 +25,8 @@ type Curves struct {
 	// LogRatio is the ratio of the largest to the smallest value from which Auto is logarithmic;
 	// 0 means 100.
 	LogRatio float64
-	Notes  []string
-	Style  Style
+	Notes    []string
+	Style    Style
 }
 
 // Series is one line of a [Curves]. X must not decrease; NaN in Y is a gap.

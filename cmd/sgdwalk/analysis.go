@@ -33,7 +33,7 @@ type runFlags struct {
 type lossFlags struct {
 	Data           string `placeholder:"DATA" help:"Where the data are now, if not where the run was recorded: a data set as in train --data."`
 	AllowOtherData bool   `help:"Evaluate on data that are not the recorded ones; the result is marked."`
-	Norm           string `default:"batch" enum:"batch,running,recompute" help:"Statistics of normalization layers: batch (as in training), running (recorded: of each iterate in walk, curvature and compare, of both ends of a line between runs, of the last iterate elsewhere) or recompute (default ${default})."`
+	Norm           string `default:"batch" enum:"batch,running,recompute" help:"Statistics of normalization layers: batch (as in training), running (recorded: of each iterate in walk, curvature and compare, of both ends of a line between runs, averaged with the iterates in average, of the last iterate elsewhere) or recompute (default ${default})."`
 }
 
 // analysis is one analysis at work: its run, its options and its output.
