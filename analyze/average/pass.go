@@ -176,7 +176,8 @@ func (p *pass) nextTile(i, last int, v visitor) *tile {
 			}
 		}
 		_, t.isMark = slices.BinarySearch(p.marks, i)
-		if len(age) == 0 && len(p.decays) == 0 && !(t.isMark && (v.needs(i, -1) || v.needsNull(i))) {
+		needed := len(age) > 0 || len(p.decays) > 0 || t.isMark && (v.needs(i, -1) || v.needsNull(i))
+		if !needed {
 			continue
 		}
 		row := len(t.indices)

@@ -152,7 +152,7 @@ func (j *Job) tabulate(r *Result, f *found) []averageRow {
 				continue
 			}
 			pt := &j.points[i]
-			row.Average, row.Scheme, row.Iterates = pt.Average.String(), string(pt.Scheme), pt.len()
+			row.Average, row.Scheme, row.Iterates = pt.String(), string(pt.Scheme), pt.len()
 			row.FirstStep, row.Age = j.agesOf(pt)
 			row.Effective = pt.effective(pt.len())
 			row.Gain, row.NullGain = record.Optional{}, record.Optional{}

@@ -68,7 +68,9 @@ func TestStatesAreAveragedWithTheWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := []average.Average{
-		{Scheme: average.Window, Length: 2}, {Scheme: average.Window, Length: 5}, {Scheme: average.EMA, Decay: 0.5},
+		{Scheme: average.Window, Length: 2},
+		{Scheme: average.Window, Length: 5},
+		{Scheme: average.EMA, Decay: 0.5},
 		{Scheme: average.LAWA, Length: 3, Every: 3},
 	}
 	r, err := average.Compute(t.Context(), m, loss, average.Options{At: at, Averages: kinds})
