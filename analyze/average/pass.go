@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 
+	"sgdwalk/analyze/internal/parallel"
 	"sgdwalk/record"
 )
 
@@ -242,7 +243,7 @@ func (p *pass) readTile(t *tile) error {
 		sums[row] = make([]record.PartSum, len(p.ranges))
 	}
 	failures := make([]error, len(p.ranges))
-	parallel(len(p.ranges), func(k int) { failures[k] = p.readRange(t, k, rows[k], sums) })
+	parallel.Each(len(p.ranges), len(p.ranges), func(k int) { failures[k] = p.readRange(t, k, rows[k], sums) })
 	for _, err := range failures {
 		if err != nil {
 			return err

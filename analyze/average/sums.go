@@ -2,8 +2,8 @@ package average
 
 import (
 	"runtime"
-	"sync"
-	"sync/atomic"
+
+	"sgdwalk/analyze/internal/parallel"
 )
 
 // piece is the sum of the members lo to hi of a stream, and their first moment
@@ -100,28 +100,7 @@ const blockColumns = 1 << 14
 // number of cores.
 func columns(n int, f func(lo, hi int)) {
 	blocks := (n + blockColumns - 1) / blockColumns
-	parallel(blocks, func(b int) { f(b*blockColumns, min(n, (b+1)*blockColumns)) })
-}
-
-// parallel calls f(0) to f(n-1) on all cores.
-func parallel(n int, f func(i int)) {
-	workers := min(n, runtime.GOMAXPROCS(0))
-	if workers <= 1 {
-		for i := range n {
-			f(i)
-		}
-		return
-	}
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
+	parallel.Each(runtime.GOMAXPROCS(0), blocks, func(b int) { f(b*blockColumns, min(n, (b+1)*blockColumns)) })
 }
 
 // target is a sum that receives rows of a tile.

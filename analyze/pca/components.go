@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"sgdwalk/analyze/internal/parallel"
 )
 
 // secondPass makes the components V_k = X^T u_k / |X^T u_k|, and from them the
@@ -129,17 +131,17 @@ func (w *worker) block(b block) error {
 	}
 	clear(w.narrow)
 	const columns = 256
-	each(s.workers, (n+columns-1)/columns, func(c int) {
+	parallel.Each(s.workers, (n+columns-1)/columns, func(c int) {
 		w.columns(b, span{c * columns, min((c+1)*columns, n)})
 	})
 	const rows = 16
-	each(s.workers, (len(s.rows)+rows-1)/rows, func(c int) {
+	parallel.Each(s.workers, (len(s.rows)+rows-1)/rows, func(c int) {
 		w.scores(span{c * rows, min((c+1)*rows, len(s.rows))}, roundUp(n, lanes))
 		for i := c * rows; i < min((c+1)*rows, len(s.rows)); i++ {
 			w.row(b, i)
 		}
 	})
-	each(s.workers, (k+kernelA-1)/kernelA, func(c int) {
+	parallel.Each(s.workers, (k+kernelA-1)/kernelA, func(c int) {
 		v := matrix{w.narrow, w.stride, k}
 		products(w.products[c*kernelA*k:], k, v.from(c*kernelA, kernelA, 0), v, roundUp(n, lanes), false)
 	})

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"sgdwalk/analyze/internal/parallel"
 )
 
 // decomposition holds components, scores and distances, computed from the eigenpairs.
@@ -41,7 +43,7 @@ func (d *decomposition) orthonormalize(products []float64, workers int) error {
 	}
 	const columns = 4096
 	p := len(d.components[0])
-	each(workers, (p+columns-1)/columns, func(part int) {
+	parallel.Each(workers, (p+columns-1)/columns, func(part int) {
 		column := make([]float64, k)
 		for j := part * columns; j < min((part+1)*columns, p); j++ {
 			for c := range k {

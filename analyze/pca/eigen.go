@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"sgdwalk/analyze/internal/eigen"
+	"sgdwalk/analyze/internal/parallel"
 )
 
 const (
@@ -38,7 +39,7 @@ type operator func(dst, v []float64)
 func dense(g []float64, n, workers int) operator {
 	return func(dst, v []float64) {
 		const rows = 64
-		each(workers, (n+rows-1)/rows, func(c int) {
+		parallel.Each(workers, (n+rows-1)/rows, func(c int) {
 			for i := c * rows; i < min((c+1)*rows, n); i++ {
 				dst[i] = blas64.Dot(blas64.Vector{N: n, Data: g[i*n : (i+1)*n], Inc: 1}, blas64.Vector{
 					N: n, Data: v,

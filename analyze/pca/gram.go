@@ -1,6 +1,10 @@
 package pca
 
-import "sync"
+import (
+	"sync"
+
+	"sgdwalk/analyze/internal/parallel"
+)
 
 const (
 	// exactRows is the number of rows up to which the products are float64: for so
@@ -90,7 +94,7 @@ func (a *panelAdder) add(g []float64, b block, sums []uint32) error {
 	s, p, n := a.s, a.panels, len(a.s.rows)
 	p.resize(b.inside())
 	stride := paddedStride(p.chunks * sumColumns)
-	each(s.workers, (n+groupRows-1)/groupRows, func(group int) {
+	parallel.Each(s.workers, (n+groupRows-1)/groupRows, func(group int) {
 		rows := a.groups.Get().(*[]float32)
 		defer a.groups.Put(rows)
 		for r := range groupRows {
@@ -115,7 +119,7 @@ func (a *panelAdder) add(g []float64, b block, sums []uint32) error {
 func addProducts(g []float64, x matrix, columns span, workers int) {
 	n := x.rows
 	tiles := (n + tileRows - 1) / tileRows
-	each(workers, tiles*(tiles+1)/2, func(t int) {
+	parallel.Each(workers, tiles*(tiles+1)/2, func(t int) {
 		ti := 0
 		for (ti+1)*(ti+2)/2 <= t {
 			ti++

@@ -1,5 +1,7 @@
 package pca
 
+import "sgdwalk/analyze/internal/parallel"
+
 const (
 	// panelRows is the number of rows that are stored together, and the width of
 	// the piece of the Gram matrix that a kernel call makes.
@@ -71,7 +73,7 @@ func transposeGo(dst, src []float32, stride, n int) {
 func (p *panels) addTo(g []float64, workers int) {
 	stride := p.count * panelRows
 	tiles := (p.count + tilePanels - 1) / tilePanels
-	each(workers, tiles*(tiles+1)/2, func(t int) {
+	parallel.Each(workers, tiles*(tiles+1)/2, func(t int) {
 		ti := 0
 		for (ti+1)*(ti+2)/2 <= t {
 			ti++

@@ -3,6 +3,8 @@ package pca
 import (
 	"errors"
 	"slices"
+
+	"sgdwalk/analyze/internal/parallel"
 )
 
 // aheadBytes is how much of the rows is fetched ahead of what is worked on, in
@@ -78,7 +80,7 @@ func (s *source) failed(rows []error) error {
 // pack packs block b of every row into x, row after row, each of the given stride.
 func (s *source) pack(x []float32, stride int, b block, columns []span, sums []uint32) error {
 	rows := make([]error, len(s.rows))
-	each(s.workers, len(s.rows), func(i int) {
+	parallel.Each(s.workers, len(s.rows), func(i int) {
 		rows[i] = s.packRow(x[i*stride:(i+1)*stride], i, b, columns, sums)
 	})
 	return s.failed(rows)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"sgdwalk/analyze/internal/parallel"
 )
 
 // fromGram computes scores and distances from the centred Gram matrix g and its leading
@@ -68,7 +70,7 @@ func leftOut(ctx context.Context, s *source, mean bool) ([]float64, error) {
 				m[j] += share * float64(v)
 			}
 		}
-		each(s.workers, n, func(i int) {
+		parallel.Each(s.workers, n, func(i int) {
 			for j, v := range x[i*stride:][:columns] {
 				c := float64(v) - m[j]
 				sums[i] += c * c

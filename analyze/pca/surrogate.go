@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+
+	"sgdwalk/analyze/internal/parallel"
 )
 
 // surrogateTolerance is the residual at which a surrogate's eigenpair is taken
@@ -62,7 +64,7 @@ func surrogates(ctx context.Context, o *Options, g []float64, n int, observed []
 			return nil, fmt.Errorf("pca: %w", err)
 		}
 		count := min(batch, len(shares)-first)
-		each(o.Workers, count, func(i int) {
+		parallel.Each(o.Workers, count, func(i int) {
 			w := first + i
 			// Every walk has its own random stream, so that any goroutine may compute it.
 			rng := rand.New(rand.NewPCG(o.Seed, uint64(w)))

@@ -11,6 +11,7 @@ import (
 
 	"sgdwalk/record"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/train/optim"
 	"sgdwalk/train/replay"
 	"sgdwalk/train/session"
 )
@@ -41,21 +42,26 @@ func branches(t *testing.T, dir string, trace record.Trajectory, steps int64, d 
 }
 
 // TestBranchContinuesTheRun: without a decay a branch is the run itself, bit for bit, for
-// optimizers with and without state, with running statistics and with inner loops, and in any
-// order of the starts.
+// every optimizer, with running statistics and with inner loops, and in any order of the
+// starts.
 func TestBranchContinuesTheRun(t *testing.T) {
-	for _, c := range []struct{ optimizer, model string }{
-		{"sgd", "mlp:4"}, {"momentum", "mlp:4"}, {"adam", "mlp:4"}, {"entropy-sgd", "mlp:4"}, {"sgd", "resnet:8"},
-	} {
+	type runs struct{ optimizer, model string }
+	all := []runs{{"sgd", "resnet:8"}, {"momentum", "resnet:8"}}
+	for _, name := range optim.Names() {
+		all = append(all, runs{name, "mlp:4"})
+	}
+	for _, c := range all {
 		s := settings()
 		s.Optimizer, s.Model = c.optimizer, c.model
 		ends := [][2]int64{{20, 25}, {3, 22}, {22, 30}}
-		if c.optimizer == "entropy-sgd" {
-			s.Hyper, ends = map[string]float64{"inner_steps": 3}, [][2]int64{{4, 7}, {1, 7}}
-		}
-		if c.model == "resnet:8" {
+		switch {
+		case c.model == "resnet:8":
 			batch := 719
 			s.Batch, ends = &batch, [][2]int64{{1, 3}, {2, 4}}
+		case c.optimizer == "entropy-sgd":
+			s.Hyper, ends = map[string]float64{"inner_steps": 3}, [][2]int64{{4, 7}, {1, 7}}
+		case c.optimizer == "gd":
+			s.Batch, ends = nil, [][2]int64{{1, 2}, {0, 2}}
 		}
 		dir, trace := trained(t, s)
 		b := branches(t, dir, trace, 5, session.LinearDecay)
@@ -64,6 +70,7 @@ func TestBranchContinuesTheRun(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %s: %v", c.optimizer, c.model, err)
 			}
+			found := false
 			for i := range trace.Len() {
 				want, err := trace.Read(i, record.AllParts)
 				if err != nil {
@@ -72,9 +79,13 @@ func TestBranchContinuesTheRun(t *testing.T) {
 				if want.Step != e[1] || want.Substep != 0 {
 					continue
 				}
+				found = true
 				if got.Step != e[1] || !slices.Equal(got.Theta, want.Theta) || !slices.Equal(got.State, want.State) {
 					t.Errorf("%s %s: from step %d, step %d is another one than the recorded", c.optimizer, c.model, e[0], e[1])
 				}
+			}
+			if !found {
+				t.Errorf("%s %s: step %d is not recorded", c.optimizer, c.model, e[1])
 			}
 		}
 	}

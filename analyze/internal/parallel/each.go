@@ -1,14 +1,15 @@
-package pca
+// Package parallel divides work among the cores.
+package parallel
 
 import (
 	"sync"
 	"sync/atomic"
 )
 
-// each calls f(0) to f(n-1) in up to workers goroutines, and returns after the last
+// Each calls f(0) to f(n-1) in up to workers goroutines, and returns after the last
 // call. The calls must write to different memory; then the result does not depend on
 // which goroutine makes which call.
-func each(workers, n int, f func(i int)) {
+func Each(workers, n int, f func(i int)) {
 	workers = min(workers, n)
 	if workers <= 1 {
 		for i := range n {
