@@ -167,6 +167,12 @@ func (l *lineWork) chooseStates() {
 		return
 	}
 	l.states = line.States{A: l.from.State, B: l.to.State}
+	instead := "--norm recompute or --norm batch computes them at every point"
+	if l.lineCmd.Objective != "" {
+		instead = "a program that computes them at every point, as batch normalization does in training, avoids that"
+	}
+	l.Warnings.Add(true, "interpolated_statistics", "points between the ends have interpolated statistics of normalization "+
+		"layers, which are not those of the interpolated network and make the barrier higher; %s", instead)
 }
 
 // align permutes the units of the second end. A worker of a plan gets the permutations from
