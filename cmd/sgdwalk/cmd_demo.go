@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,9 +77,10 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if err := safefile.WriteBytes(filepath.Join(c.Out, "summary.md"), []byte(text)); err != nil {
 		return err
 	}
-	page := &reportCmd{
-		Runs: []string{filepath.Join(c.Out, "run")}, Out: filepath.Join(c.Out, "report.html"),
-		Force: true,
+	var page reportCmd
+	if err := parseVerb(&page, filepath.Join(c.Out, "run"), "--out", filepath.Join(c.Out, "report.html"),
+		"--force"); err != nil {
+		return err
 	}
 	quiet := *e
 	quiet.silent, quiet.json = true, false
@@ -121,7 +123,11 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 	quiet.silent = true
 	run := filepath.Join(c.Out, "run")
 	r := &demoResult{Out: c.Out}
-	o, err := new(recordFlags).sessionOptions(e, c.Force)
+	var recording recordFlags
+	if err := parseVerb(&recording); err != nil {
+		return nil, err
+	}
+	o, err := recording.sessionOptions(e, c.Force)
 	if err != nil {
 		return nil, err
 	}
@@ -138,34 +144,37 @@ func (c *demoCmd) fly(ctx context.Context, e *env) (*demoResult, error) {
 		return nil, fmt.Errorf("demo: the recording has %d problems, the first: %s: %w",
 			n, r.Verified.Problems[0], errDamaged)
 	}
-	target := runFlags{Run_: run}
-	directions := pcaFlags{Kinds: "weights", Center: "mean", Rows: "all"}
-	p, err := (&pathCmd{runFlags: target}).compute(ctx, &quiet)
+	var path pathCmd
+	var walk walkCmd
+	var directions pcaCmd
+	var plane landscapeCmd
+	var top curvatureCmd
+	if err := errors.Join(
+		parseVerb(&path, run),
+		parseVerb(&walk, run, "--segments", "all"),
+		parseVerb(&directions, run),
+		parseVerb(&plane, run),
+		parseVerb(&top, run),
+	); err != nil {
+		return nil, err
+	}
+	p, err := path.compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
-	w, err := (&walkCmd{
-		runFlags: target, lossFlags: lossFlags{Norm: "batch"}, Segments: "all", Alphas: "0:1:11",
-		Direction: "update",
-	}).compute(ctx, &quiet)
+	w, err := walk.compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
-	f, err := (&pcaCmd{runFlags: target, pcaFlags: directions, Components: 10}).compute(ctx, &quiet)
+	f, err := directions.compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
-	l, err := (&landscapeCmd{
-		runFlags: target, lossFlags: lossFlags{Norm: "batch"}, pcaFlags: directions, Grid: "51x51",
-		Margin: landscape.DefaultMargin,
-	}).compute(ctx, &quiet)
+	l, err := plane.compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}
-	h, err := (&curvatureCmd{
-		runFlags: target, lossFlags: lossFlags{Norm: "batch"}, Step: -1, Top: 10, Matrix: "hessian",
-		Products: 400, Block: 4, Probes: 10, MaxMemory: "4GiB",
-	}).compute(ctx, &quiet)
+	h, err := top.compute(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}

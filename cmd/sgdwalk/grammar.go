@@ -102,6 +102,17 @@ func newParser(grammar any, c *common, stdout, stderr io.Writer, exit func(code 
 	)
 }
 
+// parseVerb sets the flags of a verb, a pointer to its struct, as a command line would, with the defaults that the
+// user sees.
+func parseVerb(verb any, args ...string) error {
+	p, err := newParser(verb, new(common), io.Discard, io.Discard, func(int) {})
+	if err != nil {
+		return err
+	}
+	_, err = p.Parse(args)
+	return err
+}
+
 // negative is a number or a range that begins with a minus.
 var negative = regexp.MustCompile(`^-[0-9.]`)
 

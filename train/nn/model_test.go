@@ -197,6 +197,10 @@ func TestStepAllocations(t *testing.T) {
 			if allocated/100 > 64<<10 {
 				t.Errorf("%d bytes allocated per step", allocated/100)
 			}
+			for range 2 { // a leak grows each time; a stack of the runtime or a test that ended before does not
+				_, again := steps(100)
+				live = min(live, again)
+			}
 			if live > 64<<10 {
 				t.Errorf("%d bytes more in use after 100 steps", live)
 			}
