@@ -13,6 +13,7 @@ import (
 
 	"sgdwalk/analyze/objective"
 	"sgdwalk/record"
+	"sgdwalk/record/recordtest"
 )
 
 // BenchmarkOverhead is an evaluation by a process that does nothing: what the way
@@ -32,13 +33,11 @@ func BenchmarkOverhead(b *testing.B) {
 // BenchmarkPython is the same for a Python program that listens. Unless its model is nothing,
 // the program sets the parameters of the model too.
 func BenchmarkPython(b *testing.B) {
-	if os.Getenv("SGDWALK_PYTHON") == "" {
-		b.Skip("SGDWALK_PYTHON is not set")
-	}
+	interpreter := recordtest.Python(b, "torch")
 	for _, model := range []string{"nothing", "arrays", "torch"} {
 		for _, p := range []int{1e3, 1e5, 1e7} {
 			b.Run(fmt.Sprintf("%s/P=%.0e", model, float64(p)), func(b *testing.B) {
-				cmd := exec.Command("python3", "../../notebooks/python/testdata/bridge.py", strconv.Itoa(p), model)
+				cmd := exec.Command(interpreter, "../../notebooks/python/testdata/bridge.py", strconv.Itoa(p), model)
 				cmd.Env = append(os.Environ(), "PYTHONPATH=../../notebooks/python", "PYTHONDONTWRITEBYTECODE=1")
 				cmd.Stderr = os.Stderr
 				in, err := cmd.StdinPipe()

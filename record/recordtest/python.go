@@ -9,7 +9,7 @@ import (
 
 // Python finds an interpreter in PATH that has the package, or skips the test and
 // says what is absent. These tests take minutes: they run where SGDWALK_PYTHON is set.
-func Python(t *testing.T, name string) string {
+func Python(t testing.TB, name string) string {
 	t.Helper()
 	if os.Getenv("SGDWALK_PYTHON") == "" {
 		t.Skip("SGDWALK_PYTHON is not set: tests with Python have their own lane")

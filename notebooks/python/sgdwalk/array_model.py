@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, MutableMapping, Sequence
 
 import numpy as np
 
-from .arrays import Array, Entry, Vector
+from .arrays import LARGE, Array, Entry, Vector, overlap
 from .errors import InputError
 from .words import listed
 
@@ -22,6 +22,7 @@ class ArrayModel:
 
     def __init__(self, arrays: Mapping[str, Array], kinds: Mapping[str, str]):
         self.arrays = arrays
+        self._own: dict[str, Array] = {}  # the arrays that views of theta have replaced; see share()
         self.layout: list[Entry] = []
         self.state_layout: list[Entry] = []
         for n, a in arrays.items():
@@ -57,8 +58,36 @@ class ArrayModel:
         """Set the parameters, in place."""
         at = 0
         for a in self.arrays.values():
-            a[...] = theta[at : at + a.size].reshape(a.shape)
+            part = theta[at : at + a.size].reshape(a.shape)
+            if not self._own or _address(a) != _address(part):
+                a[...] = part
             at += a.size
+
+    def share(self, theta: Vector) -> bool:
+        """Put arrays into the dict that are views of theta, so that put() need not copy them.
+
+        Only large float32 arrays are replaced. Returns False if none is. The arrays that were there become NaN, so that
+        a loss that still uses one of them is NaN too.
+        """
+        large = {
+            n: a for n, a in self.arrays.items() if a.size >= LARGE and a.dtype == np.float32 and a.flags.c_contiguous
+        }
+        if not isinstance(self.arrays, MutableMapping) or overlap([(_address(a), a.nbytes) for a in large.values()]):
+            return False
+        at = 0
+        for n, a in list(self.arrays.items()):
+            if n in large:
+                a[...] = np.nan
+                self.arrays[n] = theta[at : at + a.size].reshape(a.shape)
+            at += a.size
+        self._own = large
+        return bool(large)
+
+    def unshare(self) -> None:
+        """Put the arrays back that were in the dict. Their values are lost; put() sets them."""
+        if isinstance(self.arrays, MutableMapping):
+            self.arrays.update(self._own)
+        self._own = {}
 
     def take_state(self, names: Sequence[str]) -> None:
         """Do nothing, because a dict of arrays has no state."""
@@ -77,3 +106,9 @@ class ArrayModel:
                 raise InputError(f"{what}: {t['name']!r} has the shape {list(a.shape)}; the model had {t['shape']}")
             into[at : at + n] = a.ravel()
             at += n
+
+
+def _address(a: Array) -> int:
+    """Return the address of the first element."""
+    address: int = a.__array_interface__["data"][0]
+    return address

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Vector = NDArray[np.float32]  # one axis
 
+LARGE = 1 << 16  # elements from which a tensor may use the memory of theta
+
 
 class _Tensor(TypedDict):
     name: str
@@ -33,6 +35,12 @@ def size_of(layout: Sequence[Entry]) -> int:
 def shapes_of(layout: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return the names and the shapes of a layout, without the kinds."""
     return [{"name": t["name"], "shape": t["shape"]} for t in layout]
+
+
+def overlap(ranges: Sequence[tuple[int, int]]) -> bool:
+    """Return whether any two ranges of memory, each an address and a number of bytes, have a byte in common."""
+    ends = sorted((at, at + n) for at, n in ranges)
+    return any(end > start for (_, end), (start, _) in zip(ends, ends[1:]))
 
 
 def checksum_of(vector: Vector) -> int:

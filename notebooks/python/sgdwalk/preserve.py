@@ -55,20 +55,23 @@ def _module(module: Any) -> Iterator[None]:
     import torch
 
     modes = [(layer, layer.training) for layer in module.modules()]
-    parameters = [(p, p.requires_grad, p.grad) for p in module.parameters()]
+    parameters = [(p, p.data, p.requires_grad, p.grad) for p in module.parameters()]
     with torch.no_grad():
         kept = [(t, t.detach().clone()) for t in [*module.parameters(), *module.buffers()]]
-    for p, _, _ in parameters:
+    for p, _, _, _ in parameters:
         p.grad = None  # the tensor is kept; nothing may write zeros into it
     try:
         yield
     finally:
         for layer, mode in modes:
             layer.training = mode
+        for p, data, _, _ in parameters:
+            if p.data_ptr() != data.data_ptr():  # it has moved to the memory of theta
+                p.data = data
         with torch.no_grad():
             for tensor, before in kept:
                 tensor.detach().copy_(before)
-        for p, requires_grad, grad in parameters:
+        for p, _, requires_grad, grad in parameters:
             p.requires_grad_(requires_grad)
             p.grad = grad
 

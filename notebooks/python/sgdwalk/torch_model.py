@@ -6,7 +6,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from .arrays import Entry, Vector
+from .arrays import LARGE, Entry, Vector, overlap
 from .errors import InputError, RecorderError
 from .kinds import kinds_of
 from .layers import dense_gradient, joined, named_layers, real, unwrapped
@@ -27,6 +27,7 @@ class TorchModel:
         self._torch, self.module = torch, unwrapped(module)
         self._kept_views: dict[Any, list[Any]] = {}
         self._arrays: dict[str, tuple[list[int], list[Vector]]] = {}
+        self._shares, self._own = False, list[tuple[Any, Any]]()  # parameters and their own memory; see share()
         self.name: str = getattr(self.module, "original_name", type(self.module).__name__)
         self._places, self._shape = self._find(), self._tree()
         for name, p in zip(self._places, self.tensors()):
@@ -159,7 +160,35 @@ class TorchModel:
         with self._torch.no_grad():
             for vector, tensors in parts:
                 for t, view in zip(tensors, self._views(vector, tensors)):
-                    t.copy_(view)
+                    if not self._shares or t.data_ptr() != view.data_ptr():
+                        t.copy_(view)
+
+    def share(self, theta: Vector) -> bool:
+        """Move the large parameters to the memory of theta, so that put() need not copy them.
+
+        Only parameters on the CPU move that are contiguous float32. Returns False if none does. The memory that they
+        had becomes NaN, so that a loss that still uses it, through an older view, is NaN too.
+        """
+        tensors = self.tensors()
+        large = [
+            (p, view)
+            for p, view in zip(tensors, self._views(theta, [real(p.detach()) for p in tensors]))
+            if p.numel() >= LARGE and p.device.type == "cpu" and p.dtype == view.dtype and p.is_contiguous()
+        ]
+        if overlap([(p.data_ptr(), 4 * p.numel()) for p, _ in large]):
+            return False
+        self._own = [(p, p.data) for p, _ in large]
+        for p, view in large:
+            p.data.fill_(float("nan"))
+            p.data = view
+        self._shares = bool(large)
+        return self._shares
+
+    def unshare(self) -> None:
+        """Move the parameters back to their own memory. Their values are lost; put() sets them."""
+        for p, data in self._own:
+            p.data = data
+        self._own, self._shares = [], False
 
     def take_state(self, names: Sequence[str]) -> None:
         """Use as state the buffers that a run recorded as its state."""

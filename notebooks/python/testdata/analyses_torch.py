@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest.mock
 import warnings
 
 import numpy as np
@@ -155,6 +156,66 @@ def batches():
     assert all(m.training for m in model.modules())
 
 
+def large():
+    """Large parameters use the memory of theta, unless the loss uses an older view of one."""
+    wide = lambda: nn.Sequential(nn.Linear(6, 1100), nn.Tanh(), nn.Linear(1100, 1000), nn.Tanh(), nn.Linear(1000, 3))
+    torch.manual_seed(3)
+    model = wide()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, optimizer, out="large", args=["--quiet"]) as recorder:
+        train(model, optimizer, 3, recorder)
+    run = sgdwalk.open("large")
+    others = [torch.randn_like(p) for p in model.parameters()]
+    with torch.no_grad():
+        for p, t in zip(model.parameters(), others):
+            p.copy_(t)
+    weight, few = model[2].weight, x[:2]  # few, so that copying theta takes a share of the time
+    own, places = weight.data_ptr(), []
+
+    def plain(model):
+        places.append(weight.data_ptr())
+        return F.cross_entropy(model(few), y[:2])
+
+    def older(model):
+        places.append(weight.data_ptr())
+        hidden = F.linear(torch.tanh(model[0](few)), view, model[2].bias)
+        return F.cross_entropy(model[4](torch.tanh(hidden)), y[:2])
+
+    def failing(model):
+        if not torch.isfinite(view).all():
+            raise ValueError("the older view is NaN")
+        return older(model)
+
+    view, home = weight.detach(), sys.modules.get("sgdwalk.conversation", sgdwalk)
+    expected = run.walk(plain, model, segments="0-1", **quick).tables["losses"]["loss"]
+    assert places[0] == own and places[-1] != own, "the weight did not use the memory of theta"
+    for loss_of_view in (older, failing):
+        places.clear()
+        found = run.walk(loss_of_view, model, segments="0-1", **quick).tables["losses"]["loss"]
+        assert places[-1] == own and np.array_equal(found, expected), (found, expected)
+        eigenvalues = []
+        for many in (home._SHARED_FROM, 1 << 40):  # of the second one theta is always copied
+            with unittest.mock.patch.object(home, "_SHARED_FROM", many):
+                curved = run.curvature(loss_of_view, model, top=1, products=8, probes=0, out=f"curved-{many}", **quick)
+            eigenvalues.append(curved.summary.top)
+        assert eigenvalues[0] == eigenvalues[1] and eigenvalues[0][0] > 0, eigenvalues
+    assert weight.data_ptr() == own and all(map(torch.equal, model.parameters(), others))
+
+    arrays = {n: p.detach().numpy().copy() for n, p in model.named_parameters()}
+    kept, before = dict(arrays), {n: a.copy() for n, a in arrays.items()}
+
+    def of_arrays(arrays):
+        a = list(arrays.values())
+        places.append(a[2] is kept["2.weight"])
+        hidden = np.tanh(np.tanh(few.numpy() @ a[0].T + a[1]) @ a[2].T + a[3]) @ a[4].T + a[5]
+        return F.cross_entropy(torch.from_numpy(hidden), y[:2])
+
+    places.clear()
+    found = run.walk(of_arrays, arrays, segments="0-1", **quick).tables["losses"]["loss"]
+    assert places[0] and not places[-1] and np.allclose(found, expected, rtol=1e-5), (places, found, expected)
+    assert all(arrays[n] is kept[n] and np.array_equal(kept[n], before[n]) for n in kept)
+
+
 def slow(folder):
     """What the child does that is interrupted: it says how far it is, and continues after Ctrl-C."""
     os.chdir(folder)
@@ -246,7 +307,7 @@ if len(sys.argv) > 2:
     slow(sys.argv[1])
 else:
     os.chdir(sys.argv[1])
-    for check in (untouched, while_recording, forms, batches, interrupted, killed):
+    for check in (untouched, while_recording, forms, batches, large, interrupted, killed):
         check()
         assert not sockets(), "a socket is left"
         assert len(children_of(os.getpid())) <= 1, "a process is left"  # ps itself
