@@ -236,7 +236,12 @@ def analyze(
     flags = flags_of(settings.rest)
     places = [r.directory if isinstance(r, Analyses) else os.fspath(r) for r in runs]
     if loss is None:
-        document, messages = settings.run(verb, flags, places, None)
+        try:
+            document, messages = settings.run(verb, flags, places, None)
+        except AnalysisError as e:
+            if "--objective" not in str(e) or "objective" in settings.rest:
+                raise
+            raise AnalysisError(f"{verb} needs the loss: pass loss and model; {e}", e.status) from None
     else:
         document, messages = settings.run_with_loss(verb, flags, places, loss, model)
     return Result(document, messages)

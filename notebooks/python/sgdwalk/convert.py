@@ -130,11 +130,11 @@ def restore(source: Any, like: Any, *, kinds: Kinds | None = None, units: Units 
     """Return the arrays of a checkpoint as the tree that it was converted from: the inverse of convert().
 
         params = sgdwalk.restore("series/step000100.safetensors", like=params)
-        params = sgdwalk.restore(run.state_dict(-1), like=params)
+        params = sgdwalk.restore(run.arrays(-1), like=params)
 
     Args:
         source: a file that convert() wrote, or {name: array} with the units first, as arrays_of(),
-            run.state_dict() and the loss functions of analyses have it.
+            run.arrays() and the loss functions of analyses have it.
         like: a tree of the same form, or the file of Keras; its arrays are not used. Parts that
             convert() left out come from it.
         kinds, units: as they were given to convert().

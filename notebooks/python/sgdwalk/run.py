@@ -201,17 +201,24 @@ class Run(Analyses):
 
     # Models.
 
-    def state_dict(self, k: int) -> dict[str, Array]:
-        """Return theta and the statistics of row k as {name: array}. The arrays are copies.
-
-            module.load_state_dict({n: torch.from_numpy(a) for n, a in run.state_dict(-1).items()}, strict=False)
-
-        Names are those of the layout. Buffers that were not recorded, such as
-        num_batches_tracked, are missing.
-        """
+    def arrays(self, k: int) -> dict[str, Array]:
+        """Return theta and the statistics of row k as {name: array}. The arrays are copies, of float32."""
         theta, state = self._iterate(k)
         out = named_tensors(theta, self.layout)
         return out if state is None else {**out, **named_tensors(state, self.state_layout)}
+
+    def state_dict(self, k: int) -> dict[str, Any]:
+        """Return theta and the statistics of row k as {name: torch.Tensor}. The tensors are copies, of float32.
+
+            module.load_state_dict(run.state_dict(-1))
+
+        Names are those of the layout. Buffers that were not recorded and the second names of shared
+        parameters are missing: a module that has any needs strict=False, or load_into(). Without
+        torch, use arrays().
+        """
+        import torch
+
+        return {n: torch.from_numpy(a) for n, a in self.arrays(k).items()}
 
     def load_into(self, model: Any, k: int) -> None:
         """Set the parameters of a model, and its running statistics, to those of row k.

@@ -98,7 +98,7 @@ assert any("before the alignment" in f for f in line.findings), line.findings
 # Apply the permutations in torch, with torch's own indexing.
 places = line.tables["permutations"]
 order = {n: torch.as_tensor(np.array(places["unit"])[np.array(places["units"]) == n]).long() for n in ("s", "h", "t")}
-end = {k: torch.as_tensor(np.array(v)) for k, v in two.state_dict(-1).items()}
+end = two.state_dict(-1)
 permuted = {}
 for name, tensor in end.items():
     for axis, units in enumerate(AXES[name]):
@@ -118,7 +118,7 @@ def loss_at(tensors):
 
 original, moved = loss_at(end), loss_at(permuted)
 assert abs(original - moved) < 1e-5 * original, (original, moved)
-start = {k: torch.as_tensor(np.array(v)) for k, v in one.state_dict(-1).items()}
+start = one.state_dict(-1)
 distance = float(sum((start[t["name"]] - permuted[t["name"]]).double().pow(2).sum() for t in one.layout) ** 0.5)
 assert abs(distance - summary.alignment.distance_after) < 1e-6 * distance, (distance, summary.alignment)
 

@@ -199,7 +199,7 @@ def mistakes():
     raised(AnalysisError, lambda: run.walk(loss, model, segments="500-600", **quick), "500")
     raised(AnalysisError, lambda: sgdwalk.Analyses("none").path(), "none")
     raised(AnalysisError, lambda: run.walk(loss, model, also="accuracy,foo", **quick), "foo")
-    raised(AnalysisError, lambda: run.walk(**quick), "--objective lets the program")
+    raised(AnalysisError, lambda: run.walk(**quick), "walk needs the loss: pass loss and model")
     raised(AnalysisError, lambda: run.walk(lambda m: 1.0, model, also="accuracy", **quick), 'has no "accuracy"')
     raised(InputError, lambda: run.walk(loss), "model is missing")
     raised(InputError, lambda: run.walk("loss", model), "loss is a str")

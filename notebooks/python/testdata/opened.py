@@ -137,13 +137,13 @@ assert repr(plain) == f"<sgdwalk run {str(work / 'plain')!r}: 5000 rows of 37 pa
 
 # A model of a row.
 killed = sgdwalk.open(work / "killed")
-arrays = killed.state_dict(3)
+arrays = killed.arrays(3)
 assert (
     list(arrays) == ["conv.weight", "fc.weight", "fc.bias", "norm.running_mean"] and arrays["fc.bias"].flags.writeable
 )
 model = {t["name"]: np.zeros(t["shape"], np.float64) for t in plain.layout}
 plain.load_into(model, -1)
-assert all(np.array_equal(model[n], a, equal_nan=True) for n, a in plain.state_dict(-1).items())
+assert all(np.array_equal(model[n], a, equal_nan=True) for n, a in plain.arrays(-1).items())
 expect(
     sgdwalk.InputError,
     "'fc.bias' is missing in the model and [3] in the run",
