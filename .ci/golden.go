@@ -177,14 +177,21 @@ func compareValues(name, at string, a, b any, report func(string, ...any)) {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
-		if !ok || !slices.Equal(slices.Sorted(maps.Keys(x)), slices.Sorted(maps.Keys(y))) {
-			report("%s: the keys of %q differ: %v before, %v now",
-				name, at, slices.Sorted(maps.Keys(x)), slices.Sorted(maps.Keys(y)))
+		if !ok {
+			report("%s: %q is no object any more", name, at)
 			return
 		}
 		for _, key := range slices.Sorted(maps.Keys(x)) {
-			if !isUnstable(key) {
-				compareValues(name, at+"."+key, x[key], y[key], report)
+			switch other, ok := y[key]; {
+			case !ok:
+				report("%s: %q is absent now", name, at+"."+key)
+			case !isUnstable(key):
+				compareValues(name, at+"."+key, x[key], other, report)
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(y)) {
+			if _, ok := x[key]; !ok {
+				report("%s: %q is new", name, at+"."+key)
 			}
 		}
 	case []any:
@@ -198,7 +205,8 @@ func compareValues(name, at string, a, b any, report func(string, ...any)) {
 		}
 	case string:
 		y, ok := b.(string)
-		if !ok || x != y && !(strings.Contains(x, " ") && strings.Contains(y, " ")) {
+		bothText := strings.Contains(x, " ") && strings.Contains(y, " ")
+		if !ok || x != y && !bothText {
 			report("%s: %q is %v, and was %q", name, at, b, x)
 		}
 	default:
