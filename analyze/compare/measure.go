@@ -294,14 +294,12 @@ func (m *measurement) curvature(ctx context.Context) error {
 		return err
 	}
 	names := []string{"lambda_max", "trace", "eta_lambda_max", "update_dominant_share"}
-	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{
-		Rows: rows,
-		Each: curvature.Options{
-			Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10,
-			Progress: m.o.Progress,
-			Store:    analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
-		},
-	})
+	each := curvature.Options{
+		Top: m.o.Top, Bottom: -1, MaxProducts: m.o.Products, Tolerance: 1e-3, TraceSamples: 10,
+		Progress: m.o.Progress,
+		Store:    analyze.Prefixed(m.o.Store, "curvature "+m.run.Name+" "),
+	}.Effective()
+	c, err := curvature.Along(ctx, m.run.Trajectory, m.run.Loss, curvature.AlongOptions{Rows: rows, Each: each})
 	switch {
 	case ctx.Err() != nil:
 		return err
@@ -320,7 +318,7 @@ func (m *measurement) curvature(ctx context.Context) error {
 	if n := c.Summary.UnconvergedRows; n > 0 {
 		m.warn("eigenpairs_unconverged", "at %d of %d iterates some of the %d largest eigenvalues have not converged "+
 			"in %d products (more: --products): the share of the update in their space is uncertain, and lambda_max "+
-			"may be too low", n, c.Summary.Rows, m.o.Top, m.o.Products)
+			"may be too low", n, c.Summary.Rows, each.Top, each.MaxProducts)
 	}
 	end := func(name string) record.Optional {
 		t := c.Table.Column(name)
