@@ -21,16 +21,16 @@ cd "$2"
 
 nets="56 56:noshort 20 20:noshort"
 images=5000 epochs=14 # of the training of these networks
-seen=200              # images that a point of a landscape evaluates
+seen=100              # images that a point of a landscape evaluates
 grid=51x51 coarse=11x11 planes="1 2 3 4 5" batch_planes="1 2 3"
 lines=10 points=51
 ratio_grid=3x3 ratio_seen=50
-few=2000 few_epochs=20 sizes="50 320" seeds="1 2 3 4 5" few_lines=5 few_points=41
+few=1000 few_epochs=20 sizes="20 160" seeds="1 2 3 4 5" few_lines=5 few_points=21 few_reach=0.5
 if [ "${3:-}" = --small ]; then
   nets="8 8:noshort"
-  images=200 epochs=2 seen=100 grid=9x9 coarse=5x5 planes="1 2" batch_planes=1
+  images=200 epochs=2 grid=9x9 coarse=5x5 planes="1 2" batch_planes=1
   lines=2 points=9 ratio_seen=10
-  few=200 few_epochs=2 sizes="20 100" seeds="1 2" few_lines=2 few_points=11
+  few=200 few_epochs=2 sizes="20 100" seeds="1 2" few_lines=2 few_points=21 few_reach=1
 fi
 
 # The same levels for every figure.
@@ -99,9 +99,9 @@ for decay in 0 5e-4; do
       run=few-$batch-$decay-$seed
       step "train-$run" train "$run" 8 "$few" "$few_epochs" "$batch" "$decay" "$seed"
       step "filter-$run" landscape "$run" "$seen" "filter-$run" --norm running --plane-seed 1 \
-        --lines "$few_lines" --points "$few_points"
+        --lines "$few_lines" --points "$few_points" --x="-$few_reach:$few_reach"
       step "plain-$run" landscape "$run" "$seen" "plain-$run" --norm running --plane-seed 1 \
-        --lines "$few_lines" --points "$few_points" --normalize none --x=-0.1:0.1
+        --lines "$few_lines" --points "$few_points" --normalize none --x=-0.15:0.15
     done
   done
 done
