@@ -20,7 +20,8 @@ mkdir -p "$2/done"
 cd "$2"
 
 nets="56 56:noshort 20 20:noshort"
-images=5000 epochs=14 # of the training of these networks
+images=5000 epochs=5  # of the training of these networks
+slow_epochs=14        # of 56 layers without shortcuts, which learn more slowly
 seen=100              # images that a point of a landscape evaluates
 grid=51x51 coarse=11x11 planes="1 2 3 4 5" batch_planes="1 2 3"
 lines=10 points=51
@@ -28,7 +29,7 @@ ratio_grid=3x3 ratio_seen=50
 few=1000 few_epochs=20 sizes="20 160" seeds="1 2 3 4 5" few_lines=5 few_points=21 few_reach=0.5
 if [ "${3:-}" = --small ]; then
   nets="8 8:noshort"
-  images=200 epochs=2 grid=9x9 coarse=5x5 planes="1 2" batch_planes=1
+  images=200 epochs=2 slow_epochs=2 grid=9x9 coarse=5x5 planes="1 2" batch_planes=1
   lines=2 points=9 ratio_seen=10
   few=200 few_epochs=2 sizes="20 100" seeds="1 2" few_lines=2 few_points=21 few_reach=1
 fi
@@ -69,7 +70,9 @@ landscape() {
 
 for net in $nets; do
   run=resnet-${net/:/-}
-  step "train-$run" train "$run" "$net" "$images" "$epochs" 100 5e-4 1
+  passes=$epochs
+  [ "$net" = 56:noshort ] && passes=$slow_epochs
+  step "train-$run" train "$run" "$net" "$images" "$passes" 100 5e-4 1
 done
 
 for net in $nets; do
