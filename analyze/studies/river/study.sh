@@ -1,44 +1,43 @@
 #!/usr/bin/env bash
-# The runs, averages and decays behind README.md.
+# How much of the training loss is height above the floor of the valley, and do averages reach
+# what a decay of the learning rate reaches? Trains, averages and measures everything on the page.
 #
-#   bash analyze/studies/river/study.sh DATA OUT [--small]
+#   analyze/studies/river/study.sh DIR [--small]
 #
-# DATA is a directory with the published files of Fashion-MNIST (--small needs none: it
-# trains on the digits alone, with two seeds), OUT where the results go. What is there
-# already is not done again, so the script may be stopped and called again. SGDWALK is the
-# program, by default sgdwalk.
+# Needs sgdwalk in the PATH (or its place in SGDWALK) and Python (its standard library).
+# With --small it has two seeds and leaves out LeNet. It fails unless the signs on the page hold.
 set -euo pipefail
-data=$1 out=$2 small=${3:-}
-sgdwalk=${SGDWALK:-sgdwalk}
 here=$(cd "$(dirname "$0")" && pwd)
+sgdwalk=${SGDWALK:-sgdwalk} python=${PYTHON:-python3}
+out=$1 seeds=5
+[ "${2:-}" != --small ] || seeds=2
+export PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$out"
 
-# one NAME SEED STEPS TRAIN...: trains with every step recorded; evaluates averages at 40
-# steps, and decays from the half and from three quarters over an eighth of the steps.
-one() {
-  local name=$1 seed=$2 steps=$3 run=$out/$1-$2
-  shift 3
-  [ -e "$run/train.json" ] || {
-    rm -rf "$run"
-    $sgdwalk train -q --json --seed "$seed" --out "$run" "$@" >"$run.json"
-    mv "$run.json" "$run/train.json"
-  }
-  [ -e "$run/analysis/average/summary.json" ] ||
-    $sgdwalk average -q --at "every:$((steps / 40))" --ema 0.9,0.99 --also test_loss \
-      --branch "$((steps / 2)),$((steps * 3 / 4))" --branch-steps "$((steps / 8))" "$run" >/dev/null
+# run NAME MODEL DATA RATE BATCH EPOCHS: one run for every seed. In its second half it has two
+# branches that take a quarter of its steps each, and eight that take a sixteenth each.
+run() {
+  local steps=$(((1438 + $5 - 1) / $5 * $6)) starts seed
+  starts=$(seq -s , $((steps / 2)) $((steps / 16)) $((steps * 15 / 16)))
+  for seed in $(seq $seeds); do
+    local place="$out/$1/$seed"
+    "$sgdwalk" train -q --data "$3" --model "$2" --lr "$4" --batch "$5" --epochs "$6" --seed "$seed" --force \
+      --out "$place" >"$place.log" 2>&1
+    "$sgdwalk" average -q --at "every:$((steps / 20))" --windows 8,32,128 --formats svg,png \
+      --branch "$((steps / 2)),$((steps * 3 / 4))" --branch-steps "$((steps / 4))" "$place" >>"$place.log" 2>&1
+    "$sgdwalk" average -q --at "$((steps / 2))" --windows 2 --no-null --formats svg --out "$place/analysis/short" \
+      --branch "$starts" --branch-steps "$((steps / 16))" "$place" >>"$place.log" 2>&1
+  done
 }
 
-seeds="1 2 3 4 5"
-[ -z "$small" ] || seeds="1 2"
-for seed in $seeds; do
-  # An epoch has 29 steps, and then 100.
-  one mlp-fast "$seed" 580 --data digits --model mlp:32 --batch 50 --lr 0.5 --epochs 20
-  one mlp-slow "$seed" 580 --data digits --model mlp:32 --batch 50 --lr 0.125 --epochs 20
-  [ -z "$small" ] || continue
-  images="fashion:$data?limit=5000&holdout=0.8"
-  one lenet-fast "$seed" 800 --data "$images" --model lenet --batch 50 --lr 0.2 --epochs 10
-  one lenet-slow "$seed" 800 --data "$images" --model lenet --batch 50 --lr 0.05 --epochs 10
-  one resnet-fast "$seed" 480 --data "$images" --model resnet:8 --batch 50 --lr 0.4 --epochs 6
-  one resnet-slow "$seed" 480 --data "$images" --model resnet:8 --batch 50 --lr 0.1 --epochs 6
-done
-PYTHONPATH="$here/.." PYTHONDONTWRITEBYTECODE=1 python3 "$here/river.py" "$out" | tee "$out/tables.md"
+mkdir -p "$out"/{softmax,mlp,mlp-slow,mlp-deep,lenet}
+{
+  run softmax mlp: digits 0.5 10 8
+  run mlp mlp:32 digits 0.5 50 16
+  run mlp-slow mlp:32 digits 0.05 50 16
+  run mlp-deep mlp:64,64 digits 0.3 50 16
+} &
+if [ $seeds -gt 2 ]; then run lenet lenet 'digits?pad=4' 0.1 50 16; fi
+wait $!
+"$python" "$here/river.py" "$out" >"$out/table.md"
+cat "$out/table.md"
