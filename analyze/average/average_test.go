@@ -487,3 +487,27 @@ func TestNaNLossIsAValue(t *testing.T) {
 		t.Errorf("the findings of the decoded summary are %s; want %s", got, want)
 	}
 }
+
+// TestBranchFindings checks what is said about a branch for which "the average reaches a share
+// of the gain of the decay" would mean nothing.
+func TestBranchFindings(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		iterate, branch, mean float64
+		reached               record.Optional
+		want, without         string
+	}{
+		{"both lower the loss", 2, 1, 1.5, record.Some(0.5), ": averaging reaches 50 % of what the decay gains", ""},
+		{"averaging raises the loss", 2, 1, 4, record.Some(-2), ": the decay lowers the loss, and averaging raises it", "-200"},
+		{"the run descends", 1, 2, 3, record.Optional{}, ": the decay gains nothing", "reaches 0"},
+	} {
+		s := average.Summary{Best: -1, Branches: []average.Branch{{
+			From: 10, End: 20, Decay: "linear", Loss: record.Some(c.branch), IterateLoss: record.Some(c.iterate),
+			AverageLoss: record.Some(c.mean), ReachedRatio: c.reached,
+		}}}
+		got := fmt.Sprint(s.Findings())
+		if !strings.Contains(got, c.want) || c.without != "" && strings.Contains(got, c.without) {
+			t.Errorf("%s: %s; want %q", c.name, got, c.want)
+		}
+	}
+}

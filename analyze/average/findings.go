@@ -110,8 +110,13 @@ func (b *Branch) add(f *analyze.Findings) {
 	if b.AverageLoss.Valid {
 		text += fmt.Sprintf("; the mean of the iterates of these steps has %s", analyze.Number(b.AverageLoss))
 	}
-	if r := b.ReachedRatio; r.Valid {
+	switch r := b.ReachedRatio; {
+	case r.Valid && r.Value >= 0:
 		text += fmt.Sprintf(": averaging reaches %s of what the decay gains", analyze.Percent(r.Value))
+	case r.Valid:
+		text += ": the decay lowers the loss, and averaging raises it"
+	case b.Loss.Valid && b.Loss.Value >= b.IterateLoss.Value:
+		text += ": the decay gains nothing, because the run descends as far without it"
 	}
 	f.Add(analyze.Convergent, "%s", text)
 }
