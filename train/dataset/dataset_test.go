@@ -223,7 +223,7 @@ func TestOptionErrors(t *testing.T) {
 		{
 			"digits?shuffle=1",
 			Options{},
-			`option of the data set is "shuffle"; allowed is holdout, spread, limit, pad, crop, flip, examples, ` +
+			`option of the data set is "shuffle"; allowed is holdout, spread, limit, pad, crop, flip, classes, examples, ` +
 				`noise, seed`,
 		},
 		{

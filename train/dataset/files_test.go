@@ -163,6 +163,31 @@ func TestMNISTDamage(t *testing.T) {
 	}
 }
 
+// TestClasses reads more than ten classes, and refuses a label above the last one.
+func TestClasses(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "train-images-idx3-ubyte"), idx(0x0803, make([]byte, 20*2*3), 20, 2, 3))
+	write(t, filepath.Join(dir, "train-labels-idx1-ubyte"), idx(0x0801, append(make([]byte, 19), 46), 20))
+	d := mustOpen(t, "mnist:"+dir+"?classes=47", Options{})
+	if d.Train.Classes != 47 || d.Test.Labels[len(d.Test.Labels)-1] != 46 || d.Header().Classes != 47 {
+		t.Errorf("%d classes, labels %v", d.Train.Classes, d.Test.Labels)
+	}
+	if again := mustOpen(t, d.Spec, Options{}); again.Hash != d.Hash || !strings.HasSuffix(d.Spec, "?classes=47") {
+		t.Errorf("the canonical spec %q opens other data", d.Spec)
+	}
+	for spec, want := range map[string]string{
+		"mnist:" + dir + "?classes=46":   "label 19 is 46; labels are 0 to 45",
+		"mnist:" + dir + "?classes=1":    "classes is 1; allowed is 2 to 256",
+		"mnist:" + dir + "?classes=257":  "classes is 257; allowed is 2 to 256",
+		"fashion:" + dir + "?classes=47": "option of the data set fashion is \"classes\"",
+		"digits?classes=10":              "option of the data set digits is \"classes\"",
+	} {
+		if _, err := Open(spec, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", spec, err, want)
+		}
+	}
+}
+
 // TestIDXCutAnywhere cuts a compressed and a plain file after every byte: always
 // an error, never fewer examples.
 func TestIDXCutAnywhere(t *testing.T) {

@@ -8,21 +8,18 @@ import (
 	"path/filepath"
 )
 
-// mnistClasses is the number of classes of MNIST and of Fashion-MNIST.
-const mnistClasses = 10
-
 // loadMNIST reads the two parts of MNIST, or of a data set in the same form, from a
 // directory. One part may be missing. A part that has images must have labels, and
-// the other way round.
-func loadMNIST(directory string) (source, error) {
+// the other way round. Labels are 0 to classes-1.
+func loadMNIST(directory string, classes int) (source, error) {
 	if err := checkDirectory(directory); err != nil {
 		return source{}, err
 	}
-	train, err := readPart(directory, "train")
+	train, err := readPart(directory, "train", classes)
 	if err != nil {
 		return source{}, err
 	}
-	test, err := readPart(directory, "t10k")
+	test, err := readPart(directory, "t10k", classes)
 	if err != nil {
 		return source{}, err
 	}
@@ -38,7 +35,7 @@ func loadMNIST(directory string) (source, error) {
 }
 
 // readPart reads one part. The set is empty if the part has no files.
-func readPart(directory, part string) (Set, error) {
+func readPart(directory, part string, classes int) (Set, error) {
 	images, err := findFile(directory, part+"-images", "idx3-ubyte")
 	if err != nil {
 		return Set{}, err
@@ -67,11 +64,11 @@ func readPart(directory, part string) (Set, error) {
 	if extents[0] != labelExtents[0] {
 		return Set{}, fmt.Errorf("%s has %d images, but %s has %d labels", images, extents[0], labels, labelExtents[0])
 	}
-	s := Set{Height: extents[1], Width: extents[2], Channels: 1, Classes: mnistClasses}
+	s := Set{Height: extents[1], Width: extents[2], Channels: 1, Classes: classes}
 	s.Labels = make([]int32, len(labelBytes))
 	for i, l := range labelBytes {
-		if l >= mnistClasses {
-			return Set{}, fmt.Errorf("%s: label %d is %d; labels are 0 to %d", labels, i, l, mnistClasses-1)
+		if int(l) >= classes {
+			return Set{}, fmt.Errorf("%s: label %d is %d; labels are 0 to %d", labels, i, l, classes-1)
 		}
 		s.Labels[i] = int32(l)
 	}

@@ -43,8 +43,8 @@ var imageOptions = []string{"holdout", "spread", "limit", "pad", "crop", "flip"}
 // kinds lists all kinds of data sets, in the order in which help shows them.
 var kinds = []kind{
 	{"digits", false, imageOptions, func(string, Options) (source, error) { return loadDigits() }},
-	{"mnist", true, imageOptions, func(d string, _ Options) (source, error) { return loadMNIST(d) }},
-	{"fashion", true, imageOptions, func(d string, _ Options) (source, error) { return loadMNIST(d) }},
+	{"mnist", true, append(imageOptions, "classes"), func(d string, o Options) (source, error) { return loadMNIST(d, o.Classes) }},
+	{"fashion", true, imageOptions, func(d string, o Options) (source, error) { return loadMNIST(d, o.Classes) }},
 	{"cifar10", true, imageOptions, func(d string, _ Options) (source, error) { return loadCIFAR(d) }},
 	{
 		"spirals", false,
@@ -58,7 +58,8 @@ var kinds = []kind{
 // the file, the value and what is allowed.
 //
 //	digits       1,797 handwritten digits of 8x8 pixels, embedded in the program
-//	mnist:DIR    IDX files as published (train-images-idx3-ubyte, ...), plain or .gz
+//	mnist:DIR    IDX files as published (train-images-idx3-ubyte, ...), plain or .gz;
+//	             mnist:DIR?classes=47 reads 47 classes (EMNIST, your own data)
 //	fashion:DIR  the same for Fashion-MNIST
 //	cifar10:DIR  the binary version (data_batch_1.bin, ..., test_batch.bin)
 //	spirals      two interleaved spirals in the plane, drawn from a seed

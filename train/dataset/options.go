@@ -39,6 +39,9 @@ type Options struct {
 	// Augment (spec "crop" and "flip") changes training batches at random.
 	// Default none.
 	Augment Augmentation
+	// Classes (spec "classes") is the number of classes of IDX files, 2 to 256: labels
+	// are 0 to Classes-1. Default 10.
+	Classes int
 	// Examples (spec "examples") is the number of examples of spirals, 10 to
 	// 10,000,000. Default 2,000.
 	Examples int
@@ -51,10 +54,13 @@ type Options struct {
 
 const (
 	defaultHoldout  = 0.2
+	defaultClasses  = 10
 	defaultExamples = 2000
 	defaultNoise    = 0.02
 
 	maxPad      = 64
+	minClasses  = 2
+	maxClasses  = 256 // a label is one byte
 	minExamples = 10
 	maxExamples = 10_000_000
 	maxNoise    = 10
@@ -70,6 +76,8 @@ func (o Options) Validate() error {
 		return &OptionError{"limit", fmt.Sprint(o.Limit), "1 or more examples"}
 	case o.Pad < 0 || o.Pad > maxPad:
 		return &OptionError{"pad", fmt.Sprint(o.Pad), fmt.Sprintf("0 to %d pixels", maxPad)}
+	case o.Classes != 0 && (o.Classes < minClasses || o.Classes > maxClasses):
+		return &OptionError{"classes", fmt.Sprint(o.Classes), fmt.Sprintf("%d to %d", minClasses, maxClasses)}
 	case o.Examples != 0 && (o.Examples < minExamples || o.Examples > maxExamples):
 		return &OptionError{"examples", fmt.Sprint(o.Examples), fmt.Sprintf("%d to %d", minExamples, maxExamples)}
 	case o.Noise != 0 && !(o.Noise > 0 && o.Noise <= maxNoise):
@@ -82,6 +90,9 @@ func (o Options) Validate() error {
 func (o Options) withDefaults() Options {
 	if o.Holdout == 0 {
 		o.Holdout = defaultHoldout
+	}
+	if o.Classes == 0 {
+		o.Classes = defaultClasses
 	}
 	if o.Examples == 0 {
 		o.Examples = defaultExamples
@@ -110,6 +121,8 @@ func options() []option {
 		newOption("pad", 0, parseInt, "a whole number", func(o *Options) *int { return &o.Pad }),
 		newOption("crop", 0, parseInt, "a whole number", func(o *Options) *int { return &o.Augment.Crop }),
 		newOption("flip", false, parseBool, "0 or 1", func(o *Options) *bool { return &o.Augment.Flip }),
+		newOption("classes", defaultClasses, parsePositive, "a whole number from 2",
+			func(o *Options) *int { return &o.Classes }),
 		newOption("examples", defaultExamples, parsePositive, "a whole number from 1",
 			func(o *Options) *int { return &o.Examples }),
 		newOption("noise", defaultNoise, parseFloat, "a number that is not 0",
