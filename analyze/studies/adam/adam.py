@@ -1,0 +1,471 @@
+#!/usr/bin/env python3
+"""Adam against SGD: trains the transformer, replays step lengths, measures recorded paths.
+
+    adam.py scan DIR KIND      prints the rates to try, as OPTIMIZER:RATE
+    adam.py rates DIR          trains the transformer with all of them
+    adam.py record DIR         chooses the rate of each optimizer and records the transformers
+    adam.py best DIR KIND      prints the chosen rates, as OPTIMIZER:RATE
+    adam.py replay DIR KIND    trains one optimizer with the step lengths of the other
+    adam.py paths DIR KIND     measures the recorded paths, and both directions at one point
+    adam.py check DIR          fails unless the runs did what the page says
+    adam.py figure DIR         draws the figure of the page (needs matplotlib)
+
+KIND is transformer or cnn. study.sh calls these in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import math
+import os
+import pathlib
+from typing import Any, Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import sgdwalk
+
+NOTEBOOKS = pathlib.Path(__file__).resolve().parents[3] / "notebooks" / "python"
+RATES: dict[str, dict[str, tuple[float, ...]]] = {
+    "transformer": {"sgd": (0.1, 0.2, 0.4), "adamw": (0.005, 0.01, 0.02)},
+    "cnn": {"sgd": (0.01, 0.02, 0.04), "adamw": (0.001, 0.002, 0.004, 0.008)},
+}
+DECAY, MOMENTUM, BETA2 = 0.01, 0.9, 0.999
+QUIET: dict[str, Any] = {"progress": False, "formats": "svg"}
+
+Array = np.ndarray[Any, Any]
+
+
+class Task:
+    """A model, its training set, and the mean loss over it. seeds are 1 to N."""
+
+    size, batch, epochs = 256, 32, 30
+
+    def build(self, seed: int) -> nn.Module:
+        raise NotImplementedError
+
+    def loss(self, model: nn.Module, rows: Any = slice(None)) -> torch.Tensor:
+        raise NotImplementedError
+
+    def part(self, model: nn.Module) -> torch.Tensor:
+        """Return the loss over every fourth example, which is enough to compare directions."""
+        return self.loss(model, slice(0, None, 4))
+
+    def batches(self, seed: int) -> Iterator[torch.Tensor]:
+        torch.manual_seed(1000 + seed)
+        for _ in range(self.epochs):
+            yield from torch.split(torch.randperm(self.size), self.batch)
+
+
+class Text(Task):
+    """The model and the text of transformer.ipynb, taken from its cells."""
+
+    def __init__(self) -> None:
+        cells = json.loads((NOTEBOOKS / "transformer.ipynb").read_text())["cells"]
+        sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+        self.names: dict[str, Any] = {}
+        before = os.getcwd()
+        os.chdir(NOTEBOOKS)
+        try:
+            for source in (sources[0], next(s for s in sources if "class Transformer" in s)):
+                exec(source, self.names)
+        finally:
+            os.chdir(before)
+
+    def build(self, seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        model: nn.Module = self.names["Transformer"]()
+        return model
+
+    def loss(self, model: nn.Module, rows: Any = slice(None)) -> torch.Tensor:
+        outputs = model(self.names["inputs"][rows]).flatten(0, 1)
+        return F.cross_entropy(outputs, self.names["targets"][rows].flatten())
+
+
+class LeNet(nn.Module):
+    """The same network as --model lenet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5)
+        self.linear1, self.linear2, self.linear3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.max_pool2d(self.conv1(x).relu(), 2)
+        x = F.max_pool2d(self.conv2(x).relu(), 2).flatten(1)
+        x = self.linear2(self.linear1(x).relu()).relu()
+        logits: torch.Tensor = self.linear3(x)
+        return logits
+
+
+class Images(Task):
+    """The first images of Fashion-MNIST, and the initialization of the recorded runs."""
+
+    size, batch, epochs = 2000, 50, 6
+
+    def __init__(self, directory: str, data: str):
+        self.directory = directory
+        with gzip.open(os.path.join(data, "train-images-idx3-ubyte.gz")) as f:
+            pixels = np.frombuffer(f.read(), np.uint8, offset=16)[: self.size * 784]
+        with gzip.open(os.path.join(data, "train-labels-idx1-ubyte.gz")) as f:
+            labels = np.frombuffer(f.read(), np.uint8, offset=8)[: self.size]
+        self.inputs = torch.from_numpy(pixels.astype(np.float32) / 255).view(-1, 1, 28, 28)
+        self.targets = torch.from_numpy(labels.astype(np.int64))
+
+    def build(self, seed: int) -> nn.Module:
+        return self.load(LeNet(), sgdwalk.open(os.path.join(self.directory, "cnn", f"sgd-{seed}")), 0)
+
+    def load(self, model: nn.Module, run: Any, row: int) -> nn.Module:
+        load(model, np.array(run.theta[row]))
+        return model
+
+    def loss(self, model: nn.Module, rows: Any = slice(None)) -> torch.Tensor:
+        return F.cross_entropy(model(self.inputs[rows]), self.targets[rows])
+
+
+def load(model: nn.Module, theta: Array) -> None:
+    """Copy a vector into the parameters, which are in the order of the recording."""
+    values = torch.from_numpy(np.array(theta, np.float32))
+    with torch.no_grad():
+        for p, part in zip(model.parameters(), torch.split(values, [p.numel() for p in model.parameters()])):
+            p.copy_(part.view(p.shape))
+
+
+class Rule:
+    """The directions of both optimizers from one sequence of gradients."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.velocity: Any = 0.0
+        self.mean: Any = 0.0
+        self.square: Any = 0.0
+
+    def add(self, gradient: torch.Tensor) -> None:
+        self.step += 1
+        self.velocity = MOMENTUM * self.velocity + gradient
+        self.mean = MOMENTUM * self.mean + (1 - MOMENTUM) * gradient
+        self.square = BETA2 * self.square + (1 - BETA2) * gradient**2
+
+    def scale(self) -> torch.Tensor:
+        root: torch.Tensor = (self.square / (1 - BETA2**self.step)).sqrt() + 1e-8
+        return root
+
+    def direction(self, name: str) -> torch.Tensor:
+        if name == "adamw":
+            adam: torch.Tensor = self.mean / (1 - MOMENTUM**self.step) / self.scale()
+            return adam
+        velocity: torch.Tensor = self.velocity
+        return velocity.sign() if name == "sign" else velocity
+
+
+def train(
+    task: Task, seed: int, name: str, rate: float = 0, lengths: Array | None = None, out: str | None = None
+) -> float:
+    """Train and return the loss at the end; record if out is given.
+
+    With lengths, each row has the step length of every tensor, or one number for all of them:
+    the direction is that of the optimizer, and its length is replaced.
+    """
+    model = task.build(seed)
+    parameters = list(model.parameters())
+    sizes = [p.numel() for p in parameters]
+    rule = Rule()
+    recorder = None
+    if out:
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+        if name == "adamw":
+            optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=DECAY)
+        recorder = sgdwalk.Recorder(
+            model, optimizer, out=out, grad=True, seed=seed, data={"train_examples": task.size}, args=["--force"]
+        )
+    for step, batch in enumerate(task.batches(seed)):
+        model.zero_grad()
+        loss = task.loss(model, batch)
+        torch.autograd.backward(loss)
+        if recorder:
+            recorder.step(loss, examples=len(batch))
+        rule.add(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
+        direction = rule.direction(name)
+        theta = torch.cat([p.detach().flatten() for p in parameters])
+        if lengths is None:
+            theta = theta * (1 - rate * DECAY if name == "adamw" else 1) - rate * direction
+        else:
+            parts = torch.split(direction, sizes) if lengths.ndim == 2 else (direction,)
+            wanted = np.atleast_1d(lengths[step])
+            theta = theta - torch.cat(
+                [float(w) / (torch.linalg.vector_norm(d) + 1e-30) * d for w, d in zip(wanted, parts)]
+            )
+        load(model, theta.numpy())
+    if recorder:
+        recorder.close()
+    with torch.no_grad():
+        end = task.loss(model).item()
+    return end if math.isfinite(end) else math.inf
+
+
+def write(directory: str, name: str, rows: list[dict[str, Any]]) -> None:
+    columns = list(dict.fromkeys(c for row in rows for c in row))
+    with open(os.path.join(directory, f"{name}.csv"), "w", newline="") as f:
+        writer = csv.DictWriter(f, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read(directory: str, name: str) -> list[dict[str, Any]]:
+    words = ("kind", "arm", "optimizer", "path", "direction")
+    with open(os.path.join(directory, f"{name}.csv")) as f:
+        return [{k: v if k in words else float(v or "nan") for k, v in row.items()} for row in csv.DictReader(f)]
+
+
+def rates(directory: str, seeds: int) -> None:
+    rows = []
+    for name, values in RATES["transformer"].items():
+        for rate in values:
+            for seed in range(1, seeds + 1):
+                loss = train(Text(), seed, name, rate)
+                rows.append({"optimizer": name, "rate": rate, "seed": seed, "loss": loss})
+                print(rows[-1], flush=True)
+    write(directory, "transformer-rates", rows)
+
+
+def rates_of_cnn(directory: str, seeds: int) -> None:
+    """Read the losses at the end of the runs that study.sh trained, with all rates."""
+    rows = []
+    for name, values in RATES["cnn"].items():
+        for rate in values:
+            for seed in range(1, seeds + 1):
+                place = pathlib.Path(directory) / "cnn-rates" / f"{name}-{rate:g}-{seed}" / "train.json"
+                loss = json.loads(place.read_text())["result"]["full_loss"]
+                rows.append({"optimizer": name, "rate": rate, "seed": seed, "loss": loss})
+    write(directory, "cnn-rates", rows)
+
+
+def best(directory: str, kind: str) -> dict[str, float]:
+    """Return for each optimizer the rate with the lowest mean loss over the seeds."""
+    rows = read(directory, f"{kind}-rates")
+    found = {}
+    for name, values in RATES[kind].items():
+        means = {
+            v: np.mean([r["loss"] for r in rows if r["optimizer"] == name and math.isclose(r["rate"], v)])
+            for v in values
+        }
+        found[name] = min(values, key=lambda v: float(means[v]))
+    return found
+
+
+def lengths_of(run: Any) -> Array:
+    """Return the length of every update in every tensor."""
+    updates = np.diff(np.array(run.theta[:], np.float64), axis=0)
+    parts = [updates[:, t["offset"] : t["offset"] + math.prod(t["shape"])] for t in run.layout]
+    return np.stack([np.linalg.norm(part, axis=1) for part in parts], 1)
+
+
+def replay(directory: str, kind: str, task: Task, seeds: int) -> None:
+    rows = []
+    chosen = best(directory, kind)
+    for seed in range(1, seeds + 1):
+        runs = {n: sgdwalk.open(os.path.join(directory, kind, f"{n}-{seed}")) for n in chosen}
+        tensors = {n: lengths_of(run) for n, run in runs.items()}
+        whole = {n: np.linalg.norm(t, axis=1) for n, t in tensors.items()}
+        random = np.random.default_rng(seed)
+        roots = np.sqrt([math.prod(t["shape"]) for t in runs["adamw"].layout])
+        sizes = (tensors["adamw"] / roots)[:, random.permutation(len(roots))] * roots
+        sizes *= (whole["adamw"] / np.linalg.norm(sizes, axis=1))[:, None]
+        arms: dict[str, tuple[str, float, Array | None]] = {
+            "SGD": ("sgd", chosen["sgd"], None),
+            "AdamW": ("adamw", chosen["adamw"], None),
+            "SGD, AdamW's lengths": ("sgd", 0, whole["adamw"]),
+            "SGD, AdamW's lengths in random order": ("sgd", 0, random.permutation(whole["adamw"])),
+            "SGD, AdamW's lengths of tensors": ("sgd", 0, tensors["adamw"]),
+            "SGD, AdamW's lengths of random tensors": ("sgd", 0, sizes),
+            "sign of momentum, AdamW's lengths": ("sign", 0, whole["adamw"]),
+            "AdamW, SGD's lengths": ("adamw", 0, whole["sgd"]),
+        }
+        for arm, (name, rate, lengths) in arms.items():
+            rows.append({"kind": kind, "arm": arm, "seed": seed, "loss": train(task, seed, name, rate, lengths)})
+            print(rows[-1], flush=True)
+    write(directory, f"{kind}-replay", rows)
+
+
+def spread(run: Any, path: Any, column: str, over: str | None = None) -> float:
+    """Return largest / smallest over the tensors of the median size of their vectors."""
+    layers = path.tables["layers"]
+    medians = []
+    for t in run.layout:
+        if t["name"].endswith("key.bias"):
+            continue  # its gradient is exactly 0, and what is recorded is rounding
+        here = layers["tensor"] == t["name"]
+        values = layers[column][here] / (layers[over][here] if over else math.prod(t["shape"]) ** 0.5)
+        medians.append(np.nanmedian(values))
+    return float(max(medians) / min(medians))
+
+
+def paths(directory: str, kind: str, task: Task, seeds: int) -> None:
+    rows: list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = []
+    for seed in range(1, seeds + 1):
+        for name in RATES[kind]:
+            place = os.path.join(directory, kind, f"{name}-{seed}")
+            run = sgdwalk.open(place)
+            path = run.path(layers=True, **QUIET)
+            rows.append(
+                {
+                    "kind": kind,
+                    "optimizer": name,
+                    "seed": seed,
+                    "displacement": path.summary.displacement,
+                    "step length": path.summary.update_norm.median,
+                    "spread of gradients": spread(run, path, "grad_norm"),
+                    "spread of rates": spread(run, path, "update_norm", "grad_norm"),
+                }
+            )
+            print(rows[-1], flush=True)
+            points += [{"kind": kind, "path": name, "seed": seed, **p} for p in directions(task, run, seed)]
+    write(directory, f"{kind}-paths", rows)
+    write(directory, f"{kind}-points", points)
+
+
+def directions(task: Task, run: Any, seed: int, every: int = 40) -> Iterator[dict[str, Any]]:
+    """Compare the directions of both optimizers at iterates of one path.
+
+    All directions come from the gradients of this path, up to the iterate, and have the
+    length of the path's own update. The last one has the scales of AdamW in random places
+    of the same tensor.
+    """
+    model = task.build(seed)
+    sizes = [p.numel() for p in model.parameters()]
+    rule = Rule()
+    random = torch.Generator().manual_seed(seed)
+
+    @torch.no_grad()
+    def loss(theta: torch.Tensor) -> float:
+        load(model, theta.numpy())
+        return task.part(model).item()
+
+    for k in range(len(run.theta) - 1):
+        rule.add(torch.from_numpy(np.array(run.grad[k])))
+        if k == 0 or k % every:
+            continue
+        theta = torch.from_numpy(np.array(run.theta[k]))
+        length = float(torch.linalg.vector_norm(torch.from_numpy(np.array(run.theta[k + 1])) - theta))
+        shuffled = torch.cat([s[torch.randperm(len(s), generator=random)] for s in torch.split(rule.scale(), sizes)])
+        here = loss(theta)
+        for name, direction in {
+            "sgd": rule.direction("sgd"),
+            "adamw": rule.direction("adamw"),
+            "shuffled": rule.velocity / shuffled,
+        }.items():
+            step = direction * (length / torch.linalg.vector_norm(direction))
+            along = {a: loss(theta - a * step) for a in (-0.5, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
+            yield {
+                "step": k,
+                "direction": name,
+                "curvature": (along[0.5] + along[-0.5] - 2 * here) / (0.5 * length) ** 2,
+                "slope": (along[-0.5] - along[0.5]) / length,
+                "best decrease": here - min(here, *along.values()),
+            }
+
+
+def check(directory: str, data: str) -> None:
+    cnn = Images(directory, data)
+    for kind in RATES:
+        task = cnn if kind == "cnn" else Text()
+        losses = {(r["arm"], r["seed"]): r["loss"] for r in read(directory, f"{kind}-replay")}
+        seeds = sorted({seed for _, seed in losses})
+        for seed in seeds:
+            for name, arm in (("sgd", "SGD"), ("adamw", "AdamW")):
+                place = os.path.join(directory, kind, f"{name}-{seed:.0f}")
+                run = sgdwalk.open(place)
+                model = task.build(int(seed))
+                load(model, np.array(run.theta[-1]))
+                loss = task.loss(model).item()
+                # The replay computes the update itself; the recorded run has that of PyTorch or of Go.
+                known = losses[arm, seed]
+                if kind == "cnn":
+                    known = json.loads(pathlib.Path(place, "train.json").read_text())["result"]["full_loss"]
+                assert abs(loss - known) < (1e-5 if kind == "cnn" else 0.02), f"{place}: {loss} and {known}"
+        gap = np.mean([losses["SGD", s] - losses["AdamW", s] for s in seeds])
+        assert gap > 0.02, f"{kind}: AdamW is not below SGD: {gap}"
+        for p in read(directory, f"{kind}-points"):
+            assert (
+                p["direction"] != "sgd" or p["curvature"] > 0
+            ), f"{kind}: curvature along momentum is {p['curvature']}"
+        print(f"{kind}: AdamW ends lower than SGD by {gap:.3f}")
+
+
+def figure(directory: str) -> None:
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
+    picture, axes = plt.subplots(2, 3, figsize=(9.5, 5), gridspec_kw={"width_ratios": [1.3, 1, 1]})
+    colours = {"sgd": "#c44e00", "adamw": "#0b62a4", "shuffled": "0.5"}
+    for kind, (left, middle, right) in zip(RATES, axes):
+        replays, points = read(directory, f"{kind}-replay"), read(directory, f"{kind}-points")
+        arms = list(dict.fromkeys(r["arm"] for r in replays))
+        for place, arm in enumerate(arms):
+            values = [r["loss"] for r in replays if r["arm"] == arm]
+            left.plot(values, [place] * len(values), "o", ms=4, mfc="none", color="#0b62a4" if place < 2 else "0.3")
+            left.plot([np.mean(values)] * 2, [place - 0.3, place + 0.3], color="k", lw=1)
+        left.set(yticks=range(len(arms)), yticklabels=arms, ylim=(len(arms) - 0.5, -0.5))
+        left.set_xlabel(f"{kind}: training loss at the end")
+        for axis, column in ((middle, "curvature"), (right, "best decrease")):
+            ticks = []
+            for place, (path, name) in enumerate((p, n) for p in ("sgd", "adamw") for n in colours):
+                here = [p for p in points if p["path"] == path and p["direction"] == name and p[column] > 0]
+                for seed in sorted({p["seed"] for p in here}):
+                    values = [p[column] for p in here if p["seed"] == seed]
+                    axis.plot(np.median(values), place, "o", ms=4, mfc="none", color=colours[name])
+                ticks.append({"sgd": "SGD", "adamw": "AdamW", "shuffled": "scales shuffled"}[name])
+            axis.set(
+                xscale="log", yticks=range(6), yticklabels=ticks, ylim=(5.5, -0.5), xlabel=f"{column} along direction"
+            )
+            axis.axhline(2.5, color="0.8", lw=0.8)
+            axis.text(0.99, 0.98, "on SGD's path", transform=axis.transAxes, ha="right", va="top", color="0.4")
+            axis.text(0.99, 0.02, "on AdamW's path", transform=axis.transAxes, ha="right", va="bottom", color="0.4")
+    picture.tight_layout()
+    picture.savefig(os.path.join(directory, "adam.svg"))
+    picture.savefig(os.path.join(directory, "adam.png"), dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["scan", "rates", "record", "best", "replay", "paths", "check", "figure"])
+    parser.add_argument("directory")
+    parser.add_argument("kind", nargs="?", default="transformer", choices=list(RATES))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
+    parser.add_argument("--small", action="store_true", help="one rate for each optimizer")
+    arguments = parser.parse_args()
+    if arguments.small:  # one rate for each optimizer, the best one of the full study
+        RATES.update({"transformer": {"sgd": (0.2,), "adamw": (0.01,)}, "cnn": {"sgd": (0.02,), "adamw": (0.004,)}})
+    torch.set_num_threads(1)
+    directory, kind, seeds = arguments.directory, arguments.kind, arguments.seeds
+    if arguments.what == "scan":
+        print(" ".join(f"{name}:{rate:g}" for name, values in RATES[kind].items() for rate in values))
+    elif arguments.what == "rates":
+        rates(directory, seeds)
+    elif arguments.what == "record":
+        for name, rate in best(directory, "transformer").items():
+            for seed in range(1, seeds + 1):
+                train(Text(), seed, name, rate, out=os.path.join(directory, "transformer", f"{name}-{seed}"))
+    elif arguments.what == "best":
+        if kind == "cnn":
+            rates_of_cnn(directory, seeds)
+        print(" ".join(f"{name}:{rate:g}" for name, rate in best(directory, kind).items()))
+    elif arguments.what in ("replay", "paths"):
+        task = Text() if kind == "transformer" else Images(directory, arguments.data)
+        (replay if arguments.what == "replay" else paths)(directory, kind, task, seeds)
+    elif arguments.what == "check":
+        check(directory, arguments.data)
+    else:
+        figure(directory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Is grokking one-dimensional? Trains, records and measures everything on the page.
+#
+#   analyze/studies/grokking/study.sh DIR [--small]
+#
+# Needs sgdwalk in PATH, and Python with numpy and PyTorch; for the figure, matplotlib.
+# With --small it has one seed, and no figure. It fails unless the runs grok.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=$1 seeds=5 walks=20
+if [ "${2:-}" = --small ]; then seeds=1 walks=3; fi
+export PYTHONPATH="$here/../../../notebooks/python${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
+python=${PYTHON:-python3}
+mkdir -p "$out/mlp" "$out/transformer"
+
+"$python" "$here/grokking.py" data "$out" --seeds $seeds
+for seed in $(seq $seeds); do
+  # The two networks train at the same time, on one core each.
+  "$python" "$here/grokking.py" transformer "$out" --seed "$seed" &
+  for arm in decay:1 control:0; do
+    sgdwalk train -q --data "mnist:$out/data/$seed?classes=31" --model mlp:128 --epochs 2000 --batch 576 \
+      --optimizer adamw --lr 0.01 --hyper "weight_decay=${arm#*:}" --hyper beta2=0.98 --seed "$seed" \
+      --force --out "$out/mlp/${arm%:*}-$seed" >"$out/mlp/${arm%:*}-$seed.log"
+  done
+  wait $!
+done
+"$python" "$here/grokking.py" measure "$out" --seeds $seeds --walks $walks
+"$python" "$here/grokking.py" check "$out"
+if [ $seeds -gt 1 ]; then "$python" "$here/grokking.py" figure "$out"; fi
