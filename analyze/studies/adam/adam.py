@@ -17,6 +17,7 @@ KIND is transformer or cnn. study.sh calls these in order.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import gzip
 import itertools
@@ -35,10 +36,12 @@ import sgdwalk
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parents[3] / "notebooks" / "python"
 RATES: dict[str, dict[str, tuple[float, ...]]] = {
-    "transformer": {"sgd": (0.1, 0.2, 0.4), "adamw": (0.005, 0.01, 0.02)},
-    "cnn": {"sgd": (0.01, 0.02, 0.04), "adamw": (0.001, 0.002, 0.004, 0.008)},
+    "transformer": {"sgd": (0.05, 0.1, 0.2), "adamw": (0.0025, 0.005, 0.01)},
+    "cnn": {"sgd": (0.01, 0.02, 0.04), "adamw": (0.002, 0.004, 0.008, 0.016)},
 }
 DECAY, MOMENTUM, BETA2 = 0.01, 0.9, 0.999
+DIRECTIONS = ("sgd", "adamw", "shuffled")
+FACTORS = (0.25, 0.5, 1.0)  # of replayed lengths; the best one counts, as for rates
 QUIET: dict[str, Any] = {"progress": False, "formats": "svg"}
 
 Array = np.ndarray[Any, Any]
@@ -76,7 +79,8 @@ class Text(Task):
         os.chdir(NOTEBOOKS)
         try:
             for source in (sources[0], next(s for s in sources if "class Transformer" in s)):
-                exec(source, self.names)
+                with contextlib.redirect_stdout(None):
+                    exec(source, self.names)
         finally:
             os.chdir(before)
 
@@ -226,11 +230,11 @@ def read(directory: str, name: str) -> list[dict[str, Any]]:
 
 
 def rates(directory: str, seeds: int) -> None:
-    rows = []
+    rows, task = [], Text()
     for name, values in RATES["transformer"].items():
         for rate in values:
             for seed in range(1, seeds + 1):
-                loss = train(Text(), seed, name, rate)
+                loss = train(task, seed, name, rate)
                 rows.append({"optimizer": name, "rate": rate, "seed": seed, "loss": loss})
                 print(rows[-1], flush=True)
     write(directory, "transformer-rates", rows)
@@ -269,30 +273,43 @@ def lengths_of(run: Any) -> Array:
 
 
 def replay(directory: str, kind: str, task: Task, seeds: int) -> None:
+    """Train with both optimizers, and with one's directions and the other's recorded step lengths."""
     rows = []
     chosen = best(directory, kind)
     for seed in range(1, seeds + 1):
         runs = {n: sgdwalk.open(os.path.join(directory, kind, f"{n}-{seed}")) for n in chosen}
         tensors = {n: lengths_of(run) for n, run in runs.items()}
         whole = {n: np.linalg.norm(t, axis=1) for n, t in tensors.items()}
-        random = np.random.default_rng(seed)
+        # The null of the lengths of tensors: those of other tensors, for the same length of the step.
         roots = np.sqrt([math.prod(t["shape"]) for t in runs["adamw"].layout])
-        sizes = (tensors["adamw"] / roots)[:, random.permutation(len(roots))] * roots
-        sizes *= (whole["adamw"] / np.linalg.norm(sizes, axis=1))[:, None]
-        arms: dict[str, tuple[str, float, Array | None]] = {
-            "SGD": ("sgd", chosen["sgd"], None),
-            "AdamW": ("adamw", chosen["adamw"], None),
-            "SGD, AdamW's lengths": ("sgd", 0, whole["adamw"]),
-            "SGD, AdamW's lengths in random order": ("sgd", 0, random.permutation(whole["adamw"])),
-            "SGD, AdamW's lengths of tensors": ("sgd", 0, tensors["adamw"]),
-            "SGD, AdamW's lengths of random tensors": ("sgd", 0, sizes),
-            "sign of momentum, AdamW's lengths": ("sign", 0, whole["adamw"]),
-            "AdamW, SGD's lengths": ("adamw", 0, whole["sgd"]),
+        others = (tensors["adamw"] / roots)[:, np.random.default_rng(seed).permutation(len(roots))] * roots
+        others *= (whole["adamw"] / np.linalg.norm(others, axis=1))[:, None]
+        arms: dict[str, tuple[str, Array | None]] = {
+            "SGD": ("sgd", None),
+            "AdamW": ("adamw", None),
+            "SGD, lengths of AdamW": ("sgd", whole["adamw"]),
+            "SGD, lengths of AdamW's tensors": ("sgd", tensors["adamw"]),
+            "SGD, lengths of random tensors": ("sgd", others),
+            "sign of momentum, lengths of AdamW": ("sign", whole["adamw"]),
+            "AdamW, lengths of SGD": ("adamw", whole["sgd"]),
         }
-        for arm, (name, rate, lengths) in arms.items():
-            rows.append({"kind": kind, "arm": arm, "seed": seed, "loss": train(task, seed, name, rate, lengths)})
-            print(rows[-1], flush=True)
+        for arm, (name, lengths) in arms.items():
+            for factor in (1.0,) if lengths is None else FACTORS:
+                scaled = None if lengths is None else factor * lengths
+                loss = train(task, seed, name, chosen[name], scaled)
+                rows.append({"arm": arm, "factor": factor, "seed": seed, "loss": loss})
+                print(kind, rows[-1], flush=True)
     write(directory, f"{kind}-replay", rows)
+
+
+def ends(directory: str, kind: str) -> dict[str, Array]:
+    """Return the losses of every arm over the seeds, with the factor that has the lowest mean."""
+    rows = read(directory, f"{kind}-replay")
+    found = {}
+    for arm in dict.fromkeys(r["arm"] for r in rows):
+        tried = [np.array([r["loss"] for r in rows if (r["arm"], r["factor"]) == (arm, f)]) for f in FACTORS]
+        found[arm] = min((t for t in tried if len(t)), key=lambda losses: float(losses.mean()))
+    return found
 
 
 def spread(run: Any, path: Any, column: str, over: str | None = None) -> float:
@@ -333,7 +350,7 @@ def paths(directory: str, kind: str, task: Task, seeds: int) -> None:
     write(directory, f"{kind}-points", points)
 
 
-def directions(task: Task, run: Any, seed: int, every: int = 40) -> Iterator[dict[str, Any]]:
+def directions(task: Task, run: Any, seed: int, every: int = 20) -> Iterator[dict[str, Any]]:
     """Compare the directions of both optimizers at iterates of one path.
 
     All directions come from the gradients of this path, up to the iterate, and have the
@@ -378,21 +395,19 @@ def check(directory: str, data: str) -> None:
     cnn = Images(directory, data)
     for kind in RATES:
         task = cnn if kind == "cnn" else Text()
-        losses = {(r["arm"], r["seed"]): r["loss"] for r in read(directory, f"{kind}-replay")}
-        seeds = sorted({seed for _, seed in losses})
-        for seed in seeds:
-            for name, arm in (("sgd", "SGD"), ("adamw", "AdamW")):
-                place = os.path.join(directory, kind, f"{name}-{seed:.0f}")
+        losses = ends(directory, kind)
+        for name, arm in (("sgd", "SGD"), ("adamw", "AdamW")):
+            for seed, known in enumerate(losses[arm], 1):
+                place = os.path.join(directory, kind, f"{name}-{seed}")
                 run = sgdwalk.open(place)
-                model = task.build(int(seed))
+                model = task.build(seed)
                 load(model, np.array(run.theta[-1]))
                 loss = task.loss(model).item()
                 # The replay computes the update itself; the recorded run has that of PyTorch or of Go.
-                known = losses[arm, seed]
                 if kind == "cnn":
                     known = json.loads(pathlib.Path(place, "train.json").read_text())["result"]["full_loss"]
                 assert abs(loss - known) < (1e-5 if kind == "cnn" else 0.02), f"{place}: {loss} and {known}"
-        gap = np.mean([losses["SGD", s] - losses["AdamW", s] for s in seeds])
+        gap = float(np.mean(losses["SGD"] - losses["AdamW"]))
         assert gap > 0.02, f"{kind}: AdamW is not below SGD: {gap}"
         for p in read(directory, f"{kind}-points"):
             assert (
@@ -420,10 +435,7 @@ def table(directory: str) -> None:
             here = [r["loss"] for r in rows if (r["optimizer"], r["rate"]) == (name, rate)]
             print(f"| {name} {rate:g} | {interval(here)} |")
 
-        rows = read(directory, f"{kind}-replay")
-        losses = {
-            arm: np.array([r["loss"] for r in rows if r["arm"] == arm]) for arm in dict.fromkeys(r["arm"] for r in rows)
-        }
+        losses = ends(directory, kind)
         gap = losses["SGD"] - losses["AdamW"]
         print(f"\n{kind}: loss; difference from SGD, paired; share of the gap that it closes")
         for arm, values in losses.items():
@@ -436,29 +448,20 @@ def table(directory: str) -> None:
             cells = [interval([r[column] for r in rows if r["optimizer"] == name]) for name in RATES[kind]]
             print(f"| {column} | " + " | ".join(cells) + " |")
 
-        rows = read(directory, f"{kind}-points")
-        seeds = sorted({r["seed"] for r in rows})
-        print(f"\n{kind}: median over the points of a path; ratio to SGD's direction at the same point")
-        for path, name in itertools.product(RATES[kind], ("sgd", "adamw", "shuffled")):
+        points = read(directory, f"{kind}-points")
+        print(f"\n{kind}: along three directions at the same points of a path; ratio to the direction of SGD")
+        for path, name in itertools.product(RATES[kind], DIRECTIONS):
             cells = []
             for column in ("curvature", "slope", "best decrease"):
-                of = {
-                    direction: np.array(
-                        [
-                            np.median(
-                                [
-                                    r[column]
-                                    for r in rows
-                                    if (r["path"], r["direction"], r["seed"]) == (path, direction, seed)
-                                ]
-                            )
-                            for seed in seeds
-                        ]
-                    )
-                    for direction in (name, "sgd")
-                }
-                cells += [interval(list(of[name])), interval(list(of[name] / of["sgd"]))]
+                values, null = (means(points, path, direction, column) for direction in (name, "sgd"))
+                cells += [interval(list(values)), interval(list(values / null))]
             print(f"| {path}'s path, {name}'s direction | " + " | ".join(cells) + " |")
+
+
+def means(points: list[dict[str, Any]], path: str, direction: str, column: str) -> Array:
+    """Return the mean over the points of a path, for every seed."""
+    here = [p for p in points if (p["path"], p["direction"]) == (path, direction)]
+    return np.array([np.mean([p[column] for p in here if p["seed"] == s]) for s in sorted({p["seed"] for p in here})])
 
 
 def figure(directory: str) -> None:
@@ -468,21 +471,17 @@ def figure(directory: str) -> None:
     picture, axes = plt.subplots(2, 3, figsize=(9.5, 5), gridspec_kw={"width_ratios": [1.3, 1, 1]})
     colours = {"sgd": "#c44e00", "adamw": "#0b62a4", "shuffled": "0.5"}
     for kind, (left, middle, right) in zip(RATES, axes):
-        replays, points = read(directory, f"{kind}-replay"), read(directory, f"{kind}-points")
-        arms = list(dict.fromkeys(r["arm"] for r in replays))
-        for place, arm in enumerate(arms):
-            values = [r["loss"] for r in replays if r["arm"] == arm]
+        losses, points = ends(directory, kind), read(directory, f"{kind}-points")
+        for place, values in enumerate(losses.values()):
             left.plot(values, [place] * len(values), "o", ms=4, mfc="none", color="#0b62a4" if place < 2 else "0.3")
             left.plot([np.mean(values)] * 2, [place - 0.3, place + 0.3], color="k", lw=1)
-        left.set(yticks=range(len(arms)), yticklabels=arms, ylim=(len(arms) - 0.5, -0.5))
+        left.set(yticks=range(len(losses)), yticklabels=losses, ylim=(len(losses) - 0.5, -0.5))
         left.set_xlabel(f"{kind}: training loss at the end")
         for axis, column in ((middle, "curvature"), (right, "best decrease")):
             ticks = []
             for place, (path, name) in enumerate((p, n) for p in ("sgd", "adamw") for n in colours):
-                here = [p for p in points if p["path"] == path and p["direction"] == name and p[column] > 0]
-                for seed in sorted({p["seed"] for p in here}):
-                    values = [p[column] for p in here if p["seed"] == seed]
-                    axis.plot(np.median(values), place, "o", ms=4, mfc="none", color=colours[name])
+                values = means(points, path, name, column)
+                axis.plot(values, [place] * len(values), "o", ms=4, mfc="none", color=colours[name])
                 ticks.append({"sgd": "SGD", "adamw": "AdamW", "shuffled": "scales shuffled"}[name])
             axis.set(
                 xscale="log", yticks=range(6), yticklabels=ticks, ylim=(5.5, -0.5), xlabel=f"{column} along direction"
@@ -507,7 +506,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="one rate for each optimizer")
     arguments = parser.parse_args()
     if arguments.small:  # one rate for each optimizer, the best one of the full study
-        RATES.update({"transformer": {"sgd": (0.2,), "adamw": (0.01,)}, "cnn": {"sgd": (0.02,), "adamw": (0.004,)}})
+        RATES.update({"transformer": {"sgd": (0.1,), "adamw": (0.005,)}, "cnn": {"sgd": (0.02,), "adamw": (0.008,)}})
     torch.set_num_threads(1)
     directory, kind, seeds = arguments.directory, arguments.kind, arguments.seeds
     if arguments.what == "scan":
@@ -515,9 +514,10 @@ def main() -> None:
     elif arguments.what == "rates":
         rates(directory, seeds)
     elif arguments.what == "record":
+        task: Task = Text()
         for name, rate in best(directory, "transformer").items():
             for seed in range(1, seeds + 1):
-                train(Text(), seed, name, rate, out=os.path.join(directory, "transformer", f"{name}-{seed}"))
+                train(task, seed, name, rate, out=os.path.join(directory, "transformer", f"{name}-{seed}"))
     elif arguments.what == "best":
         if kind == "cnn":
             rates_of_cnn(directory, seeds)
