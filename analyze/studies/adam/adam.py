@@ -41,7 +41,7 @@ RATES: dict[str, dict[str, tuple[float, ...]]] = {
 }
 DECAY, MOMENTUM, BETA2 = 0.01, 0.9, 0.999
 DIRECTIONS = ("sgd", "adamw", "shuffled")
-FACTORS = (0.25, 0.5, 1.0)  # of replayed lengths; the best one counts, as for rates
+FACTORS = {"transformer": (0.5, 1.0), "cnn": (0.25, 0.5, 1.0)}  # of replayed lengths; the best one counts
 QUIET: dict[str, Any] = {"progress": False, "formats": "svg"}
 
 Array = np.ndarray[Any, Any]
@@ -294,7 +294,7 @@ def replay(directory: str, kind: str, task: Task, seeds: int) -> None:
             "AdamW, lengths of SGD": ("adamw", whole["sgd"]),
         }
         for arm, (name, lengths) in arms.items():
-            for factor in (1.0,) if lengths is None else FACTORS:
+            for factor in (1.0,) if lengths is None else FACTORS[kind]:
                 scaled = None if lengths is None else factor * lengths
                 loss = train(task, seed, name, chosen[name], scaled)
                 rows.append({"arm": arm, "factor": factor, "seed": seed, "loss": loss})
@@ -307,7 +307,7 @@ def ends(directory: str, kind: str) -> dict[str, Array]:
     rows = read(directory, f"{kind}-replay")
     found = {}
     for arm in dict.fromkeys(r["arm"] for r in rows):
-        tried = [np.array([r["loss"] for r in rows if (r["arm"], r["factor"]) == (arm, f)]) for f in FACTORS]
+        tried = [np.array([r["loss"] for r in rows if (r["arm"], r["factor"]) == (arm, f)]) for f in FACTORS[kind]]
         found[arm] = min((t for t in tried if len(t)), key=lambda losses: float(losses.mean()))
     return found
 
