@@ -41,7 +41,7 @@ RATES: dict[str, dict[str, tuple[float, ...]]] = {
 }
 DECAY, MOMENTUM, BETA2 = 0.01, 0.9, 0.999
 DIRECTIONS = ("sgd", "adamw", "shuffled")
-FACTORS = {"transformer": (0.5, 1.0), "cnn": (0.25, 0.5, 1.0)}  # of replayed lengths; the best one counts
+FACTORS = {"transformer": (1.0,), "cnn": (0.25, 0.5, 1.0)}  # of replayed lengths; the best one counts
 QUIET: dict[str, Any] = {"progress": False, "formats": "svg"}
 
 Array = np.ndarray[Any, Any]
@@ -274,8 +274,8 @@ def lengths_of(run: Any) -> Array:
 
 def replay(directory: str, kind: str, task: Task, seeds: int) -> None:
     """Train with both optimizers, and with one's directions and the other's recorded step lengths."""
-    rows = []
-    chosen = best(directory, kind)
+    rows: list[dict[str, Any]] = []
+    chosen, tried = best(directory, kind), read(directory, f"{kind}-rates")
     for seed in range(1, seeds + 1):
         runs = {n: sgdwalk.open(os.path.join(directory, kind, f"{n}-{seed}")) for n in chosen}
         tensors = {n: lengths_of(run) for n, run in runs.items()}
@@ -296,7 +296,11 @@ def replay(directory: str, kind: str, task: Task, seeds: int) -> None:
         for arm, (name, lengths) in arms.items():
             for factor in (1.0,) if lengths is None else FACTORS[kind]:
                 scaled = None if lengths is None else factor * lengths
-                loss = train(task, seed, name, chosen[name], scaled)
+                if lengths is None and kind == "transformer":  # trained before, with the same batches
+                    same = (name, chosen[name], seed)
+                    loss = next(r["loss"] for r in tried if (r["optimizer"], r["rate"], r["seed"]) == same)
+                else:
+                    loss = train(task, seed, name, chosen.get(name, 0), scaled)
                 rows.append({"arm": arm, "factor": factor, "seed": seed, "loss": loss})
                 print(kind, rows[-1], flush=True)
     write(directory, f"{kind}-replay", rows)
