@@ -29,7 +29,7 @@ from torch.nn import functional as F
 import sgdwalk
 
 MODULUS = 31
-SHARE = {"mlp": 0.6, "transformer": 0.5}  # of the sums that train
+KINDS, SHARE = ("mlp", "transformer"), 0.6  # of the sums that train
 RATE, BETAS = 0.01, (0.9, 0.98)
 DECAY = {"decay": 1.0, "control": 0.0}
 ATTENTION = "query.weight,key.weight,value.weight,out.weight"
@@ -40,11 +40,11 @@ Array = np.ndarray[Any, Any]
 Accuracy = Callable[[Array], "tuple[float, float]"]  # of theta: training, held out
 
 
-def sums(kind: str, seed: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+def sums(seed: int) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Return all pairs in an order of this seed, their sums, and how many train."""
     order = torch.randperm(MODULUS**2, generator=torch.Generator().manual_seed(seed))
     pairs = torch.stack([order // MODULUS, order % MODULUS], 1)
-    return pairs, pairs.sum(1) % MODULUS, int(SHARE[kind] * len(order))
+    return pairs, pairs.sum(1) % MODULUS, int(SHARE * len(order))
 
 
 def write_data(directory: str, seeds: int) -> None:
@@ -52,7 +52,7 @@ def write_data(directory: str, seeds: int) -> None:
     for seed in range(1, seeds + 1):
         folder = os.path.join(directory, "data", str(seed))
         os.makedirs(folder, exist_ok=True)
-        pairs, targets, n = sums("mlp", seed)
+        pairs, targets, n = sums(seed)
         images = (255 * F.one_hot(pairs, MODULUS)).to(torch.uint8).numpy()
         labels = targets.to(torch.uint8).numpy()
         for part, rows in (("train", slice(0, n)), ("t10k", slice(n, None))):
@@ -91,7 +91,7 @@ class Transformer(nn.Module):
 
 
 def train_transformer(out: str, seed: int, decay: float, steps: int) -> None:
-    pairs, targets, n = sums("transformer", seed)
+    pairs, targets, n = sums(seed)
     torch.manual_seed(seed)
     model = Transformer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=BETAS, weight_decay=decay)
@@ -121,7 +121,7 @@ def walk_on_noise(out: str, start: Array, seed: int, decay: float, steps: int) -
 
 def accuracy_of(kind: str, seed: int, layout: Any) -> Accuracy:
     """Return the function that evaluates theta on the sums of a seed."""
-    pairs, targets, n = sums(kind, seed)
+    pairs, targets, n = sums(seed)
     model = nn.Module()
     if kind == "transformer":
         model = Transformer()
@@ -201,7 +201,7 @@ def follow(run: Any, out: str, accuracy: Accuracy, begin: int, end: int) -> dict
 def measure(directory: str, seeds: int, walks: int) -> None:
     rows: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
-    for kind in SHARE:
+    for kind in KINDS:
         for seed in range(1, seeds + 1):
             for arm, decay in DECAY.items():
                 place = os.path.join(directory, kind, f"{arm}-{seed}")
@@ -300,7 +300,7 @@ def figure(directory: str) -> None:
     colours = {"decay": "#0b62a4", "control": "#c44e00"}
     labels = {"decay": "weight decay 1", "control": "no weight decay"}
     picture, axes = plt.subplots(2, 3, figsize=(9.5, 5.2), gridspec_kw={"width_ratios": [1.2, 1, 1]})
-    for kind, (left, middle, right) in zip(SHARE, axes):
+    for kind, (left, middle, right) in zip(KINDS, axes):
         for seed in sorted({r["seed"] for r in runs}):
             for arm, colour in colours.items():
                 line = [c for c in curves if (c["kind"], c["arm"], c["seed"]) == (kind, arm, seed)]
