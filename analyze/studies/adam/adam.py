@@ -475,8 +475,8 @@ def figure(directory: str) -> None:
     import matplotlib.pyplot as plt
 
     plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
-    picture, axes = plt.subplots(2, 3, figsize=(9.5, 5), gridspec_kw={"width_ratios": [1.3, 1, 1]})
-    colours = {"sgd": "#c44e00", "adamw": "#0b62a4", "shuffled": "0.5"}
+    picture, axes = plt.subplots(2, 3, figsize=(10.5, 4.8), gridspec_kw={"width_ratios": [1.3, 1, 1]})
+    colours = {"adamw": "#0b62a4", "shuffled": "0.4"}
     for kind, (left, middle, right) in zip(RATES, axes):
         losses, points = ends(directory, kind), read(directory, f"{kind}-points")
         for place, values in enumerate(losses.values()):
@@ -486,16 +486,14 @@ def figure(directory: str) -> None:
         left.set_xlabel(f"{kind}: training loss at the end")
         for axis, column in ((middle, "curvature"), (right, "best decrease")):
             ticks = []
-            for place, (path, name) in enumerate((p, n) for p in ("sgd", "adamw") for n in colours):
-                values = means(points, path, name, column)
-                axis.plot(values, [place] * len(values), "o", ms=4, mfc="none", color=colours[name])
-                ticks.append({"sgd": "SGD", "adamw": "AdamW", "shuffled": "scales shuffled"}[name])
-            axis.set(
-                xscale="log", yticks=range(6), yticklabels=ticks, ylim=(5.5, -0.5), xlabel=f"{column} along direction"
-            )
-            axis.axhline(2.5, color="0.8", lw=0.8)
-            axis.text(0.99, 0.98, "on SGD's path", transform=axis.transAxes, ha="right", va="top", color="0.4")
-            axis.text(0.99, 0.02, "on AdamW's path", transform=axis.transAxes, ha="right", va="bottom", color="0.4")
+            for place, (path, name) in enumerate(itertools.product(RATES[kind], ("adamw", "shuffled"))):
+                ratios = means(points, path, name, column) / means(points, path, "sgd", column)
+                axis.plot(ratios, [place] * len(ratios), "o", ms=4, mfc="none", color=colours[name])
+                words = {"sgd": "SGD's path", "adamw": "AdamW's path", "shuffled": "scales shuffled"}
+                ticks.append(f"{words[path]}:\n{words[name].replace(chr(39) + 's path', '')}")
+            axis.axvline(1, color="0.6", ls="--", lw=1)
+            axis.set(yticks=range(len(ticks)), yticklabels=ticks, ylim=(len(ticks) - 0.5, -0.5), xlim=(0, None))
+            axis.set_xlabel(f"{column}, relative to SGD")
     picture.tight_layout()
     picture.savefig(os.path.join(directory, "adam.svg"))
     picture.savefig(os.path.join(directory, "adam.png"), dpi=110)
