@@ -33,6 +33,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import sgdwalk
+from table import cell, write
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parents[3] / "notebooks" / "python"
 RATES: dict[str, dict[str, tuple[float, ...]]] = {
@@ -215,14 +216,6 @@ def train(
     return end if math.isfinite(end) else math.inf
 
 
-def write(directory: str, name: str, rows: list[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(c for row in rows for c in row))
-    with open(os.path.join(directory, f"{name}.csv"), "w", newline="") as f:
-        writer = csv.DictWriter(f, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def read(directory: str, name: str) -> list[dict[str, Any]]:
     words = ("kind", "arm", "optimizer", "path", "direction")
     with open(os.path.join(directory, f"{name}.csv")) as f:
@@ -237,7 +230,7 @@ def rates(directory: str, seeds: int) -> None:
                 loss = train(task, seed, name, rate)
                 rows.append({"optimizer": name, "rate": rate, "seed": seed, "loss": loss})
                 print(rows[-1], flush=True)
-    write(directory, "transformer-rates", rows)
+    write(os.path.join(directory, "transformer-rates.csv"), rows)
 
 
 def rates_of_cnn(directory: str, seeds: int) -> None:
@@ -249,7 +242,7 @@ def rates_of_cnn(directory: str, seeds: int) -> None:
                 place = pathlib.Path(directory) / "cnn-rates" / f"{name}-{rate:g}-{seed}" / "train.json"
                 loss = json.loads(place.read_text())["result"]["full_loss"]
                 rows.append({"optimizer": name, "rate": rate, "seed": seed, "loss": loss})
-    write(directory, "cnn-rates", rows)
+    write(os.path.join(directory, "cnn-rates.csv"), rows)
 
 
 def best(directory: str, kind: str) -> dict[str, float]:
@@ -303,7 +296,7 @@ def replay(directory: str, kind: str, task: Task, seeds: int) -> None:
                     loss = train(task, seed, name, chosen.get(name, 0), scaled)
                 rows.append({"arm": arm, "factor": factor, "seed": seed, "loss": loss})
                 print(kind, rows[-1], flush=True)
-    write(directory, f"{kind}-replay", rows)
+    write(os.path.join(directory, f"{kind}-replay.csv"), rows)
 
 
 def ends(directory: str, kind: str) -> dict[str, Array]:
@@ -350,8 +343,8 @@ def paths(directory: str, kind: str, task: Task, seeds: int) -> None:
             )
             print(rows[-1], flush=True)
             points += [{"kind": kind, "path": name, "seed": seed, **p} for p in directions(task, run, seed)]
-    write(directory, f"{kind}-paths", rows)
-    write(directory, f"{kind}-points", points)
+    write(os.path.join(directory, f"{kind}-paths.csv"), rows)
+    write(os.path.join(directory, f"{kind}-points.csv"), points)
 
 
 def directions(task: Task, run: Any, seed: int, every: int = 20) -> Iterator[dict[str, Any]]:
@@ -423,16 +416,6 @@ def check(directory: str, data: str) -> None:
             ), f"{kind}, {path}'s path: curvature {adam} along AdamW's direction, {sgd} along SGD's"
 
 
-def interval(values: list[float]) -> str:
-    """Return the mean and the 95 % interval of all resamples of the values.
-
-    With five values it covers the mean in about 80 % of cases, not in 95 %.
-    """
-    means = np.mean(list(itertools.product(values, repeat=len(values))), axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{np.mean(values):.3g} [{low:.3g}, {high:.3g}]"
-
-
 def table(directory: str) -> None:
     """Print the mean over seeds and its interval for everything that was measured."""
     for kind in RATES:
@@ -440,19 +423,19 @@ def table(directory: str) -> None:
         print(f"\n{kind}: training loss at the end, by rate")
         for name, rate in dict.fromkeys((r["optimizer"], r["rate"]) for r in rows):
             here = [r["loss"] for r in rows if (r["optimizer"], r["rate"]) == (name, rate)]
-            print(f"| {name} {rate:g} | {interval(here)} |")
+            print(f"| {name} {rate:g} | {cell(here)} |")
 
         losses = ends(directory, kind)
         gap = losses["SGD"] - losses["AdamW"]
         print(f"\n{kind}: loss; difference from SGD, paired; share of the gap that it closes")
         for arm, values in losses.items():
             better = losses["SGD"] - values
-            print(f"| {arm} | {interval(list(values))} | {interval(list(-better))} | {interval(list(better / gap))} |")
+            print(f"| {arm} | {cell(list(values))} | {cell(list(-better))} | {cell(list(better / gap))} |")
 
         rows = read(directory, f"{kind}-paths")
         print(f"\n{kind}: paths")
         for column in [c for c in rows[0] if c not in ("kind", "optimizer", "seed")]:
-            cells = [interval([r[column] for r in rows if r["optimizer"] == name]) for name in RATES[kind]]
+            cells = [cell([r[column] for r in rows if r["optimizer"] == name]) for name in RATES[kind]]
             print(f"| {column} | " + " | ".join(cells) + " |")
 
         points = read(directory, f"{kind}-points")
@@ -461,7 +444,7 @@ def table(directory: str) -> None:
             cells = []
             for column in ("curvature", "slope", "best decrease"):
                 values, null = (means(points, path, direction, column) for direction in (name, "sgd"))
-                cells += [interval(list(values)), interval(list(values / null))]
+                cells += [cell(list(values)), cell(list(values / null))]
             print(f"| {path}'s path, {name}'s direction | " + " | ".join(cells) + " |")
 
 

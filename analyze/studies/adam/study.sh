@@ -13,7 +13,7 @@ sgdwalk=${SGDWALK:-sgdwalk} python=${PYTHON:-python3}
 out=$1 seeds=5 small=
 if [ "${2:-}" = --small ]; then seeds=1 small=--small; fi
 fashion=${FASHION:-/usr/share/datasets/fashion-mnist}
-export PYTHONPATH="$here/../../../notebooks/python${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
+export PYTHONPATH="$here/..:$here/../../../notebooks/python${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
 study() { "$python" "$here/adam.py" "$1" "$out" "${@:2}" --seeds $seeds --data "$fashion" $small; }
 mkdir -p "$out/cnn" "$out/cnn-rates" "$out/transformer"
 

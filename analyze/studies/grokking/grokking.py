@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import math
 import os
 import struct
@@ -27,6 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import sgdwalk
+from table import cell, write
 
 MODULUS = 31
 SHARE = {"mlp": 0.6, "transformer": 0.5}  # of the sums that train
@@ -236,12 +236,8 @@ def measure(directory: str, seeds: int, walks: int) -> None:
 
                 rows.append(row)
                 print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
-    for name, table in (("runs", rows), ("curves", curves)):
-        columns = list(dict.fromkeys(c for row in table for c in row))
-        with open(os.path.join(directory, f"{name}.csv"), "w", newline="") as f:
-            writer = csv.DictWriter(f, columns)
-            writer.writeheader()
-            writer.writerows(table)
+    write(os.path.join(directory, "runs.csv"), rows)
+    write(os.path.join(directory, "curves.csv"), curves)
 
 
 def read(directory: str, name: str) -> list[dict[str, Any]]:
@@ -269,16 +265,6 @@ def check(directory: str) -> None:
         print(f"{place}: memorized at {row['memorized at']:.0f}, grokked at {row['grokked at']:.0f}")
 
 
-def interval(values: list[float]) -> str:
-    """Return the mean and the 95 % interval of all resamples of the values.
-
-    With five values it covers the mean in about 80 % of cases, not in 95 %.
-    """
-    means = np.mean(list(itertools.product(values, repeat=len(values))), axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{np.mean(values):.3g} [{low:.3g}, {high:.3g}]"
-
-
 def table(directory: str) -> None:
     """Print the mean and the interval of every column, for every network and arm."""
     runs = read(directory, "runs")
@@ -289,7 +275,7 @@ def table(directory: str) -> None:
         if column in ("kind", "arm", "seed"):
             continue
         values = [[r[column] for r in runs if (r["kind"], r["arm"]) == g] for g in groups]
-        cells = [interval(v) if all(map(math.isfinite, v)) else "" for v in values]
+        cells = [cell(v) if all(map(math.isfinite, v)) else "" for v in values]
         print(f"| {column} | " + " | ".join(cells) + " |")
 
 

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 sgdwalk=${SGDWALK:-sgdwalk} python=${PYTHON:-python3}
 out=$1 seeds=5 walks=20 steps=1500 epochs=2000
 if [ "${2:-}" = --small ]; then seeds=1 walks=3 steps=1100 epochs=1500; fi
-export PYTHONPATH="$here/../../../notebooks/python${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
+export PYTHONPATH="$here/..:$here/../../../notebooks/python${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
 mkdir -p "$out/mlp" "$out/transformer"
 
 "$python" "$here/grokking.py" data "$out" --seeds $seeds
