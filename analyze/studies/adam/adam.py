@@ -491,9 +491,10 @@ def main() -> None:
     parser.add_argument("kind", nargs="?", default="transformer", choices=list(RATES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
-    parser.add_argument("--small", action="store_true", help="one rate for each optimizer")
+    parser.add_argument("--small", action="store_true", help="one rate and one factor for each optimizer")
     arguments = parser.parse_args()
-    if arguments.small:  # one rate for each optimizer, the best one of the full study
+    if arguments.small:  # one rate for each optimizer, the best one of the full study, and one factor
+        FACTORS["cnn"] = (1.0,)
         RATES.update({"transformer": {"sgd": (0.1,), "adamw": (0.005,)}, "cnn": {"sgd": (0.02,), "adamw": (0.008,)}})
     torch.set_num_threads(1)
     directory, kind, seeds = arguments.directory, arguments.kind, arguments.seeds
