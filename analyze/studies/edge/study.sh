@@ -4,8 +4,8 @@
 #   analyze/studies/edge/study.sh OUT [--small]
 #
 # SGDWALK is the program (default: sgdwalk from the PATH). OUT/tables.md has the numbers.
-# --small has gradient descent and two seeds alone. The script fails unless every number is
-# there, and gradient descent trains at its edge. Called again, it keeps what is finished.
+# --small has gradient descent and two seeds alone. The script fails if a number is not finite,
+# or gradient descent does not train at its edge. Called again, it keeps what is finished.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 sgdwalk=${SGDWALK:-sgdwalk}
