@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Repeats the study of ../EXAMPLES.md: residual networks with and without shortcuts, their
-# landscapes, and minima of small and large batches. Takes less than an hour on two quiet
-# cores. Called again with the same OUT, it skips the steps that are finished.
+# landscapes, and minima of small and large batches. The time of single steps adds up to less
+# than an hour on two quiet cores; the whole has not been timed. Called again with the same OUT,
+# it skips the steps that are finished.
 #
 #   deep.sh DIR OUT            DIR holds the IDX files of Fashion-MNIST
 #   deep.sh DIR OUT --small    the same steps with tiny networks, as CI does, in a minute
@@ -10,7 +11,7 @@
 # OUT/seconds.tsv the time of every step.
 set -euo pipefail
 if [ $# -lt 2 ] || [ $# -gt 3 ] || [ "${3:---small}" != --small ]; then
-  sed -n '2,10s/^# \{0,1\}//p' "$0"
+  sed -n '2,11s/^# \{0,1\}//p' "$0"
   exit 2
 fi
 dir=$(realpath "$1")
@@ -35,7 +36,7 @@ if [ "${3:-}" = --small ]; then
 fi
 
 # The same levels for every figure.
-levels=0.01,0.03,0.1,0.3,1,3,10,30,100,1000,10000,100000
+levels=0.1,0.3,1,2,3,4,5,7,10,30,100,1000,10000,100000
 
 data() { echo "fashion:$dir?limit=$1&pad=2"; }
 
