@@ -202,6 +202,10 @@ class Recording:
         last = self._sent.theta.copy() if self.steps and (self.steps - 1) % self._every == 0 else None
         theta = frame.theta
         self._model.theta(theta)
+        if self.steps:
+            frame.rates[:] = self._sent.rates  # no update follows, so no rate changes
+        else:
+            self._take_rates(frame)
         moved = last is None or not np.array_equal(last, theta, equal_nan=True)
         if self.checks.end(self.steps, moved, checksum_of(theta), self._rate):
             self._model.state(frame.state)
