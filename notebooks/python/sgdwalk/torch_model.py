@@ -27,7 +27,7 @@ class TorchModel:
         self._torch, self.module = torch, unwrapped(module)
         self._kept_views: dict[Any, list[Any]] = {}
         self._arrays: dict[str, tuple[list[int], list[Vector]]] = {}
-        self._shares, self._own = False, list[tuple[Any, Any]]()  # parameters and their own memory; see share()
+        self._own: list[tuple[Any, Any]] = []  # the parameters that share() has moved, and their own memory
         self.name: str = getattr(self.module, "original_name", type(self.module).__name__)
         self._places, self._shape = self._find(), self._tree()
         for name, p in zip(self._places, self.tensors()):
@@ -160,7 +160,7 @@ class TorchModel:
         with self._torch.no_grad():
             for vector, tensors in parts:
                 for t, view in zip(tensors, self._views(vector, tensors)):
-                    if not self._shares or t.data_ptr() != view.data_ptr():
+                    if not self._own or t.data_ptr() != view.data_ptr():
                         t.copy_(view)
 
     def share(self, theta: Vector) -> bool:
@@ -181,14 +181,13 @@ class TorchModel:
         for p, view in large:
             p.data.fill_(float("nan"))
             p.data = view
-        self._shares = bool(large)
-        return self._shares
+        return bool(large)
 
     def unshare(self) -> None:
         """Move the parameters back to their own memory. Their values are lost; put() sets them."""
         for p, data in self._own:
             p.data = data
-        self._own, self._shares = [], False
+        self._own = []
 
     def take_state(self, names: Sequence[str]) -> None:
         """Use as state the buffers that a run recorded as its state."""
