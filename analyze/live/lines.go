@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"sgdwalk/record"
+	"sgdwalk/record/recorder"
 )
 
 // Line returns the status on one line, for a log file.
@@ -29,7 +30,7 @@ func (s *Status) Line() string {
 		parts = append(parts, fmt.Sprintf("queue %d", s.Recorder.Queued))
 	}
 	parts = append(parts, record.Bytes(s.Bytes).String())
-	if s.State != Recording {
+	if s.State != recorder.Running {
 		parts = append(parts, string(s.State))
 	}
 	return strings.Join(parts, ", ")
@@ -108,7 +109,7 @@ func (s *Status) pace() string {
 // recording is then incomplete.
 func (s *Status) queue() string {
 	r := s.Recorder
-	if r == nil && s.State != Recording {
+	if r == nil && s.State != recorder.Running {
 		return "no process writes"
 	}
 	if r == nil {
@@ -131,7 +132,7 @@ func (s *Status) disk() string {
 	}
 	if s.FreeBytes.Valid {
 		text += fmt.Sprintf("; %s free", record.Bytes(s.FreeBytes.Value))
-		if s.State == Recording && s.WholeBytes.Valid && s.WholeBytes.Value-float64(s.Bytes) > s.FreeBytes.Value {
+		if s.State == recorder.Running && s.WholeBytes.Valid && s.WholeBytes.Value-float64(s.Bytes) > s.FreeBytes.Value {
 			text += ": NOT ENOUGH"
 		}
 	}

@@ -199,7 +199,7 @@ func TestStatus(t *testing.T) {
 	h, steps := header(40), rows(40)
 	half := logOf(h, steps[:21])
 	s := half.Status(steps[20].WallTime)
-	if s.State != live.Stopped || s.Step != 20 || s.Rows != 21 || s.Epoch != 3 || s.Steps != 40 {
+	if s.State != recorder.Stopped || s.Step != 20 || s.Rows != 21 || s.Epoch != 3 || s.Steps != 40 {
 		t.Errorf("half a run: %+v", s)
 	}
 	if v := s.StepsPerSecond.Value; math.Abs(v-10) > 1e-9 {
@@ -210,12 +210,12 @@ func TestStatus(t *testing.T) {
 		t.Errorf("losses: %+v", s)
 	}
 	whole := logOf(h, steps).Status(time.Time{})
-	if whole.State != live.Finished || whole.BatchLoss.Value != steps[39].BatchLoss.Value || !whole.LearningRate.Valid {
+	if whole.State != recorder.Finished || whole.BatchLoss.Value != steps[39].BatchLoss.Value || !whole.LearningRate.Valid {
 		t.Errorf("the whole run: %+v", whole)
 	}
 	steps[7].BatchLoss = record.Some(math.Inf(1))
 	bad := logOf(h, steps[:8])
-	if s := bad.Status(time.Time{}); s.State != live.Diverged || !s.Nonfinite {
+	if s := bad.Status(time.Time{}); s.State != recorder.Diverged || !s.Nonfinite {
 		t.Errorf("a diverged run: %+v", s)
 	}
 	if s := live.NewLog("run", h).Status(time.Time{}); s.Rows != 0 || s.BatchLoss.Valid || s.StepLength.Valid {
@@ -350,7 +350,7 @@ func TestFollow(t *testing.T) {
 	next, looks := 5, 0
 	err = l.Follow(ctx, r, 10*time.Millisecond, func() error {
 		looks++
-		if s := l.Status(time.Now()); s.Rows != min(next, 41) || s.State != live.Recording && next <= 41 {
+		if s := l.Status(time.Now()); s.Rows != min(next, 41) || s.State != recorder.Running && next <= 41 {
 			t.Errorf("%d rows, %s; %d were written", s.Rows, s.State, next)
 		}
 		switch {
@@ -368,7 +368,7 @@ func TestFollow(t *testing.T) {
 	if err != nil || looks < 37 {
 		t.Fatalf("after %d looks: %v", looks, err)
 	}
-	if s := l.Status(time.Now()); s.State != live.Finished || s.Rows != 41 || s.Bytes == 0 {
+	if s := l.Status(time.Now()); s.State != recorder.Finished || s.Rows != 41 || s.Bytes == 0 {
 		t.Errorf("at the end: %+v", s)
 	}
 	stop := errors.New("enough")

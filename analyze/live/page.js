@@ -61,6 +61,12 @@
     const bar = section.querySelector(".bar");
     bar.setAttribute("aria-valuenow", share.toFixed(1));
     bar.firstElementChild.style.width = `${share}%`;
+    const notes = [...(run.tags.length ? [`Tags: ${run.tags.join(", ")}`] : []), ...run.notes.map((n) => `${n.time.slice(0, 10)}: ${n.text}`)];
+    const noted = section.querySelector(".notes");
+    if (noted.children.length !== notes.length || notes.some((n, i) => noted.children[i].textContent !== n)) {
+      noted.replaceChildren(...notes.map((n) => Object.assign(document.createElement("li"), { textContent: n })));
+    }
+    noted.hidden = notes.length === 0;
     const list = section.querySelector(".numbers");
     numbers(run).forEach(([name, value], i) => {
       let cell = list.children[i];
@@ -123,7 +129,7 @@
         await draw(section, i, run, f);
       }
     }
-    const said = runs.some((r) => r.state === "recording") ? "Live." : "No run is being recorded now.";
+    const said = runs.some((r) => r.state === "running") ? "Live." : "No run is being recorded now.";
     if (!paused && link.textContent !== said) link.textContent = said;
   }
 

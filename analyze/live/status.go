@@ -9,30 +9,19 @@ import (
 	"sgdwalk/record/recorder"
 )
 
-// State is the state of a run.
-type State string
-
-// The states of a run.
-const (
-	Recording State = "recording" // a writer has the run open
-	Finished  State = "finished"  // no writer has the run open, and it has all its rows
-	Diverged  State = "diverged"  // no writer has the run open, and a loss is not finite
-	Stopped   State = "stopped"   // no writer has the run open before its end: it was interrupted or killed
-)
-
 // Status has the current numbers of a run. They belong to the last iterate unless the
 // comment of a field names another one. Unknown numbers are absent.
 type Status struct {
-	Run       string `json:"run"`
-	Model     string `json:"model"`
-	Data      string `json:"data"`
-	Optimizer string `json:"optimizer"`
-	State     State  `json:"state"`
-	Step      int64  `json:"step"`  // of the last iterate
-	Steps     int64  `json:"steps"` // updates of the whole run
-	Epoch     int32  `json:"epoch"`
-	Epochs    int    `json:"epochs"`
-	Rows      int    `json:"rows"`
+	Run       string         `json:"run"`
+	Model     string         `json:"model"`
+	Data      string         `json:"data"`
+	Optimizer string         `json:"optimizer"`
+	State     recorder.State `json:"state"`
+	Step      int64          `json:"step"`  // of the last iterate
+	Steps     int64          `json:"steps"` // updates of the whole run
+	Epoch     int32          `json:"epoch"`
+	Epochs    int            `json:"epochs"`
+	Rows      int            `json:"rows"`
 
 	BatchLoss    record.Optional `json:"batch_loss"`
 	FullLoss     record.Optional `json:"full_loss"` // at FullStep
@@ -55,16 +44,19 @@ type Status struct {
 	FreeBytes  record.Optional `json:"free_bytes"`  // free space on the disk of the run
 
 	Recorder *recorder.Counters `json:"recorder"` // nil when no process records the run
+
+	recorder.Notes
 }
 
-// StatusIn returns the state of the run now, with the room on the disk of its directory and the
-// counters of its writer.
+// StatusIn returns the state of the run now, with the room on the disk of its directory, the
+// counters of its writer, and the user's notes.
 func (l *Log) StatusIn(dir string) Status {
 	s := l.Status(time.Now())
+	s.Notes = recorder.ReadNotes(dir)
 	if free, ok := recorder.FreeBytes(dir); ok {
 		s.FreeBytes = record.Some(float64(free))
 	}
-	if s.State == Recording {
+	if s.State == recorder.Running {
 		s.Recorder = recorder.ReadCounters(dir)
 	}
 	return s
@@ -99,7 +91,7 @@ func (l *Log) Status(now time.Time) Status {
 		}
 	}
 	s.StepsPerSecond = l.rate()
-	if s.State == Recording && l.rows > 0 {
+	if s.State == recorder.Running && l.rows > 0 {
 		s.SecondsSince = record.Some(math.Max(0, now.Sub(p.Time).Seconds()))
 		if left, rate := float64(s.Steps-p.Step), s.StepsPerSecond.Value; rate > 0 && left >= 0 {
 			s.SecondsLeft = record.Some(left / rate)
@@ -108,18 +100,18 @@ func (l *Log) Status(now time.Time) Status {
 	return s
 }
 
-// state returns the state of the run. A run with a writer is never Diverged, because the
+// state returns the state of the run. A run with a writer is never diverged, because the
 // training may still continue.
-func (l *Log) state() State {
+func (l *Log) state() recorder.State {
 	switch {
 	case l.finished && !l.live && !l.bad:
-		return Finished
+		return recorder.Finished
 	case l.live:
-		return Recording
+		return recorder.Running
 	case l.bad:
-		return Diverged
+		return recorder.Diverged
 	default:
-		return Stopped
+		return recorder.Stopped
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
+	"sgdwalk/record/recorder"
 	"sgdwalk/record/safefile"
 )
 
@@ -22,7 +23,8 @@ type Run struct {
 	Header *record.Header
 	// IsSeries is true for checkpoints of another program, which have no recording
 	IsSeries bool
-	Results  []Result // the finished results, in the order of the page
+	Notes    recorder.Notes // tags and notes of the user
+	Results  []Result       // the finished results, in the order of the page
 	// Unreadable are the results that could not be read; the page names them.
 	Unreadable []Unreadable
 }
@@ -83,7 +85,9 @@ func Open(dir string) (Run, error) {
 	if err := safefile.CheckBelow(dir, results); err != nil {
 		return Run{}, fmt.Errorf("report: %w", err)
 	}
-	return OpenResults(filepath.Base(abs), h, results)
+	r, err := OpenResults(filepath.Base(abs), h, results)
+	r.Notes = recorder.ReadNotes(dir)
+	return r, err
 }
 
 // OpenResults does what Open does, for a run with this name and header whose results are in

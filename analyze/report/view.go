@@ -35,6 +35,7 @@ type entryView struct{ Line, Text string }
 type runView struct {
 	ID, Name, Subject string
 	Comment           string
+	Notes             [][2]string // tags and notes, each with its name
 	Answers           []answer
 	Warnings          []noted
 	Sections          []sectionView
@@ -187,6 +188,9 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	v := &runView{
 		ID: ids.name(run), Name: r.Name, Subject: r.Header.Title(), Comment: r.Header.Comment,
 		Answers: r.answers(), Header: headerTables(r),
+	}
+	for _, l := range r.Notes.Lines() {
+		v.Notes = append(v.Notes, [2]string{l.Name, l.Text})
 	}
 	sum, err := result.HeaderSHA256(r.Header)
 	if err != nil {

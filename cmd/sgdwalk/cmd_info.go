@@ -52,8 +52,13 @@ func (c *infoCmd) Run(e *env) error {
 	if e.json {
 		return e.printJSON(info)
 	}
+	return e.printLines(info.Lines())
+}
+
+// printLines prints a description with its names in one column.
+func (e *env) printLines(lines []recorder.Line) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	for _, l := range info.Lines() {
+	for _, l := range lines {
 		fmt.Fprintf(w, "%s\t%s\n", l.Name, printable.Line(l.Text))
 	}
 	return w.Flush()

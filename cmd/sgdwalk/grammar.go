@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sgdwalk/record/exchange"
+	"sgdwalk/record/recorder"
 	"sgdwalk/train/dataset"
 	"sgdwalk/train/nn"
 	"sgdwalk/train/optim"
@@ -22,6 +23,9 @@ type cli struct {
 	Train     trainCmd     `cmd:"" help:"Train a network and record every step."`
 	Sweep     sweepCmd     `cmd:"" help:"Train and record a grid of runs from one initialization."`
 	Info      infoCmd      `cmd:"" help:"Say what is in a run."`
+	Ls        lsCmd        `cmd:"" help:"List the runs in directories: model, optimizer, steps, losses, size, state, tags."`
+	Diff      diffCmd      `cmd:"" help:"Say in which settings two runs, or two results, differ."`
+	Note      noteCmd      `cmd:"" help:"Add a note or tags to a run."`
 	Verify    verifyCmd    `cmd:"" help:"Read every byte of a run and name every problem."`
 	Audit     auditCmd     `cmd:"" help:"Find faults in a series of checkpoints: weights of another step or training, and more."`
 	Repair    repairCmd    `cmd:"" help:"Copy every intact row of a damaged run into a new one."`
@@ -93,6 +97,7 @@ func newParser(grammar any, c *common, stdout, stderr io.Writer, exit func(code 
 		kong.Vars{
 			"version": software, "datasets": dataset.Specs(), "models": nn.Specs(),
 			"optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(),
+			"depth": strconv.Itoa(recorder.DefaultDepth), "states": stateNames(),
 			"dims": strconv.Itoa(exchange.DefaultDims),
 			"out":  "Where the results go (default RUN/analysis/VERB; of a SERIES, NAME-analysis/VERB in the current directory). Results of an earlier call are replaced.",
 		},

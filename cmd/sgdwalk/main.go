@@ -6,6 +6,9 @@
 //	sgdwalk train --out RUN --data D --model M [flags]
 //	sgdwalk sweep FILE.toml --out DIR
 //	sgdwalk info|verify|repair RUN
+//	sgdwalk ls [DIR ...]
+//	sgdwalk diff RUN RUN2
+//	sgdwalk note RUN "TEXT"
 //	sgdwalk export RUN --npz|--safetensors|--csv FILE
 //	sgdwalk export RUN --events|--projector DIR
 //	sgdwalk import FILES --out RUN

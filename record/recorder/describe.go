@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"sgdwalk/record"
 )
@@ -36,6 +37,21 @@ func (i *Info) Lines() []Line {
 	}
 	if i.TornBytes > 0 {
 		line("torn", "%d bytes after the last row are not a whole row: the writer died, or is writing it", i.TornBytes)
+	}
+	return append(lines, i.Notes.Lines()...)
+}
+
+// Lines describes the tags and the notes for a reader.
+func (n *Notes) Lines() []Line {
+	var lines []Line
+	if len(n.Tags) > 0 {
+		lines = append(lines, Line{"tags", strings.Join(n.Tags, ", ")})
+	}
+	for _, note := range n.Notes {
+		lines = append(lines, Line{"note", note.Time.Local().Format(time.DateTime) + ": " + note.Text})
+	}
+	if n.Problem != "" {
+		lines = append(lines, Line{"notes", n.Problem})
 	}
 	return lines
 }

@@ -29,7 +29,7 @@ const maxFile = 16 << 20
 func ExtraFiles(files map[string][]byte) map[string][]byte {
 	all := make(map[string][]byte)
 	for _, name := range []string{
-		ConfigName, SummaryName, CheckpointName, IngestName, ImportName, GroupRatesName, countersName,
+		ConfigName, SummaryName, CheckpointName, IngestName, ImportName, GroupRatesName, countersName, NotesName,
 	} {
 		all[name] = files[name]
 	}

@@ -27,6 +27,7 @@ type Info struct {
 	// for a run that is being recorded or whose writer was killed.
 	Recorder *Stats    `json:"recorder"`
 	Live     *Counters `json:"live"` // while a process records the run
+	Notes    Notes     `json:"notes"`
 }
 
 // Inspect reads what Info has: the first row, and rows from the last one backwards until every kind of loss was found.
@@ -41,6 +42,7 @@ func Inspect(dir string, r *arrowfile.Reader) (info *Info, statsErr, err error) 
 		TornBytes: r.Torn(),
 		Segments:  r.Segments(),
 		Bytes:     r.Bytes(),
+		Notes:     ReadNotes(dir),
 	}
 	if err := info.readRows(r); err != nil {
 		return nil, nil, err

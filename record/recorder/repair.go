@@ -12,7 +12,7 @@ import (
 )
 
 // Repair copies every intact row of the run in dir into a new run in out, and the files from which training
-// continues. With force, it replaces a run in out. report receives every problem. The result is nil when no row
+// continues, and the notes. With force, it replaces a run in out. report receives every problem. The result is nil when no row
 // could be saved. skipped has an error for every file that was not copied because it is a link or a special file.
 func Repair(
 	dir, out string, force bool, report func(error),
@@ -21,7 +21,7 @@ func Repair(
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range []string{ConfigName, CheckpointName, GroupRatesName} {
+	for _, name := range []string{ConfigName, CheckpointName, GroupRatesName, NotesName} {
 		err := copyFile(filepath.Join(dir, name), filepath.Join(out, name))
 		switch {
 		case errors.Is(err, safefile.ErrNotPlain):

@@ -64,14 +64,12 @@ func (v *Verification) compareEnd(s *arrowfile.Summary) {
 		return
 	}
 	have := s.Rows + s.Damaged
-	for _, name := range []string{SummaryName, IngestName, ImportName} {
-		var noted struct{ Rows int64 }
-		if _, err := readJSON(v.Run, name, &noted); err != nil {
-			v.Notes = append(v.Notes, printable.OneLine(err))
-		} else if noted.Rows > have {
-			v.Add(fmt.Sprintf("%s: %s says that the run has %d rows; it has %d, and its end is missing",
-				v.Run, name, noted.Rows, have))
-		}
+	lost, unreadable := lostRows(v.Run, have)
+	for _, err := range unreadable {
+		v.Notes = append(v.Notes, printable.OneLine(err))
+	}
+	for _, problem := range lost {
+		v.Add(problem)
 	}
 	if s.Finished {
 		return
