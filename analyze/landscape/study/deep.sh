@@ -21,15 +21,16 @@ mkdir -p "$2/done"
 cd "$2"
 
 nets="56 56:noshort 20 20:noshort"
+deepest="110 110:noshort" # coarse planes alone
 images=5000 epochs=5  # of the training of these networks
-slow_epochs=14        # of 56 layers without shortcuts, which learn more slowly
+slow_epochs=14        # of 56 and 110 layers without shortcuts, which learn more slowly
 seen=100              # images that a point of a landscape evaluates
 grid=51x51 coarse=11x11 planes="1 2 3 4 5" batch_planes="1 2 3"
 lines=10 points=51
 ratio_grid=3x3 ratio_seen=50
 few=1000 few_epochs=20 sizes="20 160" seeds="1 2 3 4 5" few_lines=5 few_points=21 few_reach=0.5
 if [ "${3:-}" = --small ]; then
-  nets="8 8:noshort"
+  nets="8 8:noshort" deepest=14
   images=200 epochs=2 slow_epochs=2 grid=9x9 coarse=5x5 planes="1 2" batch_planes=1
   lines=2 points=9 ratio_seen=10
   few=200 few_epochs=2 sizes="20 100" seeds="1 2" few_lines=2 few_points=21 few_reach=1
@@ -40,16 +41,23 @@ levels=0.1,0.3,1,2,3,4,5,7,10,30,100,1000,10000,100000
 
 data() { echo "fashion:$dir?limit=$1&pad=2"; }
 
-# step runs a command once and writes down its time.
+# step runs a command once and writes down its time. Two steps run at the same time, on one core
+# each, until together.
+export GOMAXPROCS=1
 step() {
+  [ ! -e "done/$1" ] || return 0
+  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+  printf -- '-- %s\n' "$1"
+  once "$@" &
+}
+once() {
   local name=$1 start=$SECONDS
   shift
-  [ -e "done/$name" ] && return
-  printf -- '-- %s\n' "$name"
   "$@" >"$name.log" 2>&1 || { tail -5 "$name.log"; return 1; }
   printf '%s\t%d\n' "$name" $((SECONDS - start)) >>seconds.tsv
   touch "done/$name"
 }
+together() { while [ -n "$(jobs -p)" ]; do wait -n; done; }
 
 # train NAME MODEL IMAGES EPOCHS BATCH DECAY SEED
 train() {
@@ -69,19 +77,28 @@ landscape() {
     --formats png --scale log --out "$3" "${@:4}" "$1"
 }
 
-for net in $nets; do
+for net in $nets $deepest; do
   run=resnet-${net/:/-}
   passes=$epochs
-  [ "$net" = 56:noshort ] && passes=$slow_epochs
+  case $net in 56:noshort | 110:noshort) passes=$slow_epochs ;; esac
   step "train-$run" train "$run" "$net" "$images" "$passes" 100 5e-4 1
 done
+for decay in 0 5e-4; do
+  for batch in $sizes; do
+    for seed in $seeds; do
+      run=few-$batch-$decay-$seed
+      step "train-$run" train "$run" 8 "$few" "$few_epochs" "$batch" "$decay" "$seed"
+    done
+  done
+done
+together
 
 for net in $nets; do
   run=resnet-${net/:/-}
   step "plane-$run" landscape "$run" "$seen" "plane-$run" --norm running --plane-seed 1 \
     --grid "$grid" --levels "$levels" --surface
 done
-for net in $nets; do
+for net in $nets $deepest; do
   run=resnet-${net/:/-}
   for seed in $planes; do
     step "coarse-$run-$seed" landscape "$run" "$seen" "coarse-$run-$seed" --norm running --plane-seed "$seed" \
@@ -91,6 +108,9 @@ for net in $nets; do
     step "batch-$run-$seed" landscape "$run" "$seen" "batch-$run-$seed" --norm batch --plane-seed "$seed" \
       --grid "$coarse" --levels "$levels"
   done
+done
+for net in $nets; do
+  run=resnet-${net/:/-}
   step "double-$run" landscape "$run" $((2 * seen)) "double-$run" --norm running --plane-seed 1 \
     --grid "$coarse" --levels "$levels"
   step "lines-$run" landscape "$run" "$seen" "lines-$run" --norm running --plane-seed 1 \
@@ -101,7 +121,6 @@ for decay in 0 5e-4; do
   for batch in $sizes; do
     for seed in $seeds; do
       run=few-$batch-$decay-$seed
-      step "train-$run" train "$run" 8 "$few" "$few_epochs" "$batch" "$decay" "$seed"
       step "filter-$run" landscape "$run" "$seen" "filter-$run" --norm running --plane-seed 1 \
         --lines "$few_lines" --points "$few_points" --x="-$few_reach:$few_reach"
       step "plain-$run" landscape "$run" "$seen" "plain-$run" --norm running --plane-seed 1 \
@@ -115,6 +134,7 @@ for net in $nets; do
   step "ratio-$run" landscape "$run" "$ratio_seen" "ratio-$run" --norm running --plane-seed 1 \
     --x=-0.5:0.5 --grid "$ratio_grid" --also eigenvalues
 done
+together
 
-python3 "$here/deep_table.py" . >tables.md
+PYTHONPATH="$here/../../studies" PYTHONDONTWRITEBYTECODE=1 python3 "$here/deep_table.py" . >tables.md
 cat tables.md

@@ -9,6 +9,9 @@ import json
 import os
 import random
 import sys
+from statistics import mean, median
+
+from table import interval, markdown
 
 
 def summary(name):
@@ -37,18 +40,6 @@ def outcome(run):
 def runs_of(prefix):
     """Returns the networks of the results with this prefix."""
     return sorted(os.path.basename(p)[len(prefix) :] for p in glob.glob(prefix + "resnet-*") if os.path.isdir(p))
-
-
-def median(values):
-    """Returns the median."""
-    values = sorted(values)
-    half = len(values) // 2
-    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
-
-
-def mean(values):
-    """Returns the mean."""
-    return sum(values) / len(values)
 
 
 def outward_share(cells):
@@ -86,7 +77,7 @@ def spearman(x, y):
     return sum((a - mx) * (b - my) for a, b in zip(x, y)) / (xx * yy) ** 0.5 if xx and yy else 0.0
 
 
-def interval(seeds, statistic):
+def interval_of(seeds, statistic):
     """Returns the interval of a statistic of seeds over 2,000 resamples."""
     source = random.Random(1)
     found = sorted(statistic([source.choice(seeds) for _ in seeds]) for _ in range(2000))
@@ -98,12 +89,10 @@ def number(value):
     return f"{value:.3g}"
 
 
-def table(title, head, rows):
-    """Prints a table in Markdown."""
+def section(title, head, rows):
+    """Prints a table in Markdown under its title."""
     print(f"\n## {title}\n")
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(cell if isinstance(cell, str) else number(cell) for cell in row) + " |")
+    print(markdown(head, [[c if isinstance(c, str) else number(c) for c in row] for row in rows]), end="")
 
 
 def trainings():
@@ -112,7 +101,7 @@ def trainings():
     for run in runs_of(""):
         end = outcome(run)
         rows.append([run, str(end["steps"]), end["full_loss"], end["test_loss"], 100 * (1 - end["test_accuracy"])])
-    table("Trainings", ["network", "steps", "training loss", "held-out loss", "held-out error, %"], rows)
+    section("Trainings", ["network", "steps", "training loss", "held-out loss", "held-out error, %"], rows)
 
 
 def plane_row(name, label):
@@ -140,10 +129,10 @@ PLANE_HEAD += ["humps on lines", "hump density", "basins", "bends downwards, %",
 
 def planes():
     """Prints the ruggedness of the fine and the coarse planes."""
-    table("Fine planes", PLANE_HEAD, [plane_row("plane-" + run, run) for run in runs_of("plane-")])
+    section("Fine planes", PLANE_HEAD, [plane_row("plane-" + run, run) for run in runs_of("plane-")])
     for kind in ("coarse-", "batch-"):
         rows = [plane_row(kind + run, run) for run in runs_of(kind)]
-        table(f"Coarse planes ({kind[:-1]}): the number is the seed", PLANE_HEAD, rows)
+        section(f"Coarse planes ({kind[:-1]}): the number is the seed", PLANE_HEAD, rows)
 
 
 def subsets():
@@ -161,7 +150,7 @@ def subsets():
         both_humps = summary("double-" + run)["ruggedness"]["humps"]
         rows.append([run, 100 * median(ratios), 100 * max(ratios), correlation, str(first_humps), str(both_humps)])
     head = ["network", "median difference, %", "largest, %", "rank correlation", "humps, first half", "humps, all"]
-    table("The same plane with other images", head, rows)
+    section("The same plane with other images", head, rows)
 
 
 def directions():
@@ -173,7 +162,7 @@ def directions():
         rows.append([run, str(rugged["lines"]), f"{rugged['humps']} on {100 * rugged['humped_ratio']:.0f} %"])
         rows[-1] += [width["mean"], width["sd"], 100 * s["spread_ratio"], s["norms"]["mean"]]
     head = ["network", "lines", "humps on lines", "width, mean", "sd", "lines differ by, %", "norm of the weights"]
-    table("Random lines", head, rows)
+    section("Random lines", head, rows)
 
 
 def ratios():
@@ -187,7 +176,7 @@ def ratios():
         rows.append([run, str(len(values)), values[len(found) // 2], min(values), median(values), max(values)])
         rows[-1] += [float(middle["lambda_max"]), max(float(r["lambda_residual"]) for r in found)]
     head = ["network", "points", "ratio in the middle", "least", "median", "largest", "λ_max in the middle", "residual"]
-    table("|λ_min / λ_max|", head, rows)
+    section("|λ_min / λ_max|", head, rows)
 
 
 def cell(batch, decay, seed):
@@ -224,19 +213,19 @@ def batches():
             rows.append([d, str(b)])
             for key in keys:
                 values = [minima[b, d, s][key] for s in seeds]
-                low, high = interval(values, mean)
+                low, high = interval(values)
                 rows[-1].append(f"{number(mean(values))} [{number(low)}, {number(high)}]")
-    table(f"Minima of small and large batches, {len(seeds)} seeds", ["weight decay", "batch"] + keys, rows)
+    section(f"Minima of small and large batches, {len(seeds)} seeds", ["weight decay", "batch"] + keys, rows)
 
     rows = []
     for d in decays:
         for key in keys:
             gaps = [minima[sizes[0], d, s][key] - minima[sizes[1], d, s][key] for s in seeds]
-            low, high = interval(gaps, mean)
+            low, high = interval(gaps)
             rows.append(
                 [d, key, mean(gaps), f"[{number(low)}, {number(high)}]", f"{sum(g > 0 for g in gaps)} of {len(gaps)}"]
             )
-    table(
+    section(
         "Small batch minus large batch, paired by seed", ["weight decay", "what", "mean", "interval", "above 0"], rows
     )
 
@@ -250,13 +239,13 @@ def batches():
                 each = [minima[b, d, s] for s in chosen for b in sizes for d in decays]
                 return spearman([m[key] for m in each], [m[target] for m in each])
 
-            low, high = interval(seeds, correlation)
+            low, high = interval_of(seeds, correlation)
             source, errors = random.Random(2), [minima[k][target] for k in minima]
             values = [minima[k][key] for k in minima]
             shuffled = sorted(abs(spearman(values, source.sample(errors, len(errors)))) for _ in range(2000))
             rows.append([key, target, correlation(seeds), f"[{number(low)}, {number(high)}]", shuffled[1900]])
     head = ["what", "with", "rank correlation", "interval", "95 % of shuffled pairs are below"]
-    table(f"Sharpness and error, {len(minima)} minima", head, rows)
+    section(f"Sharpness and error, {len(minima)} minima", head, rows)
 
 
 def seconds():
@@ -267,7 +256,7 @@ def seconds():
             total += int(taken)
             part = name.split("-", 1)[0]
             parts[part] = parts.get(part, 0) + int(taken)
-    table(f"Seconds, {total} in all", list(parts), [[str(v) for v in parts.values()]])
+    section(f"Seconds, {total} in all", list(parts), [[str(v) for v in parts.values()]])
 
 
 os.chdir(sys.argv[1])
