@@ -21,7 +21,7 @@ mkdir -p "$2/done"
 cd "$2"
 
 nets="56 56:noshort 20 20:noshort"
-deepest="110 110:noshort" # coarse planes alone
+deepest="110:noshort 110" # coarse planes alone
 images=5000 epochs=5  # of the training of these networks
 slow_epochs=14        # of 56 and 110 layers without shortcuts, which learn more slowly
 seen=100              # images that a point of a landscape evaluates
@@ -77,12 +77,29 @@ landscape() {
     --formats png --scale log --out "$3" "${@:4}" "$1"
 }
 
-for net in $nets $deepest; do
-  run=resnet-${net/:/-}
-  passes=$epochs
-  case $net in 56:noshort | 110:noshort) passes=$slow_epochs ;; esac
-  step "train-$run" train "$run" "$net" "$images" "$passes" 100 5e-4 1
-done
+deep() { # NET...: trains them
+  local net passes run
+  for net in "$@"; do
+    run=resnet-${net/:/-}
+    passes=$epochs
+    case $net in 56:noshort | 110:noshort) passes=$slow_epochs ;; esac
+    step "train-$run" train "$run" "$net" "$images" "$passes" 100 5e-4 1
+  done
+}
+# planes NET: coarse planes around its end, with the running statistics and with those of the batch.
+planes() {
+  local run=resnet-${1/:/-} seed
+  for seed in $planes; do
+    step "coarse-$run-$seed" landscape "$run" "$seen" "coarse-$run-$seed" --norm running --plane-seed "$seed" \
+      --grid "$coarse" --levels "$levels"
+  done
+  for seed in $batch_planes; do
+    step "batch-$run-$seed" landscape "$run" "$seen" "batch-$run-$seed" --norm batch --plane-seed "$seed" \
+      --grid "$coarse" --levels "$levels"
+  done
+}
+
+deep $nets
 for decay in 0 5e-4; do
   for batch in $sizes; do
     for seed in $seeds; do
@@ -93,23 +110,14 @@ for decay in 0 5e-4; do
 done
 together
 
+deep $deepest
 for net in $nets; do
   run=resnet-${net/:/-}
   step "plane-$run" landscape "$run" "$seen" "plane-$run" --norm running --plane-seed 1 \
     --grid "$grid" --levels "$levels" --surface
 done
-for net in $nets $deepest; do
-  run=resnet-${net/:/-}
-  for seed in $planes; do
-    step "coarse-$run-$seed" landscape "$run" "$seen" "coarse-$run-$seed" --norm running --plane-seed "$seed" \
-      --grid "$coarse" --levels "$levels"
-  done
-  for seed in $batch_planes; do
-    step "batch-$run-$seed" landscape "$run" "$seen" "batch-$run-$seed" --norm batch --plane-seed "$seed" \
-      --grid "$coarse" --levels "$levels"
-  done
-done
 for net in $nets; do
+  planes "$net"
   run=resnet-${net/:/-}
   step "double-$run" landscape "$run" $((2 * seen)) "double-$run" --norm running --plane-seed 1 \
     --grid "$coarse" --levels "$levels"
@@ -134,6 +142,8 @@ for net in $nets; do
   step "ratio-$run" landscape "$run" "$ratio_seen" "ratio-$run" --norm running --plane-seed 1 \
     --x=-0.5:0.5 --grid "$ratio_grid" --also eigenvalues
 done
+together
+for net in $deepest; do planes "$net"; done
 together
 
 PYTHONPATH="$here/../../studies" PYTHONDONTWRITEBYTECODE=1 python3 "$here/deep_table.py" . >tables.md
