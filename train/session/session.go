@@ -123,8 +123,17 @@ func run(
 	o.note("%s on %s: %d parameters, %d training and %d held-out examples (%s)",
 		h.Model, h.Data.Spec, s.Parameters, h.Data.TrainExamples, h.Data.TestExamples, h.Data.Split)
 	if p := o.Progress; p != nil {
-		p.Begin("train", int(h.Steps))
-		loop.Hook = func(*record.Step) error { p.Add(1); return nil }
+		if resume != nil {
+			p.Begin(fmt.Sprintf("train from step %d", resume.Step), int(h.Steps-resume.Step))
+		} else {
+			p.Begin("train", int(h.Steps))
+		}
+		loop.Hook = func(s *record.Step) error {
+			if !s.IsLast() { // after the last step
+				p.Add(1)
+			}
+			return nil
+		}
 	}
 	start := time.Now()
 	s.Result, err = loop.Run(ctx)

@@ -22,11 +22,15 @@ func settings() *session.Settings {
 type stopper struct {
 	left int
 	stop func()
+
+	phase       string
+	total, done int
 }
 
-func (s *stopper) Begin(string, int) {}
+func (s *stopper) Begin(phase string, total int) { s.phase, s.total = phase, total }
 
 func (s *stopper) Add(n int) {
+	s.done += n
 	if s.left -= n; s.left <= 0 {
 		s.stop()
 	}
@@ -36,7 +40,7 @@ func (s *stopper) Add(n int) {
 func TestResume(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := session.Start(ctx, dir, settings(), session.Options{Progress: &stopper{20, cancel}})
+	s, err := session.Start(ctx, dir, settings(), session.Options{Progress: &stopper{left: 20, stop: cancel}})
 	if err != nil || s.Result.Status != train.Stopped {
 		t.Fatalf("%+v, %v; want a stopped run", s, err)
 	}
@@ -52,15 +56,19 @@ func TestResume(t *testing.T) {
 	}); !errors.Is(err, refused) {
 		t.Errorf("got %v; want the error of check", err)
 	}
-	s, err = session.Resume(t.Context(), dir, session.Options{}, nil)
+	progress := &stopper{left: 1 << 30}
+	s, err = session.Resume(t.Context(), dir, session.Options{Progress: progress}, nil)
 	if err != nil || s.Result.Status != train.Finished || s.Rows != s.Planned+1 || !s.Complete {
 		t.Fatalf("%+v, %v; want a finished run", s, err)
+	}
+	if progress.done != progress.total || int64(progress.total) >= s.Planned || progress.phase == "train" {
+		t.Errorf("%q reported %d of %d; want the remaining steps of %d", progress.phase, progress.done, progress.total, s.Planned)
 	}
 	again, err := session.Resume(t.Context(), dir, session.Options{}, nil)
 	if err != nil || again.Rows != s.Rows {
 		t.Errorf("a finished run gives %+v, %v", again, err)
 	}
-	rows, difference, err := session.Replay(t.Context(), dir, "", &stopper{1 << 30, nil})
+	rows, difference, err := session.Replay(t.Context(), dir, "", &stopper{left: 1 << 30})
 	if err != nil || difference != "" || rows != s.Rows {
 		t.Errorf("%d rows are replayed, %q, %v", rows, difference, err)
 	}
