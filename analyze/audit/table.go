@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"sgdwalk/analyze/internal/column"
@@ -40,6 +41,56 @@ func (s *Summary) Table() record.Table {
 		t.Add(row)
 	}
 	return t.Table()
+}
+
+// distanceRow is a row of the table of distances. Its fields are the columns.
+type distanceRow struct {
+	Step     int64           `col:"step"`
+	Earlier  int64           `col:"earlier_step"`
+	Distance record.Optional `col:"distance"` // absent for checkpoints that cannot be compared
+}
+
+// Table returns the distances, one row for each pair of a checkpoint and itself or an earlier
+// one. Without checkpoints it returns nil.
+func (d *Distances) Table() *record.Table {
+	if len(d.Steps) == 0 {
+		return nil
+	}
+	var t column.Builder[distanceRow]
+	for i, step := range d.Steps {
+		for k := range i + 1 {
+			v := d.Values[i][k]
+			t.Add(distanceRow{step, d.Steps[k], record.Optional{Value: v, Valid: !math.IsNaN(v)}})
+		}
+	}
+	out := t.Table()
+	return &out
+}
+
+// DistancesFromTable returns the distances of a table of Distances.Table.
+func DistancesFromTable(t *record.Table) (d Distances, err error) {
+	steps, distance := t.Column("step").Ints, t.Column("distance")
+	at := 0
+	for at < len(steps) {
+		n := len(d.Steps)
+		if at+n >= len(steps) || steps[at+n] != steps[at] {
+			return d, fmt.Errorf("audit: the table of distances has not %d rows of step %d", n+1, steps[at])
+		}
+		d.Steps = append(d.Steps, steps[at])
+		line := make([]float64, n+1)
+		for k := range line {
+			line[k] = distance.Floats[at+k]
+			if distance.Valid != nil && !distance.Valid[at+k] {
+				line[k] = math.NaN()
+			}
+		}
+		for k := range n {
+			d.Values[k] = append(d.Values[k], line[k])
+		}
+		d.Values = append(d.Values, line)
+		at += n + 1
+	}
+	return d, nil
 }
 
 // spaced writes steps with spaces between them.

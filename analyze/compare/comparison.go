@@ -87,7 +87,7 @@ func New(runs []Run, baseline string) (*Comparison, error) {
 	if s.Common, c.Warnings, err = Check(runs); err != nil {
 		return nil, err
 	}
-	s.Groups = slices.Sorted(slices.Values(c.Groups))
+	s.Groups, s.Order = slices.Sorted(slices.Values(c.Groups)), c.Groups
 	switch s.Baseline = baseline; {
 	case baseline == "" && slices.Contains(s.Groups, "sgd"):
 		s.Baseline = "sgd"
@@ -219,6 +219,7 @@ func (c *Comparison) plane(ctx context.Context, shown []Run) (plane analyze.Plan
 					name, strings.Join(s.Groups, ", "))
 			}
 		}
+		s.Ends = []string{c.EndRuns[0].Group, c.EndRuns[1].Group}
 		return Ends(c.EndRuns[0], c.EndRuns[1])
 	}
 	s.Plane = "pca"

@@ -16,10 +16,12 @@ import (
 // Summary has the numbers of a comparison of several runs.
 type Summary struct {
 	Groups     []string               `json:"groups"`
+	Order      []string               `json:"order,omitempty"` // the groups in the order given, as figures show them
 	Baseline   string                 `json:"baseline"`
 	Common     Common                 `json:"common"`
 	LeftOut    []string               `json:"left_out"` // cells of a sweep that did not finish
 	Plane      string                 `json:"plane,omitempty"`
+	Ends       []string               `json:"ends,omitempty"`       // the two groups that span the plane "ends"
 	PlaneRows  string                 `json:"plane_rows,omitempty"` // rows of every run that the plane was fitted to
 	Directions *pca.Summary           `json:"directions,omitempty"`
 	Paths      []PathSummary          `json:"paths,omitempty"`

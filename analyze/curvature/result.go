@@ -188,6 +188,21 @@ func (r *Result) eigenvalues() record.Table {
 	}}
 }
 
+// PairsFromTable returns the eigenpairs of one side, "top" or "bottom", of the table
+// Eigenvalues of a result at one iterate, without their vectors.
+func PairsFromTable(t *record.Table, side string) []Pair {
+	var out []Pair
+	for i, s := range t.Column("side").Strings {
+		if s == side {
+			out = append(out, Pair{
+				Value: t.Column("eigenvalue").Floats[i], Residual: t.Column("residual").Floats[i],
+				Estimate: t.Column("lanczos_residual").Floats[i], Converged: t.Column("converged").Bools[i],
+			})
+		}
+	}
+	return out
+}
+
 func stepsTable(rungs []rung, scale float64) record.Table {
 	var step, ratio, length, fault column.Floats
 	for _, r := range rungs {

@@ -153,7 +153,7 @@ func TestLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := Line("", &r.Losses, 0, 8)
+		f := Line("", &r.Losses, line.Ends{From: 0, To: 8})
 		valid(t, f)
 		if len(f.Series) != 1+len(also) {
 			t.Errorf("%d lines with %d further measures", len(f.Series), len(also))
@@ -194,7 +194,7 @@ func TestSamples(t *testing.T) {
 			{Name: "alpha", Floats: x},
 			{Name: "loss", Floats: x},
 			{Name: "test_loss", Floats: x},
-		}}, 0, 1)
+		}}, line.Ends{To: 1})
 		for _, s := range f.Series {
 			if s.Points != marked {
 				t.Errorf("%d samples of %s: marked is %v", n, s.Name, s.Points)

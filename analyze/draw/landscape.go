@@ -137,11 +137,32 @@ func percent(share float64) string {
 // Surface draws a landscape as a surface in space.
 func Surface(f *figure.Landscape) figure.Figure { return &surface.Figure{Landscape: f} }
 
-// SaveAnimation writes the walk over a landscape to path as an animated GIF.
-func SaveAnimation(path string, f *figure.Landscape) error {
-	return (&animate.Animation{Landscape: f}).SaveGIF(path)
+// files is a landscape that is saved in the format of another program.
+type files struct {
+	*figure.Landscape
+	write func(f *figure.Landscape, base string) ([]string, error)
 }
 
-// SaveVTK writes a landscape for ParaView as base.vts and, if it has a path, base.vtp,
-// and returns the paths of the files that it wrote.
-func SaveVTK(base string, f *figure.Landscape) ([]string, error) { return vtk.Save(base, f) }
+func (f files) save(base string) ([]string, error) { return f.write(f.Landscape, base) }
+
+// WithStyle implements figure.Figure.
+func (f files) WithStyle(s figure.Style) figure.Figure {
+	return files{f.Landscape.WithStyle(s).(*figure.Landscape), f.write}
+}
+
+// WithScale implements figure.Figure.
+func (f files) WithScale(s figure.Scale) figure.Figure {
+	return files{f.Landscape.WithScale(s).(*figure.Landscape), f.write}
+}
+
+// saveAnimation writes the walk over a landscape to base.gif as an animation. Its frames have
+// their own resolution.
+func saveAnimation(f *figure.Landscape, base string) ([]string, error) {
+	l := *f
+	l.Style.DPI = 0
+	path := base + ".gif"
+	return []string{path}, (&animate.Animation{Landscape: &l}).SaveGIF(path)
+}
+
+// saveVTK writes a landscape for ParaView as base.vts and, if it has a path, base.vtp.
+func saveVTK(f *figure.Landscape, base string) ([]string, error) { return vtk.Save(base, f) }

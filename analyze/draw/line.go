@@ -2,18 +2,23 @@ package draw
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/line"
 	"sgdwalk/record"
 )
 
-// Line draws the loss on the straight line between the iterates of two steps, with
-// the held-out loss where the table has it, and both once more after the alignment of the
-// second end. t is the table Losses of line.Between.
-func Line(title string, t *record.Table, from, to int64) *figure.Curves {
+// Line draws the loss on the straight line between two iterates, with the held-out loss
+// where the table has it, and both once more after the alignment of the second end. t is the
+// table Losses of line.Between.
+func Line(title string, t *record.Table, ends line.Ends) *figure.Curves {
 	f := &figure.Curves{
-		Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", from, to),
+		Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", ends.From, ends.To),
 		YLabel: "loss",
+	}
+	if ends.ToRun != "" {
+		f.XLabel += " of " + filepath.Base(ends.ToRun)
 	}
 	x := Values(t, "alpha")
 	for _, line := range []struct{ column, name string }{

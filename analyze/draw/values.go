@@ -14,6 +14,18 @@ type Named struct {
 	Figure figure.Figure
 }
 
+// Save writes a figure to files whose paths begin with base, and returns their paths: an
+// animation and a landscape for ParaView in their own format, every other figure in the given
+// formats (none means all) with its data.
+func Save(f figure.Figure, base string, formats ...figure.Format) ([]string, error) {
+	if own, ok := f.(interface {
+		save(base string) ([]string, error)
+	}); ok {
+		return own.save(base)
+	}
+	return figure.Save(f, base, formats...)
+}
+
 // Values returns a column of numbers, whole or not, as figures take it: NaN where a value is
 // absent, nil when the column or every value is. The slice is the caller's.
 func Values(t *record.Table, name string) []float64 {

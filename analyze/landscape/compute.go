@@ -145,6 +145,7 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	r.Table, r.Path = g.table(), column.Of(j.path.rows)
 	r.Summary = summarize(j.plane, g, j.path)
 	markDifferences(r.Summary.Also, j.o.Measures)
+	r.Summary.Contours = r.Contours
 	r.Summary.Ruggedness = g.ruggedness(j.stride)
 	r.Summary.Shared, r.Summary.Planned, r.Summary.Base = j.evaluator.shared, planned, [2]int{j.x.N, j.y.N}
 	r.Warnings = r.Summary.warnings(j.o.Path)

@@ -192,3 +192,30 @@ func (g *Grid) table() record.Table {
 	t.Columns = append(t.Columns, record.Column{Name: "valid", Bools: g.Valid})
 	return t
 }
+
+// GridFromTable returns the grid of a Result.Table.
+func GridFromTable(t *record.Table) (*Grid, error) {
+	i, j := t.Column("i").Ints, t.Column("j").Ints
+	if len(i) == 0 {
+		return nil, fmt.Errorf("landscape: the table of the grid has no rows")
+	}
+	nx, ny := int(i[len(i)-1])+1, int(j[len(j)-1])+1
+	if nx < 1 || ny < 1 || nx*ny != len(i) {
+		return nil, fmt.Errorf("landscape: the table of the grid has %d rows; a grid of %d times %d has %d", len(i), nx, ny, nx*ny)
+	}
+	g := &Grid{
+		A: t.Column("a").Floats[:nx], B: make([]float64, ny),
+		Loss: t.Column("loss").Floats, Valid: t.Column("valid").Bools,
+	}
+	for k := range g.B {
+		g.B[k] = t.Column("b").Floats[k*nx]
+	}
+	for k := range t.Columns {
+		switch c := &t.Columns[k]; c.Name {
+		case "i", "j", "a", "b", "loss", "valid":
+		default:
+			g.Names, g.Also = append(g.Names, c.Name), append(g.Also, c.Floats)
+		}
+	}
+	return g, nil
+}

@@ -56,9 +56,13 @@ type Summary struct {
 	LastPlaneLoss      record.Optional `json:"last_plane_loss"` // of the last iterate, if it was compared
 	LastTrueLoss       record.Optional `json:"last_true_loss"`
 
-	// Plane and Directions are set by the caller, because Compute gets only the vectors of the
-	// plane.
+	// Contours are Result.Contours.
+	Contours []float64 `json:"contours,omitempty"`
+
+	// Plane, Labels and Directions are set by the caller, because Compute gets only the vectors
+	// of the plane.
 	Plane      *PlaneRecipe `json:"plane,omitempty"`
+	Labels     []string     `json:"labels,omitempty"` // of the axes, two; nil in results of older versions
 	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
 	// Between has the lines between the points of a plane through points that are aligned; see
 	// BetweenPoints.

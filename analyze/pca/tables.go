@@ -35,6 +35,34 @@ func (r *Result) SpectrumTable() record.Table {
 	}}
 }
 
+// FromTables returns the result of a fit from its table of scores, the table of SpectrumTable and its summary. The result
+// has no center and no components, as with ScoresOnly.
+func FromTables(scores, spectrum *record.Table, s Summary) (*Result, error) {
+	r := &Result{Table: *scores, Summary: s}
+	n := scores.Len()
+	r.Runs, r.Rows = make([]int, n), make([]int, n)
+	for i := range n {
+		if run := scores.Column("run"); run != nil {
+			r.Runs[i] = int(run.Ints[i]) - 1
+		}
+		r.Rows[i] = int(scores.Column("row").Ints[i])
+		r.Epochs = append(r.Epochs, int32(scores.Column("epoch").Ints[i]))
+	}
+	r.Steps = scores.Column("step").Ints
+	r.Residuals, r.Distances = scores.Column("residual").Floats, scores.Column("distance").Floats
+	for k := range spectrum.Len() {
+		name := "pc" + strconv.Itoa(k+1)
+		c := scores.Column(name)
+		if c == nil {
+			return nil, fmt.Errorf("pca: the scores have no column %s, and the spectrum has %d directions", name, spectrum.Len())
+		}
+		r.Scores = append(r.Scores, c.Floats)
+	}
+	r.ExplainedVariance = spectrum.Column("explained_variance").Floats
+	r.ExplainedVarianceRatio = spectrum.Column("explained_variance_ratio").Floats
+	return r, nil
+}
+
 // ComponentTable returns the principal directions, one row a parameter, with the center that scores are measured
 // from. It shares the vectors of the result.
 func (r *Result) ComponentTable() record.Table {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
+	"sgdwalk/analyze/result"
 )
 
 // analysis describes how the page shows one analysis.
@@ -21,6 +24,8 @@ type analysis struct {
 	// tables are the names of the CSV files that the page reads, with the columns that it
 	// uses.
 	tables map[string]string
+	// draw draws the figures of a result: of a new one, and later again in another style.
+	draw draw.Drawing
 	content
 }
 
@@ -35,49 +40,49 @@ type content struct {
 var analyses = []analysis{
 	{
 		name: "audit", title: "Audit: is every checkpoint what its step says?", figure: "distances", listed: "findings",
-		content: of(auditSection),
+		draw: draw.AuditOf, content: of(auditSection),
 	},
 	{
 		name: "path", title: "Path: how far and which way each step went", expected: true, figure: "loss",
 		tables: map[string]string{
 			"path": "step epoch batch_loss full_loss test_loss learning_rate update_norm grad_cos theta_norm",
 		},
-		content: of(pathSection),
+		draw: draw.PathOf, content: of(pathSection),
 	},
 	{
 		name: "walk", title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk",
 		tables: map[string]string{
 			"losses": "step alpha position loss", "segments": "step floor_position floor_loss",
 		},
-		content: of(walkSection),
+		draw: draw.WalkOf, content: of(walkSection),
 	},
 	{
 		name: "pca", title: "Directions: where the iterates spread", expected: true, figure: "pca",
-		content: of(pcaSection),
+		draw: draw.PCAOf, content: of(pcaSection),
 	},
 	{
 		name: "landscape", title: "Landscape: the loss on a plane", expected: true, figure: "landscape",
 		tables: map[string]string{
 			"grid": "i j a b loss valid", "path": "step epoch a b residual plane_loss true_loss",
 		},
-		content: of(landscapeSection),
+		draw: draw.LandscapeOf, content: of(landscapeSection),
 	},
-	{name: "lines", title: "Random lines: the loss around one point", figure: "lines", content: of(linesSection)},
-	{name: "line", title: "Line: the loss between two points", figure: "line", content: content{
+	{name: "lines", title: "Random lines: the loss around one point", figure: "lines", draw: draw.LinesOf, content: of(linesSection)},
+	{name: "line", title: "Line: the loss between two points", figure: "line", draw: draw.LineOf, content: content{
 		decode: func(text, options []byte) (analyze.Summary, error) {
 			return line.DecodeSummary(text, options)
 		},
 		describe: of(lineSection).describe,
 	}},
-	{name: "curvature", title: "Curvature: the Hessian along the run", content: content{
+	{name: "curvature", title: "Curvature: the Hessian along the run", draw: draw.CurvatureOf, content: content{
 		decode:   func(text, _ []byte) (analyze.Summary, error) { return curvature.DecodeSummary(text) },
 		describe: curvatureSection,
 	}},
 	{
 		name: "average", title: "Averages: how high the iterates are above the floor of their valley", figure: "average",
-		listed: "averages", content: of(averageSection),
+		listed: "averages", draw: draw.AverageOf, content: of(averageSection),
 	},
-	{name: "compare", title: "Comparison of runs", content: of(compareSection)},
+	{name: "compare", title: "Comparison of runs", draw: draw.CompareOf, content: of(compareSection)},
 }
 
 // of returns the content of an analysis that has a single type of summary.
@@ -92,6 +97,35 @@ func of[T any, P interface {
 		},
 		describe: func(s analyze.Summary, to *section) { describe(s.(P), to) },
 	}
+}
+
+// Figures draws the figures of a result from its files, without its run. The error names the
+// analysis when it is not known, and what is damaged.
+func Figures(s *result.Saved, o draw.Options) (figures []draw.Named, err error) {
+	a := known(s.Analysis)
+	if a.draw == nil {
+		return nil, fmt.Errorf("%s: no figures are known for the analysis %q; known are %s", s.Dir, s.Analysis,
+			strings.Join(drawable(), ", "))
+	}
+	defer func() {
+		// Every table can be read alone: only a panic shows that they do not belong together.
+		if p := recover(); p != nil {
+			figures, err = nil, fmt.Errorf("%s: the tables of the analysis %s do not belong together, or are damaged (%v)", s.Dir,
+				s.Analysis, p)
+		}
+	}()
+	return a.draw(s, o)
+}
+
+// drawable returns the names of the analyses whose results can be drawn.
+func drawable() []string {
+	var names []string
+	for _, a := range analyses {
+		if a.draw != nil {
+			names = append(names, a.name)
+		}
+	}
+	return names
 }
 
 // rank returns the place of an analysis on the page. All unknown analyses have the last

@@ -30,6 +30,7 @@ type Document struct {
 // them again.
 type Provenance struct {
 	Run          string `json:"run"`           // name of the run's directory, without its parents
+	Title        string `json:"title"`         // describes the run, or the runs, on figures
 	HeaderSHA256 string `json:"header_sha256"` // hash of the run's header in its canonical form
 	Software     string `json:"software"`      // program that made the result, with its version
 	Options      any    `json:"options"`       // options of the analysis, including defaults
@@ -59,7 +60,7 @@ func HeaderSHA256(h *record.Header) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// NewProvenance returns a Provenance with Run and HeaderSHA256 set. run is a path; only its
+// NewProvenance returns a Provenance with Run, Title and HeaderSHA256 set. run is a path; only its
 // last element is kept, because a result must not reveal where it was made.
 func NewProvenance(run string, h *record.Header) (Provenance, error) {
 	sum, err := HeaderSHA256(h)
@@ -69,7 +70,7 @@ func NewProvenance(run string, h *record.Header) (Provenance, error) {
 	if abs, err := filepath.Abs(run); err == nil {
 		run = abs
 	}
-	return Provenance{Run: filepath.Base(run), HeaderSHA256: sum}, nil
+	return Provenance{Run: filepath.Base(run), Title: h.Title(), HeaderSHA256: sum}, nil
 }
 
 // encode returns the document as indented JSON that ends in a newline. The same document
@@ -102,13 +103,22 @@ func Read(dir string, summary any) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("result: %s has no finished result: %w", dir, err)
 	}
+	d, err := decode(b, summary)
+	if err != nil {
+		return nil, fmt.Errorf("result: %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// decode decodes the content of a summary.json; see Read.
+func decode(b []byte, summary any) (*Document, error) {
 	var raw, options json.RawMessage
 	d := &Document{Summary: &raw, Provenance: Provenance{Options: &options}}
 	if summary != nil {
 		d.Summary = summary
 	}
 	if err := json.Unmarshal(b, d); err != nil {
-		return nil, fmt.Errorf("result: %s: %w", path, err)
+		return nil, err
 	}
 	if summary == nil {
 		d.Summary = raw

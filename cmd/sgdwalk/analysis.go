@@ -1,18 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
-	"sgdwalk/analyze/figure"
+	"sgdwalk/analyze/report"
 	"sgdwalk/analyze/result"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
@@ -48,6 +46,8 @@ type analysis struct {
 	// reading opens further runs and series with the options of the first
 	reading seriesFlags
 	style   figureStyle
+	drawing draw.Options
+	heading string // describes the runs on figures; empty for the title of the run
 
 	others    []string // fingerprints of further runs that the units depend on
 	fitKernel string   // instruction set of a PCA that they depend on
@@ -173,8 +173,15 @@ func (a *analysis) interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("%w; %d finished units are kept, and the same call computes the others", err, a.kept.Len())
 }
 
-// leave keeps the picture of an interrupted analysis, where no finished one is.
-func (a *analysis) leave(ctx context.Context, stopped error) error {
+// leave keeps the tables and the picture of an interrupted analysis, where no finished one is.
+func (a *analysis) leave(ctx context.Context, summary analyze.Summary, warnings []analyze.Warning, stopped error) error {
+	doc, err := a.document(summary, warnings, nil, "", "")
+	if err == nil {
+		err = a.draw(doc)
+	}
+	if err != nil {
+		return errors.Join(a.interrupted(ctx, stopped), err)
+	}
 	left, err := a.out.Leave()
 	if left {
 		a.say("%s: what was evaluated so far is drawn in %s; it is not finished", a.name, a.dir)
@@ -182,31 +189,25 @@ func (a *analysis) leave(ctx context.Context, stopped error) error {
 	return errors.Join(a.interrupted(ctx, stopped), err)
 }
 
-// figures saves what package draw made of a result, several figures at a time, in the requested
-// formats and style, with their data.
-func (a *analysis) figures(list []draw.Named) error {
+// draw draws the figures of the result that the document and the tables so far make, several
+// at a time, in the requested style. It reads back what is written, so that the figures can
+// be drawn again from the files alone.
+func (a *analysis) draw(doc *result.Document) error {
+	doc.Provenance.Title = cmp.Or(a.heading, doc.Provenance.Title)
+	saved, err := a.out.Draft(doc)
+	if err != nil {
+		return err
+	}
+	list, err := report.Figures(saved, a.drawing)
+	if err != nil {
+		return err
+	}
 	stage, err := a.out.Stage()
 	if err != nil {
 		return err
 	}
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	paths := make([][]string, len(list))
-	for i, f := range list {
-		g.Go(func() (err error) {
-			paths[i], err = figure.Save(a.style.apply(f.Figure), filepath.Join(stage, f.Name), a.style.formats...)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return a.out.Keep(slices.Concat(paths...)...)
-}
-
-// figure saves one figure.
-func (a *analysis) figure(name string, f figure.Figure) error {
-	return a.figures([]draw.Named{{Name: name, Figure: f}})
+	paths, err := a.style.save(list, stage)
+	return errors.Join(err, a.out.Keep(paths...))
 }
 
 // namedTable is a table with the name of its file.
@@ -228,14 +229,31 @@ func (a *analysis) tables(tables ...namedTable) error {
 // unfinished is the text of the warning run_unfinished; its argument names the recording.
 const unfinished = "%s did not come to its end: its writer was stopped or killed, or is still at work, or rows were lost"
 
-// finish completes the result with summary.json and prints it.
+// finish draws the result, completes it with summary.json and prints it.
 func (a *analysis) finish(
 	summary analyze.Summary, warnings []analyze.Warning, options any, method, citation string,
 ) error {
+	doc, err := a.document(summary, warnings, options, method, citation)
+	if err != nil {
+		return err
+	}
+	if err := a.draw(doc); err != nil {
+		return err
+	}
+	if err := a.out.Finish(doc); err != nil {
+		return err
+	}
+	return a.show(summary)
+}
+
+// document returns the summary with its warnings and its origin.
+func (a *analysis) document(
+	summary analyze.Summary, warnings []analyze.Warning, options any, method, citation string,
+) (*result.Document, error) {
 	a.Warnings = append(append(a.Warnings, warnings...), seriesWarnings(a.Run)...)
 	p, err := result.NewProvenance(a.Dir, a.trace.Header())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if a.Series != nil {
 		p.Run = seriesName(a.Dir)
@@ -251,15 +269,8 @@ func (a *analysis) finish(
 		p.Objective = a.Objective.Command()
 		a.Warnings = append(a.Warnings, a.Objective.Warnings()...)
 	}
-	err = a.out.Finish(&result.Document{Analysis: a.name, Summary: summary, Warnings: a.Warnings, Provenance: p})
-	if err != nil {
-		return err
-	}
-	return a.show(summary)
+	return &result.Document{Analysis: a.name, Summary: summary, Warnings: a.Warnings, Provenance: p}, nil
 }
-
-// title names the run on a figure.
-func (a *analysis) title() string { return a.trace.Header().Title() }
 
 // printed is what an analysis prints with --json.
 type printed struct {

@@ -8,7 +8,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/audit"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/result"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/record"
@@ -101,9 +100,12 @@ func (c *auditCmd) Run(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	if err := a.figures(draw.Audit(seriesName(c.Run_), r)); err != nil {
-		return err
+	if t := r.Distances.Table(); t != nil {
+		if err := a.out.Table("checkpoint_distances", t); err != nil {
+			return err
+		}
 	}
+	a.heading = seriesName(c.Run_)
 	for _, note := range catalog.Notes {
 		a.Warnings.Add(true, "checkpoints", "%s", note)
 	}
@@ -151,6 +153,9 @@ func (c *auditCmd) finish(a *analysis, s *audit.Summary, h *record.Header, metho
 		a.Warnings = analyze.Warnings{}
 	}
 	document := &result.Document{Analysis: a.name, Summary: s, Warnings: a.Warnings, Provenance: p}
+	if err := a.draw(document); err != nil {
+		return err
+	}
 	if err := a.out.Finish(document); err != nil {
 		return err
 	}

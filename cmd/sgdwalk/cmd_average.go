@@ -9,7 +9,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/average"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/cmd/runloss"
 	"sgdwalk/train/session"
 )
@@ -192,9 +191,6 @@ func writeAverages(a *analysis, r *average.Result, o average.Options) error {
 		tables = append(tables, namedTable{"branches", &r.Branches})
 	}
 	if err := a.tables(tables...); err != nil {
-		return err
-	}
-	if err := a.figures(draw.Averages(a.title(), r)); err != nil {
 		return err
 	}
 	return a.finish(&r.Summary, r.Warnings, o, average.Method, average.Citation)

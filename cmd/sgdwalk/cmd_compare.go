@@ -196,33 +196,7 @@ func (w *joint) write() error {
 			return err
 		}
 	}
-	title := x.Title()
-	if err := w.figure("series", draw.Series(title, x.Series, x.Groups, draw.Against(w.c.Against))); err != nil {
-		return err
-	}
-	if x.Between != nil {
-		if err := w.figure("between", draw.Pairs(title, x.Between)); err != nil {
-			return err
-		}
-	}
-	if x.Landscape != nil {
-		var axes [2]string
-		if ends := x.EndRuns; ends[0] != nil {
-			axes = [2]string{
-				"from the start to the end of " + ends[0].Group,
-				"away from it to the end of " + ends[1].Group,
-			}
-		} else {
-			axes[0], axes[1] = draw.JointDirections(x.Summary.Directions)
-		}
-		f := draw.Runs(title, axes[0], axes[1], x.Groups, x.Landscape, x.Paths)
-		if len(x.Runs) > len(x.Groups) {
-			f.Notes = append(f.Notes, "one run of every group: the run with the lowest seed")
-		}
-		if err := w.figure("landscape", f); err != nil {
-			return err
-		}
-	}
+	w.heading, w.drawing.Against = x.Title(), draw.Against(w.c.Against)
 	w.Warnings = append(w.Warnings, x.Warnings...)
 	w.lines = x.Summary.GroupLines()
 	return w.finish(&x.Summary, nil, w.recipe(), method(compare.Method, w.c.Align),

@@ -8,7 +8,6 @@ import (
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/record"
 	"sgdwalk/train/optim"
 	"sgdwalk/train/replay"
@@ -179,11 +178,6 @@ func (c *curvatureCmd) compute(ctx context.Context, e *env) (*curvature.Result, 
 	if err := a.tables(tables...); err != nil {
 		return nil, err
 	}
-	if r.Summary.Density.Eigenvalues > 0 {
-		if err := a.figure("curvature", draw.Density(fmt.Sprintf("%s, step %d", a.title(), s.Step), r)); err != nil {
-			return nil, err
-		}
-	}
 	r.Summary.AtStep = s.Step
 	return r, a.finish(&r.Summary, r.Warnings, o.Effective(), curvature.Method, curvature.Citation)
 }
@@ -215,9 +209,6 @@ func (c *curvatureCmd) along(ctx context.Context, a *analysis, loss analyze.Grad
 // writeAlong writes the curvature along a run and prints it.
 func writeAlong(a *analysis, r *curvature.Run, o curvature.AlongOptions) error {
 	if err := a.tables(namedTable{"along", &r.Table}, namedTable{"eigenvalues", &r.Eigenvalues}); err != nil {
-		return err
-	}
-	if err := a.figures(draw.Curvatures(a.title(), &r.Table)); err != nil {
 		return err
 	}
 	return a.finish(&r.Summary, r.Warnings, o, curvature.Method, curvature.Citation)

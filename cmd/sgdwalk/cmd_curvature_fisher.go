@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze/curvature"
-	"sgdwalk/analyze/draw"
 )
 
 // defaultGradients is the default of curvature --gradients.
@@ -78,11 +77,5 @@ func (c *curvatureCmd) fisher(ctx context.Context, e *env) error {
 	}...); err != nil {
 		return err
 	}
-	s := &r.Summary
-	if s.Rank > 0 {
-		if err := a.figure("curvature", draw.Fisher(fmt.Sprintf("%s, step %d", a.title(), s.Step), r)); err != nil {
-			return err
-		}
-	}
-	return a.finish(s, r.Warnings, o.Effective(), curvature.FisherMethod, curvature.FisherCitation)
+	return a.finish(&r.Summary, r.Warnings, o.Effective(), curvature.FisherMethod, curvature.FisherCitation)
 }

@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/align"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/analyze/pca"
@@ -24,23 +22,19 @@ type landscapeCmd struct {
 	lossFlags
 	objectiveFlags
 	pcaFlags
-	levelFlags
+	mapFlags
 	planeFlags
 	alignFlags
-	Grid    string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
-	X       string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path; -1:1 for random directions)."`
-	Y       string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: as for the first)."`
-	Margin  float64 `default:"0.15" help:"Margin of an automatic range, as a share of the path's extent (default ${default})."`
-	Refine  int     `default:"0" help:"Number of times to halve the distance of grid points near contours (default ${default})."`
-	Path    *bool   `negatable:"" help:"Project the path onto the plane (default: yes, unless the plane is random)."`
-	Also    string  `placeholder:"WHAT" help:"Measure at the same points: accuracy, test_loss, test_accuracy, eigenvalues (of the Hessian; slow), with commas between them."`
-	Plain   bool    `help:"Evaluate point by point, without sharing work between points."`
-	Equal   bool    `name:"equal-aspect" help:"Draw one unit as long on both axes, as far as the map stays readable."`
-	Surface bool    `help:"Also draw the landscape as a shaded surface with the path on it."`
-	GIF     bool    `name:"gif" help:"Also draw the walk as an animation."`
-	VTK     bool    `name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
-	Lines   int     `default:"0" placeholder:"K" help:"Instead of a plane: the loss along K random lines through the point, with their band."`
-	Points  int     `default:"51" help:"Points of each line (default ${default})."`
+	Grid   string  `default:"51x51" placeholder:"NXxNY" help:"Points along the first and the second direction (default ${default})."`
+	X      string  `placeholder:"MIN:MAX" help:"Range along the first direction (default: around the path; -1:1 for random directions)."`
+	Y      string  `placeholder:"MIN:MAX" help:"Range along the second direction (default: as for the first)."`
+	Margin float64 `default:"0.15" help:"Margin of an automatic range, as a share of the path's extent (default ${default})."`
+	Refine int     `default:"0" help:"Number of times to halve the distance of grid points near contours (default ${default})."`
+	Path   *bool   `negatable:"" help:"Project the path onto the plane (default: yes, unless the plane is random)."`
+	Also   string  `placeholder:"WHAT" help:"Measure at the same points: accuracy, test_loss, test_accuracy, eigenvalues (of the Hessian; slow), with commas between them."`
+	Plain  bool    `help:"Evaluate point by point, without sharing work between points."`
+	Lines  int     `default:"0" placeholder:"K" help:"Instead of a plane: the loss along K random lines through the point, with their band."`
+	Points int     `default:"51" help:"Points of each line (default ${default})."`
 }
 
 func (landscapeCmd) Help() string {
@@ -81,7 +75,7 @@ func (c *landscapeCmd) options(e *env) (o landscape.Options, err error) {
 	if !(c.Margin > 0 && c.Margin <= 10) {
 		return o, usagef("--margin is %v; it must be above 0 and at most 10", c.Margin)
 	}
-	if err := c.set(new(figure.Landscape), c.Scale); err != nil {
+	if _, err := c.drawing(c.Scale); err != nil {
 		return o, err // before the grid is evaluated
 	}
 	o.Margin, o.Progress, o.Refine, o.Plain = c.Margin, e.progress, c.Refine, c.Plain
@@ -101,7 +95,8 @@ func (c *landscapeCmd) levels(low, high float64) []float64 {
 	if c.Scale != "auto" {
 		f.Scale = figure.Scale(c.Scale)
 	}
-	_ = c.set(f, c.Scale) // options checked the flag
+	o, _ := c.drawing(c.Scale) // options checked the flags
+	f.Levels, f.LevelCount = o.Levels, o.LevelCount
 	return f.LevelsBetween(low, high)
 }
 
@@ -197,7 +192,8 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 			if err := aligned.finish(ctx, r); err != nil {
 				return err
 			}
-			return c.conclude(a, r, plane, recipe)
+			return a.finish(&r.Summary, slices.Concat(plane.Warnings, r.Warnings), recipe, method(landscape.Method, c.Align),
+				citation(landscape.Citation, c.Align))
 		},
 		// Cells are evaluated coarse to fine, so what an interruption leaves is a
 		// picture already; its column valid says which cells are there.
@@ -205,23 +201,10 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 			if err := c.write(a, r, plane); err != nil {
 				return err
 			}
-			return a.leave(ctx, stopped)
+			return a.leave(ctx, &r.Summary, r.Warnings, stopped)
 		},
 	})
 	return r, err
-}
-
-// conclude writes the summary of a landscape and prints it.
-func (c *landscapeCmd) conclude(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane,
-	recipe landscapeOptions,
-) error {
-	a.Warnings = append(append(a.Warnings, plane.Warnings...), r.Warnings...)
-	r.Summary.Plane = &plane.Recipe
-	if plane.Fit != nil {
-		r.Summary.Directions = &plane.Fit.Summary
-	}
-	return a.finish(&r.Summary, nil, recipe, method(landscape.Method, c.Align),
-		citation(landscape.Citation, c.Align))
 }
 
 // derivatives returns the derivatives that this command requests from the loss.
@@ -281,57 +264,15 @@ func (c *landscapeCmd) measures(a *analysis, loss analyze.Evaluator, o *landscap
 	return nil
 }
 
-// write writes the tables and the figure.
+// write writes the tables, and adds to the summary what only the command knows.
 func (c *landscapeCmd) write(a *analysis, r *landscape.Result, plane *landscape.ChosenPlane) error {
+	a.drawing, _ = c.drawing(c.Scale) // options checked the flags
+	r.Summary.Plane, r.Summary.Labels = &plane.Recipe, plane.Labels[:]
+	if plane.Fit != nil {
+		r.Summary.Directions = &plane.Fit.Summary
+	}
 	components := plane.DirectionTable()
-	if err := a.tables(namedTable{"grid", &r.Table}, namedTable{"path", &r.Path},
-		namedTable{"directions", &components}); err != nil {
-		return err
-	}
-	f := draw.Landscape(a.title(), plane.Labels[0], plane.Labels[1], r)
-	if err := c.set(f, c.Scale); err != nil {
-		return err
-	}
-	f.EqualAspect = c.Equal
-	if err := a.figure("landscape", f); err != nil {
-		return err
-	}
-	for _, m := range draw.Measures(a.title(), plane.Labels[0], plane.Labels[1], r) {
-		m.EqualAspect = c.Equal
-		if err := a.figure(m.ZName, m); err != nil {
-			return err
-		}
-	}
-	if c.Surface {
-		if err := a.figure("surface", draw.Surface(f)); err != nil {
-			return err
-		}
-	}
-	if c.GIF {
-		stage, err := a.out.Stage()
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(stage, "walk.gif")
-		if err := draw.SaveAnimation(path, a.style.applyToFrames(f)); err != nil {
-			return err
-		}
-		if err := a.out.Keep(path); err != nil {
-			return err
-		}
-	}
-	if c.VTK {
-		stage, err := a.out.Stage()
-		if err != nil {
-			return err
-		}
-		paths, err := draw.SaveVTK(filepath.Join(stage, "landscape"), f)
-		if err != nil {
-			return err
-		}
-		return a.out.Keep(paths...)
-	}
-	return nil
+	return a.tables(namedTable{"grid", &r.Table}, namedTable{"path", &r.Path}, namedTable{"directions", &components})
 }
 
 // landscapeOptions are the options as the result keeps them.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/landscape"
 )
 
@@ -76,9 +75,6 @@ func (p *alignedPlane) finish(ctx context.Context, r *landscape.Result) error {
 	p.Warnings.Add(p.points[0].State != nil, "plane_statistics", "the plane is evaluated with the running statistics of the "+
 		"last iterate of %s, which do not belong to the other points; the lines between the points use the statistics of "+
 		"both ends. --norm batch and --norm recompute use those of every point", p.Dir)
-	if err := p.tables(namedTable{"between_losses", &b.Lines}, namedTable{"alignment", &b.Tensors},
-		namedTable{"permutations", &b.Places}); err != nil {
-		return err
-	}
-	return p.figure("between", draw.Pairs(p.title(), &b.Lines))
+	return p.tables(namedTable{"between_losses", &b.Lines}, namedTable{"alignment", &b.Tensors},
+		namedTable{"permutations", &b.Places})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/landscape"
 	"sgdwalk/cmd/runloss"
 )
@@ -79,10 +78,6 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 func writeLines(a *analysis, r *landscape.Lines, recipe linesRecipe) error {
 	p := recipe.Plane
 	if err := a.tables(namedTable{"lines", &r.Table}, namedTable{"band", &r.Band}); err != nil {
-		return err
-	}
-	label := fmt.Sprintf("position along random directions through %s, %s", p.Origin, p.LengthText())
-	if err := a.figures(draw.Lines(a.title(), label, r)); err != nil {
 		return err
 	}
 	r.Summary.Plane = p

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/align"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/walk"
 	"sgdwalk/cmd/runloss"
@@ -204,13 +202,6 @@ func (l *lineWork) write(ctx context.Context, r *line.Result) error {
 	if err := a.out.Table("losses", &r.Losses); err != nil {
 		return err
 	}
-	f := draw.Line(a.title(), &r.Losses, l.from.Step, l.to.Step)
-	if c.ToRun != "" {
-		f.XLabel += " of " + filepath.Base(c.ToRun)
-	}
-	if err := a.figure("line", f); err != nil {
-		return err
-	}
 	summary := line.Summary{Ends: &l.recipe.Ends, Line: r.Summary, Aligned: r.Aligned}
 	a.Warnings = append(a.Warnings, r.Warnings...)
 	if l.match != nil {
@@ -251,9 +242,6 @@ func (l *lineWork) write(ctx context.Context, r *line.Result) error {
 			return err
 		}
 		if err := a.out.Table("curve_training", &k.Training); err != nil {
-			return err
-		}
-		if err := a.figure("curve", draw.Curve(a.title(), &k.Losses)); err != nil {
 			return err
 		}
 		summary.Curve = &k.Summary

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/path"
 	"sgdwalk/record"
 )
@@ -77,9 +76,6 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 	if err := c.more(ctx, a, &r.Summary, &recipe); err != nil {
 		return nil, err
 	}
-	if err := a.figures(draw.Path(a.title(), r)); err != nil {
-		return nil, err
-	}
 	return r, a.finish(&r.Summary, r.Warnings, recipe, path.Method+" "+path.DiffusionMethod+" "+path.NoiseMethod,
 		path.Citation+path.DiffusionCitation+path.NoiseCitation)
 }
@@ -116,11 +112,6 @@ func (c *pathCmd) more(ctx context.Context, a *analysis, s *path.Summary, recipe
 		}
 		if err := a.out.Table("diffusion_fits", &d.Fits); err != nil {
 			return err
-		}
-		if f := draw.Diffusion(a.title(), &d.Table); f != nil {
-			if err := a.figure("diffusion_figure", f); err != nil {
-				return err
-			}
 		}
 	}
 	if noisy(h) && s.GradCos.Count > 1 && s.NonfiniteGrads == 0 {

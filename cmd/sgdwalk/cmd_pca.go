@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/pca"
 	"sgdwalk/record"
 	"sgdwalk/train/nn"
@@ -166,9 +165,6 @@ func (c *pcaCmd) compute(ctx context.Context, e *env) (r *pca.Result, err error)
 // write writes the directions and prints what they say.
 func (c *pcaCmd) write(ctx context.Context, a *analysis, r *pca.Result, recipe *pcaRecipe, loss analyze.Loss) error {
 	if err := c.tables(ctx, a, r, recipe, loss); err != nil {
-		return err
-	}
-	if err := a.figures(draw.PCA(a.title(), r)); err != nil {
 		return err
 	}
 	return a.finish(&r.Summary, r.Warnings, recipe, pca.Method, pca.Citation)

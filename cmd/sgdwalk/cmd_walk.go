@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"sgdwalk/analyze"
-	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/line"
 	"sgdwalk/analyze/path"
 	"sgdwalk/analyze/walk"
@@ -142,7 +141,7 @@ func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *
 		return err
 	}
 	if err := a.tables(namedTable{"segments", &r.Segments}, namedTable{"losses", &r.Losses},
-		namedTable{"epochs", &r.Epochs}); err != nil {
+		namedTable{"epochs", &r.Epochs}, namedTable{"path", &p.Table}); err != nil {
 		return err
 	}
 	u, err := line.Updates(r)
@@ -150,9 +149,6 @@ func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *
 		return err
 	}
 	if err := a.out.Table("updates", &u.Table); err != nil {
-		return err
-	}
-	if err := a.figures(draw.Walks(a.title(), r, p)); err != nil {
 		return err
 	}
 	return a.finish(&walkSummary{r.Summary, u.Summary}, r.Warnings, opts.Effective(), walk.Method, walk.Citation)

@@ -2,10 +2,15 @@ package main
 
 import (
 	"math"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/figure"
 )
 
@@ -80,15 +85,19 @@ func (l figureStyle) apply(f figure.Figure) figure.Figure {
 	return figure.Scaled(figure.Styled(f, l.style), l.scale)
 }
 
-// applyToFrames returns the landscape in this style for an animation, whose frames have
-// their own resolution.
-func (l figureStyle) applyToFrames(f *figure.Landscape) *figure.Landscape {
-	out, ok := l.apply(f).(*figure.Landscape)
-	if !ok {
-		return f
+// save saves figures in this style, several at a time, with their data, and returns the paths.
+func (l figureStyle) save(list []draw.Named, dir string) ([]string, error) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	paths := make([][]string, len(list))
+	for i, f := range list {
+		g.Go(func() (err error) {
+			paths[i], err = draw.Save(l.apply(f.Figure), filepath.Join(dir, f.Name), l.formats...)
+			return err
+		})
 	}
-	out.Style.DPI = 0
-	return out
+	err := g.Wait()
+	return slices.Concat(paths...), err
 }
 
 // levelFlags choose the contour levels of landscapes.
@@ -96,8 +105,8 @@ type levelFlags struct {
 	Levels string `group:"Figures" placeholder:"N|LIST" help:"About how many contour levels, or the levels themselves with commas between them (default: about 11)."`
 }
 
-// set gives a landscape its levels.
-func (f *levelFlags) set(l *figure.Landscape, scale string) error {
+// choose sets the levels in the options of figures.
+func (f *levelFlags) choose(o *draw.Options, scale string) error {
 	if f.Levels == "" {
 		return nil
 	}
@@ -105,24 +114,39 @@ func (f *levelFlags) set(l *figure.Landscape, scale string) error {
 		if n < 2 || n > 100 {
 			return usagef("--levels is %d; it must be between 2 and 100, or a list such as 0.1,0.3,1", n)
 		}
-		l.LevelCount = n
+		o.LevelCount = n
 		return nil
 	}
-	l.Levels = nil
+	o.Levels = nil
 	for text := range strings.SplitSeq(f.Levels, ",") {
 		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		switch n := len(l.Levels); {
+		switch n := len(o.Levels); {
 		case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
 			return usagef("--levels has %q; it must be a number of levels or finite values with commas between them",
 				text)
-		case n > 0 && v <= l.Levels[n-1]:
-			return usagef("--levels has %v after %v; levels must increase", v, l.Levels[n-1])
+		case n > 0 && v <= o.Levels[n-1]:
+			return usagef("--levels has %v after %v; levels must increase", v, o.Levels[n-1])
 		case scale == "log" && v <= 0:
 			return usagef("--levels has %v; levels of a logarithmic scale must be positive", v)
 		case n == 200:
 			return usagef("--levels has more than 200 values")
 		}
-		l.Levels = append(l.Levels, v)
+		o.Levels = append(o.Levels, v)
 	}
 	return nil
+}
+
+// mapFlags choose how landscapes are drawn.
+type mapFlags struct {
+	levelFlags
+	Equal   bool `group:"Figures" name:"equal-aspect" help:"Draw one unit of a landscape as long on both axes, as far as the map stays readable."`
+	Surface bool `group:"Figures" help:"Also draw the landscape as a shaded surface with the path on it."`
+	GIF     bool `group:"Figures" name:"gif" help:"Also draw the walk over the landscape as an animation."`
+	VTK     bool `group:"Figures" name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
+}
+
+// drawing returns the options of figures that the flags choose; scale is the value of --scale.
+func (f *mapFlags) drawing(scale string) (o draw.Options, err error) {
+	o = draw.Options{EqualAspect: f.Equal, Surface: f.Surface, Animation: f.GIF, VTK: f.VTK}
+	return o, f.choose(&o, scale)
 }
