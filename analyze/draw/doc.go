@@ -9,7 +9,9 @@
 //     between two points (package line).
 //  5. [Averages] draws the loss of averages of the iterates (package average).
 //
-// The commands and the notebooks draw with these, so both show the same figure of
+// [Drawing] is a function such as [PathOf], which loads a result from its files and draws all
+// of its figures. The commands draw new results with them, and old results in another style.
+// The notebooks draw with the functions above, so both show the same figure of
 // the same result. Anything else is drawn with package figure from the tables:
 // [Values] turns a column into what it takes.
 package draw

@@ -62,7 +62,7 @@ type Summary struct {
 	// Plane, Labels and Directions are set by the caller, because Compute gets only the vectors
 	// of the plane.
 	Plane      *PlaneRecipe `json:"plane,omitempty"`
-	Labels     []string     `json:"labels,omitempty"` // of the axes, two; nil in results of older versions
+	Labels     []string     `json:"labels,omitempty"`     // of the axes, two; nil in results of older versions
 	Directions *pca.Summary `json:"directions,omitempty"` // of a plane of principal directions
 	// Between has the lines between the points of a plane through points that are aligned; see
 	// BetweenPoints.

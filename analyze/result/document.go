@@ -29,13 +29,13 @@ type Document struct {
 // Provenance describes the origin of the numbers of a result, in enough detail to compute
 // them again.
 type Provenance struct {
-	Run          string `json:"run"`           // name of the run's directory, without its parents
-	Title        string `json:"title"`         // describes the run, or the runs, on figures
-	HeaderSHA256 string `json:"header_sha256"` // hash of the run's header in its canonical form
-	Software     string `json:"software"`      // program that made the result, with its version
-	Options      any    `json:"options"`       // options of the analysis, including defaults
-	Method       string `json:"method"`        // one sentence
-	Citation     string `json:"citation"`      // BibTeX
+	Run          string `json:"run"`             // name of the run's directory, without its parents
+	Title        string `json:"title,omitempty"` // describes the run, or the runs, on figures
+	HeaderSHA256 string `json:"header_sha256"`   // hash of the run's header in its canonical form
+	Software     string `json:"software"`        // program that made the result, with its version
+	Options      any    `json:"options"`         // options of the analysis, including defaults
+	Method       string `json:"method"`          // one sentence
+	Citation     string `json:"citation"`        // BibTeX
 	// DataHash is the hash of the data that the loss was evaluated on; it is empty when no
 	// loss was evaluated.
 	DataHash string `json:"data_hash"`
