@@ -20,6 +20,9 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Motion, "from the first iterate to the last the walk came %.3g times as far as independent "+
 			"steps of the same lengths would", math.Sqrt(d.Persistence.Value))
 	}
+	for i := range s.Changes {
+		s.Changes[i].finding(&f)
+	}
 	if s.SecondGradients != nil {
 		s.SecondGradients.findings(&f)
 	}

@@ -40,7 +40,8 @@ type Summary struct {
 
 	SecondGradients *SecondSummary `json:"second_gradients,omitempty"` // nil for an optimizer without any
 
-	// Compute leaves these out. Diffusion and Noise return them for a recording that allows it.
+	// Compute leaves these out. Changes, Diffusion and Noise return them for a recording that allows it.
+	Changes   []Change          `json:"changes,omitempty"`
 	Diffusion *DiffusionSummary `json:"diffusion,omitempty"`
 	Noise     *NoiseSummary     `json:"noise,omitempty"`
 }

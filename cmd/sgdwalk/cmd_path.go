@@ -15,6 +15,7 @@ import (
 type pathCmd struct {
 	runFlags
 	lossFlags
+	Changes       bool `help:"Find the step at which step lengths and cosines change most, with an interval and a null."`
 	Layers        bool `help:"One more table with the same per tensor."`
 	FullGradients int  `default:"0" placeholder:"N" help:"Evaluate the gradient over the whole training set at N iterates spread over the run: the noise scale from two batch sizes at one point (default ${default})."`
 }
@@ -28,6 +29,7 @@ Examples:
   sgdwalk path checkpoints/                 a folder of checkpoints, without a copy
   sgdwalk path --full-gradients 50 RUN
   sgdwalk path --layers --json RUN
+  sgdwalk path --changes RUN                when did the walk change?
 
 What the numbers mean, and what not: analyze/MEANING.md.`
 }
@@ -73,6 +75,19 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 		}
 	}
 	recipe := pathRecipe{Options: opts}
+	if c.Changes {
+		o := path.ChangesOptions{}.Effective()
+		recipe.Changes = &o
+		if r.Summary.Changes, err = path.Changes(&r.Table, o); err != nil {
+			return nil, err
+		}
+		a.Warnings.Add(len(r.Summary.Changes) == 0, "no_changes", "--changes found no quantity with at least 20 finite "+
+			"values that vary")
+		changes := path.ChangesTable(r.Summary.Changes)
+		if err := a.out.Table("changes", &changes); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.more(ctx, a, &r.Summary, &recipe); err != nil {
 		return nil, err
 	}
@@ -84,6 +99,7 @@ func (c *pathCmd) compute(ctx context.Context, e *env) (*path.Result, error) {
 // options of parts that were left out.
 type pathRecipe struct {
 	path.Options
+	Changes   *path.ChangesOptions   `json:"changes,omitempty"`
 	Diffusion *path.DiffusionOptions `json:"diffusion,omitempty"`
 	Noise     *path.NoiseOptions     `json:"noise,omitempty"`
 }
