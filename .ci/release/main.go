@@ -10,6 +10,7 @@ package main
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"flag"
 	"fmt"
@@ -81,6 +82,10 @@ func build(out, only string) error {
 	if err != nil {
 		return err
 	}
+	commit, err := commit()
+	if err != nil {
+		return err
+	}
 	work, err := os.MkdirTemp("", "release")
 	if err != nil {
 		return err
@@ -89,7 +94,7 @@ func build(out, only string) error {
 	var files []string
 	for _, p := range chosen {
 		binary := filepath.Join(work, p.String(), p.program())
-		if err := compile(binary, p); err != nil {
+		if err := compile(binary, commit, p); err != nil {
 			return err
 		}
 		program, err := os.ReadFile(binary)
@@ -112,7 +117,7 @@ var versionLine = regexp.MustCompile(`(?m)^const version = "([0-9]+\.[0-9]+\.[0-
 
 // version returns the version of the program.
 func version() (string, error) {
-	const source = "cmd/sgdwalk/main.go"
+	const source = "cmd/sgdwalk/version.go"
 	text, err := os.ReadFile(source)
 	if err != nil {
 		return "", fmt.Errorf("%w; call it from the top of the repository", err)
@@ -124,6 +129,33 @@ func version() (string, error) {
 	return string(m[1]), nil
 }
 
+// archived is the commit of a source that git archive wrote, which has no repository: git replaces the
+// text of this file (.gitattributes).
+//
+//go:embed COMMIT
+var archived string
+
+// commit returns the first 12 digits of the commit that is built, and -modified for a source that
+// differs from it.
+func commit() (string, error) {
+	if c := strings.TrimSpace(archived); !strings.HasPrefix(c, "$") {
+		return c[:min(12, len(c))], nil
+	}
+	head, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return "", fmt.Errorf("git rev-parse: %w; build from a clone or from git archive", err)
+	}
+	changed, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output()
+	if err != nil {
+		return "", fmt.Errorf("git status: %w", err)
+	}
+	c := strings.TrimSpace(string(head))
+	if len(changed) > 0 {
+		c += "-modified"
+	}
+	return c, nil
+}
+
 // packed are modules whose generated code is a large part of the program and none of its working time. Compiled without
 // inlining they are 5 % of the program smaller, which is what brings every wheel below 15 MB.
 var packed = []string{
@@ -133,8 +165,8 @@ var packed = []string{
 
 // compile builds the program without cgo, paths of this machine, symbols and build numbers, and without HTTP/2,
 // which pages on this machine do not use.
-func compile(binary string, p platform) error {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=nethttpomithttp2", "-o", binary}
+func compile(binary, commit string, p platform) error {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.commit=" + commit, "-tags=nethttpomithttp2", "-o", binary}
 	for _, module := range packed {
 		args = append(args, "-gcflags="+module+"/...=-l")
 	}

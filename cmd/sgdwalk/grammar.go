@@ -59,10 +59,10 @@ type cli struct {
 
 // common has the flags of every verb.
 type common struct {
-	JSON     bool             `name:"json" help:"Print one JSON object on standard output instead of text."`
-	Quiet    bool             `short:"q" help:"No progress on standard error."`
-	Progress string           `default:"auto" enum:"auto,lines" help:"Progress on standard error: auto (a bar on a terminal, otherwise a line every 5 seconds) or lines (up to 5 lines a second, for a program that shows them) (default ${default})."`
-	Version  kong.VersionFlag `help:"Print the version and exit."`
+	JSON     bool        `name:"json" help:"Print one JSON object on standard output instead of text."`
+	Quiet    bool        `short:"q" help:"No progress on standard error."`
+	Progress string      `default:"auto" enum:"auto,lines" help:"Progress on standard error: auto (a bar on a terminal, otherwise a line every 5 seconds) or lines (up to 5 lines a second, for a program that shows them) (default ${default})."`
+	Version  versionFlag `help:"Print the version and the commit, and exit."`
 }
 
 // grammarOf returns the grammar for a command line that is not empty: a pointer to a struct with the field of cli
@@ -95,7 +95,7 @@ func newParser(grammar any, c *common, stdout, stderr io.Writer, exit func(code 
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
 		kong.Vars{
-			"version": software, "datasets": dataset.Specs(), "models": nn.Specs(),
+			"datasets": dataset.Specs(), "models": nn.Specs(),
 			"optimizers": strings.Join(optim.Names(), ", "), "schedules": optim.ScheduleForms, "kinds": kindNames(),
 			"depth": strconv.Itoa(recorder.DefaultDepth), "states": stateNames(),
 			"dims": strconv.Itoa(exchange.DefaultDims),

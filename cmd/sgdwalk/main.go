@@ -59,11 +59,6 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// version is the program's version; it is written into headers and results.
-const version = "0.1.0"
-
-const software = "sgdwalk " + version
-
 // Exit statuses.
 const (
 	exitOK = iota
