@@ -61,6 +61,7 @@ func (s *Summary) Findings() []analyze.Finding {
 		f.Add(analyze.Detail, "the iterates of %s are off the plane by %.3g in the median, %s of the extent of the "+
 			"path on it; its end by %.3g", p.Group, p.Residual.Median.Value, share, p.EndResidual)
 	}
+	s.differences(&f)
 	s.barriers(&f)
 	s.agreement(&f)
 	return f
@@ -112,6 +113,30 @@ func (s *Summary) barriers(f *analyze.Findings) {
 			analyze.Percent(1-n.DistanceRatio.Mean.Value))
 	}
 }
+
+// differences adds, for each group, the paired differences from the baseline that have an interval.
+func (s *Summary) differences(f *analyze.Findings) {
+	for _, g := range s.Groups {
+		var parts []string
+		pairs := 0
+		for _, e := range s.Effects {
+			interval := e.DifferenceInterval
+			if e.Group != g || !interval.Low.Valid || !slices.Contains(comparedStatistics, e.Statistic) {
+				continue
+			}
+			pairs = max(pairs, e.Pairs)
+			parts = append(parts, fmt.Sprintf("%s %.3g (%.3g to %.3g)", e.Statistic, e.Difference.Value, interval.Low.Value,
+				interval.High.Value))
+		}
+		if len(parts) > 0 {
+			f.Add(analyze.Detail, "%s less %s, in %s of one seed, with bootstrap intervals: %s", g, s.Baseline,
+				analyze.Count(pairs, "pair"), strings.Join(parts, ", "))
+		}
+	}
+}
+
+// comparedStatistics are the statistics whose differences are sentences. groups.csv has all of them.
+var comparedStatistics = []string{"full_loss", "test_accuracy", "update_cos", "displacement"}
 
 // agreement adds how often two ends give an example the same class.
 func (s *Summary) agreement(f *analyze.Findings) {
