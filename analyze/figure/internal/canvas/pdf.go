@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"fmt"
 	"image/color"
+	"math"
 	"strings"
 	"unicode/utf16"
 
@@ -13,13 +14,15 @@ import (
 
 // pdf writes a PDF 1.4 file of one page. It is written here because the
 // canvas of gonum/plot cannot set Greek letters, stamps the time into the file
-// and joins lines with spikes. Letters are outlines, so no font can be missing.
+// and joins lines with spikes. Text is text, which can be searched and edited; the letters
+// that it uses are embedded, so no font can be missing.
 type pdf struct {
 	content bytes.Buffer
 	w, h    float64
 	title   string
-	alphas  []uint8 // the graphics state /A0, /A1, ... sets that opacity
-	state   string  // colour and pen in force
+	alphas  []uint8     // the graphics state /A0, /A1, ... sets that opacity
+	state   string      // colour and pen in force
+	fonts   [2]*pdfFont // regular and bold; nil until the page uses them
 }
 
 var _ Device = (*pdf)(nil)
@@ -108,21 +111,49 @@ func (d *pdf) Tile(p Path, c color.NRGBA) {
 }
 
 func (d *pdf) Text(t Run) {
-	p := t.outline()
-	if t.Halo > 0 {
-		d.Stroke(p, Pen{Width: 2 * t.Halo, Color: t.haloColor})
+	i, name := 0, "LiberationSans"
+	if t.bold {
+		i, name = 1, "LiberationSans-Bold"
 	}
-	d.Fill(p, t.color)
+	face := face(t.bold)
+	if t.Text == "" || face == nil {
+		return
+	}
+	if t.Halo > 0 { // outlines, so that the text is in the file once
+		d.Stroke(t.outline(), Pen{Width: 2 * t.Halo, Color: t.haloColor})
+	}
+	if d.fonts[i] == nil {
+		d.fonts[i] = newPDFFont(name, face)
+	}
+	d.set(fmt.Sprintf("/A%d gs %s rg\n", d.alpha(t.color), rgb(t.color)))
+	sin, cos := math.Sincos(t.Angle)
+	fmt.Fprintf(&d.content, "BT /F%d %s Tf %.6f %.6f %.6f %.6f %s %s Tm %s Tj ET\n", i, num(t.Size), cos, sin, -sin, cos,
+		num(t.At.X), num(t.At.Y), d.fonts[i].encode(t.Text))
+}
+
+// pdfStream returns a compressed stream object with further keys of its dictionary.
+func pdfStream(data []byte, keys string) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, _ = z.Write(data) // a bytes.Buffer takes all
+	_ = z.Close()
+	return fmt.Sprintf("<< /Length %d /Filter /FlateDecode%s >>\nstream\n%s\nendstream", b.Len(), keys, b.Bytes())
 }
 
 func (d *pdf) Bytes() ([]byte, error) {
-	var stream bytes.Buffer
-	z := zlib.NewWriter(&stream)
-	if _, err := z.Write(d.content.Bytes()); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
+	var fonts strings.Builder
+	var fontObjects []string
+	for i, f := range d.fonts {
+		if f == nil {
+			continue
+		}
+		first := 6 + len(fontObjects)
+		fmt.Fprintf(&fonts, "/F%d %d 0 R ", i, first)
+		objects, err := f.objects(first)
+		if err != nil {
+			return nil, err
+		}
+		fontObjects = append(fontObjects, objects...)
 	}
 	var states strings.Builder
 	for i, a := range d.alphas {
@@ -131,12 +162,13 @@ func (d *pdf) Bytes() ([]byte, error) {
 	objects := []string{
 		"<< /Type /Catalog /Pages 2 0 R >>",
 		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-		fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %s %s] /Resources << /ExtGState << %s>> >> "+
-			"/Contents 4 0 R "+
-			"/Group << /S /Transparency /CS /DeviceRGB >> >>", num(d.w), num(d.h), states.String()),
-		fmt.Sprintf("<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream", stream.Len(), stream.Bytes()),
+		fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %s %s] /Resources << /ExtGState << %s>> "+
+			"/Font << %s>> >> /Contents 4 0 R /Group << /S /Transparency /CS /DeviceRGB >> >>",
+			num(d.w), num(d.h), states.String(), fonts.String()),
+		pdfStream(d.content.Bytes(), ""),
 		fmt.Sprintf("<< /Title %s /Producer (sgdwalk) >>", pdfText(d.title)),
 	}
+	objects = append(objects, fontObjects...)
 	var out bytes.Buffer
 	out.WriteString("%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
 	offsets := make([]int, len(objects))

@@ -51,6 +51,16 @@ func face(bold bool) *opentype.Font {
 	}
 }
 
+// advance returns the width of a glyph in parts of the size of the text.
+func advance(f *opentype.Font, g sfnt.GlyphIndex) float64 {
+	var buf sfnt.Buffer
+	adv, err := f.GlyphAdvance(&buf, g, fixed.I(em), font.HintingNone)
+	if err != nil {
+		return 0
+	}
+	return float64(adv) / 64 / em
+}
+
 // eachGlyph calls fn with every glyph of s and its distance in em units from the
 // left end of the line, and returns the width of the line. Kerning is left out:
 // the viewers of an SVG file differ in it.
