@@ -15,8 +15,8 @@ import (
 var ErrInput = errors.New("figure: wrong input")
 
 // Figure is a picture and the data in it: [*Walk], [*Landscape], [*Surface],
-// [*Trajectory], [*Curves], [*Panels], [*Spectrum] or [*Distances]. Drawing changes
-// nothing in it, and two drawings of the same figure are the same bytes.
+// [*Trajectory], [*Curves], [*Panels], [*Spectrum] or [*Distances], or several of them in a
+// [*Composite]. Drawing changes nothing in it, and two drawings of the same figure are the same bytes.
 type Figure interface {
 	// Validate names the first field that cannot be drawn, its value and what is
 	// allowed. Render and Save call it.
@@ -37,12 +37,15 @@ type Figure interface {
 // Format is a file format; its value is the extension.
 type Format string
 
-// The formats. SVG keeps text as text, PDF and PNG have it as outlines.
+// The formats. SVG and PDF keep text as text; PDF embeds the letters that it uses.
 const (
 	SVG Format = "svg"
 	PDF Format = "pdf"
 	PNG Format = "png"
 )
+
+// Formats are all formats, in the order in which Save writes them.
+var Formats = []Format{SVG, PNG, PDF}
 
 // Widths of a figure in a paper of two columns, in inches.
 const (

@@ -14,7 +14,7 @@ import (
 // replaced.
 func Save(fig Figure, base string, formats ...Format) ([]string, error) {
 	if len(formats) == 0 {
-		formats = []Format{SVG, PNG, PDF}
+		formats = Formats
 	}
 	type file struct {
 		path string

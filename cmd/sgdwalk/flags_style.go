@@ -70,7 +70,7 @@ func (f *figureFlags) check() (figureStyle, error) {
 	}
 	for name := range strings.SplitSeq(f.Formats, ",") {
 		format := figure.Format(strings.TrimSpace(name))
-		if !slices.Contains([]figure.Format{figure.SVG, figure.PNG, figure.PDF}, format) {
+		if !slices.Contains(figure.Formats, format) {
 			return l, usagef("--formats has %q; allowed are svg, png and pdf, with commas between them", name)
 		}
 		if !slices.Contains(l.formats, format) {

@@ -49,6 +49,7 @@ type cli struct {
 	Status statusCmd `cmd:"" help:"Say how the shards of a plan are."`
 	Submit submitCmd `cmd:"" help:"Give the shards of a plan to Slurm or Kubernetes."`
 
+	Plot   plotCmd   `cmd:"" help:"Draw the figures of results again: another style, or several panels on one page."`
 	Report reportCmd `cmd:"" help:"One HTML file with everything that is known of a run."`
 	Watch  watchCmd  `cmd:"" help:"Show a run in the terminal while it is recorded."`
 	Serve  serveCmd  `cmd:"" help:"Show runs in a browser, on this machine alone, while they are recorded."`

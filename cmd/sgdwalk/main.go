@@ -19,6 +19,7 @@
 //	sgdwalk plan ANALYSIS RUN --shards N --out PLAN [flags]
 //	sgdwalk work|merge|status PLAN [flags]
 //	sgdwalk submit PLAN --slurm|--k8s [flags]
+//	sgdwalk plot RESULT ... [--panels LIST] [flags]
 //	sgdwalk report RUN ... --out FILE.html
 //	sgdwalk watch RUN
 //	sgdwalk serve RUN ...

@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 			"stopping": stopping, "samerows": samerows, "samestart": samestart, "killsweep": killsweep,
 			"elsewhere": elsewhere, "flies": flies,
 			"foreign": foreign, "sameresult": sameResults, "snapshot": snapshot,
-			"flipbit": flipBit, "hubcache": hubCache,
+			"flipbit": flipBit, "hubcache": hubCache, "redrawn": redrawn,
 		},
 	})
 }

@@ -9,6 +9,25 @@ type Page struct {
 	W, H  float64
 	Font  float64
 	Theme Theme
+
+	// Letter names the page as a panel of a larger page, such as "a". Corner is how far the
+	// letter and the title are to the left of and above their place on a page of its own.
+	Letter string
+	Corner Point
+
+	frames []Rect // of the axes drawn so far
+}
+
+// Frames returns the box around all frames that were drawn, and false when there are none.
+func (p *Page) Frames() (r Rect, ok bool) {
+	for i, f := range p.frames {
+		if i == 0 {
+			r = f
+			continue
+		}
+		r = Rect{min(r.X0, f.X0), min(r.Y0, f.Y0), max(r.X1, f.X1), max(r.Y1, f.Y1)}
+	}
+	return r, len(p.frames) > 0
 }
 
 // Theme holds the colours that depend on light or dark paper. Series colours are
@@ -64,10 +83,26 @@ const (
 // Heading draws the title at the top left of the box and returns the box below
 // it. A title that is too long is wrapped.
 func (p *Page) Heading(text string, box Rect) Rect {
+	size := p.Font * titleScale
+	if p.Letter != "" {
+		letter := Label{Text: p.Letter, Size: size * letterScale, bold: true, Color: p.Theme.Ink}
+		at := Point{box.X0, box.Y1}.Add(p.Corner)
+		letter.Draw(p, at, 0, 1)
+		rest := p.heading(text, size, Rect{at.X + letter.Width() + p.Font*0.8, box.Y0, box.X1, at.Y})
+		box.Y1 = min(rest.Y1-p.Corner.Y, box.Y1-size*letterScale*1.25-p.Font*0.25)
+		return box
+	}
+	return p.heading(text, size, box)
+}
+
+// letterScale is the size of the letter of a panel in parts of the size of a title.
+const letterScale = 1.2
+
+// heading draws the lines of a title.
+func (p *Page) heading(text string, size float64, box Rect) Rect {
 	if text == "" {
 		return box
 	}
-	size := p.Font * titleScale
 	for _, line := range wrap(text, size*1.06, box.W()) { // bold letters are wider
 		Label{Text: line, Size: size, bold: true, Color: p.Theme.Ink}.Draw(p, Point{box.X0, box.Y1}, 0, 1)
 		box.Y1 -= size * 1.25

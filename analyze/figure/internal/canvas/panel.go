@@ -183,6 +183,7 @@ func (p *Page) XMargin(a Axis, width float64) float64 {
 // the middle line of the y labels runs, so that stacked panels share it; numbers
 // on x are drawn when xNumbers is set.
 func (p *Page) Axes(f Frame, labelX float64, xNumbers bool) {
+	p.frames = append(p.frames, f.Box)
 	ink := p.Theme.Ink
 	var marks, minors Path
 	length := p.Font * TickLength
