@@ -18,7 +18,9 @@ import (
 type analysis struct {
 	name     string
 	title    string // the list of contents has only the part before the colon
+	loss     bool   // it evaluates the loss, and its command has the flags for that
 	expected bool   // if the result is missing, the page names the command that makes it
+	shown    int    // number of tables that the section shows at once, with all its findings
 	figure   string // name of the first figure on the page
 	listed   string // key of the summary's list that the section shows in full; "" for none
 	// tables are the names of the CSV files that the page reads, with the columns that it
@@ -39,7 +41,7 @@ type content struct {
 // follow in the order of their names, with all their numbers in tables.
 var analyses = []analysis{
 	{
-		name: "audit", title: "Audit: is every checkpoint what its step says?", figure: "distances", listed: "findings",
+		name: "audit", shown: 4, title: "Audit: is every checkpoint what its step says?", figure: "distances", listed: "findings",
 		draw: draw.AuditOf, content: of(auditSection),
 	},
 	{
@@ -50,7 +52,7 @@ var analyses = []analysis{
 		draw: draw.PathOf, content: of(pathSection),
 	},
 	{
-		name: "walk", title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk",
+		name: "walk", loss: true, title: "Walk: the loss between consecutive iterates", expected: true, figure: "walk",
 		tables: map[string]string{
 			"losses": "step alpha position loss", "segments": "step floor_position floor_loss",
 		},
@@ -61,28 +63,28 @@ var analyses = []analysis{
 		draw: draw.PCAOf, content: of(pcaSection),
 	},
 	{
-		name: "landscape", title: "Landscape: the loss on a plane", expected: true, figure: "landscape",
+		name: "landscape", loss: true, title: "Landscape: the loss on a plane", expected: true, figure: "landscape",
 		tables: map[string]string{
 			"grid": "i j a b loss valid", "path": "step epoch a b residual plane_loss true_loss",
 		},
 		draw: draw.LandscapeOf, content: of(landscapeSection),
 	},
-	{name: "lines", title: "Random lines: the loss around one point", figure: "lines", draw: draw.LinesOf, content: of(linesSection)},
-	{name: "line", title: "Line: the loss between two points", figure: "line", draw: draw.LineOf, content: content{
+	{name: "lines", loss: true, title: "Random lines: the loss around one point", figure: "lines", draw: draw.LinesOf, content: of(linesSection)},
+	{name: "line", loss: true, title: "Line: the loss between two points", figure: "line", draw: draw.LineOf, content: content{
 		decode: func(text, options []byte) (analyze.Summary, error) {
 			return line.DecodeSummary(text, options)
 		},
 		describe: of(lineSection).describe,
 	}},
-	{name: "curvature", title: "Curvature: the Hessian along the run", draw: draw.CurvatureOf, content: content{
+	{name: "curvature", loss: true, title: "Curvature: the Hessian along the run", draw: draw.CurvatureOf, content: content{
 		decode:   func(text, _ []byte) (analyze.Summary, error) { return curvature.DecodeSummary(text) },
 		describe: curvatureSection,
 	}},
 	{
-		name: "average", title: "Averages: how high the iterates are above the floor of their valley", figure: "average",
+		name: "average", loss: true, title: "Averages: how high the iterates are above the floor of their valley", figure: "average",
 		listed: "averages", draw: draw.AverageOf, content: of(averageSection),
 	},
-	{name: "compare", title: "Comparison of runs", draw: draw.CompareOf, content: of(compareSection)},
+	{name: "compare", shown: 1, title: "Comparison of runs", draw: draw.CompareOf, content: of(compareSection)},
 }
 
 // of returns the content of an analysis that has a single type of summary.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,7 +14,26 @@ import (
 type answer struct {
 	Question string
 	Text     []string
+	folded   bool // the page does not show it at once
 }
+
+// maxLead is the number of bytes of an answer that the page shows at once, unless the first
+// sentence is longer. Five answers of this length and a figure fit on one screen.
+const maxLead = 170
+
+// split divides the sentences of the answer: lead is shown, and the reader opens the rest.
+func (a *answer) split() (lead, rest []string) {
+	n, length := 0, 0
+	for n < len(a.Text) && (n == 0 || length+len(a.Text[n]) <= maxLead) {
+		length += len(a.Text[n]) + 1
+		n++
+	}
+	return a.Text[:n], a.Text[n:]
+}
+
+// Lead and Rest are the two parts of split, for the template.
+func (a answer) Lead() string { lead, _ := a.split(); return strings.Join(lead, " ") }
+func (a answer) Rest() string { _, rest := a.split(); return strings.Join(rest, " ") }
 
 // first returns the result of an analysis in the directory of the same name or, if it does
 // not exist, the first result of the analysis. It returns nil if there is no result.
@@ -28,8 +48,64 @@ func (r *Run) first(analysis string) *Result {
 	return found
 }
 
-// command returns the command line that makes a missing result.
-func (r *Run) command(analysis string) string { return "sgdwalk " + analysis + " " + quoted(r.Name) }
+// command returns the command line that makes a missing result, for a shell in the directory
+// in which the report was made.
+func (r *Run) command(analysis string) string {
+	flags := ""
+	if known(analysis).loss {
+		switch objective := r.objective(); {
+		case objective != "":
+			flags = " " + quotedFlag("--objective="+objective)
+		case r.Data != "":
+			flags = " " + quotedFlag("--data="+r.Data)
+		}
+	}
+	return "sgdwalk " + analysis + flags + " " + r.target()
+}
+
+// commandNote says what the reader must put into the command of an analysis; "" for nothing.
+func (r *Run) commandNote(analysis string) string {
+	if r.objective() == needed && known(analysis).loss {
+		return needed + " is the program that evaluates the loss of a vector of parameters; sgdwalk python prints its " +
+			"other end."
+	}
+	return ""
+}
+
+// needed stands for the program that evaluates the loss when it is not known.
+const needed = "COMMAND"
+
+// objective returns the command of the program that evaluates the loss; "" for a run that this
+// program can train again.
+func (r *Run) objective() string {
+	if r.Objective != "" {
+		return r.Objective
+	}
+	for i := range r.Results {
+		if o := r.Results[i].Document.Provenance.Objective; o != "" {
+			return o
+		}
+	}
+	if r.isForeign() && r.Data == "" {
+		return needed
+	}
+	return ""
+}
+
+// isForeign reports whether another program trained the run.
+func (r *Run) isForeign() bool {
+	return r.IsSeries || r.Header.Data.Hash == "" || r.Header.Kernel == ""
+}
+
+// target returns the run as the last arguments of a command.
+func (r *Run) target() string {
+	place := cmp.Or(r.Place, r.Name)
+	out := ""
+	for _, f := range r.Flags {
+		out += quotedFlag(f) + " "
+	}
+	return out + quoted(place)
+}
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/+=@%][A-Za-z0-9._/+=@%-]*$`)
 
@@ -44,21 +120,34 @@ func quoted(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
+// quotedFlag quotes a flag with its value, --NAME=VALUE.
+func quotedFlag(flag string) string {
+	name, value, _ := strings.Cut(flag, "=")
+	if plainWord.MatchString(value) {
+		return flag
+	}
+	return name + "='" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
 // answers returns the first questions that readers have about a run, with their answers.
 func (r *Run) answers() []answer {
 	var out []answer
 	if r.first("audit") != nil {
-		out = append(out, answer{"Is every checkpoint what its step says?", r.findings(analyze.Sound)})
+		out = append(out, answer{Question: "Is every checkpoint what its step says?", Text: r.findings(analyze.Sound)})
 	}
+	learned := r.learned()
 	return append(out, []answer{
-		{"What was trained, and did it converge?", r.learned()},
-		{"How far did it walk, and how?", append(r.findings(analyze.Motion, "path", "walk"),
+		{Question: "What was trained, and did it converge?", Text: append(learned[1:], learned[0])},
+		{Question: "How far did it walk, and how?", Text: append(r.findings(analyze.Motion, "path", "walk"),
 			r.relativeDisplacement()...)},
-		{"Is that more than noise alone would do?", r.findings(analyze.Noise, "walk", "pca")},
-		{"Can the picture of the landscape be trusted?", r.findings(analyze.Trust, "landscape")},
-		{"Are there barriers?", r.findings(analyze.Barriers, "walk")},
-		{"How curved is it, and is it at the edge of stability?", r.findings(analyze.Curvature, "curvature")},
-		{"Can I make it again?", r.again()},
+		{Question: "Is that more than noise alone would do?", Text: r.findings(analyze.Noise, "walk", "pca")},
+		{Question: "Can the picture of the landscape be trusted?", Text: r.findings(analyze.Trust, "landscape")},
+		{Question: "Are there barriers?", Text: r.findings(analyze.Barriers, "walk")},
+		{
+			Question: "How curved is it, and is it at the edge of stability?", Text: r.findings(analyze.Curvature, "curvature"),
+			folded: true,
+		},
+		{Question: "Can I make it again?", Text: r.again(), folded: true},
 	}...)
 }
 
@@ -184,11 +273,11 @@ func (r *Run) again() []string {
 	}
 	if r.IsSeries {
 		out := []string{"These are checkpoints of another program: only that program can train again."}
-		return append(append(out, r.findings(analyze.Recording)...), "sgdwalk audit "+quoted(r.Name)+
+		return append(append(out, r.findings(analyze.Recording)...), "sgdwalk audit "+r.target()+
 			" examines every value of them. Options and hashes of every result are at the end.")
 	}
 	kept := fmt.Sprintf("The recording keeps %s (schedule %s).", strings.Join(what, " and "), h.Schedule)
-	if h.Data.Hash == "" || h.Kernel == "" { // trained by another program
+	if r.isForeign() {
 		kept += " Another program trained the run"
 		if h.Software != "" {
 			kept += " (" + h.Software + ")"
@@ -203,6 +292,6 @@ func (r *Run) again() []string {
 		out = append(out, "Its rows are reduced: they are a sketch of the parameters, not the parameters.")
 	}
 	out = append(out, r.findings(analyze.Recording)...)
-	return append(out, "sgdwalk verify "+quoted(r.Name)+" checks every byte of it. Options and hashes of every "+
+	return append(out, "sgdwalk verify "+r.target()+" checks every byte of it. Options and hashes of every "+
 		"result are at the end.")
 }

@@ -57,7 +57,7 @@ func Example() {
 	}
 	// Output:
 	// sgdwalk path run
-	// sgdwalk walk run
+	// sgdwalk walk --objective=COMMAND run
 	// sgdwalk pca run
-	// sgdwalk landscape run
+	// sgdwalk landscape --objective=COMMAND run
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"sgdwalk/analyze/pca"
 	"sgdwalk/analyze/result"
 	"sgdwalk/analyze/walk"
+	"sgdwalk/record"
 )
 
 // headerTables returns the header of a run as tables, in enough detail to train the run
@@ -20,43 +20,14 @@ import (
 func headerTables(r *Run) []table {
 	h := r.Header
 	t := newTable("The run", "what", "value")
-	t.add("model", h.Model)
-	t.add("parameters", short(float64(h.Layout.Len())))
-	t.add("data", h.Data.Name())
-	t.add("hash of the data", h.Data.Hash)
-	count := func(name string, n int64) { // 0 means that the header of an imported run does not have it
-		if n > 0 {
-			t.add(name, short(float64(n)))
+	for _, x := range h.Settings() {
+		if !x.IsPlace {
+			t.add(x.Name, settingCell(x.Value))
 		}
 	}
-	count("training examples", int64(h.Data.TrainExamples))
-	count("held-out examples", int64(h.Data.TestExamples))
-	t.add("split into training and held-out examples", h.Data.Split)
-	if h.Data.Height > 0 {
-		t.add("size of an example", fmt.Sprintf("%d x %d x %d, %d classes", h.Data.Height, h.Data.Width,
-			h.Data.Channels, h.Data.Classes))
-	}
-	t.add("scaling", h.Data.Scaling)
-	t.add("optimizer", h.Optimizer.Name)
-	for _, name := range slices.Sorted(maps.Keys(h.Optimizer.Hyperparameters)) {
-		t.add(words(name), strconv.FormatFloat(h.Optimizer.Hyperparameters[name], 'g', -1, 64))
-	}
-	t.add("learning rate schedule", h.Optimizer.RateSchedule)
-	count("mini-batch", int64(h.Batch))
-	count("epochs", int64(h.Epochs))
-	count("planned steps", int64(h.Steps))
-	t.add("seed", strconv.FormatUint(h.Seed, 10))
-	if h.InitSeed != nil {
-		t.add("seed of the initialization", strconv.FormatUint(*h.InitSeed, 10))
-	}
-	t.add("recorded rows", h.Schedule.String())
-	t.add("kernels", h.Kernel)
-	t.add("element type", h.DType)
-	t.add("recorded by", h.Software)
 	if sum, err := result.HeaderSHA256(h); err == nil {
 		t.add("sha256 of the header", sum)
 	}
-	t.add("comment", h.Comment)
 	l := newTable("Parameter tensors", "tensor", "kind", "shape", "elements")
 	for _, x := range h.Layout {
 		shape, n := "", 1
@@ -70,6 +41,14 @@ func headerTables(r *Run) []table {
 		l.add(x.Name, string(x.Kind), shape, short(float64(n)))
 	}
 	return []table{t, l}
+}
+
+// settingCell formats a number as all numbers of the page; a seed keeps all its digits.
+func settingCell(value string) string {
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil && len(value) <= 15 {
+		return grouped(n)
+	}
+	return value
 }
 
 // origin returns the provenance of a result for the page.
@@ -116,37 +95,64 @@ func mismatches(r *Run, x *Result, sum string) []warning {
 	return out
 }
 
-// overview returns a table with one row of key numbers for every run.
+// maxDiffering is the number of settings that the table of several runs has.
+const maxDiffering = 8
+
+// differing returns the names of the settings in which runs differ, in their order.
+func differing(runs []Run) []string {
+	var names []string
+	first := runs[0].Header.Settings()
+	for i := range runs[1:] {
+		for _, p := range record.PairSettings(first, runs[i+1].Header.Settings()) {
+			if p.Differs() && p.Section != "comment" && p.Name != "opened as" && !slices.Contains(names, p.Name) {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names[:min(len(names), maxDiffering)]
+}
+
+// overview returns a table with one row for every run: the settings in which they differ, and
+// key numbers.
 func overview(runs []Run) *table {
+	settings := differing(runs)
 	t := &table{
-		Caption: "Key numbers of every run",
-		Head: []string{
-			"run", "what", "seed", "steps", "training loss at the end", "held-out loss at the end",
-			"floor inside the step", "mean cosine of gradients", "variance of PC1 and PC2",
-		},
+		Caption: "The runs: the settings in which they differ, and key numbers",
+		Head: slices.Concat([]string{"run"}, settings, []string{
+			"training loss at the end", "held-out loss at the end", "floor inside the step", "mean cosine of gradients",
+			"variance of PC1 and PC2",
+		}),
 		Note: "One run is one draw of the noise: compare over several seeds before you conclude that one setting " +
 			"is better than another.",
 	}
 	for i := range runs {
 		r := &runs[i]
-		row := []string{
-			r.Header.Title(), strconv.FormatUint(r.Header.Seed, 10), short(float64(r.Header.Steps)), "",
-			"", "", "", "",
+		var row []string
+		for _, name := range settings {
+			value := ""
+			for _, x := range r.Header.Settings() {
+				if x.Name == name {
+					value = settingCell(x.Value)
+				}
+			}
+			row = append(row, value)
 		}
+		n := len(row)
+		row = append(row, make([]string, 5)...)
 		if p := r.first("path"); p != nil {
 			for k, name := range []string{"full_loss", "test_loss"} {
 				if _, last, ok := ends(p.tables["path"].column(name)); ok {
-					row[3+k] = short(last)
+					row[n+k] = short(last)
 				}
 			}
-			row[6] = optional(p.Summary.(*path.Summary).GradCos.Mean)
+			row[n+3] = optional(p.Summary.(*path.Summary).GradCos.Mean)
 		}
 		if w := r.first("walk"); w != nil {
-			row[5] = share(w.Summary.(*walk.Summary).FloorInteriorRatio)
+			row[n+2] = share(w.Summary.(*walk.Summary).FloorInteriorRatio)
 		}
 		if p := r.first("pca"); p != nil {
 			if v := p.Summary.(*pca.Summary).ExplainedVarianceRatio; len(v) > 1 {
-				row[7] = analyze.Percent(v[0] + v[1])
+				row[n+4] = analyze.Percent(v[0] + v[1])
 			}
 		}
 		t.add(r.Name, row...)

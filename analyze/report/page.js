@@ -15,6 +15,14 @@
   });
   dark.addEventListener("change", painted);
 
+  // Everything is printed, also what is folded.
+  var folded = [];
+  addEventListener("beforeprint", function () {
+    folded = Array.from(document.querySelectorAll("details:not([open])"));
+    folded.forEach(function (d) { d.open = true; });
+  });
+  addEventListener("afterprint", function () { folded.forEach(function (d) { d.open = false; }); });
+
   if (!window.Plotly) return;
   document.querySelectorAll(".live").forEach(function (e) { e.hidden = false; });
   document.querySelectorAll(".explore").forEach(function (e) {

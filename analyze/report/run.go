@@ -24,7 +24,13 @@ type Run struct {
 	// IsSeries is true for checkpoints of another program, which have no recording
 	IsSeries bool
 	Notes    recorder.Notes // tags and notes of the user
-	Results  []Result       // the finished results, in the order of the page
+	// Place, Flags, Data and Objective are for the commands that the page suggests: the path of the
+	// run ("" means Name), arguments in front of it, and the values of --data and --objective.
+	Place     string
+	Flags     []string
+	Data      string
+	Objective string
+	Results   []Result // the finished results, in the order of the page
 	// Unreadable are the results that could not be read; the page names them.
 	Unreadable []Unreadable
 }

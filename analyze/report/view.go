@@ -36,8 +36,11 @@ type runView struct {
 	ID, Name, Subject string
 	Comment           string
 	Notes             [][2]string // tags and notes, each with its name
-	Answers           []answer
-	Warnings          []noted
+	Answers           []answer    // the answers that the page shows at once
+	More              []answer    // folded
+	Picture           *figureView
+	PictureFrom       string // id of the section that the picture belongs to
+	Warned            []noted
 	Sections          []sectionView
 	Explore           *exploreView
 	Header            []table
@@ -45,20 +48,57 @@ type runView struct {
 	Origins           []originView
 }
 
-// noted is a warning with the title and the id of its section.
+// noted counts the warnings of a section.
 type noted struct {
-	Section, ID, Text string
+	Section, ID string
+	Count       int
 }
 
 type sectionView struct {
 	ID    string
 	Level int // heading level
 	section
-	Missing  string // the command that makes the missing result; "" for an existing one
-	Warnings []warning
-	Figures  []figureView
-	All      []table
-	Data     string // names of the files with the numbers
+	Missing     string // the command that makes the missing result; "" for an existing one
+	MissingNote string // what the reader must put into it
+	Warnings    []warning
+	SeeAlso     []noted      // other sections that have further warnings of this result
+	PictureOf   string       // id of the part of the page that has the first figure, if it is not here
+	Picture     *figureView  // the first figure
+	Figures     []figureView // the others
+	Shown       []table      // tables that are not folded
+	Said        []string     // the first findings
+	MoreSaid    []string
+	All         []table
+	Data        string // names of the files with the numbers
+}
+
+// maxSaid is the number of findings that a section shows at once.
+const maxSaid = 3
+
+// Folded says what the reader finds in the folded part of a section; "" when it is empty.
+func (s *sectionView) Folded() string {
+	var parts []string
+	if len(s.Reading) > 0 {
+		parts = append(parts, "how to read it")
+	}
+	if n := len(s.Figures); n > 0 {
+		parts = append(parts, plural(n, "more figure"))
+	}
+	if n := len(s.MoreSaid); n > 0 {
+		parts = append(parts, plural(n, "more finding"))
+	}
+	if len(s.Tables)+len(s.All) > 0 {
+		parts = append(parts, "all numbers")
+	}
+	return strings.TrimSuffix(sentence(strings.Join(parts, ", ")), ".")
+}
+
+// plural counts things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%s %ss", count(n), thing)
 }
 
 // Short returns the title for the list of contents.
@@ -187,7 +227,14 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 	run := fmt.Sprintf("r%d", number)
 	v := &runView{
 		ID: ids.name(run), Name: r.Name, Subject: r.Header.Title(), Comment: r.Header.Comment,
-		Answers: r.answers(), Header: headerTables(r),
+		Header: headerTables(r),
+	}
+	for _, a := range r.answers() {
+		if a.folded {
+			v.More = append(v.More, a)
+		} else {
+			v.Answers = append(v.Answers, a)
+		}
 	}
 	for _, l := range r.Notes.Lines() {
 		v.Notes = append(v.Notes, [2]string{l.Name, l.Text})
@@ -203,9 +250,6 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 			return nil, fmt.Errorf("report: run %s: %s: %w", r.Name, x.Name, err)
 		}
 		s.Warnings = append(s.Warnings, mismatches(r, x, sum)...)
-		for _, w := range s.Warnings {
-			v.Warnings = append(v.Warnings, noted{head(s.Title), s.ID, w.Text})
-		}
 		v.Sections = append(v.Sections, *s)
 		v.Origins = append(v.Origins, origin(x))
 	}
@@ -214,13 +258,14 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 		id := ids.name(run, u.Name)
 		text := fmt.Sprintf("The result %s cannot be read and is not shown: %s. Make it again, or delete analysis/%s.",
 			u.Name, strings.TrimPrefix(u.Err.Error(), "report: "), u.Name)
-		v.Warnings = append(v.Warnings, noted{u.Name, id, text})
 		v.Sections = append(v.Sections, sectionView{
 			ID: id, section: section{Title: sentenceTitle(u.Name)},
 			Warnings: []warning{{Code: "unreadable", Text: text}},
 		})
 		unread[u.Name] = true
 	}
+	v.takePicture(r)
+	v.warnOnce()
 	v.Sections = withMissing(r, v.Sections, run, ids, unread)
 	for i := range v.Sections {
 		v.Sections[i].Level = level
@@ -242,6 +287,47 @@ func newRunView(r *Run, number, level int, ids namer, opts *Options) (*runView, 
 		v.Explore = e
 	}
 	return v, nil
+}
+
+// takePicture moves the figure that shows most of the run from its section to the top: the
+// landscape with the path, otherwise the walk, otherwise the first figure of the page.
+func (v *runView) takePicture(r *Run) {
+	best := -1
+	for _, want := range []string{"landscape", "walk", ""} {
+		for i := range r.Results { // the sections of the results come first, in the same order
+			x := &r.Results[i]
+			if best < 0 && v.Sections[i].Picture != nil && (want == "" || x.Document.Analysis == want) {
+				best = i
+			}
+		}
+	}
+	if best < 0 {
+		return
+	}
+	s := &v.Sections[best]
+	v.Picture, v.PictureFrom, s.Picture, s.PictureOf = s.Picture, s.ID, nil, v.ID+"-short"
+}
+
+// warnOnce keeps every warning in the first section that has it, and links to that section from
+// the others. It counts the warnings of each section.
+func (v *runView) warnOnce() {
+	first := make(map[string]int)
+	for i := range v.Sections {
+		s := &v.Sections[i]
+		var own []warning
+		for _, w := range s.Warnings {
+			if at, seen := first[w.Text]; !seen {
+				first[w.Text] = i
+				own = append(own, w)
+			} else if to := (noted{head(v.Sections[at].Title), v.Sections[at].ID, 0}); at != i &&
+				!slices.Contains(s.SeeAlso, to) {
+				s.SeeAlso = append(s.SeeAlso, to)
+			}
+		}
+		if s.Warnings = own; len(own) > 0 {
+			v.Warned = append(v.Warned, noted{head(s.Title), s.ID, len(own)})
+		}
+	}
 }
 
 // sentenceTitle returns the title of the section of an analysis. An unknown analysis has its
@@ -273,7 +359,7 @@ func withMissing(r *Run, have []sectionView, run string, ids namer, unread map[s
 		if a.expected && at == from && !unread[name] {
 			out = append(out, sectionView{
 				ID: ids.name(run, name), section: section{Title: a.title},
-				Missing: r.command(name),
+				Missing: r.command(name), MissingNote: r.commandNote(name),
 			})
 		}
 	}
@@ -311,6 +397,15 @@ func newSectionView(x *Result, run string, ids namer, in string) (*sectionView, 
 		}
 		s.Figures = append(s.Figures, v)
 	}
+	if len(s.Figures) > 0 {
+		s.Picture, s.Figures = &s.Figures[0], s.Figures[1:]
+	}
+	s.Said = s.Points
+	if known(x.Document.Analysis).shown == 0 && len(s.Said) > maxSaid {
+		s.Said, s.MoreSaid = s.Said[:maxSaid], s.Said[maxSaid:]
+	}
+	n := min(known(x.Document.Analysis).shown, len(s.Tables))
+	s.Shown, s.Tables = s.Tables[:n], s.Tables[n:]
 	// The section of an unknown analysis already has all numbers of the summary.
 	if x.Summary != nil {
 		s.All = generic("All numbers", x.summary.without(known(x.Document.Analysis).listed))

@@ -25,6 +25,9 @@ type reportCmd struct {
 	Plotly   string `placeholder:"FILE" help:"Put this copy of plotly.min.js into the page: its figures become interactive, and it needs no network."`
 	Interact bool   `name:"plotly-cdn" help:"Let the reader's browser load the pinned release of Plotly.js, checked by its hash."`
 	Force    bool   `help:"Replace the file that is there."`
+
+	Data      string `placeholder:"DATA" help:"Where the data are now, for the commands that the page suggests."`
+	Objective string `placeholder:"COMMAND" help:"The program that evaluates the loss, for the commands that the page suggests (default: that of the results)."`
 }
 
 func (reportCmd) Help() string {
@@ -74,6 +77,7 @@ func (c *reportCmd) Run(e *env) error {
 			if err != nil {
 				return err
 			}
+			r.Place, r.Flags = placeOf(dir), c.arguments()
 			runs = append(runs, r)
 			continue
 		}
@@ -92,9 +96,11 @@ func (c *reportCmd) Run(e *env) error {
 		if err != nil {
 			return errors.Join(damaged, err)
 		}
+		r.Place = placeOf(dir)
 		runs = append(runs, r)
 	}
 	for i := range runs {
+		runs[i].Data, runs[i].Objective = c.Data, c.Objective
 		for _, u := range runs[i].Unreadable {
 			e.say("%s: %s is left out: %v", runs[i].Name, u.Name, u.Err)
 		}
@@ -118,6 +124,16 @@ func (c *reportCmd) Run(e *env) error {
 	}
 	e.printf("%s: %s\n", strings.Join(c.Runs, ", "), c.Out)
 	return damaged
+}
+
+// placeOf returns the path of a run from the current directory. A page does not show where that directory is.
+func placeOf(dir string) string {
+	here, err1 := filepath.Abs(".")
+	there, err2 := filepath.Abs(dir)
+	if place, err := filepath.Rel(here, there); err1 == nil && err2 == nil && err == nil {
+		return filepath.ToSlash(place)
+	}
+	return dir
 }
 
 // openSeries opens a series and its finished results. A checkpoint that cannot be read does not

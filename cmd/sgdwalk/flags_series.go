@@ -44,6 +44,28 @@ type seriesFlags struct {
 	TensorKinds []string `json:",omitempty" group:"Checkpoints" placeholder:"PATTERN=KIND" help:"What the tensors of a name are for: ${kinds}; otherwise guessed."`
 }
 
+// arguments returns the flags as they are on a command line.
+func (f *seriesFlags) arguments() []string {
+	var out []string
+	for _, flag := range []struct {
+		name   string
+		values []string
+	}{
+		{"layout", []string{f.Layout}},
+		{"key", []string{f.Key}},
+		{"exclude", f.Exclude},
+		{"steps", []string{f.Steps}},
+		{"tensor-kinds", f.TensorKinds},
+	} {
+		for _, v := range flag.values {
+			if v != "" {
+				out = append(out, "--"+flag.name+"="+v)
+			}
+		}
+	}
+	return out
+}
+
 // openRun opens a run, or a series with these options.
 func (f *seriesFlags) openRun(path string) (*runloss.Run, error) {
 	o, err := f.options(f.TensorKinds)
