@@ -1,7 +1,9 @@
 // Looks at HTML reports in a headless Chromium, at phone and desk width, light
 // and dark (a page with Plotly.js in one of the two at each width), and fails on what a reader would stumble over: an error on the
 // console, a request that leaves the machine, a page that scrolls sideways, text
-// of too little contrast, a figure without a text, a slider that moves nothing.
+// of too little contrast, a figure without a text, a slider that moves nothing,
+// a first screen (1280x800) without a figure and the answers, more than 8 screens,
+// folded parts that are not printed.
 //
 //   node report.mjs [--plotly plotly.min.js] [--shots DIR] REPORT.html ...
 //
@@ -42,6 +44,8 @@ const sizes = [
   { name: "phone", viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: shots ? 2 : 1 },
   { name: "desk", viewport: { width: 1400, height: 900 } },
 ];
+
+const screen = { width: 1280, height: 800 }, maxScreens = 8;
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -97,6 +101,7 @@ async function look(file, size, colorScheme, { release, live, serve }) {
   await page.goto(own);
 
   await shape(page, where);
+  if (name === "desk" && !live && !html(file).includes('class="many"')) await screens(page, where);
   await contrast(page, where);
   await keyboard(page, where);
   if (live) await explore(page, where);
@@ -108,6 +113,37 @@ async function look(file, size, colorScheme, { release, live, serve }) {
   if (printed.some((c) => c !== "rgb(255, 255, 255)")) fail(where, `it is printed on ${[...new Set(printed)]}`);
   await context.close();
   if (failures === before) console.log(`ok   ${where}`);
+}
+
+function html(file) {
+  return readFileSync(file, "utf8");
+}
+
+// screens measures a page of one run: the figure and the answers are on the first screen, all
+// is folded into a few screens, and printing opens what is folded.
+async function screens(page, where) {
+  const before = page.viewportSize();
+  await page.setViewportSize(screen);
+  const found = await page.evaluate(() => {
+    const low = (e) => e.getBoundingClientRect().bottom + scrollY;
+    const short = document.querySelector(".short");
+    const figure = short.querySelector("figure"), answers = [...short.querySelectorAll(".answers > p")];
+    return {
+      screens: document.documentElement.scrollHeight / innerHeight, height: innerHeight, answers: answers.length,
+      figure: figure ? low(figure) : Infinity, last: answers.length ? low(answers.at(-1)) : Infinity,
+    };
+  });
+  if (found.answers < 5) fail(where, `${found.answers} answers, not 5`);
+  if (found.figure > found.height) fail(where, `the first figure ends at ${found.figure}, below the first screen`);
+  if (found.last > found.height) fail(where, `the answers end at ${found.last}, below the first screen`);
+  if (found.screens > maxScreens) fail(where, `the page has ${found.screens.toFixed(1)} screens of ${screen.width}x${screen.height}, more than ${maxScreens}`);
+  const closed = await page.locator("details:not([open])").count();
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  if (closed === 0 || (await page.locator("details:not([open])").count()) > 0) fail(where, "folded parts are not printed");
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  if ((await page.locator("details:not([open])").count()) !== closed) fail(where, "printing leaves folded parts open");
+  await page.setViewportSize(before);
+  console.log(`     ${where}: ${found.screens.toFixed(1)} screens`);
 }
 
 // shape checks structure: one h1, headings without gaps, landmarks, unique ids,
