@@ -16,13 +16,15 @@ import (
 	"sgdwalk/train/nn/kernel"
 )
 
-// updateDocs writes what the program prints now into LEARN.md and REFERENCE.md, and the figures of LEARN.md into
+// updateDocs writes what the program prints now into the pages, and figures into
 // testdata/learn.
-var updateDocs = flag.Bool("update", false, "write the outputs and figures of notebooks/LEARN.md, and REFERENCE.md")
+var updateDocs = flag.Bool("update", false, "write the outputs and figures of notebooks/LEARN.md and other pages, and REFERENCE.md")
+
+// learnPages are the pages whose commands are run.
+var learnPages = []string{"../../notebooks/LEARN.md", "../../train/LOOP.md", "../../train/dataset/ADDING.md"}
 
 const (
-	learnPage    = "../../notebooks/LEARN.md"
-	learnFigures = "../testdata/learn/" // as LEARN.md links them
+	learnFigures = "../testdata/learn/" // as the pages link them
 	elided       = "..."
 )
 
@@ -107,7 +109,7 @@ func (s *lesson) picture(t *testing.T, dir, name string) {
 		t.Errorf("%s: no command makes the figure %s: %v", s.title, name, err)
 		return
 	}
-	kept := filepath.Join(filepath.Dir(learnPage), filepath.FromSlash(learnFigures+name))
+	kept := filepath.Join("../../notebooks", filepath.FromSlash(learnFigures+name))
 	if *updateDocs {
 		if err := os.MkdirAll(filepath.Dir(kept), 0o777); err != nil {
 			t.Fatal(err)
@@ -150,7 +152,7 @@ func (s *lesson) console(t *testing.T, dir string, block, env []string, areNumbe
 		default:
 			renewed := renew(shown, printed)
 			if !*updateDocs || !matches(renewed, printed, compared) {
-				t.Errorf("%s: %q prints\n  %s\nLEARN.md shows\n  %s\nThis writes the outputs to LEARN.md, except lines with "+
+				t.Errorf("%s: %q prints\n  %s\nthe page shows\n  %s\nThis writes the outputs to the page, except lines with "+
 					"other words next to a line \"...\":\n  go test ./cmd/sgdwalk -run TestLearn -update", s.title, command,
 					strings.Join(printed, "\n  "), strings.Join(shown, "\n  "))
 			}
@@ -166,7 +168,7 @@ func (s *lesson) run(t *testing.T, dir, command string, env []string) []string {
 	t.Helper()
 	fields := strings.Fields(command)
 	for i, f := range fields {
-		fields[i] = os.Expand(f, func(name string) string {
+		fields[i] = os.Expand(strings.Trim(f, "'"), func(name string) string {
 			for _, e := range slices.Backward(env) {
 				if value, ok := strings.CutPrefix(e, name+"="); ok {
 					return value
@@ -228,7 +230,7 @@ func renew(shown, printed []string) []string {
 	return out
 }
 
-// TestLearn plays the sessions of the tutorial: every command ends with status 0, prints what the page shows and
+// TestLearn plays the sessions of the tutorial and of the pages for own loops and data: every command ends with status 0, prints what the page shows and
 // makes the figures of the page. Processors without an instruction set of the kernels have
 // other bits: there the words must be the same.
 func TestLearn(t *testing.T) {
@@ -244,36 +246,36 @@ func TestPythonLearn(t *testing.T) {
 }
 
 func learn(t *testing.T, isPlayed func(*lesson) bool) {
-	text := must(os.ReadFile(learnPage))
 	env := append(os.Environ(), "CLONE="+must(filepath.Abs("../..")), "CGO_ENABLED=0", "GOFLAGS=",
 		"GOPROXY=off", "GOSUMDB=off", "PYTHONDONTWRITEBYTECODE=1", formatsKey+"=")
 	hasSameBits := kernel.Name() != "go" // all other instruction sets give the same bits
-	var page []string
 	played := 0
 	var spent time.Duration
-	for _, s := range lessons(string(text)) {
-		needs := s.needs()
-		if len(needs) == 0 || !isPlayed(&s) {
-			page = append(page, s.lines...)
-			continue
+	for _, name := range learnPages {
+		var page []string
+		for _, s := range lessons(string(must(os.ReadFile(name)))) {
+			lines := s.lines
+			if needs := s.needs(); len(needs) > 0 && isPlayed(&s) {
+				t.Run(filepath.Base(name)+" "+s.title, func(t *testing.T) {
+					lines = s.play(t, t.TempDir(), env, hasSameBits && !slices.Contains(needs, "python3"))
+					spent += s.spent
+					t.Logf("%v of processor time", s.spent.Round(time.Millisecond))
+				})
+				played++
+			}
+			page = append(page, lines...)
 		}
-		t.Run(s.title, func(t *testing.T) {
-			page = append(page, s.play(t, t.TempDir(), env, hasSameBits && !slices.Contains(needs, "python3"))...)
-			spent += s.spent
-			t.Logf("%v of processor time", s.spent.Round(time.Millisecond))
-		})
-		played++
+		if *updateDocs && !t.Failed() {
+			if err := os.WriteFile(name, []byte(strings.Join(page, "\n")), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if played == 0 {
-		t.Fatal("LEARN.md has no session to play")
+		t.Fatal("the pages have no session to play")
 	}
 	if limit := 4 * time.Minute; spent > limit { // two minutes on two cores
 		t.Errorf("the sessions take %v of processor time; at most %v are allowed", spent, limit)
-	}
-	if *updateDocs && !t.Failed() {
-		if err := os.WriteFile(learnPage, []byte(strings.Join(page, "\n")), 0o666); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
