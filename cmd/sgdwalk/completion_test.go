@@ -30,7 +30,7 @@ func TestCompletionBash(t *testing.T) {
 	}
 	for _, c := range []struct{ line, want string }{
 		{"sgdwalk land", "landscape"},
-		{"sgdwalk p", "python path pca plan"},
+		{"sgdwalk p", "python path pca plan plot"},
 		{"sgdwalk help cur", "curvature"},
 		{"sgdwalk train --opti", "--optimizer"},
 		{"sgdwalk train --optimizer mom", "momentum"},
