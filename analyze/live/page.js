@@ -8,6 +8,7 @@
   const link = document.getElementById("link");
   const button = document.getElementById("pause");
   const drawn = new Map(); // what each figure shows
+  const compare = window.compareLosses(() => look());
   let paused = false, timer = 0, busy = false;
 
   const text = (v, digits = 4) => v === null || v === undefined ? "–" : typeof v === "string" ? v : String(Number(v.toPrecision(digits)));
@@ -124,11 +125,13 @@
       if (paused) return;
       const section = document.getElementById(`run-${i}`);
       show(section, run);
+      if (section.hidden || !section.querySelector("details").open) continue;
       for (const f of run.figures) {
         if (paused) return;
         await draw(section, i, run, f);
       }
     }
+    if (!paused) await compare.update(runs);
     const said = runs.some((r) => r.state === "running") ? "Live." : "No run is being recorded now.";
     if (!paused && link.textContent !== said) link.textContent = said;
   }
@@ -153,6 +156,7 @@
     link.textContent = paused ? "Paused." : "Live.";
     look();
   });
+  for (const d of document.querySelectorAll("section[data-run] details")) d.addEventListener("toggle", look);
   for (const m of [dark, narrow]) m.addEventListener("change", look);
   document.addEventListener("visibilitychange", look);
   look();

@@ -27,6 +27,8 @@ var (
 	pageCSS []byte
 	//go:embed page.js
 	pageJS []byte
+	//go:embed compare.js
+	compareJS []byte
 
 	pageTemplate = sync.OnceValue(func() *template.Template {
 		return template.Must(template.New("page").Parse(pageHTML))
@@ -41,7 +43,11 @@ var (
 //	/N/NAME.svg             figure NAME of run N, counted from 0; the options are
 //	                        ?theme=dark, ?width=3.4 and ?width=7
 //	/N/NAME.csv             the data of the figure
+//	/N/losses.json          Losses of run N; ?from=STEP and &to=STEP choose steps
 //	/report.html            the output of Report
+//
+// Many readers cost about as much as one: answers are kept for a moment, few figures are drawn at
+// the same time, and connections and requests are limited.
 type Server struct {
 	Runs []Watched
 	// Report writes the report of the runs as they are now; without it there is no report.
@@ -52,8 +58,13 @@ type Server struct {
 	// loopback, which are always allowed.
 	Host string
 
-	once    sync.Once
-	handler http.Handler
+	once     sync.Once
+	handler  http.Handler
+	draws    semaphore
+	state    kept[[]byte] // status.json
+	reported kept[[]byte] // report.html
+	pictures []map[string]*kept[picture]
+	mu       sync.Mutex // of pictures
 }
 
 // Watched is one run on the page.
@@ -85,6 +96,8 @@ func Loopback(host string) bool {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.once.Do(func() {
+		s.draws = make(semaphore, maxDraws)
+		s.pictures = make([]map[string]*kept[picture], len(s.Runs))
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /{$}", s.page)
 		mux.HandleFunc("GET /page.css", asset("text/css; charset=utf-8", pageCSS))
@@ -93,9 +106,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusNoContent)
 		})
 		mux.HandleFunc("GET /status.json", s.status)
-		mux.HandleFunc("GET /report.html", s.report)
-		mux.HandleFunc("GET /{run}/{file}", s.figure)
-		s.handler = mux
+		mux.HandleFunc("GET /report.html", limited(make(semaphore, maxReports), s.report))
+		mux.HandleFunc("GET /compare.js", asset("text/javascript; charset=utf-8", compareJS))
+		mux.HandleFunc("GET /{run}/losses.json", s.losses)
+		mux.HandleFunc("GET /{run}/{file}", limited(make(semaphore, maxFigures), s.figure))
+		s.handler = limited(make(semaphore, maxRequests), mux.ServeHTTP)
 	})
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -139,7 +154,8 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 		Title  string
 		Runs   []run
 		Report bool
-	}{Report: s.Report != nil}
+		Open   bool // the figures of the runs are shown at once
+	}{Report: s.Report != nil, Open: len(s.Runs) <= 2}
 	for i := range s.Runs {
 		l := s.Runs[i].Log
 		data.Runs = append(data.Runs, run{i, l.name, l.title()})
@@ -152,11 +168,10 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy",
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
 			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(b.Bytes())
+	send(w, "text/html; charset=utf-8", b.Bytes(), nil)
 }
 
 // figureInfo describes a figure to the page.
@@ -174,30 +189,59 @@ type runInfo struct {
 
 // status serves status.json.
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	out := struct {
-		Runs []runInfo `json:"runs"`
-	}{Runs: []runInfo{}}
-	for i := range s.Runs {
-		info := runInfo{Status: s.Runs[i].status(), Figures: []figureInfo{}}
-		for _, f := range s.Runs[i].Log.Figures() {
-			info.Figures = append(info.Figures, figureInfo{f.Name, f.Heading, printable.Line(f.Figure.Alt())})
+	b, err := s.state.get(statusAge, func([]byte) ([]byte, error) {
+		out := struct {
+			Runs []runInfo `json:"runs"`
+		}{Runs: []runInfo{}}
+		for i := range s.Runs {
+			info := runInfo{Status: s.Runs[i].status(), Figures: []figureInfo{}}
+			for _, f := range s.Runs[i].Log.Figures() {
+				info.Figures = append(info.Figures, figureInfo{f.Name, f.Heading, printable.Line(f.Figure.Alt())})
+			}
+			out.Runs = append(out.Runs, info)
 		}
-		out.Runs = append(out.Runs, info)
+		return json.Marshal(out)
+	})
+	send(w, "application/json", b, err)
+}
+
+// losses serves the losses of a run.
+func (s *Server) losses(w http.ResponseWriter, r *http.Request) {
+	i, err := strconv.Atoi(r.PathValue("run"))
+	if err != nil || i < 0 || i >= len(s.Runs) {
+		http.NotFound(w, r)
+		return
 	}
-	b, err := json.Marshal(out)
+	steps := [2]int64{0, wholeRun}
+	for k, name := range []string{"from", "to"} {
+		text := r.FormValue(name)
+		if text == "" {
+			continue
+		}
+		if steps[k], err = strconv.ParseInt(text, 10, 64); err != nil {
+			http.Error(w, fmt.Sprintf("%s is %q; it must be a step", name, printable.Line(text)), http.StatusBadRequest)
+			return
+		}
+	}
+	b, err := json.Marshal(s.Runs[i].Log.Losses(steps[0], steps[1]))
+	send(w, "application/json", b, err)
+}
+
+// send answers with content of a kind, or with an error.
+func send(w http.ResponseWriter, kind string, content []byte, err error) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b)
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(content) // a browser that closes the connection is not an error
 }
 
 // figure serves a figure as SVG, or its data as CSV.
 func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
 	i, err := strconv.Atoi(r.PathValue("run"))
 	name, kind, _ := strings.Cut(r.PathValue("file"), ".")
-	if err != nil || i < 0 || i >= len(s.Runs) || kind != "svg" && kind != "csv" {
+	if err != nil || i < 0 || i >= len(s.Runs) || kind != "svg" && kind != "csv" || !isFigure(name) {
 		http.NotFound(w, r)
 		return
 	}
@@ -208,28 +252,67 @@ func (s *Server) figure(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("width") == "3.4" {
 		style.Width = figure.SingleColumn
 	}
-	for _, f := range s.Runs[i].Log.Figures() {
+	p, err := s.picture(i, fmt.Sprint(name, kind, style.Theme, style.Width)).get(figureAge,
+		func(old picture) (picture, error) {
+			return old, s.draws.while(func() (err error) { old, err = s.draw(i, name, kind, style, old); return err })
+		})
+	switch {
+	case err != nil:
+		send(w, "", nil, err)
+	case p.content == nil:
+		http.NotFound(w, r) // the run does not have this figure yet
+	case kind == "csv":
+		send(w, "text/csv; charset=utf-8", p.content.Bytes(), nil)
+	default:
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		send(w, "image/svg+xml", p.content.Bytes(), nil)
+	}
+}
+
+// isFigure reports whether a run can have a figure of this name.
+func isFigure(name string) bool {
+	for _, h := range headings {
+		if h.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// picture returns the place of a picture of a run. There are as many as names, kinds and styles.
+func (s *Server) picture(run int, key string) *kept[picture] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pictures[run] == nil {
+		s.pictures[run] = make(map[string]*kept[picture])
+	}
+	p := s.pictures[run][key]
+	if p == nil {
+		p = new(kept[picture])
+		s.pictures[run][key] = p
+	}
+	return p
+}
+
+// draw makes a picture, or returns the old one when the run has no new rows.
+func (s *Server) draw(run int, name, kind string, style figure.Style, old picture) (picture, error) {
+	l := s.Runs[run].Log
+	rows := l.Rows()
+	if old.content != nil && old.rows == rows {
+		return old, nil
+	}
+	for _, f := range l.Figures() {
 		if f.Name != name {
 			continue
 		}
-		var b bytes.Buffer
+		p := picture{rows: rows, content: new(bytes.Buffer)}
 		if kind == "csv" {
 			t := f.Figure.Table()
-			err = t.WriteCSV(&b)
-			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		} else {
-			err = figure.Render(&b, figure.Styled(f.Figure, style), figure.SVG)
-			w.Header().Set("Content-Type", "image/svg+xml")
-			w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+			return p, t.WriteCSV(p.content)
 		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		_, _ = w.Write(b.Bytes())
-		return
+		return p, figure.Render(p.content, figure.Styled(f.Figure, style), figure.SVG)
 	}
-	http.NotFound(w, r)
+	return picture{}, nil
 }
 
 // report serves the report, or 404 when the server has none.
@@ -238,21 +321,24 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	var b bytes.Buffer
-	if err := s.Report(r.Context(), &b); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes()) // the report has its own content security policy
+	// Other readers wait for the same report, so that it is finished when this one has left.
+	ctx := context.WithoutCancel(r.Context())
+	b, err := s.reported.get(reportAge, func([]byte) ([]byte, error) {
+		var b bytes.Buffer
+		err := s.draws.while(func() error { return s.Report(ctx, &b) })
+		return b.Bytes(), err
+	})
+	send(w, "text/html; charset=utf-8", b, err) // the report has its own content security policy
 }
 
 // Serve answers requests at the listener until the context ends. Then it closes the
 // listener, and gives open requests two seconds to finish.
 func (s *Server) Serve(ctx context.Context, at net.Listener) error {
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: time.Minute,
+		WriteTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
+	at = limitListener(at, maxConnections)
 	done := make(chan error, 1) // one value, from the one goroutine
 	go func() { done <- server.Serve(at) }()
 	select {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -14,12 +15,14 @@ import (
 
 	"sgdwalk/analyze/live"
 	"sgdwalk/analyze/report"
+	"sgdwalk/cmd/runloss"
 	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recorder"
 )
 
 // serveCmd shows runs in a browser while they are recorded.
 type serveCmd struct {
-	Runs   []string `arg:"" name:"run" help:"Directories of the runs."`
+	Runs   []string `arg:"" name:"run" help:"Directories of the runs, and directories that have runs in them."`
 	Host   string   `default:"127.0.0.1" placeholder:"ADDRESS" help:"Address to listen at (default ${default}, this machine alone)."`
 	Port   int      `default:"8347" placeholder:"N" help:"Port to listen at; 0 takes a free one (default ${default})."`
 	Expose bool     `help:"Allow an address that other machines can reach; everyone who reaches it can read the runs."`
@@ -27,11 +30,14 @@ type serveCmd struct {
 
 func (serveCmd) Help() string {
 	return `A page with loss, step length, cosine, distance and path that is kept up to date while the runs
-are recorded, the report of all finished analyses beside it, and the numbers at /status.json. It
-listens on loopback, loads nothing from elsewhere and changes nothing. Ctrl-C ends it.
+are recorded, the report of all finished analyses beside it, and the numbers at /status.json. The
+losses of several runs are in one figure, with a filter, smoothing and zoom. A directory stands for
+the runs in it when the server starts, as sgdwalk ls lists them. It listens on loopback, loads
+nothing from elsewhere and changes nothing. Ctrl-C ends it.
 
 Examples:
   sgdwalk serve RUN
+  sgdwalk serve runs
   sgdwalk serve --port 0 RUN RUN2
   ssh -L 8347:127.0.0.1:8347 HOST sgdwalk serve RUN        (a run on another machine)`
 }
@@ -54,18 +60,20 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	server := &live.Server{Host: strings.Trim(c.Host, "[]"), Report: c.report}
+	runs, err := c.expand(ctx, e)
+	if err != nil {
+		return err
+	}
+	server := &live.Server{Host: strings.Trim(c.Host, "[]"), Report: runs.report}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, dir := range c.Runs {
-		if err := needRun("serve", dir, "it shows runs while they are recorded"); err != nil {
-			return err
-		}
+	for _, run := range runs {
+		dir := run.dir
 		r, err := arrowfile.Open(dir)
 		if err != nil {
 			return err
 		}
 		defer r.Close()
-		log := live.NewLog(runName(dir), r.Header())
+		log := live.NewLog(run.name, r.Header())
 		server.Runs = append(server.Runs,
 			live.Watched{Log: log, Status: func() live.Status { return log.StatusIn(dir) }})
 		group.Go(func() error { return followOn(ctx, e, log, r, dir) })
@@ -93,6 +101,52 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	return nil
 }
 
+// maxServed is the number of runs that a server shows. Each one takes a few megabytes.
+const maxServed = 64
+
+// servedRun is a run with its name on the page.
+type servedRun struct{ dir, name string }
+
+type servedRuns []servedRun
+
+// expand returns the runs that are named, and those in the directories that are named.
+func (c *serveCmd) expand(ctx context.Context, e *env) (servedRuns, error) {
+	var runs servedRuns
+	for _, dir := range c.Runs {
+		if !runloss.IsSeries(dir) {
+			runs = append(runs, servedRun{dir, runName(dir)})
+			continue
+		}
+		found, err := recorder.List(ctx, dir, recorder.DefaultDepth, func(err error) { e.say("note: %s", oneLine(err)) })
+		if err != nil {
+			return nil, err
+		}
+		n := len(runs)
+		for i := range found {
+			switch f := &found[i]; f.State {
+			case recorder.Series:
+			case recorder.Damaged:
+				e.say("note: %s is left out: %s", f.Path, f.Problem)
+			default:
+				name, err := filepath.Rel(dir, f.Path)
+				if err != nil {
+					return nil, err
+				}
+				runs = append(runs, servedRun{f.Path, filepath.ToSlash(name)})
+			}
+		}
+		if len(runs) == n {
+			if err := needRun("serve", dir, "it shows runs while they are recorded"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(runs) > maxServed {
+		return nil, usagef("there are %d runs; serve shows at most %d: name fewer", len(runs), maxServed)
+	}
+	return runs, nil
+}
+
 // followOn follows a run without end, because a stopped run may be resumed. An error of
 // reading is said once and ends the following, not the page.
 func followOn(ctx context.Context, e *env, log *live.Log, r *arrowfile.Reader, dir string) error {
@@ -114,13 +168,14 @@ func followOn(ctx context.Context, e *env, log *live.Log, r *arrowfile.Reader, d
 }
 
 // report writes the report of the runs as they are.
-func (c *serveCmd) report(_ context.Context, w *bytes.Buffer) error {
+func (s servedRuns) report(_ context.Context, w *bytes.Buffer) error {
 	var runs []report.Run
-	for _, dir := range c.Runs {
-		r, err := report.Open(dir)
+	for _, run := range s {
+		r, err := report.Open(run.dir)
 		if err != nil {
 			return err
 		}
+		r.Name, r.Place = run.name, placeOf(run.dir)
 		runs = append(runs, r)
 	}
 	return report.Write(w, runs, report.Options{Software: software})

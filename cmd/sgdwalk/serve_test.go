@@ -29,8 +29,8 @@ func (a *announced) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TestServeWhileTraining serves a run from its first rows on: the numbers move, the
-// report is there, and an interrupt ends it.
+// TestServeWhileTraining serves the run in a directory: the numbers move, the report is
+// there, and an interrupt ends it.
 func TestServeWhileTraining(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -47,7 +47,9 @@ func TestServeWhileTraining(t *testing.T) {
 	out := &announced{lines: make(chan string, 1)}
 	served := make(chan int, 1)
 	serving, interrupt := context.WithCancel(ctx)
-	go func() { served <- run(serving, []string{"serve", "--json", "--port", "0", dir}, out, io.Discard) }()
+	go func() {
+		served <- run(serving, []string{"serve", "--json", "--port", "0", filepath.Dir(dir)}, out, io.Discard)
+	}()
 	var said struct{ Address string }
 	select {
 	case text := <-out.lines:
@@ -80,6 +82,9 @@ func TestServeWhileTraining(t *testing.T) {
 	}
 	if svg := get("0/path.svg"); !strings.Contains(svg, "PC1") {
 		t.Errorf("path: %.200s", svg)
+	}
+	if losses := get("0/losses.json"); !strings.Contains(losses, `"rows":16,"first":0,"last":15,"mean":1,`) {
+		t.Errorf("losses: %.200s", losses)
 	}
 	if page := get("report.html"); !strings.Contains(page, "mlp:4") {
 		t.Errorf("report: %.200s", page)
