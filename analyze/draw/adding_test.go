@@ -11,13 +11,14 @@ import (
 )
 
 // alignment is the example of ADDING.md: the cosine between gradient and update.
-func alignment(title string, r *path.Result) *figure.Curves {
+func alignment(run string, r *path.Result) *figure.Curves {
 	cosine := Values(&r.Table, "grad_update_cos")
 	if cosine == nil {
 		return nil
 	}
 	return &figure.Curves{
-		Title: title, XLabel: "step", XWhole: true, YLabel: "cosine of gradient and update",
+		Title: "Alignment of gradient and update", Subtitle: run,
+		XLabel: "step", XWhole: true, XSteps: true, YLabel: "cosine of gradient and update",
 		Series: []figure.Series{{X: Values(&r.Table, "step"), Y: cosine}},
 		Notes:  []string{"-1 is plain gradient descent."},
 	}

@@ -11,12 +11,12 @@ import (
 )
 
 // Audit draws the figures of an audit; none for a series without comparable checkpoints.
-func Audit(title string, r *audit.Result) []Named {
+func Audit(run string, r *audit.Result) []Named {
 	var out []Named
-	if f := Distances(title, r); f != nil {
+	if f := Distances(run, r); f != nil {
 		out = append(out, Named{"distances", f})
 	}
-	if f := Neighbours(title, r); f != nil {
+	if f := Neighbours(run, r); f != nil {
 		out = append(out, Named{"neighbours", f})
 	}
 	return out
@@ -27,12 +27,12 @@ const auditDistance = "distance (median between neighbours = 1)"
 
 // Distances draws the matrix of distances between whole checkpoints, with marks at the steps
 // of findings; nil when there is no matrix.
-func Distances(title string, r *audit.Result) *figure.Distances {
+func Distances(run string, r *audit.Result) *figure.Distances {
 	if len(r.Distances.Steps) == 0 {
 		return nil
 	}
 	f := &figure.Distances{
-		Title: title, Steps: r.Distances.Steps, Values: r.Distances.Values, Marks: auditMarks(r.List),
+		Title: "Distances between checkpoints", Subtitle: run, Steps: r.Distances.Steps, Values: r.Distances.Values, Marks: auditMarks(r.List),
 		ValueLabel: auditDistance,
 	}
 	if n := len(f.Steps); n < r.Checkpoints {
@@ -81,7 +81,7 @@ func markText(f *audit.Finding) string {
 
 // Neighbours draws the distance from each checkpoint to the one before it and to the first
 // one, with the steps of errors and warnings; nil when there are fewer than three checkpoints.
-func Neighbours(title string, r *audit.Result) *figure.Curves {
+func Neighbours(run string, r *audit.Result) *figure.Curves {
 	d := &r.Distances
 	if len(d.Steps) < 3 {
 		return nil
@@ -113,7 +113,7 @@ func Neighbours(title string, r *audit.Result) *figure.Curves {
 			add(&warnings, step, v)
 		}
 	}
-	f := &figure.Curves{Title: title, XLabel: "step", XWhole: true, YLabel: auditDistance, YScale: figure.Log}
+	f := &figure.Curves{Title: "Distance of each checkpoint from others", Subtitle: run, XLabel: "step", XWhole: true, XSteps: true, YLabel: auditDistance, YScale: figure.Log}
 	if equal > 0 {
 		f.Notes = []string{fmt.Sprintf("Checkpoints that are equal to the one before: %d. The logarithmic axis has no place "+
 			"for them.", equal)}

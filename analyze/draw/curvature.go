@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/curvature"
@@ -15,11 +16,11 @@ import (
 // the rest as a density with its band, and the edge of stability. A stem stands for one
 // eigenvalue; it is as high as the Gaussian of one eigenvalue with the broadening of the
 // bulk, so that both have one unit: eigenvalues per unit of the axis.
-func Density(title string, r *curvature.Result) *figure.Curves {
+func Density(run string, r *curvature.Result) *figure.Curves {
 	d := &r.Summary.Density
 	f := &figure.Curves{
-		Title: title, XLabel: "eigenvalue of the " + r.Summary.Matrix.Name(),
-		YLabel: "eigenvalues per unit", YScale: figure.Log,
+		Title: "Eigenvalues of the " + r.Summary.Matrix.Name(), Subtitle: run, XLabel: "eigenvalue of the " + r.Summary.Matrix.Name(),
+		YLabel: "eigenvalues per unit of \u03bb", YScale: figure.Log,
 	}
 	p := float64(r.Summary.Parameters)
 	stems := values(&r.Spectrum, "eigenvalue")
@@ -51,7 +52,9 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 	}
 	if len(stems) > 0 {
 		slices.Sort(stems)
-		s := figure.Series{Name: fmt.Sprintf("%d eigenvalues, one each", len(stems)), X: stems, Stems: true}
+		s := figure.Series{X: stems, Stems: true}
+		s.Name = strings.ReplaceAll(fmt.Sprintf("%s, from %.3g to %.3g", analyze.Count(len(stems), "single eigenvalue"), stems[0],
+			stems[len(stems)-1]), "-", "\u2212")
 		for range stems {
 			s.Y = append(s.Y, peak)
 		}
@@ -76,9 +79,9 @@ func Density(title string, r *curvature.Result) *figure.Curves {
 
 // Fisher draws the spectrum of an empirical Fisher matrix as Density draws one whose
 // eigenvalues are all known. It has no edge of stability.
-func Fisher(title string, f *curvature.Fisher) *figure.Curves {
+func Fisher(run string, f *curvature.Fisher) *figure.Curves {
 	s := &f.Summary
-	c := Density(title, &curvature.Result{
+	c := Density(run, &curvature.Result{
 		Top: f.Top, Spectrum: f.Spectrum,
 		Summary: curvature.Summary{Parameters: s.Parameters, Matrix: s.Matrix, ProductMethod: curvature.Exact},
 	})
@@ -105,7 +108,7 @@ func values(t *record.Table, part string) []float64 {
 // Curvatures draws the curvature along a run: the largest eigenvalue and the critical
 // sharpness against the edge of stability, and the shares of gradient and update in the
 // dominant space. A figure without data is left out.
-func Curvatures(title string, t *record.Table) []Named {
+func Curvatures(run string, t *record.Table) []Named {
 	steps := Values(t, "step")
 	var notes []string
 	if s := analyze.Describe(t.Column("product_step")); s.Min.Valid {
@@ -113,33 +116,41 @@ func Curvatures(title string, t *record.Table) []Named {
 			s.Min.Value, s.Max.Value)}
 	}
 	var out []Named
-	add := func(name, label string, scale figure.Scale, series ...figure.Series) {
+	add := func(name, title, label string, scale figure.Scale, series ...figure.Series) {
 		series = slices.DeleteFunc(series, func(s figure.Series) bool { return s.Y == nil })
 		if len(series) > 0 {
 			out = append(out, Named{name, &figure.Curves{
-				Title: title, XLabel: "step", XWhole: true, YLabel: label,
+				Title: title, Subtitle: run, XLabel: "step", XWhole: true, XSteps: true, YLabel: label,
 				YScale: scale, Series: series, Notes: notes,
 			}})
 		}
 	}
 	points := sparse(steps)
 	largest, name := Values(t, "lambda_max"), "\u03bb_{max}"
-	edge := divided(Values(t, "threshold"), Values(t, "learning_rate"))
+	edge, edgeName := divided(Values(t, "threshold"), Values(t, "learning_rate")), "edge of stability, threshold/\u03b7"
+	if s := analyze.Describe(t.Column("threshold")); s.Min.Valid && s.Min == s.Max {
+		edgeName = fmt.Sprintf("edge of stability, %.3g/\u03b7", s.Min.Value)
+	}
 	if scaled := Values(t, "preconditioned_lambda_max"); scaled != nil {
 		largest, name = scaled, "\u03bb_{max}, preconditioned"
 	}
-	add("curvature", "curvature", figure.Auto,
+	add("curvature", "Curvature along the run", "curvature", figure.Auto,
 		figure.Series{
 			Name: "critical sharpness along the update, 2/\u03b7_{c}", X: steps,
 			Y: Values(t, "critical_sharpness"), Points: true, Apart: true,
 		},
 		figure.Series{Name: name, X: steps, Y: largest, Points: points},
-		figure.Series{Name: "edge of stability, threshold/\u03b7", X: steps, Y: edge},
+		stairs(figure.Series{Name: edgeName, X: steps, Y: edge}),
 	)
-	add("dominant", "share in the dominant space", figure.Linear,
+	batch, update := Values(t, "batch_grad_dominant_share"), Values(t, "update_dominant_share")
+	batchName := "mini-batch gradient"
+	if same(batch, update) { // as of plain SGD
+		batchName, update = "mini-batch gradient and update", nil
+	}
+	add("dominant", "Gradient and update in the dominant space", "share in the dominant space", figure.Linear,
 		figure.Series{Name: "full gradient", X: steps, Y: Values(t, "grad_dominant_share"), Points: points},
-		figure.Series{Name: "mini-batch gradient", X: steps, Y: Values(t, "batch_grad_dominant_share"), Points: points},
-		figure.Series{Name: "update", X: steps, Y: Values(t, "update_dominant_share"), Points: points},
+		figure.Series{Name: batchName, X: steps, Y: batch, Points: points},
+		figure.Series{Name: "update", X: steps, Y: update, Points: points},
 	)
 	return out
 }

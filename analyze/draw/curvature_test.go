@@ -68,7 +68,7 @@ func TestDensityDrawsStemsAndEdge(t *testing.T) {
 			}
 			return &f.Series[i]
 		}
-		bulk, stems := series("density"), series("one each")
+		bulk, stems := series("density"), series("single eigenvalue")
 		if bulk == nil || !slices.ContainsFunc(bulk.Y, math.IsNaN) {
 			t.Fatal("the density has no gap: the test shows nothing")
 		}

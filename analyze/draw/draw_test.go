@@ -155,8 +155,23 @@ func TestLine(t *testing.T) {
 		}
 		f := Line("", &r.Losses, line.Ends{From: 0, To: 8})
 		valid(t, f)
-		if len(f.Series) != 1+len(also) {
-			t.Errorf("%d lines with %d further measures", len(f.Series), len(also))
+		if len(f.Series) != 2+len(also) {
+			t.Errorf("%d lines with %d further measures and the ends", len(f.Series), len(also))
+		}
+		path := record.Table{Columns: []record.Column{
+			{Name: "step", Ints: []int64{4, 2, 3}},
+			{Name: "progress", Floats: []float64{0.8, 0.3, math.NaN()}},
+			{Name: "residual_ratio", Floats: []float64{0.1, 0.5, 0}},
+			{Name: "full_loss", Floats: []float64{0.2, 1.5, 1}},
+		}}
+		AddPath(f, &path)
+		valid(t, f)
+		last := f.Series[len(f.Series)-1]
+		if !slices.Equal(last.X, []float64{0, 1}) || !slices.Equal(last.Y, []float64{r.Summary.LossStart.Value, r.Summary.LossEnd.Value}) {
+			t.Errorf("the ends are %v and %v; they must be on top of all", last.X, last.Y)
+		}
+		if s := f.Series[len(f.Series)-2]; !slices.Equal(s.X, []float64{0.3, 0.8}) || !slices.Equal(s.Y, []float64{1.5, 0.2}) {
+			t.Errorf("the path is %v and %v; it must be in the order of the line, without the iterate that is NaN", s.X, s.Y)
 		}
 	}
 }
@@ -196,7 +211,7 @@ func TestSamples(t *testing.T) {
 			{Name: "test_loss", Floats: x},
 		}}, line.Ends{To: 1})
 		for _, s := range f.Series {
-			if s.Points != marked {
+			if s.Points != marked && s.Name != "ends" {
 				t.Errorf("%d samples of %s: marked is %v", n, s.Name, s.Points)
 			}
 		}

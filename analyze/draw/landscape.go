@@ -155,6 +155,11 @@ func (f files) WithScale(s figure.Scale) figure.Figure {
 	return files{f.Landscape.WithScale(s).(*figure.Landscape), f.write}
 }
 
+// WithLabels implements figure.Figure.
+func (f files) WithLabels(l figure.Labels) figure.Figure {
+	return files{f.Landscape.WithLabels(l).(*figure.Landscape), f.write}
+}
+
 // saveAnimation writes the walk over a landscape to base.gif as an animation. Its frames have
 // their own resolution.
 func saveAnimation(f *figure.Landscape, base string) ([]string, error) {

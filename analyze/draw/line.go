@@ -1,8 +1,10 @@
 package draw
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/line"
@@ -12,13 +14,14 @@ import (
 // Line draws the loss on the straight line between two iterates, with the held-out loss
 // where the table has it, and both once more after the alignment of the second end. t is the
 // table Losses of line.Between.
-func Line(title string, t *record.Table, ends line.Ends) *figure.Curves {
+func Line(run string, t *record.Table, between line.Ends) *figure.Curves {
 	f := &figure.Curves{
-		Title: title, XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", ends.From, ends.To),
+		Title: "Loss on the straight line from " + between.String(), Subtitle: run,
+		XLabel: fmt.Sprintf("position on the line: 0 is step %d, 1 is step %d", between.From, between.To),
 		YLabel: "loss",
 	}
-	if ends.ToRun != "" {
-		f.XLabel += " of " + filepath.Base(ends.ToRun)
+	if between.ToRun != "" {
+		f.XLabel += " of " + filepath.Base(between.ToRun)
 	}
 	x := Values(t, "alpha")
 	for _, line := range []struct{ column, name string }{
@@ -32,16 +35,54 @@ func Line(title string, t *record.Table, ends line.Ends) *figure.Curves {
 				figure.Series{Name: line.name, X: x, Y: Values(t, line.column), Points: sparse(x)})
 		}
 	}
+	f.Series = append(f.Series, ends(f.Series[0]))
 	if t.Column("aligned_loss") != nil {
 		f.Notes = append(f.Notes, "Aligned: the hidden units of the second end are permuted by weight matching.")
 	}
 	return f
 }
 
+// ends marks a loss at the ends of a line, which the line passes at 0 and at 1.
+func ends(s figure.Series) figure.Series {
+	out := figure.Series{Name: "ends", Apart: true}
+	for i, x := range s.X {
+		if x == 0 || x == 1 {
+			out.X, out.Y = append(out.X, x), append(out.Y, s.Y[i])
+		}
+	}
+	return out
+}
+
+// AddPath adds the recorded losses of the path between the ends to a figure of [Line], each at
+// the nearest point of the line. t is the table Losses of line.ProjectPath.
+func AddPath(f *figure.Curves, t *record.Table) {
+	s := figure.Series{Name: "iterates of the path, at the nearest point of the line", Apart: true}
+	progress, losses := Values(t, "progress"), Values(t, "full_loss")
+	order := make([]int, len(losses))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, k int) int { return cmp.Compare(progress[i], progress[k]) })
+	far := 0.0
+	for _, i := range order {
+		if progress[i]-progress[i] != 0 { // the iterate is not finite
+			continue
+		}
+		s.X, s.Y = append(s.X, progress[i]), append(s.Y, losses[i])
+		far = max(far, t.Column("residual_ratio").Floats[i])
+	}
+	if len(s.X) == 0 {
+		return
+	}
+	f.Series = slices.Insert(f.Series, len(f.Series)-1, s) // the ends are on top
+	f.Notes = append(f.Notes, fmt.Sprintf("The path is not on the line: these iterates are up to %.2g times the distance of the "+
+		"ends away from it.", far))
+}
+
 // Curve draws the loss on the curves between two points, one line a curve. t is the
 // table Losses of line.Connect.
-func Curve(title string, t *record.Table) *figure.Curves {
-	f := &figure.Curves{Title: title, XLabel: "position between the ends, t", YLabel: "full training loss"}
+func Curve(run string, t *record.Table) *figure.Curves {
+	f := &figure.Curves{Title: "Training loss on curves between the ends", Subtitle: run, XLabel: "position between the ends, t", YLabel: "full training loss"}
 	names, x, y := t.Column("curve").Strings, t.Column("t").Floats, Values(t, "loss")
 	for i := 0; i < len(names); {
 		s := figure.Series{Name: names[i]}
@@ -51,6 +92,9 @@ func Curve(title string, t *record.Table) *figure.Curves {
 		s.Points = sparse(s.X)
 		f.Series = append(f.Series, s)
 	}
+	if len(f.Series) > 0 {
+		f.Series = append(f.Series, ends(f.Series[0]))
+	}
 	return f
 }
 
@@ -59,8 +103,8 @@ const mostPairs = 4
 
 // Pairs draws the loss between the points of several pairs before and after the alignment of
 // the second point, one panel for each pair. t is the table of line.Pairs.
-func Pairs(title string, t *record.Table) *figure.Panels {
-	f := &figure.Panels{Title: title, XLabel: "position on the straight line between two points"}
+func Pairs(run string, t *record.Table) *figure.Panels {
+	f := &figure.Panels{Title: "Training loss between two points, before and after alignment", Subtitle: run, XLabel: "position on the straight line between two points"}
 	from, to := t.Column("from").Strings, t.Column("to").Strings
 	x, before, after := Values(t, "alpha"), Values(t, "loss"), Values(t, "aligned_loss")
 	pairs := 0

@@ -20,7 +20,7 @@ func TestAlignedLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := Line("title", &r.Losses, line.Ends{From: 0, To: 3})
-	if err := f.Validate(); err != nil || len(f.Series) != 2 || f.Series[1].Name != "full training loss, aligned" ||
+	if err := f.Validate(); err != nil || len(f.Series) != 3 || f.Series[1].Name != "full training loss, aligned" ||
 		f.Series[0].Y[29] != 1 || f.Series[1].Y[29] != 0 || len(f.Notes) != 1 {
 		t.Errorf("%+v, %v", f, err)
 	}
@@ -28,7 +28,7 @@ func TestAlignedLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := Line("title", &plain.Losses, line.Ends{From: 0, To: 3}); len(f.Series) != 1 || f.Notes != nil {
+	if f := Line("title", &plain.Losses, line.Ends{From: 0, To: 3}); len(f.Series) != 2 || f.Notes != nil {
 		t.Errorf("%+v", f)
 	}
 	var pairs []align.Pair

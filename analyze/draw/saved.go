@@ -101,6 +101,7 @@ func WalkOf(s *result.Saved, _ Options) ([]Named, error) {
 	l.table("segments", &r.Segments, "row", "step", "floor_loss", "floor_position", "barrier")
 	l.table("losses", &r.Losses, "alpha", "loss")
 	l.table("path", &p.Table, "row")
+	l.optional("null_heights", &r.NullHeights, "epoch", "height_mean_low", "height_mean_high")
 	l.summary(&r.Summary)
 	if l.err != nil {
 		return nil, l.err
@@ -222,7 +223,12 @@ func LineOf(s *result.Saved, _ Options) ([]Named, error) {
 	if summary.Ends != nil {
 		ends = *summary.Ends
 	}
-	out := []Named{{Name: "line", Figure: Line(l.title(), &losses, ends)}}
+	f := Line(l.title(), &losses, ends)
+	var path record.Table
+	if l.optional("path_losses", &path, "progress", "residual_ratio", "full_loss") {
+		AddPath(f, &path)
+	}
+	out := []Named{{Name: "line", Figure: f}}
 	if l.optional("curve_losses", &curve, "curve", "t", "loss") {
 		out = append(out, Named{Name: "curve", Figure: Curve(l.title(), &curve)})
 	}

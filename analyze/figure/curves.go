@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"sgdwalk/analyze/figure/internal/canvas"
 	"sgdwalk/analyze/internal/column"
@@ -15,18 +16,27 @@ import (
 // one: loss per step, step length, a line through the landscape with the spread
 // over its repeats.
 type Curves struct {
-	Series []Series
-	Title  string
-	XLabel string
-	YLabel string
-	XWhole bool  // ticks on x are whole numbers: steps, epochs
-	XScale Scale // "" is Linear
-	YScale Scale // Auto takes a logarithm when all is positive and spans LogRatio
+	Series   []Series
+	Title    string
+	Subtitle string // beneath the title in smaller letters: the run
+	XLabel   string
+	YLabel   string
+	XWhole   bool     // ticks on x are whole numbers: steps, epochs
+	XSteps   bool     // x is the step of one run, so that [Marked] marks its epochs
+	Timeline Timeline // the marks of [Marked]
+	XScale   Scale    // "" is Linear
+	YScale   Scale    // Auto takes a logarithm when all is positive and spans LogRatio
 	// LogRatio is the ratio of the largest to the smallest value from which Auto is logarithmic;
 	// 0 means 100.
 	LogRatio float64
-	Notes    []string
-	Style    Style
+	// YFrom and YTo are the ends of the y axis, for a quantity with known limits such as a
+	// cosine; both 0 choose them from the values.
+	YFrom, YTo float64
+	References []float64 // values of horizontal lines to compare with, for example zero for a cosine
+	// Guides are thin lines to compare with, such as a power law. The axes do not grow for them.
+	Guides []Series
+	Notes  []string
+	Style  Style
 }
 
 // Series is one line of a [Curves]. X must not decrease; NaN in Y is a gap.
@@ -59,6 +69,14 @@ func (c *Curves) Validate() error {
 		if err := c.Series[i].validate(fmt.Sprintf("Curves.Series[%d]", i), c.XScale); err != nil {
 			return err
 		}
+	}
+	for i := range c.Guides {
+		if err := c.Guides[i].validate(fmt.Sprintf("Curves.Guides[%d]", i), c.XScale); err != nil {
+			return err
+		}
+	}
+	if err := validateY("Curves", c.YFrom, c.YTo, c.References, c.YScale); err != nil {
+		return err
 	}
 	if err := c.XScale.validate("Curves.XScale"); err != nil {
 		return err
@@ -104,10 +122,10 @@ func (s *Series) row(i int) seriesRow {
 	return r
 }
 
-// Table implements Figure: one row per value, series after series.
+// Table implements Figure: one row per value, series after series, and then the guides.
 func (c *Curves) Table() record.Table {
 	var t column.Builder[seriesRow]
-	for _, s := range c.Series {
+	for _, s := range slices.Concat(c.Series, c.Guides) {
 		for i := range s.X {
 			t.Add(s.row(i))
 		}
@@ -151,47 +169,104 @@ func seriesPen(p *canvas.Page, i int) canvas.Pen {
 	return canvas.Pen{Width: 1.05, Color: p.Theme.Series[i%len(p.Theme.Series)], Dash: dashes[i%len(dashes)]}
 }
 
+// guidePen is thin and gray, with another pattern for every guide.
+func guidePen(p *canvas.Page, i int) canvas.Pen {
+	return canvas.Pen{Width: 0.8, Color: p.Theme.Muted, Dash: dashes[(i+1)%len(dashes)]}
+}
+
+// references draws horizontal lines through a frame, beneath the data.
+func references(p *canvas.Page, f canvas.Frame, values []float64) {
+	var lines canvas.Path
+	for _, v := range values {
+		if at := f.At(f.X.Lo, v); f.Box.Contains(at) {
+			lines.Segment(at, canvas.Pt(f.Box.X1, at.Y))
+		}
+	}
+	p.Stroke(lines, canvas.Pen{Width: 0.7, Color: p.Theme.Muted})
+}
+
+// validateY checks the limits and the references of a y axis.
+func validateY(name string, from, to float64, references []float64, scale Scale) error {
+	if from > to || math.IsNaN(from-to) || math.IsInf(from-to, 0) || from < to && from <= 0 && scale == Log {
+		return fmt.Errorf("%w: %s.YFrom and YTo are %v and %v; they must be finite and increase, and be positive on a "+
+			"logarithmic axis", ErrInput, name, from, to)
+	}
+	for k, v := range references {
+		if math.IsNaN(v) || math.IsInf(v, 0) || scale == Log && v <= 0 {
+			return fmt.Errorf("%w: %s.References[%d] is %v; it must be finite, and positive on a logarithmic axis",
+				ErrInput, name, k, v)
+		}
+	}
+	return nil
+}
+
 func (c *Curves) Draw(p *canvas.Page) {
 	var xs, ys [][]float64
 	for _, s := range c.Series {
 		xs = append(xs, s.X)
 		ys = append(ys, s.Y, s.Low, s.Top)
 	}
+	ys = append(ys, c.References)
 	f := canvas.Frame{
 		X: canvas.SpreadBy(0.015, c.XScale == Log, xs...),
 		Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(cmp.Or(c.LogRatio, 100), ys...), ys...),
 	}
+	if c.YFrom < c.YTo {
+		f.Y.Lo, f.Y.Hi = c.YFrom, c.YTo
+	}
 	f.X.Whole, f.X.Label, f.Y.Label = c.XWhole, c.XLabel, c.YLabel
-	m := p.Font * 0.7
-	box := p.Footnotes(c.notes(f.Y.Log), canvas.Box(m, m, p.W-m, p.H-m))
-	box = p.Heading(c.Title, box)
-	var entries []canvas.Entry
-	if len(c.Series) > 1 || c.Series[0].Name != "" {
-		for i, s := range c.Series {
-			entries = append(entries, s.entry(p, cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), seriesPen(p, i)))
+	series, notes := c.Series, c.notes(f.Y.Log)
+	if c.XSteps {
+		var note string
+		if series, note = thinnedAll(series, p.W-6*p.Font); note != "" {
+			notes = append(notes, note)
 		}
 	}
-	labelX := p.SingleFrame(&f, box, entries)
-	p.Gridlines(f)
-	for i, s := range c.Series {
-		band(p, f, s, canvas.WithAlpha(p.Theme.Series[i%len(p.Theme.Series)], 0.2))
+	m := p.Font * 0.7
+	box := p.Footnotes(notes, canvas.Box(m, m, p.W-m, p.H-m))
+	box = p.Heading(c.Title, c.Subtitle, box)
+	var entries []canvas.Entry
+	if len(c.Series) > 1 || len(c.Guides) > 0 || c.Series[0].Name != "" {
+		for i, s := range c.Series {
+			entries = append(entries, s.entry(p, cmp.Or(s.Name, fmt.Sprintf("series %d", i+1)), i))
+		}
 	}
-	for i, s := range c.Series {
-		s.draw(p, f, seriesPen(p, i))
+	for i, s := range c.Guides {
+		entries = append(entries, canvas.LineEntry(s.Name, guidePen(p, i)))
+	}
+	marks := c.Timeline.over(p, f.X, xs...)
+	labelX := p.SingleFrame(&f, box, append(entries, marks.entries(p)...))
+	p.Gridlines(f)
+	marks.draw(p, f)
+	references(p, f, c.References)
+	for i, s := range c.Guides {
+		p.Curve(f, s.X, s.Y, guidePen(p, i))
+	}
+	for i, s := range series {
+		band(p, f, s, canvas.WithAlpha(p.Theme.Series[i%len(p.Theme.Series)], bandAlpha))
+	}
+	for i, s := range series {
+		s.draw(p, f, i)
 	}
 	p.Axes(f, labelX, true)
 }
 
-// draw draws the line of a series and its marks.
-func (s *Series) draw(p *canvas.Page, f canvas.Frame, style canvas.Pen) {
+// shapes tell series of marks apart without colour.
+var shapes = []func(c *canvas.Path, at canvas.Point, r float64){
+	(*canvas.Path).Circle, (*canvas.Path).Square, (*canvas.Path).Triangle, (*canvas.Path).Diamond, (*canvas.Path).DownTriangle,
+}
+
+// draw draws the line of series i and its marks.
+func (s *Series) draw(p *canvas.Page, f canvas.Frame, i int) {
+	style := seriesPen(p, i)
 	switch {
 	case s.Stems:
 		style.Dash = nil // gaps would cut short stems
-		for i, y := range s.Y {
-			p.Curve(f, []float64{s.X[i], s.X[i]}, []float64{f.Y.Lo, y}, style)
+		for k, y := range s.Y {
+			p.Curve(f, []float64{s.X[k], s.X[k]}, []float64{f.Y.Lo, y}, style)
 		}
 	case s.Apart:
-		p.Dots(f, s.X, s.Y, p.Font*apartRadius, style.Color)
+		p.Marks(f, s.X, s.Y, p.Font*apartRadius, style.Color, shapes[i%len(shapes)])
 	case s.Points:
 		p.Curve(f, s.X, s.Y, style)
 		p.Dots(f, s.X, s.Y, p.Font*0.17, style.Color)
@@ -203,8 +278,9 @@ func (s *Series) draw(p *canvas.Page, f canvas.Frame, style canvas.Pen) {
 // apartRadius is the radius of marks without a line, in parts of the base font.
 const apartRadius = 0.28
 
-// entry names a series in the legend.
-func (s *Series) entry(p *canvas.Page, text string, style canvas.Pen) canvas.Entry {
+// entry names series i in the legend.
+func (s *Series) entry(p *canvas.Page, text string, i int) canvas.Entry {
+	style := seriesPen(p, i)
 	if s.Stems {
 		style.Dash = nil
 	}
@@ -213,7 +289,7 @@ func (s *Series) entry(p *canvas.Page, text string, style canvas.Pen) canvas.Ent
 	}
 	return canvas.MarkEntry(text, func(p *canvas.Page, at canvas.Point) {
 		var c canvas.Path
-		c.Circle(at, p.Font*apartRadius)
+		shapes[i%len(shapes)](&c, at, p.Font*apartRadius)
 		p.Fill(c, style.Color)
 	})
 }
@@ -281,9 +357,16 @@ func band(p *canvas.Page, f canvas.Frame, s Series, c color.NRGBA) {
 
 func (c *Curves) WithStyle(s Style) Figure { d := *c; d.Style = s; return &d }
 
+// WithLabels implements Figure.
+func (c *Curves) WithLabels(l Labels) Figure {
+	d := *c
+	l.replace(&d.Title, &d.Subtitle, &d.XLabel, &d.YLabel)
+	return &d
+}
+
 func (c *Curves) WithScale(s Scale) Figure {
 	d := *c
-	if c.YScale == Auto && (s != Log || logarithmic(values(c.Series)...)) {
+	if c.YScale == Auto && (s != Log || c.YFrom >= c.YTo && logarithmic(append(values(c.Series), c.References)...)) {
 		d.YScale = s
 	}
 	return &d

@@ -22,6 +22,9 @@ type Distances struct {
 	Marks  []Mark      // steps that are marked at the top and at the right side
 
 	Title      string
+	Subtitle   string // beneath the title in smaller letters: the run
+	XLabel     string // "" is "checkpoint (step)"
+	YLabel     string // "" is "checkpoint (step)"
 	ValueLabel string // of the colours; "" is "distance"
 	Scale      Scale  // of the colours; Auto is Log for positive distances over a factor of 20
 	Notes      []string
@@ -205,5 +208,12 @@ func (d *Distances) relief() plane.Relief {
 }
 
 func (d *Distances) WithStyle(s Style) Figure { c := *d; c.Style = s; return &c }
+
+// WithLabels implements Figure.
+func (d *Distances) WithLabels(l Labels) Figure {
+	c := *d
+	l.replace(&c.Title, &c.Subtitle, &c.XLabel, &c.YLabel)
+	return &c
+}
 
 func (d *Distances) WithScale(s Scale) Figure { c := *d; c.Scale = s; return &c }

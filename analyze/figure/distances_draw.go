@@ -32,9 +32,10 @@ type matrixPlace struct {
 // lay finds the place of everything, and draws title, notes and legend.
 func (d *Distances) lay(p *canvas.Page, s *plane.Relief) matrixPlace {
 	n := float64(len(d.Steps))
-	axis := canvas.Axis{Lo: -0.5, Hi: n - 0.5, Label: "checkpoint (step)"}
+	x := canvas.Axis{Lo: -0.5, Hi: n - 0.5, Label: cmp.Or(d.XLabel, "checkpoint (step)")}
+	y := canvas.Axis{Lo: -0.5, Hi: n - 0.5, Label: cmp.Or(d.YLabel, "checkpoint (step)")}
 	at := matrixPlace{
-		f: canvas.Frame{X: axis, Y: axis}, labels: d.markLabels(p),
+		f: canvas.Frame{X: x, Y: y}, labels: d.markLabels(p),
 		bar: plane.NewColorBar(p, s, cmp.Or(d.ValueLabel, "distance")),
 	}
 	top, side := 0.0, 0.0 // for the marks and their labels
@@ -46,7 +47,7 @@ func (d *Distances) lay(p *canvas.Page, s *plane.Relief) matrixPlace {
 	}
 	m := p.Font * 0.7
 	box := p.Footnotes(d.notes(s), canvas.Box(m, m, p.W-m, p.H-m))
-	box = p.Heading(d.Title, box)
+	box = p.Heading(d.Title, d.Subtitle, box)
 	entries := d.entries(s)
 	legend := func(left float64, draw bool) float64 {
 		return p.Legend(entries, canvas.Box(left, box.Y0, box.X1, box.Y1), draw).Y1

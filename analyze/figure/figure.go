@@ -30,6 +30,7 @@ type Figure interface {
 	Defaults() (Style, float64) // with the default ratio of height to width
 	WithStyle(s Style) Figure   // a copy, see Styled
 	WithScale(s Scale) Figure   // a copy, see Scaled
+	WithLabels(l Labels) Figure // a copy with these words instead of its own
 	Heading() string
 	Draw(p *canvas.Page)
 }

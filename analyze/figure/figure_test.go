@@ -314,6 +314,13 @@ func TestWrongInput(t *testing.T) {
 			&figure.Curves{Series: []figure.Series{{X: []float64{1}, Y: []float64{1}, Low: []float64{1}}}},
 		},
 		{"Spectrum.Ratios is empty;", &figure.Spectrum{}},
+		{"Spectrum.Intervals[0] has 1 means, 0 lower", &figure.Spectrum{
+			Ratios: []float64{1}, Intervals: []figure.NullInterval{{Mean: []float64{1}, High: []float64{1}}},
+		}},
+		{"Walk.NullLow has 5 values and NullHigh 0;", walk(func(w *figure.Walk) { w.NullHigh = nil })},
+		{"Curves.YFrom and YTo are 1 and -1;", &figure.Curves{
+			Series: []figure.Series{{X: []float64{0}, Y: []float64{0}}}, YFrom: 1, YTo: -1,
+		}},
 	} {
 		err := figure.Render(io.Discard, c.fig, figure.PNG)
 		if !errors.Is(err, figure.ErrInput) || !strings.Contains(err.Error(), c.want) ||
@@ -379,22 +386,25 @@ func TestLandscapeTable(t *testing.T) {
 	}
 }
 
-// TestWalkWindow checks which segments are drawn and what the axis says of it.
-func TestWalkWindow(t *testing.T) {
+// TestWalkShowsAll draws few segments one by one, and many with a strip of their losses.
+func TestWalkShowsAll(t *testing.T) {
 	for _, c := range []struct {
-		n, rows int
-		label   string
-	}{
-		{n: 60, rows: 60*11 + 1, label: ">step<"},
-		{n: 61, rows: 50*11 + 1, label: "step (first 50 of 61 segments)"},
-	} {
+		n     int
+		strip bool
+	}{{60, false}, {300, true}} {
 		w := exampleWalk(c.n, 0.1)
-		table := w.Table()
-		if table.Len() != c.rows {
-			t.Errorf("%+v: %d rows", c, table.Len())
+		if table := w.Table(); table.Len() != c.n*11+1 {
+			t.Errorf("%+v: %d rows in the table", c, table.Len())
 		}
-		if svg := render(t, w, figure.SVG); !bytes.Contains(svg, []byte(c.label)) {
-			t.Errorf("%+v: the axis does not say %q", c, c.label)
+		svg := render(t, w, figure.SVG)
+		if has := bytes.Contains(svg, []byte("loss on the step, from its lowest")); has != c.strip {
+			t.Errorf("%+v: the figure has a strip: %v", c, has)
+		}
+		if has := bytes.Contains(svg, []byte(">iterate<")); has == c.strip {
+			t.Errorf("%+v: the figure marks iterates: %v", c, has)
+		}
+		if !bytes.Contains(svg, []byte("middle of a null")) {
+			t.Errorf("%+v: the figure does not name its null", c)
 		}
 	}
 }

@@ -135,6 +135,8 @@ func exampleWalk(n int, lr float64) *figure.Walk {
 		}
 		w.Losses, w.Floor, w.FloorAlpha = append(w.Losses, row), append(w.Floor, best), append(w.FloorAlpha, where)
 		w.Barriers = append(w.Barriers, barrier)
+		w.Height = append(w.Height, (row[0]+row[10])/2-best)
+		w.NullLow, w.NullHigh, w.NullName = append(w.NullLow, 1e-3), append(w.NullHigh, 0.1), "middle of a null"
 		copy(theta, p)
 	}
 	return w
@@ -277,6 +279,21 @@ func gallery() map[string]figure.Figure {
 		out["distances-"+name+"-dark"] = &narrow
 	}
 	out["spectrum"] = &figure.Spectrum{Title: "Principal directions of 300 iterates", Ratios: ratios, Null: null}
+	var half, above []float64
+	for _, v := range null[:10] {
+		half, above = append(half, v/2), append(above, v*1.3)
+	}
+	out["spectrum-intervals"] = &figure.Spectrum{
+		Title: "Principal directions of 300 iterates", Subtitle: "mlp:128 on MNIST", Ratios: ratios[:10], Null: null[:10],
+		Intervals: []figure.NullInterval{
+			{Name: "signs at random", Mean: null[:10], Low: half, High: above},
+			{Name: "order at random", Mean: half, Low: ratios[:10], High: null[:10]},
+		},
+		Style: figure.Style{Width: figure.SingleColumn, Theme: figure.Dark},
+	}
+	out["walk-strip"] = figure.Marked(exampleWalk(300, 0.1), longTimeline(30, false))
+	out["walk-strip-single-dark"] = figure.Styled(figure.Marked(exampleWalk(300, 0.1), longTimeline(30, true)),
+		figure.Style{Width: figure.SingleColumn, Theme: figure.Dark})
 	out["spectrum-linear"] = &figure.Spectrum{
 		Ratios: ratios[:6], Null: null[:6], Scale: figure.Linear,
 		Style: figure.Style{Width: figure.SingleColumn},

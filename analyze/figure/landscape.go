@@ -28,11 +28,12 @@ type Landscape struct {
 	Path  []PathPoint    // in order of steps; may be empty or leave the grid
 	Paths []LabelledPath // several runs instead of Path, drawn in this order
 
-	Title  string
-	XLabel string // with what the caller knows of the direction: "PC 1 (62 % of variance; random walk 61 %)"
-	YLabel string
-	ZLabel string // "" is "full training loss"
-	ZName  string // of the column in the table; "" is "full_loss"
+	Title    string
+	Subtitle string // beneath the title in smaller letters: the run
+	XLabel   string // with what the caller knows of the direction: "PC 1 (62 % of variance; random walk 61 %)"
+	YLabel   string
+	ZLabel   string // "" is "full training loss"
+	ZName    string // of the column in the table; "" is "full_loss"
 
 	Map         Map       // what the colours mean; "" is Sequential
 	Scale       Scale     // of the levels; Auto is Log for a positive loss over a factor of 20 with a Sequential Map
@@ -312,6 +313,13 @@ func (l *Landscape) Trails() []plane.Trail {
 }
 
 func (l *Landscape) WithStyle(s Style) Figure { c := *l; c.Style = s; return &c }
+
+// WithLabels implements Figure.
+func (l *Landscape) WithLabels(t Labels) Figure {
+	c := *l
+	t.replace(&c.Title, &c.Subtitle, &c.XLabel, &c.YLabel)
+	return &c
+}
 
 func (l *Landscape) WithScale(s Scale) Figure {
 	c := *l

@@ -54,7 +54,7 @@ func (l *Landscape) lay(p *canvas.Page, s *plane.Relief, entries []canvas.Entry,
 		notes = append(notes, "The axes have different scales: at equal ones the map would be too narrow to read.")
 	}
 	box := p.Footnotes(notes, canvas.Box(m, m, p.W-m, p.H-m))
-	box = p.Heading(l.Title, box)
+	box = p.Heading(l.Title, l.Subtitle, box)
 
 	f := canvas.Frame{
 		X: canvas.Axis{Lo: l.X[0], Hi: l.X[len(l.X)-1], Label: cmp.Or(l.XLabel, "first direction")},

@@ -15,13 +15,16 @@ import (
 // the per-step quantities of several runs. A name has the same pen in all panels; a
 // panel may leave some names out.
 type Panels struct {
-	Panels []Panel // from the top
-	Title  string
-	XLabel string
-	XWhole bool  // ticks on x are whole numbers: steps, epochs
-	XScale Scale // "" is Linear
-	Notes  []string
-	Style  Style
+	Panels   []Panel // from the top
+	Title    string
+	Subtitle string // beneath the title in smaller letters: the run
+	XLabel   string
+	XWhole   bool     // ticks on x are whole numbers: steps, epochs
+	XSteps   bool     // x is the step of one run, so that [Marked] marks its epochs
+	Timeline Timeline // the marks of [Marked], in every panel
+	XScale   Scale    // "" is Linear
+	Notes    []string
+	Style    Style
 }
 
 // Panel is one of several plots over one axis.
@@ -29,6 +32,8 @@ type Panel struct {
 	Series []Series // may be empty: the panel then shows "no values"
 	YLabel string
 	YScale Scale // Auto takes a logarithm when all is positive and spans two decades
+	// YFrom and YTo are the ends of the y axis, as in [Curves]; both 0 choose them.
+	YFrom, YTo float64
 	// References are the values of horizontal lines to compare the series with, for
 	// example zero for a cosine. The axis contains them.
 	References []float64
@@ -80,13 +85,7 @@ func (q *Panel) validate(name string) error {
 	if err := q.YScale.validate(name + ".YScale"); err != nil {
 		return err
 	}
-	for k, v := range q.References {
-		if math.IsNaN(v) || math.IsInf(v, 0) || q.YScale == Log && v <= 0 {
-			return fmt.Errorf("%w: %s.References[%d] is %v; it must be finite, and positive on a logarithmic axis",
-				ErrInput, name, k, v)
-		}
-	}
-	return nil
+	return validateY(name, q.YFrom, q.YTo, q.References, q.YScale)
 }
 
 // names returns the names of all series in the order in which they first appear:
@@ -158,6 +157,9 @@ func (c *Panels) Alt() string {
 func (q *Panel) yAxis() canvas.Axis {
 	ys := append(values(q.Series), q.References)
 	out := canvas.Spread(q.YScale == Log || q.YScale == Auto && canvas.WantsLog(100, ys...), ys...)
+	if q.YFrom < q.YTo {
+		out.Lo, out.Hi = q.YFrom, q.YTo
+	}
 	out.Label = q.YLabel
 	return out
 }
@@ -173,41 +175,46 @@ func (c *Panels) Draw(p *canvas.Page) {
 	x.Whole, x.Label = c.XWhole, c.XLabel
 	names := c.names()
 	panels := make([]canvas.Stacked, len(c.Panels))
+	marks := c.Timeline.over(p, x, xs...)
 	var notes []string
 	for i := range c.Panels {
-		q := &c.Panels[i]
+		q := c.Panels[i] // a copy, whose series may be thinned
 		y := q.yAxis()
-		panels[i] = canvas.Stacked{Y: y, Weight: 1, Draw: func(f canvas.Frame) { q.draw(p, f, names) }}
 		for _, n := range undrawn(q.Series, y.Log) {
 			notes = append(notes, fmt.Sprintf("%s: %s", q.name(i), n))
 		}
+		if c.XSteps {
+			var note string
+			if q.Series, note = thinnedAll(q.Series, p.W-6*p.Font); note != "" && !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
+		panels[i] = canvas.Stacked{Y: y, Weight: 1, Draw: func(f canvas.Frame) {
+			marks.draw(p, f)
+			q.draw(p, f, names)
+		}}
 	}
 	var entries []canvas.Entry
 	if len(names) > 1 || len(names) == 1 && names[0] != "" {
 		for i, n := range names {
-			entries = append(entries, c.first(n).entry(p, cmp.Or(n, "unnamed"), seriesPen(p, i)))
+			entries = append(entries, c.first(n).entry(p, cmp.Or(n, "unnamed"), i))
 		}
 	}
+	entries = append(entries, marks.entries(p)...)
 	m := p.Font * 0.7
 	box := p.Footnotes(append(notes, c.Notes...), canvas.Box(m, m, p.W-m, p.H-m))
-	p.Stack(panels, x, p.Heading(c.Title, box), entries, nil)
+	p.Stack(panels, x, p.Heading(c.Title, c.Subtitle, box), entries)
 }
 
 func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string) {
-	var lines canvas.Path
-	for _, r := range q.References {
-		if at := f.At(f.X.Lo, r); f.Box.Contains(at) {
-			lines.Segment(at, canvas.Pt(f.Box.X1, at.Y))
-		}
-	}
 	values := 0
 	for _, s := range q.Series {
-		band(p, f, s, canvas.WithAlpha(p.Theme.Series[slices.Index(names, s.Name)%len(p.Theme.Series)], 0.2))
+		band(p, f, s, canvas.WithAlpha(p.Theme.Series[slices.Index(names, s.Name)%len(p.Theme.Series)], bandAlpha))
 		values += len(s.X)
 	}
-	p.Stroke(lines, canvas.Pen{Width: 0.7, Color: p.Theme.Muted})
+	references(p, f, q.References)
 	for _, s := range q.Series {
-		s.draw(p, f, seriesPen(p, slices.Index(names, s.Name)))
+		s.draw(p, f, slices.Index(names, s.Name))
 	}
 	if values == 0 {
 		p.Label("no values", 1, p.Theme.Muted).Draw(p, canvas.Pt((f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2), 0.5,
@@ -217,12 +224,24 @@ func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string) {
 
 func (c *Panels) WithStyle(s Style) Figure { d := *c; d.Style = s; return &d }
 
+// WithLabels implements Figure.
+func (c *Panels) WithLabels(l Labels) Figure {
+	d := *c
+	d.Panels = slices.Clone(c.Panels)
+	labels := make([]*string, len(d.Panels))
+	for i := range d.Panels {
+		labels[i] = &d.Panels[i].YLabel
+	}
+	l.replace(&d.Title, &d.Subtitle, &d.XLabel, labels...)
+	return &d
+}
+
 func (c *Panels) WithScale(s Scale) Figure {
 	d := *c
 	d.Panels = append([]Panel(nil), c.Panels...)
 	for i := range d.Panels {
 		q := &d.Panels[i]
-		if q.YScale == Auto && (s != Log || logarithmic(append(values(q.Series), q.References)...)) {
+		if q.YScale == Auto && (s != Log || q.YFrom >= q.YTo && logarithmic(append(values(q.Series), q.References)...)) {
 			q.YScale = s
 		}
 	}

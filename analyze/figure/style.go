@@ -1,6 +1,9 @@
 package figure
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Styled returns a copy of fig in the given style: a field of s that is not zero
 // replaces fig's own. The data are shared with fig.
@@ -40,6 +43,30 @@ func Scaled(fig Figure, s Scale) Figure {
 		return fig
 	}
 	return fig.WithScale(s)
+}
+
+// Labels are words around a figure that replace its own. The zero value replaces none.
+type Labels struct {
+	Title    *string // nil keeps the title; an empty title is left out
+	Subtitle *string // nil keeps the line beneath the title; an empty one is left out
+	XLabel   string  // "" keeps the label
+	// YLabels are those of the panels of a figure, from the top; "" keeps the label of its
+	// panel. A figure with one frame takes the first.
+	YLabels []string
+}
+
+// replace puts the labels into the fields of a figure; y are the fields of its panels.
+func (l Labels) replace(title, subtitle, x *string, y ...*string) {
+	if l.Title != nil {
+		*title = *l.Title
+	}
+	if l.Subtitle != nil {
+		*subtitle = *l.Subtitle
+	}
+	*x = cmp.Or(l.XLabel, *x)
+	for i := range min(len(y), len(l.YLabels)) {
+		*y[i] = cmp.Or(l.YLabels[i], *y[i])
+	}
 }
 
 func values(series []Series) [][]float64 {

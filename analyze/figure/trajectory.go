@@ -16,11 +16,12 @@ import (
 type Trajectory struct {
 	Path []PathPoint // in order of steps, at least one
 
-	Title  string
-	XLabel string
-	YLabel string
-	Notes  []string
-	Style  Style
+	Title    string
+	Subtitle string // beneath the title in smaller letters: the run
+	XLabel   string
+	YLabel   string
+	Notes    []string
+	Style    Style
 }
 
 var _ Figure = (*Trajectory)(nil)
@@ -28,7 +29,7 @@ var _ Figure = (*Trajectory)(nil)
 // landscape is one without a grid: its ranges hold the paths.
 func (t *Trajectory) landscape() *Landscape {
 	l := &Landscape{
-		Path: t.Path, Title: t.Title, XLabel: t.XLabel, YLabel: t.YLabel, Notes: t.Notes, Style: t.Style,
+		Path: t.Path, Title: t.Title, Subtitle: t.Subtitle, XLabel: t.XLabel, YLabel: t.YLabel, Notes: t.Notes, Style: t.Style,
 	}
 	var a, b []float64
 	for _, q := range t.Path {
@@ -43,7 +44,15 @@ func (t *Trajectory) Defaults() (Style, float64) { return t.landscape().Defaults
 func (t *Trajectory) Heading() string            { return cmp.Or(t.Title, "Trajectory") }
 
 func (t *Trajectory) WithStyle(s Style) Figure { c := *t; c.Style = s; return &c }
-func (t *Trajectory) WithScale(Scale) Figure   { c := *t; return &c } // coordinates have a sign
+
+// WithLabels implements Figure.
+func (t *Trajectory) WithLabels(l Labels) Figure {
+	c := *t
+	l.replace(&c.Title, &c.Subtitle, &c.XLabel, &c.YLabel)
+	return &c
+}
+
+func (t *Trajectory) WithScale(Scale) Figure { c := *t; return &c } // coordinates have a sign
 
 // Validate implements Figure.
 func (t *Trajectory) Validate() error {

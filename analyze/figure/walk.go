@@ -9,13 +9,16 @@ import (
 	"sgdwalk/record"
 )
 
-// Walk is the figure of Xing et al. (2018), three panels over one axis of steps:
+// Walk is the figure of Xing et al. (2018), panels over one axis of steps:
 //
 //  1. the full training loss along the segments between consecutive iterates,
-//     drawn as one line with the iterates marked, and the valley floor (the
-//     minimum of each segment) as a dashed line under it;
-//  2. the cosine of consecutive gradients, or updates, between -1 and 1;
-//  3. the distance of the iterates from theta_0.
+//     drawn as one line with the iterates marked, and under it the valley floor, the
+//     minimum of each segment, as a level line along the segment;
+//  2. the loss on each segment as a strip of colours, when the segments are too many
+//     for their curves to be told apart;
+//  3. the height of the ends of each segment above its floor, with a band for a null;
+//  4. the cosine of consecutive gradients, or updates, between -1 and 1;
+//  5. the distance of the iterates from theta_0.
 //
 // With n segments, segment i runs from the iterate of step Steps[i] (alpha 0) to
 // the next one (alpha 1). A step that does not follow its predecessor leaves a
@@ -29,16 +32,24 @@ type Walk struct {
 	FloorAlpha []float64   // per segment, where the floor is; nil draws it at the smallest loss
 	Barriers   []bool      // per segment, an interior point above both ends; nil means not known
 
+	Height            []float64 // per segment, of its ends above its floor; nil leaves the panel out
+	NullLow, NullHigh []float64 // per segment, the band of the heights in a null; nil leaves it out
+	NullName          string    // of the band in the legend; "" is "null"
+
 	Cosine       []float64 // cosine at an iterate with the one before it
 	CosineLabel  string    // "" is "consecutive gradients", or cos(g_{t-1}, g_{t}) when alone
 	Cosine2      []float64 // a second series in the same panel
 	Cosine2Label string    // "" is "consecutive updates"
 	Distance     []float64 // norm of theta_k - theta_0
 
-	Title string
-	Scale Scale // of the loss; Auto takes a logarithm above two decades
-	Notes []string
-	Style Style
+	Title    string
+	Subtitle string   // beneath the title in smaller letters: the run
+	XLabel   string   // "" is "step"
+	YLabels  []string // of the panels from the top; "" is the panel's own
+	Timeline Timeline // the marks of [Marked], in every panel
+	Scale    Scale    // of the loss; Auto takes a logarithm above two decades
+	Notes    []string
+	Style    Style
 }
 
 func (s Scale) validate(name string) error {
@@ -48,28 +59,37 @@ func (s Scale) validate(name string) error {
 	return nil
 }
 
-// Segments that can be read in one figure, and how many are drawn of more.
-const (
-	maxSegments = 60
-	shownOfMany = 50
-)
+// segmentRoom is the width of a segment in points below which its curve cannot be read.
+const segmentRoom = 3.5
+
+// isDense reports whether the segments are too many to be read one by one in a figure of
+// this style.
+func (w *Walk) isDense(width, font float64) bool {
+	span := float64(w.Steps[len(w.Steps)-1] + 1 - w.Steps[0])
+	return len(w.Alphas) > 1 && span*segmentRoom > width-6*font
+}
 
 var _ Figure = (*Walk)(nil)
 
 func (w *Walk) Defaults() (Style, float64) {
-	ratio := 0.36
+	ratio := 0.34
 	if w.Style.Width != 0 && w.Style.Width < 5 {
 		ratio = 0.5
 	}
-	panels := 1.0
-	if w.Cosine != nil || w.Cosine2 != nil {
-		panels += 0.55
+	full, panels := w.Style.WithDefaults(1), 1.0
+	if len(w.Steps) > 0 && w.isDense(full.Width*72, full.FontSize) {
+		panels += smallPanel
 	}
-	if w.Distance != nil {
-		panels += 0.55
+	for _, has := range []bool{w.Height != nil, w.Cosine != nil || w.Cosine2 != nil, w.Distance != nil} {
+		if has {
+			panels += smallPanel
+		}
 	}
-	return w.Style, 0.14 + ratio*panels
+	return w.Style, 0.16 + ratio*panels
 }
+
+// smallPanel is the height of the panels beneath the loss, in parts of its height.
+const smallPanel = 0.5
 
 func (w *Walk) Heading() string {
 	if w.Title == "" {
@@ -111,6 +131,9 @@ func (w *Walk) Validate() error {
 		{"Floor", len(w.Floor), 0},
 		{"FloorAlpha", len(w.FloorAlpha), 0},
 		{"Barriers", len(w.Barriers), 0},
+		{"Height", len(w.Height), 0},
+		{"NullLow", len(w.NullLow), 0},
+		{"NullHigh", len(w.NullHigh), 0},
 		{"Cosine", len(w.Cosine), 1},
 		{"Cosine2", len(w.Cosine2), 1},
 		{"Distance", len(w.Distance), 1},
@@ -120,15 +143,10 @@ func (w *Walk) Validate() error {
 				ErrInput, f.name, f.n, n, n)
 		}
 	}
-	return w.Scale.validate("Walk.Scale")
-}
-
-// shown is the number of segments drawn, from the first one.
-func (w *Walk) shown() int {
-	if n := len(w.Steps); n <= maxSegments {
-		return n
+	if (w.NullLow == nil) != (w.NullHigh == nil) {
+		return fmt.Errorf("%w: Walk.NullLow has %d values and NullHigh %d; a band has both", ErrInput, len(w.NullLow), len(w.NullHigh))
 	}
-	return shownOfMany
+	return w.Scale.validate("Walk.Scale")
 }
 
 func at(values []float64, i int) float64 {
@@ -151,22 +169,19 @@ func (w *Walk) iterateLoss(i int) float64 {
 	return math.NaN()
 }
 
-// floorAt returns step and loss of the valley floor of segment i.
-func (w *Walk) floorAt(i int) (step, loss float64) {
-	loss = at(w.Floor, i)
-	alpha := at(w.FloorAlpha, i)
-	if math.IsNaN(alpha) {
-		best := math.Inf(1)
-		for k, v := range w.Losses[i] {
-			if v < best {
-				best, alpha = v, w.Alphas[k]
-			}
+// floorAt returns the loss at the valley floor of segment i, which no loss of the segment
+// is below: a floor from a product with the Hessian may be above the losses of a rough curve.
+func (w *Walk) floorAt(i int) float64 {
+	loss := at(w.Floor, i)
+	for _, v := range w.Losses[i] {
+		if v < loss {
+			loss = v
 		}
 	}
-	return float64(w.Steps[i]) + alpha, loss
+	return loss
 }
 
-// walkRow is a point of the line; the columns from the floor to the barrier are of its
+// walkRow is a point of the line; the columns from the floor to the null are of its
 // segment, the later columns are of the iterate that the segment starts from. Both are
 // in the row of the first alpha.
 type walkRow struct {
@@ -176,6 +191,9 @@ type walkRow struct {
 	Floor      record.Optional `col:"floor_loss"`
 	FloorAlpha record.Optional `col:"floor_alpha"`
 	Barrier    column.Truth    `col:"barrier"`
+	Height     record.Optional `col:"height"`
+	NullLow    record.Optional `col:"null_low"`
+	NullHigh   record.Optional `col:"null_high"`
 	Cosine     record.Optional `col:"cosine"`
 	Cosine2    record.Optional `col:"cosine_2"`
 	Distance   record.Optional `col:"displacement"`
@@ -185,7 +203,7 @@ type walkRow struct {
 // its end.
 func (w *Walk) Table() record.Table {
 	var t column.Builder[walkRow]
-	last := w.shown()
+	last := len(w.Steps)
 	atIterate := func(i int, r walkRow) walkRow {
 		of := func(v []float64) record.Optional { return record.Optional{Value: at(v, i), Valid: len(v) > 0} }
 		r.Cosine, r.Cosine2, r.Distance = of(w.Cosine), of(w.Cosine2), of(w.Distance)
@@ -196,6 +214,7 @@ func (w *Walk) Table() record.Table {
 			r := walkRow{Step: int64(w.Steps[i]), Alpha: a, Loss: w.Losses[i][k]}
 			if k == 0 {
 				r.Floor, r.FloorAlpha = optional(w.Floor, i), optional(w.FloorAlpha, i)
+				r.Height, r.NullLow, r.NullHigh = optional(w.Height, i), optional(w.NullLow, i), optional(w.NullHigh, i)
 				if w.Barriers != nil {
 					r.Barrier = column.Truth{Value: w.Barriers[i], Valid: true}
 				}
@@ -215,9 +234,12 @@ func optional(values []float64, i int) record.Optional {
 
 // Alt implements Figure.
 func (w *Walk) Alt() string {
-	last := w.shown()
+	last := len(w.Steps)
 	s := fmt.Sprintf("Full training loss along %d segments from step %d to %d, with the valley floor below it",
 		last, w.Steps[0], w.Steps[last-1]+1)
+	if w.Height != nil {
+		s += "; height of the iterates above the floor"
+	}
 	if w.Cosine != nil || w.Cosine2 != nil {
 		s += "; cosine of consecutive directions"
 	}
@@ -229,6 +251,21 @@ func (w *Walk) Alt() string {
 }
 
 func (w *Walk) WithStyle(s Style) Figure { c := *w; c.Style = s; return &c }
+
+// WithLabels implements Figure.
+func (w *Walk) WithLabels(l Labels) Figure {
+	c := *w
+	c.YLabels = make([]string, 5) // the most panels
+	var labels []*string
+	for i := range c.YLabels {
+		if i < len(w.YLabels) {
+			c.YLabels[i] = w.YLabels[i]
+		}
+		labels = append(labels, &c.YLabels[i])
+	}
+	l.replace(&c.Title, &c.Subtitle, &c.XLabel, labels...)
+	return &c
+}
 
 func (w *Walk) WithScale(s Scale) Figure {
 	c := *w

@@ -38,7 +38,10 @@ type PathResult struct {
 	//	residual_ratio        residual / |to - from|
 	//	random_walk_residual  residual of a random walk from the first to the last row
 	//	loss, line_loss       at the iterate and at the nearest point; only with a Loss
-	Table    record.Table
+	Table record.Table
+	// Losses has the rows whose full loss the run recorded: step, progress, residual_ratio and
+	// full_loss.
+	Losses   record.Table
 	Summary  PathSummary
 	Warnings []analyze.Warning
 }
@@ -187,8 +190,17 @@ type pathBuilder struct {
 	opts        *PathOptions
 	point       []float32 // theta under evaluation: a copy, because the loss may change it
 
-	rows   []pathRow
-	losses []lossRow
+	rows     []pathRow
+	losses   []lossRow
+	recorded []recordedRow
+}
+
+// recordedRow is a row of PathResult.Losses.
+type recordedRow struct {
+	Step     int64   `col:"step"`
+	Progress float64 `col:"progress"`
+	Ratio    float64 `col:"residual_ratio"`
+	FullLoss float64 `col:"full_loss"`
 }
 
 // add appends an iterate and, with a Loss, evaluates the loss there and on the line.
@@ -203,6 +215,9 @@ func (p *pathBuilder) add(ctx context.Context, it *iterate, theta []float32) err
 		row.RandomWalk = record.Some(brownianBridge(float64(it.Step.Step-p.first)/float64(p.last-p.first), distance))
 	}
 	p.rows = append(p.rows, row)
+	if it.FullLoss.Valid {
+		p.recorded = append(p.recorded, recordedRow{row.Step, row.Progress, row.Ratio, it.FullLoss.Value})
+	}
 	if p.opts.Loss == nil {
 		return nil
 	}
@@ -263,7 +278,7 @@ func brownianBridge(s, distance float64) float64 { return distance * math.Sqrt(s
 
 // result returns the table and the numbers of all rows.
 func (p *pathBuilder) result() *PathResult {
-	r := &PathResult{Table: column.Of(p.rows)}
+	r := &PathResult{Table: column.Of(p.rows), Losses: column.Of(p.recorded)}
 	s := &r.Summary
 	*s = PathSummary{
 		Rows: len(p.rows), Distance: math.Sqrt(p.length2), Residual: analyze.Describe(r.Table.Column("residual")),

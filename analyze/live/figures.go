@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sgdwalk/analyze/draw"
+	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/internal/column"
 	"sgdwalk/analyze/path"
 	"sgdwalk/record"
@@ -43,7 +44,7 @@ func (l *Log) draw() []Named {
 	if l.iterates == 0 {
 		return nil
 	}
-	title := l.header.Title()
+	run := l.header.Title()
 	var rows []path.IterateRow
 	for _, p := range l.all() {
 		// Follow reads only some vectors of a run that already has many rows, so the sum
@@ -56,16 +57,18 @@ func (l *Log) draw() []Named {
 		notes = []string{fmt.Sprintf("One iterate in %d is drawn.", l.stride)}
 	}
 	r := &path.Result{Table: column.Of(rows)}
-	figures := draw.Path(title, r, notes...)
-	if f := draw.LearningRate(title, r, notes...); f != nil {
+	figures := draw.Path(run, r, notes...)
+	if f := draw.LearningRate(run, r, notes...); f != nil {
 		figures = append(figures, draw.Named{Name: "learning_rate", Figure: f})
 	}
 	if plane := l.plane.Fit(); plane != nil {
-		figures = append(figures, draw.Named{Name: "path", Figure: draw.Trajectory(title, plane)})
+		figures = append(figures, draw.Named{Name: "path", Figure: draw.Trajectory(run, plane)})
 	}
+	marks := draw.Timeline(&r.Table)
 	var out []Named
 	for _, h := range headings {
 		if i := slices.IndexFunc(figures, func(f draw.Named) bool { return f.Name == h.name }); i >= 0 {
+			figures[i].Figure = figure.Marked(figures[i].Figure, marks)
 			out = append(out, Named{figures[i], h.heading})
 		}
 	}

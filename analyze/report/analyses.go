@@ -116,7 +116,10 @@ func Figures(s *result.Saved, o draw.Options) (figures []draw.Named, err error) 
 				s.Analysis, p)
 		}
 	}()
-	return a.draw(s, o)
+	if figures, err = a.draw(s, o); err != nil {
+		return nil, err
+	}
+	return figures, draw.Mark(figures, s)
 }
 
 // drawable returns the names of the analyses whose results can be drawn.

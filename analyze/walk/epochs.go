@@ -2,6 +2,9 @@ package walk
 
 import (
 	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/internal/column"
@@ -30,7 +33,11 @@ type epochQuantity struct {
 // epoch as stationary, and by null_NAME, the same quantity of a stationary noisy quadratic
 // that is matched to the epoch as Comparison describes. null_eigenvalue and
 // null_directions say which quadratic was matched. They are absent when none was.
-func epochTable(rows []segmentRow, o *Options) (record.Table, error) {
+//
+// heights are the 5 % and the 95 % quantile of the mean heights of the simulated segments,
+// with the columns epoch, height_mean_low and height_mean_high. They are absent when no
+// quadratic matches the epoch.
+func epochTable(rows []segmentRow, o *Options) (epochs, heights record.Table, err error) {
 	quantities := []epochQuantity{
 		{column: "floor_interior", name: "floor_interior_ratio", null: true},
 		{column: "rises", name: "rises_ratio", null: true},
@@ -43,7 +50,7 @@ func epochTable(rows []segmentRow, o *Options) (record.Table, error) {
 		{column: "eta_sharpness", name: "eta_sharpness"},
 	}
 	var epoch, count, barriers []int64
-	var eigenvalue, directions column.Floats
+	var eigenvalue, directions, low, high column.Floats
 	for len(rows) > 0 {
 		n, barred := 0, int64(0)
 		for n < len(rows) && rows[n].Epoch == rows[0].Epoch {
@@ -56,7 +63,22 @@ func epochTable(rows []segmentRow, o *Options) (record.Table, error) {
 		part := column.Of(rows[:n])
 		c, null, err := simulate(&part, o, epochNullSteps, rand.New(rand.NewPCG(o.Seed, nullSteps+number)))
 		if err != nil {
-			return record.Table{}, err
+			return epochs, heights, err
+		}
+		var simulated []float64
+		if null != nil {
+			simulated = finite(null.Segments.Column("height_mean"))
+			slices.Sort(simulated)
+		}
+		for _, q := range []struct {
+			column *column.Floats
+			share  float64
+		}{{&low, 0.05}, {&high, 0.95}} {
+			value := record.Optional{Valid: len(simulated) > 0}
+			if value.Valid {
+				value.Value = stat.Quantile(q.share, stat.LinInterp, simulated, nil)
+			}
+			q.column.Add(value)
 		}
 		eigenvalue.Add(record.Optional{Value: c.Eigenvalue, Valid: null != nil})
 		directions.Add(record.Optional{Value: float64(c.Directions), Valid: null != nil})
@@ -70,18 +92,21 @@ func epochTable(rows []segmentRow, o *Options) (record.Table, error) {
 		barriers = append(barriers, barred)
 		rows = rows[n:]
 	}
-	t := record.Table{Columns: []record.Column{
+	heights.Columns = []record.Column{
+		column.Ints("epoch", epoch), low.Column("height_mean_low"), high.Column("height_mean_high"),
+	}
+	epochs = record.Table{Columns: []record.Column{
 		column.Ints("epoch", epoch), column.Ints("segments", count), column.Ints("barriers", barriers),
 	}}
 	for i := range quantities {
 		q := &quantities[i]
-		t.Columns = append(t.Columns, q.mean.Column(q.name), q.low.Column(q.name+"_low"), q.high.Column(q.name+"_high"))
+		epochs.Columns = append(epochs.Columns, q.mean.Column(q.name), q.low.Column(q.name+"_low"), q.high.Column(q.name+"_high"))
 		if q.null {
-			t.Columns = append(t.Columns, q.simulated.Column("null_"+q.name))
+			epochs.Columns = append(epochs.Columns, q.simulated.Column("null_"+q.name))
 		}
 	}
-	t.Columns = append(t.Columns, eigenvalue.Column("null_eigenvalue"), directions.Column("null_directions"))
-	return t, nil
+	epochs.Columns = append(epochs.Columns, eigenvalue.Column("null_eigenvalue"), directions.Column("null_directions"))
+	return epochs, heights, nil
 }
 
 // add adds an epoch. null is nil when no quadratic matches the epoch.

@@ -53,6 +53,9 @@ type Result struct {
 	// Epochs has one row per epoch: the shares and means of the segments of the epoch with
 	// 95 % intervals, and the same quantities of a matched quadratic.
 	Epochs record.Table
+	// NullHeights has for each epoch the middle 90 % of the mean heights on the noisy quadratic
+	// that is matched to it: epoch, height_mean_low and height_mean_high.
+	NullHeights record.Table
 	// Summary has the numbers of the whole walk.
 	Summary Summary
 	// Warnings name what limits the conclusions.

@@ -97,7 +97,7 @@ func (j *Job) Finish(ctx context.Context, values job.Values) (*Result, error) {
 	}
 	r := &Result{Segments: column.Of(b.rows), Losses: b.losses(), Evaluated: j.points}
 	var err error
-	if r.Epochs, err = epochTable(b.rows, j.opts); err != nil {
+	if r.Epochs, r.NullHeights, err = epochTable(b.rows, j.opts); err != nil {
 		return nil, err
 	}
 	r.Summary = summarize(r, j.selection, j.evaluator, b.rows)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/draw"
@@ -47,7 +48,8 @@ type analysis struct {
 	reading seriesFlags
 	style   figureStyle
 	drawing draw.Options
-	heading string // describes the runs on figures; empty for the title of the run
+	heading string   // describes the runs on figures; empty for the title of the run
+	drawn   []string // names of the figures that were saved
 
 	others    []string // fingerprints of further runs that the units depend on
 	fitKernel string   // instruction set of a PCA that they depend on
@@ -194,6 +196,12 @@ func (a *analysis) leave(ctx context.Context, summary analyze.Summary, warnings 
 // be drawn again from the files alone.
 func (a *analysis) draw(doc *result.Document) error {
 	doc.Provenance.Title = cmp.Or(a.heading, doc.Provenance.Title)
+	if a.trace != nil {
+		t := analyze.Timeline(a.trace)
+		if err := a.out.Table("timeline", &t); err != nil {
+			return err
+		}
+	}
 	saved, err := a.out.Draft(doc)
 	if err != nil {
 		return err
@@ -205,6 +213,9 @@ func (a *analysis) draw(doc *result.Document) error {
 	stage, err := a.out.Stage()
 	if err != nil {
 		return err
+	}
+	for _, f := range list {
+		a.drawn = append(a.drawn, f.Name)
 	}
 	paths, err := a.style.save(list, stage)
 	return errors.Join(err, a.out.Keep(paths...))
@@ -284,6 +295,10 @@ type printed struct {
 
 // show prints the result: its findings and warnings, or one JSON object.
 func (a *analysis) show(summary analyze.Summary) error {
+	for _, r := range a.style.labels.unused(a.drawn) {
+		a.say("%s: note: --%s is for the figure %s, which this analysis did not draw; it drew %s", a.name, r.flag, r.figure,
+			strings.Join(a.drawn, ", "))
+	}
 	if a.silent {
 		return nil
 	}

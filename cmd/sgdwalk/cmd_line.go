@@ -225,7 +225,7 @@ func (l *lineWork) write(ctx context.Context, r *line.Result) error {
 		if err != nil {
 			return err
 		}
-		if err := a.out.Table("progress", &p.Table); err != nil {
+		if err := a.tables(namedTable{"progress", &p.Table}, namedTable{"path_losses", &p.Losses}); err != nil {
 			return err
 		}
 		summary.Path = &p.Summary

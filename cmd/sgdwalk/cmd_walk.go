@@ -141,7 +141,7 @@ func (c *walkCmd) write(ctx context.Context, a *analysis, r *walk.Result, opts *
 		return err
 	}
 	if err := a.tables(namedTable{"segments", &r.Segments}, namedTable{"losses", &r.Losses},
-		namedTable{"epochs", &r.Epochs}, namedTable{"path", &p.Table}); err != nil {
+		namedTable{"epochs", &r.Epochs}, namedTable{"null_heights", &r.NullHeights}, namedTable{"path", &p.Table}); err != nil {
 		return err
 	}
 	u, err := line.Updates(r)

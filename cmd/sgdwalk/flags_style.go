@@ -23,22 +23,27 @@ type figureFlags struct {
 	FontSize float64 `group:"Figures" placeholder:"POINTS" help:"Font size (default 8.5, or 7.5 in a narrow figure)."`
 	DPI      int     `group:"Figures" name:"dpi" placeholder:"N" help:"Dots per inch of PNG files (default 200)."`
 	Formats  string  `group:"Figures" placeholder:"LIST" help:"Files of each figure, with commas between them (default svg,png,pdf; with the data as CSV in any case)."`
-	Scale    string  `group:"Figures" default:"auto" enum:"auto,linear,log" help:"Scale of losses and contour levels: auto (from the data), linear or log (default ${default})."`
+	labelFlags
+	Scale string `group:"Figures" default:"auto" enum:"auto,linear,log" help:"Scale of losses and contour levels: auto (from the data), linear or log (default ${default})."`
 }
 
 // figureStyle is what the flags choose, checked.
 type figureStyle struct {
 	style   figure.Style
 	formats []figure.Format // nil is all
+	labels  labelRules
 	scale   figure.Scale
 }
 
 // check returns the style that the flags choose.
 func (f *figureFlags) check() (figureStyle, error) {
-	l := figureStyle{style: figure.Style{
-		Height: f.Height, FontSize: f.FontSize, DPI: f.DPI,
-		Theme: figure.Theme(f.Theme),
-	}}
+	l := figureStyle{
+		style: figure.Style{
+			Height: f.Height, FontSize: f.FontSize, DPI: f.DPI,
+			Theme: figure.Theme(f.Theme),
+		},
+		labels: f.rules(),
+	}
 	if f.Scale != "auto" {
 		l.scale = figure.Scale(f.Scale)
 	}
@@ -80,9 +85,9 @@ func (f *figureFlags) check() (figureStyle, error) {
 	return l, nil
 }
 
-// apply returns the figure in this style.
-func (l figureStyle) apply(f figure.Figure) figure.Figure {
-	return figure.Scaled(figure.Styled(f, l.style), l.scale)
+// apply returns the figure of the given name in this style and with these labels.
+func (l figureStyle) apply(name string, f figure.Figure) figure.Figure {
+	return figure.Scaled(figure.Styled(f, l.style), l.scale).WithLabels(l.labels.of(name))
 }
 
 // save saves figures in this style, several at a time, with their data, and returns the paths.
@@ -92,7 +97,7 @@ func (l figureStyle) save(list []draw.Named, dir string) ([]string, error) {
 	paths := make([][]string, len(list))
 	for i, f := range list {
 		g.Go(func() (err error) {
-			paths[i], err = draw.Save(l.apply(f.Figure), filepath.Join(dir, f.Name), l.formats...)
+			paths[i], err = draw.Save(l.apply(f.Name, f.Figure), filepath.Join(dir, f.Name), l.formats...)
 			return err
 		})
 	}

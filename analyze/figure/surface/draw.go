@@ -30,7 +30,7 @@ func (s *Figure) Draw(p *canvas.Page) {
 
 	m := p.Font * 0.7
 	box := p.Footnotes(s.notes(&r, routes, thinned), canvas.Box(m, m, p.W-m, p.H-m))
-	box = p.Heading(l.Title, box)
+	box = p.Heading(l.Title, l.Subtitle, box)
 	bar := plane.NewColorBar(p, &r, "")
 	box = p.Legend(s.entries(p, &r, routes), box, true)
 	room := canvas.Box(box.X0, box.Y0, box.X1-bar.Width, box.Y1-p.Font*0.2)

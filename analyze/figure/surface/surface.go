@@ -240,6 +240,16 @@ func (s *Figure) WithStyle(t figure.Style) figure.Figure {
 	return &c
 }
 
+// WithLabels implements figure.Figure.
+func (s *Figure) WithLabels(t figure.Labels) figure.Figure {
+	c := *s
+	if s.Landscape != nil {
+		l, _ := s.Landscape.WithLabels(t).(*figure.Landscape)
+		c.Landscape = l
+	}
+	return &c
+}
+
 func (s *Figure) WithScale(t figure.Scale) figure.Figure {
 	c := *s
 	if s.Landscape != nil {

@@ -7,11 +7,11 @@ type Stacked struct {
 	Y      Axis
 	Weight float64
 	Draw   func(f Frame)
+	Legend []Entry // of this panel alone, over it; the first panel has the legend of all
 }
 
-// Stack draws panels under each other over one axis, their legend over the first
-// and a second one, if any, between the first and the others.
-func (p *Page) Stack(panels []Stacked, x Axis, box Rect, entries, second []Entry) {
+// Stack draws panels under each other over one axis, their legend over the first.
+func (p *Page) Stack(panels []Stacked, x Axis, box Rect, entries []Entry) {
 	total := 0.0
 	for _, q := range panels {
 		total += q.Weight
@@ -20,7 +20,13 @@ func (p *Page) Stack(panels []Stacked, x Axis, box Rect, entries, second []Entry
 	// The width of the y labels depends on the heights, the heights on the legend,
 	// and its rows on the width: a few rounds settle it.
 	var frames Rect
-	var labels, between float64
+	var labels float64
+	between := func(q *Stacked) float64 {
+		if len(q.Legend) == 0 {
+			return 0
+		}
+		return frames.H() - p.Legend(q.Legend, frames, false).H() - p.Font*0.3
+	}
 	height := box.H()
 	for range 4 {
 		left := 0.0
@@ -32,18 +38,17 @@ func (p *Page) Stack(panels []Stacked, x Axis, box Rect, entries, second []Entry
 		frames = Rect{box.X0 + left + labels + p.Font*0.5, box.Y0, box.X1 - p.Font*0.5, box.Y1}
 		frames.Y0 += p.XMargin(x, frames.W())
 		frames.Y1 = p.Legend(entries, Rect{frames.X0, frames.Y0, box.X1, frames.Y1}, false).Y1
-		height, between = frames.H()-gap*float64(len(panels)-1), 0
-		if len(second) > 0 {
-			between = frames.H() - p.Legend(second, frames, false).H() - p.Font*0.3
-			height -= between
+		height = frames.H() - gap*float64(len(panels)-1)
+		for i := range panels {
+			height -= between(&panels[i])
 		}
 	}
 	p.Legend(entries, Rect{frames.X0, frames.Y0, box.X1, box.Y1}, true)
 	y := frames.Y1
 	for i, q := range panels {
-		if i == 1 && between > 0 {
-			p.Legend(second, Rect{frames.X0, frames.Y0, frames.X1, y + p.Font*0.3}, true)
-			y -= between
+		if room := between(&q); room > 0 {
+			p.Legend(q.Legend, Rect{frames.X0, frames.Y0, frames.X1, y + p.Font*0.3}, true)
+			y -= room
 		}
 		f := Frame{Rect{frames.X0, y - height*q.Weight/total, frames.X1, y}, x, q.Y}
 		y = f.Box.Y0 - gap

@@ -75,37 +75,47 @@ func (p *Page) Label(text string, scale float64, c color.NRGBA) Label {
 
 // Sizes relative to the base font.
 const (
-	titleScale = 1.1
-	TickScale  = 0.9
-	noteScale  = 0.82
+	titleScale    = 1.1
+	subtitleScale = 0.92
+	TickScale     = 0.9
+	noteScale     = 0.82
 )
 
-// Heading draws the title at the top left of the box and returns the box below
-// it. A title that is too long is wrapped.
-func (p *Page) Heading(text string, box Rect) Rect {
-	size := p.Font * titleScale
-	if p.Letter != "" {
+// Heading draws the title at the top left of the box and the subtitle beneath it, and
+// returns the box below both. Lines that are too long are wrapped. An empty text takes no
+// room.
+func (p *Page) Heading(title, subtitle string, box Rect) Rect {
+	if size := p.Font * titleScale; p.Letter != "" {
 		letter := Label{Text: p.Letter, Size: size * letterScale, bold: true, Color: p.Theme.Ink}
 		at := Point{box.X0, box.Y1}.Add(p.Corner)
 		letter.Draw(p, at, 0, 1)
-		rest := p.heading(text, size, Rect{at.X + letter.Width() + p.Font*0.8, box.Y0, box.X1, at.Y})
+		rest := p.heading(title, subtitle, Rect{at.X + letter.Width() + p.Font*0.8, box.Y0, box.X1, at.Y})
 		box.Y1 = min(rest.Y1-p.Corner.Y, box.Y1-size*letterScale*1.25-p.Font*0.25)
 		return box
 	}
-	return p.heading(text, size, box)
+	return p.heading(title, subtitle, box)
 }
 
 // letterScale is the size of the letter of a panel in parts of the size of a title.
 const letterScale = 1.2
 
-// heading draws the lines of a title.
-func (p *Page) heading(text string, size float64, box Rect) Rect {
-	if text == "" {
+// heading draws the lines of a title and of a subtitle.
+func (p *Page) heading(title, subtitle string, box Rect) Rect {
+	if title == "" && subtitle == "" {
 		return box
 	}
-	for _, line := range wrap(text, size*1.06, box.W()) { // bold letters are wider
-		Label{Text: line, Size: size, bold: true, Color: p.Theme.Ink}.Draw(p, Point{box.X0, box.Y1}, 0, 1)
-		box.Y1 -= size * 1.25
+	size := p.Font * titleScale
+	if title != "" {
+		for _, line := range wrap(title, size*1.06, box.W()) { // bold letters are wider
+			Label{Text: line, Size: size, bold: true, Color: p.Theme.Ink}.Draw(p, Point{box.X0, box.Y1}, 0, 1)
+			box.Y1 -= size * 1.25
+		}
+	}
+	if size = p.Font * subtitleScale; subtitle != "" {
+		for _, line := range wrap(subtitle, size, box.W()) {
+			Label{Text: line, Size: size, Color: p.Theme.Muted}.Draw(p, Point{box.X0, box.Y1}, 0, 1)
+			box.Y1 -= size * 1.3
+		}
 	}
 	box.Y1 -= p.Font * 0.25
 	return box

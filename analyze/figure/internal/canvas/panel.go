@@ -255,15 +255,20 @@ func (p *Page) Curve(f Frame, x, y []float64, s Pen) {
 	p.Stroke(line, s)
 }
 
-// Dots draws a mark at every value in the frame, thinned as the line through them is.
+// Dots draws a dot at every value in the frame, thinned as the line through them is.
 func (p *Page) Dots(f Frame, x, y []float64, r float64, fill color.NRGBA) {
+	p.Marks(f, x, y, r, fill, (*Path).Circle)
+}
+
+// Marks draws a mark of the given shape where Dots draws a dot.
+func (p *Page) Marks(f Frame, x, y []float64, r float64, fill color.NRGBA, shape func(c *Path, at Point, r float64)) {
 	var marks Path
 	drawn := newCells(r / 4)
 	for _, q := range Columns(f.points(x, y), ColumnWidth) {
 		if !f.Box.Grow(0.01).Contains(q) || !drawn.take(q) {
 			continue
 		}
-		if marks.Circle(q, r); len(marks) >= mostStroked {
+		if shape(&marks, q, r); len(marks) >= mostStroked {
 			p.Fill(marks, fill)
 			marks = nil
 		}
