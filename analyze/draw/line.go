@@ -3,6 +3,7 @@ package draw
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -65,7 +66,9 @@ func AddPath(f *figure.Curves, t *record.Table) {
 	slices.SortStableFunc(order, func(i, k int) int { return cmp.Compare(progress[i], progress[k]) })
 	far := 0.0
 	for _, i := range order {
-		if progress[i]-progress[i] != 0 { // the iterate is not finite
+		p := progress[i]
+		isEnd := math.Abs(p) < 1e-9 || math.Abs(p-1) < 1e-9 // which the figure marks already
+		if isEnd || p-p != 0 {                              // the iterate is not finite
 			continue
 		}
 		s.X, s.Y = append(s.X, progress[i]), append(s.Y, losses[i])
