@@ -3,6 +3,7 @@ package figure
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,11 +15,12 @@ import (
 // a figure of a paper. All panels have one font size and one theme, and the frames of a
 // column and of a row are aligned.
 type Composite struct {
-	Panels  []Figure // from the left, row by row
-	Columns int      // 1 to 6; 0 means 2 from DoubleColumn on, and otherwise 1
-	Title   string   // over all panels; may be empty
-	Plain   bool     // without letters
-	Style   Style
+	Panels   []Figure // from the left, row by row
+	Columns  int      // 1 to 6; 0 means 2 from DoubleColumn on, and otherwise 1
+	Title    string   // over all panels; may be empty
+	Subtitle string   // beneath the title in smaller letters
+	Plain    bool     // without letters
+	Style    Style
 }
 
 var _ Figure = (*Composite)(nil)
@@ -52,8 +54,10 @@ func (c *Composite) Defaults() (Style, float64) {
 	for _, h := range heights {
 		total += h
 	}
-	if c.Title != "" {
-		total += 2 * s.FontSize / 72
+	for _, text := range []string{c.Title, c.Subtitle} {
+		if text != "" {
+			total += 1.7 * s.FontSize / 72
+		}
 	}
 	return c.Style, total / s.Width
 }
@@ -223,6 +227,30 @@ func (c *Composite) WithScale(s Scale) Figure {
 	return &d
 }
 
+// WithLabels implements Figure. A title and a subtitle stand over all panels, and empty ones
+// are left out of the panels too; the labels of the y axes are those of the panels in their
+// order.
+func (c *Composite) WithLabels(l Labels) Figure {
+	d := *c
+	x := "" // every panel has its own
+	l.replace(&d.Title, &d.Subtitle, &x)
+	d.Panels = nil
+	for i, f := range c.Panels {
+		own := Labels{XLabel: l.XLabel}
+		if l.Title != nil && *l.Title == "" {
+			own.Title = l.Title
+		}
+		if l.Subtitle != nil && *l.Subtitle == "" {
+			own.Subtitle = l.Subtitle
+		}
+		if i < len(l.YLabels) {
+			own.YLabels = l.YLabels[i : i+1]
+		}
+		d.Panels = append(d.Panels, f.WithLabels(own))
+	}
+	return &d
+}
+
 // inset is how much smaller than its cell the page of a panel is, in points.
 type inset struct{ left, right, bottom, top float64 }
 
@@ -230,9 +258,7 @@ type inset struct{ left, right, bottom, top float64 }
 func (c *Composite) Draw(p *canvas.Page) {
 	m := panelMargin * 72
 	box := canvas.Box(m, m, p.W-m, p.H-m)
-	if c.Title != "" {
-		box = p.Heading(c.Title, box)
-	}
+	box = p.Heading(c.Title, c.Subtitle, box)
 	cells := c.cells(p, box)
 	insets := c.align(p, cells)
 	for i, f := range c.Panels {
@@ -370,13 +396,26 @@ func (c *Panels) parts() []Part {
 
 func (w *Walk) parts() []Part {
 	loss := *w
-	loss.Cosine, loss.Cosine2, loss.Distance = nil, nil, nil
+	loss.Height, loss.Cosine, loss.Cosine2, loss.Distance = nil, nil, nil, nil
 	s := w.series()
 	out := []Part{{"loss", &loss}}
 	curves := func(name, label string, scale Scale, series ...Series) {
 		out = append(out, Part{name, &Curves{
-			Title: w.Title, XLabel: w.xLabel(), XWhole: true, YLabel: label, YScale: scale, Series: series, Style: w.Style,
+			Title: w.Title, Subtitle: w.Subtitle, XLabel: cmp.Or(w.XLabel, "step"), XWhole: true, XSteps: true, YLabel: label,
+			YScale: scale, Series: series, Timeline: w.Timeline, Style: w.Style,
 		}})
+	}
+	if w.Height != nil {
+		var heights []Series
+		if null := w.null(); len(null.X) > 0 {
+			null.Name, null.Y = cmp.Or(w.NullName, "null"), make([]float64, len(null.X))
+			for i := range null.Y {
+				null.Y[i] = math.NaN()
+			}
+			heights = append(heights, null)
+		}
+		heights = append(heights, Series{Name: "steps of the run", X: s.heightX, Y: w.Height, Apart: true})
+		curves("height", "height above the floor", Auto, heights...)
 	}
 	var cosines []Series
 	for _, c := range []struct {

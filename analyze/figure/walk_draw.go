@@ -318,16 +318,18 @@ func (w *Walk) nullEntries(p *canvas.Page) []canvas.Entry {
 	})}
 }
 
-func (w *Walk) drawHeight(p *canvas.Page, f canvas.Frame, s walkSeries) {
-	if w.NullLow != nil {
-		var null Series
-		for i := range w.Steps { // both ends of each segment
-			null.X = append(null.X, float64(w.Steps[i]), float64(w.Steps[i]+1))
-			null.Low = append(null.Low, w.NullLow[i], w.NullLow[i])
-			null.Top = append(null.Top, w.NullHigh[i], w.NullHigh[i])
-		}
-		band(p, f, null, nullColor(p))
+// null returns the band of the null, at both ends of each segment; empty when there is none.
+func (w *Walk) null() (s Series) {
+	for i := range w.NullLow {
+		s.X = append(s.X, float64(w.Steps[i]), float64(w.Steps[i]+1))
+		s.Low = append(s.Low, w.NullLow[i], w.NullLow[i])
+		s.Top = append(s.Top, w.NullHigh[i], w.NullHigh[i])
 	}
+	return s
+}
+
+func (w *Walk) drawHeight(p *canvas.Page, f canvas.Frame, s walkSeries) {
+	band(p, f, w.null(), nullColor(p))
 	dots := p.Theme.Series[0]
 	if w.isDense(p.W, p.Font) {
 		dots = canvas.WithAlpha(dots, 0.6)

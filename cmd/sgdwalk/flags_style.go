@@ -87,7 +87,7 @@ func (f *figureFlags) check() (figureStyle, error) {
 
 // apply returns the figure of the given name in this style and with these labels.
 func (l figureStyle) apply(name string, f figure.Figure) figure.Figure {
-	return figure.Scaled(figure.Styled(f, l.style), l.scale).WithLabels(l.labels.of(name))
+	return figure.Scaled(figure.Styled(f, l.style), l.scale).WithLabels(l.labels.of(filepath.Base(name)))
 }
 
 // save saves figures in this style, several at a time, with their data, and returns the paths.

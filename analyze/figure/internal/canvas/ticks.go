@@ -91,6 +91,9 @@ func logTicks(lo, hi float64, n int) (major, minor []Tick) {
 		return t, nil
 	}
 	every := 1 + (b-a)/max(n, 1)
+	for every > 1 && decadesWithin(lo, hi, every) < 2 { // one number does not show a scale
+		every--
+	}
 	var mantissas []float64
 	switch decades := math.Log10(hi / lo); {
 	case every > 1:
@@ -124,6 +127,14 @@ func logTicks(lo, hi float64, n int) (major, minor []Tick) {
 	}
 	powersOfTen(major)
 	return major, minor
+}
+
+// decadesWithin returns how many powers of ten with an exponent divisible by every are in a
+// range.
+func decadesWithin(lo, hi float64, every int) int {
+	first := math.Ceil(math.Log10(lo)/float64(every) - 1e-9)
+	last := math.Floor(math.Log10(hi)/float64(every) + 1e-9)
+	return int(last - first + 1)
 }
 
 // powersOfTen writes all labels as powers of ten when one of them has to be.
