@@ -9,7 +9,8 @@
 //  3. [Log.Figures] draws the rows so far with package draw: loss, step length, cosine,
 //     distance, and the path in the plane of the first two principal directions of these
 //     rows (pca.Snapshots). [Server] serves the figures and the report of the run on
-//     loopback.
+//     loopback, and the [Losses] of all runs for one figure. Answers are kept for a moment
+//     and requests are limited, so that many readers do not slow down the following.
 //
 // Memory and the cost of a row are bounded, because a run may have millions of steps: when
 // the log has [MaxPoints] iterates, it drops every second iterate, and a note in the

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"bytes"
 	"net"
 	"net/http"
 	"sync"
@@ -126,10 +125,4 @@ type limitedConn struct {
 func (c *limitedConn) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
-}
-
-// picture is a drawn figure, or its data.
-type picture struct {
-	rows    int // of the run
-	content *bytes.Buffer
 }

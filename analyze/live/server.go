@@ -279,6 +279,12 @@ func isFigure(name string) bool {
 	return false
 }
 
+// picture is a drawn figure, or its data.
+type picture struct {
+	rows    int // of the run
+	content *bytes.Buffer
+}
+
 // picture returns the place of a picture of a run. There are as many as names, kinds and styles.
 func (s *Server) picture(run int, key string) *kept[picture] {
 	s.mu.Lock()

@@ -6,5 +6,6 @@
 //  3. Append hands over rows. While it records, the recorder publishes [Counters] for programs that watch.
 //  4. Close writes what waits. [Recorder.Stats] then returns the costs of the recording.
 //
-// [Inspect] describes the rows of a run, and [Verify] compares a run with what its writer noted about it.
+// [Inspect] describes the rows of a run, [List] the runs below a directory, and [Verify] compares a run with what its
+// writer noted about it. [AddNote] and [ReadNotes] keep the user's notes, which are not a part of the recording.
 package recorder
