@@ -73,7 +73,7 @@ func (l *Landscape) wideRatio() float64 {
 		Font: s.FontSize, Theme: canvas.ThemeOf(s.Theme == Dark),
 	}
 	z := l.Relief()
-	at := l.lay(p, &z, l.entries(p, &z, false), 0)
+	at := l.lay(p, &z, plane.NewPens(l.Trails()), false, 0)
 	return (h - at.spare) / w
 }
 

@@ -10,29 +10,33 @@ import (
 
 func (l *Landscape) Draw(p *canvas.Page) {
 	s := l.Relief()
-	at := l.lay(p, &s, l.entries(p, &s, false), 0)
-	l.drawMap(p, &s, at.f)
-	plane.DrawPaths(p, at.f, l.Trails(), plane.MaxResidual(l.Trails()))
+	trails := l.Trails()
+	pens := plane.NewPens(trails)
+	at := l.lay(p, &s, pens, false, 0)
+	l.drawMap(p, &s, at.f, trails, pens)
+	plane.DrawPaths(p, at.f, trails, pens)
 	l.drawFrame(p, &s, at)
 }
 
 // DrawStill draws all of a landscape except its paths, and keeps a line of the given
 // height free over the frame. It returns the frame and the left end of that line, at
-// half of its height: package animate draws on both.
-func (l *Landscape) DrawStill(p *canvas.Page, line float64) (canvas.Frame, canvas.Point) {
+// half of its height: package animate draws on both, the paths with pens. The paths are
+// whole.
+func (l *Landscape) DrawStill(p *canvas.Page, trails []plane.Trail, pens *plane.Pens, line float64,
+) (canvas.Frame, canvas.Point) {
 	s := l.Relief()
-	at := l.lay(p, &s, l.entries(p, &s, true), line)
-	l.drawMap(p, &s, at.f)
+	at := l.lay(p, &s, pens, true, line)
+	l.drawMap(p, &s, at.f, trails, pens)
 	l.drawFrame(p, &s, at)
 	return at.f, at.status
 }
 
-func (l *Landscape) drawMap(p *canvas.Page, s *plane.Relief, f canvas.Frame) {
+func (l *Landscape) drawMap(p *canvas.Page, s *plane.Relief, f canvas.Frame, trails []plane.Trail, pens *plane.Pens) {
 	if l.Mosaic {
 		s.DrawTiles(p, f)
 		return
 	}
-	s.DrawMap(p, f, plane.PathsOnPage(f, l.Trails()))
+	s.DrawMap(p, f, plane.PathsOnPage(p, f, trails, pens))
 }
 
 // mapPlace is where the parts of a landscape go.
@@ -47,7 +51,8 @@ type mapPlace struct {
 
 // lay finds the place of everything, draws title, notes and legend, and keeps a
 // line of the given height free over the frame.
-func (l *Landscape) lay(p *canvas.Page, s *plane.Relief, entries []canvas.Entry, status float64) mapPlace {
+func (l *Landscape) lay(p *canvas.Page, s *plane.Relief, pens *plane.Pens, moving bool, status float64) mapPlace {
+	entries := l.entries(p, s, pens, moving)
 	m := p.Font * 0.7
 	notes := l.notes(s)
 	if l.tooFlat(p) {
@@ -81,6 +86,7 @@ func (l *Landscape) lay(p *canvas.Page, s *plane.Relief, entries []canvas.Entry,
 	}
 	f.Box = l.fit(p, frame, f)
 	drop := box.Y1 - (frame.Y1 - f.Box.Y1)
+	pens.Fit(f, l.Trails())
 	p.Legend(entries, canvas.Box(left(), box.Y0, box.X1, drop-status), true)
 	return mapPlace{
 		f: f, labelX: f.Box.X0 - p.YMargin(f.Y, f.Box.H()) - p.Font*0.35,
@@ -151,8 +157,8 @@ func (l *Landscape) GridNotes(s *plane.Relief) []string {
 	return out
 }
 
-func (l *Landscape) entries(p *canvas.Page, s *plane.Relief, moving bool) []canvas.Entry {
-	out := plane.PathEntries(l.Trails(), moving)
+func (l *Landscape) entries(p *canvas.Page, s *plane.Relief, pens *plane.Pens, moving bool) []canvas.Entry {
+	out := plane.PathEntries(l.Trails(), pens, moving)
 	out = append(out, s.SignEntry(p)...)
 	if s.Missing > 0 {
 		out = append(out, canvas.BoxEntry("no value",

@@ -15,7 +15,7 @@ func TestRuns(t *testing.T) {
 	svg := string(render(t, l, figure.SVG))
 	for _, want := range []string{
 		"SGD (off \u2264 0.646)", "Adam (off \u2264 1.95)", ">start<",
-		"off the plane, 0 to 2.56", "; Adam runs from (",
+		"distance from the plane", "; Adam runs from (",
 	} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the figure does not say %q", want)

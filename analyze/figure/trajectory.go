@@ -11,7 +11,7 @@ import (
 )
 
 // Trajectory is the path of a run on a plane without a landscape:
-// what is known before any loss is evaluated. It has the marks and shades of a
+// what is known before any loss is evaluated. It has the marks and line widths of a
 // [Landscape].
 type Trajectory struct {
 	Path []PathPoint // in order of steps, at least one
@@ -87,8 +87,9 @@ func (t *Trajectory) Alt() string {
 func (t *Trajectory) Draw(p *canvas.Page) {
 	l := t.landscape()
 	s := plane.Relief{Min: math.NaN(), Max: math.NaN()}
-	at := l.lay(p, &s, l.entries(p, &s, false), 0)
+	pens := plane.NewPens(l.Trails())
+	at := l.lay(p, &s, pens, false, 0)
 	p.Gridlines(at.f)
-	plane.DrawPaths(p, at.f, l.Trails(), plane.MaxResidual(l.Trails()))
+	plane.DrawPaths(p, at.f, l.Trails(), pens)
 	p.Axes(at.f, at.labelX, true)
 }

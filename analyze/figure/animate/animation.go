@@ -178,7 +178,7 @@ type film struct {
 	frame     canvas.Frame
 	text      canvas.Point // left end of the line of text over the frame
 	trails    []plane.Trail
-	residual  float64   // the largest of all paths
+	pens      *plane.Pens
 	columns   []float64 // where the parts of the line of text begin
 	known     bool      // every iterate has its own loss
 	narrow    bool      // no room for the losses of all paths
@@ -190,7 +190,7 @@ func newFilm(a *Animation) *film {
 	colors := canvas.ThemeOf(s.Theme == figure.Dark)
 	device := canvas.NewPNG(s.Width*72, s.Height*72, s.DPI, colors.Background)
 	f := &film{
-		landscape: l, device: device, relief: l.Relief(), trails: l.Trails(), residual: plane.MaxResidual(l.Trails()),
+		landscape: l, device: device, relief: l.Relief(), trails: l.Trails(), pens: plane.NewPens(l.Trails()),
 		page: &canvas.Page{Device: device, W: s.Width * 72, H: s.Height * 72, Font: s.FontSize, Theme: colors},
 	}
 	f.canvas = image.NewRGBA(device.Image().Bounds())
@@ -201,7 +201,7 @@ func newFilm(a *Animation) *film {
 			f.known = f.known && q.HasLoss()
 		}
 	}
-	f.frame, f.text = l.DrawStill(f.page, s.FontSize*1.5)
+	f.frame, f.text = l.DrawStill(f.page, f.trails, f.pens, s.FontSize*1.5)
 	f.columns = f.layStatus(a.steps())
 	draw.Draw(f.canvas, f.canvas.Bounds(), device.Image(), image.Point{}, draw.Src)
 	f.still = slices.Clone(f.canvas.Pix)
@@ -218,7 +218,7 @@ func (f *film) draw(step int) *image.RGBA {
 		n, _ := slices.BinarySearchFunc(t.Whole, step+1, func(q figure.PathPoint, s int) int { return q.Step - s })
 		t.Points = t.Whole[:n]
 	}
-	plane.DrawPaths(f.page, f.frame, trails, f.residual)
+	plane.DrawPaths(f.page, f.frame, trails, f.pens)
 	var border canvas.Path // the halo of a path reaches over the frame
 	border.Box(f.frame.Box)
 	f.page.Stroke(border, canvas.Pen{Width: 0.7, Color: f.page.Theme.Ink})

@@ -32,15 +32,19 @@ func (s *Figure) Draw(p *canvas.Page) {
 	box := p.Footnotes(s.notes(&r, routes, thinned), canvas.Box(m, m, p.W-m, p.H-m))
 	box = p.Heading(l.Title, l.Subtitle, box)
 	bar := plane.NewColorBar(p, &r, "")
-	box = p.Legend(s.entries(p, &r, routes), box, true)
+	pens := plane.NewPens(l.Trails())
+	entries, above := s.entries(p, &r, pens, routes), box
+	box = p.Legend(entries, above, false)
 	room := canvas.Box(box.X0, box.Y0, box.X1-bar.Width, box.Y1-p.Font*0.2)
 	v.fit(p, room)
 	around := v.scaffold(p)
+	scene.fitPens(pens, routes)
+	p.Legend(entries, above, true)
 	spare := room.X1 - around.bounds(&v).X1 // as much is on the left; the bar stands beside the box
 	scene.drawWalls()
 	scene.drawCells()
 	scene.drawContours(&r)
-	scene.drawRoutes(routes)
+	scene.drawRoutes(routes, pens)
 	scene.drawScaffold()
 	inset := box.H() * 0.12
 	bar.Draw(p, &r, scene.colors, canvas.Box(room.X1-spare, box.Y0+inset, box.X1-spare, box.Y1-inset))
@@ -84,8 +88,8 @@ func (s *Figure) notes(r *plane.Relief, routes []route, thinned int) []string {
 }
 
 // entries is the legend of the landscape; holes need none.
-func (s *Figure) entries(p *canvas.Page, r *plane.Relief, routes []route) []canvas.Entry {
-	out := plane.PathEntries(s.Landscape.Trails(), false)
+func (s *Figure) entries(p *canvas.Page, r *plane.Relief, pens *plane.Pens, routes []route) []canvas.Entry {
+	out := plane.PathEntries(s.Landscape.Trails(), pens, false)
 	out = append(out, r.SignEntry(p)...)
 	hidden := false
 	for i := range routes {

@@ -151,14 +151,9 @@ func hiddenPen(ink color.NRGBA) canvas.Pen {
 
 // drawRoutes draws the hidden part of every path, then the visible part with its halo,
 // then the visible marks of the epochs, and the ends.
-func (s *scene) drawRoutes(routes []route) {
-	trails := make([]plane.Trail, len(routes))
+func (s *scene) drawRoutes(routes []route, pens *plane.Pens) {
 	for i := range routes {
-		trails[i] = routes[i].trail
-	}
-	top := plane.MaxResidual(trails)
-	for i := range routes {
-		s.drawRoute(&routes[i], top)
+		s.drawRoute(&routes[i], pens)
 	}
 	var starts []canvas.Point
 	var inks []color.NRGBA
@@ -182,10 +177,23 @@ func (s *scene) drawRoutes(routes []route) {
 	}
 }
 
-func (s *scene) drawRoute(r *route, top float64) {
-	var hidden, halo canvas.Path
-	var pieces []canvas.Path // of one shade each, in the order of the walk
-	var shades []int
+// fitPens fits the pens to the paths on the page.
+func (s *scene) fitPens(pens *plane.Pens, routes []route) {
+	for i := range routes {
+		length, places := 0.0, routes[i].places
+		for k := 1; k < len(places); k++ {
+			if !places[k].gap {
+				length += s.view.project(places[k].solid).Sub(s.view.project(places[k-1].solid)).Norm()
+			}
+		}
+		pens.FitLength(length, s.view.outline())
+	}
+}
+
+func (s *scene) drawRoute(r *route, pens *plane.Pens) {
+	var hidden canvas.Path
+	var pieces []canvas.Path // of one width each, in the order of the walk
+	var widths []int
 	var last canvas.Point
 	for k, q := range r.places {
 		at := s.view.project(q.solid)
@@ -194,31 +202,28 @@ func (s *scene) drawRoute(r *route, top float64) {
 		case q.hidden || r.places[k-1].hidden:
 			extend(&hidden, last, at)
 		default:
-			extend(&halo, last, at)
-			shade, n := r.trail.ShadeOf(q.iterate, top), len(pieces)
-			if n == 0 || shades[n-1] != shade {
-				pieces, shades = append(pieces, nil), append(shades, shade)
+			width, n := pens.Class(r.trail.Points[q.iterate]), len(pieces)
+			if n == 0 || widths[n-1] != width {
+				pieces, widths = append(pieces, nil), append(widths, width)
 				n++
 			}
 			extend(&pieces[n-1], last, at)
 		}
 		last = at
 	}
-	thin := plane.Thinning(halo, s.view.outline())
 	s.page.Stroke(hidden, hiddenPen(r.trail.Ink))
-	s.page.Stroke(halo, plane.HaloPen(thin))
 	for k := range pieces {
-		s.page.Stroke(pieces[k], canvas.Pen{
-			Width: plane.PathWidth * thin, Color: r.trail.Shade(shades[k]),
-			Dash: r.trail.Dash,
-		})
+		s.page.Stroke(pieces[k], pens.Halo(widths[k]))
 	}
-	starts := make(map[int]bool)
-	for _, i := range r.trail.EpochStarts() {
-		starts[i] = true
+	for k := range pieces {
+		s.page.Stroke(pieces[k], canvas.Pen{Width: pens.Width(widths[k]), Color: r.trail.Ink, Dash: r.trail.Dash})
+	}
+	ends := make(map[int]bool)
+	for _, i := range r.trail.EpochEnds() {
+		ends[i] = true
 	}
 	for _, q := range r.places {
-		if q.vertex && !q.hidden && starts[q.iterate] {
+		if q.vertex && !q.hidden && ends[q.iterate] {
 			plane.EpochMark(s.page, s.view.project(q.solid), &r.trail)
 		}
 	}

@@ -56,18 +56,13 @@ func visible(pts []canvas.Point, frame canvas.Rect, size float64, inks int, inkO
 	return out
 }
 
-// drawDense draws only the visible part of a long path, the shades from the palest to
-// the darkest.
-func drawDense(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, top float64) {
-	shades := visible(pts, f.Box, 0.4, pathShades, func(i int) int { return t.ShadeOf(i, top) })
-	var halo canvas.Path
-	for _, s := range shades {
-		halo = append(halo, s...)
+// drawDense draws only the visible part of a long path, the thin lines under the wide ones.
+func drawDense(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, pens *Pens) {
+	runs := visible(pts, f.Box, 0.4, pens.classes(), func(i int) int { return pens.Class(t.Points[i]) })
+	for k := range runs {
+		p.Stroke(runs[k], pens.Halo(k))
 	}
-	thin := Thinning(halo, f.Box)
-	p.Stroke(halo, HaloPen(thin))
-	for k := pathShades - 1; k >= 0; k-- {
-		p.Stroke(shades[k], canvas.Pen{Width: PathWidth * thin, Color: t.Shade(k)})
+	for k := len(runs) - 1; k >= 0; k-- {
+		p.Stroke(runs[k], canvas.Pen{Width: pens.Width(k), Color: t.Ink})
 	}
-	drawEpochs(p, f, t, pts, nil)
 }

@@ -57,27 +57,9 @@ func (t *Trail) entry() canvas.Entry {
 	}}
 }
 
-func shadeEntry(t *Trail, top float64) canvas.Entry {
-	return canvas.Entry{
-		Text: "off the plane, 0 to " + canvas.Short(top), Width: 3,
-		Swatch: func(p *canvas.Page, left canvas.Point, width float64) {
-			var under canvas.Path
-			under.Segment(left, left.Add(canvas.Pt(width, 0)))
-			p.Stroke(under, canvas.Pen{Width: HaloWidth, Color: PathHalo})
-			for k := range pathShades {
-				var s canvas.Path
-				a, b := left.Add(canvas.Pt(width*float64(k)/pathShades, 0)),
-					left.Add(canvas.Pt(width*float64(k+1)/pathShades, 0))
-				s.Segment(a, b)
-				p.Stroke(s, canvas.Pen{Width: PathWidth * 1.3, Color: t.Shade(k)})
-			}
-		},
-	}
-}
-
-// PathEntries is the legend of the paths; in an animation the mark at the end is the
-// iterate of the frame.
-func PathEntries(trails []Trail, moving bool) []canvas.Entry {
+// PathEntries is the legend of the paths, drawn with pens; in an animation the mark at the
+// end is the iterate of the frame.
+func PathEntries(trails []Trail, pens *Pens, moving bool) []canvas.Entry {
 	if len(trails) == 0 {
 		return nil
 	}
@@ -88,7 +70,7 @@ func PathEntries(trails []Trail, moving bool) []canvas.Entry {
 		if len(t.Points) == 0 {
 			continue
 		}
-		if len(t.EpochStarts()) > 0 && epochs < 0 {
+		if len(t.EpochEnds()) > 0 && epochs < 0 {
 			epochs = i
 		}
 		if t.Alone {
@@ -110,11 +92,8 @@ func PathEntries(trails []Trail, moving bool) []canvas.Entry {
 			func(p *canvas.Page, at canvas.Point) { StartMark(p, at, PathInk) }))
 	}
 	if epochs >= 0 {
-		out = append(out, canvas.MarkEntry("epoch",
+		out = append(out, canvas.MarkEntry("end of an epoch",
 			func(p *canvas.Page, at canvas.Point) { EpochMark(p, at, &trails[epochs]) }))
 	}
-	if top := MaxResidual(trails); top > 0 {
-		out = append(out, shadeEntry(&trails[0], top))
-	}
-	return out
+	return append(out, pens.entries(trails)...)
 }

@@ -8,18 +8,8 @@ import (
 	"sgdwalk/analyze/figure/internal/canvas"
 )
 
-// Widths of the path in points.
-const (
-	PathWidth = 1.15
-	HaloWidth = 3.0
-)
-
-// shades of the path, by distance from the plane.
-const pathShades = 5
-
 var (
 	PathInk  = canvas.Gray(15)
-	pathPale = canvas.Gray(150)
 	PathHalo = canvas.Gray(255)
 	EndRed   = color.NRGBA{225, 60, 20, 255}
 )
@@ -31,34 +21,33 @@ func endsOf(pts []canvas.Point) []canvas.Point {
 	return []canvas.Point{pts[0], pts[len(pts)-1]}
 }
 
-// drawTrail draws the halo, the line in shades of the distance from the plane, the
-// arrows and the epochs.
-func drawTrail(p *canvas.Page, f canvas.Frame, t *Trail, top float64) {
+// drawTrail draws the line with its halo, the arrows, the losses and the epochs.
+func drawTrail(p *canvas.Page, f canvas.Frame, t *Trail, pens *Pens) {
 	pts := t.onPage(f)
 	if len(pts) > denseTrail {
-		drawDense(p, f, t, pts, top)
-		return
+		drawDense(p, f, t, pts, pens)
+	} else {
+		drawLine(p, f, t, pts, pens)
 	}
-	var halo canvas.Path
-	for _, piece := range canvas.ClipPolyline(canvas.Decimate(pts, 0.3), f.Box) {
-		halo.Polyline(piece)
+	m := t.marks(p, f, pens)
+	for _, a := range m.arrows {
+		arrowHead(p, a.at, a.direction, t.Ink)
 	}
-	thin := Thinning(halo, f.Box)
-	if t.Whole != nil {
-		all := Trail{Points: t.Whole}
-		var whole canvas.Path
-		for _, piece := range canvas.ClipPolyline(canvas.Decimate(all.onPage(f), 0.3), f.Box) {
-			whole.Polyline(piece)
+	for _, i := range m.losses {
+		if i < len(pts) {
+			pens.lossMark(p, pts[i], t.Points[i].Loss)
 		}
-		thin = Thinning(whole, f.Box)
 	}
-	p.Stroke(halo, HaloPen(thin))
-	drawShaded(p, f, t, pts, PathWidth*thin, top)
-	var arrows []canvas.Point
-	if t.Whole == nil {
-		arrows = drawArrows(p, f, t, pts)
+	for _, i := range t.EpochEnds() {
+		if f.Box.Contains(pts[i]) {
+			EpochMark(p, pts[i], t)
+		}
 	}
-	drawEpochs(p, f, t, pts, arrows)
+	for _, w := range m.numbers {
+		if w.iterate < len(pts) {
+			w.Draw(p, w.at, 0.5, 0.5)
+		}
+	}
 }
 
 // drawStarts marks the first iterates: once where all begin at one place, as runs
@@ -81,6 +70,7 @@ func drawStarts(p *canvas.Page, f canvas.Frame, trails []Trail) {
 	}
 }
 
+// Together reports whether points are at one place.
 func Together(pts []canvas.Point) bool {
 	for _, q := range pts {
 		if q.Sub(pts[0]).Norm() > 2 {
@@ -90,39 +80,105 @@ func Together(pts []canvas.Point) bool {
 	return true
 }
 
-// Thinning is the factor by which a path that fills much of the frame is drawn
-// thinner, so that it stays a line.
-func Thinning(drawn canvas.Path, frame canvas.Rect) float64 {
-	length := 0.0
-	for i := 1; i < len(drawn); i++ {
-		if drawn[i].Kind == canvas.OpLine {
-			length += drawn[i].P.Sub(drawn[i-1].P).Norm()
-		}
+// drawLine strokes runs of segments of one width, over the halo of all of them.
+func drawLine(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, pens *Pens) {
+	type run struct {
+		line  canvas.Path
+		class int
 	}
-	room := 0.03 * frame.W() * frame.H()
-	return math.Max(0.5, math.Min(1, math.Sqrt(room/math.Max(length, 1))))
-}
-
-// drawShaded strokes runs of segments of one shade.
-func drawShaded(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, width, top float64) {
+	var runs []run
 	for from := 0; from < len(pts)-1; {
-		k := t.ShadeOf(from+1, top)
+		k := pens.Class(t.Points[from+1])
 		to := from + 1
-		for to < len(pts)-1 && t.ShadeOf(to+1, top) == k {
+		for to < len(pts)-1 && pens.Class(t.Points[to+1]) == k {
 			to++
 		}
-		var run canvas.Path
+		r := run{class: k}
 		for _, piece := range canvas.ClipPolyline(canvas.Decimate(pts[from:to+1], 0.3), f.Box) {
-			run.Polyline(piece)
+			r.line.Polyline(piece)
 		}
-		p.Stroke(run, canvas.Pen{Width: width, Color: t.Shade(k), Dash: t.Dash})
+		runs = append(runs, r)
 		from = to
+	}
+	for _, r := range runs {
+		p.Stroke(r.line, pens.Halo(r.class))
+	}
+	for _, r := range runs {
+		p.Stroke(r.line, canvas.Pen{Width: pens.Width(r.class), Color: t.Ink, Dash: t.Dash})
 	}
 }
 
-// drawArrows puts a few small heads along the path, where it has a direction, and
-// returns their places.
-func drawArrows(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point) []canvas.Point {
+// pathMarks are the marks along a path. They follow from the whole path, so that those of
+// an animation do not jump.
+type pathMarks struct {
+	arrows  []arrow
+	losses  []int // iterates with a mark in the colour of their loss
+	numbers []epochNumber
+}
+
+type arrow struct{ at, direction canvas.Point }
+
+// epochNumber is a word next to the mark of an iterate, set around its middle.
+type epochNumber struct {
+	canvas.Label
+	at      canvas.Point
+	iterate int
+}
+
+// marks places the marks, none on another one.
+func (t *Trail) marks(p *canvas.Page, f canvas.Frame, pens *Pens) (m pathMarks) {
+	w := t.whole()
+	w.Whole = nil
+	pts := w.onPage(f)
+	var ends []int
+	for _, i := range w.EpochEnds() {
+		if f.Box.Contains(pts[i]) {
+			ends = append(ends, i)
+		}
+	}
+	taken := endsOf(pts)
+	for _, i := range ends {
+		taken = append(taken, pts[i])
+	}
+	if pens.Loss != nil {
+		for i := range w.Points {
+			if w.Points[i].HasLoss() && f.Box.Contains(pts[i]) && clear(pts[i], 6, taken) {
+				m.losses = append(m.losses, i)
+				taken = append(taken, pts[i])
+			}
+		}
+	}
+	if t.Whole == nil && len(pts) <= denseTrail {
+		m.arrows = placeArrows(f, pts, taken)
+		for _, a := range m.arrows {
+			taken = append(taken, a.at)
+		}
+	}
+	if !t.Alone {
+		return m
+	}
+	for _, i := range ends {
+		if n, ok := numberEpoch(p, f, &w, pts, i, taken); ok {
+			m.numbers = append(m.numbers, n)
+			taken = append(taken, n.at)
+		}
+	}
+	return m
+}
+
+// clear reports whether a place is at least some points away from the taken ones.
+func clear(at canvas.Point, room float64, taken []canvas.Point) bool {
+	for _, q := range taken {
+		if q.Sub(at).Norm() < room {
+			return false
+		}
+	}
+	return true
+}
+
+// placeArrows returns the places of a few small heads along the path, where it has a
+// direction.
+func placeArrows(f canvas.Frame, pts, taken []canvas.Point) (placed []arrow) {
 	c := Line{Pts: canvas.Decimate(pts, 0.3)}
 	if len(c.Pts) < 2 {
 		return nil
@@ -133,23 +189,18 @@ func drawArrows(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point) []
 		return nil
 	}
 	n := int(math.Max(1, math.Min(6, total/75)))
-	var placed []canvas.Point
 	ends := endsOf(pts)
 	for k := range n {
 		for _, shift := range []float64{0, 0.12, -0.12, 0.25, -0.25} {
 			s := total * (float64(k) + 0.5 + shift) / float64(n)
 			at := along(c, arc, s)
 			a, b := along(c, arc, s-5), along(c, arc, s+3)
-			ok := f.Box.Grow(-3).Contains(at) && b.Sub(a).Norm() > 6
+			ok := f.Box.Grow(-3).Contains(at) && b.Sub(a).Norm() > 6 && clear(at, 11, ends) && clear(at, 6, taken)
 			for _, q := range placed {
-				ok = ok && q.Sub(at).Norm() > 22
-			}
-			for _, q := range ends {
-				ok = ok && q.Sub(at).Norm() > 11
+				ok = ok && q.at.Sub(at).Norm() > 22
 			}
 			if ok {
-				arrowHead(p, at, b.Sub(a), t.Ink)
-				placed = append(placed, at)
+				placed = append(placed, arrow{at, b.Sub(a)})
 				break
 			}
 		}
@@ -167,36 +218,11 @@ func arrowHead(p *canvas.Page, at, direction canvas.Point, ink color.NRGBA) {
 	p.Fill(head, ink)
 }
 
-// drawEpochs marks the first iterate of each epoch, or of every 2nd, 5th, ... when
-// there are many. A path without others has the number of each marked epoch that has
-// room for it.
-func drawEpochs(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, arrows []canvas.Point) {
-	taken := append([]canvas.Point(nil), arrows...)
-	taken = append(taken, endsOf(pts)...)
-	var marked []int
-	for _, i := range t.EpochStarts() {
-		if f.Box.Contains(pts[i]) {
-			EpochMark(p, pts[i], t)
-			taken = append(taken, pts[i])
-			marked = append(marked, i)
-		}
-	}
-	if !t.Alone || t.Whole != nil {
-		return
-	}
-	for _, i := range marked {
-		taken = numberEpoch(p, f, t, pts, i, taken)
-	}
-}
-
-// numberEpoch writes the number of the epoch that begins at iterate i next to its mark,
-// on the first of four sides where it covers none of the taken places, and returns
-// these with its own.
-func numberEpoch(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, i int,
-	taken []canvas.Point,
-) []canvas.Point {
+// numberEpoch places the number of the epoch that ended at iterate i next to its mark, on
+// the first of four sides where it covers no taken place and no other part of the path.
+func numberEpoch(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, i int, taken []canvas.Point) (epochNumber, bool) {
 	word := canvas.Label{
-		Text: fmt.Sprint(t.Points[i].Epoch), Size: p.Font * 0.78, Color: PathInk, Halo: 1.1,
+		Text: fmt.Sprint(endedEpoch(t.Points[i])), Size: p.Font * 0.78, Color: PathInk, Halo: 1.1,
 		HaloColor: PathHalo,
 	}
 	a, b := pts[max(0, i-3)], pts[min(len(pts)-1, i+3)]
@@ -206,26 +232,26 @@ func numberEpoch(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, i
 	} else {
 		side = canvas.Pt(0, 1)
 	}
+	room := word.Width()/2 + word.Size*0.5 + 1.5
 	for _, turn := range []float64{0, math.Pi, math.Pi / 2, -math.Pi / 2} {
 		at := pts[i].Add(side.Rotate(turn).Scale(2.5 + word.Size*0.7))
 		free := f.Box.Grow(-word.Size * 0.6).Contains(at)
 		for _, q := range taken {
-			free = free && (q == pts[i] || q.Sub(at).Norm() > word.Width()/2+word.Size*0.5+1.5)
+			free = free && (q == pts[i] || q.Sub(at).Norm() > room)
 		}
 		if free {
-			word.Draw(p, at, 0.5, 0.5)
-			return append(taken, at)
+			return epochNumber{word, at, i}, true
 		}
 	}
-	return taken
+	return epochNumber{}, false
 }
 
-// DrawPaths draws every path, and over all of them their ends. top is the largest
-// residual of the whole paths, which sets the shades.
-func DrawPaths(p *canvas.Page, f canvas.Frame, trails []Trail, top float64) {
+// DrawPaths draws every path, and over all of them their ends. The pens are fitted to the
+// frame.
+func DrawPaths(p *canvas.Page, f canvas.Frame, trails []Trail, pens *Pens) {
 	for i := range trails {
 		if len(trails[i].Points) > 0 {
-			drawTrail(p, f, &trails[i], top)
+			drawTrail(p, f, &trails[i], pens)
 		}
 	}
 	drawStarts(p, f, trails)
@@ -238,10 +264,17 @@ func DrawPaths(p *canvas.Page, f canvas.Frame, trails []Trail, top float64) {
 }
 
 // PathsOnPage returns the iterates in the frame, at most two points apart along
-// the lines between them: what labels keep clear of.
-func PathsOnPage(f canvas.Frame, trails []Trail) []canvas.Point {
+// the lines between them, and the marks: what labels keep clear of.
+func PathsOnPage(p *canvas.Page, f canvas.Frame, trails []Trail, pens *Pens) []canvas.Point {
 	var out []canvas.Point
-	for _, t := range trails {
+	ring := func(at canvas.Point, rx, ry float64) {
+		for k := range 8 {
+			d := canvas.Pt(1, 0).Rotate(float64(k) * math.Pi / 4)
+			out = append(out, at.Add(canvas.Pt(rx*d.X, ry*d.Y)))
+		}
+	}
+	for i := range trails {
+		t := trails[i].whole()
 		pts := t.onPage(f)
 		pieces := canvas.ClipPolyline(canvas.Decimate(pts, 1), f.Box)
 		if len(pts) > denseTrail {
@@ -264,20 +297,17 @@ func PathsOnPage(f canvas.Frame, trails []Trail) []canvas.Point {
 				out = append(out, q)
 			}
 		}
-		// The marks at the ends are larger than the line.
+		// The marks are larger than the line.
 		for _, e := range endsOf(pts) {
-			for k := range 8 {
-				out = append(out, e.Add(canvas.Pt(5, 0).Rotate(float64(k)*math.Pi/4)))
-			}
+			ring(e, 5, 5)
+		}
+		m := trails[i].marks(p, f, pens)
+		for _, k := range m.losses {
+			ring(pts[k], 2, 2)
+		}
+		for _, w := range m.numbers {
+			ring(w.at, w.Width()/2, w.Size/2)
 		}
 	}
 	return out
-}
-
-// HaloPen strokes the pale border under a path that is thinned by a factor.
-func HaloPen(thin float64) canvas.Pen {
-	return canvas.Pen{
-		Width: PathWidth*thin + (HaloWidth-PathWidth)*thin*thin,
-		Color: canvas.WithAlpha(PathHalo, 0.9*thin),
-	}
 }

@@ -355,7 +355,7 @@ func TestLongPathsAreThinned(t *testing.T) {
 			pts[i] = canvas.Pt(200+10*rng.NormFloat64(), 150+10*rng.NormFloat64())
 		}
 		total := 0
-		for _, p := range visible(pts, frame, 0.4, pathShades, func(i int) int { return i % pathShades }) {
+		for _, p := range visible(pts, frame, 0.4, 5, func(i int) int { return i % 5 }) {
 			total += len(p)
 		}
 		return total
@@ -365,5 +365,62 @@ func TestLongPathsAreThinned(t *testing.T) {
 	}
 	if n := drawn(100); n != 2*99 {
 		t.Errorf("%d operations of 100 iterates; nothing hides any of their %d pieces", n, 99)
+	}
+}
+
+// TestPens: the distances have at most four round classes, of decreasing width, and every
+// distance is in the class between the numbers of the legend around it.
+func TestPens(t *testing.T) {
+	for _, c := range []struct {
+		top, step float64
+		widths    int
+	}{{1.18, 0.3, 4}, {8.41, 2.5, 4}, {0.195, 0.05, 4}, {4, 1, 4}, {1e-9, 2.5e-10, 4}, {3e12, 8e11, 4}, {0, 0, 1}} {
+		trails := []Trail{LoneTrail([]PathPoint{{Residual: math.NaN()}, {Residual: c.top / 3}, {Residual: c.top}})}
+		p := NewPens(trails)
+		if p.widths != c.widths || math.Abs(p.step-c.step) > 1e-9*c.step {
+			t.Errorf("up to %v: %d widths %v apart, want %d and %v", c.top, p.widths, p.step, c.widths, c.step)
+		}
+		last := math.Inf(1)
+		for k := range p.widths {
+			w := p.Width(k)
+			if w >= last {
+				t.Errorf("up to %v: width %d is %v after %v", c.top, k, w, last)
+			}
+			last = w
+			if c.top == 0 {
+				continue
+			}
+			if got := p.Class(PathPoint{Residual: (float64(k) + 0.5) * p.step}); got != k {
+				t.Errorf("up to %v: a distance of %v steps has width %d", c.top, float64(k)+0.5, got)
+			}
+		}
+		if p.Class(PathPoint{Residual: math.NaN()}) != 0 || p.Class(PathPoint{Residual: c.top}) != p.widths-1 ||
+			p.Class(PathPoint{Residual: math.Inf(1)}) != p.widths-1 {
+			t.Errorf("up to %v: the plane, the farthest or infinity has the wrong width", c.top)
+		}
+	}
+}
+
+// TestEpochEnds: an epoch ends at the first iterate of the next one, and has its own number.
+func TestEpochEnds(t *testing.T) {
+	var points []PathPoint
+	for i := range 31 {
+		points = append(points, PathPoint{A: float64(i), Epoch: 1 + i/10})
+	}
+	trail := LoneTrail(points)
+	var numbers []int
+	ends := trail.EpochEnds()
+	for _, i := range ends {
+		numbers = append(numbers, endedEpoch(points[i]))
+	}
+	if d := cmp.Diff([]int{10, 20}, ends); d != "" {
+		t.Errorf("ends (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]int{1, 2}, numbers); d != "" {
+		t.Errorf("numbers (-want +got):\n%s", d)
+	}
+	trail.Whole, trail.Points = points, points[:15] // in an animation
+	if d := cmp.Diff([]int{10}, trail.EpochEnds()); d != "" {
+		t.Errorf("ends before step 15 (-want +got):\n%s", d)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // PathPoint is an iterate on the plane.
 type PathPoint struct {
 	A, B     float64 // coordinates on the plane, in the units of X and Y
-	Residual float64 // distance from the plane; 0 or NaN draws the path at full strength
+	Residual float64 // distance from the plane; 0 or NaN draws the path at full width
 	Step     int
 	Epoch    int // the first point of an epoch is marked
 	// Loss is the loss at the iterate itself, not at its projection onto the plane
@@ -23,12 +23,12 @@ func (q PathPoint) HasLoss() bool { return q.Loss != 0 && !math.IsNaN(q.Loss) }
 // Trail is a path with its pen and marks. Several trails differ in colour, dashes and
 // the shape of their marks; for up to eight, colour or shape alone is enough.
 type Trail struct {
-	Name      string
-	Points    []PathPoint
-	Ink, pale color.NRGBA // on the plane, and farthest from it
-	Dash      []float64
-	mark      func(c *canvas.Path, at canvas.Point, r float64)
-	Alone     bool
+	Name   string
+	Points []PathPoint
+	Ink    color.NRGBA
+	Dash   []float64
+	mark   func(c *canvas.Path, at canvas.Point, r float64)
+	Alone  bool
 	// whole is all of the path when points is its beginning, in an animation.
 	// What would jump from frame to frame follows from the whole, or is left out.
 	Whole []PathPoint
@@ -64,17 +64,15 @@ var trailMarks = []func(c *canvas.Path, at canvas.Point, r float64){
 
 // LoneTrail is the path of a single run.
 func LoneTrail(points []PathPoint) Trail {
-	return Trail{Points: points, Ink: PathInk, pale: pathPale, Alone: true, mark: (*canvas.Path).Star}
+	return Trail{Points: points, Ink: PathInk, Alone: true, mark: (*canvas.Path).Star}
 }
 
 // TrailAmong is the i-th path of several runs.
 func TrailAmong(i int, name string, points []PathPoint) Trail {
 	// From the ninth on colours and shapes come again, in other pairs.
 	mark := trailMarks[(i+3*(i/len(trailMarks)))%len(trailMarks)]
-	ink := trailInks[i%len(trailInks)]
 	return Trail{
-		Name: name, Points: points, Ink: ink, pale: canvas.Mix(ink, canvas.Gray(235), 0.45),
-		Dash: trailDashes[i%len(trailDashes)], mark: mark,
+		Name: name, Points: points, Ink: trailInks[i%len(trailInks)], Dash: trailDashes[i%len(trailDashes)], mark: mark,
 	}
 }
 
@@ -102,53 +100,40 @@ func (t *Trail) maxResidual() float64 {
 	return m
 }
 
-// MaxResidual is the largest residual of all trails, which share one scale of shades.
-func MaxResidual(trails []Trail) float64 {
-	m := 0.0
-	for i := range trails {
-		m = math.Max(m, trails[i].maxResidual())
-	}
-	return m
-}
-
-func (t *Trail) Shade(k int) color.NRGBA {
-	return canvas.Mix(t.Ink, t.pale, float64(k)/(pathShades-1))
-}
-
-// ShadeOf returns the shade of the line to iterate i, when the farthest of all is
-// off by top.
-func (t *Trail) ShadeOf(i int, top float64) int {
-	r := t.Points[i].Residual
-	if top == 0 || math.IsNaN(r) {
-		return 0
-	}
-	return max(0, min(pathShades-1, int(math.Min(r/top, 1)*pathShades)))
-}
-
-// EpochStarts returns the indices where a new epoch begins, without the ends of
-// the path; of many only every 2nd, 5th, ... epoch.
-func (t *Trail) EpochStarts() []int {
-	points := t.Points
+// whole returns all of the path, also where Points is only its beginning.
+func (t *Trail) whole() Trail {
+	w := *t
 	if t.Whole != nil {
-		points = t.Whole
+		w.Points = t.Whole
 	}
-	var starts []int
+	return w
+}
+
+// EpochEnds returns the indices of the iterates at which an epoch ended, without the ends of
+// the path; of many only every 2nd, 5th, ... epoch. EndedEpoch has the number of the epoch.
+func (t *Trail) EpochEnds() []int {
+	points := t.whole().Points
+	var ends []int
 	for i := 1; i < len(points)-1; i++ {
 		if points[i].Epoch != points[i-1].Epoch {
-			starts = append(starts, i)
+			ends = append(ends, i)
 		}
 	}
 	stride := 1
 	for _, stride = range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
-		if len(starts) <= 10*stride {
+		if len(ends) <= 10*stride {
 			break
 		}
 	}
 	var out []int
-	for _, i := range starts {
-		if points[i].Epoch%stride == 0 && i < len(t.Points) {
+	for _, i := range ends {
+		if endedEpoch(points[i])%stride == 0 && i < len(t.Points) {
 			out = append(out, i)
 		}
 	}
 	return out
 }
+
+// endedEpoch is the number of the epoch that ended at an iterate, the first one of the next
+// epoch.
+func endedEpoch(q PathPoint) int { return q.Epoch - 1 }
