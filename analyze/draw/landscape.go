@@ -27,30 +27,40 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 				"off (median).", percent(r.Summary.PlaneErrorRelative.Value)))
 		}
 	}
-	a, b, residual := Values(&r.Path, "a"), Values(&r.Path, "b"), Values(&r.Path, "residual")
-	loss := Values(&r.Path, "true_loss")
-	if a == nil {
-		return f
-	}
-	steps, epochs := r.Path.Column("step").Ints, r.Path.Column("epoch").Ints
-	for i := range a {
-		q := figure.PathPoint{
-			A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]),
-			Epoch: int(epochs[i]),
-		}
+	loss, projected := Values(&r.Path, "true_loss"), Values(&r.Path, "plane_loss")
+	for i := range f.Path {
 		if loss != nil {
-			q.Loss = loss[i]
+			f.Path[i].Loss, f.Path[i].PlaneLoss = loss[i], projected[i]
 		}
-		f.Path = append(f.Path, q)
 	}
 	return f
 }
 
-// measured draws one measure on the plane. Cells that were not evaluated are
+// pathOn returns the path of a result without losses.
+func pathOn(r *landscape.Result) (path []figure.PathPoint) {
+	a, b, residual := Values(&r.Path, "a"), Values(&r.Path, "b"), Values(&r.Path, "residual")
+	if a == nil {
+		return nil
+	}
+	steps, epochs := r.Path.Column("step").Ints, r.Path.Column("epoch").Ints
+	for i := range a {
+		path = append(path, figure.PathPoint{
+			A: a[i], B: b[i], Residual: residual[i], Loss: math.NaN(), Step: int(steps[i]), Epoch: int(epochs[i]),
+		})
+	}
+	return path
+}
+
+// measured draws one measure on the plane, with the path. Cells that were not evaluated are
 // interpolated, and the figure says how many; where many cells are missing, every
 // evaluated cell is a tile.
 func measured(title, xlabel, ylabel string, r *landscape.Result, values []float64) *figure.Landscape {
-	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B}
+	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B, Path: pathOn(r)}
+	f.Units = [2]float64{r.Summary.NormU, r.Summary.NormV}
+	if c := r.Summary.Cosine; math.Abs(c) > obliqueCosine {
+		f.Notes = append(f.Notes, fmt.Sprintf("The directions are drawn at a right angle; their angle is %.0f\u00b0.",
+			math.Acos(max(-1, min(1, c)))*180/math.Pi))
+	}
 	filled, ok, interpolated := values, r.Grid.Valid, 0
 	if f.Mosaic = r.Scattered(); !f.Mosaic {
 		filled, ok, interpolated = r.Grid.Filled(values)
@@ -73,6 +83,10 @@ func measured(title, xlabel, ylabel string, r *landscape.Result, values []float6
 	}
 	return f
 }
+
+// obliqueCosine is the cosine of the angle of two directions from which a figure says that it
+// is not a right one.
+const obliqueCosine = 0.05
 
 // measureLabels names what a landscape or a line measures.
 var measureLabels = map[string]string{

@@ -18,7 +18,6 @@ func Runs(title, xlabel, ylabel string, groups []string, l *compare.LandscapeRes
 	paths *compare.PathsResult,
 ) *figure.Landscape {
 	f := measured(title, xlabel, ylabel, l.Result, l.Grid.Loss)
-	f.EqualAspect = true
 	t := &paths.Table
 	run, group := t.Column("run").Strings, t.Column("group").Strings
 	a, b, residual := Values(t, "a"), Values(t, "b"), Values(t, "residual")

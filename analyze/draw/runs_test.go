@@ -75,7 +75,7 @@ func TestRuns(t *testing.T) {
 	if len(names) != 3 || names[0] != "b" || names[1] != "a1" || names[2] != "a2" {
 		t.Errorf("paths %q; want the groups in the order given, b, then the two runs of a", names)
 	}
-	if len(f.Z) != 4 || len(f.Z[0]) != 5 || !f.EqualAspect {
+	if len(f.Z) != 4 || len(f.Z[0]) != 5 || f.FreeAxes {
 		t.Errorf("a grid of %d rows; want 4 of 5 with equal units on both axes", len(f.Z))
 	}
 }

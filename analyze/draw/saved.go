@@ -22,13 +22,14 @@ import (
 // Options choose what the figures of a result show. They change no number, and the zero
 // value is the default.
 type Options struct {
-	Levels      []float64 // contour levels of landscapes; nil chooses them
-	LevelCount  int       // about how many contour levels, when Levels is nil; 0 is the default
-	EqualAspect bool      // one unit is as long on both axes of a landscape
-	Surface     bool      // also the landscape as a surface in space
-	Animation   bool      // also the walk over the landscape as a GIF
-	VTK         bool      // also the landscape and the path for ParaView
-	Against     Against   // axis of the series of several runs; "" is the one of the result
+	Levels     []float64 // contour levels of landscapes; nil chooses them
+	LevelCount int       // about how many contour levels, when Levels is nil; 0 is the default
+	FreeAxes   bool      // each axis of a landscape has its own scale
+	PathLoss   bool      // mark the iterates of a landscape with the colours of their own losses
+	Surface    bool      // also the landscape as a surface in space
+	Animation  bool      // also the walk over the landscape as a GIF
+	VTK        bool      // also the landscape and the path for ParaView
+	Against    Against   // axis of the series of several runs; "" is the one of the result
 }
 
 // Drawing draws the figures of one analysis from the files of its result. An analysis and a
@@ -145,9 +146,13 @@ func LandscapeOf(s *result.Saved, o Options) ([]Named, error) {
 		x, y = Directions(r.Summary.Directions)
 	}
 	f := o.landscape(Landscape(l.title(), x, y, r))
+	if f.PathLoss = o.PathLoss; o.PathLoss && !slices.ContainsFunc(f.Path, figure.PathPoint.HasLoss) {
+		return nil, fmt.Errorf("%s: the result has no loss of an iterate (column true_loss of the path), so none can be drawn "+
+			"along the path; evaluate a landscape with its path first", s.Dir)
+	}
 	out := []Named{{Name: "landscape", Figure: f}}
 	for _, m := range Measures(l.title(), x, y, r) {
-		m.EqualAspect = o.EqualAspect
+		m.FreeAxes = o.FreeAxes
 		out = append(out, Named{Name: m.ZName, Figure: m})
 	}
 	var between record.Table
@@ -168,7 +173,7 @@ func LandscapeOf(s *result.Saved, o Options) ([]Named, error) {
 
 // landscape sets the options of a landscape.
 func (o *Options) landscape(f *figure.Landscape) *figure.Landscape {
-	f.EqualAspect = o.EqualAspect
+	f.FreeAxes = o.FreeAxes
 	if o.LevelCount > 0 {
 		f.LevelCount = o.LevelCount
 	}

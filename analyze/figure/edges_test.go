@@ -124,7 +124,7 @@ func TestNothingCut(t *testing.T) {
 		figures["landscape "+name] = l
 		for _, high := range []float64{2, 18, 40, 500} {
 			other := *l
-			other.Y, other.EqualAspect, other.ZLabel = evenly(0, high, 17), true, short
+			other.Y, other.ZLabel = evenly(0, high, 17), short
 			figures[fmt.Sprintf("landscape of 100 by %v %s", high, name)] = &other
 		}
 		figures["surface "+name] = &surface.Figure{Landscape: l}

@@ -138,7 +138,7 @@ func TestDegenerate(t *testing.T) {
 			Z: sample(x, y, func(a, b float64) float64 { return (a + b) * 1e-300 }),
 		},
 		"levels outside":    &figure.Landscape{X: x, Y: y, Z: plane, Levels: []float64{-100, 500}},
-		"two by two":        &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}, EqualAspect: true},
+		"two by two":        &figure.Landscape{X: x[:2], Y: y[:2], Z: [][]float64{{0, 1}, {2, 3}}},
 		"path of one point": &figure.Landscape{X: x, Y: y, Z: plane, Path: outside[:1]},
 		"path outside":      &figure.Landscape{X: x, Y: y, Z: plane, Path: outside},
 		"standing path":     &figure.Landscape{X: x, Y: y, Z: plane, Path: make([]figure.PathPoint, 50)},
@@ -171,7 +171,7 @@ func TestDegenerate(t *testing.T) {
 			X: x, Y: y,
 			Z: sample(x, y, func(a, b float64) float64 { return (a - b) * 1e308 }),
 		}},
-		"surface, spike": &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: spike, EqualAspect: true}},
+		"surface, spike": &surface.Figure{Landscape: &figure.Landscape{X: x, Y: y, Z: spike}},
 		"surface, two by two": &surface.Figure{Landscape: &figure.Landscape{
 			X: x[:2], Y: y[:2],
 			Z: [][]float64{{0, 1}, {2, 3}},
@@ -452,10 +452,9 @@ func TestNotes(t *testing.T) {
 }
 
 // TestWideLandscape: at equal units on both axes a plane ten times as wide as high
-// takes little paper, and one that is high no more than any other.
+// takes little paper, and one that is high not more than a square.
 func TestWideLandscape(t *testing.T) {
 	l := exampleLandscape()
-	l.EqualAspect = true
 	size := func() image.Config {
 		t.Helper()
 		var png bytes.Buffer
@@ -475,8 +474,48 @@ func TestWideLandscape(t *testing.T) {
 		}
 		l.Path, l.Paths = nil, nil
 		c := size()
-		if ratio := float64(c.Height) / float64(c.Width); stretch > 1 && ratio > 0.45 || stretch < 1 && ratio != 0.74 {
+		if ratio := float64(c.Height) / float64(c.Width); stretch > 1 && ratio > 0.45 || stretch < 1 && ratio > 0.96 {
 			t.Errorf("a plane %v times as wide as high is drawn %d wide and %d high", stretch, c.Width, c.Height)
 		}
+	}
+}
+
+// TestClosePath: a path that is only a dot on the map is drawn in an inset, and a larger one
+// on the map.
+func TestClosePath(t *testing.T) {
+	l := exampleLandscape()
+	if svg := string(render(t, l, figure.SVG)); strings.Contains(svg, "times larger") {
+		t.Error("a path that can be seen has an inset")
+	}
+	middle := l.Path[len(l.Path)/2]
+	for i := range l.Path {
+		l.Path[i].A = middle.A + 1e-4*float64(i)
+		l.Path[i].B = middle.B + 1e-5*float64(i)
+	}
+	if svg := string(render(t, l, figure.SVG)); !strings.Contains(svg, "times larger") {
+		t.Error("a path that is a dot has no inset")
+	}
+}
+
+// TestPathLoss: iterates with a loss are marked, in the colours of the map; without any loss
+// there is nothing to draw.
+func TestPathLoss(t *testing.T) {
+	l := exampleLandscape()
+	for i := range l.Path {
+		l.Path[i].Loss = math.NaN()
+	}
+	l.PathLoss = true
+	if err := l.Validate(); err == nil || !strings.Contains(err.Error(), "PathLoss") {
+		t.Errorf("a path without losses: %v", err)
+	}
+	bare := *l
+	bare.PathLoss = false
+	before := strings.Count(string(render(t, &bare, figure.SVG)), "<path")
+	for i := range l.Path {
+		l.Path[i].Loss = 1
+	}
+	svg := string(render(t, l, figure.SVG))
+	if after := strings.Count(svg, "<path"); after < before+6 || !strings.Contains(svg, "loss of the iterate itself") {
+		t.Errorf("%d shapes without losses and %d with them", before, after)
 	}
 }

@@ -173,7 +173,6 @@ func gallery() map[string]figure.Figure {
 
 	noisy := exampleLandscape()
 	noisy.Path = descend(3000, 250, 0.1, 1.2, 4)
-	noisy.EqualAspect = true
 	out["landscape-noisy"] = noisy
 
 	x, y := grid(-1, 1, 31), grid(-1, 1, 31)

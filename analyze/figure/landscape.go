@@ -35,27 +35,40 @@ type Landscape struct {
 	ZLabel   string // "" is "full training loss"
 	ZName    string // of the column in the table; "" is "full_loss"
 
-	Map         Map       // what the colours mean; "" is Sequential
-	Scale       Scale     // of the levels; Auto is Log for a positive loss over a factor of 20 with a Sequential Map
-	Levels      []float64 // strictly increasing; nil chooses them with [Levels]
-	LevelCount  int       // about how many are chosen, 2 to 100; 0 is 11
-	EqualAspect bool      // one unit is as long on both axes, unless the map would be too flat or too narrow to read
-	Mosaic      bool      // every grid point is a tile of its colour, without contours: a grid with many points missing
-	Notes       []string  // printed under the figure
-	Style       Style
+	Map        Map       // what the colours mean; "" is Sequential
+	Scale      Scale     // of the levels; Auto is Log for a positive loss over a factor of 20 with a Sequential Map
+	Levels     []float64 // strictly increasing; nil chooses them with [Levels]
+	LevelCount int       // about how many are chosen, 2 to 100; 0 is 11
+	// FreeAxes fills the width with each axis on its own scale. Without it one unit is as long on
+	// both axes, so that angles are right; a map that would be too flat or too narrow to read is
+	// stretched, and the figure says how much.
+	FreeAxes bool
+	// Units are the lengths of one unit of X and of Y, for directions that are not unit vectors;
+	// 0 is 1.
+	Units    [2]float64
+	PathLoss bool     // mark iterates of Path or Paths with the colour of their Loss; at least one must have one
+	Mosaic   bool     // every grid point is a tile of its colour, without contours: a grid with many points missing
+	Notes    []string // printed under the figure
+	Style    Style
 }
 
 var _ Figure = (*Landscape)(nil)
 
 func (l *Landscape) Defaults() (Style, float64) {
-	ratio := 0.74
+	free, high := 0.74, 0.95
 	if l.Style.Width != 0 && l.Style.Width < 5 {
-		ratio = 0.92
+		free, high = 1.1, 1.25
 	}
-	if l.EqualAspect {
-		ratio = min(ratio, l.wideRatio())
+	if l.FreeAxes {
+		return l.Style, free
 	}
-	return l.Style, ratio
+	switch a := l.aspect(); {
+	case a < flat:
+		high = 2 // as high as its words need
+	case a < 1.1:
+		high = free
+	}
+	return l.Style, min(high, l.wideRatio())
 }
 
 // wideRatio is the height over the width of a figure whose frame, at equal units on
@@ -75,32 +88,6 @@ func (l *Landscape) wideRatio() float64 {
 	z := l.Relief()
 	at := l.lay(p, &z, plane.NewPens(l.Trails()), false, 0)
 	return (h - at.spare) / w
-}
-
-// least is the height and the width, in letters, below which a map at equal units
-// is too flat or too narrow to read.
-const least = 8
-
-// tooFlat reports whether EqualAspect would make the map too flat or too narrow to
-// read.
-func (l *Landscape) tooFlat(p *canvas.Page) bool {
-	dx, dy := l.X[len(l.X)-1]-l.X[0], l.Y[len(l.Y)-1]-l.Y[0]
-	return l.EqualAspect && 0.78*p.W*min(dy/dx, dx/dy) < least*p.Font
-}
-
-// fit is the part of the room for the frame that the frame takes.
-func (l *Landscape) fit(p *canvas.Page, room canvas.Rect, f canvas.Frame) canvas.Rect {
-	if !l.EqualAspect {
-		return room
-	}
-	r := equalAspect(room, f)
-	if l.tooFlat(p) {
-		r.Y0 = max(room.Y0, min(r.Y0, r.Y1-least*p.Font))
-		if wider := (least*p.Font - r.W()) / 2; wider > 0 {
-			r.X0, r.X1 = max(room.X0, r.X0-wider), min(room.X1, r.X1+wider)
-		}
-	}
-	return r
 }
 
 func (l *Landscape) Heading() string { return cmp.Or(l.Title, "Loss landscape") }
@@ -133,6 +120,11 @@ func (l *Landscape) Validate() error {
 		}
 		if l.Valid != nil && len(l.Valid[j]) != len(l.X) {
 			return fmt.Errorf("%w: Landscape.Valid[%d] has %d values; X has %d", ErrInput, j, len(l.Valid[j]), len(l.X))
+		}
+	}
+	for i, v := range l.Units {
+		if !(v >= 0) || math.IsInf(v, 1) {
+			return fmt.Errorf("%w: Landscape.Units[%d] is %v; it must be a length, or 0 for 1", ErrInput, i, v)
 		}
 	}
 	for i, v := range l.Levels {
@@ -291,7 +283,15 @@ func (l *Landscape) validatePaths() error {
 		}
 		seen[q.Name] = i
 	}
-	return nil
+	if !l.PathLoss {
+		return nil
+	}
+	for _, t := range l.Trails() {
+		if slices.ContainsFunc(t.Points, PathPoint.HasLoss) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: Landscape.PathLoss is set, but no iterate of a path has a Loss", ErrInput)
 }
 
 // LabelledPath is the path of one of several runs on one plane.
@@ -330,7 +330,8 @@ func (l *Landscape) WithScale(s Scale) Figure {
 }
 
 // PathPoint is an iterate on the plane: its coordinates A and B in the units of X and
-// Y, its distance from the plane (Residual), its Step and Epoch, and its own Loss.
+// Y, its distance from the plane (Residual), its Step and Epoch, its own Loss, and the loss
+// of its projection onto the plane (PlaneLoss).
 type PathPoint = plane.PathPoint
 
 // isLog reports whether values from lo to hi have levels on a logarithmic scale.

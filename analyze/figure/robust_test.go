@@ -42,9 +42,9 @@ func TestAnyLandscape(t *testing.T) {
 			X: x, Y: y, Z: sample(x, y, func(_, _ float64) float64 { return value.Draw(t, "z") }),
 			Map: rapid.SampledFrom([]figure.Map{"", figure.Sequential, figure.Reversed, figure.Diverging}).Draw(t,
 				"map"),
-			Scale:       rapid.SampledFrom([]figure.Scale{figure.Auto, figure.Linear, figure.Log}).Draw(t, "scale"),
-			EqualAspect: rapid.Bool().Draw(t, "equal"),
-			Style:       figure.Style{Width: 2.2, DPI: 50},
+			Scale:    rapid.SampledFrom([]figure.Scale{figure.Auto, figure.Linear, figure.Log}).Draw(t, "scale"),
+			FreeAxes: rapid.Bool().Draw(t, "free"),
+			Style:    figure.Style{Width: 2.2, DPI: 50},
 		}
 		if rapid.Bool().Draw(t, "several") {
 			l.Paths = []figure.LabelledPath{

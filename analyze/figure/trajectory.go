@@ -87,9 +87,9 @@ func (t *Trajectory) Alt() string {
 func (t *Trajectory) Draw(p *canvas.Page) {
 	l := t.landscape()
 	s := plane.Relief{Min: math.NaN(), Max: math.NaN()}
-	pens := plane.NewPens(l.Trails())
+	pens := l.Pens(&s)
 	at := l.lay(p, &s, pens, false, 0)
 	p.Gridlines(at.f)
-	plane.DrawPaths(p, at.f, l.Trails(), pens)
-	p.Axes(at.f, at.labelX, true)
+	plane.DrawPaths(p, at.path, l.Trails(), pens)
+	l.drawFrame(p, &s, &at)
 }

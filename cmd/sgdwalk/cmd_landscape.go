@@ -49,6 +49,7 @@ More examples:
   sgdwalk landscape --grid 26x26 --refine 2 --also accuracy,test_loss RUN
   sgdwalk landscape --plane random --grid 11x11 --also eigenvalues RUN
   sgdwalk landscape --surface --gif --vtk RUN
+  sgdwalk landscape --path-loss RUN              the own losses of the iterates as colours of marks
   sgdwalk landscape --through RUN,RUN2 --align --no-path RUN    with the units of RUN2 permuted
   sgdwalk landscape --objective "python3 objective.py" --also accuracy RUN   from PyTorch
   sgdwalk landscape --objective "python3 objective.py" checkpoints/   a folder of checkpoints
@@ -146,6 +147,9 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 	if c.Lines != 0 {
 		return nil, c.along(ctx, e)
 	}
+	if c.PathLoss && !c.withPath(landscape.PlaneKind(kind)) {
+		return nil, usagef("--path-loss is given, but the path is not on the plane; give --path too")
+	}
 	a, err := c.open(e, "landscape")
 	if err != nil {
 		return nil, err
@@ -175,7 +179,7 @@ func (c *landscapeCmd) compute(ctx context.Context, e *env) (r *landscape.Result
 	if plane.Recipe.Kind == "pca" {
 		recipe.PCA = &fit
 	}
-	if c.withPath(plane) {
+	if c.withPath(plane.Recipe.Kind) {
 		opts.Path, opts.Projection = a.trace, plane.Path
 	}
 	j, err := landscape.NewJob(ctx, plane.Plane, loss, opts)
@@ -218,18 +222,18 @@ func (c *landscapeCmd) derivatives() derivatives {
 
 // withPath decides whether the path is projected. Random directions know nothing
 // of it, and it has next to no extent on them.
-func (c *landscapeCmd) withPath(p *landscape.ChosenPlane) bool {
+func (c *landscapeCmd) withPath(kind landscape.PlaneKind) bool {
 	if c.Path != nil {
 		return *c.Path
 	}
-	return p.Recipe.Kind != "random"
+	return kind != landscape.RandomKind
 }
 
 // place fills in where the grid is, as far as the flags do not say.
 func (c *landscapeCmd) place(p *landscape.ChosenPlane, o *landscape.Options) {
 	o.Around = p.Around
 	for _, r := range []*analyze.Range{&o.X, &o.Y} {
-		if r.Min == 0 && r.Max == 0 && (p.Square || !c.withPath(p) && len(p.Around) == 0) {
+		if r.Min == 0 && r.Max == 0 && (p.Square || !c.withPath(p.Recipe.Kind) && len(p.Around) == 0) {
 			r.Min, r.Max = -1, 1
 		}
 	}

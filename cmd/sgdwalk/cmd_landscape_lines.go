@@ -23,9 +23,9 @@ func (c *landscapeCmd) along(ctx context.Context, e *env) error {
 		return usagef("--lines is %d; it must be 1 to %d", c.Lines, maxLines)
 	case kind != "random" && kind != "pca":
 		return usagef("--lines is %d for a plane of kind %s; the lines are random ones", c.Lines, kind)
-	case c.Orthogonal || c.Refine != 0 || c.Y != "" || c.GIF || c.VTK || c.Surface || c.Equal:
-		return usagef("--lines is %d, but --orthogonal, --refine, --y, --gif, --vtk, --surface and --equal-aspect "+
-			"are for planes", c.Lines)
+	case c.Orthogonal || c.Refine != 0 || c.Y != "" || c.GIF || c.VTK || c.Surface || c.Equal != nil || c.PathLoss:
+		return usagef("--lines is %d, but --orthogonal, --refine, --y, --gif, --vtk, --surface, --equal-aspect and "+
+			"--path-loss are for planes", c.Lines)
 	}
 	o := landscape.LineOptions{X: analyze.Range{Min: -1, Max: 1, N: c.Points}, Progress: e.progress, Plain: c.Plain}
 	if c.X != "" {

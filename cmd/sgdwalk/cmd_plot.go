@@ -41,7 +41,7 @@ is evaluated, and no number changes.
 Examples:
   sgdwalk plot RUN --list
   sgdwalk plot RUN/analysis/walk --width single --theme dark --out dark
-  sgdwalk plot RUN/analysis/landscape --levels 0.1,0.3,1 --equal-aspect
+  sgdwalk plot RUN/analysis/landscape --levels 0.1,0.3,1 --path-loss
   sgdwalk plot RUN/analysis/walk RUN/analysis/landscape --panels walk:loss,landscape --out figure1
   sgdwalk plot RUN1 RUN2 --panels RUN1-walk:loss,RUN2-walk:loss --columns 2 --formats pdf`
 }
@@ -122,8 +122,8 @@ func (c *plotCmd) open(e *env, o draw.Options) ([]plotted, error) {
 		return nil, fmt.Errorf("%s: no result could be read", strings.Join(c.Results, ", "))
 	}
 	isMap := func(p plotted) bool { return p.Analysis == "landscape" }
-	if (c.Levels != "" || c.Equal || c.Surface || c.GIF || c.VTK) && !slices.ContainsFunc(out, isMap) {
-		return nil, usagef("--levels, --equal-aspect, --surface, --gif and --vtk are for landscapes; %s has none",
+	if c.given() && !slices.ContainsFunc(out, isMap) {
+		return nil, usagef("--levels, --equal-aspect, --path-loss, --surface, --gif and --vtk are for landscapes; %s has none",
 			strings.Join(c.Results, ", "))
 	}
 	nameResults(out)

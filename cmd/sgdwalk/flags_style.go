@@ -144,14 +144,22 @@ func (f *levelFlags) choose(o *draw.Options, scale string) error {
 // mapFlags choose how landscapes are drawn.
 type mapFlags struct {
 	levelFlags
-	Equal   bool `group:"Figures" name:"equal-aspect" help:"Draw one unit of a landscape as long on both axes, as far as the map stays readable."`
-	Surface bool `group:"Figures" help:"Also draw the landscape as a shaded surface with the path on it."`
-	GIF     bool `group:"Figures" name:"gif" help:"Also draw the walk over the landscape as an animation."`
-	VTK     bool `group:"Figures" name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
+	Equal    *bool `group:"Figures" name:"equal-aspect" negatable:"" help:"Draw one unit of a landscape as long on both axes, as far as the map stays readable (default: yes; --no-equal-aspect fills the width with each axis on its own scale)."`
+	PathLoss bool  `group:"Figures" name:"path-loss" help:"Mark the iterates of a landscape whose own loss was evaluated with the colour of that loss."`
+	Surface  bool  `group:"Figures" help:"Also draw the landscape as a shaded surface with the path on it."`
+	GIF      bool  `group:"Figures" name:"gif" help:"Also draw the walk over the landscape as an animation."`
+	VTK      bool  `group:"Figures" name:"vtk" help:"Also write the landscape and the path for ParaView (.vts, .vtp)."`
+}
+
+// given reports whether a flag is set.
+func (f *mapFlags) given() bool {
+	return f.Levels != "" || f.Equal != nil || f.PathLoss || f.Surface || f.GIF || f.VTK
 }
 
 // drawing returns the options of figures that the flags choose; scale is the value of --scale.
 func (f *mapFlags) drawing(scale string) (o draw.Options, err error) {
-	o = draw.Options{EqualAspect: f.Equal, Surface: f.Surface, Animation: f.GIF, VTK: f.VTK}
+	o = draw.Options{
+		FreeAxes: f.Equal != nil && !*f.Equal, PathLoss: f.PathLoss, Surface: f.Surface, Animation: f.GIF, VTK: f.VTK,
+	}
 	return o, f.choose(&o, scale)
 }

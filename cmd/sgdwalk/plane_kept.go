@@ -47,7 +47,7 @@ func (c *landscapeCmd) plane(
 		if p, err = landscape.ChoosePlane(ctx, a.trace, choice); err != nil {
 			return false, a.interrupted(ctx, err)
 		}
-		if c.withPath(p) {
+		if c.withPath(p.Recipe.Kind) {
 			o.Path = a.trace
 			if p.Path, err = landscape.Project(ctx, p.Plane, o); err != nil {
 				return false, err

@@ -21,10 +21,10 @@ import (
 )
 
 // Animation is the walk over a [figure.Landscape] as an animated GIF: the path grows, a mark
-// shows the last iterate, and step and loss are printed above the frame.
-// The loss is PathPoint.Loss where all iterates have it. Otherwise it is the value of
-// the plane at the projection of the iterate, and the text says "on the plane". Several paths walk
-// together, by their steps.
+// shows the last iterate, and step, epoch and losses are printed above the frame: the loss of
+// the iterate where it is known, and the loss of the plane at its projection. Several paths
+// walk together, by their steps, each with one loss: its own where all iterates have it, and
+// otherwise that of the plane, which the text says.
 //
 // Between frames nothing is interpolated: each shows iterates that were recorded.
 // The last frame shows the whole path. The animation repeats without end. The same
@@ -34,7 +34,10 @@ type Animation struct {
 	// style. Style.DPI 0 is 100; a frame may have 4 million pixels.
 	Landscape *figure.Landscape
 
-	Frames int // at most, 2 to 1000; 0 is 120. Fewer where there are fewer steps
+	// Frames is the largest number of frames, 2 to 1000; 0 is 120. There are fewer where there are
+	// fewer steps. Of a single path with at least 20 losses, the frames are the iterates that
+	// have one.
+	Frames int
 }
 
 // Durations in hundredths of a second, the unit of a GIF. A frame lasts two of them at
@@ -100,17 +103,35 @@ func (a *Animation) frameStyle() figure.Style {
 	if s.DPI == 0 {
 		s.DPI = 100
 	}
-	return s.WithDefaults(ratio)
+	low := s.Height == 0
+	s = s.WithDefaults(ratio)
+	if low {
+		s.Height += s.FontSize * statusLine / 72
+	}
+	return s
 }
+
+// statusLine is the height of the line of text over the frame, in letters.
+const statusLine = 1.5
+
+// enoughLosses is how many iterates with a loss make an animation.
+const enoughLosses = 20
 
 // steps returns the step that each frame shows: all, or evenly spaced ones with
 // the first and the last.
 func (a *Animation) steps() []int {
-	var all []int
-	for _, t := range a.Landscape.Trails() {
-		for _, q := range t.Points {
+	var all, known []int
+	trails := a.Landscape.Trails()
+	for _, t := range trails {
+		for i, q := range t.Points {
 			all = append(all, q.Step)
+			if q.HasLoss() || i == len(t.Points)-1 {
+				known = append(known, q.Step)
+			}
 		}
+	}
+	if len(trails) == 1 && len(known) > enoughLosses {
+		all = known
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
@@ -182,6 +203,7 @@ type film struct {
 	columns   []float64 // where the parts of the line of text begin
 	known     bool      // every iterate has its own loss
 	narrow    bool      // no room for the losses of all paths
+	short     bool      // room only for a short name of the loss
 }
 
 func newFilm(a *Animation) *film {
@@ -190,7 +212,7 @@ func newFilm(a *Animation) *film {
 	colors := canvas.ThemeOf(s.Theme == figure.Dark)
 	device := canvas.NewPNG(s.Width*72, s.Height*72, s.DPI, colors.Background)
 	f := &film{
-		landscape: l, device: device, relief: l.Relief(), trails: l.Trails(), pens: plane.NewPens(l.Trails()),
+		landscape: l, device: device, relief: l.Relief(), trails: l.Trails(),
 		page: &canvas.Page{Device: device, W: s.Width * 72, H: s.Height * 72, Font: s.FontSize, Theme: colors},
 	}
 	f.canvas = image.NewRGBA(device.Image().Bounds())
@@ -201,7 +223,7 @@ func newFilm(a *Animation) *film {
 			f.known = f.known && q.HasLoss()
 		}
 	}
-	f.frame, f.text = l.DrawStill(f.page, f.trails, f.pens, s.FontSize*1.5)
+	f.frame, f.pens, f.text = l.DrawStill(f.page, f.trails, s.FontSize*statusLine)
 	f.columns = f.layStatus(a.steps())
 	draw.Draw(f.canvas, f.canvas.Bounds(), device.Image(), image.Point{}, draw.Src)
 	f.still = slices.Clone(f.canvas.Pix)
@@ -236,6 +258,9 @@ func (f *film) status(step int, trails []plane.Trail) []string {
 	if f.narrow {
 		return out
 	}
+	if len(trails) == 1 && trails[0].Alone {
+		return f.losses(step, &trails[0])
+	}
 	for i := range trails {
 		t := &trails[i]
 		if len(t.Points) == 0 {
@@ -243,30 +268,60 @@ func (f *film) status(step int, trails []plane.Trail) []string {
 			continue
 		}
 		q := t.Points[len(t.Points)-1]
-		v, name := q.Loss, cmp.Or(f.landscape.ZLabel, "loss")
+		v := q.Loss
 		if !f.known {
-			v, name = f.relief.At(q.A, q.B), name+" on the plane"
+			v = f.relief.At(q.A, q.B)
 		}
-		if !t.Alone {
-			name = t.Name
-		}
-		text := canvas.Short(v)
-		if math.IsNaN(v) {
-			text = "\u2013" // outside the grid, or over a hole
-		}
-		out = append(out, name+" "+text)
+		out = append(out, t.Name+" "+number(v))
 	}
-	if !f.known && len(trails) > 0 && !trails[0].Alone {
+	if !f.known && len(trails) > 0 {
 		out[0] += ", on the plane:"
 	}
 	return out
+}
+
+// losses is the line of text of a single path: the step with its epoch, the loss of the
+// iterate if any iterate has one, and the loss of the plane.
+func (f *film) losses(step int, t *plane.Trail) []string {
+	out := []string{fmt.Sprintf("step %d", step)}
+	own := slices.ContainsFunc(t.Whole, figure.PathPoint.HasLoss)
+	if len(t.Points) == 0 {
+		return append(out, make([]string, 2)...)
+	}
+	q := t.Points[len(t.Points)-1]
+	if first, last := t.Whole[0], t.Whole[len(t.Whole)-1]; first.Epoch != last.Epoch {
+		out[0] += fmt.Sprintf(", epoch %d", q.Epoch)
+	}
+	name, v := cmp.Or(f.landscape.ZLabel, "loss"), q.PlaneLoss
+	if f.short {
+		name = "loss"
+	}
+	if v == 0 || math.IsNaN(v) {
+		v = f.relief.At(q.A, q.B)
+	}
+	if !own {
+		return append(out, name+" on the plane "+number(v))
+	}
+	loss := math.NaN()
+	if q.HasLoss() {
+		loss = q.Loss
+	}
+	return append(out, name+" "+number(loss), "on the plane "+number(v))
+}
+
+// number writes a loss; one that is not known, for example outside the grid, is a dash.
+func number(v float64) string {
+	if math.IsNaN(v) {
+		return "\u2013"
+	}
+	return canvas.Short(v)
 }
 
 // layStatus returns where the columns of the text begin: wide enough for every frame,
 // so that the text does not move. Without room for all columns, the losses of several
 // paths are left out.
 func (f *film) layStatus(steps []int) []float64 {
-	width := make([]float64, 1+len(f.trails))
+	width := make([]float64, max(3, 1+len(f.trails)))
 	for _, step := range steps {
 		trails := slices.Clone(f.trails)
 		for i := range trails {
@@ -283,6 +338,13 @@ func (f *film) layStatus(steps []int) []float64 {
 		out[i] = out[i-1] + width[i-1] + f.page.Font*1.2
 	}
 	n := len(out) - 1
-	f.narrow = len(f.trails) > 1 && f.text.X+out[n]+width[n] > f.page.W
+	if f.text.X+out[n]+width[n] <= f.page.W {
+		return out
+	}
+	if len(f.trails) == 1 && !f.short {
+		f.short = true
+		return f.layStatus(steps)
+	}
+	f.narrow = len(f.trails) > 1
 	return out
 }

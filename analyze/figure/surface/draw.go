@@ -32,7 +32,7 @@ func (s *Figure) Draw(p *canvas.Page) {
 	box := p.Footnotes(s.notes(&r, routes, thinned), canvas.Box(m, m, p.W-m, p.H-m))
 	box = p.Heading(l.Title, l.Subtitle, box)
 	bar := plane.NewColorBar(p, &r, "")
-	pens := plane.NewPens(l.Trails())
+	pens := l.Pens(&r)
 	entries, above := s.entries(p, &r, pens, routes), box
 	box = p.Legend(entries, above, false)
 	room := canvas.Box(box.X0, box.Y0, box.X1-bar.Width, box.Y1-p.Font*0.2)
@@ -54,11 +54,11 @@ func (s *Figure) Draw(p *canvas.Page) {
 func (s *Figure) view(r *plane.Relief) view {
 	l := s.Landscape
 	bu, bv := 1.0, 1.0
-	if l.EqualAspect {
-		bu, bv = l.X[len(l.X)-1]-l.X[0], l.Y[len(l.Y)-1]-l.Y[0]
+	if !l.FreeAxes {
+		bu, bv = l.Base()
 		// A base that is a line shows nothing.
 		longest := math.Max(bu, bv)
-		bu, bv = math.Max(bu/longest, 0.2), math.Max(bv/longest, 0.2)
+		bu, bv = math.Max(bu/longest, leastBase), math.Max(bv/longest, leastBase)
 	}
 	v := newView(s.Azimuth, s.Elevation, bu, bv, boxHeight)
 	v.x = canvas.Axis{Lo: l.X[0], Hi: l.X[len(l.X)-1], Label: cmp.Or(l.XLabel, "first direction")}
@@ -72,8 +72,14 @@ func (s *Figure) view(r *plane.Relief) view {
 	return v
 }
 
+// leastBase is the shorter side of the base in parts of the longer one, at least.
+const leastBase = 0.35
+
 func (s *Figure) notes(r *plane.Relief, routes []route, thinned int) []string {
 	out := s.Landscape.GridNotes(r)
+	if bu, bv := s.Landscape.Base(); !s.Landscape.FreeAxes && math.Min(bu, bv) < leastBase*math.Max(bu, bv) {
+		out = append(out, "One unit is not as long on both axes: the surface would be too narrow to read.")
+	}
 	if thinned > 1 {
 		out = append(out, fmt.Sprintf("Of %d by %d grid points one row and one column in %d is drawn.",
 			len(r.X), len(r.Y),

@@ -222,9 +222,18 @@ func (s *scene) drawRoute(r *route, pens *plane.Pens) {
 	for _, i := range r.trail.EpochEnds() {
 		ends[i] = true
 	}
-	for _, q := range r.places {
-		if q.vertex && !q.hidden && ends[q.iterate] {
-			plane.EpochMark(s.page, s.view.project(q.solid), &r.trail)
+	const apart = 6 // points between two marks
+	var marked canvas.Point
+	for i, q := range r.places {
+		at := s.view.project(q.solid)
+		switch point := r.trail.Points[q.iterate]; {
+		case !q.vertex || q.hidden:
+		case ends[q.iterate]:
+			plane.EpochMark(s.page, at, &r.trail)
+			marked = at
+		case pens.Loss != nil && point.HasLoss() && (i == 0 || at.Sub(marked).Norm() >= apart):
+			pens.LossMark(s.page, at, point.Loss)
+			marked = at
 		}
 	}
 }

@@ -32,8 +32,8 @@ import (
 // landscape's is.
 type Figure struct {
 	// Landscape has the data, labels, map, scale, levels, notes and style.
-	// EqualAspect makes the sides of the base proportional to the ranges of X and
-	// Y; without it the base is square.
+	// The sides of the base are proportional to the ranges of X and Y, unless one of them would
+	// be too short; with FreeAxes the base is square.
 	Landscape *figure.Landscape
 
 	// Azimuth is the direction in which the viewer stands, in degrees

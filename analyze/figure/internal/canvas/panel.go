@@ -167,10 +167,14 @@ func (p *Page) yLabelLines(label string, height float64) []string {
 }
 
 // YLabelRoom is how far the base of the last line of a y label is from the edge
-// of its box, in points.
+// of its box, in points; 0 without a label.
 func (p *Page) YLabelRoom(a Axis, height float64) float64 {
 	_, _, label := a.Ticks(height, p.Font*yTickRoom) // with the power of ten
-	return p.Font * (1 + 1.15*float64(max(0, len(p.yLabelLines(label, height))-1)))
+	lines := p.yLabelLines(label, height)
+	if len(lines) == 0 {
+		return 0
+	}
+	return p.Font * (1 + 1.15*float64(len(lines)-1))
 }
 
 // XMargin is the room under the frame for ticks, numbers and the axis label.

@@ -68,6 +68,18 @@ func (s *Relief) BandColors() []color.NRGBA {
 	return out
 }
 
+// ColorOf returns the function from a value to the colour of its band.
+func (s *Relief) ColorOf() func(v float64) color.NRGBA {
+	colors := s.BandColors()
+	return func(v float64) color.NRGBA {
+		k := 0
+		for k < len(s.Levels) && v >= s.Levels[k] {
+			k++
+		}
+		return colors[k]
+	}
+}
+
 // bandMiddle is the value in the middle of band i, and 0 in a band that has zero
 // in it, for zero has no side.
 func (s *Relief) bandMiddle(i int) float64 {

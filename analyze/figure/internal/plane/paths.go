@@ -35,7 +35,7 @@ func drawTrail(p *canvas.Page, f canvas.Frame, t *Trail, pens *Pens) {
 	}
 	for _, i := range m.losses {
 		if i < len(pts) {
-			pens.lossMark(p, pts[i], t.Points[i].Loss)
+			pens.LossMark(p, pts[i], t.Points[i].Loss)
 		}
 	}
 	for _, i := range t.EpochEnds() {

@@ -36,7 +36,7 @@ func NewPens(trails []Trail) *Pens {
 		top = math.Max(top, whole.maxResidual())
 	}
 	p := &Pens{widths: 1, thin: 1}
-	if top > 0 {
+	if top > 1e-300 { // a fourth of a smaller number may be 0
 		const most = 4
 		ten := math.Pow(10, math.Floor(math.Log10(top/most)))
 		for _, k := range []float64{1, 2, 2.5, 3, 4, 5, 6, 8, 10} {
@@ -77,7 +77,7 @@ func (s *Pens) Fit(f canvas.Frame, trails []Trail) {
 
 // FitLength takes a path of some length in the frame into account.
 func (s *Pens) FitLength(length float64, frame canvas.Rect) {
-	room := 0.03 * frame.W() * frame.H()
+	room := 0.03 * math.Max(0, frame.W()) * math.Max(0, frame.H())
 	s.thin = math.Min(s.thin, math.Max(0.5, math.Sqrt(room/math.Max(length, 1))))
 }
 
@@ -112,8 +112,8 @@ func (s *Pens) Halo(class int) canvas.Pen {
 	}
 }
 
-// lossMark is a dot in the colour of the loss at an iterate.
-func (s *Pens) lossMark(p *canvas.Page, at canvas.Point, loss float64) {
+// LossMark is a dot in the colour of the loss at an iterate.
+func (s *Pens) LossMark(p *canvas.Page, at canvas.Point, loss float64) {
 	var c canvas.Path
 	c.Circle(at, 2.5)
 	p.Stroke(c, canvas.Pen{Width: 2.4, Color: PathHalo})
@@ -134,8 +134,8 @@ func (s *Pens) entries(trails []Trail) (out []canvas.Entry) {
 		for i := range trails {
 			for _, q := range trails[i].Points {
 				if q.HasLoss() {
-					return append(out, canvas.MarkEntry("loss of an iterate itself, in the colours of the map",
-						func(p *canvas.Page, at canvas.Point) { s.lossMark(p, at, q.Loss) }))
+					return append(out, canvas.MarkEntry("loss of the iterate itself",
+						func(p *canvas.Page, at canvas.Point) { s.LossMark(p, at, q.Loss) }))
 				}
 			}
 		}
@@ -171,6 +171,11 @@ func (s *Pens) scale(ink color.NRGBA) canvas.Entry {
 				}
 				var line canvas.Path
 				line.Segment(left.Add(canvas.Pt(0.15*p.Font, 0)), left.Add(canvas.Pt((piece-0.15)*p.Font, 0)))
+				if dark := p.Theme.Background; ToOklab(dark).L < 0.5 { // the line is dark on every map
+					var under canvas.Path
+					under.Box(canvas.Box(left.X, left.Y-0.35*p.Font, left.X+piece*p.Font, left.Y+0.35*p.Font))
+					p.Fill(under, canvas.Gray(150))
+				}
 				p.Stroke(line, s.Halo(k))
 				p.Stroke(line, canvas.Pen{Width: s.Width(k), Color: ink})
 				left.X += (piece + gap/2) * p.Font

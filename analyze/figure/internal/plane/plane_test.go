@@ -374,7 +374,7 @@ func TestPens(t *testing.T) {
 	for _, c := range []struct {
 		top, step float64
 		widths    int
-	}{{1.18, 0.3, 4}, {8.41, 2.5, 4}, {0.195, 0.05, 4}, {4, 1, 4}, {1e-9, 2.5e-10, 4}, {3e12, 8e11, 4}, {0, 0, 1}} {
+	}{{1.18, 0.3, 4}, {8.41, 2.5, 4}, {0.195, 0.05, 4}, {4, 1, 4}, {1e-9, 2.5e-10, 4}, {3e12, 8e11, 4}, {math.MaxFloat64, 5e307, 4}, {0, 0, 1}, {5e-324, 0, 1}} {
 		trails := []Trail{LoneTrail([]PathPoint{{Residual: math.NaN()}, {Residual: c.top / 3}, {Residual: c.top}})}
 		p := NewPens(trails)
 		if p.widths != c.widths || math.Abs(p.step-c.step) > 1e-9*c.step {
@@ -387,7 +387,7 @@ func TestPens(t *testing.T) {
 				t.Errorf("up to %v: width %d is %v after %v", c.top, k, w, last)
 			}
 			last = w
-			if c.top == 0 {
+			if c.step == 0 {
 				continue
 			}
 			if got := p.Class(PathPoint{Residual: (float64(k) + 0.5) * p.step}); got != k {

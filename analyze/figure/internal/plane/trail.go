@@ -16,6 +16,8 @@ type PathPoint struct {
 	// Loss is the loss at the iterate itself, not at its projection onto the plane
 	// (the quantity of Z, if Z is not a loss). 0 and NaN mean that it is not known.
 	Loss float64
+	// PlaneLoss is the same at its projection. 0 and NaN mean that it is not known.
+	PlaneLoss float64
 }
 
 func (q PathPoint) HasLoss() bool { return q.Loss != 0 && !math.IsNaN(q.Loss) }
