@@ -233,3 +233,19 @@ func TestSamples(t *testing.T) {
 		t.Errorf("the figure does not say that it is empty: %v", err)
 	}
 }
+
+// TestTitles: a map says what it shows on which plane, and the name of the run is beneath.
+func TestTitles(t *testing.T) {
+	for _, c := range []struct {
+		plane *landscape.PlaneRecipe
+		want  string
+	}{
+		{nil, "Training accuracy on a plane"},
+		{&landscape.PlaneRecipe{Kind: landscape.PrincipalPlane, Directions: []string{"pc1", "pc3"}}, "Training accuracy on the plane of PC1 and PC3"},
+		{&landscape.PlaneRecipe{Kind: landscape.RandomKind, Origin: "step 20"}, "Training accuracy on a random plane through step 20"},
+	} {
+		if got := onPlane("training accuracy", c.plane); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}

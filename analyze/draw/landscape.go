@@ -14,9 +14,10 @@ import (
 )
 
 // Landscape draws the loss on a plane with the path of a run, where the result has
-// one. The labels name the two directions; see [Directions].
-func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landscape {
-	f := measured(title, xlabel, ylabel, r, r.Grid.Loss)
+// one. run is its name. The labels name the two directions; see [Directions].
+func Landscape(run, xlabel, ylabel string, r *landscape.Result) *figure.Landscape {
+	f := measured(run, xlabel, ylabel, r, r.Grid.Loss)
+	f.Title = onPlane("full training loss", r.Summary.Plane)
 	// A refined grid shows the contours that it was refined around.
 	if len(r.Contours) > 0 {
 		f.Levels = r.Contours
@@ -36,6 +37,28 @@ func Landscape(title, xlabel, ylabel string, r *landscape.Result) *figure.Landsc
 	return f
 }
 
+// onPlane says what is shown on which plane; nil is a plane of which nothing is known.
+func onPlane(measure string, p *landscape.PlaneRecipe) string {
+	where := "a plane"
+	if p != nil {
+		switch p.Kind {
+		case landscape.PrincipalPlane:
+			where = "the plane of " + p.Direction(0) + " and " + p.Direction(1)
+		case landscape.RandomKind:
+			where = "a random plane through " + p.Origin
+		case landscape.HessianPlane:
+			where = "the plane of two Hessian eigenvectors at " + p.Origin
+		case landscape.ThroughPlane:
+			where = "a plane through given points"
+		case landscape.FilePlane:
+			where = "the plane of given directions through " + p.Origin
+		}
+	}
+	return capitalized(measure) + " on " + where
+}
+
+func capitalized(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
 // pathOn returns the path of a result without losses.
 func pathOn(r *landscape.Result) (path []figure.PathPoint) {
 	a, b, residual := Values(&r.Path, "a"), Values(&r.Path, "b"), Values(&r.Path, "residual")
@@ -54,8 +77,8 @@ func pathOn(r *landscape.Result) (path []figure.PathPoint) {
 // measured draws one measure on the plane, with the path. Cells that were not evaluated are
 // interpolated, and the figure says how many; where many cells are missing, every
 // evaluated cell is a tile.
-func measured(title, xlabel, ylabel string, r *landscape.Result, values []float64) *figure.Landscape {
-	f := &figure.Landscape{Title: title, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B, Path: pathOn(r)}
+func measured(run, xlabel, ylabel string, r *landscape.Result, values []float64) *figure.Landscape {
+	f := &figure.Landscape{Subtitle: run, XLabel: xlabel, YLabel: ylabel, X: r.Grid.A, Y: r.Grid.B, Path: pathOn(r)}
 	f.Units = [2]float64{r.Summary.NormU, r.Summary.NormV}
 	if c := r.Summary.Cosine; math.Abs(c) > obliqueCosine {
 		f.Notes = append(f.Notes, fmt.Sprintf("The directions are drawn at a right angle; their angle is %.0f\u00b0.",
@@ -101,7 +124,7 @@ var measureLabels = map[string]string{
 // Measures draws the quantities that were measured in addition to the loss, and the
 // ratio of the extreme eigenvalues as Li et al. map it; the field ZName has their
 // names.
-func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Landscape {
+func Measures(run, xlabel, ylabel string, r *landscape.Result) []*figure.Landscape {
 	maps := map[string]figure.Map{
 		landscape.AccuracyName: figure.Reversed, landscape.TestAccuracyName: figure.Reversed,
 		landscape.LambdaMinName: figure.Diverging, landscape.LambdaMaxName: figure.Diverging,
@@ -112,8 +135,9 @@ func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Lands
 		if !ok {
 			continue
 		}
-		f := measured(title, xlabel, ylabel, r, r.Grid.Also[i])
+		f := measured(run, xlabel, ylabel, r, r.Grid.Also[i])
 		f.ZName, f.ZLabel, f.Map = name, label, maps[name]
+		f.Title = onPlane(label, r.Summary.Plane)
 		out = append(out, f)
 	}
 	low, high := r.Grid.Measured(landscape.LambdaMinName), r.Grid.Measured(landscape.LambdaMaxName)
@@ -124,8 +148,9 @@ func Measures(title, xlabel, ylabel string, r *landscape.Result) []*figure.Lands
 	for i := range ratio {
 		ratio[i] = math.Abs(low[i] / high[i])
 	}
-	f := measured(title, xlabel, ylabel, r, ratio)
+	f := measured(run, xlabel, ylabel, r, ratio)
 	f.ZName, f.ZLabel, f.Scale = "lambda_ratio", "|\u03bb_{min} / \u03bb_{max}|", figure.Linear
+	f.Title = onPlane("Ratio of the extreme eigenvalues of the Hessian", r.Summary.Plane)
 	return append(out, f)
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Lines draws the mean over the lines with the band from the lowest to the
 // highest, one figure a measure.
-func Lines(title, label string, r *landscape.Lines) []Named {
+func Lines(run, label string, r *landscape.Lines) []Named {
 	names := append([]string{"loss"}, r.Names...)
 	var out []Named
 	for _, name := range names {
@@ -21,7 +21,10 @@ func Lines(title, label string, r *landscape.Lines) []Named {
 			X:    Values(&r.Band, "a"), Y: Values(&r.Band, name+"_mean"),
 			Low: Values(&r.Band, name+"_min"), Top: Values(&r.Band, name+"_max"),
 		}
-		f := &figure.Curves{Title: title, XLabel: label, YLabel: y}
+		f := &figure.Curves{
+			Title:    fmt.Sprintf("%s along %d random lines", capitalized(y), r.Summary.Lines),
+			Subtitle: run, XLabel: label, YLabel: y,
+		}
 		switch {
 		case s.Y != nil:
 			s.Points = sparse(s.X)

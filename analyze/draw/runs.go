@@ -17,7 +17,8 @@ import (
 func Runs(title, xlabel, ylabel string, groups []string, l *compare.LandscapeResult,
 	paths *compare.PathsResult,
 ) *figure.Landscape {
-	f := measured(title, xlabel, ylabel, l.Result, l.Grid.Loss)
+	f := measured("", xlabel, ylabel, l.Result, l.Grid.Loss)
+	f.Title = title
 	t := &paths.Table
 	run, group := t.Column("run").Strings, t.Column("group").Strings
 	a, b, residual := Values(t, "a"), Values(t, "b"), Values(t, "residual")
