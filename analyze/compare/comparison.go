@@ -45,7 +45,7 @@ type Comparison struct {
 
 	Series    *record.Table
 	Between   *record.Table    // losses between the ends, before and after the alignment; nil without one
-	Paths     *PathsResult     // nil without a plane
+	Paths     *PathsResult     // of one run of every group, which the landscape is around; nil without a plane
 	Landscape *LandscapeResult // nil without a landscape
 	EndRuns   [2]*Run          // that span the plane; nil for the plane of PCA
 
@@ -189,10 +189,14 @@ func (c *Comparison) landscape(ctx context.Context) error {
 	}
 	c.Warnings = append(c.Warnings, c.Paths.Warnings...)
 	s.Paths = c.Paths.Runs
-	for _, p := range c.Paths.Runs {
+	for _, p := range c.Paths.Runs { // in the order of the names
 		s.Shown = append(s.Shown, p.Run)
 	}
-	c.table("paths", &c.Paths.Table)
+	table, err := c.allPaths(ctx, &plane)
+	if err != nil {
+		return err
+	}
+	c.table("paths", table)
 	if !s.Common.Loss {
 		return nil // the runs have one plane and different losses
 	}
@@ -206,6 +210,37 @@ func (c *Comparison) landscape(ctx context.Context) error {
 	c.table("grid", &l.Table)
 	c.table("compared", &l.Compared)
 	return nil
+}
+
+// allPaths returns the table of the paths that are shown, and after them those of the other seeds.
+func (c *Comparison) allPaths(ctx context.Context, plane *analyze.Plane) (*record.Table, error) {
+	others := slices.DeleteFunc(slices.Clone(c.Runs), func(r Run) bool { return slices.Contains(c.Summary.Shown, r.Name) })
+	if len(others) == 0 {
+		return &c.Paths.Table, nil
+	}
+	more, err := Paths(ctx, others, plane)
+	if err != nil {
+		return nil, err
+	}
+	t := new(record.Table)
+	for i, x := range c.Paths.Table.Columns {
+		y := &more.Table.Columns[i]
+		if x.Valid != nil || y.Valid != nil {
+			x.Valid = slices.Concat(validity(&x), validity(y))
+		}
+		x.Ints, x.Floats, x.Strings = slices.Concat(x.Ints, y.Ints), slices.Concat(x.Floats, y.Floats),
+			slices.Concat(x.Strings, y.Strings)
+		t.Columns = append(t.Columns, x)
+	}
+	return t, nil
+}
+
+// validity is Column.Valid with a value for every row.
+func validity(c *record.Column) []bool {
+	if c.Valid != nil {
+		return c.Valid
+	}
+	return slices.Repeat([]bool{true}, c.Len())
 }
 
 // plane finds the plane.

@@ -186,7 +186,6 @@ type pathRow struct {
 }
 
 // run adds the iterates of a run.
-
 func (w *pathTable) run(ctx context.Context, r *Run, p *analyze.Plane) (PathSummary, error) {
 	s := PathSummary{Run: r.Name, Group: r.group(), Seed: r.Seed}
 	if n := r.Trajectory.Header().Layout.Len(); n != p.Len() {

@@ -75,7 +75,7 @@ func (a *averages) chosen() []string {
 
 // steps draws the losses over the steps, with the ends of the branches.
 func (a *averages) steps() *figure.Curves {
-	f := &figure.Curves{Title: a.title, XLabel: "step", XWhole: true, YLabel: "full training loss", LogRatio: 5}
+	f := &figure.Curves{Title: "Training loss of iterates and of their averages", Subtitle: a.title, XLabel: "step", XWhole: true, YLabel: "full training loss", LogRatio: 5}
 	own := a.series(string(average.Iterate))
 	if len(own.X) == 0 {
 		return nil
@@ -123,7 +123,7 @@ func (a *averages) lengths() *figure.Curves {
 		return nil
 	}
 	f := &figure.Curves{
-		Title: a.title, XLabel: "number of averaged iterates (1 is the iterate)", XScale: figure.Log,
+		Title: "Training loss over the length of the average", Subtitle: a.title, XLabel: "number of averaged iterates (1 is the iterate)", XScale: figure.Log,
 		YLabel: "full training loss", LogRatio: 5,
 	}
 	for _, i := range analyze.Spread(len(places), mostLengths) {
@@ -184,7 +184,7 @@ func (a *averages) gains() *figure.Curves {
 		return nil
 	}
 	f := &figure.Curves{
-		Title: a.title, XLabel: "number of averaged iterates", XScale: figure.Log,
+		Title: "Gain of averaging over the length of the average", Subtitle: a.title, XLabel: "number of averaged iterates", XScale: figure.Log,
 		YLabel: "loss of the iterate \u2212 loss of its average", Series: []figure.Series{own},
 	}
 	note := fmt.Sprintf("Means over %s from step %d on", analyze.Count(a.r.Summary.MeansSteps, "step"), a.r.Summary.MeansFrom)

@@ -1,13 +1,13 @@
 package draw
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 
 	"sgdwalk/analyze/audit"
 	"sgdwalk/analyze/average"
-	"sgdwalk/analyze/compare"
 	"sgdwalk/analyze/curvature"
 	"sgdwalk/analyze/figure"
 	"sgdwalk/analyze/landscape"
@@ -308,47 +308,25 @@ func AuditOf(s *result.Saved, _ Options) ([]Named, error) {
 
 // CompareOf draws the figures of a comparison of several runs.
 func CompareOf(s *result.Saved, o Options) ([]Named, error) {
-	l, r, paths := &loader{Saved: s}, &compare.LandscapeResult{}, new(compare.PathsResult)
-	var summary compare.Summary
-	var steps, between record.Table
-	l.table("steps", &steps, "run", "group", "seed", "step", "epoch", "passes")
-	l.summary(&summary)
+	l := &loader{Saved: s}
+	c := &Compared{Title: l.title(), Against: cmp.Or(o.Against, savedAgainst(s))}
+	l.table("steps", &c.Steps, "run", "group", "seed", "step", "epoch", "passes")
+	l.optional("between_losses", &c.Between, "from", "to", "alpha", "loss")
+	if l.summary(&c.Summary); l.err == nil && c.Summary.Landscape != nil {
+		c.Landscape = loadLandscape(l)
+		c.Landscape.Summary = *c.Summary.Landscape
+		l.table("paths", &c.Paths, "run", "group", "a", "b", "residual", "step")
+	}
 	if l.err != nil {
 		return nil, l.err
 	}
-	groups := summary.Order
-	if len(groups) == 0 {
-		groups = summary.Groups // a result of an older version
+	out := Comparison(c)
+	for _, f := range out {
+		if r, ok := f.Figure.(*figure.Runs); ok {
+			r.Map.Levels, r.Map.LevelCount = o.Levels, o.LevelCount
+		}
 	}
-	against := o.Against
-	if against == "" {
-		against = savedAgainst(s)
-	}
-	out := []Named{{Name: "series", Figure: Series(l.title(), &steps, groups, against)}}
-	if l.optional("between_losses", &between, "from", "to", "alpha", "loss") {
-		out = append(out, Named{Name: "between", Figure: Pairs(l.title(), &between)})
-	}
-	if summary.Landscape == nil {
-		return out, l.err
-	}
-	r.Result = loadLandscape(l)
-	l.table("paths", &paths.Table, "run", "group", "a", "b", "residual", "step")
-	if l.err != nil {
-		return nil, l.err
-	}
-	r.Summary = *summary.Landscape
-	var x, y string
-	switch {
-	case len(summary.Ends) == 2:
-		x, y = "from the start to the end of "+summary.Ends[0], "away from it to the end of "+summary.Ends[1]
-	case summary.Directions != nil:
-		x, y = JointDirections(summary.Directions)
-	}
-	f := Runs(l.title(), x, y, groups, r, paths)
-	if distinct(steps.Column("run").Strings) > len(groups) {
-		f.Notes = append(f.Notes, "one run of every group: the run with the lowest seed")
-	}
-	return append(out, Named{Name: "landscape", Figure: f}), nil
+	return out, nil
 }
 
 // savedAgainst returns the axis that the result was drawn against.
@@ -360,13 +338,4 @@ func savedAgainst(s *result.Saved) Against {
 		return Passes
 	}
 	return recipe.Options.Against
-}
-
-// distinct returns the number of different names.
-func distinct(names []string) int {
-	seen := make(map[string]bool)
-	for _, n := range names {
-		seen[n] = true
-	}
-	return len(seen)
 }

@@ -47,6 +47,16 @@ type Series struct {
 	Points   bool      // mark every value
 	Apart    bool      // marks only: too few values for a line between them to mean anything
 	Stems    bool      // a solid vertical line from the axis to every value, instead of a line between them
+
+	// Seeds are further lines of the same name at the same X, one a seed, of which Y is the mean:
+	// thin, or with Points small marks without lines. NaN is a gap.
+	Seeds []Seed
+}
+
+// Seed is one of the repetitions of a [Series].
+type Seed struct {
+	Name string
+	Y    []float64 // of the length of X
 }
 
 var _ Figure = (*Curves)(nil)
@@ -94,6 +104,11 @@ func (s *Series) validate(name string, xScale Scale) error {
 			return fmt.Errorf("%w: %s.%s has %d values; X has %d", ErrInput, name, v.name, len(v.v), len(s.X))
 		}
 	}
+	for k, q := range s.Seeds {
+		if len(q.Y) != len(s.X) {
+			return fmt.Errorf("%w: %s.Seeds[%d].Y has %d values; X has %d", ErrInput, name, k, len(q.Y), len(s.X))
+		}
+	}
 	for k, x := range s.X {
 		if math.IsNaN(x) || math.IsInf(x, 0) || k > 0 && x < s.X[k-1] {
 			return fmt.Errorf("%w: %s.X[%d] is %v; X must be finite and not decrease", ErrInput, name, k, x)
@@ -103,6 +118,20 @@ func (s *Series) validate(name string, xScale Scale) error {
 		}
 	}
 	return nil
+}
+
+// addTo adds the values of a series, and those of its seeds, to a table.
+func (s *Series) addTo(add func(seriesRow)) {
+	for i := range s.X {
+		add(s.row(i))
+	}
+	for _, q := range s.Seeds {
+		for i := range s.X {
+			if !math.IsNaN(q.Y[i]) {
+				add(seriesRow{Series: s.Name + ", " + q.Name, X: s.X[i], Y: q.Y[i]})
+			}
+		}
+	}
 }
 
 // seriesRow is a value of a series in a table.
@@ -126,9 +155,7 @@ func (s *Series) row(i int) seriesRow {
 func (c *Curves) Table() record.Table {
 	var t column.Builder[seriesRow]
 	for _, s := range slices.Concat(c.Series, c.Guides) {
-		for i := range s.X {
-			t.Add(s.row(i))
-		}
+		s.addTo(t.Add)
 	}
 	return t.Table()
 }
@@ -162,16 +189,11 @@ func (s *Series) ends() (from, to float64, ok bool) {
 	return from, to, ok
 }
 
-// dashes tell series apart without colour.
-var dashes = [][]float64{nil, {4, 2}, {1.2, 1.4}, {5, 1.6, 1.2, 1.6}, {2.4, 1.4}}
-
-func seriesPen(p *canvas.Page, i int) canvas.Pen {
-	return canvas.Pen{Width: 1.05, Color: p.Theme.Series[i%len(p.Theme.Series)], Dash: dashes[i%len(dashes)]}
-}
+func seriesPen(p *canvas.Page, i int) canvas.Pen { return p.Theme.Identity(i).Pen(1.05) }
 
 // guidePen is thin and gray, with another pattern for every guide.
 func guidePen(p *canvas.Page, i int) canvas.Pen {
-	return canvas.Pen{Width: 0.8, Color: p.Theme.Muted, Dash: dashes[(i+1)%len(dashes)]}
+	return canvas.Pen{Width: 0.8, Color: p.Theme.Muted, Dash: p.Theme.Identity(i + 1).Dash}
 }
 
 // references draws horizontal lines through a frame, beneath the data.
@@ -200,13 +222,13 @@ func validateY(name string, from, to float64, references []float64, scale Scale)
 	return nil
 }
 
-func (c *Curves) Draw(p *canvas.Page) {
-	var xs, ys [][]float64
+// frame returns the axes that hold all series.
+func (c *Curves) frame() canvas.Frame {
+	var xs [][]float64
 	for _, s := range c.Series {
 		xs = append(xs, s.X)
-		ys = append(ys, s.Y, s.Low, s.Top)
 	}
-	ys = append(ys, c.References)
+	ys := append(values(c.Series), c.References)
 	f := canvas.Frame{
 		X: canvas.SpreadBy(0.015, c.XScale == Log, xs...),
 		Y: canvas.Spread(c.YScale == Log || c.YScale == Auto && canvas.WantsLog(cmp.Or(c.LogRatio, 100), ys...), ys...),
@@ -214,8 +236,18 @@ func (c *Curves) Draw(p *canvas.Page) {
 	if c.YFrom < c.YTo {
 		f.Y.Lo, f.Y.Hi = c.YFrom, c.YTo
 	}
-	f.X.Whole, f.X.Label, f.Y.Label = c.XWhole, c.XLabel, c.YLabel
+	f.X.Label, f.Y.Label = c.XLabel, c.YLabel
+	return f
+}
+
+func (c *Curves) Draw(p *canvas.Page) {
+	f := c.frame()
+	f.X.Whole = c.XWhole
 	series, notes := c.Series, c.notes(f.Y.Log)
+	var xs [][]float64
+	for _, s := range series {
+		xs = append(xs, s.X)
+	}
 	if c.XSteps {
 		var note string
 		if series, note = thinnedAll(series, p.W-6*p.Font); note != "" {
@@ -246,7 +278,9 @@ func (c *Curves) Draw(p *canvas.Page) {
 		band(p, f, s, canvas.WithAlpha(p.Theme.Series[i%len(p.Theme.Series)], bandAlpha))
 	}
 	for i, s := range series {
+		s.drawSeedLines(p, f, p.Theme.Identity(i))
 		s.draw(p, f, i)
+		s.drawSeedMarks(p, f, p.Theme.Identity(i))
 	}
 	p.Axes(f, labelX, true)
 }
@@ -254,6 +288,72 @@ func (c *Curves) Draw(p *canvas.Page) {
 // shapes tell series of marks apart without colour.
 var shapes = []func(c *canvas.Path, at canvas.Point, r float64){
 	(*canvas.Path).Circle, (*canvas.Path).Square, (*canvas.Path).Triangle, (*canvas.Path).Diamond, (*canvas.Path).DownTriangle,
+}
+
+// drawSeedLines draws a thin line for each seed of a series without Points.
+func (s *Series) drawSeedLines(p *canvas.Page, f canvas.Frame, d canvas.Identity) {
+	for _, q := range s.Seeds {
+		if !s.Points {
+			p.Curve(f, s.X, q.Y, canvas.Pen{Width: 0.5, Color: canvas.WithAlpha(d.Color, 0.6)})
+		}
+	}
+}
+
+// drawSeedMarks draws a small open circle for each value of each seed of a series with Points,
+// over the marks of the means.
+func (s *Series) drawSeedMarks(p *canvas.Page, f canvas.Frame, d canvas.Identity) {
+	for _, q := range s.Seeds {
+		for i, y := range q.Y {
+			if at := f.At(s.X[i], y); s.Points && f.Box.Contains(at) {
+				openMark(p, at, d)
+			}
+		}
+	}
+}
+
+// openMark draws the mark of a single seed.
+func openMark(p *canvas.Page, at canvas.Point, d canvas.Identity) {
+	var c canvas.Path
+	c.Circle(at, p.Font*0.17)
+	p.Fill(c, p.Theme.Background)
+	p.Stroke(c, canvas.Pen{Width: 0.6, Color: d.Color})
+}
+
+// marksAcross is how many marks a line across the whole frame has.
+const marksAcross = 5
+
+// drawMarks draws the mark of the i-th of n series at every value of a series with Points, and
+// otherwise at a few places, which differ between series, so that lines that cover each other
+// show marks of both.
+func (s *Series) drawMarks(p *canvas.Page, f canvas.Frame, i, n int) {
+	d := p.Theme.Identity(i)
+	spacing := f.Box.W() / marksAcross
+	next := f.Box.X0 + spacing*(float64(i)+0.5)/float64(n)
+	for k, x := range s.X {
+		at := f.At(x, s.Y[k])
+		switch {
+		case s.Points:
+		case at.X < next || k == 0: // runs of one initialization begin at one place
+			continue
+		default:
+			for next <= at.X {
+				next += spacing
+			}
+		}
+		if f.Box.Contains(at) {
+			p.MarkAt(d, at, p.Font*0.28)
+		}
+	}
+}
+
+// end returns the last place of a series in a frame.
+func (s *Series) end(f canvas.Frame) (canvas.Point, bool) {
+	for k := len(s.X) - 1; k >= 0; k-- {
+		if at := f.At(s.X[k], s.Y[k]); f.Box.Contains(at) {
+			return at, true
+		}
+	}
+	return canvas.Point{}, false
 }
 
 // draw draws the line of series i and its marks.

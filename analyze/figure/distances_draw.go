@@ -184,7 +184,7 @@ func (d *Distances) drawMarks(p *canvas.Page, f canvas.Frame, labels []markLabel
 		places[i] = f.At(0, d.place(l.step)).Y
 	}
 	line := p.Font * 1.15
-	spread := spreadApart(places, line, f.Box.Y0+line/2, f.Box.Y1-line/2)
+	spread := canvas.SpreadApart(places, line, f.Box.Y0+line/2, f.Box.Y1-line/2)
 	var leaders canvas.Path
 	for i, l := range labels {
 		from := canvas.Pt(f.Box.X1+gap+size, places[i])
@@ -217,25 +217,6 @@ func (d *Distances) markLabels(p *canvas.Page) []markLabel {
 				text += " " + m.Text
 			}
 			out = append(out, markLabel{m.Step, p.Label(text, canvas.TickScale, p.Theme.Ink)})
-		}
-	}
-	return out
-}
-
-// spreadApart moves places, which increase, so that they are at least gap apart and between
-// lo and hi.
-func spreadApart(places []float64, gap, lo, hi float64) []float64 {
-	out := slices.Clone(places)
-	for i := range out { // up
-		if out[i] = max(out[i], lo); i > 0 {
-			out[i] = max(out[i], out[i-1]+gap)
-		}
-	}
-	for i := len(out) - 1; i >= 0; i-- { // and back down
-		if i == len(out)-1 {
-			out[i] = min(out[i], hi)
-		} else {
-			out[i] = min(out[i], out[i+1]-gap)
 		}
 	}
 	return out

@@ -23,15 +23,22 @@ type Panels struct {
 	XSteps   bool     // x is the step of one run, so that [Marked] marks its epochs
 	Timeline Timeline // the marks of [Marked], in every panel
 	XScale   Scale    // "" is Linear
-	Notes    []string
-	Style    Style
+	XZero    bool     // a logarithmic x axis has a place for zero at its left end
+	// Groups are the names in the order of their colours and marks, when lines are groups of
+	// runs: lines then have marks, and are named at their ends. nil is the order in which names
+	// first appear, and no marks.
+	Groups []string
+	Notes  []string
+	Style  Style
 }
 
 // Panel is one of several plots over one axis.
 type Panel struct {
 	Series []Series // may be empty: the panel then shows "no values"
 	YLabel string
-	YScale Scale // Auto takes a logarithm when all is positive and spans two decades
+	YScale Scale // Auto takes a logarithm when all is positive and spans LogRatio
+	// LogRatio is as in [Curves].
+	LogRatio float64
 	// YFrom and YTo are the ends of the y axis, as in [Curves]; both 0 choose them.
 	YFrom, YTo float64
 	// References are the values of horizontal lines to compare the series with, for
@@ -65,7 +72,7 @@ func (c *Panels) Validate() error {
 		name := fmt.Sprintf("Panels.Panels[%d]", i)
 		seen := make(map[string]bool)
 		for k := range q.Series {
-			if err := q.Series[k].validate(fmt.Sprintf("%s.Series[%d]", name, k), c.XScale); err != nil {
+			if err := q.Series[k].validate(fmt.Sprintf("%s.Series[%d]", name, k), c.xScale()); err != nil {
 				return err
 			}
 			if n := q.Series[k].Name; seen[n] {
@@ -81,6 +88,14 @@ func (c *Panels) Validate() error {
 	return nil
 }
 
+// xScale is what the values of x must have a place on.
+func (c *Panels) xScale() Scale {
+	if c.XZero {
+		return Linear
+	}
+	return c.XScale
+}
+
 func (q *Panel) validate(name string) error {
 	if err := q.YScale.validate(name + ".YScale"); err != nil {
 		return err
@@ -91,7 +106,7 @@ func (q *Panel) validate(name string) error {
 // names returns the names of all series in the order in which they first appear:
 // the index of a name is the index of its pen.
 func (c *Panels) names() []string {
-	var out []string
+	out := slices.Clone(c.Groups)
 	for _, q := range c.Panels {
 		for _, s := range q.Series {
 			if !slices.Contains(out, s.Name) {
@@ -123,9 +138,7 @@ func (c *Panels) Table() record.Table {
 	var t column.Builder[panelRow]
 	for i, q := range c.Panels {
 		for _, s := range q.Series {
-			for k := range s.X {
-				t.Add(panelRow{q.name(i), s.row(k)})
-			}
+			s.addTo(func(r seriesRow) { t.Add(panelRow{q.name(i), r}) })
 		}
 	}
 	return t.Table()
@@ -156,7 +169,7 @@ func (c *Panels) Alt() string {
 // yAxis returns the axis of a panel.
 func (q *Panel) yAxis() canvas.Axis {
 	ys := append(values(q.Series), q.References)
-	out := canvas.Spread(q.YScale == Log || q.YScale == Auto && canvas.WantsLog(100, ys...), ys...)
+	out := canvas.Spread(q.YScale == Log || q.YScale == Auto && canvas.WantsLog(cmp.Or(q.LogRatio, 100), ys...), ys...)
 	if q.YFrom < q.YTo {
 		out.Lo, out.Hi = q.YFrom, q.YTo
 	}
@@ -172,8 +185,12 @@ func (c *Panels) Draw(p *canvas.Page) {
 		}
 	}
 	x := canvas.SpreadBy(0.015, c.XScale == Log, xs...)
-	x.Whole, x.Label = c.XWhole, c.XLabel
+	x.Whole, x.Label, x.Zero = c.XWhole, c.XLabel, c.XZero
 	names := c.names()
+	margin := 0.0 // on the right, for names of lines that end there
+	if c.endAtRight(x) {
+		margin = p.CalloutRoom(names)
+	}
 	panels := make([]canvas.Stacked, len(c.Panels))
 	marks := c.Timeline.over(p, x, xs...)
 	var notes []string
@@ -191,22 +208,28 @@ func (c *Panels) Draw(p *canvas.Page) {
 		}
 		panels[i] = canvas.Stacked{Y: y, Weight: 1, Draw: func(f canvas.Frame) {
 			marks.draw(p, f)
-			q.draw(p, f, names)
+			q.draw(p, f, names, c.Groups != nil, margin)
 		}}
 	}
 	var entries []canvas.Entry
 	if len(names) > 1 || len(names) == 1 && names[0] != "" {
 		for i, n := range names {
-			entries = append(entries, c.first(n).entry(p, cmp.Or(n, "unnamed"), i))
+			entry := c.first(n).entry(p, cmp.Or(n, "unnamed"), i)
+			if c.Groups != nil {
+				entry = canvas.IdentityEntry(n, p.Theme.Identity(i))
+			}
+			entries = append(entries, entry)
 		}
 	}
 	entries = append(entries, marks.entries(p)...)
 	m := p.Font * 0.7
 	box := p.Footnotes(append(notes, c.Notes...), canvas.Box(m, m, p.W-m, p.H-m))
-	p.Stack(panels, x, p.Heading(c.Title, c.Subtitle, box), entries)
+	box = p.Heading(c.Title, c.Subtitle, box)
+	box.X1 -= margin
+	p.Stack(panels, x, box, entries)
 }
 
-func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string) {
+func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string, groups bool, margin float64) {
 	values := 0
 	for _, s := range q.Series {
 		band(p, f, s, canvas.WithAlpha(p.Theme.Series[slices.Index(names, s.Name)%len(p.Theme.Series)], bandAlpha))
@@ -214,12 +237,74 @@ func (q *Panel) draw(p *canvas.Page, f canvas.Frame, names []string) {
 	}
 	references(p, f, q.References)
 	for _, s := range q.Series {
+		s.drawSeedLines(p, f, p.Theme.Identity(slices.Index(names, s.Name)))
+	}
+	for _, s := range q.Series {
 		s.draw(p, f, slices.Index(names, s.Name))
+	}
+	if groups {
+		nameEnds(p, f, q.Series, names, margin)
 	}
 	if values == 0 {
 		p.Label("no values", 1, p.Theme.Muted).Draw(p, canvas.Pt((f.Box.X0+f.Box.X1)/2, (f.Box.Y0+f.Box.Y1)/2), 0.5,
 			0.5)
 	}
+}
+
+// nearRight is the part of a frame beyond which a line ends at its right side.
+const nearRight = 0.9
+
+// endAtRight reports whether lines of several groups end at the right side of the frame, where
+// their names have no room within it.
+func (c *Panels) endAtRight(x canvas.Axis) bool {
+	if len(c.Groups) < 2 {
+		return false
+	}
+	lines, ends := 0, 0
+	for _, q := range c.Panels {
+		for _, s := range q.Series {
+			if n := len(s.X); n > 0 {
+				lines++
+				if x.Pos(s.X[n-1]) > nearRight {
+					ends++
+				}
+			}
+		}
+	}
+	return 3*ends > lines
+}
+
+// nameEnds draws the marks of groups and names their lines at the ends, in the frame or in a
+// margin on its right.
+func nameEnds(p *canvas.Page, f canvas.Frame, series []Series, names []string, margin float64) {
+	var inside, outside []canvas.Callout
+	var lines []canvas.Point
+	for _, s := range series {
+		i := slices.Index(names, s.Name)
+		s.drawMarks(p, f, i, len(names))
+		s.drawSeedMarks(p, f, p.Theme.Identity(i))
+		lines = append(lines, s.onFrame(f)...)
+		if at, ok := s.end(f); ok && len(names) > 1 {
+			d := p.Theme.Identity(i)
+			q := canvas.Callout{At: at, Text: s.Name, Identity: &d}
+			if margin > 0 && at.X > f.Box.X0+nearRight*f.Box.W() {
+				outside = append(outside, q)
+			} else {
+				inside = append(inside, q)
+			}
+		}
+	}
+	p.Callouts(inside, f.Box, lines)
+	p.MarginCallouts(outside, f.Box)
+}
+
+// onFrame returns points along the line of a series, about two points of the page apart.
+func (s *Series) onFrame(f canvas.Frame) []canvas.Point {
+	pts := make([]canvas.Point, len(s.X))
+	for k, x := range s.X {
+		pts[k] = f.At(x, s.Y[k])
+	}
+	return canvas.Along(canvas.ClipPolyline(canvas.Decimate(pts, 1), f.Box), 2)
 }
 
 func (c *Panels) WithStyle(s Style) Figure { d := *c; d.Style = s; return &d }

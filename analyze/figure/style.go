@@ -73,6 +73,9 @@ func values(series []Series) [][]float64 {
 	var out [][]float64
 	for _, s := range series {
 		out = append(out, s.Y, s.Low, s.Top)
+		for _, q := range s.Seeds {
+			out = append(out, q.Y)
+		}
 	}
 	return out
 }

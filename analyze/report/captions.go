@@ -40,7 +40,10 @@ var captions = map[string]string{
 	"average/gain": "How much lower the loss of the mean of the last iterates is than that of the iterate, compared with " +
 		"noise in a quadratic bowl.",
 	"compare/landscape": "All runs over one landscape, each projected onto the common plane.",
-	"compare/series":    "The runs over their passes through the data, on common scales.",
+	"compare/landscape_apart": "The same landscape with the runs of one group in each map, so that paths are seen that " +
+		"coincide with others.",
+	"compare/series":       "The runs over their passes through the data, on common scales.",
+	"compare/series_apart": "The training loss of one group in each plot, with all of its seeds; the others are grey.",
 	"audit/distances": "Distances between the checkpoints, with marks at the steps of findings: errors, warnings and " +
 		"events.",
 	"audit/neighbours": "Distance from each checkpoint to the one before and to the first one, with marks at errors and " +

@@ -26,6 +26,8 @@ type compareCmd struct {
 	lossFlags
 	seriesFlags
 	alignFlags
+	figureFlags
+	levelFlags
 	objectiveFlags `json:"-"`
 	Also           string   `placeholder:"WHAT" help:"With --objective: measure at the ends accuracy, test_loss, test_accuracy, with commas between them. Without, what the data have is measured."`
 	Paths          []string `arg:"" name:"run" help:"Directories of runs or of sweeps, or folders of checkpoints (SERIES)."`
@@ -73,7 +75,7 @@ func (c *compareCmd) options() (o compare.Options, err error) {
 			return o, usagef("--skip has %q; allowed are %s", s, strings.Join(compare.Parts, ", "))
 		}
 	}
-	if err := c.check(c.lossFlags); err != nil {
+	if err := c.objectiveFlags.check(c.lossFlags); err != nil {
 		return o, err
 	}
 	if err := c.checkAlign(); err != nil {
@@ -135,8 +137,17 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	w := &joint{
-		analysis: &analysis{env: e, Run: &runloss.Run{Dir: c.Out, Notice: e.say}, name: "compare", dir: c.Out},
-		c:        c,
+		analysis: &analysis{
+			env: e, Run: &runloss.Run{Dir: c.Out, Notice: e.say}, name: "compare", dir: c.Out,
+			drawing: draw.Options{Against: draw.Against(c.Against)},
+		},
+		c: c,
+	}
+	if w.style, err = c.figureFlags.check(); err != nil {
+		return err
+	}
+	if err := c.choose(&w.drawing, c.Scale); err != nil {
+		return err
 	}
 	defer w.close()
 	if err := w.gather(); err != nil {
@@ -196,7 +207,7 @@ func (w *joint) write() error {
 			return err
 		}
 	}
-	w.heading, w.drawing.Against = x.Title(), draw.Against(w.c.Against)
+	w.heading = x.Title()
 	w.Warnings = append(w.Warnings, x.Warnings...)
 	w.lines = x.Summary.GroupLines()
 	return w.finish(&x.Summary, nil, w.recipe(), method(compare.Method, w.c.Align),

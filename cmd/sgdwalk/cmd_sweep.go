@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"sgdwalk/analyze"
+	"sgdwalk/analyze/draw"
 	"sgdwalk/analyze/job"
 	"sgdwalk/analyze/shard"
 	"sgdwalk/cmd/internal/sweepjob"
@@ -24,6 +25,8 @@ type sweepCmd struct {
 	Data     string `placeholder:"DATA" help:"Data set instead of the file's, for example where the data are on this machine."`
 	Jobs     int    `placeholder:"N" help:"Cells at a time (default: one a core; a cell that fills the cores has them alone)."`
 	MaxBytes string `json:"-" placeholder:"SIZE" help:"Refuse before the first step if the recordings would take more, for example 20GB."`
+
+	figureFlags `json:"-"`
 }
 
 func (sweepCmd) Help() string {
@@ -60,11 +63,14 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	if c.Out == "" {
 		return usagef("--out is missing: the directory of the sweep")
 	}
+	style, err := c.check()
+	if err != nil {
+		return err
+	}
 	j, again := &sweepjob.Job{Shared: e.role != nil}, "the same call"
 	if j.Shared {
 		again = fmt.Sprintf("sgdwalk sweep %s --out %s", c.File, c.Out)
 	}
-	var err error
 	j.Sweep, j.Grid, err = c.read(e, c.Out, sweep.Options{Shared: j.Shared, Ended: j.Ended})
 	if err != nil {
 		return err
@@ -86,6 +92,9 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 	if sum == nil {
 		return stopped
 	}
+	if err := saveSweep(style, j.Dir, sum); err != nil {
+		return err
+	}
 	err = c.print(e, j.Sweep, sum)
 	switch {
 	case err != nil:
@@ -97,6 +106,13 @@ func (c *sweepCmd) Run(ctx context.Context, e *env) error {
 		return fmt.Errorf("%d of %d cells failed; %s tries them again", sum.Failed, sum.Cells, again)
 	}
 	return nil
+}
+
+// saveSweep draws the final losses of the cells next to their table.
+func saveSweep(style figureStyle, dir string, sum *sweep.Summary) error {
+	t := sweep.Table(sum.Results)
+	_, err := style.save(draw.Sweep(&t), dir)
+	return err
 }
 
 // identity is what the cells depend on.
@@ -167,7 +183,7 @@ func (c *sweepCmd) print(e *env, s *sweep.Sweep, sum *sweep.Summary) error {
 		sum.Cells, sum.Finished, sum.Diverged, sum.Failed, sum.Left, sum.Kept)
 	e.printf("a pass is one gradient of every training example: optimizers that evaluate more gradients cost more " +
 		"passes a step\n")
-	e.printf("the runs are in %s, the table is in %s and in sweep.csv\n",
+	e.printf("the runs are in %s, the table is in %s and in sweep.csv, the figures are final.*\n",
 		path.Join(s.Dir, "cells"), path.Join(s.Dir, sweep.Name))
 	return nil
 }

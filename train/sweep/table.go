@@ -146,7 +146,7 @@ func (s *Sweep) Save() (*Summary, error) {
 		}
 	}
 	// The earlier CSV goes first: a kill in between never leaves two tables that differ.
-	csv, table := filepath.Join(s.Dir, "sweep.csv"), resultTable(s.Results)
+	csv, table := filepath.Join(s.Dir, "sweep.csv"), Table(s.Results)
 	if err := os.Remove(csv); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -170,9 +170,9 @@ func (s *Sweep) Save() (*Summary, error) {
 	return sum, nil
 }
 
-// resultTable has a row for every cell. Every hyperparameter that a cell has is a column, absent in the rows of
+// Table has a row for every cell. Every hyperparameter that a cell has is a column, absent in the rows of
 // cells without it.
-func resultTable(results []Result) record.Table {
+func Table(results []Result) record.Table {
 	var t record.Table
 	texts := func(name string, value func(*Result) string) {
 		c := record.Column{Name: name, Strings: make([]string, len(results))}

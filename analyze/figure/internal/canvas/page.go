@@ -30,9 +30,9 @@ func (p *Page) Frames() (r Rect, ok bool) {
 	return r, len(p.frames) > 0
 }
 
-// Theme holds the colours that depend on light or dark paper. Series colours are
-// Okabe and Ito's, which readers without red-green vision tell apart, in an order
-// of different lightness.
+// Theme holds the colours that depend on light or dark paper. The first six
+// series colours are Okabe and Ito's, which readers without red-green vision tell apart, in
+// an order of different lightness; the further ones keep clear of them.
 type Theme struct {
 	Background, Ink, Muted, Grid, Gap color.NRGBA
 	Series                            []color.NRGBA
@@ -51,6 +51,12 @@ func ThemeOf(dark bool) Theme {
 				{230, 160, 200, 255},
 				{240, 228, 66, 255},
 				{190, 190, 190, 255},
+				{250, 250, 250, 255},
+				{235, 95, 80, 255},
+				{160, 135, 255, 255},
+				{175, 130, 60, 255},
+				{125, 225, 225, 255},
+				{255, 105, 185, 255},
 			},
 			Accent: color.NRGBA{255, 120, 50, 255},
 		}
@@ -64,6 +70,12 @@ func ThemeOf(dark bool) Theme {
 			{170, 75, 130, 255},
 			{86, 180, 233, 255},
 			{90, 90, 90, 255},
+			{15, 15, 15, 255},
+			{235, 155, 0, 255},
+			{125, 25, 60, 255},
+			{125, 125, 30, 255},
+			{60, 40, 150, 255},
+			{235, 110, 175, 255},
 		},
 		Accent: color.NRGBA{213, 94, 0, 255},
 	}
@@ -119,6 +131,18 @@ func (p *Page) heading(title, subtitle string, box Rect) Rect {
 	}
 	box.Y1 -= p.Font * 0.25
 	return box
+}
+
+// FootnoteRoom is the height that notes take at the bottom of a box of the given width.
+func (p *Page) FootnoteRoom(notes []string, width float64) float64 {
+	size, lines := p.Font*noteScale, 0
+	for _, n := range notes {
+		lines += len(wrap(n, size, width))
+	}
+	if lines == 0 {
+		return 0
+	}
+	return float64(lines)*size*1.25 + p.Font*0.3
 }
 
 // Footnotes draws notes at the bottom of the box and returns the box above them.

@@ -12,14 +12,25 @@ import (
 type Axis struct {
 	Lo, Hi float64
 	Log    bool
+	Zero   bool // a logarithmic axis has a place for zero at its lower end
 	Whole  bool
 	Label  string
 	Fixed  []Tick
 }
 
+// zeroPlace is the part of a logarithmic axis that is for zero.
+const zeroPlace = 0.07
+
 // Pos maps a value to [0, 1] along the axis; values outside go beyond. All are in the
 // middle when there is nothing between the ends.
 func (a Axis) Pos(v float64) float64 {
+	if a.Log && a.Zero {
+		a.Zero = false
+		if v == 0 {
+			return zeroPlace / 2
+		}
+		return zeroPlace + (1-zeroPlace)*a.Pos(v)
+	}
 	lo, hi := a.Lo, a.Hi
 	if a.Log { // the ratio may overflow; of neighbours among large numbers the logarithms are equal
 		v, lo, hi = math.Log(v), math.Log(lo), math.Log(hi)
@@ -46,6 +57,9 @@ func (a Axis) Ticks(room float64, perTick float64) (major, minor []Tick, label s
 	n := max(2, int(room/perTick))
 	if a.Log {
 		major, minor = logTicks(a.Lo, a.Hi, n)
+		if a.Zero {
+			major = append([]Tick{{0, "0"}}, major...)
+		}
 		return major, minor, a.Label
 	}
 	major, exponent := linearTicks(a.Lo, a.Hi, n, a.Whole)
@@ -232,6 +246,23 @@ func (p *Page) Axes(f Frame, labelX float64, xNumbers bool) {
 	var border Path
 	border.Box(f.Box)
 	p.Stroke(border, Pen{Width: 0.7, Color: ink})
+	if f.X.Log && f.X.Zero {
+		p.breaks(f)
+	}
+}
+
+// breaks interrupts the frame between zero and the logarithms.
+func (p *Page) breaks(f Frame) {
+	x, d := f.Box.X0+zeroPlace*0.85*f.Box.W(), p.Font*0.3
+	for _, y := range []float64{f.Box.Y0, f.Box.Y1} {
+		var gap, strokes Path
+		gap.Segment(Point{x - d*0.35, y}, Point{x + d*0.35, y})
+		for _, s := range []float64{-0.35, 0.35} {
+			strokes.Segment(Point{x + d*(s-0.3), y - d}, Point{x + d*(s+0.3), y + d})
+		}
+		p.Stroke(gap, Pen{Width: 1.4, Color: p.Theme.Background})
+		p.Stroke(strokes, Pen{Width: 0.6, Color: p.Theme.Ink})
+	}
 }
 
 // Gridlines draws pale lines at the labelled ticks, under the data.

@@ -90,7 +90,8 @@ func logTicks(lo, hi float64, n int) (major, minor []Tick) {
 		t, _ := linearTicks(lo, hi, n, false)
 		return t, nil
 	}
-	every := 1 + (b-a)/max(n, 1)
+	inside := int(math.Floor(math.Log10(hi)+1e-9)) - int(math.Ceil(math.Log10(lo)-1e-9))
+	every := 1 + inside/max(n, 1)
 	for every > 1 && decadesWithin(lo, hi, every) < 2 { // one number does not show a scale
 		every--
 	}

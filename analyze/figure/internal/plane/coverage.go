@@ -66,3 +66,15 @@ func drawDense(p *canvas.Page, f canvas.Frame, t *Trail, pts []canvas.Point, pen
 		p.Stroke(runs[k], canvas.Pen{Width: pens.Width(k), Color: t.Ink})
 	}
 }
+
+// Pieces returns what is visible of a polyline in a frame.
+func Pieces(pts []canvas.Point, frame canvas.Rect) canvas.Path {
+	if len(pts) > denseTrail {
+		return visible(pts, frame, 0.4, 1, func(int) int { return 0 })[0]
+	}
+	var out canvas.Path
+	for _, piece := range canvas.ClipPolyline(canvas.Decimate(pts, 0.3), frame) {
+		out.Polyline(piece)
+	}
+	return out
+}

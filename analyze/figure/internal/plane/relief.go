@@ -20,7 +20,48 @@ type Relief struct {
 	// are so far off that the rest would have one colour.
 	Lo, Hi            float64
 	Missing, InfCount int
-	Below, Above      int // finite values outside [lo, hi]
+	Below, Above      int  // finite values outside [lo, hi]
+	Bare              bool // contours have no labels: a map that is too small for them
+}
+
+// Cut returns the part of the relief between two coordinates on each axis, on a grid of its
+// own, with the levels and the colours of the whole.
+func (s *Relief) Cut(x0, x1, y0, y1 float64) Relief {
+	const n, finer = 61, 8
+	fine := Relief{Field: s.Refine(finer)}
+	out := *s
+	out.Field = Field{X: make([]float64, n), Y: make([]float64, n), Z: make([]float64, n*n), OK: make([]bool, n*n)}
+	out.Infinite = make([]bool, n*n)
+	for k := range n {
+		t := float64(k) / (n - 1)
+		out.X[k], out.Y[k] = x0+t*(x1-x0), y0+t*(y1-y0)
+	}
+	for j, y := range out.Y {
+		for i, x := range out.X {
+			k := j*n + i
+			out.Z[k] = fine.At(x, y)
+			if out.OK[k] = !math.IsNaN(out.Z[k]); !out.OK[k] {
+				out.Infinite[k] = s.isInfiniteAt(x, y)
+			}
+		}
+	}
+	return out
+}
+
+// isInfiniteAt reports whether the cell of a place lacks a value because of an infinite one.
+func (s *Relief) isInfiniteAt(x, y float64) bool {
+	i, _, okX := Interval(s.X, x)
+	j, _, okY := Interval(s.Y, y)
+	if !okX || !okY || s.Infinite == nil {
+		return false
+	}
+	nx := len(s.X)
+	for _, k := range [4]int{j*nx + i, j*nx + i + 1, (j+1)*nx + i, (j+1)*nx + i + 1} {
+		if !s.OK[k] && !s.Infinite[k] {
+			return false
+		}
+	}
+	return true
 }
 
 // DisplayRange cuts values off that would leave one colour to all others: on a

@@ -107,6 +107,13 @@ func (s *Relief) drawContours(p *canvas.Page, f canvas.Frame, fine *Field, links
 	for k := range s.Levels {
 		stroke, letters := OnColor(canvas.Mix(colors[k], colors[k+1], 0.5))
 		var strokes canvas.Path
+		if s.Bare {
+			for _, line := range contours[k] {
+				strokes.Chain(line.Pts, line.closed)
+			}
+			p.Stroke(strokes, s.ContourPen(s.Levels[k], stroke))
+			continue
+		}
 		for _, piece := range placer.place(labels[k], contours[k], letters) {
 			strokes.Chain(piece.Pts, piece.closed)
 		}

@@ -44,26 +44,6 @@ func (t *Trail) Whom() string {
 	return t.Name
 }
 
-// trailInks are visible on every colour of the maps because of the white halo. They
-// differ from each other in lightness as well as in hue.
-var trailInks = []color.NRGBA{
-	{15, 15, 15, 255},
-	{220, 50, 10, 255},
-	{0, 75, 200, 255},
-	{245, 150, 0, 255},
-	{140, 20, 120, 255},
-	{90, 45, 0, 255},
-	{235, 90, 170, 255},
-	{115, 115, 115, 255},
-}
-
-var trailDashes = [][]float64{nil, {5, 1.8}, {1.6, 1.5}, {6, 1.6, 1.4, 1.6}, {3, 1.5}}
-
-var trailMarks = []func(c *canvas.Path, at canvas.Point, r float64){
-	(*canvas.Path).Square, (*canvas.Path).Triangle, (*canvas.Path).Circle, (*canvas.Path).Diamond,
-	(*canvas.Path).DownTriangle, (*canvas.Path).Plus, (*canvas.Path).Pentagon, (*canvas.Path).Star,
-}
-
 // LoneTrail is the path of a single run.
 func LoneTrail(points []PathPoint) Trail {
 	return Trail{Points: points, Ink: PathInk, Alone: true, mark: (*canvas.Path).Star}
@@ -71,10 +51,9 @@ func LoneTrail(points []PathPoint) Trail {
 
 // TrailAmong is the i-th path of several runs.
 func TrailAmong(i int, name string, points []PathPoint) Trail {
-	// From the ninth on colours and shapes come again, in other pairs.
-	mark := trailMarks[(i+3*(i/len(trailMarks)))%len(trailMarks)]
+	d := canvas.ThemeOf(false).Identity(i) // maps have a pale halo under the paths in either theme
 	return Trail{
-		Name: name, Points: points, Ink: trailInks[i%len(trailInks)], Dash: trailDashes[i%len(trailDashes)], mark: mark,
+		Name: name, Points: points, Ink: d.Color, Dash: d.Dash, mark: d.Mark,
 	}
 }
 
