@@ -149,7 +149,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("%s: %v", p.Name, err)
 		}
 	}
-	if got := fmt.Sprint(names); got != "[loss cosine distance]" {
+	if got := fmt.Sprint(names); got != "[loss height cosine distance]" {
 		t.Errorf("parts of a walk: %s", got)
 	}
 	c := &figure.Panels{Panels: []figure.Panel{{YLabel: "full training loss"}, {YLabel: "distance from \u03b8_{0}"}}}
