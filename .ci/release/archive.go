@@ -5,22 +5,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
-// writeArchive writes the program with the license, the README, its picture and all pages, whose links
-// to one another work in the archive too. It returns the name of the archive: zip for Windows, tar.gz for others.
+// writeArchive writes the program with the license and pages, whose links to one another work in the archive too.
+// It returns the name of the archive: zip for Windows, tar.gz for others.
 func writeArchive(dir, version string, p platform, program []byte) (string, error) {
 	top := fmt.Sprintf("sgdwalk-%s-%s", version, p)
 	files := []entry{{top + "/" + p.program(), program, true}}
-	pages, err := pages()
-	if err != nil {
-		return "", err
-	}
-	for _, name := range append([]string{"LICENSE", "testdata/readme/landscape.png"}, pages...) {
+	for _, name := range append([]string{"LICENSE"}, pages...) {
 		b, err := os.ReadFile(filepath.FromSlash(name))
 		if err != nil {
 			return "", err
@@ -38,21 +32,10 @@ func writeArchive(dir, version string, p platform, program []byte) (string, erro
 	return name, os.WriteFile(filepath.Join(dir, name), b, 0o666)
 }
 
-// pages returns the names of all pages of the source, with slashes and in order.
-func pages() ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
-			return fs.SkipDir
-		case filepath.Ext(name) == ".md":
-			names = append(names, filepath.ToSlash(name))
-		}
-		return nil
-	})
-	return names, err
+// pages are the pages that a user without a clone needs. Pictures would make the archive larger than 15 MB.
+var pages = []string{
+	"README.md", "notebooks/LEARN.md", "analyze/MEANING.md", "analyze/GLOSSARY.md", "cmd/sgdwalk/REFERENCE.md",
+	"cmd/sgdwalk/CHANGELOG.md",
 }
 
 // tarOf returns a compressed tar archive whose bytes depend on the files alone.

@@ -160,7 +160,7 @@ func commit() (string, error) {
 // inlining they are 5 % of the program smaller, which is what brings every wheel below 15 MB.
 var packed = []string{
 	"gorgonia.org", "github.com/goccy", "github.com/gogo", "github.com/golang", "google.golang.org",
-	"github.com/alecthomas", "github.com/pelletier",
+	"github.com/alecthomas", "github.com/pelletier", "net/http", "crypto/tls", "crypto/x509", "html/template", "text/template",
 }
 
 // compile builds the program without cgo, paths of this machine, symbols and build numbers, and without HTTP/2,
