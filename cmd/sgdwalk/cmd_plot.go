@@ -18,11 +18,12 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/record/printable"
 	"sgdwalk/record/safefile"
+	"sgdwalk/train/sweep"
 )
 
 // plotCmd draws the figures of finished results again.
 type plotCmd struct {
-	Results []string `arg:"" name:"result" help:"Directories of results (RUN/analysis/NAME, or the directory of a comparison), or of runs with their results."`
+	Results []string `arg:"" name:"result" help:"Directories of results (RUN/analysis/NAME, or the directory of a comparison or a sweep), or of runs with their results."`
 	List    bool     `help:"Print the figures and their panels, and draw nothing."`
 	Panels  string   `placeholder:"LIST" help:"Put these panels on one page, with commas between them: RESULT:FIGURE, RESULT:PANEL, or RESULT for its first figure. --list prints the names."`
 	Columns int      `placeholder:"N" help:"Columns of the page with --panels, 1 to 6 (default: 2 at double width, otherwise 1)."`
@@ -48,9 +49,37 @@ Examples:
 
 // plotted is a result with its figures.
 type plotted struct {
-	*result.Saved
 	name    string // on the command line
+	run     string // name of the run; empty for several runs
+	isMap   bool   // a figure is a landscape
 	figures []draw.Named
+}
+
+// drawResult draws the figures of the result in a directory.
+func drawResult(dir string, o draw.Options) (p plotted, err error) {
+	p.name = filepath.Base(filepath.Clean(dir))
+	if isSweep(dir) {
+		s, err := sweep.ReadSummary(dir)
+		if err != nil {
+			return p, err
+		}
+		t := sweep.Table(s.Results)
+		p.figures = draw.Sweep(&t)
+		return p, nil
+	}
+	s, err := result.Open(dir)
+	if err != nil {
+		return p, err
+	}
+	p.run, p.isMap = s.Provenance.Run, s.Analysis == "landscape" || s.Analysis == "compare"
+	p.figures, err = report.Figures(s, o)
+	return p, err
+}
+
+// isSweep reports whether a directory is the directory of a sweep.
+func isSweep(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, sweep.Name))
+	return err == nil
 }
 
 // Run draws.
@@ -103,11 +132,7 @@ func (c *plotCmd) open(e *env, o draw.Options) ([]plotted, error) {
 			return nil, err
 		}
 		for _, d := range dirs {
-			s, err := result.Open(d)
-			var figures []draw.Named
-			if err == nil {
-				figures, err = report.Figures(s, o)
-			}
+			p, err := drawResult(d, o)
 			if err != nil {
 				if !isRun {
 					return nil, err
@@ -115,13 +140,13 @@ func (c *plotCmd) open(e *env, o draw.Options) ([]plotted, error) {
 				e.say("sgdwalk: note: %s", oneLine(err))
 				continue
 			}
-			out = append(out, plotted{Saved: s, name: filepath.Base(filepath.Clean(d)), figures: figures})
+			out = append(out, p)
 		}
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%s: no result could be read", strings.Join(c.Results, ", "))
 	}
-	isMap := func(p plotted) bool { return p.Analysis == "landscape" }
+	isMap := func(p plotted) bool { return p.isMap }
 	if c.given() && !slices.ContainsFunc(out, isMap) {
 		return nil, usagef("--levels, --equal-aspect, --path-loss, --surface, --gif and --vtk are for landscapes; %s has none",
 			strings.Join(c.Results, ", "))
@@ -133,7 +158,7 @@ func (c *plotCmd) open(e *env, o draw.Options) ([]plotted, error) {
 // resultsIn returns the directories of the finished results in a directory: the directory
 // itself, or those of a run.
 func resultsIn(dir string) (dirs []string, isRun bool, err error) {
-	if _, err := os.Stat(filepath.Join(dir, result.SummaryName)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, result.SummaryName)); err == nil || isSweep(dir) {
 		return []string{dir}, false, nil
 	}
 	within, err := filepath.Glob(filepath.Join(escapeGlob(dir), "analysis", "*", result.SummaryName))
@@ -167,8 +192,8 @@ func nameResults(results []plotted) {
 	seen := make(map[string]int)
 	for i := range results {
 		p := &results[i]
-		if count[p.name] > 1 && p.Provenance.Run != "" { // only a name: it becomes part of a path
-			p.name = filepath.Base(p.Provenance.Run) + "-" + p.name
+		if count[p.name] > 1 && p.run != "" { // only a name: it becomes part of a path
+			p.name = filepath.Base(p.run) + "-" + p.name
 		}
 		if seen[p.name]++; seen[p.name] > 1 {
 			p.name = fmt.Sprintf("%s-%d", p.name, seen[p.name])
