@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -186,11 +187,15 @@ func (s *Summary) GroupLines() []string {
 		}
 	}
 	fmt.Fprintf(w, "group\tseeds\t%s\n", strings.Join(statistics, "\t"))
-	for i := 0; i < len(s.Effects); {
-		group, seeds := s.Effects[i].Group, 0
+	effects := slices.Clone(s.Effects)
+	slices.SortStableFunc(effects, func(a, b Effect) int {
+		return cmp.Compare(slices.Index(s.Order, a.Group), slices.Index(s.Order, b.Group))
+	})
+	for i := 0; i < len(effects); {
+		group, seeds := effects[i].Group, 0
 		cells := make([]string, len(statistics))
-		for ; i < len(s.Effects) && s.Effects[i].Group == group; i++ {
-			e := &s.Effects[i]
+		for ; i < len(effects) && effects[i].Group == group; i++ {
+			e := &effects[i]
 			seeds = max(seeds, e.Values)
 			if k := slices.Index(statistics, e.Statistic); k >= 0 && e.Mean.Valid {
 				cells[k] = fmt.Sprintf("%.3g%s", e.Mean.Value, e.sign())

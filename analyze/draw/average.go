@@ -75,7 +75,7 @@ func (a *averages) chosen() []string {
 
 // steps draws the losses over the steps, with the ends of the branches.
 func (a *averages) steps() *figure.Curves {
-	f := &figure.Curves{Title: "Training loss of iterates and of their averages", Subtitle: a.title, XLabel: "step", XWhole: true, YLabel: "full training loss", LogRatio: 5}
+	f := &figure.Curves{Title: "Training loss of iterates and of their averages", Subtitle: a.title, XLabel: "step", XWhole: true, XSteps: true, YLabel: "full training loss", LogRatio: 5}
 	own := a.series(string(average.Iterate))
 	if len(own.X) == 0 {
 		return nil
