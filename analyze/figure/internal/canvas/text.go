@@ -6,11 +6,12 @@ import (
 	"strings"
 	"sync"
 
+	"codeberg.org/go-fonts/liberation/liberationsansbold"
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
-	"gonum.org/v1/plot/font/liberation"
 
 	"sgdwalk/record/printable"
 )
@@ -20,21 +21,16 @@ import (
 const em = 2048
 
 // Fonts returns the regular and the bold face of Liberation Sans, which has the
-// metrics of Arial and Helvetica and is embedded in the program.
+// metrics of Arial and Helvetica and is embedded in the program. The ten other faces of
+// Liberation, which gonum.org/v1/plot/font/liberation has too, would make the program a fifth larger.
 var Fonts = sync.OnceValues(func() ([2]*opentype.Font, error) {
 	var out [2]*opentype.Font
-	for _, f := range liberation.Collection() {
-		if f.Font.Variant != "Sans" || f.Font.Style != font.StyleNormal {
-			continue
+	for i, ttf := range [][]byte{liberationsansregular.TTF, liberationsansbold.TTF} {
+		f, err := opentype.Parse(ttf)
+		if err != nil {
+			return out, fmt.Errorf("figure: the embedded font Liberation Sans: %w", err)
 		}
-		if f.Font.Weight == font.WeightBold {
-			out[1] = f.Face
-		} else {
-			out[0] = f.Face
-		}
-	}
-	if out[0] == nil || out[1] == nil {
-		return out, fmt.Errorf("figure: the embedded font Liberation Sans is not to be found")
+		out[i] = f
 	}
 	return out, nil
 })
