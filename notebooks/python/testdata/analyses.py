@@ -157,7 +157,7 @@ def shown():
     if importlib.util.find_spec("pandas"):
         frame = few.tables.to_pandas("losses")
         assert frame.to_records(index=False).tolist() == few.tables["losses"].tolist()
-    assert sorted(few.tables) == ["epochs", "losses", "segments", "updates"], few.tables
+    assert {"epochs", "losses", "segments", "updates"} <= set(few.tables), few.tables
 
 
 def tables():
