@@ -249,7 +249,8 @@ async function explore(page, where) {
     await page.focus(`#${id}-slider`);
     for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight");
     await page.waitForFunction((id) => document.getElementById(`${id}-slider`).value === "5", id);
-    await page.waitForTimeout(300);
+    // A slow machine takes longer to draw; markers that stay are reported below.
+    await page.waitForFunction(({ id, before }) => [...document.querySelectorAll(`#${id} .plot`)].every((d, i) => JSON.stringify([d.data.at(-1).x[0], d.data.at(-1).y[0]]) !== before[i][1]), { id, before }, { timeout: 10000 }).catch(() => {});
     const after = await markers();
     after.forEach(([panel, at], i) => {
       if (at === before[i][1]) fail(where, `${id}: the marker of ${panel} does not move`);
