@@ -21,15 +21,21 @@ var storedChannels = []int{8, 8, 16, 24, 32, 40}
 
 // drawConv draws shapes. inputs has the stored input channels to choose from.
 func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
-	r := generator(t)
-	c := &convCase[T]{n: rapid.IntRange(1, 2).Draw(t, "images")}
-	v := Conv{
+	v, n := drawConvShape(t, inputs)
+	v.Direct = v.Winograd() // which has its own tests
+	return fillConv[T](t, v, n)
+}
+
+// drawConvShape draws a convolution and a number of images.
+func drawConvShape(t *rapid.T, inputs []int) (v Conv, n int) {
+	n = rapid.IntRange(1, 2).Draw(t, "images")
+	v = Conv{
 		Kernel: rapid.SampledFrom([]int{1, 2, 3, 3, 3, 4, 5, 5}).Draw(t, "kernel"),
 		Stride: rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "stride"),
 	}
 	wide := rapid.SampledFrom([]int{4, 8, 34}).Draw(t, "wide")
 	if rapid.IntRange(0, 3).Draw(t, "many images") == 0 {
-		c.n = rapid.IntRange(6, 18).Draw(t, "n") // the narrow form
+		n = rapid.IntRange(6, 18).Draw(t, "n") // the narrow form
 		wide = 4
 	}
 	v.Pad = rapid.IntRange(0, v.Kernel-1).Draw(t, "pad")
@@ -48,11 +54,16 @@ func drawConv[T Float](t *rapid.T, inputs []int) *convCase[T] {
 	}
 	v.Inputs = rapid.IntRange(max(1, v.In.Channels-15), v.In.Channels).Draw(t, "inputs")
 	v.Outputs = rapid.IntRange(max(1, v.Out.Channels-15), v.Out.Channels).Draw(t, "outputs")
+	return v, n
+}
+
+// fillConv draws the numbers of a convolution.
+func fillConv[T Float](t *rapid.T, v Conv, n int) *convCase[T] {
+	r := generator(t)
 	if err := v.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	v.Direct = v.Winograd() // which has its own tests
-	c.v = v
+	c := &convCase[T]{v: v, n: n}
 	gradient := v.Out
 	gradient.Halo = v.InputHalo() + rapid.IntRange(0, 1).Draw(t, "gradient halo")
 	c.x, c.y, c.dy = drawImages[T](t, v.In, c.n, v.Inputs), drawImages[T](t, v.Out, c.n, v.Outputs),

@@ -12,10 +12,8 @@ import (
 func TestPairBits(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
-			c := drawConv[float32](t, []int{1, 3, 8})
-			if !c.v.pairedOutput() && !c.v.pairedInput() {
-				t.Skip("the drawn convolution has no image of 8 channels with stride 1 and an even width")
-			}
+			v, n := drawPairs(t)
+			c := fillConv[float32](t, v, n)
 			all := func(v Conv) []float32 {
 				forward := make([]float32, v.PackedLen())
 				PackConv(v, forward, c.w)
@@ -42,4 +40,26 @@ func TestPairBits(t *testing.T) {
 			sameBits(t, Name(), all(c.v), all(direct))
 		})
 	})
+}
+
+// drawPairs draws a convolution whose output, input or both are computed in pairs of
+// pixels: 8 channels, stride 1 and an even width.
+func drawPairs(t *rapid.T) (v Conv, n int) {
+	v, n = drawConvShape(t, []int{8})
+	v.Stride = 1
+	v.Out.Height = v.In.Height + 2*v.Pad - v.Kernel + 1
+	v.Out.Width = v.In.Width + 2*v.Pad - v.Kernel + 1
+	if rapid.Bool().Draw(t, "output in pairs") {
+		v.Out.Channels = 8
+		v.Outputs = min(v.Outputs, 8)
+		v.In.Width += v.Out.Width % 2
+		v.Out.Width += v.Out.Width % 2
+	} else {
+		v.Out.Width += v.In.Width % 2
+		v.In.Width += v.In.Width % 2
+	}
+	if !v.pairedOutput() && !v.pairedInput() {
+		t.Fatalf("%+v is not computed in pairs", v)
+	}
+	return v, n
 }
