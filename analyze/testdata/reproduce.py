@@ -13,9 +13,24 @@ from typing import Any, Optional
 import table
 
 DISTANCES = (40, 80, 200, 800, 3200)
-WALK = ["loss", "interior", "null_interior", "interior_excess", "rises", "null_rises"]
-WALK += ["position", "mean_height", "end_height", "barriers", "cosine"]
-ENDS = ["full_loss", "test_loss", "test_accuracy", "lambda_max", "eta_lambda_max", "gradient_share", "update_share"]
+WALK = ["loss", "interior floors", "interior floors, null", "excess", "rising", "rising, null"]
+WALK += ["falling", "s*", "mean height", "end height", "barriers", "cosine"]
+ENDS = ["height at steps 20–39", "full loss", "held-out loss", "held-out accuracy"]
+ENDS += ["λ_max", "ηλ_max", "gradient in v_1", "update in v_1"]
+
+# What the page compares: a number, its setting and the setting it is compared with, seed by seed.
+COMPARED = [
+    ("height at steps 20–39", "mlp-b25-lr0.1", "mlp-b100-lr0.1"),
+    ("height at steps 20–39", "mlp-b100-lr0.1", "mlp-b100-lr0.05"),
+    ("height at steps 20–39", "mlp-b100-lr0.3", "mlp-b100-lr0.1"),
+    ("distance at 200", "mlp-b25-lr0.1", "mlp-b400-lr0.1"),
+    ("distance at 200", "mlp-b400-lr0.1", "mlp-gd-lr0.1"),
+    ("distance at 80", "lenet-b400-lr0.1", "lenet-b100-lr0.1"),
+    ("distance at 80", "lenet-gd-lr0.1", "lenet-b400-lr0.1"),
+    ("update in v_1", "mlp-b400-lr0.1", "mlp-b100-lr0.1"),
+    ("λ_max", "mlp-gd-lr0.1", "mlp-b400-lr0.1"),
+    ("held-out accuracy", "mlp-gd-lr0.1", "mlp-b400-lr0.1"),
+]
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -37,17 +52,38 @@ def window(run: Path, name: str, path: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "steps": f"{steps[0]}–{steps[-1]}",
         "loss": mean([float(s["loss_end"]) for s in segments]),
-        "interior": summary["floor_interior_ratio"],
-        "null_interior": null["floor_interior_ratio"],
-        "interior_excess": summary["floor_interior_ratio"] - null["floor_interior_ratio"],
-        "rises": summary["rises_ratio"],
-        "null_rises": null["rises_ratio"],
-        "position": summary["floor_position_weighted"],
-        "mean_height": summary["height_mean"]["mean"],
-        "end_height": summary["height_end"]["mean"],
+        "interior floors": summary["floor_interior_ratio"],
+        "interior floors, null": null["floor_interior_ratio"],
+        "excess": summary["floor_interior_ratio"] - null["floor_interior_ratio"],
+        "rising": summary["rises_ratio"],
+        # The floor is at the end: the loss falls over the whole segment.
+        "falling": mean([float(s["floor_at_edge"] == "true" and s["rises"] == "false") for s in segments]),
+        "rising, null": null["rises_ratio"],
+        "s*": summary["floor_position_weighted"],
+        "mean height": summary["height_mean"]["mean"],
+        "end height": summary["height_end"]["mean"],
         "barriers": summary["barriers"],
         "cosine": mean(cosines),
     }
+
+
+def early_height(run: Path) -> Optional[float]:
+    """Return the mean height of the ends of steps 20 to 39 above their floors, if all were walked."""
+    segments = rows(run / "analysis/first/segments.csv")
+    heights = [float(s["height_end"]) for s in segments if 20 <= int(s["step"]) < 40]
+    return mean(heights) if len(heights) == 20 else None
+
+
+def compared(runs: list[dict[str, Any]]) -> str:
+    """Return the table of the ratios of COMPARED."""
+    value = {(r["setting"], r["seed"]): r for r in runs}
+    seeds = sorted({r["seed"] for r in runs})
+    lines = []
+    for name, a, b in COMPARED:
+        pairs = [(value[a, s][name], value[b, s][name]) for s in seeds if (a, s) in value and (b, s) in value]
+        if pairs:
+            lines.append([name, a, b, table.cell([x / y for x, y in pairs])])
+    return table.markdown(["number", "setting", "against", "ratio"], lines)
 
 
 def ends(run: Path, path: list[dict[str, str]]) -> dict[str, Any]:
@@ -55,14 +91,16 @@ def ends(run: Path, path: list[dict[str, str]]) -> dict[str, Any]:
     result = json.loads(run.with_name(run.name + ".json").read_text())["result"]
     (along,) = rows(run / "analysis/curvature/along.csv")
     distance = {int(r["step"]): float(r["displacement"]) for r in path if r["displacement"]}
-    row: dict[str, Any] = {f"distance_{k}": distance.get(k) for k in DISTANCES}
-    row |= {name: result[name] for name in ("full_loss", "test_loss", "test_accuracy")}
-    row |= {name: float(along[name]) for name in ("lambda_max", "eta_lambda_max")}
+    row: dict[str, Any] = {"height at steps 20–39": early_height(run)}
+    row |= {f"distance at {k}": distance.get(k) for k in DISTANCES}
+    row |= {"full loss": result["full_loss"], "held-out loss": result["test_loss"]}
+    row |= {"held-out accuracy": result["test_accuracy"]}
+    row |= {"λ_max": float(along["lambda_max"]), "ηλ_max": float(along["eta_lambda_max"])}
     if float(along["lambda_max_residual"]) > 0.01 * float(along["lambda_max"]):
         raise ValueError(f"{run}: the largest eigenvalue has not converged: {along}")
     return row | {
-        "gradient_share": float(along["grad_dominant_share"]),
-        "update_share": float(along["update_dominant_share"]),
+        "gradient in v_1": float(along["grad_dominant_share"]),
+        "update in v_1": float(along["update_dominant_share"]),
     }
 
 
@@ -82,8 +120,9 @@ def main(out: Path) -> None:
     table.write(str(out / "windows.csv"), windows)
     table.write(str(out / "runs.csv"), runs)
     print(table.over_seeds(windows, ["setting", "steps"], WALK))
-    print(table.over_seeds(runs, ["setting"], [f"distance_{k}" for k in DISTANCES]))
-    print(table.over_seeds(runs, ["setting"], ENDS), end="")
+    print(table.over_seeds(runs, ["setting"], [f"distance at {k}" for k in DISTANCES]))
+    print(table.over_seeds(runs, ["setting"], ENDS))
+    print(compared(runs), end="")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ func area(path string) string {
 // train and analyze see record and never each other, record sees nothing above
 // itself. Dependencies count, not only direct imports.
 func TestArrows(t *testing.T) {
+	t.Parallel()
 	allowed := map[string][]string{
 		"record":    {"record"},
 		"train":     {"train", "record"},

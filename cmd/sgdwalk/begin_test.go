@@ -57,6 +57,7 @@ func remains(t *testing.T, dir string) []string {
 // the replacing of another, at which the process can be killed. Each leaves a run
 // that goes on to its end, or one that says how it is begun anew and can be.
 func TestKilledWhileBeginning(t *testing.T) {
+	t.Parallel()
 	f := faultRun{Model: "mlp:8", Optimizer: "sgd", Batch: 100, Epochs: 2, Seed: 5, SegmentBytes: 100_000}
 	reference := f.reference(t)
 	if reference.Segments() < 2 {
@@ -140,6 +141,7 @@ func TestKilledWhileBeginning(t *testing.T) {
 // it, at random moments, until one comes to the end: what is recorded is, bit for
 // bit, the run that was never killed, and nothing is left of the attempts.
 func TestKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	want := faults(6, 100)
 	rng := rand.New(rand.NewPCG(21, 22))
 	runs := faultRuns()

@@ -15,6 +15,7 @@ var suggestion = regexp.MustCompile(`; (--record \S+) fits with`)
 // then takes no more than it may: rows with gradients and statistics, inner
 // iterates, reduced rows.
 func TestSuggestionFits(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args, limits []string
 	}{

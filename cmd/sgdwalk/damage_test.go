@@ -25,6 +25,7 @@ type damagedRun struct {
 // TestDamageInEveryVerb: damage is exit status 3 in every verb, and a run that only
 // ends early is none.
 func TestDamageInEveryVerb(t *testing.T) {
+	t.Parallel()
 	whole, other := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "other")
 	f := faultRun{Model: "mlp:2", Optimizer: "sgd", Batch: 300, Epochs: 2, Seed: 1, Grad: true, SegmentBytes: 12_000}
 	wantStatus(t, exitOK, f.args(whole)...)
@@ -157,6 +158,7 @@ func TestLostTail(t *testing.T) {
 // TestNothingBlocksForGood: whatever a killed process left behind, the next call
 // says so, computes what is missing, bit for bit, and ends well.
 func TestNothingBlocksForGood(t *testing.T) {
+	t.Parallel()
 	f := faultRun{Model: "mlp:4", Optimizer: "momentum", Batch: 100, Epochs: 3, Seed: 3}
 	reference := f.reference(t)
 	for _, test := range []struct {

@@ -14,6 +14,7 @@ import (
 // TestEarlierFormats: runs that the programs of every earlier format trained are read, analyzed, trained again from
 // their headers bit for bit, and are the same run: the first rows of every format are those of the newest one.
 func TestEarlierFormats(t *testing.T) {
+	t.Parallel()
 	trained := func(format int) string {
 		// A copy: an analysis writes into the run.
 		dir := filepath.Join(t.TempDir(), "run")

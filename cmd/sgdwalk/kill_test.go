@@ -37,6 +37,7 @@ type killTally struct {
 //     says that nothing could be saved;
 //   - of some, train --resume makes the whole run.
 func TestKilledTraining(t *testing.T) {
+	t.Parallel()
 	kills := faults(8, 200)
 	rng := rand.New(rand.NewPCG(11, 12))
 	runs := faultRuns()

@@ -15,6 +15,7 @@ import (
 // what is left is the earlier result or the new one, to the last byte, and the next
 // call gives the new one.
 func TestKilledAnalyses(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out kills of analyses, which start many processes")
 	}

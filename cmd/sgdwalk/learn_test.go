@@ -234,6 +234,7 @@ func renew(shown, printed []string) []string {
 // makes the figures of the page. Processors without an instruction set of the kernels have
 // other bits: there the words must be the same.
 func TestLearn(t *testing.T) {
+	t.Parallel()
 	learn(t, func(s *lesson) bool { return !slices.Contains(s.needs(), "python3") })
 }
 

@@ -60,6 +60,7 @@ var endsAfterRow = regexp.MustCompile(`the recording ends after row (-?\d+)`)
 // says so on one line, or trains on and says that the recording is incomplete if
 // it was told to, and what was written before is there, sound, and nothing torn.
 func TestDiskFullWhileTraining(t *testing.T) {
+	t.Parallel()
 	f := faultRun{Model: "mlp:2", Optimizer: "sgd", Batch: 100, Epochs: 1, Seed: 5}
 	reference := f.reference(t)
 	size := int(reference.Bytes())
@@ -124,6 +125,7 @@ func TestDiskFullWhileTraining(t *testing.T) {
 // TestSeriesOfManyFiles: ten thousand checkpoints are a series for a process that may open 64
 // files, with the numbers of the imported run.
 func TestSeriesOfManyFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	folder, imported := filepath.Join(dir, "checkpoints"), filepath.Join(dir, "run")
 	if err := os.Mkdir(folder, 0o777); err != nil {
@@ -168,6 +170,7 @@ func TestSeriesOfManyFiles(t *testing.T) {
 // TestAuditOfManyFiles: ten thousand checkpoints are audited with 64 open files, in a few seconds and
 // less than 300 MB, and the one at a wrong step is the only finding.
 func TestAuditOfManyFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "checkpoints")
 	if err := os.Mkdir(folder, 0o777); err != nil {

@@ -39,7 +39,7 @@ const formatsKey = "FORMATS"
 // files would take a third of the time of all tests.
 func drawSVG(args []string) []string {
 	verb := slices.IndexFunc(args, func(a string) bool { return a != "plan" })
-	if verb < 0 || !slices.Contains([]string{"path", "walk", "pca", "line", "curvature", "landscape", "average"},
+	if verb < 0 || !slices.Contains([]string{"path", "walk", "pca", "line", "curvature", "landscape", "average", "compare", "sweep"},
 		args[verb]) || slices.Contains(args, "--formats") {
 		return args
 	}
@@ -68,17 +68,16 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// mnist returns the folder of the real images, or nothing.
+// mnist returns the folder of the real images that SGDWALK_DATA names, or nothing.
 func mnist() string {
-	for _, dir := range []string{filepath.Join(os.Getenv("SGDWALK_DATA"), "mnist"), "../../../shared/data/mnist"} {
-		if _, err := os.Stat(filepath.Join(dir, "t10k-images-idx3-ubyte.gz")); err == nil {
-			abs, err := filepath.Abs(dir)
-			if err == nil {
-				return abs
-			}
-		}
+	dir, err := filepath.Abs(filepath.Join(os.Getenv("SGDWALK_DATA"), "mnist"))
+	if err != nil {
+		return ""
 	}
-	return ""
+	if _, err := os.Stat(filepath.Join(dir, "t10k-images-idx3-ubyte.gz")); err != nil {
+		return ""
+	}
+	return dir
 }
 
 // oneline checks that standard error of the last command is one line that begins

@@ -114,6 +114,7 @@ const gradientsOnly = "gradients-only"
 // TestLandscapeNamesDifferences: eigenvectors and eigenvalues from differences of
 // gradients carry this label in the axes, the summary and the warnings; exact ones do not.
 func TestLandscapeNamesDifferences(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200",
 		"--out", dir)
@@ -154,6 +155,7 @@ func TestLandscapeNamesDifferences(t *testing.T) {
 // landscape and curvature is what it is without one, to the last digit, with any
 // number of processes.
 func TestObjectiveIsTheLoss(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	wantStatus(t, exitOK, "train", "-q", "--data", "digits", "--model", "mlp:2", "--epochs", "1", "--batch", "200",
 		"--out", dir)
@@ -240,6 +242,7 @@ func TestObjectiveOfShortSteps(t *testing.T) {
 
 // TestObjectiveCompares: so has a comparison of runs, whatever they are called.
 func TestObjectiveCompares(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	a, b := filepath.Join(work, "sgd"), filepath.Join(work, "adam")
 	for _, args := range [][]string{{"--optimizer", "sgd", "--out", a}, {"--optimizer", "adam", "--out", b}} {

@@ -16,6 +16,7 @@ import (
 // TestPlantedFiles: a link, a pipe or a directory in place of a file of a run that
 // came from elsewhere is named on one line, and never read.
 func TestPlantedFiles(t *testing.T) {
+	t.Parallel()
 	whole := trainSmall(t)
 	wantStatus(t, exitOK, "path", "-q", whole)
 	for _, text := range []struct{ name, text string }{

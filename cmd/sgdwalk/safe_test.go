@@ -32,6 +32,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left o
 // TestStandardOutputFails: a command whose product cannot be printed says so, in one
 // line and with status 1.
 func TestStandardOutputFails(t *testing.T) {
+	t.Parallel()
 	run := trainSmall(t)
 	plan := filepath.Join(t.TempDir(), "plan")
 	wantStatus(t, exitOK, "plan", "walk", "-q", "--segments", "0-1", "--shards", "1", "--timing", "0", "--out", plan,

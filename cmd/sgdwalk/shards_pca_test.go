@@ -15,6 +15,7 @@ import (
 // TestSlabsAreOneProcess: a PCA of several slabs has the bytes that one process
 // writes, with any number of shards.
 func TestSlabsAreOneProcess(t *testing.T) {
+	t.Parallel()
 	wide := []string{"--model", "mlp:2100"} // 157,510 parameters: three slabs
 	run, other := trainSmall(t, wide...), trainSmall(t, slices.Concat(wide, []string{"--seed", "2"})...)
 	for _, c := range []struct {

@@ -58,6 +58,7 @@ func sameFiles(t *testing.T, what, got, want string) {
 // TestShardsAreOneProcess: with any number of shards, in any order, some worked on
 // twice, every file of the result has the bytes that one process writes.
 func TestShardsAreOneProcess(t *testing.T) {
+	t.Parallel()
 	run := trainSmall(t)
 	for _, c := range []struct {
 		args   []string

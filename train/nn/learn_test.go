@@ -17,21 +17,15 @@ func mnist(t *testing.T, options string) *dataset.Data {
 	if os.Getenv("SGDWALK_LEARN") == "" {
 		t.Skip("training to an accuracy takes a minute; SGDWALK_LEARN=1 asks for it")
 	}
-	dirs := []string{filepath.Join("..", "..", "..", "shared", "data", "mnist")}
-	if root := os.Getenv("SGDWALK_DATA"); root != "" {
-		dirs = []string{filepath.Join(root, "mnist")}
+	root := os.Getenv("SGDWALK_DATA")
+	if root == "" {
+		t.Skip("SGDWALK_DATA names no directory that has mnist/")
 	}
-	for _, dir := range dirs {
-		if _, err := os.Stat(dir); err == nil {
-			d, err := dataset.Open("mnist:"+dir+options, dataset.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return d
-		}
+	d, err := dataset.Open("mnist:"+filepath.Join(root, "mnist")+options, dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Skipf("real MNIST is absent from %v (SGDWALK_DATA names the directory that has mnist/)", dirs)
-	return nil
+	return d
 }
 
 // learn trains on mini-batches of 100 with momentum 0.9. It returns the held-out
