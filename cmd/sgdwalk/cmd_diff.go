@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -158,25 +157,7 @@ func (c *diffCmd) runSettings(path string) (settings, outcome []record.Setting, 
 	if err != nil {
 		return nil, nil, err
 	}
-	add := func(name, value string) {
-		outcome = append(outcome, record.Setting{Section: "outcome", Name: name, Value: value})
-	}
-	add("status", info.Status)
-	add("last step", fmt.Sprint(info.LastStep))
-	for _, loss := range []struct {
-		name string
-		o    record.Optional
-	}{
-		{"first batch loss", info.FirstLoss},
-		{"last batch loss", info.LastLoss},
-		{"last full loss", info.FullLoss},
-		{"last held-out loss", info.TestLoss},
-	} {
-		if loss.o.Valid {
-			add(loss.name, fmt.Sprintf("%.6g", loss.o.Value))
-		}
-	}
-	return settings, outcome, nil
+	return settings, info.Outcome(), nil
 }
 
 // resultSettings returns the options of a result, and where its numbers come from.
@@ -185,51 +166,9 @@ func resultSettings(dir string) ([]record.Setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &d.Provenance
-	settings := []record.Setting{{Section: "result", Name: "analysis", Value: d.Analysis}}
-	raw, _ := p.Options.(json.RawMessage)
-	var options any
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &options); err != nil {
-			return nil, fmt.Errorf("%s: its options cannot be read: %w", dir, err)
-		}
+	settings, err := d.Settings()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	settings = flatten(settings, "", options)
-	for _, s := range [][2]string{
-		{"run", p.Run},
-		{"sha256 of the run's header", p.HeaderSHA256},
-		{"hash of the evaluated data", p.DataHash},
-		{"software", p.Software},
-		{"kernels", p.Kernel},
-		{"statistics of normalization layers", p.Policy},
-		{"objective", p.Objective},
-	} {
-		settings = append(settings, record.Setting{Section: "origin", Name: s[0], Value: s[1]})
-	}
-	return slices.DeleteFunc(settings, func(s record.Setting) bool { return s.Value == "" }), nil
-}
-
-// flatten appends the values inside of a JSON value, in the order of their keys.
-func flatten(settings []record.Setting, name string, v any) []record.Setting {
-	switch v := v.(type) {
-	case nil:
-	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			settings = flatten(settings, strings.TrimPrefix(name+"."+k, "."), v[k])
-		}
-	default:
-		text, err := json.Marshal(v)
-		if err != nil {
-			return settings
-		}
-		settings = append(settings, record.Setting{
-			Section: "options", Name: strings.ReplaceAll(name, "_", " "), Value: strings.Trim(string(text), `"`),
-		})
-	}
-	return settings
+	return settings, nil
 }

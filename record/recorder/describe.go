@@ -41,6 +41,30 @@ func (i *Info) Lines() []Line {
 	return append(lines, i.Notes.Lines()...)
 }
 
+// Outcome returns how far the run came.
+func (i *Info) Outcome() []record.Setting {
+	var all []record.Setting
+	add := func(name, value string) {
+		all = append(all, record.Setting{Section: "outcome", Name: name, Value: value})
+	}
+	add("status", i.Status)
+	add("last step", fmt.Sprint(i.LastStep))
+	for _, loss := range []struct {
+		name string
+		o    record.Optional
+	}{
+		{"first batch loss", i.FirstLoss},
+		{"last batch loss", i.LastLoss},
+		{"last full loss", i.FullLoss},
+		{"last held-out loss", i.TestLoss},
+	} {
+		if loss.o.Valid {
+			add(loss.name, fmt.Sprintf("%.6g", loss.o.Value))
+		}
+	}
+	return all
+}
+
 // Lines describes the tags and the notes for a reader.
 func (n *Notes) Lines() []Line {
 	var lines []Line
