@@ -230,8 +230,14 @@ func (r *Run) learned() []string {
 	out := []string{s + "."}
 	p := r.first("path")
 	if p == nil {
-		return append(out, "The course of the loss is not known here; "+r.command("path")+
-			" reads it from the recording.")
+		if len(r.Outcome) > 0 {
+			var ends []string
+			for _, o := range r.Outcome {
+				ends = append(ends, o.Name+" "+o.Value)
+			}
+			out = append(out, "The recording has: "+strings.Join(ends, ", ")+".")
+		}
+		return append(out, r.command("path")+" shows the course of the loss.")
 	}
 	t := p.tables["path"]
 	for _, c := range []struct{ name, column string }{

@@ -29,6 +29,8 @@ import (
 	"sgdwalk/analyze/result"
 	"sgdwalk/analyze/walk"
 	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
+	"sgdwalk/record/recordtest"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
@@ -190,6 +192,29 @@ func write(t testing.TB, o report.Options, runs ...report.Run) string {
 }
 
 var fakePlotly = []byte("/**\n* plotly.js v9.9.9\n*/\nwindow.Plotly = {a: '</script><!--'};\r\n")
+
+// Without results of the analysis path, the page has the losses at the ends of the recording.
+func TestLossesWithoutPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	h := recordtest.Header(3)
+	rows := recordtest.Rows(h, 2, 1)
+	w, err := arrowfile.Create(dir, h, arrowfile.Options{})
+	ok(t, err)
+	for i := range rows {
+		ok(t, w.Append(&rows[i]))
+	}
+	ok(t, w.Close())
+	var losses []float64
+	for _, s := range rows {
+		if s.BatchLoss.Valid {
+			losses = append(losses, s.BatchLoss.Value)
+		}
+	}
+	want := fmt.Sprintf("first batch loss %.6g, last batch loss %.6g", losses[0], losses[len(losses)-1])
+	if html := write(t, report.Options{}, open(t, dir)); !strings.Contains(html, want) {
+		t.Errorf("the page does not say %q", want)
+	}
+}
 
 // The outline of a page of one run: what stands where.
 func TestOutline(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/result"
 	"sgdwalk/record"
+	"sgdwalk/record/arrowfile"
 	"sgdwalk/record/recorder"
 	"sgdwalk/record/safefile"
 )
@@ -24,6 +25,9 @@ type Run struct {
 	// IsSeries is true for checkpoints of another program, which have no recording
 	IsSeries bool
 	Notes    recorder.Notes // tags and notes of the user
+	// Outcome has the last step and the losses of the recording, for a report without results of
+	// the analysis path.
+	Outcome []record.Setting
 	// Place, Flags, Data and Objective are for the commands that the page suggests: the path of the
 	// run ("" means Name), arguments in front of it, and the values of --data and --objective.
 	Place     string
@@ -93,7 +97,25 @@ func Open(dir string) (Run, error) {
 	}
 	r, err := OpenResults(filepath.Base(abs), h, results)
 	r.Notes = recorder.ReadNotes(dir)
+	if r.first("path") == nil {
+		r.Outcome = outcome(dir)
+	}
 	return r, err
+}
+
+// outcome returns how far the run in dir came, or nil if its recording cannot be read: a report
+// is also possible without it.
+func outcome(dir string) []record.Setting {
+	recorded, err := arrowfile.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer recorded.Close()
+	info, _, err := recorder.Inspect(dir, recorded)
+	if err != nil || info.Rows == 0 {
+		return nil
+	}
+	return info.Outcome()
 }
 
 // OpenResults does what Open does, for a run with this name and header whose results are in
