@@ -170,7 +170,7 @@ func (c *compareCmd) Run(ctx context.Context, e *env) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	store, err := w.journal(w.recipe())
+	store, err := w.journal(w.computed())
 	if err != nil {
 		return err
 	}
@@ -283,6 +283,14 @@ func (w *joint) recipe() compareRecipe {
 		r.Runs = append(r.Runs, comparedRun{w.runs[i].Name, w.runs[i].Group, w.runs[i].Seed, sum, w.opened[i].Len()})
 	}
 	slices.SortFunc(r.Runs, func(a, b comparedRun) int { return strings.Compare(a.Name, b.Name) })
+	return r
+}
+
+// computed returns the part of the recipe that decides what is computed: an interrupted call
+// goes on with other figures.
+func (w *joint) computed() compareRecipe {
+	r := w.recipe()
+	r.Command.figureFlags, r.Command.levelFlags, r.Command.Against = figureFlags{}, levelFlags{}, ""
 	return r
 }
 
