@@ -52,6 +52,10 @@ func (c *lsCmd) Run(ctx context.Context, e *env) error {
 	runs := []recorder.Entry{}
 	var failed error
 	for _, dir := range c.Dirs {
+		if err := needFolder("ls", dir, "a run, or one with runs below it"); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
 		found, err := recorder.List(ctx, dir, c.Depth, func(err error) { e.say("note: %s", oneLine(err)) })
 		if err != nil {
 			failed = errors.Join(failed, err)

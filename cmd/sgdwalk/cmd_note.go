@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"time"
 
 	"sgdwalk/record/recorder"
@@ -29,10 +28,10 @@ Examples:
 
 // Run adds the note, or prints the notes.
 func (c *noteCmd) Run(e *env) error {
-	if err := needRun("note", c.Run_, "nothing is written into its folder"); err != nil {
+	if err := needFolder("note", c.Run_, "a run"); err != nil {
 		return err
 	}
-	if _, err := os.ReadDir(c.Run_); err != nil {
+	if err := needRun("note", c.Run_, "nothing is written into its folder"); err != nil {
 		return err
 	}
 	if c.Text != "" || len(c.Tag) > 0 || len(c.Untag) > 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -172,4 +173,17 @@ func needRun(verb, path, instead string) error {
 		return err
 	}
 	return fmt.Errorf("%s: %s is a series of checkpoints, not a recorded run; %s", verb, path, instead)
+}
+
+// needFolder returns an error if there is no folder with this path.
+func needFolder(verb, path, of string) error {
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %s does not exist; name the folder of %s", verb, path, of)
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s: %s is a file; name the folder of %s", verb, path, of)
+	}
+	return nil
 }

@@ -52,6 +52,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/objective"
 	"sgdwalk/cmd/internal/terminal"
@@ -176,7 +178,7 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 	}()
 	k, err := parser.Parse(joinNegative(args))
 	if err != nil {
-		return leave(stderr, cmp.Or(raw.Err(), error(usageError{err})))
+		return leave(stderr, cmp.Or(raw.Err(), error(usageError{clearer(err)})))
 	}
 	if err := kernel.Check(); err != nil {
 		return leave(stderr, usageError{err})
@@ -200,6 +202,17 @@ func run(ctx context.Context, args []string, rawStdout, rawStderr io.Writer) (st
 		err = fmt.Errorf("%w: %w", errInterrupted, err)
 	}
 	return leave(stderr, err)
+}
+
+// clearer says in our words which argument is missing.
+func clearer(err error) error {
+	var parse *kong.ParseError
+	missing, isMissing := strings.CutPrefix(err.Error(), `expected "`)
+	if !isMissing || !errors.As(err, &parse) || parse.Context.Selected() == nil {
+		return err
+	}
+	verb := parse.Context.Selected().Name
+	return fmt.Errorf("%s: the argument %s is missing; sgdwalk %[1]s --help shows the call", verb, strings.TrimSuffix(missing, `"`))
 }
 
 // panicked names the place in this program at which it panicked.
