@@ -95,6 +95,7 @@ func traceOf(t *testing.T, dir string) (mean, deviation float64) {
 // of the ten largest and the smallest, and the traces and the first two iterates of the
 // convolutional networks.
 func TestPythonEigenvalues(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out the eigenvalues of four networks, which take minutes")
 	}
@@ -113,6 +114,7 @@ func TestPythonEigenvalues(t *testing.T) {
 		{"resnet8", "resnet:8", "mnist:" + digitFiles(t, 8, 1, 100), true, 50, 1e-4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "run")
 			wantStatus(t, exitOK, "train", "-q", "--data", c.data, "--model", c.model, "--epochs", "10", "--batch",
 				fmt.Sprint(cmp.Or(c.batch, 100)), "--out", dir)
