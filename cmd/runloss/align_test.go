@@ -7,9 +7,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"sgdwalk/analyze"
 	"sgdwalk/analyze/align"
@@ -75,21 +79,29 @@ func TestPermutedCopiesAreRecovered(t *testing.T) {
 		if os.Getenv("SGDWALK_ALIGN") != "" {
 			copies = 100
 		}
-		recovered := 0
+		var recovered atomic.Int64
+		var copiesAtWork errgroup.Group
+		copiesAtWork.SetLimit(runtime.GOMAXPROCS(0))
 		for seed := range uint64(copies) {
 			s, theta, state := specificationOf(t, m.spec, m.in, seed)
-			p := s.Random(rand.New(rand.NewPCG(seed, 6)))
-			r, err := align.Match(t.Context(), s, theta, s.Theta(p, theta), align.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if slices.EqualFunc(r.Theta, theta, sameBits) && slices.EqualFunc(r.State(s.State(p, state)), state, sameBits) {
-				recovered++
-			}
+			copiesAtWork.Go(func() error {
+				p := s.Random(rand.New(rand.NewPCG(seed, 6)))
+				r, err := align.Match(t.Context(), s, theta, s.Theta(p, theta), align.Options{})
+				if err != nil {
+					return err
+				}
+				if slices.EqualFunc(r.Theta, theta, sameBits) && slices.EqualFunc(r.State(s.State(p, state)), state, sameBits) {
+					recovered.Add(1)
+				}
+				return nil
+			})
 		}
-		t.Logf("%s: %d of %d permuted copies are recovered", m.spec, recovered, copies)
-		if recovered != copies {
-			t.Errorf("%s: %d of %d permuted copies are recovered", m.spec, recovered, copies)
+		if err := copiesAtWork.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d of %d permuted copies are recovered", m.spec, recovered.Load(), copies)
+		if recovered.Load() != int64(copies) {
+			t.Errorf("%s: %d of %d permuted copies are recovered", m.spec, recovered.Load(), copies)
 		}
 	}
 }
