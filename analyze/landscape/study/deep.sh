@@ -21,7 +21,7 @@ mkdir -p "$2/done"
 cd "$2"
 
 nets="56 56:noshort 20 20:noshort"
-deepest=110           # coarse planes alone; without shortcuts it diverges at this rate
+deepest=110           # without shortcuts it diverges at this rate
 images=5000 epochs=5  # of the training of these networks
 slow_epochs=14        # of 56 layers without shortcuts, which learn more slowly
 seen=100              # images that a point of a landscape evaluates
@@ -111,11 +111,12 @@ done
 together
 
 deep $deepest
-for net in $nets; do
-  run=resnet-${net/:/-}
+fine() { # NET: a fine plane around its end
+  local run=resnet-${1/:/-}
   step "plane-$run" landscape "$run" "$seen" "plane-$run" --norm running --plane-seed 1 \
     --grid "$grid" --levels "$levels" --surface
-done
+}
+for net in $nets; do fine "$net"; done
 for net in $nets; do
   planes "$net"
   run=resnet-${net/:/-}
@@ -143,7 +144,10 @@ for net in $nets; do
     --x=-0.5:0.5 --grid "$ratio_grid" --also eigenvalues
 done
 together
-for net in $deepest; do planes "$net"; done
+for net in $deepest; do
+  fine "$net"
+  planes "$net"
+done
 together
 
 PYTHONPATH="$here/../../studies" PYTHONDONTWRITEBYTECODE=1 python3 "$here/deep_table.py" . >tables.md
